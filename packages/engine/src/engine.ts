@@ -1,0 +1,249 @@
+/**
+ * The Engine interface: one loaded model that answers requests.
+ *
+ * Every implementation passes `conformance/`; requests and events are plain JSON values, because the same
+ * interface runs in the daemon (`isolation = "none"`) and behind the engine protocol in a child process.
+ */
+import type { ErrorCode } from '@cortex/protocol';
+
+/** Which kernels run the model. Asked for by name: an engine never falls back to another kind by itself. */
+export type Backend = 'cpu' | 'cuda' | 'vulkan' | 'metal';
+
+/** What to load. Absent means: the engine decides and reports what it chose in `LoadedModel`. */
+export interface EngineLoadSpec {
+  readonly modelId: string;
+  /** Absolute path of the (first) GGUF file. */
+  readonly modelPath: string;
+  readonly backend: Backend;
+  /** Tokens per slot. `auto`: the model's own maximum up to 8,192. */
+  readonly contextLength: number | 'auto';
+  /** Requests generated at the same time. `auto`: 4. */
+  readonly slots: number | 'auto';
+  readonly gpuLayers: number | 'auto' | 'all';
+  readonly kvType: 'f16' | 'q8_0' | 'q4_0';
+  /** Threads of the CPU kernels; set explicitly, the library's own default oversubscribes small machines. */
+  readonly threads: number;
+  /** Prompt tokens decoded in one step at most, so that running streams keep their pace. */
+  readonly prefillChunkTokens: number;
+  /** RAM for conversations that lost their slot, MiB. */
+  readonly promptCacheMib: number;
+  /** Sampling defaults for requests that name none (`params` of the catalogue). */
+  readonly params: Readonly<Record<string, unknown>>;
+  /** Only tokenizer and template: no weights, no context, no `generate`. */
+  readonly vocabOnly: boolean;
+}
+
+export interface LoadProgress {
+  readonly phase: 'starting' | 'weights' | 'context' | 'ready';
+  /** 0 to 1 over the whole load. */
+  readonly ratio: number;
+}
+
+/** What an engine can do with the model it holds; the conformance suite runs the sections that are claimed. */
+export type EngineCapability =
+  'chat' | 'completions' | 'tools' | 'reasoning' | 'embedding' | 'rerank' | 'tokenizer';
+
+export interface LoadedModel {
+  readonly capabilities: readonly EngineCapability[];
+  readonly limits: {
+    /** Tokens per slot, prompt and answer together; what is enforced. */
+    readonly contextTokens: number;
+    readonly slots: number;
+    /** What the model was trained for. */
+    readonly trainedContextTokens: number;
+  };
+  readonly memory: { readonly ramMib: number; readonly vramMib: number };
+  readonly backend: Backend;
+  /** `31/48`: layers on the device / all layers. */
+  readonly gpuLayers: string;
+  readonly quant?: string;
+}
+
+export type GenerateRoute = 'chat' | 'completions';
+
+export interface GenerateRequest {
+  readonly id: string;
+  readonly route: GenerateRoute;
+  /** The caller's OpenAI body, parsed. The engine validates it and answers `error` with `param` where it is wrong. */
+  readonly body: Readonly<Record<string, unknown>>;
+  /** Whose request it is; the engine serves principals round-robin. */
+  readonly principal: string;
+  readonly requestId: string;
+}
+
+export interface ToolCallDelta {
+  /** Position of the call within the answer. */
+  readonly index: number;
+  readonly id?: string;
+  readonly name?: string;
+  /** A further piece of the JSON text of the arguments. */
+  readonly arguments?: string;
+}
+
+export interface TokenLogprob {
+  readonly token: string;
+  readonly logprob: number;
+  readonly bytes: readonly number[];
+  readonly top?: readonly {
+    readonly token: string;
+    readonly logprob: number;
+    readonly bytes: readonly number[];
+  }[];
+}
+
+/** What one step produced for one request. */
+export interface StepItem {
+  /** Which of the `n` choices; absent means 0. */
+  readonly index?: number;
+  readonly text?: string;
+  readonly reasoning?: string;
+  readonly tool?: ToolCallDelta;
+  readonly logprobs?: readonly TokenLogprob[];
+}
+
+export type FinishReason = 'stop' | 'length' | 'tool_calls' | 'cancelled';
+
+export interface EngineUsage {
+  readonly promptTokens: number;
+  readonly completionTokens: number;
+  /** Prompt tokens taken from the prefix cache; part of `promptTokens`. */
+  readonly cachedTokens: number;
+  /** Part of `completionTokens`. */
+  readonly reasoningTokens: number;
+}
+
+/** Milliseconds of one request on the engine's clock. */
+export interface EngineTimings {
+  readonly queueMs: number;
+  readonly promptMs: number;
+  /** From arrival to the first token; absent when there was none. */
+  readonly firstTokenMs?: number;
+  readonly decodeMs: number;
+}
+
+export type EngineEvent =
+  /** Rendered, fits, and has its place in the engine's order. Always the first event of a request that is not refused. */
+  | { readonly type: 'accepted'; readonly promptTokens: number }
+  | { readonly type: 'items'; readonly items: readonly StepItem[] }
+  /** Last event. One `finish` a choice, in order of index. */
+  | {
+      readonly type: 'done';
+      readonly finish: readonly { readonly reason: FinishReason; readonly matchedStop?: string }[];
+      readonly usage: EngineUsage;
+      readonly timings: EngineTimings;
+    }
+  /** Last event: refused before, or failed after `accepted`. */
+  | {
+      readonly type: 'error';
+      readonly code: ErrorCode;
+      readonly message: string;
+      readonly param?: string;
+    };
+
+export interface EngineStats {
+  readonly queueDepth: number;
+  readonly slots: number;
+  readonly busySlots: number;
+  /** Slots that have work and credit: with some of these and no step, the engine is wedged. */
+  readonly runnableSlots: number;
+  /** Milliseconds since the last step ended; absent before the first. */
+  readonly lastStepAgeMs?: number;
+  readonly longestStepMs: number;
+  /** Steps since the load, by number of sequences in the batch. */
+  readonly batchSizes: Readonly<Record<string, number>>;
+  /** Moving averages, tokens a second; absent until measured. */
+  readonly tokSPrefill?: number;
+  readonly tokSDecode?: number;
+  readonly kvCellsUsed: number;
+  readonly kvCellsTotal: number;
+  /** Resident memory of the process that holds the model, MiB. */
+  readonly rssMib: number;
+}
+
+export interface EmbedRequest {
+  readonly inputs: readonly (string | readonly number[])[];
+  readonly dimensions?: number;
+}
+
+export interface Embeddings {
+  /** L2-normalised, in the order of the inputs. */
+  readonly vectors: readonly (readonly number[])[];
+  readonly promptTokens: number;
+}
+
+export interface RerankRequest {
+  readonly query: string;
+  readonly documents: readonly string[];
+}
+
+export interface RerankScores {
+  /** 0 to 1, in the order of the documents. */
+  readonly scores: readonly number[];
+  readonly promptTokens: number;
+}
+
+export interface EngineDevice {
+  readonly name: string;
+  readonly backend: Backend;
+  readonly totalMib?: number;
+}
+
+export interface MemoryEstimate {
+  readonly vramMib: number;
+  readonly ramMib: number;
+  readonly kvMibPer1kTokens: number;
+  readonly contextMax: number;
+  readonly slotsMax: number;
+}
+
+/** Thrown by calls that are not streams; `code` is one of the product's table. */
+export interface Engine {
+  readonly name: string;
+  readonly version: string;
+  /**
+   * Loads the model; once per engine.
+   *
+   * @throws CortexError `model_load_failed` naming file and cause; `transient` where the cause may pass.
+   */
+  load(
+    spec: EngineLoadSpec,
+    onProgress: (progress: LoadProgress) => void,
+    signal: AbortSignal,
+  ): Promise<LoadedModel>;
+  /**
+   * Answers one request. First event `accepted` or `error`, exactly one `done` or `error` last, never a throw.
+   *
+   * Credit is implied by consumption: the engine runs at most 64 items ahead of the consumer, then pauses this
+   * request's slots and no other's. Aborting `signal` ends within one step with `done`, reason `cancelled`.
+   */
+  generate(request: GenerateRequest, signal: AbortSignal): AsyncIterable<EngineEvent>;
+  embed(request: EmbedRequest, signal: AbortSignal): Promise<Embeddings>;
+  rerank(request: RerankRequest, signal: AbortSignal): Promise<RerankScores>;
+  tokenize(
+    text: string,
+    options: { readonly addSpecial: boolean; readonly parseSpecial: boolean },
+  ): Promise<readonly number[]>;
+  detokenize(tokens: readonly number[]): Promise<string>;
+  /** The rendered prompt of a chat body. */
+  applyTemplate(body: Readonly<Record<string, unknown>>): Promise<string>;
+  /** Exact prompt tokens of a chat body, tools and results included. */
+  count(body: Readonly<Record<string, unknown>>): Promise<number>;
+  estimate(spec: EngineLoadSpec): Promise<MemoryEstimate>;
+  devices(): Promise<readonly EngineDevice[]>;
+  stats(): Promise<EngineStats>;
+  /** Lets running requests finish for `graceMs`, ends the rest, frees everything. Idempotent. */
+  close(graceMs: number): Promise<void>;
+}
+
+/** A running engine process seen by its owner: an `Engine` plus the life of the process. */
+export interface EngineProcess extends Engine {
+  readonly pid: number;
+  /** Resolves when the process has ended, for whatever reason; the text names exit code or signal. */
+  readonly ended: Promise<string>;
+  /** Ends it now (SIGKILL). */
+  kill(): void;
+  /** Called with each line the process wrote to stdout or stderr. */
+  onLog(listener: (line: string) => void): void;
+  /** Last `stats` the process sent by itself (each second), and when, on the monotonic clock. */
+  readonly lastStats: { readonly atMs: number; readonly stats: EngineStats } | undefined;
+}

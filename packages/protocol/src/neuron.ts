@@ -1,0 +1,185 @@
+/**
+ * The HTTP shapes of neuron's API (contracts, section 3).
+ *
+ * Objects are loose and newer fields optional, because a fleet is upgraded one host at a time.
+ */
+import { z } from 'zod';
+
+export const DeviceInfo = z.looseObject({
+  index: z.int(),
+  uuid: z.string().optional(),
+  name: z.string(),
+  kind: z.string(),
+  vram_total_mb: z.number(),
+  compute_capability: z.string().optional(),
+});
+export type DeviceInfo = z.infer<typeof DeviceInfo>;
+
+export const Discovery = z.looseObject({
+  hostname: z.string(),
+  os: z.string(),
+  kernel: z.string(),
+  arch: z.string(),
+  cpu: z.looseObject({ model: z.string(), cores: z.int() }),
+  ram_total_mb: z.number(),
+  cuda_version: z.string().optional(),
+  driver_version: z.string().optional(),
+  gpu_unavailable_reason: z.string().optional(),
+  storage: z.array(z.looseObject({ path: z.string(), free_mb: z.number(), total_mb: z.number() })),
+  devices: z.array(DeviceInfo),
+  harnesses: z.array(z.string()),
+});
+export type Discovery = z.infer<typeof Discovery>;
+
+export const ModelLoad = z.looseObject({
+  id: z.string(),
+  in_flight: z.int(),
+  queue_depth: z.int(),
+  max_in_flight: z.int(),
+  max_queue_depth: z.int(),
+  rejected: z.record(z.string(), z.int()).default({}),
+  tok_s_prefill: z.number().optional(),
+  tok_s_decode: z.number().optional(),
+  kv_cells_used: z.int().optional(),
+  kv_cells_total: z.int().optional(),
+});
+export type ModelLoad = z.infer<typeof ModelLoad>;
+
+export const NodeHealth = z.looseObject({
+  uptime_secs: z.number(),
+  ready: z.boolean(),
+  draining: z.boolean(),
+  activation: z.looseObject({
+    state: z.string(),
+    pending: z.array(z.string()),
+    in_progress: z.string().optional(),
+    completed: z.array(z.string()),
+    failed: z.array(z.looseObject({ model_id: z.string(), error: z.string() })),
+  }),
+  devices: z.array(
+    z.looseObject({
+      index: z.int(),
+      vram_used_mb: z.number().optional(),
+      vram_free_mb: z.number().optional(),
+      vram_reserved_mb: z.number().optional(),
+      utilization_pct: z.number().optional(),
+      temp_c: z.number().optional(),
+      power_w: z.number().optional(),
+    }),
+  ),
+  models: z.array(ModelLoad),
+  harnesses: z.array(
+    z.looseObject({ name: z.string(), ok: z.boolean(), lifecycle_cycles: z.int().optional() }),
+  ),
+});
+export type NodeHealth = z.infer<typeof NodeHealth>;
+
+/** The states of a model on a node, in words of contracts section 3. A string not listed here is not servable. */
+export const MODEL_STATES = [
+  'unloaded',
+  'pulling',
+  'loading',
+  'loaded',
+  'draining',
+  'unloading',
+  'recovering',
+  'failed',
+] as const;
+export type ModelState = (typeof MODEL_STATES)[number];
+
+export const ModelEntry = z.looseObject({
+  id: z.string(),
+  harness: z.string(),
+  status: z.string(),
+  devices: z.array(z.int()).default([]),
+  vram_used_mb: z.number().optional(),
+  backend: z.string().optional(),
+  gpu_layers: z.string().optional(),
+  capabilities: z.array(z.string()).default([]),
+  limit: z.looseObject({ context: z.int(), input: z.int().optional(), output: z.int() }).optional(),
+  servable: z.looseObject({ ok: z.boolean(), reason: z.string().optional() }).optional(),
+  quant: z.string().optional(),
+  settings: z.record(z.string(), z.unknown()).default({}),
+  generation: z.int().default(0),
+  pinned: z.boolean().default(false),
+  on_disk: z.boolean().default(false),
+  idle_ms: z.number().optional(),
+  age_ms: z.number().optional(),
+  loaded_at: z.string().optional(),
+  last_used_at: z.string().optional(),
+  progress: z.number().optional(),
+  reason: z.string().optional(),
+});
+export type ModelEntry = z.infer<typeof ModelEntry>;
+
+export const NodeModels = z.array(ModelEntry);
+
+/** `POST /models/load` and every entry of neuron.toml's `default_models`. */
+export const LoadModelRequest = z.strictObject({
+  model_id: z.string().min(1),
+  harness: z.string().optional(),
+  source: z.string().optional(),
+  quant: z.string().optional(),
+  devices: z.array(z.int()).optional(),
+  tensor_parallel: z.int().optional(),
+  context_length: z.union([z.int().min(1), z.literal('auto')]).optional(),
+  slots: z.union([z.int().min(1), z.literal('auto')]).optional(),
+  draft: z.string().optional(),
+  gpu_layers: z.union([z.int().min(0), z.enum(['auto', 'all'])]).optional(),
+  kv_type: z.enum(['f16', 'q8_0', 'q4_0']).optional(),
+  lora: z.array(z.strictObject({ source: z.string(), scale: z.number().optional() })).optional(),
+  mmproj: z.string().optional(),
+  args: z.array(z.string()).optional(),
+  upstream_model: z.string().optional(),
+  params: z.record(z.string(), z.unknown()).optional(),
+  on_image: z.enum(['reject', 'placeholder']).optional(),
+  vram_mb: z.number().optional(),
+  ttl_s: z.number().min(0).optional(),
+  pinned: z.boolean().optional(),
+  detached: z.boolean().optional(),
+});
+export type LoadModelRequest = z.infer<typeof LoadModelRequest>;
+
+export const UnloadModelRequest = z.strictObject({
+  model_id: z.string().min(1),
+  force: z.boolean().optional(),
+  if_idle: z.boolean().optional(),
+  if_generation: z.int().optional(),
+});
+export type UnloadModelRequest = z.infer<typeof UnloadModelRequest>;
+
+export const NodeVersion = z.looseObject({
+  version: z.string(),
+  commit: z.string().optional(),
+  runtime: z.string(),
+  engines: z.record(z.string(), z.string()).default({}),
+});
+export type NodeVersion = z.infer<typeof NodeVersion>;
+
+/** Headers between cortex and neuron. Stripped from what clients send and from what clients get. */
+export const NEURON_HEADERS = {
+  /** On a refusal: no work was done for this request. */
+  refused: 'x-neuron-refused',
+  promptTokens: 'x-neuron-prompt-tokens',
+  usage: 'x-neuron-usage',
+  principal: 'x-cortex-principal',
+  keyId: 'x-cortex-key-id',
+  params: 'x-cortex-params',
+} as const;
+
+/** What neuron tells cortex of a finished request: the comment before `[DONE]`, or the header `x-neuron-usage`. */
+export const NeuronUsage = z.looseObject({
+  prompt_tokens: z.int(),
+  completion_tokens: z.int(),
+  cached_tokens: z.int().default(0),
+  reasoning_tokens: z.int().default(0),
+  queue_ms: z.number().default(0),
+  prompt_ms: z.number().default(0),
+  first_token_ms: z.number().optional(),
+  decode_ms: z.number().default(0),
+  estimated: z.boolean().default(false),
+});
+export type NeuronUsage = z.infer<typeof NeuronUsage>;
+
+/** Start of the SSE comment that carries `NeuronUsage` at the end of every stream. */
+export const USAGE_COMMENT = ': usage ';

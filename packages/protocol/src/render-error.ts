@@ -1,0 +1,110 @@
+import { type CortexError } from './errors.ts';
+
+export type Dialect = 'openai' | 'anthropic';
+
+interface RenderedError {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+const OPENAI_TYPES: Readonly<Record<number, string>> = {
+  401: 'authentication_error',
+  403: 'permission_error',
+  429: 'rate_limit_error',
+};
+
+const ANTHROPIC_TYPES: Readonly<Record<number, string>> = {
+  401: 'authentication_error',
+  403: 'permission_error',
+  404: 'not_found_error',
+  413: 'request_too_large',
+  429: 'rate_limit_error',
+  500: 'api_error',
+  502: 'api_error',
+  504: 'timeout_error',
+  529: 'overloaded_error',
+};
+
+function openAiType(error: CortexError): string {
+  if (error.code === 'insufficient_quota') return 'insufficient_quota';
+  if (error.status >= 500) return 'server_error';
+  return OPENAI_TYPES[error.status] ?? 'invalid_request_error';
+}
+
+/** Anthropic clients retry on 529 and treat 503 as an unknown failure. */
+const anthropicStatus = (error: CortexError): number => (error.status === 503 ? 529 : error.status);
+
+function message(error: CortexError, requestId: string): string {
+  return error.code === 'internal_error'
+    ? `An internal error occurred (${requestId}).`
+    : error.message;
+}
+
+function retryHeaders(error: CortexError): Record<string, string> {
+  const headers: Record<string, string> = {};
+  if (error.retryAfterS !== undefined) headers['retry-after'] = String(error.retryAfterS);
+  if (error.status < 500 && error.code !== 'rate_limit_exceeded')
+    headers['x-should-retry'] = 'false';
+  return headers;
+}
+
+function openAiError(error: CortexError, requestId: string): Record<string, unknown> {
+  return {
+    message: message(error, requestId),
+    type: openAiType(error),
+    code: error.code,
+    param: error.details.param ?? null,
+    ...(error.details.loading && { loading: error.details.loading }),
+    ...error.details.extra,
+  };
+}
+
+function anthropicError(error: CortexError, requestId: string): Record<string, unknown> {
+  return {
+    type: ANTHROPIC_TYPES[anthropicStatus(error)] ?? 'invalid_request_error',
+    message: message(error, requestId),
+    ...(error.details.loading && { loading: error.details.loading }),
+  };
+}
+
+/** An error as a whole HTTP answer of the client's dialect. */
+export function renderError(
+  error: CortexError,
+  dialect: Dialect,
+  requestId: string,
+): RenderedError {
+  if (dialect === 'openai') {
+    return {
+      status: error.status,
+      headers: retryHeaders(error),
+      body: { error: openAiError(error, requestId) },
+    };
+  }
+  return {
+    status: anthropicStatus(error),
+    headers: { ...retryHeaders(error), 'request-id': requestId },
+    body: { type: 'error', error: anthropicError(error, requestId), request_id: requestId },
+  };
+}
+
+/**
+ * An error after the commit of a stream (behaviour 4): the last event of the dialect, text ready to send.
+ *
+ * OpenAI streams still end with `[DONE]`; Anthropic streams end with the error event.
+ */
+export function renderErrorEvent(error: CortexError, dialect: Dialect, requestId: string): string {
+  const late = {
+    status: dialect === 'anthropic' ? anthropicStatus(error) : error.status,
+    ...(error.retryAfterS !== undefined && { retry_after_s: error.retryAfterS }),
+  };
+  if (dialect === 'openai') {
+    return `data: ${JSON.stringify({ error: { ...openAiError(error, requestId), ...late } })}\n\ndata: [DONE]\n\n`;
+  }
+  const body = {
+    type: 'error',
+    error: { ...anthropicError(error, requestId), code: error.code, ...late },
+    request_id: requestId,
+  };
+  return `event: error\ndata: ${JSON.stringify(body)}\n\n`;
+}
