@@ -1,4 +1,16 @@
 export * from './admin.ts';
 export * from './errors.ts';
+export {
+  type JsonScalar,
+  type JsonView,
+  readJsonView,
+  readJsonViewInSlices,
+  spliceModel,
+} from './json/json-view.ts';
 export * from './neuron.ts';
+export * from './openai.ts';
 export * from './render-error.ts';
+export * from './request-view.ts';
+export * from './sse/comments.ts';
+export * from './sse/read-events.ts';
+export * from './sse/whole-events.ts';

@@ -1,0 +1,59 @@
+const BACKSLASH = 0x5c;
+/** `\u0041` takes 6 bytes for a character that has 1 in UTF-8; nothing is longer in proportion. */
+const MAX_ESCAPED_BYTES_PER_BYTE = 6;
+
+// A byte order mark inside a string is a character like any other.
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+const encoder = new TextEncoder();
+
+const isContinuation = (byte: number | undefined): boolean =>
+  byte !== undefined && (byte & 0xc0) === 0x80;
+
+/** The last place at or before `cut` that splits neither an escape nor a UTF-8 character. */
+function wholeCharactersEnd(bytes: Uint8Array, start: number, cut: number): number {
+  let end = cut;
+  while (end > start && isContinuation(bytes[end])) end -= 1;
+  // `\uXXXX` is the longest escape: only a backslash among the last 5 bytes can reach beyond the cut.
+  for (let at = Math.max(start, end - 5); at < end; at += 1) {
+    if (bytes[at] !== BACKSLASH) continue;
+    let run = at;
+    while (run > start && bytes[run - 1] === BACKSLASH) run -= 1;
+    const isEscape = (at - run) % 2 === 0;
+    if (isEscape && at + (bytes[at + 1] === 0x75 ? 6 : 2) > end) return at;
+  }
+  return end;
+}
+
+/** The text of the JSON string whose inside (without quotes) is `[start, end)`. @throws SyntaxError if it is not one */
+function parseInside(bytes: Uint8Array, start: number, end: number): string {
+  const text: unknown = JSON.parse(`"${decoder.decode(bytes.subarray(start, end))}"`);
+  return String(text);
+}
+
+/** `text` cut to at most `maxBytes` of UTF-8, at a character. */
+export function truncateText(text: string, maxBytes: number): string {
+  if (text.length * 3 <= maxBytes) return text;
+  const { read } = encoder.encodeInto(text, new Uint8Array(maxBytes));
+  return text.slice(0, read);
+}
+
+/**
+ * Decodes the JSON string whose inside (without quotes) is `[start, end)`, at most its first `maxBytes` of UTF-8.
+ *
+ * Costs a constant however long the string is.
+ *
+ * @throws SyntaxError when the part that is read holds a control character or a broken escape.
+ */
+export function readStringText(
+  bytes: Uint8Array,
+  [start, end]: readonly [number, number],
+  maxBytes: number,
+): string {
+  if (end - start <= maxBytes) return parseInside(bytes, start, end);
+  const plainEnd = wholeCharactersEnd(bytes, start, start + maxBytes);
+  if (!bytes.subarray(start, plainEnd).includes(BACKSLASH))
+    return parseInside(bytes, start, plainEnd);
+  const longest = start + maxBytes * MAX_ESCAPED_BYTES_PER_BYTE;
+  const cut = longest < end ? wholeCharactersEnd(bytes, start, longest) : end;
+  return truncateText(parseInside(bytes, start, cut), maxBytes);
+}

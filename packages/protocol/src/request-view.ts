@@ -1,0 +1,125 @@
+import { CortexError } from './errors.ts';
+import {
+  type JsonScalar,
+  type JsonView,
+  readJsonView,
+  readJsonViewInSlices,
+} from './json/json-view.ts';
+
+const WANTED = [
+  'model',
+  'stream',
+  'n',
+  'stream_options.include_usage',
+  'metadata.user_id',
+  'prompt_cache_key',
+  'user',
+] as const;
+const SESSION_HEADERS = ['x-claude-code-session-id', 'x-session-id'] as const;
+const SESSION_FIELDS = ['metadata.user_id', 'prompt_cache_key', 'user'] as const;
+
+/** No model name is longer; it goes into logs, metrics and the search for near names. */
+const MAX_MODEL_CHARS = 512;
+/** Bodies up to this size are read in one go: no turn of the event loop is spent on them. */
+const ONE_GO_BYTES = 1 << 20;
+
+/** What routing reads of an inference request. The node gets the caller's bytes. */
+export interface RequestView {
+  /** As asked for: a name, an alias or `id@node`. */
+  readonly model: string;
+  readonly stream: boolean;
+  /** Answers asked for; 1 when absent. */
+  readonly n: number;
+  /** `stream_options.include_usage`; absent when the caller did not say. */
+  readonly includeUsage?: boolean;
+  /** Short key that stays the same through one conversation (behaviour 40); absent where nothing identifies it. */
+  readonly affinityKey?: string;
+}
+
+function readModel(value: JsonScalar | undefined, view: JsonView): string {
+  if (value === null || value === '' || (value === undefined && view.modelRange === undefined)) {
+    throw new CortexError('missing_model_field', 'The body names no model: set "model".', {
+      param: 'model',
+    });
+  }
+  if (typeof value !== 'string') {
+    throw new CortexError('invalid_request', '"model" must be a string.', { param: 'model' });
+  }
+  if (value.length > MAX_MODEL_CHARS) {
+    throw new CortexError(
+      'invalid_request',
+      `"model" must not be longer than ${MAX_MODEL_CHARS} characters.`,
+      { param: 'model' },
+    );
+  }
+  return value;
+}
+
+function readFlag(value: JsonScalar | undefined, param: string): boolean | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (typeof value === 'boolean') return value;
+  throw new CortexError('invalid_request', `"${param}" must be true or false.`, { param });
+}
+
+function readCount(value: JsonScalar | undefined): number {
+  if (value === undefined || value === null) return 1;
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 1) return value;
+  throw new CortexError('invalid_request', '"n" must be a whole number of at least 1.', {
+    param: 'n',
+  });
+}
+
+const hash = (text: string): string => Bun.hash.xxHash64(text).toString(16).padStart(16, '0');
+
+/** Session header, then the fields that name a session or a user, then the text (behaviour 40). */
+function readAffinityKey(headers: Headers, view: JsonView): string | undefined {
+  for (const name of SESSION_HEADERS) {
+    const session = headers.get(name);
+    if (session !== null && session !== '') return `session:${hash(session)}`;
+  }
+  for (const name of SESSION_FIELDS) {
+    const value = view.values[name];
+    if (typeof value === 'string' && value !== '') return `session:${hash(value)}`;
+  }
+  return view.affinityText === undefined ? undefined : `text:${hash(view.affinityText)}`;
+}
+
+function toRequestView(
+  json: JsonView,
+  headers: Headers,
+): RequestView & { readonly json: JsonView } {
+  const includeUsage = readFlag(
+    json.values['stream_options.include_usage'],
+    'stream_options.include_usage',
+  );
+  const affinityKey = readAffinityKey(headers, json);
+  return {
+    model: readModel(json.values['model'], json),
+    stream: readFlag(json.values['stream'], 'stream') ?? false,
+    n: readCount(json.values['n']),
+    ...(includeUsage !== undefined && { includeUsage }),
+    ...(affinityKey !== undefined && { affinityKey }),
+    json,
+  };
+}
+
+/**
+ * Reads what routing needs of an inference body. For bodies of more than a MiB use `readRequestViewInSlices`.
+ *
+ * @throws CortexError `malformed_json`, `missing_model_field`, or `invalid_request` with `param`.
+ */
+export function readRequestView(
+  bytes: Uint8Array,
+  headers: Headers,
+): RequestView & { readonly json: JsonView } {
+  return toRequestView(readJsonView(bytes, WANTED), headers);
+}
+
+/** `readRequestView` that lets others run while it reads a large body (behaviour 1). */
+export async function readRequestViewInSlices(
+  bytes: Uint8Array,
+  headers: Headers,
+): Promise<RequestView & { readonly json: JsonView }> {
+  if (bytes.length <= ONE_GO_BYTES) return readRequestView(bytes, headers);
+  return toRequestView(await readJsonViewInSlices(bytes, WANTED), headers);
+}

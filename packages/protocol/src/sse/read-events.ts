@@ -1,0 +1,23 @@
+import { createParser, type EventSourceMessage } from 'eventsource-parser';
+
+/**
+ * Splits a byte stream into server-sent events.
+ *
+ * Yields one array per chunk that completes an event, so that a caller pays for one `await` per network read and
+ * not one per token. Comments and an unfinished last event are dropped (WHATWG HTML, 9.2.6).
+ */
+export async function* readEvents(
+  source: AsyncIterable<Uint8Array>,
+): AsyncGenerator<readonly EventSourceMessage[], void> {
+  const decoder = new TextDecoder();
+  let complete: EventSourceMessage[] = [];
+  const parser = createParser({ onEvent: (event) => complete.push(event) });
+
+  for await (const chunk of source) {
+    parser.feed(decoder.decode(chunk, { stream: true }));
+    if (complete.length > 0) {
+      yield complete;
+      complete = [];
+    }
+  }
+}
