@@ -41,7 +41,19 @@ export interface LoadProgress {
 
 /** What an engine can do with the model it holds; the conformance suite runs the sections that are claimed. */
 export type EngineCapability =
-  'chat' | 'completions' | 'tools' | 'reasoning' | 'embedding' | 'rerank' | 'tokenizer';
+  | 'chat'
+  | 'completions'
+  | 'tools'
+  | 'reasoning'
+  | 'embedding'
+  | 'rerank'
+  | 'tokenizer'
+  /** Answers `n` > 1; without it such a request is `unsupported_parameter` on `n`. */
+  | 'choices'
+  /** `logprobs` and `top_logprobs`; without it `unsupported_parameter`. */
+  | 'logprobs'
+  /** `response_format` json_object and json_schema; without it `unsupported_parameter`. */
+  | 'structured';
 
 export interface LoadedModel {
   readonly capabilities: readonly EngineCapability[];
@@ -69,6 +81,8 @@ export interface GenerateRequest {
   /** Whose request it is; the engine serves principals round-robin. */
   readonly principal: string;
   readonly requestId: string;
+  /** Sampling defaults of the alias that was asked for: below what `body` says, above the model's own `params`. */
+  readonly params?: Readonly<Record<string, unknown>>;
 }
 
 export interface ToolCallDelta {
@@ -124,7 +138,12 @@ export interface EngineTimings {
 export type EngineEvent =
   /** Rendered, fits, and has its place in the engine's order. Always the first event of a request that is not refused. */
   | { readonly type: 'accepted'; readonly promptTokens: number }
-  | { readonly type: 'items'; readonly items: readonly StepItem[] }
+  | {
+      readonly type: 'items';
+      readonly items: readonly StepItem[];
+      /** How long the step that made them took; absent where the engine does not say. */
+      readonly stepMs?: number;
+    }
   /** Last event. One `finish` a choice, in order of index. */
   | {
       readonly type: 'done';
@@ -196,7 +215,16 @@ export interface MemoryEstimate {
   readonly slotsMax: number;
 }
 
-/** Thrown by calls that are not streams; `code` is one of the product's table. */
+export interface CloseOptions {
+  /** Absolute path of a folder that takes the state of the slots, for a later load. An engine that cannot save ignores it. */
+  readonly saveDir?: string;
+}
+
+/**
+ * One model, ready to answer. Calls that are not streams throw `CortexError`, its `code` one of the product's table.
+ *
+ * An engine outlives no `close`: afterwards `generate` answers `error` `shutting_down`, and the other calls throw it.
+ */
 export interface Engine {
   readonly name: string;
   readonly version: string;
@@ -214,7 +242,8 @@ export interface Engine {
    * Answers one request. First event `accepted` or `error`, exactly one `done` or `error` last, never a throw.
    *
    * Credit is implied by consumption: the engine runs at most 64 items ahead of the consumer, then pauses this
-   * request's slots and no other's. Aborting `signal` ends within one step with `done`, reason `cancelled`.
+   * request's slots and no other's. Aborting `signal` ends within one step with `done`, reason `cancelled`; before
+   * `accepted` that `done` is the only event. A consumer that returns early from the iterable cancels it too.
    */
   generate(request: GenerateRequest, signal: AbortSignal): AsyncIterable<EngineEvent>;
   embed(request: EmbedRequest, signal: AbortSignal): Promise<Embeddings>;
@@ -231,19 +260,27 @@ export interface Engine {
   estimate(spec: EngineLoadSpec): Promise<MemoryEstimate>;
   devices(): Promise<readonly EngineDevice[]>;
   stats(): Promise<EngineStats>;
-  /** Lets running requests finish for `graceMs`, ends the rest, frees everything. Idempotent. */
-  close(graceMs: number): Promise<void>;
+  /** Lets running requests finish for `graceMs`, ends the rest with `shutting_down`, frees everything. Idempotent. */
+  close(graceMs: number, options?: CloseOptions): Promise<void>;
+}
+
+/** An engine behind the engine protocol, in this process or another one. */
+export interface EngineConnection extends Engine {
+  /** Resolves when nothing answers any more, for whatever reason; the text says why, for people. Never rejects. */
+  readonly ended: Promise<string>;
+  /** Last `stats` the engine sent by itself (each second), and when, on the monotonic clock. */
+  readonly lastStats: { readonly atMs: number; readonly stats: EngineStats } | undefined;
+  /** When the last step arrived, on the monotonic clock; absent before the first. */
+  readonly lastStepAtMs: number | undefined;
 }
 
 /** A running engine process seen by its owner: an `Engine` plus the life of the process. */
-export interface EngineProcess extends Engine {
+export interface EngineProcess extends EngineConnection {
   readonly pid: number;
-  /** Resolves when the process has ended, for whatever reason; the text names exit code or signal. */
-  readonly ended: Promise<string>;
   /** Ends it now (SIGKILL). */
   kill(): void;
-  /** Called with each line the process wrote to stdout or stderr. */
+  /** Called with each line that the process writes to stdout or stderr from now on, and with what the transport notes about it. */
   onLog(listener: (line: string) => void): void;
-  /** Last `stats` the process sent by itself (each second), and when, on the monotonic clock. */
-  readonly lastStats: { readonly atMs: number; readonly stats: EngineStats } | undefined;
+  /** The last lines, oldest first, at most 500. */
+  readonly logTail: readonly string[];
 }

@@ -1,1 +1,10 @@
 export * from './engine.ts';
+export * from './transport/engine-channel.ts';
+export { inProcessEngine } from './transport/in-process-engine.ts';
+export { processChannel } from './transport/process-channel.ts';
+export { serveEngine } from './transport/serve-engine.ts';
+export {
+  ENGINE_WORKER_PATH,
+  spawnEngine,
+  type SpawnEngineOptions,
+} from './transport/spawn-engine.ts';
