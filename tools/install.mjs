@@ -1,0 +1,138 @@
+#!/usr/bin/env node
+/**
+ * Installs the product without parts that a host does not need, at the exact versions of package-lock.json.
+ *
+ *   node tools/install.mjs --cpu       the engine without its GPU binaries
+ *   node tools/install.mjs --gateway   no engine at all: cortex routes to neurons on other hosts
+ *
+ * Development dependencies are left out of both. Plain Node, because it runs before anything is installed.
+ *
+ * npm's own `--omit=optional` cannot do this: Bun's binary is an optional dependency as well. So the lock
+ * file is copied without the unwanted packages into a folder of its own, `npm ci` runs there, and the
+ * resulting node_modules moves into place.
+ */
+import { spawnSync } from 'node:child_process';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const ENGINE_BINDING = 'node-llama-cpp';
+const GPU_BINARY = /^@node-llama-cpp\/.*(cuda|vulkan)/;
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+
+/** Which packages each kind of host goes without, by name. */
+const VARIANTS = {
+  '--cpu': { label: 'CPU-only', isUnwanted: (name) => GPU_BINARY.test(name) },
+  '--gateway': { label: 'gateway-only', isUnwanted: (name) => name === ENGINE_BINDING },
+};
+
+const readJson = (path) => JSON.parse(readFileSync(path, 'utf8'));
+const writeJson = (path, value) => writeFileSync(path, `${JSON.stringify(value, undefined, 2)}\n`);
+const nameOf = (lockPath) => lockPath.slice(lockPath.lastIndexOf('node_modules/') + 13);
+
+/** A manifest or lock entry that asks only for what `isKept`, and for nothing to develop with. */
+function withoutDependencies({ devDependencies: _, ...manifest }, isKept) {
+  for (const kind of ['dependencies', 'optionalDependencies']) {
+    if (manifest[kind] === undefined) continue;
+    manifest[kind] = Object.fromEntries(
+      Object.entries(manifest[kind]).filter(([name]) => isKept(name)),
+    );
+  }
+  return manifest;
+}
+
+/**
+ * The lock file without the unwanted packages. What only they needed is then unreachable, and npm leaves it out.
+ *
+ * Optional dependencies for other platforms that the lock file does not name go as well: `npm ci` refuses
+ * a lock file with such a gap, and registries do not carry every platform's package.
+ */
+function pruneLock(lock, isUnwanted) {
+  const kept = Object.entries(lock.packages).filter(
+    ([path, entry]) =>
+      entry.dev !== true && !(path.includes('node_modules/') && isUnwanted(nameOf(path))),
+  );
+  const names = new Set(kept.map(([path]) => nameOf(path)));
+  const packages = kept.map(([path, entry]) => [
+    path,
+    withoutDependencies(entry, (name) => names.has(name)),
+  ]);
+  return { ...lock, packages: Object.fromEntries(packages) };
+}
+
+/** Fills `stage` with what npm reads: manifests, the pruned lock file and the files behind the `bin` links. */
+function writeStage(stage, isUnwanted) {
+  const manifests = ['package.json'];
+  for (const name of readdirSync(join(root, 'packages'))) {
+    const path = join('packages', name, 'package.json');
+    if (existsSync(join(root, path))) manifests.push(path);
+  }
+  for (const path of manifests) {
+    const manifest = readJson(join(root, path));
+    mkdirSync(join(stage, dirname(path)), { recursive: true });
+    writeJson(
+      join(stage, path),
+      withoutDependencies(manifest, (name) => !isUnwanted(name)),
+    );
+    for (const bin of Object.values(manifest.bin ?? {})) {
+      const file = join(dirname(path), bin);
+      if (!existsSync(join(root, file))) continue;
+      mkdirSync(join(stage, dirname(file)), { recursive: true });
+      copyFileSync(join(root, file), join(stage, file));
+    }
+  }
+  writeJson(
+    join(stage, 'package-lock.json'),
+    pruneLock(readJson(join(root, 'package-lock.json')), isUnwanted),
+  );
+}
+
+function installInto(stage) {
+  const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
+  const { status, error } = spawnSync(npm, ['ci', '--no-audit', '--no-fund'], {
+    cwd: stage,
+    stdio: 'inherit',
+    // The binding's install script would try to build the binaries that were left out.
+    env: { ...process.env, NODE_LLAMA_CPP_SKIP_DOWNLOAD: 'true' },
+  });
+  if (error) throw error;
+  if (status !== 0) throw new Error(`npm ci ended with exit code ${status}`);
+}
+
+function main(argument) {
+  const variant = VARIANTS[argument];
+  if (variant === undefined) {
+    console.error(
+      'usage: node tools/install.mjs --cpu | --gateway   (everything, GPU engines included: npm install)',
+    );
+    return 2;
+  }
+  // Inside the repository, so that moving node_modules is a rename.
+  const stage = mkdtempSync(join(root, '.install-'));
+  try {
+    writeStage(stage, variant.isUnwanted);
+    installInto(stage);
+    rmSync(join(root, 'node_modules'), { recursive: true, force: true });
+    renameSync(join(stage, 'node_modules'), join(root, 'node_modules'));
+    console.log(`Installed (${variant.label}). Start with: npm start`);
+    return 0;
+  } catch (cause) {
+    console.error(`install: ${cause.message}. Nothing was changed.`);
+    return 1;
+  } finally {
+    rmSync(stage, { recursive: true, force: true });
+  }
+}
+
+process.exitCode = main(process.argv[2]);
