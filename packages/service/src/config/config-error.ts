@@ -1,0 +1,29 @@
+/** Where in the configuration a problem lies; what does not apply is absent. */
+export interface ConfigPlace {
+  /** As the operator named it. */
+  readonly file?: string | undefined;
+  /** From 1. */
+  readonly line?: number | undefined;
+  /** Dotted, as `gateway.listen` or `neurons[0].endpoint`. */
+  readonly key?: string | undefined;
+}
+
+/**
+ * A configuration that must not be started with.
+ *
+ * The message is complete and for the operator: `cortex.toml:12: unknown key gateway.lisen, did you mean
+ * gateway.listen?`. Several problems are reported together, one a line; the place is that of the first.
+ */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  readonly file: string | undefined;
+  readonly line: number | undefined;
+  readonly key: string | undefined;
+
+  constructor(message: string, place: ConfigPlace = {}, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.file = place.file;
+    this.line = place.line;
+    this.key = place.key;
+  }
+}

@@ -1,0 +1,94 @@
+import { type z } from 'zod';
+
+import { formatKeyPath, type KeyPath } from './key-path.ts';
+import { nearestName } from './nearest-name.ts';
+import { keysAt, listConfigKeys, schemaAt, typeInWords } from './schema-shape.ts';
+
+/** One problem of a configuration, without its place. */
+export interface Problem {
+  readonly path: KeyPath;
+  readonly message: string;
+}
+
+const toKeyPath = (path: readonly PropertyKey[]): KeyPath =>
+  path.map((part) => (typeof part === 'number' ? part : String(part)));
+
+const MAX_SHOWN_CHARS = 60;
+
+function showValue(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > MAX_SHOWN_CHARS ? `${text.slice(0, MAX_SHOWN_CHARS)}…` : text;
+}
+
+/** The known key that was meant: a sibling, else the one place where a key of this name is known. */
+function nearestKey(path: KeyPath, schema: z.ZodType): string | undefined {
+  const name = String(path.at(-1));
+  const base = path.slice(0, -1);
+  const sibling = nearestName(name, keysAt(schema, base));
+  if (sibling !== undefined) return formatKeyPath([...base, sibling]);
+  const elsewhere = listConfigKeys(schema)
+    .map(({ key }) => key)
+    .filter((key) => key.split('.').at(-1) === name);
+  if (elsewhere.length === 1) return elsewhere[0];
+  return nearestName(
+    formatKeyPath(path),
+    listConfigKeys(schema).map(({ key }) => key),
+  );
+}
+
+function unknownKey(path: KeyPath, schema: z.ZodType): Problem {
+  const nearest = nearestKey(path, schema);
+  const hint = nearest === undefined ? '' : `, did you mean ${nearest}?`;
+  return { path, message: `unknown key ${formatKeyPath(path)}${hint}` };
+}
+
+function expectation(issue: z.core.$ZodIssue, path: KeyPath, schema: z.ZodType): string {
+  const at = schemaAt(schema, path);
+  switch (issue.code) {
+    case 'invalid_type':
+    case 'invalid_union':
+    case 'invalid_value':
+      return `must be ${at === undefined ? 'another type' : typeInWords(at)}`;
+    case 'too_small':
+      if (issue.origin === 'string' && issue.minimum === 1) return 'must not be empty';
+      return `must be ${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum}${sizeUnit(issue.origin)}`;
+    case 'too_big':
+      return `must be ${issue.inclusive === false ? 'less than' : 'at most'} ${issue.maximum}${sizeUnit(issue.origin)}`;
+    case 'invalid_format':
+      return `must be a valid ${issue.format}`;
+    default:
+      return issue.message;
+  }
+}
+
+function sizeUnit(origin: string): string {
+  if (origin === 'string') return ' characters long';
+  return origin === 'array' ? ' entries long' : '';
+}
+
+/** The issues inside the one alternative of a union that a table was meant to be; undefined when that is not clear. */
+function innerIssues(issue: z.core.$ZodIssue): readonly z.core.$ZodIssue[] | undefined {
+  if (issue.code !== 'invalid_union') return undefined;
+  const deeper = issue.errors.filter((errors) =>
+    errors.every(({ code, path }) => path.length > 0 || code === 'unrecognized_keys'),
+  );
+  return deeper.length === 1 ? deeper[0] : undefined;
+}
+
+/** What is wrong, in the words of the operator: dotted key, what it must be, what it is. */
+export function describeIssue(issue: z.core.$ZodIssue, schema: z.ZodType): Problem[] {
+  const path = toKeyPath(issue.path);
+  const inner = innerIssues(issue);
+  if (inner !== undefined) {
+    return inner.flatMap((below) =>
+      describeIssue({ ...below, path: [...issue.path, ...below.path] }, schema),
+    );
+  }
+  if (issue.code === 'unrecognized_keys')
+    return issue.keys.map((key) => unknownKey([...path, key], schema));
+  const key = formatKeyPath(path);
+  if (issue.code === 'invalid_type' && issue.input === undefined)
+    return [{ path, message: `${key} is missing` }];
+  const value = issue.input === undefined ? '' : `, not ${showValue(issue.input)}`;
+  return [{ path, message: `${key} ${expectation(issue, path, schema)}${value}` }];
+}

@@ -1,0 +1,193 @@
+import { z } from 'zod';
+
+import { formatKeyPath, isTree, type KeyPath } from './key-path.ts';
+
+type Schema = z.core.$ZodType;
+
+/** `schema` without what only says "may be absent", "has a default" or the like. */
+function unwrap(schema: Schema): Schema {
+  let inner = schema;
+  for (;;) {
+    if (
+      inner instanceof z.ZodDefault ||
+      inner instanceof z.ZodPrefault ||
+      inner instanceof z.ZodOptional ||
+      inner instanceof z.ZodNullable ||
+      inner instanceof z.ZodReadonly ||
+      inner instanceof z.ZodCatch ||
+      inner instanceof z.ZodNonOptional
+    ) {
+      inner = inner.def.innerType;
+    } else if (inner instanceof z.ZodPipe) {
+      // What the operator writes is the input side.
+      inner = inner.def.in;
+    } else if (inner instanceof z.ZodLazy) {
+      inner = inner.def.getter();
+    } else return inner;
+  }
+}
+
+/** The schemas below `schema` by key, if it is a table with known keys. */
+function shapeOf(schema: Schema): Readonly<Record<string, Schema>> | undefined {
+  const inner = unwrap(schema);
+  return inner instanceof z.ZodObject ? inner.def.shape : undefined;
+}
+
+/** All alternatives of a union, itself if it is none. */
+function alternatives(schema: Schema): Schema[] {
+  const inner = unwrap(schema);
+  if (inner instanceof z.ZodUnion)
+    return inner.def.options.flatMap((option) => alternatives(option));
+  return [inner];
+}
+
+/** The schema below `schema` at one key or array position; undefined if there can be none. */
+function childSchema(schema: Schema, part: string | number): Schema | undefined {
+  for (const option of alternatives(schema)) {
+    if (typeof part === 'number') {
+      if (option instanceof z.ZodArray) return option.def.element;
+      continue;
+    }
+    const child = shapeOf(option)?.[part];
+    if (child !== undefined) return child;
+    if (option instanceof z.ZodRecord) return option.def.valueType;
+  }
+  return undefined;
+}
+
+/** The schema at `path`; undefined when no key is known there. */
+export function schemaAt(schema: Schema, path: KeyPath): Schema | undefined {
+  let found: Schema | undefined = schema;
+  for (const part of path) {
+    if (found === undefined) return undefined;
+    found = childSchema(found, part);
+  }
+  return found;
+}
+
+/** The keys known directly below `path`. */
+export function keysAt(schema: Schema, path: KeyPath): string[] {
+  const found = schemaAt(schema, path);
+  if (found === undefined) return [];
+  return alternatives(found).flatMap((option) => Object.keys(shapeOf(option) ?? {}));
+}
+
+/** How an environment variable or flag for `schema` is read: as bare text, as TOML, or whichever fits. */
+export function textKind(schema: Schema): 'text' | 'toml' | 'either' {
+  const kinds = new Set(
+    alternatives(schema).map((option) => {
+      if (option instanceof z.ZodString || option instanceof z.ZodStringFormat) return 'text';
+      if (option instanceof z.ZodEnum || option instanceof z.ZodTemplateLiteral) return 'text';
+      if (option instanceof z.ZodLiteral)
+        return option.def.values.every((value) => typeof value === 'string') ? 'text' : 'toml';
+      return 'toml';
+    }),
+  );
+  if (kinds.size > 1) return 'either';
+  return kinds.has('text') ? 'text' : 'toml';
+}
+
+/** One key of a configuration, as the reference lists it. */
+export interface ConfigKey {
+  /** Dotted; `[]` stands for an element of an array, `*` for a name the operator chooses. */
+  readonly key: string;
+  /** In words: `text`, `whole number`, `"lru" or "priority"`. */
+  readonly type: string;
+  /** Absent: there is none; see `isRequired`. */
+  readonly default?: unknown;
+  readonly isRequired: boolean;
+  /** Absent where the schema has none. */
+  readonly description?: string;
+}
+
+interface Wrapping {
+  readonly default: { readonly value: unknown } | undefined;
+  readonly isOptional: boolean;
+  readonly description: string | undefined;
+}
+
+/** What the wrappers of a schema say about it. */
+function wrappingOf(schema: Schema): Wrapping {
+  let inner = schema;
+  let found: { readonly value: unknown } | undefined;
+  let isOptional = false;
+  let description: string | undefined;
+  for (;;) {
+    description ??= z.globalRegistry.get(inner)?.description;
+    if (inner instanceof z.ZodDefault || inner instanceof z.ZodPrefault) {
+      found ??= { value: inner.def.defaultValue };
+      inner = inner.def.innerType;
+    } else if (inner instanceof z.ZodOptional) {
+      isOptional = true;
+      inner = inner.def.innerType;
+    } else if (
+      inner instanceof z.ZodNullable ||
+      inner instanceof z.ZodReadonly ||
+      inner instanceof z.ZodCatch ||
+      inner instanceof z.ZodNonOptional
+    ) {
+      inner = inner.def.innerType;
+    } else if (inner instanceof z.ZodPipe) {
+      inner = inner.def.in;
+    } else return { default: found, isOptional, description };
+  }
+}
+
+function wordsFor(option: Schema): string {
+  if (option instanceof z.ZodNumberFormat) return 'whole number';
+  if (option instanceof z.ZodNumber) return 'number';
+  if (option instanceof z.ZodBoolean) return 'true or false';
+  if (option instanceof z.ZodEnum)
+    return option.options.map((value) => JSON.stringify(value)).join(' or ');
+  if (option instanceof z.ZodLiteral)
+    return option.def.values.map((value) => JSON.stringify(value)).join(' or ');
+  if (option instanceof z.ZodArray) return `list of ${typeInWords(option.def.element)}`;
+  if (option instanceof z.ZodObject || option instanceof z.ZodRecord) return 'table';
+  if (option instanceof z.ZodString || option instanceof z.ZodStringFormat) return 'text';
+  return 'value';
+}
+
+/** The type of a key in words, for the reference and for errors. */
+export function typeInWords(schema: Schema): string {
+  return [...new Set(alternatives(schema).map(wordsFor))].join(' or ');
+}
+
+function* listBelow(schema: Schema, path: string): Generator<ConfigKey> {
+  for (const option of alternatives(schema)) {
+    const shape = shapeOf(option);
+    if (shape !== undefined) {
+      for (const [name, child] of Object.entries(shape))
+        yield* listKey(child, `${path}${path === '' ? '' : '.'}${formatKeyPath([name])}`);
+    } else if (option instanceof z.ZodArray) {
+      yield* listBelow(option.def.element, `${path}[]`);
+    } else if (option instanceof z.ZodRecord) {
+      yield* listBelow(option.def.valueType, `${path}.*`);
+    }
+  }
+}
+
+function* listKey(schema: Schema, key: string): Generator<ConfigKey> {
+  const wrapping = wrappingOf(schema);
+  const hasKnownKeys = shapeOf(schema) !== undefined;
+  if (!hasKnownKeys || wrapping.description !== undefined) {
+    const isSection = hasKnownKeys && isTree(wrapping.default?.value);
+    yield {
+      key,
+      type: typeInWords(schema),
+      isRequired: wrapping.default === undefined && !wrapping.isOptional,
+      ...(wrapping.default !== undefined && !isSection && { default: wrapping.default.value }),
+      ...(wrapping.description !== undefined && { description: wrapping.description }),
+    };
+  }
+  yield* listBelow(schema, key);
+}
+
+/** Every key of a configuration with type, default and description, in the order of the schema. */
+export function listConfigKeys(schema: z.ZodType): ConfigKey[] {
+  return [...listBelow(schema, '')];
+}
+
+/** The JSON Schema (2020-12) of what an operator may write, for editors. */
+export function configJsonSchema(schema: z.ZodType): Record<string, unknown> {
+  return { ...z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) };
+}

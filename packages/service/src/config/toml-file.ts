@@ -1,0 +1,42 @@
+import { readFileSync } from 'node:fs';
+
+import { parse, TomlError } from 'smol-toml';
+
+import { ConfigError } from './config-error.ts';
+import { type Tree } from './key-path.ts';
+import { readTomlLines, type TomlLines } from './toml-lines.ts';
+
+/** A TOML file as read. */
+export interface TomlFile {
+  /** As the operator named it. */
+  readonly file: string;
+  readonly tree: Tree;
+  readonly lines: TomlLines;
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    const cause = code === 'ENOENT' ? 'no such file' : `cannot be read (${String(code ?? error)})`;
+    throw new ConfigError(`${file}: ${cause}`, { file }, error);
+  }
+}
+
+/** @throws ConfigError naming file and line, when it is missing or no TOML. */
+export function readTomlFile(file: string): TomlFile {
+  const text = readText(file);
+  try {
+    const tree = parse(text);
+    return { file, tree, lines: readTomlLines(text) };
+  } catch (error) {
+    if (!(error instanceof TomlError)) throw error;
+    const [reason = 'not TOML'] = error.message.replace(/^Invalid TOML document: /, '').split('\n');
+    throw new ConfigError(
+      `${file}:${error.line}: not valid TOML: ${reason}`,
+      { file, line: error.line },
+      error,
+    );
+  }
+}

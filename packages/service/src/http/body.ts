@@ -1,0 +1,80 @@
+import { brotliDecompress, gunzip, inflate, zstdDecompress } from 'node:zlib';
+import { promisify } from 'node:util';
+
+import { CortexError } from '@cortex/protocol';
+
+type Decompress = (bytes: Uint8Array, options: { maxOutputLength: number }) => Promise<Uint8Array>;
+
+const DECOMPRESSORS: Readonly<Record<string, Decompress>> = {
+  gzip: promisify(gunzip),
+  'x-gzip': promisify(gunzip),
+  deflate: promisify(inflate),
+  br: promisify(brotliDecompress),
+  zstd: promisify(zstdDecompress),
+};
+
+export interface BodyLimits {
+  /** Counted decompressed. */
+  readonly maxBytes: number;
+  /** Aborts when the client has left. */
+  readonly signal: AbortSignal;
+}
+
+function tooLarge(maxBytes: number): CortexError {
+  const maxMb = maxBytes / (1 << 20);
+  const shown = Number.isInteger(maxMb) ? `${maxMb} MiB` : `${maxBytes} bytes`;
+  return new CortexError('request_too_large', `The body is larger than ${shown}.`);
+}
+
+const clientLeft = (cause: unknown): CortexError =>
+  new CortexError('client_closed_request', 'The client left while sending its body.', { cause });
+
+async function readRaw(request: Request, { maxBytes, signal }: BodyLimits): Promise<Uint8Array> {
+  if (Number(request.headers.get('content-length') ?? 0) > maxBytes) throw tooLarge(maxBytes);
+  if (request.body === null) return new Uint8Array();
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of request.body) {
+      size += chunk.length;
+      if (size > maxBytes) throw tooLarge(maxBytes);
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    if (error instanceof CortexError) throw error;
+    throw clientLeft(error);
+  }
+  if (signal.aborted) throw clientLeft(signal.reason);
+  const [only] = chunks;
+  return chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks, size);
+}
+
+/**
+ * Reads a request's body whole, decompressed (gzip, deflate, br, zstd).
+ *
+ * The limit is enforced while reading and while decompressing, so a small bomb takes no more memory than a large body.
+ *
+ * @throws CortexError `request_too_large`, `unsupported_media_type` (an encoding we cannot read), `invalid_request`
+ * (not what its encoding says), `client_closed_request`.
+ */
+export async function readBody(request: Request, limits: BodyLimits): Promise<Uint8Array> {
+  const encoding = (request.headers.get('content-encoding') ?? 'identity').trim().toLowerCase();
+  const decompress = DECOMPRESSORS[encoding];
+  if (decompress === undefined && encoding !== 'identity' && encoding !== '') {
+    throw new CortexError(
+      'unsupported_media_type',
+      `Content-Encoding "${encoding}" is not supported: send gzip, zstd, br, deflate or none.`,
+    );
+  }
+  const raw = await readRaw(request, limits);
+  if (decompress === undefined) return raw;
+  try {
+    return await decompress(raw, { maxOutputLength: limits.maxBytes });
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE')
+      throw tooLarge(limits.maxBytes);
+    throw new CortexError('invalid_request', `The body is not valid ${encoding}.`, {
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,96 @@
+import { isIPv6 } from 'node:net';
+
+import { ConfigError } from '../config/config-error.ts';
+
+/** Bytes Bun itself would refuse at: far above ours, because its refusal has no envelope. */
+const NO_LIMIT_BYTES = Number.MAX_SAFE_INTEGER;
+/** Ends a connection on which nothing came or went for so long: the defence against slow senders. */
+const IDLE_TIMEOUT_S = 30;
+
+export interface ListenAddress {
+  readonly hostname: string;
+  /** 0: any free one. */
+  readonly port: number;
+}
+
+/** A running HTTP listener. */
+export interface Listener {
+  /** `http://127.0.0.1:31313`, with the port that was really taken. */
+  readonly url: string;
+  readonly hostname: string;
+  readonly port: number;
+  readonly server: Bun.Server<undefined>;
+  /** Stops accepting; `'now'` also ends connections in use, `'drain'` lets them finish. */
+  stop(how: 'drain' | 'now'): Promise<void>;
+}
+
+export interface ListenOptions {
+  /** `host:port`. */
+  readonly listen: string;
+  /** The configuration key that says so; named in errors. */
+  readonly key: string;
+  /** Prefix of the environment variable that sets `key`, as `CORTEX_`; named in errors. */
+  readonly envPrefix?: 'CORTEX_' | 'NEURON_';
+  readonly fetch: (request: Request, server: Bun.Server<undefined>) => Response | Promise<Response>;
+  readonly idleTimeoutS?: number;
+  readonly maxRequestBodyBytes?: number;
+}
+
+/** Reads `127.0.0.1:31313`, `[::1]:0` or `localhost:80`. @throws ConfigError naming `key` */
+export function parseListen(text: string, key: string): ListenAddress {
+  const [, bracketed, plain, portText] = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text) ?? [];
+  const hostname = bracketed ?? plain;
+  const port = Number(portText);
+  const isAddress = bracketed === undefined || isIPv6(bracketed);
+  if (hostname === undefined || !isAddress || port > 65_535) {
+    throw new ConfigError(`${key}: "${text}" is not host:port, as 127.0.0.1:31313 or [::1]:31313`, {
+      key,
+    });
+  }
+  return { hostname, port };
+}
+
+/** `gateway.listen` → `set gateway.listen (or CORTEX_GATEWAY__LISTEN)`. */
+function setHint({ key, envPrefix }: ListenOptions): string {
+  if (envPrefix === undefined) return `set ${key}`;
+  return `set ${key} (or ${envPrefix}${key.toUpperCase().replaceAll('.', '__')})`;
+}
+
+function listenError(error: unknown, options: ListenOptions): unknown {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  const { listen, key } = options;
+  const reasons: Readonly<Record<string, string>> = {
+    EADDRINUSE: `${listen} is in use by another program: ${setHint(options)} to another port`,
+    EACCES: `${listen} may not be opened by this user: ${setHint(options)} to a port from 1024 on`,
+    EADDRNOTAVAIL: `${listen} is no address of this machine: ${setHint(options)}`,
+  };
+  const reason = reasons[String(code)];
+  return reason === undefined ? error : new ConfigError(`${key}: ${reason}`, { key }, error);
+}
+
+/** Binds and serves. @throws ConfigError naming `key` when the address cannot be taken */
+export function listen(options: ListenOptions): Listener {
+  const address = parseListen(options.listen, options.key);
+  let server: Bun.Server<undefined>;
+  try {
+    server = Bun.serve({
+      hostname: address.hostname,
+      port: address.port,
+      idleTimeout: options.idleTimeoutS ?? IDLE_TIMEOUT_S,
+      maxRequestBodySize: options.maxRequestBodyBytes ?? NO_LIMIT_BYTES,
+      development: false,
+      fetch: options.fetch,
+    });
+  } catch (error) {
+    throw listenError(error, options);
+  }
+  const port = server.port ?? address.port;
+  const host = isIPv6(address.hostname) ? `[${address.hostname}]` : address.hostname;
+  return {
+    url: `http://${host}:${port}`,
+    hostname: address.hostname,
+    port,
+    server,
+    stop: (how) => server.stop(how === 'now'),
+  };
+}

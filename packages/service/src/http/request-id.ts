@@ -1,0 +1,22 @@
+const ACCEPTED = /^[A-Za-z0-9._:-]{1,128}$/;
+const BASE62 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
+const RANDOM_CHARS = 24;
+/** Largest multiple of 62 in a byte: bytes from here on are thrown away, so that no letter is likelier. */
+const UNBIASED_BELOW = 248;
+
+/** A new id: `req_` and 24 random letters or digits. */
+export function createRequestId(): string {
+  let id = 'req_';
+  while (id.length < 4 + RANDOM_CHARS) {
+    for (const byte of crypto.getRandomValues(new Uint8Array(RANDOM_CHARS))) {
+      if (byte < UNBIASED_BELOW && id.length < 4 + RANDOM_CHARS) id += BASE62[byte % 62];
+    }
+  }
+  return id;
+}
+
+/** The caller's `x-request-id` if it is one that can be logged as it is, else a new one. */
+export function requestIdOf(headers: Headers): string {
+  const given = headers.get('x-request-id');
+  return given !== null && ACCEPTED.test(given) ? given : createRequestId();
+}

@@ -1,0 +1,34 @@
+export { ConfigError, type ConfigPlace } from './config/config-error.ts';
+export {
+  type ConfigInput,
+  loadConfig,
+  type LoadedConfig,
+  type MergedDirectory,
+} from './config/load-config.ts';
+export { nearestName } from './config/nearest-name.ts';
+export { type ConfigKey, configJsonSchema, listConfigKeys } from './config/schema-shape.ts';
+export { type BodyLimits, readBody } from './http/body.ts';
+export { errorResponse, type ErrorResponseOptions } from './http/error-response.ts';
+export {
+  listen,
+  type ListenAddress,
+  type Listener,
+  type ListenOptions,
+  parseListen,
+} from './http/listen.ts';
+export * from './http/metrics.ts';
+export { createRequestId, requestIdOf } from './http/request-id.ts';
+export { createLogger, type LogDestination, type Logger } from './log.ts';
+export { type Backoff, backoff } from './process/backoff.ts';
+export { assertFetchLimit, FETCH_LIMIT } from './process/fetch-limit.ts';
+export { endWithParent } from './process/parent-pipe.ts';
+export { writeReadyFile } from './process/ready-file.ts';
+export { installShutdown, type Shutdown, type ShutdownOptions } from './process/shutdown.ts';
+export {
+  type Child,
+  type ChildExit,
+  type ChildOptions,
+  spawnChild,
+} from './process/spawn-child.ts';
+export { createRecordWriter, type RecordWriter } from './record-writer.ts';
+export { Ticker, ticker, type TickSource } from './ticker.ts';

@@ -1,0 +1,22 @@
+/** A growing pause between attempts. */
+export interface Backoff {
+  /** Milliseconds to wait before the next attempt; doubles from call to call. */
+  next(): number;
+  /** After a success: the next pause is the first again. */
+  reset(): void;
+}
+
+/** Pauses of `firstMs`, twice that, … up to `maxMs`. */
+export function backoff({ firstMs, maxMs }: { firstMs: number; maxMs: number }): Backoff {
+  let pauseMs = firstMs;
+  return {
+    next() {
+      const nextMs = Math.min(pauseMs, maxMs);
+      pauseMs = Math.min(pauseMs * 2, maxMs);
+      return nextMs;
+    },
+    reset() {
+      pauseMs = firstMs;
+    },
+  };
+}

@@ -1,0 +1,95 @@
+import { type Logger } from '../log.ts';
+
+/** A second signal counts from here on: npm delivers one Ctrl-C twice, within milliseconds. */
+const SECOND_SIGNAL_MS = 1000;
+/** What `drain` may take beyond its grace before the process ends all the same. */
+const OVERTIME_MS = 3000;
+
+const SIGNAL_NUMBERS = { SIGINT: 2, SIGTERM: 15 } as const;
+type EndSignal = keyof typeof SIGNAL_NUMBERS;
+
+/** The end of a daemon's life. */
+export interface Shutdown {
+  /** Aborted when the shutdown begins. */
+  readonly signal: AbortSignal;
+  /** Begins it, as SIGTERM does; once. */
+  begin(reason: string): void;
+  /** Takes the handlers away again, for tests. */
+  dispose(): void;
+}
+
+export interface ShutdownOptions {
+  /** What requests in flight get to finish. */
+  readonly graceMs: number;
+  readonly log: Logger;
+  /** Ends everything, taking at most about `graceMs`. */
+  readonly drain: (graceMs: number) => Promise<void>;
+  readonly exit?: (code: number) => void;
+  readonly nowMs?: () => number;
+}
+
+/**
+ * Handles SIGTERM and SIGINT: the first drains and exits 0, one that comes at least a second later ends the process
+ * now (128 + its number). An unhandled error is logged and ends the process with 1 (behaviours 47 and 49).
+ */
+export function installShutdown(options: ShutdownOptions): Shutdown {
+  const { graceMs, log, drain } = options;
+  const exit = options.exit ?? ((code: number) => process.exit(code));
+  const nowMs = options.nowMs ?? (() => performance.now());
+  const controller = new AbortController();
+  let begunMs: number | undefined;
+
+  async function end(): Promise<void> {
+    const overtime = setTimeout(() => {
+      log.error({ graceMs }, 'shutdown took too long: ending now');
+      exit(1);
+    }, graceMs + OVERTIME_MS);
+    try {
+      await drain(graceMs);
+      log.info('ended');
+      exit(0);
+    } catch (error) {
+      log.error({ err: error }, 'shutdown failed');
+      exit(1);
+    } finally {
+      clearTimeout(overtime);
+    }
+  }
+
+  function begin(reason: string): void {
+    if (begunMs !== undefined) return;
+    begunMs = nowMs();
+    log.info({ reason, graceMs }, 'shutting down');
+    controller.abort(new Error(reason));
+    void end();
+  }
+
+  function onSignal(signal: EndSignal): void {
+    if (begunMs === undefined) return begin(signal);
+    if (nowMs() - begunMs < SECOND_SIGNAL_MS) return undefined;
+    log.warn({ signal }, 'second signal: ending now');
+    return exit(128 + SIGNAL_NUMBERS[signal]);
+  }
+
+  function onFatal(error: unknown): void {
+    log.fatal({ err: error }, 'unhandled error');
+    exit(1);
+  }
+
+  const onInt = (): void => onSignal('SIGINT');
+  const onTerm = (): void => onSignal('SIGTERM');
+  process.on('SIGINT', onInt);
+  process.on('SIGTERM', onTerm);
+  process.on('uncaughtException', onFatal);
+  process.on('unhandledRejection', onFatal);
+  return {
+    signal: controller.signal,
+    begin,
+    dispose() {
+      process.off('SIGINT', onInt);
+      process.off('SIGTERM', onTerm);
+      process.off('uncaughtException', onFatal);
+      process.off('unhandledRejection', onFatal);
+    },
+  };
+}
