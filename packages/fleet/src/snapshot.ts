@@ -1,0 +1,90 @@
+import type { Discovery, ModelEntry, NodeHealth } from '@cortex/protocol';
+
+import type { AliasTable } from './alias-table.ts';
+import type { CatalogueModel } from './catalogue.ts';
+
+/**
+ * `unknown`: never answered, and has not missed often enough to be called down. Only `up` nodes get requests.
+ */
+export type NodeState = 'unknown' | 'up' | 'down';
+
+/** What a node last said of the load on one model. */
+export interface ReplicaLoad {
+  readonly inFlight: number;
+  readonly queueDepth: number;
+  /** Slots. */
+  readonly maxInFlight: number;
+  readonly maxQueueDepth: number;
+  /** Measured decode speed, tokens a second; absent: not measured. */
+  readonly tokSDecode?: number;
+  /** Own leases when the node was asked, summed by weight. */
+  readonly ownAtReport: number;
+}
+
+/** One model on one node, in any state. */
+export interface Replica {
+  readonly node: string;
+  readonly model: string;
+  /** Base URL for inference. */
+  readonly endpoint: string;
+  /** Speed of the node relative to others until measured. */
+  readonly speedWeight: number;
+  readonly isNodeUp: boolean;
+  readonly isNodeDraining: boolean;
+  /** A state of contracts section 3, or a word of a newer neuron (then not servable). */
+  readonly status: string;
+  /** True only for a loaded model that the node says it can serve. A saturated model is servable. */
+  readonly isServable: boolean;
+  /** Servable, on a node that is up and not draining: gets requests. */
+  readonly isReady: boolean;
+  /** Why it is failed or not servable. */
+  readonly reason?: string;
+  /** 0 to 1, of a load. */
+  readonly progress?: number;
+  readonly harness?: string;
+  readonly onDisk: boolean;
+  readonly isPinned: boolean;
+  readonly capabilities: readonly string[];
+  readonly limit?: ModelEntry['limit'];
+  readonly vramUsedMb?: number;
+  readonly load?: ReplicaLoad;
+}
+
+/** One configured node as last heard of. */
+export interface NodeSnapshot {
+  readonly name: string;
+  readonly endpoint: string;
+  readonly speedWeight: number;
+  readonly isExpectedOffline: boolean;
+  readonly state: NodeState;
+  /** Failed polls in a row. */
+  readonly misses: number;
+  /** Of the last miss; absent when the last poll was answered. */
+  readonly error?: string;
+  readonly hasAnswered: boolean;
+  /** Anything asked before this is older than what is known. */
+  readonly knownAtMs: number;
+  readonly isDraining: boolean;
+  readonly version?: string;
+  readonly discovery?: Discovery;
+  readonly health?: NodeHealth;
+  /** As the node last listed them. */
+  readonly reported: ReadonlyMap<string, ModelEntry>;
+  readonly replicas: ReadonlyMap<string, Replica>;
+  /** Models that cortex itself asked this node to load, while it does. */
+  readonly ownLoads: ReadonlySet<string>;
+}
+
+/** The fleet at one moment. Never changes; readers may keep it as long as they like. */
+export interface FleetSnapshot {
+  /** Grows with every change. */
+  readonly revision: number;
+  /** In the order of their names. */
+  readonly nodes: ReadonlyMap<string, NodeSnapshot>;
+  /** Every replica in any state on any configured node, in the order of node names. */
+  readonly replicasByModel: ReadonlyMap<string, readonly Replica[]>;
+  readonly catalogue: ReadonlyMap<string, CatalogueModel>;
+  readonly aliases: AliasTable;
+  /** Nodes that have neither answered nor missed once. */
+  readonly pendingNodes: number;
+}
