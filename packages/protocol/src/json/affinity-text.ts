@@ -52,8 +52,9 @@ export class AffinityReader {
   *#readMessages(): Walk<void> {
     const found: { system: string; user: string | undefined } = { system: '', user: undefined };
     this.#messages = found;
-    if (kindOfValue(this.#scanner) !== 'array') return yield* skipValue(this.#scanner);
-    yield* readElements(this.#scanner, () => this.#readMessage(found));
+    if (kindOfValue(this.#scanner) === 'array')
+      yield* readElements(this.#scanner, () => this.#readMessage(found));
+    else yield* skipValue(this.#scanner);
   }
 
   *#readMessage(found: { system: string; user: string | undefined }): Walk<void> {

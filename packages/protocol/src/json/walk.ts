@@ -115,14 +115,8 @@ export function* readElements(scanner: JsonScanner, readElement: () => Walk<void
 
 /** What kind of value stands here, told by its first byte. */
 export function kindOfValue(scanner: JsonScanner): 'string' | 'object' | 'array' | 'scalar' {
-  switch (scanner.current) {
-    case QUOTE:
-      return 'string';
-    case OPEN_BRACE:
-      return 'object';
-    case OPEN_BRACKET:
-      return 'array';
-    default:
-      return 'scalar';
-  }
+  const first = scanner.current;
+  if (first === QUOTE) return 'string';
+  if (first === OPEN_BRACE) return 'object';
+  return first === OPEN_BRACKET ? 'array' : 'scalar';
 }

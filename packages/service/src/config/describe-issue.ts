@@ -2,7 +2,7 @@ import { type z } from 'zod';
 
 import { formatKeyPath, type KeyPath } from './key-path.ts';
 import { nearestName } from './nearest-name.ts';
-import { keysAt, listConfigKeys, schemaAt, typeInWords } from './schema-shape.ts';
+import { keysAt, listConfigKeys, schemaAt, typePhrase } from './schema-shape.ts';
 
 /** One problem of a configuration, without its place. */
 export interface Problem {
@@ -48,7 +48,7 @@ function expectation(issue: z.core.$ZodIssue, path: KeyPath, schema: z.ZodType):
     case 'invalid_type':
     case 'invalid_union':
     case 'invalid_value':
-      return `must be ${at === undefined ? 'another type' : typeInWords(at)}`;
+      return `must be ${at === undefined ? 'something else' : typePhrase(at)}`;
     case 'too_small':
       if (issue.origin === 'string' && issue.minimum === 1) return 'must not be empty';
       return `must be ${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum}${sizeUnit(issue.origin)}`;
@@ -56,8 +56,12 @@ function expectation(issue: z.core.$ZodIssue, path: KeyPath, schema: z.ZodType):
       return `must be ${issue.inclusive === false ? 'less than' : 'at most'} ${issue.maximum}${sizeUnit(issue.origin)}`;
     case 'invalid_format':
       return `must be a valid ${issue.format}`;
-    default:
-      return issue.message;
+    case 'custom':
+    case 'invalid_element':
+    case 'invalid_key':
+    case 'not_multiple_of':
+    case 'unrecognized_keys':
+      return `is wrong: ${issue.message}`;
   }
 }
 
@@ -89,6 +93,7 @@ export function describeIssue(issue: z.core.$ZodIssue, schema: z.ZodType): Probl
   const key = formatKeyPath(path);
   if (issue.code === 'invalid_type' && issue.input === undefined)
     return [{ path, message: `${key} is missing` }];
-  const value = issue.input === undefined ? '' : `, not ${showValue(issue.input)}`;
+  const value =
+    issue.input === undefined || issue.input === '' ? '' : `, not ${showValue(issue.input)}`;
   return [{ path, message: `${key} ${expectation(issue, path, schema)}${value}` }];
 }

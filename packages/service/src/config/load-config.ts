@@ -3,6 +3,8 @@ import { dirname, join } from 'node:path';
 
 import { type z } from 'zod';
 
+import { PARENT_FD_VARIABLE } from '../process/parent-pipe.ts';
+
 import { ConfigError, type ConfigPlace } from './config-error.ts';
 import { describeIssue } from './describe-issue.ts';
 import { formatKeyPath, isTree, type KeyPath, type Tree } from './key-path.ts';
@@ -164,7 +166,10 @@ function readTree<T>(input: ConfigInput<T>, origins: Origins): Tree {
 export function loadConfig<T>(input: ConfigInput<T>): LoadedConfig<T> {
   const origins = new Origins();
   const tree = readTree(input, origins);
-  const env = readEnvSettings({ ...input, ignore: new Set(input.ignoreEnv) });
+  const env = readEnvSettings({
+    ...input,
+    ignore: new Set([...(input.ignoreEnv ?? []), PARENT_FD_VARIABLE]),
+  });
   const settings = [...env.settings, ...flagSettings(input.flags ?? {})];
   applySettings(tree, settings);
   for (const setting of settings) origins.addSetting(setting);
@@ -184,6 +189,7 @@ export function loadConfig<T>(input: ConfigInput<T>): LoadedConfig<T> {
     }
   }
   if (!parsed.success || problems.length > 0) {
+    problems.sort((a, b) => (a.place.line ?? 0) - (b.place.line ?? 0));
     const text = problems.map(({ message }) => message).join('\n');
     throw new ConfigError(text, problems[0]?.place, parsed.error);
   }

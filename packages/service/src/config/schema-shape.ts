@@ -147,9 +147,14 @@ function wordsFor(option: Schema): string {
   return 'value';
 }
 
-/** The type of a key in words, for the reference and for errors. */
-export function typeInWords(schema: Schema): string {
+/** The type of a key in words, for the reference. */
+function typeInWords(schema: Schema): string {
   return [...new Set(alternatives(schema).map(wordsFor))].join(' or ');
+}
+
+/** The type as it stands in a sentence: `a whole number or "auto"`. */
+export function typePhrase(schema: Schema): string {
+  return typeInWords(schema).replace(/(^| or )(?=number|whole number|list|table|value)/g, '$1a ');
 }
 
 function* listBelow(schema: Schema, path: string): Generator<ConfigKey> {

@@ -146,8 +146,9 @@ class LineReader {
       this.#at += 1;
     }
     this.#at += end.length;
+    if (!isLong) return;
     // A long string may end with one or two quotes of its own.
-    while (isLong && this.#text[this.#at] === quote) this.#at += 1;
+    while (this.#text[this.#at] === quote) this.#at += 1;
   }
 
   /** Passes white space, line ends and comments. */

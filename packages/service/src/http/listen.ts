@@ -2,6 +2,9 @@ import { isIPv6 } from 'node:net';
 
 import { ConfigError } from '../config/config-error.ts';
 
+import { errorResponse } from './error-response.ts';
+import { createRequestId } from './request-id.ts';
+
 /** Bytes Bun itself would refuse at: far above ours, because its refusal has no envelope. */
 const NO_LIMIT_BYTES = Number.MAX_SAFE_INTEGER;
 /** Ends a connection on which nothing came or went for so long: the defence against slow senders. */
@@ -32,8 +35,11 @@ export interface ListenOptions {
   /** Prefix of the environment variable that sets `key`, as `CORTEX_`; named in errors. */
   readonly envPrefix?: 'CORTEX_' | 'NEURON_';
   readonly fetch: (request: Request, server: Bun.Server<undefined>) => Response | Promise<Response>;
+  /** Seconds without a byte in either direction; 30 when absent. `server.timeout(request, 0)` lifts it for one. */
   readonly idleTimeoutS?: number;
   readonly maxRequestBodyBytes?: number;
+  /** Told of what `fetch` threw or rejected with; the client gets `internal_error`. */
+  readonly onError?: (error: unknown) => void;
 }
 
 /** Reads `127.0.0.1:31313`, `[::1]:0` or `localhost:80`. @throws ConfigError naming `key` */
@@ -51,18 +57,19 @@ export function parseListen(text: string, key: string): ListenAddress {
 }
 
 /** `gateway.listen` → `set gateway.listen (or CORTEX_GATEWAY__LISTEN)`. */
-function setHint({ key, envPrefix }: ListenOptions): string {
+function settingHint({ key, envPrefix }: ListenOptions): string {
   if (envPrefix === undefined) return `set ${key}`;
   return `set ${key} (or ${envPrefix}${key.toUpperCase().replaceAll('.', '__')})`;
 }
 
 function listenError(error: unknown, options: ListenOptions): unknown {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  const { listen, key } = options;
+  const { key } = options;
+  const at = options.listen;
   const reasons: Readonly<Record<string, string>> = {
-    EADDRINUSE: `${listen} is in use by another program: ${setHint(options)} to another port`,
-    EACCES: `${listen} may not be opened by this user: ${setHint(options)} to a port from 1024 on`,
-    EADDRNOTAVAIL: `${listen} is no address of this machine: ${setHint(options)}`,
+    EADDRINUSE: `${at} is in use by another program: ${settingHint(options)} to another port`,
+    EACCES: `${at} may not be opened by this user: ${settingHint(options)} to a port from 1024 on`,
+    EADDRNOTAVAIL: `${at} is no address of this machine: ${settingHint(options)}`,
   };
   const reason = reasons[String(code)];
   return reason === undefined ? error : new ConfigError(`${key}: ${reason}`, { key }, error);
@@ -78,8 +85,15 @@ export function listen(options: ListenOptions): Listener {
       port: address.port,
       idleTimeout: options.idleTimeoutS ?? IDLE_TIMEOUT_S,
       maxRequestBodySize: options.maxRequestBodyBytes ?? NO_LIMIT_BYTES,
+      // Without it an error in a handler is answered with its stack. It also turns `reusePort` on by default, which
+      // would share a taken port with its owner instead of failing.
       development: false,
+      reusePort: false,
       fetch: options.fetch,
+      error: (error) => {
+        options.onError?.(error);
+        return errorResponse(error, { dialect: 'openai', requestId: createRequestId() });
+      },
     });
   } catch (error) {
     throw listenError(error, options);

@@ -20,7 +20,11 @@ export function endWithParent(
     isOver = true;
     onEnd();
   };
-  const socket = { data: () => undefined, end, close: end, error: end };
   // A pipe of `spawn` is a socket pair. Read as a socket it takes no thread and keeps no process alive.
-  Bun.connect({ fd: Number(text), socket }).then((pipe) => pipe.unref(), end);
+  const options: Bun.FdSocketOptions = {
+    fd: Number(text),
+    socket: { data: () => undefined, end, close: end, error: end },
+  };
+  // `connect` takes a descriptor, its types only know addresses.
+  Bun.connect(options as unknown as Bun.UnixSocketOptions).then((pipe) => pipe.unref(), end);
 }
