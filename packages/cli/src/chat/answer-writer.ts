@@ -1,0 +1,33 @@
+import { type ChatDelta } from '../client/gateway-client.ts';
+import { type Paint, type Terminal } from '../output/terminal.ts';
+
+/** Writes an answer as it arrives: reasoning dimmed and apart, then the text. */
+export class AnswerWriter {
+  readonly #terminal: Terminal;
+  readonly #paint: Paint;
+  #isInReasoning = false;
+  #hasText = false;
+
+  constructor(terminal: Terminal, paint: Paint) {
+    this.#terminal = terminal;
+    this.#paint = paint;
+  }
+
+  write({ reasoning, text }: ChatDelta): void {
+    if (reasoning !== undefined) {
+      this.#isInReasoning = true;
+      this.#terminal.write(this.#paint('dim', reasoning));
+    }
+    if (text === undefined) return;
+    // Models put line breaks around their reasoning; the first line of the answer starts where it should.
+    const visible = this.#hasText ? text : text.trimStart();
+    if (visible === '') return;
+    if (this.#isInReasoning && !this.#hasText) this.#terminal.write('\n\n');
+    this.#hasText = true;
+    this.#terminal.write(visible);
+  }
+
+  end(): void {
+    if (this.#hasText || this.#isInReasoning) this.#terminal.write('\n');
+  }
+}

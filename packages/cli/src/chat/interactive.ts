@@ -1,0 +1,90 @@
+import { createInterface } from 'node:readline';
+
+import { CliError } from '../cli-error.ts';
+import { type GatewayClient } from '../client/gateway-client.ts';
+import { type Paint, type Terminal } from '../output/terminal.ts';
+import { AnswerWriter } from './answer-writer.ts';
+import { type Conversation } from './conversation.ts';
+import { runSlashCommand } from './slash-command.ts';
+
+/** Two Ctrl-C within this time leave. */
+const LEAVE_WINDOW_MS = 2000;
+
+export interface ChatSession {
+  readonly conversation: Conversation;
+  readonly client: GatewayClient;
+  readonly terminal: Terminal;
+  readonly paint: Paint;
+  readonly input: NodeJS.ReadableStream;
+  readonly output: NodeJS.WritableStream;
+}
+
+/** The small line under an answer: what it cost, and how it ended when not by itself. */
+function footer(answer: Awaited<ReturnType<Conversation['ask']>>, elapsedMs: number): string {
+  const parts: string[] = [];
+  if (answer.finish !== 'stop')
+    parts.push(answer.finish === 'length' ? 'cut: token limit' : answer.finish);
+  if (answer.usage) parts.push(`${answer.usage.completion_tokens} tokens`);
+  parts.push(`${(elapsedMs / 1000).toFixed(1)} s`);
+  return parts.join(' · ');
+}
+
+async function answer(session: ChatSession, question: string, signal: AbortSignal): Promise<void> {
+  const { conversation, terminal, paint } = session;
+  const writer = new AnswerWriter(terminal, paint);
+  const startedMs = performance.now();
+  try {
+    const result = await conversation.ask(question, (delta) => writer.write(delta), signal);
+    writer.end();
+    terminal.print(paint('dim', footer(result, performance.now() - startedMs)));
+  } catch (error) {
+    writer.end();
+    if (!(error instanceof CliError)) throw error;
+    terminal.print(paint('red', error.message));
+  }
+}
+
+/** Talks with a person until they leave: Ctrl-D, `/quit`, or Ctrl-C twice. */
+export async function runInteractiveChat(session: ChatSession): Promise<void> {
+  const { conversation, client, terminal, paint } = session;
+  const readline = createInterface({
+    input: session.input,
+    output: session.output,
+    terminal: terminal.isInteractive,
+    prompt: paint('bold', '› '),
+  });
+  let running: AbortController | undefined;
+  let interruptedMs = -LEAVE_WINDOW_MS;
+  readline.on('SIGINT', () => {
+    if (running !== undefined) return running.abort();
+    if (performance.now() - interruptedMs < LEAVE_WINDOW_MS) return readline.close();
+    interruptedMs = performance.now();
+    terminal.print(paint('dim', '\n(Ctrl-C again or Ctrl-D leaves)'));
+    return readline.prompt();
+  });
+
+  terminal.print(
+    paint('dim', `Talking to ${conversation.model}. /help for commands, Ctrl-D to leave.`),
+  );
+  readline.prompt();
+  let unfinished = '';
+  for await (const line of readline) {
+    if (line.endsWith('\\')) {
+      unfinished += `${line.slice(0, -1)}\n`;
+      continue;
+    }
+    const said = (unfinished + line).trim();
+    unfinished = '';
+    const outcome = said === '' ? undefined : await runSlashCommand(said, { conversation, client });
+    if (outcome?.kind === 'quit') break;
+    if (outcome?.kind === 'say') terminal.print(paint('dim', outcome.text));
+    else if (said !== '') {
+      running = new AbortController();
+      await answer(session, said, running.signal);
+      running = undefined;
+    }
+    readline.prompt();
+  }
+  readline.close();
+  terminal.print('');
+}

@@ -1,0 +1,171 @@
+import {
+  AdminModelResult,
+  AdminModels,
+  AdminNodes,
+  ChatCompletionChunk,
+  ErrorEnvelope,
+  ModelList,
+  readEvents,
+  type AdminModel,
+  type AdminNode,
+  type CompletionUsage,
+  type ListedModel,
+} from '@cortex/protocol';
+import { z } from 'zod';
+
+import { CliError } from '../cli-error.ts';
+
+const GatewayHealth = z.looseObject({
+  status: z.string(),
+  nodes: z.looseObject({ healthy: z.int(), total: z.int() }),
+  unservable: z
+    .array(z.looseObject({ node: z.string(), model: z.string(), reason: z.string().optional() }))
+    .optional(),
+});
+export type GatewayHealth = z.infer<typeof GatewayHealth>;
+
+const UnloadResults = z.union([
+  z.looseObject({ results: z.array(AdminModelResult) }).transform(({ results }) => results),
+  z.array(AdminModelResult),
+  AdminModelResult.transform((result) => [result]),
+]);
+
+export interface ModelCall {
+  readonly model: string;
+  readonly node?: string | undefined;
+  readonly force?: boolean | undefined;
+}
+
+/** A piece of an answer as it arrives. */
+export interface ChatDelta {
+  readonly text?: string;
+  readonly reasoning?: string;
+  readonly finish?: string;
+  readonly usage?: CompletionUsage;
+}
+
+/** What the commands ask of a gateway. Every call throws a `CliError` that says what to do. */
+export interface GatewayClient {
+  readonly url: string;
+  health(): Promise<GatewayHealth>;
+  models(): Promise<readonly ListedModel[]>;
+  nodes(): Promise<readonly AdminNode[]>;
+  adminModels(): Promise<readonly AdminModel[]>;
+  loadModel(call: ModelCall): Promise<AdminModelResult>;
+  unloadModel(call: ModelCall): Promise<readonly AdminModelResult[]>;
+  /** Streams a chat answer; `body` is an OpenAI body without `stream`. */
+  chat(body: Readonly<Record<string, unknown>>, signal: AbortSignal): AsyncGenerator<ChatDelta>;
+}
+
+type Fetch = (url: string, init?: RequestInit) => Promise<Response>;
+
+async function failure(response: Response): Promise<CliError> {
+  const text = await response.text();
+  const envelope = ErrorEnvelope.safeParse(parseJson(text));
+  const retryAfter = response.headers.get('retry-after');
+  const hint = retryAfter === null ? '' : ` (try again in ${retryAfter} s)`;
+  if (envelope.success) {
+    const { message, code } = envelope.data.error;
+    return new CliError(`${message}${hint} [${code ?? response.status}]`);
+  }
+  return new CliError(`the gateway answered ${response.status} ${text.slice(0, 200)}${hint}`);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // Not an answer of ours; the caller reports the status instead.
+    return undefined;
+  }
+}
+
+/** The call without what was not asked for: the admin API refuses unknown and empty fields. */
+function callBody({ model, node, force }: ModelCall): string {
+  return JSON.stringify({ model, ...(node && { node }), ...(force === true && { force }) });
+}
+
+function* deltasOf(data: string): Generator<ChatDelta> {
+  const json = parseJson(data);
+  const failed = ErrorEnvelope.safeParse(json);
+  if (failed.success)
+    throw new CliError(`${failed.data.error.message} [${failed.data.error.code}]`);
+  const { choices, usage } = ChatCompletionChunk.parse(json);
+  for (const { delta, finish_reason: finish } of choices) {
+    yield {
+      ...(delta.content && { text: delta.content }),
+      ...(delta.reasoning_content && { reasoning: delta.reasoning_content }),
+      ...(finish && { finish }),
+    };
+  }
+  if (usage) yield { usage };
+}
+
+/** A client of the gateway at `baseUrl` (`http://127.0.0.1:31313`). */
+export function createGatewayClient(
+  baseUrl: string,
+  fetch: Fetch = globalThis.fetch,
+): GatewayClient {
+  const url = baseUrl.replace(/\/+$/, '').replace(/\/v1$/, '');
+
+  async function send(path: string, init: RequestInit = {}): Promise<Response> {
+    let response: Response;
+    try {
+      response = await fetch(url + path, init);
+    } catch (cause) {
+      if (init.signal?.aborted) throw cause;
+      throw new CliError(
+        `no gateway answers at ${url}: start one with "npx cortex up", or name yours with --url or CORTEX_URL`,
+        { cause },
+      );
+    }
+    if (!response.ok) throw await failure(response);
+    return response;
+  }
+
+  async function get<T>(path: string, schema: z.ZodType<T>): Promise<T> {
+    const response = await send(path, { signal: AbortSignal.timeout(30_000) });
+    return read(response, schema);
+  }
+
+  async function read<T>(response: Response, schema: z.ZodType<T>): Promise<T> {
+    const parsed = schema.safeParse(parseJson(await response.text()));
+    if (parsed.success) return parsed.data;
+    throw new CliError(`${url} does not answer like a cortex gateway: is it another program?`, {
+      cause: parsed.error,
+    });
+  }
+
+  const post = (path: string, body: string, signal?: AbortSignal): Promise<Response> =>
+    send(path, {
+      method: 'POST',
+      body,
+      headers: { 'content-type': 'application/json' },
+      ...(signal && { signal }),
+    });
+
+  return {
+    url,
+    health: () => get('/health', GatewayHealth),
+    models: async () => (await get('/v1/models', ModelList)).data,
+    nodes: async () => (await get('/admin/v1/nodes', AdminNodes)).nodes,
+    adminModels: async () => (await get('/admin/v1/models', AdminModels)).models,
+    loadModel: async (call) =>
+      read(await post('/admin/v1/models/load', callBody(call)), AdminModelResult),
+    unloadModel: async (call) =>
+      read(await post('/admin/v1/models/unload', callBody(call)), UnloadResults),
+    async *chat(body, signal) {
+      const response = await post(
+        '/v1/chat/completions',
+        JSON.stringify({ ...body, stream: true, stream_options: { include_usage: true } }),
+        signal,
+      );
+      if (response.body === null) return;
+      for await (const events of readEvents(response.body)) {
+        for (const { data } of events) {
+          if (data !== '[DONE]') yield* deltasOf(data);
+        }
+      }
+    },
+  };
+}

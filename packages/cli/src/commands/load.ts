@@ -1,0 +1,22 @@
+import { Command } from '@commander-js/extra-typings';
+
+import { type ClientContext, jsonOption, urlOption } from './context.ts';
+
+/** `cortex load MODEL`: loaded now and kept, whether or not somebody asks for it. */
+export function loadCommand({ connect, terminal }: ClientContext) {
+  return new Command('load')
+    .description('Load a model now, instead of at its first request.')
+    .argument('<model>', 'id as in `cortex models`')
+    .option('--node <name>', 'where; without it cortex chooses')
+    .addOption(urlOption())
+    .addOption(jsonOption())
+    .action(async (model, { url, node, json }) => {
+      const result = await connect(url).loadModel({ model, node });
+      if (json) return terminal.print(JSON.stringify(result, null, 2));
+      return terminal.print(
+        result.status === 'loaded'
+          ? `${result.model} is loaded on ${result.node}.`
+          : `${result.model} is ${result.status} on ${result.node}: "cortex status --watch" shows the progress.`,
+      );
+    });
+}

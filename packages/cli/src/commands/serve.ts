@@ -1,0 +1,24 @@
+import { Command } from '@commander-js/extra-typings';
+import { loadGatewayConfig, startGateway } from '@cortex/gateway';
+import { assertFetchLimit, createLogger, endWithParent, installShutdown } from '@cortex/service';
+
+/** `cortex serve`: the gateway alone, in the foreground, logging JSON lines to stderr. */
+export function serveCommand(env: Readonly<Record<string, string | undefined>>) {
+  return new Command('serve')
+    .description('Run the gateway.')
+    .option('-c, --config <file>', 'cortex.toml; without it defaults and environment')
+    .option('--models <file>', 'models.toml; without it what cortex.toml names')
+    .option('--ready-file <path>', 'written once it listens: {"pid","api","metrics"}')
+    .action(async ({ config: file, models, readyFile }) => {
+      assertFetchLimit();
+      const configs = loadGatewayConfig({ file, models, env });
+      const log = createLogger({ name: 'cortex', level: env['CORTEX_LOG'] });
+      const gateway = await startGateway({ ...configs, log, ...(readyFile && { readyFile }) });
+      const shutdown = installShutdown({
+        graceMs: configs.config.value.gateway.shutdown_grace_s * 1000,
+        log,
+        drain: (graceMs) => gateway.close(graceMs),
+      });
+      endWithParent(() => shutdown.begin('its parent is gone'));
+    });
+}

@@ -1,0 +1,36 @@
+import { Command } from '@commander-js/extra-typings';
+
+import manifest from '../package.json' with { type: 'json' };
+import { createGatewayClient } from './client/gateway-client.ts';
+import { chatCommand } from './commands/chat.ts';
+import { configCommand } from './commands/config-check.ts';
+import { loadCommand } from './commands/load.ts';
+import { modelsCommand } from './commands/models.ts';
+import { serveCommand } from './commands/serve.ts';
+import { statusCommand } from './commands/status.ts';
+import { unloadCommand } from './commands/unload.ts';
+import { upCommand } from './commands/up.ts';
+import { createPaint, type Terminal } from './output/terminal.ts';
+
+/** The command line of `cortex`. */
+export function createProgram(options: {
+  readonly terminal: Terminal;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}): Command {
+  const { terminal, env } = options;
+  const paint = createPaint(terminal, env);
+  const daemon = { terminal, paint, env };
+  const client = { terminal, paint, connect: (url: string) => createGatewayClient(url) };
+  const program = new Command('cortex')
+    .description('One OpenAI and Anthropic address for a self-hosted fleet of GPU hosts.')
+    .version(manifest.version)
+    .addCommand(upCommand(daemon))
+    .addCommand(serveCommand(env))
+    .addCommand(statusCommand(client))
+    .addCommand(modelsCommand(client))
+    .addCommand(loadCommand(client))
+    .addCommand(unloadCommand(client))
+    .addCommand(chatCommand(client, { input: process.stdin, output: process.stdout }))
+    .addCommand(configCommand(daemon));
+  return program;
+}

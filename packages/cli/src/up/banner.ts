@@ -1,0 +1,80 @@
+import { type AdminModel, type AdminNode } from '@cortex/protocol';
+
+import { DEFAULT_URL } from '../commands/context.ts';
+import { type Paint } from '../output/terminal.ts';
+
+export interface BannerFacts {
+  readonly apiUrl: string;
+  readonly metricsUrl: string;
+  readonly nodes: readonly AdminNode[];
+  readonly models: readonly AdminModel[];
+  /** Addresses of the API for other machines; empty without `--lan`. */
+  readonly lanUrls: readonly string[];
+}
+
+const hardwareOf = ({ devices, cpu, ram_total_mb: ramMb }: AdminNode): string => {
+  const gpus = devices.filter(({ kind }) => kind !== 'cpu');
+  if (gpus.length > 0)
+    return gpus
+      .map(({ name, vram_total_mb: mb }) => `${name} (${Math.round(mb / 1024)} GB)`)
+      .join(', ');
+  const processor = cpu === undefined ? 'CPU' : `${cpu.cores} × ${cpu.model}`;
+  return ramMb === undefined
+    ? processor
+    : `${processor}, ${Math.round(ramMb / 1024)} GB RAM, no GPU in use`;
+};
+
+function modelLine({ id, replicas, reason }: AdminModel): string {
+  const [replica] = replicas;
+  if (replica === undefined) return `${id}  ${reason ?? 'loads at its first request'}`;
+  const { status, limit, backend, gpu_layers: layers, reason: why } = replica.model;
+  if (status === 'failed') return `${id}  failed: ${why ?? 'see the log'}`;
+  const parts: string[] = [id];
+  if (status === 'loaded') {
+    if (limit !== undefined) parts.push(`context ${limit.context}`);
+    if (backend !== undefined) parts.push(`on ${backend}`);
+    if (backend !== 'cpu' && layers !== undefined) parts.push(`layers ${layers}`);
+  } else parts.push(status === 'unloaded' ? 'loads at its first request' : status);
+  return parts.join('  ');
+}
+
+/** The model that the examples use: a loaded one before any other. */
+function exampleModel(models: readonly AdminModel[]): string {
+  const isLoaded = ({ replicas }: AdminModel): boolean =>
+    replicas.some(({ model }) => model.status === 'loaded');
+  return (models.find(isLoaded) ?? models[0])?.id ?? 'MODEL';
+}
+
+/** What `cortex up` prints once everything is up: what there is, and what to do with it. */
+export function formatBanner(facts: BannerFacts, paint: Paint): string {
+  const { apiUrl, metricsUrl, nodes, models, lanUrls } = facts;
+  const body = JSON.stringify({
+    model: exampleModel(models),
+    messages: [{ role: 'user', content: 'What is cortex?' }],
+  });
+  const chat = apiUrl === DEFAULT_URL ? 'npx cortex chat' : `npx cortex chat --url ${apiUrl}`;
+  const warnings = nodes.flatMap(({ name, gpu_unavailable_reason: why }) =>
+    why === undefined ? [] : [paint('yellow', `  ! ${name}: ${why}`)],
+  );
+  const lines = [
+    paint('bold', 'cortex is up.'),
+    '',
+    `  gateway  ${apiUrl}   metrics ${metricsUrl}/metrics`,
+    ...nodes.map((node) => `  node     ${node.name}  ${node.endpoint}  ${hardwareOf(node)}`),
+    ...(models.length === 0
+      ? ['  model    none: put a GGUF file into a models folder of the node']
+      : models.map((model) => `  model    ${modelLine(model)}`)),
+    ...lanUrls.map(
+      (url) => `  network  ${url}/v1   (the API only, open to everyone who reaches it)`,
+    ),
+    ...warnings,
+    '',
+    'Try it:',
+    `  curl -s ${apiUrl}/v1/chat/completions -H 'content-type: application/json' -d '${body}'`,
+    '',
+    `OpenAI clients: base URL ${apiUrl}/v1, any API key.`,
+    `Next: ${paint('bold', chat)}   (in another terminal; Ctrl-C here ends everything)`,
+    '',
+  ];
+  return lines.join('\n');
+}

@@ -1,0 +1,151 @@
+import { rmSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { backoff, type Child, spawnChild } from '@cortex/service';
+import { type z } from 'zod';
+
+import { CliError } from '../cli-error.ts';
+import { causeOf } from './log-line.ts';
+
+/** How often the ready file is looked for. Start-up takes some hundred milliseconds. */
+const READY_POLL_MS = 20;
+/** A daemon that is neither ready nor gone by then hangs. */
+const READY_TIMEOUT_MS = 30_000;
+/** After SIGTERM; both daemons are given 2 s for running requests, and Ctrl-C is to end everything within 3 s. */
+const STOP_TIMEOUT_MS = 2600;
+const RESTART_PAUSE = { firstMs: 250, maxMs: 10_000 };
+/** A daemon that ran for so long was healthy: the next restart is at once again. */
+const HEALTHY_AFTER_MS = 30_000;
+
+export interface DaemonLaunch {
+  readonly command: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+export type DaemonEvent =
+  | { readonly kind: 'ended'; readonly cause: string; readonly retryMs: number }
+  | { readonly kind: 'restarted' };
+
+export interface DaemonOptions<Ready> {
+  /** As people know it: `neuron`. */
+  readonly name: string;
+  readonly readyFile: string;
+  readonly ready: z.ZodType<Ready>;
+  /** What to run. `last` is what it reported when it ran before, so that it gets its ports again. */
+  readonly launch: (last: Ready | undefined) => DaemonLaunch;
+  readonly onLine: (line: string) => void;
+  readonly onEvent: (event: DaemonEvent) => void;
+}
+
+/** A daemon that is kept running. */
+export interface Daemon<Ready> {
+  /** What its last start reported. */
+  readonly ready: Ready;
+  /** Ends it for good: SIGTERM, then SIGKILL. */
+  stop(): Promise<void>;
+  /** Ends it for good, now. */
+  kill(): void;
+}
+
+/**
+ * Starts a daemon, waits until it listens, and from then on restarts it whenever it ends.
+ *
+ * @throws CliError with the daemon's own one-line cause when the first start fails.
+ */
+export async function startDaemon<Ready>(options: DaemonOptions<Ready>): Promise<Daemon<Ready>> {
+  const stopping = new AbortController();
+  let child: Child;
+  const adopt = (started: Child): void => {
+    child = started;
+  };
+  let ready = await startOnce(options, undefined, adopt);
+  const supervision = supervise();
+
+  async function supervise(): Promise<void> {
+    const pause = backoff(RESTART_PAUSE);
+    while (!stopping.signal.aborted) {
+      const startedMs = performance.now();
+      let cause = (await child.exited).text;
+      if (performance.now() - startedMs > HEALTHY_AFTER_MS) pause.reset();
+      for (;;) {
+        const retryMs = pause.next();
+        await sleep(retryMs, undefined, { signal: stopping.signal }).catch(() => undefined);
+        if (stopping.signal.aborted) return;
+        options.onEvent({ kind: 'ended', cause, retryMs });
+        try {
+          ready = await startOnce(options, ready, adopt);
+          options.onEvent({ kind: 'restarted' });
+          break;
+        } catch (error) {
+          cause = error instanceof Error ? error.message : String(error);
+        }
+      }
+    }
+  }
+
+  return {
+    get ready() {
+      return ready;
+    },
+    async stop() {
+      stopping.abort();
+      const last = child;
+      last.kill('SIGTERM');
+      const timer = setTimeout(() => last.kill('SIGKILL'), STOP_TIMEOUT_MS);
+      await last.exited;
+      clearTimeout(timer);
+      await supervision;
+    },
+    kill() {
+      stopping.abort();
+      child.kill('SIGKILL');
+    },
+  };
+}
+
+/** One start, up to its ready file. `onChild` gets the process at once, so that it can be ended meanwhile. */
+async function startOnce<Ready>(
+  { name, readyFile, ready, launch, onLine }: DaemonOptions<Ready>,
+  last: Ready | undefined,
+  onChild: (child: Child) => void,
+): Promise<Ready> {
+  rmSync(readyFile, { force: true });
+  let cause: string | undefined;
+  let isReady = false;
+  const child = spawnChild({
+    ...launch(last),
+    onLine(line) {
+      cause = causeOf(line) ?? cause;
+      // Until it is up, what it says is the cause of its end, and told once.
+      if (isReady) onLine(line);
+    },
+  });
+  onChild(child);
+  const exited = child.exited.then(({ text }) => {
+    throw new CliError(cause ?? `${name} ended at once: ${text}`);
+  });
+  exited.catch(() => undefined);
+  const giveUpMs = performance.now() + READY_TIMEOUT_MS;
+  for (;;) {
+    const written = await Promise.race([readReadyFile(readyFile), exited]);
+    if (written !== undefined) {
+      isReady = true;
+      return ready.parse(JSON.parse(written));
+    }
+    if (performance.now() > giveUpMs) {
+      child.kill('SIGKILL');
+      throw new CliError(`${name} did not start within ${READY_TIMEOUT_MS / 1000} s`);
+    }
+    await Promise.race([sleep(READY_POLL_MS), exited]);
+  }
+}
+
+async function readReadyFile(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch {
+    // Not there yet.
+    return undefined;
+  }
+}

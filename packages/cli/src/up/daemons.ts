@@ -1,0 +1,125 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { type GatewayConfig } from '@cortex/gateway';
+import { FETCH_LIMIT, type LoadedConfig, parseListen } from '@cortex/service';
+import { z } from 'zod';
+
+import { CliError } from '../cli-error.ts';
+import { type DaemonLaunch } from './daemon.ts';
+import { toInlineToml } from './inline-toml.ts';
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+export const NeuronReady = z.looseObject({ pid: z.int(), node: z.url() });
+export type NeuronReady = z.infer<typeof NeuronReady>;
+export const GatewayReady = z.looseObject({ pid: z.int(), api: z.url(), metrics: z.url() });
+export type GatewayReady = z.infer<typeof GatewayReady>;
+
+/** The name of this machine's node in the fleet that `cortex up` makes. */
+const LOCAL_NODE = 'local';
+/** Ctrl-C is to end everything within 3 s, running answers included. */
+const GRACE_S = '2';
+const EMBEDDED_MODEL = 'cortex-tiny';
+/** The folder of the model that ships with cortex. */
+const EMBEDDED_MODELS_DIR = fileURLToPath(new URL('../../../../models/', import.meta.url));
+
+/** `http://127.0.0.1:31313` → `127.0.0.1:31313`. */
+const addressOf = (url: string): string => new URL(url).host;
+
+function neuronBin(): string {
+  try {
+    const manifest = createRequire(import.meta.url).resolve('@cortex/neuron/package.json');
+    return join(dirname(manifest), 'bin', 'neuron.mjs');
+  } catch (cause) {
+    throw new CliError(
+      'the package @cortex/neuron is not installed here: install it, or run only the gateway with "cortex serve -c cortex.toml"',
+      { cause },
+    );
+  }
+}
+
+/** The top-level keys that the operator's file sets. A broken file sets none: neuron itself reports it. */
+function keysOf(file: string | undefined): ReadonlySet<string> {
+  if (file === undefined) return new Set();
+  try {
+    return new Set(Object.keys(Bun.TOML.parse(readFileSync(file, 'utf8'))));
+  } catch {
+    return new Set();
+  }
+}
+
+/** Runs one of our launchers under this same Bun. */
+const launchWith = (bin: string, args: readonly string[], env: Env): DaemonLaunch => ({
+  command: [process.execPath, bin, ...args],
+  env: { ...env, BUN_CONFIG_MAX_HTTP_REQUESTS: String(FETCH_LIMIT) },
+});
+
+/**
+ * How to run this machine's neuron: its ordinary configuration, and where that says nothing, state below `stateDir`
+ * and the embedded model.
+ */
+export function neuronLaunch(options: {
+  readonly env: Env;
+  readonly configFile: string | undefined;
+  readonly stateDir: string;
+  readonly readyFile: string;
+}): (last: NeuronReady | undefined) => DaemonLaunch {
+  const { env, configFile, stateDir, readyFile } = options;
+  const bin = neuronBin();
+  const written = keysOf(configFile);
+  const defaults: Record<string, string> = {
+    models_dir: join(stateDir, 'models'),
+    state_dir: join(stateDir, 'neuron'),
+    models_dirs: toInlineToml([EMBEDDED_MODELS_DIR]),
+    default_models: toInlineToml([{ model_id: EMBEDDED_MODEL }]),
+    shutdown_grace_s: GRACE_S,
+  };
+  const filled: Record<string, string> = {};
+  for (const [key, value] of Object.entries(defaults)) {
+    if (!written.has(key)) filled[`NEURON_${key.toUpperCase()}`] = value;
+  }
+  const args = ['serve', '--ready-file', readyFile, ...(configFile ? ['-c', configFile] : [])];
+  return (last) =>
+    launchWith(bin, args, {
+      ...filled,
+      ...env,
+      ...(last && { NEURON_LISTEN: addressOf(last.node) }),
+    });
+}
+
+/** How to run the gateway: its ordinary configuration, with this machine's neuron as one more node. */
+export function gatewayLaunch(options: {
+  readonly env: Env;
+  readonly config: LoadedConfig<GatewayConfig>;
+  readonly configFile: string | undefined;
+  readonly modelsFile: string | undefined;
+  readonly readyFile: string;
+  readonly isOnLan: boolean;
+  /** Where neuron listens now. */
+  readonly nodeUrl: () => string;
+}): (last: GatewayReady | undefined) => DaemonLaunch {
+  const { env, config, configFile, modelsFile, readyFile, isOnLan, nodeUrl } = options;
+  const { gateway, neurons } = config.value;
+  const bin = fileURLToPath(new URL('../../bin/cortex.mjs', import.meta.url));
+  const args = ['serve', '--ready-file', readyFile];
+  if (configFile !== undefined) args.push('-c', configFile);
+  if (modelsFile !== undefined) args.push('--models', modelsFile);
+  const hasOwnGrace = config.origins.get('gateway.shutdown_grace_s') !== 'default';
+  const listenPort = parseListen(gateway.listen, 'gateway.listen').port;
+
+  return (last) => {
+    const others = neurons.filter(({ name }) => name !== LOCAL_NODE);
+    const port = last === undefined ? listenPort : Number(new URL(last.api).port);
+    return launchWith(bin, args, {
+      ...env,
+      CORTEX_NEURONS: toInlineToml([...others, { name: LOCAL_NODE, endpoint: nodeUrl() }]),
+      ...(!hasOwnGrace && { CORTEX_GATEWAY__SHUTDOWN_GRACE_S: GRACE_S }),
+      ...(last && { CORTEX_GATEWAY__LISTEN: addressOf(last.api) }),
+      ...(last && { CORTEX_GATEWAY__METRICS_LISTEN: addressOf(last.metrics) }),
+      ...(isOnLan && { CORTEX_GATEWAY__LISTEN: `0.0.0.0:${port}` }),
+    });
+  };
+}

@@ -1,0 +1,72 @@
+import { describe, expect, test } from 'bun:test';
+
+import { causeOf, formatLogLine } from './log-line.ts';
+
+const now = new Date(2026, 0, 1, 12, 3, 4);
+const format = (line: string): string | undefined =>
+  formatLogLine(line, { name: 'neuron', paint: (_, text) => text, now });
+
+const record = {
+  ts: '2026-01-01T12:03:04.000Z',
+  request_id: 'req_1',
+  api: 'chat',
+  model_asked: 'tiny',
+  model: 'cortex-tiny',
+  node: 'local',
+  outcome: 'ok',
+  status: 200,
+  completion_tokens: 24,
+  first_token_ms: 42.3,
+  total_ms: 1310,
+};
+
+describe('formatLogLine', () => {
+  test('shows a request as one line: model, status, tokens, times, id', () => {
+    expect(format(JSON.stringify(record))).toBe(
+      '12:03:04  chat         cortex-tiny  200  24 tokens  first after 42 ms  in 1.31 s  req_1',
+    );
+  });
+
+  test('shows the code of a request that failed, and the model asked for where none was found', () => {
+    const failed = {
+      ...record,
+      outcome: 'not_found',
+      status: 404,
+      code: 'model_not_found',
+      model: undefined,
+      completion_tokens: 0,
+      first_token_ms: undefined,
+      total_ms: 2,
+    };
+
+    expect(format(JSON.stringify(failed))).toBe(
+      '12:03:04  chat         tiny  404 model_not_found  in 2 ms  req_1',
+    );
+  });
+
+  test('shows warnings and errors with their cause', () => {
+    const line = JSON.stringify({
+      level: 'error',
+      msg: 'load failed',
+      err: { message: 'no such file' },
+    });
+
+    expect(format(line)).toBe('12:03:04  error  neuron: load failed: no such file');
+  });
+
+  test('hides what is only for machines', () => {
+    expect(format(JSON.stringify({ level: 'info', msg: 'polled' }))).toBeUndefined();
+  });
+
+  test('shows a line that is not JSON as it is', () => {
+    expect(format('ggml: out of memory')).toBe('12:03:04  neuron: ggml: out of memory');
+  });
+});
+
+describe('causeOf', () => {
+  test('is the message of an error, or text that was printed', () => {
+    expect(causeOf('neuron.toml:1: unknown key lisen')).toBe('neuron.toml:1: unknown key lisen');
+    expect(causeOf(JSON.stringify({ level: 'fatal', msg: 'cannot start' }))).toBe('cannot start');
+    expect(causeOf(JSON.stringify({ level: 'info', msg: 'starting' }))).toBeUndefined();
+  });
+});

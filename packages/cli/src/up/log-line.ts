@@ -1,0 +1,97 @@
+import { z } from 'zod';
+
+import { type Paint } from '../output/terminal.ts';
+
+/** A line of a daemon's log: pino's fields, or the record of a request. */
+const LogRecord = z.looseObject({
+  level: z.string().optional(),
+  time: z.string().optional(),
+  msg: z.string().optional(),
+  err: z.looseObject({ message: z.string().optional() }).optional(),
+});
+
+const RequestRecord = z.looseObject({
+  request_id: z.string(),
+  api: z.string(),
+  outcome: z.string(),
+  status: z.number(),
+  model_asked: z.string().nullish(),
+  model: z.string().nullish(),
+  node: z.string().nullish(),
+  code: z.string().nullish(),
+  message: z.string().nullish(),
+  completion_tokens: z.number().nullish(),
+  first_token_ms: z.number().nullish(),
+  total_ms: z.number(),
+  tok_s: z.number().nullish(),
+  cold_start: z.boolean().nullish(),
+});
+type RequestRecord = z.infer<typeof RequestRecord>;
+
+const LOUD = new Set(['warn', 'error', 'fatal']);
+
+function parseObject(line: string): unknown {
+  if (!line.startsWith('{')) return undefined;
+  try {
+    return JSON.parse(line);
+  } catch {
+    // A line that only looks like one of ours is shown as it is.
+    return undefined;
+  }
+}
+
+const seconds = (ms: number): string =>
+  ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(ms < 10_000 ? 2 : 1)} s`;
+
+function clockTime(now: Date): string {
+  return now.toTimeString().slice(0, 8);
+}
+
+function formatRequest(record: RequestRecord, now: Date, paint: Paint): string {
+  const isOk = record.outcome === 'ok';
+  const parts = [
+    paint('dim', clockTime(now)),
+    record.api.padEnd(11),
+    record.model ?? record.model_asked ?? '-',
+    isOk
+      ? paint('green', String(record.status))
+      : paint(
+          record.status >= 500 ? 'red' : 'yellow',
+          `${record.status} ${record.code ?? record.outcome}`,
+        ),
+  ];
+  if (record.completion_tokens) parts.push(`${record.completion_tokens} tokens`);
+  if (record.first_token_ms) parts.push(`first after ${seconds(record.first_token_ms)}`);
+  parts.push(`in ${seconds(record.total_ms)}`);
+  if (record.cold_start === true) parts.push('cold start');
+  if (!isOk && record.message) parts.push(record.message);
+  parts.push(paint('dim', record.request_id));
+  return parts.join('  ');
+}
+
+/** A daemon's log line for a person; undefined for what only a machine reads. */
+export function formatLogLine(
+  line: string,
+  { name, paint, now = new Date() }: { name: string; paint: Paint; now?: Date },
+): string | undefined {
+  if (line.trim() === '') return undefined;
+  const json = parseObject(line);
+  const request = RequestRecord.safeParse(json);
+  if (request.success) return formatRequest(request.data, now, paint);
+  const record = LogRecord.safeParse(json);
+  if (!record.success) return `${paint('dim', clockTime(now))}  ${name}: ${line}`;
+  const { level = 'info', msg = '', err } = record.data;
+  if (!LOUD.has(level)) return undefined;
+  const text = err?.message === undefined ? msg : `${msg}: ${err.message}`;
+  return `${paint('dim', clockTime(now))}  ${paint(level === 'warn' ? 'yellow' : 'red', level)}  ${name}: ${text}`;
+}
+
+/** What a daemon's line says about why it ends: an error of its log, or text it printed; undefined for anything else. */
+export function causeOf(line: string): string | undefined {
+  if (line.trim() === '') return undefined;
+  const record = LogRecord.safeParse(parseObject(line));
+  if (!record.success) return line.trim();
+  const { level = 'info', msg = '', err } = record.data;
+  if (level !== 'error' && level !== 'fatal') return undefined;
+  return err?.message ?? msg;
+}

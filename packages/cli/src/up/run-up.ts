@@ -1,0 +1,157 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { loadGatewayConfig } from '@cortex/gateway';
+import { createLogger, endWithParent, installShutdown, writeReadyFile } from '@cortex/service';
+
+import { createGatewayClient } from '../client/gateway-client.ts';
+import { type Paint, type Terminal } from '../output/terminal.ts';
+import { formatBanner } from './banner.ts';
+import { type Daemon, type DaemonEvent, startDaemon } from './daemon.ts';
+import { GatewayReady, gatewayLaunch, NeuronReady, neuronLaunch } from './daemons.ts';
+import { lanAddresses } from './lan-addresses.ts';
+import { formatLogLine } from './log-line.ts';
+import { stateDirectory } from './state-directory.ts';
+import { waitForModels } from './wait-for-models.ts';
+
+/** What Ctrl-C gives running answers; both daemons know it as their `shutdown_grace_s`. */
+const GRACE_MS = 2000;
+/** The banner is to be there within 10 s of the start, whether or not a model is ready by then. */
+const BANNER_AFTER_MS = 8000;
+
+export interface UpOptions {
+  readonly configFile: string | undefined;
+  readonly modelsFile: string | undefined;
+  readonly neuronConfigFile: string | undefined;
+  readonly readyFile: string | undefined;
+  readonly isOnLan: boolean;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly terminal: Terminal;
+  readonly paint: Paint;
+}
+
+interface Daemons {
+  neuron?: Daemon<NeuronReady>;
+  gateway?: Daemon<GatewayReady>;
+}
+
+/**
+ * Gateway and neuron of one machine, kept running until Ctrl-C (contracts, section 4).
+ *
+ * Returns when both are up and the banner is printed; the process then lives on its supervision.
+ *
+ * @throws CliError with the one-line cause of the daemon that could not start.
+ */
+export async function runUp(options: UpOptions): Promise<void> {
+  const { terminal, paint } = options;
+  const startedMs = performance.now();
+  const scratchDir = mkdtempSync(join(tmpdir(), 'cortex-up-'));
+  process.on('exit', () => rmSync(scratchDir, { recursive: true, force: true }));
+
+  const daemons: Daemons = {};
+  const stopAll = async (): Promise<void> => {
+    await Promise.all([daemons.gateway?.stop(), daemons.neuron?.stop()]);
+  };
+  const shutdown = installShutdown({
+    graceMs: GRACE_MS,
+    log: createLogger({
+      name: 'up',
+      level: 'warn',
+      destination: { write: (text) => showLine(options, 'up', text) },
+    }),
+    drain: stopAll,
+    exit: (code) => {
+      daemons.gateway?.kill();
+      daemons.neuron?.kill();
+      process.exit(code);
+    },
+  });
+  shutdown.signal.addEventListener('abort', () => terminal.print('\nEnding …'));
+  endWithParent(() => shutdown.begin('its parent is gone'));
+
+  const { api, metrics, node } = await startBoth(options, scratchDir, daemons).catch(
+    async (error: unknown) => {
+      await stopAll();
+      throw error;
+    },
+  );
+  const apiUrl = localUrl(api);
+  if (options.readyFile !== undefined) {
+    writeReadyFile(options.readyFile, { pid: process.pid, api: apiUrl, node, metrics });
+  }
+  const leftMs = BANNER_AFTER_MS - (performance.now() - startedMs);
+  const picture = await waitForModels(createGatewayClient(apiUrl), leftMs);
+  if (shutdown.signal.aborted) return;
+  const port = new URL(api).port;
+  const lanUrls = options.isOnLan ? lanAddresses().map((host) => `http://${host}:${port}`) : [];
+  terminal.print(formatBanner({ apiUrl, metricsUrl: metrics, lanUrls, ...picture }, paint));
+}
+
+/** Starts neuron, then the gateway that knows it; fills `daemons` as they come up. */
+async function startBoth(
+  options: UpOptions,
+  scratchDir: string,
+  daemons: Daemons,
+): Promise<{ api: string; metrics: string; node: string }> {
+  const { env, configFile, modelsFile, neuronConfigFile, isOnLan } = options;
+  const { config } = loadGatewayConfig({ file: configFile, models: modelsFile, env });
+  const stateDir = stateDirectory(env);
+  for (const folder of ['models', 'neuron']) {
+    mkdirSync(join(stateDir, folder), { recursive: true });
+  }
+  const hooks = (name: string) => ({
+    name,
+    readyFile: join(scratchDir, `${name}.json`),
+    onLine: (line: string) => showLine(options, name, line),
+    onEvent: (event: DaemonEvent) => options.terminal.print(describe(name, event)),
+  });
+
+  const ofNeuron = hooks('neuron');
+  const neuron = await startDaemon({
+    ...ofNeuron,
+    ready: NeuronReady,
+    launch: neuronLaunch({
+      env,
+      configFile: neuronConfigFile,
+      stateDir,
+      readyFile: ofNeuron.readyFile,
+    }),
+  });
+  daemons.neuron = neuron;
+  const ofGateway = hooks('cortex');
+  const gateway = await startDaemon({
+    ...ofGateway,
+    ready: GatewayReady,
+    launch: gatewayLaunch({
+      env,
+      config,
+      configFile,
+      modelsFile,
+      readyFile: ofGateway.readyFile,
+      isOnLan,
+      nodeUrl: () => neuron.ready.node,
+    }),
+  });
+  daemons.gateway = gateway;
+  const { api, metrics } = gateway.ready;
+  return { api, metrics, node: neuron.ready.node };
+}
+
+/** A listener on all interfaces is reached here by the loopback address, from where the admin API is allowed. */
+function localUrl(url: string): string {
+  const parsed = new URL(url);
+  if (parsed.hostname === '0.0.0.0' || parsed.hostname === '[::]') parsed.hostname = '127.0.0.1';
+  return parsed.origin;
+}
+
+function showLine({ terminal, paint }: UpOptions, name: string, line: string): void {
+  const text = formatLogLine(line.trimEnd(), { name, paint });
+  if (text !== undefined) terminal.print(text);
+}
+
+function describe(name: string, event: DaemonEvent): string {
+  return event.kind === 'restarted'
+    ? `${name} runs again.`
+    : `${name} has ended (${event.cause}); starting it again.`;
+}
