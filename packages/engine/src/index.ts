@@ -1,6 +1,7 @@
 export * from './engine.ts';
 export * from './transport/engine-channel.ts';
-export { inProcessEngine } from './transport/in-process-engine.ts';
+export { inProcessEngine, type InProcessOptions } from './transport/in-process-engine.ts';
+export * as engineProtocol from './protocol/index.ts';
 export { processChannel } from './transport/process-channel.ts';
 export { serveEngine } from './transport/serve-engine.ts';
 export {

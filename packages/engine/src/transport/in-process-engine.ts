@@ -1,6 +1,41 @@
 import type { Engine, EngineConnection } from '../engine.ts';
+import { formatHello, readHello } from '../protocol/index.ts';
+import { createChannelPair } from './channel-pair.ts';
+import { EngineClient } from './engine-client.ts';
+import { serveEngine } from './serve-engine.ts';
+
+export interface InProcessOptions {
+  /** Told what is odd about the messages; there is no process whose log could hold it. */
+  readonly onNote?: (text: string) => void;
+}
 
 /** The same engine behind the same messages, within this process (`isolation = "none"`, and the conformance suite). */
-export function inProcessEngine(_engine: Engine): Promise<EngineConnection> {
-  throw new Error('not yet');
+export function inProcessEngine(
+  engine: Engine,
+  { onNote }: InProcessOptions = {},
+): Promise<EngineConnection> {
+  const [ours, theirs] = createChannelPair();
+  return new Promise((resolve, reject) => {
+    let client: EngineClient | undefined;
+    let cause: string | undefined;
+    ours.open({
+      onMessage: (message) => {
+        if (client !== undefined) return client.receive(message);
+        const reading = readHello(message);
+        if (reading.kind !== 'ok') return reject(new Error('The engine did not begin with hello.'));
+        client = new EngineClient(reading.hello, {
+          send: (outgoing) => ours.send(outgoing),
+          note: (text) => onNote?.(text),
+          abandon: (why) => {
+            cause ??= why;
+            void ours.close(0);
+          },
+        });
+        return resolve(client);
+      },
+      onEnd: (why) => client?.end(cause ?? why),
+    });
+    ours.send(formatHello('owner', engine.version));
+    void serveEngine(engine, theirs);
+  });
 }

@@ -1,6 +1,54 @@
-import type { EngineChannel } from './engine-channel.ts';
+import type { ChannelReceiver, EngineChannel } from './engine-channel.ts';
+import { startParentWatchdog } from './parent-watchdog.ts';
 
-/** Engine side: the channel of this process, as its parent passed it in `NODE_CHANNEL_FD`. Ends the process with the channel. */
+/** How long the last messages may take to leave a process that ends. */
+const FLUSH_MS = 1000;
+
+/**
+ * Engine side: the channel of this process, as its parent passed it in `NODE_CHANNEL_FD`.
+ *
+ * From the call on SIGINT and SIGTERM are ignored (the owner alone says when it is over), and the process ends with
+ * its owner. `close` ends the process.
+ *
+ * @throws Error when the process was started without a channel.
+ */
 export function processChannel(): EngineChannel {
-  throw new Error('not yet');
+  if (process.send === undefined) {
+    throw new Error(
+      'This program is an engine: neuron starts it, with a channel in NODE_CHANNEL_FD.',
+    );
+  }
+  const ignore = () => undefined;
+  process.on('SIGINT', ignore);
+  process.on('SIGTERM', ignore);
+  startParentWatchdog();
+  return new ProcessChannel();
+}
+
+class ProcessChannel implements EngineChannel {
+  #isClosing = false;
+
+  send(message: object): void {
+    if (process.connected) process.send?.(message);
+  }
+
+  open(receiver: ChannelReceiver): void {
+    process.on('disconnect', () => {
+      // Not `process.exit`: it would wait for a kernel that runs, or tear down what that kernel uses.
+      if (!this.#isClosing) process.kill(process.pid, 'SIGKILL');
+      receiver.onEnd('the owner closed the channel');
+    });
+    process.on('message', (message) => receiver.onMessage(message));
+  }
+
+  async close(exitCode: number): Promise<void> {
+    this.#isClosing = true;
+    await new Promise<void>((resolve) => {
+      setTimeout(resolve, FLUSH_MS);
+      if (!process.connected) return resolve();
+      // Its callback comes when everything before it has left.
+      process.send?.({ kind: 'closed' }, undefined, undefined, () => resolve());
+    });
+    process.exit(exitCode);
+  }
 }

@@ -1,6 +1,12 @@
 import { fileURLToPath } from 'node:url';
 
-import type { EngineProcess } from '../engine.ts';
+import { CortexError } from '@cortex/protocol';
+
+import type { CloseOptions, EngineProcess } from '../engine.ts';
+import { ENGINE_PROTOCOL, formatHello, type Hello, readHello } from '../protocol/index.ts';
+import { EngineChild } from './engine-child.ts';
+import { EngineClient } from './engine-client.ts';
+import { LogLines } from './log-lines.ts';
 
 /** The llama engine's program, run by the runtime that runs this file. */
 export const ENGINE_WORKER_PATH = fileURLToPath(new URL('../llama/worker.ts', import.meta.url));
@@ -20,12 +26,137 @@ export interface SpawnEngineOptions {
   readonly signal?: AbortSignal;
 }
 
+const STARTUP_TIMEOUT_MS = 30_000;
+
+/** How much longer than its grace an engine may take to end: the step under way, and freeing the model. */
+const CLOSE_MARGIN_MS = 2_000;
+
+/** The same where it also writes its slots to disk. */
+const SAVE_MARGIN_MS = 30_000;
+
+/** Each is overridden by a variable of this process or by `env`. */
+const ENGINE_ENV = {
+  /** glibc keeps an arena a thread by default: hundreds of MiB beside a model. */
+  MALLOC_ARENA_MAX: '2',
+  /** Sampling of the slots runs in parallel on these threads, beside the decode. */
+  UV_THREADPOOL_SIZE: '8',
+} as const;
+
 /**
  * Starts an engine process and shakes hands with it.
  *
- * @throws CortexError `model_load_failed` (transient) when it cannot be started, ends, stays silent, breaks the protocol, or
- * speaks another version of it; the message names which.
+ * @throws CortexError `model_load_failed` when it cannot be started or speaks another version of the protocol, and
+ * `model_load_failed` transient when it ends, stays silent or breaks the protocol; the message names which. When
+ * `signal` aborts, its reason.
  */
-export function spawnEngine(_options: SpawnEngineOptions = {}): Promise<EngineProcess> {
-  throw new Error('not yet');
+export async function spawnEngine(options: SpawnEngineOptions = {}): Promise<EngineProcess> {
+  const { signal, onSpawn, onLog, startupTimeoutMs = STARTUP_TIMEOUT_MS } = options;
+  signal?.throwIfAborted();
+  const log = new LogLines();
+  if (onLog !== undefined) log.listen(onLog);
+  const child = startChild(options, log);
+  onSpawn?.(child.pid);
+
+  const onAbort = () => child.kill('its start was cancelled');
+  signal?.addEventListener('abort', onAbort, { once: true });
+  const timer = setTimeout(
+    () => child.kill(`it did not say hello within ${startupTimeoutMs} ms`),
+    startupTimeoutMs,
+  );
+  try {
+    return await shakeHands(child);
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', onAbort);
+  }
+}
+
+function startChild({ command, env }: SpawnEngineOptions, log: LogLines): EngineChild {
+  const program = command ?? [process.execPath, ENGINE_WORKER_PATH];
+  try {
+    return new EngineChild({
+      command: program,
+      env: { ...ENGINE_ENV, ...process.env, ...env },
+      log,
+    });
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new CortexError(
+      'model_load_failed',
+      `The engine program ${program[0]} cannot be started: ${why}`,
+      { cause },
+    );
+  }
+}
+
+function shakeHands(child: EngineChild): Promise<EngineProcess> {
+  return new Promise((resolve, reject) => {
+    let engine: SpawnedEngine | undefined;
+    let isOtherProtocol = false;
+    const greet = (message: unknown) => {
+      const reading = readHello(message);
+      switch (reading.kind) {
+        case 'ok':
+          engine = new SpawnedEngine(reading.hello, child);
+          return resolve(engine);
+        case 'otherProtocol':
+          isOtherProtocol = true;
+          return child.kill(
+            `it speaks engine protocol ${reading.protocol}, this side speaks ${ENGINE_PROTOCOL}`,
+          );
+        case 'notHello':
+          return child.kill('it did not begin with hello');
+      }
+    };
+    child.open({
+      onMessage: (message) => (engine === undefined ? greet(message) : engine.receive(message)),
+      onEnd: (cause) => {
+        engine?.end(cause);
+        const details = isOtherProtocol ? {} : { transient: true };
+        reject(new CortexError('model_load_failed', `The engine did not start: ${cause}`, details));
+      },
+    });
+    child.send(formatHello('cortex', ''));
+  });
+}
+
+/** An `EngineClient` whose other end is a process. */
+class SpawnedEngine extends EngineClient implements EngineProcess {
+  readonly pid: number;
+  readonly #child: EngineChild;
+
+  constructor(hello: Hello, child: EngineChild) {
+    super(hello, {
+      send: (message) => child.send(message),
+      note: (text) => child.log.add(text),
+      abandon: (cause) => child.kill(cause),
+    });
+    this.pid = child.pid;
+    this.#child = child;
+  }
+
+  get logTail(): readonly string[] {
+    return this.#child.log.tail;
+  }
+
+  onLog(listener: (line: string) => void): void {
+    this.#child.log.listen(listener);
+  }
+
+  kill(): void {
+    this.#child.kill();
+  }
+
+  override async close(graceMs: number, options: CloseOptions = {}): Promise<void> {
+    const marginMs = options.saveDir === undefined ? CLOSE_MARGIN_MS : SAVE_MARGIN_MS;
+    const timer = setTimeout(
+      () => this.#child.kill('it did not end within its grace after close'),
+      graceMs + marginMs,
+    );
+    await super.close(graceMs, options);
+    clearTimeout(timer);
+  }
 }

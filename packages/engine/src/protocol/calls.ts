@@ -1,0 +1,191 @@
+import { z } from 'zod';
+
+import type {
+  Embeddings,
+  EmbedRequest,
+  Engine,
+  EngineDevice,
+  EngineLoadSpec,
+  MemoryEstimate,
+  RerankRequest,
+  RerankScores,
+} from '../engine.ts';
+import { formatLoadSpec, readLoadSpec } from './load-spec.ts';
+import { withoutUndefined } from './without-undefined.ts';
+
+/** A call that one `result` answers: how each side writes and reads it. */
+export interface CallCodec<Input, Output> {
+  readonly kind: string;
+  /** Members of the request beside `kind` and `id`. */
+  formatInput(input: Input): object;
+  /** Engine side: reads the request, runs it, and gives the members of `result` beside `kind` and `id`. @throws ZodError */
+  run(engine: Engine, message: unknown, signal: AbortSignal): Promise<object>;
+  /** @throws ZodError when it is not this call's `result`. */
+  readOutput(message: unknown): Output;
+}
+
+const Tokens = z.array(z.int());
+const Body = z.record(z.string(), z.unknown());
+const TextMessage = z.looseObject({
+  text: z.string(),
+  add_special: z.boolean().default(true),
+  parse_special: z.boolean().default(false),
+});
+const TokensMessage = z.looseObject({ tokens: Tokens });
+const BodyMessage = z.looseObject({ body: Body });
+const EmbedMessage = z.looseObject({
+  inputs: z.array(z.union([z.string(), Tokens])),
+  dimensions: z.int().min(1).optional(),
+});
+/** Vectors are long: their numbers are not looked at one by one. */
+const EmbedResult = z.looseObject({
+  vectors: z.array(z.custom<readonly number[]>(Array.isArray)),
+  prompt_tokens: z.int(),
+});
+const RerankMessage = z.looseObject({ query: z.string(), documents: z.array(z.string()) });
+const RerankResult = z.looseObject({ scores: z.array(z.number()), prompt_tokens: z.int() });
+const EstimateResult = z.looseObject({
+  vram_mib: z.number(),
+  ram_mib: z.number(),
+  kv_mib_per_1k_tokens: z.number(),
+  context_max: z.int(),
+  slots_max: z.int(),
+});
+const DevicesResult = z.looseObject({
+  devices: z.array(
+    z.looseObject({
+      name: z.string(),
+      backend: z.enum(['cpu', 'cuda', 'vulkan', 'metal']),
+      total_mib: z.number().optional(),
+    }),
+  ),
+});
+
+export const EMBED: CallCodec<EmbedRequest, Embeddings> = {
+  kind: 'embed',
+  formatInput: (request) => ({ inputs: request.inputs, dimensions: request.dimensions }),
+  run: async (engine, message, signal) => {
+    const { inputs, dimensions } = EmbedMessage.parse(message);
+    const answer = await engine.embed(withoutUndefined({ inputs, dimensions }), signal);
+    return { vectors: answer.vectors, prompt_tokens: answer.promptTokens };
+  },
+  readOutput: (message) => {
+    const wire = EmbedResult.parse(message);
+    return { vectors: wire.vectors, promptTokens: wire.prompt_tokens };
+  },
+};
+
+export const RERANK: CallCodec<RerankRequest, RerankScores> = {
+  kind: 'rerank',
+  formatInput: (request) => ({ query: request.query, documents: request.documents }),
+  run: async (engine, message, signal) => {
+    const { query, documents } = RerankMessage.parse(message);
+    const answer = await engine.rerank({ query, documents }, signal);
+    return { scores: answer.scores, prompt_tokens: answer.promptTokens };
+  },
+  readOutput: (message) => {
+    const wire = RerankResult.parse(message);
+    return { scores: wire.scores, promptTokens: wire.prompt_tokens };
+  },
+};
+
+export interface TokenizeInput {
+  readonly text: string;
+  readonly addSpecial: boolean;
+  readonly parseSpecial: boolean;
+}
+
+export const TOKENIZE: CallCodec<TokenizeInput, readonly number[]> = {
+  kind: 'tokenize',
+  formatInput: (input) => ({
+    text: input.text,
+    add_special: input.addSpecial,
+    parse_special: input.parseSpecial,
+  }),
+  run: async (engine, message) => {
+    const { text, add_special, parse_special } = TextMessage.parse(message);
+    const options = { addSpecial: add_special, parseSpecial: parse_special };
+    return { tokens: await engine.tokenize(text, options) };
+  },
+  readOutput: (message) => TokensMessage.parse(message).tokens,
+};
+
+export const DETOKENIZE: CallCodec<readonly number[], string> = {
+  kind: 'detokenize',
+  formatInput: (tokens) => ({ tokens }),
+  run: async (engine, message) => ({
+    text: await engine.detokenize(TokensMessage.parse(message).tokens),
+  }),
+  readOutput: (message) => z.looseObject({ text: z.string() }).parse(message).text,
+};
+
+export const TEMPLATE: CallCodec<Readonly<Record<string, unknown>>, string> = {
+  kind: 'template',
+  formatInput: (body) => ({ body }),
+  run: async (engine, message) => ({
+    prompt: await engine.applyTemplate(BodyMessage.parse(message).body),
+  }),
+  readOutput: (message) => z.looseObject({ prompt: z.string() }).parse(message).prompt,
+};
+
+export const COUNT: CallCodec<Readonly<Record<string, unknown>>, number> = {
+  kind: 'count',
+  formatInput: (body) => ({ body }),
+  run: async (engine, message) => ({
+    prompt_tokens: await engine.count(BodyMessage.parse(message).body),
+  }),
+  readOutput: (message) => z.looseObject({ prompt_tokens: z.int() }).parse(message).prompt_tokens,
+};
+
+export const ESTIMATE: CallCodec<EngineLoadSpec, MemoryEstimate> = {
+  kind: 'estimate',
+  formatInput: formatLoadSpec,
+  run: async (engine, message) => {
+    const estimate = await engine.estimate(readLoadSpec(message));
+    return {
+      vram_mib: estimate.vramMib,
+      ram_mib: estimate.ramMib,
+      kv_mib_per_1k_tokens: estimate.kvMibPer1kTokens,
+      context_max: estimate.contextMax,
+      slots_max: estimate.slotsMax,
+    };
+  },
+  readOutput: (message) => {
+    const wire = EstimateResult.parse(message);
+    return {
+      vramMib: wire.vram_mib,
+      ramMib: wire.ram_mib,
+      kvMibPer1kTokens: wire.kv_mib_per_1k_tokens,
+      contextMax: wire.context_max,
+      slotsMax: wire.slots_max,
+    };
+  },
+};
+
+export const DEVICES: CallCodec<undefined, readonly EngineDevice[]> = {
+  kind: 'devices',
+  formatInput: () => ({}),
+  run: async (engine) => ({
+    devices: (await engine.devices()).map((device) => ({
+      name: device.name,
+      backend: device.backend,
+      total_mib: device.totalMib,
+    })),
+  }),
+  readOutput: (message) =>
+    DevicesResult.parse(message).devices.map((device) =>
+      withoutUndefined({
+        name: device.name,
+        backend: device.backend,
+        totalMib: device.total_mib,
+      }),
+    ),
+};
+
+/** What the engine side runs for a call, by the kind of its message. */
+export const CALL_RUNNERS: ReadonlyMap<string, CallCodec<never, unknown>['run']> = new Map(
+  [EMBED, RERANK, TOKENIZE, DETOKENIZE, TEMPLATE, COUNT, ESTIMATE, DEVICES].map((codec) => [
+    codec.kind,
+    codec.run,
+  ]),
+);

@@ -1,0 +1,121 @@
+import { z } from 'zod';
+
+import type { EngineLoadSpec, LoadedModel } from '../engine.ts';
+import { withoutUndefined } from './without-undefined.ts';
+
+const Backend = z.enum(['cpu', 'cuda', 'vulkan', 'metal']);
+
+/** What to load, as `load` and `estimate` carry it. */
+export const WireLoadSpec = z.looseObject({
+  model_id: z.string(),
+  model_path: z.string(),
+  backend: Backend,
+  context_length: z.union([z.int().min(1), z.literal('auto')]),
+  slots: z.union([z.int().min(1), z.literal('auto')]),
+  gpu_layers: z.union([z.int().min(0), z.enum(['auto', 'all'])]),
+  kv_type: z.enum(['f16', 'q8_0', 'q4_0']),
+  threads: z.int().min(1),
+  prefill_chunk_tokens: z.int().min(1),
+  prompt_cache_mib: z.number().min(0),
+  params: z.record(z.string(), z.unknown()).default({}),
+  vocab_only: z.boolean().default(false),
+});
+export type WireLoadSpec = z.input<typeof WireLoadSpec>;
+
+export function formatLoadSpec(spec: EngineLoadSpec): WireLoadSpec {
+  return {
+    model_id: spec.modelId,
+    model_path: spec.modelPath,
+    backend: spec.backend,
+    context_length: spec.contextLength,
+    slots: spec.slots,
+    gpu_layers: spec.gpuLayers,
+    kv_type: spec.kvType,
+    threads: spec.threads,
+    prefill_chunk_tokens: spec.prefillChunkTokens,
+    prompt_cache_mib: spec.promptCacheMib,
+    params: { ...spec.params },
+    vocab_only: spec.vocabOnly,
+  };
+}
+
+/** @throws ZodError when it is not a load spec. */
+export function readLoadSpec(message: unknown): EngineLoadSpec {
+  const wire = WireLoadSpec.parse(message);
+  return {
+    modelId: wire.model_id,
+    modelPath: wire.model_path,
+    backend: wire.backend,
+    contextLength: wire.context_length,
+    slots: wire.slots,
+    gpuLayers: wire.gpu_layers,
+    kvType: wire.kv_type,
+    threads: wire.threads,
+    prefillChunkTokens: wire.prefill_chunk_tokens,
+    promptCacheMib: wire.prompt_cache_mib,
+    params: wire.params,
+    vocabOnly: wire.vocab_only,
+  };
+}
+
+/** Capabilities this version knows; a newer engine may claim more, which are left out. */
+const CAPABILITIES = {
+  chat: true,
+  completions: true,
+  tools: true,
+  reasoning: true,
+  embedding: true,
+  rerank: true,
+  tokenizer: true,
+  choices: true,
+  logprobs: true,
+  structured: true,
+} as const satisfies Record<LoadedModel['capabilities'][number], true>;
+
+const isCapability = (name: string): name is keyof typeof CAPABILITIES =>
+  Object.hasOwn(CAPABILITIES, name);
+
+export const WireLoaded = z.looseObject({
+  capabilities: z.array(z.string()),
+  limits: z.looseObject({
+    context_tokens: z.int(),
+    slots: z.int(),
+    trained_context_tokens: z.int(),
+  }),
+  memory: z.looseObject({ ram_mib: z.number(), vram_mib: z.number() }),
+  backend: Backend,
+  gpu_layers: z.string(),
+  quant: z.string().optional(),
+});
+
+export function formatLoaded(model: LoadedModel): z.input<typeof WireLoaded> {
+  return {
+    capabilities: [...model.capabilities],
+    limits: {
+      context_tokens: model.limits.contextTokens,
+      slots: model.limits.slots,
+      trained_context_tokens: model.limits.trainedContextTokens,
+    },
+    memory: { ram_mib: model.memory.ramMib, vram_mib: model.memory.vramMib },
+    backend: model.backend,
+    gpu_layers: model.gpuLayers,
+    quant: model.quant,
+  };
+}
+
+/** @throws ZodError when it is not a `loaded` message. */
+export function readLoaded(message: unknown): LoadedModel {
+  const wire = WireLoaded.parse(message);
+  return withoutUndefined({
+    capabilities: wire.capabilities.filter(isCapability),
+    limits: {
+      contextTokens: wire.limits.context_tokens,
+      slots: wire.limits.slots,
+      trainedContextTokens: wire.limits.trained_context_tokens,
+    },
+    memory: { ramMib: wire.memory.ram_mib, vramMib: wire.memory.vram_mib },
+    backend: wire.backend,
+    gpuLayers: wire.gpu_layers,
+    quant: wire.quant,
+  });
+}

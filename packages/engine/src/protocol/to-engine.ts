@@ -1,0 +1,61 @@
+import { z } from 'zod';
+
+import type { CloseOptions, GenerateRequest } from '../engine.ts';
+import { withoutUndefined } from './without-undefined.ts';
+import { INITIAL_CREDIT } from './version.ts';
+
+/** `generate`: one request to answer as a stream. */
+export const WireGenerate = z.looseObject({
+  id: z.string(),
+  route: z.enum(['chat', 'completions']),
+  body: z.record(z.string(), z.unknown()),
+  principal: z.string(),
+  request_id: z.string(),
+  credit: z.int().min(1).default(INITIAL_CREDIT),
+  params: z.record(z.string(), z.unknown()).optional(),
+});
+
+export function formatGenerate(id: string, request: GenerateRequest): object {
+  return {
+    kind: 'generate',
+    id,
+    route: request.route,
+    body: request.body,
+    principal: request.principal,
+    request_id: request.requestId,
+    credit: INITIAL_CREDIT,
+    params: request.params,
+  };
+}
+
+/** @throws ZodError when it is not a `generate` message. */
+export function readGenerate(message: unknown): { request: GenerateRequest; credit: number } {
+  const wire = WireGenerate.parse(message);
+  return {
+    request: withoutUndefined({
+      id: wire.id,
+      route: wire.route,
+      body: wire.body,
+      principal: wire.principal,
+      requestId: wire.request_id,
+      params: wire.params,
+    }),
+    credit: wire.credit,
+  };
+}
+
+/** `close`: the end of the engine. */
+export const WireClose = z.looseObject({
+  grace_ms: z.number().min(0).catch(0),
+  save: z.string().optional().catch(undefined),
+});
+
+export function formatClose(graceMs: number, options: CloseOptions): object {
+  return { kind: 'close', grace_ms: graceMs, save: options.saveDir };
+}
+
+/** Never throws: an owner that wants the end gets it, at once where its wish cannot be read. */
+export function readClose(message: unknown): { graceMs: number; options: CloseOptions } {
+  const wire = WireClose.parse(message);
+  return { graceMs: wire.grace_ms, options: withoutUndefined({ saveDir: wire.save }) };
+}

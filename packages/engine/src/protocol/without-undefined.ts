@@ -1,0 +1,12 @@
+/** `T` with every member that may be undefined made optional, so that it fits interfaces whose absent members are absent. */
+export type WithoutUndefined<T> = {
+  [K in keyof T as undefined extends T[K] ? never : K]: T[K];
+} & {
+  [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined>;
+};
+
+/** A copy without the members that are undefined. */
+export function withoutUndefined<T extends object>(value: T): WithoutUndefined<T> {
+  const kept = Object.entries(value).filter(([, member]) => member !== undefined);
+  return Object.fromEntries(kept) as WithoutUndefined<T>;
+}

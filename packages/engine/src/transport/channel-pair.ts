@@ -1,0 +1,63 @@
+import type { ChannelReceiver, EngineChannel } from './engine-channel.ts';
+
+/** One end of a pair. Messages travel as JSON text, so that both transports carry exactly the same values. */
+class PairEnd implements EngineChannel {
+  peer: PairEnd | undefined;
+  #receiver: ChannelReceiver | undefined;
+  readonly #inbox: string[] = [];
+  #endCause: string | undefined;
+  #isDelivering = false;
+
+  send(message: object): void {
+    if (this.#endCause !== undefined) return;
+    this.peer?.receive(JSON.stringify(message));
+  }
+
+  open(receiver: ChannelReceiver): void {
+    this.#receiver = receiver;
+    this.#schedule();
+  }
+
+  close(): Promise<void> {
+    this.end('this side closed the channel');
+    this.peer?.end('the other side closed the channel');
+    return Promise.resolve();
+  }
+
+  receive(text: string): void {
+    this.#inbox.push(text);
+    this.#schedule();
+  }
+
+  end(cause: string): void {
+    if (this.#endCause !== undefined) return;
+    this.#endCause = cause;
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#isDelivering || this.#receiver === undefined) return;
+    this.#isDelivering = true;
+    queueMicrotask(() => this.#deliver());
+  }
+
+  #deliver(): void {
+    const receiver = this.#receiver;
+    if (receiver === undefined) return;
+    for (const text of this.#inbox.splice(0)) receiver.onMessage(JSON.parse(text));
+    this.#isDelivering = false;
+    if (this.#inbox.length > 0) return this.#schedule();
+    if (this.#endCause === undefined) return;
+    this.#receiver = undefined;
+    receiver.onEnd(this.#endCause);
+  }
+}
+
+/** Two connected channels within this process. */
+export function createChannelPair(): readonly [EngineChannel, EngineChannel] {
+  const left = new PairEnd();
+  const right = new PairEnd();
+  left.peer = right;
+  right.peer = left;
+  return [left, right];
+}

@@ -1,0 +1,115 @@
+import { closeSync } from 'node:fs';
+
+import { EXIT_CODES } from '../protocol/index.ts';
+import type { ChannelReceiver } from './engine-channel.ts';
+import { LogLines } from './log-lines.ts';
+import { LIFE_FD } from './parent-watchdog.ts';
+import { SocketChannel } from './socket-channel.ts';
+
+/** How long a process may outlive its channel, or its channel and its log outlive the process, before this side ends them. */
+const LINGER_MS = 1000;
+
+/** Descriptors in the child, by number. */
+const CHANNEL_FD = 3;
+const LIFE_PIPE_FD = 4;
+
+export interface EngineChildOptions {
+  readonly command: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly log: LogLines;
+}
+
+/** An engine process with its channel: a message stream that ends once, with a text that names how the process died. */
+export class EngineChild {
+  readonly pid: number;
+  readonly log: LogLines;
+  readonly #process: Bun.Subprocess<'ignore', 'pipe', 'pipe'>;
+  readonly #channelEnd = Promise.withResolvers<void>();
+  #channel: SocketChannel | undefined;
+  #cause: string | undefined;
+
+  /** @throws when there is no such program, or it may not be run. */
+  constructor({ command, env, log }: EngineChildOptions) {
+    this.log = log;
+    this.#process = Bun.spawn([...command], {
+      // `socket-fd`: a socket pair whose end here is ours to close.
+      stdio: ['ignore', 'pipe', 'pipe', 'socket-fd', 'socket-fd'],
+      env: {
+        ...env,
+        NODE_CHANNEL_FD: String(CHANNEL_FD),
+        NODE_CHANNEL_SERIALIZATION_MODE: 'json',
+        [LIFE_FD]: String(LIFE_PIPE_FD),
+      },
+    });
+    this.pid = this.#process.pid;
+  }
+
+  /** Starts delivery. `onEnd` comes when the process has ended and everything it sent has been delivered. */
+  open(receiver: ChannelReceiver): void {
+    const logged = Promise.allSettled([
+      this.log.read(this.#process.stdout),
+      this.log.read(this.#process.stderr),
+    ]);
+    void this.#watch(receiver, logged);
+    this.#channel = new SocketChannel(this.#descriptor(CHANNEL_FD), {
+      onMessage: (message) => receiver.onMessage(message),
+      onBroken: (cause) => this.kill(cause),
+      onEnd: (cause) => this.#onChannelEnd(cause),
+    });
+  }
+
+  send(message: object): void {
+    this.#channel?.send(message);
+  }
+
+  /** Ends the process now. The first cause given is the one reported. */
+  kill(cause?: string): void {
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
+    this.#cause ??= cause;
+    this.#process.kill('SIGKILL');
+  }
+
+  #descriptor(index: number): number {
+    const fd = this.#process.stdio[index];
+    if (typeof fd !== 'number') throw new Error(`The engine process has no descriptor ${index}.`);
+    return fd;
+  }
+
+  #onChannelEnd(cause: string): void {
+    this.#channelEnd.resolve();
+    // A process that ends closes its channel a moment before; one that lives on without it is of no use.
+    const timer = setTimeout(() => this.kill(cause), LINGER_MS);
+    void this.#process.exited.then(() => clearTimeout(timer));
+  }
+
+  async #watch(receiver: ChannelReceiver, logged: Promise<unknown>): Promise<void> {
+    await this.#process.exited;
+    // What it sent before it died is still on its way; a child of its own may hold the other ends open.
+    await withinMs(LINGER_MS, Promise.all([this.#channelEnd.promise, logged]));
+    this.#channel?.close();
+    closeSync(this.#descriptor(LIFE_PIPE_FD));
+    receiver.onEnd(this.#epitaph());
+  }
+
+  #epitaph(): string {
+    const name = `engine process ${this.pid}`;
+    if (this.#cause !== undefined) return `${name} was ended because ${this.#cause}`;
+    const { exitCode, signalCode } = this.#process;
+    if (signalCode !== null) return `${name} was killed by ${signalCode}`;
+    const hint =
+      exitCode === EXIT_CODES.otherProtocol
+        ? ' (it speaks another version of the engine protocol)'
+        : '';
+    return `${name} exited with code ${exitCode}${hint}`;
+  }
+}
+
+function withinMs(ms: number, promise: Promise<unknown>): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    void promise.finally(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}

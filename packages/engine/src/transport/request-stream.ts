@@ -1,0 +1,143 @@
+import type { EngineEvent, EngineUsage } from '../engine.ts';
+import { CREDIT_OVERDRAFT, INITIAL_CREDIT } from '../protocol/index.ts';
+
+/** What a stream needs of its connection. */
+export interface StreamLink {
+  start(): void;
+  cancel(): void;
+  returnCredit(items: number): void;
+}
+
+/** Items taken before their credit goes back, so that a stream costs one message in so many tokens. */
+const CREDIT_BATCH = 16;
+
+const NO_USAGE: EngineUsage = {
+  promptTokens: 0,
+  completionTokens: 0,
+  cachedTokens: 0,
+  reasoningTokens: 0,
+};
+
+const CANCELLED: EngineEvent = {
+  type: 'done',
+  finish: [{ reason: 'cancelled' }],
+  usage: NO_USAGE,
+  timings: { queueMs: 0, promptMs: 0, decodeMs: 0 },
+};
+
+type Next = IteratorResult<EngineEvent, undefined>;
+const FINISHED: Next = { done: true, value: undefined };
+
+/**
+ * Owner's side of one `generate`: the events that came and were not taken yet.
+ *
+ * It holds at most the credit given plus the overdraft, because credit goes back only as the consumer takes items.
+ */
+export class RequestStream implements AsyncIterableIterator<EngineEvent, undefined> {
+  readonly #link: StreamLink;
+  readonly #signal: AbortSignal;
+  readonly #queue: EngineEvent[] = [];
+  #queuedItems = 0;
+  #takenItems = 0;
+  #state: 'new' | 'started' | 'accepted' | 'ended' = 'new';
+  #isAbandoned = false;
+  #waiting: ((next: Next) => void) | undefined;
+  readonly #onAbort = () => this.#link.cancel();
+
+  constructor(link: StreamLink, signal: AbortSignal) {
+    this.#link = link;
+    this.#signal = signal;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  next(): Promise<Next> {
+    if (this.#state === 'new') this.#start();
+    const event = this.#queue.shift();
+    if (event !== undefined) return Promise.resolve({ done: false, value: this.#take(event) });
+    if (this.#state === 'ended' || this.#isAbandoned) return Promise.resolve(FINISHED);
+    return new Promise((resolve) => (this.#waiting = resolve));
+  }
+
+  /** The consumer leaves: the engine's work is cancelled, what still comes is dropped. */
+  return(): Promise<Next> {
+    const isRunning = this.#state === 'started' || this.#state === 'accepted';
+    if (this.#state === 'new') this.#state = 'ended';
+    this.#isAbandoned = true;
+    this.#queue.length = 0;
+    this.#queuedItems = 0;
+    if (isRunning) this.#link.cancel();
+    this.#waiting?.(FINISHED);
+    return Promise.resolve(FINISHED);
+  }
+
+  /** What is wrong about `event` coming now, by the order law and by credit; undefined when nothing is. */
+  violationOf(event: EngineEvent): string | undefined {
+    switch (event.type) {
+      case 'accepted':
+        return this.#state === 'started' ? undefined : 'it was accepted twice';
+      case 'items':
+        if (this.#state !== 'accepted') return 'items came before it was accepted';
+        return this.#queuedItems + event.items.length > INITIAL_CREDIT + CREDIT_OVERDRAFT
+          ? 'items came without credit'
+          : undefined;
+      case 'done': {
+        const isCancelled = event.finish.every((choice) => choice.reason === 'cancelled');
+        return this.#state === 'accepted' || isCancelled
+          ? undefined
+          : 'it was done before it was accepted';
+      }
+      case 'error':
+        return undefined;
+    }
+  }
+
+  /** Hands `event` to the consumer; the caller has asked `violationOf`. */
+  push(event: EngineEvent): void {
+    if (event.type === 'accepted') this.#state = 'accepted';
+    if (event.type === 'done' || event.type === 'error') this.#end();
+    if (this.#isAbandoned) return;
+    const resolve = this.#waiting;
+    if (resolve === undefined) {
+      if (event.type === 'items') this.#queuedItems += event.items.length;
+      this.#queue.push(event);
+      return;
+    }
+    this.#waiting = undefined;
+    if (event.type === 'items') this.#returnCredit(event.items.length);
+    resolve({ done: false, value: event });
+  }
+
+  #start(): void {
+    if (this.#signal.aborted) {
+      this.#state = 'ended';
+      this.#queue.push(CANCELLED);
+      return;
+    }
+    this.#state = 'started';
+    this.#signal.addEventListener('abort', this.#onAbort, { once: true });
+    this.#link.start();
+  }
+
+  #end(): void {
+    this.#state = 'ended';
+    this.#signal.removeEventListener('abort', this.#onAbort);
+  }
+
+  #take(event: EngineEvent): EngineEvent {
+    if (event.type === 'items') {
+      this.#queuedItems -= event.items.length;
+      this.#returnCredit(event.items.length);
+    }
+    return event;
+  }
+
+  #returnCredit(items: number): void {
+    this.#takenItems += items;
+    if (this.#takenItems < CREDIT_BATCH || this.#state === 'ended') return;
+    this.#link.returnCredit(this.#takenItems);
+    this.#takenItems = 0;
+  }
+}
