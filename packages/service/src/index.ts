@@ -18,7 +18,7 @@ export {
 } from './http/listen.ts';
 export * from './http/metrics.ts';
 export { createRequestId, requestIdOf } from './http/request-id.ts';
-export { createLogger, type LogDestination, type Logger } from './log.ts';
+export { createLogger, type LogDestination, type Logger, STDERR } from './log.ts';
 export { type Backoff, backoff } from './process/backoff.ts';
 export { assertFetchLimit, FETCH_LIMIT } from './process/fetch-limit.ts';
 export { endWithParent } from './process/parent-pipe.ts';

@@ -9,8 +9,8 @@ export interface LogDestination {
   write(text: string): void;
 }
 
-/** Writes at once, so that the last line before an exit is not lost. */
-const STDERR: LogDestination = {
+/** The standard error of this process. Writes at once, so that the last line before an exit is not lost. */
+export const STDERR: LogDestination = {
   write(text) {
     writeFully(2, text);
   },
