@@ -46,11 +46,11 @@ export type FleetEvent =
       readonly atMs: number;
     }
   | {
-      /** The node refused a request for a model that it was thought to have ready: what it is instead, until its next report. */
-      readonly kind: 'model_refused';
+      /** What cortex learned of a model outside of a report, from the answer to a call of its own: holds until the next report. */
+      readonly kind: 'model_status';
       readonly node: string;
       readonly model: string;
-      readonly status: 'unloaded' | 'recovering';
+      readonly status: string;
       readonly atMs: number;
     }
   | {

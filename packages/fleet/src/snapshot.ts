@@ -62,6 +62,8 @@ export interface NodeSnapshot {
   /** Of the last miss; absent when the last poll was answered. */
   readonly error?: string;
   readonly hasAnswered: boolean;
+  /** Answers to questions from before this are of a node that was replaced. */
+  readonly configuredAtMs: number;
   /** Anything asked before this is older than what is known. */
   readonly knownAtMs: number;
   readonly isDraining: boolean;
@@ -70,9 +72,15 @@ export interface NodeSnapshot {
   readonly health?: NodeHealth;
   /** As the node last listed them. */
   readonly reported: ReadonlyMap<string, ModelEntry>;
+  /** Where inference goes, by model; a model not named: `endpoint`. */
+  readonly endpoints: ReadonlyMap<string, string>;
+  /** Own leases when it was last asked, by model, summed by weight. */
+  readonly ownAtReport: ReadonlyMap<string, number>;
   readonly replicas: ReadonlyMap<string, Replica>;
-  /** Models that cortex itself asked this node to load, while it does. */
-  readonly ownLoads: ReadonlySet<string>;
+  /** Models that cortex itself asked this node to load, while it does, with their progress (0 to 1) where known. */
+  readonly ownLoads: ReadonlyMap<string, number | undefined>;
+  /** Models that refused for a full queue since the last report, with the own leases at that moment. */
+  readonly fullModels: ReadonlyMap<string, number>;
 }
 
 /** The fleet at one moment. Never changes; readers may keep it as long as they like. */

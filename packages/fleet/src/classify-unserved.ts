@@ -1,0 +1,134 @@
+import { type Lack, lackFor } from './feasibility.ts';
+import {
+  type DecisionContext,
+  isInBackOff,
+  loadCandidates,
+  type LoadQuestion,
+} from './load-candidates.ts';
+import type { FleetSnapshot, NodeSnapshot, Replica } from './snapshot.ts';
+
+/** Why nobody can serve a model now. */
+export type Refusal =
+  /** Nobody can ever hold it: what each node lacks. */
+  | { readonly kind: 'not_found'; readonly lacks: readonly Lack[] }
+  /** Nodes that could hold it are not up; empty: no node is configured. */
+  | {
+      readonly kind: 'no_healthy_node';
+      readonly nodes: readonly { readonly node: string; readonly error?: string }[];
+    }
+  | { readonly kind: 'recovering'; readonly node: string }
+  | {
+      readonly kind: 'load_failed';
+      readonly node: string;
+      readonly reason: string;
+      readonly isTransient: boolean;
+      /** Until the next attempt is made. */
+      readonly retryInMs: number;
+    }
+  /** Nodes that could hold it take no requests or loads now; `text` follows the node's name. */
+  | {
+      readonly kind: 'no_capacity';
+      readonly obstacles: readonly { readonly node: string; readonly text: string }[];
+    }
+  /** Every ready replica has failed this request already. */
+  | { readonly kind: 'all_tried'; readonly nodes: readonly string[] }
+  | { readonly kind: 'too_many_answers'; readonly slots: number };
+
+/** What a request for a model without a ready replica waits for, or why it is refused. */
+export type Unserved =
+  /** A node is loading or pulling it. */
+  | { readonly kind: 'loading'; readonly replica: Replica }
+  /** Nobody has it loaded; these nodes can, best first. */
+  | { readonly kind: 'load'; readonly nodes: readonly string[] }
+  /** Nodes that have never been heard of may have it. */
+  | { readonly kind: 'pending' }
+  | { readonly kind: 'refused'; readonly refusal: Refusal };
+
+const refused = (refusal: Refusal): Unserved => ({ kind: 'refused', refusal });
+
+/** What keeps an up node that could hold the model from doing so now. */
+function obstacle(node: NodeSnapshot, replica: Replica | undefined): string {
+  if (node.isDraining) return 'is draining';
+  if (replica?.status === 'loaded')
+    return `has it loaded but cannot serve it: ${replica.reason ?? 'no reason given'}`;
+  return `has it in state "${replica?.status ?? 'unloaded'}"`;
+}
+
+function latestFailure(
+  nodes: readonly NodeSnapshot[],
+  model: string,
+  context: DecisionContext,
+): Refusal | undefined {
+  const failed = nodes
+    .filter((node) => isInBackOff(context, node.name, model))
+    .flatMap((node) => {
+      const failure = context.failures.failure(node.name, model);
+      return failure ? [{ node: node.name, ...failure }] : [];
+    })
+    .toSorted((a, b) => a.retryAtMs - b.retryAtMs);
+  const [next] = failed;
+  if (!next) return undefined;
+  return {
+    kind: 'load_failed',
+    node: next.node,
+    reason: next.reason,
+    // As long as one node may get over it, the caller may come back.
+    isTransient: failed.some(({ isTransient }) => isTransient),
+    retryInMs: next.retryAtMs - context.nowMs,
+  };
+}
+
+function refusalOf(
+  snapshot: FleetSnapshot,
+  question: LoadQuestion,
+  context: DecisionContext,
+): Refusal {
+  const nodes = [...snapshot.nodes.values()].filter(
+    ({ name }) => question.node === undefined || name === question.node,
+  );
+  const lacks = nodes.flatMap((node) => lackFor(snapshot, node, question.model) ?? []);
+  const lacking = new Set(lacks.map(({ node }) => node));
+  const feasible = nodes.filter(({ name }) => !lacking.has(name));
+  const up = feasible.filter(({ state }) => state === 'up');
+  const failure = latestFailure(up, question.model, context);
+  if (failure) return failure;
+  if (up.length > 0) {
+    const obstacles = up.map((node) => ({
+      node: node.name,
+      text: obstacle(node, node.replicas.get(question.model)),
+    }));
+    return { kind: 'no_capacity', obstacles };
+  }
+  const neverHeard = nodes.every(({ hasAnswered }) => !hasAnswered);
+  if (feasible.length === 0 && !neverHeard) return { kind: 'not_found', lacks };
+  const silent = feasible.length > 0 ? feasible : nodes;
+  return {
+    kind: 'no_healthy_node',
+    nodes: silent.map(({ name, error }) => ({
+      node: name,
+      ...(error !== undefined && { error }),
+    })),
+  };
+}
+
+/** Called when no ready replica can take the request: the rare path, so it may look at the whole fleet. */
+export function classifyUnserved(
+  snapshot: FleetSnapshot,
+  question: LoadQuestion,
+  context: DecisionContext,
+): Unserved {
+  const replicas = (snapshot.replicasByModel.get(question.model) ?? []).filter(
+    ({ node, isNodeUp }) => isNodeUp && (question.node === undefined || node === question.node),
+  );
+  const loading = replicas.find(({ status }) => status === 'loading' || status === 'pulling');
+  if (loading) return { kind: 'loading', replica: loading };
+  const ready = replicas.filter(({ isReady }) => isReady);
+  if (ready.length > 0) return refused({ kind: 'all_tried', nodes: ready.map(({ node }) => node) });
+  const recovering = replicas.find(({ status }) => status === 'recovering');
+  if (recovering) return refused({ kind: 'recovering', node: recovering.node });
+  // A node not heard of yet may have the model ready: a load elsewhere would be a second one.
+  if (snapshot.pendingNodes > 0) return { kind: 'pending' };
+  const nodes = loadCandidates(snapshot, question, context);
+  if (nodes.length > 0) return { kind: 'load', nodes };
+  return refused(refusalOf(snapshot, question, context));
+}

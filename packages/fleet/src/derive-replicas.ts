@@ -1,0 +1,108 @@
+import type { ModelEntry, ModelLoad } from '@cortex/protocol';
+
+import type { NodeSnapshot, Replica, ReplicaLoad } from './snapshot.ts';
+
+/** What a node says of a model outweighs that cortex has asked for a load only in these states. */
+const OUTWEIGHS_OWN_LOAD: ReadonlySet<string> = new Set([
+  'pulling',
+  'loading',
+  'loaded',
+  'recovering',
+]);
+
+/** A model entry for what is known before the node has listed it. */
+export function knownEntry(model: string, status: string, reason?: string): ModelEntry {
+  return {
+    id: model,
+    harness: '',
+    status,
+    devices: [],
+    capabilities: [],
+    settings: {},
+    generation: 0,
+    pinned: false,
+    on_disk: false,
+    ...(reason !== undefined && { reason }),
+  };
+}
+
+function readLoad(node: NodeSnapshot, load: ModelLoad): ReplicaLoad {
+  return {
+    inFlight: load.in_flight,
+    queueDepth: load.queue_depth,
+    maxInFlight: load.max_in_flight,
+    maxQueueDepth: load.max_queue_depth,
+    ...(load.tok_s_decode !== undefined &&
+      load.tok_s_decode > 0 && { tokSDecode: load.tok_s_decode }),
+    ownAtReport: node.ownAtReport.get(load.id) ?? 0,
+  };
+}
+
+/** The load of a replica that refused: exactly full, so that each end of an own lease makes room for one. */
+function fullLoad(load: ReplicaLoad | undefined, ownAtReport: number): ReplicaLoad {
+  const known = load ?? { maxInFlight: 1, maxQueueDepth: 0 };
+  return {
+    ...known,
+    inFlight: known.maxInFlight,
+    queueDepth: known.maxQueueDepth,
+    ownAtReport,
+  };
+}
+
+function loadOf(node: NodeSnapshot, model: string, reported: ModelLoad | undefined) {
+  const load = reported && readLoad(node, reported);
+  const ownWhenFull = node.fullModels.get(model);
+  return ownWhenFull === undefined ? load : fullLoad(load, ownWhenFull);
+}
+
+function toReplica(node: NodeSnapshot, entry: ModelEntry, load: ReplicaLoad | undefined): Replica {
+  const isOwnLoad = node.ownLoads.has(entry.id) && !OUTWEIGHS_OWN_LOAD.has(entry.status);
+  const status = isOwnLoad ? 'loading' : entry.status;
+  const isServable = status === 'loaded' && entry.servable?.ok !== false;
+  const progress = node.ownLoads.get(entry.id) ?? entry.progress;
+  const reason = isOwnLoad ? undefined : (entry.servable?.reason ?? entry.reason);
+  return {
+    node: node.name,
+    model: entry.id,
+    endpoint: node.endpoints.get(entry.id) ?? node.endpoint,
+    speedWeight: node.speedWeight,
+    isNodeUp: node.state === 'up',
+    isNodeDraining: node.isDraining,
+    status,
+    isServable,
+    isReady: isServable && node.state === 'up' && !node.isDraining,
+    ...(reason !== undefined && { reason }),
+    ...(progress !== undefined && { progress }),
+    ...(entry.harness !== '' && { harness: entry.harness }),
+    onDisk: entry.on_disk,
+    isPinned: entry.pinned,
+    capabilities: entry.capabilities,
+    ...(entry.limit && { limit: entry.limit }),
+    ...(entry.vram_used_mb !== undefined && { vramUsedMb: entry.vram_used_mb }),
+    ...(load && { load }),
+  };
+}
+
+/**
+ * The replicas of a node, from everything known of it.
+ *
+ * A replica that says the same as before stays the same object, and the whole map too where nothing
+ * changed, so that the index of a large fleet is only touched where something did.
+ */
+export function deriveReplicas(node: NodeSnapshot): ReadonlyMap<string, Replica> {
+  const loads = new Map((node.health?.models ?? []).map((load) => [load.id, load]));
+  const replicas = new Map<string, Replica>();
+  let isChanged = false;
+  const add = (entry: ModelEntry) => {
+    const before = node.replicas.get(entry.id);
+    const now = toReplica(node, entry, loadOf(node, entry.id, loads.get(entry.id)));
+    const isSame = before !== undefined && Bun.deepEquals(before, now);
+    isChanged ||= !isSame;
+    replicas.set(entry.id, isSame ? before : now);
+  };
+  for (const entry of node.reported.values()) add(entry);
+  for (const model of node.ownLoads.keys()) {
+    if (!node.reported.has(model)) add(knownEntry(model, 'loading'));
+  }
+  return isChanged || replicas.size !== node.replicas.size ? replicas : node.replicas;
+}

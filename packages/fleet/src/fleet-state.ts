@@ -1,0 +1,129 @@
+import { createAliasTable } from './alias-table.ts';
+import { applyToNode, createNode } from './apply-to-node.ts';
+import type { FleetConfig } from './catalogue.ts';
+import { deriveReplicas } from './derive-replicas.ts';
+import type { FleetEvent } from './fleet-event.ts';
+import type { FleetSnapshot, NodeSnapshot, Replica } from './snapshot.ts';
+
+const EMPTY: FleetSnapshot = {
+  revision: 0,
+  nodes: new Map(),
+  replicasByModel: new Map(),
+  catalogue: new Map(),
+  aliases: createAliasTable([]),
+  pendingNodes: 0,
+};
+
+const isPending = (node: NodeSnapshot): boolean => !node.hasAnswered && node.misses === 0;
+
+const byNode = (a: Replica, b: Replica): number => (a.node < b.node ? -1 : 1);
+
+/** `list` with the replica of `node` replaced, added or taken out; still in the order of node names. */
+function withReplica(
+  list: readonly Replica[],
+  node: string,
+  replica: Replica | undefined,
+): readonly Replica[] {
+  const index = list.findIndex((known) => known.node === node);
+  if (index === -1) return replica ? [...list, replica].toSorted(byNode) : list;
+  return replica ? list.with(index, replica) : list.toSpliced(index, 1);
+}
+
+/** The index after one node changed: only the lists of models whose replica there changed are new. */
+function reindex(
+  index: FleetSnapshot['replicasByModel'],
+  before: NodeSnapshot,
+  after: NodeSnapshot,
+): FleetSnapshot['replicasByModel'] {
+  if (before.replicas === after.replicas) return index;
+  const next = new Map(index);
+  const set = (model: string, replica: Replica | undefined) => {
+    const list = withReplica(next.get(model) ?? [], after.name, replica);
+    if (list.length > 0) next.set(model, list);
+    else next.delete(model);
+  };
+  for (const [model, replica] of after.replicas) {
+    if (before.replicas.get(model) !== replica) set(model, replica);
+  }
+  for (const model of before.replicas.keys()) {
+    if (!after.replicas.has(model)) set(model, undefined);
+  }
+  return next;
+}
+
+function configureNodes(
+  known: FleetSnapshot['nodes'],
+  config: FleetConfig,
+  atMs: number,
+): ReadonlyMap<string, NodeSnapshot> {
+  const nodes = config.nodes
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+    .map((entry) => {
+      const before = known.get(entry.name);
+      const fresh = createNode(entry, atMs);
+      // Another machine under an old name is another node: nothing known of the old one holds.
+      if (before?.endpoint !== entry.endpoint) return fresh;
+      const { speedWeight, isExpectedOffline } = fresh;
+      const kept = { ...before, speedWeight, isExpectedOffline };
+      return { ...kept, replicas: deriveReplicas(kept) };
+    });
+  return new Map(nodes.map((node) => [node.name, node]));
+}
+
+function indexAll(nodes: FleetSnapshot['nodes']): FleetSnapshot['replicasByModel'] {
+  const index = new Map<string, Replica[]>();
+  for (const node of nodes.values()) {
+    for (const [model, replica] of node.replicas) {
+      const list = index.get(model);
+      if (list) list.push(replica);
+      else index.set(model, [replica]);
+    }
+  }
+  return index;
+}
+
+/**
+ * The picture of the fleet. `apply` is the only way to change it; snapshots taken before stay as they were.
+ */
+export class FleetState {
+  #snapshot = EMPTY;
+  #failuresBeforeDown = 3;
+
+  get snapshot(): FleetSnapshot {
+    return this.#snapshot;
+  }
+
+  /** True when the event changed the picture. An event of a node that is not configured changes nothing. */
+  apply(event: FleetEvent): boolean {
+    if (event.kind === 'config_changed') {
+      this.#configure(event.config, event.atMs);
+      return true;
+    }
+    const snapshot = this.#snapshot;
+    const before = snapshot.nodes.get(event.node);
+    if (!before) return false;
+    const after = applyToNode(before, event, this.#failuresBeforeDown);
+    if (after === before) return false;
+    this.#snapshot = {
+      ...snapshot,
+      revision: snapshot.revision + 1,
+      nodes: new Map(snapshot.nodes).set(after.name, after),
+      replicasByModel: reindex(snapshot.replicasByModel, before, after),
+      pendingNodes: snapshot.pendingNodes - Number(isPending(before)) + Number(isPending(after)),
+    };
+    return true;
+  }
+
+  #configure(config: FleetConfig, atMs: number): void {
+    const nodes = configureNodes(this.#snapshot.nodes, config, atMs);
+    this.#failuresBeforeDown = config.failuresBeforeDown;
+    this.#snapshot = {
+      revision: this.#snapshot.revision + 1,
+      nodes,
+      replicasByModel: indexAll(nodes),
+      catalogue: new Map(config.catalogue.map((model) => [model.id, model])),
+      aliases: createAliasTable(config.aliases),
+      pendingNodes: [...nodes.values()].filter(isPending).length,
+    };
+  }
+}

@@ -1,0 +1,98 @@
+import { fitsFreeMemory, lackFor } from './feasibility.ts';
+import type { LeasesView, LoadFailures } from './leases-view.ts';
+import { replicaLoad } from './replica-load.ts';
+import type { FleetSnapshot, NodeSnapshot } from './snapshot.ts';
+
+/** States in which a load makes sense: absent, or as good as absent; a load queues behind what is ending. */
+const LOADABLE: ReadonlySet<string | undefined> = new Set([
+  undefined,
+  'unloaded',
+  'draining',
+  'unloading',
+  'failed',
+]);
+
+export interface LoadQuestion {
+  readonly model: string;
+  /** Only this node will do. */
+  readonly node?: string;
+  readonly tried: readonly string[];
+}
+
+/** Tables beside the snapshot, and the time. */
+export interface DecisionContext {
+  readonly leases: LeasesView;
+  readonly failures: LoadFailures;
+  readonly nowMs: number;
+}
+
+function isBusy(node: NodeSnapshot, leases: LeasesView): boolean {
+  for (const replica of node.replicas.values()) {
+    const own = leases.ownByNode(replica.model)?.get(node.name) ?? 0;
+    if (replicaLoad(replica, own) > 0) return true;
+  }
+  return false;
+}
+
+/** True while a failed load of the model there is remembered. */
+export function isInBackOff(
+  { failures, nowMs }: DecisionContext,
+  node: string,
+  model: string,
+): boolean {
+  const failure = failures.failure(node, model);
+  return failure !== undefined && failure.retryAtMs > nowMs;
+}
+
+/** Smaller is better, compared from the left. */
+function rank(
+  snapshot: FleetSnapshot,
+  node: NodeSnapshot,
+  { question, leases }: { question: LoadQuestion; leases: LeasesView },
+): readonly number[] {
+  const entry = snapshot.catalogue.get(question.model);
+  const replica = node.replicas.get(question.model);
+  return [
+    Number(question.tried.includes(node.name)),
+    Number(replica?.status === 'failed'),
+    Number(node.isExpectedOffline),
+    Number(!entry?.pinnedOn?.includes(node.name)),
+    Number(!replica?.onDisk),
+    Number(!fitsFreeMemory(node, entry)),
+    Number(isBusy(node, leases)),
+  ];
+}
+
+function compareRanks(a: readonly number[], b: readonly number[]): number {
+  const index = a.findIndex((value, position) => value !== b[position]);
+  return index === -1 ? 0 : (a[index] ?? 0) - (b[index] ?? 0);
+}
+
+/**
+ * Nodes that can load the model now, best first.
+ *
+ * A node that failed this request, or the model, comes last; then the operator's `pinned_on`, a file
+ * already on disk, free memory, an idle node, and the name.
+ */
+export function loadCandidates(
+  snapshot: FleetSnapshot,
+  question: LoadQuestion,
+  context: DecisionContext,
+): readonly string[] {
+  return [...snapshot.nodes.values()]
+    .filter(
+      (node) =>
+        (question.node === undefined || node.name === question.node) &&
+        node.state === 'up' &&
+        !node.isDraining &&
+        LOADABLE.has(node.replicas.get(question.model)?.status) &&
+        lackFor(snapshot, node, question.model) === undefined &&
+        !isInBackOff(context, node.name, question.model),
+    )
+    .map((node) => ({
+      name: node.name,
+      rank: rank(snapshot, node, { question, leases: context.leases }),
+    }))
+    .toSorted((a, b) => compareRanks(a.rank, b.rank) || (a.name < b.name ? -1 : 1))
+    .map(({ name }) => name);
+}

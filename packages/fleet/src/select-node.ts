@@ -1,0 +1,74 @@
+import { classifyUnserved, type Unserved } from './classify-unserved.ts';
+import type { DecisionContext, LoadQuestion } from './load-candidates.ts';
+import { hasRoom, replicaLoad } from './replica-load.ts';
+import type { FleetSnapshot, Replica } from './snapshot.ts';
+
+export interface SelectionRequest extends LoadQuestion {
+  /** Slots it takes, all or nothing. */
+  readonly weight: number;
+}
+
+/** Where a request goes, what it waits for, or why nobody can serve it. */
+export type Selection =
+  | { readonly kind: 'node'; readonly replica: Replica }
+  /** Every ready replica is full. */
+  | { readonly kind: 'full' }
+  | Unserved;
+
+const FULL: Selection = { kind: 'full' };
+
+/** Tokens a second of one unit of node weight, from the replicas that have measured theirs; 1 where none has. */
+function speedOfUnitWeight(replicas: readonly Replica[]): number {
+  let sum = 0;
+  let count = 0;
+  for (const { isReady, load, speedWeight } of replicas) {
+    if (!isReady || load?.tokSDecode === undefined) continue;
+    sum += load.tokSDecode / speedWeight;
+    count += 1;
+  }
+  return count === 0 ? 1 : sum / count;
+}
+
+/**
+ * Chooses among the ready replicas the one with the least load for its speed.
+ *
+ * Score is (load + 1) / (slots × tokens a second), ties by name; a replica that has not measured its speed
+ * counts by its node's weight. Only replicas with room are chosen. Allocates nothing of the size of the fleet.
+ */
+export function selectNode(
+  snapshot: FleetSnapshot,
+  request: SelectionRequest,
+  context: DecisionContext,
+): Selection {
+  const replicas = snapshot.replicasByModel.get(request.model) ?? [];
+  const ownByNode = context.leases.ownByNode(request.model);
+  const unitSpeed = replicas.length > 1 ? speedOfUnitWeight(replicas) : 1;
+  let best: Replica | undefined;
+  let bestScore = Infinity;
+  let isFull = false;
+  let mostSlots = -1;
+  for (const replica of replicas) {
+    if (!replica.isReady) continue;
+    if (request.node !== undefined && replica.node !== request.node) continue;
+    if (request.tried.length > 0 && request.tried.includes(replica.node)) continue;
+    const slots = replica.load?.maxInFlight;
+    mostSlots = Math.max(mostSlots, slots ?? Infinity);
+    if (slots !== undefined && request.weight > slots) continue;
+    const own = ownByNode?.get(replica.node) ?? 0;
+    if (!hasRoom(replica, own, request.weight)) {
+      isFull = true;
+      continue;
+    }
+    const speed = replica.load?.tokSDecode ?? replica.speedWeight * unitSpeed;
+    const score = (replicaLoad(replica, own) + 1) / ((slots ?? 1) * speed);
+    if (score < bestScore) {
+      best = replica;
+      bestScore = score;
+    }
+  }
+  if (best) return { kind: 'node', replica: best };
+  if (isFull) return FULL;
+  if (mostSlots >= 0)
+    return { kind: 'refused', refusal: { kind: 'too_many_answers', slots: mostSlots } };
+  return classifyUnserved(snapshot, request, context);
+}

@@ -1,0 +1,47 @@
+import type { AdminModel, ModelEntry } from '@cortex/protocol';
+
+import { knownEntry } from '../derive-replicas.ts';
+import type { FleetSnapshot, Replica } from '../snapshot.ts';
+import type { Activity } from './activity.ts';
+import { unservableReason } from './list-models.ts';
+import { modelStatus } from './model-status.ts';
+
+/** What the node said of the model, with the state that cortex knows by now. */
+function entryOf(snapshot: FleetSnapshot, { node, model, status, progress }: Replica): ModelEntry {
+  const reported = snapshot.nodes.get(node)?.reported.get(model) ?? knownEntry(model, status);
+  return { ...reported, status, ...(progress !== undefined && { progress }) };
+}
+
+function describe(snapshot: FleetSnapshot, model: string, activity: Activity): AdminModel {
+  const replicas = (snapshot.replicasByModel.get(model) ?? []).filter(({ isNodeUp }) => isNodeUp);
+  const reason =
+    unservableReason(snapshot, model) ??
+    replicas.find(({ isServable, reason: why }) => !isServable && why !== undefined)?.reason;
+  return {
+    id: model,
+    status: modelStatus(replicas),
+    catalogued: snapshot.catalogue.has(model),
+    aliases: snapshot.aliases.all
+      .filter(({ models }) => models.includes(model))
+      .map(({ name }) => name),
+    waiting: activity.waiting(model),
+    replicas: replicas.map((replica) => ({
+      node: replica.node,
+      in_flight: activity.inFlight(replica.node, model),
+      model: entryOf(snapshot, replica),
+    })),
+    ...(reason !== undefined && { reason }),
+  };
+}
+
+/** `GET /admin/v1/models`, by id: the catalogue and whatever up nodes have, listed or not. */
+export function listAdminModels(
+  snapshot: FleetSnapshot,
+  activity: Activity,
+): readonly AdminModel[] {
+  const models = new Set(snapshot.catalogue.keys());
+  for (const [model, replicas] of snapshot.replicasByModel) {
+    if (replicas.some(({ isNodeUp }) => isNodeUp)) models.add(model);
+  }
+  return [...models].toSorted().map((model) => describe(snapshot, model, activity));
+}

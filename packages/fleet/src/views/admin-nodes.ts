@@ -1,0 +1,43 @@
+import type { AdminNode } from '@cortex/protocol';
+
+import type { FleetSnapshot, NodeSnapshot } from '../snapshot.ts';
+import type { Activity } from './activity.ts';
+
+function devices({ discovery, health }: NodeSnapshot): AdminNode['devices'] {
+  const usedMb = new Map(health?.devices.map(({ index, vram_used_mb }) => [index, vram_used_mb]));
+  return (discovery?.devices ?? []).map(({ index, name, kind, vram_total_mb }) => {
+    const used = usedMb.get(index);
+    return { index, name, kind, vram_total_mb, ...(used !== undefined && { vram_used_mb: used }) };
+  });
+}
+
+function discovered({ discovery }: NodeSnapshot): Partial<AdminNode> {
+  if (!discovery) return {};
+  const { hostname, cpu, ram_total_mb, gpu_unavailable_reason } = discovery;
+  return {
+    hostname,
+    cpu,
+    ram_total_mb,
+    ...(gpu_unavailable_reason !== undefined && { gpu_unavailable_reason }),
+  };
+}
+
+/** `GET /admin/v1/nodes`: every configured node in the order of names. Of a node that is not up, what it said last. */
+export function listAdminNodes(snapshot: FleetSnapshot, activity: Activity): readonly AdminNode[] {
+  return [...snapshot.nodes.values()].map((node) => ({
+    name: node.name,
+    endpoint: node.endpoint,
+    state: node.state,
+    draining: node.isDraining,
+    ...(node.error !== undefined && { error: node.error }),
+    misses: node.misses,
+    ...(node.version !== undefined && { version: node.version }),
+    ...discovered(node),
+    devices: devices(node),
+    models:
+      node.state === 'up'
+        ? [...node.replicas.values()].map(({ model, status }) => ({ id: model, status }))
+        : [],
+    in_flight: activity.inFlight(node.name),
+  }));
+}

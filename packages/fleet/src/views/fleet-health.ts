@@ -1,0 +1,47 @@
+import type { FleetSnapshot, NodeSnapshot, Replica } from '../snapshot.ts';
+
+/** The body of `GET /health`, as on the wire. */
+export interface FleetHealth {
+  readonly status: 'ok' | 'impaired' | 'degraded';
+  readonly nodes: { readonly healthy: number; readonly total: number };
+  /** Models on up nodes that should serve and cannot; absent when there is none. */
+  readonly unservable?: readonly {
+    readonly node: string;
+    readonly model: string;
+    readonly reason: string;
+  }[];
+}
+
+const FINE: ReadonlySet<string> = new Set([
+  'unloaded',
+  'pulling',
+  'loading',
+  'draining',
+  'unloading',
+]);
+
+const cannotServe = (replica: Replica): boolean =>
+  replica.isNodeUp && !replica.isServable && !FINE.has(replica.status);
+
+const unservable = (replica: Replica) => ({
+  node: replica.node,
+  model: replica.model,
+  reason: replica.reason ?? `its state is "${replica.status}"`,
+});
+
+/** Down, or silent since the first question. A node not asked yet is neither. */
+const isMissing = (node: NodeSnapshot): boolean =>
+  !node.isExpectedOffline &&
+  (node.state === 'down' || (node.state === 'unknown' && node.misses > 0));
+
+/** `impaired`: a model of an up node cannot serve. `degraded`: a node that should be there is not. A saturated model is neither. */
+export function fleetHealth(snapshot: FleetSnapshot): FleetHealth {
+  const nodes = [...snapshot.nodes.values()];
+  const broken = [...snapshot.replicasByModel.values()].flat().filter(cannotServe).map(unservable);
+  const degraded = nodes.some(isMissing) ? 'degraded' : 'ok';
+  return {
+    status: broken.length > 0 ? 'impaired' : degraded,
+    nodes: { healthy: nodes.filter(({ state }) => state === 'up').length, total: nodes.length },
+    ...(broken.length > 0 && { unservable: broken }),
+  };
+}

@@ -1,0 +1,105 @@
+import type { ListedModel } from '@cortex/protocol';
+
+import { lackFor } from '../feasibility.ts';
+import { chooseAliased, isKnownModel } from '../resolve-model.ts';
+import type { FleetSnapshot, Replica } from '../snapshot.ts';
+import { modelStatus } from './model-status.ts';
+
+interface ListOptions {
+  /** `created` of every entry: Unix seconds, for people. */
+  readonly createdS: number;
+}
+
+const upReplicas = (snapshot: FleetSnapshot, model: string): readonly Replica[] =>
+  (snapshot.replicasByModel.get(model) ?? []).filter(({ isNodeUp }) => isNodeUp);
+
+function location({ node, status, vramUsedMb }: Replica): ListedModel['locations'][number] {
+  return { node, status, ...(vramUsedMb !== undefined && { vram_mb: vramUsedMb }) };
+}
+
+const unique = (texts: readonly string[]): string[] => [...new Set(texts)].toSorted();
+
+/** Of several replicas the tightest limit: a request that keeps to it fits wherever it goes. */
+function tightestLimit(replicas: readonly Replica[]): ListedModel['limit'] {
+  const limits = replicas.flatMap(({ isServable, limit }) => (isServable && limit ? [limit] : []));
+  const [first] = (
+    limits.length > 0 ? limits : replicas.flatMap(({ limit }) => limit ?? [])
+  ).toSorted((a, b) => a.context - b.context);
+  return first;
+}
+
+/** Names that lead only to this model, and are exact: what a client may also ask for. */
+function aliasesOf(snapshot: FleetSnapshot, model: string): string[] {
+  return [...snapshot.aliases.exact.values()]
+    .filter(({ name, models }) => name !== 'default' && models.includes(model))
+    .map(({ name }) => name)
+    .toSorted();
+}
+
+/** Why no node can ever hold the model, in one line; undefined where one can, or may. */
+export function unservableReason(snapshot: FleetSnapshot, model: string): string | undefined {
+  const nodes = [...snapshot.nodes.values()];
+  const lacks = nodes.flatMap((node) => lackFor(snapshot, node, model) ?? []);
+  if (nodes.length === 0 || lacks.length < nodes.length) return undefined;
+  return `no node can serve it: ${lacks.map(({ node, text }) => `${node} ${text}`).join('; ')}`;
+}
+
+function feasibleOn(snapshot: FleetSnapshot, model: string): string[] {
+  return [...snapshot.nodes.values()]
+    .filter((node) => node.hasAnswered && lackFor(snapshot, node, model) === undefined)
+    .map(({ name }) => name);
+}
+
+function describe(snapshot: FleetSnapshot, model: string, { createdS }: ListOptions): ListedModel {
+  const replicas = upReplicas(snapshot, model);
+  const limit = tightestLimit(replicas);
+  const aliases = aliasesOf(snapshot, model);
+  const reason = unservableReason(snapshot, model);
+  return {
+    id: model,
+    object: 'model',
+    created: createdS,
+    owned_by: 'cortex',
+    loaded: replicas.some(({ isServable }) => isServable),
+    status: modelStatus(replicas),
+    locations: replicas.map(location),
+    feasible_on: feasibleOn(snapshot, model),
+    capabilities: unique(replicas.flatMap(({ capabilities }) => capabilities)),
+    ...(limit && { limit, max_model_len: limit.context }),
+    ...(aliases.length > 0 && { aliases }),
+    ...(reason !== undefined && { reason }),
+  };
+}
+
+/** The entry of one model or exact alias, listed or not; undefined where nobody knows the name. */
+export function describeModel(
+  snapshot: FleetSnapshot,
+  id: string,
+  options: ListOptions,
+): ListedModel | undefined {
+  const alias = snapshot.aliases.exact.get(id);
+  if (alias) {
+    const { aliases: _own, ...entry } = describe(
+      snapshot,
+      chooseAliased(snapshot, alias.models),
+      options,
+    );
+    return { ...entry, id };
+  }
+  return isKnownModel(snapshot, id) ? describe(snapshot, id, options) : undefined;
+}
+
+/**
+ * `GET /v1/models`, by id: the catalogue, what up nodes have or load, and the aliases marked `listed`.
+ *
+ * Models of nodes that are not up and in no catalogue are left out: nobody can say whether they still exist.
+ */
+export function listModels(snapshot: FleetSnapshot, options: ListOptions): readonly ListedModel[] {
+  const models = new Set(snapshot.catalogue.keys());
+  for (const [model, replicas] of snapshot.replicasByModel) {
+    if (replicas.some(({ isNodeUp }) => isNodeUp)) models.add(model);
+  }
+  for (const { id, listed } of snapshot.catalogue.values()) if (listed === false) models.delete(id);
+  for (const { name, listed } of snapshot.aliases.exact.values()) if (listed) models.add(name);
+  return [...models].toSorted().flatMap((id) => describeModel(snapshot, id, options) ?? []);
+}
