@@ -1,30 +1,257 @@
-import type { Engine, EngineCapability } from '@cortex/engine';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 
-/** A latch that a test opens: what waits on it goes on when `open` is called, without a clock. */
-export interface Gate {
-  readonly opened: Promise<void>;
-  open(): void;
-}
+import type {
+  Engine,
+  EngineCapability,
+  EngineEvent,
+  EngineLoadSpec,
+  EngineStats,
+  GenerateRequest,
+  LoadedModel,
+  LoadProgress,
+  StepItem,
+} from '@cortex/engine';
+import { CortexError, type ErrorCode, toCortexError } from '@cortex/protocol';
+
+import type { Gate } from './scripted/gate.ts';
+import { readBody, type ScriptedBody } from './scripted/read-body.ts';
+import { ScriptedRequest } from './scripted/scripted-request.ts';
+import { ScriptedSlots } from './scripted/scripted-slots.ts';
+import { writeAnswer } from './scripted/write-answer.ts';
+
+export { createGate, type Gate } from './scripted/gate.ts';
+
+/** Program that serves a scripted engine as a process; `SCRIPTED_ENGINE` may hold `slots` and `contextTokens` as JSON. */
+export const SCRIPTED_WORKER_PATH = fileURLToPath(new URL('./scripted-worker.ts', import.meta.url));
 
 /** What the scripted engine answers to one request. */
 export interface ScriptedAnswer {
-  /** One item a piece, one piece a step. */
-  readonly pieces: readonly string[];
-  /** Like `pieces`, before them, as reasoning text. */
-  readonly reasoning?: readonly string[];
-  /** Step `n` (0-based over reasoning and pieces) waits for `gates[n]`. */
+  /** One item a step: text, reasoning, tool call deltas. `ignore_eos` does not lengthen it; stops and limits hold. */
+  readonly items: readonly StepItem[];
+  /** The step that brings item `n` waits for `gates[n]`; one behind the last holds the end back. */
   readonly gates?: Readonly<Record<number, Gate>>;
-  /** Ends with this instead of `done`, after the pieces. */
-  readonly error?: { readonly code: string; readonly message: string };
+  /** Ends with this instead of `done`, after the items. */
+  readonly failure?: { readonly code: ErrorCode; readonly message: string };
 }
 
 export interface ScriptedEngineOptions {
+  /** Overrides what the load asks for. */
   readonly slots?: number;
+  /** Overrides what the load asks for. */
   readonly contextTokens?: number;
   readonly capabilities?: readonly EngineCapability[];
+  /** What it says; undefined for a request leaves it to the built-in pseudo model. */
+  readonly answer?: (request: GenerateRequest) => ScriptedAnswer | undefined;
+  /** The load waits for it between weights and context. */
+  readonly loadGate?: Gate;
+  readonly loadFailure?: CortexError;
 }
 
-/** An engine without a model: answers as told, keeps every rule of the interface. */
-export function createScriptedEngine(_options: ScriptedEngineOptions = {}): Engine {
-  throw new Error('not yet');
+/** `Engine` without a model: answers as told, and keeps every rule of the interface. */
+export interface ScriptedEngine extends Engine {
+  /** Every request it was given, in order of arrival. */
+  readonly requests: readonly GenerateRequest[];
+}
+
+const CAPABILITIES: readonly EngineCapability[] = [
+  'chat',
+  'completions',
+  'tools',
+  'reasoning',
+  'tokenizer',
+];
+
+/** An engine without a model, for tests of everything around engines. */
+export function createScriptedEngine(options: ScriptedEngineOptions = {}): ScriptedEngine {
+  return new Scripted(options);
+}
+
+class Scripted implements ScriptedEngine {
+  readonly name = 'scripted';
+  readonly version = '1.0.0';
+  readonly requests: GenerateRequest[] = [];
+  readonly #options: ScriptedEngineOptions;
+  #slots = new ScriptedSlots(1);
+  #contextTokens = 0;
+  #prefillChunkTokens = 512;
+  #isClosing = false;
+  #closed: Promise<void> | undefined;
+
+  constructor(options: ScriptedEngineOptions) {
+    this.#options = options;
+  }
+
+  async load(
+    spec: EngineLoadSpec,
+    onProgress: (progress: LoadProgress) => void,
+    signal: AbortSignal,
+  ): Promise<LoadedModel> {
+    signal.throwIfAborted();
+    const { loadGate, loadFailure, capabilities = CAPABILITIES } = this.#options;
+    onProgress({ phase: 'starting', ratio: 0 });
+    if (loadFailure !== undefined) throw loadFailure;
+    if (!existsSync(spec.modelPath)) {
+      throw new CortexError('model_load_failed', `There is no file ${spec.modelPath}.`);
+    }
+    onProgress({ phase: 'weights', ratio: 0.5 });
+    if (loadGate !== undefined) await orAborted(loadGate.opened, signal);
+    onProgress({ phase: 'context', ratio: 0.9 });
+    this.#contextTokens =
+      this.#options.contextTokens ?? (spec.contextLength === 'auto' ? 8192 : spec.contextLength);
+    const slots = this.#options.slots ?? (spec.slots === 'auto' ? 4 : spec.slots);
+    this.#slots = new ScriptedSlots(slots);
+    this.#prefillChunkTokens = spec.prefillChunkTokens;
+    onProgress({ phase: 'ready', ratio: 1 });
+    return {
+      capabilities,
+      limits: { contextTokens: this.#contextTokens, slots, trainedContextTokens: 32_768 },
+      memory: { ramMib: 1, vramMib: 0 },
+      backend: spec.backend,
+      gpuLayers: '0/1',
+    };
+  }
+
+  async *generate(request: GenerateRequest, signal: AbortSignal): AsyncGenerator<EngineEvent> {
+    this.requests.push(request);
+    const admitted = this.#prepare(request);
+    if (admitted instanceof CortexError) {
+      const { code, message, details } = admitted;
+      yield {
+        type: 'error',
+        code,
+        message,
+        ...(details.param !== undefined && { param: details.param }),
+      };
+      return;
+    }
+    const cancel = () => this.#slots.cancel(admitted);
+    // Rendering takes a moment in a real engine: a request may be cancelled before it is accepted.
+    await new Promise((resolve) => setImmediate(resolve));
+    if (signal.aborted) {
+      admitted.cancel();
+    } else {
+      signal.addEventListener('abort', cancel, { once: true });
+      admitted.accept();
+      this.#slots.enqueue(admitted);
+    }
+    try {
+      for (;;) {
+        const event = await admitted.next();
+        yield event;
+        this.#slots.run();
+        if (event.type === 'done' || event.type === 'error') return;
+      }
+    } finally {
+      signal.removeEventListener('abort', cancel);
+      cancel();
+    }
+  }
+
+  embed(): Promise<never> {
+    return Promise.reject(new CortexError('wrong_modality', 'This model makes no embeddings.'));
+  }
+
+  rerank(): Promise<never> {
+    return Promise.reject(new CortexError('wrong_modality', 'This model does not rank.'));
+  }
+
+  tokenize(text: string): Promise<readonly number[]> {
+    return Promise.resolve([...text].map((character) => character.codePointAt(0) ?? 0));
+  }
+
+  detokenize(tokens: readonly number[]): Promise<string> {
+    return Promise.resolve(String.fromCodePoint(...tokens));
+  }
+
+  applyTemplate(body: Readonly<Record<string, unknown>>): Promise<string> {
+    return this.#render(body, (read) => read.prompt);
+  }
+
+  count(body: Readonly<Record<string, unknown>>): Promise<number> {
+    return this.#render(body, (read) => read.promptTokens);
+  }
+
+  estimate() {
+    return Promise.resolve({
+      vramMib: 0,
+      ramMib: 1,
+      kvMibPer1kTokens: 0.1,
+      contextMax: 32_768,
+      slotsMax: 4,
+    });
+  }
+
+  devices() {
+    return Promise.resolve([{ name: 'scripted', backend: 'cpu' as const }]);
+  }
+
+  stats(): Promise<EngineStats> {
+    return Promise.resolve({
+      ...this.#slots.counts(),
+      longestStepMs: 1,
+      batchSizes: this.#slots.batchSizes,
+      kvCellsTotal: this.#contextTokens * this.#slots.count,
+      rssMib: 1,
+    });
+  }
+
+  close(graceMs: number): Promise<void> {
+    this.#isClosing = true;
+    this.#closed ??= this.#slots.drain(graceMs);
+    return this.#closed;
+  }
+
+  #prepare(request: GenerateRequest): ScriptedRequest | CortexError {
+    if (this.#isClosing) return new CortexError('shutting_down', 'The engine is shutting down.');
+    try {
+      const body = readBody(request);
+      const roomTokens = this.#contextTokens - body.promptTokens;
+      if (roomTokens < 1) return this.#tooLong(request, body);
+      const scripted = this.#options.answer?.(request);
+      return new ScriptedRequest({
+        body,
+        items: scripted === undefined ? writeAnswer(body) : replay(scripted.items),
+        gates: scripted?.gates ?? {},
+        failure: scripted?.failure,
+        roomTokens,
+        prefillChunkTokens: this.#prefillChunkTokens,
+        principal: request.principal,
+      });
+    } catch (error) {
+      return toCortexError(error);
+    }
+  }
+
+  #tooLong(request: GenerateRequest, body: ScriptedBody): CortexError {
+    return new CortexError(
+      'context_length_exceeded',
+      `This model's maximum context length is ${this.#contextTokens} tokens, the prompt has ${body.promptTokens}.`,
+      { param: request.route === 'chat' ? 'messages' : 'prompt' },
+    );
+  }
+
+  async #render<T>(
+    body: Readonly<Record<string, unknown>>,
+    select: (read: ScriptedBody) => T,
+  ): Promise<T> {
+    const request = { id: '', route: 'chat' as const, body, principal: '', requestId: '' };
+    return select(readBody(request));
+  }
+}
+
+function* replay(items: readonly StepItem[]): Generator<StepItem, 'stop' | 'tool_calls'> {
+  yield* items;
+  return items.some((item) => item.tool !== undefined) ? 'tool_calls' : 'stop';
+}
+
+function orAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    void promise.then(() => {
+      signal.removeEventListener('abort', onAbort);
+      resolve();
+    });
+  });
 }

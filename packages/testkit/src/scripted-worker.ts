@@ -1,0 +1,17 @@
+/** The scripted engine as an engine process. `SCRIPTED_ENGINE` may hold its options as JSON. */
+import { processChannel, serveEngine } from '@cortex/engine';
+import { z } from 'zod';
+
+import { createScriptedEngine } from './scripted-engine.ts';
+
+const Options = z.strictObject({ slots: z.int().optional(), contextTokens: z.int().optional() });
+
+const { slots, contextTokens } = Options.parse(JSON.parse(process.env['SCRIPTED_ENGINE'] ?? '{}'));
+
+await serveEngine(
+  createScriptedEngine({
+    ...(slots !== undefined && { slots }),
+    ...(contextTokens !== undefined && { contextTokens }),
+  }),
+  processChannel(),
+);
