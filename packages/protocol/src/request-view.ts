@@ -21,7 +21,7 @@ const SESSION_FIELDS = ['metadata.user_id', 'prompt_cache_key', 'user'] as const
 /** No model name is longer; it goes into logs, metrics and the search for near names. */
 const MAX_MODEL_CHARS = 512;
 /** Bodies up to this size are read in one go: no turn of the event loop is spent on them. */
-const ONE_GO_BYTES = 1 << 20;
+const ONE_GO_BYTES = 256 << 10;
 
 /** What routing reads of an inference request. The node gets the caller's bytes. */
 export interface RequestView {
@@ -104,7 +104,7 @@ function toRequestView(
 }
 
 /**
- * Reads what routing needs of an inference body. For bodies of more than a MiB use `readRequestViewInSlices`.
+ * Reads what routing needs of an inference body. For bodies of more than 256 KiB use `readRequestViewInSlices`.
  *
  * @throws CortexError `malformed_json`, `missing_model_field`, or `invalid_request` with `param`.
  */

@@ -1,5 +1,9 @@
 import { CortexError } from '../errors.ts';
 
+import { type Interest, type MemberInterest, type ScanListener } from './interest.ts';
+import { skipNumber, skipStringRest } from './skip-token.ts';
+import { readStringText } from './string-text.ts';
+
 const TAB = 0x09;
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
@@ -13,274 +17,260 @@ const CLOSE_BRACKET = 0x5d;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 
-/** Bytes that a string is read by hand before the native search, whose call costs as much as about 20 of them. */
-const SHORT_STRING_BYTES = 24;
-/** Native search is cut into windows of this size, so that no single step takes longer than a few milliseconds. */
-const SEARCH_WINDOW_BYTES = 4 << 20;
-/** No number is written with more digits than this; the bound keeps one step short. */
-const MAX_NUMBER_BYTES = 1 << 16;
+/** What stands next, between two tokens or inside a string. */
+const START = 0;
+const VALUE = 1;
+const VALUE_OR_END = 2;
+const KEY = 3;
+const KEY_OR_END = 4;
+const AFTER_KEY = 5;
+const COMMA_OR_END = 6;
+const END = 7;
+const INSIDE_KEY = 8;
+const INSIDE_STRING = 9;
 
-/** What may stand next inside the container being skipped. */
-const VALUE = 0;
-const VALUE_OR_END = 1;
-const KEY = 2;
-const KEY_OR_END = 3;
-const AFTER_KEY = 4;
-const COMMA_OR_END = 5;
-type Next =
-  | typeof VALUE
-  | typeof VALUE_OR_END
-  | typeof KEY
-  | typeof KEY_OR_END
-  | typeof AFTER_KEY
-  | typeof COMMA_OR_END;
+const EXPECTED: Readonly<Record<number, string>> = {
+  [START]: 'an object ("{")',
+  [VALUE]: 'a value',
+  [VALUE_OR_END]: 'a value or "]"',
+  [KEY]: 'a key',
+  [KEY_OR_END]: 'a key or "}"',
+  [AFTER_KEY]: '":"',
+  [COMMA_OR_END]: '"," or the closing bracket',
+  [END]: 'the end of the body',
+};
 
-const isSpace = (byte: number | undefined): boolean =>
-  byte === SPACE || byte === LINE_FEED || byte === CARRIAGE_RETURN || byte === TAB;
-
-const isDigit = (byte: number | undefined): boolean =>
-  byte !== undefined && byte >= 0x30 && byte <= 0x39;
+/** No key of interest is longer, written with `\uXXXX` throughout. */
+const MAX_ESCAPED_KEY_BYTES = 6 * 64;
 
 const LITERALS = ['true', 'false', 'null'].map((word) => new TextEncoder().encode(word));
 
 /**
- * Walks JSON text forward over bytes, without decoding what it passes.
+ * One forward scan over the bytes of a JSON object, which reports the values that its interests name.
  *
- * Methods that return a boolean are resumable: false means that `limit` was reached; raise it and call the same
- * method again. Structure (brackets, commas, colons, literals, numbers) is checked, the inside of passed strings is not.
+ * Structure (brackets, commas, colons, literals, numbers) is checked, the inside of strings is not. Nesting is kept in
+ * a byte array, so no depth overflows anything.
  */
-export class JsonScanner {
-  readonly bytes: Uint8Array;
-  /** Next byte to read. */
-  position = 0;
-  /** Resumable methods pause at the first step that begins at or beyond this position. */
-  limit = Infinity;
+export class JsonScanner<Kind> {
+  readonly #bytes: Uint8Array;
+  readonly #listener: ScanListener<Kind>;
+  #position = 0;
+  #next = START;
 
-  /** Kinds of the containers around `position` while one is skipped: 1 = object, 0 = array. */
+  /** Kinds of the containers around the position: 1 = object, 0 = array. */
   #stack = new Uint8Array(64);
   #depth = 0;
-  #next: Next = VALUE;
-  #isInsideString = false;
+  /** Interests of the outermost containers; a container deeper than that is of no interest. */
+  readonly #interests: Interest<Kind>[] = [];
+  readonly #starts: number[] = [];
+  /** Interest of the value that comes next. */
+  #coming: Interest<Kind> | undefined;
+  #stringStart = 0;
 
-  constructor(bytes: Uint8Array) {
-    this.bytes = bytes;
+  constructor(bytes: Uint8Array, root: Interest<Kind>, listener: ScanListener<Kind>) {
+    this.#bytes = bytes;
+    this.#listener = listener;
+    this.#coming = root;
   }
 
-  /** Whether the caller should pause before its next step. */
-  get isPaused(): boolean {
-    return this.position >= this.limit;
+  /** Bytes passed so far. */
+  get position(): number {
+    return this.#position;
   }
 
-  /** The byte at `position`, undefined at the end. */
-  get current(): number | undefined {
-    return this.bytes[this.position];
-  }
-
-  /** @throws CortexError `malformed_json`, always. */
-  fail(expected: string): never {
-    const { bytes, position } = this;
-    const byte = bytes[position];
-    if (byte === undefined || position >= bytes.length) {
-      throw new CortexError(
-        'malformed_json',
-        `The body is not valid JSON: it ends at byte ${bytes.length}, where ${expected} was expected.`,
-      );
-    }
-    const shown =
-      byte > 0x20 && byte < 0x7f
-        ? `"${String.fromCharCode(byte)}"`
-        : `0x${byte.toString(16).padStart(2, '0')}`;
-    throw new CortexError(
-      'malformed_json',
-      `The body is not valid JSON: unexpected ${shown} at byte ${position}, where ${expected} was expected.`,
-    );
-  }
-
-  /** Passes white space. Resumable. */
-  skipSpace(): boolean {
-    const { bytes } = this;
-    let at = this.position;
-    const stop = Math.min(bytes.length, this.limit);
-    while (at < stop && isSpace(bytes[at])) at += 1;
-    this.position = at;
-    return at < stop || at >= bytes.length;
-  }
-
-  /** Passes `byte`, or fails naming it. */
-  take(byte: number): void {
-    if (this.current !== byte) this.fail(`"${String.fromCharCode(byte)}"`);
-    this.position += 1;
-  }
-
-  /** Passes `byte` if it stands here. */
-  takeIf(byte: number): boolean {
-    if (this.current !== byte) return false;
-    this.position += 1;
-    return true;
-  }
-
-  /** Passes the rest of a string, `position` being behind its opening quote or where the last call paused. Resumable. */
-  skipStringRest(): boolean {
-    const { bytes } = this;
+  /**
+   * Scans on until the document has ended (true), or `limit` has been passed (false; call again).
+   *
+   * @throws CortexError `malformed_json`, naming the byte offset.
+   */
+  scan(limit: number): boolean {
+    const bytes = this.#bytes;
     const { length } = bytes;
-    let at = this.position;
-    for (;;) {
-      const handEnd = Math.min(length, at + SHORT_STRING_BYTES);
-      for (; at < handEnd; at += 1) {
-        const byte = bytes[at];
-        if (byte === QUOTE) {
-          this.position = at + 1;
-          return true;
-        }
-        if (byte === BACKSLASH) at += 1;
+    while (this.#position < length) {
+      if (this.#position >= limit) return false;
+      if (this.#next >= INSIDE_KEY) {
+        if (!this.#endString(limit)) return false;
+        continue;
       }
-      if (at >= length) break;
-      if (at >= this.limit) {
-        this.position = at;
-        return false;
-      }
-      const windowEnd = Math.min(length, at + SEARCH_WINDOW_BYTES);
-      const searched = windowEnd === length ? bytes : bytes.subarray(0, windowEnd);
-      const quote = searched.indexOf(QUOTE, at);
-      const end = quote === -1 ? windowEnd : quote;
-      let run = end;
-      while (run > at && bytes[run - 1] === BACKSLASH) run -= 1;
-      const isEscaped = (end - run) % 2 === 1;
-      if (quote !== -1 && !isEscaped) {
-        this.position = quote + 1;
-        return true;
-      }
-      at = isEscaped ? end + 1 : end;
+      const byte = bytes[this.#position] ?? 0;
+      if (byte === SPACE || byte === LINE_FEED || byte === CARRIAGE_RETURN || byte === TAB)
+        this.#position += 1;
+      else this.#token(byte);
     }
-    this.position = length;
-    return this.fail('the end of a string');
-  }
-
-  /** Passes a number, `true`, `false` or `null`. */
-  skipScalar(): void {
-    const first = this.current;
-    if (first === 0x2d || isDigit(first)) {
-      this.#skipNumber();
-      return;
-    }
-    const word = LITERALS.find((candidate) => candidate[0] === first);
-    if (word === undefined) this.fail('a value');
-    for (const byte of word) {
-      if (this.current !== byte) this.fail('a value');
-      this.position += 1;
-    }
-  }
-
-  /** Starts to skip the container whose opening bracket stands here; go on with `skipContainerRest`. */
-  openContainer(): void {
-    const isObject = this.current === OPEN_BRACE;
-    this.#depth = 0;
-    this.#push(isObject ? 1 : 0);
-    this.#next = isObject ? KEY_OR_END : VALUE_OR_END;
-    this.#isInsideString = false;
-    this.position += 1;
-  }
-
-  /** Passes the rest of the container that was opened, whatever is nested in it. Resumable; needs no recursion. */
-  skipContainerRest(): boolean {
-    const { bytes } = this;
-    while (this.#depth > 0) {
-      if (this.#isInsideString) {
-        if (!this.skipStringRest()) return false;
-        this.#isInsideString = false;
-      }
-      const byte = bytes[this.position];
-      if (this.position >= this.limit) return false;
-      if (isSpace(byte)) this.position += 1;
-      else this.#skipToken(byte);
-    }
+    if (this.#next !== END) this.#fail();
     return true;
   }
 
-  #skipToken(byte: number | undefined): void {
+  #token(byte: number): void {
     switch (this.#next) {
-      case VALUE:
-      case VALUE_OR_END:
-        if (byte === CLOSE_BRACKET && this.#next === VALUE_OR_END) this.#pop();
-        else this.#skipValueStart(byte);
-        return;
+      case COMMA_OR_END:
+        if (byte === COMMA) {
+          this.#position += 1;
+          if (this.#stack[this.#depth - 1] === 1) this.#next = KEY;
+          else this.#expectElement(VALUE);
+          return undefined;
+        }
+        return this.#close(byte);
       case KEY:
       case KEY_OR_END:
-        if (byte === CLOSE_BRACE && this.#next === KEY_OR_END) return this.#pop();
-        if (byte !== QUOTE) this.fail('a key');
-        this.position += 1;
-        this.#isInsideString = true;
-        this.#next = AFTER_KEY;
-        return;
+        if (byte === QUOTE) return this.#beginString(INSIDE_KEY);
+        return this.#next === KEY_OR_END ? this.#close(byte) : this.#fail();
       case AFTER_KEY:
-        this.take(COLON);
+        if (byte !== COLON) this.#fail();
+        this.#position += 1;
         this.#next = VALUE;
-        return;
-      case COMMA_OR_END: {
-        const isObject = this.#stack[this.#depth - 1] === 1;
-        if (byte === (isObject ? CLOSE_BRACE : CLOSE_BRACKET)) return this.#pop();
-        if (byte !== COMMA) this.fail(isObject ? '"," or "}"' : '"," or "]"');
-        this.position += 1;
-        this.#next = isObject ? KEY : VALUE;
-      }
+        return undefined;
+      case VALUE_OR_END:
+        return byte === CLOSE_BRACKET ? this.#close(byte) : this.#value(byte);
+      case VALUE:
+        return this.#value(byte);
+      case START:
+        return byte === OPEN_BRACE ? this.#open(byte) : this.#fail();
+      default:
+        return this.#fail();
     }
   }
 
-  #skipValueStart(byte: number | undefined): void {
-    if (byte === QUOTE) {
-      this.position += 1;
-      this.#isInsideString = true;
-      this.#next = COMMA_OR_END;
-    } else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
-      this.position += 1;
-      this.#push(byte === OPEN_BRACE ? 1 : 0);
-      this.#next = byte === OPEN_BRACE ? KEY_OR_END : VALUE_OR_END;
-    } else {
-      this.skipScalar();
-      this.#next = COMMA_OR_END;
+  #value(byte: number): void {
+    if (byte === QUOTE) return this.#beginString(INSIDE_STRING);
+    if (byte === OPEN_BRACE || byte === OPEN_BRACKET) return this.#open(byte);
+    const start = this.#position;
+    if (byte === 0x2d || (byte >= 0x30 && byte <= 0x39)) {
+      const end = skipNumber(this.#bytes, start);
+      if (end < 0) this.#failAt(-end - 1, 'the rest of a number');
+      this.#position = end;
+    } else this.#literal(byte);
+    return this.#endScalar(start);
+  }
+
+  #literal(byte: number): void {
+    const word = LITERALS.find((candidate) => candidate[0] === byte);
+    if (word === undefined) this.#fail();
+    for (const letter of word) {
+      if (this.#bytes[this.#position] !== letter) this.#failAt(this.#position, 'a value');
+      this.#position += 1;
     }
   }
 
-  #skipNumber(): void {
-    const { bytes } = this;
-    const start = this.position;
-    if (bytes[this.position] === 0x2d) this.position += 1;
-    if (bytes[this.position] === 0x30) this.position += 1;
-    else this.#skipDigits(start);
-    if (bytes[this.position] === 0x2e) {
-      this.position += 1;
-      this.#skipDigits(start);
-    }
-    const exponent = bytes[this.position];
-    if (exponent === 0x65 || exponent === 0x45) {
-      this.position += 1;
-      const sign = bytes[this.position];
-      if (sign === 0x2b || sign === 0x2d) this.position += 1;
-      this.#skipDigits(start);
-    }
+  #beginString(next: typeof INSIDE_KEY | typeof INSIDE_STRING): void {
+    this.#stringStart = this.#position;
+    this.#position += 1;
+    this.#next = next;
   }
 
-  #skipDigits(start: number): void {
-    if (!isDigit(this.current)) this.fail('a digit');
-    while (isDigit(this.current)) {
-      this.position += 1;
-      if (this.position - start > MAX_NUMBER_BYTES) this.fail('the end of a number');
+  /** Passes the rest of a string; false when that takes longer than to `limit`. */
+  #endString(limit: number): boolean {
+    const end = skipStringRest(this.#bytes, this.#position, limit);
+    this.#position = Math.abs(end);
+    if (end < 0) return false;
+    if (end === 0) this.#failAt(this.#bytes.length, 'the end of a string');
+    if (this.#next === INSIDE_STRING) this.#endScalar(this.#stringStart);
+    else {
+      this.#next = AFTER_KEY;
+      this.#coming = this.#isInteresting
+        ? this.#memberAt(this.#stringStart + 1, end - 1)
+        : undefined;
     }
+    return true;
   }
 
-  #push(kind: 0 | 1): void {
-    if (this.#depth === this.#stack.length) {
-      const grown = new Uint8Array(this.#stack.length * 2);
-      grown.set(this.#stack);
-      this.#stack = grown;
-    }
-    this.#stack[this.#depth] = kind;
-    this.#depth += 1;
-  }
-
-  #pop(): void {
-    this.position += 1;
-    this.#depth -= 1;
+  #endScalar(start: number): void {
+    if (this.#coming !== undefined) this.#listener.scalar(this.#coming.kind, start, this.#position);
     this.#next = COMMA_OR_END;
+  }
+
+  /** Whether the container around the position is one of interest. */
+  get #isInteresting(): boolean {
+    return this.#interests.length === this.#depth;
+  }
+
+  #memberAt(start: number, end: number): Interest<Kind> | undefined {
+    const members = this.#interests[this.#depth - 1]?.members;
+    if (members === undefined) return undefined;
+    for (const member of members) {
+      if (this.#isAt(member.keyBytes, start, end)) return member.interest;
+    }
+    return this.#isEscaped(start, end) ? this.#escapedMember(members, start, end) : undefined;
+  }
+
+  #isEscaped(start: number, end: number): boolean {
+    if (end - start > MAX_ESCAPED_KEY_BYTES) return false;
+    for (let at = start; at < end; at += 1) if (this.#bytes[at] === BACKSLASH) return true;
+    return false;
+  }
+
+  #isAt(expected: Uint8Array, start: number, end: number): boolean {
+    if (expected.length !== end - start) return false;
+    for (let index = 0; index < expected.length; index += 1)
+      if (this.#bytes[start + index] !== expected[index]) return false;
+    return true;
+  }
+
+  #escapedMember(
+    members: readonly MemberInterest<Kind>[],
+    start: number,
+    end: number,
+  ): Interest<Kind> | undefined {
+    let key: string;
+    try {
+      key = readStringText(this.#bytes, [start, end], MAX_ESCAPED_KEY_BYTES);
+    } catch {
+      return this.#failAt(start, 'a key without a control character or a broken escape');
+    }
+    return members.find((member) => member.key === key)?.interest;
+  }
+
+  #open(byte: number): void {
+    const start = this.#position;
+    const coming = this.#coming;
+    if (this.#depth === this.#stack.length) this.#growStack();
+    if (coming !== undefined && this.#isInteresting && this.#listener.open(coming.kind)) {
+      this.#interests.push(coming);
+      this.#starts.push(start);
+    }
+    this.#stack[this.#depth] = byte === OPEN_BRACE ? 1 : 0;
+    this.#depth += 1;
+    this.#position += 1;
+    if (byte === OPEN_BRACE) this.#next = KEY_OR_END;
+    else this.#expectElement(VALUE_OR_END);
+  }
+
+  #expectElement(next: typeof VALUE | typeof VALUE_OR_END): void {
+    this.#next = next;
+    this.#coming = this.#isInteresting ? this.#interests[this.#depth - 1]?.element : undefined;
+  }
+
+  #close(byte: number): void {
+    if (byte !== (this.#stack[this.#depth - 1] === 1 ? CLOSE_BRACE : CLOSE_BRACKET)) this.#fail();
+    this.#position += 1;
+    if (this.#isInteresting) {
+      const interest = this.#interests.pop();
+      const start = this.#starts.pop() ?? 0;
+      if (interest !== undefined) this.#listener.close(interest.kind, start, this.#position);
+    }
+    this.#depth -= 1;
+    this.#next = this.#depth === 0 ? END : COMMA_OR_END;
+  }
+
+  #growStack(): void {
+    const grown = new Uint8Array(this.#stack.length * 2);
+    grown.set(this.#stack);
+    this.#stack = grown;
+  }
+
+  #fail(): never {
+    return this.#failAt(this.#position, EXPECTED[this.#next] ?? 'something else');
+  }
+
+  #failAt(position: number, expected: string): never {
+    const byte = this.#bytes[position];
+    const found =
+      byte === undefined
+        ? 'it ends'
+        : `${byte > 0x20 && byte < 0x7f ? `"${String.fromCharCode(byte)}"` : `0x${byte.toString(16).padStart(2, '0')}`} stands`;
+    throw new CortexError(
+      'malformed_json',
+      `The body is not valid JSON: ${found} at byte ${position}, where ${expected} was expected.`,
+    );
   }
 }

@@ -24,9 +24,14 @@ function wholeCharactersEnd(bytes: Uint8Array, start: number, cut: number): numb
   return end;
 }
 
+// eslint-disable-next-line no-control-regex -- JSON forbids them raw inside strings (RFC 8259, section 7).
+const CONTROL = /[\0-\x1f]/;
+
 /** The text of the JSON string whose inside (without quotes) is `[start, end)`. @throws SyntaxError if it is not one */
 function parseInside(bytes: Uint8Array, start: number, end: number): string {
-  const text: unknown = JSON.parse(`"${decoder.decode(bytes.subarray(start, end))}"`);
+  const raw = decoder.decode(bytes.subarray(start, end));
+  if (!raw.includes('\\') && !CONTROL.test(raw)) return raw;
+  const text: unknown = JSON.parse(`"${raw}"`);
   return String(text);
 }
 

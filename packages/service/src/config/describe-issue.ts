@@ -61,6 +61,7 @@ function expectation(issue: z.core.$ZodIssue, path: KeyPath, schema: z.ZodType):
     case 'invalid_key':
     case 'not_multiple_of':
     case 'unrecognized_keys':
+    default:
       return `is wrong: ${issue.message}`;
   }
 }
