@@ -1,4 +1,4 @@
 #!/usr/bin/env node
 import { launch } from '@cortex/service/launch';
 
-launch({ entry: new URL('../src/main.ts', import.meta.url), args: process.argv.slice(2) });
+await launch({ entry: new URL('../src/main.ts', import.meta.url), args: process.argv.slice(2) });

@@ -1,0 +1,80 @@
+import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
+
+import { post } from './ask.ts';
+import { eventually, isRunning, processTree } from './processes.ts';
+import { engineProcesses, neuronProcess, startUp, type Up } from './start-up.ts';
+
+describe('cortex up', () => {
+  let up: Up;
+
+  beforeEach(async () => {
+    up = await startUp();
+  });
+  afterEach(async () => {
+    await up[Symbol.asyncDispose]();
+  });
+
+  const serves = async (): Promise<boolean> => {
+    const response = await post(up.api, { max_tokens: 4 });
+    await response.text();
+    return response.ok;
+  };
+
+  test('restarts a neuron that was killed, on its port; the engines are gone within 2 s', async () => {
+    const engines = engineProcesses(up);
+    const neuron = neuronProcess(up);
+    if (neuron === undefined) throw new Error('no neuron process');
+
+    process.kill(neuron.pid, 'SIGKILL');
+
+    await eventually('the engines to end', () => !engines.some(({ pid }) => isRunning(pid)), 2000);
+    await up.program.printed('neuron runs again');
+    await eventually('requests to be answered again', serves, 30_000);
+    expect(engines.length).toBeGreaterThan(0);
+    expect((await fetch(`${up.node}/health`)).status).toBe(200);
+    expect(up.program.output).toContain('neuron has ended (');
+  }, 60_000);
+
+  test('restarts a gateway that was killed, on its ports', async () => {
+    const gateway = processTree(up.program.pid).findLast(({ commandLine }) =>
+      /packages\/cli\/.* serve\b/.test(commandLine),
+    );
+    if (gateway === undefined) throw new Error('no gateway process');
+
+    process.kill(gateway.pid, 'SIGKILL');
+
+    await up.program.printed('cortex runs again');
+    await eventually('requests to be answered again', () => serves().catch(() => false), 30_000);
+    expect((await fetch(`${up.metrics}/metrics`)).status).toBe(200);
+  }, 60_000);
+
+  test('leaves nothing behind when it is killed itself', async () => {
+    const below = processTree(up.program.pid);
+
+    for (const { pid, commandLine } of below) {
+      if (/packages\/cli\/.* up\b/.test(commandLine)) process.kill(pid, 'SIGKILL');
+    }
+
+    await eventually('everything to end', () => !below.some(({ pid }) => isRunning(pid)), 6000);
+  }, 60_000);
+
+  test('ends a running answer after the grace, and at once on a second Ctrl-C a second later', async () => {
+    const answer = post(up.api, { max_tokens: 3900, ignore_eos: true, stream: true })
+      .then((response) => response.text())
+      .catch(() => '');
+    const below = processTree(up.program.pid);
+    const startedMs = performance.now();
+
+    up.program.interrupt();
+    await up.program.printed('Ending');
+    const again = setTimeout(() => {
+      if (isRunning(up.program.pid)) up.program.interrupt();
+    }, 1100);
+    await up.program.ended;
+    clearTimeout(again);
+
+    expect(performance.now() - startedMs).toBeLessThan(3000);
+    await eventually('everything to end', () => !below.some(({ pid }) => isRunning(pid)), 2000);
+    await answer;
+  }, 60_000);
+});

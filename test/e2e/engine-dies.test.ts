@@ -1,0 +1,88 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { askStream, askWhole, post } from './ask.ts';
+import { eventually } from './processes.ts';
+import { engineProcesses, startUp, type Up } from './start-up.ts';
+
+describe('when the engine process is killed in the middle of a stream', () => {
+  let up: Up;
+  let killedMs: number;
+  let stream: Awaited<ReturnType<typeof askStream>>;
+  const meanwhile: { status: number; retryAfter: string | null; code: unknown }[] = [];
+  const healthMs: number[] = [];
+
+  async function ask(): Promise<(typeof meanwhile)[number]> {
+    const response = await post(up.api, { max_tokens: 4 });
+    const body: unknown = await response.json();
+    const code = Object(Object(body).error).code;
+    return { status: response.status, retryAfter: response.headers.get('retry-after'), code };
+  }
+
+  beforeAll(async () => {
+    up = await startUp();
+    const firstContent = Promise.withResolvers<void>();
+    const reading = askStream(
+      up.api,
+      { max_tokens: 3000, ignore_eos: true },
+      { onContent: firstContent.resolve },
+    );
+    await firstContent.promise;
+    const [engine] = engineProcesses(up);
+    if (engine === undefined) throw new Error('no engine process');
+    process.kill(engine.pid, 'SIGKILL');
+    killedMs = performance.now();
+    stream = await reading;
+    // Watches both until the model serves again.
+    await eventually(
+      'the model to serve again',
+      async () => {
+        const startedMs = performance.now();
+        const [health, models] = await Promise.all([
+          fetch(`${up.node}/health`),
+          fetch(`${up.node}/models`),
+          fetch(`${up.api}/health`),
+        ]);
+        if (!health.ok || !models.ok) throw new Error('the daemon stopped answering');
+        healthMs.push(performance.now() - startedMs);
+        const answer = await ask();
+        meanwhile.push(answer);
+        return answer.status === 200;
+      },
+      20_000,
+    );
+  }, 60_000);
+  afterAll(async () => {
+    await up[Symbol.asyncDispose]();
+  });
+
+  test('its client gets an error event of its dialect and a clean end', () => {
+    expect(stream.status).toBe(200);
+    expect(stream.text).not.toBe('');
+    expect(stream.error?.code).toBe('node_recovering');
+    expect(stream.hasDone).toBe(true);
+  });
+
+  test('/health and /models answer throughout, and fast', () => {
+    expect(healthMs.length).toBeGreaterThan(0);
+    expect(Math.max(...healthMs)).toBeLessThan(1000);
+  });
+
+  test('requests meanwhile get 503 node_recovering with Retry-After', () => {
+    const refused = meanwhile.filter(({ status }) => status !== 200);
+
+    expect(refused.length).toBeGreaterThan(0);
+    for (const { status, code, retryAfter } of refused) {
+      expect({ status, code }).toEqual({ status: 503, code: 'node_recovering' });
+      expect(Number(retryAfter)).toBeGreaterThanOrEqual(1);
+    }
+  });
+
+  test('a request sent 10 s after works', async () => {
+    await sleep(Math.max(0, killedMs + 10_000 - performance.now()));
+
+    const { choices } = await askWhole(up.api, { max_tokens: 8 });
+
+    expect(choices[0]?.message.content).not.toBe('');
+  });
+});

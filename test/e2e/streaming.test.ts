@@ -1,0 +1,103 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+
+import { AdminModels, NodeHealth } from '@cortex/protocol';
+
+import { askStream, post } from './ask.ts';
+import { eventually } from './processes.ts';
+import { startUp, type Up } from './start-up.ts';
+
+const LONG = { max_tokens: 2000, ignore_eos: true } as const;
+
+/** Requests that neuron has in flight or waiting. */
+async function nodeLoad(node: string): Promise<number> {
+  const health = NodeHealth.parse(await (await fetch(`${node}/health`)).json());
+  return health.models.reduce((sum, model) => sum + model.in_flight + model.queue_depth, 0);
+}
+
+/** `cortex_model_in_flight` and `cortex_model_queue_depth` over all labels. */
+async function gaugeSum(metrics: string): Promise<number> {
+  const text = await (await fetch(`${metrics}/metrics`)).text();
+  const gauges = [...text.matchAll(/^cortex_model_(?:in_flight|queue_depth)\{[^}]*\} (\d+)/gm)];
+  return gauges.reduce((sum, [, value]) => sum + Number(value), 0);
+}
+
+/** What the admin API says of requests in flight or waiting. */
+async function adminLoad(api: string): Promise<number> {
+  const { models } = AdminModels.parse(await (await fetch(`${api}/admin/v1/models`)).json());
+  return models.reduce(
+    (sum, { waiting, replicas }) =>
+      replicas.reduce((inner, replica) => inner + replica.in_flight, sum + waiting),
+    0,
+  );
+}
+
+describe('a stream', () => {
+  let up: Up;
+
+  beforeAll(async () => {
+    up = await startUp();
+  });
+  afterAll(async () => {
+    await up[Symbol.asyncDispose]();
+  });
+
+  test('arrives token by token', async () => {
+    const report = await askStream(up.api, { max_tokens: 400, ignore_eos: true });
+
+    const [first = 0] = report.contentMs;
+    const last = report.contentMs.at(-1) ?? 0;
+    const middle = report.contentMs[Math.floor(report.contentMs.length / 2)] ?? 0;
+    expect(report.contentMs.length).toBeGreaterThan(100);
+    // Not in one lump at the end: the middle chunk lies in the middle of the time, too.
+    expect(last - first).toBeGreaterThan(50);
+    expect((middle - first) / (last - first)).toBeGreaterThan(0.2);
+    expect((middle - first) / (last - first)).toBeLessThan(0.8);
+    expect(report.finish).toBe('length');
+    expect(report.hasDone).toBe(true);
+  });
+
+  for (const phase of ['mid-token', 'in prefill', 'not streamed'] as const) {
+    test(`whose client leaves (${phase}) stops the engine, and every counter returns to zero`, async () => {
+      const leaving = new AbortController();
+      const body =
+        phase === 'in prefill'
+          ? { ...LONG, messages: [{ role: 'user', content: 'cortex and neuron '.repeat(600) }] }
+          : LONG;
+      const reading =
+        phase === 'mid-token'
+          ? askStream(up.api, body, {
+              signal: leaving.signal,
+              onContent: () => leaving.abort(),
+            })
+          : post(
+              up.api,
+              { ...body, stream: phase !== 'not streamed' },
+              { signal: leaving.signal },
+            ).then((response) => response.text());
+      const left = reading.catch((error: unknown) => error);
+      if (phase !== 'mid-token') {
+        await eventually(
+          'the request to reach the engine',
+          async () => (await nodeLoad(up.node)) > 0,
+        );
+        leaving.abort();
+      }
+      await left;
+      const leftMs = performance.now();
+
+      await eventually('neuron to be idle', async () => (await nodeLoad(up.node)) === 0);
+
+      // A step of this model takes a few milliseconds; the rest is the way there and our looking.
+      expect(performance.now() - leftMs).toBeLessThan(1000);
+      await eventually('the metrics to be zero', async () => (await gaugeSum(up.metrics)) === 0);
+      expect(await adminLoad(up.api)).toBe(0);
+    });
+  }
+
+  test('is the same text as the whole answer at temperature 0', async () => {
+    const streamed = await askStream(up.api, { max_tokens: 60 });
+    const whole = await post(up.api, { max_tokens: 60 }).then((response) => response.json());
+
+    expect(whole).toMatchObject({ choices: [{ message: { content: streamed.text } }] });
+  });
+});

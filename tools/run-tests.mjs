@@ -1,0 +1,90 @@
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { findBun } from '../packages/service/launch.mjs';
+
+export const ROOT = fileURLToPath(new URL('..', import.meta.url));
+
+/** The tests of the whole repository: what every package must keep to. */
+export const pinFiles = () =>
+  readdirSync(join(ROOT, 'test'))
+    .filter((name) => name.endsWith('.test.ts'))
+    .map((name) => `./test/${name}`);
+
+/** Longest any single test may take, unless it says so itself. */
+const TEST_TIMEOUT_MS = 60_000;
+
+/**
+ * @typedef {{ passed: number, failed: number, skipped: number, skippedNames: string[] }} Outcome
+ */
+
+const ENTITIES = { lt: '<', gt: '>', quot: '"', apos: "'", amp: '&' };
+const decode = (text) => text.replaceAll(/&(lt|gt|quot|apos|amp);/g, (_, name) => ENTITIES[name]);
+
+const attribute = (element, name) =>
+  decode(new RegExp(`\\b${name}="([^"]*)"`).exec(element)?.[1] ?? '');
+
+/** Counts in a JUnit report of `bun test`. */
+function readReport(path) {
+  const xml = readFileSync(path, 'utf8');
+  const total = /<testsuites [^>]*>/.exec(xml)?.[0] ?? '';
+  const failed = Number(attribute(total, 'failures'));
+  const skipped = Number(attribute(total, 'skipped'));
+  const skippedNames = [...xml.matchAll(/(<testcase [^>]*[^/])>\s*<skipped/g)].map(
+    ([, element]) => `${attribute(element, 'file')}: ${attribute(element, 'name')}`,
+  );
+  return {
+    passed: Number(attribute(total, 'tests')) - failed - skipped,
+    failed,
+    skipped,
+    skippedNames,
+  };
+}
+
+/**
+ * Runs `bun test` over `paths`, its output going straight to ours.
+ *
+ * @param {readonly string[]} paths
+ * @returns {Promise<Outcome>}
+ */
+export async function runTests(paths) {
+  const folder = mkdtempSync(join(tmpdir(), 'cortex-test-'));
+  const report = join(folder, 'report.xml');
+  const args = [
+    'test',
+    `--timeout=${TEST_TIMEOUT_MS}`,
+    '--reporter=junit',
+    `--reporter-outfile=${report}`,
+    ...paths,
+  ];
+  const child = spawn(findBun(), args, {
+    cwd: ROOT,
+    stdio: 'inherit',
+    env: { ...process.env, BUN_CONFIG_MAX_HTTP_REQUESTS: '65336' },
+  });
+  const code = await new Promise((done) => child.on('exit', (status) => done(status ?? 1)));
+  try {
+    const outcome = existsSync(report)
+      ? readReport(report)
+      : { passed: 0, failed: 0, skipped: 0, skippedNames: [] };
+    // A file that does not load, or a crash of the runner, shows only in the exit code.
+    return code !== 0 && outcome.failed === 0 ? { ...outcome, failed: 1 } : outcome;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** @param {readonly Outcome[]} outcomes @returns {Outcome} */
+export function sum(outcomes) {
+  const total = { passed: 0, failed: 0, skipped: 0, skippedNames: [] };
+  for (const { passed, failed, skipped, skippedNames } of outcomes) {
+    total.passed += passed;
+    total.failed += failed;
+    total.skipped += skipped;
+    total.skippedNames.push(...skippedNames);
+  }
+  return total;
+}
