@@ -99,7 +99,11 @@ export async function readJsonViewInSlices(
 const encoder = new TextEncoder();
 
 /** The body with another model name; every other byte is kept. `range` is `JsonView.modelRange`. */
-export function spliceModel(bytes: Uint8Array, range: ByteRange, model: string): Uint8Array {
+export function spliceModel(
+  bytes: Uint8Array,
+  range: ByteRange,
+  model: string,
+): Uint8Array<ArrayBuffer> {
   const name = encoder.encode(JSON.stringify(model));
   const spliced = new Uint8Array(range[0] + name.length + bytes.length - range[1]);
   spliced.set(bytes.subarray(0, range[0]));

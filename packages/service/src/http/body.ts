@@ -3,7 +3,10 @@ import { promisify } from 'node:util';
 
 import { CortexError } from '@cortex/protocol';
 
-type Decompress = (bytes: Uint8Array, options: { maxOutputLength: number }) => Promise<Uint8Array>;
+type Decompress = (
+  bytes: Uint8Array,
+  options: { maxOutputLength: number },
+) => Promise<Uint8Array<ArrayBuffer>>;
 
 const DECOMPRESSORS: Readonly<Record<string, Decompress>> = {
   gzip: promisify(gunzip),
@@ -29,10 +32,13 @@ function tooLarge(maxBytes: number): CortexError {
 const clientLeft = (cause: unknown): CortexError =>
   new CortexError('client_closed_request', 'The client left while sending its body.', { cause });
 
-async function readRaw(request: Request, { maxBytes, signal }: BodyLimits): Promise<Uint8Array> {
+async function readRaw(
+  request: Request,
+  { maxBytes, signal }: BodyLimits,
+): Promise<Uint8Array<ArrayBuffer>> {
   if (Number(request.headers.get('content-length') ?? 0) > maxBytes) throw tooLarge(maxBytes);
   if (request.body === null) return new Uint8Array();
-  const chunks: Uint8Array[] = [];
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
   let size = 0;
   try {
     for await (const chunk of request.body) {
@@ -57,7 +63,10 @@ async function readRaw(request: Request, { maxBytes, signal }: BodyLimits): Prom
  * @throws CortexError `request_too_large`, `unsupported_media_type` (an encoding we cannot read), `invalid_request`
  * (not what its encoding says), `client_closed_request`.
  */
-export async function readBody(request: Request, limits: BodyLimits): Promise<Uint8Array> {
+export async function readBody(
+  request: Request,
+  limits: BodyLimits,
+): Promise<Uint8Array<ArrayBuffer>> {
   const encoding = (request.headers.get('content-encoding') ?? 'identity').trim().toLowerCase();
   const decompress = DECOMPRESSORS[encoding];
   if (decompress === undefined && encoding !== 'identity' && encoding !== '') {

@@ -1,0 +1,80 @@
+import { listAdminModels, listAdminNodes } from '@cortex/fleet';
+import { AdminModelCall, CortexError } from '@cortex/protocol';
+import { errorResponse, readBody, requestIdOf } from '@cortex/service';
+import type { Context, Hono } from 'hono';
+
+import { type Environment } from '../api/environment.ts';
+import { type Control } from '../control/control.ts';
+import { createAdminAccess } from './admin-access.ts';
+
+/** Management bodies name a model and a node. */
+const MAX_BODY_BYTES = 1 << 20;
+
+async function readCall(request: Request): Promise<AdminModelCall> {
+  const bytes = await readBody(request, { maxBytes: MAX_BODY_BYTES, signal: request.signal });
+  let body: unknown;
+  try {
+    body = JSON.parse(new TextDecoder().decode(bytes));
+  } catch (error) {
+    throw new CortexError('malformed_json', 'The body is not valid JSON.', { cause: error });
+  }
+  const parsed = AdminModelCall.safeParse(body);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  const param = issue?.path.join('.') ?? '';
+  throw new CortexError('invalid_request', issue?.message ?? 'The body is not a model call.', {
+    ...(param !== '' && { param }),
+  });
+}
+
+/** An operator's handler: access first, any error in the envelope. */
+function guarded(
+  checkAccess: (request: Request, peer: string) => void,
+  handle: (context: Context<Environment>) => unknown,
+) {
+  return async (context: Context<Environment>): Promise<Response> => {
+    const request = context.req.raw;
+    const requestId = requestIdOf(request.headers);
+    try {
+      checkAccess(request, context.env.server.requestIP(request)?.address ?? '');
+      return Response.json(await handle(context), { headers: { 'x-request-id': requestId } });
+    } catch (error) {
+      return errorResponse(error, { dialect: 'openai', requestId });
+    }
+  };
+}
+
+/** `/admin/v1` (contracts, section 1): what operators see and do. */
+export function addAdminRoutes(
+  app: Hono<Environment>,
+  { control, adminKey }: { readonly control: Control; readonly adminKey: string | undefined },
+): void {
+  const checkAccess = createAdminAccess(adminKey);
+  const get = (path: string, handle: () => unknown): void => {
+    app.get(path, guarded(checkAccess, handle));
+  };
+  get('/admin/v1/nodes', () => ({ nodes: listAdminNodes(control.snapshot(), control) }));
+  get('/admin/v1/models', () => ({ models: listAdminModels(control.snapshot(), control) }));
+  app.post(
+    '/admin/v1/models/load',
+    guarded(checkAccess, async (context) => {
+      const { model, node } = await readCall(context.req.raw);
+      const result = await control.loadModel(
+        { model, ...(node !== undefined && { node }) },
+        context.req.raw.signal,
+      );
+      return { model, ...result };
+    }),
+  );
+  app.post(
+    '/admin/v1/models/unload',
+    guarded(checkAccess, async (context) => {
+      const { model, node, force } = await readCall(context.req.raw);
+      const results = await control.unloadModel(
+        { model, ...(node !== undefined && { node }), force: force ?? false },
+        context.req.raw.signal,
+      );
+      return { results: results.map((result) => ({ model, ...result })) };
+    }),
+  );
+}

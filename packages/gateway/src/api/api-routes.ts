@@ -1,0 +1,73 @@
+import { fleetHealth } from '@cortex/fleet';
+import { errorResponse, requestIdOf } from '@cortex/service';
+import { Hono } from 'hono';
+
+import { addAdminRoutes } from '../admin/admin-routes.ts';
+import { allowOrigins } from './cors.ts';
+import { type Environment } from './environment.ts';
+import { type InferenceDeps, inferenceHandler } from './inference.ts';
+import { dialectOf } from './dialect.ts';
+import { getModelHandler, listModelsHandler } from './models.ts';
+import { rootPage } from './root-page.ts';
+import { refuseRoute } from './refuse-route.ts';
+
+export interface ApiDeps extends InferenceDeps {
+  readonly corsOrigins: readonly string[];
+  readonly adminKey: string | undefined;
+  /** Base URL of the metrics listener. */
+  readonly metricsUrl: () => string;
+  /** When this cortex started, Unix seconds: the `created` of models. */
+  readonly createdS: number;
+}
+
+/** The client API of cortex (contracts, section 1), as one `fetch`. */
+export function createApi(deps: ApiDeps): Hono<Environment> {
+  const app = new Hono<Environment>();
+  const { control } = deps;
+  if (deps.corsOrigins.length > 0) app.use('/v1/*', allowOrigins(deps.corsOrigins));
+
+  app.post('/v1/chat/completions', inferenceHandler('chat', '/v1/chat/completions', deps));
+  app.post('/v1/completions', inferenceHandler('completions', '/v1/completions', deps));
+  app.get('/v1/models', listModelsHandler(control, deps.createdS));
+  app.get('/v1/models/:id{.+}', getModelHandler(control, deps.createdS));
+  app.get('/health', () => Response.json(fleetHealth(control.snapshot())));
+  app.get('/', (context) => rootPage(new URL(context.req.url).origin, deps.metricsUrl()));
+  addAdminRoutes(app, { control, adminKey: deps.adminKey });
+
+  for (const [path, allow] of ALLOWED_METHODS) {
+    app.all(path, (context) =>
+      refuseRoute(context.req.raw, {
+        status: 405,
+        message: `${context.req.path} takes ${allow}, not ${context.req.method}.`,
+        allow,
+      }),
+    );
+  }
+  app.notFound((context) =>
+    refuseRoute(context.req.raw, {
+      status: 404,
+      message: `There is no ${context.req.path} here.`,
+    }),
+  );
+  app.onError((error, context) => {
+    const { headers } = context.req.raw;
+    const requestId = requestIdOf(headers);
+    deps.meter.log.error({ err: error, request_id: requestId }, 'request failed');
+    return errorResponse(error, { dialect: dialectOf(headers), requestId });
+  });
+  return app;
+}
+
+/** What a known path takes; asked only when none of its handlers did. */
+const ALLOWED_METHODS = [
+  ['/v1/chat/completions', 'POST'],
+  ['/v1/completions', 'POST'],
+  ['/v1/models', 'GET, HEAD'],
+  ['/v1/models/:id{.+}', 'GET, HEAD'],
+  ['/health', 'GET, HEAD'],
+  ['/', 'GET, HEAD'],
+  ['/admin/v1/nodes', 'GET, HEAD'],
+  ['/admin/v1/models', 'GET, HEAD'],
+  ['/admin/v1/models/load', 'POST'],
+  ['/admin/v1/models/unload', 'POST'],
+] as const;

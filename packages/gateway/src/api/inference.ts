@@ -1,0 +1,117 @@
+import {
+  CortexError,
+  readRequestViewInSlices,
+  type RequestView,
+  spliceModel,
+  type JsonView,
+} from '@cortex/protocol';
+import { readBody, requestIdOf, errorResponse } from '@cortex/service';
+import type { Context } from 'hono';
+
+import { type Control } from '../control/control.ts';
+import { type MeterDeps, RequestMeter } from '../metering/request-meter.ts';
+import { type Api } from '../metering/request-record.ts';
+import { Exchange, type ProxyDeps } from '../proxy/exchange.ts';
+import { forwardStream, forwardWhole } from '../proxy/forward.ts';
+import { toNodeHeaders } from '../proxy/headers.ts';
+import { type Environment } from './environment.ts';
+import { type Principals } from './principal.ts';
+
+export interface InferenceDeps {
+  readonly control: Control;
+  readonly proxy: ProxyDeps;
+  readonly meter: MeterDeps;
+  readonly principals: Principals;
+  readonly maxBodyBytes: number;
+  readonly nodeToken: string | undefined;
+}
+
+type View = RequestView & { readonly json: JsonView };
+
+/** The model that `asked` stands for. @throws CortexError the final 404, or 503 while a node may still have it */
+async function resolveModel(
+  control: Control,
+  { asked, requestId, startedMs }: { asked: string; requestId: string; startedMs: number },
+  signal: AbortSignal,
+): Promise<{ readonly model: string; readonly node?: string; readonly viaAlias: boolean }> {
+  const found = control.resolve(asked);
+  const resolution = found.kind === 'model' ? found : await control.resolveSettled(asked, signal);
+  if (resolution.kind === 'model') return resolution;
+  const lease = await control.acquire(
+    { requestId, model: asked, weight: 1, stream: false, tried: [], arrivedMs: startedMs },
+    signal,
+  );
+  // Known after all: a node reported it this moment.
+  lease.release();
+  return { model: lease.model, viaAlias: false };
+}
+
+/** An inference route: read a view of the body, resolve the model, forward the caller's bytes. */
+export function inferenceHandler(api: Api, path: string, deps: InferenceDeps) {
+  return async (context: Context<Environment>): Promise<Response> => {
+    const request = context.req.raw;
+    const { server } = context.env;
+    const { headers, signal } = request;
+    const requestId = requestIdOf(headers);
+    const meter = new RequestMeter(deps.meter, { requestId, api });
+    const peer = server.requestIP(request)?.address ?? '';
+    meter.principal = deps.principals.of(headers, peer);
+    let exchange: Exchange;
+    let view: View;
+    try {
+      if (deps.proxy.exchanges.isClosing)
+        throw new CortexError('shutting_down', 'cortex is shutting down.', { retryAfterS: 5 });
+      const bytes = await readBody(request, { maxBytes: deps.maxBodyBytes, signal });
+      // From here on silence is the model thinking, not a slow sender.
+      server.timeout(request, 0);
+      view = await readRequestViewInSlices(bytes, headers);
+      meter.modelAsked = view.model;
+      meter.isStream = view.stream;
+      const target = await resolveModel(
+        deps.control,
+        { asked: view.model, requestId, startedMs: meter.startedMs },
+        signal,
+      );
+      meter.model = target.model;
+      exchange = new Exchange(deps.proxy, meter, {
+        path,
+        body: withModel(bytes, view, target.model),
+        headers: toNodeHeaders(headers, {
+          requestId,
+          principal: meter.principal,
+          nodeToken: deps.nodeToken,
+        }),
+        place: {
+          requestId,
+          model: target.model,
+          ...(target.node !== undefined && { node: target.node }),
+          weight: view.n,
+          stream: view.stream,
+          ...(view.affinityKey !== undefined && { affinityKey: view.affinityKey }),
+          arrivedMs: meter.startedMs,
+        },
+        signal,
+        dropClient: () => server.timeout(request, 1),
+      });
+    } catch (error) {
+      return refuseUnsent(meter, error);
+    }
+    return view.stream ? forwardStream(exchange) : forwardWhole(exchange);
+  };
+}
+
+/** The caller's bytes, with `model` replaced where the node knows it by another name. */
+function withModel(
+  bytes: Uint8Array<ArrayBuffer>,
+  view: View,
+  model: string,
+): Uint8Array<ArrayBuffer> {
+  const range = view.json.modelRange;
+  return view.model === model || range === undefined ? bytes : spliceModel(bytes, range, model);
+}
+
+function refuseUnsent(meter: RequestMeter, thrown: unknown): Response {
+  const error = meter.fail(thrown);
+  if (error.code === 'client_closed_request') return new Response(null, { status: 499 });
+  return errorResponse(error, { dialect: 'openai', requestId: meter.requestId });
+}

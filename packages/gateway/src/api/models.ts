@@ -1,0 +1,72 @@
+import { describeModel, type FleetSnapshot, listModels } from '@cortex/fleet';
+import { CortexError, type ListedModel } from '@cortex/protocol';
+import { errorResponse, requestIdOf } from '@cortex/service';
+import type { Context } from 'hono';
+
+import { type Control } from '../control/control.ts';
+import { dialectOf } from './dialect.ts';
+import { type Environment } from './environment.ts';
+
+/** A model as Anthropic's `GET /v1/models` shows it. */
+function toAnthropicModel(model: ListedModel) {
+  return {
+    type: 'model',
+    id: model.id,
+    display_name: model.id,
+    created_at: new Date(model.created * 1000).toISOString(),
+  };
+}
+
+/** Claude Code offers only what is named like Anthropic's own: such aliases are shown to it, listed or not. */
+function withClaudeAliases(
+  snapshot: FleetSnapshot,
+  models: readonly ListedModel[],
+  createdS: number,
+): readonly ListedModel[] {
+  const shown = new Set(models.map(({ id }) => id));
+  const added = [...snapshot.aliases.exact.keys()]
+    .filter((name) => name.startsWith('claude-') && !shown.has(name))
+    .flatMap((name) => describeModel(snapshot, name, { createdS }) ?? []);
+  return [...models, ...added].toSorted((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+function toAnthropicList(models: readonly ListedModel[]) {
+  return {
+    data: models.map(toAnthropicModel),
+    has_more: false,
+    first_id: models[0]?.id ?? null,
+    last_id: models.at(-1)?.id ?? null,
+  };
+}
+
+/** `GET /v1/models`: what can be asked for, in the client's dialect. */
+export function listModelsHandler(control: Control, createdS: number) {
+  return (context: Context<Environment>): Response => {
+    const { headers } = context.req.raw;
+    const dialect = dialectOf(headers);
+    const snapshot = control.snapshot();
+    const models = listModels(snapshot, { createdS });
+    const body =
+      dialect === 'anthropic'
+        ? toAnthropicList(withClaudeAliases(snapshot, models, createdS))
+        : { object: 'list', data: models };
+    return Response.json(body, { headers: { 'x-request-id': requestIdOf(headers) } });
+  };
+}
+
+/** `GET /v1/models/{id}`; the id may hold `/`. */
+export function getModelHandler(control: Control, createdS: number) {
+  return (context: Context<Environment>): Response => {
+    const { headers } = context.req.raw;
+    const requestId = requestIdOf(headers);
+    const dialect = dialectOf(headers);
+    const id = context.req.param('id') ?? '';
+    const model = describeModel(control.snapshot(), id, { createdS });
+    if (model === undefined) {
+      const error = new CortexError('model_not_found', `There is no model "${id}" here.`);
+      return errorResponse(error, { dialect, requestId });
+    }
+    const body = dialect === 'anthropic' ? toAnthropicModel(model) : model;
+    return Response.json(body, { headers: { 'x-request-id': requestId } });
+  };
+}

@@ -1,0 +1,32 @@
+import { requestIdOf } from '@cortex/service';
+
+import { dialectOf } from './dialect.ts';
+
+/** Why no handler takes a request. */
+export interface RouteRefusal {
+  readonly status: 404 | 405;
+  readonly message: string;
+  /** The methods that the path takes, for `Allow`. */
+  readonly allow?: string;
+}
+
+/** A request for a path or method that there is not, in the envelope of the client's dialect. */
+export function refuseRoute(request: Request, { status, message, allow }: RouteRefusal): Response {
+  const requestId = requestIdOf(request.headers);
+  const body =
+    dialectOf(request.headers) === 'openai'
+      ? { error: { message, type: 'invalid_request_error', code: 'invalid_request', param: null } }
+      : {
+          type: 'error',
+          error: { type: status === 404 ? 'not_found_error' : 'invalid_request_error', message },
+          request_id: requestId,
+        };
+  return Response.json(body, {
+    status,
+    headers: {
+      'x-request-id': requestId,
+      'x-should-retry': 'false',
+      ...(allow !== undefined && { allow }),
+    },
+  });
+}

@@ -1,0 +1,13 @@
+/** `GET /`: where things are, for a person who opened the address in a browser or with curl. */
+export function rootPage(origin: string, metricsUrl: string): Response {
+  const text = `cortex: one address for the models of this fleet.
+
+OpenAI clients   base URL ${origin}/v1
+chat             POST ${origin}/v1/chat/completions
+models           ${origin}/v1/models
+health           ${origin}/health
+operators        ${origin}/admin/v1/nodes
+metrics          ${metricsUrl}/metrics
+`;
+  return new Response(text, { headers: { 'content-type': 'text/plain; charset=utf-8' } });
+}

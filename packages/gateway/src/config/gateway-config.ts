@@ -1,0 +1,128 @@
+import { z } from 'zod';
+
+const seconds = z.number().positive();
+const listenAddress = z.string().min(1);
+
+/** Names are used in URLs, headers, labels and `id@node`. */
+const NodeName = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'letters, digits, ".", "_" and "-", at most 63');
+
+const httpUrl = z.url({ protocol: /^https?$/, error: 'an http:// or https:// URL' });
+
+/** `cortex.toml` as the operator writes it. Unknown keys are refused: a misspelt setting must not be silently ignored. */
+export const GatewayConfig = z.strictObject({
+  gateway: z
+    .strictObject({
+      listen: listenAddress.default('127.0.0.1:31313').describe('Client API, host:port.'),
+      metrics_listen: listenAddress
+        .default('127.0.0.1:31314')
+        .describe('Prometheus metrics, host:port.'),
+      models_config: z
+        .string()
+        .min(1)
+        .default('models.toml')
+        .describe('The model catalogue, relative to this file.'),
+      max_body_mb: z.number().positive().default(64).describe('Largest request body, in MiB.'),
+      shutdown_grace_s: z
+        .number()
+        .min(0)
+        .default(30)
+        .describe('How long running requests may finish after SIGTERM.'),
+      trusted_proxies: z
+        .array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()]))
+        .default([])
+        .describe('Peers whose X-Forwarded-For names the client: addresses or CIDR blocks.'),
+      cors_origins: z
+        .array(z.url({ protocol: /^https?$/ }).refine((text) => new URL(text).origin === text))
+        .default([])
+        .describe(
+          'Web origins that may call /v1 and /api from a browser, exactly as a browser sends them.',
+        ),
+    })
+    .prefault({}),
+  eviction: z
+    .strictObject({
+      strategy: z
+        .enum(['lru', 'priority'])
+        .default('lru')
+        .describe('Which idle model leaves first: lru by idle time, priority by residency first.'),
+      defrag_after_cycles: z
+        .int()
+        .min(0)
+        .default(50)
+        .describe('Restart an external engine, when idle, after so many loads. 0: never.'),
+    })
+    .prefault({}),
+  queue: z
+    .strictObject({
+      max_waiting: z.int().min(0).default(256).describe('Requests that may wait, per model.'),
+      max_wait_s: seconds.default(600).describe('How long a streamed request may wait.'),
+      max_hold_s: seconds
+        .default(120)
+        .describe('How long a request that is not streamed may wait. Clients give up at 300 s.'),
+    })
+    .prefault({}),
+  timeouts: z
+    .strictObject({
+      stream_idle_s: seconds
+        .default(300)
+        .describe('A node that sends nothing for so long in a stream is given up.'),
+      stall_s: seconds
+        .default(60)
+        .describe('A client that takes nothing of its stream for so long is gone.'),
+      connect_s: seconds.default(5).describe('How long a call to a node may take to connect.'),
+    })
+    .prefault({}),
+  auth: z
+    .strictObject({
+      node_token_file: z
+        .string()
+        .min(1)
+        .optional()
+        .describe('File with the bearer token of the neurons, relative to this file.'),
+      admin_key_file: z
+        .string()
+        .min(1)
+        .optional()
+        .describe('File with the key of the admin API, relative to this file.'),
+    })
+    .prefault({}),
+  control: z
+    .strictObject({
+      poll_interval_s: seconds.default(10).describe('Pause between two polls of one node.'),
+      failures_before_down: z.int().min(1).default(3).describe('Failed polls in a row.'),
+    })
+    .prefault({}),
+  neurons: z
+    .array(
+      z.strictObject({
+        name: NodeName.describe('Unique in the fleet.'),
+        endpoint: httpUrl.describe('Base URL of the neuron, as http://host:13131.'),
+        weight: z
+          .number()
+          .positive()
+          .default(1)
+          .describe('Speed relative to the others until it has been measured.'),
+        expected_offline: z
+          .boolean()
+          .default(false)
+          .describe('May sleep: being down does not degrade /health.'),
+      }),
+    )
+    .default([])
+    .describe('The nodes of the fleet. More may stand in nodes.d/*.toml beside this file.')
+    .superRefine((neurons, context) => {
+      const seen = new Set<string>();
+      for (const [index, { name }] of neurons.entries()) {
+        if (seen.has(name))
+          context.addIssue({
+            code: 'custom',
+            path: [index, 'name'],
+            message: `two neurons are named "${name}"`,
+          });
+        seen.add(name);
+      }
+    }),
+});
+export type GatewayConfig = z.infer<typeof GatewayConfig>;

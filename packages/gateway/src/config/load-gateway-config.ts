@@ -1,0 +1,76 @@
+import { existsSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+
+import { loadConfig, type LoadedConfig } from '@cortex/service';
+
+import { GatewayConfig } from './gateway-config.ts';
+import { ModelsConfig } from './models-config.ts';
+
+/** Variables with our prefix that mean something else than a key of cortex.toml. */
+const OTHER_VARIABLES = ['CORTEX_STATE_DIR', 'CORTEX_URL', 'CORTEX_LOG', 'CORTEX_PARENT_FD'];
+
+export interface GatewayConfigInput {
+  /** `cortex.toml`; undefined: defaults, environment and flags only. */
+  readonly file: string | undefined;
+  /** `models.toml` as named by a flag; undefined: the one that `gateway.models_config` names. */
+  readonly modelsFile?: string | undefined;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Dotted key → value. */
+  readonly flags?: Readonly<Record<string, unknown>>;
+}
+
+export interface LoadedGatewayConfig {
+  readonly config: LoadedConfig<GatewayConfig>;
+  readonly models: LoadedConfig<ModelsConfig>;
+}
+
+/** Where a path written in `file` points: relative to that file. */
+const besideFile = (file: string | undefined, path: string): string =>
+  file === undefined ? resolve(path) : resolve(dirname(file), path);
+
+/** The catalogue to read; the default one only where it exists, a named one always. */
+function modelsFileOf(
+  { file, modelsFile }: GatewayConfigInput,
+  config: LoadedConfig<GatewayConfig>,
+): string | undefined {
+  if (modelsFile !== undefined) return modelsFile;
+  const path = besideFile(file, config.value.gateway.models_config);
+  const isNamed = config.origins.get('gateway.models_config') !== 'default';
+  return isNamed || (file !== undefined && existsSync(path)) ? path : undefined;
+}
+
+/**
+ * Reads cortex.toml, `nodes.d/*.toml` beside it, and models.toml.
+ *
+ * Paths in the result are absolute.
+ *
+ * @throws ConfigError naming file, line and key.
+ */
+export function loadGatewayConfig(input: GatewayConfigInput): LoadedGatewayConfig {
+  const config = loadConfig({
+    schema: GatewayConfig,
+    file: input.file,
+    env: input.env,
+    prefix: 'CORTEX_',
+    ignoreEnv: OTHER_VARIABLES,
+    ...(input.flags !== undefined && { flags: input.flags }),
+    alsoMerge: { directory: 'nodes.d', arrays: ['neurons'] },
+  });
+  const models = loadConfig({
+    schema: ModelsConfig,
+    file: modelsFileOf(input, config),
+    env: {},
+    prefix: 'CORTEX_',
+  });
+  const { auth } = config.value;
+  const absolute = (path: string | undefined): string | undefined =>
+    path === undefined ? undefined : besideFile(input.file, path);
+  const value: GatewayConfig = {
+    ...config.value,
+    auth: {
+      node_token_file: absolute(auth.node_token_file),
+      admin_key_file: absolute(auth.admin_key_file),
+    },
+  };
+  return { config: { ...config, value }, models };
+}

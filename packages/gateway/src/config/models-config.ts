@@ -1,0 +1,69 @@
+import { z } from 'zod';
+
+/** One model of `models.toml`: how it is served. Neuron gets the settings as they are written here. */
+const ModelProfile = z.strictObject({
+  id: z.string().min(1).describe('The name clients ask for.'),
+  harness: z
+    .string()
+    .min(1)
+    .default('llama')
+    .describe('Name, else kind, of the engine that serves it.'),
+  source: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('hf:org/repo[@rev][:file], file:/path or https://…; absent: hf:<id>.'),
+  quant: z.string().min(1).optional().describe('Quantisation, as Q4_K_M.'),
+  vram_mb: z.number().positive().optional().describe('Memory it needs, until it was measured.'),
+  min_devices: z.int().min(1).optional().describe('Devices it needs.'),
+  min_device_vram_mb: z.number().positive().optional().describe('Memory each device must have.'),
+  context_length: z
+    .union([z.int().min(1), z.literal('auto')])
+    .default('auto')
+    .describe('Tokens per slot.'),
+  slots: z
+    .union([z.int().min(1), z.literal('auto')])
+    .default('auto')
+    .describe('Requests answered at the same time.'),
+  pinned_on: z
+    .array(z.string().min(1))
+    .default([])
+    .describe('Nodes that it prefers, and is never evicted from.'),
+  listed: z.boolean().default(true).describe('Whether GET /v1/models shows it.'),
+});
+export type ModelProfile = z.infer<typeof ModelProfile>;
+
+const target = z.string().min(1);
+
+const Alias = z.union([
+  target,
+  z.array(target).min(1),
+  z.strictObject({
+    model: z.union([target, z.array(target).min(1)]),
+    listed: z.boolean().default(false).describe('Whether GET /v1/models shows the alias.'),
+  }),
+]);
+
+/** `models.toml` as the operator writes it: the catalogue and other names for its models. */
+export const ModelsConfig = z.strictObject({
+  models: z
+    .array(ModelProfile)
+    .default([])
+    .superRefine((models, context) => {
+      const seen = new Set<string>();
+      for (const [index, { id }] of models.entries()) {
+        if (seen.has(id))
+          context.addIssue({
+            code: 'custom',
+            path: [index, 'id'],
+            message: `two models have the id "${id}"`,
+          });
+        seen.add(id);
+      }
+    }),
+  aliases: z
+    .record(z.string().min(1), Alias)
+    .default({})
+    .describe('Name or glob → model, or a list of models. "default" is for names nobody knows.'),
+});
+export type ModelsConfig = z.infer<typeof ModelsConfig>;

@@ -1,0 +1,168 @@
+import { CortexError } from '@cortex/protocol';
+import {
+  assertFetchLimit,
+  createRecordWriter,
+  listen,
+  type Listener,
+  type LoadedConfig,
+  type Logger,
+  STDERR,
+  writeReadyFile,
+} from '@cortex/service';
+
+import { createApi } from './api/api-routes.ts';
+import { Principals } from './api/principal.ts';
+import { type GatewayConfig } from './config/gateway-config.ts';
+import { type ModelsConfig } from './config/models-config.ts';
+import { readSecretFile } from './config/read-secret-file.ts';
+import { toAliases, toCatalogue, toControlConfig } from './config/to-control-settings.ts';
+import { type Control } from './control/control.ts';
+import { createControl } from './control/create-control.ts';
+import { createMetricsPage } from './metering/metrics-page.ts';
+import { FleetMetrics } from './metering/fleet-metrics.ts';
+import { RequestMetrics } from './metering/request-metrics.ts';
+import { Deadlines } from './proxy/deadlines.ts';
+import { OpenExchanges } from './proxy/open-exchanges.ts';
+
+const MIB = 2 ** 20;
+/** What finished answers get to leave the socket. */
+const LAST_BYTES_MS = 1000;
+
+export interface GatewayOptions {
+  readonly config: LoadedConfig<GatewayConfig>;
+  readonly models: LoadedConfig<ModelsConfig>;
+  /** Written once both listeners are open. */
+  readonly readyFile?: string | undefined;
+  readonly log: Logger;
+  /** Where request records go, whole lines; stderr when absent. */
+  readonly writeRecords?: (text: string) => void;
+}
+
+/** A gateway that is listening. */
+export interface RunningGateway {
+  /** Base URL of the client API. */
+  readonly apiUrl: string;
+  readonly metricsUrl: string;
+  readonly control: Control;
+  /** Admits nothing new, lets requests finish for `graceMs`, then ends those that are left (behaviour 47). Idempotent. */
+  close(graceMs: number): Promise<void>;
+}
+
+/** Lets answers that are written reach their clients, then closes what is left. */
+async function stopWithin(listener: Listener, ms: number): Promise<void> {
+  const late = new Promise<void>((resolve) => {
+    setTimeout(resolve, ms).unref();
+  });
+  await Promise.race([listener.stop('drain'), late]);
+  await listener.stop('now');
+}
+
+function readSecrets({ auth }: GatewayConfig) {
+  const read = (file: string | undefined, key: string): string | undefined =>
+    file === undefined ? undefined : readSecretFile(file, key);
+  return {
+    nodeToken: read(auth.node_token_file, 'auth.node_token_file'),
+    adminKey: read(auth.admin_key_file, 'auth.admin_key_file'),
+  };
+}
+
+/**
+ * Starts the gateway: control, client API, metrics.
+ *
+ * @throws ConfigError when an address or a secret of the configuration cannot be used.
+ */
+export async function startGateway(options: GatewayOptions): Promise<RunningGateway> {
+  assertFetchLimit();
+  const { log } = options;
+  const config = options.config.value;
+  const { nodeToken, adminKey } = readSecrets(config);
+  for (const warning of [...options.config.warnings, ...options.models.warnings]) log.warn(warning);
+
+  const control = createControl({
+    config: toControlConfig(config, nodeToken),
+    catalogue: toCatalogue(options.models.value),
+    aliases: toAliases(options.models.value),
+    log,
+  });
+  const requestMetrics = new RequestMetrics();
+  const records = createRecordWriter(options.writeRecords ?? ((text) => STDERR.write(text)));
+  const deadlines = new Deadlines();
+  const metricsPage = createMetricsPage({
+    requests: requestMetrics,
+    fleet: new FleetMetrics(),
+    snapshot: () => control.snapshot(),
+    activity: control,
+  });
+
+  const metrics = listen({
+    listen: config.gateway.metrics_listen,
+    key: 'gateway.metrics_listen',
+    envPrefix: 'CORTEX_',
+    fetch: metricsPage,
+  });
+  const exchanges = new OpenExchanges();
+  const api = createApi({
+    control,
+    proxy: {
+      control,
+      deadlines,
+      exchanges,
+      log,
+      limits: {
+        streamIdleMs: config.timeouts.stream_idle_s * 1000,
+        stallMs: config.timeouts.stall_s * 1000,
+      },
+    },
+    meter: {
+      metrics: requestMetrics,
+      log,
+      writeRecord: log.isLevelEnabled('info') ? records : () => undefined,
+      nowMs: () => performance.now(),
+    },
+    principals: new Principals(config.gateway.trusted_proxies),
+    maxBodyBytes: config.gateway.max_body_mb * MIB,
+    nodeToken,
+    adminKey,
+    corsOrigins: config.gateway.cors_origins,
+    metricsUrl: () => metrics.url,
+    createdS: Math.floor(Date.now() / 1000),
+  });
+  let listener: Listener;
+  try {
+    listener = listen({
+      listen: config.gateway.listen,
+      key: 'gateway.listen',
+      envPrefix: 'CORTEX_',
+      fetch: (request, server) => api.fetch(request, { server }),
+    });
+  } catch (error) {
+    await metrics.stop('now');
+    throw error;
+  }
+  control.start();
+  if (options.readyFile !== undefined) {
+    writeReadyFile(options.readyFile, {
+      pid: process.pid,
+      api: listener.url,
+      metrics: metrics.url,
+    });
+  }
+  let closing: Promise<void> | undefined;
+  const close = (graceMs: number): Promise<void> => {
+    closing ??= (async () => {
+      const reason = new CortexError('shutting_down', 'cortex is shutting down.', {
+        retryAfterS: 5,
+      });
+      const closed = exchanges.close(graceMs, reason);
+      await control.close();
+      await closed;
+      await stopWithin(listener, LAST_BYTES_MS);
+      await metrics.stop('now');
+      deadlines.close();
+      records.flush();
+    })();
+    return closing;
+  };
+  log.info({ api: listener.url, metrics: metrics.url, nodes: config.neurons.length }, 'listening');
+  return { apiUrl: listener.url, metricsUrl: metrics.url, control, close };
+}

@@ -1,0 +1,8 @@
+export { GatewayConfig } from './config/gateway-config.ts';
+export {
+  type GatewayConfigInput,
+  type LoadedGatewayConfig,
+  loadGatewayConfig,
+} from './config/load-gateway-config.ts';
+export { ModelsConfig } from './config/models-config.ts';
+export { type GatewayOptions, type RunningGateway, startGateway } from './gateway.ts';

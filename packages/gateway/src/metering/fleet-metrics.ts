@@ -1,0 +1,104 @@
+import { type FleetSnapshot, type NodeSnapshot } from '@cortex/fleet';
+
+import { createGaugeFamily, type Family } from './exposition.ts';
+import { NO_NODE } from './request-metrics.ts';
+
+const BYTES_PER_MIB = 2 ** 20;
+
+/** What gauges need beside the snapshot. */
+export interface FleetActivity {
+  inFlight(node: string, model?: string): number;
+  waiting(model: string): number;
+}
+
+const gauge = (name: string, help: string, labels: readonly string[]) =>
+  createGaugeFamily({ name, help, labels });
+
+/** Gauges of nodes, models and devices, written anew from the snapshot at every scrape, so that nothing stays behind. */
+export class FleetMetrics {
+  readonly #inFlight = gauge('cortex_model_in_flight', 'Requests of this cortex on a model.', [
+    'model',
+    'node',
+  ]);
+  readonly #queueDepth = gauge(
+    'cortex_model_queue_depth',
+    'Requests waiting for a model: on its node, or in cortex (node "none").',
+    ['model', 'node'],
+  );
+  readonly #nodeUp = gauge('cortex_node_up', '1 when the node answers.', ['node']);
+  readonly #vramUsed = gauge('cortex_device_vram_used_bytes', 'Memory in use on a device.', [
+    'node',
+    'device',
+  ]);
+  readonly #vramTotal = gauge('cortex_device_vram_total_bytes', 'Memory of a device.', [
+    'node',
+    'device',
+  ]);
+  readonly #utilization = gauge('cortex_device_utilization_ratio', 'Use of a device, 0 to 1.', [
+    'node',
+    'device',
+  ]);
+  readonly #temperature = gauge('cortex_device_temperature_celsius', 'Temperature of a device.', [
+    'node',
+    'device',
+  ]);
+  readonly #power = gauge('cortex_device_power_watts', 'Power that a device draws.', [
+    'node',
+    'device',
+  ]);
+
+  readonly #gauges = [
+    this.#inFlight,
+    this.#queueDepth,
+    this.#nodeUp,
+    this.#vramUsed,
+    this.#vramTotal,
+    this.#utilization,
+    this.#temperature,
+    this.#power,
+  ];
+
+  /** In the order in which they are rendered. */
+  readonly families: readonly Family[] = this.#gauges;
+
+  /** Writes the gauges of this moment. */
+  update(snapshot: FleetSnapshot, activity: FleetActivity): void {
+    for (const family of this.#gauges) family.clear();
+    for (const node of snapshot.nodes.values()) {
+      this.#nodeUp.series([node.name]).value = node.state === 'up' ? 1 : 0;
+      if (node.state === 'up') this.#updateDevices(node);
+    }
+    this.#updateModels(snapshot, activity);
+  }
+
+  #updateModels(snapshot: FleetSnapshot, activity: FleetActivity): void {
+    for (const [model, replicas] of snapshot.replicasByModel) {
+      for (const replica of replicas) {
+        if (!replica.isServable) continue;
+        const place = [model, replica.node];
+        this.#inFlight.series(place).value = activity.inFlight(replica.node, model);
+        this.#queueDepth.series(place).value = replica.load?.queueDepth ?? 0;
+      }
+    }
+    const models = new Set([...snapshot.catalogue.keys(), ...snapshot.replicasByModel.keys()]);
+    for (const model of models) {
+      const waiting = activity.waiting(model);
+      if (waiting > 0) this.#queueDepth.series([model, NO_NODE]).value = waiting;
+    }
+  }
+
+  #updateDevices(node: NodeSnapshot): void {
+    for (const device of node.discovery?.devices ?? []) {
+      const labels = [node.name, String(device.index)];
+      this.#vramTotal.series(labels).value = device.vram_total_mb * BYTES_PER_MIB;
+    }
+    for (const device of node.health?.devices ?? []) {
+      const labels = [node.name, String(device.index)];
+      const { vram_used_mb: usedMb, utilization_pct: pct, temp_c: tempC, power_w: watts } = device;
+      if (usedMb !== undefined) this.#vramUsed.series(labels).value = usedMb * BYTES_PER_MIB;
+      if (pct !== undefined) this.#utilization.series(labels).value = pct / 100;
+      if (tempC !== undefined) this.#temperature.series(labels).value = tempC;
+      if (watts !== undefined) this.#power.series(labels).value = watts;
+    }
+  }
+}

@@ -1,0 +1,28 @@
+import { type FleetSnapshot } from '@cortex/fleet';
+
+import { EXPOSITION_TYPE } from './exposition.ts';
+import { type FleetActivity, type FleetMetrics } from './fleet-metrics.ts';
+import { type RequestMetrics } from './request-metrics.ts';
+
+export interface MetricsPageDeps {
+  readonly requests: RequestMetrics;
+  readonly fleet: FleetMetrics;
+  readonly snapshot: () => FleetSnapshot;
+  readonly activity: FleetActivity;
+}
+
+/** `GET /metrics`, on a listener of its own. */
+export function createMetricsPage(deps: MetricsPageDeps): (request: Request) => Response {
+  return (request) => {
+    const isMetrics = /^[^/]*\/\/[^/]+\/metrics(?:\?|$)/.test(request.url);
+    if (!isMetrics) return new Response('Metrics are at /metrics.\n', { status: 404 });
+    const snapshot = deps.snapshot();
+    deps.fleet.update(snapshot, deps.activity);
+    deps.requests.keepModels(
+      new Set([...snapshot.catalogue.keys(), ...snapshot.replicasByModel.keys()]),
+    );
+    const families = [...deps.requests.families, ...deps.fleet.families];
+    const text = families.map((family) => family.render()).join('');
+    return new Response(text, { headers: { 'content-type': EXPOSITION_TYPE } });
+  };
+}

@@ -1,0 +1,182 @@
+import { type CortexError, type NeuronUsage, toCortexError } from '@cortex/protocol';
+import { type Logger } from '@cortex/service';
+
+import { NO_NODE, type RequestMetrics, UNKNOWN_MODEL } from './request-metrics.ts';
+import { type Api, type Outcome, outcomeOfError, type RequestRecord } from './request-record.ts';
+
+/** What a request wrote where it met a node. */
+export interface Placement {
+  readonly model: string;
+  readonly node: string;
+  readonly isColdStart: boolean;
+  /** Waited for a place, respectively for the load; ms. */
+  readonly queueMs: number;
+  readonly loadMs: number | undefined;
+}
+
+/** How a request ended. */
+export interface Ending {
+  readonly outcome: Outcome;
+  /** As the client saw it; 499 when it saw none. */
+  readonly status: number;
+  readonly code?: string | undefined;
+}
+
+export interface MeterDeps {
+  readonly metrics: RequestMetrics;
+  readonly writeRecord: (record: RequestRecord) => void;
+  readonly log: Logger;
+  /** Monotonic milliseconds. */
+  readonly nowMs: () => number;
+}
+
+/** Endings that are the fault of cortex or of a node (behaviour 12). */
+const PROXY_FAILURES: ReadonlySet<Outcome> = new Set(['upstream_error', 'internal', 'timeout']);
+
+const round = (ms: number): number => Math.round(ms * 10) / 10;
+
+/** Follows one request and leaves exactly one record and one count, whatever happens to it. */
+export class RequestMeter {
+  readonly requestId: string;
+  readonly api: Api;
+  /** Monotonic arrival, ms. */
+  readonly startedMs: number;
+  principal = '';
+  modelAsked: string | undefined;
+  /** Resolved; absent while the name is not known to be one of the fleet. */
+  model: string | undefined;
+  isStream = false;
+  attempts = 0;
+  /** Content events relayed, where a node said no usage. */
+  contentEvents = 0;
+  promptTokens: number | undefined;
+  usage: NeuronUsage | undefined;
+  firstContentMs: number | undefined;
+  lastContentMs: number | undefined;
+
+  readonly #deps: MeterDeps;
+  #placement: Placement | undefined;
+  #isEnded = false;
+
+  constructor(deps: MeterDeps, request: { readonly requestId: string; readonly api: Api }) {
+    this.#deps = deps;
+    this.requestId = request.requestId;
+    this.api = request.api;
+    this.startedMs = deps.nowMs();
+  }
+
+  get isEnded(): boolean {
+    return this.#isEnded;
+  }
+
+  /** The node of the latest attempt. */
+  place(placement: Placement): void {
+    const before = this.#placement;
+    // Waiting adds up over the attempts; the load is that of any of them.
+    this.#placement =
+      before === undefined
+        ? placement
+        : {
+            ...placement,
+            isColdStart: placement.isColdStart || before.isColdStart,
+            queueMs: placement.queueMs + before.queueMs,
+            loadMs: placement.loadMs ?? before.loadMs,
+          };
+  }
+
+  /** Writes the record and the counts. Only the first call counts. */
+  end(ending: Ending): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    const record = this.#record(ending);
+    this.#count(record);
+    this.#deps.writeRecord(record);
+  }
+
+  /** Ends with an error of cortex's own; one that nobody expected is logged with its stack. */
+  fail(thrown: unknown): CortexError {
+    const error = toCortexError(thrown);
+    if (this.#isEnded) return error;
+    if (error.code === 'internal_error') {
+      const { log } = this.#deps;
+      log.error({ err: error.cause ?? error, request_id: this.requestId }, 'request failed');
+    }
+    this.end({ outcome: outcomeOfError(error), status: error.status, code: error.code });
+    return error;
+  }
+
+  #record({ outcome, status, code }: Ending): RequestRecord {
+    const placement = this.#placement;
+    const { usage } = this;
+    const totalMs = this.#deps.nowMs() - this.startedMs;
+    const promptTokens = usage?.prompt_tokens ?? this.promptTokens ?? 0;
+    const completionTokens = usage?.completion_tokens ?? this.contentEvents;
+    const ts = new Date().toISOString();
+    return {
+      level: PROXY_FAILURES.has(outcome) ? 'error' : 'info',
+      time: ts,
+      msg: 'request',
+      ts,
+      request_id: this.requestId,
+      api: this.api,
+      principal: this.principal,
+      model_asked: this.modelAsked,
+      model: this.model ?? UNKNOWN_MODEL,
+      node: placement?.node ?? NO_NODE,
+      stream: this.isStream,
+      outcome,
+      status,
+      code,
+      attempts: this.attempts,
+      cold_start: placement?.isColdStart ?? false,
+      queue_ms: round((placement?.queueMs ?? 0) + (usage?.queue_ms ?? 0)),
+      load_ms: placement?.loadMs === undefined ? undefined : round(placement.loadMs),
+      first_token_ms: this.#firstTokenMs(),
+      total_ms: round(totalMs),
+      prompt_tokens: promptTokens,
+      completion_tokens: completionTokens,
+      cached_tokens: usage?.cached_tokens ?? 0,
+      reasoning_tokens: usage?.reasoning_tokens ?? 0,
+      total_tokens: promptTokens + completionTokens,
+      tok_s: this.#tokensPerSecond(completionTokens),
+      estimated: usage?.estimated ?? completionTokens > 0,
+      affinity: 'none',
+    };
+  }
+
+  #firstTokenMs(): number | undefined {
+    return this.firstContentMs === undefined
+      ? undefined
+      : round(this.firstContentMs - this.startedMs);
+  }
+
+  /** By the node's own clock where it said so, else by when the content passed. */
+  #tokensPerSecond(completionTokens: number): number | undefined {
+    const decodeMs = this.usage?.decode_ms ?? 0;
+    if (decodeMs > 0) return round((completionTokens * 1000) / decodeMs);
+    const streamedMs = (this.lastContentMs ?? 0) - (this.firstContentMs ?? 0);
+    if (completionTokens < 2 || streamedMs <= 0) return undefined;
+    return round(((completionTokens - 1) * 1000) / streamedMs);
+  }
+
+  #count(record: RequestRecord): void {
+    const { metrics } = this.#deps;
+    const series = metrics.series(record.api, record.model, record.node);
+    series.outcome(record.outcome).value += 1;
+    series.durationS.observe(record.total_ms / 1000);
+    if (record.node !== NO_NODE) series.queueWaitS.observe(record.queue_ms / 1000);
+    if (record.first_token_ms !== undefined)
+      series.firstTokenS.observe(record.first_token_ms / 1000);
+    const streamedMs = (this.lastContentMs ?? 0) - (this.firstContentMs ?? 0);
+    if (streamedMs > 0 && record.completion_tokens > 1)
+      series.interTokenS.observe(streamedMs / 1000 / (record.completion_tokens - 1));
+    if (record.tok_s !== undefined) series.tokensPerSecond.observe(record.tok_s);
+    series.promptTokens.value += record.prompt_tokens;
+    series.completionTokens.value += record.completion_tokens;
+    series.cachedPromptTokens.value += record.cached_tokens;
+    if (record.code !== undefined) metrics.countError(record.code);
+    if (record.attempts > 1) metrics.countRetries(record.model, record.attempts - 1);
+    if (record.cold_start)
+      metrics.countColdStart(record.model, record.node, (record.load_ms ?? 0) / 1000);
+  }
+}

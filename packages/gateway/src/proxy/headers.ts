@@ -1,0 +1,88 @@
+import { NEURON_HEADERS } from '@cortex/protocol';
+
+/** Between two hops only (RFC 9110, 7.6.1), or made anew for the next hop. */
+const HOP_BY_HOP = [
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'content-length',
+];
+
+const NOT_FORWARDED: ReadonlySet<string> = new Set([
+  ...HOP_BY_HOP,
+  'host',
+  'expect',
+  'accept-encoding',
+  // The body is forwarded decompressed.
+  'content-encoding',
+  // Credentials of the client: no node needs them.
+  'authorization',
+  'x-api-key',
+  'api-key',
+  'cookie',
+  // Identity is what cortex says it is.
+  'forwarded',
+  'x-real-ip',
+  'x-request-id',
+]);
+
+const NOT_RELAYED: ReadonlySet<string> = new Set([
+  ...HOP_BY_HOP,
+  'content-encoding',
+  'date',
+  'server',
+  'set-cookie',
+  'x-request-id',
+]);
+
+const isIdentity = (name: string): boolean =>
+  name.startsWith('x-cortex-') || name.startsWith('x-neuron-') || name.startsWith('x-forwarded-');
+
+const NOTHING: readonly string[] = [];
+
+/** Names that `Connection` declares to be for this hop; `keep-alive` and `close` alone are the usual case. */
+function connectionNames(connection: string | undefined): readonly string[] {
+  if (connection === undefined || connection === 'keep-alive' || connection === 'close')
+    return NOTHING;
+  return connection.split(',').map((name) => name.trim().toLowerCase());
+}
+
+function passOn(source: Headers, withheld: ReadonlySet<string>): Record<string, string> {
+  const all: Record<string, string | string[]> = source.toJSON();
+  const { connection } = all;
+  const dropped = connectionNames(typeof connection === 'string' ? connection : undefined);
+  const passed: Record<string, string> = {};
+  for (const name in all) {
+    if (withheld.has(name) || isIdentity(name) || dropped.includes(name)) continue;
+    const value = all[name];
+    if (typeof value === 'string') passed[name] = value;
+  }
+  return passed;
+}
+
+export interface Identity {
+  readonly requestId: string;
+  readonly principal: string;
+  /** Bearer token of the nodes; absent where there is none. */
+  readonly nodeToken: string | undefined;
+}
+
+/** The headers of a client's request as its node gets them (behaviour 10). */
+export function toNodeHeaders(client: Headers, identity: Identity): Record<string, string> {
+  const headers = passOn(client, NOT_FORWARDED);
+  // Without it fetch would ask for compression, and a compressed stream is a buffered one.
+  headers['accept-encoding'] = 'identity';
+  headers['x-request-id'] = identity.requestId;
+  headers[NEURON_HEADERS.principal] = identity.principal;
+  if (identity.nodeToken !== undefined) headers['authorization'] = `Bearer ${identity.nodeToken}`;
+  return headers;
+}
+
+/** The headers of a node's answer as the client gets them, without those that cortex adds. */
+export const toClientHeaders = (node: Headers): Record<string, string> => passOn(node, NOT_RELAYED);

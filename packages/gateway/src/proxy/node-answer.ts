@@ -1,0 +1,67 @@
+import { CortexError, NEURON_HEADERS, renderErrorEvent } from '@cortex/protocol';
+
+/** An answer of a node that was read whole: not streamed, or refused. Its bytes reach the client as they are. */
+export interface WholeAnswer {
+  readonly kind: 'whole';
+  readonly status: number;
+  readonly headers: Headers;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+/** An answer of a node whose events follow. */
+export interface StreamAnswer {
+  readonly kind: 'stream';
+  readonly headers: Headers;
+  readonly body: AsyncIterable<Uint8Array>;
+}
+
+export type NodeAnswer = WholeAnswer | StreamAnswer;
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** The `error` object of an OpenAI envelope; undefined where there is none. */
+function readEnvelope(bytes: Uint8Array): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const body: unknown = JSON.parse(new TextDecoder().decode(bytes));
+    return isRecord(body) && isRecord(body['error']) ? body['error'] : undefined;
+  } catch {
+    // An answer of something else than neuron: its status has to say it all.
+    return undefined;
+  }
+}
+
+/** The code that a node gave for its error; undefined where it gave none. */
+export function errorCodeOf({ bytes }: WholeAnswer): string | undefined {
+  const code = readEnvelope(bytes)?.['code'];
+  return typeof code === 'string' ? code : undefined;
+}
+
+/** The codes with which neuron refuses before any work is done, so that another replica may be asked. */
+const RETRIED = ['model_not_loaded', 'queue_full', 'node_recovering', 'shutting_down'] as const;
+export type RefusalCode = (typeof RETRIED)[number];
+
+/** Why a node refused without doing any work; undefined where its answer is final (behaviour 7). */
+export function refusalOf(answer: WholeAnswer): RefusalCode | undefined {
+  if (answer.status < 400 || answer.headers.get(NEURON_HEADERS.refused) !== '1') return undefined;
+  const code = errorCodeOf(answer);
+  return RETRIED.find((retried) => retried === code);
+}
+
+/** A whole answer where a stream has begun: its error as the last event of the stream. */
+export function renderAnswerAsEvent(answer: WholeAnswer, requestId: string): string {
+  const retryAfter = Number(answer.headers.get('retry-after') ?? Number.NaN);
+  const late = {
+    status: answer.status,
+    ...(Number.isFinite(retryAfter) && { retry_after_s: retryAfter }),
+  };
+  const envelope = answer.status >= 400 ? readEnvelope(answer.bytes) : undefined;
+  if (envelope === undefined) {
+    const error = new CortexError(
+      'node_protocol_error',
+      `The node answered ${answer.status} where a stream was expected.`,
+    );
+    return renderErrorEvent(error, 'openai', requestId);
+  }
+  return `data: ${JSON.stringify({ error: { ...envelope, ...late } })}\n\ndata: [DONE]\n\n`;
+}

@@ -1,0 +1,48 @@
+import { type CortexError } from '@cortex/protocol';
+
+/** A request that is being answered. */
+export interface OpenExchange {
+  /** Ends it early: the client gets `reason`, as status or as event. */
+  abortAttempt(reason: CortexError): void;
+}
+
+/** The requests that are being answered now, so that a shutdown can wait for them. */
+export class OpenExchanges {
+  readonly #open = new Set<OpenExchange>();
+  #onIdle: (() => void) | undefined;
+  #isClosing = false;
+
+  /** New requests are refused. */
+  get isClosing(): boolean {
+    return this.#isClosing;
+  }
+
+  add(exchange: OpenExchange): void {
+    this.#open.add(exchange);
+  }
+
+  delete(exchange: OpenExchange): void {
+    if (this.#open.delete(exchange) && this.#open.size === 0) this.#onIdle?.();
+  }
+
+  /** Refuses new requests and waits for the open ones, at most `graceMs`; then ends those that are left with `reason`. */
+  async close(graceMs: number, reason: CortexError): Promise<void> {
+    this.#isClosing = true;
+    if (this.#open.size > 0 && graceMs > 0) await this.#idleWithin(graceMs);
+    for (const exchange of this.#open) exchange.abortAttempt(reason);
+    if (this.#open.size > 0) await this.#idleWithin(LAST_WORDS_MS);
+  }
+
+  #idleWithin(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#onIdle = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}
+
+/** What an aborted request gets to write its error. */
+const LAST_WORDS_MS = 500;

@@ -1,0 +1,97 @@
+import { CortexError, ERROR_CODES, isErrorCode, WholeEvents } from '@cortex/protocol';
+
+import { type Deadline } from './deadlines.ts';
+import { type Exchange } from './exchange.ts';
+import { type StreamAnswer } from './node-answer.ts';
+import { StreamTap } from './stream-tap.ts';
+
+/** How a client's dialect renders what cortex itself has to say in a stream. */
+export interface StreamVoice {
+  errorEvent(error: CortexError): string;
+}
+
+/** The status that a node's error event stands for; 200 without one. */
+function statusOfEvent(code: string | undefined): number {
+  if (code === undefined) return 200;
+  return isErrorCode(code) ? ERROR_CODES[code].status : 502;
+}
+
+function idleError(node: string, idleMs: number): CortexError {
+  return new CortexError(
+    'node_timeout',
+    `Node ${node} sent nothing for ${Math.round(idleMs / 1000)} s.`,
+  );
+}
+
+/** Writes what the tap saw into the record of the request. */
+function account(exchange: Exchange, tap: StreamTap): void {
+  const { meter } = exchange;
+  meter.contentEvents = tap.contentEvents;
+  meter.firstContentMs = tap.firstContentMs;
+  meter.lastContentMs = tap.lastContentMs;
+}
+
+function toStreamError(thrown: unknown, node: string): CortexError {
+  if (thrown instanceof CortexError) return thrown;
+  return new CortexError(
+    'upstream_disconnected',
+    `Node ${node} broke off in the middle of its answer.`,
+    { cause: thrown },
+  );
+}
+
+/**
+ * Relays a node's stream, whole events as they come (behaviours 2 and 3), and ends the exchange with it.
+ *
+ * Whatever cuts it short, the client gets an error event and a clean end, unless it has left itself.
+ */
+export async function* relay(
+  exchange: Exchange,
+  answer: StreamAnswer,
+  voice: StreamVoice,
+): AsyncGenerator<Uint8Array | string, void> {
+  const { deadlines, limits } = exchange.deps;
+  const node = exchange.lease?.node ?? 'unknown';
+  const tap = new StreamTap();
+  const events = new WholeEvents();
+  const onSilence = (): void => exchange.abortAttempt(idleError(node, limits.streamIdleMs));
+  // The generator rests at a yield until the client has taken what was sent before.
+  const onStall = (): void => exchange.drop();
+  const deadline: Deadline = deadlines.set(limits.streamIdleMs, onSilence);
+  exchange.onEnd(() => {
+    deadline.cancel();
+    account(exchange, tap);
+  });
+  try {
+    for await (const chunk of answer.body) {
+      const nowMs = deadlines.nowMs();
+      const whole = events.push(chunk);
+      if (whole !== undefined) {
+        tap.push(whole, nowMs);
+        deadline.dueMs = nowMs + limits.stallMs;
+        deadline.run = onStall;
+        yield whole;
+        if (exchange.isEnded) return;
+        deadline.run = onSilence;
+      }
+      deadline.dueMs = deadlines.nowMs() + limits.streamIdleMs;
+    }
+    const rest = events.end();
+    if (rest !== undefined) yield rest;
+    const end = tap.end();
+    exchange.meter.usage = end.usage;
+    if (!end.isDone)
+      throw new CortexError(
+        'upstream_disconnected',
+        `Node ${node} broke off in the middle of its answer.`,
+      );
+    exchange.end(statusOfEvent(end.errorCode), end.errorCode);
+  } catch (thrown) {
+    if (exchange.isEnded) return;
+    const error = exchange.fail(toStreamError(thrown, node));
+    yield voice.errorEvent(error);
+  } finally {
+    // Reached without an end only when the reader of this generator gave it up.
+    exchange.leave();
+  }
+}
