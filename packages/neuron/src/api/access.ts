@@ -1,0 +1,72 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { isIPv6 } from 'node:net';
+
+import { CortexError, NEURON_HEADERS } from '@cortex/protocol';
+import { ConfigError } from '@cortex/service';
+
+const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+
+/** Reads the shared token. @throws ConfigError naming the key when there is none in the file */
+export function readToken(path: string): string {
+  const key = 'security.node_token_file';
+  let token: string;
+  try {
+    token = readFileSync(path, 'utf8').trim();
+  } catch (error) {
+    throw new ConfigError(`${key}: ${path} cannot be read`, { key }, error);
+  }
+  if (token === '') throw new ConfigError(`${key}: ${path} is empty`, { key });
+  return token;
+}
+
+/** Who may call, and as whom. */
+export interface Access {
+  /** @throws CortexError `invalid_api_key` without the token, where there is one */
+  check(headers: Headers): void;
+  /** `key:…`, `session:…` or `addr:…`: as cortex stamped it where its word counts, else by address. */
+  principalOf(headers: Headers, address: string | undefined): string;
+}
+
+/** `2001:db8:1:2::1` → its /64, `::ffff:10.0.0.1` → the IPv4 address. */
+export function formatPeer(address: string): string {
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
+  if (mapped !== undefined || !isIPv6(address)) return mapped ?? address;
+  const [head = '', tail = ''] = address.split('::');
+  const left = head === '' ? [] : head.split(':');
+  const right = tail === '' ? [] : tail.split(':');
+  const zeros = Array.from({ length: Math.max(0, 8 - left.length - right.length) }, () => '0');
+  const groups = address.includes('::') ? [...left, ...zeros, ...right] : left;
+  return `${groups.slice(0, 4).join(':')}::/64`;
+}
+
+/**
+ * Access by shared token.
+ *
+ * @param options.isLoopback - The listener is reachable from this machine only: without a token its callers' word on
+ *   who asks is believed, and only then.
+ */
+export function createAccess(options: {
+  readonly token: string | undefined;
+  readonly isLoopback: boolean;
+}): Access {
+  const expected = options.token === undefined ? undefined : digest(options.token);
+  const isStampBelieved = expected !== undefined || options.isLoopback;
+  return {
+    check(headers) {
+      if (!expected) return;
+      const [scheme = '', given = ''] = (headers.get('authorization') ?? '').split(/\s+/);
+      // Digests are compared, so that neither content nor length shows in the time it takes.
+      if (scheme.toLowerCase() === 'bearer' && timingSafeEqual(digest(given), expected)) return;
+      throw new CortexError(
+        'invalid_api_key',
+        'This node wants its token: Authorization: Bearer …',
+      );
+    },
+    principalOf(headers, address) {
+      const stamped = isStampBelieved ? headers.get(NEURON_HEADERS.principal) : null;
+      if (stamped !== null && stamped !== '') return stamped.slice(0, 256);
+      return `addr:${address === undefined ? 'unknown' : formatPeer(address)}`;
+    },
+  };
+}

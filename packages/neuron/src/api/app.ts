@@ -1,0 +1,63 @@
+import { CortexError, NEURON_HEADERS, toCortexError } from '@cortex/protocol';
+import { errorResponse, type Logger, requestIdOf } from '@cortex/service';
+import { Hono } from 'hono';
+
+import { INFERENCE_ROUTES } from '../harness/harness.ts';
+import { isRefusal } from '../refusal.ts';
+import type { ApiContext, ApiDeps, ApiEnv } from './context.ts';
+import { inference } from './inference.ts';
+import { loadModel, unloadModel } from './management.ts';
+import { discovery, endpoint, health, logs, version } from './views.ts';
+
+/** A failure as the caller sees it; logged here and nowhere else. */
+function answerFailure(thrown: unknown, context: ApiContext, log: Logger): Response {
+  const { method, path, raw } = context.req;
+  const requestId = context.get('requestId');
+  if (raw.signal.aborted) {
+    // Nobody reads it; a handler must settle all the same, or its connection is pinned.
+    return new Response(null, { status: 499 });
+  }
+  const error = toCortexError(thrown);
+  const fields = { requestId, method, path, code: error.code, status: error.status };
+  if (error.code === 'internal_error') log.error({ ...fields, err: thrown }, 'request failed');
+  else log.debug({ ...fields, reason: error.message }, 'request refused');
+  return errorResponse(error, {
+    dialect: 'openai',
+    requestId,
+    ...(isRefusal(error) && { headers: { [NEURON_HEADERS.refused]: '1' } }),
+  });
+}
+
+/** neuron's HTTP API (contracts, section 3): `Request` in, `Response` out. */
+export function createApi(deps: ApiDeps, log: Logger): Hono<ApiEnv> {
+  const app = new Hono<ApiEnv>();
+
+  app.use(async (context, next) => {
+    const requestId = requestIdOf(context.req.raw.headers);
+    context.set('requestId', requestId);
+    deps.access.check(context.req.raw.headers);
+    await next();
+    context.res.headers.set('x-request-id', requestId);
+  });
+
+  app.get('/version', (context) => context.json(version(deps)));
+  const harnesses = deps.harnesses.all.map(({ name }) => name);
+  app.get('/discovery', (context) => context.json(discovery({ devices: deps.devices, harnesses })));
+  app.get('/health', (context) => context.json(health(deps)));
+  app.get('/models', (context) => context.json(deps.models.entries(performance.now())));
+  app.get('/models/:id{.+}/endpoint', endpoint(deps));
+  app.get('/models/:id{.+}/logs', logs(deps));
+  app.post('/models/load', loadModel(deps));
+  app.post('/models/unload', unloadModel(deps));
+  for (const route of INFERENCE_ROUTES) app.post(route, inference(route, deps));
+
+  app.onError((error, context) => answerFailure(error, context, log));
+  app.notFound((context) => {
+    const { method, path } = context.req;
+    const error = new CortexError('invalid_request', `This node has no route ${method} ${path}.`);
+    const requestId = context.get('requestId');
+    const answer = errorResponse(error, { dialect: 'openai', requestId });
+    return new Response(answer.body, { status: 404, headers: answer.headers });
+  });
+  return app;
+}

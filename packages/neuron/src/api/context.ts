@@ -1,0 +1,34 @@
+import type { Context } from 'hono';
+
+import type { Admission } from '../admission/admission.ts';
+import type { DeviceMonitor } from '../devices/device-monitor.ts';
+import type { HarnessRegistry } from '../harness/registry.ts';
+import type { Activation } from '../models/activation.ts';
+import type { ModelLogs } from '../models/model-logs.ts';
+import type { Models } from '../models/models.ts';
+import type { Gate } from '../gate.ts';
+import type { Access } from './access.ts';
+
+/** What the routes work with. */
+export interface ApiDeps {
+  readonly models: Models;
+  readonly harnesses: HarnessRegistry;
+  readonly admission: Admission;
+  readonly devices: DeviceMonitor;
+  readonly activation: Activation;
+  readonly logs: ModelLogs;
+  readonly access: Access;
+  readonly gate: Gate;
+  /** Base URL of the own listener. */
+  readonly ownUrl: () => string;
+  readonly maxBodyBytes: number;
+  /** Monotonic, of the daemon's start. */
+  readonly startedAtMs: number;
+}
+
+export interface ApiEnv {
+  readonly Bindings: { readonly server: Bun.Server<undefined> };
+  readonly Variables: { requestId: string };
+}
+
+export type ApiContext = Context<ApiEnv>;

@@ -1,0 +1,50 @@
+import { CortexError } from '@cortex/protocol';
+import { type z } from 'zod';
+
+const decoder = new TextDecoder('utf-8', { fatal: true });
+
+/** A body that must be a JSON object. @throws CortexError `malformed_json` */
+export function parseJsonObject(bytes: Uint8Array): Readonly<Record<string, unknown>> {
+  let value: unknown;
+  try {
+    value = JSON.parse(decoder.decode(bytes));
+  } catch (error) {
+    const cause = error instanceof Error ? error.message : String(error);
+    throw new CortexError('malformed_json', `The body is not valid JSON: ${cause}.`, {
+      cause: error,
+    });
+  }
+  if (isObject(value)) return value;
+  throw new CortexError('malformed_json', 'The body must be a JSON object.');
+}
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const formatPath = (path: readonly PropertyKey[]): string =>
+  path.reduce<string>(
+    (text, part) =>
+      typeof part === 'number'
+        ? `${text}[${part}]`
+        : `${text === '' ? '' : `${text}.`}${String(part)}`,
+    '',
+  );
+
+/** A body of a management call. @throws CortexError `invalid_request` naming the member as `param` */
+export function parseCall<T>(bytes: Uint8Array, schema: z.ZodType<T>): T {
+  const parsed = schema.safeParse(parseJsonObject(bytes));
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const unknownKey = issue?.code === 'unrecognized_keys' ? issue.keys[0] : undefined;
+  const param = formatPath([
+    ...(issue?.path ?? []),
+    ...(unknownKey === undefined ? [] : [unknownKey]),
+  ]);
+  throw new CortexError(
+    'invalid_request',
+    `${param === '' ? 'body' : param}: ${issue?.message ?? 'invalid'}.`,
+    {
+      ...(param !== '' && { param }),
+    },
+  );
+}

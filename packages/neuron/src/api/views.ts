@@ -1,0 +1,138 @@
+/** Routes that read. Each answers from cached state: none waits for a disk, a driver or an engine. */
+import {
+  CortexError,
+  type Discovery,
+  type ModelLoad,
+  type NodeHealth,
+  type NodeVersion,
+} from '@cortex/protocol';
+
+import type { DeviceMonitor } from '../devices/device-monitor.ts';
+import type { ModelLifecycle } from '../models/model-lifecycle.ts';
+import { unknownModel } from '../models/models.ts';
+import type { ApiContext, ApiDeps } from './context.ts';
+import { PRODUCT_VERSION } from '../version.ts';
+
+/** `GET /version` */
+export function version({ harnesses }: ApiDeps): NodeVersion {
+  return {
+    version: PRODUCT_VERSION,
+    runtime: `bun ${Bun.version}`,
+    engines: Object.fromEntries(
+      harnesses.all.flatMap((harness) => {
+        const engineVersion = harness.health().version;
+        return engineVersion === undefined ? [] : [[harness.name, engineVersion]];
+      }),
+    ),
+  };
+}
+
+/** `GET /discovery` */
+export function discovery({
+  devices,
+  harnesses,
+}: {
+  readonly devices: DeviceMonitor;
+  readonly harnesses: readonly string[];
+}): Discovery {
+  const { host } = devices;
+  const driverVersion = devices.gpus.find((gpu) => gpu.driverVersion !== undefined)?.driverVersion;
+  return {
+    hostname: host.hostname,
+    os: host.os,
+    kernel: host.kernel,
+    arch: host.arch,
+    cpu: host.cpu,
+    ram_total_mb: host.ramTotalMib,
+    ...(devices.cudaVersion !== undefined && { cuda_version: devices.cudaVersion }),
+    ...(driverVersion !== undefined && { driver_version: driverVersion }),
+    ...(devices.unavailableReason !== undefined && {
+      gpu_unavailable_reason: devices.unavailableReason,
+    }),
+    storage: devices.storage.map(({ path, freeMib, totalMib }) => ({
+      path,
+      free_mb: freeMib,
+      total_mb: totalMib,
+    })),
+    devices: devices.gpus.map((gpu) => ({
+      index: gpu.index,
+      ...(gpu.uuid !== undefined && { uuid: gpu.uuid }),
+      name: gpu.name,
+      kind: 'cuda',
+      vram_total_mb: devices.totalMibOf(gpu),
+      ...(gpu.computeCapability !== undefined && { compute_capability: gpu.computeCapability }),
+    })),
+    harnesses: [...harnesses],
+  };
+}
+
+function modelLoad({ admission }: ApiDeps, { id, running }: ModelLifecycle): ModelLoad {
+  const seats = admission.report(id);
+  const stats = running?.stats;
+  return {
+    id,
+    in_flight: seats.inFlight,
+    queue_depth: seats.queueDepth,
+    max_in_flight: running?.slots ?? 0,
+    max_queue_depth: seats.maxQueueDepth,
+    rejected: seats.rejected,
+    ...(stats?.tokSPrefill !== undefined && { tok_s_prefill: stats.tokSPrefill }),
+    ...(stats?.tokSDecode !== undefined && { tok_s_decode: stats.tokSDecode }),
+    ...(stats && { kv_cells_used: stats.kvCellsUsed, kv_cells_total: stats.kvCellsTotal }),
+  };
+}
+
+function deviceLoads({ devices }: ApiDeps): NodeHealth['devices'] {
+  return devices.gpus.map((gpu) => ({
+    index: gpu.index,
+    ...(gpu.usedMib !== undefined && { vram_used_mb: gpu.usedMib }),
+    ...(gpu.freeMib !== undefined && { vram_free_mb: gpu.freeMib }),
+    vram_reserved_mb: devices.reserveMib,
+    ...(gpu.utilizationPct !== undefined && { utilization_pct: gpu.utilizationPct }),
+    ...(gpu.tempC !== undefined && { temp_c: gpu.tempC }),
+    ...(gpu.powerW !== undefined && { power_w: gpu.powerW }),
+  }));
+}
+
+/** `GET /health` */
+export function health(deps: ApiDeps): NodeHealth {
+  const activation = deps.activation.report();
+  return {
+    uptime_secs: Math.floor((performance.now() - deps.startedAtMs) / 1000),
+    ready: deps.gate.isOpen && activation.state === 'ready',
+    draining: !deps.gate.isOpen,
+    activation,
+    devices: deviceLoads(deps),
+    models: deps.models.loaded().map((lifecycle) => modelLoad(deps, lifecycle)),
+    harnesses: deps.harnesses.all.map((harness) => {
+      const { ok, lifecycleCycles } = harness.health();
+      return {
+        name: harness.name,
+        ok,
+        ...(lifecycleCycles !== undefined && { lifecycle_cycles: lifecycleCycles }),
+      };
+    }),
+  };
+}
+
+/** `GET /models/{id}/endpoint` */
+export function endpoint({ models }: ApiDeps) {
+  return (context: ApiContext): Response => {
+    const id = context.req.param('id') ?? '';
+    const lifecycle = models.get(id);
+    if (!lifecycle) throw unknownModel(id);
+    const url = lifecycle.harness?.inferenceEndpoint(id);
+    if (url === undefined) throw new CortexError('model_not_loaded', `${id} is not loaded.`);
+    return context.json({ url });
+  };
+}
+
+/** `GET /models/{id}/logs`: the last lines its engine wrote, oldest first. */
+export function logs({ models, logs: modelLogs }: ApiDeps) {
+  return (context: ApiContext): Response => {
+    const id = context.req.param('id') ?? '';
+    const lines = modelLogs.tail(id);
+    if (lines.length === 0 && !models.get(id)) throw unknownModel(id);
+    return context.json({ lines });
+  };
+}

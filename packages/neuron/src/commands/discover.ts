@@ -1,0 +1,67 @@
+import { Command } from '@commander-js/extra-typings';
+import type { Discovery } from '@cortex/protocol';
+import { createLogger } from '@cortex/service';
+
+import { discovery } from '../api/views.ts';
+import { loadNeuronConfig, type NeuronConfig } from '../config.ts';
+import { DeviceMonitor } from '../devices/device-monitor.ts';
+import { LOCAL_GPU_SOURCES } from '../devices/gpu-survey.ts';
+import { probeDevices } from '../harness/llama/probe-devices.ts';
+import { engineProcesses, llamaCommand } from '../harness/llama/start-engine.ts';
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** This machine as `GET /discovery` would report it, without a daemon. */
+async function discoverHere(config: NeuronConfig): Promise<Discovery> {
+  const startEngine = engineProcesses({
+    command: llamaCommand(config.engine.runtime),
+    // One engine, ended within this call: nothing has to find it later.
+    records: { add: () => undefined, remove: () => undefined },
+  });
+  const devices = new DeviceMonitor({
+    sources: LOCAL_GPU_SOURCES,
+    probe: () => probeDevices(startEngine),
+    exclude: config.devices.exclude,
+    reserveMib: config.devices.reserve_mb,
+    storagePaths: [config.models_dir, config.state_dir],
+    every: () => () => undefined,
+    log: createLogger({ name: 'neuron', level: 'fatal' }),
+  });
+  await devices.ready;
+  devices.close();
+  return discovery({ devices, harnesses: ['llama'] });
+}
+
+const gib = (mib: number): string => `${(mib / 1024).toFixed(1)} GiB`;
+
+/** For people: one fact a line. */
+export function formatDiscovery(found: Discovery): string {
+  const rows: [string, string][] = [
+    ['host', `${found.hostname} (${found.os}, ${found.kernel}, ${found.arch})`],
+    ['cpu', `${found.cpu.model}, ${found.cpu.cores} cores`],
+    ['memory', gib(found.ram_total_mb)],
+    ...found.storage.map(({ path, free_mb: free, total_mb: total }): [string, string] => [
+      'disk',
+      `${path}: ${gib(free)} free of ${gib(total)}`,
+    ]),
+    ...found.devices.map((device): [string, string] => [
+      `gpu ${device.index}`,
+      `${device.name}, ${gib(device.vram_total_mb)}, ${device.kind}`,
+    ]),
+  ];
+  if (found.devices.length === 0) rows.push(['gpu', found.gpu_unavailable_reason ?? 'none']);
+  if (found.driver_version !== undefined) rows.push(['driver', found.driver_version]);
+  return rows.map(([name, value]) => `${name.padEnd(8)}${value}`).join('\n');
+}
+
+/** `neuron discover`: what this machine has and what of it can be used. Output goes through `print`. */
+export function discoverCommand(env: Env, print: (text: string) => void) {
+  return new Command('discover')
+    .description('Show the hardware of this machine and what of it models can use.')
+    .option('-c, --config <file>', 'neuron.toml, for devices.exclude and the folders')
+    .option('--json', 'print JSON, for scripts', false)
+    .action(async ({ config: file, json }) => {
+      const found = await discoverHere(loadNeuronConfig({ file, env }).value);
+      print(json ? JSON.stringify(found, null, 2) : formatDiscovery(found));
+    });
+}

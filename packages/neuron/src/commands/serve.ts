@@ -1,0 +1,32 @@
+import { Command } from '@commander-js/extra-typings';
+import { createLogger, endWithParent, installShutdown } from '@cortex/service';
+
+import { loadNeuronConfig } from '../config.ts';
+import { startNeuron } from '../neuron.ts';
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** `neuron serve`: runs the daemon until it is told to end. */
+export function serveCommand(env: Env) {
+  return new Command('serve')
+    .description(
+      'Run the daemon of this machine: discovers its hardware, loads models, answers requests.',
+    )
+    .option('-c, --config <file>', 'neuron.toml; without it defaults and NEURON_… variables count')
+    .option('--ready-file <path>', 'written once listening: {"pid","node"}')
+    .action(async ({ config: file, readyFile }) => {
+      const config = loadNeuronConfig({ file, env });
+      const log = createLogger({ name: 'neuron', level: env['NEURON_LOG'] });
+      const neuron = await startNeuron({
+        config,
+        log,
+        ...(readyFile !== undefined && { readyFile }),
+      });
+      const shutdown = installShutdown({
+        graceMs: config.value.shutdown_grace_s * 1000,
+        log,
+        drain: (graceMs) => neuron.close(graceMs),
+      });
+      endWithParent(() => shutdown.begin('the parent process ended'));
+    });
+}

@@ -1,0 +1,141 @@
+import { LoadModelRequest } from '@cortex/protocol';
+import { ConfigError, type LoadedConfig, loadConfig, parseListen } from '@cortex/service';
+import { z } from 'zod';
+
+const seconds = z.number().positive();
+
+/** `neuron.toml`. Unknown keys are refused: a misspelt setting must not be silently ignored. */
+export const NeuronConfig = z.strictObject({
+  listen: z
+    .string()
+    .default('127.0.0.1:13131')
+    .describe(
+      'Where the API listens, host:port. Beyond loopback it needs security.node_token_file.',
+    ),
+  models_dir: z
+    .string()
+    .default('/var/lib/neuron/models')
+    .describe('GGUF files of this node. A file put here is listed under its path without .gguf.'),
+  models_dirs: z
+    .array(z.string())
+    .default([])
+    .describe('Further folders with GGUF files, read only (a Hugging Face cache, LM Studio).'),
+  state_dir: z.string().default('/var/lib/neuron').describe('What the daemon remembers.'),
+  shutdown_grace_s: z
+    .number()
+    .min(0)
+    .default(30)
+    .describe('What requests in flight get to finish when the daemon is told to end.'),
+  default_models: z
+    .array(LoadModelRequest)
+    .default([])
+    .describe('Loaded at start, after the port is open; any field of a load call.'),
+  devices: z
+    .strictObject({
+      reserve_mb: z.number().min(0).default(512).describe('MiB kept free on each GPU.'),
+      exclude: z
+        .array(z.union([z.int().min(0), z.string()]))
+        .default([])
+        .describe('GPUs left alone, by index or uuid.'),
+    })
+    .prefault({}),
+  admission: z
+    .strictObject({
+      max_queue_depth: z
+        .int()
+        .min(0)
+        .default(32)
+        .describe('Requests that may wait for a slot of a model; beyond it 503 queue_full.'),
+      max_wait_secs: seconds
+        .default(60)
+        .describe('How long a request that is not streamed may wait for its slot.'),
+    })
+    .prefault({}),
+  engine: z
+    .strictObject({
+      isolation: z
+        .enum(['process', 'none'])
+        .default('process')
+        .describe('process: each model in a process of its own. none: inside the daemon.'),
+      runtime: z
+        .string()
+        .min(1)
+        .optional()
+        .describe(
+          'Program that runs engine processes: a Bun or Node. Absent: the one that runs neuron.',
+        ),
+      threads: z
+        .int()
+        .min(1)
+        .optional()
+        .describe('CPU threads of each model. Absent: half of the logical cores, at least one.'),
+      prefill_chunk_tokens: z
+        .int()
+        .min(1)
+        .default(512)
+        .describe(
+          'Prompt tokens decoded in one step at most, so that running streams keep their pace.',
+        ),
+      startup_timeout_s: seconds.default(1800).describe('A load that takes longer has failed.'),
+      wedge_s: seconds
+        .default(60)
+        .describe('An engine that has work and makes no step for so long is killed and restarted.'),
+    })
+    .prefault({}),
+  security: z
+    .strictObject({
+      node_token_file: z
+        .string()
+        .optional()
+        .describe('File with the token that every call must carry as Authorization: Bearer.'),
+      insecure: z
+        .boolean()
+        .default(false)
+        .describe('Allows a listener beyond loopback without a token.'),
+      file_roots: z
+        .array(z.string())
+        .default([])
+        .describe('Where file: sources may point, beside models_dir and models_dirs.'),
+    })
+    .prefault({}),
+});
+export type NeuronConfig = z.infer<typeof NeuronConfig>;
+
+/** Whether a host name of a `listen` is reachable from this machine only. */
+export const isLoopback = (hostname: string): boolean =>
+  /^(localhost|::1|127(\.\d{1,3}){3})$/.test(hostname);
+
+/** An open port that anybody can run models on must be somebody's decision. */
+function checkExposure({ value, origins }: LoadedConfig<NeuronConfig>): void {
+  const { hostname } = parseListen(value.listen, 'listen');
+  const { node_token_file: tokenFile, insecure } = value.security;
+  if (isLoopback(hostname) || tokenFile !== undefined || insecure) return;
+  throw new ConfigError(
+    `${origins.get('listen') ?? 'listen'}: listen = "${value.listen}" is reachable from other machines: set security.node_token_file, or security.insecure = true`,
+    { key: 'security.node_token_file' },
+  );
+}
+
+/** Names with our prefix that are no settings. */
+const RESERVED_ENV = ['NEURON_LOG'];
+
+/**
+ * Loads `neuron.toml` with environment and flags over it.
+ *
+ * @throws ConfigError naming file, line and key; also for a listener beyond loopback that has no token.
+ */
+export function loadNeuronConfig(input: {
+  readonly file: string | undefined;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Dotted key → value. */
+  readonly flags?: Readonly<Record<string, unknown>>;
+}): LoadedConfig<NeuronConfig> {
+  const loaded = loadConfig({
+    schema: NeuronConfig,
+    prefix: 'NEURON_',
+    ignoreEnv: RESERVED_ENV,
+    ...input,
+  });
+  checkExposure(loaded);
+  return loaded;
+}

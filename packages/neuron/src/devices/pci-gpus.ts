@@ -1,0 +1,26 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** PCI vendor ids (pcisig.com) of GPUs that people run models on. */
+const VENDORS: Readonly<Record<string, 'nvidia' | 'amd'>> = { '0x10de': 'nvidia', '0x1002': 'amd' };
+
+/** PCI base class 03: display controllers, 3D controllers included. */
+const isDisplayClass = (text: string): boolean => text.startsWith('0x03');
+
+const readWord = async (path: string): Promise<string> =>
+  (await readFile(path, 'utf8').catch(() => '')).trim();
+
+/** Vendors of the GPUs on the PCI bus, whether or not a driver knows them; empty where there is no sysfs. */
+export async function listPciGpuVendors(
+  root = '/sys/bus/pci/devices',
+): Promise<readonly ('nvidia' | 'amd')[]> {
+  const slots = await readdir(root).catch(() => []);
+  const vendors = await Promise.all(
+    slots.map(async (slot) => {
+      const vendor = VENDORS[await readWord(join(root, slot, 'vendor'))];
+      if (!vendor) return [];
+      return isDisplayClass(await readWord(join(root, slot, 'class'))) ? [vendor] : [];
+    }),
+  );
+  return [...new Set(vendors.flat())];
+}

@@ -1,0 +1,35 @@
+import { CortexError } from '@cortex/protocol';
+
+import { refuse } from './refusal.ts';
+
+/** Open while the daemon takes work; closed for good when it is told to end (behaviour 47). */
+export interface Gate {
+  readonly isOpen: boolean;
+  /** @throws CortexError `shutting_down`, a refusal, when closed */
+  check(): void;
+  close(): void;
+}
+
+/** Longer than most restarts take, shorter than callers' patience. */
+const RESTART_S = 15;
+
+/** An open gate. */
+export function createGate(): Gate {
+  let isOpen = true;
+  return {
+    get isOpen() {
+      return isOpen;
+    },
+    check() {
+      if (isOpen) return;
+      throw refuse(
+        new CortexError('shutting_down', 'This node is shutting down.', {
+          retryAfterS: RESTART_S,
+        }),
+      );
+    },
+    close() {
+      isOpen = false;
+    },
+  };
+}

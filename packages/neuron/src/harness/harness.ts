@@ -1,0 +1,126 @@
+/**
+ * The seam between neuron and whatever runs a model.
+ *
+ * The lifecycle (`models/`) decides when a model is loaded and unloaded, admission decides who may ask; a harness
+ * loads, serves and says how its models are. Every implementation passes `conformance/`.
+ */
+import type { EngineStats } from '@cortex/engine';
+
+import type { LoadSettings } from '../models/load-settings.ts';
+
+/** Inference routes that a harness may be asked to serve; the path on neuron's own listener. */
+export const INFERENCE_ROUTES = ['/v1/chat/completions', '/v1/completions'] as const;
+export type InferenceRoute = (typeof INFERENCE_ROUTES)[number];
+
+/** A load with everything decided: file found, devices chosen. */
+export interface HarnessLoadSpec {
+  readonly modelId: string;
+  /** Absolute path of the (first) file. */
+  readonly modelPath: string;
+  readonly settings: LoadSettings;
+  readonly placement: Placement;
+}
+
+/** Where a model runs. */
+export interface Placement {
+  readonly backend: 'cpu' | 'cuda';
+  /** Indexes as in `/discovery`; empty on the CPU. */
+  readonly deviceIndexes: readonly number[];
+  /** What the child sees of the GPUs (`CUDA_VISIBLE_DEVICES`); empty hides them all. */
+  readonly visibleDevices: string;
+}
+
+/** A model that the harness holds or is bringing back. */
+export interface HarnessModel {
+  readonly id: string;
+  readonly state: 'loaded' | 'recovering' | 'failed';
+  /** Why it does not serve; absent when it does. */
+  readonly reason?: string;
+  /** Whole seconds until a model that is recovering can be expected back. */
+  readonly retryAfterS?: number;
+  /** Changes with every new process or load of this model. */
+  readonly incarnation: number;
+  /** Words of `/models`: text, tools, reasoning, embedding, … */
+  readonly capabilities: readonly string[];
+  readonly slots: number;
+  readonly contextTokens: number;
+  readonly backend: string;
+  readonly gpuLayers: string;
+  readonly quant?: string;
+  readonly vramMib: number;
+  /** Last known figures; absent until the engine sent some. */
+  readonly stats?: EngineStats;
+}
+
+export interface HarnessHealth {
+  readonly ok: boolean;
+  readonly reason?: string;
+  /** Loads and unloads since it started, for harnesses that do both inside one process. */
+  readonly lifecycleCycles?: number;
+  /** Of the engine it runs; absent until one has said it. */
+  readonly version?: string;
+}
+
+/** How the work for one request ended. */
+export interface WorkOutcome {
+  /** `refused`: nothing was generated. */
+  readonly kind: 'done' | 'cancelled' | 'failed' | 'refused';
+  /** Milliseconds in a slot, where the harness measured them. */
+  readonly busyMs?: number;
+}
+
+export interface HarnessRequest {
+  /** The caller's JSON body, parsed. */
+  readonly body: Readonly<Record<string, unknown>>;
+  /** The same body as it came. */
+  readonly bytes: Uint8Array;
+  readonly headers: Headers;
+  readonly principal: string;
+  readonly requestId: string;
+  /** Called when the first piece of the answer exists: the request has left the queue. */
+  readonly started: () => void;
+  /**
+   * Called exactly once, when no work is done for this request any more, whatever happened to the response:
+   * finished, refused, client gone, engine dead. A seat is held until then and not longer.
+   */
+  readonly ended: (outcome: WorkOutcome) => void;
+}
+
+/** Progress of a load, 0 to 1. */
+export type LoadProgressListener = (ratio: number) => void;
+
+export interface Harness {
+  readonly name: string;
+  start?(): Promise<void>;
+  /** Ends everything it runs; requests in flight may finish for `graceMs`. */
+  stop?(graceMs: number): Promise<void>;
+  /** Cached state, like `listModels`: neither waits for anything. */
+  health(): HarnessHealth;
+  listModels(): readonly HarnessModel[];
+  /**
+   * Loads a model. Aborting `signal` frees what the load took before this rejects.
+   *
+   * @throws CortexError `unsupported_parameter` naming a setting that this harness cannot do, `model_load_failed`
+   */
+  loadModel(
+    spec: HarnessLoadSpec,
+    progress: LoadProgressListener,
+    signal: AbortSignal,
+  ): Promise<HarnessModel>;
+  /** Ends the model and frees its memory; requests in flight end with an error. Nothing happens for an unknown id. */
+  unloadModel(id: string): Promise<void>;
+  /** Base URL where inference for the model is sent: neuron's own listener for every harness. */
+  inferenceEndpoint(id: string): string | undefined;
+  /**
+   * The only inference entry. Aborting `signal` ends the work within one step.
+   *
+   * @throws CortexError a refusal or a failure before the answer began; after it began the failure is in the body
+   */
+  serve(
+    route: InferenceRoute,
+    modelId: string,
+    request: HarnessRequest,
+    signal: AbortSignal,
+  ): Promise<Response>;
+  restart?(): Promise<void>;
+}

@@ -1,0 +1,295 @@
+/** One model's engine: started, watched, and brought back when it dies (behaviours 28 and 29). */
+import type { EngineLoadSpec, LoadedModel } from '@cortex/engine';
+import { CortexError, toCortexError } from '@cortex/protocol';
+import type { Logger } from '@cortex/service';
+
+import type { Every } from '../../every.ts';
+import type { HarnessModel, LoadProgressListener } from '../harness.ts';
+import type { ServingEngine } from './serve.ts';
+import type { StartedEngine, StartEngine } from './start-engine.ts';
+import { WedgeWatch } from './wedge-watch.ts';
+
+/** So many deaths within `DEATH_WINDOW_MS` are no accident: a node that flaps is worse than one that says it failed. */
+const MAX_DEATHS = 4;
+const DEATH_WINDOW_MS = 600_000;
+/** Until a load has been timed. */
+const ASSUMED_LOAD_MS = 5000;
+
+export interface SupervisionOptions {
+  readonly start: StartEngine;
+  readonly wedgeMs: number;
+  /** From the start of the process to the loaded model. */
+  readonly startupTimeoutMs: number;
+  /** Pause before the respawn that follows the n-th death (from 1) of the window. */
+  readonly respawnPauseMs: (deaths: number) => number;
+  readonly every: Every;
+  readonly log: Logger;
+  readonly onLog: (modelId: string, line: string) => void;
+}
+
+interface Running {
+  readonly started: StartedEngine;
+  readonly loaded: LoadedModel;
+  readonly watch: WedgeWatch;
+  readonly serving: ServingEngine;
+}
+
+type Phase =
+  | { readonly kind: 'starting' }
+  | { readonly kind: 'running'; readonly running: Running }
+  | { readonly kind: 'recovering'; readonly sinceMs: number; readonly dueAtMs: number }
+  | { readonly kind: 'failed'; readonly reason: string }
+  | { readonly kind: 'closed' };
+
+const CAPABILITY_WORDS: Readonly<Record<string, string>> = {
+  chat: 'text',
+  completions: 'text',
+  tools: 'tools',
+  reasoning: 'reasoning',
+  embedding: 'embedding',
+  rerank: 'rerank',
+  structured: 'structured',
+};
+
+const toCapabilities = ({ capabilities }: LoadedModel): string[] => [
+  ...new Set(capabilities.flatMap((capability) => CAPABILITY_WORDS[capability] ?? [])),
+];
+
+/** Rejects when `signal` aborts, with its reason. */
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    const fail = (): void => reject(signal.reason);
+    if (signal.aborted) fail();
+    else signal.addEventListener('abort', fail, { once: true });
+  });
+}
+
+export class SupervisedEngine {
+  readonly modelId: string;
+  readonly #spec: EngineLoadSpec;
+  readonly #visibleDevices: string;
+  readonly #options: SupervisionOptions;
+  readonly #closing = new AbortController();
+  readonly #stopWatching: () => void;
+  readonly #deathsMs: number[] = [];
+  #phase: Phase = { kind: 'starting' };
+  #lastLoaded: LoadedModel | undefined;
+  #loadMs = ASSUMED_LOAD_MS;
+  #incarnation = 0;
+  #closeReason: CortexError | undefined;
+
+  constructor(spec: EngineLoadSpec, visibleDevices: string, options: SupervisionOptions) {
+    this.modelId = spec.modelId;
+    this.#spec = spec;
+    this.#visibleDevices = visibleDevices;
+    this.#options = options;
+    this.#stopWatching = options.every(1000, () => this.#watch(performance.now()));
+  }
+
+  /** First load. On failure, or when `signal` aborts, nothing is left behind. */
+  async load(progress: LoadProgressListener, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#bringUp(progress, AbortSignal.any([signal, this.#closing.signal]));
+    } catch (error) {
+      this.#stopWatching();
+      this.#phase = { kind: 'closed' };
+      throw error;
+    }
+  }
+
+  /** The engine that answers now; undefined while there is none. */
+  get serving(): ServingEngine | undefined {
+    return this.#phase.kind === 'running' ? this.#phase.running.serving : undefined;
+  }
+
+  /** What the engine calls its version; undefined while there is none. */
+  get version(): string | undefined {
+    return this.serving?.engine.version;
+  }
+
+  /** Whole seconds until a recovering engine is expected to answer again. */
+  get retryAfterS(): number {
+    const waitMs = this.#phase.kind === 'recovering' ? this.#phase.dueAtMs - performance.now() : 0;
+    return Math.max(1, Math.ceil((Math.max(0, waitMs) + this.#loadMs) / 1000));
+  }
+
+  /** Its state for `/models`; undefined before the first load ended, and after the close. */
+  get model(): HarnessModel | undefined {
+    const loaded = this.#lastLoaded;
+    const phase = this.#phase;
+    if (!loaded || phase.kind === 'starting' || phase.kind === 'closed') return undefined;
+    const stats =
+      phase.kind === 'running' ? phase.running.started.connection.lastStats?.stats : undefined;
+    return {
+      id: this.modelId,
+      state: phase.kind === 'running' ? 'loaded' : phase.kind,
+      ...(phase.kind === 'failed' && { reason: phase.reason }),
+      ...(phase.kind === 'recovering' && {
+        reason: `the engine of ${this.modelId} ended and is being restarted`,
+        retryAfterS: this.retryAfterS,
+      }),
+      incarnation: this.#incarnation,
+      capabilities: toCapabilities(loaded),
+      slots: loaded.limits.slots,
+      contextTokens: loaded.limits.contextTokens,
+      backend: loaded.backend,
+      gpuLayers: loaded.gpuLayers,
+      ...(loaded.quant !== undefined && { quant: loaded.quant }),
+      vramMib: loaded.memory.vramMib,
+      ...(stats && { stats }),
+    };
+  }
+
+  /** Ends the engine; requests in flight may finish for `graceMs`, the rest end with `reason`. */
+  async close(graceMs: number, reason: CortexError): Promise<void> {
+    this.#closeReason ??= reason;
+    this.#stopWatching();
+    const phase = this.#phase;
+    this.#phase = { kind: 'closed' };
+    this.#closing.abort(reason);
+    if (phase.kind !== 'running') return;
+    const { connection } = phase.running.started;
+    // A wedged engine does not hear `close`: it gets a second beyond the grace.
+    const overtime = setTimeout(() => phase.running.started.kill(), graceMs + 1000);
+    try {
+      await Promise.race([connection.close(graceMs), connection.ended]);
+      await connection.ended;
+    } catch (error) {
+      this.#options.log.warn({ err: error, model: this.modelId }, 'engine did not close by itself');
+      phase.running.started.kill();
+      await connection.ended;
+    } finally {
+      clearTimeout(overtime);
+    }
+  }
+
+  async #bringUp(progress: LoadProgressListener, signal: AbortSignal): Promise<void> {
+    const beganMs = performance.now();
+    const { startupTimeoutMs, start, onLog } = this.#options;
+    const limit = new AbortController();
+    const timer = setTimeout(() => limit.abort(this.#tooSlow()), startupTimeoutMs);
+    const within = AbortSignal.any([signal, limit.signal]);
+    let started: StartedEngine | undefined;
+    try {
+      started = await start({
+        modelId: this.modelId,
+        visibleDevices: this.#visibleDevices,
+        onLog: (line) => onLog(this.modelId, line),
+        signal: within,
+      });
+      const { connection } = started;
+      const loaded = await Promise.race([
+        connection.load(this.#spec, ({ ratio }) => progress(ratio), within),
+        connection.ended.then((cause) => this.#diedLoading(cause)),
+        aborted(within),
+      ]);
+      this.#loadMs = performance.now() - beganMs;
+      this.#run(started, loaded);
+    } catch (error) {
+      if (started) {
+        started.kill();
+        await started.connection.ended;
+      }
+      throw within.aborted ? toCortexError(within.reason) : error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #tooSlow(): CortexError {
+    const seconds = Math.round(this.#options.startupTimeoutMs / 1000);
+    return new CortexError(
+      'model_load_failed',
+      `${this.modelId} was not loaded within ${seconds} s (engine.startup_timeout_s).`,
+      { transient: true },
+    );
+  }
+
+  #diedLoading(cause: string): never {
+    throw new CortexError(
+      'model_load_failed',
+      `The engine ended while it loaded ${this.modelId}: ${cause}.`,
+      { transient: true },
+    );
+  }
+
+  #run(started: StartedEngine, loaded: LoadedModel): void {
+    const { connection } = started;
+    const watch = new WedgeWatch({ wedgeMs: this.#options.wedgeMs, nowMs: performance.now() });
+    const serving: ServingEngine = {
+      engine: connection,
+      isProgressing: () => {
+        const nowMs = performance.now();
+        return watch.silenceMs(connection, nowMs) < this.#options.wedgeMs;
+      },
+      loss: () => this.#closeReason ?? this.#lostError(),
+    };
+    this.#incarnation += 1;
+    this.#lastLoaded = loaded;
+    this.#phase = { kind: 'running', running: { started, loaded, watch, serving } };
+    void this.#mourn(started);
+  }
+
+  async #mourn(started: StartedEngine): Promise<void> {
+    const cause = await started.connection.ended;
+    const isCurrent = this.#phase.kind === 'running' && this.#phase.running.started === started;
+    if (isCurrent) this.#onDeath(cause);
+  }
+
+  #lostError(): CortexError {
+    return new CortexError(
+      'node_recovering',
+      `The engine of ${this.modelId} ended while it answered; it is being restarted.`,
+      { retryAfterS: this.retryAfterS },
+    );
+  }
+
+  #watch(nowMs: number): void {
+    if (this.#phase.kind !== 'running') return;
+    const { watch, started } = this.#phase.running;
+    watch.observe(started.connection, nowMs);
+    const silenceMs = watch.silenceMs(started.connection, nowMs);
+    if (silenceMs < watch.limitMs(started.connection)) return;
+    this.#options.log.error(
+      { model: this.modelId, silenceMs: Math.round(silenceMs) },
+      'engine is wedged: killing it',
+    );
+    started.kill();
+  }
+
+  #onDeath(cause: string): void {
+    const nowMs = performance.now();
+    this.#deathsMs.push(nowMs);
+    while ((this.#deathsMs[0] ?? nowMs) < nowMs - DEATH_WINDOW_MS) this.#deathsMs.shift();
+    const deaths = this.#deathsMs.length;
+    this.#options.log.error({ model: this.modelId, cause, deaths }, 'engine died');
+    if (deaths >= MAX_DEATHS) {
+      this.#fail(`its engine died ${deaths} times in 10 minutes, last: ${cause}`);
+      return;
+    }
+    const pauseMs = this.#options.respawnPauseMs(deaths);
+    this.#phase = { kind: 'recovering', sinceMs: nowMs, dueAtMs: nowMs + pauseMs };
+    const timer = setTimeout(() => void this.#respawn(), pauseMs);
+    this.#closing.signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
+  }
+
+  async #respawn(): Promise<void> {
+    if (this.#phase.kind !== 'recovering') return;
+    try {
+      await this.#bringUp(() => undefined, this.#closing.signal);
+      this.#options.log.warn({ model: this.modelId }, 'engine is back');
+    } catch (error) {
+      if (this.#closing.signal.aborted) return;
+      const failure = toCortexError(error);
+      // A broken file does not mend by trying again.
+      if (failure.isRetryable) this.#onDeath(failure.message);
+      else this.#fail(failure.message);
+    }
+  }
+
+  #fail(reason: string): void {
+    this.#stopWatching();
+    this.#phase = { kind: 'failed', reason };
+    this.#options.log.error({ model: this.modelId, reason }, 'model failed');
+  }
+}

@@ -1,0 +1,53 @@
+import type { EngineConnection } from '@cortex/engine';
+
+/** A first step pays for kernel compilation and cold pages. */
+const FIRST_STEP_MS = 300_000;
+/** A step may take so many times the longest one seen before it counts as stuck. */
+const STEP_GROWTH = 20;
+
+/**
+ * Tells a stuck engine from one that has nothing to do (behaviour 29).
+ *
+ * Wedged: for the whole limit there was a slot that had work and credit, and no step came. Also wedged: it should
+ * have sent its figures each second and has sent nothing for the limit.
+ */
+export class WedgeWatch {
+  readonly #wedgeMs: number;
+  readonly #startedAtMs: number;
+  #runnableSinceMs: number | undefined;
+
+  constructor(options: { wedgeMs: number; nowMs: number }) {
+    this.#wedgeMs = options.wedgeMs;
+    this.#startedAtMs = options.nowMs;
+  }
+
+  /** Looks at the engine's last figures; call about every second. */
+  observe({ lastStats }: Pick<EngineConnection, 'lastStats'>, nowMs: number): void {
+    if (lastStats === undefined || lastStats.stats.runnableSlots === 0) {
+      this.#runnableSinceMs = undefined;
+    } else {
+      this.#runnableSinceMs ??= nowMs;
+    }
+  }
+
+  /** Milliseconds without a sign of life although there is work; 0 when all is well. */
+  silenceMs(engine: Pick<EngineConnection, 'lastStats' | 'lastStepAtMs'>, nowMs: number): number {
+    const mute = nowMs - (engine.lastStats?.atMs ?? this.#startedAtMs);
+    const runnableSince = this.#runnableSinceMs;
+    const stuck =
+      runnableSince === undefined
+        ? 0
+        : nowMs - Math.max(runnableSince, engine.lastStepAtMs ?? runnableSince);
+    // Figures are due each second: a few late ones are a busy machine.
+    return Math.max(stuck, mute > 5000 ? mute : 0);
+  }
+
+  /** How long a silence counts as a wedge, by what the engine has shown so far. */
+  limitMs({
+    lastStats,
+    lastStepAtMs,
+  }: Pick<EngineConnection, 'lastStats' | 'lastStepAtMs'>): number {
+    if (lastStepAtMs === undefined) return Math.max(this.#wedgeMs, FIRST_STEP_MS);
+    return Math.max(this.#wedgeMs, STEP_GROWTH * (lastStats?.stats.longestStepMs ?? 0));
+  }
+}

@@ -1,0 +1,35 @@
+import { CortexError } from '@cortex/protocol';
+
+const FIRST_PAUSE_MS = 10_000;
+const MAX_PAUSE_MS = 300_000;
+
+/** A load that failed, remembered so that callers get the reason at once instead of another attempt each (behaviour 24). */
+export interface LoadFailure {
+  readonly error: CortexError;
+  /** What the file looked like; another one deserves a try. Absent when there was none. */
+  readonly fingerprint: string | undefined;
+  /** Failures in a row. */
+  readonly count: number;
+  /** Monotonic; from then on a call tries again. */
+  readonly retryAtMs: number;
+}
+
+/** The failure that follows `previous`: 10 s, 20 s, … 5 min. */
+export function nextFailure(
+  previous: LoadFailure | undefined,
+  { error, fingerprint }: Pick<LoadFailure, 'error' | 'fingerprint'>,
+  nowMs: number,
+): LoadFailure {
+  const count = (previous?.count ?? 0) + 1;
+  const pauseMs = Math.min(MAX_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (count - 1));
+  return { error, fingerprint, count, retryAtMs: nowMs + pauseMs };
+}
+
+/** The remembered reason as an answer, with the back-off that is left. */
+export function rememberedError({ error, retryAtMs }: LoadFailure, nowMs: number): CortexError {
+  return new CortexError(error.code, error.message, {
+    ...error.details,
+    retryAfterS: (retryAtMs - nowMs) / 1000,
+    cause: error,
+  });
+}

@@ -1,0 +1,492 @@
+/** One model's life on this node (contracts, section 3): the only place that changes its state. */
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import {
+  CortexError,
+  type LoadModelRequest,
+  type ModelState,
+  toCortexError,
+} from '@cortex/protocol';
+import type { Logger } from '@cortex/service';
+
+import type { Admission } from '../admission/admission.ts';
+import type { DeviceMonitor } from '../devices/device-monitor.ts';
+import type { Harness, HarnessModel } from '../harness/harness.ts';
+import type { HarnessRegistry } from '../harness/registry.ts';
+import { type LoadFailure, nextFailure, rememberedError } from './load-failure.ts';
+import { type LoadSettings, settingsMismatch, toLoadSettings } from './load-settings.ts';
+import type { ModelFile } from './model-file.ts';
+import type { ModelStore } from './model-store.ts';
+import { Waiters } from './waiters.ts';
+
+export interface LifecycleDeps {
+  readonly harnesses: HarnessRegistry;
+  readonly store: ModelStore;
+  readonly devices: Pick<DeviceMonitor, 'place' | 'ready'>;
+  readonly admission: Admission;
+  readonly log: Logger;
+  /** How long an abandoned load goes on; 30 s when absent. */
+  readonly abandonMs?: number;
+}
+
+/** A load under way. */
+interface Loading {
+  readonly settings: LoadSettings;
+  readonly controller: AbortController;
+  readonly waiters: Waiters;
+  /** File found, devices chosen, nothing refused by then. */
+  readonly prepared: Promise<void>;
+  /** Rejects with the reason of the failure. */
+  readonly done: Promise<void>;
+  ratio: number;
+}
+
+interface Loaded {
+  readonly settings: LoadSettings;
+  readonly harness: Harness;
+  readonly file: ModelFile;
+  readonly loadedAtMs: number;
+  readonly loadedAt: string;
+  readonly deviceIndexes: readonly number[];
+}
+
+type Phase =
+  | { readonly kind: 'unloaded' }
+  | { readonly kind: 'loading'; readonly loading: Loading }
+  | { readonly kind: 'loaded'; readonly loaded: Loaded }
+  | {
+      readonly kind: 'draining' | 'unloading';
+      readonly loaded: Loaded;
+      readonly done: Promise<void>;
+    }
+  | { readonly kind: 'failed'; readonly failure: LoadFailure; readonly settings: LoadSettings };
+
+export interface UnloadOptions {
+  readonly force: boolean;
+  readonly ifIdle: boolean;
+  readonly ifGeneration: number | undefined;
+}
+
+/** Codes that say the call was wrong, not the model: they leave no `failed` behind. */
+const CALLERS_FAULT: ReadonlySet<string> = new Set([
+  'unsupported_parameter',
+  'invalid_request',
+  'insufficient_vram',
+]);
+
+/** How long the failure of a model that is on no disk is remembered after its back-off. */
+const FORGET_MS = 600_000;
+/** Pause between two looks at an engine that is being brought back. */
+const RECOVERY_POLL_MS = 100;
+
+export class ModelLifecycle {
+  readonly id: string;
+  readonly #deps: LifecycleDeps;
+  #phase: Phase = { kind: 'unloaded' };
+  #loads = 0;
+  #ttlMs = 0;
+  #isPinned = false;
+  #lastUsedMs: number | undefined;
+  #lastUsedAt: string | undefined;
+  /** What it could do when it was loaded last. */
+  #knownCapabilities: readonly string[] = [];
+  #forceDrain: (() => void) | undefined;
+
+  constructor(id: string, deps: LifecycleDeps) {
+    this.id = id;
+    this.#deps = deps;
+  }
+
+  // --- reading ---
+
+  /** The model as its harness sees it; undefined unless loaded (or being drained). */
+  get running(): HarnessModel | undefined {
+    const phase = this.#phase;
+    if (!('loaded' in phase)) return undefined;
+    return phase.loaded.harness.listModels().find(({ id }) => id === this.id);
+  }
+
+  get harness(): Harness | undefined {
+    return 'loaded' in this.#phase ? this.#phase.loaded.harness : undefined;
+  }
+
+  /** The state as `/models` reports it: a loaded model is what its harness says of it. */
+  get state(): ModelState {
+    if (this.#phase.kind !== 'loaded') return this.#phase.kind;
+    return this.running?.state ?? 'failed';
+  }
+
+  /** Why it is failed or recovering; absent otherwise. */
+  get reason(): string | undefined {
+    if (this.#phase.kind === 'failed') return this.#phase.failure.error.message;
+    if (this.#phase.kind !== 'loaded') return undefined;
+    return this.running ? this.running.reason : 'its harness does not have it any more';
+  }
+
+  get settings(): LoadSettings | undefined {
+    const phase = this.#phase;
+    if ('loaded' in phase) return phase.loaded.settings;
+    if (phase.kind === 'loading') return phase.loading.settings;
+    return phase.kind === 'failed' ? phase.settings : undefined;
+  }
+
+  get file(): ModelFile | undefined {
+    return 'loaded' in this.#phase ? this.#phase.loaded.file : undefined;
+  }
+
+  /** Changes with every load and every respawn. */
+  get generation(): number {
+    return this.#loads + Math.max(0, (this.running?.incarnation ?? 1) - 1);
+  }
+
+  get isPinned(): boolean {
+    return this.#isPinned;
+  }
+
+  get capabilities(): readonly string[] {
+    return this.running?.capabilities ?? this.#knownCapabilities;
+  }
+
+  get deviceIndexes(): readonly number[] {
+    return 'loaded' in this.#phase ? this.#phase.loaded.deviceIndexes : [];
+  }
+
+  /** 0 to 1 while it loads. */
+  get progress(): number | undefined {
+    return this.#phase.kind === 'loading' ? this.#phase.loading.ratio : undefined;
+  }
+
+  /** Milliseconds since the last request ended or the load; absent when not loaded. A busy model is not idle. */
+  idleMs(nowMs: number): number | undefined {
+    if (!('loaded' in this.#phase)) return undefined;
+    if (!this.#deps.admission.isIdle(this.id)) return 0;
+    const { loadedAtMs } = this.#phase.loaded;
+    return nowMs - Math.max(this.#lastUsedMs ?? loadedAtMs, loadedAtMs);
+  }
+
+  /** Milliseconds since it was loaded; absent when not loaded. */
+  ageMs(nowMs: number): number | undefined {
+    return 'loaded' in this.#phase ? nowMs - this.#phase.loaded.loadedAtMs : undefined;
+  }
+
+  /** Wall-clock times, for people. */
+  get times(): { readonly loadedAt?: string; readonly lastUsedAt?: string } {
+    return {
+      ...('loaded' in this.#phase && { loadedAt: this.#phase.loaded.loadedAt }),
+      ...(this.#lastUsedAt !== undefined && { lastUsedAt: this.#lastUsedAt }),
+    };
+  }
+
+  /** Whether it is worth listing although no file has its id: it does something, or says why it does not. */
+  isForgettable(nowMs: number): boolean {
+    const phase = this.#phase;
+    if (phase.kind === 'failed') return nowMs - phase.failure.retryAtMs > FORGET_MS;
+    return phase.kind === 'unloaded';
+  }
+
+  // --- using ---
+
+  /** A request for it has ended (behaviour 34). */
+  used(): void {
+    this.#lastUsedMs = performance.now();
+    this.#lastUsedAt = new Date().toISOString();
+  }
+
+  /** Whether its TTL has passed without a request. */
+  isExpired(nowMs: number): boolean {
+    if (this.#ttlMs === 0 || this.#isPinned || this.#phase.kind !== 'loaded') return false;
+    return (this.idleMs(nowMs) ?? 0) >= this.#ttlMs && this.#deps.admission.isIdle(this.id);
+  }
+
+  /** Takes over what its harness found out by itself: an engine given up for good is a failed model. */
+  observe(): void {
+    const phase = this.#phase;
+    if (phase.kind !== 'loaded') return;
+    const model = this.running;
+    if (model && model.state !== 'failed') return;
+    const { harness, settings, file } = phase.loaded;
+    const reason = model?.reason ?? `${harness.name} does not have it any more`;
+    const error = new CortexError('model_load_failed', `${this.id} failed: ${reason}.`, {
+      transient: true,
+    });
+    const failure = nextFailure(
+      undefined,
+      { error, fingerprint: file.fingerprint },
+      performance.now(),
+    );
+    this.#phase = { kind: 'failed', failure, settings };
+    harness.unloadModel(this.id).catch((cause: unknown) => {
+      this.#deps.log.error({ err: cause, model: this.id }, 'a failed model could not be put away');
+    });
+  }
+
+  // --- loading ---
+
+  /**
+   * Loads it, or joins the load under way.
+   *
+   * @param wait - Present: holds until loaded, and counts as a waiter until it aborts. Absent: returns when the load
+   *   has begun and its preconditions held.
+   * @throws CortexError `conflict` naming the settings that differ, `model_load_failed`, `unsupported_parameter`
+   */
+  async load(request: LoadModelRequest, wait?: AbortSignal): Promise<'loading' | 'loaded'> {
+    for (;;) {
+      wait?.throwIfAborted();
+      this.observe();
+      const phase = this.#phase;
+      if (phase.kind === 'draining' || phase.kind === 'unloading') {
+        await phase.done;
+      } else if (phase.kind === 'loaded') {
+        this.#checkSame(request, phase.loaded.settings);
+        this.#keep(request);
+        if (this.state !== 'recovering') return 'loaded';
+        if (!wait) return 'loading';
+        await sleep(RECOVERY_POLL_MS, undefined, { signal: wait });
+      } else if (phase.kind === 'loading') {
+        this.#checkSame(request, phase.loading.settings);
+        return this.#join(phase.loading, request, wait);
+      } else if (await this.#mayTry(phase, request, wait)) {
+        // What `mayTry` waited for may have let another call in first.
+        if (this.#phase === phase) return this.#join(this.#begin(request), request, wait);
+      }
+    }
+  }
+
+  /** The operator's word counts at once; anybody else waits for the end of the back-off, unless the file is another. */
+  async #mayTry(
+    phase: Phase,
+    request: LoadModelRequest,
+    wait: AbortSignal | undefined,
+  ): Promise<boolean> {
+    if (phase.kind !== 'failed' || request.detached === true || !wait) return true;
+    const nowMs = performance.now();
+    if (nowMs >= phase.failure.retryAtMs) return true;
+    const file = await this.#deps.store.find(toFileRequest(request)).catch(() => undefined);
+    if (file && file.fingerprint !== phase.failure.fingerprint) return true;
+    throw rememberedError(phase.failure, nowMs);
+  }
+
+  #checkSame(request: LoadModelRequest, running: LoadSettings): void {
+    const keys = settingsMismatch(request, running);
+    if (keys.length === 0) return;
+    throw new CortexError(
+      'conflict',
+      `${this.id} is loaded with other settings: ${keys.join(', ')}. Unload it first.`,
+      { extra: { keys } },
+    );
+  }
+
+  /** TTL and pin are no settings of the engine: the last call that names them counts. */
+  #keep({ ttl_s: ttlS, pinned }: LoadModelRequest): void {
+    if (ttlS !== undefined) this.#ttlMs = ttlS * 1000;
+    if (pinned !== undefined) this.#isPinned = pinned;
+  }
+
+  async #join(
+    loading: Loading,
+    request: LoadModelRequest,
+    wait: AbortSignal | undefined,
+  ): Promise<'loading' | 'loaded'> {
+    this.#keep(request);
+    if (request.detached === true || !wait) loading.waiters.detach();
+    if (!wait) {
+      await loading.prepared;
+      return this.state === 'loaded' ? 'loaded' : 'loading';
+    }
+    await loading.waiters.wait(loading.done, wait);
+    return 'loaded';
+  }
+
+  #begin(request: LoadModelRequest): Loading {
+    const previous = this.#phase.kind === 'failed' ? this.#phase.failure : undefined;
+    const controller = new AbortController();
+    const prepared = Promise.withResolvers<void>();
+    const done = Promise.withResolvers<void>();
+    // Whoever waits sees the reason; without anybody it is in `/models` and in the log.
+    for (const { promise } of [prepared, done]) promise.catch(() => undefined);
+    const loading: Loading = {
+      settings: toLoadSettings(request),
+      controller,
+      waiters: new Waiters(() => this.#cancel(loading), this.#deps.abandonMs),
+      prepared: prepared.promise,
+      done: done.promise,
+      ratio: 0,
+    };
+    this.#phase = { kind: 'loading', loading };
+    void this.#run(loading, { request, previous, prepared: prepared.resolve }).then(
+      () => done.resolve(),
+      (error: unknown) => {
+        prepared.reject(error);
+        done.reject(error);
+      },
+    );
+    return loading;
+  }
+
+  #cancel({ controller }: Loading): void {
+    this.#deps.log.info({ model: this.id }, 'nobody waits for the load any more: cancelled');
+    controller.abort(
+      new CortexError('model_load_failed', `The load of ${this.id} was cancelled.`, {
+        transient: true,
+      }),
+    );
+  }
+
+  async #run(
+    loading: Loading,
+    options: {
+      readonly request: LoadModelRequest;
+      readonly previous: LoadFailure | undefined;
+      readonly prepared: () => void;
+    },
+  ): Promise<void> {
+    const { request, previous } = options;
+    const { settings, controller } = loading;
+    const beganMs = performance.now();
+    let file: ModelFile | undefined;
+    try {
+      const harness = this.#deps.harnesses.get(settings.harness);
+      file = await this.#deps.store.find(toFileRequest(request));
+      await this.#deps.devices.ready;
+      const placement = this.#deps.devices.place({
+        devices: settings.devices,
+        gpuLayers: settings.gpuLayers,
+        vramMib: request.vram_mb,
+      });
+      options.prepared();
+      const model = await harness.loadModel(
+        { modelId: this.id, modelPath: file.path, settings, placement },
+        (ratio) => {
+          loading.ratio = ratio;
+        },
+        controller.signal,
+      );
+      await this.#checkQuant(model, settings, harness);
+      this.#loads += 1;
+      this.#knownCapabilities = model.capabilities;
+      this.#phase = {
+        kind: 'loaded',
+        loaded: {
+          settings,
+          harness,
+          file,
+          loadedAtMs: performance.now(),
+          loadedAt: new Date().toISOString(),
+          deviceIndexes: placement.deviceIndexes,
+        },
+      };
+      const loadMs = Math.round(performance.now() - beganMs);
+      this.#deps.log.info(
+        { model: this.id, loadMs, slots: model.slots, context: model.contextTokens },
+        'model loaded',
+      );
+    } catch (thrown) {
+      throw this.#fail(thrown, { loading, previous, fingerprint: file?.fingerprint });
+    } finally {
+      loading.waiters.close();
+    }
+  }
+
+  async #checkQuant(model: HarnessModel, { quant }: LoadSettings, harness: Harness): Promise<void> {
+    if (quant === undefined || model.quant === undefined) return;
+    if (model.quant.toUpperCase() === quant.toUpperCase()) return;
+    await harness.unloadModel(this.id);
+    throw new CortexError(
+      'model_load_failed',
+      `The file of ${this.id} is ${model.quant}, not ${quant}.`,
+      { param: 'quant' },
+    );
+  }
+
+  #fail(
+    thrown: unknown,
+    context: {
+      readonly loading: Loading;
+      readonly previous: LoadFailure | undefined;
+      readonly fingerprint: string | undefined;
+    },
+  ): CortexError {
+    const { loading, previous, fingerprint } = context;
+    const error = toCortexError(thrown);
+    if (loading.controller.signal.aborted || CALLERS_FAULT.has(error.code)) {
+      this.#phase = { kind: 'unloaded' };
+      return error;
+    }
+    const failure = nextFailure(previous, { error, fingerprint }, performance.now());
+    this.#phase = { kind: 'failed', failure, settings: loading.settings };
+    this.#deps.log.error(
+      { err: error.cause ?? error, model: this.id, reason: error.message },
+      'model load failed',
+    );
+    return error;
+  }
+
+  // --- unloading ---
+
+  /**
+   * Unloads it: requests in flight finish first, unless by force. Nothing happens when it is not loaded.
+   *
+   * @throws CortexError `conflict` when it is busy (`ifIdle`) or is not the generation that was asked for
+   */
+  async unload(options: UnloadOptions): Promise<void> {
+    const { force, ifIdle, ifGeneration } = options;
+    const phase = this.#phase;
+    if (ifGeneration !== undefined && ifGeneration !== this.generation) {
+      throw new CortexError('conflict', `${this.id} is at generation ${this.generation} now.`);
+    }
+    if (ifIdle && (phase.kind === 'loading' || !this.#deps.admission.isIdle(this.id))) {
+      throw new CortexError('conflict', `${this.id} is in use.`);
+    }
+    switch (phase.kind) {
+      case 'loading':
+        this.#cancel(phase.loading);
+        await phase.loading.done.catch(() => undefined);
+        return;
+      case 'loaded':
+        await this.#beginUnload(phase.loaded, force);
+        return;
+      case 'draining':
+      case 'unloading':
+        if (force) this.#forceDrain?.();
+        await phase.done;
+        return;
+      case 'failed':
+        this.#phase = { kind: 'unloaded' };
+        return;
+      case 'unloaded':
+        return;
+    }
+  }
+
+  #beginUnload(loaded: Loaded, force: boolean): Promise<void> {
+    const done = Promise.withResolvers<void>();
+    this.#phase = { kind: force ? 'unloading' : 'draining', loaded, done: done.promise };
+    done.resolve(this.#endLoaded(loaded, { force, done: done.promise }));
+    return done.promise;
+  }
+
+  async #endLoaded(
+    loaded: Loaded,
+    { force, done }: { readonly force: boolean; readonly done: Promise<void> },
+  ): Promise<void> {
+    if (!force) {
+      const forced = Promise.withResolvers<void>();
+      this.#forceDrain = forced.resolve;
+      await Promise.race([this.#deps.admission.whenIdle(this.id), forced.promise]);
+      this.#forceDrain = undefined;
+      this.#phase = { kind: 'unloading', loaded, done };
+    }
+    try {
+      await loaded.harness.unloadModel(this.id);
+    } finally {
+      this.#phase = { kind: 'unloaded' };
+      this.#deps.log.info({ model: this.id }, 'model unloaded');
+    }
+  }
+}
+
+const toFileRequest = ({ model_id: modelId, source, quant }: LoadModelRequest) => ({
+  modelId,
+  ...(source !== undefined && { source }),
+  ...(quant !== undefined && { quant }),
+});

@@ -1,0 +1,185 @@
+/** The model files of this node: scanned in the background, so that no GET touches the disk. */
+import { realpath, stat } from 'node:fs/promises';
+import { isAbsolute, join, resolve, sep } from 'node:path';
+
+import { CortexError } from '@cortex/protocol';
+import type { Logger } from '@cortex/service';
+
+import { groupModelFiles, type ModelFile } from './model-file.ts';
+import { type ModelIndex, readModelIndex } from './model-index.ts';
+import { scanFolder } from './scan-folder.ts';
+
+export interface ModelStoreOptions {
+  readonly modelsDir: string;
+  /** Further folders, read only. */
+  readonly modelsDirs: readonly string[];
+  /** Where `file:` sources may point besides. */
+  readonly fileRoots: readonly string[];
+  readonly log: Logger;
+}
+
+export interface FileRequest {
+  readonly modelId: string;
+  readonly source?: string;
+  readonly quant?: string;
+}
+
+const structural = (message: string, param: string): CortexError =>
+  new CortexError('model_load_failed', message, { param });
+
+const isWithin = (path: string, folder: string): boolean =>
+  path === folder || path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
+
+const sameQuant = (a: string, b: string): boolean => a.toUpperCase() === b.toUpperCase();
+
+/** `org/repo/anything` of `org/repo`, `name-Q4_K_M` of `name`; not `name-large`, which is another model. */
+const isVariantOf = ({ id, quant }: ModelFile, modelId: string): boolean =>
+  id.startsWith(`${modelId}/`) ||
+  (quant !== undefined &&
+    id.length === modelId.length + 1 + quant.length &&
+    id.startsWith(modelId) &&
+    !/[a-z0-9]/i.test(id.charAt(modelId.length)));
+
+export class ModelStore {
+  readonly #options: ModelStoreOptions;
+  #files: ReadonlyMap<string, ModelFile> = new Map();
+  #scanning: Promise<void> | undefined;
+  #indexProblem: string | undefined;
+
+  constructor(options: ModelStoreOptions) {
+    this.#options = options;
+  }
+
+  /** What the last scan found, by id. */
+  get files(): ReadonlyMap<string, ModelFile> {
+    return this.#files;
+  }
+
+  /** Scans again; calls during a scan share the next result. Never rejects: what cannot be read is logged. */
+  refresh(): Promise<void> {
+    this.#scanning ??= this.#scan().finally(() => {
+      this.#scanning = undefined;
+    });
+    return this.#scanning;
+  }
+
+  /**
+   * The file of a load call, looked for on the disk as it is now.
+   *
+   * @throws CortexError `model_load_failed` naming the path that was looked for, or what is there instead
+   */
+  async find(request: FileRequest): Promise<ModelFile> {
+    const { source } = request;
+    if (source?.startsWith('file:') === true) return this.#findSource(source, request);
+    await this.refresh();
+    const file = this.#findStored(request);
+    const [missing] = file.missingParts;
+    if (missing !== undefined) {
+      throw structural(
+        `${missing} is missing: ${request.modelId} is split into parts.`,
+        'model_id',
+      );
+    }
+    return file;
+  }
+
+  async #scan(): Promise<void> {
+    const { modelsDir, modelsDirs, log } = this.#options;
+    const files = new Map<string, ModelFile>();
+    try {
+      // The first folder that has an id gives it: models_dir is the operator's own word.
+      for (const folder of [modelsDir, ...modelsDirs]) {
+        for (const file of groupModelFiles(await scanFolder(resolve(folder)))) {
+          if (!files.has(file.id)) files.set(file.id, file);
+        }
+      }
+      applyIndex(files, await readModelIndex(modelsDir), resolve(modelsDir));
+      this.#indexProblem = undefined;
+    } catch (error) {
+      const problem = error instanceof Error ? error.message : String(error);
+      if (problem !== this.#indexProblem) log.error({ err: error }, 'models cannot be listed');
+      this.#indexProblem = problem;
+    }
+    this.#files = files;
+  }
+
+  #findStored({ modelId, source, quant }: FileRequest): ModelFile {
+    const exact = this.#files.get(modelId);
+    const below = [...this.#files.values()].filter((file) => isVariantOf(file, modelId));
+    const candidates = exact ? [exact, ...below] : below;
+    if (quant === undefined) {
+      const [only] = candidates;
+      if (exact) return exact;
+      if (only && candidates.length === 1) return only;
+    } else {
+      const match = candidates.find(
+        (file) => file.quant !== undefined && sameQuant(file.quant, quant),
+      );
+      if (match) return match;
+      // A name that says nothing is trusted; the engine reports what it really loaded.
+      if (exact && exact.quant === undefined) return exact;
+    }
+    if (candidates.length === 0) throw this.#notOnDisk(modelId, source);
+    const available = candidates.map((file) => file.quant ?? file.id).join(', ');
+    throw structural(
+      quant === undefined
+        ? `${modelId} names several files (${available}): ask for one by quant or by its own id.`
+        : `${modelId} is not here as ${quant}; available: ${available}.`,
+      'quant',
+    );
+  }
+
+  #notOnDisk(modelId: string, source: string | undefined): CortexError {
+    const path = `${join(resolve(this.#options.modelsDir), modelId)}.gguf`;
+    const from = source === undefined ? '' : ` from ${source}`;
+    return structural(
+      `${path} does not exist, and this node cannot download models${from} yet: put the file there.`,
+      'model_id',
+    );
+  }
+
+  /** `file:/path`, `file:///path`, or relative to `models_dir`; links are resolved before the check. */
+  async #findSource(source: string, { modelId, quant }: FileRequest): Promise<ModelFile> {
+    const { modelsDir, modelsDirs, fileRoots } = this.#options;
+    const named = decodeURIComponent(source.slice('file:'.length).replace(/^\/\/(?=\/)/, ''));
+    const path = isAbsolute(named) ? resolve(named) : resolve(modelsDir, named);
+    const roots = [modelsDir, ...modelsDirs, ...fileRoots].map((root) => resolve(root));
+    const refusal = structural(
+      `${path} is outside of models_dir, models_dirs and security.file_roots.`,
+      'source',
+    );
+    // Before the disk is asked: whether a file exists elsewhere is nobody's business.
+    if (!roots.some((root) => isWithin(path, root))) throw refusal;
+    const real = await realpath(path).catch(() => undefined);
+    if (real === undefined) throw structural(`${path} does not exist.`, 'source');
+    const realRoots = await Promise.all(roots.map((root) => realpath(root).catch(() => root)));
+    if (!realRoots.some((root) => isWithin(real, root))) throw refusal;
+    const stats = await stat(real);
+    if (!stats.isFile()) throw structural(`${path} is not a file.`, 'source');
+    const [file] = groupModelFiles([
+      { relativePath: path.slice(1), path, sizeBytes: stats.size, modifiedMs: stats.mtimeMs },
+    ]);
+    if (file?.quant !== undefined && quant !== undefined && !sameQuant(file.quant, quant)) {
+      throw structural(`${path} is ${file.quant}, not ${quant}.`, 'quant');
+    }
+    return {
+      id: modelId,
+      path,
+      sizeBytes: stats.size,
+      ...(file?.quant !== undefined && { quant: file.quant }),
+      missingParts: [],
+      fingerprint: `${real}:${stats.size}:${stats.mtimeMs}`,
+    };
+  }
+}
+
+/** Files that the index knows are listed under its ids instead of their paths. */
+function applyIndex(files: Map<string, ModelFile>, index: ModelIndex, modelsDir: string): void {
+  const byPath = new Map([...files.values()].map((file) => [file.path, file]));
+  for (const [id, entry] of Object.entries(index)) {
+    const file = byPath.get(join(modelsDir, entry.files[0] ?? ''));
+    if (!file) continue;
+    files.delete(file.id);
+    files.set(id, { ...file, id, ...(entry.quant !== undefined && { quant: entry.quant }) });
+  }
+}

@@ -1,0 +1,112 @@
+/** All models of this node: what is on disk, what is loaded, what failed. */
+import { CortexError, type LoadModelRequest, type ModelEntry } from '@cortex/protocol';
+
+import type { Harness } from '../harness/harness.ts';
+import { refuse } from '../refusal.ts';
+import { toModelEntry } from './model-entry.ts';
+import { type LifecycleDeps, ModelLifecycle, type UnloadOptions } from './model-lifecycle.ts';
+import { servabilityOf } from './servability.ts';
+
+/** A model that may be asked now. */
+export interface ServableModel {
+  readonly lifecycle: ModelLifecycle;
+  readonly harness: Harness;
+  readonly slots: number;
+}
+
+export class Models {
+  readonly #deps: LifecycleDeps;
+  readonly #lifecycles = new Map<string, ModelLifecycle>();
+
+  constructor(deps: LifecycleDeps) {
+    this.#deps = deps;
+  }
+
+  /** Every model this node knows, by id. Reads cached state only. */
+  entries(nowMs: number): ModelEntry[] {
+    const ids = new Set([...this.#deps.store.files.keys(), ...this.#lifecycles.keys()]);
+    return [...ids]
+      .sort()
+      .map((id) =>
+        toModelEntry(
+          { id, lifecycle: this.#lifecycles.get(id), file: this.#deps.store.files.get(id) },
+          nowMs,
+        ),
+      );
+  }
+
+  /** A model that was loaded, tried or is on disk; undefined for an id nobody here has heard of. */
+  get(id: string): ModelLifecycle | undefined {
+    const lifecycle = this.#lifecycles.get(id);
+    if (lifecycle) return lifecycle;
+    return this.#deps.store.files.has(id) ? this.#lifecycleOf(id) : undefined;
+  }
+
+  /** Models that hold memory now. */
+  loaded(): ModelLifecycle[] {
+    return [...this.#lifecycles.values()].filter(({ running }) => running !== undefined);
+  }
+
+  /** @see ModelLifecycle.load */
+  load(request: LoadModelRequest, wait?: AbortSignal): Promise<'loading' | 'loaded'> {
+    return this.#lifecycleOf(request.model_id).load(request, wait);
+  }
+
+  /** @throws CortexError `model_not_found` for an id nobody here has heard of; else as ModelLifecycle.unload */
+  async unload(id: string, options: UnloadOptions): Promise<void> {
+    const lifecycle = this.get(id);
+    if (!lifecycle) throw unknownModel(id);
+    await lifecycle.unload(options);
+  }
+
+  /**
+   * The model if it serves; the same judgement that `/models` shows as `servable`.
+   *
+   * @throws CortexError a refusal: `model_not_loaded`, or `node_recovering` with the expected wait
+   */
+  servable(id: string): ServableModel {
+    const lifecycle = this.#lifecycles.get(id);
+    const servability = servabilityOf(lifecycle);
+    const harness = lifecycle?.harness;
+    if (lifecycle && harness && servability.kind === 'serves') {
+      return { lifecycle, harness, slots: servability.model.slots };
+    }
+    if (servability.kind === 'recovering') {
+      const { reason, retryAfterS } = servability;
+      throw refuse(new CortexError('node_recovering', `${id}: ${reason}.`, { retryAfterS }));
+    }
+    const why = servability.kind === 'absent' ? servability.reason : 'unloaded';
+    throw refuse(new CortexError('model_not_loaded', `${id} is not loaded on this node: ${why}.`));
+  }
+
+  /** Once a second: engines given up, TTLs that have passed, failures nobody asks about. */
+  sweep(nowMs: number): void {
+    for (const lifecycle of this.#lifecycles.values()) {
+      lifecycle.observe();
+      if (lifecycle.isExpired(nowMs)) this.#expire(lifecycle);
+      const isOnDisk = this.#deps.store.files.has(lifecycle.id);
+      if (!isOnDisk && lifecycle.isForgettable(nowMs)) this.#lifecycles.delete(lifecycle.id);
+    }
+  }
+
+  #expire(lifecycle: ModelLifecycle): void {
+    this.#deps.log.info({ model: lifecycle.id }, 'idle for its ttl: unloading');
+    lifecycle
+      .unload({ force: false, ifIdle: true, ifGeneration: undefined })
+      .catch((error: unknown) => {
+        this.#deps.log.debug({ err: error, model: lifecycle.id }, 'used again before its unload');
+      });
+  }
+
+  #lifecycleOf(id: string): ModelLifecycle {
+    let lifecycle = this.#lifecycles.get(id);
+    if (!lifecycle) {
+      lifecycle = new ModelLifecycle(id, this.#deps);
+      this.#lifecycles.set(id, lifecycle);
+    }
+    return lifecycle;
+  }
+}
+
+export const unknownModel = (id: string): CortexError =>
+  new CortexError('model_not_found', `This node has no model ${id}.`);

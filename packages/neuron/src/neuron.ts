@@ -1,0 +1,226 @@
+/** The daemon: parts list, start and end. */
+import { mkdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join, resolve } from 'node:path';
+
+import {
+  type Listener,
+  listen,
+  type LoadedConfig,
+  type Logger,
+  parseListen,
+  type Ticker,
+  ticker as processTicker,
+  writeReadyFile,
+} from '@cortex/service';
+
+import { Admission } from './admission/admission.ts';
+import { createAccess, readToken } from './api/access.ts';
+import { createApi } from './api/app.ts';
+import { isLoopback, type NeuronConfig } from './config.ts';
+import { DeviceMonitor } from './devices/device-monitor.ts';
+import { type GpuSources, LOCAL_GPU_SOURCES } from './devices/gpu-survey.ts';
+import { createGate } from './gate.ts';
+import { createEngineRecords, endLeftoverEngines } from './harness/llama/engine-records.ts';
+import { createLlamaHarness } from './harness/llama/llama-harness.ts';
+import { probeDevices } from './harness/llama/probe-devices.ts';
+import {
+  engineProcesses,
+  enginesInProcess,
+  llamaCommand,
+  type StartEngine,
+} from './harness/llama/start-engine.ts';
+import { createHarnessRegistry } from './harness/registry.ts';
+import { Activation } from './models/activation.ts';
+import { ModelLogs } from './models/model-logs.ts';
+import { ModelStore } from './models/model-store.ts';
+import { Models } from './models/models.ts';
+import { lockState } from './state-lock.ts';
+
+/** Above what cortex lets through, so that its limit is the one that callers meet. */
+const MAX_BODY_BYTES = 256 << 20;
+/** Files that somebody puts into a models folder are listed within this time. */
+const SCAN_MS = 5000;
+/** Pauses before the respawns that follow the first, second and third death of an engine. */
+const RESPAWN_PAUSES_MS = [500, 2000, 8000] as const;
+
+export interface NeuronOptions {
+  readonly config: LoadedConfig<NeuronConfig>;
+  readonly log: Logger;
+  /** Written once listening. */
+  readonly readyFile?: string;
+  /** Parts that tests replace. */
+  readonly parts?: NeuronParts;
+}
+
+export interface NeuronParts {
+  readonly startEngine?: StartEngine;
+  readonly gpuSources?: GpuSources;
+  readonly ticker?: Ticker;
+  readonly maxBodyBytes?: number;
+  readonly respawnPauseMs?: (deaths: number) => number;
+  /** How long a load goes on that nobody waits for. */
+  readonly abandonMs?: number;
+}
+
+export interface RunningNeuron {
+  /** Base URL of the API, reachable from this machine. */
+  readonly url: string;
+  /** Refuses new work, lets requests in flight finish for `graceMs`, ends the engines and the listener. */
+  close(graceMs: number): Promise<void>;
+}
+
+const respawnPauseMs = (deaths: number): number =>
+  RESPAWN_PAUSES_MS[Math.min(deaths, RESPAWN_PAUSES_MS.length) - 1] ?? RESPAWN_PAUSES_MS[0];
+
+/** A wildcard address is no address to call. */
+const callableUrl = ({ url }: Listener): string =>
+  url.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:');
+
+/**
+ * Starts the daemon. The port is bound when this returns; default models are loaded after that.
+ *
+ * @throws ConfigError when it cannot start with this configuration
+ */
+export async function startNeuron(options: NeuronOptions): Promise<RunningNeuron> {
+  const { config, log, readyFile, parts = {} } = options;
+  const neuron = await createNeuron(config.value, log, parts);
+  for (const warning of config.warnings) log.warn(warning);
+  try {
+    await neuron.start();
+  } catch (error) {
+    await neuron.close(0);
+    throw error;
+  }
+  const url = neuron.url();
+  if (readyFile !== undefined) writeReadyFile(readyFile, { pid: process.pid, node: url });
+  log.info({ url }, 'neuron is listening');
+  return { url, close: (graceMs) => neuron.close(graceMs) };
+}
+
+async function createNeuron(config: NeuronConfig, log: Logger, parts: NeuronParts) {
+  const ticker = parts.ticker ?? processTicker;
+  const every = (everyMs: number, run: () => void): (() => void) => ticker.every(everyMs, run);
+  const stateDir = resolve(config.state_dir);
+  const modelsDir = resolve(config.models_dir);
+  const enginesDir = join(stateDir, 'engines');
+  const { hostname } = parseListen(config.listen, 'listen');
+  const tokenFile = config.security.node_token_file;
+  const access = createAccess({
+    token: tokenFile === undefined ? undefined : readToken(tokenFile),
+    isLoopback: isLoopback(hostname),
+  });
+  const unlock = lockState(stateDir);
+  mkdirSync(enginesDir, { recursive: true });
+  endLeftoverEngines(enginesDir, log);
+
+  let listener: Listener | undefined;
+  const ownUrl = (): string => (listener ? callableUrl(listener) : '');
+  const ending = new AbortController();
+  const gate = createGate();
+  const logs = new ModelLogs();
+  const startEngine =
+    parts.startEngine ??
+    (config.engine.isolation === 'none'
+      ? enginesInProcess
+      : engineProcesses({
+          command: llamaCommand(config.engine.runtime),
+          records: createEngineRecords(enginesDir),
+        }));
+  const llama = createLlamaHarness({
+    start: startEngine,
+    threads: config.engine.threads ?? Math.max(1, Math.floor(availableParallelism() / 2)),
+    prefillChunkTokens: config.engine.prefill_chunk_tokens,
+    startupTimeoutMs: config.engine.startup_timeout_s * 1000,
+    wedgeMs: config.engine.wedge_s * 1000,
+    respawnPauseMs: parts.respawnPauseMs ?? respawnPauseMs,
+    every,
+    log,
+    onLog: (modelId, line) => logs.add(modelId, line),
+    ownUrl,
+  });
+  const harnesses = createHarnessRegistry([llama]);
+  const devices = new DeviceMonitor({
+    sources: parts.gpuSources ?? LOCAL_GPU_SOURCES,
+    probe: () => probeDevices(startEngine),
+    exclude: config.devices.exclude,
+    reserveMib: config.devices.reserve_mb,
+    storagePaths: [modelsDir, stateDir],
+    every,
+    log,
+  });
+  const admission = new Admission({
+    maxQueueDepth: config.admission.max_queue_depth,
+    maxWaitMs: config.admission.max_wait_secs * 1000,
+  });
+  const store = new ModelStore({
+    modelsDir,
+    modelsDirs: config.models_dirs,
+    fileRoots: config.security.file_roots,
+    log,
+  });
+  const models = new Models({
+    harnesses,
+    store,
+    devices,
+    admission,
+    log,
+    ...(parts.abandonMs !== undefined && { abandonMs: parts.abandonMs }),
+  });
+  const activation = new Activation(config.default_models, { models, log, signal: ending.signal });
+  const api = createApi(
+    {
+      models,
+      harnesses,
+      admission,
+      devices,
+      activation,
+      logs,
+      access,
+      gate,
+      ownUrl,
+      maxBodyBytes: parts.maxBodyBytes ?? MAX_BODY_BYTES,
+      startedAtMs: performance.now(),
+    },
+    log,
+  );
+  const stopTicking = [
+    every(SCAN_MS, () => void store.refresh()),
+    every(1000, () => models.sweep(performance.now())),
+  ];
+
+  /** The wait for requests in flight ends with the grace. */
+  async function drain(graceMs: number): Promise<void> {
+    const over = Promise.withResolvers<void>();
+    const timer = setTimeout(over.resolve, graceMs);
+    const idle = models.loaded().map(({ id }) => admission.whenIdle(id));
+    await Promise.race([Promise.all(idle), over.promise]);
+    clearTimeout(timer);
+  }
+
+  return {
+    url: ownUrl,
+    async start(): Promise<void> {
+      // What is on disk is known before the first question.
+      await store.refresh();
+      listener = listen({
+        listen: config.listen,
+        key: 'listen',
+        envPrefix: 'NEURON_',
+        fetch: (request, server) => api.fetch(request, { server }),
+      });
+      for (const harness of harnesses.all) await harness.start?.();
+      void activation.run();
+    },
+    async close(graceMs: number): Promise<void> {
+      gate.close();
+      ending.abort(new Error('the daemon ends'));
+      await drain(graceMs);
+      await Promise.all(harnesses.all.map(async (harness) => harness.stop?.(0)));
+      for (const stop of stopTicking) stop();
+      devices.close();
+      await listener?.stop('now');
+      unlock();
+    },
+  };
+}

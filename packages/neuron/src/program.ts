@@ -1,0 +1,51 @@
+import { Command, CommanderError, type CommandUnknownOpts } from '@commander-js/extra-typings';
+import { ConfigError } from '@cortex/service';
+
+import { discoverCommand } from './commands/discover.ts';
+import { serveCommand } from './commands/serve.ts';
+import { PRODUCT_VERSION } from './version.ts';
+
+/** Where the command line writes. Tests give their own. */
+export interface Output {
+  readonly print: (text: string) => void;
+  readonly warn: (text: string) => void;
+}
+
+/** Makes commander throw instead of ending the process, in `command` and all below it. */
+function neverExit(command: CommandUnknownOpts, { print, warn }: Output): void {
+  command.exitOverride();
+  command.configureOutput({
+    writeOut: (text) => print(text.trimEnd()),
+    writeErr: (text) => warn(text.trimEnd()),
+  });
+  command.showHelpAfterError('(--help shows how it is called)');
+  for (const child of command.commands) neverExit(child, { print, warn });
+}
+
+/**
+ * Runs `neuron …`: 0 when it worked, 1 when it failed, 2 when it was called wrongly.
+ *
+ * `serve` returns 0 once the daemon runs; the daemon ends the process itself.
+ */
+export async function runNeuron(
+  args: readonly string[],
+  options: { readonly env: Readonly<Record<string, string | undefined>>; readonly output: Output },
+): Promise<0 | 1 | 2> {
+  const { env, output } = options;
+  const program = new Command('neuron')
+    .description('The daemon of one machine of the fleet: hardware, engines, models.')
+    .version(PRODUCT_VERSION)
+    .addCommand(serveCommand(env))
+    .addCommand(discoverCommand(env, output.print));
+  neverExit(program, output);
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+    return 0;
+  } catch (error) {
+    // commander has printed its own message by now; help and version are no errors.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    if (!(error instanceof ConfigError)) throw error;
+    output.warn(`neuron: ${error.message}`);
+    return 1;
+  }
+}
