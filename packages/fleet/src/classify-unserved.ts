@@ -83,8 +83,13 @@ function refusalOf(
   question: LoadQuestion,
   context: DecisionContext,
 ): Refusal {
+  const asked = question.node;
+  if (asked !== undefined && !snapshot.nodes.has(asked)) {
+    const lack: Lack = { node: asked, what: 'node', text: 'is not configured' };
+    return { kind: 'not_found', lacks: [lack] };
+  }
   const nodes = [...snapshot.nodes.values()].filter(
-    ({ name }) => question.node === undefined || name === question.node,
+    ({ name }) => asked === undefined || name === asked,
   );
   const lacks = nodes.flatMap((node) => lackFor(snapshot, node, question.model) ?? []);
   const lacking = new Set(lacks.map(({ node }) => node));

@@ -4,7 +4,7 @@ import type { FleetSnapshot, NodeSnapshot } from './snapshot.ts';
 /** What a node lacks for a model: nothing that waiting would bring. */
 export interface Lack {
   readonly node: string;
-  readonly what: 'model' | 'harness' | 'devices';
+  readonly what: 'node' | 'model' | 'harness' | 'devices';
   /** Follows the node's name in a sentence. */
   readonly text: string;
 }

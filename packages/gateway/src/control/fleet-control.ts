@@ -1,0 +1,283 @@
+import {
+  type FleetSnapshot,
+  type Replica,
+  resolveModel,
+  type Resolution,
+  selectNode,
+  type Selection,
+} from '@cortex/fleet';
+import { CortexError } from '@cortex/protocol';
+
+import type { Clock } from './clock.ts';
+import type {
+  AcquireRequest,
+  AttemptReport,
+  Control,
+  ControlLog,
+  ControlSettings,
+  Lease,
+  ModelCall,
+  ModelCallResult,
+} from './control.ts';
+import { FleetHolder } from './fleet-holder.ts';
+import { Leases } from './leases.ts';
+import { LoadFailureTable } from './load-failure-table.ts';
+import { LoadQueue, type LoadTarget } from './load-queue.ts';
+import { toLoadRequest } from './load-request.ts';
+import { NodeConnections } from './node-connections.ts';
+import { OperatorCalls } from './operator-calls.ts';
+import { refusalError } from './refusal-error.ts';
+import { waitError } from './wait-error.ts';
+import { type Waited, WaitingRoom } from './waiting-room.ts';
+
+export interface ControlOptions extends ControlSettings {
+  readonly log: ControlLog;
+  readonly clock: Clock;
+}
+
+const NOT_WAITED: Waited = { queueMs: 0, loadMs: undefined };
+
+const withoutSlash = (endpoint: string): string =>
+  endpoint.endsWith('/') ? endpoint.replace(/\/+$/, '') : endpoint;
+
+/** Performs what `fleet` decides: holds the picture, the leases, the waiting room and the loads together. */
+export class FleetControl implements Control {
+  readonly #clock: Clock;
+  readonly #log: ControlLog;
+  #settings: ControlSettings;
+  readonly #fleet: FleetHolder;
+  readonly #leases = new Leases();
+  readonly #failures = new LoadFailureTable();
+  readonly #connections: NodeConnections;
+  readonly #room: WaitingRoom;
+  readonly #loads: LoadQueue;
+  readonly #operator: OperatorCalls;
+  #isClosed = false;
+
+  constructor({ log, clock, ...settings }: ControlOptions) {
+    this.#clock = clock;
+    this.#log = log;
+    this.#settings = settings;
+    this.#fleet = new FleetHolder(log);
+    const [fleet, leases] = [this.#fleet, this.#leases];
+    this.#room = this.#createRoom();
+    const waiting = (model: string) => this.#room.waiting(model);
+    this.#connections = new NodeConnections({ clock, log, fleet, leases, waiting });
+    this.#loads = this.#createLoads();
+    this.#operator = new OperatorCalls({ clock, fleet, leases, connections: this.#connections });
+    this.#fleet.subscribe((snapshot) => {
+      this.#loads.failUnreachable(snapshot);
+      this.#room.pumpAll();
+    });
+    this.reconfigure(settings);
+  }
+
+  snapshot(): FleetSnapshot {
+    return this.#fleet.snapshot;
+  }
+
+  resolve(asked: string): Resolution {
+    return resolveModel(this.#fleet.snapshot, asked);
+  }
+
+  async resolveSettled(asked: string, signal: AbortSignal): Promise<Resolution> {
+    const { snapshot } = this.#fleet;
+    const isAlias = snapshot.aliases.exact.has(asked) && asked !== 'default';
+    const isKnown = snapshot.replicasByModel.has(asked) || snapshot.catalogue.has(asked);
+    if (!isAlias && !isKnown && snapshot.pendingNodes > 0) await this.#firstContact(signal);
+    return this.resolve(asked);
+  }
+
+  acquire(request: AcquireRequest, signal: AbortSignal): Promise<Lease> {
+    if (this.#isClosed) return Promise.reject(shuttingDown());
+    if (signal.aborted) return Promise.reject(clientLeft());
+    if (this.#room.waiting(request.model) === 0) {
+      const selection = this.#select(request);
+      if (selection.kind === 'node') {
+        return Promise.resolve(this.#grant(request, selection.replica, NOT_WAITED));
+      }
+      if (selection.kind === 'refused') return Promise.reject(this.#refuse(request, selection));
+    }
+    return this.#room.enter(request, signal);
+  }
+
+  report({ kind, node, model }: AttemptReport): void {
+    const atMs = this.#clock.nowMs();
+    this.#log.debug({ node, model, kind }, 'attempt failed');
+    if (kind === 'model_not_loaded' || kind === 'node_recovering') {
+      const status = kind === 'model_not_loaded' ? 'unloaded' : 'recovering';
+      this.#fleet.apply({ kind: 'model_status', node, model, status, atMs });
+    } else if (kind === 'queue_full') {
+      const ownInFlight = this.#leases.inFlight(node, model);
+      this.#fleet.apply({ kind: 'model_full', node, model, ownInFlight, atMs });
+      this.#connections.hurry(node);
+      return;
+    }
+    void this.#connections.poll(node);
+  }
+
+  loadModel(call: ModelCall, signal: AbortSignal): Promise<ModelCallResult> {
+    return this.#operate(signal, () => this.#operator.load(call, signal));
+  }
+
+  unloadModel(
+    call: ModelCall & { readonly force: boolean },
+    signal: AbortSignal,
+  ): Promise<readonly ModelCallResult[]> {
+    return this.#operate(signal, () => this.#operator.unload(call, signal));
+  }
+
+  waiting(model: string): number {
+    return this.#room.waiting(model);
+  }
+
+  inFlight(node: string, model?: string): number {
+    return this.#leases.inFlight(node, model);
+  }
+
+  subscribe(listener: (snapshot: FleetSnapshot) => void): () => void {
+    return this.#fleet.subscribe(listener);
+  }
+
+  reconfigure(settings: ControlSettings): void {
+    this.#settings = settings;
+    const { config, catalogue, aliases } = settings;
+    const { nodes, failuresBeforeDown } = config;
+    // First the picture, then the polls: an answer to a question from before its node was configured does not count.
+    this.#fleet.apply({
+      kind: 'config_changed',
+      config: { nodes, catalogue, aliases, failuresBeforeDown },
+      atMs: this.#clock.nowMs(),
+    });
+    for (const node of this.#connections.configure(config)) this.#leases.forgetNode(node);
+    // What could not be loaded may have been a mistake in the settings that were just corrected.
+    this.#failures.forgetAll();
+    this.#room.pumpAll();
+  }
+
+  start(): void {
+    this.#connections.start();
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#room.empty(shuttingDown());
+    await Promise.all([this.#loads.close(), this.#connections.stop()]);
+  }
+
+  #select(request: AcquireRequest): Selection {
+    const [leases, failures, nowMs] = [this.#leases, this.#failures, this.#clock.nowMs()];
+    return selectNode(this.#fleet.snapshot, request, { leases, failures, nowMs });
+  }
+
+  #grant(request: AcquireRequest, { node, model, endpoint }: Replica, waited: Waited): Lease {
+    const { requestId, weight } = request;
+    const { record, release } = this.#leases.take({ requestId, node, model, weight });
+    return {
+      id: record.id,
+      node,
+      endpoint: withoutSlash(endpoint),
+      model,
+      coldStart: waited.loadMs !== undefined,
+      queueMs: waited.queueMs,
+      loadMs: waited.loadMs,
+      release: () => {
+        if (release(this.#clock.nowMs())) this.#room.pump(model);
+      },
+    };
+  }
+
+  #refuse(request: AcquireRequest, selection: Selection): CortexError {
+    if (selection.kind === 'refused') {
+      return refusalError(selection.refusal, request.model, this.#fleet.snapshot);
+    }
+    return waitError(request, selection, (replica) => this.#loads.describe(replica));
+  }
+
+  #createRoom(): WaitingRoom {
+    return new WaitingRoom({
+      clock: this.#clock,
+      limits: () => {
+        const { maxWaiting, maxWaitS, maxHoldS } = this.#settings.config;
+        return { maxWaiting, maxWaitMs: maxWaitS * 1000, maxHoldMs: maxHoldS * 1000 };
+      },
+      select: (request) => this.#select(request),
+      grant: (request, replica, waited) => this.#grant(request, replica, waited),
+      refuse: (request, selection) => this.#refuse(request, selection),
+      expire: (request, selection) => this.#refuse(request, selection),
+      wantLoad: (request, selection) => this.#wantLoad(request, selection),
+      left: (model, isWanted) => this.#loads.abandon(model, isWanted),
+      waitingBegan: (model) => {
+        for (const { node } of this.snapshot().replicasByModel.get(model) ?? []) {
+          this.#connections.hurry(node);
+        }
+      },
+    });
+  }
+
+  #createLoads(): LoadQueue {
+    const now = () => this.#clock.nowMs();
+    return new LoadQueue({
+      clock: this.#clock,
+      log: this.#log,
+      snapshot: () => this.#fleet.snapshot,
+      apply: (event) => this.#fleet.apply(event),
+      subscribe: (listener) => this.#fleet.subscribe(listener),
+      load: ({ model, node }, signal) => {
+        const request = toLoadRequest(model, node, this.snapshot().catalogue.get(model));
+        return this.#connections.client(node).loadAndWait(request, signal);
+      },
+      poll: (node) => this.#connections.poll(node),
+      failed: (target, error) => this.#failures.record({ ...target, nowMs: now() }, error),
+      loaded: ({ node, model }) => this.#failures.clear(node, model),
+      ended: (model) => this.#room.pump(model),
+    });
+  }
+
+  #wantLoad(request: AcquireRequest, selection: Selection): void {
+    const { model } = request;
+    if (selection.kind === 'loading') {
+      this.#startLoad({ model, node: selection.replica.node });
+    } else if (selection.kind === 'load') {
+      const [node] = selection.nodes;
+      const isAnywhere = request.node === undefined;
+      if (node !== undefined && !(isAnywhere && this.#loads.has(model))) {
+        this.#startLoad({ model, node });
+      }
+    }
+  }
+
+  #startLoad(target: LoadTarget): void {
+    this.#loads.ensure(target);
+    this.#connections.hurry(target.node);
+  }
+
+  async #operate<T>(signal: AbortSignal, call: () => Promise<T>): Promise<T> {
+    if (this.#isClosed) throw shuttingDown();
+    if (this.snapshot().pendingNodes > 0) await this.#firstContact(signal);
+    return call();
+  }
+
+  /** Resolves when every node has answered or missed once, after `connectS` at the latest, or when `signal` aborts. */
+  #firstContact(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const end = () => {
+        stop();
+        cancelTimer();
+        signal.removeEventListener('abort', end);
+        resolve();
+      };
+      const stop = this.#fleet.subscribe(({ pendingNodes }) => {
+        if (pendingNodes === 0) end();
+      });
+      const cancelTimer = this.#clock.setTimer(this.#settings.config.connectS * 1000, end);
+      signal.addEventListener('abort', end, { once: true });
+    });
+  }
+}
+
+const shuttingDown = (): CortexError =>
+  new CortexError('shutting_down', 'cortex is shutting down.', { retryAfterS: 5 });
+
+const clientLeft = (): CortexError =>
+  new CortexError('client_closed_request', 'The client left before its request got a place.');

@@ -1,0 +1,196 @@
+import type { FleetEvent, FleetSnapshot, Replica } from '@cortex/fleet';
+import { CortexError, type LoadingState, toCortexError } from '@cortex/protocol';
+
+import type { Clock } from './clock.ts';
+import type { ControlLog } from './control.ts';
+
+interface LoadQueueDeps {
+  readonly clock: Clock;
+  readonly log: ControlLog;
+  readonly snapshot: () => FleetSnapshot;
+  readonly apply: (event: FleetEvent) => void;
+  readonly subscribe: (listener: () => void) => () => void;
+  /** Resolves when the node has said that the model is loaded. */
+  readonly load: (target: LoadTarget, signal: AbortSignal) => Promise<void>;
+  /** A fresh poll of the node, whatever comes of it. */
+  readonly poll: (node: string) => Promise<void>;
+  readonly failed: (target: LoadTarget, error: CortexError) => void;
+  readonly loaded: (target: LoadTarget) => void;
+  /** Cortex no longer waits for the load, however it ended. */
+  readonly ended: (model: string) => void;
+}
+
+export interface LoadTarget {
+  readonly model: string;
+  readonly node: string;
+}
+
+interface Job extends LoadTarget {
+  readonly controller: AbortController;
+  readonly startedMs: number;
+}
+
+const NOBODY_WAITS = new Error('nobody waits for the load any more');
+
+/**
+ * Loads in progress that cortex waits for: one per replica wanted, across the fleet, however many ask
+ * (behaviour 20). Each is one open `POST /models/load?wait=true`; closing it tells the node that nobody waits.
+ */
+export class LoadQueue {
+  readonly #deps: LoadQueueDeps;
+  readonly #jobs = new Map<string, Map<string, Job>>();
+  readonly #running = new Set<Promise<void>>();
+
+  constructor(deps: LoadQueueDeps) {
+    this.#deps = deps;
+  }
+
+  /** Whether a load for the model is in progress, on `node` where given. */
+  has(model: string, node?: string): boolean {
+    const jobs = this.#jobs.get(model);
+    return node === undefined ? jobs !== undefined : (jobs?.has(node) ?? false);
+  }
+
+  /** Starts the load, or joins one that the node has begun for somebody else. Nothing when cortex waits for it already. */
+  ensure(target: LoadTarget): void {
+    if (this.has(target.model, target.node)) return;
+    const job = {
+      ...target,
+      controller: new AbortController(),
+      startedMs: this.#deps.clock.nowMs(),
+    };
+    const jobs = this.#jobs.get(job.model) ?? new Map<string, Job>();
+    this.#jobs.set(job.model, jobs.set(job.node, job));
+    const run = this.#run(job).finally(() => this.#running.delete(run));
+    this.#running.add(run);
+  }
+
+  /** Gives up the loads of the model that `isWanted` (by node) no longer holds for. */
+  abandon(model: string, isWanted: (node: string) => boolean): void {
+    for (const job of this.#jobs.get(model)?.values() ?? []) {
+      if (!isWanted(job.node)) job.controller.abort(NOBODY_WAITS);
+    }
+  }
+
+  /** Ends the calls to nodes that are down or gone: an answer would never come. */
+  failUnreachable(snapshot: FleetSnapshot): void {
+    for (const jobs of this.#jobs.values()) {
+      for (const { node, controller } of jobs.values()) {
+        const state = snapshot.nodes.get(node)?.state;
+        if (state === 'up') continue;
+        const how = state === undefined ? 'was removed' : 'is down';
+        controller.abort(new CortexError('node_unreachable', `${node} ${how}.`));
+      }
+    }
+  }
+
+  /** What a caller may be told of the load of `replica`. */
+  describe(replica: Replica): LoadingState {
+    const startedMs = this.#jobs.get(replica.model)?.get(replica.node)?.startedMs;
+    const { progress } = replica;
+    const elapsedS =
+      startedMs === undefined ? undefined : (this.#deps.clock.nowMs() - startedMs) / 1000;
+    const hasEta = elapsedS !== undefined && progress !== undefined && progress > 0;
+    return {
+      state: replica.status,
+      node: replica.node,
+      ...(progress !== undefined && { progress }),
+      ...(hasEta && { eta_s: Math.ceil((elapsedS * (1 - progress)) / progress) }),
+    };
+  }
+
+  async close(): Promise<void> {
+    for (const model of this.#jobs.keys()) this.abandon(model, () => false);
+    await Promise.all(this.#running);
+  }
+
+  async #run(job: Job): Promise<void> {
+    const { apply, clock, log, load, loaded } = this.#deps;
+    const { model, node, startedMs } = job;
+    apply({ kind: 'load_started', node, model, atMs: startedMs });
+    log.info({ node, model }, 'loading');
+    try {
+      await load(job, job.controller.signal);
+      const loadedMs = clock.nowMs();
+      // The report brings slots and queue length, which admission needs before the waiters rush in.
+      await this.#deps.poll(node);
+      this.#assertStillLoaded(job, loadedMs);
+      this.#remove(job);
+      loaded(job);
+      log.info({ node, model, loadMs: Math.round(loadedMs - startedMs) }, 'loaded');
+      apply({ kind: 'load_ended', node, model, result: { kind: 'loaded' }, atMs: loadedMs });
+      this.#deps.ended(model);
+    } catch (error) {
+      await this.#settleFailure(job, error);
+    }
+  }
+
+  /** A node that says "loaded" and then does not list it would be asked again and again. */
+  #assertStillLoaded({ model, node }: LoadTarget, loadedMs: number): void {
+    const known = this.#deps.snapshot().nodes.get(node);
+    const status = known?.reported.get(model)?.status;
+    if (!known || known.knownAtMs < loadedMs || known.misses > 0 || status === 'loaded') return;
+    throw new CortexError(
+      'model_load_failed',
+      `the node said it was loaded, then reported it as ${status ?? 'absent'}`,
+      { transient: true },
+    );
+  }
+
+  async #settleFailure(job: Job, thrown: unknown): Promise<void> {
+    const { apply, clock, log, failed } = this.#deps;
+    const { model, node } = job;
+    if (thrown === NOBODY_WAITS) return this.#cancelled(job);
+    const error = toCortexError(thrown);
+    if (error.code === 'conflict' && (await this.#loadsOtherwise(job))) return this.#cancelled(job);
+    if (job.controller.signal.reason === NOBODY_WAITS) return this.#cancelled(job);
+    this.#remove(job);
+    failed(job, error);
+    log.warn({ node, model, code: error.code, reason: error.message }, 'load failed');
+    const result = { kind: 'failed', reason: error.message } as const;
+    apply({ kind: 'load_ended', node, model, result, atMs: clock.nowMs() });
+    this.#deps.ended(model);
+    return undefined;
+  }
+
+  /**
+   * The node has the model, or is loading it, with other settings than ours: what is loaded is served. True
+   * when it is loaded in the end.
+   */
+  async #loadsOtherwise({ model, node, controller }: Job): Promise<boolean> {
+    const { snapshot, subscribe, poll } = this.#deps;
+    await poll(node);
+    const status = () => snapshot().nodes.get(node)?.reported.get(model)?.status;
+    const isUnderWay = () => status() === 'loading' || status() === 'pulling';
+    if (isUnderWay() && !controller.signal.aborted) {
+      await new Promise<void>((resolve) => {
+        const stop = subscribe(() => {
+          if (isUnderWay()) return;
+          stop();
+          resolve();
+        });
+        const leave = () => {
+          stop();
+          resolve();
+        };
+        controller.signal.addEventListener('abort', leave, { once: true });
+      });
+    }
+    return status() === 'loaded';
+  }
+
+  #cancelled(job: Job): void {
+    const { apply, clock, poll } = this.#deps;
+    this.#remove(job);
+    const { model, node } = job;
+    apply({ kind: 'load_ended', node, model, result: { kind: 'cancelled' }, atMs: clock.nowMs() });
+    this.#deps.ended(model);
+    void poll(node);
+  }
+
+  #remove({ model, node }: Job): void {
+    const jobs = this.#jobs.get(model);
+    jobs?.delete(node);
+    if (jobs?.size === 0) this.#jobs.delete(model);
+  }
+}

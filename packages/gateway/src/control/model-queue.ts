@@ -1,0 +1,104 @@
+import type { CortexError } from '@cortex/protocol';
+
+import type { AcquireRequest, Lease } from './control.ts';
+import type { Waited } from './waiting-room.ts';
+
+/** One request in the waiting room. */
+export interface Waiter {
+  readonly request: AcquireRequest;
+  readonly enteredMs: number;
+  readonly resolve: (lease: Lease) => void;
+  readonly reject: (error: CortexError) => void;
+  /** Frees its timer and listener. */
+  readonly end: () => void;
+  cancelTimer?: () => void;
+}
+
+/** The requests that wait for one model, in the order of their arrival. */
+export class ModelQueue {
+  /** Came back after a failed attempt: they arrived before all others and keep that place. */
+  readonly #returned = new Set<Waiter>();
+  readonly #arrived = new Set<Waiter>();
+  #latestArrivalMs = -Infinity;
+  #constrained = 0;
+  #isPumping = false;
+  #pumpAgain = false;
+  #loadSinceMs: number | undefined;
+  #lastLoad: { readonly sinceMs: number; readonly endedMs: number } | undefined;
+
+  get size(): number {
+    return this.#returned.size + this.#arrived.size;
+  }
+
+  /** Whether some of them can only go to certain nodes. */
+  get hasConstrained(): boolean {
+    return this.#constrained > 0;
+  }
+
+  *[Symbol.iterator](): Generator<Waiter, void> {
+    yield* this.#returned;
+    yield* this.#arrived;
+  }
+
+  has(waiter: Waiter): boolean {
+    return this.#returned.has(waiter) || this.#arrived.has(waiter);
+  }
+
+  add(waiter: Waiter): void {
+    const { arrivedMs } = waiter.request;
+    if (arrivedMs < this.#latestArrivalMs) this.#returned.add(waiter);
+    else this.#arrived.add(waiter);
+    this.#latestArrivalMs = Math.max(this.#latestArrivalMs, arrivedMs);
+    if (isConstrained(waiter)) this.#constrained += 1;
+  }
+
+  remove(waiter: Waiter): void {
+    if (!this.#returned.delete(waiter) && !this.#arrived.delete(waiter)) return;
+    if (isConstrained(waiter)) this.#constrained -= 1;
+  }
+
+  /** Whether somebody here can use a load on `node`. */
+  wants(node: string): boolean {
+    if (this.#constrained < this.size) return true;
+    for (const { request } of this) {
+      if (request.node === undefined || request.node === node) return true;
+    }
+    return false;
+  }
+
+  /** False while a pump is under way: it will then go round once more. */
+  beginPump(): boolean {
+    this.#pumpAgain = this.#isPumping;
+    if (this.#isPumping) return false;
+    this.#isPumping = true;
+    return true;
+  }
+
+  /** Whether something changed during the round, so that another is due. */
+  endPump(): boolean {
+    const again = this.#pumpAgain;
+    this.#pumpAgain = false;
+    this.#isPumping = again;
+    return again;
+  }
+
+  /** Remembers since when the model is being loaded for those who wait, and when that ended. */
+  noteLoad(isLoading: boolean, nowMs: number): void {
+    if (isLoading) {
+      this.#loadSinceMs ??= nowMs;
+    } else if (this.#loadSinceMs !== undefined) {
+      this.#lastLoad = { sinceMs: this.#loadSinceMs, endedMs: nowMs };
+      this.#loadSinceMs = undefined;
+    }
+  }
+
+  waited({ enteredMs }: Waiter, nowMs: number): Waited {
+    const load = this.#lastLoad;
+    if (!load || load.endedMs < enteredMs) return { queueMs: nowMs - enteredMs, loadMs: undefined };
+    const loadMs = load.endedMs - Math.max(enteredMs, load.sinceMs);
+    return { queueMs: nowMs - enteredMs - loadMs, loadMs };
+  }
+}
+
+const isConstrained = ({ request }: Waiter): boolean =>
+  request.node !== undefined || request.tried.length > 0;

@@ -1,0 +1,179 @@
+import type { FleetEvent, NodeSnapshot } from '@cortex/fleet';
+import { type Discovery, type ModelEntry, toCortexError } from '@cortex/protocol';
+
+import type { NeuronClient } from '../nodes/neuron-client.ts';
+import type { Clock } from './clock.ts';
+import type { ControlLog } from './control.ts';
+
+/** Hardware and harnesses change rarely, but an upgraded neuron may tell more. */
+const DISCOVERY_EVERY_MS = 600_000;
+
+interface PollerDeps {
+  readonly name: string;
+  readonly client: NeuronClient;
+  readonly clock: Clock;
+  readonly log: ControlLog;
+  readonly apply: (event: FleetEvent) => void;
+  readonly node: () => NodeSnapshot | undefined;
+  /** Own leases on the node by model, now. */
+  readonly ownInFlight: () => ReadonlyMap<string, number>;
+  /** Until the next poll, asked after each. */
+  readonly pauseMs: () => number;
+}
+
+interface KnownEndpoint {
+  readonly generation: number;
+  readonly url: string;
+}
+
+/**
+ * Asks one node again and again, on its own timer, so that a slow or hung node costs only itself.
+ *
+ * Two polls of a node never overlap.
+ */
+export class NodePoller {
+  readonly #deps: PollerDeps;
+  readonly #stop = new AbortController();
+  #endpoints: ReadonlyMap<string, KnownEndpoint> = new Map();
+  #discoveredMs: number | undefined;
+  #running: Promise<void> | undefined;
+  #next: Promise<void> | undefined;
+  #cancelTimer: (() => void) | undefined;
+  #dueMs = Infinity;
+
+  constructor(deps: PollerDeps) {
+    this.#deps = deps;
+  }
+
+  /** Polls now, then again after every pause. */
+  start(): void {
+    void this.pollNow();
+  }
+
+  /** Resolves when a poll that began after this call is over, whatever came of it. */
+  pollNow(): Promise<void> {
+    if (!this.#running) return this.#begin();
+    // The poll under way may have asked before what the caller wants to see: one more after it, shared.
+    this.#next ??= this.#running.then(() => {
+      this.#next = undefined;
+      return this.#begin();
+    });
+    return this.#next;
+  }
+
+  /** Sees to it that the next poll is due after the pause as it is now, and not later. */
+  hurry(): void {
+    if (this.#running || this.#stop.signal.aborted) return;
+    const pauseMs = this.#deps.pauseMs();
+    if (this.#deps.clock.nowMs() + pauseMs < this.#dueMs) this.#schedule(pauseMs);
+  }
+
+  /** Ends the timer and a poll under way, whose outcome counts no more. */
+  async stop(): Promise<void> {
+    this.#stop.abort(new Error('the poller was stopped'));
+    this.#cancelTimer?.();
+    await this.#running;
+  }
+
+  #begin(): Promise<void> {
+    if (this.#stop.signal.aborted) return Promise.resolve();
+    this.#cancelTimer?.();
+    this.#running = this.#poll().finally(() => {
+      this.#running = undefined;
+      if (!this.#stop.signal.aborted && !this.#next) this.#schedule(this.#deps.pauseMs());
+    });
+    return this.#running;
+  }
+
+  #schedule(pauseMs: number): void {
+    this.#cancelTimer?.();
+    this.#dueMs = this.#deps.clock.nowMs() + pauseMs;
+    this.#cancelTimer = this.#deps.clock.setTimer(pauseMs, () => {
+      this.#dueMs = Infinity;
+      void this.pollNow();
+    });
+  }
+
+  async #poll(): Promise<void> {
+    const { name, client, clock, apply, ownInFlight } = this.#deps;
+    const signal = this.#stop.signal;
+    const sentMs = clock.nowMs();
+    const own = ownInFlight();
+    try {
+      const [health, models, found] = await Promise.all([
+        client.health(signal),
+        client.models(signal),
+        this.#discover(signal),
+      ]);
+      const atMs = clock.nowMs();
+      const endpoints = await this.#findEndpoints(models, signal);
+      if (signal.aborted) return;
+      apply({
+        kind: 'node_reported',
+        node: name,
+        sentMs,
+        atMs,
+        health,
+        models,
+        endpoints,
+        ownInFlight: own,
+        ...found,
+      });
+    } catch (error) {
+      if (signal.aborted) return;
+      const { message } = toCortexError(error);
+      apply({ kind: 'node_missed', node: name, sentMs, atMs: clock.nowMs(), error: message });
+    }
+  }
+
+  /** What the node is, at first contact, at reconnect and every ten minutes. A node that cannot say is still used. */
+  async #discover(
+    signal: AbortSignal,
+  ): Promise<{ readonly discovery?: Discovery; readonly version?: string }> {
+    const { client, clock, log, name, node } = this.#deps;
+    const known = node();
+    const isReconnect = known === undefined || known.state !== 'up' || known.misses > 0;
+    const nowMs = clock.nowMs();
+    const isFresh =
+      this.#discoveredMs !== undefined && nowMs - this.#discoveredMs < DISCOVERY_EVERY_MS;
+    if (isFresh && !isReconnect) return {};
+    const [discovery, version] = await Promise.allSettled([
+      client.discovery(signal),
+      client.version(signal),
+    ]);
+    if (discovery.status === 'fulfilled') this.#discoveredMs = nowMs;
+    else log.debug({ node: name, err: discovery.reason }, 'node did not say what it is');
+    return {
+      ...(discovery.status === 'fulfilled' && { discovery: discovery.value }),
+      ...(version.status === 'fulfilled' && { version: version.value.version }),
+    };
+  }
+
+  /** Where inference goes, asked once per load of a model; where a node does not say, it goes to the node itself. */
+  async #findEndpoints(
+    models: readonly ModelEntry[],
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<string, string>> {
+    const { client, log, name } = this.#deps;
+    const loaded = models.filter(({ status }) => status === 'loaded');
+    const found = await Promise.all(
+      loaded.map(
+        async ({ id, generation }): Promise<readonly [string, KnownEndpoint] | undefined> => {
+          const known = this.#endpoints.get(id);
+          if (known?.generation === generation) return [id, known];
+          try {
+            return [id, { generation, url: await client.endpoint(id, signal) }];
+          } catch (error) {
+            log.debug(
+              { node: name, model: id, err: error },
+              'node did not say where inference goes',
+            );
+            return undefined;
+          }
+        },
+      ),
+    );
+    this.#endpoints = new Map(found.filter((entry) => entry !== undefined));
+    return new Map([...this.#endpoints].map(([model, { url }]) => [model, url]));
+  }
+}

@@ -1,0 +1,112 @@
+import { type FleetSnapshot, type LoadFailures, selectNode } from '@cortex/fleet';
+import { CortexError } from '@cortex/protocol';
+
+import type { Clock } from './clock.ts';
+import type { ModelCall, ModelCallResult } from './control.ts';
+import type { FleetHolder } from './fleet-holder.ts';
+import type { Leases } from './leases.ts';
+import { toLoadRequest } from './load-request.ts';
+import type { NodeConnections } from './node-connections.ts';
+import { refusalError } from './refusal-error.ts';
+
+interface OperatorDeps {
+  readonly clock: Clock;
+  readonly fleet: FleetHolder;
+  readonly leases: Leases;
+  readonly connections: NodeConnections;
+}
+
+/** The operator decides when to try again. */
+const NO_FAILURES: LoadFailures = { failure: () => undefined };
+
+/** States in which there is something to unload. */
+const HELD: ReadonlySet<string> = new Set(['pulling', 'loading', 'loaded', 'recovering', 'failed']);
+
+function assertNode(snapshot: FleetSnapshot, node: string | undefined): void {
+  if (node === undefined || snapshot.nodes.has(node)) return;
+  const names = [...snapshot.nodes.keys()].join(', ');
+  throw new CortexError(
+    'invalid_request',
+    `There is no node ${node}; there is ${names || 'none'}.`,
+    {
+      param: 'node',
+    },
+  );
+}
+
+/** Loads and unloads that the operator asks for: no waiting room, no back-off. */
+export class OperatorCalls {
+  readonly #deps: OperatorDeps;
+
+  constructor(deps: OperatorDeps) {
+    this.#deps = deps;
+  }
+
+  async load(call: ModelCall, signal: AbortSignal): Promise<ModelCallResult> {
+    const { fleet, connections } = this.#deps;
+    const { model } = call;
+    const target = this.#loadTarget(call);
+    if (target.status === 'loaded') return target;
+    const { node } = target;
+    const entry = fleet.snapshot.catalogue.get(model);
+    const request = toLoadRequest(model, node, entry);
+    const status = await connections.client(node).startLoad(request, signal);
+    this.#learned(node, model, status);
+    return { node, status };
+  }
+
+  async unload(
+    { model, node, force }: ModelCall & { readonly force: boolean },
+    signal: AbortSignal,
+  ): Promise<readonly ModelCallResult[]> {
+    const { snapshot } = this.#deps.fleet;
+    assertNode(snapshot, node);
+    const holders = (snapshot.replicasByModel.get(model) ?? []).filter(
+      (replica) =>
+        replica.isNodeUp && (node === undefined ? HELD.has(replica.status) : replica.node === node),
+    );
+    const nodes = node === undefined ? holders.map((replica) => replica.node) : [node];
+    return Promise.all(
+      nodes.map(async (name) => {
+        const client = this.#deps.connections.client(name);
+        const status = await client.unload({ model_id: model, ...(force && { force }) }, signal);
+        this.#learned(name, model, status);
+        return { node: name, status };
+      }),
+    );
+  }
+
+  /** Where the model is loaded or being loaded already, else the best place to load it. */
+  #loadTarget({ model, node }: ModelCall): ModelCallResult {
+    const { fleet, leases, clock } = this.#deps;
+    const { snapshot } = fleet;
+    assertNode(snapshot, node);
+    const ready = snapshot.replicasByModel
+      .get(model)
+      ?.find((replica) => replica.isReady && (node === undefined || replica.node === node));
+    if (ready) return { node: ready.node, status: 'loaded' };
+    const selection = selectNode(
+      snapshot,
+      { model, tried: [], weight: 1, ...(node !== undefined && { node }) },
+      { leases, failures: NO_FAILURES, nowMs: clock.nowMs() },
+    );
+    switch (selection.kind) {
+      case 'loading':
+        return { node: selection.replica.node, status: 'loading' };
+      case 'load':
+        return { node: selection.nodes[0] ?? '', status: 'unloaded' };
+      case 'refused':
+        throw refusalError(selection.refusal, model, snapshot);
+      case 'pending':
+      case 'node':
+      case 'full':
+        throw new CortexError('no_healthy_node', 'Not every node has answered yet.');
+    }
+  }
+
+  #learned(node: string, model: string, status: string): void {
+    const { fleet, connections, clock } = this.#deps;
+    fleet.apply({ kind: 'model_status', node, model, status, atMs: clock.nowMs() });
+    void connections.poll(node);
+  }
+}

@@ -1,0 +1,40 @@
+import type { Selection } from '@cortex/fleet';
+import { CortexError, type LoadingState } from '@cortex/protocol';
+
+import type { AcquireRequest } from './control.ts';
+
+const RETRY_AFTER_WAIT_S = 5;
+
+function loadError(request: AcquireRequest, loading: LoadingState): CortexError {
+  const { model, stream } = request;
+  // A held client comes back while the load goes on; a stream has waited as long as anybody is let wait.
+  if (stream && loading.state !== 'pulling') {
+    return new CortexError('load_timeout', `${model} was not loaded in time.`, { loading });
+  }
+  return new CortexError('model_loading', `${model} is still ${loading.state}.`, {
+    loading,
+    retryAfterS: loading.eta_s ?? RETRY_AFTER_WAIT_S,
+  });
+}
+
+/** The error for a request whose time in the waiting room is over, by what it waited for. */
+export function waitError(
+  request: AcquireRequest,
+  selection: Exclude<Selection, { kind: 'refused' }>,
+  describe: (replica: Extract<Selection, { kind: 'loading' }>['replica']) => LoadingState,
+): CortexError {
+  const { model } = request;
+  switch (selection.kind) {
+    case 'loading':
+      return loadError(request, describe(selection.replica));
+    case 'load':
+      return loadError(request, { state: 'loading' });
+    case 'pending':
+      return new CortexError('no_healthy_node', `No node has answered that could have ${model}.`);
+    case 'node':
+    case 'full':
+      return new CortexError('queue_full', `No place became free for ${model} in time.`, {
+        retryAfterS: RETRY_AFTER_WAIT_S,
+      });
+  }
+}

@@ -1,0 +1,188 @@
+import type { Replica, Selection } from '@cortex/fleet';
+import { CortexError } from '@cortex/protocol';
+
+import type { Clock } from './clock.ts';
+import type { AcquireRequest, Lease } from './control.ts';
+import { ModelQueue, type Waiter } from './model-queue.ts';
+
+/** How long a granted request had waited, and for what. */
+export interface Waited {
+  /** For room. */
+  readonly queueMs: number;
+  /** For a load; absent: it waited for none. */
+  readonly loadMs: number | undefined;
+}
+
+export interface WaitingLimits {
+  /** Per model. */
+  readonly maxWaiting: number;
+  /** Streamed requests, from their arrival. */
+  readonly maxWaitMs: number;
+  /** Requests that are not streamed, from their arrival. */
+  readonly maxHoldMs: number;
+}
+
+interface RoomDeps {
+  readonly clock: Clock;
+  readonly limits: () => WaitingLimits;
+  readonly select: (request: AcquireRequest) => Selection;
+  readonly grant: (request: AcquireRequest, replica: Replica, waited: Waited) => Lease;
+  readonly refuse: (request: AcquireRequest, selection: Selection) => CortexError;
+  /** The error for a request whose time is over, by what it waited for. */
+  readonly expire: (request: AcquireRequest, selection: Selection) => CortexError;
+  /** A load is needed (or under way on a node): start or join it. */
+  readonly wantLoad: (request: AcquireRequest, selection: Selection) => void;
+  /** Somebody left: loads that nobody waits for may end. */
+  readonly left: (model: string, isWanted: (node: string) => boolean) => void;
+  /** The first request began to wait for the model. */
+  readonly waitingBegan: (model: string) => void;
+}
+
+const isLoad = ({ kind }: Selection): boolean => kind === 'load' || kind === 'loading';
+
+/** Requests whose wait is the same: what blocks one blocks the other. */
+const constraintOf = ({ node = '', tried }: AcquireRequest): string =>
+  tried.length === 0 ? node : `${node} ${tried.join(' ')}`;
+
+/**
+ * Where requests wait for room or for a load, first come first served per model (behaviour 39a).
+ *
+ * Nothing here decides: whenever something changed, the waiting requests are put to `select` again, in order.
+ */
+export class WaitingRoom {
+  readonly #deps: RoomDeps;
+  readonly #queues = new Map<string, ModelQueue>();
+
+  constructor(deps: RoomDeps) {
+    this.#deps = deps;
+  }
+
+  waiting(model: string): number {
+    return this.#queues.get(model)?.size ?? 0;
+  }
+
+  /** Resolves with a lease when it is this request's turn. An aborted request leaves no trace. */
+  enter(request: AcquireRequest, signal: AbortSignal): Promise<Lease> {
+    return new Promise((resolve, reject) => {
+      const queue = this.#queues.get(request.model) ?? new ModelQueue();
+      if (queue.size >= this.#deps.limits().maxWaiting) {
+        reject(queueFull(request.model, queue.size));
+        return;
+      }
+      const onAbort = () => this.#reject(waiter, leftError());
+      const waiter: Waiter = {
+        request,
+        enteredMs: this.#deps.clock.nowMs(),
+        resolve,
+        reject,
+        end: () => {
+          waiter.cancelTimer?.();
+          signal.removeEventListener('abort', onAbort);
+        },
+      };
+      signal.addEventListener('abort', onAbort, { once: true });
+      this.#queues.set(request.model, queue);
+      queue.add(waiter);
+      this.#armDeadline(waiter);
+      this.pump(request.model);
+      if (queue.size === 1 && queue.has(waiter)) this.#deps.waitingBegan(request.model);
+    });
+  }
+
+  /** Gives out what has become free for one model. */
+  pump(model: string): void {
+    const queue = this.#queues.get(model);
+    if (!queue || !queue.beginPump()) return;
+    do {
+      this.#pumpOnce(queue);
+    } while (queue.endPump());
+    this.#dropIfEmpty(model, queue);
+  }
+
+  pumpAll(): void {
+    for (const model of [...this.#queues.keys()]) this.pump(model);
+  }
+
+  /** Everybody gets `error`. */
+  empty(error: CortexError): void {
+    for (const queue of [...this.#queues.values()]) {
+      for (const waiter of [...queue]) this.#reject(waiter, error);
+    }
+  }
+
+  #pumpOnce(queue: ModelQueue): void {
+    const blocked = new Set<string>();
+    for (const waiter of queue) {
+      const constraint = constraintOf(waiter.request);
+      if (blocked.has(constraint)) continue;
+      const selection = this.#deps.select(waiter.request);
+      queue.noteLoad(isLoad(selection), this.#deps.clock.nowMs());
+      if (selection.kind === 'refused') {
+        this.#reject(waiter, this.#deps.refuse(waiter.request, selection));
+      } else if (selection.kind === 'node' && !blocked.has('')) {
+        this.#grant(queue, waiter, selection.replica);
+      } else {
+        blocked.add(constraint);
+        if (isLoad(selection)) this.#deps.wantLoad(waiter.request, selection);
+        // Whoever may go anywhere blocks all behind: nobody overtakes. Only those bound to a node may still need a load.
+        if (constraint === '' && !queue.hasConstrained) return;
+      }
+    }
+  }
+
+  #grant(queue: ModelQueue, waiter: Waiter, replica: Replica): void {
+    const waited = queue.waited(waiter, this.#deps.clock.nowMs());
+    this.#remove(waiter);
+    waiter.resolve(this.#deps.grant(waiter.request, replica, waited));
+  }
+
+  #reject(waiter: Waiter, error: CortexError): void {
+    const { model } = waiter.request;
+    const queue = this.#queues.get(model);
+    if (!queue?.has(waiter)) return;
+    this.#remove(waiter);
+    waiter.reject(error);
+    if (queue.size > 0) this.#deps.left(model, (node) => queue.wants(node));
+    this.#dropIfEmpty(model, queue);
+    // It may have stood in the way of those behind it.
+    this.pump(model);
+  }
+
+  #remove(waiter: Waiter): void {
+    this.#queues.get(waiter.request.model)?.remove(waiter);
+    waiter.end();
+  }
+
+  #dropIfEmpty(model: string, queue: ModelQueue): void {
+    if (queue.size > 0 || this.#queues.get(model) !== queue) return;
+    this.#queues.delete(model);
+    this.#deps.left(model, () => false);
+  }
+
+  /** Nobody is held for a pull longer than `maxHoldMs`; a stream waits for anything else up to `maxWaitMs`. */
+  #armDeadline(waiter: Waiter): void {
+    const { clock, limits, expire, select } = this.#deps;
+    const { request } = waiter;
+    const { maxHoldMs, maxWaitMs } = limits();
+    const elapsedMs = clock.nowMs() - request.arrivedMs;
+    const isPastHold = elapsedMs >= maxHoldMs;
+    const limitMs = request.stream ? Math.max(maxWaitMs, maxHoldMs) : maxHoldMs;
+    const nextMs = isPastHold || !request.stream ? limitMs : Math.min(maxHoldMs, limitMs);
+    waiter.cancelTimer = clock.setTimer(Math.max(0, nextMs - elapsedMs), () => {
+      const selection = select(request);
+      const isOver = clock.nowMs() - request.arrivedMs >= limitMs;
+      const isPull = selection.kind === 'loading' && selection.replica.status === 'pulling';
+      if (isOver || isPull) this.#reject(waiter, expire(request, selection));
+      else this.#armDeadline(waiter);
+    });
+  }
+}
+
+const leftError = (): CortexError =>
+  new CortexError('client_closed_request', 'The client left while its request waited.');
+
+function queueFull(model: string, waiting: number): CortexError {
+  return new CortexError('queue_full', `${waiting} requests wait for ${model} already.`, {
+    retryAfterS: 5,
+  });
+}

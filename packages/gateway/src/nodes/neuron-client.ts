@@ -1,0 +1,99 @@
+import {
+  Discovery,
+  type LoadModelRequest,
+  NodeHealth,
+  NodeModels,
+  NodeVersion,
+  type UnloadModelRequest,
+} from '@cortex/protocol';
+import { z } from 'zod';
+
+import type { Clock } from '../control/clock.ts';
+import { reachableEndpoint } from './endpoint-url.ts';
+import { type NodeAddress, sendNodeCall } from './node-call.ts';
+
+const StatusAnswer = z.looseObject({ status: z.string() });
+const EndpointAnswer = z.looseObject({ url: z.string() });
+
+interface NeuronClientOptions extends NodeAddress {
+  /** For every call that a node answers from what it knows. */
+  readonly timeoutMs: number;
+  readonly clock: Clock;
+}
+
+/**
+ * The management API of one neuron. Every call rejects with a CortexError that names the node, or with the
+ * reason of `signal` when that aborts.
+ */
+export class NeuronClient {
+  readonly #options: NeuronClientOptions;
+
+  constructor(options: NeuronClientOptions) {
+    this.#options = options;
+  }
+
+  health(signal: AbortSignal): Promise<NodeHealth> {
+    return this.#get('/health', NodeHealth, signal);
+  }
+
+  models(signal: AbortSignal): Promise<z.infer<typeof NodeModels>> {
+    return this.#get('/models', NodeModels, signal);
+  }
+
+  discovery(signal: AbortSignal): Promise<Discovery> {
+    return this.#get('/discovery', Discovery, signal);
+  }
+
+  version(signal: AbortSignal): Promise<NodeVersion> {
+    return this.#get('/version', NodeVersion, signal);
+  }
+
+  /** Where inference for the model is sent, as reachable from here. */
+  async endpoint(model: string, signal: AbortSignal): Promise<string> {
+    const path = `/models/${encodeURIComponent(model)}/endpoint`;
+    const { url } = await this.#get(path, EndpointAnswer, signal);
+    return reachableEndpoint(url, this.#options.endpoint);
+  }
+
+  /** Resolves when the model is loaded. Without deadline; the open call is what keeps the load alive on the node. */
+  async loadAndWait(request: LoadModelRequest, signal: AbortSignal): Promise<void> {
+    await sendNodeCall(this.#options, {
+      path: '/models/load?wait=true',
+      body: request,
+      schema: StatusAnswer,
+      signal,
+      clock: this.#options.clock,
+    });
+  }
+
+  /** Resolves with the state of the model when the node has accepted the load. */
+  async startLoad(request: LoadModelRequest, signal: AbortSignal): Promise<string> {
+    const { timeoutMs, clock } = this.#options;
+    const { status } = await sendNodeCall(this.#options, {
+      path: '/models/load',
+      body: { ...request, detached: true },
+      schema: StatusAnswer,
+      signal,
+      timeoutMs,
+      clock,
+    });
+    return status;
+  }
+
+  /** Resolves when the model is unloaded. Without deadline: the node lets running requests end first. */
+  async unload(request: UnloadModelRequest, signal: AbortSignal): Promise<string> {
+    const { status } = await sendNodeCall(this.#options, {
+      path: '/models/unload',
+      body: request,
+      schema: StatusAnswer,
+      signal,
+      clock: this.#options.clock,
+    });
+    return status;
+  }
+
+  #get<T>(path: string, schema: z.ZodType<T>, signal: AbortSignal): Promise<T> {
+    const { timeoutMs, clock } = this.#options;
+    return sendNodeCall(this.#options, { path, schema, signal, timeoutMs, clock });
+  }
+}
