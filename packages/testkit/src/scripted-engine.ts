@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 import type {
@@ -88,14 +88,21 @@ class Scripted implements ScriptedEngine {
     signal: AbortSignal,
   ): Promise<LoadedModel> {
     signal.throwIfAborted();
+    if (this.#isClosing) throw new CortexError('shutting_down', 'The engine is shutting down.');
     const { loadGate, loadFailure, capabilities = CAPABILITIES } = this.#options;
     onProgress({ phase: 'starting', ratio: 0 });
     if (loadFailure !== undefined) throw loadFailure;
     if (!existsSync(spec.modelPath)) {
       throw new CortexError('model_load_failed', `There is no file ${spec.modelPath}.`);
     }
+    if (readFileSync(spec.modelPath).subarray(0, 6).toString() === 'broken') {
+      throw new CortexError('model_load_failed', `${spec.modelPath} is no model.`);
+    }
     onProgress({ phase: 'weights', ratio: 0.5 });
     if (loadGate !== undefined) await orAborted(loadGate.opened, signal);
+    await new Promise((resolve) => setImmediate(resolve));
+    if (this.#isClosing) throw new CortexError('shutting_down', 'The engine is shutting down.');
+    signal.throwIfAborted();
     onProgress({ phase: 'context', ratio: 0.9 });
     this.#contextTokens =
       this.#options.contextTokens ?? (spec.contextLength === 'auto' ? 8192 : spec.contextLength);

@@ -1,0 +1,3 @@
+export { engineConformance } from './engine-conformance.ts';
+export type { ConformanceOptions, MakeEngine } from './subject.ts';
+export { overTransports } from './transports.ts';

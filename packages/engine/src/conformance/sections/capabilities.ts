@@ -1,0 +1,192 @@
+import { expect, test } from 'bun:test';
+
+import type { EngineCapability } from '../../engine.ts';
+import { isCortexError } from '../is-cortex-error.ts';
+import { answerOf, ask, chat, chatOf, collect, type Section } from '../subject.ts';
+import { answering, completions } from './answering.ts';
+
+const tools: Section = (subject, { toolCall }) => {
+  test('an offered tool is called with JSON arguments', async () => {
+    if (toolCall === undefined) throw new Error('`tools` is claimed: give `toolCall`');
+
+    const { items, last } = await answerOf(ask(subject().engine, toolCall.body));
+
+    const deltas = items.flatMap((item) => (item.tool === undefined ? [] : [item.tool]));
+    const first = deltas.filter((delta) => delta.index === 0);
+    expect(first[0]?.name).toBe(toolCall.name);
+    expect(first[0]?.id).toMatch(/\S/);
+    const text = first.map((delta) => delta.arguments ?? '').join('');
+    expect(JSON.parse(text)).toBeObject();
+    expect(last.finish).toEqual([{ reason: 'tool_calls' }]);
+  });
+
+  test('offered tools are part of the prompt', async () => {
+    if (toolCall === undefined) throw new Error('`tools` is claimed: give `toolCall`');
+    const { engine } = subject();
+    const { tools: offered, ...plain } = toolCall.body;
+
+    const [withTools, without] = await Promise.all(
+      [toolCall.body, plain].map((body) => answerOf(ask(engine, { ...body, max_tokens: 1 }))),
+    );
+
+    expect(offered).toBeArray();
+    expect(withTools?.promptTokens ?? 0).toBeGreaterThanOrEqual(without?.promptTokens ?? 0);
+  });
+};
+
+const reasoning: Section = (subject, options) => {
+  test('reasoning comes as reasoning, before the text, and is counted', async () => {
+    if (options.reasoning === undefined)
+      throw new Error('`reasoning` is claimed: give `reasoning`');
+
+    const answer = await answerOf(ask(subject().engine, options.reasoning.body));
+
+    expect(answer.reasoning).toMatch(/\S/);
+    expect(`${answer.reasoning}${answer.text}`).not.toContain('<think>');
+    expect(answer.last.usage.reasoningTokens).toBeWithin(1, answer.last.usage.completionTokens + 1);
+    const kinds = answer.items.map((item) => (item.reasoning === undefined ? 'text' : 'reasoning'));
+    expect(kinds).toEqual(kinds.toSorted());
+  });
+};
+
+const tokenizer: Section = (subject) => {
+  test('text survives tokens and back', async () => {
+    const { engine } = subject();
+    const text = 'Grüße, 世界 🙂 — plain words too.';
+
+    const tokens = await engine.tokenize(text, { addSpecial: false, parseSpecial: false });
+
+    expect(tokens.length).toBeGreaterThan(0);
+    expect(await engine.detokenize(tokens)).toBe(text);
+  });
+
+  test('count says what the prompt will cost', async () => {
+    const { engine } = subject();
+    const { promptTokens } = await collect(ask(engine, chatOf(1)));
+
+    expect(await engine.count(chatOf(1))).toBe(promptTokens ?? -1);
+  });
+
+  test('the template renders the turns', async () => {
+    const prompt = await subject().engine.applyTemplate(chat('Where is the lighthouse?'));
+
+    expect(prompt).toContain('Where is the lighthouse?');
+  });
+
+  test('a body that is no chat is refused by count', async () => {
+    const refused: unknown = await subject()
+      .engine.count({ messages: 7 })
+      .catch((error: unknown) => error);
+
+    if (!isCortexError(refused)) throw new Error('expected a CortexError', { cause: refused });
+    expect(refused).toMatchObject({ code: 'invalid_request', details: { param: 'messages' } });
+  });
+};
+
+const embedding: Section = (subject) => {
+  test('embeddings have length 1, one for each input', async () => {
+    const inputs = ['a lighthouse', 'a neuron', 'a lighthouse'];
+
+    const { vectors, promptTokens } = await subject().engine.embed(
+      { inputs },
+      new AbortController().signal,
+    );
+
+    expect(vectors.length).toBe(inputs.length);
+    for (const vector of vectors) {
+      expect(Math.hypot(...vector)).toBeCloseTo(1, 3);
+    }
+    expect(vectors[2]).toEqual(vectors[0] ?? []);
+    expect(promptTokens).toBeGreaterThan(0);
+  });
+};
+
+const rerank: Section = (subject) => {
+  test('every document gets a score from 0 to 1', async () => {
+    const request = { query: 'lighthouse', documents: ['a lighthouse at sea', 'a desk'] };
+
+    const { scores } = await subject().engine.rerank(request, new AbortController().signal);
+
+    expect(scores.length).toBe(2);
+    for (const score of scores) expect(score).toBeWithin(0, 1.000_001);
+  });
+};
+
+const choices: Section = (subject) => {
+  test('n choices come from one prompt, each with its end', async () => {
+    const body = chatOf(6, { n: 2, temperature: 1, seed: 3 });
+
+    const { items, last } = await answerOf(ask(subject().engine, body));
+
+    expect(last.finish.map(({ reason }) => reason)).toEqual(['length', 'length']);
+    expect(new Set(items.map((item) => item.index ?? 0))).toEqual(new Set([0, 1]));
+    expect(last.usage.completionTokens).toBe(12);
+  });
+};
+
+const logprobs: Section = (subject) => {
+  test('logprobs stand for the tokens of the text', async () => {
+    const body = chatOf(6, { logprobs: true, top_logprobs: 2 });
+
+    const { items } = await answerOf(ask(subject().engine, body));
+
+    const tokens = items.flatMap((item) => item.logprobs ?? []);
+    expect(tokens.length).toBe(6);
+    for (const token of tokens) {
+      expect(token.logprob).toBeLessThanOrEqual(0);
+      expect(token.top).toBeArrayOfSize(2);
+    }
+  });
+};
+
+const structured: Section = (subject) => {
+  test('a schema holds', async () => {
+    const schema = {
+      type: 'object',
+      properties: { size: { enum: ['small', 'large'] } },
+      required: ['size'],
+      additionalProperties: false,
+    };
+    const body = chat('How large is it?', {
+      response_format: { type: 'json_schema', json_schema: { name: 'size', strict: true, schema } },
+    });
+
+    const { text } = await answerOf(ask(subject().engine, body));
+
+    expect(JSON.parse(text)).toEqual({ size: expect.stringMatching(/^(small|large)$/) });
+  });
+};
+
+/** The section of each capability: a capability without tests cannot be claimed. */
+export const CAPABILITY_SECTIONS = {
+  chat: answering,
+  completions,
+  tools,
+  reasoning,
+  tokenizer,
+  embedding,
+  rerank,
+  choices,
+  logprobs,
+  structured,
+} as const satisfies Record<EngineCapability, Section>;
+
+/** What an engine answers to a call that its model cannot serve. */
+export const refusals: Section = (subject, { claims }) => {
+  if (!claims.includes('embedding')) {
+    test('embeddings of a model that makes none are refused', async () => {
+      const call = subject().engine.embed({ inputs: ['x'] }, new AbortController().signal);
+
+      await expect(call).rejects.toMatchObject({ code: 'wrong_modality' });
+    });
+  }
+  if (!claims.includes('rerank')) {
+    test('ranking by a model that does not rank is refused', async () => {
+      const request = { query: 'x', documents: ['y'] };
+
+      const call = subject().engine.rerank(request, new AbortController().signal);
+
+      await expect(call).rejects.toMatchObject({ code: 'wrong_modality' });
+    });
+  }
+};

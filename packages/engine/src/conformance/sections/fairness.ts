@@ -1,0 +1,51 @@
+import { expect, test } from 'bun:test';
+
+import {
+  answerOf,
+  ask,
+  chatOf,
+  holdSlot,
+  loadFresh,
+  rest,
+  type Section,
+  until,
+} from '../subject.ts';
+
+export const fairness: Section = (subject) => {
+  test('principals take turns, whoever came with more', async () => {
+    const engine = await loadFresh(subject(), 1);
+    const holder = await holdSlot(engine, { principal: 'key:many' });
+    const finished: string[] = [];
+    const queue = async (name: string, principal: string) => {
+      const stream = ask(engine, chatOf(4), { principal })[Symbol.asyncIterator]();
+      await until(stream, 'accepted');
+      return async () => {
+        for await (const event of rest(stream)) if (event.type === 'done') finished.push(name);
+      };
+    };
+    const read = [
+      await queue('many-1', 'key:many'),
+      await queue('many-2', 'key:many'),
+      await queue('many-3', 'key:many'),
+      await queue('few-1', 'key:few'),
+    ];
+
+    await Promise.all([holder.release(), ...read.map((readRest) => readRest())]);
+
+    expect(finished.indexOf('few-1')).toBeLessThan(finished.indexOf('many-2'));
+    expect(finished.filter((name) => name !== 'few-1')).toEqual(['many-1', 'many-2', 'many-3']);
+    await engine.close(0);
+  });
+
+  test('an answer goes on while another prompt is read', async () => {
+    const { engine } = subject();
+    const stream = ask(engine, chatOf(60))[Symbol.asyncIterator]();
+    await until(stream, 'items');
+    const long = chatOf(4, { messages: [{ role: 'user', content: 'light '.repeat(150) }] });
+
+    const [first, second] = await Promise.all([until(stream, 'done'), answerOf(ask(engine, long))]);
+
+    expect(first).toMatchObject({ usage: { completionTokens: 60 } });
+    expect(second.last.usage.completionTokens).toBe(4);
+  });
+};

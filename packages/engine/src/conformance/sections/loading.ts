@@ -1,0 +1,85 @@
+import { expect, test } from 'bun:test';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+
+import { isCortexError } from '../is-cortex-error.ts';
+import { CONTEXT_TOKENS, type Section, SLOTS, suiteSpec } from '../subject.ts';
+
+export const loading: Section = (subject, options) => {
+  test('a load reports progress that only rises, and what was loaded', async () => {
+    const engine = await subject().make();
+    const seen: { phase: string; ratio: number }[] = [];
+
+    const loaded = await engine.load(
+      suiteSpec(options),
+      (progress) => seen.push(progress),
+      new AbortController().signal,
+    );
+
+    const ratios = seen.map((progress) => progress.ratio);
+    expect(ratios).toEqual(ratios.toSorted((a, b) => a - b));
+    expect(seen.at(-1)).toEqual({ phase: 'ready', ratio: 1 });
+    expect(loaded.capabilities.toSorted()).toEqual(options.claims.toSorted());
+    expect(loaded.limits).toMatchObject({ contextTokens: CONTEXT_TOKENS, slots: SLOTS });
+    expect(loaded.limits.trainedContextTokens).toBeGreaterThan(0);
+    expect(loaded.backend).toBe(options.spec.backend);
+    expect(loaded.memory.ramMib + loaded.memory.vramMib).toBeGreaterThan(0);
+    await engine.close(0);
+  });
+
+  test('an aborted load rejects, and the engine can still be closed', async () => {
+    const engine = await subject().make();
+    const abort = new AbortController();
+
+    const load = engine.load(suiteSpec(options), () => abort.abort(), abort.signal);
+
+    await expect(load).rejects.toThrow();
+    await engine.close(0);
+  });
+
+  test('a load that is aborted before it begins rejects', async () => {
+    const engine = await subject().make();
+
+    const load = engine.load(suiteSpec(options), () => undefined, AbortSignal.abort());
+
+    await expect(load).rejects.toThrow();
+    await engine.close(0);
+  });
+
+  test('a file that is not there is a structural failure that names it', async () => {
+    const engine = await subject().make();
+    const spec = { ...suiteSpec(options), modelPath: '/nowhere/no-such-model.gguf' };
+
+    const failure = await failureOf(engine.load(spec, () => undefined, never()));
+
+    expect(failure).toMatchObject({ code: 'model_load_failed', status: 422 });
+    expect(failure.message).toContain('no-such-model.gguf');
+    await engine.close(0);
+  });
+
+  test('a file that is no model is a structural failure that names it', async () => {
+    const engine = await subject().make();
+    const modelPath = join(mkdtempSync(join(tmpdir(), 'conformance-')), 'broken-model.gguf');
+    writeFileSync(modelPath, 'broken: this is no model\n'.repeat(100));
+
+    const failure = await failureOf(
+      engine.load({ ...suiteSpec(options), modelPath }, () => undefined, never()),
+    );
+
+    expect(failure).toMatchObject({ code: 'model_load_failed', status: 422 });
+    expect(failure.message).toContain(basename(modelPath));
+    await engine.close(0);
+  });
+};
+
+const never = () => new AbortController().signal;
+
+async function failureOf(promise: Promise<unknown>) {
+  const thrown: unknown = await promise.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  if (!isCortexError(thrown)) throw new Error('expected a CortexError', { cause: thrown });
+  return thrown;
+}

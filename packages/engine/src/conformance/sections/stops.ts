@@ -1,0 +1,49 @@
+import { expect, test } from 'bun:test';
+
+import { answerOf, ask, completionOf, type Section } from '../subject.ts';
+
+/** Characters of a stop string: enough to begin in one token and end in another. */
+const STOP_CHARS = 6;
+
+export const stops: Section = (subject) => {
+  const complete = (body: Parameters<typeof completionOf>[1]) =>
+    answerOf(ask(subject().engine, completionOf(40, body), { route: 'completions' }));
+
+  /** A piece from the middle of what the model says without a stop. */
+  const pieceAt = (text: string, ratio: number) => {
+    const characters = Array.from(text);
+    const start = Math.floor(characters.length * ratio);
+    return characters.slice(start, start + STOP_CHARS).join('');
+  };
+
+  test('a stop string ends the text before it, and is reported', async () => {
+    const { text } = await complete({});
+    const stop = pieceAt(text, 0.5);
+
+    const stopped = await complete({ stop });
+
+    expect(stopped.text).toBe(text.slice(0, text.indexOf(stop)));
+    expect(stopped.last.finish).toEqual([{ reason: 'stop', matchedStop: stop }]);
+  });
+
+  test('of several stop strings the first to appear wins', async () => {
+    const { text } = await complete({});
+    const late = pieceAt(text, 0.7);
+    const early = pieceAt(text, 0.3);
+
+    const stopped = await complete({ stop: [late, early] });
+
+    const at = Math.min(text.indexOf(late), text.indexOf(early));
+    expect(stopped.text).toBe(text.slice(0, at));
+    expect(stopped.last.finish[0]?.reason).toBe('stop');
+  });
+
+  test('a stop string that begins and does not end takes nothing away', async () => {
+    const { text } = await complete({});
+
+    const whole = await complete({ stop: `${pieceAt(text, 0.5)}\u0001never` });
+
+    expect(whole.text).toBe(text);
+    expect(whole.last.finish).toEqual([{ reason: 'length' }]);
+  });
+};
