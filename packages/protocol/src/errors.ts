@@ -93,7 +93,8 @@ export class CortexError extends Error {
   /** Whole seconds from 1 to 60 (clients stop retrying above 60), or undefined when no retry is promised. */
   get retryAfterS(): number | undefined {
     if (!this.#isTransient && ERROR_CODES[this.code].retry !== 'wait') return undefined;
-    return Math.min(60, Math.max(1, Math.ceil(this.details.retryAfterS ?? 1)));
+    const seconds = Math.ceil(this.details.retryAfterS ?? 1);
+    return Number.isNaN(seconds) ? 1 : Math.min(60, Math.max(1, seconds));
   }
 
   /** False where the same request can only fail again: every 4xx but `rate_limit_exceeded`. */
@@ -110,4 +111,16 @@ export class CortexError extends Error {
 export function toCortexError(thrown: unknown): CortexError {
   if (thrown instanceof CortexError) return thrown;
   return new CortexError('internal_error', 'An internal error occurred.', { cause: thrown });
+}
+
+/** A prompt that does not fit, in the words by which OpenAI clients recognise it. */
+export function contextLengthExceeded(counts: {
+  readonly promptTokens: number;
+  readonly maxTokens: number;
+}): CortexError {
+  return new CortexError(
+    'context_length_exceeded',
+    `This model's maximum context length is ${counts.maxTokens} tokens, but the prompt has ${counts.promptTokens} tokens.`,
+    { param: 'messages' },
+  );
 }

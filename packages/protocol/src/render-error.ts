@@ -35,10 +35,26 @@ function openAiType(error: CortexError): string {
 /** Anthropic clients retry on 529 and treat 503 as an unknown failure. */
 const anthropicStatus = (error: CortexError): number => (error.status === 503 ? 529 : error.status);
 
+/** What an exception says may hold anything; the caller gets the id under which it was logged. */
 function message(error: CortexError, requestId: string): string {
   return error.code === 'internal_error'
     ? `An internal error occurred (${requestId}).`
     : error.message;
+}
+
+/**
+ * Anthropic clients recognise a prompt that is too long by its words and shorten it; OpenAI clients look for
+ * `maximum context length is N tokens`, which is what the engine writes.
+ */
+function anthropicMessage(error: CortexError, requestId: string): string {
+  const [, maximum] = /maximum context length is (\d+) tokens/.exec(error.message) ?? [];
+  if (error.code !== 'context_length_exceeded' || maximum === undefined)
+    return message(error, requestId);
+  const counts = [...error.message.matchAll(/(\d+) tokens/g)].map(([, count]) => count);
+  const asked = counts.find((count) => count !== maximum);
+  return asked === undefined
+    ? `prompt is too long: more than ${maximum} tokens`
+    : `prompt is too long: ${asked} tokens > ${maximum} maximum`;
 }
 
 function retryHeaders(error: CortexError): Record<string, string> {
@@ -63,7 +79,7 @@ function openAiError(error: CortexError, requestId: string): Record<string, unkn
 function anthropicError(error: CortexError, requestId: string): Record<string, unknown> {
   return {
     type: ANTHROPIC_TYPES[anthropicStatus(error)] ?? 'invalid_request_error',
-    message: message(error, requestId),
+    message: anthropicMessage(error, requestId),
     ...(error.details.loading && { loading: error.details.loading }),
   };
 }

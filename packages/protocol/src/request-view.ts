@@ -36,11 +36,15 @@ export interface RequestView {
   readonly affinityKey?: string;
 }
 
-function readModel(value: JsonScalar | undefined, view: JsonView): string {
-  if (value === null || value === '' || (value === undefined && view.modelRange === undefined)) {
-    throw new CortexError('missing_model_field', 'The body names no model: set "model".', {
-      param: 'model',
-    });
+function readModel(value: JsonScalar | undefined): string {
+  if (value === undefined || value === null || value === '') {
+    throw new CortexError(
+      'missing_model_field',
+      'The body names no model: "model" must be a string.',
+      {
+        param: 'model',
+      },
+    );
   }
   if (typeof value !== 'string') {
     throw new CortexError('invalid_request', '"model" must be a string.', { param: 'model' });
@@ -94,7 +98,7 @@ function toRequestView(
   );
   const affinityKey = readAffinityKey(headers, json);
   return {
-    model: readModel(json.values['model'], json),
+    model: readModel(json.values['model']),
     stream: readFlag(json.values['stream'], 'stream') ?? false,
     n: readCount(json.values['n']),
     ...(includeUsage !== undefined && { includeUsage }),

@@ -38,6 +38,8 @@ const EXPECTED: Readonly<Record<number, string>> = {
   [AFTER_KEY]: '":"',
   [COMMA_OR_END]: '"," or the closing bracket',
   [END]: 'the end of the body',
+  [INSIDE_KEY]: 'the end of a string',
+  [INSIDE_STRING]: 'the end of a string',
 };
 
 /** No key of interest is longer, written with `\uXXXX` throughout. */

@@ -1,0 +1,373 @@
+import { describe, expect, test } from 'bun:test';
+
+import fc from 'fast-check';
+
+import { CortexError } from '../errors.ts';
+
+import { type JsonView, readJsonView, readJsonViewInSlices, spliceModel } from './json-view.ts';
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+const WANTED = ['model', 'stream', 'n', 'user', 'metadata.user_id'] as const;
+const read = (text: string, wanted: readonly string[] = WANTED): JsonView =>
+  readJsonView(encoder.encode(text), wanted);
+
+/** The message of the `malformed_json` that reading `text` throws. */
+function refusal(text: string | Uint8Array): string {
+  try {
+    readJsonView(typeof text === 'string' ? encoder.encode(text) : text, WANTED);
+  } catch (error) {
+    if (error instanceof CortexError && error.code === 'malformed_json') return error.message;
+    throw error;
+  }
+  throw new Error(`not refused: ${String(text)}`);
+}
+
+describe('the wanted scalars', () => {
+  test('are read wherever they stand, decoded', () => {
+    const view = read(
+      ' {"a":[{"model":"no"}],\n"n" : -1.5e2,"stream":true,"user":null,"model":"q\\u0077en \\ud83d\\ude00ü"} ',
+    );
+
+    expect(view.values).toEqual({ n: -150, stream: true, user: null, model: 'qwen 😀ü' });
+  });
+
+  test('of which one is missing or holds an object are absent', () => {
+    expect(read('{"model":{"model":"x"},"n":[1]}').values).toEqual({});
+    expect(read('{"model":{"model":"x"}}').modelRange).toBeUndefined();
+  });
+
+  test('count at the top level only', () => {
+    const view = read('{"x":{"model":"a","stream":true},"y":[{"model":"b"}],"model":"c"}');
+
+    expect(view.values).toEqual({ model: 'c' });
+  });
+
+  test('take the last of duplicates, also where a key is written with escapes', () => {
+    const view = read('{"model":"a","n":1,"n":{},"mod\\u0065l":"b"}');
+
+    expect(view.values).toEqual({ model: 'b' });
+    expect(view.modelRange).toEqual([39, 42]);
+  });
+
+  test('below an object are those of its last duplicate', () => {
+    expect(read('{"metadata":{"user_id":"a"},"metadata":{}}').values).toEqual({});
+    expect(read('{"metadata":{"user_id":"a"},"metadata":7}').values).toEqual({});
+    expect(read('{"metadata":{"user_id":"a","user_id":"b"}}').values).toEqual({
+      'metadata.user_id': 'b',
+    });
+    expect(read('{"metadata.user_id":"a","metadata":[{"user_id":"a"}]}').values).toEqual({});
+  });
+
+  test('of more than 64 KiB are cut, at a character', () => {
+    const { user } = read(JSON.stringify({ user: 'ü'.repeat(100_000) })).values;
+
+    expect(user).toBe('ü'.repeat(32_768));
+  });
+});
+
+describe('what is not a JSON object', () => {
+  test.each([
+    ['', 'it ends at byte 0'],
+    ['   ', 'it ends at byte 3'],
+    ['[]', '"[" stands at byte 0, where an object'],
+    ['"x"', '""" stands at byte 0'],
+    ['{"a":1} x', '"x" stands at byte 8, where the end of the body'],
+    ['{"a":1}{', '"{" stands at byte 7'],
+    ['{"a":1', 'it ends at byte 6'],
+    ['{"a":"', 'it ends at byte 6, where the end of a string'],
+    ['{"a":"\\"}', 'it ends at byte 9'],
+    ['{"a"', 'it ends at byte 4, where ":"'],
+    ['{"a":', 'it ends at byte 5, where a value'],
+    ['{"a" 1}', '"1" stands at byte 5, where ":"'],
+    ['{a:1}', '"a" stands at byte 1, where a key'],
+    ["{'a':1}", '"\'" stands at byte 1'],
+    ['{"a":1,}', '"}" stands at byte 7, where a key'],
+    ['{,}', '"," stands at byte 1'],
+    ['{"a":[1,]}', '"]" stands at byte 8, where a value'],
+    ['{"a":[1}', '"}" stands at byte 7'],
+    ['{"a":{"b":1]}', '"]" stands at byte 11'],
+    ['{"a":01}', '"1" stands at byte 6'],
+    ['{"a":-}', '"}" stands at byte 6, where the rest of a number'],
+    ['{"a":1.}', '"}" stands at byte 7'],
+    ['{"a":1e+}', '"}" stands at byte 8'],
+    ['{"a":+1}', '"+" stands at byte 5'],
+    ['{"a":tru}', '"}" stands at byte 8'],
+    ['{"a":nulll}', '"l" stands at byte 9'],
+    ['{"a":NaN}', '"N" stands at byte 5'],
+    ['{"a":\u00001}', '0x00 stands at byte 5'],
+    ['\uFEFF{}', '0xef stands at byte 0'],
+    ['{"a":\u00a01}', '0xc2 stands at byte 5'],
+    ['{"model":"a\nb"}', 'the string at byte 9 holds a control character'],
+    ['{"model":"\\x"}', 'the string at byte 9'],
+    ['{"metadata":{"\\q":1}}', 'at byte 14, where a key without'],
+  ])('%j is refused with its place', (text, reason) => {
+    expect(refusal(text)).toContain(reason);
+  });
+
+  test('is refused also where it is cut anywhere', () => {
+    const text = '{"a":[true,null,{"b":"x\\"y","c":-1.5e3}],"model":"m"}';
+
+    for (let length = 0; length < text.length; length += 1)
+      expect(refusal(text.slice(0, length))).toContain(`byte ${length}`);
+  });
+});
+
+describe('odd but valid bodies', () => {
+  test('nested 100,000 deep are read', () => {
+    const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
+
+    expect(read(`{"x":${deep},"model":"m"}`).values['model']).toBe('m');
+    expect(read(`{"messages":${deep},"model":"m"}`).values['model']).toBe('m');
+    expect(
+      read(`{"x":${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)},"model":"m"}`).values['model'],
+    ).toBe('m');
+  });
+
+  test('with invalid UTF-8 inside strings are read as JSON.parse of the decoded text would', () => {
+    const bytes = new Uint8Array([
+      ...encoder.encode('{"model":"a'),
+      0xff,
+      ...encoder.encode('b"}'),
+    ]);
+
+    expect(readJsonView(bytes, WANTED).values['model']).toBe('a\uFFFDb');
+  });
+});
+
+describe('the text that tells conversations apart', () => {
+  test('is system text and first user turn, whatever comes after', () => {
+    const first =
+      '{"messages":[{"role":"system","content":"be kind"},{"content":"hi","role":"user"}';
+
+    const text = read(`${first}]}`).affinityText;
+
+    expect(text).toBe('be kind\0hi');
+    expect(
+      read(
+        `${first},{"role":"assistant","content":"yo"},{"role":"system","content":"more"},{"role":"user","content":"bye"}]}`,
+      ).affinityText,
+    ).toBe(text);
+  });
+
+  test('joins text parts, and the system field of Anthropic bodies', () => {
+    const view = read(
+      '{"system":[{"type":"text","text":"a"},{"type":"text","text":"b"}],"messages":[{"role":"user","content":[{"type":"image","source":{"text":"no"}},{"type":"text","text":"c\\nd"}]}]}',
+    );
+
+    expect(view.affinityText).toBe('ab\0c\nd');
+  });
+
+  test('is cut at 4 KiB of each, at a character', () => {
+    const long = '\\u00fcü\\n'.repeat(10_000);
+
+    const [system, user] =
+      read(
+        `{"messages":[{"role":"developer","content":"${long}"},{"role":"user","content":"${long}"}]}`,
+      ).affinityText?.split('\0') ?? [];
+
+    expect(system).toBe('üü\n'.repeat(819));
+    expect(user).toBe(system ?? '');
+  });
+
+  test('is the prompt of a completion, or the list of its tokens', () => {
+    expect(read('{"prompt":"once upon"}').affinityText).toBe('once upon');
+    expect(read('{"prompt":[1, 2]}').affinityText).toBe('[1, 2]');
+    expect(read('{"prompt":{"a":1}}').affinityText).toBeUndefined();
+  });
+
+  test('is absent where there is none, and follows the last duplicate', () => {
+    expect(read('{"model":"m"}').affinityText).toBeUndefined();
+    expect(
+      read(
+        '{"messages":[{"role":"user","content":"a"}],"messages":[{"role":"user","content":"b"}]}',
+      ).affinityText,
+    ).toBe('\0b');
+    expect(
+      read('{"messages":[{"role":"user","content":"a"}],"messages":null}').affinityText,
+    ).toBeUndefined();
+    expect(read('{"messages":[{"role":"user","content":"a","content":5}]}').affinityText).toBe(
+      '\0',
+    );
+  });
+});
+
+describe('for any document', () => {
+  const key = fc.oneof(
+    fc.constantFrom(
+      'model',
+      'stream',
+      'n',
+      'user',
+      'metadata',
+      'user_id',
+      'messages',
+      'role',
+      'content',
+      'text',
+      'prompt',
+      'system',
+    ),
+    fc.string({ unit: 'binary' }),
+  );
+  const scalar = fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.double({ noNaN: true, noDefaultInfinity: true }),
+    fc.integer(),
+    fc.boolean(),
+    fc.constant(null),
+    fc.constantFrom('user', 'system', 'a"b\\', 'x'.repeat(40), `${'y'.repeat(30)}\\"`),
+  );
+
+  /** JSON text with duplicates, white space and escapes, as no serialiser writes it. */
+  const space = fc.constantFrom('', ' ', '\n\t ', '\r\n');
+  const escapedString = fc
+    .oneof(fc.string({ unit: 'binary' }), key)
+    .chain((text) =>
+      fc
+        .boolean()
+        .map((isEscaped) =>
+          isEscaped
+            ? `"${[...Array(text.length).keys()].map((at) => `\\u${text.charCodeAt(at).toString(16).padStart(4, '0')}`).join('')}"`
+            : JSON.stringify(text),
+        ),
+    );
+  const { object } = fc.letrec<{ value: string; object: string; array: string }>((tie) => ({
+    value: fc.oneof(
+      { maxDepth: 4 },
+      scalar.map((value) => JSON.stringify(value)),
+      tie('object'),
+      tie('array'),
+    ),
+    object: fc
+      .array(
+        fc.tuple(
+          fc.oneof(
+            key.map((name) => JSON.stringify(name)),
+            escapedString,
+          ),
+          space,
+          tie('value'),
+          space,
+        ),
+        { maxLength: 6 },
+      )
+      .map(
+        (members) =>
+          `{${members.map(([name, before, value, after]) => `${before}${name}${after}:${before}${value}${after}`).join(',')}}`,
+      ),
+    array: fc
+      .array(fc.tuple(space, tie('value')), { maxLength: 4 })
+      .map((elements) => `[${elements.map(([before, value]) => `${before}${value}`).join(',')}]`),
+  }));
+
+  const isTree = (value: unknown): value is Record<string, unknown> =>
+    typeof value === 'object' && value !== null && !Array.isArray(value);
+  const isScalar = (value: unknown): boolean => value === null || typeof value !== 'object';
+
+  /** What `JSON.parse` says about the wanted names. */
+  function expectedValues(text: string): Record<string, unknown> {
+    const parsed: unknown = JSON.parse(text);
+    if (!isTree(parsed)) throw new Error('not an object');
+    const found: Record<string, unknown> = {};
+    for (const name of WANTED) {
+      const [parent = '', member] = name.split('.');
+      const outer = Object.hasOwn(parsed, parent) ? parsed[parent] : undefined;
+      if (member === undefined) {
+        if (Object.hasOwn(parsed, parent) && isScalar(outer)) found[name] = outer;
+      } else if (isTree(outer) && Object.hasOwn(outer, member) && isScalar(outer[member]))
+        found[name] = outer[member];
+    }
+    return found;
+  }
+
+  test('the view agrees with JSON.parse', () => {
+    fc.assert(
+      fc.property(object, (text) => {
+        expect<unknown>(read(text).values).toEqual(expectedValues(text));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  test('reading in slices gives the same view', async () => {
+    await fc.assert(
+      fc.asyncProperty(object, fc.nat(300_000), async (text, padding) => {
+        const bytes = encoder.encode(
+          `{"pad":"${'\\"'.repeat(padding)}",${text.slice(1) === '}' ? '"z":1}' : text.trimStart().slice(1)}`,
+        );
+
+        const view = await readJsonViewInSlices(bytes, WANTED);
+
+        expect(view).toEqual(readJsonView(bytes, WANTED));
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  test('a document with one character too many is judged as JSON.parse judges it', () => {
+    const structural = fc.constantFrom('{', '}', '[', ']', ',', ':', '1', '-', 't', '"');
+    fc.assert(
+      fc.property(object, structural, fc.nat(), (text, extra, position) => {
+        const characters = [...text];
+        characters.splice(position % (characters.length + 1), 0, extra);
+        const broken = characters.join('');
+        let isObject: boolean;
+        try {
+          isObject = isTree(JSON.parse(broken));
+        } catch {
+          isObject = false;
+        }
+
+        // Escapes inside strings that are not wanted are the engine's to check.
+        if (isObject) expect<unknown>(read(broken).values).toEqual(expectedValues(broken));
+        else if (!broken.includes('\\')) expect(refusal(broken)).toContain('not valid JSON');
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  test('splicing the model keeps every other byte', () => {
+    fc.assert(
+      fc.property(
+        object,
+        escapedString,
+        object,
+        fc.string({ unit: 'binary' }),
+        (before, old, after, model) => {
+          const head = encoder.encode(`{"a":${before},"model": `);
+          const oldName = encoder.encode(old);
+          const tail = encoder.encode(` ,"b":${after}}`);
+          const bytes = new Uint8Array([...head, ...oldName, ...tail]);
+          const range = readJsonView(bytes, WANTED).modelRange ?? [0, 0];
+
+          const spliced = spliceModel(bytes, range, model);
+
+          expect(spliced.subarray(0, head.length)).toEqual(head);
+          expect(spliced.subarray(spliced.length - tail.length)).toEqual(tail);
+          expect<unknown>(
+            JSON.parse(decoder.decode(spliced.subarray(head.length, spliced.length - tail.length))),
+          ).toBe(JSON.parse(JSON.stringify(model)));
+        },
+      ),
+    );
+  });
+});
+
+test('a body of 64 MB is read in steps that are a small part of it', async () => {
+  const bytes = new Uint8Array(64 << 20).fill(0x31);
+  bytes.set(encoder.encode('{"x":['));
+  for (let at = 7; at < bytes.length; at += 2) bytes[at] = 0x2c;
+  bytes.set(encoder.encode('1],"model":"m"}'), bytes.length - 16);
+  bytes[bytes.length - 1] = 0x20;
+  let pauses = 0;
+
+  const view = await readJsonViewInSlices(bytes, WANTED, () => {
+    pauses += 1;
+    return Promise.resolve();
+  });
+
+  expect(view.values['model']).toBe('m');
+  expect(pauses).toBe(255);
+});
