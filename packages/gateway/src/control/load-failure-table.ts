@@ -1,5 +1,5 @@
 import type { LoadFailure, LoadFailures } from '@cortex/fleet';
-import { CortexError } from '@cortex/protocol';
+import type { CortexError } from '@cortex/protocol';
 
 /** A failed load is tried again after this, doubled with every further failure. */
 const FIRST_BACK_OFF_MS = 10_000;

@@ -65,7 +65,7 @@ export class NodeConnections {
   }
 
   async stop(): Promise<void> {
-    for (const name of [...this.#connections.keys()]) this.#disconnect(name);
+    for (const name of Array.from(this.#connections.keys())) this.#disconnect(name);
     await Promise.all(this.#stopping);
   }
 

@@ -100,13 +100,13 @@ export class WaitingRoom {
   }
 
   pumpAll(): void {
-    for (const model of [...this.#queues.keys()]) this.pump(model);
+    for (const model of Array.from(this.#queues.keys())) this.pump(model);
   }
 
   /** Everybody gets `error`. */
   empty(error: CortexError): void {
-    for (const queue of [...this.#queues.values()]) {
-      for (const waiter of [...queue]) this.#reject(waiter, error);
+    for (const queue of Array.from(this.#queues.values())) {
+      for (const waiter of Array.from(queue)) this.#reject(waiter, error);
     }
   }
 

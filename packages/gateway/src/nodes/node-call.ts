@@ -1,5 +1,5 @@
 import { CortexError, ErrorEnvelope, isErrorCode } from '@cortex/protocol';
-import { z } from 'zod';
+import type { z } from 'zod';
 
 import type { Clock } from '../control/clock.ts';
 import { joinUrl } from './endpoint-url.ts';

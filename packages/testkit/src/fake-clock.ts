@@ -1,0 +1,50 @@
+interface Timer {
+  readonly dueMs: number;
+  readonly run: () => void;
+}
+
+/** A clock that stands still until told otherwise. Timers run inside `advance`, in the order they are due. */
+export class FakeClock {
+  #nowMs: number;
+  readonly #timers = new Set<Timer>();
+
+  constructor(nowMs = 0) {
+    this.#nowMs = nowMs;
+  }
+
+  nowMs(): number {
+    return this.#nowMs;
+  }
+
+  setTimer(delayMs: number, run: () => void): () => void {
+    const timer = { dueMs: this.#nowMs + Math.max(0, delayMs), run };
+    this.#timers.add(timer);
+    return () => {
+      this.#timers.delete(timer);
+    };
+  }
+
+  /** Timers set and neither run nor cancelled: what a test expects to be 0 at its end. */
+  get pendingTimers(): number {
+    return this.#timers.size;
+  }
+
+  /** Moves time on, running what becomes due on the way, also what that sets in turn. */
+  advance(byMs: number): void {
+    const untilMs = this.#nowMs + byMs;
+    for (let next = this.#next(untilMs); next; next = this.#next(untilMs)) {
+      this.#timers.delete(next);
+      this.#nowMs = Math.max(this.#nowMs, next.dueMs);
+      next.run();
+    }
+    this.#nowMs = untilMs;
+  }
+
+  #next(untilMs: number): Timer | undefined {
+    let next: Timer | undefined;
+    for (const timer of this.#timers) {
+      if (timer.dueMs <= untilMs && (!next || timer.dueMs < next.dueMs)) next = timer;
+    }
+    return next;
+  }
+}

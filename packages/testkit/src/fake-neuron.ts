@@ -1,0 +1,310 @@
+import {
+  type Discovery,
+  LoadModelRequest,
+  type ModelEntry,
+  type ModelLoad,
+  type NodeHealth,
+  UnloadModelRequest,
+} from '@cortex/protocol';
+
+import {
+  errorAnswer,
+  FakeExchange,
+  Happenings,
+  REFUSALS,
+  type ScriptedError,
+} from './fake-exchange.ts';
+import { FakeLoad } from './fake-load.ts';
+
+export interface FakeModel extends Partial<ModelEntry> {
+  readonly id: string;
+  /** Absent: the requests that the fake has in its hands, 4 slots and a queue of 32. */
+  readonly load?: Partial<ModelLoad>;
+}
+
+interface FakeNeuronOptions {
+  readonly models?: readonly FakeModel[];
+  readonly discovery?: Partial<Discovery>;
+  /** Bearer token that every request must bring; absent: none. */
+  readonly token?: string;
+  /** What `/models/{id}/endpoint` names; absent: its own address. */
+  readonly endpointUrl?: string;
+  /** Answers inference by itself; absent: the test takes each exchange with `exchange(n)`. */
+  readonly answer?: (exchange: FakeExchange) => void;
+}
+
+interface ReceivedCall {
+  readonly method: string;
+  readonly path: string;
+  readonly headers: Headers;
+  readonly body: string;
+}
+
+const toEntry = ({ load: _load, ...model }: FakeModel): ModelEntry => ({
+  harness: 'llama',
+  status: 'loaded',
+  devices: [0],
+  capabilities: ['text'],
+  settings: {},
+  generation: 1,
+  pinned: false,
+  on_disk: true,
+  ...model,
+});
+
+const DISCOVERY: Discovery = {
+  hostname: 'fake',
+  os: 'Linux',
+  kernel: '6.0',
+  arch: 'x64',
+  cpu: { model: 'fake', cores: 4 },
+  ram_total_mb: 16_000,
+  storage: [],
+  devices: [{ index: 0, name: 'cpu', kind: 'cpu', vram_total_mb: 16_000 }],
+  harnesses: ['llama'],
+};
+
+/** A neuron that does what a test says, behind a real socket on a port of its own. */
+export class FakeNeuron {
+  /** Every request that arrived, in order. */
+  readonly calls = new Happenings<ReceivedCall>();
+  readonly #options: FakeNeuronOptions;
+  readonly #models = new Map<string, FakeModel>();
+  readonly #byPath = new Map<string, Happenings<ReceivedCall>>();
+  readonly #exchanges = new Happenings<FakeExchange>();
+  readonly #active = new Map<string, number>();
+  readonly #loads = new Happenings<FakeLoad>();
+  readonly #loading = new Map<string, FakeLoad>();
+  readonly #failures = new Map<string, ScriptedError>();
+  #hung:
+    { readonly path: string | undefined; readonly until: PromiseWithResolvers<void> } | undefined;
+  #isDraining = false;
+  #server: Bun.Server<undefined>;
+
+  constructor(options: FakeNeuronOptions = {}) {
+    this.#options = options;
+    for (const model of options.models ?? []) this.setModel(model);
+    this.#server = this.#listen(0);
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.#server.port}`;
+  }
+
+  /** Adds or changes a model; fields not given keep what they were. */
+  setModel(model: FakeModel): void {
+    const before = this.#models.get(model.id);
+    this.#models.set(model.id, { ...before, ...model, load: { ...before?.load, ...model.load } });
+  }
+
+  removeModel(id: string): void {
+    this.#models.delete(id);
+  }
+
+  setDraining(state: 'draining' | 'serving'): void {
+    this.#isDraining = state === 'draining';
+  }
+
+  /** How often a path (without its query) was called, as `/health` or `/models/load`. */
+  count(path: string): number {
+    return this.#byPath.get(path)?.all.length ?? 0;
+  }
+
+  /** The `nth` call of a path, counted from 1; waits for it. */
+  call(path: string, nth = 1): Promise<ReceivedCall> {
+    return this.#callsOf(path).nth(nth);
+  }
+
+  /** The `nth` inference request, counted from 1; waits for it. */
+  exchange(nth = 1): Promise<FakeExchange> {
+    return this.#exchanges.nth(nth);
+  }
+
+  /** The `nth` load that was begun, counted from 1; waits for it. */
+  load(nth = 1): Promise<FakeLoad> {
+    return this.#loads.nth(nth);
+  }
+
+  get loadCount(): number {
+    return this.#loads.all.length;
+  }
+
+  /** Inference requests neither answered nor left. */
+  get activeCount(): number {
+    return [...this.#active.values()].reduce((sum, count) => sum + count, 0);
+  }
+
+  /** Every call of `path` is answered with `error`, until `heal`. */
+  failPath(path: string, error: ScriptedError): void {
+    this.#failures.set(path, error);
+  }
+
+  heal(path: string): void {
+    this.#failures.delete(path);
+  }
+
+  /** Takes requests, all or those of one path, and never answers them, until `resume`. */
+  hang(path?: string): void {
+    this.#hung = { path, until: Promise.withResolvers() };
+  }
+
+  resume(): void {
+    this.#hung?.until.resolve();
+    this.#hung = undefined;
+  }
+
+  /** Ends like a killed process: connections break, the port is closed. */
+  async die(): Promise<void> {
+    await this.#server.stop(true);
+  }
+
+  /** Listens again on the port it had. */
+  revive(): void {
+    this.#server = this.#listen(this.#server.port ?? 0);
+  }
+
+  async close(): Promise<void> {
+    this.resume();
+    await this.#server.stop(true);
+  }
+
+  #listen(port: number): Bun.Server<undefined> {
+    return Bun.serve({
+      hostname: '127.0.0.1',
+      port,
+      idleTimeout: 0,
+      maxRequestBodySize: 256 << 20,
+      fetch: (request) => this.#serve(request),
+    });
+  }
+
+  #callsOf(path: string): Happenings<ReceivedCall> {
+    const calls = this.#byPath.get(path) ?? new Happenings<ReceivedCall>();
+    this.#byPath.set(path, calls);
+    return calls;
+  }
+
+  async #serve(request: Request): Promise<Response> {
+    const bytes = new Uint8Array(await request.arrayBuffer());
+    const path = new URL(request.url).pathname;
+    const { method, headers } = request;
+    const isInference = method === 'POST' && path.startsWith('/v1/');
+    const body = isInference ? '' : new TextDecoder().decode(bytes);
+    const call = { method, path, headers, body };
+    this.calls.add(call);
+    this.#callsOf(path).add(call);
+    if (this.#hung && (this.#hung.path === undefined || this.#hung.path === path)) {
+      await this.#hung.until.promise;
+    }
+    const { token } = this.#options;
+    if (token !== undefined && headers.get('authorization') !== `Bearer ${token}`) {
+      return errorAnswer({ status: 401, code: 'invalid_api_key', message: 'wrong node token' });
+    }
+    const failure = this.#failures.get(path);
+    if (failure) return errorAnswer(failure);
+    if (isInference) return this.#infer(request, bytes);
+    return method === 'POST' ? this.#manage(request, path, body) : this.#read(path);
+  }
+
+  #infer(request: Request, bytes: Uint8Array): Promise<Response> | Response {
+    let isActive = true;
+    const exchange: FakeExchange = new FakeExchange(request, bytes, () => {
+      if (isActive) this.#active.set(exchange.model, (this.#active.get(exchange.model) ?? 1) - 1);
+      isActive = false;
+    });
+    if (
+      this.#models.get(exchange.model) === undefined ||
+      this.#status(exchange.model) !== 'loaded'
+    ) {
+      return errorAnswer(REFUSALS.modelNotLoaded);
+    }
+    this.#active.set(exchange.model, (this.#active.get(exchange.model) ?? 0) + 1);
+    this.#exchanges.add(exchange);
+    this.#options.answer?.(exchange);
+    return exchange.response;
+  }
+
+  #read(path: string): Response {
+    if (path === '/health') return Response.json(this.#health());
+    if (path === '/models') {
+      return Response.json([...this.#models.values()].map((model) => this.#entry(model)));
+    }
+    if (path === '/discovery') return Response.json({ ...DISCOVERY, ...this.#options.discovery });
+    if (path === '/version') return Response.json({ version: '0.0.0-fake', runtime: 'bun' });
+    if (path.startsWith('/models/') && path.endsWith('/endpoint')) {
+      return Response.json({ url: this.#options.endpointUrl ?? this.url });
+    }
+    return errorAnswer({ status: 404, code: 'invalid_request', message: `no route ${path}` });
+  }
+
+  #manage(request: Request, path: string, body: string): Promise<Response> | Response {
+    const json: unknown = JSON.parse(body);
+    if (path === '/models/load') return this.#load(request, LoadModelRequest.parse(json));
+    if (path !== '/models/unload') {
+      return errorAnswer({ status: 404, code: 'invalid_request', message: `no route ${path}` });
+    }
+    const { model_id: id } = UnloadModelRequest.parse(json);
+    this.setModel({ id, status: 'unloaded' });
+    return Response.json({ status: 'unloaded' });
+  }
+
+  #load(request: Request, wanted: LoadModelRequest): Promise<Response> | Response {
+    const id = wanted.model_id;
+    if (this.#status(id) === 'loaded') return Response.json({ status: 'loaded' });
+    const running = this.#loading.get(id);
+    const load = running ?? new FakeLoad(wanted, (error) => this.#endLoad(id, error));
+    this.#loading.set(id, load);
+    if (!this.#models.has(id)) this.setModel({ id, status: 'unloaded', on_disk: false });
+    if (!running) this.#loads.add(load);
+    if (new URL(request.url).searchParams.get('wait') === 'true') return load.wait(request.signal);
+    return Response.json({ status: 'loading' }, { status: 202 });
+  }
+
+  #endLoad(id: string, error: ScriptedError | undefined): void {
+    this.#loading.delete(id);
+    if (!error) this.setModel({ id, status: 'loaded', on_disk: true });
+  }
+
+  #status(id: string): string {
+    const model = this.#models.get(id);
+    if (this.#loading.has(id)) return 'loading';
+    return model === undefined ? 'unloaded' : toEntry(model).status;
+  }
+
+  #entry(model: FakeModel): ModelEntry {
+    const progress = this.#loading.get(model.id)?.progress;
+    return {
+      ...toEntry(model),
+      status: this.#status(model.id),
+      ...(progress !== undefined && { progress }),
+    };
+  }
+
+  #health(): NodeHealth {
+    return {
+      uptime_secs: 1,
+      ready: true,
+      draining: this.#isDraining,
+      activation: { state: 'ready', pending: [], completed: [], failed: [] },
+      devices: [],
+      models: [...this.#models.values()]
+        .filter(({ id }) => this.#status(id) === 'loaded')
+        .map((model) => this.#loadOf(model)),
+      harnesses: [{ name: 'llama', ok: true }],
+    };
+  }
+
+  #loadOf({ id, load }: FakeModel): ModelLoad {
+    const active = this.#active.get(id) ?? 0;
+    const slots = load?.max_in_flight ?? 4;
+    return {
+      id,
+      in_flight: Math.min(active, slots),
+      queue_depth: Math.max(0, active - slots),
+      max_in_flight: slots,
+      max_queue_depth: 32,
+      rejected: {},
+      ...load,
+    };
+  }
+}
