@@ -42,7 +42,9 @@ const writeJson = (path, value) => writeFileSync(path, `${JSON.stringify(value, 
 const nameOf = (lockPath) => lockPath.slice(lockPath.lastIndexOf('node_modules/') + 13);
 
 /** A manifest or lock entry that asks only for what `isKept`, and for nothing to develop with. */
-function withoutDependencies({ devDependencies: _, ...manifest }, isKept) {
+function withoutDependencies(entry, isKept) {
+  const manifest = { ...entry };
+  delete manifest.devDependencies;
   for (const kind of ['dependencies', 'optionalDependencies']) {
     if (manifest[kind] === undefined) continue;
     manifest[kind] = Object.fromEntries(

@@ -4,7 +4,7 @@ import { CliError } from '../cli-error.ts';
 import { type GatewayClient } from '../client/gateway-client.ts';
 import { type Paint, type Terminal } from '../output/terminal.ts';
 import { AnswerWriter } from './answer-writer.ts';
-import { type Conversation } from './conversation.ts';
+import { type Answer, type Conversation } from './conversation.ts';
 import { runSlashCommand } from './slash-command.ts';
 
 /** Two Ctrl-C within this time leave. */
@@ -20,11 +20,10 @@ export interface ChatSession {
 }
 
 /** The small line under an answer: what it cost, and how it ended when not by itself. */
-function footer(answer: Awaited<ReturnType<Conversation['ask']>>, elapsedMs: number): string {
+function footer({ finish, usage }: Answer, elapsedMs: number): string {
   const parts: string[] = [];
-  if (answer.finish !== 'stop')
-    parts.push(answer.finish === 'length' ? 'cut: token limit' : answer.finish);
-  if (answer.usage) parts.push(`${answer.usage.completion_tokens} tokens`);
+  if (finish !== 'stop') parts.push(finish === 'length' ? 'cut: token limit' : finish);
+  if (usage) parts.push(`${usage.completion_tokens} tokens`);
   parts.push(`${(elapsedMs / 1000).toFixed(1)} s`);
   return parts.join(' · ');
 }

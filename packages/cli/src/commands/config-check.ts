@@ -36,7 +36,7 @@ export function configCommand(context: {
     .option('--models <file>', 'models.toml; without it what cortex.toml names')
     .addOption(jsonOption())
     .action(async ({ config: file, models: modelsFile, json }) => {
-      const { config, models } = loadGatewayConfig({ file, models: modelsFile, env });
+      const { config, models } = loadGatewayConfig({ file, modelsFile, env });
       const { nodes, checks } = await checkModels(config.value.neurons, models.value.models);
       const warnings = [...config.warnings, ...models.warnings];
       if (json) {

@@ -11,7 +11,7 @@ export function serveCommand(env: Readonly<Record<string, string | undefined>>) 
     .option('--ready-file <path>', 'written once it listens: {"pid","api","metrics"}')
     .action(async ({ config: file, models, readyFile }) => {
       assertFetchLimit();
-      const configs = loadGatewayConfig({ file, models, env });
+      const configs = loadGatewayConfig({ file, modelsFile: models, env });
       const log = createLogger({ name: 'cortex', level: env['CORTEX_LOG'] });
       const gateway = await startGateway({ ...configs, log, ...(readyFile && { readyFile }) });
       const shutdown = installShutdown({

@@ -95,14 +95,15 @@ export function statusCommand({ connect, terminal, paint }: ClientContext) {
     .addOption(jsonOption())
     .action(async ({ url, json, watch }) => {
       const client = connect(url);
-      do {
+      for (;;) {
         const status = await readStatus(client);
         const text = json
           ? JSON.stringify(status, null, watch ? 0 : 2)
           : formatStatus(status, url, paint);
         if (watch && !json && terminal.isInteractive) terminal.write(REDRAW);
         terminal.print(text);
-        if (watch) await sleep(WATCH_INTERVAL_MS);
-      } while (watch);
+        if (!watch) return;
+        await sleep(WATCH_INTERVAL_MS);
+      }
     });
 }

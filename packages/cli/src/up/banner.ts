@@ -38,10 +38,11 @@ function modelLine({ id, replicas, reason }: AdminModel): string {
   return parts.join('  ');
 }
 
+const isLoaded = ({ replicas }: AdminModel): boolean =>
+  replicas.some(({ model }) => model.status === 'loaded');
+
 /** The model that the examples use: a loaded one before any other. */
 function exampleModel(models: readonly AdminModel[]): string {
-  const isLoaded = ({ replicas }: AdminModel): boolean =>
-    replicas.some(({ model }) => model.status === 'loaded');
   return (models.find(isLoaded) ?? models[0])?.id ?? 'MODEL';
 }
 

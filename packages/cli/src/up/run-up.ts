@@ -95,7 +95,7 @@ async function startBoth(
   daemons: Daemons,
 ): Promise<{ api: string; metrics: string; node: string }> {
   const { env, configFile, modelsFile, neuronConfigFile, isOnLan } = options;
-  const { config } = loadGatewayConfig({ file: configFile, models: modelsFile, env });
+  const { config } = loadGatewayConfig({ file: configFile, modelsFile, env });
   const stateDir = stateDirectory(env);
   for (const folder of ['models', 'neuron']) {
     mkdirSync(join(stateDir, folder), { recursive: true });

@@ -1,0 +1,189 @@
+import { copyFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+
+import { ErrorEnvelope, ModelList, NodeModels } from '@cortex/protocol';
+
+import { post } from './ask.ts';
+import { CORTEX_BIN, Program, ROOT, startUp, type Up, Workspace } from './start-up.ts';
+
+const TINY = join(ROOT, 'models', 'cortex-tiny.gguf');
+
+async function errorOf(
+  response: Response,
+): Promise<{ status: number; error: ErrorEnvelope['error'] }> {
+  const { error } = ErrorEnvelope.parse(await response.json());
+  return { status: response.status, error };
+}
+
+describe('a mistake in a request or a model file gets a clear answer', () => {
+  let up: Up;
+
+  beforeAll(async () => {
+    const workspace = new Workspace();
+    writeFileSync(join(workspace.modelsDir, 'broken.gguf'), 'GGUF this is not a model');
+    copyFileSync(TINY, join(workspace.modelsDir, 'mine.gguf'));
+    up = await startUp({
+      workspace,
+      modelsToml: `
+        [[models]]
+        id = "absent"
+        source = "file:${workspace.path('absent.gguf')}"
+        [aliases]
+        "tiny" = "cortex-tiny"
+        "claude-*" = "cortex-tiny"
+      `,
+    });
+  });
+  afterAll(async () => {
+    await up[Symbol.asyncDispose]();
+  });
+
+  test('a model nobody has: 404 naming it and what is near', async () => {
+    const { status, error } = await errorOf(await post(up.api, { model: 'cortex-tinny' }));
+
+    expect({ status, code: error.code }).toEqual({ status: 404, code: 'model_not_found' });
+    expect(error.message).toContain('cortex-tinny');
+    expect(error.message).toContain('cortex-tiny');
+  });
+
+  test('a body that is not JSON: 400 malformed_json with the place', async () => {
+    const { status, error } = await errorOf(
+      await post(up.api, {}, { body: '{"model": "cortex-tiny", ' }),
+    );
+
+    expect({ status, code: error.code }).toEqual({ status: 400, code: 'malformed_json' });
+    expect(error.message).toMatch(/\d/);
+  });
+
+  test('a body without a model: 400 missing_model_field', async () => {
+    const { status, error } = await errorOf(await post(up.api, {}, { body: '{"messages":[]}' }));
+
+    expect({ status, code: error.code, param: error.param }).toEqual({
+      status: 400,
+      code: 'missing_model_field',
+      param: 'model',
+    });
+  });
+
+  test('a broken model file: 422 model_load_failed naming the file, and /models keeps the reason', async () => {
+    const { status, error } = await errorOf(await post(up.api, { model: 'broken' }));
+
+    expect({ status, code: error.code }).toEqual({ status: 422, code: 'model_load_failed' });
+    expect(error.message).toContain('broken.gguf');
+    const entries = NodeModels.parse(await (await fetch(`${up.node}/models`)).json());
+    const broken = entries.find(({ id }) => id === 'broken');
+    expect(broken?.status).toBe('failed');
+    expect(broken?.reason).toContain('broken.gguf');
+  });
+
+  test('a model file that is missing: model_load_failed naming the path, and it is not tried again at once', async () => {
+    const first = await errorOf(await post(up.api, { model: 'absent' }));
+    const startedMs = performance.now();
+    const second = await errorOf(await post(up.api, { model: 'absent' }));
+
+    for (const { status, error } of [first, second]) {
+      expect({ status, code: error.code }).toEqual({ status: 422, code: 'model_load_failed' });
+      expect(error.message).toContain('absent.gguf');
+    }
+    expect(performance.now() - startedMs).toBeLessThan(500);
+  });
+
+  test('a file put by hand into the models folder is served under its name, loaded at its first request', async () => {
+    const response = await post(up.api, { model: 'mine', max_tokens: 4 });
+
+    expect(response.status).toBe(200);
+    expect(response.headers.get('x-cortex-model')).toBe('mine');
+    expect(response.headers.get('x-cortex-cold-start')).toBe('true');
+    await response.text();
+  });
+
+  test('an alias and a glob answer under the name of the model', async () => {
+    for (const model of ['tiny', 'claude-anything']) {
+      const response = await post(up.api, { model, max_tokens: 2 });
+
+      expect(await response.json()).toMatchObject({ model: 'cortex-tiny' });
+      expect(response.headers.get('x-cortex-model')).toBe('cortex-tiny');
+    }
+  });
+
+  test('the other models never notice', async () => {
+    const list = ModelList.parse(await (await fetch(`${up.api}/v1/models`)).json());
+
+    expect(list.data.find(({ id }) => id === 'cortex-tiny')).toMatchObject({
+      loaded: true,
+      status: 'loaded',
+    });
+  });
+});
+
+async function failedStart(
+  workspace: Workspace,
+  options: { args?: string[]; env?: Record<string, string> },
+): Promise<string> {
+  const program = new Program(['node', CORTEX_BIN, 'up', ...(options.args ?? [])], {
+    env: { ...workspace.env, ...options.env },
+  });
+  expect(await program.ended).toBe(1);
+  return program.output.trim();
+}
+
+describe('a mistake in the configuration ends cortex up with one line and exit code 1', () => {
+  test('an unknown key: file, line, key and the nearest known key', async () => {
+    using workspace = new Workspace();
+    const file = workspace.write('cortex.toml', '[gateway]\nlisen = "127.0.0.1:0"\n');
+
+    const output = await failedStart(workspace, { args: ['-c', file] });
+
+    expect(output.split('\n')).toHaveLength(1);
+    expect(output).toContain(`${file}:2`);
+    expect(output).toContain('gateway.lisen');
+    expect(output).toContain('did you mean gateway.listen?');
+  });
+
+  test('an unknown key of neuron.toml', async () => {
+    using workspace = new Workspace();
+    const file = workspace.write('neuron.toml', 'modles_dir = "x"\n');
+
+    const output = await failedStart(workspace, { args: ['--neuron-config', file] });
+
+    expect(output.split('\n')).toHaveLength(1);
+    expect(output).toContain(`${file}:1`);
+    expect(output).toContain('did you mean models_dir?');
+  });
+
+  test('a file that is named and not there', async () => {
+    using workspace = new Workspace();
+
+    const output = await failedStart(workspace, {
+      args: ['--models', workspace.path('none.toml')],
+    });
+
+    expect(output).toContain(workspace.path('none.toml'));
+  });
+
+  test.each([
+    ['NEURON_LISTEN', 'listen'],
+    ['CORTEX_GATEWAY__LISTEN', 'gateway.listen'],
+    ['CORTEX_GATEWAY__METRICS_LISTEN', 'gateway.metrics_listen'],
+  ])('a taken port: the key to change, %s', async (variable, key) => {
+    using workspace = new Workspace();
+    using other = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: () => new Response() });
+
+    const output = await failedStart(workspace, {
+      env: { [variable]: `127.0.0.1:${other.port}` },
+    });
+
+    expect(output.split('\n')).toHaveLength(1);
+    expect(output).toContain(`127.0.0.1:${other.port} is in use`);
+    expect(output).toContain(key);
+    expect(output).toContain(variable);
+  });
+
+  test('an unknown flag is a usage error: exit code 2', async () => {
+    const program = new Program(['node', CORTEX_BIN, 'up', '--lann']);
+
+    expect(await program.ended).toBe(2);
+    expect(program.output).toContain('--lan');
+  });
+});

@@ -1,0 +1,35 @@
+import { existsSync } from 'node:fs';
+import { expect, test } from 'bun:test';
+
+import { askWhole } from './ask.ts';
+import { lanAddresses } from '../../packages/cli/src/up/lan-addresses.ts';
+import { startUp, Workspace } from './start-up.ts';
+
+test('cortex up keeps its state in CORTEX_STATE_DIR and writes what listens where into the ready file', async () => {
+  const workspace = new Workspace();
+  await using up = await startUp({ workspace });
+
+  expect(existsSync(workspace.path('state/models'))).toBe(true);
+  expect(existsSync(workspace.path('state/neuron'))).toBe(true);
+  for (const url of [`${up.api}/health`, `${up.node}/health`, `${up.metrics}/metrics`]) {
+    expect((await fetch(url)).status).toBe(200);
+  }
+});
+
+const [address] = lanAddresses();
+
+test.skipIf(address === undefined)(
+  'cortex up --lan opens the API to the network, never admin, never the neuron (needs a network address)',
+  async () => {
+    await using up = await startUp({ args: ['--lan'] });
+    const { port } = new URL(up.api);
+    const fromOutside = `http://${address}:${port}`;
+
+    expect(up.program.output).toContain(`${fromOutside}/v1`);
+    expect((await askWhole(fromOutside, { max_tokens: 4 })).choices).toHaveLength(1);
+    expect((await fetch(`${fromOutside}/admin/v1/nodes`)).status).toBe(403);
+    expect((await fetch(`${up.api}/admin/v1/nodes`)).status).toBe(200);
+    const neuron = `http://${address}:${new URL(up.node).port}/health`;
+    expect(await fetch(neuron).catch(() => 'refused')).toBe('refused');
+  },
+);
