@@ -17,7 +17,7 @@ interface Message {
   tool_calls?: ToolCall[];
   tool_call_id?: string;
 }
-/** A reply must match every pattern of `must`. */
+/** A reply must match every pattern of `must`. "blind" facts are never looked at while the training data is improved. */
 interface Common {
   system?: string;
   thinking?: boolean;
@@ -30,7 +30,7 @@ interface ExpectedCall {
 }
 type Row = Common &
   (
-    | { kind: 'fact'; id: string; ask: string[]; must: string[] }
+    | { kind: 'fact' | 'blind'; id: string; ask: string[]; must: string[] }
     | ({ kind: 'call' } & ExpectedCall)
     | ({ kind: 'result'; result: string; must: string[] } & ExpectedCall)
     | { kind: 'no_call'; ask: string; must: string[] }
