@@ -164,7 +164,7 @@ class Scripted implements ScriptedEngine {
   }
 
   tokenize(text: string): Promise<readonly number[]> {
-    return Promise.resolve([...text].map((character) => character.codePointAt(0) ?? 0));
+    return Promise.resolve(Array.from(text, (character) => character.codePointAt(0) ?? 0));
   }
 
   detokenize(tokens: readonly number[]): Promise<string> {

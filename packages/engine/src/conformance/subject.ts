@@ -228,6 +228,16 @@ export async function until(
   }
 }
 
+/** What `promise` rejects with; fails when it resolves. */
+export async function thrownBy(promise: Promise<unknown>): Promise<unknown> {
+  const outcome = await promise.then(
+    () => ({ kind: 'resolved' as const }),
+    (thrown: unknown) => ({ kind: 'threw' as const, thrown }),
+  );
+  if (outcome.kind === 'resolved') throw new Error('expected a rejection');
+  return outcome.thrown;
+}
+
 /** What is left of a stream, as a stream. */
 export function rest(stream: AsyncIterator<EngineEvent>): AsyncIterable<EngineEvent> {
   return { [Symbol.asyncIterator]: () => stream };

@@ -52,7 +52,10 @@ export class EngineChild {
     ]);
     void this.#watch(receiver, logged);
     this.#channel = new SocketChannel(this.#descriptor(CHANNEL_FD), {
-      onMessage: (message) => receiver.onMessage(message),
+      onMessage: (message) => {
+        // What a process says after it was given up must not bring it back.
+        if (this.#cause === undefined) receiver.onMessage(message);
+      },
       onBroken: (cause) => this.kill(cause),
       onEnd: (cause) => this.#onChannelEnd(cause),
     });

@@ -203,7 +203,7 @@ export class EngineClient implements EngineConnection {
     try {
       this.#dispatch(message);
     } catch (error) {
-      this.#owner.abandon(`its message is malformed (${summary(error)}): ${excerpt(message)}`);
+      this.#owner.abandon(`its ${message.kind} message is malformed: ${summary(error)}`);
     }
   }
 
@@ -356,7 +356,7 @@ const summary = (error: unknown) =>
   error instanceof Error ? error.message.replaceAll(/\s+/g, ' ').slice(0, 200) : 'unreadable';
 
 /** The start of what came, for a log line. */
-const excerpt = (value: unknown) => (JSON.stringify(value) ?? String(value)).slice(0, 200);
+const excerpt = (value: unknown) => (JSON.stringify(value) ?? String(value)).slice(0, 80);
 
 function idOf(message: Message): string {
   const { id } = message;

@@ -55,14 +55,13 @@ export async function spawnEngine(options: SpawnEngineOptions = {}): Promise<Eng
   const log = new LogLines();
   if (onLog !== undefined) log.listen(onLog);
   const child = startChild(options, log);
-  onSpawn?.(child.pid);
-
   const onAbort = () => child.kill('its start was cancelled');
   signal?.addEventListener('abort', onAbort, { once: true });
   const timer = setTimeout(
     () => child.kill(`it did not say hello within ${startupTimeoutMs} ms`),
     startupTimeoutMs,
   );
+  onSpawn?.(child.pid);
   try {
     return await shakeHands(child);
   } catch (error) {

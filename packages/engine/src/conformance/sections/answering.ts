@@ -65,7 +65,7 @@ export const answering: Section = (subject) => {
 
     const { batchSizes } = await engine.stats();
 
-    expect(Object.keys(batchSizes).map(Number).toSorted().at(-1)).toBe(SLOTS);
+    expect(Math.max(...Object.keys(batchSizes).map(Number))).toBe(SLOTS);
   });
 };
 

@@ -1,8 +1,9 @@
 import { expect, test } from 'bun:test';
 
+import { CortexError } from '@cortex/protocol';
+
 import type { EngineCapability } from '../../engine.ts';
-import { isCortexError } from '../is-cortex-error.ts';
-import { answerOf, ask, chat, chatOf, collect, type Section } from '../subject.ts';
+import { answerOf, ask, chat, chatOf, collect, type Section, thrownBy } from '../subject.ts';
 import { answering, completions } from './answering.ts';
 
 const tools: Section = (subject, { toolCall }) => {
@@ -74,11 +75,9 @@ const tokenizer: Section = (subject) => {
   });
 
   test('a body that is no chat is refused by count', async () => {
-    const refused: unknown = await subject()
-      .engine.count({ messages: 7 })
-      .catch((error: unknown) => error);
+    const refused = await thrownBy(subject().engine.count({ messages: 7 }));
 
-    if (!isCortexError(refused)) throw new Error('expected a CortexError', { cause: refused });
+    expect(refused).toBeInstanceOf(CortexError);
     expect(refused).toMatchObject({ code: 'invalid_request', details: { param: 'messages' } });
   });
 };
@@ -177,7 +176,7 @@ export const refusals: Section = (subject, { claims }) => {
     test('embeddings of a model that makes none are refused', async () => {
       const call = subject().engine.embed({ inputs: ['x'] }, new AbortController().signal);
 
-      await expect(call).rejects.toMatchObject({ code: 'wrong_modality' });
+      expect(await thrownBy(call)).toMatchObject({ code: 'wrong_modality' });
     });
   }
   if (!claims.includes('rerank')) {
@@ -186,7 +185,7 @@ export const refusals: Section = (subject, { claims }) => {
 
       const call = subject().engine.rerank(request, new AbortController().signal);
 
-      await expect(call).rejects.toMatchObject({ code: 'wrong_modality' });
+      expect(await thrownBy(call)).toMatchObject({ code: 'wrong_modality' });
     });
   }
 };

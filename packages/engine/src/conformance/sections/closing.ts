@@ -10,6 +10,7 @@ import {
   rest,
   type Section,
   suiteSpec,
+  thrownBy,
   until,
 } from '../subject.ts';
 
@@ -57,7 +58,7 @@ export const closing: Section = (subject, options) => {
     await engine.close(1_000);
 
     const load = engine.load(suiteSpec(options), () => undefined, new AbortController().signal);
-    await expect(load).rejects.toThrow();
+    expect(await thrownBy(load)).toBeInstanceOf(Error);
   });
 
   test('an engine that has worked before answers until it is closed', async () => {

@@ -3,8 +3,9 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 
-import { isCortexError } from '../is-cortex-error.ts';
-import { CONTEXT_TOKENS, type Section, SLOTS, suiteSpec } from '../subject.ts';
+import { CortexError } from '@cortex/protocol';
+
+import { CONTEXT_TOKENS, type Section, SLOTS, suiteSpec, thrownBy } from '../subject.ts';
 
 export const loading: Section = (subject, options) => {
   test('a load reports progress that only rises, and what was loaded', async () => {
@@ -34,7 +35,7 @@ export const loading: Section = (subject, options) => {
 
     const load = engine.load(suiteSpec(options), () => abort.abort(), abort.signal);
 
-    await expect(load).rejects.toThrow();
+    expect(await thrownBy(load)).toBeInstanceOf(Error);
     await engine.close(0);
   });
 
@@ -43,7 +44,7 @@ export const loading: Section = (subject, options) => {
 
     const load = engine.load(suiteSpec(options), () => undefined, AbortSignal.abort());
 
-    await expect(load).rejects.toThrow();
+    expect(await thrownBy(load)).toBeInstanceOf(Error);
     await engine.close(0);
   });
 
@@ -75,11 +76,9 @@ export const loading: Section = (subject, options) => {
 
 const never = () => new AbortController().signal;
 
-async function failureOf(promise: Promise<unknown>) {
-  const thrown: unknown = await promise.then(
-    () => undefined,
-    (error: unknown) => error,
-  );
-  if (!isCortexError(thrown)) throw new Error('expected a CortexError', { cause: thrown });
+async function failureOf(promise: Promise<unknown>): Promise<CortexError> {
+  const thrown = await thrownBy(promise);
+  if (!(thrown instanceof CortexError))
+    throw new Error('expected a CortexError', { cause: thrown });
   return thrown;
 }
