@@ -62,10 +62,19 @@ export async function runInteractiveChat(session: ChatSession): Promise<void> {
     return readline.prompt();
   });
 
+  // Ctrl-D in the middle of an answer closes it; what was typed before is still read.
+  let isClosed = false;
+  readline.on('close', () => {
+    isClosed = true;
+  });
+  const prompt = (): void => {
+    if (!isClosed) readline.prompt();
+  };
+
   terminal.print(
     paint('dim', `Talking to ${conversation.model}. /help for commands, Ctrl-D to leave.`),
   );
-  readline.prompt();
+  prompt();
   let unfinished = '';
   for await (const line of readline) {
     if (line.endsWith('\\')) {
@@ -82,7 +91,7 @@ export async function runInteractiveChat(session: ChatSession): Promise<void> {
       await answer(session, said, running.signal);
       running = undefined;
     }
-    readline.prompt();
+    prompt();
   }
   readline.close();
   terminal.print('');

@@ -1,0 +1,166 @@
+import { Readable, Writable } from 'node:stream';
+import { describe, expect, test } from 'bun:test';
+
+import { chatCommand } from '../src/commands/chat.ts';
+import { loadCommand } from '../src/commands/load.ts';
+import { modelsCommand } from '../src/commands/models.ts';
+import { statusCommand } from '../src/commands/status.ts';
+import { unloadCommand } from '../src/commands/unload.ts';
+import {
+  adminModel,
+  adminNode,
+  FakeClient,
+  FakeTerminal,
+  listedModel,
+  plain,
+} from './fake-client.ts';
+
+function fixture(client = new FakeClient()) {
+  const terminal = new FakeTerminal();
+  const context = { connect: () => client, terminal, paint: plain };
+  const run = async (
+    command: { parseAsync: (args: string[], o: { from: 'user' }) => unknown },
+    ...args: string[]
+  ) => {
+    await command.parseAsync(args, { from: 'user' });
+    return terminal.text;
+  };
+  return { client, terminal, context, run };
+}
+
+describe('cortex models', () => {
+  test('prints one row a model and leaves out columns that nobody fills', async () => {
+    const { context, run } = fixture();
+
+    const text = await run(modelsCommand(context));
+
+    expect(text).toBe('MODEL        STATUS  CONTEXT  NODES\ncortex-tiny  loaded     4096  local\n');
+  });
+
+  test('says why no node can serve a model', async () => {
+    const { client, context, run } = fixture();
+    client.listed = [
+      listedModel({ loaded: false, status: 'unloaded', locations: [], reason: 'no harness x' }),
+    ];
+
+    expect(await run(modelsCommand(context))).toContain('no harness x');
+  });
+
+  test('says what to do when there is no model', async () => {
+    const { client, context, run } = fixture();
+    client.listed = [];
+
+    expect(await run(modelsCommand(context))).toContain('models_dir');
+  });
+
+  test('prints JSON for scripts', async () => {
+    const { client, context, run } = fixture();
+
+    expect(JSON.parse(await run(modelsCommand(context), '--json'))).toEqual(client.listed);
+  });
+});
+
+describe('cortex status', () => {
+  test('shows nodes and models, and why a node is down', async () => {
+    const { client, context, run } = fixture();
+    client.nodeList = [
+      adminNode(),
+      adminNode({ name: 'beast', state: 'down', error: 'connection refused' }),
+    ];
+
+    const text = await run(statusCommand(context));
+
+    expect(text).toMatch(/beast +down .*connection refused/);
+    expect(text).toMatch(/cortex-tiny +loaded +local, cpu/);
+  });
+
+  test('shows the progress of a load and the reason of a failure', async () => {
+    const { client, context, run } = fixture();
+    client.modelList = [
+      adminModel({}, { status: 'loading', progress: 0.4 }),
+      adminModel({ id: 'broken' }, { status: 'failed', reason: 'broken.gguf: not a GGUF file' }),
+    ];
+
+    const text = await run(statusCommand(context));
+
+    expect(text).toContain('loading 40 %');
+    expect(text).toContain('broken.gguf: not a GGUF file');
+  });
+});
+
+describe('cortex load and unload', () => {
+  test('pass on what was asked for and say what happens', async () => {
+    const { client, context, run } = fixture();
+
+    const text = await run(loadCommand(context), 'org/model', '--node', 'beast');
+
+    expect(client.calls).toEqual([{ model: 'org/model', node: 'beast' }]);
+    expect(text).toContain('org/model is loading on beast');
+  });
+
+  test('unload ends running requests only with --force', async () => {
+    const { client, context, run } = fixture();
+
+    await run(unloadCommand(context), 'a');
+    await run(unloadCommand(context), 'a', '--force');
+
+    expect(client.calls.map(({ force }) => force)).toEqual([false, true]);
+  });
+});
+
+describe('cortex chat through a pipe', () => {
+  const streams = (question: string) => ({
+    input: Readable.from([question]),
+    output: new Writable(),
+  });
+
+  test('prints just the answer', async () => {
+    const { client, context, run } = fixture();
+    client.answer = [{ reasoning: 'Hm.' }, { text: '\n\nIt is a gate' }, { text: 'way.' }];
+
+    expect(await run(chatCommand(context, streams('What is cortex?\n')))).toBe(
+      'It is a gateway.\n',
+    );
+  });
+
+  test('talks to a loaded model when none is named', async () => {
+    const { client, context, run } = fixture();
+    client.listed = [listedModel({ id: 'cold', loaded: false }), listedModel({ id: 'warm' })];
+
+    await run(chatCommand(context, streams('hi')));
+
+    expect(client.bodies[0]).toMatchObject({
+      model: 'warm',
+      messages: [{ role: 'user', content: 'hi' }],
+    });
+  });
+
+  test('sends the system prompt and asks for thinking', async () => {
+    const { client, context, run } = fixture();
+
+    await run(chatCommand(context, streams('hi')), 'm', '--system', 'Be brief.', '--think');
+
+    expect(client.bodies[0]).toMatchObject({
+      messages: [{ role: 'system', content: 'Be brief.' }, { role: 'user' }],
+      chat_template_kwargs: { enable_thinking: true },
+    });
+  });
+
+  test('gives scripts the whole answer as JSON', async () => {
+    const { context, run } = fixture();
+
+    const text = await run(chatCommand(context, streams('hi')), '--json');
+
+    expect(JSON.parse(text)).toMatchObject({
+      model: 'cortex-tiny',
+      text: 'Hello.',
+      finish: 'stop',
+    });
+  });
+
+  test('refuses an empty question', () => {
+    const { context, run } = fixture();
+
+    expect(run(chatCommand(context, streams('  \n')))).rejects.toThrow('nothing to ask');
+  });
+});

@@ -1,0 +1,121 @@
+import { AdminModel, AdminNode, ListedModel } from '@cortex/protocol';
+
+import {
+  type ChatDelta,
+  type GatewayClient,
+  type ModelCall,
+} from '../src/client/gateway-client.ts';
+import { type Paint, type Terminal } from '../src/output/terminal.ts';
+
+export const listedModel = (overrides: Partial<ListedModel> = {}): ListedModel =>
+  ListedModel.parse({
+    id: 'cortex-tiny',
+    object: 'model',
+    created: 0,
+    owned_by: 'cortex',
+    loaded: true,
+    status: 'loaded',
+    locations: [{ node: 'local', status: 'loaded' }],
+    feasible_on: ['local'],
+    capabilities: ['text'],
+    limit: { context: 4096, output: 4096 },
+    ...overrides,
+  });
+
+export const adminNode = (overrides: Partial<AdminNode> = {}): AdminNode =>
+  AdminNode.parse({
+    name: 'local',
+    endpoint: 'http://127.0.0.1:13131',
+    state: 'up',
+    draining: false,
+    misses: 0,
+    version: '0.1.0',
+    cpu: { model: 'Example CPU', cores: 8 },
+    ram_total_mb: 32_768,
+    devices: [],
+    models: [],
+    in_flight: 0,
+    ...overrides,
+  });
+
+export const adminModel = (
+  overrides: Partial<AdminModel> = {},
+  entry: Readonly<Record<string, unknown>> = {},
+): AdminModel =>
+  AdminModel.parse({
+    id: 'cortex-tiny',
+    status: 'loaded',
+    catalogued: false,
+    aliases: [],
+    waiting: 0,
+    replicas: [
+      {
+        node: 'local',
+        in_flight: 0,
+        model: {
+          id: 'cortex-tiny',
+          harness: 'llama',
+          status: 'loaded',
+          backend: 'cpu',
+          limit: { context: 4096, output: 4096 },
+          ...entry,
+        },
+      },
+    ],
+    ...overrides,
+  });
+
+/** A gateway that answers what a test says, and remembers what it was asked. */
+export class FakeClient implements GatewayClient {
+  readonly url = 'http://gateway';
+  readonly calls: ModelCall[] = [];
+  readonly bodies: Readonly<Record<string, unknown>>[] = [];
+  answer: readonly ChatDelta[] = [{ text: 'Hello.' }, { finish: 'stop' }];
+  listed: readonly ListedModel[] = [listedModel()];
+  nodeList: readonly AdminNode[] = [adminNode()];
+  modelList: readonly AdminModel[] = [adminModel()];
+
+  health() {
+    const total = this.nodeList.length;
+    return Promise.resolve({ status: 'ok', nodes: { healthy: total, total } });
+  }
+  models() {
+    return Promise.resolve(this.listed);
+  }
+  nodes() {
+    return Promise.resolve(this.nodeList);
+  }
+  adminModels() {
+    return Promise.resolve(this.modelList);
+  }
+  loadModel(call: ModelCall) {
+    this.calls.push(call);
+    return Promise.resolve({ model: call.model, node: call.node ?? 'local', status: 'loading' });
+  }
+  unloadModel(call: ModelCall) {
+    this.calls.push(call);
+    return Promise.resolve([{ model: call.model, node: 'local', status: 'unloaded' }]);
+  }
+  async *chat(body: Readonly<Record<string, unknown>>) {
+    this.bodies.push(body);
+    yield* await Promise.resolve(this.answer);
+  }
+}
+
+export const plain: Paint = (_, text) => text;
+
+/** A terminal that remembers. */
+export class FakeTerminal implements Terminal {
+  readonly isInteractive = false;
+  text = '';
+  warnings = '';
+  write(text: string): void {
+    this.text += text;
+  }
+  print(text: string): void {
+    this.text += `${text}\n`;
+  }
+  warn(text: string): void {
+    this.warnings += `${text}\n`;
+  }
+}

@@ -1,0 +1,74 @@
+import { describe, expect, test } from 'bun:test';
+
+import { createGatewayClient } from '../src/client/gateway-client.ts';
+
+const client = (answer: () => Response) =>
+  createGatewayClient('http://gateway:1/v1/', () => Promise.resolve(answer()));
+
+const sse = (...events: string[]): Response =>
+  new Response(events.map((data) => `data: ${data}\n\n`).join(''), {
+    headers: { 'content-type': 'text/event-stream' },
+  });
+
+const chunk = (delta: object, finish: string | null = null): string =>
+  JSON.stringify({
+    id: 'c',
+    object: 'chat.completion.chunk',
+    created: 0,
+    model: 'm',
+    choices: [{ index: 0, delta, finish_reason: finish }],
+  });
+
+describe('the gateway client', () => {
+  test('takes a base URL as OpenAI clients write it', () => {
+    expect(client(() => new Response()).url).toBe('http://gateway:1');
+  });
+
+  test('reads a stream into text, reasoning, finish and nothing else', async () => {
+    const deltas = await Array.fromAsync(
+      client(() =>
+        sse(
+          chunk({ role: 'assistant', content: '' }),
+          chunk({ reasoning_content: 'hm' }),
+          chunk({ content: 'Yes' }),
+          chunk({}, 'stop'),
+          '[DONE]',
+        ),
+      ).chat({}, new AbortController().signal),
+    );
+
+    expect(deltas).toEqual([{}, { reasoning: 'hm' }, { text: 'Yes' }, { finish: 'stop' }]);
+  });
+
+  test('throws what an error event of the stream says', () => {
+    const stream = client(() =>
+      sse(
+        chunk({ content: 'Ye' }),
+        JSON.stringify({
+          error: { message: 'gone', type: 'server_error', code: 'node_recovering' },
+        }),
+      ),
+    ).chat({}, new AbortController().signal);
+
+    expect(Array.fromAsync(stream)).rejects.toThrow('gone [node_recovering]');
+  });
+
+  test('says the message, the code and when to try again', () => {
+    const busy = client(() =>
+      Response.json(
+        { error: { message: 'No room.', type: 'server_error', code: 'no_capacity' } },
+        { status: 503, headers: { 'retry-after': '5' } },
+      ),
+    );
+
+    expect(busy.loadModel({ model: 'm' })).rejects.toThrow(
+      'No room. (try again in 5 s) [no_capacity]',
+    );
+  });
+
+  test('says so when another program answers', () => {
+    expect(client(() => new Response('<html>')).models()).rejects.toThrow(
+      'does not answer like a cortex gateway',
+    );
+  });
+});

@@ -1,0 +1,121 @@
+import { PassThrough } from 'node:stream';
+import { describe, expect, test } from 'bun:test';
+
+import { Conversation } from '../src/chat/conversation.ts';
+import { runInteractiveChat } from '../src/chat/interactive.ts';
+import { CliError } from '../src/cli-error.ts';
+import { type ChatDelta } from '../src/client/gateway-client.ts';
+import { FakeClient, FakeTerminal, plain } from './fake-client.ts';
+
+/** A whole conversation: the lines a person types, then Ctrl-D. */
+async function converse(lines: readonly string[], client = new FakeClient()) {
+  const terminal = new FakeTerminal();
+  const input = new PassThrough();
+  const output = new PassThrough();
+  output.resume();
+  const conversation = new Conversation(client, { model: 'cortex-tiny' });
+  const over = runInteractiveChat({ conversation, client, terminal, paint: plain, input, output });
+  input.end(lines.map((line) => `${line}\n`).join(''));
+  await over;
+  return { client, terminal, conversation };
+}
+
+class FailingOnce extends FakeClient {
+  override async *chat(body: Readonly<Record<string, unknown>>): AsyncGenerator<ChatDelta> {
+    if (this.bodies.length === 0) {
+      this.bodies.push(body);
+      throw new CliError('the node is gone');
+    }
+    yield* super.chat(body);
+  }
+}
+
+describe('a chat in the terminal', () => {
+  test('carries the conversation from turn to turn', async () => {
+    const { client, terminal } = await converse(['hi', 'and now?']);
+
+    expect(client.bodies[1]?.['messages']).toEqual([
+      { role: 'user', content: 'hi' },
+      { role: 'assistant', content: 'Hello.' },
+      { role: 'user', content: 'and now?' },
+    ]);
+    expect(terminal.text.match(/Hello\./g)).toHaveLength(2);
+  });
+
+  test('shows reasoning before the answer and does not send it back', async () => {
+    const client = new FakeClient();
+    client.answer = [{ reasoning: 'Let me see.' }, { text: '\n\nYes.' }];
+
+    const { terminal } = await converse(['really?', 'sure?'], client);
+
+    expect(terminal.text).toContain('Let me see.\n\nYes.\n');
+    expect(client.bodies[1]?.['messages']).toContainEqual({
+      role: 'assistant',
+      content: '\n\nYes.',
+    });
+  });
+
+  test('/clear forgets, /system and /think shape the next turn, /model changes the model', async () => {
+    const { client } = await converse([
+      'hi',
+      '/clear',
+      '/system Be brief.',
+      '/think',
+      '/model other',
+      'hi',
+    ]);
+
+    expect(client.bodies[1]).toMatchObject({
+      model: 'other',
+      messages: [
+        { role: 'system', content: 'Be brief.' },
+        { role: 'user', content: 'hi' },
+      ],
+      chat_template_kwargs: { enable_thinking: true },
+    });
+  });
+
+  test('/help and an unknown command list the commands, and ask nothing', async () => {
+    const { client, terminal } = await converse(['/help', '/nonsense']);
+
+    expect(client.bodies).toEqual([]);
+    expect(terminal.text.match(/\/system/g)).toHaveLength(2);
+  });
+
+  test('/quit leaves at once', async () => {
+    const { client } = await converse(['/quit', 'hi']);
+
+    expect(client.bodies).toEqual([]);
+  });
+
+  test('a failed turn is told in one line and leaves no trace in the conversation', async () => {
+    const { client, terminal } = await converse(['hi', 'again'], new FailingOnce());
+
+    expect(terminal.text).toContain('the node is gone');
+    expect(client.bodies[1]?.['messages']).toEqual([{ role: 'user', content: 'again' }]);
+  });
+
+  test('a line that ends with a backslash goes on in the next one', async () => {
+    const { client } = await converse(['one \\', 'two']);
+
+    expect(client.bodies[0]?.['messages']).toEqual([{ role: 'user', content: 'one \ntwo' }]);
+  });
+});
+
+describe('a turn that the reader stops', () => {
+  test('stays with what was said of it', async () => {
+    const stopping = new AbortController();
+    const client = new FakeClient();
+    client.chat = async function* (body) {
+      this.bodies.push(body);
+      yield await Promise.resolve({ text: 'It is' });
+      stopping.signal.throwIfAborted();
+    };
+    const conversation = new Conversation(client, { model: 'm' });
+
+    const answer = await conversation.ask('what?', () => stopping.abort(), stopping.signal);
+
+    expect(answer).toMatchObject({ text: 'It is', finish: 'cancelled' });
+    expect(conversation.turns).toBe(1);
+  });
+});

@@ -1,0 +1,59 @@
+import { describe, expect, spyOn, test } from 'bun:test';
+
+import { createProgram } from '../src/program.ts';
+import { runCli } from '../src/run-cli.ts';
+import { FakeTerminal } from './fake-client.ts';
+
+async function run(...args: string[]) {
+  const terminal = new FakeTerminal();
+  let printed = '';
+  const record = (chunk: string | Uint8Array): boolean => {
+    printed += String(chunk);
+    return true;
+  };
+  // commander writes help and usage errors to the process itself.
+  const spies = [
+    spyOn(process.stdout, 'write').mockImplementation(record),
+    spyOn(process.stderr, 'write').mockImplementation(record),
+  ];
+  try {
+    const code = await runCli(createProgram({ terminal, env: {} }), args, terminal);
+    return { code, printed, warnings: terminal.warnings };
+  } finally {
+    for (const spy of spies) spy.mockRestore();
+  }
+}
+
+describe('the command line', () => {
+  test('exits with 1 and one line that names the remedy when no gateway runs', async () => {
+    const { code, warnings } = await run('status', '--url', 'http://127.0.0.1:9');
+
+    expect(code).toBe(1);
+    expect(warnings.trim().split('\n')).toHaveLength(1);
+    expect(warnings).toContain('npx cortex up');
+  });
+
+  test('exits with 2 when it is called wrongly', async () => {
+    expect((await run('load')).code).toBe(2);
+    expect((await run('sttus')).code).toBe(2);
+    expect((await run('status', '--nonsense')).code).toBe(2);
+  });
+
+  test.each([
+    [[]],
+    [['up']],
+    [['serve']],
+    [['status']],
+    [['models']],
+    [['load']],
+    [['unload']],
+    [['chat']],
+    [['config']],
+    [['config', 'check']],
+  ])('explains itself: %p --help', async (command) => {
+    const { code, printed } = await run(...command, '--help');
+
+    expect(code).toBe(0);
+    expect(printed).toContain('Usage: cortex');
+  });
+});
