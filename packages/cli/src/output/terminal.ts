@@ -12,6 +12,11 @@ export interface Terminal {
 
 /** The terminal of this process. */
 export function processTerminal(): Terminal {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    // Who reads has seen enough, as in `cortex models | head -1`.
+    if (error.code === 'EPIPE') process.exit(0);
+    throw error;
+  });
   return {
     write: (text) => void process.stdout.write(text),
     print: (text) => void process.stdout.write(`${text}\n`),

@@ -1,0 +1,20 @@
+/** The configuration reference and the JSON schemas say what the programs read. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'bun:test';
+import { fileURLToPath } from 'node:url';
+
+import { renderReference, renderSchemas } from '../tools/config-reference.ts';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const HOW = 'node tools/bun.mjs tools/config-reference.ts';
+
+test(`docs/configuration.md is what "${HOW}" writes`, async () => {
+  expect(readFileSync(join(ROOT, 'docs/configuration.md'), 'utf8')).toBe(await renderReference());
+});
+
+test(`config/*.schema.json are what "${HOW}" writes`, async () => {
+  for (const [name, text] of Object.entries(await renderSchemas())) {
+    expect(readFileSync(join(ROOT, 'config', name), 'utf8')).toBe(text);
+  }
+});
