@@ -1,4 +1,5 @@
 import { findAlias } from './alias-table.ts';
+import type { Alias } from './catalogue.ts';
 import { fitsFreeMemory, lackFor } from './feasibility.ts';
 import { nearNames } from './near-names.ts';
 import type { FleetSnapshot } from './snapshot.ts';
@@ -41,21 +42,32 @@ export function chooseAliased(snapshot: FleetSnapshot, models: readonly string[]
   );
 }
 
-function resolveName(snapshot: FleetSnapshot, asked: string): Resolution | undefined {
-  const exact = snapshot.aliases.exact.get(asked);
-  if (!exact && isKnownModel(snapshot, asked)) {
-    return { kind: 'model', model: asked, viaAlias: false };
-  }
-  const alias = exact ?? findAlias(snapshot.aliases, asked);
-  return alias && { kind: 'model', model: chooseAliased(snapshot, alias.models), viaAlias: true };
+const viaAlias = (snapshot: FleetSnapshot, { models }: Alias): Resolution => ({
+  kind: 'model',
+  model: chooseAliased(snapshot, models),
+  viaAlias: true,
+});
+
+function resolveExact(snapshot: FleetSnapshot, asked: string): Resolution | undefined {
+  const alias = snapshot.aliases.exact.get(asked);
+  if (alias) return viaAlias(snapshot, alias);
+  return isKnownModel(snapshot, asked)
+    ? { kind: 'model', model: asked, viaAlias: false }
+    : undefined;
 }
 
-/** `id@node`, where the node is configured and the id is known. */
+function resolveGlob(snapshot: FleetSnapshot, asked: string): Resolution | undefined {
+  const alias = findAlias(snapshot.aliases, asked);
+  return alias && viaAlias(snapshot, alias);
+}
+
+/** `id@node`, where the node is configured: any other `@` is part of a name. */
 function resolveOnNode(snapshot: FleetSnapshot, asked: string): Resolution | undefined {
   const at = asked.lastIndexOf('@');
   const node = asked.slice(at + 1);
   if (at < 1 || !snapshot.nodes.has(node)) return undefined;
-  const resolution = resolveName(snapshot, asked.slice(0, at));
+  const name = asked.slice(0, at);
+  const resolution = resolveExact(snapshot, name) ?? resolveGlob(snapshot, name);
   return resolution?.kind === 'model' ? { ...resolution, node } : undefined;
 }
 
@@ -68,13 +80,13 @@ function near(snapshot: FleetSnapshot, asked: string): readonly string[] {
 }
 
 /**
- * The model that a name stands for (behaviour 41): an exact alias, a model id, the longest matching glob, `id@node`,
+ * The model that a name stands for (behaviour 41): an exact alias, a model id, `id@node`, the longest matching glob,
  * the alias `default`. Aliases name models, never other aliases.
  */
 export function resolveModel(snapshot: FleetSnapshot, asked: string): Resolution {
-  const known = resolveName(snapshot, asked) ?? resolveOnNode(snapshot, asked);
+  const known =
+    resolveExact(snapshot, asked) ?? resolveOnNode(snapshot, asked) ?? resolveGlob(snapshot, asked);
   if (known) return known;
   const fallback = snapshot.aliases.exact.get('default');
-  if (!fallback) return { kind: 'unknown', near: near(snapshot, asked) };
-  return { kind: 'model', model: chooseAliased(snapshot, fallback.models), viaAlias: true };
+  return fallback ? viaAlias(snapshot, fallback) : { kind: 'unknown', near: near(snapshot, asked) };
 }

@@ -122,6 +122,7 @@ export class FakeExchange {
   /** Sends status and headers of a stream. */
   stream(headers: Readonly<Record<string, string>> = {}): this {
     this.#answer(
+      // @ts-expect-error -- Bun takes an async generator as body, TypeScript's DOM library does not know.
       new Response(this.#body(), {
         headers: {
           'content-type': 'text/event-stream',

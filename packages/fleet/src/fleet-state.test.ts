@@ -1,0 +1,219 @@
+import { describe, expect, test } from 'bun:test';
+
+import { entry, fleet, fleetConfig, report, takeDown } from '../test/build-fleet.ts';
+
+const loadStatus = (state: ReturnType<typeof fleet>, model = 'm') =>
+  state.snapshot.replicasByModel.get(model)?.map(({ node, status }) => `${node}:${status}`);
+
+const miss = (node: string, atMs = 2) =>
+  ({ kind: 'node_missed', node, atMs, error: 'timeout' }) as const;
+
+describe('the state of a node', () => {
+  test('two misses keep a node up, the third takes it down, one answer brings it back', () => {
+    const state = fleet({ nodes: ['a'] }, [report('a', [entry('m')])]);
+    const seen = [];
+    for (let count = 0; count < 3; count += 1) {
+      state.apply(miss('a'));
+      seen.push(state.snapshot.nodes.get('a')?.state);
+    }
+    state.apply(report('a', [entry('m')], { sentMs: 5, atMs: 5 }));
+    seen.push(state.snapshot.nodes.get('a')?.state);
+
+    expect(seen).toEqual(['up', 'up', 'down', 'up']);
+    expect(state.snapshot.nodes.get('a')?.misses).toBe(0);
+    expect(state.snapshot.nodes.get('a')?.error).toBeUndefined();
+  });
+
+  test('a node that never answered is never up', () => {
+    const state = fleet({ nodes: ['a'] });
+    const seen = [state.snapshot.nodes.get('a')?.state];
+    for (let count = 0; count < 4; count += 1) {
+      state.apply(miss('a'));
+      seen.push(state.snapshot.nodes.get('a')?.state);
+    }
+    expect(seen).toEqual(['unknown', 'unknown', 'unknown', 'down', 'down']);
+  });
+
+  test('replicas of a node that is down are known and not ready', () => {
+    const state = fleet({ nodes: ['a'] }, [report('a', [entry('m')])]);
+    takeDown(state, 'a');
+    const [replica] = state.snapshot.replicasByModel.get('m') ?? [];
+    expect(replica?.isReady).toBe(false);
+    expect(replica?.status).toBe('loaded');
+  });
+
+  test('nodes count as pending until they answer or miss once', () => {
+    const state = fleet({ nodes: ['a', 'b'] });
+    const seen = [state.snapshot.pendingNodes];
+    state.apply(report('a', []));
+    seen.push(state.snapshot.pendingNodes);
+    state.apply(miss('b'));
+    seen.push(state.snapshot.pendingNodes);
+    expect(seen).toEqual([2, 1, 0]);
+  });
+});
+
+describe('reports', () => {
+  test('a model that the node no longer lists leaves the fleet', () => {
+    const state = fleet({ nodes: ['a'] }, [report('a', [entry('m'), entry('n')])]);
+    state.apply(report('a', [entry('n')], { sentMs: 2, atMs: 2 }));
+    expect(state.snapshot.replicasByModel.has('m')).toBe(false);
+    expect(state.snapshot.replicasByModel.has('n')).toBe(true);
+  });
+
+  test('an answer to an older question does not overwrite what is known since', () => {
+    const state = fleet({ nodes: ['a'] }, [report('a', [entry('m')], { sentMs: 5, atMs: 6 })]);
+    state.apply({ kind: 'model_status', node: 'a', model: 'm', status: 'unloaded', atMs: 10 });
+    state.apply(report('a', [entry('m')], { sentMs: 9, atMs: 11 }));
+    expect(loadStatus(state)).toEqual(['a:unloaded']);
+    state.apply(report('a', [entry('m')], { sentMs: 12, atMs: 12 }));
+    expect(loadStatus(state)).toEqual(['a:loaded']);
+  });
+
+  test('an older answer still shows that the node lives', () => {
+    const state = fleet({ nodes: ['a'] }, [report('a', [entry('m')])]);
+    state.apply({ kind: 'model_gone', node: 'a', model: 'm', atMs: 10 });
+    takeDown(state, 'a', 11);
+    state.apply(report('a', [entry('m')], { sentMs: 9, atMs: 12 }));
+    expect(state.snapshot.nodes.get('a')?.state).toBe('up');
+    expect(state.snapshot.replicasByModel.has('m')).toBe(false);
+  });
+
+  test('a state that this version does not know is kept and not servable', () => {
+    const state = fleet({ nodes: ['a'] }, [report('a', [entry('m', { status: 'defragmenting' })])]);
+    const [replica] = state.snapshot.replicasByModel.get('m') ?? [];
+    expect(replica).toMatchObject({ status: 'defragmenting', isServable: false, isReady: false });
+  });
+
+  test('loaded is not servable when the node says it cannot serve, and absent means it can', () => {
+    const state = fleet({ nodes: ['a'] }, [
+      report('a', [
+        entry('m', { servable: { ok: false, reason: 'too little memory' } }),
+        entry('n'),
+      ]),
+    ]);
+    expect(state.snapshot.replicasByModel.get('m')?.[0]).toMatchObject({
+      isServable: false,
+      reason: 'too little memory',
+    });
+    expect(state.snapshot.replicasByModel.get('n')?.[0]?.isServable).toBe(true);
+  });
+});
+
+describe('own loads', () => {
+  const started = { kind: 'load_started', node: 'a', model: 'm', atMs: 3 } as const;
+
+  test('a load that was asked for shows at once, and a report that does not know it yet hides it not', () => {
+    const state = fleet({ nodes: ['a'] }, [report('a', [])]);
+    state.apply(started);
+    state.apply({ kind: 'load_progress', node: 'a', model: 'm', progress: 0.4, atMs: 3 });
+    state.apply(report('a', [], { sentMs: 4, atMs: 4 }));
+    expect(state.snapshot.replicasByModel.get('m')?.[0]).toMatchObject({
+      status: 'loading',
+      progress: 0.4,
+    });
+  });
+
+  test('a load that ended well makes the model ready before the next report', () => {
+    const state = fleet({ nodes: ['a'] }, [report('a', [entry('m', { status: 'unloaded' })])]);
+    state.apply(started);
+    state.apply({ kind: 'load_ended', node: 'a', model: 'm', result: { kind: 'loaded' }, atMs: 5 });
+    expect(state.snapshot.replicasByModel.get('m')?.[0]?.isReady).toBe(true);
+  });
+
+  test('a report from after the end of the load knows better than its outcome', () => {
+    const state = fleet({ nodes: ['a'] }, [report('a', [])]);
+    state.apply(started);
+    state.apply(report('a', [entry('m', { status: 'failed' })], { sentMs: 6, atMs: 6 }));
+    state.apply({ kind: 'load_ended', node: 'a', model: 'm', result: { kind: 'loaded' }, atMs: 5 });
+    expect(loadStatus(state)).toEqual(['a:failed']);
+  });
+
+  test('a load that failed stays listed with its reason', () => {
+    const state = fleet({ nodes: ['a'] }, [report('a', [])]);
+    state.apply(started);
+    const result = { kind: 'failed', reason: 'no such file' } as const;
+    state.apply({ kind: 'load_ended', node: 'a', model: 'm', result, atMs: 5 });
+    expect(state.snapshot.replicasByModel.get('m')?.[0]).toMatchObject({
+      status: 'failed',
+      reason: 'no such file',
+    });
+  });
+
+  test('a cancelled load leaves no trace', () => {
+    const state = fleet({ nodes: ['a'] }, [report('a', [])]);
+    state.apply(started);
+    state.apply({
+      kind: 'load_ended',
+      node: 'a',
+      model: 'm',
+      result: { kind: 'cancelled' },
+      atMs: 5,
+    });
+    expect(state.snapshot.replicasByModel.has('m')).toBe(false);
+  });
+});
+
+describe('configuration', () => {
+  test('a node taken out of the configuration leaves no replica, and its late answer changes nothing', () => {
+    const state = fleet({ nodes: ['a', 'b'] }, [report('a', [entry('m')]), report('b', [])]);
+    state.apply({ kind: 'config_changed', config: fleetConfig({ nodes: ['b'] }), atMs: 5 });
+    const isChanged = state.apply(report('a', [entry('m')], { sentMs: 6, atMs: 6 }));
+    expect(isChanged).toBe(false);
+    expect([...state.snapshot.nodes.keys()]).toEqual(['b']);
+    expect(state.snapshot.replicasByModel.size).toBe(0);
+  });
+
+  test('another machine under an old name starts from nothing, and answers of the old one do not count', () => {
+    const state = fleet({ nodes: ['a'] }, [report('a', [entry('m')])]);
+    const config = {
+      ...fleetConfig({ nodes: [] }),
+      nodes: [{ name: 'a', endpoint: 'http://new' }],
+    };
+    state.apply({ kind: 'config_changed', config, atMs: 5 });
+    state.apply(report('a', [entry('m')], { sentMs: 4, atMs: 6 }));
+    state.apply({ kind: 'node_missed', node: 'a', sentMs: 4, atMs: 6, error: 'late' });
+    expect(state.snapshot.nodes.get('a')).toMatchObject({ state: 'unknown', misses: 0 });
+    expect(state.snapshot.replicasByModel.size).toBe(0);
+  });
+
+  test('a node that stays keeps what is known of it', () => {
+    const state = fleet({ nodes: ['a'] }, [report('a', [entry('m')])]);
+    const config = fleetConfig({ nodes: ['a', 'b'] });
+    state.apply({ kind: 'config_changed', config, atMs: 5 });
+    expect(loadStatus(state)).toEqual(['a:loaded']);
+  });
+});
+
+describe('snapshots', () => {
+  test('a snapshot taken before an event does not change', () => {
+    const state = fleet({ nodes: ['a'] }, [report('a', [entry('m')])]);
+    const before = state.snapshot;
+    state.apply(report('a', [], { sentMs: 2, atMs: 2 }));
+    expect(before.replicasByModel.get('m')).toHaveLength(1);
+    expect(before.nodes.get('a')?.reported.has('m')).toBe(true);
+  });
+
+  test('what did not change stays the same object', () => {
+    const state = fleet({ nodes: ['a', 'b'] }, [
+      report('a', [entry('m')]),
+      report('b', [entry('n')]),
+    ]);
+    const before = state.snapshot;
+    state.apply(report('a', [entry('m', { idle_ms: 5 })], { sentMs: 2, atMs: 2 }));
+    expect(state.snapshot.replicasByModel).toBe(before.replicasByModel);
+    expect(state.snapshot.nodes.get('b')).toBe(before.nodes.get('b'));
+    state.apply(report('a', [entry('m', { status: 'failed' })], { sentMs: 3, atMs: 3 }));
+    expect(state.snapshot.replicasByModel.get('n')).toBe(before.replicasByModel.get('n'));
+  });
+
+  test('replicas of one model are in the order of node names, in whatever order they came', () => {
+    const reports = ['c', 'a', 'b'].map((node) => report(node, [entry('m')]));
+    const state = fleet({ nodes: ['b', 'c', 'a'] }, reports);
+    expect(state.snapshot.replicasByModel.get('m')?.map(({ node }) => node)).toEqual([
+      'a',
+      'b',
+      'c',
+    ]);
+  });
+});

@@ -1,0 +1,122 @@
+import { describe, expect, test } from 'bun:test';
+import fc from 'fast-check';
+
+import { discovery, entry, fleet, gpu, health, report } from '../test/build-fleet.ts';
+import { nearNames, resolveModel } from './index.ts';
+
+const state = fleet(
+  {
+    nodes: ['a', 'b'],
+    catalogue: [{ id: 'Qwen/Qwen3-8B' }, { id: 'big', harness: 'vllm' }],
+    aliases: {
+      'claude-*': 'big',
+      'claude-haiku-*': 'Qwen/Qwen3-8B',
+      'claude-exact': 'Qwen/Qwen3-8B',
+      pair: ['big', 'small'],
+      chain: 'pair',
+    },
+  },
+  [report('a', [entry('small')]), report('b', [])],
+);
+const resolve = (asked: string) => resolveModel(state.snapshot, asked);
+
+describe('resolveModel', () => {
+  test('takes a model id as it is', () => {
+    expect(resolve('Qwen/Qwen3-8B')).toEqual({
+      kind: 'model',
+      model: 'Qwen/Qwen3-8B',
+      viaAlias: false,
+    });
+  });
+
+  test('the exact alias wins over globs, the longest glob over shorter ones', () => {
+    const models = ['claude-exact', 'claude-haiku-4', 'claude-opus'].map((asked) => resolve(asked));
+    expect(models).toMatchObject([
+      { model: 'Qwen/Qwen3-8B', viaAlias: true },
+      { model: 'Qwen/Qwen3-8B', viaAlias: true },
+      { model: 'big', viaAlias: true },
+    ]);
+  });
+
+  test('characters that mean something in patterns mean themselves in globs', () => {
+    const dotted = fleet({ nodes: ['a'], aliases: { 'gpt-4.1*': 'm' } });
+    expect(resolveModel(dotted.snapshot, 'gpt-4x1').kind).toBe('unknown');
+    expect(resolveModel(dotted.snapshot, 'gpt-4.1-mini').kind).toBe('model');
+  });
+
+  test('a list takes its first loaded member', () => {
+    expect(resolve('pair')).toMatchObject({ model: 'small' });
+  });
+
+  test('a list without a loaded member takes the first that fits without eviction, else the first', () => {
+    const catalogue = [
+      { id: 'large', vramMb: 20_000 },
+      { id: 'fits', vramMb: 4_000 },
+    ];
+    const aliases = { pair: ['large', 'fits'] };
+    const memory = (freeMb: number) =>
+      report('a', [], {
+        health: health([], { devices: [{ index: 0, vram_free_mb: freeMb }] }),
+        discovery: discovery({ devices: [gpu(0, 24_000)] }),
+      });
+    const pick = (freeMb: number) =>
+      resolveModel(fleet({ nodes: ['a'], catalogue, aliases }, [memory(freeMb)]).snapshot, 'pair');
+    expect([pick(24_000), pick(8_000), pick(1_000)]).toMatchObject([
+      { model: 'large' },
+      { model: 'fits' },
+      { model: 'large' },
+    ]);
+  });
+
+  test('aliases are not followed further', () => {
+    expect(resolve('chain')).toMatchObject({ model: 'pair' });
+  });
+
+  test('id@node asks for one node, through an alias too', () => {
+    expect(resolve('small@a')).toMatchObject({ model: 'small', node: 'a', viaAlias: false });
+    expect(resolve('claude-exact@b')).toMatchObject({ model: 'Qwen/Qwen3-8B', node: 'b' });
+    expect(resolve('small@nowhere').kind).toBe('unknown');
+    expect(resolve('claude-sonnet@20240620')).toMatchObject({ model: 'big' });
+  });
+
+  test('an unknown name gets near names, or default where it is set', () => {
+    expect(resolve('qwen3-8b')).toEqual({ kind: 'unknown', near: ['Qwen/Qwen3-8B'] });
+    const withDefault = fleet({ nodes: ['a'], aliases: { default: 'small' } });
+    expect(resolveModel(withDefault.snapshot, 'gpt-4')).toMatchObject({ model: 'small' });
+  });
+
+  test('a model that only a node has that is down is known', () => {
+    const lost = fleet({ nodes: ['a'] }, [report('a', [entry('m')])]);
+    for (const atMs of [2, 3, 4]) {
+      lost.apply({ kind: 'node_missed', node: 'a', atMs, error: 'gone' });
+    }
+    expect(resolveModel(lost.snapshot, 'm').kind).toBe('model');
+  });
+});
+
+describe('nearNames', () => {
+  test('finds a misspelt name and puts the nearest first', () => {
+    expect(nearNames('cortex-tny', ['cortex-tiny', 'cortex-tiny2', 'llama'])).toEqual([
+      'cortex-tiny',
+      'cortex-tiny2',
+    ]);
+  });
+
+  test('offers nothing for a name that resembles none', () => {
+    expect(nearNames('gpt-4o', ['Qwen/Qwen3-8B', 'mistral'])).toEqual([]);
+  });
+
+  test('for any names: at most five, each one that exists, a name itself first', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.string({ maxLength: 12 })),
+        fc.string({ maxLength: 12 }),
+        (names, asked) => {
+          const near = nearNames(asked, [...names, asked]);
+          expect(near.length).toBeLessThanOrEqual(5);
+          for (const name of near) expect([...names, asked]).toContain(name);
+        },
+      ),
+    );
+  });
+});

@@ -1,0 +1,188 @@
+import { describe, expect, test } from 'bun:test';
+
+import {
+  discovery,
+  entry,
+  fleet,
+  fleetConfig,
+  gpu,
+  report,
+  takeDown,
+} from '../../test/build-fleet.ts';
+import {
+  describeModel,
+  fleetHealth,
+  listAdminModels,
+  listAdminNodes,
+  listModels,
+  modelStatus,
+} from '../index.ts';
+
+const createdS = 7;
+const idle = { inFlight: () => 0, waiting: () => 0 };
+
+describe('GET /v1/models', () => {
+  test('is the union of catalogue, models on up nodes and listed aliases, by id', () => {
+    const state = fleet({
+      nodes: ['a'],
+      catalogue: [{ id: 'z' }, { id: 'hidden', listed: false }],
+    });
+    state.apply({
+      kind: 'config_changed',
+      config: {
+        ...fleetConfig({ nodes: ['a'], catalogue: [{ id: 'z' }, { id: 'hidden', listed: false }] }),
+        aliases: [
+          { name: 'fast', models: ['m'], listed: true },
+          { name: 'quiet', models: ['m'], listed: false },
+          { name: 'claude-*', models: ['m'], listed: true },
+        ],
+      },
+      atMs: 0,
+    });
+    state.apply(report('a', [entry('m'), entry('hidden')]));
+    const models = listModels(state.snapshot, { createdS });
+    expect(models.map(({ id }) => id)).toEqual(['fast', 'm', 'z']);
+    expect(models[1]).toMatchObject({ aliases: ['fast', 'quiet'] });
+    expect(models[0]).toMatchObject({ id: 'fast', loaded: true, locations: [{ node: 'a' }] });
+  });
+
+  test('says where a model is, where it can be, and leaves out what is not known', () => {
+    const { snapshot } = fleet({ nodes: ['a', 'b'], catalogue: [{ id: 'm', harness: 'vllm' }] }, [
+      report('a', [entry('m', { vram_used_mb: 5, limit: { context: 8192, output: 8192 } })], {
+        discovery: discovery({ harnesses: ['vllm'] }),
+      }),
+      report('b', []),
+    ]);
+    expect(listModels(snapshot, { createdS })).toEqual([
+      {
+        id: 'm',
+        object: 'model',
+        created: 7,
+        owned_by: 'cortex',
+        loaded: true,
+        status: 'loaded',
+        locations: [{ node: 'a', status: 'loaded', vram_mb: 5 }],
+        feasible_on: ['a'],
+        capabilities: [],
+        limit: { context: 8192, output: 8192 },
+        max_model_len: 8192,
+      },
+    ]);
+  });
+
+  test('a catalogue entry whose harness no node has says so and is no failure', () => {
+    const { snapshot } = fleet({ nodes: ['a'], catalogue: [{ id: 'm', harness: 'mistralrs' }] }, [
+      report('a', []),
+    ]);
+    expect(describeModel(snapshot, 'm', { createdS })).toMatchObject({
+      loaded: false,
+      status: 'unloaded',
+      feasible_on: [],
+      reason: 'no node can serve it: a has no harness "mistralrs" (it has llama)',
+    });
+    expect(fleetHealth(snapshot).status).toBe('ok');
+  });
+
+  test('a model of a node that is down and in no catalogue is not listed', () => {
+    const state = fleet({ nodes: ['a'] }, [report('a', [entry('m')])]);
+    takeDown(state, 'a');
+    expect(listModels(state.snapshot, { createdS })).toEqual([]);
+  });
+
+  test('the status is the best of the replicas', () => {
+    const order = [
+      'loaded',
+      'recovering',
+      'loading',
+      'pulling',
+      'draining',
+      'unloading',
+      'failed',
+      'unloaded',
+    ];
+    const seen = order.map((_, from) => {
+      const nodes = order.slice(from).map((_status, index) => `n${index}`);
+      const { snapshot } = fleet(
+        { nodes },
+        nodes.map((node, index) =>
+          report(node, [entry('m', { status: order[from + index] ?? '' })]),
+        ),
+      );
+      return modelStatus(snapshot.replicasByModel.get('m') ?? []);
+    });
+    expect(seen).toEqual(order);
+  });
+
+  test('loaded without being servable is not loaded', () => {
+    const { snapshot } = fleet({ nodes: ['a'] }, [
+      report('a', [entry('m', { servable: { ok: false } })]),
+    ]);
+    expect(describeModel(snapshot, 'm', { createdS })).toMatchObject({
+      loaded: false,
+      status: 'failed',
+    });
+  });
+});
+
+describe('GET /health', () => {
+  test('is impaired when a model of an up node cannot serve, with node, model and reason', () => {
+    const { snapshot } = fleet({ nodes: ['a'] }, [
+      report('a', [entry('m', { servable: { ok: false, reason: 'poisoned' } }), entry('n')]),
+    ]);
+    expect(fleetHealth(snapshot)).toEqual({
+      status: 'impaired',
+      nodes: { healthy: 1, total: 1 },
+      unservable: [{ node: 'a', model: 'm', reason: 'poisoned' }],
+    });
+  });
+
+  test('is degraded when a node is down, unless it is expected to be', () => {
+    const state = fleet({ nodes: ['a', 'b'] }, [report('a', []), report('b', [])]);
+    takeDown(state, 'b');
+    const degraded = fleetHealth(state.snapshot);
+    const nodes = [
+      { name: 'a', endpoint: 'http://a:13131' },
+      { name: 'b', endpoint: 'http://b:13131', expectedOffline: true },
+    ];
+    const config = { ...fleetConfig({ nodes: [] }), nodes };
+    state.apply({ kind: 'config_changed', config, atMs: 3 });
+    expect(degraded).toEqual({ status: 'degraded', nodes: { healthy: 1, total: 2 } });
+    expect(fleetHealth(state.snapshot).status).toBe('ok');
+  });
+
+  test('a saturated or a loading model is fine', () => {
+    const { snapshot } = fleet({ nodes: ['a'] }, [
+      report('a', [entry('m'), entry('n', { status: 'loading' })]),
+    ]);
+    expect(fleetHealth(snapshot).status).toBe('ok');
+  });
+});
+
+describe('GET /admin/v1', () => {
+  test('nodes: hardware and models of up nodes, and why a node is not up', () => {
+    const state = fleet({ nodes: ['a', 'b'] }, [
+      report('a', [entry('m')], { discovery: discovery({ devices: [gpu(0, 24_000)] }) }),
+    ]);
+    state.apply({ kind: 'node_missed', node: 'b', atMs: 2, error: 'connection refused' });
+    const nodes = listAdminNodes(state.snapshot, { ...idle, inFlight: () => 3 });
+    expect(nodes).toMatchObject([
+      { name: 'a', state: 'up', in_flight: 3, models: [{ id: 'm', status: 'loaded' }] },
+      { name: 'b', state: 'unknown', error: 'connection refused', misses: 1, models: [] },
+    ]);
+  });
+
+  test('models: every replica with what its node said, leases and waiting requests', () => {
+    const { snapshot } = fleet({ nodes: ['a'], aliases: { 'x-*': 'm' } }, [
+      report('a', [entry('m', { quant: 'Q4_K_M', idle_ms: 5 })]),
+    ]);
+    expect(listAdminModels(snapshot, { inFlight: () => 2, waiting: () => 9 })).toMatchObject([
+      {
+        id: 'm',
+        catalogued: false,
+        aliases: ['x-*'],
+        waiting: 9,
+        replicas: [{ node: 'a', in_flight: 2, model: { quant: 'Q4_K_M', idle_ms: 5 } }],
+      },
+    ]);
+  });
+});
