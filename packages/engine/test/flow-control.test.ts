@@ -12,12 +12,14 @@ import { chatOf, eventsOf, never, SPEC, textOf } from './fixtures/requests.ts';
 const Items = z.array(z.looseObject({ id: z.string() }));
 const Message = z.looseObject({ kind: z.string(), id: z.string().optional() });
 
+const nothing = () => undefined;
+
 /** The owner's end of a served scripted engine that has loaded, with everything that came. */
 async function serveScripted() {
   const [owner, served] = createChannelPair();
   const engine = createScriptedEngine();
   const messages: z.infer<typeof Message>[] = [];
-  let onMessage: () => void = () => undefined;
+  let onMessage: () => void = nothing;
   owner.open({
     onMessage: (message) => {
       messages.push(Message.parse(message));

@@ -19,7 +19,7 @@ export interface CallCodec<Input, Output> {
   /** Members of the request beside `kind` and `id`. */
   formatInput(input: Input): object;
   /** Engine side: reads the request, runs it, and gives the members of `result` beside `kind` and `id`. @throws ZodError */
-  run(engine: Engine, message: unknown, signal: AbortSignal): Promise<object>;
+  readonly run: (engine: Engine, message: unknown, signal: AbortSignal) => Promise<object>;
   /** @throws ZodError when it is not this call's `result`. */
   readOutput(message: unknown): Output;
 }

@@ -4,6 +4,7 @@ export * from './hello.ts';
 export * from './line-splitter.ts';
 export * from './load-spec.ts';
 export * from './outcome.ts';
+export * from './read-step.ts';
 export * from './stats.ts';
 export * from './to-engine.ts';
 export * from './version.ts';

@@ -8,5 +8,6 @@ export type WithoutUndefined<T> = {
 /** A copy without the members that are undefined. */
 export function withoutUndefined<T extends object>(value: T): WithoutUndefined<T> {
   const kept = Object.entries(value).filter(([, member]) => member !== undefined);
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- entries forget the types of their members
   return Object.fromEntries(kept) as WithoutUndefined<T>;
 }

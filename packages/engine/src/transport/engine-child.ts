@@ -2,7 +2,7 @@ import { closeSync } from 'node:fs';
 
 import { EXIT_CODES } from '../protocol/index.ts';
 import type { ChannelReceiver } from './engine-channel.ts';
-import { LogLines } from './log-lines.ts';
+import type { LogLines } from './log-lines.ts';
 import { LIFE_FD } from './parent-watchdog.ts';
 import { SocketChannel } from './socket-channel.ts';
 

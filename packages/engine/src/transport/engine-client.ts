@@ -11,7 +11,6 @@ import type {
   LoadedModel,
   LoadProgress,
   RerankRequest,
-  StepItem,
 } from '../engine.ts';
 import {
   type CallCodec,
@@ -25,20 +24,21 @@ import {
   formatLoadSpec,
   type Hello,
   isMessage,
-  isStepItem,
   type Message,
   readDone,
   readFailure,
   readLoaded,
   readProgress,
   readStats,
-  readStepItem,
+  readStep,
   RERANK,
   TEMPLATE,
   toErrorEvent,
   TOKENIZE,
   WireAccepted,
 } from '../protocol/index.ts';
+import { toAbortError } from './abort-error.ts';
+import { PendingCalls } from './pending-calls.ts';
 import { RequestStream } from './request-stream.ts';
 
 /** What a client needs of whoever owns the channel. */
@@ -48,11 +48,6 @@ export interface ClientOwner {
   note(text: string): void;
   /** The engine broke the protocol, or its end is wanted now; ends the connection with this cause. */
   abandon(cause: string): void;
-}
-
-interface PendingCall {
-  onResult(message: Message): void;
-  onError(error: CortexError): void;
 }
 
 interface PendingLoad {
@@ -72,7 +67,7 @@ export class EngineClient implements EngineConnection {
   readonly ended: Promise<string>;
   readonly #owner: ClientOwner;
   readonly #streams = new Map<string, RequestStream>();
-  readonly #calls = new Map<string, PendingCall>();
+  readonly #calls: PendingCalls;
   #load: PendingLoad | undefined;
   #statsWaiters: ((stats: EngineStats | CortexError) => void)[] = [];
   #lastStats: { readonly atMs: number; readonly stats: EngineStats } | undefined;
@@ -86,6 +81,10 @@ export class EngineClient implements EngineConnection {
     this.name = hello.name;
     this.version = hello.version;
     this.#owner = owner;
+    this.#calls = new PendingCalls(
+      (message) => owner.send(message),
+      () => this.#takeId(),
+    );
     this.ended = new Promise((resolve) => (this.#resolveEnded = resolve));
   }
 
@@ -103,9 +102,9 @@ export class EngineClient implements EngineConnection {
     signal: AbortSignal,
   ): Promise<LoadedModel> {
     if (this.#end !== undefined) return Promise.reject(loadFailure(this.#end));
-    if (signal.aborted) return Promise.reject(asError(signal.reason));
+    if (signal.aborted) return Promise.reject(toAbortError(signal.reason));
     const onAbort = () => {
-      this.#load?.onFailed(asError(signal.reason));
+      this.#load?.onFailed(toAbortError(signal.reason));
       this.#owner.abandon('its load was cancelled');
     };
     signal.addEventListener('abort', onAbort, { once: true });
@@ -120,57 +119,47 @@ export class EngineClient implements EngineConnection {
 
   generate(request: GenerateRequest, signal: AbortSignal): AsyncIterable<EngineEvent> {
     const id = this.#takeId();
-    const stream: RequestStream = new RequestStream(
-      {
-        start: () => {
-          if (this.#end !== undefined || this.#isClosing) {
-            stream.push(toErrorEvent(this.#end ?? shuttingDown()));
-            return;
-          }
-          this.#streams.set(id, stream);
-          this.#owner.send(formatGenerate(id, request));
-        },
-        cancel: () => this.#owner.send({ kind: 'cancel', id }),
-        returnCredit: (n) => this.#owner.send({ kind: 'credit', id, n }),
-      },
-      signal,
-    );
-    return stream;
+    const link = {
+      start: (stream: RequestStream) => this.#start(id, stream, request),
+      cancel: () => this.#owner.send({ kind: 'cancel', id }),
+      returnCredit: (n: number) => this.#owner.send({ kind: 'credit', id, n }),
+    };
+    return new RequestStream(link, signal);
   }
 
   embed(request: EmbedRequest, signal: AbortSignal) {
-    return this.#call(EMBED, request, signal);
+    return this.#ask(EMBED, request, signal);
   }
 
   rerank(request: RerankRequest, signal: AbortSignal) {
-    return this.#call(RERANK, request, signal);
+    return this.#ask(RERANK, request, signal);
   }
 
   tokenize(
     text: string,
     options: { readonly addSpecial: boolean; readonly parseSpecial: boolean },
   ) {
-    return this.#call(TOKENIZE, { text, ...options });
+    return this.#ask(TOKENIZE, { text, ...options });
   }
 
   detokenize(tokens: readonly number[]) {
-    return this.#call(DETOKENIZE, tokens);
+    return this.#ask(DETOKENIZE, tokens);
   }
 
   applyTemplate(body: Readonly<Record<string, unknown>>) {
-    return this.#call(TEMPLATE, body);
+    return this.#ask(TEMPLATE, body);
   }
 
   count(body: Readonly<Record<string, unknown>>) {
-    return this.#call(COUNT, body);
+    return this.#ask(COUNT, body);
   }
 
   estimate(spec: EngineLoadSpec) {
-    return this.#call(ESTIMATE, spec);
+    return this.#ask(ESTIMATE, spec);
   }
 
   devices() {
-    return this.#call(DEVICES, undefined);
+    return this.#ask(DEVICES, undefined);
   }
 
   /** Asks for a fresh `stats`; an engine that knows no such question answers with the next one it sends by itself. */
@@ -216,8 +205,7 @@ export class EngineClient implements EngineConnection {
     this.#end = error;
     for (const stream of this.#streams.values()) stream.push(toErrorEvent(error));
     this.#streams.clear();
-    for (const call of this.#calls.values()) call.onError(error);
-    this.#calls.clear();
+    this.#calls.end(error);
     for (const waiter of this.#statsWaiters.splice(0)) waiter(error);
     this.#load?.onFailed(
       new CortexError('model_load_failed', `The engine ended during the load: ${cause}`, {
@@ -254,31 +242,21 @@ export class EngineClient implements EngineConnection {
     }
   }
 
-  /** The hot path: once a step, and once an item. */
   #step(message: Message): void {
-    const { items, ms } = message;
-    if (!Array.isArray(items)) throw new TypeError('items is no array');
+    const { requests, stepMs } = readStep(message);
     this.#lastStepAtMs = performance.now();
-    const stepMs = typeof ms === 'number' ? ms : undefined;
-    let id: string | undefined;
-    let gathered: StepItem[] = [];
-    for (const item of items) {
-      if (!isStepItem(item)) throw new TypeError('an item is malformed');
-      if (item.id !== id) {
-        if (id !== undefined) this.#items(id, gathered, stepMs);
-        id = item.id;
-        gathered = [];
-      }
-      gathered.push(readStepItem(item));
+    for (const { id, items } of requests) {
+      const event = { type: 'items', items } as const;
+      this.#event(id, stepMs === undefined ? event : { ...event, stepMs });
     }
-    if (id !== undefined) this.#items(id, gathered, stepMs);
   }
 
-  #items(id: string, items: readonly StepItem[], stepMs: number | undefined): void {
-    this.#event(
-      id,
-      stepMs === undefined ? { type: 'items', items } : { type: 'items', items, stepMs },
-    );
+  #start(id: string, stream: RequestStream, request: GenerateRequest): void {
+    if (this.#end !== undefined || this.#isClosing) {
+      return stream.push(toErrorEvent(this.#end ?? shuttingDown()));
+    }
+    this.#streams.set(id, stream);
+    return this.#owner.send(formatGenerate(id, request));
   }
 
   #event(id: string, event: EngineEvent): void {
@@ -295,19 +273,12 @@ export class EngineClient implements EngineConnection {
   }
 
   #error(id: string, error: CortexError): void {
-    const call = this.#calls.get(id);
-    if (call === undefined) return this.#event(id, toErrorEvent(error));
-    this.#calls.delete(id);
-    call.onError(error);
+    if (!this.#calls.onError(id, error)) this.#event(id, toErrorEvent(error));
   }
 
   #result(id: string, message: Message): void {
-    const call = this.#calls.get(id);
-    if (call === undefined) {
-      return this.#owner.note(`engine sent a result for the unknown call ${quote(id)}`);
-    }
-    call.onResult(message);
-    this.#calls.delete(id);
+    if (this.#calls.onResult(id, message)) return;
+    this.#owner.note(`engine sent a result for the unknown call ${quote(id)}`);
   }
 
   #stats(stats: EngineStats): void {
@@ -315,26 +286,13 @@ export class EngineClient implements EngineConnection {
     for (const waiter of this.#statsWaiters.splice(0)) waiter(stats);
   }
 
-  #call<Input, Output>(
+  #ask<Input, Output>(
     codec: CallCodec<Input, Output>,
     input: Input,
     signal?: AbortSignal,
   ): Promise<Output> {
     if (this.#end !== undefined) return Promise.reject(this.#end);
-    if (signal?.aborted === true) return Promise.reject(asError(signal.reason));
-    const id = this.#takeId();
-    const onAbort = () => {
-      this.#owner.send({ kind: 'cancel', id });
-      this.#calls.get(id)?.onError(new CortexError('client_closed_request', 'Cancelled.'));
-    };
-    signal?.addEventListener('abort', onAbort, { once: true });
-    return new Promise<Output>((resolve, reject) => {
-      this.#calls.set(id, {
-        onResult: (message) => resolve(codec.readOutput(message)),
-        onError: reject,
-      });
-      this.#owner.send({ kind: codec.kind, id, ...codec.formatInput(input) });
-    }).finally(() => signal?.removeEventListener('abort', onAbort));
+    return this.#calls.ask(codec, input, signal);
   }
 
   #takeId(): string {
@@ -346,9 +304,6 @@ const shuttingDown = () => new CortexError('shutting_down', 'The engine is shutt
 
 const loadFailure = (cause: CortexError) =>
   new CortexError('model_load_failed', cause.message, { transient: true, cause });
-
-const asError = (reason: unknown): Error =>
-  reason instanceof Error ? reason : new DOMException(String(reason), 'AbortError');
 
 const quote = (id: string) => JSON.stringify(id.slice(0, 40));
 

@@ -4,6 +4,8 @@ import { startParentWatchdog } from './parent-watchdog.ts';
 /** How long the last messages may take to leave a process that ends. */
 const FLUSH_MS = 1000;
 
+const ignore = () => undefined;
+
 /**
  * Engine side: the channel of this process, as its parent passed it in `NODE_CHANNEL_FD`.
  *
@@ -18,7 +20,6 @@ export function processChannel(): EngineChannel {
       'This program is an engine: neuron starts it, with a channel in NODE_CHANNEL_FD.',
     );
   }
-  const ignore = () => undefined;
   process.on('SIGINT', ignore);
   process.on('SIGTERM', ignore);
   startParentWatchdog();

@@ -3,7 +3,7 @@ import { CREDIT_OVERDRAFT, INITIAL_CREDIT } from '../protocol/index.ts';
 
 /** What a stream needs of its connection. */
 export interface StreamLink {
-  start(): void;
+  start(stream: RequestStream): void;
   cancel(): void;
   returnCredit(items: number): void;
 }
@@ -75,23 +75,12 @@ export class RequestStream implements AsyncIterableIterator<EngineEvent, undefin
 
   /** What is wrong about `event` coming now, by the order law and by credit; undefined when nothing is. */
   violationOf(event: EngineEvent): string | undefined {
-    switch (event.type) {
-      case 'accepted':
-        return this.#state === 'started' ? undefined : 'it was accepted twice';
-      case 'items':
-        if (this.#state !== 'accepted') return 'items came before it was accepted';
-        return this.#queuedItems + event.items.length > INITIAL_CREDIT + CREDIT_OVERDRAFT
-          ? 'items came without credit'
-          : undefined;
-      case 'done': {
-        const isCancelled = event.finish.every((choice) => choice.reason === 'cancelled');
-        return this.#state === 'accepted' || isCancelled
-          ? undefined
-          : 'it was done before it was accepted';
-      }
-      case 'error':
-        return undefined;
-    }
+    const isAccepted = this.#state === 'accepted';
+    if (event.type === 'accepted') return isAccepted ? 'it was accepted twice' : undefined;
+    if (event.type === 'error' || isAccepted) return this.#overdraftOf(event);
+    if (event.type === 'items') return 'items came before it was accepted';
+    const isCancelled = event.finish.every((choice) => choice.reason === 'cancelled');
+    return isCancelled ? undefined : 'it was done before it was accepted';
   }
 
   /** Hands `event` to the consumer; the caller has asked `violationOf`. */
@@ -110,6 +99,12 @@ export class RequestStream implements AsyncIterableIterator<EngineEvent, undefin
     resolve({ done: false, value: event });
   }
 
+  #overdraftOf(event: EngineEvent): string | undefined {
+    if (event.type !== 'items') return undefined;
+    const items = this.#queuedItems + event.items.length;
+    return items > INITIAL_CREDIT + CREDIT_OVERDRAFT ? 'items came without credit' : undefined;
+  }
+
   #start(): void {
     if (this.#signal.aborted) {
       this.#state = 'ended';
@@ -118,7 +113,7 @@ export class RequestStream implements AsyncIterableIterator<EngineEvent, undefin
     }
     this.#state = 'started';
     this.#signal.addEventListener('abort', this.#onAbort, { once: true });
-    this.#link.start();
+    this.#link.start(this);
   }
 
   #end(): void {

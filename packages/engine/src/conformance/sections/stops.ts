@@ -9,13 +9,6 @@ export const stops: Section = (subject) => {
   const complete = (body: Parameters<typeof completionOf>[1]) =>
     answerOf(ask(subject().engine, completionOf(40, body), { route: 'completions' }));
 
-  /** A piece from the middle of what the model says without a stop. */
-  const pieceAt = (text: string, ratio: number) => {
-    const characters = Array.from(text);
-    const start = Math.floor(characters.length * ratio);
-    return characters.slice(start, start + STOP_CHARS).join('');
-  };
-
   test('a stop string ends the text before it, and is reported', async () => {
     const { text } = await complete({});
     const stop = pieceAt(text, 0.5);
@@ -47,3 +40,10 @@ export const stops: Section = (subject) => {
     expect(whole.last.finish).toEqual([{ reason: 'length' }]);
   });
 };
+
+/** A piece from the middle of what the model says without a stop. */
+function pieceAt(text: string, ratio: number): string {
+  const characters = Array.from(text);
+  const start = Math.floor(characters.length * ratio);
+  return characters.slice(start, start + STOP_CHARS).join('');
+}
