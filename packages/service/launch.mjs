@@ -1,13 +1,19 @@
-// Starts a TypeScript entry under Bun. Plain JavaScript for Node 20: it runs before anything of ours does.
+/**
+ * Starts a TypeScript entry under Bun.
+ *
+ * Plain JavaScript for Node 20, because it runs before Bun is found.
+ */
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { Socket } from 'node:net';
 import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const MINIMUM_BUN = [1, 4, 5];
-const FETCH_LIMIT = '65336';
+/** Bun reads it once, at its start; see `assertFetchLimit`. */
+const FETCH_LIMIT = 65_336;
 
 /** The folder of an installed package seen from here, undefined if it is not installed. */
 function packageFolder(name) {
@@ -27,54 +33,93 @@ function isRecentEnough(version) {
   return true;
 }
 
-/** Whether `command` runs and is a Bun that is recent enough. */
+/** Whether `command` runs and is a Bun that is recent enough. What lies there may be npm's placeholder. */
 function isUsable(command) {
-  const { status, stdout } = spawnSync(command, ['--version'], { encoding: 'utf8' });
+  const { status, stdout } = spawnSync(command, ['--version'], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
   return status === 0 && isRecentEnough(stdout);
 }
 
 /** npm's install script puts the binary into `bun/bin`; where scripts do not run it stays in the platform's package. */
-function* candidates() {
-  const exe = process.platform === 'win32' ? 'bun.exe' : 'bun';
-  const arch = process.arch === 'arm64' ? 'aarch64' : process.arch;
+function* installedBinaries() {
   const installed = packageFolder('bun');
   if (installed !== undefined) yield join(installed, 'bin', 'bun.exe');
-  for (const suffix of ['', '-baseline', '-musl', '-musl-baseline']) {
-    const folder = packageFolder(`@oven/bun-${process.platform}-${arch}${suffix}`);
+  const exe = process.platform === 'win32' ? 'bun.exe' : 'bun';
+  const arch = process.arch === 'arm64' ? 'aarch64' : process.arch;
+  for (const variant of ['', '-baseline', '-musl', '-musl-baseline']) {
+    const folder = packageFolder(`@oven/bun-${process.platform}-${arch}${variant}`);
     if (folder !== undefined) yield join(folder, 'bin', exe);
   }
 }
 
-/** Path of the Bun to use. @throws Error saying what to do when there is none */
+/** The Bun to use: path or name. @throws Error that says what to do when there is none */
 export function findBun() {
-  for (const path of candidates()) if (existsSync(path) && isUsable(path)) return path;
+  for (const path of installedBinaries()) if (existsSync(path) && isUsable(path)) return path;
   if (isUsable('bun')) return 'bun';
   throw new Error(
     `Bun ${MINIMUM_BUN.join('.')} or newer was not found: run "npm install" again with optional dependencies, or put bun on the PATH (https://bun.com).`,
   );
 }
 
-/** Calls `onEnd` when the pipe in CORTEX_PARENT_FD closes; undefined without one. */
-async function watchParent(onEnd) {
+/** Whether this process is already what a launcher would start. */
+const isReady = () =>
+  process.versions.bun !== undefined &&
+  isRecentEnough(process.versions.bun) &&
+  Number(process.env.BUN_CONFIG_MAX_HTTP_REQUESTS) >= FETCH_LIMIT;
+
+/** Calls `onEnd` when the pipe that our own parent holds closes, if it gave us one. */
+function watchParent(onEnd) {
   const fd = process.env.CORTEX_PARENT_FD;
   if (fd === undefined) return;
-  const { Socket } = await import('node:net');
-  const pipe = new Socket({ fd: Number(fd), readable: true, writable: false });
-  pipe.on('close', onEnd);
+  const pipe = new Socket({ fd: Number(fd) });
   pipe.on('error', () => undefined);
+  pipe.on('close', onEnd);
   pipe.resume();
   pipe.unref();
 }
 
+function runChild(bun, path, args) {
+  const child = spawn(bun, [path, ...args], {
+    stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
+    env: {
+      ...process.env,
+      BUN_CONFIG_MAX_HTTP_REQUESTS: String(FETCH_LIMIT),
+      CORTEX_PARENT_FD: '3',
+    },
+  });
+  const parentPipe = child.stdio[3];
+  // It breaks when the child ends first, which `exit` tells.
+  parentPipe.on('error', () => undefined);
+  watchParent(() => parentPipe.destroy());
+  process.on('SIGTERM', () => child.kill('SIGTERM'));
+  process.on('SIGINT', () => {
+    // A terminal sends Ctrl-C to the whole group, the child included.
+    if (!process.stdin.isTTY) child.kill('SIGINT');
+  });
+  child.on('error', (error) => {
+    process.stderr.write(`${bun} could not be started: ${error.message}\n`);
+    process.exit(1);
+  });
+  child.on('exit', (code, signal) => process.exit(code ?? 128 + (constants.signals[signal] ?? 0)));
+}
+
 /**
- * Runs `entry` under Bun with our standard streams and ends with its exit code (128 + n for a signal).
+ * Runs the module `entry` under Bun with our standard streams, and ends with its exit code (128 + n for a signal).
  *
- * Ctrl-C reaches the child from the terminal, SIGTERM is passed on; the launcher itself only waits. The child holds
- * a pipe from the launcher and so ends with it, even if the launcher is killed.
+ * The launcher only waits: signals reach the child from the terminal or through it. The child holds a pipe from the
+ * launcher, so that it can end when the launcher is killed. Where this is Bun already, the module is imported.
  *
  * @param {{ entry: URL, args: readonly string[] }} options
  */
 export async function launch({ entry, args }) {
+  const path = fileURLToPath(entry);
+  if (isReady()) {
+    process.argv = [process.execPath, path, ...args];
+    await import(entry.href);
+    return;
+  }
   let bun;
   try {
     bun = findBun();
@@ -82,18 +127,5 @@ export async function launch({ entry, args }) {
     process.stderr.write(`${error.message}\n`);
     process.exit(1);
   }
-  const child = spawn(bun, [fileURLToPath(entry), ...args], {
-    stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
-    env: { ...process.env, BUN_CONFIG_MAX_HTTP_REQUESTS: FETCH_LIMIT, CORTEX_PARENT_FD: '3' },
-  });
-  process.on('SIGINT', () => undefined);
-  process.on('SIGTERM', () => child.kill('SIGTERM'));
-  void watchParent(() => child.stdio[3]?.destroy());
-  child.on('error', (error) => {
-    process.stderr.write(`${bun} could not be started: ${error.message}\n`);
-    process.exit(1);
-  });
-  child.on('exit', (code, signal) => {
-    process.exit(code ?? 128 + (constants.signals[signal] ?? 0));
-  });
+  runChild(bun, path, args);
 }

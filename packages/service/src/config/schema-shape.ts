@@ -166,7 +166,10 @@ function* listBelow(schema: Schema, path: string): Generator<ConfigKey> {
     } else if (option instanceof z.ZodArray) {
       yield* listBelow(option.def.element, `${path}[]`);
     } else if (option instanceof z.ZodRecord) {
-      yield* listBelow(option.def.valueType, `${path}.*`);
+      const key = `${path}.*`;
+      const isTable = shapeOf(option.def.valueType) !== undefined;
+      if (!isTable) yield { key, type: typeInWords(option.def.valueType), isRequired: false };
+      yield* listBelow(option.def.valueType, key);
     }
   }
 }

@@ -1,18 +1,23 @@
-import { createInterface } from 'node:readline';
-import { Readable } from 'node:stream';
+import { closeSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { PARENT_FD_VARIABLE } from './parent-pipe.ts';
 
-/** How a child ended: exit code, or 128 + the signal's number. */
+/** How long the output of an ended child is waited for: a process it left behind may hold the pipe open. */
+const OUTPUT_GRACE_MS = 500;
+
+/** How a child ended. */
 export interface ChildExit {
+  /** Its exit code, or 128 + the number of the signal that ended it. */
   readonly code: number;
   /** In words: `exit code 1` or `SIGKILL`. */
   readonly text: string;
 }
 
-/** A daemon run by `cortex up`. It ends when its parent does. */
+/** A daemon run by another program. It ends when that does. */
 export interface Child {
   readonly pid: number;
+  /** Resolves when it has ended and its last line was delivered. */
   readonly exited: Promise<ChildExit>;
   /** Sends a signal; nothing happens when it has ended. */
   kill(signal: 'SIGTERM' | 'SIGKILL'): void;
@@ -20,6 +25,7 @@ export interface Child {
 
 export interface ChildOptions {
   readonly command: readonly string[];
+  /** The child's whole environment; ours when absent. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
   /** Each line the child writes, without its end. */
@@ -27,14 +33,24 @@ export interface ChildOptions {
 }
 
 async function forwardLines(
-  source: ReadableStream<Uint8Array>,
+  source: AsyncIterable<Uint8Array>,
   onLine: (line: string) => void,
 ): Promise<void> {
-  const lines = createInterface({ input: Readable.from(source), crlfDelay: Infinity });
-  for await (const line of lines) onLine(line);
+  const decoder = new TextDecoder();
+  let unfinished = '';
+  for await (const chunk of source) {
+    const lines = (unfinished + decoder.decode(chunk, { stream: true })).split('\n');
+    unfinished = lines.pop() ?? '';
+    for (const line of lines) onLine(line.replace(/\r$/, ''));
+  }
+  if (unfinished !== '') onLine(unfinished);
 }
 
-/** Starts a program that holds a pipe from us, so that it ends when we do, even by SIGKILL. */
+/**
+ * Starts a program that holds a pipe from us (`CORTEX_PARENT_FD`), so that it can end when we do, even by SIGKILL.
+ *
+ * @throws Error when the program cannot be started.
+ */
 export function spawnChild({ command, env = process.env, cwd, onLine }: ChildOptions): Child {
   const child = Bun.spawn([...command], {
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
@@ -46,11 +62,12 @@ export function spawnChild({ command, env = process.env, cwd, onLine }: ChildOpt
     forwardLines(child.stderr, (line) => onLine(line, 'stderr')),
   ]);
   const exited = child.exited.then(async (code): Promise<ChildExit> => {
-    await output;
-    return {
-      code,
-      text: child.signalCode === null ? `exit code ${code}` : String(child.signalCode),
-    };
+    // Our end of the pipe is a bare descriptor that nothing else closes.
+    const parentEnd = child.stdio[3];
+    if (typeof parentEnd === 'number') closeSync(parentEnd);
+    await Promise.race([output, sleep(OUTPUT_GRACE_MS, undefined, { ref: false })]);
+    const { signalCode } = child;
+    return { code, text: signalCode === null ? `exit code ${code}` : String(signalCode) };
   });
   return {
     pid: child.pid,

@@ -1,0 +1,320 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { z } from 'zod';
+
+import { ConfigError } from './config-error.ts';
+import { type ConfigInput, loadConfig } from './load-config.ts';
+
+const Schema = z.strictObject({
+  gateway: z
+    .strictObject({
+      listen: z.string().default('127.0.0.1:31313'),
+      max_body_mb: z.number().positive().default(64),
+      cors_origins: z.array(z.string()).default([]),
+    })
+    .prefault({}),
+  eviction: z.strictObject({ strategy: z.enum(['lru', 'priority']).default('lru') }).prefault({}),
+  require: z.boolean().default(false),
+  slots: z.union([z.int().min(1), z.literal('auto')]).default('auto'),
+  neurons: z
+    .array(
+      z.strictObject({ name: z.string().min(1), endpoint: z.url(), weight: z.number().optional() }),
+    )
+    .default([]),
+  aliases: z
+    .record(
+      z.string(),
+      z.union([
+        z.string(),
+        z.array(z.string()),
+        z.strictObject({ model: z.string(), listed: z.boolean().default(true) }),
+      ]),
+    )
+    .default({}),
+});
+type Schema = z.infer<typeof Schema>;
+
+let folder: string;
+let main: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'config-'));
+  main = join(folder, 'cortex.toml');
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function load(toml: string | undefined, more: Partial<ConfigInput<Schema>> = {}) {
+  if (toml !== undefined) writeFileSync(main, toml);
+  return loadConfig({
+    schema: Schema,
+    file: toml === undefined ? undefined : main,
+    env: {},
+    prefix: 'CORTEX_',
+    ...more,
+  });
+}
+
+/** The refusal, its message with the temporary folder taken out. */
+function refusal(toml: string | undefined, more: Partial<ConfigInput<Schema>> = {}) {
+  try {
+    load(toml, more);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const { line, key } = error;
+    return { message: error.message.replaceAll(`${folder}/`, ''), line, key };
+  }
+  throw new Error('not refused');
+}
+
+describe('values', () => {
+  test('are the defaults where nothing says otherwise', () => {
+    const { value, origins, warnings } = load(undefined);
+
+    expect(value.gateway).toEqual({ listen: '127.0.0.1:31313', max_body_mb: 64, cors_origins: [] });
+    expect(new Set(origins.values())).toEqual(new Set(['default']));
+    expect(warnings).toEqual([]);
+  });
+
+  test('come from file, then environment, then flags', () => {
+    const { value, origins } = load('slots = 2\n[gateway]\nlisten = "a:1"\nmax_body_mb = 1\n', {
+      env: { CORTEX_GATEWAY__LISTEN: 'b:2', CORTEX_GATEWAY__MAX_BODY_MB: '2' },
+      flags: { 'gateway.listen': 'c:3', 'gateway.cors_origins': undefined },
+    });
+
+    expect(value.gateway).toEqual({ listen: 'c:3', max_body_mb: 2, cors_origins: [] });
+    expect(Object.fromEntries(origins)).toMatchObject({
+      'gateway.listen': '--listen',
+      'gateway.max_body_mb': 'CORTEX_GATEWAY__MAX_BODY_MB',
+      'gateway.cors_origins': 'default',
+      slots: `${main}:1`,
+    });
+  });
+
+  test('of a flag are named by its own name where that is given', () => {
+    const { origins } = load(undefined, {
+      flags: { 'gateway.listen': { value: ':1', flag: '--lan' } },
+    });
+
+    expect(origins.get('gateway.listen')).toBe('--lan');
+  });
+
+  test('of tables in arrays have their own lines', () => {
+    const { origins } = load(
+      '[[neurons]]\nname = "a"\nendpoint = "http://a"\n\n[[neurons]]\nname = "b"\nendpoint = "http://b"\n[aliases]\n"x-*" = { model = "m" }\n',
+    );
+
+    expect(origins.get('neurons[1].name')).toBe(`${main}:6`);
+    expect(origins.get('aliases."x-*".model')).toBe(`${main}:9`);
+    expect(origins.get('aliases."x-*".listed')).toBe('default');
+  });
+});
+
+describe('the environment', () => {
+  test('is read by the type of its key', () => {
+    const { value } = load(undefined, {
+      env: {
+        CORTEX_GATEWAY__LISTEN: '5',
+        CORTEX_GATEWAY__CORS_ORIGINS: '["http://a", "http://b"]',
+        CORTEX_EVICTION__STRATEGY: '"priority"',
+        CORTEX_REQUIRE: 'true',
+        CORTEX_SLOTS: '3',
+        CORTEX_NEURONS: '[{ name = "n", endpoint = "http://n" }]',
+      },
+    });
+
+    expect(value.gateway.listen).toBe('5');
+    expect(value.gateway.cors_origins).toEqual(['http://a', 'http://b']);
+    expect(value.eviction.strategy).toBe('priority');
+    expect(value.require).toBe(true);
+    expect(value.slots).toBe(3);
+    expect(value.neurons).toEqual([{ name: 'n', endpoint: 'http://n' }]);
+  });
+
+  test('takes the word of a key that is a number or a word', () => {
+    expect(load('slots = 3', { env: { CORTEX_SLOTS: 'auto' } }).value.slots).toBe('auto');
+  });
+
+  test.each(["'single'", '"a\\u0062"', '"""x"""'])('takes %s as a quoted text', (text) => {
+    const { value } = load(undefined, { env: { CORTEX_GATEWAY__LISTEN: text } });
+
+    expect(value.gateway.listen).toMatch(/^(single|ab|x)$/);
+  });
+
+  test('replaces a whole array of the file, its lines included', () => {
+    const { value, origins } = load(
+      '[[neurons]]\nname = "a"\nendpoint = "http://a"\nweight = 2\n',
+      {
+        env: { CORTEX_NEURONS: '[{ name = "n", endpoint = "http://n" }]' },
+      },
+    );
+
+    expect(value.neurons).toEqual([{ name: 'n', endpoint: 'http://n' }]);
+    expect(origins.get('neurons[0].name')).toBe('CORTEX_NEURONS');
+  });
+
+  test('without __ and unknown is a warning, reserved names are none', () => {
+    const { warnings } = load(undefined, {
+      env: { CORTEX_PORT: 'tcp://1', CORTEX_STATE_DIR: '/x', NEURON_LISTEN: 'x', HOME: '/' },
+      ignoreEnv: ['CORTEX_STATE_DIR'],
+    });
+
+    expect(warnings).toEqual(['CORTEX_PORT is set but is no setting of this program: ignored']);
+  });
+
+  test('with __ and unknown stops the start, naming the nearest variable', () => {
+    expect(refusal(undefined, { env: { CORTEX_GATEWAY__LISEN: 'x' } })).toEqual({
+      message:
+        'CORTEX_GATEWAY__LISEN: unknown key gateway.lisen, did you mean CORTEX_GATEWAY__LISTEN?',
+      line: undefined,
+      key: 'gateway.lisen',
+    });
+    expect(refusal(undefined, { env: { CORTEX_GATWAY__LISTEN: 'x' } }).message).toBe(
+      'CORTEX_GATWAY__LISTEN: unknown key gatway.listen, did you mean CORTEX_GATEWAY__LISTEN?',
+    );
+  });
+
+  test.each([
+    ['CORTEX_GATEWAY__MAX_BODY_MB', 'big', 'gateway.max_body_mb must be a number, not "big"'],
+    ['CORTEX_GATEWAY__MAX_BODY_MB', '"5"', 'gateway.max_body_mb must be a number, not "5"'],
+    ['CORTEX_GATEWAY__MAX_BODY_MB', '-1', 'gateway.max_body_mb must be more than 0, not -1'],
+    ['CORTEX_REQUIRE', 'yes', 'require must be true or false, not "yes"'],
+    ['CORTEX_REQUIRE', 'true\nslots = 9', 'require must be true or false, not "true\\nslots = 9"'],
+    [
+      'CORTEX_EVICTION__STRATEGY',
+      'lur',
+      'eviction.strategy must be "lru" or "priority", not "lur"',
+    ],
+    ['CORTEX_SLOTS', 'atuo', 'slots must be a whole number or "auto", not "atuo"'],
+  ])('%s=%j stops the start', (name, text, message) => {
+    expect(refusal(undefined, { env: { [name]: text } }).message).toBe(`${name}: ${message}`);
+  });
+});
+
+describe('a start is stopped by', () => {
+  test('an unknown key, with file, line and the nearest known one', () => {
+    expect(refusal('\n[gateway]\nlisen = "a"\n')).toEqual({
+      message: 'cortex.toml:3: unknown key gateway.lisen, did you mean gateway.listen?',
+      line: 3,
+      key: 'gateway.lisen',
+    });
+  });
+
+  test('an unknown table, and a known key in the wrong place', () => {
+    expect(refusal('[gatway]\nlisten = "a"\n').message).toBe(
+      'cortex.toml:1: unknown key gatway, did you mean gateway?',
+    );
+    expect(refusal('max_body_mb = 1\n').message).toBe(
+      'cortex.toml:1: unknown key max_body_mb, did you mean gateway.max_body_mb?',
+    );
+    expect(refusal('zzzzzzzz = 1\n').message).toBe('cortex.toml:1: unknown key zzzzzzzz');
+  });
+
+  test('a bad value, with what it must be and what it is', () => {
+    expect(refusal('slots = 1.5').message).toBe(
+      'cortex.toml:1: slots must be a whole number or "auto", not 1.5',
+    );
+    expect(refusal('[gateway]\nlisten = 5').message).toBe(
+      'cortex.toml:2: gateway.listen must be text, not 5',
+    );
+    expect(refusal('gateway = 5').message).toBe('cortex.toml:1: gateway must be a table, not 5');
+  });
+
+  test('a problem in an array of tables, with its position', () => {
+    const toml = '[[neurons]]\nname = "a"\nendpoint = "http://a"\n[[neurons]]\nname = ""\n';
+
+    expect(refusal(toml).message.split('\n')).toEqual([
+      'cortex.toml:4: neurons[1].endpoint is missing',
+      'cortex.toml:5: neurons[1].name must not be empty',
+    ]);
+  });
+
+  test('a problem inside one form of a key that has several', () => {
+    expect(refusal('[aliases]\na = { mdel = "x" }\n').message.split('\n')).toEqual([
+      'cortex.toml:2: aliases.a.model is missing',
+      'cortex.toml:2: unknown key aliases.a.mdel, did you mean aliases.a.model?',
+    ]);
+    expect(refusal('[aliases]\na = 5\n').message).toBe(
+      'cortex.toml:2: aliases.a must be text or a list of text or a table, not 5',
+    );
+  });
+
+  test('several problems, all of them in the order of the file', () => {
+    const { message, line } = refusal('slots = 0\nrequire = 1\n[gateway]\nx = 1\n', {
+      env: { CORTEX_A__B: '1' },
+    });
+
+    expect(message.split('\n')).toEqual([
+      'CORTEX_A__B: unknown key a.b',
+      'cortex.toml:1: slots must be at least 1, not 0',
+      'cortex.toml:2: require must be true or false, not 1',
+      'cortex.toml:4: unknown key gateway.x',
+    ]);
+    expect(line).toBeUndefined();
+  });
+
+  test('a file that is no TOML, with the line', () => {
+    expect(refusal('slots = 1\nslots = 2\n')).toMatchObject({ line: 2 });
+    expect(refusal('[gateway\n').message).toStartWith('cortex.toml:1: not valid TOML: ');
+  });
+
+  test('a named file that is missing, or is a folder', () => {
+    expect(refusal(undefined, { file: join(folder, 'nope.toml') }).message).toBe(
+      'nope.toml: no such file',
+    );
+    expect(refusal(undefined, { file: folder }).message).toContain('cannot be read (EISDIR)');
+  });
+
+  test('a flag with a bad value', () => {
+    expect(refusal(undefined, { flags: { slots: 'many' } }).message).toBe(
+      '--slots: slots must be a whole number or "auto", not "many"',
+    );
+  });
+});
+
+describe('a folder of further files', () => {
+  const alsoMerge = { directory: 'nodes.d', arrays: ['neurons'] };
+  const neuron = (name: string): string =>
+    `[[neurons]]\nname = "${name}"\nendpoint = "http://${name}"\n`;
+  const write = (name: string, text: string): void => {
+    mkdirSync(join(folder, 'nodes.d'), { recursive: true });
+    writeFileSync(join(folder, 'nodes.d', name), text);
+  };
+
+  test('that is missing is empty', () => {
+    expect(
+      load(neuron('a'), { alsoMerge: { ...alsoMerge, directory: 'no' } }).value.neurons,
+    ).toHaveLength(1);
+  });
+
+  test('adds to the arrays, in order of the names, with the lines of its own files', () => {
+    write('2.toml', neuron('c'));
+    write('1.toml', `# more\n${neuron('b')}`);
+    write('readme.md', 'not TOML');
+
+    const { value, origins } = load(neuron('a'), { alsoMerge });
+
+    expect(value.neurons.map(({ name }) => name)).toEqual(['a', 'b', 'c']);
+    expect(origins.get('neurons[1].name')).toBe(`${join(folder, 'nodes.d/1.toml')}:3`);
+    expect(origins.get('neurons[2].name')).toBe(`${join(folder, 'nodes.d/2.toml')}:2`);
+  });
+
+  test('names the file of a problem', () => {
+    write('2.toml', '[[neurons]]\nname = "c"\nendpont = "http://c"\n');
+
+    expect(refusal(neuron('a'), { alsoMerge }).message).toContain(
+      'nodes.d/2.toml:3: unknown key neurons[2].endpont, did you mean neurons[2].endpoint?',
+    );
+  });
+
+  test('holds nothing but those arrays', () => {
+    write('2.toml', '\n[gateway]\nlisten = "x"\n');
+
+    expect(refusal(neuron('a'), { alsoMerge })).toEqual({
+      message: 'nodes.d/2.toml:2: only [[neurons]] may stand here, not gateway',
+      line: 2,
+      key: 'gateway',
+    });
+  });
+});

@@ -1,0 +1,34 @@
+import { expect, test } from 'bun:test';
+
+import { CortexError } from '@cortex/protocol';
+
+import { errorResponse } from './error-response.ts';
+
+test('an error is answered in the dialect of the client, with its id and headers', async () => {
+  const response = errorResponse(new CortexError('queue_full', 'full', { retryAfterS: 3 }), {
+    dialect: 'openai',
+    requestId: 'req_1',
+    headers: { 'x-neuron-refused': '1' },
+  });
+
+  expect(response.status).toBe(503);
+  expect(Object.fromEntries(response.headers)).toMatchObject({
+    'content-type': 'application/json;charset=utf-8',
+    'retry-after': '3',
+    'x-request-id': 'req_1',
+    'x-neuron-refused': '1',
+  });
+  expect<unknown>(await response.json()).toMatchObject({
+    error: { code: 'queue_full', message: 'full' },
+  });
+});
+
+test('anything else that was thrown is an internal error without its text', async () => {
+  const response = errorResponse(new TypeError('secret'), {
+    dialect: 'anthropic',
+    requestId: 'req_1',
+  });
+
+  expect(response.status).toBe(500);
+  expect(await response.text()).not.toContain('secret');
+});

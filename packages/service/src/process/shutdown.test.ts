@@ -1,0 +1,97 @@
+import { afterEach, describe, expect, test } from 'bun:test';
+
+import { createLogger } from '../log.ts';
+
+import { installShutdown, type Shutdown, type ShutdownOptions } from './shutdown.ts';
+
+let shutdown: Shutdown | undefined;
+afterEach(() => shutdown?.dispose());
+
+/** An installed shutdown whose exit and clock are under control. */
+function install(drain: ShutdownOptions['drain']) {
+  const exits: number[] = [];
+  const time = { nowMs: 0 };
+  const { promise: exited, resolve } = Promise.withResolvers<number>();
+  shutdown = installShutdown({
+    graceMs: 2000,
+    log: createLogger({ name: 'test', level: 'silent' }),
+    drain,
+    exit: (code) => {
+      exits.push(code);
+      resolve(code);
+    },
+    nowMs: () => time.nowMs,
+  });
+  return { installed: shutdown, exits, exited, time };
+}
+
+const never = (): Promise<void> => Promise.withResolvers<void>().promise;
+
+describe('the first signal', () => {
+  test.each(['SIGTERM', 'SIGINT'] as const)(
+    '%s drains with the grace and exits 0',
+    async (signal) => {
+      const graces: number[] = [];
+      const { installed, exited } = install((graceMs) => {
+        graces.push(graceMs);
+        return Promise.resolve();
+      });
+
+      process.emit(signal);
+
+      expect(installed.signal.aborted).toBe(true);
+      expect(await exited).toBe(0);
+      expect(graces).toEqual([2000]);
+    },
+  );
+
+  test('exits 1 when draining fails', async () => {
+    const { exited } = install(() => Promise.reject(new Error('stuck')));
+
+    process.emit('SIGTERM');
+
+    expect(await exited).toBe(1);
+  });
+});
+
+describe('a second signal', () => {
+  test('within a second is the same Ctrl-C, delivered twice', () => {
+    const { exits, time } = install(never);
+
+    process.emit('SIGINT');
+    time.nowMs = 999;
+    process.emit('SIGINT');
+    process.emit('SIGTERM');
+
+    expect(exits).toEqual([]);
+  });
+
+  test.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)('%s a second later ends the process now with %i', (signal, code) => {
+    const { exits, time } = install(never);
+
+    process.emit('SIGINT');
+    time.nowMs = 1000;
+    process.emit(signal);
+
+    expect(exits).toEqual([code]);
+  });
+});
+
+test('a shutdown begun by the program itself drains once', async () => {
+  let drains = 0;
+  const { installed, exited } = install(() => {
+    drains += 1;
+    return Promise.resolve();
+  });
+
+  installed.begin('parent is gone');
+  installed.begin('parent is gone');
+  process.emit('SIGTERM');
+
+  expect(await exited).toBe(0);
+  expect(drains).toBe(1);
+  expect(installed.signal.reason).toEqual(new Error('parent is gone'));
+});

@@ -1,0 +1,176 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { connect } from 'node:net';
+import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
+
+import { z } from 'zod';
+
+import { errorResponse, listen, type Listener, readBody } from '../src/index.ts';
+
+const LIMIT_BYTES = 1 << 20;
+const Answer = z.looseObject({
+  bytes: z.int().optional(),
+  hash: z.string().optional(),
+  error: z.looseObject({ code: z.string(), message: z.string() }).optional(),
+});
+
+let listener: Listener;
+let lastError: PromiseWithResolvers<unknown>;
+beforeAll(() => {
+  lastError = Promise.withResolvers();
+  listener = listen({
+    listen: '127.0.0.1:0',
+    key: 'listen',
+    fetch: async (request) => {
+      try {
+        const body = await readBody(request, { maxBytes: LIMIT_BYTES, signal: request.signal });
+        return Response.json({ bytes: body.length, hash: Bun.hash(body).toString() });
+      } catch (error) {
+        lastError.resolve(error);
+        return errorResponse(error, { dialect: 'openai', requestId: 'req_1' });
+      }
+    },
+  });
+});
+afterAll(() => listener.stop('now'));
+
+async function send(body: BodyInit, encoding?: string): Promise<[number, z.infer<typeof Answer>]> {
+  const response = await fetch(listener.url, {
+    method: 'POST',
+    body,
+    headers: encoding === undefined ? {} : { 'content-encoding': encoding },
+  });
+  return [response.status, Answer.parse(await response.json())];
+}
+
+/** A body of unknown length: sent chunked. */
+function chunked(bytes: Uint8Array): ReadableStream<Uint8Array> {
+  let at = 0;
+  return new ReadableStream({
+    pull(controller) {
+      if (at >= bytes.length) return controller.close();
+      controller.enqueue(bytes.slice(at, at + 60_000));
+      at += 60_000;
+      return undefined;
+    },
+  });
+}
+
+const random = (length: number): Uint8Array<ArrayBuffer> => {
+  const bytes = new Uint8Array(length);
+  for (let at = 0; at < length; at += 65_536)
+    crypto.getRandomValues(bytes.subarray(at, at + 65_536));
+  return bytes;
+};
+
+const COMPRESSORS = {
+  gzip: gzipSync,
+  deflate: deflateSync,
+  br: (bytes: Uint8Array) => brotliCompressSync(bytes, { params: { 0: 1, 1: 1 } }),
+  zstd: zstdCompressSync,
+} as const;
+
+describe('a body of exactly the limit is read, every byte of it,', () => {
+  const bytes = random(LIMIT_BYTES);
+  const expected = [200, { bytes: LIMIT_BYTES, hash: Bun.hash(bytes).toString() }];
+
+  test('with its length announced', async () => {
+    expect<unknown>(await send(bytes)).toEqual(expected);
+  });
+
+  test('in chunks of unknown length', async () => {
+    expect<unknown>(await send(chunked(bytes))).toEqual(expected);
+  });
+
+  test.each(['gzip', 'deflate', 'br', 'zstd'] as const)('compressed with %s', async (encoding) => {
+    const text = new Uint8Array(LIMIT_BYTES).fill(0x61);
+
+    const [status, answer] = await send(COMPRESSORS[encoding](text), encoding);
+
+    expect<unknown>([status, answer]).toEqual([
+      200,
+      { bytes: LIMIT_BYTES, hash: Bun.hash(text).toString() },
+    ]);
+  });
+});
+
+describe('a body of one byte more is refused in the envelope', () => {
+  const bytes = random(LIMIT_BYTES + 1);
+  const expected = [
+    413,
+    { error: { code: 'request_too_large', message: 'The body is larger than 1 MiB.' } },
+  ];
+
+  test('with its length announced', async () => {
+    expect<unknown>(await send(bytes)).toMatchObject(expected);
+  });
+
+  test('in chunks of unknown length', async () => {
+    expect<unknown>(await send(chunked(bytes))).toMatchObject(expected);
+  });
+
+  test.each(['gzip', 'deflate', 'br', 'zstd'] as const)('compressed with %s', async (encoding) => {
+    const text = new Uint8Array(LIMIT_BYTES + 1).fill(0x61);
+
+    expect<unknown>(await send(COMPRESSORS[encoding](text), encoding)).toMatchObject(expected);
+  });
+});
+
+test.each(['gzip', 'zstd'] as const)(
+  'a %s bomb of 1 GiB takes no more memory than a body',
+  async (encoding) => {
+    const bomb = COMPRESSORS[encoding](new Uint8Array(1 << 30));
+    Bun.gc(true);
+    const beforeBytes = process.memoryUsage.rss();
+    let peakBytes = 0;
+    const watching = setInterval(
+      () => (peakBytes = Math.max(peakBytes, process.memoryUsage.rss())),
+      1,
+    );
+
+    const [status] = await send(bomb, encoding);
+    clearInterval(watching);
+
+    expect(status).toBe(413);
+    expect(peakBytes - beforeBytes).toBeLessThan(100 << 20);
+  },
+);
+
+describe('what cannot be decompressed is refused:', () => {
+  test('an encoding nobody knows', async () => {
+    expect<unknown>(await send('{}', 'rot13')).toMatchObject([
+      415,
+      { error: { code: 'unsupported_media_type' } },
+    ]);
+  });
+
+  test('bytes that are not what they say', async () => {
+    expect<unknown>(await send('{"model":"m"}', 'gzip')).toMatchObject([
+      400,
+      { error: { code: 'invalid_request' } },
+    ]);
+  });
+
+  test('compressed bytes that were cut', async () => {
+    const cut = gzipSync(random(1000)).subarray(0, 500);
+
+    expect<unknown>(await send(cut, 'gzip')).toMatchObject([
+      400,
+      { error: { code: 'invalid_request' } },
+    ]);
+  });
+});
+
+test('an empty body is no bytes', async () => {
+  expect<unknown>(await send('')).toMatchObject([200, { bytes: 0 }]);
+});
+
+test('a client that leaves while it sends is client_closed_request', async () => {
+  lastError = Promise.withResolvers();
+  const socket = connect(listener.port, '127.0.0.1', () => {
+    socket.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"mod', () =>
+      socket.destroy(),
+    );
+  });
+
+  expect(await lastError.promise).toMatchObject({ code: 'client_closed_request' });
+});

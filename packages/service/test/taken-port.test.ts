@@ -1,0 +1,84 @@
+import { expect, test } from 'bun:test';
+import { createServer } from 'node:net';
+
+import { ConfigError, listen } from '../src/index.ts';
+
+const fetch = (): Response => new Response('ok');
+
+function refusal(address: string): unknown {
+  try {
+    const listener = listen({
+      listen: address,
+      key: 'gateway.listen',
+      envPrefix: 'CORTEX_',
+      fetch,
+    });
+    void listener.stop('now');
+  } catch (error) {
+    return error;
+  }
+  throw new Error(`${address} was taken`);
+}
+
+test('a port that one of ours has is a clear error', async () => {
+  const first = listen({ listen: '127.0.0.1:0', key: 'listen', fetch });
+
+  const error = refusal(`127.0.0.1:${first.port}`);
+  await first.stop('now');
+
+  expect(error).toBeInstanceOf(ConfigError);
+  expect(String(error)).toEndWith(
+    `gateway.listen: 127.0.0.1:${first.port} is in use by another program: set gateway.listen (or CORTEX_GATEWAY__LISTEN) to another port`,
+  );
+});
+
+test('a port that another program has is the same error', async () => {
+  const other = createServer();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  other.listen(0, '127.0.0.1', resolve);
+  await promise;
+  const address = other.address();
+  const port = typeof address === 'object' ? address?.port : undefined;
+
+  const error = refusal(`127.0.0.1:${port}`);
+  other.close();
+
+  expect(String(error)).toContain('is in use by another program');
+});
+
+test('an address that is not of this machine is a clear error', () => {
+  expect(String(refusal('192.0.2.1:0'))).toContain(
+    '192.0.2.1:0 is no address of this machine: set gateway.listen',
+  );
+});
+
+test('a free port is reported as it is reached', async () => {
+  const listener = listen({ listen: '127.0.0.1:0', key: 'listen', fetch });
+
+  const response = await globalThis.fetch(listener.url);
+  await listener.stop('now');
+
+  expect(listener.url).toBe(`http://127.0.0.1:${listener.port}`);
+  expect(await response.text()).toBe('ok');
+});
+
+test('a handler that throws is an internal error without its text', async () => {
+  const errors: unknown[] = [];
+  const listener = listen({
+    listen: '127.0.0.1:0',
+    key: 'listen',
+    fetch: () => {
+      throw new Error('secret');
+    },
+    onError: (error) => errors.push(error),
+  });
+
+  const response = await globalThis.fetch(listener.url);
+  const text = await response.text();
+  await listener.stop('now');
+
+  expect(response.status).toBe(500);
+  expect(text).toContain('internal_error');
+  expect(text).not.toContain('secret');
+  expect(errors).toEqual([new Error('secret')]);
+});
