@@ -1,0 +1,146 @@
+import { CortexError, toCortexError } from '@cortex/protocol';
+
+import type {
+  CloseOptions,
+  Embeddings,
+  Engine,
+  EngineDevice,
+  EngineEvent,
+  EngineLoadSpec,
+  EngineStats,
+  GenerateRequest,
+  LoadedModel,
+  LoadProgress,
+  MemoryEstimate,
+  RerankScores,
+} from '../engine.ts';
+import { LIBRARY_VERSION } from './binding.ts';
+import { loadModel } from './load-model.ts';
+import { LoadedLlama } from './loaded-llama.ts';
+import { EventBuffer } from './scheduler/event-buffer.ts';
+
+/** The engine on llama.cpp's kernels: one GGUF model, a scheduler of our own. */
+export function createLlamaEngine(): Engine {
+  return new LlamaEngine();
+}
+
+class LlamaEngine implements Engine {
+  readonly name = 'llama';
+  readonly version = LIBRARY_VERSION;
+  #loaded: LoadedLlama | undefined;
+  #isClosed = false;
+  #closing: Promise<void> | undefined;
+
+  async load(
+    spec: EngineLoadSpec,
+    onProgress: (progress: LoadProgress) => void,
+    signal: AbortSignal,
+  ): Promise<LoadedModel> {
+    if (this.#loaded !== undefined)
+      throw new CortexError('conflict', 'An engine loads one model, once.');
+    const loaded = await loadModel(spec, {
+      onProgress,
+      signal,
+      log: (line) => void process.stderr.write(`${line}\n`),
+    });
+    this.#loaded = new LoadedLlama(loaded, spec);
+    return this.#loaded.describe();
+  }
+
+  generate(request: GenerateRequest, signal: AbortSignal): AsyncIterable<EngineEvent> {
+    const abort = new AbortController();
+    const either = AbortSignal.any([signal, abort.signal]);
+    const events = new EventBuffer({
+      onRoom: () => this.#loaded?.wake(),
+      onLeave: () => abort.abort(),
+    });
+    try {
+      const loaded = this.#ready();
+      if (signal.aborted) events.push(CANCELLED);
+      else loaded.generate(request, { events, signal: either });
+    } catch (error) {
+      const { code, message, details } = toCortexError(error);
+      events.push({
+        type: 'error',
+        code,
+        message,
+        ...(details.param !== undefined && { param: details.param }),
+      });
+    }
+    return events;
+  }
+
+  embed(): Promise<Embeddings> {
+    return Promise.reject(notClaimed('Embeddings'));
+  }
+
+  rerank(): Promise<RerankScores> {
+    return Promise.reject(notClaimed('Reranking'));
+  }
+
+  async tokenize(
+    text: string,
+    options: { addSpecial: boolean; parseSpecial: boolean },
+  ): Promise<readonly number[]> {
+    return this.#ready().tokenize(text, options);
+  }
+
+  async detokenize(tokens: readonly number[]): Promise<string> {
+    return this.#ready().detokenize(tokens);
+  }
+
+  async applyTemplate(body: Readonly<Record<string, unknown>>): Promise<string> {
+    return this.#ready().applyTemplate(body);
+  }
+
+  async count(body: Readonly<Record<string, unknown>>): Promise<number> {
+    return this.#ready().count(body);
+  }
+
+  estimate(): Promise<MemoryEstimate> {
+    return Promise.reject(notClaimed('Estimating memory before a load'));
+  }
+
+  devices(): Promise<readonly EngineDevice[]> {
+    return Promise.reject(notClaimed('Listing devices'));
+  }
+
+  async stats(): Promise<EngineStats> {
+    return this.#loaded?.stats() ?? IDLE_STATS;
+  }
+
+  close(graceMs: number, _options?: CloseOptions): Promise<void> {
+    this.#isClosed = true;
+    this.#closing ??= this.#loaded?.close(graceMs) ?? Promise.resolve();
+    return this.#closing;
+  }
+
+  #ready(): LoadedLlama {
+    if (this.#isClosed) throw new CortexError('shutting_down', 'The model is being unloaded.');
+    if (this.#loaded === undefined)
+      throw new CortexError('model_not_loaded', 'No model is loaded.');
+    return this.#loaded;
+  }
+}
+
+const CANCELLED: EngineEvent = {
+  type: 'done',
+  finish: [{ reason: 'cancelled' }],
+  usage: { promptTokens: 0, completionTokens: 0, cachedTokens: 0, reasoningTokens: 0 },
+  timings: { queueMs: 0, promptMs: 0, decodeMs: 0 },
+};
+
+const IDLE_STATS: EngineStats = {
+  queueDepth: 0,
+  slots: 0,
+  busySlots: 0,
+  runnableSlots: 0,
+  longestStepMs: 0,
+  batchSizes: {},
+  kvCellsUsed: 0,
+  kvCellsTotal: 0,
+  rssMib: 0,
+};
+
+const notClaimed = (what: string): CortexError =>
+  new CortexError('wrong_modality', `${what} is not something this engine does with this model.`);

@@ -1,0 +1,155 @@
+import { open, stat } from 'node:fs/promises';
+
+import { CortexError } from '@cortex/protocol';
+
+import type { Backend, EngineLoadSpec, LoadProgress } from '../engine.ts';
+import { type Context, type Library, type Model, openLibrary } from './binding.ts';
+
+/** What `auto` means until memory is estimated before a load. */
+const AUTO_CONTEXT_TOKENS = 8192;
+const AUTO_SLOTS = 4;
+
+/** Tokens of one batch: what the CPU and GPU kernels of llama.cpp are tuned for. */
+const BATCH_TOKENS = 512;
+
+/** The part of the whole load at which the weights are in memory. */
+const WEIGHTS_RATIO = 0.9;
+
+export interface LlamaModel {
+  readonly model: Model;
+  /** Undefined when only the vocabulary was loaded. */
+  readonly context: Context | undefined;
+  readonly contextTokens: number;
+  readonly slots: number;
+  readonly batchTokens: number;
+}
+
+/**
+ * Loads the file of `spec` as written there.
+ *
+ * @throws CortexError `model_load_failed` naming file and cause.
+ */
+export async function loadModel(
+  spec: EngineLoadSpec,
+  listeners: {
+    readonly onProgress: (progress: LoadProgress) => void;
+    readonly signal: AbortSignal;
+    readonly log: (line: string) => void;
+  },
+): Promise<LlamaModel> {
+  const { onProgress, signal, log } = listeners;
+  await checkFile(spec.modelPath);
+  const lastWords = new LastWords(log);
+  onProgress({ phase: 'starting', ratio: 0 });
+  const library = await openDevice(spec, lastWords);
+  try {
+    const model = await library.loadModel({
+      path: spec.modelPath,
+      gpuLayers: spec.backend === 'cpu' ? 0 : spec.gpuLayers,
+      vocabOnly: spec.vocabOnly,
+      signal,
+      onProgress: (ratio) => onProgress({ phase: 'weights', ratio: ratio * WEIGHTS_RATIO }),
+    });
+    const loaded = await withContext(model, spec, onProgress);
+    onProgress({ phase: 'ready', ratio: 1 });
+    return loaded;
+  } catch (error) {
+    await library.dispose();
+    if (signal.aborted)
+      throw new CortexError('model_load_failed', `The load of "${spec.modelId}" was cancelled.`, {
+        transient: true,
+        cause: error,
+      });
+    throw failure(spec, lastWords.explain(error), error);
+  }
+}
+
+async function withContext(
+  model: Model,
+  spec: EngineLoadSpec,
+  onProgress: (progress: LoadProgress) => void,
+): Promise<LlamaModel> {
+  const slots = spec.slots === 'auto' ? AUTO_SLOTS : spec.slots;
+  const contextTokens =
+    spec.contextLength === 'auto'
+      ? Math.min(model.trainedContextTokens, AUTO_CONTEXT_TOKENS)
+      : spec.contextLength;
+  if (spec.vocabOnly)
+    return { model, context: undefined, contextTokens, slots, batchTokens: BATCH_TOKENS };
+  onProgress({ phase: 'context', ratio: WEIGHTS_RATIO });
+  const context = await model.createContext({
+    slots,
+    contextTokens,
+    batchTokens: BATCH_TOKENS,
+    threads: spec.threads,
+    kvType: spec.kvType,
+  });
+  return { model, context, contextTokens, slots, batchTokens: BATCH_TOKENS };
+}
+
+/** What a user gets wrong most often, told before the library is asked: its own words do not name the cause. */
+async function checkFile(path: string): Promise<void> {
+  const fail = (why: string, cause?: unknown): never => {
+    throw new CortexError('model_load_failed', `Cannot load ${path}: ${why}.`, { cause });
+  };
+  const info = await stat(path).catch((error: unknown) => fail('there is no such file', error));
+  if (!info.isFile()) fail('it is not a file');
+  if (info.size < 24) fail(`it has ${info.size} bytes, which is no GGUF file`);
+  const file = await open(path).catch((error: unknown) => fail('it cannot be read', error));
+  try {
+    const { buffer } = await file.read(Buffer.alloc(8), 0, 8, 0);
+    if (buffer.toString('latin1', 0, 4) !== 'GGUF')
+      fail('it is not a GGUF file (it does not begin with "GGUF")');
+    const version = buffer.readUInt32LE(4);
+    if (version < 2 || version > 3) fail(`its GGUF version ${version} is not known (2 and 3 are)`);
+  } finally {
+    await file.close();
+  }
+}
+
+async function openDevice(spec: EngineLoadSpec, lastWords: LastWords): Promise<Library> {
+  try {
+    return await openLibrary({ backend: spec.backend, threads: spec.threads, log: lastWords.log });
+  } catch (error) {
+    throw failure(
+      spec,
+      `the ${spec.backend} device cannot be used: ${deviceHint(spec.backend, error)}`,
+      error,
+    );
+  }
+}
+
+const DEVICE_NEEDS: Readonly<Record<Backend, string>> = {
+  cpu: 'the package @node-llama-cpp/linux-x64 is not installed (run npm install)',
+  cuda: 'it needs the NVIDIA driver and the CUDA runtime libraries libcudart and libcublas (version 12 or 13)',
+  vulkan: 'it needs libvulkan.so.1 and the Vulkan driver of the GPU',
+  metal: 'it needs macOS on Apple silicon',
+};
+
+function deviceHint(backend: Backend, error: unknown): string {
+  const said = error instanceof Error ? error.message : String(error);
+  return `${DEVICE_NEEDS[backend]}. The library says: ${said}`;
+}
+
+const failure = (spec: EngineLoadSpec, why: string, cause: unknown): CortexError =>
+  new CortexError('model_load_failed', `Cannot load ${spec.modelPath}: ${why}`, { cause });
+
+/** Passes the library's log on and remembers the last line: a failed load throws "Failed to load model" and logs why. */
+class LastWords {
+  readonly #pass: (line: string) => void;
+  #last: string | undefined;
+
+  constructor(pass: (line: string) => void) {
+    this.#pass = pass;
+  }
+
+  readonly log = (line: string): void => {
+    if (/error|fail|unknown|invalid|corrupt|missing|out of/i.test(line)) this.#last ??= line;
+    this.#pass(line);
+  };
+
+  explain(error: unknown): string {
+    const said = error instanceof Error ? error.message : String(error);
+    return this.#last === undefined || said.includes(this.#last) ? said : `${said} (${this.#last})`;
+  }
+}

@@ -1,0 +1,47 @@
+import { HermesParser } from './hermes-parser.ts';
+import { type OutputParser, PlainParser } from './output-parser.ts';
+import { type ReasoningMarkers, ReasoningParser } from './reasoning-parser.ts';
+
+/** How a model writes what is not content; read off the markers in its chat template. */
+export interface OutputFormat {
+  readonly reasoning: ReasoningMarkers | undefined;
+  readonly tools: 'hermes' | undefined;
+  /** Texts that must stay visible although the model may hold them as control tokens. */
+  readonly markers: readonly string[];
+}
+
+const THINK: ReasoningMarkers = { open: '<think>', close: '</think>' };
+
+export function readOutputFormat(template: string | undefined): OutputFormat {
+  const has = (marker: string): boolean => template?.includes(marker) ?? false;
+  const reasoning = has(THINK.close) ? THINK : undefined;
+  const tools = has('<tool_call>') ? 'hermes' : undefined;
+  return {
+    reasoning,
+    tools,
+    markers: [
+      ...(reasoning ? [reasoning.open, reasoning.close] : []),
+      ...(tools ? ['<tool_call>', '</tool_call>'] : []),
+    ],
+  };
+}
+
+export interface ParserRequest {
+  readonly prompt: string;
+  /** Whether the request offers tools; without any, a marker in the answer is text like any other. */
+  readonly offersTools: boolean;
+  readonly newCallId: () => string;
+}
+
+/** The parser for one answer of a chat. */
+export function chooseParser(format: OutputFormat, request: ParserRequest): OutputParser {
+  const inner =
+    format.tools === 'hermes' && request.offersTools
+      ? new HermesParser(request.newCallId)
+      : new PlainParser();
+  if (format.reasoning === undefined) return inner;
+  const end = request.prompt.trimEnd();
+  return new ReasoningParser(inner, format.reasoning, {
+    startsInside: end.endsWith(format.reasoning.open),
+  });
+}

@@ -1,0 +1,43 @@
+import type { ToolCallDelta } from '../../engine.ts';
+
+/** A piece of an answer, told apart. Exactly one member is set. */
+export type OutputDelta =
+  { readonly text: string } | { readonly reasoning: string } | { readonly tool: ToolCallDelta };
+
+/**
+ * Tells reasoning, tool calls and content apart in a text that comes in pieces.
+ *
+ * Law: however the text is cut into pieces, the deltas joined are the same. Nothing is lost: what is not understood
+ * comes back as content.
+ */
+export interface OutputParser {
+  push(text: string): readonly OutputDelta[];
+  /** What was held back. Nothing is pushed after it. */
+  end(): readonly OutputDelta[];
+  /** Whether the text pushed last was reasoning; counts reasoning tokens. */
+  readonly isReasoning: boolean;
+  /** Tool calls begun so far. */
+  readonly toolCalls: number;
+}
+
+/** Everything is content: completions, and models whose template has no markers. */
+export class PlainParser implements OutputParser {
+  readonly isReasoning = false;
+  readonly toolCalls = 0;
+
+  push(text: string): readonly OutputDelta[] {
+    return text === '' ? [] : [{ text }];
+  }
+
+  end(): readonly OutputDelta[] {
+    return [];
+  }
+}
+
+/** How much of the end of `text` may be the start of `marker`. */
+export function partialMarker(text: string, marker: string): number {
+  for (let length = Math.min(text.length, marker.length - 1); length > 0; length--) {
+    if (marker.startsWith(text.slice(-length))) return length;
+  }
+  return 0;
+}

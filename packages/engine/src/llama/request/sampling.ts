@@ -1,0 +1,107 @@
+import { CortexError } from '@cortex/protocol';
+
+import type { SamplerConfig, Token } from '../binding.ts';
+import { type SamplingBody } from './chat-body.ts';
+
+/** How the answers of one request are drawn and where they end. */
+export interface Sampling {
+  readonly config: Omit<SamplerConfig, 'seed' | 'tokenBiasKeys' | 'tokenBiasValues'>;
+  /** Of the first choice; the next ones count on. */
+  readonly seed: number;
+  readonly bias: ReadonlyMap<Token, number>;
+  readonly penalties: Penalties | undefined;
+  readonly stop: readonly string[];
+  readonly ignoreEos: boolean;
+  /** Undefined: as far as the context reaches. */
+  readonly maxTokens: number | undefined;
+  readonly choices: number;
+}
+
+export interface Penalties {
+  readonly repeat: number;
+  readonly presence: number;
+  readonly frequency: number;
+}
+
+/** Longest stop string: a longer one is a mistake, and would be compared at every token. */
+const MAX_STOP_CHARS = 4096;
+
+/** OpenAI's defaults, not the library's (top_k 40, top_p 0.95, the second as seed). */
+const DEFAULTS = { temperature: 1, top_p: 1, top_k: 0, min_p: 0 } as const;
+
+/** Names under which a GGUF file recommends sampling settings (`general.sampling.*`). */
+const RECOMMENDED_NAMES: Readonly<Record<string, string>> = {
+  temp: 'temperature',
+  temperature: 'temperature',
+  top_k: 'top_k',
+  top_p: 'top_p',
+  min_p: 'min_p',
+  penalty_repeat: 'repeat_penalty',
+};
+
+/** A model's own recommendation in the names of a request; what is not known is left out. */
+export function recommendedParams(
+  sampling: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
+  const params: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(sampling)) {
+    const name = RECOMMENDED_NAMES[key];
+    // Files hold 32-bit floats: 0.2 arrives as 0.20000000298.
+    if (name !== undefined && typeof value === 'number')
+      params[name] = Number(value.toPrecision(6));
+  }
+  return params;
+}
+
+/** Body over `params`: what a caller leaves out or sends as null is taken from the defaults below it. */
+export function withDefaults(
+  body: Readonly<Record<string, unknown>>,
+  layers: readonly Readonly<Record<string, unknown>>[],
+): Record<string, unknown> {
+  const merged: Record<string, unknown> = {};
+  for (const layer of layers.toReversed()) Object.assign(merged, layer);
+  for (const [key, value] of Object.entries(body)) {
+    if (value !== null && value !== undefined) merged[key] = value;
+  }
+  return merged;
+}
+
+/** @throws CortexError `invalid_request` for a stop string that is empty or too long. */
+export function readSampling(body: SamplingBody): Sampling {
+  const stop = [body.stop ?? []].flat();
+  for (const text of stop) {
+    if (text !== '' && text.length <= MAX_STOP_CHARS) continue;
+    throw new CortexError(
+      'invalid_request',
+      `"stop": each string must have 1 to ${MAX_STOP_CHARS} characters.`,
+      { param: 'stop' },
+    );
+  }
+  const penalties: Penalties = {
+    repeat: body.repeat_penalty ?? body.repetition_penalty ?? 1,
+    presence: body.presence_penalty ?? 0,
+    frequency: body.frequency_penalty ?? 0,
+  };
+  const isPenalised =
+    penalties.repeat !== 1 || penalties.presence !== 0 || penalties.frequency !== 0;
+  return {
+    config: {
+      temperature: body.temperature ?? DEFAULTS.temperature,
+      topK: Math.max(0, body.top_k ?? DEFAULTS.top_k),
+      topP: body.top_p ?? DEFAULTS.top_p,
+      minP: body.min_p ?? DEFAULTS.min_p,
+    },
+    seed: body.seed === undefined ? Math.floor(Math.random() * 2 ** 32) : body.seed >>> 0,
+    bias: new Map(
+      Object.entries(body.logit_bias ?? {}).map(([token, value]) => [
+        Number(token),
+        value <= -100 ? -Infinity : value,
+      ]),
+    ),
+    penalties: isPenalised ? penalties : undefined,
+    stop,
+    ignoreEos: body.ignore_eos ?? false,
+    maxTokens: body.max_completion_tokens ?? body.max_tokens,
+    choices: body.n ?? 1,
+  };
+}

@@ -1,0 +1,65 @@
+import type { EngineEvent } from '../../engine.ts';
+
+/** Items a request may be ahead of its consumer before its slots pause (contracts, the engine protocol). */
+const MAX_AHEAD = 64;
+
+/** The events of one request between the scheduler, which pushes, and the consumer, who pulls. */
+export class EventBuffer implements AsyncIterableIterator<EngineEvent, undefined> {
+  readonly #onRoom: () => void;
+  readonly #onLeave: () => void;
+  readonly #events: EngineEvent[] = [];
+  #items = 0;
+  #isEnded = false;
+  #waiting: ((result: IteratorResult<EngineEvent, undefined>) => void) | undefined;
+
+  constructor(listeners: { readonly onRoom: () => void; readonly onLeave: () => void }) {
+    this.#onRoom = listeners.onRoom;
+    this.#onLeave = listeners.onLeave;
+  }
+
+  get isFull(): boolean {
+    return this.#items >= MAX_AHEAD;
+  }
+
+  /** After `done` or `error` nothing more is taken. */
+  push(event: EngineEvent): void {
+    if (this.#isEnded) return;
+    this.#isEnded = event.type === 'done' || event.type === 'error';
+    const take = this.#waiting;
+    if (take !== undefined) {
+      this.#waiting = undefined;
+      take({ done: false, value: event });
+      return;
+    }
+    this.#events.push(event);
+    if (event.type === 'items') this.#items += event.items.length;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  next(): Promise<IteratorResult<EngineEvent, undefined>> {
+    const event = this.#events.shift();
+    if (event === undefined) {
+      if (this.#isEnded) return Promise.resolve({ done: true, value: undefined });
+      return new Promise((resolve) => (this.#waiting = resolve));
+    }
+    if (event.type === 'items') {
+      const wasFull = this.isFull;
+      this.#items -= event.items.length;
+      if (wasFull && !this.isFull) this.#onRoom();
+    }
+    return Promise.resolve({ done: false, value: event });
+  }
+
+  return(): Promise<IteratorResult<EngineEvent, undefined>> {
+    this.#events.length = 0;
+    this.#items = 0;
+    if (!this.#isEnded) this.#onLeave();
+    this.#isEnded = true;
+    this.#waiting?.({ done: true, value: undefined });
+    this.#waiting = undefined;
+    return Promise.resolve({ done: true, value: undefined });
+  }
+}

@@ -1,0 +1,130 @@
+import type { EngineEvent, EngineTimings, StepItem } from '../../engine.ts';
+import type { SamplerConfig, Token } from '../binding.ts';
+import type { Sampling } from '../request/sampling.ts';
+import type { Answer } from './answer.ts';
+import type { EventBuffer } from './event-buffer.ts';
+
+export interface JobOptions {
+  readonly principal: string;
+  readonly prompt: Uint32Array;
+  readonly sampling: Sampling;
+  readonly answers: readonly Answer[];
+  /** Log-probabilities of so many most likely tokens beside the chosen one's; undefined: none at all. */
+  readonly topLogprobs: number | undefined;
+  readonly events: EventBuffer;
+  readonly signal: AbortSignal;
+  readonly arrivedMs: number;
+  /** GBNF that the answer keeps to; undefined: free. */
+  readonly grammar: string | undefined;
+}
+
+/** A request in the scheduler, from arrival to its last event. */
+export class Job {
+  readonly principal: string;
+  readonly prompt: Uint32Array;
+  readonly sampling: Sampling;
+  readonly answers: readonly Answer[];
+  readonly topLogprobs: number | undefined;
+  readonly events: EventBuffer;
+  readonly signal: AbortSignal;
+  readonly grammar: string | undefined;
+  cachedTokens = 0;
+  readonly #arrivedMs: number;
+  #admittedMs: number | undefined;
+  #firstTokenMs: number | undefined;
+  #promptDoneMs: number | undefined;
+  #isEnded = false;
+  #items: StepItem[] = [];
+
+  constructor(options: JobOptions) {
+    this.principal = options.principal;
+    this.prompt = options.prompt;
+    this.sampling = options.sampling;
+    this.answers = options.answers;
+    this.topLogprobs = options.topLogprobs;
+    this.events = options.events;
+    this.signal = options.signal;
+    this.grammar = options.grammar;
+    this.#arrivedMs = options.arrivedMs;
+  }
+
+  get isEnded(): boolean {
+    return this.#isEnded;
+  }
+
+  /** The sampler settings of one choice: the seed counts on, so that choices differ and a seed repeats them all. */
+  samplerConfig(answer: Answer, bias: ReadonlyMap<Token, number>): SamplerConfig {
+    const { config, seed } = this.sampling;
+    return {
+      ...config,
+      seed: (seed + answer.index) >>> 0,
+      ...(bias.size > 0 && {
+        tokenBiasKeys: Uint32Array.from(bias.keys()),
+        tokenBiasValues: Float32Array.from(bias.values()),
+      }),
+    };
+  }
+
+  admitted(nowMs: number): void {
+    this.#admittedMs = nowMs;
+  }
+
+  promptDone(nowMs: number): void {
+    this.#promptDoneMs ??= nowMs;
+  }
+
+  add(items: readonly StepItem[], nowMs: number): void {
+    if (items.length === 0) return;
+    this.#firstTokenMs ??= nowMs;
+    this.#items.push(...items);
+  }
+
+  /** Hands out what the step made, and the end when every choice has one. */
+  flush(stepMs: number, nowMs: number): void {
+    if (this.#items.length > 0) this.events.push({ type: 'items', items: this.#items, stepMs });
+    this.#items = [];
+    if (this.answers.every((answer) => answer.finish !== undefined)) this.#done(nowMs);
+  }
+
+  cancel(nowMs: number): void {
+    for (const answer of this.answers) if (answer.finish === undefined) answer.end('cancelled');
+    this.#done(nowMs);
+  }
+
+  fail(event: Extract<EngineEvent, { type: 'error' }>): void {
+    this.#isEnded = true;
+    this.events.push(event);
+  }
+
+  #done(nowMs: number): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    this.events.push({
+      type: 'done',
+      finish: this.answers.map((answer) => answer.finish ?? { reason: 'cancelled' }),
+      usage: {
+        promptTokens: this.prompt.length,
+        completionTokens: sum(this.answers, (answer) => answer.tokens.length),
+        cachedTokens: this.cachedTokens,
+        reasoningTokens: sum(this.answers, (answer) => answer.reasoningTokens),
+      },
+      timings: this.#timings(nowMs),
+    });
+  }
+
+  #timings(nowMs: number): EngineTimings {
+    const admittedMs = this.#admittedMs ?? nowMs;
+    const promptDoneMs = this.#promptDoneMs ?? nowMs;
+    return {
+      queueMs: admittedMs - this.#arrivedMs,
+      promptMs: this.#admittedMs === undefined ? 0 : promptDoneMs - admittedMs,
+      ...(this.#firstTokenMs !== undefined && {
+        firstTokenMs: this.#firstTokenMs - this.#arrivedMs,
+      }),
+      decodeMs: this.#promptDoneMs === undefined ? 0 : nowMs - this.#promptDoneMs,
+    };
+  }
+}
+
+const sum = (answers: readonly Answer[], of: (answer: Answer) => number): number =>
+  answers.reduce((total, answer) => total + of(answer), 0);

@@ -1,0 +1,49 @@
+/** Share of the newest measurement in a moving average: about the last twenty steps count. */
+const NEWEST = 0.1;
+
+/** Counts and moving averages over the steps of one model. */
+export class StepStats {
+  readonly #batchSizes = new Map<number, number>();
+  #lastStepAtMs: number | undefined;
+  #longestStepMs = 0;
+  #tokSPrefill: number | undefined;
+  #tokSDecode: number | undefined;
+
+  record(step: {
+    readonly sequences: number;
+    readonly promptTokens: number;
+    readonly generatedTokens: number;
+    readonly ms: number;
+    readonly atMs: number;
+  }): void {
+    this.#batchSizes.set(step.sequences, (this.#batchSizes.get(step.sequences) ?? 0) + 1);
+    this.#lastStepAtMs = step.atMs;
+    this.#longestStepMs = Math.max(this.#longestStepMs, step.ms);
+    // A mixed step tells the speed of neither.
+    if (step.generatedTokens === 0)
+      this.#tokSPrefill = average(this.#tokSPrefill, rate(step.promptTokens, step.ms));
+    if (step.promptTokens === 0)
+      this.#tokSDecode = average(this.#tokSDecode, rate(step.generatedTokens, step.ms));
+  }
+
+  read(nowMs: number): {
+    lastStepAgeMs?: number;
+    longestStepMs: number;
+    batchSizes: Record<string, number>;
+    tokSPrefill?: number;
+    tokSDecode?: number;
+  } {
+    return {
+      ...(this.#lastStepAtMs !== undefined && { lastStepAgeMs: nowMs - this.#lastStepAtMs }),
+      longestStepMs: this.#longestStepMs,
+      batchSizes: Object.fromEntries(this.#batchSizes),
+      ...(this.#tokSPrefill !== undefined && { tokSPrefill: this.#tokSPrefill }),
+      ...(this.#tokSDecode !== undefined && { tokSDecode: this.#tokSDecode }),
+    };
+  }
+}
+
+const rate = (tokens: number, ms: number): number => (tokens / Math.max(ms, 0.001)) * 1000;
+
+const average = (before: number | undefined, value: number): number =>
+  before === undefined ? value : before + NEWEST * (value - before);
