@@ -21,14 +21,11 @@ import {
   ESTIMATE,
   formatClose,
   formatGenerate,
-  formatLoadSpec,
   type Hello,
   isMessage,
   type Message,
   readDone,
   readFailure,
-  readLoaded,
-  readProgress,
   readStats,
   readStep,
   RERANK,
@@ -38,6 +35,7 @@ import {
   WireAccepted,
 } from '../protocol/index.ts';
 import { toAbortError } from './abort-error.ts';
+import { PendingLoad } from './pending-load.ts';
 import { PendingCalls } from './pending-calls.ts';
 import { RequestStream } from './request-stream.ts';
 
@@ -48,12 +46,6 @@ export interface ClientOwner {
   note(text: string): void;
   /** The engine broke the protocol, or its end is wanted now; ends the connection with this cause. */
   abandon(cause: string): void;
-}
-
-interface PendingLoad {
-  onProgress(progress: LoadProgress): void;
-  onLoaded(model: LoadedModel): void;
-  onFailed(error: unknown): void;
 }
 
 /**
@@ -101,20 +93,14 @@ export class EngineClient implements EngineConnection {
     onProgress: (progress: LoadProgress) => void,
     signal: AbortSignal,
   ): Promise<LoadedModel> {
-    if (this.#end !== undefined) return Promise.reject(loadFailure(this.#end));
+    if (this.#end !== undefined) return Promise.reject(loadFailure(this.#end.message));
     if (signal.aborted) return Promise.reject(toAbortError(signal.reason));
-    const onAbort = () => {
-      this.#load?.onFailed(toAbortError(signal.reason));
-      this.#owner.abandon('its load was cancelled');
-    };
-    signal.addEventListener('abort', onAbort, { once: true });
-    return new Promise<LoadedModel>((resolve, reject) => {
-      this.#load = { onProgress, onLoaded: resolve, onFailed: reject };
-      this.#owner.send({ kind: 'load', ...formatLoadSpec(spec) });
-    }).finally(() => {
-      this.#load = undefined;
-      signal.removeEventListener('abort', onAbort);
-    });
+    const load = new PendingLoad({ spec, onProgress, signal }, () =>
+      this.#owner.abandon('its load was cancelled'),
+    );
+    this.#load = load;
+    this.#owner.send(load.message);
+    return load.model.finally(() => (this.#load = undefined));
   }
 
   generate(request: GenerateRequest, signal: AbortSignal): AsyncIterable<EngineEvent> {
@@ -207,11 +193,7 @@ export class EngineClient implements EngineConnection {
     this.#streams.clear();
     this.#calls.end(error);
     for (const waiter of this.#statsWaiters.splice(0)) waiter(error);
-    this.#load?.onFailed(
-      new CortexError('model_load_failed', `The engine ended during the load: ${cause}`, {
-        transient: true,
-      }),
-    );
+    this.#load?.fail(loadFailure(`The engine ended during the load: ${cause}`));
     this.#resolveEnded(cause);
   }
 
@@ -230,11 +212,9 @@ export class EngineClient implements EngineConnection {
       case 'result':
         return this.#result(idOf(message), message);
       case 'progress':
-        return this.#load?.onProgress(readProgress(message));
       case 'loaded':
-        return this.#load?.onLoaded(readLoaded(message));
       case 'failed':
-        return this.#load?.onFailed(readFailure(message));
+        return this.#load?.receive(message);
       case 'stats':
         return this.#stats(readStats(message));
       default:
@@ -302,8 +282,8 @@ export class EngineClient implements EngineConnection {
 
 const shuttingDown = () => new CortexError('shutting_down', 'The engine is shutting down.');
 
-const loadFailure = (cause: CortexError) =>
-  new CortexError('model_load_failed', cause.message, { transient: true, cause });
+const loadFailure = (message: string) =>
+  new CortexError('model_load_failed', message, { transient: true });
 
 const quote = (id: string) => JSON.stringify(id.slice(0, 40));
 

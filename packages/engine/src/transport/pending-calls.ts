@@ -1,4 +1,4 @@
-import { CortexError } from '@cortex/protocol';
+import type { CortexError } from '@cortex/protocol';
 
 import type { CallCodec, Message } from '../protocol/index.ts';
 import { toAbortError } from './abort-error.ts';
