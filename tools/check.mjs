@@ -10,11 +10,11 @@ const bin = (name) => join(ROOT, 'node_modules', '.bin', name);
 const sources = readdirSync(join(ROOT, 'packages')).map((name) => `./packages/${name}/src`);
 
 const STEPS = [
-  ['format', [bin('prettier'), '--check', '.']],
+  ['format', [bin('prettier'), '--check', '--cache', '.']],
   ['lint', [bin('oxlint'), '--type-aware', '--quiet']],
   ['types', [bin('tsc'), '-p', '.']],
   ['unused code', [bin('knip')]],
-  ['unit tests and pins', [findBun(), 'test', '--timeout=60000', ...sources, ...pinFiles()]],
+  ['unit tests and pins', [findBun(), 'test', '--only-failures', '--timeout=60000', ...sources, ...pinFiles()]],
 ];
 
 /** Runs one step; its output is shown only when it failed. */

@@ -18,7 +18,7 @@ const hardwareOf = ({ devices, cpu, ram_total_mb: ramMb }: AdminNode): string =>
     return gpus
       .map(({ name, vram_total_mb: mb }) => `${name} (${Math.round(mb / 1024)} GB)`)
       .join(', ');
-  const processor = cpu === undefined ? 'CPU' : `${cpu.cores} × ${cpu.model}`;
+  const processor = cpu === undefined ? 'CPU' : `${cpu.model}, ${cpu.cores} cores`;
   return ramMb === undefined
     ? processor
     : `${processor}, ${Math.round(ramMb / 1024)} GB RAM, no GPU in use`;
