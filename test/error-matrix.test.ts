@@ -118,16 +118,16 @@ test('no code is answered with 402', () => {
   expect(TABLE.flatMap(({ openai, anthropic }) => [openai[0], anthropic[0]])).not.toContain(402);
 });
 
-describe('as a whole answer', () => {
-  const headersOf = (row: Row): Record<string, string> => ({
-    ...(row.retryAfter && { 'retry-after': '7' }),
-    ...(row.final && { 'x-should-retry': 'false' }),
-  });
+const headersOf = (row: Row): Record<string, string> => ({
+  ...(row.retryAfter && { 'retry-after': '7' }),
+  ...(row.final && { 'x-should-retry': 'false' }),
+});
 
+describe('as a whole answer', () => {
   test.each(TABLE.map((row) => [nameOf(row), row] as const))('%s for OpenAI clients', (_, row) => {
     const rendered = renderError(errorOf(row), 'openai', REQUEST_ID);
 
-    expect<unknown>(rendered).toEqual({
+    expect(rendered).toEqual({
       status: row.openai[0],
       headers: headersOf(row),
       body: {
@@ -147,7 +147,7 @@ describe('as a whole answer', () => {
     (_, row) => {
       const rendered = renderError(errorOf(row), 'anthropic', REQUEST_ID);
 
-      expect<unknown>(rendered).toEqual({
+      expect(rendered).toEqual({
         status: row.anthropic[0],
         headers: { ...headersOf(row), 'request-id': REQUEST_ID },
         body: {

@@ -95,41 +95,41 @@ test('under Bun with the limit raised the entry runs in the same process', async
   expect(await child.exited).toBe(7);
 });
 
-describe('Bun is found', () => {
-  /** A copy of the launcher in a folder with its own node_modules. */
-  function install(make: (modules: string) => void): string {
-    const folder = temporaryPath();
-    mkdirSync(join(folder, 'node_modules'), { recursive: true });
-    cpSync(join(import.meta.dir, '../launch.mjs'), join(folder, 'launch.mjs'));
-    make(join(folder, 'node_modules'));
-    return folder;
-  }
+/** A copy of the launcher in a folder with its own node_modules. */
+function install(make: (modules: string) => void): string {
+  const folder = temporaryPath();
+  mkdirSync(join(folder, 'node_modules'), { recursive: true });
+  cpSync(join(import.meta.dir, '../launch.mjs'), join(folder, 'launch.mjs'));
+  make(join(folder, 'node_modules'));
+  return folder;
+}
 
-  function findBun(folder: string, path: string): { code: number; output: string } {
-    const script = `import { findBun } from ${JSON.stringify(join(folder, 'launch.mjs'))}; try { console.log(findBun()); } catch (error) { console.log(error.message); process.exit(3); }`;
-    const { exitCode, stdout } = Bun.spawnSync([node, '--input-type=module', '-e', script], {
-      env: { PATH: path },
+function findBun(folder: string, path: string): { code: number; output: string } {
+  const script = `import { findBun } from ${JSON.stringify(join(folder, 'launch.mjs'))}; try { console.log(findBun()); } catch (error) { console.log(error.message); process.exit(3); }`;
+  const { exitCode, stdout } = Bun.spawnSync([node, '--input-type=module', '-e', script], {
+    env: { PATH: path },
+  });
+  return { code: exitCode, output: stdout.toString().trim() };
+}
+
+const addPackage = (
+  modules: string,
+  name: string,
+  binary: string,
+  target: 'real' | 'placeholder',
+): void => {
+  const file = join(modules, name, 'bin', binary);
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(join(modules, name, 'package.json'), JSON.stringify({ name, version: '1.4.5' }));
+  if (target === 'real') symlinkSync(process.execPath, file);
+  else
+    writeFileSync(file, 'echo "Error: postinstall script was not run." >&2\nexit 1\n', {
+      mode: 0o755,
     });
-    return { code: exitCode, output: stdout.toString().trim() };
-  }
+};
+const platformPackage = `@oven/bun-${process.platform}-${process.arch === 'arm64' ? 'aarch64' : process.arch}`;
 
-  const addPackage = (
-    modules: string,
-    name: string,
-    binary: string,
-    target: 'real' | 'placeholder',
-  ): void => {
-    const file = join(modules, name, 'bin', binary);
-    mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(join(modules, name, 'package.json'), JSON.stringify({ name, version: '1.4.5' }));
-    if (target === 'real') symlinkSync(process.execPath, file);
-    else
-      writeFileSync(file, 'echo "Error: postinstall script was not run." >&2\nexit 1\n', {
-        mode: 0o755,
-      });
-  };
-  const platformPackage = `@oven/bun-${process.platform}-${process.arch === 'arm64' ? 'aarch64' : process.arch}`;
-
+describe('Bun is found', () => {
   test("where npm's install script put it", () => {
     const folder = install((modules) => addPackage(modules, 'bun', 'bun.exe', 'real'));
 

@@ -22,18 +22,18 @@ test('kill -9 of a parent ends every child it has started', async () => {
   for (const { pid } of children) expect(await ended(pid)).toBeLessThan(SOON_MS);
 });
 
-describe('a child', () => {
-  function start(...args: string[]) {
-    const readyFile = temporaryPath();
-    const lines: string[] = [];
-    const child = spawnChild({
-      command: [process.execPath, fixture('daemon.ts'), readyFile, ...args],
-      env: DAEMON_ENV,
-      onLine: (line, stream) => lines.push(`${stream}: ${line}`),
-    });
-    return { child, readyFile, lines };
-  }
+function start(...args: string[]) {
+  const readyFile = temporaryPath();
+  const lines: string[] = [];
+  const child = spawnChild({
+    command: [process.execPath, fixture('daemon.ts'), readyFile, ...args],
+    env: DAEMON_ENV,
+    onLine: (line, stream) => lines.push(`${stream}: ${line}`),
+  });
+  return { child, readyFile, lines };
+}
 
+describe('a child', () => {
   test('runs as long as its parent, and tells it its lines', async () => {
     const { child, readyFile, lines } = start();
     const ready = await readReadyFile(readyFile);
@@ -67,17 +67,18 @@ test('a program that does not exist is an error at once', () => {
   expect(() => spawnChild({ command: ['/nowhere/at-all'], onLine: () => undefined })).toThrow();
 });
 
-test('starting children again and again leaves no descriptors open', async () => {
-  const count = (): Promise<number> =>
-    Array.fromAsync(new Bun.Glob('*').scan({ cwd: '/proc/self/fd', onlyFiles: false })).then(
-      (names) => names.length,
-    );
-  const run = () => spawnChild({ command: ['true'], onLine: () => undefined }).exited;
-  await run();
-  const before = await count();
+const countDescriptors = (): Promise<number> =>
+  Array.fromAsync(new Bun.Glob('*').scan({ cwd: '/proc/self/fd', onlyFiles: false })).then(
+    (names) => names.length,
+  );
+const runChild = () => spawnChild({ command: ['true'], onLine: () => undefined }).exited;
 
-  for (let times = 0; times < 5; times += 1) await run();
+test('starting children again and again leaves no descriptors open', async () => {
+  await runChild();
+  const before = await countDescriptors();
+
+  for (let times = 0; times < 5; times += 1) await runChild();
   Bun.gc(true);
 
-  expect(await count()).toBeLessThan(before + 5);
+  expect(await countDescriptors()).toBeLessThan(before + 5);
 });

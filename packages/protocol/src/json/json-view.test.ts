@@ -4,7 +4,13 @@ import * as fc from 'fast-check';
 
 import { CortexError } from '../errors.ts';
 
-import { type JsonView, readJsonView, readJsonViewInSlices, spliceModel } from './json-view.ts';
+import {
+  type JsonScalar,
+  type JsonView,
+  readJsonView,
+  readJsonViewInSlices,
+  spliceModel,
+} from './json-view.ts';
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -193,6 +199,11 @@ describe('the text that tells conversations apart', () => {
   });
 });
 
+const isTree = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+const isScalar = (value: unknown): value is JsonScalar =>
+  value === null || ['string', 'number', 'boolean'].includes(typeof value);
+
 describe('for any document', () => {
   const key = fc.oneof(
     fc.constantFrom(
@@ -262,15 +273,11 @@ describe('for any document', () => {
       .map((elements) => `[${elements.map(([before, value]) => `${before}${value}`).join(',')}]`),
   }));
 
-  const isTree = (value: unknown): value is Record<string, unknown> =>
-    typeof value === 'object' && value !== null && !Array.isArray(value);
-  const isScalar = (value: unknown): boolean => value === null || typeof value !== 'object';
-
   /** What `JSON.parse` says about the wanted names. */
-  function expectedValues(text: string): Record<string, unknown> {
+  function expectedValues(text: string): JsonView['values'] {
     const parsed: unknown = JSON.parse(text);
     if (!isTree(parsed)) throw new Error('not an object');
-    const found: Record<string, unknown> = {};
+    const found: Record<string, JsonScalar> = {};
     for (const name of WANTED) {
       const [parent = '', member] = name.split('.');
       const outer = Object.hasOwn(parsed, parent) ? parsed[parent] : undefined;
@@ -285,7 +292,7 @@ describe('for any document', () => {
   test('the view agrees with JSON.parse', () => {
     fc.assert(
       fc.property(object, (text) => {
-        expect<unknown>(read(text).values).toEqual(expectedValues(text));
+        expect(read(text).values).toEqual(expectedValues(text));
       }),
       { numRuns: 1000 },
     );
@@ -310,7 +317,7 @@ describe('for any document', () => {
     const structural = fc.constantFrom('{', '}', '[', ']', ',', ':', '1', '-', 't', '"');
     fc.assert(
       fc.property(object, structural, fc.nat(), (text, extra, position) => {
-        const characters = [...text];
+        const characters = Array.from(text);
         characters.splice(position % (characters.length + 1), 0, extra);
         const broken = characters.join('');
         let isObject: boolean;
@@ -321,7 +328,7 @@ describe('for any document', () => {
         }
 
         // Escapes inside strings that are not wanted are the engine's to check.
-        if (isObject) expect<unknown>(read(broken).values).toEqual(expectedValues(broken));
+        if (isObject) expect(read(broken).values).toEqual(expectedValues(broken));
         else if (!broken.includes('\\')) expect(refusal(broken)).toContain('not valid JSON');
       }),
       { numRuns: 1000 },
@@ -346,7 +353,7 @@ describe('for any document', () => {
 
           expect(spliced.subarray(0, head.length)).toEqual(head);
           expect(spliced.subarray(spliced.length - tail.length)).toEqual(tail);
-          expect<unknown>(
+          expect(
             JSON.parse(decoder.decode(spliced.subarray(head.length, spliced.length - tail.length))),
           ).toBe(JSON.parse(JSON.stringify(model)));
         },

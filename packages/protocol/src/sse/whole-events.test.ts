@@ -50,6 +50,13 @@ test('a whole event of more than 1 MiB in one chunk passes', () => {
   expect(new WholeEvents().push(chunk)).toBe(chunk);
 });
 
+function cut(whole: Uint8Array, places: readonly number[]): Uint8Array[] {
+  const ends = [...new Set(places.map((place) => place % (whole.length + 1)))].sort(
+    (a, b) => a - b,
+  );
+  return [...ends, whole.length].map((end, index) => whole.slice(ends[index - 1] ?? 0, end));
+}
+
 describe('for every chunking of a stream', () => {
   const line = fc.oneof(
     fc
@@ -68,13 +75,6 @@ describe('for every chunking of a stream', () => {
       text: events.map((lines) => lines.map((text) => text + end).join('') + end).join('') + rest,
       rest,
     }));
-
-  function cut(whole: Uint8Array, places: readonly number[]): Uint8Array[] {
-    const ends = [...new Set(places.map((place) => place % (whole.length + 1)))].sort(
-      (a, b) => a - b,
-    );
-    return [...ends, whole.length].map((end, index) => whole.slice(ends[index - 1] ?? 0, end));
-  }
 
   test('the same bytes come out, and every write but the last ends an event', () => {
     fc.assert(

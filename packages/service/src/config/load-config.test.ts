@@ -273,15 +273,15 @@ describe('a start is stopped by', () => {
   });
 });
 
+const neuron = (name: string): string =>
+  `[[neurons]]\nname = "${name}"\nendpoint = "http://${name}"\n`;
+const writeNode = (name: string, text: string): void => {
+  mkdirSync(join(folder, 'nodes.d'), { recursive: true });
+  writeFileSync(join(folder, 'nodes.d', name), text);
+};
+
 describe('a folder of further files', () => {
   const alsoMerge = { directory: 'nodes.d', arrays: ['neurons'] };
-  const neuron = (name: string): string =>
-    `[[neurons]]\nname = "${name}"\nendpoint = "http://${name}"\n`;
-  const write = (name: string, text: string): void => {
-    mkdirSync(join(folder, 'nodes.d'), { recursive: true });
-    writeFileSync(join(folder, 'nodes.d', name), text);
-  };
-
   test('that is missing is empty', () => {
     expect(
       load(neuron('a'), { alsoMerge: { ...alsoMerge, directory: 'no' } }).value.neurons,
@@ -289,9 +289,9 @@ describe('a folder of further files', () => {
   });
 
   test('adds to the arrays, in order of the names, with the lines of its own files', () => {
-    write('2.toml', neuron('c'));
-    write('1.toml', `# more\n${neuron('b')}`);
-    write('readme.md', 'not TOML');
+    writeNode('2.toml', neuron('c'));
+    writeNode('1.toml', `# more\n${neuron('b')}`);
+    writeNode('readme.md', 'not TOML');
 
     const { value, origins } = load(neuron('a'), { alsoMerge });
 
@@ -301,7 +301,7 @@ describe('a folder of further files', () => {
   });
 
   test('names the file of a problem', () => {
-    write('2.toml', '[[neurons]]\nname = "c"\nendpont = "http://c"\n');
+    writeNode('2.toml', '[[neurons]]\nname = "c"\nendpont = "http://c"\n');
 
     expect(refusal(neuron('a'), { alsoMerge }).message).toContain(
       'nodes.d/2.toml:3: unknown key neurons[2].endpont, did you mean neurons[2].endpoint?',
@@ -309,7 +309,7 @@ describe('a folder of further files', () => {
   });
 
   test('holds nothing but those arrays', () => {
-    write('2.toml', '\n[gateway]\nlisten = "x"\n');
+    writeNode('2.toml', '\n[gateway]\nlisten = "x"\n');
 
     expect(refusal(neuron('a'), { alsoMerge })).toEqual({
       message: 'nodes.d/2.toml:2: only [[neurons]] may stand here, not gateway',

@@ -18,7 +18,7 @@ test('an error is answered in the dialect of the client, with its id and headers
     'x-request-id': 'req_1',
     'x-neuron-refused': '1',
   });
-  expect<unknown>(await response.json()).toMatchObject({
+  expect(await response.json()).toMatchObject({
     error: { code: 'queue_full', message: 'full' },
   });
 });

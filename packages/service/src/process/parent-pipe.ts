@@ -26,5 +26,6 @@ export function endWithParent(
     socket: { data: () => undefined, end, close: end, error: end },
   };
   // `connect` takes a descriptor, its types only know addresses.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   Bun.connect(options as unknown as Bun.UnixSocketOptions).then((pipe) => pipe.unref(), end);
 }

@@ -13,7 +13,7 @@ test('the file appears whole, in folders that are made, and leaves nothing else'
 
   writeReadyFile(path, { pid: 1, api: 'http://x' });
 
-  expect<unknown>(JSON.parse(readFileSync(path, 'utf8'))).toEqual({ pid: 1, api: 'http://x' });
+  expect(JSON.parse(readFileSync(path, 'utf8'))).toEqual({ pid: 1, api: 'http://x' });
   expect(readdirSync(join(folder, 'a/b'))).toEqual(['ready.json']);
 });
 
@@ -29,7 +29,7 @@ test('a reader never sees a part of it, however large it is', async () => {
   const seen = await promise;
   watcher.close();
 
-  expect<unknown>(JSON.parse(seen)).toEqual(content);
+  expect(JSON.parse(seen)).toEqual(content);
 });
 
 test('an older one is replaced', () => {
@@ -38,5 +38,5 @@ test('an older one is replaced', () => {
   writeReadyFile(path, { pid: 1 });
   writeReadyFile(path, { pid: 2 });
 
-  expect<unknown>(JSON.parse(readFileSync(path, 'utf8'))).toEqual({ pid: 2 });
+  expect(JSON.parse(readFileSync(path, 'utf8'))).toEqual({ pid: 2 });
 });
