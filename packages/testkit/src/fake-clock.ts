@@ -1,4 +1,5 @@
 interface Timer {
+  readonly delayMs: number;
   readonly dueMs: number;
   readonly run: () => void;
 }
@@ -7,6 +8,7 @@ interface Timer {
 export class FakeClock {
   #nowMs: number;
   readonly #timers = new Set<Timer>();
+  readonly #onSet = new Set<() => void>();
 
   constructor(nowMs = 0) {
     this.#nowMs = nowMs;
@@ -17,8 +19,9 @@ export class FakeClock {
   }
 
   setTimer(delayMs: number, run: () => void): () => void {
-    const timer = { dueMs: this.#nowMs + Math.max(0, delayMs), run };
+    const timer = { delayMs, dueMs: this.#nowMs + Math.max(0, delayMs), run };
     this.#timers.add(timer);
+    for (const check of this.#onSet) check();
     return () => {
       this.#timers.delete(timer);
     };
@@ -27,6 +30,20 @@ export class FakeClock {
   /** Timers set and neither run nor cancelled: what a test expects to be 0 at its end. */
   get pendingTimers(): number {
     return this.#timers.size;
+  }
+
+  /** Resolves when `count` timers of exactly this delay are pending: what sets them has come to its pause. */
+  whenSet(delayMs: number, count = 1): Promise<void> {
+    return new Promise((resolve) => {
+      const check = () => {
+        const pending = [...this.#timers].filter((timer) => timer.delayMs === delayMs).length;
+        if (pending < count) return;
+        this.#onSet.delete(check);
+        resolve();
+      };
+      this.#onSet.add(check);
+      check();
+    });
   }
 
   /** Moves time on, running what becomes due on the way, also what that sets in turn. */

@@ -80,15 +80,17 @@ export class FakeNeuron {
     { readonly path: string | undefined; readonly until: PromiseWithResolvers<void> } | undefined;
   #isDraining = false;
   #server: Bun.Server<undefined>;
+  readonly #port: number;
 
   constructor(options: FakeNeuronOptions = {}) {
     this.#options = options;
     for (const model of options.models ?? []) this.setModel(model);
     this.#server = this.#listen(0);
+    this.#port = this.#server.port ?? 0;
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.#server.port}`;
+    return `http://127.0.0.1:${this.#port}`;
   }
 
   /** Adds or changes a model; fields not given keep what they were. */
@@ -160,7 +162,7 @@ export class FakeNeuron {
 
   /** Listens again on the port it had. */
   revive(): void {
-    this.#server = this.#listen(this.#server.port ?? 0);
+    this.#server = this.#listen(this.#port);
   }
 
   async close(): Promise<void> {

@@ -1,0 +1,249 @@
+import { afterEach, describe, expect, test } from 'bun:test';
+
+import { FakeNeuron } from '@cortex/testkit';
+
+import { ControlUnderTest, FAST_POLL_MS, POLL_MS, refusal } from './control-under-test.ts';
+
+let under: ControlUnderTest;
+afterEach(() => under.close());
+
+const unloaded = { id: 'm', status: 'unloaded' };
+const broken = { status: 422, code: 'model_load_failed', message: 'm.gguf: no such file' };
+
+describe('load on first request', () => {
+  test('fifty requests at once make one load, and all are served by it', async () => {
+    const neuron = new FakeNeuron({ models: [{ ...unloaded, load: { max_queue_depth: 64 } }] });
+    under = await ControlUnderTest.started({
+      neurons: { a: neuron },
+      catalogue: [{ id: 'm', harness: 'llama', quant: 'Q4_K_M', contextLength: 'auto' }],
+    });
+
+    const attempts = Array.from({ length: 50 }, () => under.acquire());
+    const load = await neuron.load();
+    expect(under.control.waiting('m')).toBe(50);
+    under.clock.advance(500);
+    load.succeed();
+    const leases = await Promise.all(attempts);
+
+    expect(neuron.count('/models/load')).toBe(1);
+    expect(load.request).toEqual({ model_id: 'm', harness: 'llama', quant: 'Q4_K_M' });
+    expect(leases.every(({ coldStart, loadMs }) => coldStart && loadMs === 500)).toBe(true);
+    expect(under.control.inFlight('a', 'm')).toBe(50);
+    for (const lease of leases) lease.release();
+    expect(under.control.inFlight('a')).toBe(0);
+    expect(under.control.waiting('m')).toBe(0);
+  });
+
+  test('a request right after the model was unloaded behind our back is a cold load', async () => {
+    const neuron = new FakeNeuron({ models: [{ id: 'm' }] });
+    under = await ControlUnderTest.started({ neurons: { a: neuron } });
+    const first = await under.acquire();
+    neuron.setModel(unloaded);
+    first.release();
+    under.control.report({ kind: 'model_not_loaded', node: 'a', model: 'm' });
+
+    const attempt = under.acquire();
+    (await neuron.load()).succeed();
+    const lease = await attempt;
+    lease.release();
+    expect(lease).toMatchObject({ node: 'a', coldStart: true });
+  });
+
+  test('while a load runs its node is polled every second, and its progress is known', async () => {
+    const neuron = new FakeNeuron({ models: [unloaded] });
+    under = await ControlUnderTest.started({ neurons: { a: neuron } });
+    const attempt = under.acquire();
+    const load = await neuron.load();
+    load.progress = 0.5;
+    const { replicasByModel } = await under.pollAgain(FAST_POLL_MS);
+    expect(replicasByModel.get('m')?.[0]).toMatchObject({ status: 'loading', progress: 0.5 });
+    load.succeed();
+    (await attempt).release();
+    await under.clock.whenSet(POLL_MS);
+  });
+
+  test('a load that the operator began on the node is joined, not repeated elsewhere', async () => {
+    const a = new FakeNeuron({ models: [unloaded] });
+    const b = new FakeNeuron({ models: [unloaded] });
+    under = await ControlUnderTest.started({ neurons: { a, b } });
+    const accepted = await under.control.loadModel(
+      { model: 'm', node: 'b' },
+      new AbortController().signal,
+    );
+    expect(accepted).toEqual({ node: 'b', status: 'loading' });
+    const attempt = under.acquire();
+    await b.call('/models/load', 2);
+    (await b.load()).succeed();
+    const lease = await attempt;
+    lease.release();
+    expect(lease.node).toBe('b');
+    expect([a.loadCount, b.loadCount]).toEqual([0, 1]);
+  });
+
+  test('a node that loads it with other settings is served as it is', async () => {
+    const neuron = new FakeNeuron({ models: [{ ...unloaded, status: 'loading' }] });
+    under = await ControlUnderTest.started({
+      neurons: { a: neuron },
+      catalogue: [{ id: 'm', quant: 'Q8_0' }],
+    });
+    neuron.failPath('/models/load', { status: 409, code: 'conflict', message: 'quant differs' });
+    const attempt = under.acquire();
+    await neuron.call('/models/load');
+    neuron.setModel({ id: 'm', status: 'loaded' });
+    await under.pollAgain(FAST_POLL_MS);
+    (await attempt).release();
+    expect(neuron.count('/models/load')).toBe(1);
+  });
+});
+
+describe('a load that fails', () => {
+  test('tells every waiting request its reason, and later ones at once, until its back-off is over', async () => {
+    const neuron = new FakeNeuron({ models: [unloaded] });
+    under = await ControlUnderTest.started({ neurons: { a: neuron } });
+    const attempts = Array.from({ length: 5 }, () => refusal(under.acquire()));
+    (await neuron.load()).fail(broken);
+    const errors = await Promise.all(attempts);
+    for (const error of errors) {
+      expect(error).toMatchObject({
+        code: 'model_load_failed',
+        status: 422,
+        message: 'm could not be loaded on a: m.gguf: no such file',
+      });
+    }
+
+    under.clock.advance(9_000);
+    expect(await refusal(under.acquire())).toMatchObject({ code: 'model_load_failed' });
+    expect(neuron.loadCount).toBe(1);
+
+    under.clock.advance(1_000);
+    const attempt = under.acquire();
+    (await neuron.load(2)).succeed();
+    (await attempt).release();
+  });
+
+  test('for a reason that may pass is answered 503 with the back-off that is left, twice as long the second time', async () => {
+    const neuron = new FakeNeuron({ models: [unloaded] });
+    under = await ControlUnderTest.started({ neurons: { a: neuron } });
+    const full = { status: 503, code: 'insufficient_vram', message: '2000 MiB missing' };
+    const first = refusal(under.acquire());
+    (await neuron.load()).fail(full);
+    expect(await first).toMatchObject({ status: 503, retryAfterS: 10 });
+    under.clock.advance(10_000);
+    const second = refusal(under.acquire());
+    (await neuron.load(2)).fail(full);
+    expect(await second).toMatchObject({ code: 'model_load_failed', retryAfterS: 20 });
+  });
+
+  test('is tried on another node that can hold the model', async () => {
+    const a = new FakeNeuron({ models: [unloaded] });
+    const b = new FakeNeuron({ models: [unloaded] });
+    under = await ControlUnderTest.started({ neurons: { a, b } });
+    const attempt = under.acquire();
+    (await a.load()).fail(broken);
+    (await b.load()).succeed();
+    const lease = await attempt;
+    lease.release();
+    expect(lease).toMatchObject({ node: 'b', coldStart: true });
+  });
+
+  test('because its node is gone ends when the node is down', async () => {
+    const neuron = new FakeNeuron({ models: [unloaded] });
+    under = await ControlUnderTest.started({ neurons: { a: neuron } });
+    const attempt = refusal(under.acquire());
+    await neuron.load();
+    neuron.hang('/health');
+    for (const count of [1, 2, 3]) {
+      await under.clock.whenSet(FAST_POLL_MS);
+      under.clock.advance(FAST_POLL_MS);
+      await neuron.call('/health', 1 + count);
+      under.clock.advance(5_000);
+      await under.until(({ nodes }) => nodes.get('a')?.misses === count);
+    }
+    expect(await attempt).toMatchObject({ status: 503 });
+  });
+
+  test('although the node said it was loaded is not asked for again and again', async () => {
+    const neuron = new FakeNeuron({ models: [unloaded] });
+    under = await ControlUnderTest.started({ neurons: { a: neuron } });
+    const attempt = refusal(under.acquire());
+    const load = await neuron.load();
+    load.succeed();
+    neuron.setModel({ id: 'm', status: 'failed' });
+    expect(await attempt).toMatchObject({ code: 'model_load_failed', status: 503 });
+    expect(neuron.count('/models/load')).toBe(1);
+  });
+});
+
+describe('a load nobody waits for', () => {
+  test('is let go when the last waiting request leaves, and leaves no trace', async () => {
+    const neuron = new FakeNeuron({ models: [unloaded] });
+    under = await ControlUnderTest.started({ neurons: { a: neuron } });
+    const clients = [new AbortController(), new AbortController()];
+    const attempts = clients.map(({ signal }) => refusal(under.acquire({}, signal)));
+    const load = await neuron.load();
+    clients[0]?.abort();
+    expect(await attempts[0]).toMatchObject({ code: 'client_closed_request' });
+    expect(load.waiters).toBe(1);
+    clients[1]?.abort();
+    await load.abandoned;
+    expect(await attempts[1]).toMatchObject({ code: 'client_closed_request' });
+    expect(under.control.waiting('m')).toBe(0);
+    expect(under.control.inFlight('a')).toBe(0);
+  });
+
+  test('is joined again by the next request', async () => {
+    const neuron = new FakeNeuron({ models: [unloaded] });
+    under = await ControlUnderTest.started({ neurons: { a: neuron } });
+    const client = new AbortController();
+    const left = refusal(under.acquire({}, client.signal));
+    const load = await neuron.load();
+    client.abort();
+    await left;
+    const attempt = under.acquire();
+    await neuron.call('/models/load', 2);
+    load.succeed();
+    (await attempt).release();
+    expect(neuron.loadCount).toBe(1);
+  });
+
+  test('that the operator asked for goes on', async () => {
+    const neuron = new FakeNeuron({ models: [unloaded] });
+    under = await ControlUnderTest.started({ neurons: { a: neuron } });
+    await under.control.loadModel({ model: 'm' }, new AbortController().signal);
+    const load = await neuron.load();
+    expect(load.request).toMatchObject({ model_id: 'm', detached: true });
+    await under.clock.whenSet(FAST_POLL_MS);
+    load.succeed();
+    await under.pollAgain(FAST_POLL_MS);
+    expect(under.statusOf('m')).toEqual(['a:loaded']);
+  });
+});
+
+describe('waiting for a load', () => {
+  test('ends for a held request after max_hold_s with the state of the load', async () => {
+    const neuron = new FakeNeuron({ models: [unloaded] });
+    under = await ControlUnderTest.started({ neurons: { a: neuron }, config: { maxHoldS: 20 } });
+    const attempt = refusal(under.acquire({ stream: false }));
+    await neuron.load();
+    under.clock.advance(20_000);
+    expect(await attempt).toMatchObject({
+      code: 'model_loading',
+      status: 503,
+      details: { loading: { state: 'loading', node: 'a' } },
+    });
+  });
+
+  test('ends for a stream after max_wait_s with load_timeout', async () => {
+    const neuron = new FakeNeuron({ models: [unloaded] });
+    under = await ControlUnderTest.started({
+      neurons: { a: neuron },
+      config: { maxHoldS: 20, maxWaitS: 60 },
+    });
+    const attempt = refusal(under.acquire({ stream: true }));
+    await neuron.load();
+    under.clock.advance(59_000);
+    expect(under.control.waiting('m')).toBe(1);
+    under.clock.advance(1_000);
+    expect(await attempt).toMatchObject({ code: 'load_timeout', status: 504 });
+  });
+});

@@ -1,0 +1,118 @@
+import type { Alias, CatalogueModel, FleetSnapshot } from '@cortex/fleet';
+import { FakeClock, type FakeNeuron } from '@cortex/testkit';
+
+import type { AcquireRequest, ControlConfig, Lease } from '../src/control/control.ts';
+import { createControl } from '../src/control/create-control.ts';
+
+export const POLL_MS = 10_000;
+export const FAST_POLL_MS = 1_000;
+export const CONNECT_MS = 5_000;
+
+interface Setup {
+  readonly neurons: Readonly<Record<string, FakeNeuron>>;
+  readonly catalogue?: readonly CatalogueModel[];
+  readonly aliases?: readonly Alias[];
+  readonly config?: Partial<ControlConfig>;
+}
+
+const SILENT = { debug() {}, info() {}, warn() {}, error() {} };
+
+export const configOf = (
+  neurons: Setup['neurons'],
+  config: Partial<ControlConfig> = {},
+): ControlConfig => ({
+  nodes: Object.entries(neurons).map(([name, { url }]) => ({ name, endpoint: url })),
+  pollIntervalS: POLL_MS / 1000,
+  failuresBeforeDown: 3,
+  connectS: CONNECT_MS / 1000,
+  maxWaiting: 256,
+  maxWaitS: 600,
+  maxHoldS: 120,
+  ...config,
+});
+
+/** A control on fake time in front of fake neurons on real sockets. */
+export class ControlUnderTest {
+  readonly clock = new FakeClock(1_000_000);
+  readonly control;
+  readonly #neurons: readonly FakeNeuron[];
+  #requests = 0;
+
+  constructor({ neurons, catalogue = [], aliases = [], config }: Setup) {
+    this.#neurons = Object.values(neurons);
+    this.control = createControl({
+      config: configOf(neurons, config),
+      catalogue,
+      aliases,
+      log: SILENT,
+      clock: this.clock,
+    });
+  }
+
+  /** Started, and every node has been heard. */
+  static async started(setup: Setup): Promise<ControlUnderTest> {
+    const under = new ControlUnderTest(setup);
+    under.control.start();
+    await under.until(({ pendingNodes }) => pendingNodes === 0);
+    return under;
+  }
+
+  /** Resolves at the first snapshot, now or later, for which `holds`. */
+  until(holds: (snapshot: FleetSnapshot) => boolean): Promise<FleetSnapshot> {
+    return new Promise((resolve) => {
+      const stop = this.control.subscribe((snapshot) => check(snapshot));
+      const check = (snapshot: FleetSnapshot) => {
+        if (!holds(snapshot)) return;
+        stop();
+        resolve(snapshot);
+      };
+      check(this.control.snapshot());
+    });
+  }
+
+  /** Lets `pauseMs` pass once the node is in its pause, and resolves when the poll after it has been applied. */
+  async pollAgain(pauseMs = POLL_MS): Promise<FleetSnapshot> {
+    await this.clock.whenSet(pauseMs);
+    const { revision } = this.control.snapshot();
+    this.clock.advance(pauseMs);
+    return this.until((snapshot) => snapshot.revision > revision);
+  }
+
+  statusOf(model: string): readonly string[] {
+    const replicas = this.control.snapshot().replicasByModel.get(model) ?? [];
+    return replicas.map(({ node, status }) => `${node}:${status}`);
+  }
+
+  acquire(
+    overrides: Partial<AcquireRequest> = {},
+    signal: AbortSignal = new AbortController().signal,
+  ): Promise<Lease> {
+    this.#requests += 1;
+    return this.control.acquire(
+      {
+        requestId: `req_${this.#requests}`,
+        model: 'm',
+        weight: 1,
+        stream: true,
+        tried: [],
+        arrivedMs: this.clock.nowMs(),
+        ...overrides,
+      },
+      signal,
+    );
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.control.close(), ...this.#neurons.map((neuron) => neuron.close())]);
+  }
+}
+
+/** The error of a request that is expected to be refused, with what a client would see of it. */
+export async function refusal(attempt: Promise<unknown>): Promise<unknown> {
+  try {
+    await attempt;
+  } catch (error) {
+    return error;
+  }
+  throw new Error('was not refused');
+}

@@ -1,0 +1,197 @@
+import { afterEach, describe, expect, test } from 'bun:test';
+
+import { fleetHealth } from '@cortex/fleet';
+import { FakeNeuron } from '@cortex/testkit';
+
+import { CONNECT_MS, ControlUnderTest, POLL_MS, refusal } from './control-under-test.ts';
+
+let under: ControlUnderTest;
+afterEach(() => under.close());
+
+const stateOf = (name: string) => under.control.snapshot().nodes.get(name)?.state;
+const misses = (name: string, count: number) =>
+  under.until(({ nodes }) => nodes.get(name)?.misses === count);
+
+const missesOf = (name: string) => under.control.snapshot().nodes.get(name)?.misses;
+
+describe('the health of nodes', () => {
+  test('three misses in a row take a node down, one answer brings it and its models back', async () => {
+    const neuron = new FakeNeuron({ models: [{ id: 'm' }] });
+    under = await ControlUnderTest.started({ neurons: { a: neuron } });
+    await neuron.die();
+
+    await under.pollAgain();
+    expect(missesOf('a')).toBe(1);
+    await under.pollAgain();
+    expect(missesOf('a')).toBe(2);
+    expect(stateOf('a')).toBe('up');
+    await under.pollAgain();
+    expect(missesOf('a')).toBe(3);
+    expect(stateOf('a')).toBe('down');
+    expect(await refusal(under.acquire())).toMatchObject({
+      code: 'no_healthy_node',
+      status: 503,
+      retryAfterS: 3,
+    });
+
+    neuron.revive();
+    await under.pollAgain();
+    expect(stateOf('a')).toBe('up');
+    (await under.acquire()).release();
+  });
+
+  test('two misses and an answer count from nothing again', async () => {
+    const neuron = new FakeNeuron();
+    under = await ControlUnderTest.started({ neurons: { a: neuron } });
+    neuron.failPath('/health', { status: 500, code: 'internal_error', message: 'x' });
+    await under.pollAgain();
+    expect(missesOf('a')).toBe(1);
+    await under.pollAgain();
+    expect(missesOf('a')).toBe(2);
+    neuron.heal('/health');
+    await under.pollAgain();
+    expect(missesOf('a')).toBe(0);
+    neuron.failPath('/models', { status: 500, code: 'internal_error', message: 'x' });
+    await under.pollAgain();
+    expect(missesOf('a')).toBe(1);
+    await under.pollAgain();
+    expect(missesOf('a')).toBe(2);
+    expect(stateOf('a')).toBe('up');
+  });
+
+  test('a node that never answered is not healthy, and says why', async () => {
+    const neuron = new FakeNeuron();
+    await neuron.die();
+    under = await ControlUnderTest.started({ neurons: { a: neuron } });
+    expect(stateOf('a')).toBe('unknown');
+    expect(under.control.snapshot().nodes.get('a')?.error).toContain('cannot be reached');
+    expect(fleetHealth(under.control.snapshot())).toEqual({
+      status: 'degraded',
+      nodes: { healthy: 0, total: 1 },
+    });
+  });
+
+  test('a hung node costs only itself: the others are polled and serve meanwhile', async () => {
+    const hung = new FakeNeuron({ models: [{ id: 'm' }] });
+    const fine = new FakeNeuron({ models: [{ id: 'm' }] });
+    under = await ControlUnderTest.started({ neurons: { fine, hung } });
+    hung.hang();
+    await under.clock.whenSet(POLL_MS, 2);
+    under.clock.advance(POLL_MS);
+    await hung.call('/health', 2);
+    await fine.call('/models', 2);
+
+    fine.setModel({ id: 'n' });
+    await under.clock.whenSet(POLL_MS);
+    expect(under.control.snapshot().nodes.get('hung')?.misses).toBe(0);
+    const lease = await under.acquire({ tried: ['hung'] });
+    expect(lease.node).toBe('fine');
+    lease.release();
+
+    under.clock.advance(CONNECT_MS);
+    await misses('hung', 1);
+    expect(under.control.snapshot().nodes.get('hung')?.error).toContain('within 5 s');
+    under.clock.advance(CONNECT_MS);
+    await under.until(({ replicasByModel }) => replicasByModel.has('n'));
+  });
+
+  test('a model that its node no longer reports leaves the fleet, and comes back without a restart', async () => {
+    const neuron = new FakeNeuron({ models: [{ id: 'm' }] });
+    under = await ControlUnderTest.started({ neurons: { a: neuron } });
+    neuron.removeModel('m');
+    await under.pollAgain();
+    expect(under.statusOf('m')).toEqual([]);
+    expect(await refusal(under.acquire())).toMatchObject({ code: 'model_not_found' });
+
+    neuron.setModel({ id: 'm' });
+    await under.pollAgain();
+    (await under.acquire()).release();
+  });
+
+  test('an answer in a form unknown here is a miss that names node and field', async () => {
+    const neuron = new FakeNeuron();
+    under = await ControlUnderTest.started({ neurons: { a: neuron } });
+    neuron.setModel({ id: 'm', load: { in_flight: 0.5 } });
+    await under.pollAgain();
+    expect(missesOf('a')).toBe(1);
+    const error = under.control.snapshot().nodes.get('a')?.error;
+    expect(error).toContain('a (/health)');
+    expect(error).toContain('models.0.in_flight');
+  });
+
+  test('what a node is, is asked at first contact, at reconnect and every ten minutes', async () => {
+    const neuron = new FakeNeuron();
+    under = await ControlUnderTest.started({ neurons: { a: neuron } });
+    const counts = [neuron.count('/discovery')];
+    await under.pollAgain();
+    counts.push(neuron.count('/discovery'));
+    neuron.failPath('/health', { status: 500, code: 'internal_error', message: 'x' });
+    await under.pollAgain();
+    neuron.heal('/health');
+    await under.pollAgain();
+    counts.push(neuron.count('/discovery'));
+    await under.pollAgain();
+    counts.push(neuron.count('/discovery'));
+    for (let passedMs = 0; passedMs < 600_000; passedMs += POLL_MS) await under.pollAgain();
+    counts.push(neuron.count('/discovery'));
+    expect(counts).toEqual([1, 1, 2, 2, 3]);
+  });
+
+  test('the token of the nodes is sent, and a wrong one is a miss that says so', async () => {
+    const neuron = new FakeNeuron({ token: 'secret' });
+    under = await ControlUnderTest.started({
+      neurons: { a: neuron },
+      config: { nodeToken: 'secret' },
+    });
+    expect(stateOf('a')).toBe('up');
+    await under.control.close();
+    under = await ControlUnderTest.started({ neurons: { a: neuron } });
+    expect(stateOf('a')).toBe('unknown');
+    expect(under.control.snapshot().nodes.get('a')?.error).toBe('wrong node token');
+  });
+
+  test('a node that names localhost as its address is reached at its configured host', async () => {
+    const neuron = new FakeNeuron({
+      models: [{ id: 'org/m' }],
+      endpointUrl: 'http://localhost:9999/',
+    });
+    under = await ControlUnderTest.started({ neurons: { a: neuron } });
+    const lease = await under.acquire({ model: 'org/m' });
+    lease.release();
+    expect(lease.endpoint).toBe('http://127.0.0.1:9999');
+    expect(neuron.count('/models/org%2Fm/endpoint')).toBe(1);
+  });
+});
+
+describe('first contact', () => {
+  test('a request waits while a node has not been heard, instead of "not found"', async () => {
+    const slow = new FakeNeuron({ models: [{ id: 'm' }] });
+    const other = new FakeNeuron();
+    slow.hang();
+    under = new ControlUnderTest({ neurons: { other, slow } });
+    under.control.start();
+    await under.until(({ nodes }) => nodes.get('other')?.state === 'up');
+    const waiting = under.acquire();
+    expect(under.control.waiting('m')).toBe(1);
+    slow.resume();
+    const lease = await waiting;
+    lease.release();
+    expect(lease.node).toBe('slow');
+    expect(under.control.waiting('m')).toBe(0);
+  });
+
+  test('and no longer than the first miss', async () => {
+    const slow = new FakeNeuron({ models: [{ id: 'm' }] });
+    slow.hang();
+    const other = new FakeNeuron();
+    under = new ControlUnderTest({ neurons: { other, slow } });
+    under.control.start();
+    await under.until(({ nodes }) => nodes.get('other')?.state === 'up');
+    const waiting = refusal(under.acquire());
+    const resolving = under.control.resolveSettled('mm', new AbortController().signal);
+    await slow.call('/health');
+    under.clock.advance(CONNECT_MS);
+    expect(await waiting).toMatchObject({ code: 'model_not_found' });
+    expect(await resolving).toMatchObject({ kind: 'unknown' });
+  });
+});

@@ -1,0 +1,72 @@
+import { afterEach, describe, expect, test } from 'bun:test';
+
+import { FakeNeuron } from '@cortex/testkit';
+
+import { ControlUnderTest, refusal } from './control-under-test.ts';
+
+let under: ControlUnderTest;
+afterEach(() => under.close());
+const { signal } = new AbortController();
+
+describe('loads and unloads of the operator', () => {
+  test('a load of a loaded model says where it is and asks nobody', async () => {
+    const neuron = new FakeNeuron({ models: [{ id: 'm' }] });
+    under = await ControlUnderTest.started({ neurons: { a: neuron } });
+    const result = await under.control.loadModel({ model: 'm' }, signal);
+    expect(result).toEqual({ node: 'a', status: 'loaded' });
+    expect(neuron.count('/models/load')).toBe(0);
+  });
+
+  test('a load goes where the operator says, a failed one too: no back-off for operators', async () => {
+    const a = new FakeNeuron({ models: [{ id: 'm', status: 'unloaded' }] });
+    under = await ControlUnderTest.started({ neurons: { a } });
+    const attempt = refusal(under.acquire());
+    (await a.load()).fail({ status: 422, code: 'model_load_failed', message: 'broken' });
+    await attempt;
+    const result = await under.control.loadModel({ model: 'm', node: 'a' }, signal);
+    expect(result).toEqual({ node: 'a', status: 'loading' });
+    expect(under.statusOf('m')).toEqual(['a:loading']);
+  });
+
+  test('an unload takes the model from every node that holds it, with force where asked', async () => {
+    const a = new FakeNeuron({ models: [{ id: 'm' }] });
+    const b = new FakeNeuron({ models: [{ id: 'm' }] });
+    under = await ControlUnderTest.started({ neurons: { a, b } });
+    const results = await under.control.unloadModel({ model: 'm', force: true }, signal);
+    expect(results).toEqual([
+      { node: 'a', status: 'unloaded' },
+      { node: 'b', status: 'unloaded' },
+    ]);
+    const { body } = await a.call('/models/unload');
+    expect(JSON.parse(body)).toEqual({ model_id: 'm', force: true });
+    expect(under.statusOf('m')).toEqual(['a:unloaded', 'b:unloaded']);
+  });
+
+  test('what the node refuses reaches the operator as the node said it', async () => {
+    const a = new FakeNeuron({ models: [{ id: 'm' }] });
+    under = await ControlUnderTest.started({ neurons: { a } });
+    a.failPath('/models/unload', { status: 409, code: 'conflict', message: 'm is in use' });
+    const error = await refusal(under.control.unloadModel({ model: 'm', force: false }, signal));
+    expect(error).toMatchObject({ code: 'conflict', status: 409, message: 'm is in use' });
+  });
+
+  test('a node that is not configured is named, with those that are', async () => {
+    const a = new FakeNeuron();
+    under = await ControlUnderTest.started({ neurons: { a } });
+    const error = await refusal(under.control.loadModel({ model: 'm', node: 'x' }, signal));
+    expect(error).toMatchObject({ code: 'invalid_request', details: { param: 'node' } });
+  });
+
+  test('a model nobody can hold is refused with what each node lacks', async () => {
+    const a = new FakeNeuron();
+    under = await ControlUnderTest.started({
+      neurons: { a },
+      catalogue: [{ id: 'm', harness: 'mistralrs' }],
+    });
+    const error = await refusal(under.control.loadModel({ model: 'm' }, signal));
+    expect(error).toMatchObject({
+      code: 'model_not_found',
+      message: 'No node can serve m: a has no harness "mistralrs" (it has llama).',
+    });
+  });
+});
