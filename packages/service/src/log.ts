@@ -2,7 +2,11 @@ import { writeSync } from 'node:fs';
 
 import pino, { type Logger } from 'pino';
 
+import { ConfigError } from './config/config-error.ts';
+
 export type { Logger } from 'pino';
+
+const LEVELS: readonly string[] = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 
 /** Where finished log lines go; each text ends with a line feed. */
 export interface LogDestination {
@@ -34,17 +38,21 @@ function writeFully(fd: number, text: string): void {
 /**
  * A logger that writes one JSON object a line to stderr: `level` as a word, `time` as ISO 8601, `name`, `msg`.
  *
- * @param options.level - `debug`, `info`, `warn`, `error` or `fatal`; `info` when absent. An unknown one is an error.
+ * @param options.level - `debug`, `info`, `warn`, `error` or `fatal`; `info` when absent.
+ * @throws ConfigError when the level is none that we know.
  */
 export function createLogger(options: {
   readonly name: string;
   readonly level?: string | undefined;
   readonly destination?: LogDestination;
 }): Logger {
+  const level = options.level ?? 'info';
+  if (!LEVELS.includes(level))
+    throw new ConfigError(`log level "${level}" is none of ${LEVELS.join(', ')}`);
   return pino(
     {
       name: options.name,
-      level: options.level ?? 'info',
+      level,
       base: { name: options.name },
       formatters: { level: (label) => ({ level: label }) },
       timestamp: pino.stdTimeFunctions.isoTime,

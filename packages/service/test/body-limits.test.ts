@@ -173,3 +173,22 @@ test('a client that leaves while it sends is client_closed_request', async () =>
 
   expect(await lastError.promise).toMatchObject({ code: 'client_closed_request' });
 });
+
+test('a request that announces a length and also comes in chunks is no way around the limit', async () => {
+  const { promise, resolve } = Promise.withResolvers<string>();
+  let received = '';
+  const socket = connect(listener.port, '127.0.0.1', () => {
+    socket.write(
+      'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n',
+    );
+    socket.write(`200000\r\n${'x'.repeat(0x200000)}\r\n0\r\n\r\n`);
+  });
+  socket.on('data', (data) => (received += String(data)));
+  socket.on('error', () => undefined);
+  socket.on('close', () => resolve(received));
+  socket.setTimeout(1000, () => socket.destroy());
+
+  const answer = await promise;
+
+  expect(answer).not.toContain('200 OK');
+});
