@@ -36,6 +36,7 @@ class LlamaEngine implements Engine {
     onProgress: (progress: LoadProgress) => void,
     signal: AbortSignal,
   ): Promise<LoadedModel> {
+    if (this.#isClosed) throw closing();
     if (this.#loaded !== undefined)
       throw new CortexError('conflict', 'An engine loads one model, once.');
     const loaded = await loadModel(spec, {
@@ -116,7 +117,7 @@ class LlamaEngine implements Engine {
   }
 
   #ready(): LoadedLlama {
-    if (this.#isClosed) throw new CortexError('shutting_down', 'The model is being unloaded.');
+    if (this.#isClosed) throw closing();
     if (this.#loaded === undefined)
       throw new CortexError('model_not_loaded', 'No model is loaded.');
     return this.#loaded;
@@ -144,3 +145,5 @@ const IDLE_STATS: EngineStats = {
 
 const notClaimed = (what: string): CortexError =>
   new CortexError('wrong_modality', `${what} is not something this engine does with this model.`);
+
+const closing = (): CortexError => new CortexError('shutting_down', 'The model is being unloaded.');

@@ -122,17 +122,10 @@ export class HermesParser implements OutputParser {
   }
 
   #readTail(): boolean {
-    const at = this.#held.indexOf(CLOSE);
-    if (at >= 0) {
-      this.#held = this.#held.slice(at + CLOSE.length);
-      this.#phase = 'content';
-      return true;
-    }
     // Spare braces and white space are noise; anything else means that the closing marker was forgotten.
-    const noise = /^[\s}]*/.exec(this.#held)?.[0].length ?? 0;
-    const rest = this.#held.slice(noise);
-    if (rest === '' || CLOSE.startsWith(rest)) return false;
-    this.#held = rest;
+    this.#held = this.#held.replace(/^[\s}]+/, '');
+    if (this.#held.startsWith(CLOSE)) this.#held = this.#held.slice(CLOSE.length);
+    else if (CLOSE.startsWith(this.#held)) return false;
     this.#phase = 'content';
     return true;
   }

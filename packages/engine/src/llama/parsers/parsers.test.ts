@@ -1,0 +1,176 @@
+import { describe, expect, test } from 'bun:test';
+
+import fc from 'fast-check';
+
+import { chooseParser, readOutputFormat } from './choose-parser.ts';
+import type { OutputDelta, OutputParser } from './output-parser.ts';
+
+const FORMAT = readOutputFormat('… <think> … </think> … <tool_call> …');
+
+interface Parsed {
+  readonly text: string;
+  readonly reasoning: string;
+  readonly calls: readonly {
+    readonly id: string;
+    readonly name: string;
+    readonly arguments: string;
+  }[];
+}
+
+function parserFor(
+  options: { readonly prompt?: string; readonly offersTools?: boolean } = {},
+): OutputParser {
+  let calls = 0;
+  const { prompt = '<|im_start|>assistant\n', offersTools = true } = options;
+  return chooseParser(FORMAT, { prompt, offersTools, newCallId: () => `call_${calls++}` });
+}
+
+function join(deltas: readonly OutputDelta[]): Parsed {
+  let text = '';
+  let reasoning = '';
+  const calls: { id: string; name: string; arguments: string }[] = [];
+  for (const delta of deltas) {
+    if ('text' in delta) text += delta.text;
+    else if ('reasoning' in delta) reasoning += delta.reasoning;
+    else {
+      const { index, id, name, arguments: piece = '' } = delta.tool;
+      const call = (calls[index] ??= { id: id ?? '', name: name ?? '', arguments: '' });
+      call.arguments += piece;
+    }
+  }
+  return { text, reasoning, calls };
+}
+
+function parse(pieces: readonly string[], options: Parameters<typeof parserFor>[0] = {}): Parsed {
+  const parser = parserFor(options);
+  return join([...pieces.flatMap((piece) => [...parser.push(piece)]), ...parser.end()]);
+}
+
+const CALL =
+  '<tool_call>\n{"name": "get_weather", "arguments": {"city": "Sofia", "n": [1, "}"]}}\n</tool_call>';
+const PARSED_CALL = {
+  id: 'call_0',
+  name: 'get_weather',
+  arguments: '{"city": "Sofia", "n": [1, "}"]}',
+};
+
+describe('output parsers', () => {
+  test('text without markers is content, to the last space', () => {
+    expect(parse(['Hello ', 'world. \n'])).toEqual({
+      text: 'Hello world. \n',
+      reasoning: '',
+      calls: [],
+    });
+  });
+
+  test('reasoning is told from the answer, without the line breaks around the markers', () => {
+    const parsed = parse(['<think>\nLet me see.\n\nYes.\n</think>\n\nIt is 4.']);
+
+    expect(parsed).toEqual({ text: 'It is 4.', reasoning: 'Let me see.\n\nYes.', calls: [] });
+  });
+
+  test('an answer begins within reasoning when the prompt ends behind an opening marker', () => {
+    const parsed = parse(['So.\n</think>\n\nDone.'], {
+      prompt: '<|im_start|>assistant\n<think>\n',
+    });
+
+    expect(parsed).toEqual({ text: 'Done.', reasoning: 'So.', calls: [] });
+  });
+
+  test('reasoning that was cut off is no content', () => {
+    expect(parse(['<think>\nLet me'])).toEqual({ text: '', reasoning: 'Let me', calls: [] });
+  });
+
+  test('a marker in the middle of an answer is text', () => {
+    expect(parse(['Write <think> first.']).text).toBe('Write <think> first.');
+  });
+
+  test('a call is read, and the white space around it dropped', () => {
+    expect(parse([`Wait.\n${CALL}`])).toEqual({
+      text: 'Wait.',
+      reasoning: '',
+      calls: [PARSED_CALL],
+    });
+  });
+
+  test('two calls behind reasoning are told apart', () => {
+    const parsed = parse([`<think>\nBoth.\n</think>\n\n${CALL}\n${CALL}`]);
+
+    expect(parsed.calls).toEqual([PARSED_CALL, { ...PARSED_CALL, id: 'call_1' }]);
+    expect(parsed.text).toBe('');
+  });
+
+  test('arguments are handed out before the call is complete', () => {
+    const parser = parserFor();
+    const early = join(parser.push('<tool_call>{"name": "f", "arguments": {"a": "lo'));
+
+    expect(early.calls).toEqual([{ id: 'call_0', name: 'f', arguments: '{"a": "lo' }]);
+  });
+
+  test.each([
+    ['<tool_call>{"arguments": {"a": 1}, "name": "f"}</tool_call>', '{"a":1}'],
+    ['<tool_call>{"name": "f"}</tool_call>', '{}'],
+    ['<tool_call>{"name": "f", "arguments": "{\\"a\\": 1}"}</tool_call>', '{"a": 1}'],
+    ['<tool_call>{"name": "f", "parameters": {"a": 1}}}</tool_call>', '{"a": 1}'],
+  ])('%s is a call', (text, expected) => {
+    expect(parse([text])).toEqual({
+      text: '',
+      reasoning: '',
+      calls: [{ id: 'call_0', name: 'f', arguments: expected }],
+    });
+  });
+
+  test.each([
+    '<tool_call>get_weather(Sofia)</tool_call>',
+    '<tool_call>{"city": "Sofia"}</tool_call>',
+    '<tool_call>{"name": "f", "arg',
+    'a <tool_cal',
+  ])('%s cannot be read and comes back as content', (text) => {
+    expect(parse([text])).toEqual({ text, reasoning: '', calls: [] });
+  });
+
+  test('text behind a call is content again', () => {
+    expect(parse([`${CALL}\n\nThat was it.`]).text).toBe('\n\nThat was it.');
+  });
+
+  test('calls are text when no tools are offered', () => {
+    expect(parse([CALL], { offersTools: false }).text).toBe(CALL);
+  });
+
+  test('however an answer is cut into pieces, it is read the same', () => {
+    const fragment = fc.constantFrom(
+      '<think>',
+      '</think>',
+      '<tool_call>',
+      '</tool_call>',
+      CALL,
+      '{"name": "f", "arguments": {',
+      '}',
+      '\n',
+      ' ',
+      'Hi',
+      '<',
+      '"',
+      'tool',
+    );
+    fc.assert(
+      fc.property(
+        fc.array(fragment, { maxLength: 12 }),
+        fc.array(fc.nat(9), { maxLength: 60 }),
+        (fragments, cuts) => {
+          const whole = fragments.join('');
+          const pieces: string[] = [];
+          let at = 0;
+          for (const cut of cuts) {
+            pieces.push(whole.slice(at, at + cut));
+            at += cut;
+          }
+          pieces.push(whole.slice(at));
+
+          expect(parse(pieces)).toEqual(parse([whole]));
+        },
+      ),
+      { numRuns: 2000 },
+    );
+  });
+});

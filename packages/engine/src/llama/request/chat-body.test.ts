@@ -1,0 +1,45 @@
+import { CortexError } from '@cortex/protocol';
+import { expect, test } from 'bun:test';
+
+import { ChatBody, readBody } from './chat-body.ts';
+
+const messages = [{ role: 'user', content: 'Hi' }];
+
+function refusal(body: unknown): CortexError | undefined {
+  try {
+    readBody(ChatBody, body);
+    return undefined;
+  } catch (error) {
+    return error instanceof CortexError ? error : undefined;
+  }
+}
+
+test.each([
+  [{}, 'messages'],
+  [{ messages: [] }, 'messages'],
+  [{ messages: [{ role: 'robot', content: 'x' }] }, 'messages[0].role'],
+  [{ messages: [{ role: 'user', content: 5 }] }, 'messages[0].content'],
+  [{ messages: [{ role: 'user', content: [{ text: 'no type' }] }] }, 'messages[0].content[0].type'],
+  [{ messages, temperature: '0' }, 'temperature'],
+  [{ messages, max_tokens: 0 }, 'max_tokens'],
+  [{ messages, top_p: 2 }, 'top_p'],
+  [{ messages, stop: [1] }, 'stop[0]'],
+  [{ messages, logit_bias: { x: 1 } }, 'logit_bias.x'],
+  [{ messages, tools: [{ type: 'function' }] }, 'tools[0].function'],
+])('%j is refused, naming %s', (body, param) => {
+  expect(refusal(body)).toMatchObject({ code: 'invalid_request', details: { param } });
+});
+
+test('null means not set, and fields nobody knows are tolerated', () => {
+  const body = readBody(ChatBody, {
+    messages,
+    temperature: null,
+    stop: null,
+    tools: null,
+    store: true,
+    metadata: { a: 1 },
+  });
+
+  expect(body.temperature).toBeUndefined();
+  expect(body.tools).toBeUndefined();
+});

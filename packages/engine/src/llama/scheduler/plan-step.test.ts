@@ -1,0 +1,53 @@
+import { describe, expect, test } from 'bun:test';
+
+import fc from 'fast-check';
+
+import { planStep } from './plan-step.ts';
+
+const LIMITS = { batchTokens: 512, prefillChunkTokens: 128 };
+const generating = (run: string) => ({ run, promptTokensLeft: 0 });
+const reading = (run: string, promptTokensLeft: number) => ({ run, promptTokensLeft });
+
+describe('planStep', () => {
+  test('a prompt takes the whole batch while nobody generates', () => {
+    expect(planStep([reading('a', 2000)], LIMITS)).toEqual([{ run: 'a', tokens: 512 }]);
+  });
+
+  test('everybody who generates gets a token before a prompt gets its chunk', () => {
+    expect(planStep([reading('long', 2000), generating('a'), generating('b')], LIMITS)).toEqual([
+      { run: 'a', tokens: 1 },
+      { run: 'b', tokens: 1 },
+      { run: 'long', tokens: 128 },
+    ]);
+  });
+
+  test('prompts share the budget in order of admission', () => {
+    expect(
+      planStep([generating('a'), reading('first', 100), reading('second', 100)], LIMITS),
+    ).toEqual([
+      { run: 'a', tokens: 1 },
+      { run: 'first', tokens: 100 },
+      { run: 'second', tokens: 28 },
+    ]);
+  });
+
+  test('a plan never exceeds batch or budget, and never leaves out who generates', () => {
+    const runs = fc.array(fc.integer({ min: 0, max: 3000 }), { maxLength: 16 });
+    fc.assert(
+      fc.property(runs, (prompts) => {
+        const plan = planStep(
+          prompts.map((promptTokensLeft, run) => ({ run, promptTokensLeft })),
+          LIMITS,
+        );
+        const read = plan
+          .filter(({ run }) => (prompts[run] ?? 0) > 0)
+          .reduce((total, { tokens }) => total + tokens, 0);
+        const drawn = plan.filter(({ run }) => prompts[run] === 0);
+
+        expect(drawn).toHaveLength(prompts.filter((left) => left === 0).length);
+        expect(read + drawn.length).toBeLessThanOrEqual(LIMITS.batchTokens);
+        if (drawn.length > 0) expect(read).toBeLessThanOrEqual(LIMITS.prefillChunkTokens);
+      }),
+    );
+  });
+});

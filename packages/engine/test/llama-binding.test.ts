@@ -1,0 +1,98 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+
+import library from 'node-llama-cpp/package.json' with { type: 'json' };
+
+import { type Context, LIBRARY_VERSION, type Model, openLibrary } from '../src/llama/binding.ts';
+import { TINY_MODEL } from './llama-under-test.ts';
+
+interface Piece {
+  readonly sequence: number;
+  readonly from: number;
+}
+
+/** What the product takes from the library's private side: a new version is taken up only when this passes. */
+describe('the binding to node-llama-cpp', () => {
+  let model: Model;
+  let context: Context;
+  beforeAll(async () => {
+    const opened = await openLibrary({ backend: 'cpu', threads: 1, log: () => undefined });
+    model = await opened.loadModel({
+      path: TINY_MODEL,
+      gpuLayers: 0,
+      vocabOnly: false,
+      signal: new AbortController().signal,
+      onProgress: () => undefined,
+    });
+    context = await model.createContext({
+      slots: 2,
+      contextTokens: 64,
+      batchTokens: 32,
+      threads: 1,
+      kvType: 'f16',
+    });
+  });
+  afterAll(async () => {
+    await context.dispose();
+    await model.dispose();
+  });
+
+  const decode = async ({ sequence, from }: Piece, tokens: readonly number[]): Promise<number> => {
+    context.native.initBatch(tokens.length);
+    const [logits = -1] = context.native.addToBatch(
+      sequence,
+      from,
+      Uint32Array.from(tokens),
+      Uint32Array.of(tokens.length - 1),
+    );
+    await context.native.decodeBatch();
+    const sampler = model.createSampler({ temperature: 0, topK: 0, topP: 1, minP: 0, seed: 1 });
+    const token = await context.native.sampleToken(logits, sampler);
+    sampler.dispose();
+    return token;
+  };
+
+  test('is written against the version that is installed', () => {
+    expect(library.version).toBe(LIBRARY_VERSION);
+  });
+
+  test('decodes and samples, and a sequence that was cut goes on as if it had not been longer', async () => {
+    const first = await decode({ sequence: 0, from: 0 }, [5, 6, 7]);
+    expect(context.native.removeTokenCellsFromSequence(0, 2, -1)).toBe(true);
+
+    expect(await decode({ sequence: 0, from: 2 }, [7])).toBe(first);
+  });
+
+  test('cells copied to another sequence give the same next token', async () => {
+    context.native.disposeSequence(0);
+    const first = await decode({ sequence: 0, from: 0 }, [5, 6, 7, 8]);
+    await context.native.copySequenceStateFromOtherSequence(1, 0);
+    context.native.removeTokenCellsFromSequence(1, 3, -1);
+
+    expect(await decode({ sequence: 1, from: 3 }, [8])).toBe(first);
+  });
+
+  test('a wrong position is an error, not the end of the process', async () => {
+    context.native.disposeSequence(0);
+    await decode({ sequence: 0, from: 0 }, [5, 6]);
+
+    const thrown = await decode({ sequence: 0, from: 40 }, [7]).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+
+    expect(thrown).toBeInstanceOf(Error);
+  });
+
+  test('a broken grammar is an error', () => {
+    expect(() => model.createGrammarState('root ::= (')).toThrow();
+  });
+
+  test('templates render natively, and one that does not compile is an error', () => {
+    expect(
+      model.compileTemplate('{% for m in messages %}{{ m.content }}{% endfor %}')({
+        messages: [{ content: 'x' }],
+      }),
+    ).toBe('x');
+    expect(() => model.compileTemplate('{% if %}')({})).toThrow();
+  });
+});

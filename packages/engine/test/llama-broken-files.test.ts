@@ -1,0 +1,64 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { CortexError } from '@cortex/protocol';
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+
+import { loadTiny, TINY_MODEL } from './llama-under-test.ts';
+
+describe('a model file that is broken', () => {
+  let folder: string;
+  let whole: Buffer;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'broken-gguf-'));
+    whole = await readFile(TINY_MODEL);
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+
+  async function failureOf(name: string, content: Uint8Array): Promise<CortexError> {
+    const modelPath = join(folder, name);
+    await writeFile(modelPath, content);
+    const thrown = await loadTiny({ modelPath }).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    if (thrown instanceof CortexError) return thrown;
+    throw new Error(`expected a CortexError, got ${String(thrown)}`);
+  }
+
+  test.each([
+    ['empty.gguf', () => Buffer.alloc(0), /0 bytes/],
+    ['magic.gguf', () => Buffer.alloc(4096, 'x'), /not begin with "GGUF"/],
+    [
+      'version.gguf',
+      () => Buffer.concat([Buffer.from('GGUF\x09\0\0\0'), Buffer.alloc(64)]),
+      /version 9/,
+    ],
+    ['header.gguf', () => whole.subarray(0, 2000), /./],
+    ['half.gguf', () => whole.subarray(0, whole.length >> 1), /./],
+    [
+      'counts.gguf',
+      () => Buffer.concat([whole.subarray(0, 8), Buffer.alloc(16, 0xff), whole.subarray(24)]),
+      /./,
+    ],
+  ])('%s fails structurally, naming file and cause', async (name, content, cause) => {
+    const error = await failureOf(name, content());
+
+    expect(error.code).toBe('model_load_failed');
+    expect(error.status).toBe(422);
+    expect(error.message).toContain(name);
+    expect(error.message).toMatch(cause);
+    expect(error.message).not.toContain('\n');
+  });
+
+  test('a device that is not there is a failure, not another device', async () => {
+    const thrown = await loadTiny({ backend: 'metal' }).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+
+    expect(thrown).toMatchObject({ code: 'model_load_failed' });
+    expect(String(thrown)).toContain('metal');
+  });
+});

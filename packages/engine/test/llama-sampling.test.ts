@@ -1,0 +1,90 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+
+import type { Engine } from '../src/engine.ts';
+import { answer, loadTiny } from './llama-under-test.ts';
+
+describe('sampling', () => {
+  let engine: Engine;
+  beforeAll(async () => {
+    engine = await loadTiny();
+  });
+  afterAll(() => engine.close(0));
+
+  const complete = (body: object) =>
+    answer(engine, { prompt: 'cortex is', temperature: 0, max_tokens: 24, ...body }, 'completions');
+
+  test('a token that is banned does not appear', async () => {
+    const free = await complete({ logprobs: 0, max_tokens: 1 });
+    const [token] = await engine.tokenize(free.text, { addSpecial: false, parseSpecial: true });
+    const { text } = await complete({ max_tokens: 1, logit_bias: { [String(token)]: -100 } });
+
+    expect(text).not.toBe(free.text);
+  });
+
+  test('ignore_eos goes on to max_tokens', async () => {
+    const body = {
+      messages: [{ role: 'user', content: 'hi' }],
+      temperature: 0,
+      ignore_eos: true,
+      max_tokens: 200,
+    };
+    const { last } = await answer(engine, body);
+
+    expect(last).toMatchObject({
+      type: 'done',
+      finish: [{ reason: 'length' }],
+      usage: { completionTokens: 200 },
+    });
+  });
+
+  test('a strong frequency penalty changes a text that repeats itself', async () => {
+    const body = { prompt: 'a a a a a a a a a a', ignore_eos: true, max_tokens: 40 };
+    const free = await complete(body);
+    const penalised = await complete({ ...body, frequency_penalty: 2, presence_penalty: 2 });
+
+    expect(penalised.text).not.toBe(free.text);
+  });
+
+  test('logprobs are those of the model, whatever the temperature', async () => {
+    const { items } = await complete({ logprobs: 3, max_tokens: 4 });
+    const logprobs = items.flatMap((item) => item.logprobs ?? []);
+
+    expect(logprobs).toHaveLength(4);
+    for (const { logprob, top } of logprobs) {
+      expect(logprob).toBeLessThanOrEqual(0);
+      expect(top).toHaveLength(3);
+      expect(top?.[0]?.logprob).toBe(logprob);
+    }
+  });
+
+  test('characters of several tokens arrive whole', async () => {
+    const text = 'żółć 🦙 漢字';
+    const tokens = await engine.tokenize(text, { addSpecial: false, parseSpecial: false });
+    const forced = await answer(
+      engine,
+      {
+        prompt: [...tokens.slice(0, -1)],
+        temperature: 1,
+        seed: 7,
+        max_tokens: 300,
+        ignore_eos: true,
+      },
+      'completions',
+    );
+
+    expect(await engine.detokenize(tokens)).toBe(text);
+    expect(forced.items.every((item) => !/[\ud800-\udbff]$/.test(item.text ?? ''))).toBe(true);
+  });
+
+  test.each([
+    [{ n: 3 }, 'invalid_request', 'n'],
+    [{ stop: '' }, 'invalid_request', 'stop'],
+    [{ prompt: [999_999] }, 'invalid_request', 'prompt[0]'],
+    [{ echo: true }, 'unsupported_parameter', 'echo'],
+    [{ temperature: 'hot' }, 'invalid_request', 'temperature'],
+  ])('%j is refused by name', async (patch, code, param) => {
+    const { last } = await complete(patch);
+
+    expect(last).toMatchObject({ type: 'error', code, param });
+  });
+});
