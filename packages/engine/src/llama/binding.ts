@@ -6,6 +6,7 @@
  */
 import {
   getLlama,
+  getModuleVersion,
   GgufFileType,
   type Llama,
   type LlamaContext,
@@ -145,6 +146,9 @@ const KV_TYPES = { f16: 'F16', q8_0: 'Q8_0', q4_0: 'Q4_0' } as const;
 
 /** The version of the library this build is written against. */
 export const LIBRARY_VERSION = '3.22.1';
+
+/** The version of the library that is installed. */
+export const installedVersion = (): Promise<string> => getModuleVersion();
 
 /** The library, opened for one kind of device. Never falls back to another: throws what the library says is missing. */
 export async function openLibrary(options: OpenLibraryOptions): Promise<Library> {
