@@ -19,7 +19,7 @@ export const GatewayReady = z.looseObject({ pid: z.int(), api: z.url(), metrics:
 export type GatewayReady = z.infer<typeof GatewayReady>;
 
 /** The name of this machine's node in the fleet that `cortex up` makes. */
-const LOCAL_NODE = 'local';
+export const LOCAL_NODE = 'local';
 /** Ctrl-C is to end everything within 3 s, running answers included. */
 const GRACE_S = '2';
 const EMBEDDED_MODEL = 'cortex-tiny';

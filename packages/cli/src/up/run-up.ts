@@ -9,7 +9,7 @@ import { createGatewayClient } from '../client/gateway-client.ts';
 import { type Paint, type Terminal } from '../output/terminal.ts';
 import { formatBanner } from './banner.ts';
 import { type Daemon, type DaemonEvent, startDaemon } from './daemon.ts';
-import { GatewayReady, gatewayLaunch, NeuronReady, neuronLaunch } from './daemons.ts';
+import { GatewayReady, gatewayLaunch, LOCAL_NODE, NeuronReady, neuronLaunch } from './daemons.ts';
 import { lanAddresses } from './lan-addresses.ts';
 import { formatLogLine } from './log-line.ts';
 import { stateDirectory } from './state-directory.ts';
@@ -80,8 +80,8 @@ export async function runUp(options: UpOptions): Promise<void> {
   if (options.readyFile !== undefined) {
     writeReadyFile(options.readyFile, { pid: process.pid, api: apiUrl, node, metrics });
   }
-  const leftMs = BANNER_AFTER_MS - (performance.now() - startedMs);
-  const picture = await waitForModels(createGatewayClient(apiUrl), leftMs);
+  const timeoutMs = BANNER_AFTER_MS - (performance.now() - startedMs);
+  const picture = await waitForModels(createGatewayClient(apiUrl), { node: LOCAL_NODE, timeoutMs });
   if (shutdown.signal.aborted) return;
   const port = new URL(api).port;
   const lanUrls = options.isOnLan ? lanAddresses().map((host) => `http://${host}:${port}`) : [];
