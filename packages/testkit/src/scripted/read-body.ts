@@ -49,7 +49,7 @@ export function readBody({ route, body }: GenerateRequest): ScriptedBody {
 }
 
 /** Tokens of the scripted engine: words. */
-export function countTokens(text: string): number {
+function countTokens(text: string): number {
   return text.split(/\s+/).filter((word) => word !== '').length;
 }
 
