@@ -54,6 +54,17 @@ describe('formatLogLine', () => {
     expect(format(line)).toBe('12:03:04  error  neuron: load failed: no such file');
   });
 
+  test('says whom it is about and why', () => {
+    const line = JSON.stringify({
+      level: 'warn',
+      model: 'tiny',
+      reason: 'no file',
+      msg: 'not loaded',
+    });
+
+    expect(format(line)).toBe('12:03:04  warn  neuron: tiny: not loaded: no file');
+  });
+
   test('hides what is only for machines', () => {
     expect(format(JSON.stringify({ level: 'info', msg: 'polled' }))).toBeUndefined();
   });

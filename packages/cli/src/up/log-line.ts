@@ -7,8 +7,14 @@ const LogRecord = z.looseObject({
   level: z.string().optional(),
   time: z.string().optional(),
   msg: z.string().optional(),
+  model: z.string().optional(),
+  node: z.string().optional(),
+  reason: z.unknown().optional(),
+  cause: z.unknown().optional(),
   err: z.looseObject({ message: z.string().optional() }).optional(),
 });
+
+type LogRecord = z.infer<typeof LogRecord>;
 
 const RequestRecord = z.looseObject({
   request_id: z.string(),
@@ -69,6 +75,17 @@ function formatRequest(record: RequestRecord, now: Date, paint: Paint): string {
   return parts.join('  ');
 }
 
+/** Why, as the record tells it; undefined where its message says it all. */
+function whyOf({ reason, cause, err }: LogRecord): string | undefined {
+  return [reason, cause, err?.message].find((text) => typeof text === 'string');
+}
+
+/** Whom it is about, what happened, and why. */
+function formatRecord(record: LogRecord): string {
+  const about = [record.node, record.model].filter(Boolean).join(', ');
+  return [about, record.msg, whyOf(record)].filter(Boolean).join(': ');
+}
+
 /** A daemon's log line for a person; undefined for what only a machine reads. */
 export function formatLogLine(
   line: string,
@@ -80,9 +97,9 @@ export function formatLogLine(
   if (request.success) return formatRequest(request.data, now, paint);
   const record = LogRecord.safeParse(json);
   if (!record.success) return `${paint('dim', clockTime(now))}  ${name}: ${line}`;
-  const { level = 'info', msg = '', err } = record.data;
+  const { level = 'info' } = record.data;
   if (!LOUD.has(level)) return undefined;
-  const text = err?.message === undefined ? msg : `${msg}: ${err.message}`;
+  const text = formatRecord(record.data);
   return `${paint('dim', clockTime(now))}  ${paint(level === 'warn' ? 'yellow' : 'red', level)}  ${name}: ${text}`;
 }
 
@@ -91,7 +108,7 @@ export function causeOf(line: string): string | undefined {
   if (line.trim() === '') return undefined;
   const record = LogRecord.safeParse(parseObject(line));
   if (!record.success) return line.trim();
-  const { level = 'info', msg = '', err } = record.data;
+  const { level = 'info', msg } = record.data;
   if (level !== 'error' && level !== 'fatal') return undefined;
-  return err?.message ?? msg;
+  return whyOf(record.data) ?? msg;
 }
