@@ -7,13 +7,19 @@ import { spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { Socket } from 'node:net';
-import { constants } from 'node:os';
+import { constants, devNull } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const MINIMUM_BUN = [1, 4, 5];
 /** Bun reads it once, at its start; see `assertFetchLimit`. */
 const FETCH_LIMIT = 65_336;
+
+/**
+ * The folder that a user stands in is none of ours: Bun would read its `.env`, run what its `bunfig.toml` preloads,
+ * and install what it believes missing.
+ */
+const BUN_FLAGS = ['--no-env-file', `--config=${devNull}`, '--no-install'];
 
 /** The folder of an installed package seen from here, undefined if it is not installed. */
 function packageFolder(name) {
@@ -73,6 +79,12 @@ const isReady = () =>
 function watchParent(onEnd) {
   const fd = process.env.CORTEX_PARENT_FD;
   if (fd === undefined) return;
+  if (process.versions.bun !== undefined) {
+    // Its node:net does not tell the end of a given descriptor.
+    const socket = { data: () => undefined, end: onEnd, close: onEnd, error: onEnd };
+    globalThis.Bun.connect({ fd: Number(fd), socket }).then((pipe) => pipe.unref(), onEnd);
+    return;
+  }
   const pipe = new Socket({ fd: Number(fd) });
   pipe.on('error', () => undefined);
   pipe.on('close', onEnd);
@@ -81,7 +93,7 @@ function watchParent(onEnd) {
 }
 
 function runChild(bun, path, args) {
-  const child = spawn(bun, [path, ...args], {
+  const child = spawn(bun, [...BUN_FLAGS, path, ...args], {
     stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
     env: {
       ...process.env,

@@ -129,6 +129,36 @@ const addPackage = (
 };
 const platformPackage = `@oven/bun-${process.platform}-${process.arch === 'arm64' ? 'aarch64' : process.arch}`;
 
+test('what lies in the folder of the user is not run', async () => {
+  const folder = temporaryPath();
+  mkdirSync(folder);
+  writeFileSync(join(folder, '.env'), 'BUN_CONFIG_MAX_HTTP_REQUESTS=1\n');
+  writeFileSync(join(folder, 'bunfig.toml'), 'preload = ["./preload.ts"]\n');
+  writeFileSync(join(folder, 'preload.ts'), 'process.exit(9);\n');
+
+  const launcher = Bun.spawn([node, LAUNCHER, temporaryPath(), 'quick', 'exit'], {
+    cwd: folder,
+    stdio: ['ignore', 'ignore', 'ignore'],
+  });
+
+  expect(await launcher.exited).toBe(7);
+});
+
+test('under Bun without the limit the launcher still ends with its parent', async () => {
+  const readyFile = temporaryPath();
+  const parent = Bun.spawn([process.execPath, fixture('parent.ts'), readyFile], {
+    stdio: ['ignore', 'ignore', 'ignore'],
+    env: { ...process.env, BUN_CONFIG_MAX_HTTP_REQUESTS: undefined, DAEMON: LAUNCHER },
+  });
+  const ready = await readReadyFile(readyFile);
+
+  parent.kill('SIGKILL');
+
+  expect(ready.parent).not.toBe(parent.pid);
+  expect(await ended(ready.pid)).toBeLessThan(2000);
+  expect(await ended(ready.parent)).toBeLessThan(1000);
+});
+
 describe('Bun is found', () => {
   test("where npm's install script put it", () => {
     const folder = install((modules) => addPackage(modules, 'bun', 'bun.exe', 'real'));
