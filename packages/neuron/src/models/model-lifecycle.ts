@@ -230,6 +230,8 @@ export class ModelLifecycle {
    * @throws CortexError `conflict` naming the settings that differ, `model_load_failed`, `unsupported_parameter`
    */
   async load(request: LoadModelRequest, wait?: AbortSignal): Promise<'loading' | 'loaded'> {
+    // An unknown harness is the caller's mistake and leaves no trace here.
+    this.#deps.harnesses.get(toLoadSettings(request).harness);
     for (;;) {
       wait?.throwIfAborted();
       this.observe();
@@ -415,10 +417,14 @@ export class ModelLifecycle {
     const failure = nextFailure(previous, { error, fingerprint }, performance.now());
     this.#phase = { kind: 'failed', failure, settings: loading.settings };
     this.#deps.log.error(
-      { err: error.cause ?? error, model: this.id, reason: error.message },
+      {
+        model: this.id,
+        reason: error.message,
+        ...(error.cause !== undefined && { err: error.cause }),
+      },
       'model load failed',
     );
-    return error;
+    return rememberedError(failure, performance.now());
   }
 
   // --- unloading ---

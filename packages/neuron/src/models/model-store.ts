@@ -141,7 +141,7 @@ export class ModelStore {
   /** `file:/path`, `file:///path`, or relative to `models_dir`; links are resolved before the check. */
   async #findSource(source: string, { modelId, quant }: FileRequest): Promise<ModelFile> {
     const { modelsDir, modelsDirs, fileRoots } = this.#options;
-    const named = decodeURIComponent(source.slice('file:'.length).replace(/^\/\/(?=\/)/, ''));
+    const named = readFilePath(source);
     const path = isAbsolute(named) ? resolve(named) : resolve(modelsDir, named);
     const roots = [modelsDir, ...modelsDirs, ...fileRoots].map((root) => resolve(root));
     const refusal = structural(
@@ -170,6 +170,17 @@ export class ModelStore {
       missingParts: [],
       fingerprint: `${real}:${stats.size}:${stats.mtimeMs}`,
     };
+  }
+}
+
+/** The path in `file:/path`, `file:///path` or `file:relative`. */
+function readFilePath(source: string): string {
+  const text = source.slice('file:'.length).replace(/^\/\/(?=\/)/, '');
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    // A percent sign that begins no escape belongs to the name.
+    return text;
   }
 }
 

@@ -73,7 +73,7 @@ export class SupervisedEngine {
   readonly #stopWatching: () => void;
   readonly #deathsMs: number[] = [];
   #phase: Phase = { kind: 'starting' };
-  #lastLoaded: LoadedModel | undefined;
+  #lastLoaded: (LoadedModel & { readonly words: readonly string[] }) | undefined;
   #loadMs = ASSUMED_LOAD_MS;
   #incarnation = 0;
   #closeReason: CortexError | undefined;
@@ -129,7 +129,7 @@ export class SupervisedEngine {
         retryAfterS: this.retryAfterS,
       }),
       incarnation: this.#incarnation,
-      capabilities: toCapabilities(loaded),
+      capabilities: loaded.words,
       slots: loaded.limits.slots,
       contextTokens: loaded.limits.contextTokens,
       backend: loaded.backend,
@@ -225,7 +225,7 @@ export class SupervisedEngine {
       loss: () => this.#closeReason ?? this.#lostError(),
     };
     this.#incarnation += 1;
-    this.#lastLoaded = loaded;
+    this.#lastLoaded = { ...loaded, words: toCapabilities(loaded) };
     this.#phase = { kind: 'running', running: { started, loaded, watch, serving } };
     void this.#mourn(started);
   }

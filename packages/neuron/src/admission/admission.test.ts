@@ -1,0 +1,104 @@
+import { CortexError } from '@cortex/protocol';
+import { describe, expect, test } from 'bun:test';
+
+import { isRefusal } from '../refusal.ts';
+import { Admission, type SeatRequest } from './admission.ts';
+
+const request = (overrides: Partial<SeatRequest> = {}): SeatRequest => ({
+  modelId: 'm',
+  slots: 2,
+  weight: 1,
+  isStreamed: true,
+  ...overrides,
+});
+
+function refusalOf(act: () => unknown): CortexError {
+  try {
+    act();
+  } catch (error) {
+    if (error instanceof CortexError) return error;
+  }
+  throw new Error('was not refused');
+}
+
+describe('Admission', () => {
+  test('gives seats for every slot and every place in the queue, then refuses', () => {
+    const admission = new Admission({ maxQueueDepth: 1, maxWaitMs: 1000 });
+    for (let seat = 0; seat < 3; seat += 1) admission.take(request());
+
+    const refusal = refusalOf(() => admission.take(request()));
+
+    expect(refusal.code).toBe('queue_full');
+    expect(isRefusal(refusal)).toBe(true);
+    expect(admission.report('m')).toMatchObject({
+      inFlight: 2,
+      queueDepth: 1,
+      rejected: { queue_full: 1 },
+    });
+  });
+
+  test('says how long a seat takes from what requests took', () => {
+    const admission = new Admission({ maxQueueDepth: 0, maxWaitMs: 1000 });
+    const seat = admission.take(request());
+    seat.release(20_000);
+    admission.take(request());
+    admission.take(request());
+
+    const refusal = refusalOf(() => admission.take(request()));
+
+    expect(refusal.retryAfterS).toBe(10);
+  });
+
+  test('a seat is given back once, however often it is released', () => {
+    const admission = new Admission({ maxQueueDepth: 1, maxWaitMs: 1000 });
+    const seat = admission.take(request());
+    admission.take(request());
+
+    seat.release();
+    seat.release();
+
+    expect(admission.report('m').inFlight).toBe(1);
+  });
+
+  test('n takes n seats, all or none', () => {
+    const admission = new Admission({ maxQueueDepth: 1, maxWaitMs: 1000 });
+    admission.take(request({ weight: 2 }));
+
+    const refusal = refusalOf(() => admission.take(request({ weight: 2 })));
+
+    expect(refusal.code).toBe('queue_full');
+    expect(admission.report('m')).toMatchObject({ inFlight: 2, queueDepth: 0 });
+  });
+
+  test('n above the slots can never be served, and says so on n', () => {
+    const admission = new Admission({ maxQueueDepth: 32, maxWaitMs: 1000 });
+
+    const refusal = refusalOf(() => admission.take(request({ weight: 3 })));
+
+    expect(refusal.code).toBe('invalid_request');
+    expect(refusal.details.param).toBe('n');
+  });
+
+  test('a request that is not streamed gives up when its turn does not come in time', async () => {
+    const admission = new Admission({ maxQueueDepth: 4, maxWaitMs: 5 });
+    admission.take(request({ slots: 1 }));
+    const seat = admission.take(request({ slots: 1, isStreamed: false }));
+
+    await new Promise((resolve) => seat.expired.addEventListener('abort', resolve));
+
+    expect(seat.expired.reason).toMatchObject({ code: 'queue_full' });
+  });
+
+  test('resolves whenIdle with the last seat', async () => {
+    const admission = new Admission({ maxQueueDepth: 4, maxWaitMs: 1000 });
+    const [first, second] = [admission.take(request()), admission.take(request())];
+    const idle = admission.whenIdle('m');
+
+    first.release();
+    expect(admission.isIdle('m')).toBe(false);
+    second.release();
+
+    await idle;
+    expect(admission.isIdle('m')).toBe(true);
+  });
+});

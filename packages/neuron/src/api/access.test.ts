@@ -1,0 +1,50 @@
+import { describe, expect, test } from 'bun:test';
+
+import { createAccess, formatPeer } from './access.ts';
+
+describe('a node with a token', () => {
+  const access = createAccess({ token: 'secret', isLoopback: false });
+
+  test('lets in who carries it', () => {
+    expect(() => access.check(new Headers({ authorization: 'Bearer secret' }))).not.toThrow();
+  });
+
+  test.each([undefined, 'Bearer wrong', 'Bearer ', 'Basic secret', 'secret'])(
+    'refuses %p',
+    (authorization) => {
+      const headers = new Headers(authorization === undefined ? {} : { authorization });
+
+      expect(() => access.check(headers)).toThrow(
+        expect.objectContaining({ code: 'invalid_api_key' }),
+      );
+    },
+  );
+
+  test('believes the principal that its caller stamped', () => {
+    const headers = new Headers({ 'x-cortex-principal': 'key:abc' });
+
+    expect(access.principalOf(headers, '10.0.0.1')).toBe('key:abc');
+  });
+});
+
+describe('a node without a token', () => {
+  const stamped = new Headers({ 'x-cortex-principal': 'key:abc' });
+
+  test('believes the principal on loopback only', () => {
+    const open = createAccess({ token: undefined, isLoopback: false });
+    const local = createAccess({ token: undefined, isLoopback: true });
+
+    expect(open.principalOf(stamped, '10.0.0.1')).toBe('addr:10.0.0.1');
+    expect(local.principalOf(stamped, '127.0.0.1')).toBe('key:abc');
+  });
+});
+
+test.each([
+  ['192.168.1.7', '192.168.1.7'],
+  ['::ffff:192.168.1.7', '192.168.1.7'],
+  ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+  ['2001:db8::1', '2001:db8:0:0::/64'],
+  ['::1', '0:0:0:0::/64'],
+])('%s is counted as %s', (address, peer) => {
+  expect(formatPeer(address)).toBe(peer);
+});

@@ -1,0 +1,89 @@
+import type { EngineStats } from '@cortex/engine';
+import { describe, expect, test } from 'bun:test';
+
+import { WedgeWatch } from './wedge-watch.ts';
+
+const stats = (overrides: Partial<EngineStats> = {}): EngineStats => ({
+  queueDepth: 0,
+  slots: 1,
+  busySlots: 1,
+  runnableSlots: 1,
+  longestStepMs: 10,
+  batchSizes: {},
+  kvCellsUsed: 0,
+  kvCellsTotal: 0,
+  rssMib: 0,
+  ...overrides,
+});
+
+/** Feeds one look a second from 0 to `toMs`. */
+function observed(
+  toMs: number,
+  look: (nowMs: number) => { stats: EngineStats; lastStepAtMs: number | undefined },
+) {
+  const watch = new WedgeWatch({ wedgeMs: 60_000, nowMs: 0 });
+  let engine = {
+    lastStats: { atMs: 0, stats: stats() },
+    lastStepAtMs: undefined as number | undefined,
+  };
+  for (let nowMs = 0; nowMs <= toMs; nowMs += 1000) {
+    const { stats: seen, lastStepAtMs } = look(nowMs);
+    engine = { lastStats: { atMs: nowMs, stats: seen }, lastStepAtMs };
+    watch.observe(engine, nowMs);
+  }
+  return { silenceMs: watch.silenceMs(engine, toMs), limitMs: watch.limitMs(engine) };
+}
+
+describe('WedgeWatch', () => {
+  test('sees a slot that has work and makes no step', () => {
+    const { silenceMs, limitMs } = observed(61_000, () => ({ stats: stats(), lastStepAtMs: 0 }));
+
+    expect(silenceMs).toBeGreaterThanOrEqual(limitMs);
+  });
+
+  test('does not take slots paused for credit for a wedge', () => {
+    const { silenceMs } = observed(600_000, () => ({
+      stats: stats({ runnableSlots: 0 }),
+      lastStepAtMs: 0,
+    }));
+
+    expect(silenceMs).toBe(0);
+  });
+
+  test('counts from the moment there was work, not from the last step of an hour ago', () => {
+    const { silenceMs } = observed(3_600_000, (nowMs) => ({
+      stats: stats({ runnableSlots: nowMs < 3_599_000 ? 0 : 1 }),
+      lastStepAtMs: 0,
+    }));
+
+    expect(silenceMs).toBe(1000);
+  });
+
+  test('gives the first step five minutes', () => {
+    const { silenceMs, limitMs } = observed(299_000, () => ({
+      stats: stats(),
+      lastStepAtMs: undefined,
+    }));
+
+    expect(silenceMs).toBeLessThan(limitMs);
+    expect(limitMs).toBe(300_000);
+  });
+
+  test('gives an engine with long steps twenty times the longest', () => {
+    const { limitMs } = observed(1000, () => ({
+      stats: stats({ longestStepMs: 10_000 }),
+      lastStepAtMs: 0,
+    }));
+
+    expect(limitMs).toBe(200_000);
+  });
+
+  test('sees an engine that stopped sending its figures', () => {
+    const watch = new WedgeWatch({ wedgeMs: 60_000, nowMs: 0 });
+    const engine = { lastStats: { atMs: 0, stats: stats({ runnableSlots: 0 }) }, lastStepAtMs: 0 };
+    watch.observe(engine, 1000);
+
+    expect(watch.silenceMs(engine, 4000)).toBe(0);
+    expect(watch.silenceMs(engine, 61_000)).toBe(61_000);
+  });
+});

@@ -1,0 +1,157 @@
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { createLogger } from '@cortex/service';
+import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
+
+import { ModelStore } from './model-store.ts';
+
+let root = '';
+let modelsDir = '';
+
+beforeEach(() => {
+  root = realpathSync(mkdtempSync(join(tmpdir(), 'model-store-')));
+  modelsDir = join(root, 'models');
+  mkdirSync(modelsDir);
+});
+afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+const put = (path: string): string => {
+  const file = join(root, path);
+  mkdirSync(join(file, '..'), { recursive: true });
+  writeFileSync(file, 'GGUF');
+  return file;
+};
+
+const store = (overrides: Partial<ConstructorParameters<typeof ModelStore>[0]> = {}) =>
+  new ModelStore({
+    modelsDir,
+    modelsDirs: [],
+    fileRoots: [],
+    log: createLogger({ name: 'test', level: 'fatal' }),
+    ...overrides,
+  });
+
+describe('listing', () => {
+  test('finds files in all folders, links to folders and files followed', async () => {
+    put('models/a.gguf');
+    const elsewhere = put('elsewhere/deep/b.gguf');
+    symlinkSync(join(root, 'elsewhere'), join(modelsDir, 'linked'));
+    symlinkSync(elsewhere, join(modelsDir, 'c.gguf'));
+    put('more/d.gguf');
+    const listed = store({ modelsDirs: [join(root, 'more')] });
+
+    await listed.refresh();
+
+    expect([...listed.files.keys()].sort()).toEqual(['a', 'c', 'd', 'linked/deep/b']);
+  });
+
+  test('ends on links that lead round in a circle', async () => {
+    put('models/a.gguf');
+    symlinkSync(modelsDir, join(modelsDir, 'self'));
+    const listed = store();
+
+    await listed.refresh();
+
+    expect([...listed.files.keys()]).toEqual(['a']);
+  });
+
+  test('lists what index.json knows under the ids it gives', async () => {
+    put('models/blobs/1.gguf');
+    writeFileSync(
+      join(modelsDir, 'index.json'),
+      JSON.stringify({ 'org/m': { source: 'hf:org/m', quant: 'Q4_0', files: ['blobs/1.gguf'] } }),
+    );
+    const listed = store();
+
+    await listed.refresh();
+
+    expect([...listed.files.values()]).toMatchObject([{ id: 'org/m', quant: 'Q4_0' }]);
+  });
+});
+
+describe('finding', () => {
+  test('takes the quantisation that is asked for', async () => {
+    put('models/org/m/m-Q4_0.gguf');
+    put('models/org/m/m-Q8_0.gguf');
+
+    const file = await store().find({ modelId: 'org/m', quant: 'q8_0' });
+
+    expect(file.path).toEndWith('m-Q8_0.gguf');
+  });
+
+  test('names the quantisations that are there instead of the one that is not', async () => {
+    put('models/m-Q4_0.gguf');
+
+    await expect(store().find({ modelId: 'm', quant: 'Q6_K' })).rejects.toThrow('available: Q4_0');
+  });
+
+  test('does not take another model for a variant', async () => {
+    put('models/Qwen3-8B-Q4_0.gguf');
+
+    await expect(store().find({ modelId: 'Qwen3' })).rejects.toThrow('does not exist');
+  });
+
+  test('names the part of a split model that is missing', async () => {
+    put('models/big-00001-of-00002.gguf');
+
+    await expect(store().find({ modelId: 'big' })).rejects.toThrow(
+      'big-00002-of-00002.gguf is missing',
+    );
+  });
+});
+
+describe('file: sources', () => {
+  test('may point into file_roots', async () => {
+    const path = put('allowed/x.gguf');
+
+    const file = await store({ fileRoots: [join(root, 'allowed')] }).find({
+      modelId: 'x',
+      source: `file:${path}`,
+    });
+
+    expect(file).toMatchObject({ id: 'x', path });
+  });
+
+  test.each([
+    ['by its path', () => `file:${put('secret/x.gguf')}`],
+    ['by climbing', () => `file:${modelsDir}/../secret/x.gguf`],
+    ['by climbing in disguise', () => `file:${modelsDir}/%2e%2e/secret/x.gguf`],
+    [
+      'by a link',
+      () => {
+        symlinkSync(put('secret/x.gguf'), join(modelsDir, 'link.gguf'));
+        return `file:${modelsDir}/link.gguf`;
+      },
+    ],
+  ])('may not leave the folders %s', async (_how, source) => {
+    put('secret/x.gguf');
+
+    await expect(store().find({ modelId: 'x', source: source() })).rejects.toThrow('outside');
+  });
+
+  test('name the file that does not exist', async () => {
+    const found = store().find({ modelId: 'x', source: 'file:x.gguf' });
+
+    await expect(found).rejects.toThrow(`${join(modelsDir, 'x.gguf')} does not exist`);
+  });
+});
+
+test('a file that is replaced has another fingerprint', async () => {
+  const path = put('models/a.gguf');
+  const listed = store();
+  const before = await listed.find({ modelId: 'a' });
+
+  cpSync(import.meta.path, path);
+
+  expect((await listed.find({ modelId: 'a' })).fingerprint).not.toBe(before.fingerprint);
+});

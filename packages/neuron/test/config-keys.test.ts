@@ -1,0 +1,227 @@
+import { mkdtempSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import type { EngineLoadSpec } from '@cortex/engine';
+import { listConfigKeys } from '@cortex/service';
+import { createGate, createScriptedEngine } from '@cortex/testkit';
+import { inProcessEngine } from '@cortex/engine';
+import { describe, expect, test } from 'bun:test';
+
+import { loadNeuronConfig, NeuronConfig } from '../src/config.ts';
+import type { GpuSources } from '../src/devices/gpu-survey.ts';
+import type { StartEngine } from '../src/harness/llama/start-engine.ts';
+import { readUntil, scriptedEngine, TestNeuron, until } from './test-neuron.ts';
+
+const folder = (): string => mkdtempSync(join(tmpdir(), 'neuron-key-'));
+
+function file(text: string): string {
+  const path = join(folder(), 'file');
+  writeFileSync(path, text);
+  return path;
+}
+
+/** Starts a scripted engine and keeps what it was told to load. */
+function recordingEngine() {
+  const specs: EngineLoadSpec[] = [];
+  const start: StartEngine = async () => {
+    const engine = createScriptedEngine();
+    const load = engine.load.bind(engine);
+    engine.load = (spec, ...rest) => {
+      specs.push(spec);
+      return load(spec, ...rest);
+    };
+    const connection = await inProcessEngine(engine);
+    return { connection, kill: () => void connection.close(0) };
+  };
+  return { specs, start };
+}
+
+const ONE_CARD: GpuSources = {
+  runNvidiaSmi: async () => ({
+    code: 0,
+    stdout: '0, GPU-a, 8192, 0, 8192, 0, 40, 20, 550.90.07, 8.9, Card\n',
+    stderr: '',
+  }),
+  readKernelModule: async () => '',
+  listPciVendors: async () => [],
+};
+
+/** An engine that sees a GPU. */
+const engineWithGpu: StartEngine = async () => {
+  const engine = createScriptedEngine();
+  engine.devices = async () => [{ name: 'Card', backend: 'cuda' }];
+  const connection = await inProcessEngine(engine);
+  return { connection, kill: () => void connection.close(0) };
+};
+
+const start = (flags: Readonly<Record<string, unknown>>, startEngine = scriptedEngine()) =>
+  TestNeuron.start({ flags, parts: { startEngine } });
+
+/** For each key: change it, observe the change. */
+const OBSERVATIONS: Readonly<Record<string, () => Promise<void>>> = {
+  listen: async () => {
+    await using neuron = await start({ listen: '127.0.0.2:0' });
+    expect(neuron.url).toStartWith('http://127.0.0.2:');
+  },
+  models_dir: async () => {
+    const models = folder();
+    writeFileSync(join(models, 'mine.gguf'), 'GGUF');
+    await using neuron = await start({ models_dir: models });
+    expect((await neuron.model('mine')).on_disk).toBe(true);
+  },
+  models_dirs: async () => {
+    const models = folder();
+    writeFileSync(join(models, 'mine.gguf'), 'GGUF');
+    await using neuron = await start({ models_dirs: [models] });
+    expect((await neuron.model('mine')).on_disk).toBe(true);
+  },
+  state_dir: async () => {
+    const state = join(folder(), 'deep', 'state');
+    await using _neuron = await start({ state_dir: state });
+    expect(readdirSync(state)).toContain('neuron.lock');
+  },
+  shutdown_grace_s: async () => {
+    expect(loadNeuronConfig({ file: file('shutdown_grace_s = 7'), env: {} }).value).toMatchObject({
+      shutdown_grace_s: 7,
+    });
+    // What it does is shown with a process, in daemon-process.test.ts.
+  },
+  default_models: async () => {
+    await using neuron = await start({ default_models: [{ model_id: 'tiny', slots: 3 }] });
+    await until(async () => (await neuron.model()).status === 'loaded');
+    expect((await neuron.model()).settings['slots']).toBe(3);
+  },
+  'devices.reserve_mb': async () => {
+    await using neuron = await TestNeuron.start({
+      flags: { 'devices.reserve_mb': 2000 },
+      parts: { gpuSources: ONE_CARD, startEngine: engineWithGpu },
+    });
+    await until(async () => (await neuron.health()).devices.length === 1);
+    expect((await neuron.health()).devices[0]?.vram_reserved_mb).toBe(2000);
+    const full = await neuron.post('/models/load', { model_id: 'tiny', vram_mb: 7000 });
+    expect((await full.json()).error).toMatchObject({ code: 'insufficient_vram', missing_mb: 808 });
+  },
+  'devices.exclude': async () => {
+    await using neuron = await TestNeuron.start({
+      flags: { 'devices.exclude': [0] },
+      parts: { gpuSources: ONE_CARD, startEngine: engineWithGpu },
+    });
+    const answer = await neuron.post('/models/load', { model_id: 'tiny', devices: [0] });
+    expect((await answer.json()).error.message).toContain('no device 0');
+  },
+  'admission.max_queue_depth': async () => {
+    await using neuron = await start({ 'admission.max_queue_depth': 5 });
+    await neuron.load();
+    expect((await neuron.health()).models[0]?.max_queue_depth).toBe(5);
+  },
+  'admission.max_wait_secs': async () => {
+    const held = scriptedEngine({
+      slots: 1,
+      answer: () => ({ items: [{ text: 'a' }, { text: 'b' }], gates: { 1: createGate() } }),
+    });
+    await using neuron = await start({ 'admission.max_wait_secs': 0.05 }, held);
+    await neuron.load();
+    const { reader } = await readUntil(await neuron.chat({ stream: true }), '"content":"a"');
+    const late = await neuron.chat();
+    expect((await late.json()).error.code).toBe('queue_full');
+    await reader.cancel();
+  },
+  'engine.isolation': async () => {
+    await using neuron = await TestNeuron.start({ flags: { 'engine.isolation': 'none' } });
+    await neuron.load();
+    expect(readdirSync(join(neuron.root, 'state', 'engines'))).toEqual([]);
+    expect((await neuron.chat({ max_tokens: 2 })).status).toBe(200);
+  },
+  'engine.runtime': async () => {
+    const runtime = join(folder(), 'my-runtime');
+    symlinkSync('/bin/false', runtime);
+    await using neuron = await TestNeuron.start({ flags: { 'engine.runtime': runtime } });
+    const answer = await neuron.post('/models/load?wait=true', { model_id: 'tiny' });
+    expect(answer.status).toBe(503);
+  },
+  'engine.threads': async () => {
+    const { specs, start: startEngine } = recordingEngine();
+    await using neuron = await start({ 'engine.threads': 3 }, startEngine);
+    await neuron.load();
+    expect(specs[0]?.threads).toBe(3);
+  },
+  'engine.prefill_chunk_tokens': async () => {
+    const { specs, start: startEngine } = recordingEngine();
+    await using neuron = await start({ 'engine.prefill_chunk_tokens': 64 }, startEngine);
+    await neuron.load();
+    expect(specs[0]?.prefillChunkTokens).toBe(64);
+  },
+  'engine.startup_timeout_s': async () => {
+    const never = scriptedEngine({ loadGate: createGate() });
+    await using neuron = await start({ 'engine.startup_timeout_s': 0.05 }, never);
+    const answer = await neuron.post('/models/load?wait=true', { model_id: 'tiny' });
+    expect((await answer.json()).error.message).toContain('engine.startup_timeout_s');
+  },
+  'engine.wedge_s': async () => {
+    expect(
+      loadNeuronConfig({ file: file('[engine]\nwedge_s = 7'), env: {} }).value.engine,
+    ).toMatchObject({ wedge_s: 7 });
+    // What it does is shown with a process, in engine-dies.test.ts.
+  },
+  'security.node_token_file': async () => {
+    await using neuron = await start({ 'security.node_token_file': file('secret\n') });
+    const authorization = 'Bearer secret';
+    expect((await neuron.get('/models')).status).toBe(401);
+    expect((await neuron.get('/models', { headers: { authorization } })).status).toBe(200);
+  },
+  'security.insecure': async () => {
+    const open = { listen: '0.0.0.0:0' };
+    await expect(start(open)).rejects.toThrow('security.node_token_file');
+    await using neuron = await start({ ...open, 'security.insecure': true });
+    expect((await neuron.get('/health')).status).toBe(200);
+  },
+  'security.file_roots': async () => {
+    const path = file('GGUF');
+    const call = { model_id: 'x', source: `file:${path}` };
+    await using closed = await start({});
+    expect((await closed.post('/models/load?wait=true', call)).status).toBe(422);
+    await using open = await start({ 'security.file_roots': [join(path, '..')] });
+    expect((await open.post('/models/load?wait=true', call)).status).toBe(200);
+  },
+};
+
+describe('every key of neuron.toml is read', () => {
+  test('has an observation for each key of the schema', () => {
+    const keys = new Set(
+      listConfigKeys(NeuronConfig).map(({ key }) =>
+        key.replace(/^default_models\b.*/, 'default_models'),
+      ),
+    );
+
+    expect(Object.keys(OBSERVATIONS).sort()).toEqual([...keys].sort());
+  });
+
+  for (const [key, observe] of Object.entries(OBSERVATIONS)) test(key, observe, 20_000);
+});
+
+describe('neuron.example.toml', () => {
+  const example = fileURLToPath(new URL('../../../config/neuron.example.toml', import.meta.url));
+
+  test('loads strictly and shows the defaults', () => {
+    const { value } = loadNeuronConfig({ file: example, env: {} });
+
+    expect(value).toEqual(loadNeuronConfig({ file: undefined, env: {} }).value);
+  });
+});
+
+test('a listener beyond loopback without a token stops the start, naming the key and the line', () => {
+  const path = file('listen = "0.0.0.0:13131"');
+
+  expect(() => loadNeuronConfig({ file: path, env: {} })).toThrow(`${path}:1: listen`);
+});
+
+test('the environment is laid over the file', () => {
+  const env = { NEURON_LISTEN: '127.0.0.1:4', NEURON_ENGINE__THREADS: '2', NEURON_LOG: 'debug' };
+
+  const { value, warnings } = loadNeuronConfig({ file: file('listen = "127.0.0.1:3"'), env });
+
+  expect(value).toMatchObject({ listen: '127.0.0.1:4', engine: { threads: 2 } });
+  expect(warnings).toEqual([]);
+});

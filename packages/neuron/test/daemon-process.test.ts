@@ -1,0 +1,229 @@
+import { closeSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { afterEach, describe, expect, test } from 'bun:test';
+
+import { createTestFolder, readUntil, until } from './test-neuron.ts';
+
+const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+
+const children: Bun.Subprocess[] = [];
+afterEach(() => {
+  for (const child of children.splice(0)) child.kill('SIGKILL');
+});
+
+function runNeuron(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  const child = Bun.spawn([process.execPath, MAIN, ...args], {
+    stdin: 'ignore',
+    stdout: 'pipe',
+    stderr: 'pipe',
+    env: { ...process.env, ...env },
+  });
+  children.push(child);
+  return child;
+}
+
+async function outcome(child: ReturnType<typeof runNeuron>) {
+  const [stdout, stderr, code] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+    child.exited,
+  ]);
+  return { stdout, stderr, code };
+}
+
+/** A daemon with `tiny` as default model, once that is loaded. */
+async function startDaemon(extra = '') {
+  const { root, modelsDir } = createTestFolder();
+  const config = join(root, 'neuron.toml');
+  const readyFile = join(root, 'ready.json');
+  writeFileSync(
+    config,
+    [
+      'listen = "127.0.0.1:0"',
+      `models_dir = "${modelsDir}"`,
+      `state_dir = "${join(root, 'state')}"`,
+      extra,
+      '[[default_models]]',
+      'model_id = "tiny"',
+      '[engine]',
+      'threads = 1',
+    ].join('\n'),
+  );
+  const child = runNeuron(['serve', '-c', config, '--ready-file', readyFile]);
+  await until(() => existsSync(readyFile));
+  const { node, pid }: { node: string; pid: number } = JSON.parse(readFileSync(readyFile, 'utf8'));
+  const engines = () =>
+    readdirSync(join(root, 'state', 'engines')).map((name) => Number.parseInt(name, 10));
+  const isReady = async () => (await (await fetch(`${node}/health`)).json()).ready === true;
+  await until(isReady, 20_000);
+  const chat = (fields: Readonly<Record<string, unknown>>) =>
+    fetch(`${node}/v1/chat/completions`, {
+      method: 'POST',
+      body: JSON.stringify({
+        model: 'tiny',
+        messages: [{ role: 'user', content: 'hi' }],
+        ...fields,
+      }),
+    });
+  return { child, node, pid, engines, chat };
+}
+
+const isAlive = (pid: number): boolean => {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.startsWith('Z') === false;
+  } catch {
+    return false;
+  }
+};
+
+describe('neuron serve', () => {
+  test('loads the default models after the port is bound and answers', async () => {
+    const { chat, child, pid } = await startDaemon();
+
+    const answer = await chat({ max_tokens: 4 });
+
+    expect(answer.status).toBe(200);
+    expect(pid).toBe(child.pid);
+  }, 30_000);
+
+  test('killed with SIGKILL, its engines are gone within 2 s', async () => {
+    const { child, engines, chat } = await startDaemon();
+    const [engine] = engines();
+    await readUntil(await chat({ stream: true, ignore_eos: true, max_tokens: 4000 }), '"content"');
+
+    child.kill('SIGKILL');
+
+    await until(() => engine !== undefined && !isAlive(engine), 2000);
+  }, 30_000);
+
+  test('told to end, finishes what is in flight, refuses new work, ends engines, exits 0', async () => {
+    const { child, engines, chat } = await startDaemon('shutdown_grace_s = 60');
+    const [engine] = engines();
+    const stream = await readUntil(
+      await chat({ stream: true, ignore_eos: true, max_tokens: 250 }),
+      '"content"',
+    );
+
+    child.kill('SIGTERM');
+
+    let refused = await chat({ max_tokens: 1 });
+    while (refused.status === 200) refused = await chat({ max_tokens: 1 });
+    expect(refused.status).toBe(503);
+    expect((await refused.json()).error.code).toBe('shutting_down');
+    expect(refused.headers.get('retry-after')).toMatch(/^\d+$/);
+    expect(refused.headers.get('x-neuron-refused')).toBe('1');
+    let text = stream.seen;
+    for (let part = await stream.reader.read(); !part.done; part = await stream.reader.read()) {
+      text += new TextDecoder().decode(part.value);
+    }
+    expect(text).toEndWith('data: [DONE]\n\n');
+    expect(text).not.toContain('"error"');
+    expect(await child.exited).toBe(0);
+    expect(engine !== undefined && isAlive(engine)).toBe(false);
+  }, 90_000);
+
+  test('after the grace, what is still in flight ends with shutting_down', async () => {
+    const { child, chat } = await startDaemon('shutdown_grace_s = 0');
+    const stream = await readUntil(
+      await chat({ stream: true, ignore_eos: true, max_tokens: 4000 }),
+      '"content"',
+    );
+
+    child.kill('SIGTERM');
+
+    let text = stream.seen;
+    for (let part = await stream.reader.read(); !part.done; part = await stream.reader.read()) {
+      text += new TextDecoder().decode(part.value);
+    }
+    expect(text).toContain('"code":"shutting_down"');
+    expect(await child.exited).toBe(0);
+  }, 30_000);
+
+  test('ends with its parent', async () => {
+    const { root, modelsDir } = createTestFolder();
+    const readyFile = join(root, 'ready.json');
+    const child = Bun.spawn([process.execPath, MAIN, 'serve', '--ready-file', readyFile], {
+      stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
+      env: {
+        ...process.env,
+        CORTEX_PARENT_FD: '3',
+        NEURON_LISTEN: '127.0.0.1:0',
+        NEURON_MODELS_DIR: modelsDir,
+        NEURON_STATE_DIR: join(root, 'state'),
+      },
+    });
+    children.push(child);
+    await until(() => existsSync(readyFile));
+
+    const pipe = child.stdio[3];
+    if (typeof pipe !== 'number') throw new Error('no pipe');
+    closeSync(pipe);
+
+    expect(await child.exited).toBe(0);
+  }, 30_000);
+
+  test('a taken port stops the start and names the key', async () => {
+    const taken = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: () => new Response() });
+    const { root } = createTestFolder();
+
+    const { code, stderr } = await outcome(
+      runNeuron(['serve'], {
+        NEURON_LISTEN: `127.0.0.1:${taken.port}`,
+        NEURON_STATE_DIR: join(root, 'state'),
+        NEURON_MODELS_DIR: join(root, 'models'),
+      }),
+    );
+
+    expect(code).toBe(1);
+    expect(stderr).toContain('listen');
+    expect(stderr).toContain('NEURON_LISTEN');
+    await taken.stop(true);
+  });
+
+  test('an unknown key stops the start with file, line and the nearest key', async () => {
+    const { root } = createTestFolder();
+    writeFileSync(join(root, 'neuron.toml'), '\nlisen = "127.0.0.1:0"\n');
+
+    const { code, stderr } = await outcome(runNeuron(['serve', '-c', join(root, 'neuron.toml')]));
+
+    expect(code).toBe(1);
+    expect(stderr).toContain('neuron.toml:2: unknown key lisen, did you mean listen?');
+  });
+
+  test('a state_dir that another neuron uses stops the start', async () => {
+    const { child, engines } = await startDaemon();
+    const record = engines();
+    expect(record).toHaveLength(1);
+    const environ = readFileSync(`/proc/${child.pid}/cmdline`, 'utf8').split('\0');
+    const config = environ[environ.indexOf('-c') + 1] ?? '';
+
+    const { code, stderr } = await outcome(runNeuron(['serve', '-c', config]));
+
+    expect(code).toBe(1);
+    expect(stderr).toContain('state_dir');
+    expect(engines()).toEqual(record);
+  }, 30_000);
+});
+
+describe('the command line', () => {
+  test('--help explains the commands and exits 0', async () => {
+    const { code, stdout } = await outcome(runNeuron(['--help']));
+
+    expect(code).toBe(0);
+    expect(stdout).toContain('serve');
+    expect(stdout).toContain('discover');
+  });
+
+  test.each([[['srve']], [['serve', '--nope']]])('%p is a usage error: 2', async (args) => {
+    expect((await outcome(runNeuron(args))).code).toBe(2);
+  });
+
+  test('discover --json prints the discovery document', async () => {
+    const { code, stdout } = await outcome(runNeuron(['discover', '--json']));
+
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ harnesses: ['llama'], cpu: {}, devices: [] });
+  });
+});

@@ -1,0 +1,289 @@
+import { cpSync } from 'node:fs';
+
+import { ChatCompletion, ErrorEnvelope, NeuronUsage, parseUsageComment } from '@cortex/protocol';
+import { createGate } from '@cortex/testkit';
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+
+import { readUntil, scriptedEngine, TestNeuron, until } from './test-neuron.ts';
+
+describe('with the real engine', () => {
+  let neuron: TestNeuron;
+  beforeAll(async () => {
+    neuron = await TestNeuron.start({ flags: { 'admission.max_queue_depth': 64 } });
+    await neuron.load();
+  });
+  afterAll(() => neuron[Symbol.asyncDispose]());
+
+  test('a whole answer has the shape of OpenAI and tells cortex what it cost', async () => {
+    const answer = await neuron.chat({ max_tokens: 8, temperature: 0 });
+
+    const body = ChatCompletion.parse(await answer.json());
+    const usage = NeuronUsage.parse(JSON.parse(answer.headers.get('x-neuron-usage') ?? ''));
+    expect(body.id).toStartWith('chatcmpl-');
+    expect(body.model).toBe('tiny');
+    expect(body.usage?.prompt_tokens).toBe(usage.prompt_tokens);
+    expect(answer.headers.get('x-neuron-prompt-tokens')).toBe(String(usage.prompt_tokens));
+    expect(usage).toMatchObject({
+      estimated: false,
+      completion_tokens: body.usage?.completion_tokens ?? -1,
+    });
+  });
+
+  test('a stream and a whole answer at temperature 0 say the same', async () => {
+    const ask = { max_tokens: 24, temperature: 0 };
+    const whole = ChatCompletion.parse(await (await neuron.chat(ask)).json());
+
+    const text = await (await neuron.chat({ ...ask, stream: true })).text();
+
+    const deltas = text
+      .split('\n\n')
+      .filter((event) => event.startsWith('data: {'))
+      .map((event) => JSON.parse(event.slice(6)).choices[0].delta);
+    const join = (member: string) => deltas.map((delta) => delta[member] ?? '').join('');
+    const { message } = whole.choices[0] ?? {};
+    expect(join('content')).toBe(message?.content ?? '');
+    expect(join('reasoning_content')).toBe(message?.reasoning_content ?? '');
+    expect(parseUsageComment(text)?.completion_tokens).toBe(whole.usage?.completion_tokens ?? -1);
+    expect(text).toMatch(/: usage \{.*\}\n\ndata: \[DONE\]\n\n$/);
+  });
+
+  test('a stream starts with the role chunk and arrives token by token', async () => {
+    const answer = await neuron.chat({ max_tokens: 32, ignore_eos: true, stream: true });
+
+    expect(answer.headers.get('content-type')).toStartWith('text/event-stream');
+    expect(answer.headers.get('cache-control')).toBe('no-cache, no-transform');
+    expect(answer.headers.get('x-accel-buffering')).toBe('no');
+    const reads: string[] = [];
+    for await (const chunk of answer.body ?? []) reads.push(new TextDecoder().decode(chunk));
+    expect(reads[0]).toContain('"delta":{"role":"assistant","content":""}');
+    expect(reads.length).toBeGreaterThan(8);
+  });
+
+  test('a completion is streamed after a comment', async () => {
+    const answer = await neuron.post('/v1/completions', {
+      model: 'tiny',
+      prompt: 'cortex is',
+      max_tokens: 4,
+      stream: true,
+    });
+
+    const text = await answer.text();
+    expect(text).toStartWith(': ');
+    expect(text).toContain('"object":"text_completion"');
+    expect(text).toEndWith('data: [DONE]\n\n');
+  });
+
+  test('a prompt that can never fit is refused at once, naming the context', async () => {
+    const { limit } = await neuron.model();
+    const answer = await neuron.chat({
+      messages: [{ role: 'user', content: 'word '.repeat(20_000) }],
+      stream: true,
+    });
+
+    const { error } = ErrorEnvelope.parse(await answer.json());
+    expect(answer.status).toBe(400);
+    expect(error.code).toBe('context_length_exceeded');
+    expect(error.message).toContain(`maximum context length is ${limit?.context} tokens`);
+    expect(await neuron.seatsTaken()).toBe(0);
+  });
+
+  test('thirty streams at once all finish with an answer', async () => {
+    const streams = await Promise.all(
+      Array.from({ length: 30 }, () => neuron.chat({ stream: true, max_tokens: 8 })),
+    );
+
+    const texts = await Promise.all(streams.map((stream) => stream.text()));
+
+    for (const text of texts) {
+      expect(text).toContain('"finish_reason":"');
+      expect(text).toEndWith('data: [DONE]\n\n');
+    }
+    expect(await neuron.seatsTaken()).toBe(0);
+  });
+
+  test('GETs answer in under 50 ms while inference saturates the host', async () => {
+    const streams = await Promise.all(
+      Array.from({ length: 8 }, () =>
+        neuron.chat({ stream: true, max_tokens: 300, ignore_eos: true }),
+      ),
+    );
+    const drained = Promise.all(streams.map((stream) => stream.text()));
+    const timesMs: number[] = [];
+    for (let round = 0; round < 20; round += 1) {
+      for (const path of ['/models', '/health', '/discovery', '/version']) {
+        const startMs = performance.now();
+        await (await neuron.get(path)).text();
+        timesMs.push(performance.now() - startMs);
+      }
+    }
+
+    const median = timesMs.sort((a, b) => a - b)[Math.floor(timesMs.length / 2)];
+    expect(median).toBeLessThan(50);
+    await drained;
+  }, 30_000);
+});
+
+describe('refusals', () => {
+  const held = () =>
+    scriptedEngine({
+      slots: 1,
+      answer: () => ({ items: [{ text: 'a' }, { text: 'b' }], gates: { 1: createGate() } }),
+    });
+
+  test('a full queue is 503 queue_full with Retry-After, no work done, and counted', async () => {
+    await using neuron = await TestNeuron.start({
+      flags: { 'admission.max_queue_depth': 1 },
+      parts: { startEngine: held() },
+    });
+    await neuron.load();
+    const streams = [await neuron.chat({ stream: true }), await neuron.chat({ stream: true })];
+
+    const refused = await neuron.chat({ stream: true });
+
+    expect(refused.status).toBe(503);
+    expect(refused.headers.get('x-neuron-refused')).toBe('1');
+    expect(refused.headers.get('retry-after')).toMatch(/^\d+$/);
+    expect((await refused.json()).error.code).toBe('queue_full');
+    expect((await neuron.health()).models[0]).toMatchObject({
+      in_flight: 1,
+      queue_depth: 1,
+      rejected: { queue_full: 1 },
+    });
+    await Promise.all(streams.map((stream) => stream.body?.cancel()));
+    await until(async () => (await neuron.seatsTaken()) === 0);
+  });
+
+  test('a model that is not loaded is 404 model_not_loaded, no work done', async () => {
+    await using neuron = await TestNeuron.start();
+
+    const refused = await neuron.chat();
+
+    expect(refused.status).toBe(404);
+    expect((await refused.json()).error.code).toBe('model_not_loaded');
+    expect(refused.headers.get('x-neuron-refused')).toBe('1');
+  });
+
+  test.each([
+    ['not json', 400, 'malformed_json', null],
+    ['[1]', 400, 'malformed_json', null],
+    ['{}', 400, 'missing_model_field', 'model'],
+    ['{"model":7}', 400, 'invalid_request', 'model'],
+    ['{"model":"tiny","stream":"yes"}', 400, 'invalid_request', 'stream'],
+    ['{"model":"tiny","n":0}', 400, 'invalid_request', 'n'],
+    ['{"model":"tiny","n":99,"messages":[]}', 400, 'invalid_request', 'n'],
+  ])('the body %s is %d %s', async (body, status, code, param) => {
+    await using neuron = await TestNeuron.start({ parts: { startEngine: scriptedEngine() } });
+    await neuron.load();
+
+    const refused = await neuron.post('/v1/chat/completions', body);
+
+    expect(refused.status).toBe(status);
+    expect((await refused.json()).error).toMatchObject({ code, param });
+    expect(await neuron.seatsTaken()).toBe(0);
+  });
+
+  test('a body above the limit is 413, also when it is compressed', async () => {
+    await using neuron = await TestNeuron.start({
+      parts: { startEngine: scriptedEngine(), maxBodyBytes: 1000 },
+    });
+    await neuron.load();
+    const body = JSON.stringify({ model: 'tiny', messages: [{ content: 'x'.repeat(5000) }] });
+
+    const plain = await neuron.post('/v1/chat/completions', body);
+    const zipped = await fetch(`${neuron.url}/v1/chat/completions`, {
+      method: 'POST',
+      body: Bun.gzipSync(new TextEncoder().encode(body)),
+      headers: { 'content-encoding': 'gzip' },
+    });
+
+    expect([plain.status, zipped.status]).toEqual([413, 413]);
+    expect((await plain.json()).error.code).toBe('request_too_large');
+  });
+
+  test('a route that does not exist has the error envelope too', async () => {
+    await using neuron = await TestNeuron.start();
+
+    const answer = await neuron.get('/v1/nothing');
+
+    expect(answer.status).toBe(404);
+    ErrorEnvelope.parse(await answer.json());
+  });
+});
+
+describe('silence', () => {
+  test('a stream that waits gets a keep-alive within 2 s, and its answer after', async () => {
+    const gate = createGate();
+    await using neuron = await TestNeuron.start({
+      parts: {
+        startEngine: scriptedEngine({
+          answer: () => ({ items: [{ text: 'late' }], gates: { 0: gate } }),
+        }),
+      },
+    });
+    await neuron.load();
+    const startMs = performance.now();
+    const { reader } = await readUntil(await neuron.chat({ stream: true }), ': keep-alive');
+    const silentMs = performance.now() - startMs;
+
+    gate.open();
+
+    expect(silentMs).toBeLessThan(2500);
+    let rest = '';
+    for (let part = await reader.read(); !part.done; part = await reader.read()) {
+      rest += new TextDecoder().decode(part.value);
+    }
+    expect(rest).toContain('late');
+  });
+});
+
+test('a reader that stops reading stops its own stream, not the others', async () => {
+  await using neuron = await TestNeuron.start({
+    parts: {
+      startEngine: scriptedEngine({
+        slots: 2,
+        answer: ({ body }) =>
+          body['user'] === 'slow'
+            ? { items: Array.from({ length: 20_000 }, () => ({ text: 'x'.repeat(2000) })) }
+            : { items: [{ text: 'quick' }] },
+      }),
+    },
+  });
+  await neuron.load();
+  const slow = await neuron.chat({ stream: true, user: 'slow', max_tokens: 20_000 });
+
+  const quick = await neuron.chat({ stream: true });
+
+  expect(await quick.text()).toContain('quick');
+  expect(await neuron.seatsTaken()).toBe(1);
+  await slow.body?.cancel();
+  await until(async () => (await neuron.seatsTaken()) === 0);
+});
+
+test('ids with slashes work on every route, encoded or not', async () => {
+  await using neuron = await TestNeuron.start({
+    parts: { startEngine: scriptedEngine() },
+    prepare: (dir) => {
+      cpSync(`${dir}/tiny.gguf`, `${dir}/org/repo/m.gguf`);
+    },
+  });
+  await neuron.load({ model_id: 'org/repo/m' });
+
+  const [plain, encoded, logs] = await Promise.all([
+    neuron.get('/models/org/repo/m/endpoint'),
+    neuron.get('/models/org%2Frepo%2Fm/endpoint'),
+    neuron.get('/models/org%2Frepo%2Fm/logs'),
+  ]);
+
+  expect(await plain.json()).toEqual({ url: neuron.url });
+  expect(await encoded.json()).toEqual({ url: neuron.url });
+  expect(await logs.json()).toHaveProperty('lines');
+  expect((await neuron.chat({ model: 'org/repo/m' })).status).toBe(200);
+});
+
+test("the caller's request id comes back, on errors too", async () => {
+  await using neuron = await TestNeuron.start();
+
+  const answer = await neuron.chat({}, { headers: { 'x-request-id': 'abc-1' } });
+
+  expect(answer.headers.get('x-request-id')).toBe('abc-1');
+});

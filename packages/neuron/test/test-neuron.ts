@@ -1,0 +1,163 @@
+/** A daemon for tests: real sockets on port 0, a models folder of its own, the real engine unless told otherwise. */
+import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { inProcessEngine } from '@cortex/engine';
+import { ModelEntry, NodeHealth, NodeModels } from '@cortex/protocol';
+import { createLogger } from '@cortex/service';
+import { createScriptedEngine, type ScriptedEngineOptions } from '@cortex/testkit';
+
+import { loadNeuronConfig } from '../src/config.ts';
+import type { StartEngine } from '../src/harness/llama/start-engine.ts';
+import { type NeuronParts, type RunningNeuron, startNeuron } from '../src/neuron.ts';
+
+export const CORTEX_TINY = fileURLToPath(
+  new URL('../../../models/cortex-tiny.gguf', import.meta.url),
+);
+
+/** An engine without a model, inside this process. */
+export const scriptedEngine =
+  (options: ScriptedEngineOptions = {}): StartEngine =>
+  async () => {
+    const connection = await inProcessEngine(createScriptedEngine(options));
+    return { connection, kill: () => void connection.close(0) };
+  };
+
+/** A fresh folder with `models/` (cortex-tiny as `tiny.gguf`) and room for state. */
+export function createTestFolder(): { readonly root: string; readonly modelsDir: string } {
+  const root = mkdtempSync(join(tmpdir(), 'neuron-test-'));
+  const modelsDir = join(root, 'models');
+  mkdirSync(modelsDir);
+  cpSync(CORTEX_TINY, join(modelsDir, 'tiny.gguf'));
+  return { root, modelsDir };
+}
+
+export class TestNeuron implements AsyncDisposable {
+  readonly root: string;
+  readonly modelsDir: string;
+  readonly #neuron: RunningNeuron;
+
+  private constructor(
+    neuron: RunningNeuron,
+    { root, modelsDir }: { readonly root: string; readonly modelsDir: string },
+  ) {
+    this.#neuron = neuron;
+    this.root = root;
+    this.modelsDir = modelsDir;
+  }
+
+  static async start(
+    options: {
+      readonly flags?: Readonly<Record<string, unknown>>;
+      readonly parts?: NeuronParts;
+      readonly prepare?: (modelsDir: string) => void;
+    } = {},
+  ): Promise<TestNeuron> {
+    const folder = createTestFolder();
+    options.prepare?.(folder.modelsDir);
+    const config = loadNeuronConfig({
+      file: undefined,
+      env: {},
+      flags: {
+        listen: '127.0.0.1:0',
+        models_dir: folder.modelsDir,
+        state_dir: join(folder.root, 'state'),
+        'engine.threads': 1,
+        ...options.flags,
+      },
+    });
+    const neuron = await startNeuron({
+      config,
+      log: createLogger({ name: 'neuron', level: process.env['NEURON_LOG'] ?? 'fatal' }),
+      ...(options.parts && { parts: options.parts }),
+    });
+    return new TestNeuron(neuron, folder);
+  }
+
+  get url(): string {
+    return this.#neuron.url;
+  }
+
+  get(path: string, init: RequestInit = {}): Promise<Response> {
+    return fetch(this.url + path, init);
+  }
+
+  post(path: string, body: unknown, init: RequestInit = {}): Promise<Response> {
+    return fetch(this.url + path, {
+      method: 'POST',
+      body: typeof body === 'string' ? body : JSON.stringify(body),
+      ...init,
+      headers: { 'content-type': 'application/json', ...init.headers },
+    });
+  }
+
+  /** Loads `tiny`, waiting for it. */
+  async load(fields: Readonly<Record<string, unknown>> = {}): Promise<void> {
+    const answer = await this.post('/models/load?wait=true', { model_id: 'tiny', ...fields });
+    if (answer.status !== 200) throw new Error(`load: ${answer.status} ${await answer.text()}`);
+  }
+
+  chat(fields: Readonly<Record<string, unknown>> = {}, init: RequestInit = {}): Promise<Response> {
+    return this.post(
+      '/v1/chat/completions',
+      { model: 'tiny', messages: [{ role: 'user', content: 'What is cortex?' }], ...fields },
+      init,
+    );
+  }
+
+  async model(id = 'tiny'): Promise<ModelEntry> {
+    const models = NodeModels.parse(await (await this.get('/models')).json());
+    return ModelEntry.parse(models.find((entry) => entry.id === id));
+  }
+
+  async health(): Promise<NodeHealth> {
+    return NodeHealth.parse(await (await this.get('/health')).json());
+  }
+
+  /** Requests of `tiny` that hold a seat. */
+  async seatsTaken(): Promise<number> {
+    const load = (await this.health()).models.find(({ id }) => id === 'tiny');
+    return (load?.in_flight ?? 0) + (load?.queue_depth ?? 0);
+  }
+
+  close(graceMs = 0): Promise<void> {
+    return this.#neuron.close(graceMs);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+    rmSync(this.root, { recursive: true, force: true });
+  }
+}
+
+/** Asks again and again until `isSo`; for what another process changes in its own time. */
+export async function until(
+  isSo: () => boolean | Promise<boolean>,
+  limitMs = 10_000,
+): Promise<void> {
+  const endMs = performance.now() + limitMs;
+  while (!(await isSo())) {
+    if (performance.now() > endMs)
+      throw new Error(`not so within ${limitMs} ms: ${isSo.toString()}`);
+    await Bun.sleep(20);
+  }
+}
+
+/** The text of a stream up to the first event that `contains` the text, and its reader. */
+export async function readUntil(
+  response: Response,
+  text: string,
+): Promise<{ readonly reader: ReadableStreamDefaultReader<Uint8Array>; readonly seen: string }> {
+  if (!response.body) throw new Error('no body');
+  const reader: ReadableStreamDefaultReader<Uint8Array> = response.body.getReader();
+  const decoder = new TextDecoder();
+  let seen = '';
+  while (!seen.includes(text)) {
+    const { done, value } = await reader.read();
+    if (done) throw new Error(`the stream ended before ${text}: ${seen}`);
+    seen += decoder.decode(value, { stream: true });
+  }
+  return { reader, seen };
+}
