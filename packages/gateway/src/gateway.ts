@@ -16,6 +16,7 @@ import { type GatewayConfig } from './config/gateway-config.ts';
 import { type ModelsConfig } from './config/models-config.ts';
 import { readSecretFile } from './config/read-secret-file.ts';
 import { toAliases, toCatalogue, toControlConfig } from './config/to-control-settings.ts';
+import { systemClock } from './control/clock.ts';
 import { type Control } from './control/control.ts';
 import { createControl } from './control/create-control.ts';
 import { createMetricsPage } from './metering/metrics-page.ts';
@@ -83,6 +84,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     catalogue: toCatalogue(options.models.value),
     aliases: toAliases(options.models.value),
     log,
+    clock: systemClock,
   });
   const requestMetrics = new RequestMetrics();
   const records = createRecordWriter(options.writeRecords ?? ((text) => STDERR.write(text)));

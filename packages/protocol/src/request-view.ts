@@ -33,7 +33,7 @@ export interface RequestView {
   /** `stream_options.include_usage`; absent when the caller did not say. */
   readonly includeUsage?: boolean;
   /** Short key that stays the same through one conversation (behaviour 40); absent where nothing identifies it. */
-  readonly affinityKey?: string;
+  readonly affinityKey?: string | undefined;
 }
 
 function readModel(value: JsonScalar | undefined): string {
@@ -96,13 +96,14 @@ function toRequestView(
     json.values['stream_options.include_usage'],
     'stream_options.include_usage',
   );
-  const affinityKey = readAffinityKey(headers, json);
   return {
     model: readModel(json.values['model']),
     stream: readFlag(json.values['stream'], 'stream') ?? false,
     n: readCount(json.values['n']),
     ...(includeUsage !== undefined && { includeUsage }),
-    ...(affinityKey !== undefined && { affinityKey }),
+    get affinityKey() {
+      return readAffinityKey(headers, json);
+    },
     json,
   };
 }

@@ -34,21 +34,8 @@ export function createApi(deps: ApiDeps): Hono<Environment> {
   app.get('/', (context) => rootPage(new URL(context.req.url).origin, deps.metricsUrl()));
   addAdminRoutes(app, { control, adminKey: deps.adminKey });
 
-  for (const [path, allow] of ALLOWED_METHODS) {
-    app.all(path, (context) =>
-      refuseRoute(context.req.raw, {
-        status: 405,
-        message: `${context.req.path} takes ${allow}, not ${context.req.method}.`,
-        allow,
-      }),
-    );
-  }
-  app.notFound((context) =>
-    refuseRoute(context.req.raw, {
-      status: 404,
-      message: `There is no ${context.req.path} here.`,
-    }),
-  );
+  // Known paths are told apart from unknown ones only here: a second handler a route would make hono compose middleware.
+  app.notFound((context) => refuseRoute(context.req.raw, refusalFor(context.req)));
   app.onError((error, context) => {
     const { headers } = context.req.raw;
     const requestId = requestIdOf(headers);
@@ -59,15 +46,17 @@ export function createApi(deps: ApiDeps): Hono<Environment> {
 }
 
 /** What a known path takes; asked only when none of its handlers did. */
-const ALLOWED_METHODS = [
-  ['/v1/chat/completions', 'POST'],
-  ['/v1/completions', 'POST'],
-  ['/v1/models', 'GET, HEAD'],
-  ['/v1/models/:id{.+}', 'GET, HEAD'],
-  ['/health', 'GET, HEAD'],
-  ['/', 'GET, HEAD'],
-  ['/admin/v1/nodes', 'GET, HEAD'],
-  ['/admin/v1/models', 'GET, HEAD'],
-  ['/admin/v1/models/load', 'POST'],
-  ['/admin/v1/models/unload', 'POST'],
-] as const;
+const ALLOWED_METHODS: readonly (readonly [RegExp, string])[] = [
+  [/^\/v1\/(?:chat\/)?completions$/, 'POST'],
+  [/^\/v1\/models(?:\/.+)?$/, 'GET, HEAD'],
+  [/^\/(?:health)?$/, 'GET, HEAD'],
+  [/^\/admin\/v1\/(?:nodes|models)$/, 'GET, HEAD'],
+  [/^\/admin\/v1\/models\/(?:load|unload)$/, 'POST'],
+];
+
+function refusalFor({ path, method }: { readonly path: string; readonly method: string }) {
+  const allow = ALLOWED_METHODS.find(([pattern]) => pattern.test(path))?.[1];
+  return allow === undefined
+    ? ({ status: 404, message: `There is no ${path} here.` } as const)
+    : ({ status: 405, message: `${path} takes ${allow}, not ${method}.`, allow } as const);
+}

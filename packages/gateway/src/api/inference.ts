@@ -87,7 +87,11 @@ export function inferenceHandler(api: Api, path: string, deps: InferenceDeps) {
           ...(target.node !== undefined && { node: target.node }),
           weight: view.n,
           stream: view.stream,
-          ...(view.affinityKey !== undefined && { affinityKey: view.affinityKey }),
+          // Computed where it is asked for: with one replica nobody does.
+          get affinityKey() {
+            return view.affinityKey;
+          },
+          tried: [],
           arrivedMs: meter.startedMs,
         },
         signal,

@@ -34,7 +34,7 @@ export interface AcquireRequest {
   /** Slots taken, all or nothing: the request's `n`. */
   readonly weight: number;
   readonly stream: boolean;
-  readonly affinityKey?: string;
+  readonly affinityKey?: string | undefined;
   /** Nodes that failed this request already and are not asked again. A node that refused with `queue_full` or `model_not_loaded` does not belong here. */
   readonly tried: readonly string[];
   /** Monotonic (`Clock.nowMs`) arrival: the waits count from it, and it keeps its place in the queue when it comes back. */

@@ -41,7 +41,8 @@ export interface OutgoingRequest {
   readonly path: string;
   readonly body: Uint8Array<ArrayBuffer>;
   readonly headers: Record<string, string>;
-  readonly place: Omit<AcquireRequest, 'tried'>;
+  /** Nodes that failed are added to `tried`. */
+  readonly place: AcquireRequest & { readonly tried: string[] };
   /** Aborts when the client has left. */
   readonly signal: AbortSignal;
   /** Closes the client's connection. */
@@ -64,6 +65,8 @@ export class Exchange {
   #lease: Lease | undefined;
   #attempt: AbortController | undefined;
   #isEnded = false;
+  /** The connection to the node is in use, so that ending early has to cut it. */
+  #isReading = false;
   #onEnd: (() => void) | undefined;
   readonly #onLeave = (): void => this.leave();
 
@@ -99,10 +102,10 @@ export class Exchange {
    */
   async open(): Promise<NodeAnswer> {
     const { control, log } = this.deps;
-    const tried: string[] = [];
+    const { tried } = this.#request.place;
     let failure: Failure | undefined;
     for (;;) {
-      const lease = await this.#acquire(tried, failure);
+      const lease = await this.#acquire(failure);
       this.meter.attempts += 1;
       const result = await this.#attemptOn(lease);
       if ('answer' in result && result.kind === 'final') return result.answer;
@@ -126,6 +129,11 @@ export class Exchange {
         tried.push(lease.node);
       if (this.meter.attempts >= MAX_ATTEMPTS) return this.#lastAnswer(failure, lease.node);
     }
+  }
+
+  /** The node's answer was read to its end. */
+  markRead(): void {
+    this.#isReading = false;
   }
 
   /** The request is over: the record is written, its place given back. */
@@ -164,7 +172,7 @@ export class Exchange {
     this.#request.signal.removeEventListener('abort', this.#onLeave);
     this.#onEnd?.();
     record();
-    this.#attempt?.abort(new CortexError('client_closed_request', 'The request is over.'));
+    if (this.#isReading) this.#attempt?.abort();
     this.#giveBack();
     this.deps.exchanges.delete(this);
   }
@@ -175,13 +183,10 @@ export class Exchange {
     this.#attempt = undefined;
   }
 
-  async #acquire(tried: readonly string[], failure: Failure | undefined): Promise<Lease> {
+  async #acquire(failure: Failure | undefined): Promise<Lease> {
     let lease: Lease;
     try {
-      lease = await this.deps.control.acquire(
-        { ...this.#request.place, tried },
-        this.#request.signal,
-      );
+      lease = await this.deps.control.acquire(this.#request.place, this.#request.signal);
     } catch (error) {
       throw this.#reasonWithout(toCortexError(error), failure);
     }
@@ -227,6 +232,7 @@ export class Exchange {
   ): Promise<Failure | { readonly kind: 'final'; readonly answer: NodeAnswer }> {
     const attempt = new AbortController();
     this.#attempt = attempt;
+    this.#isReading = true;
     const watch = this.#watchForAnswer(lease, attempt);
     let response: Response;
     try {
@@ -273,6 +279,7 @@ export class Exchange {
         { cause: error },
       );
     }
+    this.#isReading = false;
     const { headers, status } = response;
     this.#readPromptTokens(headers);
     const usage = headers.get(NEURON_HEADERS.usage);

@@ -76,6 +76,7 @@ export async function* relay(
       }
       deadline.dueMs = deadlines.nowMs() + limits.streamIdleMs;
     }
+    exchange.markRead();
     const rest = events.end();
     if (rest !== undefined) yield rest;
     const end = tap.end();

@@ -1,5 +1,4 @@
 import { parseUsageComment, type NeuronUsage } from '@cortex/protocol';
-import { createParser } from 'eventsource-parser';
 
 /** Enough for the last events of a stream and the usage comment among them. */
 const TAIL_BYTES = 4096;
@@ -7,6 +6,8 @@ const TAIL_BYTES = 4096;
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 const COLON = 0x3a;
+
+const decoder = new TextDecoder();
 
 interface Choice {
   readonly delta?: Readonly<Record<string, unknown>> | undefined;
@@ -42,6 +43,17 @@ function hasContent(data: string): boolean {
         delta: isRecord(choice['delta']) ? choice['delta'] : undefined,
       }),
   );
+}
+
+/** Events from the first with content on, 0 when there is none. */
+function contentEventsIn(events: Uint8Array): number {
+  const data = decoder
+    .decode(events)
+    .split('\n')
+    .filter((line) => line.startsWith('data:'))
+    .map((line) => line.slice('data:'.length));
+  const first = data.findIndex(hasContent);
+  return first === -1 ? 0 : data.length - first;
 }
 
 /** Events in `bytes`, which begins and ends at one; comments are none. */
@@ -108,27 +120,15 @@ export class StreamTap {
   /** The chunks that hold the last 4 KiB, unjoined: joining them per chunk would cost more than relaying. */
   readonly #tail: Uint8Array[] = [];
   #tailBytes = 0;
-  #decoder: TextDecoder | undefined = new TextDecoder();
-  #hasContent = false;
-  readonly #parser = createParser({
-    onEvent: ({ data }) => {
-      if (this.#hasContent) this.contentEvents += 1;
-      else if (hasContent(data)) {
-        this.#hasContent = true;
-        this.contentEvents = 1;
-      }
-    },
-  });
 
   /** Whole events that are relayed now. */
   push(events: Uint8Array, nowMs: number): void {
-    if (this.#decoder === undefined) {
-      const count = countEvents(events);
-      if (count > 0) {
-        this.contentEvents += count;
-        this.lastContentMs = nowMs;
-      }
-    } else this.#readUntilContent(this.#decoder, events, nowMs);
+    const count = this.firstContentMs === undefined ? contentEventsIn(events) : countEvents(events);
+    if (count > 0) {
+      this.contentEvents += count;
+      this.firstContentMs ??= nowMs;
+      this.lastContentMs = nowMs;
+    }
     this.#keep(events);
   }
 
@@ -136,14 +136,6 @@ export class StreamTap {
     const text = Buffer.concat(this.#tail).toString('utf8');
     const isDone = /(?:^|\n)data: ?\[DONE\]\r?\n\r?\n/.test(text);
     return { usage: parseUsageComment(text), isDone, errorCode: readErrorCode(text) };
-  }
-
-  #readUntilContent(decoder: TextDecoder, events: Uint8Array, nowMs: number): void {
-    this.#parser.feed(decoder.decode(events, { stream: true }));
-    if (!this.#hasContent) return;
-    this.firstContentMs = nowMs;
-    this.lastContentMs = nowMs;
-    this.#decoder = undefined;
   }
 
   #keep(events: Uint8Array): void {

@@ -15,9 +15,13 @@ export interface JsonView {
    */
   readonly values: Readonly<Record<string, JsonScalar>>;
   /** Byte range [start, end) of the value of the top-level `model` (quotes included); absent if that is no scalar. */
-  readonly modelRange?: ByteRange;
-  /** Text that tells conversations apart: system text and first user turn, or the prompt, 4 KiB of each; absent if none. */
-  readonly affinityText?: string;
+  readonly modelRange?: ByteRange | undefined;
+  /**
+   * Text that tells conversations apart: system text and first user turn, or the prompt, 4 KiB of each; absent if none.
+   *
+   * @throws CortexError `malformed_json` where that text is no JSON string after all.
+   */
+  readonly affinityText?: string | undefined;
 }
 
 /** Interests by the list they were made for: callers pass the same constant for every request. */
@@ -45,12 +49,15 @@ class ViewScan {
   /** Scans about so many bytes more; the view when the body has ended. */
   scan(maxBytes: number): JsonView | undefined {
     if (!this.#scanner.scan(this.#scanner.position + maxBytes)) return undefined;
-    const { values, modelRange } = this.#listener;
-    const affinityText = this.#listener.readAffinityText();
+    const listener = this.#listener;
+    const { values, modelRange } = listener;
     return {
       values,
-      ...(modelRange !== undefined && { modelRange }),
-      ...(affinityText !== undefined && { affinityText }),
+      modelRange,
+      // Decoded when asked for: most requests have one node to go to.
+      get affinityText() {
+        return listener.readAffinityText();
+      },
     };
   }
 }

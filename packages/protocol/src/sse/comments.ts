@@ -11,10 +11,50 @@ export function formatUsageComment(usage: NeuronUsage): string {
   return `${USAGE_COMMENT}${JSON.stringify(usage)}\n\n`;
 }
 
+const isCount = (value: unknown): value is number => Number.isSafeInteger(value);
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null;
+
+/**
+ * `NeuronUsage` as this version writes it, every field there; undefined for anything else.
+ *
+ * A schema costs ten times as much, and this is on the path of every request.
+ */
+function readOwnUsage(usage: unknown): NeuronUsage | undefined {
+  if (!isObject(usage)) return undefined;
+  const { prompt_tokens, completion_tokens, cached_tokens, reasoning_tokens } = usage;
+  const { queue_ms, prompt_ms, first_token_ms, decode_ms, estimated } = usage;
+  if (
+    !isCount(prompt_tokens) ||
+    !isCount(completion_tokens) ||
+    !isCount(cached_tokens) ||
+    !isCount(reasoning_tokens) ||
+    typeof queue_ms !== 'number' ||
+    typeof prompt_ms !== 'number' ||
+    typeof first_token_ms !== 'number' ||
+    typeof decode_ms !== 'number' ||
+    typeof estimated !== 'boolean'
+  ) {
+    return undefined;
+  }
+  return {
+    prompt_tokens,
+    completion_tokens,
+    cached_tokens,
+    reasoning_tokens,
+    queue_ms,
+    prompt_ms,
+    first_token_ms,
+    decode_ms,
+    estimated,
+  };
+}
+
 /** The JSON text of `x-neuron-usage`, or of a usage comment. Undefined when it is not what neuron writes. */
 export function parseUsage(text: string): NeuronUsage | undefined {
   try {
-    return NeuronUsage.safeParse(JSON.parse(text)).data;
+    const usage: unknown = JSON.parse(text);
+    return readOwnUsage(usage) ?? NeuronUsage.safeParse(usage).data;
   } catch {
     // A node of another version, or no neuron at all: its tokens are counted instead.
     return undefined;

@@ -1,0 +1,248 @@
+/**
+ * `npm run bench:gateway`: what cortex costs in front of a node, against nginx doing the same and the node alone.
+ *
+ * `--json` prints one line for scripts, `--no-check` exits 0 whatever the figures, `--rounds N`, `--quick` (short
+ * rounds, to try it out), `--slow-us N` (burns CPU in the gateway on purpose, to see the figure move).
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+
+import {
+  type ChunkSample,
+  type Load,
+  measureChunks,
+  measureFirstBytes,
+  measureOpenStreams,
+  measureRequests,
+  type RequestSample,
+} from './measure.ts';
+import { Contenders, type Measured } from './processes.ts';
+import { median, percentile } from './statistics.ts';
+
+const TARGETS = { requestCpu: 4, chunkCpu: 2, rssMib: 150 };
+const OUT = resolve(import.meta.dir, '../out');
+
+const { values: flags } = parseArgs({
+  options: {
+    json: { type: 'boolean', default: false },
+    'no-check': { type: 'boolean', default: false },
+    quick: { type: 'boolean', default: false },
+    rounds: { type: 'string', default: '5' },
+    'slow-us': { type: 'string', default: '0' },
+  },
+});
+
+const load: Load = {
+  rounds: Number(flags.rounds),
+  requestsS: flags.quick ? 2 : 4,
+  connections: 16,
+  streams: 64,
+  tokens: flags.quick ? 200 : 500,
+  everyMs: 10,
+  firstBytes: flags.quick ? 50 : 200,
+  openStreams: 1000,
+};
+
+interface Samples {
+  readonly requests: RequestSample[];
+  readonly chunks: ChunkSample[];
+  readonly firstByteMs: { readonly p50: number; readonly p99: number }[];
+}
+
+const say = (text: string): void => {
+  if (!flags.json) console.log(text);
+};
+
+function requireTools(): void {
+  for (const [tool, name] of [
+    ['wrk', 'wrk'],
+    ['nginx', 'nginx-light'],
+  ] as const) {
+    const paths = `${process.env['PATH'] ?? ''}:/usr/sbin`;
+    if (Bun.which(tool, { PATH: paths }) === null)
+      throw new Error(`${tool} was not found: apt-get install ${name}`);
+  }
+}
+
+async function versionOf(command: string[]): Promise<string> {
+  const child = Bun.spawn(command, { stdout: 'pipe', stderr: 'pipe' });
+  const [out, err] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+  ]);
+  return `${out}${err}`.split('\n')[0] ?? '';
+}
+
+/** All contenders in one round; who goes first turns, so that a slow moment of the machine hits each in turn. */
+async function measureRound(
+  contenders: readonly Measured[],
+  round: number,
+  samples: ReadonlyMap<Measured, Samples>,
+): Promise<void> {
+  const order = contenders.map((_, index) => contenders[(index + round) % contenders.length]);
+  for (const contender of order) {
+    const into = contender && samples.get(contender);
+    if (!contender || !into) continue;
+    into.requests.push(await measureRequests(contender, load));
+  }
+  for (const contender of order) {
+    const into = contender && samples.get(contender);
+    if (!contender || !into) continue;
+    into.chunks.push(await measureChunks(contender, load));
+  }
+  for (const contender of order) {
+    const into = contender && samples.get(contender);
+    if (!contender || !into) continue;
+    const firstMs = await measureFirstBytes(contender, load);
+    into.firstByteMs.push({ p50: percentile(firstMs, 0.5), p99: percentile(firstMs, 0.99) });
+  }
+}
+
+const round2 = (value: number): number => Math.round(value * 100) / 100;
+
+interface Figures {
+  readonly cpuUsPerRequest: number;
+  readonly cpuUsPerChunk: number;
+  readonly requestsPerS: number;
+  readonly readsPerChunk: number;
+  readonly firstByteMs: { readonly p50: number; readonly p99: number };
+}
+
+const figuresOf = ({ requests, chunks, firstByteMs }: Samples): Figures => ({
+  cpuUsPerRequest: round2(median(requests.map((sample) => sample.cpuUsPerRequest))),
+  cpuUsPerChunk: round2(median(chunks.map((sample) => sample.cpuUsPerChunk))),
+  requestsPerS: Math.round(median(requests.map((sample) => sample.requestsPerS))),
+  readsPerChunk: round2(median(chunks.map((sample) => sample.readsPerChunk))),
+  firstByteMs: {
+    p50: round2(median(firstByteMs.map(({ p50 }) => p50))),
+    p99: round2(median(firstByteMs.map(({ p99 }) => p99))),
+  },
+});
+
+function printTable(rows: readonly (readonly string[])[]): void {
+  const widths = (rows[0] ?? []).map((_, column) =>
+    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
+  );
+  for (const row of rows) {
+    say(
+      row
+        .map((cell, column) =>
+          column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0),
+        )
+        .join('  '),
+    );
+  }
+}
+
+async function main(): Promise<number> {
+  requireTools();
+  mkdirSync(OUT, { recursive: true });
+  const contenders = new Contenders(join(OUT, 'gateway'));
+  try {
+    const upstream = await contenders.startUpstream();
+    const nginx = await contenders.startNginx(upstream);
+    const cortex = await contenders.startCortex(upstream, Number(flags['slow-us']));
+    const all = [upstream, nginx, cortex];
+    const samples = new Map<Measured, Samples>(
+      all.map((contender) => [contender, { requests: [], chunks: [], firstByteMs: [] }]),
+    );
+    for (let round = 0; round < load.rounds; round += 1) {
+      say(`round ${round + 1} of ${load.rounds}`);
+      await measureRound(all, round, samples);
+    }
+    const rss = new Map<string, number>();
+    for (const contender of [nginx, cortex]) {
+      say(`${load.openStreams} open streams through ${contender.name}`);
+      rss.set(contender.name, round2(await measureOpenStreams(contender, load)));
+    }
+    const figures = Object.fromEntries(
+      [...samples].map(([{ name }, sample]) => [name, figuresOf(sample)]),
+    );
+    return await report({ all, samples, figures, rss });
+  } finally {
+    await contenders.stop();
+  }
+}
+
+interface Result {
+  readonly all: readonly Measured[];
+  readonly samples: ReadonlyMap<Measured, Samples>;
+  readonly figures: Readonly<Record<string, Figures>>;
+  readonly rss: ReadonlyMap<string, number>;
+}
+
+async function report({ all, samples, figures, rss }: Result): Promise<number> {
+  const { cortex, nginx, upstream } = figures;
+  if (!cortex || !nginx || !upstream) throw new Error('a contender was not measured');
+  const line = {
+    bench: 'gateway',
+    request_cpu_vs_nginx: round2(cortex.cpuUsPerRequest / nginx.cpuUsPerRequest),
+    chunk_cpu_vs_nginx: round2(cortex.cpuUsPerChunk / nginx.cpuUsPerChunk),
+    added_ttfb_ms: {
+      p50: round2(cortex.firstByteMs.p50 - upstream.firstByteMs.p50),
+      p99: round2(cortex.firstByteMs.p99 - upstream.firstByteMs.p99),
+    },
+    open_streams: load.openStreams,
+    rss_mb: rss.get('cortex') ?? Number.NaN,
+  };
+  const missed = [
+    line.request_cpu_vs_nginx <= TARGETS.requestCpu
+      ? []
+      : [`request CPU ${line.request_cpu_vs_nginx} × nginx, wanted ≤ ${TARGETS.requestCpu}`],
+    line.chunk_cpu_vs_nginx <= TARGETS.chunkCpu
+      ? []
+      : [`chunk CPU ${line.chunk_cpu_vs_nginx} × nginx, wanted ≤ ${TARGETS.chunkCpu}`],
+    line.rss_mb <= TARGETS.rssMib ? [] : [`RSS ${line.rss_mb} MB, wanted ≤ ${TARGETS.rssMib}`],
+  ].flat();
+  printTable([
+    ['', 'µs/request', 'requests/s', 'µs/chunk', 'reads/chunk', 'TTFB p50', 'TTFB p99', 'RSS MB'],
+    ...all.map(({ name }) => {
+      const row = figures[name];
+      const isGateway = name !== 'upstream';
+      return [
+        name,
+        isGateway ? String(row?.cpuUsPerRequest) : '–',
+        String(row?.requestsPerS),
+        isGateway ? String(row?.cpuUsPerChunk) : '–',
+        String(row?.readsPerChunk),
+        String(row?.firstByteMs.p50),
+        String(row?.firstByteMs.p99),
+        String(rss.get(name) ?? '–'),
+      ];
+    }),
+  ]);
+  say(
+    `request CPU ${line.request_cpu_vs_nginx} × nginx, chunk CPU ${line.chunk_cpu_vs_nginx} × nginx, added TTFB ${line.added_ttfb_ms.p50} ms (p99 ${line.added_ttfb_ms.p99} ms), RSS ${line.rss_mb} MB at ${load.openStreams} streams`,
+  );
+  writeFileSync(
+    join(OUT, 'gateway.json'),
+    `${JSON.stringify(
+      {
+        ...line,
+        at: new Date().toISOString(),
+        slow_us: Number(flags['slow-us']),
+        targets: TARGETS,
+        load,
+        machine: { cpu: cpus()[0]?.model, cores: cpus().length },
+        versions: {
+          bun: Bun.version,
+          nginx: await versionOf([Bun.which('nginx') ?? '/usr/sbin/nginx', '-v']),
+          wrk: await versionOf(['wrk', '-v']),
+        },
+        commands: Object.fromEntries(all.map(({ name, command }) => [name, command])),
+        figures,
+        rss_mb_by_contender: Object.fromEntries(rss),
+        samples: Object.fromEntries([...samples].map(([{ name }, sample]) => [name, sample])),
+      },
+      undefined,
+      2,
+    )}\n`,
+  );
+  if (flags.json) console.log(JSON.stringify(line));
+  for (const text of missed) console.error(`missed: ${text}`);
+  return missed.length === 0 || flags['no-check'] ? 0 : 1;
+}
+
+process.exit(await main());

@@ -1,0 +1,142 @@
+import { resolve } from 'node:path';
+
+import { z } from 'zod';
+
+import { cpuMs, type Measured, rssMib } from './processes.ts';
+
+const ROOT = resolve(import.meta.dir, '../..');
+
+/** How much load a run makes. */
+export interface Load {
+  /** Rounds; each measures every contender once, in turning order. */
+  readonly rounds: number;
+  /** Seconds of requests that are not streamed, per round and contender. */
+  readonly requestsS: number;
+  readonly connections: number;
+  readonly streams: number;
+  readonly tokens: number;
+  readonly everyMs: number;
+  /** Requests whose first byte is timed, per round and contender. */
+  readonly firstBytes: number;
+  readonly openStreams: number;
+}
+
+/** One contender in one round. CPU in microseconds; absent CPU: the upstream, which is no gateway. */
+export interface RequestSample {
+  readonly requests: number;
+  readonly requestsPerS: number;
+  readonly cpuMs: number;
+  readonly cpuUsPerRequest: number;
+}
+
+export interface ChunkSample {
+  readonly chunks: number;
+  /** Chunks the client read one by one, of all: near 1 where nothing was gathered on the way. */
+  readonly readsPerChunk: number;
+  readonly cpuMs: number;
+  readonly cpuUsPerChunk: number;
+}
+
+async function output(command: string[]): Promise<string> {
+  const child = Bun.spawn(command, {
+    cwd: ROOT,
+    stdin: 'ignore',
+    stdout: 'pipe',
+    stderr: 'inherit',
+  });
+  const text = await new Response(child.stdout).text();
+  const code = await child.exited;
+  if (code !== 0) throw new Error(`${command.join(' ')} ended with ${code}`);
+  return text;
+}
+
+const wrkCommand = (target: Measured, load: Load, seconds: number): string[] => [
+  'wrk',
+  '-t1',
+  `-c${load.connections}`,
+  `-d${seconds}s`,
+  '-s',
+  'bench/gateway/request.lua',
+  `${target.url}/v1/chat/completions`,
+];
+
+/** Keeps a contender busy with requests that are not streamed. @throws Error when one of them fails */
+export async function measureRequests(target: Measured, load: Load): Promise<RequestSample> {
+  await output(wrkCommand(target, load, 1));
+  const before = cpuMs(target.pid);
+  const text = await output(wrkCommand(target, load, load.requestsS));
+  const usedMs = cpuMs(target.pid) - before;
+  const [, count] = /(\d+) requests in/.exec(text) ?? [];
+  if (count === undefined || /Non-2xx|Socket errors/.test(text))
+    throw new Error(`requests to ${target.name} failed:\n${text}`);
+  const requests = Number(count);
+  return {
+    requests,
+    requestsPerS: requests / load.requestsS,
+    cpuMs: usedMs,
+    cpuUsPerRequest: (usedMs * 1000) / requests,
+  };
+}
+
+const clientCommand = (target: Measured, options: object): string[] => [
+  process.execPath,
+  'bench/gateway/stream-client.ts',
+  JSON.stringify({ url: target.url, ...options }),
+];
+
+const StreamReport = z.looseObject({
+  chunks: z.number(),
+  reads: z.number(),
+  incomplete: z.number(),
+});
+
+/** Streams at a steady pace. @throws Error when one of them does not end well */
+export async function measureChunks(target: Measured, load: Load): Promise<ChunkSample> {
+  const { streams, tokens, everyMs } = load;
+  const before = cpuMs(target.pid);
+  const text = await output(clientCommand(target, { mode: 'run', streams, tokens, everyMs }));
+  const usedMs = cpuMs(target.pid) - before;
+  const report = StreamReport.parse(JSON.parse(text));
+  if (report.incomplete > 0)
+    throw new Error(`${report.incomplete} streams of ${target.name} did not end well`);
+  return {
+    chunks: report.chunks,
+    readsPerChunk: report.reads / report.chunks,
+    cpuMs: usedMs,
+    cpuUsPerChunk: (usedMs * 1000) / report.chunks,
+  };
+}
+
+const FirstByteReport = z.looseObject({ samplesMs: z.array(z.number()) });
+
+/** Times to the first byte of a stream, one request after the other, ms. */
+export async function measureFirstBytes(target: Measured, load: Load): Promise<readonly number[]> {
+  const options = { mode: 'first_byte', streams: load.firstBytes, tokens: 1, everyMs: 0 };
+  const text = await output(clientCommand(target, options));
+  return FirstByteReport.parse(JSON.parse(text)).samplesMs;
+}
+
+/** Resident memory of a contender while many streams are open and get a token a second, MiB. */
+export async function measureOpenStreams(target: Measured, load: Load): Promise<number> {
+  const options = { mode: 'hold', streams: load.openStreams, tokens: 3600, everyMs: 1000 };
+  const child = Bun.spawn(clientCommand(target, options), {
+    cwd: ROOT,
+    stdin: 'pipe',
+    stdout: 'pipe',
+    stderr: 'inherit',
+  });
+  const samples: number[] = [];
+  for await (const bytes of child.stdout) {
+    if (!new TextDecoder().decode(bytes).startsWith('open')) continue;
+    for (let second = 0; second < 5; second += 1) {
+      samples.push(rssMib(target.pid));
+      await Bun.sleep(1000);
+    }
+    await child.stdin.end();
+    break;
+  }
+  await child.exited;
+  if (samples.length === 0)
+    throw new Error(`${target.name} did not open ${load.openStreams} streams`);
+  return Math.max(...samples);
+}
