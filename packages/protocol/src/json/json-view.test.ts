@@ -204,6 +204,22 @@ const isTree = (value: unknown): value is Record<string, unknown> =>
 const isScalar = (value: unknown): value is JsonScalar =>
   value === null || ['string', 'number', 'boolean'].includes(typeof value);
 
+/** What `JSON.parse` says about the wanted names. */
+function expectedValues(text: string): JsonView['values'] {
+  const parsed: unknown = JSON.parse(text);
+  if (!isTree(parsed)) throw new Error('not an object');
+  const found: Record<string, JsonScalar> = {};
+  for (const name of WANTED) {
+    const [parent = '', member] = name.split('.');
+    const outer = Object.hasOwn(parsed, parent) ? parsed[parent] : undefined;
+    if (member === undefined) {
+      if (Object.hasOwn(parsed, parent) && isScalar(outer)) found[name] = outer;
+    } else if (isTree(outer) && Object.hasOwn(outer, member) && isScalar(outer[member]))
+      found[name] = outer[member];
+  }
+  return found;
+}
+
 describe('for any document', () => {
   const key = fc.oneof(
     fc.constantFrom(
@@ -272,22 +288,6 @@ describe('for any document', () => {
       .array(fc.tuple(space, tie('value')), { maxLength: 4 })
       .map((elements) => `[${elements.map(([before, value]) => `${before}${value}`).join(',')}]`),
   }));
-
-  /** What `JSON.parse` says about the wanted names. */
-  function expectedValues(text: string): JsonView['values'] {
-    const parsed: unknown = JSON.parse(text);
-    if (!isTree(parsed)) throw new Error('not an object');
-    const found: Record<string, JsonScalar> = {};
-    for (const name of WANTED) {
-      const [parent = '', member] = name.split('.');
-      const outer = Object.hasOwn(parsed, parent) ? parsed[parent] : undefined;
-      if (member === undefined) {
-        if (Object.hasOwn(parsed, parent) && isScalar(outer)) found[name] = outer;
-      } else if (isTree(outer) && Object.hasOwn(outer, member) && isScalar(outer[member]))
-        found[name] = outer[member];
-    }
-    return found;
-  }
 
   test('the view agrees with JSON.parse', () => {
     fc.assert(
