@@ -12,7 +12,7 @@ import { describe, expect, test } from 'bun:test';
 import { loadNeuronConfig, NeuronConfig } from '../src/config.ts';
 import type { GpuSources } from '../src/devices/gpu-survey.ts';
 import type { StartEngine } from '../src/harness/llama/start-engine.ts';
-import { readUntil, scriptedEngine, TestNeuron, until } from './test-neuron.ts';
+import { failureOf, readUntil, scriptedEngine, TestNeuron, until } from './test-neuron.ts';
 
 const folder = (): string => mkdtempSync(join(tmpdir(), 'neuron-key-'));
 
@@ -173,7 +173,7 @@ const OBSERVATIONS: Readonly<Record<string, () => Promise<void>>> = {
   },
   'security.insecure': async () => {
     const open = { listen: '0.0.0.0:0' };
-    await expect(start(open)).rejects.toThrow('security.node_token_file');
+    expect((await failureOf(start(open))).message).toContain('security.node_token_file');
     await using neuron = await start({ ...open, 'security.insecure': true });
     expect((await neuron.get('/health')).status).toBe(200);
   },

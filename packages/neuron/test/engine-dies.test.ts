@@ -145,21 +145,21 @@ test('an engine that makes no step although it has work is killed and brought ba
   await until(async () => (await neuron.model()).status === 'loaded');
 }, 30_000);
 
+function recorded(startTime: (actual: string) => string) {
+  const child = Bun.spawn(['sleep', '60']);
+  const folder = join(createTestFolder().root, 'engines');
+  mkdirSync(folder);
+  const record = {
+    pid: child.pid,
+    start_time: startTime(processStartTime(child.pid) ?? ''),
+    model_id: 'm',
+  };
+  writeFileSync(join(folder, `${child.pid}.json`), JSON.stringify(record));
+  return { child, folder };
+}
+
 describe('engines that an earlier daemon left', () => {
   const log = createLogger({ name: 'test', level: 'fatal' });
-
-  function recorded(startTime: (actual: string) => string) {
-    const child = Bun.spawn(['sleep', '60']);
-    const folder = join(createTestFolder().root, 'engines');
-    mkdirSync(folder);
-    const record = {
-      pid: child.pid,
-      start_time: startTime(processStartTime(child.pid) ?? ''),
-      model_id: 'm',
-    };
-    writeFileSync(join(folder, `${child.pid}.json`), JSON.stringify(record));
-    return { child, folder };
-  }
 
   test('are ended at the start, and forgotten', async () => {
     const { child, folder } = recorded((actual) => actual);

@@ -123,13 +123,13 @@ describe('with the real engine', () => {
   }, 30_000);
 });
 
-describe('refusals', () => {
-  const held = () =>
-    scriptedEngine({
-      slots: 1,
-      answer: () => ({ items: [{ text: 'a' }, { text: 'b' }], gates: { 1: createGate() } }),
-    });
+const held = () =>
+  scriptedEngine({
+    slots: 1,
+    answer: () => ({ items: [{ text: 'a' }, { text: 'b' }], gates: { 1: createGate() } }),
+  });
 
+describe('refusals', () => {
   test('a full queue is 503 queue_full with Retry-After, no work done, and counted', async () => {
     await using neuron = await TestNeuron.start({
       flags: { 'admission.max_queue_depth': 1 },
@@ -149,7 +149,7 @@ describe('refusals', () => {
       queue_depth: 1,
       rejected: { queue_full: 1 },
     });
-    await Promise.all(streams.map((stream) => stream.body?.cancel()));
+    await Promise.all(streams.map(async (stream) => stream.body?.cancel()));
     await until(async () => (await neuron.seatsTaken()) === 0);
   });
 

@@ -34,6 +34,12 @@ export function createTestFolder(): { readonly root: string; readonly modelsDir:
   return { root, modelsDir };
 }
 
+/** What a request of a test may set. */
+interface Call {
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
+}
+
 export class TestNeuron implements AsyncDisposable {
   readonly root: string;
   readonly modelsDir: string;
@@ -80,11 +86,11 @@ export class TestNeuron implements AsyncDisposable {
     return this.#neuron.url;
   }
 
-  get(path: string, init: RequestInit = {}): Promise<Response> {
+  get(path: string, init: Call = {}): Promise<Response> {
     return fetch(this.url + path, init);
   }
 
-  post(path: string, body: unknown, init: RequestInit = {}): Promise<Response> {
+  post(path: string, body: unknown, init: Call = {}): Promise<Response> {
     return fetch(this.url + path, {
       method: 'POST',
       body: typeof body === 'string' ? body : JSON.stringify(body),
@@ -99,7 +105,7 @@ export class TestNeuron implements AsyncDisposable {
     if (answer.status !== 200) throw new Error(`load: ${answer.status} ${await answer.text()}`);
   }
 
-  chat(fields: Readonly<Record<string, unknown>> = {}, init: RequestInit = {}): Promise<Response> {
+  chat(fields: Readonly<Record<string, unknown>> = {}, init: Call = {}): Promise<Response> {
     return this.post(
       '/v1/chat/completions',
       { model: 'tiny', messages: [{ role: 'user', content: 'What is cortex?' }], ...fields },
@@ -160,4 +166,14 @@ export async function readUntil(
     seen += decoder.decode(value, { stream: true });
   }
   return { reader, seen };
+}
+
+/** The error that a promise rejects with; one that does not is an error itself. */
+export async function failureOf(promise: Promise<unknown>): Promise<Error> {
+  try {
+    await promise;
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
+  throw new Error('did not fail');
 }

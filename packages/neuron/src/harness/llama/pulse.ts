@@ -88,9 +88,10 @@ function race<T>(event: Promise<T>, timers: Timers): Promise<T | 'due'> {
       timers.wake = undefined;
       resolve('due');
     };
-    event.then((value) => {
+    const settle = (value: T): void => {
       timers.wake = undefined;
       resolve(value);
-    }, reject);
+    };
+    event.then(settle, reject);
   });
 }

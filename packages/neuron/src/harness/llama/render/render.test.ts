@@ -23,6 +23,8 @@ const done = (overrides: Partial<DoneEvent> = {}): DoneEvent => ({
   ...overrides,
 });
 
+const entry = (token: string) => ({ token, logprob: -1, bytes: [] });
+
 const parseChunks = (text: string) =>
   text
     .split('\n\n')
@@ -142,7 +144,6 @@ describe('completions', () => {
 
   test('place log probabilities by their offset in the text', () => {
     const answer = createCompletionAnswer(IDENTITY);
-    const entry = (token: string) => ({ token, logprob: -1, bytes: [] });
     answer.items([
       { text: 'ab', logprobs: [entry('ab')] },
       { text: 'c', logprobs: [entry('c')] },

@@ -1,0 +1,241 @@
+/** What every harness promises; each implementation runs it (`harnessConformance(name, make)`). */
+import { CortexError } from '@cortex/protocol';
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+
+import { toLoadSettings } from '../../models/load-settings.ts';
+import { isRefusal } from '../../refusal.ts';
+import type { Harness, HarnessLoadSpec, HarnessRequest, WorkOutcome } from '../harness.ts';
+
+/** A harness to test, and a model that it can load. */
+export interface HarnessUnderTest {
+  readonly harness: Harness;
+  /** Absolute path of a model file that it can load. */
+  readonly modelPath: string;
+  /** What its `inferenceEndpoint` answers. */
+  readonly ownUrl: string;
+}
+
+const LIMIT_MS = 60_000;
+
+/** A request, with what became of its work. */
+function createRequest(fields: Readonly<Record<string, unknown>>) {
+  const body = { model: 'm', messages: [{ role: 'user', content: 'hi' }], ...fields };
+  const outcomes: WorkOutcome[] = [];
+  const ended = Promise.withResolvers<WorkOutcome>();
+  const request: HarnessRequest = {
+    body,
+    bytes: new TextEncoder().encode(JSON.stringify(body)),
+    headers: new Headers(),
+    principal: 'addr:127.0.0.1',
+    requestId: 'req_test',
+    started: () => undefined,
+    ended(outcome) {
+      outcomes.push(outcome);
+      ended.resolve(outcome);
+    },
+  };
+  return { request, outcomes, ended: ended.promise };
+}
+
+async function failureOf(promise: Promise<unknown>): Promise<CortexError> {
+  try {
+    await promise;
+  } catch (error) {
+    if (error instanceof CortexError) return error;
+    throw error;
+  }
+  throw new Error('did not fail');
+}
+
+const never = (): AbortSignal => new AbortController().signal;
+
+/** Runs the suite against what `make` gives. The model is loaded once, with one slot. */
+export function harnessConformance(name: string, make: () => Promise<HarnessUnderTest>): void {
+  describe(`${name} keeps the promises of a harness`, () => {
+    let harness: Harness;
+    let ownUrl: string;
+    let spec: HarnessLoadSpec;
+
+    const load = (id = 'm', fields: object = {}): HarnessLoadSpec => ({
+      ...spec,
+      modelId: id,
+      settings: toLoadSettings({ model_id: id, slots: 2, ...fields }),
+    });
+
+    beforeAll(async () => {
+      const made = await make();
+      ({ harness, ownUrl } = made);
+      spec = {
+        modelId: 'm',
+        modelPath: made.modelPath,
+        settings: toLoadSettings({ model_id: 'm', slots: 2 }),
+        placement: { backend: 'cpu', deviceIndexes: [], visibleDevices: '' },
+      };
+      await harness.start?.();
+      await harness.loadModel(load(), () => undefined, never());
+    }, LIMIT_MS);
+    afterAll(async () => harness.stop?.(0), LIMIT_MS);
+
+    const chat = (request: HarnessRequest, signal = never()): Promise<Response> =>
+      harness.serve('/v1/chat/completions', 'm', request, signal);
+
+    test('lists a loaded model with its slots, context and capabilities', () => {
+      const [model] = harness.listModels();
+
+      expect(model).toMatchObject({ id: 'm', state: 'loaded', slots: 2 });
+      expect(model?.contextTokens).toBeGreaterThan(0);
+      expect(model?.capabilities).toContain('text');
+      expect(harness.health().ok).toBe(true);
+    });
+
+    test('sends inference to neuron itself', () => {
+      expect(harness.inferenceEndpoint('m')).toBe(ownUrl);
+      expect(harness.inferenceEndpoint('unknown')).toBeUndefined();
+    });
+
+    test('answers whole, and says once that the work has ended', async () => {
+      const { request, outcomes } = createRequest({ max_tokens: 4 });
+
+      const answer = await chat(request);
+
+      expect(answer.status).toBe(200);
+      expect(await answer.json()).toMatchObject({ object: 'chat.completion', model: 'm' });
+      expect(answer.headers.has('x-neuron-usage')).toBe(true);
+      expect(outcomes).toMatchObject([{ kind: 'done' }]);
+    });
+
+    test('streams, and says once that the work has ended', async () => {
+      const { request, outcomes } = createRequest({ max_tokens: 4, stream: true });
+
+      const text = await (await chat(request)).text();
+
+      expect(text).toMatch(/: usage \{.*\}\n\ndata: \[DONE\]\n\n$/);
+      expect(outcomes).toMatchObject([{ kind: 'done' }]);
+    });
+
+    test('ends the work of a stream whose client left', async () => {
+      const { request, outcomes, ended } = createRequest({
+        max_tokens: 2000,
+        ignore_eos: true,
+        stream: true,
+      });
+      const leaving = new AbortController();
+      const answer = await chat(request, leaving.signal);
+      const reader = answer.body?.getReader();
+      await reader?.read();
+
+      leaving.abort();
+
+      expect((await ended).kind).not.toBe('failed');
+      expect(outcomes).toHaveLength(1);
+      await reader?.cancel();
+    });
+
+    test('ends the work of a stream that nobody ever reads', async () => {
+      const { request, outcomes, ended } = createRequest({ ignore_eos: true, stream: true });
+      const leaving = new AbortController();
+      await chat(request, leaving.signal);
+
+      leaving.abort();
+
+      await ended;
+      expect(outcomes).toHaveLength(1);
+    });
+
+    test('ends the work of a whole answer whose client left', async () => {
+      const { request, outcomes } = createRequest({ max_tokens: 2000, ignore_eos: true });
+      const leaving = new AbortController();
+      const answer = failureOf(chat(request, leaving.signal));
+
+      leaving.abort();
+
+      expect((await answer).code).toBe('client_closed_request');
+      expect(outcomes).toMatchObject([{ kind: 'cancelled' }]);
+    });
+
+    test('does nothing for a client that left before it was asked', async () => {
+      const { request, outcomes } = createRequest({});
+
+      await failureOf(chat(request, AbortSignal.abort()));
+
+      expect(outcomes).toHaveLength(1);
+    });
+
+    test('refuses a body that is wrong before the answer begins, streamed or not', async () => {
+      for (const stream of [true, false]) {
+        const { request, outcomes } = createRequest({ messages: 'none', stream });
+
+        const failure = await failureOf(chat(request));
+
+        expect(failure.status).toBe(400);
+        expect(outcomes).toMatchObject([{ kind: 'refused' }]);
+      }
+    });
+
+    test('refuses a model that it does not hold: no work was done', async () => {
+      const { request, outcomes } = createRequest({});
+
+      const failure = await failureOf(
+        harness.serve('/v1/chat/completions', 'unknown', request, never()),
+      );
+
+      expect(failure.code).toBe('model_not_loaded');
+      expect(isRefusal(failure)).toBe(true);
+      expect(outcomes).toMatchObject([{ kind: 'refused' }]);
+    });
+
+    test(
+      'frees what a cancelled load took, and can load it then',
+      async () => {
+        const cancel = new AbortController();
+        const loading = failureOf(
+          harness.loadModel(load('second'), () => undefined, cancel.signal),
+        );
+        cancel.abort(new CortexError('model_load_failed', 'cancelled', { transient: true }));
+
+        expect((await loading).message).toBe('cancelled');
+        expect(harness.listModels().map(({ id }) => id)).toEqual(['m']);
+        const again = await harness.loadModel(load('second'), () => undefined, never());
+        expect(again.state).toBe('loaded');
+        await harness.unloadModel('second');
+      },
+      LIMIT_MS,
+    );
+
+    test(
+      'reports progress that never goes back',
+      async () => {
+        const ratios: number[] = [];
+
+        await harness.loadModel(load('third'), (ratio) => ratios.push(ratio), never());
+
+        expect(ratios).toEqual(ratios.toSorted((a, b) => a - b));
+        expect(ratios.every((ratio) => ratio >= 0 && ratio <= 1)).toBe(true);
+        await harness.unloadModel('third');
+      },
+      LIMIT_MS,
+    );
+
+    test('names a setting that it cannot do, and loads nothing', async () => {
+      const failure = await failureOf(
+        harness.loadModel(load('fourth', { args: ['--x'] }), () => undefined, never()),
+      );
+
+      expect(failure).toMatchObject({ code: 'unsupported_parameter', details: { param: 'args' } });
+      expect(harness.listModels().map(({ id }) => id)).toEqual(['m']);
+    });
+
+    test(
+      'forgets an unloaded model, and does not mind an unknown one',
+      async () => {
+        await harness.loadModel(load('fifth'), () => undefined, never());
+
+        await harness.unloadModel('fifth');
+        await harness.unloadModel('fifth');
+
+        expect(harness.listModels().map(({ id }) => id)).toEqual(['m']);
+      },
+      LIMIT_MS,
+    );
+  });
+}
