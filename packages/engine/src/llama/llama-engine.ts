@@ -16,7 +16,7 @@ import type {
 } from '../engine.ts';
 import { LIBRARY_VERSION } from './binding.ts';
 import { loadModel } from './load-model.ts';
-import { LoadedLlama } from './loaded-llama.ts';
+import { IDLE_STATS, LoadedLlama } from './loaded-llama.ts';
 import { EventBuffer } from './scheduler/event-buffer.ts';
 
 /** The engine on llama.cpp's kernels: one GGUF model, a scheduler of our own. */
@@ -83,11 +83,11 @@ class LlamaEngine implements Engine {
     text: string,
     options: { addSpecial: boolean; parseSpecial: boolean },
   ): Promise<readonly number[]> {
-    return this.#ready().tokenize(text, options);
+    return this.#ready().tokenizer.tokenize(text, options);
   }
 
   async detokenize(tokens: readonly number[]): Promise<string> {
-    return this.#ready().detokenize(tokens);
+    return this.#ready().tokenizer.detokenize(tokens);
   }
 
   async applyTemplate(body: Readonly<Record<string, unknown>>): Promise<string> {
@@ -129,18 +129,6 @@ const CANCELLED: EngineEvent = {
   finish: [{ reason: 'cancelled' }],
   usage: { promptTokens: 0, completionTokens: 0, cachedTokens: 0, reasoningTokens: 0 },
   timings: { queueMs: 0, promptMs: 0, decodeMs: 0 },
-};
-
-const IDLE_STATS: EngineStats = {
-  queueDepth: 0,
-  slots: 0,
-  busySlots: 0,
-  runnableSlots: 0,
-  longestStepMs: 0,
-  batchSizes: {},
-  kvCellsUsed: 0,
-  kvCellsTotal: 0,
-  rssMib: 0,
 };
 
 const notClaimed = (what: string): CortexError =>

@@ -1,60 +1,128 @@
 import { CortexError } from '@cortex/protocol';
 
+import { documentGrammar, toolCallGrammar } from '../../grammar/answer-grammar.ts';
+import type { OutputFormat } from '../parsers/choose-parser.ts';
 import { type ChatTemplate, toTemplateInput } from '../templates/chat-template.ts';
-import { type ChatBody, type Tool } from './chat-body.ts';
+import type { ChatBody, Tool } from './chat-body.ts';
 
 export interface PreparedChat {
   readonly prompt: string;
   readonly offersTools: boolean;
+  /** GBNF that the answer keeps to; undefined: free. */
+  readonly grammar: string | undefined;
+  /** Calls an answer may make. */
+  readonly maxToolCalls: number;
 }
 
+export interface ChatModel {
+  readonly template: ChatTemplate | undefined;
+  readonly format: OutputFormat;
+}
+
+/** What `tool_choice` asks for, the legacy `function_call` included. */
+type Choice =
+  | { readonly kind: 'auto' | 'none' | 'required' }
+  | { readonly kind: 'named'; readonly name: string };
+
 /**
- * The prompt of a chat.
+ * The prompt of a chat, and what its answer must keep to.
  *
- * @throws CortexError `unsupported_parameter` for what this engine does not do, `template_render_failed`,
+ * @throws CortexError `unsupported_parameter` for what this model cannot do, `invalid_request`, `template_render_failed`,
  *   `vision_unsupported`. Nothing that was asked for is dropped in silence.
  */
-export function prepareChat(body: ChatBody, template: ChatTemplate | undefined): PreparedChat {
-  refuseUnsupported(body);
+export function prepareChat(body: ChatBody, { template, format }: ChatModel): PreparedChat {
   if (template === undefined) {
     throw new CortexError(
       'unsupported_parameter',
       'This model has no chat template. Use /v1/completions.',
-      { param: 'messages' },
+      {
+        param: 'messages',
+      },
     );
   }
-  const tools = offeredTools(body);
-  return { prompt: template.render(toTemplateInput(body, tools)), offersTools: tools.length > 0 };
-}
-
-/** The tools of a request: none when `tool_choice` says so; the legacy `functions` in today's form. */
-function offeredTools(body: ChatBody): readonly Tool[] {
-  if (body.tool_choice === 'none' || body.function_call === 'none') return [];
-  return (
-    body.tools ?? body.functions?.map((fn) => ({ type: 'function' as const, function: fn })) ?? []
-  );
-}
-
-function refuseUnsupported(body: ChatBody): void {
-  const refuse = (param: string, why: string): never => {
-    throw new CortexError('unsupported_parameter', `"${param}" ${why}.`, { param });
+  if ((body.top_logprobs ?? 0) > 0 && body.logprobs !== true) {
+    throw new CortexError('invalid_request', '"top_logprobs" needs "logprobs": true.', {
+      param: 'top_logprobs',
+    });
+  }
+  const choice = readChoice(body);
+  const tools = choice.kind === 'none' ? [] : offeredTools(body);
+  const prompt = template.render(toTemplateInput(body, tools));
+  return {
+    prompt,
+    offersTools: tools.length > 0,
+    grammar: answerGrammar(body, { choice, tools, prompt, format }),
+    maxToolCalls: body.parallel_tool_calls === false ? 1 : Infinity,
   };
-  const tools = body.tools?.length ?? 0;
-  if (
-    tools > 0 &&
-    body.tool_choice !== undefined &&
-    body.tool_choice !== 'auto' &&
-    body.tool_choice !== 'none'
-  ) {
-    refuse('tool_choice', 'other than "auto" or "none" is not supported by this engine yet');
+}
+
+/** The tools of a request; the legacy `functions` in today's form. */
+const offeredTools = (body: ChatBody): readonly Tool[] =>
+  body.tools ?? body.functions?.map((fn) => ({ type: 'function' as const, function: fn })) ?? [];
+
+function readChoice(body: ChatBody): Choice {
+  const choice = body.tool_choice ?? body.function_call ?? 'auto';
+  if (typeof choice === 'string') return { kind: choice };
+  const given: unknown = 'function' in choice ? choice.function : choice;
+  const name =
+    typeof given === 'object' && given !== null && 'name' in given ? String(given.name) : '';
+  return { kind: 'named', name };
+}
+
+interface AnswerRequest {
+  readonly choice: Choice;
+  readonly tools: readonly Tool[];
+  readonly prompt: string;
+  readonly format: OutputFormat;
+}
+
+function answerGrammar(body: ChatBody, request: AnswerRequest): string | undefined {
+  const { choice, tools, format } = request;
+  const options = reasoningOf(request);
+  if (choice.kind === 'required' || choice.kind === 'named') {
+    const called =
+      choice.kind === 'named' ? tools.filter((tool) => tool.function.name === choice.name) : tools;
+    if (called.length === 0) {
+      const why =
+        choice.kind === 'named'
+          ? `names "${choice.name}", which is not among the tools`
+          : 'needs "tools"';
+      throw new CortexError('invalid_request', `"tool_choice" ${why}.`, { param: 'tool_choice' });
+    }
+    if (format.tools === undefined) {
+      throw new CortexError(
+        'unsupported_parameter',
+        'This model has no tool calls that could be enforced.',
+        {
+          param: 'tool_choice',
+        },
+      );
+    }
+    const isSingle = choice.kind === 'named' || body.parallel_tool_calls === false;
+    const callable = called.map(({ function: fn }) => ({
+      name: fn.name,
+      parameters: fn.parameters ?? { type: 'object' },
+    }));
+    return toolCallGrammar(callable, { ...options, isSingle });
   }
-  if (typeof body.function_call === 'object')
-    refuse('function_call', 'with a name is not supported by this engine yet');
-  if (tools > 0 && body.parallel_tool_calls === false)
-    refuse('parallel_tool_calls', 'false is not supported by this engine yet');
-  if (body.response_format !== undefined && body.response_format.type !== 'text') {
-    refuse('response_format', `"${body.response_format.type}" is not supported by this engine yet`);
+  switch (body.response_format?.type) {
+    case 'json_object':
+      return documentGrammar({ type: 'object' }, options);
+    case 'json_schema':
+      return documentGrammar(body.response_format.json_schema?.schema ?? {}, options);
+    case 'text':
+    case undefined:
+      return undefined;
   }
-  if (body.top_logprobs !== undefined && body.top_logprobs > 0 && body.logprobs !== true)
-    refuse('top_logprobs', 'needs "logprobs": true');
+}
+
+/** Where the model may still think before its answer: its prompt neither opened nor closed reasoning. */
+function reasoningOf({ prompt, format }: AnswerRequest): {
+  reasoning?: { open: string; close: string };
+} {
+  const { reasoning } = format;
+  const end = prompt.trimEnd();
+  if (reasoning === undefined || end.endsWith(reasoning.close) || end.endsWith(reasoning.open))
+    return {};
+  return { reasoning };
 }

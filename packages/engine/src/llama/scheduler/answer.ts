@@ -11,6 +11,8 @@ export interface AnswerOptions {
   readonly parser: OutputParser;
   /** Tokens it may have at most: what was asked for, cut to the room in the context. */
   readonly maxTokens: number;
+  /** Tool calls it may make at most; one more ends it. */
+  readonly maxToolCalls: number;
 }
 
 /** One choice of a request: tokens in, items out, until it is finished. */
@@ -21,6 +23,7 @@ export class Answer {
   readonly #stops: StopStrings;
   readonly #parser: OutputParser;
   readonly #maxTokens: number;
+  readonly #maxToolCalls: number;
   #logprobs: TokenLogprob[] = [];
   #reasoningTokens = 0;
   #finish: FinishReason | undefined;
@@ -32,6 +35,7 @@ export class Answer {
     this.#stops = new StopStrings(options.stop);
     this.#parser = options.parser;
     this.#maxTokens = options.maxTokens;
+    this.#maxToolCalls = options.maxToolCalls;
   }
 
   get finish(): { reason: FinishReason; matchedStop?: string } | undefined {
@@ -59,6 +63,12 @@ export class Answer {
       deltas.push(...this.#parser.end());
       this.#finish = this.#finished('stop');
       return this.#items(deltas);
+    }
+    if (this.#parser.toolCalls > this.#maxToolCalls) {
+      this.#finish = 'tool_calls';
+      return this.#items(
+        deltas.filter((delta) => !('tool' in delta) || delta.tool.index < this.#maxToolCalls),
+      );
     }
     if (this.tokens.length >= this.#maxTokens)
       return [...this.#items(deltas), ...this.end('length')];

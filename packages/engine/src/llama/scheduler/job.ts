@@ -1,5 +1,5 @@
 import type { EngineEvent, EngineTimings, StepItem } from '../../engine.ts';
-import type { SamplerConfig, Token } from '../binding.ts';
+import type { NativeGrammarState, SamplerConfig } from '../binding.ts';
 import type { Sampling } from '../request/sampling.ts';
 import type { Answer } from './answer.ts';
 import type { EventBuffer } from './event-buffer.ts';
@@ -14,8 +14,8 @@ export interface JobOptions {
   readonly events: EventBuffer;
   readonly signal: AbortSignal;
   readonly arrivedMs: number;
-  /** GBNF that the answer keeps to; undefined: free. */
-  readonly grammar: string | undefined;
+  /** By choice: the grammar it keeps to; none where it is free. */
+  readonly grammars: readonly NativeGrammarState[];
 }
 
 /** A request in the scheduler, from arrival to its last event. */
@@ -27,7 +27,7 @@ export class Job {
   readonly topLogprobs: number | undefined;
   readonly events: EventBuffer;
   readonly signal: AbortSignal;
-  readonly grammar: string | undefined;
+  readonly #grammars: readonly NativeGrammarState[];
   cachedTokens = 0;
   readonly #arrivedMs: number;
   #admittedMs: number | undefined;
@@ -44,7 +44,7 @@ export class Job {
     this.topLogprobs = options.topLogprobs;
     this.events = options.events;
     this.signal = options.signal;
-    this.grammar = options.grammar;
+    this.#grammars = options.grammars;
     this.#arrivedMs = options.arrivedMs;
   }
 
@@ -53,8 +53,9 @@ export class Job {
   }
 
   /** The sampler settings of one choice: the seed counts on, so that choices differ and a seed repeats them all. */
-  samplerConfig(answer: Answer, bias: ReadonlyMap<Token, number>): SamplerConfig {
-    const { config, seed } = this.sampling;
+  samplerConfig(answer: Answer): SamplerConfig {
+    const { config, seed, bias } = this.sampling;
+    const grammar = this.#grammars[answer.index];
     return {
       ...config,
       seed: (seed + answer.index) >>> 0,
@@ -62,6 +63,7 @@ export class Job {
         tokenBiasKeys: Uint32Array.from(bias.keys()),
         tokenBiasValues: Float32Array.from(bias.values()),
       }),
+      ...(grammar !== undefined && { grammarEvaluationState: grammar }),
     };
   }
 

@@ -1,7 +1,7 @@
 import { CortexError } from '@cortex/protocol';
 
 import type { EngineStats, TokenLogprob } from '../../engine.ts';
-import type { NativeContext, NativeSampler, Token } from '../binding.ts';
+import type { NativeContext, NativeSampler, SamplerConfig, Token } from '../binding.ts';
 import type { Answer } from './answer.ts';
 import type { Job } from './job.ts';
 import { planStep } from './plan-step.ts';
@@ -16,9 +16,12 @@ const MIN_COPY_TOKENS = 64;
 export interface SchedulerModel {
   readonly context: NativeContext;
   isEndOfGeneration(token: Token): boolean;
-  createSampler(job: Job, answer: Answer): NativeSampler;
+  createSampler(config: SamplerConfig): NativeSampler;
   /** Log-probability of `token` from raw logits, before the sampler chain. */
-  readLogprob(logitIndex: number, token: Token, top: number): Promise<TokenLogprob>;
+  readLogprob(
+    logitIndex: number,
+    of: { readonly token: Token; readonly top: number },
+  ): Promise<TokenLogprob>;
 }
 
 export interface SchedulerOptions {
@@ -36,6 +39,7 @@ interface Run {
   readonly answer: Answer;
   readonly slot: Slot;
   readonly sampler: NativeSampler;
+  readonly config: SamplerConfig;
   /** The run whose prompt cells this one copies instead of decoding them; undefined once they are there. */
   leader: Run | undefined;
   /** Drawn and not decoded yet; undefined while the prompt is being decoded. */
@@ -188,12 +192,12 @@ export class Scheduler {
 
   /** Draws the next token of `run` and takes it; several runs at once, each with a sampler of its own. */
   async #draw(run: Run, logitIndex: number): Promise<void> {
-    const { job, answer, sampler } = run;
+    const { job, answer, sampler, config } = run;
     const { model, nowMs, contextTokens } = this.#options;
     const { penalties } = job.sampling;
     if (penalties !== undefined && answer.tokens.length > 0) {
       sampler.applyConfig({
-        ...job.samplerConfig(answer, job.sampling.bias),
+        ...config,
         repeatPenalty: penalties.repeat,
         repeatPenaltyPresencePenalty: penalties.presence,
         repeatPenaltyFrequencyPenalty: penalties.frequency,
@@ -205,7 +209,7 @@ export class Scheduler {
     const logprob =
       job.topLogprobs === undefined
         ? undefined
-        : await model.readLogprob(logitIndex, token, job.topLogprobs);
+        : await model.readLogprob(logitIndex, { token, top: job.topLogprobs });
     const atMs = nowMs();
     job.promptDone(atMs);
     if (job.isEnded) return;
@@ -250,14 +254,22 @@ export class Scheduler {
   }
 
   async #place(job: Job): Promise<void> {
-    const samplers = job.answers.map((answer) => this.#options.model.createSampler(job, answer));
     let leader: Run | undefined;
-    for (const [i, answer] of job.answers.entries()) {
-      const sampler = samplers[i];
+    for (const answer of job.answers) {
       const choice = chooseSlot(this.#slots, job.prompt, MIN_COPY_TOKENS);
-      if (choice === undefined || sampler === undefined) throw new Error('no slot is free');
+      if (choice === undefined) throw new Error('no slot is free');
       choice.slot.isBusy = true;
-      const run: Run = { job, answer, slot: choice.slot, sampler, leader, nextToken: undefined };
+      const config = job.samplerConfig(answer);
+      const sampler = this.#options.model.createSampler(config);
+      const run: Run = {
+        job,
+        answer,
+        slot: choice.slot,
+        sampler,
+        config,
+        leader,
+        nextToken: undefined,
+      };
       this.#runs.push(run);
       if (leader !== undefined) continue;
       if (choice.copyFrom !== undefined) await this.#copyCells(choice.copyFrom, choice.slot);

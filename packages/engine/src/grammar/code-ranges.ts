@@ -1,0 +1,41 @@
+/** Sets of code points as sorted, disjoint ranges. Pure. */
+export type Range = readonly [number, number];
+
+/** The last code point of Unicode. */
+export const MAX_CODE = 0x10ffff;
+
+/** Sorted, and what overlaps or touches joined. */
+export function normalise(ranges: readonly Range[]): Range[] {
+  const out: Range[] = [];
+  for (const [from, to] of [...ranges].sort((a, b) => a[0] - b[0])) {
+    const last = out.at(-1);
+    if (last !== undefined && from <= last[1] + 1)
+      out[out.length - 1] = [last[0], Math.max(last[1], to)];
+    else out.push([from, to]);
+  }
+  return out;
+}
+
+export function complement(ranges: readonly Range[]): Range[] {
+  const out: Range[] = [];
+  let next = 0;
+  for (const [from, to] of normalise(ranges)) {
+    if (from > next) out.push([next, from - 1]);
+    next = to + 1;
+  }
+  if (next <= MAX_CODE) out.push([next, MAX_CODE]);
+  return out;
+}
+
+export function intersect(a: readonly Range[], b: readonly Range[]): Range[] {
+  const out: Range[] = [];
+  for (const [from, to] of a) {
+    for (const [low, high] of b) {
+      if (from <= high && low <= to) out.push([Math.max(from, low), Math.min(to, high)]);
+    }
+  }
+  return normalise(out);
+}
+
+export const subtract = (a: readonly Range[], b: readonly Range[]): Range[] =>
+  intersect(a, complement(b));

@@ -1,0 +1,126 @@
+import { CortexError } from '@cortex/protocol';
+
+/** Characters of GBNF text one request may ask for: what lies above takes seconds to compile and never helps a model. */
+const MAX_GRAMMAR_CHARS = 256 * 1024;
+
+/** The rules of one grammar while it is built: equal bodies share a name, so that repeated subschemas cost nothing. */
+export class GrammarRules {
+  readonly #bodies = new Map<string, string>();
+  readonly #names = new Map<string, string>();
+  #chars = 0;
+
+  /** The name of a rule with this body, new or shared. `hint` makes the grammar readable. */
+  add(hint: string, body: string): string {
+    const known = this.#names.get(body);
+    if (known !== undefined) return known;
+    const name = this.reserve(hint);
+    this.define(name, body);
+    this.#names.set(body, name);
+    return name;
+  }
+
+  /** A name to refer to before its body is known: recursion. */
+  reserve(hint: string): string {
+    const base = hint.replaceAll(/[^a-zA-Z0-9]+/g, '-').slice(0, 40) || 'rule';
+    let name = base;
+    for (let n = 2; this.#bodies.has(name); n++) name = `${base}-${n}`;
+    this.#bodies.set(name, '');
+    return name;
+  }
+
+  /** @throws CortexError `invalid_request` when the grammar grows beyond what is compiled. */
+  define(name: string, body: string): void {
+    this.#bodies.set(name, body);
+    this.#chars += name.length + body.length + 6;
+    if (this.#chars > MAX_GRAMMAR_CHARS) {
+      throw new CortexError(
+        'invalid_request',
+        `The JSON schema is too large to enforce: its grammar exceeds ${MAX_GRAMMAR_CHARS / 1024} KiB. Reduce enums, lengths or nesting.`,
+        { param: 'response_format' },
+      );
+    }
+  }
+
+  /** The GBNF text; `root` is the start rule. */
+  format(root: string): string {
+    const lines = [...this.#bodies].map(([name, body]) => `${name} ::= ${body}`);
+    return [`root ::= ${root}`, ...lines].join('\n') + '\n';
+  }
+}
+
+const GBNF_ESCAPES: Readonly<Record<string, string>> = {
+  '\n': String.raw`\n`,
+  '\r': String.raw`\r`,
+  '\t': String.raw`\t`,
+  '"': String.raw`\"`,
+  '\\': String.raw`\\`,
+};
+
+/** A GBNF literal that matches exactly `text`. */
+export function literal(text: string): string {
+  let out = '"';
+  for (const char of text) {
+    const code = char.codePointAt(0) ?? 0;
+    out += GBNF_ESCAPES[char] ?? (code < 0x20 || code === 0x7f ? hexEscape(code) : char);
+  }
+  return `${out}"`;
+}
+
+/** A code point inside a GBNF character class. */
+export function classChar(code: number): string {
+  const char = String.fromCodePoint(code);
+  if (char === ']' || char === '[' || char === '\\' || char === '^' || char === '-')
+    return hexEscape(code);
+  return GBNF_ESCAPES[char] ?? (code < 0x20 || code === 0x7f ? hexEscape(code) : char);
+}
+
+function hexEscape(code: number): string {
+  return `\\x${code.toString(16).toUpperCase().padStart(2, '0')}`;
+}
+
+export const sequence = (...parts: readonly string[]): string =>
+  parts.filter((part) => part !== '').join(' ');
+
+export const choice = (options: readonly string[]): string =>
+  options.length === 1 ? (options[0] ?? '') : `( ${options.join(' | ')} )`;
+
+/** Repetitions that llama.cpp copies out one by one; longer ones are built of chunks of this size. */
+const CHUNK = 64;
+
+/**
+ * `item` between `min` and `max` times (`max` undefined: without end).
+ *
+ * Long bounds become chunks of 64 so that the compiled grammar stays small, and the parser has two states
+ * to follow instead of one for each possible length.
+ */
+export function repeat(
+  rules: GrammarRules,
+  item: string,
+  bounds: { readonly min: number; readonly max?: number },
+): string {
+  const { min, max } = bounds;
+  const name = /^[\w-]+$/.test(item) ? item : rules.add('item', item);
+  if (max === undefined) {
+    return min === 0 ? `${name}*` : sequence(exactly(rules, name, min), `${name}*`);
+  }
+  if (max === 0) return '""';
+  return sequence(exactly(rules, name, min), atMost(rules, name, max - min)) || '""';
+}
+
+function exactly(rules: GrammarRules, name: string, count: number): string {
+  if (count === 0) return '';
+  if (count <= CHUNK) return `${name}{${count}}`;
+  const chunk = rules.add(`${name}-${CHUNK}`, `${name}{${CHUNK}}`);
+  return sequence(
+    exactly(rules, chunk, Math.floor(count / CHUNK)),
+    exactly(rules, name, count % CHUNK),
+  );
+}
+
+function atMost(rules: GrammarRules, name: string, count: number): string {
+  if (count === 0) return '';
+  if (count <= CHUNK) return `${name}{0,${count}}`;
+  const chunk = rules.add(`${name}-${CHUNK}`, `${name}{${CHUNK}}`);
+  const chunks = Math.floor((count - (CHUNK - 1)) / CHUNK);
+  return sequence(atMost(rules, chunk, chunks), `${name}{0,${count - chunks * CHUNK}}`);
+}

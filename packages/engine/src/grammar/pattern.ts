@@ -1,0 +1,145 @@
+/**
+ * Regular expressions (the `u` dialect of ECMA-262 that JSON Schema names) as grammars over JSON string text.
+ *
+ * Only what is regular and context-free of position: no look-around, no back-references, no `\b`, anchors only at
+ * the ends of top-level alternatives.
+ */
+import { intersect, MAX_CODE, type Range, subtract } from './code-ranges.ts';
+import {
+  choice,
+  classChar,
+  type GrammarRules,
+  literal,
+  repeat,
+  sequence,
+} from './grammar-rules.ts';
+import { parsePattern, type PatternNode, UnsupportedPattern } from './pattern-syntax.ts';
+
+export interface CompiledPattern {
+  /** GBNF for the text between the quotes. */
+  readonly body: string;
+  /** Code points of the shortest and longest match. */
+  readonly minLength: number;
+  readonly maxLength: number;
+}
+
+/** @throws UnsupportedPattern */
+export function compilePattern(rules: GrammarRules, source: string): CompiledPattern {
+  const tree = parsePattern(source);
+  const options = tree.kind === 'choice' ? tree.options : [tree];
+  const compiled = options.map((option) => compileOption(rules, option));
+  return {
+    body: choice(compiled.map((option) => option.body || '""')),
+    minLength: Math.min(...compiled.map((option) => option.minLength)),
+    maxLength: Math.max(...compiled.map((option) => option.maxLength)),
+  };
+}
+
+function compileOption(rules: GrammarRules, option: PatternNode): CompiledPattern {
+  let items = option.kind === 'sequence' ? option.items : [option];
+  const startsAnchored = isAnchor(items[0], 'start');
+  if (startsAnchored) items = items.slice(1);
+  const endsAnchored = isAnchor(items.at(-1), 'end');
+  if (endsAnchored) items = items.slice(0, -1);
+  return compileOpen(rules, { kind: 'sequence', items }, { startsAnchored, endsAnchored });
+}
+
+function compileOpen(
+  rules: GrammarRules,
+  node: PatternNode,
+  ends: { startsAnchored: boolean; endsAnchored: boolean },
+): CompiledPattern {
+  const any = repeat(rules, jsonChars(rules, [[0, MAX_CODE]]), { min: 0 });
+  const [min, max] = lengths(node);
+  const open = !(ends.startsAnchored && ends.endsAnchored);
+  return {
+    body: sequence(ends.startsAnchored ? '' : any, emit(rules, node), ends.endsAnchored ? '' : any),
+    minLength: min,
+    maxLength: open ? Infinity : max,
+  };
+}
+
+const isAnchor = (node: PatternNode | undefined, at: 'start' | 'end'): boolean =>
+  node?.kind === 'anchor' && node.at === at;
+
+function emit(rules: GrammarRules, node: PatternNode): string {
+  switch (node.kind) {
+    case 'set':
+      return jsonChars(rules, node.ranges);
+    case 'sequence':
+      return sequence(...node.items.map((item) => emit(rules, item)));
+    case 'choice':
+      return choice(node.options.map((option) => emit(rules, option) || '""'));
+    case 'repeat': {
+      const item = rules.add('pattern', emit(rules, node.item) || '""');
+      return repeat(
+        rules,
+        item,
+        node.max === Infinity ? { min: node.min } : { min: node.min, max: node.max },
+      );
+    }
+    case 'anchor':
+      throw new UnsupportedPattern(
+        `an anchor (${node.at === 'start' ? '^' : '$'}) inside the pattern`,
+      );
+  }
+}
+
+function lengths(node: PatternNode): readonly [number, number] {
+  switch (node.kind) {
+    case 'set':
+      return [1, 1];
+    case 'sequence':
+      return node.items.map(lengths).reduce(([a, b], [c, d]) => [a + c, b + d], [0, 0]);
+    case 'choice': {
+      const all = node.options.map(lengths);
+      return [Math.min(...all.map(([min]) => min)), Math.max(...all.map(([, max]) => max))];
+    }
+    case 'repeat': {
+      const [min, max] = lengths(node.item);
+      return [min * node.min, max === 0 ? 0 : max * node.max];
+    }
+    case 'anchor':
+      return [0, 0];
+  }
+}
+
+const SHORT_ESCAPES: Readonly<Record<number, string>> = {
+  0x08: 'b',
+  0x09: 't',
+  0x0a: 'n',
+  0x0c: 'f',
+  0x0d: 'r',
+  0x22: '"',
+  0x5c: '\\',
+};
+
+/** One code point of `ranges` as it stands between the quotes of a JSON string. */
+function jsonChars(rules: GrammarRules, ranges: readonly Range[]): string {
+  const options: string[] = [];
+  const plain = subtract(
+    intersect(ranges, [
+      [0x20, 0xd7ff],
+      [0xe000, MAX_CODE],
+    ]),
+    [
+      [0x22, 0x22],
+      [0x5c, 0x5c],
+      [0x7f, 0x7f],
+    ],
+  );
+  if (plain.length > 0)
+    options.push(
+      `[${plain.map(([a, b]) => (a === b ? classChar(a) : `${classChar(a)}-${classChar(b)}`)).join('')}]`,
+    );
+  for (const [code, short] of Object.entries(SHORT_ESCAPES)) {
+    if (intersect(ranges, [[Number(code), Number(code)]]).length > 0)
+      options.push(literal(`\\${short}`));
+  }
+  if (options.length === 0) {
+    const first = ranges[0];
+    if (first === undefined) throw new UnsupportedPattern('an empty character class');
+    options.push(literal(`\\u${first[0].toString(16).padStart(4, '0')}`));
+  }
+  return rules.add('chars', options.join(' | '));
+}

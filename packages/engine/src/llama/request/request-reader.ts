@@ -1,0 +1,155 @@
+import { CortexError } from '@cortex/protocol';
+
+import type { GenerateRequest } from '../../engine.ts';
+import type { Model, NativeGrammarState, Token } from '../binding.ts';
+import { chooseParser } from '../parsers/choose-parser.ts';
+import { type OutputParser, PlainParser } from '../parsers/output-parser.ts';
+import type { Tokenizer } from '../tokenizer.ts';
+import { ChatBody, CompletionsBody, readBody, type SamplingBody } from './chat-body.ts';
+import { type ChatModel, prepareChat } from './prepare-chat.ts';
+import { readSampling, recommendedParams, type Sampling, withDefaults } from './sampling.ts';
+
+/** A request made ready for the scheduler, whatever its route. */
+export interface ReadRequest {
+  readonly prompt: Uint32Array;
+  readonly sampling: Sampling;
+  /** Tokens each answer may have: what was asked for, cut to the room behind the prompt. */
+  readonly maxTokens: number;
+  readonly maxToolCalls: number;
+  /** Log-probabilities of so many most likely tokens beside the chosen one's; undefined: none at all. */
+  readonly topLogprobs: number | undefined;
+  /** By choice; empty where answers are free. */
+  readonly grammars: readonly NativeGrammarState[];
+  newParser(): OutputParser;
+}
+
+export interface RequestLimits {
+  readonly contextTokens: number;
+  readonly slots: number;
+}
+
+export interface RequestReaderOptions {
+  readonly model: Model;
+  readonly tokenizer: Tokenizer;
+  readonly chat: ChatModel;
+  readonly limits: RequestLimits;
+  /** Sampling defaults of the load. */
+  readonly params: Readonly<Record<string, unknown>>;
+}
+
+/** What a route makes of its body. */
+interface Prepared {
+  readonly body: SamplingBody;
+  readonly prompt: Uint32Array;
+  readonly topLogprobs: number | undefined;
+  readonly grammar: string | undefined;
+  readonly maxToolCalls: number;
+  newParser(): OutputParser;
+}
+
+/** Reads bodies for one loaded model: validates, renders, tokenises, and refuses what can never be answered. */
+export class RequestReader {
+  readonly #options: RequestReaderOptions;
+
+  constructor(options: RequestReaderOptions) {
+    this.#options = options;
+  }
+
+  /** @throws CortexError naming the field that is wrong, not supported, or too long. */
+  read(request: GenerateRequest): ReadRequest {
+    const { model, limits, params } = this.#options;
+    const layers = [request.params ?? {}, params, recommendedParams(model.recommendedSampling)];
+    const body = withDefaults(request.body, layers);
+    const prepared =
+      request.route === 'chat' ? this.#prepareChat(body) : this.#prepareCompletion(body);
+    const sampling = this.#withoutEnd(readSampling(prepared.body));
+    if (sampling.choices > limits.slots) {
+      throw new CortexError(
+        'invalid_request',
+        `"n" is ${sampling.choices}, and this model has ${limits.slots} slots.`,
+        { param: 'n' },
+      );
+    }
+    const room = this.#roomBehind(prepared.prompt.length);
+    return {
+      ...prepared,
+      sampling,
+      maxTokens: Math.min(sampling.maxTokens ?? Infinity, room),
+      grammars: this.#grammars(prepared.grammar, sampling.choices),
+    };
+  }
+
+  #prepareChat(raw: Readonly<Record<string, unknown>>): Prepared {
+    const { chat, tokenizer } = this.#options;
+    const body = readBody(ChatBody, raw);
+    const prepared = prepareChat(body, chat);
+    return {
+      ...prepared,
+      body,
+      prompt: tokenizer.rendered(prepared.prompt),
+      topLogprobs: body.logprobs === true ? (body.top_logprobs ?? 0) : undefined,
+      newParser: () => chooseParser(chat.format, { ...prepared, newCallId }),
+    };
+  }
+
+  #prepareCompletion(raw: Readonly<Record<string, unknown>>): Prepared {
+    const body = readBody(CompletionsBody, raw);
+    const asked = {
+      echo: body.echo === true,
+      suffix: body.suffix !== undefined,
+      best_of: (body.best_of ?? 1) > (body.n ?? 1),
+    };
+    for (const [param, isAsked] of Object.entries(asked)) {
+      if (!isAsked) continue;
+      throw new CortexError(
+        'unsupported_parameter',
+        `"${param}" is not supported by this engine.`,
+        { param },
+      );
+    }
+    return {
+      body,
+      prompt: this.#options.tokenizer.completion(body.prompt),
+      topLogprobs: body.logprobs,
+      grammar: undefined,
+      maxToolCalls: Infinity,
+      newParser: () => new PlainParser(),
+    };
+  }
+
+  /** @throws CortexError `context_length_exceeded` when not even one token of an answer fits. */
+  #roomBehind(promptTokens: number): number {
+    const { contextTokens } = this.#options.limits;
+    if (promptTokens < contextTokens) return contextTokens - promptTokens;
+    throw new CortexError(
+      'context_length_exceeded',
+      `This model's maximum context length is ${contextTokens} tokens. However, your prompt has ${promptTokens} tokens. Please shorten it.`,
+      { param: 'messages' },
+    );
+  }
+
+  /** `ignore_eos` bans the tokens that end an answer. */
+  #withoutEnd(sampling: Sampling): Sampling {
+    if (!sampling.ignoreEos) return sampling;
+    const banned = this.#options.tokenizer.endTokens.map((token): [Token, number] => [
+      token,
+      -Infinity,
+    ]);
+    return { ...sampling, bias: new Map([...sampling.bias, ...banned]) };
+  }
+
+  /** One state a choice; a grammar that the library cannot compile is the caller's schema. */
+  #grammars(gbnf: string | undefined, choices: number): NativeGrammarState[] {
+    if (gbnf === undefined) return [];
+    try {
+      return Array.from({ length: choices }, () => this.#options.model.createGrammarState(gbnf));
+    } catch (error) {
+      throw new CortexError('invalid_request', 'The JSON schema is too complex to enforce.', {
+        param: 'response_format',
+        cause: error,
+      });
+    }
+  }
+}
+
+const newCallId = (): string => `call_${crypto.randomUUID().replaceAll('-', '').slice(0, 24)}`;

@@ -1,0 +1,205 @@
+import { CortexError } from '@cortex/protocol';
+import Ajv from 'ajv/dist/2020.js';
+import addFormats from 'ajv-formats';
+import { describe, expect, test } from 'bun:test';
+import fc from 'fast-check';
+
+import { documentGrammar } from '../src/grammar/answer-grammar.ts';
+import { GbnfSampler } from './gbnf-sampler.ts';
+
+const ajv = new Ajv({ strict: false });
+addFormats(ajv);
+
+/** Texts that the grammar of `schema` accepts, some short, some long. */
+function texts(schema: object | boolean, count: number): string[] {
+  const sampler = new GbnfSampler(documentGrammar(schema, {}));
+  return Array.from({ length: count }, (_, i) =>
+    sampler.sample(Math.random, i % 3 === 0 ? 15 : 120),
+  );
+}
+
+function refusal(schema: unknown): string {
+  try {
+    documentGrammar(schema, {});
+  } catch (error) {
+    if (error instanceof CortexError && error.code === 'invalid_request') return error.message;
+    throw error;
+  }
+  throw new Error('it was accepted');
+}
+
+const SCHEMAS: readonly (object | boolean)[] = [
+  true,
+  {},
+  { type: ['string', 'null'], maxLength: 3 },
+  { type: 'string', nullable: true, minLength: 1 },
+  { const: 'a"b\n' },
+  { enum: [1, 2, 3], minimum: 2 },
+  { type: 'integer', minimum: 37 },
+  { type: 'integer', maximum: -99 },
+  { type: 'integer', minimum: -5, maximum: 130 },
+  { type: 'number', minimum: 0.2, maximum: 0.55 },
+  { type: 'number', exclusiveMinimum: -3.25, exclusiveMaximum: 1001 },
+  { type: 'string', minLength: 2, maxLength: 300 },
+  { type: 'string', pattern: String.raw`^[A-Z]{2,3}-\d+(\.\d+)?$` },
+  { type: 'string', pattern: String.raw`foo|^ba[rz"\\]$` },
+  { type: 'string', pattern: '[^a-y"]{3}' },
+  ...[
+    'date',
+    'time',
+    'date-time',
+    'duration',
+    'uuid',
+    'email',
+    'hostname',
+    'ipv4',
+    'ipv6',
+    'uri',
+  ].map((format) => ({
+    type: 'string',
+    format,
+  })),
+  { type: 'array', items: { enum: [1, 'x', null, { z: 1 }] }, minItems: 1, maxItems: 3 },
+  {
+    type: 'array',
+    prefixItems: [{ type: 'string' }, { type: 'integer' }],
+    items: false,
+    minItems: 2,
+  },
+  { type: 'array', prefixItems: [{ type: 'string' }], items: { type: 'null' } },
+  { type: 'object', additionalProperties: { type: 'integer' }, minProperties: 1, maxProperties: 3 },
+  {
+    type: 'object',
+    properties: { foo: { type: 'integer' }, fob: { type: 'string' }, '': { type: 'null' } },
+    additionalProperties: true,
+  },
+  {
+    $defs: {
+      node: {
+        type: 'object',
+        properties: {
+          value: { type: 'string' },
+          next: { anyOf: [{ $ref: '#/$defs/node' }, { type: 'null' }] },
+        },
+        required: ['value', 'next'],
+      },
+    },
+    $ref: '#/$defs/node',
+  },
+  {
+    oneOf: [
+      {
+        type: 'object',
+        properties: { kind: { const: 'a' }, x: { type: 'integer' } },
+        required: ['kind', 'x'],
+      },
+      {
+        type: 'object',
+        properties: { kind: { const: 'b' }, y: { type: 'string' } },
+        required: ['kind'],
+      },
+    ],
+  },
+  {
+    allOf: [
+      { type: 'object', properties: { a: { type: 'integer' } }, required: ['a'] },
+      {
+        properties: { b: { type: 'string', format: 'date-time' }, a: { minimum: 3 } },
+        required: ['b'],
+      },
+    ],
+  },
+];
+
+/** Schemas as programs write them: objects of objects, arrays, unions, bounds. */
+const generatedSchema = fc.letrec<{ schema: object }>((tie) => ({
+  schema: fc.oneof(
+    { maxDepth: 3, depthSize: 'small' },
+    fc.record({
+      type: fc.constant('string'),
+      minLength: fc.nat(4),
+      maxLength: fc.integer({ min: 4, max: 90 }),
+    }),
+    fc.record({
+      type: fc.constantFrom('integer', 'number'),
+      minimum: fc.integer({ min: -500, max: 0 }),
+      maximum: fc.integer({ min: 0, max: 99_999 }),
+    }),
+    fc.record({
+      type: fc.constant('number'),
+      exclusiveMinimum: fc.integer({ min: -50, max: 50 }).map((n) => n / 8),
+    }),
+    fc.record({ type: fc.constantFrom('boolean', 'null') }),
+    fc.record({ enum: fc.array(fc.jsonValue({ maxDepth: 1 }), { minLength: 1, maxLength: 4 }) }),
+    fc.record({ anyOf: fc.array(tie('schema'), { minLength: 1, maxLength: 3 }) }),
+    fc.record({
+      type: fc.constant('array'),
+      items: tie('schema'),
+      minItems: fc.nat(2),
+      maxItems: fc.integer({ min: 2, max: 70 }),
+    }),
+    fc
+      .record({
+        properties: fc.dictionary(
+          fc.string({ maxLength: 5 }).filter((key) => key !== '__proto__'),
+          tie('schema'),
+          { maxKeys: 4 },
+        ),
+        isOpen: fc.boolean(),
+        pick: fc.nat(15),
+      })
+      .map(({ properties, isOpen, pick }) => ({
+        type: 'object',
+        properties,
+        required: Object.keys(properties).filter((_, i) => (pick >> i) & 1),
+        additionalProperties: isOpen,
+      })),
+  ),
+})).schema;
+
+describe('JSON Schema as a grammar', () => {
+  test.each(SCHEMAS.map((schema) => [JSON.stringify(schema), schema] as const))(
+    'what passes is valid for %s',
+    (_, schema) => {
+      const validate = ajv.compile(schema);
+      for (const text of texts(schema, 150))
+        expect({ text, errors: validate(JSON.parse(text)) ? null : validate.errors }).toEqual({
+          text,
+          errors: null,
+        });
+    },
+  );
+
+  test('what passes the grammar of any generated schema is valid for it', () => {
+    fc.assert(
+      fc.property(generatedSchema, (schema) => {
+        const validate = ajv.compile(schema);
+        for (const text of texts(schema, 12)) {
+          if (!validate(JSON.parse(text)))
+            throw new Error(`${text}: ${ajv.errorsText(validate.errors)}`);
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test.each([
+    [{ not: {} }, 'not'],
+    [{ type: 'string', pattern: '(?=a)b' }, 'look-ahead'],
+    [{ type: 'string', pattern: '(' }, 'unclosed'],
+    [{ oneOf: [{ type: 'integer' }, { type: 'number' }] }, 'oneOf'],
+    [{ type: 'foo' }, 'foo'],
+    [{ $ref: '#' }, '$ref'],
+    [{ $ref: '#/x' }, '$ref'],
+    [{ $ref: 'https://example.com/a.json' }, '$ref'],
+    [false, 'no value'],
+    [{ patternProperties: {} }, 'patternProperties'],
+    [{ type: 'array', uniqueItems: true }, 'uniqueItems'],
+    [{ type: 'string', format: 'zzz' }, 'zzz'],
+    [{ type: 'object', required: ['a'], additionalProperties: false }, 'no value'],
+    [{ enum: Array.from({ length: 60_000 }, (_, i) => `value ${i}`) }, 'too large'],
+    [{ minLength: -1 }, 'minLength'],
+  ])('%j is refused, naming what cannot be held', (schema, named) => {
+    expect(refusal(schema)).toContain(named);
+  });
+});

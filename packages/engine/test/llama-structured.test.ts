@@ -1,0 +1,152 @@
+import Ajv from 'ajv/dist/2020.js';
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+
+import type { Engine, StepItem } from '../src/engine.ts';
+import { answer, loadTiny } from './llama-under-test.ts';
+
+const ajv = new Ajv({ strict: false });
+
+const PERSON = {
+  type: 'object',
+  properties: {
+    name: { type: 'string', pattern: '^[a-z]{1,8}$' },
+    age: { type: 'integer', minimum: 0, maximum: 150 },
+    tags: { type: 'array', items: { enum: ['a', 'b'] }, maxItems: 2 },
+  },
+  required: ['name', 'age'],
+  additionalProperties: false,
+};
+
+const WEATHER = {
+  type: 'function',
+  function: {
+    name: 'get_weather',
+    parameters: {
+      type: 'object',
+      properties: { city: { type: 'string', maxLength: 10 } },
+      required: ['city'],
+    },
+  },
+};
+const ADD = {
+  type: 'function',
+  function: {
+    name: 'add',
+    parameters: {
+      type: 'object',
+      properties: {
+        a: { type: 'integer', minimum: 0, maximum: 99 },
+        b: { type: 'integer', minimum: 0, maximum: 99 },
+      },
+      required: ['a', 'b'],
+    },
+  },
+};
+
+const messages = [{ role: 'user', content: 'Tell me something.' }];
+
+function calls(items: readonly StepItem[]): { name: string; arguments: string }[] {
+  const list: { name: string; arguments: string }[] = [];
+  for (const { tool } of items) {
+    if (tool === undefined) continue;
+    const call = (list[tool.index] ??= { name: '', arguments: '' });
+    call.name += tool.name ?? '';
+    call.arguments += tool.arguments ?? '';
+  }
+  return list;
+}
+
+/** At temperature 1, so that the grammar and not the model makes the shape. */
+describe('structured output', () => {
+  let engine: Engine;
+  beforeAll(async () => {
+    engine = await loadTiny({ contextLength: 2048 });
+  });
+  afterAll(() => engine.close(0));
+
+  const ask = (body: object, seed = 1) =>
+    answer(engine, { messages, temperature: 1, seed, max_tokens: 600, ...body });
+
+  test('an answer with a JSON schema is valid for it and ends when the document does', async () => {
+    const validate = ajv.compile(PERSON);
+    for (let seed = 0; seed < 12; seed++) {
+      const { text, last } = await ask(
+        { response_format: { type: 'json_schema', json_schema: { name: 'p', schema: PERSON } } },
+        seed,
+      );
+
+      expect(last).toMatchObject({ type: 'done', finish: [{ reason: 'stop' }] });
+      expect({ text, valid: validate(JSON.parse(text)) }).toEqual({ text, valid: true });
+    }
+  });
+
+  test('json_object gives an object', async () => {
+    const { text, last } = await ask({ response_format: { type: 'json_object' }, temperature: 0 });
+
+    expect(text.trimStart()).toStartWith('{');
+    if (last.type === 'done' && last.finish[0]?.reason === 'stop')
+      expect(JSON.parse(text)).toBeObject();
+  });
+
+  test('a schema holds also behind reasoning', async () => {
+    const { items } = await ask({
+      chat_template_kwargs: { enable_thinking: true },
+      response_format: { type: 'json_schema', json_schema: { schema: { enum: ['yes', 'no'] } } },
+    });
+    const text = items.map((item) => item.text ?? '').join('');
+
+    expect(['"yes"', '"no"', '']).toContain(text);
+  });
+
+  test('tool_choice required calls one of the tools with arguments that fit', async () => {
+    const { items, last } = await ask({
+      tools: [WEATHER, ADD],
+      tool_choice: 'required',
+      parallel_tool_calls: false,
+    });
+    const [call] = calls(items);
+
+    expect(last).toMatchObject({ type: 'done', finish: [{ reason: 'tool_calls' }] });
+    expect(['get_weather', 'add']).toContain(call?.name ?? '');
+    expect(JSON.parse(call?.arguments ?? '')).toBeObject();
+  });
+
+  test('a named tool is the one that is called, once', async () => {
+    const { items } = await ask({
+      tools: [WEATHER, ADD],
+      tool_choice: { type: 'function', function: { name: 'add' } },
+    });
+    const made = calls(items);
+
+    expect(made).toHaveLength(1);
+    expect(ajv.validate(ADD.function.parameters, JSON.parse(made[0]?.arguments ?? ''))).toBe(true);
+    expect(made[0]?.name).toBe('add');
+  });
+
+  test('tool_choice none offers nothing', async () => {
+    const { items } = await ask({ tools: [WEATHER], tool_choice: 'none', max_tokens: 20 });
+
+    expect(calls(items)).toEqual([]);
+  });
+
+  test.each([
+    [
+      { tools: [WEATHER], tool_choice: { type: 'function', function: { name: 'nope' } } },
+      'tool_choice',
+      /"nope"/,
+    ],
+    [{ tool_choice: 'required' }, 'tool_choice', /tools/],
+    [
+      { response_format: { type: 'json_schema', json_schema: { schema: { not: {} } } } },
+      'response_format',
+      /"not"/,
+    ],
+    [{ response_format: { type: 'xml' } }, 'response_format.type', /./],
+  ])('%j is refused, naming what is wrong', async (body, param, message) => {
+    const { last } = await ask(body);
+
+    if (last.type !== 'error') throw new Error('it was answered');
+    expect(last).toMatchObject({ code: 'invalid_request', param });
+    expect(last.message).toMatch(message);
+  });
+});
