@@ -4,15 +4,7 @@
  * The product drives the library's private low-level binding with a scheduler of its own (docs/decisions), so the
  * calls used are spelled out here as types and pinned by `test/llama-binding.test.ts` against the exact version.
  */
-import {
-  getLlama,
-  getModuleVersion,
-  GgufFileType,
-  type Llama,
-  type LlamaContext,
-  LlamaLogLevel,
-  type LlamaModel,
-} from 'node-llama-cpp';
+import type { GgufFileType, Llama, LlamaContext, LlamaModel } from 'node-llama-cpp';
 
 import type { Backend } from '../engine.ts';
 
@@ -148,10 +140,15 @@ const KV_TYPES = { f16: 'F16', q8_0: 'Q8_0', q4_0: 'Q4_0' } as const;
 export const LIBRARY_VERSION = '3.22.1';
 
 /** The version of the library that is installed. */
-export const installedVersion = (): Promise<string> => getModuleVersion();
+export const installedVersion = async (): Promise<string> =>
+  (await importLibrary()).getModuleVersion();
+
+/** Imported when it is needed: a host that only routes goes without it, and an engine that starts can say so. */
+const importLibrary = () => import('node-llama-cpp');
 
 /** The library, opened for one kind of device. Never falls back to another: throws what the library says is missing. */
 export async function openLibrary(options: OpenLibraryOptions): Promise<Library> {
+  const { getLlama, GgufFileType, LlamaLogLevel } = await importLibrary();
   const llama = await getLlama({
     gpu: GPU_KIND[options.backend],
     build: 'never',
@@ -165,14 +162,18 @@ export async function openLibrary(options: OpenLibraryOptions): Promise<Library>
     await llama.dispose();
     throw new Error(`asked for ${options.backend}, the library opened ${opened}`);
   }
-  return new Library(llama);
+  return new Library(llama, GgufFileType);
 }
+
+type FileTypes = typeof GgufFileType;
 
 export class Library {
   readonly #llama: Llama;
+  readonly #fileTypes: FileTypes;
 
-  constructor(llama: Llama) {
+  constructor(llama: Llama, fileTypes: FileTypes) {
     this.#llama = llama;
+    this.#fileTypes = fileTypes;
   }
 
   async loadModel({
@@ -190,7 +191,7 @@ export class Library {
       onLoadProgress: onProgress,
       defaultContextFlashAttention: 'auto',
     });
-    return new Model(this.#llama, model);
+    return new Model(this.#llama, model, this.#fileTypes);
   }
 
   deviceNames(): Promise<readonly string[]> {
@@ -207,10 +208,12 @@ export class Model {
   readonly #model: LlamaModel;
   readonly #native: NativeModel;
   readonly #bindings: NativeBindings;
+  readonly #fileTypes: FileTypes;
 
-  constructor(llama: Llama, model: LlamaModel) {
+  constructor(llama: Llama, model: LlamaModel, fileTypes: FileTypes) {
     this.#llama = llama;
     this.#model = model;
+    this.#fileTypes = fileTypes;
     this.#native = privateMember<NativeModel>(model, '_model');
     this.#bindings = privateMember<NativeBindings>(llama, '_bindings');
   }
@@ -230,7 +233,7 @@ export class Model {
   /** As `Q8_0`, or undefined where the file does not say. */
   get quant(): string | undefined {
     const fileType = this.#model.fileInfo.metadata.general.file_type;
-    const name = fileType === undefined ? undefined : GgufFileType[fileType];
+    const name = fileType === undefined ? undefined : this.#fileTypes[fileType];
     return name?.replace(/^(ALL|MOSTLY)_/, '');
   }
 
