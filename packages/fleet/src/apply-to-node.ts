@@ -131,6 +131,7 @@ export function applyToNode(
       return withReplicas({ ...node, ownLoads });
     }
     case 'load_ended':
-      return withReplicas(withLoadEnded(node, event));
+      break;
   }
+  return withReplicas(withLoadEnded(node, event));
 }

@@ -16,7 +16,17 @@ const EMPTY: FleetSnapshot = {
 
 const isPending = (node: NodeSnapshot): boolean => !node.hasAnswered && node.misses === 0;
 
-const byNode = (a: Replica, b: Replica): number => (a.node < b.node ? -1 : 1);
+/** Where the replica of `node` is in `list`, or belongs: the list is in the order of node names and may be as long as the fleet. */
+function positionOf(list: readonly Replica[], node: string): number {
+  let low = 0;
+  let high = list.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((list[middle]?.node ?? '') < node) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
 
 /** `list` with the replica of `node` replaced, added or taken out; still in the order of node names. */
 function withReplica(
@@ -24,9 +34,11 @@ function withReplica(
   node: string,
   replica: Replica | undefined,
 ): readonly Replica[] {
-  const index = list.findIndex((known) => known.node === node);
-  if (index === -1) return replica ? [...list, replica].toSorted(byNode) : list;
-  return replica ? list.with(index, replica) : list.toSpliced(index, 1);
+  const position = positionOf(list, node);
+  const isKnown = list[position]?.node === node;
+  if (isKnown && replica) return list.with(position, replica);
+  if (isKnown) return list.toSpliced(position, 1);
+  return replica ? list.toSpliced(position, 0, replica) : list;
 }
 
 /** The index after one node changed: only the lists of models whose replica there changed are new. */

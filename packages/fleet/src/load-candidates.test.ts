@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { entry, fleet, health, load, quiet, report, withLeases } from '../test/build-fleet.ts';
 import { lackFor, loadCandidates } from './index.ts';
 
+const memory = (freeMb: number) => health([], { devices: [{ index: 0, vram_free_mb: freeMb }] });
 const question = { model: 'm', tried: [] };
 const onDisk = entry('m', { status: 'unloaded' });
 
@@ -59,8 +60,6 @@ describe('loadCandidates', () => {
   });
 
   test('a node with enough free memory comes before one that would have to evict', () => {
-    const memory = (freeMb: number) =>
-      health([], { devices: [{ index: 0, vram_free_mb: freeMb }] });
     const { snapshot } = fleet({ nodes: ['a', 'b'], catalogue: [{ id: 'm', vramMb: 8_000 }] }, [
       report('a', [], { health: memory(2_000) }),
       report('b', [], { health: memory(9_000) }),

@@ -20,6 +20,12 @@ const state = fleet(
 );
 const resolve = (asked: string) => resolveModel(state.snapshot, asked);
 
+const memory = (freeMb: number) =>
+  report('a', [], {
+    health: health([], { devices: [{ index: 0, vram_free_mb: freeMb }] }),
+    discovery: discovery({ devices: [gpu(0, 24_000)] }),
+  });
+
 describe('resolveModel', () => {
   test('takes a model id as it is', () => {
     expect(resolve('Qwen/Qwen3-8B')).toEqual({
@@ -54,11 +60,6 @@ describe('resolveModel', () => {
       { id: 'fits', vramMb: 4_000 },
     ];
     const aliases = { pair: ['large', 'fits'] };
-    const memory = (freeMb: number) =>
-      report('a', [], {
-        health: health([], { devices: [{ index: 0, vram_free_mb: freeMb }] }),
-        discovery: discovery({ devices: [gpu(0, 24_000)] }),
-      });
     const pick = (freeMb: number) =>
       resolveModel(fleet({ nodes: ['a'], catalogue, aliases }, [memory(freeMb)]).snapshot, 'pair');
     expect([pick(24_000), pick(8_000), pick(1_000)]).toMatchObject([

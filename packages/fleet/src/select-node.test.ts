@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
 
 import { entry, fleet, health, load, quiet, report, withLeases } from '../test/build-fleet.ts';
-import { type DecisionContext, hasRoom, replicaLoad, selectNode } from './index.ts';
+import { hasRoom, replicaLoad, selectNode } from './index.ts';
 
 const ask = (overrides: object = {}) => ({ model: 'm', tried: [], weight: 1, ...overrides });
 
@@ -129,14 +129,11 @@ describe('any fleet', () => {
   const fleets = fc.dictionary(fc.stringMatching(/^[a-e]$/), replica, { minKeys: 1, maxKeys: 5 });
   const leases = fc.dictionary(fc.stringMatching(/^[a-e]$/), fc.nat(6));
 
-  const context = (own: Readonly<Record<string, number>>): DecisionContext =>
-    withLeases({ m: own });
-
   test('never chooses a replica without room, and waits only when none has room', () => {
     fc.assert(
       fc.property(fleets, leases, fc.integer({ min: 1, max: 4 }), (nodes, own, weight) => {
         const snapshot = loaded(nodes);
-        const selection = selectNode(snapshot, ask({ weight }), context(own));
+        const selection = selectNode(snapshot, ask({ weight }), withLeases({ m: own }));
         const roomy = (snapshot.replicasByModel.get('m') ?? []).filter(
           (one) =>
             weight <= (one.load?.maxInFlight ?? 0) && hasRoom(one, own[one.node] ?? 0, weight),
@@ -152,7 +149,7 @@ describe('any fleet', () => {
       fc.property(fleets, leases, (nodes, own) => {
         const reversed = Object.fromEntries(Object.entries(nodes).toReversed());
         const [one, other] = [nodes, reversed].map((some) =>
-          chosen(selectNode(loaded(some), ask(), context(own))),
+          chosen(selectNode(loaded(some), ask(), withLeases({ m: own }))),
         );
         expect(one).toBe(other ?? '');
       }),

@@ -84,7 +84,10 @@ export interface ModelCallResult {
 export interface Control {
   /** Immutable, indexed; the same one serves router, API, admin and metrics (behaviour 18). */
   snapshot(): FleetSnapshot;
-  /** Alias → model, once, no chains (behaviour 41). For `unknown`, `acquire` with the asked name gives the final error. */
+  /**
+   * Alias → model, once, no chains (behaviour 41). `unknown` while a node that has not been heard yet may have it: then
+   * `resolveSettled` tells; where that says `unknown` too, `acquire` with the asked name gives the final error.
+   */
   resolve(asked: string): Resolution;
   /** `resolve` that waits, where the name is not known otherwise, until every node has answered or missed once (≤ `connectS`). */
   resolveSettled(asked: string, signal: AbortSignal): Promise<Resolution>;

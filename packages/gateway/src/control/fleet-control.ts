@@ -1,5 +1,6 @@
 import {
   type FleetSnapshot,
+  isKnownModel,
   type Replica,
   resolveModel,
   type Resolution,
@@ -77,15 +78,13 @@ export class FleetControl implements Control {
   }
 
   resolve(asked: string): Resolution {
+    if (this.#mayBeUnheard(asked)) return { kind: 'unknown', near: [] };
     return resolveModel(this.#fleet.snapshot, asked);
   }
 
   async resolveSettled(asked: string, signal: AbortSignal): Promise<Resolution> {
-    const { snapshot } = this.#fleet;
-    const isAlias = snapshot.aliases.exact.has(asked) && asked !== 'default';
-    const isKnown = snapshot.replicasByModel.has(asked) || snapshot.catalogue.has(asked);
-    if (!isAlias && !isKnown && snapshot.pendingNodes > 0) await this.#firstContact(signal);
-    return this.resolve(asked);
+    if (this.#mayBeUnheard(asked)) await this.#firstContact(signal);
+    return resolveModel(this.#fleet.snapshot, asked);
   }
 
   acquire(request: AcquireRequest, signal: AbortSignal): Promise<Lease> {
@@ -256,6 +255,13 @@ export class FleetControl implements Control {
     if (this.#isClosed) throw shuttingDown();
     if (this.snapshot().pendingNodes > 0) await this.#firstContact(signal);
     return call();
+  }
+
+  /** A node that has not been heard yet may have a model of that very name, which comes before globs and `default`. */
+  #mayBeUnheard(asked: string): boolean {
+    const { pendingNodes, aliases } = this.#fleet.snapshot;
+    if (pendingNodes === 0) return false;
+    return !aliases.exact.has(asked) && !isKnownModel(this.#fleet.snapshot, asked);
   }
 
   /** Resolves when every node has answered or missed once, after `connectS` at the latest, or when `signal` aborts. */

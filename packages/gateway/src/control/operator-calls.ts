@@ -100,8 +100,9 @@ export class OperatorCalls {
       case 'pending':
       case 'node':
       case 'full':
-        throw new CortexError('no_healthy_node', 'Not every node has answered yet.');
+        break;
     }
+    throw new CortexError('no_healthy_node', 'Not every node has answered yet.');
   }
 
   #learned(node: string, model: string, status: string): void {

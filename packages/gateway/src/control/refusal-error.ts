@@ -81,10 +81,11 @@ export function refusalError(
         { retryAfterS: NO_CAPACITY_RETRY_S },
       );
     case 'too_many_answers':
-      return new CortexError(
-        'invalid_request',
-        `"n" must not be larger than the ${refusal.slots} slots that ${model} has.`,
-        { param: 'n' },
-      );
+      break;
   }
+  return new CortexError(
+    'invalid_request',
+    `"n" must not be larger than the ${refusal.slots} slots that ${model} has.`,
+    { param: 'n' },
+  );
 }

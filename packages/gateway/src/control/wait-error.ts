@@ -33,8 +33,9 @@ export function waitError(
       return new CortexError('no_healthy_node', `No node has answered that could have ${model}.`);
     case 'node':
     case 'full':
-      return new CortexError('queue_full', `No place became free for ${model} in time.`, {
-        retryAfterS: RETRY_AFTER_WAIT_S,
-      });
+      break;
   }
+  return new CortexError('queue_full', `No place became free for ${model} in time.`, {
+    retryAfterS: RETRY_AFTER_WAIT_S,
+  });
 }

@@ -1,0 +1,105 @@
+import { afterEach, describe, expect, test } from 'bun:test';
+
+import { FakeClock, FakeNeuron } from '@cortex/testkit';
+
+import { NeuronClient } from '../src/nodes/neuron-client.ts';
+import { refusal } from './control-under-test.ts';
+
+let neuron: FakeNeuron;
+afterEach(() => neuron.close());
+
+const { signal } = new AbortController();
+
+function connect(endpoint: string, clock = new FakeClock()) {
+  return new NeuronClient({ name: 'beast', endpoint, timeoutMs: 5_000, clock });
+}
+
+describe('a management call of a neuron', () => {
+  test('gives the node’s own error, with its code, message and Retry-After', async () => {
+    neuron = new FakeNeuron();
+    neuron.failPath('/models/load', {
+      status: 503,
+      code: 'insufficient_vram',
+      message: '2000 MiB missing on device 0',
+      retryAfterS: 7,
+    });
+    const error = await refusal(connect(neuron.url).loadAndWait({ model_id: 'm' }, signal));
+    expect(error).toMatchObject({
+      code: 'insufficient_vram',
+      message: '2000 MiB missing on device 0',
+      retryAfterS: 7,
+    });
+  });
+
+  test('a failed load is structural with 422 and transient with 503', async () => {
+    neuron = new FakeNeuron();
+    const statuses: unknown[] = [];
+    for (const status of [422, 503]) {
+      neuron.failPath('/models/load', { status, code: 'model_load_failed', message: 'x' });
+      const error = await refusal(connect(neuron.url).loadAndWait({ model_id: 'm' }, signal));
+      statuses.push(error instanceof Error && 'status' in error ? error.status : undefined);
+    }
+    expect(statuses).toEqual([422, 503]);
+  });
+
+  test('a code unknown here is a protocol error that names node, call and status', async () => {
+    neuron = new FakeNeuron();
+    neuron.failPath('/health', { status: 418, code: 'teapot', message: 'x' });
+    expect(await refusal(connect(neuron.url).health(signal))).toMatchObject({
+      code: 'node_protocol_error',
+      message: 'beast (/health) answered 418.',
+    });
+  });
+
+  test('a node that hangs is a timeout, one that is gone is unreachable, both by name', async () => {
+    neuron = new FakeNeuron();
+    const clock = new FakeClock();
+    const client = connect(neuron.url, clock);
+    neuron.hang();
+    const hung = refusal(client.health(signal));
+    await neuron.call('/health');
+    clock.advance(5_000);
+    expect(await hung).toMatchObject({
+      code: 'node_timeout',
+      message: 'beast (/health) did not answer within 5 s.',
+    });
+    neuron.resume();
+    await neuron.die();
+    expect(await refusal(client.health(signal))).toMatchObject({ code: 'node_unreachable' });
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  test('a load has no deadline: it takes as long as it takes', async () => {
+    neuron = new FakeNeuron({ models: [{ id: 'm', status: 'unloaded' }] });
+    const clock = new FakeClock();
+    const loading = connect(neuron.url, clock).loadAndWait({ model_id: 'm' }, signal);
+    const load = await neuron.load();
+    clock.advance(3_600_000);
+    load.succeed();
+    expect(await loading).toBeUndefined();
+  });
+
+  test('rejects with the caller’s own reason when the caller gives up', async () => {
+    neuron = new FakeNeuron();
+    neuron.hang();
+    const caller = new AbortController();
+    const reason = new Error('enough');
+    const call = refusal(connect(neuron.url).models(caller.signal));
+    await neuron.call('/models');
+    caller.abort(reason);
+    expect(await call).toBe(reason);
+  });
+
+  test('a base URL with a slash at its end and ids with slashes reach the right route', async () => {
+    neuron = new FakeNeuron({ models: [{ id: 'org/m' }] });
+    const endpoint = await connect(`${neuron.url}/`).endpoint('org/m', signal);
+    expect(endpoint).toBe(neuron.url);
+    expect(neuron.count('/models/org%2Fm/endpoint')).toBe(1);
+  });
+
+  test('fields and values newer than this version are no error', async () => {
+    neuron = new FakeNeuron({ models: [{ id: 'm', status: 'hibernating', novelty: 1 }] });
+    const [entry] = await connect(neuron.url).models(signal);
+    expect(entry).toMatchObject({ id: 'm', status: 'hibernating', novelty: 1 });
+  });
+});
