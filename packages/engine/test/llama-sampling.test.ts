@@ -63,7 +63,7 @@ describe('sampling', () => {
     const forced = await answer(
       engine,
       {
-        prompt: [...tokens.slice(0, -1)],
+        prompt: tokens.slice(0, -1),
         temperature: 1,
         seed: 7,
         max_tokens: 300,

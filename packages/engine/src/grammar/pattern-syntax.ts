@@ -69,7 +69,7 @@ class PatternParser {
   #at = 0;
 
   constructor(source: string) {
-    this.#chars = [...source];
+    this.#chars = Array.from(source);
   }
 
   parse(): PatternNode {

@@ -57,7 +57,9 @@ const strings = (value: unknown): readonly string[] =>
 function typesOf(schema: FlatSchema): readonly string[] {
   const type = schema['type'];
   if (type === undefined) return ALL_TYPES;
-  return [type].flat().map((name) => (name === 'integer' ? 'number' : String(name)));
+  return [type]
+    .flat()
+    .map((name) => (name === 'integer' ? 'number' : typeof name === 'string' ? name : ''));
 }
 
 /** False only when `value` is certainly not valid. */

@@ -47,7 +47,7 @@ export function isAllowed(value: unknown, schema: FlatSchema): boolean {
   }
   if (typeof value === 'number') return isWithin(value, numberBounds(schema));
   if (typeof value === 'string') {
-    const length = [...value].length;
+    const length = Array.from(value).length;
     const pattern = text(schema, 'pattern');
     return (
       length >= (count(schema, 'minLength') ?? 0) &&

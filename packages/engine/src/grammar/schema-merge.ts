@@ -190,7 +190,7 @@ const intersectLists = (a: readonly unknown[], b: unknown): readonly unknown[] =
   Array.isArray(b) ? a.filter((x) => b.some((y) => sameJson(x, y))) : a;
 
 /** What satisfies both. @throws CortexError where the two cannot be said in one schema. */
-export function merge(a: Schema, b: Schema): Schema {
+function merge(a: Schema, b: Schema): Schema {
   const out: Record<string, unknown> = { ...a };
   for (const [keyword, value] of Object.entries(b)) {
     const present = out[keyword];

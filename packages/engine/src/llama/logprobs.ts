@@ -5,13 +5,15 @@ import type { Model, NativeContext, NativeSampler, Token } from './binding.ts';
 export class Logprobs {
   readonly #model: Model;
   readonly #context: NativeContext;
-  /** A chain that changes nothing: the library hands out logits only together with a sample. */
-  readonly #neutral: NativeSampler;
+  /**
+   * Chains that change nothing: the library hands out logits only together with a sample. One for each read under way,
+   * because a sampler works in a buffer of its own and several slots are read at once.
+   */
+  readonly #idle: NativeSampler[] = [];
 
   constructor(model: Model, context: NativeContext) {
     this.#model = model;
     this.#context = context;
-    this.#neutral = model.createSampler({ temperature: 0, topK: 0, topP: 1, minP: 0, seed: 0 });
   }
 
   /** Of the token drawn at `logitIndex`, and of the `top` most likely ones there. */
@@ -19,15 +21,12 @@ export class Logprobs {
     logitIndex: number,
     { token, top }: { readonly token: Token; readonly top: number },
   ): Promise<TokenLogprob> {
-    const wanted = [[token], false, false, false, Math.max(1, top)] as const;
-    const sampled = await this.#context.sampleToken(
-      logitIndex,
-      this.#neutral,
-      false,
-      false,
-      wanted,
-      true,
-    );
+    // "Selected" is what the neutral chain draws, the most likely token: its logit scales the sum.
+    const wanted = [[token], false, false, true, top] as const;
+    const sampler = this.#idle.pop() ?? this.#model.createSampler(NEUTRAL);
+    const sampled = await this.#context
+      .sampleToken(logitIndex, sampler, false, false, wanted, true)
+      .finally(() => this.#idle.push(sampler));
     const [, , , pairs = [], weight = 1] = sampled;
     const logits = new Map<Token, number>();
     for (let i = 0; i + 1 < pairs.length; i += 2) logits.set(pairs[i] ?? 0, pairs[i + 1] ?? 0);
@@ -44,7 +43,10 @@ export class Logprobs {
     return { ...describe(token), ...(top > 0 && { top: best.map(([of]) => describe(of)) }) };
   }
 
+  /** Not while a read is under way. */
   dispose(): void {
-    this.#neutral.dispose();
+    for (const sampler of this.#idle.splice(0)) sampler.dispose();
   }
 }
+
+const NEUTRAL = { temperature: 0, topK: 0, topP: 1, minP: 0, seed: 0 } as const;

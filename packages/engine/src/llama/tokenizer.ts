@@ -41,7 +41,7 @@ export class Tokenizer {
       typeof prompt === 'string' ? prompt : typeof first === 'string' ? first : undefined;
     const tokens =
       text === undefined
-        ? [...prompt].map(Number)
+        ? Array.from(prompt, Number)
         : this.tokenize(text, { addSpecial: true, parseSpecial: true });
     if (tokens.length === 0) {
       throw new CortexError('invalid_request', '"prompt" is empty.', { param: 'prompt' });
