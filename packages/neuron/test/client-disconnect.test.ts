@@ -109,3 +109,18 @@ test('the engine hears of a client that left within one step, and answers the ne
   await until(async () => (await neuron.seatsTaken()) === 0, 2000);
   expect((await neuron.chat({ max_tokens: 2 })).status).toBe(200);
 });
+
+test('a client that leaves while its long prompt is read ends the work before the next step', async () => {
+  await using neuron = await TestNeuron.start({ flags: { 'engine.prefill_chunk_tokens': 16 } });
+  await neuron.load({ slots: 1 });
+  const answer = await neuron.chat({
+    stream: true,
+    messages: [{ role: 'user', content: 'neuron '.repeat(1500) }],
+  });
+  const { reader } = await readUntil(answer, 'assistant');
+
+  await reader.cancel();
+
+  await until(async () => (await neuron.seatsTaken()) === 0, 2000);
+  expect((await neuron.chat({ max_tokens: 2 })).status).toBe(200);
+}, 30_000);

@@ -13,9 +13,7 @@ import { loadNeuronConfig } from '../src/config.ts';
 import type { StartEngine } from '../src/harness/llama/start-engine.ts';
 import { type NeuronParts, type RunningNeuron, startNeuron } from '../src/neuron.ts';
 
-export const CORTEX_TINY = fileURLToPath(
-  new URL('../../../models/cortex-tiny.gguf', import.meta.url),
-);
+const CORTEX_TINY = fileURLToPath(new URL('../../../models/cortex-tiny.gguf', import.meta.url));
 
 /** An engine without a model, inside this process. */
 export const scriptedEngine =

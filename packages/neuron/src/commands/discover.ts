@@ -35,7 +35,7 @@ async function discoverHere(config: NeuronConfig): Promise<Discovery> {
 const gib = (mib: number): string => `${(mib / 1024).toFixed(1)} GiB`;
 
 /** For people: one fact a line. */
-export function formatDiscovery(found: Discovery): string {
+function formatDiscovery(found: Discovery): string {
   const rows: [string, string][] = [
     ['host', `${found.hostname} (${found.os}, ${found.kernel}, ${found.arch})`],
     ['cpu', `${found.cpu.model}, ${found.cpu.cores} cores`],

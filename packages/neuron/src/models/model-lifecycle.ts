@@ -10,19 +10,15 @@ import {
 import type { Logger } from '@cortex/service';
 
 import type { Admission } from '../admission/admission.ts';
-import type { DeviceMonitor } from '../devices/device-monitor.ts';
 import type { Harness, HarnessModel } from '../harness/harness.ts';
-import type { HarnessRegistry } from '../harness/registry.ts';
 import { type LoadFailure, nextFailure, rememberedError } from './load-failure.ts';
+import { type LoadDeps, type Loaded, loadOntoHarness, toFileRequest } from './load-onto-harness.ts';
 import { type LoadSettings, settingsMismatch, toLoadSettings } from './load-settings.ts';
 import type { ModelFile } from './model-file.ts';
-import type { ModelStore } from './model-store.ts';
+import { Residency } from './residency.ts';
 import { Waiters } from './waiters.ts';
 
-export interface LifecycleDeps {
-  readonly harnesses: HarnessRegistry;
-  readonly store: ModelStore;
-  readonly devices: Pick<DeviceMonitor, 'place' | 'ready'>;
+export interface LifecycleDeps extends LoadDeps {
   readonly admission: Admission;
   readonly log: Logger;
   /** How long an abandoned load goes on; 30 s when absent. */
@@ -39,15 +35,6 @@ interface Loading {
   /** Rejects with the reason of the failure. */
   readonly done: Promise<void>;
   ratio: number;
-}
-
-interface Loaded {
-  readonly settings: LoadSettings;
-  readonly harness: Harness;
-  readonly file: ModelFile;
-  readonly loadedAtMs: number;
-  readonly loadedAt: string;
-  readonly deviceIndexes: readonly number[];
 }
 
 type Phase =
@@ -84,10 +71,7 @@ export class ModelLifecycle {
   readonly #deps: LifecycleDeps;
   #phase: Phase = { kind: 'unloaded' };
   #loads = 0;
-  #ttlMs = 0;
-  #isPinned = false;
-  #lastUsedMs: number | undefined;
-  #lastUsedAt: string | undefined;
+  readonly #residency = new Residency();
   /** What it could do when it was loaded last. */
   #knownCapabilities: readonly string[] = [];
   #forceDrain: (() => void) | undefined;
@@ -140,7 +124,7 @@ export class ModelLifecycle {
   }
 
   get isPinned(): boolean {
-    return this.#isPinned;
+    return this.#residency.isPinned;
   }
 
   get capabilities(): readonly string[] {
@@ -160,8 +144,7 @@ export class ModelLifecycle {
   idleMs(nowMs: number): number | undefined {
     if (!('loaded' in this.#phase)) return undefined;
     if (!this.#deps.admission.isIdle(this.id)) return 0;
-    const { loadedAtMs } = this.#phase.loaded;
-    return nowMs - Math.max(this.#lastUsedMs ?? loadedAtMs, loadedAtMs);
+    return this.#residency.idleMs(this.#phase.loaded.loadedAtMs, nowMs);
   }
 
   /** Milliseconds since it was loaded; absent when not loaded. */
@@ -171,9 +154,10 @@ export class ModelLifecycle {
 
   /** Wall-clock times, for people. */
   get times(): { readonly loadedAt?: string; readonly lastUsedAt?: string } {
+    const { lastUsedAt } = this.#residency;
     return {
       ...('loaded' in this.#phase && { loadedAt: this.#phase.loaded.loadedAt }),
-      ...(this.#lastUsedAt !== undefined && { lastUsedAt: this.#lastUsedAt }),
+      ...(lastUsedAt !== undefined && { lastUsedAt }),
     };
   }
 
@@ -186,16 +170,15 @@ export class ModelLifecycle {
 
   // --- using ---
 
-  /** A request for it has ended (behaviour 34). */
+  /** A request for it has ended. */
   used(): void {
-    this.#lastUsedMs = performance.now();
-    this.#lastUsedAt = new Date().toISOString();
+    this.#residency.used();
   }
 
   /** Whether its TTL has passed without a request. */
   isExpired(nowMs: number): boolean {
-    if (this.#ttlMs === 0 || this.#isPinned || this.#phase.kind !== 'loaded') return false;
-    return (this.idleMs(nowMs) ?? 0) >= this.#ttlMs && this.#deps.admission.isIdle(this.id);
+    if (this.#phase.kind !== 'loaded' || !this.#deps.admission.isIdle(this.id)) return false;
+    return this.#residency.isOver(this.idleMs(nowMs) ?? 0);
   }
 
   /** Takes over what its harness found out by itself: an engine given up for good is a failed model. */
@@ -240,7 +223,7 @@ export class ModelLifecycle {
         await phase.done;
       } else if (phase.kind === 'loaded') {
         this.#checkSame(request, phase.loaded.settings);
-        this.#keep(request);
+        this.#residency.keep(request);
         if (this.state !== 'recovering') return 'loaded';
         if (!wait) return 'loading';
         await sleep(RECOVERY_POLL_MS, undefined, { signal: wait });
@@ -278,18 +261,12 @@ export class ModelLifecycle {
     );
   }
 
-  /** TTL and pin are no settings of the engine: the last call that names them counts. */
-  #keep({ ttl_s: ttlS, pinned }: LoadModelRequest): void {
-    if (ttlS !== undefined) this.#ttlMs = ttlS * 1000;
-    if (pinned !== undefined) this.#isPinned = pinned;
-  }
-
   async #join(
     loading: Loading,
     request: LoadModelRequest,
     wait: AbortSignal | undefined,
   ): Promise<'loading' | 'loaded'> {
-    this.#keep(request);
+    this.#residency.keep(request);
     if (request.detached === true || !wait) loading.waiters.detach();
     if (!wait) {
       await loading.prepared;
@@ -342,62 +319,35 @@ export class ModelLifecycle {
       readonly prepared: () => void;
     },
   ): Promise<void> {
-    const { request, previous } = options;
-    const { settings, controller } = loading;
+    const { request, previous, prepared } = options;
     const beganMs = performance.now();
-    let file: ModelFile | undefined;
+    let fingerprint: string | undefined;
     try {
-      const harness = this.#deps.harnesses.get(settings.harness);
-      file = await this.#deps.store.find(toFileRequest(request));
-      await this.#deps.devices.ready;
-      const placement = this.#deps.devices.place({
-        devices: settings.devices,
-        gpuLayers: settings.gpuLayers,
-        vramMib: request.vram_mb,
-      });
-      options.prepared();
-      const model = await harness.loadModel(
-        { modelId: this.id, modelPath: file.path, settings, placement },
-        (ratio) => {
+      const { loaded, model } = await loadOntoHarness(this.#deps, {
+        request,
+        settings: loading.settings,
+        signal: loading.controller.signal,
+        found: (file) => {
+          fingerprint = file.fingerprint;
+        },
+        prepared,
+        progress: (ratio) => {
           loading.ratio = ratio;
         },
-        controller.signal,
-      );
-      await this.#checkQuant(model, settings, harness);
+      });
       this.#loads += 1;
       this.#knownCapabilities = model.capabilities;
-      this.#phase = {
-        kind: 'loaded',
-        loaded: {
-          settings,
-          harness,
-          file,
-          loadedAtMs: performance.now(),
-          loadedAt: new Date().toISOString(),
-          deviceIndexes: placement.deviceIndexes,
-        },
-      };
+      this.#phase = { kind: 'loaded', loaded };
       const loadMs = Math.round(performance.now() - beganMs);
       this.#deps.log.info(
         { model: this.id, loadMs, slots: model.slots, context: model.contextTokens },
         'model loaded',
       );
     } catch (thrown) {
-      throw this.#fail(thrown, { loading, previous, fingerprint: file?.fingerprint });
+      throw this.#fail(thrown, { loading, previous, fingerprint });
     } finally {
       loading.waiters.close();
     }
-  }
-
-  async #checkQuant(model: HarnessModel, { quant }: LoadSettings, harness: Harness): Promise<void> {
-    if (quant === undefined || model.quant === undefined) return;
-    if (model.quant.toUpperCase() === quant.toUpperCase()) return;
-    await harness.unloadModel(this.id);
-    throw new CortexError(
-      'model_load_failed',
-      `The file of ${this.id} is ${model.quant}, not ${quant}.`,
-      { param: 'quant' },
-    );
   }
 
   #fail(
@@ -490,9 +440,3 @@ export class ModelLifecycle {
     }
   }
 }
-
-const toFileRequest = ({ model_id: modelId, source, quant }: LoadModelRequest) => ({
-  modelId,
-  ...(source !== undefined && { source }),
-  ...(quant !== undefined && { quant }),
-});
