@@ -73,14 +73,15 @@ function pruneLock(lock, isUnwanted) {
   return { ...lock, packages: Object.fromEntries(packages) };
 }
 
+const packageFolders = () =>
+  readdirSync(join(root, 'packages'))
+    .map((name) => join('packages', name))
+    .filter((folder) => existsSync(join(root, folder, 'package.json')));
+
 /** Fills `stage` with what npm reads: manifests, the pruned lock file and the files behind the `bin` links. */
 function writeStage(stage, isUnwanted) {
-  const manifests = ['package.json'];
-  for (const name of readdirSync(join(root, 'packages'))) {
-    const path = join('packages', name, 'package.json');
-    if (existsSync(join(root, path))) manifests.push(path);
-  }
-  for (const path of manifests) {
+  for (const folder of ['.', ...packageFolders()]) {
+    const path = join(folder, 'package.json');
     const manifest = readJson(join(root, path));
     mkdirSync(join(stage, dirname(path)), { recursive: true });
     writeJson(
@@ -112,6 +113,14 @@ function installInto(stage) {
   if (status !== 0) throw new Error(`npm ci ended with exit code ${status}`);
 }
 
+/** Replaces `folder`'s node_modules by what was installed for it, which is nothing where all was hoisted. */
+function moveModules(stage, folder) {
+  const target = join(root, folder, 'node_modules');
+  const installed = join(stage, folder, 'node_modules');
+  rmSync(target, { recursive: true, force: true });
+  if (existsSync(installed)) renameSync(installed, target);
+}
+
 function main(argument) {
   const variant = VARIANTS[argument];
   if (variant === undefined) {
@@ -125,8 +134,7 @@ function main(argument) {
   try {
     writeStage(stage, variant.isUnwanted);
     installInto(stage);
-    rmSync(join(root, 'node_modules'), { recursive: true, force: true });
-    renameSync(join(stage, 'node_modules'), join(root, 'node_modules'));
+    for (const folder of ['.', ...packageFolders()]) moveModules(stage, folder);
     console.log(`Installed (${variant.label}). Start with: npm start`);
     return 0;
   } catch (cause) {
