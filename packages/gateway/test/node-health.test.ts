@@ -59,6 +59,19 @@ describe('the health of nodes', () => {
     expect(stateOf('a')).toBe('up');
   });
 
+  test('requests that fail ask at once whether the node lives, but do not take it down any faster', async () => {
+    const neuron = new FakeNeuron({ models: [{ id: 'm' }] });
+    under = await ControlUnderTest.started({ neurons: { a: neuron } });
+    neuron.failPath('/health', { status: 500, code: 'internal_error', message: 'x' });
+    for (const nth of [2, 3, 4, 5]) {
+      under.control.report({ kind: 'transport_failure', node: 'a', model: 'm' });
+      await neuron.call('/models', nth);
+      await under.clock.whenSet(POLL_MS);
+    }
+    expect(missesOf('a')).toBe(1);
+    expect(stateOf('a')).toBe('up');
+  });
+
   test('a node that never answered is not healthy, and says why', async () => {
     const neuron = new FakeNeuron();
     await neuron.die();
@@ -156,6 +169,7 @@ describe('the health of nodes', () => {
       endpointUrl: 'http://localhost:9999/',
     });
     under = await ControlUnderTest.started({ neurons: { a: neuron } });
+    await under.clock.whenSet(POLL_MS);
     const lease = await under.acquire({ model: 'org/m' });
     lease.release();
     expect(lease.endpoint).toBe('http://127.0.0.1:9999');

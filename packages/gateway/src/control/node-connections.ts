@@ -11,6 +11,9 @@ import { NodePoller } from './node-poller.ts';
 /** Between polls of a node where something is under way that requests wait for. */
 const FAST_POLL_MS = 1_000;
 
+/** Fleets up to this size are polled in step: that is a burst of a few milliseconds. */
+const IN_STEP_NODES = 20;
+
 const UNDER_WAY: ReadonlySet<string> = new Set([
   'pulling',
   'loading',
@@ -53,8 +56,10 @@ export class NodeConnections {
       .filter(([name, { endpoint }]) => wanted.get(name)?.endpoint !== endpoint)
       .map(([name]) => name);
     for (const name of gone) this.#disconnect(name);
-    for (const node of config.nodes) {
-      if (!this.#connections.has(node.name)) this.#connect(node, config);
+    const count = config.nodes.length;
+    for (const [index, node] of config.nodes.entries()) {
+      const firstPauseRatio = count <= IN_STEP_NODES ? 1 : (index + 1) / count;
+      if (!this.#connections.has(node.name)) this.#connect(node, { config, firstPauseRatio });
     }
     return gone;
   }
@@ -86,7 +91,10 @@ export class NodeConnections {
     this.#connections.get(node)?.poller.hurry();
   }
 
-  #connect({ name, endpoint }: NodeConfig, config: ControlConfig): void {
+  #connect(
+    { name, endpoint }: NodeConfig,
+    { config, firstPauseRatio }: { config: ControlConfig; firstPauseRatio: number },
+  ): void {
     const { clock, log, fleet, leases } = this.#deps;
     const { nodeToken } = config;
     const client = new NeuronClient({
@@ -105,6 +113,8 @@ export class NodeConnections {
       node: () => fleet.snapshot.nodes.get(name),
       ownInFlight: () => leases.ownByModel(name),
       pauseMs: () => this.#pauseMs(fleet.snapshot, name),
+      firstPauseRatio,
+      missSpacingMs: () => this.#pollIntervalMs / 2,
     });
     this.#connections.set(name, { endpoint, client, poller });
     if (this.#isStarted) poller.start();

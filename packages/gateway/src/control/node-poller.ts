@@ -19,6 +19,10 @@ interface PollerDeps {
   readonly ownInFlight: () => ReadonlyMap<string, number>;
   /** Until the next poll, asked after each. */
   readonly pauseMs: () => number;
+  /** The pause after the very first poll, as a part of the usual one: spreads the polls of a large fleet over the interval. */
+  readonly firstPauseRatio: number;
+  /** Misses closer together than this count as one: a node may be asked more often than usual while requests fail. */
+  readonly missSpacingMs: () => number;
 }
 
 interface KnownEndpoint {
@@ -40,9 +44,12 @@ export class NodePoller {
   #next: Promise<void> | undefined;
   #cancelTimer: (() => void) | undefined;
   #dueMs = Infinity;
+  #missedMs = -Infinity;
+  #pauseRatio: number;
 
   constructor(deps: PollerDeps) {
     this.#deps = deps;
+    this.#pauseRatio = deps.firstPauseRatio;
   }
 
   /** Polls now, then again after every pause. */
@@ -80,7 +87,9 @@ export class NodePoller {
     this.#cancelTimer?.();
     this.#running = this.#poll().finally(() => {
       this.#running = undefined;
-      if (!this.#stop.signal.aborted && !this.#next) this.#schedule(this.#deps.pauseMs());
+      if (this.#stop.signal.aborted || this.#next) return;
+      this.#schedule(this.#deps.pauseMs() * this.#pauseRatio);
+      this.#pauseRatio = 1;
     });
     return this.#running;
   }
@@ -105,25 +114,31 @@ export class NodePoller {
         client.models(signal),
         this.#discover(signal),
       ]);
-      const atMs = clock.nowMs();
-      const endpoints = await this.#findEndpoints(models, signal);
       if (signal.aborted) return;
+      this.#missedMs = -Infinity;
       apply({
         kind: 'node_reported',
         node: name,
         sentMs,
-        atMs,
+        atMs: clock.nowMs(),
         health,
         models,
-        endpoints,
         ownInFlight: own,
         ...found,
       });
+      await this.#askEndpoints(models, signal);
     } catch (error) {
-      if (signal.aborted) return;
-      const { message } = toCortexError(error);
-      apply({ kind: 'node_missed', node: name, sentMs, atMs: clock.nowMs(), error: message });
+      if (!signal.aborted) this.#miss(sentMs, error);
     }
+  }
+
+  #miss(sentMs: number, thrown: unknown): void {
+    const { name, clock, apply, missSpacingMs } = this.#deps;
+    const atMs = clock.nowMs();
+    if (atMs - this.#missedMs < missSpacingMs()) return;
+    this.#missedMs = atMs;
+    const { message } = toCortexError(thrown);
+    apply({ kind: 'node_missed', node: name, sentMs, atMs, error: message });
   }
 
   /** What the node is, at first contact, at reconnect and every ten minutes. A node that cannot say is still used. */
@@ -149,31 +164,32 @@ export class NodePoller {
     };
   }
 
-  /** Where inference goes, asked once per load of a model; where a node does not say, it goes to the node itself. */
-  async #findEndpoints(
-    models: readonly ModelEntry[],
-    signal: AbortSignal,
-  ): Promise<ReadonlyMap<string, string>> {
-    const { client, log, name } = this.#deps;
+  /**
+   * Where inference goes, asked once per load of a model and one after the other: until a node has said, it goes to
+   * the node itself, and a node that does not answer this is not asked twice in one poll.
+   */
+  async #askEndpoints(models: readonly ModelEntry[], signal: AbortSignal): Promise<void> {
+    const { client, clock, log, name, apply } = this.#deps;
+    const before = this.#endpoints;
     const loaded = models.filter(({ status }) => status === 'loaded');
-    const found = await Promise.all(
-      loaded.map(
-        async ({ id, generation }): Promise<readonly [string, KnownEndpoint] | undefined> => {
-          const known = this.#endpoints.get(id);
-          if (known?.generation === generation) return [id, known];
-          try {
-            return [id, { generation, url: await client.endpoint(id, signal) }];
-          } catch (error) {
-            log.debug(
-              { node: name, model: id, err: error },
-              'node did not say where inference goes',
-            );
-            return undefined;
-          }
-        },
-      ),
-    );
-    this.#endpoints = new Map(found.filter((entry) => entry !== undefined));
-    return new Map([...this.#endpoints].map(([model, { url }]) => [model, url]));
+    const endpoints = new Map<string, KnownEndpoint>();
+    const unknown: ModelEntry[] = [];
+    for (const model of loaded) {
+      const known = before.get(model.id);
+      if (known?.generation === model.generation) endpoints.set(model.id, known);
+      else unknown.push(model);
+    }
+    if (unknown.length === 0 && endpoints.size === before.size) return;
+    try {
+      for (const { id, generation } of unknown) {
+        endpoints.set(id, { generation, url: await client.endpoint(id, signal) });
+      }
+    } catch (error) {
+      log.debug({ node: name, err: error }, 'node did not say where inference goes');
+    }
+    if (signal.aborted) return;
+    this.#endpoints = endpoints;
+    const urls = new Map([...endpoints].map(([model, { url }]) => [model, url]));
+    apply({ kind: 'endpoints_known', node: name, endpoints: urls, atMs: clock.nowMs() });
   }
 }

@@ -31,13 +31,14 @@ function account(exchange: Exchange, tap: StreamTap): void {
   meter.lastContentMs = tap.lastContentMs;
 }
 
+const brokenOff = (node: string, cause?: unknown): CortexError =>
+  new CortexError('upstream_disconnected', `Node ${node} broke off in the middle of its answer.`, {
+    cause,
+  });
+
 function toStreamError(thrown: unknown, node: string): CortexError {
   if (thrown instanceof CortexError) return thrown;
-  return new CortexError(
-    'upstream_disconnected',
-    `Node ${node} broke off in the middle of its answer.`,
-    { cause: thrown },
-  );
+  return brokenOff(node, thrown);
 }
 
 /**
@@ -77,15 +78,10 @@ export async function* relay(
       deadline.dueMs = deadlines.nowMs() + limits.streamIdleMs;
     }
     exchange.markRead();
-    const rest = events.end();
-    if (rest !== undefined) yield rest;
     const end = tap.end();
     exchange.meter.usage = end.usage;
-    if (!end.isDone)
-      throw new CortexError(
-        'upstream_disconnected',
-        `Node ${node} broke off in the middle of its answer.`,
-      );
+    // The rest of an unfinished event is dropped: nothing could be written behind it.
+    if (!end.isDone) throw brokenOff(node);
     exchange.end(statusOfEvent(end.errorCode), end.errorCode);
   } catch (thrown) {
     if (exchange.isEnded) return;

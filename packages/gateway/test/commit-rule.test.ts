@@ -1,0 +1,105 @@
+import { afterEach, expect, test } from 'bun:test';
+
+import { FakeNeuron } from '@cortex/testkit';
+
+import { dataOf, GatewayUnderTest, readParts, toObject } from './gateway-under-test.ts';
+
+const open: { close(): Promise<void> }[] = [];
+afterEach(async () => {
+  for (const thing of open.splice(0).toReversed()) await thing.close();
+});
+
+async function setUp() {
+  const neuron = new FakeNeuron({ models: [{ id: 'm' }] });
+  open.push(neuron);
+  const gateway = await GatewayUnderTest.start({ neurons: { beast: neuron } });
+  open.push(gateway);
+  return { neuron, gateway };
+}
+
+const REFUSAL = {
+  status: 400,
+  code: 'context_length_exceeded',
+  message: 'maximum context length is 8 tokens',
+};
+
+test('what is known within a second is the status of a stream', async () => {
+  const { neuron, gateway } = await setUp();
+
+  const answer = gateway.chat({ model: 'm', stream: true });
+  (await neuron.exchange()).fail(REFUSAL);
+
+  expect((await answer).status).toBe(400);
+});
+
+test('a model that nobody has is a 404 for a stream too', async () => {
+  const { gateway } = await setUp();
+
+  const response = await gateway.chat({ model: 'nobody-has-it', stream: true });
+
+  expect(response.status).toBe(404);
+  expect(toObject(await response.json())['error']).toMatchObject({ code: 'model_not_found' });
+});
+
+test('a node that needs longer lets the client see a comment, and then its events', async () => {
+  const { neuron, gateway } = await setUp();
+
+  const answer = gateway.chat({ model: 'm', stream: true });
+  const exchange = await neuron.exchange();
+  const response = await answer;
+  const parts = readParts(response);
+  expect(response.status).toBe(200);
+  expect((await parts.next()).value).toBe(': keep-alive\n\n');
+  expect(response.headers.get('x-cortex-node')).toBe('beast');
+
+  exchange.stream().token('a').finish();
+  let text = '';
+  for await (const part of parts) text += part;
+
+  expect(dataOf(text).at(-1)).toBe('[DONE]');
+  expect(await gateway.record()).toMatchObject({ outcome: 'ok', status: 200 });
+});
+
+test('a refusal that comes later is an error event with status and retry, and a clean end', async () => {
+  const { neuron, gateway } = await setUp();
+
+  const answer = gateway.chat({ model: 'm', stream: true });
+  const exchange = await neuron.exchange();
+  const parts = readParts(await answer);
+  await parts.next();
+  exchange.fail({ ...REFUSAL, status: 503, code: 'queue_full', retryAfterS: 7 });
+  let text = '';
+  for await (const part of parts) text += part;
+
+  expect(dataOf(text)).toEqual([
+    {
+      error: {
+        message: REFUSAL.message,
+        type: 'server_error',
+        code: 'queue_full',
+        param: null,
+        status: 503,
+        retry_after_s: 7,
+      },
+    },
+    '[DONE]',
+  ]);
+  expect(await gateway.record()).toMatchObject({ code: 'queue_full', status: 503 });
+});
+
+test('a request that is not streamed gets no byte before its answer', async () => {
+  const { neuron, gateway } = await setUp();
+
+  const answer = gateway.chat({ model: 'm' });
+  const exchange = await neuron.exchange();
+  const first = await Promise.race([
+    answer,
+    new Promise((resolve) => {
+      setTimeout(() => resolve('silence'), 1500);
+    }),
+  ]);
+  exchange.json({ ok: true });
+
+  expect(first).toBe('silence');
+  expect(await (await answer).json()).toEqual({ ok: true });
+});
