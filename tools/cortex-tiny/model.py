@@ -7,6 +7,17 @@ from torch.nn import functional as F
 from model_shape import SHAPE
 
 
+class Linear(nn.Module):
+    """A matrix kept in float32 and used in the type of its input."""
+
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(outputs, inputs))
+
+    def forward(self, x):
+        return F.linear(x, self.weight.to(x.dtype))
+
+
 class RmsNorm(nn.Module):
     def __init__(self, size):
         super().__init__()
@@ -28,13 +39,13 @@ class Block(nn.Module):
         width, head = SHAPE.width, SHAPE.head_size
         self.attn_norm, self.ffn_norm = RmsNorm(width), RmsNorm(width)
         self.attn_q_norm, self.attn_k_norm = RmsNorm(head), RmsNorm(head)
-        self.attn_q = nn.Linear(width, SHAPE.heads * head, bias=False)
-        self.attn_k = nn.Linear(width, SHAPE.kv_heads * head, bias=False)
-        self.attn_v = nn.Linear(width, SHAPE.kv_heads * head, bias=False)
-        self.attn_output = nn.Linear(SHAPE.heads * head, width, bias=False)
-        self.ffn_gate = nn.Linear(width, SHAPE.hidden, bias=False)
-        self.ffn_up = nn.Linear(width, SHAPE.hidden, bias=False)
-        self.ffn_down = nn.Linear(SHAPE.hidden, width, bias=False)
+        self.attn_q = Linear(width, SHAPE.heads * head)
+        self.attn_k = Linear(width, SHAPE.kv_heads * head)
+        self.attn_v = Linear(width, SHAPE.kv_heads * head)
+        self.attn_output = Linear(SHAPE.heads * head, width)
+        self.ffn_gate = Linear(width, SHAPE.hidden)
+        self.ffn_up = Linear(width, SHAPE.hidden)
+        self.ffn_down = Linear(SHAPE.hidden, width)
 
     def forward(self, x, cos, sin, mask):
         batch, length, _ = x.shape
@@ -46,8 +57,8 @@ class Block(nn.Module):
         # Query heads of one key-value head are stacked along the sequence, so that keys are not copied.
         group = SHAPE.heads // SHAPE.kv_heads
         q = q.reshape(batch, SHAPE.kv_heads, group * length, -1)
-        scores = (q @ k.transpose(-1, -2)) * SHAPE.head_size**-0.5
-        scores = scores.view(batch, SHAPE.kv_heads, group, length, length) + mask
+        scores = (q * SHAPE.head_size**-0.5) @ k.transpose(-1, -2)
+        scores = scores.view(batch, SHAPE.kv_heads, group, length, length).add_(mask)
         mixed = F.softmax(scores, -1).view(batch, SHAPE.kv_heads, group * length, length) @ v
         mixed = mixed.view(batch, SHAPE.heads, length, -1).transpose(1, 2).reshape(batch, length, -1)
         x = x + self.attn_output(mixed)
