@@ -62,7 +62,6 @@ function withReport(node: NodeSnapshot, event: NodeReported): NodeSnapshot {
     fullModels: health ? new Map() : alive.fullModels,
     ...(health && { health, isDraining: health.draining }),
     ...(models && { reported: new Map(models.map((entry) => [entry.id, entry])) }),
-    ...(event.endpoints && { endpoints: event.endpoints }),
     ...(discovery && { discovery }),
     ...(version !== undefined && { version }),
   };
@@ -107,6 +106,8 @@ export function applyToNode(
       return withReplicas(withReport(node, event));
     case 'node_missed':
       return withReplicas(withMiss(node, event.error, failuresBeforeDown));
+    case 'endpoints_known':
+      return withReplicas({ ...node, endpoints: event.endpoints });
     case 'model_changed':
       return event.atMs < node.knownAtMs
         ? node

@@ -22,8 +22,6 @@ export interface NodeReported {
   readonly models?: readonly ModelEntry[];
   readonly discovery?: Discovery;
   readonly version?: string;
-  /** Where inference for a model is sent, by model id; models not named: the node's own endpoint. */
-  readonly endpoints?: ReadonlyMap<string, string>;
   /** Own leases on this node when it was asked, by model id, summed by weight. */
   readonly ownInFlight?: ReadonlyMap<string, number>;
 }
@@ -38,6 +36,13 @@ export type FleetEvent =
       readonly sentMs?: number;
       readonly atMs: number;
       readonly error: string;
+    }
+  | {
+      readonly kind: 'endpoints_known';
+      readonly node: string;
+      /** Where inference for a model is sent, by model id; models not named: the node's own endpoint. */
+      readonly endpoints: ReadonlyMap<string, string>;
+      readonly atMs: number;
     }
   | {
       readonly kind: 'model_changed';

@@ -88,8 +88,8 @@ describe('the health of nodes', () => {
     const hung = new FakeNeuron({ models: [{ id: 'm' }] });
     const fine = new FakeNeuron({ models: [{ id: 'm' }] });
     under = await ControlUnderTest.started({ neurons: { fine, hung } });
-    hung.hang();
     await under.clock.whenSet(POLL_MS, 2);
+    hung.hang();
     under.clock.advance(POLL_MS);
     await hung.call('/health', 2);
     await fine.call('/models', 2);

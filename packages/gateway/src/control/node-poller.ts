@@ -1,5 +1,5 @@
 import type { FleetEvent, NodeSnapshot } from '@cortex/fleet';
-import { type Discovery, type ModelEntry, toCortexError } from '@cortex/protocol';
+import { type Discovery, type ModelEntry, type NodeHealth, toCortexError } from '@cortex/protocol';
 
 import type { NeuronClient } from '../nodes/neuron-client.ts';
 import type { Clock } from './clock.ts';
@@ -23,6 +23,16 @@ interface PollerDeps {
   readonly firstPauseRatio: number;
   /** Misses closer together than this count as one: a node may be asked more often than usual while requests fail. */
   readonly missSpacingMs: () => number;
+}
+
+interface Found {
+  readonly discovery?: Discovery;
+  readonly version?: string;
+}
+
+interface Answers extends Found {
+  readonly health: NodeHealth;
+  readonly models: readonly ModelEntry[];
 }
 
 interface KnownEndpoint {
@@ -104,32 +114,39 @@ export class NodePoller {
   }
 
   async #poll(): Promise<void> {
-    const { name, client, clock, apply, ownInFlight } = this.#deps;
+    const { name, clock, apply, ownInFlight } = this.#deps;
     const signal = this.#stop.signal;
     const sentMs = clock.nowMs();
     const own = ownInFlight();
+    let answers: Answers;
     try {
-      const [health, models, found] = await Promise.all([
-        client.health(signal),
-        client.models(signal),
-        this.#discover(signal),
-      ]);
-      if (signal.aborted) return;
-      this.#missedMs = -Infinity;
-      apply({
-        kind: 'node_reported',
-        node: name,
-        sentMs,
-        atMs: clock.nowMs(),
-        health,
-        models,
-        ownInFlight: own,
-        ...found,
-      });
-      await this.#askEndpoints(models, signal);
+      answers = await this.#ask(signal);
     } catch (error) {
       if (!signal.aborted) this.#miss(sentMs, error);
+      return;
     }
+    if (signal.aborted) return;
+    this.#missedMs = -Infinity;
+    apply({
+      kind: 'node_reported',
+      node: name,
+      sentMs,
+      atMs: clock.nowMs(),
+      ownInFlight: own,
+      ...answers,
+    });
+    await this.#askEndpoints(answers.models, signal);
+  }
+
+  /** All or nothing: a node that cannot say what it has loaded cannot be used either. */
+  async #ask(signal: AbortSignal): Promise<Answers> {
+    const { client } = this.#deps;
+    const [health, models, found] = await Promise.all([
+      client.health(signal),
+      client.models(signal),
+      this.#discover(signal),
+    ]);
+    return { health, models, ...found };
   }
 
   #miss(sentMs: number, thrown: unknown): void {
@@ -142,9 +159,7 @@ export class NodePoller {
   }
 
   /** What the node is, at first contact, at reconnect and every ten minutes. A node that cannot say is still used. */
-  async #discover(
-    signal: AbortSignal,
-  ): Promise<{ readonly discovery?: Discovery; readonly version?: string }> {
+  async #discover(signal: AbortSignal): Promise<Found> {
     const { client, clock, log, name, node } = this.#deps;
     const known = node();
     const isReconnect = known === undefined || known.state !== 'up' || known.misses > 0;
