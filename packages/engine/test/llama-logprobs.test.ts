@@ -20,7 +20,7 @@ test('log-probabilities are the same alone and while all slots are read', async 
       'completions',
     );
   const numbers = Array.from({ length: STREAMS }, (_, index) => index);
-  const alone: unknown[] = [];
+  const alone: ReturnType<typeof figures>[] = [];
   for (const index of numbers) alone.push(figures(await ask(index)));
 
   for (let round = 0; round < ROUNDS; round++) {

@@ -77,6 +77,8 @@ export interface NativeContext {
   removeTokenCellsFromSequence(sequence: number, from: number, to: number): boolean;
   disposeSequence(sequence: number): void;
   copySequenceStateFromOtherSequence(target: number, source: number): Promise<number>;
+  /** -1 where the sequence is empty; above 0 where a sliding window has moved on. */
+  getSequenceKvCacheMinPosition(sequence: number): number;
   getMemoryBreakdown(): { cpuRam: number; gpuVram: number };
 }
 
@@ -220,6 +222,11 @@ export class Model {
 
   get trainedContextTokens(): number {
     return this.#model.trainContextSize;
+  }
+
+  /** How far a sliding window reaches back; undefined where every token attends to all before it. */
+  get windowTokens(): number | undefined {
+    return this.#model.fileInsights.swaSize;
   }
 
   get layers(): number {

@@ -182,6 +182,7 @@ function createGeneration(llama: LlamaModel, spec: EngineLoadSpec): Generation |
     },
     slots,
     contextTokens,
+    windowTokens: model.windowTokens,
     batchTokens,
     prefillChunkTokens: spec.prefillChunkTokens,
     nowMs: () => performance.now(),

@@ -18,11 +18,11 @@ export interface AnswerOptions {
 /** One choice of a request: tokens in, items out, until it is finished. */
 export class Answer {
   readonly index: number;
+  readonly maxTokens: number;
   readonly tokens: Token[] = [];
   readonly #decoder: TokenDecoder;
   readonly #stops: StopStrings;
   readonly #parser: OutputParser;
-  readonly #maxTokens: number;
   readonly #maxToolCalls: number;
   #logprobs: TokenLogprob[] = [];
   #reasoningTokens = 0;
@@ -34,7 +34,7 @@ export class Answer {
     this.#decoder = new TokenDecoder(options.texts);
     this.#stops = new StopStrings(options.stop);
     this.#parser = options.parser;
-    this.#maxTokens = options.maxTokens;
+    this.maxTokens = options.maxTokens;
     this.#maxToolCalls = options.maxToolCalls;
   }
 
@@ -70,7 +70,7 @@ export class Answer {
         deltas.filter((delta) => !('tool' in delta) || delta.tool.index < this.#maxToolCalls),
       );
     }
-    if (this.tokens.length >= this.#maxTokens)
+    if (this.tokens.length >= this.maxTokens)
       return [...this.#items(deltas), ...this.end('length')];
     return this.#items(deltas);
   }

@@ -32,7 +32,6 @@ export class Job {
   readonly #arrivedMs: number;
   #admittedMs: number | undefined;
   #firstTokenMs: number | undefined;
-  #promptDoneMs: number | undefined;
   #isEnded = false;
   #items: StepItem[] = [];
 
@@ -54,7 +53,7 @@ export class Job {
 
   /** The sampler settings of one choice: the seed counts on, so that choices differ and a seed repeats them all. */
   samplerConfig(answer: Answer): SamplerConfig {
-    const { config, seed, bias } = this.sampling;
+    const { config, seed, bias, penalties } = this.sampling;
     const grammar = this.#grammars[answer.index];
     return {
       ...config,
@@ -62,6 +61,14 @@ export class Job {
       ...(bias.size > 0 && {
         tokenBiasKeys: Uint32Array.from(bias.keys()),
         tokenBiasValues: Float32Array.from(bias.values()),
+      }),
+      ...(penalties !== undefined && {
+        repeatPenalty: penalties.repeat,
+        repeatPenaltyPresencePenalty: penalties.presence,
+        repeatPenaltyFrequencyPenalty: penalties.frequency,
+        // The sampler notes what it draws by itself; only the answer counts, as OpenAI has it.
+        repeatPenaltyTokens: new Uint32Array(0),
+        repeatPenaltyMaxTokens: answer.maxTokens,
       }),
       ...(grammar !== undefined && { grammarEvaluationState: grammar }),
     };
@@ -71,13 +78,12 @@ export class Job {
     this.#admittedMs = nowMs;
   }
 
-  promptDone(nowMs: number): void {
-    this.#promptDoneMs ??= nowMs;
+  /** The first one ends the prompt's time and begins the answer's, whether it shows or is a marker. */
+  tokenDrawn(nowMs: number): void {
+    this.#firstTokenMs ??= nowMs;
   }
 
-  add(items: readonly StepItem[], nowMs: number): void {
-    if (items.length === 0) return;
-    this.#firstTokenMs ??= nowMs;
+  add(items: readonly StepItem[]): void {
     this.#items.push(...items);
   }
 
@@ -94,6 +100,7 @@ export class Job {
   }
 
   fail(event: Extract<EngineEvent, { type: 'error' }>): void {
+    if (this.#isEnded) return;
     this.#isEnded = true;
     this.events.push(event);
   }
@@ -116,14 +123,14 @@ export class Job {
 
   #timings(nowMs: number): EngineTimings {
     const admittedMs = this.#admittedMs ?? nowMs;
-    const promptDoneMs = this.#promptDoneMs ?? nowMs;
+    const promptDoneMs = this.#firstTokenMs ?? nowMs;
     return {
       queueMs: admittedMs - this.#arrivedMs,
       promptMs: this.#admittedMs === undefined ? 0 : promptDoneMs - admittedMs,
       ...(this.#firstTokenMs !== undefined && {
         firstTokenMs: this.#firstTokenMs - this.#arrivedMs,
       }),
-      decodeMs: this.#promptDoneMs === undefined ? 0 : nowMs - this.#promptDoneMs,
+      decodeMs: nowMs - promptDoneMs,
     };
   }
 }

@@ -10,25 +10,38 @@ const reading = (run: string, promptTokensLeft: number) => ({ run, promptTokensL
 
 describe('planStep', () => {
   test('a prompt takes the whole batch while nobody generates', () => {
-    expect(planStep([reading('a', 2000)], LIMITS)).toEqual([{ run: 'a', tokens: 512 }]);
+    expect(planStep([reading('a', 2000)], LIMITS)).toEqual([
+      { run: 'a', tokens: 512, isPrompt: true },
+    ]);
   });
 
   test('everybody who generates gets a token before a prompt gets its chunk', () => {
     expect(planStep([reading('long', 2000), generating('a'), generating('b')], LIMITS)).toEqual([
-      { run: 'a', tokens: 1 },
-      { run: 'b', tokens: 1 },
-      { run: 'long', tokens: 128 },
+      { run: 'a', tokens: 1, isPrompt: false },
+      { run: 'b', tokens: 1, isPrompt: false },
+      { run: 'long', tokens: 128, isPrompt: true },
     ]);
   });
 
-  test('prompts share the budget in order of admission', () => {
+  test('prompts of equal length come one after another', () => {
     expect(
       planStep([generating('a'), reading('first', 100), reading('second', 100)], LIMITS),
     ).toEqual([
-      { run: 'a', tokens: 1 },
-      { run: 'first', tokens: 100 },
-      { run: 'second', tokens: 28 },
+      { run: 'a', tokens: 1, isPrompt: false },
+      { run: 'first', tokens: 100, isPrompt: true },
+      { run: 'second', tokens: 28, isPrompt: true },
     ]);
+  });
+
+  test('a short prompt does not wait for a long one, which keeps half of the budget', () => {
+    const plan = planStep([reading('long', 9000), reading('next', 8000), reading('short', 40)], {
+      batchTokens: 512,
+      prefillChunkTokens: 512,
+    });
+
+    expect(plan).toContainEqual({ run: 'short', tokens: 40, isPrompt: true });
+    expect(plan).toContainEqual({ run: 'long', tokens: 256, isPrompt: true });
+    expect(plan).toContainEqual({ run: 'next', tokens: 216, isPrompt: true });
   });
 
   test('a plan never exceeds batch or budget, and never leaves out who generates', () => {

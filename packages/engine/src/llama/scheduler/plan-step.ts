@@ -15,27 +15,44 @@ export interface StepLimits {
 export interface StepShare<R> {
   readonly run: R;
   readonly tokens: number;
+  /** Of its prompt, not of its answer. */
+  readonly isPrompt: boolean;
 }
 
 /**
- * What the next batch holds: a token for everybody who generates, then prompt chunks in order of admission.
+ * What the next batch holds: a token for everybody who generates, then prompt chunks.
  *
- * The budget keeps a running stream's pace while others prefill; with nobody generating a prompt takes the whole batch.
+ * The budget keeps a running stream's pace while others prefill; with nobody generating prompts take the whole batch.
+ * Of the budget the prompt admitted first gets half, so that it never starves; the rest goes to whoever is nearest to
+ * the first token, so that a short prompt does not wait for a long one. Prompts of equal length come one after another.
  */
 export function planStep<R>(runs: readonly PlannedRun<R>[], limits: StepLimits): StepShare<R>[] {
   const shares: StepShare<R>[] = [];
   let room = limits.batchTokens;
   for (const { run, promptTokensLeft } of runs) {
     if (promptTokensLeft > 0 || room === 0) continue;
-    shares.push({ run, tokens: 1 });
+    shares.push({ run, tokens: 1, isPrompt: false });
     room--;
   }
-  let budget = shares.length > 0 ? Math.min(room, limits.prefillChunkTokens) : room;
-  for (const { run, promptTokensLeft } of runs) {
-    const tokens = Math.min(promptTokensLeft, budget);
-    if (tokens === 0) continue;
-    shares.push({ run, tokens });
-    budget -= tokens;
+  const budget = shares.length > 0 ? Math.min(room, limits.prefillChunkTokens) : room;
+  for (const share of promptShares(runs, budget)) shares.push(share);
+  return shares;
+}
+
+function promptShares<R>(runs: readonly PlannedRun<R>[], budget: number): StepShare<R>[] {
+  const prompts = runs.filter(({ promptTokensLeft }) => promptTokensLeft > 0);
+  const [first] = prompts;
+  if (first === undefined) return [];
+  const kept = Math.min(first.promptTokensLeft, Math.ceil(budget / 2));
+  let left = budget - kept;
+  const shares: StepShare<R>[] = [];
+  for (const { run, promptTokensLeft } of prompts.toSorted(
+    (a, b) => a.promptTokensLeft - b.promptTokensLeft,
+  )) {
+    const own = run === first.run ? kept : 0;
+    const more = Math.min(promptTokensLeft - own, left);
+    left -= more;
+    if (own + more > 0) shares.push({ run, tokens: own + more, isPrompt: true });
   }
   return shares;
 }

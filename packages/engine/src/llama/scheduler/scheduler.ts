@@ -4,13 +4,11 @@ import type { EngineStats, TokenLogprob } from '../../engine.ts';
 import type { NativeContext, NativeSampler, SamplerConfig, Token } from '../binding.ts';
 import type { Answer } from './answer.ts';
 import type { Job } from './job.ts';
-import { planStep } from './plan-step.ts';
+import { planStep, type StepShare } from './plan-step.ts';
 import { PrincipalQueue } from './principal-queue.ts';
+import { SlotCells } from './slot-cells.ts';
 import { chooseSlot, createSlots, type Slot, sharedPrefix } from './slots.ts';
 import { StepStats } from './step-stats.ts';
-
-/** Prompt tokens that another slot must hold beyond the best free one for a copy of its cells to pay. */
-const MIN_COPY_TOKENS = 64;
 
 /** What the scheduler needs of the loaded model. */
 export interface SchedulerModel {
@@ -28,6 +26,8 @@ export interface SchedulerOptions {
   readonly model: SchedulerModel;
   readonly slots: number;
   readonly contextTokens: number;
+  /** Reach of the model's sliding window; undefined where it has none. */
+  readonly windowTokens: number | undefined;
   readonly batchTokens: number;
   readonly prefillChunkTokens: number;
   readonly nowMs: () => number;
@@ -39,8 +39,7 @@ interface Run {
   readonly answer: Answer;
   readonly slot: Slot;
   readonly sampler: NativeSampler;
-  readonly config: SamplerConfig;
-  /** The run whose prompt cells this one copies instead of decoding them; undefined once they are there. */
+  /** The run whose prompt cells and first logits this one shares; undefined once the cells are its own. */
   leader: Run | undefined;
   /** Drawn and not decoded yet; undefined while the prompt is being decoded. */
   nextToken: Token | undefined;
@@ -57,6 +56,7 @@ export class Scheduler {
   readonly #slots: readonly Slot[];
   readonly #queue = new PrincipalQueue<Job>();
   readonly #stats = new StepStats();
+  readonly #cells: SlotCells;
   #runs: Run[] = [];
   #isLooping = false;
   /** Something changed since the loop last looked. */
@@ -67,10 +67,7 @@ export class Scheduler {
   constructor(options: SchedulerOptions) {
     this.#options = options;
     this.#slots = createSlots(options.slots);
-  }
-
-  get slots(): number {
-    return this.#slots.length;
+    this.#cells = new SlotCells(options.model.context, options.windowTokens);
   }
 
   /** Puts `job` in line. Its `signal` ends it within one step, at once while it waits. */
@@ -150,9 +147,25 @@ export class Scheduler {
     const plan = planStep(this.#runs.filter(isReady).map(toPlanned), this.#options);
     if (plan.length === 0) return false;
     const startMs = this.#options.nowMs();
+    let drawn: readonly Draw[];
+    try {
+      drawn = this.#fillBatch(plan);
+      await this.#options.model.context.decodeBatch();
+    } catch (error) {
+      this.#failStep(plan, error);
+      return true;
+    }
+    // Each by itself: a sampler that fails costs its own request, after all the others are through with the logits.
+    await Promise.all(drawn.map((draw) => this.#draw(draw)));
+    this.#record(plan, startMs);
+    const atMs = this.#options.nowMs();
+    for (const job of new Set(drawn.map(({ run }) => run.job))) job.flush(atMs - startMs, atMs);
+    return true;
+  }
+
+  #fillBatch(plan: readonly StepShare<Run>[]): readonly Draw[] {
     const { context } = this.#options.model;
-    const drawn: { run: Run; logitIndex: number }[] = [];
-    let generatedTokens = 0;
+    const drawn: Draw[] = [];
     context.initBatch(plan.reduce((total, share) => total + share.tokens, 0));
     for (const { run, tokens } of plan) {
       const { slot, job, nextToken } = run;
@@ -162,61 +175,49 @@ export class Scheduler {
           ? job.prompt.subarray(from, from + tokens)
           : Uint32Array.of(nextToken);
       const isDrawn = nextToken !== undefined || from + tokens === job.prompt.length;
-      const [logitIndex] = context.addToBatch(
-        slot.id,
-        from,
-        part,
-        isDrawn ? Uint32Array.of(tokens - 1) : NO_LOGITS,
-      );
+      const wanted = isDrawn ? Uint32Array.of(tokens - 1) : NO_LOGITS;
+      const [logitIndex] = context.addToBatch(slot.id, from, part, wanted);
       for (const token of part) slot.cells.push(token);
-      if (isDrawn && logitIndex !== undefined) drawn.push({ run, logitIndex });
-      if (nextToken !== undefined) generatedTokens++;
+      if (!isDrawn || logitIndex === undefined) continue;
+      drawn.push({ run, logitIndex });
+      for (const other of this.#runs)
+        if (other.leader === run) drawn.push({ run: other, logitIndex });
     }
-    try {
-      await context.decodeBatch();
-      await Promise.all(drawn.map(({ run, logitIndex }) => this.#draw(run, logitIndex)));
-    } catch (error) {
-      this.#failStep(
-        plan.map((share) => share.run),
-        error,
-      );
-      return true;
-    }
-    const atMs = this.#options.nowMs();
-    const ms = atMs - startMs;
-    const promptTokens = plan.reduce((total, share) => total + share.tokens, 0) - generatedTokens;
-    this.#stats.record({ sequences: plan.length, promptTokens, generatedTokens, ms, atMs });
-    for (const job of new Set(drawn.map(({ run }) => run.job))) job.flush(ms, atMs);
-    return true;
+    return drawn;
   }
 
-  /** Draws the next token of `run` and takes it; several runs at once, each with a sampler of its own. */
-  async #draw(run: Run, logitIndex: number): Promise<void> {
-    const { job, answer, sampler, config } = run;
-    const { model, nowMs, contextTokens } = this.#options;
-    const { penalties } = job.sampling;
-    if (penalties !== undefined && answer.tokens.length > 0) {
-      sampler.applyConfig({
-        ...config,
-        repeatPenalty: penalties.repeat,
-        repeatPenaltyPresencePenalty: penalties.presence,
-        repeatPenaltyFrequencyPenalty: penalties.frequency,
-        repeatPenaltyMaxTokens: contextTokens,
-        repeatPenaltyTokens: Uint32Array.from(answer.tokens),
-      });
+  #record(plan: readonly StepShare<Run>[], startMs: number): void {
+    const atMs = this.#options.nowMs();
+    let generatedTokens = 0;
+    let promptTokens = 0;
+    for (const { isPrompt, tokens } of plan) {
+      if (isPrompt) promptTokens += tokens;
+      else generatedTokens += tokens;
     }
-    const token = await model.context.sampleToken(logitIndex, sampler);
-    const logprob =
-      job.topLogprobs === undefined
-        ? undefined
-        : await model.readLogprob(logitIndex, { token, top: job.topLogprobs });
-    const atMs = nowMs();
-    job.promptDone(atMs);
+    const ms = atMs - startMs;
+    this.#stats.record({ sequences: plan.length, promptTokens, generatedTokens, ms, atMs });
+  }
+
+  /** Draws the next token of a run and takes it. Never throws: what goes wrong ends the run's own job. */
+  async #draw({ run, logitIndex }: Draw): Promise<void> {
+    const { job, answer, sampler } = run;
+    const { model, nowMs } = this.#options;
     if (job.isEnded) return;
-    if (model.isEndOfGeneration(token) && !job.sampling.ignoreEos)
-      return job.add(answer.end('stop'), atMs);
-    job.add(answer.push(token, logprob), atMs);
-    run.nextToken = token;
+    try {
+      const token = await model.context.sampleToken(logitIndex, sampler);
+      if (token < 0) throw new Error('no token of the vocabulary is possible here');
+      const logprob =
+        job.topLogprobs === undefined
+          ? undefined
+          : await model.readLogprob(logitIndex, { token, top: job.topLogprobs });
+      job.tokenDrawn(nowMs());
+      if (job.isEnded) return;
+      const isEnd = model.isEndOfGeneration(token) && !job.sampling.ignoreEos;
+      job.add(isEnd ? answer.end('stop') : answer.push(token, logprob));
+      run.nextToken = token;
+    } catch (error) {
+      job.fail(toErrorEvent(toStepError(error)));
+    }
   }
 
   /** Frees the slots of what is finished, cancelled or failed. */
@@ -228,9 +229,6 @@ export class Scheduler {
       this.#release(run, nowMs);
       return false;
     });
-    // Who copies from a run that is gone decodes the prompt itself.
-    for (const run of this.#runs)
-      if (run.leader !== undefined && !this.#runs.includes(run.leader)) run.leader = undefined;
   }
 
   #release(run: Run, nowMs: number): void {
@@ -256,67 +254,51 @@ export class Scheduler {
   async #place(job: Job): Promise<void> {
     let leader: Run | undefined;
     for (const answer of job.answers) {
-      const choice = chooseSlot(this.#slots, job.prompt, MIN_COPY_TOKENS);
+      const choice = chooseSlot(this.#slots, job.prompt);
       if (choice === undefined) throw new Error('no slot is free');
-      choice.slot.isBusy = true;
-      const config = job.samplerConfig(answer);
-      const sampler = this.#options.model.createSampler(config);
-      const run: Run = {
-        job,
-        answer,
-        slot: choice.slot,
-        sampler,
-        config,
-        leader,
-        nextToken: undefined,
-      };
+      const { slot, copyFrom } = choice;
+      const sampler = this.#options.model.createSampler(job.samplerConfig(answer));
+      slot.isBusy = true;
+      const run: Run = { job, answer, slot, sampler, leader, nextToken: undefined };
       this.#runs.push(run);
       if (leader !== undefined) continue;
-      if (choice.copyFrom !== undefined) await this.#copyCells(choice.copyFrom, choice.slot);
-      // The last token of the prompt is always decoded: its logits are needed.
-      this.#cut(
-        choice.slot,
-        Math.min(sharedPrefix(choice.slot, job.prompt), job.prompt.length - 1),
-      );
-      job.cachedTokens = choice.slot.cells.length;
       leader = run;
+      if (copyFrom !== undefined) await this.#cells.copy(copyFrom, slot);
+      // The last token of the prompt is always decoded: its logits are needed.
+      this.#cells.keep(slot, Math.min(sharedPrefix(slot, job.prompt), job.prompt.length - 1));
+      job.cachedTokens = slot.cells.length;
     }
   }
 
-  /** The further choices of a job take over the prompt cells of the first once they are complete. */
+  /** The further choices of a job take over the prompt cells of the first, whose first token was drawn with theirs. */
   async #copyPrompts(): Promise<void> {
     for (const run of this.#runs) {
-      if (run.leader === undefined || run.leader.slot.cells.length < run.job.prompt.length)
-        continue;
-      await this.#copyCells(run.leader.slot, run.slot);
-      this.#cut(run.slot, run.job.prompt.length - 1);
-      run.leader = undefined;
+      const { leader, job, answer } = run;
+      if (leader === undefined || run.nextToken === undefined) continue;
+      if (job.isEnded || answer.finish !== undefined) continue;
+      try {
+        await this.#cells.copy(leader.slot, run.slot);
+        run.leader = undefined;
+      } catch (error) {
+        job.fail(toErrorEvent(toStepError(error)));
+      }
     }
-  }
-
-  async #copyCells(source: Slot, target: Slot): Promise<void> {
-    this.#cut(target, 0);
-    await this.#options.model.context.copySequenceStateFromOtherSequence(target.id, source.id);
-    for (const token of source.cells) target.cells.push(token);
-  }
-
-  /** Keeps the first `length` cells; none where the model's state cannot be cut there. */
-  #cut(slot: Slot, length: number): void {
-    if (slot.cells.length <= length) return;
-    const { context } = this.#options.model;
-    const isCut = length > 0 && context.removeTokenCellsFromSequence(slot.id, length, -1);
-    if (!isCut) context.disposeSequence(slot.id);
-    slot.cells.length = isCut ? length : 0;
   }
 
   /** A decode that failed costs the requests in its batch, whose cells are in doubt, and nobody else. */
-  #failStep(runs: readonly Run[], error: unknown): void {
+  #failStep(plan: readonly StepShare<Run>[], error: unknown): void {
     const event = toErrorEvent(toStepError(error));
-    for (const run of runs) {
-      this.#cut(run.slot, 0);
+    for (const { run } of plan) {
+      this.#cells.drop(run.slot);
       if (!run.job.isEnded) run.job.fail(event);
     }
   }
+}
+
+/** A run whose next token is drawn from the logits at that place of the batch. */
+interface Draw {
+  readonly run: Run;
+  readonly logitIndex: number;
 }
 
 const NO_LOGITS = new Uint32Array(0);
