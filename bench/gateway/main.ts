@@ -19,7 +19,7 @@ import {
   type RequestSample,
 } from './measure.ts';
 import { Contenders, type Measured } from './processes.ts';
-import { median, percentile } from './statistics.ts';
+import { median, percentile } from '../statistics.ts';
 
 const TARGETS = { requestCpu: 4, chunkCpu: 2, rssMib: 150 };
 const OUT = resolve(import.meta.dir, '../out');

@@ -1,0 +1,96 @@
+/** llama.cpp's own `llama-batched-bench`, compiled from the sources inside node-llama-cpp against its prebuilt libraries. */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+
+const MODULES = resolve(import.meta.dir, '../../node_modules');
+const LIBRARIES = join(MODULES, '@node-llama-cpp/linux-x64/bins/linux-x64');
+const SOURCES = join(MODULES, 'node-llama-cpp/llama/gitRelease.bundle');
+
+export interface NativeRun {
+  readonly promptTokens: number;
+  readonly generatedTokens: number;
+  readonly streams: number;
+  readonly promptS: number;
+  readonly generateS: number;
+}
+
+export interface NativeLoad {
+  readonly model: string;
+  readonly threads: number;
+  readonly contextTokens: number;
+  readonly promptTokens: number;
+  readonly generatedTokens: number;
+  readonly streams: number;
+}
+
+/** Path of the program; compiles it on first use (about a second) into `folder`. */
+export function buildNativeBench(folder: string): string {
+  const program = join(folder, 'bin/llama-batched-bench');
+  if (existsSync(program)) return program;
+  mkdirSync(join(folder, 'bin'), { recursive: true });
+  if (!existsSync(join(folder, 'source')))
+    run('git', ['clone', '-q', SOURCES, join(folder, 'source')]);
+  // The library looks for its CPU variants beside the program.
+  const libraries = readdirSync(LIBRARIES).filter((name) => name.endsWith('.so'));
+  for (const name of libraries) {
+    if (!existsSync(join(folder, 'bin', name)))
+      symlinkSync(join(LIBRARIES, name), join(folder, 'bin', name));
+  }
+  const source = (path: string): string => join(folder, 'source', path);
+  const linked = libraries
+    .filter((name) => /^lib(llama|ggml)(-common|-base|\.v)/.test(name))
+    .map((name) => `-l:${name}`);
+  run('g++', [
+    ...[
+      '-O2',
+      '-std=c++17',
+      `-I${source('include')}`,
+      `-I${source('ggml/include')}`,
+      `-I${source('common')}`,
+      `-I${source('vendor')}`,
+    ],
+    ...[source('tools/batched-bench/batched-bench.cpp'), source('tools/batched-bench/main.cpp')],
+    ...['-o', program, `-L${LIBRARIES}`, ...linked, `-Wl,-rpath,${LIBRARIES}`],
+  ]);
+  return program;
+}
+
+export function nativeCommand(program: string, load: NativeLoad): string[] {
+  return [
+    ...[program, '-m', load.model, '-t', String(load.threads), '-tb', String(load.threads)],
+    ...['-c', String(load.contextTokens * load.streams), '-b', '512', '-ub', '512', '-ngl', '0'],
+    ...[
+      '-npp',
+      String(load.promptTokens),
+      '-ntg',
+      String(load.generatedTokens),
+      '-npl',
+      String(load.streams),
+    ],
+    ...['--output-format', 'jsonl'],
+  ];
+}
+
+/** One run in a process of its own. */
+export function runNative(program: string, load: NativeLoad): NativeRun {
+  const [command = '', ...args] = nativeCommand(program, load);
+  const line =
+    run(command, args)
+      .split('\n')
+      .find((text) => text.trim().startsWith('{')) ?? '{}';
+  const result: { t_pp?: number; t_tg?: number } = JSON.parse(line);
+  return {
+    promptTokens: load.promptTokens,
+    generatedTokens: load.generatedTokens,
+    streams: load.streams,
+    promptS: result.t_pp ?? Number.NaN,
+    generateS: result.t_tg ?? Number.NaN,
+  };
+}
+
+function run(command: string, args: readonly string[]): string {
+  const { status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8' });
+  if (status === 0) return stdout;
+  throw new Error(`${command} ${args.join(' ')} failed:\n${stderr.slice(-2000)}`);
+}

@@ -1,0 +1,128 @@
+/** Our engine as the daemon runs it: a child process behind the engine protocol, the client reading its events. */
+import { type EngineProcess, spawnEngine } from '@cortex/engine';
+
+export interface OurLoad {
+  readonly model: string;
+  readonly threads: number;
+  readonly slots: number;
+  readonly contextTokens: number;
+}
+
+/** Tokens of one request, as the client saw them. */
+export interface Stream {
+  readonly sentMs: number;
+  /** Arrival of each token; several may share a moment. */
+  readonly tokensMs: readonly number[];
+  readonly cachedTokens: number;
+}
+
+let requests = 0;
+
+export async function startEngine(load: OurLoad): Promise<EngineProcess> {
+  const engine = await spawnEngine();
+  await engine.load(
+    {
+      modelId: 'bench',
+      modelPath: load.model,
+      backend: 'cpu',
+      contextLength: load.contextTokens,
+      slots: load.slots,
+      gpuLayers: 0,
+      kvType: 'f16',
+      threads: load.threads,
+      prefillChunkTokens: 512,
+      promptCacheMib: 0,
+      params: {},
+      vocabOnly: false,
+    },
+    () => undefined,
+    new AbortController().signal,
+  );
+  return engine;
+}
+
+/** Prompts that share nothing, so that no cells are reused: the figure is about decoding. */
+export const randomPrompt = (tokens: number): number[] =>
+  Array.from({ length: tokens }, () => 100 + Math.floor(Math.random() * 900));
+
+/** A completion of exactly `tokens` tokens. */
+export async function complete(
+  engine: EngineProcess,
+  prompt: readonly number[],
+  tokens: number,
+): Promise<Stream> {
+  const sentMs = performance.now();
+  const tokensMs: number[] = [];
+  const id = `b${requests++}`;
+  // Log-probabilities are not asked for, and every token has a text of its own or joins the next one's.
+  const body = { prompt, max_tokens: tokens, temperature: 0, ignore_eos: true };
+  const request = { id, requestId: id, principal: id, route: 'completions' as const, body };
+  for await (const event of engine.generate(request, new AbortController().signal)) {
+    const atMs = performance.now();
+    if (event.type === 'items') for (const _ of event.items) tokensMs.push(atMs);
+    if (event.type === 'error') throw new Error(event.message);
+    if (event.type === 'done') return { sentMs, tokensMs, cachedTokens: event.usage.cachedTokens };
+  }
+  throw new Error('the stream ended without its last event');
+}
+
+/** Tokens a second of `streams` together, from the moment all generate until the last one ends. */
+export async function throughput(
+  engine: EngineProcess,
+  load: {
+    readonly streams: number;
+    readonly promptTokens: number;
+    readonly generatedTokens: number;
+  },
+): Promise<number> {
+  const prompts = Array.from({ length: load.streams }, () => randomPrompt(load.promptTokens));
+  const done = await Promise.all(
+    prompts.map((prompt) => complete(engine, prompt, load.generatedTokens)),
+  );
+  const fromMs = Math.max(...done.map((stream) => stream.tokensMs[0] ?? 0));
+  const toMs = Math.max(...done.map((stream) => stream.tokensMs.at(-1) ?? 0));
+  const tokens = done.reduce(
+    (total, stream) => total + stream.tokensMs.filter((atMs) => atMs > fromMs).length,
+    0,
+  );
+  return (tokens / (toMs - fromMs)) * 1000;
+}
+
+/** Milliseconds from sending a prompt to its first token. */
+export async function firstTokenMs(
+  engine: EngineProcess,
+  prompt: readonly number[],
+): Promise<number> {
+  const stream = await complete(engine, prompt, 2);
+  return (stream.tokensMs[0] ?? Number.NaN) - stream.sentMs;
+}
+
+/** Milliseconds from cancelling a prefill until its last event, which frees the slot. */
+export async function cancelPrefillMs(
+  engine: EngineProcess,
+  prompt: readonly number[],
+  afterMs: number,
+): Promise<number> {
+  const abort = new AbortController();
+  const id = `b${requests++}`;
+  const request = {
+    id,
+    requestId: id,
+    principal: id,
+    route: 'completions' as const,
+    body: { prompt, max_tokens: 8 },
+  };
+  let cancelledMs = 0;
+  for await (const event of engine.generate(request, abort.signal)) {
+    if (event.type === 'accepted') {
+      setTimeout(() => {
+        cancelledMs = performance.now();
+        abort.abort();
+      }, afterMs);
+    }
+    if (event.type === 'done' && event.finish[0]?.reason === 'cancelled')
+      return performance.now() - cancelledMs;
+    if (event.type === 'done' || event.type === 'error') break;
+  }
+  throw new Error('the prefill ended before it was cancelled: take a longer prompt');
+}
