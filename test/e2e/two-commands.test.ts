@@ -47,7 +47,11 @@ describe('npm start', () => {
     await fetch(`${up.api}/v1/chat/completions`, {
       method: 'POST',
       headers: { 'x-request-id': id },
-      body: JSON.stringify({ model: 'cortex-tiny', messages: [{ role: 'user', content: 'hi' }] }),
+      body: JSON.stringify({
+        model: 'cortex-tiny',
+        max_tokens: 8,
+        messages: [{ role: 'user', content: 'hi' }],
+      }),
     }).then((response) => response.text());
 
     await up.program.printed(id);

@@ -113,12 +113,14 @@ async function startOnce<Ready>(
   rmSync(readyFile, { force: true });
   let cause: string | undefined;
   let isReady = false;
+  const early: string[] = [];
   const child = spawnChild({
     ...launch(last),
     onLine(line) {
       cause = causeOf(line) ?? cause;
-      // Until it is up, what it says is the cause of its end, and told once.
+      // Until it is up, an error is the cause of its end, and told once.
       if (isReady) onLine(line);
+      else early.push(line);
     },
   });
   onChild(child);
@@ -131,6 +133,7 @@ async function startOnce<Ready>(
     const written = await Promise.race([readReadyFile(readyFile), exited]);
     if (written !== undefined) {
       isReady = true;
+      for (const line of early) onLine(line);
       return ready.parse(JSON.parse(written));
     }
     if (performance.now() > giveUpMs) {
