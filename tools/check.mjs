@@ -14,7 +14,10 @@ const STEPS = [
   ['lint', [bin('oxlint'), '--type-aware', '--quiet']],
   ['types', [bin('tsc'), '-p', '.']],
   ['unused code', [bin('knip')]],
-  ['unit tests and pins', [findBun(), 'test', '--only-failures', '--timeout=60000', ...sources, ...pinFiles()]],
+  [
+    'unit tests and pins',
+    [findBun(), 'test', '--only-failures', '--timeout=60000', ...sources, ...pinFiles()],
+  ],
 ];
 
 /** Runs one step; its output is shown only when it failed. */

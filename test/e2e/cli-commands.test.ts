@@ -1,0 +1,72 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+
+import { eventually } from './processes.ts';
+import { CORTEX_BIN, Program, startUp, type Up } from './start-up.ts';
+
+describe('the commands that ask a running gateway', () => {
+  let up: Up;
+
+  beforeAll(async () => {
+    up = await startUp();
+  });
+  afterAll(async () => {
+    await up[Symbol.asyncDispose]();
+  });
+
+  async function cortex(...args: string[]): Promise<string> {
+    const program = new Program(['node', CORTEX_BIN, ...args], {
+      env: { CORTEX_URL: up.api, NO_COLOR: '1' },
+    });
+    const code = await program.ended;
+    if (code !== 0) throw new Error(`exit code ${code}: ${program.output}`);
+    return program.output;
+  }
+
+  test('models and status show the model, its node and what it runs on', async () => {
+    expect(await cortex('models')).toMatch(/cortex-tiny +loaded +\d+ +local/);
+    expect(await cortex('status')).toMatch(/ok +1 of 1 nodes up[^]*local +up[^]*local, cpu/);
+    expect(JSON.parse(await cortex('status', '--json'))).toMatchObject({
+      health: { status: 'ok' },
+      nodes: [{ name: 'local', state: 'up' }],
+    });
+  });
+
+  test('unload gives the memory back, load brings the model again', async () => {
+    expect(await cortex('unload', 'cortex-tiny')).toContain('cortex-tiny is unloaded on local');
+    expect(await cortex('models')).toMatch(/cortex-tiny +unloaded/);
+
+    expect(await cortex('load', 'cortex-tiny', '--node', 'local')).toContain('on local');
+    await eventually('the model to be loaded', async () =>
+      /cortex-tiny +loaded/.test(await cortex('models')),
+    );
+  });
+
+  test('what cannot be done is one line that says why, and exit code 1', async () => {
+    const program = new Program(['node', CORTEX_BIN, 'load', 'nobody-has-it'], {
+      env: { CORTEX_URL: up.api },
+    });
+
+    expect(await program.ended).toBe(1);
+    expect(program.output.trim().split('\n')).toHaveLength(1);
+    expect(program.output).toContain('nobody-has-it');
+  });
+
+  test('config check says where each value is from and which node can serve which model', async () => {
+    const file = up.workspace.write(
+      'cortex.toml',
+      `[gateway]\nmax_body_mb = 7\n[[neurons]]\nname = "here"\nendpoint = "${up.node}"\n`,
+    );
+    const models = up.workspace.write(
+      'models.toml',
+      '[[models]]\nid = "cortex-tiny"\n[[models]]\nid = "far"\nharness = "mistralrs"\n',
+    );
+
+    const text = await cortex('config', 'check', '-c', file, '--models', models);
+
+    expect(text).toMatch(/gateway\.max_body_mb +7 +.*cortex\.toml:2/);
+    expect(text).toMatch(/gateway\.shutdown_grace_s +30 +default/);
+    expect(text).toMatch(/here +http:\S+ +ok/);
+    expect(text).toMatch(/cortex-tiny +llama +here/);
+    expect(text).toMatch(/far +mistralrs +no +no neuron has the harness mistralrs/);
+  });
+});
