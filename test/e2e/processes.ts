@@ -22,7 +22,7 @@ function readProcess(pid: number): ProcessEntry | undefined {
 }
 
 /** Every process that runs now; zombies do not. */
-export function listProcesses(): ProcessEntry[] {
+function listProcesses(): ProcessEntry[] {
   return readdirSync('/proc')
     .map(Number)
     .filter((pid) => pid > 0)
