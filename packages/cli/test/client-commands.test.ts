@@ -158,9 +158,9 @@ describe('cortex chat through a pipe', () => {
     });
   });
 
-  test('refuses an empty question', () => {
+  test('refuses an empty question', async () => {
     const { context, run } = fixture();
 
-    expect(run(chatCommand(context, streams('  \n')))).rejects.toThrow('nothing to ask');
+    await expect(run(chatCommand(context, streams('  \n')))).rejects.toThrow('nothing to ask');
   });
 });

@@ -40,7 +40,7 @@ describe('the gateway client', () => {
     expect(deltas).toEqual([{}, { reasoning: 'hm' }, { text: 'Yes' }, { finish: 'stop' }]);
   });
 
-  test('throws what an error event of the stream says', () => {
+  test('throws what an error event of the stream says', async () => {
     const stream = client(() =>
       sse(
         chunk({ content: 'Ye' }),
@@ -50,10 +50,10 @@ describe('the gateway client', () => {
       ),
     ).chat({}, new AbortController().signal);
 
-    expect(Array.fromAsync(stream)).rejects.toThrow('gone [node_recovering]');
+    await expect(Array.fromAsync(stream)).rejects.toThrow('gone [node_recovering]');
   });
 
-  test('says the message, the code and when to try again', () => {
+  test('says the message, the code and when to try again', async () => {
     const busy = client(() =>
       Response.json(
         { error: { message: 'No room.', type: 'server_error', code: 'no_capacity' } },
@@ -61,13 +61,13 @@ describe('the gateway client', () => {
       ),
     );
 
-    expect(busy.loadModel({ model: 'm' })).rejects.toThrow(
+    await expect(busy.loadModel({ model: 'm' })).rejects.toThrow(
       'No room. (try again in 5 s) [no_capacity]',
     );
   });
 
-  test('says so when another program answers', () => {
-    expect(client(() => new Response('<html>')).models()).rejects.toThrow(
+  test('says so when another program answers', async () => {
+    await expect(client(() => new Response('<html>')).models()).rejects.toThrow(
       'does not answer like a cortex gateway',
     );
   });
