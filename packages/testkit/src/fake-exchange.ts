@@ -119,7 +119,7 @@ export class FakeExchange {
     });
   }
 
-  /** Sends status and headers of a stream. */
+  /** Begins a stream. Bun sends status and headers together with the first bytes, so send some. */
   stream(headers: Readonly<Record<string, string>> = {}): this {
     this.#answer(
       // @ts-expect-error -- Bun takes an async generator as body, TypeScript's DOM library does not know.

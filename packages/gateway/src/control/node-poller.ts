@@ -121,6 +121,7 @@ export class NodePoller {
     let answers: Answers;
     try {
       answers = await this.#ask(signal);
+      await this.#askEndpoints(answers.models, signal);
     } catch (error) {
       if (!signal.aborted) this.#miss(sentMs, error);
       return;
@@ -135,7 +136,6 @@ export class NodePoller {
       ownInFlight: own,
       ...answers,
     });
-    await this.#askEndpoints(answers.models, signal);
   }
 
   /** All or nothing: a node that cannot say what it has loaded cannot be used either. */
@@ -180,8 +180,9 @@ export class NodePoller {
   }
 
   /**
-   * Where inference goes, asked once per load of a model and one after the other: until a node has said, it goes to
-   * the node itself, and a node that does not answer this is not asked twice in one poll.
+   * Where inference goes, asked once per load of a model, before the model counts as loaded. Where a node does not
+   * say, it goes to the node itself. One after the other: many at once, from every node of a large fleet at first
+   * contact, would keep the polls themselves from their deadline.
    */
   async #askEndpoints(models: readonly ModelEntry[], signal: AbortSignal): Promise<void> {
     const { client, clock, log, name, apply } = this.#deps;
