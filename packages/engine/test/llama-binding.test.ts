@@ -49,7 +49,7 @@ describe('the binding to node-llama-cpp', () => {
       Uint32Array.of(tokens.length - 1),
     );
     await context.native.decodeBatch();
-    const sampler = model.createSampler({ temperature: 0, topK: 0, topP: 1, minP: 0, seed: 1 });
+    const sampler = model.createSampler({ temperature: 0, topP: 1, minP: 0, seed: 1 });
     const token = await context.native.sampleToken(logits, sampler);
     sampler.dispose();
     return token;

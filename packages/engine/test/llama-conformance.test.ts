@@ -6,6 +6,19 @@ import { ENGINE_WORKER_PATH } from '../src/transport/spawn-engine.ts';
 
 const MODEL = fileURLToPath(new URL('../../../models/cortex-tiny.gguf', import.meta.url));
 
+const GET_WEATHER = {
+  type: 'function',
+  function: {
+    name: 'get_weather',
+    parameters: {
+      type: 'object',
+      properties: { city: { enum: ['Sofia', 'Oslo'] } },
+      required: ['city'],
+      additionalProperties: false,
+    },
+  },
+};
+
 for (const [transport, make] of overTransports(createLlamaEngine, {
   command: [process.execPath, ENGINE_WORKER_PATH],
 })) {
@@ -24,6 +37,37 @@ for (const [transport, make] of overTransports(createLlamaEngine, {
       params: {},
       vocabOnly: false,
     },
-    claims: ['chat', 'completions', 'tools', 'reasoning', 'tokenizer', 'choices', 'logprobs'],
+    claims: [
+      'chat',
+      'completions',
+      'tools',
+      'reasoning',
+      'tokenizer',
+      'choices',
+      'logprobs',
+      'structured',
+    ],
+    toolCall: {
+      name: 'get_weather',
+      body: {
+        messages: [{ role: 'user', content: 'What is the weather in Sofia?' }],
+        temperature: 0,
+        tools: [GET_WEATHER],
+        tool_choice: 'required',
+        parallel_tool_calls: false,
+      },
+    },
+    reasoning: {
+      body: {
+        messages: [
+          { role: 'user', content: 'What is cortex?' },
+          // An answer that has begun to think: any model then thinks, however little it was trained.
+          { role: 'assistant', content: '<think>\nThe' },
+        ],
+        chat_template_kwargs: { enable_thinking: true },
+        temperature: 0,
+        max_tokens: 40,
+      },
+    },
   });
 }

@@ -10,8 +10,8 @@ export interface CallableTool {
 
 /** What may stand before the answer proper: reasoning, where the model may still think. */
 interface AnswerOptions {
-  /** Markers of reasoning that the model may open; undefined where it may not, or has already. */
-  readonly reasoning?: { readonly open: string; readonly close: string };
+  /** Markers of reasoning that the model may open, or must close when it is within; undefined where it has ended. */
+  readonly reasoning?: { readonly open: string; readonly close: string; readonly isOpen: boolean };
 }
 
 /** An answer that is one JSON document for `schema`. @throws CortexError naming the keyword that cannot be held. */
@@ -38,15 +38,10 @@ export function toolCallGrammar(
   return rules.format(sequence(thinking(rules, options), call, more));
 }
 
-/** Reasoning in front, optional: everything up to the closing marker. */
+/** Reasoning in front, optional unless it has begun: everything up to the closing marker. */
 function thinking(rules: GrammarRules, { reasoning }: AnswerOptions): string {
   if (reasoning === undefined) return '';
   const thought = rules.add('thought', '[^<] | "<" [^/]');
-  const block = sequence(
-    literal(`${reasoning.open}\n`),
-    `${thought}*`,
-    literal(reasoning.close),
-    '"\\n"*',
-  );
-  return `( ${block} )?`;
+  const rest = sequence(`${thought}*`, literal(reasoning.close), '"\\n"*');
+  return reasoning.isOpen ? rest : `( ${sequence(literal(`${reasoning.open}\n`), rest)} )?`;
 }

@@ -19,8 +19,8 @@ export interface NativeSampler {
 export interface SamplerConfig {
   /** 0: greedy. */
   readonly temperature: number;
-  /** 0: all tokens. */
-  readonly topK: number;
+  /** Absent: all tokens. (0 means that to the library too, but makes it sort the whole vocabulary for every token.) */
+  readonly topK?: number;
   readonly topP: number;
   readonly minP: number;
   /** 32 bits. */

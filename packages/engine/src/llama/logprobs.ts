@@ -49,4 +49,4 @@ export class Logprobs {
   }
 }
 
-const NEUTRAL = { temperature: 0, topK: 0, topP: 1, minP: 0, seed: 0 } as const;
+const NEUTRAL = { temperature: 0, topP: 1, minP: 0, seed: 0 } as const;

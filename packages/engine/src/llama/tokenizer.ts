@@ -2,6 +2,9 @@ import { CortexError } from '@cortex/protocol';
 
 import type { Model, Token } from './binding.ts';
 
+/** `prompt` of a completion, as the body has it. */
+export type CompletionPrompt = string | readonly (string | number | readonly number[])[];
+
 /** The vocabulary of a loaded model, with its rules for the start of a prompt. */
 export class Tokenizer {
   readonly #model: Model;
@@ -31,22 +34,26 @@ export class Tokenizer {
     const { bosToken } = this.#model;
     const tokens = this.#model.tokenize(prompt, { parseSpecial: true });
     if (bosToken === undefined || tokens[0] === bosToken) return tokens;
-    return Uint32Array.of(bosToken, ...tokens);
+    const all = new Uint32Array(tokens.length + 1);
+    all[0] = bosToken;
+    all.set(tokens, 1);
+    return all;
   }
 
-  /** The prompt of a completion: a text, a list of one text, or tokens. @throws CortexError `invalid_request` */
-  completion(prompt: string | readonly (string | number)[]): Uint32Array {
-    const [first] = prompt;
-    const text =
-      typeof prompt === 'string' ? prompt : typeof first === 'string' ? first : undefined;
+  /**
+   * The prompt of a completion: a text, tokens, or a list of one of these.
+   *
+   * @throws CortexError `invalid_request` for an empty one and for tokens that do not exist, `unsupported_parameter`
+   *   for several.
+   */
+  completion(prompt: CompletionPrompt): Uint32Array {
+    const one = onlyPrompt(prompt);
     const tokens =
-      text === undefined
-        ? Array.from(prompt, Number)
-        : this.tokenize(text, { addSpecial: true, parseSpecial: true });
+      typeof one === 'string' ? this.tokenize(one, { addSpecial: true, parseSpecial: true }) : one;
     if (tokens.length === 0) {
       throw new CortexError('invalid_request', '"prompt" is empty.', { param: 'prompt' });
     }
-    if (text === undefined) this.#check(tokens, 'prompt');
+    if (typeof one !== 'string') this.#check(tokens, 'prompt');
     return Uint32Array.from(tokens);
   }
 
@@ -59,11 +66,13 @@ export class Tokenizer {
     return this.#endTokens;
   }
 
+  has(token: Token): boolean {
+    return Number.isInteger(token) && token >= 0 && token < this.#model.vocabularySize;
+  }
+
   #check(tokens: readonly Token[], param: string): void {
     const size = this.#model.vocabularySize;
-    const wrong = tokens.findIndex(
-      (token) => !Number.isInteger(token) || token < 0 || token >= size,
-    );
+    const wrong = tokens.findIndex((token) => !this.has(token));
     if (wrong < 0) return;
     throw new CortexError(
       'invalid_request',
@@ -71,4 +80,20 @@ export class Tokenizer {
       { param: `${param}[${wrong}]` },
     );
   }
+}
+
+/** The one prompt in it. */
+function onlyPrompt(prompt: CompletionPrompt): string | readonly Token[] {
+  if (typeof prompt === 'string') return prompt;
+  const tokens = prompt.filter((item) => typeof item === 'number');
+  if (tokens.length > 0) return tokens;
+  const [only, ...more] = prompt;
+  if (more.length > 0) {
+    throw new CortexError(
+      'unsupported_parameter',
+      'Several prompts in one request are not supported: send one request for each.',
+      { param: 'prompt' },
+    );
+  }
+  return typeof only === 'number' || only === undefined ? tokens : only;
 }

@@ -24,7 +24,7 @@ const tools: Section = (subject, { toolCall }) => {
   test('offered tools are part of the prompt', async () => {
     if (toolCall === undefined) throw new Error('`tools` is claimed: give `toolCall`');
     const { engine } = subject();
-    const { tools: offered, ...plain } = toolCall.body;
+    const { tools: offered, tool_choice: _choice, ...plain } = toolCall.body;
 
     const [withTools, without] = await Promise.all(
       [toolCall.body, plain].map((body) => answerOf(ask(engine, { ...body, max_tokens: 1 }))),

@@ -26,8 +26,26 @@ export function readOutputFormat(template: string | undefined): OutputFormat {
   };
 }
 
+/** Where reasoning stands when the model takes over: within it, behind it, or still to be begun. */
+export type ReasoningState = 'inside' | 'closed' | 'possible';
+
+/** Read off the end of the prompt, or off the part of the answer that the prompt begins with. */
+export function reasoningState(
+  { reasoning }: OutputFormat,
+  { prompt, begun }: { readonly prompt: string; readonly begun: string | undefined },
+): ReasoningState {
+  if (reasoning === undefined) return 'closed';
+  if (begun !== undefined) {
+    const opened = begun.lastIndexOf(reasoning.open);
+    return opened > begun.lastIndexOf(reasoning.close) ? 'inside' : 'closed';
+  }
+  const end = prompt.trimEnd();
+  if (end.endsWith(reasoning.open)) return 'inside';
+  return end.endsWith(reasoning.close) ? 'closed' : 'possible';
+}
+
 export interface ParserRequest {
-  readonly prompt: string;
+  readonly reasoning: ReasoningState;
   /** Whether the request offers tools; without any, a marker in the answer is text like any other. */
   readonly offersTools: boolean;
   readonly newCallId: () => string;
@@ -40,8 +58,7 @@ export function chooseParser(format: OutputFormat, request: ParserRequest): Outp
       ? new HermesParser(request.newCallId)
       : new PlainParser();
   if (format.reasoning === undefined) return inner;
-  const end = request.prompt.trimEnd();
   return new ReasoningParser(inner, format.reasoning, {
-    startsInside: end.endsWith(format.reasoning.open),
+    startsInside: request.reasoning === 'inside',
   });
 }

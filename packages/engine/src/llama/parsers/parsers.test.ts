@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test';
 
 import fc from 'fast-check';
 
-import { chooseParser, readOutputFormat } from './choose-parser.ts';
+import { chooseParser, readOutputFormat, reasoningState } from './choose-parser.ts';
 import type { OutputDelta, OutputParser } from './output-parser.ts';
 
 const FORMAT = readOutputFormat('… <think> … </think> … <tool_call> …');
@@ -18,11 +18,16 @@ interface Parsed {
 }
 
 function parserFor(
-  options: { readonly prompt?: string; readonly offersTools?: boolean } = {},
+  options: {
+    readonly prompt?: string;
+    readonly begun?: string;
+    readonly offersTools?: boolean;
+  } = {},
 ): OutputParser {
   let calls = 0;
-  const { prompt = '<|im_start|>assistant\n', offersTools = true } = options;
-  return chooseParser(FORMAT, { prompt, offersTools, newCallId: () => `call_${calls++}` });
+  const { prompt = '<|im_start|>assistant\n', begun, offersTools = true } = options;
+  const reasoning = reasoningState(FORMAT, { prompt, begun });
+  return chooseParser(FORMAT, { reasoning, offersTools, newCallId: () => `call_${calls++}` });
 }
 
 function join(deltas: readonly OutputDelta[]): Parsed {
@@ -75,6 +80,14 @@ describe('output parsers', () => {
     });
 
     expect(parsed).toEqual({ text: 'Done.', reasoning: 'So.', calls: [] });
+  });
+
+  test('an answer that was begun for the model goes on in reasoning or in content', () => {
+    const inside = parse(['So.\n</think>\n\nDone.'], { begun: '<think>\nWell.' });
+    const behind = parse([' is 4.'], { begun: '<think>\nWell.\n</think>\n\nIt' });
+
+    expect(inside).toEqual({ text: 'Done.', reasoning: 'So.', calls: [] });
+    expect(behind).toEqual({ text: ' is 4.', reasoning: '', calls: [] });
   });
 
   test('reasoning that was cut off is no content', () => {

@@ -20,6 +20,11 @@ test.each([
   [{ messages: [{ role: 'robot', content: 'x' }] }, 'messages[0].role'],
   [{ messages: [{ role: 'user', content: 5 }] }, 'messages[0].content'],
   [{ messages: [{ role: 'user', content: [{ text: 'no type' }] }] }, 'messages[0].content[0].type'],
+  [
+    { messages: [{ role: 'user', content: [{ type: 'text', text: 'a' }, { type: 5 }] }] },
+    'messages[0].content[1].type',
+  ],
+  [{ messages: [{ role: 'user', content: [{ type: 'text' }] }] }, 'messages[0].content[0].text'],
   [{ messages, temperature: '0' }, 'temperature'],
   [{ messages, max_tokens: 0 }, 'max_tokens'],
   [{ messages, top_p: 2 }, 'top_p'],

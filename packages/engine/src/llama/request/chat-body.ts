@@ -5,12 +5,14 @@ import { z } from 'zod';
 const optional = <T extends z.ZodType>(schema: T) =>
   schema.nullish().transform((value) => value ?? undefined);
 
-const TextPart = z.looseObject({
-  type: z.enum(['text', 'input_text', 'output_text']),
-  text: z.string(),
-});
-const OtherPart = z.looseObject({ type: z.string() });
-const ContentPart = z.union([TextPart, OtherPart]);
+const TEXT_PARTS: readonly string[] = ['text', 'input_text', 'output_text'];
+
+const ContentPart = z
+  .looseObject({ type: z.string(), text: z.unknown().optional() })
+  .superRefine((part, context) => {
+    if (!TEXT_PARTS.includes(part.type) || typeof part.text === 'string') return;
+    context.addIssue({ code: 'custom', path: ['text'], message: 'Invalid input: expected string' });
+  });
 
 const ToolCall = z.looseObject({
   id: z.string().optional(),
@@ -29,6 +31,7 @@ export const ChatMessage = z.looseObject({
     .transform((value) => value ?? null),
   reasoning_content: optional(z.string()),
   tool_calls: optional(z.array(ToolCall)),
+  function_call: optional(z.looseObject({ name: z.string(), arguments: z.string().default('{}') })),
   tool_call_id: optional(z.string()),
   name: optional(z.string()),
 });
@@ -61,7 +64,7 @@ export const SamplingBody = z.looseObject({
   max_tokens: optional(z.int().min(1)),
   max_completion_tokens: optional(z.int().min(1)),
   temperature: optional(z.number().min(0).max(100)),
-  top_p: optional(z.number().gt(0).max(1)),
+  top_p: optional(z.number().min(0).max(1)),
   top_k: optional(z.int().min(-1)),
   min_p: optional(z.number().min(0).max(1)),
   seed: optional(z.int()),
@@ -95,7 +98,12 @@ export const ChatBody = SamplingBody.extend({
 export type ChatBody = z.infer<typeof ChatBody>;
 
 export const CompletionsBody = SamplingBody.extend({
-  prompt: z.union([z.string(), z.array(z.string()).length(1), z.array(z.int().min(0)).min(1)]),
+  prompt: z.union([
+    z.string(),
+    z.array(z.string()).min(1),
+    z.array(z.int().min(0)).min(1),
+    z.array(z.array(z.int().min(0)).min(1)).min(1),
+  ]),
   logprobs: optional(z.int().min(0).max(20)),
   echo: optional(z.boolean()),
   suffix: optional(z.string()),

@@ -1,12 +1,17 @@
 import { CortexError } from '@cortex/protocol';
 
 import { documentGrammar, toolCallGrammar } from '../../grammar/answer-grammar.ts';
-import type { OutputFormat } from '../parsers/choose-parser.ts';
+import {
+  type OutputFormat,
+  type ReasoningState,
+  reasoningState,
+} from '../parsers/choose-parser.ts';
 import { type ChatTemplate, toTemplateInput } from '../templates/chat-template.ts';
 import type { ChatBody, Tool } from './chat-body.ts';
 
 export interface PreparedChat {
   readonly prompt: string;
+  readonly reasoning: ReasoningState;
   readonly offersTools: boolean;
   /** GBNF that the answer keeps to; undefined: free. */
   readonly grammar: string | undefined;
@@ -47,11 +52,18 @@ export function prepareChat(body: ChatBody, { template, format }: ChatModel): Pr
   }
   const choice = readChoice(body);
   const tools = choice.kind === 'none' ? [] : offeredTools(body);
-  const prompt = template.render(toTemplateInput(body, tools));
+  if (tools.length > 0 && format.tools === undefined) {
+    throw new CortexError('unsupported_parameter', 'This model cannot call tools.', {
+      param: body.tools === undefined ? 'functions' : 'tools',
+    });
+  }
+  const rendered = template.render(toTemplateInput(body, tools));
+  const reasoning = reasoningState(format, rendered);
   return {
-    prompt,
+    prompt: rendered.prompt,
+    reasoning,
     offersTools: tools.length > 0,
-    grammar: answerGrammar(body, { choice, tools, prompt, format }),
+    grammar: answerGrammar(body, { choice, tools, reasoning, format }),
     maxToolCalls: body.parallel_tool_calls === false ? 1 : Infinity,
   };
 }
@@ -72,7 +84,7 @@ function readChoice(body: ChatBody): Choice {
 interface AnswerRequest {
   readonly choice: Choice;
   readonly tools: readonly Tool[];
-  readonly prompt: string;
+  readonly reasoning: ReasoningState;
   readonly format: OutputFormat;
 }
 
@@ -116,13 +128,10 @@ function answerGrammar(body: ChatBody, request: AnswerRequest): string | undefin
   }
 }
 
-/** Where the model may still think before its answer: its prompt neither opened nor closed reasoning. */
-function reasoningOf({ prompt, format }: AnswerRequest): {
-  reasoning?: { open: string; close: string };
+/** The reasoning that may still come before the answer, for the grammar. */
+function reasoningOf({ reasoning, format }: AnswerRequest): {
+  reasoning?: { open: string; close: string; isOpen: boolean };
 } {
-  const { reasoning } = format;
-  const end = prompt.trimEnd();
-  if (reasoning === undefined || end.endsWith(reasoning.close) || end.endsWith(reasoning.open))
-    return {};
-  return { reasoning };
+  if (reasoning === 'closed' || format.reasoning === undefined) return {};
+  return { reasoning: { ...format.reasoning, isOpen: reasoning === 'inside' } };
 }

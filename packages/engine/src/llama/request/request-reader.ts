@@ -70,7 +70,8 @@ export class RequestReader {
         { param: 'n' },
       );
     }
-    const room = this.#roomBehind(prepared.prompt.length);
+    this.#checkBias(sampling);
+    const room = this.#roomBehind(prepared.prompt.length, request.route);
     return {
       ...prepared,
       sampling,
@@ -118,14 +119,23 @@ export class RequestReader {
   }
 
   /** @throws CortexError `context_length_exceeded` when not even one token of an answer fits. */
-  #roomBehind(promptTokens: number): number {
+  #roomBehind(promptTokens: number, route: GenerateRequest['route']): number {
     const { contextTokens } = this.#options.limits;
     if (promptTokens < contextTokens) return contextTokens - promptTokens;
     throw new CortexError(
       'context_length_exceeded',
       `This model's maximum context length is ${contextTokens} tokens. However, your prompt has ${promptTokens} tokens. Please shorten it.`,
-      { param: 'messages' },
+      { param: route === 'chat' ? 'messages' : 'prompt' },
     );
+  }
+
+  #checkBias({ bias }: Sampling): void {
+    for (const token of bias.keys()) {
+      if (this.#options.tokenizer.has(token)) continue;
+      throw new CortexError('invalid_request', `The vocabulary has no token ${token}.`, {
+        param: `logit_bias.${token}`,
+      });
+    }
   }
 
   /** `ignore_eos` bans the tokens that end an answer. */

@@ -53,27 +53,54 @@ export function recommendedParams(
   return params;
 }
 
-/** Body over `params`: what a caller leaves out or sends as null is taken from the defaults below it. */
+/** Two names for one setting: whoever writes one of them overrides both. */
+const SYNONYMS = [
+  ['max_tokens', 'max_completion_tokens'],
+  ['repeat_penalty', 'repetition_penalty'],
+  ['tools', 'functions'],
+  ['tool_choice', 'function_call'],
+] as const;
+
+/**
+ * Body over `layers`, the first of them strongest: what a caller leaves out or sends as null is taken from below.
+ * `chat_template_kwargs` are merged key by key.
+ */
 export function withDefaults(
   body: Readonly<Record<string, unknown>>,
   layers: readonly Readonly<Record<string, unknown>>[],
 ): Record<string, unknown> {
   const merged: Record<string, unknown> = {};
-  for (const layer of layers.toReversed()) Object.assign(merged, layer);
-  for (const [key, value] of Object.entries(body)) {
-    if (value !== null && value !== undefined) merged[key] = value;
+  for (const layer of [...layers.toReversed(), body]) {
+    for (const [one, other] of SYNONYMS) {
+      if (!isSet(layer[one]) && !isSet(layer[other])) continue;
+      delete merged[one];
+      delete merged[other];
+    }
+    for (const [key, value] of Object.entries(layer)) {
+      if (!isSet(value)) continue;
+      const below = merged[key];
+      merged[key] =
+        key === 'chat_template_kwargs' && isRecord(below) && isRecord(value)
+          ? { ...below, ...value }
+          : value;
+    }
   }
   return merged;
 }
+
+const isSet = (value: unknown): boolean => value !== null && value !== undefined;
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** @throws CortexError `invalid_request` for a stop string that is empty or too long. */
 export function readSampling(body: SamplingBody): Sampling {
   const stop = [body.stop ?? []].flat();
   for (const text of stop) {
-    if (text !== '' && text.length <= MAX_STOP_CHARS) continue;
+    if (text !== '' && text.length <= MAX_STOP_CHARS && text.isWellFormed()) continue;
     throw new CortexError(
       'invalid_request',
-      `"stop": each string must have 1 to ${MAX_STOP_CHARS} characters.`,
+      `"stop": each string must have 1 to ${MAX_STOP_CHARS} whole characters.`,
       { param: 'stop' },
     );
   }
@@ -84,10 +111,11 @@ export function readSampling(body: SamplingBody): Sampling {
   };
   const isPenalised =
     penalties.repeat !== 1 || penalties.presence !== 0 || penalties.frequency !== 0;
+  const topK = body.top_k ?? DEFAULTS.top_k;
   return {
     config: {
       temperature: body.temperature ?? DEFAULTS.temperature,
-      topK: Math.max(0, body.top_k ?? DEFAULTS.top_k),
+      ...(topK > 0 && { topK }),
       topP: body.top_p ?? DEFAULTS.top_p,
       minP: body.min_p ?? DEFAULTS.min_p,
     },

@@ -13,6 +13,12 @@ export interface TemplateInput {
   readonly variables: Readonly<Record<string, unknown>>;
 }
 
+export interface RenderedChat {
+  readonly prompt: string;
+  /** What the answer has begun with, at the end of the prompt; undefined where it begins anew. */
+  readonly begun: string | undefined;
+}
+
 /** The GGUF's own Jinja template, rendered natively. */
 export class ChatTemplate {
   readonly #render: (variables: Record<string, unknown>) => string;
@@ -24,17 +30,33 @@ export class ChatTemplate {
     this.#special = { bos_token: model.bosText, eos_token: model.eosText };
   }
 
-  /** @throws CortexError `template_render_failed` with the template's own words. */
-  render(input: TemplateInput): string {
+  /**
+   * The prompt that the model answers. Where the last message is the assistant's own, the prompt ends in the middle of
+   * it and the answer goes on from there.
+   *
+   * @throws CortexError `template_render_failed` with the template's own words; `vision_unsupported`,
+   *   `unsupported_parameter` for content that is no text.
+   */
+  render(input: TemplateInput): RenderedChat {
+    const messages = input.messages.map(toTemplateMessage);
+    const begun = begunAnswer(input.messages, messages);
+    const text = this.#renderText({
+      ...this.#special,
+      ...input.variables,
+      messages,
+      // Templates ask `if tools`: none is absent, not an empty list.
+      ...(input.tools.length > 0 && { tools: input.tools }),
+      add_generation_prompt: begun === undefined,
+    });
+    if (begun === undefined) return { prompt: text, begun };
+    // Behind the begun answer the template closed the turn; a template may trim what it prints.
+    const at = text.lastIndexOf(begun);
+    return { prompt: at < 0 ? text : text.slice(0, at + begun.length), begun };
+  }
+
+  #renderText(variables: Record<string, unknown>): string {
     try {
-      return this.#render({
-        ...this.#special,
-        ...input.variables,
-        messages: input.messages.map(toTemplateMessage),
-        // Templates ask `if tools`: none is absent, not an empty list.
-        ...(input.tools.length > 0 && { tools: input.tools }),
-        add_generation_prompt: true,
-      });
+      return this.#render(variables);
     } catch (error) {
       const reason =
         error instanceof Error ? error.message.replace(/^AddonJinjaRenderer: /, '') : String(error);
@@ -65,7 +87,8 @@ export function toTemplateInput(body: ChatBody, tools: readonly unknown[]): Temp
 
 /** A message in the form that templates are written for: text content, arguments as objects. */
 function toTemplateMessage(message: ChatMessage, at: number): TemplateMessage {
-  const { role, content, tool_calls: calls, ...rest } = message;
+  const { role, content, tool_calls, function_call: legacy, ...rest } = message;
+  const calls = tool_calls ?? (legacy && [{ type: 'function', function: legacy }]);
   return {
     ...rest,
     role: role === 'developer' ? 'system' : role === 'function' ? 'tool' : role,
@@ -79,11 +102,23 @@ function toTemplateMessage(message: ChatMessage, at: number): TemplateMessage {
   };
 }
 
+/** The text that an assistant message at the end has begun with; undefined when the turn is a new one. */
+function begunAnswer(
+  given: readonly ChatMessage[],
+  messages: readonly TemplateMessage[],
+): string | undefined {
+  const content = messages.at(-1)?.['content'];
+  const last = given.at(-1);
+  if (last?.role !== 'assistant' || last.tool_calls !== undefined) return undefined;
+  return typeof content === 'string' && content.trim() !== '' ? content.trim() : undefined;
+}
+
 /** @throws CortexError `vision_unsupported`, `unsupported_parameter` for parts that are no text. */
 function toText(content: ChatMessage['content'], at: number): string | null {
   if (content === null || typeof content === 'string') return content;
   const texts = content.map((part, i) => {
-    if ('text' in part && typeof part.text === 'string') return part.text;
+    const text = part.type === 'refusal' ? part['refusal'] : part.text;
+    if (typeof text === 'string') return text;
     const param = `messages[${at}].content[${i}]`;
     if (part.type.includes('image')) {
       throw new CortexError(
@@ -98,7 +133,7 @@ function toText(content: ChatMessage['content'], at: number): string | null {
       { param },
     );
   });
-  return texts.join('');
+  return texts.join('\n');
 }
 
 /** Templates print arguments with `tojson`, so text is parsed first; what is no JSON stays text. */
