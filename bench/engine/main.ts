@@ -13,7 +13,6 @@ import { median } from '../statistics.ts';
 import { buildNativeBench, nativeCommand, type NativeLoad, runNative } from './native-bench.ts';
 import {
   cancelPrefillMs,
-  complete,
   firstTokenMs,
   randomPrompt,
   startEngine,
@@ -238,7 +237,7 @@ function missedTargets(report: Report): string[] {
   return missed;
 }
 
-const program = buildNativeBench(join(OUT, 'native'));
+const program = buildNativeBench(resolve(import.meta.dir, '../../node_modules/.cache/llama-bench'));
 const model = flags.model ?? smolModel();
 say(`SmolLM2 against llama-batched-bench, ${threads} thread, ${pairs} pairs:`);
 const smol = await measure(program, model);

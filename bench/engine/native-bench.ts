@@ -42,34 +42,35 @@ export function buildNativeBench(folder: string): string {
     .filter((name) => /^lib(llama|ggml)(-common|-base|\.v)/.test(name))
     .map((name) => `-l:${name}`);
   run('g++', [
-    ...[
-      '-O2',
-      '-std=c++17',
-      `-I${source('include')}`,
-      `-I${source('ggml/include')}`,
-      `-I${source('common')}`,
-      `-I${source('vendor')}`,
-    ],
-    ...[source('tools/batched-bench/batched-bench.cpp'), source('tools/batched-bench/main.cpp')],
-    ...['-o', program, `-L${LIBRARIES}`, ...linked, `-Wl,-rpath,${LIBRARIES}`],
+    '-O2',
+    '-std=c++17',
+    ...['include', 'ggml/include', 'common', 'vendor'].map((path) => `-I${source(path)}`),
+    source('tools/batched-bench/batched-bench.cpp'),
+    source('tools/batched-bench/main.cpp'),
+    '-o',
+    program,
+    `-L${LIBRARIES}`,
+    ...linked,
+    `-Wl,-rpath,${LIBRARIES}`,
   ]);
   return program;
 }
 
 export function nativeCommand(program: string, load: NativeLoad): string[] {
-  return [
-    ...[program, '-m', load.model, '-t', String(load.threads), '-tb', String(load.threads)],
-    ...['-c', String(load.contextTokens * load.streams), '-b', '512', '-ub', '512', '-ngl', '0'],
-    ...[
-      '-npp',
-      String(load.promptTokens),
-      '-ntg',
-      String(load.generatedTokens),
-      '-npl',
-      String(load.streams),
-    ],
-    ...['--output-format', 'jsonl'],
-  ];
+  const options = {
+    '-m': load.model,
+    '-t': load.threads,
+    '-tb': load.threads,
+    '-c': load.contextTokens * load.streams,
+    '-b': 512,
+    '-ub': 512,
+    '-ngl': 0,
+    '-npp': load.promptTokens,
+    '-ntg': load.generatedTokens,
+    '-npl': load.streams,
+    '--output-format': 'jsonl',
+  };
+  return [program, ...Object.entries(options).flat().map(String)];
 }
 
 /** One run in a process of its own. */

@@ -88,7 +88,7 @@ export interface FleetOptions {
   readonly aliases?: Readonly<Record<string, string | readonly string[]>>;
 }
 
-export const aliasesOf = (aliases: NonNullable<FleetOptions['aliases']>): readonly Alias[] =>
+const aliasesOf = (aliases: NonNullable<FleetOptions['aliases']>): readonly Alias[] =>
   Object.entries(aliases).map(([name, models]) => ({
     name,
     models: typeof models === 'string' ? [models] : models,
