@@ -59,11 +59,10 @@ async function stopWithin(listener: Listener, ms: number): Promise<void> {
 }
 
 function readSecrets({ auth }: GatewayConfig) {
-  const read = (file: string | undefined, key: string): string | undefined =>
-    file === undefined ? undefined : readSecretFile(file, key);
+  const { node_token_file: tokenFile, admin_key_file: keyFile } = auth;
   return {
-    nodeToken: read(auth.node_token_file, 'auth.node_token_file'),
-    adminKey: read(auth.admin_key_file, 'auth.admin_key_file'),
+    nodeToken: tokenFile && readSecretFile(tokenFile, 'auth.node_token_file'),
+    adminKey: keyFile && readSecretFile(keyFile, 'auth.admin_key_file'),
   };
 }
 

@@ -25,6 +25,15 @@ const ModelProfile = z.strictObject({
     .union([z.int().min(1), z.literal('auto')])
     .default('auto')
     .describe('Requests answered at the same time.'),
+  gpu_layers: z
+    .union([z.int().min(0), z.enum(['auto', 'all'])])
+    .default('auto')
+    .describe('Layers on the GPU. auto: as many as fit; all: refused where not all fit.'),
+  kv_type: z
+    .enum(['f16', 'q8_0', 'q4_0'])
+    .optional()
+    .describe('Type of the KV cache: q8_0 halves its memory. Default: f16.'),
+  ttl_s: z.number().min(0).default(0).describe('Unloaded when idle for so long. 0: never.'),
   pinned_on: z
     .array(z.string().min(1))
     .default([])

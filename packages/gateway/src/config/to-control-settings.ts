@@ -29,16 +29,19 @@ export function toControlConfig(
 
 function toCatalogueModel(profile: ModelProfile): CatalogueModel {
   const { source, quant, vram_mb: vramMb, min_devices: minDevices } = profile;
-  const { min_device_vram_mb: minDeviceVramMb } = profile;
+  const { min_device_vram_mb: minDeviceVramMb, kv_type: kvType } = profile;
   return {
     id: profile.id,
     harness: profile.harness,
     contextLength: profile.context_length,
     slots: profile.slots,
+    gpuLayers: profile.gpu_layers,
+    ttlS: profile.ttl_s,
     pinnedOn: profile.pinned_on,
     listed: profile.listed,
     ...(source !== undefined && { source }),
     ...(quant !== undefined && { quant }),
+    ...(kvType !== undefined && { kvType }),
     ...(vramMb !== undefined && { vramMb }),
     ...(minDevices !== undefined && { minDevices }),
     ...(minDeviceVramMb !== undefined && { minDeviceVramMb }),

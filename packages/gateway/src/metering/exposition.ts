@@ -4,6 +4,8 @@ export type LabelValues = readonly string[];
 /** One kind of metric with all its series, rendered as Prometheus text. */
 export interface Family {
   readonly name: string;
+  readonly type: 'counter' | 'gauge' | 'histogram';
+  readonly labels: readonly string[];
   /** Lines of the text exposition format 0.0.4, each ending with a line feed; empty when there is no series. */
   render(): string;
   /** Removes the series whose labels `isGone` accepts. */
@@ -76,6 +78,8 @@ function createPlainFamily(options: FamilyOptions, type: 'counter' | 'gauge') {
   const { name, labels } = options;
   return {
     name,
+    type,
+    labels,
     series: (values: LabelValues): Series => table.get(values),
     prune: table.prune.bind(table),
     clear: table.clear.bind(table),
@@ -157,6 +161,8 @@ export function createHistogramFamily(
   const { name, labels } = options;
   return {
     name,
+    type: 'histogram',
+    labels,
     series: (values) => table.get(values),
     prune: table.prune.bind(table),
     render: () =>

@@ -74,7 +74,7 @@ function settledWithin<T>(
     opening.then(
       (value) => {
         late.cancel();
-        resolve(value);
+        return resolve(value);
       },
       (error: unknown) => {
         late.cancel();

@@ -1,0 +1,105 @@
+import { afterEach, expect, test } from 'bun:test';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { loadGatewayConfig } from '../src/config/load-gateway-config.ts';
+import { GatewayUnderTest } from './gateway-under-test.ts';
+
+const folders: string[] = [];
+afterEach(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
+});
+
+function folderWith(files: Readonly<Record<string, string>>): string {
+  const folder = mkdtempSync(join(tmpdir(), 'cortex-config-'));
+  folders.push(folder);
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(join(folder, name, '..'), { recursive: true });
+    writeFileSync(join(folder, name), text);
+  }
+  return folder;
+}
+
+test('without any file there are the defaults', () => {
+  const { config, models } = loadGatewayConfig({ file: undefined, env: {} });
+
+  expect(config.value.gateway).toMatchObject({
+    listen: '127.0.0.1:31313',
+    metrics_listen: '127.0.0.1:31314',
+    max_body_mb: 64,
+  });
+  expect(config.value.neurons).toEqual([]);
+  expect(models.value.models).toEqual([]);
+});
+
+test('nodes of nodes.d are added, and paths count from the file that names them', () => {
+  const folder = folderWith({
+    'cortex.toml':
+      '[auth]\nnode_token_file = "token"\n[[neurons]]\nname = "a"\nendpoint = "http://a:1"\n',
+    'nodes.d/b.toml': '[[neurons]]\nname = "b"\nendpoint = "http://b:1"\n',
+    'models.toml': '[[models]]\nid = "m"\n',
+  });
+
+  const { config, models } = loadGatewayConfig({ file: join(folder, 'cortex.toml'), env: {} });
+
+  expect(config.value.neurons.map(({ name }) => name)).toEqual(['a', 'b']);
+  expect(config.value.auth.node_token_file).toBe(join(folder, 'token'));
+  expect(models.value.models.map(({ id }) => id)).toEqual(['m']);
+});
+
+/** The message that `starting` fails with. */
+async function refusal(starting: Promise<unknown>): Promise<string> {
+  try {
+    await starting;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+  throw new Error('it started');
+}
+
+const WRONG = {
+  'an unknown key': ['[gateway]\nlisen = "x"', /cortex\.toml:2: .*gateway\.lisen.*gateway\.listen/],
+  'two nodes of one name': [
+    '[[neurons]]\nname = "a"\nendpoint = "http://a:1"\n[[neurons]]\nname = "a"\nendpoint = "http://b:1"',
+    /two neurons are named "a"/,
+  ],
+  'an endpoint that is no URL': [
+    '[[neurons]]\nname = "a"\nendpoint = "a:1"',
+    /neurons\[0\]\.endpoint/,
+  ],
+  'an origin with a path': ['[gateway]\ncors_origins = ["https://a.example/"]', /cors_origins/],
+  'a catalogue that is not there': [
+    '[gateway]\nmodels_config = "other.toml"',
+    /other\.toml: no such/,
+  ],
+} as const;
+for (const [what, [toml, message]] of Object.entries(WRONG)) {
+  test(`${what} stops the start, and the error says where`, () => {
+    const folder = folderWith({ 'cortex.toml': `${toml}\n` });
+
+    expect(() => loadGatewayConfig({ file: join(folder, 'cortex.toml'), env: {} })).toThrow(
+      message,
+    );
+  });
+}
+
+test('a port that is taken stops the start, naming its key, and leaves nothing open', async () => {
+  const taken = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: () => new Response() });
+
+  const refused = await refusal(
+    GatewayUnderTest.start({ env: { CORTEX_GATEWAY__LISTEN: `127.0.0.1:${taken.port}` } }),
+  );
+
+  expect(refused).toMatch(/gateway\.listen.*in use/);
+
+  await taken.stop(true);
+});
+
+test('a secret that cannot be read stops the start, naming its key', async () => {
+  const refused = await refusal(
+    GatewayUnderTest.start({ toml: '[auth]\nadmin_key_file = "nowhere"\n' }),
+  );
+
+  expect(refused).toMatch(/auth\.admin_key_file.*cannot be read/);
+});

@@ -1,0 +1,342 @@
+/** Every key of cortex.toml and models.toml is read: each is changed, and the change observed. */
+import { afterEach, describe, expect, test } from 'bun:test';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { listConfigKeys } from '@cortex/service';
+import { type FakeLoad, FakeNeuron } from '@cortex/testkit';
+
+import { GatewayConfig } from '../src/config/gateway-config.ts';
+import { ModelsConfig } from '../src/config/models-config.ts';
+import { GatewayUnderTest, toObject } from './gateway-under-test.ts';
+
+/** Keys of the first design's example that have to load; evicting comes later. */
+const NOT_READ_YET = ['eviction.strategy', 'eviction.defrag_after_cycles'];
+
+const open: { close(): Promise<void> }[] = [];
+afterEach(async () => {
+  for (const thing of open.splice(0).toReversed()) await thing.close();
+});
+
+type Setup = Parameters<typeof GatewayUnderTest.start>[0];
+
+async function start(setup: Setup): Promise<GatewayUnderTest> {
+  const gateway = await GatewayUnderTest.start(setup);
+  open.push(gateway);
+  return gateway;
+}
+
+function fake(options: ConstructorParameters<typeof FakeNeuron>[0] = {}): FakeNeuron {
+  const neuron = new FakeNeuron({ models: [{ id: 'm' }], ...options });
+  open.push(neuron);
+  return neuron;
+}
+
+const codeOf = async (response: Response): Promise<unknown> =>
+  toObject(toObject(await response.json())['error'])['code'];
+
+/** A file beside the others, gone with the test. */
+function fileWith(text: string): string {
+  const folder = mkdtempSync(join(tmpdir(), 'cortex-keys-'));
+  const file = join(folder, 'file');
+  writeFileSync(file, text);
+  open.push({ close: () => Promise.resolve(rmSync(folder, { recursive: true })) });
+  return file;
+}
+
+/** One node whose only slot is taken, so that the next request waits. */
+async function startFull(toml: string): Promise<GatewayUnderTest> {
+  const neuron = fake({ models: [{ id: 'm', load: { max_in_flight: 1, max_queue_depth: 0 } }] });
+  const gateway = await start({ neurons: { beast: neuron }, toml });
+  void gateway.chat({ model: 'm' }).catch(() => undefined);
+  await neuron.exchange();
+  return gateway;
+}
+
+/** The load that a request for a catalogued model with these settings begins. */
+async function loadWith(settings: string): Promise<FakeLoad> {
+  const neuron = fake({ models: [] });
+  const gateway = await start({
+    neurons: { beast: neuron },
+    modelsToml: `[[models]]\nid = "org/wanted"\n${settings}\n`,
+  });
+  void gateway.chat({ model: 'org/wanted' }).catch(() => undefined);
+  return neuron.load();
+}
+
+async function listedModels(
+  modelsToml: string,
+): Promise<readonly Readonly<Record<string, unknown>>[]> {
+  const gateway = await start({ neurons: { beast: fake() }, modelsToml });
+  const list = toObject(await (await gateway.get('/v1/models')).json())['data'];
+  return Array.isArray(list) ? list.map(toObject) : [];
+}
+
+const GATEWAY_CASES: Readonly<Record<string, () => Promise<void>>> = {
+  async 'gateway.listen'() {
+    const gateway = await start({ env: { CORTEX_GATEWAY__LISTEN: '127.0.0.2:0' } });
+    expect(gateway.url).toStartWith('http://127.0.0.2:');
+    expect((await gateway.get('/health')).status).toBe(200);
+  },
+  async 'gateway.metrics_listen'() {
+    const gateway = await start({ env: { CORTEX_GATEWAY__METRICS_LISTEN: '127.0.0.3:0' } });
+    expect(gateway.running.metricsUrl).toStartWith('http://127.0.0.3:');
+  },
+  async 'gateway.models_config'() {
+    const file = fileWith('[aliases]\nother-name = "m"\n');
+    const gateway = await start({
+      neurons: { beast: fake() },
+      gatewayToml: `models_config = "${file}"`,
+    });
+    expect(gateway.running.control.resolve('other-name')).toMatchObject({ model: 'm' });
+  },
+  async 'gateway.max_body_mb'() {
+    const gateway = await start({ gatewayToml: 'max_body_mb = 0.001' });
+    expect((await gateway.chat({ model: 'm', pad: 'x'.repeat(2000) })).status).toBe(413);
+  },
+  async 'gateway.shutdown_grace_s'() {
+    const neuron = fake();
+    const config = fileWith(
+      `[gateway]\nlisten = "127.0.0.1:0"\nmetrics_listen = "127.0.0.1:0"\nshutdown_grace_s = 0.1
+[[neurons]]\nname = "beast"\nendpoint = "${neuron.url}"\n`,
+    );
+    const ready = `${config}.ready`;
+    const cli = join(import.meta.dir, '../../cli/src/main.ts');
+    const child = Bun.spawn([process.execPath, cli, 'serve', '-c', config, '--ready-file', ready], {
+      stdin: 'ignore',
+      stdout: 'ignore',
+      stderr: 'ignore',
+    });
+    while (!(await Bun.file(ready).exists())) await Bun.sleep(20);
+    const { api } = toObject(JSON.parse(readFileSync(ready, 'utf8')));
+    const answer = fetch(`${String(api)}/v1/chat/completions`, {
+      method: 'POST',
+      body: '{"model":"m"}',
+    });
+    await neuron.exchange();
+    child.kill('SIGTERM');
+    // By default it would wait 30 s for the node.
+    expect((await answer).status).toBe(503);
+    expect(await child.exited).toBe(0);
+  },
+  async 'gateway.trusted_proxies'() {
+    const neuron = fake();
+    const gateway = await start({
+      neurons: { beast: neuron },
+      gatewayToml: 'trusted_proxies = ["127.0.0.0/8"]',
+    });
+    void gateway
+      .chat({ model: 'm' }, { headers: { 'x-forwarded-for': '198.51.100.7' } })
+      .catch(() => undefined);
+    const { headers } = await neuron.exchange();
+    expect(headers.get('x-cortex-principal')).toBe('addr:198.51.100.7');
+  },
+  async 'gateway.cors_origins'() {
+    const gateway = await start({ gatewayToml: 'cors_origins = ["https://chat.example"]' });
+    const { headers } = await gateway.get('/v1/models', {
+      headers: { origin: 'https://chat.example' },
+    });
+    expect(headers.get('access-control-allow-origin')).toBe('https://chat.example');
+  },
+  async 'queue.max_waiting'() {
+    const gateway = await startFull('[queue]\nmax_waiting = 0\n');
+    expect(await codeOf(await gateway.chat({ model: 'm' }))).toBe('queue_full');
+  },
+  async 'queue.max_wait_s'() {
+    const gateway = await startFull('[queue]\nmax_wait_s = 0.3\nmax_hold_s = 0.1\n');
+    expect(await codeOf(await gateway.chat({ model: 'm', stream: true }))).toBe('queue_full');
+  },
+  async 'queue.max_hold_s'() {
+    const gateway = await startFull('[queue]\nmax_hold_s = 0.2\n');
+    expect(await codeOf(await gateway.chat({ model: 'm' }))).toBe('queue_full');
+  },
+  async 'timeouts.stream_idle_s'() {
+    const neuron = fake();
+    const gateway = await start({
+      neurons: { beast: neuron },
+      toml: '[timeouts]\nstream_idle_s = 0.3\n',
+    });
+    const answer = gateway.chat({ model: 'm', stream: true });
+    (await neuron.exchange()).stream().token('a');
+    expect(await (await answer).text()).toContain('node_timeout');
+  },
+  async 'timeouts.stall_s'() {
+    const neuron = fake();
+    const gateway = await start({
+      neurons: { beast: neuron },
+      toml: '[timeouts]\nstall_s = 0.3\n',
+    });
+    const answer = gateway.chat({ model: 'm', stream: true });
+    const exchange = await neuron.exchange();
+    exchange.stream();
+    for (let chunk = 0; chunk < 400; chunk += 1) exchange.token('x'.repeat(64 << 10));
+    // The body is never read.
+    await answer;
+    expect(await gateway.record()).toMatchObject({ outcome: 'client_left' });
+  },
+  async 'timeouts.connect_s'() {
+    const neuron = fake();
+    neuron.hang();
+    const gateway = await start({
+      neurons: { beast: neuron },
+      toml: '[timeouts]\nconnect_s = 0.2\n[queue]\nmax_hold_s = 1\n',
+      settled: false,
+    });
+    await gateway.untilKnown(({ nodes }) => (nodes.get('beast')?.misses ?? 0) > 0);
+    expect(gateway.running.control.snapshot().nodes.get('beast')?.error).toBeDefined();
+  },
+  async 'auth.node_token_file'() {
+    const neuron = fake({ token: 'fleet' });
+    const gateway = await start({
+      neurons: { beast: neuron },
+      toml: `[auth]\nnode_token_file = "${fileWith('fleet\n')}"\n`,
+    });
+    expect(gateway.running.control.snapshot().nodes.get('beast')?.state).toBe('up');
+  },
+  async 'auth.admin_key_file'() {
+    const gateway = await start({
+      toml: `[auth]\nadmin_key_file = "${fileWith('open sesame')}"\n`,
+    });
+    const headers = { 'x-forwarded-for': '10.0.0.1', authorization: 'Bearer open sesame' };
+    expect((await gateway.get('/admin/v1/nodes', { headers })).status).toBe(200);
+  },
+  async 'control.poll_interval_s'() {
+    const neuron = fake();
+    await start({ neurons: { beast: neuron }, toml: '[control]\npoll_interval_s = 0.05\n' });
+    expect((await neuron.call('/health', 4)).method).toBe('GET');
+  },
+  async 'control.failures_before_down'() {
+    const neuron = fake();
+    const gateway = await start({
+      neurons: { beast: neuron },
+      toml: '[control]\npoll_interval_s = 0.05\nfailures_before_down = 1\n',
+    });
+    await neuron.die();
+    await gateway.untilKnown(({ nodes }) => nodes.get('beast')?.state === 'down');
+    expect(gateway.running.control.snapshot().nodes.get('beast')?.misses).toBe(1);
+  },
+  async neurons() {
+    const gateway = await start({ neurons: { one: fake(), two: fake() } });
+    expect([...gateway.running.control.snapshot().nodes.keys()]).toEqual(['one', 'two']);
+  },
+  async 'neurons[].name'() {
+    const gateway = await start({ neurons: { 'other-name': fake() } });
+    expect(await (await gateway.get('/v1/models')).text()).toContain('"node":"other-name"');
+  },
+  async 'neurons[].endpoint'() {
+    const neuron = fake();
+    await start({ neurons: { beast: neuron } });
+    expect(neuron.count('/models')).toBeGreaterThan(0);
+  },
+  async 'neurons[].weight'() {
+    const gateway = await start({ neurons: { beast: fake() }, neuronToml: 'weight = 2.5' });
+    const replica = gateway.running.control.snapshot().replicasByModel.get('m')?.[0];
+    expect(replica?.speedWeight).toBe(2.5);
+  },
+  async 'neurons[].expected_offline'() {
+    const neuron = fake();
+    await neuron.die();
+    const gateway = await start({
+      neurons: { beast: neuron },
+      neuronToml: 'expected_offline = true',
+    });
+    expect(toObject(await (await gateway.get('/health')).json())['status']).toBe('ok');
+  },
+};
+
+const MODELS_CASES: Readonly<Record<string, () => Promise<void>>> = {
+  async models() {
+    expect((await listedModels('[[models]]\nid = "one"\n[[models]]\nid = "two"\n')).length).toBe(3);
+  },
+  async 'models[].id'() {
+    expect((await loadWith('')).request.model_id).toBe('org/wanted');
+  },
+  async 'models[].harness'() {
+    const [model] = await listedModels('[[models]]\nid = "a"\nharness = "mistralrs"\n');
+    expect(model?.['reason']).toContain('mistralrs');
+  },
+  async 'models[].source'() {
+    expect((await loadWith('source = "file:/m.gguf"')).request.source).toBe('file:/m.gguf');
+  },
+  async 'models[].quant'() {
+    expect((await loadWith('quant = "Q4_K_M"')).request.quant).toBe('Q4_K_M');
+  },
+  async 'models[].vram_mb'() {
+    expect((await loadWith('vram_mb = 1234')).request.vram_mb).toBe(1234);
+  },
+  async 'models[].min_devices'() {
+    const [model] = await listedModels('[[models]]\nid = "a"\nmin_devices = 2\n');
+    expect(model?.['reason']).toContain('0 of 2 GPUs');
+  },
+  async 'models[].min_device_vram_mb'() {
+    const [model] = await listedModels('[[models]]\nid = "a"\nmin_device_vram_mb = 10000\n');
+    expect(model?.['reason']).toContain('10000 MiB');
+  },
+  async 'models[].context_length'() {
+    expect((await loadWith('context_length = 4096')).request.context_length).toBe(4096);
+  },
+  async 'models[].slots'() {
+    expect((await loadWith('slots = 3')).request.slots).toBe(3);
+  },
+  async 'models[].gpu_layers'() {
+    expect((await loadWith('gpu_layers = "all"')).request.gpu_layers).toBe('all');
+  },
+  async 'models[].kv_type'() {
+    expect((await loadWith('kv_type = "q8_0"')).request.kv_type).toBe('q8_0');
+  },
+  async 'models[].ttl_s'() {
+    expect((await loadWith('ttl_s = 90')).request.ttl_s).toBe(90);
+  },
+  async 'models[].pinned_on'() {
+    expect((await loadWith('pinned_on = ["beast"]')).request.pinned).toBe(true);
+  },
+  async 'models[].listed'() {
+    const models = await listedModels('[[models]]\nid = "hidden"\nlisted = false\n');
+    expect(models.map(({ id }) => id)).toEqual(['m']);
+  },
+  async aliases() {
+    const gateway = await start({ neurons: { beast: fake() }, modelsToml: '[aliases]\na = "m"\n' });
+    expect(gateway.running.control.resolve('a')).toMatchObject({ model: 'm', viaAlias: true });
+  },
+  async 'aliases.*'() {
+    const gateway = await start({
+      neurons: { beast: fake() },
+      modelsToml: '[aliases]\n"a-*" = ["absent", "m"]\ndefault = "m"\n',
+    });
+    expect(gateway.running.control.resolve('a-1')).toMatchObject({ model: 'm' });
+    expect(gateway.running.control.resolve('never heard of')).toMatchObject({ model: 'm' });
+  },
+  async 'aliases.*.model'() {
+    const gateway = await start({
+      neurons: { beast: fake() },
+      modelsToml: '[aliases]\na = { model = "m" }\n',
+    });
+    expect(gateway.running.control.resolve('a')).toMatchObject({ model: 'm' });
+  },
+  async 'aliases.*.listed'() {
+    const models = await listedModels('[aliases]\nshown = { model = "m", listed = true }\n');
+    expect(models.map(({ id }) => id)).toEqual(['m', 'shown']);
+  },
+};
+
+const FILES = [
+  ['cortex.toml', GatewayConfig, GATEWAY_CASES],
+  ['models.toml', ModelsConfig, MODELS_CASES],
+] as const;
+
+for (const [file, schema, cases] of FILES) {
+  describe(file, () => {
+    const keys = listConfigKeys(schema)
+      .map(({ key }) => key)
+      .filter((key) => !NOT_READ_YET.includes(key));
+
+    test('has a case below for each of its keys', () => {
+      expect(Object.keys(cases).toSorted()).toEqual(keys.toSorted());
+    });
+
+    for (const [key, run] of Object.entries(cases)) {
+      test(`${key} is read`, run, 20_000);
+    }
+  });
+}
