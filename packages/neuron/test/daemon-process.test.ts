@@ -119,7 +119,7 @@ describe('neuron serve', () => {
       text += new TextDecoder().decode(part.value);
     }
     expect(text).toEndWith('data: [DONE]\n\n');
-    expect(text).not.toContain('"error"');
+    expect(text).not.toContain('data: {"error"');
     expect(await child.exited).toBe(0);
     expect(engine !== undefined && isAlive(engine)).toBe(false);
   }, 90_000);
