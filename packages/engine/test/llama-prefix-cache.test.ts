@@ -57,7 +57,7 @@ describe('prefix cache', () => {
   test('n choices cost one prompt', async () => {
     const { last, items } = await answer(
       engine,
-      { prompt: `D ${LONG}`, n: 2, temperature: 1, seed: 5, max_tokens: 8 },
+      { prompt: `D ${LONG}`, n: 2, temperature: 1, seed: 5, max_tokens: 8, ignore_eos: true },
       'completions',
     );
 

@@ -7,7 +7,7 @@ export const TINY_MODEL = fileURLToPath(
   new URL('../../../models/cortex-tiny.gguf', import.meta.url),
 );
 
-const TINY_SPEC: EngineLoadSpec = {
+export const TINY_SPEC: EngineLoadSpec = {
   modelId: 'cortex-tiny',
   modelPath: TINY_MODEL,
   backend: 'cpu',

@@ -6,6 +6,9 @@
  */
 import type { GgufFileType, Llama, LlamaContext, LlamaModel } from 'node-llama-cpp';
 
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
 import type { Backend } from '../engine.ts';
 
 export type Token = number;
@@ -167,6 +170,18 @@ export async function openLibrary(options: OpenLibraryOptions): Promise<Library>
   return new Library(llama, GgufFileType);
 }
 
+/**
+ * The file of the library's own package that holds the kernels for `backend`: what it links to is what the machine needs.
+ * Undefined where that package is not installed.
+ */
+export function kernelsPath(backend: Backend): string | undefined {
+  if (backend === 'cpu' || backend === 'metal') return undefined;
+  const target = `${process.platform}-${process.arch}-${backend}`;
+  const file = `../../@node-llama-cpp/${target}/bins/${target}/libggml-${backend}.so`;
+  const path = fileURLToPath(new URL(file, import.meta.resolve('node-llama-cpp')));
+  return existsSync(path) ? path : undefined;
+}
+
 type FileTypes = typeof GgufFileType;
 
 export class Library {
@@ -194,10 +209,6 @@ export class Library {
       defaultContextFlashAttention: 'auto',
     });
     return new Model(this.#llama, model, this.#fileTypes);
-  }
-
-  deviceNames(): Promise<readonly string[]> {
-    return this.#llama.getGpuDeviceNames();
   }
 
   dispose(): Promise<void> {
@@ -293,6 +304,11 @@ export class Model {
     return this.#native.detokenize(Uint32Array.from(tokens), options.showSpecial);
   }
 
+  /** The token as the vocabulary spells it. */
+  pieceOf(token: Token): string {
+    return this.#native.getTokenString(token);
+  }
+
   isEndOfGeneration(token: Token): boolean {
     return this.#native.isEogToken(token);
   }
@@ -330,6 +346,11 @@ export class Model {
       experimentalKvCacheValueType: KV_TYPES[options.kvType],
     });
     return new Context(context);
+  }
+
+  /** The GPUs that the library sees; none on the CPU. */
+  deviceNames(): Promise<readonly string[]> {
+    return this.#llama.getGpuDeviceNames();
   }
 
   async dispose(): Promise<void> {

@@ -17,6 +17,7 @@ import type {
 import { LIBRARY_VERSION } from './binding.ts';
 import { loadModel } from './load-model.ts';
 import { IDLE_STATS, LoadedLlama } from './loaded-llama.ts';
+import { readBody, SamplingBody } from './request/chat-body.ts';
 import { EventBuffer } from './scheduler/event-buffer.ts';
 
 /** The engine on llama.cpp's kernels: one GGUF model, a scheduler of our own. */
@@ -27,8 +28,9 @@ export function createLlamaEngine(): Engine {
 class LlamaEngine implements Engine {
   readonly name = 'llama';
   readonly version = LIBRARY_VERSION;
+  readonly #closed = new AbortController();
+  #loading: Promise<LoadedLlama> | undefined;
   #loaded: LoadedLlama | undefined;
-  #isClosed = false;
   #closing: Promise<void> | undefined;
 
   async load(
@@ -37,15 +39,27 @@ class LlamaEngine implements Engine {
     signal: AbortSignal,
   ): Promise<LoadedModel> {
     if (this.#isClosed) throw closing();
-    if (this.#loaded !== undefined)
+    if (this.#loading !== undefined)
       throw new CortexError('conflict', 'An engine loads one model, once.');
-    const loaded = await loadModel(spec, {
-      onProgress,
-      signal,
-      log: (line) => void process.stderr.write(`${line}\n`),
-    });
-    this.#loaded = new LoadedLlama(loaded, spec);
+    checkParams(spec.params);
+    const either = AbortSignal.any([signal, this.#closed.signal]);
+    this.#loading = this.#load(spec, { onProgress, signal: either });
+    this.#loaded = await this.#loading;
     return this.#loaded.describe();
+  }
+
+  async #load(
+    spec: EngineLoadSpec,
+    listeners: { onProgress: (progress: LoadProgress) => void; signal: AbortSignal },
+  ): Promise<LoadedLlama> {
+    const llama = await loadModel(spec, { ...listeners, log: writeLog });
+    try {
+      return new LoadedLlama(llama, spec);
+    } catch (error) {
+      await llama.context?.dispose();
+      await llama.model.dispose();
+      throw error;
+    }
   }
 
   generate(request: GenerateRequest, signal: AbortSignal): AsyncIterable<EngineEvent> {
@@ -102,8 +116,9 @@ class LlamaEngine implements Engine {
     return Promise.reject(notClaimed('Estimating memory before a load'));
   }
 
-  devices(): Promise<readonly EngineDevice[]> {
-    return Promise.reject(notClaimed('Listing devices'));
+  /** Of the backend that the model was loaded for; nothing is opened to find others. */
+  async devices(): Promise<readonly EngineDevice[]> {
+    return this.#ready().devices();
   }
 
   async stats(): Promise<EngineStats> {
@@ -111,9 +126,19 @@ class LlamaEngine implements Engine {
   }
 
   close(graceMs: number, _options?: CloseOptions): Promise<void> {
-    this.#isClosed = true;
-    this.#closing ??= this.#loaded?.close(graceMs) ?? Promise.resolve();
+    this.#closed.abort();
+    this.#closing ??= this.#close(graceMs);
     return this.#closing;
+  }
+
+  async #close(graceMs: number): Promise<void> {
+    // A load under way ends first: freeing the library under it is not safe.
+    const loaded = await this.#loading?.catch(() => undefined);
+    await loaded?.close(graceMs);
+  }
+
+  get #isClosed(): boolean {
+    return this.#closed.signal.aborted;
   }
 
   #ready(): LoadedLlama {
@@ -133,5 +158,20 @@ const CANCELLED: EngineEvent = {
 
 const notClaimed = (what: string): CortexError =>
   new CortexError('wrong_modality', `${what} is not something this engine does with this model.`);
+
+/** The owner reads standard error line by line as the engine's log. */
+const writeLog = (line: string): void => void process.stderr.write(`${line}\n`);
+
+/** @throws CortexError `model_load_failed` for settings of the catalogue that no request could be answered with. */
+function checkParams(params: EngineLoadSpec['params']): void {
+  try {
+    readBody(SamplingBody, params);
+  } catch (error) {
+    const said = error instanceof Error ? error.message : String(error);
+    throw new CortexError('model_load_failed', `The params of this model are wrong: ${said}`, {
+      cause: error,
+    });
+  }
+}
 
 const closing = (): CortexError => new CortexError('shutting_down', 'The model is being unloaded.');

@@ -3,7 +3,8 @@ import { open, stat } from 'node:fs/promises';
 import { CortexError } from '@cortex/protocol';
 
 import type { Backend, EngineLoadSpec, LoadProgress } from '../engine.ts';
-import { type Context, type Library, type Model, openLibrary } from './binding.ts';
+import { type Context, kernelsPath, type Library, type Model, openLibrary } from './binding.ts';
+import { missingLibraries } from './missing-libraries.ts';
 
 /** What `auto` means until memory is estimated before a load. */
 const AUTO_CONTEXT_TOKENS = 8192;
@@ -113,7 +114,7 @@ async function openDevice(spec: EngineLoadSpec, lastWords: LastWords): Promise<L
   } catch (error) {
     throw failure(
       spec,
-      `the ${spec.backend} device cannot be used: ${deviceHint(spec.backend, error)}`,
+      `the ${spec.backend} device cannot be used: ${await deviceHint(spec.backend, error)}`,
       error,
     );
   }
@@ -126,9 +127,16 @@ const DEVICE_NEEDS: Readonly<Record<Backend, string>> = {
   metal: 'it needs macOS on Apple silicon',
 };
 
-function deviceHint(backend: Backend, error: unknown): string {
-  const said = error instanceof Error ? error.message : String(error);
-  return `${DEVICE_NEEDS[backend]}. The library says: ${said}`;
+async function deviceHint(backend: Backend, error: unknown): Promise<string> {
+  const kernels = kernelsPath(backend);
+  const missing = kernels === undefined ? [] : await missingLibraries(kernels);
+  if (missing.length > 0)
+    return `this machine has no ${missing.join(', no ')}; ${DEVICE_NEEDS[backend]}`;
+  const said = error instanceof Error ? error.message || error.name : String(error);
+  const isGpu = backend === 'cuda' || backend === 'vulkan';
+  return isGpu && kernels === undefined
+    ? `the package of its kernels is not installed (run npm install without --cpu)`
+    : `${DEVICE_NEEDS[backend]}. The library says: ${said}`;
 }
 
 const failure = (spec: EngineLoadSpec, why: string, cause: unknown): CortexError =>

@@ -1,7 +1,10 @@
+import { cpus, totalmem } from 'node:os';
+
 import { CortexError } from '@cortex/protocol';
 
 import type {
   EngineCapability,
+  EngineDevice,
   EngineLoadSpec,
   EngineStats,
   GenerateRequest,
@@ -118,6 +121,15 @@ export class LoadedLlama {
 
   count(body: Readonly<Record<string, unknown>>): number {
     return this.tokenizer.rendered(this.applyTemplate(body)).length;
+  }
+
+  async devices(): Promise<readonly EngineDevice[]> {
+    const { backend } = this.#spec;
+    if (backend === 'cpu') {
+      const name = cpus()[0]?.model.trim() ?? 'CPU';
+      return [{ name, backend, totalMib: Math.floor(totalmem() / MIB) }];
+    }
+    return (await this.#llama.model.deviceNames()).map((name) => ({ name, backend }));
   }
 
   stats(): EngineStats {

@@ -1,5 +1,6 @@
 import type { TokenLogprob } from '../engine.ts';
 import type { Model, NativeContext, NativeSampler, Token } from './binding.ts';
+import { tokenBytes } from './request/token-bytes.ts';
 
 /** Log-probabilities as the model gives them, before any sampling setting. */
 export class Logprobs {
@@ -36,7 +37,7 @@ export class Logprobs {
       return {
         token: text,
         logprob: (logits.get(of) ?? -Infinity) - total,
-        bytes: [...Buffer.from(text)],
+        bytes: tokenBytes(text, this.#model.pieceOf(of)),
       };
     };
     const best = [...logits].toSorted((a, b) => b[1] - a[1]).slice(0, top);

@@ -1,5 +1,8 @@
 import type { Model, Token } from '../binding.ts';
 
+/** What of a model texts are read from. */
+export type TextModel = Pick<Model, 'detokenize' | 'joinsTokens'>;
+
 /** Tokens of one character that is spread over several; no character has more bytes. */
 const MAX_PENDING = 8;
 
@@ -9,11 +12,11 @@ const MAX_PENDING = 8;
  * Control tokens are silent but for those in `visible` (the markers that parsers look for).
  */
 export class TokenTexts {
-  readonly #model: Model;
+  readonly #model: TextModel;
   readonly #visible: ReadonlySet<Token>;
   readonly #known = new Map<Token, string | null>();
 
-  constructor(model: Model, visible: ReadonlySet<Token>) {
+  constructor(model: TextModel, visible: ReadonlySet<Token>) {
     this.#model = model;
     this.#visible = visible;
   }

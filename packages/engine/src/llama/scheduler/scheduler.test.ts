@@ -1,0 +1,321 @@
+import { describe, expect, test } from 'bun:test';
+
+import type { EngineEvent } from '../../engine.ts';
+import type { NativeSampler, SamplerConfig } from '../binding.ts';
+import { PlainParser } from '../parsers/output-parser.ts';
+import { readBody, SamplingBody } from '../request/chat-body.ts';
+import { readSampling } from '../request/sampling.ts';
+import { TokenTexts } from '../request/token-text.ts';
+import { Answer } from './answer.ts';
+import { EventBuffer } from './event-buffer.ts';
+import { Job } from './job.ts';
+import { Scheduler } from './scheduler.ts';
+
+const END = 0;
+const CONTEXT_TOKENS = 256;
+
+/** A model that answers with the position it is at, and notes what it was asked to decode. */
+class FakeContext {
+  /** Per decode: sequence → tokens. */
+  readonly steps: Map<number, number>[] = [];
+  readonly samplers = new Set<FakeSampler>();
+  failDecode: (() => void) | undefined;
+  onStep: (() => void) | undefined;
+  draw = (_sampler: FakeSampler): number => 7;
+  minPosition = 0;
+  canCut = true;
+  #batch = new Map<number, number>();
+  #logits: number[] = [];
+
+  initBatch(): void {
+    this.#batch = new Map();
+    this.#logits = [];
+  }
+
+  addToBatch(sequence: number, from: number, tokens: Uint32Array, wanted: Uint32Array) {
+    this.#batch.set(sequence, tokens.length);
+    return wanted.map((index) => this.#logits.push(from + index) - 1);
+  }
+
+  async decodeBatch(): Promise<void> {
+    this.steps.push(this.#batch);
+    this.onStep?.();
+    await new Promise((resolve) => setImmediate(resolve));
+    this.failDecode?.();
+  }
+
+  async sampleToken(_logits: number, sampler: NativeSampler): Promise<never> {
+    await new Promise((resolve) => setImmediate(resolve));
+    if (!(sampler instanceof FakeSampler)) throw new Error('not one of ours');
+    if (sampler.isDisposed) throw new Error('freed while it draws');
+    // Both overloads of the binding are served: the plain one is the only one asked for here.
+    return this.draw(sampler) as never;
+  }
+
+  removeTokenCellsFromSequence(): boolean {
+    return this.canCut;
+  }
+
+  disposeSequence(): void {}
+
+  getSequenceKvCacheMinPosition(): number {
+    return this.minPosition;
+  }
+
+  copies: [number, number][] = [];
+
+  async copySequenceStateFromOtherSequence(target: number, source: number): Promise<number> {
+    this.copies.push([target, source]);
+    return 0;
+  }
+
+  getMemoryBreakdown() {
+    return { cpuRam: 0, gpuVram: 0 };
+  }
+}
+
+class FakeSampler implements NativeSampler {
+  isDisposed = false;
+  readonly config: SamplerConfig;
+
+  constructor(config: SamplerConfig) {
+    this.config = config;
+  }
+
+  applyConfig(): void {}
+
+  dispose(): void {
+    this.isDisposed = true;
+  }
+}
+
+function setUp(options: { slots?: number; windowTokens?: number } = {}) {
+  const context = new FakeContext();
+  const scheduler = new Scheduler({
+    model: {
+      context,
+      isEndOfGeneration: (token) => token === END,
+      createSampler: (config) => {
+        const sampler = new FakeSampler(config);
+        context.samplers.add(sampler);
+        return sampler;
+      },
+      readLogprob: () => Promise.reject(new Error('not asked for')),
+    },
+    slots: options.slots ?? 2,
+    contextTokens: CONTEXT_TOKENS,
+    windowTokens: options.windowTokens,
+    batchTokens: 64,
+    prefillChunkTokens: 16,
+    nowMs: () => performance.now(),
+  });
+  const texts = new TokenTexts(
+    { joinsTokens: false, detokenize: (tokens) => tokens.map((token) => `<${token}>`).join('') },
+    new Set(),
+  );
+  const send = (request: {
+    prompt: readonly number[];
+    maxTokens?: number;
+    n?: number;
+    principal?: string;
+    seed?: number;
+  }) => {
+    const abort = new AbortController();
+    const events = new EventBuffer({
+      onRoom: () => scheduler.wake(),
+      onLeave: () => abort.abort(),
+    });
+    const { maxTokens = 4, n = 1 } = request;
+    const sampling = readSampling(readBody(SamplingBody, { seed: request.seed ?? 1, n }));
+    const answers = Array.from(
+      { length: n },
+      (_, index) =>
+        new Answer({
+          index,
+          texts,
+          stop: [],
+          parser: new PlainParser(),
+          maxTokens,
+          maxToolCalls: Infinity,
+        }),
+    );
+    scheduler.submit(
+      new Job({
+        principal: request.principal ?? 'p',
+        prompt: Uint32Array.from(request.prompt),
+        sampling,
+        answers,
+        topLogprobs: undefined,
+        grammars: [],
+        events,
+        signal: abort.signal,
+        arrivedMs: performance.now(),
+      }),
+    );
+    return { abort, events, last: lastOf(events) };
+  };
+  return { context, scheduler, send };
+}
+
+async function lastOf(events: EventBuffer): Promise<EngineEvent | undefined> {
+  let last: EngineEvent | undefined;
+  for await (const event of { [Symbol.asyncIterator]: () => events }) last = event;
+  return last;
+}
+
+const range = (length: number, from = 1) => Array.from({ length }, (_, i) => from + i);
+const done = (usage: object) => ({ type: 'done', usage });
+
+describe('Scheduler', () => {
+  test('a running stream gets a token in every step while a long prompt is read in chunks', async () => {
+    const { context, send } = setUp();
+    const stream = send({ prompt: [1, 2], maxTokens: 30 });
+    await new Promise<void>((resolve) => (context.onStep = resolve));
+    context.onStep = undefined;
+    const long = send({ prompt: range(100, 50), maxTokens: 1 });
+
+    await Promise.all([stream.last, long.last]);
+
+    const mixed = context.steps.filter((step) => [...step.values()].some((tokens) => tokens > 2));
+    expect(mixed.length).toBeGreaterThanOrEqual(6);
+    for (const step of mixed) expect([...step.values()].toSorted((a, b) => a - b)[0]).toBe(1);
+    for (const step of mixed) expect(Math.max(...step.values())).toBeLessThanOrEqual(16);
+  });
+
+  test('a prompt that is cancelled is not read any further', async () => {
+    const { context, scheduler, send } = setUp({ slots: 1 });
+    const { abort, last } = send({ prompt: range(200), maxTokens: 4 });
+    context.onStep = () => abort.abort();
+
+    expect(await last).toMatchObject({ type: 'done', finish: [{ reason: 'cancelled' }] });
+    expect(context.steps).toHaveLength(1);
+    await scheduler.close(0);
+  });
+
+  test('a sampler that fails ends its own request when all others have drawn', async () => {
+    const { context, send } = setUp();
+    context.draw = ({ config }) => {
+      if (config.seed === 13) throw new Error('the grammar is stuck');
+      return 7;
+    };
+
+    const [bad, good] = await Promise.all([
+      send({ prompt: [1, 2], seed: 13 }).last,
+      send({ prompt: [3, 4], seed: 5 }).last,
+    ]);
+
+    expect(bad).toMatchObject({ type: 'error', code: 'internal_error' });
+    expect(good).toMatchObject(done({ completionTokens: 4 }));
+  });
+
+  test('where no token is possible the request fails, and the slot serves the next', async () => {
+    const { context, send } = setUp({ slots: 1 });
+    context.draw = () => -1;
+    const stuck = await send({ prompt: [1, 2] }).last;
+    context.draw = () => 7;
+
+    expect(stuck).toMatchObject({ type: 'error', code: 'internal_error' });
+    expect(await send({ prompt: [1, 2] }).last).toMatchObject(done({ completionTokens: 4 }));
+  });
+
+  test('a decode that fails costs the requests of its batch, and cells in doubt are not reused', async () => {
+    const { context, scheduler, send } = setUp({ slots: 1 });
+    context.failDecode = () => {
+      throw new Error('no cells');
+    };
+    const failed = send({ prompt: range(10) });
+    const waiting = send({ prompt: range(10) });
+
+    expect(await failed.last).toMatchObject({ type: 'error', code: 'internal_error' });
+    context.failDecode = undefined;
+    expect(await waiting.last).toMatchObject(done({ cachedTokens: 0 }));
+    expect(scheduler.stats()).toMatchObject({ busySlots: 0, queueDepth: 0 });
+  });
+
+  test('choices are drawn from one prompt, whose cells are copied', async () => {
+    const { context, send } = setUp({ slots: 3 });
+
+    const last = await send({ prompt: range(20), n: 3, maxTokens: 2 }).last;
+
+    expect(last).toMatchObject(done({ completionTokens: 6 }));
+    const prompts = context.steps.flatMap((step) => [...step.values()]).filter((n) => n > 1);
+    expect(prompts.reduce((a, b) => a + b, 0)).toBe(20);
+    expect(context.copies).toHaveLength(2);
+    expect(new Set([...context.samplers].map(({ config }) => config.seed)).size).toBe(3);
+  });
+
+  test('a request for several slots waits until they are free together, and is not overtaken', async () => {
+    const { send } = setUp({ slots: 2 });
+    const ended: string[] = [];
+    const note = async (name: string, last: Promise<unknown>) => {
+      await last;
+      ended.push(name);
+    };
+
+    await Promise.all([
+      note('long', send({ prompt: [1], maxTokens: 8 }).last),
+      note('pair', send({ prompt: [2], n: 2, maxTokens: 2 }).last),
+      note('late', send({ prompt: [3], maxTokens: 1 }).last),
+    ]);
+
+    expect(ended).toEqual(['long', 'pair', 'late']);
+  });
+
+  test('a prefix is reused up to the token whose logits are needed', async () => {
+    const { send } = setUp({ slots: 1 });
+    await send({ prompt: range(40), maxTokens: 1 }).last;
+
+    expect(await send({ prompt: range(40), maxTokens: 1 }).last).toMatchObject(
+      done({ cachedTokens: 39 }),
+    );
+  });
+
+  test('cells that a sliding window has left are not cut into', async () => {
+    const { context, send } = setUp({ slots: 1, windowTokens: 8 });
+    await send({ prompt: range(40), maxTokens: 1 }).last;
+    context.minPosition = 32;
+
+    const cut = await send({ prompt: [...range(20), 99], maxTokens: 1 }).last;
+
+    expect(cut).toMatchObject(done({ cachedTokens: 0 }));
+  });
+
+  test('a prompt that only goes on is reused also where cells cannot be cut', async () => {
+    const { context, send } = setUp({ slots: 1 });
+    context.canCut = false;
+    await send({ prompt: range(40), maxTokens: 1 }).last;
+
+    expect(await send({ prompt: range(50), maxTokens: 1 }).last).toMatchObject(
+      done({ cachedTokens: 40 }),
+    );
+    expect(await send({ prompt: range(30), maxTokens: 1 }).last).toMatchObject(
+      done({ cachedTokens: 0 }),
+    );
+  });
+
+  test('every request ends once, whatever is cancelled when, and nothing stays behind', async () => {
+    const { context, scheduler, send } = setUp({ slots: 3 });
+    let drawn = 0;
+    context.draw = () => (++drawn % 23 === 0 ? END : 7);
+    const requests = Array.from({ length: 200 }, (_, i) =>
+      send({
+        prompt: range(1 + ((i * 37) % 90), i % 5),
+        maxTokens: 1 + ((i * 13) % 20),
+        n: 1 + (i % 3),
+        principal: `p${i % 7}`,
+      }),
+    );
+    let steps = 0;
+    context.onStep = () => {
+      steps++;
+      if (steps % 2 === 0) requests[(steps * 31) % requests.length]?.abort.abort();
+    };
+
+    const lasts = await Promise.all(requests.map(({ last }) => last));
+
+    expect(lasts.every((last) => last?.type === 'done')).toBe(true);
+    await scheduler.close(1000);
+    expect(scheduler.stats()).toMatchObject({ busySlots: 0, queueDepth: 0, runnableSlots: 0 });
+    expect([...context.samplers].every((sampler) => sampler.isDisposed)).toBe(true);
+  });
+});

@@ -1,0 +1,52 @@
+import { expect, test } from 'bun:test';
+
+import { createLlamaEngine } from '../src/llama/llama-engine.ts';
+import { loadTiny, TINY_SPEC } from './llama-under-test.ts';
+
+const never = () => new AbortController().signal;
+
+test('closing while a model loads ends the load, and nothing answers afterwards', async () => {
+  const engine = createLlamaEngine();
+  const load = engine.load(TINY_SPEC, () => undefined, never());
+  const outcome = load.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+
+  await engine.close(0);
+
+  expect(await outcome).toMatchObject({ code: 'model_load_failed', details: { transient: true } });
+  await expect(
+    engine.tokenize('x', { addSpecial: false, parseSpecial: false }),
+  ).rejects.toMatchObject({
+    code: 'shutting_down',
+  });
+});
+
+test('params of the catalogue that nothing could be answered with fail the load by name', async () => {
+  await expect(loadTiny({ params: { temperature: 'hot' } })).rejects.toMatchObject({
+    code: 'model_load_failed',
+    message: expect.stringContaining('temperature'),
+  });
+});
+
+test('a load without weights tokenises, renders and counts, and answers nothing', async () => {
+  const engine = createLlamaEngine();
+  const loaded = await engine.load({ ...TINY_SPEC, vocabOnly: true }, () => undefined, never());
+  const body = { messages: [{ role: 'user', content: 'Hi' }] };
+
+  expect(loaded.capabilities).toEqual(['tokenizer']);
+  expect(await engine.applyTemplate(body)).toContain('Hi');
+  expect(await engine.count(body)).toBeGreaterThan(3);
+  const request = { id: 'a', route: 'chat', body, principal: 'x', requestId: 'a' } as const;
+  const [event] = await Array.fromAsync(engine.generate(request, never()));
+  expect(event).toMatchObject({ type: 'error', code: 'model_not_loaded' });
+  await engine.close(0);
+});
+
+test('the devices are those of the backend that was asked for', async () => {
+  const engine = await loadTiny();
+
+  expect(await engine.devices()).toMatchObject([{ backend: 'cpu' }]);
+  await engine.close(0);
+});
