@@ -64,15 +64,18 @@ class LlamaEngine implements Engine {
 
   generate(request: GenerateRequest, signal: AbortSignal): AsyncIterable<EngineEvent> {
     const abort = new AbortController();
-    const either = AbortSignal.any([signal, abort.signal]);
+    const onAbort = (): void => abort.abort();
+    // Not `AbortSignal.any`: a signal that outlives its requests would keep something of each.
+    signal.addEventListener('abort', onAbort, { once: true });
     const events = new EventBuffer({
       onRoom: () => this.#loaded?.wake(),
-      onLeave: () => abort.abort(),
+      onLeave: onAbort,
+      onEnd: () => signal.removeEventListener('abort', onAbort),
     });
     try {
       const loaded = this.#ready();
       if (signal.aborted) events.push(CANCELLED);
-      else loaded.generate(request, { events, signal: either });
+      else loaded.generate(request, { events, signal: abort.signal });
     } catch (error) {
       const { code, message, details } = toCortexError(error);
       events.push({

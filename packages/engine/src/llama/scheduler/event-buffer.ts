@@ -3,18 +3,25 @@ import type { EngineEvent } from '../../engine.ts';
 /** Items a request may be ahead of its consumer before its slots pause (contracts, the engine protocol). */
 const MAX_AHEAD = 64;
 
+export interface EventBufferListeners {
+  /** The consumer took so much that the request may go on. */
+  readonly onRoom: () => void;
+  /** The consumer left before the last event. */
+  readonly onLeave: () => void;
+  /** The last event is in, or nobody waits for it any more. */
+  readonly onEnd?: () => void;
+}
+
 /** The events of one request between the scheduler, which pushes, and the consumer, who pulls. */
 export class EventBuffer implements AsyncIterableIterator<EngineEvent, undefined> {
-  readonly #onRoom: () => void;
-  readonly #onLeave: () => void;
+  readonly #listeners: EventBufferListeners;
   readonly #events: EngineEvent[] = [];
   #items = 0;
   #isEnded = false;
   #waiting: ((result: IteratorResult<EngineEvent, undefined>) => void) | undefined;
 
-  constructor(listeners: { readonly onRoom: () => void; readonly onLeave: () => void }) {
-    this.#onRoom = listeners.onRoom;
-    this.#onLeave = listeners.onLeave;
+  constructor(listeners: EventBufferListeners) {
+    this.#listeners = listeners;
   }
 
   get isFull(): boolean {
@@ -24,7 +31,7 @@ export class EventBuffer implements AsyncIterableIterator<EngineEvent, undefined
   /** After `done` or `error` nothing more is taken. */
   push(event: EngineEvent): void {
     if (this.#isEnded) return;
-    this.#isEnded = event.type === 'done' || event.type === 'error';
+    if (event.type === 'done' || event.type === 'error') this.#end();
     const take = this.#waiting;
     if (take !== undefined) {
       this.#waiting = undefined;
@@ -48,7 +55,7 @@ export class EventBuffer implements AsyncIterableIterator<EngineEvent, undefined
     if (event.type === 'items') {
       const wasFull = this.isFull;
       this.#items -= event.items.length;
-      if (wasFull && !this.isFull) this.#onRoom();
+      if (wasFull && !this.isFull) this.#listeners.onRoom();
     }
     return Promise.resolve({ done: false, value: event });
   }
@@ -56,10 +63,17 @@ export class EventBuffer implements AsyncIterableIterator<EngineEvent, undefined
   return(): Promise<IteratorResult<EngineEvent, undefined>> {
     this.#events.length = 0;
     this.#items = 0;
-    if (!this.#isEnded) this.#onLeave();
-    this.#isEnded = true;
+    if (!this.#isEnded) {
+      this.#end();
+      this.#listeners.onLeave();
+    }
     this.#waiting?.({ done: true, value: undefined });
     this.#waiting = undefined;
     return Promise.resolve({ done: true, value: undefined });
+  }
+
+  #end(): void {
+    this.#isEnded = true;
+    this.#listeners.onEnd?.();
   }
 }

