@@ -81,8 +81,8 @@ test(
     const answered = { line: '' };
     await peer.write(url);
     const answer = (async () => {
-    answered.line = await peer.line();
-  })();
+      answered.line = await peer.line();
+    })();
     while (answered.line === '') {
       const sentMs = performance.now();
       stream.token('x');
