@@ -12,7 +12,12 @@ export interface Load {
   readonly rounds: number;
   /** Seconds of requests that are not streamed, per round and contender. */
   readonly requestsS: number;
+  /** Connections that each send one request after the other. */
   readonly connections: number;
+  /** The same, with as many as keep every contender busy. */
+  readonly busyConnections: number;
+  /** Seconds of load before the first round. */
+  readonly warmUpS: number;
   readonly streams: number;
   readonly tokens: number;
   readonly everyMs: number;
@@ -50,21 +55,30 @@ async function output(command: string[]): Promise<string> {
   return text;
 }
 
-const wrkCommand = (target: Measured, load: Load, seconds: number): string[] => [
+const wrkCommand = (target: Measured, connections: number, seconds: number): string[] => [
   'wrk',
   '-t1',
-  `-c${load.connections}`,
+  `-c${connections}`,
   `-d${seconds}s`,
   '-s',
   'bench/gateway/request.lua',
   `${target.url}/v1/chat/completions`,
 ];
 
+/** Load that is not measured: compilers that work while a program runs are done after some ten thousand requests. */
+export async function warmUp(target: Measured, load: Load): Promise<void> {
+  await output(wrkCommand(target, load.busyConnections, load.warmUpS));
+}
+
 /** Keeps a contender busy with requests that are not streamed. @throws Error when one of them fails */
-export async function measureRequests(target: Measured, load: Load): Promise<RequestSample> {
-  await output(wrkCommand(target, load, 1));
+export async function measureRequests(
+  target: Measured,
+  load: Load,
+  connections: number,
+): Promise<RequestSample> {
+  await output(wrkCommand(target, connections, 1));
   const before = cpuMs(target.pid);
-  const text = await output(wrkCommand(target, load, load.requestsS));
+  const text = await output(wrkCommand(target, connections, load.requestsS));
   const usedMs = cpuMs(target.pid) - before;
   const [, count] = /(\d+) requests in/.exec(text) ?? [];
   if (count === undefined || /Non-2xx|Socket errors/.test(text))

@@ -7,6 +7,7 @@ import {
   type LoadedConfig,
   type Logger,
   STDERR,
+  ticker,
   writeReadyFile,
 } from '@cortex/service';
 
@@ -23,9 +24,12 @@ import { createMetricsPage } from './metering/metrics-page.ts';
 import { FleetMetrics } from './metering/fleet-metrics.ts';
 import { RequestMetrics } from './metering/request-metrics.ts';
 import { Deadlines } from './proxy/deadlines.ts';
+import { createTransport } from './wire/create-transport.ts';
 import { OpenExchanges } from './proxy/open-exchanges.ts';
 
 const MIB = 2 ** 20;
+/** How often it is asked whether the nodes of unanswered requests are still there. */
+const NODE_CHECK_MS = 1000;
 /** What finished answers get to leave the socket. */
 const LAST_BYTES_MS = 1000;
 
@@ -88,6 +92,10 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
   const requestMetrics = new RequestMetrics();
   const records = createRecordWriter(options.writeRecords ?? ((text) => STDERR.write(text)));
   const deadlines = new Deadlines();
+  const transport = createTransport({
+    deadlines,
+    connectMs: () => config.timeouts.connect_s * 1000,
+  });
   const metricsPage = createMetricsPage({
     requests: requestMetrics,
     fleet: new FleetMetrics(),
@@ -102,11 +110,13 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     fetch: metricsPage,
   });
   const exchanges = new OpenExchanges();
+  const stopChecking = ticker.every(NODE_CHECK_MS, () => exchanges.checkNodes(performance.now()));
   const api = createApi({
     control,
     proxy: {
       control,
       deadlines,
+      transport,
       exchanges,
       log,
       limits: {
@@ -159,6 +169,8 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
       await closed;
       await stopWithin(listener, LAST_BYTES_MS);
       await metrics.stop('now');
+      stopChecking();
+      transport.close();
       deadlines.close();
       records.flush();
     })();

@@ -1,5 +1,6 @@
 import {
   CortexError,
+  readRequestView,
   readRequestViewInSlices,
   type RequestView,
   spliceModel,
@@ -25,6 +26,9 @@ export interface InferenceDeps {
   readonly maxBodyBytes: number;
   readonly nodeToken: string | undefined;
 }
+
+/** Bodies up to this size are read in one go. */
+const SMALL_BODY_BYTES = 64 << 10;
 
 type View = RequestView & { readonly json: JsonView };
 
@@ -64,7 +68,10 @@ export function inferenceHandler(api: Api, path: string, deps: InferenceDeps) {
       const bytes = await readBody(request, { maxBytes: deps.maxBodyBytes, signal });
       // From here on silence is the model thinking, not a slow sender.
       server.timeout(request, 0);
-      view = await readRequestViewInSlices(bytes, headers);
+      view =
+        bytes.length <= SMALL_BODY_BYTES
+          ? readRequestView(bytes, headers)
+          : await readRequestViewInSlices(bytes, headers);
       meter.modelAsked = view.model;
       meter.isStream = view.stream;
       const target = await resolveModel(

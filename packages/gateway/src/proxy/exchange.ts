@@ -4,8 +4,10 @@ import { type Logger } from '@cortex/service';
 import { type AcquireRequest, type Control, type Lease } from '../control/control.ts';
 import { type RequestMeter } from '../metering/request-meter.ts';
 import { outcomeOfStatus } from '../metering/request-record.ts';
-import { joinUrl } from '../nodes/endpoint-url.ts';
-import { type Deadline, type Deadlines } from './deadlines.ts';
+import { type Transport } from '../wire/node-transport.ts';
+import { type WireResponse } from '../wire/node-connection.ts';
+import { WireError, type WireHeaders } from '../wire/response-parser.ts';
+import { type Deadlines } from './deadlines.ts';
 import {
   errorCodeOf,
   type NodeAnswer,
@@ -17,8 +19,6 @@ import { type OpenExchanges } from './open-exchanges.ts';
 
 /** Attempts of one request, the first included (behaviour 7). */
 const MAX_ATTEMPTS = 3;
-/** How often an attempt that has no answer yet asks whether its node is still there. */
-const NODE_CHECK_MS = 1000;
 
 export interface ProxyLimits {
   /** A node that sends nothing for so long in a stream is given up. */
@@ -30,6 +30,7 @@ export interface ProxyLimits {
 export interface ProxyDeps {
   readonly control: Control;
   readonly deadlines: Deadlines;
+  readonly transport: Transport;
   readonly limits: ProxyLimits;
   readonly exchanges: OpenExchanges;
   readonly log: Logger;
@@ -63,10 +64,14 @@ export class Exchange {
   readonly deps: ProxyDeps;
   readonly #request: OutgoingRequest;
   #lease: Lease | undefined;
-  #attempt: AbortController | undefined;
+  #cut: ((reason: unknown) => void) | undefined;
   #isEnded = false;
   /** The connection to the node is in use, so that ending early has to cut it. */
   #isReading = false;
+  /** The answer has not come yet: its head, or all of it if it is no stream. */
+  #isAwaited = false;
+  /** When the attempt was sent, monotonic ms. */
+  #sentMs = 0;
   #onEnd: (() => void) | undefined;
   readonly #onLeave = (): void => this.leave();
 
@@ -163,7 +168,7 @@ export class Exchange {
 
   /** Ends the connection to the node, so that whoever reads from it gets `reason` thrown. */
   abortAttempt(reason: CortexError): void {
-    this.#attempt?.abort(reason);
+    this.#cut?.(reason);
   }
 
   #finish(record: () => void): void {
@@ -172,15 +177,16 @@ export class Exchange {
     this.#request.signal.removeEventListener('abort', this.#onLeave);
     this.#onEnd?.();
     record();
-    if (this.#isReading) this.#attempt?.abort();
+    if (this.#isReading) this.#cut?.(undefined);
     this.#giveBack();
     this.deps.exchanges.delete(this);
   }
 
   #giveBack(): void {
+    this.#isAwaited = false;
     this.#lease?.release();
     this.#lease = undefined;
-    this.#attempt = undefined;
+    this.#cut = undefined;
   }
 
   async #acquire(failure: Failure | undefined): Promise<Lease> {
@@ -230,24 +236,27 @@ export class Exchange {
   async #attemptOn(
     lease: Lease,
   ): Promise<Failure | { readonly kind: 'final'; readonly answer: NodeAnswer }> {
-    const attempt = new AbortController();
-    this.#attempt = attempt;
     this.#isReading = true;
-    const watch = this.#watchForAnswer(lease, attempt);
-    let response: Response;
+    this.#isAwaited = true;
+    this.#sentMs = this.deps.deadlines.nowMs();
+    let response: WireResponse;
     try {
-      response = await this.#send(lease, attempt.signal);
+      response = await this.deps.transport.send(this.#request, {
+        endpoint: lease.endpoint,
+        onCancel: (cut) => {
+          this.#cut = cut;
+        },
+      });
     } catch (error) {
-      return { kind: 'unreachable', error: this.#unreachable(error, attempt.signal, lease) };
-    } finally {
-      watch.cancel();
+      return { kind: 'unreachable', error: this.#unreachable(error, lease) };
     }
-    if (response.ok && isEventStream(response) && response.body !== null) {
-      this.#readPromptTokens(response.headers);
-      return {
-        kind: 'final',
-        answer: { kind: 'stream', headers: response.headers, body: response.body },
-      };
+    const { status, headers, body } = response;
+    if ((headers['content-encoding'] ?? 'identity') !== 'identity')
+      throw new CortexError('node_protocol_error', `Node ${lease.node} compressed its answer.`);
+    this.#readPromptTokens(headers);
+    if (status === 200 && isEventStream(headers)) {
+      this.#isAwaited = false;
+      return { kind: 'final', answer: { kind: 'stream', headers, body } };
     }
     const answer = await this.#readWhole(response, lease);
     const refusal = refusalOf(answer);
@@ -255,24 +264,14 @@ export class Exchange {
     return { kind: 'final', answer };
   }
 
-  #send(lease: Lease, signal: AbortSignal): Promise<Response> {
-    const { path, body, headers } = this.#request;
-    return fetch(joinUrl(lease.endpoint, path), {
-      method: 'POST',
-      body,
-      headers,
-      signal,
-      redirect: 'manual',
-      timeout: false,
-    });
-  }
-
-  async #readWhole(response: Response, lease: Lease): Promise<WholeAnswer> {
+  async #readWhole({ status, headers, body }: WireResponse, lease: Lease): Promise<WholeAnswer> {
     let bytes: Uint8Array<ArrayBuffer>;
     try {
-      bytes = await response.bytes();
+      const all = body.readAll();
+      bytes = all instanceof Uint8Array ? all : await all;
     } catch (error) {
       if (this.#isEnded) throw new CortexError('client_closed_request', 'The client left.');
+      if (error instanceof CortexError) throw error;
       throw new CortexError(
         'upstream_disconnected',
         `Node ${lease.node} broke off in the middle of its answer.`,
@@ -280,27 +279,32 @@ export class Exchange {
       );
     }
     this.#isReading = false;
-    const { headers, status } = response;
-    this.#readPromptTokens(headers);
-    const usage = headers.get(NEURON_HEADERS.usage);
-    if (usage !== null) this.meter.usage = parseUsage(usage);
+    const usage = headers[NEURON_HEADERS.usage];
+    if (usage !== undefined) this.meter.usage = parseUsage(usage);
     return { kind: 'whole', status, headers, bytes };
   }
 
-  #readPromptTokens(headers: Headers): void {
-    const text = headers.get(NEURON_HEADERS.promptTokens);
-    const tokens = Number(text ?? Number.NaN);
+  #readPromptTokens(headers: WireHeaders): void {
+    const tokens = Number(headers[NEURON_HEADERS.promptTokens] ?? Number.NaN);
     if (Number.isSafeInteger(tokens) && tokens >= 0) this.meter.promptTokens = tokens;
   }
 
-  #unreachable(thrown: unknown, signal: AbortSignal, lease: Lease): CortexError {
+  #unreachable(reason: unknown, lease: Lease): CortexError {
     if (this.#isEnded) throw new CortexError('client_closed_request', 'The client left.');
-    const reason: unknown = signal.aborted ? signal.reason : undefined;
-    // Work may have been done for it: another attempt could do it twice.
-    if (reason instanceof CortexError && reason.code === 'node_timeout') throw reason;
-    if (reason instanceof CortexError) return reason;
+    if (reason instanceof CortexError) {
+      // Work may have been done for it: another attempt could do it twice.
+      if (reason.code === 'node_timeout' || reason.code === 'shutting_down') throw reason;
+      return reason;
+    }
+    if (reason instanceof WireError) {
+      throw new CortexError(
+        'node_protocol_error',
+        `Node ${lease.node} did not answer in HTTP: ${reason.message}.`,
+        { cause: reason },
+      );
+    }
     return new CortexError('node_unreachable', `Node ${lease.node} could not be reached.`, {
-      cause: thrown,
+      cause: reason,
     });
   }
 
@@ -308,43 +312,28 @@ export class Exchange {
    * Gives the attempt up when its node does. A streamed answer begins when the request was accepted, so that silence
    * means a dead node; one that is not streamed may take as long as its node answers polls (behaviour 3).
    */
-  #watchForAnswer(lease: Lease, attempt: AbortController): Deadline {
-    const { deadlines, control, limits } = this.deps;
+  checkNode(nowMs: number): void {
+    const { control, limits } = this.deps;
+    const lease = this.#lease;
+    if (!this.#isAwaited || lease === undefined) return;
     const isStream = this.#request.place.stream;
-    const sinceMs = deadlines.nowMs();
-    const check = (): void => {
-      const isDown = control.snapshot().nodes.get(lease.node)?.state !== 'up';
-      const silentMs = deadlines.nowMs() - sinceMs;
-      if (isDown) {
-        attempt.abort(
-          new CortexError(
-            isStream ? 'node_unreachable' : 'node_timeout',
-            `Node ${lease.node} stopped answering.`,
-          ),
-        );
-      } else if (isStream && silentMs >= limits.streamIdleMs) {
-        attempt.abort(
-          new CortexError(
-            'node_timeout',
-            `Node ${lease.node} sent nothing for ${Math.round(silentMs / 1000)} s.`,
-          ),
-        );
-      } else watch = deadlines.set(NODE_CHECK_MS, check);
-    };
-    let watch = deadlines.set(Math.min(NODE_CHECK_MS, limits.streamIdleMs), check);
-    return {
-      get dueMs() {
-        return watch.dueMs;
-      },
-      run: check,
-      cancel: () => watch.cancel(),
-    };
+    const silentMs = nowMs - this.#sentMs;
+    if (control.snapshot().nodes.get(lease.node)?.state !== 'up') {
+      const code = isStream ? 'node_unreachable' : 'node_timeout';
+      this.abortAttempt(new CortexError(code, `Node ${lease.node} stopped answering.`));
+    } else if (isStream && silentMs >= limits.streamIdleMs) {
+      this.abortAttempt(
+        new CortexError(
+          'node_timeout',
+          `Node ${lease.node} sent nothing for ${Math.round(silentMs / 1000)} s.`,
+        ),
+      );
+    }
   }
 }
 
-function isEventStream(response: Response): boolean {
-  return response.headers.get('content-type')?.startsWith('text/event-stream') ?? false;
-}
+const isEventStream = (headers: WireHeaders): boolean =>
+  headers['content-type']?.startsWith('text/event-stream') ?? false;
 
 /** The code in a node's error answer, for the record; undefined for a good answer. */
 export const codeOfAnswer = (answer: WholeAnswer): string | undefined =>

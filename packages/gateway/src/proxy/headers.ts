@@ -1,5 +1,7 @@
 import { NEURON_HEADERS } from '@cortex/protocol';
 
+import { type WireHeaders } from '../wire/response-parser.ts';
+
 /** Between two hops only (RFC 9110, 7.6.1), or made anew for the next hop. */
 const HOP_BY_HOP = [
   'connection',
@@ -53,8 +55,10 @@ function connectionNames(connection: string | undefined): readonly string[] {
   return connection.split(',').map((name) => name.trim().toLowerCase());
 }
 
-function passOn(source: Headers, withheld: ReadonlySet<string>): Record<string, string> {
-  const all: Record<string, string | string[]> = source.toJSON();
+function passOn(
+  all: Readonly<Record<string, string | readonly string[]>>,
+  withheld: ReadonlySet<string>,
+): Record<string, string> {
   const { connection } = all;
   const dropped = connectionNames(typeof connection === 'string' ? connection : undefined);
   const passed: Record<string, string> = {};
@@ -75,8 +79,8 @@ export interface Identity {
 
 /** The headers of a client's request as its node gets them (behaviour 10). */
 export function toNodeHeaders(client: Headers, identity: Identity): Record<string, string> {
-  const headers = passOn(client, NOT_FORWARDED);
-  // Without it fetch would ask for compression, and a compressed stream is a buffered one.
+  const headers = passOn(client.toJSON(), NOT_FORWARDED);
+  // A compressed stream is a buffered one, and could not be looked into.
   headers['accept-encoding'] = 'identity';
   headers['x-request-id'] = identity.requestId;
   headers[NEURON_HEADERS.principal] = identity.principal;
@@ -85,4 +89,5 @@ export function toNodeHeaders(client: Headers, identity: Identity): Record<strin
 }
 
 /** The headers of a node's answer as the client gets them, without those that cortex adds. */
-export const toClientHeaders = (node: Headers): Record<string, string> => passOn(node, NOT_RELAYED);
+export const toClientHeaders = (node: WireHeaders): Record<string, string> =>
+  passOn(node, NOT_RELAYED);

@@ -1,17 +1,19 @@
 import { CortexError, NEURON_HEADERS, renderErrorEvent } from '@cortex/protocol';
 
+import { type WireHeaders } from '../wire/response-parser.ts';
+
 /** An answer of a node that was read whole: not streamed, or refused. Its bytes reach the client as they are. */
 export interface WholeAnswer {
   readonly kind: 'whole';
   readonly status: number;
-  readonly headers: Headers;
+  readonly headers: WireHeaders;
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
 /** An answer of a node whose events follow. */
 export interface StreamAnswer {
   readonly kind: 'stream';
-  readonly headers: Headers;
+  readonly headers: WireHeaders;
   readonly body: AsyncIterable<Uint8Array>;
 }
 
@@ -43,14 +45,14 @@ export type RefusalCode = (typeof RETRIED)[number];
 
 /** Why a node refused without doing any work; undefined where its answer is final (behaviour 7). */
 export function refusalOf(answer: WholeAnswer): RefusalCode | undefined {
-  if (answer.status < 400 || answer.headers.get(NEURON_HEADERS.refused) !== '1') return undefined;
+  if (answer.status < 400 || answer.headers[NEURON_HEADERS.refused] !== '1') return undefined;
   const code = errorCodeOf(answer);
   return RETRIED.find((retried) => retried === code);
 }
 
 /** A whole answer where a stream has begun: its error as the last event of the stream. */
 export function renderAnswerAsEvent(answer: WholeAnswer, requestId: string): string {
-  const retryAfter = Number(answer.headers.get('retry-after') ?? Number.NaN);
+  const retryAfter = Number(answer.headers['retry-after'] ?? Number.NaN);
   const late = {
     status: answer.status,
     ...(Number.isFinite(retryAfter) && { retry_after_s: retryAfter }),

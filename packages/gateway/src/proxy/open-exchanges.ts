@@ -4,6 +4,8 @@ import { type CortexError } from '@cortex/protocol';
 export interface OpenExchange {
   /** Ends it early: the client gets `reason`, as status or as event. */
   abortAttempt(reason: CortexError): void;
+  /** Gives up a node that stopped answering before the answer came. */
+  checkNode(nowMs: number): void;
 }
 
 /** The requests that are being answered now, so that a shutdown can wait for them. */
@@ -19,6 +21,11 @@ export class OpenExchanges {
 
   add(exchange: OpenExchange): void {
     this.#open.add(exchange);
+  }
+
+  /** Looks after the nodes of all open exchanges; called about every second. */
+  checkNodes(nowMs: number): void {
+    for (const exchange of this.#open) exchange.checkNode(nowMs);
   }
 
   delete(exchange: OpenExchange): void {

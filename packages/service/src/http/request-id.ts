@@ -4,13 +4,26 @@ const RANDOM_CHARS = 24;
 /** Largest multiple of 62 in a byte: bytes from here on are thrown away, so that no letter is likelier. */
 const UNBIASED_BELOW = 248;
 
+/** Random bytes fetched in one call: a call for each id costs more than the rest of it. */
+const pool = new Uint8Array(4096);
+let poolAt = pool.length;
+
+function nextRandomByte(): number {
+  if (poolAt === pool.length) {
+    crypto.getRandomValues(pool);
+    poolAt = 0;
+  }
+  const byte = pool[poolAt] ?? 0;
+  poolAt += 1;
+  return byte;
+}
+
 /** A new id: `req_` and 24 random letters or digits. */
 export function createRequestId(): string {
   let id = 'req_';
   while (id.length < 4 + RANDOM_CHARS) {
-    for (const byte of crypto.getRandomValues(new Uint8Array(RANDOM_CHARS))) {
-      if (byte < UNBIASED_BELOW && id.length < 4 + RANDOM_CHARS) id += BASE62[byte % 62];
-    }
+    const byte = nextRandomByte();
+    if (byte < UNBIASED_BELOW) id += BASE62[byte % 62];
   }
   return id;
 }

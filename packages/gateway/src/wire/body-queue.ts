@@ -1,0 +1,105 @@
+/** Bytes that may wait unread before their sender is stopped. */
+const HIGH_WATER_BYTES = 256 << 10;
+
+export interface Valve {
+  pause(): void;
+  resume(): void;
+}
+
+/** A body that is read once: part by part, or whole. */
+export interface ResponseBody extends AsyncIterable<Uint8Array<ArrayBuffer>> {
+  /** Rejects when the body was cut off. What is there already comes without a wait. */
+  readAll(): Promise<Uint8Array<ArrayBuffer>> | Uint8Array<ArrayBuffer>;
+}
+
+/**
+ * The body of an answer between a socket that pushes and a reader that pulls.
+ *
+ * What waits is given out joined, so that a reader that was slow catches up in one step; a reader that stops pulling
+ * stops the socket.
+ */
+export class BodyQueue
+  implements ResponseBody, AsyncIterableIterator<Uint8Array<ArrayBuffer>, void>
+{
+  readonly #valve: Valve;
+  #waiting: Uint8Array<ArrayBuffer>[] = [];
+  #waitingBytes = 0;
+  #isPaused = false;
+  #end: { readonly error?: unknown } | undefined;
+  #reader: PromiseWithResolvers<IteratorResult<Uint8Array<ArrayBuffer>, void>> | undefined;
+
+  constructor(valve: Valve) {
+    this.#valve = valve;
+  }
+
+  push(bytes: Uint8Array<ArrayBuffer>): void {
+    if (this.#end !== undefined) return;
+    const reader = this.#reader;
+    if (reader !== undefined) {
+      this.#reader = undefined;
+      reader.resolve({ done: false, value: bytes });
+      return;
+    }
+    this.#waiting.push(bytes);
+    this.#waitingBytes += bytes.length;
+    if (this.#isPaused || this.#waitingBytes < HIGH_WATER_BYTES) return;
+    this.#isPaused = true;
+    this.#valve.pause();
+  }
+
+  /** Everything was pushed. */
+  end(): void {
+    this.#end ??= {};
+    const reader = this.#reader;
+    this.#reader = undefined;
+    reader?.resolve({ done: true, value: undefined });
+  }
+
+  /** Nothing more will come; what waits is still given out. */
+  fail(error: unknown): void {
+    this.#end ??= { error };
+    const reader = this.#reader;
+    this.#reader = undefined;
+    reader?.reject(error);
+  }
+
+  next(): Promise<IteratorResult<Uint8Array<ArrayBuffer>, void>> {
+    const waiting = this.#waiting;
+    const [first] = waiting;
+    if (first !== undefined) {
+      const value = waiting.length === 1 ? first : new Uint8Array(Buffer.concat(waiting));
+      this.#waiting = [];
+      this.#waitingBytes = 0;
+      if (this.#isPaused) {
+        this.#isPaused = false;
+        this.#valve.resume();
+      }
+      return Promise.resolve({ done: false, value });
+    }
+    if (this.#end !== undefined) {
+      if ('error' in this.#end) return Promise.reject(this.#end.error);
+      return Promise.resolve({ done: true, value: undefined });
+    }
+    const reader = Promise.withResolvers<IteratorResult<Uint8Array<ArrayBuffer>, void>>();
+    this.#reader = reader;
+    return reader.promise;
+  }
+
+  readAll(): Promise<Uint8Array<ArrayBuffer>> | Uint8Array<ArrayBuffer> {
+    const [only] = this.#waiting;
+    const isWhole = this.#end !== undefined && !('error' in this.#end);
+    return isWhole && only !== undefined && this.#waiting.length === 1 ? only : this.#readParts();
+  }
+
+  async #readParts(): Promise<Uint8Array<ArrayBuffer>> {
+    const parts: Uint8Array<ArrayBuffer>[] = [];
+    for await (const part of this) parts.push(part);
+    const [only] = parts;
+    if (parts.length === 1 && only !== undefined) return only;
+    return new Uint8Array(Buffer.concat(parts));
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+}

@@ -1,0 +1,215 @@
+/** Names in lower case; of a name that came twice the values joined by ", ". */
+export type WireHeaders = Readonly<Record<string, string>>;
+
+export interface ResponseHead {
+  readonly status: number;
+  readonly headers: WireHeaders;
+}
+
+/** What a parser finds, in order: one head, any number of body parts, one end. */
+export interface ResponseListener {
+  head(head: ResponseHead): void;
+  /** A view of the bytes that were pushed. */
+  body(bytes: Uint8Array<ArrayBuffer>): void;
+  /** `reusable`: the connection is at the beginning of the next answer. */
+  end(connection: 'reusable' | 'spent'): void;
+}
+
+/** What a node sent is no HTTP/1.1 answer. */
+export class WireError extends Error {
+  override readonly name = 'WireError';
+}
+
+const MAX_HEAD_BYTES = 64 << 10;
+const MAX_CHUNK_LINE_BYTES = 256;
+const LINE_FEED = 0x0a;
+
+type State =
+  'head' | 'length' | 'until_close' | 'chunk_size' | 'chunk' | 'chunk_end' | 'trailer' | 'done';
+
+const STATUS_LINE = /^HTTP\/1\.([01]) (\d{3})(?: |\r|$)/;
+
+/** Adds the header line `text[start, end)` to `headers`. */
+function parseHeader(
+  text: string,
+  [start, end]: [number, number],
+  headers: Record<string, string>,
+) {
+  const colon = text.indexOf(':', start);
+  if (colon <= start || colon >= end) throw new WireError('a header line has no name');
+  const name = text.slice(start, colon).toLowerCase();
+  const value = text.slice(colon + 1, end).trim();
+  const before = headers[name];
+  headers[name] = before === undefined ? value : `${before}, ${value}`;
+}
+
+function parseHead(text: string): ResponseHead & { readonly isHttp10: boolean } {
+  const [, minor, status] = STATUS_LINE.exec(text) ?? [];
+  if (status === undefined) throw new WireError('the status line is none of HTTP/1.1');
+  const headers: Record<string, string> = {};
+  let lineEnd = text.indexOf('\r\n');
+  while (lineEnd !== -1) {
+    const start = lineEnd + 2;
+    lineEnd = text.indexOf('\r\n', start);
+    parseHeader(text, [start, lineEnd === -1 ? text.length : lineEnd], headers);
+  }
+  return { status: Number(status), headers, isHttp10: minor === '0' };
+}
+
+/**
+ * Reads the answers of one HTTP/1.1 connection (RFC 9112), one after the other.
+ *
+ * Body bytes are passed on as views, never joined: a chunk of a stream usually arrives in one piece and leaves in one.
+ */
+export class ResponseParser {
+  readonly #listener: ResponseListener;
+  #state: State = 'head';
+  #head: Uint8Array<ArrayBuffer>[] = [];
+  #line = '';
+  /** Body bytes that are still to come, of the body or of the chunk. */
+  #left = 0;
+  #isKeptAlive = true;
+
+  constructor(listener: ResponseListener) {
+    this.#listener = listener;
+  }
+
+  /** No byte of an answer has come since the last one ended. */
+  get isIdle(): boolean {
+    return this.#state === 'head' && this.#head.length === 0;
+  }
+
+  /** The next answer may begin. */
+  reset(): void {
+    this.#state = 'head';
+    this.#head = [];
+  }
+
+  /** @throws WireError when the bytes are no answer */
+  push(bytes: Uint8Array<ArrayBuffer>): void {
+    let rest: Uint8Array<ArrayBuffer> | undefined = bytes;
+    while (rest !== undefined && rest.length > 0) rest = this.#step(rest);
+  }
+
+  /** The connection was closed. @throws WireError when an answer had not ended */
+  close(): void {
+    if (this.#state === 'until_close') return this.#end('spent');
+    if (this.#state !== 'done' && !this.isIdle) throw new WireError('the answer was cut off');
+    return undefined;
+  }
+
+  /** Takes what it can of `bytes`; the rest, if any. */
+  #step(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> | undefined {
+    switch (this.#state) {
+      case 'head':
+        return this.#readHead(bytes);
+      case 'length':
+        return this.#readSized(bytes, () => this.#end(this.#afterBody()));
+      case 'chunk':
+        return this.#readSized(bytes, () => {
+          this.#state = 'chunk_end';
+        });
+      case 'until_close':
+        this.#listener.body(bytes);
+        return undefined;
+      case 'chunk_size':
+        return this.#readLine(bytes, (line) => this.#beginChunk(line));
+      case 'chunk_end':
+        return this.#readLine(bytes, (line) => {
+          if (line !== '') throw new WireError('a chunk is longer than it says');
+          this.#state = 'chunk_size';
+        });
+      case 'trailer':
+        return this.#readLine(bytes, (line) => {
+          if (line === '') this.#end(this.#afterBody());
+        });
+      case 'done':
+        throw new WireError('bytes behind the end of an answer');
+      default:
+        return this.#state satisfies never;
+    }
+  }
+
+  #afterBody(): 'reusable' | 'spent' {
+    return this.#isKeptAlive ? 'reusable' : 'spent';
+  }
+
+  #end(connection: 'reusable' | 'spent'): void {
+    this.#state = 'done';
+    this.#listener.end(connection);
+  }
+
+  #readHead(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> | undefined {
+    const before = this.#head;
+    before.push(bytes);
+    const joined = before.length === 1 ? bytes : new Uint8Array(Buffer.concat(before));
+    const buffer = Buffer.from(joined.buffer, joined.byteOffset, joined.length);
+    const end = buffer.indexOf('\r\n\r\n');
+    if (end === -1) {
+      if (joined.length > MAX_HEAD_BYTES) throw new WireError('the head is too long');
+      this.#head = [joined];
+      return undefined;
+    }
+    this.#head = [];
+    this.#begin(parseHead(buffer.toString('latin1', 0, end)));
+    return end + 4 < joined.length ? joined.subarray(end + 4) : undefined;
+  }
+
+  #begin({ status, headers, isHttp10 }: ResponseHead & { readonly isHttp10: boolean }): void {
+    // An interim answer (103, 100) is followed by the real one.
+    if (status < 200) return;
+    const connection = headers['connection']?.toLowerCase() ?? '';
+    this.#isKeptAlive = isHttp10
+      ? connection.includes('keep-alive')
+      : !connection.includes('close');
+    const length = headers['content-length'];
+    const coding = headers['transfer-encoding']?.toLowerCase();
+    if (coding !== undefined && coding !== 'chunked')
+      throw new WireError(`the transfer coding "${coding}" is unknown`);
+    if (coding === undefined && length !== undefined && !/^\d{1,15}$/.test(length))
+      throw new WireError('Content-Length is no number');
+    this.#left = Number(length ?? 0);
+    if (coding !== undefined) this.#state = 'chunk_size';
+    else if (status === 204 || status === 304) this.#left = 0;
+    else if (length === undefined) this.#state = 'until_close';
+    const hasNone = this.#state === 'head' && this.#left === 0;
+    if (this.#state === 'head') this.#state = 'length';
+    this.#line = '';
+    this.#listener.head({ status, headers });
+    if (hasNone) this.#end(this.#afterBody());
+  }
+
+  #readSized(
+    bytes: Uint8Array<ArrayBuffer>,
+    onEnd: () => void,
+  ): Uint8Array<ArrayBuffer> | undefined {
+    const taken = bytes.length <= this.#left ? bytes : bytes.subarray(0, this.#left);
+    this.#left -= taken.length;
+    this.#listener.body(taken);
+    if (this.#left === 0) onEnd();
+    return taken.length < bytes.length ? bytes.subarray(taken.length) : undefined;
+  }
+
+  #readLine(
+    bytes: Uint8Array<ArrayBuffer>,
+    onLine: (line: string) => void,
+  ): Uint8Array<ArrayBuffer> | undefined {
+    let end = 0;
+    // Lines between chunks are a few bytes long: a loop is quicker than a native search.
+    while (end < bytes.length && bytes[end] !== LINE_FEED) end += 1;
+    for (let at = 0; at < end; at += 1) this.#line += String.fromCharCode(bytes[at] ?? 0);
+    if (this.#line.length > MAX_CHUNK_LINE_BYTES) throw new WireError('a chunk line is too long');
+    if (end === bytes.length) return undefined;
+    const line = this.#line.endsWith('\r') ? this.#line.slice(0, -1) : this.#line;
+    this.#line = '';
+    onLine(line);
+    return end + 1 < bytes.length ? bytes.subarray(end + 1) : undefined;
+  }
+
+  #beginChunk(line: string): void {
+    const [, size] = /^([0-9a-f]{1,12})\s*(?:;|$)/i.exec(line) ?? [];
+    if (size === undefined) throw new WireError('a chunk has no size');
+    this.#left = Number.parseInt(size, 16);
+    this.#state = this.#left === 0 ? 'trailer' : 'chunk';
+  }
+}
