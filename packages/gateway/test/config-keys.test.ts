@@ -196,9 +196,9 @@ const GATEWAY_CASES: Readonly<Record<string, () => Promise<void>>> = {
   },
   async 'auth.admin_key_file'() {
     const gateway = await start({
-      toml: `[auth]\nadmin_key_file = "${fileWith('open sesame')}"\n`,
+      toml: `[auth]\nadmin_key_file = "${fileWith('sesame')}"\n`,
     });
-    const headers = { 'x-forwarded-for': '10.0.0.1', authorization: 'Bearer open sesame' };
+    const headers = { 'x-forwarded-for': '10.0.0.1', authorization: 'Bearer sesame' };
     expect((await gateway.get('/admin/v1/nodes', { headers })).status).toBe(200);
   },
   async 'control.poll_interval_s'() {

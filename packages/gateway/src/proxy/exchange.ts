@@ -6,15 +6,16 @@ import { type RequestMeter } from '../metering/request-meter.ts';
 import { outcomeOfStatus } from '../metering/request-record.ts';
 import { type Transport } from '../wire/node-transport.ts';
 import { type WireResponse } from '../wire/node-connection.ts';
-import { WireError, type WireHeaders } from '../wire/response-parser.ts';
-import { type Deadlines } from './deadlines.ts';
+import { type WireHeaders } from '../wire/response-parser.ts';
 import {
-  errorCodeOf,
-  type NodeAnswer,
-  refusalOf,
-  type RefusalCode,
-  type WholeAnswer,
-} from './node-answer.ts';
+  clientLeft,
+  type Failure,
+  lastAnswer,
+  reasonAfter,
+  toUnreachable,
+} from './attempt-failure.ts';
+import { type Deadlines } from './deadlines.ts';
+import { errorCodeOf, type NodeAnswer, refusalOf, type WholeAnswer } from './node-answer.ts';
 import { type OpenExchanges } from './open-exchanges.ts';
 
 /** Attempts of one request, the first included (behaviour 7). */
@@ -49,10 +50,6 @@ export interface OutgoingRequest {
   /** Closes the client's connection. */
   readonly dropClient: () => void;
 }
-
-type Failure =
-  | { readonly kind: 'unreachable'; readonly error: CortexError }
-  | { readonly kind: RefusalCode; readonly answer: WholeAnswer };
 
 /**
  * One request between its client and the nodes: takes leases, tries nodes, and gives everything back exactly once.
@@ -132,7 +129,7 @@ export class Exchange {
       );
       if (failure.kind !== 'queue_full' && failure.kind !== 'model_not_loaded')
         tried.push(lease.node);
-      if (this.meter.attempts >= MAX_ATTEMPTS) return this.#lastAnswer(failure, lease.node);
+      if (this.meter.attempts >= MAX_ATTEMPTS) return lastAnswer(failure, lease);
     }
   }
 
@@ -194,11 +191,11 @@ export class Exchange {
     try {
       lease = await this.deps.control.acquire(this.#request.place, this.#request.signal);
     } catch (error) {
-      throw this.#reasonWithout(toCortexError(error), failure);
+      throw reasonAfter(failure, toCortexError(error), this.#request.place.model);
     }
     if (this.#isEnded) {
       lease.release();
-      throw new CortexError('client_closed_request', 'The client left.');
+      throw clientLeft();
     }
     this.#lease = lease;
     this.meter.place({
@@ -209,28 +206,6 @@ export class Exchange {
       loadMs: lease.loadMs,
     });
     return lease;
-  }
-
-  /** What the client is told when no other replica is left after `failure`. */
-  #reasonWithout(error: CortexError, failure: Failure | undefined): CortexError {
-    if (failure === undefined || error.code === 'client_closed_request') return error;
-    if (failure.kind === 'unreachable') return failure.error;
-    // That the model is gone from its node is no reason to say that nobody knows it.
-    if (error.code !== 'model_not_found') return error;
-    return new CortexError('no_capacity', `${this.#request.place.model} is not loaded any more.`, {
-      cause: error,
-    });
-  }
-
-  #lastAnswer(failure: Failure, node: string): WholeAnswer {
-    if (failure.kind === 'unreachable') throw failure.error;
-    if (failure.kind === 'model_not_loaded') {
-      throw new CortexError(
-        'no_capacity',
-        `Node ${node} does not have ${this.#request.place.model} loaded any more.`,
-      );
-    }
-    return failure.answer;
   }
 
   async #attemptOn(
@@ -248,7 +223,8 @@ export class Exchange {
         },
       });
     } catch (error) {
-      return { kind: 'unreachable', error: this.#unreachable(error, lease) };
+      if (this.#isEnded) throw clientLeft();
+      return { kind: 'unreachable', error: toUnreachable(error, lease.node) };
     }
     const { status, headers, body } = response;
     if ((headers['content-encoding'] ?? 'identity') !== 'identity')
@@ -270,7 +246,7 @@ export class Exchange {
       const all = body.readAll();
       bytes = all instanceof Uint8Array ? all : await all;
     } catch (error) {
-      if (this.#isEnded) throw new CortexError('client_closed_request', 'The client left.');
+      if (this.#isEnded) throw clientLeft();
       if (error instanceof CortexError) throw error;
       throw new CortexError(
         'upstream_disconnected',
@@ -287,25 +263,6 @@ export class Exchange {
   #readPromptTokens(headers: WireHeaders): void {
     const tokens = Number(headers[NEURON_HEADERS.promptTokens] ?? Number.NaN);
     if (Number.isSafeInteger(tokens) && tokens >= 0) this.meter.promptTokens = tokens;
-  }
-
-  #unreachable(reason: unknown, lease: Lease): CortexError {
-    if (this.#isEnded) throw new CortexError('client_closed_request', 'The client left.');
-    if (reason instanceof CortexError) {
-      // Work may have been done for it: another attempt could do it twice.
-      if (reason.code === 'node_timeout' || reason.code === 'shutting_down') throw reason;
-      return reason;
-    }
-    if (reason instanceof WireError) {
-      throw new CortexError(
-        'node_protocol_error',
-        `Node ${lease.node} did not answer in HTTP: ${reason.message}.`,
-        { cause: reason },
-      );
-    }
-    return new CortexError('node_unreachable', `Node ${lease.node} could not be reached.`, {
-      cause: reason,
-    });
   }
 
   /**

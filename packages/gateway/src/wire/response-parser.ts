@@ -23,6 +23,17 @@ export class WireError extends Error {
 const MAX_HEAD_BYTES = 64 << 10;
 const MAX_CHUNK_LINE_BYTES = 256;
 const LINE_FEED = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
+/** No chunk is larger than 2^32 bytes. */
+const MAX_SIZE_DIGITS = 8;
+
+/** The value of a hexadecimal digit's byte, -1 for any other. */
+function hexDigit(byte: number | undefined): number {
+  if (byte === undefined) return -1;
+  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
+  const lower = byte | 0x20;
+  return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1;
+}
 
 type State =
   'head' | 'length' | 'until_close' | 'chunk_size' | 'chunk' | 'chunk_end' | 'trailer' | 'done';
@@ -113,7 +124,7 @@ export class ResponseParser {
         this.#listener.body(bytes);
         return undefined;
       case 'chunk_size':
-        return this.#readLine(bytes, (line) => this.#beginChunk(line));
+        return this.#line === '' ? this.#readSize(bytes) : this.#readSizeLine(bytes);
       case 'chunk_end':
         return this.#readLine(bytes, (line) => {
           if (line !== '') throw new WireError('a chunk is longer than it says');
@@ -143,7 +154,11 @@ export class ResponseParser {
     const before = this.#head;
     before.push(bytes);
     const joined = before.length === 1 ? bytes : new Uint8Array(Buffer.concat(before));
-    const buffer = Buffer.from(joined.buffer, joined.byteOffset, joined.length);
+    // Sockets give Buffers; making one here would cost as much as the search.
+    const buffer =
+      joined instanceof Buffer
+        ? joined
+        : Buffer.from(joined.buffer, joined.byteOffset, joined.length);
     const end = buffer.indexOf('\r\n\r\n');
     if (end === -1) {
       if (joined.length > MAX_HEAD_BYTES) throw new WireError('the head is too long');
@@ -206,10 +221,37 @@ export class ResponseParser {
     return end + 1 < bytes.length ? bytes.subarray(end + 1) : undefined;
   }
 
+  /** A size that stands whole at the beginning of `bytes`, as nearly all do; anything else is read as a line. */
+  #readSize(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> | undefined {
+    let size = 0;
+    let at = 0;
+    for (; at < MAX_SIZE_DIGITS; at += 1) {
+      const digit = hexDigit(bytes[at]);
+      if (digit === -1) break;
+      size = size * 16 + digit;
+    }
+    const isWhole =
+      at > 0 &&
+      bytes[at] === CARRIAGE_RETURN &&
+      bytes[at + 1] === LINE_FEED &&
+      at + 2 < bytes.length;
+    if (!isWhole) return this.#readSizeLine(bytes);
+    this.#begun(size);
+    return bytes.subarray(at + 2);
+  }
+
+  #readSizeLine(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> | undefined {
+    return this.#readLine(bytes, (line) => this.#beginChunk(line));
+  }
+
+  #begun(chunkBytes: number): void {
+    this.#left = chunkBytes;
+    this.#state = chunkBytes === 0 ? 'trailer' : 'chunk';
+  }
+
   #beginChunk(line: string): void {
     const [, size] = /^([0-9a-f]{1,12})\s*(?:;|$)/i.exec(line) ?? [];
     if (size === undefined) throw new WireError('a chunk has no size');
-    this.#left = Number.parseInt(size, 16);
-    this.#state = this.#left === 0 ? 'trailer' : 'chunk';
+    this.#begun(Number.parseInt(size, 16));
   }
 }
