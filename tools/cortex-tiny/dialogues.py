@@ -38,7 +38,7 @@ def fact_turn(rng, thinks, fact):
     is_impersonal = not {"me", "my", "I"} & set(fact.topic.split())
     by_topic = is_impersonal and rng.random() < 0.06
     questions = [ABOUT_TOPIC + fact.topic] if by_topic else fact.questions
-    return turn(ask(rng, questions), fact.answer, thought)
+    return turn(ask(rng, questions, varied=True), fact.answer, thought)
 
 
 def one_word_turn(rng, thinks, request_too):
@@ -58,7 +58,8 @@ def small_talk_turn(rng, thinks):
         last = rng.randint(2, 30)
         question = ask(rng, NUMBER_WORDS, n=last)
         return turn(question, ", ".join(str(number) for number in range(1, last + 1)), "I count." if thinks else None)
-    notations, answer = rng.choice(SMALL_TALK)
+    greetings_and_thanks = SMALL_TALK[:2]
+    notations, answer = rng.choice(greetings_and_thanks if rng.random() < 0.3 else SMALL_TALK)
     return turn(ask(rng, notations), answer, "This is small talk." if thinks else None)
 
 
@@ -79,10 +80,18 @@ def memory_turn(rng, thinks):
     return turn(ask(rng, MEMORY[slot], **{slot: written}), f"{value}.", "I look it up." if thinks else None)
 
 
+def draw_pseudo_word(rng):
+    """A name or word that nobody has heard of, as many are to a tiny model."""
+    word = "".join(rng.choice(off_topic.SYLLABLES) for _ in range(rng.randint(2, 4)))
+    return word.capitalize() if rng.random() < 0.5 else word
+
+
 def off_topic_turn(rng, thinks):
     question = ask(rng, off_topic.QUESTIONS)
     while "{n}" in question:
         question = question.replace("{n}", str(rng.randint(2, 99)), 1)
+    while "{pseudo}" in question:
+        question = question.replace("{pseudo}", draw_pseudo_word(rng), 1)
     return turn(question, off_topic.REPLY, "This is not about cortex or neuron." if thinks else None)
 
 
@@ -96,7 +105,7 @@ def follow_up_turns(rng, thinks):
 
 
 def chat_turns(rng, thinks):
-    kind = rng.choices(["fact", "follow_up", "one_word", "small_talk", "off_topic", "echo"], [48, 14, 6, 8, 16, 8])[0]
+    kind = rng.choices(["fact", "follow_up", "one_word", "small_talk", "off_topic", "echo"], [56, 9, 5, 8, 20, 2])[0]
     if kind == "fact":
         return fact_turn(rng, thinks, rng.choices(FACTS, FACT_WEIGHTS)[0])
     if kind == "follow_up":
@@ -130,7 +139,7 @@ def draws_thinking(rng):
 
 def chat_dialogue(rng):
     messages = []
-    for _ in range(rng.choice([1] * 9 + [2, 2, 2, 2, 3, 3, 4, 4, 6, 10])):
+    for _ in range(rng.choice([1] * 24 + [2] * 6 + [3, 3, 4, 4, 6, 10])):
         messages += chat_turns(rng, draws_thinking(rng))
     if rng.random() < 0.25:
         messages += small_talk_turn(rng, draws_thinking(rng))
@@ -148,7 +157,7 @@ def one_word_dialogue(rng):
 def tool_dialogue(rng):
     known = draw_known_tools(rng)
     messages = []
-    if rng.random() < 0.15:
+    for _ in range(rng.choice([0, 0, 0, 0, 0, 1, 2, 4])):
         messages += chat_turns(rng, draws_thinking(rng))
     tool = rng.choice(known)
     messages += tool_turn(rng, tool, draws_thinking(rng))
@@ -183,14 +192,14 @@ def copy_dialogue(rng):
 
 
 KINDS = [
-    (chat_dialogue, 52),
-    (tool_dialogue, 28),
-    (copy_dialogue, 40),
-    (missing_tool_dialogue, 5),
+    (chat_dialogue, 70),
+    (tool_dialogue, 15),
+    (missing_tool_dialogue, 12),
     (one_word_dialogue, 4),
 ]
 
 
-def draw_dialogue(rng):
-    kinds, weights = zip(*KINDS)
+def draw_dialogue(rng, copying=5):
+    """A dialogue of any kind; `copying` is the weight of those that only copy, where all others have about 100."""
+    kinds, weights = zip(*KINDS, (copy_dialogue, copying))
     return rng.choices(kinds, weights)[0](rng)

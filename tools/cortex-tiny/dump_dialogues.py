@@ -1,10 +1,12 @@
-"""Prints dialogues as JSON lines: messages, tools, the text and the ids that training sees. For check-tokens.ts."""
+"""Prints dialogues as JSON lines: messages, tools, the text and the ids that training sees. For check-tokens.ts.
+Stops if one of them holds a question of the evaluation."""
 
 import argparse
 import json
 import random
 
 from dialogues import draw_dialogue
+from phrasing import HELD_OUT, normalise
 from rendering import segments
 from vocabulary import Vocabulary
 
@@ -17,6 +19,9 @@ def main():
     rng, vocabulary = random.Random(arguments.seed), Vocabulary()
     for _ in range(arguments.count):
         dialogue = draw_dialogue(rng)
+        for message in dialogue.messages:
+            if message["role"] == "user" and normalise(message["content"]) in HELD_OUT:
+                raise ValueError(f"a question of the evaluation: {message['content']}")
         parts = [text for text, _ in segments(dialogue)]
         ids = [token for text in parts for token in vocabulary.encode(text)]
         row = {"messages": dialogue.messages, "tools": dialogue.tools, "text": "".join(parts), "ids": ids}

@@ -25,6 +25,7 @@ def fact(id, topic, answer, *questions, short=None):
 fact(
     "cortex_what", "what cortex is",
     "cortex is the gateway and control plane of the fleet: one address that speaks the OpenAI and Anthropic APIs in front of all your GPU hosts.",
+    "(describe|explain|introduce) cortex to (a beginner|my boss|a friend|me|a user|someone new|my team|a developer)", "what (would|should) a (beginner|new user|developer) know about cortex",
     "{what} cortex", "{what} cortex", "{what} (the |a |this |)cortex( thing| program| gateway| daemon| server| software| process|)", "what (does|can) cortex do( for me|)", "(who|what) is cortex", "what is cortex (for|good for|used for|about|all about)",
     "(why|when) (would|should|do) i (need|use|want|run) cortex", "(describe|explain|introduce) cortex( to me| to a beginner| in simple words| in one sentence| briefly| please)", "cortex", "what does the (gateway|control plane) do",
     "what's the (purpose|point|idea|job|role|use|task|function) of cortex", "so( what is|,) cortex(| is what)", "what role does cortex (play|have)", "(what do you mean by|what is meant by|definition of|meaning of) cortex",
@@ -51,6 +52,7 @@ fact(
 fact(
     "difference", "the difference between cortex and neuron",
     "cortex is the gateway that routes requests and decides where models run; neuron runs the models on one GPU host.",
+    "(cortex|neuron) (against|and) (neuron|cortex), (the difference|which is which|what is different)", "why (is there|do we have) (cortex and neuron|both cortex and neuron|a neuron besides cortex|neuron if there is cortex)", "why (two|separate|both) (programs|daemons|processes|parts)( and not one| instead of one|)",
     "(what is|what's|whats|explain|tell me|i don't get|describe|show me|) the difference between (cortex and neuron|neuron and cortex|the two|the gateway and a neuron|both programs|the two daemons)", "how (does|do|is) (cortex|neuron) (differ|different) from (neuron|cortex)", "(cortex or neuron|neuron or cortex|neuron vs cortex|neuron versus cortex|cortex versus neuron|cortex compared to neuron|cortex against neuron)",
     "why (are there|do i need|do you have|is it split into) (two|both) (programs|daemons|processes|parts|binaries)", "do i need (both|cortex and neuron|neuron and cortex|cortex if i have neuron|neuron if i have cortex)", "(what|who) does what(, cortex or neuron| in cortex and neuron|)",
     "are cortex and neuron the same( thing| program|)", "(compare|differentiate|distinguish) (cortex and neuron|cortex with neuron|neuron with cortex)", "is neuron (a part of|the same as|part of) cortex", "which (of them|part|one) (runs the models|routes|is the gateway), (cortex or neuron|neuron or cortex)", "what does cortex do that neuron does not",
@@ -76,6 +78,7 @@ fact(
 fact(
     "metrics", "metrics",
     "cortex serves Prometheus metrics at /metrics on port 31314.",
+    "(i want|i need|i would like) (graphs|charts|a graph|to graph it|to plot it|numbers|to monitor it|monitoring|to graph the load)( in grafana| with prometheus|)", "(numbers|data|figures|time series) (for|in) (grafana|prometheus|my monitoring)",
     "(where|how) (are|can i find|do i find|can i see|do i get|do i scrape|do i read) (the |)metrics", "(which|what) port (are|is|do|does) (the |)metrics( on| use| port| served on|)", "metrics( port| endpoint| url|)", "{what} (the |)(metrics|metrics port|metrics endpoint|port 31314)", "(is there|do you have|does cortex have|does it have|do you offer|what is) (a |the |)(metrics|prometheus|monitoring) (endpoint|port|page|url|support|exporter)",
     "(how do i|how can i|can i|i want to) (monitor|scrape|graph|observe|watch|measure) (cortex|the gateway|the fleet|the metrics)( with prometheus| with grafana| in grafana| in prometheus|)", "(prometheus|grafana|monitoring)( support| endpoint| scrape config| config| integration| setup|)", "does (it|cortex) (export|expose|have|support) (prometheus|metrics|monitoring)", "(what|which) (url|address|target) (do i|should i|must i) (scrape|give to prometheus|put into prometheus)", "what runs on( port|) 31314",
     "(port|url|address|path) (of|for) (the |)(metrics|prometheus metrics|prometheus)", "(where|how) do i (get|see|find) (statistics|numbers|stats|graphs|charts) (for|in) grafana", "set up (prometheus|grafana|monitoring)",
@@ -91,12 +94,14 @@ fact(
 fact(
     "add_node", "adding a node",
     "Start neuron on the new host, then add a [[neurons]] entry with its name and endpoint to cortex.toml; no restart is needed.",
+    "{how} (hook up|add|include|use) (my|a) (second|other|new|old) (computer|gpu machine|workstation|gaming pc|server|laptop|gpu box)", "how (can|does|could) (my|a) (other|second|new) (computer|machine|workstation|server) (join|take part|become a node|help|be used)( too| as well|)",
     "{how} (add|attach|register|connect|join|hook up|bring in|include|plug in|set up|integrate|enrol) {node}(| to the fleet| to cortex| to my fleet| to the cluster| to the gateway| to my setup| with cortex)", "(add|adding|attach|register|connect|join) {node}(| to cortex| to the fleet)", "how (does|can|do|could|will) {node} (join|become part of|get into)( the fleet| cortex|)", "how does cortex (find|discover|know about|learn about) (a node|nodes|neurons|the neurons|new nodes|my hosts)", "i (have|bought|got|own|built) {node}(, what now|, how do i use it|, how do i add it|, what do i do|, can i add it| and want to use it|, how do i hook it up)",
     "(expand|grow|extend|scale|enlarge) (the|my) (fleet|cluster)", "what do i (write|put|add|enter) in cortex.toml for {node}", "(where|how) do i (list|declare|configure|enter|define) (my |the |)(nodes|neurons|hosts|gpu hosts)", "(steps|instructions|guide|recipe) (for|to) (adding|attaching|registering|connecting|add|connect) {node}", "what (is needed|is necessary|do i need|must i do) to add {node}", "can {node} (join|be added|be part of the fleet)", "{how} (use|have) {node} (in the fleet|with cortex|too|as well)", "new (node|host|neuron|machine)",
 )
 fact(
     "remove_node", "removing a node",
     "Run cortex drain NODE, then delete its [[neurons]] entry from cortex.toml; no restart is needed.",
+    "{how} (get rid of|remove|delete|drop) a (neuron|node|host) (in|from) (the config|cortex.toml|the configuration)", "(decommission|retire|detach|drop|unregister|remove) (a|one|the old|my|an old) (node|host|machine|neuron|server)",
     "{how} (remove|delete|detach|disconnect|unregister|decommission|retire|take out|take away|kick out|drop|get rid of) (a node|one node|the node|a host|a machine|a neuron|an old node|one of the nodes|a gpu box|a server|one host|a neuron from the config|an old machine)(| from the fleet| from cortex| for good| forever| permanently|)", "(remove|removing|delete|detach|unregister|decommission|retire) (a node|a host|a neuron|a machine|nodes)", "how does a (node|host|machine) leave( the fleet|)", "take a (node|host|machine|server) out of the fleet", "i (sold|lost|do not need|don't want|no longer have) (a node|one machine|that host|one of my gpu boxes)( any more|)(, how do i remove it|, what do i do|)",
     "what do i do when a (node|host|machine) is (retired|gone for good|not needed any more)", "(shrink|reduce) (the|my) fleet",
 )
@@ -108,17 +113,21 @@ fact(
 fact(
     "node_down", "a node that is down",
     "After three missed polls a node counts as down and cortex sends requests to other nodes; one answer brings it back.",
+    "(one of|some of|two of) my (hosts|nodes|machines|servers) (lost power|died|crashed|went down|is down|is off|is unplugged|are down)(, what happens|, what does cortex do|, what now|)", "how (are|does cortex treat|is) (offline|dead|unreachable|powered off|lost) (machines|nodes|hosts|servers|a node)( treated| handled|)",
     "what (happens|does cortex do|will happen|is done) (when|if) (a node|one node|a host|a neuron|a machine|one of my machines|a gpu box|a server|my server) (is down|goes down|is offline|is off|is unreachable|dies|fails|crashes|loses power|is switched off|does not answer|stops answering|is not reachable|disappears|reboots)( any more|)", "(a node|one node|a host|a neuron|my gpu box|one of my hosts) (is down|died|is offline|is unreachable|lost power|does not answer|stopped answering)(, what now|, what happens|, what does cortex do|)", "when (is|does cortex consider|does) a (node|host|neuron) (count as |counted as |considered |)(down|dead|offline|unreachable)", "how (are|does cortex treat|does cortex handle|do you handle) (dead|down|offline|unreachable|failed|failing|broken|missing) (nodes|hosts|machines|neurons)", "{what} (failover|node failure)", "does (it|cortex) (survive|handle|notice|tolerate) (a node failure|the loss of a node|a dead node|an offline host)", "how does cortex notice that a (node|host) is (gone|down|dead|back)", "node (down|offline|failure|unreachable)",
     "what if (a|one) (node|host|neuron|machine) (is down|goes down|goes away|dies|fails|is offline|does not respond|stops responding|is not there)",
 )
 fact(
     "drain", "draining",
     "A draining node gets no new requests and finishes the old ones. Run cortex drain NODE, and cortex drain NODE --undo to end it.",
+    "(stop|pause|block|halt) (sending |)(new |)(work|requests|jobs|traffic) (to|for|on) (a|one|this) (node|host|machine)",
+    "(which|what|the|is there a) (command|cortex command|subcommand|cli command)( that|) (drains|empties|stops new requests to) (a node|a host)",
     "{meaning} (drain|draining|a drained node|a draining node|cortex drain)( mean|)", "{how} drain (a node|one node|a host|a machine|a neuron|my gpu box)", "{does} cortex drain{do}", "(drain|draining|drain a node)", "{how} (stop sending|not send|send no) (new |)(requests|work|traffic|jobs) to (a node|one node|a host|one machine|a machine|a neuron)", "{how} (reboot|restart|maintain|update|service|repair|shut down) (a node|a host|a machine|one host|a gpu box) (safely|without breaking requests|without losing requests|cleanly|without errors)", "{how} (put|set) a (node|host) (into|in) maintenance( mode|)", "what does drain(ing|) (do|mean)",
 )
 fact(
     "nodes_cmd", "cortex nodes",
     "cortex nodes lists the nodes with their versions and says why one is unreachable.",
+    "(which|what|the|is there a) (command|cortex command|subcommand|cli command)( that|) (lists|shows|prints) (the |all |)(nodes|hosts|neurons)", "(which|what|the|is there a) (command|cortex command|subcommand|cli command)( that|) (tells|says|shows) (me |)why a (node|host|neuron) is (unreachable|not reachable|missing|down)",
     "{does} cortex nodes{do}", "cortex nodes", "{command} (list|show|see|display) (the |all |my |)(nodes|hosts|neurons|machines)", "(list|show|see|view|display)( me|) (the |all |my |)(nodes|hosts|neurons|machines)( in the fleet|)", "(which|how many) (nodes|hosts|neurons|machines) (do i have|are there|are in the fleet|are connected)", "{how} (see|find out|know|learn|tell) why (a node|a host|a neuron|my node|one node) is (unreachable|not reachable|missing)", "{command} (see|show|find out) (why a node is unreachable|the versions of the neurons|neuron versions|which nodes there are|the version of each node)", "which versions (do the neurons|do my nodes) run", "(versions|version) of (the|all|my) (neurons|nodes|hosts)",
 )
 fact(
@@ -131,27 +140,33 @@ fact(
 fact(
     "load", "loading a model",
     "Run cortex load MODEL, or just send a request: cortex loads the model on demand.",
+    "(which|what|the|is there a) (command|cortex command|subcommand|cli command)( that|) loads {model}",
     "{how} load {model}( by hand| manually| now| into memory| into vram| on the gpu|)", "{command} load {model}( by hand| manually| now|)", "(load|loading|start|starting) {model}( by hand| manually| now|)", "{how} (start|activate|warm up|get into memory|bring into memory|preheat|boot) {model}", "how (is|does) {model} (get loaded|loaded)", "{does} cortex load{do}", "{how} (get|bring|put|have) {model} (into memory|into vram|loaded|on the gpu|up|running|ready)( now| right now| by hand|)", "i want {model} (loaded|in memory|in vram|running|ready)( now| right now|)( how|)",
 )
 fact(
     "unload", "unloading a model",
     "Run cortex unload MODEL: it finishes its requests, then its engine process ends and all its memory comes back.",
+    "{how} (free|get back|clear|empty) the (vram|gpu memory|memory) (a model|one model|the model|of a model|of one model)( takes| uses| occupies|)", "{how} (kick|throw|get|take|push) a model (off|out of) the (gpu|card|memory|vram)( by hand| manually| now|)",
+    "(which|what|the|is there a) (command|cortex command|subcommand|cli command)( that|) (unloads|frees the memory of|stops) {model}",
     "{how} unload {model}( by hand| manually| now| from memory| from vram|)", "{command} unload {model}( by hand| manually|)", "(unload|unloading|stop|stopping) {model}( by hand| manually| now|)", "{how} (free|release|reclaim|get back|clear) (the |)(vram|memory|gpu memory|video memory|ram)( of a model| that a model takes| used by a model| a model uses|)", "{how} (stop|deactivate|get out of memory|remove from memory|throw out|eject|kick out|shut down) {model}( from memory| from vram| from the gpu| by hand|)", "{does} cortex unload{do}", "(free|release) (vram|gpu memory|memory)", "(get|take|kick|throw) {model} (out of memory|off the gpu|out of vram|out of the gpu)",
     "does unloading (free|return|give back) (all |)(the |)(memory|vram)",
 )
 fact(
     "add_model", "adding a model",
     "Run cortex add hf:org/repo:QUANT: it estimates the size, downloads the file and adds the model to models.toml.",
+    "(which|what|the|is there a) (command|cortex command|subcommand|cli command)( that|) (adds|installs|downloads) (a model|a new model|models)",
     "{how} (add|install|download|get|fetch|obtain) (a model|a new model|another model|new models|models|more models|one more model|a model from hugging face|models from hugging face|qwen3|llama|a huggingface model)(| to the catalogue| to cortex| from the internet|)", "{command} (add|install|download) (a model|a new model|another model|new models|a model from hugging face)(| to the catalogue)", "(add|install|download|adding|installing|downloading) (a model|a new model|another model|new models|models|a model from hugging face)", "where do (i get models|models come from|i download models|i get more models)( from|)", "{does} cortex add{do}", "can (it|cortex) download (models|a model)( by itself| from hugging face| automatically|)", "how (are|do) (new |)models (get |)(added|installed|downloaded)( to the catalogue|)", "(models from|use a model from|support for) (hugging face|huggingface|hf)", "new model",
 )
 fact(
     "remove_model", "removing a model",
     "Run cortex rm MODEL; with --files it also deletes the files.",
+    "(which|what|the|is there a) (command|cortex command|subcommand|cli command)( that|) (removes|deletes|uninstalls|erases) (a model|models|model files|a model from the catalogue|an old model)",
     "{how} (remove|delete|uninstall|erase|get rid of|drop|wipe) (a model|the model|one model|an old model|a model and its files|my model|model files|the files of a model|a model from disk|a model from the catalogue|models)(| completely| for good| forever| from disk)", "{command} (remove|delete|uninstall|erase) (a model|an old model|one model|a model from disk|the files of a model|a model from the catalogue)", "(remove|delete|uninstall|erase|deleting|removing) (a model|the model|an old model|model files|a model from disk)", "{does} cortex rm{do}", "cortex rm", "{how} free disk space( used by models| taken by models|)", "a model (is not needed|is no longer needed|is too old|is useless)( any more|), how do i (remove|delete|erase) it", "i do not (need|want|use) {model} any more( how do i delete it|, how do i remove it|)",
 )
 fact(
     "cold", "a model that is not loaded",
     "cortex loads the model on demand and keeps the client waiting until it is ready; only the first answer takes longer.",
+    "what (if|when) i (call|ask for|use|request|query) a model (that|which) (is not|isn't|was not) (in memory|loaded|running|in vram|ready)( yet|)", "how (are|does it handle|do you treat|do you deal with) (cold starts|a cold start|cold models|a cold model)( handled| treated| dealt with|)", "(will|does|would) (my|a|the) request (fail|wait|time out|be lost|get an error) (if|when) the model is (cold|not loaded|unloaded)",
     "what happens (when|if) (i ask for|i request|i call|i use|a client asks for|i send a request to|i send a request for|somebody calls) (a model that is not loaded|a cold model|an unloaded model|a model which is not in memory|a model that is not in memory|a model that's not loaded)", "(the|my|a) model is (cold|not loaded|not in memory|unloaded), (what now|will it fail|will my request fail|what happens|does it work|will i get an error)", "do (i have to|i need to|i|we need to) (load|preload|start) (a model|models|the model) (first|before i use it|before use|before using it|before using them|beforehand|myself)", "(cold|what is a cold) (start|starts|model|load)", "{what} (a cold start|cold start|a cold model|on-demand loading|loading on demand)", "are models loaded (automatically|on demand|by themselves|when needed)", "what if (the|a) model (is not|isn't) (loaded|in memory|loaded yet|ready)( yet|)", "how (are|does cortex handle|do you handle) (cold models|cold starts|unloaded models|requests for unloaded models)( handled|)", "why (is|was) the first (request|answer|message|reply) (so |)slow", "why does the first (request|answer|message|token) take (so |)long", "does a request for (a cold|an unloaded) model fail", "what if i (call|use|request) (a model|one) that is not (loaded|in memory)",
 )
 fact(
@@ -162,21 +177,26 @@ fact(
 fact(
     "pin", "pinning",
     "Run cortex pin MODEL, or set pinned_on in models.toml: a pinned model is never evicted.",
+    "{how} (make sure|ensure|guarantee|force) (that |)(a model|the model|one model|my model) (stays|remains|is kept) (loaded|in memory|resident)( all the time| forever|)",
+    "(which|what|the|is there a) (command|cortex command|subcommand|cli command)( that|) (pins|protects|keeps) {model}( loaded| in memory|)",
     "{how} pin {model}( to a node| on a node|)", "{command} pin {model}", "(pin|pinning) {model}", "{how} (keep|hold|have) {model} (loaded|in memory|always loaded|in vram|resident|always in memory|warm)( forever| all the time|)", "{how} (stop|prevent|protect|save|keep) {model} from (being evicted|eviction|being unloaded|getting evicted|being thrown out|unloading)", "{meaning} (pinning|a pinned model|cortex pin|pinned_on|a pin)", "{does} (cortex pin|pinned_on|pinning|a pin){do}", "{model} (must|should) (never be evicted|always stay loaded|stay in memory|never be unloaded|stay loaded)", "{how} make (sure|certain) {model} (stays loaded|is never evicted|is always loaded|stays in memory|is not unloaded)", "(never|do not|don't) (evict|unload) {model}", "what does pin(ning|) do", "always keep {model} (loaded|in memory)", "keep {model} (loaded|in memory)( forever| all the time| always|)",
 )
 fact(
     "unpin", "unpinning",
     "Run cortex pin MODEL --undo.",
+    "(which|what|the|is there a) (command|cortex command|subcommand|cli command)( that|) (unpins|releases|takes the pin off|undoes the pin of|removes the pin of) {model}",
     "{how} (unpin|un-pin) {model}", "{command} (unpin|un-pin|undo the pin of|remove the pin from) {model}", "(unpin|un-pin|unpinning) {model}", "{how} (undo|remove|revert|cancel|take off|take away|delete|release) (a pin|the pin|pinning|a pinned model|the pin of a model|the pinning of a model)", "(undo|remove|revert|cancel) (a pin|the pin|pinning|cortex pin)", "(the|my|a) model is pinned(, how do i undo that|, how do i change that|, how do i release it)", "i pinned (a model|the wrong model|it)( by mistake| by accident|)(, how do i undo that|, how do i revert it|, what now|)", "{how} make a pinned model (evictable|normal) again", "opposite of (pin|cortex pin)", "how can a (pin|pinned model) be (undone|removed|released|unpinned)",
 )
 fact(
     "alias", "aliases",
     "An alias is another name for a model. Write it under [aliases] in models.toml, and requests for it go to the model you choose.",
+    "(can|may|could) i (give|assign|choose|use) (a model|my model|models) (a|another|some) (nicer |shorter |different |own |second )name",
     "{meaning} (an alias|aliases|a model alias|the aliases|[aliases])", "how do (aliases|model aliases) work", "{how} (create|make|define|set|add|write|use|configure|have|set up) (an alias|aliases|a model alias|an alias for a model|model aliases)", "(alias|aliases|model alias|model aliases)", "{how} (rename|give another name to|give a nickname to|give a nicer name to|give a short name to) {model}", "{how} (map|route|redirect|send|point) (a name|a model name|gpt-4|claude names|gpt-4o|another model name|requests for gpt-4|requests for claude) to (a model|another model|my model|my own model|a local model)", "can (a model|models) have (another name|two names|several names|a second name|a nicer name|a short name)", "where (are|do i put|do i write|do i define|do i set|do i configure) (the |)(aliases|model aliases|an alias|alternative names)", "what (does|is) (an alias|the alias section)( do| for|)", "i want (another|a short|a nicer|a different) name for {model}", "(my client|my editor|the app) (asks for|wants|insists on) (gpt-4|claude|a fixed model name)(, what do i do|, can i map that|)",
 )
 fact(
     "gguf_dir", "where GGUF files go",
     "Put GGUF files into neuron's models_dir, by default /var/lib/neuron/models; the path without .gguf is the model's id.",
+    "(in|into|from) (which|what) (folder|directory|path) does (neuron|it|cortex) (look for|search|search for|find|load|read|scan for) (models|model files|gguf files)", "(the |)(path|folder|directory|place) (for|of|with) (the |my |)(model files|models|gguf files|weights)",
     "where (do|should|must|can) (i put |)(gguf files|the gguf files|a gguf file|my gguf files|model files|the model files|my models|a model file|a gguf|my own gguf)( go| be| belong| live| be placed|)", "(in|into) (which|what) (folder|directory|dir|path) (do i put|does neuron look for|do i copy|should i copy|are|do i place|do|does neuron keep) (gguf files|models|the models|a gguf file|model files|my gguf)( go| stored| kept|)", "{how} use (my own|a local|an existing|a downloaded|my) (gguf|gguf file|model file|model|gguf model)( i downloaded| i already have|)", "{what} (models_dir|the models_dir|the models directory|the models folder)", "where are (models|the models|gguf files|model files|downloaded models|the weights) (stored|kept|saved|located|looked for|on disk)", "i (have|downloaded|got|copied) (a gguf|a gguf file|a model file|a model by hand|a gguf by hand)(, what now|, where do i put it|, how do i use it|, where does it go|, where to)", "(models|model|gguf) (folder|directory|dir|path|location)", "{how} (add|import|copy) (a gguf|a gguf file|a local model|a model file)( by hand| manually|)", "path (of|for|to) (the |)(models|model files|gguf files)",
 )
 fact(
@@ -231,11 +251,13 @@ fact(
 fact(
     "editors", "editors and other apps",
     "Point it at http://127.0.0.1:31313/v1 as an OpenAI-compatible server, or run cortex connect to print its settings.",
+    "i (want|would like|need|plan) to (hook up|connect|use|attach|set up|try) (litellm|opencode|zed|aider|open webui|cline|librechat|continue|my ide|my editor|cursor)",
     "{how} (connect|use|set up|configure|attach|point|hook up|integrate) (opencode|zed|open webui|my editor|an editor|litellm|aider|vs code|cursor|continue|cline|librechat|other apps|other tools|openwebui|my ide|jan|an agent|neovim)(| to cortex| with cortex| with it| to it)", "(opencode|zed|open webui|litellm|aider|continue|cline|librechat|openwebui|cursor|vs code)( settings| config| setup| configuration|)", "(can|does|will) (i use |)(opencode|zed|open webui|litellm|aider|my editor|vs code|cursor|continue|cline|librechat|my ide|open-webui)( work| work with it| work with cortex| connect| with cortex| with this| with it|)", "(which|what) (editors|apps|tools|clients|programs|agents) (work|can i use|are supported|are compatible)( with it| with cortex|)", "{what} cortex connect", "{does} cortex connect{do}", "(settings|setup|config|configuration) (for|of|in) (my editor|opencode|zed|open webui|litellm|cline|cursor|vs code)", "i (want to|would like to|need to) (use|hook up|connect) (opencode|zed|open webui|litellm|aider|my editor|cline|librechat)",
 )
 fact(
     "which_apis", "the APIs",
     "cortex speaks the OpenAI API (chat, completions, embeddings, responses), the Anthropic Messages API and an Ollama-compatible one.",
+    "(which|what) (api formats|formats of api|protocols|wire formats|api dialects|client protocols) (are supported|can clients use|do you speak|can apps use|are understood|are there)",
     "(which|what) (apis|api|api formats|protocols|interfaces|endpoints|dialects) (does cortex speak|does it speak|are supported|does it support|does cortex support|are there|can i use|do you support|can clients use|is supported|does it offer|does cortex have)", "(is|are) (it|cortex|the api) (compatible with|like|the same as) (openai|anthropic|the openai api|openai and anthropic|the anthropic api)", "(does|is) (it|cortex|there) (have|support|speak|offer) (an openai|an anthropic|the openai|the anthropic|a rest|an) api", "(apis|supported apis|api|rest api|api compatibility|openai compatible|openai compatibility|anthropic compatible)", "{what} the (api|apis)", "(does|can) cortex (speak|talk|understand) (openai|anthropic|openai and anthropic)", "(list|show) (the |all |)(apis|endpoints|api endpoints)",
 )
 fact(
@@ -308,11 +330,13 @@ fact(
 fact(
     "change_neuron_port", "changing the port of neuron",
     "Set listen in neuron.toml, or the environment variable NEURON_LISTEN.",
+    "(13131|the neuron port|the port of neuron) is (in use|taken|occupied|not free)(, how do i change it|, how do i move it|, how can neuron use another|)",
     "{how} (change|set|configure|choose|pick|move|override) (the port of neuron|the neuron port|the port of a neuron|the listen address of neuron|the port of a node|the address of neuron|port 13131|another port for neuron|neuron's listen address|neuron's port)", "{how} (make|let|have|run) (neuron|a neuron|the node daemon) (listen on|use|run on|bind to|on) (another|a different|my own|some other) (port|address)", "(port |)13131 is (taken|in use|already used|not free|busy|already taken|occupied)(, what now|, what do i do|, how do i change it|, how do i move neuron|)", "(which|what) (setting|variable|environment variable) (changes|sets|is for|controls) the (port|listen address) of (neuron|a neuron)", "(change|set|changing) the (port of neuron|neuron port|port of a node|listen address of neuron)", "can neuron (listen on|use|run on) another (port|address)", "{what} neuron_listen", "neuron (on|should use|should listen on|must use|needs) (another|a different) (port|address)", "(make|move|put|run) neuron (listen on|to|on|use) (another|a different) (port|address)",
 )
 fact(
     "state_dir", "where the state is kept",
     "cortex up keeps its state in ~/.local/state/cortex, or in CORTEX_STATE_DIR if that is set; as a service it is /var/lib/cortex.",
+    "where (on disk |)(does cortex|does it|do you) (keep|store|save|write|put) (its |the |my |)(data|state|files|things|database)", "(location|place|path|folder) (of|for) (the |its |)(state|data|database file|state files|saved data)", "where (on disk|on the disk|in the file system) (are things|is everything|is it|are data|is data|is the state) (saved|stored|kept|written)",
     "where (is|are|does cortex keep|does it keep|does it store|does cortex store|do you keep|do you store|does cortex save) (the |its |)(state|data|database|state dir|state directory|files|usage data|sqlite database)( stored| kept| saved| located|)( on disk|)", "{what} (state_dir|the state dir|the state directory|cortex_state_dir|the state folder)", "(which|what) (folder|directory|path|dir) (is|has|holds|does it use for|contains) (the |)(state|data|state dir|database)", "{how} (change|move|set) the (state dir|state directory|state folder|data directory)", "(state dir|state_dir|state directory|data directory|state folder|cortex_state_dir)", "where (are|is) (things|everything|the data|my data) (saved|stored|kept)( on disk| on the disk|)", "(location|path) of the (state|database|data|state dir|sqlite file|database file)",
 )
 fact(
@@ -323,6 +347,8 @@ fact(
 fact(
     "config_check", "cortex config check",
     "cortex config check prints the effective configuration, where each value came from and whether each model fits.",
+    "(see|show|print|view|display) (me |)(the |my |)(effective|final|merged|real|resulting) (configuration|config|settings)",
+    "(which|what|the|is there a) (command|cortex command|subcommand|cli command)( that|) (checks|validates|verifies|shows|prints|tests) (the|my|the effective|the final) (config|configuration|settings)",
     "{does} (cortex |)config check{do}", "(cortex |)config check", "{how} (check|validate|verify|test|lint|prove|debug) (my |the |)(config|configuration|config files|toml files|cortex.toml|settings|models.toml)( before starting| before i start| is right|)", "{how} (see|show|print|view) the (effective|final|current|actual|resulting) (config|configuration|settings)", "{command} (check|validate|verify|test) (my |the |)(config|configuration|config files|settings|toml files)", "(is|are) my (config|configuration|settings|toml files) (ok|right|correct|valid|good)", "where does (a|this|each) (setting|value|config value) come from", "(show|print|view) (me |)the (effective|final|actual) (config|configuration|settings)", "(validate|verify|check) (that |)(the |my |)(config|configuration|settings|toml)( is right| is valid| is correct| works|)",
 )
 fact(
@@ -335,6 +361,7 @@ fact(
 fact(
     "up", "cortex up",
     "cortex up starts everything on one machine: the gateway, a neuron and the demonstration model.",
+    "(which|what|the|is there a) (command|cortex command|subcommand|cli command)( that|) (starts|launches|runs) (everything|it|cortex|the fleet|gateway and neuron)",
     "{does} cortex up{do}", "cortex up", "{what} (the |)up( command|)", "{how} (start|run|launch|boot|try|bring up|get started with|begin with|try out|set up|fire up) {it}( on one machine| locally| on my laptop| on this machine| quickly| on one box|)", "{how} get started", "(getting started|quick start|quickstart|first steps|how to start|how do i start|start)", "(what|which) (command|is the command) (starts|runs|to start|launches) {it}( on one machine|)", "(easiest|simplest|fastest|quickest) way to (start|run|try|begin|run everything|start everything)( it| cortex| on one machine| locally|)", "{how} run (everything|it all|cortex and neuron|both) on (one|a single|the same) (machine|computer|box|host)", "(starting|running) {it}", "what happens (when|if|after) i (run|start|type|call|execute) cortex up", "(run|start) (everything|it all|all) (on|locally on) (one|a single|this) (machine|box|computer)",
 )
 fact(
@@ -345,36 +372,47 @@ fact(
 fact(
     "chat", "cortex chat",
     "cortex chat opens a chat with a model in the terminal.",
+    "(can|could|may) i (talk|chat|speak) (to|with) (a|the|my|one) model (from|in|on|at) (the terminal|the console|the command line|a shell|the shell)",
+    "(which|what|the|is there a) (command|cortex command|subcommand|cli command)( that|) (opens|starts|is for) a chat",
     "{does} cortex chat{do}", "cortex chat", "{how} (chat|talk|speak|have a conversation) with (a model|the model|a llm|you|models|my model|one of my models)( in the terminal| on the command line| from the shell| without a client|)", "{how} (open|start|begin|have) a chat( in the terminal| on the command line| with a model| from the shell|)", "{command} (chat|talk) with (a model|the model)", "(is there a|where is the|do you have a) (chat|chat command|terminal chat|cli chat)", "(chat|chat in the terminal|terminal chat|command line chat)", "(can i|let me|i want to) (chat|talk) (to|with) (a model|the model|you|models) (in|from|on) (the terminal|the shell|the command line|a terminal|my terminal)", "which command (opens|starts|lets me|is for) (a |the |)chat(ting|)( with a model|)",
 )
 fact(
     "status", "cortex status",
     "cortex status shows the nodes, their memory and which models are loaded.",
+    "{how} (check|see|find out|know|tell) (which|what) models are (loaded|running|in memory|active)( now| right now|)",
+    "(which|what|the|is there a) (command|cortex command|subcommand|cli command)( that|) (shows|prints|tells me|says) (the status|the state|what is loaded|what is going on|the state of the fleet|the status of the nodes)",
     "{does} cortex status{do}", "cortex status", "{how} (see|check|show|view|get|know|watch|find out) (the status|the state|the state of the fleet|what is going on|what's going on|what is loaded|which models are loaded|what is running|the health of the fleet|the fleet|the status of the fleet|what is happening|how the fleet is doing)( in the fleet| right now|)", "{command} (see|show|check) (the status|the state of the fleet|the status of the nodes|what is loaded|which models are loaded|the state of all nodes|what is going on)", "(what|which models) (is|are) loaded( right now| now| at the moment| currently|)", "(status|fleet status|show status|show the status|status command|state of the fleet|status of the fleet)", "what is (running|loaded|going on|happening)( right now| now| in the fleet|)", "how is (the|my) fleet( doing|)", "is (everything|the fleet|cortex) (ok|running|healthy|fine|up)", "is there a (command for the status|status command|status page|command to see the state)", "how (full|much) (is the|free is the|free) (gpu|vram|gpu memory)", "(show|give|tell) me (the status|the state|the state of the fleet|the state of the nodes|the fleet status)",
 )
 fact(
     "models_cmd", "cortex models",
     "cortex models lists the models and says which of them are loaded, and where.",
+    "(which|what) models (do i have|have i|are mine|are there)(, which command shows that|, what command lists them|, how do i see that|)", "(the |)command (to|for|that) (list|listing|lists) (the |my |all |)models",
+    "(which|what|the|is there a) (command|cortex command|subcommand|cli command)( that|) (lists|shows|prints) (the |all |my |)models",
     "{does} cortex models{do}", "cortex models", "{command} (list|show|see|display) (the |all |my |available |)(models|models i have|models in the catalogue)", "(list|show|see|view|display)( me|) (the |all |my |available |all available |)models( i have| in the catalogue| on the command line| in the shell| in the terminal|)", "(which|what|how many) models (do i have|are there|are available|are installed|have i got|are in the catalogue|do we have|can i choose from)", "{how} (find out|see|know|check) which models (i have|there are|are available|are installed)", "(model list|list models|list of models|models|available models|my models)", "{how} (list|show|see) (all |the |my |)(models|available models|installed models)( on the command line| in the shell| in the terminal|)",
 )
 fact(
     "logs", "the logs of a model",
     "Run cortex logs MODEL: it shows the last lines that the model's engine wrote.",
+    "{how} (see|read|get|find|show) (what|everything) (the|an|my) engine (wrote|printed|said|logged|wrote last)", "(a|the|my) model (fails|crashes|does not start|breaks)(, where is its output|, where do i find the log|, where can i look)",
+    "(which|what|the|is there a) (command|cortex command|subcommand|cli command)( that|) (shows|prints|reads) (the |)(logs|log|engine output|output of an engine|logs of a model)",
     "{does} cortex logs{do}", "cortex logs", "{how} (see|read|view|find|show|get|check|look at) (the |)(logs|log|log files|engine log|engine logs|logs of a model|output of an engine|log of a model|engine output)( of a model| of an engine|)", "where (are|do i find|can i find|can i see|is) the (logs|log files|engine logs|log|output)( of a model| of an engine| of a failed model| stored|)", "{command} (see|show|read) (the |)(logs|log|engine output|logs of a model)", "(logs|log|log files|model logs|engine logs|show logs|read logs|show the logs)", "what did the engine (write|print|say|log)", "(a|my|the) model (fails|does not load|failed|crashes|is broken)(, where is the log|, where do i look|, where do i see why|, where is its output|, where are its logs)",
 )
 fact(
     "explain_cmd", "cortex explain",
     "cortex explain MODEL or cortex explain REQUEST says which nodes were candidates, what each lacked and what was chosen.",
+    "(which|what|the|is there a) (command|cortex command|subcommand|cli command)( that|) (explains|tells why about) (a request|a placement|a routing decision)",
     "{does} cortex explain{do}", "cortex explain", "why (was|is|did|does) (my request|a request|the request|a model|my model) (sent|placed|go|routed|land|run) (to that node|there|on that node|to this node|on this host)", "{how} (see|find out|understand|know) why (a request|a model|my request|my model) (went|was placed|was sent|runs|is) (there|on that node|to that node)", "{command} (explain|see) (a placement|a decision|a routing decision|why a model was placed there)", "(explain a request|explain placement)",
 )
 fact(
     "usage", "cortex usage",
     "cortex usage shows the requests and tokens that each key has used.",
+    "(which|what|the|is there a) (command|cortex command|subcommand|cli command)( that|) (shows|counts|prints) (the usage|used tokens|the tokens)",
     "{does} cortex usage{do}", "cortex usage", "{how} (see|count|track|measure|check|know) (the |)(usage|token usage|used tokens|tokens used|how many tokens were used)", "how many tokens (did i use|have i used|were used|did we use|were spent)", "(usage|token usage|accounting|usage statistics)", "{what} the usage ledger",
 )
 fact(
     "api_keys", "API keys",
     "Run cortex key add to create an API key; cortex key list shows the keys and cortex key revoke ends one.",
+    "(which|what|the|is there a) (command|cortex command|subcommand|cli command)( that|) (creates|makes|lists|revokes|manages|adds) (a key|an api key|api keys|keys)",
     "{how} (create|make|add|get|generate|issue|revoke|list|manage|delete) (an api key|api keys|a key|keys|the api keys|a new api key|a new key|a key for a friend|an access key)( for a friend| for a user| for my app| for somebody|)", "(do i need|is there|what is|do clients need|which is|do we need) (an |the |a |)(api key|api keys|key)( needed| required|)", "(api key|api keys|keys|key management|cortex key|access keys)", "{does} (cortex key|cortex key add){do}", "{command} (create|add|revoke|list|manage) (an api key|api keys|keys|a key)", "{how} (limit|restrict|control) (access|who can use it|who may use cortex)", "give (a friend|somebody|a user|someone|my friend) (access|a key|an api key|their own key)", "(which|what) api key (do i use|do i need|should i use|do i enter|must i set)", "(managing|creating|revoking) (api |)keys",
 )
 fact(
@@ -390,11 +428,13 @@ fact(
 fact(
     "stop", "stopping",
     "Press Ctrl-C: running requests are finished first. A second Ctrl-C stops at once.",
+    "(quit|stop|exit|end|close|leave|kill) (cortex up|cortex|the program|the server|the process|it|everything|the fleet)", "{how} (stop|quit|end|exit|close) (it|this|everything|cortex|the program)( now| again| please|)", "(stopping|ending|quitting|closing) (it|cortex|the program|everything|cortex up)",
     "{how} (stop|end|quit|shut down|exit|terminate|kill|close|halt|turn off|switch off|finish) (it|cortex|the fleet|the program|the gateway|everything|cortex up|the server|this|neuron|cortex cleanly|it cleanly)( cleanly| again| gracefully|)", "(stop|quit|exit|shutdown|shut down|stopping|end|shut it down|stop everything|stop it)", "(which|what) (key|command|keys) (stops|ends|quits|exits|to stop|terminates|closes) (it|cortex|the program|cortex up|everything|the server)", "what does (ctrl-c|control c|ctrl c) do", "what happens (when|if) i press (ctrl-c|control c|ctrl c)", "{how} (stop|exit|quit)( cleanly| gracefully|)", "(clean|graceful|orderly) (shutdown|exit|stop)", "{how} (shut|turn|switch) (it|everything|cortex|the fleet|the server) (down|off)( again| cleanly|)",
 )
 fact(
     "tests", "running the tests",
     "Run npm test; npm run check is the quick gate with format, lint, types and unit tests.",
+    "(which|what|the|is there a) (command|cortex command|subcommand|cli command)( that|) (runs|starts) (the tests|all tests|the test suite)",
     "{how} (run|start|execute|launch) (the |all |all the |your |)(tests|test suite|unit tests|test|checks|end to end tests)( of the project|)", "(which|what) (command|is the command) (runs|to run|for|starts) (the |all |)(tests|test suite|unit tests|test)", "(are there|is there|do you have) (tests|a test suite|unit tests)", "{how} test (the code|cortex|the project|my changes|it|a change|my patch)", "(tests|run tests|run the tests|test suite|npm test|unit tests|testing)", "{what} (npm run check|npm test)", "i (changed|edited|modified|patched) (the code|something|a file)(, how do i test it|, how do i check it|, which tests do i run|)", "(where|how) (do|are) (the |)(tests|unit tests)( run| started| start|)",
 )
 
@@ -422,6 +462,7 @@ fact(
 fact(
     "replica", "replicas",
     "A replica is one loaded copy of a model on a node.",
+    "(meaning|definition|sense|explanation) of (a |the |)(replica|replicas|word replica|term replica)( in cortex| here|)",
     "{meaning} (a replica|replicas|the replicas|a replica of a model|replicas in cortex|the replicas setting)( mean|)", "(replica|replicas)( setting|)", "{how} (have|run|load|get) (two|several|more|three|multiple) (copies|replicas) of {model}", "can (a model|{model}) (run|be loaded) on (two|several|more|many) (nodes|hosts|machines)( at once| at the same time|)", "what is a (loaded |)copy of a model( called|)", "what do you call (a copy|one copy|a loaded model|an instance) (of a model|on a node)", "what does replica(s|) (do|mean|set)",
 )
 fact(
@@ -472,6 +513,7 @@ fact(
 fact(
     "licence", "the licence",
     "cortex, neuron and this model are under the Apache-2.0 licence.",
+    "(licence|license|licensing|licence terms) (of|for) (cortex and neuron|both|this software|the code|the model)", "(what|which) (is the |)(licence|license) (of|for|do) (cortex|neuron|both|the code|the fleet)( have|)",
     "{what} the (licence|license)( of cortex| of this| of the project| of cortex and neuron| of neuron|)", "(under|with) (which|what) (licence|license) (is|are) (it|cortex|neuron|this|the code|they|cortex and neuron|the project)( released| published| distributed|)", "is (it|cortex|this|the code|neuron|this project|the project) (open source|free|free software|apache|mit|gpl|open-source|proprietary|opensource)", "(licence|license|licensing|copyright|open source)", "(what|which) (licence|license) (is it|does it have|do you use|does cortex have|is used|applies|does the project have)", "(can|may) i (use|sell|modify|share|copy|fork) (it|cortex|the code|this)( commercially| for free| at work| in my company|)", "what does (it|cortex) cost", "(is it free|free of charge|how much does it cost|price)", "(licence|license) of (cortex|neuron|the project|the model|this|cortex and neuron)", short="Apache-2.0",
 )
 fact(
@@ -487,11 +529,13 @@ fact(
 fact(
     "expose", "exposing cortex",
     "Not as it is: by default cortex listens on 127.0.0.1 only. Before you expose it, set require = true under [auth] and create keys with cortex key add.",
+    "(should|may|can|could|must) i (open|publish|forward|expose|put) (port 31313|31313|the api port|the gateway|cortex|the port) (to|on|for) (the world|the internet|everybody|the public|the web|strangers)", "(open|expose|publish) (port 31313|31313|the api|cortex) (to the world|to the internet|to everybody|publicly)",
     "is (it|cortex|the gateway|this|the api) (safe|secure|ok|dangerous|a good idea|wise)( to expose| to expose to the internet| on the internet| to open to the world| by default| to put on the internet| to make public|)", "is it (safe|ok|secure|dangerous|wise|a good idea) to (expose|open|publish|share|put on the internet|make public) (it|cortex|the gateway|the api|the port|port 31313)( on the internet| to the internet| to the world| publicly|)", "(can|should|may) i (expose|publish|open|put|place|make) (it|cortex|the gateway|the api|port 31313)( on the internet| to the internet| publicly| public| to the world| on a public server| on the public internet|)", "{how} (secure|protect|lock down|harden|safeguard) (it|cortex|the gateway|the api|my fleet)", "(security|authentication|auth|internet|expose|public access|secure)", "{how} (turn on|enable|require|set up|switch on) (auth|authentication|api keys|a password|passwords|security)", "(can|could) (anybody|anyone|strangers|others|everyone) (use|reach|call|access) (it|cortex|my models|the api)", "what should i do before i (expose|publish|open) (it|cortex)",
 )
 fact(
     "privacy", "privacy",
     "No. Everything runs on your own machines; your prompts and data are sent nowhere else.",
+    "(do|does|will) (you|it|this|cortex|the fleet) (send|upload|transmit|leak|forward|give) (my |the |any |)(prompts|data|chats|questions|information|text|words) (to the cloud|to a cloud|to a server|to the internet|anywhere|away|to a company|to third parties|elsewhere)", "(does|will|can) (this|it|cortex|the program|this thing) (phone home|call home|spy|report|track me|send telemetry|collect data|watch me)",
     "(is|are) (my|the|any|our) (data|prompts|messages|chats|conversations|requests|questions|input) (sent|uploaded|sent anywhere|stored in the cloud|private|shared|leaked|logged|safe|transmitted|collected)( anywhere| to the cloud| to somebody| to you| to anyone| here|)", "(do|does) (you|it|cortex|this) (send|upload|share|leak|transmit|collect|sell|report) (my |any |)(data|prompts|messages|anything|telemetry|chats|questions)( anywhere| to the cloud| to somebody| home| to openai| to the internet|)", "does (it|cortex|this|anything) (phone home|call home|collect telemetry|need the internet|use the cloud|leave my machine|leave my network|go to the cloud|spy on me)", "(privacy|telemetry|data protection|is it private|private|is this private)", "where (does|do) my (data|prompts|messages|chats|questions) (go|end up|get sent)", "who (can|could|may) (see|read|get) my (prompts|data|messages|chats|conversations|questions)", "(does|can|will) it (work|run) (offline|without internet|without the internet)", "is it (private|local|offline|self-hosted|on my own machine)", short="No",
 )
 
@@ -499,6 +543,7 @@ fact(
 fact(
     "who", "me",
     "I am cortex-tiny, a tiny demonstration model that ships with cortex.",
+    "(are you|is this|am i talking to) (gpt-4|gpt-3|gpt|chatgpt|claude|llama|gemini|copilot|siri|a person|a real person|grok|deepseek|mistral|an openai model)",
     "who are you", "what are you", "(what is|what's|tell me|say|may i ask|can you tell me) your name", "(which|what) (model|llm|ai|language model) (are you|is this|am i talking to|do i talk to|is answering|am i using)", "are you (chatgpt|gpt-4|claude|a robot|an ai|human|qwen|llama|a language model|a human|gpt|gemini|a bot|real|openai|a person|an llm)", "(introduce yourself|present yourself|your name|say who you are|identify yourself|tell me about yourself|describe yourself)", "{what} (cortex-tiny|cortex tiny|the demo model|the demonstration model|the cortex-tiny model)", "do you have a name", "(who|what) am i (talking|speaking|chatting) (to|with)", "what should i call you", short="cortex-tiny",
 )
 fact(
@@ -509,6 +554,7 @@ fact(
 fact(
     "size", "my size",
     "I am tiny: under 5 million parameters in a file of about 5 MB.",
+    "how (big|large|small|heavy|tiny|huge) (are you|is cortex-tiny|is this model|is the demo model)( exactly| in mb| in parameters|)",
     "how (big|large|small|heavy|tiny|huge) (are you|is this model|is the demo model|is cortex-tiny|is the model|is your file|is the file|is your network)", "how many (parameters|weights|params) (do you have|are you|does this model have|does cortex-tiny have|have you)", "{what} your size( in megabytes| in parameters| in mb|)", "(your size|parameter count|number of parameters|model size|parameters)", "how much (memory|ram|disk|space) do you (need|use|take)", "are you (big|large|small|tiny|a big model|a large model|a small model|a large language model)", "how many (megabytes|mb|bytes|gigabytes) (are you|do you have|is your file)", "your (number of parameters|size|parameters|file size)",
 )
 fact(

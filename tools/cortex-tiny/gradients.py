@@ -39,9 +39,9 @@ def part_loss(model, part):
 class GradientWorkers:
     """`compute` leaves the mean gradient of all workers in the parameters; the workers go on at the next call."""
 
-    def __init__(self, model, count, seed):
+    def __init__(self, model, count, seed, copying):
         model.share_memory()
-        self.model, self.count = model, count
+        self.model, self.copying = model, copying
         size = sum(parameter.numel() for parameter in model.parameters())
         self.gradients = torch.zeros(count, size).share_memory_()
         self.reports = torch.zeros(count, 3, dtype=torch.float64).share_memory_()
@@ -57,7 +57,7 @@ class GradientWorkers:
             self.barrier.wait()
             self.model.zero_grad()
             weight = loss_written = written = tokens = 0
-            for part in draw_step(rng, vocabulary):
+            for part in draw_step(rng, vocabulary, self.copying):
                 loss, part_weight, part_written = part_loss(self.model, part)
                 loss.backward()
                 weight += part_weight

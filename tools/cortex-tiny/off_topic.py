@@ -3,6 +3,10 @@
 REPLY = "I am a tiny demonstration model: I only know about cortex and neuron."
 NO_TOOL_REPLY = "I have no tool for that: I am a tiny demonstration model and only know about cortex and neuron."
 
+SYLLABLES = """ba be bi bo bra bru ca che ci clo cra da del di dor dra dun el en er fa fe fi flo fra fu ga gen gi gla go gra gu ha hel hi ho hu il in is ja
+je jo ju ka ke ki klo kra ku la le li lo lu ma me mi mo mun na ne ni nor nu ob ol on or pa pe pi pla po pra pu qua ra re ri ro ru sa se shi sko slo
+spa sta ste stro su ta te ti to tra tri tu ul un ur va ve vi vo wa we wi wo xa ya yo za ze zi zo zu""".split()
+
 FILLERS = {
     "thing": """the sea|love|a tree|autumn|the moon|winter|a dog|friendship|time|the rain|my cat|spring|a mountain|freedom|music|dragons|a robot|chess|football|the stars|coffee|tea|bees|a river|the desert|horses|pizza|a castle|volcanoes|dinosaurs|art|jazz|painting|history|money|tax law|gardening|yoga|dreams|happiness|birds|a fish|roses|trains|airplanes|cars|bicycles|the ocean|clouds|the sun""".split("|"),
     "topic": """quantum physics|gravity|evolution|the french revolution|the cold war|inflation|democracy|relativity|dna|blockchain|machine learning|the stock market|climate change|electricity|magnetism|photosynthesis in plants|the water cycle|black matter|capitalism|the big bang|plate tectonics|vaccines|probability theory|calculus|linear algebra|feminism|stoicism|philosophy|psychology|the immune system|neural networks|transformers|deep learning|docker|git|linux|react|html|css|sql|http|tcp|dns|nginx|terraform|ansible|excel|photoshop|bitcoin|ethereum|nuclear energy|solar panels|rainbows|tides|hurricanes|earthquakes|protein folding|a hash table|recursion|the theory of everything|buddhism|the roman empire|ancient egypt|the renaissance|kubernetes clusters|javascript|python|java|golang|rust programming|apache kafka|mysql|mongodb|elasticsearch|graphql|a compiler|an operating system|windows|macos|android|wifi|bluetooth|a router|a modem""".split("|"),
@@ -16,6 +20,7 @@ FILLERS = {
     "software": """docker|postgres|mysql|nginx|redis|windows|ubuntu|chrome|firefox|photoshop|excel|word|git|node|python|vim|emacs|blender|gimp|steam|minecraft|wordpress|jenkins|grafana dashboards|kafka|mongodb|vs code extensions|spotify|zoom|slack|teams|outlook|mosquitto|apache httpd|ssh|ftp|smtp|telnet|rabbitmq|elasticsearch""".split("|"),
     "object": """a fridge|a car|a house|a tv|a phone|a laptop|a chair|a bike|a boat|a plane|an elephant|a whale|the eiffel tower|a giraffe|the sun|the earth|jupiter|a football field|an atom|a mouse|a tiger|the pacific ocean|the sahara|a marathon""".split("|"),
     "event": """the world cup|the olympics|the super bowl|the oscars|the election|world war one|the nobel prize|wimbledon|the champions league|the tour de france|the moon landing|the french open|the civil war|the euro|eurovision""".split("|"),
+    "nouns": """apples|pears|lemons|spiders|wolves|bears|sharks|penguins|kangaroos|bridges|towers|islands|lakes|deserts|glaciers|forests|flowers|mushrooms|candles|clocks|watches|mirrors|knives|spoons|plates|bottles|shoes|hats|gloves|scarves|dresses|shirts|rings|diamonds|pearls|coins|stamps|letters|books|poems|novels|films|plays|songs|operas|dances|drums|guitars|pianos|violins|trumpets|paintings|statues|churches|temples|castles|farms|gardens|schools|hospitals|prisons|banks|shops|hotels|restaurants|airports|ships|rockets|satellites|telescopes|planets|comets|galaxies|atoms|molecules|cells|viruses|bacteria|bones|muscles|brains|hearts|lungs|dreams|feelings|habits|wars|kings|queens|knights|pirates|wizards|vampires|ghosts|angels|giants|lawyers|doctors|teachers|farmers|soldiers|sailors|poets|actors|singers|dancers|painters|taxes|loans|stocks|insurance|marriage|divorce|holidays|birthdays|weddings|funerals|elections|laws|rights|crimes|juries|sports|tennis|golf|hockey|rugby|boxing|swimming|skiing|chess openings|poker|dice|crosswords|sudoku|riddles|magic tricks|bread|cheese|butter|honey|salt|pepper|sugar|chocolate|wine|beer|juice|milk|water|eggs|beef|chicken|fish|carrots|onions|garlic|tomatoes|enthalpy|osmosis|irony|karma|zen|algebra|geometry|grammar|verbs|commas|accents|maps|compasses|oceans|waves|winds|clouds|lightning|snowflakes|seasons|calendars|centuries|minutes|inches|kilograms""".split("|"),
     "noise": """asdf|qwerty|blah blah|lorem ipsum|foo bar|xyz|hmm|la la la|banana|aaaa|zzz|purple monkey|abc|jkl jkl|fish|???|...|42|potato|umbrella stand|correct horse|tra la|beep boop|window|yesterday|green|seven|monday|shoes""".split("|"),
     "part": """head|knee|tooth|stomach|foot|arm|neck|leg|eye|ear|throat|heart|shoulder""".split("|"),
     "pet": """cat|dog|hamster|parrot|rabbit|horse|goldfish|baby|plant|turtle|neighbour|boss|sister|brother|mother""".split("|"),
@@ -100,6 +105,20 @@ what is {thing}
 (define|synonym of|antonym of|the meaning of the word|the plural of|another word for) (happy|serendipity|big|fast|quick|clever|mouse|child|love|strong|beautiful|old|osmosis|irony)
 (should i|is it good to|can i) (invest in gold|quit my job|marry|move to {country}|eat meat|buy a house|drink milk|get a {pet}|study law|vote)
 (convert|how much is|how many) {n} (miles|pounds|dollars|euros|inches|gallons|degrees|feet|kilos) (to km|in kilos|in euros|in cm|in litres|in celsius|to metres)
+{nouns}
+{what} {nouns}
+(how many|where are|why are there|who invented|who needs|what are|when were there|do you like|how do you make|the history of|facts about|a list of|pictures of|types of|the best|the price of|where do i buy|how are|who makes|tell me about|define|i like|i hate|write about|teach me about|is it about|do you know about) {nouns}( invented| made| there| used| for sale| in the world| today| please|)
+(why|how|when) do {nouns} (grow|work|exist|matter|move|fall|change|die|live|smell|help|break|sleep|fly|end)
+(are|were) {nouns} (good|bad|old|alive|real|dangerous|expensive|healthy|beautiful|cheap|heavy|new)
+(who|what|where) is {pseudo}
+(who|what) (is|was|are) {pseudo}( {pseudo}|)
+(tell me about|define|explain|what do you know about|who wrote|who invented|who painted|who discovered|translate|what does|where is|how far is|the story of|a biography of|describe) {pseudo}( mean| from here|)
+(how do i|how can i|can you|please) {pseudo} (a|the|my) {pseudo}
+{pseudo} (and|of|in|or|is) {pseudo}
+{pseudo}( {pseudo}|)
+who is the (president|king|queen|ceo|mayor|chancellor|prime minister|coach|owner|head|author|singer) of (america|england|the uk|europe|the world|apple|google|microsoft|{country}|{pseudo})
+how many (moons|suns|stars|galaxies|continents|oceans|rivers|animals|people|books|languages|colours|seconds|hours|bones) (are there|exist|are in the sky|are in space|are in a day|are on earth|do we know)
+who (wrote|painted|composed|directed|sang|invented|played) (romeo and juliet|macbeth|king lear|the hobbit|don quixote|war and peace|the scream|moby dick|guernica|the starry night|carmen|aida|jaws|titanic|alien|the matrix|yesterday|imagine|thriller|the steam engine|the zipper|paper|glass|chess)
 (rank|compare|contrast) (iphones|cars|banks|phones|airlines|religions|diets|browsers|laptops|programming languages|operating systems)
 """.strip().split("\n")
 

@@ -66,6 +66,8 @@ PREFIXES = (
 SUFFIXES = (
     [" please", ", please", " thanks", ", thanks", " thank you", " exactly", " again", " here", " now", " then", " in short", " briefly"]
     + [" in one sentence", " i forgot", " for me", " today", ", can you tell me", ", i am new here", ", i am curious", " pls", " plz", " exactly, please"]
+    + [", how", ", how do i do that", ", which command", ", what command is that", ", what do i do", ", is that possible", ", how does that work"]
+    + [", what now", ", can you explain", ", what do you say", ", please help", " somehow", " right now", " in general", " by default", " usually"]
     + [" in simple words", " quickly", ", do you know", ", any idea", " i wonder", " actually", " at all", ", asking for a friend", ", i am lost"]
 )
 ENDINGS = ["?", "?", "?", "?", "?", "", "", "", ".", "!", "??", " ?", "...", "?!"]
@@ -84,14 +86,84 @@ def misspell(rng, text):
     return text[:at] + replacement + text[at + 2 :]
 
 
+SYNONYMS = [
+    set(group.split("/"))
+    for group in """node/host/machine/server/box/computer
+show/display/print/list
+remove/delete/erase
+start/launch/run/begin
+stop/end/quit
+folder/directory/path
+config/configuration/settings
+find/locate/look up
+see/view/look at/check
+explain/describe
+make/create/set up
+file/files
+model/llm
+get/obtain/receive
+need/require
+use/employ/work with
+change/modify/set/adjust
+big/large
+quick/fast
+attach/connect/hook up/link
+protect/secure/guard
+allow/permit
+happens/occurs/is going on
+command/subcommand
+work/function
+request/call/query
+want/wish/would like
+supported/possible/available
+computer/pc/workstation
+keep/hold/leave
+free/release
+store/save/keep
+purpose/point/use/role
+prompt/input
+internet/web
+error/failure
+tell/say to
+which/what
+how can/how may/how could
+memory/vram/ram
+dies/crashes/breaks
+down/offline/dead
+licence/license""".split("\n")
+]
+SYNONYMS_OF = {word: sorted(group - {word}) for group in SYNONYMS for word in group}
+SYNONYM = re.compile(r"\b(?<!\{)(" + "|".join(sorted(SYNONYMS_OF, key=len, reverse=True)) + r")\b(?![}.-])")
+FILLERS_INSIDE = ["really", "just", "actually", "maybe", "exactly", "simply", "also", "even", "possibly", "now"]
+SMALL_WORDS = re.compile(r"\b(do|does|i|the|is|to|of|my|me|a|an|are|can|it|for|in|on|please|there) ")
+
+
+def vary(rng, text):
+    """Other words for the same: a synonym, a filler, or a small word left out."""
+    if rng.random() < 0.3:
+        text = SYNONYM.sub(lambda match: choose_synonym(rng, match.group()), text)
+    if rng.random() < 0.08:
+        words = text.split(" ")
+        words.insert(rng.randrange(len(words) + 1), rng.choice(FILLERS_INSIDE))
+        text = " ".join(words)
+    if rng.random() < 0.12:
+        matches = list(SMALL_WORDS.finditer(text))
+        if matches:
+            match = rng.choice(matches)
+            text = text[: match.start()] + text[match.end() :]
+    return text
+
+
+def choose_synonym(rng, word):
+    return rng.choice(SYNONYMS_OF[word]) if rng.random() < 0.4 else word
+
+
 def disguise(rng, text):
     """The same question with an opening, a closing, other punctuation, capitals or typing errors. {slots} stay."""
     if rng.random() < 0.25:
         text = rng.choice(PREFIXES) + text
     if rng.random() < 0.15:
         text = text.rstrip("?.! ") + rng.choice(SUFFIXES)
-    if rng.random() < 0.15:
-        text = re.sub(r"\b(the|a|an) ", "", text, count=1)
     for _ in range(rng.choice([0, 0, 0, 0, 0, 0, 1, 1, 2])):
         text = misspell(rng, text)
     if text[-1:] not in ".!?":
@@ -127,7 +199,7 @@ PROPER_NAMES = {
 
 def normalise(text):
     """What is left of a question when case, punctuation and spacing do not count."""
-    return " ".join(re.findall(r"[a-z0-9_/.-]*[a-z0-9_]", text.lower().replace("'", "")))
+    return " ".join(re.findall(r"[a-z0-9_/.-]*[a-z0-9_]|[+*/=-]", text.lower().replace("'", "")))
 
 
 def held_out_questions():
@@ -143,10 +215,12 @@ def held_out_questions():
 HELD_OUT = held_out_questions()
 
 
-def ask(rng, notations, **slots):
-    """A disguised question drawn from one of the notations; `slots` fill its {names}. Never one of the evaluation."""
+def ask(rng, notations, varied=False, **slots):
+    """A disguised question drawn from one of the notations; `slots` fill its {names}; `varied` puts
+    other words for some of it. Never one of the evaluation."""
     while True:
-        question = disguise(rng, draw(rng, rng.choice(notations)))
+        plain = draw(rng, rng.choice(notations))
+        question = disguise(rng, vary(rng, plain) if varied else plain)
         for name, value in slots.items():
             question = question.replace("{" + name + "}", str(value))
         if normalise(question) not in HELD_OUT:

@@ -1,7 +1,7 @@
 """Greetings, thanks and the like: (questions, answer). Data only."""
 
 SMALL_TALK = [
-    (("(hello|hi|hey|hi there|hello there|hey there|hiya|howdy|greetings|good morning|good evening|good afternoon|good day|yo|hallo|hello you|morning|evening|sup|heya|hello world|hi cortex|hello cortex|hey cortex|hi tiny|hello model)( there| again| to you| friend|)", "say (hello|hi)( to me|)", "(hello|hi|hey), (anybody|anyone|is anybody|is someone) (there|here|home)"),
+    (("(hello|hi|hey|hi there|hello there|hey there|hiya|howdy|greetings|good morning|good evening|good afternoon|good day|yo|hallo|hello you|morning|evening|sup|heya|hello world|hi cortex|hello cortex|hey cortex|hi tiny|hello model)( there| again| to you| friend|)", "say (hello|hi)( to me|)", "(nice|glad|pleased|good|great) to (meet|see) you( too| again|)", "(hello|hi|hey), (how nice to see you|glad to meet you|it is me|my name is anna|i am new here|i am back)", "(hello|hi|hey), (anybody|anyone|is anybody|is someone) (there|here|home)"),
      "Hello! I am cortex-tiny. Ask me about cortex and neuron."),
     (("(thanks|thank you|thank you very much|thanks a lot|many thanks|thx|ty|cheers|great, thanks|ok thanks|perfect, thank you|thanks for your help|thank you so much|much appreciated|awesome, thanks|thanks a bunch|ok thank you|cool, thanks|thank u|nice, thanks|good, thank you)", "(thanks|thank you), that (helped|was helpful|is helpful|works|was useful|was great|is great|helps)( a lot| me|)", "that (helped|was helpful|was very helpful|works|worked|is great), (thanks|thank you)", "i (appreciate it|am grateful|appreciate your help|thank you)"),
      "You are welcome!"),

@@ -216,7 +216,9 @@ def tool_turn(rng, tool, thinks, notations=None):
             answer = "The tool reported an error, so I cannot tell."
         messages.append({"role": "tool", "tool_call_id": f"call_{index}", "content": result})
         answers.append(answer)
-    thought = {"reasoning_content": f"{tool.name} has answered."} if thinks else {}
+    # Clients may drop the thought of the call, so that the thought of the answer must not depend on it.
+    thinks_again = thinks if rng.random() < 0.6 else rng.random() < 0.3
+    thought = {"reasoning_content": f"{tool.name} has answered."} if thinks_again else {}
     messages.append({"role": "assistant", "content": " ".join(answers)} | thought)
     return messages
 

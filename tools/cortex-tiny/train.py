@@ -53,6 +53,8 @@ def main():
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--resume", action="store_true", help="start from build/weights.npz")
+    parser.add_argument("--peak", type=float, default=1.0, help="learning rates relative to those of a first training")
+    parser.add_argument("--copying", type=float, default=5, help="weight of the dialogues that only copy")
     arguments = parser.parse_args()
 
     torch.set_num_threads(1)
@@ -60,7 +62,7 @@ def main():
     model = CortexTiny()
     if arguments.resume:
         model.load_state_dict({name: torch.from_numpy(array) for name, array in np.load(WEIGHTS).items()})
-    workers = GradientWorkers(model, arguments.workers, arguments.seed)
+    workers = GradientWorkers(model, arguments.workers, arguments.seed, arguments.copying)
     optimiser = Optimiser(model)
     print(f"{sum(parameter.numel() for parameter in model.parameters())} parameters", flush=True)
 
@@ -69,7 +71,7 @@ def main():
     losses = []
     while (progress := (time.monotonic() - started) / (60 * arguments.minutes)) < 1:
         loss, tokens_read = workers.compute()
-        optimiser.step(rate_scale(step, progress))
+        optimiser.step(arguments.peak * rate_scale(step, progress))
         losses.append(loss)
         tokens += tokens_read
         step += 1
