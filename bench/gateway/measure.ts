@@ -68,6 +68,7 @@ const wrkCommand = (target: Measured, connections: number, seconds: number): str
 /** Load that is not measured: compilers that work while a program runs are done after some ten thousand requests. */
 export async function warmUp(target: Measured, load: Load): Promise<void> {
   await output(wrkCommand(target, load.busyConnections, load.warmUpS));
+  await measureChunks(target, { ...load, everyMs: load.everyMs / 4 });
 }
 
 /** Keeps a contender busy with requests that are not streamed. @throws Error when one of them fails */

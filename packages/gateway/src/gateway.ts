@@ -30,6 +30,8 @@ import { OpenExchanges } from './proxy/open-exchanges.ts';
 const MIB = 2 ** 20;
 /** How often it is asked whether the nodes of unanswered requests are still there. */
 const NODE_CHECK_MS = 1000;
+/** How long a request's line may wait for others: a write for each would cost more than the record itself. */
+const RECORD_DELAY_MS = 25;
 /** What finished answers get to leave the socket. */
 const LAST_BYTES_MS = 1000;
 
@@ -90,7 +92,10 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     clock: systemClock,
   });
   const requestMetrics = new RequestMetrics();
-  const records = createRecordWriter(options.writeRecords ?? ((text) => STDERR.write(text)));
+  const records = createRecordWriter(options.writeRecords ?? ((text) => STDERR.write(text)), {
+    delayMs: RECORD_DELAY_MS,
+  });
+  process.once('exit', records.flush);
   const deadlines = new Deadlines();
   const transport = createTransport({
     deadlines,
@@ -173,6 +178,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
       transport.close();
       deadlines.close();
       records.flush();
+      process.off('exit', records.flush);
     })();
     return closing;
   };

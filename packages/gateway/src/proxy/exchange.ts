@@ -171,7 +171,6 @@ export class Exchange {
   #finish(record: () => void): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
-    this.#request.signal.removeEventListener('abort', this.#onLeave);
     this.#onEnd?.();
     record();
     if (this.#isReading) this.#cut?.(undefined);
