@@ -95,7 +95,6 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
   const records = createRecordWriter(options.writeRecords ?? ((text) => STDERR.write(text)), {
     delayMs: RECORD_DELAY_MS,
   });
-  process.once('exit', records.flush);
   const deadlines = new Deadlines();
   const transport = createTransport({
     deadlines,
@@ -155,6 +154,8 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     await metrics.stop('now');
     throw error;
   }
+  const writeLast = (): void => records.flush();
+  process.once('exit', writeLast);
   control.start();
   if (options.readyFile !== undefined) {
     writeReadyFile(options.readyFile, {
@@ -178,7 +179,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
       transport.close();
       deadlines.close();
       records.flush();
-      process.off('exit', records.flush);
+      process.off('exit', writeLast);
     })();
     return closing;
   };
