@@ -149,7 +149,7 @@ function printTable(rows: readonly (readonly string[])[]): void {
 async function main(): Promise<number> {
   requireTools();
   mkdirSync(OUT, { recursive: true });
-  const contenders = new Contenders(join(OUT, 'gateway'));
+  const contenders = new Contenders(join(OUT, `gateway-${process.pid}`));
   try {
     const upstream = await contenders.startUpstream();
     const nginx = await contenders.startNginx(upstream);

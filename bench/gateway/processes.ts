@@ -96,7 +96,6 @@ export class Contenders {
 
   constructor(folder: string) {
     this.folder = folder;
-    rmSync(folder, { recursive: true, force: true });
     mkdirSync(folder, { recursive: true });
   }
 
@@ -160,6 +159,7 @@ export class Contenders {
   async stop(): Promise<void> {
     for (const child of this.#children.toReversed()) child.kill('SIGTERM');
     await Promise.all(this.#children.map(({ exited }) => exited));
+    rmSync(this.folder, { recursive: true, force: true });
   }
 
   #spawn(
