@@ -34,6 +34,7 @@ export async function startEngine(load: OurLoad): Promise<EngineProcess> {
       promptCacheMib: 0,
       params: {},
       vocabOnly: false,
+      lora: [],
     },
     () => undefined,
     new AbortController().signal,

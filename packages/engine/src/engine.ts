@@ -31,7 +31,27 @@ export interface EngineLoadSpec {
   readonly params: Readonly<Record<string, unknown>>;
   /** Only tokenizer and template: no weights, no context, no `generate`. */
   readonly vocabOnly: boolean;
+  /** LoRA adapters laid over the weights. */
+  readonly lora: readonly LoraAdapter[];
+  /** Speculative decoding; absent: none. The text at temperature 0 is the same with and without. */
+  readonly draft?: DraftSource;
+  /** Folder in which an earlier `close` saved slots: those that fit file and settings are taken back. */
+  readonly restoreDir?: string;
 }
+
+export interface LoraAdapter {
+  /** Absolute path of the adapter's GGUF file. */
+  readonly path: string;
+  /** 1: as trained. */
+  readonly scale: number;
+}
+
+/** Who guesses the tokens that the model then checks several at a time. */
+export type DraftSource =
+  /** Repetitions of what the prompt and the answer hold already. */
+  | { readonly kind: 'lookup' }
+  /** A smaller model of the same vocabulary; absolute path of its GGUF file. */
+  | { readonly kind: 'model'; readonly modelPath: string };
 
 export interface LoadProgress {
   readonly phase: 'starting' | 'weights' | 'context' | 'ready';
@@ -53,7 +73,17 @@ export type EngineCapability =
   /** `logprobs` and `top_logprobs`; without it `unsupported_parameter`. */
   | 'logprobs'
   /** `response_format` json_object and json_schema; without it `unsupported_parameter`. */
-  | 'structured';
+  | 'structured'
+  /** `estimate` before a load, and `devices`. */
+  | 'estimate'
+  /** A conversation that lost its slot keeps its prefix in RAM (`promptCacheMib`). */
+  | 'prompt_cache'
+  /** Slots saved by `close` and taken back by a load (`saveDir`, `restoreDir`). */
+  | 'state'
+  /** `draft`; without it a load that asks for one fails. */
+  | 'speculation'
+  /** `lora`; without it a load that asks for one fails. */
+  | 'lora';
 
 export interface LoadedModel {
   readonly capabilities: readonly EngineCapability[];
@@ -207,17 +237,36 @@ export interface EngineDevice {
   readonly totalMib?: number;
 }
 
+/** Free memory that a load may take, MiB; an absent member is no limit. */
+export interface MemoryBudget {
+  readonly vramMib?: number;
+  readonly ramMib?: number;
+}
+
+/** What a load would take, without loading: weights, KV cells and compute buffers. */
 export interface MemoryEstimate {
   readonly vramMib: number;
   readonly ramMib: number;
   readonly kvMibPer1kTokens: number;
+  /** The settings of the spec, `auto` resolved within the budget. */
+  readonly contextTokens: number;
+  readonly slots: number;
+  readonly gpuLayers: number;
+  /** All that the model has, the output layer included: `gpuLayers` of these is the whole. */
+  readonly layers: number;
+  /** Whether that is within the budget. */
+  readonly fits: boolean;
+  /** Largest context of a single slot within the budget, at most what the model was trained for; 0: none. */
   readonly contextMax: number;
+  /** Slots of `contextTokens` within the budget, at most 8; 0: none. */
   readonly slotsMax: number;
 }
 
 export interface CloseOptions {
   /** Absolute path of a folder that takes the state of the slots, for a later load. An engine that cannot save ignores it. */
   readonly saveDir?: string;
+  /** MiB that may be written there; the slots used last come first. Absent: no limit. */
+  readonly saveMaxMib?: number;
 }
 
 /**
@@ -257,7 +306,9 @@ export interface Engine {
   applyTemplate(body: Readonly<Record<string, unknown>>): Promise<string>;
   /** Exact prompt tokens of a chat body, tools and results included. */
   count(body: Readonly<Record<string, unknown>>): Promise<number>;
-  estimate(spec: EngineLoadSpec): Promise<MemoryEstimate>;
+  /** Needs no load: reads the header of the file. @throws CortexError `model_load_failed` naming file and cause */
+  estimate(spec: EngineLoadSpec, budget: MemoryBudget): Promise<MemoryEstimate>;
+  /** The devices that the library sees with the backend of the load; before any, those of the CPU. */
   devices(): Promise<readonly EngineDevice[]>;
   stats(): Promise<EngineStats>;
   /** Lets running requests finish for `graceMs`, ends the rest with `shutting_down`, frees everything. Idempotent. */

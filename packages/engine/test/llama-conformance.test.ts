@@ -36,6 +36,7 @@ for (const [transport, make] of overTransports(createLlamaEngine, {
       promptCacheMib: 0,
       params: {},
       vocabOnly: false,
+      lora: [],
     },
     claims: [
       'chat',
@@ -46,6 +47,7 @@ for (const [transport, make] of overTransports(createLlamaEngine, {
       'choices',
       'logprobs',
       'structured',
+      'estimate',
     ],
     toolCall: {
       name: 'get_weather',

@@ -20,6 +20,7 @@ export const TINY_SPEC: EngineLoadSpec = {
   promptCacheMib: 0,
   params: {},
   vocabOnly: false,
+  lora: [],
 };
 
 /** A llama engine with cortex-tiny, ready to answer. */

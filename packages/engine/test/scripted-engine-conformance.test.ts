@@ -24,6 +24,7 @@ for (const [transport, make] of overTransports(createScriptedEngine, process_)) 
       promptCacheMib: 0,
       params: {},
       vocabOnly: false,
+      lora: [],
     },
     claims: ['chat', 'completions', 'tools', 'reasoning', 'tokenizer'],
     toolCall: {

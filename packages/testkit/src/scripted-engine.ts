@@ -184,6 +184,11 @@ class Scripted implements ScriptedEngine {
       vramMib: 0,
       ramMib: 1,
       kvMibPer1kTokens: 0.1,
+      contextTokens: 8192,
+      slots: 4,
+      gpuLayers: 0,
+      layers: 2,
+      fits: true,
       contextMax: 32_768,
       slotsMax: 4,
     });

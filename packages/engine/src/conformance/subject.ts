@@ -28,6 +28,8 @@ export interface ConformanceOptions {
   readonly toolCall?: { readonly body: Body; readonly name: string };
   /** A chat body that this model answers with reasoning first. Needed where `reasoning` is claimed. */
   readonly reasoning?: { readonly body: Body };
+  /** A LoRA adapter for this model that changes what it writes. Needed where `lora` is claimed. */
+  readonly loraPath?: string;
 }
 
 /** Makes a fresh engine that has loaded nothing. */

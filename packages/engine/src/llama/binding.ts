@@ -1,113 +1,25 @@
 /**
  * The one file that knows node-llama-cpp.
  *
- * The product drives the library's private low-level binding with a scheduler of its own (docs/decisions), so the
- * calls used are spelled out here as types and pinned by `test/llama-binding.test.ts` against the exact version.
+ * The product drives the library's private low-level binding with a scheduler of its own (docs/decisions); the calls
+ * used are spelled out in `native-types.ts` and pinned by `test/llama-binding.test.ts` against the exact version.
  */
-import type { GgufFileType, Llama, LlamaContext, LlamaModel } from 'node-llama-cpp';
+import type { GgufFileType, GgufInsights, Llama, LlamaContext, LlamaModel } from 'node-llama-cpp';
 
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-import type { Backend } from '../engine.ts';
-
-export type Token = number;
-
-/** A sampler chain of one sequence. `applyConfig` again only with what changed, or its state starts anew. */
-export interface NativeSampler {
-  applyConfig(config: SamplerConfig): void;
-  dispose(): void;
-}
-
-export interface SamplerConfig {
-  /** 0: greedy. */
-  readonly temperature: number;
-  /** Absent: all tokens. (0 means that to the library too, but makes it sort the whole vocabulary for every token.) */
-  readonly topK?: number;
-  readonly topP: number;
-  readonly minP: number;
-  /** 32 bits. */
-  readonly seed: number;
-  readonly repeatPenalty?: number;
-  readonly repeatPenaltyMaxTokens?: number;
-  readonly repeatPenaltyTokens?: Uint32Array;
-  readonly repeatPenaltyPresencePenalty?: number;
-  readonly repeatPenaltyFrequencyPenalty?: number;
-  readonly tokenBiasKeys?: Uint32Array;
-  readonly tokenBiasValues?: Float32Array;
-  readonly grammarEvaluationState?: NativeGrammarState;
-}
-
-export interface NativeGrammarState {
-  readonly __native: 'grammar state';
-}
-
-/** What `sampleToken` gives with logits: token, –, –, [token, logit, …], sum of exp(logit − max). */
-export type SampledLogits = readonly [
+import type { Backend, LoraAdapter } from '../engine.ts';
+import type {
+  NativeBindings,
+  NativeCheckpoint,
+  NativeContext,
+  NativeGrammarState,
+  NativeModel,
+  NativeSampler,
+  SamplerConfig,
   Token,
-  unknown,
-  unknown,
-  readonly number[] | undefined,
-  number | undefined,
-];
-
-/** The private context of the library: sequences of KV cells and one batch at a time. */
-export interface NativeContext {
-  initBatch(size: number): void;
-  addToBatch(
-    sequence: number,
-    firstPosition: number,
-    tokens: Uint32Array,
-    logitIndexes: Uint32Array,
-  ): Uint32Array;
-  decodeBatch(): Promise<void>;
-  sampleToken(logitIndex: number, sampler: NativeSampler): Promise<Token>;
-  sampleToken(
-    logitIndex: number,
-    sampler: NativeSampler,
-    probabilities: false,
-    confidence: false,
-    logits: readonly [
-      tokens: readonly Token[],
-      max: boolean,
-      min: boolean,
-      selected: boolean,
-      top: number,
-    ],
-    totalLogitWeight: true,
-  ): Promise<SampledLogits>;
-  /** False where the cells cannot be cut there (sliding windows, recurrent state). */
-  removeTokenCellsFromSequence(sequence: number, from: number, to: number): boolean;
-  disposeSequence(sequence: number): void;
-  copySequenceStateFromOtherSequence(target: number, source: number): Promise<number>;
-  /** -1 where the sequence is empty; above 0 where a sliding window has moved on. */
-  getSequenceKvCacheMinPosition(sequence: number): number;
-  getMemoryBreakdown(): { cpuRam: number; gpuVram: number };
-}
-
-interface NativeModel {
-  tokenize(text: string, parseSpecial: boolean): Uint32Array;
-  detokenize(tokens: Uint32Array, showSpecial: boolean): string;
-  isEogToken(token: Token): boolean;
-  tokenBos(): Token;
-  getTokenString(token: Token): string;
-  shouldPrependBosToken(): boolean;
-}
-
-interface NativeBindings {
-  readonly AddonSampler: new (model: NativeModel) => NativeSampler;
-  readonly AddonJinjaRenderer: new (template: string) => {
-    render(variables: Record<string, unknown>): string;
-  };
-  readonly AddonGrammar: new (
-    gbnf: string,
-    options: { addonExports: unknown; rootRuleName: string },
-  ) => object;
-  readonly AddonGrammarEvaluationState: new (
-    model: NativeModel,
-    grammar: object,
-  ) => NativeGrammarState;
-}
+} from './native-types.ts';
 
 export interface OpenLibraryOptions {
   readonly backend: Backend;
@@ -130,6 +42,24 @@ export interface CreateContextOptions {
   readonly batchTokens: number;
   readonly threads: number;
   readonly kvType: 'f16' | 'q8_0' | 'q4_0';
+  readonly lora?: readonly LoraAdapter[];
+  /** Gives embeddings or rank scores instead of logits. */
+  readonly pooled?: 'embedding' | 'rank';
+}
+
+/** What a context costs beside the weights, by what decides it. */
+export interface ContextSize {
+  readonly slots: number;
+  readonly contextTokens: number;
+  readonly batchTokens: number;
+  readonly kvType: 'f16' | 'q8_0' | 'q4_0';
+  readonly gpuLayers: number;
+}
+
+/** Bytes. */
+export interface Memory {
+  readonly ram: number;
+  readonly vram: number;
 }
 
 const GPU_KIND: Readonly<Record<Backend, false | 'cuda' | 'vulkan' | 'metal'>> = {
@@ -137,6 +67,15 @@ const GPU_KIND: Readonly<Record<Backend, false | 'cuda' | 'vulkan' | 'metal'>> =
   cuda: 'cuda',
   vulkan: 'vulkan',
   metal: 'metal',
+};
+
+/** `llama_pooling_type`, by number. */
+const POOLINGS: Readonly<Record<number, 'none' | 'mean' | 'cls' | 'last' | 'rank'>> = {
+  0: 'none',
+  1: 'mean',
+  2: 'cls',
+  3: 'last',
+  4: 'rank',
 };
 
 const KV_TYPES = { f16: 'F16', q8_0: 'Q8_0', q4_0: 'Q4_0' } as const;
@@ -204,6 +143,8 @@ export class Library {
       modelPath: path,
       gpuLayers: gpuLayers === 'all' ? 'max' : gpuLayers,
       vocabOnly,
+      // On the CPU weights are repacked for its vector units: a mapped file would stay in memory beside the copy.
+      useMmap: this.#llama.gpu !== false,
       loadSignal: signal,
       onLoadProgress: onProgress,
       defaultContextFlashAttention: 'auto',
@@ -211,8 +152,61 @@ export class Library {
     return new Model(this.#llama, model, this.#fileTypes);
   }
 
+  /** Reads the header of a file, for estimates. @throws when it is broken */
+  async readHeader(path: string): Promise<ModelHeader> {
+    const { GgmlType, GgufInsights, readGgufFileInfo } = await importLibrary();
+    const info = await readGgufFileInfo(path, { sourceType: 'filesystem', logWarnings: false });
+    return new ModelHeader(await GgufInsights.from(info, this.#llama), GgmlType);
+  }
+
+  /** The GPUs that the library sees; none on the CPU. */
+  deviceNames(): Promise<readonly string[]> {
+    return this.#llama.getGpuDeviceNames();
+  }
+
   dispose(): Promise<void> {
     return this.#llama.dispose();
+  }
+}
+
+type GgmlTypes = (typeof import('node-llama-cpp'))['GgmlType'];
+
+/** A file whose weights are not loaded: what it would cost, by the library's own dry run. */
+export class ModelHeader {
+  readonly #insights: GgufInsights;
+  readonly #types: GgmlTypes;
+
+  constructor(insights: GgufInsights, types: GgmlTypes) {
+    this.#insights = insights;
+    this.#types = types;
+  }
+
+  /** The output layer included. */
+  get layers(): number {
+    return this.#insights.totalLayers;
+  }
+
+  get trainedContextTokens(): number | undefined {
+    return this.#insights.trainContextSize;
+  }
+
+  async weights(gpuLayers: number): Promise<Memory> {
+    const need = await this.#insights.estimateModelResourceRequirementsV2({ gpuLayers });
+    return { ram: need.cpuRam, vram: need.gpuVram };
+  }
+
+  async context(size: ContextSize): Promise<Memory> {
+    const type = this.#types[KV_TYPES[size.kvType]];
+    const need = await this.#insights.estimateContextResourceRequirementsV2({
+      contextSize: size.contextTokens,
+      sequences: size.slots,
+      batchSize: size.batchTokens,
+      modelGpuLayers: size.gpuLayers,
+      flashAttention: 'auto',
+      kvCacheKeyType: type,
+      kvCacheValueType: type,
+    });
+    return { ram: need.cpuRam, vram: need.gpuVram };
   }
 }
 
@@ -242,6 +236,36 @@ export class Model {
 
   get layers(): number {
     return this.#model.fileInsights.totalLayers;
+  }
+
+  get architecture(): string {
+    return String(this.#model.fileInfo.metadata.general.architecture);
+  }
+
+  /** How the file wants token vectors to become one; undefined where it does not say. */
+  get pooling(): 'none' | 'mean' | 'cls' | 'last' | 'rank' | undefined {
+    const pooling = this.#model.fileInfo.architectureMetadata.pooling_type;
+    return pooling === undefined ? undefined : POOLINGS[pooling];
+  }
+
+  /** Every token sees only those before it; false for encoders, whose input is decoded in one batch. */
+  get isCausal(): boolean {
+    return this.#model.fileInfo.architectureMetadata.attention?.causal ?? true;
+  }
+
+  /** State that is no cells, so that a sequence cannot be cut: recurrent and hybrid models. */
+  get hasRecurrentState(): boolean {
+    const { isRecurrent, isHybrid } = this.#model.fileInsights;
+    return isRecurrent || isHybrid;
+  }
+
+  get embeddingSize(): number {
+    return this.#model.embeddingVectorSize;
+  }
+
+  /** How the file wants query and document put together for ranking; undefined where it does not say. */
+  get rerankTemplate(): string | undefined {
+    return this.#model.fileInfo.metadata.tokenizer['chat_template.rerank'];
   }
 
   get gpuLayers(): number {
@@ -279,6 +303,17 @@ export class Model {
     return this.#native.shouldPrependBosToken() ? this.#native.tokenBos() : undefined;
   }
 
+  /** The token to put behind an input, or undefined where the model wants none. */
+  get eosToken(): Token | undefined {
+    return this.#native.shouldAppendEosToken() ? this.#native.tokenEos() : undefined;
+  }
+
+  /** The token between two texts; undefined where the vocabulary has none. */
+  get separatorToken(): Token | undefined {
+    const token = this.#native.sepToken();
+    return token < 0 ? undefined : token;
+  }
+
   /** True where the text of a token depends on its neighbours (SentencePiece drops the first space). */
   get joinsTokens(): boolean {
     return this.#model.fileInfo.metadata.tokenizer.ggml.model !== 'gpt2';
@@ -292,7 +327,7 @@ export class Model {
     return this.#model.size;
   }
 
-  memory(): { ram: number; vram: number } {
+  memory(): Memory {
     return this.#model.memoryUsage;
   }
 
@@ -344,8 +379,16 @@ export class Model {
       failedCreationRemedy: false,
       experimentalKvCacheKeyType: KV_TYPES[options.kvType],
       experimentalKvCacheValueType: KV_TYPES[options.kvType],
+      ...(options.lora !== undefined &&
+        options.lora.length > 0 && {
+          lora: { adapters: options.lora.map(({ path, scale }) => ({ filePath: path, scale })) },
+        }),
+      ...(options.pooled !== undefined && {
+        _embeddings: true,
+        _ranking: options.pooled === 'rank',
+      }),
     });
-    return new Context(context);
+    return new Context(context, this.#bindings);
   }
 
   /** The GPUs that the library sees; none on the CPU. */
@@ -362,14 +405,20 @@ export class Model {
 export class Context {
   readonly native: NativeContext;
   readonly #context: LlamaContext;
+  readonly #bindings: NativeBindings;
 
-  constructor(context: LlamaContext) {
+  constructor(context: LlamaContext, bindings: NativeBindings) {
     this.#context = context;
+    this.#bindings = bindings;
     this.native = privateMember<NativeContext>(context, '_ctx');
   }
 
-  memory(): { ram: number; vram: number } {
+  memory(): Memory {
     return this.#context.memoryUsage;
+  }
+
+  createCheckpoint(): NativeCheckpoint {
+    return new this.#bindings.AddonContextSequenceCheckpoint();
   }
 
   dispose(): Promise<void> {

@@ -1,6 +1,9 @@
+import { cpus, totalmem } from 'node:os';
+
 import { CortexError, toCortexError } from '@cortex/protocol';
 
 import type {
+  Backend,
   CloseOptions,
   Embeddings,
   Engine,
@@ -11,14 +14,18 @@ import type {
   GenerateRequest,
   LoadedModel,
   LoadProgress,
+  MemoryBudget,
   MemoryEstimate,
   RerankScores,
 } from '../engine.ts';
-import { LIBRARY_VERSION } from './binding.ts';
-import { loadModel } from './load-model.ts';
+import { type Library, LIBRARY_VERSION } from './binding.ts';
+import { BATCH_TOKENS, checkFile, loadModel, openDevice } from './load-model.ts';
 import { IDLE_STATS, LoadedLlama } from './loaded-llama.ts';
+import { estimateMemory } from './memory/estimate-memory.ts';
 import { readBody, SamplingBody } from './request/chat-body.ts';
 import { EventBuffer } from './scheduler/event-buffer.ts';
+
+const MIB = 1024 * 1024;
 
 /** The engine on llama.cpp's kernels: one GGUF model, a scheduler of our own. */
 export function createLlamaEngine(): Engine {
@@ -31,6 +38,7 @@ class LlamaEngine implements Engine {
   readonly #closed = new AbortController();
   #loading: Promise<LoadedLlama> | undefined;
   #loaded: LoadedLlama | undefined;
+  #estimating: { readonly backend: Backend; readonly library: Promise<Library> } | undefined;
   #closing: Promise<void> | undefined;
 
   async load(
@@ -115,13 +123,32 @@ class LlamaEngine implements Engine {
     return this.#ready().count(body);
   }
 
-  estimate(): Promise<MemoryEstimate> {
-    return Promise.reject(notClaimed('Estimating memory before a load'));
+  async estimate(spec: EngineLoadSpec, budget: MemoryBudget): Promise<MemoryEstimate> {
+    if (this.#isClosed) throw closing();
+    await checkFile(spec.modelPath);
+    const library = await this.#estimator(spec);
+    return estimateMemory(library, { spec, batchTokens: BATCH_TOKENS }, budget);
   }
 
-  /** Of the backend that the model was loaded for; nothing is opened to find others. */
+  /** Of the backend that a model was estimated or loaded for; nothing is opened to find others. */
   async devices(): Promise<readonly EngineDevice[]> {
-    return this.#ready().devices();
+    const backend = this.#loaded?.backend ?? this.#estimating?.backend ?? 'cpu';
+    if (backend === 'cpu') {
+      const name = cpus()[0]?.model.trim() ?? 'CPU';
+      return [{ name, backend, totalMib: Math.floor(totalmem() / MIB) }];
+    }
+    const names = await (this.#loaded?.deviceNames() ??
+      this.#estimating?.library.then((library) => library.deviceNames()));
+    return (names ?? []).map((name) => ({ name, backend }));
+  }
+
+  /** The library for estimates: opened at the first, for one backend at a time, kept until the end. */
+  async #estimator(spec: EngineLoadSpec): Promise<Library> {
+    if (this.#estimating?.backend !== spec.backend) {
+      await this.#estimating?.library.then((library) => library.dispose()).catch(() => undefined);
+      this.#estimating = { backend: spec.backend, library: openDevice(spec, { log: writeLog }) };
+    }
+    return this.#estimating.library;
   }
 
   async stats(): Promise<EngineStats> {
@@ -138,6 +165,7 @@ class LlamaEngine implements Engine {
     // A load under way ends first: freeing the library under it is not safe.
     const loaded = await this.#loading?.catch(() => undefined);
     await loaded?.close(graceMs);
+    await this.#estimating?.library.then((library) => library.dispose()).catch(() => undefined);
   }
 
   get #isClosed(): boolean {

@@ -11,7 +11,7 @@ const AUTO_CONTEXT_TOKENS = 8192;
 const AUTO_SLOTS = 4;
 
 /** Tokens of one batch: what the CPU and GPU kernels of llama.cpp are tuned for. */
-const BATCH_TOKENS = 512;
+export const BATCH_TOKENS = 512;
 
 /** The part of the whole load at which the weights are in memory. */
 const WEIGHTS_RATIO = 0.9;
@@ -40,6 +40,7 @@ export async function loadModel(
 ): Promise<LlamaModel> {
   const { onProgress, signal, log } = listeners;
   await checkFile(spec.modelPath);
+  for (const { path } of spec.lora) await checkFile(path);
   const lastWords = new LastWords(log);
   onProgress({ phase: 'starting', ratio: 0 });
   const library = await openDevice(spec, lastWords);
@@ -84,12 +85,13 @@ async function withContext(
     batchTokens: BATCH_TOKENS,
     threads: spec.threads,
     kvType: spec.kvType,
+    lora: spec.lora,
   });
   return { model, context, contextTokens, slots, batchTokens: BATCH_TOKENS };
 }
 
 /** What a user gets wrong most often, told before the library is asked: its own words do not name the cause. */
-async function checkFile(path: string): Promise<void> {
+export async function checkFile(path: string): Promise<void> {
   const fail = (why: string, cause?: unknown): never => {
     throw new CortexError('model_load_failed', `Cannot load ${path}: ${why}.`, { cause });
   };
@@ -108,7 +110,11 @@ async function checkFile(path: string): Promise<void> {
   }
 }
 
-async function openDevice(spec: EngineLoadSpec, lastWords: LastWords): Promise<Library> {
+/** @throws CortexError `model_load_failed` naming the library that is missing. */
+export async function openDevice(
+  spec: EngineLoadSpec,
+  lastWords: Pick<LastWords, 'log'>,
+): Promise<Library> {
   try {
     return await openLibrary({ backend: spec.backend, threads: spec.threads, log: lastWords.log });
   } catch (error) {

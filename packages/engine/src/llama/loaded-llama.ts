@@ -1,10 +1,8 @@
-import { cpus, totalmem } from 'node:os';
-
 import { CortexError } from '@cortex/protocol';
 
 import type {
+  Backend,
   EngineCapability,
-  EngineDevice,
   EngineLoadSpec,
   EngineStats,
   GenerateRequest,
@@ -123,13 +121,12 @@ export class LoadedLlama {
     return this.tokenizer.rendered(this.applyTemplate(body)).length;
   }
 
-  async devices(): Promise<readonly EngineDevice[]> {
-    const { backend } = this.#spec;
-    if (backend === 'cpu') {
-      const name = cpus()[0]?.model.trim() ?? 'CPU';
-      return [{ name, backend, totalMib: Math.floor(totalmem() / MIB) }];
-    }
-    return (await this.#llama.model.deviceNames()).map((name) => ({ name, backend }));
+  get backend(): Backend {
+    return this.#spec.backend;
+  }
+
+  deviceNames(): Promise<readonly string[]> {
+    return this.#llama.model.deviceNames();
   }
 
   stats(): EngineStats {
@@ -153,6 +150,7 @@ export class LoadedLlama {
       'logprobs',
       'choices',
       'structured',
+      'estimate',
       ...(template === undefined ? [] : (['chat'] as const)),
       ...(format.tools === undefined ? [] : (['tools'] as const)),
       ...(format.reasoning === undefined ? [] : (['reasoning'] as const)),

@@ -1,5 +1,6 @@
 import type { TokenLogprob } from '../engine.ts';
-import type { Model, NativeContext, NativeSampler, Token } from './binding.ts';
+import type { Model } from './binding.ts';
+import type { NativeContext, NativeSampler, Token } from './native-types.ts';
 import { tokenBytes } from './request/token-bytes.ts';
 
 /** Log-probabilities as the model gives them, before any sampling setting. */

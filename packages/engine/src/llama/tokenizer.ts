@@ -1,6 +1,7 @@
 import { CortexError } from '@cortex/protocol';
 
-import type { Model, Token } from './binding.ts';
+import type { Model } from './binding.ts';
+import type { Token } from './native-types.ts';
 
 /** `prompt` of a completion, as the body has it. */
 export type CompletionPrompt = string | readonly (string | number | readonly number[])[];

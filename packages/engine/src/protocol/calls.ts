@@ -6,6 +6,7 @@ import type {
   Engine,
   EngineDevice,
   EngineLoadSpec,
+  MemoryBudget,
   MemoryEstimate,
   RerankRequest,
   RerankScores,
@@ -44,10 +45,20 @@ const EmbedResult = z.looseObject({
 });
 const RerankMessage = z.looseObject({ query: z.string(), documents: z.array(z.string()) });
 const RerankResult = z.looseObject({ scores: z.array(z.number()), prompt_tokens: z.int() });
+const EstimateMessage = z.looseObject({
+  budget: z
+    .looseObject({ vram_mib: z.number().optional(), ram_mib: z.number().optional() })
+    .default({}),
+});
 const EstimateResult = z.looseObject({
   vram_mib: z.number(),
   ram_mib: z.number(),
   kv_mib_per_1k_tokens: z.number(),
+  context_tokens: z.int(),
+  slots: z.int(),
+  gpu_layers: z.int(),
+  layers: z.int(),
+  fits: z.boolean(),
   context_max: z.int(),
   slots_max: z.int(),
 });
@@ -137,15 +148,32 @@ export const COUNT: CallCodec<Readonly<Record<string, unknown>>, number> = {
   readOutput: (message) => z.looseObject({ prompt_tokens: z.int() }).parse(message).prompt_tokens,
 };
 
-export const ESTIMATE: CallCodec<EngineLoadSpec, MemoryEstimate> = {
+export interface EstimateInput {
+  readonly spec: EngineLoadSpec;
+  readonly budget: MemoryBudget;
+}
+
+export const ESTIMATE: CallCodec<EstimateInput, MemoryEstimate> = {
   kind: 'estimate',
-  formatInput: formatLoadSpec,
+  formatInput: ({ spec, budget }) => ({
+    ...formatLoadSpec(spec),
+    budget: { vram_mib: budget.vramMib, ram_mib: budget.ramMib },
+  }),
   run: async (engine, message) => {
-    const estimate = await engine.estimate(readLoadSpec(message));
+    const { budget } = EstimateMessage.parse(message);
+    const estimate = await engine.estimate(
+      readLoadSpec(message),
+      withoutUndefined({ vramMib: budget.vram_mib, ramMib: budget.ram_mib }),
+    );
     return {
       vram_mib: estimate.vramMib,
       ram_mib: estimate.ramMib,
       kv_mib_per_1k_tokens: estimate.kvMibPer1kTokens,
+      context_tokens: estimate.contextTokens,
+      slots: estimate.slots,
+      gpu_layers: estimate.gpuLayers,
+      layers: estimate.layers,
+      fits: estimate.fits,
       context_max: estimate.contextMax,
       slots_max: estimate.slotsMax,
     };
@@ -156,6 +184,11 @@ export const ESTIMATE: CallCodec<EngineLoadSpec, MemoryEstimate> = {
       vramMib: wire.vram_mib,
       ramMib: wire.ram_mib,
       kvMibPer1kTokens: wire.kv_mib_per_1k_tokens,
+      contextTokens: wire.context_tokens,
+      slots: wire.slots,
+      gpuLayers: wire.gpu_layers,
+      layers: wire.layers,
+      fits: wire.fits,
       contextMax: wire.context_max,
       slotsMax: wire.slots_max,
     };

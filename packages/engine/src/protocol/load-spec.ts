@@ -19,6 +19,14 @@ export const WireLoadSpec = z.looseObject({
   prompt_cache_mib: z.number().min(0),
   params: z.record(z.string(), z.unknown()).default({}),
   vocab_only: z.boolean().default(false),
+  lora: z.array(z.looseObject({ path: z.string(), scale: z.number().default(1) })).default([]),
+  draft: z
+    .discriminatedUnion('kind', [
+      z.looseObject({ kind: z.literal('lookup') }),
+      z.looseObject({ kind: z.literal('model'), model_path: z.string() }),
+    ])
+    .optional(),
+  restore_dir: z.string().optional(),
 });
 export type WireLoadSpec = z.input<typeof WireLoadSpec>;
 
@@ -36,13 +44,19 @@ export function formatLoadSpec(spec: EngineLoadSpec): WireLoadSpec {
     prompt_cache_mib: spec.promptCacheMib,
     params: { ...spec.params },
     vocab_only: spec.vocabOnly,
+    lora: spec.lora.map(({ path, scale }) => ({ path, scale })),
+    draft:
+      spec.draft?.kind === 'model'
+        ? { kind: 'model', model_path: spec.draft.modelPath }
+        : spec.draft,
+    restore_dir: spec.restoreDir,
   };
 }
 
 /** @throws ZodError when it is not a load spec. */
 export function readLoadSpec(message: unknown): EngineLoadSpec {
   const wire = WireLoadSpec.parse(message);
-  return {
+  return withoutUndefined({
     modelId: wire.model_id,
     modelPath: wire.model_path,
     backend: wire.backend,
@@ -55,8 +69,18 @@ export function readLoadSpec(message: unknown): EngineLoadSpec {
     promptCacheMib: wire.prompt_cache_mib,
     params: wire.params,
     vocabOnly: wire.vocab_only,
-  };
+    lora: wire.lora.map(({ path, scale }) => ({ path, scale })),
+    draft: readDraft(wire.draft),
+    restoreDir: wire.restore_dir,
+  });
 }
+
+const readDraft = (
+  draft: z.output<typeof WireLoadSpec>['draft'],
+): EngineLoadSpec['draft'] | undefined =>
+  draft?.kind === 'model'
+    ? { kind: 'model', modelPath: draft.model_path }
+    : draft && { kind: 'lookup' };
 
 /** Capabilities this version knows; a newer engine may claim more, which are left out. */
 const CAPABILITIES = {
@@ -70,6 +94,11 @@ const CAPABILITIES = {
   choices: true,
   logprobs: true,
   structured: true,
+  estimate: true,
+  prompt_cache: true,
+  state: true,
+  speculation: true,
+  lora: true,
 } as const satisfies Record<LoadedModel['capabilities'][number], true>;
 
 const isCapability = (name: string): name is keyof typeof CAPABILITIES =>

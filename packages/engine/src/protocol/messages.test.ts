@@ -24,6 +24,9 @@ test('a load spec comes over whole', () => {
     promptCacheMib: 1024,
     params: { temperature: 0.7 },
     vocabOnly: true,
+    lora: [{ path: '/m/style.gguf', scale: 0.5 }],
+    draft: { kind: 'model', modelPath: '/m/small.gguf' },
+    restoreDir: '/state/m',
   };
 
   expect(readLoadSpec(overTheWire(formatLoadSpec(spec)))).toEqual(spec);

@@ -48,14 +48,21 @@ export function readGenerate(message: unknown): { request: GenerateRequest; cred
 export const WireClose = z.looseObject({
   grace_ms: z.number().min(0).catch(0),
   save: z.string().optional().catch(undefined),
+  save_max_mib: z.number().min(0).optional().catch(undefined),
 });
 
 export function formatClose(graceMs: number, options: CloseOptions): object {
-  return { kind: 'close', grace_ms: graceMs, save: options.saveDir };
+  return {
+    kind: 'close',
+    grace_ms: graceMs,
+    save: options.saveDir,
+    save_max_mib: options.saveMaxMib,
+  };
 }
 
 /** Never throws: an owner that wants the end gets it, at once where its wish cannot be read. */
 export function readClose(message: unknown): { graceMs: number; options: CloseOptions } {
   const wire = WireClose.parse(message);
-  return { graceMs: wire.grace_ms, options: withoutUndefined({ saveDir: wire.save }) };
+  const options = withoutUndefined({ saveDir: wire.save, saveMaxMib: wire.save_max_mib });
+  return { graceMs: wire.grace_ms, options };
 }

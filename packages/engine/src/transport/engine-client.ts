@@ -11,6 +11,7 @@ import type {
   LoadedModel,
   LoadProgress,
   RerankRequest,
+  MemoryBudget,
 } from '../engine.ts';
 import {
   type CallCodec,
@@ -140,8 +141,8 @@ export class EngineClient implements EngineConnection {
     return this.#ask(COUNT, body);
   }
 
-  estimate(spec: EngineLoadSpec) {
-    return this.#ask(ESTIMATE, spec);
+  estimate(spec: EngineLoadSpec, budget: MemoryBudget) {
+    return this.#ask(ESTIMATE, { spec, budget });
   }
 
   devices() {

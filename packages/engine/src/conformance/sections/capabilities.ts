@@ -5,6 +5,9 @@ import { CortexError } from '@cortex/protocol';
 import type { EngineCapability } from '../../engine.ts';
 import { answerOf, ask, chat, chatOf, collect, type Section, thrownBy } from '../subject.ts';
 import { answering, completions } from './answering.ts';
+import { promptCache, slotState } from './keeping.ts';
+import { estimating } from './memory.ts';
+import { lora, speculation } from './variants.ts';
 
 const tools: Section = (subject, { toolCall }) => {
   test('an offered tool is called with JSON arguments', async () => {
@@ -168,6 +171,11 @@ export const CAPABILITY_SECTIONS = {
   choices,
   logprobs,
   structured,
+  estimate: estimating,
+  prompt_cache: promptCache,
+  state: slotState,
+  speculation,
+  lora,
 } as const satisfies Record<EngineCapability, Section>;
 
 /** What an engine answers to a call that its model cannot serve. */

@@ -1,7 +1,8 @@
 import { CortexError } from '@cortex/protocol';
 
 import type { GenerateRequest } from '../../engine.ts';
-import type { Model, NativeGrammarState, Token } from '../binding.ts';
+import type { Model } from '../binding.ts';
+import type { NativeGrammarState, Token } from '../native-types.ts';
 import { chooseParser } from '../parsers/choose-parser.ts';
 import { type OutputParser, PlainParser } from '../parsers/output-parser.ts';
 import type { Tokenizer } from '../tokenizer.ts';

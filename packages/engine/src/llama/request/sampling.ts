@@ -1,6 +1,6 @@
 import { CortexError } from '@cortex/protocol';
 
-import type { SamplerConfig, Token } from '../binding.ts';
+import type { SamplerConfig, Token } from '../native-types.ts';
 import { type SamplingBody } from './chat-body.ts';
 
 /** How the answers of one request are drawn and where they end. */

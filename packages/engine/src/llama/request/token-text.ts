@@ -1,4 +1,5 @@
-import type { Model, Token } from '../binding.ts';
+import type { Model } from '../binding.ts';
+import type { Token } from '../native-types.ts';
 
 /** What of a model texts are read from. */
 export type TextModel = Pick<Model, 'detokenize' | 'joinsTokens'>;

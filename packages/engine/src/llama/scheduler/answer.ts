@@ -1,5 +1,5 @@
 import type { FinishReason, StepItem, TokenLogprob } from '../../engine.ts';
-import type { Token } from '../binding.ts';
+import type { Token } from '../native-types.ts';
 import type { OutputDelta, OutputParser } from '../parsers/output-parser.ts';
 import { StopStrings } from '../request/stop-strings.ts';
 import { TokenDecoder, type TokenTexts } from '../request/token-text.ts';

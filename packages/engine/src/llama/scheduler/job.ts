@@ -1,5 +1,5 @@
 import type { EngineEvent, EngineTimings, StepItem } from '../../engine.ts';
-import type { NativeGrammarState, SamplerConfig } from '../binding.ts';
+import type { NativeGrammarState, SamplerConfig } from '../native-types.ts';
 import type { Sampling } from '../request/sampling.ts';
 import type { Answer } from './answer.ts';
 import type { EventBuffer } from './event-buffer.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 
 import type { EngineEvent } from '../../engine.ts';
-import type { NativeSampler, SamplerConfig } from '../binding.ts';
+import type { NativeSampler, SamplerConfig } from '../native-types.ts';
 import { PlainParser } from '../parsers/output-parser.ts';
 import { readBody, SamplingBody } from '../request/chat-body.ts';
 import { readSampling } from '../request/sampling.ts';
@@ -72,6 +72,24 @@ class FakeContext {
   getMemoryBreakdown() {
     return { cpuRam: 0, gpuVram: 0 };
   }
+
+  async saveSequenceStateToFile(): Promise<number> {
+    return 0;
+  }
+
+  async loadSequenceStateFromFile(): Promise<Uint32Array> {
+    return new Uint32Array(0);
+  }
+
+  async restoreCheckpoint(): Promise<boolean> {
+    return false;
+  }
+
+  getEmbedding(): Float64Array {
+    return new Float64Array(0);
+  }
+
+  ensureDraftContextIsCompatibleForSpeculative(): void {}
 }
 
 class FakeSampler implements NativeSampler {

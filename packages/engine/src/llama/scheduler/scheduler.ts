@@ -1,7 +1,7 @@
 import { CortexError } from '@cortex/protocol';
 
 import type { EngineStats, TokenLogprob } from '../../engine.ts';
-import type { NativeContext, NativeSampler, SamplerConfig, Token } from '../binding.ts';
+import type { NativeContext, NativeSampler, SamplerConfig, Token } from '../native-types.ts';
 import type { Answer } from './answer.ts';
 import type { Job } from './job.ts';
 import { planStep, type StepShare } from './plan-step.ts';

@@ -1,4 +1,4 @@
-import type { NativeContext } from '../binding.ts';
+import type { NativeContext } from '../native-types.ts';
 import type { Slot } from './slots.ts';
 
 /** The part of the context that holds the cells of the slots. */

@@ -1,4 +1,4 @@
-import type { Token } from '../binding.ts';
+import type { Token } from '../native-types.ts';
 
 /** One sequence of the context: the tokens whose KV cells it holds. */
 export interface Slot {

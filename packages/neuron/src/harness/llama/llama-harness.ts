@@ -80,6 +80,7 @@ export function createLlamaHarness(options: LlamaHarnessOptions): Harness {
     promptCacheMib: 0,
     params: settings.params,
     vocabOnly: false,
+    lora: [],
   });
 
   return {

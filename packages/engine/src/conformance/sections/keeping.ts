@@ -1,0 +1,70 @@
+import { expect, test } from 'bun:test';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import type { Engine, EngineLoadSpec } from '../../engine.ts';
+import { answerOf, ask, type Body, completionOf, type Section, suiteSpec } from '../subject.ts';
+
+const CONTEXT_TOKENS = 2048;
+
+/** A text of about `words` tokens at least; another `topic` shares no prefix. */
+const longText = (topic: string, words: number): string =>
+  Array.from({ length: words }, (_, index) => `${topic} ${index}`).join(', ');
+
+async function loaded(make: () => Promise<Engine>, spec: EngineLoadSpec): Promise<Engine> {
+  const engine = await make();
+  await engine.load(spec, () => undefined, new AbortController().signal);
+  return engine;
+}
+
+const complete = (engine: Engine, body: Body) =>
+  answerOf(ask(engine, body, { route: 'completions' }));
+
+/** Four words a number: some 1,200 to 1,900 tokens whatever the vocabulary, above what is worth keeping. */
+const bodyOf = (topic: string): Body =>
+  completionOf(8, { prompt: longText(topic, 330).slice(0, 4000) });
+
+export const promptCache: Section = (subject, options) => {
+  test('a conversation that lost its only slot comes back with its prefix, and the same text', async () => {
+    const spec = {
+      ...suiteSpec(options, 1),
+      contextLength: CONTEXT_TOKENS,
+      promptCacheMib: 256,
+    };
+    const engine = await loaded(subject().make, spec);
+    try {
+      const first = await complete(engine, bodyOf('river'));
+      const other = await complete(engine, bodyOf('mountain'));
+
+      const again = await complete(engine, bodyOf('river'));
+
+      expect(first.promptTokens).toBeGreaterThan(1024);
+      expect(other.last.usage.cachedTokens).toBeLessThan(16);
+      expect(again.last.usage.cachedTokens).toBe((again.promptTokens ?? 0) - 1);
+      expect(again.text).toBe(first.text);
+    } finally {
+      await engine.close(0);
+    }
+  });
+};
+
+export const slotState: Section = (subject, options) => {
+  test('slots that were saved at the end are there after the next load, with the same text', async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'slot-state-'));
+    const spec = { ...suiteSpec(options, 2), contextLength: CONTEXT_TOKENS };
+    const before = await loaded(subject().make, spec);
+    const first = await complete(before, bodyOf('river'));
+    await before.close(0, { saveDir: dir });
+    const after = await loaded(subject().make, { ...spec, restoreDir: dir });
+    try {
+      const again = await complete(after, bodyOf('river'));
+
+      expect(again.last.usage.cachedTokens).toBe((again.promptTokens ?? 0) - 1);
+      expect(again.text).toBe(first.text);
+    } finally {
+      await after.close(0);
+      await rm(dir, { recursive: true });
+    }
+  });
+};

@@ -1,0 +1,62 @@
+import { expect, test } from 'bun:test';
+
+import { CONTEXT_TOKENS, loadFresh, type Section, SLOTS, suiteSpec, thrownBy } from '../subject.ts';
+
+export const estimating: Section = (subject, options) => {
+  test('what a load takes is known before it, and is not much less in the end', async () => {
+    const engine = await subject().make();
+    try {
+      const estimate = await engine.estimate(suiteSpec(options), {});
+
+      const { memory } = subject().loaded;
+      expect(estimate).toMatchObject({ contextTokens: CONTEXT_TOKENS, slots: SLOTS, fits: true });
+      // Rounding up of the two parts, and what one CPU needs less than another for its repacked weights.
+      expect(estimate.ramMib).toBeGreaterThanOrEqual(memory.ramMib - 2);
+      expect(estimate.ramMib).toBeLessThanOrEqual(memory.ramMib * 1.4 + 2);
+      expect(estimate.vramMib).toBeGreaterThanOrEqual(memory.vramMib);
+    } finally {
+      await engine.close(0);
+    }
+  });
+
+  test('an estimate says what fits a budget', async () => {
+    const engine = await subject().make();
+    try {
+      const spec = suiteSpec(options);
+      const ample = await engine.estimate(spec, {});
+
+      const tight = await engine.estimate(spec, { ramMib: 1, vramMib: 0 });
+
+      expect(ample.contextMax).toBe(subject().loaded.limits.trainedContextTokens);
+      expect(tight).toMatchObject({ fits: false, contextMax: 0, slotsMax: 0 });
+    } finally {
+      await engine.close(0);
+    }
+  });
+
+  test('a file that is none is refused, naming it', async () => {
+    const engine = await subject().make();
+    try {
+      const spec = { ...suiteSpec(options), modelPath: '/no/such/model.gguf' };
+
+      const error = await thrownBy(engine.estimate(spec, {}));
+
+      expect(error).toMatchObject({ code: 'model_load_failed' });
+      expect(String(error)).toContain('/no/such/model.gguf');
+    } finally {
+      await engine.close(0);
+    }
+  });
+
+  test('the devices are named', async () => {
+    const engine = await loadFresh(subject(), 1);
+    try {
+      const [first] = await engine.devices();
+
+      expect(first?.name).toMatch(/\S/);
+      expect(first?.backend).toBe(options.spec.backend);
+    } finally {
+      await engine.close(0);
+    }
+  });
+};
