@@ -4,7 +4,14 @@
  * The product drives the library's private low-level binding with a scheduler of its own (docs/decisions); the calls
  * used are spelled out in `native-types.ts` and pinned by `test/llama-binding.test.ts` against the exact version.
  */
-import type { GgufFileType, GgufInsights, Llama, LlamaContext, LlamaModel } from 'node-llama-cpp';
+import type {
+  GgmlType,
+  GgufFileType,
+  GgufInsights,
+  Llama,
+  LlamaContext,
+  LlamaModel,
+} from 'node-llama-cpp';
 
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -169,7 +176,7 @@ export class Library {
   }
 }
 
-type GgmlTypes = (typeof import('node-llama-cpp'))['GgmlType'];
+type GgmlTypes = typeof GgmlType;
 
 /** A file whose weights are not loaded: what it would cost, by the library's own dry run. */
 export class ModelHeader {
