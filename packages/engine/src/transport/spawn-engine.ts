@@ -12,7 +12,7 @@ import { LogLines } from './log-lines.ts';
 export const ENGINE_WORKER_PATH = fileURLToPath(new URL('../llama/worker.ts', import.meta.url));
 
 export interface SpawnEngineOptions {
-  /** Program and arguments. Absent: this runtime with `ENGINE_WORKER_PATH`. */
+  /** Program and arguments. Absent: this runtime with its own flags and `ENGINE_WORKER_PATH`. */
   readonly command?: readonly [string, ...string[]];
   /** Laid over the environment of this process; `undefined` removes a variable. */
   readonly env?: Readonly<Record<string, string | undefined>>;
@@ -74,7 +74,7 @@ export async function spawnEngine(options: SpawnEngineOptions = {}): Promise<Eng
 }
 
 function startChild({ command, env }: SpawnEngineOptions, log: LogLines): EngineChild {
-  const program = command ?? [process.execPath, ENGINE_WORKER_PATH];
+  const program = command ?? [process.execPath, ...process.execArgv, ENGINE_WORKER_PATH];
   try {
     return new EngineChild({
       command: program,

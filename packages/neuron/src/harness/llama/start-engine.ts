@@ -29,11 +29,15 @@ export interface EngineRecords {
   remove(pid: number): void;
 }
 
-/** Program and arguments that run the llama engine under `runtime`, a Bun or Node. */
-export const llamaCommand = (runtime: string | undefined): readonly [string, string] => [
-  runtime ?? process.execPath,
-  ENGINE_WORKER_PATH,
-];
+/**
+ * Program and arguments that run the llama engine under `runtime`, a Bun or Node.
+ *
+ * Absent: this runtime with its own flags, which keep it from reading `.env` and `bunfig.toml` where it stands.
+ */
+export const llamaCommand = (runtime: string | undefined): readonly [string, ...string[]] =>
+  runtime === undefined
+    ? [process.execPath, ...process.execArgv, ENGINE_WORKER_PATH]
+    : [runtime, ENGINE_WORKER_PATH];
 
 /** One process an engine: a crash costs one model. */
 export function engineProcesses(options: {
