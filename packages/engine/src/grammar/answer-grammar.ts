@@ -1,6 +1,7 @@
 /** Grammars of whole answers: a JSON document, or the tool calls that a caller insists on. */
 import { GrammarRules, literal, sequence } from './grammar-rules.ts';
 import { jsonSchemaRule } from './json-schema.ts';
+import { textUntil } from './text-until.ts';
 
 export interface CallableTool {
   readonly name: string;
@@ -8,40 +9,35 @@ export interface CallableTool {
   readonly parameters: unknown;
 }
 
-/** What may stand before the answer proper: reasoning, where the model may still think. */
-interface AnswerOptions {
+/** What may stand around the answer proper. */
+export interface AnswerFrame {
   /** Markers of reasoning that the model may open, or must close when it is within; undefined where it has ended. */
   readonly reasoning?: { readonly open: string; readonly close: string; readonly isOpen: boolean };
+  /** Set where the model writes in channels: puts the answer into its channel, reasoning included. */
+  readonly channel?: (rules: GrammarRules, answer: string) => string;
 }
 
 /** An answer that is one JSON document for `schema`. @throws CortexError naming the keyword that cannot be held. */
-export function documentGrammar(schema: unknown, options: AnswerOptions): string {
+export function documentGrammar(schema: unknown, frame: AnswerFrame): string {
   const rules = new GrammarRules();
-  return rules.format(sequence(thinking(rules, options), jsonSchemaRule(rules, schema)));
+  return rules.format(framed(rules, frame, jsonSchemaRule(rules, schema)));
 }
 
-/** An answer that is at least one call of one of `tools`, exactly one when `isSingle`; as Hermes and Qwen write calls. */
+/** An answer that is nothing but tool calls, as `callsRule` of the model's family writes them. */
 export function toolCallGrammar(
-  tools: readonly CallableTool[],
-  options: AnswerOptions & { readonly isSingle: boolean },
+  callsRule: (rules: GrammarRules) => string,
+  frame: AnswerFrame,
 ): string {
   const rules = new GrammarRules();
-  const calls = tools.map((tool) => {
-    const head = literal(`<tool_call>\n{"name": ${JSON.stringify(tool.name)}, "arguments": `);
-    return rules.add(
-      'call',
-      sequence(head, jsonSchemaRule(rules, tool.parameters), literal('}\n</tool_call>')),
-    );
-  });
-  const call = rules.add('any-call', calls.join(' | '));
-  const more = options.isSingle ? '' : `( "\\n" ${call} )*`;
-  return rules.format(sequence(thinking(rules, options), call, more));
+  return rules.format(framed(rules, frame, callsRule(rules)));
 }
 
-/** Reasoning in front, optional unless it has begun: everything up to the closing marker. */
-function thinking(rules: GrammarRules, { reasoning }: AnswerOptions): string {
-  if (reasoning === undefined) return '';
-  const thought = rules.add('thought', '[^<] | "<" [^/]');
-  const rest = sequence(`${thought}*`, literal(reasoning.close), '"\\n"*');
-  return reasoning.isOpen ? rest : `( ${sequence(literal(`${reasoning.open}\n`), rest)} )?`;
+function framed(rules: GrammarRules, { reasoning, channel }: AnswerFrame, answer: string): string {
+  if (channel !== undefined) return channel(rules, answer);
+  if (reasoning === undefined) return answer;
+  const rest = sequence(textUntil(rules, reasoning.close), '"\\n"*');
+  const thinking = reasoning.isOpen
+    ? rest
+    : `( ${sequence(literal(`${reasoning.open}\n`), rest)} )?`;
+  return sequence(thinking, answer);
 }

@@ -18,15 +18,32 @@ import { isKnownFormat, stringRule } from './string-rules.ts';
 /**
  * The rule of a JSON document that is valid for `schema`, in `rules`.
  *
+ * @param root - the schema that references point into, where `schema` is a part of it
  * @throws CortexError `invalid_request` naming the keyword that cannot be held.
  */
-export function jsonSchemaRule(rules: GrammarRules, schema: unknown): string {
-  const root = asSchema(schema, 'schema');
-  const rule = new SchemaConverter(rules, root).visit(root, 'document');
+export function jsonSchemaRule(rules: GrammarRules, schema: unknown, root = schema): string {
+  const converter = new SchemaConverter(rules, asSchema(root, 'schema'));
+  const rule = converter.visit(asSchema(schema, 'schema'), 'document');
   if (rule !== undefined) return rule;
   throw new CortexError('invalid_request', 'The JSON schema allows no value at all.', {
     param: 'response_format',
   });
+}
+
+/** The alternatives of `schema`. @throws CortexError where one value could satisfy several branches of a `oneOf`. */
+export function alternatives(schema: Schema, root: Schema): readonly FlatSchema[] {
+  const { options, exclusive } = flatten(schema, root);
+  for (const [written, other] of exclusive) {
+    if (written === undefined || other === undefined) continue;
+    if (isDisjoint({ written, other, root })) {
+      if (isDisjoint({ written: other, other: written, root })) continue;
+    }
+    throw unsupported(
+      'oneOf',
+      'has branches that one value could satisfy together; use anyOf, or a required property with a different const in each',
+    );
+  }
+  return options;
 }
 
 class SchemaConverter {
@@ -45,8 +62,7 @@ class SchemaConverter {
     if (this.#visited.has(key)) return this.#visited.get(key);
     const name = this.rules.reserve(hint);
     this.#visited.set(key, name);
-    const { options, exclusive } = flatten(schema, this.#root);
-    for (const [a, b] of exclusive) this.#mustDiffer(a, b);
+    const options = alternatives(schema, this.#root);
     const bodies = options.flatMap((option) => this.#alternative(option, hint));
     if (bodies.length === 0) {
       // Whoever met the name while it was being built wrote a rule that can never be entered.
@@ -56,17 +72,6 @@ class SchemaConverter {
     }
     this.rules.define(name, [...new Set(bodies)].join(' | '));
     return name;
-  }
-
-  #mustDiffer(a: FlatSchema | undefined, b: FlatSchema | undefined): void {
-    if (a === undefined || b === undefined) return;
-    const root = this.#root;
-    if (isDisjoint({ written: a, other: b, root }) && isDisjoint({ written: b, other: a, root }))
-      return;
-    throw unsupported(
-      'oneOf',
-      'has branches that one value could satisfy together; use anyOf, or a required property with a different const in each',
-    );
   }
 
   #alternative(schema: FlatSchema, hint: string): string[] {

@@ -23,11 +23,23 @@ export interface CompiledPattern {
   readonly maxLength: number;
 }
 
-/** @throws UnsupportedPattern */
-export function compilePattern(rules: GrammarRules, source: string): CompiledPattern {
+/** The rule of one code point of `ranges`, as the text around it has it written. */
+export type CharWriter = (rules: GrammarRules, ranges: readonly Range[]) => string;
+
+interface Target {
+  readonly rules: GrammarRules;
+  readonly chars: CharWriter;
+}
+
+/** @param chars - how a code point is written; in a JSON string by default. @throws UnsupportedPattern */
+export function compilePattern(
+  rules: GrammarRules,
+  source: string,
+  chars: CharWriter = jsonChars,
+): CompiledPattern {
   const tree = parsePattern(source);
   const options = tree.kind === 'choice' ? tree.options : [tree];
-  const compiled = options.map((option) => compileOption(rules, option));
+  const compiled = options.map((option) => compileOption({ rules, chars }, option));
   return {
     body: choice(compiled.map((option) => option.body || '""')),
     minLength: Math.min(...compiled.map((option) => option.minLength)),
@@ -35,25 +47,30 @@ export function compilePattern(rules: GrammarRules, source: string): CompiledPat
   };
 }
 
-function compileOption(rules: GrammarRules, option: PatternNode): CompiledPattern {
+function compileOption(target: Target, option: PatternNode): CompiledPattern {
   let items = option.kind === 'sequence' ? option.items : [option];
   const startsAnchored = isAnchor(items[0], 'start');
   if (startsAnchored) items = items.slice(1);
   const endsAnchored = isAnchor(items.at(-1), 'end');
   if (endsAnchored) items = items.slice(0, -1);
-  return compileOpen(rules, { kind: 'sequence', items }, { startsAnchored, endsAnchored });
+  return compileOpen(target, { kind: 'sequence', items }, { startsAnchored, endsAnchored });
 }
 
 function compileOpen(
-  rules: GrammarRules,
+  target: Target,
   node: PatternNode,
   ends: { startsAnchored: boolean; endsAnchored: boolean },
 ): CompiledPattern {
-  const any = repeat(rules, jsonChars(rules, [[0, MAX_CODE]]), { min: 0 });
+  const { rules, chars } = target;
+  const any = repeat(rules, chars(rules, [[0, MAX_CODE]]), { min: 0 });
   const [min, max] = lengths(node);
   const open = !(ends.startsAnchored && ends.endsAnchored);
   return {
-    body: sequence(ends.startsAnchored ? '' : any, emit(rules, node), ends.endsAnchored ? '' : any),
+    body: sequence(
+      ends.startsAnchored ? '' : any,
+      emit(target, node),
+      ends.endsAnchored ? '' : any,
+    ),
     minLength: min,
     maxLength: open ? Infinity : max,
   };
@@ -62,16 +79,17 @@ function compileOpen(
 const isAnchor = (node: PatternNode | undefined, at: 'start' | 'end'): boolean =>
   node?.kind === 'anchor' && node.at === at;
 
-function emit(rules: GrammarRules, node: PatternNode): string {
+function emit(target: Target, node: PatternNode): string {
+  const { rules, chars } = target;
   switch (node.kind) {
     case 'set':
-      return jsonChars(rules, node.ranges);
+      return chars(rules, node.ranges);
     case 'sequence':
-      return sequence(...node.items.map((item) => emit(rules, item)));
+      return sequence(...node.items.map((item) => emit(target, item)));
     case 'choice':
-      return choice(node.options.map((option) => emit(rules, option) || '""'));
+      return choice(node.options.map((option) => emit(target, option) || '""'));
     case 'repeat': {
-      const item = rules.add('pattern', emit(rules, node.item) || '""');
+      const item = rules.add('pattern', emit(target, node.item) || '""');
       return repeat(
         rules,
         item,

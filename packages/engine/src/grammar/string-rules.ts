@@ -1,6 +1,6 @@
 /** JSON strings with length, pattern and format, as grammars. */
 import { type GrammarRules, repeat, sequence } from './grammar-rules.ts';
-import { compilePattern } from './pattern.ts';
+import { type CharWriter, compilePattern } from './pattern.ts';
 
 export interface StringBounds {
   readonly minLength?: number;
@@ -50,14 +50,25 @@ const ANNOTATIONS = new Set([
 export const isKnownFormat = (format: string): boolean =>
   format in FORMATS || ANNOTATIONS.has(format);
 
+/** How a string is written: what stands around it, any character of it, one character of a set. */
+export interface StringForm {
+  readonly quote: string;
+  anyChar(rules: GrammarRules): string;
+  readonly chars?: CharWriter;
+}
+
+const JSON_FORM: StringForm = { quote: String.raw`"\""`, anyChar: charRule };
+
 /**
- * A JSON string, quotes included, or the name of the keyword that cannot be held together with the others.
+ * A string in `form` (by default a JSON string, quotes included), or the name of the keyword that cannot be held together
+ * with the others.
  *
  * @throws UnsupportedPattern when `pattern` uses what no grammar expresses.
  */
 export function stringRule(
   rules: GrammarRules,
   bounds: StringBounds,
+  form = JSON_FORM,
 ): { rule: string } | { conflict: string } | 'impossible' {
   const { minLength = 0, maxLength, pattern } = bounds;
   if (maxLength !== undefined && maxLength < minLength) return 'impossible';
@@ -68,15 +79,15 @@ export function stringRule(
   if (source === undefined) {
     const chars = repeat(
       rules,
-      charRule(rules),
+      form.anyChar(rules),
       maxLength === undefined ? { min: minLength } : { min: minLength, max: maxLength },
     );
-    return { rule: rules.add('string', sequence(String.raw`"\""`, chars, String.raw`"\""`)) };
+    return { rule: rules.add('string', sequence(form.quote, chars, form.quote) || '""') };
   }
-  const compiled = compilePattern(rules, source);
+  const compiled = compilePattern(rules, source, form.chars);
   if (compiled.minLength < minLength)
     return { conflict: 'minLength together with pattern or format' };
   if (compiled.maxLength > (maxLength ?? Infinity))
     return { conflict: 'maxLength together with pattern or format' };
-  return { rule: rules.add('string', sequence(String.raw`"\""`, compiled.body, String.raw`"\""`)) };
+  return { rule: rules.add('string', sequence(form.quote, compiled.body, form.quote)) };
 }

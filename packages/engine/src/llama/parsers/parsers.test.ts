@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { chooseParser, readOutputFormat, reasoningState } from './choose-parser.ts';
 import type { OutputDelta, OutputParser } from './output-parser.ts';
 
-const FORMAT = readOutputFormat('… <think> … </think> … <tool_call> …');
+const FORMAT = readOutputFormat('… <think> … </think> … <tool_call>\n{"name": …');
 
 interface Parsed {
   readonly text: string;
@@ -27,7 +27,12 @@ function parserFor(
   let calls = 0;
   const { prompt = '<|im_start|>assistant\n', begun, offersTools = true } = options;
   const reasoning = reasoningState(FORMAT, { prompt, begun });
-  return chooseParser(FORMAT, { reasoning, offersTools, newCallId: () => `call_${calls++}` });
+  return chooseParser(FORMAT, {
+    reasoning,
+    tools: offersTools ? [{ name: 'get_weather', parameters: {} }] : [],
+    isContinued: begun !== undefined,
+    newCallId: () => `call_${calls++}`,
+  });
 }
 
 function join(deltas: readonly OutputDelta[]): Parsed {

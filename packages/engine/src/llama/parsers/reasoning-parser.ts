@@ -96,13 +96,19 @@ export class ReasoningParser implements OutputParser {
 
   #start(out: OutputDelta[]): boolean {
     const begin = this.#held.trimStart();
-    const { open } = this.#markers;
+    const { open, close } = this.#markers;
     if (begin.startsWith(open)) {
       this.#held = begin.slice(open.length);
       this.#phase = 'opened';
       return true;
     }
-    if (open.startsWith(begin)) return false;
+    // Models that were told not to think close what they have not opened.
+    if (begin.startsWith(close)) {
+      this.#held = begin.slice(close.length);
+      this.#phase = 'closed';
+      return true;
+    }
+    if (open.startsWith(begin) || close.startsWith(begin)) return false;
     this.#phase = 'content';
     out.push(...this.#inner.push(this.#held));
     this.#held = '';

@@ -1,18 +1,23 @@
 import { CortexError } from '@cortex/protocol';
 
-import { documentGrammar, toolCallGrammar } from '../../grammar/answer-grammar.ts';
 import {
-  type OutputFormat,
-  type ReasoningState,
-  reasoningState,
-} from '../parsers/choose-parser.ts';
+  type AnswerFrame,
+  type CallableTool,
+  documentGrammar,
+  toolCallGrammar,
+} from '../../grammar/answer-grammar.ts';
+import { type OutputFormat, reasoningState } from '../parsers/choose-parser.ts';
+import type { ReasoningState } from '../parsers/families/tool-family.ts';
 import { type ChatTemplate, toTemplateInput } from '../templates/chat-template.ts';
 import type { ChatBody, Tool } from './chat-body.ts';
 
 export interface PreparedChat {
   readonly prompt: string;
   readonly reasoning: ReasoningState;
-  readonly offersTools: boolean;
+  /** The tools on offer. */
+  readonly tools: readonly CallableTool[];
+  /** The prompt ends in the middle of an answer that was begun for the model. */
+  readonly isContinued: boolean;
   /** GBNF that the answer keeps to; undefined: free. */
   readonly grammar: string | undefined;
   /** Calls an answer may make. */
@@ -62,7 +67,8 @@ export function prepareChat(body: ChatBody, { template, format }: ChatModel): Pr
   return {
     prompt: rendered.prompt,
     reasoning,
-    offersTools: tools.length > 0,
+    tools: tools.map(toCallable),
+    isContinued: rendered.begun !== undefined,
     grammar: answerGrammar(body, { choice, tools, reasoning, format }),
     maxToolCalls: body.parallel_tool_calls === false ? 1 : Infinity,
   };
@@ -90,7 +96,7 @@ interface AnswerRequest {
 
 function answerGrammar(body: ChatBody, request: AnswerRequest): string | undefined {
   const { choice, tools, format } = request;
-  const options = reasoningOf(request);
+  const frame = frameOf(request);
   if (choice.kind === 'required' || choice.kind === 'named') {
     const called =
       choice.kind === 'named' ? tools.filter((tool) => tool.function.name === choice.name) : tools;
@@ -111,27 +117,36 @@ function answerGrammar(body: ChatBody, request: AnswerRequest): string | undefin
       );
     }
     const isSingle = choice.kind === 'named' || body.parallel_tool_calls === false;
-    const callable = called.map(({ function: fn }) => ({
-      name: fn.name,
-      parameters: fn.parameters ?? { type: 'object' },
-    }));
-    return toolCallGrammar(callable, { ...options, isSingle });
+    const family = format.tools;
+    const calls = { tools: called.map(toCallable), isSingle };
+    return toolCallGrammar((rules) => family.callsRule(rules, calls), frame('calls'));
   }
   switch (body.response_format?.type) {
     case 'json_object':
-      return documentGrammar({ type: 'object' }, options);
+      return documentGrammar({ type: 'object' }, frame('document'));
     case 'json_schema':
-      return documentGrammar(body.response_format.json_schema?.schema ?? {}, options);
+      return documentGrammar(body.response_format.json_schema?.schema ?? {}, frame('document'));
     case 'text':
     case undefined:
       return undefined;
   }
 }
 
-/** The reasoning that may still come before the answer, for the grammar. */
-function reasoningOf({ reasoning, format }: AnswerRequest): {
-  reasoning?: { open: string; close: string; isOpen: boolean };
-} {
-  if (reasoning === 'closed' || format.reasoning === undefined) return {};
-  return { reasoning: { ...format.reasoning, isOpen: reasoning === 'inside' } };
+const toCallable = ({ function: fn }: Tool): CallableTool => ({
+  name: fn.name,
+  parameters: fn.parameters ?? { type: 'object' },
+});
+
+/** What may stand before the answer, for the grammar: reasoning that may still come, the header of a channel. */
+function frameOf({
+  reasoning,
+  format,
+}: AnswerRequest): (kind: 'calls' | 'document') => AnswerFrame {
+  const channels = format.tools?.channels;
+  return (kind) => {
+    if (channels !== undefined)
+      return { channel: (rules, rule) => channels.frame(rules, { kind, rule, reasoning }) };
+    if (reasoning === 'closed' || format.reasoning === undefined) return {};
+    return { reasoning: { ...format.reasoning, isOpen: reasoning === 'inside' } };
+  };
 }

@@ -1,0 +1,89 @@
+/** Tool calls as XML: `<tool_call><function=name><parameter=key>value</parameter></function></tool_call>`. */
+import type { CallableTool } from './answer-grammar.ts';
+import { choice, type GrammarRules, literal, sequence } from './grammar-rules.ts';
+import { alternatives } from './json-schema.ts';
+import { count, typesOf } from './schema-keywords.ts';
+import { asSchema, type FlatSchema, type Schema, unsupported } from './schema-merge.ts';
+import { xmlValueRule } from './xml-value.ts';
+
+/** The outer markers of a call, and what stands around the value of a parameter. */
+export interface XmlMarkers {
+  readonly open: string;
+  readonly close: string;
+  readonly lineBreak: '\n' | '';
+}
+
+interface XmlCalls {
+  readonly tools: readonly CallableTool[];
+  readonly isSingle: boolean;
+  readonly markers: XmlMarkers;
+}
+
+/** At least one call. @throws CortexError naming the keyword that cannot be held in this form. */
+export function xmlCallsRule(rules: GrammarRules, { tools, isSingle, markers }: XmlCalls): string {
+  const calls = tools.map((tool) => {
+    const head = literal(`${markers.open}\n<function=${tool.name}>\n`);
+    const tail = literal(`</function>\n${markers.close}`);
+    const root = asSchema(tool.parameters, 'parameters');
+    const writer = new ParameterWriter(rules, { root, lineBreak: markers.lineBreak });
+    return rules.add('call', sequence(head, writer.parameters(), tail));
+  });
+  const call = rules.add('any-call', calls.join(' | '));
+  return sequence(call, isSingle ? '' : `( "\\n" ${call} )*`);
+}
+
+class ParameterWriter {
+  readonly #rules: GrammarRules;
+  readonly #root: Schema;
+  readonly #lineBreak: string;
+
+  constructor(rules: GrammarRules, options: { readonly root: Schema; readonly lineBreak: string }) {
+    this.#rules = rules;
+    this.#root = options.root;
+    this.#lineBreak = options.lineBreak;
+  }
+
+  /** The parameters of one call, in their declared order. */
+  parameters(): string {
+    const options = alternatives(this.#root, this.#root)
+      .filter((option) => typesOf(option).includes('object'))
+      .flatMap((option) => this.#object(option) ?? []);
+    if (options.length === 0) throw unsupported('parameters', 'allow no object at all');
+    return choice(options);
+  }
+
+  /** Undefined when no object is valid. */
+  #object(schema: FlatSchema): string | undefined {
+    const properties = asSchema(schema['properties'], 'properties');
+    const required = new Set(
+      Array.isArray(schema['required']) ? schema['required'].map(String) : [],
+    );
+    const keys = [...new Set([...Object.keys(properties), ...required])];
+    if ((count(schema, 'minProperties') ?? 0) > required.size)
+      throw unsupported('minProperties', 'is only supported up to the required properties');
+    if ((count(schema, 'maxProperties') ?? Infinity) < keys.length)
+      throw unsupported('maxProperties', 'is only supported from the declared properties on');
+    const blocks: string[] = [];
+    for (const key of keys) {
+      const declared = Object.hasOwn(properties, key)
+        ? properties[key]
+        : schema['additionalProperties'];
+      const block = this.#parameter(key, asSchema(declared, 'properties'));
+      if (block === undefined && required.has(key)) return undefined;
+      if (block !== undefined) blocks.push(required.has(key) ? block : `${block}?`);
+    }
+    return sequence(...blocks) || '""';
+  }
+
+  #parameter(key: string, schema: Schema): string | undefined {
+    // A key that the tag cannot hold is left out.
+    if (/[<>\n]/.test(key) || key !== key.trim() || key === '') return undefined;
+    const value = xmlValueRule(this.#rules, schema, {
+      root: this.#root,
+      end: `${this.#lineBreak}</parameter>`,
+    });
+    if (value === undefined) return undefined;
+    const head = literal(`<parameter=${key}>${this.#lineBreak}`);
+    return this.#rules.add('parameter', sequence(head, value, '"\\n"'));
+  }
+}

@@ -1,0 +1,21 @@
+import { DEEPSEEK, DEEPSEEK_R1 } from './deepseek.ts';
+import { HARMONY } from './harmony.ts';
+import { HERMES } from './hermes.ts';
+import { LLAMA, LLAMA_TAGGED } from './llama.ts';
+import { MISTRAL, MISTRAL_LIST } from './mistral.ts';
+import type { ToolFamily } from './tool-family.ts';
+import { QWEN_XML, SEED_XML } from './xml-calls.ts';
+
+/** Every family there is; the first one that a template is written for is the model's. */
+export const FAMILIES: readonly ToolFamily[] = [
+  HARMONY,
+  SEED_XML,
+  QWEN_XML,
+  HERMES,
+  MISTRAL,
+  MISTRAL_LIST,
+  DEEPSEEK_R1,
+  DEEPSEEK,
+  LLAMA_TAGGED,
+  LLAMA,
+];

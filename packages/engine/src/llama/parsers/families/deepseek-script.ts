@@ -1,0 +1,115 @@
+import type { AnswerText, Script } from '../answer-text.ts';
+import { contentUntil, readOneOf, streamObject } from '../script-steps.ts';
+
+export interface DeepSeekMarkers {
+  readonly callsBegin: string;
+  readonly callsEnd: string;
+  readonly callBegin: string;
+  readonly callEnd: string;
+  readonly sep: string;
+}
+
+/** The markers with one kind of bar and one kind of gap. */
+export function spelled(bar: string, gap: string): DeepSeekMarkers {
+  const marker = (...words: readonly string[]): string => `<${bar}${words.join(gap)}${bar}>`;
+  return {
+    callsBegin: marker('tool', 'calls', 'begin'),
+    callsEnd: marker('tool', 'calls', 'end'),
+    callBegin: marker('tool', 'call', 'begin'),
+    callEnd: marker('tool', 'call', 'end'),
+    sep: marker('tool', 'sep'),
+  };
+}
+
+/** As the vocabulary has them, and as models spell them out when they miss the token. */
+const all = [
+  spelled('｜', '▁'),
+  spelled('｜', '_'),
+  spelled('｜', ' '),
+  spelled('|', '▁'),
+  spelled('|', '_'),
+];
+
+/** Every spelling of each marker. */
+export const SPELLINGS = {
+  callsBegin: all.map((markers) => markers.callsBegin),
+  callsEnd: all.map((markers) => markers.callsEnd),
+  callBegin: all.map((markers) => markers.callBegin),
+  callEnd: all.map((markers) => markers.callEnd),
+  sep: all.map((markers) => markers.sep),
+} as const;
+
+/** Before the separator: the name, or in R1 the word `function`. */
+const LABEL_START = /^\s*[\w./:-]*\s*(?:<[^>]*>?)?$/;
+/** Behind it: in R1 the name and a fence, then the first brace of the arguments. */
+const FENCED = /^\s*([\w./:-]*)\s*(?:```(?:json)?\s*)?\{$/;
+const FENCED_START = /^\s*[\w./:-]*\s*(?:`{0,3}|```[json]*)\s*\{?$/;
+
+/** `<｜tool▁calls▁begin｜>`, calls of either form, `<｜tool▁calls▁end｜>`. */
+export function* readDeepSeek(text: AnswerText): Script<void> {
+  for (;;) {
+    const begins = [...SPELLINGS.callsBegin, ...SPELLINGS.callBegin];
+    const found = yield* contentUntil(text, begins);
+    if (found === undefined) return;
+    let before = found.space + found.marker;
+    if (SPELLINGS.callsBegin.includes(found.marker)) {
+      if ((yield* readOneOf(text, SPELLINGS.callBegin)) === undefined) {
+        text.content(before);
+        text.reread();
+        continue;
+      }
+      before += text.take();
+    }
+    yield* readCalls(text, before);
+  }
+}
+
+/** Calls one behind the other, from behind the first marker. @param before - goes out when the first cannot be read. */
+function* readCalls(text: AnswerText, before: string): Script<void> {
+  for (let lost = before; ;) {
+    if (!(yield* readHead(text))) {
+      text.content(lost);
+      text.reread();
+      return;
+    }
+    if (!(yield* streamObject(text))) return;
+    yield* skipOne(text, ['```']);
+    yield* skipOne(text, SPELLINGS.callEnd);
+    const next = yield* readOneOf(text, [...SPELLINGS.callBegin, ...SPELLINGS.callsEnd]);
+    if (next === undefined) {
+      text.reread();
+      return;
+    }
+    lost = text.take();
+    if (SPELLINGS.callsEnd.includes(next)) return;
+  }
+}
+
+/** Begins the call and leaves the first brace of its arguments held. False: it cannot be read; all of it is held. */
+function* readHead(text: AnswerText): Script<boolean> {
+  let sep: string | undefined;
+  while (sep === undefined) {
+    if (!(yield* text.more()) || !LABEL_START.test(text.held)) return false;
+    sep = SPELLINGS.sep.find((marker) => text.held.endsWith(marker));
+  }
+  const label = text.held.slice(0, -sep.length).trim();
+  const start = text.held.length;
+  while (yield* text.more()) {
+    const behind = text.held.slice(start);
+    const fenced = FENCED.exec(behind);
+    const name = fenced === null ? '' : fenced[1] || label;
+    if (name !== '') {
+      text.beginCall(name);
+      text.take(text.held.length - 1);
+      return true;
+    }
+    if (!FENCED_START.test(behind)) return false;
+  }
+  return false;
+}
+
+function* skipOne(text: AnswerText, markers: readonly string[]): Script<void> {
+  const marker = yield* readOneOf(text, markers);
+  if (marker !== undefined || markers.some((one) => one.startsWith(text.held.trim()))) text.take();
+  else text.reread();
+}

@@ -1,0 +1,47 @@
+import { literal, sequence } from '../../../grammar/grammar-rules.ts';
+import { jsonSchemaRule } from '../../../grammar/json-schema.ts';
+import { ScriptedParser } from '../answer-text.ts';
+import { readDeepSeek, SPELLINGS, spelled } from './deepseek-script.ts';
+import type { ParserRequest, ToolFamily } from './tool-family.ts';
+
+const { callsBegin, callsEnd, callBegin, callEnd, sep } = spelled('｜', '▁');
+const MARKERS = Object.values(SPELLINGS).flat();
+const FENCE = '```';
+
+const createParser = ({ newCallId }: ParserRequest): ScriptedParser =>
+  new ScriptedParser(readDeepSeek, newCallId);
+
+/** DeepSeek V3 and R1, distils included: `function<｜tool▁sep｜>name` and the arguments in a fence. */
+export const DEEPSEEK_R1: ToolFamily = {
+  name: 'deepseek-r1',
+  isFamilyOf: (template) => template.includes(callsBegin) && template.includes('```json'),
+  markers: MARKERS,
+  createParser,
+  callsRule(rules, { tools, isSingle }) {
+    const calls = tools.map((tool) => {
+      const head = literal(`${callBegin}function${sep}${tool.name}\n${FENCE}json\n`);
+      const args = jsonSchemaRule(rules, tool.parameters);
+      return rules.add('call', sequence(head, args, literal(`\n${FENCE}${callEnd}`)));
+    });
+    const call = rules.add('any-call', calls.join(' | '));
+    const more = isSingle ? '' : `( "\\n" ${call} )*`;
+    return sequence(literal(callsBegin), call, more, literal(callsEnd));
+  },
+};
+
+/** DeepSeek V3.1: `name<｜tool▁sep｜>{…}`. */
+export const DEEPSEEK: ToolFamily = {
+  name: 'deepseek',
+  isFamilyOf: (template) => template.includes(callsBegin),
+  markers: MARKERS,
+  createParser,
+  callsRule(rules, { tools, isSingle }) {
+    const calls = tools.map((tool) => {
+      const head = literal(`${callBegin}${tool.name}${sep}`);
+      const args = jsonSchemaRule(rules, tool.parameters);
+      return rules.add('call', sequence(head, args, literal(callEnd)));
+    });
+    const call = rules.add('any-call', calls.join(' | '));
+    return sequence(literal(callsBegin), call, isSingle ? '' : `${call}*`, literal(callsEnd));
+  },
+};

@@ -1,0 +1,75 @@
+import type { AnswerText, Script } from '../answer-text.ts';
+import { readJsonCall } from '../json-calls.ts';
+import { contentUntil, readOneOf, streamObject } from '../script-steps.ts';
+import { readPythonCall } from './python-call.ts';
+
+const PYTHON_TAG = '<|python_tag|>';
+const FUNCTION = '<function=';
+const END_FUNCTION = '</function>';
+
+export interface LlamaRequest {
+  /** Names of the tools on offer. */
+  readonly names: ReadonlySet<string>;
+  /** The answer has begun in the prompt: JSON in the middle of it is no call. */
+  readonly isContinued: boolean;
+}
+
+/**
+ * The forms of a call that Llama 3 models write: bare JSON as the whole answer, several with `;` or line breaks between
+ * them; JSON or `name.call(arg="…")` behind `<|python_tag|>`; `<function=name>{…}</function>`.
+ *
+ * Bare JSON is a call only when it names a tool on offer: else it is an answer in JSON.
+ */
+export function* readLlama(text: AnswerText, { names, isContinued }: LlamaRequest): Script<void> {
+  if (!isContinued) yield* readJsonCalls(text, (name) => names.has(name));
+  for (;;) {
+    const found = yield* contentUntil(text, [PYTHON_TAG, FUNCTION]);
+    if (found === undefined) return;
+    const isCall =
+      found.marker === FUNCTION
+        ? yield* readTagged(text)
+        : (yield* readJsonCalls(text, () => true)) || (yield* readPython(text));
+    if (isCall) continue;
+    text.content(found.space + found.marker);
+    text.reread();
+  }
+}
+
+/** Calls in JSON, one behind the other; what follows them will be read again. False: there is none. */
+function* readJsonCalls(text: AnswerText, isCallable: (name: string) => boolean): Script<boolean> {
+  let count = 0;
+  do {
+    const gap = count === 0 ? /^\s*$/ : /^[\s;,]*$/;
+    while ((yield* text.more()) && gap.test(text.held));
+    if (count > 0 && gap.test(text.held)) text.take();
+  } while (text.held.endsWith('{') && (yield* readJsonCall(text, isCallable)) && ++count > 0);
+  text.reread();
+  return count > 0;
+}
+
+/** `name>{…}</function>`, behind the marker. False: it is none, and what was read is held. */
+function* readTagged(text: AnswerText): Script<boolean> {
+  while ((yield* text.more()) && /^[^<>\n]+(?:>\s*)?$/.test(text.held));
+  const name = /^([^<>\n]+)>\s*\{$/.exec(text.held)?.[1]?.trim();
+  if (name === undefined || name === '') return false;
+  text.beginCall(name);
+  text.take(text.held.length - 1);
+  if (!(yield* streamObject(text))) return true;
+  const close = yield* readOneOf(text, [END_FUNCTION]);
+  if (close !== undefined || END_FUNCTION.startsWith(text.held.trim())) text.take();
+  else text.reread();
+  return true;
+}
+
+/** `name.call(arg="…")`, behind the marker. False: it is none, and what was read is held. */
+function* readPython(text: AnswerText): Script<boolean> {
+  while (yield* text.more()) {
+    if (!/^\s*[\w.]*(?:(?<=\.call)\(|$)/.test(text.held)) return false;
+    const call = text.held.endsWith(')') ? readPythonCall(text.held) : undefined;
+    if (call === undefined) continue;
+    text.beginCall(call.name, call.arguments);
+    text.take();
+    return true;
+  }
+  return false;
+}

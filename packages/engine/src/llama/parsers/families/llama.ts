@@ -1,0 +1,44 @@
+import { literal, sequence } from '../../../grammar/grammar-rules.ts';
+import { jsonSchemaRule } from '../../../grammar/json-schema.ts';
+import { ScriptedParser } from '../answer-text.ts';
+import { readLlama } from './llama-script.ts';
+import type { ParserRequest, ToolFamily } from './tool-family.ts';
+
+const createParser = ({ tools, isContinued, newCallId }: ParserRequest): ScriptedParser => {
+  const names = new Set(tools.map((tool) => tool.name));
+  return new ScriptedParser((text) => readLlama(text, { names, isContinued }), newCallId);
+};
+
+const MARKERS = ['<|python_tag|>', '<function=', '</function>'];
+
+/** Llama 3.1 to 3.3: the whole answer is `{"name": …, "parameters": {…}}`. Its template takes one call a turn. */
+export const LLAMA: ToolFamily = {
+  name: 'llama',
+  isFamilyOf: (template) => template.includes('{"name": function name, "parameters"'),
+  markers: MARKERS,
+  createParser,
+  callsRule(rules, { tools }) {
+    const calls = tools.map((tool) => {
+      const head = literal(`{"name": ${JSON.stringify(tool.name)}, "parameters": `);
+      return rules.add('call', sequence(head, jsonSchemaRule(rules, tool.parameters), '"}"'));
+    });
+    return rules.add('any-call', calls.join(' | '));
+  },
+};
+
+/** Functionary 3.1 and prompts that ask Llama for it: `<function=name>{…}</function>`. */
+export const LLAMA_TAGGED: ToolFamily = {
+  name: 'llama-tagged',
+  isFamilyOf: (template) =>
+    template.includes('</function>') && /<function=[\w{}' +[\]"~.]*>\{/.test(template),
+  markers: MARKERS,
+  createParser,
+  callsRule(rules, { tools, isSingle }) {
+    const calls = tools.map((tool) => {
+      const args = jsonSchemaRule(rules, tool.parameters);
+      return rules.add('call', sequence(literal(`<function=${tool.name}>`), args, '"</function>"'));
+    });
+    const call = rules.add('any-call', calls.join(' | '));
+    return sequence(call, isSingle ? '' : `${call}*`);
+  },
+};

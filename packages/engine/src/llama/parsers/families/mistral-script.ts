@@ -1,0 +1,56 @@
+import type { AnswerText, Script } from '../answer-text.ts';
+import { readJsonCall } from '../json-calls.ts';
+import { contentUntil, streamObject } from '../script-steps.ts';
+
+const CALLS = '[TOOL_CALLS]';
+
+/** `name`, an id that is left out, the marker of arguments, and their first brace. */
+const HEAD = /^\s*([\w./:-]+)\s*(?:\[CALL_ID\]\s*[\w-]*\s*)?(?:\[ARGS\]\s*)?\{$/;
+/** What may still become a head. */
+const HEAD_START = /^\s*[\w./:-]*\s*(?:\[[A-Z_\]]*[\w\s-]*){0,2}\{?$/;
+
+/** Both forms that Mistral models write behind `[TOOL_CALLS]`: a list of calls in JSON, or `name[ARGS]{…}`. */
+export function* readMistral(text: AnswerText): Script<void> {
+  for (;;) {
+    const found = yield* contentUntil(text, [CALLS]);
+    if (found === undefined) return;
+    if (yield* readCalls(text)) continue;
+    text.content(found.space + found.marker);
+    text.reread();
+  }
+}
+
+function* readCalls(text: AnswerText): Script<boolean> {
+  while ((yield* text.more()) && text.held.trim() === '');
+  return text.held.endsWith('[') ? yield* readList(text) : yield* readNamed(text);
+}
+
+/** Behind the bracket, which is held. False: the list cannot be read, and what was read is held. */
+function* readList(text: AnswerText): Script<boolean> {
+  let isBegun = false;
+  for (;;) {
+    while ((yield* text.more()) && /^(?:\s*\[)?[\s,]*$/.test(text.held));
+    if (text.held.endsWith('{') && (yield* readJsonCall(text, () => true))) {
+      isBegun = true;
+      continue;
+    }
+    if (!isBegun) return false;
+    if (/^[\s,]*\]?$/.test(text.held)) text.take();
+    else text.reread();
+    return true;
+  }
+}
+
+/** `name[ARGS]{…}`, whose first character is held. False: it is none, and what was read is held. */
+function* readNamed(text: AnswerText): Script<boolean> {
+  for (;;) {
+    const name = HEAD.exec(text.held)?.[1];
+    if (name !== undefined) {
+      text.beginCall(name);
+      text.take(text.held.length - 1);
+      yield* streamObject(text);
+      return true;
+    }
+    if (!HEAD_START.test(text.held) || !(yield* text.more())) return false;
+  }
+}

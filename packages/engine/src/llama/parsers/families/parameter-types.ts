@@ -1,0 +1,86 @@
+import { asSchema, flatten, isObject, type Schema } from '../../../grammar/schema-merge.ts';
+import { jsonType } from '../../../grammar/schema-disjoint.ts';
+import { parseJson } from '../script-steps.ts';
+
+/** What a schema says of a value: the JSON types it may have and, where they are listed, the values. */
+interface ValueType {
+  readonly types: ReadonlySet<string>;
+  readonly values: readonly unknown[] | undefined;
+}
+
+/** Spellings of Python, which templates print and models repeat. */
+const PYTHON: Readonly<Record<string, string>> = { True: 'true', False: 'false', None: 'null' };
+
+/** Reads the bare text of parameters as the values that the tool's schema means. */
+export class ParameterTypes {
+  readonly #root: Schema;
+  readonly #known = new Map<string, ValueType | undefined>();
+
+  /** @param parameters - JSON schema of all parameters together; undefined: nothing is known. */
+  constructor(parameters: unknown) {
+    this.#root = isObject(parameters) ? parameters : {};
+  }
+
+  /** Whether the value of `key` is a string whatever it looks like. */
+  isText(key: string): boolean {
+    const type = this.#typeOf(key);
+    return type !== undefined && [...type.types].every((name) => name === 'string');
+  }
+
+  /** The JSON text of a value. What is not of another type that the schema allows is a string. */
+  read(key: string, text: string): string {
+    const type = this.#typeOf(key);
+    const trimmed = text.trim();
+    for (const json of [trimmed, PYTHON[trimmed]]) {
+      if (json === undefined) continue;
+      const value = parseJson(json);
+      if (value === undefined) continue;
+      const isOnlyJson = type !== undefined && !type.types.has('string');
+      if (isOnlyJson || (typeof value !== 'string' && isOf(value, type))) return json;
+    }
+    return JSON.stringify(text);
+  }
+
+  #typeOf(key: string): ValueType | undefined {
+    if (!this.#known.has(key)) this.#known.set(key, readType(this.#root, key));
+    return this.#known.get(key);
+  }
+}
+
+/** Undefined where nothing is said, or nothing that is understood. */
+function readType(root: Schema, key: string): ValueType | undefined {
+  try {
+    const options = flatten(root, root).options.flatMap((option) => {
+      const declared = asSchema(option['properties'], 'properties');
+      const schema = Object.hasOwn(declared, key) ? declared[key] : option['additionalProperties'];
+      return flatten(asSchema(schema, key), root).options;
+    });
+    if (options.length === 0) return undefined;
+    const types = options.map(typesOfOption);
+    if (types.includes(undefined)) return undefined;
+    const values = options.map((option) => option['enum']);
+    return {
+      types: new Set(types.flatMap((names) => names ?? [])),
+      values: values.every((list) => Array.isArray(list)) ? values.flat() : undefined,
+    };
+  } catch {
+    // A keyword that the grammars do not know says nothing against the type beside it.
+    const declared = isObject(root['properties']) ? root['properties'][key] : undefined;
+    const types = isObject(declared) ? typesOfOption(declared) : undefined;
+    return types === undefined ? undefined : { types: new Set(types), values: undefined };
+  }
+}
+
+function typesOfOption(option: Schema): readonly string[] | undefined {
+  if (Array.isArray(option['enum'])) return option['enum'].map((value) => jsonType(value));
+  const named = option['type'];
+  return named === undefined ? undefined : [named].flat().map(String);
+}
+
+function isOf(value: unknown, type: ValueType | undefined): boolean {
+  if (type === undefined) return true;
+  if (type.values !== undefined)
+    return type.values.some((one) => JSON.stringify(one) === JSON.stringify(value));
+  const name = jsonType(value);
+  return type.types.has(name) || (Number.isInteger(value) && type.types.has('integer'));
+}

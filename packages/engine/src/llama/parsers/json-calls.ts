@@ -1,0 +1,60 @@
+/** Calls written as JSON objects, whatever stands around them. */
+import type { AnswerText, Script } from './answer-text.ts';
+import { JsonObjectScanner } from './json-object-scanner.ts';
+import { nameOfHead, readCall, streamObject } from './script-steps.ts';
+
+/** Members that the object of a call may begin with. */
+const FIRST_MEMBERS = new Set(['name', 'type', 'id', 'arguments', 'parameters']);
+
+/**
+ * Reads the call that begins with the brace held last; arguments go out as they come when the name stands first.
+ *
+ * False: it is none, or of a tool that is not callable; what was read is held.
+ */
+export function* readJsonCall(
+  text: AnswerText,
+  isCallable: (name: string) => boolean,
+): Script<boolean> {
+  const start = text.held.length - 1;
+  const scanner = new JsonObjectScanner();
+  for (let at = start; ;) {
+    scanner.scan(text.held.slice(at));
+    const json = text.held.slice(start);
+    const name = nameOfHead(json);
+    if (name !== undefined) {
+      if (!isCallable(name)) return false;
+      text.beginCall(name);
+      text.take(text.held.length - 1);
+      if (yield* streamObject(text)) yield* skipRest(text);
+      return true;
+    }
+    if (scanner.isDone) {
+      const call = readCall(json);
+      if (call === undefined || !isCallable(call.name)) return false;
+      text.beginCall(call.name, call.arguments);
+      text.take();
+      return true;
+    }
+    if (isNoCall(json)) return false;
+    at = text.held.length;
+    if (!(yield* text.more())) return false;
+  }
+}
+
+/** As early as can be told, so that an answer in JSON is not held back to its end. */
+function isNoCall(json: string): boolean {
+  const first = /^\{\s*(?:"([^"\\]*)"|([^"\s]|"[^"]*\\))/.exec(json);
+  return first !== null && (first[1] === undefined || !FIRST_MEMBERS.has(first[1]));
+}
+
+/** Behind the arguments, to the end of the object: further members (an id) are left out. */
+function* skipRest(text: AnswerText): Script<void> {
+  while (yield* text.more()) {
+    if (/^\s*(?:,\s*"[^"\\]*"\s*:\s*(?:"[^"\\]*"|[\w.+-]+)\s*)*\}$/.test(text.held)) {
+      text.take();
+      return;
+    }
+    if (!/^\s*(?:,[\s\w",:.+-]*)?$/.test(text.held)) break;
+  }
+  text.reread();
+}

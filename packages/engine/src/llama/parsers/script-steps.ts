@@ -1,0 +1,107 @@
+/** Steps that the scripts of several families take. */
+import type { AnswerText, Script } from './answer-text.ts';
+import { JsonObjectScanner } from './json-object-scanner.ts';
+import { partialMarker } from './output-parser.ts';
+
+export interface FoundMarker {
+  readonly marker: string;
+  /** White space before it, which belongs to the call when it is one and to the content when it is not. */
+  readonly space: string;
+}
+
+/**
+ * Hands text out as content until one of `markers` is complete, and takes the marker away; undefined at the end.
+ *
+ * No marker may begin with another one.
+ */
+export function* contentUntil(
+  text: AnswerText,
+  markers: readonly string[],
+): Script<FoundMarker | undefined> {
+  for (;;) {
+    const marker = markers.find((one) => text.held.endsWith(one));
+    if (marker !== undefined) {
+      const before = text.take(text.held.length - marker.length);
+      const settled = before.trimEnd();
+      text.content(settled);
+      text.take();
+      return { marker, space: before.slice(settled.length) };
+    }
+    text.content(text.take(settledLength(text.held, markers)));
+    if (!(yield* text.more())) break;
+  }
+  // White space behind the last call is nobody's.
+  const rest = text.take();
+  text.content(text.toolCalls > 0 ? rest.trimEnd() : rest);
+  return undefined;
+}
+
+/** How much of `held` is neither white space at the end nor the start of a marker. */
+function settledLength(held: string, markers: readonly string[]): number {
+  const partial = Math.max(...markers.map((marker) => partialMarker(held, marker)));
+  return held.slice(0, held.length - partial).trimEnd().length;
+}
+
+/**
+ * Reads on while what is held may still become one of `options`, white space before them allowed.
+ *
+ * The option that is held then, or undefined: then what is held begins like none of them. No option may begin with another.
+ */
+export function* readOneOf(
+  text: AnswerText,
+  options: readonly string[],
+): Script<string | undefined> {
+  for (;;) {
+    const held = text.held.trimStart();
+    if (options.includes(held)) return held;
+    if (!options.some((option) => option.startsWith(held))) return undefined;
+    if (!(yield* text.more())) return undefined;
+  }
+}
+
+/** Hands out the JSON object that begins with what is held as arguments; false when the answer ends within it. */
+export function* streamObject(text: AnswerText): Script<boolean> {
+  const scanner = new JsonObjectScanner();
+  for (;;) {
+    const length = scanner.scan(text.held);
+    text.callArguments(text.take(length));
+    if (scanner.isDone) return true;
+    if (!(yield* text.more())) return false;
+  }
+}
+
+/** A whole call: `{"name": …, "arguments": {…}}`, members in any order, `parameters` accepted for `arguments`. */
+export function readCall(
+  json: string,
+): { readonly name: string; readonly arguments: string } | undefined {
+  const call = parseJson(json);
+  if (typeof call !== 'object' || call === null || !('name' in call)) return undefined;
+  const { name } = call;
+  if (typeof name !== 'string' || name === '') return undefined;
+  const given: unknown =
+    'arguments' in call ? call.arguments : 'parameters' in call ? call.parameters : {};
+  if (typeof given === 'string') return { name, arguments: given };
+  if (typeof given !== 'object' || Array.isArray(given)) return undefined;
+  return { name, arguments: JSON.stringify(given ?? {}) };
+}
+
+/** The head of a call in JSON whose arguments can be streamed: name first, then the start of an object. */
+const CALL_HEAD =
+  /^\s*\{\s*(?:"(?:type|id)"\s*:\s*"[^"\\]*"\s*,\s*)*"name"\s*:\s*("(?:[^"\\]|\\.)+")\s*,\s*"(?:arguments|parameters)"\s*:\s*\{$/;
+
+/** The name in the head of a call, when what is held is one to the first brace of its arguments. */
+export function nameOfHead(held: string): string | undefined {
+  if (!held.endsWith('{')) return undefined;
+  const match = CALL_HEAD.exec(held);
+  const name = match === null ? undefined : parseJson(match[1] ?? '');
+  return typeof name === 'string' ? name : undefined;
+}
+
+/** The value of a JSON text; undefined when it is none. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
