@@ -1,11 +1,11 @@
 /** llama.cpp's own `llama-batched-bench`, compiled from the sources inside node-llama-cpp against its prebuilt libraries. */
+import { llamaSources } from '@cortex/testkit';
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 const MODULES = resolve(import.meta.dir, '../../node_modules');
 const LIBRARIES = join(MODULES, '@node-llama-cpp/linux-x64/bins/linux-x64');
-const SOURCES = join(MODULES, 'node-llama-cpp/llama/gitRelease.bundle');
 
 export interface NativeRun {
   readonly promptTokens: number;
@@ -29,15 +29,13 @@ export function buildNativeBench(folder: string): string {
   const program = join(folder, 'bin/llama-batched-bench');
   if (existsSync(program)) return program;
   mkdirSync(join(folder, 'bin'), { recursive: true });
-  if (!existsSync(join(folder, 'source')))
-    run('git', ['clone', '-q', SOURCES, join(folder, 'source')]);
   // The library looks for its CPU variants beside the program.
   const libraries = readdirSync(LIBRARIES).filter((name) => name.endsWith('.so'));
   for (const name of libraries) {
     if (!existsSync(join(folder, 'bin', name)))
       symlinkSync(join(LIBRARIES, name), join(folder, 'bin', name));
   }
-  const source = (path: string): string => join(folder, 'source', path);
+  const source = (path: string): string => join(llamaSources(), path);
   const linked = libraries
     .filter((name) => /^lib(llama|ggml)(-common|-base|\.v)/.test(name))
     .map((name) => `-l:${name}`);

@@ -2,4 +2,5 @@ export * from './fake-clock.ts';
 export { FakeExchange, REFUSALS, SCRIPTED_USAGE, type ScriptedError } from './fake-exchange.ts';
 export { FakeLoad } from './fake-load.ts';
 export { type FakeModel, FakeNeuron } from './fake-neuron.ts';
+export { llamaSources } from './llama-sources.ts';
 export * from './scripted-engine.ts';

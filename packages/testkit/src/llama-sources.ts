@@ -1,0 +1,34 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/**
+ * The sources of llama.cpp that node-llama-cpp is built from, out of the git bundle inside the package: no network.
+ *
+ * Checked out once for each version of the package, below `node_modules/.cache`.
+ */
+export function llamaSources(): string {
+  const library = dirname(dirname(fileURLToPath(import.meta.resolve('node-llama-cpp'))));
+  const { version } = JSON.parse(readFileSync(join(library, 'package.json'), 'utf8'));
+  const cache = join(dirname(library), '.cache');
+  const folder = join(cache, `llama.cpp-${version}`);
+  if (existsSync(folder)) return folder;
+  // Cloned beside it and moved, so that whoever looks meanwhile finds all of it or nothing.
+  const making = mkdtempSync(`${folder}-`);
+  const bundle = join(library, 'llama/gitRelease.bundle');
+  const { status, stderr } = spawnSync('git', ['clone', '-q', bundle, making], {
+    encoding: 'utf8',
+  });
+  if (status !== 0) {
+    rmSync(making, { recursive: true });
+    throw new Error(`cannot check out ${bundle}: ${stderr}`);
+  }
+  try {
+    renameSync(making, folder);
+  } catch {
+    // Another process was first.
+    rmSync(making, { recursive: true });
+  }
+  return folder;
+}
