@@ -210,8 +210,12 @@ export interface EngineStats {
 }
 
 export interface EmbedRequest {
+  /** Texts, or tokens that the caller made itself, which are taken as they are. */
   readonly inputs: readonly (string | readonly number[])[];
+  /** Length of the vectors; absent: the model's own. */
   readonly dimensions?: number;
+  /** Whose request it is; principals take turns. Absent: one of all those without. */
+  readonly principal?: string;
 }
 
 export interface Embeddings {
@@ -223,6 +227,8 @@ export interface Embeddings {
 export interface RerankRequest {
   readonly query: string;
   readonly documents: readonly string[];
+  /** As in `EmbedRequest`. */
+  readonly principal?: string;
 }
 
 export interface RerankScores {

@@ -51,7 +51,7 @@ export interface CreateContextOptions {
   readonly kvType: 'f16' | 'q8_0' | 'q4_0';
   readonly lora?: readonly LoraAdapter[];
   /** Gives embeddings or rank scores instead of logits. */
-  readonly pooled?: 'embedding' | 'rank';
+  readonly pooled?: 'embedding' | 'rerank';
 }
 
 /** What a context costs beside the weights, by what decides it. */
@@ -270,6 +270,17 @@ export class Model {
     return this.#model.embeddingVectorSize;
   }
 
+  /** Under which the file calls itself; empty where it does not. */
+  get names(): readonly string[] {
+    const { name, basename } = this.#model.fileInfo.metadata.general;
+    return [name, basename].filter((text) => text !== undefined);
+  }
+
+  /** The file holds the layer that makes a score of a query with a document. */
+  get hasRankHead(): boolean {
+    return this.#model.fileInsights.supportsRanking;
+  }
+
   /** How the file wants query and document put together for ranking; undefined where it does not say. */
   get rerankTemplate(): string | undefined {
     return this.#model.fileInfo.metadata.tokenizer['chat_template.rerank'];
@@ -324,6 +335,11 @@ export class Model {
   /** True where the text of a token depends on its neighbours (SentencePiece drops the first space). */
   get joinsTokens(): boolean {
     return this.#model.fileInfo.metadata.tokenizer.ggml.model !== 'gpt2';
+  }
+
+  /** The vocabulary of BERT, whose texts lie between `[CLS]` and `[SEP]`. */
+  get isWordPiece(): boolean {
+    return this.#model.fileInfo.metadata.tokenizer.ggml.model === 'bert';
   }
 
   get vocabularySize(): number {
@@ -392,7 +408,7 @@ export class Model {
         }),
       ...(options.pooled !== undefined && {
         _embeddings: true,
-        _ranking: options.pooled === 'rank',
+        _ranking: options.pooled === 'rerank',
       }),
     });
     return new Context(context, this.#bindings);

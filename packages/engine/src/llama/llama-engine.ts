@@ -6,6 +6,7 @@ import type {
   Backend,
   CloseOptions,
   Embeddings,
+  EmbedRequest,
   Engine,
   EngineDevice,
   EngineEvent,
@@ -16,6 +17,7 @@ import type {
   LoadProgress,
   MemoryBudget,
   MemoryEstimate,
+  RerankRequest,
   RerankScores,
 } from '../engine.ts';
 import { type Library, LIBRARY_VERSION } from './binding.ts';
@@ -96,12 +98,12 @@ class LlamaEngine implements Engine {
     return events;
   }
 
-  embed(): Promise<Embeddings> {
-    return Promise.reject(notClaimed('Embeddings'));
+  async embed(request: EmbedRequest, signal: AbortSignal): Promise<Embeddings> {
+    return this.#ready().embed(request, signal);
   }
 
-  rerank(): Promise<RerankScores> {
-    return Promise.reject(notClaimed('Reranking'));
+  async rerank(request: RerankRequest, signal: AbortSignal): Promise<RerankScores> {
+    return this.#ready().rerank(request, signal);
   }
 
   async tokenize(
@@ -186,9 +188,6 @@ const CANCELLED: EngineEvent = {
   usage: { promptTokens: 0, completionTokens: 0, cachedTokens: 0, reasoningTokens: 0 },
   timings: { queueMs: 0, promptMs: 0, decodeMs: 0 },
 };
-
-const notClaimed = (what: string): CortexError =>
-  new CortexError('wrong_modality', `${what} is not something this engine does with this model.`);
 
 /** The owner reads standard error line by line as the engine's log. */
 const writeLog = (line: string): void => void process.stderr.write(`${line}\n`);

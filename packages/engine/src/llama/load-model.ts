@@ -4,6 +4,8 @@ import { CortexError } from '@cortex/protocol';
 
 import type { Backend, EngineLoadSpec, LoadProgress } from '../engine.ts';
 import { type Context, kernelsPath, type Library, type Model, openLibrary } from './binding.ts';
+import { loadPooled } from './embedding/load-pooled.ts';
+import type { PooledModel } from './embedding/pooled-model.ts';
 import { missingLibraries } from './missing-libraries.ts';
 
 /** What `auto` means until memory is estimated before a load. */
@@ -18,8 +20,10 @@ const WEIGHTS_RATIO = 0.9;
 
 export interface LlamaModel {
   readonly model: Model;
-  /** Undefined when only the vocabulary was loaded. */
+  /** For writing text. Undefined when only the vocabulary was loaded, and for a model that is for something else. */
   readonly context: Context | undefined;
+  /** A model that embeds or ranks; undefined for one that writes text. */
+  readonly pooled: PooledModel | undefined;
   readonly contextTokens: number;
   readonly slots: number;
   readonly batchTokens: number;
@@ -76,18 +80,19 @@ async function withContext(
     spec.contextLength === 'auto'
       ? Math.min(model.trainedContextTokens, AUTO_CONTEXT_TOKENS)
       : spec.contextLength;
-  if (spec.vocabOnly)
-    return { model, context: undefined, contextTokens, slots, batchTokens: BATCH_TOKENS };
+  const parts = { model, context: undefined, pooled: undefined, slots };
+  if (spec.vocabOnly) return { ...parts, contextTokens, batchTokens: BATCH_TOKENS };
   onProgress({ phase: 'context', ratio: WEIGHTS_RATIO });
+  const size = { slots, contextTokens, batchTokens: BATCH_TOKENS };
+  const pooled = await loadPooled(model, spec, size);
+  if (pooled !== undefined) return { ...parts, ...pooled.size, pooled };
   const context = await model.createContext({
-    slots,
-    contextTokens,
-    batchTokens: BATCH_TOKENS,
+    ...size,
     threads: spec.threads,
     kvType: spec.kvType,
     lora: spec.lora,
   });
-  return { model, context, contextTokens, slots, batchTokens: BATCH_TOKENS };
+  return { ...parts, ...size, context };
 }
 
 /** What a user gets wrong most often, told before the library is asked: its own words do not name the cause. */

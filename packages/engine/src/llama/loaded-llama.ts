@@ -2,11 +2,15 @@ import { CortexError } from '@cortex/protocol';
 
 import type {
   Backend,
+  Embeddings,
+  EmbedRequest,
   EngineCapability,
   EngineLoadSpec,
   EngineStats,
   GenerateRequest,
   LoadedModel,
+  RerankRequest,
+  RerankScores,
 } from '../engine.ts';
 import type { LlamaModel } from './load-model.ts';
 import { Logprobs } from './logprobs.ts';
@@ -62,9 +66,9 @@ export class LoadedLlama {
   }
 
   describe(): LoadedModel {
-    const { model, context, contextTokens, slots } = this.#llama;
+    const { model, context, pooled, contextTokens, slots } = this.#llama;
     const weights = model.memory();
-    const cells = context?.memory() ?? { ram: 0, vram: 0 };
+    const cells = (pooled ?? context)?.memory() ?? { ram: 0, vram: 0 };
     const { quant } = model;
     return {
       capabilities: this.#capabilities(),
@@ -84,9 +88,7 @@ export class LoadedLlama {
     request: GenerateRequest,
     to: { readonly events: EventBuffer; readonly signal: AbortSignal },
   ): void {
-    if (this.#generation === undefined) {
-      throw new CortexError('model_not_loaded', 'Only the vocabulary of this model is loaded.');
-    }
+    if (this.#generation === undefined) throw this.#notFor('It does not write text.');
     const read = this.#reader.read(request);
     const { prompt, sampling, maxTokens, maxToolCalls, topLogprobs, grammars } = read;
     const answers = Array.from(
@@ -107,6 +109,20 @@ export class LoadedLlama {
     this.#generation.scheduler.submit(
       new Job({ principal, prompt, sampling, answers, topLogprobs, grammars, arrivedMs, ...to }),
     );
+  }
+
+  /** @throws CortexError naming what is wrong, not supported, or too long. */
+  async embed(request: EmbedRequest, signal: AbortSignal): Promise<Embeddings> {
+    const { pooled } = this.#llama;
+    if (pooled === undefined) throw this.#notFor('It makes no embeddings.');
+    return pooled.embed(request, signal);
+  }
+
+  /** @throws CortexError naming what is wrong or too long. */
+  async rerank(request: RerankRequest, signal: AbortSignal): Promise<RerankScores> {
+    const { pooled } = this.#llama;
+    if (pooled === undefined) throw this.#notFor('It does not rank documents.');
+    return pooled.rerank(request, signal);
   }
 
   wake(): void {
@@ -131,17 +147,32 @@ export class LoadedLlama {
 
   stats(): EngineStats {
     const rssMib = Math.round(process.memoryUsage.rss() / MIB);
-    return { ...IDLE_STATS, ...this.#generation?.scheduler.stats(), rssMib };
+    const { pooled } = this.#llama;
+    return { ...IDLE_STATS, ...(pooled ?? this.#generation?.scheduler)?.stats(), rssMib };
   }
 
   async close(graceMs: number): Promise<void> {
     await this.#generation?.scheduler.close(graceMs);
     this.#generation?.logprobs.dispose();
+    await this.#llama.pooled?.close(graceMs);
     await this.#llama.context?.dispose();
     await this.#llama.model.dispose();
   }
 
+  /** Why a call is refused that this model is not for. */
+  #notFor(what: string): CortexError {
+    if (this.#spec.vocabOnly)
+      return new CortexError('model_not_loaded', 'Only the vocabulary of this model is loaded.');
+    const purpose = this.#llama.pooled?.purpose ?? 'generation';
+    return new CortexError(
+      'wrong_modality',
+      `This model is for ${PURPOSE_TEXTS[purpose]}. ${what}`,
+    );
+  }
+
   #capabilities(): EngineCapability[] {
+    const { pooled } = this.#llama;
+    if (pooled !== undefined) return [pooled.purpose, 'tokenizer', 'estimate'];
     if (this.#generation === undefined) return ['tokenizer'];
     const { template, format } = this.#chat;
     return [
@@ -165,6 +196,12 @@ export class LoadedLlama {
     return new Set(tokens.flatMap((list) => (list.length === 1 ? [...list] : [])));
   }
 }
+
+const PURPOSE_TEXTS = {
+  generation: 'writing text',
+  embedding: 'embeddings',
+  rerank: 'ranking documents',
+} as const;
 
 /** What an engine without a model reports. */
 export const IDLE_STATS: EngineStats = {

@@ -1,0 +1,69 @@
+import { CortexError } from '@cortex/protocol';
+
+import type { Model } from '../binding.ts';
+import type { Token } from '../native-types.ts';
+
+/** What reading inputs needs of the model. */
+export type InputModel = Pick<
+  Model,
+  | 'bosToken'
+  | 'eosToken'
+  | 'separatorToken'
+  | 'isWordPiece'
+  | 'vocabularySize'
+  | 'tokenize'
+  | 'rerankTemplate'
+>;
+
+/** The token behind an input: WordPiece models were trained with a separator there. */
+export const endTokens = ({ isWordPiece, separatorToken, eosToken }: InputModel): Token[] =>
+  present(isWordPiece ? separatorToken : eosToken);
+
+export const startTokens = ({ bosToken }: InputModel): Token[] => present(bosToken);
+
+const present = (token: Token | undefined): Token[] => (token === undefined ? [] : [token]);
+
+/**
+ * The tokens of one input of an embedding request, within the special tokens that the model was trained with; tokens
+ * that a caller made itself are taken as they are.
+ *
+ * @param param - What the error names, as `input[3]`.
+ * @throws CortexError `invalid_request` when it is empty or has tokens that do not exist.
+ */
+export function inputTokens(
+  model: InputModel,
+  input: string | readonly number[],
+  param: string,
+): Uint32Array {
+  if (input.length === 0)
+    throw new CortexError('invalid_request', `"${param}" is empty.`, { param });
+  if (typeof input !== 'string') return givenTokens(model, input, param);
+  const tokens = model.tokenize(input, { parseSpecial: false });
+  return Uint32Array.of(...startTokens(model), ...tokens, ...endTokens(model));
+}
+
+function givenTokens(
+  { vocabularySize }: InputModel,
+  input: readonly number[],
+  param: string,
+): Uint32Array {
+  const wrong = input.findIndex(
+    (token) => !Number.isInteger(token) || token < 0 || token >= vocabularySize,
+  );
+  if (wrong < 0) return Uint32Array.from(input);
+  throw new CortexError(
+    'invalid_request',
+    `"${param}[${wrong}]": the vocabulary has the tokens 0 to ${vocabularySize - 1}.`,
+    { param: `${param}[${wrong}]` },
+  );
+}
+
+/** @throws CortexError `context_length_exceeded` naming `param` and the limit. */
+export function checkLength(tokens: Uint32Array, contextTokens: number, param: string): void {
+  if (tokens.length <= contextTokens) return;
+  throw new CortexError(
+    'context_length_exceeded',
+    `This model's maximum context length is ${contextTokens} tokens. However, "${param}" has ${tokens.length} tokens. Please shorten it.`,
+    { param },
+  );
+}

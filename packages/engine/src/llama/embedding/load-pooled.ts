@@ -1,0 +1,41 @@
+import { CortexError } from '@cortex/protocol';
+
+import type { EngineLoadSpec } from '../../engine.ts';
+import type { Model } from '../binding.ts';
+import { purposeOf } from './model-purpose.ts';
+import { PooledModel } from './pooled-model.ts';
+import { pooledSize } from './pooled-size.ts';
+
+/**
+ * The context of a model that embeds or ranks; undefined for one that writes text.
+ *
+ * @throws CortexError `model_load_failed` for settings that only a writer of text can have.
+ */
+export async function loadPooled(
+  model: Model,
+  spec: EngineLoadSpec,
+  wanted: {
+    readonly slots: number;
+    readonly contextTokens: number;
+    readonly batchTokens: number;
+  },
+): Promise<PooledModel | undefined> {
+  const purpose = purposeOf(model);
+  if (purpose === 'generation') return undefined;
+  if (spec.draft !== undefined) throw onlyForText('speculative decoding');
+  if (spec.lora.length > 0) throw onlyForText('LoRA adapters');
+  const size = pooledSize(model, wanted);
+  const context = await model.createContext({
+    ...size,
+    slots: 1,
+    threads: spec.threads,
+    kvType: spec.kvType,
+    pooled: purpose,
+  });
+  const { slots } = wanted;
+  const { modelId } = spec;
+  return new PooledModel({ model, context, size, purpose, slots, modelId });
+}
+
+const onlyForText = (what: string): CortexError =>
+  new CortexError('model_load_failed', `${what}: only for models that write text`);

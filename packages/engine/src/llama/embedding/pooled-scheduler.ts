@@ -1,0 +1,143 @@
+import { CortexError } from '@cortex/protocol';
+
+import type { EngineStats } from '../../engine.ts';
+import type { NativeContext } from '../native-types.ts';
+import { StepStats } from '../scheduler/step-stats.ts';
+import { PooledJob, type PooledJobOptions } from './pooled-job.ts';
+import type { PooledSize } from './pooled-size.ts';
+import { Turns } from './turns.ts';
+
+export interface PooledSchedulerOptions extends PooledSize {
+  readonly context: Pick<
+    NativeContext,
+    'initBatch' | 'addToBatch' | 'decodeBatch' | 'disposeSequence' | 'getEmbedding'
+  >;
+  /** Requests that count as being worked on; the rest count as waiting. All of them take turns. */
+  readonly slots: number;
+  readonly nowMs: () => number;
+}
+
+/** The library reads the vector of this sequence, so that one input is decoded at a time. */
+const SEQUENCE = 0;
+
+/**
+ * Makes one vector of each input: principals and their requests take turns, input by input.
+ *
+ * A cancel takes effect before the next decode; everything that touches the context happens between two decodes.
+ */
+export class PooledScheduler {
+  readonly #options: PooledSchedulerOptions;
+  readonly #turns = new Turns<PooledJob>();
+  readonly #stats = new StepStats();
+  #isLooping = false;
+  #closing: CortexError | undefined;
+  #onIdle: (() => void) | undefined;
+
+  constructor(options: PooledSchedulerOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * One vector of each input, in their order, as the library gives it: neither scaled nor cut.
+   *
+   * @throws CortexError `client_closed_request` when `signal` aborts, `shutting_down` when the scheduler closes.
+   */
+  async vectorsOf(request: PooledJobOptions): Promise<readonly Float64Array[]> {
+    if (this.#closing !== undefined) throw this.#closing;
+    if (request.inputs.length === 0) return [];
+    const job = new PooledJob(request);
+    const onAbort = (): void => {
+      this.#turns.remove(job);
+      job.cancel();
+    };
+    if (request.signal.aborted) onAbort();
+    else this.#turns.add(job);
+    request.signal.addEventListener('abort', onAbort, { once: true });
+    void this.#loop();
+    try {
+      return await job.vectors;
+    } finally {
+      request.signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  stats(): Omit<EngineStats, 'rssMib'> {
+    const busySlots = Math.min(this.#turns.length, this.#options.slots);
+    return {
+      queueDepth: this.#turns.length - busySlots,
+      slots: this.#options.slots,
+      busySlots,
+      runnableSlots: busySlots,
+      kvCellsUsed: 0,
+      kvCellsTotal: 0,
+      ...this.#stats.read(this.#options.nowMs()),
+    };
+  }
+
+  /** Takes nothing more, lets what is there end within `graceMs`, ends the rest with `shutting_down`. */
+  async close(graceMs: number): Promise<void> {
+    const closing = new CortexError('shutting_down', 'The model is being unloaded.');
+    this.#closing = closing;
+    if (!this.#isLooping) return;
+    const idle = new Promise<void>((resolve) => (this.#onIdle = resolve));
+    const grace = setTimeout(() => {
+      for (const job of Array.from(this.#turns)) {
+        this.#turns.remove(job);
+        job.fail(closing);
+      }
+    }, graceMs);
+    await idle;
+    clearTimeout(grace);
+  }
+
+  async #loop(): Promise<void> {
+    if (this.#isLooping) return;
+    this.#isLooping = true;
+    for (let job = this.#turns.next(); job !== undefined; job = this.#turns.next())
+      await this.#serve(job);
+    this.#isLooping = false;
+    this.#onIdle?.();
+  }
+
+  /** Makes one vector of `job`. Never throws: what goes wrong ends the job. */
+  async #serve(job: PooledJob): Promise<void> {
+    const { next } = job;
+    try {
+      if (next !== undefined && (await this.#decode(job, next)))
+        job.add(this.#options.context.getEmbedding(next.length, 0));
+    } catch (error) {
+      const said = error instanceof Error ? error.message : String(error);
+      job.fail(
+        new CortexError('internal_error', `The engine could not decode: ${said}`, { cause: error }),
+      );
+    }
+    if (job.isSettled) this.#turns.remove(job);
+  }
+
+  /** False when `job` ended before its input was through. */
+  async #decode(job: PooledJob, input: Uint32Array): Promise<boolean> {
+    const { context, batchTokens, nowMs } = this.#options;
+    context.disposeSequence(SEQUENCE);
+    for (let from = 0; from < input.length; from += batchTokens) {
+      if (job.isSettled) return false;
+      const part = input.subarray(from, from + batchTokens);
+      const startMs = nowMs();
+      context.initBatch(part.length);
+      // Pooling wants the vector of every token.
+      context.addToBatch(
+        SEQUENCE,
+        from,
+        part,
+        part.map((_, index) => index),
+      );
+      await context.decodeBatch();
+      this.#record(part.length, nowMs() - startMs);
+    }
+    return !job.isSettled;
+  }
+
+  #record(promptTokens: number, ms: number): void {
+    const atMs = this.#options.nowMs();
+    this.#stats.record({ sequences: 1, promptTokens, generatedTokens: 0, ms, atMs });
+  }
+}

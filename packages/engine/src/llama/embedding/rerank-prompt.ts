@@ -1,0 +1,75 @@
+import type { Token } from '../native-types.ts';
+import { endTokens, type InputModel, startTokens } from './input-tokens.ts';
+
+/** Makes the tokens of a query with one of its documents. */
+export type RerankPrompt = (query: string, document: string) => Uint32Array;
+
+/** What may be a special token in a template: `<|im_start|>`, `<s>`, `[SEP]`. */
+const MARKER = /(<[^<>\s]+>|\[[A-Z]+\])/;
+
+/** How `model` was trained to see query and document: by the template in its file, else as two segments. */
+export function rerankPrompt(model: InputModel): RerankPrompt {
+  const { rerankTemplate } = model;
+  const isUsable =
+    rerankTemplate !== undefined &&
+    rerankTemplate.includes('{query}') &&
+    rerankTemplate.includes('{document}');
+  return isUsable ? templatePrompt(model, rerankTemplate) : segmentPrompt(model);
+}
+
+/** Special tokens of the template stay that; the same text in a query or document is only text. */
+function templatePrompt(model: InputModel, template: string): RerankPrompt {
+  const parts = template
+    .split(MARKER)
+    .filter((part) => part !== '')
+    .map((part) => specialToken(model, part) ?? part);
+  const pieces = parts.reduce<(string | Token)[]>((joined, part) => {
+    const before = joined.at(-1);
+    // What is no special token after all belongs to the text around it.
+    if (typeof part === 'string' && typeof before === 'string')
+      return [...joined.slice(0, -1), before + part];
+    return [...joined, part];
+  }, []);
+  return (query, document) => {
+    const values: Readonly<Record<string, string>> = { query, document };
+    const tokens = pieces.flatMap((piece) =>
+      typeof piece === 'number'
+        ? [piece]
+        : Array.from(
+            model.tokenize(
+              piece.replaceAll(/\{(query|document)\}/g, (_, name: string) => values[name] ?? ''),
+              { parseSpecial: false },
+            ),
+          ),
+    );
+    const [start] = startTokens(model);
+    return Uint32Array.from(
+      start === undefined || tokens[0] === start ? tokens : [start, ...tokens],
+    );
+  };
+}
+
+/** `[CLS] query [SEP] document [SEP]`, `<s> query </s></s> document </s>`: as its family has it. */
+function segmentPrompt(model: InputModel): RerankPrompt {
+  const { separatorToken, isWordPiece } = model;
+  const end = endTokens(model);
+  const separator = separatorToken === undefined || isWordPiece ? [] : [separatorToken];
+  const tokensOf = (text: string): Uint32Array => model.tokenize(text, { parseSpecial: false });
+  return (query, document) =>
+    Uint32Array.of(
+      ...startTokens(model),
+      ...tokensOf(query),
+      ...end,
+      ...separator,
+      ...tokensOf(document),
+      ...end,
+    );
+}
+
+/** The one token that the vocabulary has for `text` as a whole and never makes of ordinary text. */
+function specialToken(model: InputModel, text: string): Token | undefined {
+  if (!MARKER.test(text)) return undefined;
+  const [token, ...more] = model.tokenize(text, { parseSpecial: true });
+  if (token === undefined || more.length > 0) return undefined;
+  return model.tokenize(text, { parseSpecial: false }).length === 1 ? undefined : token;
+}

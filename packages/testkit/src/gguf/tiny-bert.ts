@@ -1,0 +1,135 @@
+import {
+  f32,
+  f32Tensor,
+  flag,
+  type GgufFile,
+  type GgufTensor,
+  text,
+  texts,
+  i32s,
+  u32,
+} from './gguf-file.ts';
+
+/** `llama_pooling_type`, by name. */
+const POOLINGS = { mean: 1, cls: 2, rank: 4 } as const;
+
+export interface TinyBertOptions {
+  readonly name: string;
+  readonly pooling: keyof typeof POOLINGS;
+  /** Tokens that the model has positions for. */
+  readonly contextTokens: number;
+  /**
+   * Standard deviation of the weights of the layers. Near 0 a mean of token vectors remains, so that texts are the
+   * nearer the more words they share; large, each token hears all others.
+   */
+  readonly layerScale: number;
+}
+
+const SIZE = 64;
+const LAYERS = 2;
+const FEED_FORWARD = 128;
+
+const SPECIAL = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]'];
+const WORDS =
+  'the a an of in on at to and is are was light house sea ship desk lamp river stone bird tree fox dog cat red blue green old new small large runs sleeps jumps sings over under near far north south story word model neuron engine query answer night day rain wind fire snow'.split(
+    ' ',
+  );
+const LETTERS = Array.from('abcdefghijklmnopqrstuvwxyz0123456789.,?!-\'":;');
+
+/** Word pieces: whole words, and letters, so that every word of these is spelled somehow. */
+const WORD_START = '\u2581';
+const VOCABULARY: readonly string[] = [
+  ...SPECIAL,
+  ...WORDS.map((word) => WORD_START + word),
+  ...LETTERS.filter((letter) => !WORDS.includes(letter)).map((letter) => WORD_START + letter),
+  ...LETTERS,
+  'house',
+  'light',
+];
+
+/**
+ * A BERT of two layers with weights from a fixed seed: an embedding model, or with `pooling` `rank` a reranker.
+ *
+ * 0.3 MB. Lower-case English words and digits; everything else is `[UNK]`.
+ */
+export function tinyBert(options: TinyBertOptions): GgufFile {
+  return { metadata: metadata(options), tensors: tensors(options) };
+}
+
+function metadata({ name, pooling, contextTokens }: TinyBertOptions): GgufFile['metadata'] {
+  return new Map([
+    ['general.architecture', text('bert')],
+    ['general.name', text(name)],
+    ['bert.context_length', u32(contextTokens)],
+    ['bert.embedding_length', u32(SIZE)],
+    ['bert.block_count', u32(LAYERS)],
+    ['bert.feed_forward_length', u32(FEED_FORWARD)],
+    ['bert.attention.head_count', u32(2)],
+    ['bert.attention.layer_norm_epsilon', f32(1e-12)],
+    ['bert.attention.causal', flag(false)],
+    ['bert.pooling_type', u32(POOLINGS[pooling])],
+    ['tokenizer.ggml.model', text('bert')],
+    ['tokenizer.ggml.token_type_count', u32(2)],
+    ['tokenizer.ggml.tokens', texts(VOCABULARY)],
+    // 3: control, 1: normal.
+    ['tokenizer.ggml.token_type', i32s(VOCABULARY.map((_, id) => (id < SPECIAL.length ? 3 : 1)))],
+    ['tokenizer.ggml.padding_token_id', u32(0)],
+    ['tokenizer.ggml.unknown_token_id', u32(1)],
+    ['tokenizer.ggml.bos_token_id', u32(2)],
+    ['tokenizer.ggml.seperator_token_id', u32(3)],
+    ['tokenizer.ggml.mask_token_id', u32(4)],
+  ]);
+}
+
+function tensors({ pooling, contextTokens, layerScale }: TinyBertOptions): GgufTensor[] {
+  const next = gaussian(7);
+  const random = (name: string, shape: readonly number[], scale: number): GgufTensor => {
+    const size = shape.reduce((product, length) => product * length, 1);
+    return f32Tensor(
+      name,
+      shape,
+      Float32Array.from({ length: size }, () => next() * scale),
+    );
+  };
+  const norm = (name: string): GgufTensor[] => [
+    f32Tensor(`${name}.weight`, [SIZE], new Float32Array(SIZE).fill(1)),
+    f32Tensor(`${name}.bias`, [SIZE], new Float32Array(SIZE)),
+  ];
+  const linear = (name: string, inSize: number, outSize: number): GgufTensor[] => [
+    random(`${name}.weight`, [inSize, outSize], layerScale),
+    f32Tensor(`${name}.bias`, [outSize], new Float32Array(outSize)),
+  ];
+  const layer = (at: string): GgufTensor[] => [
+    ...['q', 'k', 'v', 'output'].flatMap((part) => linear(`${at}.attn_${part}`, SIZE, SIZE)),
+    ...norm(`${at}.attn_output_norm`),
+    ...linear(`${at}.ffn_up`, SIZE, FEED_FORWARD),
+    ...linear(`${at}.ffn_down`, FEED_FORWARD, SIZE),
+    ...norm(`${at}.layer_output_norm`),
+  ];
+  const head = [
+    random('cls.weight', [SIZE, SIZE], 0.2),
+    f32Tensor('cls.bias', [SIZE], new Float32Array(SIZE)),
+    random('cls.output.weight', [SIZE, 1], 0.5),
+    f32Tensor('cls.output.bias', [1], new Float32Array(1)),
+  ];
+  return [
+    random('token_embd.weight', [SIZE, VOCABULARY.length], 1),
+    f32Tensor('token_types.weight', [SIZE, 2], new Float32Array(SIZE * 2)),
+    random('position_embd.weight', [SIZE, contextTokens], 0.02),
+    ...norm('token_embd_norm'),
+    ...Array.from({ length: LAYERS }, (_, index) => layer(`blk.${index}`)).flat(),
+    ...(pooling === 'rank' ? head : []),
+  ];
+}
+
+/** Normally distributed numbers, the same for a seed (xorshift, Box–Muller). */
+function gaussian(seed: number): () => number {
+  let state = seed;
+  const uniform = (): number => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return ((state >>> 0) + 1) / 4294967297;
+  };
+  return () => Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform());
+}
