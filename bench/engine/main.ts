@@ -121,11 +121,14 @@ async function compareFirstToken(program: string, model: string): Promise<Pair[]
     contextTokens: 1024,
   };
   const engine = await startEngine({ model, threads, slots: 1, contextTokens: 1024 });
-  await firstTokenMs(engine, randomPrompt(TTFT_PROMPT_TOKENS));
+  await firstTokenMs(engine, await randomPrompt(engine, TTFT_PROMPT_TOKENS));
   const out: Pair[] = [];
   for (let i = 0; i < pairs; i++) {
     const native = runNative(program, load).promptS * 1000;
-    out.push({ native, ours: await firstTokenMs(engine, randomPrompt(TTFT_PROMPT_TOKENS)) });
+    out.push({
+      native,
+      ours: await firstTokenMs(engine, await randomPrompt(engine, TTFT_PROMPT_TOKENS)),
+    });
   }
   await engine.close(0);
   return out;
@@ -142,10 +145,14 @@ async function cachedTurns(model: string): Promise<{ ratios: number[]; cancelMs:
   const ratios: number[] = [];
   const cancelMs: number[] = [];
   for (let i = 0; i < 3; i++) {
-    const first = randomPrompt(TURN_PROMPT_TOKENS);
+    const first = await randomPrompt(engine, TURN_PROMPT_TOKENS);
     const coldMs = await firstTokenMs(engine, first);
-    ratios.push((await firstTokenMs(engine, [...first, ...randomPrompt(40)])) / coldMs);
-    cancelMs.push(await cancelPrefillMs(engine, randomPrompt(TURN_PROMPT_TOKENS), coldMs / 4));
+    ratios.push(
+      (await firstTokenMs(engine, [...first, ...(await randomPrompt(engine, 40))])) / coldMs,
+    );
+    cancelMs.push(
+      await cancelPrefillMs(engine, await randomPrompt(engine, TURN_PROMPT_TOKENS), coldMs / 4),
+    );
   }
   await engine.close(0);
   return { ratios, cancelMs };

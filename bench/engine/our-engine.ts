@@ -42,9 +42,23 @@ export async function startEngine(load: OurLoad): Promise<EngineProcess> {
   return engine;
 }
 
-/** Prompts that share nothing, so that no cells are reused: the figure is about decoding. */
-export const randomPrompt = (tokens: number): number[] =>
-  Array.from({ length: tokens }, () => 100 + Math.floor(Math.random() * 900));
+const WORDS =
+  'river stone cloud garden winter letter music window bread market island forest copper engine signal harbour morning story village travel'.split(
+    ' ',
+  );
+
+/**
+ * Tokens of English words in random order: prompts share nothing, so that no cells are reused, and the answer is text,
+ * so that every token shows as an item (half a character would wait for the next token).
+ */
+export async function randomPrompt(engine: EngineProcess, tokens: number): Promise<number[]> {
+  const words = Array.from(
+    { length: tokens },
+    () => WORDS[Math.floor(Math.random() * WORDS.length)],
+  );
+  const all = await engine.tokenize(words.join(' '), { addSpecial: true, parseSpecial: false });
+  return all.slice(0, tokens);
+}
 
 /** A completion of exactly `tokens` tokens. */
 export async function complete(
@@ -62,7 +76,11 @@ export async function complete(
     const atMs = performance.now();
     if (event.type === 'items') for (const _ of event.items) tokensMs.push(atMs);
     if (event.type === 'error') throw new Error(event.message);
-    if (event.type === 'done') return { sentMs, tokensMs, cachedTokens: event.usage.cachedTokens };
+    if (event.type === 'done') {
+      if (tokensMs.length < tokens * 0.95)
+        throw new Error('tokens without text: the figure would be wrong');
+      return { sentMs, tokensMs, cachedTokens: event.usage.cachedTokens };
+    }
   }
   throw new Error('the stream ended without its last event');
 }
@@ -76,7 +94,9 @@ export async function throughput(
     readonly generatedTokens: number;
   },
 ): Promise<number> {
-  const prompts = Array.from({ length: load.streams }, () => randomPrompt(load.promptTokens));
+  const prompts = await Promise.all(
+    Array.from({ length: load.streams }, () => randomPrompt(engine, load.promptTokens)),
+  );
   const done = await Promise.all(
     prompts.map((prompt) => complete(engine, prompt, load.generatedTokens)),
   );

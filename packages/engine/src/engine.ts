@@ -203,6 +203,11 @@ export interface EngineStats {
   /** Moving averages, tokens a second; absent until measured. */
   readonly tokSPrefill?: number;
   readonly tokSDecode?: number;
+  /** Tokens guessed by speculative decoding, and those of them that the model would have written too; absent: none. */
+  readonly draftedTokens?: number;
+  readonly acceptedTokens?: number;
+  /** Why nobody guesses any more although the load asked for it. */
+  readonly draftError?: string;
   readonly kvCellsUsed: number;
   readonly kvCellsTotal: number;
   /** Resident memory of the process that holds the model, MiB. */
@@ -327,7 +332,7 @@ export interface EngineConnection extends Engine {
   readonly ended: Promise<string>;
   /** Last `stats` the engine sent by itself (each second), and when, on the monotonic clock. */
   readonly lastStats: { readonly atMs: number; readonly stats: EngineStats } | undefined;
-  /** When the last step arrived, on the monotonic clock; absent before the first. */
+  /** When the last step ended as far as is known here, on the monotonic clock; absent before the first. */
   readonly lastStepAtMs: number | undefined;
 }
 

@@ -419,6 +419,11 @@ export class Model {
     return this.#llama.getGpuDeviceNames();
   }
 
+  /** Frees the weights; the library stays open for the other models it loaded. */
+  async disposeWeights(): Promise<void> {
+    await this.#model.dispose();
+  }
+
   async dispose(): Promise<void> {
     await this.#model.dispose();
     await this.#llama.dispose();

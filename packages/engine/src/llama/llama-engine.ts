@@ -21,7 +21,7 @@ import type {
   RerankScores,
 } from '../engine.ts';
 import { type Library, LIBRARY_VERSION } from './binding.ts';
-import { BATCH_TOKENS, checkFile, loadModel, openDevice } from './load-model.ts';
+import { BATCH_TOKENS, checkFiles, loadModel, openDevice } from './load-model.ts';
 import { IDLE_STATS, LoadedLlama } from './loaded-llama.ts';
 import { estimateMemory } from './memory/estimate-memory.ts';
 import { readBody, SamplingBody } from './request/chat-body.ts';
@@ -127,7 +127,7 @@ class LlamaEngine implements Engine {
 
   async estimate(spec: EngineLoadSpec, budget: MemoryBudget): Promise<MemoryEstimate> {
     if (this.#isClosed) throw closing();
-    await checkFile(spec.modelPath);
+    await checkFiles(spec);
     const library = await this.#estimator(spec);
     return estimateMemory(library, { spec, batchTokens: BATCH_TOKENS }, budget);
   }

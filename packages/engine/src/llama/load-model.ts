@@ -7,6 +7,8 @@ import { type Context, kernelsPath, type Library, type Model, openLibrary } from
 import { loadPooled } from './embedding/load-pooled.ts';
 import type { PooledModel } from './embedding/pooled-model.ts';
 import { missingLibraries } from './missing-libraries.ts';
+import type { Drafter } from './speculation/drafter.ts';
+import { loadDrafter } from './speculation/load-drafter.ts';
 
 /** What `auto` means until memory is estimated before a load. */
 const AUTO_CONTEXT_TOKENS = 8192;
@@ -27,6 +29,8 @@ export interface LlamaModel {
   readonly contextTokens: number;
   readonly slots: number;
   readonly batchTokens: number;
+  /** Who guesses for speculative decoding; undefined: nobody. */
+  readonly drafter: Drafter | undefined;
 }
 
 /**
@@ -43,8 +47,7 @@ export async function loadModel(
   },
 ): Promise<LlamaModel> {
   const { onProgress, signal, log } = listeners;
-  await checkFile(spec.modelPath);
-  for (const { path } of spec.lora) await checkFile(path);
+  await checkFiles(spec);
   const lastWords = new LastWords(log);
   onProgress({ phase: 'starting', ratio: 0 });
   const library = await openDevice(spec, lastWords);
@@ -57,8 +60,11 @@ export async function loadModel(
       onProgress: (ratio) => onProgress({ phase: 'weights', ratio: ratio * WEIGHTS_RATIO }),
     });
     const loaded = await withContext(model, spec, onProgress);
+    const { context } = loaded;
+    const drafter =
+      context && (await loadDrafter(library, spec, { drafted: { ...loaded, context }, signal }));
     onProgress({ phase: 'ready', ratio: 1 });
-    return loaded;
+    return { ...loaded, drafter };
   } catch (error) {
     await library.dispose();
     if (signal.aborted)
@@ -74,7 +80,7 @@ async function withContext(
   model: Model,
   spec: EngineLoadSpec,
   onProgress: (progress: LoadProgress) => void,
-): Promise<LlamaModel> {
+): Promise<Omit<LlamaModel, 'drafter'>> {
   const slots = spec.slots === 'auto' ? AUTO_SLOTS : spec.slots;
   const contextTokens =
     spec.contextLength === 'auto'
@@ -95,8 +101,15 @@ async function withContext(
   return { ...parts, ...size, context };
 }
 
+/** @throws CortexError `model_load_failed` naming the first file of `spec` that cannot be a GGUF. */
+export async function checkFiles({ modelPath, lora, draft }: EngineLoadSpec): Promise<void> {
+  await checkFile(modelPath);
+  for (const { path } of lora) await checkFile(path);
+  if (draft?.kind === 'model') await checkFile(draft.modelPath);
+}
+
 /** What a user gets wrong most often, told before the library is asked: its own words do not name the cause. */
-export async function checkFile(path: string): Promise<void> {
+async function checkFile(path: string): Promise<void> {
   const fail = (why: string, cause?: unknown): never => {
     throw new CortexError('model_load_failed', `Cannot load ${path}: ${why}.`, { cause });
   };

@@ -66,16 +66,18 @@ export class LoadedLlama {
   }
 
   describe(): LoadedModel {
-    const { model, context, pooled, contextTokens, slots } = this.#llama;
-    const weights = model.memory();
-    const cells = (pooled ?? context)?.memory() ?? { ram: 0, vram: 0 };
+    const { model, context, pooled, drafter, contextTokens, slots } = this.#llama;
+    const parts = [model, context, pooled, drafter].map(
+      (part) => part?.memory() ?? { ram: 0, vram: 0 },
+    );
+    const sum = (of: 'ram' | 'vram'): number => parts.reduce((total, part) => total + part[of], 0);
     const { quant } = model;
     return {
       capabilities: this.#capabilities(),
       limits: { contextTokens, slots, trainedContextTokens: model.trainedContextTokens },
       memory: {
-        ramMib: Math.ceil((weights.ram + cells.ram) / MIB),
-        vramMib: Math.ceil((weights.vram + cells.vram) / MIB),
+        ramMib: Math.ceil(sum('ram') / MIB),
+        vramMib: Math.ceil(sum('vram') / MIB),
       },
       backend: this.#spec.backend,
       gpuLayers: `${this.#spec.backend === 'cpu' ? 0 : model.gpuLayers}/${model.layers}`,
@@ -154,6 +156,7 @@ export class LoadedLlama {
   async close(graceMs: number): Promise<void> {
     await this.#generation?.scheduler.close(graceMs);
     this.#generation?.logprobs.dispose();
+    await this.#llama.drafter?.dispose();
     await this.#llama.pooled?.close(graceMs);
     await this.#llama.context?.dispose();
     await this.#llama.model.dispose();
@@ -182,6 +185,8 @@ export class LoadedLlama {
       'choices',
       'structured',
       'estimate',
+      'lora',
+      ...(this.#llama.model.hasRecurrentState ? [] : (['speculation'] as const)),
       ...(template === undefined ? [] : (['chat'] as const)),
       ...(format.tools === undefined ? [] : (['tools'] as const)),
       ...(format.reasoning === undefined ? [] : (['reasoning'] as const)),
@@ -232,6 +237,7 @@ function createGeneration(llama: LlamaModel, spec: EngineLoadSpec): Generation |
     windowTokens: model.windowTokens,
     batchTokens,
     prefillChunkTokens: spec.prefillChunkTokens,
+    ...(llama.drafter && { drafter: llama.drafter }),
     nowMs: () => performance.now(),
   });
   return { scheduler, logprobs };

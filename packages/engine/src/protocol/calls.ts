@@ -12,6 +12,7 @@ import type {
   RerankScores,
 } from '../engine.ts';
 import { formatLoadSpec, readLoadSpec } from './load-spec.ts';
+import { packVector, unpackVector } from './packed-vector.ts';
 import { withoutUndefined } from './without-undefined.ts';
 
 /** A call that one `result` answers: how each side writes and reads it. */
@@ -37,13 +38,14 @@ const BodyMessage = z.looseObject({ body: Body });
 const EmbedMessage = z.looseObject({
   inputs: z.array(z.union([z.string(), Tokens])),
   dimensions: z.int().min(1).optional(),
+  principal: z.string().optional(),
 });
-/** Vectors are long: their numbers are not looked at one by one. */
-const EmbedResult = z.looseObject({
-  vectors: z.array(z.custom<readonly number[]>(Array.isArray)),
-  prompt_tokens: z.int(),
+const EmbedResult = z.looseObject({ vectors: z.array(z.unknown()), prompt_tokens: z.int() });
+const RerankMessage = z.looseObject({
+  query: z.string(),
+  documents: z.array(z.string()),
+  principal: z.string().optional(),
 });
-const RerankMessage = z.looseObject({ query: z.string(), documents: z.array(z.string()) });
 const RerankResult = z.looseObject({ scores: z.array(z.number()), prompt_tokens: z.int() });
 const EstimateMessage = z.looseObject({
   budget: z
@@ -74,24 +76,26 @@ const DevicesResult = z.looseObject({
 
 export const EMBED: CallCodec<EmbedRequest, Embeddings> = {
   kind: 'embed',
-  formatInput: (request) => ({ inputs: request.inputs, dimensions: request.dimensions }),
+  formatInput: ({ inputs, dimensions, principal }) => ({ inputs, dimensions, principal }),
   run: async (engine, message, signal) => {
-    const { inputs, dimensions } = EmbedMessage.parse(message);
-    const answer = await engine.embed(withoutUndefined({ inputs, dimensions }), signal);
-    return { vectors: answer.vectors, prompt_tokens: answer.promptTokens };
+    const { inputs, dimensions, principal } = EmbedMessage.parse(message);
+    const request = withoutUndefined({ inputs, dimensions, principal });
+    const answer = await engine.embed(request, signal);
+    return { vectors: answer.vectors.map(packVector), prompt_tokens: answer.promptTokens };
   },
   readOutput: (message) => {
     const wire = EmbedResult.parse(message);
-    return { vectors: wire.vectors, promptTokens: wire.prompt_tokens };
+    return { vectors: wire.vectors.map(unpackVector), promptTokens: wire.prompt_tokens };
   },
 };
 
 export const RERANK: CallCodec<RerankRequest, RerankScores> = {
   kind: 'rerank',
-  formatInput: (request) => ({ query: request.query, documents: request.documents }),
+  formatInput: ({ query, documents, principal }) => ({ query, documents, principal }),
   run: async (engine, message, signal) => {
-    const { query, documents } = RerankMessage.parse(message);
-    const answer = await engine.rerank({ query, documents }, signal);
+    const { query, documents, principal } = RerankMessage.parse(message);
+    const request = withoutUndefined({ query, documents, principal });
+    const answer = await engine.rerank(request, signal);
     return { scores: answer.scores, prompt_tokens: answer.promptTokens };
   },
   readOutput: (message) => {

@@ -1,8 +1,16 @@
+import { stat } from 'node:fs/promises';
+
 import { CortexError } from '@cortex/protocol';
 
 import type { EngineLoadSpec, MemoryBudget, MemoryEstimate } from '../../engine.ts';
-import type { Library, ModelHeader } from '../binding.ts';
-import { memoryLimits, type MemorySettings, planMemory, type PlannedModel } from './plan-memory.ts';
+import type { Library, Memory, ModelHeader } from '../binding.ts';
+import {
+  memoryLimits,
+  type MemoryNeed,
+  type MemorySettings,
+  planMemory,
+  type PlannedModel,
+} from './plan-memory.ts';
 
 const MIB = 1024 * 1024;
 
@@ -27,7 +35,9 @@ export async function estimateMemory(
 ): Promise<MemoryEstimate> {
   const { spec } = wanted;
   const header = await readHeader(library, spec.modelPath);
-  const model = plannedModel(header, wanted);
+  const draft =
+    spec.draft?.kind === 'model' ? await readHeader(library, spec.draft.modelPath) : undefined;
+  const model = plannedModel({ header, draft, loraBytes: await loraBytes(spec) }, wanted);
   const plan = await planMemory(spec, model, budget);
   const limits = await memoryLimits(plan, model, budget);
   return {
@@ -51,21 +61,43 @@ async function readHeader(library: Library, path: string): Promise<ModelHeader> 
   }
 }
 
-function plannedModel(
-  header: ModelHeader,
-  { spec, batchTokens }: { readonly spec: EngineLoadSpec; readonly batchTokens: number },
-): PlannedModel {
-  const seen = new Map<string, { vramMib: number; ramMib: number }>();
-  const contextMib = spec.backend === 'cuda' ? CUDA_CONTEXT_MIB : 0;
-  const measure = async (
-    settings: MemorySettings,
-  ): Promise<{ vramMib: number; ramMib: number }> => {
-    const { gpuLayers } = settings;
-    const weights = await header.weights(gpuLayers);
-    const context = await header.context({ ...settings, batchTokens, kvType: spec.kvType });
+/** Adapters lie beside the weights as they are in their files. */
+async function loraBytes({ lora }: EngineLoadSpec): Promise<number> {
+  const sizes = await Promise.all(lora.map(async ({ path }) => (await stat(path)).size));
+  return sizes.reduce((total, size) => total + size, 0);
+}
+
+interface LoadParts {
+  readonly header: ModelHeader;
+  /** The model that guesses for it; whole on the device. */
+  readonly draft: ModelHeader | undefined;
+  readonly loraBytes: number;
+}
+
+type Wanted = Parameters<typeof estimateMemory>[1];
+
+function plannedModel(parts: LoadParts, { spec, batchTokens }: Wanted): PlannedModel {
+  const { header, draft } = parts;
+  const isCpu = spec.backend === 'cpu';
+  const { kvType } = spec;
+  const seen = new Map<string, MemoryNeed>();
+  const measure = async (settings: MemorySettings): Promise<MemoryNeed> => {
+    const { gpuLayers, slots } = settings;
+    const draftLayers = isCpu ? 0 : (draft?.layers ?? 0);
+    const contextTokens = Math.min(settings.contextTokens, draft?.trainedContextTokens ?? Infinity);
+    const weights = [await header.weights(gpuLayers), await draft?.weights(draftLayers)];
+    const cells = [
+      await header.context({ ...settings, batchTokens, kvType }),
+      await draft?.context({ gpuLayers: draftLayers, slots, contextTokens, batchTokens, kvType }),
+    ];
+    const sum = (of: 'ram' | 'vram', list: readonly (Memory | undefined)[]): number =>
+      list.reduce((total, part) => total + (part?.[of] ?? 0), 0);
+    const weightsRam = sum('ram', weights) + (isCpu ? parts.loraBytes : 0);
+    const weightsVram = sum('vram', weights) + (isCpu ? 0 : parts.loraBytes);
+    const deviceMib = spec.backend === 'cuda' && gpuLayers > 0 ? CUDA_CONTEXT_MIB : 0;
     return {
-      vramMib: toMib(weights.vram + context.vram) + (gpuLayers > 0 ? contextMib : 0),
-      ramMib: toMib(weights.ram * (spec.backend === 'cpu' ? CPU_REPACKING : 1) + context.ram),
+      vramMib: toMib(weightsVram + sum('vram', cells)) + deviceMib,
+      ramMib: toMib(weightsRam * (isCpu ? CPU_REPACKING : 1) + sum('ram', cells)),
     };
   };
   return {
@@ -83,7 +115,7 @@ function plannedModel(
 /** Measured between two contexts, so that compute buffers, which do not grow with it, stay out. */
 async function kvMibPer1kTokens(
   header: ModelHeader,
-  { spec, batchTokens }: { readonly spec: EngineLoadSpec; readonly batchTokens: number },
+  { spec, batchTokens }: Wanted,
   { gpuLayers }: MemorySettings,
 ): Promise<number> {
   const at = async (contextTokens: number): Promise<number> => {

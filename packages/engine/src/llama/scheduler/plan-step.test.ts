@@ -5,8 +5,12 @@ import fc from 'fast-check';
 import { planStep } from './plan-step.ts';
 
 const LIMITS = { batchTokens: 512, prefillChunkTokens: 128 };
-const generating = (run: string) => ({ run, promptTokensLeft: 0 });
-const reading = (run: string, promptTokensLeft: number) => ({ run, promptTokensLeft });
+const generating = (run: string, draftTokens = 0) => ({ run, promptTokensLeft: 0, draftTokens });
+const reading = (run: string, promptTokensLeft: number) => ({
+  run,
+  promptTokensLeft,
+  draftTokens: 0,
+});
 
 describe('planStep', () => {
   test('a prompt takes the whole batch while nobody generates', () => {
@@ -20,6 +24,18 @@ describe('planStep', () => {
       { run: 'a', tokens: 1, isPrompt: false },
       { run: 'b', tokens: 1, isPrompt: false },
       { run: 'long', tokens: 128, isPrompt: true },
+    ]);
+  });
+
+  test("guesses take what room everybody's own tokens leave", () => {
+    const plan = planStep([generating('a', 8), generating('b', 8)], {
+      batchTokens: 6,
+      prefillChunkTokens: 4,
+    });
+
+    expect(plan).toEqual([
+      { run: 'a', tokens: 5, isPrompt: false },
+      { run: 'b', tokens: 1, isPrompt: false },
     ]);
   });
 
@@ -49,7 +65,7 @@ describe('planStep', () => {
     fc.assert(
       fc.property(runs, (prompts) => {
         const plan = planStep(
-          prompts.map((promptTokensLeft, run) => ({ run, promptTokensLeft })),
+          prompts.map((promptTokensLeft, run) => ({ run, promptTokensLeft, draftTokens: 0 })),
           LIMITS,
         );
         const read = plan

@@ -3,6 +3,8 @@ export interface PlannedRun<R> {
   readonly run: R;
   /** Prompt tokens not decoded yet; 0 when it is generating. */
   readonly promptTokensLeft: number;
+  /** Tokens guessed to follow the one it is at, decoded along with it where there is room. */
+  readonly draftTokens: number;
 }
 
 export interface StepLimits {
@@ -29,10 +31,13 @@ export interface StepShare<R> {
 export function planStep<R>(runs: readonly PlannedRun<R>[], limits: StepLimits): StepShare<R>[] {
   const shares: StepShare<R>[] = [];
   let room = limits.batchTokens;
-  for (const { run, promptTokensLeft } of runs) {
-    if (promptTokensLeft > 0 || room === 0) continue;
-    shares.push({ run, tokens: 1, isPrompt: false });
-    room--;
+  const generating = runs.filter(({ promptTokensLeft }) => promptTokensLeft === 0);
+  for (const [index, { run, draftTokens }] of generating.entries()) {
+    if (room === 0) break;
+    // Everybody's own token comes before anybody's guesses.
+    const tokens = 1 + Math.max(0, Math.min(draftTokens, room - (generating.length - index)));
+    shares.push({ run, tokens, isPrompt: false });
+    room -= tokens;
   }
   const budget = shares.length > 0 ? Math.min(room, limits.prefillChunkTokens) : room;
   for (const share of promptShares(runs, budget)) shares.push(share);

@@ -2,6 +2,8 @@ import { CortexError } from '@cortex/protocol';
 
 import type { EngineStats, TokenLogprob } from '../../engine.ts';
 import type { NativeContext, NativeSampler, SamplerConfig, Token } from '../native-types.ts';
+import { DraftLength } from '../speculation/draft-length.ts';
+import type { Drafter, SlotText } from '../speculation/drafter.ts';
 import type { Answer } from './answer.ts';
 import type { Job } from './job.ts';
 import { planStep, type StepShare } from './plan-step.ts';
@@ -30,6 +32,8 @@ export interface SchedulerOptions {
   readonly windowTokens: number | undefined;
   readonly batchTokens: number;
   readonly prefillChunkTokens: number;
+  /** Guesses tokens for speculative decoding; undefined: none. */
+  readonly drafter?: Drafter;
   readonly nowMs: () => number;
 }
 
@@ -43,6 +47,9 @@ interface Run {
   leader: Run | undefined;
   /** Drawn and not decoded yet; undefined while the prompt is being decoded. */
   nextToken: Token | undefined;
+  /** Guessed to follow `nextToken`; checked in the next step and dropped. */
+  guesses: readonly Token[];
+  readonly draftLength: DraftLength;
 }
 
 /**
@@ -61,11 +68,13 @@ export class Scheduler {
   #isLooping = false;
   /** Something changed since the loop last looked. */
   #isWoken = false;
+  #drafter: Drafter | undefined;
   #closing: CortexError | undefined;
   #onIdle: (() => void) | undefined;
 
   constructor(options: SchedulerOptions) {
     this.#options = options;
+    this.#drafter = options.drafter;
     this.#slots = createSlots(options.slots);
     this.#cells = new SlotCells(options.model.context, options.windowTokens);
   }
@@ -144,9 +153,11 @@ export class Scheduler {
     await this.#copyPrompts();
     this.#dropEnded();
     await this.#admit();
-    const plan = planStep(this.#runs.filter(isReady).map(toPlanned), this.#options);
-    if (plan.length === 0) return false;
+    const ready = this.#runs.filter(isReady);
     const startMs = this.#options.nowMs();
+    await this.#guess(ready.filter((run) => run.nextToken !== undefined));
+    const plan = planStep(ready.map(toPlanned), this.#options);
+    if (plan.length === 0) return false;
     let drawn: readonly Draw[];
     try {
       drawn = this.#fillBatch(plan);
@@ -156,8 +167,9 @@ export class Scheduler {
       return true;
     }
     // Each by itself: a sampler that fails costs its own request, after all the others are through with the logits.
-    await Promise.all(drawn.map((draw) => this.#draw(draw)));
-    this.#record(plan, startMs);
+    const taken = await Promise.all(drawn.map((draw) => this.#draw(draw)));
+    const generatedTokens = taken.reduce((total, tokens) => total + tokens, 0);
+    this.#record(plan, { startMs, generatedTokens });
     const atMs = this.#options.nowMs();
     for (const job of new Set(drawn.map(({ run }) => run.job))) job.flush(atMs - startMs, atMs);
     return true;
@@ -173,33 +185,83 @@ export class Scheduler {
       const part =
         nextToken === undefined
           ? job.prompt.subarray(from, from + tokens)
-          : Uint32Array.of(nextToken);
-      const isDrawn = nextToken !== undefined || from + tokens === job.prompt.length;
-      const wanted = isDrawn ? Uint32Array.of(tokens - 1) : NO_LOGITS;
-      const [logitIndex] = context.addToBatch(slot.id, from, part, wanted);
+          : Uint32Array.of(nextToken, ...run.guesses.slice(0, tokens - 1));
+      const logitIndexes = context.addToBatch(slot.id, from, part, wantedLogits(run, tokens));
       for (const token of part) slot.cells.push(token);
-      if (!isDrawn || logitIndex === undefined) continue;
-      drawn.push({ run, logitIndex });
+      if (logitIndexes.length === 0) continue;
+      drawn.push({ run, logitIndexes });
       for (const other of this.#runs)
-        if (other.leader === run) drawn.push({ run: other, logitIndex });
+        if (other.leader === run) drawn.push({ run: other, logitIndexes });
     }
     return drawn;
   }
 
-  #record(plan: readonly StepShare<Run>[], startMs: number): void {
-    const atMs = this.#options.nowMs();
-    let generatedTokens = 0;
-    let promptTokens = 0;
-    for (const { isPrompt, tokens } of plan) {
-      if (isPrompt) promptTokens += tokens;
-      else generatedTokens += tokens;
+  /** Lets the drafter guess for everybody who generates, each no further than its answer and its context may go. */
+  async #guess(runs: readonly Run[]): Promise<void> {
+    const drafter = this.#drafter;
+    if (drafter === undefined || runs.length === 0) return;
+    const share = Math.floor(GUESSES_PER_STEP / runs.length);
+    const wanted = runs.flatMap((run) => {
+      const { answer, slot, nextToken, draftLength } = run;
+      run.guesses = [];
+      const room = Math.min(
+        draftLength.next,
+        share,
+        answer.maxTokens - answer.tokens.length - 1,
+        this.#options.contextTokens - slot.cells.length - 1,
+      );
+      if (room < 1 || nextToken === undefined) return [];
+      return [{ run, request: { slot: slot.id, text: textOf(slot, nextToken), most: room } }];
+    });
+    if (wanted.length === 0) return;
+    try {
+      const guesses = await drafter.draft(wanted.map(({ request }) => request));
+      for (const [index, { run }] of wanted.entries()) run.guesses = guesses[index] ?? [];
+    } catch (error) {
+      // The model goes on alone: guesses are never needed.
+      this.#drafter = undefined;
+      this.#stats.draftFailed(error);
     }
+  }
+
+  #record(
+    plan: readonly StepShare<Run>[],
+    { startMs, generatedTokens }: { readonly startMs: number; readonly generatedTokens: number },
+  ): void {
+    const atMs = this.#options.nowMs();
+    const promptTokens = plan.reduce(
+      (sum, { isPrompt, tokens }) => sum + (isPrompt ? tokens : 0),
+      0,
+    );
     const ms = atMs - startMs;
     this.#stats.record({ sequences: plan.length, promptTokens, generatedTokens, ms, atMs });
   }
 
-  /** Draws the next token of a run and takes it. Never throws: what goes wrong ends the run's own job. */
-  async #draw({ run, logitIndex }: Draw): Promise<void> {
+  /**
+   * Draws the next token of a run, and the ones behind it as long as they are what was guessed.
+   *
+   * Never throws: what goes wrong ends the run's own job. Gives the tokens drawn behind another of the answer: the
+   * first of an answer belongs to the prompt's step.
+   */
+  async #draw({ run, logitIndexes }: Draw): Promise<number> {
+    const { slot, draftLength, answer, job } = run;
+    const isFirst = run.nextToken === undefined;
+    const guesses = run.guesses.slice(0, logitIndexes.length - 1);
+    let accepted = 0;
+    for (const [index, logitIndex] of logitIndexes.entries()) {
+      await this.#drawOne(run, logitIndex);
+      if (job.isEnded || answer.finish !== undefined) break;
+      if (index >= guesses.length || run.nextToken !== guesses[index]) break;
+      accepted++;
+    }
+    if (guesses.length === 0) return isFirst ? 0 : 1;
+    this.#cells.keep(slot, slot.cells.length - (guesses.length - accepted));
+    draftLength.observe({ guessed: guesses.length, accepted });
+    this.#stats.drafted({ guessed: guesses.length, accepted });
+    return 1 + accepted;
+  }
+
+  async #drawOne(run: Run, logitIndex: number): Promise<void> {
     const { job, answer, sampler } = run;
     const { model, nowMs } = this.#options;
     if (job.isEnded) return;
@@ -259,7 +321,16 @@ export class Scheduler {
       const { slot, copyFrom } = choice;
       const sampler = this.#options.model.createSampler(job.samplerConfig(answer));
       slot.isBusy = true;
-      const run: Run = { job, answer, slot, sampler, leader, nextToken: undefined };
+      const run: Run = {
+        job,
+        answer,
+        slot,
+        sampler,
+        leader,
+        nextToken: undefined,
+        guesses: [],
+        draftLength: new DraftLength(),
+      };
       this.#runs.push(run);
       if (leader !== undefined) continue;
       leader = run;
@@ -295,20 +366,36 @@ export class Scheduler {
   }
 }
 
-/** A run whose next token is drawn from the logits at that place of the batch. */
+/** A run whose next token is drawn from the logits at the first place of the batch, the guessed ones at the others. */
 interface Draw {
   readonly run: Run;
-  readonly logitIndex: number;
+  readonly logitIndexes: Uint32Array;
+}
+
+/** Guesses of a step, all runs together: with more sequences in a batch there is less idle compute to spend on them. */
+const GUESSES_PER_STEP = 16;
+
+/** Places in a run's part of the batch whose logits are needed: the last of a prompt, every one of an answer. */
+function wantedLogits({ nextToken, job, slot }: Run, tokens: number): Uint32Array {
+  if (nextToken !== undefined) return Uint32Array.from({ length: tokens }, (_, index) => index);
+  const isWhole = slot.cells.length + tokens === job.prompt.length;
+  return isWhole ? Uint32Array.of(tokens - 1) : NO_LOGITS;
 }
 
 const NO_LOGITS = new Uint32Array(0);
+
+const textOf = ({ cells }: Slot, nextToken: Token): SlotText => ({
+  length: cells.length + 1,
+  at: (index) => cells[index] ?? nextToken,
+});
 
 const isPaused = (run: Run): boolean => run.nextToken !== undefined && run.job.events.isFull;
 
 const isReady = (run: Run): boolean => run.leader === undefined && !isPaused(run);
 
-const toPlanned = (run: Run): { run: Run; promptTokensLeft: number } => ({
+const toPlanned = (run: Run): { run: Run; promptTokensLeft: number; draftTokens: number } => ({
   run,
+  draftTokens: run.guesses.length,
   promptTokensLeft: run.nextToken === undefined ? run.job.prompt.length - run.slot.cells.length : 0,
 });
 

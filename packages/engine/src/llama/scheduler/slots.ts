@@ -12,18 +12,45 @@ export interface Slot {
 export const createSlots = (count: number): Slot[] =>
   Array.from({ length: count }, (_, id) => ({ id, cells: [], lastUsedMs: 0, isBusy: false }));
 
-/** How many tokens at the start of `prompt` are in the cells of `slot`. */
-export function sharedPrefix(slot: Slot, prompt: ArrayLike<Token>): number {
-  const end = Math.min(slot.cells.length, prompt.length);
+/** How many tokens two texts begin with alike. */
+export function sharedTokens(a: ArrayLike<Token>, b: ArrayLike<Token>): number {
+  const end = Math.min(a.length, b.length);
   let at = 0;
-  while (at < end && slot.cells[at] === prompt[at]) at++;
+  while (at < end && a[at] === b[at]) at++;
   return at;
 }
 
-export interface SlotChoice {
+/** A slot as one prompt sees it. */
+export interface SlotCandidate {
   readonly slot: Slot;
-  /** Another slot that holds more of the prompt: its cells are copied. */
-  readonly copyFrom: Slot | undefined;
+  /** Tokens of the prompt that its cells begin with. */
+  readonly shared: number;
+  /** Of these, what can serve the prompt in this slot; fewer where cells cannot be cut. */
+  readonly kept: number;
+  /** Of these, what can serve it after a copy to another slot. */
+  readonly copied: number;
+}
+
+/** Where a prompt goes, and what of it is there already. */
+export interface Place<E> {
+  readonly slot: Slot;
+  /** Prompt tokens that need not be decoded. */
+  readonly kept: number;
+  /** Cells of the slot that are not part of the prompt and will be gone. */
+  readonly lost: number;
+  readonly from:
+    | { readonly kind: 'own' }
+    /** Another slot that holds more of the prompt: its cells are copied. */
+    | { readonly kind: 'slot'; readonly slot: Slot }
+    /** Saved cells. */
+    | { readonly kind: 'saved'; readonly entry: E };
+}
+
+/** Saved cells as one prompt sees them. */
+export interface SavedCandidate<E> {
+  readonly entry: E;
+  /** Tokens of the prompt that they would serve. */
+  readonly kept: number;
 }
 
 /** Prompt tokens that a copy must save: below, decoding them costs no more than the copy's own step. */
@@ -35,39 +62,68 @@ const CELLS_MOVED_PER_TOKEN_SAVED = 8;
 /** What a slot loses may be asked for again, and is then decoded anew: so much loss a saved token is worth. */
 const CELLS_LOST_PER_TOKEN_SAVED = 8;
 
-interface Candidate {
-  readonly slot: Slot;
-  /** Tokens of the prompt that it holds. */
-  readonly shared: number;
-}
+/**
+ * Prompt tokens that saved cells must bring beyond what the best slot holds: a restore holds up everybody's step for as
+ * long as reading a file takes, as long as decoding some hundred tokens.
+ */
+export const MIN_RESTORE_TOKENS = 256;
 
 /**
- * The free slot for `prompt`: the one that holds the longest start of it, unless that costs a much longer conversation
- * for a few common words; then the one idle longest.
+ * The place for a prompt: the free slot that holds the longest start of it, unless that costs a much longer conversation
+ * for a few common words; then the one idle longest. A busy slot or saved cells that hold much more are copied there.
  */
-export function chooseSlot(
-  slots: readonly Slot[],
-  prompt: ArrayLike<Token>,
-): SlotChoice | undefined {
-  const candidates = slots.map((slot) => ({ slot, shared: sharedPrefix(slot, prompt) }));
-  const free = candidates.filter(({ slot }) => !slot.isBusy).toSorted(byIdleTime);
-  const best = free.filter(isContinued).toSorted((a, b) => b.shared - a.shared)[0] ?? free[0];
-  if (best === undefined) return undefined;
-  const held = isContinued(best) ? best.shared : 0;
-  const [source] = candidates
-    .filter(({ slot, shared }) => slot.isBusy && isWorthCopying(slot, shared - held))
-    .toSorted((a, b) => b.shared - a.shared);
-  if (source === undefined) return { slot: best.slot, copyFrom: undefined };
-  // What the best free slot holds is a part of what is copied, so the slot that loses least is the target.
-  const [target = best] = free.toSorted((a, b) => a.slot.cells.length - b.slot.cells.length);
-  return { slot: target.slot, copyFrom: source.slot };
+export function choosePlace<E>(
+  candidates: readonly SlotCandidate[],
+  saved: readonly SavedCandidate<E>[] = [],
+): Place<E> | undefined {
+  const place = chooseSlot(candidates);
+  if (place === undefined) return undefined;
+  const [best] = saved.toSorted((a, b) => b.kept - a.kept);
+  if (best === undefined || best.kept - place.kept < MIN_RESTORE_TOKENS) return place;
+  const [target] = candidates
+    .filter(({ slot }) => !slot.isBusy)
+    .toSorted((a, b) => Number(lost(b, best.kept) === 0) - Number(lost(a, best.kept) === 0) || byIdleTime(a, b));
+  if (target === undefined) return undefined;
+  const { slot } = target;
+  return { slot, kept: best.kept, lost: lost(target, best.kept), from: { kind: 'saved', entry: best.entry } };
 }
 
-const byIdleTime = (a: Candidate, b: Candidate): number => a.slot.lastUsedMs - b.slot.lastUsedMs;
+function chooseSlot(candidates: readonly SlotCandidate[]): Place<never> | undefined {
+  const free = candidates.filter(({ slot }) => !slot.isBusy).toSorted(byIdleTime);
+  const best = free.filter(isContinued).toSorted((a, b) => b.kept - a.kept)[0] ?? free[0];
+  if (best === undefined) return undefined;
+  const [source] = candidates
+    .filter((candidate) => isWorthCopying(candidate, best.kept))
+    .toSorted((a, b) => b.copied - a.copied);
+  if (source === undefined) {
+    const { slot, kept } = best;
+    return { slot, kept, lost: lost(best, kept), from: { kind: 'own' } };
+  }
+  // What the best free slot holds is a part of what is copied, so the slot that loses least is the target.
+  const [target = best] = free.toSorted((a, b) => a.slot.cells.length - b.slot.cells.length);
+  const { copied } = source;
+  const from = { kind: 'slot', slot: source.slot } as const;
+  return { slot: target.slot, kept: copied, lost: lost(target, copied), from };
+}
 
-const isContinued = ({ slot, shared }: Candidate): boolean =>
-  slot.cells.length - shared < shared * CELLS_LOST_PER_TOKEN_SAVED;
+/** The free slots for the further choices of a request, whose prompt is copied there: those idle longest. */
+export const chooseIdle = (slots: readonly Slot[], count: number): Slot[] =>
+  slots
+    .filter((slot) => !slot.isBusy)
+    .toSorted((a, b) => a.lastUsedMs - b.lastUsedMs)
+    .slice(0, count);
 
-const isWorthCopying = (source: Slot, savedTokens: number): boolean =>
-  savedTokens >= MIN_COPY_TOKENS &&
-  source.cells.length <= savedTokens * CELLS_MOVED_PER_TOKEN_SAVED;
+const byIdleTime = (a: SlotCandidate, b: SlotCandidate): number =>
+  a.slot.lastUsedMs - b.slot.lastUsedMs;
+
+/** Cells that are gone when the slot holds `kept` tokens of the prompt. */
+const lost = ({ slot, shared }: SlotCandidate, kept: number): number =>
+  slot.cells.length - Math.min(shared, kept);
+
+const isContinued = (candidate: SlotCandidate): boolean =>
+  lost(candidate, candidate.kept) < candidate.kept * CELLS_LOST_PER_TOKEN_SAVED;
+
+const isWorthCopying = ({ slot, copied }: SlotCandidate, held: number): boolean =>
+  slot.isBusy &&
+  copied - held >= MIN_COPY_TOKENS &&
+  slot.cells.length <= (copied - held) * CELLS_MOVED_PER_TOKEN_SAVED;

@@ -8,6 +8,9 @@ export class StepStats {
   #longestStepMs = 0;
   #tokSPrefill: number | undefined;
   #tokSDecode: number | undefined;
+  #draftedTokens = 0;
+  #acceptedTokens = 0;
+  #draftError: string | undefined;
 
   record(step: {
     readonly sequences: number;
@@ -26,12 +29,24 @@ export class StepStats {
       this.#tokSDecode = average(this.#tokSDecode, rate(step.generatedTokens, step.ms));
   }
 
+  drafted({ guessed, accepted }: { readonly guessed: number; readonly accepted: number }): void {
+    this.#draftedTokens += guessed;
+    this.#acceptedTokens += accepted;
+  }
+
+  draftFailed(error: unknown): void {
+    this.#draftError = error instanceof Error ? error.message : String(error);
+  }
+
   read(nowMs: number): {
     lastStepAgeMs?: number;
     longestStepMs: number;
     batchSizes: Record<string, number>;
     tokSPrefill?: number;
     tokSDecode?: number;
+    draftedTokens?: number;
+    acceptedTokens?: number;
+    draftError?: string;
   } {
     return {
       ...(this.#lastStepAtMs !== undefined && { lastStepAgeMs: nowMs - this.#lastStepAtMs }),
@@ -39,6 +54,11 @@ export class StepStats {
       batchSizes: Object.fromEntries(this.#batchSizes),
       ...(this.#tokSPrefill !== undefined && { tokSPrefill: this.#tokSPrefill }),
       ...(this.#tokSDecode !== undefined && { tokSDecode: this.#tokSDecode }),
+      ...(this.#draftedTokens > 0 && {
+        draftedTokens: this.#draftedTokens,
+        acceptedTokens: this.#acceptedTokens,
+      }),
+      ...(this.#draftError !== undefined && { draftError: this.#draftError }),
     };
   }
 }

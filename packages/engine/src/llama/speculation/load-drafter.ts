@@ -1,0 +1,62 @@
+import type { EngineLoadSpec } from '../../engine.ts';
+import type { Context, Library, Model } from '../binding.ts';
+import type { Drafter } from './drafter.ts';
+import { LookupDrafter } from './lookup-drafter.ts';
+import { ModelDrafter } from './model-drafter.ts';
+
+export interface DraftedModel {
+  readonly model: Model;
+  readonly context: Context;
+  readonly slots: number;
+  readonly contextTokens: number;
+  readonly batchTokens: number;
+}
+
+/**
+ * Who guesses for a model, as the load asks for it; undefined: nobody.
+ *
+ * @throws Error naming what does not go together.
+ */
+export async function loadDrafter(
+  library: Library,
+  spec: EngineLoadSpec,
+  options: { readonly drafted: DraftedModel; readonly signal: AbortSignal },
+): Promise<Drafter | undefined> {
+  const { draft } = spec;
+  const { drafted, signal } = options;
+  if (draft === undefined) return undefined;
+  if (drafted.model.hasRecurrentState) {
+    throw new Error(
+      'speculative decoding ("draft") needs a model whose cells can be cut, and this one has recurrent state',
+    );
+  }
+  if (draft.kind === 'lookup') return new LookupDrafter();
+  const model = await library.loadModel({
+    path: draft.modelPath,
+    gpuLayers: spec.backend === 'cpu' ? 0 : 'all',
+    vocabOnly: false,
+    signal,
+    onProgress: () => undefined,
+  });
+  const contextTokens = Math.min(drafted.contextTokens, model.trainedContextTokens);
+  const context = await model.createContext({
+    slots: drafted.slots,
+    contextTokens,
+    batchTokens: drafted.batchTokens,
+    threads: spec.threads,
+    kvType: spec.kvType,
+  });
+  try {
+    drafted.context.native.ensureDraftContextIsCompatibleForSpeculative(context.native);
+  } catch (error) {
+    const said = error instanceof Error ? error.message : String(error);
+    throw new Error(`${draft.modelPath} cannot draft for it: ${said}`, { cause: error });
+  }
+  return new ModelDrafter({
+    model,
+    context,
+    batchTokens: drafted.batchTokens,
+    contextTokens,
+    vocabularySize: drafted.model.vocabularySize,
+  });
+}

@@ -1,0 +1,137 @@
+import type { Context, Memory, Model } from '../binding.ts';
+import type { NativeSampler, Token } from '../native-types.ts';
+import type { Drafter, DraftRequest } from './drafter.ts';
+
+export interface ModelDrafterOptions {
+  readonly model: Model;
+  readonly context: Context;
+  readonly batchTokens: number;
+  /** Of one slot; a longer text gets no guesses. */
+  readonly contextTokens: number;
+  /** Tokens below this are the larger model's too. */
+  readonly vocabularySize: number;
+}
+
+/** One slot of the small model: the tokens whose cells it holds, brought up to the text of the larger one. */
+interface Draft {
+  readonly request: DraftRequest;
+  readonly cells: Token[];
+  readonly guessed: Token[];
+}
+
+/**
+ * Guesses with a smaller model, greedily, all slots in one batch.
+ *
+ * It follows the text of each slot: what it has not read yet is read a batch at a time, and until it has caught up a
+ * slot gets no guesses, so that a long prompt stalls nobody.
+ */
+export class ModelDrafter implements Drafter {
+  readonly #options: ModelDrafterOptions;
+  readonly #sampler: NativeSampler;
+  readonly #cells = new Map<number, Token[]>();
+
+  constructor(options: ModelDrafterOptions) {
+    this.#options = options;
+    this.#sampler = options.model.createSampler({ temperature: 0, topP: 1, minP: 0, seed: 0 });
+  }
+
+  async draft(requests: readonly DraftRequest[]): Promise<readonly (readonly Token[])[]> {
+    const { contextTokens } = this.#options;
+    const drafts = requests.map((request) => this.#open(request));
+    let active = await this.#catchUp(
+      drafts.filter(({ request }) => request.text.length + request.most <= contextTokens),
+    );
+    while (active.length > 0) {
+      // The token guessed last is not read: nobody asks what follows it.
+      const goingOn = active.filter(({ request, guessed }) => guessed.length < request.most);
+      active = await this.#read(
+        goingOn.map((draft) => ({ draft, tokens: draft.guessed.slice(-1) })),
+      );
+    }
+    return drafts.map(({ guessed }) => guessed);
+  }
+
+  memory(): Memory {
+    const weights = this.#options.model.memory();
+    const cells = this.#options.context.memory();
+    return { ram: weights.ram + cells.ram, vram: weights.vram + cells.vram };
+  }
+
+  async dispose(): Promise<void> {
+    this.#sampler.dispose();
+    await this.#options.context.dispose();
+    await this.#options.model.disposeWeights();
+  }
+
+  /** Cuts the slot back to what it shares with the text; guesses that were not taken go with it. */
+  #open(request: DraftRequest): Draft {
+    const cells = this.#cells.get(request.slot) ?? [];
+    this.#cells.set(request.slot, cells);
+    // The last token is always read: what it makes likely is the first guess.
+    const end = Math.min(cells.length, request.text.length - 1);
+    let shared = 0;
+    while (shared < end && cells[shared] === request.text.at(shared)) shared++;
+    if (shared < cells.length) this.#cut(request.slot, shared, cells);
+    return { request, cells, guessed: [] };
+  }
+
+  #cut(slot: number, length: number, cells: Token[]): void {
+    const { native } = this.#options.context;
+    if (length > 0 && native.removeTokenCellsFromSequence(slot, length, -1)) cells.length = length;
+    else {
+      native.disposeSequence(slot);
+      cells.length = 0;
+    }
+  }
+
+  /** Reads what is missing, as much as one batch holds; gives those that have read all and made a first guess. */
+  #catchUp(drafts: readonly Draft[]): Promise<Draft[]> {
+    let room = this.#options.batchTokens;
+    const parts = drafts
+      .toSorted((a, b) => missing(a) - missing(b))
+      .map((draft) => {
+        const { cells, request } = draft;
+        const take = Math.min(missing(draft), room);
+        room -= take;
+        const tokens = Array.from({ length: take }, (_, index) =>
+          request.text.at(cells.length + index),
+        );
+        return { draft, tokens };
+      });
+    return this.#read(parts.filter(({ tokens }) => tokens.length > 0));
+  }
+
+  /** One batch of the small model; those whose text ends in it get one more guess. */
+  async #read(
+    parts: readonly { readonly draft: Draft; readonly tokens: readonly Token[] }[],
+  ): Promise<Draft[]> {
+    if (parts.length === 0) return [];
+    const { native } = this.#options.context;
+    native.initBatch(parts.reduce((total, { tokens }) => total + tokens.length, 0));
+    const drawn: { readonly draft: Draft; readonly logitIndex: number }[] = [];
+    for (const { draft, tokens } of parts) {
+      const { request, cells } = draft;
+      const isWhole = cells.length + tokens.length >= request.text.length;
+      const wanted = isWhole ? Uint32Array.of(tokens.length - 1) : new Uint32Array(0);
+      const [logitIndex] = native.addToBatch(
+        request.slot,
+        cells.length,
+        Uint32Array.from(tokens),
+        wanted,
+      );
+      cells.push(...tokens);
+      if (isWhole && logitIndex !== undefined) drawn.push({ draft, logitIndex });
+    }
+    await native.decodeBatch();
+    const guessing: Draft[] = [];
+    for (const { draft, logitIndex } of drawn) {
+      const token = await native.sampleToken(logitIndex, this.#sampler);
+      if (token < 0 || token >= this.#options.vocabularySize) continue;
+      draft.guessed.push(token);
+      guessing.push(draft);
+    }
+    return guessing;
+  }
+}
+
+const missing = ({ cells, request }: Draft): number => request.text.length - cells.length;
