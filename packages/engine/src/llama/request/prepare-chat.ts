@@ -25,7 +25,7 @@ export interface PreparedChat {
 }
 
 export interface ChatModel {
-  readonly template: ChatTemplate | undefined;
+  readonly template: Pick<ChatTemplate, 'render'> | undefined;
   readonly format: OutputFormat;
 }
 
@@ -132,9 +132,10 @@ function answerGrammar(body: ChatBody, request: AnswerRequest): string | undefin
   }
 }
 
+/** Arguments are an object, whether the schema says so or not. */
 const toCallable = ({ function: fn }: Tool): CallableTool => ({
   name: fn.name,
-  parameters: fn.parameters ?? { type: 'object' },
+  parameters: { type: 'object', ...fn.parameters },
 });
 
 /** What may stand before the answer, for the grammar: reasoning that may still come, the header of a channel. */

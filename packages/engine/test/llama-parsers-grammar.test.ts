@@ -1,0 +1,206 @@
+import { llamaSources } from '@cortex/testkit';
+import Ajv from 'ajv/dist/2020.js';
+import addFormats from 'ajv-formats';
+import { describe, expect, test } from 'bun:test';
+import fc from 'fast-check';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { prepareChat } from '../src/llama/request/prepare-chat.ts';
+import { ChatBody, readBody } from '../src/llama/request/chat-body.ts';
+import {
+  chooseParser,
+  type OutputFormat,
+  readOutputFormat,
+} from '../src/llama/parsers/choose-parser.ts';
+import { GbnfSampler } from './gbnf-sampler.ts';
+import { readAll } from './parsed-answer.ts';
+
+const ajv = new Ajv({ strict: false });
+addFormats(ajv);
+
+/** A template of the corpus for each family, and the end of its prompt. */
+const FAMILIES: Readonly<Record<string, { readonly template: string; readonly prompt: string }>> = {
+  hermes: { template: 'Qwen-Qwen3-0.6B', prompt: '<|im_start|>assistant\n' },
+  'qwen3-coder': { template: 'Qwen3-Coder', prompt: '<|im_start|>assistant\n' },
+  'qwen3.5, thinking': { template: 'Qwen3.5-4B', prompt: '<|im_start|>assistant\n<think>\n' },
+  seed: { template: 'ByteDance-Seed-OSS', prompt: '<seed:bos>assistant\n' },
+  llama: { template: 'meta-llama-Llama-3.2-3B-Instruct', prompt: '<|end_header_id|>\n\n' },
+  'llama-tagged': { template: 'meetkai-functionary-medium-v3.1', prompt: '<|end_header_id|>\n\n' },
+  mistral: { template: 'mistralai-Ministral-3-14B-Reasoning-2512', prompt: '[/INST]' },
+  'mistral-list': { template: 'mistralai-Mistral-Nemo-Instruct-2407', prompt: '[/INST]' },
+  deepseek: { template: 'deepseek-ai-DeepSeek-V3.1', prompt: '<｜Assistant｜><think></think>' },
+  'deepseek-r1': { template: 'llama-cpp-deepseek-r1', prompt: '<｜Assistant｜><think>\n' },
+  harmony: { template: 'openai-gpt-oss-120b', prompt: '<|start|>assistant' },
+  'harmony, thinking': {
+    template: 'openai-gpt-oss-120b',
+    prompt: '<|start|>assistant<|channel|>analysis<|message|>',
+  },
+};
+
+interface Model {
+  readonly format: OutputFormat;
+  /** What the template renders, whatever it is given. */
+  readonly prompt: string;
+}
+
+function modelOf(family: string): Model {
+  const { template = '', prompt = '' } = FAMILIES[family] ?? {};
+  const path = join(llamaSources(), 'models/templates', `${template}.jinja`);
+  return { format: readOutputFormat(readFileSync(path, 'utf8')), prompt };
+}
+
+interface Tool {
+  readonly name: string;
+  readonly parameters: object;
+}
+
+interface Call {
+  readonly name: string;
+  readonly arguments: string;
+}
+
+/** Answers that the grammar for `body` lets through, and the calls read from each. Content beside calls is an error. */
+function answers({ format, prompt }: Model, body: object, count: number): readonly Call[][] {
+  const template = { render: () => ({ prompt, begun: undefined }) };
+  const messages = [{ role: 'user', content: 'x' }];
+  const prepared = prepareChat(readBody(ChatBody, { messages, ...body }), { template, format });
+  const sampler = new GbnfSampler(prepared.grammar ?? '');
+  return Array.from({ length: count }, (_, i) => {
+    const text = sampler.sample(Math.random, i % 3 === 0 ? 15 : 120);
+    const parser = chooseParser(format, { ...prepared, newCallId: () => 'id' });
+    const { calls, text: content } = readAll(parser, [text]);
+    if (calls.length === 0 || content !== '') throw new Error(`not only calls: ${text}`);
+    return [...calls];
+  });
+}
+
+/** Fails unless every answer that the grammar lets through is calls whose arguments validate. */
+function expectCalls(model: Model, tools: readonly Tool[], count: number): void {
+  const offered = tools.map((tool) => ({ type: 'function', function: tool }));
+  for (const call of answers(model, { tools: offered, tool_choice: 'required' }, count).flat()) {
+    const tool = tools.find(({ name }) => name === call.name);
+    const validate = ajv.compile(tool?.parameters ?? false);
+    if (!validate(parse(call.arguments)))
+      throw new Error(`${call.name} ${call.arguments}: ${ajv.errorsText(validate.errors)}`);
+  }
+}
+
+function parse(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    throw new Error(`no JSON: ${json}`);
+  }
+}
+
+const object = (properties: object, more: object = {}) => ({
+  type: 'object',
+  properties,
+  required: Object.keys(properties),
+  additionalProperties: false,
+  ...more,
+});
+
+const SCHEMAS: readonly object[] = [
+  { type: 'object' },
+  {},
+  object({ text: { type: 'string' }, n: { type: 'integer', minimum: 3, maximum: 12 } }),
+  object(
+    { a: { type: 'string' }, b: { type: 'boolean' }, c: { type: 'null' } },
+    { required: ['b'] },
+  ),
+  object({ a: { type: 'string', minLength: 2, maxLength: 5 } }),
+  object({ a: { type: 'string', pattern: '^[a-z<">\\\\]{2,4}$' } }),
+  object({ a: { type: 'string', format: 'date-time' }, b: { type: 'string', format: 'uuid' } }),
+  object({ a: { enum: ['x y', 'tr"ue', '12', '\n', ''] } }),
+  object({ a: { enum: ['1', 2, true, null, { z: 'q' }] } }),
+  object({ a: { anyOf: [{ type: 'string' }, { type: 'null' }] } }),
+  object({ a: { type: ['string', 'null'], maxLength: 3 } }),
+  object({ a: { anyOf: [{ type: 'string' }, { type: 'integer', minimum: 50 }] } }),
+  object({ a: { anyOf: [{ type: 'string' }, object({ k: { type: 'boolean' } })] } }),
+  object({ a: { anyOf: [{ const: '5' }, { type: 'integer', minimum: 10 }] } }),
+  object({ a: {}, b: true }),
+  object({ list: { type: 'array', items: { type: 'string' }, maxItems: 3 } }),
+  object({ a: { type: 'number', exclusiveMinimum: 0.5 } }),
+  object(
+    { tree: { $ref: '#/$defs/node' } },
+    {
+      $defs: {
+        node: object({
+          value: { type: 'string' },
+          next: { anyOf: [{ $ref: '#/$defs/node' }, { type: 'null' }] },
+        }),
+      },
+    },
+  ),
+  { anyOf: [object({ a: { type: 'string' } }), object({ b: { type: 'integer' } })] },
+  { type: 'object', required: ['free'], additionalProperties: { type: 'string' } },
+];
+
+/** The validator compares objects by calling their own `valueOf` and `toString`. */
+const enumValue = fc
+  .jsonValue({ maxDepth: 1 })
+  .filter((value) => !/"(?:valueOf|toString|__proto__)"/.test(JSON.stringify(value)));
+
+/** Parameters as programs declare them. */
+const parameters = fc
+  .dictionary(
+    fc.stringMatching(/^[a-zA-Z_][\w-]{0,8}$/).filter((key) => key !== '__proto__'),
+    fc.oneof(
+      fc.constantFrom<object>(
+        { type: 'string' },
+        { type: 'boolean' },
+        { type: 'integer' },
+        { type: ['string', 'null'] },
+        { type: 'array', items: { type: 'integer' } },
+        { anyOf: [{ type: 'string' }, { type: 'array', items: { type: 'string' } }] },
+      ),
+      fc.record({ enum: fc.array(enumValue, { minLength: 1, maxLength: 4 }) }),
+      fc.record({ type: fc.constant('string'), maxLength: fc.nat(9) }),
+      fc.record({ type: fc.constant('number'), minimum: fc.integer({ min: -9, max: 99 }) }),
+    ),
+    { maxKeys: 4 },
+  )
+  .chain((properties) =>
+    fc
+      .subarray(Object.keys(properties))
+      .map((required) => ({ type: 'object', properties, required })),
+  );
+
+describe.each(Object.keys(FAMILIES))('an enforced call of %s', (family) => {
+  const model = modelOf(family);
+
+  test.each(SCHEMAS.map((schema) => [JSON.stringify(schema), schema] as const))(
+    'reads back as arguments that are valid for %s',
+    (_, schema) => {
+      expectCalls(model, [{ name: 'do_it', parameters: schema }], 40);
+    },
+  );
+
+  test('reads back as valid arguments for any parameters', () => {
+    fc.assert(
+      fc.property(parameters, parameters, (first, second) => {
+        const tools = [
+          { name: 'first', parameters: first },
+          { name: 'second-tool', parameters: second },
+        ];
+        expectCalls(model, tools, 8);
+      }),
+      { numRuns: 25 },
+    );
+  });
+
+  test('is one call where one is asked for, and of the tool that is named', () => {
+    const tools = ['a', 'b'].map((name) => ({ type: 'function', function: { name } }));
+    const named = { tools, tool_choice: { type: 'function', function: { name: 'b' } } };
+    const single = { tools, tool_choice: 'required', parallel_tool_calls: false };
+
+    expect(
+      answers(model, named, 30)
+        .flat()
+        .map(({ name }) => name),
+    ).toEqual(Array(30).fill('b'));
+    expect(answers(model, single, 30).flat()).toHaveLength(30);
+  });
+});
