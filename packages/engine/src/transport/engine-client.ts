@@ -263,7 +263,11 @@ export class EngineClient implements EngineConnection {
   }
 
   #stats(stats: EngineStats): void {
-    this.#lastStats = { atMs: performance.now(), stats };
+    const nowMs = performance.now();
+    this.#lastStats = { atMs: nowMs, stats };
+    // Steps that bring no items, of a long prompt or of embeddings, are known from the figures alone.
+    if (stats.lastStepAgeMs !== undefined)
+      this.#lastStepAtMs = Math.max(this.#lastStepAtMs ?? 0, nowMs - stats.lastStepAgeMs);
     for (const waiter of this.#statsWaiters.splice(0)) waiter(stats);
   }
 

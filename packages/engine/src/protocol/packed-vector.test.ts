@@ -1,0 +1,22 @@
+import { expect, test } from 'bun:test';
+
+import fc from 'fast-check';
+
+import { packVector, unpackVector } from './packed-vector.ts';
+
+test('a vector of 32-bit floats survives packing', () => {
+  const float = fc.float({ noNaN: true, noDefaultInfinity: true });
+  fc.assert(
+    fc.property(fc.array(float), (vector) => {
+      expect(unpackVector(packVector(vector))).toEqual(vector);
+    }),
+  );
+});
+
+test('numbers as they are may come too', () => {
+  expect(unpackVector([0.5, -1])).toEqual([0.5, -1]);
+});
+
+test.each([[7], [{}], [null], ['AAA=']])('%p is no vector', (wire) => {
+  expect(() => unpackVector(wire)).toThrow('vector');
+});

@@ -1,0 +1,44 @@
+import { expect, test } from 'bun:test';
+
+import { formatStats } from '../protocol/index.ts';
+import { EngineClient } from './engine-client.ts';
+
+const IDLE = {
+  queueDepth: 0,
+  slots: 1,
+  busySlots: 1,
+  runnableSlots: 1,
+  longestStepMs: 3,
+  batchSizes: {},
+  kvCellsUsed: 0,
+  kvCellsTotal: 0,
+  rssMib: 1,
+};
+
+const createClient = (): EngineClient =>
+  new EngineClient(
+    { name: 'engine', version: '1', features: [] },
+    { send: () => undefined, note: () => undefined, abandon: () => undefined },
+  );
+
+test('steps that bring no items, of a long prompt or of embeddings, are known from the figures', () => {
+  const client = createClient();
+  expect(client.lastStepAtMs).toBeUndefined();
+
+  client.receive({ kind: 'stats', ...formatStats({ ...IDLE, lastStepAgeMs: 5 }) });
+
+  const seenMs = performance.now() - (client.lastStepAtMs ?? 0);
+  expect(seenMs).toBeGreaterThanOrEqual(5);
+  expect(client.lastStats?.atMs).toBe((client.lastStepAtMs ?? 0) + 5);
+});
+
+test('older figures do not take back a step that was seen', () => {
+  const client = createClient();
+  client.receive({ kind: 'step', ms: 1, items: [] });
+  const seenAtMs = client.lastStepAtMs;
+
+  client.receive({ kind: 'stats', ...formatStats({ ...IDLE, lastStepAgeMs: 60_000 }) });
+
+  expect(seenAtMs).toBeNumber();
+  expect(client.lastStepAtMs).toBe(seenAtMs ?? 0);
+});
