@@ -28,6 +28,10 @@ export interface ConformanceOptions {
   readonly toolCall?: { readonly body: Body; readonly name: string };
   /** A chat body that this model answers with reasoning first. Needed where `reasoning` is claimed. */
   readonly reasoning?: { readonly body: Body };
+  /** A text that the vocabulary spells, and what becomes of it; absent: any text comes back as it was. */
+  readonly roundTrip?: { readonly text: string; readonly back: string };
+  /** Vectors may be cut (`dimensions`). Where `embedding` is claimed. */
+  readonly cutsVectors?: boolean;
   /** A LoRA adapter for this model that changes what it writes. Needed where `lora` is claimed. */
   readonly loraPath?: string;
 }

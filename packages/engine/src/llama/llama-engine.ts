@@ -110,7 +110,7 @@ class LlamaEngine implements Engine {
     text: string,
     options: { addSpecial: boolean; parseSpecial: boolean },
   ): Promise<readonly number[]> {
-    return this.#ready().tokenizer.tokenize(text, options);
+    return this.#ready().tokenize(text, options);
   }
 
   async detokenize(tokens: readonly number[]): Promise<string> {

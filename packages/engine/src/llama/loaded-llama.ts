@@ -14,6 +14,7 @@ import type {
 } from '../engine.ts';
 import type { LlamaModel } from './load-model.ts';
 import { Logprobs } from './logprobs.ts';
+import type { Token } from './native-types.ts';
 import { readOutputFormat } from './parsers/choose-parser.ts';
 import { ChatBody, readBody } from './request/chat-body.ts';
 import { type ChatModel, prepareChat } from './request/prepare-chat.ts';
@@ -125,6 +126,17 @@ export class LoadedLlama {
     const { pooled } = this.#llama;
     if (pooled === undefined) throw this.#notFor('It does not rank documents.');
     return pooled.rerank(request, signal);
+  }
+
+  /** With `addSpecial` as a prompt or an input of this model begins, and ends where it has to. */
+  tokenize(
+    text: string,
+    options: { readonly addSpecial: boolean; readonly parseSpecial: boolean },
+  ): readonly Token[] {
+    const { pooled } = this.#llama;
+    return pooled !== undefined && options.addSpecial
+      ? pooled.tokenize(text, options)
+      : this.tokenizer.tokenize(text, options);
   }
 
   wake(): void {

@@ -17,7 +17,7 @@ const IDLE = {
 
 const createClient = (): EngineClient =>
   new EngineClient(
-    { name: 'engine', version: '1', features: [] },
+    { kind: 'hello', protocol: 1, name: 'engine', version: '1', features: [] },
     { send: () => undefined, note: () => undefined, abandon: () => undefined },
   );
 

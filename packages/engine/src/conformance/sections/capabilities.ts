@@ -3,10 +3,21 @@ import { expect, test } from 'bun:test';
 import { CortexError } from '@cortex/protocol';
 
 import type { EngineCapability } from '../../engine.ts';
-import { answerOf, ask, chat, chatOf, collect, type Section, thrownBy } from '../subject.ts';
+import {
+  answerOf,
+  ask,
+  chat,
+  chatOf,
+  collect,
+  refusalOf,
+  type Section,
+  thrownBy,
+} from '../subject.ts';
 import { answering, completions } from './answering.ts';
+import { embedding } from './embedding.ts';
 import { promptCache, slotState } from './keeping.ts';
 import { estimating } from './memory.ts';
+import { rerank } from './rerank.ts';
 import { lora, speculation } from './variants.ts';
 
 const tools: Section = (subject, { toolCall }) => {
@@ -53,17 +64,26 @@ const reasoning: Section = (subject, options) => {
   });
 };
 
-const tokenizer: Section = (subject) => {
+/** Every vocabulary that spells bytes gives back what it was given. */
+const ANY_TEXT = {
+  text: 'Grüße, 世界 🙂 — plain words too.',
+  back: 'Grüße, 世界 🙂 — plain words too.',
+};
+
+const tokenizer: Section = (subject, { claims, roundTrip = ANY_TEXT }) => {
   test('text survives tokens and back', async () => {
     const { engine } = subject();
-    const text = 'Grüße, 世界 🙂 — plain words too.';
 
-    const tokens = await engine.tokenize(text, { addSpecial: false, parseSpecial: false });
+    const tokens = await engine.tokenize(roundTrip.text, {
+      addSpecial: false,
+      parseSpecial: false,
+    });
 
     expect(tokens.length).toBeGreaterThan(0);
-    expect(await engine.detokenize(tokens)).toBe(text);
+    expect(await engine.detokenize(tokens)).toBe(roundTrip.back);
   });
 
+  if (!claims.includes('chat')) return;
   test('count says what the prompt will cost', async () => {
     const { engine } = subject();
     const { promptTokens } = await collect(ask(engine, chatOf(1)));
@@ -82,35 +102,6 @@ const tokenizer: Section = (subject) => {
 
     expect(refused).toBeInstanceOf(CortexError);
     expect(refused).toMatchObject({ code: 'invalid_request', details: { param: 'messages' } });
-  });
-};
-
-const embedding: Section = (subject) => {
-  test('embeddings have length 1, one for each input', async () => {
-    const inputs = ['a lighthouse', 'a neuron', 'a lighthouse'];
-
-    const { vectors, promptTokens } = await subject().engine.embed(
-      { inputs },
-      new AbortController().signal,
-    );
-
-    expect(vectors.length).toBe(inputs.length);
-    for (const vector of vectors) {
-      expect(Math.hypot(...vector)).toBeCloseTo(1, 3);
-    }
-    expect(vectors[2]).toEqual(vectors[0] ?? []);
-    expect(promptTokens).toBeGreaterThan(0);
-  });
-};
-
-const rerank: Section = (subject) => {
-  test('every document gets a score from 0 to 1', async () => {
-    const request = { query: 'lighthouse', documents: ['a lighthouse at sea', 'a desk'] };
-
-    const { scores } = await subject().engine.rerank(request, new AbortController().signal);
-
-    expect(scores.length).toBe(2);
-    for (const score of scores) expect(score).toBeWithin(0, 1.000_001);
   });
 };
 
@@ -180,6 +171,18 @@ export const CAPABILITY_SECTIONS = {
 
 /** What an engine answers to a call that its model cannot serve. */
 export const refusals: Section = (subject, { claims }) => {
+  if (!claims.includes('completions')) {
+    test('a model that does not write text says so', async () => {
+      const { engine } = subject();
+      const requests = [
+        ask(engine, chat('Hello')),
+        ask(engine, { prompt: 'Hello' }, { route: 'completions' }),
+      ];
+
+      for (const request of requests)
+        expect(await refusalOf(request)).toMatchObject({ code: 'wrong_modality' });
+    });
+  }
   if (!claims.includes('embedding')) {
     test('embeddings of a model that makes none are refused', async () => {
       const call = subject().engine.embed({ inputs: ['x'] }, new AbortController().signal);

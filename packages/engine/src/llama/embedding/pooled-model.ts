@@ -10,7 +10,8 @@ import type {
   RerankScores,
 } from '../../engine.ts';
 import type { Context, Memory, Model } from '../binding.ts';
-import { checkLength, inputTokens } from './input-tokens.ts';
+import type { Token } from '../native-types.ts';
+import { checkLength, endTokens, inputTokens, startTokens } from './input-tokens.ts';
 import { isMatryoshka } from './matryoshka.ts';
 import type { ModelPurpose } from './model-purpose.ts';
 import { cancelled } from './pooled-job.ts';
@@ -86,6 +87,12 @@ export class PooledModel {
     const isNormalised = isScoreNormalised(this.#options.model.architecture);
     const scores = vectors.map(([score = 0]) => (isNormalised ? score : sigmoid(score)));
     return { scores, promptTokens: total(inputs) };
+  }
+
+  /** The tokens of `text` within those that an input is put between. */
+  tokenize(text: string, options: { readonly parseSpecial: boolean }): readonly Token[] {
+    const { model } = this.#options;
+    return [...startTokens(model), ...model.tokenize(text, options), ...endTokens(model)];
   }
 
   stats(): Omit<EngineStats, 'rssMib'> {
