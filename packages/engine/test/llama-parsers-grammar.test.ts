@@ -62,7 +62,7 @@ interface Call {
 
 /** Answers that the grammar for `body` lets through, and the calls read from each. Content beside calls is an error. */
 function answers({ format, prompt }: Model, body: object, count: number): readonly Call[][] {
-  const template = { render: () => ({ prompt, begun: undefined }) };
+  const template = { showsTools: true, render: () => ({ prompt, begun: undefined }) };
   const messages = [{ role: 'user', content: 'x' }];
   const prepared = prepareChat(readBody(ChatBody, { messages, ...body }), { template, format });
   const sampler = new GbnfSampler(prepared.grammar ?? '');

@@ -6,12 +6,18 @@ import type { Token } from './native-types.ts';
 /** `prompt` of a completion, as the body has it. */
 export type CompletionPrompt = string | readonly (string | number | readonly number[])[];
 
+/** What of a model prompts are made with. */
+export type Vocabulary = Pick<
+  Model,
+  'bosToken' | 'detokenize' | 'isEndOfGeneration' | 'tokenize' | 'vocabularySize'
+>;
+
 /** The vocabulary of a loaded model, with its rules for the start of a prompt. */
 export class Tokenizer {
-  readonly #model: Model;
+  readonly #model: Vocabulary;
   #endTokens: readonly Token[] | undefined;
 
-  constructor(model: Model) {
+  constructor(model: Vocabulary) {
     this.#model = model;
   }
 

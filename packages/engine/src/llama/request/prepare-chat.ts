@@ -9,7 +9,7 @@ import {
 import { type OutputFormat, reasoningState } from '../parsers/choose-parser.ts';
 import type { ReasoningState } from '../parsers/families/tool-family.ts';
 import { type ChatTemplate, toTemplateInput } from '../templates/chat-template.ts';
-import type { ChatBody, Tool } from './chat-body.ts';
+import { type ChatBody, ChatMessage, type Tool } from './chat-body.ts';
 
 export interface PreparedChat {
   readonly prompt: string;
@@ -25,7 +25,7 @@ export interface PreparedChat {
 }
 
 export interface ChatModel {
-  readonly template: Pick<ChatTemplate, 'render'> | undefined;
+  readonly template: Pick<ChatTemplate, 'render' | 'showsTools'> | undefined;
   readonly format: OutputFormat;
 }
 
@@ -62,7 +62,8 @@ export function prepareChat(body: ChatBody, { template, format }: ChatModel): Pr
       param: body.tools === undefined ? 'functions' : 'tools',
     });
   }
-  const rendered = template.render(toTemplateInput(body, tools));
+  const told = template.showsTools ? body : withToolsInSystem(body, tools, format);
+  const rendered = template.render(toTemplateInput(told, tools));
   const reasoning = reasoningState(format, rendered);
   return {
     prompt: rendered.prompt,
@@ -72,6 +73,32 @@ export function prepareChat(body: ChatBody, { template, format }: ChatModel): Pr
     grammar: answerGrammar(body, { choice, tools, reasoning, format }),
     maxToolCalls: body.parallel_tool_calls === false ? 1 : Infinity,
   };
+}
+
+/**
+ * The conversation with the tools in its system message, for templates that leave them out.
+ *
+ * @throws CortexError `unsupported_parameter` when the model's family has no such form.
+ */
+function withToolsInSystem(
+  body: ChatBody,
+  tools: readonly Tool[],
+  { tools: family }: OutputFormat,
+): ChatBody {
+  if (tools.length === 0) return body;
+  if (family?.describeTools === undefined) {
+    throw new CortexError(
+      'unsupported_parameter',
+      "This model's chat template does not show it the tools.",
+      { param: 'tools' },
+    );
+  }
+  const described = tools.map((tool) => ({
+    ...toCallable(tool),
+    description: tool.function.description,
+  }));
+  const system = ChatMessage.parse({ role: 'system', content: family.describeTools(described) });
+  return { ...body, messages: [system, ...body.messages] };
 }
 
 /** The tools of a request; the legacy `functions` in today's form. */

@@ -2,8 +2,9 @@ import { CortexError } from '@cortex/protocol';
 
 import type { Model } from '../binding.ts';
 import type { ChatBody, ChatMessage } from '../request/chat-body.ts';
-
-type TemplateMessage = Record<string, unknown>;
+import { adaptMessages, adaptTools } from './adapt-messages.ts';
+import { type TemplateMessage, toTemplateMessages } from './template-message.ts';
+import { readNeeds, type TemplateNeeds } from './template-needs.ts';
 
 /** What a chat template is given, whoever asks. */
 export interface TemplateInput {
@@ -23,11 +24,20 @@ export interface RenderedChat {
 export class ChatTemplate {
   readonly #render: (variables: Record<string, unknown>) => string;
   readonly #special: { readonly bos_token: string; readonly eos_token: string };
+  readonly #needs: TemplateNeeds;
 
   /** @throws when the template does not compile. */
-  constructor(model: Model, template: string) {
+  constructor(model: Pick<Model, 'compileTemplate' | 'bosText' | 'eosText'>, template: string) {
     this.#render = model.compileTemplate(template);
     this.#special = { bos_token: model.bosText, eos_token: model.eosText };
+    this.#needs = readNeeds((variables) =>
+      this.#render({ ...this.#special, ...variables, add_generation_prompt: true }),
+    );
+  }
+
+  /** Whether the template tells the model which tools there are. */
+  get showsTools(): boolean {
+    return this.#needs.showsTools;
   }
 
   /**
@@ -38,14 +48,14 @@ export class ChatTemplate {
    *   `unsupported_parameter` for content that is no text.
    */
   render(input: TemplateInput): RenderedChat {
-    const messages = input.messages.map(toTemplateMessage);
+    const messages = adaptMessages(toTemplateMessages(input.messages), this.#needs);
     const begun = begunAnswer(input.messages, messages);
     const text = this.#renderText({
       ...this.#special,
       ...input.variables,
       messages,
       // Templates ask `if tools`: none is absent, not an empty list.
-      ...(input.tools.length > 0 && { tools: input.tools }),
+      ...(input.tools.length > 0 && { tools: adaptTools(input.tools, this.#needs) }),
       add_generation_prompt: begun === undefined,
     });
     if (begun === undefined) return { prompt: text, begun };
@@ -58,8 +68,7 @@ export class ChatTemplate {
     try {
       return this.#render(variables);
     } catch (error) {
-      const reason =
-        error instanceof Error ? error.message.replace(/^AddonJinjaRenderer: /, '') : String(error);
+      const reason = ownWords(error instanceof Error ? error.message : String(error));
       throw new CortexError(
         'template_render_failed',
         `The model's chat template refuses this conversation: ${reason}`,
@@ -85,23 +94,6 @@ export function toTemplateInput(body: ChatBody, tools: readonly unknown[]): Temp
   };
 }
 
-/** A message in the form that templates are written for: text content, arguments as objects. */
-function toTemplateMessage(message: ChatMessage, at: number): TemplateMessage {
-  const { role, content, tool_calls, function_call: legacy, ...rest } = message;
-  const calls = tool_calls ?? (legacy && [{ type: 'function', function: legacy }]);
-  return {
-    ...rest,
-    role: role === 'developer' ? 'system' : role === 'function' ? 'tool' : role,
-    content: toText(content, at) ?? (calls === undefined ? '' : null),
-    ...(calls !== undefined && {
-      tool_calls: calls.map((call) => ({
-        ...call,
-        function: { ...call.function, arguments: toArguments(call.function.arguments) },
-      })),
-    }),
-  };
-}
-
 /** The text that an assistant message at the end has begun with; undefined when the turn is a new one. */
 function begunAnswer(
   given: readonly ChatMessage[],
@@ -113,36 +105,8 @@ function begunAnswer(
   return typeof content === 'string' && content.trim() !== '' ? content.trim() : undefined;
 }
 
-/** @throws CortexError `vision_unsupported`, `unsupported_parameter` for parts that are no text. */
-function toText(content: ChatMessage['content'], at: number): string | null {
-  if (content === null || typeof content === 'string') return content;
-  const texts = content.map((part, i) => {
-    const text = part.type === 'refusal' ? part['refusal'] : part.text;
-    if (typeof text === 'string') return text;
-    const param = `messages[${at}].content[${i}]`;
-    if (part.type.includes('image')) {
-      throw new CortexError(
-        'vision_unsupported',
-        'This model cannot read images. Remove the image, or choose a model with vision.',
-        { param },
-      );
-    }
-    throw new CortexError(
-      'unsupported_parameter',
-      `Content of type "${part.type}" is not supported by this model.`,
-      { param },
-    );
-  });
-  return texts.join('\n');
-}
-
-/** Templates print arguments with `tojson`, so text is parsed first; what is no JSON stays text. */
-function toArguments(given: string | Readonly<Record<string, unknown>>): unknown {
-  if (typeof given !== 'string') return given;
-  if (given.trim() === '') return {};
-  try {
-    return JSON.parse(given);
-  } catch {
-    return given;
-  }
+/** What the template itself says, without the place in its source. */
+function ownWords(message: string): string {
+  const said = message.slice(message.lastIndexOf('\nError: ') + 1);
+  return said.replace(/^(?:AddonJinjaRenderer|Error): (?:Jinja Exception: )?/, '').trim();
 }

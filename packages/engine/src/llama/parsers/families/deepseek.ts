@@ -2,7 +2,7 @@ import { literal, sequence } from '../../../grammar/grammar-rules.ts';
 import { jsonSchemaRule } from '../../../grammar/json-schema.ts';
 import { ScriptedParser } from '../answer-text.ts';
 import { readDeepSeek, SPELLINGS, spelled } from './deepseek-script.ts';
-import type { ParserRequest, ToolFamily } from './tool-family.ts';
+import type { DescribedTool, ParserRequest, ToolFamily } from './tool-family.ts';
 
 const { callsBegin, callsEnd, callBegin, callEnd, sep } = spelled('｜', '▁');
 const MARKERS = Object.values(SPELLINGS).flat();
@@ -10,6 +10,21 @@ const FENCE = '```';
 
 const createParser = ({ newCallId }: ParserRequest): ScriptedParser =>
   new ScriptedParser(readDeepSeek, newCallId);
+
+/** Most templates of these models leave tools to whoever writes the system prompt; the form is DeepSeek's own. */
+function describeTools(tools: readonly DescribedTool[], form: string): string {
+  const described = tools.map(
+    ({ name, description, parameters }) =>
+      `### ${name}\nDescription: ${description ?? ''}\n\nParameters: ${JSON.stringify(parameters)}\n`,
+  );
+  return [
+    '## Tools\nYou have access to the following tools:\n',
+    ...described,
+    'IMPORTANT: ALWAYS adhere to this exact format for tool use:',
+    form,
+    '\nThe name must be one of the tools above, the arguments valid JSON for its parameters.',
+  ].join('\n');
+}
 
 /** DeepSeek V3 and R1, distils included: `function<｜tool▁sep｜>name` and the arguments in a fence. */
 export const DEEPSEEK_R1: ToolFamily = {
@@ -27,6 +42,10 @@ export const DEEPSEEK_R1: ToolFamily = {
     const more = isSingle ? '' : `( "\\n" ${call} )*`;
     return sequence(literal(callsBegin), call, more, literal(callsEnd));
   },
+  describeTools: (tools) => {
+    const call = `${callBegin}function${sep}tool_name\n${FENCE}json\n{"argument": "value"}\n${FENCE}${callEnd}`;
+    return describeTools(tools, callsBegin + call + callsEnd);
+  },
 };
 
 /** DeepSeek V3.1: `name<｜tool▁sep｜>{…}`. */
@@ -43,5 +62,9 @@ export const DEEPSEEK: ToolFamily = {
     });
     const call = rules.add('any-call', calls.join(' | '));
     return sequence(literal(callsBegin), call, isSingle ? '' : `${call}*`, literal(callsEnd));
+  },
+  describeTools: (tools) => {
+    const call = `${callBegin}tool_name${sep}{"argument": "value"}${callEnd}`;
+    return describeTools(tools, callsBegin + call + callsEnd);
   },
 };

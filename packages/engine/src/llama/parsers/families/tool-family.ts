@@ -36,7 +36,11 @@ export interface ToolFamily {
   /** Set where every answer is written in channels: the parser reads all answers, reasoning is a channel. */
   readonly channels?: AnswerChannels;
   /** Tells the model of the tools, for templates of the family that leave them out. */
-  describeTools?(tools: readonly unknown[]): string;
+  describeTools?(tools: readonly DescribedTool[]): string;
+}
+
+export interface DescribedTool extends CallableTool {
+  readonly description: string | undefined;
 }
 
 export interface AnswerChannels {

@@ -1,0 +1,142 @@
+/** A conversation rewritten into the form that a template needs. Pure; the same conversation always becomes the same. */
+import { createHash } from 'node:crypto';
+
+import type { TemplateMessage } from './template-message.ts';
+import type { TemplateNeeds } from './template-needs.ts';
+
+export function adaptMessages(
+  messages: readonly TemplateMessage[],
+  needs: TemplateNeeds,
+): readonly TemplateMessage[] {
+  let out = messages;
+  if (needs.systemJoined) out = joined(out, ['system']);
+  if (needs.lateSystemAsUser) out = out.map((message, at) => (at > 0 ? asUser(message) : message));
+  if (needs.systemAsUser) out = joined(out.map(asUser), ['user']);
+  if (needs.rolesAlternate) out = joined(out, ['user', 'assistant']);
+  if (needs.textApart) out = out.flatMap(withTextApart);
+  if (needs.singleCalls) out = withSingleCalls(out);
+  return out.map((message) => adaptMessage(message, needs));
+}
+
+/** Tools with every member that a template may print. */
+export function adaptTools(
+  tools: readonly unknown[],
+  { wholeTools }: TemplateNeeds,
+): readonly unknown[] {
+  if (!wholeTools) return tools;
+  return tools.map((tool) =>
+    isRecord(tool) && isRecord(tool['function'])
+      ? { ...tool, function: { ...EMPTY_TOOL, ...tool['function'] } }
+      : tool,
+  );
+}
+
+const EMPTY_TOOL = { description: '', parameters: { type: 'object', properties: {} } };
+
+const isRecord = (value: unknown): value is TemplateMessage =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const asUser = (message: TemplateMessage): TemplateMessage =>
+  message['role'] === 'system' ? { ...message, role: 'user' } : message;
+
+/** Texts of one of `roles` that stand one behind the other, as one message each. */
+function joined(
+  messages: readonly TemplateMessage[],
+  roles: readonly string[],
+): readonly TemplateMessage[] {
+  const out: TemplateMessage[] = [];
+  for (const message of messages) {
+    const before = out.at(-1);
+    if (before !== undefined && isJoinable(before, message, roles)) {
+      out[out.length - 1] = {
+        ...before,
+        content: `${String(before['content'])}\n\n${String(message['content'])}`,
+      };
+    } else out.push(message);
+  }
+  return out;
+}
+
+const isJoinable = (a: TemplateMessage, b: TemplateMessage, roles: readonly string[]): boolean =>
+  a['role'] === b['role'] &&
+  roles.includes(String(a['role'])) &&
+  [a, b].every((one) => typeof one['content'] === 'string' && one['tool_calls'] === undefined);
+
+function withTextApart(message: TemplateMessage): readonly TemplateMessage[] {
+  const { tool_calls: calls, content, ...rest } = message;
+  if (calls === undefined || typeof content !== 'string' || content === '') return [message];
+  return [
+    { role: message['role'], content },
+    { ...rest, content: null, tool_calls: calls },
+  ];
+}
+
+/** Each call in a message of its own, its result behind it. What belongs to the turn as a whole stays with the first. */
+function withSingleCalls(messages: readonly TemplateMessage[]): readonly TemplateMessage[] {
+  const out: TemplateMessage[] = [];
+  let results: readonly TemplateMessage[] = [];
+  for (const [at, message] of messages.entries()) {
+    if (results.includes(message)) continue;
+    const calls = message['tool_calls'];
+    if (!Array.isArray(calls) || calls.length < 2) {
+      out.push(message);
+      continue;
+    }
+    results = toolsBehind(messages.slice(at + 1));
+    for (const [i, call] of calls.entries()) {
+      const id = isRecord(call) ? call['id'] : undefined;
+      out.push(
+        i === 0
+          ? { ...message, tool_calls: [call] }
+          : { role: 'assistant', content: null, tool_calls: [call] },
+      );
+      out.push(...results.filter((result) => result['tool_call_id'] === id));
+    }
+    const ids = calls.map((call: unknown) => (isRecord(call) ? call['id'] : undefined));
+    out.push(...results.filter((result) => !ids.includes(result['tool_call_id'])));
+  }
+  return out;
+}
+
+function toolsBehind(messages: readonly TemplateMessage[]): readonly TemplateMessage[] {
+  const end = messages.findIndex((message) => message['role'] !== 'tool');
+  return end < 0 ? messages : messages.slice(0, end);
+}
+
+function adaptMessage(message: TemplateMessage, needs: TemplateNeeds): TemplateMessage {
+  const { reasoning_content: reasoning, tool_calls: calls, ...rest } = message;
+  const id = message['tool_call_id'];
+  // A template that reads reasoning from a member of its own may take it beside calls in place of text, never with it.
+  const isBoth =
+    needs.reasoningMember !== 'reasoning_content' &&
+    calls !== undefined &&
+    Boolean(message['content']);
+  return {
+    ...rest,
+    ...(needs.emptyText && message['content'] === null && { content: '' }),
+    ...(needs.shortIds && typeof id === 'string' && { tool_call_id: shortId(id) }),
+    ...(reasoning !== undefined && !isBoth && { [needs.reasoningMember]: reasoning }),
+    ...(Array.isArray(calls) && { tool_calls: calls.map((call) => adaptCall(call, needs)) }),
+  };
+}
+
+function adaptCall(call: unknown, needs: TemplateNeeds): unknown {
+  if (!isRecord(call) || !isRecord(call['function'])) return call;
+  const { function: fn, id } = call;
+  const text = JSON.stringify(fn['arguments']);
+  return {
+    ...call,
+    ...(needs.shortIds && typeof id === 'string' && { id: shortId(id) }),
+    ...(needs.argumentsAsText &&
+      typeof fn['arguments'] !== 'string' && { function: { ...fn, arguments: text } }),
+  };
+}
+
+const ID_CHARS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789';
+
+/** An id of nine letters and digits; one that is such already stays. */
+function shortId(id: string): string {
+  if (/^[a-zA-Z0-9]{9}$/.test(id)) return id;
+  const hash = createHash('sha256').update(id).digest();
+  return Array.from(hash.subarray(0, 9), (byte) => ID_CHARS[byte % ID_CHARS.length]).join('');
+}

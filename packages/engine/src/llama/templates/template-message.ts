@@ -1,0 +1,74 @@
+import { CortexError } from '@cortex/protocol';
+
+import type { ChatMessage } from '../request/chat-body.ts';
+
+/** A message as a template gets it. */
+export type TemplateMessage = Readonly<Record<string, unknown>>;
+
+/**
+ * Messages in the form that templates are written for: text content, arguments as objects, today's roles.
+ *
+ * @throws CortexError `vision_unsupported`, `unsupported_parameter` for content that is no text.
+ */
+export function toTemplateMessages(messages: readonly ChatMessage[]): TemplateMessage[] {
+  const names = new Map<string, string>();
+  return messages.map((message, at) => {
+    for (const call of message.tool_calls ?? [])
+      if (call.id !== undefined) names.set(call.id, call.function.name);
+    const name = message.name ?? names.get(message.tool_call_id ?? '');
+    // Templates that print whose result it is ask for a name, which today's clients leave out.
+    const isNamed = message.role === 'tool' && name !== undefined;
+    return { ...toTemplateMessage(message, at), ...(isNamed && { name }) };
+  });
+}
+
+function toTemplateMessage(message: ChatMessage, at: number): TemplateMessage {
+  const { role, content, tool_calls, function_call: legacy, ...rest } = message;
+  const calls = tool_calls ?? (legacy && [{ type: 'function', function: legacy }]);
+  return {
+    ...rest,
+    role: role === 'developer' ? 'system' : role === 'function' ? 'tool' : role,
+    content: toText(content, at) ?? (calls === undefined ? '' : null),
+    ...(calls !== undefined && {
+      tool_calls: calls.map((call) => ({
+        type: 'function',
+        ...call,
+        function: { ...call.function, arguments: toArguments(call.function.arguments) },
+      })),
+    }),
+  };
+}
+
+/** @throws CortexError `vision_unsupported`, `unsupported_parameter` for parts that are no text. */
+function toText(content: ChatMessage['content'], at: number): string | null {
+  if (content === null || typeof content === 'string') return content;
+  const texts = content.map((part, i) => {
+    const text = part.type === 'refusal' ? part['refusal'] : part.text;
+    if (typeof text === 'string') return text;
+    const param = `messages[${at}].content[${i}]`;
+    if (part.type.includes('image')) {
+      throw new CortexError(
+        'vision_unsupported',
+        'This model cannot read images. Remove the image, or choose a model with vision.',
+        { param },
+      );
+    }
+    throw new CortexError(
+      'unsupported_parameter',
+      `Content of type "${part.type}" is not supported by this model.`,
+      { param },
+    );
+  });
+  return texts.join('\n');
+}
+
+/** Templates print arguments with `tojson`, so text is parsed first; what is no JSON stays text. */
+function toArguments(given: string | Readonly<Record<string, unknown>>): unknown {
+  if (typeof given !== 'string') return given;
+  if (given.trim() === '') return {};
+  try {
+    return JSON.parse(given);
+  } catch {
+    return given;
+  }
+}

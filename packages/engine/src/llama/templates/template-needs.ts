@@ -1,0 +1,175 @@
+import { adaptMessages, adaptTools } from './adapt-messages.ts';
+import type { TemplateMessage } from './template-message.ts';
+
+/**
+ * What a template needs to be given in another form than OpenAI's, or it refuses or drops a part of the conversation.
+ *
+ * Found out by rendering small conversations: a need is there when the usual form fails and the other one does not.
+ */
+export interface TemplateNeeds {
+  /** A system message is written as the beginning of the first user message. */
+  readonly systemAsUser: boolean;
+  /** System messages one behind the other are one message. */
+  readonly systemJoined: boolean;
+  /** A system message later in the conversation is written as the user's. */
+  readonly lateSystemAsUser: boolean;
+  /** User messages one behind the other are one message; the assistant's too. */
+  readonly rolesAlternate: boolean;
+  /** A message of calls alone has empty text, not none. */
+  readonly emptyText: boolean;
+  /** Ids of calls have nine characters. */
+  readonly shortIds: boolean;
+  /** Arguments are printed as they are: JSON text. */
+  readonly argumentsAsText: boolean;
+  /** One call a message: several become several messages, each with its result. */
+  readonly singleCalls: boolean;
+  /** Text beside calls is a message of its own. */
+  readonly textApart: boolean;
+  /** Tools have all members, the optional ones too. */
+  readonly wholeTools: boolean;
+  /** The member that reasoning of earlier turns goes into. */
+  readonly reasoningMember: string;
+  /** The template tells the model which tools there are. */
+  readonly showsTools: boolean;
+}
+
+export type RenderText = (variables: {
+  readonly messages: readonly TemplateMessage[];
+  readonly tools?: readonly unknown[];
+}) => string;
+
+const NONE: TemplateNeeds = {
+  systemAsUser: false,
+  systemJoined: false,
+  lateSystemAsUser: false,
+  rolesAlternate: false,
+  emptyText: false,
+  shortIds: false,
+  argumentsAsText: false,
+  singleCalls: false,
+  textApart: false,
+  wholeTools: false,
+  reasoningMember: 'reasoning_content',
+  showsTools: true,
+};
+
+// Words that no template has by itself.
+const user = { role: 'user', content: 'qzUser' };
+const system = { role: 'system', content: 'qzSystem' };
+const later = { role: 'system', content: 'qzLater' };
+const said = { role: 'assistant', content: 'qzSaid' };
+const call = (id: string, value: string) => ({
+  id,
+  type: 'function',
+  function: { name: 'qz_tool', arguments: { place: value } },
+});
+const called = { role: 'assistant', content: null, tool_calls: [call('call_0123456789', 'qzOne')] };
+const calledTwice = { ...called, tool_calls: [...called.tool_calls, call('call_qz', 'qzTwo')] };
+const result = {
+  role: 'tool',
+  name: 'qz_tool',
+  tool_call_id: 'call_0123456789',
+  content: 'qzFound',
+};
+const otherResult = { ...result, tool_call_id: 'call_qz', content: 'qzMore' };
+const tool = {
+  type: 'function',
+  function: {
+    name: 'qz_tool',
+    description: 'qz',
+    parameters: { type: 'object', properties: { place: { type: 'string' } }, required: ['place'] },
+  },
+};
+const bareTool = { type: 'function', function: { name: 'qz_tool' } };
+
+/** Members that templates know reasoning by. */
+const REASONING_MEMBERS = ['reasoning_content', 'thinking', 'reasoning', 'thought'];
+
+/** What the template behind `render` needs. Renders some twenty short conversations, half a millisecond each. */
+export function readNeeds(render: RenderText): TemplateNeeds {
+  let needs = NONE;
+  const shows = (probe: Probe, change: Partial<TemplateNeeds> = {}): boolean =>
+    showsAll(render, probe, { ...needs, ...change });
+  /** Takes up the first of `changes` that lets all of the probe through, when it does not pass as it is. */
+  const settle = (probe: Probe, ...changes: readonly Partial<TemplateNeeds>[]): void => {
+    if (shows(probe)) return;
+    needs = { ...needs, ...changes.find((change) => shows(probe, change)) };
+  };
+
+  settle(
+    { messages: [user, said, user, user], words: ['qzUser', 'qzSaid'] },
+    { rolesAlternate: true },
+  );
+  settle({ messages: [system, user], words: ['qzSystem', 'qzUser'] }, { systemAsUser: true });
+  settle(
+    { messages: [system, later, user], words: ['qzSystem', 'qzLater', 'qzUser'] },
+    { systemJoined: true },
+  );
+  settle(
+    { messages: [system, user, said, later, user], words: ['qzSystem', 'qzSaid', 'qzLater'] },
+    { lateSystemAsUser: true },
+  );
+  const tools = [tool];
+  settle(
+    { messages: [user, called, result, said, user], tools, words: ['qzOne', 'qzFound', 'qzSaid'] },
+    ...combinations(['emptyText', 'shortIds', 'argumentsAsText']),
+  );
+  const results = [result, otherResult];
+  settle(
+    {
+      messages: [user, calledTwice, ...results],
+      tools,
+      words: ['qzOne', 'qzTwo', 'qzFound', 'qzMore'],
+    },
+    { singleCalls: true },
+  );
+  settle(
+    {
+      messages: [user, { ...called, content: 'qzText' }, result],
+      tools,
+      words: ['qzOne', 'qzFound'],
+    },
+    { textApart: true },
+  );
+  settle({ messages: [user], tools: [bareTool], words: ['qzUser'] }, { wholeTools: true });
+  settle(
+    {
+      messages: [user, { ...called, reasoning_content: 'qzThought' }, result],
+      tools,
+      words: ['qzThought'],
+    },
+    ...REASONING_MEMBERS.map((reasoningMember) => ({ reasoningMember })),
+  );
+  return { ...needs, showsTools: shows({ messages: [user], tools, words: ['qz_tool'] }) };
+}
+
+interface Probe {
+  readonly messages: readonly TemplateMessage[];
+  readonly tools?: readonly unknown[];
+  /** What must stand in the prompt. */
+  readonly words: readonly string[];
+}
+
+function showsAll(render: RenderText, probe: Probe, needs: TemplateNeeds): boolean {
+  try {
+    const text = render({
+      messages: adaptMessages(probe.messages, needs),
+      ...(probe.tools !== undefined && { tools: adaptTools(probe.tools, needs) }),
+    });
+    // Arguments as another language would print them, or as text quoted once more, are not what the model writes.
+    return probe.words.every((word) => text.includes(word)) && !/\{'place|\{\\"place/.test(text);
+  } catch {
+    return false;
+  }
+}
+
+/** Every set of needs, the small ones first. */
+function combinations(keys: readonly (keyof TemplateNeeds)[]): Partial<TemplateNeeds>[] {
+  return keys
+    .reduce<(readonly (keyof TemplateNeeds)[])[]>(
+      (sets, key) => [...sets, ...sets.map((set) => [...set, key])],
+      [[]],
+    )
+    .toSorted((a, b) => a.length - b.length)
+    .map((set) => Object.fromEntries(set.map((key) => [key, true])));
+}

@@ -1,0 +1,312 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+
+import { type Model, openLibrary } from '../src/llama/binding.ts';
+import { readOutputFormat } from '../src/llama/parsers/choose-parser.ts';
+import { ChatBody, readBody } from '../src/llama/request/chat-body.ts';
+import { prepareChat } from '../src/llama/request/prepare-chat.ts';
+import { ChatTemplate, toTemplateInput } from '../src/llama/templates/chat-template.ts';
+import { readNeeds } from '../src/llama/templates/template-needs.ts';
+import { Tokenizer } from '../src/llama/tokenizer.ts';
+import { CORPUS, corpusNames, type CorpusTemplate } from './fixtures/template-corpus.ts';
+import { TINY_MODEL } from './llama-under-test.ts';
+
+const user = { role: 'user', content: 'Where is the harbour?' };
+const system = { role: 'system', content: 'Be brief, like a sailor.' };
+const tool = (more: object = {}) => ({
+  type: 'function',
+  function: { name: 'find_place', ...more },
+});
+const FULL = tool({
+  description: 'Finds a place.',
+  parameters: {
+    type: 'object',
+    properties: { place: { type: 'string', description: 'Its name.' } },
+    required: ['place'],
+  },
+});
+const call = (id: string, place: string) => ({
+  id,
+  type: 'function',
+  function: { name: 'find_place', arguments: JSON.stringify({ place }) },
+});
+const called = { role: 'assistant', content: null, tool_calls: [call('call_1a2b3c', 'harbour')] };
+const result = { role: 'tool', tool_call_id: 'call_1a2b3c', content: 'by the sea' };
+const ROUND = [user, called, result];
+
+const asked = user.content;
+const CHATS = {
+  'a plain question': [{ messages: [user] }, [asked]],
+  'a system message': [{ messages: [system, user] }, [asked, system.content]],
+  'the developer role': [
+    { messages: [{ ...system, role: 'developer' }, user] },
+    [asked, system.content],
+  ],
+  'two system messages': [
+    { messages: [system, { role: 'developer', content: 'In verse.' }, user] },
+    [asked, system.content, 'In verse.'],
+  ],
+  'a late system message': [
+    {
+      messages: [
+        system,
+        user,
+        { role: 'assistant', content: 'There.' },
+        { ...system, content: 'In prose.' },
+        user,
+      ],
+    },
+    [asked, system.content, 'There.', 'In prose.'],
+  ],
+  'two questions in a row': [
+    { messages: [user, { ...user, content: 'And why?' }] },
+    [asked, 'And why?'],
+  ],
+  'text in parts': [
+    { messages: [{ role: 'user', content: [{ type: 'text', text: asked }] }] },
+    [asked],
+  ],
+  'thinking switched off': [{ messages: [user], enable_thinking: false }, [asked]],
+} as const;
+
+const TOOL_CHATS = {
+  tools: [{ messages: [user], tools: [FULL] }, [asked, 'find_place']],
+  'a tool with a name alone': [{ messages: [user], tools: [tool()] }, [asked, 'find_place']],
+  'a round of tools': [{ messages: ROUND, tools: [FULL] }, [asked, 'harbour', 'by the sea']],
+  'a round of two tools': [
+    {
+      messages: [
+        user,
+        { ...called, tool_calls: [call('call_a', 'harbour'), call('call_b', 'lighthouse')] },
+        { ...result, tool_call_id: 'call_a' },
+        { ...result, tool_call_id: 'call_b', content: 'on the rock' },
+      ],
+      tools: [FULL],
+    },
+    [asked, 'harbour', 'lighthouse', 'by the sea', 'on the rock'],
+  ],
+  'a question behind a round of tools': [
+    { messages: [...ROUND, { role: 'assistant', content: 'By the sea.' }, user], tools: [FULL] },
+    [asked, 'harbour', 'by the sea', 'By the sea.'],
+  ],
+} as const;
+
+/** Continue behind the results of tools without a header of their own: that is how these models were trained. */
+const NO_HEADER_BEHIND_RESULTS = [
+  'deepseek-ai-DeepSeek-V3.1',
+  'deepseek-ai-DeepSeek-R1',
+  'llama-cpp-deepseek-r1',
+];
+
+const BOS = '<|endoftext|>';
+
+const CALLING = CORPUS.filter(({ family }) => family !== undefined).map(
+  (template) => [template.name, template] as const,
+);
+
+describe('the chat templates of llama.cpp', () => {
+  let model: Model;
+  beforeAll(async () => {
+    const library = await openLibrary({ backend: 'cpu', threads: 1, log: () => undefined });
+    model = await library.loadModel({
+      path: TINY_MODEL,
+      gpuLayers: 0,
+      vocabOnly: true,
+      signal: new AbortController().signal,
+      onProgress: () => undefined,
+    });
+  });
+  afterAll(() => model.dispose());
+
+  const compile = ({ source }: CorpusTemplate): ChatTemplate =>
+    new ChatTemplate(
+      {
+        compileTemplate: (text) => model.compileTemplate(text),
+        bosText: BOS,
+        eosText: '<|im_end|>',
+      },
+      source,
+    );
+  const chatOf = (template: CorpusTemplate) => ({
+    template: compile(template),
+    format: readOutputFormat(template.source),
+  });
+
+  test('are all in the table', () => {
+    expect(CORPUS.map(({ name }) => name).toSorted()).toEqual(corpusNames().toSorted());
+  });
+
+  test.each(CORPUS.map((template) => [template.name, template] as const))(
+    '%s: its family, its reasoning and its needs are found',
+    (_, template) => {
+      const format = readOutputFormat(template.source);
+      const render = model.compileTemplate(template.source);
+      const { showsTools, reasoningMember, ...needs } = readNeeds((given) =>
+        render({ ...given, bos_token: BOS, eos_token: '', add_generation_prompt: true }),
+      );
+      const named = Object.entries(needs).flatMap(([name, isNeeded]) => (isNeeded ? [name] : []));
+      const isOwnMember = reasoningMember !== 'reasoning_content';
+
+      expect({
+        family: format.tools?.name,
+        reasoning: format.tools?.channels === undefined ? format.reasoning?.open : 'channels',
+        needs: [
+          ...(showsTools ? [] : ['hidesTools']),
+          ...named,
+          ...(isOwnMember ? [`reasoningMember=${reasoningMember}`] : []),
+        ],
+      }).toEqual({
+        family: template.family,
+        reasoning: template.reasoning,
+        needs: [...template.needs],
+      });
+    },
+  );
+
+  test.each(CORPUS.map((template) => [template.name, template] as const))(
+    '%s: every conversation is rendered whole, with the answer to come',
+    (_, template) => {
+      const chatTemplate = compile(template);
+      for (const [what, [body, words]] of Object.entries(CHATS)) {
+        const prompt = render(chatTemplate, body);
+
+        expect({ what, missing: words.filter((word) => !prompt.includes(word)) }).toEqual({
+          what,
+          missing: [],
+        });
+        expect({ what, end: prompt.slice(endOf(prompt, asked, 'And why?')) }).not.toEqual({
+          what,
+          end: '',
+        });
+      }
+    },
+  );
+
+  test.each(CALLING)(
+    '%s: a model that calls tools sees them, its calls and their results',
+    (_, template) => {
+      const chat = chatOf(template);
+      for (const [what, [body, words]] of Object.entries(TOOL_CHATS)) {
+        const { prompt } = prepareChat(readBody(ChatBody, body), chat);
+
+        expect({ what, missing: words.filter((word) => !prompt.includes(word)) }).toEqual({
+          what,
+          missing: [],
+        });
+        // Neither text quoted once more nor the notation of another language.
+        expect(prompt).not.toMatch(/\{\\"place|\{'place/);
+        const isBehindResult = body.messages.at(-1)?.role === 'tool';
+        if (
+          isBehindResult &&
+          NO_HEADER_BEHIND_RESULTS.some((name) => template.name.startsWith(name))
+        )
+          continue;
+        expect(prompt.slice(endOf(prompt, asked, 'by the sea', 'on the rock'))).not.toBe('');
+      }
+    },
+  );
+
+  test.each(CALLING)('%s: the grammar of its calls compiles', (_, template) => {
+    const body = { messages: [user], tools: [FULL], tool_choice: 'required' };
+    const { grammar } = prepareChat(readBody(ChatBody, body), chatOf(template));
+
+    expect(() => model.createGrammarState(grammar ?? '')).not.toThrow();
+  });
+
+  test.each(
+    CORPUS.filter(({ family }) => family === undefined).map((one) => [one.name, one] as const),
+  )('%s: tools are refused where the form of calls is not known', (_, template) => {
+    const body = readBody(ChatBody, { messages: [user], tools: [FULL] });
+
+    expect(() => prepareChat(body, chatOf(template))).toThrow('This model cannot call tools.');
+  });
+
+  test('what a template refuses is an error in its own words', () => {
+    const gemma = CORPUS.find(({ name }) => name === 'google-gemma-2-2b-it');
+    if (gemma === undefined) throw new Error('not in the corpus');
+
+    expect(() => render(compile(gemma), { messages: ROUND })).toThrow(
+      "The model's chat template refuses this conversation: Conversation roles must alternate user/assistant/user/assistant/...",
+    );
+  });
+
+  test.each([
+    ['Qwen-Qwen3-0.6B', { enable_thinking: false }, '<think>\n\n</think>'],
+    ['Qwen3.5-4B', { chat_template_kwargs: { enable_thinking: false } }, '<think>\n\n</think>'],
+    ['openai-gpt-oss-120b', { reasoning_effort: 'high' }, 'Reasoning: high'],
+    [
+      'openai-gpt-oss-120b',
+      { chat_template_kwargs: { model_identity: 'You are Ada.' } },
+      'You are Ada.',
+    ],
+    [
+      'deepseek-ai-DeepSeek-V3.1',
+      { chat_template_kwargs: { thinking: true } },
+      '<｜Assistant｜><think>',
+    ],
+  ])('%s is given %j', (name, more, expected) => {
+    expect(render(compile(named(name)), { messages: [user], ...more })).toContain(expected);
+  });
+
+  test.each([
+    ['Qwen-Qwen3-0.6B', '<think>\nAsk the map.\n</think>'],
+    ['Qwen3.5-4B', '<think>\nAsk the map.\n</think>'],
+    ['openai-gpt-oss-120b', '<|channel|>analysis<|message|>Ask the map.<|end|>'],
+    ['ByteDance-Seed-OSS', '<seed:think>Ask the map.</seed:think>'],
+    ['GLM-4.6', '<think>Ask the map.</think>'],
+  ])('%s is given the reasoning before a call as it wrote it', (name, expected) => {
+    const messages = [user, { ...called, reasoning_content: 'Ask the map.' }, result];
+
+    expect(render(compile(named(name)), { messages, tools: [FULL] })).toContain(expected);
+  });
+
+  test('ids of calls that a template asks to be short are, and result and call keep theirs in common', () => {
+    const prompt = render(compile(named('mistralai-Mistral-Nemo-Instruct-2407')), {
+      messages: ROUND,
+    });
+    const [id = ''] = /"id": "([a-zA-Z0-9]{9})"/.exec(prompt)?.slice(1) ?? [];
+
+    expect(prompt).toContain(`"call_id": "${id}"`);
+  });
+
+  test('several calls become one at a time, each with its result, where a template takes one', () => {
+    const [body] = TOOL_CHATS['a round of two tools'];
+    const prompt = render(compile(named('meta-llama-Llama-3.1-8B-Instruct')), body);
+
+    expect(prompt).toMatch(/"harbour"[^]*by the sea[^]*"lighthouse"[^]*on the rock/);
+  });
+
+  test('a prompt begins with one BOS, whether the template prints it or not', () => {
+    const [bosToken = -1] = model.tokenize(BOS, { parseSpecial: true });
+    const tokenizer = new Tokenizer({
+      bosToken,
+      vocabularySize: model.vocabularySize,
+      tokenize: (text, options) => model.tokenize(text, options),
+      detokenize: (tokens, options) => model.detokenize(tokens, options),
+      isEndOfGeneration: (token) => model.isEndOfGeneration(token),
+    });
+    for (const template of CORPUS) {
+      const tokens = tokenizer.rendered(render(compile(template), { messages: [user] }));
+
+      expect([template.name, ...tokens.filter((token) => token === bosToken)]).toEqual([
+        template.name,
+        bosToken,
+      ]);
+      expect(tokens[0]).toBe(bosToken);
+    }
+  });
+});
+
+function render(template: ChatTemplate, body: object): string {
+  const read = readBody(ChatBody, body);
+  return template.render(toTemplateInput(read, read.tools ?? [])).prompt;
+}
+
+/** Where the last of `words` ends. */
+const endOf = (prompt: string, ...words: readonly string[]): number =>
+  Math.max(...words.map((word) => prompt.lastIndexOf(word) + word.length));
+
+function named(name: string): CorpusTemplate {
+  const template = CORPUS.find((one) => one.name === name);
+  if (template === undefined) throw new Error(`${name} is not in the corpus`);
+  return template;
+}
