@@ -7,6 +7,7 @@ export class Turns<T extends { readonly principal: string }> {
   /** In the order of turns: who was served last stands at the end, on both levels. */
   readonly #lines = new Map<string, T[]>();
   #length = 0;
+  #served: T | undefined;
 
   get length(): number {
     return this.#length;
@@ -19,15 +20,11 @@ export class Turns<T extends { readonly principal: string }> {
     this.#length++;
   }
 
-  /** Whose turn it is; undefined when nobody has work. */
+  /** Whose turn it is; undefined when nobody has work. Who had the last one stands behind all that came meanwhile. */
   next(): T | undefined {
-    const [principal, line] = this.#lines.entries().next().value ?? [];
-    const item = line?.shift();
-    if (principal === undefined || line === undefined || item === undefined) return undefined;
-    line.push(item);
-    this.#lines.delete(principal);
-    this.#lines.set(principal, line);
-    return item;
+    if (this.#served !== undefined) this.#moveBack(this.#served);
+    this.#served = this.#lines.values().next().value?.[0];
+    return this.#served;
   }
 
   /** False when it took no part any more. */
@@ -39,6 +36,15 @@ export class Turns<T extends { readonly principal: string }> {
     if (line.length === 0) this.#lines.delete(item.principal);
     this.#length--;
     return true;
+  }
+
+  #moveBack(item: T): void {
+    const line = this.#lines.get(item.principal);
+    if (line === undefined) return;
+    const at = line.indexOf(item);
+    if (at >= 0) line.push(...line.splice(at, 1));
+    this.#lines.delete(item.principal);
+    this.#lines.set(item.principal, line);
   }
 
   *[Symbol.iterator](): IterableIterator<T> {
