@@ -1,10 +1,11 @@
 /** llama.cpp's own `llama-batched-bench`, compiled from the sources inside node-llama-cpp against its prebuilt libraries. */
 import { llamaSources } from '@cortex/testkit';
-import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 const MODULES = resolve(import.meta.dir, '../../node_modules');
+/** Whose libraries the program is linked to, the same that the engine loads. */
+export const LIBRARY_VERSION = '3.22.1';
 const LIBRARIES = join(MODULES, '@node-llama-cpp/linux-x64/bins/linux-x64');
 
 export interface NativeRun {
@@ -13,6 +14,8 @@ export interface NativeRun {
   readonly streams: number;
   readonly promptS: number;
   readonly generateS: number;
+  /** Of the whole process, loading included. */
+  readonly cpuMs: number;
 }
 
 export interface NativeLoad {
@@ -39,7 +42,8 @@ export function buildNativeBench(folder: string): string {
   const linked = libraries
     .filter((name) => /^lib(llama|ggml)(-common|-base|\.v)/.test(name))
     .map((name) => `-l:${name}`);
-  run('g++', [
+  run([
+    'g++',
     '-O2',
     '-std=c++17',
     ...['include', 'ggml/include', 'common', 'vendor'].map((path) => `-I${source(path)}`),
@@ -73,11 +77,8 @@ export function nativeCommand(program: string, load: NativeLoad): string[] {
 
 /** One run in a process of its own. */
 export function runNative(program: string, load: NativeLoad): NativeRun {
-  const [command = '', ...args] = nativeCommand(program, load);
-  const line =
-    run(command, args)
-      .split('\n')
-      .find((text) => text.trim().startsWith('{')) ?? '{}';
+  const { stdout, cpuMs } = run(nativeCommand(program, load));
+  const line = stdout.split('\n').find((text) => text.trim().startsWith('{')) ?? '{}';
   const result: { t_pp?: number; t_tg?: number } = JSON.parse(line);
   return {
     promptTokens: load.promptTokens,
@@ -85,11 +86,13 @@ export function runNative(program: string, load: NativeLoad): NativeRun {
     streams: load.streams,
     promptS: result.t_pp ?? Number.NaN,
     generateS: result.t_tg ?? Number.NaN,
+    cpuMs,
   };
 }
 
-function run(command: string, args: readonly string[]): string {
-  const { status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8' });
-  if (status === 0) return stdout;
-  throw new Error(`${command} ${args.join(' ')} failed:\n${stderr.slice(-2000)}`);
+function run(command: readonly string[]): { readonly stdout: string; readonly cpuMs: number } {
+  const { success, stdout, stderr, resourceUsage } = Bun.spawnSync([...command]);
+  if (success)
+    return { stdout: stdout.toString(), cpuMs: Number(resourceUsage.cpuTime.total) / 1000 };
+  throw new Error(`${command.join(' ')} failed:\n${stderr.toString().slice(-2000)}`);
 }

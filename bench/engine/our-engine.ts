@@ -1,11 +1,14 @@
 /** Our engine as the daemon runs it: a child process behind the engine protocol, the client reading its events. */
 import { type EngineProcess, spawnEngine } from '@cortex/engine';
+import { fileURLToPath } from 'node:url';
 
 export interface OurLoad {
   readonly model: string;
   readonly threads: number;
   readonly slots: number;
   readonly contextTokens: number;
+  /** CPU burnt on purpose at each clock reading of the engine, µs. */
+  readonly slowUs: number;
 }
 
 /** Tokens of one request, as the client saw them. */
@@ -19,7 +22,15 @@ export interface Stream {
 let requests = 0;
 
 export async function startEngine(load: OurLoad): Promise<EngineProcess> {
-  const engine = await spawnEngine();
+  const worker = fileURLToPath(import.meta.resolve('@cortex/engine/worker'));
+  const engine = await spawnEngine(
+    load.slowUs === 0
+      ? {}
+      : {
+          command: [process.execPath, '--preload', `${import.meta.dir}/slow-down.ts`, worker],
+          env: { SLOW_US: String(load.slowUs) },
+        },
+  );
   await engine.load(
     {
       modelId: 'bench',
@@ -69,21 +80,19 @@ export async function complete(
   const sentMs = performance.now();
   const tokensMs: number[] = [];
   const id = `b${requests++}`;
-  // Log-probabilities are not asked for, and every token has a text of its own or joins the next one's.
   const body = { prompt, max_tokens: tokens, temperature: 0, ignore_eos: true };
   const request = { id, requestId: id, principal: id, route: 'completions' as const, body };
   for await (const event of engine.generate(request, new AbortController().signal)) {
     const atMs = performance.now();
     if (event.type === 'items') for (const _ of event.items) tokensMs.push(atMs);
     if (event.type === 'error') throw new Error(event.message);
-    if (event.type === 'done') {
-      if (tokensMs.length < tokens * 0.95)
-        throw new Error('tokens without text: the figure would be wrong');
-      return { sentMs, tokensMs, cachedTokens: event.usage.cachedTokens };
-    }
+    if (event.type === 'done') return { sentMs, tokensMs, cachedTokens: event.usage.cachedTokens };
   }
   throw new Error('the stream ended without its last event');
 }
+
+/** Runs with a token that showed no text are repeated so often: their figure would be too low. */
+const TRIES = 8;
 
 /** Tokens a second of `streams` together, from the moment all generate until the last one ends. */
 export async function throughput(
@@ -94,12 +103,29 @@ export async function throughput(
     readonly generatedTokens: number;
   },
 ): Promise<number> {
+  for (let left = TRIES; left > 0; left--) {
+    const tokS = await throughputOnce(engine, load);
+    if (tokS !== undefined) return tokS;
+  }
+  throw new Error(`in ${TRIES} runs there were tokens without text: no figure`);
+}
+
+/** Undefined where tokens came without text. */
+async function throughputOnce(
+  engine: EngineProcess,
+  load: {
+    readonly streams: number;
+    readonly promptTokens: number;
+    readonly generatedTokens: number;
+  },
+): Promise<number | undefined> {
   const prompts = await Promise.all(
     Array.from({ length: load.streams }, () => randomPrompt(engine, load.promptTokens)),
   );
   const done = await Promise.all(
     prompts.map((prompt) => complete(engine, prompt, load.generatedTokens)),
   );
+  if (done.some(({ tokensMs }) => tokensMs.length < load.generatedTokens * 0.95)) return undefined;
   const fromMs = Math.max(...done.map((stream) => stream.tokensMs[0] ?? 0));
   const toMs = Math.max(...done.map((stream) => stream.tokensMs.at(-1) ?? 0));
   const tokens = done.reduce(

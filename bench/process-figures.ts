@@ -1,0 +1,19 @@
+/** What Linux tells of a process from outside. */
+import { readFileSync } from 'node:fs';
+
+/** Clock ticks a second of /proc/<pid>/stat; 100 on every Linux that Bun runs on. */
+const TICKS_PER_S = 100;
+
+/** User and system time of all threads of a process so far, ms (`/proc/<pid>/stat`). */
+export function cpuMs(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  // The name in parentheses may hold anything; the fields after it are plain.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return ((Number(fields[11]) + Number(fields[12])) * 1000) / TICKS_PER_S;
+}
+
+/** Resident memory of a process, MiB. */
+export function rssMib(pid: number): number {
+  const [, kib] = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+  return Number(kib) / 1024;
+}
