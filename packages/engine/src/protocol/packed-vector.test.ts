@@ -3,6 +3,7 @@ import { expect, test } from 'bun:test';
 import fc from 'fast-check';
 
 import { packVector, unpackVector } from './packed-vector.ts';
+import { MAX_LINE_CHARS } from './version.ts';
 
 test('a vector of 32-bit floats survives packing', () => {
   const float = fc.float({ noNaN: true, noDefaultInfinity: true });
@@ -11,6 +12,12 @@ test('a vector of 32-bit floats survives packing', () => {
       expect(unpackVector(packVector(vector))).toEqual(vector);
     }),
   );
+});
+
+test('the largest answer that OpenAI clients may ask for fits into a line', () => {
+  const packed = packVector(Array.from({ length: 4096 }, () => 0.1));
+
+  expect(2048 * packed.length).toBeLessThan(MAX_LINE_CHARS / 2);
 });
 
 test('numbers as they are may come too', () => {

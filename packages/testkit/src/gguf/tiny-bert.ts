@@ -25,7 +25,8 @@ export interface TinyBertOptions {
   readonly layerScale: number;
 }
 
-const SIZE = 64;
+/** More than the vocabulary has tokens, so that each can have a direction of its own. */
+const SIZE = 192;
 const LAYERS = 2;
 const FEED_FORWARD = 128;
 
@@ -50,7 +51,7 @@ const VOCABULARY: readonly string[] = [
 /**
  * A BERT of two layers with weights from a fixed seed: an embedding model, or with `pooling` `rank` a reranker.
  *
- * 0.3 MB. Lower-case English words and digits; everything else is `[UNK]`.
+ * 2 MB. Lower-case English words and digits; everything else is `[UNK]`.
  */
 export function tinyBert(options: TinyBertOptions): GgufFile {
   return { metadata: metadata(options), tensors: tensors(options) };
@@ -107,19 +108,28 @@ function tensors({ pooling, contextTokens, layerScale }: TinyBertOptions): GgufT
     ...norm(`${at}.layer_output_norm`),
   ];
   const head = [
-    random('cls.weight', [SIZE, SIZE], 0.2),
+    random('cls.weight', [SIZE, SIZE], 0.1),
     f32Tensor('cls.bias', [SIZE], new Float32Array(SIZE)),
-    random('cls.output.weight', [SIZE, 1], 0.5),
+    random('cls.output.weight', [SIZE, 1], 0.1),
     f32Tensor('cls.output.bias', [1], new Float32Array(1)),
   ];
   return [
-    random('token_embd.weight', [SIZE, VOCABULARY.length], 1),
+    tokenVectors(next),
     f32Tensor('token_types.weight', [SIZE, 2], new Float32Array(SIZE * 2)),
     random('position_embd.weight', [SIZE, contextTokens], 0.02),
     ...norm('token_embd_norm'),
     ...Array.from({ length: LAYERS }, (_, index) => layer(`blk.${index}`)).flat(),
     ...(pooling === 'rank' ? head : []),
   ];
+}
+
+/** A direction for each token, and a little of all others, as no trained vectors are quite apart. */
+function tokenVectors(next: () => number): GgufTensor {
+  const values = Float32Array.from(
+    { length: SIZE * VOCABULARY.length },
+    (_, index) => next() * 0.2 + (index % SIZE === Math.floor(index / SIZE) ? 8 : 0),
+  );
+  return f32Tensor('token_embd.weight', [SIZE, VOCABULARY.length], values);
 }
 
 /** Normally distributed numbers, the same for a seed (xorshift, Box–Muller). */

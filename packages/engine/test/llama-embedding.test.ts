@@ -1,0 +1,242 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import type { GgufFile } from '@cortex/testkit/gguf/gguf-file';
+import { embeddingModel, rankModel, writeModel } from '@cortex/testkit/gguf/pooled-models';
+import { readGguf } from '@cortex/testkit/gguf/read-gguf';
+import fc from 'fast-check';
+
+import type { Engine, EngineLoadSpec } from '../src/engine.ts';
+import { openLibrary } from '../src/llama/binding.ts';
+import { createLlamaEngine } from '../src/llama/llama-engine.ts';
+import { cosine, loadPooledModel, POOLED_MODELS, POOLED_SPEC } from './pooled-under-test.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'cortex-embedding-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const never = () => new AbortController().signal;
+
+async function vectorsOf(
+  engine: Engine,
+  inputs: readonly string[],
+): Promise<readonly (readonly number[])[]> {
+  return (await engine.embed({ inputs }, never())).vectors;
+}
+
+const without = ({ metadata, tensors }: GgufFile, key: string): GgufFile => ({
+  metadata: new Map([...metadata].filter(([name]) => name !== key)),
+  tensors,
+});
+
+async function loaded(file: string, overrides: Partial<EngineLoadSpec> = {}) {
+  const engine = createLlamaEngine();
+  const spec = { ...POOLED_SPEC, modelPath: file, ...overrides };
+  const model = await engine.load(spec, () => undefined, never());
+  return { engine, model };
+}
+
+describe('an encoder', () => {
+  let engine: Engine;
+  beforeAll(async () => {
+    engine = await loadPooledModel('embedding');
+  });
+  afterAll(() => engine.close(0));
+
+  const WORDS = 'house sea ship desk lamp river stone bird tree fox dog cat red blue green'.split(
+    ' ',
+  );
+
+  test('texts that share words are nearer than texts that share none', async () => {
+    const texts = fc.shuffledSubarray(WORDS, { minLength: 12, maxLength: 12 });
+
+    await fc.assert(
+      fc.asyncProperty(texts, async (words) => {
+        const [shared, own, near, far] = [0, 3, 6, 9].map((from) => words.slice(from, from + 3));
+        const sentences = [shared?.concat(own ?? []), shared?.concat(near ?? []), far];
+
+        const [text = [], sharing = [], other = []] = await vectorsOf(
+          engine,
+          sentences.map((sentence) => (sentence ?? []).join(' ')),
+        );
+
+        expect(cosine(text, sharing)).toBeGreaterThan(cosine(text, other));
+      }),
+      { numRuns: 50, seed: 11 },
+    );
+  });
+
+  test('its inputs lie between [CLS] and [SEP], which count', async () => {
+    const tokens = await engine.tokenize('the old ship', { addSpecial: true, parseSpecial: false });
+
+    const { promptTokens } = await engine.embed({ inputs: ['the old ship'] }, never());
+
+    expect(await engine.detokenize(tokens)).toBe('[CLS] the old ship[SEP]');
+    expect(promptTokens).toBe(5);
+  });
+
+  test('special tokens in a text are only text', async () => {
+    const { promptTokens } = await engine.embed({ inputs: ['[SEP]'] }, never());
+
+    expect(promptTokens).toBeGreaterThan(3);
+  });
+
+  test('its context is at most what it has positions for', async () => {
+    const { engine: large, model } = await loaded(POOLED_MODELS.embedding, { contextLength: 4096 });
+
+    const tooLong = large.embed({ inputs: [Array.from({ length: 513 }, () => 7)] }, never());
+
+    expect(model.limits).toMatchObject({ contextTokens: 512, trainedContextTokens: 512 });
+    await expect(tooLong).rejects.toMatchObject({ code: 'context_length_exceeded' });
+    await large.embed({ inputs: [Array.from({ length: 512 }, () => 7)] }, never());
+    await large.close(0);
+  });
+
+  test('a list of 2,000 does not hold up one text', async () => {
+    const before = (await engine.stats()).batchSizes['1'] ?? 0;
+    const abort = new AbortController();
+    const inputs = Array.from({ length: 2000 }, (_, index) => `stone ${index}`);
+    const long = engine.embed({ inputs }, abort.signal);
+    while ((await engine.stats()).busySlots === 0)
+      await new Promise((resolve) => setImmediate(resolve));
+
+    await engine.embed({ inputs: ['red'] }, never());
+
+    const stats = await engine.stats();
+    // One step under way, its own, and what the loop began meanwhile.
+    expect((stats.batchSizes['1'] ?? 0) - before).toBeLessThan(100);
+    expect(stats).toMatchObject({ busySlots: 1, runnableSlots: 1, queueDepth: 0 });
+    abort.abort();
+    await expect(long).rejects.toMatchObject({ code: 'client_closed_request' });
+  });
+});
+
+describe('a causal model that embeds', () => {
+  test('an input longer than a batch has the vector that it has decoded as a whole', async () => {
+    const tokens = Array.from({ length: 1200 }, (_, index) => 100 + ((index * 37) % 1000));
+    const engine = await loadPooledModel('qwenEmbedding', { contextLength: 2048 });
+
+    const [inParts = []] = (await engine.embed({ inputs: [tokens] }, never())).vectors;
+
+    expect((await engine.stats()).batchSizes).toEqual({ 1: 3 });
+    await engine.close(0);
+    expect(cosine(inParts, await decodedWhole(tokens))).toBeGreaterThan(0.9999);
+  });
+
+  test('its inputs end with the EOS that it was trained with', async () => {
+    const engine = await loadPooledModel('qwenEmbedding');
+
+    const tokens = await engine.tokenize('the ship', { addSpecial: true, parseSpecial: false });
+
+    expect(await engine.detokenize(tokens)).toBe('the ship<|im_end|>');
+    await engine.close(0);
+  });
+});
+
+describe('dimensions', () => {
+  test('a model that is not known to be trained for it has vectors of one length', async () => {
+    const engine = await loadPooledModel('embedding');
+
+    const fewer = engine.embed({ inputs: ['red'], dimensions: 32 }, never());
+
+    await expect(fewer).rejects.toMatchObject({ code: 'unsupported_parameter' });
+    await engine.close(0);
+  });
+
+  test('the name in the catalogue tells too that vectors may be cut', async () => {
+    const engine = await loadPooledModel('embedding', {
+      modelId: 'nomic-ai/nomic-embed-text-v1.5',
+    });
+
+    const [vector = []] = (await engine.embed({ inputs: ['red'], dimensions: 32 }, never()))
+      .vectors;
+
+    expect(vector.length).toBe(32);
+    expect(Math.hypot(...vector)).toBeCloseTo(1, 5);
+    await engine.close(0);
+  });
+});
+
+describe('what a file is for', () => {
+  test('an encoder that does not say how it pools is refused by name', async () => {
+    const path = writeModel(
+      without(embeddingModel(), 'bert.pooling_type'),
+      folder,
+      'no-pooling.gguf',
+    );
+
+    await expect(loaded(path)).rejects.toMatchObject({
+      code: 'model_load_failed',
+      message: expect.stringContaining('no-pooling.gguf: the file holds an encoder (bert) and no'),
+    });
+  });
+
+  test('a reranker of before pooling types were written is known by its head', async () => {
+    const path = writeModel(without(rankModel(), 'bert.pooling_type'), folder, 'old-rank.gguf');
+
+    const { engine, model } = await loaded(path);
+
+    expect(model.capabilities).toContain('rerank');
+    const { scores } = await engine.rerank({ query: 'red', documents: ['red', 'sea'] }, never());
+    expect(new Set(scores).size).toBe(2);
+    await engine.close(0);
+  });
+
+  test.each([
+    [{ draft: { kind: 'lookup' } as const }, 'speculative decoding'],
+    [{ lora: [{ path: POOLED_MODELS.rank, scale: 1 }] }, 'LoRA adapters'],
+  ])('%j is refused for a model that embeds', async (settings, what) => {
+    const load = loaded(POOLED_MODELS.embedding, settings);
+
+    await expect(load).rejects.toMatchObject({
+      code: 'model_load_failed',
+      message: expect.stringContaining(what),
+    });
+  });
+
+  test('with the vocabulary alone nothing is embedded', async () => {
+    const { engine, model } = await loaded(POOLED_MODELS.embedding, { vocabOnly: true });
+
+    expect(model.capabilities).toEqual(['tokenizer']);
+    await expect(engine.embed({ inputs: ['red'] }, never())).rejects.toMatchObject({
+      code: 'model_not_loaded',
+    });
+    await engine.close(0);
+  });
+});
+
+/** The normalised vector of `tokens` in one batch, straight from the library. */
+async function decodedWhole(tokens: readonly number[]): Promise<number[]> {
+  const library = await openLibrary({ backend: 'cpu', threads: 1, log: () => undefined });
+  const path = POOLED_MODELS.qwenEmbedding;
+  const model = await library.loadModel({
+    path,
+    gpuLayers: 0,
+    vocabOnly: false,
+    signal: never(),
+    onProgress: () => undefined,
+  });
+  const size = { slots: 1, contextTokens: 2048, batchTokens: 2048, threads: 1 };
+  const context = await model.createContext({ ...size, kvType: 'f16', pooled: 'embedding' });
+  context.native.initBatch(tokens.length);
+  const all = Uint32Array.from(tokens);
+  context.native.addToBatch(
+    0,
+    0,
+    all,
+    all.map((_, index) => index),
+  );
+  await context.native.decodeBatch();
+  const vector = Array.from(context.native.getEmbedding(tokens.length, 0));
+  await context.dispose();
+  await model.dispose();
+  const length = Math.hypot(...vector);
+  return vector.map((value) => value / length);
+}
+
+test('the model files are what the builder made', () => {
+  const { metadata } = readGguf(new Uint8Array(readFileSync(POOLED_MODELS.embedding)));
+
+  expect(metadata.get('bert.pooling_type')).toEqual({ type: 'u32', value: 1 });
+});
