@@ -189,9 +189,9 @@ export async function startUp(
   };
 }
 
-/** The engine processes below a `cortex up`. */
+/** The engine processes below a `cortex up` that hold a model; the probe holds none. */
 export const engineProcesses = (up: Up) =>
-  processTree(up.program.pid).filter(({ commandLine }) => commandLine.includes('worker.ts'));
+  processTree(up.program.pid).filter(({ commandLine }) => /worker\.ts (?!probe)/.test(commandLine));
 
 /** The neuron daemon below a `cortex up`: the one process whose program is neuron's own. */
 export const neuronProcess = (up: Up) =>

@@ -37,6 +37,11 @@ export const NeuronConfig = z.strictObject({
         .array(z.union([z.int().min(0), z.string()]))
         .default([])
         .describe('GPUs left alone, by index or uuid.'),
+      cpu_memory_mb: z
+        .number()
+        .positive()
+        .optional()
+        .describe('MiB of RAM that models may take together. Absent: half of what there is.'),
     })
     .prefault({}),
   admission: z
@@ -49,6 +54,13 @@ export const NeuronConfig = z.strictObject({
       max_wait_secs: seconds
         .default(60)
         .describe('How long a request that is not streamed may wait for its slot.'),
+      max_per_principal: z
+        .int()
+        .min(0)
+        .default(0)
+        .describe(
+          'Requests that one caller may have at a model, in slots and queue together; beyond it 429. 0: no cap.',
+        ),
     })
     .prefault({}),
   engine: z
@@ -75,6 +87,18 @@ export const NeuronConfig = z.strictObject({
         .default(512)
         .describe(
           'Prompt tokens decoded in one step at most, so that running streams keep their pace.',
+        ),
+      prompt_cache_mb: z
+        .number()
+        .min(0)
+        .default(1024)
+        .describe('MiB of RAM, each model, for conversations that lost their slot. 0: none.'),
+      state_disk_mb: z
+        .number()
+        .min(0)
+        .default(0)
+        .describe(
+          'MiB of state_dir, over all models, for the slots of unloaded ones: the next load goes on where they were. 0: none.',
         ),
       startup_timeout_s: seconds.default(1800).describe('A load that takes longer has failed.'),
       wedge_s: seconds

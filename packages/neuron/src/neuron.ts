@@ -20,10 +20,12 @@ import { createApi } from './api/app.ts';
 import { isLoopback, type NeuronConfig } from './config.ts';
 import { DeviceMonitor } from './devices/device-monitor.ts';
 import { type GpuSources, LOCAL_GPU_SOURCES } from './devices/gpu-survey.ts';
+import { MemoryLedger } from './devices/memory-ledger.ts';
 import { createGate } from './gate.ts';
 import { createEngineRecords, endLeftoverEngines } from './harness/llama/engine-records.ts';
 import { createLlamaHarness } from './harness/llama/llama-harness.ts';
 import { probeDevices } from './harness/llama/probe-devices.ts';
+import { SlotStates } from './harness/llama/slot-states.ts';
 import {
   engineProcesses,
   enginesInProcess,
@@ -35,12 +37,18 @@ import { Activation } from './models/activation.ts';
 import { ModelLogs } from './models/model-logs.ts';
 import { ModelStore } from './models/model-store.ts';
 import { Models } from './models/models.ts';
+import { FileFactsStore } from './probe/file-facts.ts';
+import { Probe } from './probe/probe.ts';
+import { PROBE_ID, ProbeProcess } from './probe/probe-process.ts';
 import { lockState } from './state-lock.ts';
+import { PRODUCT_VERSION } from './version.ts';
 
 /** Above what cortex lets through, so that its limit is the one that callers meet. */
 const MAX_BODY_BYTES = 256 << 20;
 /** Files that somebody puts into a models folder are listed within this time. */
 const SCAN_MS = 5000;
+/** Slots saved for a model whose file is gone are deleted within this time. */
+const STATES_SWEEP_MS = 60_000;
 /** Pauses before the respawns that follow the first, second and third death of an engine. */
 const RESPAWN_PAUSES_MS = [500, 2000, 8000] as const;
 
@@ -55,6 +63,8 @@ export interface NeuronOptions {
 
 export interface NeuronParts {
   readonly startEngine?: StartEngine;
+  /** How the probe's process is started; absent: as every engine process. */
+  readonly startProbe?: StartEngine;
   readonly gpuSources?: GpuSources;
   readonly ticker?: Ticker;
   readonly maxBodyBytes?: number;
@@ -119,18 +129,37 @@ async function createNeuron(config: NeuronConfig, log: Logger, parts: NeuronPart
   const ending = new AbortController();
   const gate = createGate();
   const logs = new ModelLogs();
+  const startProcess = engineProcesses({
+    command: llamaCommand(config.engine.runtime),
+    records: createEngineRecords(enginesDir),
+  });
   const startEngine =
-    parts.startEngine ??
-    (config.engine.isolation === 'none'
-      ? enginesInProcess
-      : engineProcesses({
-          command: llamaCommand(config.engine.runtime),
-          records: createEngineRecords(enginesDir),
-        }));
+    parts.startEngine ?? (config.engine.isolation === 'none' ? enginesInProcess : startProcess);
+  const probe = new Probe({
+    process: new ProbeProcess({
+      // A process in any case: what hangs in it must be ended without the daemon.
+      start: parts.startProbe ?? startProcess,
+      every,
+      nowMs: () => performance.now(),
+      onLog: (line) => logs.add(PROBE_ID, line),
+    }),
+    facts: new FileFactsStore(join(stateDir, 'probe'), PRODUCT_VERSION),
+    log,
+  });
+  const states = new SlotStates({
+    directory: join(stateDir, 'slots'),
+    maxMib: config.engine.state_disk_mb,
+    log,
+  });
   const llama = createLlamaHarness({
     start: startEngine,
-    threads: config.engine.threads ?? Math.max(1, Math.floor(availableParallelism() / 2)),
-    prefillChunkTokens: config.engine.prefill_chunk_tokens,
+    probe,
+    states,
+    defaults: {
+      threads: config.engine.threads ?? Math.max(1, Math.floor(availableParallelism() / 2)),
+      prefillChunkTokens: config.engine.prefill_chunk_tokens,
+      promptCacheMib: config.engine.prompt_cache_mb,
+    },
     startupTimeoutMs: config.engine.startup_timeout_s * 1000,
     wedgeMs: config.engine.wedge_s * 1000,
     respawnPauseMs: parts.respawnPauseMs ?? respawnPauseMs,
@@ -142,7 +171,7 @@ async function createNeuron(config: NeuronConfig, log: Logger, parts: NeuronPart
   const harnesses = createHarnessRegistry([llama]);
   const devices = new DeviceMonitor({
     sources: parts.gpuSources ?? LOCAL_GPU_SOURCES,
-    probe: () => probeDevices(startEngine),
+    probe: () => probeDevices(parts.startProbe ?? startProcess),
     exclude: config.devices.exclude,
     reserveMib: config.devices.reserve_mb,
     storagePaths: [modelsDir, stateDir],
@@ -152,6 +181,7 @@ async function createNeuron(config: NeuronConfig, log: Logger, parts: NeuronPart
   const admission = new Admission({
     maxQueueDepth: config.admission.max_queue_depth,
     maxWaitMs: config.admission.max_wait_secs * 1000,
+    maxPerPrincipal: config.admission.max_per_principal,
   });
   const store = new ModelStore({
     modelsDir,
@@ -159,7 +189,14 @@ async function createNeuron(config: NeuronConfig, log: Logger, parts: NeuronPart
     fileRoots: config.security.file_roots,
     log,
   });
+  const ledger = new MemoryLedger({
+    cpuMemoryMib: config.devices.cpu_memory_mb ?? Math.floor(devices.host.ramTotalMib / 2),
+    reserveMib: config.devices.reserve_mb,
+    gpus: () => devices.gpus,
+    refreshGpus: () => devices.refresh(),
+  });
   const models = new Models({
+    ledger,
     harnesses,
     store,
     devices,
@@ -187,7 +224,14 @@ async function createNeuron(config: NeuronConfig, log: Logger, parts: NeuronPart
   const stopTicking = [
     every(SCAN_MS, () => void store.refresh()),
     every(1000, () => models.sweep(performance.now())),
+    every(STATES_SWEEP_MS, () => void sweepStates()),
   ];
+
+  async function sweepStates(): Promise<void> {
+    await states.sweep().catch((error: unknown) => {
+      log.warn({ err: error }, 'saved slots could not be looked through');
+    });
+  }
 
   /** The wait for requests in flight ends with the grace. */
   async function drain(graceMs: number): Promise<void> {
@@ -210,6 +254,7 @@ async function createNeuron(config: NeuronConfig, log: Logger, parts: NeuronPart
         fetch: (request, server) => api.fetch(request, { server }),
       });
       for (const harness of harnesses.all) await harness.start?.();
+      void sweepStates();
       void activation.run();
     },
     async close(graceMs: number): Promise<void> {

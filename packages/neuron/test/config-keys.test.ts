@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import type { EngineLoadSpec } from '@cortex/engine';
+import type { CloseOptions, EngineLoadSpec } from '@cortex/engine';
 import { listConfigKeys } from '@cortex/service';
 import { createGate, createScriptedEngine } from '@cortex/testkit';
 import { inProcessEngine } from '@cortex/engine';
@@ -12,7 +12,14 @@ import { describe, expect, test } from 'bun:test';
 import { loadNeuronConfig, NeuronConfig } from '../src/config.ts';
 import type { GpuSources } from '../src/devices/gpu-survey.ts';
 import type { StartEngine } from '../src/harness/llama/start-engine.ts';
-import { failureOf, readUntil, scriptedEngine, TestNeuron, until } from './test-neuron.ts';
+import {
+  failureOf,
+  readEngineRecords,
+  readUntil,
+  scriptedEngine,
+  TestNeuron,
+  until,
+} from './test-neuron.ts';
 
 const folder = (): string => mkdtempSync(join(tmpdir(), 'neuron-key-'));
 
@@ -22,11 +29,17 @@ function file(text: string): string {
   return path;
 }
 
-/** Starts a scripted engine and keeps what it was told to load. */
+/** Starts a scripted engine and keeps what it was told to load, and how it was closed. */
 function recordingEngine() {
   const specs: EngineLoadSpec[] = [];
+  const closes: (CloseOptions | undefined)[] = [];
   const start: StartEngine = async () => {
-    const engine = createScriptedEngine();
+    const engine = createScriptedEngine({ capabilities: ['chat', 'completions', 'state'] });
+    const close = engine.close.bind(engine);
+    engine.close = (graceMs, options) => {
+      closes.push(options);
+      return close(graceMs, options);
+    };
     const load = engine.load.bind(engine);
     engine.load = (spec, ...rest) => {
       specs.push(spec);
@@ -35,7 +48,7 @@ function recordingEngine() {
     const connection = await inProcessEngine(engine);
     return { connection, kill: () => void connection.close(0) };
   };
-  return { specs, start };
+  return { specs, closes, start };
 }
 
 const ONE_CARD: GpuSources = {
@@ -48,10 +61,16 @@ const ONE_CARD: GpuSources = {
   listPciVendors: async () => [],
 };
 
-/** An engine that sees a GPU. */
+/** An engine that sees a GPU, on which every model takes 7,000 MiB. */
 const engineWithGpu: StartEngine = async () => {
   const engine = createScriptedEngine();
   engine.devices = async () => [{ name: 'Card', backend: 'cuda' }];
+  const estimate = engine.estimate.bind(engine);
+  engine.estimate = async (spec, budget) => ({
+    ...(await estimate(spec, budget)),
+    vramMib: 7000,
+    fits: 7000 <= (budget.vramMib ?? Infinity),
+  });
   const connection = await inProcessEngine(engine);
   return { connection, kill: () => void connection.close(0) };
 };
@@ -96,20 +115,34 @@ const OBSERVATIONS: Readonly<Record<string, () => Promise<void>>> = {
   'devices.reserve_mb': async () => {
     await using neuron = await TestNeuron.start({
       flags: { 'devices.reserve_mb': 2000 },
-      parts: { gpuSources: ONE_CARD, startEngine: engineWithGpu },
+      parts: { gpuSources: ONE_CARD, startEngine: engineWithGpu, startProbe: engineWithGpu },
     });
     await until(async () => (await neuron.health()).devices.length === 1);
     expect((await neuron.health()).devices[0]?.vram_reserved_mb).toBe(2000);
-    const full = await neuron.post('/models/load', { model_id: 'tiny', vram_mb: 7000 });
-    expect((await full.json()).error).toMatchObject({ code: 'insufficient_vram', missing_mb: 808 });
+    const full = await neuron.post('/models/load', { model_id: 'tiny' });
+    expect((await full.json()).error).toMatchObject({
+      code: 'insufficient_vram',
+      device: 0,
+      missing_mb: 808,
+    });
   },
   'devices.exclude': async () => {
     await using neuron = await TestNeuron.start({
       flags: { 'devices.exclude': [0] },
-      parts: { gpuSources: ONE_CARD, startEngine: engineWithGpu },
+      parts: { gpuSources: ONE_CARD, startEngine: engineWithGpu, startProbe: engineWithGpu },
     });
     const answer = await neuron.post('/models/load', { model_id: 'tiny', devices: [0] });
     expect((await answer.json()).error.message).toContain('no device 0');
+  },
+  'devices.cpu_memory_mb': async () => {
+    await using roomy = await TestNeuron.start({ flags: { 'devices.cpu_memory_mb': 4000 } });
+    await roomy.load();
+    await using narrow = await TestNeuron.start({ flags: { 'devices.cpu_memory_mb': 10 } });
+    const refused = await narrow.post('/models/load', { model_id: 'tiny' });
+    expect((await refused.json()).error).toMatchObject({
+      code: 'insufficient_vram',
+      device: 'cpu',
+    });
   },
   'admission.max_queue_depth': async () => {
     await using neuron = await start({ 'admission.max_queue_depth': 5 });
@@ -128,10 +161,22 @@ const OBSERVATIONS: Readonly<Record<string, () => Promise<void>>> = {
     expect((await late.json()).error.code).toBe('queue_full');
     await reader.cancel();
   },
+  'admission.max_per_principal': async () => {
+    const held = scriptedEngine({
+      answer: () => ({ items: [{ text: 'a' }, { text: 'b' }], gates: { 1: createGate() } }),
+    });
+    await using neuron = await start({ 'admission.max_per_principal': 1 }, held);
+    await neuron.load();
+    const { reader } = await readUntil(await neuron.chat({ stream: true }), '"content":"a"');
+    const second = await neuron.chat({ stream: true });
+    expect([second.status, (await second.json()).error.code]).toEqual([429, 'rate_limit_exceeded']);
+    await reader.cancel();
+  },
   'engine.isolation': async () => {
     await using neuron = await TestNeuron.start({ flags: { 'engine.isolation': 'none' } });
     await neuron.load();
-    expect(readdirSync(join(neuron.root, 'state', 'engines'))).toEqual([]);
+    const records = readEngineRecords(join(neuron.root, 'state'));
+    expect(records.filter(({ model_id: id }) => id === 'tiny')).toEqual([]);
     expect((await neuron.chat({ max_tokens: 2 })).status).toBe(200);
   },
   'engine.runtime': async () => {
@@ -152,6 +197,20 @@ const OBSERVATIONS: Readonly<Record<string, () => Promise<void>>> = {
     await using neuron = await start({ 'engine.prefill_chunk_tokens': 64 }, startEngine);
     await neuron.load();
     expect(specs[0]?.prefillChunkTokens).toBe(64);
+  },
+  'engine.prompt_cache_mb': async () => {
+    const { specs, start: startEngine } = recordingEngine();
+    await using neuron = await start({ 'engine.prompt_cache_mb': 77 }, startEngine);
+    await neuron.load();
+    expect(specs[0]?.promptCacheMib).toBe(77);
+  },
+  'engine.state_disk_mb': async () => {
+    const { closes, start: startEngine } = recordingEngine();
+    await using neuron = await start({ 'engine.state_disk_mb': 50 }, startEngine);
+    await neuron.load();
+    await neuron.post('/models/unload', { model_id: 'tiny' });
+    expect(closes).toMatchObject([{ saveMaxMib: 50 }]);
+    // What comes of it is shown in saved-slots.test.ts.
   },
   'engine.startup_timeout_s': async () => {
     const never = scriptedEngine({ loadGate: createGate() });

@@ -1,10 +1,10 @@
-import { closeSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { afterEach, describe, expect, test } from 'bun:test';
 
-import { createTestFolder, readUntil, until } from './test-neuron.ts';
+import { createTestFolder, readEngineRecords, readUntil, until } from './test-neuron.ts';
 
 const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 
@@ -55,7 +55,9 @@ async function startDaemon(extra = '') {
   await until(() => existsSync(readyFile));
   const { node, pid }: { node: string; pid: number } = JSON.parse(readFileSync(readyFile, 'utf8'));
   const engines = () =>
-    readdirSync(join(root, 'state', 'engines')).map((name) => Number.parseInt(name, 10));
+    readEngineRecords(join(root, 'state'))
+      .filter(({ model_id: id }) => id === 'tiny')
+      .map(({ pid }) => pid);
   const isReady = async () => (await (await fetch(`${node}/health`)).json()).ready === true;
   await until(isReady, 20_000);
   const chat = (fields: Readonly<Record<string, unknown>>) =>

@@ -1,4 +1,4 @@
-import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { createLogger } from '@cortex/service';
@@ -7,15 +7,17 @@ import { describe, expect, test } from 'bun:test';
 
 import { endLeftoverEngines } from '../src/harness/llama/engine-records.ts';
 import { processStartTime } from '../src/process-start-time.ts';
-import { createTestFolder, readUntil, TestNeuron, until } from './test-neuron.ts';
+import {
+  createTestFolder,
+  readEngineRecords,
+  readUntil,
+  TestNeuron,
+  until,
+} from './test-neuron.ts';
 
 /** Pid of the engine that holds a model, from what the daemon wrote down. */
-function enginePid({ root }: TestNeuron, modelId = 'tiny'): number | undefined {
-  const folder = join(root, 'state', 'engines');
-  return readdirSync(folder)
-    .map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')))
-    .find(({ model_id: id }) => id === modelId)?.pid;
-}
+const enginePid = ({ root }: TestNeuron, modelId = 'tiny'): number | undefined =>
+  readEngineRecords(join(root, 'state')).find(({ model_id: id }) => id === modelId)?.pid;
 
 function killEngine(neuron: TestNeuron, signal: 'SIGKILL' | 'SIGSTOP' = 'SIGKILL'): void {
   const pid = enginePid(neuron);

@@ -168,8 +168,6 @@ describe('settings', () => {
 
   test.each([
     ['tensor_parallel', 2],
-    ['draft', 'small'],
-    ['lora', [{ source: 'file:x' }]],
     ['mmproj', '/x.gguf'],
     ['args', ['--fast']],
     ['upstream_model', 'x'],

@@ -1,5 +1,5 @@
 /** A daemon for tests: real sockets on port 0, a models folder of its own, the real engine unless told otherwise. */
-import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,6 +8,8 @@ import { inProcessEngine } from '@cortex/engine';
 import { ModelEntry, NodeHealth, NodeModels } from '@cortex/protocol';
 import { createLogger } from '@cortex/service';
 import { createScriptedEngine, type ScriptedEngineOptions } from '@cortex/testkit';
+
+import { z } from 'zod';
 
 import { loadNeuronConfig } from '../src/config.ts';
 import type { StartEngine } from '../src/harness/llama/start-engine.ts';
@@ -30,6 +32,21 @@ export function createTestFolder(): { readonly root: string; readonly modelsDir:
   mkdirSync(modelsDir);
   cpSync(CORTEX_TINY, join(modelsDir, 'tiny.gguf'));
   return { root, modelsDir };
+}
+
+const EngineRecord = z.object({ pid: z.int(), model_id: z.string() });
+
+/** The engine processes that a daemon with this `state_dir` has written down. */
+export function readEngineRecords(stateDir: string): z.infer<typeof EngineRecord>[] {
+  const folder = join(stateDir, 'engines');
+  return readdirSync(folder).flatMap((name) => {
+    try {
+      return [EngineRecord.parse(JSON.parse(readFileSync(join(folder, name), 'utf8')))];
+    } catch {
+      // Being written, or forgotten since the folder was read.
+      return [];
+    }
+  });
 }
 
 /** What a request of a test may set. */
@@ -75,7 +92,13 @@ export class TestNeuron implements AsyncDisposable {
     const neuron = await startNeuron({
       config,
       log: createLogger({ name: 'neuron', level: process.env['NEURON_LOG'] ?? 'fatal' }),
-      ...(options.parts && { parts: options.parts }),
+      // A scripted engine is one for its own test: what the probe is asked is answered by another.
+      ...(options.parts && {
+        parts: {
+          ...(options.parts.startEngine && { startProbe: scriptedEngine() }),
+          ...options.parts,
+        },
+      }),
     });
     return new TestNeuron(neuron, folder);
   }

@@ -2,15 +2,19 @@ import { CortexError } from '@cortex/protocol';
 import { describe, expect, test } from 'bun:test';
 
 import { isRefusal } from '../refusal.ts';
-import { Admission, type SeatRequest } from './admission.ts';
+import { Admission, type AdmissionOptions, type SeatRequest } from './admission.ts';
 
 const request = (overrides: Partial<SeatRequest> = {}): SeatRequest => ({
   modelId: 'm',
   slots: 2,
   weight: 1,
   isStreamed: true,
+  principal: 'addr:10.0.0.1',
   ...overrides,
 });
+
+const createAdmission = (options: Partial<AdmissionOptions>): Admission =>
+  new Admission({ maxQueueDepth: 32, maxWaitMs: 1000, maxPerPrincipal: 0, ...options });
 
 function refusalOf(act: () => unknown): CortexError {
   try {
@@ -23,7 +27,7 @@ function refusalOf(act: () => unknown): CortexError {
 
 describe('Admission', () => {
   test('gives seats for every slot and every place in the queue, then refuses', () => {
-    const admission = new Admission({ maxQueueDepth: 1, maxWaitMs: 1000 });
+    const admission = createAdmission({ maxQueueDepth: 1, maxWaitMs: 1000 });
     for (let seat = 0; seat < 3; seat += 1) admission.take(request());
 
     const refusal = refusalOf(() => admission.take(request()));
@@ -38,7 +42,7 @@ describe('Admission', () => {
   });
 
   test('says how long a seat takes from what requests took', () => {
-    const admission = new Admission({ maxQueueDepth: 0, maxWaitMs: 1000 });
+    const admission = createAdmission({ maxQueueDepth: 0, maxWaitMs: 1000 });
     const seat = admission.take(request());
     seat.release(20_000);
     admission.take(request());
@@ -49,8 +53,49 @@ describe('Admission', () => {
     expect(refusal.retryAfterS).toBe(10);
   });
 
+  test('counts the whole queue in what it says: everybody in it is served first', () => {
+    const admission = createAdmission({ maxQueueDepth: 3 });
+    admission.take(request()).release(8000);
+    for (let seat = 0; seat < 5; seat += 1) admission.take(request());
+
+    const refusal = refusalOf(() => admission.take(request()));
+
+    // Three wait and one more comes; two slots of 8 s each.
+    expect(refusal.retryAfterS).toBe(16);
+  });
+
+  test('a principal that holds all it may is refused with the expected wait, another one still gets in', () => {
+    const admission = createAdmission({ maxPerPrincipal: 3 });
+    for (let seat = 0; seat < 3; seat += 1) admission.take(request());
+
+    const refusal = refusalOf(() => admission.take(request()));
+
+    expect(refusal).toMatchObject({ code: 'rate_limit_exceeded', status: 429 });
+    expect(refusal.retryAfterS).toBeGreaterThan(0);
+    expect(isRefusal(refusal)).toBe(true);
+    expect(admission.report('m').rejected).toEqual({ rate_limit_exceeded: 1 });
+    admission.take(request({ principal: 'key:other' }));
+  });
+
+  test('a principal whose request has ended may send another', () => {
+    const admission = createAdmission({ maxPerPrincipal: 1 });
+    admission.take(request()).release();
+
+    admission.take(request());
+
+    expect(admission.report('m').inFlight).toBe(1);
+  });
+
+  test('without a cap one principal may take every seat', () => {
+    const admission = createAdmission({ maxQueueDepth: 30 });
+
+    for (let seat = 0; seat < 32; seat += 1) admission.take(request());
+
+    expect(admission.report('m')).toMatchObject({ inFlight: 2, queueDepth: 30 });
+  });
+
   test('a seat is given back once, however often it is released', () => {
-    const admission = new Admission({ maxQueueDepth: 1, maxWaitMs: 1000 });
+    const admission = createAdmission({ maxQueueDepth: 1, maxWaitMs: 1000 });
     const seat = admission.take(request());
     admission.take(request());
 
@@ -61,7 +106,7 @@ describe('Admission', () => {
   });
 
   test('n takes n seats, all or none', () => {
-    const admission = new Admission({ maxQueueDepth: 1, maxWaitMs: 1000 });
+    const admission = createAdmission({ maxQueueDepth: 1, maxWaitMs: 1000 });
     admission.take(request({ weight: 2 }));
 
     const refusal = refusalOf(() => admission.take(request({ weight: 2 })));
@@ -71,7 +116,7 @@ describe('Admission', () => {
   });
 
   test('n above the slots can never be served, and says so on n', () => {
-    const admission = new Admission({ maxQueueDepth: 32, maxWaitMs: 1000 });
+    const admission = createAdmission({ maxQueueDepth: 32, maxWaitMs: 1000 });
 
     const refusal = refusalOf(() => admission.take(request({ weight: 3 })));
 
@@ -80,7 +125,7 @@ describe('Admission', () => {
   });
 
   test('a request that is not streamed gives up when its turn does not come in time', async () => {
-    const admission = new Admission({ maxQueueDepth: 4, maxWaitMs: 5 });
+    const admission = createAdmission({ maxQueueDepth: 4, maxWaitMs: 5 });
     admission.take(request({ slots: 1 }));
     const seat = admission.take(request({ slots: 1, isStreamed: false }));
 
@@ -90,7 +135,7 @@ describe('Admission', () => {
   });
 
   test('resolves whenIdle with the last seat', async () => {
-    const admission = new Admission({ maxQueueDepth: 4, maxWaitMs: 1000 });
+    const admission = createAdmission({ maxQueueDepth: 4, maxWaitMs: 1000 });
     const [first, second] = [admission.take(request()), admission.take(request())];
     const idle = admission.whenIdle('m');
 

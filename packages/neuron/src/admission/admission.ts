@@ -14,6 +14,8 @@ export interface AdmissionOptions {
   readonly maxQueueDepth: number;
   /** How long a request that is not streamed may wait for its slot. */
   readonly maxWaitMs: number;
+  /** Seats of a model that one principal may hold, slots and queue together; 0: as many as there are. */
+  readonly maxPerPrincipal: number;
 }
 
 export interface SeatRequest {
@@ -23,6 +25,8 @@ export interface SeatRequest {
   /** Slots that the request takes: `n`. */
   readonly weight: number;
   readonly isStreamed: boolean;
+  /** Whose request it is. */
+  readonly principal: string;
 }
 
 /** The right to be in one model's slots or queue. */
@@ -50,6 +54,8 @@ interface ModelSeats {
   released: number;
   slots: number;
   readonly serviceTime: ServiceTime;
+  /** Weight held by each principal that holds any. */
+  readonly byPrincipal: Map<string, number>;
   readonly rejected: Record<string, number>;
   readonly onIdle: Set<() => void>;
 }
@@ -65,7 +71,8 @@ export class Admission {
   /**
    * A seat, or the reason why there is none.
    *
-   * @throws CortexError `invalid_request` on `n` above the slots; `queue_full` (a refusal) with the expected wait
+   * @throws CortexError `invalid_request` on `n` above the slots; refusals with the expected wait: `queue_full`, and
+   *   `rate_limit_exceeded` for a principal that holds all it may
    */
   take(request: SeatRequest): Seat {
     const { modelId, slots, weight } = request;
@@ -78,8 +85,9 @@ export class Admission {
         { param: 'n' },
       );
     }
+    this.#checkCap(seats, request);
     const room = slots + this.#options.maxQueueDepth - seats.used;
-    if (weight > room) throw this.#full(modelId, seats, weight - room);
+    if (weight > room) throw this.#full(modelId, seats, weight);
     return this.#occupy(seats, request);
   }
 
@@ -119,6 +127,7 @@ export class Admission {
         released: 0,
         slots: 0,
         serviceTime: new ServiceTime(),
+        byPrincipal: new Map(),
         rejected: {},
         onIdle: new Set(),
       };
@@ -127,18 +136,48 @@ export class Admission {
     return seats;
   }
 
-  #full(modelId: string, seats: ModelSeats, missing: number): CortexError {
+  /** Until a newcomer would have a slot: everybody who is there now is served first. */
+  #full(modelId: string, seats: ModelSeats, weight: number): CortexError {
     this.reject(modelId, 'queue_full');
-    const retryAfterS = seats.serviceTime.secondsUntilFree(missing, seats.slots);
+    const ahead = seats.used + weight - seats.slots;
+    const retryAfterS = seats.serviceTime.secondsUntilFree(ahead, seats.slots);
     return refuse(
       new CortexError('queue_full', `${modelId} is busy and its queue is full.`, { retryAfterS }),
     );
   }
 
-  #occupy(seats: ModelSeats, { modelId, slots, weight, isStreamed }: SeatRequest): Seat {
+  #checkCap(seats: ModelSeats, { modelId, principal, weight }: SeatRequest): void {
+    const { maxPerPrincipal } = this.#options;
+    const held = seats.byPrincipal.get(principal) ?? 0;
+    if (maxPerPrincipal === 0 || held + weight <= maxPerPrincipal) return;
+    if (weight > maxPerPrincipal) {
+      throw new CortexError(
+        'invalid_request',
+        `n = ${weight} is more than the ${maxPerPrincipal} requests that one caller may have at a time.`,
+        { param: 'n' },
+      );
+    }
+    this.reject(modelId, 'rate_limit_exceeded');
+    // One of his own has to end; they are served side by side as far as there are slots.
+    const retryAfterS = seats.serviceTime.secondsUntilFree(
+      Math.max(1, seats.used + weight - seats.slots),
+      Math.max(1, Math.min(seats.slots, held)),
+    );
+    throw refuse(
+      new CortexError(
+        'rate_limit_exceeded',
+        `You have ${held} requests at ${modelId} already; ${maxPerPrincipal} at a time are allowed (admission.max_per_principal).`,
+        { retryAfterS },
+      ),
+    );
+  }
+
+  #occupy(seats: ModelSeats, request: SeatRequest): Seat {
+    const { modelId, slots, weight, isStreamed, principal } = request;
     const ahead = Math.max(0, seats.used + weight - slots);
     const startsAt = seats.released + ahead;
     seats.used += weight;
+    hold(seats.byPrincipal, principal, weight);
     const expiry = new AbortController();
     const expire = (): void => {
       // By the count of those that ended its turn has come: it is not waiting, it is being computed.
@@ -167,6 +206,7 @@ export class Admission {
         clearTimeout(timer);
         seats.used -= weight;
         seats.released += weight;
+        hold(seats.byPrincipal, principal, -weight);
         if (busyMs !== undefined) seats.serviceTime.observe(busyMs);
         if (seats.used > 0) return;
         for (const resolve of seats.onIdle) resolve();
@@ -174,4 +214,10 @@ export class Admission {
       },
     };
   }
+}
+
+function hold(byPrincipal: Map<string, number>, principal: string, change: number): void {
+  const held = (byPrincipal.get(principal) ?? 0) + change;
+  if (held > 0) byPrincipal.set(principal, held);
+  else byPrincipal.delete(principal);
 }

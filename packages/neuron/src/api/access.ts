@@ -5,6 +5,8 @@ import { isIPv6 } from 'node:net';
 import { CortexError, NEURON_HEADERS } from '@cortex/protocol';
 import { ConfigError } from '@cortex/service';
 
+import { parseJsonObject } from '../json-body.ts';
+
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 
 /** Reads the shared token. @throws ConfigError naming the key when there is none in the file */
@@ -26,6 +28,12 @@ export interface Access {
   check(headers: Headers): void;
   /** `key:…`, `session:…` or `addr:…`: as cortex stamped it where its word counts, else by address. */
   principalOf(headers: Headers, address: string | undefined): string;
+  /**
+   * Sampling defaults of an alias as cortex sent them; undefined for none, and where its word does not count.
+   *
+   * @throws CortexError `invalid_request` when they are not the JSON of an object in base64url
+   */
+  paramsOf(headers: Headers): Readonly<Record<string, unknown>> | undefined;
 }
 
 /** `2001:db8:1:2::1` → its /64, `::ffff:10.0.0.1` → the IPv4 address. */
@@ -67,6 +75,19 @@ export function createAccess(options: {
       const stamped = isStampBelieved ? headers.get(NEURON_HEADERS.principal) : null;
       if (stamped !== null && stamped !== '') return stamped.slice(0, 256);
       return `addr:${address === undefined ? 'unknown' : formatPeer(address)}`;
+    },
+    paramsOf(headers) {
+      const stamped = isStampBelieved ? headers.get(NEURON_HEADERS.params) : null;
+      if (stamped === null || stamped === '') return undefined;
+      try {
+        return parseJsonObject(Buffer.from(stamped, 'base64url'));
+      } catch (error) {
+        throw new CortexError(
+          'invalid_request',
+          `The header ${NEURON_HEADERS.params} is not a JSON object in base64url.`,
+          { cause: error },
+        );
+      }
     },
   };
 }

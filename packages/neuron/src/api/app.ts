@@ -2,12 +2,13 @@ import { CortexError, NEURON_HEADERS, toCortexError } from '@cortex/protocol';
 import { errorResponse, type Logger, requestIdOf } from '@cortex/service';
 import { Hono } from 'hono';
 
-import { INFERENCE_ROUTES } from '../harness/harness.ts';
+import { GENERATE_ROUTES, TOKENIZER_ROUTES, VECTOR_ROUTES } from '../harness/harness.ts';
 import { isRefusal } from '../refusal.ts';
 import type { ApiContext, ApiDeps, ApiEnv } from './context.ts';
 import { inference } from './inference.ts';
-import { loadModel, unloadModel } from './management.ts';
-import { discovery, endpoint, health, logs, version } from './views.ts';
+import { estimateModel, loadModel, unloadModel } from './management.ts';
+import { tokenizer } from './tokenizer.ts';
+import { capabilities, discovery, endpoint, health, logs, version } from './views.ts';
 
 /** A failure as the caller sees it; logged here and nowhere else. */
 function answerFailure(thrown: unknown, context: ApiContext, log: Logger): Response {
@@ -49,7 +50,12 @@ export function createApi(deps: ApiDeps, log: Logger): Hono<ApiEnv> {
   app.get('/models/:id{.+}/logs', logs(deps));
   app.post('/models/load', loadModel(deps));
   app.post('/models/unload', unloadModel(deps));
-  for (const route of INFERENCE_ROUTES) app.post(route, inference(route, deps));
+  app.get('/models/:id{.+}/capabilities', capabilities(deps));
+  app.post('/models/:id{.+}/estimate', estimateModel(deps));
+  for (const route of [...GENERATE_ROUTES, ...VECTOR_ROUTES]) {
+    app.post(route, inference(route, deps));
+  }
+  for (const route of TOKENIZER_ROUTES) app.post(route, tokenizer(route, deps));
 
   app.onError((error, context) => answerFailure(error, context, log));
   app.notFound((context) => {

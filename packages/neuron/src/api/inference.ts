@@ -3,10 +3,16 @@ import { CortexError } from '@cortex/protocol';
 import { readBody } from '@cortex/service';
 
 import type { Seat } from '../admission/admission.ts';
-import type { HarnessRequest, InferenceRoute } from '../harness/harness.ts';
+import {
+  GENERATE_ROUTES,
+  type GenerateRoutePath,
+  type HarnessRequest,
+  type VectorRoute,
+} from '../harness/harness.ts';
+import { parseJsonObject } from '../json-body.ts';
 import type { ServableModel } from '../models/models.ts';
+import { isRefusal } from '../refusal.ts';
 import type { ApiContext, ApiDeps } from './context.ts';
-import { parseJsonObject } from './json-body.ts';
 
 /** What admission reads of a body; the harness validates the rest. */
 interface InferenceView {
@@ -15,15 +21,36 @@ interface InferenceView {
   readonly isStreamed: boolean;
 }
 
+type SeatedRoute = GenerateRoutePath | VectorRoute;
+type Parsed = Pick<HarnessRequest, 'body' | 'bytes'>;
+
+/** What a model must be able to do for a route, in the words of `/models`, and how its lack is told. */
+const WANTED = {
+  '/v1/chat/completions': { word: 'text', lack: 'writes no text' },
+  '/v1/completions': { word: 'text', lack: 'writes no text' },
+  '/v1/embeddings': { word: 'embedding', lack: 'makes no embeddings' },
+  '/v1/rerank': { word: 'rerank', lack: 'does not rank' },
+} as const satisfies Record<SeatedRoute, { word: string; lack: string }>;
+
 const invalid = (param: string, must: string): CortexError =>
   new CortexError('invalid_request', `${param} must be ${must}.`, { param });
 
-function readView(body: Readonly<Record<string, unknown>>): InferenceView {
-  const { model, n, stream } = body;
+/** @throws CortexError `missing_model_field`, `invalid_request` on `model` */
+export function readModel({ model }: Readonly<Record<string, unknown>>): string {
   if (model === undefined || model === null || model === '') {
     throw new CortexError('missing_model_field', 'The body names no model.', { param: 'model' });
   }
   if (typeof model !== 'string') throw invalid('model', 'a string');
+  return model;
+}
+
+const isGenerated = (route: SeatedRoute): route is GenerateRoutePath =>
+  GENERATE_ROUTES.some((known) => known === route);
+
+function readView(route: SeatedRoute, body: Readonly<Record<string, unknown>>): InferenceView {
+  const model = readModel(body);
+  const { n, stream } = body;
+  if (!isGenerated(route)) return { model, n: 1, isStreamed: false };
   if (stream !== undefined && stream !== null && typeof stream !== 'boolean') {
     throw invalid('stream', 'true or false');
   }
@@ -34,6 +61,37 @@ function readView(body: Readonly<Record<string, unknown>>): InferenceView {
   return { model, n, isStreamed: stream === true };
 }
 
+/** The body of an inference request, read whole. */
+export async function readInference(
+  context: ApiContext,
+  { gate, maxBodyBytes: maxBytes }: ApiDeps,
+): Promise<Parsed> {
+  const request = context.req.raw;
+  gate.check();
+  const bytes = await readBody(request, { maxBytes, signal: request.signal });
+  // The body is here: from now on silence is ours, not a slow sender's.
+  context.env.server.timeout(request, 0);
+  const body = parseJsonObject(bytes);
+  gate.check();
+  return { body, bytes };
+}
+
+/** Who asks, and what cortex said with it. */
+export function identify(
+  context: ApiContext,
+  { access }: ApiDeps,
+): Pick<HarnessRequest, 'headers' | 'principal' | 'requestId' | 'params'> {
+  const { headers } = context.req.raw;
+  const address = context.env.server.requestIP(context.req.raw)?.address;
+  const params = access.paramsOf(headers);
+  return {
+    headers,
+    principal: access.principalOf(headers, address),
+    requestId: context.get('requestId'),
+    ...(params && { params }),
+  };
+}
+
 /** The end of the client or of its patience, whichever comes first. */
 const endOf = (
   signal: AbortSignal,
@@ -41,52 +99,50 @@ const endOf = (
   { isStreamed }: InferenceView,
 ): AbortSignal => (isStreamed ? signal : AbortSignal.any([signal, expired]));
 
-/** Handler of one inference route. */
-export function inference(route: InferenceRoute, deps: ApiDeps) {
-  const { models, admission, access, gate } = deps;
+/** Handler of an inference route whose requests take a seat. */
+export function inference(route: SeatedRoute, deps: ApiDeps) {
+  const { models, admission } = deps;
 
-  function toHarnessRequest(
-    context: ApiContext,
-    { body, bytes }: Pick<HarnessRequest, 'body' | 'bytes'>,
-    { seat, model }: { seat: Seat; model: ServableModel },
-  ): HarnessRequest {
-    const { headers } = context.req.raw;
-    const address = context.env.server.requestIP(context.req.raw)?.address;
-    return {
-      body,
-      bytes,
-      headers,
-      principal: access.principalOf(headers, address),
-      requestId: context.get('requestId'),
+  /** A full queue does not hide that a request can never be answered (behaviour 45). */
+  async function checkWorthWaiting(model: ServableModel, { body, bytes }: Parsed): Promise<void> {
+    const { lifecycle, harness, contextTokens } = model;
+    // No token is shorter than a byte: what has fewer bytes fits, and is not looked at.
+    if (!isGenerated(route) || bytes.length <= contextTokens) return;
+    await harness.checkAnswerable?.(route, lifecycle.id, body);
+  }
+
+  return async (context: ApiContext): Promise<Response> => {
+    const parsed = await readInference(context, deps);
+    const view = readView(route, parsed.body);
+    const model = models.servable(view.model);
+    const { word, lack } = WANTED[route];
+    if (!model.capabilities.includes(word)) {
+      throw new CortexError('wrong_modality', `${view.model} ${lack}.`, { param: 'model' });
+    }
+    const identity = identify(context, deps);
+    let seat: Seat;
+    try {
+      const { n: weight, isStreamed, model: modelId } = view;
+      const { principal } = identity;
+      seat = admission.take({ modelId, slots: model.slots, weight, isStreamed, principal });
+    } catch (error) {
+      if (error instanceof CortexError && isRefusal(error)) await checkWorthWaiting(model, parsed);
+      throw error;
+    }
+    const request: HarnessRequest = {
+      ...parsed,
+      ...identity,
       started: () => seat.started(),
       ended: ({ busyMs }) => {
         model.lifecycle.used();
         seat.release(busyMs);
       },
     };
-  }
-
-  return async (context: ApiContext): Promise<Response> => {
-    const request = context.req.raw;
-    gate.check();
-    const bytes = await readBody(request, { maxBytes: deps.maxBodyBytes, signal: request.signal });
-    // The body is here: from now on silence is ours, not a slow sender's.
-    context.env.server.timeout(request, 0);
-    const body = parseJsonObject(bytes);
-    const view = readView(body);
-    gate.check();
-    const model = models.servable(view.model);
-    const seat = admission.take({
-      modelId: view.model,
-      slots: model.slots,
-      weight: view.n,
-      isStreamed: view.isStreamed,
-    });
     return model.harness.serve(
       route,
       view.model,
-      toHarnessRequest(context, { body, bytes }, { seat, model }),
-      endOf(request.signal, seat, view),
+      request,
+      endOf(context.req.raw.signal, seat, view),
     );
   };
 }

@@ -3,7 +3,7 @@ import { LoadModelRequest, UnloadModelRequest } from '@cortex/protocol';
 import { readBody } from '@cortex/service';
 
 import type { ApiContext, ApiDeps } from './context.ts';
-import { parseCall } from './json-body.ts';
+import { parseBody, parseCall, parseJsonObject } from '../json-body.ts';
 
 /** A load call is a few hundred bytes. */
 const MAX_CALL_BYTES = 1 << 20;
@@ -36,5 +36,29 @@ export function unloadModel({ models }: ApiDeps) {
       ifGeneration: call.if_generation,
     });
     return context.json({ status: 'unloaded' });
+  };
+}
+
+/** `POST /models/{id}/estimate`: what a load with these fields would take, and whether there is room now. */
+export function estimateModel({ models }: ApiDeps) {
+  return async (context: ApiContext): Promise<Response> => {
+    const modelId = context.req.param('id') ?? '';
+    const fields = parseJsonObject(await readCall(context));
+    const call = parseBody({ ...fields, model_id: modelId }, LoadModelRequest);
+    const forecast = await models.forecast(call);
+    const { shortage } = forecast;
+    return context.json({
+      vram_mb: forecast.vramMib,
+      ram_mb: forecast.ramMib,
+      kv_mb_per_1k_tokens: forecast.kvMibPer1kTokens,
+      context_max: forecast.contextMax,
+      slots_max: forecast.slotsMax,
+      context_length: forecast.contextTokens,
+      slots: forecast.slots,
+      gpu_layers: forecast.gpuLayers,
+      devices: forecast.deviceIndexes,
+      fits: shortage === undefined,
+      ...(shortage && { device: shortage.device, missing_mb: shortage.missingMib }),
+    });
   };
 }

@@ -115,6 +115,16 @@ export function health(deps: ApiDeps): NodeHealth {
   };
 }
 
+/**
+ * `GET /models/{id}/capabilities`: of a model in memory what it says of itself, of one on disk what the probe found.
+ *
+ * It waits for neither: a file that was never looked into answers 503 `model_loading`, and is known a moment later.
+ */
+export function capabilities({ models }: ApiDeps) {
+  return (context: ApiContext): Response =>
+    context.json({ capabilities: models.capabilities(context.req.param('id') ?? '') });
+}
+
 /** `GET /models/{id}/endpoint` */
 export function endpoint({ models }: ApiDeps) {
   return (context: ApiContext): Response => {

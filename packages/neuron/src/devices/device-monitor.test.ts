@@ -42,7 +42,7 @@ async function monitor(overrides: Partial<DeviceMonitorOptions> = {}): Promise<D
 const place = (
   devices: DeviceMonitor,
   request: Partial<Parameters<DeviceMonitor['place']>[0]> = {},
-) => devices.place({ devices: undefined, gpuLayers: 'auto', vramMib: undefined, ...request });
+) => devices.place({ gpuLayers: 'auto', ...request });
 
 describe('what can be used', () => {
   test('lists the GPUs that the driver shows and the engine can open', async () => {
@@ -140,16 +140,5 @@ describe('place', () => {
     const devices = await monitor({ sources: sources(async () => undefined, ['nvidia']) });
 
     expect(() => place(devices, { gpuLayers: 'all' })).toThrow('nvidia-smi');
-  });
-
-  test('refuses what does not fit beyond the reserve, with what is missing', async () => {
-    const devices = await monitor();
-
-    expect(() => place(devices, { vramMib: 11_600 })).toThrow(
-      expect.objectContaining({
-        code: 'insufficient_vram',
-        details: expect.objectContaining({ extra: { device: 1, missing_mb: 112 } }),
-      }),
-    );
   });
 });

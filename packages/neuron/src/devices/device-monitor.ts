@@ -31,9 +31,8 @@ export interface DeviceMonitorOptions {
 }
 
 export interface PlacementRequest {
-  readonly devices: readonly number[] | undefined;
+  readonly devices?: readonly number[] | undefined;
   readonly gpuLayers: number | 'auto' | 'all';
-  readonly vramMib: number | undefined;
 }
 
 export class DeviceMonitor {
@@ -46,7 +45,7 @@ export class DeviceMonitor {
   #storage: readonly StorageFacts[] = [];
   #engineBlindness: Promise<string | undefined> | undefined;
   #reported: string | undefined;
-  #isRefreshing = false;
+  #refreshing: Promise<void> | undefined;
 
   constructor(options: DeviceMonitorOptions) {
     this.#options = options;
@@ -84,9 +83,9 @@ export class DeviceMonitor {
    * Where a load goes: the GPUs it names, else the one with most free memory, else the CPU.
    *
    * @throws CortexError `invalid_request` for a device that is not here, `model_load_failed` when a GPU is asked for
-   *   and none can be used (never the CPU instead), `insufficient_vram` when `vramMib` does not fit now
+   *   and none can be used (never the CPU instead)
    */
-  place({ devices, gpuLayers, vramMib }: PlacementRequest): Placement {
+  place({ devices, gpuLayers }: PlacementRequest): Placement {
     if (devices?.length === 0 || gpuLayers === 0) return CPU;
     const chosen = devices ? devices.map((index) => this.#gpu(index)) : this.#freest();
     if (chosen.length === 0) {
@@ -97,7 +96,6 @@ export class DeviceMonitor {
         { param: 'gpu_layers' },
       );
     }
-    if (vramMib !== undefined) this.#checkRoom(chosen, vramMib);
     return {
       backend: 'cuda',
       deviceIndexes: chosen.map(({ index }) => index),
@@ -125,32 +123,26 @@ export class DeviceMonitor {
     return byRoom.slice(0, 1);
   }
 
-  #checkRoom(gpus: readonly NvidiaGpu[], vramMib: number): void {
-    if (gpus.some(({ freeMib }) => freeMib === undefined)) return;
-    const freeMib = gpus.reduce(
-      (sum, gpu) => sum + Math.max(0, (gpu.freeMib ?? 0) - this.#options.reserveMib),
-      0,
-    );
-    if (vramMib <= freeMib) return;
-    const device = gpus[0]?.index ?? 0;
-    throw new CortexError(
-      'insufficient_vram',
-      `Device ${device} has ${freeMib} MiB free beyond its reserve, ${vramMib} MiB are needed.`,
-      { extra: { device, missing_mb: Math.ceil(vramMib - freeMib) } },
-    );
+  /** Looks at the hardware now: what was allocated or freed before the call shows afterwards. */
+  async refresh(): Promise<void> {
+    await this.#refreshing;
+    await this.#refresh();
   }
 
-  async #refresh(): Promise<void> {
-    if (this.#isRefreshing) return;
-    this.#isRefreshing = true;
+  #refresh(): Promise<void> {
+    this.#refreshing ??= this.#look().finally(() => {
+      this.#refreshing = undefined;
+    });
+    return this.#refreshing;
+  }
+
+  async #look(): Promise<void> {
     try {
       this.#storage = await readStorage(this.#options.storagePaths);
       this.#survey = await this.#usable(await surveyGpus(this.#options.sources));
       this.#report(this.#survey.unavailableReason);
     } catch (error) {
       this.#options.log.error({ err: error }, 'the hardware could not be read');
-    } finally {
-      this.#isRefreshing = false;
     }
   }
 

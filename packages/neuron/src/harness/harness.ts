@@ -4,21 +4,47 @@
  * The lifecycle (`models/`) decides when a model is loaded and unloaded, admission decides who may ask; a harness
  * loads, serves and says how its models are. Every implementation passes `conformance/`.
  */
-import type { EngineStats } from '@cortex/engine';
+import type {
+  DraftSource,
+  EngineStats,
+  LoraAdapter,
+  MemoryBudget,
+  MemoryEstimate,
+} from '@cortex/engine';
 
 import type { LoadSettings } from '../models/load-settings.ts';
 
-/** Inference routes that a harness may be asked to serve; the path on neuron's own listener. */
-export const INFERENCE_ROUTES = ['/v1/chat/completions', '/v1/completions'] as const;
-export type InferenceRoute = (typeof INFERENCE_ROUTES)[number];
+/** Routes whose requests are generated, one slot a choice; the path on neuron's own listener. */
+export const GENERATE_ROUTES = ['/v1/chat/completions', '/v1/completions'] as const;
+export type GenerateRoutePath = (typeof GENERATE_ROUTES)[number];
 
-/** A load with everything decided: file found, devices chosen. */
+/** Routes that give vectors or scores. Like generation they take a seat. */
+export const VECTOR_ROUTES = ['/v1/embeddings', '/v1/rerank'] as const;
+export type VectorRoute = (typeof VECTOR_ROUTES)[number];
+
+/** Routes that ask the tokenizer and the template. They take no seat, and need no loaded model. */
+export const TOKENIZER_ROUTES = [
+  '/tokenize',
+  '/detokenize',
+  '/apply-template',
+  '/count-tokens',
+] as const;
+export type TokenizerRoute = (typeof TOKENIZER_ROUTES)[number];
+
+/** Inference routes that a harness may be asked to serve. */
+export type InferenceRoute = GenerateRoutePath | VectorRoute | TokenizerRoute;
+
+/** A load with everything decided: files found, devices chosen. */
 export interface HarnessLoadSpec {
   readonly modelId: string;
   /** Absolute path of the (first) file. */
   readonly modelPath: string;
+  /** As `ModelFile.fingerprint`. */
+  readonly fingerprint: string;
   readonly settings: LoadSettings;
   readonly placement: Placement;
+  readonly lora: readonly LoraAdapter[];
+  readonly draft?: DraftSource;
 }
 
 /** Where a model runs. */
@@ -48,6 +74,8 @@ export interface HarnessModel {
   readonly gpuLayers: string;
   readonly quant?: string;
   readonly vramMib: number;
+  /** Weights, cells and buffers outside of GPUs, MiB. */
+  readonly ramMib: number;
   /** Last known figures; absent until the engine sent some. */
   readonly stats?: EngineStats;
 }
@@ -77,6 +105,8 @@ export interface HarnessRequest {
   readonly headers: Headers;
   readonly principal: string;
   readonly requestId: string;
+  /** Sampling defaults of the alias that was asked for, where cortex sent any. */
+  readonly params?: Readonly<Record<string, unknown>>;
   /** Called when the first piece of the answer exists: the request has left the queue. */
   readonly started: () => void;
   /**
@@ -86,11 +116,49 @@ export interface HarnessRequest {
   readonly ended: (outcome: WorkOutcome) => void;
 }
 
+/** What a load would take, with what `auto` would be without a limit to the memory. */
+export interface LoadEstimate extends MemoryEstimate {
+  /** Tokens a slot. */
+  readonly roomyContextTokens: number;
+}
+
+/** What was found out about a model file without loading it, or when it was loaded before. */
+export interface ColdFacts {
+  /** Words of `/models`; absent: not known. */
+  readonly capabilities?: readonly string[];
+  /** Of the last load, or what an estimate made of `auto`. */
+  readonly contextTokens?: number;
+}
+
+/** What a harness can say of models that are on disk and not loaded. */
+export interface ColdModels {
+  /** Cached answers about the file with this fingerprint; waits for nothing. */
+  facts(fingerprint: string): ColdFacts | undefined;
+  /**
+   * What a load would take, `auto` resolved within `budget`; undefined where it cannot be said.
+   *
+   * @throws CortexError `unsupported_parameter`, `model_load_failed` naming file and cause
+   */
+  estimate(spec: HarnessLoadSpec, budget: MemoryBudget): Promise<LoadEstimate | undefined>;
+  /** Like `estimate`, with `contextMax` and `slotsMax` within `budget`. */
+  estimateLimits(spec: HarnessLoadSpec, budget: MemoryBudget): Promise<MemoryEstimate | undefined>;
+  /** Looks into the file as a load would, its template too. @throws CortexError `model_load_failed` */
+  inspect(spec: HarnessLoadSpec): Promise<ColdFacts>;
+  /** Answers a tokenizer route. @throws CortexError what is wrong with the body or the file */
+  serve(
+    route: TokenizerRoute,
+    spec: HarnessLoadSpec,
+    body: Readonly<Record<string, unknown>>,
+  ): Promise<Response>;
+}
+
 /** Progress of a load, 0 to 1. */
 export type LoadProgressListener = (ratio: number) => void;
 
 export interface Harness {
   readonly name: string;
+  /** Absent where a model must be loaded before anything can be said of it. */
+  readonly cold?: ColdModels;
   start?(): Promise<void>;
   /** Ends everything it runs; requests in flight may finish for `graceMs`. */
   stop?(graceMs: number): Promise<void>;
@@ -109,6 +177,15 @@ export interface Harness {
   ): Promise<HarnessModel>;
   /** Ends the model and frees its memory; requests in flight end with an error. Nothing happens for an unknown id. */
   unloadModel(id: string): Promise<void>;
+  /**
+   * Refuses a request that this model can never answer, because it is wrong or does not fit; asked only where it would
+   * have to wait. Absent: that shows when its turn comes.
+   */
+  checkAnswerable?(
+    route: GenerateRoutePath,
+    modelId: string,
+    body: Readonly<Record<string, unknown>>,
+  ): Promise<void>;
   /** Base URL where inference for the model is sent: neuron's own listener for every harness. */
   inferenceEndpoint(id: string): string | undefined;
   /**

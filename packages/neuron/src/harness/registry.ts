@@ -5,6 +5,7 @@ import type { Harness } from './harness.ts';
 /** The harnesses of this node, by name. */
 export interface HarnessRegistry {
   readonly all: readonly Harness[];
+  find(name: string): Harness | undefined;
   /** @throws CortexError `model_load_failed` naming the harnesses that exist */
   get(name: string): Harness;
 }
@@ -14,6 +15,7 @@ export function createHarnessRegistry(harnesses: readonly Harness[]): HarnessReg
   const byName = new Map(harnesses.map((harness) => [harness.name, harness]));
   return {
     all: harnesses,
+    find: (name) => byName.get(name),
     get(name) {
       const harness = byName.get(name);
       if (harness) return harness;

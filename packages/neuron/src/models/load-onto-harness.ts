@@ -1,21 +1,30 @@
-/** The work of one load: find the file, choose the devices, have the harness load it. */
+/** The work of one load: find the files, choose the devices, make sure of the room, have the harness load it. */
+import type { MemoryBudget } from '@cortex/engine';
 import { CortexError, type LoadModelRequest } from '@cortex/protocol';
+import type { Logger } from '@cortex/service';
 
-import type { DeviceMonitor } from '../devices/device-monitor.ts';
-import type { Harness, HarnessModel, LoadProgressListener } from '../harness/harness.ts';
+import type { MemoryLedger } from '../devices/memory-ledger.ts';
+import type {
+  Harness,
+  HarnessLoadSpec,
+  HarnessModel,
+  LoadProgressListener,
+} from '../harness/harness.ts';
 import type { HarnessRegistry } from '../harness/registry.ts';
+import { type SpecDeps, toFileRequest, toHarnessSpec } from './harness-spec.ts';
 import type { LoadSettings } from './load-settings.ts';
 import type { ModelFile } from './model-file.ts';
-import type { FileRequest, ModelStore } from './model-store.ts';
+import { type LoadPlan, planLoad, planUnknown } from './plan-load.ts';
 
-export interface LoadDeps {
+export interface LoadDeps extends SpecDeps {
   readonly harnesses: HarnessRegistry;
-  readonly store: ModelStore;
-  readonly devices: Pick<DeviceMonitor, 'place' | 'ready'>;
+  readonly ledger: MemoryLedger;
+  readonly log: Logger;
 }
 
 /** A model in memory: how and where it was loaded. */
 export interface Loaded {
+  /** As asked, `auto` where nothing was written. */
   readonly settings: LoadSettings;
   readonly harness: Harness;
   readonly file: ModelFile;
@@ -24,6 +33,8 @@ export interface Loaded {
   /** ISO 8601, for people. */
   readonly loadedAt: string;
   readonly deviceIndexes: readonly number[];
+  /** For people: what the load had to give up. */
+  readonly warnings: readonly string[];
 }
 
 export interface LoadWork {
@@ -32,21 +43,10 @@ export interface LoadWork {
   readonly signal: AbortSignal;
   /** The file is there: what it looks like now. */
   readonly found: (file: ModelFile) => void;
-  /** Devices are chosen too: what can be refused at once was not. */
+  /** Devices are chosen and memory is reserved too: what can be refused at once was not. */
   readonly prepared: () => void;
   readonly progress: LoadProgressListener;
 }
-
-/** The part of a load call that says which file. */
-export const toFileRequest = ({
-  model_id: modelId,
-  source,
-  quant,
-}: LoadModelRequest): FileRequest => ({
-  modelId,
-  ...(source !== undefined && { source }),
-  ...(quant !== undefined && { quant }),
-});
 
 /** The file's name may have said nothing, or something wrong, about what is in it. */
 async function checkQuant(
@@ -64,38 +64,62 @@ async function checkQuant(
   );
 }
 
+/** Resolves `auto` and reserves the memory. @throws CortexError `insufficient_vram`, or what is wrong with the file */
+function reserve({ ledger }: LoadDeps, { harness, spec, vramMib }: PlannedLoad): Promise<LoadPlan> {
+  const { modelId, settings, placement } = spec;
+  return ledger.plan(modelId, placement, async (budget: MemoryBudget) => {
+    const estimate = await harness.cold?.estimate(spec, budget);
+    if (estimate) return planLoad(modelId, settings, { estimate, budget, placement });
+    return planUnknown(modelId, settings, { vramMib, budget, placement });
+  });
+}
+
+interface PlannedLoad {
+  readonly harness: Harness;
+  readonly spec: HarnessLoadSpec;
+  /** What the caller believes it takes; counts where nothing else is known. */
+  readonly vramMib: number | undefined;
+}
+
 /**
  * Loads a model.
  *
  * @throws CortexError what the store, the devices or the harness said; nothing stays in memory then
  */
 export async function loadOntoHarness(
-  { harnesses, store, devices }: LoadDeps,
+  deps: LoadDeps,
   { request, settings, signal, found, prepared, progress }: LoadWork,
 ): Promise<{ readonly loaded: Loaded; readonly model: HarnessModel }> {
+  const { harnesses, store, ledger, log } = deps;
+  const id = request.model_id;
   const harness = harnesses.get(settings.harness);
   const file = await store.find(toFileRequest(request));
   found(file);
-  await devices.ready;
-  const placement = devices.place({
-    devices: settings.devices,
-    gpuLayers: settings.gpuLayers,
-    vramMib: request.vram_mb,
-  });
-  prepared();
-  const model = await harness.loadModel(
-    { modelId: request.model_id, modelPath: file.path, settings, placement },
-    progress,
-    signal,
-  );
-  await checkQuant(model, settings, harness);
-  const loaded: Loaded = {
-    settings,
-    harness,
-    file,
-    loadedAtMs: performance.now(),
-    loadedAt: new Date().toISOString(),
-    deviceIndexes: placement.deviceIndexes,
-  };
-  return { loaded, model };
+  const spec = await toHarnessSpec(deps, { id, file, settings });
+  try {
+    const plan = await reserve(deps, { harness, spec, vramMib: request.vram_mb });
+    for (const warning of plan.warnings) log.warn({ model: id }, warning);
+    signal.throwIfAborted();
+    prepared();
+    await harness.cold?.inspect(spec);
+    signal.throwIfAborted();
+    const model = await harness.loadModel({ ...spec, settings: plan.settings }, progress, signal);
+    await checkQuant(model, settings, harness);
+    ledger.settle(id, model, () =>
+      harness.listModels().some((it) => it.id === id && it.state === 'loaded'),
+    );
+    const loaded: Loaded = {
+      settings,
+      harness,
+      file,
+      loadedAtMs: performance.now(),
+      loadedAt: new Date().toISOString(),
+      deviceIndexes: spec.placement.deviceIndexes,
+      warnings: plan.warnings,
+    };
+    return { loaded, model };
+  } catch (error) {
+    ledger.release(id);
+    throw error;
+  }
 }

@@ -1,5 +1,6 @@
 import type { ModelEntry } from '@cortex/protocol';
 
+import type { ColdFacts } from '../harness/harness.ts';
 import { formatSettings } from './load-settings.ts';
 import type { ModelFile } from './model-file.ts';
 import type { ModelLifecycle } from './model-lifecycle.ts';
@@ -10,17 +11,39 @@ interface KnownModel {
   readonly id: string;
   readonly lifecycle: ModelLifecycle | undefined;
   readonly file: ModelFile | undefined;
+  /** What was found out about the file. */
+  readonly facts: ColdFacts;
 }
 
-/** Members that only a model in memory has. */
+const toLimit = (contextTokens: number): NonNullable<ModelEntry['limit']> => ({
+  context: contextTokens,
+  output: contextTokens,
+});
+
+/** Members that tell what a model in memory takes. */
 function runningMembers(lifecycle: ModelLifecycle | undefined): Partial<ModelEntry> {
   const model = lifecycle?.running;
   if (!lifecycle || !model) return {};
+  const { warnings } = lifecycle;
   return {
     vram_used_mb: model.vramMib,
+    // What the engine counts are its own buffers; the process has more.
+    ram_used_mb: Math.max(model.ramMib, model.stats?.rssMib ?? 0),
     backend: model.backend,
     gpu_layers: model.gpuLayers,
-    limit: { context: model.contextTokens, output: model.contextTokens },
+    ...(warnings.length > 0 && { warnings: [...warnings] }),
+  };
+}
+
+/** What a model can do: of one in memory what it says, of any other what is known. */
+function abilityMembers({
+  lifecycle,
+  facts,
+}: KnownModel): Pick<ModelEntry, 'capabilities' | 'limit'> {
+  const contextTokens = lifecycle?.running?.contextTokens ?? facts.contextTokens;
+  return {
+    capabilities: [...(lifecycle?.running?.capabilities ?? facts.capabilities ?? [])],
+    ...(contextTokens !== undefined && { limit: toLimit(contextTokens) }),
   };
 }
 
@@ -30,8 +53,9 @@ function toServable(lifecycle: ModelLifecycle | undefined): ModelEntry['servable
 }
 
 /** The model as `GET /models` shows it. Unknown values are absent. */
-export function toModelEntry({ id, lifecycle, file }: KnownModel, nowMs: number): ModelEntry {
-  const quant = lifecycle?.running?.quant ?? lifecycle?.file?.quant ?? file?.quant;
+export function toModelEntry(known: KnownModel, nowMs: number): ModelEntry {
+  const { id, lifecycle, file } = known;
+  const quant = lifecycle?.running?.quant ?? file?.quant;
   const idleMs = lifecycle?.idleMs(nowMs);
   const ageMs = lifecycle?.ageMs(nowMs);
   const times = lifecycle?.times ?? {};
@@ -41,13 +65,13 @@ export function toModelEntry({ id, lifecycle, file }: KnownModel, nowMs: number)
     status: lifecycle?.state ?? 'unloaded',
     devices: [...(lifecycle?.deviceIndexes ?? [])],
     ...runningMembers(lifecycle),
-    capabilities: [...(lifecycle?.capabilities ?? [])],
+    ...abilityMembers(known),
     servable: toServable(lifecycle),
     ...(quant !== undefined && { quant }),
     settings: lifecycle?.settings ? formatSettings(lifecycle.settings) : {},
     generation: lifecycle?.generation ?? 0,
     pinned: lifecycle?.isPinned ?? false,
-    on_disk: (lifecycle?.file ?? file) !== undefined,
+    on_disk: file !== undefined,
     ...(idleMs !== undefined && { idle_ms: Math.round(idleMs) }),
     ...(ageMs !== undefined && { age_ms: Math.round(ageMs) }),
     ...(times.loadedAt !== undefined && { loaded_at: times.loadedAt }),

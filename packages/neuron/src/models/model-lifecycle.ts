@@ -7,51 +7,39 @@ import {
   type ModelState,
   toCortexError,
 } from '@cortex/protocol';
-import type { Logger } from '@cortex/service';
-
 import type { Admission } from '../admission/admission.ts';
 import type { Harness, HarnessModel } from '../harness/harness.ts';
 import { type LoadFailure, nextFailure, rememberedError } from './load-failure.ts';
-import { type LoadDeps, type Loaded, loadOntoHarness, toFileRequest } from './load-onto-harness.ts';
+import { toFileRequest } from './harness-spec.ts';
+import { type LoadDeps, type Loaded, loadOntoHarness } from './load-onto-harness.ts';
 import { type LoadSettings, settingsMismatch, toLoadSettings } from './load-settings.ts';
+import { type LoadReports, LoadUnderWay } from './load-under-way.ts';
 import type { ModelFile } from './model-file.ts';
 import { Residency } from './residency.ts';
-import { Waiters } from './waiters.ts';
+import { UnloadUnderWay } from './unload-under-way.ts';
 
 export interface LifecycleDeps extends LoadDeps {
   readonly admission: Admission;
-  readonly log: Logger;
   /** How long an abandoned load goes on; 30 s when absent. */
   readonly abandonMs?: number;
 }
 
-/** A load under way. */
-interface Loading {
-  readonly settings: LoadSettings;
-  readonly controller: AbortController;
-  readonly waiters: Waiters;
-  /** File found, devices chosen, nothing refused by then. */
-  readonly prepared: Promise<void>;
-  /** Rejects with the reason of the failure. */
-  readonly done: Promise<void>;
-  ratio: number;
-}
-
 type Phase =
   | { readonly kind: 'unloaded' }
-  | { readonly kind: 'loading'; readonly loading: Loading }
+  | { readonly kind: 'loading'; readonly loading: LoadUnderWay }
   | { readonly kind: 'loaded'; readonly loaded: Loaded }
-  | {
-      readonly kind: 'draining' | 'unloading';
-      readonly loaded: Loaded;
-      readonly done: Promise<void>;
-    }
+  | { readonly kind: 'leaving'; readonly loaded: Loaded; readonly unloading: UnloadUnderWay }
   | { readonly kind: 'failed'; readonly failure: LoadFailure; readonly settings: LoadSettings };
 
 export interface UnloadOptions {
   readonly force: boolean;
   readonly ifIdle: boolean;
   readonly ifGeneration: number | undefined;
+}
+
+interface LoadAttempt {
+  readonly loading: LoadUnderWay;
+  readonly previous: LoadFailure | undefined;
 }
 
 /** Codes that say the call was wrong, not the model: they leave no `failed` behind. */
@@ -72,9 +60,6 @@ export class ModelLifecycle {
   #phase: Phase = { kind: 'unloaded' };
   #loads = 0;
   readonly #residency = new Residency();
-  /** What it could do when it was loaded last. */
-  #knownCapabilities: readonly string[] = [];
-  #forceDrain: (() => void) | undefined;
 
   constructor(id: string, deps: LifecycleDeps) {
     this.id = id;
@@ -96,7 +81,9 @@ export class ModelLifecycle {
 
   /** The state as `/models` reports it: a loaded model is what its harness says of it. */
   get state(): ModelState {
-    if (this.#phase.kind !== 'loaded') return this.#phase.kind;
+    const phase = this.#phase;
+    if (phase.kind === 'leaving') return phase.unloading.state;
+    if (phase.kind !== 'loaded') return phase.kind;
     return this.running?.state ?? 'failed';
   }
 
@@ -127,8 +114,9 @@ export class ModelLifecycle {
     return this.#residency.isPinned;
   }
 
-  get capabilities(): readonly string[] {
-    return this.running?.capabilities ?? this.#knownCapabilities;
+  /** For people: what its load had to give up. */
+  get warnings(): readonly string[] {
+    return 'loaded' in this.#phase ? this.#phase.loaded.warnings : [];
   }
 
   get deviceIndexes(): readonly number[] {
@@ -198,6 +186,7 @@ export class ModelLifecycle {
       performance.now(),
     );
     this.#phase = { kind: 'failed', failure, settings };
+    this.#deps.ledger.release(this.id);
     harness.unloadModel(this.id).catch((cause: unknown) => {
       this.#deps.log.error({ err: cause, model: this.id }, 'a failed model could not be put away');
     });
@@ -219,8 +208,8 @@ export class ModelLifecycle {
       wait?.throwIfAborted();
       this.observe();
       const phase = this.#phase;
-      if (phase.kind === 'draining' || phase.kind === 'unloading') {
-        await phase.done;
+      if (phase.kind === 'leaving') {
+        await phase.unloading.done;
       } else if (phase.kind === 'loaded') {
         this.#checkSame(request, phase.loaded.settings);
         this.#residency.keep(request);
@@ -262,81 +251,51 @@ export class ModelLifecycle {
   }
 
   async #join(
-    loading: Loading,
+    loading: LoadUnderWay,
     request: LoadModelRequest,
     wait: AbortSignal | undefined,
   ): Promise<'loading' | 'loaded'> {
     this.#residency.keep(request);
-    if (request.detached === true || !wait) loading.waiters.detach();
-    if (!wait) {
-      await loading.prepared;
-      return this.state === 'loaded' ? 'loaded' : 'loading';
-    }
-    await loading.waiters.wait(loading.done, wait);
-    return 'loaded';
+    await loading.join(request, wait);
+    return wait || this.state === 'loaded' ? 'loaded' : 'loading';
   }
 
-  #begin(request: LoadModelRequest): Loading {
+  #begin(request: LoadModelRequest): LoadUnderWay {
     const previous = this.#phase.kind === 'failed' ? this.#phase.failure : undefined;
-    const controller = new AbortController();
-    const prepared = Promise.withResolvers<void>();
-    const done = Promise.withResolvers<void>();
-    // Whoever waits sees the reason; without anybody it is in `/models` and in the log.
-    for (const { promise } of [prepared, done]) promise.catch(() => undefined);
-    const loading: Loading = {
-      settings: toLoadSettings(request),
-      controller,
-      waiters: new Waiters(() => this.#cancel(loading), this.#deps.abandonMs),
-      prepared: prepared.promise,
-      done: done.promise,
-      ratio: 0,
-    };
-    this.#phase = { kind: 'loading', loading };
-    void this.#run(loading, { request, previous, prepared: prepared.resolve }).then(
-      () => done.resolve(),
-      (error: unknown) => {
-        prepared.reject(error);
-        done.reject(error);
+    const loading = new LoadUnderWay(
+      {
+        modelId: this.id,
+        settings: toLoadSettings(request),
+        onAbandoned: () => this.#cancel(loading),
+        abandonMs: this.#deps.abandonMs,
       },
+      (reports) => this.#run({ request, loading, previous }, reports),
     );
+    this.#phase = { kind: 'loading', loading };
     return loading;
   }
 
-  #cancel({ controller }: Loading): void {
+  #cancel(loading: LoadUnderWay): void {
     this.#deps.log.info({ model: this.id }, 'nobody waits for the load any more: cancelled');
-    controller.abort(
-      new CortexError('model_load_failed', `The load of ${this.id} was cancelled.`, {
-        transient: true,
-      }),
-    );
+    loading.cancel();
   }
 
   async #run(
-    loading: Loading,
-    options: {
-      readonly request: LoadModelRequest;
-      readonly previous: LoadFailure | undefined;
-      readonly prepared: () => void;
-    },
+    { request, loading, previous }: LoadAttempt & { readonly request: LoadModelRequest },
+    reports: LoadReports,
   ): Promise<void> {
-    const { request, previous, prepared } = options;
     const beganMs = performance.now();
     let fingerprint: string | undefined;
     try {
       const { loaded, model } = await loadOntoHarness(this.#deps, {
+        ...reports,
         request,
         settings: loading.settings,
-        signal: loading.controller.signal,
         found: (file) => {
           fingerprint = file.fingerprint;
         },
-        prepared,
-        progress: (ratio) => {
-          loading.ratio = ratio;
-        },
       });
       this.#loads += 1;
-      this.#knownCapabilities = model.capabilities;
       this.#phase = { kind: 'loaded', loaded };
       const loadMs = Math.round(performance.now() - beganMs);
       this.#deps.log.info(
@@ -345,22 +304,16 @@ export class ModelLifecycle {
       );
     } catch (thrown) {
       throw this.#fail(thrown, { loading, previous, fingerprint });
-    } finally {
-      loading.waiters.close();
     }
   }
 
   #fail(
     thrown: unknown,
-    context: {
-      readonly loading: Loading;
-      readonly previous: LoadFailure | undefined;
-      readonly fingerprint: string | undefined;
-    },
+    context: LoadAttempt & { readonly fingerprint: string | undefined },
   ): CortexError {
     const { loading, previous, fingerprint } = context;
     const error = toCortexError(thrown);
-    if (loading.controller.signal.aborted || CALLERS_FAULT.has(error.code)) {
+    if (loading.isCancelled || CALLERS_FAULT.has(error.code)) {
       this.#phase = { kind: 'unloaded' };
       return error;
     }
@@ -399,12 +352,11 @@ export class ModelLifecycle {
         await phase.loading.done.catch(() => undefined);
         return;
       case 'loaded':
-        await this.#beginUnload(phase.loaded, force);
+        await this.#beginUnload(phase.loaded, options).done;
         return;
-      case 'draining':
-      case 'unloading':
-        if (force) this.#forceDrain?.();
-        await phase.done;
+      case 'leaving':
+        if (force) phase.unloading.force();
+        await phase.unloading.done;
         return;
       case 'failed':
         this.#phase = { kind: 'unloaded' };
@@ -414,29 +366,20 @@ export class ModelLifecycle {
     }
   }
 
-  #beginUnload(loaded: Loaded, force: boolean): Promise<void> {
-    const done = Promise.withResolvers<void>();
-    this.#phase = { kind: force ? 'unloading' : 'draining', loaded, done: done.promise };
-    done.resolve(this.#endLoaded(loaded, { force, done: done.promise }));
-    return done.promise;
-  }
-
-  async #endLoaded(
-    loaded: Loaded,
-    { force, done }: { readonly force: boolean; readonly done: Promise<void> },
-  ): Promise<void> {
-    if (!force) {
-      const forced = Promise.withResolvers<void>();
-      this.#forceDrain = forced.resolve;
-      await Promise.race([this.#deps.admission.whenIdle(this.id), forced.promise]);
-      this.#forceDrain = undefined;
-      this.#phase = { kind: 'unloading', loaded, done };
-    }
-    try {
-      await loaded.harness.unloadModel(this.id);
-    } finally {
-      this.#phase = { kind: 'unloaded' };
-      this.#deps.log.info({ model: this.id }, 'model unloaded');
-    }
+  #beginUnload(loaded: Loaded, { force }: Pick<UnloadOptions, 'force'>): UnloadUnderWay {
+    const unloading = new UnloadUnderWay({
+      ...(!force && { idle: this.#deps.admission.whenIdle(this.id) }),
+      end: async () => {
+        try {
+          await loaded.harness.unloadModel(this.id);
+        } finally {
+          this.#deps.ledger.release(this.id);
+          this.#phase = { kind: 'unloaded' };
+          this.#deps.log.info({ model: this.id }, 'model unloaded');
+        }
+      },
+    });
+    this.#phase = { kind: 'leaving', loaded, unloading };
+    return unloading;
   }
 }

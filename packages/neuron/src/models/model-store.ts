@@ -1,6 +1,5 @@
 /** The model files of this node: scanned in the background, so that no GET touches the disk. */
-import { realpath, stat } from 'node:fs/promises';
-import { isAbsolute, join, resolve, sep } from 'node:path';
+import { join, resolve } from 'node:path';
 
 import { CortexError } from '@cortex/protocol';
 import type { Logger } from '@cortex/service';
@@ -8,13 +7,9 @@ import type { Logger } from '@cortex/service';
 import { groupModelFiles, type ModelFile } from './model-file.ts';
 import { type ModelIndex, readModelIndex } from './model-index.ts';
 import { scanFolder } from './scan-folder.ts';
+import { findSourceFile, isFileSource, type SourceFile, type SourceRoots } from './source-path.ts';
 
-export interface ModelStoreOptions {
-  readonly modelsDir: string;
-  /** Further folders, read only. */
-  readonly modelsDirs: readonly string[];
-  /** Where `file:` sources may point besides. */
-  readonly fileRoots: readonly string[];
+export interface ModelStoreOptions extends SourceRoots {
   readonly log: Logger;
 }
 
@@ -26,9 +21,6 @@ export interface FileRequest {
 
 const structural = (message: string, param: string): CortexError =>
   new CortexError('model_load_failed', message, { param });
-
-const isWithin = (path: string, folder: string): boolean =>
-  path === folder || path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
 
 const sameQuant = (a: string, b: string): boolean => a.toUpperCase() === b.toUpperCase();
 
@@ -55,6 +47,14 @@ export class ModelStore {
     return this.#files;
   }
 
+  /** Whether a file, or several, went by this id at the last scan. */
+  knows(modelId: string): boolean {
+    return (
+      this.#files.has(modelId) ||
+      [...this.#files.values()].some((file) => isVariantOf(file, modelId))
+    );
+  }
+
   /** Scans again; calls during a scan share the next result. Never rejects: what cannot be read is logged. */
   refresh(): Promise<void> {
     this.#scanning ??= this.#scan().finally(() => {
@@ -70,7 +70,7 @@ export class ModelStore {
    */
   async find(request: FileRequest): Promise<ModelFile> {
     const { source } = request;
-    if (source?.startsWith('file:') === true) return this.#findSource(source, request);
+    if (source !== undefined && isFileSource(source)) return this.#findSource(source, request);
     await this.refresh();
     const file = this.#findStored(request);
     const [missing] = file.missingParts;
@@ -81,6 +81,11 @@ export class ModelStore {
       );
     }
     return file;
+  }
+
+  /** @see findSourceFile */
+  findSource(source: string, param: string): Promise<SourceFile> {
+    return findSourceFile(source, this.#options, param);
   }
 
   async #scan(): Promise<void> {
@@ -138,49 +143,20 @@ export class ModelStore {
     );
   }
 
-  /** `file:/path`, `file:///path`, or relative to `models_dir`; links are resolved before the check. */
   async #findSource(source: string, { modelId, quant }: FileRequest): Promise<ModelFile> {
-    const { modelsDir, modelsDirs, fileRoots } = this.#options;
-    const named = readFilePath(source);
-    const path = isAbsolute(named) ? resolve(named) : resolve(modelsDir, named);
-    const roots = [modelsDir, ...modelsDirs, ...fileRoots].map((root) => resolve(root));
-    const refusal = structural(
-      `${path} is outside of models_dir, models_dirs and security.file_roots.`,
-      'source',
-    );
-    // Before the disk is asked: whether a file exists elsewhere is nobody's business.
-    if (!roots.some((root) => isWithin(path, root))) throw refusal;
-    const real = await realpath(path).catch(() => undefined);
-    if (real === undefined) throw structural(`${path} does not exist.`, 'source');
-    const realRoots = await Promise.all(roots.map((root) => realpath(root).catch(() => root)));
-    if (!realRoots.some((root) => isWithin(real, root))) throw refusal;
-    const stats = await stat(real);
-    if (!stats.isFile()) throw structural(`${path} is not a file.`, 'source');
-    const [file] = groupModelFiles([
-      { relativePath: path.slice(1), path, sizeBytes: stats.size, modifiedMs: stats.mtimeMs },
-    ]);
+    const { path, realPath, sizeBytes, modifiedMs } = await this.findSource(source, 'source');
+    const [file] = groupModelFiles([{ relativePath: path.slice(1), path, sizeBytes, modifiedMs }]);
     if (file?.quant !== undefined && quant !== undefined && !sameQuant(file.quant, quant)) {
       throw structural(`${path} is ${file.quant}, not ${quant}.`, 'quant');
     }
     return {
       id: modelId,
       path,
-      sizeBytes: stats.size,
+      sizeBytes,
       ...(file?.quant !== undefined && { quant: file.quant }),
       missingParts: [],
-      fingerprint: `${real}:${stats.size}:${stats.mtimeMs}`,
+      fingerprint: `${realPath}:${sizeBytes}:${modifiedMs}`,
     };
-  }
-}
-
-/** The path in `file:/path`, `file:///path` or `file:relative`. */
-function readFilePath(source: string): string {
-  const text = source.slice('file:'.length).replace(/^\/\/(?=\/)/, '');
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    // A percent sign that begins no escape belongs to the name.
-    return text;
   }
 }
 

@@ -3,6 +3,7 @@ import { CortexError, type LoadModelRequest, type ModelEntry } from '@cortex/pro
 
 import type { Harness } from '../harness/harness.ts';
 import { refuse } from '../refusal.ts';
+import { type ColdModel, ColdModelDesk, type LoadForecast } from './cold-models.ts';
 import { toModelEntry } from './model-entry.ts';
 import { type LifecycleDeps, ModelLifecycle, type UnloadOptions } from './model-lifecycle.ts';
 import { servabilityOf } from './servability.ts';
@@ -12,27 +13,29 @@ export interface ServableModel {
   readonly lifecycle: ModelLifecycle;
   readonly harness: Harness;
   readonly slots: number;
+  readonly contextTokens: number;
+  readonly capabilities: readonly string[];
 }
 
 export class Models {
   readonly #deps: LifecycleDeps;
+  readonly #cold: ColdModelDesk;
   readonly #lifecycles = new Map<string, ModelLifecycle>();
 
   constructor(deps: LifecycleDeps) {
     this.#deps = deps;
+    this.#cold = new ColdModelDesk(deps);
   }
 
   /** Every model this node knows, by id. Reads cached state only. */
   entries(nowMs: number): ModelEntry[] {
     const ids = new Set([...this.#deps.store.files.keys(), ...this.#lifecycles.keys()]);
-    return [...ids]
-      .sort()
-      .map((id) =>
-        toModelEntry(
-          { id, lifecycle: this.#lifecycles.get(id), file: this.#deps.store.files.get(id) },
-          nowMs,
-        ),
-      );
+    return [...ids].sort().map((id) => {
+      const lifecycle = this.#lifecycles.get(id);
+      const file = lifecycle?.file ?? this.#deps.store.files.get(id);
+      const facts = this.#cold.facts(file, lifecycle?.settings?.harness);
+      return toModelEntry({ id, lifecycle, file, facts }, nowMs);
+    });
   }
 
   /** A model that was loaded, tried or is on disk; undefined for an id nobody here has heard of. */
@@ -69,7 +72,8 @@ export class Models {
     const servability = servabilityOf(lifecycle);
     const harness = lifecycle?.harness;
     if (lifecycle && harness && servability.kind === 'serves') {
-      return { lifecycle, harness, slots: servability.model.slots };
+      const { slots, contextTokens, capabilities } = servability.model;
+      return { lifecycle, harness, slots, contextTokens, capabilities };
     }
     if (servability.kind === 'recovering') {
       const { reason, retryAfterS } = servability;
@@ -77,6 +81,35 @@ export class Models {
     }
     const why = servability.kind === 'absent' ? servability.reason : 'unloaded';
     throw refuse(new CortexError('model_not_loaded', `${id} is not loaded on this node: ${why}.`));
+  }
+
+  /** The harness that has the model in memory and can be asked about it, whether or not it takes requests. */
+  loadedOn(id: string): Harness | undefined {
+    const lifecycle = this.#lifecycles.get(id);
+    return lifecycle?.running?.state === 'loaded' ? lifecycle.harness : undefined;
+  }
+
+  /** The model as it lies on the disk; undefined where it does not. @throws CortexError why its file cannot be used */
+  cold(id: string): Promise<ColdModel | undefined> {
+    return this.#cold.find(id, this.#lifecycles.get(id)?.settings);
+  }
+
+  /** @see ColdModelDesk.forecast */
+  forecast(request: LoadModelRequest): Promise<LoadForecast> {
+    return this.#cold.forecast(request);
+  }
+
+  /**
+   * What the model can do, from what is known on this node; waits for nothing.
+   *
+   * @throws CortexError `model_not_found`; `model_loading` while its file is being looked into, or why it cannot be read
+   */
+  capabilities(id: string): readonly string[] {
+    const lifecycle = this.#lifecycles.get(id);
+    if (lifecycle?.running) return lifecycle.running.capabilities;
+    const file = this.#deps.store.files.get(id);
+    if (file) return this.#cold.capabilities(id, file);
+    throw unknownModel(id);
   }
 
   /** Once a second: engines given up, TTLs that have passed, failures nobody asks about. */

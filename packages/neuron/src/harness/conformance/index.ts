@@ -68,6 +68,8 @@ export function harnessConformance(name: string, make: () => Promise<HarnessUnde
       spec = {
         modelId: 'm',
         modelPath: made.modelPath,
+        fingerprint: made.modelPath,
+        lora: [],
         settings: toLoadSettings({ model_id: 'm', slots: 2 }),
         placement: { backend: 'cpu', deviceIndexes: [], visibleDevices: '' },
       };

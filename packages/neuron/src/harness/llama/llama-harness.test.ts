@@ -1,27 +1,48 @@
 import { createLogger, ticker } from '@cortex/service';
 import { inProcessEngine } from '@cortex/engine';
 import { createScriptedEngine } from '@cortex/testkit';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import { FileFactsStore } from '../../probe/file-facts.ts';
+import { Probe } from '../../probe/probe.ts';
+import { ProbeProcess } from '../../probe/probe-process.ts';
 import { harnessConformance } from '../conformance/index.ts';
 import { createLlamaHarness } from './llama-harness.ts';
+import { SlotStates } from './slot-states.ts';
 import { engineProcesses, type StartEngine } from './start-engine.ts';
 
 const CORTEX_TINY = fileURLToPath(
   new URL('../../../../../models/cortex-tiny.gguf', import.meta.url),
 );
+const log = createLogger({ name: 'test', level: 'fatal' });
+const every = (everyMs: number, run: () => void): (() => void) => ticker.every(everyMs, run);
+
+function createTestProbe(start: StartEngine): Probe {
+  const directory = mkdtempSync(join(tmpdir(), 'neuron-probe-'));
+  const nowMs = (): number => performance.now();
+  return new Probe({
+    process: new ProbeProcess({ start, every, nowMs, onLog: () => undefined }),
+    facts: new FileFactsStore(directory, 'test'),
+    log,
+  });
+}
+
 const OWN_URL = 'http://127.0.0.1:13131';
 
 const under = (start: StartEngine) => async () => ({
   harness: createLlamaHarness({
     start,
-    threads: 1,
-    prefillChunkTokens: 512,
+    defaults: { threads: 1, prefillChunkTokens: 512, promptCacheMib: 0 },
+    probe: createTestProbe(start),
+    states: new SlotStates({ directory: '/nowhere', maxMib: 0, log }),
     wedgeMs: 60_000,
     startupTimeoutMs: 60_000,
     respawnPauseMs: () => 0,
-    every: (everyMs, run) => ticker.every(everyMs, run),
-    log: createLogger({ name: 'test', level: 'fatal' }),
+    every,
+    log,
     onLog: () => undefined,
     ownUrl: () => OWN_URL,
   }),

@@ -1,53 +1,32 @@
 /** GGUF models on our own engine: one supervised engine process a model. */
-import type { EngineLoadSpec } from '@cortex/engine';
 import { CortexError } from '@cortex/protocol';
 
-import type { LoadSettings } from '../../models/load-settings.ts';
+import type { Probe } from '../../probe/probe.ts';
 import { refuse } from '../../refusal.ts';
-import type { Harness, HarnessLoadSpec } from '../harness.ts';
+import {
+  GENERATE_ROUTES,
+  type Harness,
+  type HarnessLoadSpec,
+  type InferenceRoute,
+  VECTOR_ROUTES,
+} from '../harness.ts';
+import { checkAnswerable } from './check-answerable.ts';
+import { createColdLlama } from './cold-llama.ts';
+import { callEngine } from './engine-calls.ts';
+import { checkSettings, type EngineDefaults, toEngineSpec } from './engine-spec.ts';
 import { PulseGroup } from './pulse.ts';
 import { recoveringRefusal, serveFromEngine } from './serve.ts';
+import type { SlotStates } from './slot-states.ts';
 import { SupervisedEngine, type SupervisionOptions } from './supervised-engine.ts';
+import { answerTokenizerRoute } from './tokenizer-routes.ts';
+import { serveVectors } from './vector-routes.ts';
 
 export interface LlamaHarnessOptions extends SupervisionOptions {
-  /** Threads of the CPU kernels, each model. */
-  readonly threads: number;
-  readonly prefillChunkTokens: number;
+  readonly defaults: EngineDefaults;
+  readonly probe: Probe;
+  readonly states: SlotStates;
   /** Base URL of neuron's own listener. */
   readonly ownUrl: () => string;
-}
-
-/** Load settings that belong to other harnesses, by wire name: each is refused, none is ignored. */
-const UNSUPPORTED = {
-  tensorParallel: 'tensor_parallel',
-  draft: 'draft',
-  lora: 'lora',
-  mmproj: 'mmproj',
-  args: 'args',
-  upstreamModel: 'upstream_model',
-} as const satisfies Partial<Record<keyof LoadSettings, string>>;
-
-function refuseSetting(param: string): never {
-  throw new CortexError('unsupported_parameter', `The llama harness cannot do ${param} yet.`, {
-    param,
-  });
-}
-
-function isAsked(value: unknown): boolean {
-  if (value === undefined || value === 'off') return false;
-  if (Array.isArray(value)) return value.length > 0;
-  return true;
-}
-
-function checkSettings(settings: LoadSettings): void {
-  for (const [name, param] of Object.entries(UNSUPPORTED)) {
-    const value = Object.entries(settings).find(([key]) => key === name)?.[1];
-    // One GPU in parallel with itself, and "vision as far as there is any", ask for nothing.
-    const isNeutral =
-      (name === 'tensorParallel' && value === 1) || (name === 'mmproj' && value === 'auto');
-    if (isAsked(value) && !isNeutral) refuseSetting(param);
-  }
-  if (settings.onImage === 'placeholder') refuseSetting('on_image');
 }
 
 const forcedOut = (id: string): CortexError =>
@@ -56,35 +35,43 @@ const forcedOut = (id: string): CortexError =>
 const shuttingDown = (): CortexError =>
   new CortexError('shutting_down', 'This node is shutting down.', { retryAfterS: 15 });
 
+const isOneOf = <T extends InferenceRoute>(
+  routes: readonly T[],
+  route: InferenceRoute,
+): route is T => routes.some((known) => known === route);
+
 /** A harness named `llama`. */
 export function createLlamaHarness(options: LlamaHarnessOptions): Harness {
+  const { probe, states, defaults } = options;
   const engines = new Map<string, SupervisedEngine>();
+  const paths = new Map<string, string>();
   const pulses = new PulseGroup(options.every);
   let version: string | undefined;
 
-  const toEngineSpec = ({
-    modelId,
-    modelPath,
-    settings,
-    placement,
-  }: HarnessLoadSpec): EngineLoadSpec => ({
-    modelId,
-    modelPath,
-    backend: placement.backend,
-    contextLength: settings.contextLength,
-    slots: settings.slots,
-    gpuLayers: placement.backend === 'cpu' ? 0 : settings.gpuLayers,
-    kvType: settings.kvType,
-    threads: options.threads,
-    prefillChunkTokens: options.prefillChunkTokens,
-    promptCacheMib: 0,
-    params: settings.params,
-    vocabOnly: false,
-    lora: [],
-  });
+  function createEngine(spec: HarnessLoadSpec): SupervisedEngine {
+    const restoreDir = states.restoreDir(spec.modelId);
+    const engineSpec = {
+      ...toEngineSpec(spec, defaults),
+      ...(restoreDir !== undefined && { restoreDir }),
+    };
+    return new SupervisedEngine(engineSpec, spec.placement.visibleDevices, options);
+  }
+
+  /** What a load has shown stands for the model when it is cold again. */
+  async function remember(spec: HarnessLoadSpec, { model }: SupervisedEngine): Promise<void> {
+    if (!model) return;
+    const { modelId, modelPath: path, fingerprint } = spec;
+    const { capabilities, contextTokens } = model;
+    try {
+      await probe.learn({ path, fingerprint }, { capabilities: [...capabilities], contextTokens });
+    } catch (error) {
+      options.log.warn({ err: error, model: modelId }, 'what it can do could not be written down');
+    }
+  }
 
   return {
     name: 'llama',
+    cold: createColdLlama(probe, defaults),
     health() {
       version =
         [...engines.values()].find((engine) => engine.version !== undefined)?.version ?? version;
@@ -97,18 +84,16 @@ export function createLlamaHarness(options: LlamaHarnessOptions): Harness {
       checkSettings(spec.settings);
       const { modelId } = spec;
       await engines.get(modelId)?.close(0, forcedOut(modelId));
-      const engine = new SupervisedEngine(
-        toEngineSpec(spec),
-        spec.placement.visibleDevices,
-        options,
-      );
+      const engine = createEngine(spec);
       engines.set(modelId, engine);
+      paths.set(modelId, spec.modelPath);
       try {
         await engine.load(progress, signal);
       } catch (error) {
         if (engines.get(modelId) === engine) engines.delete(modelId);
         throw error;
       }
+      await remember(spec, engine);
       const { model } = engine;
       if (model) return model;
       throw new CortexError('model_load_failed', `The engine of ${modelId} ended at once.`, {
@@ -118,8 +103,18 @@ export function createLlamaHarness(options: LlamaHarnessOptions): Harness {
 
     async unloadModel(id) {
       const engine = engines.get(id);
+      if (!engine) return;
       engines.delete(id);
-      await engine?.close(0, forcedOut(id));
+      const save = engine.canSave ? await states.saveOptions(id) : {};
+      await engine.close(0, forcedOut(id), save);
+      if (save.saveDir !== undefined) await states.saved(id, paths.get(id) ?? '');
+    },
+
+    async checkAnswerable(route, modelId, body) {
+      const engine = engines.get(modelId);
+      const contextTokens = engine?.model?.contextTokens;
+      if (!engine?.serving || contextTokens === undefined) return;
+      await checkAnswerable(route, body, { engine: engine.serving.engine, contextTokens });
     },
 
     async serve(route, modelId, request, signal) {
@@ -132,13 +127,22 @@ export function createLlamaHarness(options: LlamaHarnessOptions): Harness {
         }
         throw refuse(new CortexError('model_not_loaded', `${modelId} is not loaded on this node.`));
       }
-      return serveFromEngine({ route, modelId, request, serving, pulses, signal });
+      const work = { modelId, request, serving, signal };
+      if (isOneOf(GENERATE_ROUTES, route)) return serveFromEngine({ ...work, route, pulses });
+      if (isOneOf(VECTOR_ROUTES, route)) return serveVectors(route, work);
+      const { value } = await callEngine(work, (asked) =>
+        answerTokenizerRoute(route, request.body, {
+          engine: asked,
+          contextTokens: engine.model?.contextTokens,
+        }),
+      );
+      return value;
     },
 
     async stop(graceMs) {
       const closing = [...engines.values()].map((engine) => engine.close(graceMs, shuttingDown()));
       engines.clear();
-      await Promise.all(closing);
+      await Promise.all([...closing, probe.close()]);
       pulses.close();
     },
   };

@@ -1,17 +1,65 @@
-import type { EngineDevice } from '@cortex/engine';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import type { EngineDevice, EngineLoadSpec } from '@cortex/engine';
+import { CortexError } from '@cortex/protocol';
 
 import type { StartEngine } from './start-engine.ts';
 
-/** Which devices the engine can use here, asked of one that is started for it and ended again. */
+/** A GGUF of version 3 with nothing in it. */
+const EMPTY_GGUF = Buffer.concat([Buffer.from('GGUF\x03\0\0\0'), Buffer.alloc(16)]);
+
+const cudaLoad = (modelPath: string): EngineLoadSpec => ({
+  modelId: 'device probe',
+  modelPath,
+  backend: 'cuda',
+  contextLength: 'auto',
+  slots: 'auto',
+  gpuLayers: 'auto',
+  kvType: 'f16',
+  threads: 1,
+  prefillChunkTokens: 512,
+  promptCacheMib: 0,
+  params: {},
+  vocabOnly: false,
+  lora: [],
+});
+
+/** The file is nobody's: what is said of it is said of the device. */
+function withoutPath(error: unknown, path: string): unknown {
+  if (!(error instanceof CortexError)) return error;
+  const message = error.message.replace(`Cannot load ${path}: `, '');
+  return new CortexError(error.code, message, { ...error.details, cause: error });
+}
+
+/**
+ * Which GPUs the engine can use here, asked of one that is started for it and ended again.
+ *
+ * An engine opens a kind of device for the first file it is asked about: here a file with nothing in it, whose own
+ * refusal says nothing about the device.
+ *
+ * @throws CortexError `model_load_failed` naming the library that the engine lacks
+ */
 export async function probeDevices(start: StartEngine): Promise<readonly EngineDevice[]> {
-  const started = await start({
-    modelId: 'device probe',
-    onLog: () => undefined,
-    signal: AbortSignal.timeout(30_000),
-  });
+  const folder = await mkdtemp(join(tmpdir(), 'neuron-devices-'));
   try {
-    return await started.connection.devices();
+    const path = join(folder, 'empty.gguf');
+    await writeFile(path, EMPTY_GGUF);
+    const { connection } = await start({
+      modelId: 'device probe',
+      onLog: () => undefined,
+      signal: AbortSignal.timeout(30_000),
+    });
+    try {
+      await connection.estimate(cudaLoad(path), {}).catch(() => undefined);
+      return await connection.devices();
+    } catch (error) {
+      throw withoutPath(error, path);
+    } finally {
+      await connection.close(0);
+    }
   } finally {
-    await started.connection.close(0);
+    await rm(folder, { recursive: true, force: true });
   }
 }

@@ -11,7 +11,7 @@ import {
 } from '@cortex/protocol';
 
 import { refuse } from '../../refusal.ts';
-import type { HarnessRequest, InferenceRoute } from '../harness.ts';
+import type { GenerateRoutePath, HarnessRequest } from '../harness.ts';
 import { EngineWork } from './engine-work.ts';
 import type { PulseGroup } from './pulse.ts';
 import {
@@ -49,7 +49,7 @@ const DIALECTS = {
     stream: createCompletionStream,
     answer: createCompletionAnswer,
   },
-} as const satisfies Record<InferenceRoute, Dialect>;
+} as const satisfies Record<GenerateRoutePath, Dialect>;
 
 const STREAM_HEADERS = {
   'content-type': 'text/event-stream; charset=utf-8',
@@ -70,7 +70,7 @@ export interface ServingEngine {
 }
 
 interface Serving {
-  readonly route: InferenceRoute;
+  readonly route: GenerateRoutePath;
   readonly modelId: string;
   readonly request: HarnessRequest;
   readonly serving: ServingEngine;
@@ -181,7 +181,7 @@ async function* streamBody(
   }
 }
 
-const identify = (route: InferenceRoute, model: string): AnswerIdentity => ({
+const identify = (route: GenerateRoutePath, model: string): AnswerIdentity => ({
   id: answerId(DIALECTS[route].idPrefix),
   created: Math.floor(Date.now() / 1000),
   model,
@@ -233,6 +233,7 @@ export async function serveFromEngine(options: Serving): Promise<Response> {
       body: request.body,
       principal: request.principal,
       requestId: request.requestId,
+      ...(request.params && { params: request.params }),
     },
     { signal, ended: request.ended },
   );

@@ -49,7 +49,8 @@ export function engineProcesses(options: {
     let spawnedPid: number | undefined;
     try {
       const engine = await spawnEngine({
-        ...(options.command && { command: options.command }),
+        // The name is for people who look at the list of processes.
+        command: [...(options.command ?? llamaCommand(undefined)), modelId],
         env: {
           ...(visibleDevices !== undefined && { CUDA_VISIBLE_DEVICES: visibleDevices }),
           // Indexes then mean the same as in nvidia-smi.

@@ -1,10 +1,11 @@
 /** One model's engine: started, watched, and brought back when it dies (behaviours 28 and 29). */
-import type { EngineLoadSpec, LoadedModel } from '@cortex/engine';
+import type { CloseOptions, EngineLoadSpec, LoadedModel } from '@cortex/engine';
 import { CortexError, toCortexError } from '@cortex/protocol';
 import type { Logger } from '@cortex/service';
 
 import type { Every } from '../../every.ts';
 import type { HarnessModel, LoadProgressListener } from '../harness.ts';
+import { toCapabilityWords } from './capability-words.ts';
 import type { ServingEngine } from './serve.ts';
 import type { StartedEngine, StartEngine } from './start-engine.ts';
 import { WedgeWatch } from './wedge-watch.ts';
@@ -12,6 +13,8 @@ import { WedgeWatch } from './wedge-watch.ts';
 /** So many deaths within `DEATH_WINDOW_MS` are no accident: a node that flaps is worse than one that says it failed. */
 const MAX_DEATHS = 4;
 const DEATH_WINDOW_MS = 600_000;
+/** Gigabytes of cells onto a slow disk. */
+const SAVE_OVERTIME_MS = 30_000;
 /** Until a load has been timed. */
 const ASSUMED_LOAD_MS = 5000;
 
@@ -40,20 +43,6 @@ type Phase =
   | { readonly kind: 'recovering'; readonly sinceMs: number; readonly dueAtMs: number }
   | { readonly kind: 'failed'; readonly reason: string }
   | { readonly kind: 'closed' };
-
-const CAPABILITY_WORDS: Readonly<Record<string, string>> = {
-  chat: 'text',
-  completions: 'text',
-  tools: 'tools',
-  reasoning: 'reasoning',
-  embedding: 'embedding',
-  rerank: 'rerank',
-  structured: 'structured',
-};
-
-const toCapabilities = ({ capabilities }: LoadedModel): string[] => [
-  ...new Set(capabilities.flatMap((capability) => CAPABILITY_WORDS[capability] ?? [])),
-];
 
 /** Rejects when `signal` aborts, with its reason. */
 function aborted(signal: AbortSignal): Promise<never> {
@@ -136,12 +125,23 @@ export class SupervisedEngine {
       gpuLayers: loaded.gpuLayers,
       ...(loaded.quant !== undefined && { quant: loaded.quant }),
       vramMib: loaded.memory.vramMib,
+      ramMib: loaded.memory.ramMib,
       ...(stats && { stats }),
     };
   }
 
-  /** Ends the engine; requests in flight may finish for `graceMs`, the rest end with `reason`. */
-  async close(graceMs: number, reason: CortexError): Promise<void> {
+  /** Whether it runs and could keep its slots on disk for a later load. */
+  get canSave(): boolean {
+    const phase = this.#phase;
+    return phase.kind === 'running' && phase.running.loaded.capabilities.includes('state');
+  }
+
+  /**
+   * Ends the engine; requests in flight may finish for `graceMs`, the rest end with `reason`.
+   *
+   * @param save - Where it leaves its slots; absent: nowhere.
+   */
+  async close(graceMs: number, reason: CortexError, save: CloseOptions = {}): Promise<void> {
     this.#closeReason ??= reason;
     this.#stopWatching();
     const phase = this.#phase;
@@ -150,9 +150,10 @@ export class SupervisedEngine {
     if (phase.kind !== 'running') return;
     const { connection } = phase.running.started;
     // A wedged engine does not hear `close`: it gets a second beyond the grace.
-    const overtime = setTimeout(() => phase.running.started.kill(), graceMs + 1000);
+    const overtimeMs = save.saveDir === undefined ? 1000 : SAVE_OVERTIME_MS;
+    const overtime = setTimeout(() => phase.running.started.kill(), graceMs + overtimeMs);
     try {
-      await Promise.race([connection.close(graceMs), connection.ended]);
+      await Promise.race([connection.close(graceMs, save), connection.ended]);
       await connection.ended;
     } catch (error) {
       this.#options.log.warn({ err: error, model: this.modelId }, 'engine did not close by itself');
@@ -179,7 +180,7 @@ export class SupervisedEngine {
       });
       const { connection } = started;
       const loaded = await Promise.race([
-        connection.load(this.#spec, ({ ratio }) => progress(ratio), within),
+        connection.load(this.#loadSpec(), ({ ratio }) => progress(ratio), within),
         connection.ended.then((cause) => this.#diedLoading(cause)),
         aborted(within),
       ]);
@@ -194,6 +195,13 @@ export class SupervisedEngine {
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /** Slots that were saved are taken back once: after a crash they might be its cause. */
+  #loadSpec(): EngineLoadSpec {
+    if (this.#incarnation === 0) return this.#spec;
+    const { restoreDir: _saved, ...spec } = this.#spec;
+    return spec;
   }
 
   #tooSlow(): CortexError {
@@ -225,7 +233,7 @@ export class SupervisedEngine {
       loss: () => this.#closeReason ?? this.#lostError(),
     };
     this.#incarnation += 1;
-    this.#lastLoaded = { ...loaded, words: toCapabilities(loaded) };
+    this.#lastLoaded = { ...loaded, words: toCapabilityWords(loaded.capabilities) };
     this.#phase = { kind: 'running', running: { started, loaded, watch, serving } };
     void this.#mourn(started);
   }

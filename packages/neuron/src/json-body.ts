@@ -30,9 +30,9 @@ const formatPath = (path: readonly PropertyKey[]): string =>
     '',
   );
 
-/** A body of a management call. @throws CortexError `invalid_request` naming the member as `param` */
-export function parseCall<T>(bytes: Uint8Array, schema: z.ZodType<T>): T {
-  const parsed = schema.safeParse(parseJsonObject(bytes));
+/** A body in the shape of `schema`. @throws CortexError `invalid_request` naming the member as `param` */
+export function parseBody<T>(body: Readonly<Record<string, unknown>>, schema: z.ZodType<T>): T {
+  const parsed = schema.safeParse(body);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   const unknownKey = issue?.code === 'unrecognized_keys' ? issue.keys[0] : undefined;
@@ -48,3 +48,7 @@ export function parseCall<T>(bytes: Uint8Array, schema: z.ZodType<T>): T {
     },
   );
 }
+
+/** A body of a management call. @throws CortexError as `parseJsonObject` and `parseBody` */
+export const parseCall = <T>(bytes: Uint8Array, schema: z.ZodType<T>): T =>
+  parseBody(parseJsonObject(bytes), schema);

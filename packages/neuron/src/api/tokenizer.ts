@@ -1,0 +1,31 @@
+/** Routes that ask a model's tokenizer. They take no seat: they are cheap, and work while every slot is busy. */
+import { CortexError } from '@cortex/protocol';
+
+import type { TokenizerRoute } from '../harness/harness.ts';
+import { refuse } from '../refusal.ts';
+import type { ApiContext, ApiDeps } from './context.ts';
+import { identify, readInference, readModel } from './inference.ts';
+
+/** Handler of one of them: by the engine of a loaded model, by the probe for one that is only on disk. */
+export function tokenizer(route: TokenizerRoute, deps: ApiDeps) {
+  const { models } = deps;
+  return async (context: ApiContext): Promise<Response> => {
+    const parsed = await readInference(context, deps);
+    const modelId = readModel(parsed.body);
+    const loaded = models.loadedOn(modelId);
+    if (loaded) {
+      const request = {
+        ...parsed,
+        ...identify(context, deps),
+        started: () => undefined,
+        ended: () => undefined,
+      };
+      return loaded.serve(route, modelId, request, context.req.raw.signal);
+    }
+    const cold = await models.cold(modelId);
+    if (cold) return cold.models.serve(route, cold.spec, parsed.body);
+    throw refuse(
+      new CortexError('no_capacity', `The file of ${modelId} is not on the disks of this node.`),
+    );
+  };
+}

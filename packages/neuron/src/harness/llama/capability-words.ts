@@ -1,0 +1,16 @@
+import type { EngineCapability } from '@cortex/engine';
+
+const WORDS: Partial<Record<EngineCapability, string>> = {
+  chat: 'text',
+  completions: 'text',
+  tools: 'tools',
+  reasoning: 'reasoning',
+  embedding: 'embedding',
+  rerank: 'rerank',
+  structured: 'structured',
+};
+
+/** What an engine claims, in the words of `/models`. */
+export const toCapabilityWords = (capabilities: readonly EngineCapability[]): string[] => [
+  ...new Set(capabilities.flatMap((capability) => WORDS[capability] ?? [])),
+];

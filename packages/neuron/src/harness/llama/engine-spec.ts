@@ -1,0 +1,67 @@
+import type { EngineLoadSpec } from '@cortex/engine';
+import { CortexError } from '@cortex/protocol';
+
+import type { LoadSettings } from '../../models/load-settings.ts';
+import type { HarnessLoadSpec } from '../harness.ts';
+
+/** What every load of this node has in common. */
+export interface EngineDefaults {
+  /** Threads of the CPU kernels, each model. */
+  readonly threads: number;
+  readonly prefillChunkTokens: number;
+  /** RAM for conversations that lost their slot, each model. */
+  readonly promptCacheMib: number;
+}
+
+/** A load as the engine is told it. */
+export function toEngineSpec(
+  { modelId, modelPath, settings, placement, lora, draft }: HarnessLoadSpec,
+  defaults: EngineDefaults,
+): EngineLoadSpec {
+  return {
+    ...defaults,
+    modelId,
+    modelPath,
+    backend: placement.backend,
+    contextLength: settings.contextLength,
+    slots: settings.slots,
+    gpuLayers: placement.backend === 'cpu' ? 0 : settings.gpuLayers,
+    kvType: settings.kvType,
+    params: settings.params,
+    vocabOnly: false,
+    lora,
+    ...(draft && { draft }),
+  };
+}
+
+/** Load settings that belong to other harnesses, by wire name: each is refused, none is ignored. */
+const UNSUPPORTED = {
+  tensorParallel: 'tensor_parallel',
+  mmproj: 'mmproj',
+  args: 'args',
+  upstreamModel: 'upstream_model',
+} as const satisfies Partial<Record<keyof LoadSettings, string>>;
+
+function refuseSetting(param: string): never {
+  throw new CortexError('unsupported_parameter', `The llama harness cannot do ${param}.`, {
+    param,
+  });
+}
+
+function isAsked(value: unknown): boolean {
+  if (value === undefined || value === 'off') return false;
+  if (Array.isArray(value)) return value.length > 0;
+  return true;
+}
+
+/** @throws CortexError `unsupported_parameter` naming a setting that this engine cannot do */
+export function checkSettings(settings: LoadSettings): void {
+  for (const [name, param] of Object.entries(UNSUPPORTED)) {
+    const value = Object.entries(settings).find(([key]) => key === name)?.[1];
+    // One GPU in parallel with itself, and "vision as far as there is any", ask for nothing.
+    const isNeutral =
+      (name === 'tensorParallel' && value === 1) || (name === 'mmproj' && value === 'auto');
+    if (isAsked(value) && !isNeutral) refuseSetting(param);
+  }
+  if (settings.onImage === 'placeholder') refuseSetting('on_image');
+}

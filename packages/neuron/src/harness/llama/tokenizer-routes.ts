@@ -1,0 +1,101 @@
+/** `/tokenize`, `/detokenize`, `/apply-template` and `/count-tokens`, in the spellings of llama-server and vLLM. */
+import type { Engine } from '@cortex/engine';
+import { CortexError } from '@cortex/protocol';
+import { z } from 'zod';
+
+import { parseBody } from '../../json-body.ts';
+import type { TokenizerRoute } from '../harness.ts';
+
+type Body = Readonly<Record<string, unknown>>;
+
+interface Tokenizing {
+  readonly engine: Engine;
+  /** Tokens a slot; absent where that is not known. */
+  readonly contextTokens: number | undefined;
+}
+
+const flag = z.boolean().nullish();
+
+const TokenizeBody = z.looseObject({
+  content: z.string().optional(),
+  prompt: z.string().optional(),
+  text: z.string().optional(),
+  messages: z.array(z.unknown()).optional(),
+  add_special: flag,
+  add_special_tokens: flag,
+  parse_special: flag,
+  with_pieces: flag,
+  return_token_strs: flag,
+});
+
+const DetokenizeBody = z.looseObject({ tokens: z.array(z.int().min(0)) });
+
+/** The one text of a body, however its member is called. */
+function textOf({ content, prompt, text }: z.infer<typeof TokenizeBody>): string {
+  const [only, ...more] = [content, prompt, text].filter((value) => value !== undefined);
+  if (only !== undefined && more.length === 0) return only;
+  const problem = only === undefined ? 'names no text' : 'names its text twice';
+  throw new CortexError(
+    'invalid_request',
+    `The body ${problem}: one of content, prompt, text or messages is wanted.`,
+    { param: 'content' },
+  );
+}
+
+/** The tokens of a rendered conversation, as a chat would be given: no second BOS where the template prints one. */
+async function tokenizeChat(engine: Engine, body: Body): Promise<readonly number[]> {
+  const prompt = await engine.applyTemplate(body);
+  const options = { addSpecial: false, parseSpecial: true };
+  const tokens = await engine.tokenize(prompt, options);
+  if ((await engine.count(body)) === tokens.length) return tokens;
+  return engine.tokenize(prompt, { ...options, addSpecial: true });
+}
+
+async function tokensOf(engine: Engine, raw: Body): Promise<readonly number[]> {
+  const body = parseBody(raw, TokenizeBody);
+  if (body.messages !== undefined) return tokenizeChat(engine, raw);
+  return engine.tokenize(textOf(body), {
+    // llama-server's default is off, vLLM's on: its own name brings its own default.
+    addSpecial: body.add_special ?? body.add_special_tokens ?? body.prompt !== undefined,
+    parseSpecial: body.parse_special ?? true,
+  });
+}
+
+async function tokenize(raw: Body, { engine, contextTokens }: Tokenizing): Promise<object> {
+  const { with_pieces: withPieces, return_token_strs: withStrings } = parseBody(raw, TokenizeBody);
+  const ids = await tokensOf(engine, raw);
+  const wantsTexts = withPieces === true || withStrings === true;
+  const texts = wantsTexts ? await Promise.all(ids.map((id) => engine.detokenize([id]))) : [];
+  return {
+    tokens: withPieces === true ? ids.map((id, index) => ({ id, piece: texts[index] })) : ids,
+    count: ids.length,
+    ...(contextTokens !== undefined && { max_model_len: contextTokens }),
+    ...(withStrings === true && { token_strs: texts }),
+  };
+}
+
+async function detokenize(raw: Body, { engine }: Tokenizing): Promise<object> {
+  const text = await engine.detokenize(parseBody(raw, DetokenizeBody).tokens);
+  return { content: text, prompt: text };
+}
+
+const ROUTES = {
+  '/tokenize': tokenize,
+  '/detokenize': detokenize,
+  '/apply-template': async (body, { engine }) => ({ prompt: await engine.applyTemplate(body) }),
+  '/count-tokens': async (body, { engine }) => ({ input_tokens: await engine.count(body) }),
+} as const satisfies Record<
+  TokenizerRoute,
+  (body: Body, tokenizing: Tokenizing) => Promise<object>
+>;
+
+/**
+ * Answers a tokenizer route from an engine, loaded or holding only the vocabulary.
+ *
+ * @throws CortexError naming the member of the body that is wrong
+ */
+export const answerTokenizerRoute = async (
+  route: TokenizerRoute,
+  body: Body,
+  tokenizing: Tokenizing,
+): Promise<Response> => Response.json(await ROUTES[route](body, tokenizing));

@@ -1,0 +1,87 @@
+/** Turns a load call into what a harness is given: every file found, devices chosen. */
+import type { DraftSource, LoraAdapter } from '@cortex/engine';
+import { CortexError, type LoadModelRequest } from '@cortex/protocol';
+
+import type { DeviceMonitor } from '../devices/device-monitor.ts';
+import type { HarnessLoadSpec } from '../harness/harness.ts';
+import type { LoadSettings } from './load-settings.ts';
+import type { ModelFile } from './model-file.ts';
+import type { FileRequest, ModelStore } from './model-store.ts';
+import { isFileSource } from './source-path.ts';
+
+export interface SpecDeps {
+  readonly store: ModelStore;
+  readonly devices: Pick<DeviceMonitor, 'place' | 'ready'>;
+}
+
+/** The part of a load call that says which file. */
+export const toFileRequest = ({
+  model_id: modelId,
+  source,
+  quant,
+}: LoadModelRequest): FileRequest => ({
+  modelId,
+  ...(source !== undefined && { source }),
+  ...(quant !== undefined && { quant }),
+});
+
+async function findAdapters(store: ModelStore, { lora = [] }: LoadSettings) {
+  return Promise.all(
+    lora.map(async ({ source, scale = 1 }, index): Promise<LoraAdapter> => {
+      const param = `lora[${index}].source`;
+      if (!isFileSource(source)) {
+        throw new CortexError(
+          'unsupported_parameter',
+          `${param}: an adapter is a file on this node, as "file:adapters/mine.gguf"; ${source} is none.`,
+          { param },
+        );
+      }
+      return { path: (await store.findSource(source, param)).path, scale };
+    }),
+  );
+}
+
+/** `lookup`, a `file:` source or absolute path, or the id of a model on disk. */
+async function findDraft(
+  store: ModelStore,
+  { draft }: LoadSettings,
+): Promise<DraftSource | undefined> {
+  if (draft === undefined) return undefined;
+  if (draft === 'lookup') return { kind: 'lookup' };
+  const source = draft.startsWith('/') ? `file:${draft}` : draft;
+  if (isFileSource(source)) {
+    return { kind: 'model', modelPath: (await store.findSource(source, 'draft')).path };
+  }
+  try {
+    return { kind: 'model', modelPath: (await store.find({ modelId: draft })).path };
+  } catch (error) {
+    const said = error instanceof Error ? error.message : String(error);
+    throw new CortexError('model_load_failed', `The draft model cannot be used: ${said}`, {
+      param: 'draft',
+      cause: error,
+    });
+  }
+}
+
+/**
+ * @throws CortexError what the store or the devices said; `unsupported_parameter` for an adapter that is no file
+ */
+export async function toHarnessSpec(
+  { store, devices }: SpecDeps,
+  model: { readonly id: string; readonly file: ModelFile; readonly settings: LoadSettings },
+): Promise<HarnessLoadSpec> {
+  const { id, file, settings } = model;
+  const lora = await findAdapters(store, settings);
+  const draft = await findDraft(store, settings);
+  await devices.ready;
+  const placement = devices.place({ devices: settings.devices, gpuLayers: settings.gpuLayers });
+  return {
+    modelId: id,
+    modelPath: file.path,
+    fingerprint: file.fingerprint,
+    settings,
+    placement,
+    lora,
+    ...(draft && { draft }),
+  };
+}

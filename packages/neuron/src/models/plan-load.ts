@@ -1,0 +1,127 @@
+/** Settles what a load leaves open (`auto`), and whether there is room for it. */
+import type { MemoryBudget, MemoryEstimate } from '@cortex/engine';
+import { CortexError } from '@cortex/protocol';
+
+import type { MemoryNeed } from '../devices/memory-ledger.ts';
+import type { LoadEstimate, Placement } from '../harness/harness.ts';
+import type { LoadSettings } from './load-settings.ts';
+
+/** Below this a coding agent's conversation does not fit. */
+const SMALL_CONTEXT_TOKENS = 32_768;
+
+export interface LoadPlan {
+  /** The settings with every `auto` replaced; as asked where nothing could be estimated. */
+  readonly settings: LoadSettings;
+  readonly need: MemoryNeed | undefined;
+  /** For people: what the plan had to give up. */
+  readonly warnings: readonly string[];
+}
+
+/** Why a load does not fit: the device that is too small, and by how much. */
+export interface Shortage {
+  /** Index as in `/discovery`, or `cpu`. */
+  readonly device: number | 'cpu';
+  readonly missingMib: number;
+}
+
+/** What is missing for `estimate` within `budget`; undefined when it fits. */
+export function shortageOf(
+  estimate: Pick<MemoryEstimate, 'vramMib' | 'ramMib' | 'fits'>,
+  { budget, placement }: { readonly budget: MemoryBudget; readonly placement: Placement },
+): Shortage | undefined {
+  if (estimate.fits) return undefined;
+  const missingVramMib = Math.ceil(estimate.vramMib - (budget.vramMib ?? Infinity));
+  if (missingVramMib > 0) {
+    return { device: placement.deviceIndexes[0] ?? 0, missingMib: missingVramMib };
+  }
+  const missingMib = Math.max(1, Math.ceil(estimate.ramMib - (budget.ramMib ?? Infinity)));
+  return { device: 'cpu', missingMib };
+}
+
+function insufficient(modelId: string, { device, missingMib }: Shortage): CortexError {
+  const where = device === 'cpu' ? 'The memory for models on the CPU' : `Device ${device}`;
+  return new CortexError(
+    'insufficient_vram',
+    `${where} lacks ${missingMib} MiB for ${modelId} with these settings.`,
+    { extra: { device, missing_mb: missingMib } },
+  );
+}
+
+/** The next smaller KV type; undefined where there is none. */
+const SMALLER_KV = { f16: 'q8_0', q8_0: 'q4_0', q4_0: undefined } as const;
+
+function warningsOf(
+  settings: LoadSettings,
+  { estimate, placement }: { readonly estimate: LoadEstimate; readonly placement: Placement },
+): string[] {
+  if (placement.backend === 'cpu') return [];
+  const { contextTokens, roomyContextTokens, gpuLayers, layers } = estimate;
+  const warnings: string[] = [];
+  if (settings.gpuLayers === 'auto' && gpuLayers < layers) {
+    warnings.push(
+      `only ${gpuLayers} of ${layers} layers fit on the GPU; the others run on the CPU, slowly`,
+    );
+  }
+  // A model that was made for no more has lost nothing.
+  if (contextTokens < Math.min(SMALL_CONTEXT_TOKENS, roomyContextTokens)) {
+    const smaller = SMALLER_KV[settings.kvType];
+    const advice = smaller === undefined ? '' : `; kv_type = "${smaller}" makes room for more`;
+    warnings.push(`the context that fits is only ${contextTokens} tokens a slot${advice}`);
+  }
+  return warnings;
+}
+
+/**
+ * The plan that `estimate` makes possible. Written numbers are taken as written.
+ *
+ * @throws CortexError `insufficient_vram` with `device` and `missing_mb`
+ */
+export function planLoad(
+  modelId: string,
+  settings: LoadSettings,
+  facts: {
+    readonly estimate: LoadEstimate;
+    readonly budget: MemoryBudget;
+    readonly placement: Placement;
+  },
+): LoadPlan {
+  const { estimate, placement } = facts;
+  const shortage = shortageOf(estimate, facts);
+  if (shortage) throw insufficient(modelId, shortage);
+  const { contextLength, slots, gpuLayers } = settings;
+  return {
+    settings: {
+      ...settings,
+      contextLength: contextLength === 'auto' ? estimate.contextTokens : contextLength,
+      slots: slots === 'auto' ? estimate.slots : slots,
+      gpuLayers:
+        gpuLayers === 'auto' && placement.backend !== 'cpu' ? estimate.gpuLayers : gpuLayers,
+    },
+    need: { vramMib: estimate.vramMib, ramMib: estimate.ramMib },
+    warnings: warningsOf(settings, facts),
+  };
+}
+
+/**
+ * The plan where nothing could be estimated: the settings as asked, by the memory that the caller believes in.
+ *
+ * @throws CortexError `insufficient_vram` when that is more than there is on the GPU
+ */
+export function planUnknown(
+  modelId: string,
+  settings: LoadSettings,
+  facts: {
+    readonly vramMib: number | undefined;
+    readonly budget: MemoryBudget;
+    readonly placement: Placement;
+  },
+): LoadPlan {
+  const { vramMib, budget, placement } = facts;
+  if (vramMib === undefined || placement.backend === 'cpu') {
+    return { settings, need: undefined, warnings: [] };
+  }
+  const fits = vramMib <= (budget.vramMib ?? Infinity);
+  const shortage = shortageOf({ vramMib, ramMib: 0, fits }, facts);
+  if (shortage) throw insufficient(modelId, shortage);
+  return { settings, need: { vramMib, ramMib: 0 }, warnings: [] };
+}

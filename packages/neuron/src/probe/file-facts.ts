@@ -1,0 +1,124 @@
+/** What the probe found out about model files, kept in `state_dir/probe` so that it is asked once a file. */
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { z } from 'zod';
+
+const HEADER_BYTES = 1 << 20;
+/** Settings of one file whose estimates are kept, the newest. */
+const MAX_ESTIMATES = 16;
+
+const Estimate = z.object({
+  vramMib: z.number(),
+  ramMib: z.number(),
+  kvMibPer1kTokens: z.number(),
+  contextTokens: z.int(),
+  slots: z.int(),
+  gpuLayers: z.int(),
+  layers: z.int(),
+  fits: z.boolean(),
+  contextMax: z.int(),
+  slotsMax: z.int(),
+});
+
+const FileFacts = z.object({
+  /** Of the program that wrote it: another one may see the file with other eyes. */
+  version: z.string(),
+  path: z.string(),
+  /** As `ModelFile.fingerprint`: paths, sizes and times of change. */
+  fingerprint: z.string(),
+  /** SHA-256 of the first MiB, hex. */
+  headerHash: z.string(),
+  /** How the chat template took the sample conversations; absent: not tried. */
+  template: z.enum(['ends', 'loops']).optional(),
+  /** Words of `/models`; absent: not known. */
+  capabilities: z.array(z.string()).optional(),
+  /** Context of the last load, or what an estimate made of `auto`; tokens. */
+  contextTokens: z.int().optional(),
+  /** By settings, with no limit to the memory. */
+  estimates: z.record(z.string(), Estimate),
+});
+export type FileFacts = z.infer<typeof FileFacts>;
+
+/** A model file as its facts are found by. */
+export interface ProbedFile {
+  /** Absolute path of the (first) file. */
+  readonly path: string;
+  readonly fingerprint: string;
+}
+
+/** SHA-256 of the start of a file, where its metadata are. @throws when it cannot be read */
+async function hashHeader(path: string): Promise<string> {
+  const file = await open(path);
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(HEADER_BYTES), 0, HEADER_BYTES, 0);
+    return createHash('sha256').update(buffer.subarray(0, bytesRead)).digest('hex');
+  } finally {
+    await file.close();
+  }
+}
+
+export class FileFactsStore {
+  readonly #directory: string;
+  readonly #version: string;
+  readonly #facts = new Map<string, FileFacts>();
+
+  /** Reads what an earlier daemon of the same version wrote about files that are still there. */
+  constructor(directory: string, version: string) {
+    this.#directory = directory;
+    this.#version = version;
+    mkdirSync(directory, { recursive: true });
+    for (const name of readdirSync(directory)) {
+      const path = join(directory, name);
+      const facts = readFacts(path);
+      if (facts?.version === version && existsSync(facts.path)) {
+        this.#facts.set(facts.fingerprint, facts);
+      } else {
+        rmSync(path, { force: true });
+      }
+    }
+  }
+
+  /** What is known of a file by its size and time of change. Reads memory only. */
+  known(fingerprint: string): FileFacts | undefined {
+    return this.#facts.get(fingerprint);
+  }
+
+  /** What is known of the file as it is now: its header is read and compared. @throws when it cannot be read */
+  async current({ path, fingerprint }: ProbedFile): Promise<FileFacts> {
+    const headerHash = await hashHeader(path);
+    const facts = this.#facts.get(fingerprint);
+    if (facts?.headerHash === headerHash) return facts;
+    return { version: this.#version, path, fingerprint, headerHash, estimates: {} };
+  }
+
+  /** Keeps what has been found out. */
+  learn(
+    file: FileFacts,
+    found: Partial<Pick<FileFacts, 'template' | 'capabilities' | 'contextTokens' | 'estimates'>>,
+  ): void {
+    // Two questions about one file may run side by side: neither forgets the other's answer.
+    const known = this.#facts.get(file.fingerprint);
+    const base = known?.headerHash === file.headerHash ? known : file;
+    const estimates = Object.entries({ ...base.estimates, ...found.estimates });
+    const facts: FileFacts = {
+      ...base,
+      ...found,
+      estimates: Object.fromEntries(estimates.slice(-MAX_ESTIMATES)),
+    };
+    this.#facts.set(facts.fingerprint, facts);
+    const name = createHash('sha256').update(facts.fingerprint).digest('hex').slice(0, 32);
+    writeFileSync(join(this.#directory, `${name}.json`), `${JSON.stringify(facts)}\n`);
+  }
+}
+
+function readFacts(path: string): FileFacts | undefined {
+  try {
+    return FileFacts.safeParse(JSON.parse(readFileSync(path, 'utf8'))).data;
+  } catch {
+    // Cut short by a crash while it was written: it is asked again.
+    return undefined;
+  }
+}

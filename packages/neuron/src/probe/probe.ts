@@ -1,0 +1,218 @@
+/** Answers about models that are not loaded: what they would take, what they can do, how they cut text. */
+import type { Engine, EngineLoadSpec, MemoryBudget, MemoryEstimate } from '@cortex/engine';
+import { CortexError } from '@cortex/protocol';
+import type { Logger } from '@cortex/service';
+
+import type { LoadEstimate } from '../harness/harness.ts';
+import { type FileFacts, type FileFactsStore, type ProbedFile } from './file-facts.ts';
+import type { ProbeNeed, ProbeProcess } from './probe-process.ts';
+import { PLAIN_CHAT, TOOL_CHAT } from './sample-chats.ts';
+
+const ESTIMATE_LIMIT_MS = 60_000;
+/** A template renders in milliseconds; the slowest machine gets a thousand times that. */
+const TEMPLATE_LIMIT_MS = 5000;
+
+export interface ProbedModel {
+  readonly file: ProbedFile;
+  readonly spec: EngineLoadSpec;
+  /** GPUs that a load would see; empty: none. */
+  readonly visibleDevices: string;
+}
+
+/** What the sample conversations showed. */
+interface Rendered {
+  /** Why the plain one was not rendered; absent when it was. */
+  readonly refusal?: CortexError;
+  readonly hasTools: boolean;
+}
+
+export class Probe {
+  readonly #process: ProbeProcess;
+  readonly #facts: FileFactsStore;
+  readonly #log: Logger;
+  readonly #inspecting = new Map<string, Promise<FileFacts>>();
+
+  constructor(options: {
+    readonly process: ProbeProcess;
+    readonly facts: FileFactsStore;
+    readonly log: Logger;
+  }) {
+    this.#process = options.process;
+    this.#facts = options.facts;
+    this.#log = options.log;
+  }
+
+  /** What earlier answers said of a file. Reads memory only. */
+  known(fingerprint: string): FileFacts | undefined {
+    return this.#facts.known(fingerprint);
+  }
+
+  /** What a load has shown: surer than any answer given before it. */
+  async learn(file: ProbedFile, found: Pick<FileFacts, 'capabilities' | 'contextTokens'>) {
+    this.#facts.learn(await this.#facts.current(file), found);
+  }
+
+  /**
+   * What a load would take, `auto` resolved within `budget`; undefined where the process could not say, which is
+   * logged.
+   *
+   * Without a limit the answer depends on file and settings alone and is kept; where that fits, the limit changes
+   * nothing and no process is asked.
+   *
+   * @throws CortexError `model_load_failed` naming file and cause
+   */
+  async estimate(model: ProbedModel, budget: MemoryBudget): Promise<LoadEstimate | undefined> {
+    const facts = await this.#facts.current(model.file);
+    const key = settingsKey(model);
+    const unlimited = facts.estimates[key] ?? (await this.#ask(model, {}));
+    if (!unlimited) return undefined;
+    if (facts.estimates[key] === undefined) {
+      this.#facts.learn(facts, { estimates: { [key]: unlimited } });
+    }
+    const estimate = isWithin(unlimited, budget) ? unlimited : await this.#ask(model, budget);
+    return estimate && { ...estimate, roomyContextTokens: unlimited.contextTokens };
+  }
+
+  /** Like `estimate`, with the largest context and the most slots that `budget` allows. */
+  async estimateLimits(
+    model: ProbedModel,
+    budget: MemoryBudget,
+  ): Promise<MemoryEstimate | undefined> {
+    return this.#ask(model, budget);
+  }
+
+  /**
+   * Looks into a file before it is loaded: reads its vocabulary and renders sample conversations.
+   *
+   * A template that refuses them is no obstacle: a request that it refuses will be told.
+   *
+   * @throws CortexError `model_load_failed` for a file that cannot be read, and for a template that does not end
+   */
+  async inspect(model: ProbedModel): Promise<FileFacts> {
+    const { fingerprint } = model.file;
+    const running = this.#inspecting.get(fingerprint) ?? this.#inspect(model);
+    this.#inspecting.set(fingerprint, running);
+    try {
+      return await running;
+    } finally {
+      this.#inspecting.delete(fingerprint);
+    }
+  }
+
+  /**
+   * Asks the tokenizer and the template of a model that is not loaded.
+   *
+   * @throws CortexError what the engine answered, `template_render_failed` for a template that does not end
+   */
+  async askTokenizer<T>(model: ProbedModel, work: (engine: Engine) => Promise<T>): Promise<T> {
+    await this.inspect(model);
+    const outcome = await this.#process.ask(vocabularyOf(model), TEMPLATE_LIMIT_MS, work);
+    if (outcome.kind === 'answered') return outcome.value;
+    const { modelId } = model.spec;
+    if (outcome.kind === 'hung') {
+      throw new CortexError(
+        'template_render_failed',
+        `The chat template of ${modelId} did not end within ${TEMPLATE_LIMIT_MS / 1000} s.`,
+        { param: 'messages' },
+      );
+    }
+    throw new CortexError('node_recovering', `The tokenizer of ${modelId} ended: ${outcome.cause}`);
+  }
+
+  close(): Promise<void> {
+    return this.#process.close();
+  }
+
+  async #ask(
+    { spec, visibleDevices }: ProbedModel,
+    budget: MemoryBudget,
+  ): Promise<MemoryEstimate | undefined> {
+    const outcome = await this.#process.ask({ visibleDevices }, ESTIMATE_LIMIT_MS, (engine) =>
+      engine.estimate(spec, budget),
+    );
+    if (outcome.kind === 'answered') return outcome.value;
+    this.#log.warn({ model: spec.modelId, outcome }, 'memory could not be estimated');
+    return undefined;
+  }
+
+  async #inspect(model: ProbedModel): Promise<FileFacts> {
+    const { path } = model.file;
+    const facts = await this.#facts.current(model.file);
+    if (facts.template === 'loops') throw looping(path);
+    if (facts.template === 'ends') return facts;
+    const outcome = await this.#process.ask(vocabularyOf(model), TEMPLATE_LIMIT_MS, renderSamples);
+    if (outcome.kind === 'hung') {
+      this.#facts.learn(facts, { template: 'loops' });
+      throw looping(path);
+    }
+    if (outcome.kind === 'ended') {
+      throw new CortexError(
+        'model_load_failed',
+        `Cannot load ${path}: the engine ended while it rendered the chat template: ${outcome.cause}`,
+        { transient: true },
+      );
+    }
+    const { refusal, hasTools } = outcome.value;
+    if (refusal) {
+      this.#log.warn(
+        { model: model.spec.modelId, reason: refusal.message },
+        'the chat template refuses a plain conversation',
+      );
+    }
+    // A model without a template may be made for completions or for vectors: only a load can tell.
+    const words = refusal ? [] : ['text', ...(hasTools ? ['tools'] : [])];
+    this.#facts.learn(facts, {
+      template: 'ends',
+      ...(facts.capabilities === undefined && words.length > 0 && { capabilities: words }),
+    });
+    return this.#facts.current(model.file);
+  }
+}
+
+const looping = (path: string): CortexError =>
+  new CortexError(
+    'model_load_failed',
+    `Cannot load ${path}: its chat template (tokenizer.chat_template) does not end; a sample conversation took more than ${TEMPLATE_LIMIT_MS / 1000} s.`,
+  );
+
+/** Vocabularies are read on the CPU: no GPU is opened for them. */
+const vocabularyOf = ({ spec, file }: ProbedModel): ProbeNeed => ({
+  visibleDevices: '',
+  vocabulary: { spec, fingerprint: file.fingerprint },
+});
+
+const isWithin = ({ vramMib, ramMib }: MemoryEstimate, budget: MemoryBudget): boolean =>
+  vramMib <= (budget.vramMib ?? Infinity) && ramMib <= (budget.ramMib ?? Infinity);
+
+/** What an estimate depends on beside the file. */
+const settingsKey = ({ spec, visibleDevices }: ProbedModel): string =>
+  JSON.stringify([
+    spec.backend,
+    spec.contextLength,
+    spec.slots,
+    spec.gpuLayers,
+    spec.kvType,
+    spec.prefillChunkTokens,
+    visibleDevices,
+    spec.lora,
+    spec.draft ?? null,
+  ]);
+
+async function renderSamples(engine: Engine): Promise<Rendered> {
+  const refusal = await refusalOf(engine.applyTemplate(PLAIN_CHAT));
+  const toolRefusal = await refusalOf(engine.applyTemplate(TOOL_CHAT));
+  return { ...(refusal && { refusal }), hasTools: toolRefusal === undefined };
+}
+
+/** The error that an answer is, unless the engine is gone. */
+async function refusalOf(answer: Promise<string>): Promise<CortexError | undefined> {
+  try {
+    await answer;
+    return undefined;
+  } catch (error) {
+    const isRefusal =
+      error instanceof CortexError && error.status < 500 && error.code !== 'model_not_loaded';
+    if (isRefusal) return error;
+    throw error;
+  }
+}
