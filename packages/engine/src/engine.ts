@@ -208,10 +208,20 @@ export interface EngineStats {
   readonly acceptedTokens?: number;
   /** Why nobody guesses any more although the load asked for it. */
   readonly draftError?: string;
+  /** Conversations that lost their slot; absent where the engine keeps none. */
+  readonly promptCache?: PromptCacheStats;
   readonly kvCellsUsed: number;
   readonly kvCellsTotal: number;
   /** Resident memory of the process that holds the model, MiB. */
   readonly rssMib: number;
+}
+
+export interface PromptCacheStats {
+  readonly entries: number;
+  /** In RAM. */
+  readonly bytes: number;
+  /** Prompts that began with saved cells, since the load. */
+  readonly hits: number;
 }
 
 export interface EmbedRequest {

@@ -59,6 +59,8 @@ for (const [transport, make] of overTransports(createLlamaEngine, {
       'logprobs',
       'structured',
       'estimate',
+      'prompt_cache',
+      'state',
       'speculation',
       'lora',
     ],

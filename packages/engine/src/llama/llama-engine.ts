@@ -21,6 +21,7 @@ import type {
   RerankScores,
 } from '../engine.ts';
 import { type Library, LIBRARY_VERSION } from './binding.ts';
+import { createGeneration, type Generation } from './generation.ts';
 import { BATCH_TOKENS, checkFiles, loadModel, openDevice } from './load-model.ts';
 import { IDLE_STATS, LoadedLlama } from './loaded-llama.ts';
 import { estimateMemory } from './memory/estimate-memory.ts';
@@ -63,9 +64,12 @@ class LlamaEngine implements Engine {
     listeners: { onProgress: (progress: LoadProgress) => void; signal: AbortSignal },
   ): Promise<LoadedLlama> {
     const llama = await loadModel(spec, { ...listeners, log: writeLog });
+    let generation: Generation | undefined;
     try {
-      return new LoadedLlama(llama, spec);
+      generation = await createGeneration({ llama, spec, log: writeLog });
+      return new LoadedLlama(llama, spec, generation);
     } catch (error) {
+      await generation?.close(0, {});
       await llama.context?.dispose();
       await llama.model.dispose();
       throw error;
@@ -157,16 +161,16 @@ class LlamaEngine implements Engine {
     return this.#loaded?.stats() ?? IDLE_STATS;
   }
 
-  close(graceMs: number, _options?: CloseOptions): Promise<void> {
+  close(graceMs: number, options: CloseOptions = {}): Promise<void> {
     this.#closed.abort();
-    this.#closing ??= this.#close(graceMs);
+    this.#closing ??= this.#close(graceMs, options);
     return this.#closing;
   }
 
-  async #close(graceMs: number): Promise<void> {
+  async #close(graceMs: number, options: CloseOptions): Promise<void> {
     // A load under way ends first: freeing the library under it is not safe.
     const loaded = await this.#loading?.catch(() => undefined);
-    await loaded?.close(graceMs);
+    await loaded?.close(graceMs, options);
     await this.#estimating?.library.then((library) => library.dispose()).catch(() => undefined);
   }
 

@@ -2,6 +2,7 @@ import { CortexError } from '@cortex/protocol';
 
 import type {
   Backend,
+  CloseOptions,
   Embeddings,
   EmbedRequest,
   EngineCapability,
@@ -12,8 +13,8 @@ import type {
   RerankRequest,
   RerankScores,
 } from '../engine.ts';
+import type { Generation } from './generation.ts';
 import type { LlamaModel } from './load-model.ts';
-import { Logprobs } from './logprobs.ts';
 import type { Token } from './native-types.ts';
 import { readOutputFormat } from './parsers/choose-parser.ts';
 import { ChatBody, readBody } from './request/chat-body.ts';
@@ -23,17 +24,10 @@ import { TokenTexts } from './request/token-text.ts';
 import { Answer } from './scheduler/answer.ts';
 import type { EventBuffer } from './scheduler/event-buffer.ts';
 import { Job } from './scheduler/job.ts';
-import { Scheduler } from './scheduler/scheduler.ts';
 import { ChatTemplate } from './templates/chat-template.ts';
 import { Tokenizer } from './tokenizer.ts';
 
 const MIB = 1024 * 1024;
-
-/** What needs a context: absent where only the vocabulary was loaded. */
-interface Generation {
-  readonly scheduler: Scheduler;
-  readonly logprobs: Logprobs;
-}
 
 /** One loaded model: its parts, wired. */
 export class LoadedLlama {
@@ -46,7 +40,7 @@ export class LoadedLlama {
   readonly #generation: Generation | undefined;
 
   /** @throws CortexError `model_load_failed` when the file's chat template is broken. */
-  constructor(llama: LlamaModel, spec: EngineLoadSpec) {
+  constructor(llama: LlamaModel, spec: EngineLoadSpec, generation: Generation | undefined) {
     this.#llama = llama;
     this.#spec = spec;
     const { model } = llama;
@@ -63,7 +57,7 @@ export class LoadedLlama {
       limits: llama,
       params: spec.params,
     });
-    this.#generation = createGeneration(llama, spec);
+    this.#generation = generation;
   }
 
   describe(): LoadedModel {
@@ -165,9 +159,8 @@ export class LoadedLlama {
     return { ...IDLE_STATS, ...(pooled ?? this.#generation?.scheduler)?.stats(), rssMib };
   }
 
-  async close(graceMs: number): Promise<void> {
-    await this.#generation?.scheduler.close(graceMs);
-    this.#generation?.logprobs.dispose();
+  async close(graceMs: number, options: CloseOptions): Promise<void> {
+    await this.#generation?.close(graceMs, options);
     await this.#llama.drafter?.dispose();
     await this.#llama.pooled?.close(graceMs);
     await this.#llama.context?.dispose();
@@ -197,6 +190,8 @@ export class LoadedLlama {
       'choices',
       'structured',
       'estimate',
+      'prompt_cache',
+      'state',
       'lora',
       ...(this.#llama.model.hasRecurrentState ? [] : (['speculation'] as const)),
       ...(template === undefined ? [] : (['chat'] as const)),
@@ -232,28 +227,6 @@ export const IDLE_STATS: EngineStats = {
   kvCellsTotal: 0,
   rssMib: 0,
 };
-
-function createGeneration(llama: LlamaModel, spec: EngineLoadSpec): Generation | undefined {
-  const { model, context, slots, contextTokens, batchTokens } = llama;
-  if (context === undefined) return undefined;
-  const logprobs = new Logprobs(model, context.native);
-  const scheduler = new Scheduler({
-    model: {
-      context: context.native,
-      isEndOfGeneration: (token) => model.isEndOfGeneration(token),
-      createSampler: (config) => model.createSampler(config),
-      readLogprob: (logitIndex, of) => logprobs.read(logitIndex, of),
-    },
-    slots,
-    contextTokens,
-    windowTokens: model.windowTokens,
-    batchTokens,
-    prefillChunkTokens: spec.prefillChunkTokens,
-    ...(llama.drafter && { drafter: llama.drafter }),
-    nowMs: () => performance.now(),
-  });
-  return { scheduler, logprobs };
-}
 
 function compileTemplate({ model }: LlamaModel): ChatTemplate | undefined {
   const { chatTemplate } = model;

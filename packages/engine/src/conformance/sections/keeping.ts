@@ -21,9 +21,18 @@ async function loaded(make: () => Promise<Engine>, spec: EngineLoadSpec): Promis
 const complete = (engine: Engine, body: Body) =>
   answerOf(ask(engine, body, { route: 'completions' }));
 
-/** Four words a number: some 1,200 to 1,900 tokens whatever the vocabulary, above what is worth keeping. */
+/**
+ * The answer from cells that are in their slot. Kernels differ with the width of a batch, and in a text that no model was
+ * trained on two tokens may be nearly as likely: the answer to a prompt that was decoded whole may be another.
+ */
+async function completeFromSlot(engine: Engine, body: Body) {
+  await complete(engine, body);
+  return complete(engine, body);
+}
+
+/** Four to six tokens a number: some 1,150 to 1,750 whatever the vocabulary, above what is worth keeping. */
 const bodyOf = (topic: string): Body =>
-  completionOf(8, { prompt: longText(topic, 330).slice(0, 4000) });
+  completionOf(8, { prompt: longText(topic, 330).slice(0, 3200) });
 
 export const promptCache: Section = (subject, options) => {
   test('a conversation that lost its only slot comes back with its prefix, and the same text', async () => {
@@ -34,7 +43,7 @@ export const promptCache: Section = (subject, options) => {
     };
     const engine = await loaded(subject().make, spec);
     try {
-      const first = await complete(engine, bodyOf('river'));
+      const first = await completeFromSlot(engine, bodyOf('river'));
       const other = await complete(engine, bodyOf('mountain'));
 
       const again = await complete(engine, bodyOf('river'));
@@ -54,7 +63,7 @@ export const slotState: Section = (subject, options) => {
     const dir = await mkdtemp(join(tmpdir(), 'slot-state-'));
     const spec = { ...suiteSpec(options, 2), contextLength: CONTEXT_TOKENS };
     const before = await loaded(subject().make, spec);
-    const first = await complete(before, bodyOf('river'));
+    const first = await completeFromSlot(before, bodyOf('river'));
     await before.close(0, { saveDir: dir });
     const after = await loaded(subject().make, { ...spec, restoreDir: dir });
     try {

@@ -10,6 +10,8 @@ import { Answer } from './answer.ts';
 import { EventBuffer } from './event-buffer.ts';
 import { Job } from './job.ts';
 import { Scheduler } from './scheduler.ts';
+import { SlotCells } from './slot-cells.ts';
+import { createSlots } from './slots.ts';
 
 const END = 0;
 const CONTEXT_TOKENS = 256;
@@ -109,6 +111,13 @@ class FakeSampler implements NativeSampler {
 
 function setUp(options: { slots?: number; windowTokens?: number } = {}) {
   const context = new FakeContext();
+  const { windowTokens } = options;
+  const cells = new SlotCells({
+    context,
+    windowTokens,
+    isRecurrent: false,
+    checkpoints: undefined,
+  });
   const scheduler = new Scheduler({
     model: {
       context,
@@ -120,9 +129,10 @@ function setUp(options: { slots?: number; windowTokens?: number } = {}) {
       },
       readLogprob: () => Promise.reject(new Error('not asked for')),
     },
-    slots: options.slots ?? 2,
+    slots: createSlots(options.slots ?? 2),
+    cells,
+    cache: undefined,
     contextTokens: CONTEXT_TOKENS,
-    windowTokens: options.windowTokens,
     batchTokens: 64,
     prefillChunkTokens: 16,
     nowMs: () => performance.now(),

@@ -2,14 +2,17 @@ import { CortexError } from '@cortex/protocol';
 
 import type { EngineStats, TokenLogprob } from '../../engine.ts';
 import type { NativeContext, NativeSampler, SamplerConfig, Token } from '../native-types.ts';
-import { DraftLength } from '../speculation/draft-length.ts';
-import type { Drafter, SlotText } from '../speculation/drafter.ts';
-import type { Answer } from './answer.ts';
+import type { PromptCache } from '../prompt-cache/prompt-cache.ts';
+import type { Drafter } from '../speculation/drafter.ts';
+import { Admission } from './admission.ts';
+import { Guesser } from './guesser.ts';
 import type { Job } from './job.ts';
 import { planStep, type StepShare } from './plan-step.ts';
-import { PrincipalQueue } from './principal-queue.ts';
-import { SlotCells } from './slot-cells.ts';
-import { chooseSlot, createSlots, type Slot, sharedPrefix } from './slots.ts';
+import { plannedRun, takeCheckpoints } from './prompt-stops.ts';
+import { isPaused, isReady, type Run } from './run.ts';
+import type { SlotCells } from './slot-cells.ts';
+import type { Slot } from './slots.ts';
+import { toErrorEvent, toStepError } from './step-error.ts';
 import { StepStats } from './step-stats.ts';
 
 /** What the scheduler needs of the loaded model. */
@@ -26,30 +29,16 @@ export interface SchedulerModel {
 
 export interface SchedulerOptions {
   readonly model: SchedulerModel;
-  readonly slots: number;
+  readonly slots: readonly Slot[];
+  readonly cells: SlotCells;
+  /** Conversations that lost their slot; undefined: they are forgotten. */
+  readonly cache: PromptCache | undefined;
   readonly contextTokens: number;
-  /** Reach of the model's sliding window; undefined where it has none. */
-  readonly windowTokens: number | undefined;
   readonly batchTokens: number;
   readonly prefillChunkTokens: number;
   /** Guesses tokens for speculative decoding; undefined: none. */
   readonly drafter?: Drafter;
   readonly nowMs: () => number;
-}
-
-/** One choice of one job on its slot. */
-interface Run {
-  readonly job: Job;
-  readonly answer: Answer;
-  readonly slot: Slot;
-  readonly sampler: NativeSampler;
-  /** The run whose prompt cells and first logits this one shares; undefined once the cells are its own. */
-  leader: Run | undefined;
-  /** Drawn and not decoded yet; undefined while the prompt is being decoded. */
-  nextToken: Token | undefined;
-  /** Guessed to follow `nextToken`; checked in the next step and dropped. */
-  guesses: readonly Token[];
-  readonly draftLength: DraftLength;
 }
 
 /**
@@ -60,29 +49,29 @@ interface Run {
  */
 export class Scheduler {
   readonly #options: SchedulerOptions;
-  readonly #slots: readonly Slot[];
-  readonly #queue = new PrincipalQueue<Job>();
+  readonly #admission: Admission;
   readonly #stats = new StepStats();
-  readonly #cells: SlotCells;
+  readonly #guesser: Guesser | undefined;
   #runs: Run[] = [];
   #isLooping = false;
   /** Something changed since the loop last looked. */
   #isWoken = false;
-  #drafter: Drafter | undefined;
   #closing: CortexError | undefined;
   #onIdle: (() => void) | undefined;
 
   constructor(options: SchedulerOptions) {
     this.#options = options;
-    this.#drafter = options.drafter;
-    this.#slots = createSlots(options.slots);
-    this.#cells = new SlotCells(options.model.context, options.windowTokens);
+    const createSampler = (config: SamplerConfig): NativeSampler =>
+      options.model.createSampler(config);
+    this.#admission = new Admission({ ...options, createSampler });
+    const { drafter, contextTokens } = options;
+    this.#guesser = drafter && new Guesser({ drafter, contextTokens, stats: this.#stats });
   }
 
   /** Puts `job` in line. Its `signal` ends it within one step, at once while it waits. */
   submit(job: Job): void {
     if (this.#closing !== undefined) return job.fail(toErrorEvent(this.#closing));
-    this.#queue.add(job);
+    this.#admission.queue.add(job);
     job.signal.addEventListener('abort', () => this.#cancelWaiting(job), { once: true });
     this.wake();
   }
@@ -96,22 +85,23 @@ export class Scheduler {
   }
 
   stats(): Omit<EngineStats, 'rssMib'> {
-    const cells = this.#slots.reduce((total, slot) => total + slot.cells.length, 0);
+    const { slots, contextTokens, cache, nowMs } = this.#options;
     return {
-      queueDepth: this.#queue.length,
-      slots: this.#slots.length,
-      busySlots: this.#slots.filter((slot) => slot.isBusy).length,
+      queueDepth: this.#admission.queue.length,
+      slots: slots.length,
+      busySlots: slots.filter((slot) => slot.isBusy).length,
       runnableSlots: this.#runs.filter((run) => !isPaused(run)).length,
-      kvCellsUsed: cells,
-      kvCellsTotal: this.#slots.length * this.#options.contextTokens,
-      ...this.#stats.read(this.#options.nowMs()),
+      kvCellsUsed: slots.reduce((total, slot) => total + slot.cells.length, 0),
+      kvCellsTotal: slots.length * contextTokens,
+      ...this.#stats.read(nowMs()),
+      ...(cache !== undefined && { promptCache: cache.stats() }),
     };
   }
 
   /** Admits nothing more, lets what runs and waits end within `graceMs`, ends the rest with `shutting_down`. */
   async close(graceMs: number): Promise<void> {
     this.#closing = new CortexError('shutting_down', 'The model is being unloaded.');
-    if (this.#queue.length > 0 || this.#runs.length > 0) {
+    if (!this.#isIdle) {
       const idle = new Promise<void>((resolve) => (this.#onIdle = resolve));
       const grace = setTimeout(() => this.#failAll(), graceMs);
       this.wake();
@@ -121,8 +111,12 @@ export class Scheduler {
     while (this.#isLooping) await new Promise<void>((resolve) => setImmediate(resolve));
   }
 
+  get #isIdle(): boolean {
+    return this.#admission.queue.length === 0 && this.#runs.length === 0;
+  }
+
   #cancelWaiting(job: Job): void {
-    if (this.#queue.remove(job)) job.cancel(this.#options.nowMs());
+    if (this.#admission.queue.remove(job)) job.cancel(this.#options.nowMs());
     this.wake();
   }
 
@@ -130,8 +124,8 @@ export class Scheduler {
     const reason = toErrorEvent(
       this.#closing ?? new CortexError('shutting_down', 'The model is being unloaded.'),
     );
-    for (let job = this.#queue.take(); job !== undefined; job = this.#queue.take())
-      job.fail(reason);
+    const { queue } = this.#admission;
+    for (let job = queue.take(); job !== undefined; job = queue.take()) job.fail(reason);
     for (const { job } of this.#runs) if (!job.isEnded) job.fail(reason);
     this.wake();
   }
@@ -144,7 +138,7 @@ export class Scheduler {
       }
     } finally {
       this.#isLooping = false;
-      if (this.#queue.length === 0 && this.#runs.length === 0) this.#onIdle?.();
+      if (this.#isIdle) this.#onIdle?.();
     }
   }
 
@@ -152,11 +146,17 @@ export class Scheduler {
   async #step(): Promise<boolean> {
     await this.#copyPrompts();
     this.#dropEnded();
-    await this.#admit();
+    await this.#admission.admit(this.#runs);
+    // What was cancelled while its cells were fetched is not decoded, and its slot is the next one's.
+    if (this.#dropEnded()) return true;
+    const { checkpoints } = this.#options.cells;
     const ready = this.#runs.filter(isReady);
     const startMs = this.#options.nowMs();
-    await this.#guess(ready.filter((run) => run.nextToken !== undefined));
-    const plan = planStep(ready.map(toPlanned), this.#options);
+    await this.#guesser?.guess(ready.filter((run) => run.nextToken !== undefined));
+    const plan = planStep(
+      ready.map((run) => plannedRun(run, checkpoints)),
+      this.#options,
+    );
     if (plan.length === 0) return false;
     let drawn: readonly Draw[];
     try {
@@ -168,6 +168,7 @@ export class Scheduler {
     }
     // Each by itself: a sampler that fails costs its own request, after all the others are through with the logits.
     const taken = await Promise.all(drawn.map((draw) => this.#draw(draw)));
+    await takeCheckpoints(plan, checkpoints);
     const generatedTokens = taken.reduce((total, tokens) => total + tokens, 0);
     this.#record(plan, { startMs, generatedTokens });
     const atMs = this.#options.nowMs();
@@ -194,34 +195,6 @@ export class Scheduler {
         if (other.leader === run) drawn.push({ run: other, logitIndexes });
     }
     return drawn;
-  }
-
-  /** Lets the drafter guess for everybody who generates, each no further than its answer and its context may go. */
-  async #guess(runs: readonly Run[]): Promise<void> {
-    const drafter = this.#drafter;
-    if (drafter === undefined || runs.length === 0) return;
-    const share = Math.floor(GUESSES_PER_STEP / runs.length);
-    const wanted = runs.flatMap((run) => {
-      const { answer, slot, nextToken, draftLength } = run;
-      run.guesses = [];
-      const room = Math.min(
-        draftLength.next,
-        share,
-        answer.maxTokens - answer.tokens.length - 1,
-        this.#options.contextTokens - slot.cells.length - 1,
-      );
-      if (room < 1 || nextToken === undefined) return [];
-      return [{ run, request: { slot: slot.id, text: textOf(slot, nextToken), most: room } }];
-    });
-    if (wanted.length === 0) return;
-    try {
-      const guesses = await drafter.draft(wanted.map(({ request }) => request));
-      for (const [index, { run }] of wanted.entries()) run.guesses = guesses[index] ?? [];
-    } catch (error) {
-      // The model goes on alone: guesses are never needed.
-      this.#drafter = undefined;
-      this.#stats.draftFailed(error);
-    }
   }
 
   #record(
@@ -255,7 +228,7 @@ export class Scheduler {
       accepted++;
     }
     if (guesses.length === 0) return isFirst ? 0 : 1;
-    this.#cells.keep(slot, slot.cells.length - (guesses.length - accepted));
+    await this.#options.cells.keep(slot, slot.cells.length - (guesses.length - accepted));
     draftLength.observe({ guessed: guesses.length, accepted });
     this.#stats.drafted({ guessed: guesses.length, accepted });
     return 1 + accepted;
@@ -282,8 +255,9 @@ export class Scheduler {
     }
   }
 
-  /** Frees the slots of what is finished, cancelled or failed. */
-  #dropEnded(): void {
+  /** Frees the slots of what is finished, cancelled or failed. False when there was none. */
+  #dropEnded(): boolean {
+    const before = this.#runs.length;
     const nowMs = this.#options.nowMs();
     for (const { job } of this.#runs) if (job.signal.aborted && !job.isEnded) job.cancel(nowMs);
     this.#runs = this.#runs.filter((run) => {
@@ -291,54 +265,13 @@ export class Scheduler {
       this.#release(run, nowMs);
       return false;
     });
+    return this.#runs.length < before;
   }
 
   #release(run: Run, nowMs: number): void {
     run.sampler.dispose();
     run.slot.isBusy = false;
     run.slot.lastUsedMs = nowMs;
-  }
-
-  /** Gives free slots to those whose turn it is; one that needs several waits until they are free together. */
-  async #admit(): Promise<void> {
-    for (let job = this.#queue.peek(); job !== undefined; job = this.#queue.peek()) {
-      if (this.#slots.filter((slot) => !slot.isBusy).length < job.answers.length) return;
-      this.#queue.take();
-      job.admitted(this.#options.nowMs());
-      try {
-        await this.#place(job);
-      } catch (error) {
-        job.fail(toErrorEvent(toStepError(error)));
-      }
-    }
-  }
-
-  async #place(job: Job): Promise<void> {
-    let leader: Run | undefined;
-    for (const answer of job.answers) {
-      const choice = chooseSlot(this.#slots, job.prompt);
-      if (choice === undefined) throw new Error('no slot is free');
-      const { slot, copyFrom } = choice;
-      const sampler = this.#options.model.createSampler(job.samplerConfig(answer));
-      slot.isBusy = true;
-      const run: Run = {
-        job,
-        answer,
-        slot,
-        sampler,
-        leader,
-        nextToken: undefined,
-        guesses: [],
-        draftLength: new DraftLength(),
-      };
-      this.#runs.push(run);
-      if (leader !== undefined) continue;
-      leader = run;
-      if (copyFrom !== undefined) await this.#cells.copy(copyFrom, slot);
-      // The last token of the prompt is always decoded: its logits are needed.
-      this.#cells.keep(slot, Math.min(sharedPrefix(slot, job.prompt), job.prompt.length - 1));
-      job.cachedTokens = slot.cells.length;
-    }
   }
 
   /** The further choices of a job take over the prompt cells of the first, whose first token was drawn with theirs. */
@@ -348,7 +281,7 @@ export class Scheduler {
       if (leader === undefined || run.nextToken === undefined) continue;
       if (job.isEnded || answer.finish !== undefined) continue;
       try {
-        await this.#cells.copy(leader.slot, run.slot);
+        await this.#options.cells.copy(leader.slot, run.slot);
         run.leader = undefined;
       } catch (error) {
         job.fail(toErrorEvent(toStepError(error)));
@@ -360,7 +293,7 @@ export class Scheduler {
   #failStep(plan: readonly StepShare<Run>[], error: unknown): void {
     const event = toErrorEvent(toStepError(error));
     for (const { run } of plan) {
-      this.#cells.drop(run.slot);
+      this.#options.cells.drop(run.slot);
       if (!run.job.isEnded) run.job.fail(event);
     }
   }
@@ -372,9 +305,6 @@ interface Draw {
   readonly logitIndexes: Uint32Array;
 }
 
-/** Guesses of a step, all runs together: with more sequences in a batch there is less idle compute to spend on them. */
-const GUESSES_PER_STEP = 16;
-
 /** Places in a run's part of the batch whose logits are needed: the last of a prompt, every one of an answer. */
 function wantedLogits({ nextToken, job, slot }: Run, tokens: number): Uint32Array {
   if (nextToken !== undefined) return Uint32Array.from({ length: tokens }, (_, index) => index);
@@ -383,36 +313,3 @@ function wantedLogits({ nextToken, job, slot }: Run, tokens: number): Uint32Arra
 }
 
 const NO_LOGITS = new Uint32Array(0);
-
-const textOf = ({ cells }: Slot, nextToken: Token): SlotText => ({
-  length: cells.length + 1,
-  at: (index) => cells[index] ?? nextToken,
-});
-
-const isPaused = (run: Run): boolean => run.nextToken !== undefined && run.job.events.isFull;
-
-const isReady = (run: Run): boolean => run.leader === undefined && !isPaused(run);
-
-const toPlanned = (run: Run): { run: Run; promptTokensLeft: number; draftTokens: number } => ({
-  run,
-  draftTokens: run.guesses.length,
-  promptTokensLeft: run.nextToken === undefined ? run.job.prompt.length - run.slot.cells.length : 0,
-});
-
-const toStepError = (error: unknown): CortexError =>
-  error instanceof CortexError
-    ? error
-    : new CortexError(
-        'internal_error',
-        `The engine could not decode: ${error instanceof Error ? error.message : String(error)}`,
-        { cause: error },
-      );
-
-const toErrorEvent = (
-  error: CortexError,
-): { type: 'error'; code: CortexError['code']; message: string; param?: string } => ({
-  type: 'error',
-  code: error.code,
-  message: error.message,
-  ...(error.details.param !== undefined && { param: error.details.param }),
-});

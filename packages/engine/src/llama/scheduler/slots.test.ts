@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 
-import { chooseSlot, type Slot } from './slots.ts';
+import { choosePlace, sharedTokens, type Slot, type SlotCandidate } from './slots.ts';
 
 const slot = (id: number, cells: readonly number[], overrides: Partial<Slot> = {}): Slot => ({
   id,
@@ -10,61 +10,87 @@ const slot = (id: number, cells: readonly number[], overrides: Partial<Slot> = {
   ...overrides,
 });
 
-describe('chooseSlot', () => {
-  test('takes the free slot that holds the longest start of the prompt', () => {
-    const choice = chooseSlot([slot(0, [1, 2]), slot(1, [1, 2, 3]), slot(2, [9])], [1, 2, 3, 4]);
+/** As a model sees the slots whose cells can be cut anywhere. */
+const seenBy = (prompt: readonly number[], slots: readonly Slot[]): SlotCandidate[] =>
+  slots.map((one) => {
+    const shared = sharedTokens(one.cells, prompt);
+    return { slot: one, shared, kept: shared, copied: shared };
+  });
 
-    expect(choice?.slot.id).toBe(1);
+const place = (slots: readonly Slot[], prompt: readonly number[]) =>
+  choosePlace(seenBy(prompt, slots));
+
+const range = (length: number, from = 0) => Array.from({ length }, (_, i) => from + i);
+
+describe('choosePlace', () => {
+  test('takes the free slot that holds the longest start of the prompt', () => {
+    const chosen = place([slot(0, [1, 2]), slot(1, [1, 2, 3]), slot(2, [9])], [1, 2, 3, 4]);
+
+    expect(chosen).toMatchObject({ slot: { id: 1 }, kept: 3, lost: 0, from: { kind: 'own' } });
   });
 
   test('of equal slots the one idle longest', () => {
-    const choice = chooseSlot(
-      [slot(0, [], { lastUsedMs: 2 }), slot(1, [], { lastUsedMs: 1 })],
-      [1],
-    );
+    const chosen = place([slot(0, [], { lastUsedMs: 2 }), slot(1, [], { lastUsedMs: 1 })], [1]);
 
-    expect(choice?.slot.id).toBe(1);
+    expect(chosen?.slot.id).toBe(1);
   });
 
   test('has none when all are busy', () => {
-    expect(chooseSlot([slot(0, [1], { isBusy: true })], [1])).toBeUndefined();
+    expect(place([slot(0, [1], { isBusy: true })], [1])).toBeUndefined();
   });
 
   test('copies from a busy slot that holds much more of the prompt', () => {
-    const shared = Array.from({ length: 100 }, (_, i) => i);
+    const shared = range(100);
     const busy = slot(0, shared, { isBusy: true });
 
-    const choice = chooseSlot([busy, slot(1, [7, 7, 7]), slot(2, [])], [...shared, 500]);
+    const chosen = place([busy, slot(1, [7, 7, 7]), slot(2, [])], [...shared, 500]);
 
-    expect(choice).toMatchObject({ slot: { id: 2 }, copyFrom: { id: 0 } });
+    expect(chosen).toMatchObject({ slot: { id: 2 }, from: { kind: 'slot', slot: { id: 0 } } });
   });
 
   test('does not copy a long conversation for the little it shares', () => {
-    const shared = Array.from({ length: 100 }, (_, i) => i);
-    const long = Array.from({ length: 5000 }, (_, i) => 1000 + i);
+    const shared = range(100);
+    const busy = slot(0, [...shared, ...range(5000, 1000)], { isBusy: true });
 
-    const choice = chooseSlot(
-      [slot(0, [...shared, ...long], { isBusy: true }), slot(1, [])],
-      [...shared, 500],
-    );
-
-    expect(choice?.copyFrom).toBeUndefined();
+    expect(place([busy, slot(1, [])], [...shared, 500])?.from.kind).toBe('own');
   });
 
   test('does not take a long conversation for the words that all prompts begin with', () => {
-    const long = Array.from({ length: 5000 }, (_, i) => 1000 + i);
+    const long = slot(0, [1, 2, 3, ...range(5000, 1000)], { lastUsedMs: 1 });
 
-    const choice = chooseSlot(
-      [slot(0, [1, 2, 3, ...long], { lastUsedMs: 1 }), slot(1, [8, 9], { lastUsedMs: 0 })],
-      [1, 2, 3, 4],
-    );
+    const chosen = place([long, slot(1, [8, 9], { lastUsedMs: 0 })], [1, 2, 3, 4]);
 
-    expect(choice?.slot.id).toBe(1);
+    expect(chosen).toMatchObject({ slot: { id: 1 }, kept: 0, lost: 2 });
   });
 
   test('does not copy for a few tokens', () => {
-    const choice = chooseSlot([slot(0, [1, 2, 3], { isBusy: true }), slot(1, [])], [1, 2, 3, 4]);
+    const chosen = place([slot(0, [1, 2, 3], { isBusy: true }), slot(1, [])], [1, 2, 3, 4]);
 
-    expect(choice?.copyFrom).toBeUndefined();
+    expect(chosen?.from.kind).toBe('own');
+  });
+
+  test('takes saved cells that bring much more than any slot, into the slot that loses least', () => {
+    const prompt = range(1000);
+    const slots = [slot(0, range(50, 7000)), slot(1, range(100), { lastUsedMs: 9 })];
+    const saved = [
+      { entry: 'short', kept: 200 },
+      { entry: 'long', kept: 900 },
+    ];
+
+    expect(choosePlace(seenBy(prompt, slots), saved)).toMatchObject({
+      slot: { id: 1 },
+      kept: 900,
+      lost: 0,
+      from: { kind: 'saved', entry: 'long' },
+    });
+  });
+
+  test('does not read saved cells for little more than a slot holds', () => {
+    const prompt = range(1000);
+    const saved = [{ entry: 'saved', kept: 900 }];
+
+    const chosen = choosePlace(seenBy(prompt, [slot(0, range(700))]), saved);
+
+    expect(chosen).toMatchObject({ kept: 700, from: { kind: 'own' } });
   });
 });

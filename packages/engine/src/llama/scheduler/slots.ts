@@ -82,10 +82,18 @@ export function choosePlace<E>(
   if (best === undefined || best.kept - place.kept < MIN_RESTORE_TOKENS) return place;
   const [target] = candidates
     .filter(({ slot }) => !slot.isBusy)
-    .toSorted((a, b) => Number(lost(b, best.kept) === 0) - Number(lost(a, best.kept) === 0) || byIdleTime(a, b));
+    .toSorted(
+      (a, b) =>
+        Number(lost(b, best.kept) === 0) - Number(lost(a, best.kept) === 0) || byIdleTime(a, b),
+    );
   if (target === undefined) return undefined;
   const { slot } = target;
-  return { slot, kept: best.kept, lost: lost(target, best.kept), from: { kind: 'saved', entry: best.entry } };
+  return {
+    slot,
+    kept: best.kept,
+    lost: lost(target, best.kept),
+    from: { kind: 'saved', entry: best.entry },
+  };
 }
 
 function chooseSlot(candidates: readonly SlotCandidate[]): Place<never> | undefined {

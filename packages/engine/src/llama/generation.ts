@@ -1,0 +1,105 @@
+import type { CloseOptions, EngineLoadSpec } from '../engine.ts';
+import type { LlamaModel } from './load-model.ts';
+import { Logprobs } from './logprobs.ts';
+import {
+  type CacheFolder,
+  openCacheFolder,
+  removeCacheFolder,
+} from './prompt-cache/cache-folder.ts';
+import { PromptCache } from './prompt-cache/prompt-cache.ts';
+import { fingerprintOf, readState, saveState } from './prompt-cache/saved-state.ts';
+import { Checkpoints } from './scheduler/checkpoints.ts';
+import { Scheduler } from './scheduler/scheduler.ts';
+import { SlotCells } from './scheduler/slot-cells.ts';
+import { createSlots, type Slot } from './scheduler/slots.ts';
+
+const MIB = 1024 * 1024;
+
+/** Of the RAM for saved cells checkpoints get this part where the model needs them. */
+const CHECKPOINT_PART = 0.5;
+
+export interface GenerationOptions {
+  readonly llama: LlamaModel;
+  readonly spec: EngineLoadSpec;
+  readonly log: (line: string) => void;
+}
+
+interface Parts {
+  readonly slots: readonly Slot[];
+  readonly scheduler: Scheduler;
+  readonly logprobs: Logprobs;
+  readonly cache: PromptCache;
+  readonly folder: CacheFolder | undefined;
+  readonly fingerprint: string;
+  readonly log: (line: string) => void;
+}
+
+/** A model that writes text: its slots, who shares them, and what they remember. */
+export class Generation {
+  readonly scheduler: Scheduler;
+  readonly #parts: Parts;
+
+  constructor(parts: Parts) {
+    this.scheduler = parts.scheduler;
+    this.#parts = parts;
+  }
+
+  /** Ends what runs, saves what is wanted, and frees all but the context. */
+  async close(graceMs: number, { saveDir, saveMaxMib }: CloseOptions): Promise<void> {
+    await this.scheduler.close(graceMs);
+    if (saveDir !== undefined)
+      await saveState({ ...this.#parts, folder: saveDir, maxMib: saveMaxMib });
+    this.#parts.logprobs.dispose();
+    if (this.#parts.folder !== undefined) await removeCacheFolder(this.#parts.folder);
+  }
+}
+
+/** Undefined where only the vocabulary was loaded. */
+export async function createGeneration(
+  options: GenerationOptions,
+): Promise<Generation | undefined> {
+  const { llama, spec, log } = options;
+  const { model, context, contextTokens, batchTokens, drafter } = llama;
+  if (context === undefined) return undefined;
+  const slots = createSlots(llama.slots);
+  const cells = createCells(options);
+  const folder =
+    spec.promptCacheMib > 0 ? await openCacheFolder(spec.promptCacheMib, log) : undefined;
+  const cache = new PromptCache({ context: context.native, cells, contextTokens, folder, log });
+  const fingerprint = await fingerprintOf(spec, contextTokens);
+  if (spec.restoreDir !== undefined)
+    cache.adopt((await readState(spec.restoreDir, fingerprint)).toReversed());
+  const logprobs = new Logprobs(model, context.native);
+  const scheduler = new Scheduler({
+    model: {
+      context: context.native,
+      isEndOfGeneration: (token) => model.isEndOfGeneration(token),
+      createSampler: (config) => model.createSampler(config),
+      readLogprob: (logitIndex, of) => logprobs.read(logitIndex, of),
+    },
+    slots,
+    cells,
+    cache,
+    contextTokens,
+    batchTokens,
+    prefillChunkTokens: spec.prefillChunkTokens,
+    ...(drafter && { drafter }),
+    nowMs: () => performance.now(),
+  });
+  return new Generation({ slots, scheduler, logprobs, cache, folder, fingerprint, log });
+}
+
+function createCells({ llama, spec }: GenerationOptions): SlotCells {
+  const { model, context } = llama;
+  if (context === undefined) throw new Error('slots need a context');
+  const { windowTokens, hasRecurrentState: isRecurrent } = model;
+  const needsCheckpoints = isRecurrent || windowTokens !== undefined;
+  const checkpoints = needsCheckpoints
+    ? new Checkpoints({
+        context: context.native,
+        create: () => context.createCheckpoint(),
+        maxBytes: spec.promptCacheMib * MIB * CHECKPOINT_PART,
+      })
+    : undefined;
+  return new SlotCells({ context: context.native, windowTokens, isRecurrent, checkpoints });
+}

@@ -1,0 +1,92 @@
+import { sharedTokens } from '../scheduler/slots.ts';
+
+/** Cells in a file, as far as deciding needs them. */
+export interface SavedCells {
+  readonly tokens: Uint32Array;
+  readonly bytes: number;
+  /** Counts up with every use of any. */
+  readonly lastUse: number;
+}
+
+/** Cells that a slot must lose before they are saved: decoding fewer again takes less than writing and reading a file. */
+export const MIN_LOST_TOKENS = 1024;
+
+/** A file this small is written again for a single new token; writing it takes a fraction of a second. */
+const FREELY_WRITTEN_BYTES = 256 * 1024 * 1024;
+
+/** Of a larger one this part at least must be new: decoding one token in so many again costs less than the file. */
+const WORTHWHILE_NEW_PART = 1 / 64;
+
+export interface SaveRequest {
+  /** What the slot holds. */
+  readonly cells: ArrayLike<number>;
+  /** Of these, how many it is about to lose. */
+  readonly lostTokens: number;
+  /** What the file will take, as far as that is known. */
+  readonly estimatedBytes: number;
+  readonly maxBytes: number;
+}
+
+export type SavePlan<E> =
+  { readonly kind: 'skip' } | { readonly kind: 'save'; readonly drop: readonly E[] };
+
+/**
+ * Whether the cells of a slot are saved, and what goes so that they fit.
+ *
+ * What they begin with is superseded by them and goes first, then what was used longest ago.
+ */
+export function planSave<E extends SavedCells>(
+  entries: readonly E[],
+  request: SaveRequest,
+): SavePlan<E> {
+  const { cells, lostTokens, estimatedBytes, maxBytes } = request;
+  if (lostTokens <= MIN_LOST_TOKENS || estimatedBytes > maxBytes) return { kind: 'skip' };
+  const isCovered = entries.some(
+    ({ tokens }) => cells.length - sharedTokens(tokens, cells) < leastNew(cells, estimatedBytes),
+  );
+  if (isCovered) return { kind: 'skip' };
+  const superseded = entries.filter(({ tokens }) => isStartOf(tokens, cells));
+  const others = entries.filter((entry) => !superseded.includes(entry));
+  return {
+    kind: 'save',
+    drop: [...superseded, ...oldestBeyond(others, maxBytes - estimatedBytes)],
+  };
+}
+
+/** The entries to drop, used longest ago first, so that the rest takes no more than `maxBytes`. */
+export function oldestBeyond<E extends SavedCells>(entries: readonly E[], maxBytes: number): E[] {
+  let bytes = entries.reduce((total, entry) => total + entry.bytes, 0);
+  const dropped: E[] = [];
+  for (const entry of entries.toSorted((a, b) => a.lastUse - b.lastUse)) {
+    if (bytes <= maxBytes) break;
+    bytes -= entry.bytes;
+    dropped.push(entry);
+  }
+  return dropped;
+}
+
+/** A file that was written: the size of others follows from a few of them. */
+export interface SizeSample {
+  readonly tokens: number;
+  readonly bytes: number;
+}
+
+/**
+ * What the file of `tokens` cells will take: a part of its own for each token beside one that does not grow (recurrent
+ * state). Of one sample all is taken to grow; without any nothing is known, and the answer is 0.
+ */
+export function estimateBytes(samples: readonly SizeSample[], tokens: number): number {
+  const sorted = samples.toSorted((a, b) => a.tokens - b.tokens);
+  const [small] = sorted;
+  const large = sorted.at(-1);
+  if (small === undefined || large === undefined) return 0;
+  if (large.tokens === small.tokens) return Math.ceil((large.bytes / large.tokens) * tokens);
+  const perToken = Math.max(0, (large.bytes - small.bytes) / (large.tokens - small.tokens));
+  return Math.ceil(Math.max(0, large.bytes + (tokens - large.tokens) * perToken));
+}
+
+const leastNew = (cells: ArrayLike<number>, bytes: number): number =>
+  bytes <= FREELY_WRITTEN_BYTES ? 1 : Math.max(1, cells.length * WORTHWHILE_NEW_PART);
+
+const isStartOf = (tokens: Uint32Array, cells: ArrayLike<number>): boolean =>
+  tokens.length <= cells.length && sharedTokens(tokens, cells) === tokens.length;

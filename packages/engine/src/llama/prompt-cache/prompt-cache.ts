@@ -1,0 +1,189 @@
+import { copyFile, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import type { PromptCacheStats } from '../../engine.ts';
+import type { NativeContext } from '../native-types.ts';
+import type { Checkpoint } from '../scheduler/checkpoints.ts';
+import type { SlotCells } from '../scheduler/slot-cells.ts';
+import { type SavedCandidate, sharedTokens, type Slot } from '../scheduler/slots.ts';
+import type { CacheFolder } from './cache-folder.ts';
+import { estimateBytes, planSave, type SavedCells, type SizeSample } from './cache-plan.ts';
+
+/** The cells of a conversation that lost its slot. */
+export interface CacheEntry extends SavedCells {
+  lastUse: number;
+  readonly path: string;
+  /** In RAM, and counted against its bound; else in the folder that an earlier engine saved to. */
+  readonly isInRam: boolean;
+  /** Where cells cannot be cut: the earlier states. */
+  checkpoints: Checkpoint[];
+}
+
+export interface SaveOptions {
+  /** Cells that the slot is about to lose. */
+  readonly lostTokens: number;
+  /** Cells that it goes on with. */
+  readonly keptTokens: number;
+  /** Stays, whatever room it takes. */
+  readonly keep?: CacheEntry | undefined;
+}
+
+export interface PromptCacheOptions {
+  readonly context: Pick<NativeContext, 'saveSequenceStateToFile' | 'loadSequenceStateFromFile'>;
+  readonly cells: SlotCells;
+  readonly contextTokens: number;
+  /** Undefined: nothing is saved. */
+  readonly folder: CacheFolder | undefined;
+  readonly log: (line: string) => void;
+}
+
+/**
+ * Conversations that lost their slot, as files in RAM.
+ *
+ * Only between two decodes. What goes wrong here costs the entry it is about and nothing else: the prompt is decoded
+ * from its start. `cache-plan.ts` decides.
+ */
+export class PromptCache {
+  readonly #options: PromptCacheOptions;
+  #entries: CacheEntry[] = [];
+  #samples: SizeSample[] = [];
+  readonly #told = new Set<string>();
+  #files = 0;
+  #uses = 0;
+  #hits = 0;
+
+  constructor(options: PromptCacheOptions) {
+    this.#options = options;
+  }
+
+  /** Newest use first. */
+  get entries(): readonly CacheEntry[] {
+    return this.#entries.toSorted((a, b) => b.lastUse - a.lastUse);
+  }
+
+  stats(): PromptCacheStats {
+    const inRam = this.#entries.filter(({ isInRam }) => isInRam);
+    const bytes = inRam.reduce((total, entry) => total + entry.bytes, 0);
+    return { entries: this.#entries.length, bytes, hits: this.#hits };
+  }
+
+  /** Cells that were saved by an earlier engine, on disk; read when a prompt asks for them. Oldest first. */
+  adopt(saved: readonly Pick<CacheEntry, 'path' | 'tokens' | 'bytes'>[]): void {
+    for (const entry of saved) {
+      const lastUse = ++this.#uses;
+      this.#entries.push({ ...entry, lastUse, isInRam: false, checkpoints: [] });
+    }
+  }
+
+  /** What the saved cells hold of the first `limit` tokens of `prompt`. */
+  find(prompt: Uint32Array, limit: number): SavedCandidate<CacheEntry>[] {
+    return this.#entries.map((entry) => {
+      const shared = Math.min(sharedTokens(entry.tokens, prompt), limit);
+      return { entry, kept: this.#options.cells.reuseSaved(entry, shared) };
+    });
+  }
+
+  /** Saves what `slot` holds where losing some of it is worth a file. */
+  async save(slot: Slot, { lostTokens, keptTokens, keep }: SaveOptions): Promise<void> {
+    const { folder, cells } = this.#options;
+    if (folder === undefined) return;
+    const inRam = this.#entries.filter((entry) => entry.isInRam && entry !== keep);
+    const kept = keep?.isInRam === true ? keep.bytes : 0;
+    const plan = planSave(inRam, {
+      cells: slot.cells,
+      lostTokens,
+      estimatedBytes: this.estimate(slot),
+      maxBytes: folder.maxBytes - kept - (cells.checkpoints?.bytes ?? 0),
+    });
+    if (plan.kind === 'skip') return;
+    for (const entry of plan.drop) await this.#drop(entry);
+    const path = join(folder.path, `${this.#files++}.state`);
+    const tokens = Uint32Array.from(slot.cells);
+    const bytes = await this.#write(path, slot, tokens);
+    if (bytes === undefined) return;
+    const checkpoints = cells.checkpoints?.release(slot, keptTokens) ?? [];
+    const lastUse = ++this.#uses;
+    const entry: CacheEntry = { path, tokens, bytes, lastUse, isInRam: true, checkpoints };
+    this.#entries.push(entry);
+    // The first file tells how large they are: too large for the bound, and it is the last.
+    if (bytes + kept > folder.maxBytes) await this.#drop(entry);
+  }
+
+  /** `slot` then holds the cells of `entry`, or nothing where the file is broken. */
+  async restore(entry: CacheEntry, slot: Slot): Promise<void> {
+    const { context, cells, contextTokens } = this.#options;
+    cells.drop(slot);
+    try {
+      const tokens = await context.loadSequenceStateFromFile(entry.path, slot.id, contextTokens);
+      const isWhole = tokens.length === entry.tokens.length;
+      if (!isWhole || sharedTokens(tokens, entry.tokens) !== tokens.length)
+        throw new Error('the file holds other cells');
+      for (const token of tokens) slot.cells.push(token);
+      cells.checkpoints?.adopt(slot, entry.checkpoints);
+      entry.checkpoints = [];
+      entry.lastUse = ++this.#uses;
+      this.#hits++;
+    } catch (error) {
+      cells.drop(slot);
+      this.#tell('read', error);
+      await this.#drop(entry);
+    }
+  }
+
+  /** What the file of `slot` would take; 0 before any was written. Bytes. */
+  estimate(slot: Slot): number {
+    return estimateBytes(this.#samples, slot.cells.length);
+  }
+
+  /** Writes `slot`, or copies the file of an entry, to `path`. Undefined where that failed. Bytes. */
+  async store(source: Slot | CacheEntry, path: string): Promise<number | undefined> {
+    if (!('path' in source)) return this.#write(path, source, Uint32Array.from(source.cells));
+    if (source.path === path) return source.bytes;
+    try {
+      await copyFile(source.path, path);
+      return source.bytes;
+    } catch (error) {
+      this.#tell('written', error);
+      await rm(path, { force: true });
+      return undefined;
+    }
+  }
+
+  async #write(path: string, slot: Slot, tokens: Uint32Array): Promise<number | undefined> {
+    try {
+      const bytes = await this.#options.context.saveSequenceStateToFile(path, slot.id, tokens);
+      // The library does not look whether the last of it reached a file system that is full.
+      if ((await stat(path)).size !== bytes) throw new Error('the file system is full');
+      this.#sample({ tokens: tokens.length, bytes });
+      return bytes;
+    } catch (error) {
+      this.#tell('written', error);
+      await rm(path, { force: true });
+      return undefined;
+    }
+  }
+
+  async #drop(entry: CacheEntry): Promise<void> {
+    this.#entries = this.#entries.filter((other) => other !== entry);
+    this.#options.cells.checkpoints?.dropAll(entry.checkpoints);
+    await rm(entry.path, { force: true }).catch(() => undefined);
+  }
+
+  /** The smallest and the largest tell most. */
+  #sample(sample: SizeSample): void {
+    const [small = sample, large = sample] = this.#samples;
+    this.#samples = [
+      sample.tokens < small.tokens ? sample : small,
+      sample.tokens > large.tokens ? sample : large,
+    ];
+  }
+
+  #tell(done: 'read' | 'written', error: unknown): void {
+    if (this.#told.has(done)) return;
+    this.#told.add(done);
+    const said = error instanceof Error ? error.message : String(error);
+    this.#options.log(
+      `prompt cache: saved cells could not be ${done} (${said}); prompts are decoded again instead, and this is not told again`,
+    );
+  }
+}

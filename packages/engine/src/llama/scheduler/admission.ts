@@ -1,0 +1,102 @@
+import type { NativeSampler, SamplerConfig } from '../native-types.ts';
+import type { CacheEntry, PromptCache } from '../prompt-cache/prompt-cache.ts';
+import { DraftLength } from '../speculation/draft-length.ts';
+import type { Answer } from './answer.ts';
+import type { Job } from './job.ts';
+import { PrincipalQueue } from './principal-queue.ts';
+import type { Run } from './run.ts';
+import type { SlotCells } from './slot-cells.ts';
+import { chooseIdle, choosePlace, type Place, type Slot } from './slots.ts';
+import { toErrorEvent, toStepError } from './step-error.ts';
+
+export interface AdmissionOptions {
+  readonly slots: readonly Slot[];
+  readonly cells: SlotCells;
+  readonly cache: PromptCache | undefined;
+  readonly createSampler: (config: SamplerConfig) => NativeSampler;
+  readonly nowMs: () => number;
+}
+
+/**
+ * From the queue into slots, each prompt where most of it is there already.
+ *
+ * Only between two decodes. What was cancelled while its cells were fetched is left to the caller to drop: its slot may
+ * hold anything then, but always what it says.
+ */
+export class Admission {
+  readonly queue = new PrincipalQueue<Job>();
+  readonly #options: AdmissionOptions;
+
+  constructor(options: AdmissionOptions) {
+    this.#options = options;
+  }
+
+  /** Gives free slots to those whose turn it is and adds their runs to `runs`; one that needs several gets them together. */
+  async admit(runs: Run[]): Promise<void> {
+    for (let job = this.#next(); job !== undefined; job = this.#next()) {
+      job.admitted(this.#options.nowMs());
+      try {
+        await this.#place(job, runs);
+      } catch (error) {
+        job.fail(toErrorEvent(toStepError(error)));
+      }
+    }
+  }
+
+  #next(): Job | undefined {
+    const free = this.#options.slots.filter((slot) => !slot.isBusy).length;
+    return this.queue.take(({ answers }) => answers.length <= free);
+  }
+
+  async #place(job: Job, runs: Run[]): Promise<void> {
+    const { slots, cells, cache } = this.#options;
+    const [first, ...further] = job.answers;
+    // The last token of the prompt is always decoded: its logits are needed.
+    const limit = job.prompt.length - 1;
+    const place = choosePlace(
+      slots.map((slot) => cells.candidate(slot, job.prompt, limit)),
+      cache?.find(job.prompt, limit),
+    );
+    if (first === undefined || place === undefined) throw new Error('no slot is free');
+    const leader = this.#begin({ job, answer: first, slot: place.slot, leader: undefined });
+    runs.push(leader);
+    const idle = chooseIdle(slots, further.length);
+    for (const [index, slot] of idle.entries()) {
+      const answer = further[index];
+      if (answer !== undefined) runs.push(this.#begin({ job, answer, slot, leader }));
+    }
+    await this.#fetch(job, place);
+    for (const slot of idle) {
+      if (isGone(job)) return;
+      await cache?.save(slot, { lostTokens: slot.cells.length, keptTokens: 0 });
+    }
+  }
+
+  #begin(run: { job: Job; answer: Answer; slot: Slot; leader: Run | undefined }): Run {
+    const { job, answer, slot } = run;
+    const sampler = this.#options.createSampler(job.samplerConfig(answer));
+    slot.isBusy = true;
+    return { ...run, sampler, nextToken: undefined, guesses: [], draftLength: new DraftLength() };
+  }
+
+  /** Brings the cells that serve the prompt into the slot, after what it would lose is saved. */
+  async #fetch(job: Job, { slot, from, kept, lost }: Place<CacheEntry>): Promise<void> {
+    const { cells, cache } = this.#options;
+    await cache?.save(slot, {
+      lostTokens: lost,
+      keptTokens: from.kind === 'own' ? kept : 0,
+      keep: from.kind === 'saved' ? from.entry : undefined,
+    });
+    if (isGone(job)) return;
+    if (from.kind === 'slot') await cells.copy(from.slot, slot);
+    if (from.kind === 'saved') await cache?.restore(from.entry, slot);
+    if (isGone(job)) return;
+    const { shared } = cells.candidate(slot, job.prompt, job.prompt.length - 1);
+    await cells.keep(slot, Math.min(shared, job.prompt.length - 1));
+    job.cachedTokens = slot.cells.length;
+    // The end of the turn before: the caller may take back the message that follows, and write another.
+    if (slot.cells.length > 0) await cells.checkpoints?.take(slot);
+  }
+}
+
+const isGone = (job: Job): boolean => job.isEnded || job.signal.aborted;
