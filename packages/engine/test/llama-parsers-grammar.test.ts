@@ -204,3 +204,28 @@ describe.each(Object.keys(FAMILIES))('an enforced call of %s', (family) => {
     expect(answers(model, single, 30).flat()).toHaveLength(30);
   });
 });
+
+describe.each(['harmony', 'harmony, thinking', 'qwen3.5, thinking', 'mistral'])(
+  'a document of %s',
+  (family) => {
+    const { format, prompt } = modelOf(family);
+
+    test('is the content of the answer, whatever was thought before it', () => {
+      const schema = object({ a: { type: 'string' }, b: { enum: [1, 2] } });
+      const template = { showsTools: true, render: () => ({ prompt, begun: undefined }) };
+      const body = readBody(ChatBody, {
+        messages: [{ role: 'user', content: 'x' }],
+        response_format: { type: 'json_schema', json_schema: { schema } },
+      });
+      const prepared = prepareChat(body, { template, format });
+      const sampler = new GbnfSampler(prepared.grammar ?? '');
+      for (let i = 0; i < 60; i++) {
+        const parser = chooseParser(format, { ...prepared, newCallId: () => 'id' });
+        const { text, calls } = readAll(parser, [sampler.sample(Math.random, 80)]);
+
+        expect(ajv.validate(schema, parse(text))).toBe(true);
+        expect(calls).toEqual([]);
+      }
+    });
+  },
+);

@@ -18,7 +18,9 @@ export function readOutputFormat(template = ''): OutputFormat {
   const reasoning =
     tools?.channels?.reasoning ?? REASONING.find(({ close }) => template.includes(close));
   const around = reasoning === undefined ? [] : [reasoning.open, reasoning.close];
-  return { reasoning, tools, markers: [...around, ...(tools?.markers ?? [])] };
+  // Where words belong to a marker, the vocabulary holds only the bracketed part as a token.
+  const tokens = around.flatMap((marker) => marker.match(/<[^<>]+>|\[[^[\]]+\]/g) ?? []);
+  return { reasoning, tools, markers: [...tokens, ...(tools?.markers ?? [])] };
 }
 
 /** Read off the end of the prompt, or off the part of the answer that the prompt begins with. */

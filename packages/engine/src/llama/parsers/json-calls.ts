@@ -1,7 +1,7 @@
 /** Calls written as JSON objects, whatever stands around them. */
 import type { AnswerText, Script } from './answer-text.ts';
 import { JsonObjectScanner } from './json-object-scanner.ts';
-import { nameOfHead, readCall, streamObject } from './script-steps.ts';
+import { MAX_HEAD_CHARS, nameOfHead, readCall, streamObject } from './script-steps.ts';
 
 /** Members that the object of a call may begin with. */
 const FIRST_MEMBERS = new Set(['name', 'type', 'id', 'arguments', 'parameters']);
@@ -54,7 +54,7 @@ function* skipRest(text: AnswerText): Script<void> {
       text.take();
       return;
     }
-    if (!/^\s*(?:,[\s\w",:.+-]*)?$/.test(text.held)) break;
+    if (text.held.length > MAX_HEAD_CHARS || !/^\s*(?:,[\s\w",:.+-]*)?$/.test(text.held)) break;
   }
   text.reread();
 }

@@ -3,6 +3,9 @@ import type { AnswerText, Script } from './answer-text.ts';
 import { JsonObjectScanner } from './json-object-scanner.ts';
 import { partialMarker } from './output-parser.ts';
 
+/** What is longer has no head of a call at its start: names have 64 characters at most. */
+export const MAX_HEAD_CHARS = 300;
+
 export interface FoundMarker {
   readonly marker: string;
   /** White space before it, which belongs to the call when it is one and to the content when it is not. */

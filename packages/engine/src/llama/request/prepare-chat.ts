@@ -69,7 +69,8 @@ export function prepareChat(body: ChatBody, { template, format }: ChatModel): Pr
     prompt: rendered.prompt,
     reasoning,
     tools: tools.map(toCallable),
-    isContinued: rendered.begun !== undefined,
+    // A call that is enforced begins anew, whatever stands before it.
+    isContinued: rendered.begun !== undefined && !isEnforced(choice),
     grammar: answerGrammar(body, { choice, tools, reasoning, format }),
     maxToolCalls: body.parallel_tool_calls === false ? 1 : Infinity,
   };
@@ -90,7 +91,7 @@ function withToolsInSystem(
     throw new CortexError(
       'unsupported_parameter',
       "This model's chat template does not show it the tools.",
-      { param: 'tools' },
+      { param: body.tools === undefined ? 'functions' : 'tools' },
     );
   }
   const described = tools.map((tool) => ({
@@ -114,6 +115,8 @@ function readChoice(body: ChatBody): Choice {
   return { kind: 'named', name };
 }
 
+const isEnforced = ({ kind }: Choice): boolean => kind === 'required' || kind === 'named';
+
 interface AnswerRequest {
   readonly choice: Choice;
   readonly tools: readonly Tool[];
@@ -124,7 +127,7 @@ interface AnswerRequest {
 function answerGrammar(body: ChatBody, request: AnswerRequest): string | undefined {
   const { choice, tools, format } = request;
   const frame = frameOf(request);
-  if (choice.kind === 'required' || choice.kind === 'named') {
+  if (isEnforced(choice)) {
     const called =
       choice.kind === 'named' ? tools.filter((tool) => tool.function.name === choice.name) : tools;
     if (called.length === 0) {

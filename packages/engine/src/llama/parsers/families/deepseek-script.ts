@@ -1,5 +1,5 @@
 import type { AnswerText, Script } from '../answer-text.ts';
-import { contentUntil, readOneOf, streamObject } from '../script-steps.ts';
+import { contentUntil, MAX_HEAD_CHARS, readOneOf, streamObject } from '../script-steps.ts';
 
 export interface DeepSeekMarkers {
   readonly callsBegin: string;
@@ -89,7 +89,7 @@ function* readCalls(text: AnswerText, before: string): Script<void> {
 function* readHead(text: AnswerText): Script<boolean> {
   let sep: string | undefined;
   while (sep === undefined) {
-    if (!(yield* text.more()) || !LABEL_START.test(text.held)) return false;
+    if (!(yield* text.more()) || isTooLong(text) || !LABEL_START.test(text.held)) return false;
     sep = SPELLINGS.sep.find((marker) => text.held.endsWith(marker));
   }
   const label = text.held.slice(0, -sep.length).trim();
@@ -103,10 +103,12 @@ function* readHead(text: AnswerText): Script<boolean> {
       text.take(text.held.length - 1);
       return true;
     }
-    if (!FENCED_START.test(behind)) return false;
+    if (isTooLong(text) || !FENCED_START.test(behind)) return false;
   }
   return false;
 }
+
+const isTooLong = (text: AnswerText): boolean => text.held.length > MAX_HEAD_CHARS;
 
 function* skipOne(text: AnswerText, markers: readonly string[]): Script<void> {
   const marker = yield* readOneOf(text, markers);

@@ -1,6 +1,6 @@
 import type { AnswerText, Script } from '../answer-text.ts';
 import { partialMarker } from '../output-parser.ts';
-import { streamObject } from '../script-steps.ts';
+import { MAX_HEAD_CHARS, streamObject } from '../script-steps.ts';
 import type { ReasoningState } from './tool-family.ts';
 
 const MESSAGE = '<|message|>';
@@ -52,7 +52,7 @@ function* readHeader(text: AnswerText): Script<Header | undefined> {
     const held = text.held.trimStart();
     if (held.endsWith(MESSAGE)) return parseHeader(held);
     const isOpened = OPENERS.some((one) => one.startsWith(held) || held.startsWith(one));
-    if (!isOpened || !HEADER_START.test(held)) return undefined;
+    if (!isOpened || held.length > MAX_HEAD_CHARS || !HEADER_START.test(held)) return undefined;
   } while (yield* text.more());
   return undefined;
 }

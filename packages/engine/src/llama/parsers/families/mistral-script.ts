@@ -1,6 +1,6 @@
 import type { AnswerText, Script } from '../answer-text.ts';
 import { readJsonCall } from '../json-calls.ts';
-import { contentUntil, streamObject } from '../script-steps.ts';
+import { contentUntil, MAX_HEAD_CHARS, streamObject } from '../script-steps.ts';
 
 const CALLS = '[TOOL_CALLS]';
 
@@ -51,6 +51,7 @@ function* readNamed(text: AnswerText): Script<boolean> {
       yield* streamObject(text);
       return true;
     }
-    if (!HEAD_START.test(text.held) || !(yield* text.more())) return false;
+    const mayBeHead = text.held.length < MAX_HEAD_CHARS && HEAD_START.test(text.held);
+    if (!mayBeHead || !(yield* text.more())) return false;
   }
 }
