@@ -139,11 +139,11 @@ describe('the chat templates of llama.cpp', () => {
     '%s: its family, its reasoning and its needs are found',
     (_, template) => {
       const format = readOutputFormat(template.source);
-      const render = model.compileTemplate(template.source);
+      const compiled = model.compileTemplate(template.source);
       const { showsTools, reasoningMember, ...needs } = readNeeds((given) =>
-        render({ ...given, bos_token: BOS, eos_token: '', add_generation_prompt: true }),
+        compiled({ ...given, bos_token: BOS, eos_token: '', add_generation_prompt: true }),
       );
-      const named = Object.entries(needs).flatMap(([name, isNeeded]) => (isNeeded ? [name] : []));
+      const needed = Object.entries(needs).flatMap(([name, isNeeded]) => (isNeeded ? [name] : []));
       const isOwnMember = reasoningMember !== 'reasoning_content';
 
       expect({
@@ -151,7 +151,7 @@ describe('the chat templates of llama.cpp', () => {
         reasoning: format.tools?.channels === undefined ? format.reasoning?.open : 'channels',
         needs: [
           ...(showsTools ? [] : ['hidesTools']),
-          ...named,
+          ...needed,
           ...(isOwnMember ? [`reasoningMember=${reasoningMember}`] : []),
         ],
       }).toEqual({
@@ -257,6 +257,18 @@ describe('the chat templates of llama.cpp', () => {
     const messages = [user, { ...called, reasoning_content: 'Ask the map.' }, result];
 
     expect(render(compile(named(name)), { messages, tools: [FULL] })).toContain(expected);
+  });
+
+  test('an empty list of calls is none, and empty text beside calls is none', () => {
+    const template = compile(named('meta-llama-Llama-3.1-8B-Instruct'));
+    const said = { role: 'assistant', content: 'There.' };
+    const withList = render(template, { messages: [user, { ...said, tool_calls: [] }, user] });
+    const r1 = compile(named('deepseek-ai-DeepSeek-R1-Distill-Qwen-32B'));
+
+    expect(withList).toBe(render(template, { messages: [user, said, user] }));
+    expect(render(r1, { messages: [user, { ...called, content: '' }, result] })).toBe(
+      render(r1, { messages: ROUND }),
+    );
   });
 
   test('ids of calls that a template asks to be short are, and result and call keep theirs in common', () => {

@@ -49,7 +49,7 @@ export class ChatTemplate {
    */
   render(input: TemplateInput): RenderedChat {
     const messages = adaptMessages(toTemplateMessages(input.messages), this.#needs);
-    const begun = begunAnswer(input.messages, messages);
+    const begun = begunAnswer(messages);
     const text = this.#renderText({
       ...this.#special,
       ...input.variables,
@@ -95,13 +95,10 @@ export function toTemplateInput(body: ChatBody, tools: readonly unknown[]): Temp
 }
 
 /** The text that an assistant message at the end has begun with; undefined when the turn is a new one. */
-function begunAnswer(
-  given: readonly ChatMessage[],
-  messages: readonly TemplateMessage[],
-): string | undefined {
-  const content = messages.at(-1)?.['content'];
-  const last = given.at(-1);
-  if (last?.role !== 'assistant' || last.tool_calls !== undefined) return undefined;
+function begunAnswer(messages: readonly TemplateMessage[]): string | undefined {
+  const last = messages.at(-1);
+  if (last?.['role'] !== 'assistant' || last['tool_calls'] !== undefined) return undefined;
+  const content = last['content'];
   return typeof content === 'string' && content.trim() !== '' ? content.trim() : undefined;
 }
 

@@ -24,11 +24,14 @@ export function toTemplateMessages(messages: readonly ChatMessage[]): TemplateMe
 
 function toTemplateMessage(message: ChatMessage, at: number): TemplateMessage {
   const { role, content, tool_calls, function_call: legacy, ...rest } = message;
-  const calls = tool_calls ?? (legacy && [{ type: 'function', function: legacy }]);
+  // Clients send an empty list, and empty text beside calls, for none: templates ask whether there is one.
+  const listed = tool_calls?.length === 0 ? undefined : tool_calls;
+  const calls = listed ?? (legacy && [{ type: 'function', function: legacy }]);
+  const text = toText(content, at);
   return {
     ...rest,
     role: role === 'developer' ? 'system' : role === 'function' ? 'tool' : role,
-    content: toText(content, at) ?? (calls === undefined ? '' : null),
+    content: calls === undefined ? (text ?? '') : text || null,
     ...(calls !== undefined && {
       tool_calls: calls.map((call) => ({
         type: 'function',
