@@ -52,6 +52,8 @@ const toEntry = ({ load: _load, ...model }: FakeModel): ModelEntry => ({
   ...model,
 });
 
+const INFERENCE_PATH = /^\/(?:v1\/.*|tokenize|detokenize)$/;
+
 const DISCOVERY: Discovery = {
   hostname: 'fake',
   os: 'Linux',
@@ -190,7 +192,7 @@ export class FakeNeuron {
     const bytes = new Uint8Array(await request.arrayBuffer());
     const path = new URL(request.url).pathname;
     const { method, headers } = request;
-    const isInference = method === 'POST' && path.startsWith('/v1/');
+    const isInference = method === 'POST' && INFERENCE_PATH.test(path);
     const body = isInference ? '' : new TextDecoder().decode(bytes);
     const call = { method, path, headers, body };
     this.calls.add(call);

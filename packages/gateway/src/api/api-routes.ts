@@ -6,6 +6,7 @@ import { addAdminRoutes } from '../admin/admin-routes.ts';
 import { allowOrigins } from './cors.ts';
 import { type Environment } from './environment.ts';
 import { type InferenceDeps, inferenceHandler } from './inference.ts';
+import { INFERENCE_ROUTES, isInferencePath } from './inference-routes.ts';
 import { dialectOf } from './dialect.ts';
 import { getModelHandler, listModelsHandler } from './models.ts';
 import { rootPage } from './root-page.ts';
@@ -26,8 +27,7 @@ export function createApi(deps: ApiDeps): Hono<Environment> {
   const { control } = deps;
   if (deps.corsOrigins.length > 0) app.use('/v1/*', allowOrigins(deps.corsOrigins));
 
-  app.post('/v1/chat/completions', inferenceHandler('chat', '/v1/chat/completions', deps));
-  app.post('/v1/completions', inferenceHandler('completions', '/v1/completions', deps));
+  for (const route of INFERENCE_ROUTES) app.post(route.path, inferenceHandler(route, deps));
   app.get('/v1/models', listModelsHandler(control, deps.createdS));
   app.get('/v1/models/:id{.+}', getModelHandler(control, deps.createdS));
   app.get('/health', () => Response.json(fleetHealth(control.snapshot())));
@@ -45,9 +45,8 @@ export function createApi(deps: ApiDeps): Hono<Environment> {
   return app;
 }
 
-/** What a known path takes; asked only when none of its handlers did. */
+/** What a known path that forwards nothing takes; asked only when none of its handlers did. */
 const ALLOWED_METHODS: readonly (readonly [RegExp, string])[] = [
-  [/^\/v1\/(?:chat\/)?completions$/, 'POST'],
   [/^\/v1\/models(?:\/.+)?$/, 'GET, HEAD'],
   [/^\/(?:health)?$/, 'GET, HEAD'],
   [/^\/admin\/v1\/(?:nodes|models)$/, 'GET, HEAD'],
@@ -55,7 +54,9 @@ const ALLOWED_METHODS: readonly (readonly [RegExp, string])[] = [
 ];
 
 function refusalFor({ path, method }: { readonly path: string; readonly method: string }) {
-  const allow = ALLOWED_METHODS.find(([pattern]) => pattern.test(path))?.[1];
+  const allow = isInferencePath(path)
+    ? 'POST'
+    : ALLOWED_METHODS.find(([pattern]) => pattern.test(path))?.[1];
   return allow === undefined
     ? ({ status: 404, message: `There is no ${path} here.` } as const)
     : ({ status: 405, message: `${path} takes ${allow}, not ${method}.`, allow } as const);

@@ -11,11 +11,11 @@ import type { Context } from 'hono';
 
 import { type Control } from '../control/control.ts';
 import { type MeterDeps, RequestMeter } from '../metering/request-meter.ts';
-import { type Api } from '../metering/request-record.ts';
 import { Exchange, type ProxyDeps } from '../proxy/exchange.ts';
 import { forwardStream, forwardWhole } from '../proxy/forward.ts';
 import { toNodeHeaders } from '../proxy/headers.ts';
 import { type Environment } from './environment.ts';
+import { type InferenceRoute } from './inference-routes.ts';
 import { type Principals } from './principal.ts';
 
 export interface InferenceDeps {
@@ -51,7 +51,8 @@ async function resolveModel(
 }
 
 /** An inference route: read a view of the body, resolve the model, forward the caller's bytes. */
-export function inferenceHandler(api: Api, path: string, deps: InferenceDeps) {
+export function inferenceHandler(route: InferenceRoute, deps: InferenceDeps) {
+  const { api, path, canStream, takesSeat } = route;
   return async (context: Context<Environment>): Promise<Response> => {
     const request = context.req.raw;
     const { server } = context.env;
@@ -73,7 +74,7 @@ export function inferenceHandler(api: Api, path: string, deps: InferenceDeps) {
           ? readRequestView(bytes, headers)
           : await readRequestViewInSlices(bytes, headers);
       meter.modelAsked = view.model;
-      meter.isStream = view.stream;
+      meter.isStream = canStream && view.stream;
       const target = await resolveModel(
         deps.control,
         { asked: view.model, requestId, startedMs: meter.startedMs },
@@ -92,8 +93,8 @@ export function inferenceHandler(api: Api, path: string, deps: InferenceDeps) {
           requestId,
           model: target.model,
           ...(target.node !== undefined && { node: target.node }),
-          weight: view.n,
-          stream: view.stream,
+          weight: takesSeat ? view.n : 0,
+          stream: meter.isStream,
           // Computed where it is asked for: with one replica nobody does.
           get affinityKey() {
             return view.affinityKey;
@@ -107,7 +108,7 @@ export function inferenceHandler(api: Api, path: string, deps: InferenceDeps) {
     } catch (error) {
       return refuseUnsent(meter, error);
     }
-    return view.stream ? forwardStream(exchange) : forwardWhole(exchange);
+    return meter.isStream ? forwardStream(exchange) : forwardWhole(exchange);
   };
 }
 

@@ -31,7 +31,7 @@ export interface AcquireRequest {
   readonly model: string;
   /** Only this node will do (`id@node`). */
   readonly node?: string;
-  /** Slots taken, all or nothing: the request's `n`. */
+  /** Slots taken, all or nothing: the request's `n`; 0 for one that the node answers without a seat. */
   readonly weight: number;
   readonly stream: boolean;
   readonly affinityKey?: string | undefined;

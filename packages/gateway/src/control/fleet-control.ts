@@ -90,7 +90,8 @@ export class FleetControl implements Control {
   acquire(request: AcquireRequest, signal: AbortSignal): Promise<Lease> {
     if (this.#isClosed) return Promise.reject(shuttingDown());
     if (signal.aborted) return Promise.reject(clientLeft());
-    if (this.#room.waiting(request.model) === 0) {
+    // Who takes no seat has nothing to wait for but a load.
+    if (request.weight === 0 || this.#room.waiting(request.model) === 0) {
       const selection = this.#select(request);
       if (selection.kind === 'node') {
         return Promise.resolve(this.#grant(request, selection.replica, NOT_WAITED));

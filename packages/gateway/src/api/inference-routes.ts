@@ -1,0 +1,27 @@
+import { type Api } from '../metering/request-record.ts';
+
+/** A route whose body is forwarded and whose answer is relayed. */
+export interface InferenceRoute {
+  /** Its label in metrics and records (contracts, section 5). */
+  readonly api: Api;
+  /** With its leading slash; the same at cortex and at the nodes. */
+  readonly path: string;
+  /** `stream: true` in the body asks for events; elsewhere nobody reads that field. */
+  readonly canStream: boolean;
+  /** It takes one of the node's seats; what only the tokenizer answers does not, and is answered while all are taken. */
+  readonly takesSeat: boolean;
+}
+
+/** Every such route (contracts, section 1). */
+export const INFERENCE_ROUTES: readonly InferenceRoute[] = [
+  { api: 'chat', path: '/v1/chat/completions', canStream: true, takesSeat: true },
+  { api: 'completions', path: '/v1/completions', canStream: true, takesSeat: true },
+  { api: 'embeddings', path: '/v1/embeddings', canStream: false, takesSeat: true },
+  { api: 'rerank', path: '/v1/rerank', canStream: false, takesSeat: true },
+  { api: 'tokenize', path: '/tokenize', canStream: false, takesSeat: false },
+  { api: 'tokenize', path: '/detokenize', canStream: false, takesSeat: false },
+];
+
+/** Whether there is such a route at `path`. */
+export const isInferencePath = (path: string): boolean =>
+  INFERENCE_ROUTES.some((route) => route.path === path);
