@@ -41,6 +41,8 @@ export interface Alias {
   readonly models: readonly string[];
   /** True: shown in `/v1/models` as an entry of its own. */
   readonly listed: boolean;
+  /** Request fields for whoever asks by this name and does not set them; the models' own `params` yield to them. */
+  readonly params?: Readonly<Record<string, unknown>>;
 }
 
 /** One `[[neurons]]` entry of cortex.toml. */

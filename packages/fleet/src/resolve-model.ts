@@ -12,6 +12,8 @@ export type Resolution =
       /** Asked for as `id@node`. */
       readonly node?: string;
       readonly viaAlias: boolean;
+      /** Request fields that the alias asked for sets by default. */
+      readonly params?: Readonly<Record<string, unknown>>;
     }
   | { readonly kind: 'unknown'; readonly near: readonly string[] };
 
@@ -42,10 +44,11 @@ export function chooseAliased(snapshot: FleetSnapshot, models: readonly string[]
   );
 }
 
-const viaAlias = (snapshot: FleetSnapshot, { models }: Alias): Resolution => ({
+const viaAlias = (snapshot: FleetSnapshot, { models, params }: Alias): Resolution => ({
   kind: 'model',
   model: chooseAliased(snapshot, models),
   viaAlias: true,
+  ...(params !== undefined && { params }),
 });
 
 function resolveExact(snapshot: FleetSnapshot, asked: string): Resolution | undefined {

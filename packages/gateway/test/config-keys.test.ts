@@ -65,6 +65,24 @@ async function loadWith(settings: string): Promise<FakeLoad> {
   return neuron.load();
 }
 
+/** What an alias sets by default goes to the node beside the body. */
+async function expectStampedParams(): Promise<void> {
+  const neuron = fake();
+  const gateway = await start({
+    neurons: { beast: neuron },
+    modelsToml:
+      '[aliases]\nquick = { model = "m", params = { chat_template_kwargs = { enable_thinking = false } } }\n',
+  });
+  const answer = gateway.chat({ model: 'quick' });
+  const exchange = await neuron.exchange();
+  exchange.json({ ok: true });
+  await answer;
+  const stamped = Buffer.from(exchange.headers.get('x-cortex-params') ?? '', 'base64url');
+  expect(JSON.parse(stamped.toString())).toEqual({
+    chat_template_kwargs: { enable_thinking: false },
+  });
+}
+
 async function listedModels(
   modelsToml: string,
 ): Promise<readonly Readonly<Record<string, unknown>>[]> {
@@ -318,6 +336,8 @@ const MODELS_CASES: Readonly<Record<string, () => Promise<void>>> = {
     const models = await listedModels('[aliases]\nshown = { model = "m", listed = true }\n');
     expect(models.map(({ id }) => id)).toEqual(['m', 'shown']);
   },
+  'aliases.*.params': expectStampedParams,
+  'aliases.*.params.*': expectStampedParams,
 };
 
 const FILES = [

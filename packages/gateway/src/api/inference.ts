@@ -6,6 +6,7 @@ import {
   spliceModel,
   type JsonView,
 } from '@cortex/protocol';
+import type { Resolution } from '@cortex/fleet';
 import { readBody, requestIdOf, errorResponse } from '@cortex/service';
 import type { Context } from 'hono';
 
@@ -37,7 +38,7 @@ async function resolveModel(
   control: Control,
   { asked, requestId, startedMs }: { asked: string; requestId: string; startedMs: number },
   signal: AbortSignal,
-): Promise<{ readonly model: string; readonly node?: string; readonly viaAlias: boolean }> {
+): Promise<Omit<Extract<Resolution, { kind: 'model' }>, 'kind'>> {
   const found = control.resolve(asked);
   const resolution = found.kind === 'model' ? found : await control.resolveSettled(asked, signal);
   if (resolution.kind === 'model') return resolution;
@@ -88,6 +89,7 @@ export function inferenceHandler(route: InferenceRoute, deps: InferenceDeps) {
           requestId,
           principal: meter.principal,
           nodeToken: deps.nodeToken,
+          params: target.params,
         }),
         place: {
           requestId,

@@ -50,6 +50,10 @@ const Alias = z.union([
   z.strictObject({
     model: z.union([target, z.array(target).min(1)]),
     listed: z.boolean().default(false).describe('Whether GET /v1/models shows the alias.'),
+    params: z
+      .record(z.string(), z.unknown())
+      .optional()
+      .describe('Request fields for whoever asks by this name and does not set them.'),
   }),
 ]);
 

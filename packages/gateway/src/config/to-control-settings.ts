@@ -60,6 +60,11 @@ export function toAliases(config: ModelsConfig): Alias[] {
   return Object.entries(config.aliases).map(([name, written]) =>
     typeof written === 'string' || Array.isArray(written)
       ? { name, models: toList(written), listed: false }
-      : { name, models: toList(written.model), listed: written.listed },
+      : {
+          name,
+          models: toList(written.model),
+          listed: written.listed,
+          ...(written.params !== undefined && { params: written.params }),
+        },
   );
 }

@@ -75,6 +75,8 @@ export interface Identity {
   readonly principal: string;
   /** Bearer token of the nodes; absent where there is none. */
   readonly nodeToken: string | undefined;
+  /** Request fields that the alias asked for sets by default; undefined: none. */
+  readonly params: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** The headers of a client's request as its node gets them (behaviour 10). */
@@ -84,6 +86,10 @@ export function toNodeHeaders(client: Headers, identity: Identity): Record<strin
   headers['accept-encoding'] = 'identity';
   headers['x-request-id'] = identity.requestId;
   headers[NEURON_HEADERS.principal] = identity.principal;
+  if (identity.params !== undefined)
+    headers[NEURON_HEADERS.params] = Buffer.from(JSON.stringify(identity.params)).toString(
+      'base64url',
+    );
   if (identity.nodeToken !== undefined) headers['authorization'] = `Bearer ${identity.nodeToken}`;
   return headers;
 }
