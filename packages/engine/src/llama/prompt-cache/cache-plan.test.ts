@@ -1,0 +1,100 @@
+import { describe, expect, test } from 'bun:test';
+
+import fc from 'fast-check';
+
+import { estimateBytes, planSave, type SavedCells } from './cache-plan.ts';
+
+const tokens = (length: number, topic = 0): Uint32Array =>
+  Uint32Array.from({ length }, (_, index) => topic * 100_000 + index);
+
+const entry = (of: Uint32Array, lastUse: number, bytes = of.length): SavedCells => ({
+  tokens: of,
+  bytes,
+  lastUse,
+});
+
+const request = (of: Uint32Array, overrides: object = {}) => ({
+  cells: of,
+  lostTokens: of.length,
+  estimatedBytes: of.length,
+  maxBytes: 10_000,
+  ...overrides,
+});
+
+describe('planSave', () => {
+  test('up to 1,024 tokens are not worth a file', () => {
+    const cells = tokens(5000);
+
+    expect(planSave([], request(cells, { lostTokens: 1024 })).kind).toBe('skip');
+    expect(planSave([], request(cells, { lostTokens: 1025 })).kind).toBe('save');
+  });
+
+  test('what is saved already is not saved again, a single new token is', () => {
+    const saved = [entry(tokens(2000), 1)];
+
+    expect(planSave(saved, request(tokens(2000))).kind).toBe('skip');
+    expect(planSave(saved, request(tokens(1500))).kind).toBe('skip');
+    expect(planSave(saved, request(tokens(2001)))).toEqual({ kind: 'save', drop: saved });
+  });
+
+  test('a file of hundreds of megabytes is not written again for a few tokens', () => {
+    const GIB = 1024 ** 3;
+    const saved = [entry(tokens(9000), 1, GIB)];
+    const large = { estimatedBytes: GIB, maxBytes: 4 * GIB };
+
+    expect(planSave(saved, request(tokens(9050), large)).kind).toBe('skip');
+    expect(planSave(saved, request(tokens(9500), large)).kind).toBe('save');
+  });
+
+  test('what was used longest ago makes room', () => {
+    const oldest = entry(tokens(4000, 2), 1);
+    const saved = [entry(tokens(4000, 1), 3), oldest, entry(tokens(2000, 3), 2)];
+
+    expect(planSave(saved, request(tokens(3000)))).toEqual({ kind: 'save', drop: [oldest] });
+  });
+
+  test('the result fits, nothing goes without need, and nothing used later goes before', () => {
+    const entries = fc.array(
+      fc.record({
+        topic: fc.integer({ min: 0, max: 3 }),
+        length: fc.integer({ min: 1, max: 3000 }),
+        lastUse: fc.nat(),
+      }),
+      { maxLength: 6 },
+    );
+    const wanted = fc.record({
+      length: fc.integer({ min: 1, max: 4000 }),
+      lostTokens: fc.integer({ min: 0, max: 4000 }),
+      maxBytes: fc.integer({ min: 0, max: 12_000 }),
+    });
+    fc.assert(
+      fc.property(entries, wanted, (listed, { length, lostTokens, maxBytes }) => {
+        const cells = tokens(length);
+        const saved = listed.map((one) => entry(tokens(one.length, one.topic), one.lastUse));
+        const plan = planSave(saved, request(cells, { lostTokens, maxBytes }));
+        if (plan.kind === 'skip') return;
+
+        const kept = saved.filter((one) => !plan.drop.includes(one));
+        const bytes = kept.reduce((total, one) => total + one.bytes, 0);
+        const others = plan.drop.filter((one) => one.tokens[0] !== 0);
+        expect(lostTokens).toBeGreaterThan(1024);
+        expect(bytes + length).toBeLessThanOrEqual(maxBytes);
+        for (const dropped of others) {
+          for (const stays of kept) expect(stays.lastUse).toBeGreaterThanOrEqual(dropped.lastUse);
+        }
+        const last = others.toSorted((a, b) => b.lastUse - a.lastUse)[0];
+        if (last !== undefined) expect(bytes + last.bytes + length).toBeGreaterThan(maxBytes);
+      }),
+    );
+  });
+});
+
+test('the size of a file follows from what others took', () => {
+  expect(estimateBytes([], 500)).toBe(0);
+  expect(estimateBytes([{ tokens: 1000, bytes: 2000 }], 500)).toBe(1000);
+  const fixedPart = [
+    { tokens: 1000, bytes: 10_000 },
+    { tokens: 2000, bytes: 11_000 },
+  ];
+  expect(estimateBytes(fixedPart, 5000)).toBe(14_000);
+});

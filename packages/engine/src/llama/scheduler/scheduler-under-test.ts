@@ -1,0 +1,146 @@
+import { afterAll } from 'bun:test';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import type { EngineEvent } from '../../engine.ts';
+import { PlainParser } from '../parsers/output-parser.ts';
+import { PromptCache } from '../prompt-cache/prompt-cache.ts';
+import { readBody, SamplingBody } from '../request/chat-body.ts';
+import { readSampling } from '../request/sampling.ts';
+import { TokenTexts } from '../request/token-text.ts';
+import { Answer } from './answer.ts';
+import { Checkpoints } from './checkpoints.ts';
+import { EventBuffer } from './event-buffer.ts';
+import { BYTES_PER_TOKEN, FakeContext, FakeSampler } from './fake-context.ts';
+import { Job } from './job.ts';
+import { Scheduler } from './scheduler.ts';
+import { SlotCells } from './slot-cells.ts';
+import { createSlots } from './slots.ts';
+
+export const END = 0;
+
+export interface SetUpOptions {
+  readonly slots?: number;
+  readonly windowTokens?: number;
+  /** Cells cannot be cut, only brought back by checkpoints. */
+  readonly isRecurrent?: boolean;
+  readonly contextTokens?: number;
+  /** Tokens that the prompt cache holds; absent: there is none. */
+  readonly cacheTokens?: number;
+}
+
+/** A scheduler on the fake context, and `send` that puts a request in line. */
+export function setUp(options: SetUpOptions = {}) {
+  const { windowTokens, isRecurrent = false, contextTokens = 256, cacheTokens } = options;
+  const context = new FakeContext();
+  context.canCut = !isRecurrent;
+  const create = () => context.createCheckpoint();
+  const checkpoints = isRecurrent
+    ? new Checkpoints({ context, create, maxBytes: 5000 })
+    : undefined;
+  const cells = new SlotCells({ context, windowTokens, isRecurrent, checkpoints });
+  const logged: string[] = [];
+  const folder =
+    cacheTokens === undefined
+      ? undefined
+      : {
+          path: newFolder(),
+          maxBytes: cacheTokens * BYTES_PER_TOKEN + 5000,
+        };
+  const log = (line: string): void => void logged.push(line);
+  const cache = new PromptCache({ context, cells, contextTokens, folder, log });
+  const slots = createSlots(options.slots ?? 2);
+  const scheduler = new Scheduler({
+    model: {
+      context,
+      isEndOfGeneration: (token) => token === END,
+      createSampler: (config) => {
+        const sampler = new FakeSampler(config);
+        context.samplers.add(sampler);
+        return sampler;
+      },
+      readLogprob: () => Promise.reject(new Error('not asked for')),
+    },
+    slots,
+    cells,
+    cache,
+    contextTokens,
+    batchTokens: 64,
+    prefillChunkTokens: 16,
+    nowMs: () => performance.now(),
+  });
+  const send = (request: SentRequest) => sendTo(scheduler, request);
+  return { context, scheduler, send, cache, folder, logged, slots };
+}
+
+const folders: string[] = [];
+afterAll(() => {
+  for (const folder of folders) rmSync(folder, { recursive: true });
+});
+
+function newFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'fake-cells-'));
+  folders.push(folder);
+  return folder;
+}
+
+interface SentRequest {
+  readonly prompt: readonly number[];
+  readonly maxTokens?: number;
+  readonly n?: number;
+  readonly principal?: string;
+  readonly seed?: number;
+}
+
+function sendTo(scheduler: Scheduler, request: SentRequest) {
+  const abort = new AbortController();
+  const events = new EventBuffer({
+    onRoom: () => scheduler.wake(),
+    onLeave: () => abort.abort(),
+  });
+  const { maxTokens = 4, n = 1 } = request;
+  const sampling = readSampling(readBody(SamplingBody, { seed: request.seed ?? 1, n }));
+  const answers = Array.from(
+    { length: n },
+    (_, index) =>
+      new Answer({
+        index,
+        texts: TEXTS,
+        stop: [],
+        parser: new PlainParser(),
+        maxTokens,
+        maxToolCalls: Infinity,
+      }),
+  );
+  scheduler.submit(
+    new Job({
+      principal: request.principal ?? 'p',
+      prompt: Uint32Array.from(request.prompt),
+      sampling,
+      answers,
+      topLogprobs: undefined,
+      grammars: [],
+      events,
+      signal: abort.signal,
+      arrivedMs: performance.now(),
+    }),
+  );
+  return { abort, events, last: lastOf(events) };
+}
+
+const TEXTS = new TokenTexts(
+  { joinsTokens: false, detokenize: (tokens) => tokens.map((token) => `<${token}>`).join('') },
+  new Set(),
+);
+
+async function lastOf(events: EventBuffer): Promise<EngineEvent | undefined> {
+  let last: EngineEvent | undefined;
+  for await (const event of { [Symbol.asyncIterator]: () => events }) last = event;
+  return last;
+}
+
+export const range = (length: number, from = 1): number[] =>
+  Array.from({ length }, (_, index) => from + index);
+
+export const done = (usage: object) => ({ type: 'done', usage });
