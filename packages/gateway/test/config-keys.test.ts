@@ -65,6 +65,16 @@ async function loadWith(settings: string): Promise<FakeLoad> {
   return neuron.load();
 }
 
+async function expectLora(): Promise<void> {
+  const { request } = await loadWith('lora = [{ source = "file:/style.gguf", scale = 0.5 }]');
+  expect(request.lora).toEqual([{ source: 'file:/style.gguf', scale: 0.5 }]);
+}
+
+async function expectParams(): Promise<void> {
+  const { request } = await loadWith('params = { temperature = 0.7 }');
+  expect(request.params).toEqual({ temperature: 0.7 });
+}
+
 /** What an alias sets by default goes to the node beside the body. */
 async function expectStampedParams(): Promise<void> {
   const neuron = fake();
@@ -303,6 +313,14 @@ const MODELS_CASES: Readonly<Record<string, () => Promise<void>>> = {
   async 'models[].kv_type'() {
     expect((await loadWith('kv_type = "q8_0"')).request.kv_type).toBe('q8_0');
   },
+  async 'models[].draft'() {
+    expect((await loadWith('draft = "lookup"')).request.draft).toBe('lookup');
+  },
+  'models[].lora': expectLora,
+  'models[].lora[].source': expectLora,
+  'models[].lora[].scale': expectLora,
+  'models[].params': expectParams,
+  'models[].params.*': expectParams,
   async 'models[].ttl_s'() {
     expect((await loadWith('ttl_s = 90')).request.ttl_s).toBe(90);
   },

@@ -33,6 +33,26 @@ const ModelProfile = z.strictObject({
     .enum(['f16', 'q8_0', 'q4_0'])
     .optional()
     .describe('Type of the KV cache: q8_0 halves its memory. Default: f16.'),
+  draft: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'Speculative decoding: id or path of a small model of the same vocabulary, or "lookup".',
+    ),
+  lora: z
+    .array(
+      z.strictObject({
+        source: z.string().min(1).describe('file:/path of the adapter on the node.'),
+        scale: z.number().optional().describe('Strength; absent: 1, as trained.'),
+      }),
+    )
+    .optional()
+    .describe('LoRA adapters laid over the weights.'),
+  params: z
+    .record(z.string(), z.unknown())
+    .optional()
+    .describe('Request fields for requests that do not set them, as temperature.'),
   ttl_s: z.number().min(0).default(0).describe('Unloaded when idle for so long. 0: never.'),
   pinned_on: z
     .array(z.string().min(1))

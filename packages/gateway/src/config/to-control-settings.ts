@@ -29,7 +29,11 @@ export function toControlConfig(
 
 function toCatalogueModel(profile: ModelProfile): CatalogueModel {
   const { source, quant, vram_mb: vramMb, min_devices: minDevices } = profile;
-  const { min_device_vram_mb: minDeviceVramMb, kv_type: kvType } = profile;
+  const { min_device_vram_mb: minDeviceVramMb, kv_type: kvType, draft, params } = profile;
+  const lora = profile.lora?.map(({ source: from, scale }) => ({
+    source: from,
+    ...(scale !== undefined && { scale }),
+  }));
   return {
     id: profile.id,
     harness: profile.harness,
@@ -42,6 +46,9 @@ function toCatalogueModel(profile: ModelProfile): CatalogueModel {
     ...(source !== undefined && { source }),
     ...(quant !== undefined && { quant }),
     ...(kvType !== undefined && { kvType }),
+    ...(draft !== undefined && { draft }),
+    ...(lora !== undefined && { lora }),
+    ...(params !== undefined && { params }),
     ...(vramMb !== undefined && { vramMb }),
     ...(minDevices !== undefined && { minDevices }),
     ...(minDeviceVramMb !== undefined && { minDeviceVramMb }),
