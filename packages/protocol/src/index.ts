@@ -14,3 +14,4 @@ export * from './request-view.ts';
 export * from './sse/comments.ts';
 export * from './sse/read-events.ts';
 export * from './sse/whole-events.ts';
+export * from './vectors.ts';
