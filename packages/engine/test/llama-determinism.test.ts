@@ -1,0 +1,127 @@
+import { describe, expect, test } from 'bun:test';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+
+import type { EngineLoadSpec } from '../src/engine.ts';
+import { type VariedRequest, variedRequests } from './fixtures/varied-requests.ts';
+import { answerAlone, type Answered, type Way, WAYS } from './fixtures/ways-to-answer.ts';
+import { loadTiny, TINY_MODEL } from './llama-under-test.ts';
+
+const SCALE = Number(process.env['SCALE'] ?? 1 / 20);
+const SEED = 4;
+const REQUESTS = Math.round(100 + 300 * SCALE);
+const CONTEXT_TOKENS = 1024;
+
+/** Where two logits are nearer than that, kernels of another width may prefer the other. */
+const EQUAL_GAP = 0.02;
+
+/** Share of the requests that may part from their text alone, at such places only. */
+const MAX_PARTED = 0.02;
+
+const REAL_FILE = 'SmolLM2-135M-Instruct.Q4_1.gguf';
+const REAL_REQUESTS = Math.round(10 + 50 * SCALE);
+const realModel = join(process.env['CORTEX_TEST_MODELS'] ?? '', REAL_FILE);
+const isThere = process.env['CORTEX_TEST_MODELS'] !== undefined && existsSync(realModel);
+
+describe('at temperature 0 cortex-tiny', () => {
+  const requests = variedRequests(REQUESTS, SEED);
+  let alone: Promise<readonly Answered[]> | undefined;
+
+  for (const way of WAYS) {
+    test(`says the same alone and ${way.name}`, async () => {
+      alone ??= withEngine({ modelPath: TINY_MODEL, slots: 1 }, (engine) =>
+        answerAlone(engine, requests),
+      );
+      const comparisons = await compare(TINY_MODEL, way, { requests, alone: await alone });
+
+      for (const { own, other } of comparisons)
+        expect({ text: other.text, finish: other.finish }).toEqual({
+          text: own.text,
+          finish: own.finish,
+        });
+      expect(comparisons.length).toBeGreaterThanOrEqual(REQUESTS);
+      if (way.reusesCells === true) expect(comparisons.some(isCached)).toBe(true);
+    });
+  }
+});
+
+describe.skipIf(!isThere)(
+  `at temperature 0 real weights (CORTEX_TEST_MODELS: ${REAL_FILE})`,
+  () => {
+    test(
+      'part from their text alone in at most 2 % of the requests, and only where two tokens were nearly equal',
+      async () => {
+        const requests = variedRequests(REAL_REQUESTS, SEED);
+        const alone = await withEngine({ modelPath: realModel, slots: 1 }, (engine) =>
+          answerAlone(engine, requests),
+        );
+        const partings: (Parting & { readonly way: string; readonly request: VariedRequest })[] =
+          [];
+        let answers = 0;
+        for (const way of WAYS) {
+          const comparisons = await compare(realModel, way, { requests, alone });
+          answers += comparisons.length;
+          for (const { request, own, other } of comparisons) {
+            const parting = partingOf(own, other);
+            if (parting !== undefined) partings.push({ ...parting, way: way.name, request });
+          }
+        }
+
+        expect(partings.filter(({ gap }) => gap >= EQUAL_GAP)).toEqual([]);
+        expect(partings.length).toBeLessThanOrEqual(answers * MAX_PARTED);
+      },
+      { timeout: 120_000 + REAL_REQUESTS * 30_000 },
+    );
+  },
+);
+
+interface Comparison {
+  readonly request: VariedRequest;
+  readonly own: Answered;
+  readonly other: Answered;
+}
+
+async function compare(
+  modelPath: string,
+  way: Way,
+  asked: { readonly requests: readonly VariedRequest[]; readonly alone: readonly Answered[] },
+): Promise<readonly Comparison[]> {
+  const answers = await withEngine({ modelPath, slots: way.slots }, (engine) =>
+    way.answer(engine, asked.requests),
+  );
+  return asked.requests.flatMap((request, index) => {
+    const own = asked.alone[index];
+    if (own === undefined) throw new Error('a request was not asked alone');
+    return (answers[index] ?? []).map((other) => ({ request, own, other }));
+  });
+}
+
+async function withEngine<T>(
+  spec: Partial<EngineLoadSpec>,
+  use: (engine: Awaited<ReturnType<typeof loadTiny>>) => Promise<T>,
+): Promise<T> {
+  const engine = await loadTiny({ contextLength: CONTEXT_TOKENS, ...spec });
+  try {
+    return await use(engine);
+  } finally {
+    await engine.close(0);
+  }
+}
+
+const isCached = ({ other }: Comparison): boolean => other.cachedTokens > 0;
+
+interface Parting {
+  /** How many tokens were the same. */
+  readonly at: number;
+  /** By how much the two tokens chosen there differ in their logits. */
+  readonly gap: number;
+}
+
+/** Where two answers part; undefined when they do not. */
+function partingOf(own: Answered, other: Answered): Parting | undefined {
+  const at = own.tokens.findIndex(({ token }, index) => token !== other.tokens[index]?.token);
+  if (at < 0) return own.text === other.text ? undefined : { at: own.tokens.length, gap: Infinity };
+  const [chosen, instead] = [own.tokens[at], other.tokens[at]];
+  const rival = chosen?.top?.find(({ token }) => token === instead?.token);
+  return { at, gap: (chosen?.logprob ?? Infinity) - (rival?.logprob ?? -Infinity) };
+}
