@@ -24,6 +24,7 @@ const FAMILIES: Readonly<Record<string, { readonly template: string; readonly pr
   hermes: { template: 'Qwen-Qwen3-0.6B', prompt: '<|im_start|>assistant\n' },
   'qwen3-coder': { template: 'Qwen3-Coder', prompt: '<|im_start|>assistant\n' },
   'qwen3.5, thinking': { template: 'Qwen3.5-4B', prompt: '<|im_start|>assistant\n<think>\n' },
+  glm: { template: 'GLM-4.6', prompt: '<|assistant|>' },
   seed: { template: 'ByteDance-Seed-OSS', prompt: '<seed:bos>assistant\n' },
   llama: { template: 'meta-llama-Llama-3.2-3B-Instruct', prompt: '<|end_header_id|>\n\n' },
   'llama-tagged': { template: 'meetkai-functionary-medium-v3.1', prompt: '<|end_header_id|>\n\n' },

@@ -70,6 +70,7 @@ function callsOf(items: readonly StepItem[]): Call[] {
 
 describe.each([
   'Qwen3-Coder',
+  'GLM-4.6',
   'openai-gpt-oss-120b',
   'meta-llama-Llama-3.2-3B-Instruct',
   'mistralai-Mistral-Nemo-Instruct-2407',

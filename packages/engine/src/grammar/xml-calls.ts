@@ -1,4 +1,4 @@
-/** Tool calls as XML: `<tool_call><function=name><parameter=key>value</parameter></function></tool_call>`. */
+/** Tool calls whose values stand bare between tags, as `<parameter=key>value</parameter>`. */
 import type { CallableTool } from './answer-grammar.ts';
 import { choice, type GrammarRules, literal, sequence } from './grammar-rules.ts';
 import { alternatives } from './json-schema.ts';
@@ -6,27 +6,33 @@ import { count, typesOf } from './schema-keywords.ts';
 import { asSchema, type FlatSchema, type Schema, unsupported } from './schema-merge.ts';
 import { xmlValueRule } from './xml-value.ts';
 
-/** The outer markers of a call, and what stands around the value of a parameter. */
-export interface XmlMarkers {
-  readonly open: string;
-  readonly close: string;
+/** How a family writes a call around its values. */
+export interface XmlForm {
+  /** A call up to its first parameter, and behind its last. */
+  begin(name: string): string;
+  readonly end: string;
+  /** A parameter up to its value, and the tag behind the value. */
+  beginParameter(key: string): string;
+  readonly endParameter: string;
+  /** What stands on both sides of a value, and belongs to the tags. */
   readonly lineBreak: '\n' | '';
 }
 
 interface XmlCalls {
   readonly tools: readonly CallableTool[];
   readonly isSingle: boolean;
-  readonly markers: XmlMarkers;
+  readonly form: XmlForm;
 }
 
 /** At least one call. @throws CortexError naming the keyword that cannot be held in this form. */
-export function xmlCallsRule(rules: GrammarRules, { tools, isSingle, markers }: XmlCalls): string {
+export function xmlCallsRule(rules: GrammarRules, { tools, isSingle, form }: XmlCalls): string {
   const calls = tools.map((tool) => {
-    const head = literal(`${markers.open}\n<function=${tool.name}>\n`);
-    const tail = literal(`</function>\n${markers.close}`);
     const root = asSchema(tool.parameters, 'parameters');
-    const writer = new ParameterWriter(rules, { root, lineBreak: markers.lineBreak });
-    return rules.add('call', sequence(head, writer.parameters(), tail));
+    const parameters = new ParameterWriter(rules, { root, form }).parameters();
+    return rules.add(
+      'call',
+      sequence(literal(form.begin(tool.name)), parameters, literal(form.end)),
+    );
   });
   const call = rules.add('any-call', calls.join(' | '));
   return sequence(call, isSingle ? '' : `( "\\n" ${call} )*`);
@@ -35,12 +41,15 @@ export function xmlCallsRule(rules: GrammarRules, { tools, isSingle, markers }: 
 class ParameterWriter {
   readonly #rules: GrammarRules;
   readonly #root: Schema;
-  readonly #lineBreak: string;
+  readonly #form: XmlForm;
 
-  constructor(rules: GrammarRules, options: { readonly root: Schema; readonly lineBreak: string }) {
+  constructor(
+    rules: GrammarRules,
+    { root, form }: { readonly root: Schema; readonly form: XmlForm },
+  ) {
     this.#rules = rules;
-    this.#root = options.root;
-    this.#lineBreak = options.lineBreak;
+    this.#root = root;
+    this.#form = form;
   }
 
   /** The parameters of one call, in their declared order. */
@@ -78,12 +87,10 @@ class ParameterWriter {
   #parameter(key: string, schema: Schema): string | undefined {
     // A key that the tag cannot hold is left out.
     if (/[<>\n]/.test(key) || key !== key.trim() || key === '') return undefined;
-    const value = xmlValueRule(this.#rules, schema, {
-      root: this.#root,
-      end: `${this.#lineBreak}</parameter>`,
-    });
+    const { lineBreak, endParameter } = this.#form;
+    const value = xmlValueRule(this.#rules, schema, { root: this.#root, lineBreak, endParameter });
     if (value === undefined) return undefined;
-    const head = literal(`<parameter=${key}>${this.#lineBreak}`);
+    const head = literal(this.#form.beginParameter(key) + lineBreak);
     return this.#rules.add('parameter', sequence(head, value, '"\\n"'));
   }
 }

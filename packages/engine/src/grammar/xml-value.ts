@@ -12,11 +12,10 @@ import { textUntil } from './text-until.ts';
 interface XmlValue {
   /** The schema that references point into. */
   readonly root: Schema;
-  /** What stands behind the value. */
-  readonly end: string;
+  /** What stands behind the value: the break, which may be left out where nothing bounds the text, and the tag. */
+  readonly lineBreak: string;
+  readonly endParameter: string;
 }
-
-const TAG = '</parameter>';
 
 /** What a text must not begin with so as not to be read as JSON, or as a constant of Python. */
 const JSON_STARTS = [
@@ -29,19 +28,20 @@ const JSON_STARTS = [
   'None',
 ];
 
-/** A value and `end`, or undefined when there is none. @throws CortexError naming the keyword that cannot be held. */
+/** A value and what ends it, or undefined when there is none. @throws CortexError naming the keyword that cannot be held. */
 export function xmlValueRule(
   rules: GrammarRules,
   schema: Schema,
-  { root, end }: XmlValue,
+  { root, lineBreak, endParameter }: XmlValue,
 ): string | undefined {
+  const end = lineBreak + endParameter;
   const options = alternatives(schema, root).flatMap(splitTypes);
   const others = options.filter((option) => !isText(option));
   // A text that looks like a value of another type is read as one: that must be a valid one.
   const isStrict = others.some((option) => Object.keys(option).some((key) => key !== 'type'));
   const texts = options
     .filter(isText)
-    .flatMap((option) => textRule(rules, option, { isStrict, end }) ?? []);
+    .flatMap((option) => textRule(rules, option, { isStrict, end, tag: endParameter }) ?? []);
   const json =
     others.length === 0
       ? []
@@ -78,10 +78,17 @@ const isText = (option: FlatSchema): boolean =>
   option['type'] === 'string' ||
   (Array.isArray(option['enum']) && option['enum'].every((value) => typeof value === 'string'));
 
+interface TextEnd {
+  /** The text must not look like JSON. */
+  readonly isStrict: boolean;
+  readonly end: string;
+  readonly tag: string;
+}
+
 function textRule(
   rules: GrammarRules,
   option: FlatSchema,
-  { isStrict, end }: { readonly isStrict: boolean; readonly end: string },
+  { isStrict, end, tag }: TextEnd,
 ): string | undefined {
   const values = option['enum'];
   if (Array.isArray(values)) {
@@ -98,7 +105,7 @@ function textRule(
   const isFree =
     bounds.minLength === undefined && bounds.maxLength === undefined && !('pattern' in bounds);
   if (isFree && !isEnforcedFormat(bounds.format))
-    return textUntil(rules, TAG, isStrict ? JSON_STARTS : []);
+    return textUntil(rules, tag, isStrict ? JSON_STARTS : []);
   // Which of the bounded texts look like JSON cannot be told here.
   if (isStrict) return undefined;
   try {

@@ -1,4 +1,5 @@
 import { DEEPSEEK, DEEPSEEK_R1 } from './deepseek.ts';
+import { GLM } from './glm.ts';
 import { HARMONY } from './harmony.ts';
 import { HERMES } from './hermes.ts';
 import { LLAMA, LLAMA_TAGGED } from './llama.ts';
@@ -11,6 +12,7 @@ export const FAMILIES: readonly ToolFamily[] = [
   HARMONY,
   SEED_XML,
   QWEN_XML,
+  GLM,
   HERMES,
   MISTRAL,
   MISTRAL_LIST,

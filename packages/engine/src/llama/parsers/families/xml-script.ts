@@ -1,8 +1,15 @@
 import type { CallableTool } from '../../../grammar/answer-grammar.ts';
-import type { XmlMarkers } from '../../../grammar/xml-calls.ts';
 import type { AnswerText, Script } from '../answer-text.ts';
 import { contentUntil, readOneOf } from '../script-steps.ts';
+import { isCutShort, readParameter } from './parameter-script.ts';
 import { ParameterTypes } from './parameter-types.ts';
+
+export interface XmlMarkers {
+  readonly open: string;
+  readonly close: string;
+  /** What stands on both sides of a value. */
+  readonly lineBreak: '\n' | '';
+}
 
 interface XmlRequest {
   readonly markers: XmlMarkers;
@@ -78,7 +85,10 @@ function* readParameters(text: AnswerText, call: CallRequest): Script<boolean> {
   for (let count = 0; ; count++) {
     const tags = [PARAMETER, END_FUNCTION, call.markers.close];
     const tag = yield* readOneOf(text, tags);
-    if (tag === undefined && isCutShort(text.held, tags)) return false;
+    if (tag === undefined && isCutShort(text.held, tags)) {
+      text.take();
+      return false;
+    }
     if (tag !== PARAMETER) {
       text.callArguments(count === 0 ? '{}' : '}');
       if (tag === END_FUNCTION) text.take();
@@ -87,71 +97,21 @@ function* readParameters(text: AnswerText, call: CallRequest): Script<boolean> {
     }
     text.take();
     const key = yield* readName(text);
-    if (key === undefined && !/[<>\n]$/.test(text.held)) return false;
+    if (key === undefined && !/[<>\n]$/.test(text.held)) {
+      text.take();
+      return false;
+    }
     if (key === undefined) {
       text.callArguments(count === 0 ? '{}' : '}');
       text.reread();
       return true;
     }
     text.take();
-    text.callArguments(`${count === 0 ? '{' : ', '}${JSON.stringify(key)}: `);
-    const isText = call.types.isText(key);
-    if (isText) text.callArguments('"');
-    const value = yield* readValue(text, { ...call, isText });
-    if (isText && value.isComplete) text.callArguments('"');
-    if (!isText)
-      text.callArguments(value.isComplete ? call.types.read(key, value.rest) : value.rest);
-    if (!value.isComplete) return false;
+    const { types, markers } = call;
+    const valueTags = { end: END_PARAMETER, followers: tags, lineBreak: markers.lineBreak };
+    const isFirst = count === 0;
+    if (!(yield* readParameter(text, { key, isFirst, types, tags: valueTags }))) return false;
   }
-}
-
-/** The text of one value; handed out as it comes where `isText`, else what it was to the end in `rest`. */
-function* readValue(
-  text: AnswerText,
-  call: CallRequest & { readonly isText: boolean },
-): Script<{ readonly isComplete: boolean; readonly rest: string }> {
-  let rest = '';
-  const settle = (value: string): void => {
-    if (call.isText) text.callArguments(JSON.stringify(value).slice(1, -1));
-    else rest += value;
-  };
-  // One line break belongs to the tag before the value, and one to the tag behind it.
-  let isBegun = false;
-  while (yield* text.more()) {
-    if (!isBegun && text.held === call.markers.lineBreak) text.take();
-    isBegun = true;
-    const at = endOfValue(text.held, call.markers);
-    settle(text.take(at.start));
-    if (!at.isComplete) continue;
-    const tail = text.take();
-    text.reread(tail.slice(tail.indexOf(END_PARAMETER) + END_PARAMETER.length));
-    return { isComplete: true, rest };
-  }
-  const last = text.take();
-  const isComplete = last.trimStart().startsWith(END_PARAMETER);
-  if (!isComplete) settle(last);
-  return { isComplete, rest };
-}
-
-/** Where the end of the value begins or may begin in `held`: a closing tag counts only before another tag. */
-function endOfValue(
-  held: string,
-  { lineBreak, close }: XmlMarkers,
-): { readonly start: number; readonly isComplete: boolean } {
-  for (let start = 0; start < held.length; start++) {
-    if (held[start] !== lineBreak && held[start] !== '<') continue;
-    const tag = held.slice(held[start] === '<' ? start : start + 1);
-    if (!tag.startsWith(END_PARAMETER)) {
-      if (END_PARAMETER.startsWith(tag)) return { start, isComplete: false };
-      continue;
-    }
-    const next = tag.slice(END_PARAMETER.length).trimStart();
-    const followers = [PARAMETER, END_FUNCTION, close];
-    if (followers.includes(next)) return { start, isComplete: true };
-    if (followers.some((follower) => follower.startsWith(next)))
-      return { start, isComplete: false };
-  }
-  return { start: held.length, isComplete: false };
 }
 
 function* skipClose(text: AnswerText, close: string): Script<void> {
@@ -159,7 +119,3 @@ function* skipClose(text: AnswerText, close: string): Script<void> {
   if (marker !== undefined || isCutShort(text.held, [close])) text.take();
   else text.reread();
 }
-
-/** What is held when the answer ends within a tag: neither content nor arguments. */
-const isCutShort = (held: string, tags: readonly string[]): boolean =>
-  tags.some((tag) => tag.startsWith(held.trim()));

@@ -1,0 +1,80 @@
+import type { CallableTool } from '../../../grammar/answer-grammar.ts';
+import type { AnswerText, Script } from '../answer-text.ts';
+import { contentUntil, MAX_HEAD_CHARS, readOneOf } from '../script-steps.ts';
+import { isCutShort, readParameter } from './parameter-script.ts';
+import { ParameterTypes } from './parameter-types.ts';
+
+const OPEN = '<tool_call>';
+const CLOSE = '</tool_call>';
+const KEY = '<arg_key>';
+const END_VALUE = '</arg_value>';
+
+/** The name of a call, and the tag behind it. */
+const HEAD = /^\s*([\w./:-]+)\s*(?:<arg_key>|<\/tool_call>)$/;
+const HEAD_START = /^\s*[\w./:-]*\s*(?:<\/?[a-z_]*>?)?$/;
+
+/** Calls as a name, and pairs of a key and a value between tags. A call has begun when the tag behind its name is seen. */
+export function* readGlm(text: AnswerText, tools: readonly CallableTool[]): Script<void> {
+  for (;;) {
+    const found = yield* contentUntil(text, [OPEN]);
+    if (found === undefined) return;
+    const name = yield* readName(text);
+    if (name === undefined) {
+      text.content(found.space + found.marker);
+      text.reread();
+      continue;
+    }
+    text.beginCall(name);
+    const types = new ParameterTypes(tools.find((tool) => tool.name === name)?.parameters);
+    yield* readParameters(text, types);
+  }
+}
+
+/** Takes the name; the tag behind it will be read again. Undefined: it is none, and what was read is held. */
+function* readName(text: AnswerText): Script<string | undefined> {
+  while (yield* text.more()) {
+    const name = HEAD.exec(text.held)?.[1];
+    if (name !== undefined) {
+      text.reread(text.take().trimStart().slice(name.length));
+      return name;
+    }
+    if (text.held.length > MAX_HEAD_CHARS || !HEAD_START.test(text.held)) return undefined;
+  }
+  return undefined;
+}
+
+/** To the end of the call. What stands where a tag should is content, behind a call that ends there. */
+function* readParameters(text: AnswerText, types: ParameterTypes): Script<void> {
+  const tags = { end: END_VALUE, followers: [KEY, CLOSE], lineBreak: '' } as const;
+  for (let count = 0; ; count++) {
+    const tag = yield* readOneOf(text, tags.followers);
+    const key = tag === KEY ? yield* readKey(text) : undefined;
+    if (key === 'cut short' || (tag === undefined && isCutShort(text.held, tags.followers))) {
+      text.take();
+      return;
+    }
+    if (key === undefined) {
+      text.callArguments(count === 0 ? '{}' : '}');
+      if (tag === CLOSE) text.take();
+      else text.reread();
+      return;
+    }
+    const isFirst = count === 0;
+    if (!(yield* readParameter(text, { ...key, isFirst, types, tags }))) return;
+  }
+}
+
+/** `key</arg_key><arg_value>` behind the tag that is held; undefined where there is none, and all of it is held. */
+function* readKey(text: AnswerText): Script<{ readonly key: string } | 'cut short' | undefined> {
+  const start = text.held.length;
+  while (yield* text.more()) {
+    const held = text.held.slice(start);
+    const key = /^([^<]+)<\/arg_key>\s*<arg_value>$/.exec(held)?.[1]?.trim();
+    if (key !== undefined && key !== '') {
+      text.take();
+      return { key };
+    }
+    if (!/^[^<]*(?:<[/a-z_]*(?:>\s*(?:<[a-z_]*>?)?)?)?$/.test(held)) return undefined;
+  }
+  return 'cut short';
+}

@@ -1,0 +1,86 @@
+import type { AnswerText, Script } from '../answer-text.ts';
+import type { ParameterTypes } from './parameter-types.ts';
+
+/** What ends a value, and what may stand behind that: the same tag within a value is text. */
+export interface ValueTags {
+  readonly end: string;
+  readonly followers: readonly string[];
+  /** Belongs to the tags where it stands first or last. */
+  readonly lineBreak: '\n' | '';
+}
+
+interface Parameter {
+  readonly key: string;
+  readonly isFirst: boolean;
+  readonly types: ParameterTypes;
+  readonly tags: ValueTags;
+}
+
+/** Hands out one parameter as a member of the arguments; its value comes next. False: the answer ends within it. */
+export function* readParameter(
+  text: AnswerText,
+  { key, isFirst, types, tags }: Parameter,
+): Script<boolean> {
+  text.callArguments(`${isFirst ? '{' : ', '}${JSON.stringify(key)}: `);
+  if (types.isText(key)) {
+    text.callArguments('"');
+    const isComplete = yield* readValue(text, tags, (piece) =>
+      text.callArguments(JSON.stringify(piece).slice(1, -1)),
+    );
+    if (isComplete) text.callArguments('"');
+    return isComplete;
+  }
+  let value = '';
+  const isComplete = yield* readValue(text, tags, (piece) => {
+    value += piece;
+  });
+  text.callArguments(isComplete ? types.read(key, value) : value);
+  return isComplete;
+}
+
+/** Gives `settle` the text of a value as it comes, and takes the tag behind it. */
+function* readValue(
+  text: AnswerText,
+  tags: ValueTags,
+  settle: (piece: string) => void,
+): Script<boolean> {
+  let isBegun = false;
+  while (yield* text.more()) {
+    if (!isBegun && text.held === tags.lineBreak) text.take();
+    isBegun = true;
+    const end = endOfValue(text.held, tags);
+    settle(text.take(end.start));
+    if (!end.isComplete) continue;
+    const tail = text.take();
+    text.reread(tail.slice(tail.indexOf(tags.end) + tags.end.length));
+    return true;
+  }
+  const last = text.take();
+  const isComplete = last.trimStart().startsWith(tags.end);
+  if (!isComplete) settle(last);
+  return isComplete;
+}
+
+/** Where the end of the value begins, or may begin, in `held`. */
+function endOfValue(
+  held: string,
+  { end, followers, lineBreak }: ValueTags,
+): { readonly start: number; readonly isComplete: boolean } {
+  for (let start = 0; start < held.length; start++) {
+    if (held[start] !== lineBreak && held[start] !== '<') continue;
+    const tag = held.slice(held[start] === '<' ? start : start + 1);
+    if (!tag.startsWith(end)) {
+      if (end.startsWith(tag)) return { start, isComplete: false };
+      continue;
+    }
+    const next = tag.slice(end.length).trimStart();
+    if (followers.includes(next)) return { start, isComplete: true };
+    if (followers.some((follower) => follower.startsWith(next)))
+      return { start, isComplete: false };
+  }
+  return { start: held.length, isComplete: false };
+}
+
+/** What is held when the answer ends within one of `tags`: neither content nor arguments. */
+export const isCutShort = (held: string, tags: readonly string[]): boolean =>
+  tags.some((tag) => tag.startsWith(held.trim()));
