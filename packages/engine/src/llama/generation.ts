@@ -1,5 +1,6 @@
 import type { CloseOptions, EngineLoadSpec } from '../engine.ts';
 import type { LlamaModel } from './load-model.ts';
+import { Draws } from './draws.ts';
 import { Logprobs } from './logprobs.ts';
 import {
   type CacheFolder,
@@ -27,6 +28,7 @@ export interface GenerationOptions {
 interface Parts {
   readonly slots: readonly Slot[];
   readonly scheduler: Scheduler;
+  readonly draws: Draws;
   readonly logprobs: Logprobs;
   readonly cache: PromptCache;
   readonly folder: CacheFolder | undefined;
@@ -49,6 +51,7 @@ export class Generation {
     await this.scheduler.close(graceMs);
     if (saveDir !== undefined)
       await saveState({ ...this.#parts, folder: saveDir, maxMib: saveMaxMib });
+    this.#parts.draws.dispose();
     this.#parts.logprobs.dispose();
     if (this.#parts.folder !== undefined) await removeCacheFolder(this.#parts.folder);
   }
@@ -69,12 +72,14 @@ export async function createGeneration(
   const fingerprint = await fingerprintOf(spec, contextTokens);
   if (spec.restoreDir !== undefined)
     cache.adopt((await readState(spec.restoreDir, fingerprint)).toReversed());
+  const draws = new Draws(model, context.native);
   const logprobs = new Logprobs(model, context.native);
   const scheduler = new Scheduler({
     model: {
       context: context.native,
       isEndOfGeneration: (token) => model.isEndOfGeneration(token),
-      createSampler: (config) => model.createSampler(config),
+      createSampler: (config) => draws.createSampler(config),
+      draw: (logitIndex, sampler) => draws.draw(logitIndex, sampler),
       readLogprob: (logitIndex, of) => logprobs.read(logitIndex, of),
     },
     slots,
@@ -86,7 +91,7 @@ export async function createGeneration(
     ...(drafter && { drafter }),
     nowMs: () => performance.now(),
   });
-  return new Generation({ slots, scheduler, logprobs, cache, folder, fingerprint, log });
+  return new Generation({ slots, scheduler, draws, logprobs, cache, folder, fingerprint, log });
 }
 
 function createCells({ llama, spec }: GenerationOptions): SlotCells {

@@ -60,6 +60,7 @@ export function setUp(options: SetUpOptions = {}) {
         context.samplers.add(sampler);
         return sampler;
       },
+      draw: (logitIndex, sampler) => context.sampleToken(logitIndex, sampler),
       readLogprob: () => Promise.reject(new Error('not asked for')),
     },
     slots,

@@ -20,6 +20,8 @@ export interface SchedulerModel {
   readonly context: NativeContext;
   isEndOfGeneration(token: Token): boolean;
   createSampler(config: SamplerConfig): NativeSampler;
+  /** Below 0 where no token is possible. */
+  draw(logitIndex: number, sampler: NativeSampler): Promise<Token>;
   /** Log-probability of `token` from raw logits, before the sampler chain. */
   readLogprob(
     logitIndex: number,
@@ -239,7 +241,7 @@ export class Scheduler {
     const { model, nowMs } = this.#options;
     if (job.isEnded) return;
     try {
-      const token = await model.context.sampleToken(logitIndex, sampler);
+      const token = await model.draw(logitIndex, sampler);
       if (token < 0) throw new Error('no token of the vocabulary is possible here');
       const logprob =
         job.topLogprobs === undefined
