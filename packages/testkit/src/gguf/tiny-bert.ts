@@ -9,6 +9,7 @@ import {
   i32s,
   u32,
 } from './gguf-file.ts';
+import { gaussian } from './gaussian.ts';
 
 /** `llama_pooling_type`, by name. */
 const POOLINGS = { mean: 1, cls: 2, rank: 4 } as const;
@@ -130,16 +131,4 @@ function tokenVectors(next: () => number): GgufTensor {
     (_, index) => next() * 0.2 + (index % SIZE === Math.floor(index / SIZE) ? 8 : 0),
   );
   return f32Tensor('token_embd.weight', [SIZE, VOCABULARY.length], values);
-}
-
-/** Normally distributed numbers, the same for a seed (xorshift, Box–Muller). */
-function gaussian(seed: number): () => number {
-  let state = seed;
-  const uniform = (): number => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return ((state >>> 0) + 1) / 4294967297;
-  };
-  return () => Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform());
 }
