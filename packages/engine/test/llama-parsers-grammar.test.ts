@@ -1,3 +1,4 @@
+import { CortexError } from '@cortex/protocol';
 import { llamaSources } from '@cortex/testkit';
 import Ajv from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
@@ -204,6 +205,24 @@ describe.each(Object.keys(FAMILIES))('an enforced call of %s', (family) => {
     ).toEqual(Array(30).fill('b'));
     expect(answers(model, single, 30).flat()).toHaveLength(30);
   });
+});
+
+test('a keyword that cannot be held is refused as one of the tools', () => {
+  const parameters = object({ a: { not: { type: 'string' } } });
+  const tools = [{ type: 'function', function: { name: 'f', parameters } }];
+  let thrown: unknown;
+  try {
+    answers(modelOf('qwen3-coder'), { tools, tool_choice: 'required' }, 1);
+  } catch (error) {
+    thrown = error;
+  }
+
+  if (!(thrown instanceof CortexError)) throw new Error('it was accepted');
+  expect({ code: thrown.code, param: thrown.details.param }).toEqual({
+    code: 'invalid_request',
+    param: 'tools',
+  });
+  expect(thrown.message).toContain('The JSON schema of a tool cannot be enforced: "not"');
 });
 
 describe.each(['harmony', 'harmony, thinking', 'qwen3.5, thinking', 'mistral'])(

@@ -10,6 +10,7 @@ import {
   readOutputFormat,
   reasoningState,
 } from '../src/llama/parsers/choose-parser.ts';
+import type { OutputParser } from '../src/llama/parsers/output-parser.ts';
 import { type Parsed, readAll } from './parsed-answer.ts';
 
 const FIXTURES = join(import.meta.dir, '../src/llama/parsers/__fixtures__');
@@ -33,19 +34,21 @@ const cases = readdirSync(FIXTURES, { recursive: true, encoding: 'utf8' })
     JSON.parse(readFileSync(join(FIXTURES, path), 'utf8')),
   ]);
 
-function read(fixture: Fixture, pieces: readonly string[]): Parsed {
+const read = (fixture: Fixture, pieces: readonly string[]): Parsed =>
+  readAll(parserFor(fixture), pieces);
+
+function parserFor(fixture: Fixture): OutputParser {
   const { template, prompt = '', tools } = fixture;
   const path = join(llamaSources(), 'models/templates', `${template}.jinja`);
   const format = readOutputFormat(readFileSync(path, 'utf8'));
   const begun = prompt === '' || prompt.includes('<') ? undefined : prompt;
   let calls = 0;
-  const parser = chooseParser(format, {
+  return chooseParser(format, {
     reasoning: reasoningState(format, { prompt, begun }),
     tools: tools.map((tool) => tool.function),
     isContinued: begun !== undefined,
     newCallId: () => `call_${calls++}`,
   });
-  return readAll(parser, pieces);
 }
 
 /** `text` cut after every so many characters. */

@@ -115,6 +115,13 @@ function readChoice(body: ChatBody): Choice {
   return { kind: 'named', name };
 }
 
+/** What cannot be enforced stands in the parameters of a tool. */
+function asToolError(error: unknown): unknown {
+  if (!(error instanceof CortexError) || error.code !== 'invalid_request') return error;
+  const message = error.message.replace(/^The JSON schema/, 'The JSON schema of a tool');
+  return new CortexError('invalid_request', message, { param: 'tools', cause: error });
+}
+
 const isEnforced = ({ kind }: Choice): boolean => kind === 'required' || kind === 'named';
 
 interface AnswerRequest {
@@ -149,7 +156,11 @@ function answerGrammar(body: ChatBody, request: AnswerRequest): string | undefin
     const isSingle = choice.kind === 'named' || body.parallel_tool_calls === false;
     const family = format.tools;
     const calls = { tools: called.map(toCallable), isSingle };
-    return toolCallGrammar((rules) => family.callsRule(rules, calls), frame('calls'));
+    try {
+      return toolCallGrammar((rules) => family.callsRule(rules, calls), frame('calls'));
+    } catch (error) {
+      throw asToolError(error);
+    }
   }
   switch (body.response_format?.type) {
     case 'json_object':

@@ -14,7 +14,9 @@ const MARKERS = ['<|python_tag|>', '<function=', '</function>'];
 /** Llama 3.1 to 3.3: the whole answer is `{"name": …, "parameters": {…}}`. Its template takes one call a turn. */
 export const LLAMA: ToolFamily = {
   name: 'llama',
-  isFamilyOf: (template) => template.includes('{"name": function name, "parameters"'),
+  isFamilyOf: (template) =>
+    /\{\\?"name\\?": function name, \\?"parameters\\?"/.test(template) ||
+    template.includes('<|python_tag|>'),
   markers: MARKERS,
   createParser,
   callsRule(rules, { tools }) {
