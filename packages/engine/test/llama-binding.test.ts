@@ -8,10 +8,22 @@ import {
   openLibrary,
 } from '../src/llama/binding.ts';
 import { TINY_MODEL } from './llama-under-test.ts';
+import { POOLED_MODELS } from './pooled-under-test.ts';
 
 interface Piece {
   readonly sequence: number;
   readonly from: number;
+}
+
+async function openModel(path: string): Promise<Model> {
+  const library = await openLibrary({ backend: 'cpu', threads: 1, log: () => undefined });
+  return library.loadModel({
+    path,
+    gpuLayers: 0,
+    vocabOnly: false,
+    signal: new AbortController().signal,
+    onProgress: () => undefined,
+  });
 }
 
 /** What the product takes from the library's private side: a new version is taken up only when this passes. */
@@ -19,14 +31,7 @@ describe('the binding to node-llama-cpp', () => {
   let model: Model;
   let context: Context;
   beforeAll(async () => {
-    const opened = await openLibrary({ backend: 'cpu', threads: 1, log: () => undefined });
-    model = await opened.loadModel({
-      path: TINY_MODEL,
-      gpuLayers: 0,
-      vocabOnly: false,
-      signal: new AbortController().signal,
-      onProgress: () => undefined,
-    });
+    model = await openModel(TINY_MODEL);
     context = await model.createContext({
       slots: 2,
       contextTokens: 64,
@@ -85,6 +90,32 @@ describe('the binding to node-llama-cpp', () => {
     );
 
     expect(thrown).toBeInstanceOf(Error);
+  });
+
+  test('a context for embeddings gives one vector of the whole input, of sequence 0 alone', async () => {
+    const pooled = await openModel(POOLED_MODELS.qwenEmbedding);
+    const size = { slots: 2, contextTokens: 64, batchTokens: 32, threads: 1 };
+    const vectors = await pooled.createContext({ ...size, kvType: 'f16', pooled: 'embedding' });
+    const { native } = vectors;
+    const vectorOf = async (...sequences: (readonly number[])[]): Promise<Float64Array> => {
+      native.disposeSequence(0);
+      native.disposeSequence(1);
+      native.initBatch(sequences.flat().length);
+      for (const [sequence, tokens] of sequences.entries())
+        native.addToBatch(sequence, 0, Uint32Array.from(tokens), Uint32Array.from(tokens.keys()));
+      await native.decodeBatch();
+      return native.getEmbedding(sequences.flat().length, 0);
+    };
+
+    const alone = await vectorOf([5, 6, 7]);
+    const beside = await vectorOf([5, 6, 7], [8, 9]);
+
+    expect(alone.length).toBe(pooled.embeddingSize);
+    for (const [index, value] of beside.entries())
+      expect(value).toBeCloseTo(alone[index] ?? NaN, 2);
+    expect(await vectorOf([8, 9])).not.toEqual(alone);
+    await vectors.dispose();
+    await pooled.dispose();
   });
 
   test('a broken grammar is an error', () => {

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { GgufFile } from '@cortex/testkit/gguf/gguf-file';
 import { embeddingModel, rankModel, writeModel } from '@cortex/testkit/gguf/pooled-models';
 import { readGguf } from '@cortex/testkit/gguf/read-gguf';
+import { tinyBert } from '@cortex/testkit/gguf/tiny-bert';
 import fc from 'fast-check';
 
 import type { Engine, EngineLoadSpec } from '../src/engine.ts';
@@ -193,6 +194,26 @@ describe('what a file is for', () => {
       code: 'model_load_failed',
       message: expect.stringContaining(what),
     });
+  });
+
+  test('what an encoder takes is known before it is loaded, its wide batch included', async () => {
+    const layers = {
+      name: 'wide',
+      pooling: 'mean',
+      contextTokens: 4096,
+      layerScale: 0.01,
+    } as const;
+    const modelPath = writeModel(tinyBert(layers), folder, 'wide.gguf');
+    const spec = { ...POOLED_SPEC, modelPath, contextLength: 4096 };
+    const estimating = createLlamaEngine();
+
+    const estimate = await estimating.estimate(spec, {});
+    const { engine, model } = await loaded(modelPath, spec);
+
+    expect(model.memory.ramMib).toBeGreaterThan(20);
+    expect(estimate.ramMib).toBeGreaterThanOrEqual(model.memory.ramMib - 2);
+    expect(estimate.ramMib).toBeLessThanOrEqual(model.memory.ramMib * 1.4 + 2);
+    await Promise.all([engine.close(0), estimating.close(0)]);
   });
 
   test('with the vocabulary alone nothing is embedded', async () => {

@@ -61,6 +61,8 @@ export interface ContextSize {
   readonly batchTokens: number;
   readonly kvType: 'f16' | 'q8_0' | 'q4_0';
   readonly gpuLayers: number;
+  /** Gives embeddings or rank scores instead of logits. */
+  readonly isPooled?: boolean;
 }
 
 /** Bytes. */
@@ -126,6 +128,30 @@ export function kernelsPath(backend: Backend): string | undefined {
   const file = `../../@node-llama-cpp/${target}/bins/${target}/libggml-${backend}.so`;
   const path = fileURLToPath(new URL(file, import.meta.resolve('node-llama-cpp')));
   return existsSync(path) ? path : undefined;
+}
+
+/** What of a file tells how its model is to be used. */
+export interface FileUse {
+  readonly architecture: string;
+  /** How token vectors become one; undefined where the file does not say. */
+  readonly pooling: 'none' | 'mean' | 'cls' | 'last' | 'rank' | undefined;
+  /** Every token sees only those before it; false for encoders, whose input is decoded in one batch. */
+  readonly isCausal: boolean;
+  /** There is the layer that makes a score of a query with a document. */
+  readonly hasRankHead: boolean;
+  readonly trainedContextTokens: number | undefined;
+}
+
+function readUse(insights: GgufInsights): FileUse {
+  const { metadata, architectureMetadata } = insights.ggufFileInfo;
+  const { pooling_type: pooling, attention } = architectureMetadata;
+  return {
+    architecture: String(metadata.general.architecture),
+    pooling: pooling === undefined ? undefined : POOLINGS[pooling],
+    isCausal: attention?.causal ?? true,
+    hasRankHead: insights.supportsRanking,
+    trainedContextTokens: insights.trainContextSize,
+  };
 }
 
 type FileTypes = typeof GgufFileType;
@@ -200,6 +226,10 @@ export class ModelHeader {
     return this.#insights.trainContextSize;
   }
 
+  get use(): FileUse {
+    return readUse(this.#insights);
+  }
+
   async weights(gpuLayers: number): Promise<Memory> {
     const need = await this.#insights.estimateModelResourceRequirementsV2({ gpuLayers });
     return { ram: need.cpuRam, vram: need.gpuVram };
@@ -211,6 +241,7 @@ export class ModelHeader {
       contextSize: size.contextTokens,
       sequences: size.slots,
       batchSize: size.batchTokens,
+      isEmbeddingContext: size.isPooled === true,
       modelGpuLayers: size.gpuLayers,
       flashAttention: flashAttention(this.#gpu, size.kvType),
       kvCacheKeyType: type,
@@ -248,19 +279,8 @@ export class Model {
     return this.#model.fileInsights.totalLayers;
   }
 
-  get architecture(): string {
-    return String(this.#model.fileInfo.metadata.general.architecture);
-  }
-
-  /** How the file wants token vectors to become one; undefined where it does not say. */
-  get pooling(): 'none' | 'mean' | 'cls' | 'last' | 'rank' | undefined {
-    const pooling = this.#model.fileInfo.architectureMetadata.pooling_type;
-    return pooling === undefined ? undefined : POOLINGS[pooling];
-  }
-
-  /** Every token sees only those before it; false for encoders, whose input is decoded in one batch. */
-  get isCausal(): boolean {
-    return this.#model.fileInfo.architectureMetadata.attention?.causal ?? true;
+  get use(): FileUse {
+    return readUse(this.#model.fileInsights);
   }
 
   /** State that is no cells, so that a sequence cannot be cut: recurrent and hybrid models. */
@@ -277,11 +297,6 @@ export class Model {
   get names(): readonly string[] {
     const { name, basename } = this.#model.fileInfo.metadata.general;
     return [name, basename].filter((text) => text !== undefined);
-  }
-
-  /** The file holds the layer that makes a score of a query with a document. */
-  get hasRankHead(): boolean {
-    return this.#model.fileInsights.supportsRanking;
   }
 
   /** How the file wants query and document put together for ranking; undefined where it does not say. */

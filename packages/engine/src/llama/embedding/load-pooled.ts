@@ -20,11 +20,11 @@ export async function loadPooled(
     readonly batchTokens: number;
   },
 ): Promise<PooledModel | undefined> {
-  const purpose = purposeOf(model);
+  const purpose = purposeOf(model.use);
   if (purpose === 'generation') return undefined;
   if (spec.draft !== undefined) throw onlyForText('speculative decoding');
   if (spec.lora.length > 0) throw onlyForText('LoRA adapters');
-  const size = pooledSize(model, wanted);
+  const size = pooledSize(model.use, wanted);
   const context = await model.createContext({
     ...size,
     slots: 1,

@@ -1,10 +1,11 @@
 import { expect, test } from 'bun:test';
 
+import type { FileUse } from '../binding.ts';
 import { isMatryoshka } from './matryoshka.ts';
-import { type PurposeFacts, purposeOf } from './model-purpose.ts';
-import { type PooledFacts, pooledSize } from './pooled-size.ts';
+import { purposeOf } from './model-purpose.ts';
+import { type PooledUse, pooledSize } from './pooled-size.ts';
 
-const file = (architecture: string, pooling?: PurposeFacts['pooling']): PurposeFacts => ({
+const file = (architecture: string, pooling?: FileUse['pooling']) => ({
   architecture,
   pooling,
   hasRankHead: false,
@@ -28,7 +29,7 @@ test('an encoder that does not say how it pools is refused by name', () => {
   expect(() => purposeOf(file('modern-bert'))).toThrow('no modern-bert.pooling_type');
 });
 
-const model = (architecture: string, pooling: PooledFacts['pooling']): PooledFacts => ({
+const model = (architecture: string, pooling: PooledUse['pooling']): PooledUse => ({
   architecture,
   pooling,
   isCausal: architecture === 'qwen3' || architecture === 'qwen2',

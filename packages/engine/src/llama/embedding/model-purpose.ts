@@ -1,12 +1,9 @@
 import { CortexError } from '@cortex/protocol';
 
-import type { Model } from '../binding.ts';
+import type { FileUse } from '../binding.ts';
 
 /** What a file is for: writing text, vectors of texts, or scores of documents. */
 export type ModelPurpose = 'generation' | 'embedding' | 'rerank';
-
-/** What the decision reads of the file. */
-export type PurposeFacts = Pick<Model, 'architecture' | 'pooling' | 'hasRankHead'>;
 
 /** Architectures without a way to write text. (`attention.causal` alone does not tell: diffusion models write too.) */
 const ENCODERS: ReadonlySet<string> = new Set([
@@ -26,13 +23,17 @@ const ENCODERS: ReadonlySet<string> = new Set([
 export const isEncoder = (architecture: string): boolean => ENCODERS.has(architecture);
 
 /**
- * What the file of `model` is for.
+ * What a file is for.
  *
  * Converters write a pooling type for models that embed or rank, whatever their architecture, and none for generators.
  *
  * @throws CortexError `model_load_failed` for an encoder that does not say how its token vectors become one.
  */
-export function purposeOf({ architecture, pooling, hasRankHead }: PurposeFacts): ModelPurpose {
+export function purposeOf({
+  architecture,
+  pooling,
+  hasRankHead,
+}: Pick<FileUse, 'architecture' | 'pooling' | 'hasRankHead'>): ModelPurpose {
   if (pooling === 'rank') return 'rerank';
   if (pooling !== undefined && pooling !== 'none') return 'embedding';
   if (!isEncoder(architecture)) return 'generation';

@@ -84,7 +84,7 @@ export class PooledModel {
       tokens: this.#rerankPrompt(query, document),
     }));
     const vectors = await this.#vectorsOf(inputs, request.principal, signal);
-    const isNormalised = isScoreNormalised(this.#options.model.architecture);
+    const isNormalised = isScoreNormalised(this.#options.model.use.architecture);
     const scores = vectors.map(([score = 0]) => (isNormalised ? score : sigmoid(score)));
     return { scores, promptTokens: total(inputs) };
   }

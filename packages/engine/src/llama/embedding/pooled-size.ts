@@ -1,11 +1,8 @@
-import type { Model } from '../binding.ts';
+import type { FileUse } from '../binding.ts';
 import { isEncoder } from './model-purpose.ts';
 
 /** What the size of a pooled context depends on. */
-export type PooledFacts = Pick<
-  Model,
-  'architecture' | 'pooling' | 'isCausal' | 'trainedContextTokens'
->;
+export type PooledUse = Omit<FileUse, 'hasRankHead'>;
 
 /** Tokens of the longest input, and of one decode. */
 export interface PooledSize {
@@ -22,20 +19,20 @@ const RANKED_AT_LAST: ReadonlySet<string> = new Set(['qwen3', 'qwen3vl']);
  * An encoder has positions for what it was trained for and none behind that: reading on would end the process.
  */
 export function pooledSize(
-  model: PooledFacts,
+  use: PooledUse,
   wanted: { readonly contextTokens: number; readonly batchTokens: number },
 ): PooledSize {
-  const contextTokens = isEncoder(model.architecture)
-    ? Math.min(wanted.contextTokens, model.trainedContextTokens)
+  const contextTokens = isEncoder(use.architecture)
+    ? Math.min(wanted.contextTokens, use.trainedContextTokens ?? Infinity)
     : wanted.contextTokens;
   return {
     contextTokens,
-    batchTokens: isDivisible(model) ? Math.min(wanted.batchTokens, contextTokens) : contextTokens,
+    batchTokens: isDivisible(use) ? Math.min(wanted.batchTokens, contextTokens) : contextTokens,
   };
 }
 
 /** Whether an input may be decoded in parts: each token sees only earlier ones, and the last one's vector is the result. */
-function isDivisible({ architecture, pooling, isCausal }: PooledFacts): boolean {
+function isDivisible({ architecture, pooling, isCausal }: PooledUse): boolean {
   if (!isCausal || isEncoder(architecture)) return false;
   return pooling === 'last' || (pooling === 'rank' && RANKED_AT_LAST.has(architecture));
 }

@@ -3,7 +3,9 @@ import { stat } from 'node:fs/promises';
 import { CortexError } from '@cortex/protocol';
 
 import type { EngineLoadSpec, MemoryBudget, MemoryEstimate } from '../../engine.ts';
-import type { Library, Memory, ModelHeader } from '../binding.ts';
+import type { FileUse, Library, Memory, ModelHeader } from '../binding.ts';
+import { type ModelPurpose, purposeOf } from '../embedding/model-purpose.ts';
+import { pooledSize } from '../embedding/pooled-size.ts';
 import {
   memoryLimits,
   type MemoryNeed,
@@ -35,14 +37,16 @@ export async function estimateMemory(
 ): Promise<MemoryEstimate> {
   const { spec } = wanted;
   const header = await readHeader(library, spec.modelPath);
+  const cells = cellsOf(header, wanted);
   const draft =
     spec.draft?.kind === 'model' ? await readHeader(library, spec.draft.modelPath) : undefined;
-  const model = plannedModel({ header, draft, loraBytes: await loraBytes(spec) }, wanted);
+  const parts = { header, cells, draft, loraBytes: await loraBytes(spec) };
+  const model = plannedModel(parts, wanted);
   const plan = await planMemory(spec, model, budget);
   const limits = await memoryLimits(plan, model, budget);
   return {
     ...plan.need,
-    kvMibPer1kTokens: await kvMibPer1kTokens(header, wanted, plan),
+    kvMibPer1kTokens: await kvMibPer1kTokens(cells, plan),
     contextTokens: plan.contextTokens,
     slots: plan.slots,
     gpuLayers: plan.gpuLayers,
@@ -56,8 +60,7 @@ async function readHeader(library: Library, path: string): Promise<ModelHeader> 
   try {
     return await library.readHeader(path);
   } catch (error) {
-    const said = error instanceof Error ? error.message : String(error);
-    throw new CortexError('model_load_failed', `Cannot read ${path}: ${said}`, { cause: error });
+    throw unreadable(path, error);
   }
 }
 
@@ -67,8 +70,37 @@ async function loraBytes({ lora }: EngineLoadSpec): Promise<number> {
   return sizes.reduce((total, size) => total + size, 0);
 }
 
+/** What the context takes with given settings. */
+type MeasureCells = (settings: MemorySettings) => Promise<Memory>;
+
+/** A model that embeds or ranks serves all its requests with one sequence, and may need a batch as wide as its context. */
+function cellsOf(header: ModelHeader, { spec, batchTokens }: Wanted): MeasureCells {
+  const { kvType, modelPath } = spec;
+  const { use } = header;
+  if (purposeOfFile(use, modelPath) === 'generation')
+    return (settings) => header.context({ ...settings, batchTokens, kvType });
+  return ({ gpuLayers, contextTokens }) => {
+    const size = pooledSize(use, { contextTokens, batchTokens });
+    return header.context({ ...size, gpuLayers, kvType, slots: 1, isPooled: true });
+  };
+}
+
+function purposeOfFile(use: FileUse, path: string): ModelPurpose {
+  try {
+    return purposeOf(use);
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+}
+
+const unreadable = (path: string, error: unknown): CortexError => {
+  const said = error instanceof Error ? error.message : String(error);
+  return new CortexError('model_load_failed', `Cannot read ${path}: ${said}`, { cause: error });
+};
+
 interface LoadParts {
   readonly header: ModelHeader;
+  readonly cells: MeasureCells;
   /** The model that guesses for it; whole on the device. */
   readonly draft: ModelHeader | undefined;
   readonly loraBytes: number;
@@ -87,7 +119,7 @@ function plannedModel(parts: LoadParts, { spec, batchTokens }: Wanted): PlannedM
     const contextTokens = Math.min(settings.contextTokens, draft?.trainedContextTokens ?? Infinity);
     const weights = [await header.weights(gpuLayers), await draft?.weights(draftLayers)];
     const cells = [
-      await header.context({ ...settings, batchTokens, kvType }),
+      await parts.cells(settings),
       await draft?.context({ gpuLayers: draftLayers, slots, contextTokens, batchTokens, kvType }),
     ];
     const sum = (of: 'ram' | 'vram', list: readonly (Memory | undefined)[]): number =>
@@ -114,13 +146,11 @@ function plannedModel(parts: LoadParts, { spec, batchTokens }: Wanted): PlannedM
 
 /** Measured between two contexts, so that compute buffers, which do not grow with it, stay out. */
 async function kvMibPer1kTokens(
-  header: ModelHeader,
-  { spec, batchTokens }: Wanted,
+  cells: MeasureCells,
   { gpuLayers }: MemorySettings,
 ): Promise<number> {
   const at = async (contextTokens: number): Promise<number> => {
-    const size = { gpuLayers, contextTokens, slots: 1, batchTokens, kvType: spec.kvType };
-    const need = await header.context(size);
+    const need = await cells({ gpuLayers, contextTokens, slots: 1 });
     return need.ram + need.vram;
   };
   const bytes = ((await at(8192)) - (await at(4096))) / 4.096;
