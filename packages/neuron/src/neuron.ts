@@ -224,11 +224,11 @@ async function createNeuron(config: NeuronConfig, log: Logger, parts: NeuronPart
   const stopTicking = [
     every(SCAN_MS, () => void store.refresh()),
     every(1000, () => models.sweep(performance.now())),
-    every(STATES_SWEEP_MS, () => void sweepStates()),
+    every(STATES_SWEEP_MS, () => void logged(states.sweep())),
   ];
 
-  async function sweepStates(): Promise<void> {
-    await states.sweep().catch((error: unknown) => {
+  async function logged(looking: Promise<void>): Promise<void> {
+    await looking.catch((error: unknown) => {
       log.warn({ err: error }, 'saved slots could not be looked through');
     });
   }
@@ -254,7 +254,7 @@ async function createNeuron(config: NeuronConfig, log: Logger, parts: NeuronPart
         fetch: (request, server) => api.fetch(request, { server }),
       });
       for (const harness of harnesses.all) await harness.start?.();
-      void sweepStates();
+      await logged(states.start());
       void activation.run();
     },
     async close(graceMs: number): Promise<void> {

@@ -74,9 +74,11 @@ export class TestNeuron implements AsyncDisposable {
       readonly flags?: Readonly<Record<string, unknown>>;
       readonly parts?: NeuronParts;
       readonly prepare?: (modelsDir: string) => void;
+      /** That of an earlier daemon, which it follows; absent: a fresh one. */
+      readonly folder?: { readonly root: string; readonly modelsDir: string };
     } = {},
   ): Promise<TestNeuron> {
-    const folder = createTestFolder();
+    const folder = options.folder ?? createTestFolder();
     options.prepare?.(folder.modelsDir);
     const config = loadNeuronConfig({
       file: undefined,

@@ -162,7 +162,10 @@ export class ProbeProcess {
   async #within<T>(limitMs: number, answer: Promise<T>): Promise<ProbeOutcome<T>> {
     const { nowMs, every } = this.#options;
     const { connection } = this.#running?.started ?? {};
+    const { signal } = this.#closing;
     const late = Promise.withResolvers<ProbeOutcome<T>>();
+    const onClose = (): void => late.reject(signal.reason);
+    signal.addEventListener('abort', onClose, { once: true });
     const dueMs = nowMs() + limitMs;
     const stop = every(250, () => {
       if (nowMs() >= dueMs) late.resolve({ kind: 'hung' });
@@ -175,12 +178,13 @@ export class ProbeProcess {
       if (outcome.kind === 'hung') this.#kill();
       return outcome;
     } catch (error) {
-      this.#closing.signal.throwIfAborted();
+      signal.throwIfAborted();
       const isLoss = error instanceof CortexError && LOSS_CODES.has(error.code);
       if (!isLoss || !connection) throw error;
       return { kind: 'ended', cause: await connection.ended };
     } finally {
       stop();
+      signal.removeEventListener('abort', onClose);
     }
   }
 

@@ -63,6 +63,15 @@ export class SlotStates {
     await remove(this.#pathOf(modelId));
   }
 
+  /** Once, before any load: deletes what an engine left unfinished under a daemon that died, then as `sweep`. */
+  async start(): Promise<void> {
+    for (const name of await this.#names()) {
+      const path = join(this.#options.directory, name);
+      if (!name.endsWith('.json') && !existsSync(`${path}.json`)) await remove(path);
+    }
+    await this.sweep();
+  }
+
   /** Deletes what belongs to model files that are gone, and what lies beyond the bound. */
   async sweep(): Promise<void> {
     for (const { path, modelPath } of await this.#list()) {
@@ -84,12 +93,15 @@ export class SlotStates {
   }
 
   async #list(): Promise<Saved[]> {
-    const names = await readdir(this.#options.directory).catch(() => []);
-    const paths = names
+    const paths = (await this.#names())
       .filter((name) => name.endsWith('.json'))
       .map((name) => join(this.#options.directory, name.slice(0, -'.json'.length)));
     const found = await Promise.all(paths.map(readSaved));
     return found.flat();
+  }
+
+  #names(): Promise<string[]> {
+    return readdir(this.#options.directory).catch(() => []);
   }
 
   #pathOf(modelId: string): string {

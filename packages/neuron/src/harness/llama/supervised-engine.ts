@@ -256,8 +256,8 @@ export class SupervisedEngine {
     if (this.#phase.kind !== 'running') return;
     const { watch, started } = this.#phase.running;
     watch.observe(started.connection, nowMs);
+    if (!watch.isWedged(started.connection, nowMs)) return;
     const silenceMs = watch.silenceMs(started.connection, nowMs);
-    if (silenceMs < watch.limitMs(started.connection)) return;
     this.#options.log.error(
       { model: this.modelId, silenceMs: Math.round(silenceMs) },
       'engine is wedged: killing it',

@@ -86,4 +86,13 @@ describe('WedgeWatch', () => {
     expect(watch.silenceMs(engine, 4000)).toBe(0);
     expect(watch.silenceMs(engine, 61_000)).toBe(61_000);
   });
+
+  test('gives an engine that says nothing at all no five minutes for its first step', () => {
+    const watch = new WedgeWatch({ wedgeMs: 60_000, nowMs: 0 });
+    const engine = { lastStats: { atMs: 0, stats: stats() }, lastStepAtMs: undefined };
+    watch.observe(engine, 1000);
+
+    expect(watch.isWedged(engine, 59_000)).toBe(false);
+    expect(watch.isWedged(engine, 60_000)).toBe(true);
+  });
 });

@@ -5,6 +5,8 @@ const FIRST_STEP_MS = 300_000;
 /** A step may take so many times the longest one seen before it counts as stuck. */
 const STEP_GROWTH = 20;
 
+type Signs = Pick<EngineConnection, 'lastStats' | 'lastStepAtMs'>;
+
 /**
  * Tells a stuck engine from one that has nothing to do (behaviour 29).
  *
@@ -31,23 +33,32 @@ export class WedgeWatch {
   }
 
   /** Milliseconds without a sign of life although there is work; 0 when all is well. */
-  silenceMs(engine: Pick<EngineConnection, 'lastStats' | 'lastStepAtMs'>, nowMs: number): number {
-    const mute = nowMs - (engine.lastStats?.atMs ?? this.#startedAtMs);
-    const runnableSince = this.#runnableSinceMs;
-    const stuck =
-      runnableSince === undefined
-        ? 0
-        : nowMs - Math.max(runnableSince, engine.lastStepAtMs ?? runnableSince);
-    // Figures are due each second: a few late ones are a busy machine.
-    return Math.max(stuck, mute > 5000 ? mute : 0);
+  silenceMs(engine: Signs, nowMs: number): number {
+    return Math.max(this.#stuckMs(engine, nowMs), this.#muteMs(engine, nowMs));
   }
 
-  /** How long a silence counts as a wedge, by what the engine has shown so far. */
-  limitMs({
-    lastStats,
-    lastStepAtMs,
-  }: Pick<EngineConnection, 'lastStats' | 'lastStepAtMs'>): number {
+  /** Whether the silence is longer than anything this engine does. */
+  isWedged(engine: Signs, nowMs: number): boolean {
+    // It decodes beside its event loop: one that says nothing at all is caught in its own code, in a template without
+    // end for instance, and no first step excuses that.
+    if (this.#muteMs(engine, nowMs) >= this.#wedgeMs) return true;
+    return this.#stuckMs(engine, nowMs) >= this.limitMs(engine);
+  }
+
+  /** How long a slot with work may go without a step, by what the engine has shown so far. */
+  limitMs({ lastStats, lastStepAtMs }: Signs): number {
     if (lastStepAtMs === undefined) return Math.max(this.#wedgeMs, FIRST_STEP_MS);
     return Math.max(this.#wedgeMs, STEP_GROWTH * (lastStats?.stats.longestStepMs ?? 0));
+  }
+
+  #stuckMs({ lastStepAtMs }: Signs, nowMs: number): number {
+    const since = this.#runnableSinceMs;
+    return since === undefined ? 0 : nowMs - Math.max(since, lastStepAtMs ?? since);
+  }
+
+  /** Figures are due each second: a few late ones are a busy machine. */
+  #muteMs({ lastStats }: Signs, nowMs: number): number {
+    const mute = nowMs - (lastStats?.atMs ?? this.#startedAtMs);
+    return mute > 5000 ? mute : 0;
   }
 }

@@ -1,0 +1,133 @@
+import { CortexError } from '@cortex/protocol';
+import fc from 'fast-check';
+import { describe, expect, test } from 'bun:test';
+
+import type { LoadEstimate, Placement } from '../harness/harness.ts';
+import { toLoadSettings } from './load-settings.ts';
+import { planLoad, planUnknown, shortageOf } from './plan-load.ts';
+
+const CPU: Placement = { backend: 'cpu', deviceIndexes: [], visibleDevices: '' };
+const CARD: Placement = { backend: 'cuda', deviceIndexes: [1], visibleDevices: 'GPU-b' };
+
+const estimate = (overrides: Partial<LoadEstimate> = {}): LoadEstimate => ({
+  vramMib: 8000,
+  ramMib: 500,
+  kvMibPer1kTokens: 100,
+  contextTokens: 65_536,
+  slots: 3,
+  gpuLayers: 48,
+  layers: 48,
+  fits: true,
+  contextMax: 70_000,
+  slotsMax: 3,
+  roomyContextTokens: 131_072,
+  ...overrides,
+});
+
+const settings = (fields: object = {}) => toLoadSettings({ model_id: 'm', ...fields });
+const onCard = (overrides: Partial<LoadEstimate> = {}) => ({
+  estimate: estimate(overrides),
+  budget: { vramMib: 10_000, ramMib: 10_000 },
+  placement: CARD,
+});
+
+function refusalOf(act: () => unknown): CortexError {
+  try {
+    act();
+  } catch (error) {
+    if (error instanceof CortexError) return error;
+  }
+  throw new Error('was not refused');
+}
+
+describe('planLoad', () => {
+  test('replaces what was left open by what fits', () => {
+    const plan = planLoad('m', settings(), onCard({ gpuLayers: 31 }));
+
+    expect(plan.settings).toMatchObject({ contextLength: 65_536, slots: 3, gpuLayers: 31 });
+    expect(plan.need).toEqual({ vramMib: 8000, ramMib: 500 });
+  });
+
+  test('takes written numbers as written', () => {
+    const asked = settings({ context_length: 777, slots: 2, gpu_layers: 'all' });
+
+    expect(planLoad('m', asked, onCard()).settings).toEqual(asked);
+  });
+
+  test('says which device lacks how much, for written numbers too', () => {
+    const facts = onCard({ vramMib: 12_000.2, fits: false });
+
+    const refusal = refusalOf(() => planLoad('m', settings({ context_length: 99 }), facts));
+
+    expect(refusal).toMatchObject({
+      code: 'insufficient_vram',
+      status: 503,
+      details: { extra: { device: 1, missing_mb: 2001 } },
+    });
+    expect(refusal.retryAfterS).toBeGreaterThan(0);
+  });
+
+  test('says so too where it is the memory of the host that is missing', () => {
+    const facts = onCard({ ramMib: 12_000, fits: false });
+
+    expect(refusalOf(() => planLoad('m', settings(), facts)).details.extra).toEqual({
+      device: 'cpu',
+      missing_mb: 2000,
+    });
+  });
+
+  test('warns of a small context and names the KV type that makes room', () => {
+    const { warnings } = planLoad('m', settings(), onCard({ contextTokens: 16_384 }));
+
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toContain('16384 tokens');
+    expect(warnings[0]).toContain('kv_type = "q8_0"');
+  });
+
+  test('warns of layers that do not fit', () => {
+    const { warnings } = planLoad('m', settings(), onCard({ gpuLayers: 31 }));
+
+    expect(warnings).toEqual([expect.stringContaining('31 of 48 layers')]);
+  });
+
+  test.each([
+    [
+      'a model that was made for no more',
+      {},
+      onCard({ contextTokens: 8192, roomyContextTokens: 8192 }),
+    ],
+    [
+      'a context that was written down',
+      { context_length: 4096 },
+      onCard({ contextTokens: 4096, roomyContextTokens: 4096 }),
+    ],
+    ['a model on the CPU', {}, { ...onCard({ contextTokens: 8192 }), placement: CPU }],
+  ])('does not warn of %s', (_name, fields, facts) => {
+    expect(planLoad('m', settings(fields), facts).warnings).toEqual([]);
+  });
+});
+
+describe('planUnknown', () => {
+  test('goes by what the caller believes where nothing else is known', () => {
+    const facts = { budget: { vramMib: 1000 }, placement: CARD };
+
+    expect(planUnknown('m', settings(), { ...facts, vramMib: 900 }).need?.vramMib).toBe(900);
+    const refusal = refusalOf(() => planUnknown('m', settings(), { ...facts, vramMib: 1200 }));
+    expect(refusal.details.extra).toEqual({ device: 1, missing_mb: 200 });
+  });
+});
+
+test('a shortage is whole and more than nothing, whatever is missing', () => {
+  const mib = fc.double({ min: 0, max: 1e6, noNaN: true });
+  fc.assert(
+    fc.property(mib, mib, mib, mib, (vramMib, ramMib, vramRoom, ramRoom) => {
+      const fits = vramMib <= vramRoom && ramMib <= ramRoom;
+      const budget = { vramMib: vramRoom, ramMib: ramRoom };
+      const shortage = shortageOf({ vramMib, ramMib, fits }, { budget, placement: CARD });
+      if (fits) return shortage === undefined;
+      return (
+        shortage !== undefined && Number.isInteger(shortage.missingMib) && shortage.missingMib > 0
+      );
+    }),
+  );
+});

@@ -1,0 +1,79 @@
+import { mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { beforeEach, describe, expect, test } from 'bun:test';
+
+import { FileFactsStore } from './file-facts.ts';
+
+const ESTIMATE = {
+  vramMib: 0,
+  ramMib: 10,
+  kvMibPer1kTokens: 1,
+  contextTokens: 4096,
+  slots: 4,
+  gpuLayers: 0,
+  layers: 6,
+  fits: true,
+  contextMax: 4096,
+  slotsMax: 8,
+};
+
+describe('what is known of model files', () => {
+  let folder: string;
+  let path: string;
+  let fingerprint: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'file-facts-'));
+    path = join(folder, 'model.gguf');
+    fingerprint = `${path}:5:0`;
+    writeFileSync(path, 'GGUF1');
+  });
+
+  const store = (version = '1'): FileFactsStore =>
+    new FileFactsStore(join(folder, 'facts'), version);
+  const learned = async (): Promise<void> => {
+    const facts = store();
+    const file = await facts.current({ path, fingerprint });
+    facts.learn(file, { template: 'ends', estimates: { auto: ESTIMATE } });
+    facts.learn(file, { capabilities: ['text'], contextTokens: 4096 });
+  };
+
+  test('outlives the daemon, each answer beside the others', async () => {
+    await learned();
+
+    expect(store().known(fingerprint)).toMatchObject({
+      template: 'ends',
+      capabilities: ['text'],
+      contextTokens: 4096,
+      estimates: { auto: ESTIMATE },
+    });
+  });
+
+  test('says nothing of a file whose header is another, though size and time are the same', async () => {
+    await learned();
+    writeFileSync(path, 'GGUF2');
+    utimesSync(path, 0, 0);
+
+    expect(await store().current({ path, fingerprint })).toMatchObject({ estimates: {} });
+    expect((await store().current({ path, fingerprint })).template).toBeUndefined();
+  });
+
+  test('is forgotten with the file', async () => {
+    await learned();
+    rmSync(path);
+
+    expect(store().known(fingerprint)).toBeUndefined();
+    expect(readdirSync(join(folder, 'facts'))).toEqual([]);
+  });
+
+  test('is asked again after an update, and after a crash in the middle of writing', async () => {
+    await learned();
+    expect(store('2').known(fingerprint)).toBeUndefined();
+    await learned();
+    const [name = ''] = readdirSync(join(folder, 'facts'));
+    writeFileSync(join(folder, 'facts', name), '{"version":"1","pa');
+
+    expect(store().known(fingerprint)).toBeUndefined();
+  });
+});

@@ -1,0 +1,216 @@
+import { type EngineConnection, type EngineLoadSpec, inProcessEngine } from '@cortex/engine';
+import { CortexError } from '@cortex/protocol';
+import { Ticker } from '@cortex/service';
+import { createGate, createScriptedEngine, FakeClock } from '@cortex/testkit';
+import { describe, expect, test } from 'bun:test';
+import { fileURLToPath } from 'node:url';
+
+import type { StartEngine } from '../harness/llama/start-engine.ts';
+import { type ProbeNeed, ProbeProcess } from './probe-process.ts';
+
+const THIS_FILE = fileURLToPath(import.meta.url);
+const CPU: ProbeNeed = { visibleDevices: '' };
+const GPU: ProbeNeed = { visibleDevices: 'GPU-a' };
+
+const spec = (modelId: string): EngineLoadSpec => ({
+  modelId,
+  modelPath: THIS_FILE,
+  backend: 'cpu',
+  contextLength: 'auto',
+  slots: 'auto',
+  gpuLayers: 0,
+  kvType: 'f16',
+  threads: 1,
+  prefillChunkTokens: 512,
+  promptCacheMib: 0,
+  params: {},
+  vocabOnly: false,
+  lora: [],
+});
+
+const vocabularyOf = (modelId: string): ProbeNeed => ({
+  visibleDevices: '',
+  vocabulary: { spec: spec(modelId), fingerprint: modelId },
+});
+
+/** A ticker that ticks when the clock is told to move. */
+function tickerOf(clock: FakeClock): Ticker {
+  const repeat = (tick: () => void, ms: number): (() => void) => {
+    let cancel = clock.setTimer(ms, run);
+    function run(): void {
+      tick();
+      cancel = clock.setTimer(ms, run);
+    }
+    return () => cancel();
+  };
+  return new Ticker({ nowMs: () => clock.nowMs(), repeat });
+}
+
+/** A probe on scripted engines, its clock, and what became of its processes. */
+function createProbe(change: (engine: ReturnType<typeof createScriptedEngine>) => void = () => {}) {
+  const clock = new FakeClock();
+  const ticker = tickerOf(clock);
+  const started: { connection: EngineConnection; visibleDevices: string; isKilled: boolean }[] = [];
+  const start: StartEngine = async ({ visibleDevices = '' }) => {
+    const engine = createScriptedEngine();
+    change(engine);
+    const connection = await inProcessEngine(engine);
+    const process = { connection, visibleDevices, isKilled: false };
+    started.push(process);
+    return {
+      connection,
+      kill: () => {
+        process.isKilled = true;
+        void connection.close(0);
+      },
+    };
+  };
+  const probe = new ProbeProcess({
+    start,
+    every: (everyMs, run) => ticker.every(everyMs, run),
+    nowMs: () => clock.nowMs(),
+    onLog: () => undefined,
+  });
+  return { probe, clock, started };
+}
+
+const version = async (engine: EngineConnection): Promise<string> => engine.version;
+const never = (): Promise<never> => new Promise(() => undefined);
+
+describe('the process of the probe', () => {
+  test('is started by the first question and answers the next ones too', async () => {
+    const { probe, started } = createProbe();
+
+    expect(probe.isRunning).toBe(false);
+    const answers = [await probe.ask(CPU, 1000, version), await probe.ask(CPU, 1000, version)];
+
+    expect(answers.map(({ kind }) => kind)).toEqual(['answered', 'answered']);
+    expect(started).toHaveLength(1);
+  });
+
+  test('answers one question at a time', async () => {
+    const { probe } = createProbe();
+    const gate = createGate();
+    const order: string[] = [];
+
+    const first = probe.ask(CPU, 1000, async () => {
+      await gate.opened;
+      order.push('first');
+    });
+    const second = probe.ask(CPU, 1000, async () => void order.push('second'));
+    gate.open();
+    await Promise.all([first, second]);
+
+    expect(order).toEqual(['first', 'second']);
+  });
+
+  test('ends after a minute without a question, not before', async () => {
+    const { probe, clock, started } = createProbe();
+    await probe.ask(CPU, 1000, version);
+
+    clock.advance(59_000);
+    expect(probe.isRunning).toBe(true);
+    clock.advance(2000);
+    await started[0]?.connection.ended;
+
+    expect(probe.isRunning).toBe(false);
+    expect((await probe.ask(CPU, 1000, version)).kind).toBe('answered');
+    expect(started).toHaveLength(2);
+  });
+
+  test('holds no timer once it has ended', async () => {
+    const { probe, clock } = createProbe();
+    await probe.ask(CPU, 1000, version);
+
+    await probe.close();
+
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  test('is killed when it hangs, and the next question gets a new one', async () => {
+    const { probe, clock, started } = createProbe();
+    const asked = Promise.withResolvers<void>();
+    const hanging = probe.ask(CPU, 5000, () => {
+      asked.resolve();
+      return never();
+    });
+    await asked.promise;
+
+    clock.advance(5250);
+
+    expect(await hanging).toEqual({ kind: 'hung' });
+    expect(started[0]?.isKilled).toBe(true);
+    expect((await probe.ask(CPU, 1000, version)).kind).toBe('answered');
+    expect(started).toHaveLength(2);
+  });
+
+  test('that dies under a question says so instead of answering', async () => {
+    const { probe, started } = createProbe((engine) => {
+      engine.count = never;
+    });
+    const dying = probe.ask(CPU, 1000, (engine) => {
+      const answer = engine.count({});
+      void started[0]?.connection.close(0);
+      return answer;
+    });
+
+    expect((await dying).kind).toBe('ended');
+  });
+
+  test('keeps the vocabulary of a model, and is started anew for that of another', async () => {
+    const { probe, started } = createProbe();
+
+    await probe.ask(vocabularyOf('a'), 1000, version);
+    await probe.ask(CPU, 1000, version);
+    await probe.ask(vocabularyOf('a'), 1000, version);
+    expect(started).toHaveLength(1);
+    await probe.ask(vocabularyOf('b'), 1000, version);
+
+    expect(started).toHaveLength(2);
+  });
+
+  test('that sees a GPU ends with its last question: its context takes memory that a load wants', async () => {
+    const { probe, started } = createProbe();
+    await probe.ask(CPU, 1000, version);
+
+    await Promise.all([probe.ask(GPU, 1000, version), probe.ask(GPU, 1000, version)]);
+    await started[1]?.connection.ended;
+
+    expect(started.map(({ visibleDevices }) => visibleDevices)).toEqual(['', 'GPU-a']);
+    expect(probe.isRunning).toBe(false);
+  });
+
+  test('passes on why a vocabulary cannot be read, and answers others', async () => {
+    let loads = 0;
+    const { probe } = createProbe((engine) => {
+      const load = engine.load.bind(engine);
+      engine.load = (...args) => {
+        loads += 1;
+        if (loads > 1) return load(...args);
+        return Promise.reject(new CortexError('model_load_failed', 'bad magic'));
+      };
+    });
+
+    const failed = probe.ask(vocabularyOf('a'), 1000, version);
+    expect(await failed.catch((error: unknown) => error)).toMatchObject({ message: 'bad magic' });
+
+    expect((await probe.ask(vocabularyOf('b'), 1000, version)).kind).toBe('answered');
+  });
+
+  test('refuses what still waits when the daemon ends', async () => {
+    const { probe } = createProbe();
+    const asked = Promise.withResolvers<void>();
+    const running = probe.ask(CPU, 5000, () => {
+      asked.resolve();
+      return never();
+    });
+    const waiting = probe.ask(CPU, 5000, version);
+    await asked.promise;
+
+    const closed = probe.close();
+
+    const outcomes = await Promise.allSettled([running, waiting]);
+    expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    await closed;
+  });
+});

@@ -1,0 +1,143 @@
+import { createGate } from '@cortex/testkit';
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { z } from 'zod';
+
+import { readUntil, scriptedEngine, TestNeuron } from './test-neuron.ts';
+
+const CHAT = { messages: [{ role: 'user', content: 'What is cortex?' }] };
+const TEXT = 'cortex is a fleet. ';
+
+const Tokens = z.looseObject({
+  tokens: z.array(z.int()),
+  count: z.int(),
+  max_model_len: z.int().optional(),
+});
+
+const ask = (neuron: TestNeuron, path: string, body: object): Promise<Response> =>
+  neuron.post(path, { model: 'tiny', ...body });
+
+const read = async (neuron: TestNeuron, path: string, body: object): Promise<unknown> =>
+  (await ask(neuron, path, body)).json();
+
+for (const state of ['loaded', 'cold'] as const) {
+  describe(`the tokenizer of a model that is ${state}`, () => {
+    let neuron: TestNeuron;
+    beforeAll(async () => {
+      neuron = await TestNeuron.start();
+      if (state === 'loaded') await neuron.load({ context_length: 1024 });
+    });
+    afterAll(() => neuron[Symbol.asyncDispose]());
+
+    const tokenize = async (body: object) => Tokens.parse(await read(neuron, '/tokenize', body));
+
+    test('gives back the text that it cut', async () => {
+      const { tokens, count } = await tokenize({ content: TEXT });
+
+      expect(count).toBe(tokens.length);
+      expect(count).toBeGreaterThan(2);
+      expect(await read(neuron, '/detokenize', { tokens })).toEqual({
+        content: TEXT,
+        prompt: TEXT,
+      });
+    });
+
+    test("takes llama-server's and vLLM's spellings alike", async () => {
+      const [content, prompt, text] = await Promise.all([
+        tokenize({ content: TEXT, add_special: false }),
+        tokenize({ prompt: TEXT, add_special_tokens: false }),
+        tokenize({ text: TEXT, add_special: false }),
+      ]);
+
+      expect(prompt.tokens).toEqual(content.tokens);
+      expect(text.tokens).toEqual(content.tokens);
+    });
+
+    test('gives the pieces where they are wanted', async () => {
+      const pieces = await read(neuron, '/tokenize', { content: TEXT, with_pieces: true });
+      const strings = await read(neuron, '/tokenize', { prompt: TEXT, return_token_strs: true });
+
+      const { tokens } = z
+        .looseObject({ tokens: z.array(z.object({ id: z.int(), piece: z.string() })) })
+        .parse(pieces);
+      const { token_strs: texts } = z
+        .looseObject({ token_strs: z.array(z.string()) })
+        .parse(strings);
+      expect(tokens.map(({ piece }) => piece).join('')).toBe(TEXT);
+      expect(texts.join('')).toBe(TEXT);
+    });
+
+    test('counts a chat as its rendered prompt has tokens', async () => {
+      const rendered = await read(neuron, '/apply-template', CHAT);
+      const { prompt } = z.object({ prompt: z.string() }).parse(rendered);
+      const { input_tokens: inputTokens } = z
+        .object({ input_tokens: z.int() })
+        .parse(await read(neuron, '/count-tokens', CHAT));
+
+      expect(prompt).toContain('What is cortex?');
+      expect((await tokenize(CHAT)).count).toBe(inputTokens);
+      expect(await read(neuron, '/detokenize', await tokenize(CHAT))).toMatchObject({
+        content: prompt,
+      });
+    });
+
+    test('counts tools too', async () => {
+      const parameters = { type: 'object', properties: { city: { type: 'string' } } };
+      const tools = [{ type: 'function', function: { name: 'weather', parameters } }];
+
+      const [plain, withTools] = await Promise.all([tokenize(CHAT), tokenize({ ...CHAT, tools })]);
+
+      expect(withTools.count).toBeGreaterThan(plain.count);
+    });
+
+    test.each([
+      ['/tokenize', {}, 'content'],
+      ['/tokenize', { content: 'a', prompt: 'b' }, 'content'],
+      ['/tokenize', { content: 7 }, 'content'],
+      ['/detokenize', { tokens: 'abc' }, 'tokens'],
+      ['/detokenize', { tokens: [1.5] }, 'tokens[0]'],
+      ['/detokenize', { tokens: [4_000_000] }, 'tokens[0]'],
+      ['/count-tokens', { messages: 'none' }, 'messages'],
+    ])('%s refuses %p, naming the member', async (path, body, param) => {
+      const answer = await ask(neuron, path, body);
+
+      expect([answer.status, (await answer.json()).error.param]).toEqual([400, param]);
+    });
+
+    if (state === 'loaded') {
+      test('says how many tokens fit', async () => {
+        expect((await tokenize({ content: TEXT })).max_model_len).toBe(1024);
+      });
+    }
+  });
+}
+
+test('a file on no disk is 503, saying so, and no work was done', async () => {
+  await using neuron = await TestNeuron.start({ parts: { startEngine: scriptedEngine() } });
+
+  const answer = await neuron.post('/count-tokens', { model: 'org/absent', ...CHAT });
+
+  expect(answer.status).toBe(503);
+  expect(answer.headers.get('x-neuron-refused')).toBe('1');
+  expect((await answer.json()).error).toMatchObject({
+    code: 'no_capacity',
+    message: expect.stringContaining('not on the disks'),
+  });
+});
+
+test('the tokenizer answers while every slot and the whole queue are taken', async () => {
+  const held = scriptedEngine({
+    slots: 1,
+    answer: () => ({ items: [{ text: 'a' }, { text: 'b' }], gates: { 1: createGate() } }),
+  });
+  await using neuron = await TestNeuron.start({
+    flags: { 'admission.max_queue_depth': 0 },
+    parts: { startEngine: held },
+  });
+  await neuron.load();
+  const { reader } = await readUntil(await neuron.chat({ stream: true }), '"content":"a"');
+  expect((await neuron.chat()).status).toBe(503);
+
+  expect((await ask(neuron, '/count-tokens', CHAT)).status).toBe(200);
+  expect(await neuron.seatsTaken()).toBe(1);
+  await reader.cancel();
+});
