@@ -1,0 +1,126 @@
+import { cpSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { type EngineLoadSpec, inProcessEngine } from '@cortex/engine';
+import { createScriptedEngine } from '@cortex/testkit';
+import { writeModel } from '@cortex/testkit/gguf/pooled-models';
+import { tinyLora } from '@cortex/testkit/gguf/tiny-lora';
+import { describe, expect, test } from 'bun:test';
+
+import type { StartEngine } from '../src/harness/llama/start-engine.ts';
+import { TestNeuron } from './test-neuron.ts';
+
+/** A daemon on scripted engines that keeps what it told them to load. */
+async function startRecording(prepare?: (modelsDir: string) => void) {
+  const specs: EngineLoadSpec[] = [];
+  const startEngine: StartEngine = async () => {
+    const engine = createScriptedEngine();
+    const load = engine.load.bind(engine);
+    engine.load = (spec, ...rest) => {
+      specs.push(spec);
+      return load(spec, ...rest);
+    };
+    const connection = await inProcessEngine(engine);
+    return { connection, kill: () => void connection.close(0) };
+  };
+  const neuron = await TestNeuron.start({
+    parts: { startEngine },
+    ...(prepare && { prepare }),
+  });
+  return { neuron, specs };
+}
+
+const refusalOf = async (neuron: TestNeuron, fields: object) => {
+  const answer = await neuron.post('/models/load?wait=true', { model_id: 'tiny', ...fields });
+  return { status: answer.status, ...(await answer.json()).error };
+};
+
+describe('a setting of a load reaches the engine', () => {
+  test('the type of the KV cache, the layers, and the params of the catalogue', async () => {
+    const { neuron, specs } = await startRecording();
+    await using _ = neuron;
+
+    await neuron.load({ kv_type: 'q8_0', gpu_layers: 0, params: { temperature: 0.3 } });
+
+    expect(specs).toMatchObject([
+      { kvType: 'q8_0', gpuLayers: 0, params: { temperature: 0.3 }, contextLength: 8192, slots: 4 },
+    ]);
+  });
+
+  test('adapters, their files found below models_dir', async () => {
+    const { neuron, specs } = await startRecording((dir) => {
+      cpSync(join(dir, 'tiny.gguf'), join(dir, 'adapters', 'mine.gguf'));
+    });
+    await using _ = neuron;
+    const path = join(neuron.modelsDir, 'adapters', 'mine.gguf');
+
+    await neuron.load({
+      lora: [{ source: 'file:adapters/mine.gguf', scale: 0.5 }, { source: `file:${path}` }],
+    });
+
+    expect(specs[0]?.lora).toEqual([
+      { path, scale: 0.5 },
+      { path, scale: 1 },
+    ]);
+  });
+
+  test('a draft: lookup, the id of a model, or a path', async () => {
+    const { neuron, specs } = await startRecording((dir) => {
+      cpSync(join(dir, 'tiny.gguf'), join(dir, 'small.gguf'));
+    });
+    await using _ = neuron;
+    const modelPath = join(neuron.modelsDir, 'small.gguf');
+
+    for (const draft of ['lookup', 'small', modelPath, 'file:small.gguf']) {
+      await neuron.load({ draft });
+      await neuron.post('/models/unload', { model_id: 'tiny' });
+    }
+
+    const byModel = { kind: 'model', modelPath } as const;
+    expect(specs.map(({ draft }) => draft)).toEqual([
+      { kind: 'lookup' },
+      byModel,
+      byModel,
+      byModel,
+    ]);
+  });
+
+  test.each([
+    [
+      { lora: [{ source: 'file:absent.gguf' }] },
+      422,
+      'lora[0].source',
+      'absent.gguf does not exist',
+    ],
+    [{ lora: [{ source: 'file:/etc/passwd' }] }, 422, 'lora[0].source', 'outside of models_dir'],
+    [{ lora: [{ source: 'hf:org/adapter' }] }, 400, 'lora[0].source', 'hf:org/adapter'],
+    [{ draft: 'absent' }, 422, 'draft', 'absent.gguf does not exist'],
+    [{ draft: '/etc/passwd' }, 422, 'draft', 'outside of models_dir'],
+  ])('%p is refused before anything is loaded', async (fields, status, param, said) => {
+    const { neuron, specs } = await startRecording();
+    await using _ = neuron;
+
+    const error = await refusalOf(neuron, fields);
+
+    expect(error).toMatchObject({ status, param, message: expect.stringContaining(said) });
+    expect(specs).toEqual([]);
+  });
+});
+
+test('an adapter changes what the model says', async () => {
+  await using neuron = await TestNeuron.start({
+    prepare: (dir) => void writeModel(tinyLora(), join(dir, 'adapters'), 'mine.gguf'),
+  });
+  const say = async (): Promise<unknown> => {
+    const fields = { max_tokens: 16, temperature: 0 };
+    return (await (await neuron.chat(fields)).json()).choices[0].message;
+  };
+  await neuron.load();
+  const plain = await say();
+  await neuron.post('/models/unload', { model_id: 'tiny' });
+
+  await neuron.load({ lora: [{ source: 'file:adapters/mine.gguf', scale: 50 }] });
+
+  expect(await say()).not.toEqual(plain);
+  expect((await neuron.model()).settings['lora']).toHaveLength(1);
+}, 30_000);

@@ -1,0 +1,120 @@
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { type CloseOptions, type EngineLoadSpec, inProcessEngine } from '@cortex/engine';
+import { createScriptedEngine } from '@cortex/testkit';
+import { describe, expect, test } from 'bun:test';
+import { z } from 'zod';
+
+import type { StartEngine } from '../src/harness/llama/start-engine.ts';
+import { TestNeuron } from './test-neuron.ts';
+
+/** Engines that leave a file where they are told to leave their slots, and what each was told. */
+function savingEngines() {
+  const loads: EngineLoadSpec[] = [];
+  const closes: CloseOptions[] = [];
+  const start: StartEngine = async () => {
+    const engine = createScriptedEngine({ capabilities: ['chat', 'completions', 'state'] });
+    const load = engine.load.bind(engine);
+    const close = engine.close.bind(engine);
+    engine.load = (spec, ...rest) => {
+      loads.push(spec);
+      return load(spec, ...rest);
+    };
+    engine.close = (graceMs, options = {}) => {
+      closes.push(options);
+      if (options.saveDir !== undefined) {
+        mkdirSync(options.saveDir, { recursive: true });
+        writeFileSync(join(options.saveDir, 'slot-0'), 'cells');
+      }
+      return close(graceMs);
+    };
+    const connection = await inProcessEngine(engine);
+    return { connection, kill: () => void connection.close(0) };
+  };
+  return { loads, closes, start };
+}
+
+const unload = (neuron: TestNeuron) => neuron.post('/models/unload', { model_id: 'tiny' });
+
+describe('slots of an unloaded model', () => {
+  test('are left on disk by the unload and taken back by the next load', async () => {
+    const { loads, closes, start } = savingEngines();
+    await using neuron = await TestNeuron.start({
+      flags: { 'engine.state_disk_mb': 100 },
+      parts: { startEngine: start },
+    });
+    await neuron.load();
+    await unload(neuron);
+
+    await neuron.load();
+
+    expect(closes[0]).toMatchObject({ saveMaxMib: 100 });
+    expect(closes[0]?.saveDir).toStartWith(join(neuron.root, 'state', 'slots'));
+    expect(loads.map(({ restoreDir }) => restoreDir)).toEqual([undefined, closes[0]?.saveDir]);
+  });
+
+  test('are not kept unless the operator wants it', async () => {
+    const { closes, start } = savingEngines();
+    await using neuron = await TestNeuron.start({ parts: { startEngine: start } });
+    await neuron.load();
+
+    await unload(neuron);
+
+    expect(closes).toEqual([{}]);
+    expect(existsSync(join(neuron.root, 'state', 'slots'))).toBe(false);
+  });
+
+  test('are not taken back by an engine that replaces one that died: they might be why', async () => {
+    const { loads, start } = savingEngines();
+    let die = (): void => undefined;
+    await using neuron = await TestNeuron.start({
+      flags: { 'engine.state_disk_mb': 100 },
+      parts: {
+        startEngine: async (options) => {
+          const started = await start(options);
+          die = () => void started.connection.close(0);
+          return started;
+        },
+        respawnPauseMs: () => 0,
+      },
+    });
+    await neuron.load();
+    await unload(neuron);
+    await neuron.load();
+    const { generation } = await neuron.model();
+
+    die();
+    while ((await neuron.model()).generation === generation) await Bun.sleep(5);
+
+    expect(loads.map(({ restoreDir }) => restoreDir !== undefined)).toEqual([false, true, false]);
+  });
+});
+
+const Usage = z.looseObject({
+  usage: z.looseObject({
+    prompt_tokens: z.int(),
+    prompt_tokens_details: z.looseObject({ cached_tokens: z.int() }).optional(),
+  }),
+});
+
+test('a long conversation goes on after a swap without paying for its prefix again', async () => {
+  await using neuron = await TestNeuron.start({ flags: { 'engine.state_disk_mb': 500 } });
+  const ask = async () => {
+    const messages = [{ role: 'user', content: `What is cortex? ${'It is a fleet. '.repeat(60)}` }];
+    const answer = await neuron.chat({ messages, max_tokens: 2, temperature: 0 });
+    const { usage } = Usage.parse(await answer.json());
+    return { tokens: usage.prompt_tokens, cached: usage.prompt_tokens_details?.cached_tokens ?? 0 };
+  };
+  await neuron.load({ slots: 1 });
+  const first = await ask();
+  await unload(neuron);
+  const saved = readdirSync(join(neuron.root, 'state', 'slots'));
+
+  await neuron.load({ slots: 1 });
+
+  const second = await ask();
+  expect(saved).toHaveLength(2);
+  expect(first.cached).toBe(0);
+  expect(second.cached).toBeGreaterThan(first.tokens * 0.9);
+}, 30_000);
