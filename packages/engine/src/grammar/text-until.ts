@@ -1,29 +1,49 @@
 import { classChar, type GrammarRules, literal, sequence } from './grammar-rules.ts';
 
+interface TextBounds {
+  /** Texts that it must not begin with. */
+  readonly notFirst?: readonly string[];
+  /** Texts that must not stand in it. */
+  readonly without?: readonly string[];
+}
+
 /**
- * Any text up to the first `marker`, and the marker; a text that begins with none of `notFirst`.
+ * Any text up to the first `marker`, and the marker.
  *
- * One rule for each length of the marker that may have been matched (Knuth, Morris, Pratt), so that the grammar never
- * has two readings of a text.
+ * One rule for each beginning of a marker that the text may end with (Aho, Corasick), so that the grammar never has two
+ * readings of a text.
  */
 export function textUntil(
   rules: GrammarRules,
   marker: string,
-  notFirst: readonly string[] = [],
+  { notFirst = [], without = [] }: TextBounds = {},
 ): string {
-  const chars = Array.from(marker);
-  const names = chars.map((_, matched) => rules.reserve(`until-${matched}`));
-  const [start = ''] = names;
-  for (const [matched, name] of names.entries()) {
-    const options = Array.from(new Set(chars), (char) => {
-      const next = matchedBehind(chars, matched, char);
-      return `${literal(char)} ${names[next] ?? ''}`.trim();
+  const words = [marker, ...without];
+  const alphabet = new Set(words.flatMap((word) => Array.from(word)));
+  const begun = new Set(words.flatMap((word) => Array.from(word, (_, i) => word.slice(0, i))));
+  const names = new Map(Array.from(begun, (seen) => [seen, rules.reserve('until')]));
+  const start = names.get('') ?? '';
+  const others = Array.from(alphabet, (char) => classChar(char.codePointAt(0) ?? 0));
+  for (const [seen, name] of names) {
+    const options = Array.from(alphabet).flatMap((char) => {
+      const text = seen + char;
+      if (text.endsWith(marker)) return [literal(char)];
+      if (without.some((word) => text.endsWith(word))) return [];
+      return [sequence(literal(char), names.get(longestEnd(text, begun)) ?? start)];
     });
-    const others = chars.map((char) => classChar(char.codePointAt(0) ?? 0));
-    rules.define(name, [...options, `[^${[...new Set(others)].join('')}] ${start}`].join(' | '));
+    rules.define(name, [...options, `[^${others.join('')}] ${start}`].join(' | '));
   }
-  const free = rules.add('until', start);
-  return notFirst.length === 0 ? free : beginningWithNone(rules, notFirst, { marker, free });
+  return notFirst.length === 0
+    ? start
+    : beginningWithNone(rules, notFirst, { marker, free: start });
+}
+
+/** The longest end of `text` that is among `begun`. */
+function longestEnd(text: string, begun: ReadonlySet<string>): string {
+  for (let at = 0; at < text.length; at++) {
+    if (begun.has(text.slice(at))) return text.slice(at);
+  }
+  return '';
 }
 
 interface Free {

@@ -105,7 +105,7 @@ function textRule(
   const isFree =
     bounds.minLength === undefined && bounds.maxLength === undefined && !('pattern' in bounds);
   if (isFree && !isEnforcedFormat(bounds.format))
-    return textUntil(rules, tag, isStrict ? JSON_STARTS : []);
+    return textUntil(rules, tag, { notFirst: isStrict ? JSON_STARTS : [] });
   // Which of the bounded texts look like JSON cannot be told here.
   if (isStrict) return undefined;
   try {

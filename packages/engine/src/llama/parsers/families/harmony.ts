@@ -8,11 +8,13 @@ import type { AnswerChannels, ToolFamily } from './tool-family.ts';
 const ANALYSIS = '<|channel|>analysis<|message|>';
 const END = '<|end|>';
 const START = '<|start|>assistant';
+/** What would end a thought for the parser too. */
+const BREAKS = ['<|start|>', '<|channel|>', '<|call|>', '<|return|>'];
 
 const channels: AnswerChannels = {
   reasoning: { open: ANALYSIS, close: END },
   frame(rules, { kind, rule, reasoning }) {
-    const thought = sequence(textUntil(rules, END), literal(START));
+    const thought = sequence(textUntil(rules, END, { without: BREAKS }), literal(START));
     const before = {
       inside: thought,
       possible: `( ${sequence(literal(ANALYSIS), thought)} )?`,
