@@ -37,6 +37,16 @@ describe('planSave', () => {
     expect(planSave(saved, request(tokens(2001)))).toEqual({ kind: 'save', drop: saved });
   });
 
+  test('the turn before goes, also where the end of its answer came back otherwise', () => {
+    const before = entry(Uint32Array.of(...tokens(2000), 7, 7, 7), 1);
+    const branch = entry(Uint32Array.of(...tokens(1500), ...tokens(300, 9)), 2);
+
+    expect(planSave([before, branch], request(tokens(2500)))).toEqual({
+      kind: 'save',
+      drop: [before],
+    });
+  });
+
   test('a file of hundreds of megabytes is not written again for a few tokens', () => {
     const GIB = 1024 ** 3;
     const saved = [entry(tokens(9000), 1, GIB)];
@@ -57,7 +67,7 @@ describe('planSave', () => {
     const entries = fc.array(
       fc.record({
         topic: fc.integer({ min: 0, max: 3 }),
-        length: fc.integer({ min: 1, max: 3000 }),
+        length: fc.integer({ min: 300, max: 3000 }),
         lastUse: fc.nat(),
       }),
       { maxLength: 6 },

@@ -1,4 +1,4 @@
-import { sharedTokens } from '../scheduler/slots.ts';
+import { MIN_RESTORE_TOKENS, sharedTokens } from '../scheduler/slots.ts';
 
 /** Cells in a file, as far as deciding needs them. */
 export interface SavedCells {
@@ -33,7 +33,8 @@ export type SavePlan<E> =
 /**
  * Whether the cells of a slot are saved, and what goes so that they fit.
  *
- * What they begin with is superseded by them and goes first, then what was used longest ago.
+ * What they hold but for a few tokens at its end is superseded by them and goes first: the turn before, whose end is often
+ * written otherwise in the next prompt. Then goes what was used longest ago.
  */
 export function planSave<E extends SavedCells>(
   entries: readonly E[],
@@ -45,7 +46,7 @@ export function planSave<E extends SavedCells>(
     ({ tokens }) => cells.length - sharedTokens(tokens, cells) < leastNew(cells, estimatedBytes),
   );
   if (isCovered) return { kind: 'skip' };
-  const superseded = entries.filter(({ tokens }) => isStartOf(tokens, cells));
+  const superseded = entries.filter(({ tokens }) => isSuperseded(tokens, cells));
   const others = entries.filter((entry) => !superseded.includes(entry));
   return {
     kind: 'save',
@@ -88,5 +89,6 @@ export function estimateBytes(samples: readonly SizeSample[], tokens: number): n
 const leastNew = (cells: ArrayLike<number>, bytes: number): number =>
   bytes <= FREELY_WRITTEN_BYTES ? 1 : Math.max(1, cells.length * WORTHWHILE_NEW_PART);
 
-const isStartOf = (tokens: Uint32Array, cells: ArrayLike<number>): boolean =>
-  tokens.length <= cells.length && sharedTokens(tokens, cells) === tokens.length;
+/** Whether `cells` hold so much of `tokens` that nobody would read the rest from a file. */
+export const isSuperseded = (tokens: ArrayLike<number>, cells: ArrayLike<number>): boolean =>
+  tokens.length - sharedTokens(tokens, cells) < MIN_RESTORE_TOKENS;

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import type { EngineLoadSpec } from '../../engine.ts';
 import { LIBRARY_VERSION } from '../binding.ts';
 import type { Slot } from '../scheduler/slots.ts';
-import { MIN_RESTORE_TOKENS, sharedTokens } from '../scheduler/slots.ts';
+import { isSuperseded } from './cache-plan.ts';
 import type { CacheEntry, PromptCache } from './prompt-cache.ts';
 
 const MIB = 1024 * 1024;
@@ -157,20 +157,17 @@ const tokensOf = (source: Source): ArrayLike<number> & Iterable<number> =>
 
 const fileOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
 
-/** Slots before saved cells, each used last first, without those that a longer one begins with. */
+/** Slots before saved cells, each used last first, without those that another holds. */
 function worthSaving(slots: readonly Slot[], entries: readonly CacheEntry[]): Source[] {
   const recent = slots.toSorted((a, b) => b.lastUsedMs - a.lastUsedMs);
-  const all: Source[] = [...recent, ...entries].filter(
-    (source) => tokensOf(source).length >= MIN_RESTORE_TOKENS,
-  );
-  return all.filter((source, index) => {
+  const worth: Source[] = [];
+  for (const source of [...recent, ...entries]) {
     const tokens = tokensOf(source);
-    return !all.some((other, at) => {
-      const longer = tokensOf(other);
-      const isOther = at < index || longer.length > tokens.length;
-      return at !== index && isOther && sharedTokens(longer, tokens) === tokens.length;
-    });
-  });
+    // With nothing to supersede it, this asks whether it is long enough to be read again.
+    const isHeld = [[], ...worth.map(tokensOf)].some((other) => isSuperseded(tokens, other));
+    if (!isHeld) worth.push(source);
+  }
+  return worth;
 }
 
 /** Removes states that nobody lists: of an older index, or of a process that was killed while it saved. */
