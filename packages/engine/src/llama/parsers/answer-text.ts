@@ -76,8 +76,9 @@ export class AnswerText {
   /** Holds one character more; false when the answer has ended. */
   *more(): Script<boolean> {
     for (;;) {
-      const length = firstCharLength(this.#coming, this.#isEnded);
-      if (length > 0) {
+      const code = this.#coming.codePointAt(0);
+      if (code !== undefined) {
+        const length = code > 0xffff ? 2 : 1;
         this.#held += this.#coming.slice(0, length);
         this.#coming = this.#coming.slice(length);
         return true;
@@ -131,14 +132,6 @@ export class AnswerText {
     if (joined === undefined) this.#deltas.push(delta);
     else this.#deltas[this.#deltas.length - 1] = joined;
   }
-}
-
-/** A whole code point, so that none is ever cut; 0 when it is not there yet. */
-function firstCharLength(text: string, isEnded: boolean): number {
-  const code = text.codePointAt(0);
-  if (code === undefined) return 0;
-  if (code > 0xffff) return 2;
-  return code >= 0xd800 && code <= 0xdbff && text.length === 1 && !isEnded ? 0 : 1;
 }
 
 function join(a: OutputDelta, b: OutputDelta): OutputDelta | undefined {

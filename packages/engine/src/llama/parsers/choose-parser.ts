@@ -3,6 +3,7 @@ import type { ParserRequest, ReasoningState, ToolFamily } from './families/tool-
 import { type OutputParser, PlainParser } from './output-parser.ts';
 import { REASONING } from './reasoning-markers.ts';
 import { type ReasoningMarkers, ReasoningParser } from './reasoning-parser.ts';
+import { WholeCharacters } from './whole-characters.ts';
 
 /** How a model writes what is not content; read off the markers in its chat template. */
 export interface OutputFormat {
@@ -43,7 +44,10 @@ export function chooseParser(format: OutputFormat, request: ParserRequest): Outp
   const { tools: family, reasoning } = format;
   const isRead =
     family !== undefined && (request.tools.length > 0 || family.channels !== undefined);
-  const inner = isRead ? family.createParser(request) : new PlainParser();
-  if (reasoning === undefined || family?.channels !== undefined) return inner;
-  return new ReasoningParser(inner, reasoning, { startsInside: request.reasoning === 'inside' });
+  const calls = isRead ? family.createParser(request) : new PlainParser();
+  const isApart = reasoning !== undefined && family?.channels === undefined;
+  const startsInside = request.reasoning === 'inside';
+  return new WholeCharacters(
+    isApart ? new ReasoningParser(calls, reasoning, { startsInside }) : calls,
+  );
 }
