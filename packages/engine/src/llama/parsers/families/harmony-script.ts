@@ -34,6 +34,10 @@ export function* readHarmony(text: AnswerText, request: HarmonyRequest): Script<
   if (request.reasoning === 'closed') yield* messages.read('content');
   while (yield* text.more()) {
     const header = yield* readHeader(text);
+    if (header === 'cut short') {
+      text.take();
+      return;
+    }
     const name = header && calledName(header, request.names);
     if (name !== undefined && (yield* readCall(text, name))) continue;
     const kind = header && name === undefined ? kindOf(header) : undefined;
@@ -46,15 +50,18 @@ export function* readHarmony(text: AnswerText, request: HarmonyRequest): Script<
   }
 }
 
-/** The header of a message, whose first character is held and all of which stays held; undefined: it is none. */
-function* readHeader(text: AnswerText): Script<Header | undefined> {
+/**
+ * The header of a message, whose first character is held and all of which stays held; undefined: it is none. One that the
+ * answer ends in is the frame of a message that never came.
+ */
+function* readHeader(text: AnswerText): Script<Header | 'cut short' | undefined> {
   do {
     const held = text.held.trimStart();
     if (held.endsWith(MESSAGE)) return parseHeader(held);
     const isOpened = OPENERS.some((one) => one.startsWith(held) || held.startsWith(one));
     if (!isOpened || held.length > MAX_HEAD_CHARS || !HEADER_START.test(held)) return undefined;
   } while (yield* text.more());
-  return undefined;
+  return text.held.trimStart().startsWith('<|') ? 'cut short' : undefined;
 }
 
 /** `<|start|>assistant to=functions.name<|channel|>commentary <|constrain|>json<|message|>`, in any order. */
