@@ -135,6 +135,56 @@ describe('a causal model that embeds', () => {
   });
 });
 
+describe('a text of millions of characters', () => {
+  test.each([
+    ['embedding', 'the sea '],
+    ['embedding', 'x'],
+    ['qwenEmbedding', 'the sea '],
+    ['qwenEmbedding', 'x'],
+  ] as const)('is refused by %s before all of it was looked at: %j', async (name, text) => {
+    const engine = await loadPooledModel(name);
+
+    const inputs = ['red', text.repeat(5_000_000 / text.length)];
+    const refused = await engine.embed({ inputs }, never()).catch((error: unknown) => error);
+
+    expect(refused).toMatchObject({
+      code: 'context_length_exceeded',
+      message: expect.stringContaining('"input[1]" has more than'),
+      details: { param: 'input[1]' },
+    });
+    expect((await engine.stats()).batchSizes).toEqual({});
+    await engine.close(0);
+  });
+
+  test('is embedded where it is few tokens', async () => {
+    const engine = await loadPooledModel('embedding');
+
+    const inputs = [`${' '.repeat(1_000_000)}red${' '.repeat(1_000_000)}`, 'red'];
+    const [spaced, red] = await vectorsOf(engine, inputs);
+
+    expect(cosine(spaced ?? [], red ?? [])).toBeCloseTo(1, 4);
+    await engine.close(0);
+  });
+});
+
+describe('closing while texts become tokens', () => {
+  const inputs = Array.from({ length: 3000 }, (_, index) => `the old ship ${index} `.repeat(20));
+
+  test.each([
+    [0, { code: 'shutting_down' }],
+    [60_000, { promptTokens: expect.any(Number) }],
+  ])('with %d ms of grace the request ends with %j', async (graceMs, end) => {
+    const engine = await loadPooledModel('qwenEmbedding');
+    const request = engine
+      .embed({ inputs: graceMs === 0 ? inputs : inputs.slice(0, 100) }, never())
+      .catch((error: unknown) => error);
+
+    await engine.close(graceMs);
+
+    expect(await request).toMatchObject(end);
+  });
+});
+
 describe('dimensions', () => {
   test('a model that is not known to be trained for it has vectors of one length', async () => {
     const engine = await loadPooledModel('embedding');

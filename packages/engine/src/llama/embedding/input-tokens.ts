@@ -39,7 +39,7 @@ export function inputTokens(
     throw new CortexError('invalid_request', `"${param}" is empty.`, { param });
   if (typeof input !== 'string') return givenTokens(model, input, param);
   const tokens = model.tokenize(input, { parseSpecial: false });
-  return Uint32Array.of(...startTokens(model), ...tokens, ...endTokens(model));
+  return Uint32Array.from([...startTokens(model), ...tokens, ...endTokens(model)]);
 }
 
 function givenTokens(
@@ -60,10 +60,13 @@ function givenTokens(
 
 /** @throws CortexError `context_length_exceeded` naming `param` and the limit. */
 export function checkLength(tokens: Uint32Array, contextTokens: number, param: string): void {
-  if (tokens.length <= contextTokens) return;
-  throw new CortexError(
+  if (tokens.length > contextTokens) throw tooLong(String(tokens.length), contextTokens, param);
+}
+
+/** @param tokens - How many there are, in words. */
+export const tooLong = (tokens: string, contextTokens: number, param: string): CortexError =>
+  new CortexError(
     'context_length_exceeded',
-    `This model's maximum context length is ${contextTokens} tokens. However, "${param}" has ${tokens.length} tokens. Please shorten it.`,
+    `This model's maximum context length is ${contextTokens} tokens. However, "${param}" has ${tokens} tokens. Please shorten it.`,
     { param },
   );
-}

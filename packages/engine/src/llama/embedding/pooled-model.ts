@@ -1,4 +1,4 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 
 import { CortexError } from '@cortex/protocol';
 
@@ -11,7 +11,8 @@ import type {
 } from '../../engine.ts';
 import type { Context, Memory, Model } from '../binding.ts';
 import type { Token } from '../native-types.ts';
-import { checkLength, endTokens, inputTokens, startTokens } from './input-tokens.ts';
+import { checkLength, endTokens, inputTokens, startTokens, tooLong } from './input-tokens.ts';
+import { isFarTooLong } from './long-text.ts';
 import { isMatryoshka } from './matryoshka.ts';
 import type { ModelPurpose } from './model-purpose.ts';
 import { cancelled } from './pooled-job.ts';
@@ -22,6 +23,12 @@ import { unitVector } from './unit-vector.ts';
 
 /** How long texts are turned into tokens before others get a turn, ms. */
 const TOKENISE_MS = 10;
+
+/** How the inputs of a request become tokens, and what an error calls each. */
+interface InputReader<T> {
+  readonly paramOf: (index: number) => string;
+  readonly read: (item: T, param: string) => Uint32Array;
+}
 
 export interface PooledModelOptions {
   readonly model: Model;
@@ -40,6 +47,7 @@ export class PooledModel {
   readonly #options: PooledModelOptions;
   readonly #scheduler: PooledScheduler;
   readonly #rerankPrompt: RerankPrompt;
+  readonly #running = new Set<Promise<unknown>>();
 
   constructor(options: PooledModelOptions) {
     const { context, size, slots } = options;
@@ -56,14 +64,23 @@ export class PooledModel {
   }
 
   /** @throws CortexError naming what is wrong, not supported, or too long. */
-  async embed(request: EmbedRequest, signal: AbortSignal): Promise<Embeddings> {
+  embed(request: EmbedRequest, signal: AbortSignal): Promise<Embeddings> {
+    return this.#track(this.#embed(request, signal));
+  }
+
+  /** @throws CortexError naming what is wrong or too long. */
+  rerank(request: RerankRequest, signal: AbortSignal): Promise<RerankScores> {
+    return this.#track(this.#rerank(request, signal));
+  }
+
+  async #embed(request: EmbedRequest, signal: AbortSignal): Promise<Embeddings> {
     if (this.purpose !== 'embedding') throw wrongPurpose('makes no embeddings: it ranks documents');
     const { model } = this.#options;
     const dimensions = this.#dimensions(request.dimensions);
     if (request.inputs.length === 0) throw empty('input');
-    const inputs = await this.#tokensOf(request.inputs, signal, (input, index) => {
-      const param = `input[${index}]`;
-      return { param, tokens: inputTokens(model, input, param) };
+    const inputs = await this.#tokensOf(request.inputs, signal, {
+      paramOf: (index) => `input[${index}]`,
+      read: (input, param) => inputTokens(model, input, param),
     });
     const vectors = await this.#vectorsOf(inputs, request.principal, signal);
     return {
@@ -72,17 +89,18 @@ export class PooledModel {
     };
   }
 
-  /** @throws CortexError naming what is wrong or too long. */
-  async rerank(request: RerankRequest, signal: AbortSignal): Promise<RerankScores> {
+  async #rerank(request: RerankRequest, signal: AbortSignal): Promise<RerankScores> {
     if (this.purpose !== 'rerank')
       throw wrongPurpose('does not rank documents: it makes embeddings');
     const { query, documents } = request;
     if (query === '') throw empty('query');
     if (documents.length === 0) throw empty('documents');
-    const inputs = await this.#tokensOf(documents, signal, (document, index) => ({
-      param: `documents[${index}]`,
-      tokens: this.#rerankPrompt(query, document),
-    }));
+    await this.#checkText(query, 'query');
+    const promptOf = this.#rerankPrompt(query);
+    const inputs = await this.#tokensOf(documents, signal, {
+      paramOf: (index) => `documents[${index}]`,
+      read: promptOf,
+    });
     const vectors = await this.#vectorsOf(inputs, request.principal, signal);
     const isNormalised = isScoreNormalised(this.#options.model.use.architecture);
     const scores = vectors.map(([score = 0]) => (isNormalised ? score : sigmoid(score)));
@@ -104,10 +122,23 @@ export class PooledModel {
     return this.#options.context.memory();
   }
 
-  /** Ends requests like the scheduler, then frees the context. */
+  /** Lets requests end within `graceMs`, ends the rest with `shutting_down`, frees the context. */
   async close(graceMs: number): Promise<void> {
-    await this.#scheduler.close(graceMs);
+    const ended = Promise.allSettled(this.#running);
+    await Promise.race([ended, sleep(graceMs, undefined, { ref: false })]);
+    await this.#scheduler.close();
+    // Those whose texts are still being turned into tokens need the model for it.
+    await ended;
     await this.#options.context.dispose();
+  }
+
+  async #track<T>(request: Promise<T>): Promise<T> {
+    this.#running.add(request);
+    try {
+      return await request;
+    } finally {
+      this.#running.delete(request);
+    }
   }
 
   #vectorsOf(
@@ -119,24 +150,33 @@ export class PooledModel {
   }
 
   /** All of them before any is decoded, so that a request is refused before work was done for it. */
-  async #tokensOf<T>(
+  async #tokensOf<T extends EmbedRequest['inputs'][number]>(
     items: readonly T[],
     signal: AbortSignal,
-    read: (item: T, index: number) => { readonly param: string; readonly tokens: Uint32Array },
+    { paramOf, read }: InputReader<T>,
   ): Promise<readonly Uint32Array[]> {
-    const { contextTokens } = this.size;
     const all: Uint32Array[] = [];
     let sinceMs = performance.now();
     for (const [index, item] of items.entries()) {
+      const param = paramOf(index);
+      if (typeof item === 'string') await this.#checkText(item, param);
       if (signal.aborted) throw cancelled(signal);
-      const { param, tokens } = read(item, index);
-      checkLength(tokens, contextTokens, param);
+      this.#scheduler.checkOpen();
+      const tokens = read(item, param);
+      checkLength(tokens, this.size.contextTokens, param);
       all.push(tokens);
       if (performance.now() - sinceMs < TOKENISE_MS) continue;
       await nextTurn();
       sinceMs = performance.now();
     }
     return all;
+  }
+
+  /** @throws CortexError for a text so long that to count its tokens would hold up everybody. */
+  async #checkText(text: string, param: string): Promise<void> {
+    const { contextTokens } = this.size;
+    if (await isFarTooLong(this.#options.model, text, contextTokens))
+      throw tooLong(`more than ${2 * contextTokens}`, contextTokens, param);
   }
 
   /** How many numbers of a vector are wanted. */

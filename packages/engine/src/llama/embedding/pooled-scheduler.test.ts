@@ -98,7 +98,7 @@ test('a cancelled request is not decoded any further, not even the rest of an in
 
   await expect(vectors).rejects.toMatchObject({ code: 'client_closed_request' });
   await context.step();
-  await scheduler.close(0);
+  await scheduler.close();
   expect(context.decoded).toEqual(['7×4']);
   expect(scheduler.stats()).toMatchObject({ busySlots: 0, queueDepth: 0, runnableSlots: 0 });
 });
@@ -147,7 +147,7 @@ test('closing waits for the decode under way, and ends what is left', async () =
   await context.entered();
   let isClosed = false;
 
-  const closed = scheduler.close(0).then(() => (isClosed = true));
+  const closed = scheduler.close().then(() => (isClosed = true));
 
   await expect(vectors).rejects.toMatchObject({ code: 'shutting_down' });
   expect(isClosed).toBe(false);

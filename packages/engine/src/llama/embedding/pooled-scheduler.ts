@@ -43,7 +43,7 @@ export class PooledScheduler {
    * @throws CortexError `client_closed_request` when `signal` aborts, `shutting_down` when the scheduler closes.
    */
   async vectorsOf(request: PooledJobOptions): Promise<readonly Float64Array[]> {
-    if (this.#closing !== undefined) throw this.#closing;
+    this.checkOpen();
     if (request.inputs.length === 0) return [];
     const job = new PooledJob(request);
     const onAbort = (): void => {
@@ -74,20 +74,20 @@ export class PooledScheduler {
     };
   }
 
-  /** Takes nothing more, lets what is there end within `graceMs`, ends the rest with `shutting_down`. */
-  async close(graceMs: number): Promise<void> {
+  /** @throws CortexError `shutting_down` once it closes. */
+  checkOpen(): void {
+    if (this.#closing !== undefined) throw this.#closing;
+  }
+
+  /** Ends all requests with `shutting_down`, and waits for the decode under way. */
+  async close(): Promise<void> {
     const closing = new CortexError('shutting_down', 'The model is being unloaded.');
     this.#closing = closing;
-    if (!this.#isLooping) return;
-    const idle = new Promise<void>((resolve) => (this.#onIdle = resolve));
-    const grace = setTimeout(() => {
-      for (const job of Array.from(this.#turns)) {
-        this.#turns.remove(job);
-        job.fail(closing);
-      }
-    }, graceMs);
-    await idle;
-    clearTimeout(grace);
+    for (const job of Array.from(this.#turns)) {
+      this.#turns.remove(job);
+      job.fail(closing);
+    }
+    if (this.#isLooping) await new Promise<void>((resolve) => (this.#onIdle = resolve));
   }
 
   async #loop(): Promise<void> {

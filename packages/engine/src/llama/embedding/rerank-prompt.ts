@@ -1,8 +1,8 @@
 import type { Token } from '../native-types.ts';
 import { endTokens, type InputModel, startTokens } from './input-tokens.ts';
 
-/** Makes the tokens of a query with one of its documents. */
-export type RerankPrompt = (query: string, document: string) => Uint32Array;
+/** Makes the tokens of a query with each of its documents. */
+export type RerankPrompt = (query: string) => (document: string) => Uint32Array;
 
 /** What may be a special token in a template: `<|im_start|>`, `<s>`, `[SEP]`. */
 const MARKER = /(<[^<>\s]+>|\[[A-Z]+\])/;
@@ -19,33 +19,40 @@ export function rerankPrompt(model: InputModel): RerankPrompt {
 
 /** Special tokens of the template stay that; the same text in a query or document is only text. */
 function templatePrompt(model: InputModel, template: string): RerankPrompt {
-  const parts = template
+  const split = template
     .split(MARKER)
     .filter((part) => part !== '')
     .map((part) => specialToken(model, part) ?? part);
-  const pieces = parts.reduce<(string | Token)[]>((joined, part) => {
+  const pieces = split.reduce<(string | Token)[]>((joined, part) => {
     const before = joined.at(-1);
     // What is no special token after all belongs to the text around it.
     if (typeof part === 'string' && typeof before === 'string')
       return [...joined.slice(0, -1), before + part];
     return [...joined, part];
   }, []);
-  return (query, document) => {
-    const values: Readonly<Record<string, string>> = { query, document };
-    const tokens = pieces.flatMap((piece) =>
-      typeof piece === 'number'
-        ? [piece]
-        : Array.from(
-            model.tokenize(
-              piece.replaceAll(/\{(query|document)\}/g, (_, name: string) => values[name] ?? ''),
-              { parseSpecial: false },
-            ),
-          ),
+  const tokensOf = (text: string): readonly Token[] =>
+    Array.from(model.tokenize(text, { parseSpecial: false }));
+  const [start] = startTokens(model);
+  return (query) => {
+    // What no document is part of is the same for all of them.
+    const parts = pieces.map((piece) =>
+      typeof piece === 'number' || piece.includes('{document}')
+        ? piece
+        : tokensOf(piece.replaceAll('{query}', () => query)),
     );
-    const [start] = startTokens(model);
-    return Uint32Array.from(
-      start === undefined || tokens[0] === start ? tokens : [start, ...tokens],
-    );
+    return (document) => {
+      const values: Readonly<Record<string, string>> = { query, document };
+      const tokens = parts.flatMap((part) =>
+        typeof part === 'string'
+          ? tokensOf(
+              part.replaceAll(/\{(query|document)\}/g, (_, name: string) => values[name] ?? ''),
+            )
+          : part,
+      );
+      return Uint32Array.from(
+        start === undefined || tokens[0] === start ? tokens : [start, ...tokens],
+      );
+    };
   };
 }
 
@@ -55,15 +62,10 @@ function segmentPrompt(model: InputModel): RerankPrompt {
   const end = endTokens(model);
   const separator = separatorToken === undefined || isWordPiece ? [] : [separatorToken];
   const tokensOf = (text: string): Uint32Array => model.tokenize(text, { parseSpecial: false });
-  return (query, document) =>
-    Uint32Array.of(
-      ...startTokens(model),
-      ...tokensOf(query),
-      ...end,
-      ...separator,
-      ...tokensOf(document),
-      ...end,
-    );
+  return (query) => {
+    const before = [...startTokens(model), ...tokensOf(query), ...end, ...separator];
+    return (document) => Uint32Array.from([...before, ...tokensOf(document), ...end]);
+  };
 }
 
 /** The one token that the vocabulary has for `text` as a whole and never makes of ordinary text. */
