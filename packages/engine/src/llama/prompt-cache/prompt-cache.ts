@@ -7,6 +7,7 @@ import type { Checkpoint } from '../scheduler/checkpoints.ts';
 import type { SlotCells } from '../scheduler/slot-cells.ts';
 import { type SavedCandidate, sharedTokens, type Slot } from '../scheduler/slots.ts';
 import type { CacheFolder } from './cache-folder.ts';
+import { checksumOf } from './checksum.ts';
 import { estimateBytes, planSave, type SavedCells, type SizeSample } from './cache-plan.ts';
 
 /** The cells of a conversation that lost its slot. */
@@ -15,6 +16,8 @@ export interface CacheEntry extends SavedCells {
   readonly path: string;
   /** In RAM, and counted against its bound; else in the folder that an earlier engine saved to. */
   readonly isInRam: boolean;
+  /** Of a file on disk. The library trusts what it reads: a count that is wrong there makes it ask for all memory. */
+  readonly checksum?: number;
   /** Where cells cannot be cut: the earlier states. */
   checkpoints: Checkpoint[];
 }
@@ -68,7 +71,9 @@ export class PromptCache {
   }
 
   /** Cells that were saved by an earlier engine, on disk; read when a prompt asks for them. Oldest first. */
-  adopt(saved: readonly Pick<CacheEntry, 'path' | 'tokens' | 'bytes'>[]): void {
+  adopt(
+    saved: readonly Required<Pick<CacheEntry, 'path' | 'tokens' | 'bytes' | 'checksum'>>[],
+  ): void {
     for (const entry of saved) {
       const lastUse = ++this.#uses;
       this.#entries.push({ ...entry, lastUse, isInRam: false, checkpoints: [] });
@@ -114,6 +119,8 @@ export class PromptCache {
     const { context, cells, contextTokens } = this.#options;
     cells.drop(slot);
     try {
+      if (entry.checksum !== undefined && entry.checksum !== (await checksumOf(entry.path)))
+        throw new Error('the file is not what was written');
       const tokens = await context.loadSequenceStateFromFile(entry.path, slot.id, contextTokens);
       const isWhole = tokens.length === entry.tokens.length;
       if (!isWhole || sharedTokens(tokens, entry.tokens) !== tokens.length)

@@ -8,11 +8,13 @@ import type { EngineLoadSpec } from '../../engine.ts';
 import { LIBRARY_VERSION } from '../binding.ts';
 import type { Slot } from '../scheduler/slots.ts';
 import { isSuperseded } from './cache-plan.ts';
+import { checksumOf } from './checksum.ts';
 import type { CacheEntry, PromptCache } from './prompt-cache.ts';
 
 const MIB = 1024 * 1024;
 
 const INDEX = 'index.json';
+const NEW_INDEX = 'index.json.new';
 
 /** What `saveState` calls its files; others in the folder are not touched. */
 const STATE_FILE = /^[0-9a-f-]{36}\.state$/;
@@ -25,7 +27,12 @@ const Index = z.object({
   fingerprint: z.string(),
   /** Those used last come first. */
   states: z.array(
-    z.object({ file: z.string().regex(STATE_FILE), bytes: z.int(), tokens: z.array(z.int()) }),
+    z.object({
+      file: z.string().regex(STATE_FILE),
+      bytes: z.int(),
+      checksum: z.int(),
+      tokens: z.array(z.int()),
+    }),
   ),
 });
 
@@ -50,6 +57,7 @@ export interface SavedState {
   readonly path: string;
   readonly tokens: Uint32Array;
   readonly bytes: number;
+  readonly checksum: number;
 }
 
 /**
@@ -59,13 +67,13 @@ export interface SavedState {
 export async function readState(folder: string, fingerprint: string): Promise<SavedState[]> {
   const states = await readIndex(folder, fingerprint);
   const saved: SavedState[] = [];
-  for (const { file, bytes, tokens } of states) {
+  for (const { file, bytes, checksum, tokens } of states) {
     const path = join(folder, file);
     const size = await stat(path).then(
       (info) => info.size,
       () => 0,
     );
-    if (size === bytes) saved.push({ path, bytes, tokens: Uint32Array.from(tokens) });
+    if (size === bytes) saved.push({ path, bytes, checksum, tokens: Uint32Array.from(tokens) });
   }
   await removeOthers(
     folder,
@@ -108,7 +116,7 @@ export async function saveState(options: SaveStateOptions): Promise<void> {
     // Without its index whatever a killed process leaves here counts for nothing.
     await rm(join(folder, INDEX), { force: true });
     const states = await writeStates(options);
-    const making = join(folder, `${INDEX}.new`);
+    const making = join(folder, NEW_INDEX);
     await writeFile(
       making,
       JSON.stringify({ fingerprint, states } satisfies z.infer<typeof Index>),
@@ -145,7 +153,8 @@ async function writeStates({
       continue;
     }
     left -= bytes;
-    states.push({ file, bytes, tokens: [...tokensOf(source)] });
+    const checksum = await checksumOf(join(folder, file));
+    states.push({ file, bytes, checksum, tokens: [...tokensOf(source)] });
   }
   return states;
 }
@@ -170,11 +179,12 @@ function worthSaving(slots: readonly Slot[], entries: readonly CacheEntry[]): So
   return worth;
 }
 
-/** Removes states that nobody lists: of an older index, or of a process that was killed while it saved. */
+/** Removes what nobody lists: of an older index, or of a process that was killed while it saved. */
 async function removeOthers(folder: string, kept: readonly string[]): Promise<void> {
   const names = await readdir(folder).catch(() => []);
   for (const name of names) {
     const path = join(folder, name);
-    if (STATE_FILE.test(name) && !kept.includes(path)) await rm(path, { force: true });
+    const isOurs = STATE_FILE.test(name) || name === NEW_INDEX;
+    if (isOurs && !kept.includes(path)) await rm(path, { force: true }).catch(() => undefined);
   }
 }
