@@ -197,6 +197,26 @@ describe('the process of the probe', () => {
     expect((await probe.ask(vocabularyOf('b'), 1000, version)).kind).toBe('answered');
   });
 
+  test('is killed too when it hangs over a vocabulary that it has read', async () => {
+    const read = Promise.withResolvers<void>();
+    const { probe, clock, started } = createProbe((engine) => {
+      engine.load = (_spec, onProgress) => {
+        onProgress({ phase: 'ready', ratio: 1 });
+        read.resolve();
+        return never();
+      };
+    });
+    const hanging = probe.ask(vocabularyOf('a'), 5000, version);
+    await read.promise;
+    // The word that it was read travels through the channel.
+    await new Promise((resolve) => setImmediate(resolve));
+
+    clock.advance(5250);
+
+    expect(await hanging).toEqual({ kind: 'hung' });
+    expect(started[0]?.isKilled).toBe(true);
+  });
+
   test('refuses what still waits when the daemon ends', async () => {
     const { probe } = createProbe();
     const asked = Promise.withResolvers<void>();

@@ -42,6 +42,11 @@ interface Running {
   readonly vocabulary: string | undefined;
 }
 
+/** Monotonic; may be moved while it is waited for. */
+interface Deadline {
+  dueMs: number;
+}
+
 /** What calls reject with when the engine ends under them. */
 const LOSS_CODES: ReadonlySet<string> = new Set(['node_recovering', 'shutting_down']);
 
@@ -69,7 +74,8 @@ export class ProbeProcess {
   /**
    * Asks when it is this question's turn.
    *
-   * @param limitMs - How long the answer may take, the start of the process and the vocabulary not counted.
+   * @param limitMs - How long the answer may take, the start of the process and reading the file not counted. What an
+   *   engine does with a vocabulary that it has read, its template in the first place, has to be done within it too.
    * @throws CortexError what the engine answered; `model_load_failed` when it cannot start or not read the vocabulary
    */
   ask<T>(
@@ -98,8 +104,9 @@ export class ProbeProcess {
     limitMs: number,
     work: (engine: EngineConnection) => Promise<T>,
   ): Promise<ProbeOutcome<T>> {
-    const { connection } = (await this.#processFor(need)).started;
-    return this.#within(limitMs, work(connection));
+    const running = await this.#processFor(need, limitMs);
+    if (running === 'hung') return { kind: 'hung' };
+    return this.#within(this.#deadline(limitMs), work(running.started.connection));
   }
 
   async #afterTurn(): Promise<void> {
@@ -110,7 +117,10 @@ export class ProbeProcess {
     }
   }
 
-  async #processFor({ visibleDevices, vocabulary }: ProbeNeed): Promise<Running> {
+  async #processFor(
+    { visibleDevices, vocabulary }: ProbeNeed,
+    limitMs: number,
+  ): Promise<Running | 'hung'> {
     this.#closing.signal.throwIfAborted();
     const running = this.#running;
     const fits =
@@ -121,7 +131,7 @@ export class ProbeProcess {
     if (running && !fits) await this.#end();
     const process = this.#running ?? (await this.#start(visibleDevices));
     if (!vocabulary || process.vocabulary === vocabulary.fingerprint) return process;
-    await this.#readVocabulary(process, vocabulary.spec);
+    if ((await this.#readVocabulary(process, vocabulary.spec, limitMs)) === 'hung') return 'hung';
     return (this.#running = { ...process, vocabulary: vocabulary.fingerprint });
   }
 
@@ -136,20 +146,33 @@ export class ProbeProcess {
     return running;
   }
 
-  async #readVocabulary({ started }: Running, spec: EngineLoadSpec): Promise<void> {
+  async #readVocabulary(
+    { started }: Running,
+    spec: EngineLoadSpec,
+    limitMs: number,
+  ): Promise<'read' | 'hung'> {
+    const deadline = this.#deadline(VOCABULARY_LIMIT_MS);
+    let isRead = false;
     let outcome: ProbeOutcome<unknown>;
     try {
       const vocabularyOnly = { ...spec, backend: 'cpu', gpuLayers: 0, vocabOnly: true } as const;
-      outcome = await this.#within(
-        VOCABULARY_LIMIT_MS,
-        started.connection.load(vocabularyOnly, () => undefined, this.#closing.signal),
+      const load = started.connection.load(
+        vocabularyOnly,
+        ({ phase }) => {
+          if (phase !== 'ready' || isRead) return;
+          isRead = true;
+          deadline.dueMs = this.#options.nowMs() + limitMs;
+        },
+        this.#closing.signal,
       );
+      outcome = await this.#within(deadline, load);
     } catch (error) {
       // It has used up its one load.
       await this.#end();
       throw error;
     }
-    if (outcome.kind === 'answered') return;
+    if (outcome.kind === 'answered') return 'read';
+    if (outcome.kind === 'hung' && isRead) return 'hung';
     const cause =
       outcome.kind === 'hung'
         ? `its vocabulary was not read within ${VOCABULARY_LIMIT_MS / 1000} s`
@@ -159,16 +182,19 @@ export class ProbeProcess {
     });
   }
 
-  async #within<T>(limitMs: number, answer: Promise<T>): Promise<ProbeOutcome<T>> {
+  #deadline(limitMs: number): Deadline {
+    return { dueMs: this.#options.nowMs() + limitMs };
+  }
+
+  async #within<T>(deadline: Deadline, answer: Promise<T>): Promise<ProbeOutcome<T>> {
     const { nowMs, every } = this.#options;
     const { connection } = this.#running?.started ?? {};
     const { signal } = this.#closing;
     const late = Promise.withResolvers<ProbeOutcome<T>>();
     const onClose = (): void => late.reject(signal.reason);
     signal.addEventListener('abort', onClose, { once: true });
-    const dueMs = nowMs() + limitMs;
     const stop = every(250, () => {
-      if (nowMs() >= dueMs) late.resolve({ kind: 'hung' });
+      if (nowMs() >= deadline.dueMs) late.resolve({ kind: 'hung' });
     });
     try {
       const outcome = await Promise.race([

@@ -1,10 +1,17 @@
 /** What every harness promises; each implementation runs it (`harnessConformance(name, make)`). */
-import { CortexError } from '@cortex/protocol';
+import { ChatCompletion, CortexError } from '@cortex/protocol';
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 
 import { toLoadSettings } from '../../models/load-settings.ts';
 import { isRefusal } from '../../refusal.ts';
-import type { Harness, HarnessLoadSpec, HarnessRequest, WorkOutcome } from '../harness.ts';
+import {
+  type Harness,
+  type HarnessLoadSpec,
+  type HarnessRequest,
+  TOKENIZER_ROUTES,
+  VECTOR_ROUTES,
+  type WorkOutcome,
+} from '../harness.ts';
 
 /** A harness to test, and a model that it can load. */
 export interface HarnessUnderTest {
@@ -184,6 +191,74 @@ export function harnessConformance(name: string, make: () => Promise<HarnessUnde
       expect(failure.code).toBe('model_not_loaded');
       expect(isRefusal(failure)).toBe(true);
       expect(outcomes).toMatchObject([{ kind: 'refused' }]);
+    });
+
+    test('answers from its tokenizer, and says once that the work has ended', async () => {
+      const { request, outcomes } = createRequest({ content: 'one two', tokens: [1, 2] });
+
+      for (const route of TOKENIZER_ROUTES) {
+        const answer = await harness.serve(route, 'm', request, never());
+        expect(answer.headers.get('content-type')).toStartWith('application/json');
+      }
+
+      expect(outcomes.map(({ kind }) => kind)).toEqual(TOKENIZER_ROUTES.map(() => 'done'));
+    });
+
+    test('counts the tokens of a chat as generation counts them', async () => {
+      const counted = await harness.serve('/count-tokens', 'm', createRequest({}).request, never());
+      const answer = await chat(createRequest({ max_tokens: 1 }).request);
+
+      const { usage } = ChatCompletion.parse(await answer.json());
+      expect(await counted.json()).toEqual({ input_tokens: usage?.prompt_tokens });
+    });
+
+    test('refuses what this model cannot give, and its seat is free', async () => {
+      const bodies = {
+        '/v1/embeddings': { input: 'one' },
+        '/v1/rerank': { query: 'one', documents: ['two'] },
+      } as const;
+      for (const route of VECTOR_ROUTES) {
+        const { request, outcomes } = createRequest(bodies[route]);
+
+        const failure = await failureOf(harness.serve(route, 'm', request, never()));
+
+        expect(failure).toMatchObject({ code: 'wrong_modality', status: 422 });
+        expect(outcomes).toMatchObject([{ kind: 'refused' }]);
+      }
+    });
+
+    test('ends a call for vectors that nobody waits for any more', async () => {
+      const { request, outcomes } = createRequest({ input: 'one' });
+
+      const failure = await failureOf(
+        harness.serve('/v1/embeddings', 'm', request, AbortSignal.abort()),
+      );
+
+      expect(failure.code).toBe('client_closed_request');
+      expect(outcomes).toMatchObject([{ kind: 'cancelled' }]);
+    });
+
+    test('says of a model on disk what a load would take, within the memory given', async () => {
+      const { cold } = harness;
+      if (!cold) return;
+
+      const roomy = await cold.estimate(load('cold', { slots: 'auto' }), {});
+      const tight = await cold.estimate(load('cold', { slots: 'auto' }), { ramMib: 1 });
+
+      expect(roomy).toMatchObject({ fits: true });
+      expect(roomy?.contextTokens).toBeGreaterThan(0);
+      expect(tight?.slots).toBeLessThanOrEqual(roomy?.slots ?? 0);
+      expect(harness.listModels().map(({ id }) => id)).toEqual(['m']);
+    });
+
+    test('knows of a model on disk what it can do, once it was looked into', async () => {
+      const { cold } = harness;
+      if (!cold) return;
+
+      const found = await cold.inspect(load('cold'));
+
+      expect(found.capabilities).toContain('text');
+      expect(cold.facts(spec.fingerprint)).toEqual(found);
     });
 
     test(
