@@ -63,7 +63,7 @@ export class RequestReader {
     const body = withDefaults(request.body, layers);
     const prepared =
       request.route === 'chat' ? this.#prepareChat(body) : this.#prepareCompletion(body);
-    const sampling = this.#withoutEnd(readSampling(prepared.body));
+    const sampling = this.#withoutEnd(readSampling(prepared.body), prepared.grammar);
     if (sampling.choices > limits.slots) {
       throw new CortexError(
         'invalid_request',
@@ -139,9 +139,10 @@ export class RequestReader {
     }
   }
 
-  /** `ignore_eos` bans the tokens that end an answer. */
-  #withoutEnd(sampling: Sampling): Sampling {
+  /** `ignore_eos` bans the tokens that end an answer; where a grammar has come to its end nothing else is possible. */
+  #withoutEnd(sampling: Sampling, grammar: string | undefined): Sampling {
     if (!sampling.ignoreEos) return sampling;
+    if (grammar !== undefined) return { ...sampling, ignoreEos: false };
     const banned = this.#options.tokenizer.endTokens.map((token): [Token, number] => [
       token,
       -Infinity,
