@@ -1,4 +1,4 @@
-import { MIN_RESTORE_TOKENS, sharedTokens } from '../scheduler/slots.ts';
+import { MIN_LOST_TOKENS, MIN_RESTORE_TOKENS, sharedTokens } from '../scheduler/slots.ts';
 
 /** Cells in a file, as far as deciding needs them. */
 export interface SavedCells {
@@ -7,9 +7,6 @@ export interface SavedCells {
   /** Counts up with every use of any. */
   readonly lastUse: number;
 }
-
-/** Cells that a slot must lose before they are saved: decoding fewer again takes less than writing and reading a file. */
-export const MIN_LOST_TOKENS = 1024;
 
 /** A file this small is written again for a single new token; writing it takes a fraction of a second. */
 const FREELY_WRITTEN_BYTES = 256 * 1024 * 1024;

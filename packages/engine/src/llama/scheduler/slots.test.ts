@@ -63,6 +63,22 @@ describe('choosePlace', () => {
     expect(chosen).toMatchObject({ slot: { id: 1 }, kept: 0, lost: 2 });
   });
 
+  test('copies what a conversation begins with to a spare slot rather than lose the rest of it', () => {
+    const system = range(800);
+    const main = slot(0, [...system, ...range(3000, 5000)]);
+    const agent = [...system, ...range(50, 90_000)];
+
+    expect(place([main, slot(1, range(100, 70_000))], agent)).toMatchObject({
+      slot: { id: 1 },
+      kept: 800,
+      from: { kind: 'slot', slot: { id: 0 } },
+    });
+    expect(place([main, slot(1, range(4000, 70_000))], agent)).toMatchObject({
+      slot: { id: 0 },
+      from: { kind: 'own' },
+    });
+  });
+
   test('does not copy for a few tokens', () => {
     const chosen = place([slot(0, [1, 2, 3], { isBusy: true }), slot(1, [])], [1, 2, 3, 4]);
 

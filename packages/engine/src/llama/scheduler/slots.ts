@@ -53,6 +53,9 @@ export interface SavedCandidate<E> {
   readonly kept: number;
 }
 
+/** Cells that a slot must lose before they are kept elsewhere: decoding fewer again takes less than moving them twice. */
+export const MIN_LOST_TOKENS = 1024;
+
 /** Prompt tokens that a copy must save: below, decoding them costs no more than the copy's own step. */
 const MIN_COPY_TOKENS = 64;
 
@@ -70,7 +73,8 @@ export const MIN_RESTORE_TOKENS = 256;
 
 /**
  * The place for a prompt: the free slot that holds the longest start of it, unless that costs a much longer conversation
- * for a few common words; then the one idle longest. A busy slot or saved cells that hold much more are copied there.
+ * for a few common words; then the one idle longest. A busy slot or saved cells that hold much more are copied there, and
+ * so is a slot that would lose another conversation where a spare one loses less.
  */
 export function choosePlace<E>(
   candidates: readonly SlotCandidate[],
@@ -100,19 +104,36 @@ function chooseSlot(candidates: readonly SlotCandidate[]): Place<never> | undefi
   const free = candidates.filter(({ slot }) => !slot.isBusy).toSorted(byIdleTime);
   const best = free.filter(isContinued).toSorted((a, b) => b.kept - a.kept)[0] ?? free[0];
   if (best === undefined) return undefined;
-  const [source] = candidates
+  const busy = candidates.filter(({ slot }) => slot.isBusy);
+  const [source] = busy
     .filter((candidate) => isWorthCopying(candidate, best.kept))
     .toSorted((a, b) => b.copied - a.copied);
-  if (source === undefined) {
-    const { slot, kept } = best;
-    return { slot, kept, lost: lost(best, kept), from: { kind: 'own' } };
-  }
   // What the best free slot holds is a part of what is copied, so the slot that loses least is the target.
-  const [target = best] = free.toSorted((a, b) => a.slot.cells.length - b.slot.cells.length);
-  const { copied } = source;
-  const from = { kind: 'slot', slot: source.slot } as const;
-  return { slot: target.slot, kept: copied, lost: lost(target, copied), from };
+  if (source !== undefined) return copyTo(leastLosing(free, source.copied) ?? best, source);
+  const spare = leastLosing(
+    free.filter((candidate) => candidate !== best),
+    best.copied,
+  );
+  const own = lost(best, best.kept);
+  if (
+    spare !== undefined &&
+    own > MIN_LOST_TOKENS &&
+    lost(spare, best.copied) < own &&
+    isWorthCopying(best, spare.kept)
+  )
+    return copyTo(spare, best);
+  return { slot: best.slot, kept: best.kept, lost: own, from: { kind: 'own' } };
 }
+
+const copyTo = (target: SlotCandidate, source: SlotCandidate): Place<never> => ({
+  slot: target.slot,
+  kept: source.copied,
+  lost: lost(target, source.copied),
+  from: { kind: 'slot', slot: source.slot },
+});
+
+const leastLosing = (free: readonly SlotCandidate[], kept: number): SlotCandidate | undefined =>
+  free.toSorted((a, b) => lost(a, kept) - lost(b, kept))[0];
 
 /** The free slots for the further choices of a request, whose prompt is copied there: those idle longest. */
 export const chooseIdle = (slots: readonly Slot[], count: number): Slot[] =>
@@ -132,6 +153,5 @@ const isContinued = (candidate: SlotCandidate): boolean =>
   lost(candidate, candidate.kept) < candidate.kept * CELLS_LOST_PER_TOKEN_SAVED;
 
 const isWorthCopying = ({ slot, copied }: SlotCandidate, held: number): boolean =>
-  slot.isBusy &&
   copied - held >= MIN_COPY_TOKENS &&
   slot.cells.length <= (copied - held) * CELLS_MOVED_PER_TOKEN_SAVED;
