@@ -10,10 +10,10 @@ import { inProcessEngine } from '@cortex/engine';
 import { describe, expect, test } from 'bun:test';
 
 import { loadNeuronConfig, NeuronConfig } from '../src/config.ts';
-import type { GpuSources } from '../src/devices/gpu-survey.ts';
 import type { StartEngine } from '../src/harness/llama/start-engine.ts';
 import {
   failureOf,
+  ONE_CARD,
   readEngineRecords,
   readUntil,
   scriptedEngine,
@@ -50,16 +50,6 @@ function recordingEngine() {
   };
   return { specs, closes, start };
 }
-
-const ONE_CARD: GpuSources = {
-  runNvidiaSmi: async () => ({
-    code: 0,
-    stdout: '0, GPU-a, 8192, 0, 8192, 0, 40, 20, 550.90.07, 8.9, Card\n',
-    stderr: '',
-  }),
-  readKernelModule: async () => '',
-  listPciVendors: async () => [],
-};
 
 /** An engine that sees a GPU, on which every model takes 7,000 MiB. */
 const engineWithGpu: StartEngine = async () => {

@@ -57,7 +57,7 @@ async function startDaemon(extra = '') {
   const engines = () =>
     readEngineRecords(join(root, 'state'))
       .filter(({ model_id: id }) => id === 'tiny')
-      .map(({ pid }) => pid);
+      .map((record) => record.pid);
   const isReady = async () => (await (await fetch(`${node}/health`)).json()).ready === true;
   await until(isReady, 20_000);
   const chat = (fields: Readonly<Record<string, unknown>>) =>

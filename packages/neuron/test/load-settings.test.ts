@@ -1,17 +1,18 @@
 import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { type EngineLoadSpec, inProcessEngine } from '@cortex/engine';
+import { type EngineLoadSpec, inProcessEngine, type MemoryEstimate } from '@cortex/engine';
 import { createScriptedEngine } from '@cortex/testkit';
 import { writeModel } from '@cortex/testkit/gguf/pooled-models';
 import { tinyLora } from '@cortex/testkit/gguf/tiny-lora';
 import { describe, expect, test } from 'bun:test';
 
 import type { StartEngine } from '../src/harness/llama/start-engine.ts';
-import { TestNeuron } from './test-neuron.ts';
+import type { NeuronParts } from '../src/neuron.ts';
+import { ONE_CARD, TestNeuron, until } from './test-neuron.ts';
 
 /** A daemon on scripted engines that keeps what it told them to load. */
-async function startRecording(prepare?: (modelsDir: string) => void) {
+async function startRecording(prepare?: (modelsDir: string) => void, parts: NeuronParts = {}) {
   const specs: EngineLoadSpec[] = [];
   const startEngine: StartEngine = async () => {
     const engine = createScriptedEngine();
@@ -24,7 +25,7 @@ async function startRecording(prepare?: (modelsDir: string) => void) {
     return { connection, kill: () => void connection.close(0) };
   };
   const neuron = await TestNeuron.start({
-    parts: { startEngine },
+    parts: { startEngine, ...parts },
     ...(prepare && { prepare }),
   });
   return { neuron, specs };
@@ -103,6 +104,79 @@ describe('a setting of a load reaches the engine', () => {
     const error = await refusalOf(neuron, fields);
 
     expect(error).toMatchObject({ status, param, message: expect.stringContaining(said) });
+    expect(specs).toEqual([]);
+  });
+});
+
+describe('on a GPU', () => {
+  /** A probe that sees the card; `estimate` is what it says of every model. */
+  const seeing =
+    (estimate: Partial<MemoryEstimate>): StartEngine =>
+    async () => {
+      const engine = createScriptedEngine();
+      const unlimited = engine.estimate.bind(engine);
+      engine.devices = async () => [{ name: 'Card', backend: 'cuda' }];
+      engine.estimate = async (spec, budget) => {
+        const roomy = { ...(await unlimited(spec, budget)), vramMib: 20_000, layers: 48 };
+        if (budget.vramMib === undefined) return { ...roomy, contextTokens: 131_072 };
+        return { ...roomy, ...estimate };
+      };
+      const connection = await inProcessEngine(engine);
+      return { connection, kill: () => void connection.close(0) };
+    };
+
+  async function startOnCard(estimate: Partial<MemoryEstimate>) {
+    const started = await startRecording(undefined, {
+      gpuSources: ONE_CARD,
+      startProbe: seeing(estimate),
+    });
+    await until(async () => (await started.neuron.health()).devices.length === 1);
+    return started;
+  }
+
+  test('as many layers as fit are asked for, and what was given up is shown', async () => {
+    const { neuron, specs } = await startOnCard({
+      vramMib: 7000,
+      gpuLayers: 31,
+      contextTokens: 8192,
+    });
+    await using _ = neuron;
+
+    await neuron.load();
+
+    expect(specs).toMatchObject([{ backend: 'cuda', gpuLayers: 31, contextLength: 8192 }]);
+    expect((await neuron.model())['warnings']).toEqual([
+      expect.stringContaining('31 of 48 layers'),
+      expect.stringContaining('kv_type = "q8_0"'),
+    ]);
+    expect((await neuron.model()).devices).toEqual([0]);
+  });
+
+  test('what was written down reaches the engine as written', async () => {
+    const { neuron, specs } = await startOnCard({ vramMib: 7000, gpuLayers: 48 });
+    await using _ = neuron;
+
+    await neuron.load({ gpu_layers: 'all', context_length: 4096, slots: 2 });
+    expect((await neuron.model())['warnings']).toBeUndefined();
+    await neuron.post('/models/unload', { model_id: 'tiny' });
+    await neuron.load({ gpu_layers: 12 });
+
+    expect(specs).toMatchObject([
+      { gpuLayers: 'all', contextLength: 4096, slots: 2 },
+      { gpuLayers: 12 },
+    ]);
+  });
+
+  test('all layers are refused where they do not fit, with the card and what it lacks', async () => {
+    const { neuron, specs } = await startOnCard({ vramMib: 9000, gpuLayers: 48, fits: false });
+    await using _ = neuron;
+
+    expect(await refusalOf(neuron, { gpu_layers: 'all' })).toMatchObject({
+      status: 503,
+      code: 'insufficient_vram',
+      device: 0,
+      missing_mb: 9000 - (8192 - 512),
+    });
     expect(specs).toEqual([]);
   });
 });

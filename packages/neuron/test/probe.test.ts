@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { LoadModelRequest, ModelEntry } from '@cortex/protocol';
+import { type LoadModelRequest, ModelEntry } from '@cortex/protocol';
 import { text } from '@cortex/testkit/gguf/gguf-file';
 import { changed, writeModel } from '@cortex/testkit/gguf/pooled-models';
 import { readGguf } from '@cortex/testkit/gguf/read-gguf';

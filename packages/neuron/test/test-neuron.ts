@@ -12,6 +12,7 @@ import { createScriptedEngine, type ScriptedEngineOptions } from '@cortex/testki
 import { z } from 'zod';
 
 import { loadNeuronConfig } from '../src/config.ts';
+import type { GpuSources } from '../src/devices/gpu-survey.ts';
 import type { StartEngine } from '../src/harness/llama/start-engine.ts';
 import { type NeuronParts, type RunningNeuron, startNeuron } from '../src/neuron.ts';
 
@@ -24,6 +25,17 @@ export const scriptedEngine =
     const connection = await inProcessEngine(createScriptedEngine(options));
     return { connection, kill: () => void connection.close(0) };
   };
+
+/** A machine with one NVIDIA card of 8,192 MiB, all of them free. */
+export const ONE_CARD: GpuSources = {
+  runNvidiaSmi: async () => ({
+    code: 0,
+    stdout: '0, GPU-a, 8192, 0, 8192, 0, 40, 20, 550.90.07, 8.9, Card\n',
+    stderr: '',
+  }),
+  readKernelModule: async () => '',
+  listPciVendors: async () => [],
+};
 
 /** A fresh folder with `models/` (cortex-tiny as `tiny.gguf`) and room for state. */
 export function createTestFolder(): { readonly root: string; readonly modelsDir: string } {

@@ -1,9 +1,19 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
 import { NeuronUsage } from '@cortex/protocol';
-import { embeddingModel, rankModel, writeModel } from '@cortex/testkit/gguf/pooled-models';
+import {
+  asEmbeddingModel,
+  asRankModel,
+  embeddingModel,
+  rankModel,
+  writeModel,
+} from '@cortex/testkit/gguf/pooled-models';
+import { readGguf } from '@cortex/testkit/gguf/read-gguf';
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { z } from 'zod';
 
-import { TestNeuron } from './test-neuron.ts';
+import { TestNeuron, until } from './test-neuron.ts';
 
 const Usage = z.object({ prompt_tokens: z.int(), total_tokens: z.int() });
 
@@ -150,7 +160,7 @@ describe('/v1/rerank', () => {
     const { results, usage } = Ranking.parse(await answer.json());
     const scores = results.map(({ relevance_score: score }) => score);
     expect(scores).toEqual(scores.toSorted((a, b) => b - a));
-    expect(results.map(({ index }) => index).sort()).toEqual([0, 1, 2]);
+    expect(new Set(results.map(({ index }) => index))).toEqual(new Set([0, 1, 2]));
     expect(results.every(({ document }) => document === undefined)).toBe(true);
     expect(usage.prompt_tokens).toBeGreaterThan(0);
     expect(answer.headers.has('x-neuron-usage')).toBe(true);
@@ -180,3 +190,21 @@ describe('/v1/rerank', () => {
     expect([answer.status, (await answer.json()).error.param]).toEqual([400, param]);
   });
 });
+
+test('a model that embeds or ranks says so before it was ever loaded, although it has a chat template', async () => {
+  await using cold = await TestNeuron.start({
+    prepare: (dir) => {
+      const tiny = readGguf(readFileSync(join(dir, 'tiny.gguf')));
+      writeModel(asEmbeddingModel(tiny), dir, 'embedder.gguf');
+      writeModel(asRankModel(tiny), dir, 'ranker.gguf');
+    },
+  });
+  const ask = async (id: string) => {
+    const get = () => cold.get(`/models/${id}/capabilities`);
+    await until(async () => (await get()).status === 200);
+    return (await get()).json();
+  };
+
+  expect(await ask('embedder')).toEqual({ capabilities: ['embedding'] });
+  expect(await ask('ranker')).toEqual({ capabilities: ['rerank'] });
+}, 30_000);

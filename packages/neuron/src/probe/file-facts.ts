@@ -6,9 +6,17 @@ import { join } from 'node:path';
 
 import { z } from 'zod';
 
+import { readGgufHeader } from './gguf-header.ts';
+
 const HEADER_BYTES = 1 << 20;
 /** Settings of one file whose estimates are kept, the newest. */
 const MAX_ESTIMATES = 16;
+
+/** `llama_pooling_type`: vectors stay as they are, which is how text is written. */
+const NO_POOLING = 0;
+const RANK_POOLING = 4;
+/** A file that says how to pool is made for vectors, also where it has a chat template. */
+const wordOf = (pooling: number): string => (pooling === RANK_POOLING ? 'rerank' : 'embedding');
 
 const Estimate = z.object({
   vramMib: z.number(),
@@ -49,12 +57,12 @@ export interface ProbedFile {
   readonly fingerprint: string;
 }
 
-/** SHA-256 of the start of a file, where its metadata are. @throws when it cannot be read */
-async function hashHeader(path: string): Promise<string> {
+/** The start of a file, where its metadata are. @throws when it cannot be read */
+async function readStart(path: string): Promise<Uint8Array> {
   const file = await open(path);
   try {
     const { buffer, bytesRead } = await file.read(Buffer.alloc(HEADER_BYTES), 0, HEADER_BYTES, 0);
-    return createHash('sha256').update(buffer.subarray(0, bytesRead)).digest('hex');
+    return buffer.subarray(0, bytesRead);
   } finally {
     await file.close();
   }
@@ -88,10 +96,19 @@ export class FileFactsStore {
 
   /** What is known of the file as it is now: its header is read and compared. @throws when it cannot be read */
   async current({ path, fingerprint }: ProbedFile): Promise<FileFacts> {
-    const headerHash = await hashHeader(path);
+    const start = await readStart(path);
+    const headerHash = createHash('sha256').update(start).digest('hex');
     const facts = this.#facts.get(fingerprint);
     if (facts?.headerHash === headerHash) return facts;
-    return { version: this.#version, path, fingerprint, headerHash, estimates: {} };
+    const { pooling } = readGgufHeader(start);
+    return {
+      version: this.#version,
+      path,
+      fingerprint,
+      headerHash,
+      ...(pooling !== undefined && pooling !== NO_POOLING && { capabilities: [wordOf(pooling)] }),
+      estimates: {},
+    };
   }
 
   /** Keeps what has been found out. */
