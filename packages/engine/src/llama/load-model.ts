@@ -1,4 +1,4 @@
-import { open, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 
 import { CortexError } from '@cortex/protocol';
 
@@ -6,6 +6,7 @@ import type { Backend, EngineLoadSpec, LoadProgress } from '../engine.ts';
 import { type Context, kernelsPath, type Library, type Model, openLibrary } from './binding.ts';
 import { loadPooled } from './embedding/load-pooled.ts';
 import type { PooledModel } from './embedding/pooled-model.ts';
+import { problemOfHeader } from './gguf-header.ts';
 import { missingLibraries } from './missing-libraries.ts';
 import type { Drafter } from './speculation/drafter.ts';
 import { loadDrafter } from './speculation/load-drafter.ts';
@@ -72,7 +73,7 @@ export async function loadModel(
         transient: true,
         cause: error,
       });
-    throw failure(spec, lastWords.explain(error), error);
+    throw failure(spec, await lastWords.explain(error), error);
   }
 }
 
@@ -116,15 +117,18 @@ async function checkFile(path: string): Promise<void> {
   const info = await stat(path).catch((error: unknown) => fail('there is no such file', error));
   if (!info.isFile()) fail('it is not a file');
   if (info.size < 24) fail(`it has ${info.size} bytes, which is no GGUF file`);
-  const file = await open(path).catch((error: unknown) => fail('it cannot be read', error));
+  const problem = headerProblem(path, fail);
+  if (problem !== undefined) fail(problem);
+}
+
+function headerProblem(
+  path: string,
+  fail: (why: string, cause?: unknown) => never,
+): string | undefined {
   try {
-    const { buffer } = await file.read(Buffer.alloc(8), 0, 8, 0);
-    if (buffer.toString('latin1', 0, 4) !== 'GGUF')
-      fail('it is not a GGUF file (it does not begin with "GGUF")');
-    const version = buffer.readUInt32LE(4);
-    if (version < 2 || version > 3) fail(`its GGUF version ${version} is not known (2 and 3 are)`);
-  } finally {
-    await file.close();
+    return problemOfHeader(path);
+  } catch (error) {
+    return fail('it cannot be read', error);
   }
 }
 
@@ -166,22 +170,38 @@ async function deviceHint(backend: Backend, error: unknown): Promise<string> {
 const failure = (spec: EngineLoadSpec, why: string, cause: unknown): CortexError =>
   new CortexError('model_load_failed', `Cannot load ${spec.modelPath}: ${why}`, { cause });
 
-/** Passes the library's log on and remembers the last line: a failed load throws "Failed to load model" and logs why. */
+/** How long the last lines of the library's log may be on their way. */
+const LATE_LOG_MS = 50;
+
+/** What the library says beside the cause, or in place of it. */
+const NO_CAUSE = /^Failed (simulating|to parse)|failed to load model|special token|newline token/;
+
+/** Passes the library's log on and remembers why: a failed load throws "Failed to load model" and logs the cause. */
 class LastWords {
   readonly #pass: (line: string) => void;
-  #last: string | undefined;
+  #cause: string | undefined;
 
   constructor(pass: (line: string) => void) {
     this.#pass = pass;
   }
 
   readonly log = (line: string): void => {
-    if (/error|fail|unknown|invalid|corrupt|missing|out of/i.test(line)) this.#last ??= line;
+    const [, cause] = /error loading model: (.*)/.exec(line) ?? [];
+    if (cause !== undefined && !NO_CAUSE.test(cause)) this.#cause = cause;
+    else if (
+      /error|fail|unknown|invalid|corrupt|missing|out of/i.test(line) &&
+      !NO_CAUSE.test(line)
+    )
+      this.#cause ??= line;
     this.#pass(line);
   };
 
-  explain(error: unknown): string {
+  async explain(error: unknown): Promise<string> {
+    // The library's log comes by way of the event loop, after the error.
+    await new Promise((resolve) => setTimeout(resolve, LATE_LOG_MS));
     const said = error instanceof Error ? error.message : String(error);
-    return this.#last === undefined || said.includes(this.#last) ? said : `${said} (${this.#last})`;
+    return this.#cause === undefined || said.includes(this.#cause)
+      ? said
+      : `${said} (${this.#cause})`;
   }
 }

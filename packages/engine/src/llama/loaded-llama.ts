@@ -46,7 +46,7 @@ export class LoadedLlama {
     const { model } = llama;
     this.tokenizer = new Tokenizer(model);
     this.#chat = {
-      template: compileTemplate(llama),
+      template: compileTemplate(llama, spec.modelPath),
       format: readOutputFormat(model.chatTemplate),
     };
     this.#texts = new TokenTexts(model, this.#markerTokens());
@@ -228,7 +228,7 @@ export const IDLE_STATS: EngineStats = {
   rssMib: 0,
 };
 
-function compileTemplate({ model }: LlamaModel): ChatTemplate | undefined {
+function compileTemplate({ model }: LlamaModel, modelPath: string): ChatTemplate | undefined {
   const { chatTemplate } = model;
   if (chatTemplate === undefined) return undefined;
   try {
@@ -237,7 +237,7 @@ function compileTemplate({ model }: LlamaModel): ChatTemplate | undefined {
     const said = error instanceof Error ? error.message : String(error);
     throw new CortexError(
       'model_load_failed',
-      `The chat template in the model file is broken: ${said}`,
+      `Cannot load ${modelPath}: its chat template is broken: ${said}`,
       { cause: error },
     );
   }

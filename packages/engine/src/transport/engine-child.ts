@@ -98,14 +98,25 @@ export class EngineChild {
     const name = `engine process ${this.pid}`;
     if (this.#cause !== undefined) return `${name} was ended because ${this.#cause}`;
     const { exitCode, signalCode } = this.#process;
-    if (signalCode !== null) return `${name} was killed by ${signalCode}`;
+    if (signalCode !== null)
+      return `${name} was killed by ${signalCode}${this.#lastWords(signalCode)}`;
     const hint =
       exitCode === EXIT_CODES.otherProtocol
         ? ' (it speaks another version of the engine protocol)'
         : '';
     return `${name} exited with code ${exitCode}${hint}`;
   }
+
+  /** A library that gives up says why before it aborts. */
+  #lastWords(signal: NodeJS.Signals | number): string {
+    const line = this.log.tail.findLast(
+      (said) => said.includes('GGML_ASSERT') || ABORTED.test(said),
+    );
+    return signal === 'SIGABRT' && line !== undefined ? ` (${line.trim()})` : '';
+  }
 }
+
+const ABORTED = /abort|terminate called|what\(\):/i;
 
 function withinMs(ms: number, promise: Promise<unknown>): Promise<void> {
   return new Promise((resolve) => {

@@ -194,7 +194,9 @@ export class EngineClient implements EngineConnection {
     this.#streams.clear();
     this.#calls.end(error);
     for (const waiter of this.#statsWaiters.splice(0)) waiter(error);
-    this.#load?.fail(loadFailure(`The engine ended during the load: ${cause}`));
+    this.#load?.fail(
+      loadFailure(`Cannot load ${this.#load.modelPath}: the engine ended: ${cause}`),
+    );
     this.#resolveEnded(cause);
   }
 

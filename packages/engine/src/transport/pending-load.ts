@@ -33,6 +33,10 @@ export class PendingLoad {
     );
   }
 
+  get modelPath(): string {
+    return this.#call.spec.modelPath;
+  }
+
   /** The message that starts it. */
   get message(): object {
     return { kind: 'load', ...formatLoadSpec(this.#call.spec) };
