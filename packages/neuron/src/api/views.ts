@@ -131,7 +131,7 @@ export function endpoint({ models }: ApiDeps) {
     const id = context.req.param('id') ?? '';
     const lifecycle = models.get(id);
     if (!lifecycle) throw unknownModel(id);
-    const url = lifecycle.harness?.inferenceEndpoint(id);
+    const url = lifecycle.loaded?.harness.inferenceEndpoint(id);
     if (url === undefined) throw new CortexError('model_not_loaded', `${id} is not loaded.`);
     return context.json({ url });
   };

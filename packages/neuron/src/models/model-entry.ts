@@ -23,8 +23,8 @@ const toLimit = (contextTokens: number): NonNullable<ModelEntry['limit']> => ({
 /** Members that tell what a model in memory takes. */
 function runningMembers(lifecycle: ModelLifecycle | undefined): Partial<ModelEntry> {
   const model = lifecycle?.running;
-  if (!lifecycle || !model) return {};
-  const { warnings } = lifecycle;
+  if (!model) return {};
+  const warnings = lifecycle.loaded?.warnings ?? [];
   return {
     vram_used_mb: model.vramMib,
     // What the engine counts are its own buffers; the process has more.
@@ -57,25 +57,25 @@ export function toModelEntry(known: KnownModel, nowMs: number): ModelEntry {
   const { id, lifecycle, file } = known;
   const quant = lifecycle?.running?.quant ?? file?.quant;
   const idleMs = lifecycle?.idleMs(nowMs);
-  const ageMs = lifecycle?.ageMs(nowMs);
-  const times = lifecycle?.times ?? {};
+  const loaded = lifecycle?.loaded;
+  const { isPinned = false, lastUsedAt } = lifecycle?.residency ?? {};
   return {
     id,
     harness: lifecycle?.settings?.harness ?? 'llama',
     status: lifecycle?.state ?? 'unloaded',
-    devices: [...(lifecycle?.deviceIndexes ?? [])],
+    devices: [...(loaded?.deviceIndexes ?? [])],
     ...runningMembers(lifecycle),
     ...abilityMembers(known),
     servable: toServable(lifecycle),
     ...(quant !== undefined && { quant }),
     settings: lifecycle?.settings ? formatSettings(lifecycle.settings) : {},
     generation: lifecycle?.generation ?? 0,
-    pinned: lifecycle?.isPinned ?? false,
+    pinned: isPinned,
     on_disk: file !== undefined,
     ...(idleMs !== undefined && { idle_ms: Math.round(idleMs) }),
-    ...(ageMs !== undefined && { age_ms: Math.round(ageMs) }),
-    ...(times.loadedAt !== undefined && { loaded_at: times.loadedAt }),
-    ...(times.lastUsedAt !== undefined && { last_used_at: times.lastUsedAt }),
+    ...(loaded && { age_ms: Math.round(nowMs - loaded.loadedAtMs) }),
+    ...(loaded && { loaded_at: loaded.loadedAt }),
+    ...(lastUsedAt !== undefined && { last_used_at: lastUsedAt }),
     ...(lifecycle?.progress !== undefined && { progress: lifecycle.progress }),
     ...(lifecycle?.reason !== undefined && { reason: lifecycle.reason }),
   };

@@ -7,14 +7,14 @@ import {
   type ModelState,
   toCortexError,
 } from '@cortex/protocol';
+
 import type { Admission } from '../admission/admission.ts';
-import type { Harness, HarnessModel } from '../harness/harness.ts';
-import { type LoadFailure, nextFailure, rememberedError } from './load-failure.ts';
+import type { HarnessModel } from '../harness/harness.ts';
 import { toFileRequest } from './harness-spec.ts';
+import { type LoadFailure, nextFailure, rememberedError } from './load-failure.ts';
 import { type LoadDeps, type Loaded, loadOntoHarness } from './load-onto-harness.ts';
 import { type LoadSettings, settingsMismatch, toLoadSettings } from './load-settings.ts';
 import { type LoadReports, LoadUnderWay } from './load-under-way.ts';
-import type { ModelFile } from './model-file.ts';
 import { Residency } from './residency.ts';
 import { UnloadUnderWay } from './unload-under-way.ts';
 
@@ -70,13 +70,12 @@ export class ModelLifecycle {
 
   /** The model as its harness sees it; undefined unless loaded (or being drained). */
   get running(): HarnessModel | undefined {
-    const phase = this.#phase;
-    if (!('loaded' in phase)) return undefined;
-    return phase.loaded.harness.listModels().find(({ id }) => id === this.id);
+    return this.loaded?.harness.listModels().find(({ id }) => id === this.id);
   }
 
-  get harness(): Harness | undefined {
-    return 'loaded' in this.#phase ? this.#phase.loaded.harness : undefined;
+  /** How and where it was loaded; undefined unless loaded (or being drained). */
+  get loaded(): Loaded | undefined {
+    return 'loaded' in this.#phase ? this.#phase.loaded : undefined;
   }
 
   /** The state as `/models` reports it: a loaded model is what its harness says of it. */
@@ -96,31 +95,13 @@ export class ModelLifecycle {
 
   get settings(): LoadSettings | undefined {
     const phase = this.#phase;
-    if ('loaded' in phase) return phase.loaded.settings;
     if (phase.kind === 'loading') return phase.loading.settings;
-    return phase.kind === 'failed' ? phase.settings : undefined;
-  }
-
-  get file(): ModelFile | undefined {
-    return 'loaded' in this.#phase ? this.#phase.loaded.file : undefined;
+    return phase.kind === 'failed' ? phase.settings : this.loaded?.settings;
   }
 
   /** Changes with every load and every respawn. */
   get generation(): number {
     return this.#loads + Math.max(0, (this.running?.incarnation ?? 1) - 1);
-  }
-
-  get isPinned(): boolean {
-    return this.#residency.isPinned;
-  }
-
-  /** For people: what its load had to give up. */
-  get warnings(): readonly string[] {
-    return 'loaded' in this.#phase ? this.#phase.loaded.warnings : [];
-  }
-
-  get deviceIndexes(): readonly number[] {
-    return 'loaded' in this.#phase ? this.#phase.loaded.deviceIndexes : [];
   }
 
   /** 0 to 1 while it loads. */
@@ -130,23 +111,9 @@ export class ModelLifecycle {
 
   /** Milliseconds since the last request ended or the load; absent when not loaded. A busy model is not idle. */
   idleMs(nowMs: number): number | undefined {
-    if (!('loaded' in this.#phase)) return undefined;
+    if (!this.loaded) return undefined;
     if (!this.#deps.admission.isIdle(this.id)) return 0;
-    return this.#residency.idleMs(this.#phase.loaded.loadedAtMs, nowMs);
-  }
-
-  /** Milliseconds since it was loaded; absent when not loaded. */
-  ageMs(nowMs: number): number | undefined {
-    return 'loaded' in this.#phase ? nowMs - this.#phase.loaded.loadedAtMs : undefined;
-  }
-
-  /** Wall-clock times, for people. */
-  get times(): { readonly loadedAt?: string; readonly lastUsedAt?: string } {
-    const { lastUsedAt } = this.#residency;
-    return {
-      ...('loaded' in this.#phase && { loadedAt: this.#phase.loaded.loadedAt }),
-      ...(lastUsedAt !== undefined && { lastUsedAt }),
-    };
+    return this.#residency.idleMs(this.loaded.loadedAtMs, nowMs);
   }
 
   /** Whether it is worth listing although no file has its id: it does something, or says why it does not. */
@@ -154,6 +121,11 @@ export class ModelLifecycle {
     const phase = this.#phase;
     if (phase.kind === 'failed') return nowMs - phase.failure.retryAtMs > FORGET_MS;
     return phase.kind === 'unloaded';
+  }
+
+  /** How long it stays, and when it was used last. */
+  get residency(): Pick<Residency, 'isPinned' | 'lastUsedAt'> {
+    return this.#residency;
   }
 
   // --- using ---

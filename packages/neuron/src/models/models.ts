@@ -32,7 +32,7 @@ export class Models {
     const ids = new Set([...this.#deps.store.files.keys(), ...this.#lifecycles.keys()]);
     return [...ids].sort().map((id) => {
       const lifecycle = this.#lifecycles.get(id);
-      const file = lifecycle?.file ?? this.#deps.store.files.get(id);
+      const file = lifecycle?.loaded?.file ?? this.#deps.store.files.get(id);
       const facts = this.#cold.facts(file, lifecycle?.settings?.harness);
       return toModelEntry({ id, lifecycle, file, facts }, nowMs);
     });
@@ -70,7 +70,7 @@ export class Models {
   servable(id: string): ServableModel {
     const lifecycle = this.#lifecycles.get(id);
     const servability = servabilityOf(lifecycle);
-    const harness = lifecycle?.harness;
+    const harness = lifecycle?.loaded?.harness;
     if (lifecycle && harness && servability.kind === 'serves') {
       const { slots, contextTokens, capabilities } = servability.model;
       return { lifecycle, harness, slots, contextTokens, capabilities };
@@ -86,7 +86,7 @@ export class Models {
   /** The harness that has the model in memory and can be asked about it, whether or not it takes requests. */
   loadedOn(id: string): Harness | undefined {
     const lifecycle = this.#lifecycles.get(id);
-    return lifecycle?.running?.state === 'loaded' ? lifecycle.harness : undefined;
+    return lifecycle?.running?.state === 'loaded' ? lifecycle.loaded?.harness : undefined;
   }
 
   /** The model as it lies on the disk; undefined where it does not. @throws CortexError why its file cannot be used */

@@ -63,7 +63,8 @@ function warningsOf(
     );
   }
   // A model that was made for no more has lost nothing.
-  if (contextTokens < Math.min(SMALL_CONTEXT_TOKENS, roomyContextTokens)) {
+  const isCut = contextTokens < Math.min(SMALL_CONTEXT_TOKENS, roomyContextTokens);
+  if (settings.contextLength === 'auto' && isCut) {
     const smaller = SMALLER_KV[settings.kvType];
     const advice = smaller === undefined ? '' : `; kv_type = "${smaller}" makes room for more`;
     warnings.push(`the context that fits is only ${contextTokens} tokens a slot${advice}`);
