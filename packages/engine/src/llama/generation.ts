@@ -68,7 +68,10 @@ export async function createGeneration(
   const cells = createCells(options);
   const folder =
     spec.promptCacheMib > 0 ? await openCacheFolder(spec.promptCacheMib, log) : undefined;
-  const cache = new PromptCache({ context: context.native, cells, contextTokens, folder, log });
+  const { ram, vram } = context.memory();
+  const contextBytesPerCell = (ram + vram) / (slots.length * contextTokens);
+  const sizes = { contextTokens, contextBytesPerCell };
+  const cache = new PromptCache({ context: context.native, cells, ...sizes, folder, log });
   const fingerprint = await fingerprintOf(spec, contextTokens);
   if (spec.restoreDir !== undefined)
     cache.adopt((await readState(spec.restoreDir, fingerprint)).toReversed());

@@ -55,6 +55,7 @@ test('stats come over whole, what was not measured stays absent', () => {
     longestStepMs: 12.5,
     batchSizes: { '1': 3, '4': 9 },
     tokSDecode: 44.1,
+    promptCache: { entries: 2, bytes: 5_000_000_000, hits: 7 },
     kvCellsUsed: 100,
     kvCellsTotal: 2048,
     rssMib: 900,

@@ -99,12 +99,16 @@ describe('planSave', () => {
   });
 });
 
+test('of the first file only the memory of the context tells, and a small one is tried', () => {
+  expect(estimateBytes([], 1000, 1000)).toBe(0);
+  expect(estimateBytes([], 60_000, 125_000)).toBe(6_000_000_000);
+});
+
 test('the size of a file follows from what others took', () => {
-  expect(estimateBytes([], 500)).toBe(0);
-  expect(estimateBytes([{ tokens: 1000, bytes: 2000 }], 500)).toBe(1000);
+  expect(estimateBytes([{ tokens: 1000, bytes: 2000 }], 500, 99)).toBe(1000);
   const fixedPart = [
     { tokens: 1000, bytes: 10_000 },
     { tokens: 2000, bytes: 11_000 },
   ];
-  expect(estimateBytes(fixedPart, 5000)).toBe(14_000);
+  expect(estimateBytes(fixedPart, 5000, 99)).toBe(14_000);
 });

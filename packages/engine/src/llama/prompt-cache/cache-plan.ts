@@ -52,7 +52,7 @@ export function planSave<E extends SavedCells>(
 }
 
 /** The entries to drop, used longest ago first, so that the rest takes no more than `maxBytes`. */
-export function oldestBeyond<E extends SavedCells>(entries: readonly E[], maxBytes: number): E[] {
+function oldestBeyond<E extends SavedCells>(entries: readonly E[], maxBytes: number): E[] {
   let bytes = entries.reduce((total, entry) => total + entry.bytes, 0);
   const dropped: E[] = [];
   for (const entry of entries.toSorted((a, b) => a.lastUse - b.lastUse)) {
@@ -69,15 +69,30 @@ export interface SizeSample {
   readonly bytes: number;
 }
 
+/** A first file up to here may be written although nothing is known of it: it tells the size of all others. */
+const FREELY_TRIED_BYTES = 256 * 1024 * 1024;
+
+/** What compute buffers add to the memory of a context whose cells are large, at most. */
+const COMPUTE_PART = 1.25;
+
 /**
  * What the file of `tokens` cells will take: a part of its own for each token beside one that does not grow (recurrent
- * state). Of one sample all is taken to grow; without any nothing is known, and the answer is 0.
+ * state). Of one sample all is taken to grow.
+ *
+ * @param contextBytes - Of the context for each of its cells, compute buffers included: what tells without any sample.
  */
-export function estimateBytes(samples: readonly SizeSample[], tokens: number): number {
+export function estimateBytes(
+  samples: readonly SizeSample[],
+  tokens: number,
+  contextBytes: number,
+): number {
   const sorted = samples.toSorted((a, b) => a.tokens - b.tokens);
   const [small] = sorted;
   const large = sorted.at(-1);
-  if (small === undefined || large === undefined) return 0;
+  if (small === undefined || large === undefined) {
+    const most = tokens * contextBytes;
+    return most <= FREELY_TRIED_BYTES ? 0 : Math.ceil(most / COMPUTE_PART);
+  }
   if (large.tokens === small.tokens) return Math.ceil((large.bytes / large.tokens) * tokens);
   const perToken = Math.max(0, (large.bytes - small.bytes) / (large.tokens - small.tokens));
   return Math.ceil(Math.max(0, large.bytes + (tokens - large.tokens) * perToken));

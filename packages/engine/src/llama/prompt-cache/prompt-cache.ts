@@ -35,6 +35,8 @@ export interface PromptCacheOptions {
   readonly context: Pick<NativeContext, 'saveSequenceStateToFile' | 'loadSequenceStateFromFile'>;
   readonly cells: SlotCells;
   readonly contextTokens: number;
+  /** Memory of the context for each of its cells, compute buffers included. */
+  readonly contextBytesPerCell: number;
   /** Undefined: nothing is saved. */
   readonly folder: CacheFolder | undefined;
   readonly log: (line: string) => void;
@@ -137,9 +139,9 @@ export class PromptCache {
     }
   }
 
-  /** What the file of `slot` would take; 0 before any was written. Bytes. */
+  /** What the file of `slot` would take. Bytes. */
   estimate(slot: Slot): number {
-    return estimateBytes(this.#samples, slot.cells.length);
+    return estimateBytes(this.#samples, slot.cells.length, this.#options.contextBytesPerCell);
   }
 
   /** Writes `slot`, or copies the file of an entry, to `path`. Undefined where that failed. Bytes. */

@@ -45,6 +45,7 @@ export class Admission {
 
   #next(): Job | undefined {
     const free = this.#options.slots.filter((slot) => !slot.isBusy).length;
+    if (free === 0) return undefined;
     return this.queue.take(({ answers }) => answers.length <= free);
   }
 

@@ -19,7 +19,7 @@ export interface CheckpointsOptions {
 const MAX_A_SEQUENCE = 16;
 
 /** A checkpoint this much ahead of the one before it is worth its memory; below, decoding costs less than taking it. */
-export const MIN_CHECKPOINT_TOKENS = 64;
+const MIN_CHECKPOINT_TOKENS = 64;
 
 /**
  * Checkpoints of the slots, for models whose cells cannot be cut. Whoever holds a list (a slot, saved cells) owns it.

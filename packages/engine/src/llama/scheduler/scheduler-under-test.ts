@@ -49,7 +49,14 @@ export function setUp(options: SetUpOptions = {}) {
           maxBytes: cacheTokens * BYTES_PER_TOKEN + 5000,
         };
   const log = (line: string): void => void logged.push(line);
-  const cache = new PromptCache({ context, cells, contextTokens, folder, log });
+  const cache = new PromptCache({
+    context,
+    cells,
+    contextTokens,
+    contextBytesPerCell: BYTES_PER_TOKEN,
+    folder,
+    log,
+  });
   const slots = createSlots(options.slots ?? 2);
   const scheduler = new Scheduler({
     model: {

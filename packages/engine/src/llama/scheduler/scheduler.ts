@@ -230,7 +230,10 @@ export class Scheduler {
       accepted++;
     }
     if (guesses.length === 0) return isFirst ? 0 : 1;
-    await this.#options.cells.keep(slot, slot.cells.length - (guesses.length - accepted));
+    const length = slot.cells.length - (guesses.length - accepted);
+    await this.#options.cells.keep(slot, length);
+    if (slot.cells.length !== length)
+      job.fail(toErrorEvent(toStepError(new Error('wrong guesses could not be cut off'))));
     draftLength.observe({ guessed: guesses.length, accepted });
     this.#stats.drafted({ guessed: guesses.length, accepted });
     return 1 + accepted;
