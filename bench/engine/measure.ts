@@ -17,6 +17,7 @@ const GENERATED_TOKENS = 96;
 const TTFT_PROMPT_TOKENS = 512;
 const TURN_PROMPT_TOKENS = 2000;
 const TURNS = 5;
+const FUSED_RUNS = 3;
 /** Of the library's own scheduler: context for the reader, not a target. */
 const STOCK_RUNS = 3;
 
@@ -36,6 +37,8 @@ export interface Measured {
   readonly throughput: Readonly<Record<string, readonly Pair[]>>;
   /** Milliseconds. */
   readonly firstToken: readonly Pair[];
+  /** Native with fused attention, which is llama.cpp's default: milliseconds of the same prompt, tokens a second. */
+  readonly fused: { readonly firstTokenMs: readonly number[]; readonly tokS: readonly number[] };
   readonly turns: { readonly ratios: readonly number[]; readonly cancelMs: readonly number[] };
   readonly samplingMs: number;
 }
@@ -56,6 +59,7 @@ export async function measure(options: MeasureOptions): Promise<Measured> {
   return {
     throughput: throughputs,
     firstToken: await compareFirstToken(options),
+    fused: measureFused(options),
     turns: await cachedTurns(options),
     samplingMs: await measureSampling(options.model),
   };
@@ -114,6 +118,32 @@ async function compareFirstToken(options: MeasureOptions): Promise<Pair[]> {
   });
   await engine.close(0);
   return pairs;
+}
+
+/** Not a contest: what the same machine does with the attention that we do without on a CPU. */
+function measureFused({ program, model, threads }: MeasureOptions): Measured['fused'] {
+  const load = { model, threads, attention: 'fused' } as const;
+  const runs = Array.from({ length: FUSED_RUNS }, () => [
+    runNative(program, {
+      ...load,
+      streams: 1,
+      promptTokens: TTFT_PROMPT_TOKENS,
+      generatedTokens: 1,
+      contextTokens: 1024,
+    }).promptS * 1000,
+    (8 * GENERATED_TOKENS) /
+      runNative(program, {
+        ...load,
+        streams: 8,
+        promptTokens: PROMPT_TOKENS,
+        generatedTokens: GENERATED_TOKENS,
+        contextTokens: 512,
+      }).generateS,
+  ]);
+  return {
+    firstTokenMs: runs.map(([ms = Number.NaN]) => ms),
+    tokS: runs.map(([, tokS = Number.NaN]) => tokS),
+  };
 }
 
 interface Contest {

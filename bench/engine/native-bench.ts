@@ -25,6 +25,8 @@ export interface NativeLoad {
   readonly promptTokens: number;
   readonly generatedTokens: number;
   readonly streams: number;
+  /** The library's default, or as our engine runs on a CPU (see the engine's design note). Default `as ours`. */
+  readonly attention?: 'fused' | 'as ours';
 }
 
 /** Path of the program; compiles it on first use (about a second) into `folder`. */
@@ -67,6 +69,7 @@ export function nativeCommand(program: string, load: NativeLoad): string[] {
     '-b': 512,
     '-ub': 512,
     '-ngl': 0,
+    '-fa': load.attention === 'fused' ? 'on' : 'off',
     '-npp': load.promptTokens,
     '-ntg': load.generatedTokens,
     '-npl': load.streams,

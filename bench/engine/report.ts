@@ -13,6 +13,8 @@ export interface Figures {
   readonly step_overhead_ms: number;
   readonly sampling_ms: number;
   readonly stock_vs_ours: Readonly<Record<string, number>>;
+  /** Against native with fused attention: first token of 512, and eight streams; for the reader, not a target. */
+  readonly vs_native_fused: { readonly ttft: number; readonly throughput_8: number };
   /** Lowest and highest pair of each ratio. */
   readonly spread: Readonly<Record<string, readonly [number, number]>>;
 }
@@ -39,6 +41,15 @@ export function summarise(measured: Measured): Figures {
         ),
       ]),
     ),
+    vs_native_fused: {
+      ttft: rounded(
+        median(measured.firstToken.map(({ ours }) => ours)) / median(measured.fused.firstTokenMs),
+      ),
+      throughput_8: rounded(
+        median((measured.throughput['8'] ?? []).map(({ ours }) => ours)) /
+          median(measured.fused.tokS),
+      ),
+    },
     spread: {
       ...Object.fromEntries(runs.map(([streams, pairs]) => [streams, spreadOf(ratios(pairs))])),
       ttft: spreadOf(ratios(measured.firstToken)),
