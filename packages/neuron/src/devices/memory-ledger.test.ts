@@ -43,7 +43,7 @@ describe('MemoryLedger', () => {
     expect(await reserve(ledger, ['a', CPU], { ramMib: 6000 })).toEqual({ ramMib: 10_000 });
 
     expect(await ledger.freshBudget('b', CPU)).toEqual({ ramMib: 4000 });
-    ledger.settle('a', { vramMib: 0, ramMib: 2500 }, () => true);
+    ledger.settle('a', { vramMib: 0, ramMib: 2500, deviceIndexes: [] }, () => true);
     expect(await ledger.freshBudget('b', CPU)).toEqual({ ramMib: 7500 });
     ledger.release('a');
     expect(await ledger.freshBudget('b', CPU)).toEqual({ ramMib: 10_000 });
@@ -69,7 +69,7 @@ describe('MemoryLedger', () => {
     const { ledger } = createLedger();
     await reserve(ledger, ['a', onCards(0)], { vramMib: 3000 });
     let isLoaded = true;
-    ledger.settle('a', { vramMib: 3000, ramMib: 0 }, () => isLoaded);
+    ledger.settle('a', { vramMib: 3000, ramMib: 0, deviceIndexes: [0] }, () => isLoaded);
 
     expect(await ledger.freshBudget('b', onCards(0))).toMatchObject({ vramMib: 7500 });
     isLoaded = false;
@@ -79,7 +79,7 @@ describe('MemoryLedger', () => {
   test('a loaded model asks for itself as if it were not there', async () => {
     const { ledger } = createLedger();
     await reserve(ledger, ['a', onCards(0)], { vramMib: 3000, ramMib: 1000 });
-    ledger.settle('a', { vramMib: 3000, ramMib: 1000 }, () => true);
+    ledger.settle('a', { vramMib: 3000, ramMib: 1000, deviceIndexes: [0] }, () => true);
 
     expect(await ledger.freshBudget('a', onCards(0))).toEqual({ vramMib: 10_500, ramMib: 10_000 });
   });

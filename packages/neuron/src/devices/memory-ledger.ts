@@ -62,9 +62,12 @@ export class MemoryLedger {
   }
 
   /** The model is in memory: what it really holds replaces what was reserved. */
-  settle(modelId: string, held: MemoryNeed, showsInDriver: () => boolean): void {
-    const deviceIndexes = this.#holdings.get(modelId)?.deviceIndexes ?? [];
-    this.#holdings.set(modelId, { ...held, deviceIndexes, showsInDriver });
+  settle(
+    modelId: string,
+    { vramMib, ramMib, deviceIndexes }: MemoryNeed & Pick<Holding, 'deviceIndexes'>,
+    showsInDriver: () => boolean,
+  ): void {
+    this.#holdings.set(modelId, { vramMib, ramMib, deviceIndexes, showsInDriver });
   }
 
   release(modelId: string): void {

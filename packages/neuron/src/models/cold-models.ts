@@ -1,5 +1,5 @@
 /** What can be said of models that are on disk and not loaded; the harness of each is asked. */
-import { CortexError, type LoadModelRequest } from '@cortex/protocol';
+import { CortexError, type LoadModelRequest, toCortexError } from '@cortex/protocol';
 
 import type { ColdFacts, ColdModels, HarnessLoadSpec } from '../harness/harness.ts';
 import { toFileRequest, toHarnessSpec } from './harness-spec.ts';
@@ -29,7 +29,7 @@ export interface LoadForecast {
 }
 
 type Inspection =
-  { readonly kind: 'running' } | { readonly kind: 'failed'; readonly error: unknown };
+  { readonly kind: 'running' } | { readonly kind: 'failed'; readonly error: CortexError };
 
 export class ColdModelDesk {
   readonly #deps: LoadDeps;
@@ -99,7 +99,12 @@ export class ColdModelDesk {
     const { capabilities } = this.facts(file);
     if (capabilities) return capabilities;
     const inspection = this.#inspections.get(file.fingerprint);
-    if (inspection?.kind === 'failed') throw inspection.error;
+    if (inspection?.kind === 'failed') {
+      const { error } = inspection;
+      // What may have passed is looked at again at the next call; a broken file stays broken.
+      if (error.isRetryable) this.#inspections.delete(file.fingerprint);
+      throw error;
+    }
     if (!inspection) void this.#inspect(id, file);
     throw new CortexError('model_loading', `${id} is being looked into.`, { retryAfterS: 1 });
   }
@@ -112,7 +117,7 @@ export class ColdModelDesk {
       if (capabilities) this.#inspections.delete(fingerprint);
       else this.#inspections.set(fingerprint, { kind: 'failed', error: onlyByLoad(id) });
     } catch (error) {
-      this.#inspections.set(fingerprint, { kind: 'failed', error });
+      this.#inspections.set(fingerprint, { kind: 'failed', error: toCortexError(error) });
     }
   }
 

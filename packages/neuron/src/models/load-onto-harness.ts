@@ -105,16 +105,17 @@ export async function loadOntoHarness(
     signal.throwIfAborted();
     const model = await harness.loadModel({ ...spec, settings: plan.settings }, progress, signal);
     await checkQuant(model, settings, harness);
-    ledger.settle(id, model, () =>
-      harness.listModels().some((it) => it.id === id && it.state === 'loaded'),
-    );
+    const { deviceIndexes } = spec.placement;
+    const isLoaded = (): boolean =>
+      harness.listModels().some((held) => held.id === id && held.state === 'loaded');
+    ledger.settle(id, { ...model, deviceIndexes }, isLoaded);
     const loaded: Loaded = {
       settings,
       harness,
       file,
       loadedAtMs: performance.now(),
       loadedAt: new Date().toISOString(),
-      deviceIndexes: spec.placement.deviceIndexes,
+      deviceIndexes,
       warnings: plan.warnings,
     };
     return { loaded, model };

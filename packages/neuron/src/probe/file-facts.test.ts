@@ -67,6 +67,19 @@ describe('what is known of model files', () => {
     expect(readdirSync(join(folder, 'facts'))).toEqual([]);
   });
 
+  test('is nothing where it cannot be read, and names it', async () => {
+    rmSync(path);
+
+    const failure = await store()
+      .current({ path, fingerprint })
+      .catch((error: unknown) => error);
+
+    expect(failure).toMatchObject({
+      code: 'model_load_failed',
+      message: expect.stringContaining(path),
+    });
+  });
+
   test('is asked again after an update, and after a crash in the middle of writing', async () => {
     await learned();
     expect(store('2').known(fingerprint)).toBeUndefined();

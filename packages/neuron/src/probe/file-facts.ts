@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { CortexError } from '@cortex/protocol';
 import { z } from 'zod';
 
 import { readGgufHeader } from './gguf-header.ts';
@@ -57,9 +58,13 @@ export interface ProbedFile {
   readonly fingerprint: string;
 }
 
-/** The start of a file, where its metadata are. @throws when it cannot be read */
+/** The start of a file, where its metadata are. @throws CortexError `model_load_failed` when it cannot be read */
 async function readStart(path: string): Promise<Uint8Array> {
-  const file = await open(path);
+  const file = await open(path).catch((cause: unknown) => {
+    throw new CortexError('model_load_failed', `Cannot load ${path}: it cannot be read.`, {
+      cause,
+    });
+  });
   try {
     const { buffer, bytesRead } = await file.read(Buffer.alloc(HEADER_BYTES), 0, HEADER_BYTES, 0);
     return buffer.subarray(0, bytesRead);
@@ -94,7 +99,7 @@ export class FileFactsStore {
     return this.#facts.get(fingerprint);
   }
 
-  /** What is known of the file as it is now: its header is read and compared. @throws when it cannot be read */
+  /** What is known of the file as it is now: its header is read and compared. @throws as `readStart` */
   async current({ path, fingerprint }: ProbedFile): Promise<FileFacts> {
     const start = await readStart(path);
     const headerHash = createHash('sha256').update(start).digest('hex');
