@@ -4,7 +4,7 @@ import { createGate, createScriptedEngine } from '@cortex/testkit';
 import { describe, expect, test } from 'bun:test';
 
 import type { StartEngine } from '../src/harness/llama/start-engine.ts';
-import { readUntil, scriptedEngine, TestNeuron, until } from './test-neuron.ts';
+import { failureOf, readUntil, scriptedEngine, TestNeuron, until } from './test-neuron.ts';
 
 const held = () =>
   scriptedEngine({
@@ -65,6 +65,37 @@ describe('a full queue', () => {
     expect(await neuron.seatsTaken()).toBe(1);
     await reader.cancel();
   });
+});
+
+test('embeddings take a seat, and give it back when the client leaves', async () => {
+  const asked = createGate();
+  const startEngine: StartEngine = async () => {
+    const engine = createScriptedEngine({ slots: 1, capabilities: ['embedding', 'tokenizer'] });
+    engine.embed = (_request, signal) => {
+      asked.open();
+      return new Promise((_resolve, reject) =>
+        signal.addEventListener('abort', () => reject(signal.reason), { once: true }),
+      );
+    };
+    const connection = await inProcessEngine(engine);
+    return { connection, kill: () => void connection.close(0) };
+  };
+  await using neuron = await TestNeuron.start({
+    flags: { 'admission.max_queue_depth': 0 },
+    parts: { startEngine },
+  });
+  await neuron.load();
+  const leaving = new AbortController();
+  const body = { model: 'tiny', input: 'a' };
+  const left = neuron.post('/v1/embeddings', body, { signal: leaving.signal });
+  await asked.opened;
+
+  const refused = await neuron.post('/v1/embeddings', body);
+  leaving.abort();
+
+  expect([refused.status, (await refused.json()).error.code]).toEqual([503, 'queue_full']);
+  await failureOf(left);
+  await until(async () => (await neuron.seatsTaken()) === 0);
 });
 
 test('max_tokens beyond the room is cut to it', async () => {

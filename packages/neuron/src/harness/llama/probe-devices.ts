@@ -7,8 +7,21 @@ import { CortexError } from '@cortex/protocol';
 
 import type { StartEngine } from './start-engine.ts';
 
-/** A GGUF of version 3 with nothing in it. */
-const EMPTY_GGUF = Buffer.concat([Buffer.from('GGUF\x03\0\0\0'), Buffer.alloc(16)]);
+/** Length and bytes, as GGUF writes texts. */
+function toText(text: string): Buffer {
+  const length = Buffer.alloc(8);
+  length.writeUInt32LE(text.length);
+  return Buffer.concat([length, Buffer.from(text)]);
+}
+
+/** A GGUF of version 3 that names an architecture (a value of type 8, a text) and holds no tensor. */
+const EMPTY_GGUF = Buffer.concat([
+  Buffer.from('GGUF\x03\0\0\0'),
+  Buffer.from([0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0]),
+  toText('general.architecture'),
+  Buffer.from([8, 0, 0, 0]),
+  toText('llama'),
+]);
 
 const cudaLoad = (modelPath: string): EngineLoadSpec => ({
   modelId: 'device probe',

@@ -1,0 +1,37 @@
+import { inProcessEngine } from '@cortex/engine';
+import { CortexError } from '@cortex/protocol';
+import { createScriptedEngine } from '@cortex/testkit';
+import { expect, test } from 'bun:test';
+
+import { probeDevices } from './probe-devices.ts';
+import { engineProcesses } from './start-engine.ts';
+
+const forgetful = { add: () => undefined, remove: () => undefined };
+
+test('the real engine shows its GPUs, or names what it lacks to open them', async () => {
+  const answer = await probeDevices(engineProcesses({ records: forgetful })).catch(
+    (error: unknown) => error,
+  );
+
+  if (answer instanceof CortexError) {
+    expect(answer.message).toStartWith('the cuda device cannot be used: ');
+  } else {
+    expect(answer).toContainEqual(expect.objectContaining({ backend: 'cuda' }));
+  }
+});
+
+test('devices are asked for after the kind of device was opened, and the engine is ended then', async () => {
+  const engine = createScriptedEngine();
+  const opened: string[] = [];
+  engine.estimate = ({ backend }) => {
+    opened.push(backend);
+    return Promise.reject(new CortexError('model_load_failed', 'nothing in it'));
+  };
+  engine.devices = async () => [{ name: opened.join(), backend: 'cuda' }];
+  const connection = await inProcessEngine(engine);
+
+  const devices = await probeDevices(async () => ({ connection, kill: () => undefined }));
+
+  expect(devices).toEqual([{ name: 'cuda', backend: 'cuda' }]);
+  await connection.ended;
+});
