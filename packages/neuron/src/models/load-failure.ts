@@ -33,3 +33,25 @@ export function rememberedError({ error, retryAtMs }: LoadFailure, nowMs: number
     cause: error,
   });
 }
+
+/** The failure of a model that its harness has given up for good, for a reason that another load may not meet. */
+export function givenUp(
+  modelId: string,
+  { reason, fingerprint }: { readonly reason: string; readonly fingerprint: string },
+  nowMs: number,
+): LoadFailure {
+  const error = new CortexError('model_load_failed', `${modelId} failed: ${reason}.`, {
+    transient: true,
+  });
+  return nextFailure(undefined, { error, fingerprint }, nowMs);
+}
+
+/** Codes that say the call was wrong, not the model: they leave no `failed` behind. */
+const CALLERS_FAULT: ReadonlySet<string> = new Set([
+  'unsupported_parameter',
+  'invalid_request',
+  'insufficient_vram',
+]);
+
+/** Whether another call may load the model at once. */
+export const isCallersFault = ({ code }: CortexError): boolean => CALLERS_FAULT.has(code);

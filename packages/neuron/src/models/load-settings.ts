@@ -1,4 +1,4 @@
-import type { LoadModelRequest } from '@cortex/protocol';
+import { CortexError, type LoadModelRequest } from '@cortex/protocol';
 
 /** How a model was asked to run: the fields of a load call that are fixed while it is loaded. */
 export interface LoadSettings {
@@ -76,14 +76,20 @@ export function formatSettings(settings: LoadSettings): Record<string, unknown> 
 }
 
 /**
- * Wire names of the settings in which a load call differs from what runs.
- *
  * What the call does not name is no difference: "load it" is satisfied by a model loaded in any way.
+ *
+ * @throws CortexError `conflict` naming the settings in which a load call differs from what runs
  */
-export function settingsMismatch(request: LoadModelRequest, running: LoadSettings): string[] {
+export function checkSameSettings(request: LoadModelRequest, running: LoadSettings): void {
   const asked = toLoadSettings(request);
-  return SETTING_NAMES.filter(
+  const keys = SETTING_NAMES.filter(
     (name) =>
       request[WIRE_NAMES[name]] !== undefined && !Bun.deepEquals(asked[name], running[name]),
   ).map((name) => WIRE_NAMES[name]);
+  if (keys.length === 0) return;
+  throw new CortexError(
+    'conflict',
+    `${request.model_id} is loaded with other settings: ${keys.join(', ')}. Unload it first.`,
+    { extra: { keys } },
+  );
 }

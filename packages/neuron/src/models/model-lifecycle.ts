@@ -11,9 +11,15 @@ import {
 import type { Admission } from '../admission/admission.ts';
 import type { HarnessModel } from '../harness/harness.ts';
 import { toFileRequest } from './harness-spec.ts';
-import { type LoadFailure, nextFailure, rememberedError } from './load-failure.ts';
+import {
+  givenUp,
+  isCallersFault,
+  type LoadFailure,
+  nextFailure,
+  rememberedError,
+} from './load-failure.ts';
 import { type LoadDeps, type Loaded, loadOntoHarness } from './load-onto-harness.ts';
-import { type LoadSettings, settingsMismatch, toLoadSettings } from './load-settings.ts';
+import { checkSameSettings, type LoadSettings, toLoadSettings } from './load-settings.ts';
 import { type LoadReports, LoadUnderWay } from './load-under-way.ts';
 import { Residency } from './residency.ts';
 import { UnloadUnderWay } from './unload-under-way.ts';
@@ -41,13 +47,6 @@ interface LoadAttempt {
   readonly loading: LoadUnderWay;
   readonly previous: LoadFailure | undefined;
 }
-
-/** Codes that say the call was wrong, not the model: they leave no `failed` behind. */
-const CALLERS_FAULT: ReadonlySet<string> = new Set([
-  'unsupported_parameter',
-  'invalid_request',
-  'insufficient_vram',
-]);
 
 /** How long the failure of a model that is on no disk is remembered after its back-off. */
 const FORGET_MS = 600_000;
@@ -149,14 +148,7 @@ export class ModelLifecycle {
     if (model && model.state !== 'failed') return;
     const { harness, settings, file } = phase.loaded;
     const reason = model?.reason ?? `${harness.name} does not have it any more`;
-    const error = new CortexError('model_load_failed', `${this.id} failed: ${reason}.`, {
-      transient: true,
-    });
-    const failure = nextFailure(
-      undefined,
-      { error, fingerprint: file.fingerprint },
-      performance.now(),
-    );
+    const failure = givenUp(this.id, { reason, fingerprint: file.fingerprint }, performance.now());
     this.#phase = { kind: 'failed', failure, settings };
     this.#deps.ledger.release(this.id);
     harness.unloadModel(this.id).catch((cause: unknown) => {
@@ -183,13 +175,13 @@ export class ModelLifecycle {
       if (phase.kind === 'leaving') {
         await phase.unloading.done;
       } else if (phase.kind === 'loaded') {
-        this.#checkSame(request, phase.loaded.settings);
+        checkSameSettings(request, phase.loaded.settings);
         this.#residency.keep(request);
         if (this.state !== 'recovering') return 'loaded';
         if (!wait) return 'loading';
         await sleep(RECOVERY_POLL_MS, undefined, { signal: wait });
       } else if (phase.kind === 'loading') {
-        this.#checkSame(request, phase.loading.settings);
+        checkSameSettings(request, phase.loading.settings);
         return this.#join(phase.loading, request, wait);
       } else if (await this.#mayTry(phase, request, wait)) {
         // What `mayTry` waited for may have let another call in first.
@@ -210,16 +202,6 @@ export class ModelLifecycle {
     const file = await this.#deps.store.find(toFileRequest(request)).catch(() => undefined);
     if (file && file.fingerprint !== phase.failure.fingerprint) return true;
     throw rememberedError(phase.failure, nowMs);
-  }
-
-  #checkSame(request: LoadModelRequest, running: LoadSettings): void {
-    const keys = settingsMismatch(request, running);
-    if (keys.length === 0) return;
-    throw new CortexError(
-      'conflict',
-      `${this.id} is loaded with other settings: ${keys.join(', ')}. Unload it first.`,
-      { extra: { keys } },
-    );
   }
 
   async #join(
@@ -285,7 +267,7 @@ export class ModelLifecycle {
   ): CortexError {
     const { loading, previous, fingerprint } = context;
     const error = toCortexError(thrown);
-    if (loading.isCancelled || CALLERS_FAULT.has(error.code)) {
+    if (loading.isCancelled || isCallersFault(error)) {
       this.#phase = { kind: 'unloaded' };
       return error;
     }
