@@ -22,7 +22,7 @@ import type {
 } from '../engine.ts';
 import { type Library, LIBRARY_VERSION } from './binding.ts';
 import { createGeneration, type Generation } from './generation.ts';
-import { BATCH_TOKENS, checkFiles, loadModel, openDevice } from './load-model.ts';
+import { batchTokensOf, checkFiles, loadModel, openDevice } from './load-model.ts';
 import { IDLE_STATS, LoadedLlama } from './loaded-llama.ts';
 import { estimateMemory } from './memory/estimate-memory.ts';
 import { readBody, SamplingBody } from './request/chat-body.ts';
@@ -133,7 +133,7 @@ class LlamaEngine implements Engine {
     if (this.#isClosed) throw closing();
     await checkFiles(spec);
     const library = await this.#estimator(spec);
-    return estimateMemory(library, { spec, batchTokens: BATCH_TOKENS }, budget);
+    return estimateMemory(library, { spec, batchTokens: batchTokensOf(spec) }, budget);
   }
 
   /** Of the backend that a model was estimated or loaded for; nothing is opened to find others. */
