@@ -46,12 +46,13 @@ export function givenUp(
   return nextFailure(undefined, { error, fingerprint }, nowMs);
 }
 
-/** Codes that say the call was wrong, not the model: they leave no `failed` behind. */
-const CALLERS_FAULT: ReadonlySet<string> = new Set([
+/** Codes that say the call was wrong, or the time, not the model: they leave no `failed` behind. */
+const NOT_THE_MODEL: ReadonlySet<string> = new Set([
   'unsupported_parameter',
   'invalid_request',
   'insufficient_vram',
+  'shutting_down',
 ]);
 
-/** Whether another call may load the model at once. */
-export const isCallersFault = ({ code }: CortexError): boolean => CALLERS_FAULT.has(code);
+/** Whether a failed load says something of the model, to be remembered and shown. */
+export const isModelsFault = ({ code }: CortexError): boolean => !NOT_THE_MODEL.has(code);

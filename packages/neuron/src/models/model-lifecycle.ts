@@ -13,7 +13,7 @@ import type { HarnessModel } from '../harness/harness.ts';
 import { toFileRequest } from './harness-spec.ts';
 import {
   givenUp,
-  isCallersFault,
+  isModelsFault,
   type LoadFailure,
   nextFailure,
   rememberedError,
@@ -267,7 +267,7 @@ export class ModelLifecycle {
   ): CortexError {
     const { loading, previous, fingerprint } = context;
     const error = toCortexError(thrown);
-    if (loading.isCancelled || isCallersFault(error)) {
+    if (loading.isCancelled || !isModelsFault(error)) {
       this.#phase = { kind: 'unloaded' };
       return error;
     }
