@@ -292,6 +292,9 @@ describe('the chat templates of llama.cpp', () => {
     const tokenizer = new Tokenizer({
       bosToken,
       vocabularySize: model.vocabularySize,
+      joinsTokens: model.joinsTokens,
+      longestTokenBytes: model.longestTokenBytes,
+      specialTexts: model.specialTexts,
       tokenize: (text, options) => model.tokenize(text, options),
       detokenize: (tokens, options) => model.detokenize(tokens, options),
       isEndOfGeneration: (token) => model.isEndOfGeneration(token),

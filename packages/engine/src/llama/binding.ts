@@ -87,6 +87,9 @@ const POOLINGS: Readonly<Record<number, 'none' | 'mean' | 'cls' | 'last' | 'rank
   4: 'rank',
 };
 
+/** `llama_token_type`: unknown, control, user defined. */
+const SPECIAL_TYPES: ReadonlySet<number> = new Set([2, 3, 4]);
+
 const KV_TYPES = { f16: 'F16', q8_0: 'Q8_0', q4_0: 'Q4_0' } as const;
 
 /** The version of the library this build is written against. */
@@ -358,6 +361,18 @@ export class Model {
   /** The vocabulary of BERT, whose texts lie between `[CLS]` and `[SEP]`. */
   get isWordPiece(): boolean {
     return this.#model.fileInfo.metadata.tokenizer.ggml.model === 'bert';
+  }
+
+  /** Texts that stand for one token wherever they are: control tokens, those a user defined, and the unknown one. */
+  get specialTexts(): readonly string[] {
+    const { tokens, token_type: types } = this.#model.fileInfo.metadata.tokenizer.ggml;
+    return tokens.filter((text, token) => text !== '' && SPECIAL_TYPES.has(types?.[token] ?? 1));
+  }
+
+  /** UTF-8 bytes of the longest token: no token covers more of a text. */
+  get longestTokenBytes(): number {
+    const { tokens } = this.#model.fileInfo.metadata.tokenizer.ggml;
+    return tokens.reduce((longest, text) => Math.max(longest, Buffer.byteLength(text)), 1);
   }
 
   get vocabularySize(): number {

@@ -2,6 +2,7 @@ import { CortexError } from '@cortex/protocol';
 
 import type { Model } from './binding.ts';
 import type { Token } from './native-types.ts';
+import { cutAtSpecials } from './request/special-cuts.ts';
 
 /** `prompt` of a completion, as the body has it. */
 export type CompletionPrompt = string | readonly (string | number | readonly number[])[];
@@ -9,13 +10,22 @@ export type CompletionPrompt = string | readonly (string | number | readonly num
 /** What of a model prompts are made with. */
 export type Vocabulary = Pick<
   Model,
-  'bosToken' | 'detokenize' | 'isEndOfGeneration' | 'tokenize' | 'vocabularySize'
+  | 'bosToken'
+  | 'detokenize'
+  | 'isEndOfGeneration'
+  | 'joinsTokens'
+  | 'longestTokenBytes'
+  | 'specialTexts'
+  | 'tokenize'
+  | 'vocabularySize'
 >;
 
 /** The vocabulary of a loaded model, with its rules for the start of a prompt. */
 export class Tokenizer {
   readonly #model: Vocabulary;
   #endTokens: readonly Token[] | undefined;
+  #longestTokenBytes: number | undefined;
+  #cuts: readonly string[] | undefined;
 
   constructor(model: Vocabulary) {
     this.#model = model;
@@ -26,7 +36,9 @@ export class Tokenizer {
     options: { readonly addSpecial: boolean; readonly parseSpecial: boolean },
   ): readonly Token[] {
     const { bosToken } = this.#model;
-    const tokens = this.#model.tokenize(text, { parseSpecial: options.parseSpecial });
+    const tokens = options.parseSpecial
+      ? this.#withSpecial(text)
+      : this.#model.tokenize(text, { parseSpecial: false });
     return options.addSpecial && bosToken !== undefined ? [bosToken, ...tokens] : [...tokens];
   }
 
@@ -39,7 +51,7 @@ export class Tokenizer {
   /** A rendered prompt; a BOS is added only where the template printed none. */
   rendered(prompt: string): Uint32Array {
     const { bosToken } = this.#model;
-    const tokens = this.#model.tokenize(prompt, { parseSpecial: true });
+    const tokens = this.#withSpecial(prompt);
     if (bosToken === undefined || tokens[0] === bosToken) return tokens;
     const all = new Uint32Array(tokens.length + 1);
     all[0] = bosToken;
@@ -62,6 +74,22 @@ export class Tokenizer {
     }
     if (typeof one !== 'string') this.#check(tokens, 'prompt');
     return Uint32Array.from(tokens);
+  }
+
+  /** So many tokens `text` has at least, from its length alone. */
+  leastTokens(text: string): number {
+    this.#longestTokenBytes ??= this.#model.longestTokenBytes;
+    return Math.ceil(Buffer.byteLength(text) / this.#longestTokenBytes);
+  }
+
+  #withSpecial(text: string): Uint32Array {
+    // Only of a byte-level vocabulary two texts have the tokens of the one that they are together.
+    this.#cuts ??= this.#model.joinsTokens ? [] : this.#model.specialTexts;
+    const [first = '', ...rest] = cutAtSpecials(text, this.#cuts);
+    const head = this.#model.tokenize(first, { parseSpecial: true });
+    if (rest.length === 0) return head;
+    const tails = rest.map((piece) => this.#model.tokenize(piece, { parseSpecial: true }));
+    return concat([head, ...tails]);
   }
 
   /** Every token that ends an answer. */
@@ -87,6 +115,16 @@ export class Tokenizer {
       { param: `${param}[${wrong}]` },
     );
   }
+}
+
+function concat(parts: readonly Uint32Array[]): Uint32Array {
+  const all = new Uint32Array(parts.reduce((size, part) => size + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
 }
 
 /** The one prompt in it. */

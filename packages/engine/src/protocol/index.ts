@@ -1,6 +1,7 @@
 export * from './calls.ts';
 export * from './from-engine.ts';
 export * from './hello.ts';
+export * from './json-depth.ts';
 export * from './line-splitter.ts';
 export * from './load-spec.ts';
 export * from './outcome.ts';

@@ -15,6 +15,7 @@ import type {
 } from '../engine.ts';
 import {
   type CallCodec,
+  checkDepth,
   COUNT,
   DETOKENIZE,
   DEVICES,
@@ -237,6 +238,12 @@ export class EngineClient implements EngineConnection {
   #start(id: string, stream: RequestStream, request: GenerateRequest): void {
     if (this.#end !== undefined || this.#isClosing) {
       return stream.push(toErrorEvent(this.#end ?? shuttingDown()));
+    }
+    try {
+      // Deeper ones are not only refused by the engine: to write them takes a second, or all of the stack.
+      checkDepth(request.body);
+    } catch (error) {
+      return stream.push(toErrorEvent(error));
     }
     this.#streams.set(id, stream);
     return this.#owner.send(formatGenerate(id, request));

@@ -1,11 +1,12 @@
 import { CortexError } from '@cortex/protocol';
 
 import type { GenerateRequest } from '../../engine.ts';
+import { checkDepth } from '../../protocol/index.ts';
 import type { Model } from '../binding.ts';
 import type { NativeGrammarState, Token } from '../native-types.ts';
 import { chooseParser } from '../parsers/choose-parser.ts';
 import { type OutputParser, PlainParser } from '../parsers/output-parser.ts';
-import type { Tokenizer } from '../tokenizer.ts';
+import type { CompletionPrompt, Tokenizer } from '../tokenizer.ts';
 import { ChatBody, CompletionsBody, readBody, type SamplingBody } from './chat-body.ts';
 import { type ChatModel, prepareChat } from './prepare-chat.ts';
 import { readSampling, recommendedParams, type Sampling, withDefaults } from './sampling.ts';
@@ -59,6 +60,7 @@ export class RequestReader {
   /** @throws CortexError naming the field that is wrong, not supported, or too long. */
   read(request: GenerateRequest): ReadRequest {
     const { model, limits, params } = this.#options;
+    checkDepth(request.body);
     const layers = [request.params ?? {}, params, recommendedParams(model.recommendedSampling)];
     const body = withDefaults(request.body, layers);
     const prepared =
@@ -83,12 +85,13 @@ export class RequestReader {
 
   #prepareChat(raw: Readonly<Record<string, unknown>>): Prepared {
     const { chat, tokenizer } = this.#options;
+    this.#checkCount(raw['messages']);
     const body = readBody(ChatBody, raw);
     const prepared = prepareChat(body, chat);
     return {
       ...prepared,
       body,
-      prompt: tokenizer.rendered(prepared.prompt),
+      prompt: tokenizer.rendered(this.#checkLength(prepared.prompt, 'chat')),
       topLogprobs: body.logprobs === true ? (body.top_logprobs ?? 0) : undefined,
       newParser: () => chooseParser(chat.format, { ...prepared, newCallId }),
     };
@@ -111,7 +114,7 @@ export class RequestReader {
     }
     return {
       body,
-      prompt: this.#options.tokenizer.completion(body.prompt),
+      prompt: this.#completionPrompt(body.prompt),
       topLogprobs: body.logprobs,
       grammar: undefined,
       maxToolCalls: Infinity,
@@ -119,13 +122,35 @@ export class RequestReader {
     };
   }
 
+  #completionPrompt(prompt: CompletionPrompt): Uint32Array {
+    if (typeof prompt === 'string') this.#checkLength(prompt, 'completions');
+    return this.#options.tokenizer.completion(prompt);
+  }
+
+  /** Every message costs tokens; a hundred thousand cost seconds before they are counted. */
+  #checkCount(messages: unknown): void {
+    if (!Array.isArray(messages) || messages.length <= this.#options.limits.contextTokens) return;
+    throw this.#tooLong(`at least ${messages.length} tokens`, 'chat');
+  }
+
+  /** `prompt`, unless its length alone says that it can never fit: tokenising megabytes holds everybody up. */
+  #checkLength(prompt: string, route: GenerateRequest['route']): string {
+    const least = this.#options.tokenizer.leastTokens(prompt);
+    if (least <= this.#options.limits.contextTokens) return prompt;
+    throw this.#tooLong(`at least ${least} tokens`, route);
+  }
+
   /** @throws CortexError `context_length_exceeded` when not even one token of an answer fits. */
   #roomBehind(promptTokens: number, route: GenerateRequest['route']): number {
     const { contextTokens } = this.#options.limits;
     if (promptTokens < contextTokens) return contextTokens - promptTokens;
-    throw new CortexError(
+    throw this.#tooLong(`${promptTokens} tokens`, route);
+  }
+
+  #tooLong(length: string, route: GenerateRequest['route']): CortexError {
+    return new CortexError(
       'context_length_exceeded',
-      `This model's maximum context length is ${contextTokens} tokens. However, your prompt has ${promptTokens} tokens. Please shorten it.`,
+      `This model's maximum context length is ${this.#options.limits.contextTokens} tokens. However, your prompt has ${length}. Please shorten it.`,
       { param: route === 'chat' ? 'messages' : 'prompt' },
     );
   }

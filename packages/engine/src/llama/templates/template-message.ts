@@ -1,5 +1,6 @@
 import { CortexError } from '@cortex/protocol';
 
+import { isDeeperThan, MAX_LEVELS } from '../../protocol/index.ts';
 import type { ChatMessage } from '../request/chat-body.ts';
 
 /** A message as a template gets it. */
@@ -70,7 +71,8 @@ function toArguments(given: string | Readonly<Record<string, unknown>>): unknown
   if (typeof given !== 'string') return given;
   if (given.trim() === '') return {};
   try {
-    return JSON.parse(given);
+    const value: unknown = JSON.parse(given);
+    return isDeeperThan(MAX_LEVELS, value) ? given : value;
   } catch {
     return given;
   }
