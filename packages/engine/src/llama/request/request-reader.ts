@@ -9,6 +9,7 @@ import { type OutputParser, PlainParser } from '../parsers/output-parser.ts';
 import type { CompletionPrompt, Tokenizer } from '../tokenizer.ts';
 import { ChatBody, CompletionsBody, readBody, type SamplingBody } from './chat-body.ts';
 import { type ChatModel, prepareChat } from './prepare-chat.ts';
+import { checkSupported } from './unsupported-fields.ts';
 import { readSampling, recommendedParams, type Sampling, withDefaults } from './sampling.ts';
 
 /** A request made ready for the scheduler, whatever its route. */
@@ -63,6 +64,7 @@ export class RequestReader {
     checkDepth(request.body);
     const layers = [request.params ?? {}, params, recommendedParams(model.recommendedSampling)];
     const body = withDefaults(request.body, layers);
+    checkSupported(body);
     const prepared =
       request.route === 'chat' ? this.#prepareChat(body) : this.#prepareCompletion(body);
     const sampling = this.#withoutEnd(readSampling(prepared.body), prepared.grammar);
@@ -99,18 +101,10 @@ export class RequestReader {
 
   #prepareCompletion(raw: Readonly<Record<string, unknown>>): Prepared {
     const body = readBody(CompletionsBody, raw);
-    const asked = {
-      echo: body.echo === true,
-      suffix: body.suffix !== undefined,
-      best_of: (body.best_of ?? 1) > (body.n ?? 1),
-    };
-    for (const [param, isAsked] of Object.entries(asked)) {
-      if (!isAsked) continue;
-      throw new CortexError(
-        'unsupported_parameter',
-        `"${param}" is not supported by this engine.`,
-        { param },
-      );
+    if ((body.best_of ?? 1) > (body.n ?? 1)) {
+      throw new CortexError('unsupported_parameter', '"best_of" is not supported by this engine.', {
+        param: 'best_of',
+      });
     }
     return {
       body,
