@@ -1,0 +1,142 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+
+import type { Engine, EngineEvent } from '../src/engine.ts';
+import { never } from './fixtures/requests.ts';
+import { loadTiny } from './llama-under-test.ts';
+
+const PROMPT_TOKENS = 3000;
+const CHUNK_TOKENS = 64;
+
+/** Steps that reading the long prompt takes at least, beside somebody who generates. */
+const STEPS = Math.ceil(PROMPT_TOKENS / CHUNK_TOKENS);
+
+describe('while a long prompt is read', () => {
+  let engine: Engine;
+  beforeAll(async () => {
+    engine = await loadTiny({
+      contextLength: 4096,
+      slots: 3,
+      prefillChunkTokens: CHUNK_TOKENS,
+    });
+  });
+  afterAll(() => engine.close(0));
+
+  const stream = (body: object, signal = never()) =>
+    engine.generate(
+      {
+        id: 'p',
+        route: 'completions',
+        body: { temperature: 0, ignore_eos: true, ...body },
+        principal: 'test',
+        requestId: 'p',
+      },
+      signal,
+    );
+  /** Another prompt in each test: nothing of it is in the cells. */
+  const longPrompt = (seed: number) =>
+    Array.from({ length: PROMPT_TOKENS }, (_, index) => 300 + ((index * 7 + seed) % 1000));
+
+  test('a stream that generates gets a token in every step', async () => {
+    const order: string[] = [];
+    const running = note(
+      stream({ prompt: 'Hello', max_tokens: 400, logprobs: 0 }),
+      'stream',
+      order,
+    );
+    await running.next(1);
+    const before = await stepsOf(engine);
+    const reading = note(stream({ prompt: longPrompt(1), max_tokens: 1 }), 'prompt', order);
+
+    await reading.ended;
+    const steps = (await stepsOf(engine)) - before;
+    await running.ended;
+
+    const between = order.slice(order.indexOf('prompt accepted'), order.indexOf('prompt items'));
+    expect(steps).toBeGreaterThanOrEqual(STEPS);
+    // The step under way when it came, and the one that its first token came with.
+    expect(between.filter((event) => event === 'stream items').length).toBeGreaterThanOrEqual(
+      steps - 2,
+    );
+    expect(running.tokensAnEvent()).toEqual([1]);
+  });
+
+  test('two streams share every step with it', async () => {
+    const order: string[] = [];
+    const streams = ['one', 'two'].map((name) =>
+      note(stream({ prompt: `Hello ${name}`, max_tokens: 300, logprobs: 0 }), name, order),
+    );
+    await Promise.all(streams.map(({ started }) => started));
+    const before = await engine.stats();
+
+    await note(stream({ prompt: longPrompt(2), max_tokens: 1 }), 'prompt', order).ended;
+
+    const { batchSizes } = await engine.stats();
+    expect((batchSizes['3'] ?? 0) - (before.batchSizes['3'] ?? 0)).toBeGreaterThanOrEqual(
+      STEPS - 2,
+    );
+    await Promise.all(streams.map(({ ended }) => ended));
+  });
+
+  test('a cancel ends it before the next step hands anything out, and frees its slot', async () => {
+    const abort = new AbortController();
+    const order: string[] = [];
+    const running = note(
+      stream({ prompt: 'Hello', max_tokens: 300, logprobs: 0 }),
+      'stream',
+      order,
+    );
+    await running.started;
+    const reading = note(
+      stream({ prompt: longPrompt(3), max_tokens: 1 }, abort.signal),
+      'prompt',
+      order,
+    );
+    await reading.started;
+    // Some steps into it.
+    await running.next(5);
+
+    abort.abort();
+    const at = order.length;
+    await reading.ended;
+
+    const meanwhile = order.slice(at, order.indexOf('prompt done'));
+    expect(order).not.toContain('prompt items');
+    // What the step under way made, which was decoded before the cancel could be heard.
+    expect(meanwhile.length).toBeLessThanOrEqual(1);
+    await running.next(1);
+    expect((await engine.stats()).busySlots).toBe(1);
+    await running.ended;
+  });
+});
+
+async function stepsOf(engine: Engine): Promise<number> {
+  const { batchSizes } = await engine.stats();
+  return Object.values(batchSizes).reduce((sum, steps) => sum + steps, 0);
+}
+
+/** Reads `stream` to its end and notes each event by `name`, in the order in which the streams have them. */
+function note(stream: AsyncIterable<EngineEvent>, name: string, order: string[]) {
+  const started = Promise.withResolvers<void>();
+  const sizes = new Set<number>();
+  let waiting: { left: number; resolve: () => void } | undefined;
+  const read = async () => {
+    for await (const event of stream) {
+      order.push(`${name} ${event.type}`);
+      started.resolve();
+      if (event.type !== 'items') continue;
+      sizes.add(event.items.flatMap((item) => item.logprobs ?? []).length);
+      if (waiting !== undefined && --waiting.left <= 0) waiting.resolve();
+    }
+  };
+  return {
+    /** Accepted. */
+    started: started.promise,
+    ended: read(),
+    /** So many events with items later. */
+    next: (count: number) =>
+      new Promise<void>((resolve) => {
+        waiting = { left: count, resolve };
+      }),
+    tokensAnEvent: () => [...sizes],
+  };
+}
