@@ -18,6 +18,21 @@ describe('Scheduler', () => {
     for (const step of mixed) expect(Math.max(...step.values())).toBeLessThanOrEqual(16);
   });
 
+  test('the sequences of a batch stand in the order of their numbers, whoever came first', async () => {
+    const { context, send } = setUp({ slots: 3 });
+    const first = [4, 1, 2].map((maxTokens, index) =>
+      send({ prompt: range(3, index * 10), maxTokens }),
+    );
+    await Promise.all(first.map(({ last }) => last));
+    const again = [2, 0, 1].map((index) => send({ prompt: range(3, index * 10), maxTokens: 3 }));
+
+    await Promise.all(again.map(({ last }) => last));
+
+    const orders = context.steps.map((step) => [...step.keys()]);
+    expect(orders).toContainEqual([0, 1, 2]);
+    expect(orders).toEqual(orders.map((order) => order.toSorted((a, b) => a - b)));
+  });
+
   test('a prompt that is cancelled is not read any further', async () => {
     const { context, scheduler, send } = setUp({ slots: 1 });
     const { abort, last } = send({ prompt: range(200), maxTokens: 4 });

@@ -182,7 +182,9 @@ export class Scheduler {
     const { context } = this.#options.model;
     const drawn: Draw[] = [];
     context.initBatch(plan.reduce((total, share) => total + share.tokens, 0));
-    for (const { run, tokens } of plan) {
+    // llama.cpp computes sequences together only where their numbers follow one another in the batch: out of order,
+    // eight streams are up to eight passes over the weights.
+    for (const { run, tokens } of plan.toSorted((a, b) => a.run.slot.id - b.run.slot.id)) {
       const { slot, job, nextToken } = run;
       const from = slot.cells.length;
       const part =
