@@ -94,7 +94,7 @@ export async function complete(
 /** Runs with a token that showed no text are repeated so often: their figure would be too low. */
 const TRIES = 8;
 
-/** Tokens a second of `streams` together, from the moment all generate until the last one ends. */
+/** Tokens a second of `streams` together, while all of them generate. */
 export async function throughput(
   engine: EngineProcess,
   load: {
@@ -126,10 +126,12 @@ async function throughputOnce(
     prompts.map((prompt) => complete(engine, prompt, load.generatedTokens)),
   );
   if (done.some(({ tokensMs }) => tokensMs.length < load.generatedTokens * 0.95)) return undefined;
+  // While all generate: one that began a few steps earlier ends earlier too.
   const fromMs = Math.max(...done.map((stream) => stream.tokensMs[0] ?? 0));
-  const toMs = Math.max(...done.map((stream) => stream.tokensMs.at(-1) ?? 0));
+  const toMs = Math.min(...done.map((stream) => stream.tokensMs.at(-1) ?? 0));
   const tokens = done.reduce(
-    (total, stream) => total + stream.tokensMs.filter((atMs) => atMs > fromMs).length,
+    (total, stream) =>
+      total + stream.tokensMs.filter((atMs) => atMs > fromMs && atMs <= toMs).length,
     0,
   );
   return (tokens / (toMs - fromMs)) * 1000;
