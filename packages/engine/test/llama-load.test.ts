@@ -50,3 +50,16 @@ test('the devices are those of the backend that was asked for', async () => {
   expect(await engine.devices()).toMatchObject([{ backend: 'cpu' }]);
   await engine.close(0);
 });
+
+test.each([
+  [{ slots: 300 }, 'slots = 300 is more than the 256 that are possible'],
+  [{ contextLength: 10_000_000 }, 'is more than the 4096 tokens it was trained for'],
+])('%j is refused before and by the load, naming the setting', async (settings, why) => {
+  const spec = { ...TINY_SPEC, ...settings };
+  const refused = { code: 'model_load_failed', message: expect.stringContaining(why) };
+  const engine = createLlamaEngine();
+
+  await expect(engine.estimate(spec, {})).rejects.toMatchObject(refused);
+  await expect(engine.load(spec, () => undefined, never())).rejects.toMatchObject(refused);
+  await engine.close(0);
+});

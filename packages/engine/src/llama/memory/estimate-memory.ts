@@ -6,6 +6,7 @@ import type { EngineLoadSpec, MemoryBudget, MemoryEstimate } from '../../engine.
 import type { FileUse, Library, Memory, ModelHeader } from '../binding.ts';
 import { type ModelPurpose, purposeOf } from '../embedding/model-purpose.ts';
 import { pooledSize } from '../embedding/pooled-size.ts';
+import { checkSize } from './check-size.ts';
 import {
   memoryLimits,
   type MemoryNeed,
@@ -37,6 +38,8 @@ export async function estimateMemory(
 ): Promise<MemoryEstimate> {
   const { spec } = wanted;
   const header = await readHeader(library, spec.modelPath);
+  if (purposeOfFile(header.use, spec.modelPath) === 'generation')
+    checkSize(spec, header.trainedContextTokens);
   const cells = cellsOf(header, wanted);
   const draft =
     spec.draft?.kind === 'model' ? await readHeader(library, spec.draft.modelPath) : undefined;
