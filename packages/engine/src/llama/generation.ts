@@ -91,6 +91,7 @@ export async function createGeneration(
     contextTokens,
     batchTokens,
     prefillChunkTokens: spec.prefillChunkTokens,
+    isWidthExact: spec.backend === 'cpu',
     ...(drafter && { drafter }),
     nowMs: () => performance.now(),
   });

@@ -1,4 +1,4 @@
-import { expect, test } from 'bun:test';
+import { expect, onTestFinished, test } from 'bun:test';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -50,7 +50,7 @@ export const promptCache: Section = (subject, options) => {
 
       expect(first.promptTokens).toBeGreaterThan(1024);
       expect(other.last.usage.cachedTokens).toBeLessThan(16);
-      expect(again.last.usage.cachedTokens).toBe((again.promptTokens ?? 0) - 1);
+      expect(again.last.usage.cachedTokens).toBeGreaterThanOrEqual((again.promptTokens ?? 0) - 2);
       expect(again.text).toBe(first.text);
     } finally {
       await engine.close(0);
@@ -61,6 +61,7 @@ export const promptCache: Section = (subject, options) => {
 export const slotState: Section = (subject, options) => {
   test('slots that were saved at the end are there after the next load, with the same text', async () => {
     const dir = await mkdtemp(join(tmpdir(), 'slot-state-'));
+    onTestFinished(() => rm(dir, { recursive: true }));
     const spec = { ...suiteSpec(options, 2), contextLength: CONTEXT_TOKENS };
     const before = await loaded(subject().make, spec);
     const first = await completeFromSlot(before, bodyOf('river'));
@@ -69,11 +70,10 @@ export const slotState: Section = (subject, options) => {
     try {
       const again = await complete(after, bodyOf('river'));
 
-      expect(again.last.usage.cachedTokens).toBe((again.promptTokens ?? 0) - 1);
+      expect(again.last.usage.cachedTokens).toBeGreaterThanOrEqual((again.promptTokens ?? 0) - 2);
       expect(again.text).toBe(first.text);
     } finally {
       await after.close(0);
-      await rm(dir, { recursive: true });
     }
   });
 };

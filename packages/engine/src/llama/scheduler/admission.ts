@@ -13,6 +13,8 @@ export interface AdmissionOptions {
   readonly slots: readonly Slot[];
   readonly cells: SlotCells;
   readonly cache: PromptCache | undefined;
+  /** Whether a prompt's last token is never decoded by itself: see `passesOf`. */
+  readonly isWidthExact: boolean;
   readonly createSampler: (config: SamplerConfig) => NativeSampler;
   readonly nowMs: () => number;
 }
@@ -52,8 +54,7 @@ export class Admission {
   async #place(job: Job, runs: Run[]): Promise<void> {
     const { slots, cells, cache } = this.#options;
     const [first, ...further] = job.answers;
-    // The last token of the prompt is always decoded: its logits are needed.
-    const limit = job.prompt.length - 1;
+    const limit = this.#mostCells(job);
     const place = choosePlace(
       slots.map((slot) => cells.candidate(slot, job.prompt, limit)),
       cache?.find(job.prompt, limit),
@@ -71,6 +72,11 @@ export class Admission {
       if (isGone(job)) return;
       await cache?.save(slot, { lostTokens: slot.cells.length, keptTokens: 0 });
     }
+  }
+
+  /** The last token of a prompt is always decoded: its logits are needed. Where widths matter not by itself. */
+  #mostCells({ prompt }: Job): number {
+    return Math.max(0, prompt.length - (this.#options.isWidthExact ? 2 : 1));
   }
 
   #begin(run: { job: Job; answer: Answer; slot: Slot; leader: Run | undefined }): Run {
@@ -92,8 +98,9 @@ export class Admission {
     if (from.kind === 'slot') await cells.copy(from.slot, slot);
     if (from.kind === 'saved') await cache?.restore(from.entry, slot);
     if (isGone(job)) return;
-    const { shared } = cells.candidate(slot, job.prompt, job.prompt.length - 1);
-    await cells.keep(slot, Math.min(shared, job.prompt.length - 1));
+    const limit = this.#mostCells(job);
+    const { shared } = cells.candidate(slot, job.prompt, limit);
+    await cells.keep(slot, Math.min(shared, limit));
     job.cachedTokens = slot.cells.length;
     // The end of the turn before: the caller may take back the message that follows, and write another.
     if (slot.cells.length > 0) await cells.checkpoints?.take(slot);

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test';
 
 import fc from 'fast-check';
 
-import { planStep } from './plan-step.ts';
+import { passesOf, planStep } from './plan-step.ts';
 
 const LIMITS = { batchTokens: 512, prefillChunkTokens: 128 };
 const generating = (run: string, draftTokens = 0) => ({ run, promptTokensLeft: 0, draftTokens });
@@ -79,4 +79,22 @@ describe('planStep', () => {
       }),
     );
   });
+});
+
+test('a prompt is not cut so that one token of it is left', () => {
+  const plan = planStep([generating('a'), reading('b', 129)], LIMITS);
+
+  expect(plan).toContainEqual({ run: 'b', tokens: 127, isPrompt: true });
+});
+
+test('where widths matter, prompts are decoded apart from those who generate, and from one another', () => {
+  const plan = planStep(
+    [generating('a'), reading('b', 40), generating('c'), reading('d', 50)],
+    LIMITS,
+  );
+
+  const passes = passesOf(plan, true).map((pass) => pass.map(({ run }) => run));
+
+  expect(passes).toEqual([['a', 'c'], ['b'], ['d']]);
+  expect(passesOf(plan, false)).toEqual([plan]);
 });

@@ -48,7 +48,7 @@ function promptShares<R>(runs: readonly PlannedRun<R>[], budget: number): StepSh
   const prompts = runs.filter(({ promptTokensLeft }) => promptTokensLeft > 0);
   const [first] = prompts;
   if (first === undefined) return [];
-  const kept = Math.min(first.promptTokensLeft, Math.ceil(budget / 2));
+  const kept = severalOf(first.promptTokensLeft, Math.ceil(budget / 2));
   let left = budget - kept;
   const shares: StepShare<R>[] = [];
   for (const { run, promptTokensLeft } of prompts.toSorted(
@@ -57,7 +57,31 @@ function promptShares<R>(runs: readonly PlannedRun<R>[], budget: number): StepSh
     const own = run === first.run ? kept : 0;
     const more = Math.min(promptTokensLeft - own, left);
     left -= more;
-    if (own + more > 0) shares.push({ run, tokens: own + more, isPrompt: true });
+    const tokens = severalOf(promptTokensLeft, own + more);
+    if (tokens > 0) shares.push({ run, tokens, isPrompt: true });
   }
   return shares;
+}
+
+/** At most `most` of a prompt, so that neither the share nor what is left is a single token where that can be. */
+function severalOf(left: number, most: number): number {
+  if (most >= left) return left;
+  return left - most === 1 && most > 2 ? most - 1 : most;
+}
+
+/**
+ * The decodes of a step: one, or where `isExact` one for everybody who generates and one for each prompt.
+ *
+ * llama.cpp takes as many tokens of each sequence at a time as the shortest has. Beside those who generate that is one
+ * token of a prompt, and on a CPU the kernels for one token add up in another order than those for several: the cells
+ * would depend on who else was there. It costs nothing there, because the passes over the weights are as many.
+ */
+export function passesOf<R>(
+  plan: readonly StepShare<R>[],
+  isExact: boolean,
+): readonly (readonly StepShare<R>[])[] {
+  if (!isExact) return [plan];
+  const generating = plan.filter(({ isPrompt }) => !isPrompt);
+  const prompts = plan.filter(({ isPrompt }) => isPrompt).map((share) => [share]);
+  return generating.length > 0 ? [generating, ...prompts] : prompts;
 }

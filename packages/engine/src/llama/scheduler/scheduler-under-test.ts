@@ -76,6 +76,7 @@ export function setUp(options: SetUpOptions = {}) {
     contextTokens,
     batchTokens: 64,
     prefillChunkTokens: 16,
+    isWidthExact: false,
     nowMs: () => performance.now(),
   });
   const send = (request: SentRequest) => sendTo(scheduler, request);

@@ -7,7 +7,7 @@ import type { Drafter } from '../speculation/drafter.ts';
 import { Admission } from './admission.ts';
 import { Guesser } from './guesser.ts';
 import type { Job } from './job.ts';
-import { planStep, type StepShare } from './plan-step.ts';
+import { passesOf, planStep, type StepShare } from './plan-step.ts';
 import { plannedRun, takeCheckpoints } from './prompt-stops.ts';
 import { isPaused, isReady, type Run } from './run.ts';
 import type { SlotCells } from './slot-cells.ts';
@@ -38,6 +38,8 @@ export interface SchedulerOptions {
   readonly contextTokens: number;
   readonly batchTokens: number;
   readonly prefillChunkTokens: number;
+  /** Whether texts are to be the same in whatever batch: see `passesOf`. */
+  readonly isWidthExact: boolean;
   /** Guesses tokens for speculative decoding; undefined: none. */
   readonly drafter?: Drafter;
   readonly nowMs: () => number;
@@ -160,18 +162,21 @@ export class Scheduler {
       this.#options,
     );
     if (plan.length === 0) return false;
-    let drawn: readonly Draw[];
-    try {
-      drawn = this.#fillBatch(plan);
-      await this.#options.model.context.decodeBatch();
-    } catch (error) {
-      this.#failStep(plan, error);
-      return true;
+    const drawn: Draw[] = [];
+    let generatedTokens = 0;
+    for (const pass of passesOf(plan, this.#options.isWidthExact)) {
+      try {
+        const part = this.#fillBatch(pass);
+        await this.#options.model.context.decodeBatch();
+        // Each by itself: a sampler that fails costs its own request, after all the others are through with the logits.
+        const taken = await Promise.all(part.map((draw) => this.#draw(draw)));
+        generatedTokens += taken.reduce((total, tokens) => total + tokens, 0);
+        drawn.push(...part);
+      } catch (error) {
+        this.#failStep(pass, error);
+      }
     }
-    // Each by itself: a sampler that fails costs its own request, after all the others are through with the logits.
-    const taken = await Promise.all(drawn.map((draw) => this.#draw(draw)));
     await takeCheckpoints(plan, checkpoints);
-    const generatedTokens = taken.reduce((total, tokens) => total + tokens, 0);
     this.#record(plan, { startMs, generatedTokens });
     const atMs = this.#options.nowMs();
     for (const job of new Set(drawn.map(({ run }) => run.job))) job.flush(atMs - startMs, atMs);
