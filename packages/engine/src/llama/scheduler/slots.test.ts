@@ -79,6 +79,38 @@ describe('choosePlace', () => {
     });
   });
 
+  test('leaves a short conversation its slot when another begins with the same words', () => {
+    const first = slot(0, [...range(26), ...range(200, 500)], { lastUsedMs: 5 });
+    const second = [...range(26), ...range(160, 900)];
+
+    expect(place([first, slot(1, [])], second)).toMatchObject({ slot: { id: 1 }, lost: 0 });
+    expect(place([first, slot(1, range(400, 7000), { lastUsedMs: 1 })], second)).toMatchObject({
+      slot: { id: 1 },
+      lost: 400,
+    });
+    expect(place([first, slot(1, range(9000, 7000), { lastUsedMs: 1 })], second)).toMatchObject({
+      slot: { id: 0 },
+      kept: 26,
+    });
+  });
+
+  test('copies a long common beginning to a slot idle longer', () => {
+    const system = range(300);
+    const first = slot(0, [...system, ...range(400, 500)], { lastUsedMs: 5 });
+
+    expect(place([first, slot(1, [7, 7])], [...system, 9000])).toMatchObject({
+      slot: { id: 1 },
+      kept: 300,
+      from: { kind: 'slot', slot: { id: 0 } },
+    });
+  });
+
+  test('takes the slot of an answer that is asked for again', () => {
+    const chosen = place([slot(0, range(300), { lastUsedMs: 5 }), slot(1, [])], range(200));
+
+    expect(chosen).toMatchObject({ slot: { id: 0 }, kept: 200, from: { kind: 'own' } });
+  });
+
   test('does not copy for a few tokens', () => {
     const chosen = place([slot(0, [1, 2, 3], { isBusy: true }), slot(1, [])], [1, 2, 3, 4]);
 

@@ -74,7 +74,8 @@ export const MIN_RESTORE_TOKENS = 256;
 /**
  * The place for a prompt: the free slot that holds the longest start of it, unless that costs a much longer conversation
  * for a few common words; then the one idle longest. A busy slot or saved cells that hold much more are copied there, and
- * so is a slot that would lose another conversation where a spare one loses less.
+ * so is a slot that would lose another conversation where a spare one loses less. A short conversation is not saved, so
+ * another that begins alike goes to a slot idle longer.
  */
 export function choosePlace<E>(
   candidates: readonly SlotCandidate[],
@@ -115,6 +116,9 @@ function chooseSlot(candidates: readonly SlotCandidate[]): Place<never> | undefi
     best.copied,
   );
   const own = lost(best, best.kept);
+  const older = isOther(best) ? olderPlace(free, best) : undefined;
+  if (older !== undefined)
+    return isWorthCopying(best, older.kept) ? copyTo(older, best) : stayIn(older);
   if (
     spare !== undefined &&
     own > MIN_LOST_TOKENS &&
@@ -122,7 +126,26 @@ function chooseSlot(candidates: readonly SlotCandidate[]): Place<never> | undefi
     isWorthCopying(best, spare.kept)
   )
     return copyTo(spare, best);
-  return { slot: best.slot, kept: best.kept, lost: own, from: { kind: 'own' } };
+  return stayIn(best);
+}
+
+const stayIn = (candidate: SlotCandidate): Place<never> => ({
+  slot: candidate.slot,
+  kept: candidate.kept,
+  lost: lost(candidate, candidate.kept),
+  from: { kind: 'own' },
+});
+
+/** More of what the slot holds is not in the prompt than is: another conversation with the same beginning. */
+const isOther = ({ slot, shared }: SlotCandidate): boolean => slot.cells.length > 2 * shared;
+
+/** A slot idle longer than `best` that loses no more than it does, or too little to be worth a restore. */
+function olderPlace(
+  free: readonly SlotCandidate[],
+  best: SlotCandidate,
+): SlotCandidate | undefined {
+  const most = Math.max(lost(best, best.kept), MIN_LOST_TOKENS);
+  return free.slice(0, free.indexOf(best)).find((candidate) => lost(candidate, best.kept) <= most);
 }
 
 const copyTo = (target: SlotCandidate, source: SlotCandidate): Place<never> => ({
