@@ -37,6 +37,8 @@ const SCHEMAS: readonly (object | boolean)[] = [
   { enum: [1, 2, 3], minimum: 2 },
   { type: 'integer', minimum: 37 },
   { type: 'integer', maximum: -99 },
+  { type: 'integer', minimum: 2e15 },
+  { type: 'integer', maximum: -2e15 },
   { type: 'integer', minimum: -5, maximum: 130 },
   { type: 'number', minimum: 0.2, maximum: 0.55 },
   { type: 'number', exclusiveMinimum: -3.25, exclusiveMaximum: 1001 },
@@ -199,7 +201,45 @@ describe('JSON Schema as a grammar', () => {
     [{ type: 'object', required: ['a'], additionalProperties: false }, 'no value'],
     [{ enum: Array.from({ length: 60_000 }, (_, i) => `value ${i}`) }, 'too large'],
     [{ minLength: -1 }, 'minLength'],
+    [{ type: 'string', format: 'constructor' }, '"format" names "constructor"'],
+    [{ $ref: '#/%zz' }, '"$ref" "#/%zz" points to nothing'],
   ])('%j is refused, naming what cannot be held', (schema, named) => {
     expect(refusal(schema)).toContain(named);
+  });
+
+  test('ten thousand branches are refused by their number', () => {
+    const branches = Array.from({ length: 10_000 }, (_, i) => ({ const: i }));
+
+    expect(refusal({ anyOf: branches })).toContain('"anyOf" spreads into');
+  });
+
+  test('references that double with each step are refused, not followed for hours', () => {
+    const step = (to: number) => ({
+      allOf: [{ $ref: `#/$defs/s${to}` }, { $ref: `#/$defs/s${to}` }],
+    });
+    const $defs = Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`s${i}`, step(i + 1)]));
+
+    expect(refusal({ $ref: '#/$defs/s0', $defs: { ...$defs, s60: {} } })).toContain('allOf');
+  });
+
+  test('a property called like a member of every object is a property', () => {
+    const properties: object = JSON.parse(
+      '{"__proto__": {"const": 1}, "constructor": {"const": 2}}',
+    );
+    const schema = {
+      allOf: [
+        { type: 'object', properties, required: ['__proto__', 'constructor'] },
+        { properties: { other: { const: 3 } }, required: ['other'] },
+      ],
+    };
+
+    for (const text of texts(schema, 10)) {
+      const entries = Object.entries(JSON.parse(text));
+      expect(entries).toEqual([
+        ['__proto__', 1],
+        ['constructor', 2],
+        ['other', 3],
+      ]);
+    }
   });
 });

@@ -7,6 +7,8 @@ const MAX_GRAMMAR_CHARS = 256 * 1024;
 export class GrammarRules {
   readonly #bodies = new Map<string, string>();
   readonly #names = new Map<string, string>();
+  /** How often a name was made of each hint. */
+  readonly #counts = new Map<string, number>();
   #chars = 0;
 
   /** The name of a rule with this body, new or shared. `hint` makes the grammar readable. */
@@ -22,8 +24,13 @@ export class GrammarRules {
   /** A name to refer to before its body is known: recursion. */
   reserve(hint: string): string {
     const base = hint.replaceAll(/[^a-zA-Z0-9]+/g, '-').slice(0, 40) || 'rule';
-    let name = base;
-    for (let n = 2; this.#bodies.has(name); n++) name = `${base}-${n}`;
+    let count = this.#counts.get(base) ?? 0;
+    let name: string;
+    do {
+      count++;
+      name = count === 1 ? base : `${base}-${count}`;
+    } while (this.#bodies.has(name));
+    this.#counts.set(base, count);
     this.#bodies.set(name, '');
     return name;
   }

@@ -97,9 +97,8 @@ function signedRange(
   { low, high }: ScaledRange,
   format: (digits: Digits) => string,
 ): string | undefined {
-  const limit = 10n ** BigInt(FREE_DIGITS) - 1n;
-  const from = low ?? -limit;
-  const to = high ?? limit;
+  const from = low ?? -openEnd(high === undefined ? undefined : -high);
+  const to = high ?? openEnd(low);
   if (from > to) return undefined;
   const options: string[] = [];
   if (from < 0n) {
@@ -108,6 +107,12 @@ function signedRange(
   }
   if (to >= 0n) options.push(...magnitudes(from > 0n ? from : 0n, to).map(format));
   return options.length === 0 ? undefined : options.join(' | ');
+}
+
+/** How far a range without a bound on that side reaches: as far as a double is exact, whatever the bound of the other side. */
+function openEnd(start: bigint | undefined): bigint {
+  const limit = 10n ** BigInt(FREE_DIGITS) - 1n;
+  return start === undefined || start < limit ? limit : BigInt(Number.MAX_SAFE_INTEGER);
 }
 
 /** Patterns that together match exactly the integers from `low` to `high` (both ≥ 0), without leading zeros. */

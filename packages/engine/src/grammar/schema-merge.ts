@@ -6,6 +6,9 @@ export type Schema = { readonly [keyword: string]: unknown };
 /** Alternatives one subschema may spread into (products of several anyOf). */
 const MAX_ALTERNATIVES = 256;
 
+/** Schemas that one subschema may be put together of: references to references in an `allOf` double with each step. */
+const MAX_PARTS = 4096;
+
 export const isObject = (value: unknown): value is Schema =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
@@ -97,7 +100,7 @@ export interface Alternatives {
 /** Spreads `schema` into its alternatives. @throws CortexError naming the keyword that cannot be held. */
 export function flatten(schema: Schema, root: Schema): Alternatives {
   const exclusive: (readonly FlatSchema[])[] = [];
-  const options = spread(schema, { root, exclusive, trail: [] });
+  const options = spread(schema, { root, exclusive, trail: [], parts: { count: 0 } });
   return { options, exclusive };
 }
 
@@ -106,9 +109,13 @@ interface Context {
   readonly exclusive: (readonly FlatSchema[])[];
   /** References being followed, so that one that leads to itself is noticed. */
   readonly trail: readonly string[];
+  /** Schemas read so far. */
+  readonly parts: { count: number };
 }
 
 function spread(schema: Schema, context: Context): FlatSchema[] {
+  if (++context.parts.count > MAX_PARTS)
+    throw unsupported('allOf', `and references put more than ${MAX_PARTS} schemas together`);
   for (const keyword of Object.keys(schema)) {
     if (KNOWN.has(keyword) || ANNOTATIONS.has(keyword) || keyword.startsWith('x-')) continue;
     throw unsupported(keyword, 'is not supported');
@@ -116,19 +123,20 @@ function spread(schema: Schema, context: Context): FlatSchema[] {
   const { $ref, allOf, anyOf, oneOf, ...own } = schema;
   let options: FlatSchema[] = [withoutAnnotations(own)];
   const join = (others: readonly FlatSchema[]): void => {
-    if (options.length * others.length > MAX_ALTERNATIVES)
-      throw unsupported('anyOf', `spreads into more than ${MAX_ALTERNATIVES} alternatives`);
+    if (options.length * others.length > MAX_ALTERNATIVES) throw tooManyAlternatives('anyOf');
     options = options.flatMap((a) => others.map((b) => merge(a, b)));
   };
   if ($ref !== undefined) join(follow($ref, context));
   for (const part of list(allOf, 'allOf')) join(spread(asSchema(part, 'allOf'), context));
   if (anyOf !== undefined)
-    join(list(anyOf, 'anyOf').flatMap((part) => spread(asSchema(part, 'anyOf'), context)));
+    join(branchesOf(anyOf, 'anyOf').flatMap((part) => spread(asSchema(part, 'anyOf'), context)));
   if (oneOf !== undefined) {
     const base = options;
-    const branches = list(oneOf, 'oneOf').map((part) => spread(asSchema(part, 'oneOf'), context));
-    join(branches.flat());
-    context.exclusive.push(...exclusiveGroups(base, branches));
+    const spreads = branchesOf(oneOf, 'oneOf').map((part) =>
+      spread(asSchema(part, 'oneOf'), context),
+    );
+    join(spreads.flat());
+    context.exclusive.push(...exclusiveGroups(base, spreads));
   }
   return options;
 }
@@ -158,7 +166,7 @@ function follow(ref: unknown, context: Context): FlatSchema[] {
 function lookUp(ref: string, root: Schema): Schema {
   let at: unknown = root;
   for (const part of ref.slice(1).split('/').slice(1)) {
-    const key = decodeURIComponent(part).replaceAll('~1', '/').replaceAll('~0', '~');
+    const key = decoded(part).replaceAll('~1', '/').replaceAll('~0', '~');
     at = Array.isArray(at)
       ? at[Number(key)]
       : isObject(at) && Object.hasOwn(at, key)
@@ -168,6 +176,25 @@ function lookUp(ref: string, root: Schema): Schema {
   if (at === undefined) throw unsupported('$ref', `"${ref}" points to nothing`);
   return asSchema(at, '$ref');
 }
+
+/** A part of a reference without its percent escapes; one that has no proper escapes is what it is. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
+/** The branches of `anyOf` or `oneOf`, counted before any of them is looked at. */
+function branchesOf(value: unknown, keyword: string): readonly unknown[] {
+  const all = list(value, keyword);
+  if (all.length > MAX_ALTERNATIVES) throw tooManyAlternatives(keyword);
+  return all;
+}
+
+const tooManyAlternatives = (keyword: string): CortexError =>
+  unsupported(keyword, `spreads into more than ${MAX_ALTERNATIVES} alternatives`);
 
 function list(value: unknown, keyword: string): readonly unknown[] {
   if (value === undefined) return [];
@@ -186,8 +213,11 @@ function withoutAnnotations(schema: Schema): Schema {
 
 const sameJson = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
 
-const intersectLists = (a: readonly unknown[], b: unknown): readonly unknown[] =>
-  Array.isArray(b) ? a.filter((x) => b.some((y) => sameJson(x, y))) : a;
+function intersectLists(a: readonly unknown[], b: unknown): readonly unknown[] {
+  if (!Array.isArray(b)) return a;
+  const texts = new Set(b.map((value) => JSON.stringify(value)));
+  return a.filter((value) => texts.has(JSON.stringify(value)));
+}
 
 /** What satisfies both. @throws CortexError where the two cannot be said in one schema. */
 function merge(a: Schema, b: Schema): Schema {
@@ -253,19 +283,16 @@ function mergeTypes(a: readonly unknown[], b: readonly unknown[]): readonly unkn
 function mergeProperties(a: Schema, b: Schema): Schema {
   const left = asSchema(a['properties'], 'properties');
   const right = asSchema(b['properties'], 'properties');
-  const out: Record<string, unknown> = {};
+  const out = new Map<string, unknown>();
   for (const key of new Set([...Object.keys(left), ...Object.keys(right)])) {
     const parts = [
       Object.hasOwn(left, key) ? left[key] : a['additionalProperties'],
       Object.hasOwn(right, key) ? right[key] : b['additionalProperties'],
     ];
     const given = parts.filter((part) => part !== undefined && part !== true);
-    out[key] =
-      given.length === 0
-        ? true
-        : given.length === 1
-          ? given[0]
-          : { allOf: given.map((part) => asSchema(part, 'properties')) };
+    const both = { allOf: given.map((part) => asSchema(part, 'properties')) };
+    out.set(key, given.length === 0 ? true : given.length === 1 ? given[0] : both);
   }
-  return out;
+  // Not by assignment: a property may be called "__proto__".
+  return Object.fromEntries(out);
 }

@@ -48,7 +48,7 @@ const ANNOTATIONS = new Set([
 ]);
 
 export const isKnownFormat = (format: string): boolean =>
-  format in FORMATS || ANNOTATIONS.has(format);
+  Object.hasOwn(FORMATS, format) || ANNOTATIONS.has(format);
 
 /** How a string is written: what stands around it, any character of it, one character of a set. */
 export interface StringForm {

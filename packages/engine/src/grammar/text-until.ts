@@ -70,13 +70,3 @@ function beginningWithNone(
   const options = [...along, literal(marker), `[^${excluded.join('')}] ${free}`];
   return rules.add('until', options.join(' | '));
 }
-
-/** How much of the marker ends a text that ended with `matched` of its characters and goes on with `char`. */
-function matchedBehind(chars: readonly string[], matched: number, char: string): number {
-  const seen = [...chars.slice(0, matched), char];
-  for (let length = seen.length; length > 0; length--) {
-    const end = seen.slice(seen.length - length);
-    if (end.every((one, i) => one === chars[i])) return length;
-  }
-  return 0;
-}
