@@ -28,6 +28,10 @@ test('params of the catalogue that nothing could be answered with fail the load 
     code: 'model_load_failed',
     message: expect.stringContaining('temperature'),
   });
+  await expect(loadTiny({ params: { mirostat: 2 } })).rejects.toMatchObject({
+    code: 'model_load_failed',
+    message: expect.stringContaining('mirostat'),
+  });
 });
 
 test('a load without weights tokenises, renders and counts, and answers nothing', async () => {

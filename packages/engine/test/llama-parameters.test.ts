@@ -20,6 +20,12 @@ const UNSUPPORTED: readonly (readonly [string, unknown])[] = [
   ['guided_json', { type: 'object' }],
   ['stop_token_ids', [1]],
   ['use_beam_search', true],
+  ['best_of', 2],
+  ['n_predict', 20],
+  ['max_new_tokens', 20],
+  ['truncate_prompt_tokens', 5],
+  ['format', 'json'],
+  ['options', { num_ctx: 2048 }],
 ];
 
 /** Sent along by clients, and the same as not sent. */
@@ -30,6 +36,9 @@ const HARMLESS: Readonly<Record<string, unknown>> = {
   mirostat: 0,
   typical_p: 1,
   stop_token_ids: [],
+  n_predict: -1,
+  best_of: 1,
+  options: {},
   prediction: { type: 'content', content: 'x' },
   prompt_cache_key: 'k',
   safety_identifier: 's',

@@ -207,9 +207,11 @@ describe.each(Object.keys(FAMILIES))('an enforced call of %s', (family) => {
   });
 });
 
-test('a keyword that cannot be held is refused as one of the tools', () => {
-  const parameters = object({ a: { not: { type: 'string' } } });
-  const tools = [{ type: 'function', function: { name: 'f', parameters } }];
+test('a keyword that cannot be held is refused with the name of its tool', () => {
+  const tools = [
+    { type: 'function', function: { name: 'f', parameters: object({}) } },
+    { type: 'function', function: { name: 'g', parameters: object({ a: { not: {} } }) } },
+  ];
   let thrown: unknown;
   try {
     answers(modelOf('qwen3-coder'), { tools, tool_choice: 'required' }, 1);
@@ -222,7 +224,7 @@ test('a keyword that cannot be held is refused as one of the tools', () => {
     code: 'invalid_request',
     param: 'tools',
   });
-  expect(thrown.message).toContain('The JSON schema of a tool cannot be enforced: "not"');
+  expect(thrown.message).toContain('The JSON schema of the tool "g" cannot be enforced: "not"');
 });
 
 describe.each(['harmony', 'harmony, thinking', 'qwen3.5, thinking', 'mistral'])(

@@ -26,6 +26,7 @@ import { batchTokensOf, checkFiles, loadModel, openDevice } from './load-model.t
 import { IDLE_STATS, LoadedLlama } from './loaded-llama.ts';
 import { estimateMemory } from './memory/estimate-memory.ts';
 import { readBody, SamplingBody } from './request/chat-body.ts';
+import { checkSupported } from './request/unsupported-fields.ts';
 import { EventBuffer } from './scheduler/event-buffer.ts';
 
 const MIB = 1024 * 1024;
@@ -200,6 +201,7 @@ const writeLog = (line: string): void => void process.stderr.write(`${line}\n`);
 function checkParams(params: EngineLoadSpec['params']): void {
   try {
     readBody(SamplingBody, params);
+    checkSupported(params);
   } catch (error) {
     const said = error instanceof Error ? error.message : String(error);
     throw new CortexError('model_load_failed', `The params of this model are wrong: ${said}`, {

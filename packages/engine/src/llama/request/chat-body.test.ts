@@ -35,6 +35,17 @@ test.each([
   expect(refusal(body)).toMatchObject({ code: 'invalid_request', details: { param } });
 });
 
+test.each([
+  [{}, '"messages": is missing.'],
+  [{ messages, tools: [{ type: 'function', function: {} }] }, '.name": is missing.'],
+  [{ messages: [{ role: 'user', content: 5 }] }, 'must be a text or a list of parts.'],
+  [{ messages, stop: 5 }, 'must be a text or a list of up to 64.'],
+  [{ messages, tool_choice: 'any' }, 'must be "none", "auto", "required" or {'],
+  [{ messages, response_format: { type: 'json_schema' } }, 'must hold the schema.'],
+])('%j is refused with what is wanted: %s', (body, words) => {
+  expect(refusal(body)?.message).toContain(words);
+});
+
 test('null means not set, and fields nobody knows are tolerated', () => {
   const body = readBody(ChatBody, {
     messages,

@@ -19,14 +19,16 @@ const ToolCall = z.looseObject({
   type: z.string().optional(),
   function: z.looseObject({
     name: z.string(),
-    arguments: z.union([z.string(), z.record(z.string(), z.unknown())]).default('{}'),
+    arguments: z
+      .union([z.string(), z.record(z.string(), z.unknown())], 'must be JSON, as text or as object')
+      .default('{}'),
   }),
 });
 
 export const ChatMessage = z.looseObject({
   role: z.enum(['system', 'developer', 'user', 'assistant', 'tool', 'function']),
   content: z
-    .union([z.string(), z.array(ContentPart)])
+    .union([z.string(), z.array(ContentPart)], 'must be a text or a list of parts')
     .nullish()
     .transform((value) => value ?? null),
   reasoning_content: optional(z.string()),
@@ -47,16 +49,24 @@ export const Tool = z.looseObject({
 });
 export type Tool = z.infer<typeof Tool>;
 
-const ToolChoice = z.union([
-  z.enum(['none', 'auto', 'required']),
-  z.looseObject({ type: z.literal('function'), function: z.looseObject({ name: z.string() }) }),
-]);
+const ToolChoice = z.union(
+  [
+    z.enum(['none', 'auto', 'required']),
+    z.looseObject({ type: z.literal('function'), function: z.looseObject({ name: z.string() }) }),
+  ],
+  'must be "none", "auto", "required" or {"type": "function", "function": {"name": …}}',
+);
 export type ToolChoice = z.infer<typeof ToolChoice>;
 
-const ResponseFormat = z.looseObject({
-  type: z.enum(['text', 'json_object', 'json_schema']),
-  json_schema: optional(z.looseObject({ schema: z.unknown() })),
-});
+const ResponseFormat = z
+  .looseObject({
+    type: z.enum(['text', 'json_object', 'json_schema']),
+    json_schema: optional(z.looseObject({ schema: z.unknown() })),
+  })
+  .refine(({ type, json_schema }) => type !== 'json_schema' || json_schema !== undefined, {
+    path: ['json_schema'],
+    message: 'must hold the schema',
+  });
 export type ResponseFormat = z.infer<typeof ResponseFormat>;
 
 /** What sampling and length read; the same on both routes. */
@@ -75,7 +85,9 @@ export const SamplingBody = z.looseObject({
   logit_bias: optional(
     z.record(z.string().regex(/^\d+$/, 'keys must be token ids'), z.number().min(-100).max(100)),
   ),
-  stop: optional(z.union([z.string(), z.array(z.string()).max(64)])),
+  stop: optional(
+    z.union([z.string(), z.array(z.string()).max(64)], 'must be a text or a list of up to 64'),
+  ),
   ignore_eos: optional(z.boolean()),
   n: optional(z.int().min(1)),
 });
@@ -93,17 +105,25 @@ export const ChatBody = SamplingBody.extend({
   enable_thinking: optional(z.boolean()),
   reasoning_effort: optional(z.string()),
   functions: optional(z.array(Tool.shape.function)),
-  function_call: optional(z.union([z.enum(['none', 'auto']), z.looseObject({ name: z.string() })])),
+  function_call: optional(
+    z.union(
+      [z.enum(['none', 'auto']), z.looseObject({ name: z.string() })],
+      'must be "none", "auto" or {"name": …}',
+    ),
+  ),
 });
 export type ChatBody = z.infer<typeof ChatBody>;
 
 export const CompletionsBody = SamplingBody.extend({
-  prompt: z.union([
-    z.string(),
-    z.array(z.string()).min(1),
-    z.array(z.int().min(0)).min(1),
-    z.array(z.array(z.int().min(0)).min(1)).min(1),
-  ]),
+  prompt: z.union(
+    [
+      z.string(),
+      z.array(z.string()).min(1),
+      z.array(z.int().min(0)).min(1),
+      z.array(z.array(z.int().min(0)).min(1)).min(1),
+    ],
+    'must be a text or a list of tokens',
+  ),
   logprobs: optional(z.int().min(0).max(20)),
   echo: optional(z.boolean()),
   suffix: optional(z.string()),
@@ -117,7 +137,7 @@ export type CompletionsBody = z.infer<typeof CompletionsBody>;
  * @throws CortexError `invalid_request` with the path of the first wrong field as `param`.
  */
 export function readBody<T>(schema: z.ZodType<T>, body: unknown): T {
-  const result = schema.safeParse(body);
+  const result = schema.safeParse(body, { error: describeMissing });
   if (result.success) return result.data;
   const issue = deepest(result.error.issues);
   const param = formatPath(issue?.path ?? []);
@@ -130,6 +150,10 @@ export function readBody<T>(schema: z.ZodType<T>, body: unknown): T {
   );
 }
 
+/** zod's own words for it are "expected string, received undefined". */
+const describeMissing = ({ code, input }: z.core.$ZodRawIssue): string | undefined =>
+  code === 'invalid_type' && input === undefined ? 'is missing' : undefined;
+
 /** Of a union, the issue of the branch that got furthest: what the caller most likely meant. */
 function deepest(
   issues: readonly z.core.$ZodIssue[],
@@ -140,8 +164,7 @@ function deepest(
     .map((branch) => deepest(branch))
     .filter((issue) => issue !== undefined && issue.path.length > 0)
     .toSorted((a, b) => (b?.path.length ?? 0) - (a?.path.length ?? 0))[0];
-  if (inner === undefined)
-    return { path: first.path, message: 'has a type that is not accepted here' };
+  if (inner === undefined) return first;
   return { path: [...first.path, ...inner.path], message: inner.message };
 }
 

@@ -115,11 +115,21 @@ function readChoice(body: ChatBody): Choice {
   return { kind: 'named', name };
 }
 
-/** What cannot be enforced stands in the parameters of a tool. */
-function asToolError(error: unknown): unknown {
+/** What cannot be enforced stands in the parameters of `tool`; undefined: of all of them together. */
+function asToolError(error: unknown, tool: Tool | undefined): unknown {
   if (!(error instanceof CortexError) || error.code !== 'invalid_request') return error;
-  const message = error.message.replace(/^The JSON schema/, 'The JSON schema of a tool');
+  const whose = tool === undefined ? 'the tools' : `the tool "${tool.function.name}"`;
+  const message = error.message.replace(/^The JSON schema/, `The JSON schema of ${whose}`);
   return new CortexError('invalid_request', message, { param: 'tools', cause: error });
+}
+
+function isExpressible(make: () => string): boolean {
+  try {
+    make();
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 const isEnforced = ({ kind }: Choice): boolean => kind === 'required' || kind === 'named';
@@ -155,11 +165,18 @@ function answerGrammar(body: ChatBody, request: AnswerRequest): string | undefin
     }
     const isSingle = choice.kind === 'named' || body.parallel_tool_calls === false;
     const family = format.tools;
-    const calls = { tools: called.map(toCallable), isSingle };
+    const grammarOf = (some: readonly Tool[]) =>
+      toolCallGrammar(
+        (rules) => family.callsRule(rules, { tools: some.map(toCallable), isSingle }),
+        frame('calls'),
+      );
     try {
-      return toolCallGrammar((rules) => family.callsRule(rules, calls), frame('calls'));
+      return grammarOf(called);
     } catch (error) {
-      throw asToolError(error);
+      throw asToolError(
+        error,
+        called.find((tool) => !isExpressible(() => grammarOf([tool]))),
+      );
     }
   }
   switch (body.response_format?.type) {

@@ -14,6 +14,11 @@ const UNSUPPORTED: Readonly<Record<string, (value: unknown) => boolean>> = {
   moderation: never,
   echo: is(false),
   suffix: is(''),
+  best_of: is(1),
+  // llama.cpp, vLLM, Ollama and TGI: lengths by other names
+  n_predict: is(-1),
+  max_new_tokens: never,
+  truncate_prompt_tokens: never,
   // llama.cpp and others: samplers
   typical_p: is(1),
   typ_p: is(1),
@@ -40,6 +45,8 @@ const UNSUPPORTED: Readonly<Record<string, (value: unknown) => boolean>> = {
   guided_regex: never,
   guided_choice: never,
   guided_grammar: never,
+  format: is(''),
+  options: (value) => typeof value === 'object' && Object.keys(value ?? {}).length === 0,
   structured_outputs: never,
   prompt_logprobs: never,
 };
