@@ -8,7 +8,7 @@ import {
   openLibrary,
 } from '../src/llama/binding.ts';
 import { TINY_MODEL } from './llama-under-test.ts';
-import { POOLED_MODELS } from './pooled-under-test.ts';
+import { pooledModel } from './pooled-under-test.ts';
 
 interface Piece {
   readonly sequence: number;
@@ -93,7 +93,7 @@ describe('the binding to node-llama-cpp', () => {
   });
 
   test('a context for embeddings gives one vector of the whole input, of sequence 0 alone', async () => {
-    const pooled = await openModel(POOLED_MODELS.qwenEmbedding);
+    const pooled = await openModel(pooledModel('qwenEmbedding'));
     const size = { slots: 2, contextTokens: 64, batchTokens: 32, threads: 1 };
     const vectors = await pooled.createContext({ ...size, kvType: 'f16', pooled: 'embedding' });
     const { native } = vectors;

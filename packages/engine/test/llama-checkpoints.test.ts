@@ -1,11 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 
 import { writeModel } from '@cortex/testkit/gguf/pooled-models';
 import { readGguf } from '@cortex/testkit/gguf/read-gguf';
 import { tinyGemma, tinyMamba } from '@cortex/testkit/gguf/tiny-uncuttable';
+import { temporaryFolder } from '@cortex/testkit/temporary-folder';
 
 import type { Engine, EngineLoadSpec } from '../src/engine.ts';
 import { answer, loadTiny, TINY_MODEL } from './llama-under-test.ts';
@@ -15,13 +14,12 @@ const WINDOW_TOKENS = 64;
 const text = (topic: string, count: number): string =>
   Array.from({ length: count }, (_, index) => `${topic} ${index}`).join(', ');
 
-const folder = mkdtempSync(join(tmpdir(), 'uncuttable-'));
+const folder = temporaryFolder('uncuttable');
 const tokenizer = readGguf(readFileSync(TINY_MODEL));
 const MODELS = {
   'recurrent state': writeModel(tinyMamba(tokenizer), folder, 'mamba.gguf'),
   'a sliding window': writeModel(tinyGemma(tokenizer, WINDOW_TOKENS), folder, 'gemma.gguf'),
 };
-afterAll(() => rmSync(folder, { recursive: true }));
 
 /** The answer at temperature 0, and how much of its prompt was there already. */
 async function greedy(engine: Engine, prompt: string) {

@@ -1,21 +1,15 @@
-import { afterAll } from 'bun:test';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { writeModel } from '@cortex/testkit/gguf/pooled-models';
 import { tinyLora } from '@cortex/testkit/gguf/tiny-lora';
+import { temporaryFolder } from '@cortex/testkit/temporary-folder';
 
 import { engineConformance, overTransports } from '../src/conformance/index.ts';
 import { createLlamaEngine } from '../src/llama/llama-engine.ts';
 import { ENGINE_WORKER_PATH } from '../src/transport/spawn-engine.ts';
 
 const MODEL = fileURLToPath(new URL('../../../models/cortex-tiny.gguf', import.meta.url));
-
-const FOLDER = mkdtempSync(join(tmpdir(), 'lora-'));
-const LORA = writeModel(tinyLora(), FOLDER, 'tiny-lora.gguf');
-afterAll(() => rmSync(FOLDER, { recursive: true }));
+const LORA = writeModel(tinyLora(), temporaryFolder('lora'), 'tiny-lora.gguf');
 
 const GET_WEATHER = {
   type: 'function',

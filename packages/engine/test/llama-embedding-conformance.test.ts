@@ -1,7 +1,7 @@
 import { engineConformance, overTransports } from '../src/conformance/index.ts';
 import { createLlamaEngine } from '../src/llama/llama-engine.ts';
 import { ENGINE_WORKER_PATH } from '../src/transport/spawn-engine.ts';
-import { POOLED_MODELS, POOLED_SPEC } from './pooled-under-test.ts';
+import { pooledModel, POOLED_SPEC } from './pooled-under-test.ts';
 
 /** Lower case, and a space before each word: what WordPiece keeps of a text. */
 const WORD_PIECES = { text: 'The old lighthouse', back: ' the old lighthouse' };
@@ -10,12 +10,12 @@ for (const [transport, make] of overTransports(createLlamaEngine, {
   command: [process.execPath, ENGINE_WORKER_PATH],
 })) {
   engineConformance(`llama embedding, ${transport}`, make, {
-    spec: { ...POOLED_SPEC, modelPath: POOLED_MODELS.embedding },
+    spec: { ...POOLED_SPEC, modelPath: pooledModel('embedding') },
     claims: ['embedding', 'tokenizer', 'estimate'],
     roundTrip: WORD_PIECES,
   });
   engineConformance(`llama reranker, ${transport}`, make, {
-    spec: { ...POOLED_SPEC, modelPath: POOLED_MODELS.rank },
+    spec: { ...POOLED_SPEC, modelPath: pooledModel('rank') },
     claims: ['rerank', 'tokenizer', 'estimate'],
     roundTrip: WORD_PIECES,
   });
@@ -24,11 +24,11 @@ for (const [transport, make] of overTransports(createLlamaEngine, {
 const directly = () => Promise.resolve(createLlamaEngine());
 
 engineConformance('llama embedding, causal and cut into parts', directly, {
-  spec: { ...POOLED_SPEC, modelPath: POOLED_MODELS.qwenEmbedding },
+  spec: { ...POOLED_SPEC, modelPath: pooledModel('qwenEmbedding') },
   claims: ['embedding', 'tokenizer', 'estimate'],
   cutsVectors: true,
 });
 engineConformance('llama reranker, causal with a template', directly, {
-  spec: { ...POOLED_SPEC, modelPath: POOLED_MODELS.qwenRank },
+  spec: { ...POOLED_SPEC, modelPath: pooledModel('qwenRank') },
   claims: ['rerank', 'tokenizer', 'estimate'],
 });

@@ -1,21 +1,20 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 
 import type { GgufFile } from '@cortex/testkit/gguf/gguf-file';
 import { embeddingModel, rankModel, writeModel } from '@cortex/testkit/gguf/pooled-models';
 import { readGguf } from '@cortex/testkit/gguf/read-gguf';
 import { tinyBert } from '@cortex/testkit/gguf/tiny-bert';
+import { temporaryFolder } from '@cortex/testkit/temporary-folder';
 import fc from 'fast-check';
 
 import type { Engine, EngineLoadSpec } from '../src/engine.ts';
 import { openLibrary } from '../src/llama/binding.ts';
 import { createLlamaEngine } from '../src/llama/llama-engine.ts';
-import { cosine, loadPooledModel, POOLED_MODELS, POOLED_SPEC } from './pooled-under-test.ts';
+import { cosine, loadPooledModel, pooledModel, POOLED_SPEC } from './pooled-under-test.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'cortex-embedding-'));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder('embedding');
+const EMBEDDING = pooledModel('embedding');
 
 const never = () => new AbortController().signal;
 
@@ -41,7 +40,7 @@ async function loaded(file: string, overrides: Partial<EngineLoadSpec> = {}) {
 describe('an encoder', () => {
   let engine: Engine;
   beforeAll(async () => {
-    engine = await loadPooledModel('embedding');
+    ({ engine } = await loaded(EMBEDDING));
   });
   afterAll(() => engine.close(0));
 
@@ -84,7 +83,7 @@ describe('an encoder', () => {
   });
 
   test('its context is at most what it has positions for', async () => {
-    const { engine: large, model } = await loaded(POOLED_MODELS.embedding, { contextLength: 4096 });
+    const { engine: large, model } = await loaded(EMBEDDING, { contextLength: 4096 });
 
     const tooLong = large.embed({ inputs: [Array.from({ length: 513 }, () => 7)] }, never());
 
@@ -120,7 +119,7 @@ describe('a causal model that embeds', () => {
 
     const [inParts = []] = (await engine.embed({ inputs: [tokens] }, never())).vectors;
 
-    expect((await engine.stats()).batchSizes).toEqual({ 1: 3 });
+    expect((await engine.stats()).batchSizes).toEqual({ 1: 10 });
     await engine.close(0);
     expect(cosine(inParts, await decodedWhole(tokens))).toBeGreaterThan(0.9999);
   });
@@ -236,9 +235,9 @@ describe('what a file is for', () => {
 
   test.each([
     [{ draft: { kind: 'lookup' } as const }, 'speculative decoding'],
-    [{ lora: [{ path: POOLED_MODELS.rank, scale: 1 }] }, 'LoRA adapters'],
+    [{ lora: [{ path: pooledModel('rank'), scale: 1 }] }, 'LoRA adapters'],
   ])('%j is refused for a model that embeds', async (settings, what) => {
-    const load = loaded(POOLED_MODELS.embedding, settings);
+    const load = loaded(EMBEDDING, settings);
 
     await expect(load).rejects.toMatchObject({
       code: 'model_load_failed',
@@ -267,7 +266,7 @@ describe('what a file is for', () => {
   });
 
   test('with the vocabulary alone nothing is embedded', async () => {
-    const { engine, model } = await loaded(POOLED_MODELS.embedding, { vocabOnly: true });
+    const { engine, model } = await loaded(EMBEDDING, { vocabOnly: true });
 
     expect(model.capabilities).toEqual(['tokenizer']);
     await expect(engine.embed({ inputs: ['red'] }, never())).rejects.toMatchObject({
@@ -280,7 +279,7 @@ describe('what a file is for', () => {
 /** The normalised vector of `tokens` in one batch, straight from the library. */
 async function decodedWhole(tokens: readonly number[]): Promise<number[]> {
   const library = await openLibrary({ backend: 'cpu', threads: 1, log: () => undefined });
-  const path = POOLED_MODELS.qwenEmbedding;
+  const path = pooledModel('qwenEmbedding');
   const model = await library.loadModel({
     path,
     gpuLayers: 0,
@@ -307,7 +306,7 @@ async function decodedWhole(tokens: readonly number[]): Promise<number[]> {
 }
 
 test('the model files are what the builder made', () => {
-  const { metadata } = readGguf(new Uint8Array(readFileSync(POOLED_MODELS.embedding)));
+  const { metadata } = readGguf(new Uint8Array(readFileSync(EMBEDDING)));
 
   expect(metadata.get('bert.pooling_type')).toEqual({ type: 'u32', value: 1 });
 });

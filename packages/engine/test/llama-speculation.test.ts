@@ -1,9 +1,7 @@
 import { describe, expect, test } from 'bun:test';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 
 import { embeddingModel, writeModel } from '@cortex/testkit/gguf/pooled-models';
+import { temporaryFolder } from '@cortex/testkit/temporary-folder';
 
 import type { DraftSource, Engine } from '../src/engine.ts';
 import { answerOf, ask, type Body, completionOf } from '../src/conformance/subject.ts';
@@ -89,15 +87,11 @@ describe('speculative decoding', () => {
   });
 
   test('a model of another vocabulary cannot draft, and the load says so', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'draft-'));
-    const modelPath = writeModel(embeddingModel(), folder, 'other.gguf');
-    try {
-      await expect(engineWith({ kind: 'model', modelPath })).rejects.toMatchObject({
-        code: 'model_load_failed',
-        message: expect.stringContaining(modelPath),
-      });
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
+    const modelPath = writeModel(embeddingModel(), temporaryFolder('draft'), 'other.gguf');
+
+    await expect(engineWith({ kind: 'model', modelPath })).rejects.toMatchObject({
+      code: 'model_load_failed',
+      message: expect.stringContaining(modelPath),
+    });
   });
 });

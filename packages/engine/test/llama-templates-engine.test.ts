@@ -1,9 +1,9 @@
 import { readGguf } from '@cortex/testkit/gguf/read-gguf';
 import { writeGguf } from '@cortex/testkit/gguf/write-gguf';
+import { temporaryFolder } from '@cortex/testkit/temporary-folder';
 import Ajv from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import type { Engine, StepItem } from '../src/engine.ts';
@@ -11,8 +11,7 @@ import { CORPUS } from './fixtures/template-corpus.ts';
 import { type Answered, answer, loadTiny, TINY_MODEL } from './llama-under-test.ts';
 
 const ajv = new Ajv({ strict: false });
-const folder = mkdtempSync(join(tmpdir(), 'cortex-templates-'));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder('templates');
 
 /** cortex-tiny with the chat template of another model: the grammar makes it answer as that one does. */
 async function loadAs(template: string): Promise<Engine> {

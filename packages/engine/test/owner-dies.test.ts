@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test';
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+
+import { temporaryFolder } from '@cortex/testkit/temporary-folder';
 
 const BUSY_ENGINE = join(import.meta.dir, 'fixtures/busy-engine.ts');
 const OWNER = join(import.meta.dir, 'fixtures/owner.ts');
@@ -11,7 +11,7 @@ const LIMIT_MS = 2_000;
 
 /** The same program for a runtime that reads no TypeScript. */
 async function bundleForNode(): Promise<string> {
-  const outdir = mkdtempSync(join(tmpdir(), 'engine-'));
+  const outdir = temporaryFolder('engine');
   await Bun.build({ entrypoints: [BUSY_ENGINE], outdir, target: 'node', naming: 'engine.mjs' });
   return join(outdir, 'engine.mjs');
 }

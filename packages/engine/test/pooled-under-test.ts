@@ -1,6 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 
 import {
   asEmbeddingModel,
@@ -10,32 +8,33 @@ import {
   writeModel,
 } from '@cortex/testkit/gguf/pooled-models';
 import { readGguf } from '@cortex/testkit/gguf/read-gguf';
+import { temporaryFolder } from '@cortex/testkit/temporary-folder';
 
 import type { Engine, EngineLoadSpec } from '../src/engine.ts';
 import { createLlamaEngine } from '../src/llama/llama-engine.ts';
 import { TINY_MODEL, TINY_SPEC } from './llama-under-test.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'cortex-pooled-'));
-process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
-
 const generator = readGguf(new Uint8Array(readFileSync(TINY_MODEL)));
 
-/** Small models that embed or rank, written when the test process starts. */
-export const POOLED_MODELS = {
+/** Small models that embed or rank. */
+const POOLED_MODELS = {
   /** BERT, WordPiece, mean of all tokens, 512 tokens. */
-  embedding: writeModel(embeddingModel(), folder, 'tiny-embedding.gguf'),
+  embedding: () => embeddingModel(),
   /** BERT with a head that ranks. */
-  rank: writeModel(rankModel(), folder, 'tiny-rank.gguf'),
+  rank: rankModel,
   /** cortex-tiny as Qwen3-Embedding is made: causal, the last token's vector, an EOS behind each input. */
-  qwenEmbedding: writeModel(asEmbeddingModel(generator), folder, 'qwen-embedding.gguf'),
+  qwenEmbedding: () => asEmbeddingModel(generator),
   /** cortex-tiny as Qwen3-Reranker is made: causal, with a template for query and document. */
-  qwenRank: writeModel(asRankModel(generator), folder, 'qwen-rank.gguf'),
+  qwenRank: () => asRankModel(generator),
 } as const;
+
+/** Path of such a model: a file of its own, gone as `temporaryFolder` says. */
+export const pooledModel = (model: keyof typeof POOLED_MODELS): string =>
+  writeModel(POOLED_MODELS[model](), temporaryFolder('pooled'), `tiny-${model}.gguf`);
 
 export const POOLED_SPEC: EngineLoadSpec = {
   ...TINY_SPEC,
   modelId: 'tiny-embedding',
-  modelPath: POOLED_MODELS.embedding,
   contextLength: 'auto',
 };
 
@@ -45,7 +44,7 @@ export async function loadPooledModel(
   overrides: Partial<EngineLoadSpec> = {},
 ): Promise<Engine> {
   const engine = createLlamaEngine();
-  const spec = { ...POOLED_SPEC, modelId: model, modelPath: POOLED_MODELS[model], ...overrides };
+  const spec = { ...POOLED_SPEC, modelId: model, modelPath: pooledModel(model), ...overrides };
   await engine.load(spec, () => undefined, new AbortController().signal);
   return engine;
 }

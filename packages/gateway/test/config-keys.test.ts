@@ -1,11 +1,11 @@
 /** Every key of cortex.toml and models.toml is read: each is changed, and the change observed. */
 import { afterEach, describe, expect, test } from 'bun:test';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { listConfigKeys } from '@cortex/service';
 import { type FakeLoad, FakeNeuron } from '@cortex/testkit';
+import { temporaryFolder } from '@cortex/testkit/temporary-folder';
 
 import { GatewayConfig } from '../src/config/gateway-config.ts';
 import { ModelsConfig } from '../src/config/models-config.ts';
@@ -38,10 +38,8 @@ const codeOf = async (response: Response): Promise<unknown> =>
 
 /** A file beside the others, gone with the test. */
 function fileWith(text: string): string {
-  const folder = mkdtempSync(join(tmpdir(), 'cortex-keys-'));
-  const file = join(folder, 'file');
+  const file = join(temporaryFolder('cortex-keys'), 'file');
   writeFileSync(file, text);
-  open.push({ close: () => Promise.resolve(rmSync(folder, { recursive: true })) });
   return file;
 }
 

@@ -1,9 +1,9 @@
 import { afterEach, expect, test } from 'bun:test';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { FakeNeuron } from '@cortex/testkit';
+import { temporaryFolder } from '@cortex/testkit/temporary-folder';
 
 import { GatewayUnderTest, readParts, toObject } from './gateway-under-test.ts';
 
@@ -59,8 +59,7 @@ test(
     const neuron = new FakeNeuron({ models: [{ id: 'm' }] });
     open.push(neuron);
     const peer = startProgram('large-body-peer');
-    const folder = mkdtempSync(join(tmpdir(), 'cortex-large-'));
-    const config = join(folder, 'cortex.toml');
+    const config = join(temporaryFolder('cortex-large'), 'cortex.toml');
     writeFileSync(
       config,
       `[gateway]\nlisten = "127.0.0.1:0"\nmetrics_listen = "127.0.0.1:0"
@@ -96,7 +95,6 @@ test(
     expect(delaysMs.length).toBeGreaterThan(20);
     // Tried again when another program takes the processor at the wrong moment.
     expect(Math.max(...delaysMs)).toBeLessThan(50);
-    rmSync(folder, { recursive: true });
   },
   { timeout: 30_000, retry: 2 },
 );

@@ -1,11 +1,11 @@
-import { mkdtempSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import type { CloseOptions, EngineLoadSpec } from '@cortex/engine';
 import { listConfigKeys } from '@cortex/service';
 import { createGate, createScriptedEngine } from '@cortex/testkit';
+import { temporaryFolder } from '@cortex/testkit/temporary-folder';
 import { inProcessEngine } from '@cortex/engine';
 import { describe, expect, test } from 'bun:test';
 
@@ -21,7 +21,7 @@ import {
   until,
 } from './test-neuron.ts';
 
-const folder = (): string => mkdtempSync(join(tmpdir(), 'neuron-key-'));
+const folder = (): string => temporaryFolder('neuron-key');
 
 function file(text: string): string {
   const path = join(folder(), 'file');

@@ -1,8 +1,8 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import { temporaryFolder } from '@cortex/testkit/temporary-folder';
 import { expect, test } from 'bun:test';
 
 import { createTestFolder, until } from './test-neuron.ts';
@@ -11,7 +11,7 @@ const BIN = fileURLToPath(new URL('../bin/neuron.mjs', import.meta.url));
 
 test('an engine gets the flags of the daemon: it reads no .env where the daemon stands', async () => {
   const { root, modelsDir } = createTestFolder();
-  const cwd = mkdtempSync(join(tmpdir(), 'neuron-cwd-'));
+  const cwd = temporaryFolder('neuron-cwd');
   writeFileSync(join(cwd, '.env'), 'NEURON_FROM_ENV_FILE=1\n');
   const config = join(root, 'neuron.toml');
   writeFileSync(config, '[[default_models]]\nmodel_id = "tiny"\n[engine]\nthreads = 1\n');

@@ -8,6 +8,7 @@ import { inProcessEngine } from '@cortex/engine';
 import { ModelEntry, NodeHealth, NodeModels } from '@cortex/protocol';
 import { createLogger } from '@cortex/service';
 import { createScriptedEngine, type ScriptedEngineOptions } from '@cortex/testkit';
+import { temporaryFolder } from '@cortex/testkit/temporary-folder';
 
 import { z } from 'zod';
 
@@ -37,9 +38,13 @@ export const ONE_CARD: GpuSources = {
   listPciVendors: async () => [],
 };
 
-/** A fresh folder with `models/` (cortex-tiny as `tiny.gguf`) and room for state. */
-export function createTestFolder(): { readonly root: string; readonly modelsDir: string } {
-  const root = mkdtempSync(join(tmpdir(), 'neuron-test-'));
+interface TestFolder {
+  readonly root: string;
+  readonly modelsDir: string;
+}
+
+/** Fills a fresh folder: `models/` (cortex-tiny as `tiny.gguf`), with room for state. */
+export function createTestFolder(root: string = temporaryFolder('neuron-test')): TestFolder {
   const modelsDir = join(root, 'models');
   mkdirSync(modelsDir);
   cpSync(CORTEX_TINY, join(modelsDir, 'tiny.gguf'));
@@ -67,30 +72,37 @@ interface Call {
   readonly signal?: AbortSignal;
 }
 
+interface TestNeuronOptions {
+  readonly flags?: Readonly<Record<string, unknown>>;
+  readonly parts?: NeuronParts;
+  readonly prepare?: (modelsDir: string) => void;
+  /** That of an earlier daemon, which it follows; absent: a fresh one. */
+  readonly folder?: TestFolder;
+}
+
 export class TestNeuron implements AsyncDisposable {
   readonly root: string;
   readonly modelsDir: string;
   readonly #neuron: RunningNeuron;
 
-  private constructor(
-    neuron: RunningNeuron,
-    { root, modelsDir }: { readonly root: string; readonly modelsDir: string },
-  ) {
+  private constructor(neuron: RunningNeuron, { root, modelsDir }: TestFolder) {
     this.#neuron = neuron;
     this.root = root;
     this.modelsDir = modelsDir;
   }
 
-  static async start(
-    options: {
-      readonly flags?: Readonly<Record<string, unknown>>;
-      readonly parts?: NeuronParts;
-      readonly prepare?: (modelsDir: string) => void;
-      /** That of an earlier daemon, which it follows; absent: a fresh one. */
-      readonly folder?: { readonly root: string; readonly modelsDir: string };
-    } = {},
-  ): Promise<TestNeuron> {
-    const folder = options.folder ?? createTestFolder();
+  static async start(options: TestNeuronOptions = {}): Promise<TestNeuron> {
+    // Removed with the daemon, which may well be started in `beforeAll`.
+    const folder = options.folder ?? createTestFolder(mkdtempSync(join(tmpdir(), 'neuron-test-')));
+    try {
+      return await TestNeuron.#startIn(folder, options);
+    } catch (error) {
+      rmSync(folder.root, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  static async #startIn(folder: TestFolder, options: TestNeuronOptions): Promise<TestNeuron> {
     options.prepare?.(folder.modelsDir);
     const config = loadNeuronConfig({
       file: undefined,

@@ -1,17 +1,9 @@
-import {
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  realpathSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, mkdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { createLogger } from '@cortex/service';
-import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
+import { temporaryFolder } from '@cortex/testkit/temporary-folder';
+import { beforeEach, describe, expect, test } from 'bun:test';
 
 import { ModelStore } from './model-store.ts';
 
@@ -19,11 +11,10 @@ let root = '';
 let modelsDir = '';
 
 beforeEach(() => {
-  root = realpathSync(mkdtempSync(join(tmpdir(), 'model-store-')));
+  root = realpathSync(temporaryFolder('model-store'));
   modelsDir = join(root, 'models');
   mkdirSync(modelsDir);
 });
-afterEach(() => rmSync(root, { recursive: true, force: true }));
 
 const put = (path: string): string => {
   const file = join(root, path);

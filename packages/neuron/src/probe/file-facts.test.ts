@@ -1,7 +1,7 @@
-import { mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { temporaryFolder } from '@cortex/testkit/temporary-folder';
 import { beforeEach, describe, expect, test } from 'bun:test';
 
 import { FileFactsStore } from './file-facts.ts';
@@ -24,7 +24,7 @@ describe('what is known of model files', () => {
   let path: string;
   let fingerprint: string;
   beforeEach(() => {
-    folder = mkdtempSync(join(tmpdir(), 'file-facts-'));
+    folder = temporaryFolder('file-facts');
     path = join(folder, 'model.gguf');
     fingerprint = `${path}:5:0`;
     writeFileSync(path, 'GGUF1');

@@ -1,5 +1,5 @@
-import { expect, test } from 'bun:test';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { expect, onTestFinished, test } from 'bun:test';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 
@@ -61,7 +61,9 @@ export const loading: Section = (subject, options) => {
 
   test('a file that is no model is a structural failure that names it', async () => {
     const engine = await subject().make();
-    const modelPath = join(mkdtempSync(join(tmpdir(), 'conformance-')), 'broken-model.gguf');
+    const folder = mkdtempSync(join(tmpdir(), 'conformance-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const modelPath = join(folder, 'broken-model.gguf');
     writeFileSync(modelPath, 'broken: this is no model\n'.repeat(100));
 
     const failure = await failureOf(

@@ -1,4 +1,4 @@
-import { afterAll } from 'bun:test';
+import { onTestFinished } from 'bun:test';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -83,14 +83,9 @@ export function setUp(options: SetUpOptions = {}) {
   return { context, scheduler, send, cache, folder, logged, slots };
 }
 
-const folders: string[] = [];
-afterAll(() => {
-  for (const folder of folders) rmSync(folder, { recursive: true });
-});
-
 function newFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'fake-cells-'));
-  folders.push(folder);
+  onTestFinished(() => rmSync(folder, { recursive: true }));
   return folder;
 }
 

@@ -1,9 +1,7 @@
 import { createLogger, ticker } from '@cortex/service';
 import { inProcessEngine } from '@cortex/engine';
 import { createScriptedEngine } from '@cortex/testkit';
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { temporaryFolder } from '@cortex/testkit/temporary-folder';
 import { fileURLToPath } from 'node:url';
 
 import { FileFactsStore } from '../../probe/file-facts.ts';
@@ -20,8 +18,7 @@ const CORTEX_TINY = fileURLToPath(
 const log = createLogger({ name: 'test', level: 'fatal' });
 const every = (everyMs: number, run: () => void): (() => void) => ticker.every(everyMs, run);
 
-function createTestProbe(start: StartEngine): Probe {
-  const directory = mkdtempSync(join(tmpdir(), 'neuron-probe-'));
+function createTestProbe(start: StartEngine, directory: string): Probe {
   const nowMs = (): number => performance.now();
   return new Probe({
     process: new ProbeProcess({ start, every, nowMs, onLog: () => undefined }),
@@ -32,23 +29,26 @@ function createTestProbe(start: StartEngine): Probe {
 
 const OWN_URL = 'http://127.0.0.1:13131';
 
-const under = (start: StartEngine) => async () => ({
-  harness: createLlamaHarness({
-    start,
-    defaults: { threads: 1, prefillChunkTokens: 512, promptCacheMib: 0 },
-    probe: createTestProbe(start),
-    states: new SlotStates({ directory: '/nowhere', maxMib: 0, log }),
-    wedgeMs: 60_000,
-    startupTimeoutMs: 60_000,
-    respawnPauseMs: () => 0,
-    every,
-    log,
-    onLog: () => undefined,
-    ownUrl: () => OWN_URL,
-  }),
-  modelPath: CORTEX_TINY,
-  ownUrl: OWN_URL,
-});
+const under = (start: StartEngine) => {
+  const directory = temporaryFolder('neuron-probe');
+  return async () => ({
+    harness: createLlamaHarness({
+      start,
+      defaults: { threads: 1, prefillChunkTokens: 512, promptCacheMib: 0 },
+      probe: createTestProbe(start, directory),
+      states: new SlotStates({ directory: '/nowhere', maxMib: 0, log }),
+      wedgeMs: 60_000,
+      startupTimeoutMs: 60_000,
+      respawnPauseMs: () => 0,
+      every,
+      log,
+      onLog: () => undefined,
+      ownUrl: () => OWN_URL,
+    }),
+    modelPath: CORTEX_TINY,
+    ownUrl: OWN_URL,
+  });
+};
 
 harnessConformance(
   'llama with the scripted engine',

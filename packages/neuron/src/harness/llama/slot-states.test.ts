@@ -1,8 +1,8 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { createLogger } from '@cortex/service';
+import { temporaryFolder } from '@cortex/testkit/temporary-folder';
 import { describe, expect, test } from 'bun:test';
 
 import { SlotStates } from './slot-states.ts';
@@ -10,7 +10,7 @@ import { SlotStates } from './slot-states.ts';
 const MIB = 1 << 20;
 
 function createStates(maxMib = 10) {
-  const root = mkdtempSync(join(tmpdir(), 'slot-states-'));
+  const root = temporaryFolder('slot-states');
   const directory = join(root, 'slots');
   const states = new SlotStates({
     directory,
