@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -14,6 +14,7 @@ export function llamaSources(): string {
   const cache = join(dirname(library), '.cache');
   const folder = join(cache, `llama.cpp-${version}`);
   if (existsSync(folder)) return folder;
+  mkdirSync(cache, { recursive: true });
   // Cloned beside it and moved, so that whoever looks meanwhile finds all of it or nothing.
   const making = mkdtempSync(`${folder}-`);
   const bundle = join(library, 'llama/gitRelease.bundle');

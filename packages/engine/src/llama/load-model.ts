@@ -7,7 +7,7 @@ import { type Context, kernelsPath, type Library, type Model, openLibrary } from
 import { loadPooled } from './embedding/load-pooled.ts';
 import type { PooledModel } from './embedding/pooled-model.ts';
 import { problemOfHeader } from './gguf-header.ts';
-import { checkSize } from './memory/check-size.ts';
+import { sizeProblem } from './memory/size-problem.ts';
 import { missingLibraries } from './missing-libraries.ts';
 import type { Drafter } from './speculation/drafter.ts';
 import { loadDrafter } from './speculation/load-drafter.ts';
@@ -86,7 +86,6 @@ export async function loadModel(
         transient: true,
         cause: error,
       });
-    if (error instanceof CortexError) throw error;
     throw failure(spec, await lastWords.explain(error), error);
   }
 }
@@ -107,7 +106,8 @@ async function withContext(
   const size = { slots, contextTokens, batchTokens: batchTokensOf(spec) };
   const pooled = await loadPooled(model, spec, size);
   if (pooled !== undefined) return { ...parts, ...pooled.size, pooled };
-  checkSize(spec, model.trainedContextTokens);
+  const problem = sizeProblem(spec, model.trainedContextTokens);
+  if (problem !== undefined) throw new Error(problem);
   const context = await model.createContext({
     ...size,
     threads: spec.threads,

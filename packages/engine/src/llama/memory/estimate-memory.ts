@@ -6,7 +6,8 @@ import type { EngineLoadSpec, MemoryBudget, MemoryEstimate } from '../../engine.
 import type { FileUse, Library, Memory, ModelHeader } from '../binding.ts';
 import { type ModelPurpose, purposeOf } from '../embedding/model-purpose.ts';
 import { pooledSize } from '../embedding/pooled-size.ts';
-import { checkSize } from './check-size.ts';
+
+import { sizeProblem } from './size-problem.ts';
 import {
   memoryLimits,
   type MemoryNeed,
@@ -38,8 +39,10 @@ export async function estimateMemory(
 ): Promise<MemoryEstimate> {
   const { spec } = wanted;
   const header = await readHeader(library, spec.modelPath);
-  if (purposeOfFile(header.use, spec.modelPath) === 'generation')
-    checkSize(spec, header.trainedContextTokens);
+  if (purposeOfFile(header.use, spec.modelPath) === 'generation') {
+    const problem = sizeProblem(spec, header.trainedContextTokens);
+    if (problem !== undefined) throw unreadable(spec.modelPath, problem);
+  }
   const cells = cellsOf(header, wanted);
   const draft =
     spec.draft?.kind === 'model' ? await readHeader(library, spec.draft.modelPath) : undefined;
@@ -98,7 +101,7 @@ function purposeOfFile(use: FileUse, path: string): ModelPurpose {
 
 const unreadable = (path: string, error: unknown): CortexError => {
   const said = error instanceof Error ? error.message : String(error);
-  return new CortexError('model_load_failed', `Cannot read ${path}: ${said}`, { cause: error });
+  return new CortexError('model_load_failed', `Cannot load ${path}: ${said}`, { cause: error });
 };
 
 interface LoadParts {
