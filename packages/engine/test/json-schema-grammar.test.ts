@@ -113,6 +113,11 @@ const SCHEMAS: readonly (object | boolean)[] = [
   },
 ];
 
+/** Without what ajv calls on a value that it compares, as if it were a method. */
+const listedValue = fc
+  .jsonValue({ maxDepth: 1 })
+  .filter((value) => !/"(valueOf|toString|constructor)"/.test(JSON.stringify(value)));
+
 /** Schemas as programs write them: objects of objects, arrays, unions, bounds. */
 const generatedSchema = fc.letrec<{ schema: object }>((tie) => ({
   schema: fc.oneof(
@@ -132,7 +137,7 @@ const generatedSchema = fc.letrec<{ schema: object }>((tie) => ({
       exclusiveMinimum: fc.integer({ min: -50, max: 50 }).map((n) => n / 8),
     }),
     fc.record({ type: fc.constantFrom('boolean', 'null') }),
-    fc.record({ enum: fc.array(fc.jsonValue({ maxDepth: 1 }), { minLength: 1, maxLength: 4 }) }),
+    fc.record({ enum: fc.array(listedValue, { minLength: 1, maxLength: 4 }) }),
     fc.record({ anyOf: fc.array(tie('schema'), { minLength: 1, maxLength: 3 }) }),
     fc.record({
       type: fc.constant('array'),
@@ -158,6 +163,11 @@ const generatedSchema = fc.letrec<{ schema: object }>((tie) => ({
       })),
   ),
 })).schema;
+
+/** A schema that names another one twice. */
+const doubled = (to: number): object => ({
+  allOf: [{ $ref: `#/$defs/s${to}` }, { $ref: `#/$defs/s${to}` }],
+});
 
 describe('JSON Schema as a grammar', () => {
   test.each(SCHEMAS.map((schema) => [JSON.stringify(schema), schema] as const))(
@@ -214,10 +224,9 @@ describe('JSON Schema as a grammar', () => {
   });
 
   test('references that double with each step are refused, not followed for hours', () => {
-    const step = (to: number) => ({
-      allOf: [{ $ref: `#/$defs/s${to}` }, { $ref: `#/$defs/s${to}` }],
-    });
-    const $defs = Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`s${i}`, step(i + 1)]));
+    const $defs = Object.fromEntries(
+      Array.from({ length: 60 }, (_, i) => [`s${i}`, doubled(i + 1)]),
+    );
 
     expect(refusal({ $ref: '#/$defs/s0', $defs: { ...$defs, s60: {} } })).toContain('allOf');
   });
