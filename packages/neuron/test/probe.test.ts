@@ -188,7 +188,7 @@ describe('POST /models/{id}/estimate', () => {
   });
 
   test('says what is missing where it does not fit', async () => {
-    const found = await forecast(neuron, { context_length: 50_000, slots: 8 });
+    const found = await forecast(neuron, { context_length: 4096, slots: 100 });
 
     expect(found).toMatchObject({ fits: false, device: 'cpu' });
     expect(found.missing_mb).toBeGreaterThan(0);
