@@ -93,8 +93,8 @@ test('where widths matter, prompts are decoded apart from those who generate, an
     LIMITS,
   );
 
-  const passes = passesOf(plan, true).map((pass) => pass.map(({ run }) => run));
+  const passes = passesOf(plan, { isWidthExact: true }).map((pass) => pass.map(({ run }) => run));
 
   expect(passes).toEqual([['a', 'c'], ['b'], ['d']]);
-  expect(passesOf(plan, false)).toEqual([plan]);
+  expect(passesOf(plan, { isWidthExact: false })).toEqual([plan]);
 });

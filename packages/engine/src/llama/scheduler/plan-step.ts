@@ -70,7 +70,7 @@ function severalOf(left: number, most: number): number {
 }
 
 /**
- * The decodes of a step: one, or where `isExact` one for everybody who generates and one for each prompt.
+ * The decodes of a step: one, or where `isWidthExact` one for everybody who generates and one for each prompt.
  *
  * llama.cpp takes as many tokens of each sequence at a time as the shortest has. Beside those who generate that is one
  * token of a prompt, and on a CPU the kernels for one token add up in another order than those for several: the cells
@@ -78,9 +78,9 @@ function severalOf(left: number, most: number): number {
  */
 export function passesOf<R>(
   plan: readonly StepShare<R>[],
-  isExact: boolean,
+  { isWidthExact }: { readonly isWidthExact: boolean },
 ): readonly (readonly StepShare<R>[])[] {
-  if (!isExact) return [plan];
+  if (!isWidthExact) return [plan];
   const generating = plan.filter(({ isPrompt }) => !isPrompt);
   const prompts = plan.filter(({ isPrompt }) => isPrompt).map((share) => [share]);
   return generating.length > 0 ? [generating, ...prompts] : prompts;

@@ -164,7 +164,7 @@ export class Scheduler {
     if (plan.length === 0) return false;
     const drawn: Draw[] = [];
     let generatedTokens = 0;
-    for (const pass of passesOf(plan, this.#options.isWidthExact)) {
+    for (const pass of passesOf(plan, this.#options)) {
       try {
         const part = this.#fillBatch(pass);
         await this.#options.model.context.decodeBatch();
