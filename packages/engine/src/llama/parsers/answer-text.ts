@@ -44,8 +44,9 @@ export class ScriptedParser implements OutputParser {
 /** An answer while it is read: what was read and not yet understood, and what was made of the rest. */
 export class AnswerText {
   readonly #newCallId: () => string;
-  #coming = '';
-  #held = '';
+  /** What came and was not handed out: held before `#at`, to be read behind it. */
+  #text = '';
+  #at = 0;
   #isEnded = false;
   #deltas: OutputDelta[] = [];
   #toolCalls = 0;
@@ -58,7 +59,7 @@ export class AnswerText {
 
   /** Read and not yet handed out. */
   get held(): string {
-    return this.#held;
+    return this.#text.slice(0, this.#at);
   }
 
   get toolCalls(): number {
@@ -66,7 +67,7 @@ export class AnswerText {
   }
 
   feed(text: string): void {
-    this.#coming += text;
+    this.#text += text;
   }
 
   end(): void {
@@ -76,11 +77,9 @@ export class AnswerText {
   /** Holds one character more; false when the answer has ended. */
   *more(): Script<boolean> {
     for (;;) {
-      const code = this.#coming.codePointAt(0);
+      const code = this.#text.codePointAt(this.#at);
       if (code !== undefined) {
-        const length = code > 0xffff ? 2 : 1;
-        this.#held += this.#coming.slice(0, length);
-        this.#coming = this.#coming.slice(length);
+        this.#at += code > 0xffff ? 2 : 1;
         return true;
       }
       if (this.#isEnded) return false;
@@ -89,15 +88,17 @@ export class AnswerText {
   }
 
   /** The first `length` characters held (all of them by default), no longer held. */
-  take(length = this.#held.length): string {
-    const taken = this.#held.slice(0, length);
-    this.#held = this.#held.slice(length);
+  take(length = this.#at): string {
+    const taken = this.#text.slice(0, length);
+    this.#text = this.#text.slice(length);
+    this.#at -= length;
     return taken;
   }
 
-  /** `text` will be read once more, character by character; what is held by default. */
-  reread(text = this.take()): void {
-    this.#coming = text + this.#coming;
+  /** What is held, but for its first `read` characters, will be read once more. Those are taken. */
+  reread(read = 0): void {
+    this.take(read);
+    this.#at = 0;
   }
 
   content(text: string): void {

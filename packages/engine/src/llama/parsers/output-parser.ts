@@ -41,3 +41,12 @@ export function partialMarker(text: string, marker: string): number {
   }
   return 0;
 }
+
+/** White space at the end of a text may belong to a marker that follows. A longer run of it goes out, in such pieces. */
+export const MAX_SPACE_CHARS = 256;
+
+/** How much of `text` goes out before it is known what follows the white space at its end; wherever it was cut. */
+export function lengthBeforeSpace(text: string): number {
+  const space = text.length - text.trimEnd().length;
+  return text.length - (space % MAX_SPACE_CHARS);
+}

@@ -126,7 +126,12 @@ describe('output parsers', () => {
   });
 
   test.each([
-    ['<tool_call>{"arguments": {"a": 1}, "name": "f"}</tool_call>', '{"a":1}'],
+    ['<tool_call>{"arguments": {"a": 1}, "name": "f"}</tool_call>', '{"a": 1}'],
+    [
+      '<tool_call>{"id": "}", "n": 1, "arguments": {"id": 12345678901234567890, "x": 1.0}, "name": "f"}</tool_call>',
+      '{"id": 12345678901234567890, "x": 1.0}',
+    ],
+    ['<tool_call>{"arguments": null, "name": "f"}</tool_call>', '{}'],
     ['<tool_call>{"name": "f"}</tool_call>', '{}'],
     ['<tool_call>{"name": "f", "arguments": "{\\"a\\": 1}"}</tool_call>', '{"a": 1}'],
     ['<tool_call>{"name": "f", "parameters": {"a": 1}}}</tool_call>', '{"a": 1}'],
@@ -145,6 +150,16 @@ describe('output parsers', () => {
     'a <tool_cal',
   ])('%s cannot be read and comes back as content', (text) => {
     expect(parse([text])).toEqual({ text, reasoning: '', calls: [] });
+  });
+
+  test('white space without end is handed out as it comes', () => {
+    const space = ' \n'.repeat(2000);
+    for (const before of ['Hello', '<think>Well', CALL]) {
+      const parser = parserFor();
+      const { text, reasoning } = join(parser.push(before + space));
+
+      expect(text.length + reasoning.length).toBeGreaterThan(3500);
+    }
   });
 
   test('text behind a call is content again', () => {
@@ -166,6 +181,7 @@ describe('output parsers', () => {
       '}',
       '\n',
       ' ',
+      ' '.repeat(200),
       'Hi',
       '<',
       '"',
@@ -174,7 +190,7 @@ describe('output parsers', () => {
     fc.assert(
       fc.property(
         fc.array(fragment, { maxLength: 12 }),
-        fc.array(fc.nat(9), { maxLength: 60 }),
+        fc.array(fc.oneof(fc.nat(9), fc.nat(300)), { maxLength: 60 }),
         (fragments, cuts) => {
           const whole = fragments.join('');
           const pieces: string[] = [];

@@ -1,4 +1,10 @@
-import { type OutputDelta, type OutputParser, partialMarker } from './output-parser.ts';
+import {
+  lengthBeforeSpace,
+  MAX_SPACE_CHARS,
+  type OutputDelta,
+  type OutputParser,
+  partialMarker,
+} from './output-parser.ts';
 
 export interface ReasoningMarkers {
   readonly open: string;
@@ -62,7 +68,7 @@ export class ReasoningParser implements OutputParser {
         return [...this.#inner.push(held), ...this.#inner.end()];
       case 'opened':
       case 'reasoning': {
-        const reasoning = held.trimEnd();
+        const reasoning = held.slice(0, lengthBeforeSpace(held));
         return reasoning === '' ? [] : [{ reasoning }];
       }
       case 'closed':
@@ -97,18 +103,19 @@ export class ReasoningParser implements OutputParser {
   #start(out: OutputDelta[]): boolean {
     const begin = this.#held.trimStart();
     const { open, close } = this.#markers;
-    if (begin.startsWith(open)) {
+    const isFarFromStart = this.#held.length - begin.length > MAX_SPACE_CHARS;
+    if (!isFarFromStart && begin.startsWith(open)) {
       this.#held = begin.slice(open.length);
       this.#phase = 'opened';
       return true;
     }
     // Models that were told not to think close what they have not opened.
-    if (begin.startsWith(close)) {
+    if (!isFarFromStart && begin.startsWith(close)) {
       this.#held = begin.slice(close.length);
       this.#phase = 'closed';
       return true;
     }
-    if (open.startsWith(begin) || close.startsWith(begin)) return false;
+    if (!isFarFromStart && (open.startsWith(begin) || close.startsWith(begin))) return false;
     this.#phase = 'content';
     out.push(...this.#inner.push(this.#held));
     this.#held = '';
@@ -119,15 +126,14 @@ export class ReasoningParser implements OutputParser {
     const { close } = this.#markers;
     const at = this.#held.indexOf(close);
     if (at >= 0) {
-      const reasoning = this.#held.slice(0, at).trimEnd();
+      const reasoning = this.#held.slice(0, lengthBeforeSpace(this.#held.slice(0, at)));
       if (reasoning !== '') out.push({ reasoning });
       this.#held = this.#held.slice(at + close.length);
       this.#phase = 'closed';
       return true;
     }
-    const settled = this.#held
-      .slice(0, this.#held.length - partialMarker(this.#held, close))
-      .trimEnd();
+    const open = this.#held.slice(0, this.#held.length - partialMarker(this.#held, close));
+    const settled = open.slice(0, lengthBeforeSpace(open));
     if (settled !== '') out.push({ reasoning: settled });
     this.#held = this.#held.slice(settled.length);
     return false;

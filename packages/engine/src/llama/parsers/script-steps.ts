@@ -1,10 +1,12 @@
 /** Steps that the scripts of several families take. */
 import type { AnswerText, Script } from './answer-text.ts';
 import { JsonObjectScanner } from './json-object-scanner.ts';
-import { partialMarker } from './output-parser.ts';
+import { partialMarker, lengthBeforeSpace } from './output-parser.ts';
 
 /** What is longer has no head of a call at its start: names have 64 characters at most. */
 export const MAX_HEAD_CHARS = 300;
+
+export const isTooLong = (text: AnswerText): boolean => text.held.length > MAX_HEAD_CHARS;
 
 export interface FoundMarker {
   readonly marker: string;
@@ -39,10 +41,10 @@ export function* contentUntil(
   return undefined;
 }
 
-/** How much of `held` is neither white space at the end nor the start of a marker. */
+/** How much of `held` is neither white space that may belong to what follows nor the start of a marker. */
 function settledLength(held: string, markers: readonly string[]): number {
   const partial = Math.max(...markers.map((marker) => partialMarker(held, marker)));
-  return held.slice(0, held.length - partial).trimEnd().length;
+  return lengthBeforeSpace(held.slice(0, held.length - partial));
 }
 
 /**
@@ -57,7 +59,7 @@ export function* readOneOf(
   for (;;) {
     const held = text.held.trimStart();
     if (options.includes(held)) return held;
-    if (!options.some((option) => option.startsWith(held))) return undefined;
+    if (isTooLong(text) || !options.some((option) => option.startsWith(held))) return undefined;
     if (!(yield* text.more())) return undefined;
   }
 }
@@ -81,11 +83,33 @@ export function readCall(
   if (typeof call !== 'object' || call === null || !('name' in call)) return undefined;
   const { name } = call;
   if (typeof name !== 'string' || name === '') return undefined;
-  const given: unknown =
-    'arguments' in call ? call.arguments : 'parameters' in call ? call.parameters : {};
+  const member = 'arguments' in call ? 'arguments' : 'parameters';
+  const given: unknown = Reflect.get(call, member);
   if (typeof given === 'string') return { name, arguments: given };
+  if (given === undefined || given === null) return { name, arguments: '{}' };
   if (typeof given !== 'object' || Array.isArray(given)) return undefined;
-  return { name, arguments: JSON.stringify(given ?? {}) };
+  return { name, arguments: memberText(json, member) };
+}
+
+/** The text of a member that is an object, as it stands in `json`: digits that no double holds stay. */
+function memberText(json: string, name: string): string {
+  const key = /\s*,?\s*("(?:[^"\\]|\\.)*")\s*:\s*/y;
+  const plain = /"(?:[^"\\]|\\.)*"|[^\s,}]+/y;
+  let found = '{}';
+  for (let at = json.indexOf('{') + 1; ;) {
+    key.lastIndex = at;
+    const match = key.exec(json);
+    if (match === null) return found;
+    const start = key.lastIndex;
+    if (/[[{]/.test(json.charAt(start)))
+      at = start + new JsonObjectScanner().scan(json.slice(start));
+    else {
+      plain.lastIndex = start;
+      plain.test(json);
+      at = plain.lastIndex;
+    }
+    if (parseJson(match[1] ?? '') === name) found = json.slice(start, at);
+  }
 }
 
 /** The head of a call in JSON whose arguments can be streamed: name first, then the start of an object. */

@@ -1,5 +1,5 @@
 import type { AnswerText, Script } from '../answer-text.ts';
-import { contentUntil, MAX_HEAD_CHARS, readOneOf, streamObject } from '../script-steps.ts';
+import { contentUntil, isTooLong, readOneOf, streamObject } from '../script-steps.ts';
 
 export interface DeepSeekMarkers {
   readonly callsBegin: string;
@@ -107,8 +107,6 @@ function* readHead(text: AnswerText): Script<boolean> {
   }
   return false;
 }
-
-const isTooLong = (text: AnswerText): boolean => text.held.length > MAX_HEAD_CHARS;
 
 function* skipOne(text: AnswerText, markers: readonly string[]): Script<void> {
   const marker = yield* readOneOf(text, markers);

@@ -35,7 +35,7 @@ function* readName(text: AnswerText): Script<string | undefined> {
   while (yield* text.more()) {
     const name = HEAD.exec(text.held)?.[1];
     if (name !== undefined) {
-      text.reread(text.take().trimStart().slice(name.length));
+      text.reread(text.held.indexOf(name) + name.length);
       return name;
     }
     if (text.held.length > MAX_HEAD_CHARS || !HEAD_START.test(text.held)) return undefined;
@@ -74,6 +74,7 @@ function* readKey(text: AnswerText): Script<{ readonly key: string } | 'cut shor
       text.take();
       return { key };
     }
+    if (held.length > MAX_HEAD_CHARS) return undefined;
     if (!/^[^<]*(?:<[/a-z_]*(?:>\s*(?:<[a-z_]*>?)?)?)?$/.test(held)) return undefined;
   }
   return 'cut short';

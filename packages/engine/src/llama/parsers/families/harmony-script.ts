@@ -1,6 +1,6 @@
 import type { AnswerText, Script } from '../answer-text.ts';
 import { partialMarker } from '../output-parser.ts';
-import { MAX_HEAD_CHARS, streamObject } from '../script-steps.ts';
+import { isTooLong, MAX_HEAD_CHARS, streamObject } from '../script-steps.ts';
 import type { ReasoningState } from './tool-family.ts';
 
 const MESSAGE = '<|message|>';
@@ -59,7 +59,7 @@ function* readHeader(text: AnswerText): Script<Header | 'cut short' | undefined>
     const held = text.held.trimStart();
     if (held.endsWith(MESSAGE)) return parseHeader(held);
     const isOpened = OPENERS.some((one) => one.startsWith(held) || held.startsWith(one));
-    if (!isOpened || held.length > MAX_HEAD_CHARS || !HEADER_START.test(held)) return undefined;
+    if (!isOpened || isTooLong(text) || !HEADER_START.test(held)) return undefined;
   } while (yield* text.more());
   return text.held.trimStart().startsWith('<|') ? 'cut short' : undefined;
 }
@@ -92,7 +92,8 @@ function kindOf({ channel, recipient }: Header): 'reasoning' | 'content' | undef
 /** The arguments behind a header, which is held. False: they are none, and what was read is held. */
 function* readCall(text: AnswerText, name: string): Script<boolean> {
   const start = text.held.length;
-  while ((yield* text.more()) && /^\s*$/.test(text.held.slice(start)));
+  while ((yield* text.more()) && /^\s*$/.test(text.held.slice(start)))
+    if (text.held.length > start + MAX_HEAD_CHARS) return false;
   const first = text.held.slice(start).trim();
   if (first === '') {
     text.take();

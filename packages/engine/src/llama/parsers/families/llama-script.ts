@@ -1,6 +1,6 @@
 import type { AnswerText, Script } from '../answer-text.ts';
 import { readJsonCall } from '../json-calls.ts';
-import { contentUntil, readOneOf, streamObject } from '../script-steps.ts';
+import { contentUntil, isTooLong, readOneOf, streamObject } from '../script-steps.ts';
 import { readPythonCall } from './python-call.ts';
 
 const PYTHON_TAG = '<|python_tag|>';
@@ -40,7 +40,7 @@ function* readJsonCalls(text: AnswerText, isCallable: (name: string) => boolean)
   let count = 0;
   do {
     const gap = count === 0 ? /^\s*$/ : /^[\s;,]*$/;
-    while ((yield* text.more()) && gap.test(text.held));
+    while ((yield* text.more()) && !isTooLong(text) && gap.test(text.held));
     if (count > 0 && gap.test(text.held)) text.take();
   } while (text.held.endsWith('{') && (yield* readJsonCall(text, isCallable)) && ++count > 0);
   text.reread();
@@ -49,7 +49,7 @@ function* readJsonCalls(text: AnswerText, isCallable: (name: string) => boolean)
 
 /** `name>{…}</function>`, behind the marker. False: it is none, and what was read is held. */
 function* readTagged(text: AnswerText): Script<boolean> {
-  while ((yield* text.more()) && /^[^<>\n]+(?:>\s*)?$/.test(text.held));
+  while ((yield* text.more()) && !isTooLong(text) && /^[^<>\n]+(?:>\s*)?$/.test(text.held));
   const name = /^([^<>\n]+)>\s*\{$/.exec(text.held)?.[1]?.trim();
   if (name === undefined || name === '') return false;
   text.beginCall(name);

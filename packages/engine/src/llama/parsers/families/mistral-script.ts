@@ -1,6 +1,6 @@
 import type { AnswerText, Script } from '../answer-text.ts';
 import { readJsonCall } from '../json-calls.ts';
-import { contentUntil, MAX_HEAD_CHARS, streamObject } from '../script-steps.ts';
+import { contentUntil, isTooLong, streamObject } from '../script-steps.ts';
 
 const CALLS = '[TOOL_CALLS]';
 
@@ -21,7 +21,7 @@ export function* readMistral(text: AnswerText): Script<void> {
 }
 
 function* readCalls(text: AnswerText): Script<boolean> {
-  while ((yield* text.more()) && text.held.trim() === '');
+  while ((yield* text.more()) && !isTooLong(text) && text.held.trim() === '');
   return text.held.endsWith('[') ? yield* readList(text) : yield* readNamed(text);
 }
 
@@ -29,7 +29,7 @@ function* readCalls(text: AnswerText): Script<boolean> {
 function* readList(text: AnswerText): Script<boolean> {
   let isBegun = false;
   for (;;) {
-    while ((yield* text.more()) && /^(?:\s*\[)?[\s,]*$/.test(text.held));
+    while ((yield* text.more()) && !isTooLong(text) && /^(?:\s*\[)?[\s,]*$/.test(text.held));
     if (text.held.endsWith('{') && (yield* readJsonCall(text, () => true))) {
       isBegun = true;
       continue;
@@ -51,7 +51,7 @@ function* readNamed(text: AnswerText): Script<boolean> {
       yield* streamObject(text);
       return true;
     }
-    const mayBeHead = text.held.length < MAX_HEAD_CHARS && HEAD_START.test(text.held);
+    const mayBeHead = !isTooLong(text) && HEAD_START.test(text.held);
     if (!mayBeHead || !(yield* text.more())) return false;
   }
 }

@@ -1,4 +1,5 @@
 import type { AnswerText, Script } from '../answer-text.ts';
+import { MAX_HEAD_CHARS } from '../script-steps.ts';
 import type { ParameterTypes } from './parameter-types.ts';
 
 /** What ends a value, and what may stand behind that: the same tag within a value is text. */
@@ -51,8 +52,7 @@ function* readValue(
     const end = endOfValue(text.held, tags);
     settle(text.take(end.start));
     if (!end.isComplete) continue;
-    const tail = text.take();
-    text.reread(tail.slice(tail.indexOf(tags.end) + tags.end.length));
+    text.reread(text.held.indexOf(tags.end) + tags.end.length);
     return true;
   }
   const last = text.take();
@@ -74,6 +74,7 @@ function endOfValue(
       continue;
     }
     const next = tag.slice(end.length).trimStart();
+    if (tag.length > MAX_HEAD_CHARS) continue;
     if (followers.includes(next)) return { start, isComplete: true };
     if (followers.some((follower) => follower.startsWith(next)))
       return { start, isComplete: false };

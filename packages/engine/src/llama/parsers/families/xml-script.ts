@@ -1,6 +1,6 @@
 import type { CallableTool } from '../../../grammar/answer-grammar.ts';
 import type { AnswerText, Script } from '../answer-text.ts';
-import { contentUntil, readOneOf } from '../script-steps.ts';
+import { contentUntil, isTooLong, readOneOf } from '../script-steps.ts';
 import { isCutShort, readParameter } from './parameter-script.ts';
 import { ParameterTypes } from './parameter-types.ts';
 
@@ -70,7 +70,7 @@ function* readName(text: AnswerText): Script<string | undefined> {
       const name = text.held.slice(0, -1).trim();
       return name === '' ? undefined : name;
     }
-    if (/[<\n]$/.test(text.held)) return undefined;
+    if (isTooLong(text) || /[<\n]$/.test(text.held)) return undefined;
   }
   return undefined;
 }
@@ -97,7 +97,7 @@ function* readParameters(text: AnswerText, call: CallRequest): Script<boolean> {
     }
     text.take();
     const key = yield* readName(text);
-    if (key === undefined && !/[<>\n]$/.test(text.held)) {
+    if (key === undefined && !isTooLong(text) && !/[<>\n]$/.test(text.held)) {
       text.take();
       return false;
     }
