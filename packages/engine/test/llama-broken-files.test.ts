@@ -3,6 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { CortexError } from '@cortex/protocol';
+import { text } from '@cortex/testkit/gguf/gguf-file';
+import { changed, writeModel } from '@cortex/testkit/gguf/pooled-models';
+import { readGguf } from '@cortex/testkit/gguf/read-gguf';
+import { tinyLora } from '@cortex/testkit/gguf/tiny-lora';
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 
 import { loadTiny, TINY_MODEL } from './llama-under-test.ts';
@@ -50,6 +54,27 @@ describe('a model file that is broken', () => {
     expect(error.message).toContain(name);
     expect(error.message).toMatch(cause);
     expect(error.message).not.toContain('\n');
+  });
+
+  test('an architecture that nobody knows is named, with and without weights', async () => {
+    const strange = changed(readGguf(whole), { 'general.architecture': text('newarch9') });
+    const modelPath = writeModel(strange, folder, 'newarch.gguf');
+
+    for (const vocabOnly of [true, false]) {
+      await expect(loadTiny({ modelPath, vocabOnly })).rejects.toMatchObject({
+        code: 'model_load_failed',
+        message: expect.stringMatching(/newarch\.gguf.*architecture.*newarch9/),
+      });
+    }
+  });
+
+  test('an adapter in the place of a model is called one', async () => {
+    const modelPath = writeModel(tinyLora(), folder, 'style.gguf');
+
+    await expect(loadTiny({ modelPath })).rejects.toMatchObject({
+      code: 'model_load_failed',
+      message: expect.stringContaining('holds a LoRA adapter'),
+    });
   });
 
   test('a device that is not there is a failure, not another device', async () => {

@@ -17,6 +17,10 @@ const VALUE_BYTES: Readonly<Record<number, number>> = {
 const TEXT = 8;
 const LIST = 9;
 
+const ARCHITECTURE = 'general.architecture';
+const CONTENT = 'general.type';
+const WANTED: ReadonlySet<string> = new Set([ARCHITECTURE, CONTENT]);
+
 /** Of a key with a value, of a tensor: smaller ones cannot be written. */
 const MIN_ENTRY_BYTES = 13;
 const MIN_TENSOR_BYTES = 32;
@@ -30,21 +34,29 @@ const MAX_LIST_DEPTH = 4;
 /** Read at a time: what is skipped is mostly vocabulary. */
 const WINDOW_BYTES = 256 * 1024;
 
+export type GgufHeader =
+  | {
+      readonly kind: 'whole';
+      readonly architecture: string;
+      /** What the file says that it holds (`model`, `adapter`, `mmproj`, …); undefined where it does not. */
+      readonly holds: string | undefined;
+    }
+  | { readonly kind: 'broken'; readonly problem: string };
+
 /**
- * What is wrong with the header of a GGUF file; undefined when its parts fit together and into the file.
+ * What the header of a GGUF file says of itself, when its parts fit together and into the file, else what is wrong with it.
  *
  * The libraries behind believe what they read: a count of 2^62 keeps them busy for ever, and memory is asked for by it.
  * Memory and time here depend on the size of the file alone.
  *
  * @throws what the file system says when the file cannot be read.
  */
-export function problemOfHeader(path: string): string | undefined {
+export function readHeader(path: string): GgufHeader {
   const fd = openSync(path, 'r');
   try {
-    new HeaderReader(fd).read();
-    return undefined;
+    return new HeaderReader(fd).read();
   } catch (error) {
-    if (error instanceof BrokenHeader) return error.message;
+    if (error instanceof BrokenHeader) return { kind: 'broken', problem: error.message };
     throw error;
   } finally {
     closeSync(fd);
@@ -65,7 +77,7 @@ class HeaderReader {
     this.#size = fstatSync(fd).size;
   }
 
-  read(): void {
+  read(): GgufHeader {
     const magic = this.#take(4).toString('latin1');
     if (magic !== 'GGUF')
       throw new BrokenHeader('it is not a GGUF file (it does not begin with "GGUF")');
@@ -74,14 +86,17 @@ class HeaderReader {
       throw new BrokenHeader(`its GGUF version ${version} is not known (2 and 3 are)`);
     const tensors = this.#count('tensors', MIN_TENSOR_BYTES);
     const entries = this.#count('entries of metadata', MIN_ENTRY_BYTES);
-    let hasArchitecture = false;
+    const said = new Map<string, string>();
     for (let index = 0; index < entries; index++) {
       const key = this.#text(`the key of entry ${index} of its metadata`);
-      hasArchitecture ||= key === 'general.architecture';
-      this.#skipValue(key, this.#u32(), 0);
+      const type = this.#u32();
+      if (type === TEXT && WANTED.has(key)) said.set(key, this.#text(key));
+      else this.#skipValue(key, type, 0);
     }
-    if (!hasArchitecture) throw new BrokenHeader('its metadata has no "general.architecture"');
+    const architecture = said.get(ARCHITECTURE);
+    if (architecture === undefined) throw new BrokenHeader(`its metadata has no "${ARCHITECTURE}"`);
     for (let index = 0; index < tensors; index++) this.#tensor(index);
+    return { kind: 'whole', architecture, holds: said.get(CONTENT) };
   }
 
   #tensor(index: number): void {

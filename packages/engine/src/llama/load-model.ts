@@ -6,7 +6,7 @@ import type { Backend, EngineLoadSpec, LoadProgress } from '../engine.ts';
 import { type Context, kernelsPath, type Library, type Model, openLibrary } from './binding.ts';
 import { loadPooled } from './embedding/load-pooled.ts';
 import type { PooledModel } from './embedding/pooled-model.ts';
-import { problemOfHeader } from './gguf-header.ts';
+import { type GgufHeader, readHeader } from './gguf-header.ts';
 import { sizeProblem } from './memory/size-problem.ts';
 import { missingLibraries } from './missing-libraries.ts';
 import type { Drafter } from './speculation/drafter.ts';
@@ -86,7 +86,7 @@ export async function loadModel(
         transient: true,
         cause: error,
       });
-    throw failure(spec, await lastWords.explain(error), error);
+    throw failure(spec, await lastWords.explain(error, spec.modelPath), error);
   }
 }
 
@@ -117,35 +117,41 @@ async function withContext(
   return { ...parts, ...size, context };
 }
 
-/** @throws CortexError `model_load_failed` naming the first file of `spec` that cannot be a GGUF. */
+/** @throws CortexError `model_load_failed` naming the first file of `spec` that cannot be what it is named for. */
 export async function checkFiles({ modelPath, lora, draft }: EngineLoadSpec): Promise<void> {
-  await checkFile(modelPath);
+  await checkModelFile(modelPath);
   for (const { path } of lora) await checkFile(path);
-  if (draft?.kind === 'model') await checkFile(draft.modelPath);
+  if (draft?.kind === 'model') await checkModelFile(draft.modelPath);
+}
+
+async function checkModelFile(path: string): Promise<void> {
+  const { holds } = await checkFile(path);
+  if (holds === 'adapter') throw unfit(path, 'it holds a LoRA adapter, not a model (see lora)');
+  if (holds === 'mmproj') throw unfit(path, 'it holds the projector of a model, not a model');
 }
 
 /** What a user gets wrong most often, told before the library is asked: its own words do not name the cause. */
-async function checkFile(path: string): Promise<void> {
-  const fail = (why: string, cause?: unknown): never => {
-    throw new CortexError('model_load_failed', `Cannot load ${path}: ${why}.`, { cause });
-  };
-  const info = await stat(path).catch((error: unknown) => fail('there is no such file', error));
-  if (!info.isFile()) fail('it is not a file');
-  if (info.size < 24) fail(`it has ${info.size} bytes, which is no GGUF file`);
-  const problem = headerProblem(path, fail);
-  if (problem !== undefined) fail(problem);
+async function checkFile(path: string): Promise<Extract<GgufHeader, { kind: 'whole' }>> {
+  const info = await stat(path).catch((error: unknown) => {
+    throw unfit(path, 'there is no such file', error);
+  });
+  if (!info.isFile()) throw unfit(path, 'it is not a file');
+  if (info.size < 24) throw unfit(path, `it has ${info.size} bytes, which is no GGUF file`);
+  const header = headerOf(path);
+  if (header.kind === 'broken') throw unfit(path, header.problem);
+  return header;
 }
 
-function headerProblem(
-  path: string,
-  fail: (why: string, cause?: unknown) => never,
-): string | undefined {
+function headerOf(path: string): GgufHeader {
   try {
-    return problemOfHeader(path);
+    return readHeader(path);
   } catch (error) {
-    return fail('it cannot be read', error);
+    throw unfit(path, 'it cannot be read', error);
   }
 }
+
+const unfit = (path: string, why: string, cause?: unknown): CortexError =>
+  new CortexError('model_load_failed', `Cannot load ${path}: ${why}.`, { cause });
 
 /** @throws CortexError `model_load_failed` naming the library that is missing. */
 export async function openDevice(
@@ -211,12 +217,21 @@ class LastWords {
     this.#pass(line);
   };
 
-  async explain(error: unknown): Promise<string> {
+  async explain(error: unknown, modelPath: string): Promise<string> {
     // The library's log comes by way of the event loop, after the error.
     await new Promise((resolve) => setTimeout(resolve, LATE_LOG_MS));
     const said = error instanceof Error ? error.message : String(error);
-    return this.#cause === undefined || said.includes(this.#cause)
-      ? said
-      : `${said} (${this.#cause})`;
+    // The library has one log for all engines of a process, and may have given it back to an earlier one.
+    const cause = this.#cause ?? (said === 'Failed to load model' && unknownKind(modelPath));
+    return cause === false || said.includes(cause) ? said : `${said} (${cause})`;
   }
+}
+
+/** What is mostly the reason when the library says none: a model newer than the library. */
+function unknownKind(path: string): string | false {
+  const header = headerOf(path);
+  return (
+    header.kind === 'whole' &&
+    `most likely the engine does not know its architecture "${header.architecture}"`
+  );
 }
