@@ -50,6 +50,8 @@ export class BodyQueue
   /** Everything was pushed. */
   end(): void {
     this.#end ??= {};
+    // The sender goes on to the next answer, whether this one is ever read or not.
+    this.#resume();
     const reader = this.#reader;
     this.#reader = undefined;
     reader?.resolve({ done: true, value: undefined });
@@ -70,10 +72,7 @@ export class BodyQueue
       const value = waiting.length === 1 ? first : new Uint8Array(Buffer.concat(waiting));
       this.#waiting = [];
       this.#waitingBytes = 0;
-      if (this.#isPaused) {
-        this.#isPaused = false;
-        this.#valve.resume();
-      }
+      this.#resume();
       return Promise.resolve({ done: false, value });
     }
     if (this.#end !== undefined) {
@@ -89,6 +88,12 @@ export class BodyQueue
     const [only] = this.#waiting;
     const isWhole = this.#end !== undefined && !('error' in this.#end);
     return isWhole && only !== undefined && this.#waiting.length === 1 ? only : this.#readParts();
+  }
+
+  #resume(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.#valve.resume();
   }
 
   async #readParts(): Promise<Uint8Array<ArrayBuffer>> {
