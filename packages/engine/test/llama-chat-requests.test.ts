@@ -36,6 +36,68 @@ describe('a chat', () => {
     expect(prompt).toEndWith('It is');
   });
 
+  test.each(['<', '|im_end|', 'im_start', 'm', '<think>\nm'])(
+    'an answer that was begun with %j ends there, not in the marker behind it',
+    async (content) => {
+      const begun = [user('What is cortex?'), { role: 'assistant', content }];
+
+      const [prompt, longer] = await Promise.all([
+        engine.applyTemplate({ messages: begun }),
+        engine.applyTemplate({ messages: [begun[0], { role: 'assistant', content: 'It is' }] }),
+      ]);
+
+      expect(prompt).toBe(longer.replace(/It is$/, () => content));
+    },
+  );
+
+  test('numbers of earlier calls and of tools reach the template digit by digit', async () => {
+    const call = { name: 'find', arguments: '{"lat": 48.858844, "id": 1234567890123456789}' };
+    const bounds = { type: 'number', maximum: 1234567.125, minimum: -1e30 };
+    const tool = { name: 'find', parameters: { type: 'object', properties: { lat: bounds } } };
+
+    const prompt = await engine.applyTemplate({
+      messages: [
+        user('Where?'),
+        { role: 'assistant', content: null, tool_calls: [{ type: 'function', function: call }] },
+        { role: 'tool', content: 'there' },
+      ],
+      tools: [{ type: 'function', function: tool }],
+    });
+
+    expect(prompt).toContain(call.arguments);
+    expect(prompt).toContain('1234567.125');
+    expect(prompt).toContain('-1e+30');
+  });
+
+  test('a tool is called where the answer must be JSON, too', async () => {
+    const parameters = { type: 'object', properties: { city: { type: 'string' } } };
+    const ask = {
+      messages: [user('What is the weather in Paris?')],
+      tools: [{ type: 'function', function: { name: 'get_weather', parameters } }],
+      response_format: { type: 'json_schema', json_schema: { name: 'size', schema: SCHEMA } },
+      temperature: 0,
+    };
+
+    const called = await answer(engine, ask);
+    const answered = await answer(engine, { ...ask, tool_choice: 'none' });
+
+    expect(called.last).toMatchObject({ finish: [{ reason: 'tool_calls' }] });
+    expect(JSON.parse(answered.text)).toEqual({ size: expect.stringMatching(/^(small|large)$/) });
+  });
+
+  test('any seed gives the same text again', async () => {
+    const ask = { messages: [user('Hello')], temperature: 2, ignore_eos: true, max_tokens: 24 };
+
+    for (const seed of [-1, 2 ** 32 - 1]) {
+      const [first, second] = [
+        await answer(engine, { ...ask, seed }),
+        await answer(engine, { ...ask, seed }),
+      ];
+
+      expect(second.text).toBe(first.text);
+    }
+  });
+
   test('arguments of earlier calls reach the template as objects, the legacy form too', async () => {
     const call = { name: 'get_weather', arguments: '{"city": "Oslo"}' };
     const today = [
@@ -72,9 +134,15 @@ describe('a chat', () => {
       'invalid_request',
       'logit_bias.9999999',
     ],
+    [{ prompt: 'x', tools: [{ type: 'function' }] }, 'unsupported_parameter', 'tools'],
+    [
+      { prompt: 'x', response_format: { type: 'json_object' } },
+      'unsupported_parameter',
+      'response_format',
+    ],
     [{ messages: [user('x')], stop: 'y'.repeat(1_000_000) }, 'invalid_request', 'stop'],
   ])('%# is refused by name', async (body, code, param) => {
-    const { last } = await answer(engine, body);
+    const { last } = await answer(engine, body, 'prompt' in body ? 'completions' : 'chat');
 
     expect(last).toMatchObject({ type: 'error', code, param });
   });
@@ -99,6 +167,16 @@ describe('a chat', () => {
       param: 'messages',
     });
   });
+});
+
+test('the settings of a model count in a count as they do in a chat', async () => {
+  const engine = await loadTiny({ params: { enable_thinking: true } });
+  const ask = { messages: [user('Hello')], max_tokens: 1 };
+  const { last } = await answer(engine, ask);
+
+  expect(last).toMatchObject({ usage: { promptTokens: await engine.count(ask) } });
+  expect(await engine.count(ask)).not.toBe(await engine.count({ ...ask, enable_thinking: false }));
+  await engine.close(0);
 });
 
 /** Makes the end of a thought likely: a model that is hardly trained thinks on and on. */

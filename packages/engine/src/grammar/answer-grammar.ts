@@ -32,6 +32,18 @@ export function toolCallGrammar(
   return rules.format(framed(rules, frame, callsRule(rules)));
 }
 
+/** An answer that is either: the model calls a tool first, or answers at once. */
+export function documentOrCallsGrammar(
+  schema: unknown,
+  callsRule: (rules: GrammarRules) => string,
+  frames: { readonly document: AnswerFrame; readonly calls: AnswerFrame },
+): string {
+  const rules = new GrammarRules();
+  const document = framed(rules, frames.document, jsonSchemaRule(rules, schema));
+  const calls = framed(rules, frames.calls, callsRule(rules));
+  return rules.format(`${document} | ${calls}`);
+}
+
 function framed(rules: GrammarRules, { reasoning, channel }: AnswerFrame, answer: string): string {
   if (channel !== undefined) return channel(rules, answer);
   if (reasoning === undefined) return answer;

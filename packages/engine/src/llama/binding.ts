@@ -90,6 +90,9 @@ const POOLINGS: Readonly<Record<number, 'none' | 'mean' | 'cls' | 'last' | 'rank
 /** `llama_token_type`: unknown, control, user defined. */
 const SPECIAL_TYPES: ReadonlySet<number> = new Set([2, 3, 4]);
 
+/** What the library takes for "any seed": -1 of a request would never repeat. */
+const RANDOM_SEED = 0xffffffff;
+
 const KV_TYPES = { f16: 'F16', q8_0: 'Q8_0', q4_0: 'Q4_0' } as const;
 
 /** The version of the library this build is written against. */
@@ -406,7 +409,7 @@ export class Model {
 
   createSampler(config: SamplerConfig): NativeSampler {
     const sampler = new this.#bindings.AddonSampler(this.#native);
-    sampler.applyConfig(config);
+    sampler.applyConfig(config.seed === RANDOM_SEED ? { ...config, seed: 0 } : config);
     return sampler;
   }
 

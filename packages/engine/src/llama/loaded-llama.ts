@@ -20,6 +20,7 @@ import { readOutputFormat } from './parsers/choose-parser.ts';
 import { ChatBody, readBody } from './request/chat-body.ts';
 import { type ChatModel, prepareChat } from './request/prepare-chat.ts';
 import { RequestReader } from './request/request-reader.ts';
+import { withDefaults } from './request/sampling.ts';
 import { TokenTexts } from './request/token-text.ts';
 import { Answer } from './scheduler/answer.ts';
 import type { EventBuffer } from './scheduler/event-buffer.ts';
@@ -138,7 +139,8 @@ export class LoadedLlama {
   }
 
   applyTemplate(body: Readonly<Record<string, unknown>>): string {
-    return prepareChat(readBody(ChatBody, body), this.#chat).prompt;
+    const withParams = withDefaults(body, [this.#spec.params]);
+    return prepareChat(readBody(ChatBody, withParams), this.#chat).prompt;
   }
 
   count(body: Readonly<Record<string, unknown>>): number {

@@ -40,6 +40,25 @@ test.each([
   [{ messages, tools: [{ type: 'function', function: {} }] }, '.name": is missing.'],
   [{ messages: [{ role: 'user', content: 5 }] }, 'must be a text or a list of parts.'],
   [{ messages, stop: 5 }, 'must be a text or a list of up to 64.'],
+  [
+    {
+      messages,
+      tool_choice: { type: 'allowed_tools', allowed_tools: { mode: 'auto', tools: [] } },
+    },
+    '"tool_choice.type": must be "function": no other kind',
+  ],
+  [
+    { messages, tools: [{ type: 'custom', custom: { name: 'x' } }] },
+    '"tools[0].type": must be "function": no other kind',
+  ],
+  [
+    { messages, tools: [{ type: 'function', function: { name: 'do it <now>' } }] },
+    '"tools[0].function.name": must have 1 to 128 letters',
+  ],
+  [
+    { messages, response_format: { type: 'json_object', schema: { type: 'object' } } },
+    '"response_format.schema": is not read: the schema stands in',
+  ],
   [{ messages, tool_choice: 'any' }, 'must be "none", "auto", "required" or {'],
   [{ messages, response_format: { type: 'json_schema' } }, 'must hold the schema.'],
 ])('%j is refused with what is wanted: %s', (body, words) => {

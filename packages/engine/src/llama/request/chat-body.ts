@@ -39,10 +39,17 @@ export const ChatMessage = z.looseObject({
 });
 export type ChatMessage = z.infer<typeof ChatMessage>;
 
+const FUNCTION = z.literal('function', 'must be "function": no other kind is supported');
+
+/** What the parsers of all families can tell from the text around it; OpenAI takes less. */
+const ToolName = z
+  .string()
+  .regex(/^[\w./:-]{1,128}$/, 'must have 1 to 128 letters, digits or _ - . / :');
+
 export const Tool = z.looseObject({
-  type: z.literal('function'),
+  type: FUNCTION,
   function: z.looseObject({
-    name: z.string().min(1),
+    name: ToolName,
     description: optional(z.string()),
     parameters: optional(z.record(z.string(), z.unknown())),
   }),
@@ -52,7 +59,7 @@ export type Tool = z.infer<typeof Tool>;
 const ToolChoice = z.union(
   [
     z.enum(['none', 'auto', 'required']),
-    z.looseObject({ type: z.literal('function'), function: z.looseObject({ name: z.string() }) }),
+    z.looseObject({ type: FUNCTION, function: z.looseObject({ name: z.string() }) }),
   ],
   'must be "none", "auto", "required" or {"type": "function", "function": {"name": …}}',
 );
@@ -66,6 +73,10 @@ const ResponseFormat = z
   .refine(({ type, json_schema }) => type !== 'json_schema' || json_schema !== undefined, {
     path: ['json_schema'],
     message: 'must hold the schema',
+  })
+  .refine((format) => !Object.hasOwn(format, 'schema'), {
+    path: ['schema'],
+    message: 'is not read: the schema stands in "json_schema": {"schema": …} of type "json_schema"',
   });
 export type ResponseFormat = z.infer<typeof ResponseFormat>;
 

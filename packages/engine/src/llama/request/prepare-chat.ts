@@ -4,10 +4,12 @@ import {
   type AnswerFrame,
   type CallableTool,
   documentGrammar,
+  documentOrCallsGrammar,
   toolCallGrammar,
 } from '../../grammar/answer-grammar.ts';
+import type { GrammarRules } from '../../grammar/grammar-rules.ts';
 import { type OutputFormat, reasoningState } from '../parsers/choose-parser.ts';
-import type { ReasoningState } from '../parsers/families/tool-family.ts';
+import type { ReasoningState, ToolFamily } from '../parsers/families/tool-family.ts';
 import { type ChatTemplate, toTemplateInput } from '../templates/chat-template.ts';
 import { type ChatBody, ChatMessage, type Tool } from './chat-body.ts';
 
@@ -142,51 +144,79 @@ interface AnswerRequest {
 }
 
 function answerGrammar(body: ChatBody, request: AnswerRequest): string | undefined {
-  const { choice, tools, format } = request;
+  const { tools, format } = request;
   const frame = frameOf(request);
-  if (isEnforced(choice)) {
-    const called =
-      choice.kind === 'named' ? tools.filter((tool) => tool.function.name === choice.name) : tools;
-    if (called.length === 0) {
-      const why =
-        choice.kind === 'named'
-          ? `names "${choice.name}", which is not among the tools`
-          : 'needs "tools"';
-      throw new CortexError('invalid_request', `"tool_choice" ${why}.`, { param: 'tool_choice' });
-    }
-    if (format.tools === undefined) {
-      throw new CortexError(
-        'unsupported_parameter',
-        'This model has no tool calls that could be enforced.',
-        {
-          param: 'tool_choice',
-        },
-      );
-    }
-    const isSingle = choice.kind === 'named' || body.parallel_tool_calls === false;
-    const family = format.tools;
-    const grammarOf = (some: readonly Tool[]) =>
-      toolCallGrammar(
-        (rules) => family.callsRule(rules, { tools: some.map(toCallable), isSingle }),
-        frame('calls'),
-      );
-    try {
-      return grammarOf(called);
-    } catch (error) {
-      throw asToolError(
-        error,
-        called.find((tool) => !isExpressible(() => grammarOf([tool]))),
-      );
-    }
-  }
-  switch (body.response_format?.type) {
+  if (isEnforced(request.choice)) return enforcedCalls(body, request);
+  const schema = documentSchema(body);
+  if (schema === undefined) return undefined;
+  const document = documentGrammar(schema, frame('document'));
+  if (tools.length === 0 || format.tools === undefined) return document;
+  const frames = { document: frame('document'), calls: frame('calls') };
+  return callsGrammar({ tools, family: format.tools, isSingle: isSingleCall(body) }, (callsRule) =>
+    documentOrCallsGrammar(schema, callsRule, frames),
+  );
+}
+
+/** What `response_format` wants the answer to be; undefined: any text. */
+function documentSchema({ response_format: wanted }: ChatBody): unknown {
+  switch (wanted?.type) {
     case 'json_object':
-      return documentGrammar({ type: 'object' }, frame('document'));
+      return { type: 'object' };
     case 'json_schema':
-      return documentGrammar(body.response_format.json_schema?.schema ?? {}, frame('document'));
+      return wanted.json_schema?.schema ?? {};
     case 'text':
     case undefined:
       return undefined;
+  }
+}
+
+function enforcedCalls(body: ChatBody, request: AnswerRequest): string {
+  const { choice, tools, format } = request;
+  const called =
+    choice.kind === 'named' ? tools.filter((tool) => tool.function.name === choice.name) : tools;
+  if (called.length === 0) {
+    const why =
+      choice.kind === 'named'
+        ? `names "${choice.name}", which is not among the tools`
+        : 'needs "tools"';
+    throw new CortexError('invalid_request', `"tool_choice" ${why}.`, { param: 'tool_choice' });
+  }
+  if (format.tools === undefined) {
+    throw new CortexError(
+      'unsupported_parameter',
+      'This model has no tool calls that could be enforced.',
+      { param: 'tool_choice' },
+    );
+  }
+  const isSingle = choice.kind === 'named' || isSingleCall(body);
+  return callsGrammar({ tools: called, family: format.tools, isSingle }, (callsRule) =>
+    toolCallGrammar(callsRule, frameOf(request)('calls')),
+  );
+}
+
+const isSingleCall = ({ parallel_tool_calls: isParallel }: ChatBody): boolean =>
+  isParallel === false;
+
+interface Calls {
+  readonly tools: readonly Tool[];
+  readonly family: ToolFamily;
+  readonly isSingle: boolean;
+}
+
+/** @throws CortexError naming the tool whose parameters no grammar holds. */
+function callsGrammar(
+  { tools, family, isSingle }: Calls,
+  make: (callsRule: (rules: GrammarRules) => string) => string,
+): string {
+  const grammarOf = (some: readonly Tool[]): string =>
+    make((rules) => family.callsRule(rules, { tools: some.map(toCallable), isSingle }));
+  try {
+    return grammarOf(tools);
+  } catch (error) {
+    throw asToolError(
+      error,
+      tools.find((tool) => !isExpressible(() => grammarOf([tool]))),
+    );
   }
 }
 

@@ -106,6 +106,14 @@ export class RequestReader {
         param: 'best_of',
       });
     }
+    for (const param of ['tools', 'functions', 'response_format']) {
+      if (!asksForMore(raw[param])) continue;
+      throw new CortexError(
+        'unsupported_parameter',
+        `"${param}" is only supported by /v1/chat/completions.`,
+        { param },
+      );
+    }
     return {
       body,
       prompt: this.#completionPrompt(body.prompt),
@@ -182,5 +190,11 @@ export class RequestReader {
     }
   }
 }
+
+/** Whether a field that only chats have asks for anything: neither an empty list nor the format "text" does. */
+const asksForMore = (value: unknown): boolean =>
+  Array.isArray(value)
+    ? value.length > 0
+    : typeof value === 'object' && value !== null && Reflect.get(value, 'type') !== 'text';
 
 const newCallId = (): string => `call_${crypto.randomUUID().replaceAll('-', '').slice(0, 24)}`;

@@ -3,6 +3,7 @@ import { CortexError } from '@cortex/protocol';
 import type { Model } from '../binding.ts';
 import type { ChatBody, ChatMessage } from '../request/chat-body.ts';
 import { adaptMessages, adaptTools } from './adapt-messages.ts';
+import { upToEnd, withEnd, withMarks, withNumbers } from './marked-text.ts';
 import { type TemplateMessage, toTemplateMessages } from './template-message.ts';
 import { readNeeds, type TemplateNeeds } from './template-needs.ts';
 
@@ -50,36 +51,38 @@ export class ChatTemplate {
   render(input: TemplateInput): RenderedChat {
     const messages = adaptMessages(toTemplateMessages(input.messages), this.#needs);
     const begun = begunAnswer(messages);
+    const tools = input.tools.map((tool) => withMarks(tool));
     const text = this.#renderText({
       ...this.#special,
       ...input.variables,
-      messages,
+      messages:
+        begun === undefined ? messages : [...messages.slice(0, -1), marked(messages, begun)],
       // Templates ask `if tools`: none is absent, not an empty list.
-      ...(input.tools.length > 0 && { tools: adaptTools(input.tools, this.#needs) }),
+      ...(tools.length > 0 && { tools: adaptTools(tools, this.#needs) }),
       add_generation_prompt: begun === undefined,
     });
     if (begun === undefined) return { prompt: text, begun };
-    // Behind the begun answer the template closed the turn; a template may trim what it prints.
-    const at = text.lastIndexOf(begun);
-    return { prompt: at < 0 ? text : text.slice(0, at + begun.length), begun };
+    // Behind the begun answer the template closed the turn.
+    const prompt = upToEnd(text);
+    if (prompt !== undefined) return { prompt, begun };
+    throw refused('it does not print the beginning of an answer, which the last message is');
   }
 
   #renderText(variables: Record<string, unknown>): string {
     try {
-      return this.#render(variables);
+      return withNumbers(this.#render(variables));
     } catch (error) {
-      const reason = ownWords(error instanceof Error ? error.message : String(error));
-      throw new CortexError(
-        'template_render_failed',
-        `The model's chat template refuses this conversation: ${reason}`,
-        {
-          param: 'messages',
-          cause: error,
-        },
-      );
+      throw refused(ownWords(error instanceof Error ? error.message : String(error)), error);
     }
   }
 }
+
+const refused = (reason: string, cause?: unknown): CortexError =>
+  new CortexError(
+    'template_render_failed',
+    `The model's chat template refuses this conversation: ${reason}`,
+    { param: 'messages', cause },
+  );
 
 /** What a chat body asks of the template. */
 export function toTemplateInput(body: ChatBody, tools: readonly unknown[]): TemplateInput {
@@ -101,6 +104,12 @@ function begunAnswer(messages: readonly TemplateMessage[]): string | undefined {
   const content = last['content'];
   return typeof content === 'string' && content.trim() !== '' ? content.trim() : undefined;
 }
+
+/** The last message, with a mark at the end of what it begins. */
+const marked = (messages: readonly TemplateMessage[], begun: string): TemplateMessage => ({
+  ...messages.at(-1),
+  content: withEnd(begun),
+});
 
 /** What the template itself says, without the place in its source. */
 function ownWords(message: string): string {

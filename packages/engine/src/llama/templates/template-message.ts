@@ -2,12 +2,13 @@ import { CortexError } from '@cortex/protocol';
 
 import { isDeeperThan, MAX_LEVELS } from '../../protocol/index.ts';
 import type { ChatMessage } from '../request/chat-body.ts';
+import { parseWithMarks, withMarks } from './marked-text.ts';
 
 /** A message as a template gets it. */
 export type TemplateMessage = Readonly<Record<string, unknown>>;
 
 /**
- * Messages in the form that templates are written for: text content, arguments as objects, today's roles.
+ * Messages in the form that templates are written for: text content, arguments as objects (numbers marked), today's roles.
  *
  * @throws CortexError `vision_unsupported`, `unsupported_parameter` for content that is no text.
  */
@@ -68,10 +69,10 @@ function toText(content: ChatMessage['content'], at: number): string | null {
 
 /** Templates print arguments with `tojson`, so text is parsed first; what is no JSON stays text. */
 function toArguments(given: string | Readonly<Record<string, unknown>>): unknown {
-  if (typeof given !== 'string') return given;
+  if (typeof given !== 'string') return withMarks(given);
   if (given.trim() === '') return {};
   try {
-    const value: unknown = JSON.parse(given);
+    const value = parseWithMarks(given);
     return isDeeperThan(MAX_LEVELS, value) ? given : value;
   } catch {
     return given;
