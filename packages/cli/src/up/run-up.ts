@@ -1,5 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { loadGatewayConfig } from '@cortex/gateway';
@@ -12,6 +11,7 @@ import { type Daemon, type DaemonEvent, startDaemon } from './daemon.ts';
 import { GatewayReady, gatewayLaunch, LOCAL_NODE, NeuronReady, neuronLaunch } from './daemons.ts';
 import { lanAddresses } from './lan-addresses.ts';
 import { formatLogLine } from './log-line.ts';
+import { createRunFolder } from './run-folder.ts';
 import { stateDirectory } from './state-directory.ts';
 import { waitForModels } from './wait-for-models.ts';
 
@@ -46,9 +46,6 @@ interface Daemons {
 export async function runUp(options: UpOptions): Promise<void> {
   const { terminal, paint } = options;
   const startedMs = performance.now();
-  const scratchDir = mkdtempSync(join(tmpdir(), 'cortex-up-'));
-  process.on('exit', () => rmSync(scratchDir, { recursive: true, force: true }));
-
   const daemons: Daemons = {};
   const stopAll = async (): Promise<void> => {
     await Promise.all([daemons.gateway?.stop(), daemons.neuron?.stop()]);
@@ -70,12 +67,10 @@ export async function runUp(options: UpOptions): Promise<void> {
   shutdown.signal.addEventListener('abort', () => terminal.print('\nEnding …'));
   endWithParent(() => shutdown.begin('its parent is gone'));
 
-  const { api, metrics, node } = await startBoth(options, scratchDir, daemons).catch(
-    async (error: unknown) => {
-      await stopAll();
-      throw error;
-    },
-  );
+  const { api, metrics, node } = await startBoth(options, daemons).catch(async (error: unknown) => {
+    await stopAll();
+    throw error;
+  });
   const apiUrl = localUrl(api);
   if (options.readyFile !== undefined) {
     writeReadyFile(options.readyFile, { pid: process.pid, api: apiUrl, node, metrics });
@@ -91,7 +86,6 @@ export async function runUp(options: UpOptions): Promise<void> {
 /** Starts neuron, then the gateway that knows it; fills `daemons` as they come up. */
 async function startBoth(
   options: UpOptions,
-  scratchDir: string,
   daemons: Daemons,
 ): Promise<{ api: string; metrics: string; node: string }> {
   const { env, configFile, modelsFile, neuronConfigFile, isOnLan } = options;
@@ -100,9 +94,10 @@ async function startBoth(
   for (const folder of ['models', 'neuron']) {
     mkdirSync(join(stateDir, folder), { recursive: true });
   }
+  const runFolder = createRunFolder(stateDir);
   const hooks = (name: string) => ({
     name,
-    readyFile: join(scratchDir, `${name}.json`),
+    readyFile: join(runFolder, `${name}.json`),
     onLine: (line: string) => showLine(options, name, line),
     onEvent: (event: DaemonEvent) => options.terminal.print(describe(name, event)),
   });

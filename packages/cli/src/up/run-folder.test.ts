@@ -1,0 +1,19 @@
+import { temporaryFolder } from '@cortex/testkit/temporary-folder';
+import { expect, test } from 'bun:test';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { createRunFolder } from './run-folder.ts';
+
+test('what a killed run left is removed by the next one, and a run that lives keeps its own', () => {
+  const stateDir = join(temporaryFolder('cortex-state'), 'deep');
+  const living = createRunFolder(stateDir);
+  const { pid: ended } = Bun.spawnSync(['true']);
+  mkdirSync(join(stateDir, 'up', `${ended}-AbCdEf`, 'more'), { recursive: true });
+
+  const next = createRunFolder(stateDir);
+
+  expect(next).not.toBe(living);
+  expect(existsSync(living)).toBe(true);
+  expect(readdirSync(join(stateDir, 'up'))).toHaveLength(2);
+});
