@@ -209,12 +209,17 @@ describe('JSON Schema as a grammar', () => {
     [{ type: 'array', uniqueItems: true }, 'uniqueItems'],
     [{ type: 'string', format: 'zzz' }, 'zzz'],
     [{ type: 'object', required: ['a'], additionalProperties: false }, 'no value'],
-    [{ enum: Array.from({ length: 60_000 }, (_, i) => `value ${i}`) }, 'too large'],
     [{ minLength: -1 }, 'minLength'],
     [{ type: 'string', format: 'constructor' }, '"format" names "constructor"'],
     [{ $ref: '#/%zz' }, '"$ref" "#/%zz" points to nothing'],
   ])('%j is refused, naming what cannot be held', (schema, named) => {
     expect(refusal(schema)).toContain(named);
+  });
+
+  test('more values than a grammar can hold are refused', () => {
+    const values = Array.from({ length: 60_000 }, (_, i) => Bun.hash(String(i)).toString(36));
+
+    expect(refusal({ enum: values })).toContain('too large');
   });
 
   test('ten thousand branches are refused by their number', () => {

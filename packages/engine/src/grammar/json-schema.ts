@@ -6,6 +6,7 @@
  */
 import { CortexError } from '@cortex/protocol';
 
+import { anyText } from './any-text.ts';
 import { type GrammarRules, literal, repeat, sequence } from './grammar-rules.ts';
 import { integerRule, numberRule } from './number-rules.ts';
 import { type Member, objectRule, otherKeyRule, spaceRule } from './object-rules.ts';
@@ -78,9 +79,14 @@ class SchemaConverter {
     const values = schema['enum'];
     if (values !== undefined) {
       if (!Array.isArray(values)) throw unsupported('enum', 'must be a list');
-      return values
-        .filter((value) => isAllowed(value, schema))
-        .map((value) => literal(JSON.stringify(value)));
+      const allowed = values.filter((value) => isAllowed(value, schema));
+      if (allowed.length === 0) return [];
+      return [
+        anyText(
+          this.rules,
+          allowed.map((value) => JSON.stringify(value)),
+        ),
+      ];
     }
     return typesOf(schema).flatMap((type) => this.#typed(type, schema, hint) ?? []);
   }

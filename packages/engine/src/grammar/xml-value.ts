@@ -1,4 +1,5 @@
 /** Values between XML tags: strings as they are, all else as JSON. */
+import { anyText } from './any-text.ts';
 import { intersect, MAX_CODE, subtract } from './code-ranges.ts';
 import { choice, classChar, type GrammarRules, literal, sequence } from './grammar-rules.ts';
 import { alternatives, jsonSchemaRule } from './json-schema.ts';
@@ -94,7 +95,7 @@ function textRule(
   if (Array.isArray(values)) {
     const texts = values.map(String).filter((value) => !isStrict || !looksLikeJson(value));
     if (texts.length === 0) return undefined;
-    return choice(texts.map((value) => literal(value + end)));
+    return sequence(rules.add('text', anyText(rules, texts)), literal(end));
   }
   const bounds = {
     ...optional('minLength', count(option, 'minLength')),
