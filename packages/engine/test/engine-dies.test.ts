@@ -1,8 +1,9 @@
 import { afterEach, describe, expect, test } from 'bun:test';
 
+import { thrownBy } from '../src/conformance/subject.ts';
 import type { EngineEvent, EngineProcess } from '../src/index.ts';
 import { scriptedProcess } from './fixtures/engines.ts';
-import { chatOf, eventsOf, never, thrownBy } from './fixtures/requests.ts';
+import { chatOf, eventsOf, never } from './fixtures/requests.ts';
 
 let engine: EngineProcess;
 

@@ -3,10 +3,11 @@ import { connect } from 'node:net';
 
 import { SCRIPTED_WORKER_PATH } from '@cortex/testkit';
 
+import { thrownBy } from '../src/conformance/subject.ts';
 import { spawnEngine } from '../src/index.ts';
 import { scriptedProcess } from './fixtures/engines.ts';
 import { rawEngine } from './fixtures/raw-engine.ts';
-import { chatOf, eventsOf, never, SPEC, thrownBy } from './fixtures/requests.ts';
+import { chatOf, eventsOf, never, SPEC } from './fixtures/requests.ts';
 
 test('an engine told by an owner of another version ends with code 64', async () => {
   const child = Bun.spawn([process.execPath, SCRIPTED_WORKER_PATH], {

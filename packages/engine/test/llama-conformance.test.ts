@@ -1,5 +1,3 @@
-import { fileURLToPath } from 'node:url';
-
 import { writeModel } from '@cortex/testkit/gguf/pooled-models';
 import { tinyLora } from '@cortex/testkit/gguf/tiny-lora';
 import { temporaryFolder } from '@cortex/testkit/temporary-folder';
@@ -7,8 +5,8 @@ import { temporaryFolder } from '@cortex/testkit/temporary-folder';
 import { engineConformance, overTransports } from '../src/conformance/index.ts';
 import { createLlamaEngine } from '../src/llama/llama-engine.ts';
 import { ENGINE_WORKER_PATH } from '../src/transport/spawn-engine.ts';
+import { TINY_SPEC } from './llama-under-test.ts';
 
-const MODEL = fileURLToPath(new URL('../../../models/cortex-tiny.gguf', import.meta.url));
 const LORA = writeModel(tinyLora(), temporaryFolder('lora'), 'tiny-lora.gguf');
 
 const GET_WEATHER = {
@@ -28,21 +26,7 @@ for (const [transport, make] of overTransports(createLlamaEngine, {
   command: [process.execPath, ENGINE_WORKER_PATH],
 })) {
   engineConformance(`llama, ${transport}`, make, {
-    spec: {
-      modelId: 'cortex-tiny',
-      modelPath: MODEL,
-      backend: 'cpu',
-      contextLength: 512,
-      slots: 4,
-      gpuLayers: 0,
-      kvType: 'f16',
-      threads: 1,
-      prefillChunkTokens: 64,
-      promptCacheMib: 0,
-      params: {},
-      vocabOnly: false,
-      lora: [],
-    },
+    spec: { ...TINY_SPEC, contextLength: 512, slots: 4 },
     claims: [
       'chat',
       'completions',

@@ -9,9 +9,9 @@ import { tinyLora } from '@cortex/testkit/gguf/tiny-lora';
 import fc from 'fast-check';
 import { z } from 'zod';
 
+import { thrownBy } from '../src/conformance/subject.ts';
 import { spawnEngine } from '../src/index.ts';
 import { BROKEN_MODELS, flipped, HEADER_BYTES } from './fixtures/broken-models.ts';
-import { thrownBy } from './fixtures/requests.ts';
 import { TINY_SPEC } from './llama-under-test.ts';
 
 const SCALE = Number(process.env['SCALE'] ?? 1 / 20);

@@ -1,9 +1,10 @@
 import { afterEach, describe, expect, test } from 'bun:test';
 import { CortexError } from '@cortex/protocol';
 
+import { thrownBy } from '../src/conformance/subject.ts';
 import { type EngineProcess, spawnEngine } from '../src/index.ts';
 import { rawEngine } from './fixtures/raw-engine.ts';
-import { chatOf, eventsOf, never, SPEC, textOf, thrownBy } from './fixtures/requests.ts';
+import { chatOf, eventsOf, never, SPEC, textOf } from './fixtures/requests.ts';
 
 let engine: EngineProcess | undefined;
 

@@ -34,7 +34,7 @@ const AUTO_CONTEXTS = [131_072, 65_536, 32_768, 16_384, 8192];
 const AUTO_SLOTS = 4;
 
 /** More slots than this are of no use to the few people that a fleet serves; the library's own limit is 256. */
-export const MAX_SLOTS = 8;
+const MAX_SLOTS = 8;
 
 /**
  * Resolves `auto` within `budget`: the whole model on the GPU if it fits with one slot of 8k, else as many layers as do;

@@ -55,10 +55,6 @@ export function engineProcesses(options: {
           ...(visibleDevices !== undefined && { CUDA_VISIBLE_DEVICES: visibleDevices }),
           // Indexes then mean the same as in nvidia-smi.
           CUDA_DEVICE_ORDER: 'PCI_BUS_ID',
-          // The binding works on libuv's threads; more of them than it uses only cost memory.
-          UV_THREADPOOL_SIZE: '8',
-          // glibc gives each thread an arena of its own otherwise, which is kept after a load.
-          MALLOC_ARENA_MAX: '2',
           CORTEX_PARENT_FD: undefined,
         },
         onSpawn: (pid) => {
