@@ -1,7 +1,12 @@
 import { expect, test } from 'bun:test';
+import { readdirSync } from 'node:fs';
 
 import { createLlamaEngine } from '../src/llama/llama-engine.ts';
-import { loadTiny, TINY_SPEC } from './llama-under-test.ts';
+import { loadTiny, TINY_MODEL, TINY_SPEC } from './llama-under-test.ts';
+
+/** What engines of this process keep in RAM. */
+const ownFolders = (): string[] =>
+  readdirSync('/dev/shm').filter((name) => name.includes(`-${process.pid}-`));
 
 const never = () => new AbortController().signal;
 
@@ -22,6 +27,29 @@ test('closing while a model loads ends the load, and nothing answers afterwards'
     code: 'shutting_down',
   });
 });
+
+test.each(['starting', 'weights', 'context', 'ready'] as const)(
+  'a load that is cancelled in the phase "%s" fails as cancelled and leaves nothing behind',
+  async (phase) => {
+    const engine = createLlamaEngine();
+    const abort = new AbortController();
+    const before = ownFolders();
+
+    const load = engine.load(
+      { ...TINY_SPEC, promptCacheMib: 64, draft: { kind: 'model', modelPath: TINY_MODEL } },
+      (progress) => progress.phase === phase && abort.abort(),
+      abort.signal,
+    );
+
+    await expect(load).rejects.toMatchObject({
+      code: 'model_load_failed',
+      message: expect.stringContaining('cancelled'),
+      details: { transient: true },
+    });
+    await engine.close(0);
+    expect(ownFolders()).toEqual(before);
+  },
+);
 
 test('params of the catalogue that nothing could be answered with fail the load by name', async () => {
   await expect(loadTiny({ params: { temperature: 'hot' } })).rejects.toMatchObject({

@@ -1,4 +1,5 @@
 import type { CloseOptions, EngineLoadSpec } from '../engine.ts';
+import type { Context, Model } from './binding.ts';
 import type { LlamaModel } from './load-model.ts';
 import { Draws } from './draws.ts';
 import { Logprobs } from './logprobs.ts';
@@ -62,12 +63,31 @@ export async function createGeneration(
   options: GenerationOptions,
 ): Promise<Generation | undefined> {
   const { llama, spec, log } = options;
-  const { model, context, contextTokens, batchTokens, drafter } = llama;
+  const { context } = llama;
   if (context === undefined) return undefined;
-  const slots = createSlots(llama.slots);
-  const cells = createCells(options);
   const folder =
     spec.promptCacheMib > 0 ? await openCacheFolder(spec.promptCacheMib, log) : undefined;
+  try {
+    return await wire({ ...options, context, folder });
+  } catch (error) {
+    if (folder !== undefined) await removeCacheFolder(folder);
+    throw error;
+  }
+}
+
+async function wire({
+  llama,
+  spec,
+  log,
+  context,
+  folder,
+}: GenerationOptions & {
+  readonly context: Context;
+  readonly folder: CacheFolder | undefined;
+}): Promise<Generation> {
+  const { model, contextTokens, batchTokens, drafter } = llama;
+  const slots = createSlots(llama.slots);
+  const cells = createCells({ model, context, spec });
   const { ram, vram } = context.memory();
   const contextBytesPerCell = (ram + vram) / (slots.length * contextTokens);
   const sizes = { contextTokens, contextBytesPerCell };
@@ -98,9 +118,15 @@ export async function createGeneration(
   return new Generation({ slots, scheduler, draws, logprobs, cache, folder, fingerprint, log });
 }
 
-function createCells({ llama, spec }: GenerationOptions): SlotCells {
-  const { model, context } = llama;
-  if (context === undefined) throw new Error('slots need a context');
+function createCells({
+  model,
+  context,
+  spec,
+}: {
+  readonly model: Model;
+  readonly context: Context;
+  readonly spec: EngineLoadSpec;
+}): SlotCells {
   const { windowTokens, hasRecurrentState: isRecurrent } = model;
   const needsCheckpoints = isRecurrent || windowTokens !== undefined;
   const checkpoints = needsCheckpoints

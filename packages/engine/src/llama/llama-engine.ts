@@ -22,7 +22,14 @@ import type {
 } from '../engine.ts';
 import { type Library, LIBRARY_VERSION } from './binding.ts';
 import { createGeneration, type Generation } from './generation.ts';
-import { batchTokensOf, checkFiles, loadModel, openDevice } from './load-model.ts';
+import {
+  batchTokensOf,
+  checkFiles,
+  disposeModel,
+  loadCancelled,
+  loadModel,
+  openDevice,
+} from './load-model.ts';
 import { IDLE_STATS, LoadedLlama } from './loaded-llama.ts';
 import { estimateMemory } from './memory/estimate-memory.ts';
 import { readBody, SamplingBody } from './request/chat-body.ts';
@@ -43,6 +50,7 @@ class LlamaEngine implements Engine {
   #loading: Promise<LoadedLlama> | undefined;
   #loaded: LoadedLlama | undefined;
   #estimating: { readonly backend: Backend; readonly library: Promise<Library> } | undefined;
+  #lastEstimate: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | undefined;
 
   async load(
@@ -64,16 +72,20 @@ class LlamaEngine implements Engine {
     spec: EngineLoadSpec,
     listeners: { onProgress: (progress: LoadProgress) => void; signal: AbortSignal },
   ): Promise<LoadedLlama> {
+    const { onProgress, signal } = listeners;
     const llama = await loadModel(spec, { ...listeners, log: writeLog });
     let generation: Generation | undefined;
     try {
       generation = await createGeneration({ llama, spec, log: writeLog });
-      return new LoadedLlama(llama, spec, generation);
+      const loaded = new LoadedLlama(llama, spec, generation);
+      onProgress({ phase: 'ready', ratio: 1 });
+      signal.throwIfAborted();
+      return loaded;
     } catch (error) {
       await generation?.close(0, {});
-      await llama.context?.dispose();
-      await llama.model.dispose();
-      throw error;
+      await llama.pooled?.close(0);
+      await disposeModel(llama);
+      throw signal.aborted ? loadCancelled(spec, error) : error;
     }
   }
 
@@ -131,10 +143,16 @@ class LlamaEngine implements Engine {
   }
 
   async estimate(spec: EngineLoadSpec, budget: MemoryBudget): Promise<MemoryEstimate> {
-    if (this.#isClosed) throw closing();
-    await checkFiles(spec);
-    const library = await this.#estimator(spec);
-    return estimateMemory(library, { spec, batchTokens: batchTokensOf(spec) }, budget);
+    const estimate = async (): Promise<MemoryEstimate> => {
+      if (this.#isClosed) throw closing();
+      await checkFiles(spec);
+      const library = await this.#estimator(spec);
+      return estimateMemory(library, { spec, batchTokens: batchTokensOf(spec) }, budget);
+    };
+    // One after another: an estimate for another backend closes the library of the one before.
+    const estimated = this.#lastEstimate.then(estimate);
+    this.#lastEstimate = estimated.catch(() => undefined);
+    return estimated;
   }
 
   /** Of the backend that a model was estimated or loaded for; nothing is opened to find others. */
@@ -172,6 +190,7 @@ class LlamaEngine implements Engine {
     // A load under way ends first: freeing the library under it is not safe.
     const loaded = await this.#loading?.catch(() => undefined);
     await loaded?.close(graceMs, options);
+    await this.#lastEstimate;
     await this.#estimating?.library.then((library) => library.dispose()).catch(() => undefined);
   }
 

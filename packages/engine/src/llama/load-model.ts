@@ -74,20 +74,30 @@ export async function loadModel(
       onProgress: (ratio) => onProgress({ phase: 'weights', ratio: ratio * WEIGHTS_RATIO }),
     });
     const loaded = await withContext(model, spec, onProgress);
+    signal.throwIfAborted();
     const { context } = loaded;
     const drafter =
       context && (await loadDrafter(library, spec, { drafted: { ...loaded, context }, signal }));
-    onProgress({ phase: 'ready', ratio: 1 });
+    signal.throwIfAborted();
     return { ...loaded, drafter };
   } catch (error) {
     await library.dispose();
-    if (signal.aborted)
-      throw new CortexError('model_load_failed', `The load of "${spec.modelId}" was cancelled.`, {
-        transient: true,
-        cause: error,
-      });
+    if (signal.aborted) throw loadCancelled(spec, error);
     throw failure(spec, await lastWords.explain(error, spec.modelPath), error);
   }
+}
+
+export const loadCancelled = ({ modelId }: EngineLoadSpec, cause: unknown): CortexError =>
+  new CortexError('model_load_failed', `The load of "${modelId}" was cancelled.`, {
+    transient: true,
+    cause,
+  });
+
+/** Frees all of it, once nothing works with it any more. */
+export async function disposeModel(llama: LlamaModel): Promise<void> {
+  await llama.drafter?.dispose();
+  await llama.context?.dispose();
+  await llama.model.dispose();
 }
 
 async function withContext(

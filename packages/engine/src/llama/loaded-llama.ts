@@ -14,7 +14,7 @@ import type {
   RerankScores,
 } from '../engine.ts';
 import type { Generation } from './generation.ts';
-import type { LlamaModel } from './load-model.ts';
+import { disposeModel, type LlamaModel } from './load-model.ts';
 import type { Token } from './native-types.ts';
 import { readOutputFormat } from './parsers/choose-parser.ts';
 import { ChatBody, readBody } from './request/chat-body.ts';
@@ -162,11 +162,12 @@ export class LoadedLlama {
   }
 
   async close(graceMs: number, options: CloseOptions): Promise<void> {
-    await this.#generation?.close(graceMs, options);
-    await this.#llama.drafter?.dispose();
-    await this.#llama.pooled?.close(graceMs);
-    await this.#llama.context?.dispose();
-    await this.#llama.model.dispose();
+    try {
+      await this.#generation?.close(graceMs, options);
+      await this.#llama.pooled?.close(graceMs);
+    } finally {
+      await disposeModel(this.#llama);
+    }
   }
 
   /** Why a call is refused that this model is not for. */
