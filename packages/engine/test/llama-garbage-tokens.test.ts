@@ -2,21 +2,14 @@ import { afterAll, beforeAll, expect, test } from 'bun:test';
 
 import fc from 'fast-check';
 
-import { type Model, openLibrary } from '../src/llama/binding.ts';
+import type { Model } from '../src/llama/binding.ts';
 import { cutAtSpecials } from '../src/llama/request/special-cuts.ts';
 import { Tokenizer } from '../src/llama/tokenizer.ts';
-import { TINY_MODEL } from './llama-under-test.ts';
+import { openVocabulary } from './llama-under-test.ts';
 
 let model: Model;
 beforeAll(async () => {
-  const library = await openLibrary({ backend: 'cpu', threads: 1, log: () => undefined });
-  model = await library.loadModel({
-    path: TINY_MODEL,
-    gpuLayers: 0,
-    vocabOnly: true,
-    signal: new AbortController().signal,
-    onProgress: () => undefined,
-  });
+  model = await openVocabulary();
 });
 afterAll(() => model.dispose());
 

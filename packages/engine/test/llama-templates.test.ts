@@ -1,14 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 
-import { type Model, openLibrary } from '../src/llama/binding.ts';
+import type { Model } from '../src/llama/binding.ts';
 import { readOutputFormat } from '../src/llama/parsers/choose-parser.ts';
 import { ChatBody, readBody } from '../src/llama/request/chat-body.ts';
 import { prepareChat } from '../src/llama/request/prepare-chat.ts';
+import { RequestReader } from '../src/llama/request/request-reader.ts';
 import { ChatTemplate, toTemplateInput } from '../src/llama/templates/chat-template.ts';
 import { readNeeds } from '../src/llama/templates/template-needs.ts';
 import { Tokenizer } from '../src/llama/tokenizer.ts';
 import { CORPUS, corpusNames, type CorpusTemplate } from './fixtures/template-corpus.ts';
-import { TINY_MODEL } from './llama-under-test.ts';
+import { openVocabulary } from './llama-under-test.ts';
 
 const user = { role: 'user', content: 'Where is the harbour?' };
 const system = { role: 'system', content: 'Be brief, like a sailor.' };
@@ -106,14 +107,7 @@ const CALLING = CORPUS.filter(({ family }) => family !== undefined).map(
 describe('the chat templates of llama.cpp', () => {
   let model: Model;
   beforeAll(async () => {
-    const library = await openLibrary({ backend: 'cpu', threads: 1, log: () => undefined });
-    model = await library.loadModel({
-      path: TINY_MODEL,
-      gpuLayers: 0,
-      vocabOnly: true,
-      signal: new AbortController().signal,
-      onProgress: () => undefined,
-    });
+    model = await openVocabulary();
   });
   afterAll(() => model.dispose());
 
@@ -212,6 +206,38 @@ describe('the chat templates of llama.cpp', () => {
     expect(() => model.createGrammarState(grammar ?? '')).not.toThrow();
   });
 
+  test.each([
+    ['tools', { tools: [FULL], tool_choice: 'required' }],
+    ['response_format', { response_format: { type: 'json_object' } }],
+  ])(
+    'a grammar that the library refuses is blamed on "%s" where that asked for it',
+    (param, asked) => {
+      const qwen3 = named('Qwen-Qwen3-0.6B');
+      const reader = new RequestReader({
+        model: {
+          recommendedSampling: model.recommendedSampling,
+          createGrammarState: () => {
+            throw new Error('failed to parse grammar');
+          },
+        },
+        tokenizer: new Tokenizer(model),
+        chat: chatOf(qwen3),
+        limits: { contextTokens: 4096, slots: 1 },
+        params: {},
+      });
+      const body = { messages: [user], ...asked };
+
+      expect(() =>
+        reader.read({ id: 'r', route: 'chat', body, principal: 'test', requestId: 'r' }),
+      ).toThrow(
+        expect.objectContaining({
+          code: 'invalid_request',
+          details: expect.objectContaining({ param }),
+        }),
+      );
+    },
+  );
+
   test.each(
     CORPUS.filter(({ family }) => family === undefined).map((one) => [one.name, one] as const),
   )('%s: tools are refused where the form of calls is not known', (_, template) => {
@@ -221,8 +247,7 @@ describe('the chat templates of llama.cpp', () => {
   });
 
   test('what a template refuses is an error in its own words', () => {
-    const gemma = CORPUS.find(({ name }) => name === 'google-gemma-2-2b-it');
-    if (gemma === undefined) throw new Error('not in the corpus');
+    const gemma = named('google-gemma-2-2b-it');
 
     expect(() => render(compile(gemma), { messages: ROUND })).toThrow(
       "The model's chat template refuses this conversation: Conversation roles must alternate user/assistant/user/assistant/...",

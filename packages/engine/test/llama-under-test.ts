@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 
 import type { Engine, EngineEvent, EngineLoadSpec, StepItem } from '../src/engine.ts';
+import { type Model, openLibrary } from '../src/llama/binding.ts';
 import { createLlamaEngine } from '../src/llama/llama-engine.ts';
 
 export const TINY_MODEL = fileURLToPath(
@@ -28,6 +29,18 @@ export async function loadTiny(overrides: Partial<EngineLoadSpec> = {}): Promise
   const engine = createLlamaEngine();
   await engine.load({ ...TINY_SPEC, ...overrides }, () => undefined, new AbortController().signal);
   return engine;
+}
+
+/** The vocabulary of a model file and nothing else of it; to be disposed of. */
+export async function openVocabulary(path: string = TINY_MODEL): Promise<Model> {
+  const library = await openLibrary({ backend: 'cpu', threads: 1, log: () => undefined });
+  return library.loadModel({
+    path,
+    gpuLayers: 0,
+    vocabOnly: true,
+    signal: new AbortController().signal,
+    onProgress: () => undefined,
+  });
 }
 
 export interface Answered {

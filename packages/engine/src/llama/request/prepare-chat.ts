@@ -22,6 +22,8 @@ export interface PreparedChat {
   readonly isContinued: boolean;
   /** GBNF that the answer keeps to; undefined: free. */
   readonly grammar: string | undefined;
+  /** The field that asks for it. */
+  readonly grammarParam: 'tools' | 'response_format';
   /** Calls an answer may make. */
   readonly maxToolCalls: number;
 }
@@ -74,6 +76,7 @@ export function prepareChat(body: ChatBody, { template, format }: ChatModel): Pr
     // A call that is enforced begins anew, whatever stands before it.
     isContinued: rendered.begun !== undefined && !isEnforced(choice),
     grammar: answerGrammar(body, { choice, tools, reasoning, format }),
+    grammarParam: isEnforced(choice) ? 'tools' : 'response_format',
     maxToolCalls: body.parallel_tool_calls === false ? 1 : Infinity,
   };
 }

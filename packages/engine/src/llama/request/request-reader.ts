@@ -32,7 +32,7 @@ export interface RequestLimits {
 }
 
 export interface RequestReaderOptions {
-  readonly model: Model;
+  readonly model: Pick<Model, 'createGrammarState' | 'recommendedSampling'>;
   readonly tokenizer: Tokenizer;
   readonly chat: ChatModel;
   readonly limits: RequestLimits;
@@ -46,6 +46,7 @@ interface Prepared {
   readonly prompt: Uint32Array;
   readonly topLogprobs: number | undefined;
   readonly grammar: string | undefined;
+  readonly grammarParam?: string;
   readonly maxToolCalls: number;
   newParser(): OutputParser;
 }
@@ -81,7 +82,7 @@ export class RequestReader {
       ...prepared,
       sampling,
       maxTokens: Math.min(sampling.maxTokens ?? Infinity, room),
-      grammars: this.#grammars(prepared.grammar, sampling.choices),
+      grammars: this.#grammars(prepared, sampling.choices),
     };
   }
 
@@ -178,13 +179,13 @@ export class RequestReader {
   }
 
   /** One state a choice; a grammar that the library cannot compile is the caller's schema. */
-  #grammars(gbnf: string | undefined, choices: number): NativeGrammarState[] {
-    if (gbnf === undefined) return [];
+  #grammars({ grammar, grammarParam }: Prepared, choices: number): NativeGrammarState[] {
+    if (grammar === undefined) return [];
     try {
-      return Array.from({ length: choices }, () => this.#options.model.createGrammarState(gbnf));
+      return Array.from({ length: choices }, () => this.#options.model.createGrammarState(grammar));
     } catch (error) {
       throw new CortexError('invalid_request', 'The JSON schema is too complex to enforce.', {
-        param: 'response_format',
+        ...(grammarParam !== undefined && { param: grammarParam }),
         cause: error,
       });
     }
