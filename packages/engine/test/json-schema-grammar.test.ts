@@ -210,6 +210,8 @@ describe('JSON Schema as a grammar', () => {
     [{ type: 'string', format: 'zzz' }, 'zzz'],
     [{ type: 'object', required: ['a'], additionalProperties: false }, 'no value'],
     [{ minLength: -1 }, 'minLength'],
+    [{ $defs: { a: { $anchor: 'a', type: 'null' } }, items: { $ref: '#a' } }, '"$ref" may only'],
+    [{ type: 'object', unevaluatedProperties: { type: 'integer' } }, 'unevaluatedProperties'],
     [{ type: 'string', format: 'constructor' }, '"format" names "constructor"'],
     [{ $ref: '#/%zz' }, '"$ref" "#/%zz" points to nothing'],
   ])('%j is refused, naming what cannot be held', (schema, named) => {

@@ -13,7 +13,14 @@ import { type Member, objectRule, otherKeyRule, spaceRule } from './object-rules
 import { UnsupportedPattern } from './pattern-syntax.ts';
 import { isDisjoint } from './schema-disjoint.ts';
 import { count, isAllowed, numberBounds, optional, text, typesOf } from './schema-keywords.ts';
-import { asSchema, type FlatSchema, flatten, type Schema, unsupported } from './schema-merge.ts';
+import {
+  asSchema,
+  type FlatSchema,
+  flatten,
+  isObject,
+  type Schema,
+  unsupported,
+} from './schema-merge.ts';
 import { isKnownFormat, stringRule } from './string-rules.ts';
 
 /**
@@ -223,7 +230,10 @@ class SchemaConverter {
     { hint, names }: { hint: string; names: readonly string[] },
   ): string | undefined {
     const extra = schema['additionalProperties'];
-    if (extra === false || schema['unevaluatedProperties'] === false) return undefined;
+    const unevaluated = schema['unevaluatedProperties'];
+    if (extra === false || unevaluated === false) return undefined;
+    if (isObject(unevaluated) && extra === undefined)
+      throw unsupported('unevaluatedProperties', 'may only be true or false');
     // Nothing said of further properties: leaving them out is what callers mean, and always valid.
     if (extra === undefined && names.length > 0) return undefined;
     const value = this.visit(asSchema(extra, 'additionalProperties'), `${hint}-extra`);

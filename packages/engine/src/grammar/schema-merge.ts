@@ -156,7 +156,7 @@ function exclusiveGroups(
 }
 
 function follow(ref: unknown, context: Context): FlatSchema[] {
-  if (typeof ref !== 'string' || !ref.startsWith('#'))
+  if (typeof ref !== 'string' || !/^#(?:\/|$)/.test(ref))
     throw unsupported('$ref', 'may only point inside the schema (#/…)');
   if (context.trail.includes(ref))
     throw unsupported('$ref', `"${ref}" leads to itself without a value in between`);

@@ -24,6 +24,6 @@ test('numbers as they are may come too', () => {
   expect(unpackVector([0.5, -1])).toEqual([0.5, -1]);
 });
 
-test.each([[7], [{}], [null], ['AAA=']])('%p is no vector', (wire) => {
+test.each([[7], [{}], [null], ['AAA='], [['0.5']]])('%p is no vector', (wire) => {
   expect(() => unpackVector(wire)).toThrow('vector');
 });

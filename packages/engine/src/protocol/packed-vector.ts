@@ -10,8 +10,9 @@ export function packVector(vector: readonly number[]): string {
 
 /** The numbers of a vector that came packed, or as they are. @throws TypeError when it is neither */
 export function unpackVector(wire: unknown): readonly number[] {
-  if (Array.isArray(wire)) return wire;
-  if (typeof wire !== 'string') throw new TypeError('a vector is neither base64 nor a list');
+  if (Array.isArray(wire) && wire.every((value) => typeof value === 'number')) return wire;
+  if (typeof wire !== 'string')
+    throw new TypeError('a vector is neither base64 nor a list of numbers');
   const bytes = Buffer.from(wire, 'base64');
   if (bytes.length % 4 !== 0) throw new TypeError('a vector does not consist of 32-bit floats');
   // By hand: iterating over a typed array takes ten times as long.
