@@ -77,8 +77,9 @@ class LlamaEngine implements Engine {
     let generation: Generation | undefined;
     try {
       generation = await createGeneration({ llama, spec, log: writeLog });
-      const loaded = new LoadedLlama(llama, spec, generation);
+      // Before the chat template is tried: one that does not end must not look like a file that is read slowly.
       onProgress({ phase: 'ready', ratio: 1 });
+      const loaded = new LoadedLlama(llama, spec, generation);
       signal.throwIfAborted();
       return loaded;
     } catch (error) {
