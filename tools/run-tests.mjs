@@ -18,7 +18,7 @@ export const pinFiles = () =>
 const TEST_TIMEOUT_MS = 60_000;
 
 /**
- * @typedef {{ passed: number, failed: number, skipped: number, skippedNames: string[] }} Outcome
+ * @typedef {{ passed: number, failed: number, skipped: number, failedNames: string[], skippedNames: string[] }} Outcome
  */
 
 const ENTITIES = { lt: '<', gt: '>', quot: '"', apos: "'", amp: '&' };
@@ -33,16 +33,20 @@ function readReport(path) {
   const total = /<testsuites [^>]*>/.exec(xml)?.[0] ?? '';
   const failed = Number(attribute(total, 'failures'));
   const skipped = Number(attribute(total, 'skipped'));
-  const skippedNames = [...xml.matchAll(/(<testcase [^>]*[^/])>\s*<skipped/g)].map(
-    ([, element]) => `${attribute(element, 'file')}: ${attribute(element, 'name')}`,
-  );
+  const namesWith = (mark) =>
+    [...xml.matchAll(new RegExp(`(<testcase [^>]*[^/])>\\s*<${mark}`, 'g'))].map(
+      ([, element]) => `${attribute(element, 'file')}: ${attribute(element, 'name')}`,
+    );
   return {
     passed: Number(attribute(total, 'tests')) - failed - skipped,
     failed,
     skipped,
-    skippedNames,
+    failedNames: namesWith('failure'),
+    skippedNames: namesWith('skipped'),
   };
 }
+
+const NOTHING_REPORTED = { passed: 0, failed: 0, skipped: 0, failedNames: [], skippedNames: [] };
 
 /**
  * Runs `bun test` over `paths`, its output going straight to ours.
@@ -67,11 +71,11 @@ export async function runTests(paths) {
   });
   const code = await new Promise((done) => child.on('exit', (status) => done(status ?? 1)));
   try {
-    const outcome = existsSync(report)
-      ? readReport(report)
-      : { passed: 0, failed: 0, skipped: 0, skippedNames: [] };
+    const outcome = existsSync(report) ? readReport(report) : NOTHING_REPORTED;
+    if (code === 0 || outcome.failed > 0) return outcome;
     // A file that does not load, or a crash of the runner, shows only in the exit code.
-    return code !== 0 && outcome.failed === 0 ? { ...outcome, failed: 1 } : outcome;
+    const failedNames = [`bun test ended with exit code ${code}: ${paths.join(' ')}`];
+    return { ...outcome, failed: 1, failedNames };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -79,12 +83,12 @@ export async function runTests(paths) {
 
 /** @param {readonly Outcome[]} outcomes @returns {Outcome} */
 export function sum(outcomes) {
-  const total = { passed: 0, failed: 0, skipped: 0, skippedNames: [] };
-  for (const { passed, failed, skipped, skippedNames } of outcomes) {
-    total.passed += passed;
-    total.failed += failed;
-    total.skipped += skipped;
-    total.skippedNames.push(...skippedNames);
-  }
-  return total;
+  const total = (of) => outcomes.reduce((count, outcome) => count + outcome[of], 0);
+  return {
+    passed: total('passed'),
+    failed: total('failed'),
+    skipped: total('skipped'),
+    failedNames: outcomes.flatMap((outcome) => outcome.failedNames),
+    skippedNames: outcomes.flatMap((outcome) => outcome.skippedNames),
+  };
 }

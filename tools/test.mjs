@@ -26,10 +26,12 @@ for (const [title, paths] of groups) {
   console.log(`\n== ${title} (SCALE=${process.env.SCALE})`);
   outcomes.push(await runTests(present));
 }
-const { passed, failed, skipped, skippedNames } = sum(outcomes);
+const { passed, failed, skipped, failedNames, skippedNames } = sum(outcomes);
 
 if (skipped > 0) console.log('\nSkipped (each name ends with what it needs):');
 for (const name of skippedNames) console.log(`  ${name}`);
+if (failed > 0) console.log('\nFailed:');
+for (const name of failedNames) console.log(`  ${name}`);
 const summary = process.env.CORTEX_TEST_SUMMARY;
 if (summary) writeFileSync(summary, JSON.stringify({ passed, failed, skipped, skippedNames }));
 console.log(`\n${passed} passed, ${failed} failed, ${skipped} skipped`);
