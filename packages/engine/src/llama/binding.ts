@@ -27,6 +27,8 @@ import type {
   SamplerConfig,
   Token,
 } from './native-types.ts';
+import { joinTokens } from './request/join-tokens.ts';
+import { type CutVocabulary, TextPieces } from './request/text-pieces.ts';
 
 export interface OpenLibraryOptions {
   readonly backend: Backend;
@@ -263,6 +265,7 @@ export class Model {
   readonly #native: NativeModel;
   readonly #bindings: NativeBindings;
   readonly #fileTypes: FileTypes;
+  #pieces: TextPieces | undefined;
 
   constructor(llama: Llama, model: LlamaModel, fileTypes: FileTypes) {
     this.#llama = llama;
@@ -366,12 +369,6 @@ export class Model {
     return this.#model.fileInfo.metadata.tokenizer.ggml.model === 'bert';
   }
 
-  /** Texts that stand for one token wherever they are: control tokens, those a user defined, and the unknown one. */
-  get specialTexts(): readonly string[] {
-    const { tokens, token_type: types } = this.#model.fileInfo.metadata.tokenizer.ggml;
-    return tokens.filter((text, token) => text !== '' && SPECIAL_TYPES.has(types?.[token] ?? 1));
-  }
-
   /** UTF-8 bytes of the longest token: no token covers more of a text. */
   get longestTokenBytes(): number {
     const { tokens } = this.#model.fileInfo.metadata.tokenizer.ggml;
@@ -390,8 +387,32 @@ export class Model {
     return this.#model.memoryUsage;
   }
 
+  /**
+   * `text` in parts that have its tokens one by one, for a pause between them; whole where the tokens of a text depend on
+   * its neighbours.
+   */
+  piecesOf(text: string): Iterable<string> {
+    if (this.joinsTokens) return [text];
+    this.#pieces ??= new TextPieces(this.cutVocabulary);
+    return this.#pieces.of(text);
+  }
+
+  /** What the vocabulary says of where texts can be cut; for a byte-level one. */
+  get cutVocabulary(): CutVocabulary {
+    const { tokens, token_type: types } = this.#model.fileInfo.metadata.tokenizer.ggml;
+    const isSpecial = (token: Token): boolean => SPECIAL_TYPES.has(types?.[token] ?? 1);
+    return {
+      ordinary: tokens.filter((_, token) => !isSpecial(token)),
+      special: tokens.filter((text, token) => text !== '' && isSpecial(token)),
+    };
+  }
+
   tokenize(text: string, options: { readonly parseSpecial: boolean }): Uint32Array {
-    return this.#native.tokenize(text, options.parseSpecial);
+    return joinTokens(
+      Array.from(this.piecesOf(text), (piece) =>
+        this.#native.tokenize(piece, options.parseSpecial),
+      ),
+    );
   }
 
   detokenize(tokens: readonly Token[], options: { readonly showSpecial: boolean }): string {

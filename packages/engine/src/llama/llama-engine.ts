@@ -35,6 +35,7 @@ import { estimateMemory } from './memory/estimate-memory.ts';
 import { readBody, SamplingBody } from './request/chat-body.ts';
 import { checkSupported } from './request/unsupported-fields.ts';
 import { EventBuffer } from './scheduler/event-buffer.ts';
+import { toErrorEvent } from './scheduler/step-error.ts';
 
 const MIB = 1024 * 1024;
 
@@ -100,20 +101,22 @@ class LlamaEngine implements Engine {
       onLeave: onAbort,
       onEnd: () => signal.removeEventListener('abort', onAbort),
     });
+    if (signal.aborted) onAbort();
+    void this.#begin(request, { events, signal: abort.signal });
+    return events;
+  }
+
+  async #begin(
+    request: GenerateRequest,
+    to: { readonly events: EventBuffer; readonly signal: AbortSignal },
+  ): Promise<void> {
     try {
       const loaded = this.#ready();
-      if (signal.aborted) events.push(CANCELLED);
-      else loaded.generate(request, { events, signal: abort.signal });
+      to.signal.throwIfAborted();
+      await loaded.generate(request, to);
     } catch (error) {
-      const { code, message, details } = toCortexError(error);
-      events.push({
-        type: 'error',
-        code,
-        message,
-        ...(details.param !== undefined && { param: details.param }),
-      });
+      to.events.push(to.signal.aborted ? CANCELLED : toErrorEvent(toCortexError(error)));
     }
-    return events;
   }
 
   async embed(request: EmbedRequest, signal: AbortSignal): Promise<Embeddings> {

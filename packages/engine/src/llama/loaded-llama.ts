@@ -39,6 +39,7 @@ export class LoadedLlama {
   readonly #texts: TokenTexts;
   readonly #reader: RequestReader;
   readonly #generation: Generation | undefined;
+  #isClosing = false;
 
   /** @throws CortexError `model_load_failed` when the file's chat template is broken. */
   constructor(llama: LlamaModel, spec: EngineLoadSpec, generation: Generation | undefined) {
@@ -81,13 +82,23 @@ export class LoadedLlama {
     };
   }
 
-  /** @throws CortexError for a request that cannot be answered; else `accepted` is in `events` when it returns. */
-  generate(
+  /**
+   * Puts a request in line, once its prompt is read.
+   *
+   * @throws CortexError for a request that cannot be answered; the reason of `signal` when it aborts before that is known
+   */
+  async generate(
     request: GenerateRequest,
     to: { readonly events: EventBuffer; readonly signal: AbortSignal },
-  ): void {
+  ): Promise<void> {
     if (this.#generation === undefined) throw this.#notFor('It does not write text.');
-    const read = this.#reader.read(request);
+    const arrivedMs = performance.now();
+    const checkWanted = (): void => {
+      this.#checkOpen();
+      to.signal.throwIfAborted();
+    };
+    const read = await this.#reader.read(request, checkWanted);
+    checkWanted();
     const { prompt, sampling, maxTokens, maxToolCalls, topLogprobs, grammars } = read;
     const answers = Array.from(
       { length: sampling.choices },
@@ -103,7 +114,6 @@ export class LoadedLlama {
     );
     to.events.push({ type: 'accepted', promptTokens: prompt.length });
     const { principal } = request;
-    const arrivedMs = performance.now();
     this.#generation.scheduler.submit(
       new Job({ principal, prompt, sampling, answers, topLogprobs, grammars, arrivedMs, ...to }),
     );
@@ -124,14 +134,13 @@ export class LoadedLlama {
   }
 
   /** With `addSpecial` as a prompt or an input of this model begins, and ends where it has to. */
-  tokenize(
+  async tokenize(
     text: string,
     options: { readonly addSpecial: boolean; readonly parseSpecial: boolean },
-  ): readonly Token[] {
+  ): Promise<readonly Token[]> {
     const { pooled } = this.#llama;
-    return pooled !== undefined && options.addSpecial
-      ? pooled.tokenize(text, options)
-      : this.tokenizer.tokenize(text, options);
+    if (pooled !== undefined && options.addSpecial) return pooled.tokenize(text, options);
+    return Array.from(await this.tokenizer.tokenize(text, options, () => this.#checkOpen()));
   }
 
   wake(): void {
@@ -143,8 +152,10 @@ export class LoadedLlama {
     return prepareChat(readBody(ChatBody, withParams), this.#chat).prompt;
   }
 
-  count(body: Readonly<Record<string, unknown>>): number {
-    return this.tokenizer.rendered(this.applyTemplate(body)).length;
+  async count(body: Readonly<Record<string, unknown>>): Promise<number> {
+    const prompt = this.applyTemplate(body);
+    const { length } = await this.tokenizer.rendered(prompt, () => this.#checkOpen());
+    return length;
   }
 
   get backend(): Backend {
@@ -162,12 +173,18 @@ export class LoadedLlama {
   }
 
   async close(graceMs: number, options: CloseOptions): Promise<void> {
+    this.#isClosing = true;
     try {
       await this.#generation?.close(graceMs, options);
       await this.#llama.pooled?.close(graceMs);
     } finally {
       await disposeModel(this.#llama);
     }
+  }
+
+  /** @throws CortexError `shutting_down` from when it closes: the model may be gone. */
+  #checkOpen(): void {
+    if (this.#isClosing) throw new CortexError('shutting_down', 'The model is being unloaded.');
   }
 
   /** Why a call is refused that this model is not for. */

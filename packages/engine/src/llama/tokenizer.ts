@@ -1,8 +1,11 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+
 import { CortexError } from '@cortex/protocol';
 
 import type { Model } from './binding.ts';
 import type { Token } from './native-types.ts';
-import { cutAtSpecials } from './request/special-cuts.ts';
+import { joinTokens } from './request/join-tokens.ts';
+import { KnownPieces } from './request/known-pieces.ts';
 
 /** `prompt` of a completion, as the body has it. */
 export type CompletionPrompt = string | readonly (string | number | readonly number[])[];
@@ -13,33 +16,44 @@ export type Vocabulary = Pick<
   | 'bosToken'
   | 'detokenize'
   | 'isEndOfGeneration'
-  | 'joinsTokens'
   | 'longestTokenBytes'
-  | 'specialTexts'
+  | 'piecesOf'
   | 'tokenize'
   | 'vocabularySize'
 >;
 
-/** The vocabulary of a loaded model, with its rules for the start of a prompt. */
+/** How long the tokens of a text are made without a turn for others. */
+const TURN_MS = 10;
+
+interface TextOptions {
+  readonly addSpecial: boolean;
+  /** Texts of special tokens stand for those tokens. */
+  readonly parseSpecial: boolean;
+}
+
+/**
+ * The vocabulary of a loaded model, with its rules for the start of a prompt.
+ *
+ * Others get turns while a long text becomes tokens. After each `checkWanted` is called, and ends the work by throwing:
+ * nobody may want the tokens any more, and the model may be gone.
+ */
 export class Tokenizer {
   readonly #model: Vocabulary;
+  readonly #known = new KnownPieces();
   #endTokens: readonly Token[] | undefined;
   #longestTokenBytes: number | undefined;
-  #cuts: readonly string[] | undefined;
 
   constructor(model: Vocabulary) {
     this.#model = model;
   }
 
-  tokenize(
+  async tokenize(
     text: string,
-    options: { readonly addSpecial: boolean; readonly parseSpecial: boolean },
-  ): readonly Token[] {
-    const { bosToken } = this.#model;
-    const tokens = options.parseSpecial
-      ? this.#withSpecial(text)
-      : this.#model.tokenize(text, { parseSpecial: false });
-    return options.addSpecial && bosToken !== undefined ? [bosToken, ...tokens] : [...tokens];
+    { addSpecial, parseSpecial }: TextOptions,
+    checkWanted: () => void,
+  ): Promise<Uint32Array> {
+    const tokens = await this.#tokensOf(text, parseSpecial, checkWanted);
+    return addSpecial ? this.#behindBos(tokens) : tokens;
   }
 
   /** @throws CortexError `invalid_request` for a token the vocabulary does not have. */
@@ -49,14 +63,9 @@ export class Tokenizer {
   }
 
   /** A rendered prompt; a BOS is added only where the template printed none. */
-  rendered(prompt: string): Uint32Array {
-    const { bosToken } = this.#model;
-    const tokens = this.#withSpecial(prompt);
-    if (bosToken === undefined || tokens[0] === bosToken) return tokens;
-    const all = new Uint32Array(tokens.length + 1);
-    all[0] = bosToken;
-    all.set(tokens, 1);
-    return all;
+  async rendered(prompt: string, checkWanted: () => void): Promise<Uint32Array> {
+    const tokens = await this.#tokensOf(prompt, true, checkWanted);
+    return tokens[0] === this.#model.bosToken ? tokens : this.#behindBos(tokens);
   }
 
   /**
@@ -65,14 +74,16 @@ export class Tokenizer {
    * @throws CortexError `invalid_request` for an empty one and for tokens that do not exist, `unsupported_parameter`
    *   for several.
    */
-  completion(prompt: CompletionPrompt): Uint32Array {
+  async completion(prompt: CompletionPrompt, checkWanted: () => void): Promise<Uint32Array> {
     const one = onlyPrompt(prompt);
     const tokens =
-      typeof one === 'string' ? this.tokenize(one, { addSpecial: true, parseSpecial: true }) : one;
+      typeof one === 'string'
+        ? await this.tokenize(one, { addSpecial: true, parseSpecial: true }, checkWanted)
+        : one;
     if (tokens.length === 0) {
       throw new CortexError('invalid_request', '"prompt" is empty.', { param: 'prompt' });
     }
-    if (typeof one !== 'string') this.#check(tokens, 'prompt');
+    if (typeof one !== 'string') this.#check(one, 'prompt');
     return Uint32Array.from(tokens);
   }
 
@@ -82,14 +93,29 @@ export class Tokenizer {
     return Math.ceil(Buffer.byteLength(text) / this.#longestTokenBytes);
   }
 
-  #withSpecial(text: string): Uint32Array {
-    // Only of a byte-level vocabulary two texts have the tokens of the one that they are together.
-    this.#cuts ??= this.#model.joinsTokens ? [] : this.#model.specialTexts;
-    const [first = '', ...rest] = cutAtSpecials(text, this.#cuts);
-    const head = this.#model.tokenize(first, { parseSpecial: true });
-    if (rest.length === 0) return head;
-    const tails = rest.map((piece) => this.#model.tokenize(piece, { parseSpecial: true }));
-    return concat([head, ...tails]);
+  async #tokensOf(
+    text: string,
+    parseSpecial: boolean,
+    checkWanted: () => void,
+  ): Promise<Uint32Array> {
+    const parts: Uint32Array[] = [];
+    let sinceMs = performance.now();
+    for (const piece of this.#model.piecesOf(text)) {
+      if (performance.now() - sinceMs >= TURN_MS) {
+        await nextTurn();
+        checkWanted();
+        sinceMs = performance.now();
+      }
+      const kind = parseSpecial ? 'special' : 'plain';
+      const make = (): Uint32Array => this.#model.tokenize(piece, { parseSpecial });
+      parts.push(piece === text ? make() : this.#known.tokensOf(piece, kind, make));
+    }
+    return joinTokens(parts);
+  }
+
+  #behindBos(tokens: Uint32Array): Uint32Array {
+    const { bosToken } = this.#model;
+    return bosToken === undefined ? tokens : joinTokens([Uint32Array.of(bosToken), tokens]);
   }
 
   /** Every token that ends an answer. */
@@ -115,16 +141,6 @@ export class Tokenizer {
       { param: `${param}[${wrong}]` },
     );
   }
-}
-
-function concat(parts: readonly Uint32Array[]): Uint32Array {
-  const all = new Uint32Array(parts.reduce((size, part) => size + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }
 
 /** The one prompt in it. */

@@ -59,15 +59,19 @@ export class RequestReader {
     this.#options = options;
   }
 
-  /** @throws CortexError naming the field that is wrong, not supported, or too long. */
-  read(request: GenerateRequest): ReadRequest {
+  /**
+   * @param checkWanted - Called between turns; ends the work by throwing.
+   * @throws CortexError naming the field that is wrong, not supported, or too long; what `checkWanted` throws
+   */
+  async read(request: GenerateRequest, checkWanted: () => void): Promise<ReadRequest> {
     const { model, limits, params } = this.#options;
     checkDepth(request.body);
     const layers = [request.params ?? {}, params, recommendedParams(model.recommendedSampling)];
     const body = withDefaults(request.body, layers);
     checkSupported(body);
-    const prepared =
-      request.route === 'chat' ? this.#prepareChat(body) : this.#prepareCompletion(body);
+    const prepared = await (request.route === 'chat'
+      ? this.#prepareChat(body, checkWanted)
+      : this.#prepareCompletion(body, checkWanted));
     const sampling = this.#withoutEnd(readSampling(prepared.body), prepared.grammar);
     if (sampling.choices > limits.slots) {
       throw new CortexError(
@@ -86,21 +90,28 @@ export class RequestReader {
     };
   }
 
-  #prepareChat(raw: Readonly<Record<string, unknown>>): Prepared {
+  async #prepareChat(
+    raw: Readonly<Record<string, unknown>>,
+    checkWanted: () => void,
+  ): Promise<Prepared> {
     const { chat, tokenizer } = this.#options;
     this.#checkCount(raw['messages']);
     const body = readBody(ChatBody, raw);
     const prepared = prepareChat(body, chat);
+    const text = this.#checkLength(prepared.prompt, 'chat');
     return {
       ...prepared,
       body,
-      prompt: tokenizer.rendered(this.#checkLength(prepared.prompt, 'chat')),
+      prompt: await tokenizer.rendered(text, checkWanted),
       topLogprobs: body.logprobs === true ? (body.top_logprobs ?? 0) : undefined,
       newParser: () => chooseParser(chat.format, { ...prepared, newCallId }),
     };
   }
 
-  #prepareCompletion(raw: Readonly<Record<string, unknown>>): Prepared {
+  async #prepareCompletion(
+    raw: Readonly<Record<string, unknown>>,
+    checkWanted: () => void,
+  ): Promise<Prepared> {
     const body = readBody(CompletionsBody, raw);
     if ((body.best_of ?? 1) > (body.n ?? 1)) {
       throw new CortexError('unsupported_parameter', '"best_of" is not supported by this engine.', {
@@ -117,7 +128,7 @@ export class RequestReader {
     }
     return {
       body,
-      prompt: this.#completionPrompt(body.prompt),
+      prompt: await this.#completionPrompt(body.prompt, checkWanted),
       topLogprobs: body.logprobs,
       grammar: undefined,
       maxToolCalls: Infinity,
@@ -125,9 +136,9 @@ export class RequestReader {
     };
   }
 
-  #completionPrompt(prompt: CompletionPrompt): Uint32Array {
+  #completionPrompt(prompt: CompletionPrompt, checkWanted: () => void): Promise<Uint32Array> {
     if (typeof prompt === 'string') this.#checkLength(prompt, 'completions');
-    return this.#options.tokenizer.completion(prompt);
+    return this.#options.tokenizer.completion(prompt, checkWanted);
   }
 
   /** Every message costs tokens; a hundred thousand cost seconds before they are counted. */

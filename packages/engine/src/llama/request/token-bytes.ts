@@ -3,6 +3,11 @@
  * bytes for the characters from U+0100 on, in order (GPT-2's `bytes_to_unicode`).
  */
 const BYTE_OF_CHARACTER = byteAlphabet();
+const CHARACTER_OF_BYTE = new Map(Array.from(BYTE_OF_CHARACTER, ([text, byte]) => [byte, text]));
+
+/** Bytes as a byte-level vocabulary spells them. */
+export const spellBytes = (bytes: Uint8Array): string =>
+  Array.from(bytes, (byte) => CHARACTER_OF_BYTE.get(byte) ?? '').join('');
 
 /**
  * The bytes of one token, which may be a part of a character.
