@@ -1,13 +1,24 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+
 import { writeModel } from '@cortex/testkit/gguf/pooled-models';
 import { tinyLora } from '@cortex/testkit/gguf/tiny-lora';
 import { temporaryFolder } from '@cortex/testkit/temporary-folder';
 
-import { engineConformance, overTransports } from '../src/conformance/index.ts';
+import { expect, test } from 'bun:test';
+
+import { CAPABILITIES, engineConformance, overTransports } from '../src/conformance/index.ts';
 import { createLlamaEngine } from '../src/llama/llama-engine.ts';
 import { ENGINE_WORKER_PATH } from '../src/transport/spawn-engine.ts';
+import { LLAMA_CLAIMS } from './fixtures/llama-claims.ts';
 import { TINY_SPEC } from './llama-under-test.ts';
 
-const LORA = writeModel(tinyLora(), temporaryFolder('lora'), 'tiny-lora.gguf');
+const folder = temporaryFolder('lora');
+const spec = { ...TINY_SPEC, contextLength: 512, slots: 4 };
+
+const REAL_FILE = 'SmolLM2-135M-Instruct.Q4_1.gguf';
+const realModel = join(process.env['CORTEX_TEST_MODELS'] ?? '', REAL_FILE);
+const SMOL_LORA_TARGET = { architecture: 'llama', layers: 30, width: 576, attentionWidth: 576 };
 
 const GET_WEATHER = {
   type: 'function',
@@ -22,27 +33,17 @@ const GET_WEATHER = {
   },
 };
 
+test('whatever an engine can claim, llama claims for one of its models', () => {
+  expect(new Set<string>(Object.values(LLAMA_CLAIMS).flat())).toEqual(new Set(CAPABILITIES));
+});
+
 for (const [transport, make] of overTransports(createLlamaEngine, {
   command: [process.execPath, ENGINE_WORKER_PATH],
 })) {
   engineConformance(`llama, ${transport}`, make, {
-    spec: { ...TINY_SPEC, contextLength: 512, slots: 4 },
-    claims: [
-      'chat',
-      'completions',
-      'tools',
-      'reasoning',
-      'tokenizer',
-      'choices',
-      'logprobs',
-      'structured',
-      'estimate',
-      'prompt_cache',
-      'state',
-      'speculation',
-      'lora',
-    ],
-    loraPath: LORA,
+    spec,
+    claims: [...LLAMA_CLAIMS.writes, ...LLAMA_CLAIMS.callsAndReasons],
+    loraPath: writeModel(tinyLora(), folder, 'tiny-lora.gguf'),
     toolCall: {
       name: 'get_weather',
       body: {
@@ -66,4 +67,15 @@ for (const [transport, make] of overTransports(createLlamaEngine, {
       },
     },
   });
+}
+
+if (existsSync(realModel)) {
+  engineConformance(`llama, ${REAL_FILE}`, async () => createLlamaEngine(), {
+    spec: { ...spec, modelId: 'smollm2', modelPath: realModel },
+    claims: LLAMA_CLAIMS.writes,
+    batchText: 'close',
+    loraPath: writeModel(tinyLora(SMOL_LORA_TARGET), folder, 'smol-lora.gguf'),
+  });
+} else {
+  test.skip(`engine conformance: llama, ${REAL_FILE} (needs CORTEX_TEST_MODELS)`, () => undefined);
 }

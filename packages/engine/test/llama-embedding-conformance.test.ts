@@ -1,6 +1,7 @@
 import { engineConformance, overTransports } from '../src/conformance/index.ts';
 import { createLlamaEngine } from '../src/llama/llama-engine.ts';
 import { ENGINE_WORKER_PATH } from '../src/transport/spawn-engine.ts';
+import { LLAMA_CLAIMS } from './fixtures/llama-claims.ts';
 import { pooledModel, POOLED_SPEC } from './pooled-under-test.ts';
 
 /** Lower case, and a space before each word: what WordPiece keeps of a text. */
@@ -11,12 +12,12 @@ for (const [transport, make] of overTransports(createLlamaEngine, {
 })) {
   engineConformance(`llama embedding, ${transport}`, make, {
     spec: { ...POOLED_SPEC, modelPath: pooledModel('embedding') },
-    claims: ['embedding', 'tokenizer', 'estimate'],
+    claims: LLAMA_CLAIMS.embeds,
     roundTrip: WORD_PIECES,
   });
   engineConformance(`llama reranker, ${transport}`, make, {
     spec: { ...POOLED_SPEC, modelPath: pooledModel('rank') },
-    claims: ['rerank', 'tokenizer', 'estimate'],
+    claims: LLAMA_CLAIMS.ranks,
     roundTrip: WORD_PIECES,
   });
 }
@@ -25,10 +26,10 @@ const directly = () => Promise.resolve(createLlamaEngine());
 
 engineConformance('llama embedding, causal and cut into parts', directly, {
   spec: { ...POOLED_SPEC, modelPath: pooledModel('qwenEmbedding') },
-  claims: ['embedding', 'tokenizer', 'estimate'],
+  claims: LLAMA_CLAIMS.embeds,
   cutsVectors: true,
 });
 engineConformance('llama reranker, causal with a template', directly, {
   spec: { ...POOLED_SPEC, modelPath: pooledModel('qwenRank') },
-  claims: ['rerank', 'tokenizer', 'estimate'],
+  claims: LLAMA_CLAIMS.ranks,
 });

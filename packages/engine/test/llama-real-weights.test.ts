@@ -33,31 +33,6 @@ describe.skipIf(skipReason !== undefined)(`real weights (${skipReason ?? FILE})`
     expect(text).toMatch(/gravity/i);
   });
 
-  test('answers together are those alone, or part where two tokens were nearly equal', async () => {
-    const questions = [
-      'What is gravity?',
-      'Name three colours.',
-      'Who was Bach?',
-      'Why is it hot?',
-    ];
-    const ask = (question: string) =>
-      answer(engine, { ...user(question), max_tokens: 32, logprobs: true, top_logprobs: 2 });
-    const alone = [];
-    for (const question of questions) alone.push(await ask(question));
-
-    const together = await Promise.all(questions.map(ask));
-
-    for (const [index, { items }] of together.entries()) {
-      const [ours, theirs] = [items, alone[index]?.items ?? []].map((all) =>
-        all.flatMap((item) => item.logprobs ?? []),
-      );
-      const at = ours?.findIndex(({ token }, i) => token !== theirs?.[i]?.token) ?? -1;
-      const [best, next] = theirs?.[at]?.top ?? [];
-      const gap = at < 0 ? 0 : (best?.logprob ?? 0) - (next?.logprob ?? -Infinity);
-      expect(gap).toBeLessThan(0.02);
-    }
-  });
-
   test('tools are refused by a model whose template knows none', async () => {
     const tools = [{ type: 'function', function: { name: 'f' } }];
 

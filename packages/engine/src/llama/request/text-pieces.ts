@@ -1,7 +1,7 @@
 import { spellBytes } from './token-bytes.ts';
 
 /** Texts up to that are not cut: their tokens are made in 0.1 to 10 ms, by how the family splits words. */
-const PIECE_CHARS = 1024;
+export const PIECE_CHARS = 1024;
 
 /**
  * No piece is longer. For most families llama.cpp splits words with `std::regex`, which takes some 350 bytes of stack
