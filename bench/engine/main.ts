@@ -36,9 +36,10 @@ const exampleLoad = {
   model: options.model,
   threads: options.threads,
   streams: options.streams[0] ?? 1,
-  promptTokens: 128,
-  generatedTokens: 96,
-  contextTokens: 512,
+  promptTokens: 16,
+  generatedTokens: 16,
+  contextTokens: 256,
+  runs: options.pairs,
 };
 const written = {
   ...result,

@@ -3,29 +3,35 @@ import { join } from 'node:path';
 
 import { cpuMs } from '../process-figures.ts';
 import type { BenchOptions } from './options.ts';
-import { type NativeLoad, runNative } from './native-bench.ts';
+import { type NativeLoad, type NativeRun, NativeRuns } from './native-bench.ts';
 import {
   cancelPrefillMs,
   firstTokenMs,
+  msPerStep,
   randomPrompt,
   startEngine,
-  throughput,
 } from './our-engine.ts';
 
-const PROMPT_TOKENS = 128;
-const GENERATED_TOKENS = 96;
+const PROMPT_TOKENS = 16;
+const GENERATED_TOKENS = 16;
+/**
+ * Turns that make a pair. A quiet moment of a shared machine lasts a second or two, and the same work takes a third longer
+ * in the next: short turns meet the same moment.
+ */
+const TURNS_A_PAIR = 8;
 const TTFT_PROMPT_TOKENS = 512;
 const TURN_PROMPT_TOKENS = 2000;
-const TURNS = 5;
+const CHAT_TURNS = 5;
 const FUSED_RUNS = 3;
 /** Of the library's own scheduler: context for the reader, not a target. */
 const STOCK_RUNS = 3;
 
+/** Both sides, over all turns of the pair. */
 export interface Pair {
   readonly native: number;
   readonly ours: number;
   readonly stock?: number;
-  /** CPU of the run, prefill and (native) load included, milliseconds. */
+  /** CPU of the run, prefill included, milliseconds. */
   readonly nativeCpuMs: number;
   /** Of the engine's process and of the client's, milliseconds. */
   readonly oursCpuMs: number;
@@ -59,33 +65,38 @@ export async function measure(options: MeasureOptions): Promise<Measured> {
   return {
     throughput: throughputs,
     firstToken: await compareFirstToken(options),
-    fused: measureFused(options),
+    fused: await measureFused(options),
     turns: await cachedTurns(options),
     samplingMs: await measureSampling(options.model),
   };
 }
 
 async function compareThroughput(options: MeasureOptions, streams: number): Promise<Pair[]> {
-  const { model, threads } = options;
+  const { model, threads, pairs: runs } = options;
   const load: NativeLoad = {
     model,
     threads,
     streams,
+    runs: runs * TURNS_A_PAIR,
     promptTokens: PROMPT_TOKENS,
     generatedTokens: GENERATED_TOKENS,
-    contextTokens: 512,
+    contextTokens: 256,
   };
-  const engine = await startEngine({ ...options, slots: streams, contextTokens: 512 });
-  await throughput(engine, { ...load, generatedTokens: 8 });
-  const pairs = await inTurns(options, {
-    native: () => {
-      const run = runNative(options.program, load);
-      return { value: (streams * GENERATED_TOKENS) / run.generateS, cpuMs: run.cpuMs };
-    },
-    ours: () => throughput(engine, load),
+  const engine = await startEngine({ ...options, slots: streams, contextTokens: 256 });
+  await msPerStep(engine, load);
+  const steps = await inTurns(options, load, {
+    native: ({ generateS }) => (generateS / GENERATED_TOKENS) * 1000,
+    ours: () => msPerStep(engine, load),
     pid: engine.pid,
+    turns: TURNS_A_PAIR,
   });
   await engine.close(0);
+  const tokS = (ms: number): number => (streams * 1000) / ms;
+  const pairs = steps.map((pair) => ({
+    ...pair,
+    native: tokS(pair.native),
+    ours: tokS(pair.ours),
+  }));
   const stock: number[] = [];
   for (let run = 0; run < STOCK_RUNS; run++) stock.push(await stockThroughput(options, streams));
   return pairs.map((pair, index) => {
@@ -95,10 +106,11 @@ async function compareThroughput(options: MeasureOptions, streams: number): Prom
 }
 
 async function compareFirstToken(options: MeasureOptions): Promise<Pair[]> {
-  const { model, threads } = options;
+  const { model, threads, pairs: runs } = options;
   const load: NativeLoad = {
     model,
     threads,
+    runs,
     streams: 1,
     promptTokens: TTFT_PROMPT_TOKENS,
     generatedTokens: 1,
@@ -108,69 +120,92 @@ async function compareFirstToken(options: MeasureOptions): Promise<Pair[]> {
   const once = async (): Promise<number> =>
     firstTokenMs(engine, await randomPrompt(engine, TTFT_PROMPT_TOKENS));
   await once();
-  const pairs = await inTurns(options, {
-    native: () => {
-      const run = runNative(options.program, load);
-      return { value: run.promptS * 1000, cpuMs: run.cpuMs };
-    },
+  const pairs = await inTurns(options, load, {
+    native: ({ promptS }) => promptS * 1000,
     ours: once,
     pid: engine.pid,
+    turns: 1,
   });
   await engine.close(0);
   return pairs;
 }
 
 /** Not a contest: what the same machine does with the attention that we do without on a CPU. */
-function measureFused({ program, model, threads }: MeasureOptions): Measured['fused'] {
-  const load = { model, threads, attention: 'fused' } as const;
-  const runs = Array.from({ length: FUSED_RUNS }, () => [
-    runNative(program, {
-      ...load,
-      streams: 1,
-      promptTokens: TTFT_PROMPT_TOKENS,
-      generatedTokens: 1,
-      contextTokens: 1024,
-    }).promptS * 1000,
-    (8 * GENERATED_TOKENS) /
-      runNative(program, {
-        ...load,
-        streams: 8,
-        promptTokens: PROMPT_TOKENS,
-        generatedTokens: GENERATED_TOKENS,
-        contextTokens: 512,
-      }).generateS,
-  ]);
-  return {
-    firstTokenMs: runs.map(([ms = Number.NaN]) => ms),
-    tokS: runs.map(([, tokS = Number.NaN]) => tokS),
-  };
+async function measureFused({
+  program,
+  model,
+  threads,
+}: MeasureOptions): Promise<Measured['fused']> {
+  const load = { model, threads, attention: 'fused', runs: FUSED_RUNS } as const;
+  await using prompts = await NativeRuns.start(program, {
+    ...load,
+    streams: 1,
+    promptTokens: TTFT_PROMPT_TOKENS,
+    generatedTokens: 1,
+    contextTokens: 1024,
+  });
+  await using answers = await NativeRuns.start(program, {
+    ...load,
+    streams: 8,
+    promptTokens: PROMPT_TOKENS,
+    generatedTokens: GENERATED_TOKENS,
+    contextTokens: 256,
+  });
+  const firstTokens: number[] = [];
+  const tokS: number[] = [];
+  for (let turn = 0; turn < FUSED_RUNS; turn++) {
+    firstTokens.push((await prompts.next()).promptS * 1000);
+    tokS.push((8 * GENERATED_TOKENS) / (await answers.next()).generateS);
+  }
+  return { firstTokenMs: firstTokens, tokS };
 }
 
 interface Contest {
-  readonly native: () => { readonly value: number; readonly cpuMs: number };
+  /** Milliseconds, as `ours`. */
+  readonly native: (run: NativeRun) => number;
   readonly ours: () => Promise<number>;
   readonly pid: number;
+  /** Of each side in a pair. */
+  readonly turns: number;
 }
 
-/** Who goes first changes with each pair. */
-async function inTurns({ pairs }: MeasureOptions, contest: Contest): Promise<Pair[]> {
+/** Pairs of the mean times of both sides. Who goes first changes with each turn. */
+async function inTurns(
+  { pairs, program }: MeasureOptions,
+  load: NativeLoad,
+  contest: Contest,
+): Promise<Pair[]> {
+  await using native = await NativeRuns.start(program, load);
   const out: Pair[] = [];
-  for (let turn = 0; turn < pairs; turn++) {
-    const early = turn % 2 === 0 ? contest.native() : undefined;
-    const [engineMs, clientMs] = [cpuMs(contest.pid), cpuMs(process.pid)];
-    const ours = await contest.ours();
-    const oursCpuMs = cpuMs(contest.pid) - engineMs;
-    const clientCpuMs = cpuMs(process.pid) - clientMs;
-    const native = early ?? contest.native();
+  for (let pair = 0; pair < pairs; pair++) {
+    const turns: Pair[] = [];
+    for (let turn = 0; turn < contest.turns; turn++)
+      turns.push(await oneTurn(native, contest, (pair + turn) % 2 === 0));
+    const sum = (of: (turn: Pair) => number): number =>
+      turns.reduce((total, turn) => total + of(turn), 0);
     out.push({
-      native: native.value,
-      ours,
-      nativeCpuMs: native.cpuMs,
-      oursCpuMs,
-      clientCpuMs,
+      native: sum((turn) => turn.native) / turns.length,
+      ours: sum((turn) => turn.ours) / turns.length,
+      nativeCpuMs: sum((turn) => turn.nativeCpuMs),
+      oursCpuMs: sum((turn) => turn.oursCpuMs),
+      clientCpuMs: sum((turn) => turn.clientCpuMs),
     });
   }
   return out;
+}
+
+async function oneTurn(
+  native: NativeRuns,
+  contest: Contest,
+  isNativeFirst: boolean,
+): Promise<Pair> {
+  const early = isNativeFirst ? await native.next() : undefined;
+  const [engineMs, clientMs] = [cpuMs(contest.pid), cpuMs(process.pid)];
+  const ours = await contest.ours();
+  const oursCpuMs = cpuMs(contest.pid) - engineMs;
+  const clientCpuMs = cpuMs(process.pid) - clientMs;
+  const run = early ?? (await native.next());
+  return { native: contest.native(run), ours, nativeCpuMs: run.cpuMs, oursCpuMs, clientCpuMs };
 }
 
 /** First token of a second turn on a long chat ÷ of its first turn; and how soon a prefill ends that is cancelled. */
@@ -179,7 +214,7 @@ async function cachedTurns(options: MeasureOptions): Promise<Measured['turns']> 
   const engine = await startEngine({ ...options, slots: 1, contextTokens });
   const ratios: number[] = [];
   const cancelMs: number[] = [];
-  for (let turn = 0; turn < TURNS; turn++) {
+  for (let turn = 0; turn < CHAT_TURNS; turn++) {
     const first = await randomPrompt(engine, TURN_PROMPT_TOKENS);
     const coldMs = await firstTokenMs(engine, first);
     const second = [...first, ...(await randomPrompt(engine, 40))];

@@ -3,18 +3,17 @@ import { llamaSources } from '@cortex/testkit';
 import { existsSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
+import { cpuMs } from '../process-figures.ts';
+
 const MODULES = resolve(import.meta.dir, '../../node_modules');
 /** Whose libraries the program is linked to, the same that the engine loads. */
 export const LIBRARY_VERSION = '3.22.1';
 const LIBRARIES = join(MODULES, '@node-llama-cpp/linux-x64/bins/linux-x64');
 
 export interface NativeRun {
-  readonly promptTokens: number;
-  readonly generatedTokens: number;
-  readonly streams: number;
   readonly promptS: number;
   readonly generateS: number;
-  /** Of the whole process, loading included. */
+  /** From one run's end to the next one's. */
   readonly cpuMs: number;
 }
 
@@ -25,6 +24,8 @@ export interface NativeLoad {
   readonly promptTokens: number;
   readonly generatedTokens: number;
   readonly streams: number;
+  /** How often it is run. Default once. */
+  readonly runs?: number;
   /** The library's default, or as our engine runs on a CPU (see the engine's design note). Default `as ours`. */
   readonly attention?: 'fused' | 'as ours';
 }
@@ -60,7 +61,11 @@ export function buildNativeBench(folder: string): string {
   return program;
 }
 
+/** A run of this prompt stands between two others: in it the program is stopped. */
+const PAUSE_PROMPT_TOKENS = 8;
+
 export function nativeCommand(program: string, load: NativeLoad): string[] {
+  const run = `${load.promptTokens},${PAUSE_PROMPT_TOKENS}`;
   const options = {
     '-m': load.model,
     '-t': load.threads,
@@ -70,7 +75,7 @@ export function nativeCommand(program: string, load: NativeLoad): string[] {
     '-ub': load.attention === 'fused' ? 512 : 128,
     '-ngl': 0,
     '-fa': load.attention === 'fused' ? 'on' : 'off',
-    '-npp': load.promptTokens,
+    '-npp': Array.from({ length: load.runs ?? 1 }, () => run).join(','),
     '-ntg': load.generatedTokens,
     '-npl': load.streams,
     '--output-format': 'jsonl',
@@ -78,24 +83,66 @@ export function nativeCommand(program: string, load: NativeLoad): string[] {
   return [program, ...Object.entries(options).flat().map(String)];
 }
 
-/** One run in a process of its own. */
-export function runNative(program: string, load: NativeLoad): NativeRun {
-  const { stdout, cpuMs } = run(nativeCommand(program, load));
-  const line = stdout.split('\n').find((text) => text.trim().startsWith('{')) ?? '{}';
-  const result: { t_pp?: number; t_tg?: number } = JSON.parse(line);
-  return {
-    promptTokens: load.promptTokens,
-    generatedTokens: load.generatedTokens,
-    streams: load.streams,
-    promptS: result.t_pp ?? Number.NaN,
-    generateS: result.t_tg ?? Number.NaN,
-    cpuMs,
-  };
+/**
+ * The program with all its runs of one load. It is stopped (SIGSTOP) between two of them, so that both sides take turns of
+ * a second or two without loading the model each time: a slow moment of the machine then meets both.
+ */
+export class NativeRuns {
+  readonly #child: Bun.Subprocess<'ignore', 'pipe', 'ignore'>;
+  readonly #lines: AsyncIterator<string>;
+  readonly #promptTokens: number;
+  #cpuMs = 0;
+
+  /** Reads the model and makes one run, which counts for nothing. */
+  static async start(program: string, load: NativeLoad): Promise<NativeRuns> {
+    const runs = new NativeRuns(program, { ...load, runs: (load.runs ?? 1) + 1 });
+    await runs.next();
+    return runs;
+  }
+
+  private constructor(program: string, load: NativeLoad) {
+    this.#child = Bun.spawn(nativeCommand(program, load), {
+      stdin: 'ignore',
+      stdout: 'pipe',
+      stderr: 'ignore',
+    });
+    this.#lines = linesOf(this.#child.stdout);
+    this.#promptTokens = load.promptTokens;
+  }
+
+  async next(): Promise<NativeRun> {
+    this.#child.kill('SIGCONT');
+    for (;;) {
+      const { done, value: line } = await this.#lines.next();
+      if (done === true) throw new Error(`llama-batched-bench ended: ${await this.#child.exited}`);
+      if (!line.startsWith('{')) continue;
+      const run: { pp: number; t_pp: number; t_tg: number } = JSON.parse(line);
+      if (run.pp !== this.#promptTokens) continue;
+      this.#child.kill('SIGSTOP');
+      const before = this.#cpuMs;
+      this.#cpuMs = cpuMs(this.#child.pid);
+      return { promptS: run.t_pp, generateS: run.t_tg, cpuMs: this.#cpuMs - before };
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#child.kill('SIGKILL');
+    await this.#child.exited;
+  }
 }
 
-function run(command: readonly string[]): { readonly stdout: string; readonly cpuMs: number } {
-  const { success, stdout, stderr, resourceUsage } = Bun.spawnSync([...command]);
-  if (success)
-    return { stdout: stdout.toString(), cpuMs: Number(resourceUsage.cpuTime.total) / 1000 };
+async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string, void> {
+  const decoder = new TextDecoder();
+  let rest = '';
+  for await (const chunk of stream) {
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
+    rest = lines.pop() ?? '';
+    yield* lines;
+  }
+}
+
+function run(command: readonly string[]): void {
+  const { success, stderr } = Bun.spawnSync([...command]);
+  if (success) return;
   throw new Error(`${command.join(' ')} failed:\n${stderr.toString().slice(-2000)}`);
 }

