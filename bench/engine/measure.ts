@@ -9,6 +9,7 @@ import {
   firstTokenMs,
   msPerStep,
   randomPrompt,
+  schedulerMs,
   startEngine,
 } from './our-engine.ts';
 
@@ -18,7 +19,7 @@ const GENERATED_TOKENS = 16;
  * Turns that make a pair. A quiet moment of a shared machine lasts a second or two, and the same work takes a third longer
  * in the next: short turns meet the same moment.
  */
-const TURNS_A_PAIR = 8;
+const TURNS_A_PAIR = 6;
 const TTFT_PROMPT_TOKENS = 512;
 const TURN_PROMPT_TOKENS = 2000;
 const CHAT_TURNS = 5;
@@ -47,6 +48,7 @@ export interface Measured {
   readonly fused: { readonly firstTokenMs: readonly number[]; readonly tokS: readonly number[] };
   readonly turns: { readonly ratios: readonly number[]; readonly cancelMs: readonly number[] };
   readonly samplingMs: number;
+  readonly schedulerMs: number;
 }
 
 export interface MeasureOptions extends BenchOptions {
@@ -68,6 +70,7 @@ export async function measure(options: MeasureOptions): Promise<Measured> {
     fused: await measureFused(options),
     turns: await cachedTurns(options),
     samplingMs: await measureSampling(options.model),
+    schedulerMs: await schedulerMs(options),
   };
 }
 

@@ -11,6 +11,7 @@ export const LIBRARY_VERSION = '3.22.1';
 const LIBRARIES = join(MODULES, '@node-llama-cpp/linux-x64/bins/linux-x64');
 
 export interface NativeRun {
+  /** Only where a single token is generated. */
   readonly promptS: number;
   readonly generateS: number;
   /** From one run's end to the next one's. */
@@ -61,11 +62,14 @@ export function buildNativeBench(folder: string): string {
   return program;
 }
 
-/** A run of this prompt stands between two others: in it the program is stopped. */
+/** Where prompts are timed, a run of this prompt stands between two others: in it the program is stopped. */
 const PAUSE_PROMPT_TOKENS = 8;
 
 export function nativeCommand(program: string, load: NativeLoad): string[] {
-  const run = `${load.promptTokens},${PAUSE_PROMPT_TOKENS}`;
+  // Else it is stopped in the prompt of the next run.
+  const run = isPromptTimed(load)
+    ? `${load.promptTokens},${PAUSE_PROMPT_TOKENS}`
+    : `${load.promptTokens}`;
   const options = {
     '-m': load.model,
     '-t': load.threads,
@@ -82,6 +86,8 @@ export function nativeCommand(program: string, load: NativeLoad): string[] {
   };
   return [program, ...Object.entries(options).flat().map(String)];
 }
+
+const isPromptTimed = ({ generatedTokens }: NativeLoad): boolean => generatedTokens === 1;
 
 /**
  * The program with all its runs of one load. It is stopped (SIGSTOP) between two of them, so that both sides take turns of

@@ -11,7 +11,7 @@ the sources inside node-llama-cpp) and against the library's scheduler. Writes b
 
   --json        one line for scripts
   --no-check    exit 0 although a target is missed
-  --pairs N     interleaved pairs a figure (default 15, at least 7 for a figure to be quoted)
+  --pairs N     interleaved pairs a figure (default 11, at least 7 for a figure to be quoted)
   --streams L   which numbers of streams (default 1,2,4,8)
   --threads N   threads of the kernels, both sides (default 1)
   --model FILE  default: SmolLM2 from PyPI, or from the folder $CORTEX_TEST_MODELS
@@ -36,7 +36,7 @@ export function readOptions(): BenchOptions {
       json: { type: 'boolean', default: false },
       'no-check': { type: 'boolean', default: false },
       'no-tiny': { type: 'boolean', default: false },
-      pairs: { type: 'string', default: '15' },
+      pairs: { type: 'string', default: '11' },
       streams: { type: 'string', default: '1,2,4,8' },
       threads: { type: 'string', default: '1' },
       'slow-us': { type: 'string', default: '0' },

@@ -9,7 +9,12 @@ export interface OurLoad {
   readonly contextTokens: number;
   /** CPU burnt on purpose at each clock reading of the engine, µs. */
   readonly slowUs: number;
+  /** Prints what its steps take besides decoding and drawing when it ends. */
+  readonly hasStepClock?: boolean;
 }
+
+/** Begins the line in the engine's log with the median of that, ms. */
+export const STEP_CLOCK_LINE = 'step clock:';
 
 /** Tokens of one request, as the client saw them. */
 export interface Stream {
@@ -23,11 +28,15 @@ let requests = 0;
 
 export async function startEngine(load: OurLoad): Promise<EngineProcess> {
   const worker = fileURLToPath(import.meta.resolve('@cortex/engine/worker'));
+  const preloads = [
+    ...(load.slowUs > 0 ? ['slow-down.ts'] : []),
+    ...(load.hasStepClock === true ? ['step-clock.ts'] : []),
+  ].flatMap((name) => ['--preload', `${import.meta.dir}/${name}`]);
   const engine = await spawnEngine(
-    load.slowUs === 0
+    preloads.length === 0
       ? {}
       : {
-          command: [process.execPath, '--preload', `${import.meta.dir}/slow-down.ts`, worker],
+          command: [process.execPath, ...preloads, worker],
           env: { SLOW_US: String(load.slowUs) },
         },
   );
@@ -130,6 +139,21 @@ async function msPerStepOnce(
     0,
   );
   return ((toMs - fromMs) * streams) / steps;
+}
+
+/** Milliseconds of a step of one stream in which neither a decode nor a draw is under way: the median of many. */
+export async function schedulerMs(load: Omit<OurLoad, 'slots' | 'contextTokens'>): Promise<number> {
+  const engine = await startEngine({
+    ...load,
+    slots: 1,
+    contextTokens: 512,
+    hasStepClock: true,
+  });
+  await complete(engine, await randomPrompt(engine, 32), 400);
+  await engine.close(0);
+  await engine.ended;
+  const line = engine.logTail.find((text) => text.includes(STEP_CLOCK_LINE)) ?? '';
+  return Number(line.split(STEP_CLOCK_LINE)[1] ?? Number.NaN);
 }
 
 /** Milliseconds from sending a prompt to its first token. */

@@ -33,6 +33,11 @@ export class Admission {
     this.#options = options;
   }
 
+  /** Whether somebody waits and a slot is free. */
+  get isDue(): boolean {
+    return this.queue.length > 0 && this.#options.slots.some((slot) => !slot.isBusy);
+  }
+
   /** Gives free slots to those whose turn it is and adds their runs to `runs`; one that needs several gets them together. */
   async admit(runs: Run[]): Promise<void> {
     for (let job = this.#next(); job !== undefined; job = this.#next()) {

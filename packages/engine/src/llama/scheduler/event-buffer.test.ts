@@ -19,7 +19,7 @@ function create() {
   return { buffer, heard };
 }
 
-test('is full 64 items ahead of its consumer, and says when there is room again', async () => {
+test('is full 63 items ahead of its consumer, and says when there is room again', async () => {
   const { buffer, heard } = create();
   for (let i = 0; i < 32; i++) buffer.push(items(2));
 

@@ -1,7 +1,10 @@
 import type { EngineEvent } from '../../engine.ts';
 
-/** Items a request may be ahead of its consumer before its slots pause (contracts, the engine protocol). */
-const MAX_AHEAD = 64;
+/**
+ * Items a request may be ahead of its consumer before its slots pause: 64 (contracts, the engine protocol), the one
+ * that the step before has drawn included.
+ */
+const MAX_AHEAD = 63;
 
 export interface EventBufferListeners {
   /** The consumer took so much that the request may go on. */

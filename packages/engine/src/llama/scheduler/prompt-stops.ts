@@ -15,9 +15,8 @@ export function plannedRun(run: Run, checkpoints: Checkpoints | undefined): Plan
 /** Notes the prompts that a step brought to where later ones are likely to part from them. */
 export async function takeCheckpoints(
   shares: readonly StepShare<Run>[],
-  checkpoints: Checkpoints | undefined,
+  checkpoints: Checkpoints,
 ): Promise<void> {
-  if (checkpoints === undefined) return;
   for (const { run, isPrompt } of shares) {
     const { cells } = run.slot;
     const isStop = nextCheckpoint(cells.length - 1, run.job.prompt.length) === cells.length;

@@ -5,7 +5,9 @@ import type { NativeContext, NativeSampler, SamplerConfig, Token } from '../nati
 import type { PromptCache } from '../prompt-cache/prompt-cache.ts';
 import type { Drafter } from '../speculation/drafter.ts';
 import { Admission } from './admission.ts';
+import { type Draw, Drawing } from './drawing.ts';
 import { Guesser } from './guesser.ts';
+import { Handout } from './handout.ts';
 import type { Job } from './job.ts';
 import { passesOf, planStep, type StepShare } from './plan-step.ts';
 import { plannedRun, takeCheckpoints } from './prompt-stops.ts';
@@ -56,6 +58,9 @@ export class Scheduler {
   readonly #admission: Admission;
   readonly #stats = new StepStats();
   readonly #guesser: Guesser | undefined;
+  readonly #handout = new Handout();
+  readonly #drawing: Drawing;
+  #uncounted: Step | undefined;
   #runs: Run[] = [];
   #isLooping = false;
   /** Something changed since the loop last looked. */
@@ -70,6 +75,12 @@ export class Scheduler {
     this.#admission = new Admission({ ...options, createSampler });
     const { drafter, contextTokens } = options;
     this.#guesser = drafter && new Guesser({ drafter, contextTokens, stats: this.#stats });
+    this.#drawing = new Drawing({
+      ...options,
+      stats: this.#stats,
+      handout: this.#handout,
+      isGuessing: drafter !== undefined,
+    });
   }
 
   /** Puts `job` in line. Its `signal` ends it within one step, at once while it waits. */
@@ -148,11 +159,15 @@ export class Scheduler {
 
   /** One step; false when nothing can go on. */
   async #step(): Promise<boolean> {
-    await this.#copyPrompts();
+    if (this.#runs.some(({ leader }) => leader !== undefined)) await this.#copyPrompts();
     this.#dropEnded();
-    await this.#admission.admit(this.#runs);
-    // What was cancelled while its cells were fetched is not decoded, and its slot is the next one's.
-    if (this.#dropEnded()) return true;
+    if (this.#admission.isDue) {
+      // Fetching cells may take a while.
+      this.#finishStep();
+      await this.#admission.admit(this.#runs);
+      // What was cancelled while its cells were fetched is not decoded, and its slot is the next one's.
+      if (this.#dropEnded()) return true;
+    }
     const { checkpoints } = this.#options.cells;
     const ready = this.#runs.filter(isReady);
     const startMs = this.#options.nowMs();
@@ -161,26 +176,35 @@ export class Scheduler {
       ready.map((run) => plannedRun(run, checkpoints)),
       this.#options,
     );
-    if (plan.length === 0) return false;
-    const drawn: Draw[] = [];
+    if (plan.length === 0) return this.#finishStep();
     let generatedTokens = 0;
     for (const pass of passesOf(plan, this.#options)) {
       try {
-        const part = this.#fillBatch(pass);
-        await this.#options.model.context.decodeBatch();
-        // Each by itself: a sampler that fails costs its own request, after all the others are through with the logits.
-        const taken = await Promise.all(part.map((draw) => this.#draw(draw)));
-        generatedTokens += taken.reduce((total, tokens) => total + tokens, 0);
-        drawn.push(...part);
+        const drawn = this.#fillBatch(pass);
+        const decoded = this.#options.model.context.decodeBatch();
+        this.#finishStep();
+        await decoded;
+        generatedTokens += await this.#drawing.all(drawn);
+        const drawnMs = this.#options.nowMs();
+        this.#handout.drawn({ atMs: drawnMs, stepMs: drawnMs - startMs });
       } catch (error) {
+        this.#finishStep();
         this.#failStep(pass, error);
       }
     }
-    await takeCheckpoints(plan, checkpoints);
-    this.#record(plan, { startMs, generatedTokens });
-    const atMs = this.#options.nowMs();
-    for (const job of new Set(drawn.map(({ run }) => run.job))) job.flush(atMs - startMs, atMs);
+    if (checkpoints !== undefined) await takeCheckpoints(plan, checkpoints);
+    this.#uncounted = { plan, startMs, atMs: this.#options.nowMs(), generatedTokens };
     return true;
+  }
+
+  /**
+   * Counts the last step and hands out what was drawn: while the kernels are at the next one, or at once where there is
+   * none or cells are moved before. False where that is done.
+   */
+  #finishStep(): boolean {
+    if (this.#uncounted !== undefined) this.#record(this.#uncounted);
+    this.#uncounted = undefined;
+    return this.#handout.deliver();
   }
 
   #fillBatch(plan: readonly StepShare<Run>[]): readonly Draw[] {
@@ -206,65 +230,13 @@ export class Scheduler {
     return drawn;
   }
 
-  #record(
-    plan: readonly StepShare<Run>[],
-    { startMs, generatedTokens }: { readonly startMs: number; readonly generatedTokens: number },
-  ): void {
-    const atMs = this.#options.nowMs();
+  #record({ plan, startMs, atMs, generatedTokens }: Step): void {
     const promptTokens = plan.reduce(
       (sum, { isPrompt, tokens }) => sum + (isPrompt ? tokens : 0),
       0,
     );
     const ms = atMs - startMs;
     this.#stats.record({ sequences: plan.length, promptTokens, generatedTokens, ms, atMs });
-  }
-
-  /**
-   * Draws the next token of a run, and the ones behind it as long as they are what was guessed.
-   *
-   * Never throws: what goes wrong ends the run's own job. Gives the tokens drawn behind another of the answer: the
-   * first of an answer belongs to the prompt's step.
-   */
-  async #draw({ run, logitIndexes }: Draw): Promise<number> {
-    const { slot, draftLength, answer, job } = run;
-    const isFirst = run.nextToken === undefined;
-    const guesses = run.guesses.slice(0, logitIndexes.length - 1);
-    let accepted = 0;
-    for (const [index, logitIndex] of logitIndexes.entries()) {
-      await this.#drawOne(run, logitIndex);
-      if (job.isEnded || answer.finish !== undefined) break;
-      if (index >= guesses.length || run.nextToken !== guesses[index]) break;
-      accepted++;
-    }
-    if (guesses.length === 0) return isFirst ? 0 : 1;
-    const length = slot.cells.length - (guesses.length - accepted);
-    await this.#options.cells.keep(slot, length);
-    if (slot.cells.length !== length)
-      job.fail(toErrorEvent(toStepError(new Error('wrong guesses could not be cut off'))));
-    draftLength.observe({ guessed: guesses.length, accepted });
-    this.#stats.drafted({ guessed: guesses.length, accepted });
-    return 1 + accepted;
-  }
-
-  async #drawOne(run: Run, logitIndex: number): Promise<void> {
-    const { job, answer, sampler } = run;
-    const { model, nowMs } = this.#options;
-    if (job.isEnded) return;
-    try {
-      const token = await model.draw(logitIndex, sampler);
-      if (token < 0) throw new Error('no token of the vocabulary is possible here');
-      const logprob =
-        job.topLogprobs === undefined
-          ? undefined
-          : await model.readLogprob(logitIndex, { token, top: job.topLogprobs });
-      job.tokenDrawn(nowMs());
-      if (job.isEnded) return;
-      const isEnd = model.isEndOfGeneration(token) && !job.sampling.ignoreEos;
-      job.add(isEnd ? answer.end('stop') : answer.push(token, logprob));
-      run.nextToken = token;
-    } catch (error) {
-      job.fail(toErrorEvent(toStepError(error)));
-    }
   }
 
   /** Frees the slots of what is finished, cancelled or failed. False when there was none. */
@@ -288,6 +260,7 @@ export class Scheduler {
 
   /** The further choices of a job take over the prompt cells of the first, whose first token was drawn with theirs. */
   async #copyPrompts(): Promise<void> {
+    this.#finishStep();
     for (const run of this.#runs) {
       const { leader, job, answer } = run;
       if (leader === undefined || run.nextToken === undefined) continue;
@@ -311,10 +284,13 @@ export class Scheduler {
   }
 }
 
-/** A run whose next token is drawn from the logits at the first place of the batch, the guessed ones at the others. */
-interface Draw {
-  readonly run: Run;
-  readonly logitIndexes: Uint32Array;
+/** A step that was decoded and drawn. */
+interface Step {
+  readonly plan: readonly StepShare<Run>[];
+  readonly startMs: number;
+  readonly atMs: number;
+  /** Tokens drawn behind another of their answer. */
+  readonly generatedTokens: number;
 }
 
 /** Places in a run's part of the batch whose logits are needed: the last of a prompt, every one of an answer. */
