@@ -140,14 +140,14 @@ async function measureFused({
   threads,
 }: MeasureOptions): Promise<Measured['fused']> {
   const load = { model, threads, attention: 'fused', runs: FUSED_RUNS } as const;
-  await using prompts = await NativeRuns.start(program, {
+  using prompts = await NativeRuns.start(program, {
     ...load,
     streams: 1,
     promptTokens: TTFT_PROMPT_TOKENS,
     generatedTokens: 1,
     contextTokens: 1024,
   });
-  await using answers = await NativeRuns.start(program, {
+  using answers = await NativeRuns.start(program, {
     ...load,
     streams: 8,
     promptTokens: PROMPT_TOKENS,
@@ -178,7 +178,7 @@ async function inTurns(
   load: NativeLoad,
   contest: Contest,
 ): Promise<Pair[]> {
-  await using native = await NativeRuns.start(program, load);
+  using native = await NativeRuns.start(program, load);
   const out: Pair[] = [];
   for (let pair = 0; pair < pairs; pair++) {
     const turns: Pair[] = [];

@@ -1,7 +1,9 @@
 /** llama.cpp's own `llama-batched-bench`, compiled from the sources inside node-llama-cpp against its prebuilt libraries. */
 import { llamaSources } from '@cortex/testkit';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
 
 import { cpuMs } from '../process-figures.ts';
 
@@ -94,7 +96,7 @@ const isPromptTimed = ({ generatedTokens }: NativeLoad): boolean => generatedTok
  * a second or two without loading the model each time: a slow moment of the machine then meets both.
  */
 export class NativeRuns {
-  readonly #child: Bun.Subprocess<'ignore', 'pipe', 'ignore'>;
+  readonly #child: ChildProcess;
   readonly #lines: AsyncIterator<string>;
   readonly #promptTokens: number;
   #cpuMs = 0;
@@ -107,12 +109,10 @@ export class NativeRuns {
   }
 
   private constructor(program: string, load: NativeLoad) {
-    this.#child = Bun.spawn(nativeCommand(program, load), {
-      stdin: 'ignore',
-      stdout: 'pipe',
-      stderr: 'ignore',
-    });
-    this.#lines = linesOf(this.#child.stdout);
+    const [file = '', ...args] = nativeCommand(program, load);
+    const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'ignore'] });
+    this.#child = child;
+    this.#lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
     this.#promptTokens = load.promptTokens;
   }
 
@@ -120,30 +120,19 @@ export class NativeRuns {
     this.#child.kill('SIGCONT');
     for (;;) {
       const { done, value: line } = await this.#lines.next();
-      if (done === true) throw new Error(`llama-batched-bench ended: ${await this.#child.exited}`);
+      if (done === true) throw new Error('llama-batched-bench ended before its last run');
       if (!line.startsWith('{')) continue;
       const run: { pp: number; t_pp: number; t_tg: number } = JSON.parse(line);
       if (run.pp !== this.#promptTokens) continue;
       this.#child.kill('SIGSTOP');
       const before = this.#cpuMs;
-      this.#cpuMs = cpuMs(this.#child.pid);
+      this.#cpuMs = cpuMs(this.#child.pid ?? 0);
       return { promptS: run.t_pp, generateS: run.t_tg, cpuMs: this.#cpuMs - before };
     }
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  [Symbol.dispose](): void {
     this.#child.kill('SIGKILL');
-    await this.#child.exited;
-  }
-}
-
-async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string, void> {
-  const decoder = new TextDecoder();
-  let rest = '';
-  for await (const chunk of stream) {
-    const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
-    rest = lines.pop() ?? '';
-    yield* lines;
   }
 }
 

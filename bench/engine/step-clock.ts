@@ -15,7 +15,8 @@ let decodedMs = 0;
 let drawnMs = 0;
 let beforeDrawMs = 0;
 
-const createContext = Model.prototype.createContext;
+// oxlint-disable-next-line typescript/unbound-method -- called on its model below
+const { createContext } = Model.prototype;
 Model.prototype.createContext = async function timed(options) {
   const context = await createContext.call(this, options);
   watch(context.native);

@@ -26,7 +26,7 @@ const EQUAL_GAP = 0.02;
 const MAX_PARTED = 0.02;
 
 const REAL_FILE = 'SmolLM2-135M-Instruct.Q4_1.gguf';
-const REAL_REQUESTS = Math.round(4 + 56 * SCALE);
+const REAL_REQUESTS = Math.round(2 + 58 * SCALE);
 const realModel = join(process.env['CORTEX_TEST_MODELS'] ?? '', REAL_FILE);
 const isThere = process.env['CORTEX_TEST_MODELS'] !== undefined && existsSync(realModel);
 
