@@ -36,7 +36,7 @@ const exampleLoad = {
   model: options.model,
   threads: options.threads,
   streams: options.streams[0] ?? 1,
-  promptTokens: 16,
+  promptTokens: 32,
   generatedTokens: 16,
   contextTokens: 256,
   runs: options.pairs,

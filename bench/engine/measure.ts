@@ -13,7 +13,7 @@ import {
   startEngine,
 } from './our-engine.ts';
 
-const PROMPT_TOKENS = 16;
+const PROMPT_TOKENS = 32;
 const GENERATED_TOKENS = 16;
 /**
  * Turns that make a pair. A quiet moment of a shared machine lasts a second or two, and the same work takes a third longer

@@ -109,7 +109,9 @@ describe.each(SUBJECTS)('a text for %s', (_, path) => {
         fc.boolean(),
         (whole, least, parseSpecial) => {
           const tokensOf = (some: string) => Array.from(model.tokenize(some, { parseSpecial }));
-          const pieces = [...new TextPieces(vocabulary, { least, most: 1000 }).of(whole)];
+          const pieces = [
+            ...(TextPieces.create(vocabulary, { least, most: 1000 })?.of(whole) ?? []),
+          ];
 
           cuts += pieces.length - 1;
           expect(pieces.join('')).toBe(whole);
@@ -155,6 +157,31 @@ describe('a long text', () => {
 
     expect(turns).toBeGreaterThan(3);
     expect((await tokens).length).toBeGreaterThan(2000);
+  });
+
+  test('takes turns with other long texts: one of them in each', async () => {
+    const tokenizer = new Tokenizer(model);
+    const options = { addSpecial: true, parseSpecial: true };
+    let slices = 0;
+    let isDone = false;
+
+    const all = Promise.all(
+      Array.from({ length: 8 }, (_, index) =>
+        tokenizer.tokenize(`${index} ${numbered(300)}`, options, () => slices++),
+      ),
+    ).finally(() => {
+      isDone = true;
+    });
+    const inATurn: number[] = [];
+    while (!isDone) {
+      const before = slices;
+      await nextTurn();
+      inATurn.push(slices - before);
+    }
+    await all;
+
+    expect(slices).toBeGreaterThanOrEqual(8);
+    expect(Math.max(...inATurn)).toBe(1);
   });
 
   test('that was read before is not read again', async () => {
@@ -206,8 +233,9 @@ describe('a long text', () => {
 
 describe('where texts are cut', () => {
   const cuts = (vocabulary: { ordinary?: string[]; special?: string[] }, most = 100) => {
-    const pieces = new TextPieces({ ordinary: [], special: [], ...vocabulary }, { least: 1, most });
-    return (whole: string) => [...pieces.of(whole)];
+    const sizes = { least: 1, most };
+    const pieces = TextPieces.create({ ordinary: [], special: [], ...vocabulary }, sizes);
+    return (whole: string) => [...(pieces?.of(whole) ?? [])];
   };
 
   test('is never where a vocabulary merges', () => {
@@ -231,6 +259,12 @@ describe('where texts are cut', () => {
     expect(cuts({}, 3)('ab🦙cd')).toEqual(['ab', '🦙c', 'd']);
     expect(cuts({ special: ['<end>'] }, 6)('abc<end>abc')).toEqual(['abc', '<end>a', 'bc']);
     expect(cuts({ special: ['<a longer one>'] }, 3)('<a longer one>')).toHaveLength(5);
+  });
+
+  test('is nowhere where a vocabulary does not spell bytes', () => {
+    const sizes = { least: 1, most: 100 };
+
+    expect(TextPieces.create({ ordinary: ['s▁'], special: [] }, sizes)).toBeUndefined();
   });
 
   test('does not depend on what comes behind', () => {

@@ -265,7 +265,7 @@ export class Model {
   readonly #native: NativeModel;
   readonly #bindings: NativeBindings;
   readonly #fileTypes: FileTypes;
-  #pieces: TextPieces | undefined;
+  #pieces: TextPieces | 'none' | undefined;
 
   constructor(llama: Llama, model: LlamaModel, fileTypes: FileTypes) {
     this.#llama = llama;
@@ -393,8 +393,8 @@ export class Model {
    */
   piecesOf(text: string): Iterable<string> {
     if (this.joinsTokens || text.length <= PIECE_CHARS) return [text];
-    this.#pieces ??= new TextPieces(this.cutVocabulary);
-    return this.#pieces.of(text);
+    this.#pieces ??= TextPieces.create(this.cutVocabulary) ?? 'none';
+    return this.#pieces === 'none' ? [text] : this.#pieces.of(text);
   }
 
   /** What the vocabulary says of where texts can be cut; for a byte-level one. */

@@ -100,7 +100,8 @@ export class LoadedLlama {
       to.signal.throwIfAborted();
     };
     const { principal } = request;
-    const read = await this.#arrivals.inTurn(principal, this.#reader.read(request, checkWanted));
+    const reading = this.#reader.read(request, checkWanted);
+    const read = await this.#arrivals.inTurn(principal, reading, to.signal);
     checkWanted();
     const { prompt, sampling, maxTokens, maxToolCalls, topLogprobs, grammars } = read;
     const answers = Array.from(

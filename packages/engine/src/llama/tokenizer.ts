@@ -22,8 +22,14 @@ export type Vocabulary = Pick<
   | 'vocabularySize'
 >;
 
-/** How long the tokens of a text are made without a turn for others. */
-const TURN_MS = 5;
+/** How long tokens are made without a turn for others, of however many texts. */
+const SLICE_MS = 5;
+
+/**
+ * Called between two slices with how many tokens a text has so far. Ends the work by throwing: nobody may want the tokens
+ * any more, or the model may be gone.
+ */
+export type OnSlice = (tokens: number) => void;
 
 interface TextOptions {
   readonly addSpecial: boolean;
@@ -34,12 +40,12 @@ interface TextOptions {
 /**
  * The vocabulary of a loaded model, with its rules for the start of a prompt.
  *
- * Others get turns while a long text becomes tokens. After each `checkWanted` is called, and ends the work by throwing:
- * nobody may want the tokens any more, and the model may be gone.
+ * Long texts become tokens in slices, one text in each turn of the event loop.
  */
 export class Tokenizer {
   readonly #model: Vocabulary;
   readonly #known = new KnownPieces();
+  #lastSlice: Promise<unknown> = Promise.resolve();
   #endTokens: readonly Token[] | undefined;
   #longestTokenBytes: number | undefined;
 
@@ -50,9 +56,9 @@ export class Tokenizer {
   async tokenize(
     text: string,
     { addSpecial, parseSpecial }: TextOptions,
-    checkWanted: () => void,
+    onSlice: OnSlice,
   ): Promise<Uint32Array> {
-    const tokens = await this.#tokensOf(text, parseSpecial, checkWanted);
+    const tokens = await this.#tokensOf(text, parseSpecial, onSlice);
     return addSpecial ? this.#behindBos(tokens) : tokens;
   }
 
@@ -63,8 +69,8 @@ export class Tokenizer {
   }
 
   /** A rendered prompt; a BOS is added only where the template printed none. */
-  async rendered(prompt: string, checkWanted: () => void): Promise<Uint32Array> {
-    const tokens = await this.#tokensOf(prompt, true, checkWanted);
+  async rendered(prompt: string, onSlice: OnSlice): Promise<Uint32Array> {
+    const tokens = await this.#tokensOf(prompt, true, onSlice);
     return tokens[0] === this.#model.bosToken ? tokens : this.#behindBos(tokens);
   }
 
@@ -74,11 +80,11 @@ export class Tokenizer {
    * @throws CortexError `invalid_request` for an empty one and for tokens that do not exist, `unsupported_parameter`
    *   for several.
    */
-  async completion(prompt: CompletionPrompt, checkWanted: () => void): Promise<Uint32Array> {
+  async completion(prompt: CompletionPrompt, onSlice: OnSlice): Promise<Uint32Array> {
     const one = onlyPrompt(prompt);
     const tokens =
       typeof one === 'string'
-        ? await this.tokenize(one, { addSpecial: true, parseSpecial: true }, checkWanted)
+        ? await this.tokenize(one, { addSpecial: true, parseSpecial: true }, onSlice)
         : one;
     if (tokens.length === 0) {
       throw new CortexError('invalid_request', '"prompt" is empty.', { param: 'prompt' });
@@ -93,24 +99,29 @@ export class Tokenizer {
     return Math.ceil(Buffer.byteLength(text) / this.#longestTokenBytes);
   }
 
-  async #tokensOf(
-    text: string,
-    parseSpecial: boolean,
-    checkWanted: () => void,
-  ): Promise<Uint32Array> {
+  async #tokensOf(text: string, parseSpecial: boolean, onSlice: OnSlice): Promise<Uint32Array> {
     const parts: Uint32Array[] = [];
-    let sinceMs = performance.now();
+    let count = 0;
+    let sliceMs = -Infinity;
     for (const piece of this.#model.piecesOf(text)) {
-      if (performance.now() - sinceMs >= TURN_MS) {
-        await nextTurn();
-        checkWanted();
-        sinceMs = performance.now();
-      }
-      const kind = parseSpecial ? 'special' : 'plain';
       const make = (): Uint32Array => this.#model.tokenize(piece, { parseSpecial });
-      parts.push(piece === text ? make() : this.#known.tokensOf(piece, kind, make));
+      if (piece.length === text.length) return make();
+      if (performance.now() - sliceMs >= SLICE_MS) {
+        await this.#nextSlice();
+        onSlice(count);
+        sliceMs = performance.now();
+      }
+      const tokens = this.#known.tokensOf(piece, parseSpecial ? 'special' : 'plain', make);
+      parts.push(tokens);
+      count += tokens.length;
     }
     return joinTokens(parts);
+  }
+
+  /** Behind those of other texts: together they would hold up everybody for as many slices as there are texts. */
+  #nextSlice(): Promise<unknown> {
+    this.#lastSlice = this.#lastSlice.then(() => nextTurn());
+    return this.#lastSlice;
   }
 
   #behindBos(tokens: Uint32Array): Uint32Array {

@@ -3,6 +3,9 @@ import { createHash } from 'node:crypto';
 /** Tokens that are remembered in all, 4 bytes each. */
 const MAX_TOKENS = 2 ** 21;
 
+/** What a piece takes beside its tokens, counted as so many of them. */
+const TOKENS_PER_PIECE = 64;
+
 /**
  * Tokens of pieces of text that were seen before, used longest ago forgotten first.
  *
@@ -23,12 +26,12 @@ export class KnownPieces {
   tokensOf(piece: string, kind: string, make: () => Uint32Array): Uint32Array {
     const key = kind + createHash('sha256').update(piece).digest('base64');
     const tokens = this.#pieces.get(key) ?? make();
-    if (!this.#pieces.delete(key)) this.#tokens += tokens.length;
+    if (!this.#pieces.delete(key)) this.#tokens += tokens.length + TOKENS_PER_PIECE;
     this.#pieces.set(key, tokens);
     for (const [oldest, { length }] of this.#pieces) {
       if (this.#tokens <= this.#maxTokens) break;
       this.#pieces.delete(oldest);
-      this.#tokens -= length;
+      this.#tokens -= length + TOKENS_PER_PIECE;
     }
     return tokens;
   }

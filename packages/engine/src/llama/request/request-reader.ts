@@ -6,7 +6,7 @@ import type { Model } from '../binding.ts';
 import type { NativeGrammarState, Token } from '../native-types.ts';
 import { chooseParser } from '../parsers/choose-parser.ts';
 import { type OutputParser, PlainParser } from '../parsers/output-parser.ts';
-import type { CompletionPrompt, Tokenizer } from '../tokenizer.ts';
+import type { CompletionPrompt, OnSlice, Tokenizer } from '../tokenizer.ts';
 import { ChatBody, CompletionsBody, readBody, type SamplingBody } from './chat-body.ts';
 import { type ChatModel, prepareChat } from './prepare-chat.ts';
 import { checkSupported } from './unsupported-fields.ts';
@@ -60,18 +60,17 @@ export class RequestReader {
   }
 
   /**
-   * @param checkWanted - Called between turns; ends the work by throwing.
-   * @throws CortexError naming the field that is wrong, not supported, or too long; what `checkWanted` throws
+   * @throws CortexError naming the field that is wrong, not supported, or too long; what `onSlice` throws
    */
-  async read(request: GenerateRequest, checkWanted: () => void): Promise<ReadRequest> {
+  async read(request: GenerateRequest, onSlice: OnSlice): Promise<ReadRequest> {
     const { model, limits, params } = this.#options;
     checkDepth(request.body);
     const layers = [request.params ?? {}, params, recommendedParams(model.recommendedSampling)];
     const body = withDefaults(request.body, layers);
     checkSupported(body);
     const prepared = await (request.route === 'chat'
-      ? this.#prepareChat(body, checkWanted)
-      : this.#prepareCompletion(body, checkWanted));
+      ? this.#prepareChat(body, onSlice)
+      : this.#prepareCompletion(body, onSlice));
     const sampling = this.#withoutEnd(readSampling(prepared.body), prepared.grammar);
     if (sampling.choices > limits.slots) {
       throw new CortexError(
@@ -90,10 +89,7 @@ export class RequestReader {
     };
   }
 
-  async #prepareChat(
-    raw: Readonly<Record<string, unknown>>,
-    checkWanted: () => void,
-  ): Promise<Prepared> {
+  async #prepareChat(raw: Readonly<Record<string, unknown>>, onSlice: OnSlice): Promise<Prepared> {
     const { chat, tokenizer } = this.#options;
     this.#checkCount(raw['messages']);
     const body = readBody(ChatBody, raw);
@@ -102,7 +98,7 @@ export class RequestReader {
     return {
       ...prepared,
       body,
-      prompt: await tokenizer.rendered(text, checkWanted),
+      prompt: await tokenizer.rendered(text, this.#withinContext(onSlice, 'chat')),
       topLogprobs: body.logprobs === true ? (body.top_logprobs ?? 0) : undefined,
       newParser: () => chooseParser(chat.format, { ...prepared, newCallId }),
     };
@@ -110,7 +106,7 @@ export class RequestReader {
 
   async #prepareCompletion(
     raw: Readonly<Record<string, unknown>>,
-    checkWanted: () => void,
+    onSlice: OnSlice,
   ): Promise<Prepared> {
     const body = readBody(CompletionsBody, raw);
     if ((body.best_of ?? 1) > (body.n ?? 1)) {
@@ -128,7 +124,7 @@ export class RequestReader {
     }
     return {
       body,
-      prompt: await this.#completionPrompt(body.prompt, checkWanted),
+      prompt: await this.#completionPrompt(body.prompt, onSlice),
       topLogprobs: body.logprobs,
       grammar: undefined,
       maxToolCalls: Infinity,
@@ -136,9 +132,9 @@ export class RequestReader {
     };
   }
 
-  #completionPrompt(prompt: CompletionPrompt, checkWanted: () => void): Promise<Uint32Array> {
+  #completionPrompt(prompt: CompletionPrompt, onSlice: OnSlice): Promise<Uint32Array> {
     if (typeof prompt === 'string') this.#checkLength(prompt, 'completions');
-    return this.#options.tokenizer.completion(prompt, checkWanted);
+    return this.#options.tokenizer.completion(prompt, this.#withinContext(onSlice, 'completions'));
   }
 
   /** Every message costs tokens; a hundred thousand cost seconds before they are counted. */
@@ -152,6 +148,15 @@ export class RequestReader {
     const least = this.#options.tokenizer.leastTokens(prompt);
     if (least <= this.#options.limits.contextTokens) return prompt;
     throw this.#tooLong(`at least ${least} tokens`, route);
+  }
+
+  /** Ends the reading of a prompt as soon as it can fit no more. */
+  #withinContext(onSlice: OnSlice, route: GenerateRequest['route']): OnSlice {
+    return (tokens) => {
+      onSlice(tokens);
+      if (tokens > this.#options.limits.contextTokens)
+        throw this.#tooLong(`at least ${tokens} tokens`, route);
+    };
   }
 
   /** @throws CortexError `context_length_exceeded` when not even one token of an answer fits. */

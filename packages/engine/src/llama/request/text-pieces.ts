@@ -19,6 +19,9 @@ const OTHERS = String.raw`[\p{L}--[A-Za-z]]`;
 /** The last byte of a character beyond ASCII, as a byte-level vocabulary spells it. */
 const LAST_BYTE = `[${spellBytes(Uint8Array.from({ length: 0x40 }, (_, index) => 0x80 + index))}]`;
 
+/** Stands for a space where a vocabulary spells characters; no byte is spelled so. */
+const SPACE_OF_SENTENCE_PIECE = '\u2581';
+
 /** What of a byte-level vocabulary tells where texts can be cut. */
 export interface CutVocabulary {
   /** Tokens that are made by merging bytes, as the vocabulary spells them. */
@@ -49,10 +52,16 @@ export class TextPieces {
   readonly #specials: RegExp | undefined;
   readonly #longestSpecial: number;
 
-  constructor(
-    { ordinary, special }: CutVocabulary,
+  /** Undefined where the vocabulary does not spell bytes: there is no telling then what it merges. */
+  static create(
+    vocabulary: CutVocabulary,
     sizes: PieceSizes = { least: PIECE_CHARS, most: MAX_PIECE_CHARS },
-  ) {
+  ): TextPieces | undefined {
+    const isOfBytes = !vocabulary.ordinary.some((token) => token.includes(SPACE_OF_SENTENCE_PIECE));
+    return isOfBytes ? new TextPieces(vocabulary, sizes) : undefined;
+  }
+
+  private constructor({ ordinary, special }: CutVocabulary, sizes: PieceSizes) {
     this.#sizes = sizes;
     const joined = ordinary.join('\n');
     const places = [
@@ -116,12 +125,12 @@ export class TextPieces {
   #specialAcross(text: string, at: number): number | undefined {
     const specials = this.#specials;
     if (specials === undefined) return undefined;
-    specials.lastIndex = Math.max(0, at - this.#longestSpecial);
-    for (let found = specials.exec(text); found !== null; found = specials.exec(text)) {
-      if (found.index >= at) return undefined;
-      if (found.index + found[0].length > at) return found.index;
-    }
-    return undefined;
+    const from = Math.max(0, at - this.#longestSpecial);
+    const around = text.slice(from, at + this.#longestSpecial);
+    const found = around
+      .matchAll(specials)
+      .find(({ index, 0: special }) => from + index + special.length > at);
+    return found !== undefined && from + found.index < at ? from + found.index : undefined;
   }
 }
 

@@ -49,9 +49,9 @@ export class Drawing {
     const isFirst = run.nextToken === undefined;
     const guesses = run.guesses.slice(0, logitIndexes.length - 1);
     let accepted = 0;
+    // Its text may have shown meanwhile that the token before was its last.
+    if (isOver(run)) return 0;
     for (const [index, logitIndex] of logitIndexes.entries()) {
-      // Its text may have shown meanwhile that the token before was its last.
-      if (isOver(run)) break;
       try {
         const token = await model.draw(logitIndex, sampler);
         if (token < 0) throw new Error('no token of the vocabulary is possible here');
@@ -88,9 +88,12 @@ export class Drawing {
     { guessed, accepted }: { readonly guessed: number; readonly accepted: number },
   ): Promise<void> {
     const length = slot.cells.length - (guessed - accepted);
-    await this.#options.cells.keep(slot, length);
-    if (slot.cells.length !== length)
-      job.fail(toErrorEvent(toStepError(new Error('wrong guesses could not be cut off'))));
+    try {
+      await this.#options.cells.keep(slot, length);
+      if (slot.cells.length !== length) throw new Error('wrong guesses could not be cut off');
+    } catch (error) {
+      job.fail(toErrorEvent(toStepError(error)));
+    }
     draftLength.observe({ guessed, accepted });
     this.#options.stats.drafted({ guessed, accepted });
   }

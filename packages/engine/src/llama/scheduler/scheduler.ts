@@ -171,7 +171,11 @@ export class Scheduler {
     const { checkpoints } = this.#options.cells;
     const ready = this.#runs.filter(isReady);
     const startMs = this.#options.nowMs();
-    await this.#guesser?.guess(ready.filter((run) => run.nextToken !== undefined));
+    if (this.#guesser !== undefined) {
+      const guessed = this.#guesser.guess(ready.filter((run) => run.nextToken !== undefined));
+      this.#finishStep();
+      await guessed;
+    }
     const plan = planStep(
       ready.map((run) => plannedRun(run, checkpoints)),
       this.#options,
