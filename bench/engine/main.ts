@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { join, resolve } from 'node:path';
 
-import { measure } from './measure.ts';
+import { measure, throughputLoad } from './measure.ts';
 import { buildNativeBench, LIBRARY_VERSION, nativeCommand } from './native-bench.ts';
 import { readOptions } from './options.ts';
 import { missedTargets, summarise, TARGETS } from './report.ts';
@@ -32,15 +32,7 @@ const result = {
   ...(tiny && { tiny: summarise(tiny) }),
 };
 mkdirSync(OUT, { recursive: true });
-const exampleLoad = {
-  model: options.model,
-  threads: options.threads,
-  streams: options.streams[0] ?? 1,
-  promptTokens: 32,
-  generatedTokens: 16,
-  contextTokens: 256,
-  runs: options.pairs,
-};
+const exampleLoad = throughputLoad(options, options.streams[0] ?? 1);
 const written = {
   ...result,
   at: new Date().toISOString(),

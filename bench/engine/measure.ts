@@ -74,18 +74,24 @@ export async function measure(options: MeasureOptions): Promise<Measured> {
   };
 }
 
+/** What both sides run for a throughput. */
+export const throughputLoad = (
+  { model, threads, pairs }: Pick<BenchOptions, 'model' | 'threads' | 'pairs'>,
+  streams: number,
+): NativeLoad => ({
+  model,
+  threads,
+  streams,
+  runs: pairs * TURNS_A_PAIR,
+  promptTokens: PROMPT_TOKENS,
+  generatedTokens: GENERATED_TOKENS,
+  contextTokens: 256,
+});
+
 async function compareThroughput(options: MeasureOptions, streams: number): Promise<Pair[]> {
-  const { model, threads, pairs: runs } = options;
-  const load: NativeLoad = {
-    model,
-    threads,
-    streams,
-    runs: runs * TURNS_A_PAIR,
-    promptTokens: PROMPT_TOKENS,
-    generatedTokens: GENERATED_TOKENS,
-    contextTokens: 256,
-  };
-  const engine = await startEngine({ ...options, slots: streams, contextTokens: 256 });
+  const load = throughputLoad(options, streams);
+  const { contextTokens } = load;
+  const engine = await startEngine({ ...options, slots: streams, contextTokens });
   await msPerStep(engine, load);
   const steps = await inTurns(options, load, {
     native: ({ generateS }) => (generateS / GENERATED_TOKENS) * 1000,
@@ -148,11 +154,8 @@ async function measureFused({
     contextTokens: 1024,
   });
   using answers = await NativeRuns.start(program, {
+    ...throughputLoad({ model, threads, pairs: 1 }, 8),
     ...load,
-    streams: 8,
-    promptTokens: PROMPT_TOKENS,
-    generatedTokens: GENERATED_TOKENS,
-    contextTokens: 256,
   });
   const firstTokens: number[] = [];
   const tokS: number[] = [];

@@ -93,7 +93,7 @@ const isPromptTimed = ({ generatedTokens }: NativeLoad): boolean => generatedTok
 
 /**
  * The program with all its runs of one load. It is stopped (SIGSTOP) between two of them, so that both sides take turns of
- * a second or two without loading the model each time: a slow moment of the machine then meets both.
+ * a fraction of a second without loading the model each time: a slow moment of the machine then meets both.
  */
 export class NativeRuns {
   readonly #child: ChildProcess;

@@ -14,7 +14,6 @@ export class Draws {
   readonly #greedy: NativeSampler;
   /** Draws of the shared chain, one after another: it has a single buffer. */
   #lastGreedy: Promise<unknown> = Promise.resolve();
-  #greedyDraws = 0;
 
   constructor(model: Model, context: NativeContext) {
     this.#model = model;
@@ -30,11 +29,8 @@ export class Draws {
   draw(logitIndex: number, sampler: NativeSampler): Promise<Token> {
     if (sampler !== SHARED) return this.#context.sampleToken(logitIndex, sampler);
     const draw = (): Promise<Token> => this.#context.sampleToken(logitIndex, this.#greedy);
-    const drawn = this.#greedyDraws === 0 ? draw() : this.#lastGreedy.then(draw, draw);
-    this.#greedyDraws++;
+    const drawn = this.#lastGreedy.then(draw, draw);
     this.#lastGreedy = drawn;
-    const onEnd = (): void => void this.#greedyDraws--;
-    drawn.then(onEnd, onEnd);
     return drawn;
   }
 

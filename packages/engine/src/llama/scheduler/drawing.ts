@@ -1,15 +1,10 @@
+import type { Draw } from './fill-batch.ts';
 import type { DrawnToken, Handout } from './handout.ts';
 import type { Run } from './run.ts';
 import type { SchedulerModel } from './scheduler.ts';
 import type { SlotCells } from './slot-cells.ts';
 import { toErrorEvent, toStepError } from './step-error.ts';
 import type { StepStats } from './step-stats.ts';
-
-/** A run whose next token is drawn from the logits at the first place of the batch, the guessed ones at the others. */
-export interface Draw {
-  readonly run: Run;
-  readonly logitIndexes: Uint32Array;
-}
 
 export interface DrawingOptions {
   readonly model: SchedulerModel;

@@ -5,7 +5,8 @@ import type { NativeContext, NativeSampler, SamplerConfig, Token } from '../nati
 import type { PromptCache } from '../prompt-cache/prompt-cache.ts';
 import type { Drafter } from '../speculation/drafter.ts';
 import { Admission } from './admission.ts';
-import { type Draw, Drawing } from './drawing.ts';
+import { Drawing } from './drawing.ts';
+import { fillBatch } from './fill-batch.ts';
 import { Guesser } from './guesser.ts';
 import { Handout } from './handout.ts';
 import type { Job } from './job.ts';
@@ -184,7 +185,7 @@ export class Scheduler {
     let generatedTokens = 0;
     for (const pass of passesOf(plan, this.#options)) {
       try {
-        const drawn = this.#fillBatch(pass);
+        const drawn = fillBatch(this.#options.model.context, pass, this.#runs);
         const decoded = this.#options.model.context.decodeBatch();
         this.#finishStep();
         await decoded;
@@ -209,29 +210,6 @@ export class Scheduler {
     if (this.#uncounted !== undefined) this.#record(this.#uncounted);
     this.#uncounted = undefined;
     return this.#handout.deliver();
-  }
-
-  #fillBatch(plan: readonly StepShare<Run>[]): readonly Draw[] {
-    const { context } = this.#options.model;
-    const drawn: Draw[] = [];
-    context.initBatch(plan.reduce((total, share) => total + share.tokens, 0));
-    // llama.cpp computes sequences together only where their numbers follow one another in the batch: out of order,
-    // eight streams are up to eight passes over the weights.
-    for (const { run, tokens } of plan.toSorted((a, b) => a.run.slot.id - b.run.slot.id)) {
-      const { slot, job, nextToken } = run;
-      const from = slot.cells.length;
-      const part =
-        nextToken === undefined
-          ? job.prompt.subarray(from, from + tokens)
-          : Uint32Array.of(nextToken, ...run.guesses.slice(0, tokens - 1));
-      const logitIndexes = context.addToBatch(slot.id, from, part, wantedLogits(run, tokens));
-      for (const token of part) slot.cells.push(token);
-      if (logitIndexes.length === 0) continue;
-      drawn.push({ run, logitIndexes });
-      for (const other of this.#runs)
-        if (other.leader === run) drawn.push({ run: other, logitIndexes });
-    }
-    return drawn;
   }
 
   #record({ plan, startMs, atMs, generatedTokens }: Step): void {
@@ -296,12 +274,3 @@ interface Step {
   /** Tokens drawn behind another of their answer. */
   readonly generatedTokens: number;
 }
-
-/** Places in a run's part of the batch whose logits are needed: the last of a prompt, every one of an answer. */
-function wantedLogits({ nextToken, job, slot }: Run, tokens: number): Uint32Array {
-  if (nextToken !== undefined) return Uint32Array.from({ length: tokens }, (_, index) => index);
-  const isWhole = slot.cells.length + tokens === job.prompt.length;
-  return isWhole ? Uint32Array.of(tokens - 1) : NO_LOGITS;
-}
-
-const NO_LOGITS = new Uint32Array(0);

@@ -1,0 +1,21 @@
+import { expect, test } from 'bun:test';
+
+import { KnownPieces } from './known-pieces.ts';
+
+/** Tokens of each piece, with what the piece itself counts for 100. */
+const TOKENS = Uint32Array.from({ length: 36 });
+
+test('a piece is made once, by kind, until others have been used more lately', () => {
+  const known = new KnownPieces(200);
+  const made: string[] = [];
+  const ask = (piece: string, kind = 'plain') =>
+    known.tokensOf(piece, kind, () => {
+      made.push(`${kind} ${piece}`);
+      return TOKENS;
+    });
+
+  for (const piece of ['one', 'two', 'one', 'three', 'one', 'two']) ask(piece);
+  ask('one', 'special');
+
+  expect(made).toEqual(['plain one', 'plain two', 'plain three', 'plain two', 'special one']);
+});
