@@ -95,6 +95,7 @@ interface SentRequest {
   readonly n?: number;
   readonly principal?: string;
   readonly seed?: number;
+  readonly stop?: readonly string[];
 }
 
 function sendTo(scheduler: Scheduler, request: SentRequest) {
@@ -103,7 +104,7 @@ function sendTo(scheduler: Scheduler, request: SentRequest) {
     onRoom: () => scheduler.wake(),
     onLeave: () => abort.abort(),
   });
-  const { maxTokens = 4, n = 1 } = request;
+  const { maxTokens = 4, n = 1, stop = [] } = request;
   const sampling = readSampling(readBody(SamplingBody, { seed: request.seed ?? 1, n }));
   const answers = Array.from(
     { length: n },
@@ -111,7 +112,7 @@ function sendTo(scheduler: Scheduler, request: SentRequest) {
       new Answer({
         index,
         texts: TEXTS,
-        stop: [],
+        stop,
         parser: new PlainParser(),
         maxTokens,
         maxToolCalls: Infinity,

@@ -33,6 +33,44 @@ describe('Scheduler', () => {
     expect(orders).toEqual(orders.map((order) => order.toSorted((a, b) => a - b)));
   });
 
+  test('what a step drew is handed out while the next one is decoded, and the last token at once', async () => {
+    const { context, send } = setUp({ slots: 1 });
+    const { events, last } = send({ prompt: [1, 2], maxTokens: 4 });
+    let handedOut = 0;
+    const push = events.push.bind(events);
+    events.push = (event) => {
+      if (event.type === 'items') handedOut += event.items.length;
+      push(event);
+    };
+    const atStart: number[] = [];
+    const atEnd: number[] = [];
+    context.onStep = () => atStart.push(handedOut);
+    context.failDecode = () => void atEnd.push(handedOut);
+
+    await last;
+
+    expect(atStart).toEqual([0, 0, 1, 2]);
+    expect(atEnd).toEqual([0, 1, 2, 3]);
+    expect(handedOut).toBe(4);
+  });
+
+  test('a stop string that shows while the next step is decoded ends the answer: nothing more is drawn', async () => {
+    const { context, send } = setUp({ slots: 1 });
+    let drawn = 0;
+    context.onDraw = () => void drawn++;
+
+    const last = await send({ prompt: [1, 2], maxTokens: 9, stop: ['<7><7>'] }).last;
+    const again = await send({ prompt: [1, 2, 7, 7, 5], maxTokens: 1 }).last;
+
+    expect(last).toMatchObject({
+      type: 'done',
+      finish: [{ reason: 'stop', matchedStop: '<7><7>' }],
+      usage: { completionTokens: 2 },
+    });
+    expect(again).toMatchObject(done({ cachedTokens: 4 }));
+    expect(drawn).toBe(3);
+  });
+
   test('a prompt that is cancelled is not read any further', async () => {
     const { context, scheduler, send } = setUp({ slots: 1 });
     const { abort, last } = send({ prompt: range(200), maxTokens: 4 });
