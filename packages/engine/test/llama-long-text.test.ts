@@ -283,9 +283,9 @@ describe('while a long prompt is read', () => {
   // Short enough that it might fit, and slow enough for several turns.
   const slow = { modelPath: splitAs('gpt-4o'), contextLength: 4096, slots: 1 };
   const long = numbered(250);
-  const begin = (engine: Engine, signal = new AbortController().signal) => {
+  const begin = (engine: Engine, signal = new AbortController().signal, prompt = long) => {
     const request = { id: 'r', principal: 'p', requestId: 'r', route: 'completions' } as const;
-    return engine.generate({ ...request, body: { prompt: long } }, signal);
+    return engine.generate({ ...request, body: { prompt } }, signal);
   };
   const kindsOf = async (events: AsyncIterable<EngineEvent>) => {
     const kinds: unknown[] = [];
@@ -304,6 +304,22 @@ describe('while a long prompt is read', () => {
     abort.abort();
 
     expect(await kinds).toEqual(['done']);
+  });
+
+  test('it is refused as soon as it can fit no more, before it is read to its end', async () => {
+    await using stack = new AsyncDisposableStack();
+    const engine = await loadTiny(slow);
+    stack.defer(() => engine.close(0));
+    const tooLong = numbered(450);
+    const whole = (await engine.tokenize(tooLong, { addSpecial: false, parseSpecial: true }))
+      .length;
+    // Another text: the pieces of that one are known.
+    const [refusal] = await Array.fromAsync(begin(engine, undefined, `so ${tooLong}`));
+
+    if (refusal?.type !== 'error') throw new Error('it was not refused');
+    const read = Number(/at least (\d+) tokens/.exec(refusal.message)?.[1]);
+    expect(refusal.code).toBe('context_length_exceeded');
+    expect(read).toBeWithin(4097, whole / 2);
   });
 
   test('closing ends it before the model is gone', async () => {

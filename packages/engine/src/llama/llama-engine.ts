@@ -36,6 +36,7 @@ import { readBody, SamplingBody } from './request/chat-body.ts';
 import { checkSupported } from './request/unsupported-fields.ts';
 import { EventBuffer } from './scheduler/event-buffer.ts';
 import { toErrorEvent } from './scheduler/step-error.ts';
+import { unloading } from './unloading.ts';
 
 const MIB = 1024 * 1024;
 
@@ -59,7 +60,7 @@ class LlamaEngine implements Engine {
     onProgress: (progress: LoadProgress) => void,
     signal: AbortSignal,
   ): Promise<LoadedModel> {
-    if (this.#isClosed) throw closing();
+    if (this.#isClosed) throw unloading();
     if (this.#loading !== undefined)
       throw new CortexError('conflict', 'An engine loads one model, once.');
     checkParams(spec.params);
@@ -148,7 +149,7 @@ class LlamaEngine implements Engine {
 
   async estimate(spec: EngineLoadSpec, budget: MemoryBudget): Promise<MemoryEstimate> {
     const estimate = async (): Promise<MemoryEstimate> => {
-      if (this.#isClosed) throw closing();
+      if (this.#isClosed) throw unloading();
       await checkFiles(spec);
       const library = await this.#estimator(spec);
       return estimateMemory(library, { spec, batchTokens: batchTokensOf(spec) }, budget);
@@ -203,7 +204,7 @@ class LlamaEngine implements Engine {
   }
 
   #ready(): LoadedLlama {
-    if (this.#isClosed) throw closing();
+    if (this.#isClosed) throw unloading();
     if (this.#loaded === undefined)
       throw new CortexError('model_not_loaded', 'No model is loaded.');
     return this.#loaded;
@@ -232,5 +233,3 @@ function checkParams(params: EngineLoadSpec['params']): void {
     });
   }
 }
-
-const closing = (): CortexError => new CortexError('shutting_down', 'The model is being unloaded.');

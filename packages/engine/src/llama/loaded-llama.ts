@@ -28,6 +28,7 @@ import type { EventBuffer } from './scheduler/event-buffer.ts';
 import { Job } from './scheduler/job.ts';
 import { ChatTemplate } from './templates/chat-template.ts';
 import { Tokenizer } from './tokenizer.ts';
+import { unloading } from './unloading.ts';
 
 const MIB = 1024 * 1024;
 
@@ -187,7 +188,7 @@ export class LoadedLlama {
 
   /** @throws CortexError `shutting_down` from when it closes: the model may be gone. */
   #checkOpen(): void {
-    if (this.#isClosing) throw new CortexError('shutting_down', 'The model is being unloaded.');
+    if (this.#isClosing) throw unloading();
   }
 
   /** Why a call is refused that this model is not for. */

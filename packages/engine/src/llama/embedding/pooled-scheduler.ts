@@ -3,6 +3,7 @@ import { CortexError } from '@cortex/protocol';
 import type { EngineStats } from '../../engine.ts';
 import type { NativeContext } from '../native-types.ts';
 import { StepStats } from '../scheduler/step-stats.ts';
+import { unloading } from '../unloading.ts';
 import { PooledJob, type PooledJobOptions } from './pooled-job.ts';
 import type { PooledSize } from './pooled-size.ts';
 import { Turns } from './turns.ts';
@@ -81,7 +82,7 @@ export class PooledScheduler {
 
   /** Ends all requests with `shutting_down`, and waits for the decode under way. */
   async close(): Promise<void> {
-    const closing = new CortexError('shutting_down', 'The model is being unloaded.');
+    const closing = unloading();
     this.#closing = closing;
     for (const job of Array.from(this.#turns)) {
       this.#turns.remove(job);

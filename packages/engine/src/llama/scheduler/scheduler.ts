@@ -1,9 +1,10 @@
-import { CortexError } from '@cortex/protocol';
+import type { CortexError } from '@cortex/protocol';
 
 import type { EngineStats, TokenLogprob } from '../../engine.ts';
 import type { NativeContext, NativeSampler, SamplerConfig, Token } from '../native-types.ts';
 import type { PromptCache } from '../prompt-cache/prompt-cache.ts';
 import type { Drafter } from '../speculation/drafter.ts';
+import { unloading } from '../unloading.ts';
 import { Admission } from './admission.ts';
 import { Drawing } from './drawing.ts';
 import { fillBatch } from './fill-batch.ts';
@@ -116,7 +117,7 @@ export class Scheduler {
 
   /** Admits nothing more, lets what runs and waits end within `graceMs`, ends the rest with `shutting_down`. */
   async close(graceMs: number): Promise<void> {
-    this.#closing = new CortexError('shutting_down', 'The model is being unloaded.');
+    this.#closing = unloading();
     if (!this.#isIdle) {
       const idle = new Promise<void>((resolve) => (this.#onIdle = resolve));
       const grace = setTimeout(() => this.#failAll(), graceMs);
@@ -137,9 +138,7 @@ export class Scheduler {
   }
 
   #failAll(): void {
-    const reason = toErrorEvent(
-      this.#closing ?? new CortexError('shutting_down', 'The model is being unloaded.'),
-    );
+    const reason = toErrorEvent(unloading());
     const { queue } = this.#admission;
     for (let job = queue.take(); job !== undefined; job = queue.take()) job.fail(reason);
     for (const { job } of this.#runs) if (!job.isEnded) job.fail(reason);
