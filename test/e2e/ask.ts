@@ -46,11 +46,14 @@ export interface StreamReport {
   readonly error: ErrorEnvelope['error'] | undefined;
 }
 
-/** Reads a stream to its end, or until the other side or `signal` ends it. */
+/**
+ * Reads a stream to its end, or until the other side or `signal` ends it. `onContent` is told how many chunks with
+ * content there are so far; nothing more is read before it is done.
+ */
 export async function askStream(
   api: string,
   body: ChatBody = {},
-  init: RequestInit & { readonly onContent?: () => void } = {},
+  init: RequestInit & { readonly onContent?: (chunks: number) => void | Promise<void> } = {},
 ): Promise<StreamReport> {
   const { onContent, ...requestInit } = init;
   const startMs = performance.now();
@@ -99,7 +102,7 @@ export async function askStream(
       if (content) {
         report.text += content;
         report.contentMs.push(performance.now() - startMs);
-        onContent?.();
+        await onContent?.(report.contentMs.length);
       }
     }
   }

@@ -25,7 +25,7 @@ describe('when the engine process is killed in the middle of a stream', () => {
     const reading = askStream(
       up.api,
       { max_tokens: 3000, ignore_eos: true },
-      { onContent: firstContent.resolve },
+      { onContent: () => firstContent.resolve() },
     );
     await firstContent.promise;
     const [engine] = engineProcesses(up);

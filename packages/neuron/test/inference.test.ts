@@ -47,16 +47,24 @@ describe('with the real engine', () => {
     expect(text).toMatch(/: usage \{.*\}\n\ndata: \[DONE\]\n\n$/);
   });
 
-  test('a stream starts with the role chunk and arrives token by token', async () => {
-    const answer = await neuron.chat({ max_tokens: 32, ignore_eos: true, stream: true });
+  test('a stream starts with the role chunk', async () => {
+    const answer = await neuron.chat({ max_tokens: 8, stream: true });
 
     expect(answer.headers.get('content-type')).toStartWith('text/event-stream');
     expect(answer.headers.get('cache-control')).toBe('no-cache, no-transform');
     expect(answer.headers.get('x-accel-buffering')).toBe('no');
-    const reads: string[] = [];
-    for await (const chunk of answer.body ?? []) reads.push(new TextDecoder().decode(chunk));
-    expect(reads[0]).toContain('"delta":{"role":"assistant","content":""}');
-    expect(reads.length).toBeGreaterThan(8);
+    const [first] = (await answer.text()).split('\n\n');
+    expect(first).toContain('"delta":{"role":"assistant","content":""}');
+  });
+
+  test('the first token is sent while the engine still generates', async () => {
+    const answer = await neuron.chat({ max_tokens: 2000, ignore_eos: true, stream: true });
+
+    const { reader } = await readUntil(answer, '"finish_reason":null}]}\n\ndata: {');
+
+    expect(await neuron.seatsTaken()).toBe(1);
+    await reader.cancel();
+    await until(async () => (await neuron.seatsTaken()) === 0);
   });
 
   test('a completion is streamed after a comment', async () => {
@@ -121,6 +129,28 @@ describe('with the real engine', () => {
     expect(median).toBeLessThan(50);
     await drained;
   }, 30_000);
+});
+
+test('each token is sent before the next one is there', async () => {
+  const words = ['one', 'two', 'three', 'four'];
+  const gates = words.map(() => createGate());
+  await using neuron = await TestNeuron.start({
+    parts: {
+      startEngine: scriptedEngine({
+        answer: () => ({ items: words.map((text) => ({ text })), gates }),
+      }),
+    },
+  });
+  await neuron.load();
+  const answer = await neuron.chat({ stream: true });
+
+  let { reader, seen } = await readUntil(answer, '"role":"assistant"');
+  for (const [index, word] of words.entries()) {
+    expect(seen).not.toContain(word);
+    gates[index]?.open();
+    ({ reader, seen } = await readUntil(reader, word));
+  }
+  await reader.cancel();
 });
 
 const held = () =>

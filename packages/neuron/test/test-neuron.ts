@@ -200,11 +200,11 @@ export async function until(
 
 /** The text of a stream up to the first event that `contains` the text, and its reader. */
 export async function readUntil(
-  response: Response,
+  source: Response | ReadableStreamDefaultReader<Uint8Array>,
   text: string,
 ): Promise<{ readonly reader: ReadableStreamDefaultReader<Uint8Array>; readonly seen: string }> {
-  if (!response.body) throw new Error('no body');
-  const reader: ReadableStreamDefaultReader<Uint8Array> = response.body.getReader();
+  const reader = source instanceof Response ? source.body?.getReader() : source;
+  if (!reader) throw new Error('no body');
   const decoder = new TextDecoder();
   let seen = '';
   while (!seen.includes(text)) {
