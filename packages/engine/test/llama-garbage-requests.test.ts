@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 
+import { thrownBy } from '../src/conformance/subject.ts';
 import { type EngineEvent, type EngineProcess, spawnEngine } from '../src/index.ts';
 import { GARBAGE_REQUESTS } from './fixtures/garbage-requests.ts';
 import { eventsOf, never } from './fixtures/requests.ts';
@@ -38,6 +39,16 @@ describe('garbage in a request', () => {
     });
   }
 
+  test.each([
+    ['a hundred thousand messages', { messages: Array(100_000).fill(USER) }, 'messages'],
+    ['a hundred thousand tools', { messages: [USER], tools: Array(100_000).fill({}) }, 'tools'],
+    ['tools nested without end', { messages: [USER], tools: [nested(100_000)] }, 'tools'],
+  ])('%s are neither rendered nor counted, and refused in time', async (_, body, param) => {
+    const refused = { code: 'invalid_request', details: { param } };
+    expect(await inTime(thrownBy(engine.count(body)))).toMatchObject(refused);
+    expect(await inTime(thrownBy(engine.applyTemplate(body)))).toMatchObject(refused);
+  });
+
   test('the same engine answers afterwards', async () => {
     const body = { messages: [{ role: 'user', content: 'What is cortex?' }], temperature: 0 };
 
@@ -48,6 +59,14 @@ describe('garbage in a request', () => {
     expect(await engine.stats()).toMatchObject({ busySlots: 0, queueDepth: 0 });
   });
 });
+
+const USER = { role: 'user', content: 'x' };
+
+function nested(levels: number): unknown {
+  let value: unknown = {};
+  for (let level = 0; level < levels; level++) value = [value];
+  return value;
+}
 
 const lastOf = (events: readonly EngineEvent[]): EngineEvent | undefined => events.at(-1);
 

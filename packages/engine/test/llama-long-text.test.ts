@@ -195,7 +195,7 @@ describe('a long text', () => {
         read.push(some.length);
         return model.tokenize(some, options);
       },
-      detokenize: (tokens, options) => model.detokenize(tokens, options),
+      detokenize: (tokens) => model.detokenize(tokens),
       isEndOfGeneration: (token) => model.isEndOfGeneration(token),
     });
     const turn = numbered(100);

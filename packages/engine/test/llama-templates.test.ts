@@ -316,7 +316,7 @@ describe('the chat templates of llama.cpp', () => {
       longestTokenBytes: model.longestTokenBytes,
       piecesOf: (text) => model.piecesOf(text),
       tokenize: (text, options) => model.tokenize(text, options),
-      detokenize: (tokens, options) => model.detokenize(tokens, options),
+      detokenize: (tokens) => model.detokenize(tokens),
       isEndOfGeneration: (token) => model.isEndOfGeneration(token),
     });
     for (const template of CORPUS) {

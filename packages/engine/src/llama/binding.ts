@@ -29,6 +29,8 @@ import type {
 } from './native-types.ts';
 import { joinTokens } from './request/join-tokens.ts';
 import { type CutVocabulary, PIECE_CHARS, TextPieces } from './request/text-pieces.ts';
+import { readSpelling, type Spelling, spellsCharacters } from './request/token-bytes.ts';
+import { textOfBytes } from './request/token-text.ts';
 
 export interface OpenLibraryOptions {
   readonly backend: Backend;
@@ -91,6 +93,15 @@ const POOLINGS: Readonly<Record<number, 'none' | 'mean' | 'cls' | 'last' | 'rank
 
 /** `llama_token_type`: unknown, control, user defined. */
 const SPECIAL_TYPES: ReadonlySet<number> = new Set([2, 3, 4]);
+
+/** Bits of `llama_token_attr`; tokens of unknown kind are silent as control tokens are. */
+const CONTROL = 0b1001;
+const USER_DEFINED = 0b1_0000;
+const BYTE = 0b10_0000;
+
+/** Of `llama_vocab_type`. */
+const MERGED_PAIRS = 2;
+const RWKV = 5;
 
 /** What the library takes for "any seed": -1 of a request would never repeat. */
 const RANDOM_SEED = 0xffffffff;
@@ -266,6 +277,8 @@ export class Model {
   readonly #bindings: NativeBindings;
   readonly #fileTypes: FileTypes;
   #pieces: TextPieces | 'none' | undefined;
+  #spelled: Spelling | undefined;
+  #hidesFirstSpace: boolean | undefined;
 
   constructor(llama: Llama, model: LlamaModel, fileTypes: FileTypes) {
     this.#llama = llama;
@@ -359,11 +372,6 @@ export class Model {
     return token < 0 ? undefined : token;
   }
 
-  /** True where the text of a token depends on its neighbours (SentencePiece drops the first space). */
-  get joinsTokens(): boolean {
-    return this.#model.fileInfo.metadata.tokenizer.ggml.model !== 'gpt2';
-  }
-
   /** The vocabulary of BERT, whose texts lie between `[CLS]` and `[SEP]`. */
   get isWordPiece(): boolean {
     return this.#model.fileInfo.metadata.tokenizer.ggml.model === 'bert';
@@ -388,11 +396,11 @@ export class Model {
   }
 
   /**
-   * `text` in parts that have its tokens one by one, for a pause between them; whole where the tokens of a text depend on
-   * its neighbours.
+   * `text` in parts that have its tokens one by one, for a pause between them; whole where
+   * words are merged across everything.
    */
   piecesOf(text: string): Iterable<string> {
-    if (this.joinsTokens || text.length <= PIECE_CHARS) return [text];
+    if (text.length <= PIECE_CHARS || this.#spelling !== 'bytes') return [text];
     this.#pieces ??= TextPieces.create(this.cutVocabulary) ?? 'none';
     return this.#pieces === 'none' ? [text] : this.#pieces.of(text);
   }
@@ -415,13 +423,49 @@ export class Model {
     );
   }
 
-  detokenize(tokens: readonly Token[], options: { readonly showSpecial: boolean }): string {
-    return this.#native.detokenize(Uint32Array.from(tokens), options.showSpecial);
+  /** The text of `tokens`, control tokens spelled out. */
+  detokenize(tokens: readonly Token[]): string {
+    // Which spaces stood in a text is lost in this vocabulary; the library's guess is what its models are used with.
+    if (this.isWordPiece) return this.#native.detokenize(Uint32Array.from(tokens), true);
+    const text = textOfBytes(Buffer.concat(tokens.map((token) => this.bytesOf(token))));
+    return this.hidesFirstSpace && text.startsWith(' ') ? text.slice(1) : text;
   }
 
-  /** The token as the vocabulary spells it. */
-  pieceOf(token: Token): string {
-    return this.#native.getTokenString(token);
+  /** The bytes that `token` stands for, which may be a part of a character; of a control token its name. */
+  bytesOf(token: Token): Uint8Array {
+    const attributes = this.#native.getTokenAttributes(token);
+    return readSpelling(this.#native.getTokenString(token), this.#spelling, {
+      isAdded: (attributes & (CONTROL | USER_DEFINED)) !== 0,
+      isByte: (attributes & BYTE) !== 0,
+    });
+  }
+
+  /** Written by the model for its own ends: no part of a text. */
+  isControl(token: Token): boolean {
+    return (this.#native.getTokenAttributes(token) & CONTROL) !== 0;
+  }
+
+  /** The vocabulary puts a space before the first word of a text (SentencePiece, where the file does not say otherwise). */
+  get hidesFirstSpace(): boolean {
+    if (this.#hidesFirstSpace !== undefined) return this.#hidesFirstSpace;
+    const { tokens } = this.#model.fileInfo.metadata.tokenizer.ggml;
+    const word = tokens.findIndex((text) => /^\u2581\p{L}/u.test(text));
+    const isHidden =
+      word >= 0 && !this.#native.detokenize(Uint32Array.of(word), false).startsWith(' ');
+    this.#hidesFirstSpace = isHidden;
+    return isHidden;
+  }
+
+  get #spelling(): Spelling {
+    this.#spelled ??= this.#readSpelling();
+    return this.#spelled;
+  }
+
+  #readSpelling(): Spelling {
+    const type = this.#native.getVocabularyType();
+    if (type === RWKV) return 'escapes';
+    const { tokens } = this.#model.fileInfo.metadata.tokenizer.ggml;
+    return type === MERGED_PAIRS && !spellsCharacters(tokens) ? 'bytes' : 'characters';
   }
 
   isEndOfGeneration(token: Token): boolean {

@@ -19,10 +19,11 @@ import type { Token } from './native-types.ts';
 import { readOutputFormat } from './parsers/choose-parser.ts';
 import { ArrivalOrder } from './request/arrival-order.ts';
 import { ChatBody, readBody } from './request/chat-body.ts';
+import { checkChatSize } from './request/chat-size.ts';
 import { type ChatModel, prepareChat } from './request/prepare-chat.ts';
 import { RequestReader } from './request/request-reader.ts';
 import { withDefaults } from './request/sampling.ts';
-import { TokenTexts } from './request/token-text.ts';
+import { TokenDecoder, TokenTexts } from './request/token-text.ts';
 import { Answer } from './scheduler/answer.ts';
 import type { EventBuffer } from './scheduler/event-buffer.ts';
 import { Job } from './scheduler/job.ts';
@@ -104,13 +105,13 @@ export class LoadedLlama {
     const reading = this.#reader.read(request, checkWanted);
     const read = await this.#arrivals.inTurn(principal, reading, to.signal);
     checkWanted();
-    const { prompt, sampling, maxTokens, maxToolCalls, topLogprobs, grammars } = read;
+    const { prompt, sampling, maxTokens, maxToolCalls, topLogprobs, grammars, startsText } = read;
     const answers = Array.from(
       { length: sampling.choices },
       (_, index) =>
         new Answer({
           index,
-          texts: this.#texts,
+          decoder: new TokenDecoder(this.#texts, { startsText }),
           stop: sampling.stop,
           parser: read.newParser(),
           maxTokens,
@@ -152,6 +153,7 @@ export class LoadedLlama {
   }
 
   applyTemplate(body: Readonly<Record<string, unknown>>): string {
+    checkChatSize(body);
     const withParams = withDefaults(body, [this.#spec.params]);
     return prepareChat(readBody(ChatBody, withParams), this.#chat).prompt;
   }

@@ -1,7 +1,7 @@
 import type { TokenLogprob } from '../engine.ts';
 import type { Model } from './binding.ts';
 import type { NativeContext, NativeSampler, Token } from './native-types.ts';
-import { tokenBytes } from './request/token-bytes.ts';
+import { textOfBytes } from './request/token-text.ts';
 
 /** Log-probabilities as the model gives them, before any sampling setting. */
 export class Logprobs {
@@ -34,11 +34,11 @@ export class Logprobs {
     for (let i = 0; i + 1 < pairs.length; i += 2) logits.set(pairs[i] ?? 0, pairs[i + 1] ?? 0);
     const total = Math.max(...logits.values()) + Math.log(weight);
     const describe = (of: Token): Omit<TokenLogprob, 'top'> => {
-      const text = this.#model.detokenize([of], { showSpecial: true });
+      const bytes = this.#model.bytesOf(of);
       return {
-        token: text,
+        token: textOfBytes(bytes),
         logprob: (logits.get(of) ?? -Infinity) - total,
-        bytes: tokenBytes(text, this.#model.pieceOf(of)),
+        bytes: Array.from(bytes),
       };
     };
     const best = [...logits].toSorted((a, b) => b[1] - a[1]).slice(0, top);

@@ -114,6 +114,10 @@ export interface NativeModel {
   isEogToken(token: Token): boolean;
   tokenBos(): Token;
   getTokenString(token: Token): string;
+  /** Bits of `llama_token_attr`. */
+  getTokenAttributes(token: Token): number;
+  /** A `llama_vocab_type`. */
+  getVocabularyType(): number;
   shouldPrependBosToken(): boolean;
   shouldAppendEosToken(): boolean;
   tokenEos(): Token;

@@ -65,7 +65,7 @@ export class Tokenizer {
   /** @throws CortexError `invalid_request` for a token the vocabulary does not have. */
   detokenize(tokens: readonly Token[]): string {
     this.#check(tokens, 'tokens');
-    return this.#model.detokenize(tokens, { showSpecial: true });
+    return this.#model.detokenize(tokens);
   }
 
   /** A rendered prompt; a BOS is added only where the template printed none. */

@@ -134,11 +134,13 @@ export class EngineClient implements EngineConnection {
     return this.#ask(DETOKENIZE, tokens);
   }
 
-  applyTemplate(body: Readonly<Record<string, unknown>>) {
+  async applyTemplate(body: Readonly<Record<string, unknown>>) {
+    checkDepth(body);
     return this.#ask(TEMPLATE, body);
   }
 
-  count(body: Readonly<Record<string, unknown>>) {
+  async count(body: Readonly<Record<string, unknown>>) {
+    checkDepth(body);
     return this.#ask(COUNT, body);
   }
 

@@ -62,6 +62,12 @@ export const i32s = (values: readonly number[]): GgufValue => ({
   values,
 });
 
+export const f32s = (values: readonly number[]): GgufValue => ({
+  type: 'array',
+  of: 'f32',
+  values,
+});
+
 /** A tensor of 32-bit floats. @throws RangeError when the values do not fill the shape */
 export function f32Tensor(
   name: string,

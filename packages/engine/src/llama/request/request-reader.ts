@@ -8,6 +8,7 @@ import { chooseParser } from '../parsers/choose-parser.ts';
 import { type OutputParser, PlainParser } from '../parsers/output-parser.ts';
 import type { CompletionPrompt, OnSlice, Tokenizer } from '../tokenizer.ts';
 import { ChatBody, CompletionsBody, readBody, type SamplingBody } from './chat-body.ts';
+import { checkChatSize } from './chat-size.ts';
 import { type ChatModel, prepareChat } from './prepare-chat.ts';
 import { checkSupported } from './unsupported-fields.ts';
 import { readSampling, recommendedParams, type Sampling, withDefaults } from './sampling.ts';
@@ -24,6 +25,8 @@ export interface ReadRequest {
   /** By choice; empty where answers are free. */
   readonly grammars: readonly NativeGrammarState[];
   newParser(): OutputParser;
+  /** The answer goes on from no other text. */
+  readonly startsText: boolean;
 }
 
 export interface RequestLimits {
@@ -49,6 +52,8 @@ interface Prepared {
   readonly grammarParam?: string;
   readonly maxToolCalls: number;
   newParser(): OutputParser;
+  /** The answer goes on from no other text. */
+  readonly startsText: boolean;
 }
 
 /** Reads bodies for one loaded model: validates, renders, tokenises, and refuses what can never be answered. */
@@ -92,6 +97,7 @@ export class RequestReader {
   async #prepareChat(raw: Readonly<Record<string, unknown>>, onSlice: OnSlice): Promise<Prepared> {
     const { chat, tokenizer } = this.#options;
     this.#checkCount(raw['messages']);
+    checkChatSize(raw);
     const body = readBody(ChatBody, raw);
     const prepared = prepareChat(body, chat);
     const text = this.#checkLength(prepared.prompt, 'chat');
@@ -101,6 +107,7 @@ export class RequestReader {
       prompt: await tokenizer.rendered(text, this.#withinContext(onSlice, 'chat')),
       topLogprobs: body.logprobs === true ? (body.top_logprobs ?? 0) : undefined,
       newParser: () => chooseParser(chat.format, { ...prepared, newCallId }),
+      startsText: !prepared.isContinued,
     };
   }
 
@@ -129,6 +136,7 @@ export class RequestReader {
       grammar: undefined,
       maxToolCalls: Infinity,
       newParser: () => new PlainParser(),
+      startsText: false,
     };
   }
 
@@ -137,7 +145,7 @@ export class RequestReader {
     return this.#options.tokenizer.completion(prompt, this.#withinContext(onSlice, 'completions'));
   }
 
-  /** Every message costs tokens; a hundred thousand cost seconds before they are counted. */
+  /** Every message costs tokens. */
   #checkCount(messages: unknown): void {
     if (!Array.isArray(messages) || messages.length <= this.#options.limits.contextTokens) return;
     throw this.#tooLong(`at least ${messages.length} tokens`, 'chat');

@@ -1,12 +1,28 @@
 import { expect, test } from 'bun:test';
 
-import { tokenBytes } from './token-bytes.ts';
+import { readSpelling, type Spelling, spellsCharacters } from './token-bytes.ts';
 
-test.each([
-  [' café', 'Ġcafé', [32, 99, 97, 102, 195, 169]],
-  ['\ufffd', 'ðŁ', [0xf0, 0x9f]],
-  ['\ufffd', '<0xE2>', [0xe2]],
-  ['a\ufffd', 'aâ', [97, 0xe2]],
-])('%j, spelled %s, is %j', (text, piece, bytes) => {
-  expect(tokenBytes(text, piece)).toEqual(bytes);
+const ORDINARY = { isAdded: false, isByte: false };
+
+test.each<[string, Spelling, readonly number[]]>([
+  ['ĠcafÃ©', 'bytes', [32, 99, 97, 102, 195, 169]],
+  ['ðŁ', 'bytes', [0xf0, 0x9f]],
+  ['▁▁the', 'characters', [32, 32, 116, 104, 101]],
+  ['é', 'characters', [195, 169]],
+  [String.raw`\xe4\xbd\n\\x`, 'escapes', [0xe4, 0xbd, 10, 92, 120]],
+  ["a\\'é", 'escapes', [97, 39, 195, 169]],
+])('%j in %s is %j', (spelled, spelling, bytes) => {
+  expect([...readSpelling(spelled, spelling, ORDINARY)]).toEqual([...bytes]);
+});
+
+test('a byte is read off its name, an added token is its name', () => {
+  expect([...readSpelling('<0xE2>', 'characters', { isAdded: false, isByte: true })]).toEqual([
+    0xe2,
+  ]);
+  expect([...readSpelling('Ġ', 'bytes', { isAdded: true, isByte: false })]).toEqual([0xc4, 0xa0]);
+});
+
+test('what most words begin with tells how a vocabulary spells', () => {
+  expect(spellsCharacters(['▁the', '▁a', 'b'])).toBe(true);
+  expect(spellsCharacters(['Ġthe', 'Ġa', '<｜begin▁of▁sentence｜>', '▁'])).toBe(false);
 });

@@ -1,3 +1,20 @@
+/** How a vocabulary spells the bytes of a token. */
+export type Spelling =
+  /** Printable stand-ins for bytes (GPT-2 and most since). */
+  | 'bytes'
+  /** Characters, with U+2581 for a space and `<0xE2>` for a byte (SentencePiece, Gemma 4, WordPiece). */
+  | 'characters'
+  /** Characters, with escapes like those of a Python literal (RWKV). */
+  | 'escapes';
+
+/** What the vocabulary says of a token, beside its spelling. */
+export interface TokenKind {
+  /** Spelled as it is: a control token, or one that was added for its text. */
+  readonly isAdded: boolean;
+  /** Stands for one byte, spelled `<0xE2>`. */
+  readonly isByte: boolean;
+}
+
 /**
  * The bytes behind the printable stand-ins of a byte-level vocabulary: printable Latin-1 stands for itself, the other
  * bytes for the characters from U+0100 on, in order (GPT-2's `bytes_to_unicode`).
@@ -5,22 +22,51 @@
 const BYTE_OF_CHARACTER = byteAlphabet();
 const CHARACTER_OF_BYTE = new Map(Array.from(BYTE_OF_CHARACTER, ([text, byte]) => [byte, text]));
 
+const SPACE = '\u2581';
+
+const UTF8 = new TextEncoder();
+
 /** Bytes as a byte-level vocabulary spells them. */
 export const spellBytes = (bytes: Uint8Array): string =>
   Array.from(bytes, (byte) => CHARACTER_OF_BYTE.get(byte) ?? '').join('');
 
 /**
- * The bytes of one token, which may be a part of a character.
- *
- * @param text - The token as text; where that is whole its UTF-8 is the answer.
- * @param piece - The token as the vocabulary spells it: byte-level, or `<0xE2>`.
+ * Whether a vocabulary of merged pairs spells characters. Its type does not tell: Gemma 4 has the type of the byte-level
+ * ones. Words begin with a space in all of them, so the first letter of most words tells.
  */
-export function tokenBytes(text: string, piece: string): readonly number[] {
-  if (!text.includes('\ufffd')) return [...Buffer.from(text)];
-  const byte = /^<0x([0-9A-F]{2})>$/i.exec(piece)?.[1];
-  if (byte !== undefined) return [Number.parseInt(byte, 16)];
-  const bytes = Array.from(piece, (character) => BYTE_OF_CHARACTER.get(character));
-  return bytes.every((value) => value !== undefined) ? bytes : [...Buffer.from(text)];
+export function spellsCharacters(tokens: readonly string[]): boolean {
+  let balance = 0;
+  for (const token of tokens) {
+    if (token.startsWith(SPACE)) balance++;
+    if (token.startsWith('\u0120')) balance--;
+  }
+  return balance > 0;
+}
+
+/** The bytes of one token, which may be a part of a character: those that the library takes it for. */
+export function readSpelling(spelled: string, spelling: Spelling, kind: TokenKind): Uint8Array {
+  if (kind.isAdded) return UTF8.encode(spelled);
+  const byte = kind.isByte ? /^<0x([\dA-F]{2})>$/i.exec(spelled)?.[1] : undefined;
+  if (byte !== undefined) return Uint8Array.of(Number.parseInt(byte, 16));
+  if (spelling === 'characters') return UTF8.encode(spelled.replaceAll(SPACE, ' '));
+  if (spelling === 'escapes') return readEscapes(spelled);
+  return Uint8Array.from(
+    Array.from(spelled).flatMap((character) => {
+      const value = BYTE_OF_CHARACTER.get(character);
+      return value === undefined ? [...UTF8.encode(character)] : [value];
+    }),
+  );
+}
+
+const ESCAPED: Readonly<Record<string, string>> = { t: '\t', n: '\n', r: '\r' };
+
+function readEscapes(spelled: string): Uint8Array {
+  const bytes: number[] = [];
+  for (const [part, hex, escaped] of spelled.matchAll(/\\x([\da-f]{2})|\\(.)|[^\\]+|\\$/gisu)) {
+    if (hex !== undefined) bytes.push(Number.parseInt(hex, 16));
+    else bytes.push(...UTF8.encode(escaped === undefined ? part : (ESCAPED[escaped] ?? escaped)));
+  }
+  return Uint8Array.from(bytes);
 }
 
 function byteAlphabet(): ReadonlyMap<string, number> {

@@ -2,15 +2,20 @@ import type { Model } from '../binding.ts';
 import type { Token } from '../native-types.ts';
 
 /** What of a model texts are read from. */
-export type TextModel = Pick<Model, 'detokenize' | 'joinsTokens'>;
+export type TextModel = Pick<Model, 'bytesOf' | 'isControl' | 'hidesFirstSpace'>;
 
-/** Tokens of one character that is spread over several; no character has more bytes. */
-const MAX_PENDING = 8;
+const SILENT = new Uint8Array();
+
+const UTF8 = new TextDecoder('utf-8', { ignoreBOM: true });
+
+/** The text of `bytes`; what is no character comes as U+FFFD. */
+export const textOfBytes = (bytes: Uint8Array): string => UTF8.decode(bytes);
 
 /**
- * Texts of single tokens, remembered: most tokens are whole characters, whatever stands around them.
+ * Bytes and texts of single tokens, remembered: most tokens are whole characters, whatever stands around them.
  *
- * Control tokens are silent but for those in `visible` (the markers that parsers look for).
+ * Bytes, because the library's own way to a text rewrites it for some families (` .` becomes `.`). Control tokens are
+ * silent but for those in `visible` (the markers that parsers look for).
  */
 export class TokenTexts {
   readonly #model: TextModel;
@@ -22,71 +27,79 @@ export class TokenTexts {
     this.#visible = visible;
   }
 
-  /** The text of `token`, or null when it is a part of a character or depends on the token before. */
+  /** The text of `token`, or null when it is a part of a character. */
   textOf(token: Token): string | null {
     const known = this.#known.get(token);
     if (known !== undefined) return known;
-    const text = this.#read(token);
-    this.#known.set(token, text);
-    return text;
+    const text = textOfBytes(this.bytesOf(token));
+    const whole = text.includes('\ufffd') ? null : text;
+    this.#known.set(token, whole);
+    return whole;
   }
 
-  detokenize(tokens: readonly Token[]): string {
-    return this.#model.detokenize(tokens, { showSpecial: false });
+  bytesOf(token: Token): Uint8Array {
+    const isSilent = this.#model.isControl(token) && !this.#visible.has(token);
+    return isSilent ? SILENT : this.#model.bytesOf(token);
   }
 
-  get joinsTokens(): boolean {
-    return this.#model.joinsTokens;
+  /** Whether the space before the first word of a text is the vocabulary's. */
+  get hidesFirstSpace(): boolean {
+    return this.#model.hidesFirstSpace;
   }
+}
 
-  #read(token: Token): string | null {
-    if (this.#visible.has(token)) return this.#model.detokenize([token], { showSpecial: true });
-    if (this.#model.joinsTokens) return null;
-    const text = this.detokenize([token]);
-    return text.includes('\ufffd') ? null : text;
-  }
+export interface DecoderOptions {
+  /** Nothing stands before this text: the space that some vocabularies put before its first word is no part of it. */
+  readonly startsText: boolean;
 }
 
 /** Turns tokens into text as they come; a character is handed out only when it is whole. */
 export class TokenDecoder {
   readonly #texts: TokenTexts;
-  #pending: Token[] = [];
-  /** The token before the pending ones, where texts depend on it. */
-  #before: Token | undefined;
+  /** The beginning of a character. */
+  #unfinished: Uint8Array = SILENT;
+  #hidesSpace: boolean;
 
-  constructor(texts: TokenTexts) {
+  constructor(texts: TokenTexts, { startsText }: DecoderOptions) {
     this.#texts = texts;
+    this.#hidesSpace = startsText && texts.hidesFirstSpace;
   }
 
   /** The text that `token` completes; empty while a character is unfinished. */
   push(token: Token): string {
-    if (this.#pending.length === 0) {
-      const text = this.#texts.textOf(token);
-      if (text !== null) {
-        this.#before = token;
-        return text;
-      }
-    }
-    this.#pending.push(token);
-    const text = this.#pendingText();
-    return text.endsWith('\ufffd') && this.#pending.length < MAX_PENDING ? '' : this.#take(text);
+    const whole = this.#unfinished.length === 0 ? this.#texts.textOf(token) : null;
+    return this.#shown(whole ?? this.#complete(this.#texts.bytesOf(token)));
   }
 
   /** What is left when generation ends; a broken character comes as U+FFFD. */
   end(): string {
-    return this.#pending.length === 0 ? '' : this.#take(this.#pendingText());
+    const left = this.#unfinished;
+    this.#unfinished = SILENT;
+    return textOfBytes(left);
   }
 
-  #pendingText(): string {
-    if (!this.#texts.joinsTokens || this.#before === undefined)
-      return this.#texts.detokenize(this.#pending);
-    const before = this.#texts.detokenize([this.#before]);
-    return this.#texts.detokenize([this.#before, ...this.#pending]).slice(before.length);
+  #complete(more: Uint8Array): string {
+    const bytes = new Uint8Array([...this.#unfinished, ...more]);
+    const start = startOfUnfinished(bytes);
+    this.#unfinished = bytes.subarray(start);
+    return textOfBytes(bytes.subarray(0, start));
   }
 
-  #take(text: string): string {
-    this.#before = this.#pending.at(-1);
-    this.#pending = [];
-    return text;
+  #shown(text: string): string {
+    if (!this.#hidesSpace || text === '') return text;
+    this.#hidesSpace = false;
+    return text.startsWith(' ') ? text.slice(1) : text;
   }
+}
+
+/** Where the last character begins when its end is missing; else the end of `bytes`. */
+function startOfUnfinished(bytes: Uint8Array): number {
+  for (let at = bytes.length - 1; at >= Math.max(0, bytes.length - 3); at--) {
+    const byte = bytes[at] ?? 0;
+    if (byte >= 0x80 && byte < 0xc0) continue;
+    if (byte < 0xc2 || byte > 0xf4) break;
+    const length = byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : 4;
+    return at + length > bytes.length ? at : bytes.length;
+  }
+  return bytes.length;
 }

@@ -2,11 +2,11 @@ import type { FinishReason, StepItem, TokenLogprob } from '../../engine.ts';
 import type { Token } from '../native-types.ts';
 import type { OutputDelta, OutputParser } from '../parsers/output-parser.ts';
 import { StopStrings } from '../request/stop-strings.ts';
-import { TokenDecoder, type TokenTexts } from '../request/token-text.ts';
+import type { TokenDecoder } from '../request/token-text.ts';
 
 export interface AnswerOptions {
   readonly index: number;
-  readonly texts: TokenTexts;
+  readonly decoder: TokenDecoder;
   readonly stop: readonly string[];
   readonly parser: OutputParser;
   /** Tokens it may have at most: what was asked for, cut to the room in the context. */
@@ -31,7 +31,7 @@ export class Answer {
 
   constructor(options: AnswerOptions) {
     this.index = options.index;
-    this.#decoder = new TokenDecoder(options.texts);
+    this.#decoder = options.decoder;
     this.#stops = new StopStrings(options.stop);
     this.#parser = options.parser;
     this.maxTokens = options.maxTokens;

@@ -8,7 +8,7 @@ import { PlainParser } from '../parsers/output-parser.ts';
 import { PromptCache } from '../prompt-cache/prompt-cache.ts';
 import { readBody, SamplingBody } from '../request/chat-body.ts';
 import { readSampling } from '../request/sampling.ts';
-import { TokenTexts } from '../request/token-text.ts';
+import { TokenDecoder, TokenTexts } from '../request/token-text.ts';
 import { Answer } from './answer.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { EventBuffer } from './event-buffer.ts';
@@ -111,7 +111,7 @@ function sendTo(scheduler: Scheduler, request: SentRequest) {
     (_, index) =>
       new Answer({
         index,
-        texts: TEXTS,
+        decoder: new TokenDecoder(TEXTS, { startsText: false }),
         stop,
         parser: new PlainParser(),
         maxTokens,
@@ -135,7 +135,11 @@ function sendTo(scheduler: Scheduler, request: SentRequest) {
 }
 
 const TEXTS = new TokenTexts(
-  { joinsTokens: false, detokenize: (tokens) => tokens.map((token) => `<${token}>`).join('') },
+  {
+    bytesOf: (token) => new TextEncoder().encode(`<${token}>`),
+    isControl: () => false,
+    hidesFirstSpace: false,
+  },
   new Set(),
 );
 
