@@ -44,6 +44,16 @@ function bench(name, ...args) {
   return status === 0 && line.startsWith('{') ? JSON.parse(line) : undefined;
 }
 
+// Before the tests, which take twenty minutes.
+const PATH = `${process.env.PATH ?? ''}:/usr/sbin`;
+const missing = ['wrk', 'nginx'].filter(
+  (tool) => spawnSync('which', [tool], { env: { PATH } }).status !== 0,
+);
+if (missing.length > 0) {
+  console.error(`bench:gateway needs ${missing.join(' and ')}: apt-get install wrk nginx-light`);
+  process.exit(1);
+}
+
 const failures = [];
 const { status } = spawnSync(process.execPath, [join('tools', 'test.mjs')], {
   cwd: ROOT,
