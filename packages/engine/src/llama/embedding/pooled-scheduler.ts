@@ -139,6 +139,7 @@ export class PooledScheduler {
 
   #record(promptTokens: number, ms: number): void {
     const atMs = this.#options.nowMs();
-    this.#stats.record({ sequences: 1, promptTokens, generatedTokens: 0, ms, atMs });
+    const sequences = { sequences: 1, promptSequences: 1 };
+    this.#stats.record({ ...sequences, promptTokens, generatedTokens: 0, ms, atMs });
   }
 }

@@ -28,11 +28,13 @@ export interface SetUpOptions {
   readonly contextTokens?: number;
   /** Tokens that the prompt cache holds; absent: there is none. */
   readonly cacheTokens?: number;
+  /** A clock that stands still but for that much a decode; absent: the real one. */
+  readonly stepMs?: number;
 }
 
 /** A scheduler on the fake context, and `send` that puts a request in line. */
 export function setUp(options: SetUpOptions = {}) {
-  const { windowTokens, isRecurrent = false, contextTokens = 256, cacheTokens } = options;
+  const { windowTokens, isRecurrent = false, contextTokens = 256, cacheTokens, stepMs } = options;
   const context = new FakeContext();
   context.canCut = !isRecurrent;
   const create = () => context.createCheckpoint();
@@ -77,7 +79,7 @@ export function setUp(options: SetUpOptions = {}) {
     batchTokens: 64,
     prefillChunkTokens: 16,
     isWidthExact: false,
-    nowMs: () => performance.now(),
+    nowMs: stepMs === undefined ? () => performance.now() : () => context.steps.length * stepMs,
   });
   const send = (request: SentRequest) => sendTo(scheduler, request);
   return { context, scheduler, send, cache, folder, logged, slots };

@@ -212,12 +212,15 @@ export class Scheduler {
   }
 
   #record({ plan, startMs, atMs, generatedTokens }: Step): void {
-    const promptTokens = plan.reduce(
-      (sum, { isPrompt, tokens }) => sum + (isPrompt ? tokens : 0),
-      0,
-    );
-    const ms = atMs - startMs;
-    this.#stats.record({ sequences: plan.length, promptTokens, generatedTokens, ms, atMs });
+    const prompts = plan.filter(({ isPrompt }) => isPrompt);
+    this.#stats.record({
+      sequences: plan.length,
+      promptSequences: prompts.length,
+      promptTokens: prompts.reduce((sum, { tokens }) => sum + tokens, 0),
+      generatedTokens,
+      ms: atMs - startMs,
+      atMs,
+    });
   }
 
   /** Frees the slots of what is finished, cancelled or failed. False when there was none. */

@@ -1,6 +1,18 @@
 /** Share of the newest measurement in a moving average: about the last twenty steps count. */
 const NEWEST = 0.1;
 
+/** What one step did and how long it took. */
+export interface RecordedStep {
+  readonly sequences: number;
+  /** Of these, those that read their prompt; the others generate. */
+  readonly promptSequences: number;
+  readonly promptTokens: number;
+  /** Tokens drawn behind another of their answer; none where each answer turned out to have ended before. */
+  readonly generatedTokens: number;
+  readonly ms: number;
+  readonly atMs: number;
+}
+
 /** Counts and moving averages over the steps of one model. */
 export class StepStats {
   readonly #batchSizes = new Map<number, number>();
@@ -12,20 +24,14 @@ export class StepStats {
   #acceptedTokens = 0;
   #draftError: string | undefined;
 
-  record(step: {
-    readonly sequences: number;
-    readonly promptTokens: number;
-    readonly generatedTokens: number;
-    readonly ms: number;
-    readonly atMs: number;
-  }): void {
+  record(step: RecordedStep): void {
     this.#batchSizes.set(step.sequences, (this.#batchSizes.get(step.sequences) ?? 0) + 1);
     this.#lastStepAtMs = step.atMs;
     this.#longestStepMs = Math.max(this.#longestStepMs, step.ms);
-    // A mixed step tells the speed of neither.
-    if (step.generatedTokens === 0)
+    // The time of a mixed step belongs to both: it tells the speed of neither.
+    if (step.promptSequences === step.sequences && step.promptTokens > 0)
       this.#tokSPrefill = average(this.#tokSPrefill, rate(step.promptTokens, step.ms));
-    if (step.promptTokens === 0)
+    if (step.promptSequences === 0 && step.generatedTokens > 0)
       this.#tokSDecode = average(this.#tokSDecode, rate(step.generatedTokens, step.ms));
   }
 
