@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test';
 
 import fc from 'fast-check';
 
-import { passesOf, planStep } from './plan-step.ts';
+import { nextTurns, passesOf, planStep } from './plan-step.ts';
 
 const LIMITS = { batchTokens: 512, prefillChunkTokens: 128 };
 const generating = (run: string, draftTokens = 0) => ({ run, promptTokensLeft: 0, draftTokens });
@@ -58,6 +58,43 @@ describe('planStep', () => {
     expect(plan).toContainEqual({ run: 'short', tokens: 40, isPrompt: true });
     expect(plan).toContainEqual({ run: 'long', tokens: 256, isPrompt: true });
     expect(plan).toContainEqual({ run: 'next', tokens: 216, isPrompt: true });
+  });
+
+  test('with more generating than a batch holds all get on alike, and so do prompts', () => {
+    const limits = { batchTokens: 128, prefillChunkTokens: 64 };
+    let runs = Array.from({ length: 160 }, (_, index) => index);
+    const drawn = new Map(runs.map((run) => [run, 0]));
+    const promptsLeft = new Map([
+      [3, 100],
+      [150, 200],
+    ]);
+    for (let step = 1; step <= 40; step++) {
+      const plan = planStep(
+        runs.map((run) => ({ run, promptTokensLeft: promptsLeft.get(run) ?? 0, draftTokens: 0 })),
+        limits,
+      );
+      const generating = plan.filter(({ isPrompt }) => !isPrompt);
+      for (const { run } of generating) drawn.set(run, (drawn.get(run) ?? 0) + 1);
+      for (const { run, tokens, isPrompt } of plan)
+        if (isPrompt) promptsLeft.set(run, (promptsLeft.get(run) ?? 0) - tokens);
+      runs = nextTurns(runs, plan);
+
+      expect(plan.reduce((total, { tokens }) => total + tokens, 0)).toBe(128);
+    }
+
+    expect([...promptsLeft.values()]).toEqual([0, 0]);
+    const counts = [...drawn].filter(([run]) => !promptsLeft.has(run)).map(([, count]) => count);
+    expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(1);
+  });
+
+  test('turns of those who generate do not change which prompt was first', () => {
+    const runs = ['first', 'a', 'second', 'b'];
+    const plan = [
+      { run: 'a', tokens: 1, isPrompt: false },
+      { run: 'second', tokens: 9, isPrompt: true },
+    ];
+
+    expect(nextTurns(runs, plan)).toEqual(['first', 'second', 'b', 'a']);
   });
 
   test('a plan never exceeds batch or budget, and never leaves out who generates', () => {

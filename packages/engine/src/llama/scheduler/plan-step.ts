@@ -21,27 +21,48 @@ export interface StepShare<R> {
   readonly isPrompt: boolean;
 }
 
+/** Of a batch that those who generate fill alone, prompts get one part in so many. */
+const PROMPT_PART = 8;
+
 /**
  * What the next batch holds: a token for everybody who generates, then prompt chunks.
  *
- * The budget keeps a running stream's pace while others prefill; with nobody generating prompts take the whole batch.
- * Of the budget the prompt admitted first gets half, so that it never starves; the rest goes to whoever is nearest to
+ * More who generate than there is room for get it in the order of `runs` (`nextTurns`), and a part of the batch is left
+ * for prompts. The budget keeps a running stream's pace while others prefill; with nobody generating prompts take the
+ * whole batch. Of the budget the prompt admitted first gets half, so that it never starves; the rest goes to whoever is nearest to
  * the first token, so that a short prompt does not wait for a long one. Prompts of equal length come one after another.
  */
 export function planStep<R>(runs: readonly PlannedRun<R>[], limits: StepLimits): StepShare<R>[] {
   const shares: StepShare<R>[] = [];
-  let room = limits.batchTokens;
-  const generating = runs.filter(({ promptTokensLeft }) => promptTokensLeft === 0);
+  const kept = keptForPrompts(runs, limits);
+  let room = limits.batchTokens - kept;
+  const generating = runs.filter(({ promptTokensLeft }) => promptTokensLeft === 0).slice(0, room);
   for (const [index, { run, draftTokens }] of generating.entries()) {
-    if (room === 0) break;
     // Everybody's own token comes before anybody's guesses.
     const tokens = 1 + Math.max(0, Math.min(draftTokens, room - (generating.length - index)));
     shares.push({ run, tokens, isPrompt: false });
     room -= tokens;
   }
-  const budget = shares.length > 0 ? Math.min(room, limits.prefillChunkTokens) : room;
+  const left = room + kept;
+  const budget = shares.length > 0 ? Math.min(left, limits.prefillChunkTokens) : left;
   for (const share of promptShares(runs, budget)) shares.push(share);
   return shares;
+}
+
+/** What of the batch nobody generates in, however many could. */
+function keptForPrompts<R>(runs: readonly PlannedRun<R>[], limits: StepLimits): number {
+  const left = runs.reduce((total, { promptTokensLeft }) => total + promptTokensLeft, 0);
+  const part = Math.floor(limits.batchTokens / PROMPT_PART);
+  return Math.min(left, part, limits.prefillChunkTokens);
+}
+
+/**
+ * `runs` in the order of their turns in the step behind `plan`: whose token was in it stands behind those whose was not, so
+ * that all get on alike when there are more than a batch has room for. Prompts keep the order they were admitted in.
+ */
+export function nextTurns<R>(runs: readonly R[], plan: readonly StepShare<R>[]): R[] {
+  const served = new Set(plan.filter(({ isPrompt }) => !isPrompt).map(({ run }) => run));
+  return [...runs.filter((run) => !served.has(run)), ...served];
 }
 
 function promptShares<R>(runs: readonly PlannedRun<R>[], budget: number): StepShare<R>[] {

@@ -18,6 +18,28 @@ describe('Scheduler', () => {
     for (const step of mixed) expect(Math.max(...step.values())).toBeLessThanOrEqual(16);
   });
 
+  test('more streams than a batch holds all go on, and a prompt beside them is read', async () => {
+    const { context, send } = setUp({ slots: 101 });
+    const drawn = new Map(range(100).map((seed) => [seed, 0]));
+    context.onDraw = ({ config: { seed } }) => drawn.set(seed, (drawn.get(seed) ?? 0) + 1);
+    const streams = range(100).map((seed) => send({ prompt: [seed, 2], seed, maxTokens: 60 }));
+    await new Promise<void>((resolve) => {
+      context.onStep = () => {
+        if (Math.max(...drawn.values()) === 40) resolve();
+      };
+    });
+    const least = Math.min(...drawn.values());
+    const before = context.steps.length;
+
+    const { last } = send({ prompt: range(40, 500), seed: 500, maxTokens: 1 });
+
+    expect(await last).toMatchObject(done({ completionTokens: 1 }));
+    expect(context.steps.length - before).toBeLessThan(10);
+    expect(least).toBeGreaterThan(20);
+    for (const { abort } of streams) abort.abort();
+    await Promise.all(streams.map((stream) => stream.last));
+  });
+
   test('the sequences of a batch stand in the order of their numbers, whoever came first', async () => {
     const { context, send } = setUp({ slots: 3 });
     const first = [4, 1, 2].map((maxTokens, index) =>

@@ -11,7 +11,7 @@ import { fillBatch } from './fill-batch.ts';
 import { Guesser } from './guesser.ts';
 import { Handout } from './handout.ts';
 import type { Job } from './job.ts';
-import { passesOf, planStep, type StepShare } from './plan-step.ts';
+import { nextTurns, passesOf, planStep, type StepShare } from './plan-step.ts';
 import { plannedRun, takeCheckpoints } from './prompt-stops.ts';
 import { isPaused, isReady, type Run } from './run.ts';
 import type { SlotCells } from './slot-cells.ts';
@@ -63,6 +63,7 @@ export class Scheduler {
   readonly #handout = new Handout();
   readonly #drawing: Drawing;
   #uncounted: Step | undefined;
+  /** In the order of their turns; prompts as they were admitted. */
   #runs: Run[] = [];
   #isLooping = false;
   /** Something changed since the loop last looked. */
@@ -181,6 +182,7 @@ export class Scheduler {
       this.#options,
     );
     if (plan.length === 0) return this.#finishStep();
+    if (plan.length < this.#runs.length) this.#runs = nextTurns(this.#runs, plan);
     let generatedTokens = 0;
     for (const pass of passesOf(plan, this.#options)) {
       try {
