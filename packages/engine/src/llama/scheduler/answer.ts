@@ -66,9 +66,7 @@ export class Answer {
     }
     if (this.#parser.toolCalls > this.#maxToolCalls) {
       this.#finish = 'tool_calls';
-      return this.#items(
-        deltas.filter((delta) => !('tool' in delta) || delta.tool.index < this.#maxToolCalls),
-      );
+      return this.#items(deltas);
     }
     if (this.tokens.length >= this.maxTokens)
       return [...this.#items(deltas), ...this.end('length')];
@@ -85,13 +83,17 @@ export class Answer {
   }
 
   #finished(reason: 'stop' | 'length' | 'cancelled'): FinishReason {
-    return reason === 'stop' && this.#parser.toolCalls > 0 ? 'tool_calls' : reason;
+    const { toolCalls } = this.#parser;
+    if (reason === 'stop' && toolCalls > 0) return 'tool_calls';
+    // One that shows only now that all was read ends the answer as any other.
+    return reason === 'length' && toolCalls > this.#maxToolCalls ? 'tool_calls' : reason;
   }
 
+  /** What the consumer gets of `deltas`: nothing of a call too many. */
   #items(deltas: readonly OutputDelta[]): StepItem[] {
-    const items: StepItem[] = deltas.map((delta) =>
-      this.index === 0 ? delta : { index: this.index, ...delta },
-    );
+    const items: StepItem[] = deltas
+      .filter((delta) => !('tool' in delta) || delta.tool.index < this.#maxToolCalls)
+      .map((delta) => (this.index === 0 ? delta : { index: this.index, ...delta }));
     if (this.#logprobs.length === 0) return items;
     // Log-probabilities go with the text they belong to, or alone where it is held back at the end.
     const isLast = this.#finish !== undefined;
