@@ -56,6 +56,20 @@ test('what fails or is cancelled does not wait, and lets those behind it pass', 
   expect(came).toEqual(['broken failed', 'left failed', 'long', 'last']);
 });
 
+test('one that is cancelled while it gets ready waits for nobody either', async () => {
+  const { came, send } = setUp();
+  const long = send('long', 'a');
+  const left = send('left', 'a');
+
+  left.abort();
+  left.resolve();
+  await left.done;
+  long.resolve();
+  await long.done;
+
+  expect(came).toEqual(['left failed', 'long']);
+});
+
 test('nothing of a request is kept, however many follow each other without a pause', async () => {
   const order = new ArrivalOrder();
   const { signal } = new AbortController();

@@ -18,6 +18,8 @@ export class ArrivalOrder {
       if (this.#last.get(principal) === turn) this.#last.delete(principal);
     });
     const value = await ready;
+    // A signal that has aborted by now fires no more: the race would wait for all before.
+    signal.throwIfAborted();
     if (before !== undefined) await Promise.race([before, abortOf(signal)]);
     signal.throwIfAborted();
     return value;
