@@ -79,6 +79,7 @@ export class PromptCache {
     for (const entry of saved) {
       const lastUse = ++this.#uses;
       this.#entries.push({ ...entry, lastUse, isInRam: false, checkpoints: [] });
+      this.#sample({ tokens: entry.tokens.length, bytes: entry.bytes });
     }
   }
 
@@ -147,7 +148,6 @@ export class PromptCache {
   /** Writes `slot`, or copies the file of an entry, to `path`. Undefined where that failed. Bytes. */
   async store(source: Slot | CacheEntry, path: string): Promise<number | undefined> {
     if (!('path' in source)) return this.#write(path, source, Uint32Array.from(source.cells));
-    if (source.path === path) return source.bytes;
     try {
       await copyFile(source.path, path);
       return source.bytes;
