@@ -34,7 +34,7 @@ describe('planSave', () => {
 
     expect(planSave(saved, request(tokens(2000))).kind).toBe('skip');
     expect(planSave(saved, request(tokens(1500))).kind).toBe('skip');
-    expect(planSave(saved, request(tokens(2001)))).toEqual({ kind: 'save', drop: saved });
+    expect(planSave(saved, request(tokens(2001)))).toMatchObject({ kind: 'save', replaced: saved });
   });
 
   test('the turn before goes, also where the end of its answer came back otherwise', () => {
@@ -43,8 +43,20 @@ describe('planSave', () => {
 
     expect(planSave([before, branch], request(tokens(2500)))).toEqual({
       kind: 'save',
-      drop: [before],
+      drop: [],
+      replaced: [before],
     });
+  });
+
+  test('the turn before goes before the file is written only where its room is needed', () => {
+    const before = entry(tokens(2000), 2);
+    const other = entry(tokens(3000, 1), 1);
+    const plan = (maxBytes: number) =>
+      planSave([before, other], request(tokens(2500), { maxBytes }));
+
+    expect(plan(7500)).toEqual({ kind: 'save', drop: [], replaced: [before] });
+    expect(plan(7499)).toEqual({ kind: 'save', drop: [before], replaced: [] });
+    expect(plan(5499)).toEqual({ kind: 'save', drop: [before, other], replaced: [] });
   });
 
   test('a file of hundreds of megabytes is not written again for a few tokens', () => {
@@ -60,7 +72,7 @@ describe('planSave', () => {
     const oldest = entry(tokens(4000, 2), 1);
     const saved = [entry(tokens(4000, 1), 3), oldest, entry(tokens(2000, 3), 2)];
 
-    expect(planSave(saved, request(tokens(3000)))).toEqual({ kind: 'save', drop: [oldest] });
+    expect(planSave(saved, request(tokens(3000)))).toMatchObject({ kind: 'save', drop: [oldest] });
   });
 
   test('the result fits, nothing goes without need, and nothing used later goes before', () => {

@@ -25,13 +25,20 @@ export interface SaveRequest {
 }
 
 export type SavePlan<E> =
-  { readonly kind: 'skip' } | { readonly kind: 'save'; readonly drop: readonly E[] };
+  | { readonly kind: 'skip' }
+  | {
+      readonly kind: 'save';
+      /** Goes first: its room is needed. */
+      readonly drop: readonly E[];
+      /** Goes when the file is written, which may fail. */
+      readonly replaced: readonly E[];
+    };
 
 /**
  * Whether the cells of a slot are saved, and what goes so that they fit.
  *
- * What they hold but for a few tokens at its end is superseded by them and goes first: the turn before, whose end is often
- * written otherwise in the next prompt. Then goes what was used longest ago.
+ * What they hold but for a few tokens at its end is superseded by them: the turn before, whose end is often written
+ * otherwise in the next prompt. Where room is needed it goes first, then what was used longest ago.
  */
 export function planSave<E extends SavedCells>(
   entries: readonly E[],
@@ -45,15 +52,21 @@ export function planSave<E extends SavedCells>(
   if (isCovered) return { kind: 'skip' };
   const superseded = entries.filter(({ tokens }) => isSuperseded(tokens, cells));
   const others = entries.filter((entry) => !superseded.includes(entry));
+  const room = maxBytes - estimatedBytes;
+  const early = oldestBeyond(superseded, room - totalBytes(others));
   return {
     kind: 'save',
-    drop: [...superseded, ...oldestBeyond(others, maxBytes - estimatedBytes)],
+    drop: [...early, ...oldestBeyond(others, room)],
+    replaced: superseded.filter((entry) => !early.includes(entry)),
   };
 }
 
+const totalBytes = (entries: readonly SavedCells[]): number =>
+  entries.reduce((total, { bytes }) => total + bytes, 0);
+
 /** The entries to drop, used longest ago first, so that the rest takes no more than `maxBytes`. */
 function oldestBeyond<E extends SavedCells>(entries: readonly E[], maxBytes: number): E[] {
-  let bytes = entries.reduce((total, entry) => total + entry.bytes, 0);
+  let bytes = totalBytes(entries);
   const dropped: E[] = [];
   for (const entry of entries.toSorted((a, b) => a.lastUse - b.lastUse)) {
     if (bytes <= maxBytes) break;

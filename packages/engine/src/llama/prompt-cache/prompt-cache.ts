@@ -114,7 +114,8 @@ export class PromptCache {
     const entry: CacheEntry = { path, tokens, bytes, lastUse, isInRam: true, checkpoints };
     this.#entries.push(entry);
     // The first file tells how large they are: too large for the bound, and it is the last.
-    if (bytes + kept > folder.maxBytes) await this.#drop(entry);
+    const unwanted = bytes + kept > folder.maxBytes ? [entry] : plan.replaced;
+    for (const one of unwanted) await this.#drop(one);
   }
 
   /** `slot` then holds the cells of `entry`, or nothing where the file is broken. */

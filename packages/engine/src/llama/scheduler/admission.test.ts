@@ -59,6 +59,24 @@ describe('what a prompt finds', () => {
     expect(await readdir(folder?.path ?? '')).toEqual([]);
   });
 
+  test('the turn before stays where the next one cannot be written', async () => {
+    const { context, send } = setUp(CACHED);
+    await send({ prompt: talk(1) }).last;
+    await send({ prompt: talk(2) }).last;
+    await send({ prompt: talk(1, 1400) }).last;
+    let writes = 0;
+    context.failFile = (path) => {
+      // The second turn, as the slot goes to another conversation; what is read later may be read.
+      if (!path.endsWith('0.state') && ++writes === 1) throw new Error('no space');
+    };
+    await send({ prompt: talk(3) }).last;
+
+    const back = await send({ prompt: talk(1, 1400) }).last;
+
+    expect(writes).toBeGreaterThan(0);
+    expect(back).toMatchObject(done({ cachedTokens: 1300 }));
+  });
+
   test('a file that cannot be read is forgotten, and its prompt decoded', async () => {
     const { context, send, logged, scheduler } = setUp(CACHED);
     await send({ prompt: talk(1) }).last;
