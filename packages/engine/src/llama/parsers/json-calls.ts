@@ -1,10 +1,8 @@
 /** Calls written as JSON objects, whatever stands around them. */
 import type { AnswerText, Script } from './answer-text.ts';
+import { type CallHead, readCallHead } from './call-head.ts';
 import { JsonObjectScanner } from './json-object-scanner.ts';
 import { MAX_HEAD_CHARS, nameOfHead, readCall, streamObject } from './script-steps.ts';
-
-/** Members that the object of a call may begin with. */
-const FIRST_MEMBERS = new Set(['name', 'type', 'id', 'arguments', 'parameters']);
 
 /**
  * Reads the call that begins with the brace held last; arguments go out as they come when the name stands first.
@@ -17,6 +15,7 @@ export function* readJsonCall(
 ): Script<boolean> {
   const start = text.held.length - 1;
   const scanner = new JsonObjectScanner();
+  let head: CallHead = 'open';
   for (let at = start; ;) {
     scanner.scan(text.held.slice(at));
     const json = text.held.slice(start);
@@ -35,16 +34,11 @@ export function* readJsonCall(
       text.take();
       return true;
     }
-    if (isNoCall(json)) return false;
+    if (head === 'open') head = readCallHead(json, isCallable);
+    if (head === 'none') return false;
     at = text.held.length;
     if (!(yield* text.more())) return false;
   }
-}
-
-/** As early as can be told, so that an answer in JSON is not held back to its end. */
-function isNoCall(json: string): boolean {
-  const first = /^\{\s*(?:"([^"\\]*)"|([^"\s]|"[^"]*\\))/.exec(json);
-  return first !== null && (first[1] === undefined || !FIRST_MEMBERS.has(first[1]));
 }
 
 /** Behind the arguments, to the end of the object: further members (an id) are left out. */
