@@ -29,6 +29,23 @@ describe('sampling', () => {
     });
   });
 
+  test.each([1e-45, 1e-38, 1e-6])(
+    'a temperature of %p gives the text of temperature 0, in JSON too',
+    async (temperature) => {
+      const greedy = await complete({});
+      const chat = {
+        messages: [{ role: 'user', content: 'hi' }],
+        response_format: { type: 'json_object' },
+        max_tokens: 12,
+        seed: 3,
+      };
+      const greedyJson = await answer(engine, { ...chat, temperature: 0 });
+
+      expect((await complete({ temperature, seed: 3 })).text).toBe(greedy.text);
+      expect((await answer(engine, { ...chat, temperature })).text).toBe(greedyJson.text);
+    },
+  );
+
   test('characters of several tokens arrive whole', async () => {
     const text = 'żółć 🦙 漢字';
     const tokens = await engine.tokenize(text, { addSpecial: false, parseSpecial: false });

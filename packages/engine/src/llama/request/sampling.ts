@@ -26,6 +26,12 @@ export interface Penalties {
 /** Longest stop string: a longer one is a mistake, and would be compared at every token. */
 const MAX_STOP_CHARS = 4096;
 
+/**
+ * Below, the most likely token is taken: logits divided by less reach the end of what a 32-bit float holds, and behind it
+ * every token is as likely. At this temperature a lead of 0.0001 is already certainty.
+ */
+const LEAST_TEMPERATURE = 1e-6;
+
 /** OpenAI's defaults, not the library's (top_k 40, top_p 0.95, the second as seed). */
 const DEFAULTS = { temperature: 1, top_p: 1, top_k: 0, min_p: 0 } as const;
 
@@ -111,10 +117,11 @@ export function readSampling(body: SamplingBody): Sampling {
   };
   const isPenalised =
     penalties.repeat !== 1 || penalties.presence !== 0 || penalties.frequency !== 0;
+  const temperature = body.temperature ?? DEFAULTS.temperature;
   const topK = body.top_k ?? DEFAULTS.top_k;
   return {
     config: {
-      temperature: body.temperature ?? DEFAULTS.temperature,
+      temperature: temperature < LEAST_TEMPERATURE ? 0 : temperature,
       ...(topK > 0 && { topK }),
       topP: body.top_p ?? DEFAULTS.top_p,
       minP: body.min_p ?? DEFAULTS.min_p,

@@ -1,0 +1,17 @@
+import { expect, test } from 'bun:test';
+
+import { readBody, SamplingBody } from './chat-body.ts';
+import { readSampling } from './sampling.ts';
+
+test.each([
+  [1e-45, 0],
+  [1e-38, 0],
+  [9.9e-7, 0],
+  [1e-6, 1e-6],
+  [0.7, 0.7],
+  [0, 0],
+])('a temperature of %p is drawn with as %p', (asked, expected) => {
+  const { config } = readSampling(readBody(SamplingBody, { temperature: asked }));
+
+  expect(config.temperature).toBe(expected);
+});
