@@ -33,6 +33,10 @@ const FAMILIES: Readonly<Record<string, { readonly template: string; readonly pr
   'mistral-list': { template: 'mistralai-Mistral-Nemo-Instruct-2407', prompt: '[/INST]' },
   deepseek: { template: 'deepseek-ai-DeepSeek-V3.1', prompt: '<｜Assistant｜><think></think>' },
   'deepseek-r1': { template: 'llama-cpp-deepseek-r1', prompt: '<｜Assistant｜><think>\n' },
+  gemma: {
+    template: 'google-gemma-4-31B-it',
+    prompt: '<|turn>model\n<|channel>thought\n<channel|>',
+  },
   harmony: { template: 'openai-gpt-oss-120b', prompt: '<|start|>assistant' },
   'harmony, thinking': {
     template: 'openai-gpt-oss-120b',
@@ -207,25 +211,34 @@ describe.each(Object.keys(FAMILIES))('an enforced call of %s', (family) => {
   });
 });
 
-test('a keyword that cannot be held is refused with the name of its tool', () => {
-  const tools = [
-    { type: 'function', function: { name: 'f', parameters: object({}) } },
-    { type: 'function', function: { name: 'g', parameters: object({ a: { not: {} } }) } },
-  ];
-  let thrown: unknown;
-  try {
-    answers(modelOf('qwen3-coder'), { tools, tool_choice: 'required' }, 1);
-  } catch (error) {
-    thrown = error;
-  }
+test.each([
+  ['qwen3-coder', { not: {} }, '"not"'],
+  ['gemma', { type: 'array', prefixItems: [{ type: 'string' }] }, '"prefixItems"'],
+  ['gemma', { type: 'string', pattern: '^<b>$' }, '"pattern"'],
+])(
+  '%s: what cannot be held is refused with the name of its tool: %j',
+  (family, schema, keyword) => {
+    const tools = [
+      { type: 'function', function: { name: 'f', parameters: object({}) } },
+      { type: 'function', function: { name: 'g', parameters: object({ a: schema }) } },
+    ];
+    let thrown: unknown;
+    try {
+      answers(modelOf(family), { tools, tool_choice: 'required' }, 1);
+    } catch (error) {
+      thrown = error;
+    }
 
-  if (!(thrown instanceof CortexError)) throw new Error('it was accepted');
-  expect({ code: thrown.code, param: thrown.details.param }).toEqual({
-    code: 'invalid_request',
-    param: 'tools',
-  });
-  expect(thrown.message).toContain('The JSON schema of the tool "g" cannot be enforced: "not"');
-});
+    if (!(thrown instanceof CortexError)) throw new Error('it was accepted');
+    expect({ code: thrown.code, param: thrown.details.param }).toEqual({
+      code: 'invalid_request',
+      param: 'tools',
+    });
+    expect(thrown.message).toContain(
+      `The JSON schema of the tool "g" cannot be enforced: ${keyword}`,
+    );
+  },
+);
 
 describe.each(['harmony', 'harmony, thinking', 'qwen3.5, thinking', 'mistral'])(
   'a document of %s',

@@ -1,4 +1,5 @@
 import { DEEPSEEK, DEEPSEEK_R1 } from './deepseek.ts';
+import { GEMMA } from './gemma.ts';
 import { GLM } from './glm.ts';
 import { HARMONY } from './harmony.ts';
 import { HERMES } from './hermes.ts';
@@ -10,6 +11,7 @@ import { QWEN_XML, SEED_XML } from './xml-calls.ts';
 /** Every family there is; the first one that a template is written for is the model's. */
 export const FAMILIES: readonly ToolFamily[] = [
   HARMONY,
+  GEMMA,
   SEED_XML,
   QWEN_XML,
   GLM,

@@ -1,0 +1,50 @@
+import type { AnswerText, Script } from '../answer-text.ts';
+import { contentUntil, isTooLong, readOneOf } from '../script-steps.ts';
+import { type Notation, streamMembers } from './literal-script.ts';
+
+export const OPEN = '<|tool_call>';
+export const CLOSE = '<tool_call|>';
+/** Stands on both sides of a string. */
+export const QUOTE = '<|"|>';
+
+const HEAD = /^\s*call:\s*([\w./:-]+)\s*\{$/;
+const HEAD_START = /^\s*(?:c|ca|cal|call|call:\s*[\w./:-]*\s*)?$/;
+
+/** Strings in quotes of their own; in those of JSON when a model falls back to them. */
+const NOTATION: Notation = {
+  members: { colon: ':', close: '}' },
+  quotes: [
+    { mark: QUOTE, hasEscapes: false },
+    { mark: '"', hasEscapes: true },
+  ],
+};
+
+/** Calls as `<|tool_call>call:name{key:<|"|>text<|"|>,other:1}<tool_call|>`. A call has begun with its brace. */
+export function* readGemma(text: AnswerText): Script<void> {
+  for (;;) {
+    const found = yield* contentUntil(text, [OPEN]);
+    if (found === undefined) return;
+    const name = yield* readName(text);
+    if (name === undefined) {
+      text.content(found.space + found.marker);
+      text.reread();
+      continue;
+    }
+    text.take();
+    text.beginCall(name);
+    if (!(yield* streamMembers(text, NOTATION))) return;
+    const close = yield* readOneOf(text, [CLOSE]);
+    if (close !== undefined || CLOSE.startsWith(text.held.trim())) text.take();
+    else text.reread();
+  }
+}
+
+/** Up to the brace, which is held too. Undefined: it is no call, and what was read is held. */
+function* readName(text: AnswerText): Script<string | undefined> {
+  while (yield* text.more()) {
+    const name = HEAD.exec(text.held)?.[1];
+    if (name !== undefined) return name;
+    if (isTooLong(text) || !HEAD_START.test(text.held)) return undefined;
+  }
+  return undefined;
+}

@@ -1,0 +1,79 @@
+/** Strings and keys as Gemma writes them, as grammars. */
+import { intersect, MAX_CODE, subtract } from '../../../grammar/code-ranges.ts';
+import { classChar, type GrammarRules, literal, sequence } from '../../../grammar/grammar-rules.ts';
+import type { CharWriter } from '../../../grammar/pattern.ts';
+import { UnsupportedPattern } from '../../../grammar/pattern-syntax.ts';
+import { count, optional, text } from '../../../grammar/schema-keywords.ts';
+import { type FlatSchema, unsupported } from '../../../grammar/schema-merge.ts';
+import { isKnownFormat, type StringForm, stringRule } from '../../../grammar/string-rules.ts';
+import { textUntil } from '../../../grammar/text-until.ts';
+import { QUOTE } from './gemma-script.ts';
+
+/** A string, its quotes included; undefined when none is valid. @throws CortexError naming the keyword that cannot be held. */
+export function gemmaStringRule(rules: GrammarRules, schema: FlatSchema): string | undefined {
+  const format = text(schema, 'format');
+  if (format !== undefined && !isKnownFormat(format))
+    throw unsupported('format', `names "${format}", which is not known`);
+  const bounds = {
+    ...optional('minLength', count(schema, 'minLength')),
+    ...optional('maxLength', count(schema, 'maxLength')),
+    ...optional('pattern', text(schema, 'pattern')),
+    ...optional('format', format),
+  };
+  if (Object.keys(bounds).length === 0) return sequence(literal(QUOTE), textUntil(rules, QUOTE));
+  try {
+    const result = stringRule(rules, bounds, FORM);
+    if (result === 'impossible') return undefined;
+    if ('conflict' in result) throw unsupported(result.conflict, 'cannot be held');
+    return result.rule;
+  } catch (error) {
+    if (error instanceof UnsupportedPattern) throw unsupported('pattern', `uses ${error.message}`);
+    throw error;
+  }
+}
+
+/** Characters as they are, without the one that the quote begins with. */
+const chars: CharWriter = (rules, ranges) => {
+  const allowed = subtract(
+    intersect(ranges, [
+      [0x09, 0x0a],
+      [0x20, 0xd7ff],
+      [0xe000, MAX_CODE],
+    ]),
+    [[0x3c, 0x3c]],
+  );
+  if (allowed.length === 0)
+    throw new UnsupportedPattern('a character that strings of this model cannot hold');
+  const entries = allowed.map(([a, b]) =>
+    a === b ? classChar(a) : `${classChar(a)}-${classChar(b)}`,
+  );
+  return rules.add('chars', `[${entries.join('')}]`);
+};
+
+const FORM: StringForm = {
+  quote: literal(QUOTE),
+  anyChar: (rules) => chars(rules, [[0, MAX_CODE]]),
+  chars,
+};
+
+const WORD = Array.from('abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_');
+
+/** A bare key that is none of `names`: at each character, go on along a name or leave them all. */
+export function otherKeyRule(
+  rules: GrammarRules,
+  names: readonly string[],
+  isFirst = true,
+): string {
+  const byFirst = Map.groupBy(
+    names.filter((name) => name !== ''),
+    (name) => String.fromCodePoint(name.codePointAt(0) ?? 0),
+  );
+  const along = WORD.flatMap((char) => {
+    const rest = byFirst.get(char)?.map((name) => name.slice(char.length));
+    return rest === undefined ? [] : [sequence(literal(char), otherKeyRule(rules, rest, false))];
+  });
+  const others = WORD.filter((char) => !byFirst.has(char)).join('');
+  const leaving = others === '' ? [] : [`[${others}] [a-zA-Z0-9_]*`];
+  const ending = isFirst || names.includes('') ? [] : ['""'];
+  return rules.add('other-key', [...ending, ...along, ...leaving].join(' | '));
+}

@@ -1,0 +1,168 @@
+/** JSON Schema → GBNF of values as Gemma writes them: bare keys, strings in quotes of their own, nothing escaped. */
+import {
+  choice,
+  type GrammarRules,
+  literal,
+  repeat,
+  sequence,
+} from '../../../grammar/grammar-rules.ts';
+import { alternatives, jsonSchemaRule } from '../../../grammar/json-schema.ts';
+import { type Member, objectRule, spaceRule } from '../../../grammar/object-rules.ts';
+import { count, isAllowed, optional, typesOf } from '../../../grammar/schema-keywords.ts';
+import {
+  asSchema,
+  type FlatSchema,
+  isObject,
+  type Schema,
+  unsupported,
+} from '../../../grammar/schema-merge.ts';
+import { QUOTE } from './gemma-script.ts';
+import { gemmaStringRule, otherKeyRule } from './gemma-strings.ts';
+
+/** The arguments of a call, braces included. @throws CortexError naming the keyword that cannot be held in this form. */
+export function gemmaObjectRule(rules: GrammarRules, parameters: unknown): string {
+  const root = asSchema(parameters, 'parameters');
+  const rule = new ValueWriter(rules, root).rootObject();
+  if (rule === undefined) throw unsupported('parameters', 'allow no object at all');
+  return rule;
+}
+
+class ValueWriter {
+  readonly #rules: GrammarRules;
+  readonly #root: Schema;
+  readonly #visited = new Map<string, string | undefined>();
+
+  constructor(rules: GrammarRules, root: Schema) {
+    this.#rules = rules;
+    this.#root = root;
+  }
+
+  rootObject(): string | undefined {
+    const options = alternatives(this.#root, this.#root)
+      .filter((option) => option['enum'] === undefined && typesOf(option).includes('object'))
+      .flatMap((option) => this.#object(option) ?? []);
+    return options.length === 0 ? undefined : choice([...new Set(options)]);
+  }
+
+  /** The rule for `schema`, or undefined when nothing is valid for it. */
+  #visit(schema: Schema, hint: string): string | undefined {
+    const key = JSON.stringify(schema);
+    if (this.#visited.has(key)) return this.#visited.get(key);
+    const name = this.#rules.reserve(hint);
+    this.#visited.set(key, name);
+    const bodies = alternatives(schema, this.#root).flatMap((option) =>
+      option['enum'] === undefined
+        ? typesOf(option).flatMap((type) => this.#typed(type, option) ?? [])
+        : listed(option),
+    );
+    if (bodies.length === 0) {
+      // Whoever met the name while it was being built wrote a rule that can never be entered.
+      this.#visited.set(key, undefined);
+      this.#rules.define(name, String.raw`[^\x00-\U0010FFFF]`);
+      return undefined;
+    }
+    this.#rules.define(name, [...new Set(bodies)].join(' | '));
+    return name;
+  }
+
+  #typed(type: string, schema: FlatSchema): string | undefined {
+    switch (type) {
+      case 'object':
+        return this.#object(schema);
+      case 'array':
+        return this.#array(schema);
+      case 'string':
+        return gemmaStringRule(this.#rules, schema);
+      default:
+        // Written as in JSON.
+        return jsonSchemaRule(this.#rules, { ...schema, type }, this.#root);
+    }
+  }
+
+  #array(schema: FlatSchema): string | undefined {
+    if (schema['prefixItems'] !== undefined || Array.isArray(schema['items']))
+      throw unsupported('prefixItems', 'is not supported in the calls of this model');
+    const max = count(schema, 'maxItems');
+    if (schema['uniqueItems'] === true && (max ?? 2) > 1)
+      throw unsupported('uniqueItems', 'is not supported');
+    const min = count(schema, 'minItems') ?? 0;
+    if (max !== undefined && max < min) return undefined;
+    const space = spaceRule(this.#rules);
+    const item = max === 0 ? undefined : this.#visit(asSchema(schema['items'], 'items'), 'item');
+    if (item === undefined) return min === 0 ? sequence('"["', space, '"]"') : undefined;
+    const next = this.#rules.add('next-item', sequence('","', space, item, space));
+    const more = repeat(this.#rules, next, {
+      min: Math.max(0, min - 1),
+      ...optional('max', max === undefined ? undefined : max - 1),
+    });
+    const some = sequence(item, space, more);
+    return sequence('"["', space, min === 0 ? `( ${some} )?` : some, '"]"');
+  }
+
+  #object(schema: FlatSchema): string | undefined {
+    const properties = asSchema(schema['properties'], 'properties');
+    const required = new Set(
+      Array.isArray(schema['required']) ? schema['required'].map(String) : [],
+    );
+    const names = [...new Set([...Object.keys(properties), ...required])];
+    const members: Member[] = [];
+    for (const name of names) {
+      const declared = Object.hasOwn(properties, name)
+        ? properties[name]
+        : schema['additionalProperties'];
+      const value = this.#visit(asSchema(declared, 'properties'), `value-${name}`);
+      const key = keyText(name);
+      if (value !== undefined && key !== undefined)
+        members.push({
+          rule: this.#rules.add('member', sequence(literal(`${key}:`), value)),
+          isRequired: required.has(name),
+        });
+      else if (required.has(name)) return undefined;
+    }
+    return objectRule(this.#rules, schema, { members, extra: this.#extra(schema, names) });
+  }
+
+  /** A property that is not declared; undefined when none is written. */
+  #extra(schema: FlatSchema, names: readonly string[]): string | undefined {
+    const { additionalProperties: extra, unevaluatedProperties: unevaluated } = schema;
+    if (extra === false || unevaluated === false) return undefined;
+    if (isObject(unevaluated) && extra === undefined)
+      throw unsupported('unevaluatedProperties', 'may only be true or false');
+    // As for JSON: where some are declared and nothing is said of others, there are none.
+    if (extra === undefined && names.length > 0) return undefined;
+    const value = this.#visit(asSchema(extra, 'additionalProperties'), 'extra');
+    if (value === undefined) return undefined;
+    return this.#rules.add('member', sequence(otherKeyRule(this.#rules, names), '":"', value));
+  }
+}
+
+/** The values of an `enum` that can be written. */
+function listed(schema: FlatSchema): readonly string[] {
+  const values = schema['enum'];
+  if (!Array.isArray(values)) throw unsupported('enum', 'must be a list');
+  return values
+    .filter((value) => isAllowed(value, schema))
+    .flatMap((value) => valueText(value) ?? [])
+    .map(literal);
+}
+
+/** A value as it is written; undefined where a text in it holds the quote. */
+function valueText(value: unknown): string | undefined {
+  if (typeof value === 'string') return quoted(value);
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  const parts = Array.isArray(value)
+    ? value.map(valueText)
+    : Object.entries(value).map(([name, member]) => joined(keyText(name), valueText(member)));
+  if (parts.includes(undefined)) return undefined;
+  return Array.isArray(value) ? `[${parts.join(',')}]` : `{${parts.join(',')}}`;
+}
+
+const joined = (key: string | undefined, value: string | undefined): string | undefined =>
+  key === undefined || value === undefined ? undefined : `${key}:${value}`;
+
+/** Bare where it can be told from what stands around it. */
+const keyText = (name: string): string | undefined =>
+  /^[\w.$/-]{1,200}$/.test(name) ? name : quoted(name);
+
+const quoted = (value: string): string | undefined =>
+  value.includes(QUOTE) || !value.isWellFormed() ? undefined : QUOTE + value + QUOTE;
