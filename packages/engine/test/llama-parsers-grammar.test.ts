@@ -37,6 +37,11 @@ const FAMILIES: Readonly<Record<string, { readonly template: string; readonly pr
     template: 'google-gemma-4-31B-it',
     prompt: '<|turn>model\n<|channel>thought\n<channel|>',
   },
+  kimi: { template: 'Kimi-K2-Instruct', prompt: '<|im_assistant|>assistant<|im_middle|>' },
+  'kimi, thinking': {
+    template: 'Kimi-K2-Thinking',
+    prompt: '<|im_assistant|>assistant<|im_middle|>',
+  },
   harmony: { template: 'openai-gpt-oss-120b', prompt: '<|start|>assistant' },
   'harmony, thinking': {
     template: 'openai-gpt-oss-120b',

@@ -3,6 +3,7 @@ import { GEMMA } from './gemma.ts';
 import { GLM } from './glm.ts';
 import { HARMONY } from './harmony.ts';
 import { HERMES } from './hermes.ts';
+import { KIMI } from './kimi.ts';
 import { LLAMA, LLAMA_TAGGED } from './llama.ts';
 import { MISTRAL, MISTRAL_LIST } from './mistral.ts';
 import type { ToolFamily } from './tool-family.ts';
@@ -12,6 +13,7 @@ import { QWEN_XML, SEED_XML } from './xml-calls.ts';
 export const FAMILIES: readonly ToolFamily[] = [
   HARMONY,
   GEMMA,
+  KIMI,
   SEED_XML,
   QWEN_XML,
   GLM,

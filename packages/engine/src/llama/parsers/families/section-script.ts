@@ -1,0 +1,73 @@
+import type { AnswerText, Script } from '../answer-text.ts';
+import { contentUntil, isTooLong, readOneOf, streamObject } from '../script-steps.ts';
+
+/** Calls in a section, each with a head of its own before arguments in JSON. */
+export interface CallSections {
+  readonly begin: string;
+  readonly end: string;
+  readonly callBegin: string;
+  readonly callEnd: string;
+  /** From behind `callBegin` to the first brace of the arguments; captures the name. */
+  readonly head: RegExp;
+  /** What may still become a head. */
+  readonly headStart: RegExp;
+}
+
+/** Reads calls in sections; the marks of the section may be left out, and those behind a call. */
+export function* readSections(text: AnswerText, form: CallSections): Script<void> {
+  for (;;) {
+    const found = yield* contentUntil(text, [form.begin, form.callBegin]);
+    if (found === undefined) return;
+    let before = found.space + found.marker;
+    if (found.marker === form.begin) {
+      if ((yield* readOneOf(text, [form.callBegin])) === undefined) {
+        text.content(before);
+        text.reread();
+        continue;
+      }
+      before += text.take();
+    }
+    yield* readCalls(text, form, before);
+  }
+}
+
+/** Calls one behind the other, from behind the first mark. @param before - goes out when the first cannot be read. */
+function* readCalls(text: AnswerText, form: CallSections, before: string): Script<void> {
+  for (let lost = before; ;) {
+    const name = yield* readHead(text, form);
+    if (name === undefined) {
+      text.content(lost);
+      text.reread();
+      return;
+    }
+    text.beginCall(name);
+    text.take(text.held.length - 1);
+    if (!(yield* streamObject(text))) return;
+    const ends = [form.callEnd, form.callBegin, form.end];
+    let next = yield* readOneOf(text, ends);
+    if (next === form.callEnd) {
+      text.take();
+      next = yield* readOneOf(text, ends.slice(1));
+    }
+    if (next === undefined) {
+      if (ends.some((mark) => mark.startsWith(text.held.trim()))) text.take();
+      else text.reread();
+      return;
+    }
+    lost = text.take();
+    if (next === form.end) return;
+  }
+}
+
+/** The name in the head of a call, all of which is held; undefined: it cannot be read. */
+function* readHead(
+  text: AnswerText,
+  { head, headStart }: CallSections,
+): Script<string | undefined> {
+  while (yield* text.more()) {
+    const name = head.exec(text.held)?.[1];
+    if (name !== undefined) return name;
+    if (isTooLong(text) || !headStart.test(text.held)) return undefined;
+  }
+  return undefined;
+}
