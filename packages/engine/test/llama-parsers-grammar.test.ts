@@ -42,6 +42,7 @@ const FAMILIES: Readonly<Record<string, { readonly template: string; readonly pr
     template: 'Kimi-K2-Thinking',
     prompt: '<|im_assistant|>assistant<|im_middle|>',
   },
+  lfm2: { template: 'LFM2.5-8B-A1B', prompt: '<|im_start|>assistant\n' },
   harmony: { template: 'openai-gpt-oss-120b', prompt: '<|start|>assistant' },
   'harmony, thinking': {
     template: 'openai-gpt-oss-120b',
@@ -217,33 +218,32 @@ describe.each(Object.keys(FAMILIES))('an enforced call of %s', (family) => {
 });
 
 test.each([
-  ['qwen3-coder', { not: {} }, '"not"'],
-  ['gemma', { type: 'array', prefixItems: [{ type: 'string' }] }, '"prefixItems"'],
-  ['gemma', { type: 'string', pattern: '^<b>$' }, '"pattern"'],
-])(
-  '%s: what cannot be held is refused with the name of its tool: %j',
-  (family, schema, keyword) => {
-    const tools = [
-      { type: 'function', function: { name: 'f', parameters: object({}) } },
-      { type: 'function', function: { name: 'g', parameters: object({ a: schema }) } },
-    ];
-    let thrown: unknown;
-    try {
-      answers(modelOf(family), { tools, tool_choice: 'required' }, 1);
-    } catch (error) {
-      thrown = error;
-    }
+  ['qwen3-coder', object({ a: { not: {} } }), '"not"'],
+  ['gemma', object({ a: { type: 'array', prefixItems: [{ type: 'string' }] } }), '"prefixItems"'],
+  ['gemma', object({ a: { type: 'string', pattern: '^<b>$' } }), '"pattern"'],
+  ['lfm2', object({ 'no key': { type: 'string' } }), '"required"'],
+  ['lfm2', object({ a: {} }, { maxProperties: 1 }), '"maxProperties"'],
+])('%s: what cannot be held is refused with the name of its tool: %j', (family, given, keyword) => {
+  const tools = [
+    { type: 'function', function: { name: 'f', parameters: object({}) } },
+    { type: 'function', function: { name: 'g', parameters: given } },
+  ];
+  let thrown: unknown;
+  try {
+    answers(modelOf(family), { tools, tool_choice: 'required' }, 1);
+  } catch (error) {
+    thrown = error;
+  }
 
-    if (!(thrown instanceof CortexError)) throw new Error('it was accepted');
-    expect({ code: thrown.code, param: thrown.details.param }).toEqual({
-      code: 'invalid_request',
-      param: 'tools',
-    });
-    expect(thrown.message).toContain(
-      `The JSON schema of the tool "g" cannot be enforced: ${keyword}`,
-    );
-  },
-);
+  if (!(thrown instanceof CortexError)) throw new Error('it was accepted');
+  expect({ code: thrown.code, param: thrown.details.param }).toEqual({
+    code: 'invalid_request',
+    param: 'tools',
+  });
+  expect(thrown.message).toContain(
+    `The JSON schema of the tool "g" cannot be enforced: ${keyword}`,
+  );
+});
 
 describe.each(['harmony', 'harmony, thinking', 'qwen3.5, thinking', 'mistral'])(
   'a document of %s',

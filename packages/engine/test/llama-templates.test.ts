@@ -98,6 +98,9 @@ const NO_HEADER_BEHIND_RESULTS = [
   'llama-cpp-deepseek-r1',
 ];
 
+/** Print no calls of earlier turns: whoever writes the conversation is to put them into its texts. */
+const NO_CALLS_PRINTED = ['LFM2-8B-A1B', 'LFM2.5-Instruct'];
+
 const BOS = '<|endoftext|>';
 
 const CALLING = CORPUS.filter(({ family }) => family !== undefined).map(
@@ -182,10 +185,10 @@ describe('the chat templates of llama.cpp', () => {
       for (const [what, [body, words]] of Object.entries(TOOL_CHATS)) {
         const { prompt } = prepareChat(readBody(ChatBody, body), chat);
 
-        expect({ what, missing: words.filter((word) => !prompt.includes(word)) }).toEqual({
-          what,
-          missing: [],
-        });
+        const isPrinted = (word: string): boolean =>
+          word !== 'lighthouse' || !NO_CALLS_PRINTED.includes(template.name);
+        const missing = words.filter((word) => isPrinted(word) && !prompt.includes(word));
+        expect({ what, missing }).toEqual({ what, missing: [] });
         // Neither text quoted once more nor the notation of another language.
         expect(prompt).not.toMatch(/\{\\"place|\{'place/);
         const isBehindResult = body.messages.at(-1)?.role === 'tool';

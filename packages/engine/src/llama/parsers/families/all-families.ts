@@ -4,6 +4,7 @@ import { GLM } from './glm.ts';
 import { HARMONY } from './harmony.ts';
 import { HERMES } from './hermes.ts';
 import { KIMI } from './kimi.ts';
+import { LFM2 } from './lfm2.ts';
 import { LLAMA, LLAMA_TAGGED } from './llama.ts';
 import { MISTRAL, MISTRAL_LIST } from './mistral.ts';
 import type { ToolFamily } from './tool-family.ts';
@@ -14,6 +15,7 @@ export const FAMILIES: readonly ToolFamily[] = [
   HARMONY,
   GEMMA,
   KIMI,
+  LFM2,
   SEED_XML,
   QWEN_XML,
   GLM,

@@ -1,4 +1,4 @@
-/** Strings and keys as Gemma writes them, as grammars. */
+/** Strings as Gemma writes them, as grammars. */
 import { intersect, MAX_CODE, subtract } from '../../../grammar/code-ranges.ts';
 import { classChar, type GrammarRules, literal, sequence } from '../../../grammar/grammar-rules.ts';
 import type { CharWriter } from '../../../grammar/pattern.ts';
@@ -55,25 +55,3 @@ const FORM: StringForm = {
   anyChar: (rules) => chars(rules, [[0, MAX_CODE]]),
   chars,
 };
-
-const WORD = Array.from('abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_');
-
-/** A bare key that is none of `names`: at each character, go on along a name or leave them all. */
-export function otherKeyRule(
-  rules: GrammarRules,
-  names: readonly string[],
-  isFirst = true,
-): string {
-  const byFirst = Map.groupBy(
-    names.filter((name) => name !== ''),
-    (name) => String.fromCodePoint(name.codePointAt(0) ?? 0),
-  );
-  const along = WORD.flatMap((char) => {
-    const rest = byFirst.get(char)?.map((name) => name.slice(char.length));
-    return rest === undefined ? [] : [sequence(literal(char), otherKeyRule(rules, rest, false))];
-  });
-  const others = WORD.filter((char) => !byFirst.has(char)).join('');
-  const leaving = others === '' ? [] : [`[${others}] [a-zA-Z0-9_]*`];
-  const ending = isFirst || names.includes('') ? [] : ['""'];
-  return rules.add('other-key', [...ending, ...along, ...leaving].join(' | '));
-}

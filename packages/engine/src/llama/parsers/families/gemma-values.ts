@@ -16,8 +16,9 @@ import {
   type Schema,
   unsupported,
 } from '../../../grammar/schema-merge.ts';
+import { isBareKey, otherKeyRule } from './bare-keys.ts';
 import { QUOTE } from './gemma-script.ts';
-import { gemmaStringRule, otherKeyRule } from './gemma-strings.ts';
+import { gemmaStringRule } from './gemma-strings.ts';
 
 /** The arguments of a call, braces included. @throws CortexError naming the keyword that cannot be held in this form. */
 export function gemmaObjectRule(rules: GrammarRules, parameters: unknown): string {
@@ -160,9 +161,7 @@ function valueText(value: unknown): string | undefined {
 const joined = (key: string | undefined, value: string | undefined): string | undefined =>
   key === undefined || value === undefined ? undefined : `${key}:${value}`;
 
-/** Bare where it can be told from what stands around it. */
-const keyText = (name: string): string | undefined =>
-  /^[\w.$/-]{1,200}$/.test(name) ? name : quoted(name);
+const keyText = (name: string): string | undefined => (isBareKey(name) ? name : quoted(name));
 
 const quoted = (value: string): string | undefined =>
   value.includes(QUOTE) || !value.isWellFormed() ? undefined : QUOTE + value + QUOTE;

@@ -61,9 +61,9 @@ export function* streamMembers(text: AnswerText, notation: Notation): Script<boo
       text.take();
       level.isBehind = false;
     } else {
-      const isRead = yield* readElement(text, { notation, levels, level });
-      if (isRead === 'cut short') return false;
-      if (isRead === 'broken') return closeAll(text, levels);
+      const outcome = yield* readElement(text, { notation, levels, level });
+      if (outcome === 'cut short') return false;
+      if (outcome !== 'read') return closeAll(text, levels, outcome.lost);
     }
   }
   return true;
@@ -75,15 +75,23 @@ interface Element {
   readonly level: Level;
 }
 
-type Outcome = 'read' | 'broken' | 'cut short';
+/** Nothing to read: what was read is held, and `lost` stands before it. */
+interface Broken {
+  readonly lost: string;
+}
 
-/** A member or an item, whose first character is held. `broken`: it is none, and what was read is held. */
-function* readElement(text: AnswerText, { notation, levels, level }: Element): Script<Outcome> {
+const BROKEN: Broken = { lost: '' };
+
+/** A member or an item, whose first character is held. */
+function* readElement(
+  text: AnswerText,
+  { notation, levels, level }: Element,
+): Script<'read' | 'cut short' | Broken> {
   const separator = level.count === 0 ? '' : ', ';
   if (level.colon === undefined) text.callArguments(separator);
   else {
     const key = yield* readKey(text, { notation, colon: level.colon });
-    if (typeof key === 'string') return key;
+    if (key === 'cut short' || 'lost' in key) return key;
     text.callArguments(`${separator}${JSON.stringify(key.name)}: `);
     if ((yield* nextChar(text)) === undefined) return 'cut short';
   }
@@ -109,7 +117,7 @@ interface KeyForm {
 function* readKey(
   text: AnswerText,
   { notation, colon }: KeyForm,
-): Script<{ readonly name: string } | 'broken' | 'cut short'> {
+): Script<{ readonly name: string } | 'cut short' | Broken> {
   const quote = yield* readQuote(text, notation);
   if (quote === 'cut short') return quote;
   let name = '';
@@ -120,17 +128,17 @@ function* readKey(
     });
     const behind = isWhole ? yield* nextChar(text) : undefined;
     if (behind === undefined) return 'cut short';
-    if (behind !== colon) return 'broken';
+    if (behind !== colon) return { lost: quote.mark + name + quote.mark };
   } else {
     while (!text.held.endsWith(colon)) {
-      if (isTooLong(text) || NO_KEY.test(text.held)) return 'broken';
+      if (isTooLong(text) || NO_KEY.test(text.held)) return BROKEN;
       if (!(yield* text.more())) {
         text.take();
         return 'cut short';
       }
     }
     name = text.held.slice(0, -colon.length).trim();
-    if (name === '') return 'broken';
+    if (name === '') return BROKEN;
   }
   text.take();
   return { name };
@@ -195,9 +203,10 @@ function openList(text: AnswerText): Level {
   return { close: ']', colon: undefined, json: ']', count: 0, isBehind: false };
 }
 
-/** What is open ends here, so that the arguments are JSON; what is held will be read again. */
-function closeAll(text: AnswerText, levels: readonly Level[]): true {
+/** What is open ends here, so that the arguments are JSON; what is held will be read again, behind `lost`. */
+function closeAll(text: AnswerText, levels: readonly Level[], lost = ''): true {
   for (const { json } of levels.toReversed()) text.callArguments(json);
+  text.content(lost);
   text.reread();
   return true;
 }

@@ -1,0 +1,79 @@
+import type { AnswerText, Script } from '../answer-text.ts';
+import { readJsonCall } from '../json-calls.ts';
+import { contentUntil, isTooLong, readOneOf } from '../script-steps.ts';
+import { type Notation, streamMembers } from './literal-script.ts';
+
+export const OPEN = '<|tool_call_start|>';
+export const CLOSE = '<|tool_call_end|>';
+
+/** Python's, with the constants of JSON beside its own. */
+const NOTATION: Notation = {
+  members: { colon: '=', close: ')' },
+  quotes: [
+    { mark: '"', hasEscapes: true },
+    { mark: "'", hasEscapes: true },
+  ],
+};
+
+/** What may stand before a call, in the list and without one. */
+const GAP = /^[\s,]*$/;
+const GAP_START = /^[\s,]+/;
+const FIRST_GAP = /^\s*\[?\s*$/;
+
+/** Calls as a list in Python, `[name(key="text", other=1), name()]`; in JSON where the prompt asks models for it. */
+export function* readLfm2(text: AnswerText): Script<void> {
+  for (;;) {
+    const found = yield* contentUntil(text, [OPEN]);
+    if (found === undefined) return;
+    if (yield* readList(text)) continue;
+    text.content(found.space + found.marker);
+    text.reread();
+  }
+}
+
+/** False: the first call cannot be read, and what was read is held. */
+function* readList(text: AnswerText): Script<boolean> {
+  for (let gap = FIRST_GAP; ; gap = GAP) {
+    while ((yield* text.more()) && !isTooLong(text) && gap.test(text.held));
+    const isCall = text.held.endsWith('{')
+      ? yield* readJsonCall(text, () => true)
+      : yield* readCall(text);
+    if (isCall) continue;
+    if (gap === FIRST_GAP) return false;
+    const rest = text.held.replace(GAP_START, '');
+    const isEnd = rest === '' || [']', CLOSE].some((end) => end.startsWith(rest));
+    text.reread(isEnd ? text.held.length - rest.length : 0);
+    yield* skipEnd(text);
+    return true;
+  }
+}
+
+const HEAD = /^[\s,[]*([\w./-]+)\s*\($/;
+const HEAD_START = /^[\s,[]*[\w./-]*\s*$/;
+
+/** `name(key=value, …)`, which begins with what is held. False: it is none, and what was read is held. */
+function* readCall(text: AnswerText): Script<boolean> {
+  for (;;) {
+    const name = HEAD.exec(text.held)?.[1];
+    if (name !== undefined) {
+      text.take();
+      text.beginCall(name);
+      yield* streamMembers(text, NOTATION);
+      return true;
+    }
+    const mayBeHead = !isTooLong(text) && HEAD_START.test(text.held);
+    if (!mayBeHead || !(yield* text.more())) return false;
+  }
+}
+
+/** Behind the last call: the end of the list, and the marker. Anything else will be read again. */
+function* skipEnd(text: AnswerText): Script<void> {
+  const ends = [']', CLOSE];
+  for (let end = yield* readOneOf(text, ends); end !== undefined;) {
+    text.take();
+    if (end === CLOSE) return;
+    end = yield* readOneOf(text, [CLOSE]);
+  }
+  if (CLOSE.startsWith(text.held.trim())) text.take();
+  else text.reread();
+}

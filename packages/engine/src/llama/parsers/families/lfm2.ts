@@ -1,0 +1,24 @@
+import { literal, sequence } from '../../../grammar/grammar-rules.ts';
+import { ScriptedParser } from '../answer-text.ts';
+import { pythonArgumentsRule } from './lfm2-arguments.ts';
+import { CLOSE, OPEN, readLfm2 } from './lfm2-script.ts';
+import type { ToolFamily } from './tool-family.ts';
+
+/** LFM2 and LFM2.5: `<|tool_call_start|>[name(key="text", other=1), name()]<|tool_call_end|>`. */
+export const LFM2: ToolFamily = {
+  name: 'lfm2',
+  // The templates of most of these models print no calls, only how they are told of the tools.
+  isFamilyOf: (template) =>
+    template.includes(OPEN) || /"List of tools: (?:<\|tool_list_start\|>)?\[/.test(template),
+  markers: [OPEN, CLOSE],
+  createParser: ({ newCallId }) => new ScriptedParser(readLfm2, newCallId),
+  callsRule(rules, { tools, isSingle }) {
+    const calls = tools.map((tool) => {
+      const args = pythonArgumentsRule(rules, tool.parameters);
+      return rules.add('call', sequence(literal(`${tool.name}(`), args, '")"'));
+    });
+    const call = rules.add('any-call', calls.join(' | '));
+    const more = isSingle ? '' : `( ", " ${call} )*`;
+    return sequence(literal(`${OPEN}[`), call, more, literal(`]${CLOSE}`));
+  },
+};
