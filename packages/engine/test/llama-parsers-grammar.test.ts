@@ -20,8 +20,15 @@ import { readAll } from './parsed-answer.ts';
 const ajv = new Ajv({ strict: false });
 addFormats(ajv);
 
-/** A template of the corpus for each family, and the end of its prompt. */
-const FAMILIES: Readonly<Record<string, { readonly template: string; readonly prompt: string }>> = {
+interface FamilyExample {
+  /** A template of the corpus, or where it has none the part that tells the family. */
+  readonly template?: string;
+  readonly source?: string;
+  /** The end of its prompt. */
+  readonly prompt: string;
+}
+
+const FAMILIES: Readonly<Record<string, FamilyExample>> = {
   hermes: { template: 'Qwen-Qwen3-0.6B', prompt: '<|im_start|>assistant\n' },
   'qwen3-coder': { template: 'Qwen3-Coder', prompt: '<|im_start|>assistant\n' },
   'qwen3.5, thinking': { template: 'Qwen3.5-4B', prompt: '<|im_start|>assistant\n<think>\n' },
@@ -43,6 +50,11 @@ const FAMILIES: Readonly<Record<string, { readonly template: string; readonly pr
     prompt: '<|im_assistant|>assistant<|im_middle|>',
   },
   lfm2: { template: 'LFM2.5-8B-A1B', prompt: '<|im_start|>assistant\n' },
+  granite: { template: 'ibm-granite-granite-3.3-2B-Instruct', prompt: '<|end_of_role|>' },
+  phi: { source: '<|tool|>{{ message.tools }}<|/tool|>', prompt: '<|assistant|>' },
+  nemotron: { template: 'NVIDIA-Nemotron-Nano-v2', prompt: '<SPECIAL_11>Assistant\n<think>\n' },
+  'minimax-m1': { template: 'MiniMax-M1', prompt: '<beginning_of_sentence>ai name=assistant\n' },
+  apertus: { template: 'Apertus-8B-Instruct', prompt: '<|assistant_start|>' },
   harmony: { template: 'openai-gpt-oss-120b', prompt: '<|start|>assistant' },
   'harmony, thinking': {
     template: 'openai-gpt-oss-120b',
@@ -57,9 +69,9 @@ interface Model {
 }
 
 function modelOf(family: string): Model {
-  const { template = '', prompt = '' } = FAMILIES[family] ?? {};
+  const { template = '', source, prompt } = FAMILIES[family] ?? { prompt: '' };
   const path = join(llamaSources(), 'models/templates', `${template}.jinja`);
-  return { format: readOutputFormat(readFileSync(path, 'utf8')), prompt };
+  return { format: readOutputFormat(source ?? readFileSync(path, 'utf8')), prompt };
 }
 
 interface Tool {

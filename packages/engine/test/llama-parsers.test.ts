@@ -17,7 +17,9 @@ const FIXTURES = join(import.meta.dir, '../src/llama/parsers/__fixtures__');
 
 interface Fixture {
   /** A template of the corpus. */
-  readonly template: string;
+  readonly template?: string;
+  /** The template itself, where the corpus has none of the family. */
+  readonly source?: string;
   /** The end of the prompt; where it is neither marker nor header, the answer that was begun. */
   readonly prompt?: string;
   readonly tools: readonly { readonly function: CallableTool }[];
@@ -40,7 +42,7 @@ const read = (fixture: Fixture, pieces: readonly string[]): Parsed =>
 function parserFor(fixture: Fixture): OutputParser {
   const { template, prompt = '', tools } = fixture;
   const path = join(llamaSources(), 'models/templates', `${template}.jinja`);
-  const format = readOutputFormat(readFileSync(path, 'utf8'));
+  const format = readOutputFormat(fixture.source ?? readFileSync(path, 'utf8'));
   const begun = prompt === '' || prompt.includes('<') ? undefined : prompt;
   let calls = 0;
   return chooseParser(format, {

@@ -99,7 +99,7 @@ const NO_HEADER_BEHIND_RESULTS = [
 ];
 
 /** Print no calls of earlier turns: whoever writes the conversation is to put them into its texts. */
-const NO_CALLS_PRINTED = ['LFM2-8B-A1B', 'LFM2.5-Instruct'];
+const NO_CALLS_PRINTED = ['LFM2-8B-A1B', 'LFM2.5-Instruct', 'ibm-granite-granite-3.3-2B-Instruct'];
 
 const BOS = '<|endoftext|>';
 
@@ -243,6 +243,17 @@ describe('the chat templates of llama.cpp', () => {
     const body = readBody(ChatBody, { messages: [user], tools: [FULL] });
 
     expect(() => prepareChat(body, chatOf(template))).toThrow('This model cannot call tools.');
+  });
+
+  test('a template of the kind of Phi-4-mini is given the tools between its markers', () => {
+    const source =
+      "{% for message in messages %}<|{{ message.role }}|>{{ message.content }}{% if message['tools'] %}<|tool|>{{ message.tools }}<|/tool|>{% endif %}<|end|>{% endfor %}<|assistant|>";
+    const chat = chatOf({ ...named('google-gemma-2-2b-it'), source });
+    const body = readBody(ChatBody, { messages: [system, user], tools: [FULL] });
+
+    expect(prepareChat(body, chat).prompt).toMatch(
+      /^<\|system\|>[^]*<\|tool\|>\[\{[^]*"find_place"[^]*"place"[^]*\}\]<\|\/tool\|>[^]*Be brief, like a sailor\.[^]*<\|user\|>/,
+    );
   });
 
   test('what a template refuses is an error in its own words', () => {

@@ -3,6 +3,7 @@ import { GEMMA } from './gemma.ts';
 import { GLM } from './glm.ts';
 import { HARMONY } from './harmony.ts';
 import { HERMES } from './hermes.ts';
+import { APERTUS, GRANITE, MINIMAX_M1, NEMOTRON, PHI } from './json-lists.ts';
 import { KIMI } from './kimi.ts';
 import { LFM2 } from './lfm2.ts';
 import { LLAMA, LLAMA_TAGGED } from './llama.ts';
@@ -16,6 +17,11 @@ export const FAMILIES: readonly ToolFamily[] = [
   GEMMA,
   KIMI,
   LFM2,
+  GRANITE,
+  PHI,
+  NEMOTRON,
+  MINIMAX_M1,
+  APERTUS,
   SEED_XML,
   QWEN_XML,
   GLM,

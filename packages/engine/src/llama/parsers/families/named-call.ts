@@ -1,0 +1,25 @@
+import type { AnswerText, Script } from '../answer-text.ts';
+import { isTooLong, parseJson, readOneOf, streamObject } from '../script-steps.ts';
+
+const HEAD = /^\{\s*("(?:[^"\\]|\\.)+")\s*:\s*\{$/;
+const HEAD_START = /^\{\s*(?:"(?:[^"\\]|\\.)*(?:\\|"\s*(?::\s*)?)?)?$/;
+
+/** Reads `{"name": {…}}`, which begins with the brace held last. False: it is none, and what was read is held. */
+export function* readNamedCall(text: AnswerText): Script<boolean> {
+  const start = text.held.length - 1;
+  while ((yield* text.more()) && !isTooLong(text)) {
+    const json = text.held.slice(start);
+    const quoted = HEAD.exec(json)?.[1];
+    if (quoted === undefined) {
+      if (HEAD_START.test(json)) continue;
+      return false;
+    }
+    text.beginCall(String(parseJson(quoted)));
+    text.take(text.held.length - 1);
+    if (!(yield* streamObject(text))) return true;
+    if ((yield* readOneOf(text, ['}'])) !== undefined) text.take();
+    else text.reread();
+    return true;
+  }
+  return false;
+}
