@@ -2,12 +2,16 @@ import { describe, expect, test } from 'bun:test';
 
 import { chooseParser } from '../parsers/choose-parser.ts';
 import { HERMES } from '../parsers/families/hermes.ts';
-import { TokenTexts } from '../request/token-text.ts';
+import { TokenDecoder, TokenTexts } from '../request/token-text.ts';
 import { Answer } from './answer.ts';
 
 /** A token for each character. */
 const TEXTS = new TokenTexts(
-  { joinsTokens: false, detokenize: (tokens) => String.fromCodePoint(...tokens) },
+  {
+    bytesOf: (token) => new TextEncoder().encode(String.fromCodePoint(token)),
+    isControl: () => false,
+    hidesFirstSpace: false,
+  },
   new Set(),
 );
 
@@ -28,7 +32,8 @@ function readAnswer(text: string, options: { stop?: string[]; maxTokens?: number
     },
   );
   const { stop = [], maxTokens = 9999 } = options;
-  const answer = new Answer({ index: 0, texts: TEXTS, stop, parser, maxTokens, maxToolCalls: 1 });
+  const decoder = new TokenDecoder(TEXTS, { startsText: true });
+  const answer = new Answer({ index: 0, decoder, stop, parser, maxTokens, maxToolCalls: 1 });
   const items = Array.from(text).flatMap((character) =>
     answer.finish === undefined ? answer.push(character.codePointAt(0) ?? 0) : [],
   );
