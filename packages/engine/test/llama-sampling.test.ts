@@ -46,6 +46,45 @@ describe('sampling', () => {
     },
   );
 
+  describe('bans that leave no token', () => {
+    const vocabulary = Array.from({ length: 2048 }, (_, token) => token);
+    const everything = Object.fromEntries(vocabulary.map((token) => [token, -100]));
+    const banned = { type: 'error', code: 'invalid_request', param: 'logit_bias' };
+
+    test.each([0, 1])('end the request by name at temperature %p', async (temperature) => {
+      const { text, last } = await complete({ temperature, seed: 1, logit_bias: everything });
+
+      expect(last).toMatchObject(banned);
+      expect(text).toBe('');
+    });
+
+    test.each([0, 1])('so where a format allows nothing else at %p', async (temperature) => {
+      const texts = await Promise.all(vocabulary.map((token) => engine.detokenize([token])));
+      const braces = vocabulary.filter((token) => texts[token]?.includes('{'));
+      const { last } = await answer(engine, {
+        messages: [{ role: 'user', content: 'hi' }],
+        response_format: { type: 'json_object' },
+        temperature,
+        seed: 1,
+        logit_bias: Object.fromEntries(braces.map((token) => [token, -100])),
+      });
+
+      expect(last).toMatchObject(banned);
+    });
+
+    test('but one that is left is written', async () => {
+      const [left = 0] = await engine.tokenize('cortex', {
+        addSpecial: false,
+        parseSpecial: false,
+      });
+      const { [left]: _, ...others } = everything;
+
+      const { last } = await complete({ temperature: 1, logit_bias: others, max_tokens: 3 });
+
+      expect(last).toMatchObject({ type: 'done', usage: { completionTokens: 3 } });
+    });
+  });
+
   test('characters of several tokens arrive whole', async () => {
     const text = 'żółć 🦙 漢字';
     const tokens = await engine.tokenize(text, { addSpecial: false, parseSpecial: false });

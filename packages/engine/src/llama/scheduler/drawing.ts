@@ -3,7 +3,7 @@ import type { DrawnToken, Handout } from './handout.ts';
 import type { Run } from './run.ts';
 import type { SchedulerModel } from './scheduler.ts';
 import type { SlotCells } from './slot-cells.ts';
-import { toErrorEvent, toStepError } from './step-error.ts';
+import { checkDrawn, toDrawError, toErrorEvent, toStepError } from './step-error.ts';
 import type { StepStats } from './step-stats.ts';
 
 export interface DrawingOptions {
@@ -49,13 +49,13 @@ export class Drawing {
     for (const [index, logitIndex] of logitIndexes.entries()) {
       try {
         const token = await model.draw(logitIndex, sampler);
-        if (token < 0) throw new Error('no token of the vocabulary is possible here');
+        checkDrawn(token, job.sampling);
         const top = job.topLogprobs;
         const logprob =
           top === undefined ? undefined : await model.readLogprob(logitIndex, { token, top });
         this.#take({ run, token, logprob });
       } catch (error) {
-        job.fail(toErrorEvent(toStepError(error)));
+        job.fail(toErrorEvent(toDrawError(error, job.sampling)));
       }
       if (isOver(run) || index >= guesses.length || run.nextToken !== guesses[index]) break;
       accepted++;

@@ -98,6 +98,7 @@ interface SentRequest {
   readonly principal?: string;
   readonly seed?: number;
   readonly stop?: readonly string[];
+  readonly logitBias?: Readonly<Record<string, number>>;
 }
 
 function sendTo(scheduler: Scheduler, request: SentRequest) {
@@ -107,7 +108,8 @@ function sendTo(scheduler: Scheduler, request: SentRequest) {
     onLeave: () => abort.abort(),
   });
   const { maxTokens = 4, n = 1, stop = [] } = request;
-  const sampling = readSampling(readBody(SamplingBody, { seed: request.seed ?? 1, n }));
+  const body = { seed: request.seed ?? 1, n, logit_bias: request.logitBias };
+  const sampling = readSampling(readBody(SamplingBody, body));
   const answers = Array.from(
     { length: n },
     (_, index) =>

@@ -129,6 +129,35 @@ describe('Scheduler', () => {
     expect(await send({ prompt: [1, 2] }).last).toMatchObject(done({ completionTokens: 4 }));
   });
 
+  test.each([
+    ['draws a banned token', () => 7],
+    ['finds none', () => -1],
+    [
+      'finds none that the grammar allows',
+      () => {
+        throw new Error('Unexpected empty grammar stack after accepting piece: ! (0)');
+      },
+    ],
+  ])('a request whose bans leave no token is told so, where the library %s', async (_, draw) => {
+    const { context, send } = setUp({ slots: 1 });
+    context.draw = draw;
+
+    const last = await send({ prompt: [1, 2], logitBias: { 7: -100, 8: 1 } }).last;
+
+    expect(last).toMatchObject({ type: 'error', code: 'invalid_request', param: 'logit_bias' });
+  });
+
+  test('a grammar that is stuck without any ban is no fault of the request', async () => {
+    const { context, send } = setUp({ slots: 1 });
+    context.draw = () => {
+      throw new Error('Unexpected empty grammar stack after accepting piece: ! (0)');
+    };
+
+    const last = await send({ prompt: [1, 2], logitBias: { 7: -99 } }).last;
+
+    expect(last).toMatchObject({ type: 'error', code: 'internal_error' });
+  });
+
   test('a decode that fails costs the requests of its batch, and cells in doubt are not reused', async () => {
     const { context, scheduler, send } = setUp({ slots: 1 });
     context.failDecode = () => {
