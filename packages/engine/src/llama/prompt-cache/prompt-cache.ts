@@ -54,6 +54,7 @@ export class PromptCache {
   #samples: SizeSample[] = [];
   readonly #told = new Set<string>();
   #files = 0;
+  #fileMoves = 0;
   #uses = 0;
   #hits = 0;
 
@@ -64,6 +65,11 @@ export class PromptCache {
   /** Newest use first. */
   get entries(): readonly CacheEntry[] {
     return this.#entries.toSorted((a, b) => b.lastUse - a.lastUse);
+  }
+
+  /** Files written or read so far, or tried to: everybody waits for each. */
+  get fileMoves(): number {
+    return this.#fileMoves;
   }
 
   stats(): PromptCacheStats {
@@ -121,6 +127,7 @@ export class PromptCache {
   /** `slot` then holds the cells of `entry`, or nothing where the file is broken. */
   async restore(entry: CacheEntry, slot: Slot): Promise<void> {
     const { context, cells, contextTokens } = this.#options;
+    this.#fileMoves++;
     cells.drop(slot);
     try {
       if (entry.checksum !== undefined && entry.checksum !== (await checksumOf(entry.path)))
@@ -160,6 +167,7 @@ export class PromptCache {
   }
 
   async #write(path: string, slot: Slot, tokens: Uint32Array): Promise<number | undefined> {
+    this.#fileMoves++;
     try {
       const bytes = await this.#options.context.saveSequenceStateToFile(path, slot.id, tokens);
       // The library does not look whether the last of it reached a file system that is full.

@@ -108,6 +108,24 @@ describe('what a prompt finds', () => {
     expect(scheduler.stats()).toMatchObject({ busySlots: 0, queueDepth: 0 });
   });
 
+  test('a stream gets a token between two admissions that move files', async () => {
+    const { context, send } = setUp({ ...CACHED, slots: 3 });
+    await Promise.all([1, 2].map((topic) => send({ prompt: talk(topic) }).last));
+    const stream = send({ prompt: [1, 2], maxTokens: 60 });
+    await new Promise<void>((resolve) => (context.onStep = resolve));
+    context.onStep = undefined;
+    const moves: number[] = [];
+    context.failFile = () => void moves.push(context.steps.length);
+
+    await Promise.all([3, 4].map((topic) => send({ prompt: talk(topic) }).last));
+
+    expect(moves).toHaveLength(2);
+    expect(new Set(moves).size).toBe(2);
+    expect(context.steps.slice(moves[0], moves[1]).every((step) => step.has(2))).toBe(true);
+    stream.abort.abort();
+    await stream.last;
+  });
+
   test('a close waits for the file that is being written', async () => {
     const { context, send, scheduler } = setUp(CACHED);
     await send({ prompt: talk(1) }).last;

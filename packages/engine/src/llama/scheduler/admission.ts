@@ -38,15 +38,22 @@ export class Admission {
     return this.queue.length > 0 && this.#options.slots.some((slot) => !slot.isBusy);
   }
 
-  /** Gives free slots to those whose turn it is and adds their runs to `runs`; one that needs several gets them together. */
+  /**
+   * Gives free slots to those whose turn it is and adds their runs to `runs`; one that needs several gets them together.
+   *
+   * No further than the first for which files are written or read: those who generate get a token before the next one.
+   */
   async admit(runs: Run[]): Promise<void> {
+    const { cache, nowMs } = this.#options;
+    const movesBefore = cache?.fileMoves;
     for (let job = this.#next(); job !== undefined; job = this.#next()) {
-      job.admitted(this.#options.nowMs());
+      job.admitted(nowMs());
       try {
         await this.#place(job, runs);
       } catch (error) {
         job.fail(toErrorEvent(toStepError(error)));
       }
+      if (cache?.fileMoves !== movesBefore) return;
     }
   }
 
