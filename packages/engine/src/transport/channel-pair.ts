@@ -41,12 +41,16 @@ class PairEnd implements EngineChannel {
     queueMicrotask(() => this.#deliver());
   }
 
+  /** One message, or the end. What comes next is scheduled before it: a receiver that throws stops nothing but itself. */
   #deliver(): void {
-    const receiver = this.#receiver;
-    if (receiver === undefined) return;
-    for (const text of this.#inbox.splice(0)) receiver.onMessage(JSON.parse(text));
     this.#isDelivering = false;
-    if (this.#inbox.length > 0) return this.#schedule();
+    const receiver = this.#receiver;
+    const text = this.#inbox.shift();
+    if (receiver === undefined) return;
+    if (text !== undefined) {
+      this.#schedule();
+      return receiver.onMessage(JSON.parse(text));
+    }
     if (this.#endCause === undefined) return;
     this.#receiver = undefined;
     receiver.onEnd(this.#endCause);
