@@ -23,6 +23,9 @@ export const startTokens = ({ bosToken }: InputModel): Token[] => present(bosTok
 
 const present = (token: Token | undefined): Token[] => (token === undefined ? [] : [token]);
 
+/** Makes the tokens of a text; what looks like a special token in it is text. */
+export type MakeTokens = (text: string) => Promise<Uint32Array>;
+
 /**
  * The tokens of one input of an embedding request, within the special tokens that the model was trained with; tokens
  * that a caller made itself are taken as they are.
@@ -30,15 +33,15 @@ const present = (token: Token | undefined): Token[] => (token === undefined ? []
  * @param param - What the error names, as `input[3]`.
  * @throws CortexError `invalid_request` when it is empty or has tokens that do not exist.
  */
-export function inputTokens(
+export async function inputTokens(
   model: InputModel,
   input: string | readonly number[],
-  param: string,
-): Uint32Array {
+  { param, makeTokens }: { readonly param: string; readonly makeTokens: MakeTokens },
+): Promise<Uint32Array> {
   if (input.length === 0)
     throw new CortexError('invalid_request', `"${param}" is empty.`, { param });
   if (typeof input !== 'string') return givenTokens(model, input, param);
-  const tokens = model.tokenize(input, { parseSpecial: false });
+  const tokens = await makeTokens(input);
   return Uint32Array.from([...startTokens(model), ...tokens, ...endTokens(model)]);
 }
 

@@ -11,14 +11,21 @@ import type {
 } from '../../engine.ts';
 import type { Context, Memory, Model } from '../binding.ts';
 import type { Token } from '../native-types.ts';
-import { checkLength, endTokens, inputTokens, startTokens, tooLong } from './input-tokens.ts';
-import { isFarTooLong } from './long-text.ts';
+import { Tokenizer } from '../tokenizer.ts';
+import {
+  checkLength,
+  endTokens,
+  inputTokens,
+  type MakeTokens,
+  startTokens,
+} from './input-tokens.ts';
 import { isMatryoshka } from './matryoshka.ts';
 import type { ModelPurpose } from './model-purpose.ts';
 import { cancelled } from './pooled-job.ts';
 import { PooledScheduler } from './pooled-scheduler.ts';
 import { isScoreNormalised, type PooledSize } from './pooled-size.ts';
 import { type RerankPrompt, rerankPrompt } from './rerank-prompt.ts';
+import { TextTokens } from './text-tokens.ts';
 import { unitVector } from './unit-vector.ts';
 
 /** How long texts are turned into tokens before others get a turn, ms. */
@@ -27,7 +34,10 @@ const TOKENISE_MS = 10;
 /** How the inputs of a request become tokens, and what an error calls each. */
 interface InputReader<T> {
   readonly paramOf: (index: number) => string;
-  readonly read: (item: T, param: string) => Uint32Array;
+  readonly read: (
+    item: T,
+    by: { readonly param: string; readonly makeTokens: MakeTokens },
+  ) => Promise<Uint32Array>;
 }
 
 export interface PooledModelOptions {
@@ -46,6 +56,8 @@ export class PooledModel {
   readonly size: PooledSize;
   readonly #options: PooledModelOptions;
   readonly #scheduler: PooledScheduler;
+  readonly #tokenizer: Tokenizer;
+  readonly #texts: TextTokens;
   readonly #rerankPrompt: RerankPrompt;
   readonly #running = new Set<Promise<unknown>>();
 
@@ -54,6 +66,8 @@ export class PooledModel {
     this.#options = options;
     this.purpose = options.purpose;
     this.size = size;
+    this.#tokenizer = new Tokenizer(options.model);
+    this.#texts = new TextTokens({ ...options, ...size, tokenizer: this.#tokenizer });
     this.#rerankPrompt = rerankPrompt(options.model);
     this.#scheduler = new PooledScheduler({
       ...size,
@@ -73,6 +87,17 @@ export class PooledModel {
     return this.#track(this.#rerank(request, signal));
   }
 
+  async #tokenize(
+    text: string,
+    { parseSpecial }: { readonly parseSpecial: boolean },
+  ): Promise<readonly Token[]> {
+    const { model } = this.#options;
+    const tokens = await this.#tokenizer.tokenize(text, { addSpecial: false, parseSpecial }, () =>
+      this.#scheduler.checkOpen(),
+    );
+    return [...startTokens(model), ...tokens, ...endTokens(model)];
+  }
+
   async #embed(request: EmbedRequest, signal: AbortSignal): Promise<Embeddings> {
     if (this.purpose !== 'embedding') throw wrongPurpose('makes no embeddings: it ranks documents');
     const { model } = this.#options;
@@ -80,7 +105,7 @@ export class PooledModel {
     if (request.inputs.length === 0) throw empty('input');
     const inputs = await this.#tokensOf(request.inputs, signal, {
       paramOf: (index) => `input[${index}]`,
-      read: (input, param) => inputTokens(model, input, param),
+      read: (input, by) => inputTokens(model, input, by),
     });
     const vectors = await this.#vectorsOf(inputs, request.principal, signal);
     return {
@@ -95,11 +120,13 @@ export class PooledModel {
     const { query, documents } = request;
     if (query === '') throw empty('query');
     if (documents.length === 0) throw empty('documents');
-    await this.#checkText(query, 'query');
-    const promptOf = this.#rerankPrompt(query);
+    const makeTokens = this.#makeTokens('query', signal);
+    // By itself first: a template may hold it only together with a document, which is not to blame for its length.
+    await makeTokens(query);
+    const promptOf = await this.#rerankPrompt(query, makeTokens);
     const inputs = await this.#tokensOf(documents, signal, {
       paramOf: (index) => `documents[${index}]`,
-      read: promptOf,
+      read: (document, by) => promptOf(document, by.makeTokens),
     });
     const vectors = await this.#vectorsOf(inputs, request.principal, signal);
     const isNormalised = isScoreNormalised(this.#options.model.use.architecture);
@@ -108,9 +135,8 @@ export class PooledModel {
   }
 
   /** The tokens of `text` within those that an input is put between. */
-  tokenize(text: string, options: { readonly parseSpecial: boolean }): readonly Token[] {
-    const { model } = this.#options;
-    return [...startTokens(model), ...model.tokenize(text, options), ...endTokens(model)];
+  tokenize(text: string, options: { readonly parseSpecial: boolean }): Promise<readonly Token[]> {
+    return this.#track(this.#tokenize(text, options));
   }
 
   stats(): Omit<EngineStats, 'rssMib'> {
@@ -159,10 +185,8 @@ export class PooledModel {
     let sinceMs = performance.now();
     for (const [index, item] of items.entries()) {
       const param = paramOf(index);
-      if (typeof item === 'string') await this.#checkText(item, param);
-      if (signal.aborted) throw cancelled(signal);
-      this.#scheduler.checkOpen();
-      const tokens = read(item, param);
+      this.#checkWanted(signal);
+      const tokens = await read(item, { param, makeTokens: this.#makeTokens(param, signal) });
       checkLength(tokens, this.size.contextTokens, param);
       all.push(tokens);
       if (performance.now() - sinceMs < TOKENISE_MS) continue;
@@ -172,11 +196,15 @@ export class PooledModel {
     return all;
   }
 
-  /** @throws CortexError for a text so long that to count its tokens would hold up everybody. */
-  async #checkText(text: string, param: string): Promise<void> {
-    const { contextTokens } = this.size;
-    if (await isFarTooLong(this.#options.model, text, contextTokens))
-      throw tooLong(`more than ${2 * contextTokens}`, contextTokens, param);
+  #makeTokens(param: string, signal: AbortSignal): MakeTokens {
+    const checkWanted = (): void => this.#checkWanted(signal);
+    return (text) => this.#texts.of(text, { param, checkWanted });
+  }
+
+  /** @throws CortexError when the request was cancelled or the model is being unloaded. */
+  #checkWanted(signal: AbortSignal): void {
+    if (signal.aborted) throw cancelled(signal);
+    this.#scheduler.checkOpen();
   }
 
   /** How many numbers of a vector are wanted. */

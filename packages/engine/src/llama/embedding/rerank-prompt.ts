@@ -1,8 +1,11 @@
 import type { Token } from '../native-types.ts';
-import { endTokens, type InputModel, startTokens } from './input-tokens.ts';
+import { endTokens, type InputModel, type MakeTokens, startTokens } from './input-tokens.ts';
 
 /** Makes the tokens of a query with each of its documents. */
-export type RerankPrompt = (query: string) => (document: string) => Uint32Array;
+export type RerankPrompt = (
+  query: string,
+  makeTokens: MakeTokens,
+) => Promise<(document: string, makeTokens: MakeTokens) => Promise<Uint32Array>>;
 
 /** What may be a special token in a template: `<|im_start|>`, `<s>`, `[SEP]`. */
 const MARKER = /(<[^<>\s]+>|\[[A-Z]+\])/;
@@ -30,25 +33,27 @@ function templatePrompt(model: InputModel, template: string): RerankPrompt {
       return [...joined.slice(0, -1), before + part];
     return [...joined, part];
   }, []);
-  const tokensOf = (text: string): readonly Token[] =>
-    Array.from(model.tokenize(text, { parseSpecial: false }));
   const [start] = startTokens(model);
-  return (query) => {
+  return async (query, makeTokens) => {
     // What no document is part of is the same for all of them.
-    const parts = pieces.map((piece) =>
-      typeof piece === 'number' || piece.includes('{document}')
-        ? piece
-        : tokensOf(piece.replaceAll('{query}', () => query)),
-    );
-    return (document) => {
+    const parts: (string | readonly Token[])[] = [];
+    for (const piece of pieces) {
+      if (typeof piece === 'number') parts.push([piece]);
+      else if (piece.includes('{document}')) parts.push(piece);
+      else parts.push(Array.from(await makeTokens(piece.replaceAll('{query}', () => query))));
+    }
+    return async (document, makeDocumentTokens) => {
       const values: Readonly<Record<string, string>> = { query, document };
-      const tokens = parts.flatMap((part) =>
-        typeof part === 'string'
-          ? tokensOf(
-              part.replaceAll(/\{(query|document)\}/g, (_, name: string) => values[name] ?? ''),
-            )
-          : part,
-      );
+      const tokens: Token[] = [];
+      for (const part of parts) {
+        const made =
+          typeof part === 'string'
+            ? await makeDocumentTokens(
+                part.replaceAll(/\{(query|document)\}/g, (_, name: string) => values[name] ?? ''),
+              )
+            : part;
+        for (const token of made) tokens.push(token);
+      }
       return Uint32Array.from(
         start === undefined || tokens[0] === start ? tokens : [start, ...tokens],
       );
@@ -61,10 +66,11 @@ function segmentPrompt(model: InputModel): RerankPrompt {
   const { separatorToken, isWordPiece } = model;
   const end = endTokens(model);
   const separator = separatorToken === undefined || isWordPiece ? [] : [separatorToken];
-  const tokensOf = (text: string): Uint32Array => model.tokenize(text, { parseSpecial: false });
-  return (query) => {
-    const before = [...startTokens(model), ...tokensOf(query), ...end, ...separator];
-    return (document) => Uint32Array.from([...before, ...tokensOf(document), ...end]);
+  return async (query, makeTokens) => {
+    const queryTokens = await makeTokens(query);
+    const before = [...startTokens(model), ...queryTokens, ...end, ...separator];
+    return async (document, makeDocumentTokens) =>
+      Uint32Array.from([...before, ...(await makeDocumentTokens(document)), ...end]);
   };
 }
 

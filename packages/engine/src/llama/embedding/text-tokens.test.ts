@@ -1,0 +1,96 @@
+import { describe, expect, test } from 'bun:test';
+
+import { Tokenizer, type Vocabulary } from '../tokenizer.ts';
+import { TextTokens } from './text-tokens.ts';
+
+/** Longer than texts are read without a turn for others, on any machine. */
+const PIECE_MS = 6;
+
+/** A token for each line, each of which takes a while to make; `isCut`: texts may be cut behind lines. */
+function createVocabulary(isCut: boolean): Vocabulary & { readonly made: string[] } {
+  const made: string[] = [];
+  return {
+    made,
+    bosToken: 1,
+    vocabularySize: 100,
+    longestTokenBytes: 100,
+    detokenize: () => '',
+    isEndOfGeneration: () => false,
+    piecesOf: (text) => (isCut ? (text.match(/[^\n]*\n/g) ?? [text]) : [text]),
+    tokenize: (piece) => {
+      made.push(piece);
+      const untilMs = performance.now() + PIECE_MS;
+      while (performance.now() < untilMs);
+      return Uint32Array.from(piece.match(/\n/g) ?? [], () => piece.charCodeAt(0));
+    },
+  };
+}
+
+const create = (model: Vocabulary, contextTokens: number): TextTokens =>
+  new TextTokens({ model, tokenizer: new Tokenizer(model), contextTokens });
+
+const linesOf = (count: number): string =>
+  Array.from({ length: count }, (_, index) => `${String.fromCharCode(50 + index)}\n`).join('');
+
+/** How often others get a turn while `work` is done. */
+async function turnsDuring(work: Promise<unknown>): Promise<number> {
+  let turns = 0;
+  let isDone = false;
+  const ended = work.finally(() => (isDone = true));
+  while (!isDone) {
+    await new Promise((resolve) => setImmediate(resolve));
+    turns++;
+  }
+  await ended;
+  return turns;
+}
+
+describe('the tokens of a text', () => {
+  const wanted = { param: 'input[3]', checkWanted: () => undefined };
+
+  test('are made with turns for others between, and are those of its pieces', async () => {
+    const texts = create(createVocabulary(true), 32);
+    const made = texts.of(linesOf(20), wanted);
+
+    expect(await turnsDuring(made)).toBeGreaterThan(15);
+    expect([...(await made)]).toEqual(Array.from({ length: 20 }, (_, index) => 50 + index));
+  });
+
+  test('are made once: no look before at how many there are', async () => {
+    const vocabulary = createVocabulary(true);
+
+    await create(vocabulary, 32).of(linesOf(20), wanted);
+
+    expect(vocabulary.made).toHaveLength(20);
+  });
+
+  test('are not made any further when there are far too many', async () => {
+    const vocabulary = createVocabulary(true);
+    const made = create(vocabulary, 4).of(linesOf(40), wanted);
+
+    await expect(made).rejects.toMatchObject({
+      code: 'context_length_exceeded',
+      details: { param: 'input[3]' },
+    });
+    expect(vocabulary.made.length).toBeLessThan(12);
+  });
+
+  test('nor when nobody wants them any more', async () => {
+    const vocabulary = createVocabulary(true);
+    const checkWanted = () => {
+      if (vocabulary.made.length === 3) throw new Error('left');
+    };
+    const made = create(vocabulary, 32).of(linesOf(20), { ...wanted, checkWanted });
+
+    await expect(made).rejects.toThrow('left');
+    expect(vocabulary.made).toHaveLength(3);
+  });
+
+  test('of a vocabulary that cannot be cut are made of the whole', async () => {
+    const vocabulary = createVocabulary(false);
+
+    await create(vocabulary, 32).of(linesOf(20), wanted);
+
+    expect(vocabulary.made).toEqual([linesOf(20)]);
+  });
+});

@@ -1,0 +1,56 @@
+import type { Model } from '../binding.ts';
+import type { Tokenizer } from '../tokenizer.ts';
+import { tooLong } from './input-tokens.ts';
+import { isFarTooLong } from './long-text.ts';
+
+export interface TextTokensOptions {
+  readonly model: Pick<Model, 'piecesOf' | 'tokenize'>;
+  /** Of `model`. */
+  readonly tokenizer: Tokenizer;
+  readonly contextTokens: number;
+}
+
+export interface TextSource {
+  /** What an error names, as `input[3]`. */
+  readonly param: string;
+  /** Called between slices of a long text; ends the work by throwing. */
+  readonly checkWanted: () => void;
+}
+
+/**
+ * The tokens of texts to be embedded or ranked; what looks like a special token is text.
+ *
+ * Those of a long text are made in slices, with turns for others between them, where its vocabulary allows cuts. Other
+ * vocabularies (WordPiece, SentencePiece) take a text as a whole, after a look at whether it is far too long.
+ */
+export class TextTokens {
+  readonly #model: Pick<Model, 'piecesOf' | 'tokenize'>;
+  readonly #tokenizer: Tokenizer;
+  readonly #contextTokens: number;
+
+  constructor(options: TextTokensOptions) {
+    this.#model = options.model;
+    this.#tokenizer = options.tokenizer;
+    this.#contextTokens = options.contextTokens;
+  }
+
+  /** @throws CortexError `context_length_exceeded` for a text so long that all of its tokens are not worth counting */
+  async of(text: string, { param, checkWanted }: TextSource): Promise<Uint32Array> {
+    const most = 2 * this.#contextTokens;
+    const farTooLong = () => tooLong(`more than ${most}`, this.#contextTokens, param);
+    if (!this.#isCut(text) && (await isFarTooLong(this.#model, text, this.#contextTokens)))
+      throw farTooLong();
+    checkWanted();
+    return this.#tokenizer.tokenize(text, PLAIN, (tokens) => {
+      checkWanted();
+      if (tokens > most) throw farTooLong();
+    });
+  }
+
+  #isCut(text: string): boolean {
+    const [first = ''] = this.#model.piecesOf(text);
+    return first.length < text.length;
+  }
+}
+
+const PLAIN = { addSpecial: false, parseSpecial: false } as const;
