@@ -8,7 +8,7 @@ import { type CallList, readLists } from './list-script.ts';
 import type { CallsRequest, ToolFamily } from './tool-family.ts';
 
 /** How calls are written: what stands before, between and behind them, and around their arguments. */
-export interface ListForm {
+interface ListForm {
   readonly begin: string;
   readonly separator: string;
   readonly end: string;
@@ -17,7 +17,7 @@ export interface ListForm {
 }
 
 /** GBNF of a list of calls. @throws CortexError naming the keyword that cannot be held. */
-export function callListRule(
+function callListRule(
   rules: GrammarRules,
   { tools, isSingle, form }: CallsRequest & { readonly form: ListForm },
 ): string {
