@@ -51,6 +51,14 @@ const FAMILIES: Readonly<Record<string, FamilyExample>> = {
   },
   lfm2: { template: 'LFM2.5-8B-A1B', prompt: '<|im_start|>assistant\n' },
   granite: { template: 'ibm-granite-granite-3.3-2B-Instruct', prompt: '<|end_of_role|>' },
+  cohere: {
+    template: 'CohereForAI-c4ai-command-r7b-12-2024-tool_use',
+    prompt: '<|CHATBOT_TOKEN|><|START_THINKING|><|END_THINKING|>',
+  },
+  'cohere-text, thinking': {
+    template: 'Cohere2MoE',
+    prompt: '<|CHATBOT_TOKEN|><|START_THINKING|>',
+  },
   phi: { source: '<|tool|>{{ message.tools }}<|/tool|>', prompt: '<|assistant|>' },
   nemotron: { template: 'NVIDIA-Nemotron-Nano-v2', prompt: '<SPECIAL_11>Assistant\n<think>\n' },
   'minimax-m1': { template: 'MiniMax-M1', prompt: '<beginning_of_sentence>ai name=assistant\n' },
@@ -257,27 +265,31 @@ test.each([
   );
 });
 
-describe.each(['harmony', 'harmony, thinking', 'qwen3.5, thinking', 'mistral'])(
-  'a document of %s',
-  (family) => {
-    const { format, prompt } = modelOf(family);
+describe.each([
+  'harmony',
+  'harmony, thinking',
+  'qwen3.5, thinking',
+  'mistral',
+  'cohere',
+  'cohere-text, thinking',
+])('a document of %s', (family) => {
+  const { format, prompt } = modelOf(family);
 
-    test('is the content of the answer, whatever was thought before it', () => {
-      const schema = object({ a: { type: 'string' }, b: { enum: [1, 2] } });
-      const template = { showsTools: true, render: () => ({ prompt, begun: undefined }) };
-      const body = readBody(ChatBody, {
-        messages: [{ role: 'user', content: 'x' }],
-        response_format: { type: 'json_schema', json_schema: { schema } },
-      });
-      const prepared = prepareChat(body, { template, format });
-      const sampler = new GbnfSampler(prepared.grammar ?? '');
-      for (let i = 0; i < 60; i++) {
-        const parser = chooseParser(format, { ...prepared, newCallId: () => 'id' });
-        const { text, calls } = readAll(parser, [sampler.sample(Math.random, 80)]);
-
-        expect(ajv.validate(schema, parse(text))).toBe(true);
-        expect(calls).toEqual([]);
-      }
+  test('is the content of the answer, whatever was thought before it', () => {
+    const schema = object({ a: { type: 'string' }, b: { enum: [1, 2] } });
+    const template = { showsTools: true, render: () => ({ prompt, begun: undefined }) };
+    const body = readBody(ChatBody, {
+      messages: [{ role: 'user', content: 'x' }],
+      response_format: { type: 'json_schema', json_schema: { schema } },
     });
-  },
-);
+    const prepared = prepareChat(body, { template, format });
+    const sampler = new GbnfSampler(prepared.grammar ?? '');
+    for (let i = 0; i < 60; i++) {
+      const parser = chooseParser(format, { ...prepared, newCallId: () => 'id' });
+      const { text, calls } = readAll(parser, [sampler.sample(Math.random, 80)]);
+
+      expect(ajv.validate(schema, parse(text))).toBe(true);
+      expect(calls).toEqual([]);
+    }
+  });
+});

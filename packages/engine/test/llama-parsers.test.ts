@@ -108,4 +108,5 @@ describe('a recorded answer', () => {
 
 /** Whether markers are taken away although no call stands in them: those of reasoning and of channels. */
 const hasFrame = ({ prompt = '' }: Fixture, whole: string): boolean =>
-  /think|THINK|channel|<\|(?:start|message|end)\|>/.test(whole) || /<think>\s*$/.test(prompt);
+  /think|THINK|(?:START|END)_|channel|<\|(?:start|message|end)\|>/.test(whole) ||
+  /(?:<think>|START_THINKING\|>)\s*$/.test(prompt);

@@ -1,3 +1,4 @@
+import { COHERE, COHERE_TEXT } from './cohere.ts';
 import { DEEPSEEK, DEEPSEEK_R1 } from './deepseek.ts';
 import { GEMMA } from './gemma.ts';
 import { GLM } from './glm.ts';
@@ -14,6 +15,8 @@ import { QWEN_XML, SEED_XML } from './xml-calls.ts';
 /** Every family there is; the first one that a template is written for is the model's. */
 export const FAMILIES: readonly ToolFamily[] = [
   HARMONY,
+  COHERE,
+  COHERE_TEXT,
   GEMMA,
   KIMI,
   LFM2,

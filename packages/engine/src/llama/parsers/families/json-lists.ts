@@ -8,25 +8,23 @@ import { type CallList, readLists } from './list-script.ts';
 import type { CallsRequest, ToolFamily } from './tool-family.ts';
 
 /** How calls are written: what stands before, between and behind them, and around their arguments. */
-interface ListForm {
+export interface ListForm {
   readonly begin: string;
   readonly separator: string;
   readonly end: string;
+  /** GBNF. */
   beginCall(name: string): string;
   readonly endCall: string;
 }
 
 /** GBNF of a list of calls. @throws CortexError naming the keyword that cannot be held. */
-function callListRule(
+export function callListRule(
   rules: GrammarRules,
   { tools, isSingle, form }: CallsRequest & { readonly form: ListForm },
 ): string {
   const calls = tools.map((tool) => {
     const args = jsonSchemaRule(rules, tool.parameters);
-    return rules.add(
-      'call',
-      sequence(literal(form.beginCall(tool.name)), args, literal(form.endCall)),
-    );
+    return rules.add('call', sequence(form.beginCall(tool.name), args, literal(form.endCall)));
   });
   const call = rules.add('any-call', calls.join(' | '));
   const more = isSingle ? '' : `( ${literal(form.separator)} ${call} )*`;
@@ -44,7 +42,7 @@ interface ListFamily {
 }
 
 const BY_NAME: Pick<ListForm, 'beginCall' | 'endCall'> = {
-  beginCall: (name) => `{"name": ${JSON.stringify(name)}, "arguments": `,
+  beginCall: (name) => literal(`{"name": ${JSON.stringify(name)}, "arguments": `),
   endCall: '}',
 };
 
@@ -111,7 +109,7 @@ export const APERTUS: ToolFamily = listFamily({
     begin: '<|tools_prefix|>[',
     separator: ', ',
     end: ']<|tools_suffix|>',
-    beginCall: (name) => `{${JSON.stringify(name)}: `,
+    beginCall: (name) => literal(`{${JSON.stringify(name)}: `),
     endCall: '}',
   },
 });

@@ -27,7 +27,7 @@ export function* readLists(text: AnswerText, list: CallList): Script<void> {
 }
 
 /** The calls behind a marker, to the marker that closes them. False: there is none, and what was read is held. */
-function* readList(text: AnswerText, list: CallList): Script<boolean> {
+export function* readList(text: AnswerText, list: CallList): Script<boolean> {
   for (let gap = FIRST_GAP; ; gap = GAP) {
     while ((yield* text.more()) && !isTooLong(text) && gap.test(text.held));
     if (text.held.endsWith('{') && (yield* list.readCall(text))) continue;
