@@ -62,6 +62,7 @@ const FAMILIES: Readonly<Record<string, FamilyExample>> = {
   phi: { source: '<|tool|>{{ message.tools }}<|/tool|>', prompt: '<|assistant|>' },
   nemotron: { template: 'NVIDIA-Nemotron-Nano-v2', prompt: '<SPECIAL_11>Assistant\n<think>\n' },
   'minimax-m1': { template: 'MiniMax-M1', prompt: '<beginning_of_sentence>ai name=assistant\n' },
+  minimax: { template: 'MiniMax-M2', prompt: ']~b]ai\n<think>\n' },
   apertus: { template: 'Apertus-8B-Instruct', prompt: '<|assistant_start|>' },
   harmony: { template: 'openai-gpt-oss-120b', prompt: '<|start|>assistant' },
   'harmony, thinking': {

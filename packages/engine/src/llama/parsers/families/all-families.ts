@@ -8,6 +8,7 @@ import { APERTUS, GRANITE, MINIMAX_M1, NEMOTRON, PHI } from './json-lists.ts';
 import { KIMI } from './kimi.ts';
 import { LFM2 } from './lfm2.ts';
 import { LLAMA, LLAMA_TAGGED } from './llama.ts';
+import { MINIMAX } from './minimax.ts';
 import { MISTRAL, MISTRAL_LIST } from './mistral.ts';
 import type { ToolFamily } from './tool-family.ts';
 import { QWEN_XML, SEED_XML } from './xml-calls.ts';
@@ -24,6 +25,7 @@ export const FAMILIES: readonly ToolFamily[] = [
   PHI,
   NEMOTRON,
   MINIMAX_M1,
+  MINIMAX,
   APERTUS,
   SEED_XML,
   QWEN_XML,

@@ -18,7 +18,7 @@ import {
 } from '../../../grammar/schema-merge.ts';
 import { isBareKey, otherKeyRule } from './bare-keys.ts';
 import { QUOTE } from './gemma-script.ts';
-import { gemmaStringRule } from './gemma-strings.ts';
+import { rawStringRule } from './raw-strings.ts';
 
 /** The arguments of a call, braces included. @throws CortexError naming the keyword that cannot be held in this form. */
 export function gemmaObjectRule(rules: GrammarRules, parameters: unknown): string {
@@ -73,11 +73,16 @@ class ValueWriter {
       case 'array':
         return this.#array(schema);
       case 'string':
-        return gemmaStringRule(this.#rules, schema);
+        return this.#string(schema);
       default:
         // Written as in JSON.
         return jsonSchemaRule(this.#rules, { ...schema, type }, this.#root);
     }
+  }
+
+  #string(schema: FlatSchema): string | undefined {
+    const rule = rawStringRule(this.#rules, schema, QUOTE);
+    return rule === undefined ? undefined : sequence(literal(QUOTE), rule);
   }
 
   #array(schema: FlatSchema): string | undefined {

@@ -13,7 +13,7 @@ export interface ValueTags {
 interface Parameter {
   readonly key: string;
   readonly isFirst: boolean;
-  readonly types: ParameterTypes;
+  readonly types: Pick<ParameterTypes, 'isText' | 'read'>;
   readonly tags: ValueTags;
 }
 

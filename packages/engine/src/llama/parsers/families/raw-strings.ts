@@ -1,4 +1,4 @@
-/** Strings as Gemma writes them, as grammars. */
+/** Strings that stand as they are between two marks, as grammars. */
 import { intersect, MAX_CODE, subtract } from '../../../grammar/code-ranges.ts';
 import { classChar, type GrammarRules, literal, sequence } from '../../../grammar/grammar-rules.ts';
 import type { CharWriter } from '../../../grammar/pattern.ts';
@@ -7,10 +7,18 @@ import { count, optional, text } from '../../../grammar/schema-keywords.ts';
 import { type FlatSchema, unsupported } from '../../../grammar/schema-merge.ts';
 import { isKnownFormat, type StringForm, stringRule } from '../../../grammar/string-rules.ts';
 import { textUntil } from '../../../grammar/text-until.ts';
-import { QUOTE } from './gemma-script.ts';
 
-/** A string, its quotes included; undefined when none is valid. @throws CortexError naming the keyword that cannot be held. */
-export function gemmaStringRule(rules: GrammarRules, schema: FlatSchema): string | undefined {
+/**
+ * The text of a string and the mark that ends it; undefined when none is valid.
+ *
+ * @param end - begins with `<`, which texts that are bounded do not hold
+ * @throws CortexError naming the keyword that cannot be held.
+ */
+export function rawStringRule(
+  rules: GrammarRules,
+  schema: FlatSchema,
+  end: string,
+): string | undefined {
   const format = text(schema, 'format');
   if (format !== undefined && !isKnownFormat(format))
     throw unsupported('format', `names "${format}", which is not known`);
@@ -20,19 +28,19 @@ export function gemmaStringRule(rules: GrammarRules, schema: FlatSchema): string
     ...optional('pattern', text(schema, 'pattern')),
     ...optional('format', format),
   };
-  if (Object.keys(bounds).length === 0) return sequence(literal(QUOTE), textUntil(rules, QUOTE));
+  if (Object.keys(bounds).length === 0) return textUntil(rules, end);
   try {
-    const result = stringRule(rules, bounds, FORM);
+    const result = stringRule(rules, bounds, RAW);
     if (result === 'impossible') return undefined;
     if ('conflict' in result) throw unsupported(result.conflict, 'cannot be held');
-    return result.rule;
+    return sequence(result.rule, literal(end));
   } catch (error) {
     if (error instanceof UnsupportedPattern) throw unsupported('pattern', `uses ${error.message}`);
     throw error;
   }
 }
 
-/** Characters as they are, without the one that the quote begins with. */
+/** Characters as they are, without the one that a mark begins with. */
 const chars: CharWriter = (rules, ranges) => {
   const allowed = subtract(
     intersect(ranges, [
@@ -50,8 +58,8 @@ const chars: CharWriter = (rules, ranges) => {
   return rules.add('chars', `[${entries.join('')}]`);
 };
 
-const FORM: StringForm = {
-  quote: literal(QUOTE),
+const RAW: StringForm = {
+  quote: '',
   anyChar: (rules) => chars(rules, [[0, MAX_CODE]]),
   chars,
 };

@@ -1,0 +1,145 @@
+import type { CallableTool } from '../../../grammar/answer-grammar.ts';
+import type { AnswerText, Script } from '../answer-text.ts';
+import { contentUntil, isTooLong, parseJson, readOneOf } from '../script-steps.ts';
+import { isCutShort, readParameter } from './parameter-script.ts';
+import { ParameterTypes } from './parameter-types.ts';
+
+/** How a family writes calls as `<invoke name="…"><parameter name="…">value</parameter></invoke>`. */
+export interface InvokeForm {
+  /** Begins and ends the calls of an answer together. */
+  readonly open: string;
+  readonly close: string;
+  /** Up to the name. */
+  readonly invoke: string;
+  readonly endInvoke: string;
+  /** Up to the key. */
+  readonly parameter: string;
+  readonly endParameter: string;
+}
+
+interface InvokeRequest {
+  readonly form: InvokeForm;
+  readonly tools: readonly CallableTool[];
+}
+
+/**
+ * Reads calls of several parameters, values bare between tags.
+ *
+ * A call has begun when its first parameter or its end is seen. Without the outer marker it is one when it is on offer.
+ */
+export function* readInvokes(text: AnswerText, { form, tools }: InvokeRequest): Script<void> {
+  for (;;) {
+    const found = yield* contentUntil(text, [form.open, form.invoke]);
+    if (found === undefined) return;
+    let before = found.space + found.marker;
+    const isWrapped = found.marker === form.open;
+    if (isWrapped) {
+      if ((yield* readOneOf(text, [form.invoke])) === undefined) {
+        text.content(before);
+        text.reread();
+        continue;
+      }
+      before += text.take();
+    }
+    yield* readCalls(text, { form, tools, isWrapped, before });
+  }
+}
+
+interface Calls extends InvokeRequest {
+  readonly isWrapped: boolean;
+  /** Goes out when the first call cannot be read. */
+  readonly before: string;
+}
+
+/** Calls one behind the other, from behind the first tag's beginning. */
+function* readCalls(text: AnswerText, { form, tools, isWrapped, before }: Calls): Script<void> {
+  for (let lost = before; ;) {
+    const name = (yield* readTag(text))?.name;
+    const tool = tools.find((one) => one.name === name);
+    if (name === undefined || (!isWrapped && tool === undefined)) {
+      text.content(lost);
+      text.reread();
+      return;
+    }
+    lost += text.take();
+    if ((yield* readOneOf(text, [form.parameter, form.endInvoke])) === undefined) {
+      text.content(lost);
+      text.reread();
+      return;
+    }
+    text.beginCall(name);
+    const types = new ParameterTypes(tool?.parameters);
+    if (!(yield* readParameters(text, form, types))) return;
+    const nexts = [form.invoke, form.close];
+    const next = yield* readOneOf(text, nexts);
+    if (next === undefined) {
+      if (isCutShort(text.held, nexts)) text.take();
+      else text.reread();
+      return;
+    }
+    lost = text.take();
+    if (next === form.close) return;
+  }
+}
+
+interface Tag {
+  readonly name: string;
+  /** What some families say of a value: that it is a text, or JSON. */
+  readonly isText: boolean | undefined;
+}
+
+const TAG = /^([^<>\n]+?)"(?:\s+string="(true|false)")?\s*>$/;
+
+/** A name, attributes, and the end of the tag, all of which is held; undefined where there is none. */
+function* readTag(text: AnswerText): Script<Tag | undefined> {
+  while (yield* text.more()) {
+    const [, name = '', isText] = TAG.exec(text.held) ?? [];
+    if (name.trim() !== '')
+      return { name: name.trim(), isText: isText === undefined ? undefined : isText === 'true' };
+    if (isTooLong(text) || /[<>\n]$/.test(text.held)) return undefined;
+  }
+  return undefined;
+}
+
+/** From the first tag within a call, which is held, to its end. False: the answer ends before. */
+function* readParameters(
+  text: AnswerText,
+  form: InvokeForm,
+  types: ParameterTypes,
+): Script<boolean> {
+  const followers = [form.parameter, form.endInvoke, form.close];
+  const tags = { end: form.endParameter, followers, lineBreak: '' } as const;
+  for (let count = 0; ; count++) {
+    const follower = yield* readOneOf(text, followers);
+    if (follower === undefined && isCutShort(text.held, followers)) {
+      text.take();
+      return false;
+    }
+    if (follower === form.parameter) text.take();
+    const tag = follower === form.parameter ? yield* readTag(text) : undefined;
+    if (tag === undefined) {
+      const isCut = follower === form.parameter && !isTooLong(text) && !/[<>\n]$/.test(text.held);
+      if (!isCut) text.callArguments(count === 0 ? '{}' : '}');
+      if (isCut || follower === form.endInvoke) text.take();
+      else text.reread();
+      return !isCut;
+    }
+    text.take();
+    const isFirst = count === 0;
+    const parameter = { key: tag.name, isFirst, types: typesAsSaid(types, tag), tags };
+    if (!(yield* readParameter(text, parameter))) return false;
+  }
+}
+
+/** The types of a value whose tag says what it is; the schema's where it says nothing. */
+function typesAsSaid(
+  types: ParameterTypes,
+  { isText }: Tag,
+): Pick<ParameterTypes, 'isText' | 'read'> {
+  if (isText === undefined) return types;
+  return {
+    isText: () => isText,
+    read: (key, value) =>
+      parseJson(value.trim()) === undefined ? types.read(key, value) : value.trim(),
+  };
+}

@@ -1,0 +1,37 @@
+import { literal, sequence } from '../../../grammar/grammar-rules.ts';
+import { xmlCallsRule, type XmlForm } from '../../../grammar/xml-calls.ts';
+import { ScriptedParser } from '../answer-text.ts';
+import { type InvokeForm, readInvokes } from './invoke-script.ts';
+import type { ToolFamily } from './tool-family.ts';
+
+const FORM: InvokeForm = {
+  open: '<minimax:tool_call>',
+  close: '</minimax:tool_call>',
+  invoke: '<invoke name="',
+  endInvoke: '</invoke>',
+  parameter: '<parameter name="',
+  endParameter: '</parameter>',
+};
+
+const CALLS: XmlForm = {
+  begin: (name) => `${FORM.invoke}${name}">\n`,
+  end: FORM.endInvoke,
+  beginParameter: (key) => `${FORM.parameter}${key}">`,
+  endParameter: FORM.endParameter,
+  lineBreak: '',
+};
+
+/** MiniMax M2: `<minimax:tool_call>`, calls as `<invoke name="…"><parameter name="…">value</parameter></invoke>`. */
+export const MINIMAX: ToolFamily = {
+  name: 'minimax',
+  isFamilyOf: (template) => template.includes(FORM.open),
+  markers: [FORM.open, FORM.close],
+  createParser: ({ tools, newCallId }) =>
+    new ScriptedParser((text) => readInvokes(text, { form: FORM, tools }), newCallId),
+  callsRule: (rules, request) =>
+    sequence(
+      literal(`${FORM.open}\n`),
+      xmlCallsRule(rules, { ...request, form: CALLS }),
+      literal(`\n${FORM.close}`),
+    ),
+};
