@@ -64,6 +64,14 @@ const FAMILIES: Readonly<Record<string, FamilyExample>> = {
   'minimax-m1': { template: 'MiniMax-M1', prompt: '<beginning_of_sentence>ai name=assistant\n' },
   minimax: { template: 'MiniMax-M2', prompt: ']~b]ai\n<think>\n' },
   apertus: { template: 'Apertus-8B-Instruct', prompt: '<|assistant_start|>' },
+  'deepseek-dsml': {
+    template: 'deepseek-ai-DeepSeek-V3.2',
+    prompt: '<｜Assistant｜><think></think>',
+  },
+  'deepseek-v4, thinking': {
+    template: 'deepseek-ai-DeepSeek-V4',
+    prompt: '<｜Assistant｜><think>',
+  },
   harmony: { template: 'openai-gpt-oss-120b', prompt: '<|start|>assistant' },
   'harmony, thinking': {
     template: 'openai-gpt-oss-120b',

@@ -1,5 +1,6 @@
 import { COHERE, COHERE_TEXT } from './cohere.ts';
 import { DEEPSEEK, DEEPSEEK_R1 } from './deepseek.ts';
+import { DEEPSEEK_DSML, DEEPSEEK_V4 } from './dsml.ts';
 import { GEMMA } from './gemma.ts';
 import { GLM } from './glm.ts';
 import { HARMONY } from './harmony.ts';
@@ -33,6 +34,8 @@ export const FAMILIES: readonly ToolFamily[] = [
   HERMES,
   MISTRAL,
   MISTRAL_LIST,
+  DEEPSEEK_V4,
+  DEEPSEEK_DSML,
   DEEPSEEK_R1,
   DEEPSEEK,
   LLAMA_TAGGED,

@@ -1,0 +1,38 @@
+import { literal, sequence } from '../../../grammar/grammar-rules.ts';
+import { ScriptedParser } from '../answer-text.ts';
+import { dsmlCallRule } from './dsml-arguments.ts';
+import { type InvokeForm, readInvokes } from './invoke-script.ts';
+import type { ToolFamily } from './tool-family.ts';
+
+/** Stands in every tag; the vocabulary has it as one token. */
+const MARK = '｜DSML｜';
+
+/** DeepSeek V3.2: `<｜DSML｜function_calls>`, and calls whose parameters say whether they are texts. */
+export const DEEPSEEK_DSML: ToolFamily = dsmlFamily('deepseek-dsml', 'function_calls');
+
+/** DeepSeek V4: the same behind `<｜DSML｜tool_calls>`. */
+export const DEEPSEEK_V4: ToolFamily = dsmlFamily('deepseek-v4', 'tool_calls');
+
+function dsmlFamily(name: string, section: string): ToolFamily {
+  const form: InvokeForm = {
+    open: `<${MARK}${section}>`,
+    close: `</${MARK}${section}>`,
+    invoke: `<${MARK}invoke name="`,
+    endInvoke: `</${MARK}invoke>`,
+    parameter: `<${MARK}parameter name="`,
+    endParameter: `</${MARK}parameter>`,
+  };
+  return {
+    name,
+    isFamilyOf: (template) => template.includes(MARK) && template.includes(`'${section}>`),
+    markers: [MARK, form.open, form.close],
+    createParser: ({ tools, newCallId }) =>
+      new ScriptedParser((text) => readInvokes(text, { form, tools }), newCallId),
+    callsRule(rules, { tools, isSingle }) {
+      const calls = tools.map((tool) => dsmlCallRule(rules, tool, form));
+      const call = rules.add('any-call', calls.join(' | '));
+      const more = isSingle ? '' : `( "\\n" ${call} )*`;
+      return sequence(literal(`${form.open}\n`), call, more, literal(`\n${form.close}`));
+    },
+  };
+}
