@@ -247,7 +247,7 @@ describe.each(Object.keys(FAMILIES))('an enforced call of %s', (family) => {
 });
 
 test.each([
-  ['qwen3-coder', object({ a: { not: {} } }), '"not"'],
+  ['qwen3-coder', object({ a: { not: { type: 'string' } } }), '"not"'],
   ['gemma', object({ a: { type: 'array', prefixItems: [{ type: 'string' }] } }), '"prefixItems"'],
   ['gemma', object({ a: { type: 'string', pattern: '^<b>$' } }), '"pattern"'],
   ['lfm2', object({ 'no key': { type: 'string' } }), '"required"'],

@@ -3,13 +3,18 @@ import { CortexError } from '@cortex/protocol';
 /** Characters of GBNF text one request may ask for: what lies above takes seconds to compile and never helps a model. */
 const MAX_GRAMMAR_CHARS = 256 * 1024;
 
+/** Steps that automatons of one grammar may take together: some 0.3 s, in which everybody waits. */
+const MAX_STEPS = 150_000;
+
 /** The rules of one grammar while it is built: equal bodies share a name, so that repeated subschemas cost nothing. */
 export class GrammarRules {
   readonly #bodies = new Map<string, string>();
   readonly #names = new Map<string, string>();
   /** How often a name was made of each hint. */
   readonly #counts = new Map<string, number>();
+  readonly #shared = new Map<string, string | undefined>();
   #chars = 0;
+  #steps = 0;
 
   /** The name of a rule with this body, new or shared. `hint` makes the grammar readable. */
   add(hint: string, body: string): string {
@@ -21,9 +26,21 @@ export class GrammarRules {
     return name;
   }
 
+  /** What `make` gives, made once for each `key`: for rules whose bodies cannot be compared because they name themselves. */
+  shared(key: string, make: () => string | undefined): string | undefined {
+    if (!this.#shared.has(key)) this.#shared.set(key, make());
+    return this.#shared.get(key);
+  }
+
+  /** Counts work that leaves no rules. @throws CortexError `invalid_request` when it is more than one grammar may cost. */
+  spend(steps: number): void {
+    this.#steps += steps;
+    if (this.#steps > MAX_STEPS) throw tooLarge('its patterns need too much work together');
+  }
+
   /** A name to refer to before its body is known: recursion. */
   reserve(hint: string): string {
-    const base = hint.replaceAll(/[^a-zA-Z0-9]+/g, '-').slice(0, 40) || 'rule';
+    const base = hint.slice(0, 40).replaceAll(/[^a-zA-Z0-9]+/g, '-') || 'rule';
     let count = this.#counts.get(base) ?? 0;
     let name: string;
     do {
@@ -39,13 +56,8 @@ export class GrammarRules {
   define(name: string, body: string): void {
     this.#bodies.set(name, body);
     this.#chars += name.length + body.length + 6;
-    if (this.#chars > MAX_GRAMMAR_CHARS) {
-      throw new CortexError(
-        'invalid_request',
-        `The JSON schema is too large to enforce: its grammar exceeds ${MAX_GRAMMAR_CHARS / 1024} KiB. Reduce enums, lengths or nesting.`,
-        { param: 'response_format' },
-      );
-    }
+    if (this.#chars > MAX_GRAMMAR_CHARS)
+      throw tooLarge(`its grammar exceeds ${MAX_GRAMMAR_CHARS / 1024} KiB`);
   }
 
   /** The GBNF text; `root` is the start rule. */
@@ -54,6 +66,13 @@ export class GrammarRules {
     return [`root ::= ${root}`, ...lines].join('\n') + '\n';
   }
 }
+
+const tooLarge = (why: string): CortexError =>
+  new CortexError(
+    'invalid_request',
+    `The JSON schema is too large to enforce: ${why}. Reduce enums, lengths, patterns or nesting.`,
+    { param: 'response_format' },
+  );
 
 const GBNF_ESCAPES: Readonly<Record<string, string>> = {
   '\n': String.raw`\n`,

@@ -8,70 +8,117 @@ import { CortexError } from '@cortex/protocol';
 
 import { anyText } from './any-text.ts';
 import { type GrammarRules, literal, repeat, sequence } from './grammar-rules.ts';
+import { multipleRule } from './multiple-rules.ts';
 import { integerRule, numberRule } from './number-rules.ts';
-import { type Member, objectRule, otherKeyRule, spaceRule } from './object-rules.ts';
-import { UnsupportedPattern } from './pattern-syntax.ts';
-import { isDisjoint } from './schema-disjoint.ts';
-import { count, isAllowed, numberBounds, optional, text, typesOf } from './schema-keywords.ts';
+import { type ObjectKeys, objectKeys } from './object-keys.ts';
+import { type Member, objectRule, spaceRule } from './object-rules.ts';
+import { asSchema, type FlatSchema, type Schema, unsupported } from './schema.ts';
+import { SchemaCheck } from './schema-check.ts';
+import { Exclusion } from './schema-disjoint.ts';
 import {
-  asSchema,
-  type FlatSchema,
-  flatten,
-  isObject,
-  type Schema,
-  unsupported,
-} from './schema-merge.ts';
-import { isKnownFormat, stringRule } from './string-rules.ts';
+  count,
+  listOf,
+  numberBounds,
+  optional,
+  stringBounds,
+  text,
+  typesOf,
+} from './schema-keywords.ts';
+import { SchemaDocument } from './schema-merge.ts';
+import { checkSize } from './schema-size.ts';
+import { formatIntegers } from './string-formats.ts';
+import { stringRule } from './string-rules.ts';
+import { WorkBudget } from './work-budget.ts';
+
+/** Values within values, where references make more of them than the document has: the converter calls itself for each. */
+const MAX_LEVELS = 256;
+
+/** Schemas that listed values may be checked against: some 0.1 s. */
+const MAX_CHECKS = 400_000;
+
+/** One schema document while its grammar is made. */
+export class SchemaReader {
+  readonly document: SchemaDocument;
+  readonly check: SchemaCheck;
+  readonly #exclusion: Exclusion;
+
+  /** @throws CortexError where `root` is too large. */
+  constructor(root: unknown) {
+    checkSize(root);
+    this.document = new SchemaDocument(asSchema(root, 'schema'));
+    this.#exclusion = new Exclusion(this.document);
+    const work = new WorkBudget(
+      MAX_CHECKS,
+      'enum',
+      'lists too many values to check against the keywords beside it; list only what they allow',
+    );
+    this.check = new SchemaCheck(this.document, work);
+  }
+
+  /** The alternatives of `schema`. @throws CortexError where one value could satisfy several branches of a `oneOf`. */
+  alternatives(schema: Schema): readonly FlatSchema[] {
+    const options = this.document.options(schema);
+    for (const option of options) this.#exclusion.require(option);
+    return options.map((option) => option.schema);
+  }
+
+  /** The listed values of a flat schema that keep to all else in it; undefined when it lists none. */
+  listed(schema: FlatSchema): readonly unknown[] | undefined {
+    const values = schema['enum'];
+    if (!Array.isArray(values) || Object.keys(schema).length === 1)
+      return Array.isArray(values) ? values : undefined;
+    return values.filter((value) => {
+      const verdict = this.check.verdict(value, schema);
+      if (verdict !== 'unknown') return verdict === 'yes';
+      const keyword = ['format', 'multipleOf'].find((name) => schema[name] !== undefined);
+      throw unsupported(
+        keyword ?? 'enum',
+        `cannot be checked for the listed value ${JSON.stringify(value).slice(0, 80)}; list only what is valid, and leave it out`,
+      );
+    });
+  }
+}
 
 /**
  * The rule of a JSON document that is valid for `schema`, in `rules`.
  *
- * @param root - the schema that references point into, where `schema` is a part of it
+ * @param reader - of the document that references point into, where `schema` is a part of it
  * @throws CortexError `invalid_request` naming the keyword that cannot be held.
  */
-export function jsonSchemaRule(rules: GrammarRules, schema: unknown, root = schema): string {
-  const converter = new SchemaConverter(rules, asSchema(root, 'schema'));
-  const rule = converter.visit(asSchema(schema, 'schema'), 'document');
+export function jsonSchemaRule(
+  rules: GrammarRules,
+  schema: unknown,
+  reader = new SchemaReader(schema),
+): string {
+  const rule = new SchemaConverter(rules, reader).visit(asSchema(schema, 'schema'), 'document');
   if (rule !== undefined) return rule;
   throw new CortexError('invalid_request', 'The JSON schema allows no value at all.', {
     param: 'response_format',
   });
 }
 
-/** The alternatives of `schema`. @throws CortexError where one value could satisfy several branches of a `oneOf`. */
-export function alternatives(schema: Schema, root: Schema): readonly FlatSchema[] {
-  const { options, exclusive } = flatten(schema, root);
-  for (const [written, other] of exclusive) {
-    if (written === undefined || other === undefined) continue;
-    if (isDisjoint({ written, other, root })) {
-      if (isDisjoint({ written: other, other: written, root })) continue;
-    }
-    throw unsupported(
-      'oneOf',
-      'has branches that one value could satisfy together; use anyOf, or a required property with a different const in each',
-    );
-  }
-  return options;
-}
-
 class SchemaConverter {
   readonly rules: GrammarRules;
-  readonly #root: Schema;
-  readonly #visited = new Map<string, string | undefined>();
+  readonly #reader: SchemaReader;
+  readonly #visited = new Map<number, string | undefined>();
+  #level = 0;
 
-  constructor(rules: GrammarRules, root: Schema) {
+  constructor(rules: GrammarRules, reader: SchemaReader) {
     this.rules = rules;
-    this.#root = root;
+    this.#reader = reader;
   }
 
   /** The rule for `schema`, or undefined when nothing is valid for it. */
   visit(schema: Schema, hint: string): string | undefined {
-    const key = JSON.stringify(schema);
+    const key = this.#reader.document.ids.of(schema);
     if (this.#visited.has(key)) return this.#visited.get(key);
+    if (++this.#level > MAX_LEVELS)
+      throw unsupported('$ref', `leads to more than ${MAX_LEVELS} values within each other`);
     const name = this.rules.reserve(hint);
     this.#visited.set(key, name);
-    const options = alternatives(schema, this.#root);
-    const bodies = options.flatMap((option) => this.#alternative(option, hint));
+    const options = this.#reader.alternatives(schema);
+    const bodies = options.flatMap((option) => this.#alternative(option, hint.slice(0, 40)));
+    this.#level--;
     if (bodies.length === 0) {
       // Whoever met the name while it was being built wrote a rule that can never be entered.
       this.#visited.set(key, undefined);
@@ -83,19 +130,11 @@ class SchemaConverter {
   }
 
   #alternative(schema: FlatSchema, hint: string): string[] {
-    const values = schema['enum'];
-    if (values !== undefined) {
-      if (!Array.isArray(values)) throw unsupported('enum', 'must be a list');
-      const allowed = values.filter((value) => isAllowed(value, schema));
-      if (allowed.length === 0) return [];
-      return [
-        anyText(
-          this.rules,
-          allowed.map((value) => JSON.stringify(value)),
-        ),
-      ];
-    }
-    return typesOf(schema).flatMap((type) => this.#typed(type, schema, hint) ?? []);
+    const values = this.#reader.listed(schema);
+    if (values === undefined)
+      return typesOf(schema).flatMap((type) => this.#typed(type, schema, hint) ?? []);
+    const texts = values.map((value) => JSON.stringify(value));
+    return texts.length === 0 ? [] : [anyText(this.rules, texts)];
   }
 
   #typed(type: string, schema: FlatSchema, hint: string): string | undefined {
@@ -105,15 +144,10 @@ class SchemaConverter {
       case 'array':
         return this.#array(schema, hint);
       case 'string':
-        return this.#string(schema);
+        return stringRule(this.rules, stringBounds(schema));
       case 'integer':
-        if (schema['multipleOf'] !== undefined && schema['multipleOf'] !== 1)
-          throw unsupported('multipleOf', 'is not supported');
-        return integerRule(this.rules, numberBounds(schema));
       case 'number':
-        if (schema['multipleOf'] !== undefined)
-          throw unsupported('multipleOf', 'is not supported for numbers');
-        return numberRule(this.rules, numberBounds(schema));
+        return this.#number(type, schema);
       case 'boolean':
         return '"true" | "false"';
       case 'null':
@@ -123,34 +157,17 @@ class SchemaConverter {
     }
   }
 
-  #string(schema: FlatSchema): string | undefined {
-    const format = text(schema, 'format');
-    if (format !== undefined && !isKnownFormat(format))
-      throw unsupported('format', `names "${format}", which is not known`);
-    try {
-      const result = stringRule(this.rules, {
-        ...optional('minLength', count(schema, 'minLength')),
-        ...optional('maxLength', count(schema, 'maxLength')),
-        ...optional('pattern', text(schema, 'pattern')),
-        ...optional('format', format),
-      });
-      if (result === 'impossible') return undefined;
-      if ('conflict' in result) throw unsupported(result.conflict, 'cannot be held');
-      return result.rule;
-    } catch (error) {
-      if (error instanceof UnsupportedPattern)
-        throw unsupported('pattern', `uses ${error.message}`);
-      throw error;
-    }
+  #number(type: 'integer' | 'number', schema: FlatSchema): string | undefined {
+    const bounds = numberBounds(schema);
+    const step = schema['multipleOf'];
+    const isWhole = type === 'integer' || formatIntegers(text(schema, 'format')) !== undefined;
+    if (step !== undefined) return multipleRule(this.rules, { bounds, step, isWhole });
+    return isWhole ? integerRule(this.rules, bounds) : numberRule(this.rules, bounds);
   }
 
   #array(schema: FlatSchema, hint: string): string | undefined {
-    const tuple = Array.isArray(schema['prefixItems'])
-      ? schema['prefixItems']
-      : Array.isArray(schema['items'])
-        ? schema['items']
-        : [];
-    const rest = Array.isArray(schema['items']) ? schema['additionalItems'] : schema['items'];
+    const tuple = listOf(schema, 'prefixItems');
+    const rest = schema['items'];
     if (schema['uniqueItems'] === true && (count(schema, 'maxItems') ?? 2) > 1)
       throw unsupported('uniqueItems', 'is not supported');
     const min = count(schema, 'minItems') ?? 0;
@@ -193,28 +210,23 @@ class SchemaConverter {
   }
 
   #object(schema: FlatSchema, hint: string): string | undefined {
-    const properties = asSchema(schema['properties'], 'properties');
-    const required = new Set(
-      Array.isArray(schema['required']) ? schema['required'].map(String) : [],
-    );
+    const keys = objectKeys(schema, this.#reader);
+    if (keys === undefined) return undefined;
     const members: Member[] = [];
-    for (const key of new Set([...Object.keys(properties), ...required])) {
-      const declared = Object.hasOwn(properties, key)
-        ? properties[key]
-        : schema['additionalProperties'];
-      const value = this.visit(asSchema(declared, 'properties'), `${hint}-${key}`);
+    for (const { key, schema: declared, isRequired } of keys.named) {
+      const value = this.visit(declared, `${hint}-${key}`);
       if (value !== undefined)
-        members.push({
-          rule: this.#member(literal(JSON.stringify(key)), value),
-          isRequired: required.has(key),
-        });
-      else if (required.has(key)) return undefined;
+        members.push({ rule: this.#member(literal(JSON.stringify(key)), value), isRequired });
+      else if (isRequired) return undefined;
     }
-    const extra = this.#extraMember(schema, {
-      hint,
-      names: [...new Set([...Object.keys(properties), ...required])],
-    });
-    return objectRule(this.rules, schema, { members, extra });
+    return objectRule(this.rules, schema, { members, extra: this.#extra(keys.others, hint) });
+  }
+
+  /** The rule for one property that has no name, or undefined when none is written. */
+  #extra(others: ObjectKeys['others'], hint: string): string | undefined {
+    const value = others && this.visit(others.schema, `${hint}-extra`);
+    const key = value === undefined ? undefined : others?.keyRule(this.rules);
+    return key === undefined || value === undefined ? undefined : this.#member(key, value);
   }
 
   #member(key: string, value: string): string {
@@ -222,21 +234,5 @@ class SchemaConverter {
       'member',
       sequence(key, spaceRule(this.rules), '":"', spaceRule(this.rules), value),
     );
-  }
-
-  /** The rule for one property that is not declared, or undefined when none is written. */
-  #extraMember(
-    schema: FlatSchema,
-    { hint, names }: { hint: string; names: readonly string[] },
-  ): string | undefined {
-    const extra = schema['additionalProperties'];
-    const unevaluated = schema['unevaluatedProperties'];
-    if (extra === false || unevaluated === false) return undefined;
-    if (isObject(unevaluated) && extra === undefined)
-      throw unsupported('unevaluatedProperties', 'may only be true or false');
-    // Nothing said of further properties: leaving them out is what callers mean, and always valid.
-    if (extra === undefined && names.length > 0) return undefined;
-    const value = this.visit(asSchema(extra, 'additionalProperties'), `${hint}-extra`);
-    return value === undefined ? undefined : this.#member(otherKeyRule(this.rules, names), value);
   }
 }

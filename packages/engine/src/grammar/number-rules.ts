@@ -1,4 +1,5 @@
 /** Numbers within bounds, as grammars over their decimal digits. */
+import { decimalsOf, scale } from './decimal.ts';
 import { type GrammarRules, sequence } from './grammar-rules.ts';
 
 export interface NumberBounds {
@@ -48,18 +49,14 @@ export function numberRule(rules: GrammarRules, bounds: NumberBounds): string | 
   return bodies.length === 0 ? undefined : rules.add('number', bodies.join(' | '));
 }
 
-function decimalsOf(value: number): number {
-  const [mantissa = '', exponent = '0'] = value.toString().split('e');
-  return Math.max(0, (mantissa.split('.')[1]?.length ?? 0) - Number(exponent));
-}
-
-interface ScaledRange {
+export interface ScaledRange {
   /** Inclusive bounds of the number times 10^places; undefined: no bound on that side. */
   readonly low: bigint | undefined;
   readonly high: bigint | undefined;
 }
 
-function scaledRange(bounds: NumberBounds, places: number): ScaledRange {
+/** The range of whole numbers that are `bounds` with the point moved by `places`. */
+export function scaledRange(bounds: NumberBounds, places: number): ScaledRange {
   const lows: bigint[] = [];
   const highs: bigint[] = [];
   if (bounds.min !== undefined) lows.push(scale(bounds.min, places).ceil);
@@ -72,40 +69,36 @@ function scaledRange(bounds: NumberBounds, places: number): ScaledRange {
   };
 }
 
-/** `value × 10^places` rounded down and up, computed on the decimal text so that 0.1 stays 0.1. */
-function scale(value: number, places: number): { floor: bigint; ceil: bigint } {
-  const decimals = decimalsOf(value);
-  const text = Math.abs(value).toFixed(Math.min(100, decimals)).replace('.', '');
-  const magnitude = BigInt(text) * (value < 0 ? -1n : 1n);
-  if (decimals <= places) {
-    const exact = magnitude * 10n ** BigInt(places - decimals);
-    return { floor: exact, ceil: exact };
-  }
-  const divisor = 10n ** BigInt(decimals - places);
-  const quotient = magnitude / divisor;
-  const rest = magnitude % divisor;
-  return {
-    floor: rest < 0n ? quotient - 1n : quotient,
-    ceil: rest > 0n ? quotient + 1n : quotient,
-  };
+/** One digit pattern: the lowest and highest of each digit, most significant first. */
+export type Digits = readonly (readonly [number, number])[];
+
+/** Patterns that together match exactly the integers of a range, without leading zeros. */
+export function signedDigits(
+  range: ScaledRange,
+): { readonly isNegative: boolean; readonly digits: Digits }[] {
+  const [from, to] = endsOf(range);
+  if (from > to) return [];
+  const nearest = to < 0n ? -to : 1n;
+  const below = from < 0n ? magnitudes(nearest, -from) : [];
+  const above = to >= 0n ? magnitudes(from > 0n ? from : 0n, to) : [];
+  return [
+    ...below.map((digits) => ({ isNegative: true, digits })),
+    ...above.map((digits) => ({ isNegative: false, digits })),
+  ];
 }
 
-/** One digit pattern: a literal or class for each digit, most significant first. */
-type Digits = readonly string[];
+/** From where to where the numbers of a range are written. */
+export function endsOf({ low, high }: ScaledRange): readonly [bigint, bigint] {
+  return [low ?? -openEnd(high === undefined ? undefined : -high), high ?? openEnd(low)];
+}
 
 function signedRange(
-  { low, high }: ScaledRange,
-  format: (digits: Digits) => string,
+  range: ScaledRange,
+  format: (digits: readonly string[]) => string,
 ): string | undefined {
-  const from = low ?? -openEnd(high === undefined ? undefined : -high);
-  const to = high ?? openEnd(low);
-  if (from > to) return undefined;
-  const options: string[] = [];
-  if (from < 0n) {
-    const nearest = to < 0n ? -to : 1n;
-    options.push(...magnitudes(nearest, -from).map((digits) => sequence('"-"', format(digits))));
-  }
-  if (to >= 0n) options.push(...magnitudes(from > 0n ? from : 0n, to).map(format));
+  const options = signedDigits(range).map(({ isNegative, digits }) =>
+    sequence(isNegative ? '"-"' : '', format(digits.map(([a, b]) => digitClass(a, b)))),
+  );
   return options.length === 0 ? undefined : options.join(' | ');
 }
 
@@ -129,17 +122,17 @@ function magnitudes(low: bigint, high: bigint): Digits[] {
   return out;
 }
 
-function sameLength(low: string, high: string): string[][] {
+function sameLength(low: string, high: string): Digits[] {
   if (low.length === 0) return [[]];
   const a = Number(low[0]);
   const b = Number(high[0]);
   const lowRest = low.slice(1);
   const highRest = high.slice(1);
   if (a === b) return sameLength(lowRest, highRest).map((rest) => [digit(a, a), ...rest]);
-  const anyRest = lowRest.split('').map(() => '[0-9]');
+  const anyRest = lowRest.split('').map(() => digit(0, 9));
   const lowIsWhole = /^0*$/.test(lowRest);
   const highIsWhole = /^9*$/.test(highRest);
-  const out: string[][] = [];
+  const out: Digits[] = [];
   if (!lowIsWhole) {
     out.push(
       ...sameLength(lowRest, '9'.repeat(lowRest.length)).map((rest) => [digit(a, a), ...rest]),
@@ -156,12 +149,15 @@ function sameLength(low: string, high: string): string[][] {
   return out;
 }
 
-const digit = (from: number, to: number): string => (from === to ? `"${from}"` : `[${from}-${to}]`);
+const digit = (from: number, to: number): readonly [number, number] => [from, to];
 
-const plainDigits = (cells: Digits): string => cells.join(' ');
+const digitClass = (from: number, to: number): string =>
+  from === to ? `"${from}"` : `[${from}-${to}]`;
+
+const plainDigits = (cells: readonly string[]): string => cells.join(' ');
 
 /** The same digits with the decimal point before the last `places`, zeros put in front where they are missing. */
-function withPoint(cells: Digits, places: number): string {
+function withPoint(cells: readonly string[], places: number): string {
   if (places === 0) return cells.join(' ');
   const padded = [
     ...Array.from({ length: Math.max(0, places + 1 - cells.length) }, () => '"0"'),

@@ -1,7 +1,7 @@
 /** JSON objects: members in their declared order, each optional one there or not, then what else is allowed. */
 import { type GrammarRules, literal, repeat, sequence } from './grammar-rules.ts';
 import { count, optional } from './schema-keywords.ts';
-import { type FlatSchema, unsupported } from './schema-merge.ts';
+import { type FlatSchema, unsupported } from './schema.ts';
 import { charRule } from './string-rules.ts';
 
 /** One declared property. */
@@ -103,21 +103,19 @@ export function otherKeyRule(rules: GrammarRules, names: readonly string[]): str
 /** Characters of a key that is compared: no escapes, which could spell a name another way. */
 const PLAIN = String.raw`^"\\\x7F\x00-\x1F`;
 
-function notIn(rules: GrammarRules, names: readonly string[]): string {
+/** Characters of a name that are compared. Keys that begin with so many of a longer one are not written at all. */
+const MAX_COMPARED = 64;
+
+function notIn(rules: GrammarRules, names: readonly string[], depth = 0): string {
   const plain = rules.add('key-char', `[${PLAIN}]`);
   const byFirst = Map.groupBy(
     names.filter((name) => name !== ''),
     (name) => String.fromCodePoint(name.codePointAt(0) ?? 0),
   );
-  const alongNames = [...byFirst].map(([char, group]) =>
-    sequence(
-      literal(char),
-      notIn(
-        rules,
-        group.map((name) => name.slice(char.length)),
-      ),
-    ),
-  );
+  const alongNames = [...(depth < MAX_COMPARED ? byFirst : [])].map(([char, group]) => {
+    const rest = group.map((name) => name.slice(char.length));
+    return sequence(literal(char), notIn(rules, rest, depth + 1));
+  });
   const firsts = [...byFirst.keys()].map(classEntry).join('');
   const leaving = sequence(`[${PLAIN}${firsts}]`, `${plain}*`);
   return rules.add(

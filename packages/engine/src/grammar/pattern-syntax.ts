@@ -11,7 +11,8 @@ export type PatternNode =
       readonly min: number;
       readonly max: number;
     }
-  | { readonly kind: 'anchor'; readonly at: 'start' | 'end' };
+  | { readonly kind: 'anchor'; readonly at: 'start' | 'end' }
+  | { readonly kind: 'ahead'; readonly item: PatternNode; readonly isNegated: boolean };
 
 /** Thrown for syntax that no grammar expresses; the message names it. */
 export class UnsupportedPattern extends Error {
@@ -60,13 +61,22 @@ const CLASS_ESCAPES: Readonly<Record<string, readonly Range[]>> = {
   S: complement(SPACE),
 };
 
-/** Recursive descent over the code points of a pattern. */
-/** @throws UnsupportedPattern */
-export const parsePattern = (source: string): PatternNode => new PatternParser(source).parse();
+/** Characters of a pattern, groups within each other and repetitions: far above what is written by hand. */
+const MAX_CHARS = 16_384;
+const MAX_GROUPS = 64;
+const MAX_REPETITIONS = 1_000_000;
 
+/** @throws UnsupportedPattern */
+export function parsePattern(source: string): PatternNode {
+  if (source.length > MAX_CHARS) throw new UnsupportedPattern(`more than ${MAX_CHARS} characters`);
+  return new PatternParser(source).parse();
+}
+
+/** Recursive descent over the code points of a pattern. */
 class PatternParser {
   readonly #chars: readonly string[];
   #at = 0;
+  #depth = 0;
 
   constructor(source: string) {
     this.#chars = Array.from(source);
@@ -112,6 +122,10 @@ class PatternParser {
     this.#at += text[0].length;
     const min = Number(text[1]);
     const max = text[2] === undefined ? min : text[3] === '' ? Infinity : Number(text[3]);
+    if (min > MAX_REPETITIONS || (max > MAX_REPETITIONS && max !== Infinity))
+      throw new UnsupportedPattern(`a repetition of more than ${MAX_REPETITIONS} times`);
+    if (min > max)
+      throw new UnsupportedPattern('a repetition whose bounds are the wrong way round');
     return { min, max };
   }
 
@@ -136,20 +150,24 @@ class PatternParser {
   }
 
   #group(): PatternNode {
-    if (this.#take('?')) {
-      if (this.#take('<')) {
-        if (this.#peek() === '=' || this.#peek() === '!')
-          throw new UnsupportedPattern('a look-behind');
-        while (this.#next() !== '>');
-      } else if (!this.#take(':')) {
-        throw new UnsupportedPattern(
-          this.#peek() === '=' || this.#peek() === '!' ? 'a look-ahead' : 'a group modifier',
-        );
-      }
-    }
-    const node = this.#alternatives();
+    const isAhead = this.#groupStart();
+    if (++this.#depth > MAX_GROUPS)
+      throw new UnsupportedPattern(`groups nested more than ${MAX_GROUPS} deep`);
+    const item = this.#alternatives();
+    this.#depth--;
     if (!this.#take(')')) throw new UnsupportedPattern('an unclosed group');
-    return node;
+    return isAhead === undefined ? item : { kind: 'ahead', item, isNegated: isAhead === '!' };
+  }
+
+  /** What stands behind the parenthesis: the sign of a look-ahead, or nothing that changes which texts match. */
+  #groupStart(): '=' | '!' | undefined {
+    if (!this.#take('?') || this.#take(':')) return undefined;
+    if (this.#take('=')) return '=';
+    if (this.#take('!')) return '!';
+    if (!this.#take('<')) throw new UnsupportedPattern('a group modifier');
+    if (this.#peek() === '=' || this.#peek() === '!') throw new UnsupportedPattern('a look-behind');
+    while (this.#next() !== '>');
+    return undefined;
   }
 
   #class(): readonly Range[] {

@@ -1,8 +1,6 @@
 /**
- * Regular expressions (the `u` dialect of ECMA-262 that JSON Schema names) as grammars over JSON string text.
- *
- * Only what is regular and context-free of position: no look-around, no back-references, no `\b`, anchors only at
- * the ends of top-level alternatives.
+ * Regular expressions (the `u` dialect of ECMA-262 that JSON Schema names) as grammars that look like them: no look-around, no
+ * back-references, no `\b`, anchors only at the ends of top-level alternatives. `pattern-language.ts` knows some more.
  */
 import { intersect, MAX_CODE, type Range, subtract } from './code-ranges.ts';
 import {
@@ -103,6 +101,8 @@ function emit(target: Target, node: PatternNode): string {
       throw new UnsupportedPattern(
         `an anchor (${node.at === 'start' ? '^' : '$'}) inside the pattern`,
       );
+    case 'ahead':
+      throw new UnsupportedPattern('a look-ahead');
   }
 }
 
@@ -138,6 +138,7 @@ function lengths(node: PatternNode): readonly [number, number] {
       return [min * node.min, max === 0 ? 0 : max * node.max];
     }
     case 'anchor':
+    case 'ahead':
       return [0, 0];
   }
 }
@@ -153,7 +154,7 @@ const SHORT_ESCAPES: Readonly<Record<number, string>> = {
 };
 
 /** One code point of `ranges` as it stands between the quotes of a JSON string. */
-function jsonChars(rules: GrammarRules, ranges: readonly Range[]): string {
+export function jsonChars(rules: GrammarRules, ranges: readonly Range[]): string {
   const options: string[] = [];
   const plain = subtract(
     intersect(ranges, [

@@ -1,77 +1,120 @@
-/** Whether two alternatives of a `oneOf` can both hold for a text that the grammar of the first writes. Pure. */
-import { asSchema, type FlatSchema, flatten, isObject, type Schema } from './schema-merge.ts';
+/** Whether two alternatives of a `oneOf` can both hold for a text that the grammar of the first writes. */
+import {
+  asSchema,
+  type FlatSchema,
+  isObject,
+  jsonType,
+  unsupported,
+  valueKey,
+  valueKeys,
+} from './schema.ts';
+import { SchemaCheck } from './schema-check.ts';
+import { listOf, typesOf } from './schema-keywords.ts';
+import type { Option, SchemaDocument } from './schema-merge.ts';
+import { WorkBudget } from './work-budget.ts';
 
-const ALL_TYPES = ['object', 'array', 'string', 'number', 'boolean', 'null'] as const;
+export { jsonType };
 
 /** How deep properties are compared: discriminators stand near the top. */
 const MAX_DEPTH = 4;
 
-export interface DisjointQuestion {
+/** Comparisons of schemas and listed values for one `oneOf` document: some 0.3 s. */
+const MAX_COMPARISONS = 400_000;
+
+/** Values compared for the price of one schema. */
+const VALUES_A_STEP = 8;
+
+const REFUSAL =
+  'has branches that one value could satisfy together, as far as can be told; use anyOf, or a required property with a different const in each';
+
+/** What is being compared: a text is written for one, and must not be valid for the other. */
+interface Question {
   readonly written: FlatSchema;
   readonly other: FlatSchema;
-  readonly root: Schema;
 }
 
-/** True when no text written for `written` is valid for `other`; false when that is not certain. */
-export function isDisjoint({ written, other, root }: DisjointQuestion, depth = 0): boolean {
-  if (depth > MAX_DEPTH) return false;
-  const values = written['enum'];
-  if (Array.isArray(values)) return values.every((value) => !mayHold(value, other));
-  const otherValues = other['enum'];
-  if (Array.isArray(otherValues)) return otherValues.every((value) => !mayHold(value, written));
-  const types = typesOf(written).filter((type) => typesOf(other).includes(type));
-  if (types.length === 0) return true;
-  if (types.some((type) => type !== 'object')) return false;
-  return objectsDiffer({ written, other, root }, depth);
-}
+/** Tells the branches of the `oneOf`s of one document apart. */
+export class Exclusion {
+  readonly #document: SchemaDocument;
+  readonly #work = new WorkBudget(MAX_COMPARISONS, 'oneOf', REFUSAL);
+  readonly #check: SchemaCheck;
 
-function objectsDiffer({ written, other, root }: DisjointQuestion, depth: number): boolean {
-  const mine = asSchema(written['properties'], 'properties');
-  const theirs = asSchema(other['properties'], 'properties');
-  const myRequired = strings(written['required']);
-  const writesExtras =
-    isObject(written['additionalProperties']) ||
-    written['additionalProperties'] === true ||
-    Object.keys(mine).length === 0;
-  if (!writesExtras && strings(other['required']).some((key) => !Object.hasOwn(mine, key)))
-    return true;
-  if (
-    other['additionalProperties'] === false &&
-    myRequired.some((key) => !Object.hasOwn(theirs, key))
-  )
-    return true;
-  return myRequired.some((key) => {
-    if (!Object.hasOwn(mine, key) || !Object.hasOwn(theirs, key)) return false;
-    const left = flatten(asSchema(mine[key], 'properties'), root).options;
-    const right = flatten(asSchema(theirs[key], 'properties'), root).options;
-    return left.every((a) =>
-      right.every((b) => isDisjoint({ written: a, other: b, root }, depth + 1)),
+  constructor(document: SchemaDocument) {
+    this.#document = document;
+    this.#check = new SchemaCheck(document, this.#work);
+  }
+
+  /** @throws CortexError where a text that is written for `option` may be valid for another branch beside it. */
+  require({ schema, rivals }: Option): void {
+    for (const branch of rivals) {
+      for (const other of branch()) {
+        if (!this.isDisjoint({ written: schema, other })) throw unsupported('oneOf', REFUSAL);
+      }
+    }
+  }
+
+  /** True when no text written for `written` is valid for `other`; false when that is not certain. */
+  isDisjoint({ written, other }: Question, depth = 0): boolean {
+    this.#work.spend(1);
+    if (depth > MAX_DEPTH) return false;
+    const values = written['enum'];
+    const otherValues = other['enum'];
+    if (Array.isArray(values) && Array.isArray(otherValues))
+      return this.#shared(values, otherValues).every((value) =>
+        this.#isOfOne(value, written, other),
+      );
+    if (Array.isArray(values)) return values.every((value) => this.#isInvalid(value, other));
+    if (Array.isArray(otherValues))
+      return otherValues.every((value) => this.#isInvalid(value, written));
+    const otherTypes = other['type'] === undefined ? undefined : typesOf(other).map(broad);
+    const types = typesOf(written).filter(
+      (type) => otherTypes === undefined || otherTypes.includes(broad(type)),
     );
-  });
+    if (types.some((type) => type !== 'object')) return false;
+    return types.length === 0 || this.#objectsDiffer({ written, other }, depth);
+  }
+
+  #isInvalid(value: unknown, schema: FlatSchema): boolean {
+    return this.#check.verdict(value, schema) === 'no';
+  }
+
+  #isOfOne(value: unknown, written: FlatSchema, other: FlatSchema): boolean {
+    return this.#isInvalid(value, other) || this.#isInvalid(value, written);
+  }
+
+  /** The values that stand in both lists. */
+  #shared(a: readonly unknown[], b: readonly unknown[]): readonly unknown[] {
+    const [few, many] = a.length < b.length ? [a, b] : [b, a];
+    this.#work.spend(few.length / VALUES_A_STEP);
+    const keys = valueKeys(many);
+    if ([...valueKeys(few)].every((key) => !keys.has(key))) return [];
+    return few.filter((value) => keys.has(valueKey(value)));
+  }
+
+  #objectsDiffer({ written, other }: Question, depth: number): boolean {
+    const mine = asSchema(written['properties'], 'properties');
+    const theirs = asSchema(other['properties'], 'properties');
+    const myRequired = new Set(listOf(written, 'required').map(String));
+    const additional = written['additionalProperties'];
+    const writesExtras =
+      additional === undefined
+        ? Object.keys(mine).length === 0 && myRequired.size === 0
+        : isObject(additional) || additional === true;
+    const mayWrite = (key: string): boolean =>
+      writesExtras || Object.hasOwn(mine, key) || myRequired.has(key);
+    if (listOf(other, 'required').some((key) => !mayWrite(String(key)))) return true;
+    return [...myRequired].some((key) => {
+      const declared = Object.hasOwn(mine, key) ? mine[key] : additional;
+      const known = Object.hasOwn(theirs, key) ? theirs[key] : other['additionalProperties'];
+      if (known === false) return true;
+      if (declared === undefined || known === undefined) return false;
+      const left = this.#document.flat(asSchema(declared, 'properties'));
+      const right = this.#document.flat(asSchema(known, 'properties'));
+      return left.every((a) =>
+        right.every((b) => this.isDisjoint({ written: a, other: b }, depth + 1)),
+      );
+    });
+  }
 }
 
-const strings = (value: unknown): readonly string[] =>
-  Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];
-
-/** JSON types a schema allows, `integer` counted as `number`. */
-function typesOf(schema: FlatSchema): readonly string[] {
-  const type = schema['type'];
-  if (type === undefined) return ALL_TYPES;
-  return [type]
-    .flat()
-    .map((name) => (name === 'integer' ? 'number' : typeof name === 'string' ? name : ''));
-}
-
-/** False only when `value` is certainly not valid. */
-function mayHold(value: unknown, schema: FlatSchema): boolean {
-  const values = schema['enum'];
-  if (Array.isArray(values))
-    return values.some((one) => JSON.stringify(one) === JSON.stringify(value));
-  return typesOf(schema).includes(jsonType(value));
-}
-
-export function jsonType(value: unknown): string {
-  if (value === null) return 'null';
-  if (Array.isArray(value)) return 'array';
-  return typeof value;
-}
+const broad = (type: string): string => (type === 'integer' ? 'number' : type);

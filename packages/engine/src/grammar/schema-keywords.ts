@@ -1,7 +1,8 @@
 /** Keywords of one flat schema, read with their types checked. Pure. */
 import type { NumberBounds } from './number-rules.ts';
-import { jsonType } from './schema-disjoint.ts';
-import { type FlatSchema, unsupported } from './schema-merge.ts';
+import { type FlatSchema, unsupported } from './schema.ts';
+import { formatIntegers, formatPattern } from './string-formats.ts';
+import type { StringBounds } from './string-rules.ts';
 
 const KEYWORD_TYPES: Readonly<Record<string, string>> = {
   properties: 'object',
@@ -9,6 +10,7 @@ const KEYWORD_TYPES: Readonly<Record<string, string>> = {
   additionalProperties: 'object',
   minProperties: 'object',
   maxProperties: 'object',
+  propertyNames: 'object',
   items: 'array',
   prefixItems: 'array',
   minItems: 'array',
@@ -32,60 +34,81 @@ export function typesOf(schema: FlatSchema): readonly string[] {
     const types = [named].flat().map(String);
     return types.includes('number') ? types.filter((type) => type !== 'integer') : types;
   }
-  const implied = new Set(Object.keys(schema).flatMap((keyword) => KEYWORD_TYPES[keyword] ?? []));
+  const implied = new Set(Object.keys(schema).flatMap((keyword) => impliedBy(keyword, schema)));
   if (implied.size > 0) return [...implied];
   return ['object', 'array', 'string', 'number', 'boolean', 'null'];
 }
 
-/** Whether a listed value also meets the other keywords that stand beside `enum`. */
-export function isAllowed(value: unknown, schema: FlatSchema): boolean {
-  const type = jsonType(value);
-  if (schema['type'] !== undefined) {
-    const isInteger = type === 'number' && Number.isInteger(value);
-    if (![schema['type']].flat().some((name) => name === type || (name === 'integer' && isInteger)))
-      return false;
-  }
-  if (typeof value === 'number') return isWithin(value, numberBounds(schema));
-  if (typeof value === 'string') {
-    const length = Array.from(value).length;
-    const pattern = text(schema, 'pattern');
-    return (
-      length >= (count(schema, 'minLength') ?? 0) &&
-      length <= (count(schema, 'maxLength') ?? Infinity) &&
-      (pattern === undefined || new RegExp(pattern, 'u').test(value))
-    );
-  }
-  return true;
+function impliedBy(keyword: string, schema: FlatSchema): readonly string[] {
+  if (keyword !== 'format') return [KEYWORD_TYPES[keyword] ?? []].flat();
+  return formatIntegers(text(schema, 'format')) === undefined ? ['string'] : ['number'];
 }
 
-const isWithin = (value: number, { min, max, exclusiveMin, exclusiveMax }: NumberBounds): boolean =>
-  value >= (min ?? -Infinity) &&
-  value <= (max ?? Infinity) &&
-  value > (exclusiveMin ?? -Infinity) &&
-  value < (exclusiveMax ?? Infinity);
-
-export function numberBounds(schema: FlatSchema): NumberBounds {
+/** What a string must keep to. */
+export function stringBounds(schema: FlatSchema): StringBounds {
+  const format = text(schema, 'format');
   return {
-    ...optional('min', bound(schema, 'minimum')),
-    ...optional('max', bound(schema, 'maximum')),
+    ...optional('minLength', count(schema, 'minLength')),
+    ...optional('maxLength', count(schema, 'maxLength')),
+    ...(schema['pattern'] === undefined ? {} : { patterns: patternsOf(schema) }),
+    ...(formatPattern(format) !== undefined && format !== undefined ? { format } : {}),
+  };
+}
+
+/** Where several schemas are put together, all of their patterns. */
+export function patternsOf(schema: FlatSchema): readonly string[] {
+  const patterns = schema['pattern'] === undefined ? [] : [schema['pattern']].flat();
+  if (patterns.every((pattern) => typeof pattern === 'string')) return patterns;
+  throw unsupported('pattern', 'must be a string');
+}
+
+/** The list that a keyword holds; empty when it is absent. */
+export function listOf(schema: FlatSchema, keyword: string): readonly unknown[] {
+  const value = schema[keyword];
+  return Array.isArray(value) ? value : [];
+}
+
+/** What a number must keep to; `multipleOf` apart. */
+export function numberBounds(schema: FlatSchema): NumberBounds {
+  const format = formatIntegers(text(schema, 'format'));
+  const min = Math.max(...given(bound(schema, 'minimum'), format?.min));
+  const max = Math.min(...given(bound(schema, 'maximum'), format?.max));
+  return {
+    ...optional('min', Number.isFinite(min) ? min : undefined),
+    ...optional('max', Number.isFinite(max) ? max : undefined),
     ...optional('exclusiveMin', bound(schema, 'exclusiveMinimum')),
     ...optional('exclusiveMax', bound(schema, 'exclusiveMaximum')),
   };
 }
 
-function bound(schema: FlatSchema, keyword: string): number | undefined {
+const given = (...values: readonly (number | undefined)[]): number[] =>
+  values.filter((value) => value !== undefined);
+
+/** The number that a keyword holds. @throws CortexError when it holds something else. */
+export function number(schema: FlatSchema, keyword: string): number | undefined {
   const value = schema[keyword];
   if (value === undefined) return undefined;
   if (typeof value !== 'number' || !Number.isFinite(value))
     throw unsupported(keyword, 'must be a number');
-  if (Math.abs(value) > 1e15 && !Number.isSafeInteger(value))
-    throw unsupported(keyword, 'is beyond ±10^15');
   return value;
 }
 
+/** Beyond this numbers are not written digit by digit: bounds that lie further out say nothing of those that are. */
+const LARGEST = 1e15;
+
+const isLower = (keyword: string): boolean => /^(?:exclusiveM|m)inimum$/.test(keyword);
+
+function bound(schema: FlatSchema, keyword: string): number | undefined {
+  const value = number(schema, keyword);
+  if (value === undefined || Math.abs(value) <= LARGEST || Number.isSafeInteger(value))
+    return value;
+  if (isLower(keyword) === value < 0) return Math.sign(value) * LARGEST;
+  throw unsupported(keyword, 'is beyond ±10^15');
+}
+
 export function count(schema: FlatSchema, keyword: string): number | undefined {
-  const value = bound(schema, keyword);
-  if (value !== undefined && (!Number.isInteger(value) || value < 0))
+  const value = number(schema, keyword);
+  if (value !== undefined && (!Number.isSafeInteger(value) || value < 0))
     throw unsupported(keyword, 'must be a whole number from 0 on');
   return value;
 }

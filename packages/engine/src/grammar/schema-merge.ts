@@ -1,7 +1,18 @@
-/** JSON Schema made flat: references followed, `allOf` merged, alternatives spread out. Pure. */
-import { CortexError } from '@cortex/protocol';
+/** JSON Schema made flat: references followed, `allOf` merged, alternatives spread out. */
+import { isNever, mergeAll, normalised } from './merge-keywords.ts';
+import {
+  asSchema,
+  type FlatSchema,
+  isObject,
+  isOfType,
+  type Schema,
+  unsupported,
+} from './schema.ts';
+import { isAnnotation, KNOWN } from './schema-vocabulary.ts';
+import { SchemaIds } from './schema-ids.ts';
+import { WorkBudget } from './work-budget.ts';
 
-export type Schema = { readonly [keyword: string]: unknown };
+export { asSchema, isObject, type Schema };
 
 /** Alternatives one subschema may spread into (products of several anyOf). */
 const MAX_ALTERNATIVES = 256;
@@ -9,158 +20,205 @@ const MAX_ALTERNATIVES = 256;
 /** Schemas that one subschema may be put together of: references to references in an `allOf` double with each step. */
 const MAX_PARTS = 4096;
 
-export const isObject = (value: unknown): value is Schema =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
+/** The same for all subschemas together. */
+const MAX_ALL_PARTS = 50_000;
 
-export function unsupported(keyword: string, why: string): CortexError {
-  return new CortexError(
-    'invalid_request',
-    `The JSON schema cannot be enforced: "${keyword}" ${why}.`,
-    {
-      param: 'response_format',
-    },
-  );
+/** Schemas within or referring to each other without a value in between: the reader calls itself for each. */
+const MAX_NESTED = 256;
+
+/** Properties and items carried over: every one that is written costs the grammar more than 25 characters. */
+const MAX_MERGED = 100_000;
+
+/** One way to satisfy a schema. */
+export interface Option {
+  readonly schema: FlatSchema;
+  /** What must not hold besides: the options of the other branches of each `oneOf` on the way. */
+  readonly rivals: readonly (() => readonly FlatSchema[])[];
 }
 
-const NEVER: Schema = { enum: [] };
-
-/** `true` and `false` as the schemas that they abbreviate. */
-export function asSchema(value: unknown, keyword: string): Schema {
-  if (value === undefined || value === true) return {};
-  if (value === false) return NEVER;
-  if (isObject(value)) return value;
-  throw unsupported(keyword, 'must hold a schema');
-}
-
-/** Keywords that never change what is valid. */
-const ANNOTATIONS = new Set([
-  'title',
-  'description',
-  'default',
-  'examples',
-  'example',
-  '$schema',
-  '$id',
-  '$comment',
-  '$anchor',
-  '$defs',
-  'definitions',
-  'deprecated',
-  'readOnly',
-  'writeOnly',
-  'strict',
-  'discriminator',
-  'xml',
-  'externalDocs',
-  'contentEncoding',
-  'contentMediaType',
-]);
-
-const KNOWN = new Set([
-  'type',
-  'enum',
-  'const',
-  'nullable',
-  'properties',
-  'required',
-  'additionalProperties',
-  'minProperties',
-  'maxProperties',
-  'items',
-  'prefixItems',
-  'additionalItems',
-  'minItems',
-  'maxItems',
-  'uniqueItems',
-  'minLength',
-  'maxLength',
-  'pattern',
-  'format',
-  'minimum',
-  'maximum',
-  'exclusiveMinimum',
-  'exclusiveMaximum',
-  'multipleOf',
-  '$ref',
-  'allOf',
-  'anyOf',
-  'oneOf',
-  'unevaluatedProperties',
-]);
-
-/** One schema without `$ref`, `allOf`, `anyOf` and `oneOf`: only keywords that speak of the value itself. */
-export type FlatSchema = Schema;
-
-export interface Alternatives {
-  readonly options: readonly FlatSchema[];
-  /** Groups of options of which exactly one may hold (`oneOf`); indexes into the branches are lost, sets stay. */
-  readonly exclusive: readonly (readonly FlatSchema[])[];
-}
-
-/** Spreads `schema` into its alternatives. @throws CortexError naming the keyword that cannot be held. */
-export function flatten(schema: Schema, root: Schema): Alternatives {
-  const exclusive: (readonly FlatSchema[])[] = [];
-  const options = spread(schema, { root, exclusive, trail: [], parts: { count: 0 } });
-  return { options, exclusive };
+interface Way {
+  readonly parts: readonly FlatSchema[];
+  readonly rivals: Option['rivals'];
 }
 
 interface Context {
+  /** What the references being followed point to, so that one that leads to itself is noticed. */
+  readonly trail: readonly Schema[];
+  readonly depth: number;
+  /** Schemas read so far for one subschema. */
+  readonly parts: WorkBudget;
+}
+
+/** One schema document: what references point into, and what is known of its parts. */
+export class SchemaDocument {
   readonly root: Schema;
-  readonly exclusive: (readonly FlatSchema[])[];
-  /** References being followed, so that one that leads to itself is noticed. */
-  readonly trail: readonly string[];
-  /** Schemas read so far. */
-  readonly parts: { count: number };
-}
+  readonly ids = new SchemaIds(isAnnotation);
+  readonly #merging = new WorkBudget(
+    MAX_MERGED,
+    'anyOf',
+    `and "allOf" put more than ${MAX_MERGED} properties and items together; list them once`,
+  );
+  readonly #reading = new WorkBudget(
+    MAX_ALL_PARTS,
+    'allOf',
+    `and references put more than ${MAX_ALL_PARTS} schemas together`,
+  );
+  readonly #options = new Map<number, readonly Option[]>();
+  readonly #targets = new Map<string, Schema>();
 
-function spread(schema: Schema, context: Context): FlatSchema[] {
-  if (++context.parts.count > MAX_PARTS)
-    throw unsupported('allOf', `and references put more than ${MAX_PARTS} schemas together`);
-  for (const keyword of Object.keys(schema)) {
-    if (KNOWN.has(keyword) || ANNOTATIONS.has(keyword) || keyword.startsWith('x-')) continue;
-    throw unsupported(keyword, 'is not supported');
+  constructor(root: Schema) {
+    this.root = root;
   }
-  const { $ref, allOf, anyOf, oneOf, ...own } = schema;
-  let options: FlatSchema[] = [withoutAnnotations(own)];
-  const join = (others: readonly FlatSchema[]): void => {
-    if (options.length * others.length > MAX_ALTERNATIVES) throw tooManyAlternatives('anyOf');
-    options = options.flatMap((a) => others.map((b) => merge(a, b)));
-  };
-  if ($ref !== undefined) join(follow($ref, context));
-  for (const part of list(allOf, 'allOf')) join(spread(asSchema(part, 'allOf'), context));
-  if (anyOf !== undefined)
-    join(branchesOf(anyOf, 'anyOf').flatMap((part) => spread(asSchema(part, 'anyOf'), context)));
-  if (oneOf !== undefined) {
-    const base = options;
-    const spreads = branchesOf(oneOf, 'oneOf').map((part) =>
-      spread(asSchema(part, 'oneOf'), context),
-    );
-    join(spreads.flat());
-    context.exclusive.push(...exclusiveGroups(base, spreads));
-  }
-  return options;
-}
 
-function exclusiveGroups(
-  base: readonly FlatSchema[],
-  branches: readonly (readonly FlatSchema[])[],
-): FlatSchema[][] {
-  const merged = branches.map((branch) => base.flatMap((a) => branch.map((b) => merge(a, b))));
-  const pairs: FlatSchema[][] = [];
-  for (const [i, left] of merged.entries()) {
-    for (const right of merged.slice(i + 1)) {
-      for (const a of left) for (const b of right) pairs.push([a, b]);
+  /** The ways to satisfy `schema`. @throws CortexError naming the keyword that cannot be held. */
+  options(schema: Schema): readonly Option[] {
+    const id = this.ids.of(schema);
+    let options = this.#options.get(id);
+    if (options === undefined) {
+      const parts = new WorkBudget(
+        MAX_PARTS,
+        'allOf',
+        `and references put more than ${MAX_PARTS} schemas together`,
+      );
+      options = this.#merged(this.#spread(schema, { trail: [], depth: 0, parts }));
+      this.#options.set(id, options);
     }
+    return options;
   }
-  return pairs;
+
+  /** The same without what must not hold besides. */
+  flat(schema: Schema): readonly FlatSchema[] {
+    return this.options(schema).map((option) => option.schema);
+  }
+
+  #merged(ways: readonly Way[]): Option[] {
+    return ways
+      .map((way) => ({ schema: this.#merge(way), rivals: way.rivals }))
+      .filter((option) => !isNever(option.schema));
+  }
+
+  #spread(schema: Schema, context: Context): Way[] {
+    context.parts.spend(1);
+    this.#reading.spend(1);
+    if (context.depth > MAX_NESTED)
+      throw unsupported('$ref', `and "allOf" follow one another more than ${MAX_NESTED} times`);
+    const within = { ...context, depth: context.depth + 1 };
+    const { $ref, allOf, anyOf, oneOf, unevaluatedProperties } = schema;
+    const own = ownKeywords(schema);
+    let ways: Way[] = [{ parts: Object.keys(own).length === 0 ? [] : [own], rivals: [] }];
+    const join = (others: readonly Way[]): void => {
+      if (ways.length * others.length > MAX_ALTERNATIVES) throw tooManyAlternatives('anyOf');
+      ways = ways.flatMap((a) => others.map((b) => joined(a, b)));
+    };
+    if ($ref !== undefined) join(this.#follow($ref, within));
+    for (const part of list(allOf, 'allOf')) join(this.#spread(asSchema(part, 'allOf'), within));
+    if (anyOf !== undefined) {
+      const branches = branchesOf(anyOf, 'anyOf');
+      join(
+        listedTogether(branches.flatMap((part) => this.#spread(asSchema(part, 'anyOf'), within))),
+      );
+    }
+    if (oneOf !== undefined) join(this.#exclusive(branchesOf(oneOf, 'oneOf'), within));
+    return unevaluatedProperties === undefined
+      ? ways
+      : ways.map((way) => this.#closed(way, unevaluatedProperties));
+  }
+
+  #exclusive(branches: readonly unknown[], context: Context): Way[] {
+    const spread = branches.map((part) => this.#spread(asSchema(part, 'oneOf'), context));
+    const options = spread.map((ways) => once(() => ways.map((way) => this.#merge(way))));
+    return spread.flatMap((ways, i) => {
+      const others = options.filter((_, k) => k !== i);
+      return ways.map((way) => ({ ...way, rivals: [...way.rivals, ...others] }));
+    });
+  }
+
+  #merge(way: Way): FlatSchema {
+    return mergeAll(way.parts, this.#merging);
+  }
+
+  /** `unevaluatedProperties` sees what stands in its own schema and below, and nothing that is joined to it later. */
+  #closed(way: Way, unevaluated: unknown): Way {
+    const schema = this.#merge(way);
+    if (unevaluated === true || schema['additionalProperties'] !== undefined) return way;
+    return { ...way, parts: [{ ...schema, additionalProperties: unevaluated }] };
+  }
+
+  #follow(ref: unknown, context: Context): Way[] {
+    const target = this.target(ref);
+    if (context.trail.includes(target))
+      throw unsupported('$ref', `"${String(ref)}" leads to itself without a value in between`);
+    return this.#spread(target, { ...context, trail: [...context.trail, target] });
+  }
+
+  /** The schema that a reference points to. */
+  target(ref: unknown): Schema {
+    if (typeof ref !== 'string' || !/^#(?:\/|$)/.test(ref))
+      throw unsupported('$ref', 'may only point inside the schema (#/…)');
+    let target = this.#targets.get(ref);
+    if (target === undefined) {
+      target = lookUp(ref, this.root);
+      this.#targets.set(ref, target);
+    }
+    return target;
+  }
 }
 
-function follow(ref: unknown, context: Context): FlatSchema[] {
-  if (typeof ref !== 'string' || !/^#(?:\/|$)/.test(ref))
-    throw unsupported('$ref', 'may only point inside the schema (#/…)');
-  if (context.trail.includes(ref))
-    throw unsupported('$ref', `"${ref}" leads to itself without a value in between`);
-  return spread(lookUp(ref, context.root), { ...context, trail: [...context.trail, ref] });
+/** Spreads `schema` into its alternatives. @throws CortexError naming the keyword that cannot be held. */
+export const flatten = (
+  schema: Schema,
+  root: Schema,
+): { readonly options: readonly FlatSchema[] } => ({
+  options: new SchemaDocument(root).flat(schema),
+});
+
+/** Keywords that are followed, and say nothing of the value by themselves. */
+const APPLICATORS = new Set(['$ref', 'allOf', 'anyOf', 'oneOf', 'unevaluatedProperties']);
+
+const known = new WeakMap<Schema, FlatSchema>();
+
+/** What `schema` itself says of a value, in one spelling. @throws CortexError naming a keyword that is not known. */
+export function ownKeywords(schema: Schema): FlatSchema {
+  let own = known.get(schema);
+  if (own === undefined) {
+    const kept: [string, unknown][] = [];
+    for (const [keyword, value] of Object.entries(schema)) {
+      if (KNOWN.has(keyword)) kept.push([keyword, value]);
+      else if (!isAnnotation(keyword) && !APPLICATORS.has(keyword))
+        throw unsupported(keyword, 'is not supported');
+    }
+    own = normalised(Object.fromEntries(kept));
+    known.set(schema, own);
+  }
+  return own;
+}
+
+/** Alternatives that are nothing but lists of values as one list: `anyOf` of constants is how many write an `enum`. */
+function listedTogether(ways: readonly Way[]): readonly Way[] {
+  const values: unknown[] = [];
+  const others = ways.filter(({ parts: [only, ...more], rivals }) => {
+    const listed = more.length === 0 && rivals.length === 0 ? valuesOf(only) : undefined;
+    if (listed !== undefined) values.push(...listed);
+    return listed === undefined;
+  });
+  return values.length === 0 ? ways : [{ parts: [{ enum: values }], rivals: [] }, ...others];
+}
+
+/** The values of a schema that says no more than that, and what type they have. */
+function valuesOf(schema: FlatSchema = {}): readonly unknown[] | undefined {
+  const { enum: values, type, ...rest } = schema;
+  if (!Array.isArray(values) || Object.keys(rest).length > 0) return undefined;
+  return type === undefined ? values : values.filter((value) => isOfType(value, type));
+}
+
+const joined = (a: Way, b: Way): Way => ({
+  parts: [...a.parts, ...b.parts],
+  rivals: a.rivals.length === 0 ? b.rivals : [...a.rivals, ...b.rivals],
+});
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => (made ??= { value: make() }).value;
 }
 
 function lookUp(ref: string, root: Schema): Schema {
@@ -193,106 +251,11 @@ function branchesOf(value: unknown, keyword: string): readonly unknown[] {
   return all;
 }
 
-const tooManyAlternatives = (keyword: string): CortexError =>
+const tooManyAlternatives = (keyword: string): Error =>
   unsupported(keyword, `spreads into more than ${MAX_ALTERNATIVES} alternatives`);
 
 function list(value: unknown, keyword: string): readonly unknown[] {
   if (value === undefined) return [];
   if (Array.isArray(value) && value.length > 0) return value;
   throw unsupported(keyword, 'must be a list that is not empty');
-}
-
-function withoutAnnotations(schema: Schema): Schema {
-  const { const: constant, nullable, ...rest } = schema;
-  const kept = Object.fromEntries(Object.entries(rest).filter(([keyword]) => KNOWN.has(keyword)));
-  if (Object.hasOwn(schema, 'const')) kept['enum'] = intersectLists([constant], kept['enum']);
-  if (nullable === true && kept['type'] !== undefined)
-    kept['type'] = [...[kept['type']].flat(), 'null'];
-  return kept;
-}
-
-const sameJson = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
-
-function intersectLists(a: readonly unknown[], b: unknown): readonly unknown[] {
-  if (!Array.isArray(b)) return a;
-  const texts = new Set(b.map((value) => JSON.stringify(value)));
-  return a.filter((value) => texts.has(JSON.stringify(value)));
-}
-
-/** What satisfies both. @throws CortexError where the two cannot be said in one schema. */
-function merge(a: Schema, b: Schema): Schema {
-  const out: Record<string, unknown> = { ...a };
-  for (const [keyword, value] of Object.entries(b)) {
-    const present = out[keyword];
-    if (present === undefined) out[keyword] = value;
-    else if (!sameJson(present, value)) out[keyword] = mergeKeyword(keyword, present, value);
-  }
-  if (
-    a['properties'] !== undefined ||
-    b['properties'] !== undefined ||
-    a['additionalProperties'] !== undefined
-  ) {
-    out['properties'] = mergeProperties(a, b);
-  }
-  return out;
-}
-
-function mergeKeyword(keyword: string, a: unknown, b: unknown): unknown {
-  switch (keyword) {
-    case 'type':
-      return mergeTypes([a].flat(), [b].flat());
-    case 'enum':
-      return intersectLists(Array.isArray(a) ? a : [], b);
-    case 'required':
-      return [...new Set([...(Array.isArray(a) ? a : []), ...(Array.isArray(b) ? b : [])])];
-    case 'minimum':
-    case 'exclusiveMinimum':
-    case 'minLength':
-    case 'minItems':
-    case 'minProperties':
-      return Math.max(Number(a), Number(b));
-    case 'maximum':
-    case 'exclusiveMaximum':
-    case 'maxLength':
-    case 'maxItems':
-    case 'maxProperties':
-      return Math.min(Number(a), Number(b));
-    case 'properties':
-      return a;
-    case 'items':
-    case 'additionalProperties':
-      return { allOf: [asSchema(a, keyword), asSchema(b, keyword)] };
-    case 'uniqueItems':
-      return a === true || b === true;
-    default:
-      throw unsupported(keyword, 'stands in several schemas that must all hold');
-  }
-}
-
-function mergeTypes(a: readonly unknown[], b: readonly unknown[]): readonly unknown[] {
-  const both = a.filter((type) => b.includes(type));
-  const hasInteger =
-    (a.includes('integer') && b.includes('number')) ||
-    (b.includes('integer') && a.includes('number'));
-  return hasInteger && !both.includes('number') && !both.includes('integer')
-    ? [...both, 'integer']
-    : both;
-}
-
-/** Properties of both; one that a side forbids or constrains by its `additionalProperties` carries that too. */
-function mergeProperties(a: Schema, b: Schema): Schema {
-  const left = asSchema(a['properties'], 'properties');
-  const right = asSchema(b['properties'], 'properties');
-  const out = new Map<string, unknown>();
-  for (const key of new Set([...Object.keys(left), ...Object.keys(right)])) {
-    const parts = [
-      Object.hasOwn(left, key) ? left[key] : a['additionalProperties'],
-      Object.hasOwn(right, key) ? right[key] : b['additionalProperties'],
-    ];
-    const given = parts.filter((part) => part !== undefined && part !== true);
-    const both = { allOf: given.map((part) => asSchema(part, 'properties')) };
-    out.set(key, given.length === 0 ? true : given.length === 1 ? given[0] : both);
-  }
-  // Not by assignment: a property may be called "__proto__".
-  return Object.fromEntries(out);
 }

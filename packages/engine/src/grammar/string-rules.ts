@@ -1,54 +1,28 @@
-/** JSON strings with length, pattern and format, as grammars. */
+/** JSON strings with length, patterns and format, as grammars. */
+import { automatonOf, automatonRule, type Machine } from './automaton.ts';
+import { normalise } from './code-ranges.ts';
 import { type GrammarRules, repeat, sequence } from './grammar-rules.ts';
-import { type CharWriter, compilePattern } from './pattern.ts';
+import { type CharWriter, compilePattern, jsonChars } from './pattern.ts';
+import { lengthLanguage, patternLanguage } from './pattern-language.ts';
+import { UnsupportedPattern } from './pattern-syntax.ts';
+import { alphabetOf, Languages } from './regular-language.ts';
+import { unsupported } from './schema.ts';
+import { formatPattern } from './string-formats.ts';
 
 export interface StringBounds {
   readonly minLength?: number;
   readonly maxLength?: number;
-  readonly pattern?: string;
+  /** All of them must be found. */
+  readonly patterns?: readonly string[];
   readonly format?: string;
+  /** Texts that are left out. */
+  readonly except?: readonly string[];
 }
 
 /** One code point inside a JSON string. Surrogate escapes are left out: each would count as half a character. */
 const CHAR = String.raw`[^"\\\x7F\x00-\x1F] | "\\" ( ["\\/bfnrt] | "u" ( [0-9a-cefA-CEF] [0-9a-fA-F]{3} | [dD] [0-7] [0-9a-fA-F]{2} ) )`;
 
 export const charRule = (rules: GrammarRules): string => rules.add('char', CHAR);
-
-const DATE = String.raw`\d{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\d|30)|02-(?:0[1-9]|1\d|2[0-8]))`;
-const TIME = String.raw`(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?(?:Z|[+-](?:0\d|1[0-4]):[0-5]\d)`;
-const OCTET = String.raw`(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)`;
-const LABEL = '[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?';
-
-/** Texts that are valid for a format: each pattern describes a part of what the format allows, never more. */
-const FORMATS: Readonly<Record<string, string>> = {
-  date: DATE,
-  time: TIME,
-  'date-time': `${DATE}T${TIME}`,
-  duration: String.raw`P(?:\d{1,4}W|\d{1,4}D(?:T\d{1,4}H)?|T(?:\d{1,4}H|\d{1,4}M|\d{1,4}S))`,
-  uuid: '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}',
-  email: String.raw`[a-z0-9]+(?:[._+-][a-z0-9]+)*@(?:[a-z0-9]+(?:-[a-z0-9]+)*\.)+[a-z]{2,12}`,
-  hostname: String.raw`${LABEL}(?:\.${LABEL}){0,4}`,
-  ipv4: `${OCTET}(?:\\.${OCTET}){3}`,
-  ipv6: '[0-9a-f]{1,4}(?::[0-9a-f]{1,4}){7}',
-  uri: String.raw`(?:https?|ftp)://(?:[a-z0-9]+(?:-[a-z0-9]+)*\.)*[a-z0-9]+(?:-[a-z0-9]+)*(?::\d{1,4})?(?:/[A-Za-z0-9._~-]*)*(?:\?[A-Za-z0-9._~=&-]+)?(?:#[A-Za-z0-9._~-]+)?`,
-};
-
-/** Formats that only describe, as OpenAPI documents use them: nothing to enforce on the text. */
-const ANNOTATIONS = new Set([
-  'password',
-  'byte',
-  'binary',
-  'regex',
-  'int32',
-  'int64',
-  'float',
-  'double',
-  'markdown',
-  'textarea',
-]);
-
-export const isKnownFormat = (format: string): boolean =>
-  Object.hasOwn(FORMATS, format) || ANNOTATIONS.has(format);
 
 /** How a string is written: what stands around it, any character of it, one character of a set. */
 export interface StringForm {
@@ -60,34 +34,103 @@ export interface StringForm {
 const JSON_FORM: StringForm = { quote: String.raw`"\""`, anyChar: charRule };
 
 /**
- * A string in `form` (by default a JSON string, quotes included), or the name of the keyword that cannot be held together
- * with the others.
+ * A string in `form` (by default a JSON string, quotes included), or undefined when none is valid.
  *
- * @throws UnsupportedPattern when `pattern` uses what no grammar expresses.
+ * @throws CortexError naming the keyword that no grammar expresses.
  */
 export function stringRule(
   rules: GrammarRules,
   bounds: StringBounds,
   form = JSON_FORM,
-): { rule: string } | { conflict: string } | 'impossible' {
-  const { minLength = 0, maxLength, pattern } = bounds;
-  if (maxLength !== undefined && maxLength < minLength) return 'impossible';
-  const formatSource = bounds.format === undefined ? undefined : FORMATS[bounds.format];
-  if (pattern !== undefined && formatSource !== undefined)
-    return { conflict: 'pattern together with format' };
-  const source = pattern ?? (formatSource === undefined ? undefined : `^(?:${formatSource})$`);
-  if (source === undefined) {
-    const chars = repeat(
-      rules,
-      form.anyChar(rules),
-      maxLength === undefined ? { min: minLength } : { min: minLength, max: maxLength },
-    );
-    return { rule: rules.add('string', sequence(form.quote, chars, form.quote) || '""') };
+): string | undefined {
+  const { minLength = 0, maxLength = Infinity } = bounds;
+  if (maxLength < minLength) return undefined;
+  const patterns = [...new Set(bounds.patterns ?? [])];
+  const ofFormat = formatPattern(bounds.format);
+  const sources = ofFormat === undefined ? patterns : [...patterns, ofFormat];
+  const [source, ...others] = sources;
+  if (source === undefined && bounds.except === undefined) {
+    const chars = repeat(rules, form.anyChar(rules), {
+      min: minLength,
+      ...(maxLength === Infinity ? {} : { max: maxLength }),
+    });
+    return rules.add('string', sequence(form.quote, chars, form.quote) || '""');
   }
-  const compiled = compilePattern(rules, source, form.chars);
-  if (compiled.minLength < minLength)
-    return { conflict: 'minLength together with pattern or format' };
-  if (compiled.maxLength > (maxLength ?? Infinity))
-    return { conflict: 'maxLength together with pattern or format' };
-  return { rule: rules.add('string', sequence(form.quote, compiled.body, form.quote)) };
+  try {
+    const isAlone = source !== undefined && others.length === 0 && bounds.except === undefined;
+    const plain = isAlone ? plainBody(rules, { source, minLength, maxLength, form }) : undefined;
+    const body =
+      plain ??
+      joinedBody(rules, { sources, minLength, maxLength, form, except: bounds.except ?? [] });
+    if (body !== undefined)
+      return rules.add('string', sequence(form.quote, body, form.quote) || '""');
+  } catch (error) {
+    if (error instanceof UnsupportedPattern)
+      throw unsupported(patterns.length > 0 ? 'pattern' : 'format', `uses ${error.message}`);
+    throw error;
+  }
+  // What formats are written with is a part of what they allow: that nothing is left does not say that nothing is valid.
+  if (ofFormat !== undefined)
+    throw unsupported(
+      'format',
+      `names "${bounds.format}", of which no text that is written here keeps to the keywords beside it; leave out one of them`,
+    );
+  return undefined;
+}
+
+interface Bounded {
+  readonly minLength: number;
+  readonly maxLength: number;
+  readonly form: StringForm;
+}
+
+/** A body that looks like the pattern, or undefined where the pattern has to be taken apart. */
+function plainBody(
+  rules: GrammarRules,
+  { source, minLength, maxLength, form }: Bounded & { readonly source: string },
+): string | undefined {
+  try {
+    const compiled = compilePattern(rules, source, form.chars);
+    const isWithin = compiled.minLength >= minLength && compiled.maxLength <= maxLength;
+    return isWithin ? compiled.body : undefined;
+  } catch (error) {
+    if (error instanceof UnsupportedPattern) return undefined;
+    throw error;
+  }
+}
+
+/** The texts that keep to everything at once, state by state; undefined when there are none. */
+function joinedBody(
+  rules: GrammarRules,
+  {
+    sources,
+    minLength,
+    maxLength,
+    form,
+    except,
+  }: Bounded & { readonly sources: readonly string[]; readonly except: readonly string[] },
+): string | undefined {
+  const key = JSON.stringify([sources, minLength, maxLength, except, form.quote]);
+  return rules.shared(key, () => {
+    const languages = new Languages();
+    const wanted = languages.both([
+      ...sources.map((source) => patternLanguage(languages, source)),
+      ...except.map((text) => languages.not(languages.text(text))),
+      lengthLanguage(languages, minLength, maxLength),
+    ]);
+    const alphabet = alphabetOf(wanted);
+    const machine: Machine = {
+      start: wanted.id,
+      symbols: alphabet.length,
+      isAccepting: (state) => languages.at(state).isNullable,
+      step: (state, symbol) =>
+        languages.derivative(languages.at(state), alphabet[symbol]?.[0]?.[0] ?? 0).id,
+    };
+    const automaton = automatonOf(machine, (steps) => rules.spend(steps));
+    if (automaton === undefined) return undefined;
+    const chars = form.chars ?? jsonChars;
+    return automatonRule(rules, automaton, (symbols) =>
+      chars(rules, normalise(symbols.flatMap((symbol) => alphabet[symbol] ?? []))),
+    );
+  });
 }

@@ -1,9 +1,10 @@
 /** Tool calls whose values stand bare between tags, as `<parameter=key>value</parameter>`. */
 import type { CallableTool } from './answer-grammar.ts';
 import { choice, type GrammarRules, literal, sequence } from './grammar-rules.ts';
-import { alternatives } from './json-schema.ts';
+import { SchemaReader } from './json-schema.ts';
+import { objectKeys } from './object-keys.ts';
+import { type FlatSchema, type Schema, unsupported } from './schema.ts';
 import { count, typesOf } from './schema-keywords.ts';
-import { asSchema, type FlatSchema, type Schema, unsupported } from './schema-merge.ts';
 import { xmlValueRule } from './xml-value.ts';
 
 /** How a family writes a call around its values. */
@@ -27,8 +28,8 @@ interface XmlCalls {
 /** At least one call. @throws CortexError naming the keyword that cannot be held in this form. */
 export function xmlCallsRule(rules: GrammarRules, { tools, isSingle, form }: XmlCalls): string {
   const calls = tools.map((tool) => {
-    const root = asSchema(tool.parameters, 'parameters');
-    const parameters = new ParameterWriter(rules, { root, form }).parameters();
+    const reader = new SchemaReader(tool.parameters);
+    const parameters = new ParameterWriter(rules, { reader, form }).parameters();
     return rules.add(
       'call',
       sequence(literal(form.begin(tool.name)), parameters, literal(form.end)),
@@ -40,21 +41,22 @@ export function xmlCallsRule(rules: GrammarRules, { tools, isSingle, form }: Xml
 
 class ParameterWriter {
   readonly #rules: GrammarRules;
-  readonly #root: Schema;
+  readonly #reader: SchemaReader;
   readonly #form: XmlForm;
 
   constructor(
     rules: GrammarRules,
-    { root, form }: { readonly root: Schema; readonly form: XmlForm },
+    { reader, form }: { readonly reader: SchemaReader; readonly form: XmlForm },
   ) {
     this.#rules = rules;
-    this.#root = root;
+    this.#reader = reader;
     this.#form = form;
   }
 
   /** The parameters of one call, in their declared order. */
   parameters(): string {
-    const options = alternatives(this.#root, this.#root)
+    const options = this.#reader
+      .alternatives(this.#reader.document.root)
       .filter((option) => typesOf(option).includes('object'))
       .flatMap((option) => this.#object(option) ?? []);
     if (options.length === 0) throw unsupported('parameters', 'allow no object at all');
@@ -63,23 +65,18 @@ class ParameterWriter {
 
   /** Undefined when no object is valid. */
   #object(schema: FlatSchema): string | undefined {
-    const properties = asSchema(schema['properties'], 'properties');
-    const required = new Set(
-      Array.isArray(schema['required']) ? schema['required'].map(String) : [],
-    );
-    const keys = [...new Set([...Object.keys(properties), ...required])];
-    if ((count(schema, 'minProperties') ?? 0) > required.size)
+    const members = objectKeys(schema, this.#reader)?.named;
+    if (members === undefined) return undefined;
+    const requiredCount = members.filter((member) => member.isRequired).length;
+    if ((count(schema, 'minProperties') ?? 0) > requiredCount)
       throw unsupported('minProperties', 'is only supported up to the required properties');
-    if ((count(schema, 'maxProperties') ?? Infinity) < keys.length)
+    if ((count(schema, 'maxProperties') ?? Infinity) < members.length)
       throw unsupported('maxProperties', 'is only supported from the declared properties on');
     const blocks: string[] = [];
-    for (const key of keys) {
-      const declared = Object.hasOwn(properties, key)
-        ? properties[key]
-        : schema['additionalProperties'];
-      const block = this.#parameter(key, asSchema(declared, 'properties'));
-      if (block === undefined && required.has(key)) return undefined;
-      if (block !== undefined) blocks.push(required.has(key) ? block : `${block}?`);
+    for (const { key, schema: declared, isRequired } of members) {
+      const block = this.#parameter(key, declared);
+      if (block === undefined && isRequired) return undefined;
+      if (block !== undefined) blocks.push(isRequired ? block : `${block}?`);
     }
     return sequence(...blocks) || '""';
   }
@@ -88,7 +85,11 @@ class ParameterWriter {
     // A key that the tag cannot hold is left out.
     if (/[<>\n]/.test(key) || key !== key.trim() || key === '') return undefined;
     const { lineBreak, endParameter } = this.#form;
-    const value = xmlValueRule(this.#rules, schema, { root: this.#root, lineBreak, endParameter });
+    const value = xmlValueRule(this.#rules, schema, {
+      reader: this.#reader,
+      lineBreak,
+      endParameter,
+    });
     if (value === undefined) return undefined;
     const head = literal(this.#form.beginParameter(key) + lineBreak);
     return this.#rules.add('parameter', sequence(head, value, '"\\n"'));

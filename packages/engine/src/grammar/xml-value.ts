@@ -1,18 +1,19 @@
 /** Values between XML tags: strings as they are, all else as JSON. */
 import { anyText } from './any-text.ts';
-import { intersect, MAX_CODE, subtract } from './code-ranges.ts';
-import { choice, classChar, type GrammarRules, literal, sequence } from './grammar-rules.ts';
-import { alternatives, jsonSchemaRule } from './json-schema.ts';
+import { MAX_CODE } from './code-ranges.ts';
+import { choice, type GrammarRules, literal, sequence } from './grammar-rules.ts';
+import { jsonSchemaRule, type SchemaReader } from './json-schema.ts';
 import type { CharWriter } from './pattern.ts';
 import { UnsupportedPattern } from './pattern-syntax.ts';
-import { count, isAllowed, optional, text, typesOf } from './schema-keywords.ts';
-import { type FlatSchema, type Schema, unsupported } from './schema-merge.ts';
-import { isKnownFormat, type StringForm, stringRule } from './string-rules.ts';
+import { rawChars } from './raw-strings.ts';
+import { type FlatSchema, type Schema } from './schema.ts';
+import { stringBounds, typesOf } from './schema-keywords.ts';
+import { type StringForm, stringRule } from './string-rules.ts';
 import { textUntil } from './text-until.ts';
 
 interface XmlValue {
-  /** The schema that references point into. */
-  readonly root: Schema;
+  /** Of the document that references point into. */
+  readonly reader: SchemaReader;
   /** What stands behind the value: the break, which may be left out where nothing bounds the text, and the tag. */
   readonly lineBreak: string;
   readonly endParameter: string;
@@ -33,10 +34,10 @@ const JSON_STARTS = [
 export function xmlValueRule(
   rules: GrammarRules,
   schema: Schema,
-  { root, lineBreak, endParameter }: XmlValue,
+  { reader, lineBreak, endParameter }: XmlValue,
 ): string | undefined {
   const end = lineBreak + endParameter;
-  const options = alternatives(schema, root).flatMap(splitTypes);
+  const options = reader.alternatives(schema).flatMap((option) => splitTypes(option, reader));
   const others = options.filter((option) => !isText(option));
   // A text that looks like a value of another type is read as one: that must be a valid one.
   const isStrict = others.some((option) => Object.keys(option).some((key) => key !== 'type'));
@@ -46,16 +47,15 @@ export function xmlValueRule(
   const json =
     others.length === 0
       ? []
-      : [sequence(jsonSchemaRule(rules, { anyOf: others }, root), literal(end))];
+      : [sequence(jsonSchemaRule(rules, { anyOf: others }, reader), literal(end))];
   const all = [...texts, ...json];
   return all.length === 0 ? undefined : rules.add('value', choice(all));
 }
 
 /** One alternative for texts and one for all else. */
-function splitTypes(option: FlatSchema): FlatSchema[] {
-  const values = option['enum'];
-  if (Array.isArray(values)) {
-    const allowed = values.filter((value) => isAllowed(value, option));
+function splitTypes(option: FlatSchema, reader: SchemaReader): FlatSchema[] {
+  const allowed = reader.listed(option);
+  if (allowed !== undefined) {
     const [texts, others] = [true, false].map((isString) =>
       allowed.filter((value) => (typeof value === 'string') === isString),
     );
@@ -97,60 +97,29 @@ function textRule(
     if (texts.length === 0) return undefined;
     return sequence(rules.add('text', anyText(rules, texts)), literal(end));
   }
-  const bounds = {
-    ...optional('minLength', count(option, 'minLength')),
-    ...optional('maxLength', count(option, 'maxLength')),
-    ...optional('pattern', text(option, 'pattern')),
-    ...optional('format', text(option, 'format')),
-  };
-  const isFree =
-    bounds.minLength === undefined && bounds.maxLength === undefined && !('pattern' in bounds);
-  if (isFree && !isEnforcedFormat(bounds.format))
+  const bounds = stringBounds(option);
+  if (Object.keys(bounds).length === 0)
     return textUntil(rules, tag, { notFirst: isStrict ? JSON_STARTS : [] });
   // Which of the bounded texts look like JSON cannot be told here.
   if (isStrict) return undefined;
-  try {
-    const result = stringRule(rules, bounds, RAW);
-    if (result === 'impossible') return undefined;
-    if ('conflict' in result) throw unsupported(result.conflict, 'cannot be held');
-    return sequence(result.rule, literal(end));
-  } catch (error) {
-    if (error instanceof UnsupportedPattern) throw unsupported('pattern', `uses ${error.message}`);
-    throw error;
-  }
-}
-
-function isEnforcedFormat(format: string | undefined): boolean {
-  if (format === undefined) return false;
-  if (isKnownFormat(format)) return true;
-  throw unsupported('format', `names "${format}", which is not known`);
+  const rule = stringRule(rules, bounds, RAW);
+  return rule === undefined ? undefined : sequence(rule, literal(end));
 }
 
 const looksLikeJson = (value: string): boolean =>
   JSON_STARTS.some((start) => value.startsWith(start));
 
 /** Characters as they are; without the one that begins a tag, unless nothing else is left. */
-const rawChars: CharWriter = (rules, ranges) => {
-  const plain = subtract(
-    intersect(ranges, [
-      [0x09, 0x0a],
-      [0x20, 0xd7ff],
-      [0xe000, MAX_CODE],
-    ]),
-    [[0x3c, 0x3c]],
-  );
+const tagChars: CharWriter = (rules, ranges) => {
+  const plain = rawChars(rules, ranges);
+  if (plain !== undefined) return plain;
   const [first] = ranges;
-  if (plain.length === 0 && first === undefined)
-    throw new UnsupportedPattern('an empty character class');
-  if (plain.length === 0) return rules.add('chars', literal(String.fromCodePoint(first?.[0] ?? 0)));
-  const entries = plain.map(([a, b]) =>
-    a === b ? classChar(a) : `${classChar(a)}-${classChar(b)}`,
-  );
-  return rules.add('chars', `[${entries.join('')}]`);
+  if (first === undefined) throw new UnsupportedPattern('an empty character class');
+  return rules.add('chars', literal(String.fromCodePoint(first[0])));
 };
 
 const RAW: StringForm = {
   quote: '',
-  anyChar: (rules) => rawChars(rules, [[0, MAX_CODE]]),
-  chars: rawChars,
+  anyChar: (rules) => tagChars(rules, [[0, MAX_CODE]]),
+  chars: tagChars,
 };

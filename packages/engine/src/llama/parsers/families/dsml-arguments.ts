@@ -1,22 +1,19 @@
 /** JSON Schema → GBNF of calls whose parameters say whether they are texts as they stand, or JSON. */
 import type { CallableTool } from '../../../grammar/answer-grammar.ts';
 import { choice, type GrammarRules, literal, sequence } from '../../../grammar/grammar-rules.ts';
-import { alternatives, jsonSchemaRule } from '../../../grammar/json-schema.ts';
-import { count, isAllowed, typesOf } from '../../../grammar/schema-keywords.ts';
-import {
-  asSchema,
-  type FlatSchema,
-  type Schema,
-  unsupported,
-} from '../../../grammar/schema-merge.ts';
+import { jsonSchemaRule, SchemaReader } from '../../../grammar/json-schema.ts';
+import { objectKeys } from '../../../grammar/object-keys.ts';
+import { rawStringRule } from '../../../grammar/raw-strings.ts';
+import { type FlatSchema, type Schema, unsupported } from '../../../grammar/schema.ts';
+import { count, typesOf } from '../../../grammar/schema-keywords.ts';
 import type { InvokeForm } from './invoke-script.ts';
-import { rawStringRule } from './raw-strings.ts';
 
 /** One call. @throws CortexError naming the keyword that cannot be held in this form. */
 export function dsmlCallRule(rules: GrammarRules, tool: CallableTool, form: InvokeForm): string {
-  const root = asSchema(tool.parameters, 'parameters');
-  const writer = new ParameterWriter(rules, { root, form });
-  const options = alternatives(root, root)
+  const reader = new SchemaReader(tool.parameters);
+  const writer = new ParameterWriter(rules, { reader, form });
+  const options = reader
+    .alternatives(reader.document.root)
     .filter((option) => option['enum'] === undefined && typesOf(option).includes('object'))
     .flatMap((option) => writer.list(option) ?? []);
   if (options.length === 0) throw unsupported('parameters', 'allow no object at all');
@@ -26,37 +23,32 @@ export function dsmlCallRule(rules: GrammarRules, tool: CallableTool, form: Invo
 
 class ParameterWriter {
   readonly #rules: GrammarRules;
-  readonly #root: Schema;
+  readonly #reader: SchemaReader;
   readonly #form: InvokeForm;
 
   constructor(
     rules: GrammarRules,
-    { root, form }: { readonly root: Schema; readonly form: InvokeForm },
+    { reader, form }: { readonly reader: SchemaReader; readonly form: InvokeForm },
   ) {
     this.#rules = rules;
-    this.#root = root;
+    this.#reader = reader;
     this.#form = form;
   }
 
   /** The parameters in their declared order; undefined when no object is valid. */
   list(schema: FlatSchema): string | undefined {
-    const properties = asSchema(schema['properties'], 'properties');
-    const required = new Set(
-      Array.isArray(schema['required']) ? schema['required'].map(String) : [],
-    );
-    const keys = [...new Set([...Object.keys(properties), ...required])];
-    if ((count(schema, 'minProperties') ?? 0) > required.size)
+    const members = objectKeys(schema, this.#reader)?.named;
+    if (members === undefined) return undefined;
+    const requiredCount = members.filter((member) => member.isRequired).length;
+    if ((count(schema, 'minProperties') ?? 0) > requiredCount)
       throw unsupported('minProperties', 'is only supported up to the required properties');
-    if ((count(schema, 'maxProperties') ?? Infinity) < keys.length)
+    if ((count(schema, 'maxProperties') ?? Infinity) < members.length)
       throw unsupported('maxProperties', 'is only supported from the declared properties on');
     const list: string[] = [];
-    for (const key of keys) {
-      const declared = Object.hasOwn(properties, key)
-        ? properties[key]
-        : schema['additionalProperties'];
-      const rule = this.#parameter(key, asSchema(declared, 'properties'));
-      if (rule === undefined && required.has(key)) return undefined;
-      if (rule !== undefined) list.push(required.has(key) ? rule : `${rule}?`);
+    for (const { key, schema: declared, isRequired } of members) {
+      const rule = this.#parameter(key, declared);
+      if (rule === undefined && isRequired) return undefined;
+      if (rule !== undefined) list.push(isRequired ? rule : `${rule}?`);
     }
     return sequence(...list) || '""';
   }
@@ -82,10 +74,10 @@ class ParameterWriter {
     const end = this.#form.endParameter;
     const texts: string[] = [];
     const others: string[] = [];
-    for (const option of alternatives(schema, this.#root)) {
-      const values = option['enum'];
-      if (Array.isArray(values)) {
-        for (const value of values.filter((one) => isAllowed(one, option))) {
+    for (const option of this.#reader.alternatives(schema)) {
+      const values = this.#reader.listed(option);
+      if (values !== undefined) {
+        for (const value of values) {
           if (typeof value !== 'string') others.push(literal(JSON.stringify(value) + end));
           else if (!value.includes(end)) texts.push(literal(value + end));
         }
@@ -96,7 +88,7 @@ class ParameterWriter {
       if (text !== undefined) texts.push(text);
       const rest = types.filter((type) => type !== 'string');
       if (rest.length > 0) {
-        const json = jsonSchemaRule(this.#rules, { ...option, type: rest }, this.#root);
+        const json = jsonSchemaRule(this.#rules, { ...option, type: rest }, this.#reader);
         others.push(sequence(json, literal(end)));
       }
     }

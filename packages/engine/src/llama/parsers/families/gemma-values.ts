@@ -6,40 +6,35 @@ import {
   repeat,
   sequence,
 } from '../../../grammar/grammar-rules.ts';
-import { alternatives, jsonSchemaRule } from '../../../grammar/json-schema.ts';
+import { jsonSchemaRule, SchemaReader } from '../../../grammar/json-schema.ts';
+import { type ObjectKeys, objectKeys } from '../../../grammar/object-keys.ts';
 import { type Member, objectRule, spaceRule } from '../../../grammar/object-rules.ts';
-import { count, isAllowed, optional, typesOf } from '../../../grammar/schema-keywords.ts';
-import {
-  asSchema,
-  type FlatSchema,
-  isObject,
-  type Schema,
-  unsupported,
-} from '../../../grammar/schema-merge.ts';
+import { rawStringRule } from '../../../grammar/raw-strings.ts';
+import { asSchema, type FlatSchema, type Schema, unsupported } from '../../../grammar/schema.ts';
+import { count, listOf, optional, typesOf } from '../../../grammar/schema-keywords.ts';
 import { isBareKey, otherKeyRule } from './bare-keys.ts';
 import { QUOTE } from './gemma-script.ts';
-import { rawStringRule } from './raw-strings.ts';
 
 /** The arguments of a call, braces included. @throws CortexError naming the keyword that cannot be held in this form. */
 export function gemmaObjectRule(rules: GrammarRules, parameters: unknown): string {
-  const root = asSchema(parameters, 'parameters');
-  const rule = new ValueWriter(rules, root).rootObject();
+  const rule = new ValueWriter(rules, new SchemaReader(parameters)).rootObject();
   if (rule === undefined) throw unsupported('parameters', 'allow no object at all');
   return rule;
 }
 
 class ValueWriter {
   readonly #rules: GrammarRules;
-  readonly #root: Schema;
-  readonly #visited = new Map<string, string | undefined>();
+  readonly #reader: SchemaReader;
+  readonly #visited = new Map<number, string | undefined>();
 
-  constructor(rules: GrammarRules, root: Schema) {
+  constructor(rules: GrammarRules, reader: SchemaReader) {
     this.#rules = rules;
-    this.#root = root;
+    this.#reader = reader;
   }
 
   rootObject(): string | undefined {
-    const options = alternatives(this.#root, this.#root)
+    const options = this.#reader
+      .alternatives(this.#reader.document.root)
       .filter((option) => option['enum'] === undefined && typesOf(option).includes('object'))
       .flatMap((option) => this.#object(option) ?? []);
     return options.length === 0 ? undefined : choice([...new Set(options)]);
@@ -47,15 +42,16 @@ class ValueWriter {
 
   /** The rule for `schema`, or undefined when nothing is valid for it. */
   #visit(schema: Schema, hint: string): string | undefined {
-    const key = JSON.stringify(schema);
+    const key = this.#reader.document.ids.of(schema);
     if (this.#visited.has(key)) return this.#visited.get(key);
     const name = this.#rules.reserve(hint);
     this.#visited.set(key, name);
-    const bodies = alternatives(schema, this.#root).flatMap((option) =>
-      option['enum'] === undefined
+    const bodies = this.#reader.alternatives(schema).flatMap((option) => {
+      const values = this.#reader.listed(option);
+      return values === undefined
         ? typesOf(option).flatMap((type) => this.#typed(type, option) ?? [])
-        : listed(option),
-    );
+        : values.flatMap((value) => valueText(value) ?? []).map(literal);
+    });
     if (bodies.length === 0) {
       // Whoever met the name while it was being built wrote a rule that can never be entered.
       this.#visited.set(key, undefined);
@@ -76,7 +72,7 @@ class ValueWriter {
         return this.#string(schema);
       default:
         // Written as in JSON.
-        return jsonSchemaRule(this.#rules, { ...schema, type }, this.#root);
+        return jsonSchemaRule(this.#rules, { ...schema, type }, this.#reader);
     }
   }
 
@@ -86,7 +82,7 @@ class ValueWriter {
   }
 
   #array(schema: FlatSchema): string | undefined {
-    if (schema['prefixItems'] !== undefined || Array.isArray(schema['items']))
+    if (listOf(schema, 'prefixItems').length > 0)
       throw unsupported('prefixItems', 'is not supported in the calls of this model');
     const max = count(schema, 'maxItems');
     if (schema['uniqueItems'] === true && (max ?? 2) > 1)
@@ -106,50 +102,35 @@ class ValueWriter {
   }
 
   #object(schema: FlatSchema): string | undefined {
-    const properties = asSchema(schema['properties'], 'properties');
-    const required = new Set(
-      Array.isArray(schema['required']) ? schema['required'].map(String) : [],
-    );
-    const names = [...new Set([...Object.keys(properties), ...required])];
+    const keys = objectKeys(schema, this.#reader);
+    if (keys === undefined) return undefined;
     const members: Member[] = [];
-    for (const name of names) {
-      const declared = Object.hasOwn(properties, name)
-        ? properties[name]
-        : schema['additionalProperties'];
-      const value = this.#visit(asSchema(declared, 'properties'), `value-${name}`);
+    for (const { key: name, schema: declared, isRequired } of keys.named) {
+      const value = this.#visit(declared, `value-${name}`);
       const key = keyText(name);
       if (value !== undefined && key !== undefined)
         members.push({
           rule: this.#rules.add('member', sequence(literal(`${key}:`), value)),
-          isRequired: required.has(name),
+          isRequired,
         });
-      else if (required.has(name)) return undefined;
+      else if (isRequired) return undefined;
     }
-    return objectRule(this.#rules, schema, { members, extra: this.#extra(schema, names) });
+    return objectRule(this.#rules, schema, { members, extra: this.#extra(schema, keys) });
   }
 
   /** A property that is not declared; undefined when none is written. */
-  #extra(schema: FlatSchema, names: readonly string[]): string | undefined {
-    const { additionalProperties: extra, unevaluatedProperties: unevaluated } = schema;
-    if (extra === false || unevaluated === false) return undefined;
-    if (isObject(unevaluated) && extra === undefined)
-      throw unsupported('unevaluatedProperties', 'may only be true or false');
-    // As for JSON: where some are declared and nothing is said of others, there are none.
-    if (extra === undefined && names.length > 0) return undefined;
-    const value = this.#visit(asSchema(extra, 'additionalProperties'), 'extra');
+  #extra(schema: FlatSchema, { named, others }: ObjectKeys): string | undefined {
+    if (others === undefined) return undefined;
+    if (schema['propertyNames'] !== undefined)
+      throw unsupported('propertyNames', 'is not supported in the calls of this model');
+    const value = this.#visit(others.schema, 'extra');
     if (value === undefined) return undefined;
-    return this.#rules.add('member', sequence(otherKeyRule(this.#rules, names), '":"', value));
+    const key = otherKeyRule(
+      this.#rules,
+      named.map((member) => member.key),
+    );
+    return this.#rules.add('member', sequence(key, '":"', value));
   }
-}
-
-/** The values of an `enum` that can be written. */
-function listed(schema: FlatSchema): readonly string[] {
-  const values = schema['enum'];
-  if (!Array.isArray(values)) throw unsupported('enum', 'must be a list');
-  return values
-    .filter((value) => isAllowed(value, schema))
-    .flatMap((value) => valueText(value) ?? [])
-    .map(literal);
 }
 
 /** A value as it is written; undefined where a text in it holds the quote. */

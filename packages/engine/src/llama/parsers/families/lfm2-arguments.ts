@@ -1,21 +1,17 @@
 /** JSON Schema → GBNF of the arguments of a call in Python: `key=value, other=value`. */
 import { choice, type GrammarRules, literal, sequence } from '../../../grammar/grammar-rules.ts';
-import { alternatives, jsonSchemaRule } from '../../../grammar/json-schema.ts';
-import { count, isAllowed, typesOf } from '../../../grammar/schema-keywords.ts';
-import {
-  asSchema,
-  type FlatSchema,
-  isObject,
-  type Schema,
-  unsupported,
-} from '../../../grammar/schema-merge.ts';
+import { jsonSchemaRule, SchemaReader } from '../../../grammar/json-schema.ts';
+import { type ObjectKeys, objectKeys } from '../../../grammar/object-keys.ts';
+import { type FlatSchema, type Schema, unsupported } from '../../../grammar/schema.ts';
+import { count, typesOf } from '../../../grammar/schema-keywords.ts';
 import { isBareKey, otherKeyRule } from './bare-keys.ts';
 
 /** What stands between the brackets of a call. @throws CortexError naming the keyword that cannot be held in this form. */
 export function pythonArgumentsRule(rules: GrammarRules, parameters: unknown): string {
-  const root = asSchema(parameters, 'parameters');
-  const writer = new ArgumentWriter(rules, root);
-  const options = alternatives(root, root)
+  const reader = new SchemaReader(parameters);
+  const writer = new ArgumentWriter(rules, reader);
+  const options = reader
+    .alternatives(reader.document.root)
     .filter((option) => option['enum'] === undefined && typesOf(option).includes('object'))
     .flatMap((option) => writer.list(option) ?? []);
   if (options.length === 0) throw unsupported('parameters', 'allow no object at all');
@@ -29,39 +25,32 @@ interface Argument {
 
 class ArgumentWriter {
   readonly #rules: GrammarRules;
-  readonly #root: Schema;
+  readonly #reader: SchemaReader;
 
-  constructor(rules: GrammarRules, root: Schema) {
+  constructor(rules: GrammarRules, reader: SchemaReader) {
     this.#rules = rules;
-    this.#root = root;
+    this.#reader = reader;
   }
 
   /** The arguments in their declared order; undefined when no object is valid. */
   list(schema: FlatSchema): string | undefined {
-    const properties = asSchema(schema['properties'], 'properties');
-    const required = new Set(
-      Array.isArray(schema['required']) ? schema['required'].map(String) : [],
-    );
-    const names = [...new Set([...Object.keys(properties), ...required])];
-    if ((count(schema, 'minProperties') ?? 0) > required.size)
+    const keys = objectKeys(schema, this.#reader);
+    if (keys === undefined) return undefined;
+    const requiredCount = keys.named.filter(({ isRequired }) => isRequired).length;
+    if ((count(schema, 'minProperties') ?? 0) > requiredCount)
       throw unsupported('minProperties', 'is only supported up to the required properties');
     if (count(schema, 'maxProperties') !== undefined)
       throw unsupported('maxProperties', 'is not supported in the calls of this model');
     const list: Argument[] = [];
-    for (const name of names) {
-      const declared = Object.hasOwn(properties, name)
-        ? properties[name]
-        : schema['additionalProperties'];
-      const isRequired = required.has(name);
-      const isWritable = isBareKey(name);
+    for (const { key, schema: declared, isRequired } of keys.named) {
+      const isWritable = isBareKey(key);
       if (isRequired && !isWritable)
-        throw unsupported('required', `names "${name}", which calls of this model cannot hold`);
-      const value = isWritable ? this.#value(asSchema(declared, 'properties')) : undefined;
-      if (value !== undefined)
-        list.push({ rule: this.#argument(literal(name), value), isRequired });
+        throw unsupported('required', `names "${key}", which calls of this model cannot hold`);
+      const value = isWritable ? this.#value(declared) : undefined;
+      if (value !== undefined) list.push({ rule: this.#argument(literal(key), value), isRequired });
       else if (isRequired) return undefined;
     }
-    return joined(this.#rules, list, this.#extra(schema, names)) || '""';
+    return joined(this.#rules, list, this.#extra(schema, keys)) || '""';
   }
 
   #argument(key: string, value: string): string {
@@ -69,27 +58,24 @@ class ArgumentWriter {
   }
 
   /** An argument that is not declared; undefined when none is written. */
-  #extra(schema: FlatSchema, names: readonly string[]): string | undefined {
-    const { additionalProperties: extra, unevaluatedProperties: unevaluated } = schema;
-    if (extra === false || unevaluated === false) return undefined;
-    if (isObject(unevaluated) && extra === undefined)
-      throw unsupported('unevaluatedProperties', 'may only be true or false');
-    // As for JSON: where some are declared and nothing is said of others, there are none.
-    if (extra === undefined && names.length > 0) return undefined;
-    const value = this.#value(asSchema(extra, 'additionalProperties'));
-    return value === undefined
-      ? undefined
-      : this.#argument(otherKeyRule(this.#rules, names), value);
+  #extra(schema: FlatSchema, { named, others }: ObjectKeys): string | undefined {
+    if (others === undefined) return undefined;
+    if (schema['propertyNames'] !== undefined)
+      throw unsupported('propertyNames', 'is not supported in the calls of this model');
+    const value = this.#value(others.schema);
+    if (value === undefined) return undefined;
+    const key = otherKeyRule(
+      this.#rules,
+      named.map((member) => member.key),
+    );
+    return this.#argument(key, value);
   }
 
   /** JSON but for constants, which stand as in Python; within lists and objects as in JSON. */
   #value(schema: Schema): string | undefined {
-    const bodies = alternatives(schema, this.#root).flatMap((option) => {
-      const values = option['enum'];
-      if (Array.isArray(values))
-        return values
-          .filter((value) => isAllowed(value, option))
-          .map((value) => literal(written(value)));
+    const bodies = this.#reader.alternatives(schema).flatMap((option) => {
+      const values = this.#reader.listed(option);
+      if (values !== undefined) return values.map((value) => literal(written(value)));
       const types = typesOf(option);
       const others = types.filter((type) => type !== 'boolean' && type !== 'null');
       return [
@@ -97,7 +83,7 @@ class ArgumentWriter {
         ...(types.includes('null') ? ['"None"'] : []),
         ...(others.length === 0
           ? []
-          : [jsonSchemaRule(this.#rules, { ...option, type: others }, this.#root)]),
+          : [jsonSchemaRule(this.#rules, { ...option, type: others }, this.#reader)]),
       ];
     });
     return bodies.length === 0

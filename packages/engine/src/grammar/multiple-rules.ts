@@ -1,0 +1,156 @@
+/** Numbers that are multiples of a step, as grammars over their decimal digits: a state for each remainder. */
+import { automatonOf, automatonRule, type Machine } from './automaton.ts';
+import { normalise, type Range } from './code-ranges.ts';
+import { decimalsOf, gcd, scale, stepOf } from './decimal.ts';
+import { choice, type GrammarRules, sequence } from './grammar-rules.ts';
+import {
+  type Digits,
+  endsOf,
+  type NumberBounds,
+  type ScaledRange,
+  scaledRange,
+  signedDigits,
+} from './number-rules.ts';
+import { jsonChars } from './pattern.ts';
+import { UnsupportedPattern } from './pattern-syntax.ts';
+import { type Language, Languages } from './regular-language.ts';
+import { unsupported } from './schema.ts';
+
+interface Multiples {
+  readonly bounds: NumberBounds;
+  /** The value of `multipleOf`. */
+  readonly step: unknown;
+  readonly isWhole: boolean;
+}
+
+/** A multiple within bounds, or undefined when there is none. @throws CortexError when the step cannot be held. */
+export function multipleRule(
+  rules: GrammarRules,
+  { bounds, step, isWhole }: Multiples,
+): string | undefined {
+  const size = stepOf(step);
+  const places = decimalsOf(size);
+  // Validators divide doubles: only where those are exact do they agree on each multiple.
+  if (!Number.isInteger(size * 2 ** 10))
+    throw unsupported(
+      'multipleOf',
+      `is ${size}, of which validators find that some multiples are none; use whole numbers, or leave it out`,
+    );
+  const scaled = scale(size, places).floor;
+  const options: string[] = [];
+  for (let at = 0; at <= (isWhole ? 0 : places); at++) {
+    const own = scaled / gcd(scaled, 10n ** BigInt(places - at));
+    const rule = steppedRule(rules, { range: scaledRange(bounds, at), step: own, places: at });
+    if (rule !== undefined) options.push(rule);
+  }
+  return options.length === 0 ? undefined : rules.add('multiple', choice(options));
+}
+
+interface Stepped {
+  readonly range: ScaledRange;
+  readonly step: bigint;
+  /** Digits behind the point. */
+  readonly places: number;
+}
+
+function steppedRule(rules: GrammarRules, { range, step, places }: Stepped): string | undefined {
+  // Tens at the end of a step are zeros at the end of its multiples: states are needed for the rest of it only.
+  const zeros = places === 0 ? (/0*$/.exec(step.toString())?.[0].length ?? 0) : 0;
+  if (zeros === 0) return remainderRule(rules, { range, step, places });
+  const ten = 10n ** BigInt(zeros);
+  const [from, to] = endsOf(range);
+  const [low, high] = [-floorOf(-from, ten), floorOf(to, ten)];
+  const options = [
+    { low, high: high < 0n ? high : -1n },
+    { low: low > 0n ? low : 1n, high },
+  ].flatMap((part) => {
+    const rule = remainderRule(rules, { range: part, step: step / ten, places });
+    return rule === undefined ? [] : [sequence(rule, `"${'0'.repeat(zeros)}"`)];
+  });
+  if (from <= 0n && to >= 0n) options.push('"0"');
+  return options.length === 0 ? undefined : rules.add('multiple', options.join(' | '));
+}
+
+const floorOf = (value: bigint, divisor: bigint): bigint =>
+  value / divisor - (value % divisor < 0n ? 1n : 0n);
+
+const MAX_STEP = 1000n;
+
+function remainderRule(rules: GrammarRules, { range, step, places }: Stepped): string | undefined {
+  if (step > MAX_STEP)
+    throw unsupported(
+      'multipleOf',
+      `needs a state for each of ${step} remainders; use a rounder step`,
+    );
+  const key = JSON.stringify(['multiple', `${range.low}`, `${range.high}`, `${step}`, places]);
+  try {
+    return rules.shared(key, () => {
+      const languages = new Languages();
+      const numbers = languages.either(
+        signedDigits(range).map(({ isNegative, digits }) =>
+          numberLanguage(languages, { isNegative, digits, places }),
+        ),
+      );
+      const machine = remainders({ languages, numbers, step: Number(step) });
+      const automaton = automatonOf(machine, (steps) => rules.spend(steps));
+      if (automaton === undefined) return undefined;
+      return automatonRule(rules, automaton, (symbols) =>
+        jsonChars(rules, normalise(symbols.map((symbol) => charOf(symbol)))),
+      );
+    });
+  } catch (error) {
+    if (error instanceof UnsupportedPattern)
+      throw unsupported('multipleOf', `within its bounds uses ${error.message}`);
+    throw error;
+  }
+}
+
+/** What numbers are written with: the ten digits are the first ten symbols. */
+const CHARS = '0123456789-.';
+
+function charOf(symbol: number): Range {
+  const code = CHARS.codePointAt(symbol) ?? 0;
+  return [code, code];
+}
+
+interface Numbers {
+  readonly languages: Languages;
+  readonly numbers: Language;
+  readonly step: number;
+}
+
+/** A state is what may follow, and the remainder of the digits so far. */
+function remainders({ languages, numbers, step }: Numbers): Machine {
+  return {
+    start: numbers.id * step,
+    symbols: CHARS.length,
+    isAccepting: (state) => state % step === 0 && languages.at(state / step).isNullable,
+    step: (state, symbol) => {
+      const remainder = state % step;
+      const before = languages.at((state - remainder) / step);
+      const after = languages.derivative(before, charOf(symbol)[0]);
+      if (after === languages.none) return after.id * step;
+      return after.id * step + (symbol < 10 ? (remainder * 10 + symbol) % step : remainder);
+    },
+  };
+}
+
+function numberLanguage(
+  languages: Languages,
+  {
+    isNegative,
+    digits,
+    places,
+  }: { readonly isNegative: boolean; readonly digits: Digits; readonly places: number },
+): Language {
+  const zeros = Array.from(
+    { length: Math.max(0, places + 1 - digits.length) },
+    () => [0, 0] as const,
+  );
+  const cells = [...zeros, ...digits].map(([from, to]) =>
+    languages.set([[charOf(from)[0], charOf(to)[0]]]),
+  );
+  if (places > 0) cells.splice(-places, 0, languages.text('.'));
+  if (isNegative) cells.unshift(languages.text('-'));
+  return cells.reduceRight((rest, cell) => languages.sequence(cell, rest), languages.empty);
+}

@@ -1,0 +1,55 @@
+/** Strings that stand as they are between two marks, as grammars. */
+import { type Range, intersect, MAX_CODE, subtract } from './code-ranges.ts';
+import { classChar, type GrammarRules, literal, sequence } from './grammar-rules.ts';
+import type { CharWriter } from './pattern.ts';
+import { UnsupportedPattern } from './pattern-syntax.ts';
+import type { FlatSchema } from './schema.ts';
+import { stringBounds } from './schema-keywords.ts';
+import { type StringForm, stringRule } from './string-rules.ts';
+import { textUntil } from './text-until.ts';
+
+/**
+ * The text of a string and the mark that ends it; undefined when none is valid.
+ *
+ * @param end - begins with `<`, which texts that are bounded do not hold
+ * @throws CortexError naming the keyword that cannot be held.
+ */
+export function rawStringRule(
+  rules: GrammarRules,
+  schema: FlatSchema,
+  end: string,
+): string | undefined {
+  const bounds = stringBounds(schema);
+  if (Object.keys(bounds).length === 0) return textUntil(rules, end);
+  const rule = stringRule(rules, bounds, RAW);
+  return rule === undefined ? undefined : sequence(rule, literal(end));
+}
+
+/** Characters of `ranges` as they are, without the one that a mark begins with; undefined where none is left. */
+export function rawChars(rules: GrammarRules, ranges: readonly Range[]): string | undefined {
+  const allowed = subtract(
+    intersect(ranges, [
+      [0x09, 0x0a],
+      [0x20, 0xd7ff],
+      [0xe000, MAX_CODE],
+    ]),
+    [[0x3c, 0x3c]],
+  );
+  if (allowed.length === 0) return undefined;
+  const entries = allowed.map(([a, b]) =>
+    a === b ? classChar(a) : `${classChar(a)}-${classChar(b)}`,
+  );
+  return rules.add('chars', `[${entries.join('')}]`);
+}
+
+const chars: CharWriter = (rules, ranges) => {
+  const rule = rawChars(rules, ranges);
+  if (rule !== undefined) return rule;
+  throw new UnsupportedPattern('a character that strings of this model cannot hold');
+};
+
+const RAW: StringForm = {
+  quote: '',
+  anyChar: (rules) => chars(rules, [[0, MAX_CODE]]),
+  chars,
+};

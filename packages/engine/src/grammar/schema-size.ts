@@ -1,0 +1,40 @@
+/** The bounds that a schema must keep before anything of it is read. Pure. */
+import { CortexError } from '@cortex/protocol';
+
+/** Characters of JSON, roughly: real schemas have some tens of thousands, and what grows with the size stays short. */
+const MAX_CHARS = 1024 * 1024;
+
+/** Lists and objects within each other; a level of a schema is two of them. The converter calls itself for each. */
+const MAX_DEPTH = 256;
+
+/** @throws CortexError `invalid_request` for a schema that is too large or nested too deeply. */
+export function checkSize(schema: unknown): void {
+  const open: { readonly value: unknown; readonly depth: number }[] = [{ value: schema, depth: 0 }];
+  let chars = 0;
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    const { value, depth } = next;
+    if (depth > MAX_DEPTH)
+      throw refused(`it is nested more than ${MAX_DEPTH} lists and objects deep`);
+    if (typeof value === 'string') chars += value.length + 2;
+    else if (typeof value !== 'object' || value === null) chars += 5;
+    else if (Array.isArray(value)) {
+      chars += value.length + 2;
+      if (chars <= MAX_CHARS)
+        for (const item of value) open.push({ value: item, depth: depth + 1 });
+    } else {
+      for (const [key, item] of Object.entries(value)) {
+        chars += key.length + 4;
+        open.push({ value: item, depth: depth + 1 });
+      }
+    }
+    if (chars > MAX_CHARS)
+      throw refused(
+        `it is larger than ${MAX_CHARS / 1024} KiB of JSON; leave out what is not used`,
+      );
+  }
+}
+
+const refused = (why: string): CortexError =>
+  new CortexError('invalid_request', `The JSON schema is too large to enforce: ${why}.`, {
+    param: 'response_format',
+  });
