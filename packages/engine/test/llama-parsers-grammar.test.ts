@@ -63,6 +63,9 @@ const FAMILIES: Readonly<Record<string, FamilyExample>> = {
   nemotron: { template: 'NVIDIA-Nemotron-Nano-v2', prompt: '<SPECIAL_11>Assistant\n<think>\n' },
   'minimax-m1': { template: 'MiniMax-M1', prompt: '<beginning_of_sentence>ai name=assistant\n' },
   minimax: { template: 'MiniMax-M2', prompt: ']~b]ai\n<think>\n' },
+  minicpm: { template: 'openbmb-MiniCPM5-1B', prompt: '<|im_start|>assistant\n' },
+  gigachat: { template: 'GigaChat3-10B-A1.8B', prompt: 'assistant<|role_sep|>\n' },
+  'gigachat-3.1': { template: 'GigaChat3.1-10B-A1.8B', prompt: 'assistant<|role_sep|>\n' },
   apertus: { template: 'Apertus-8B-Instruct', prompt: '<|assistant_start|>' },
   'deepseek-dsml': {
     template: 'deepseek-ai-DeepSeek-V3.2',

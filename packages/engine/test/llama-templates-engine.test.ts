@@ -76,6 +76,15 @@ describe.each([
   'unsloth-mistral-Devstral-Small-2507',
   'deepseek-ai-DeepSeek-V3.1',
   'deepseek-ai-DeepSeek-R1-Distill-Qwen-32B',
+  'google-gemma-4-31B-it',
+  'Kimi-K2-Instruct',
+  'LFM2.5-8B-A1B',
+  'CohereForAI-c4ai-command-r7b-12-2024-tool_use',
+  'MiniMax-M2',
+  'deepseek-ai-DeepSeek-V3.2',
+  'openbmb-MiniCPM5-1B',
+  'Apertus-8B-Instruct',
+  'GigaChat3.1-10B-A1.8B',
 ])('a model with the template of %s', (template) => {
   let engine: Engine;
   beforeAll(async () => {
@@ -125,7 +134,7 @@ const isStillThinking = (last: Answered['last']): boolean =>
   last.type === 'done' && last.finish[0]?.reason === 'length' && last.usage.reasoningTokens > 500;
 
 test('a model whose form of calls is not known refuses tools by name', async () => {
-  const engine = await loadAs('Kimi-K2-Instruct');
+  const engine = await loadAs('tencent-Hy3');
   try {
     const { last } = await answer(engine, body);
 

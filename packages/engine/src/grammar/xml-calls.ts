@@ -17,6 +17,8 @@ export interface XmlForm {
   readonly endParameter: string;
   /** What stands on both sides of a value, and belongs to the tags. */
   readonly lineBreak: '\n' | '';
+  /** Parameters follow one another without a line break. */
+  readonly isOneLine?: true;
 }
 
 interface XmlCalls {
@@ -92,6 +94,7 @@ class ParameterWriter {
     });
     if (value === undefined) return undefined;
     const head = literal(this.#form.beginParameter(key) + lineBreak);
-    return this.#rules.add('parameter', sequence(head, value, '"\\n"'));
+    const end = this.#form.isOneLine ? '' : '"\\n"';
+    return this.#rules.add('parameter', sequence(head, value, end));
   }
 }

@@ -2,6 +2,7 @@ import { COHERE, COHERE_TEXT } from './cohere.ts';
 import { DEEPSEEK, DEEPSEEK_R1 } from './deepseek.ts';
 import { DEEPSEEK_DSML, DEEPSEEK_V4 } from './dsml.ts';
 import { GEMMA } from './gemma.ts';
+import { GIGACHAT, GIGACHAT_3_1 } from './gigachat.ts';
 import { GLM } from './glm.ts';
 import { HARMONY } from './harmony.ts';
 import { HERMES } from './hermes.ts';
@@ -9,6 +10,7 @@ import { APERTUS, GRANITE, MINIMAX_M1, NEMOTRON, PHI } from './json-lists.ts';
 import { KIMI } from './kimi.ts';
 import { LFM2 } from './lfm2.ts';
 import { LLAMA, LLAMA_TAGGED } from './llama.ts';
+import { MINICPM } from './minicpm.ts';
 import { MINIMAX } from './minimax.ts';
 import { MISTRAL, MISTRAL_LIST } from './mistral.ts';
 import type { ToolFamily } from './tool-family.ts';
@@ -27,7 +29,10 @@ export const FAMILIES: readonly ToolFamily[] = [
   NEMOTRON,
   MINIMAX_M1,
   MINIMAX,
+  MINICPM,
   APERTUS,
+  GIGACHAT_3_1,
+  GIGACHAT,
   SEED_XML,
   QWEN_XML,
   GLM,

@@ -14,9 +14,10 @@ export const DEEPSEEK_DSML: ToolFamily = dsmlFamily('deepseek-dsml', 'function_c
 export const DEEPSEEK_V4: ToolFamily = dsmlFamily('deepseek-v4', 'tool_calls');
 
 function dsmlFamily(name: string, section: string): ToolFamily {
+  const open = `<${MARK}${section}>`;
+  const close = `</${MARK}${section}>`;
   const form: InvokeForm = {
-    open: `<${MARK}${section}>`,
-    close: `</${MARK}${section}>`,
+    section: { open, close },
     invoke: `<${MARK}invoke name="`,
     endInvoke: `</${MARK}invoke>`,
     parameter: `<${MARK}parameter name="`,
@@ -25,14 +26,14 @@ function dsmlFamily(name: string, section: string): ToolFamily {
   return {
     name,
     isFamilyOf: (template) => template.includes(MARK) && template.includes(`'${section}>`),
-    markers: [MARK, form.open, form.close],
+    markers: [MARK, open, close],
     createParser: ({ tools, newCallId }) =>
       new ScriptedParser((text) => readInvokes(text, { form, tools }), newCallId),
     callsRule(rules, { tools, isSingle }) {
       const calls = tools.map((tool) => dsmlCallRule(rules, tool, form));
       const call = rules.add('any-call', calls.join(' | '));
       const more = isSingle ? '' : `( "\\n" ${call} )*`;
-      return sequence(literal(`${form.open}\n`), call, more, literal(`\n${form.close}`));
+      return sequence(literal(`${open}\n`), call, more, literal(`\n${close}`));
     },
   };
 }

@@ -45,7 +45,7 @@ function* readName(text: AnswerText): Script<string | undefined> {
 
 /** To the end of the call. What stands where a tag should is content, behind a call that ends there. */
 function* readParameters(text: AnswerText, types: ParameterTypes): Script<void> {
-  const tags = { end: END_VALUE, followers: [KEY, CLOSE], lineBreak: '' } as const;
+  const tags = { ends: [END_VALUE], followers: [KEY, CLOSE], lineBreak: '' } as const;
   for (let count = 0; ; count++) {
     const tag = yield* readOneOf(text, tags.followers);
     const key = tag === KEY ? yield* readKey(text) : undefined;

@@ -6,15 +6,16 @@ import { ParameterTypes } from './parameter-types.ts';
 
 /** How a family writes calls as `<invoke name="…"><parameter name="…">value</parameter></invoke>`. */
 export interface InvokeForm {
-  /** Begins and ends the calls of an answer together. */
-  readonly open: string;
-  readonly close: string;
+  /** Begins and ends the calls of an answer together; undefined: nothing does. */
+  readonly section: { readonly open: string; readonly close: string } | undefined;
   /** Up to the name. */
   readonly invoke: string;
   readonly endInvoke: string;
   /** Up to the key. */
   readonly parameter: string;
   readonly endParameter: string;
+  /** Stand around a text within a value, where models may write it so. */
+  readonly quotes?: { readonly open: string; readonly close: string };
 }
 
 interface InvokeRequest {
@@ -28,11 +29,13 @@ interface InvokeRequest {
  * A call has begun when its first parameter or its end is seen. Without the outer marker it is one when it is on offer.
  */
 export function* readInvokes(text: AnswerText, { form, tools }: InvokeRequest): Script<void> {
+  const { section } = form;
+  const openers = section === undefined ? [form.invoke] : [section.open, form.invoke];
   for (;;) {
-    const found = yield* contentUntil(text, [form.open, form.invoke]);
+    const found = yield* contentUntil(text, openers);
     if (found === undefined) return;
     let before = found.space + found.marker;
-    const isWrapped = found.marker === form.open;
+    const isWrapped = found.marker === section?.open;
     if (isWrapped) {
       if ((yield* readOneOf(text, [form.invoke])) === undefined) {
         text.content(before);
@@ -70,7 +73,7 @@ function* readCalls(text: AnswerText, { form, tools, isWrapped, before }: Calls)
     text.beginCall(name);
     const types = new ParameterTypes(tool?.parameters);
     if (!(yield* readParameters(text, form, types))) return;
-    const nexts = [form.invoke, form.close];
+    const nexts = [form.invoke, ...closers(form)];
     const next = yield* readOneOf(text, nexts);
     if (next === undefined) {
       if (isCutShort(text.held, nexts)) text.take();
@@ -78,9 +81,12 @@ function* readCalls(text: AnswerText, { form, tools, isWrapped, before }: Calls)
       return;
     }
     lost = text.take();
-    if (next === form.close) return;
+    if (next === form.section?.close) return;
   }
 }
+
+const closers = ({ section }: InvokeForm): readonly string[] =>
+  section === undefined ? [] : [section.close];
 
 interface Tag {
   readonly name: string;
@@ -107,8 +113,7 @@ function* readParameters(
   form: InvokeForm,
   types: ParameterTypes,
 ): Script<boolean> {
-  const followers = [form.parameter, form.endInvoke, form.close];
-  const tags = { end: form.endParameter, followers, lineBreak: '' } as const;
+  const followers = [form.parameter, form.endInvoke, form.invoke, ...closers(form)];
   for (let count = 0; ; count++) {
     const follower = yield* readOneOf(text, followers);
     if (follower === undefined && isCutShort(text.held, followers)) {
@@ -126,15 +131,33 @@ function* readParameters(
     }
     text.take();
     const isFirst = count === 0;
-    const parameter = { key: tag.name, isFirst, types: typesAsSaid(types, tag), tags };
+    const isQuoted = yield* readQuote(text, form);
+    const quotedEnds = isQuoted ? [`${form.quotes?.close}${form.endParameter}`] : [];
+    const ends = [...quotedEnds, form.endParameter];
+    const said = isQuoted && types.mayBeText(tag.name) ? true : tag.isText;
+    const parameter = {
+      key: tag.name,
+      isFirst,
+      types: typesAsSaid(types, said),
+      tags: { ends, followers, lineBreak: '' },
+    } as const;
     if (!(yield* readParameter(text, parameter))) return false;
   }
 }
 
-/** The types of a value whose tag says what it is; the schema's where it says nothing. */
+/** Takes the quote that a value begins with; false where there is none. */
+function* readQuote(text: AnswerText, { quotes }: InvokeForm): Script<boolean> {
+  if (quotes === undefined) return false;
+  const isQuoted = (yield* readOneOf(text, [quotes.open])) !== undefined;
+  if (isQuoted) text.take();
+  else text.reread();
+  return isQuoted;
+}
+
+/** The types of a value that is said to be a text, or to be none; the schema's where nothing is said. */
 function typesAsSaid(
   types: ParameterTypes,
-  { isText }: Tag,
+  isText: boolean | undefined,
 ): Pick<ParameterTypes, 'isText' | 'read'> {
   if (isText === undefined) return types;
   return {

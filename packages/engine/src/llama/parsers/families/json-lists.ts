@@ -41,7 +41,8 @@ interface ListFamily {
   readonly describeTools?: NonNullable<ToolFamily['describeTools']>;
 }
 
-const BY_NAME: Pick<ListForm, 'beginCall' | 'endCall'> = {
+/** Calls that name the tool first. */
+export const BY_NAME: Pick<ListForm, 'beginCall' | 'endCall'> = {
   beginCall: (name) => literal(`{"name": ${JSON.stringify(name)}, "arguments": `),
   endCall: '}',
 };

@@ -4,9 +4,11 @@ import { ScriptedParser } from '../answer-text.ts';
 import { type InvokeForm, readInvokes } from './invoke-script.ts';
 import type { ToolFamily } from './tool-family.ts';
 
+const OPEN = '<minimax:tool_call>';
+const CLOSE = '</minimax:tool_call>';
+
 const FORM: InvokeForm = {
-  open: '<minimax:tool_call>',
-  close: '</minimax:tool_call>',
+  section: { open: OPEN, close: CLOSE },
   invoke: '<invoke name="',
   endInvoke: '</invoke>',
   parameter: '<parameter name="',
@@ -24,14 +26,14 @@ const CALLS: XmlForm = {
 /** MiniMax M2: `<minimax:tool_call>`, calls as `<invoke name="…"><parameter name="…">value</parameter></invoke>`. */
 export const MINIMAX: ToolFamily = {
   name: 'minimax',
-  isFamilyOf: (template) => template.includes(FORM.open),
-  markers: [FORM.open, FORM.close],
+  isFamilyOf: (template) => template.includes(OPEN),
+  markers: [OPEN, CLOSE],
   createParser: ({ tools, newCallId }) =>
     new ScriptedParser((text) => readInvokes(text, { form: FORM, tools }), newCallId),
   callsRule: (rules, request) =>
     sequence(
-      literal(`${FORM.open}\n`),
+      literal(`${OPEN}\n`),
       xmlCallsRule(rules, { ...request, form: CALLS }),
-      literal(`\n${FORM.close}`),
+      literal(`\n${CLOSE}`),
     ),
 };

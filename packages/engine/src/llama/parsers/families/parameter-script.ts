@@ -4,7 +4,7 @@ import type { ParameterTypes } from './parameter-types.ts';
 
 /** What ends a value, and what may stand behind that: the same tag within a value is text. */
 export interface ValueTags {
-  readonly end: string;
+  readonly ends: readonly string[];
   readonly followers: readonly string[];
   /** Belongs to the tags where it stands first or last. */
   readonly lineBreak: '\n' | '';
@@ -51,35 +51,36 @@ function* readValue(
     isBegun = true;
     const end = endOfValue(text.held, tags);
     settle(text.take(end.start));
-    if (!end.isComplete) continue;
-    text.reread(text.held.indexOf(tags.end) + tags.end.length);
+    if (end.tag === undefined) continue;
+    text.reread(text.held.indexOf(end.tag) + end.tag.length);
     return true;
   }
   const last = text.take();
-  const isComplete = last.trimStart().startsWith(tags.end);
+  const isComplete = tags.ends.some((end) => last.trimStart().startsWith(end));
   if (!isComplete) settle(last);
   return isComplete;
 }
 
-/** Where the end of the value begins, or may begin, in `held`. */
+/** Where the end of the value begins, or may begin, in `held`; the tag where it is complete. */
 function endOfValue(
   held: string,
-  { end, followers, lineBreak }: ValueTags,
-): { readonly start: number; readonly isComplete: boolean } {
+  { ends, followers, lineBreak }: ValueTags,
+): { readonly start: number; readonly tag?: string } {
   for (let start = 0; start < held.length; start++) {
-    if (held[start] !== lineBreak && held[start] !== '<') continue;
-    const tag = held.slice(held[start] === '<' ? start : start + 1);
-    if (!tag.startsWith(end)) {
-      if (end.startsWith(tag)) return { start, isComplete: false };
-      continue;
+    const isBreak = held[start] === lineBreak;
+    const behind = held.slice(isBreak ? start + 1 : start);
+    for (const tag of ends) {
+      if (!behind.startsWith(tag)) {
+        if (tag.startsWith(behind)) return { start };
+        continue;
+      }
+      const next = behind.slice(tag.length).trimStart();
+      if (behind.length > MAX_HEAD_CHARS) continue;
+      if (followers.includes(next)) return { start, tag };
+      if (followers.some((follower) => follower.startsWith(next))) return { start };
     }
-    const next = tag.slice(end.length).trimStart();
-    if (tag.length > MAX_HEAD_CHARS) continue;
-    if (followers.includes(next)) return { start, isComplete: true };
-    if (followers.some((follower) => follower.startsWith(next)))
-      return { start, isComplete: false };
   }
-  return { start: held.length, isComplete: false };
+  return { start: held.length };
 }
 
 /** What is held when the answer ends within one of `tags`: neither content nor arguments. */

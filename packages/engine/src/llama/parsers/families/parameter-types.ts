@@ -27,6 +27,11 @@ export class ParameterTypes {
     return type !== undefined && [...type.types].every((name) => name === 'string');
   }
 
+  /** Whether the schema lets the value of `key` be a string, or says nothing. */
+  mayBeText(key: string): boolean {
+    return this.#typeOf(key)?.types.has('string') ?? true;
+  }
+
   /** The JSON text of a value. What is not of another type that the schema allows is a string. */
   read(key: string, text: string): string {
     const type = this.#typeOf(key);

@@ -108,7 +108,7 @@ function* readParameters(text: AnswerText, call: CallRequest): Script<boolean> {
     }
     text.take();
     const { types, markers } = call;
-    const valueTags = { end: END_PARAMETER, followers: tags, lineBreak: markers.lineBreak };
+    const valueTags = { ends: [END_PARAMETER], followers: tags, lineBreak: markers.lineBreak };
     const isFirst = count === 0;
     if (!(yield* readParameter(text, { key, isFirst, types, tags: valueTags }))) return false;
   }

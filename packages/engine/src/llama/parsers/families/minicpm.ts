@@ -1,0 +1,33 @@
+import { xmlCallsRule, type XmlForm } from '../../../grammar/xml-calls.ts';
+import { ScriptedParser } from '../answer-text.ts';
+import { type InvokeForm, readInvokes } from './invoke-script.ts';
+import type { ToolFamily } from './tool-family.ts';
+
+const FORM: InvokeForm = {
+  section: undefined,
+  invoke: '<function name="',
+  endInvoke: '</function>',
+  parameter: '<param name="',
+  endParameter: '</param>',
+  quotes: { open: '<![CDATA[', close: ']]>' },
+};
+
+const CALLS: XmlForm = {
+  begin: (name) => `${FORM.invoke}${name}">`,
+  end: FORM.endInvoke,
+  beginParameter: (key) => `${FORM.parameter}${key}">`,
+  endParameter: FORM.endParameter,
+  lineBreak: '',
+  isOneLine: true,
+};
+
+/** MiniCPM5: `<function name="…"><param name="…">value</param></function>`; texts with tags in them as CDATA. */
+export const MINICPM: ToolFamily = {
+  name: 'minicpm',
+  isFamilyOf: (template) =>
+    template.includes('<function name="') && template.includes('<param name="'),
+  markers: ['<function', '</function>', '<param', '</param>', '<![CDATA[', ']]>'],
+  createParser: ({ tools, newCallId }) =>
+    new ScriptedParser((text) => readInvokes(text, { form: FORM, tools }), newCallId),
+  callsRule: (rules, request) => xmlCallsRule(rules, { ...request, form: CALLS }),
+};
