@@ -196,11 +196,7 @@ describe('patterns that mean much work are answered at once', () => {
       pattern('^(?!.*a.{30}b)(?!.*b.{29}a).*$'),
       '"pattern" uses too',
     ],
-    [
-      'a length of 50,000',
-      pattern('^a+$', { maxLength: 50_000 }),
-      '"pattern" uses too many states',
-    ],
+    ['a length of 50,000', pattern('ab', { maxLength: 50_000 }), '"pattern" uses too many states'],
     ['more repetitions than any text has', pattern('a{99999999999}'), 'a repetition of more than'],
     [
       '100 dear patterns',

@@ -67,6 +67,15 @@ const SCHEMAS: readonly (object | boolean)[] = [
   { type: 'string', pattern: '^[a-z]+$', minLength: 3, maxLength: 5 },
   { type: 'string', pattern: '^(?!admin)(?=.*[0-9])[a-z0-9]{4,12}$' },
   { type: 'string', pattern: '(?:^|-)x(?:$|-)' },
+  ...[100, 255, 2083].flatMap((maxLength) =>
+    ['uri', 'iri', 'url', 'email', 'uri-reference'].map((format) => ({
+      format,
+      minLength: 1,
+      maxLength,
+    })),
+  ),
+  { type: 'string', pattern: '^(?:[a-z]+ )*[a-z]+$', maxLength: 8000 },
+  { type: 'string', pattern: '^[a-z]*$', minLength: 70, maxLength: 8000 },
   { type: 'string', format: 'email', pattern: String.raw`@example\.com$` },
   { type: 'object', propertyNames: { pattern: '^x-' }, additionalProperties: { type: 'integer' } },
   {

@@ -1,10 +1,13 @@
 import Ajv from 'ajv/dist/2020.js';
+import addFormats from 'ajv-formats';
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { z } from 'zod';
 
 import type { Engine, StepItem } from '../src/engine.ts';
 import { answer, loadTiny } from './llama-under-test.ts';
 
 const ajv = new Ajv({ strict: false });
+addFormats(ajv);
 
 const PERSON = {
   type: 'object',
@@ -14,6 +17,28 @@ const PERSON = {
     tags: { type: 'array', items: { enum: ['a', 'b'] }, maxItems: 2 },
   },
   required: ['name', 'age'],
+  additionalProperties: false,
+};
+
+/** A format beside a pattern, several patterns, look-ahead, keys with a pattern, remainders: rules for each state. */
+const STATES = {
+  type: 'object',
+  properties: {
+    id: z.toJSONSchema(z.uuidv4()),
+    mail: z.toJSONSchema(z.email().max(40)),
+    at: z.toJSONSchema(z.iso.datetime()),
+    took: z.toJSONSchema(z.iso.duration()),
+    word: { type: 'string', pattern: '^(?!no)\\p{Ll}{2,8}$' },
+    net: z.toJSONSchema(z.cidrv6()),
+    dozens: { type: 'integer', multipleOf: 12, minimum: 0 },
+    odd: {
+      propertyNames: { pattern: '^x[a-z]{1,3}$' },
+      properties: { xa: { type: 'null' } },
+      additionalProperties: { type: 'boolean' },
+      maxProperties: 2,
+    },
+  },
+  required: ['id', 'mail', 'at', 'took', 'word', 'net', 'dozens', 'odd'],
   additionalProperties: false,
 };
 
@@ -72,6 +97,19 @@ describe('structured output', () => {
     for (let seed = 0; seed < 12; seed++) {
       const { text, last } = await ask(
         { response_format: { type: 'json_schema', json_schema: { name: 'p', schema: PERSON } } },
+        seed,
+      );
+
+      expect(last).toMatchObject({ type: 'done', finish: [{ reason: 'stop' }] });
+      expect({ text, valid: validate(JSON.parse(text)) }).toEqual({ text, valid: true });
+    }
+  });
+
+  test('so is one whose schema takes a state for each of what may follow', async () => {
+    const validate = ajv.compile(STATES);
+    for (let seed = 0; seed < 6; seed++) {
+      const { text, last } = await ask(
+        { response_format: { type: 'json_schema', json_schema: { name: 'p', schema: STATES } } },
         seed,
       );
 

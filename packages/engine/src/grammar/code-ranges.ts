@@ -39,3 +39,17 @@ export function intersect(a: readonly Range[], b: readonly Range[]): Range[] {
 
 export const subtract = (a: readonly Range[], b: readonly Range[]): Range[] =>
   intersect(a, complement(b));
+
+/** Ranges of one class in a grammar: its reader goes through them for each character of each token that it tries. */
+const MAX_RANGES = 128;
+
+/** A part of `ranges` that a grammar can afford: the lowest ones, where the common alphabets are, and the widest of the others. */
+export function affordable(ranges: readonly Range[]): readonly Range[] {
+  if (ranges.length <= MAX_RANGES) return ranges;
+  const lowest = ranges.slice(0, (MAX_RANGES * 3) / 4);
+  const widest = ranges
+    .slice(lowest.length)
+    .sort((a, b) => b[1] - b[0] - (a[1] - a[0]))
+    .slice(0, MAX_RANGES - lowest.length);
+  return normalise([...lowest, ...widest]);
+}

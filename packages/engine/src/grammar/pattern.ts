@@ -2,7 +2,7 @@
  * Regular expressions (the `u` dialect of ECMA-262 that JSON Schema names) as grammars that look like them: no look-around, no
  * back-references, no `\b`, anchors only at the ends of top-level alternatives. `pattern-language.ts` knows some more.
  */
-import { intersect, MAX_CODE, type Range, subtract } from './code-ranges.ts';
+import { affordable, intersect, MAX_CODE, type Range, subtract } from './code-ranges.ts';
 import {
   choice,
   classChar,
@@ -11,7 +11,8 @@ import {
   repeat,
   sequence,
 } from './grammar-rules.ts';
-import { parsePattern, type PatternNode, UnsupportedPattern } from './pattern-syntax.ts';
+import { lengths } from './pattern-lengths.ts';
+import { type PatternNode, UnsupportedPattern } from './pattern-syntax.ts';
 
 export interface CompiledPattern {
   /** GBNF for the text between the quotes. */
@@ -32,10 +33,9 @@ interface Target {
 /** @param chars - how a code point is written; in a JSON string by default. @throws UnsupportedPattern */
 export function compilePattern(
   rules: GrammarRules,
-  source: string,
+  tree: PatternNode,
   chars: CharWriter = jsonChars,
 ): CompiledPattern {
-  const tree = parsePattern(source);
   const options = tree.kind === 'choice' ? tree.options : [tree];
   const compiled = options.map((option) => compileOption({ rules, chars }, option));
   return {
@@ -123,26 +123,6 @@ function checkOptionalRun(items: readonly PatternNode[]): void {
   }
 }
 
-function lengths(node: PatternNode): readonly [number, number] {
-  switch (node.kind) {
-    case 'set':
-      return [1, 1];
-    case 'sequence':
-      return node.items.map(lengths).reduce(([a, b], [c, d]) => [a + c, b + d], [0, 0]);
-    case 'choice': {
-      const all = node.options.map(lengths);
-      return [Math.min(...all.map(([min]) => min)), Math.max(...all.map(([, max]) => max))];
-    }
-    case 'repeat': {
-      const [min, max] = lengths(node.item);
-      return [min * node.min, max === 0 ? 0 : max * node.max];
-    }
-    case 'anchor':
-    case 'ahead':
-      return [0, 0];
-  }
-}
-
 const SHORT_ESCAPES: Readonly<Record<number, string>> = {
   0x08: 'b',
   0x09: 't',
@@ -156,17 +136,16 @@ const SHORT_ESCAPES: Readonly<Record<number, string>> = {
 /** One code point of `ranges` as it stands between the quotes of a JSON string. */
 export function jsonChars(rules: GrammarRules, ranges: readonly Range[]): string {
   const options: string[] = [];
-  const plain = subtract(
-    intersect(ranges, [
-      [0x20, 0xd7ff],
-      [0xe000, MAX_CODE],
-    ]),
-    [
-      [0x22, 0x22],
-      [0x5c, 0x5c],
-      [0x7f, 0x7f],
-    ],
-  );
+  const writable = intersect(ranges, [
+    [0x20, 0xd7ff],
+    [0xe000, MAX_CODE],
+  ]);
+  const escaped: readonly Range[] = [
+    [0x22, 0x22],
+    [0x5c, 0x5c],
+    [0x7f, 0x7f],
+  ];
+  const plain = affordable(subtract(writable, escaped));
   if (plain.length > 0)
     options.push(
       `[${plain.map(([a, b]) => (a === b ? classChar(a) : `${classChar(a)}-${classChar(b)}`)).join('')}]`,

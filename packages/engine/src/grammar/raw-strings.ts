@@ -1,5 +1,5 @@
 /** Strings that stand as they are between two marks, as grammars. */
-import { type Range, intersect, MAX_CODE, subtract } from './code-ranges.ts';
+import { affordable, intersect, MAX_CODE, type Range, subtract } from './code-ranges.ts';
 import { classChar, type GrammarRules, literal, sequence } from './grammar-rules.ts';
 import type { CharWriter } from './pattern.ts';
 import { UnsupportedPattern } from './pattern-syntax.ts';
@@ -27,14 +27,12 @@ export function rawStringRule(
 
 /** Characters of `ranges` as they are, without the one that a mark begins with; undefined where none is left. */
 export function rawChars(rules: GrammarRules, ranges: readonly Range[]): string | undefined {
-  const allowed = subtract(
-    intersect(ranges, [
-      [0x09, 0x0a],
-      [0x20, 0xd7ff],
-      [0xe000, MAX_CODE],
-    ]),
-    [[0x3c, 0x3c]],
-  );
+  const writable = intersect(ranges, [
+    [0x09, 0x0a],
+    [0x20, 0xd7ff],
+    [0xe000, MAX_CODE],
+  ]);
+  const allowed = affordable(subtract(writable, [[0x3c, 0x3c]]));
   if (allowed.length === 0) return undefined;
   const entries = allowed.map(([a, b]) =>
     a === b ? classChar(a) : `${classChar(a)}-${classChar(b)}`,

@@ -1,7 +1,7 @@
 /** Whether a value that a schema lists keeps to the keywords beside the list. */
 import { decimalsOf, scale, stepOf } from './decimal.ts';
 import { matches, patternLanguage } from './pattern-language.ts';
-import { UnsupportedPattern } from './pattern-syntax.ts';
+import { unicodeSetsIn, UnsupportedPattern } from './pattern-syntax.ts';
 import { type Language, Languages } from './regular-language.ts';
 import {
   asSchema,
@@ -96,6 +96,7 @@ export class SchemaCheck {
     try {
       let known = this.#patterns.get(pattern);
       if (known === undefined) {
+        this.#work.spend(PATTERN_STEPS * (1 + unicodeSetsIn(pattern)));
         const languages = new Languages();
         known = { languages, all: patternLanguage(languages, pattern) };
         this.#patterns.set(pattern, known);
@@ -142,6 +143,9 @@ export class SchemaCheck {
 
 /** Schemas followed for one value: it calls itself for each. */
 const MAX_DEPTH = 512;
+
+/** What reading a pattern counts as, and each set of Unicode's characters in it. */
+const PATTERN_STEPS = 1000;
 
 function allOf(checks: readonly (() => Verdict)[]): Verdict {
   let worst: Verdict = 'yes';

@@ -5,7 +5,8 @@ const ZONE = String.raw`(?:Z|[+-](?:0\d|1[0-4]):[0-5]\d)`;
 const CLOCK = String.raw`(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?`;
 const OCTET = String.raw`(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)`;
 const LABEL = '[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?';
-const HOST = String.raw`(?:[a-z0-9]+(?:-[a-z0-9]+)*\.)*[a-z0-9]+(?:-[a-z0-9]+)*`;
+/** The last label begins with a letter, or all are an address: others are read as broken addresses. */
+const HOST = String.raw`(?:(?:[a-z0-9]+(?:-[a-z0-9]+)*\.)*[a-z][a-z0-9]*(?:-[a-z0-9]+)*|${OCTET}(?:\.${OCTET}){3})`;
 const EMAIL = String.raw`[a-z0-9]+(?:[._+-][a-z0-9]+)*@(?:[a-z0-9]+(?:-[a-z0-9]+)*\.)+[a-z]{2,12}`;
 const HOSTNAME = String.raw`${LABEL}(?:\.${LABEL}){0,4}`;
 const PATH = String.raw`(?:/[A-Za-z0-9._~-]*)*`;
@@ -61,6 +62,27 @@ const NUMBERS: Readonly<Record<string, { readonly min?: number; readonly max?: n
  */
 export const formatPattern = (format: string | undefined): string | undefined =>
   format !== undefined && Object.hasOwn(PATTERNS, format) ? `^(?:${PATTERNS[format]})$` : undefined;
+
+/** Addresses with a bound: names of three parts, then as much of a path and a query as there is room for. */
+function shortUri(names: string, maxLength: number): string | undefined {
+  const room = maxLength - 'https://'.length - 3 * 20 - ':9999'.length;
+  if (room < 24) return undefined;
+  const segment = Math.floor(room / 2 / 6) - 1;
+  const query = Math.floor(room / 2) - 1;
+  const path = String.raw`(?:/[A-Za-z0-9._~-]{0,${segment}}){0,5}`;
+  return String.raw`https?://(?:[a-z0-9]{1,9}(?:-[a-z0-9]{1,9})?\.)${names}[a-z]{2,12}(?::\d{2,4})?(?:/${path}(?:\?[A-Za-z0-9._~=&-]{1,${query}})?)?`;
+}
+
+/** A pattern of some texts of `format` that are no longer than `maxLength`, where the whole pattern has longer ones. */
+export function shortFormatPattern(
+  format: string | undefined,
+  maxLength: number,
+): string | undefined {
+  const isUri = format === 'uri' || format === 'iri';
+  const source =
+    isUri || format === 'url' ? shortUri(isUri ? '{0,2}' : '{1,2}', maxLength) : undefined;
+  return source === undefined ? undefined : `^(?:${source})$`;
+}
 
 /** The bounds of the whole numbers that `format` asks for, or undefined where it says nothing of numbers. */
 export const formatIntegers = (

@@ -4,10 +4,16 @@ import { normalise } from './code-ranges.ts';
 import { type GrammarRules, repeat, sequence } from './grammar-rules.ts';
 import { type CharWriter, compilePattern, jsonChars } from './pattern.ts';
 import { lengthLanguage, patternLanguage } from './pattern-language.ts';
-import { UnsupportedPattern } from './pattern-syntax.ts';
+import { capped, type LengthBounds, tightened } from './pattern-lengths.ts';
+import {
+  parsePattern,
+  type PatternNode,
+  unicodeSetsIn,
+  UnsupportedPattern,
+} from './pattern-syntax.ts';
 import { alphabetOf, Languages } from './regular-language.ts';
 import { unsupported } from './schema.ts';
-import { formatPattern } from './string-formats.ts';
+import { formatPattern, shortFormatPattern } from './string-formats.ts';
 
 export interface StringBounds {
   readonly minLength?: number;
@@ -56,12 +62,13 @@ export function stringRule(
     });
     return rules.add('string', sequence(form.quote, chars, form.quote) || '""');
   }
+  for (const text of patterns) rules.spend(UNICODE_STEPS * unicodeSetsIn(text));
+  const except = bounds.except ?? [];
   try {
-    const isAlone = source !== undefined && others.length === 0 && bounds.except === undefined;
-    const plain = isAlone ? plainBody(rules, { source, minLength, maxLength, form }) : undefined;
     const body =
-      plain ??
-      joinedBody(rules, { sources, minLength, maxLength, form, except: bounds.except ?? [] });
+      source !== undefined && others.length === 0 && except.length === 0
+        ? soleBody(rules, { source, format: bounds.format, minLength, maxLength, form })
+        : joinedBody(rules, { sources, minLength, maxLength, form, except });
     if (body !== undefined)
       return rules.add('string', sequence(form.quote, body, form.quote) || '""');
   } catch (error) {
@@ -78,19 +85,46 @@ export function stringRule(
   return undefined;
 }
 
-interface Bounded {
-  readonly minLength: number;
-  readonly maxLength: number;
+/** What a set of Unicode's characters counts as among the steps of a grammar. */
+const UNICODE_STEPS = 3000;
+
+interface Bounded extends LengthBounds {
   readonly form: StringForm;
+}
+
+interface Sole extends Bounded {
+  readonly source: string;
+  /** Set where the pattern is the format's. */
+  readonly format: string | undefined;
+}
+
+/** The texts of one pattern: as it is written where that will do, else state by state, else the shorter ones of them. */
+function soleBody(rules: GrammarRules, sole: Sole): string | undefined {
+  const { source, format, minLength, maxLength, form } = sole;
+  const short = maxLength === Infinity ? undefined : shortFormatPattern(format, maxLength);
+  const plain =
+    plainBody(rules, tightened(parsePattern(source), sole), sole) ??
+    (short === undefined ? undefined : plainBody(rules, parsePattern(short), sole));
+  if (plain !== undefined) return plain;
+  try {
+    return joinedBody(rules, { sources: [source], minLength, maxLength, form, except: [] });
+  } catch (error) {
+    if (!(error instanceof UnsupportedPattern) || maxLength === Infinity) throw error;
+    const shorter = capped(parsePattern(source), maxLength);
+    const body = shorter === undefined ? undefined : plainBody(rules, shorter, sole);
+    if (body === undefined) throw error;
+    return body;
+  }
 }
 
 /** A body that looks like the pattern, or undefined where the pattern has to be taken apart. */
 function plainBody(
   rules: GrammarRules,
-  { source, minLength, maxLength, form }: Bounded & { readonly source: string },
+  tree: PatternNode,
+  { minLength, maxLength, form }: Bounded,
 ): string | undefined {
   try {
-    const compiled = compilePattern(rules, source, form.chars);
+    const compiled = compilePattern(rules, tree, form.chars);
     const isWithin = compiled.minLength >= minLength && compiled.maxLength <= maxLength;
     return isWithin ? compiled.body : undefined;
   } catch (error) {
