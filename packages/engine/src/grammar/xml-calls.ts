@@ -31,7 +31,9 @@ interface XmlCalls {
 export function xmlCallsRule(rules: GrammarRules, { tools, isSingle, form }: XmlCalls): string {
   const calls = tools.map((tool) => {
     const reader = new SchemaReader(tool.parameters);
-    const parameters = new ParameterWriter(rules, { reader, form }).parameters();
+    const parameters = parameterList(reader, (key, schema) =>
+      parameterRule(rules, { key, schema, reader, form }),
+    );
     return rules.add(
       'call',
       sequence(literal(form.begin(tool.name)), parameters, literal(form.end)),
@@ -41,60 +43,61 @@ export function xmlCallsRule(rules: GrammarRules, { tools, isSingle, form }: Xml
   return sequence(call, isSingle ? '' : `( "\\n" ${call} )*`);
 }
 
-class ParameterWriter {
-  readonly #rules: GrammarRules;
-  readonly #reader: SchemaReader;
-  readonly #form: XmlForm;
+/** The rule of one parameter; undefined where none is valid, or its key cannot be written. */
+type WriteParameter = (key: string, schema: Schema) => string | undefined;
 
-  constructor(
-    rules: GrammarRules,
-    { reader, form }: { readonly reader: SchemaReader; readonly form: XmlForm },
-  ) {
-    this.#rules = rules;
-    this.#reader = reader;
-    this.#form = form;
-  }
+/**
+ * The parameters of one call, each by itself, in their declared order.
+ *
+ * @throws CortexError naming the keyword that cannot be held in this form.
+ */
+export function parameterList(reader: SchemaReader, write: WriteParameter): string {
+  const options = reader
+    .alternatives(reader.document.root)
+    .filter((option) => option['enum'] === undefined && typesOf(option).includes('object'))
+    .flatMap((option) => listOfObject(option, reader, write) ?? []);
+  if (options.length === 0) throw unsupported('parameters', 'allow no object at all');
+  return choice(options);
+}
 
-  /** The parameters of one call, in their declared order. */
-  parameters(): string {
-    const options = this.#reader
-      .alternatives(this.#reader.document.root)
-      .filter((option) => typesOf(option).includes('object'))
-      .flatMap((option) => this.#object(option) ?? []);
-    if (options.length === 0) throw unsupported('parameters', 'allow no object at all');
-    return choice(options);
+/** Undefined when no object is valid. */
+function listOfObject(
+  schema: FlatSchema,
+  reader: SchemaReader,
+  write: WriteParameter,
+): string | undefined {
+  const members = objectKeys(schema, reader)?.named;
+  if (members === undefined) return undefined;
+  const requiredCount = members.filter((member) => member.isRequired).length;
+  if ((count(schema, 'minProperties') ?? 0) > requiredCount)
+    throw unsupported('minProperties', 'is only supported up to the required properties');
+  if ((count(schema, 'maxProperties') ?? Infinity) < members.length)
+    throw unsupported('maxProperties', 'is only supported from the declared properties on');
+  const list: string[] = [];
+  for (const { key, schema: declared, isRequired } of members) {
+    // A key that a tag cannot hold is left out.
+    const isWritable = !/[<>\n]/.test(key) && key === key.trim() && key !== '';
+    const rule = isWritable ? write(key, declared) : undefined;
+    if (rule === undefined && isRequired) return undefined;
+    if (rule !== undefined) list.push(isRequired ? rule : `${rule}?`);
   }
+  return sequence(...list) || '""';
+}
 
-  /** Undefined when no object is valid. */
-  #object(schema: FlatSchema): string | undefined {
-    const members = objectKeys(schema, this.#reader)?.named;
-    if (members === undefined) return undefined;
-    const requiredCount = members.filter((member) => member.isRequired).length;
-    if ((count(schema, 'minProperties') ?? 0) > requiredCount)
-      throw unsupported('minProperties', 'is only supported up to the required properties');
-    if ((count(schema, 'maxProperties') ?? Infinity) < members.length)
-      throw unsupported('maxProperties', 'is only supported from the declared properties on');
-    const blocks: string[] = [];
-    for (const { key, schema: declared, isRequired } of members) {
-      const block = this.#parameter(key, declared);
-      if (block === undefined && isRequired) return undefined;
-      if (block !== undefined) blocks.push(isRequired ? block : `${block}?`);
-    }
-    return sequence(...blocks) || '""';
-  }
+interface Parameter {
+  readonly key: string;
+  readonly schema: Schema;
+  readonly reader: SchemaReader;
+  readonly form: XmlForm;
+}
 
-  #parameter(key: string, schema: Schema): string | undefined {
-    // A key that the tag cannot hold is left out.
-    if (/[<>\n]/.test(key) || key !== key.trim() || key === '') return undefined;
-    const { lineBreak, endParameter } = this.#form;
-    const value = xmlValueRule(this.#rules, schema, {
-      reader: this.#reader,
-      lineBreak,
-      endParameter,
-    });
-    if (value === undefined) return undefined;
-    const head = literal(this.#form.beginParameter(key) + lineBreak);
-    const end = this.#form.isOneLine ? '' : '"\\n"';
-    return this.#rules.add('parameter', sequence(head, value, end));
-  }
+function parameterRule(
+  rules: GrammarRules,
+  { key, schema, reader, form }: Parameter,
+): string | undefined {
+  const { lineBreak, endParameter } = form;
+  const value = xmlValueRule(rules, schema, { reader, lineBreak, endParameter });
+  if (value === undefined) return undefined;
+  const head = literal(form.beginParameter(key) + lineBreak);
+  return rules.add('parameter', sequence(head, value, '"\\n"'));
 }
