@@ -1,6 +1,6 @@
 import type { AnswerText, Script } from '../answer-text.ts';
 import { JsonObjectScanner } from '../json-object-scanner.ts';
-import { isTooLong, parseJson, streamObject } from '../script-steps.ts';
+import { isTooLong, MAX_HEAD_CHARS, parseJson, streamObject } from '../script-steps.ts';
 
 /** Members of the object of a call: where other families have `name` and `arguments`. */
 export interface CallMembers {
@@ -26,7 +26,8 @@ export function* readKeyedCall(text: AnswerText, members: CallMembers): Script<b
   for (let at = start; ;) {
     scanner.scan(text.held.slice(at));
     const json = text.held.slice(start);
-    const before = json.endsWith('{') ? head.exec(json)?.[1] : undefined;
+    const mayBeHead = argumentsAt === undefined && json.endsWith('{');
+    const before = mayBeHead ? head.exec(json)?.[1] : undefined;
     if (before !== undefined) {
       const name = nameIn(`{${before.replace(/,\s*$/, '')}}`, members);
       if (name !== undefined) {
@@ -35,10 +36,11 @@ export function* readKeyedCall(text: AnswerText, members: CallMembers): Script<b
         if (yield* streamObject(text)) yield* skipRest(text);
         return true;
       }
-      argumentsAt ??= json.length - 1;
+      argumentsAt = json.length - 1;
     }
     if (scanner.isDone) return readWhole(text, { json, members, argumentsAt });
-    if (isNoCall(json, members)) return false;
+    const isTooFar = argumentsAt === undefined && json.length > MAX_HEAD_CHARS;
+    if (isTooFar || isNoCall(json, members)) return false;
     at = text.held.length;
     if (!(yield* text.more())) return false;
   }
