@@ -99,5 +99,5 @@ function parameterRule(
   const value = xmlValueRule(rules, schema, { reader, lineBreak, endParameter });
   if (value === undefined) return undefined;
   const head = literal(form.beginParameter(key) + lineBreak);
-  return rules.add('parameter', sequence(head, value, '"\\n"'));
+  return rules.add('parameter', sequence(head, value, form.isOneLine ? '' : '"\\n"'));
 }

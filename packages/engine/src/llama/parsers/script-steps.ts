@@ -116,9 +116,12 @@ function memberText(json: string, name: string): string {
 const CALL_HEAD =
   /^\s*\{\s*(?:"(?:type|id)"\s*:\s*"[^"\\]*"\s*,\s*)*"name"\s*:\s*("(?:[^"\\]|\\.)+")\s*,\s*"(?:arguments|parameters)"\s*:\s*\{$/;
 
-/** The name in the head of a call, when what is held is one to the first brace of its arguments. */
+/**
+ * The name in the head of a call, when what is held is one to the first brace of its arguments. Not in what is longer than
+ * any head: a name full of braces would be read again at each of them.
+ */
 export function nameOfHead(held: string): string | undefined {
-  if (!held.endsWith('{')) return undefined;
+  if (!held.endsWith('{') || held.length > MAX_HEAD_CHARS) return undefined;
   const match = CALL_HEAD.exec(held);
   const name = match === null ? undefined : parseJson(match[1] ?? '');
   return typeof name === 'string' ? name : undefined;

@@ -91,8 +91,8 @@ export const SamplingBody = z.looseObject({
   seed: optional(z.int()),
   frequency_penalty: optional(z.number().min(-2).max(2)),
   presence_penalty: optional(z.number().min(-2).max(2)),
-  repeat_penalty: optional(z.number().gt(0).max(10)),
-  repetition_penalty: optional(z.number().gt(0).max(10)),
+  repeat_penalty: optional(z.number().min(0.01).max(10)),
+  repetition_penalty: optional(z.number().min(0.01).max(10)),
   logit_bias: optional(
     z.record(z.string().regex(/^\d+$/, 'keys must be token ids'), z.number().min(-100).max(100)),
   ),
