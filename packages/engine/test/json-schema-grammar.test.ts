@@ -75,7 +75,14 @@ const SCHEMAS: readonly (object | boolean)[] = [
     })),
   ),
   { type: 'string', pattern: '^(?:[a-z]+ )*[a-z]+$', maxLength: 8000 },
-  { type: 'string', pattern: '^[a-z]*$', minLength: 70, maxLength: 8000 },
+  ...['^[a-z]*$', '^# ', '^a.*', 'z.$', '^x[ab]{2}[cd]*y$', '^a?b*', '[ab]+', 'ab', '.*b$'].map(
+    (pattern) => ({
+      type: 'string',
+      pattern,
+      minLength: 70,
+      maxLength: 900,
+    }),
+  ),
   { type: 'string', format: 'email', pattern: String.raw`@example\.com$` },
   { type: 'object', propertyNames: { pattern: '^x-' }, additionalProperties: { type: 'integer' } },
   {

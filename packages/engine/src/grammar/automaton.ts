@@ -29,13 +29,14 @@ const MAX_STEPS = 60_000;
  * The states of `machine` that lead to an end, those that mean the same joined; undefined when none does.
  *
  * @param spend - told the steps that it takes, so that many automatons can have a bound together.
- * @throws UnsupportedPattern when there are too many.
+ * @throws UnsupportedPattern when there are more than `maxStates`.
  */
 export function automatonOf(
   machine: Machine,
   spend: (steps: number) => void,
+  maxStates = MAX_STATES,
 ): Automaton | undefined {
-  const explored = explore(machine, spend);
+  const explored = explore(machine, spend, maxStates);
   const isLive = reachesEnd(explored);
   if (isLive[0] !== true) return undefined;
   const live = explored.map(({ isAccepting, next }) => ({
@@ -45,13 +46,13 @@ export function automatonOf(
   return joinEqual(live, isLive);
 }
 
-function explore(machine: Machine, spend: (steps: number) => void): State[] {
+function explore(machine: Machine, spend: (steps: number) => void, maxStates: number): State[] {
   const numbers = new Map([[machine.start, 0]]);
   const found = [machine.start];
   const states: State[] = [];
   for (let at = found[0]; at !== undefined; at = found[states.length]) {
     spend(machine.symbols);
-    if (found.length > MAX_STATES || states.length * machine.symbols > MAX_STEPS)
+    if (found.length > maxStates || states.length * machine.symbols > MAX_STEPS)
       throw new UnsupportedPattern('too many states for a grammar; make it or its bounds shorter');
     const next: number[] = [];
     for (let symbol = 0; symbol < machine.symbols; symbol++) {

@@ -34,7 +34,7 @@ import { WorkBudget } from './work-budget.ts';
 const MAX_LEVELS = 256;
 
 /** Schemas that listed values may be checked against: some 0.1 s. */
-const MAX_CHECKS = 400_000;
+const MAX_CHECKS = 150_000;
 
 /** One schema document while its grammar is made. */
 export class SchemaReader {
@@ -50,7 +50,7 @@ export class SchemaReader {
     const work = new WorkBudget(
       MAX_CHECKS,
       'enum',
-      'lists too many values to check against the keywords beside it; list only what they allow',
+      'or "propertyNames" has too many values and keywords to check against each other; list only what is valid',
     );
     this.check = new SchemaCheck(this.document, work);
   }
@@ -64,11 +64,11 @@ export class SchemaReader {
 
   /** The listed values of a flat schema that keep to all else in it; undefined when it lists none. */
   listed(schema: FlatSchema): readonly unknown[] | undefined {
-    const values = schema['enum'];
-    if (!Array.isArray(values) || Object.keys(schema).length === 1)
-      return Array.isArray(values) ? values : undefined;
+    const { enum: values, ...others } = schema;
+    if (!Array.isArray(values)) return undefined;
+    if (Object.keys(others).length === 0) return values;
     return values.filter((value) => {
-      const verdict = this.check.verdict(value, schema);
+      const verdict = this.check.verdict(value, others);
       if (verdict !== 'unknown') return verdict === 'yes';
       const keyword = ['format', 'multipleOf'].find((name) => schema[name] !== undefined);
       throw unsupported(
@@ -161,8 +161,10 @@ class SchemaConverter {
     const bounds = numberBounds(schema);
     const step = schema['multipleOf'];
     const isWhole = type === 'integer' || formatIntegers(text(schema, 'format')) !== undefined;
-    if (step !== undefined) return multipleRule(this.rules, { bounds, step, isWhole });
-    return isWhole ? integerRule(this.rules, bounds) : numberRule(this.rules, bounds);
+    return this.rules.shared(JSON.stringify(['number', isWhole, step, bounds]), () => {
+      if (step !== undefined) return multipleRule(this.rules, { bounds, step, isWhole });
+      return isWhole ? integerRule(this.rules, bounds) : numberRule(this.rules, bounds);
+    });
   }
 
   #array(schema: FlatSchema, hint: string): string | undefined {

@@ -85,7 +85,7 @@ function remainderRule(rules: GrammarRules, { range, step, places }: Stepped): s
   const key = JSON.stringify(['multiple', `${range.low}`, `${range.high}`, `${step}`, places]);
   try {
     return rules.shared(key, () => {
-      const languages = new Languages();
+      const languages = new Languages((steps) => rules.spend(steps));
       const numbers = languages.either(
         signedDigits(range).map(({ isNegative, digits }) =>
           numberLanguage(languages, { isNegative, digits, places }),

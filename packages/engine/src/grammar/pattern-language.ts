@@ -18,10 +18,6 @@ export function patternLanguage(languages: Languages, source: string): Language 
 
 const anyChar = (languages: Languages): Language => languages.set([[0, MAX_CODE]]);
 
-/** Texts of so many characters. */
-export const lengthLanguage = (languages: Languages, min: number, max: number): Language =>
-  languages.repeat(anyChar(languages), min, max);
-
 interface Place {
   readonly node: PatternNode;
   /** What may stand behind. */

@@ -1,4 +1,5 @@
 /** How long the texts of a pattern are, and patterns of which only texts of some lengths are left. Pure. */
+import { MAX_CODE } from './code-ranges.ts';
 import type { PatternNode } from './pattern-syntax.ts';
 
 /** Code points of the shortest and longest text of `node`, what stands around it left out. */
@@ -28,17 +29,50 @@ export interface LengthBounds {
   readonly maxLength: number;
 }
 
-/** The whole pattern of a class that is repeated, `^[a-z]+$`, with the bounds in the repetition; others as they are. */
+const START: PatternNode = { kind: 'anchor', at: 'start' };
+const END: PatternNode = { kind: 'anchor', at: 'end' };
+const ANYTHING: PatternNode = {
+  kind: 'repeat',
+  item: { kind: 'set', ranges: [[0, MAX_CODE]] },
+  min: 0,
+  max: Infinity,
+};
+
+/** A pattern in which one class is repeated, as in `^[a-z]+$` and `^a`, with the bounds in that repetition; others as they are. */
 export function tightened(tree: PatternNode, bounds: LengthBounds): PatternNode {
-  if (tree.kind !== 'sequence') return tree;
-  const [start, node, end, ...more] = tree.items;
-  if (start?.kind !== 'anchor' || start.at !== 'start' || more.length > 0) return tree;
-  if (end?.kind !== 'anchor' || end.at !== 'end' || node?.kind !== 'repeat') return tree;
-  if (node.item.kind !== 'set') return tree;
-  const min = Math.max(node.min, bounds.minLength);
-  const max = Math.min(node.max, bounds.maxLength);
-  return min > max ? tree : { ...tree, items: [start, { ...node, min, max }, end] };
+  if (bounds.minLength === 0 && bounds.maxLength === Infinity) return tree;
+  const items = closed(tree);
+  const [loop, ...others] = items.filter((item) => item.kind === 'repeat' && item.max === Infinity);
+  if (loop?.kind !== 'repeat' || loop.item.kind !== 'set' || others.length > 0) return tree;
+  const [least, most] = lengths({ kind: 'sequence', items: items.filter((item) => item !== loop) });
+  if (least !== most) return tree;
+  const min = Math.max(loop.min, bounds.minLength - least);
+  const max = bounds.maxLength - least;
+  if (min > max) return tree;
+  const within = items.map((item) => (item === loop ? { ...loop, min, max } : item));
+  return { kind: 'sequence', items: [START, ...within, END] };
 }
+
+/** What stands between the ends of the whole text: where a pattern is not anchored, anything may. */
+function closed(tree: PatternNode): readonly PatternNode[] {
+  const items = tree.kind === 'sequence' ? [...tree.items] : [tree];
+  if (items[0]?.kind === 'anchor' && items[0].at === 'start') items.shift();
+  else {
+    while (isNullable(items[0])) items.shift();
+    items.unshift(ANYTHING);
+  }
+  const last = items.at(-1);
+  if (last?.kind === 'anchor' && last.at === 'end') items.pop();
+  else {
+    while (isNullable(items.at(-1))) items.pop();
+    items.push(ANYTHING);
+  }
+  return items;
+}
+
+/** Whether nothing of a text need be there for `node`, whatever stands around it. */
+const isNullable = (node: PatternNode | undefined): boolean =>
+  node !== undefined && node.kind === 'repeat' && node.min === 0;
 
 /**
  * A part of the pattern of which no text is longer than `maxLength`: what may be repeated for ever is repeated as often as all

@@ -135,6 +135,9 @@ const SHORT_ESCAPES: Readonly<Record<number, string>> = {
 
 /** One code point of `ranges` as it stands between the quotes of a JSON string. */
 export function jsonChars(rules: GrammarRules, ranges: readonly Range[]): string {
+  const [[from, to] = [0, 0], ...more] = ranges;
+  if (more.length === 0 && from === to && /[\w .:/-]/.test(String.fromCodePoint(from)))
+    return literal(String.fromCodePoint(from));
   const options: string[] = [];
   const writable = intersect(ranges, [
     [0x20, 0xd7ff],

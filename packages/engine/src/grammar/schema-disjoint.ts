@@ -103,7 +103,10 @@ export class Exclusion {
     const mayWrite = (key: string): boolean =>
       writesExtras || Object.hasOwn(mine, key) || myRequired.has(key);
     if (listOf(other, 'required').some((key) => !mayWrite(String(key)))) return true;
-    return [...myRequired].some((key) => {
+    const keys = [...myRequired].sort(
+      (a, b) => Number(isListed(mine[b])) - Number(isListed(mine[a])),
+    );
+    return keys.some((key) => {
       const declared = Object.hasOwn(mine, key) ? mine[key] : additional;
       const known = Object.hasOwn(theirs, key) ? theirs[key] : other['additionalProperties'];
       if (known === false) return true;
@@ -116,5 +119,9 @@ export class Exclusion {
     });
   }
 }
+
+/** Whether a property is likely to be the one that tells branches apart. */
+const isListed = (schema: unknown): boolean =>
+  isObject(schema) && (Object.hasOwn(schema, 'const') || Object.hasOwn(schema, 'enum'));
 
 const broad = (type: string): string => (type === 'integer' ? 'number' : type);

@@ -1,9 +1,7 @@
 /** JSON strings with length, patterns and format, as grammars. */
-import { automatonOf, automatonRule, type Machine } from './automaton.ts';
-import { normalise } from './code-ranges.ts';
 import { type GrammarRules, repeat, sequence } from './grammar-rules.ts';
-import { type CharWriter, compilePattern, jsonChars } from './pattern.ts';
-import { lengthLanguage, patternLanguage } from './pattern-language.ts';
+import { joinedBody, shorterBody, type StringForm } from './joined-patterns.ts';
+import { compilePattern } from './pattern.ts';
 import { capped, type LengthBounds, tightened } from './pattern-lengths.ts';
 import {
   parsePattern,
@@ -11,7 +9,6 @@ import {
   unicodeSetsIn,
   UnsupportedPattern,
 } from './pattern-syntax.ts';
-import { alphabetOf, Languages } from './regular-language.ts';
 import { unsupported } from './schema.ts';
 import { formatPattern, shortFormatPattern } from './string-formats.ts';
 
@@ -29,13 +26,6 @@ export interface StringBounds {
 const CHAR = String.raw`[^"\\\x7F\x00-\x1F] | "\\" ( ["\\/bfnrt] | "u" ( [0-9a-cefA-CEF] [0-9a-fA-F]{3} | [dD] [0-7] [0-9a-fA-F]{2} ) )`;
 
 export const charRule = (rules: GrammarRules): string => rules.add('char', CHAR);
-
-/** How a string is written: what stands around it, any character of it, one character of a set. */
-export interface StringForm {
-  readonly quote: string;
-  anyChar(rules: GrammarRules): string;
-  readonly chars?: CharWriter;
-}
 
 const JSON_FORM: StringForm = { quote: String.raw`"\""`, anyChar: charRule };
 
@@ -68,7 +58,7 @@ export function stringRule(
     const body =
       source !== undefined && others.length === 0 && except.length === 0
         ? soleBody(rules, { source, format: bounds.format, minLength, maxLength, form })
-        : joinedBody(rules, { sources, minLength, maxLength, form, except });
+        : shorterBody(rules, { sources, except, minLength, maxLength, form });
     if (body !== undefined)
       return rules.add('string', sequence(form.quote, body, form.quote) || '""');
   } catch (error) {
@@ -86,7 +76,7 @@ export function stringRule(
 }
 
 /** What a set of Unicode's characters counts as among the steps of a grammar. */
-const UNICODE_STEPS = 3000;
+const UNICODE_STEPS = 6000;
 
 interface Bounded extends LengthBounds {
   readonly form: StringForm;
@@ -106,14 +96,14 @@ function soleBody(rules: GrammarRules, sole: Sole): string | undefined {
     plainBody(rules, tightened(parsePattern(source), sole), sole) ??
     (short === undefined ? undefined : plainBody(rules, parsePattern(short), sole));
   if (plain !== undefined) return plain;
+  const joined = { sources: [source], except: [], minLength, maxLength, form };
   try {
-    return joinedBody(rules, { sources: [source], minLength, maxLength, form, except: [] });
+    return joinedBody(rules, joined);
   } catch (error) {
     if (!(error instanceof UnsupportedPattern) || maxLength === Infinity) throw error;
     const shorter = capped(parsePattern(source), maxLength);
     const body = shorter === undefined ? undefined : plainBody(rules, shorter, sole);
-    if (body === undefined) throw error;
-    return body;
+    return body ?? shorterBody(rules, joined);
   }
 }
 
@@ -131,40 +121,4 @@ function plainBody(
     if (error instanceof UnsupportedPattern) return undefined;
     throw error;
   }
-}
-
-/** The texts that keep to everything at once, state by state; undefined when there are none. */
-function joinedBody(
-  rules: GrammarRules,
-  {
-    sources,
-    minLength,
-    maxLength,
-    form,
-    except,
-  }: Bounded & { readonly sources: readonly string[]; readonly except: readonly string[] },
-): string | undefined {
-  const key = JSON.stringify([sources, minLength, maxLength, except, form.quote]);
-  return rules.shared(key, () => {
-    const languages = new Languages();
-    const wanted = languages.both([
-      ...sources.map((source) => patternLanguage(languages, source)),
-      ...except.map((text) => languages.not(languages.text(text))),
-      lengthLanguage(languages, minLength, maxLength),
-    ]);
-    const alphabet = alphabetOf(wanted);
-    const machine: Machine = {
-      start: wanted.id,
-      symbols: alphabet.length,
-      isAccepting: (state) => languages.at(state).isNullable,
-      step: (state, symbol) =>
-        languages.derivative(languages.at(state), alphabet[symbol]?.[0]?.[0] ?? 0).id,
-    };
-    const automaton = automatonOf(machine, (steps) => rules.spend(steps));
-    if (automaton === undefined) return undefined;
-    const chars = form.chars ?? jsonChars;
-    return automatonRule(rules, automaton, (symbols) =>
-      chars(rules, normalise(symbols.flatMap((symbol) => alphabet[symbol] ?? []))),
-    );
-  });
 }

@@ -8,7 +8,8 @@ import { UnsupportedPattern } from './pattern-syntax.ts';
 import { rawChars } from './raw-strings.ts';
 import { type FlatSchema, type Schema } from './schema.ts';
 import { stringBounds, typesOf } from './schema-keywords.ts';
-import { type StringForm, stringRule } from './string-rules.ts';
+import type { StringForm } from './joined-patterns.ts';
+import { stringRule } from './string-rules.ts';
 import { textUntil } from './text-until.ts';
 
 interface XmlValue {
