@@ -1,11 +1,12 @@
 /** Strings that stand as they are between two marks, as grammars. */
 import { affordable, intersect, MAX_CODE, type Range, subtract } from './code-ranges.ts';
 import { classChar, type GrammarRules, literal, sequence } from './grammar-rules.ts';
+import type { StringForm } from './joined-patterns.ts';
 import type { CharWriter } from './pattern.ts';
 import { UnsupportedPattern } from './pattern-syntax.ts';
 import type { FlatSchema } from './schema.ts';
 import { stringBounds } from './schema-keywords.ts';
-import { type StringForm, stringRule } from './string-rules.ts';
+import { stringRule } from './string-rules.ts';
 import { textUntil } from './text-until.ts';
 
 /**
