@@ -201,6 +201,20 @@ describe('patterns that mean much work are answered at once', () => {
       pattern('ab|c', { minLength: 50_000 }),
       '"pattern" uses too many states',
     ],
+    [
+      'anchors that are repeated within each other',
+      pattern(`a${'(?:'.repeat(20)}$${'){8}'.repeat(20)}`),
+      'too much work',
+    ],
+    ['3,000 optional parts', pattern(`^${'a?'.repeat(3000)}$`), 'too much work'],
+    [
+      '300 alternatives of wide classes, repeated',
+      pattern(
+        `^(?:${list(300, (i) => `[${String.fromCodePoint(0x100 + i * 3)}-${String.fromCodePoint(0x280 + i * 5)}]x${i}`).join('|')})*$`,
+        { maxLength: 90 },
+      ),
+      'too much work',
+    ],
     ['more repetitions than any text has', pattern('a{99999999999}'), 'a repetition of more than'],
     [
       '100 dear patterns',

@@ -4,6 +4,7 @@ import Ajv from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
+import { z } from 'zod';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -180,6 +181,17 @@ const SCHEMAS: readonly object[] = [
   ),
   { anyOf: [object({ a: { type: 'string' } }), object({ b: { type: 'integer' } })] },
   { type: 'object', required: ['free'], additionalProperties: { type: 'string' } },
+  object({ id: z.toJSONSchema(z.uuidv4()), at: z.toJSONSchema(z.iso.datetime()) }),
+  object({ a: { allOf: [{ pattern: '^a' }, { pattern: 'b$' }], type: 'string', maxLength: 9 } }),
+  object({ a: { enum: ['ab', 'b', 2], pattern: '^a' }, n: { type: 'integer', multipleOf: 4 } }),
+  object({ a: { type: 'string', format: 'not-known' }, b: { type: 'string', minLength: 2 } }),
+  {
+    type: 'object',
+    properties: { a: { type: 'string' } },
+    propertyNames: { enum: ['a', 'b'] },
+    additionalProperties: { type: 'integer' },
+    required: ['a'],
+  },
 ];
 
 /** The validator compares objects by calling their own `valueOf` and `toString`. */

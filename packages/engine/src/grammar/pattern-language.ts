@@ -26,6 +26,7 @@ interface Place {
 }
 
 function language(languages: Languages, { node, rest, atStart }: Place): Language {
+  languages.spend(1);
   switch (node.kind) {
     case 'set':
       return languages.sequence(languages.set(node.ranges), rest);

@@ -34,7 +34,8 @@ const PARTS_A_STEP = 2;
 
 /** Builds languages; those of one builder can be put together. */
 export class Languages {
-  readonly #spend: (steps: number) => void;
+  /** Told the steps that building takes. */
+  readonly spend: (steps: number) => void;
   readonly #known = new Map<string, Language>();
   readonly #byId: Language[] = [];
   readonly #derivatives: Map<number, Language>[] = [];
@@ -45,7 +46,7 @@ export class Languages {
 
   /** @param spend - told the steps that building takes, so that it can have a bound. */
   constructor(spend: (steps: number) => void) {
-    this.#spend = spend;
+    this.spend = spend;
     this.none = this.set([]);
     this.empty = this.#make('e', { kind: 'empty' }, true);
     this.all = this.repeat(this.set([[0, MAX_CODE]]), 0, Infinity);
@@ -53,7 +54,7 @@ export class Languages {
 
   /** One character of `ranges`. */
   set(ranges: readonly Range[]): Language {
-    this.#spend(ranges.length / PARTS_A_STEP);
+    this.spend(ranges.length / PARTS_A_STEP);
     const sorted = normalise(ranges);
     return this.#make(`s${sorted.join(';')}`, { kind: 'set', ranges: sorted }, false);
   }
@@ -82,7 +83,7 @@ export class Languages {
   }
 
   either(languages: readonly Language[]): Language {
-    this.#spend(languages.length / PARTS_A_STEP);
+    this.spend(languages.length / PARTS_A_STEP);
     const parts = flat('either', languages).filter((part) => part !== this.none);
     if (parts.includes(this.all)) return this.all;
     const sets = parts.flatMap(({ shape }) => (shape.kind === 'set' ? [shape.ranges] : []));
@@ -92,7 +93,7 @@ export class Languages {
   }
 
   both(languages: readonly Language[]): Language {
-    this.#spend(languages.length / PARTS_A_STEP);
+    this.spend(languages.length / PARTS_A_STEP);
     const parts = flat('both', languages).filter((part) => part !== this.all);
     if (parts.includes(this.none)) return this.none;
     const sets = parts.flatMap(({ shape }) => (shape.kind === 'set' ? [shape.ranges] : []));
@@ -167,7 +168,7 @@ export class Languages {
   }
 
   #list(kind: 'either' | 'both', list: readonly Language[], nothing: Language): Language {
-    this.#spend(list.length / PARTS_A_STEP);
+    this.spend(list.length / PARTS_A_STEP);
     const parts = [...new Set(list)].sort((a, b) => a.id - b.id);
     const [only] = parts;
     if (parts.length <= 1) return only ?? nothing;
@@ -184,7 +185,7 @@ export class Languages {
     if (language === undefined) {
       if (this.#known.size >= MAX_LANGUAGES)
         throw new UnsupportedPattern('too much for a grammar; make it shorter');
-      this.#spend(1);
+      this.spend(1);
       language = { id: this.#known.size, isNullable, shape };
       this.#known.set(key, language);
       this.#byId.push(language);
