@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 
+import { GrammarRules } from '../src/grammar/grammar-rules.ts';
+import { jsonSchemaRule } from '../src/grammar/json-schema.ts';
 import { refusalOf } from './schemas-under-test.ts';
 
 /** Generous on a shared machine: what is bounded takes a fraction, what is not took minutes. */
@@ -166,6 +168,14 @@ describe('schemas that mean much work are answered at once', () => {
     },
     TIMEOUT_MS,
   );
+});
+
+test('the schemas of many tools have a bound together', () => {
+  const rules = new GrammarRules();
+
+  expect(() => {
+    for (let i = 0; i < 40; i++) jsonSchemaRule(rules, union(60 + i, 100));
+  }).toThrow('too much work together');
 });
 
 describe('patterns that mean much work are answered at once', () => {

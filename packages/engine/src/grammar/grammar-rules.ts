@@ -6,6 +6,9 @@ const MAX_GRAMMAR_CHARS = 256 * 1024;
 /** Steps that automatons of one grammar may take together: some 0.3 s, in which everybody waits. */
 const MAX_STEPS = 150_000;
 
+/** Steps that the schemas of one grammar may take to read: every tool has one. Some 0.5 s. */
+const MAX_READING = 600_000;
+
 /** The rules of one grammar while it is built: equal bodies share a name, so that repeated subschemas cost nothing. */
 export class GrammarRules {
   readonly #bodies = new Map<string, string>();
@@ -15,6 +18,7 @@ export class GrammarRules {
   readonly #shared = new Map<string, string | undefined>();
   #chars = 0;
   #steps = 0;
+  #reading = 0;
 
   /** The name of a rule with this body, new or shared. `hint` makes the grammar readable. */
   add(hint: string, body: string): string {
@@ -36,6 +40,12 @@ export class GrammarRules {
   spend(steps: number): void {
     this.#steps += steps;
     if (this.#steps > MAX_STEPS) throw tooLarge('its patterns need too much work together');
+  }
+
+  /** Counts the reading of schemas. @throws CortexError `invalid_request` when they are more than one grammar may cost. */
+  spendReading(steps: number): void {
+    this.#reading += steps;
+    if (this.#reading > MAX_READING) throw tooLarge('its schemas need too much work together');
   }
 
   /** A name to refer to before its body is known: recursion. */

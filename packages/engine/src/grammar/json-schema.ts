@@ -36,6 +36,9 @@ const MAX_LEVELS = 256;
 /** Schemas that listed values may be checked against: some 0.1 s. */
 const MAX_CHECKS = 150_000;
 
+/** Characters of a schema that are read for the price of one step. */
+const CHARS_A_STEP = 16;
+
 /** One schema document while its grammar is made. */
 export class SchemaReader {
   readonly document: SchemaDocument;
@@ -43,12 +46,13 @@ export class SchemaReader {
   readonly #exclusion: Exclusion;
 
   /** @throws CortexError where `root` is too large. */
-  constructor(root: unknown) {
-    checkSize(root);
-    this.document = new SchemaDocument(asSchema(root, 'schema'));
-    this.#exclusion = new Exclusion(this.document);
+  constructor(rules: GrammarRules, root: unknown) {
+    const spend = (steps: number): void => rules.spendReading(steps);
+    spend(checkSize(root) / CHARS_A_STEP);
+    this.document = new SchemaDocument(asSchema(root, 'schema'), spend);
+    this.#exclusion = new Exclusion(this.document, spend);
     const work = new WorkBudget(
-      MAX_CHECKS,
+      [MAX_CHECKS, spend],
       'enum',
       'or "propertyNames" has too many values and keywords to check against each other; list only what is valid',
     );
@@ -88,7 +92,7 @@ export class SchemaReader {
 export function jsonSchemaRule(
   rules: GrammarRules,
   schema: unknown,
-  reader = new SchemaReader(schema),
+  reader = new SchemaReader(rules, schema),
 ): string {
   const rule = new SchemaConverter(rules, reader).visit(asSchema(schema, 'schema'), 'document');
   if (rule !== undefined) return rule;

@@ -11,9 +11,7 @@ import {
 import { SchemaCheck } from './schema-check.ts';
 import { listOf, typesOf } from './schema-keywords.ts';
 import type { Option, SchemaDocument } from './schema-merge.ts';
-import { WorkBudget } from './work-budget.ts';
-
-export { jsonType };
+import { type Spend, WorkBudget } from './work-budget.ts';
 
 /** How deep properties are compared: discriminators stand near the top. */
 const MAX_DEPTH = 4;
@@ -36,11 +34,12 @@ interface Question {
 /** Tells the branches of the `oneOf`s of one document apart. */
 export class Exclusion {
   readonly #document: SchemaDocument;
-  readonly #work = new WorkBudget(MAX_COMPARISONS, 'oneOf', REFUSAL);
+  readonly #work: WorkBudget;
   readonly #check: SchemaCheck;
 
-  constructor(document: SchemaDocument) {
+  constructor(document: SchemaDocument, spend: Spend) {
     this.#document = document;
+    this.#work = new WorkBudget([MAX_COMPARISONS, spend], 'oneOf', REFUSAL);
     this.#check = new SchemaCheck(document, this.#work);
   }
 

@@ -10,9 +10,7 @@ import {
 } from './schema.ts';
 import { isAnnotation, KNOWN } from './schema-vocabulary.ts';
 import { SchemaIds } from './schema-ids.ts';
-import { WorkBudget } from './work-budget.ts';
-
-export { asSchema, isObject, type Schema };
+import { type Spend, unshared, WorkBudget } from './work-budget.ts';
 
 /** Alternatives one subschema may spread into (products of several anyOf). */
 const MAX_ALTERNATIVES = 256;
@@ -53,21 +51,24 @@ interface Context {
 export class SchemaDocument {
   readonly root: Schema;
   readonly ids = new SchemaIds(isAnnotation);
-  readonly #merging = new WorkBudget(
-    MAX_MERGED,
-    'anyOf',
-    `and "allOf" put more than ${MAX_MERGED} properties and items together; list them once`,
-  );
-  readonly #reading = new WorkBudget(
-    MAX_ALL_PARTS,
-    'allOf',
-    `and references put more than ${MAX_ALL_PARTS} schemas together`,
-  );
+  readonly #merging: WorkBudget;
+  readonly #reading: WorkBudget;
   readonly #options = new Map<number, readonly Option[]>();
   readonly #targets = new Map<string, Schema>();
 
-  constructor(root: Schema) {
+  /** @param spend - told the work on this document, so that several have a bound together. */
+  constructor(root: Schema, spend: Spend) {
     this.root = root;
+    this.#merging = new WorkBudget(
+      [MAX_MERGED, spend],
+      'anyOf',
+      `and "allOf" put more than ${MAX_MERGED} properties and items together; list them once`,
+    );
+    this.#reading = new WorkBudget(
+      [MAX_ALL_PARTS, spend],
+      'allOf',
+      `and references put more than ${MAX_ALL_PARTS} schemas together`,
+    );
   }
 
   /** The ways to satisfy `schema`. @throws CortexError naming the keyword that cannot be held. */
@@ -76,7 +77,7 @@ export class SchemaDocument {
     let options = this.#options.get(id);
     if (options === undefined) {
       const parts = new WorkBudget(
-        MAX_PARTS,
+        [MAX_PARTS, unshared],
         'allOf',
         `and references put more than ${MAX_PARTS} schemas together`,
       );
@@ -169,7 +170,7 @@ export const flatten = (
   schema: Schema,
   root: Schema,
 ): { readonly options: readonly FlatSchema[] } => ({
-  options: new SchemaDocument(root).flat(schema),
+  options: new SchemaDocument(root, unshared).flat(schema),
 });
 
 /** Keywords that are followed, and say nothing of the value by themselves. */

@@ -7,8 +7,8 @@ const MAX_CHARS = 1024 * 1024;
 /** Lists and objects within each other; a level of a schema is two of them. The converter calls itself for each. */
 const MAX_DEPTH = 256;
 
-/** @throws CortexError `invalid_request` for a schema that is too large or nested too deeply. */
-export function checkSize(schema: unknown): void {
+/** The characters of `schema`, roughly. @throws CortexError `invalid_request` where it is too large or nested too deeply. */
+export function checkSize(schema: unknown): number {
   const open: { readonly value: unknown; readonly depth: number }[] = [{ value: schema, depth: 0 }];
   let chars = 0;
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
@@ -32,6 +32,7 @@ export function checkSize(schema: unknown): void {
         `it is larger than ${MAX_CHARS / 1024} KiB of JSON; leave out what is not used`,
       );
   }
+  return chars;
 }
 
 const refused = (why: string): CortexError =>

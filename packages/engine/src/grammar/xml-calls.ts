@@ -30,7 +30,7 @@ interface XmlCalls {
 /** At least one call. @throws CortexError naming the keyword that cannot be held in this form. */
 export function xmlCallsRule(rules: GrammarRules, { tools, isSingle, form }: XmlCalls): string {
   const calls = tools.map((tool) => {
-    const reader = new SchemaReader(tool.parameters);
+    const reader = new SchemaReader(rules, tool.parameters);
     const parameters = parameterList(reader, (key, schema) =>
       parameterRule(rules, { key, schema, reader, form }),
     );

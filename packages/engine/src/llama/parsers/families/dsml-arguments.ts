@@ -10,7 +10,7 @@ import type { InvokeForm } from './invoke-script.ts';
 
 /** One call. @throws CortexError naming the keyword that cannot be held in this form. */
 export function dsmlCallRule(rules: GrammarRules, tool: CallableTool, form: InvokeForm): string {
-  const reader = new SchemaReader(tool.parameters);
+  const reader = new SchemaReader(rules, tool.parameters);
   const parameters = parameterList(reader, (key, schema) => {
     if (key.includes('"')) return undefined;
     const { texts, others } = valueRules(rules, { schema, reader, end: form.endParameter });

@@ -8,7 +8,7 @@ import { isBareKey, otherKeyRule } from './bare-keys.ts';
 
 /** What stands between the brackets of a call. @throws CortexError naming the keyword that cannot be held in this form. */
 export function pythonArgumentsRule(rules: GrammarRules, parameters: unknown): string {
-  const reader = new SchemaReader(parameters);
+  const reader = new SchemaReader(rules, parameters);
   const writer = new ArgumentWriter(rules, reader);
   const options = reader
     .alternatives(reader.document.root)

@@ -1,5 +1,5 @@
-import { asSchema, flatten, isObject, type Schema } from '../../../grammar/schema-merge.ts';
-import { jsonType } from '../../../grammar/schema-disjoint.ts';
+import { asSchema, isObject, jsonType, type Schema } from '../../../grammar/schema.ts';
+import { flatten } from '../../../grammar/schema-merge.ts';
 import { parseJson } from '../script-steps.ts';
 
 /** What a schema says of a value: the JSON types it may have and, where they are listed, the values. */
