@@ -14,9 +14,9 @@ import { loadTiny, TINY_MODEL } from './llama-under-test.ts';
 
 const SCALE = Number(process.env['SCALE'] ?? 1 / 20);
 const SEED = 4;
-const REQUESTS = Math.round(104 + 300 * SCALE);
+const REQUESTS = Math.round(64 + 340 * SCALE);
 /** Each way takes a share of its own, the batches all. */
-const SHARE = Math.round(40 + 360 * SCALE);
+const SHARE = Math.round(20 + 380 * SCALE);
 const CONTEXT_TOKENS = 1024;
 
 /** Where two logits are nearer than that, kernels of another width may prefer the other. */
