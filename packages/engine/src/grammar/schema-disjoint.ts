@@ -1,13 +1,5 @@
 /** Whether two alternatives of a `oneOf` can both hold for a text that the grammar of the first writes. */
-import {
-  asSchema,
-  type FlatSchema,
-  isObject,
-  jsonType,
-  unsupported,
-  valueKey,
-  valueKeys,
-} from './schema.ts';
+import { asSchema, type FlatSchema, isObject, unsupported, valueKey, valueKeys } from './schema.ts';
 import { SchemaCheck } from './schema-check.ts';
 import { listOf, typesOf } from './schema-keywords.ts';
 import type { Option, SchemaDocument } from './schema-merge.ts';
