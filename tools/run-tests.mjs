@@ -49,12 +49,13 @@ function readReport(path) {
 const NOTHING_REPORTED = { passed: 0, failed: 0, skipped: 0, failedNames: [], skippedNames: [] };
 
 /**
- * Runs `bun test` over `paths`, its output going straight to ours.
+ * Runs `bun test` over `paths`; its output goes straight to ours, or with `isHeld` when it ends.
  *
  * @param {readonly string[]} paths
+ * @param {{ isHeld?: boolean }} options
  * @returns {Promise<Outcome>}
  */
-export async function runTests(paths) {
+export async function runTests(paths, { isHeld = false } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'cortex-test-'));
   const report = join(folder, 'report.xml');
   const args = [
@@ -66,10 +67,14 @@ export async function runTests(paths) {
   ];
   const child = spawn(findBun(), args, {
     cwd: ROOT,
-    stdio: 'inherit',
+    stdio: isHeld ? ['inherit', 'pipe', 'pipe'] : 'inherit',
     env: { ...process.env, BUN_CONFIG_MAX_HTTP_REQUESTS: '65336' },
   });
-  const code = await new Promise((done) => child.on('exit', (status) => done(status ?? 1)));
+  const held = [];
+  child.stdout?.on('data', (chunk) => held.push(chunk));
+  child.stderr?.on('data', (chunk) => held.push(chunk));
+  const code = await new Promise((done) => child.on('close', (status) => done(status ?? 1)));
+  process.stdout.write(Buffer.concat(held));
   try {
     const outcome = existsSync(report) ? readReport(report) : NOTHING_REPORTED;
     if (code === 0 || outcome.failed > 0) return outcome;
