@@ -163,6 +163,19 @@ describe.each([
   });
 });
 
+test.each([
+  ['Gemma 4', gemmaLike],
+  ['SentencePiece', sentencePiece],
+])('a long text for %s, whose merges may reach anywhere, is not cut', async (_, file) => {
+  const model = await openVocabulary(
+    writeModel(file(), temporaryFolder('token-text'), 'model.gguf'),
+  );
+  const long = 'The cat sat. '.repeat(1000);
+
+  expect([...model.piecesOf(long)]).toEqual([long]);
+  await model.dispose();
+});
+
 test('an answer that goes on from a text keeps its first space, one of its own does not', async () => {
   const model = await openVocabulary(
     writeModel(sentencePiece(), temporaryFolder('token-text'), 'model.gguf'),

@@ -276,7 +276,7 @@ export class Model {
   readonly #native: NativeModel;
   readonly #bindings: NativeBindings;
   readonly #fileTypes: FileTypes;
-  #pieces: TextPieces | 'none' | undefined;
+  #pieces: TextPieces | undefined;
   #spelled: Spelling | undefined;
   #hidesFirstSpace: boolean | undefined;
 
@@ -401,8 +401,8 @@ export class Model {
    */
   piecesOf(text: string): Iterable<string> {
     if (text.length <= PIECE_CHARS || this.#spelling !== 'bytes') return [text];
-    this.#pieces ??= TextPieces.create(this.cutVocabulary) ?? 'none';
-    return this.#pieces === 'none' ? [text] : this.#pieces.of(text);
+    this.#pieces ??= new TextPieces(this.cutVocabulary);
+    return this.#pieces.of(text);
   }
 
   /** What the vocabulary says of where texts can be cut; for a byte-level one. */

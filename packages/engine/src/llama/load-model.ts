@@ -11,6 +11,7 @@ import { sizeProblem } from './memory/size-problem.ts';
 import { missingLibraries } from './missing-libraries.ts';
 import type { Drafter } from './speculation/drafter.ts';
 import { loadDrafter } from './speculation/load-drafter.ts';
+import { Tokenizer } from './tokenizer.ts';
 
 /** What `auto` means until memory is estimated before a load. */
 const AUTO_CONTEXT_TOKENS = 8192;
@@ -36,6 +37,7 @@ const WEIGHTS_RATIO = 0.9;
 
 export interface LlamaModel {
   readonly model: Model;
+  readonly tokenizer: Tokenizer;
   /** For writing text. Undefined when only the vocabulary was loaded, and for a model that is for something else. */
   readonly context: Context | undefined;
   /** A model that embeds or ranks; undefined for one that writes text. */
@@ -110,11 +112,12 @@ async function withContext(
     spec.contextLength === 'auto'
       ? Math.min(model.trainedContextTokens, AUTO_CONTEXT_TOKENS)
       : spec.contextLength;
-  const parts = { model, context: undefined, pooled: undefined, slots };
+  const tokenizer = new Tokenizer(model);
+  const parts = { model, tokenizer, context: undefined, pooled: undefined, slots };
   if (spec.vocabOnly) return { ...parts, contextTokens, batchTokens: batchTokensOf(spec) };
   onProgress({ phase: 'context', ratio: WEIGHTS_RATIO });
   const size = { slots, contextTokens, batchTokens: batchTokensOf(spec) };
-  const pooled = await loadPooled(model, spec, size);
+  const pooled = await loadPooled(parts, spec, size);
   if (pooled !== undefined) return { ...parts, ...pooled.size, pooled };
   const problem = sizeProblem(spec, model.trainedContextTokens);
   if (problem !== undefined) throw new Error(problem);

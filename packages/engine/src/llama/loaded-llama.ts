@@ -13,6 +13,7 @@ import type {
   RerankRequest,
   RerankScores,
 } from '../engine.ts';
+import { checkDepth } from '../protocol/index.ts';
 import type { Generation } from './generation.ts';
 import { disposeModel, type LlamaModel } from './load-model.ts';
 import type { Token } from './native-types.ts';
@@ -28,7 +29,7 @@ import { Answer } from './scheduler/answer.ts';
 import type { EventBuffer } from './scheduler/event-buffer.ts';
 import { Job } from './scheduler/job.ts';
 import { ChatTemplate } from './templates/chat-template.ts';
-import { Tokenizer } from './tokenizer.ts';
+import type { Tokenizer } from './tokenizer.ts';
 import { unloading } from './unloading.ts';
 
 const MIB = 1024 * 1024;
@@ -50,7 +51,7 @@ export class LoadedLlama {
     this.#llama = llama;
     this.#spec = spec;
     const { model } = llama;
-    this.tokenizer = new Tokenizer(model);
+    this.tokenizer = llama.tokenizer;
     this.#chat = {
       template: compileTemplate(llama, spec.modelPath),
       format: readOutputFormat(model.chatTemplate),
@@ -153,6 +154,7 @@ export class LoadedLlama {
   }
 
   applyTemplate(body: Readonly<Record<string, unknown>>): string {
+    checkDepth(body);
     checkChatSize(body);
     const withParams = withDefaults(body, [this.#spec.params]);
     return prepareChat(readBody(ChatBody, withParams), this.#chat).prompt;

@@ -2,6 +2,7 @@ import { CortexError } from '@cortex/protocol';
 
 import type { EngineLoadSpec } from '../../engine.ts';
 import type { Model } from '../binding.ts';
+import type { Tokenizer } from '../tokenizer.ts';
 import { purposeOf } from './model-purpose.ts';
 import { PooledModel } from './pooled-model.ts';
 import { pooledSize } from './pooled-size.ts';
@@ -12,7 +13,7 @@ import { pooledSize } from './pooled-size.ts';
  * @throws CortexError `model_load_failed` for settings that only a writer of text can have.
  */
 export async function loadPooled(
-  model: Model,
+  { model, tokenizer }: { readonly model: Model; readonly tokenizer: Tokenizer },
   spec: EngineLoadSpec,
   wanted: {
     readonly slots: number;
@@ -34,7 +35,7 @@ export async function loadPooled(
   });
   const { slots } = wanted;
   const { modelId } = spec;
-  return new PooledModel({ model, context, size, purpose, slots, modelId });
+  return new PooledModel({ model, tokenizer, context, size, purpose, slots, modelId });
 }
 
 const onlyForText = (what: string): CortexError =>

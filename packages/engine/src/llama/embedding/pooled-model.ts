@@ -11,7 +11,7 @@ import type {
 } from '../../engine.ts';
 import type { Context, Memory, Model } from '../binding.ts';
 import type { Token } from '../native-types.ts';
-import { Tokenizer } from '../tokenizer.ts';
+import type { Tokenizer } from '../tokenizer.ts';
 import {
   checkLength,
   endTokens,
@@ -42,6 +42,8 @@ interface InputReader<T> {
 
 export interface PooledModelOptions {
   readonly model: Model;
+  /** Of `model`. */
+  readonly tokenizer: Tokenizer;
   readonly context: Context;
   readonly size: PooledSize;
   readonly purpose: Exclude<ModelPurpose, 'generation'>;
@@ -56,7 +58,6 @@ export class PooledModel {
   readonly size: PooledSize;
   readonly #options: PooledModelOptions;
   readonly #scheduler: PooledScheduler;
-  readonly #tokenizer: Tokenizer;
   readonly #texts: TextTokens;
   readonly #rerankPrompt: RerankPrompt;
   readonly #running = new Set<Promise<unknown>>();
@@ -66,8 +67,7 @@ export class PooledModel {
     this.#options = options;
     this.purpose = options.purpose;
     this.size = size;
-    this.#tokenizer = new Tokenizer(options.model);
-    this.#texts = new TextTokens({ ...options, ...size, tokenizer: this.#tokenizer });
+    this.#texts = new TextTokens({ ...options, ...size });
     this.#rerankPrompt = rerankPrompt(options.model);
     this.#scheduler = new PooledScheduler({
       ...size,
@@ -91,8 +91,8 @@ export class PooledModel {
     text: string,
     { parseSpecial }: { readonly parseSpecial: boolean },
   ): Promise<readonly Token[]> {
-    const { model } = this.#options;
-    const tokens = await this.#tokenizer.tokenize(text, { addSpecial: false, parseSpecial }, () =>
+    const { model, tokenizer } = this.#options;
+    const tokens = await tokenizer.tokenize(text, { addSpecial: false, parseSpecial }, () =>
       this.#scheduler.checkOpen(),
     );
     return [...startTokens(model), ...tokens, ...endTokens(model)];

@@ -1,17 +1,14 @@
 import { CortexError } from '@cortex/protocol';
 
-import { checkDepth } from '../../protocol/index.ts';
-
 /** A template takes up to 0.1 ms for a message, and everybody waits until it has all of them. */
 const MOST_ENTRIES = 10_000;
 
 /**
  * Before anything reads a chat whole.
  *
- * @throws CortexError `invalid_request` naming the list that is too long, or the field that is nested too deeply
+ * @throws CortexError `invalid_request` naming the list that is too long
  */
 export function checkChatSize(body: Readonly<Record<string, unknown>>): void {
-  checkDepth(body);
   for (const param of ['messages', 'tools', 'functions']) {
     const list = body[param];
     if (!Array.isArray(list) || list.length <= MOST_ENTRIES) continue;

@@ -19,10 +19,7 @@ const OTHERS = String.raw`[\p{L}--[A-Za-z]]`;
 /** The last byte of a character beyond ASCII, as a byte-level vocabulary spells it. */
 const LAST_BYTE = `[${spellBytes(Uint8Array.from({ length: 0x40 }, (_, index) => 0x80 + index))}]`;
 
-/** Stands for a space where a vocabulary spells characters; no byte is spelled so. */
-const SPACE_OF_SENTENCE_PIECE = '\u2581';
-
-/** What of a byte-level vocabulary tells where texts can be cut. */
+/** What of a byte-level vocabulary tells where texts can be cut; of others there is no telling what they merge. */
 export interface CutVocabulary {
   /** Tokens that are made by merging bytes, as the vocabulary spells them. */
   readonly ordinary: readonly string[];
@@ -52,16 +49,10 @@ export class TextPieces {
   readonly #specials: RegExp | undefined;
   readonly #longestSpecial: number;
 
-  /** Undefined where the vocabulary does not spell bytes: there is no telling then what it merges. */
-  static create(
-    vocabulary: CutVocabulary,
+  constructor(
+    { ordinary, special }: CutVocabulary,
     sizes: PieceSizes = { least: PIECE_CHARS, most: MAX_PIECE_CHARS },
-  ): TextPieces | undefined {
-    const isOfBytes = !vocabulary.ordinary.some((token) => token.includes(SPACE_OF_SENTENCE_PIECE));
-    return isOfBytes ? new TextPieces(vocabulary, sizes) : undefined;
-  }
-
-  private constructor({ ordinary, special }: CutVocabulary, sizes: PieceSizes) {
+  ) {
     this.#sizes = sizes;
     const joined = ordinary.join('\n');
     const places = [

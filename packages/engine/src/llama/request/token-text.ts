@@ -12,9 +12,9 @@ const UTF8 = new TextDecoder('utf-8', { ignoreBOM: true });
 export const textOfBytes = (bytes: Uint8Array): string => UTF8.decode(bytes);
 
 /**
- * Bytes and texts of single tokens, remembered: most tokens are whole characters, whatever stands around them.
+ * Texts of single tokens, remembered: most tokens are whole characters, whatever stands around them.
  *
- * Bytes, because the library's own way to a text rewrites it for some families (` .` becomes `.`). Control tokens are
+ * Made of their bytes, because the library's own way to a text rewrites it for some families (` .` becomes `.`). Control tokens are
  * silent but for those in `visible` (the markers that parsers look for).
  */
 export class TokenTexts {
