@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { prepareChat } from '../src/llama/request/prepare-chat.ts';
+import { type PreparedChat, prepareChat } from '../src/llama/request/prepare-chat.ts';
 import { ChatBody, readBody } from '../src/llama/request/chat-body.ts';
 import {
   chooseParser,
@@ -105,11 +105,17 @@ interface Call {
   readonly arguments: string;
 }
 
-/** Answers that the grammar for `body` lets through, and the calls read from each. Content beside calls is an error. */
-function answers({ format, prompt }: Model, body: object, count: number): readonly Call[][] {
+/** `body` as a request to the model. */
+function prepare({ format, prompt }: Model, body: object): PreparedChat {
   const template = { showsTools: true, render: () => ({ prompt, begun: undefined }) };
   const messages = [{ role: 'user', content: 'x' }];
-  const prepared = prepareChat(readBody(ChatBody, { messages, ...body }), { template, format });
+  return prepareChat(readBody(ChatBody, { messages, ...body }), { template, format });
+}
+
+/** Answers that the grammar for `body` lets through, and the calls read from each. Content beside calls is an error. */
+function answers(model: Model, body: object, count: number): readonly Call[][] {
+  const { format } = model;
+  const prepared = prepare(model, body);
   const sampler = new GbnfSampler(prepared.grammar ?? '');
   return Array.from({ length: count }, (_, i) => {
     const text = sampler.sample(Math.random, i % 3 === 0 ? 15 : 120);
@@ -224,6 +230,23 @@ const parameters = fc
       .map((required) => ({ type: 'object', properties, required })),
   );
 
+/** As the templates print them: models were trained on nothing else. */
+test.each([
+  ['minicpm', '<function name="f"><param name="a">1</param><param name="b">2</param></function>'],
+  [
+    'glm',
+    '<tool_call>f\n<arg_key>a</arg_key>\n<arg_value>1</arg_value>\n<arg_key>b</arg_key>\n<arg_value>2</arg_value>\n</tool_call>',
+  ],
+])('parameters of %s stand as its template prints them', (family, expected) => {
+  const parameters = object({ a: { const: 1 }, b: { const: 2 } });
+  const tools = [{ type: 'function', function: { name: 'f', parameters } }];
+  const asked = { tools, tool_choice: 'required', parallel_tool_calls: false };
+
+  const { grammar = '' } = prepare(modelOf(family), asked);
+
+  expect(new GbnfSampler(grammar).sample(Math.random, 15)).toEndWith(expected);
+});
+
 describe.each(Object.keys(FAMILIES))('an enforced call of %s', (family) => {
   const model = modelOf(family);
 
@@ -297,16 +320,14 @@ describe.each([
   'cohere',
   'cohere-text, thinking',
 ])('a document of %s', (family) => {
-  const { format, prompt } = modelOf(family);
+  const model = modelOf(family);
+  const { format } = model;
 
   test('is the content of the answer, whatever was thought before it', () => {
     const schema = object({ a: { type: 'string' }, b: { enum: [1, 2] } });
-    const template = { showsTools: true, render: () => ({ prompt, begun: undefined }) };
-    const body = readBody(ChatBody, {
-      messages: [{ role: 'user', content: 'x' }],
+    const prepared = prepare(model, {
       response_format: { type: 'json_schema', json_schema: { schema } },
     });
-    const prepared = prepareChat(body, { template, format });
     const sampler = new GbnfSampler(prepared.grammar ?? '');
     for (let i = 0; i < 60; i++) {
       const parser = chooseParser(format, { ...prepared, newCallId: () => 'id' });

@@ -41,6 +41,24 @@ export function* contentUntil(
   return undefined;
 }
 
+/**
+ * Hands text out as content, and at each of `markers` lets `readCalls` read what is behind it. That gives false where it is
+ * no call, and holds what it read: then the marker was content, too.
+ */
+export function* callsBehind(
+  text: AnswerText,
+  markers: readonly string[],
+  readCalls: () => Script<boolean>,
+): Script<void> {
+  for (;;) {
+    const found = yield* contentUntil(text, markers);
+    if (found === undefined) return;
+    if (yield* readCalls()) continue;
+    text.content(found.space + found.marker);
+    text.reread();
+  }
+}
+
 /** How much of `held` is neither white space that may belong to what follows nor the start of a marker. */
 function settledLength(held: string, markers: readonly string[]): number {
   const partial = Math.max(...markers.map((marker) => partialMarker(held, marker)));

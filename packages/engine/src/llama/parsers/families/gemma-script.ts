@@ -1,5 +1,5 @@
 import type { AnswerText, Script } from '../answer-text.ts';
-import { contentUntil, isTooLong, readOneOf } from '../script-steps.ts';
+import { callsBehind, isTooLong, readOneOf } from '../script-steps.ts';
 import { type Notation, streamMembers } from './literal-script.ts';
 
 export const OPEN = '<|tool_call>';
@@ -20,23 +20,20 @@ const NOTATION: Notation = {
 };
 
 /** Calls as `<|tool_call>call:name{key:<|"|>text<|"|>,other:1}<tool_call|>`. A call has begun with its brace. */
-export function* readGemma(text: AnswerText): Script<void> {
-  for (;;) {
-    const found = yield* contentUntil(text, [OPEN]);
-    if (found === undefined) return;
-    const name = yield* readName(text);
-    if (name === undefined) {
-      text.content(found.space + found.marker);
-      text.reread();
-      continue;
-    }
-    text.take();
-    text.beginCall(name);
-    if (!(yield* streamMembers(text, NOTATION))) return;
-    const close = yield* readOneOf(text, [CLOSE]);
-    if (close !== undefined || CLOSE.startsWith(text.held.trim())) text.take();
-    else text.reread();
-  }
+export const readGemma = (text: AnswerText): Script<void> =>
+  callsBehind(text, [OPEN], () => readCall(text));
+
+/** False: it is none, and what was read is held. */
+function* readCall(text: AnswerText): Script<boolean> {
+  const name = yield* readName(text);
+  if (name === undefined) return false;
+  text.take();
+  text.beginCall(name);
+  if (!(yield* streamMembers(text, NOTATION))) return true;
+  const close = yield* readOneOf(text, [CLOSE]);
+  if (close !== undefined || CLOSE.startsWith(text.held.trim())) text.take();
+  else text.reread();
+  return true;
 }
 
 /** Up to the brace, which is held too. Undefined: it is no call, and what was read is held. */

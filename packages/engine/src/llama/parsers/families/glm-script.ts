@@ -1,6 +1,6 @@
 import type { CallableTool } from '../../../grammar/answer-grammar.ts';
 import type { AnswerText, Script } from '../answer-text.ts';
-import { contentUntil, MAX_HEAD_CHARS, readOneOf } from '../script-steps.ts';
+import { callsBehind, MAX_HEAD_CHARS, readOneOf } from '../script-steps.ts';
 import { isCutShort, readParameter } from './parameter-script.ts';
 import { ParameterTypes } from './parameter-types.ts';
 
@@ -14,20 +14,17 @@ const HEAD = /^\s*([\w./:-]+)\s*(?:<arg_key>|<\/tool_call>)$/;
 const HEAD_START = /^\s*[\w./:-]*\s*(?:<\/?[a-z_]*>?)?$/;
 
 /** Calls as a name, and pairs of a key and a value between tags. A call has begun when the tag behind its name is seen. */
-export function* readGlm(text: AnswerText, tools: readonly CallableTool[]): Script<void> {
-  for (;;) {
-    const found = yield* contentUntil(text, [OPEN]);
-    if (found === undefined) return;
-    const name = yield* readName(text);
-    if (name === undefined) {
-      text.content(found.space + found.marker);
-      text.reread();
-      continue;
-    }
-    text.beginCall(name);
-    const types = new ParameterTypes(tools.find((tool) => tool.name === name)?.parameters);
-    yield* readParameters(text, types);
-  }
+export const readGlm = (text: AnswerText, tools: readonly CallableTool[]): Script<void> =>
+  callsBehind(text, [OPEN], () => readCall(text, tools));
+
+/** False: it is none, and what was read is held. */
+function* readCall(text: AnswerText, tools: readonly CallableTool[]): Script<boolean> {
+  const name = yield* readName(text);
+  if (name === undefined) return false;
+  text.beginCall(name);
+  const types = new ParameterTypes(tools.find((tool) => tool.name === name)?.parameters);
+  yield* readParameters(text, types);
+  return true;
 }
 
 /** Takes the name; the tag behind it will be read again. Undefined: it is none, and what was read is held. */

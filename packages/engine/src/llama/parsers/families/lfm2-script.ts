@@ -1,6 +1,6 @@
 import type { AnswerText, Script } from '../answer-text.ts';
 import { readJsonCall } from '../json-calls.ts';
-import { contentUntil, isTooLong, readOneOf } from '../script-steps.ts';
+import { callsBehind, isTooLong, readOneOf } from '../script-steps.ts';
 import { type Notation, streamMembers } from './literal-script.ts';
 
 export const OPEN = '<|tool_call_start|>';
@@ -21,15 +21,8 @@ const GAP_START = /^[\s,]+/;
 const FIRST_GAP = /^\s*\[?\s*$/;
 
 /** Calls as a list in Python, `[name(key="text", other=1), name()]`; in JSON where the prompt asks models for it. */
-export function* readLfm2(text: AnswerText): Script<void> {
-  for (;;) {
-    const found = yield* contentUntil(text, [OPEN]);
-    if (found === undefined) return;
-    if (yield* readList(text)) continue;
-    text.content(found.space + found.marker);
-    text.reread();
-  }
-}
+export const readLfm2 = (text: AnswerText): Script<void> =>
+  callsBehind(text, [OPEN], () => readList(text));
 
 /** False: the first call cannot be read, and what was read is held. */
 function* readList(text: AnswerText): Script<boolean> {

@@ -1,5 +1,5 @@
 import type { AnswerText, Script } from '../answer-text.ts';
-import { contentUntil, isTooLong, readOneOf } from '../script-steps.ts';
+import { callsBehind, isTooLong, readOneOf } from '../script-steps.ts';
 
 /** Calls as JSON objects one behind the other, between two markers. */
 export interface CallList {
@@ -16,15 +16,8 @@ const FIRST_GAP = /^\s*\[?\s*$/;
 const GAP = /^[\s,]*$/;
 
 /** Reads lists of calls, in brackets or without; the rest is content. */
-export function* readLists(text: AnswerText, list: CallList): Script<void> {
-  for (;;) {
-    const found = yield* contentUntil(text, list.opens);
-    if (found === undefined) return;
-    if (yield* readList(text, list)) continue;
-    text.content(found.space + found.marker);
-    text.reread();
-  }
-}
+export const readLists = (text: AnswerText, list: CallList): Script<void> =>
+  callsBehind(text, list.opens, () => readList(text, list));
 
 /** The calls behind a marker, to the marker that closes them. False: there is none, and what was read is held. */
 export function* readList(text: AnswerText, list: CallList): Script<boolean> {

@@ -1,6 +1,6 @@
 import type { AnswerText, Script } from '../answer-text.ts';
 import { readJsonCall } from '../json-calls.ts';
-import { contentUntil, isTooLong, streamObject } from '../script-steps.ts';
+import { callsBehind, isTooLong, streamObject } from '../script-steps.ts';
 
 const CALLS = '[TOOL_CALLS]';
 
@@ -10,15 +10,8 @@ const HEAD = /^\s*([\w./:-]+)\s*(?:\[CALL_ID\]\s*[\w-]*\s*)?(?:\[ARGS\]\s*)?\{$/
 const HEAD_START = /^\s*[\w./:-]*\s*(?:\[[A-Z_\]]*[\w\s-]*){0,2}\{?$/;
 
 /** Both forms that Mistral models write behind `[TOOL_CALLS]`: a list of calls in JSON, or `name[ARGS]{…}`. */
-export function* readMistral(text: AnswerText): Script<void> {
-  for (;;) {
-    const found = yield* contentUntil(text, [CALLS]);
-    if (found === undefined) return;
-    if (yield* readCalls(text)) continue;
-    text.content(found.space + found.marker);
-    text.reread();
-  }
-}
+export const readMistral = (text: AnswerText): Script<void> =>
+  callsBehind(text, [CALLS], () => readCalls(text));
 
 function* readCalls(text: AnswerText): Script<boolean> {
   while ((yield* text.more()) && !isTooLong(text) && text.held.trim() === '');
