@@ -45,14 +45,9 @@ function bench(name, ...args) {
 }
 
 // Before the tests, which take twenty minutes.
-const PATH = `${process.env.PATH ?? ''}:/usr/sbin`;
-const missing = ['wrk', 'nginx'].filter(
-  (tool) => spawnSync('which', [tool], { env: { PATH } }).status !== 0,
-);
-if (missing.length > 0) {
-  console.error(`bench:gateway needs ${missing.join(' and ')}: apt-get install wrk nginx-light`);
+const tools = [join('tools', 'bun.mjs'), 'bench/gateway/main.ts', '--tools-only'];
+if (spawnSync(process.execPath, tools, { cwd: ROOT, stdio: 'inherit' }).status !== 0)
   process.exit(1);
-}
 
 const failures = [];
 const { status } = spawnSync(process.execPath, [join('tools', 'test.mjs')], {

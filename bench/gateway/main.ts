@@ -32,6 +32,8 @@ const { values: flags } = parseArgs({
     quick: { type: 'boolean', default: false },
     rounds: { type: 'string', default: '5' },
     'slow-us': { type: 'string', default: '0' },
+    // Says what is missing, and measures nothing.
+    'tools-only': { type: 'boolean', default: false },
   },
 });
 
@@ -148,6 +150,7 @@ function printTable(rows: readonly (readonly string[])[]): void {
 
 async function main(): Promise<number> {
   requireTools();
+  if (flags['tools-only']) return 0;
   mkdirSync(OUT, { recursive: true });
   const contenders = new Contenders(join(OUT, `gateway-${process.pid}`));
   try {
