@@ -99,7 +99,7 @@ describe.each(SUBJECTS)('a text for %s', (_, path) => {
   afterAll(() => model.dispose());
 
   test('has the tokens of its pieces, wherever it is cut', () => {
-    const vocabulary = model.cutVocabulary;
+    const vocabulary = model.vocabulary.cutVocabulary;
     let cuts = 0;
 
     fc.assert(
@@ -108,7 +108,8 @@ describe.each(SUBJECTS)('a text for %s', (_, path) => {
         fc.integer({ min: 1, max: 60 }),
         fc.boolean(),
         (whole, least, parseSpecial) => {
-          const tokensOf = (some: string) => Array.from(model.tokenize(some, { parseSpecial }));
+          const tokensOf = (some: string) =>
+            Array.from(model.vocabulary.tokenize(some, { parseSpecial }));
           const pieces = [...new TextPieces(vocabulary, { least, most: 1000 }).of(whole)];
 
           cuts += pieces.length - 1;
@@ -122,7 +123,10 @@ describe.each(SUBJECTS)('a text for %s', (_, path) => {
   });
 
   test('is cut small', () => {
-    const lengths = Array.from(model.piecesOf(PROSE.repeat(100)), ({ length }) => length);
+    const lengths = Array.from(
+      model.vocabulary.piecesOf(PROSE.repeat(100)),
+      ({ length }) => length,
+    );
 
     expect(Math.max(...lengths)).toBeLessThan(1200);
   });
@@ -131,7 +135,7 @@ describe.each(SUBJECTS)('a text for %s', (_, path) => {
     for (const character of ['x', ' ', '-', '漢', '7', 'x7', '<|im_end|>']) {
       const word = character.repeat(40_000 / character.length);
 
-      expect(model.tokenize(word, { parseSpecial: true }).length).toBeGreaterThan(0);
+      expect(model.vocabulary.tokenize(word, { parseSpecial: true }).length).toBeGreaterThan(0);
     }
   });
 });
@@ -147,9 +151,11 @@ describe('a long text', () => {
     let isDone = false;
     const options = { addSpecial: true, parseSpecial: true };
 
-    const tokens = new Tokenizer(model).tokenize(numbered(2000), options, wanted).finally(() => {
-      isDone = true;
-    });
+    const tokens = new Tokenizer(model.vocabulary)
+      .tokenize(numbered(2000), options, wanted)
+      .finally(() => {
+        isDone = true;
+      });
     let turns = 0;
     for (; !isDone; turns++) await nextTurn();
 
@@ -158,7 +164,7 @@ describe('a long text', () => {
   });
 
   test('takes turns with other long texts: one of them in each', async () => {
-    const tokenizer = new Tokenizer(model);
+    const tokenizer = new Tokenizer(model.vocabulary);
     const options = { addSpecial: true, parseSpecial: true };
     let slices = 0;
     let isDone = false;
@@ -186,15 +192,15 @@ describe('a long text', () => {
     const read: number[] = [];
     const tokenizer = new Tokenizer({
       bosToken: undefined,
-      vocabularySize: model.vocabularySize,
-      longestTokenBytes: model.longestTokenBytes,
-      piecesOf: (some) => model.piecesOf(some),
+      size: model.vocabulary.size,
+      longestTokenBytes: model.vocabulary.longestTokenBytes,
+      piecesOf: (some) => model.vocabulary.piecesOf(some),
       tokenize: (some, options) => {
         read.push(some.length);
-        return model.tokenize(some, options);
+        return model.vocabulary.tokenize(some, options);
       },
-      detokenize: (tokens) => model.detokenize(tokens),
-      isEndOfGeneration: (token) => model.isEndOfGeneration(token),
+      detokenize: (tokens) => model.vocabulary.detokenize(tokens),
+      isEndOfGeneration: (token) => model.vocabulary.isEndOfGeneration(token),
     });
     const turn = numbered(100);
     const first = await tokenizer.rendered(turn, wanted);
@@ -205,13 +211,13 @@ describe('a long text', () => {
     expect(read.length - pieces).toBe(1);
     expect(read.at(-1)).toBeLessThan(1200);
     expect(Array.from(second)).toEqual([
-      ...model.tokenize(`${turn}And then?`, { parseSpecial: true }),
+      ...model.vocabulary.tokenize(`${turn}And then?`, { parseSpecial: true }),
     ]);
     expect(second.length).toBeGreaterThan(first.length);
   });
 
   test('with and without special tokens is not the same', async () => {
-    const tokenizer = new Tokenizer(model);
+    const tokenizer = new Tokenizer(model.vocabulary);
     const marked = 'word <|im_end|>'.repeat(200);
 
     const special = await tokenizer.tokenize(

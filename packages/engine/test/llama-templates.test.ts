@@ -223,7 +223,7 @@ describe('the chat templates of llama.cpp', () => {
             throw new Error('failed to parse grammar');
           },
         },
-        tokenizer: new Tokenizer(model),
+        tokenizer: new Tokenizer(model.vocabulary),
         chat: chatOf(qwen3),
         limits: { contextTokens: 4096, slots: 1 },
         params: {},
@@ -323,15 +323,15 @@ describe('the chat templates of llama.cpp', () => {
   });
 
   test('a prompt begins with one BOS, whether the template prints it or not', async () => {
-    const [bosToken = -1] = model.tokenize(BOS, { parseSpecial: true });
+    const [bosToken = -1] = model.vocabulary.tokenize(BOS, { parseSpecial: true });
     const tokenizer = new Tokenizer({
       bosToken,
-      vocabularySize: model.vocabularySize,
-      longestTokenBytes: model.longestTokenBytes,
-      piecesOf: (text) => model.piecesOf(text),
-      tokenize: (text, options) => model.tokenize(text, options),
-      detokenize: (tokens) => model.detokenize(tokens),
-      isEndOfGeneration: (token) => model.isEndOfGeneration(token),
+      size: model.vocabulary.size,
+      longestTokenBytes: model.vocabulary.longestTokenBytes,
+      piecesOf: (text) => model.vocabulary.piecesOf(text),
+      tokenize: (text, options) => model.vocabulary.tokenize(text, options),
+      detokenize: (tokens) => model.vocabulary.detokenize(tokens),
+      isEndOfGeneration: (token) => model.vocabulary.isEndOfGeneration(token),
     });
     for (const template of CORPUS) {
       const prompt = render(compile(template), { messages: [user] });

@@ -126,14 +126,20 @@ describe.each([
 
   /** `said` as an answer: token by token. */
   const spoken = (said: string): string => {
-    const decoder = new TokenDecoder(new TokenTexts(model, new Set()), { startsText: true });
-    const tokens = Array.from(model.tokenize(said, { parseSpecial: false }));
+    const decoder = new TokenDecoder(new TokenTexts(model.vocabulary, new Set()), {
+      startsText: true,
+    });
+    const tokens = Array.from(model.vocabulary.tokenize(said, { parseSpecial: false }));
     return tokens.map((token) => decoder.push(token)).join('') + decoder.end();
   };
 
   test.each(TEXTS)('loses nothing of %j', (said) => {
     expect(spoken(said)).toBe(said);
-    expect(model.detokenize(Array.from(model.tokenize(said, { parseSpecial: false })))).toBe(said);
+    expect(
+      model.vocabulary.detokenize(
+        Array.from(model.vocabulary.tokenize(said, { parseSpecial: false })),
+      ),
+    ).toBe(said);
   });
 
   test('loses nothing of any text', () => {
@@ -172,7 +178,7 @@ test.each([
   );
   const long = 'The cat sat. '.repeat(1000);
 
-  expect([...model.piecesOf(long)]).toEqual([long]);
+  expect([...model.vocabulary.piecesOf(long)]).toEqual([long]);
   await model.dispose();
 });
 
@@ -180,9 +186,9 @@ test('an answer that goes on from a text keeps its first space, one of its own d
   const model = await openVocabulary(
     writeModel(sentencePiece(), temporaryFolder('token-text'), 'model.gguf'),
   );
-  const tokens = Array.from(model.tokenize('cat sat', { parseSpecial: false }));
+  const tokens = Array.from(model.vocabulary.tokenize('cat sat', { parseSpecial: false }));
   const say = (startsText: boolean): string => {
-    const decoder = new TokenDecoder(new TokenTexts(model, new Set()), { startsText });
+    const decoder = new TokenDecoder(new TokenTexts(model.vocabulary, new Set()), { startsText });
     return tokens.map((token) => decoder.push(token)).join('');
   };
 

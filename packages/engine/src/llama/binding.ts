@@ -25,12 +25,8 @@ import type {
   NativeModel,
   NativeSampler,
   SamplerConfig,
-  Token,
 } from './native-types.ts';
-import { joinTokens } from './request/join-tokens.ts';
-import { type CutVocabulary, PIECE_CHARS, TextPieces } from './request/text-pieces.ts';
-import { readSpelling, type Spelling, spellsCharacters } from './request/token-bytes.ts';
-import { textOfBytes } from './request/token-text.ts';
+import { Vocabulary } from './vocabulary.ts';
 
 export interface OpenLibraryOptions {
   readonly backend: Backend;
@@ -90,18 +86,6 @@ const POOLINGS: Readonly<Record<number, 'none' | 'mean' | 'cls' | 'last' | 'rank
   3: 'last',
   4: 'rank',
 };
-
-/** `llama_token_type`: unknown, control, user defined. */
-const SPECIAL_TYPES: ReadonlySet<number> = new Set([2, 3, 4]);
-
-/** Bits of `llama_token_attr`; tokens of unknown kind are silent as control tokens are. */
-const CONTROL = 0b1001;
-const USER_DEFINED = 0b1_0000;
-const BYTE = 0b10_0000;
-
-/** Of `llama_vocab_type`. */
-const MERGED_PAIRS = 2;
-const RWKV = 5;
 
 /** What the library takes for "any seed": -1 of a request would never repeat. */
 const RANDOM_SEED = 0xffffffff;
@@ -276,9 +260,7 @@ export class Model {
   readonly #native: NativeModel;
   readonly #bindings: NativeBindings;
   readonly #fileTypes: FileTypes;
-  #pieces: TextPieces | undefined;
-  #spelled: Spelling | undefined;
-  #hidesFirstSpace: boolean | undefined;
+  readonly vocabulary: Vocabulary;
 
   constructor(llama: Llama, model: LlamaModel, fileTypes: FileTypes) {
     this.#llama = llama;
@@ -286,6 +268,8 @@ export class Model {
     this.#fileTypes = fileTypes;
     this.#native = privateMember<NativeModel>(model, '_model');
     this.#bindings = privateMember<NativeBindings>(llama, '_bindings');
+    const { tokens, token_type: types } = model.fileInfo.metadata.tokenizer.ggml;
+    this.vocabulary = new Vocabulary(this.#native, { tokens, types });
   }
 
   get trainedContextTokens(): number {
@@ -356,120 +340,12 @@ export class Model {
     return this.#model.tokens.eosString ?? '';
   }
 
-  /** The token to put before a prompt, or undefined where the model wants none. */
-  get bosToken(): Token | undefined {
-    return this.#native.shouldPrependBosToken() ? this.#native.tokenBos() : undefined;
-  }
-
-  /** The token to put behind an input, or undefined where the model wants none. */
-  get eosToken(): Token | undefined {
-    return this.#native.shouldAppendEosToken() ? this.#native.tokenEos() : undefined;
-  }
-
-  /** The token between two texts; undefined where the vocabulary has none. */
-  get separatorToken(): Token | undefined {
-    const token = this.#native.sepToken();
-    return token < 0 ? undefined : token;
-  }
-
-  /** The vocabulary of BERT, whose texts lie between `[CLS]` and `[SEP]`. */
-  get isWordPiece(): boolean {
-    return this.#model.fileInfo.metadata.tokenizer.ggml.model === 'bert';
-  }
-
-  /** UTF-8 bytes of the longest token: no token covers more of a text. */
-  get longestTokenBytes(): number {
-    const { tokens } = this.#model.fileInfo.metadata.tokenizer.ggml;
-    return tokens.reduce((longest, text) => Math.max(longest, Buffer.byteLength(text)), 1);
-  }
-
-  get vocabularySize(): number {
-    return this.#model.fileInfo.metadata.tokenizer.ggml.tokens.length;
-  }
-
   get weightsBytes(): number {
     return this.#model.size;
   }
 
   memory(): Memory {
     return this.#model.memoryUsage;
-  }
-
-  /**
-   * `text` in parts that have its tokens one by one, for a pause between them; whole where
-   * words are merged across everything.
-   */
-  piecesOf(text: string): Iterable<string> {
-    if (text.length <= PIECE_CHARS || this.#spelling !== 'bytes') return [text];
-    this.#pieces ??= new TextPieces(this.cutVocabulary);
-    return this.#pieces.of(text);
-  }
-
-  /** What the vocabulary says of where texts can be cut; for a byte-level one. */
-  get cutVocabulary(): CutVocabulary {
-    const { tokens, token_type: types } = this.#model.fileInfo.metadata.tokenizer.ggml;
-    const isSpecial = (token: Token): boolean => SPECIAL_TYPES.has(types?.[token] ?? 1);
-    return {
-      ordinary: tokens.filter((_, token) => !isSpecial(token)),
-      special: tokens.filter((text, token) => text !== '' && isSpecial(token)),
-    };
-  }
-
-  tokenize(text: string, options: { readonly parseSpecial: boolean }): Uint32Array {
-    return joinTokens(
-      Array.from(this.piecesOf(text), (piece) =>
-        this.#native.tokenize(piece, options.parseSpecial),
-      ),
-    );
-  }
-
-  /** The text of `tokens`, control tokens spelled out. */
-  detokenize(tokens: readonly Token[]): string {
-    // Which spaces stood in a text is lost in this vocabulary; the library's guess is what its models are used with.
-    if (this.isWordPiece) return this.#native.detokenize(Uint32Array.from(tokens), true);
-    const text = textOfBytes(Buffer.concat(tokens.map((token) => this.bytesOf(token))));
-    return this.hidesFirstSpace && text.startsWith(' ') ? text.slice(1) : text;
-  }
-
-  /** The bytes that `token` stands for, which may be a part of a character; of a control token its name. */
-  bytesOf(token: Token): Uint8Array {
-    const attributes = this.#native.getTokenAttributes(token);
-    return readSpelling(this.#native.getTokenString(token), this.#spelling, {
-      isAdded: (attributes & (CONTROL | USER_DEFINED)) !== 0,
-      isByte: (attributes & BYTE) !== 0,
-    });
-  }
-
-  /** Written by the model for its own ends: no part of a text. */
-  isControl(token: Token): boolean {
-    return (this.#native.getTokenAttributes(token) & CONTROL) !== 0;
-  }
-
-  /** The vocabulary puts a space before the first word of a text (SentencePiece, where the file does not say otherwise). */
-  get hidesFirstSpace(): boolean {
-    if (this.#hidesFirstSpace !== undefined) return this.#hidesFirstSpace;
-    const { tokens } = this.#model.fileInfo.metadata.tokenizer.ggml;
-    const word = tokens.findIndex((text) => /^\u2581\p{L}/u.test(text));
-    const isHidden =
-      word >= 0 && !this.#native.detokenize(Uint32Array.of(word), false).startsWith(' ');
-    this.#hidesFirstSpace = isHidden;
-    return isHidden;
-  }
-
-  get #spelling(): Spelling {
-    this.#spelled ??= this.#readSpelling();
-    return this.#spelled;
-  }
-
-  #readSpelling(): Spelling {
-    const type = this.#native.getVocabularyType();
-    if (type === RWKV) return 'escapes';
-    const { tokens } = this.#model.fileInfo.metadata.tokenizer.ggml;
-    return type === MERGED_PAIRS && !spellsCharacters(tokens) ? 'bytes' : 'characters';
-  }
-
-  isEndOfGeneration(token: Token): boolean {
-    return this.#native.isEogToken(token);
   }
 
   createSampler(config: SamplerConfig): NativeSampler {

@@ -100,7 +100,7 @@ async function wire({
   const scheduler = new Scheduler({
     model: {
       context: context.native,
-      isEndOfGeneration: (token) => model.isEndOfGeneration(token),
+      isEndOfGeneration: (token) => model.vocabulary.isEndOfGeneration(token),
       createSampler: (config) => draws.createSampler(config),
       draw: (logitIndex, sampler) => draws.draw(logitIndex, sampler),
       readLogprob: (logitIndex, of) => logprobs.read(logitIndex, of),

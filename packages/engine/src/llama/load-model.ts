@@ -112,7 +112,7 @@ async function withContext(
     spec.contextLength === 'auto'
       ? Math.min(model.trainedContextTokens, AUTO_CONTEXT_TOKENS)
       : spec.contextLength;
-  const tokenizer = new Tokenizer(model);
+  const tokenizer = new Tokenizer(model.vocabulary);
   const parts = { model, tokenizer, context: undefined, pooled: undefined, slots };
   if (spec.vocabOnly) return { ...parts, contextTokens, batchTokens: batchTokensOf(spec) };
   onProgress({ phase: 'context', ratio: WEIGHTS_RATIO });

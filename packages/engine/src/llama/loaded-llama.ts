@@ -56,7 +56,7 @@ export class LoadedLlama {
       template: compileTemplate(llama, spec.modelPath),
       format: readOutputFormat(model.chatTemplate),
     };
-    this.#texts = new TokenTexts(model, this.#markerTokens());
+    this.#texts = new TokenTexts(model.vocabulary, this.#markerTokens());
     this.#reader = new RequestReader({
       model,
       tokenizer: this.tokenizer,
@@ -231,7 +231,7 @@ export class LoadedLlama {
   /** Markers that the vocabulary holds as one token: their text is wanted although it is a control token. */
   #markerTokens(): ReadonlySet<number> {
     const tokens = this.#chat.format.markers.map((marker) =>
-      this.#llama.model.tokenize(marker, { parseSpecial: true }),
+      this.#llama.model.vocabulary.tokenize(marker, { parseSpecial: true }),
     );
     return new Set(tokens.flatMap((list) => (list.length === 1 ? [...list] : [])));
   }

@@ -34,7 +34,7 @@ export class Logprobs {
     for (let i = 0; i + 1 < pairs.length; i += 2) logits.set(pairs[i] ?? 0, pairs[i + 1] ?? 0);
     const total = Math.max(...logits.values()) + Math.log(weight);
     const describe = (of: Token): Omit<TokenLogprob, 'top'> => {
-      const bytes = this.#model.bytesOf(of);
+      const bytes = this.#model.vocabulary.bytesOf(of);
       return {
         token: textOfBytes(bytes),
         logprob: (logits.get(of) ?? -Infinity) - total,

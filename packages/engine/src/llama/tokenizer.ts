@@ -2,24 +2,24 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import { CortexError } from '@cortex/protocol';
 
-import type { Model } from './binding.ts';
 import type { Token } from './native-types.ts';
 import { joinTokens } from './request/join-tokens.ts';
 import { KnownPieces } from './request/known-pieces.ts';
+import type { Vocabulary } from './vocabulary.ts';
 
 /** `prompt` of a completion, as the body has it. */
 export type CompletionPrompt = string | readonly (string | number | readonly number[])[];
 
-/** What of a model prompts are made with. */
-export type Vocabulary = Pick<
-  Model,
+/** What of a vocabulary prompts are made with. */
+export type PromptVocabulary = Pick<
+  Vocabulary,
   | 'bosToken'
   | 'detokenize'
   | 'isEndOfGeneration'
   | 'longestTokenBytes'
   | 'piecesOf'
+  | 'size'
   | 'tokenize'
-  | 'vocabularySize'
 >;
 
 /** How long tokens are made without a turn for others, of however many texts. */
@@ -43,14 +43,14 @@ interface TextOptions {
  * Long texts become tokens in slices, one text in each turn of the event loop.
  */
 export class Tokenizer {
-  readonly #model: Vocabulary;
+  readonly #vocabulary: PromptVocabulary;
   readonly #known = new KnownPieces();
   #lastSlice: Promise<unknown> = Promise.resolve();
   #endTokens: readonly Token[] | undefined;
   #longestTokenBytes: number | undefined;
 
-  constructor(model: Vocabulary) {
-    this.#model = model;
+  constructor(vocabulary: PromptVocabulary) {
+    this.#vocabulary = vocabulary;
   }
 
   async tokenize(
@@ -65,13 +65,13 @@ export class Tokenizer {
   /** @throws CortexError `invalid_request` for a token the vocabulary does not have. */
   detokenize(tokens: readonly Token[]): string {
     this.#check(tokens, 'tokens');
-    return this.#model.detokenize(tokens);
+    return this.#vocabulary.detokenize(tokens);
   }
 
   /** A rendered prompt; a BOS is added only where the template printed none. */
   async rendered(prompt: string, onSlice: OnSlice): Promise<Uint32Array> {
     const tokens = await this.#tokensOf(prompt, true, onSlice);
-    return tokens[0] === this.#model.bosToken ? tokens : this.#behindBos(tokens);
+    return tokens[0] === this.#vocabulary.bosToken ? tokens : this.#behindBos(tokens);
   }
 
   /**
@@ -95,7 +95,7 @@ export class Tokenizer {
 
   /** So many tokens `text` has at least, from its length alone. */
   leastTokens(text: string): number {
-    this.#longestTokenBytes ??= this.#model.longestTokenBytes;
+    this.#longestTokenBytes ??= this.#vocabulary.longestTokenBytes;
     return Math.ceil(Buffer.byteLength(text) / this.#longestTokenBytes);
   }
 
@@ -103,8 +103,8 @@ export class Tokenizer {
     const parts: Uint32Array[] = [];
     let count = 0;
     let sliceMs = -Infinity;
-    for (const piece of this.#model.piecesOf(text)) {
-      const make = (): Uint32Array => this.#model.tokenize(piece, { parseSpecial });
+    for (const piece of this.#vocabulary.piecesOf(text)) {
+      const make = (): Uint32Array => this.#vocabulary.tokenize(piece, { parseSpecial });
       if (piece.length === text.length) return make();
       if (performance.now() - sliceMs >= SLICE_MS) {
         await this.#nextSlice();
@@ -125,25 +125,25 @@ export class Tokenizer {
   }
 
   #behindBos(tokens: Uint32Array): Uint32Array {
-    const { bosToken } = this.#model;
+    const { bosToken } = this.#vocabulary;
     return bosToken === undefined ? tokens : joinTokens([Uint32Array.of(bosToken), tokens]);
   }
 
   /** Every token that ends an answer. */
   get endTokens(): readonly Token[] {
-    const { vocabularySize } = this.#model;
-    this.#endTokens ??= Array.from({ length: vocabularySize }, (_, token) => token).filter(
-      (token) => this.#model.isEndOfGeneration(token),
+    const { size } = this.#vocabulary;
+    this.#endTokens ??= Array.from({ length: size }, (_, token) => token).filter((token) =>
+      this.#vocabulary.isEndOfGeneration(token),
     );
     return this.#endTokens;
   }
 
   has(token: Token): boolean {
-    return Number.isInteger(token) && token >= 0 && token < this.#model.vocabularySize;
+    return Number.isInteger(token) && token >= 0 && token < this.#vocabulary.size;
   }
 
   #check(tokens: readonly Token[], param: string): void {
-    const size = this.#model.vocabularySize;
+    const size = this.#vocabulary.size;
     const wrong = tokens.findIndex((token) => !this.has(token));
     if (wrong < 0) return;
     throw new CortexError(

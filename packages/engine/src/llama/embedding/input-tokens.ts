@@ -1,25 +1,19 @@
 import { CortexError } from '@cortex/protocol';
 
-import type { Model } from '../binding.ts';
 import type { Token } from '../native-types.ts';
+import type { Vocabulary } from '../vocabulary.ts';
 
-/** What reading inputs needs of the model. */
-export type InputModel = Pick<
-  Model,
-  | 'bosToken'
-  | 'eosToken'
-  | 'separatorToken'
-  | 'isWordPiece'
-  | 'vocabularySize'
-  | 'tokenize'
-  | 'rerankTemplate'
+/** What of a vocabulary inputs are read with. */
+export type InputVocabulary = Pick<
+  Vocabulary,
+  'bosToken' | 'eosToken' | 'isWordPiece' | 'separatorToken' | 'size' | 'tokenize'
 >;
 
 /** The token behind an input: WordPiece models were trained with a separator there. */
-export const endTokens = ({ isWordPiece, separatorToken, eosToken }: InputModel): Token[] =>
+export const endTokens = ({ isWordPiece, separatorToken, eosToken }: InputVocabulary): Token[] =>
   present(isWordPiece ? separatorToken : eosToken);
 
-export const startTokens = ({ bosToken }: InputModel): Token[] => present(bosToken);
+export const startTokens = ({ bosToken }: InputVocabulary): Token[] => present(bosToken);
 
 const present = (token: Token | undefined): Token[] => (token === undefined ? [] : [token]);
 
@@ -34,29 +28,27 @@ export type MakeTokens = (text: string) => Promise<Uint32Array>;
  * @throws CortexError `invalid_request` when it is empty or has tokens that do not exist.
  */
 export async function inputTokens(
-  model: InputModel,
+  vocabulary: InputVocabulary,
   input: string | readonly number[],
   { param, makeTokens }: { readonly param: string; readonly makeTokens: MakeTokens },
 ): Promise<Uint32Array> {
   if (input.length === 0)
     throw new CortexError('invalid_request', `"${param}" is empty.`, { param });
-  if (typeof input !== 'string') return givenTokens(model, input, param);
+  if (typeof input !== 'string') return givenTokens(vocabulary, input, param);
   const tokens = await makeTokens(input);
-  return Uint32Array.from([...startTokens(model), ...tokens, ...endTokens(model)]);
+  return Uint32Array.from([...startTokens(vocabulary), ...tokens, ...endTokens(vocabulary)]);
 }
 
 function givenTokens(
-  { vocabularySize }: InputModel,
+  { size }: InputVocabulary,
   input: readonly number[],
   param: string,
 ): Uint32Array {
-  const wrong = input.findIndex(
-    (token) => !Number.isInteger(token) || token < 0 || token >= vocabularySize,
-  );
+  const wrong = input.findIndex((token) => !Number.isInteger(token) || token < 0 || token >= size);
   if (wrong < 0) return Uint32Array.from(input);
   throw new CortexError(
     'invalid_request',
-    `"${param}[${wrong}]": the vocabulary has the tokens 0 to ${vocabularySize - 1}.`,
+    `"${param}[${wrong}]": the vocabulary has the tokens 0 to ${size - 1}.`,
     { param: `${param}[${wrong}]` },
   );
 }

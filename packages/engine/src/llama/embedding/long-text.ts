@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
-import type { InputModel } from './input-tokens.ts';
+import type { InputVocabulary } from './input-tokens.ts';
 
 /** Characters whose tokens are made without a pause. 5 million in one go took 3 s. */
 const PIECE_CHARS = 32_768;
@@ -13,7 +13,7 @@ const PIECE_CHARS = 32_768;
  * long is left to be counted exactly.
  */
 export async function isFarTooLong(
-  model: Pick<InputModel, 'tokenize'>,
+  vocabulary: Pick<InputVocabulary, 'tokenize'>,
   text: string,
   contextTokens: number,
 ): Promise<boolean> {
@@ -21,7 +21,7 @@ export async function isFarTooLong(
   let tokens = 0;
   for (let from = 0; from < text.length; from += PIECE_CHARS) {
     const piece = text.slice(from, from + PIECE_CHARS).toWellFormed();
-    tokens += model.tokenize(piece, { parseSpecial: false }).length;
+    tokens += vocabulary.tokenize(piece, { parseSpecial: false }).length;
     if (tokens > 2 * contextTokens) return true;
     await nextTurn();
   }

@@ -63,12 +63,13 @@ export class PooledModel {
   readonly #running = new Set<Promise<unknown>>();
 
   constructor(options: PooledModelOptions) {
-    const { context, size, slots } = options;
+    const { model, context, size, slots } = options;
+    const { vocabulary } = model;
     this.#options = options;
     this.purpose = options.purpose;
     this.size = size;
-    this.#texts = new TextTokens({ ...options, ...size });
-    this.#rerankPrompt = rerankPrompt(options.model);
+    this.#texts = new TextTokens({ ...options, ...size, vocabulary });
+    this.#rerankPrompt = rerankPrompt(vocabulary, model.rerankTemplate);
     this.#scheduler = new PooledScheduler({
       ...size,
       context: context.native,
@@ -92,20 +93,21 @@ export class PooledModel {
     { parseSpecial }: { readonly parseSpecial: boolean },
   ): Promise<readonly Token[]> {
     const { model, tokenizer } = this.#options;
+    const { vocabulary } = model;
     const tokens = await tokenizer.tokenize(text, { addSpecial: false, parseSpecial }, () =>
       this.#scheduler.checkOpen(),
     );
-    return [...startTokens(model), ...tokens, ...endTokens(model)];
+    return [...startTokens(vocabulary), ...tokens, ...endTokens(vocabulary)];
   }
 
   async #embed(request: EmbedRequest, signal: AbortSignal): Promise<Embeddings> {
     if (this.purpose !== 'embedding') throw wrongPurpose('makes no embeddings: it ranks documents');
-    const { model } = this.#options;
+    const { vocabulary } = this.#options.model;
     const dimensions = this.#dimensions(request.dimensions);
     if (request.inputs.length === 0) throw empty('input');
     const inputs = await this.#tokensOf(request.inputs, signal, {
       paramOf: (index) => `input[${index}]`,
-      read: (input, by) => inputTokens(model, input, by),
+      read: (input, by) => inputTokens(vocabulary, input, by),
     });
     const vectors = await this.#vectorsOf(inputs, request.principal, signal);
     return {

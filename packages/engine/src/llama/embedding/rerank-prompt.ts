@@ -1,5 +1,5 @@
 import type { Token } from '../native-types.ts';
-import { endTokens, type InputModel, type MakeTokens, startTokens } from './input-tokens.ts';
+import { endTokens, type InputVocabulary, type MakeTokens, startTokens } from './input-tokens.ts';
 
 /** Makes the tokens of a query with each of its documents. */
 export type RerankPrompt = (
@@ -10,22 +10,21 @@ export type RerankPrompt = (
 /** What may be a special token in a template: `<|im_start|>`, `<s>`, `[SEP]`. */
 const MARKER = /(<[^<>\s]+>|\[[A-Z]+\])/;
 
-/** How `model` was trained to see query and document: by the template in its file, else as two segments. */
-export function rerankPrompt(model: InputModel): RerankPrompt {
-  const { rerankTemplate } = model;
-  const isUsable =
-    rerankTemplate !== undefined &&
-    rerankTemplate.includes('{query}') &&
-    rerankTemplate.includes('{document}');
-  return isUsable ? templatePrompt(model, rerankTemplate) : segmentPrompt(model);
+/** How a model was trained to see query and document: by the template in its file, else as two segments. */
+export function rerankPrompt(
+  vocabulary: InputVocabulary,
+  template: string | undefined,
+): RerankPrompt {
+  const isUsable = template?.includes('{query}') === true && template.includes('{document}');
+  return isUsable ? templatePrompt(vocabulary, template) : segmentPrompt(vocabulary);
 }
 
 /** Special tokens of the template stay that; the same text in a query or document is only text. */
-function templatePrompt(model: InputModel, template: string): RerankPrompt {
+function templatePrompt(vocabulary: InputVocabulary, template: string): RerankPrompt {
   const split = template
     .split(MARKER)
     .filter((part) => part !== '')
-    .map((part) => specialToken(model, part) ?? part);
+    .map((part) => specialToken(vocabulary, part) ?? part);
   const pieces = split.reduce<(string | Token)[]>((joined, part) => {
     const before = joined.at(-1);
     // What is no special token after all belongs to the text around it.
@@ -33,7 +32,7 @@ function templatePrompt(model: InputModel, template: string): RerankPrompt {
       return [...joined.slice(0, -1), before + part];
     return [...joined, part];
   }, []);
-  const [start] = startTokens(model);
+  const [start] = startTokens(vocabulary);
   return async (query, makeTokens) => {
     // What no document is part of is the same for all of them.
     const parts: (string | readonly Token[])[] = [];
@@ -62,22 +61,22 @@ function templatePrompt(model: InputModel, template: string): RerankPrompt {
 }
 
 /** `[CLS] query [SEP] document [SEP]`, `<s> query </s></s> document </s>`: as its family has it. */
-function segmentPrompt(model: InputModel): RerankPrompt {
-  const { separatorToken, isWordPiece } = model;
-  const end = endTokens(model);
+function segmentPrompt(vocabulary: InputVocabulary): RerankPrompt {
+  const { separatorToken, isWordPiece } = vocabulary;
+  const end = endTokens(vocabulary);
   const separator = separatorToken === undefined || isWordPiece ? [] : [separatorToken];
   return async (query, makeTokens) => {
     const queryTokens = await makeTokens(query);
-    const before = [...startTokens(model), ...queryTokens, ...end, ...separator];
+    const before = [...startTokens(vocabulary), ...queryTokens, ...end, ...separator];
     return async (document, makeDocumentTokens) =>
       Uint32Array.from([...before, ...(await makeDocumentTokens(document)), ...end]);
   };
 }
 
 /** The one token that the vocabulary has for `text` as a whole and never makes of ordinary text. */
-function specialToken(model: InputModel, text: string): Token | undefined {
+function specialToken(vocabulary: InputVocabulary, text: string): Token | undefined {
   if (!MARKER.test(text)) return undefined;
-  const [token, ...more] = model.tokenize(text, { parseSpecial: true });
+  const [token, ...more] = vocabulary.tokenize(text, { parseSpecial: true });
   if (token === undefined || more.length > 0) return undefined;
-  return model.tokenize(text, { parseSpecial: false }).length === 1 ? undefined : token;
+  return vocabulary.tokenize(text, { parseSpecial: false }).length === 1 ? undefined : token;
 }

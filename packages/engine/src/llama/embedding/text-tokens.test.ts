@@ -1,18 +1,18 @@
 import { describe, expect, test } from 'bun:test';
 
-import { Tokenizer, type Vocabulary } from '../tokenizer.ts';
+import { type PromptVocabulary, Tokenizer } from '../tokenizer.ts';
 import { TextTokens } from './text-tokens.ts';
 
 /** Longer than texts are read without a turn for others, on any machine. */
 const PIECE_MS = 6;
 
 /** A token for each line, each of which takes a while to make; `isCut`: texts may be cut behind lines. */
-function createVocabulary(isCut: boolean): Vocabulary & { readonly made: string[] } {
+function createVocabulary(isCut: boolean): PromptVocabulary & { readonly made: string[] } {
   const made: string[] = [];
   return {
     made,
     bosToken: 1,
-    vocabularySize: 100,
+    size: 100,
     longestTokenBytes: 100,
     detokenize: () => '',
     isEndOfGeneration: () => false,
@@ -26,8 +26,8 @@ function createVocabulary(isCut: boolean): Vocabulary & { readonly made: string[
   };
 }
 
-const create = (model: Vocabulary, contextTokens: number): TextTokens =>
-  new TextTokens({ model, tokenizer: new Tokenizer(model), contextTokens });
+const create = (vocabulary: PromptVocabulary, contextTokens: number): TextTokens =>
+  new TextTokens({ vocabulary, tokenizer: new Tokenizer(vocabulary), contextTokens });
 
 const linesOf = (count: number): string =>
   Array.from({ length: count }, (_, index) => `${String.fromCharCode(50 + index)}\n`).join('');

@@ -1,11 +1,11 @@
-import type { Model } from '../binding.ts';
 import type { Tokenizer } from '../tokenizer.ts';
+import type { Vocabulary } from '../vocabulary.ts';
 import { tooLong } from './input-tokens.ts';
 import { isFarTooLong } from './long-text.ts';
 
 export interface TextTokensOptions {
-  readonly model: Pick<Model, 'piecesOf' | 'tokenize'>;
-  /** Of `model`. */
+  readonly vocabulary: Pick<Vocabulary, 'piecesOf' | 'tokenize'>;
+  /** Of this vocabulary. */
   readonly tokenizer: Tokenizer;
   readonly contextTokens: number;
 }
@@ -24,12 +24,12 @@ export interface TextSource {
  * vocabularies (WordPiece, SentencePiece) take a text as a whole, after a look at whether it is far too long.
  */
 export class TextTokens {
-  readonly #model: Pick<Model, 'piecesOf' | 'tokenize'>;
+  readonly #vocabulary: Pick<Vocabulary, 'piecesOf' | 'tokenize'>;
   readonly #tokenizer: Tokenizer;
   readonly #contextTokens: number;
 
   constructor(options: TextTokensOptions) {
-    this.#model = options.model;
+    this.#vocabulary = options.vocabulary;
     this.#tokenizer = options.tokenizer;
     this.#contextTokens = options.contextTokens;
   }
@@ -38,7 +38,7 @@ export class TextTokens {
   async of(text: string, { param, checkWanted }: TextSource): Promise<Uint32Array> {
     const most = 2 * this.#contextTokens;
     const farTooLong = () => tooLong(`more than ${most}`, this.#contextTokens, param);
-    if (!this.#isCut(text) && (await isFarTooLong(this.#model, text, this.#contextTokens)))
+    if (!this.#isCut(text) && (await isFarTooLong(this.#vocabulary, text, this.#contextTokens)))
       throw farTooLong();
     checkWanted();
     return this.#tokenizer.tokenize(text, PLAIN, (tokens) => {
@@ -48,7 +48,7 @@ export class TextTokens {
   }
 
   #isCut(text: string): boolean {
-    const [first = ''] = this.#model.piecesOf(text);
+    const [first = ''] = this.#vocabulary.piecesOf(text);
     return first.length < text.length;
   }
 }

@@ -1,8 +1,8 @@
-import type { Model } from '../binding.ts';
 import type { Token } from '../native-types.ts';
+import type { Vocabulary } from '../vocabulary.ts';
 
-/** What of a model texts are read from. */
-export type TextModel = Pick<Model, 'bytesOf' | 'isControl' | 'hidesFirstSpace'>;
+/** What of a vocabulary texts are made with. */
+export type TextVocabulary = Pick<Vocabulary, 'bytesOf' | 'isControl' | 'hidesFirstSpace'>;
 
 const SILENT = new Uint8Array();
 
@@ -18,12 +18,12 @@ export const textOfBytes = (bytes: Uint8Array): string => UTF8.decode(bytes);
  * silent but for those in `visible` (the markers that parsers look for).
  */
 export class TokenTexts {
-  readonly #model: TextModel;
+  readonly #vocabulary: TextVocabulary;
   readonly #visible: ReadonlySet<Token>;
   readonly #known = new Map<Token, string | null>();
 
-  constructor(model: TextModel, visible: ReadonlySet<Token>) {
-    this.#model = model;
+  constructor(vocabulary: TextVocabulary, visible: ReadonlySet<Token>) {
+    this.#vocabulary = vocabulary;
     this.#visible = visible;
   }
 
@@ -38,13 +38,13 @@ export class TokenTexts {
   }
 
   bytesOf(token: Token): Uint8Array {
-    const isSilent = this.#model.isControl(token) && !this.#visible.has(token);
-    return isSilent ? SILENT : this.#model.bytesOf(token);
+    const isSilent = this.#vocabulary.isControl(token) && !this.#visible.has(token);
+    return isSilent ? SILENT : this.#vocabulary.bytesOf(token);
   }
 
   /** Whether the space before the first word of a text is the vocabulary's. */
   get hidesFirstSpace(): boolean {
-    return this.#model.hidesFirstSpace;
+    return this.#vocabulary.hidesFirstSpace;
   }
 }
 

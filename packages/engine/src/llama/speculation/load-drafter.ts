@@ -57,6 +57,6 @@ export async function loadDrafter(
     context,
     batchTokens: drafted.batchTokens,
     contextTokens,
-    vocabularySize: drafted.model.vocabularySize,
+    vocabularySize: drafted.model.vocabulary.size,
   });
 }
