@@ -1,3 +1,5 @@
+import { stateTraits } from '@cortex/protocol';
+
 import { type Lack, lackFor } from './feasibility.ts';
 import {
   type DecisionContext,
@@ -49,7 +51,7 @@ const refused = (refusal: Refusal): Unserved => ({ kind: 'refused', refusal });
 /** What keeps an up node that could hold the model from doing so now. */
 function obstacle(node: NodeSnapshot, replica: Replica | undefined): string {
   if (node.isDraining) return 'is draining';
-  if (replica?.status === 'loaded')
+  if (replica && stateTraits(replica.status).serves)
     return `has it loaded but cannot serve it: ${replica.reason ?? 'no reason given'}`;
   return `has it in state "${replica?.status ?? 'unloaded'}"`;
 }
@@ -125,7 +127,7 @@ export function classifyUnserved(
   const replicas = (snapshot.replicasByModel.get(question.model) ?? []).filter(
     ({ node, isNodeUp }) => isNodeUp && (question.node === undefined || node === question.node),
   );
-  const loading = replicas.find(({ status }) => status === 'loading' || status === 'pulling');
+  const loading = replicas.find(({ status }) => stateTraits(status).underWay);
   if (loading) return { kind: 'loading', replica: loading };
   const ready = replicas.filter(({ isReady }) => isReady);
   if (ready.length > 0) return refused({ kind: 'all_tried', nodes: ready.map(({ node }) => node) });

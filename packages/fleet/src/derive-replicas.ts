@@ -1,14 +1,6 @@
-import type { ModelEntry, ModelLoad } from '@cortex/protocol';
+import { isModelState, type ModelEntry, type ModelLoad, stateTraits } from '@cortex/protocol';
 
 import type { NodeSnapshot, Replica, ReplicaLoad } from './snapshot.ts';
-
-/** What a node says of a model outweighs that cortex has asked for a load only in these states. */
-const OUTWEIGHS_OWN_LOAD: ReadonlySet<string> = new Set([
-  'pulling',
-  'loading',
-  'loaded',
-  'recovering',
-]);
 
 /** A model entry for what is known before the node has listed it. */
 export function knownEntry(model: string, status: string, reason?: string): ModelEntry {
@@ -56,9 +48,12 @@ function loadOf(node: NodeSnapshot, model: string, reported: ModelLoad | undefin
 }
 
 function toReplica(node: NodeSnapshot, entry: ModelEntry, load: ReplicaLoad | undefined): Replica {
-  const isOwnLoad = node.ownLoads.has(entry.id) && !OUTWEIGHS_OWN_LOAD.has(entry.status);
+  // A load that cortex has asked for, and that the node does not show yet.
+  const isOwnLoad =
+    node.ownLoads.has(entry.id) &&
+    (stateTraits(entry.status).loadable || !isModelState(entry.status));
   const status = isOwnLoad ? 'loading' : entry.status;
-  const isServable = status === 'loaded' && entry.servable?.ok !== false;
+  const isServable = stateTraits(status).serves && entry.servable?.ok !== false;
   const progress = node.ownLoads.get(entry.id) ?? entry.progress;
   const reason = isOwnLoad ? undefined : (entry.servable?.reason ?? entry.reason);
   return {

@@ -1,16 +1,9 @@
+import { stateTraits } from '@cortex/protocol';
+
 import { fitsFreeMemory, lackFor } from './feasibility.ts';
 import type { LeasesView, LoadFailures } from './leases-view.ts';
 import { replicaLoad } from './replica-load.ts';
 import type { FleetSnapshot, NodeSnapshot } from './snapshot.ts';
-
-/** States in which a load makes sense: absent, or as good as absent; a load queues behind what is ending. */
-const LOADABLE: ReadonlySet<string | undefined> = new Set([
-  undefined,
-  'unloaded',
-  'draining',
-  'unloading',
-  'failed',
-]);
 
 export interface LoadQuestion {
   readonly model: string;
@@ -85,7 +78,7 @@ export function loadCandidates(
         (question.node === undefined || node.name === question.node) &&
         node.state === 'up' &&
         !node.isDraining &&
-        LOADABLE.has(node.replicas.get(question.model)?.status) &&
+        stateTraits(node.replicas.get(question.model)?.status ?? 'unloaded').loadable &&
         lackFor(snapshot, node, question.model) === undefined &&
         !isInBackOff(context, node.name, question.model),
     )

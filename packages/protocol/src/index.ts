@@ -7,6 +7,7 @@ export {
   readJsonViewInSlices,
   spliceModel,
 } from './json/json-view.ts';
+export * from './model-states.ts';
 export * from './neuron.ts';
 export * from './openai.ts';
 export * from './render-error.ts';

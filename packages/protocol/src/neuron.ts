@@ -74,19 +74,6 @@ export const NodeHealth = z.looseObject({
 });
 export type NodeHealth = z.infer<typeof NodeHealth>;
 
-/** The states of a model on a node, in words of contracts section 3. A string not listed here is not servable. */
-export const MODEL_STATES = [
-  'unloaded',
-  'pulling',
-  'loading',
-  'loaded',
-  'draining',
-  'unloading',
-  'recovering',
-  'failed',
-] as const;
-export type ModelState = (typeof MODEL_STATES)[number];
-
 export const ModelEntry = z.looseObject({
   id: z.string(),
   harness: z.string(),

@@ -1,11 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { type AdminModel, type AdminNode } from '@cortex/protocol';
+import { type AdminModel, type AdminNode, stateTraits } from '@cortex/protocol';
 
 import { type GatewayClient } from '../client/gateway-client.ts';
 
 const POLL_MS = 150;
-const STARTING = new Set(['pulling', 'loading', 'recovering']);
+
+/** Expected to serve soon, or to fail. */
+function isStarting(status: string): boolean {
+  const { transient, loadable } = stateTraits(status);
+  return transient && !loadable;
+}
 
 export interface FleetPicture {
   readonly nodes: readonly AdminNode[];
@@ -18,9 +23,9 @@ function isSettled({ nodes, models }: FleetPicture, node: string): boolean {
     .flatMap(({ replicas }) => replicas)
     .filter((replica) => replica.node === node)
     .map(({ model }) => model.status);
-  if (statuses.includes('loaded')) return true;
+  if (statuses.some((status) => stateTraits(status).serves)) return true;
   const hasAnswered = nodes.some(({ name, state }) => name === node && state === 'up');
-  return hasAnswered && statuses.length > 0 && !statuses.some((status) => STARTING.has(status));
+  return hasAnswered && statuses.length > 0 && !statuses.some(isStarting);
 }
 
 /** The fleet once the models that `node` loads at its start serve or have failed, or as it is after `timeoutMs`. */

@@ -1,3 +1,5 @@
+import { stateTraits } from '@cortex/protocol';
+
 import type { FleetSnapshot, NodeSnapshot, Replica } from '../snapshot.ts';
 
 /** The body of `GET /health`, as on the wire. */
@@ -12,16 +14,11 @@ export interface FleetHealth {
   }[];
 }
 
-const FINE: ReadonlySet<string> = new Set([
-  'unloaded',
-  'pulling',
-  'loading',
-  'draining',
-  'unloading',
-]);
-
-const cannotServe = (replica: Replica): boolean =>
-  replica.isNodeUp && !replica.isServable && !FINE.has(replica.status);
+/** A loaded model that the node calls unservable is as broken as a failed one. */
+function cannotServe({ isNodeUp, isServable, status }: Replica): boolean {
+  const { serves, impairs } = stateTraits(status);
+  return isNodeUp && !isServable && (serves || impairs);
+}
 
 const unservable = (replica: Replica) => ({
   node: replica.node,

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 
+import { MODEL_STATES } from '@cortex/protocol';
+
 import {
   discovery,
   entry,
@@ -89,17 +91,8 @@ describe('GET /v1/models', () => {
     expect(listModels(state.snapshot, { createdS })).toEqual([]);
   });
 
-  test('the status is the best of the replicas', () => {
-    const order = [
-      'loaded',
-      'recovering',
-      'loading',
-      'pulling',
-      'draining',
-      'unloading',
-      'failed',
-      'unloaded',
-    ];
+  test('the status of a model is the best state among its replicas', () => {
+    const order = MODEL_STATES;
     const seen = order.map((_, from) => {
       const nodes = order.slice(from).map((_status, index) => `n${index}`);
       const { snapshot } = fleet(
@@ -110,7 +103,7 @@ describe('GET /v1/models', () => {
       );
       return modelStatus(snapshot.replicasByModel.get('m') ?? []);
     });
-    expect(seen).toEqual(order);
+    expect(seen).toEqual([...order]);
   });
 
   test('loaded without being servable is not loaded', () => {

@@ -1,5 +1,5 @@
 import type { FleetEvent, FleetSnapshot, Replica } from '@cortex/fleet';
-import { CortexError, type LoadingState, toCortexError } from '@cortex/protocol';
+import { CortexError, type LoadingState, stateTraits, toCortexError } from '@cortex/protocol';
 
 import type { Clock } from './clock.ts';
 import type { ControlLog } from './control.ts';
@@ -161,7 +161,7 @@ export class LoadQueue {
     const { snapshot, subscribe, poll } = this.#deps;
     await poll(node);
     const status = () => snapshot().nodes.get(node)?.reported.get(model)?.status;
-    const isUnderWay = () => status() === 'loading' || status() === 'pulling';
+    const isUnderWay = () => stateTraits(status() ?? 'unloaded').underWay;
     if (isUnderWay() && !controller.signal.aborted) {
       await new Promise<void>((resolve) => {
         const stop = subscribe(() => {

@@ -1,5 +1,5 @@
 import type { FleetSnapshot, NodeConfig, NodeSnapshot } from '@cortex/fleet';
-import { CortexError } from '@cortex/protocol';
+import { CortexError, stateTraits } from '@cortex/protocol';
 
 import { NeuronClient } from '../nodes/neuron-client.ts';
 import type { Clock } from './clock.ts';
@@ -13,14 +13,6 @@ const FAST_POLL_MS = 1_000;
 
 /** Fleets up to this size are polled in step: that is a burst of a few milliseconds. */
 const IN_STEP_NODES = 20;
-
-const UNDER_WAY: ReadonlySet<string> = new Set([
-  'pulling',
-  'loading',
-  'recovering',
-  'draining',
-  'unloading',
-]);
 
 interface Connection {
   readonly endpoint: string;
@@ -138,7 +130,7 @@ export class NodeConnections {
   #isWaitedFor({ state, replicas }: NodeSnapshot): boolean {
     if (state !== 'up') return false;
     for (const { model, status, isReady } of replicas.values()) {
-      if (UNDER_WAY.has(status) || (isReady && this.#deps.waiting(model) > 0)) return true;
+      if (stateTraits(status).transient || (isReady && this.#deps.waiting(model) > 0)) return true;
     }
     return false;
   }

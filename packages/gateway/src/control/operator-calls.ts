@@ -1,5 +1,5 @@
 import { type FleetSnapshot, type LoadFailures, selectNode } from '@cortex/fleet';
-import { CortexError } from '@cortex/protocol';
+import { CortexError, stateTraits } from '@cortex/protocol';
 
 import type { Clock } from './clock.ts';
 import type { ModelCall, ModelCallResult } from './control.ts';
@@ -18,9 +18,6 @@ interface OperatorDeps {
 
 /** The operator decides when to try again. */
 const NO_FAILURES: LoadFailures = { failure: () => undefined };
-
-/** States in which there is something to unload. */
-const HELD: ReadonlySet<string> = new Set(['pulling', 'loading', 'loaded', 'recovering', 'failed']);
 
 function assertNode(snapshot: FleetSnapshot, node: string | undefined): void {
   if (node === undefined || snapshot.nodes.has(node)) return;
@@ -63,7 +60,8 @@ export class OperatorCalls {
     assertNode(snapshot, node);
     const holders = (snapshot.replicasByModel.get(model) ?? []).filter(
       (replica) =>
-        replica.isNodeUp && (node === undefined ? HELD.has(replica.status) : replica.node === node),
+        replica.isNodeUp &&
+        (node === undefined ? stateTraits(replica.status).held : replica.node === node),
     );
     const nodes = node === undefined ? holders.map((replica) => replica.node) : [node];
     return Promise.all(
