@@ -94,7 +94,7 @@ describe('a client that leaves', () => {
     const leaving = new AbortController();
     const response = await gateway.chat({ model: 'm', stream: true }, { signal: leaving.signal });
     const parts = readParts(response);
-    expect((await parts.next()).value).toBe(': keep-alive\n\n');
+    expect((await parts.next()).value).toBe(': keep-alive\n');
     const exchange = await neuron.exchange();
 
     leaving.abort();

@@ -200,7 +200,7 @@ describe('after the first byte of an answer', () => {
     for await (const part of parts) {
       text += part;
       if (performance.now() - startedMs > 1500) exchange.finish();
-      else setTimeout(() => exchange.raw(': keep-alive\n\n'), 100);
+      else setTimeout(() => exchange.raw(': keep-alive\n'), 100);
       if (text.includes('[DONE]')) break;
     }
 

@@ -153,7 +153,7 @@ describe('a stream', () => {
     const arrived: unknown[] = [(await parts.next()).value];
     exchange.token('a');
     arrived.push((await parts.next()).value);
-    exchange.raw(': keep-alive\n\n');
+    exchange.raw(': keep-alive\n');
     arrived.push((await parts.next()).value);
     exchange.token('b');
     arrived.push((await parts.next()).value);
@@ -161,7 +161,7 @@ describe('a stream', () => {
     for await (const part of parts) arrived.push(part);
 
     expect(arrived).toHaveLength(5);
-    expect(arrived[2]).toBe(': keep-alive\n\n');
+    expect(arrived[2]).toBe(': keep-alive\n');
     expect(String(arrived[4])).toEndWith('data: [DONE]\n\n');
     const { headers } = await response;
     expect(headers.get('content-type')).toStartWith('text/event-stream');
@@ -240,7 +240,7 @@ test('completions take the same way, on their own path', async () => {
   const exchange = await neuron.exchange();
   exchange
     .stream()
-    .raw(': accepted\n\n')
+    .raw(': accepted\n')
     .event({ choices: [{ text: 'b' }] })
     .finish();
 

@@ -1,6 +1,6 @@
 import { cpSync } from 'node:fs';
 
-import { ChatCompletion, ErrorEnvelope, NeuronUsage, parseUsageComment } from '@cortex/protocol';
+import { ChatCompletion, ErrorEnvelope, NeuronUsage, parseUsage } from '@cortex/protocol';
 import { createGate } from '@cortex/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 
@@ -36,15 +36,16 @@ describe('with the real engine', () => {
     const text = await (await neuron.chat({ ...ask, stream: true })).text();
 
     const deltas = text
-      .split('\n\n')
+      .split('\n')
       .filter((event) => event.startsWith('data: {'))
       .map((event) => JSON.parse(event.slice(6)).choices[0].delta);
     const join = (member: string) => deltas.map((delta) => delta[member] ?? '').join('');
     const { message } = whole.choices[0] ?? {};
     expect(join('content')).toBe(message?.content ?? '');
     expect(join('reasoning_content')).toBe(message?.reasoning_content ?? '');
-    expect(parseUsageComment(text)?.completion_tokens).toBe(whole.usage?.completion_tokens ?? -1);
-    expect(text).toMatch(/: usage \{.*\}\n\ndata: \[DONE\]\n\n$/);
+    const [, comment = ''] = /^: usage (.*)$/m.exec(text) ?? [];
+    expect(parseUsage(comment)?.completion_tokens).toBe(whole.usage?.completion_tokens ?? -1);
+    expect(text).toMatch(/\n\n: usage \{.*\}\ndata: \[DONE\]\n\n$/);
   });
 
   test('a stream starts with the role chunk', async () => {

@@ -159,6 +159,11 @@ export class FakeExchange {
   /** Usage comment, `[DONE]`, and the end of the stream. */
   finish(usage: NeuronUsage = SCRIPTED_USAGE): void {
     this.raw(formatUsageComment(usage) + SSE_DONE);
+    this.end();
+  }
+
+  /** The end of the stream, and nothing else. */
+  end(): void {
     this.#push('end');
   }
 

@@ -1,4 +1,4 @@
-import { CortexError, ERROR_CODES, isErrorCode, WholeEvents } from '@cortex/protocol';
+import { CortexError, SSE_DONE } from '@cortex/protocol';
 
 import { type Deadline } from './deadlines.ts';
 import { type Exchange } from './exchange.ts';
@@ -8,12 +8,6 @@ import { StreamTap } from './stream-tap.ts';
 /** How a client's dialect renders what cortex itself has to say in a stream. */
 export interface StreamVoice {
   errorEvent(error: CortexError): string;
-}
-
-/** The status that a node's error event stands for; 200 without one. */
-function statusOfEvent(code: string | undefined): number {
-  if (code === undefined) return 200;
-  return isErrorCode(code) ? ERROR_CODES[code].status : 502;
 }
 
 function idleError(node: string, idleMs: number): CortexError {
@@ -54,7 +48,6 @@ export async function* relay(
   const { deadlines, limits } = exchange.deps;
   const node = exchange.lease?.node ?? 'unknown';
   const tap = new StreamTap();
-  const events = new WholeEvents();
   const onSilence = (): void => exchange.abortAttempt(idleError(node, limits.streamIdleMs));
   // The generator rests at a yield until the client has taken what was sent before.
   const onStall = (): void => exchange.drop();
@@ -66,9 +59,8 @@ export async function* relay(
   try {
     for await (const chunk of answer.body) {
       const nowMs = deadlines.nowMs();
-      const whole = events.push(chunk);
+      const whole = tap.push(chunk, nowMs);
       if (whole !== undefined) {
-        tap.push(whole, nowMs);
         deadline.dueMs = nowMs + limits.stallMs;
         deadline.run = onStall;
         yield whole;
@@ -81,8 +73,10 @@ export async function* relay(
     const end = tap.end();
     exchange.meter.usage = end.usage;
     // The rest of an unfinished event is dropped: nothing could be written behind it.
-    if (!end.isDone) throw brokenOff(node);
-    exchange.end(statusOfEvent(end.errorCode), end.errorCode);
+    if (!end.isDone && end.error === undefined) throw brokenOff(node);
+    exchange.end(end.error?.status ?? 200, end.error?.code);
+    // The last event says why the stream ended. A second error would only hide it.
+    if (!end.isDone) yield SSE_DONE;
   } catch (thrown) {
     if (exchange.isEnded) return;
     const error = exchange.fail(toStreamError(thrown, node));

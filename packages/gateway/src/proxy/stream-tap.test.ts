@@ -14,10 +14,10 @@ function tapped(...pushes: readonly string[]): StreamTap {
   return tap;
 }
 
-describe('the first content', () => {
-  test('is neither the role nor a comment', () => {
+describe('the time of the first content', () => {
+  test('is neither that of the role nor that of a comment', () => {
     const tap = tapped(
-      ': keep-alive\n\n',
+      ': keep-alive\n',
       chunk({ role: 'assistant', content: '' }),
       chunk({ content: 'a' }),
     );
@@ -29,31 +29,30 @@ describe('the first content', () => {
   for (const [name, event] of [
     ['reasoning', chunk({ reasoning_content: 'hm' })],
     ['a tool call', chunk({ tool_calls: [{ index: 0 }] })],
-    ['text of a completion', 'data: {"choices":[{"text":"a"}]}\n\n'],
-    ['without a space after data:', 'data:{"choices":[{"text":"a"}]}\n\n'],
+    ['the text of a completion', 'data: {"choices":[{"text":"a"}]}\n\n'],
+    ['text without a space after data:', 'data:{"choices":[{"text":"a"}]}\n\n'],
   ] as const) {
-    test(`may be ${name}`, () => {
+    test(`is that of ${name}`, () => {
       expect(tapped(event).firstContentMs).toBe(1);
     });
   }
 
-  test('absent in a stream that has none', () => {
+  test('is absent for a stream without content', () => {
     expect(tapped('data: nonsense\n\n', SSE_DONE).firstContentMs).toBeUndefined();
   });
 });
 
-describe('counting', () => {
-  test('counts every event from the first content on, several in one chunk, CRLF and comments between', () => {
-    const one = chunk({ content: 'a' });
-    const tap = tapped(
-      chunk({ role: 'assistant' }) + one + one,
-      `${one}: keep-alive\n\n${one}`,
-      one.replaceAll('\n', '\r\n') + one,
-    );
+test('every event from the first content on is counted: several in one chunk, with CRLF and comments between them', () => {
+  const one = chunk({ content: 'a' });
+  const tap = tapped(
+    chunk({ role: 'assistant' }) + one + one,
+    `${one}: keep-alive\n${one}`,
+    one.replaceAll('\n', '\r\n') + one,
+    SSE_DONE,
+  );
 
-    expect(tap.contentEvents).toBe(6);
-    expect(tap.lastContentMs).toBe(3);
-  });
+  expect(tap.contentEvents).toBe(6);
+  expect(tap.lastContentMs).toBe(3);
 });
 
 describe('the end of a stream', () => {
@@ -64,16 +63,32 @@ describe('the end of a stream', () => {
       formatUsageComment(SCRIPTED_USAGE) + SSE_DONE,
     );
 
-    expect(tap.end()).toMatchObject({ usage: SCRIPTED_USAGE, isDone: true, errorCode: undefined });
+    expect(tap.end()).toMatchObject({ usage: SCRIPTED_USAGE, isDone: true, error: undefined });
   });
 
-  test('is not done without [DONE], nor by a text that says [DONE]', () => {
+  test('is not done without [DONE], nor by a text that mentions [DONE]', () => {
     expect(tapped(chunk({ content: 'data: [DONE]' })).end().isDone).toBe(false);
   });
 
-  test('tells the code of an error event', () => {
-    const tap = tapped('data: {"error":{"code":"node_recovering"}}\n\n', SSE_DONE);
-
-    expect(tap.end().errorCode).toBe('node_recovering');
+  test.each([
+    ['{"error":{"code":"node_recovering"}}', { code: 'node_recovering', status: 503 }],
+    ['{ "error" : {"message":"x"}}', { code: 'unknown', status: 502 }],
+    ['{"error":"out of memory"}', { code: 'unknown', status: 502 }],
+    [
+      '{"error":{"code":"model_load_failed","status":503}}',
+      { code: 'model_load_failed', status: 503 },
+    ],
+    ['{"error":{"code":"teapot","status":1e9}}', { code: 'teapot', status: 502 }],
+    [
+      `{"error":{"message":"${'x'.repeat(9000)}","code":"queue_full"}}`,
+      { code: 'queue_full', status: 503 },
+    ],
+    ['{"choices":[],"error":null}', undefined],
+    ['{"choices":[{"delta":{"content":"{\\"error\\":1}"}}]}', undefined],
+  ])('tells the code and status of an error event %p', (data, error) => {
+    for (const event of [`data: ${data}\n\n`, `event: error\r\ndata:${data}\r\n\r\n`]) {
+      expect(tapped(chunk({ content: 'a' }), event, SSE_DONE).end().error).toEqual(error);
+      expect(tapped(chunk({ content: 'a' }), event).end().error).toEqual(error);
+    }
   });
 });

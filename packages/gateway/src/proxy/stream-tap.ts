@@ -1,11 +1,10 @@
-import { parseUsageComment, type NeuronUsage } from '@cortex/protocol';
-
-/** Enough for the last events of a stream and the usage comment among them. */
-const TAIL_BYTES = 4096;
-
-const LINE_FEED = 0x0a;
-const CARRIAGE_RETURN = 0x0d;
-const COLON = 0x3a;
+import {
+  ERROR_CODES,
+  isErrorCode,
+  type NeuronUsage,
+  parseUsage,
+  WholeEvents,
+} from '@cortex/protocol';
 
 const decoder = new TextDecoder();
 
@@ -25,17 +24,21 @@ const CONTENT_FIELDS = ['content', 'reasoning_content', 'reasoning', 'tool_calls
 const hasChoiceContent = ({ delta, text }: Choice): boolean =>
   isFilled(text) || (delta !== undefined && CONTENT_FIELDS.some((name) => isFilled(delta[name])));
 
+function parseEvent(data: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const event: unknown = JSON.parse(data);
+    return isRecord(event) ? event : undefined;
+  } catch {
+    // `[DONE]`, or text of another kind: it is forwarded all the same.
+    return undefined;
+  }
+}
+
 /** Whether an event brings something that a person would see, and not only the role or usage. */
 function hasContent(data: string): boolean {
-  let event: unknown;
-  try {
-    event = JSON.parse(data);
-  } catch {
-    // `[DONE]`, or nothing of ours: it is forwarded all the same.
-    return false;
-  }
-  if (!isRecord(event) || !Array.isArray(event['choices'])) return false;
-  return event['choices'].some(
+  const choices = parseEvent(data)?.['choices'];
+  if (!Array.isArray(choices)) return false;
+  return choices.some(
     (choice: unknown) =>
       isRecord(choice) &&
       hasChoiceContent({
@@ -56,100 +59,70 @@ function contentEventsIn(events: Uint8Array): number {
   return first === -1 ? 0 : data.length - first;
 }
 
-/** Events in `bytes`, which begins and ends at one; comments are none. */
-function countEvents(bytes: Uint8Array): number {
-  let count = 0;
-  let start = 0;
-  while (start < bytes.length) {
-    const isComment = bytes[start] === COLON;
-    let end = bytes.indexOf(LINE_FEED, start);
-    // An event ends at its first empty line.
-    while (end !== -1) {
-      const next = bytes[end + 1];
-      if (next === LINE_FEED) {
-        end += 2;
-        break;
-      }
-      if (next === CARRIAGE_RETURN && bytes[end + 2] === LINE_FEED) {
-        end += 3;
-        break;
-      }
-      end = bytes.indexOf(LINE_FEED, end + 1);
-    }
-    if (!isComment) count += 1;
-    if (end === -1) return count;
-    start = end;
-  }
-  return count;
-}
-
 /** What the end of a stream says about it. */
 export interface StreamEnd {
   readonly usage: NeuronUsage | undefined;
   /** `data: [DONE]` was the last event. */
   readonly isDone: boolean;
-  /** Code of the error event that ended it, `unknown` where it has none; absent when it ended well. */
-  readonly errorCode: string | undefined;
+  /** The error event that ended it; absent when it ended well. */
+  readonly error: StreamError | undefined;
 }
 
-function readErrorCode(tail: string): string | undefined {
-  const line = tail.split('\n').findLast((text) => text.startsWith('data: {"error"'));
-  if (line === undefined) return undefined;
-  try {
-    const event: unknown = JSON.parse(line.slice('data: '.length));
-    const error = isRecord(event) ? event['error'] : undefined;
-    const code = isRecord(error) ? error['code'] : undefined;
-    return typeof code === 'string' ? code : 'unknown';
-  } catch {
-    // An event cut by the beginning of the tail.
-    return undefined;
-  }
+export interface StreamError {
+  /** `unknown` where the event has none. */
+  readonly code: string;
+  /** The status that the answer would have had before the commit. */
+  readonly status: number;
+}
+
+const isErrorStatus = (status: unknown): status is number =>
+  typeof status === 'number' && Number.isInteger(status) && status >= 400 && status < 600;
+
+/** What an error event says; undefined for any other event. */
+function errorIn(data: string | undefined): StreamError | undefined {
+  const error = data === undefined ? undefined : parseEvent(data)?.['error'];
+  if (error === undefined || error === null) return undefined;
+  const { code, status } = isRecord(error) ? error : { code: undefined, status: undefined };
+  const ownStatus = typeof code === 'string' && isErrorCode(code) ? ERROR_CODES[code].status : 502;
+  return {
+    code: typeof code === 'string' ? code : 'unknown',
+    status: isErrorStatus(status) ? status : ownStatus,
+  };
 }
 
 /**
- * Watches a stream that passes: events are parsed until the first content and only counted from then on, and the
- * last 4 KiB are kept for the usage comment (contracts, section 3).
+ * Cuts a stream into what is relayed, and notes what passes: events are parsed until the first content, and only counted
+ * from then on.
  */
 export class StreamTap {
-  /** Events from the first content on. An estimate of the tokens sent, where a node says none. */
+  /** Events from the first content on. An estimate of the tokens sent, where a node reports no usage. */
   contentEvents = 0;
   /** When the first content passed, and the last event; monotonic ms. */
   firstContentMs: number | undefined;
   lastContentMs: number | undefined;
+  readonly #events = new WholeEvents();
 
-  /** The chunks that hold the last 4 KiB, unjoined: joining them per chunk would cost more than relaying. */
-  readonly #tail: Uint8Array[] = [];
-  #tailBytes = 0;
-
-  /** Whole events that are relayed now. */
-  push(events: Uint8Array, nowMs: number): void {
-    const count = this.firstContentMs === undefined ? contentEventsIn(events) : countEvents(events);
-    if (count > 0) {
-      this.contentEvents += count;
-      this.firstContentMs ??= nowMs;
-      this.lastContentMs = nowMs;
-    }
-    this.#keep(events);
+  /** What `chunk` completes and can be relayed now; undefined for nothing. @throws CortexError `node_protocol_error` */
+  push(chunk: Uint8Array, nowMs: number): Uint8Array | undefined {
+    const events = this.#events;
+    const before = events.eventCount;
+    const passed = events.push(chunk);
+    if (passed === undefined || events.eventCount === before) return passed;
+    const hasBegun = this.firstContentMs !== undefined;
+    const count = hasBegun ? events.eventCount - before : contentEventsIn(passed);
+    if (count === 0) return passed;
+    this.contentEvents += count;
+    this.firstContentMs ??= nowMs;
+    this.lastContentMs = nowMs;
+    return passed;
   }
 
   end(): StreamEnd {
-    const text = Buffer.concat(this.#tail).toString('utf8');
-    const isDone = /(?:^|\n)data: ?\[DONE\]\r?\n\r?\n/.test(text);
-    return { usage: parseUsageComment(text), isDone, errorCode: readErrorCode(text) };
-  }
-
-  #keep(events: Uint8Array): void {
-    const tail = this.#tail;
-    tail.push(events);
-    let bytes = this.#tailBytes + events.length;
-    for (
-      let first = tail[0];
-      first !== undefined && bytes - first.length >= TAIL_BYTES;
-      first = tail[0]
-    ) {
-      tail.shift();
-      bytes -= first.length;
-    }
-    this.#tailBytes = bytes;
+    const { usageText, isDone, lastData } = this.#events;
+    return {
+      usage: usageText === undefined ? undefined : parseUsage(usageText),
+      isDone,
+      error: errorIn(lastData),
+    };
   }
 }

@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test';
 
-import { formatUsageComment, parseUsage, parseUsageComment, SSE_DONE } from './comments.ts';
+import { formatUsageComment, parseUsage, SSE_DONE, SSE_KEEP_ALIVE } from './comments.ts';
+import { WholeEvents } from './whole-events.ts';
 
 const usage = {
   prompt_tokens: 12,
@@ -14,36 +15,20 @@ const usage = {
   estimated: false,
 };
 
-test('a usage comment is read back from the tail of a stream', () => {
-  const tail = `ata: {"x":1}\n\n${formatUsageComment(usage)}${SSE_DONE}`;
+test('a usage comment is read back from a stream', () => {
+  const events = new WholeEvents();
+  events.push(new TextEncoder().encode(`data: {"x":1}\n\n${formatUsageComment(usage)}${SSE_DONE}`));
 
-  expect(parseUsageComment(tail)).toEqual(usage);
+  expect(parseUsage(events.usageText ?? '')).toEqual(usage);
 });
 
-test('the last usage comment counts', () => {
-  const tail = formatUsageComment(usage) + formatUsageComment({ ...usage, completion_tokens: 9 });
-
-  expect(parseUsageComment(tail)?.completion_tokens).toBe(9);
+test('the comments of a stream are one line each, without a blank line behind them', () => {
+  for (const comment of [SSE_KEEP_ALIVE, formatUsageComment(usage)])
+    expect(comment).toMatch(/^: [^\n]+\n$/);
 });
 
-test('CRLF line ends are read too', () => {
-  expect(parseUsageComment(formatUsageComment(usage).replaceAll('\n', '\r\n'))).toEqual(usage);
-});
-
-test('text of the model that looks like the comment is no comment', () => {
-  const forged = `data: {"content":": usage {\\"prompt_tokens\\":1,\\"completion_tokens\\":1}"}\n\n`;
-
-  expect(parseUsageComment(forged)).toBeUndefined();
-});
-
-test.each([
-  ['cut at its end', ': usage {"prompt_tokens":1,"completion_tokens":1}'],
-  ['cut at its start', 'age {"prompt_tokens":1,"completion_tokens":1}\n\n'],
-  ['not JSON', ': usage {"prompt\n\n'],
-  ['without what it must have', ': usage {"prompt_tokens":1}\n\n'],
-  ['absent', 'data: [DONE]\n\n'],
-])('a comment that is %s is no usage', (_, tail) => {
-  expect(parseUsageComment(tail)).toBeUndefined();
+test.each(['{"prompt\n', '{"prompt_tokens":1}', ''])('%p is not a usage', (text) => {
+  expect(parseUsage(text)).toBeUndefined();
 });
 
 test('usage of an older node gets defaults for what it does not say', () => {

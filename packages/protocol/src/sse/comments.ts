@@ -1,14 +1,18 @@
 import { NeuronUsage, USAGE_COMMENT } from '../neuron.ts';
 
-/** Sent while there is nothing else to send; clients ignore comments (WHATWG HTML, 9.2.6). */
-export const SSE_KEEP_ALIVE = ': keep-alive\n\n';
+/**
+ * Sent while there is nothing else to send; clients ignore comments (WHATWG HTML, 9.2.6).
+ *
+ * One line without a blank line behind it: some decoders take that for the end of an event, and fail on its empty data.
+ */
+export const SSE_KEEP_ALIVE = ': keep-alive\n';
 
 /** The last event of every OpenAI stream. */
 export const SSE_DONE = 'data: [DONE]\n\n';
 
-/** The comment before `[DONE]` by which neuron tells cortex what a stream cost. */
+/** The comment line before `[DONE]` by which neuron tells cortex what a stream cost; cortex cuts it out. */
 export function formatUsageComment(usage: NeuronUsage): string {
-  return `${USAGE_COMMENT}${JSON.stringify(usage)}\n\n`;
+  return `${USAGE_COMMENT}${JSON.stringify(usage)}\n`;
 }
 
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value);
@@ -59,13 +63,4 @@ export function parseUsage(text: string): NeuronUsage | undefined {
     // A node of another version, or no neuron at all: its tokens are counted instead.
     return undefined;
   }
-}
-
-/** The last usage comment in the tail of a stream; undefined when there is none, or it is cut. */
-export function parseUsageComment(tail: string): NeuronUsage | undefined {
-  const comment = tail
-    .split(/\r?\n/)
-    .slice(0, -1)
-    .findLast((line) => line.startsWith(USAGE_COMMENT));
-  return comment === undefined ? undefined : parseUsage(comment.slice(USAGE_COMMENT.length));
 }

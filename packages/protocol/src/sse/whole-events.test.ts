@@ -8,46 +8,133 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 const bytes = (text: string): Uint8Array => encoder.encode(text);
 
-/** What comes out of each push, and of the end. */
-function relay(chunks: readonly Uint8Array[]): { pushed: string[]; rest: string } {
-  const events = new WholeEvents();
-  const pushed = chunks.map((chunk) => decoder.decode(events.push(chunk) ?? new Uint8Array()));
-  return { pushed, rest: decoder.decode(events.end() ?? new Uint8Array()) };
+/** What each push lets pass. */
+function pushAll(chunks: readonly Uint8Array[], events = new WholeEvents()): string[] {
+  return chunks.map((chunk) => decoder.decode(events.push(chunk) ?? new Uint8Array()));
 }
 
-test('a chunk that ends with a blank line passes untouched, without a copy', () => {
-  const chunk = bytes('data: 1\n\ndata: 2\n\n');
+const pushText = (...chunks: readonly string[]): string[] => pushAll(chunks.map(bytes));
 
-  expect(new WholeEvents().push(chunk)).toBe(chunk);
-});
+describe('WholeEvents', () => {
+  test('returns a chunk of whole events without copying it', () => {
+    const chunk = bytes('data: 1\n\ndata: 2\n\n');
 
-test('an unfinished event waits for its end', () => {
-  expect(relay([bytes('data: 1\n\nda'), bytes('ta: 2'), bytes('\n\ndata: 3')])).toEqual({
-    pushed: ['data: 1\n\n', '', 'data: 2\n\n'],
-    rest: 'data: 3',
+    expect(new WholeEvents().push(chunk)).toBe(chunk);
   });
-});
 
-test.each([
-  ['data: 1\n', '\n'],
-  ['data: 1\r\n', '\r\n'],
-  ['data: 1\r\n\r', '\n'],
-  ['data: 1\r', '\n\r\n'],
-])('a blank line split into %j and %j is found', (first, second) => {
-  expect(relay([bytes(first), bytes(second)])).toEqual({ pushed: ['', first + second], rest: '' });
-});
+  test('keeps an unfinished event until its end arrives', () => {
+    expect(pushText('data: 1\n\nda', 'ta: 2', '\n\ndata: 3')).toEqual([
+      'data: 1\n\n',
+      '',
+      'data: 2\n\n',
+    ]);
+  });
 
-test('an event may grow to 1 MiB, and no further', () => {
-  const events = new WholeEvents();
-  events.push(new Uint8Array(1 << 20).fill(0x61));
+  test.each([
+    ['data: 1\n', '\n'],
+    ['data: 1\r\n', '\r\n'],
+    ['data: 1\r\n\r', '\n'],
+    ['data: 1\r', '\n\r\n'],
+  ])('finds the end of an event that is split into %j and %j', (first, second) => {
+    expect(pushText(first, second)).toEqual(['', first + second]);
+  });
 
-  expect(() => events.push(bytes('b'))).toThrow('more than 1048576 bytes');
-});
+  test('passes a whole comment line at once, also behind the last event of a chunk', () => {
+    expect(pushText(': keep-alive\n', 'data: 1\n\n: keep-alive\n')).toEqual([
+      ': keep-alive\n',
+      'data: 1\n\n: keep-alive\n',
+    ]);
+  });
 
-test('a whole event of more than 1 MiB in one chunk passes', () => {
-  const chunk = bytes(`data: ${'a'.repeat(2 << 20)}\n\n`);
+  test('keeps a comment inside an unfinished event in its place', () => {
+    expect(pushText('data: 1\n: note\n', 'data: 2\n\n')).toEqual([
+      '',
+      'data: 1\n: note\ndata: 2\n\n',
+    ]);
+  });
 
-  expect(new WholeEvents().push(chunk)).toBe(chunk);
+  test.each([
+    [': keep-alive\n\n', ': keep-alive\n'],
+    [': keep-alive\r\n\r\n', ': keep-alive\r\n'],
+    [': a\n: b\n\n\n\n', ': a\n: b\n'],
+    ['\n\n', ''],
+    ['event: ping\n\n', ''],
+    ['retry: 3000\n\n', ''],
+    ['id: 7\nevent: ping\ndata:\n\n', ''],
+    ['data: \n\n', ''],
+    ['data\n\n', ''],
+  ])('drops what decoders take for an event without data: %j becomes %j', (text, passed) => {
+    const withEvent = 'data: {"a":1}\n\n';
+
+    expect(pushText(text + withEvent)).toEqual([passed + withEvent]);
+    expect(pushText(withEvent + text)).toEqual([withEvent + passed]);
+    const single = Array.from(bytes(text + withEvent), (byte) => new Uint8Array([byte]));
+    expect(pushAll(single).join('')).toBe(passed + withEvent);
+  });
+
+  test.each([
+    'data: 1\n\n: usage {"prompt_tokens":1}\ndata: [DONE]\n\n',
+    'data: 1\n\n: usage {"prompt_tokens":1}\n\ndata: [DONE]\n\n',
+    'data: 1\r\n\r\n: usage {"prompt_tokens":1}\r\n\r\ndata: [DONE]\r\n\r\n',
+    'data: 1\n: usage {"prompt_tokens":1}\n\ndata: [DONE]\n\n',
+  ])('cuts the usage comment out of %j, however it is chunked', (text) => {
+    const end = text.includes('\r') ? '\r\n' : '\n';
+    const expected = `data: 1${end}${end}data: [DONE]${end}${end}`;
+    for (let at = 0; at <= text.length; at += 1) {
+      const events = new WholeEvents();
+      const passed = pushAll([bytes(text.slice(0, at)), bytes(text.slice(at))], events);
+
+      expect(passed.join('')).toBe(expected);
+      expect(events.usageText).toBe('{"prompt_tokens":1}');
+    }
+  });
+
+  test('does not take text of the model for the usage comment', () => {
+    const events = new WholeEvents();
+    const text = 'data: {"content":"\\n: usage {}"}\n\n';
+
+    expect(pushAll([bytes(text)], events)).toEqual([text]);
+    expect(events.usageText).toBeUndefined();
+  });
+
+  test('counts events, and tells the last data and whether the stream is done', () => {
+    const events = new WholeEvents();
+    pushAll(
+      [bytes(': a\ndata: 1\n\ndata: 2\r\n\r\n'), bytes(': b\n\nda'), bytes('ta:3\n\n')],
+      events,
+    );
+
+    expect(events).toMatchObject({ eventCount: 3, lastData: '3', isDone: false });
+    pushAll([bytes('data: [DONE]\n\n')], events);
+    expect(events).toMatchObject({ eventCount: 3, lastData: '3', isDone: true });
+  });
+
+  test('does not take a text that mentions [DONE] for the end of the stream', () => {
+    const events = new WholeEvents();
+    pushAll([bytes('data: {"content":"data: [DONE]"}\n\ndata: [DONE] and more\n\n')], events);
+
+    expect(events.isDone).toBe(false);
+  });
+
+  test('refuses an event of more than 1 MiB without an end', () => {
+    const events = new WholeEvents();
+    events.push(new Uint8Array(1 << 20).fill(0x61));
+
+    expect(() => events.push(bytes('b'))).toThrow('more than 1048576 bytes');
+  });
+
+  test('refuses a block of more than 1 MiB that never ends, line by line', () => {
+    const events = new WholeEvents();
+    const line = bytes(`data: ${'a'.repeat(1 << 16)}\n`);
+
+    expect(() => Array.from({ length: 17 }, () => events.push(line))).toThrow('1048576 bytes');
+  });
+
+  test('passes a whole event of more than 1 MiB in one chunk', () => {
+    const chunk = bytes(`data: ${'a'.repeat(2 << 20)}\n\n`);
+
+    expect(new WholeEvents().push(chunk)).toBe(chunk);
+  });
 });
 
 function cut(whole: Uint8Array, places: readonly number[]): Uint8Array[] {
@@ -57,49 +144,65 @@ function cut(whole: Uint8Array, places: readonly number[]): Uint8Array[] {
   return [...ends, whole.length].map((end, index) => whole.slice(ends[index - 1] ?? 0, end));
 }
 
+/** The events that the strictest decoders in the field make of a text: every blank line ends one. */
+const eventsOf = (text: string): readonly string[] =>
+  text
+    .replaceAll('\r\n', '\n')
+    .split(/\n(?:\n)/)
+    .slice(0, -1);
+
 describe('for every chunking of a stream', () => {
   const line = fc.oneof(
     fc
       .string({ unit: 'grapheme', maxLength: 12 })
       .map((text) => `data: ${text.replaceAll(/[\r\n]/g, ' ')}`),
-    fc.constantFrom(': keep-alive', 'event: x', 'data: {"a":"\\n\\n"}', 'data: [DONE]', 'data:'),
+    fc.constantFrom(
+      ': keep-alive',
+      ': usage {"prompt_tokens":1}',
+      'event: x',
+      'data: {"a":"\\n\\n"}',
+      'data: [DONE]',
+      'data:',
+    ),
   );
   const stream = fc
     .tuple(
       fc.constantFrom('\n', '\r\n'),
-      fc.array(fc.array(line, { minLength: 1, maxLength: 3 }), { maxLength: 8 }),
-      fc.constantFrom('', 'data: unfinished', 'data: cut\n', 'data: cut\r'),
+      fc.array(fc.array(line, { maxLength: 3 }), { maxLength: 8 }),
+      fc.constantFrom('', 'data: unfinished', 'data: cut\n', 'data: cut\r', ': cut'),
     )
-    .map(([end, events, rest]) => ({
-      end,
-      text: events.map((lines) => lines.map((text) => text + end).join('') + end).join('') + rest,
-      rest,
+    .map(([end, blocks, rest]) => ({
+      text: blocks.map((lines) => lines.map((text) => text + end).join('') + end).join('') + rest,
     }));
 
-  test('the same bytes come out, and every write but the last ends an event', () => {
+  test('the same bytes pass, and each result can be followed by something else', () => {
     fc.assert(
-      fc.property(stream, fc.array(fc.nat(), { maxLength: 20 }), ({ text, end, rest }, places) => {
-        const relayed = relay(cut(bytes(text), places));
+      fc.property(stream, fc.array(fc.nat(), { maxLength: 20 }), ({ text }, places) => {
+        const whole = pushText(text).join('');
+        const passed = pushAll(cut(bytes(text), places));
 
-        expect(relayed.pushed.join('') + relayed.rest).toBe(text);
-        expect(relayed.rest).toBe(rest);
-        for (const write of relayed.pushed)
-          expect(write === '' || write.endsWith(end + end)).toBe(true);
+        expect(passed.join('')).toBe(whole);
+        for (const write of passed) expect(write).toMatch(/^$|\n$/);
+        for (const [index, write] of passed.entries()) {
+          const before = passed.slice(0, index + 1).join('');
+          const last = before.split(/(?<=\n)\r?\n/).at(-1) ?? '';
+          // Behind the last blank line only comments: nothing is inserted into an event.
+          if (write !== '') expect(last.replaceAll(/^:.*\r?\n/gm, '')).toBe('');
+        }
       }),
       { numRuns: 500 },
     );
   });
 
-  test('single bytes release each event with its last byte', () => {
+  test('every blank line that passes ends an event with data, and no usage comment passes', () => {
     fc.assert(
-      fc.property(stream, ({ text, end }) => {
-        const whole = bytes(text);
-        const single = relay([...whole].map((byte) => new Uint8Array([byte])));
+      fc.property(stream, fc.array(fc.nat(), { maxLength: 20 }), ({ text }, places) => {
+        const passed = pushAll(cut(bytes(text), places)).join('');
 
-        const events = single.pushed.filter((write) => write !== '');
-
-        expect(events.length).toBe(text.split(end + end).length - 1);
+        expect(passed).not.toMatch(/^: usage /m);
+        for (const event of eventsOf(passed)) expect(event).toMatch(/^data: ?[^\n]/m);
       }),
+      { numRuns: 500 },
     );
   });
 });

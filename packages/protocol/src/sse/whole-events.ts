@@ -1,107 +1,176 @@
 import { CortexError } from '../errors.ts';
+import { USAGE_COMMENT } from '../neuron.ts';
 
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
+const SPACE = 0x20;
+const COLON = 0x3a;
 
-/** An event that is not finished after so many bytes is no event of a language model (behaviour 2). */
+/** Longest event that is kept until its end arrives (behaviour 2). */
 const MAX_UNFINISHED_BYTES = 1 << 20;
 
-/** End of the last blank line that ends before `end`; 0 when there is none. Line ends are LF or CRLF. */
-function lastEventEnd(bytes: Uint8Array): number {
-  let at = bytes.lastIndexOf(LINE_FEED);
-  while (at > 0) {
-    const before = bytes[at - 1];
-    if (before === LINE_FEED) return at + 1;
-    if (before === CARRIAGE_RETURN && at > 1 && bytes[at - 2] === LINE_FEED) return at + 1;
-    at = bytes.lastIndexOf(LINE_FEED, at - 1);
+const DATA_FIELD = new TextEncoder().encode('data:');
+const USAGE_PREFIX = new TextEncoder().encode(USAGE_COMMENT);
+const DONE = new TextEncoder().encode('[DONE]');
+
+const decoder = new TextDecoder();
+
+function hasPrefix(bytes: Uint8Array, at: number, prefix: Uint8Array): boolean {
+  for (let index = 0; index < prefix.length; index += 1) {
+    if (bytes[at + index] !== prefix[index]) return false;
   }
-  return 0;
+  return true;
 }
 
-function concat(chunks: readonly Uint8Array[]): Uint8Array {
-  const [only] = chunks;
-  if (only !== undefined && chunks.length === 1) return only;
-  const whole = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
+const isLineEnd = (byte: number | undefined): boolean =>
+  byte === LINE_FEED || byte === CARRIAGE_RETURN;
+
+function concat(pieces: readonly Uint8Array[]): Uint8Array | undefined {
+  const [only] = pieces;
+  if (pieces.length <= 1) return only;
+  const whole = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
   let at = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, at);
-    at += chunk.length;
+  for (const piece of pieces) {
+    whole.set(piece, at);
+    at += piece.length;
   }
   return whole;
 }
 
 /**
- * Cuts network chunks of an event stream at the last blank line, so that something else can be sent in between.
+ * Cuts the network chunks of an event stream into what can be passed on: whole events and whole comment lines
+ * (behaviour 2). Something else can be sent between two results.
  *
- * No byte is changed or lost: what `push` and `end` return, in order, is what came in.
+ * Events pass unchanged. Three things do not pass, because clients fail on them or must not see them:
+ * the usage comment of a node, a blank line after comments alone, and a block without data, which some decoders take for
+ * an event with empty data. Line ends are LF or CRLF.
  */
 export class WholeEvents {
-  #waiting: Uint8Array[] = [];
-  #waitingBytes = 0;
+  /** Events passed so far, without `[DONE]`. */
+  eventCount = 0;
+  /** `data: [DONE]` was the last event. */
+  isDone = false;
+  /** JSON text of the last usage comment; undefined while there was none. */
+  usageText: string | undefined;
+  #lastData: Uint8Array | undefined;
+  /** Lines of an event whose end has not come. */
+  #held: Uint8Array[] = [];
+  #heldBytes = 0;
+  /** A line whose end has not come. */
+  #partial: Uint8Array[] = [];
+  #partialBytes = 0;
+  /** A line with data belongs to the event that is being read. */
+  #hasData = false;
+  #isDoneLine = false;
+
+  /** Text of the last `data:` line before `[DONE]`; undefined while there was none. */
+  get lastData(): string | undefined {
+    return this.#lastData === undefined ? undefined : decoder.decode(this.#lastData);
+  }
 
   /**
-   * The bytes up to the last blank line seen, undefined when no event was completed. A chunk that starts and ends at
-   * an event comes back as it is.
+   * What `chunk` completes, undefined for nothing. A chunk of whole events comes back as it is, without a copy.
    *
-   * @throws CortexError `node_protocol_error` when an unfinished event grows beyond 1 MiB.
+   * @throws CortexError `node_protocol_error` when an unfinished event grows beyond 1 MiB
    */
   push(chunk: Uint8Array): Uint8Array | undefined {
-    const end = this.#eventEndIn(chunk);
-    if (end === undefined) {
-      this.#wait(chunk);
-      return undefined;
-    }
-    const whole = [...this.#waiting, end === chunk.length ? chunk : chunk.subarray(0, end)];
-    this.#waiting = [];
-    this.#waitingBytes = 0;
-    if (end < chunk.length) this.#wait(chunk.subarray(end));
-    return concat(whole);
+    if (this.#partial.length === 0) return this.#endPush(this.#scan(chunk));
+    const lineEnd = chunk.indexOf(LINE_FEED) + 1;
+    this.#addPartial(lineEnd === 0 ? chunk : chunk.subarray(0, lineEnd));
+    if (lineEnd === 0) return this.#endPush([]);
+    const line = concat(this.#partial) ?? chunk;
+    this.#partial = [];
+    this.#partialBytes = 0;
+    const first = this.#scan(line);
+    return this.#endPush([...first, ...this.#scan(chunk.subarray(lineEnd))]);
   }
 
-  /** The unfinished rest when the stream has ended, undefined if there is none. */
-  end(): Uint8Array | undefined {
-    const rest = this.#waiting;
-    this.#waiting = [];
-    this.#waitingBytes = 0;
-    return rest.length === 0 ? undefined : concat(rest);
-  }
-
-  /** Where the last event ends that `chunk` completes; the blank line may have begun in an earlier chunk. */
-  #eventEndIn(chunk: Uint8Array): number | undefined {
-    const end = lastEventEnd(chunk);
-    if (end > 0) return end;
-    // At most "\n" and "\r" of the blank line came before; what `chunk` adds is then its first one or two bytes.
-    const before = this.#lastWaitingBytes();
-    for (const length of [2, 1]) {
-      if (length > chunk.length) continue;
-      const joined = new Uint8Array([...before, ...chunk.subarray(0, length)]);
-      if (lastEventEnd(joined) === joined.length) return length;
-    }
-    return undefined;
-  }
-
-  /** The last bytes that wait, at most 2. */
-  #lastWaitingBytes(): number[] {
-    const last: number[] = [];
-    for (const chunk of this.#waiting.toReversed()) {
-      for (let at = chunk.length - 1; at >= 0 && last.length < 2; at -= 1) {
-        const byte = chunk[at];
-        if (byte !== undefined) last.unshift(byte);
-      }
-      if (last.length === 2) break;
-    }
-    return last;
-  }
-
-  #wait(chunk: Uint8Array): void {
-    if (chunk.length === 0) return;
-    this.#waiting.push(chunk);
-    this.#waitingBytes += chunk.length;
-    if (this.#waitingBytes > MAX_UNFINISHED_BYTES) {
+  #endPush(passed: readonly Uint8Array[]): Uint8Array | undefined {
+    if (this.#heldBytes + this.#partialBytes > MAX_UNFINISHED_BYTES) {
       throw new CortexError(
         'node_protocol_error',
         `The node sent an event of more than ${MAX_UNFINISHED_BYTES} bytes without an end.`,
       );
     }
+    return concat(passed);
+  }
+
+  /** Reads whole lines; keeps the beginning of a line at the end of `bytes`. */
+  #scan(bytes: Uint8Array): readonly Uint8Array[] {
+    const passed: Uint8Array[] = [];
+    /** Start of what has been neither passed, held nor dropped. */
+    let from = 0;
+    /** Where the event that is being read begins or goes on; -1 between two events. */
+    let eventAt = this.#held.length > 0 ? 0 : -1;
+    let at = 0;
+    const pass = (end: number): void => {
+      if (end > from)
+        passed.push(from === 0 && end === bytes.length ? bytes : bytes.subarray(from, end));
+    };
+    for (let end = bytes.indexOf(LINE_FEED); end !== -1; end = bytes.indexOf(LINE_FEED, at)) {
+      const next = end + 1;
+      const first = bytes[at];
+      const isBlank = end === at || (first === CARRIAGE_RETURN && end === at + 1);
+      if (isBlank && this.#hasData) {
+        this.#countEvent();
+        passed.push(...this.#takeHeld());
+        eventAt = -1;
+      } else if (isBlank) {
+        this.#takeHeld();
+        pass(eventAt === -1 ? at : eventAt);
+        from = next;
+        eventAt = -1;
+      } else if (first === COLON) {
+        if (hasPrefix(bytes, at, USAGE_PREFIX)) {
+          this.usageText = decoder.decode(bytes.subarray(at + USAGE_PREFIX.length, end)).trimEnd();
+          pass(eventAt === -1 ? at : eventAt);
+          if (eventAt !== -1) this.#hold(bytes.subarray(eventAt, at));
+          from = next;
+          if (eventAt !== -1) eventAt = next;
+        }
+      } else {
+        if (eventAt === -1) eventAt = at;
+        if (hasPrefix(bytes, at, DATA_FIELD)) this.#readData(bytes, at + DATA_FIELD.length, end);
+      }
+      at = next;
+    }
+    pass(eventAt === -1 ? at : eventAt);
+    if (eventAt !== -1) this.#hold(bytes.subarray(eventAt, at));
+    this.#addPartial(bytes.subarray(at));
+    return passed;
+  }
+
+  #readData(bytes: Uint8Array, valueAt: number, lineEnd: number): void {
+    const start = bytes[valueAt] === SPACE ? valueAt + 1 : valueAt;
+    if (isLineEnd(bytes[start])) return;
+    this.#hasData = true;
+    this.#isDoneLine = hasPrefix(bytes, start, DONE) && isLineEnd(bytes[start + DONE.length]);
+    if (!this.#isDoneLine) this.#lastData = bytes.subarray(start, lineEnd);
+  }
+
+  #countEvent(): void {
+    this.isDone = this.#isDoneLine;
+    if (!this.#isDoneLine) this.eventCount += 1;
+    this.#hasData = false;
+  }
+
+  #hold(lines: Uint8Array): void {
+    if (lines.length === 0) return;
+    this.#held.push(lines);
+    this.#heldBytes += lines.length;
+  }
+
+  #takeHeld(): readonly Uint8Array[] {
+    const held = this.#held;
+    if (held.length === 0) return held;
+    this.#held = [];
+    this.#heldBytes = 0;
+    return held;
+  }
+
+  #addPartial(bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    this.#partial.push(bytes);
+    this.#partialBytes += bytes.length;
   }
 }

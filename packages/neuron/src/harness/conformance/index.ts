@@ -118,7 +118,7 @@ export function harnessConformance(name: string, make: () => Promise<HarnessUnde
 
       const text = await (await chat(request)).text();
 
-      expect(text).toMatch(/: usage \{.*\}\n\ndata: \[DONE\]\n\n$/);
+      expect(text).toMatch(/\n\n: usage \{.*\}\ndata: \[DONE\]\n\n$/);
       expect(outcomes).toMatchObject([{ kind: 'done' }]);
     });
 

@@ -27,7 +27,7 @@ const entry = (token: string) => ({ token, logprob: -1, bytes: [] });
 
 const parseChunks = (text: string) =>
   text
-    .split('\n\n')
+    .split('\n')
     .filter((event) => event.startsWith('data: '))
     .map((event) => ChatCompletionChunk.parse(JSON.parse(event.slice('data: '.length))));
 
@@ -135,8 +135,8 @@ describe('completions', () => {
 
     const text = stream.accepted() + stream.items([{ text: 'a' }]) + stream.finish(done());
 
-    expect(text).toStartWith(': ');
-    const events = text.split('\n\n').filter((event) => event.startsWith('data: '));
+    expect(text).toStartWith(': keep-alive\ndata: ');
+    const events = text.split('\n').filter((line) => line.startsWith('data: '));
     const chunks = events.map((event) => Completion.parse(JSON.parse(event.slice(6))));
     expect(chunks.map(({ choices }) => choices[0]?.text)).toEqual(['a', '', undefined]);
     expect(chunks.at(-1)?.usage?.total_tokens).toBe(5);
