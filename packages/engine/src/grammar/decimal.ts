@@ -1,36 +1,57 @@
 /** Numbers as the decimals that they are written as, so that 0.1 stays 0.1. Pure. */
 import { unsupported } from './schema.ts';
 
-/** Digits behind the point of `value` as it is written. */
-export function decimalsOf(value: number): number {
-  const [mantissa = '', exponent = '0'] = value.toString().split('e');
-  return Math.max(0, (mantissa.split('.')[1]?.length ?? 0) - Number(exponent));
+/** The digits of `value` as it is written, and how many of them stand behind the point. */
+function digitsOf(value: number): { readonly magnitude: bigint; readonly decimals: number } {
+  const [mantissa = '', exponent = '0'] = Math.abs(value).toString().split('e');
+  const [whole = '', fraction = ''] = mantissa.split('.');
+  const decimals = fraction.length - Number(exponent);
+  const magnitude = BigInt(whole + fraction);
+  return decimals >= 0
+    ? { magnitude, decimals }
+    : { magnitude: magnitude * 10n ** BigInt(-decimals), decimals: 0 };
 }
+
+/** Digits behind the point of `value` as it is written. */
+export const decimalsOf = (value: number): number => digitsOf(value).decimals;
 
 /** `value × 10^places` rounded down and up. */
 export function scale(value: number, places: number): { floor: bigint; ceil: bigint } {
-  const decimals = decimalsOf(value);
-  const text = Math.abs(value).toFixed(Math.min(100, decimals)).replace('.', '');
-  const magnitude = BigInt(text) * (value < 0 ? -1n : 1n);
+  const { magnitude, decimals } = digitsOf(value);
+  const signed = value < 0 ? -magnitude : magnitude;
   if (decimals <= places) {
-    const exact = magnitude * 10n ** BigInt(places - decimals);
+    const exact = signed * 10n ** BigInt(places - decimals);
     return { floor: exact, ceil: exact };
   }
   const divisor = 10n ** BigInt(decimals - places);
-  const quotient = magnitude / divisor;
-  const rest = magnitude % divisor;
+  const quotient = signed / divisor;
+  const rest = signed % divisor;
   return {
     floor: rest < 0n ? quotient - 1n : quotient,
     ceil: rest > 0n ? quotient + 1n : quotient,
   };
 }
 
-/** A value of `multipleOf`. @throws CortexError when it is none that is held. */
+/** The next double above `value`; that of the greatest is infinite. */
+export function nextAbove(value: number): number {
+  if (value === 0) return Number.MIN_VALUE;
+  const view = new DataView(new ArrayBuffer(8));
+  view.setFloat64(0, value);
+  view.setBigInt64(0, view.getBigInt64(0) + (value > 0 ? 1n : -1n));
+  return view.getFloat64(0);
+}
+
+/** The next double below `value`. */
+export const nextBelow = (value: number): number => -nextAbove(-value);
+
+const MAX_STEP_DECIMALS = 15;
+
+/** A value of `multipleOf`. @throws CortexError when it is not one that can be held. */
 export function stepOf(value: unknown): number {
   if (typeof value !== 'number' || !(value > 0) || !Number.isFinite(value))
     throw unsupported('multipleOf', 'must be a number above 0');
-  if (value > 1e9 || decimalsOf(value) > 9)
-    throw unsupported('multipleOf', 'must be from 10^-9 to 10^9');
+  if (value > 1e9 || decimalsOf(value) > MAX_STEP_DECIMALS)
+    throw unsupported('multipleOf', `must be from 10^-${MAX_STEP_DECIMALS} to 10^9`);
   return value;
 }
 

@@ -1,4 +1,7 @@
 /** Numbers that are multiples of a step, as grammars over their decimal digits: a state for each remainder. */
+import type { CortexError } from '@cortex/protocol';
+
+import { anyText } from './any-text.ts';
 import { automatonOf, automatonRule, type Machine } from './automaton.ts';
 import { normalise, type Range } from './code-ranges.ts';
 import { decimalsOf, gcd, scale, stepOf } from './decimal.ts';
@@ -23,6 +26,12 @@ interface Multiples {
   readonly isWhole: boolean;
 }
 
+/** A step of more remainders is held only where it is the one way to write a multiple. */
+const MAX_FINE_STEP = 125n;
+
+/** So many multiples are written out one by one. */
+const MAX_LISTED = 1000n;
+
 /** A multiple within bounds, or undefined when there is none. @throws CortexError when the step cannot be held. */
 export function multipleRule(
   rules: GrammarRules,
@@ -30,20 +39,69 @@ export function multipleRule(
 ): string | undefined {
   const size = stepOf(step);
   const places = decimalsOf(size);
-  // Validators divide doubles: only where those are exact do they agree on each multiple.
-  if (!Number.isInteger(size * 2 ** 10))
-    throw unsupported(
-      'multipleOf',
-      `is ${size}, of which validators find that some multiples are none; use whole numbers, or leave it out`,
-    );
   const scaled = scale(size, places).floor;
+  const few = fewMultiples(scaledRange(bounds, places), { size, scaled, places });
+  if (few !== undefined) return listedRule(rules, { values: few, size, isWhole });
+  // Validators divide doubles: only where those are exact do they agree on each multiple.
+  if (!Number.isInteger(size * 2 ** 10)) throw unlike(size);
   const options: string[] = [];
   for (let at = 0; at <= (isWhole ? 0 : places); at++) {
     const own = scaled / gcd(scaled, 10n ** BigInt(places - at));
+    // Fewer digits behind the point hold a part of the multiples: those of a fine step need too many states.
+    if (options.length > 0 && own > MAX_FINE_STEP) break;
     const rule = steppedRule(rules, { range: scaledRange(bounds, at), step: own, places: at });
     if (rule !== undefined) options.push(rule);
   }
   return options.length === 0 ? undefined : rules.add('multiple', choice(options));
+}
+
+const unlike = (size: number): CortexError =>
+  unsupported(
+    'multipleOf',
+    `is ${size}, of which validators find that some multiples are none; use whole numbers, bounds with at most ${MAX_LISTED} multiples between them, or leave it out`,
+  );
+
+interface Step {
+  readonly size: number;
+  /** `size` without its point, which stands before so many digits. */
+  readonly scaled: bigint;
+  readonly places: number;
+}
+
+/** The multiples within a range as they are written; undefined where there are many. */
+function fewMultiples(
+  { low, high }: ScaledRange,
+  { scaled, places }: Step,
+): readonly string[] | undefined {
+  if (low === undefined || high === undefined) return undefined;
+  const [first, last] = [-floorOf(-low, scaled), floorOf(high, scaled)];
+  if (last - first >= MAX_LISTED) return undefined;
+  return Array.from({ length: Math.max(0, Number(last - first) + 1) }, (_, i) =>
+    formatScaled((first + BigInt(i)) * scaled, places),
+  );
+}
+
+/** `scaled / 10^places` in decimals, without zeros at the end. */
+function formatScaled(scaled: bigint, places: number): string {
+  const digits = (scaled < 0n ? -scaled : scaled).toString().padStart(places + 1, '0');
+  const whole = digits.slice(0, digits.length - places);
+  const fraction = digits.slice(digits.length - places).replace(/0+$/, '');
+  return `${scaled < 0n ? '-' : ''}${whole}${fraction === '' ? '' : `.${fraction}`}`;
+}
+
+interface Listed {
+  readonly values: readonly string[];
+  readonly size: number;
+  readonly isWhole: boolean;
+}
+
+/** Those of `values` that a validator finds to be multiples too. @throws CortexError when it finds none of them to be. */
+function listedRule(rules: GrammarRules, { values, size, isWhole }: Listed): string | undefined {
+  const wanted = isWhole ? values.filter((value) => !value.includes('.')) : values;
+  if (wanted.length === 0) return undefined;
+  const agreed = wanted.filter((value) => Number.isInteger(Number(value) / size));
+  if (agreed.length === 0) throw unlike(size);
+  return rules.add('multiple', anyText(rules, agreed));
 }
 
 interface Stepped {

@@ -1,5 +1,5 @@
 /** Numbers within bounds, as grammars over their decimal digits. */
-import { decimalsOf, scale } from './decimal.ts';
+import { decimalsOf, nextAbove, nextBelow, scale } from './decimal.ts';
 import { type GrammarRules, sequence } from './grammar-rules.ts';
 
 export interface NumberBounds {
@@ -24,11 +24,14 @@ export function integerRule(rules: GrammarRules, bounds: NumberBounds): string |
   return body === undefined ? undefined : rules.add('integer', body);
 }
 
-/**
- * A JSON number within `bounds`, or undefined when none can be written.
- *
- * Bounded numbers have no exponent and as many decimals as the bounds need, at least two and at most nine.
- */
+/** Bounded numbers have as many decimals as leave the model so many values to choose from, where there are so many. */
+const CHOICES = 1000n;
+
+/** Decimals of bounded numbers: no fewer, and no more where `CHOICES` needs no more. */
+const MIN_DECIMALS = 2;
+const MAX_DECIMALS = 9;
+
+/** A JSON number within `bounds`, or undefined when there is none. Bounded numbers have no exponent. */
 export function numberRule(rules: GrammarRules, bounds: NumberBounds): string | undefined {
   if (!isBounded(bounds)) {
     const whole = `"-"? ("0" | [1-9] [0-9]{0,${FREE_DIGITS - 1}})`;
@@ -37,17 +40,29 @@ export function numberRule(rules: GrammarRules, bounds: NumberBounds): string | 
       `${whole} ("." [0-9]{1,${FREE_DIGITS}})? ([eE] [-+]? [0-9] [1-9]?)?`,
     );
   }
-  const decimals = Math.min(
-    9,
-    Math.max(2, ...Object.values(bounds).map((value) => decimalsOf(value ?? 0))),
-  );
+  const decimals = decimalsWithin(bounds);
+  if (decimals === undefined) return undefined;
   const bodies: string[] = [];
   for (let places = 0; places <= decimals; places++) {
     const body = signedRange(scaledRange(bounds, places), (digits) => withPoint(digits, places));
     if (body !== undefined) bodies.push(body);
   }
-  return bodies.length === 0 ? undefined : rules.add('number', bodies.join(' | '));
+  return rules.add('number', bodies.join(' | '));
 }
+
+/** Digits behind the point that numbers within `bounds` are written with at most; undefined where there is no number. */
+function decimalsWithin(bounds: NumberBounds): number | undefined {
+  const [lowest, highest] = outermost(bounds);
+  if (lowest > highest) return undefined;
+  const written = Object.values(bounds).map((value) => decimalsOf(value ?? 0));
+  let places = Math.min(MAX_DECIMALS, Math.max(MIN_DECIMALS, ...written));
+  const choices = lowest === highest ? 1n : CHOICES;
+  while (!hasValues(scaledRange(bounds, places), choices)) places++;
+  return places;
+}
+
+const hasValues = ({ low, high }: ScaledRange, count: bigint): boolean =>
+  low === undefined || high === undefined || high - low >= count - 1n;
 
 export interface ScaledRange {
   /** Inclusive bounds of the number times 10^places; undefined: no bound on that side. */
@@ -55,17 +70,26 @@ export interface ScaledRange {
   readonly high: bigint | undefined;
 }
 
+/**
+ * The lowest and the highest number within `bounds`, infinite where there is none on that side.
+ *
+ * Validators read a number as a double, so the number next to an excluded bound is the next double: a decimal between
+ * the two may be rounded to the bound itself.
+ */
+function outermost(bounds: NumberBounds): readonly [number, number] {
+  const { min = -Infinity, max = Infinity, exclusiveMin, exclusiveMax } = bounds;
+  return [
+    exclusiveMin === undefined ? min : Math.max(min, nextAbove(exclusiveMin)),
+    exclusiveMax === undefined ? max : Math.min(max, nextBelow(exclusiveMax)),
+  ];
+}
+
 /** The range of whole numbers that are `bounds` with the point moved by `places`. */
 export function scaledRange(bounds: NumberBounds, places: number): ScaledRange {
-  const lows: bigint[] = [];
-  const highs: bigint[] = [];
-  if (bounds.min !== undefined) lows.push(scale(bounds.min, places).ceil);
-  if (bounds.exclusiveMin !== undefined) lows.push(scale(bounds.exclusiveMin, places).floor + 1n);
-  if (bounds.max !== undefined) highs.push(scale(bounds.max, places).floor);
-  if (bounds.exclusiveMax !== undefined) highs.push(scale(bounds.exclusiveMax, places).ceil - 1n);
+  const [lowest, highest] = outermost(bounds);
   return {
-    low: lows.length > 0 ? lows.reduce((a, b) => (a > b ? a : b)) : undefined,
-    high: highs.length > 0 ? highs.reduce((a, b) => (a < b ? a : b)) : undefined,
+    low: Number.isFinite(lowest) ? scale(lowest, places).ceil : undefined,
+    high: Number.isFinite(highest) ? scale(highest, places).floor : undefined,
   };
 }
 
