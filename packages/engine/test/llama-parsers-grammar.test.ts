@@ -154,8 +154,8 @@ const object = (properties: object, more: object = {}) => ({
 });
 
 const SCHEMAS: readonly object[] = [
-  { type: 'object' },
-  {},
+  { type: 'object', additionalProperties: true },
+  { type: 'object', properties: {}, additionalProperties: { type: 'integer' } },
   object({ text: { type: 'string' }, n: { type: 'integer', minimum: 3, maximum: 12 } }),
   object(
     { a: { type: 'string' }, b: { type: 'boolean' }, c: { type: 'null' } },
@@ -198,6 +198,19 @@ const SCHEMAS: readonly object[] = [
     additionalProperties: { type: 'integer' },
     required: ['a'],
   },
+];
+
+/** What clients send for a tool that takes nothing. */
+const WITHOUT_PARAMETERS: readonly object[] = [
+  {},
+  { parameters: null },
+  { parameters: {} },
+  { parameters: { type: 'object' } },
+  { parameters: { type: 'object', properties: {} } },
+  { parameters: { type: 'object', properties: {}, required: [] }, strict: true },
+  { parameters: { type: 'object', properties: null, additionalProperties: false } },
+  { parameters: { $schema: 'https://json-schema.org/draft/2020-12/schema', type: 'object' } },
+  { parameters: { type: 'object', title: 'NowArguments', description: 'None.' } },
 ];
 
 /** The validator compares objects by calling their own `valueOf` and `toString`. */
@@ -268,6 +281,27 @@ describe.each(Object.keys(FAMILIES))('an enforced call of %s', (family) => {
       }),
       { numRuns: 25 },
     );
+  });
+
+  test.each(WITHOUT_PARAMETERS)('of a tool without parameters, %j, has the arguments {}', (fn) => {
+    const tools = [{ type: 'function', function: { name: 'now', ...fn } }];
+    const calls = answers(model, { tools, tool_choice: 'required' }, 6).flat();
+
+    expect(new Set(calls.map((call) => call.arguments))).toEqual(new Set(['{}']));
+  });
+
+  test('with arguments, of a tool without parameters, is read as one with the arguments {}', () => {
+    const withText = { name: 'now', parameters: object({ text: { type: 'string' } }) };
+    const tools = [{ type: 'function', function: withText }];
+    const bare = prepare(model, { tools: [{ type: 'function', function: { name: 'now' } }] });
+    const { grammar = '' } = prepare(model, { tools, tool_choice: 'required' });
+    const sampler = new GbnfSampler(grammar);
+
+    for (let i = 0; i < 6; i++) {
+      const parser = chooseParser(model.format, { ...bare, newCallId: () => 'id' });
+      const { calls } = readAll(parser, Array.from(sampler.sample(Math.random, 30)));
+      expect(new Set(calls.map((call) => call.arguments))).toEqual(new Set(['{}']));
+    }
   });
 
   test('is one call where one is asked for, and of the tool that is named', () => {

@@ -1,5 +1,6 @@
 import { FAMILIES } from './families/all-families.ts';
 import type { ParserRequest, ReasoningState, ToolFamily } from './families/tool-family.ts';
+import { NoArguments } from './no-arguments.ts';
 import { type OutputParser, PlainParser } from './output-parser.ts';
 import { REASONING } from './reasoning-markers.ts';
 import { type ReasoningMarkers, ReasoningParser } from './reasoning-parser.ts';
@@ -44,7 +45,9 @@ export function chooseParser(format: OutputFormat, request: ParserRequest): Outp
   const { tools: family, reasoning } = format;
   const isRead =
     family !== undefined && (request.tools.length > 0 || family.channels !== undefined);
-  const calls = isRead ? family.createParser(request) : new PlainParser();
+  const calls = isRead
+    ? new NoArguments(family.createParser(request), request.tools)
+    : new PlainParser();
   const isApart = reasoning !== undefined && family?.channels === undefined;
   const startsInside = request.reasoning === 'inside';
   return new WholeCharacters(

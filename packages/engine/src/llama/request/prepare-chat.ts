@@ -7,6 +7,7 @@ import {
   documentOrCallsGrammar,
   toolCallGrammar,
 } from '../../grammar/answer-grammar.ts';
+import { toCallable } from '../../grammar/callable-tool.ts';
 import type { GrammarRules } from '../../grammar/grammar-rules.ts';
 import { type OutputFormat, reasoningState } from '../parsers/choose-parser.ts';
 import type { ReasoningState, ToolFamily } from '../parsers/families/tool-family.ts';
@@ -72,7 +73,7 @@ export function prepareChat(body: ChatBody, { template, format }: ChatModel): Pr
   return {
     prompt: rendered.prompt,
     reasoning,
-    tools: tools.map(toCallable),
+    tools: tools.map((tool) => toCallable(tool.function)),
     // A call that is enforced begins anew, whatever stands before it.
     isContinued: rendered.begun !== undefined && !isEnforced(choice),
     grammar: answerGrammar(body, { choice, tools, reasoning, format }),
@@ -100,7 +101,7 @@ function withToolsInSystem(
     );
   }
   const described = tools.map((tool) => ({
-    ...toCallable(tool),
+    ...toCallable(tool.function),
     description: tool.function.description,
   }));
   const system = ChatMessage.parse({ role: 'system', content: family.describeTools(described) });
@@ -212,7 +213,9 @@ function callsGrammar(
   make: (callsRule: (rules: GrammarRules) => string) => string,
 ): string {
   const grammarOf = (some: readonly Tool[]): string =>
-    make((rules) => family.callsRule(rules, { tools: some.map(toCallable), isSingle }));
+    make((rules) =>
+      family.callsRule(rules, { tools: some.map((tool) => toCallable(tool.function)), isSingle }),
+    );
   try {
     return grammarOf(tools);
   } catch (error) {
@@ -222,12 +225,6 @@ function callsGrammar(
     );
   }
 }
-
-/** Arguments are an object, whether the schema says so or not. */
-const toCallable = ({ function: fn }: Tool): CallableTool => ({
-  name: fn.name,
-  parameters: { type: 'object', ...fn.parameters },
-});
 
 /** What may stand before the answer, for the grammar: reasoning that may still come, the header of a channel. */
 function frameOf({

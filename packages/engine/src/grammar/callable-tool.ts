@@ -1,0 +1,62 @@
+import { CortexError } from '@cortex/protocol';
+
+import type { CallableTool } from './answer-grammar.ts';
+
+/** A function as the body of a request declares it. */
+interface DeclaredFunction {
+  readonly name: string;
+  readonly parameters?: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** The arguments of a tool without parameters: `{}` and nothing else. */
+const NO_PARAMETERS = { type: 'object', properties: {}, additionalProperties: false } as const;
+
+/** Keywords that hold a list or a map, whose entries can put members into an object. */
+const LISTS = [
+  'properties',
+  'required',
+  'patternProperties',
+  'dependentSchemas',
+  'dependentRequired',
+  'dependencies',
+  'allOf',
+  'anyOf',
+  'oneOf',
+] as const;
+
+/** Keywords that can do so with any value but the ones that say nothing. */
+const OTHERS = [
+  'additionalProperties',
+  'unevaluatedProperties',
+  'minProperties',
+  'if',
+  'enum',
+  'const',
+  '$ref',
+  '$dynamicRef',
+] as const;
+
+/**
+ * A tool as its calls are checked and enforced.
+ *
+ * @throws CortexError `invalid_request` on `tools` where the arguments would not be an object.
+ */
+export function toCallable({ name, parameters = {} }: DeclaredFunction): CallableTool {
+  if (![parameters['type'] ?? 'object'].flat().includes('object')) {
+    throw new CortexError(
+      'invalid_request',
+      `The parameters of the tool "${name}" must have the type "object".`,
+      { param: 'tools' },
+    );
+  }
+  if (!hasParameters(parameters)) return { name, parameters: NO_PARAMETERS };
+  return { name, parameters: { ...parameters, type: 'object' } };
+}
+
+/** Whether a call of the tool says nothing but its name. */
+export const takesNothing = ({ parameters }: CallableTool): boolean => parameters === NO_PARAMETERS;
+
+/** OpenAI: a tool that names no parameters has an empty list of them. */
+const hasParameters = (schema: Readonly<Record<string, unknown>>): boolean =>
+  LISTS.some((keyword) => Object.keys(schema[keyword] ?? {}).length > 0) ||
+  OTHERS.some((keyword) => ![undefined, null, false, 0].some((no) => schema[keyword] === no));
