@@ -43,6 +43,8 @@ export interface GatewayOptions {
   readonly log: Logger;
   /** Where request records go, whole lines; stderr when absent. */
   readonly writeRecords?: (text: string) => void;
+  /** Idle limit of client connections, in seconds; absent: `IDLE_LIMIT_S`. */
+  readonly idleLimitS?: number | undefined;
 }
 
 /** A gateway that is listening. */
@@ -136,6 +138,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     },
     principals: new Principals(config.gateway.trusted_proxies),
     maxBodyBytes: config.gateway.max_body_mb * MIB,
+    idleLimitS: options.idleLimitS,
     nodeToken,
     adminKey,
     corsOrigins: config.gateway.cors_origins,
@@ -148,6 +151,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
       listen: config.gateway.listen,
       key: 'gateway.listen',
       envPrefix: 'CORTEX_',
+      idleLimitS: options.idleLimitS,
       fetch: (request, server) => api.fetch(request, { server }),
     });
   } catch (error) {

@@ -18,6 +18,8 @@ interface Setup {
   readonly neuronToml?: string;
   readonly modelsToml?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** Idle limit of client connections, in seconds. */
+  readonly idleLimitS?: number;
   /** False: does not wait for the first answer of every node. */
   readonly settled?: boolean;
 }
@@ -49,6 +51,7 @@ export class GatewayUnderTest {
         ...loadGatewayConfig({ file: writeConfig(folder, setup), env: setup.env ?? {} }),
         log: createLogger({ name: 'cortex', level: 'debug', destination: { write: take } }),
         writeRecords: take,
+        idleLimitS: setup.idleLimitS,
       });
       const gateway = new GatewayUnderTest(running, folder);
       created.gateway = gateway;

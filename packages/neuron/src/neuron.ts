@@ -68,6 +68,8 @@ export interface NeuronParts {
   readonly gpuSources?: GpuSources;
   readonly ticker?: Ticker;
   readonly maxBodyBytes?: number;
+  /** Idle limit of client connections, in seconds. */
+  readonly idleLimitS?: number | undefined;
   readonly respawnPauseMs?: (deaths: number) => number;
   /** How long a load goes on that nobody waits for. */
   readonly abandonMs?: number;
@@ -217,6 +219,7 @@ async function createNeuron(config: NeuronConfig, log: Logger, parts: NeuronPart
       gate,
       ownUrl,
       maxBodyBytes: parts.maxBodyBytes ?? MAX_BODY_BYTES,
+      idleLimitS: parts.idleLimitS,
       startedAtMs: performance.now(),
     },
     log,
@@ -251,6 +254,7 @@ async function createNeuron(config: NeuronConfig, log: Logger, parts: NeuronPart
         listen: config.listen,
         key: 'listen',
         envPrefix: 'NEURON_',
+        idleLimitS: parts.idleLimitS,
         fetch: (request, server) => api.fetch(request, { server }),
       });
       for (const harness of harnesses.all) await harness.start?.();

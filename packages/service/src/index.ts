@@ -8,6 +8,7 @@ export {
 export { nearestName } from './config/nearest-name.ts';
 export { type ConfigKey, configJsonSchema, listConfigKeys } from './config/schema-shape.ts';
 export { type BodyLimits, readBody } from './http/body.ts';
+export { ClientConnection, IDLE_LIMIT_S } from './http/client-connection.ts';
 export { errorResponse, type ErrorResponseOptions } from './http/error-response.ts';
 export {
   listen,

@@ -24,7 +24,7 @@ test('a client that stops sending its body is disconnected, and its handler ends
   const listener = listen({
     listen: '127.0.0.1:0',
     key: 'listen',
-    idleTimeoutS: 1,
+    idleLimitS: 1,
     fetch: async (request) => {
       await readBody(request, { maxBytes: 1000, signal: request.signal }).then(resolve, resolve);
       return new Response();
@@ -45,7 +45,7 @@ test('a request whose body has been read may take longer than the idle time', as
   const listener = listen({
     listen: '127.0.0.1:0',
     key: 'listen',
-    idleTimeoutS: 1,
+    idleLimitS: 1,
     fetch: async (request, server) => {
       await readBody(request, { maxBytes: 1000, signal: request.signal });
       server.timeout(request, 0);

@@ -7,7 +7,7 @@ import {
   type JsonView,
 } from '@cortex/protocol';
 import type { Resolution } from '@cortex/fleet';
-import { readBody, requestIdOf, errorResponse } from '@cortex/service';
+import { ClientConnection, errorResponse, readBody, requestIdOf } from '@cortex/service';
 import type { Context } from 'hono';
 
 import { type Control } from '../control/control.ts';
@@ -25,6 +25,8 @@ export interface InferenceDeps {
   readonly meter: MeterDeps;
   readonly principals: Principals;
   readonly maxBodyBytes: number;
+  /** Seconds; absent: `IDLE_LIMIT_S`. */
+  readonly idleLimitS?: number | undefined;
   readonly nodeToken: string | undefined;
 }
 
@@ -62,14 +64,14 @@ export function inferenceHandler(route: InferenceRoute, deps: InferenceDeps) {
     const meter = new RequestMeter(deps.meter, { requestId, api });
     const peer = server.requestIP(request)?.address ?? '';
     meter.principal = deps.principals.of(headers, peer);
+    const connection = new ClientConnection(server, request, deps.idleLimitS);
     let exchange: Exchange;
     let view: View;
     try {
       if (deps.proxy.exchanges.isClosing)
         throw new CortexError('shutting_down', 'cortex is shutting down.', { retryAfterS: 5 });
       const bytes = await readBody(request, { maxBytes: deps.maxBodyBytes, signal });
-      // From here on silence is the model thinking, not a slow sender.
-      server.timeout(request, 0);
+      connection.liftIdleLimit();
       view =
         bytes.length <= SMALL_BODY_BYTES
           ? readRequestView(bytes, headers)
@@ -105,9 +107,10 @@ export function inferenceHandler(route: InferenceRoute, deps: InferenceDeps) {
           arrivedMs: meter.startedMs,
         },
         signal,
-        dropClient: () => server.timeout(request, 1),
+        connection,
       });
     } catch (error) {
+      connection.restoreIdleLimit();
       return refuseUnsent(meter, error);
     }
     return meter.isStream ? forwardStream(exchange) : forwardWhole(exchange);

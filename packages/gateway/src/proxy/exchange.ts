@@ -1,5 +1,5 @@
 import { CortexError, NEURON_HEADERS, parseUsage, toCortexError } from '@cortex/protocol';
-import { type Logger } from '@cortex/service';
+import { type ClientConnection, type Logger } from '@cortex/service';
 
 import { type AcquireRequest, type Control, type Lease } from '../control/control.ts';
 import { type RequestMeter } from '../metering/request-meter.ts';
@@ -47,8 +47,8 @@ export interface OutgoingRequest {
   readonly place: AcquireRequest & { readonly tried: string[] };
   /** Aborts when the client has left. */
   readonly signal: AbortSignal;
-  /** Closes the client's connection. */
-  readonly dropClient: () => void;
+  /** Its idle limit is lifted; the exchange restores it when it ends. */
+  readonly connection: ClientConnection;
 }
 
 /**
@@ -153,7 +153,7 @@ export class Exchange {
   /** The client takes nothing any more: its connection is closed. */
   drop(): void {
     this.leave();
-    this.#request.dropClient();
+    this.#request.connection.drop();
   }
 
   /** The client has left. */
@@ -172,6 +172,7 @@ export class Exchange {
     if (this.#isEnded) return;
     this.#isEnded = true;
     this.#onEnd?.();
+    this.#request.connection.restoreIdleLimit();
     record();
     if (this.#isReading) this.#cut?.(undefined);
     this.#giveBack();

@@ -1,5 +1,5 @@
 import { CortexError, NEURON_HEADERS, toCortexError } from '@cortex/protocol';
-import { errorResponse, type Logger, requestIdOf } from '@cortex/service';
+import { ClientConnection, errorResponse, type Logger, requestIdOf } from '@cortex/service';
 import { Hono } from 'hono';
 
 import { GENERATE_ROUTES, TOKENIZER_ROUTES, VECTOR_ROUTES } from '../harness/harness.ts';
@@ -29,6 +29,9 @@ function answerFailure(thrown: unknown, context: ApiContext, log: Logger): Respo
   });
 }
 
+const isEventStream = ({ headers }: Response): boolean =>
+  headers.get('content-type')?.startsWith('text/event-stream') ?? false;
+
 /** neuron's HTTP API (contracts, section 3): `Request` in, `Response` out. */
 export function createApi(deps: ApiDeps, log: Logger): Hono<ApiEnv> {
   const app = new Hono<ApiEnv>();
@@ -36,9 +39,13 @@ export function createApi(deps: ApiDeps, log: Logger): Hono<ApiEnv> {
   app.use(async (context, next) => {
     const requestId = requestIdOf(context.req.raw.headers);
     context.set('requestId', requestId);
+    const connection = new ClientConnection(context.env.server, context.req.raw, deps.idleLimitS);
+    context.set('connection', connection);
     deps.access.check(context.req.raw.headers);
     await next();
     context.res.headers.set('x-request-id', requestId);
+    // A stream goes on after this; its harness says when it has ended.
+    if (!isEventStream(context.res)) connection.restoreIdleLimit();
   });
 
   app.get('/version', (context) => context.json(version(deps)));

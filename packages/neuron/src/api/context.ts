@@ -1,3 +1,4 @@
+import type { ClientConnection } from '@cortex/service';
 import type { Context } from 'hono';
 
 import type { Admission } from '../admission/admission.ts';
@@ -22,13 +23,15 @@ export interface ApiDeps {
   /** Base URL of the own listener. */
   readonly ownUrl: () => string;
   readonly maxBodyBytes: number;
+  /** Idle limit of client connections, in seconds; absent: `IDLE_LIMIT_S`. */
+  readonly idleLimitS?: number | undefined;
   /** Monotonic, of the daemon's start. */
   readonly startedAtMs: number;
 }
 
 export interface ApiEnv {
   readonly Bindings: { readonly server: Bun.Server<undefined> };
-  readonly Variables: { requestId: string };
+  readonly Variables: { requestId: string; connection: ClientConnection };
 }
 
 export type ApiContext = Context<ApiEnv>;

@@ -69,8 +69,7 @@ export async function readInference(
   const request = context.req.raw;
   gate.check();
   const bytes = await readBody(request, { maxBytes, signal: request.signal });
-  // The body is here: from now on silence is ours, not a slow sender's.
-  context.env.server.timeout(request, 0);
+  context.get('connection').liftIdleLimit();
   const body = parseJsonObject(bytes);
   gate.check();
   return { body, bytes };
@@ -133,6 +132,7 @@ export function inference(route: SeatedRoute, deps: ApiDeps) {
       ...parsed,
       ...identity,
       started: () => seat.started(),
+      answered: () => context.get('connection').restoreIdleLimit(),
       ended: ({ busyMs }) => {
         model.lifecycle.used();
         seat.release(busyMs);

@@ -19,7 +19,7 @@ export function loadModel({ models, gate }: ApiDeps) {
     const call = parseCall(await readCall(context), LoadModelRequest);
     gate.check();
     const isWaiting = context.req.query('wait') === 'true';
-    if (isWaiting) context.env.server.timeout(context.req.raw, 0);
+    if (isWaiting) context.get('connection').liftIdleLimit();
     const status = await models.load(call, isWaiting ? context.req.raw.signal : undefined);
     return context.json({ status }, status === 'loaded' ? 200 : 202);
   };
@@ -29,7 +29,7 @@ export function loadModel({ models, gate }: ApiDeps) {
 export function unloadModel({ models }: ApiDeps) {
   return async (context: ApiContext): Promise<Response> => {
     const call = parseCall(await readCall(context), UnloadModelRequest);
-    context.env.server.timeout(context.req.raw, 0);
+    context.get('connection').liftIdleLimit();
     await models.unload(call.model_id, {
       force: call.force ?? false,
       ifIdle: call.if_idle ?? false,

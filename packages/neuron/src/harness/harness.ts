@@ -114,6 +114,8 @@ export interface HarnessRequest {
    * finished, refused, client gone, engine dead. A seat is held until then and not longer.
    */
   readonly ended: (outcome: WorkOutcome) => void;
+  /** Called when a streamed answer ends, before its body closes. Absent: nobody needs to know. */
+  readonly answered?: (() => void) | undefined;
 }
 
 /** What a load would take, with what `auto` would be without a limit to the memory. */

@@ -2,13 +2,12 @@ import { isIPv6 } from 'node:net';
 
 import { ConfigError } from '../config/config-error.ts';
 
+import { IDLE_LIMIT_S } from './client-connection.ts';
 import { errorResponse } from './error-response.ts';
 import { createRequestId } from './request-id.ts';
 
 /** Bytes Bun itself would refuse at: far above ours, because its refusal has no envelope. */
 const NO_LIMIT_BYTES = Number.MAX_SAFE_INTEGER;
-/** Ends a connection on which nothing came or went for so long: the defence against slow senders. */
-const IDLE_TIMEOUT_S = 30;
 
 export interface ListenAddress {
   readonly hostname: string;
@@ -35,8 +34,8 @@ export interface ListenOptions {
   /** Prefix of the environment variable that sets `key`, as `CORTEX_`; named in errors. */
   readonly envPrefix?: 'CORTEX_' | 'NEURON_';
   readonly fetch: (request: Request, server: Bun.Server<undefined>) => Response | Promise<Response>;
-  /** Seconds without a byte in either direction; 30 when absent. `server.timeout(request, 0)` lifts it for one. */
-  readonly idleTimeoutS?: number;
+  /** Seconds without a byte in either direction; `IDLE_LIMIT_S` when absent. See `ClientConnection`. */
+  readonly idleLimitS?: number | undefined;
   readonly maxRequestBodyBytes?: number;
   /** Told of what `fetch` threw or rejected with; the client gets `internal_error`. */
   readonly onError?: (error: unknown) => void;
@@ -83,7 +82,7 @@ export function listen(options: ListenOptions): Listener {
     server = Bun.serve({
       hostname: address.hostname,
       port: address.port,
-      idleTimeout: options.idleTimeoutS ?? IDLE_TIMEOUT_S,
+      idleTimeout: options.idleLimitS ?? IDLE_LIMIT_S,
       maxRequestBodySize: options.maxRequestBodyBytes ?? NO_LIMIT_BYTES,
       // Without it an error in a handler is answered with its stack. It also turns `reusePort` on by default, which
       // would share a taken port with its owner instead of failing.

@@ -178,6 +178,7 @@ async function* streamBody(
   } finally {
     pulse.close();
     work.abort();
+    request.answered?.();
   }
 }
 
