@@ -49,8 +49,8 @@ the prefix, then the keys in capitals joined by two underscores: \`CORTEX_GATEWA
 An unknown key or a bad value stops the start and names file, line, key and the nearest known key.
 \`cortex config check -c cortex.toml\` prints every value with where it came from.
 
-Variables that are no keys: \`CORTEX_STATE_DIR\` (where \`cortex up\` keeps its state), \`CORTEX_URL\` (the gateway that
-the client commands ask), \`CORTEX_LOG\` and \`NEURON_LOG\` (\`debug\`, \`info\`, \`warn\`, \`error\`).
+Variables that are not keys: \`CORTEX_STATE_DIR\` (where cortex keeps its state), \`CORTEX_URL\` (the gateway that the
+client commands ask), \`CORTEX_ADMIN_KEY\` and \`CORTEX_ADMIN_KEY_FILE\` (the admin key that they send), \`CORTEX_LOG\` and \`NEURON_LOG\` (\`debug\`, \`info\`, \`warn\`, \`error\`).
 `;
 
 const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ');

@@ -115,7 +115,7 @@ export class Contenders {
     const ready = join(this.folder, 'cortex.json');
     writeFileSync(
       config,
-      `[gateway]\nlisten = "127.0.0.1:0"\nmetrics_listen = "127.0.0.1:0"\n[[neurons]]\nname = "bench"\nendpoint = "${upstream.url}"\n`,
+      `[gateway]\nlisten = "127.0.0.1:0"\nmetrics_listen = "127.0.0.1:0"\nstate_dir = "state"\n[[neurons]]\nname = "bench"\nendpoint = "${upstream.url}"\n`,
     );
     const command = [
       'node',

@@ -15,7 +15,7 @@ describe('the commands that ask a running gateway', () => {
 
   async function cortex(...args: string[]): Promise<string> {
     const program = new Program(['node', CORTEX_BIN, ...args], {
-      env: { CORTEX_URL: up.api, NO_COLOR: '1' },
+      env: { ...up.workspace.env, CORTEX_URL: up.api },
     });
     const code = await program.ended;
     if (code !== 0) throw new Error(`exit code ${code}: ${program.output}`);
@@ -43,7 +43,7 @@ describe('the commands that ask a running gateway', () => {
 
   test('what cannot be done is one line that says why, and exit code 1', async () => {
     const program = new Program(['node', CORTEX_BIN, 'load', 'nobody-has-it'], {
-      env: { CORTEX_URL: up.api },
+      env: { ...up.workspace.env, CORTEX_URL: up.api },
     });
 
     expect(await program.ended).toBe(1);

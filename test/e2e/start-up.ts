@@ -189,6 +189,12 @@ export async function startUp(
   };
 }
 
+/** A call of the admin API with the key that the gateway made at its start. */
+export const adminGet = (up: Up, path: string): Promise<Response> => {
+  const key = readFileSync(up.workspace.path('state/admin.key'), 'utf8').trim();
+  return fetch(`${up.api}/admin/v1${path}`, { headers: { authorization: `Bearer ${key}` } });
+};
+
 /** The engine processes below a `cortex up` that hold a model; the probe holds none. */
 export const engineProcesses = (up: Up) =>
   processTree(up.program.pid).filter(({ commandLine }) => /worker\.ts (?!probe)/.test(commandLine));

@@ -4,7 +4,7 @@ import { AdminModels, NodeHealth } from '@cortex/protocol';
 
 import { askStream, post } from './ask.ts';
 import { eventually } from './processes.ts';
-import { startUp, type Up } from './start-up.ts';
+import { adminGet, startUp, type Up } from './start-up.ts';
 
 const LONG = { max_tokens: 2000, ignore_eos: true } as const;
 
@@ -22,8 +22,8 @@ async function gaugeSum(metrics: string): Promise<number> {
 }
 
 /** What the admin API says of requests in flight or waiting. */
-async function adminLoad(api: string): Promise<number> {
-  const { models } = AdminModels.parse(await (await fetch(`${api}/admin/v1/models`)).json());
+async function adminLoad(up: Up): Promise<number> {
+  const { models } = AdminModels.parse(await (await adminGet(up, '/models')).json());
   return models.reduce(
     (sum, { waiting, replicas }) =>
       replicas.reduce((inner, replica) => inner + replica.in_flight, sum + waiting),
@@ -90,7 +90,7 @@ describe('a stream', () => {
       // A step of this model takes a few milliseconds; the rest is the way there and our looking.
       expect(performance.now() - leftMs).toBeLessThan(1000);
       await eventually('the metrics to be zero', async () => (await gaugeSum(up.metrics)) === 0);
-      expect(await adminLoad(up.api)).toBe(0);
+      expect(await adminLoad(up)).toBe(0);
     });
   }
 

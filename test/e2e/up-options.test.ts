@@ -3,7 +3,7 @@ import { expect, test } from 'bun:test';
 
 import { askWhole } from './ask.ts';
 import { lanAddresses } from '../../packages/cli/src/up/lan-addresses.ts';
-import { startUp, Workspace } from './start-up.ts';
+import { adminGet, CORTEX_BIN, Program, startUp, Workspace } from './start-up.ts';
 
 test('cortex up keeps its state in CORTEX_STATE_DIR and writes what listens where into the ready file', async () => {
   const workspace = new Workspace();
@@ -28,8 +28,37 @@ test.skipIf(address === undefined)(
     expect(up.program.output).toContain(`${fromOutside}/v1`);
     expect((await askWhole(fromOutside, { max_tokens: 4 })).choices).toHaveLength(1);
     expect((await fetch(`${fromOutside}/admin/v1/nodes`)).status).toBe(403);
-    expect((await fetch(`${up.api}/admin/v1/nodes`)).status).toBe(200);
+    expect((await adminGet(up, '/nodes')).status).toBe(200);
     const neuron = `http://${address}:${new URL(up.node).port}/health`;
     expect(await fetch(neuron).catch(() => 'refused')).toBe('refused');
   },
 );
+
+test.skipIf(address === undefined)(
+  'cortex up and the commands that need the admin key work on an address of the host (needs a network address)',
+  async () => {
+    await using up = await startUp({ env: { CORTEX_GATEWAY__LISTEN: `${address}:0` } });
+
+    const status = new Program(['node', CORTEX_BIN, 'status', '--url', up.api], {
+      env: up.workspace.env,
+    });
+
+    expect(await status.ended).toBe(0);
+    expect(status.output).toContain('1 of 1 nodes up');
+  },
+);
+
+test('the commands find the admin key where the configuration of cortex up puts it', async () => {
+  const workspace = new Workspace();
+  workspace.write('mine', 'a-key-of-my-own');
+  await using up = await startUp({
+    workspace,
+    cortexToml: '[auth]\nadmin_key_file = "mine"\n',
+  });
+
+  const status = new Program(['node', CORTEX_BIN, 'status', '--url', up.api], {
+    env: workspace.env,
+  });
+
+  expect(await status.ended).toBe(0);
+});

@@ -1,6 +1,9 @@
 import { Command } from '@commander-js/extra-typings';
 
+import { stateDirectory } from '@cortex/service';
+
 import manifest from '../package.json' with { type: 'json' };
+import { findAdminKeys } from './client/admin-key.ts';
 import { createGatewayClient } from './client/gateway-client.ts';
 import { chatCommand } from './commands/chat.ts';
 import { configCommand } from './commands/config-check.ts';
@@ -20,7 +23,14 @@ export function createProgram(options: {
   const { terminal, env } = options;
   const paint = createPaint(terminal, env);
   const daemon = { terminal, paint, env };
-  const client = { terminal, paint, connect: (url: string) => createGatewayClient(url) };
+  const client = {
+    terminal,
+    paint,
+    connect: (url: string, keyFile?: string) =>
+      createGatewayClient(url, {
+        adminKeys: () => findAdminKeys({ keyFile, env, url, stateDir: () => stateDirectory(env) }),
+      }),
+  };
   const program = new Command('cortex')
     .description('One OpenAI and Anthropic address for a self-hosted fleet of GPU hosts.')
     .version(manifest.version)

@@ -3,7 +3,10 @@ import { describe, expect, test } from 'bun:test';
 import { createGatewayClient } from '../src/client/gateway-client.ts';
 
 const client = (answer: () => Response) =>
-  createGatewayClient('http://gateway:1/v1/', () => Promise.resolve(answer()));
+  createGatewayClient('http://gateway:1/v1/', {
+    adminKeys: () => Promise.resolve({ keys: ['sesame'], tried: [] }),
+    fetch: () => Promise.resolve(answer()),
+  });
 
 const sse = (...events: string[]): Response =>
   new Response(events.map((data) => `data: ${data}\n\n`).join(''), {

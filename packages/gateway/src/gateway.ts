@@ -11,6 +11,8 @@ import {
   writeReadyFile,
 } from '@cortex/service';
 
+import { type AdminPeers, createAdminAccess } from './admin/admin-access.ts';
+import { readAdminKey } from './admin/admin-key.ts';
 import { createApi } from './api/api-routes.ts';
 import { Principals } from './api/principal.ts';
 import { type GatewayConfig } from './config/gateway-config.ts';
@@ -40,6 +42,8 @@ export interface GatewayOptions {
   readonly models: LoadedConfig<ModelsConfig>;
   /** Written once both listeners are open. */
   readonly readyFile?: string | undefined;
+  /** From where the admin API may be called; `any` when absent. */
+  readonly adminPeers?: AdminPeers | undefined;
   readonly log: Logger;
   /** Where request records go, whole lines; stderr when absent. */
   readonly writeRecords?: (text: string) => void;
@@ -66,11 +70,11 @@ async function stopWithin(listener: Listener, ms: number): Promise<void> {
   await listener.stop('now');
 }
 
-function readSecrets({ auth }: GatewayConfig) {
-  const { node_token_file: tokenFile, admin_key_file: keyFile } = auth;
+function readSecrets(config: GatewayConfig) {
+  const { node_token_file: tokenFile } = config.auth;
   return {
     nodeToken: tokenFile && readSecretFile(tokenFile, 'auth.node_token_file'),
-    adminKey: keyFile && readSecretFile(keyFile, 'auth.admin_key_file'),
+    adminKey: readAdminKey(config),
   };
 }
 
@@ -140,7 +144,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     maxBodyBytes: config.gateway.max_body_mb * MIB,
     idleLimitS: options.idleLimitS,
     nodeToken,
-    adminKey,
+    checkAdmin: createAdminAccess({ key: adminKey, peers: options.adminPeers ?? 'any' }),
     corsOrigins: config.gateway.cors_origins,
     metricsUrl: () => metrics.url,
     createdS: Math.floor(Date.now() / 1000),

@@ -1,3 +1,4 @@
+export { adminKeyFile } from './admin/admin-key.ts';
 export { GatewayConfig } from './config/gateway-config.ts';
 export {
   type GatewayConfigInput,

@@ -1,8 +1,14 @@
 import { afterEach, describe, expect, test } from 'bun:test';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
 import { AdminModels, AdminNodes } from '@cortex/protocol';
 import { FakeNeuron } from '@cortex/testkit';
+import { temporaryFolder } from '@cortex/testkit/temporary-folder';
 
-import { createAdminAccess } from '../src/admin/admin-access.ts';
+import { type AdminPeers, createAdminAccess } from '../src/admin/admin-access.ts';
+import { readAdminKey } from '../src/admin/admin-key.ts';
+import { loadGatewayConfig } from '../src/config/load-gateway-config.ts';
 import { GatewayUnderTest, toObject } from './gateway-under-test.ts';
 
 const open: { close(): Promise<void> }[] = [];
@@ -22,58 +28,111 @@ const codeOf = async (response: Response) =>
   toObject(toObject(await response.json())['error'])['code'];
 
 /** What the rule says of a call: allowed, or the code of its refusal. */
-const check = (headers: Record<string, string>, peer = '127.0.0.1', key?: string): string => {
-  const request = new Request('http://127.0.0.1:31313/admin/v1/nodes', {
-    headers: { host: '127.0.0.1:31313', ...headers },
-  });
+const check = (
+  headers: Record<string, string>,
+  { peer = '127.0.0.1', peers = 'any' }: { peer?: string; peers?: AdminPeers } = {},
+): string => {
+  const request = new Request('http://127.0.0.1:31313/admin/v1/nodes', { headers });
   try {
-    createAdminAccess(key)(request, peer);
+    createAdminAccess({ key: 'right', peers })(request, peer);
     return 'allowed';
   } catch (error) {
     return error instanceof Error && 'code' in error ? String(error.code) : 'unexpected';
   }
 };
 
-describe('who may manage', () => {
-  test('is whoever calls from this machine', () => {
-    expect(check({})).toBe('allowed');
-    expect(check({ host: 'localhost' }, '::1')).toBe('allowed');
-    expect(check({ origin: 'http://127.0.0.1:31313' })).toBe('allowed');
-  });
-
-  const others: readonly (readonly [string, Record<string, string>, string])[] = [
-    ['another machine', {}, '192.168.1.7'],
-    ['a reverse proxy on this machine', { 'x-forwarded-for': '192.168.1.7' }, '127.0.0.1'],
-    ['a reverse proxy of the newer kind', { forwarded: 'for=192.168.1.7' }, '127.0.0.1'],
-    ['a name that was rebound to this machine', { host: 'evil.example' }, '127.0.0.1'],
-    ['a web page in a browser here', { origin: 'https://evil.example' }, '127.0.0.1'],
-    ['a page without an origin', { origin: 'null' }, '127.0.0.1'],
-  ];
-  for (const [who, headers, peer] of others) {
-    test(`is not ${who}, unless it has the admin key`, () => {
-      expect(check(headers, peer)).toBe('forbidden');
-      expect(check({ ...headers, authorization: 'Bearer right' }, peer, 'right')).toBe('allowed');
-      expect(check({ ...headers, 'x-api-key': 'right' }, peer, 'right')).toBe('allowed');
-      expect(check({ ...headers, authorization: 'Bearer wrong' }, peer, 'right')).toBe(
-        'invalid_api_key',
-      );
+describe('the admin API', () => {
+  const KEYS = [
+    ['a Bearer key', { authorization: 'Bearer right' }, 'allowed'],
+    ['an x-api-key', { 'x-api-key': 'right' }, 'allowed'],
+    ['a wrong key', { authorization: 'Bearer wrong' }, 'invalid_api_key'],
+    ['an empty key', { authorization: 'Bearer ' }, 'invalid_api_key'],
+    ['another scheme', { authorization: 'Basic right' }, 'invalid_api_key'],
+    ['no key', {}, 'invalid_api_key'],
+  ] as const;
+  for (const [what, headers, outcome] of KEYS) {
+    test(`answers a caller on this machine with ${what}: ${outcome}`, () => {
+      expect(check(headers)).toBe(outcome);
+      expect(check(headers, { peer: '192.168.1.7' })).toBe(outcome);
     });
   }
 
-  test('a placeholder key does not lock out this machine', () => {
-    expect(check({ authorization: 'Bearer sk-none' })).toBe('allowed');
-    expect(check({ authorization: 'Bearer sk-none' }, '127.0.0.1', 'right')).toBe('allowed');
+  test('takes no call of another machine where it is for this one only, whatever key it has', () => {
+    const headers = { authorization: 'Bearer right' };
+
+    expect(check(headers, { peer: '192.168.1.7', peers: 'this machine' })).toBe('forbidden');
+    expect(check(headers, { peer: '::1', peers: 'this machine' })).toBe('allowed');
   });
 
-  test('a form of a page cannot manage: POST wants JSON', async () => {
+  test('refuses a POST that is not JSON with 415', async () => {
     const { gateway } = await setUp();
 
     const response = await gateway.post('/admin/v1/models/load', '{"model":"org/model"}', {
-      headers: { 'content-type': 'text/plain' },
+      headers: { 'content-type': 'text/plain', 'x-api-key': gateway.adminKey },
     });
 
     expect(response.status).toBe(415);
     expect(await codeOf(response)).toBe('unsupported_media_type');
+  });
+
+  test('refuses a caller on this machine that has no key', async () => {
+    const { gateway } = await setUp();
+
+    expect((await gateway.get('/admin/v1/nodes')).status).toBe(401);
+    expect((await gateway.post('/admin/v1/models/load', { model: 'org/model' })).status).toBe(401);
+  });
+});
+
+describe('the admin key', () => {
+  const configIn = (folder: string, toml = '') => {
+    const file = join(folder, 'cortex.toml');
+    writeFileSync(file, `[gateway]\nstate_dir = "state"\n${toml}`);
+    return loadGatewayConfig({ file, env: {} }).config.value;
+  };
+
+  test('is made by the first start, for its owner only, and stays the same', () => {
+    const folder = temporaryFolder('cortex-admin-key');
+    const config = configIn(folder);
+
+    const key = readAdminKey(config);
+
+    const file = join(folder, 'state', 'admin.key');
+    expect(key).toMatch(/^[A-Za-z0-9_-]{43}$/);
+    expect(readFileSync(file, 'utf8').trim()).toBe(key);
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    expect(readAdminKey(config)).toBe(key);
+    expect(readdirSync(join(folder, 'state'))).toEqual(['admin.key']);
+  });
+
+  test('is the same for gateways that start at the same time', async () => {
+    const folder = temporaryFolder('cortex-admin-key');
+    configIn(folder);
+    const program = join(import.meta.dir, 'programs', 'admin-key.ts');
+    const starts = Array.from({ length: 4 }, () =>
+      Bun.spawn([process.execPath, program, join(folder, 'cortex.toml')], { stderr: 'inherit' }),
+    );
+
+    const keys = await Promise.all(starts.map(({ stdout }) => new Response(stdout).text()));
+
+    expect(keys[0]).toMatch(/^\S{43}$/);
+    expect(new Set(keys).size).toBe(1);
+  });
+
+  test('is never made where a file is named: a missing one stops the start', () => {
+    const folder = temporaryFolder('cortex-admin-key');
+
+    expect(() => readAdminKey(configIn(folder, '[auth]\nadmin_key_file = "mine"\n'))).toThrow(
+      /^auth\.admin_key_file: .*mine cannot be read/,
+    );
+  });
+
+  test('that cannot be written stops the start with the file, the reason and the key to set', () => {
+    const folder = temporaryFolder('cortex-admin-key');
+    writeFileSync(join(folder, 'state'), 'a file where the folder should be');
+
+    expect(() => readAdminKey(configIn(folder))).toThrow(
+      /^gateway\.state_dir: the admin key cannot be written to .*state\/admin\.key: .*(?:EEXIST|ENOTDIR).*Set gateway\.state_dir \(or CORTEX_STATE_DIR\)/,
+    );
   });
 });
 
@@ -81,8 +140,8 @@ describe('managing', () => {
   test('nodes and models are shown as the protocol says', async () => {
     const { gateway } = await setUp();
 
-    const { nodes } = AdminNodes.parse(await (await gateway.get('/admin/v1/nodes')).json());
-    const { models } = AdminModels.parse(await (await gateway.get('/admin/v1/models')).json());
+    const { nodes } = AdminNodes.parse(await (await gateway.admin('/nodes')).json());
+    const { models } = AdminModels.parse(await (await gateway.admin('/models')).json());
 
     expect(nodes).toMatchObject([{ name: 'beast', state: 'up', in_flight: 0 }]);
     expect(models).toMatchObject([{ id: 'org/model', replicas: [{ node: 'beast' }] }]);
@@ -91,9 +150,9 @@ describe('managing', () => {
   test('a model is loaded and unloaded by name', async () => {
     const { gateway, neuron } = await setUp();
 
-    const loading = await gateway.post('/admin/v1/models/load', { model: 'org/model' });
+    const loading = await gateway.admin('/models/load', { model: 'org/model' });
     (await neuron.load()).succeed();
-    const unloaded = await gateway.post('/admin/v1/models/unload', {
+    const unloaded = await gateway.admin('/models/unload', {
       model: 'org/model',
       node: 'beast',
       force: true,
@@ -114,7 +173,7 @@ describe('managing', () => {
     test(`a call that is wrong is told so: ${body}`, async () => {
       const { gateway } = await setUp();
 
-      expect(await codeOf(await gateway.post('/admin/v1/models/load', body))).toBe(code);
+      expect(await codeOf(await gateway.admin('/models/load', body))).toBe(code);
     });
   }
 });

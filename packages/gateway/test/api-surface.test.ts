@@ -196,7 +196,7 @@ describe('web pages of other origins', () => {
     expect(listed.headers.get('access-control-allow-origin')).toBe(origin);
     expect(foreign.headers.has('access-control-allow-origin')).toBe(false);
     expect(admin.headers.has('access-control-allow-origin')).toBe(false);
-    expect(admin.status).toBe(403);
+    expect(admin.status).toBe(401);
   });
 
   test('may read a stream and an error too', async () => {

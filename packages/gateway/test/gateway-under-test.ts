@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -124,6 +124,19 @@ export class GatewayUnderTest {
     return fetch(`${this.url}${path}`, init);
   }
 
+  /** The key that this gateway made at its start. */
+  get adminKey(): string {
+    return readFileSync(join(this.#folder, 'state', 'admin.key'), 'utf8').trim();
+  }
+
+  /** A call of the admin API with the key; with a body a POST. */
+  admin(path: string, body?: Json | string): Promise<Response> {
+    const headers = { authorization: `Bearer ${this.adminKey}` };
+    return body === undefined
+      ? this.get(`/admin/v1${path}`, { headers })
+      : this.post(`/admin/v1${path}`, body, { headers });
+  }
+
   async metrics(): Promise<string> {
     return (await fetch(`${this.running.metricsUrl}/metrics`)).text();
   }
@@ -158,7 +171,7 @@ function writeConfig(folder: string, setup: Setup): string {
   writeFileSync(
     file,
     [
-      '[gateway]\nlisten = "127.0.0.1:0"\nmetrics_listen = "127.0.0.1:0"',
+      '[gateway]\nlisten = "127.0.0.1:0"\nmetrics_listen = "127.0.0.1:0"\nstate_dir = "state"',
       setup.gatewayToml ?? '',
       setup.toml ?? '',
       ...neurons,

@@ -31,5 +31,6 @@ export {
   type ChildOptions,
   spawnChild,
 } from './process/spawn-child.ts';
+export { stateDirectory } from './process/state-directory.ts';
 export { createRecordWriter, type RecordWriter } from './record-writer.ts';
 export { Ticker, ticker, type TickSource } from './ticker.ts';

@@ -14,6 +14,7 @@ import {
 import { z } from 'zod';
 
 import { CliError } from '../cli-error.ts';
+import { type AdminKeys } from './admin-key.ts';
 
 const GatewayHealth = z.looseObject({
   status: z.string(),
@@ -58,6 +59,18 @@ export interface GatewayClient {
 }
 
 type Fetch = (url: string, init?: RequestInit) => Promise<Response>;
+
+/** The calls of this client, whose headers are plain. */
+type PlainInit = Omit<RequestInit, 'headers'> & {
+  readonly headers?: Readonly<Record<string, string>>;
+};
+
+interface GatewayClientOptions {
+  /** Asked before the first call of the admin API. */
+  readonly adminKeys: () => Promise<AdminKeys>;
+  /** Absent: that of the runtime. */
+  readonly fetch?: Fetch;
+}
 
 async function failure(response: Response): Promise<CliError> {
   const text = await response.text();
@@ -104,14 +117,14 @@ function* deltasOf(data: string): Generator<ChatDelta> {
 /** A client of the gateway at `baseUrl` (`http://127.0.0.1:31313`). */
 export function createGatewayClient(
   baseUrl: string,
-  fetch: Fetch = globalThis.fetch,
+  { adminKeys, fetch = globalThis.fetch }: GatewayClientOptions,
 ): GatewayClient {
   const url = baseUrl.replace(/\/+$/, '').replace(/\/v1$/, '');
+  let found: Promise<AdminKeys> | undefined;
 
-  async function send(path: string, init: RequestInit = {}): Promise<Response> {
-    let response: Response;
+  async function call(path: string, init: RequestInit): Promise<Response> {
     try {
-      response = await fetch(url + path, init);
+      return await fetch(url + path, init);
     } catch (cause) {
       if (init.signal?.aborted) throw cause;
       throw new CliError(
@@ -119,8 +132,31 @@ export function createGatewayClient(
         { cause },
       );
     }
+  }
+
+  async function send(path: string, init: PlainInit = {}): Promise<Response> {
+    const response = await (path.startsWith('/admin/') ? callAdmin(path, init) : call(path, init));
     if (!response.ok) throw await failure(response);
     return response;
+  }
+
+  /** With the keys that were found, one after the other; one that a gateway did not refuse is kept. */
+  async function callAdmin(path: string, init: PlainInit): Promise<Response> {
+    found ??= adminKeys();
+    const { keys, tried } = await found;
+    for (const key of keys) {
+      const headers = { ...init.headers, authorization: `Bearer ${key}` };
+      const response = await call(path, { ...init, headers });
+      if (response.status !== 401) {
+        found = Promise.resolve({ keys: [key], tried });
+        return response;
+      }
+    }
+    const refused = keys.length > 0 ? undefined : await call(path, init);
+    if (refused !== undefined && refused.status !== 401) return refused;
+    throw new CliError(
+      `${url} needs its admin key, and ${keys.length === 0 ? 'none was found' : 'refused the one that was found'}: name it with --key-file or CORTEX_ADMIN_KEY.\nTried: ${tried.join('; ')}.`,
+    );
   }
 
   async function get<T>(path: string, schema: z.ZodType<T>): Promise<T> {

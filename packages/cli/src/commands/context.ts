@@ -5,7 +5,8 @@ import { type Paint, type Terminal } from '../output/terminal.ts';
 
 /** What the commands that ask a gateway are given. */
 export interface ClientContext {
-  readonly connect: (url: string) => GatewayClient;
+  /** A client of the gateway at `url`; `keyFile` is what `--key-file` named. */
+  readonly connect: (url: string, keyFile?: string) => GatewayClient;
   readonly terminal: Terminal;
   readonly paint: Paint;
 }
@@ -15,6 +16,13 @@ export const DEFAULT_URL = 'http://127.0.0.1:31313';
 /** `--url`, else `CORTEX_URL`, else this machine. */
 export const urlOption = () =>
   new Option('--url <url>', 'gateway to ask').env('CORTEX_URL').default(DEFAULT_URL);
+
+/** `--key-file`, of the commands that call the admin API. */
+export const keyFileOption = () =>
+  new Option(
+    '--key-file <path>',
+    'file with the admin key; default: CORTEX_ADMIN_KEY, CORTEX_ADMIN_KEY_FILE, or admin.key in the state folder of this machine',
+  );
 
 /** `--json`: one JSON document on standard output, for scripts. */
 export const jsonOption = () => new Option('--json', 'print JSON, for scripts').default(false);

@@ -1,6 +1,6 @@
 import { Command } from '@commander-js/extra-typings';
 
-import { type ClientContext, jsonOption, urlOption } from './context.ts';
+import { type ClientContext, jsonOption, keyFileOption, urlOption } from './context.ts';
 
 /** `cortex load MODEL`: loaded now and kept, whether or not somebody asks for it. */
 export function loadCommand({ connect, terminal }: ClientContext) {
@@ -9,9 +9,10 @@ export function loadCommand({ connect, terminal }: ClientContext) {
     .argument('<model>', 'id as in `cortex models`')
     .option('--node <name>', 'where; without it cortex chooses')
     .addOption(urlOption())
+    .addOption(keyFileOption())
     .addOption(jsonOption())
-    .action(async (model, { url, node, json }) => {
-      const result = await connect(url).loadModel({ model, node });
+    .action(async (model, { url, keyFile, node, json }) => {
+      const result = await connect(url, keyFile).loadModel({ model, node });
       if (json) return terminal.print(JSON.stringify(result, null, 2));
       return terminal.print(
         result.status === 'loaded'

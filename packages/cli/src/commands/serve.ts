@@ -9,11 +9,17 @@ export function serveCommand(env: Readonly<Record<string, string | undefined>>) 
     .option('-c, --config <file>', 'cortex.toml; without it defaults and environment')
     .option('--models <file>', 'models.toml; without it what cortex.toml names')
     .option('--ready-file <path>', 'written once it listens: {"pid","api","metrics"}')
-    .action(async ({ config: file, models, readyFile }) => {
+    .option('--local-admin', 'take admin calls from this machine only', false)
+    .action(async ({ config: file, models, readyFile, localAdmin }) => {
       assertFetchLimit();
       const configs = loadGatewayConfig({ file, modelsFile: models, env });
       const log = createLogger({ name: 'cortex', level: env['CORTEX_LOG'] });
-      const gateway = await startGateway({ ...configs, log, ...(readyFile && { readyFile }) });
+      const gateway = await startGateway({
+        ...configs,
+        log,
+        readyFile,
+        adminPeers: localAdmin ? 'this machine' : 'any',
+      });
       const shutdown = installShutdown({
         graceMs: configs.config.value.gateway.shutdown_grace_s * 1000,
         log,

@@ -6,7 +6,7 @@ import { type AdminModel, type AdminNode } from '@cortex/protocol';
 import { type GatewayClient, type GatewayHealth } from '../client/gateway-client.ts';
 import { formatTable } from '../output/format-table.ts';
 import { type Paint } from '../output/terminal.ts';
-import { type ClientContext, jsonOption, urlOption } from './context.ts';
+import { type ClientContext, jsonOption, keyFileOption, urlOption } from './context.ts';
 
 const WATCH_INTERVAL_MS = 1000;
 /** Cursor home, and clear what is below it: the picture is redrawn in place. */
@@ -92,9 +92,10 @@ export function statusCommand({ connect, terminal, paint }: ClientContext) {
     .description('Show the nodes of the fleet, the models on them, and what cannot serve and why.')
     .option('--watch', 'redraw every second until Ctrl-C', false)
     .addOption(urlOption())
+    .addOption(keyFileOption())
     .addOption(jsonOption())
-    .action(async ({ url, json, watch }) => {
-      const client = connect(url);
+    .action(async ({ url, keyFile, json, watch }) => {
+      const client = connect(url, keyFile);
       for (;;) {
         const status = await readStatus(client);
         const text = json

@@ -1,6 +1,6 @@
 import { Command } from '@commander-js/extra-typings';
 
-import { type ClientContext, jsonOption, urlOption } from './context.ts';
+import { type ClientContext, jsonOption, keyFileOption, urlOption } from './context.ts';
 
 /** `cortex unload MODEL`: its memory comes back; the next request loads it again. */
 export function unloadCommand({ connect, terminal }: ClientContext) {
@@ -10,9 +10,10 @@ export function unloadCommand({ connect, terminal }: ClientContext) {
     .option('--node <name>', 'only there; without it everywhere')
     .option('--force', 'end the requests that are running', false)
     .addOption(urlOption())
+    .addOption(keyFileOption())
     .addOption(jsonOption())
-    .action(async (model, { url, node, force, json }) => {
-      const results = await connect(url).unloadModel({ model, node, force });
+    .action(async (model, { url, keyFile, node, force, json }) => {
+      const results = await connect(url, keyFile).unloadModel({ model, node, force });
       if (json) return terminal.print(JSON.stringify(results, null, 2));
       if (results.length === 0) return terminal.print(`${model} is loaded nowhere.`);
       for (const result of results) {

@@ -107,6 +107,7 @@ export function gatewayLaunch(options: {
   const args = ['serve', '--ready-file', readyFile];
   if (configFile !== undefined) args.push('-c', configFile);
   if (modelsFile !== undefined) args.push('--models', modelsFile);
+  if (isOnLan) args.push('--local-admin');
   const hasOwnGrace = config.origins.get('gateway.shutdown_grace_s') !== 'default';
   const listenPort = parseListen(gateway.listen, 'gateway.listen').port;
 

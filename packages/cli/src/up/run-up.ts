@@ -1,9 +1,16 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { loadGatewayConfig } from '@cortex/gateway';
-import { createLogger, endWithParent, installShutdown, writeReadyFile } from '@cortex/service';
+import { adminKeyFile, loadGatewayConfig } from '@cortex/gateway';
+import {
+  createLogger,
+  endWithParent,
+  installShutdown,
+  stateDirectory,
+  writeReadyFile,
+} from '@cortex/service';
 
+import { findAdminKeys, KEY_POINTER } from '../client/admin-key.ts';
 import { createGatewayClient } from '../client/gateway-client.ts';
 import { type Paint, type Terminal } from '../output/terminal.ts';
 import { formatBanner } from './banner.ts';
@@ -12,7 +19,6 @@ import { GatewayReady, gatewayLaunch, LOCAL_NODE, NeuronReady, neuronLaunch } fr
 import { lanAddresses } from './lan-addresses.ts';
 import { formatLogLine } from './log-line.ts';
 import { createRunFolder } from './run-folder.ts';
-import { stateDirectory } from './state-directory.ts';
 import { waitForModels } from './wait-for-models.ts';
 
 /** What Ctrl-C gives running answers; both daemons know it as their `shutdown_grace_s`. */
@@ -67,16 +73,27 @@ export async function runUp(options: UpOptions): Promise<void> {
   shutdown.signal.addEventListener('abort', () => terminal.print('\nEnding …'));
   endWithParent(() => shutdown.begin('its parent is gone'));
 
-  const { api, metrics, node } = await startBoth(options, daemons).catch(async (error: unknown) => {
-    await stopAll();
-    throw error;
-  });
+  const { api, metrics, node, keyFile } = await startBoth(options, daemons).catch(
+    async (error: unknown) => {
+      await stopAll();
+      throw error;
+    },
+  );
   const apiUrl = localUrl(api);
   if (options.readyFile !== undefined) {
     writeReadyFile(options.readyFile, { pid: process.pid, api: apiUrl, node, metrics });
   }
   const timeoutMs = BANNER_AFTER_MS - (performance.now() - startedMs);
-  const picture = await waitForModels(createGatewayClient(apiUrl), { node: LOCAL_NODE, timeoutMs });
+  const client = createGatewayClient(apiUrl, {
+    adminKeys: () =>
+      findAdminKeys({
+        keyFile,
+        env: options.env,
+        url: apiUrl,
+        stateDir: () => stateDirectory(options.env),
+      }),
+  });
+  const picture = await waitForModels(client, { node: LOCAL_NODE, timeoutMs });
   if (shutdown.signal.aborted) return;
   const port = new URL(api).port;
   const lanUrls = options.isOnLan ? lanAddresses().map((host) => `http://${host}:${port}`) : [];
@@ -87,7 +104,7 @@ export async function runUp(options: UpOptions): Promise<void> {
 async function startBoth(
   options: UpOptions,
   daemons: Daemons,
-): Promise<{ api: string; metrics: string; node: string }> {
+): Promise<{ api: string; metrics: string; node: string; keyFile: string }> {
   const { env, configFile, modelsFile, neuronConfigFile, isOnLan } = options;
   const { config } = loadGatewayConfig({ file: configFile, modelsFile, env });
   const stateDir = stateDirectory(env);
@@ -130,10 +147,13 @@ async function startBoth(
   });
   daemons.gateway = gateway;
   const { api, metrics } = gateway.ready;
-  return { api, metrics, node: neuron.ready.node };
+  const keyFile = adminKeyFile(config.value);
+  // The commands find the key of this gateway by it, wherever its configuration puts it.
+  writeFileSync(join(runFolder, KEY_POINTER), keyFile);
+  return { api, metrics, node: neuron.ready.node, keyFile };
 }
 
-/** A listener on all interfaces is reached here by the loopback address, from where the admin API is allowed. */
+/** A listener on all interfaces is reached from here by the loopback address. */
 function localUrl(url: string): string {
   const parsed = new URL(url);
   if (parsed.hostname === '0.0.0.0' || parsed.hostname === '[::]') parsed.hostname = '127.0.0.1';

@@ -2,66 +2,54 @@ import { timingSafeEqual } from 'node:crypto';
 
 import { CortexError } from '@cortex/protocol';
 
-const LOOPBACK_PEER = /^(?:127\.\d+\.\d+\.\d+|::1|::ffff:127\.\d+\.\d+\.\d+)$/;
-const LOOPBACK_HOST = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?::\d+)?$/i;
-
 const sha256 = (text: string): Buffer => new Bun.CryptoHasher('sha256').update(text).digest();
 
-/** The key a request brings, as OpenAI or as Anthropic clients send it. */
+/** The key of a request, as OpenAI or as Anthropic clients send it. */
 function keyOf(headers: Headers): string | undefined {
-  const bearer = /^Bearer (.+)$/i.exec(headers.get('authorization') ?? '')?.[1];
+  const bearer = /^Bearer +(\S+) *$/i.exec(headers.get('authorization') ?? '')?.[1];
   return bearer ?? headers.get('x-api-key') ?? undefined;
 }
 
-const isForwarded = (headers: Headers): boolean =>
-  [...headers.keys()].some((name) => name === 'forwarded' || name.startsWith('x-forwarded-'));
+const LOOPBACK_PEER = /^(?:127\.\d+\.\d+\.\d+|::1|::ffff:127\.\d+\.\d+\.\d+)$/;
 
-/** A page of another site that reaches this machine by the visitor's browser. */
-function hasForeignOrigin(headers: Headers, host: string): boolean {
-  const origin = headers.get('origin');
-  return origin !== null && origin !== `http://${host}` && origin !== `https://${host}`;
-}
+/** From where the admin API may be called, with its key. */
+export type AdminPeers = 'any' | 'this machine';
 
-/** Why a peer without a key is no operator at this machine; undefined when it is one. */
-function localProblem(request: Request, peer: string): string | undefined {
-  const { headers } = request;
-  const host = headers.get('host') ?? '';
-  if (!LOOPBACK_PEER.test(peer)) return 'it did not come from this machine';
-  if (isForwarded(headers)) return 'it came through a proxy';
-  if (!LOOPBACK_HOST.test(host)) return `its Host is "${host}"`;
-  if (hasForeignOrigin(headers, host)) return 'it came from a web page of another origin';
-  return undefined;
+interface AdminAccess {
+  readonly key: string;
+  readonly peers: AdminPeers;
 }
 
 /**
- * Lets operators through: whoever has the admin key, else whoever is on this machine (contracts, section 1).
+ * Lets through who has the admin key (contracts, section 1). The address of the caller opens nothing: behind a
+ * reverse proxy on this machine every stranger has a loopback address.
  *
- * @param adminKey - Absent: there is none, only local access.
- * @returns a check that throws CortexError `forbidden`, `invalid_api_key` or `unsupported_media_type`.
+ * @returns a check that throws CortexError `invalid_api_key`, `forbidden` or `unsupported_media_type`; `peer` is the
+ * address that the connection came from
  */
-export function createAdminAccess(
-  adminKey: string | undefined,
-): (request: Request, peer: string) => void {
-  const wanted = adminKey === undefined ? undefined : sha256(adminKey);
-  const hasKey = (key: string | undefined): boolean =>
-    wanted !== undefined && key !== undefined && timingSafeEqual(sha256(key), wanted);
-  return (request, peer) => {
-    const { headers } = request;
-    const key = keyOf(headers);
-    if (!hasKey(key)) {
-      const problem = localProblem(request, peer);
-      if (problem !== undefined) {
-        if (key !== undefined && wanted !== undefined)
-          throw new CortexError('invalid_api_key', 'This is not the admin key.');
-        throw new CortexError(
-          'forbidden',
-          `The admin API needs the admin key, or a call from this machine: ${problem}.`,
-        );
-      }
+export function createAdminAccess({
+  key: adminKey,
+  peers,
+}: AdminAccess): (request: Request, peer: string) => void {
+  const wanted = sha256(adminKey);
+  return ({ headers, method }, peer) => {
+    if (peers === 'this machine' && !LOOPBACK_PEER.test(peer)) {
+      throw new CortexError(
+        'forbidden',
+        'This gateway takes admin calls from its own machine only.',
+      );
     }
+    const key = keyOf(headers);
+    if (key === undefined) {
+      throw new CortexError(
+        'invalid_api_key',
+        'The admin API needs the admin key as "Authorization: Bearer KEY". It is in the file that auth.admin_key_file names, else in admin.key in the state folder of the gateway.',
+      );
+    }
+    if (!timingSafeEqual(sha256(key), wanted))
+      throw new CortexError('invalid_api_key', 'This is not the admin key.');
     const type = headers.get('content-type')?.split(';')[0]?.trim().toLowerCase();
-    // A form of a foreign page can be sent without asking; JSON cannot.
-    if (request.method === 'POST' && type !== 'application/json') {
+    if (method === 'POST' && type !== 'application/json') {
       throw new CortexError(
         'unsupported_media_type',
         'The admin API takes Content-Type: application/json.',

@@ -5,7 +5,6 @@ import type { Context, Hono } from 'hono';
 
 import { type Environment } from '../api/environment.ts';
 import { type Control } from '../control/control.ts';
-import { createAdminAccess } from './admin-access.ts';
 
 /** Management bodies name a model and a node. */
 const MAX_BODY_BYTES = 1 << 20;
@@ -47,9 +46,9 @@ function guarded(
 /** `/admin/v1` (contracts, section 1): what operators see and do. */
 export function addAdminRoutes(
   app: Hono<Environment>,
-  { control, adminKey }: { readonly control: Control; readonly adminKey: string | undefined },
+  control: Control,
+  checkAccess: (request: Request, peer: string) => void,
 ): void {
-  const checkAccess = createAdminAccess(adminKey);
   const get = (path: string, handle: () => unknown): void => {
     app.get(path, guarded(checkAccess, handle));
   };

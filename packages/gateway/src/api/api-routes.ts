@@ -14,7 +14,8 @@ import { refuseRoute } from './refuse-route.ts';
 
 export interface ApiDeps extends InferenceDeps {
   readonly corsOrigins: readonly string[];
-  readonly adminKey: string | undefined;
+  /** Throws for a request that may not call the admin API; `peer` is the address it came from. */
+  readonly checkAdmin: (request: Request, peer: string) => void;
   /** Base URL of the metrics listener. */
   readonly metricsUrl: () => string;
   /** When this cortex started, Unix seconds: the `created` of models. */
@@ -32,7 +33,7 @@ export function createApi(deps: ApiDeps): Hono<Environment> {
   app.get('/v1/models/:id{.+}', getModelHandler(control, deps.createdS));
   app.get('/health', () => Response.json(fleetHealth(control.snapshot())));
   app.get('/', (context) => rootPage(new URL(context.req.url).origin, deps.metricsUrl()));
-  addAdminRoutes(app, { control, adminKey: deps.adminKey });
+  addAdminRoutes(app, control, deps.checkAdmin);
 
   // Known paths are told apart from unknown ones only here: a second handler a route would make hono compose middleware.
   app.notFound((context) => refuseRoute(context.req.raw, refusalFor(context.req)));

@@ -23,6 +23,13 @@ export const GatewayConfig = z.strictObject({
         .min(1)
         .default('models.toml')
         .describe('The model catalogue, relative to this file.'),
+      state_dir: z
+        .string()
+        .min(1)
+        .optional()
+        .describe(
+          'Folder of what cortex keeps, relative to this file. Absent: $CORTEX_STATE_DIR, else $XDG_STATE_HOME/cortex, else ~/.local/state/cortex.',
+        ),
       max_body_mb: z.number().positive().default(64).describe('Largest request body, in MiB.'),
       shutdown_grace_s: z
         .number()
@@ -85,7 +92,9 @@ export const GatewayConfig = z.strictObject({
         .string()
         .min(1)
         .optional()
-        .describe('File with the key of the admin API, relative to this file.'),
+        .describe(
+          'File with the key of the admin API, relative to this file. Absent: admin.key in gateway.state_dir, which the first start makes.',
+        ),
     })
     .prefault({}),
   control: z

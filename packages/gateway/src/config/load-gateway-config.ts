@@ -1,13 +1,20 @@
 import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 
-import { loadConfig, type LoadedConfig } from '@cortex/service';
+import { loadConfig, type LoadedConfig, stateDirectory } from '@cortex/service';
 
 import { GatewayConfig } from './gateway-config.ts';
 import { ModelsConfig } from './models-config.ts';
 
 /** Variables with our prefix that mean something else than a key of cortex.toml. */
-const OTHER_VARIABLES = ['CORTEX_STATE_DIR', 'CORTEX_URL', 'CORTEX_LOG', 'CORTEX_PARENT_FD'];
+const OTHER_VARIABLES = [
+  'CORTEX_STATE_DIR',
+  'CORTEX_URL',
+  'CORTEX_ADMIN_KEY',
+  'CORTEX_ADMIN_KEY_FILE',
+  'CORTEX_LOG',
+  'CORTEX_PARENT_FD',
+];
 
 export interface GatewayConfigInput {
   /** `cortex.toml`; undefined: defaults, environment and flags only. */
@@ -62,11 +69,15 @@ export function loadGatewayConfig(input: GatewayConfigInput): LoadedGatewayConfi
     env: {},
     prefix: 'CORTEX_',
   });
-  const { auth } = config.value;
+  const { auth, gateway } = config.value;
   const absolute = (path: string | undefined): string | undefined =>
     path === undefined ? undefined : besideFile(input.file, path);
   const value: GatewayConfig = {
     ...config.value,
+    gateway: {
+      ...gateway,
+      state_dir: absolute(gateway.state_dir) ?? resolve(stateDirectory(input.env)),
+    },
     auth: {
       node_token_file: absolute(auth.node_token_file),
       admin_key_file: absolute(auth.admin_key_file),

@@ -1,0 +1,58 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, linkSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+import { ConfigError } from '@cortex/service';
+
+import { type GatewayConfig } from '../config/gateway-config.ts';
+import { readSecretFile } from '../config/read-secret-file.ts';
+
+const KEY_BYTES = 32;
+const FILE_KEY = 'auth.admin_key_file';
+const STATE_KEY = 'gateway.state_dir';
+
+const codeOf = (error: unknown): unknown =>
+  error instanceof Error && 'code' in error ? error.code : undefined;
+
+/** Where the key of the admin API is: `auth.admin_key_file`, else `admin.key` in the state folder. */
+export function adminKeyFile({ auth, gateway }: GatewayConfig): string {
+  return auth.admin_key_file ?? join(gateway.state_dir ?? '', 'admin.key');
+}
+
+/** Writes a new key to `file` (0600), whole or not at all; a file that is there already stays. */
+function createKey(file: string): void {
+  mkdirSync(dirname(file), { recursive: true });
+  const draft = `${file}.${process.pid}.new`;
+  writeFileSync(draft, `${randomBytes(KEY_BYTES).toString('base64url')}\n`, { mode: 0o600 });
+  try {
+    // Unlike a rename, a link never replaces the key of a gateway that started at the same time.
+    linkSync(draft, file);
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return;
+    // A file system without hard links.
+    renameSync(draft, file);
+  } finally {
+    rmSync(draft, { force: true });
+  }
+}
+
+/**
+ * The key of the admin API. Where no file is named, the first start makes one in the state folder.
+ *
+ * @throws ConfigError when the file can neither be read nor made
+ */
+export function readAdminKey(config: GatewayConfig): string {
+  const file = adminKeyFile(config);
+  if (config.auth.admin_key_file !== undefined) return readSecretFile(file, FILE_KEY);
+  try {
+    if (!existsSync(file)) createKey(file);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ConfigError(
+      `${STATE_KEY}: the admin key cannot be written to ${file}: ${reason}. Set ${STATE_KEY} (or CORTEX_STATE_DIR) to a folder that this user may write, or name a key with ${FILE_KEY}`,
+      { key: STATE_KEY },
+      error,
+    );
+  }
+  return readSecretFile(file, STATE_KEY);
+}

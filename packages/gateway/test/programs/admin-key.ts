@@ -1,0 +1,6 @@
+/** Prints the admin key of the configuration that its argument names, as a start of the gateway reads it. */
+import { readAdminKey } from '../../src/admin/admin-key.ts';
+import { loadGatewayConfig } from '../../src/config/load-gateway-config.ts';
+
+const { config } = loadGatewayConfig({ file: process.argv[2], env: {} });
+process.stdout.write(readAdminKey(config.value));
