@@ -3,6 +3,8 @@ import { expect, test } from 'bun:test';
 
 import { FleetMetrics } from '../packages/gateway/src/metering/fleet-metrics.ts';
 import { RequestMetrics } from '../packages/gateway/src/metering/request-metrics.ts';
+import { NodeMetrics } from '../packages/neuron/src/api/metrics.ts';
+import { type Family } from '../packages/service/src/http/exposition.ts';
 
 const PLACE = ['api', 'model', 'node'];
 
@@ -30,11 +32,42 @@ const EXPECTED: Readonly<Record<string, readonly [string, readonly string[]]>> =
   cortex_device_power_watts: ['gauge', ['node', 'device']],
 };
 
+const EXPECTED_OF_A_NODE: typeof EXPECTED = {
+  neuron_uptime_seconds: ['gauge', []],
+  neuron_draining: ['gauge', []],
+  neuron_models: ['gauge', ['state']],
+  neuron_model_in_flight: ['gauge', ['model']],
+  neuron_model_queue_depth: ['gauge', ['model']],
+  neuron_model_slots: ['gauge', ['model']],
+  neuron_model_rejected_total: ['counter', ['model', 'code']],
+  neuron_model_vram_bytes: ['gauge', ['model']],
+  neuron_engine_resident_bytes: ['gauge', ['model']],
+  neuron_model_prefill_tokens_per_second: ['gauge', ['model']],
+  neuron_model_decode_tokens_per_second: ['gauge', ['model']],
+  neuron_engine_batch_sequences: ['histogram', ['model']],
+  neuron_engine_longest_step_seconds: ['gauge', ['model']],
+  neuron_model_kv_cells_used: ['gauge', ['model']],
+  neuron_model_kv_cells: ['gauge', ['model']],
+  neuron_engine_drafted_tokens_total: ['counter', ['model']],
+  neuron_engine_accepted_tokens_total: ['counter', ['model']],
+  neuron_prompt_cache_entries: ['gauge', ['model']],
+  neuron_prompt_cache_bytes: ['gauge', ['model']],
+  neuron_device_vram_used_bytes: ['gauge', ['device']],
+  neuron_device_vram_total_bytes: ['gauge', ['device']],
+  neuron_device_utilization_ratio: ['gauge', ['device']],
+  neuron_device_temperature_celsius: ['gauge', ['device']],
+  neuron_device_power_watts: ['gauge', ['device']],
+};
+
+const describeFamilies = (families: readonly Family[]): unknown =>
+  Object.fromEntries(families.map(({ name, type, labels }) => [name, [type, labels]]));
+
 test('cortex exports exactly these metrics', () => {
   const families = [...new RequestMetrics().families, ...new FleetMetrics().families];
 
-  const found: unknown = Object.fromEntries(
-    families.map(({ name, type, labels }) => [name, [type, labels]]),
-  );
-  expect(found).toEqual({ ...EXPECTED });
+  expect(describeFamilies(families)).toEqual({ ...EXPECTED });
+});
+
+test('neuron exports exactly these metrics', () => {
+  expect(describeFamilies(new NodeMetrics().families)).toEqual({ ...EXPECTED_OF_A_NODE });
 });

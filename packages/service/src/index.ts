@@ -10,6 +10,7 @@ export { type ConfigKey, configJsonSchema, listConfigKeys } from './config/schem
 export { type BodyLimits, readBody } from './http/body.ts';
 export { ClientConnection, IDLE_LIMIT_S } from './http/client-connection.ts';
 export { errorResponse, type ErrorResponseOptions } from './http/error-response.ts';
+export * from './http/exposition.ts';
 export {
   listen,
   type ListenAddress,
@@ -17,7 +18,6 @@ export {
   type ListenOptions,
   parseListen,
 } from './http/listen.ts';
-export * from './http/metrics.ts';
 export { createRequestId, requestIdOf } from './http/request-id.ts';
 export { createLogger, type LogDestination, type Logger, STDERR } from './log.ts';
 export { type Backoff, backoff } from './process/backoff.ts';

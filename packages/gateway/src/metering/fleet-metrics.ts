@@ -1,6 +1,6 @@
 import { type FleetSnapshot, type NodeSnapshot } from '@cortex/fleet';
+import { createGaugeFamily, type Family } from '@cortex/service';
 
-import { createGaugeFamily, type Family } from './exposition.ts';
 import { NO_NODE } from './request-metrics.ts';
 
 const BYTES_PER_MIB = 2 ** 20;

@@ -1,6 +1,6 @@
 import { type FleetSnapshot } from '@cortex/fleet';
+import { metricsResponse } from '@cortex/service';
 
-import { EXPOSITION_TYPE } from './exposition.ts';
 import { type FleetActivity, type FleetMetrics } from './fleet-metrics.ts';
 import { type RequestMetrics } from './request-metrics.ts';
 
@@ -21,8 +21,6 @@ export function createMetricsPage(deps: MetricsPageDeps): (request: Request) => 
     deps.requests.keepModels(
       new Set([...snapshot.catalogue.keys(), ...snapshot.replicasByModel.keys()]),
     );
-    const families = [...deps.requests.families, ...deps.fleet.families];
-    const text = families.map((family) => family.render()).join('');
-    return new Response(text, { headers: { 'content-type': EXPOSITION_TYPE } });
+    return metricsResponse([...deps.requests.families, ...deps.fleet.families]);
   };
 }

@@ -1,17 +1,12 @@
 import {
-  DURATION_BUCKETS_S,
-  LATENCY_BUCKETS_S,
-  RATE_BUCKETS,
-  TOKEN_BUCKETS_S,
-} from '@cortex/service';
-
-import {
   createCounterFamily,
   createHistogramFamily,
   type Family,
   type HistogramSeries,
   type Series,
-} from './exposition.ts';
+} from '@cortex/service';
+
+import { DURATION_BUCKETS_S, LATENCY_BUCKETS_S, RATE_BUCKETS, TOKEN_BUCKETS_S } from './buckets.ts';
 import { type Api, type Outcome } from './request-record.ts';
 
 const PLACE = ['api', 'model', 'node'] as const;

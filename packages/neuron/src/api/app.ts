@@ -7,6 +7,7 @@ import { isRefusal } from '../refusal.ts';
 import type { ApiContext, ApiDeps, ApiEnv } from './context.ts';
 import { inference } from './inference.ts';
 import { estimateModel, loadModel, unloadModel } from './management.ts';
+import { metrics } from './metrics.ts';
 import { tokenizer } from './tokenizer.ts';
 import { capabilities, discovery, endpoint, health, logs, version } from './views.ts';
 
@@ -52,6 +53,7 @@ export function createApi(deps: ApiDeps, log: Logger): Hono<ApiEnv> {
   const harnesses = deps.harnesses.all.map(({ name }) => name);
   app.get('/discovery', (context) => context.json(discovery({ devices: deps.devices, harnesses })));
   app.get('/health', (context) => context.json(health(deps)));
+  app.get('/metrics', metrics(deps));
   app.get('/models', (context) => context.json(deps.models.entries(performance.now())));
   app.get('/models/:id{.+}/endpoint', endpoint(deps));
   app.get('/models/:id{.+}/logs', logs(deps));

@@ -1,5 +1,7 @@
-/** Label values in the order of the series' label names. */
-export type LabelValues = readonly string[];
+/** Metrics in plain numbers, and their text for Prometheus (exposition format 0.0.4). */
+
+/** Label values in the order of the family's label names. */
+type LabelValues = readonly string[];
 
 /** One kind of metric with all its series, rendered as Prometheus text. */
 export interface Family {
@@ -8,6 +10,8 @@ export interface Family {
   readonly labels: readonly string[];
   /** Lines of the text exposition format 0.0.4, each ending with a line feed; empty when there is no series. */
   render(): string;
+  /** Removes all series, before they are written anew. */
+  clear(): void;
   /** Removes the series whose labels `isGone` accepts. */
   prune(isGone: (label: (name: string) => string | undefined) => boolean): void;
 }
@@ -20,6 +24,10 @@ export interface FamilyOptions {
 
 const escapeValue = (value: string): string =>
   value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
+
+/** Numbers as Prometheus reads them: JavaScript writes the infinities in another way. */
+const formatNumber = (value: number): string =>
+  Number.isFinite(value) || Number.isNaN(value) ? String(value) : value > 0 ? '+Inf' : '-Inf';
 
 /** `{a="1",b="2"}`, empty without labels. */
 function renderLabels(names: readonly string[], values: LabelValues): string {
@@ -86,31 +94,27 @@ function createPlainFamily(options: FamilyOptions, type: 'counter' | 'gauge') {
     render: () =>
       table.render(
         type,
-        (series, values) => `${name}${renderLabels(labels, values)} ${series.value}\n`,
+        (series, values) =>
+          `${name}${renderLabels(labels, values)} ${formatNumber(series.value)}\n`,
       ),
   };
 }
 
-export interface CounterFamily extends Family {
+interface PlainFamily extends Family {
   /** The series of these labels, made at the first call. */
   series(values: LabelValues): Series;
 }
 
-export interface GaugeFamily extends CounterFamily {
-  /** Removes all series, before they are written anew. */
-  clear(): void;
-}
-
 /** A family that only grows. */
-export const createCounterFamily = (options: FamilyOptions): CounterFamily =>
+export const createCounterFamily = (options: FamilyOptions): PlainFamily =>
   createPlainFamily(options, 'counter');
 
 /** A family of current values. */
-export const createGaugeFamily = (options: FamilyOptions): GaugeFamily =>
+export const createGaugeFamily = (options: FamilyOptions): PlainFamily =>
   createPlainFamily(options, 'gauge');
 
 /** Counts of one distribution. `observe` costs a few nanoseconds: it is on the path of every request. */
-export class HistogramSeries {
+class HistogramSeries {
   readonly #bounds: Float64Array;
   readonly #counts: Float64Array;
   #sum = 0;
@@ -121,14 +125,15 @@ export class HistogramSeries {
     this.#counts = new Float64Array(bounds.length);
   }
 
-  observe(value: number): void {
-    this.#sum += value;
-    this.#count += 1;
+  /** Counts `times` observations of `value`. */
+  observe(value: number, times = 1): void {
+    this.#sum += value * times;
+    this.#count += times;
     const bounds = this.#bounds;
     for (let index = 0; index < bounds.length; index += 1) {
       const bound = bounds[index];
       if (bound !== undefined && value <= bound) {
-        this.#counts[index] = (this.#counts[index] ?? 0) + 1;
+        this.#counts[index] = (this.#counts[index] ?? 0) + times;
         return;
       }
     }
@@ -144,11 +149,13 @@ export class HistogramSeries {
     }
     text += `${name}_bucket${renderLabels(names, [...values, '+Inf'])} ${this.#count}\n`;
     const plain = renderLabels(labels, values);
-    return `${text}${name}_sum${plain} ${this.#sum}\n${name}_count${plain} ${this.#count}\n`;
+    return `${text}${name}_sum${plain} ${formatNumber(this.#sum)}\n${name}_count${plain} ${this.#count}\n`;
   }
 }
 
-export interface HistogramFamily extends Family {
+export type { HistogramSeries };
+
+interface HistogramFamily extends Family {
   series(values: LabelValues): HistogramSeries;
 }
 
@@ -165,10 +172,14 @@ export function createHistogramFamily(
     labels,
     series: (values) => table.get(values),
     prune: table.prune.bind(table),
+    clear: table.clear.bind(table),
     render: () =>
       table.render('histogram', (series, values) => series.render(name, labels, values)),
   };
 }
 
-/** `Content-Type` of the text exposition format. */
-export const EXPOSITION_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
+/** The families as Prometheus text: the answer to `GET /metrics`. */
+export const metricsResponse = (families: readonly Family[]): Response =>
+  new Response(families.map((family) => family.render()).join(''), {
+    headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' },
+  });

@@ -1,0 +1,189 @@
+/** `GET /metrics`: what `/health`, `/models` and the engines' figures say, for those who scrape nodes. */
+import type { EngineStats } from '@cortex/engine';
+import {
+  createCounterFamily,
+  createGaugeFamily,
+  createHistogramFamily,
+  type Family,
+  metricsResponse,
+} from '@cortex/service';
+
+import type { ModelLifecycle } from '../models/model-lifecycle.ts';
+import type { ApiDeps } from './context.ts';
+
+const BYTES_PER_MIB = 2 ** 20;
+/** Sequences of one step. Few models have more than eight slots. */
+const BATCH_BOUNDS = [1, 2, 3, 4, 6, 8, 12, 16, 32, 64, 128];
+
+const gauge = (name: string, help: string, labels: readonly string[] = ['model']) =>
+  createGaugeFamily({ name, help, labels });
+const counter = (name: string, help: string, labels: readonly string[] = ['model']) =>
+  createCounterFamily({ name, help, labels });
+
+/** The metrics of a node, written anew at every scrape, so that an unloaded model leaves no series behind. */
+export class NodeMetrics {
+  readonly #uptime = gauge('neuron_uptime_seconds', 'Time since the daemon started.', []);
+  readonly #draining = gauge('neuron_draining', '1 while the node takes no new work.', []);
+  readonly #models = gauge('neuron_models', 'Models of the node by state.', ['state']);
+
+  readonly #inFlight = gauge('neuron_model_in_flight', 'Requests of the model in a slot.');
+  readonly #queueDepth = gauge(
+    'neuron_model_queue_depth',
+    'Requests waiting for a slot of the model.',
+  );
+  readonly #slots = gauge('neuron_model_slots', 'Slots of the model.');
+  readonly #rejected = counter(
+    'neuron_model_rejected_total',
+    'Requests that admission refused, by error code.',
+    ['model', 'code'],
+  );
+  readonly #vram = gauge('neuron_model_vram_bytes', 'Memory that the model takes on GPUs.');
+  readonly #resident = gauge(
+    'neuron_engine_resident_bytes',
+    'Resident memory of the engine process of the model.',
+  );
+
+  readonly #prefillRate = gauge(
+    'neuron_model_prefill_tokens_per_second',
+    'Moving average of the prefill speed.',
+  );
+  readonly #decodeRate = gauge(
+    'neuron_model_decode_tokens_per_second',
+    'Moving average of the decode speed.',
+  );
+  readonly #batches = createHistogramFamily({
+    name: 'neuron_engine_batch_sequences',
+    help: 'Sequences per step of the engine, since the model was loaded.',
+    labels: ['model'],
+    bounds: BATCH_BOUNDS,
+  });
+  readonly #longestStep = gauge(
+    'neuron_engine_longest_step_seconds',
+    'Longest step since the model was loaded.',
+  );
+  readonly #cellsUsed = gauge('neuron_model_kv_cells_used', 'KV cells in use.');
+  readonly #cells = gauge('neuron_model_kv_cells', 'KV cells of the model.');
+  readonly #drafted = counter(
+    'neuron_engine_drafted_tokens_total',
+    'Tokens proposed by speculative decoding, since the model was loaded.',
+  );
+  readonly #accepted = counter(
+    'neuron_engine_accepted_tokens_total',
+    'Drafted tokens that the model accepted, since it was loaded.',
+  );
+  readonly #cacheEntries = gauge(
+    'neuron_prompt_cache_entries',
+    'Conversations in the prompt cache of the model.',
+  );
+  readonly #cacheBytes = gauge(
+    'neuron_prompt_cache_bytes',
+    'RAM that the prompt cache of the model takes.',
+  );
+
+  readonly #vramUsed = gauge('neuron_device_vram_used_bytes', 'Memory in use on a device.', [
+    'device',
+  ]);
+  readonly #vramTotal = gauge('neuron_device_vram_total_bytes', 'Memory of a device.', ['device']);
+  readonly #utilization = gauge('neuron_device_utilization_ratio', 'Use of a device, 0 to 1.', [
+    'device',
+  ]);
+  readonly #temperature = gauge('neuron_device_temperature_celsius', 'Temperature of a device.', [
+    'device',
+  ]);
+  readonly #power = gauge('neuron_device_power_watts', 'Power that a device draws.', ['device']);
+
+  readonly #families = [
+    this.#uptime,
+    this.#draining,
+    this.#models,
+    this.#inFlight,
+    this.#queueDepth,
+    this.#slots,
+    this.#rejected,
+    this.#vram,
+    this.#resident,
+    this.#prefillRate,
+    this.#decodeRate,
+    this.#batches,
+    this.#longestStep,
+    this.#cellsUsed,
+    this.#cells,
+    this.#drafted,
+    this.#accepted,
+    this.#cacheEntries,
+    this.#cacheBytes,
+    this.#vramUsed,
+    this.#vramTotal,
+    this.#utilization,
+    this.#temperature,
+    this.#power,
+  ];
+
+  /** In the order in which they are rendered. */
+  readonly families: readonly Family[] = this.#families;
+
+  /** Writes the values of this moment. Reads cached state only. */
+  update(deps: ApiDeps, nowMs: number): void {
+    for (const family of this.#families) family.clear();
+    this.#uptime.series([]).value = (nowMs - deps.startedAtMs) / 1000;
+    this.#draining.series([]).value = deps.gate.isOpen ? 0 : 1;
+    for (const { status } of deps.models.entries(nowMs)) this.#models.series([status]).value += 1;
+    for (const lifecycle of deps.models.loaded()) this.#updateModel(deps, lifecycle);
+    this.#updateDevices(deps);
+  }
+
+  #updateModel({ admission }: ApiDeps, { id, running }: ModelLifecycle): void {
+    if (!running) return;
+    const seats = admission.report(id);
+    this.#inFlight.series([id]).value = seats.inFlight;
+    this.#queueDepth.series([id]).value = seats.queueDepth;
+    this.#slots.series([id]).value = running.slots;
+    this.#vram.series([id]).value = running.vramMib * BYTES_PER_MIB;
+    for (const [code, count] of Object.entries(seats.rejected)) {
+      this.#rejected.series([id, code]).value = count;
+    }
+    if (running.stats) this.#updateEngine(id, running.stats);
+  }
+
+  #updateEngine(id: string, stats: EngineStats): void {
+    const { tokSPrefill, tokSDecode, draftedTokens, acceptedTokens, promptCache } = stats;
+    this.#resident.series([id]).value = stats.rssMib * BYTES_PER_MIB;
+    this.#longestStep.series([id]).value = stats.longestStepMs / 1000;
+    this.#cellsUsed.series([id]).value = stats.kvCellsUsed;
+    this.#cells.series([id]).value = stats.kvCellsTotal;
+    for (const [sequences, steps] of Object.entries(stats.batchSizes)) {
+      this.#batches.series([id]).observe(Number(sequences), steps);
+    }
+    if (tokSPrefill !== undefined) this.#prefillRate.series([id]).value = tokSPrefill;
+    if (tokSDecode !== undefined) this.#decodeRate.series([id]).value = tokSDecode;
+    if (draftedTokens !== undefined) this.#drafted.series([id]).value = draftedTokens;
+    if (acceptedTokens !== undefined) this.#accepted.series([id]).value = acceptedTokens;
+    if (promptCache === undefined) return;
+    this.#cacheEntries.series([id]).value = promptCache.entries;
+    this.#cacheBytes.series([id]).value = promptCache.bytes;
+  }
+
+  #updateDevices({ devices }: ApiDeps): void {
+    for (const gpu of devices.gpus) {
+      const device = [String(gpu.index)];
+      this.#vramTotal.series(device).value = devices.totalMibOf(gpu) * BYTES_PER_MIB;
+      if (gpu.usedMib !== undefined) {
+        this.#vramUsed.series(device).value = gpu.usedMib * BYTES_PER_MIB;
+      }
+      if (gpu.utilizationPct !== undefined) {
+        this.#utilization.series(device).value = gpu.utilizationPct / 100;
+      }
+      if (gpu.tempC !== undefined) this.#temperature.series(device).value = gpu.tempC;
+      if (gpu.powerW !== undefined) this.#power.series(device).value = gpu.powerW;
+    }
+  }
+}
+
+/** `GET /metrics` */
+export function metrics(deps: ApiDeps): () => Response {
+  const nodeMetrics = new NodeMetrics();
+  return () => {
+    nodeMetrics.update(deps, performance.now());
+    return metricsResponse(nodeMetrics.families);
+  };
+}
