@@ -31,7 +31,7 @@ describe('an engine process killed while it answers', () => {
     }
   });
 
-  test('names the signal, and refuses later requests and calls at once', async () => {
+  test('reports the signal, and refuses later requests and calls at once', async () => {
     engine = await scriptedProcess();
 
     process.kill(engine.pid, 'SIGKILL');
@@ -44,7 +44,7 @@ describe('an engine process killed while it answers', () => {
     expect(await thrownBy(engine.stats())).toMatchObject({ code: 'node_recovering' });
   });
 
-  test('ends calls under way', async () => {
+  test('ends running calls', async () => {
     engine = await scriptedProcess();
     process.kill(engine.pid, 'SIGSTOP');
     const call = thrownBy(engine.count({ messages: [] }));

@@ -9,7 +9,7 @@ import { scriptedProcess } from './fixtures/engines.ts';
 import { rawEngine } from './fixtures/raw-engine.ts';
 import { chatOf, eventsOf, never, SPEC } from './fixtures/requests.ts';
 
-test('an engine told by an owner of another version ends with code 64', async () => {
+test('an engine exits with code 64 when its owner speaks another version', async () => {
   const child = Bun.spawn([process.execPath, SCRIPTED_WORKER_PATH], {
     stdio: ['ignore', 'ignore', 'inherit', 'socket-fd'],
     env: { ...process.env, NODE_CHANNEL_FD: '3', NODE_CHANNEL_SERIALIZATION_MODE: 'json' },
@@ -22,14 +22,14 @@ test('an engine told by an owner of another version ends with code 64', async ()
   channel.destroy();
 });
 
-test('an engine program started by hand says what it is', async () => {
+test('an engine program that is started by hand explains what it is for', async () => {
   const child = Bun.spawn([process.execPath, SCRIPTED_WORKER_PATH], { stderr: 'pipe' });
 
   expect(await new Response(child.stderr).text()).toContain('neuron starts it, with a channel');
   expect(await child.exited).not.toBe(0);
 });
 
-test('a cancelled load ends the process', async () => {
+test('a cancelled load ends the engine process', async () => {
   const engine = await spawnEngine({ command: [process.execPath, SCRIPTED_WORKER_PATH] });
   const abort = new AbortController();
 
@@ -41,7 +41,7 @@ test('a cancelled load ends the process', async () => {
   expect(await engine.ended).toContain('was ended because its load was cancelled');
 });
 
-test('an engine that does not end after close is ended', async () => {
+test('an engine that does not exit after close is killed', async () => {
   const engine = await spawnEngine({ command: rawEngine('deaf') });
   await engine.load(SPEC, () => undefined, never());
 
@@ -50,7 +50,7 @@ test('an engine that does not end after close is ended', async () => {
   expect(await engine.ended).toContain('did not end within its grace');
 });
 
-test('stats come by themselves, about once a second', async () => {
+test('an engine sends stats about once per second', async () => {
   const engine = await scriptedProcess();
   await eventsOf(engine.generate(chatOf(3), never()));
 
@@ -62,7 +62,7 @@ test('stats come by themselves, about once a second', async () => {
   await engine.close(0);
 });
 
-test('the environment of the process is ours to set', async () => {
+test('the owner sets the environment of the engine process', async () => {
   const engine = await spawnEngine({
     command: ['sh', '-c', 'echo "arena $MALLOC_ARENA_MAX gpu $CUDA_VISIBLE_DEVICES home $HOME"'],
     env: { CUDA_VISIBLE_DEVICES: '1', HOME: undefined },
@@ -75,7 +75,7 @@ test('the environment of the process is ours to set', async () => {
 
 const lines: string[] = [];
 
-test('a body of 20 MB passes both ways', async () => {
+test('a body of 20 MB passes in both directions', async () => {
   const engine = await scriptedProcess();
   const content = 'ü'.repeat(10_000_000);
 

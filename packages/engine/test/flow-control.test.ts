@@ -56,7 +56,7 @@ const generate = (id: string, tokens: number) => {
   return { kind: 'generate', id, route: 'chat', body, principal, request_id: id, credit: 64 };
 };
 
-test('an engine sends 64 items, then waits for credit', async () => {
+test('an engine sends 64 items and then waits for credit', async () => {
   const served = await serveScripted();
   served.send(generate('a', 200));
   await served.until(() => served.itemsOf('a').length === INITIAL_CREDIT);
@@ -74,7 +74,7 @@ test('an engine sends 64 items, then waits for credit', async () => {
   await served.finished;
 });
 
-test('the items of all requests of a step travel in one message', async () => {
+test('one message carries the items of all requests of a step', async () => {
   const served = await serveScripted();
 
   for (const id of ['a', 'b', 'c', 'd']) served.send(generate(id, 30));
@@ -88,7 +88,7 @@ test('the items of all requests of a step travel in one message', async () => {
   await served.finished;
 });
 
-test('a request cancelled before it is accepted brings done alone', async () => {
+test('a request that is cancelled before it is accepted gets only done', async () => {
   const served = await serveScripted();
 
   served.send(generate('a', 30));
@@ -101,7 +101,7 @@ test('a request cancelled before it is accepted brings done alone', async () => 
   await served.finished;
 });
 
-test('a request that cannot be read, a call that fails and an unknown kind are no end', async () => {
+test('an engine survives a malformed request, a failing call and an unknown kind', async () => {
   const served = await serveScripted();
 
   served.send({ kind: 'generate', id: 'bad' });
@@ -119,7 +119,7 @@ test('a request that cannot be read, a call that fails and an unknown kind are n
   await served.finished;
 });
 
-test('a consumer that never reads costs a bounded number of tokens', async () => {
+test('a consumer that never reads gets a bounded number of tokens', async () => {
   const engine = await scriptedProcess();
   const lazy = engine.generate(chatOf(500_000), never())[Symbol.asyncIterator]();
   await lazy.next();
@@ -134,7 +134,7 @@ test('a consumer that never reads costs a bounded number of tokens', async () =>
   await engine.close(0);
 });
 
-test('10,000 small steps arrive whole and in order', async () => {
+test('10,000 small steps arrive complete and in order', async () => {
   const engine = await scriptedProcess();
   const direct = createScriptedEngine();
   await direct.load(SPEC, () => undefined, never());

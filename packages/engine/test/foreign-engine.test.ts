@@ -4,7 +4,7 @@ import { spawnEngine } from '../src/index.ts';
 import { rawEngine } from './fixtures/raw-engine.ts';
 import { chatOf, eventsOf, never, SPEC, textOf } from './fixtures/requests.ts';
 
-test('a program that shares no code with us serves as an engine', async () => {
+test('a program that shares no code with the product works as an engine', async () => {
   const engine = await spawnEngine({ command: rawEngine('polite') });
   const seen: string[] = [];
 

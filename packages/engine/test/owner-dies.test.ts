@@ -23,11 +23,11 @@ const RUNTIMES = [
 
 for (const [runtime, command] of RUNTIMES) {
   describe(`when the owner is killed, an engine under ${runtime}`, () => {
-    test('ends although its main thread is blocked', async () => {
+    test('exits even though its main thread is blocked', async () => {
       expect(await msToEndAfterOwner(await command())).toBeLessThan(LIMIT_MS);
     });
 
-    test('ends in the middle of a stream', async () => {
+    test('exits in the middle of a stream', async () => {
       expect(await msToEndAfterOwner([...(await command()), '--free'])).toBeLessThan(LIMIT_MS);
     });
   });

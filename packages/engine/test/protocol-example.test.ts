@@ -16,7 +16,7 @@ const linesOf = (side: '>' | '<'): readonly unknown[] =>
 const ofKind = (messages: readonly unknown[], kind: string) =>
   messages.filter((message) => JSON.stringify(message).startsWith(`{"kind":"${kind}"`));
 
-test('the example session of PROTOCOL.md is word for word what this side speaks', async () => {
+test('the example session in PROTOCOL.md matches what this side sends, word for word', async () => {
   const toEngine = linesOf('>');
   const [greeting, ...fromEngine] = linesOf('<');
   const hello = readHello(greeting);

@@ -16,7 +16,7 @@ async function startRaw(mode: string): Promise<EngineProcess> {
   return engine;
 }
 
-describe('an engine that breaks the protocol is ended, and the cause is named:', () => {
+describe('an engine that violates the protocol is killed, and the error names the cause:', () => {
   const FATAL = [
     ['garbage', 'it sent a line that is not JSON: "{\\"kind\\": \\"step\\", oops"'],
     ['scalar', 'it sent no message: 42'],
@@ -47,7 +47,7 @@ describe('an engine that breaks the protocol is ended, and the cause is named:',
   }
 });
 
-test('unknown kinds, ids and capabilities do no harm, and the log tells of the ids', async () => {
+test('unknown kinds, ids and capabilities are ignored, and the log names the ids', async () => {
   const raw = await spawnEngine({ command: rawEngine('unknown') });
   engine = raw;
   const loaded = await raw.load(SPEC, () => undefined, never());
@@ -60,7 +60,7 @@ test('unknown kinds, ids and capabilities do no harm, and the log tells of the i
   expect(raw.logTail.join('\n')).toContain('for the unknown request "nobody"');
 });
 
-test('an engine that dies names its exit code', async () => {
+test('the error about a dead engine names its exit code', async () => {
   const raw = await startRaw('dies');
 
   const events = await eventsOf(raw.generate(chatOf(5), never()));
@@ -69,7 +69,7 @@ test('an engine that dies names its exit code', async () => {
   expect(events).toEqual([expect.objectContaining({ code: 'node_recovering' })]);
 });
 
-describe('a start fails with the reason:', () => {
+describe('a failed start of an engine gives the reason:', () => {
   const FAILURES = [
     ['newer', 'it speaks engine protocol 2, this side speaks 1', 422],
     ['chatty', 'it did not begin with hello', 503],

@@ -10,7 +10,7 @@ function chunksOf(bytes: Uint8Array, cuts: readonly number[]): readonly Uint8Arr
 }
 
 describe('LineSplitter', () => {
-  test('any chunking gives the same lines', () => {
+  test('every chunking gives the same lines', () => {
     const line = fc
       .string({ unit: 'grapheme', minLength: 1 })
       .filter((text) => !text.includes('\n'));
@@ -27,14 +27,14 @@ describe('LineSplitter', () => {
     );
   });
 
-  test('empty lines are dropped, and an unfinished line waits', () => {
+  test('empty lines are dropped, and an incomplete line waits', () => {
     const splitter = new LineSplitter();
 
     expect(splitter.push(Buffer.from('\n\na\n\nb'))).toEqual(['a']);
     expect(splitter.end()).toBe('b');
   });
 
-  test('a line past the limit is refused, however it comes', () => {
+  test('a line over the limit is refused in every chunking', () => {
     const splitter = new LineSplitter(10);
     splitter.push(Buffer.from('12345678'));
 

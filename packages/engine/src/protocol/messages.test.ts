@@ -10,7 +10,7 @@ import { formatClose, formatGenerate, readClose, readGenerate } from './to-engin
 /** What the other side gets of `message`. */
 const overTheWire = (message: object): unknown => JSON.parse(JSON.stringify(message));
 
-test('a load spec comes over whole', () => {
+test('a load spec survives formatting and reading', () => {
   const spec: EngineLoadSpec = {
     modelId: 'Qwen/Qwen3-8B',
     modelPath: '/models/q.gguf',
@@ -32,7 +32,7 @@ test('a load spec comes over whole', () => {
   expect(readLoadSpec(overTheWire(formatLoadSpec(spec)))).toEqual(spec);
 });
 
-test('a loaded model comes over whole, but for capabilities this side does not know', () => {
+test('a loaded message survives formatting and reading, except for unknown capabilities', () => {
   const model: LoadedModel = {
     capabilities: ['chat', 'tools'],
     limits: { contextTokens: 8192, slots: 4, trainedContextTokens: 32_768 },
@@ -46,7 +46,7 @@ test('a loaded model comes over whole, but for capabilities this side does not k
   expect(readLoaded(overTheWire(wire))).toEqual(model);
 });
 
-test('stats come over whole, what was not measured stays absent', () => {
+test('stats survive formatting and reading, and unmeasured values stay absent', () => {
   const stats: EngineStats = {
     queueDepth: 1,
     slots: 4,
@@ -64,7 +64,7 @@ test('stats come over whole, what was not measured stays absent', () => {
   expect(readStats(overTheWire(formatStats(stats)))).toEqual(stats);
 });
 
-test('a request and a close come over whole', () => {
+test('a request and a close survive formatting and reading', () => {
   const request = {
     id: 'caller',
     route: 'chat' as const,
@@ -84,11 +84,11 @@ test('a request and a close come over whole', () => {
   });
 });
 
-test('a close that cannot be read is a close at once', () => {
+test('a malformed close is a close without a grace period', () => {
   expect(readClose({ kind: 'close', grace_ms: 'soon' })).toEqual({ graceMs: 0, options: {} });
 });
 
-test('a step is read by request, every kind of item whole', () => {
+test('a step is read per request, with every kind of item', () => {
   const tool = { index: 0, id: 'call_1', name: 'add', arguments: '{' };
   const logprobs = [{ token: 'a', logprob: -0.5, bytes: [97] }];
 
@@ -112,7 +112,7 @@ test('a step is read by request, every kind of item whole', () => {
   });
 });
 
-test('an item with a member of the wrong type is none', () => {
+test('an item with a member of the wrong type is rejected', () => {
   const wrong = [
     undefined,
     'text',

@@ -16,7 +16,7 @@ const done = (finish: Done['finish']): Done => ({
 /** What the other side gets of `message`. */
 const overTheWire = (message: object): unknown => JSON.parse(JSON.stringify(message));
 
-test('one choice ends with one word on the wire', () => {
+test('the finish of one choice is a string on the wire', () => {
   const event = done([{ reason: 'stop', matchedStop: '###' }]);
 
   const wire = overTheWire(formatDone('1', event));
@@ -25,7 +25,7 @@ test('one choice ends with one word on the wire', () => {
   expect(readDone(wire)).toEqual(event);
 });
 
-test('several choices end with a list, null where no stop string matched', () => {
+test('the finish of several choices is a list, with null where no stop string matched', () => {
   const event = done([{ reason: 'length' }, { reason: 'stop', matchedStop: 'x' }]);
 
   const wire = overTheWire(formatDone('1', event));
@@ -34,7 +34,7 @@ test('several choices end with a list, null where no stop string matched', () =>
   expect(readDone(wire)).toEqual(event);
 });
 
-test('an error keeps code, param, transience and retry time', () => {
+test('an error keeps its code, param, transience and retry time', () => {
   const error = new CortexError('model_load_failed', 'out of memory', {
     param: 'messages',
     transient: true,
@@ -53,7 +53,7 @@ test('the text of an unexpected exception stays inside the engine', () => {
   });
 });
 
-test('a code of a newer engine is an internal error with its message', () => {
+test('an unknown error code becomes internal_error and keeps its message', () => {
   expect(readFailure({ code: 'too_cold', message: 'Too cold.' })).toMatchObject({
     code: 'internal_error',
     message: 'Too cold.',

@@ -14,16 +14,16 @@ test('a vector of 32-bit floats survives packing', () => {
   );
 });
 
-test('the largest answer that OpenAI clients may ask for fits into a line', () => {
+test('the largest embeddings answer that a client may request fits into one line', () => {
   const packed = packVector(Array.from({ length: 4096 }, () => 0.1));
 
   expect(2048 * packed.length).toBeLessThan(MAX_LINE_CHARS / 2);
 });
 
-test('numbers as they are may come too', () => {
+test('a vector may also be a list of numbers', () => {
   expect(unpackVector([0.5, -1])).toEqual([0.5, -1]);
 });
 
-test.each([[7], [{}], [null], ['AAA='], [['0.5']]])('%p is no vector', (wire) => {
+test.each([[7], [{}], [null], ['AAA='], [['0.5']]])('%p is not a vector', (wire) => {
   expect(() => unpackVector(wire)).toThrow('vector');
 });

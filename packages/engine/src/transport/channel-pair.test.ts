@@ -35,7 +35,7 @@ function createReceiver() {
   };
 }
 
-test('messages come in order, those before the open included, and then the end', async () => {
+test('messages arrive in order, including those sent before the channel opened, then the end', async () => {
   const [left, right] = createChannelPair();
   const receiver = createReceiver();
   left.send({ n: 1 });
@@ -48,7 +48,7 @@ test('messages come in order, those before the open included, and then the end',
   expect(receiver.got).toEqual([{ n: 1 }, { n: 2 }, { n: 3 }]);
 });
 
-test('a receiver that throws gets what comes after, and the end', async () => {
+test('a receiver that throws still gets later messages and the end', async () => {
   const thrown = catchThrown();
   const [left, right] = createChannelPair();
   const receiver = createReceiver();

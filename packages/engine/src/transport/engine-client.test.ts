@@ -21,7 +21,7 @@ const createClient = (): EngineClient =>
     { send: () => undefined, note: () => undefined, abandon: () => undefined },
   );
 
-test('steps that bring no items, of a long prompt or of embeddings, are known from the figures', () => {
+test('the client learns from stats of steps without items, such as a long prefill', () => {
   const client = createClient();
   expect(client.lastStepAtMs).toBeUndefined();
 
@@ -32,7 +32,7 @@ test('steps that bring no items, of a long prompt or of embeddings, are known fr
   expect(client.lastStats?.atMs).toBe((client.lastStepAtMs ?? 0) + 5);
 });
 
-test('older figures do not take back a step that was seen', () => {
+test('older stats do not move the time of the last step back', () => {
   const client = createClient();
   client.receive({ kind: 'step', ms: 1, items: [] });
   const seenAtMs = client.lastStepAtMs;

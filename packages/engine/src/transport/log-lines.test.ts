@@ -4,7 +4,7 @@ import { LogLines } from './log-lines.ts';
 
 const streamOf = (...chunks: readonly string[]) => new Blob([...chunks]).stream();
 
-test('a stream becomes lines, the unfinished last one too', async () => {
+test('a stream becomes lines, including an incomplete last one', async () => {
   const log = new LogLines();
   const heard: string[] = [];
   log.listen((line) => heard.push(line));
@@ -15,7 +15,7 @@ test('a stream becomes lines, the unfinished last one too', async () => {
   expect(log.tail).toEqual(heard);
 });
 
-test('the tail holds the last 500 lines', async () => {
+test('the log tail holds the last 500 lines', async () => {
   const log = new LogLines();
 
   await log.read(streamOf(Array.from({ length: 700 }, (_, index) => `line ${index}\n`).join('')));
@@ -24,7 +24,7 @@ test('the tail holds the last 500 lines', async () => {
   expect(log.tail.at(-1)).toBe('line 699');
 });
 
-test('an endless line costs no more than its beginning', async () => {
+test('an endless line takes bounded memory', async () => {
   const log = new LogLines();
 
   await log.read(streamOf('x'.repeat(5_000_000), '\nafter\n'));

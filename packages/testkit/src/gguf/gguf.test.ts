@@ -9,13 +9,13 @@ import { writeGguf } from './write-gguf.ts';
 
 const TINY = fileURLToPath(new URL('../../../../models/cortex-tiny.gguf', import.meta.url));
 
-test('a file that was read is written byte for byte as it was', () => {
+test('a GGUF file that is read and written stays the same byte for byte', () => {
   const bytes = new Uint8Array(readFileSync(TINY));
 
   expect(Buffer.compare(writeGguf(readGguf(bytes)), bytes)).toBe(0);
 });
 
-test('a file that was written is read as it was given', () => {
+test('a GGUF file that is written and read has the same content', () => {
   const file: GgufFile = {
     metadata: new Map([
       ['general.architecture', text('bert')],
@@ -38,6 +38,6 @@ test('a file that was written is read as it was given', () => {
   expect(read.tensors[0]?.data.subarray(0, 12)).toEqual(file.tensors[0]?.data ?? new Uint8Array());
 });
 
-test('values that do not fill their shape are refused', () => {
+test('a tensor whose values do not fill its shape is refused', () => {
   expect(() => f32Tensor('a', [2, 2], Float32Array.of(1))).toThrow('a: 1 values for 2×2');
 });

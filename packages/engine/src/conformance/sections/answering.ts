@@ -36,7 +36,7 @@ export const answering: Section = (subject) => {
     expect(last.usage.completionTokens).toBe(4);
   });
 
-  test('an answer that ends by itself says stop', async () => {
+  test('an answer that ends by itself has the finish reason stop', async () => {
     const { last } = await answerOf(ask(subject().engine, chat('Hello!')));
 
     // A small model may ramble until its context is full.
@@ -44,7 +44,7 @@ export const answering: Section = (subject) => {
     expectSound(last);
   });
 
-  test('several times as many requests as slots all finish, and the engine is idle again', async () => {
+  test('more requests than slots all finish, and leave the engine idle', async () => {
     const { engine } = subject();
     const bodies = Array.from({ length: SLOTS * 3 }, (_, index) => chatOf(5 + index));
 
@@ -62,7 +62,7 @@ export const answering: Section = (subject) => {
     });
   });
 
-  test('a request that waited for a slot says how long', async () => {
+  test('a request that waited for a slot reports its queue time', async () => {
     const engine = await loadFresh(subject(), 1);
     const holder = await holdSlot(engine);
     const waiting = answerOf(ask(engine, chatOf(4)));
@@ -87,7 +87,7 @@ export const answering: Section = (subject) => {
 };
 
 export const completions: Section = (subject) => {
-  test('a completion goes on from its prompt', async () => {
+  test('a completion continues its prompt', async () => {
     const stream = ask(subject().engine, completionOf(8), { route: 'completions' });
 
     const { last, promptTokens } = await answerOf(stream);

@@ -20,7 +20,7 @@ export const cancelling: Section = (subject) => {
     await idle(subject().engine);
   });
 
-  test('a request cancelled before it begins is done at once', async () => {
+  test('a request that is cancelled before it starts ends at once', async () => {
     const stream = ask(subject().engine, chatOf(8), { signal: AbortSignal.abort() });
 
     const { last, promptTokens } = await collect(stream);
@@ -29,7 +29,7 @@ export const cancelling: Section = (subject) => {
     expect(last).toMatchObject({ type: 'done', finish: [{ reason: 'cancelled' }] });
   });
 
-  test('a request cancelled on its way in is done, accepted or not', async () => {
+  test('a request that is cancelled while the engine accepts it ends with done', async () => {
     const abort = new AbortController();
     const answer = answerOf(ask(subject().engine, chatOf(300), { signal: abort.signal }));
 
@@ -38,7 +38,7 @@ export const cancelling: Section = (subject) => {
     expect((await answer).last.finish).toEqual([{ reason: 'cancelled' }]);
   });
 
-  test('a request cancelled in the queue is done without a token', async () => {
+  test('a request that is cancelled in the queue ends without a token', async () => {
     const { engine } = subject();
     const holders = await Promise.all(Array.from({ length: SLOTS }, () => holdSlot(engine)));
     const abort = new AbortController();
@@ -54,7 +54,7 @@ export const cancelling: Section = (subject) => {
     await Promise.all(holders.map((holder) => holder.release()));
   });
 
-  test('a request cancelled in its prefill is done', async () => {
+  test('a request that is cancelled during prefill ends with done', async () => {
     const abort = new AbortController();
     const long = 'light '.repeat(CONTEXT_TOKENS / 8);
     // More than an engine gives before anybody takes an item: it cannot be done before the cancel.
@@ -67,7 +67,7 @@ export const cancelling: Section = (subject) => {
     expect(await until(stream, 'done')).toMatchObject({ finish: [{ reason: 'cancelled' }] });
   });
 
-  test('a request cancelled while it answers is done soon, with the usage so far', async () => {
+  test('a request that is cancelled while it generates ends soon, with its usage so far', async () => {
     const abort = new AbortController();
     const limit = 400;
     const stream = ask(subject().engine, chatOf(limit), { signal: abort.signal })[
@@ -87,7 +87,7 @@ export const cancelling: Section = (subject) => {
     expect(last.usage.completionTokens).toBeWithin(1, limit);
   });
 
-  test('a consumer that leaves early frees its slot', async () => {
+  test('a consumer that stops early frees its slot', async () => {
     const { engine } = subject();
 
     for await (const event of ask(engine, chatOf(400))) {

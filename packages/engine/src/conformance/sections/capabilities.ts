@@ -23,7 +23,7 @@ import { tools } from './tools.ts';
 import { lora, speculation } from './variants.ts';
 
 const reasoning: Section = (subject, options) => {
-  test('reasoning comes as reasoning, before the text, and is counted', async () => {
+  test('reasoning arrives as reasoning before the text, and is counted', async () => {
     if (options.reasoning === undefined)
       throw new Error('`reasoning` is claimed: give `reasoning`');
 
@@ -44,7 +44,7 @@ const ANY_TEXT = {
 };
 
 const tokenizer: Section = (subject, { claims, roundTrip = ANY_TEXT }) => {
-  test('text survives tokens and back', async () => {
+  test('detokenize restores the text that tokenize split', async () => {
     const { engine } = subject();
 
     const tokens = await engine.tokenize(roundTrip.text, {
@@ -57,20 +57,20 @@ const tokenizer: Section = (subject, { claims, roundTrip = ANY_TEXT }) => {
   });
 
   if (!claims.includes('chat')) return;
-  test('count says what the prompt will cost', async () => {
+  test('count gives the number of prompt tokens that generate reports', async () => {
     const { engine } = subject();
     const { promptTokens } = await collect(ask(engine, chatOf(1)));
 
     expect(await engine.count(chatOf(1))).toBe(promptTokens ?? -1);
   });
 
-  test('the template renders the turns', async () => {
+  test('template renders the turns of a chat', async () => {
     const prompt = await subject().engine.applyTemplate(chat('Where is the lighthouse?'));
 
     expect(prompt).toContain('Where is the lighthouse?');
   });
 
-  test('a body that is no chat is refused by count', async () => {
+  test('count refuses a body that is not a chat', async () => {
     const refused = await thrownBy(subject().engine.count({ messages: 7 }));
 
     expect(refused).toBeInstanceOf(CortexError);
@@ -79,7 +79,7 @@ const tokenizer: Section = (subject, { claims, roundTrip = ANY_TEXT }) => {
 };
 
 const choices: Section = (subject) => {
-  test('n choices come from one prompt, each with its end', async () => {
+  test('n choices come from one prompt, each with its own finish reason', async () => {
     const body = chatOf(6, { n: 2, temperature: 1, seed: 3 });
 
     const { items, last } = await answerOf(ask(subject().engine, body));
@@ -91,7 +91,7 @@ const choices: Section = (subject) => {
 };
 
 const logprobs: Section = (subject) => {
-  test('logprobs stand for the tokens of the text', async () => {
+  test('logprobs belong to the tokens of the text', async () => {
     const body = chatOf(6, { logprobs: true, top_logprobs: 2 });
 
     const { items } = await answerOf(ask(subject().engine, body));
@@ -130,7 +130,7 @@ export const CAPABILITIES: readonly string[] = Object.keys(CAPABILITY_SECTIONS);
 /** What an engine answers to a call that its model cannot serve. */
 export const refusals: Section = (subject, { claims }) => {
   if (!claims.includes('completions')) {
-    test('a model that does not write text says so', async () => {
+    test('a model that does not generate text refuses to', async () => {
       const { engine } = subject();
       const requests = [
         ask(engine, chat('Hello')),
@@ -142,14 +142,14 @@ export const refusals: Section = (subject, { claims }) => {
     });
   }
   if (!claims.includes('embedding')) {
-    test('embeddings of a model that makes none are refused', async () => {
+    test('a model without embeddings refuses to embed', async () => {
       const call = subject().engine.embed({ inputs: ['x'] }, new AbortController().signal);
 
       expect(await thrownBy(call)).toMatchObject({ code: 'wrong_modality' });
     });
   }
   if (!claims.includes('rerank')) {
-    test('ranking by a model that does not rank is refused', async () => {
+    test('a model that cannot rerank refuses to', async () => {
       const request = { query: 'x', documents: ['y'] };
 
       const call = subject().engine.rerank(request, new AbortController().signal);

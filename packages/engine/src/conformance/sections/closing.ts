@@ -15,7 +15,7 @@ import {
 } from '../subject.ts';
 
 export const closing: Section = (subject, options) => {
-  test('requests under way finish within the grace, and no new one begins', async () => {
+  test('a closing engine finishes its requests within the grace period and starts none', async () => {
     const engine = await loadFresh(subject(), 2);
     const streams = [1, 2, 3].map(() => ask(engine, chatOf(20))[Symbol.asyncIterator]());
     await Promise.all(streams.map((stream) => until(stream, 'accepted')));
@@ -28,7 +28,7 @@ export const closing: Section = (subject, options) => {
     expect(await refusalOf(ask(engine, chatOf(4)))).toMatchObject({ code: 'shutting_down' });
   });
 
-  test('without grace requests end with shutting_down', async () => {
+  test('a close without a grace period ends requests with shutting_down', async () => {
     const engine = await loadFresh(subject(), 1);
     const running = ask(engine, chatOf(400))[Symbol.asyncIterator]();
     const queued = ask(engine, chatOf(400))[Symbol.asyncIterator]();
@@ -42,7 +42,7 @@ export const closing: Section = (subject, options) => {
     expect((await rest(running)[Symbol.asyncIterator]().next()).done).toBe(true);
   });
 
-  test('closing twice is closing once', async () => {
+  test('a second close has no effect', async () => {
     const engine = await loadFresh(subject(), 1);
 
     await Promise.all([engine.close(0), engine.close(0)]);
@@ -52,7 +52,7 @@ export const closing: Section = (subject, options) => {
     expect(last).toMatchObject({ type: 'error', code: 'shutting_down' });
   });
 
-  test('an engine that has loaded nothing closes', async () => {
+  test('an engine without a model closes', async () => {
     const engine = await subject().make();
 
     await engine.close(1_000);
@@ -61,7 +61,7 @@ export const closing: Section = (subject, options) => {
     expect(await thrownBy(load)).toBeInstanceOf(Error);
   });
 
-  test('an engine that has worked before answers until it is closed', async () => {
+  test('an engine answers until it is closed', async () => {
     const { engine } = subject();
 
     expect((await answerOf(ask(engine, chatOf(3)))).last.usage.completionTokens).toBe(3);

@@ -22,7 +22,7 @@ const expectClose = (actual: readonly number[], expected: readonly number[]): vo
 };
 
 export const embedding: Section = (subject, options) => {
-  test('each input gets a vector of length 1, the same for the same text', async () => {
+  test('each input gets a vector of length 1, and equal texts get equal vectors', async () => {
     const inputs = ['a lighthouse', 'a neuron', 'a lighthouse'];
 
     const { vectors, promptTokens } = await embed(subject().engine, { inputs });
@@ -35,7 +35,7 @@ export const embedding: Section = (subject, options) => {
     expect(promptTokens).toBeGreaterThan(0);
   });
 
-  test('a text has the same vector alone and among others, in the order of the inputs', async () => {
+  test('a text gets the same vector alone and in a list, and vectors keep the order of the inputs', async () => {
     const { engine } = subject();
 
     const [together, ...alone] = await Promise.all([
@@ -49,7 +49,7 @@ export const embedding: Section = (subject, options) => {
     expect(together.promptTokens).toBe(promptTokens);
   });
 
-  test('tokens stand for their text, and are what it costs', async () => {
+  test('a list of tokens gives the vector of its text and counts as many prompt tokens', async () => {
     const { engine } = subject();
     const [text = ''] = TEXTS;
     const tokens = await engine.tokenize(text, { addSpecial: true, parseSpecial: false });
@@ -60,7 +60,7 @@ export const embedding: Section = (subject, options) => {
     expectClose(given.vectors[0] ?? [], (await embed(engine, { inputs: [text] })).vectors[0] ?? []);
   });
 
-  test('the longest input that fits is embedded, a longer one refused by its place', async () => {
+  test('the longest input that fits is embedded, and a longer one is refused by its index', async () => {
     const { engine } = subject();
     const [token = 0] = await engine.tokenize('red', { addSpecial: false, parseSpecial: false });
     const ofLength = (length: number): number[] => Array.from({ length }, () => token);
@@ -90,7 +90,7 @@ export const embedding: Section = (subject, options) => {
     expect(refused).toMatchObject({ code: 'invalid_request', details: { param } });
   });
 
-  test('dimensions are those of the model', async () => {
+  test('a vector has the dimensions of the model', async () => {
     const { engine } = subject();
     const [whole = []] = (await embed(engine, { inputs: ['red'] })).vectors;
 
@@ -115,7 +115,7 @@ export const embedding: Section = (subject, options) => {
     );
   });
 
-  test('a cancelled request ends, and others go on', async () => {
+  test('a cancelled call ends, and others continue', async () => {
     const { engine } = subject();
     const abort = new AbortController();
     const cancelled = embed(engine, { inputs: manyTexts(2000) }, abort.signal);
@@ -129,13 +129,13 @@ export const embedding: Section = (subject, options) => {
     expect(await idle(engine)).toMatchObject({ queueDepth: 0, busySlots: 0, runnableSlots: 0 });
   });
 
-  test('a request that was cancelled before is not begun', async () => {
+  test('a call that is cancelled before it starts does no work', async () => {
     const call = embed(subject().engine, { inputs: TEXTS }, AbortSignal.abort());
 
     expect(await thrownBy(call)).toBeInstanceOf(Error);
   });
 
-  test('a long list does not hold up a short one', async () => {
+  test('a long list of inputs does not delay a short one', async () => {
     const { engine } = subject();
     const abort = new AbortController();
     let isLongDone = false;
@@ -151,7 +151,7 @@ export const embedding: Section = (subject, options) => {
     expect(await thrownBy(long)).toBeInstanceOf(Error);
   });
 
-  test('requests under way finish within the grace, and no new one begins', async () => {
+  test('a closing engine finishes its requests within the grace period and starts none', async () => {
     const engine = await loadFresh(subject(), 1);
     const requests = [1, 2, 3].map(() => embed(engine, { inputs: manyTexts(20) }));
     await statsWhere(engine, (stats) => stats.busySlots > 0);
@@ -165,7 +165,7 @@ export const embedding: Section = (subject, options) => {
     expect(late).toMatchObject({ code: 'shutting_down' });
   });
 
-  test('without grace requests end with shutting_down', async () => {
+  test('a close without a grace period ends requests with shutting_down', async () => {
     const engine = await loadFresh(subject(), 1);
     const running = embed(engine, { inputs: manyTexts(2000) });
     await statsWhere(engine, (stats) => stats.busySlots > 0);

@@ -12,7 +12,7 @@ import {
 } from '../subject.ts';
 
 export const fairness: Section = (subject) => {
-  test('principals take turns, whoever came with more', async () => {
+  test('principals take turns, however many requests each has', async () => {
     const engine = await loadFresh(subject(), 1);
     const holder = await holdSlot(engine, { principal: 'key:many' });
     const finished: string[] = [];
@@ -37,7 +37,7 @@ export const fairness: Section = (subject) => {
     await engine.close(0);
   });
 
-  test('an answer goes on while another prompt is read', async () => {
+  test('a generating request continues during the prefill of another', async () => {
     const { engine } = subject();
     const stream = ask(engine, chatOf(60))[Symbol.asyncIterator]();
     await until(stream, 'items');

@@ -3,7 +3,7 @@ import { expect, test } from 'bun:test';
 import { answerOf, ask, chatOf, idle, type Section, statsWhere, until } from '../subject.ts';
 
 export const flow: Section = (subject) => {
-  test('a consumer that takes nothing pauses its own request and no other', async () => {
+  test('a consumer that takes nothing pauses only its own request', async () => {
     const { engine } = subject();
     const slow = ask(engine, chatOf(300))[Symbol.asyncIterator]();
     await until(slow, 'items');

@@ -35,7 +35,7 @@ const bodyOf = (topic: string): Body =>
   completionOf(8, { prompt: longText(topic, 330).slice(0, 3200) });
 
 export const promptCache: Section = (subject, options) => {
-  test('a conversation that lost its only slot comes back with its prefix, and the same text', async () => {
+  test('a conversation that lost its only slot gets its prefix back, and gives the same text', async () => {
     const spec = {
       ...suiteSpec(options, 1),
       contextLength: CONTEXT_TOKENS,
@@ -59,7 +59,7 @@ export const promptCache: Section = (subject, options) => {
 };
 
 export const slotState: Section = (subject, options) => {
-  test('slots that were saved at the end are there after the next load, with the same text', async () => {
+  test('slots that were saved by close are restored by the next load, and give the same text', async () => {
     const dir = await mkdtemp(join(tmpdir(), 'slot-state-'));
     onTestFinished(() => rm(dir, { recursive: true }));
     const spec = { ...suiteSpec(options, 2), contextLength: CONTEXT_TOKENS };

@@ -13,7 +13,7 @@ import {
 } from '../subject.ts';
 
 export const limits: Section = (subject) => {
-  test('a full context ends with length, however much was asked for', async () => {
+  test('a full context ends an answer with length, whatever max_tokens says', async () => {
     const { last } = await answerOf(ask(subject().engine, chatOf(1_000_000)));
 
     expect(last.finish).toEqual([{ reason: 'length' }]);
@@ -21,7 +21,7 @@ export const limits: Section = (subject) => {
     expect(used).toBeWithin(CONTEXT_TOKENS - 1, CONTEXT_TOKENS + 2);
   });
 
-  test('a prompt that can never fit is refused, saying the maximum', async () => {
+  test('a prompt that can never fit is refused with the maximum context length', async () => {
     const refusal = await refusalOf(ask(subject().engine, tooLong()));
 
     expect(refusal).toMatchObject({ code: 'context_length_exceeded', param: 'messages' });

@@ -8,7 +8,7 @@ import { CortexError } from '@cortex/protocol';
 import { CONTEXT_TOKENS, type Section, SLOTS, suiteSpec, thrownBy } from '../subject.ts';
 
 export const loading: Section = (subject, options) => {
-  test('a load reports progress that only rises, and what was loaded', async () => {
+  test('a load reports progress that never decreases, then what it loaded', async () => {
     const engine = await subject().make();
     const seen: { phase: string; ratio: number }[] = [];
 
@@ -29,7 +29,7 @@ export const loading: Section = (subject, options) => {
     await engine.close(0);
   });
 
-  test('an aborted load rejects, and the engine can still be closed', async () => {
+  test('an aborted load rejects, and the engine can be closed', async () => {
     const engine = await subject().make();
     const abort = new AbortController();
 
@@ -39,7 +39,7 @@ export const loading: Section = (subject, options) => {
     await engine.close(0);
   });
 
-  test('a load that is aborted before it begins rejects', async () => {
+  test('a load that is aborted before it starts rejects', async () => {
     const engine = await subject().make();
 
     const load = engine.load(suiteSpec(options), () => undefined, AbortSignal.abort());
@@ -48,7 +48,7 @@ export const loading: Section = (subject, options) => {
     await engine.close(0);
   });
 
-  test('a file that is not there is a structural failure that names it', async () => {
+  test('a missing file is a structural failure that names the file', async () => {
     const engine = await subject().make();
     const spec = { ...suiteSpec(options), modelPath: '/nowhere/no-such-model.gguf' };
 
@@ -59,7 +59,7 @@ export const loading: Section = (subject, options) => {
     await engine.close(0);
   });
 
-  test('a file that is no model is a structural failure that names it', async () => {
+  test('a file that is not a model is a structural failure that names the file', async () => {
     const engine = await subject().make();
     const folder = mkdtempSync(join(tmpdir(), 'conformance-'));
     onTestFinished(() => rmSync(folder, { recursive: true }));

@@ -13,7 +13,7 @@ import {
 } from '../subject.ts';
 
 export const estimating: Section = (subject, options) => {
-  test('what a load takes is known before it, and is not much less in the end', async () => {
+  test('an estimate before the load is close to the memory that the load takes', async () => {
     const engine = await subject().make();
     try {
       const estimate = await engine.estimate(suiteSpec(options), {});
@@ -29,7 +29,7 @@ export const estimating: Section = (subject, options) => {
     }
   });
 
-  test('an estimate says what fits a budget', async () => {
+  test('an estimate says what fits into a memory budget', async () => {
     const engine = await subject().make();
     try {
       const spec = suiteSpec(options);
@@ -45,7 +45,7 @@ export const estimating: Section = (subject, options) => {
   });
 
   if (options.claims.includes('completions')) {
-    test('cells of fewer bits take less memory, and answer', async () => {
+    test('quantised KV cells take less memory and still answer', async () => {
       const used: number[] = [];
       for (const kvType of ['f16', 'q8_0', 'q4_0'] as const) {
         const engine = await subject().make();
@@ -65,7 +65,7 @@ export const estimating: Section = (subject, options) => {
       expect(used.at(-1)).toBeLessThan(used[0] ?? 0);
     });
 
-    test('how fast it reads and writes is measured', async () => {
+    test('stats report the speed of prefill and decode', async () => {
       const { engine } = subject();
       await answerOf(ask(engine, completionOf(8), { route: 'completions' }));
 
@@ -78,7 +78,7 @@ export const estimating: Section = (subject, options) => {
     });
   }
 
-  test('a file that is none is refused, naming it', async () => {
+  test('an estimate for a file that is not a model is refused with its name', async () => {
     const engine = await subject().make();
     try {
       const spec = { ...suiteSpec(options), modelPath: '/no/such/model.gguf' };
@@ -92,7 +92,7 @@ export const estimating: Section = (subject, options) => {
     }
   });
 
-  test('the devices are named', async () => {
+  test('devices lists each device by name', async () => {
     const engine = await loadFresh(subject(), 1);
     try {
       const [first] = await engine.devices();

@@ -46,7 +46,7 @@ const HARMLESS: Body = {
 };
 
 export const parameters: Section = (subject, options) => {
-  describe('refuses a wrong value, naming it:', () => {
+  describe('refuses an invalid value by the name of its field:', () => {
     for (const [patch, param] of WRONG) {
       test(JSON.stringify(patch), async () => {
         const body = { ...chat('Hello'), ...patch };
@@ -58,7 +58,7 @@ export const parameters: Section = (subject, options) => {
     }
   });
 
-  describe('refuses what the model cannot do, naming it:', () => {
+  describe('refuses what the model cannot do by the name of the field:', () => {
     for (const [capability, patch, param] of UNSUPPORTED) {
       if (options.claims.includes(capability)) continue;
       test(JSON.stringify(patch), async () => {
@@ -69,7 +69,7 @@ export const parameters: Section = (subject, options) => {
     }
   });
 
-  test('accepts what clients send along', async () => {
+  test('accepts the service fields of common clients', async () => {
     const { last } = await answerOf(ask(subject().engine, { ...chatOf(4), ...HARMLESS }));
 
     expect(last.usage.completionTokens).toBe(4);

@@ -16,7 +16,7 @@ const manyDocuments = (count: number): string[] =>
   Array.from({ length: count }, (_, index) => `the fox jumps over stone ${index}`);
 
 export const rerank: Section = (subject) => {
-  test('every document gets a score from 0 to 1', async () => {
+  test('rerank gives every document a score from 0 to 1', async () => {
     const { scores, promptTokens } = await rank(subject().engine, {
       query: QUERY,
       documents: DOCUMENTS,
@@ -28,7 +28,7 @@ export const rerank: Section = (subject) => {
     expect(promptTokens).toBeGreaterThan(DOCUMENTS.length);
   });
 
-  test('a document has the same score alone and among others, in the order of the documents', async () => {
+  test('a document gets the same score alone and in a list, and scores keep the order of the documents', async () => {
     const { engine } = subject();
 
     const [together, ...alone] = await Promise.all([
@@ -42,7 +42,7 @@ export const rerank: Section = (subject) => {
     expect(together.promptTokens).toBe(promptTokens);
   });
 
-  test('the score depends on the query', async () => {
+  test('a rerank score depends on the query', async () => {
     const { engine } = subject();
     const [document = ''] = DOCUMENTS;
 
@@ -62,7 +62,7 @@ export const rerank: Section = (subject) => {
     expect(refused).toMatchObject({ code: 'invalid_request', details: { param } });
   });
 
-  test('a document that is too long with its query is refused by its place', async () => {
+  test('a document that is too long together with its query is refused by its index', async () => {
     const documents = ['red', 'red '.repeat(CONTEXT_TOKENS)];
 
     const refused = await thrownBy(rank(subject().engine, { query: QUERY, documents }));
@@ -74,7 +74,7 @@ export const rerank: Section = (subject) => {
     expect(String(refused)).toContain(`maximum context length is ${CONTEXT_TOKENS} tokens`);
   });
 
-  test('a cancelled request ends, and others go on', async () => {
+  test('a cancelled call ends, and others continue', async () => {
     const { engine } = subject();
     const abort = new AbortController();
     const documents = manyDocuments(2000);

@@ -23,7 +23,7 @@ export const sampling: Section = (subject, options) => {
     expect(same.map((text) => text.slice(0, shown))).toEqual(same.map(() => alone.slice(0, shown)));
   });
 
-  test('the same seed gives the same text', async () => {
+  test('equal seeds give equal texts', async () => {
     const [first, second] = [
       await textOf({ temperature: 1, seed: 7 }),
       await textOf({ temperature: 1, seed: 7 }),
@@ -32,7 +32,7 @@ export const sampling: Section = (subject, options) => {
     expect(second).toBe(first);
   });
 
-  test('other seeds give other texts', async () => {
+  test('different seeds give different texts', async () => {
     const texts = await Promise.all(
       [1, 2, 3, 4, 5, 6].map((seed) => textOf({ temperature: 1.5, seed })),
     );
@@ -40,7 +40,7 @@ export const sampling: Section = (subject, options) => {
     expect(new Set(texts).size).toBeGreaterThan(1);
   });
 
-  test('without a seed two requests of one moment differ', async () => {
+  test('two simultaneous requests without a seed differ', async () => {
     const texts = await Promise.all(Array.from({ length: 6 }, () => textOf({ temperature: 1.5 })));
 
     expect(new Set(texts).size).toBeGreaterThan(1);

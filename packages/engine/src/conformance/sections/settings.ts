@@ -14,7 +14,7 @@ export const settings: Section = (subject, { claims }) => {
     return String(token);
   };
 
-  test('a bias of 100 makes a token certain, one of -100 impossible', async () => {
+  test('a logit_bias of 100 makes a token certain, and one of -100 impossible', async () => {
     const certain = { logit_bias: { [await tokenOf('lamp')]: 100 } };
     const [likely] = logprobsOf(await complete({ logprobs: 5, max_tokens: 1 }));
     const banned = Object.fromEntries(
@@ -32,7 +32,7 @@ export const settings: Section = (subject, { claims }) => {
     expect((likely?.top ?? []).map((top) => top.token)).not.toContain(instead?.token ?? '');
   });
 
-  test('log-probabilities are raw, sorted, and the first is what temperature 0 takes', async () => {
+  test('logprobs are raw and sorted, and temperature 0 takes the first', async () => {
     const [greedy] = logprobsOf(await complete({ logprobs: 20, max_tokens: 1 }));
     const [hot] = logprobsOf(
       await complete({
@@ -55,7 +55,7 @@ export const settings: Section = (subject, { claims }) => {
     expect(hot?.top?.[0]?.logprob).toBeCloseTo(shown[0]?.logprob ?? 0, 3);
   });
 
-  describe('leaves the likeliest token alone, however hot:', () => {
+  describe('a filter that leaves only the likeliest token decides at any temperature:', () => {
     for (const narrow of [{ top_k: 1 }, { top_p: 0 }, { min_p: 1 }, { temperature: 1e-6 }]) {
       test(JSON.stringify(narrow), async () => {
         const hot = await complete({ temperature: 1.5, seed: 3, ...narrow });
@@ -65,7 +65,7 @@ export const settings: Section = (subject, { claims }) => {
     }
   });
 
-  describe('makes an answer repeat itself less:', () => {
+  describe('a penalty makes an answer repeat itself less:', () => {
     for (const penalty of [
       { frequency_penalty: 2 },
       { presence_penalty: 2 },
@@ -82,7 +82,7 @@ export const settings: Section = (subject, { claims }) => {
     }
   });
 
-  test('a negative penalty makes it repeat itself more', async () => {
+  test('a negative penalty makes an answer repeat itself more', async () => {
     const body = { max_tokens: 60, logprobs: 0 };
 
     const free = repeats(await complete(body));
@@ -91,7 +91,7 @@ export const settings: Section = (subject, { claims }) => {
   });
 
   if (!claims.includes('choices')) return;
-  test('choices differ, each with a finish of its own, and a seed repeats them all', async () => {
+  test('choices differ, each has its own finish reason, and a seed repeats them all', async () => {
     const body = {
       n: 4,
       temperature: 1.5,

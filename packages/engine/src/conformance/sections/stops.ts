@@ -9,7 +9,7 @@ export const stops: Section = (subject) => {
   const complete = (body: Parameters<typeof completionOf>[1]) =>
     answerOf(ask(subject().engine, completionOf(40, body), { route: 'completions' }));
 
-  test('a stop string ends the text before it, and is reported', async () => {
+  test('a stop string ends the text before it and is reported', async () => {
     const { text } = await complete({});
     const stop = pieceAt(text, 0.5);
 
@@ -19,7 +19,7 @@ export const stops: Section = (subject) => {
     expect(stopped.last.finish).toEqual([{ reason: 'stop', matchedStop: stop }]);
   });
 
-  test('of several stop strings the first to appear wins', async () => {
+  test('the first of several stop strings to appear ends the text', async () => {
     const { text } = await complete({});
     const late = pieceAt(text, 0.7);
     const early = pieceAt(text, 0.3);
@@ -31,7 +31,7 @@ export const stops: Section = (subject) => {
     expect(stopped.last.finish[0]?.reason).toBe('stop');
   });
 
-  test('a stop string that begins and does not end takes nothing away', async () => {
+  test('a partial stop string stays in the text', async () => {
     const { text } = await complete({});
 
     const whole = await complete({ stop: `${pieceAt(text, 0.5)}\u0001never` });

@@ -16,14 +16,14 @@ const formatOf = (schema: object) => ({
 export const structured: Section = (subject) => {
   const asked = (body: object) => ask(subject().engine, chat('How large is it?', { ...body }));
 
-  test('a schema holds', async () => {
+  test('an answer satisfies its JSON schema', async () => {
     const { text, last } = await answerOf(asked(formatOf(SIZE)));
 
     expect(JSON.parse(text)).toEqual({ size: expect.stringMatching(/^(small|large)$/) });
     expect(last.finish).toEqual([{ reason: 'stop' }]);
   });
 
-  test('a schema holds at any temperature', async () => {
+  test('an answer satisfies its JSON schema at any temperature', async () => {
     const list = { type: 'array', items: SIZE, minItems: 2, maxItems: 3 };
 
     const { text } = await answerOf(asked({ ...formatOf(list), temperature: 2, seed: 1 }));
@@ -32,7 +32,7 @@ export const structured: Section = (subject) => {
     expect(JSON.parse(text).length).toBeWithin(2, 4);
   });
 
-  test('json_object is one', async () => {
+  test('an answer with json_object is a JSON object', async () => {
     const { text, last } = await answerOf(
       asked({ response_format: { type: 'json_object' }, max_tokens: 300 }),
     );
@@ -41,7 +41,7 @@ export const structured: Section = (subject) => {
     if (last.finish[0]?.reason === 'stop') expect(JSON.parse(text)).toBeObject();
   });
 
-  test('a schema that cannot be kept is refused, naming its keyword', async () => {
+  test('a schema that cannot be enforced is refused by its keyword', async () => {
     const refusal = await refusalOf(asked(formatOf({ not: { type: 'string' } })));
 
     expect(refusal).toMatchObject({ code: 'invalid_request', param: 'response_format' });

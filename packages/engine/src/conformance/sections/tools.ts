@@ -54,13 +54,13 @@ export const tools: Section = (subject, options) => {
   const choose = (choice: Body) =>
     ask(subject().engine, { ...toolCallOf(options).body, tools: OFFERED, ...choice });
 
-  test('tool_choice "none" calls nothing', async () => {
+  test('tool_choice "none" calls no tool', async () => {
     const answer = await answerOf(choose({ tool_choice: 'none', max_tokens: 30 }));
 
     expect(callsOf(answer)).toEqual([]);
   });
 
-  test('tool_choice "required" calls one of the tools, whatever was asked', async () => {
+  test('tool_choice "required" calls a tool, whatever the question', async () => {
     const answer = await answerOf(choose({ tool_choice: 'required', parallel_tool_calls: false }));
 
     const calls = callsOf(answer);
@@ -70,7 +70,7 @@ export const tools: Section = (subject, options) => {
     expect(answer.last.finish).toEqual([{ reason: 'tool_calls' }]);
   });
 
-  test('tool_choice by name calls that tool, once', async () => {
+  test('a named tool_choice calls that tool once', async () => {
     const named = { type: 'function', function: { name: 'multiply' } };
 
     const calls = callsOf(await answerOf(choose({ tool_choice: named })));
@@ -80,7 +80,7 @@ export const tools: Section = (subject, options) => {
     expect(JSON.parse(calls[0]?.arguments ?? '')).toEqual({ m: expect.any(Number) });
   });
 
-  test('a tool_choice that is not on offer is refused', async () => {
+  test('a tool_choice that names no offered tool is refused', async () => {
     const named = { type: 'function', function: { name: 'divide' } };
 
     const refusal = await refusalOf(choose({ tool_choice: named }));

@@ -25,7 +25,7 @@ async function textWith(subject: Subject, spec: EngineLoadSpec): Promise<string>
 }
 
 export const speculation: Section = (subject, options) => {
-  test('guessed tokens do not change the text, whoever guesses', async () => {
+  test('speculative decoding does not change the text, whatever the drafter', async () => {
     const spec = suiteSpec(options, 1);
 
     const plain = await textWith(subject(), spec);
@@ -39,7 +39,7 @@ export const speculation: Section = (subject, options) => {
 };
 
 export const lora: Section = (subject, options) => {
-  test('an adapter changes the answer, and at scale 0 it does not', async () => {
+  test('a LoRA adapter changes the answer, but not at scale 0', async () => {
     if (options.loraPath === undefined) throw new Error('`lora` is claimed: give `loraPath`');
     const spec = suiteSpec(options, 1);
     const path = options.loraPath;
@@ -52,7 +52,7 @@ export const lora: Section = (subject, options) => {
     expect(full).not.toBe(plain);
   });
 
-  test('an adapter that is not there fails the load, naming it', async () => {
+  test('a missing LoRA adapter fails the load with its name', async () => {
     const engine = await subject().make();
     const spec = { ...suiteSpec(options, 1), lora: [{ path: '/no/adapter.gguf', scale: 1 }] };
     try {

@@ -97,12 +97,12 @@ export function harnessConformance(name: string, make: () => Promise<HarnessUnde
       expect(harness.health().ok).toBe(true);
     });
 
-    test('sends inference to neuron itself', () => {
+    test('gives neuron as its inference endpoint', () => {
       expect(harness.inferenceEndpoint('m')).toBe(ownUrl);
       expect(harness.inferenceEndpoint('unknown')).toBeUndefined();
     });
 
-    test('answers whole, and says once that the work has ended', async () => {
+    test('answers a request that is not streamed, and reports the end of the work once', async () => {
       const { request, outcomes } = createRequest({ max_tokens: 4 });
 
       const answer = await chat(request);
@@ -113,7 +113,7 @@ export function harnessConformance(name: string, make: () => Promise<HarnessUnde
       expect(outcomes).toMatchObject([{ kind: 'done' }]);
     });
 
-    test('streams, and says once that the work has ended', async () => {
+    test('streams an answer, and reports the end of the work once', async () => {
       const { request, outcomes } = createRequest({ max_tokens: 4, stream: true });
 
       const text = await (await chat(request)).text();
@@ -122,7 +122,7 @@ export function harnessConformance(name: string, make: () => Promise<HarnessUnde
       expect(outcomes).toMatchObject([{ kind: 'done' }]);
     });
 
-    test('ends the work of a stream whose client left', async () => {
+    test('ends the work of a stream when its client disconnects', async () => {
       const { request, outcomes, ended } = createRequest({
         max_tokens: 2000,
         ignore_eos: true,
@@ -140,7 +140,7 @@ export function harnessConformance(name: string, make: () => Promise<HarnessUnde
       await reader?.cancel();
     });
 
-    test('ends the work of a stream that nobody ever reads', async () => {
+    test('ends the work of a stream that is never read', async () => {
       const { request, outcomes, ended } = createRequest({ ignore_eos: true, stream: true });
       const leaving = new AbortController();
       await chat(request, leaving.signal);
@@ -151,7 +151,7 @@ export function harnessConformance(name: string, make: () => Promise<HarnessUnde
       expect(outcomes).toHaveLength(1);
     });
 
-    test('ends the work of a whole answer whose client left', async () => {
+    test('ends the work of an answer that is not streamed when its client disconnects', async () => {
       const { request, outcomes } = createRequest({ max_tokens: 2000, ignore_eos: true });
       const leaving = new AbortController();
       const answer = failureOf(chat(request, leaving.signal));
@@ -162,7 +162,7 @@ export function harnessConformance(name: string, make: () => Promise<HarnessUnde
       expect(outcomes).toMatchObject([{ kind: 'cancelled' }]);
     });
 
-    test('does nothing for a client that left before it was asked', async () => {
+    test('does no work for a client that disconnected before the request started', async () => {
       const { request, outcomes } = createRequest({});
 
       await failureOf(chat(request, AbortSignal.abort()));
@@ -170,7 +170,7 @@ export function harnessConformance(name: string, make: () => Promise<HarnessUnde
       expect(outcomes).toHaveLength(1);
     });
 
-    test('refuses a body that is wrong before the answer begins, streamed or not', async () => {
+    test('refuses an invalid body before the answer starts, streamed or not', async () => {
       for (const stream of [true, false]) {
         const { request, outcomes } = createRequest({ messages: 'none', stream });
 
@@ -181,7 +181,7 @@ export function harnessConformance(name: string, make: () => Promise<HarnessUnde
       }
     });
 
-    test('refuses a model that it does not hold: no work was done', async () => {
+    test('refuses a model that it has not loaded, marked as no work done', async () => {
       const { request, outcomes } = createRequest({});
 
       const failure = await failureOf(
@@ -193,7 +193,7 @@ export function harnessConformance(name: string, make: () => Promise<HarnessUnde
       expect(outcomes).toMatchObject([{ kind: 'refused' }]);
     });
 
-    test('answers from its tokenizer, and says once that the work has ended', async () => {
+    test('answers tokenizer routes, and reports the end of the work once', async () => {
       const { request, outcomes } = createRequest({ content: 'one two', tokens: [1, 2] });
 
       for (const route of TOKENIZER_ROUTES) {
@@ -204,7 +204,7 @@ export function harnessConformance(name: string, make: () => Promise<HarnessUnde
       expect(outcomes.map(({ kind }) => kind)).toEqual(TOKENIZER_ROUTES.map(() => 'done'));
     });
 
-    test('counts the tokens of a chat as generation counts them', async () => {
+    test('counts the tokens of a chat as generation does', async () => {
       const counted = await harness.serve('/count-tokens', 'm', createRequest({}).request, never());
       const answer = await chat(createRequest({ max_tokens: 1 }).request);
 
@@ -212,7 +212,7 @@ export function harnessConformance(name: string, make: () => Promise<HarnessUnde
       expect(await counted.json()).toEqual({ input_tokens: usage?.prompt_tokens });
     });
 
-    test('refuses what this model cannot give, and its seat is free', async () => {
+    test('refuses what the model cannot do, and frees the seat', async () => {
       const bodies = {
         '/v1/embeddings': { input: 'one' },
         '/v1/rerank': { query: 'one', documents: ['two'] },
@@ -227,7 +227,7 @@ export function harnessConformance(name: string, make: () => Promise<HarnessUnde
       }
     });
 
-    test('ends a call for vectors that nobody waits for any more', async () => {
+    test('ends an embeddings call when its client disconnects', async () => {
       const { request, outcomes } = createRequest({ input: 'one' });
 
       const failure = await failureOf(
@@ -238,7 +238,7 @@ export function harnessConformance(name: string, make: () => Promise<HarnessUnde
       expect(outcomes).toMatchObject([{ kind: 'cancelled' }]);
     });
 
-    test('says of a model on disk what a load would take, within the memory given', async () => {
+    test('estimates what a load of a model on disk would take, within a memory budget', async () => {
       const { cold } = harness;
       if (!cold) return;
 
@@ -251,7 +251,7 @@ export function harnessConformance(name: string, make: () => Promise<HarnessUnde
       expect(harness.listModels().map(({ id }) => id)).toEqual(['m']);
     });
 
-    test('knows of a model on disk what it can do, once it was looked into', async () => {
+    test('knows the capabilities of a model on disk once it has inspected the file', async () => {
       const { cold } = harness;
       if (!cold) return;
 
@@ -293,7 +293,7 @@ export function harnessConformance(name: string, make: () => Promise<HarnessUnde
       LIMIT_MS,
     );
 
-    test('names a setting that it cannot do, and loads nothing', async () => {
+    test('refuses a setting that it does not support by name, and loads nothing', async () => {
       const failure = await failureOf(
         harness.loadModel(load('fourth', { args: ['--x'] }), () => undefined, never()),
       );
