@@ -1,0 +1,88 @@
+import { gaussian } from './gaussian.ts';
+import { f32, f32Tensor, flag, type GgufFile, i32s, text, texts, u32 } from './gguf-file.ts';
+import { type Script, TokenChain } from './token-chain.ts';
+
+export interface ScriptedModelOptions {
+  /**
+   * What the model writes, by the value of `chat_template_kwargs.script`. A request without it gets the script named `0`, a
+   * script that does not exist is an empty answer.
+   */
+  readonly scripts: Readonly<Record<string, Script>>;
+  /** The chat template, of a family or any other. */
+  readonly template: string;
+  /** Texts that the vocabulary holds as control tokens. Each is one in the scripts at its first place, and text at others. */
+  readonly controls?: readonly string[] | undefined;
+}
+
+/** Columns of the embeddings: rows of random signs are nearly at right angles to each other. */
+const SIZE = 512;
+const FEED_FORWARD = 32;
+const HEADS = 8;
+/** Logit of the token that follows. The others are normally distributed, with a deviation of 60/√512 = 2.7. */
+const LOGIT = 60;
+
+/**
+ * A llama of one layer that writes given texts word for word.
+ *
+ * Attention and feed-forward are zero, so that the logits depend on the last token alone: in the output matrix the row of a
+ * token is the embedding of the token before it. At its end the template prints a token that begins the script.
+ */
+export function scriptedModel({
+  scripts,
+  template,
+  controls = [],
+}: ScriptedModelOptions): GgufFile {
+  const chain = new TokenChain({ end: '<|endoftext|>', controls });
+  for (const [name, script] of Object.entries(scripts)) chain.add(`<|script:${name}|>`, script);
+  const start =
+    "{%- if add_generation_prompt %}{{ '<|script:' ~ (script | default('0')) ~ '|>' }}{% endif %}";
+  return {
+    metadata: new Map([
+      ['general.architecture', text('llama')],
+      ['general.name', text('scripted')],
+      ['llama.context_length', u32(8192)],
+      ['llama.embedding_length', u32(SIZE)],
+      ['llama.block_count', u32(1)],
+      ['llama.feed_forward_length', u32(FEED_FORWARD)],
+      ['llama.attention.head_count', u32(HEADS)],
+      ['llama.attention.layer_norm_rms_epsilon', f32(1e-5)],
+      ['llama.rope.dimension_count', u32(SIZE / HEADS)],
+      ['tokenizer.ggml.model', text('gpt2')],
+      ['tokenizer.ggml.pre', text('gpt-2')],
+      ['tokenizer.ggml.tokens', texts(chain.tokens.map(({ spelling }) => spelling))],
+      ['tokenizer.ggml.token_type', i32s(chain.tokens.map(({ isControl }) => (isControl ? 3 : 1)))],
+      // The library wants at least one; this one never makes a token.
+      ['tokenizer.ggml.merges', texts(['Ā Ā'])],
+      ['tokenizer.ggml.eos_token_id', u32(chain.end)],
+      ['tokenizer.ggml.add_bos_token', flag(false)],
+      ['tokenizer.chat_template', text(template + start)],
+    ]),
+    tensors: tensorsOf(chain),
+  };
+}
+
+function tensorsOf({ tokens, next }: TokenChain): GgufFile['tensors'] {
+  const random = gaussian(17);
+  const embeddings = Float32Array.from({ length: tokens.length * SIZE }, () => Math.sign(random()));
+  const output = new Float32Array(tokens.length * SIZE);
+  for (const [before, token] of next)
+    for (let i = 0; i < SIZE; i++)
+      output[token * SIZE + i] =
+        (output[token * SIZE + i] ?? 0) + ((embeddings[before * SIZE + i] ?? 0) * LOGIT) / SIZE;
+  const filled = (name: string, shape: readonly number[], value: number) =>
+    f32Tensor(name, shape, new Float32Array(shape.reduce((a, b) => a * b, 1)).fill(value));
+  const shape = [SIZE, tokens.length];
+  return [
+    f32Tensor('token_embd.weight', shape, embeddings),
+    f32Tensor('output.weight', shape, output),
+    filled('output_norm.weight', [SIZE], 1),
+    filled('blk.0.attn_norm.weight', [SIZE], 1),
+    filled('blk.0.ffn_norm.weight', [SIZE], 1),
+    ...['attn_q', 'attn_k', 'attn_v', 'attn_output'].map((part) =>
+      filled(`blk.0.${part}.weight`, [SIZE, SIZE], 0),
+    ),
+    filled('blk.0.ffn_gate.weight', [SIZE, FEED_FORWARD], 0),
+    filled('blk.0.ffn_up.weight', [SIZE, FEED_FORWARD], 0),
+    filled('blk.0.ffn_down.weight', [FEED_FORWARD, SIZE], 0),
+  ];
+}
