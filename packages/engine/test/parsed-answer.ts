@@ -9,7 +9,7 @@ export interface Parsed {
 
 /** The whole of an answer that comes in pieces. Fails when a delta breaks a character or a call begins without a name. */
 export function readAll(parser: OutputParser, pieces: readonly string[]): Parsed {
-  return join([...pieces.flatMap((piece) => [...parser.push(piece)]), ...parser.end()]);
+  return join([...pieces.flatMap((piece) => [...parser.push(piece)]), ...parser.end('cut')]);
 }
 
 function join(deltas: readonly OutputDelta[]): Parsed {

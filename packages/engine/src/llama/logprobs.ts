@@ -1,7 +1,7 @@
 import type { TokenLogprob } from '../engine.ts';
+import { tokenName } from '../token-name.ts';
 import type { Model } from './binding.ts';
 import type { NativeContext, NativeSampler, Token } from './native-types.ts';
-import { textOfBytes } from './request/token-text.ts';
 
 /** Log-probabilities as the model gives them, before any sampling setting. */
 export class Logprobs {
@@ -36,7 +36,7 @@ export class Logprobs {
     const describe = (of: Token): Omit<TokenLogprob, 'top'> => {
       const bytes = this.#model.vocabulary.bytesOf(of);
       return {
-        token: textOfBytes(bytes),
+        token: tokenName(bytes),
         logprob: (logits.get(of) ?? -Infinity) - total,
         bytes: Array.from(bytes),
       };

@@ -1,10 +1,11 @@
 import type { ToolCallDelta } from '../../engine.ts';
-import type { OutputDelta, OutputParser } from './output-parser.ts';
+import type { AnswerEnd, OutputDelta, OutputParser } from './output-parser.ts';
+import type { StrayMarkers } from './stray-markers.ts';
 
 /**
  * How a family reads an answer, written as if the text could be waited for.
  *
- * A script sees one character more at a time (`text.more`), whatever pieces the text came in: what it decides can not
+ * A script sees one character more at a time (`text.more`), whatever pieces the text came in: what it decides cannot
  * depend on where the text was cut.
  */
 export type AnswerScript = (text: AnswerText) => Script<void>;
@@ -28,14 +29,18 @@ export class ScriptedParser implements OutputParser {
     return this.#text.toolCalls;
   }
 
+  get isCallCut(): boolean {
+    return this.#text.isCallCut;
+  }
+
   push(text: string): readonly OutputDelta[] {
     this.#text.feed(text);
     this.#run.next();
     return this.#text.takeDeltas();
   }
 
-  end(): readonly OutputDelta[] {
-    this.#text.end();
+  end(how: AnswerEnd): readonly OutputDelta[] {
+    this.#text.end(how);
     this.#run.next();
     return this.#text.takeDeltas();
   }
@@ -47,11 +52,17 @@ export class AnswerText {
   /** What came and was not handed out: held before `#at`, to be read behind it. */
   #text = '';
   #at = 0;
-  #isEnded = false;
+  /** Length of what was taken. */
+  #taken = 0;
+  #lastTaken = '';
+  #end: AnswerEnd | undefined;
   #deltas: OutputDelta[] = [];
   #toolCalls = 0;
+  #isCallCut = false;
   /** Whether what is being read is reasoning. */
   isReasoning = false;
+  /** Set once reasoning is over: its markers may leak into the content. */
+  stray: StrayMarkers | undefined;
 
   constructor(newCallId: () => string) {
     this.#newCallId = newCallId;
@@ -62,27 +73,37 @@ export class AnswerText {
     return this.#text.slice(0, this.#at);
   }
 
+  /** The character before what is held; empty at the start of the answer. */
+  get charBefore(): string {
+    return this.#lastTaken;
+  }
+
   get toolCalls(): number {
     return this.#toolCalls;
+  }
+
+  get isCallCut(): boolean {
+    return this.#isCallCut;
   }
 
   feed(text: string): void {
     this.#text += text;
   }
 
-  end(): void {
-    this.#isEnded = true;
+  end(how: AnswerEnd): void {
+    this.#end = how;
   }
 
   /** Holds one character more; false when the answer has ended. */
   *more(): Script<boolean> {
     for (;;) {
       const code = this.#text.codePointAt(this.#at);
-      if (code !== undefined) {
+      const isHalf = code !== undefined && code >= 0xd800 && code <= 0xdbff;
+      if (code !== undefined && (!isHalf || this.#end !== undefined)) {
         this.#at += code > 0xffff ? 2 : 1;
         return true;
       }
-      if (this.#isEnded) return false;
+      if (this.#end !== undefined) return false;
       yield;
     }
   }
@@ -92,6 +113,8 @@ export class AnswerText {
     const taken = this.#text.slice(0, length);
     this.#text = this.#text.slice(length);
     this.#at -= length;
+    this.#taken += length;
+    this.#lastTaken = taken.at(-1) ?? this.#lastTaken;
     return taken;
   }
 
@@ -101,8 +124,9 @@ export class AnswerText {
     this.#at = 0;
   }
 
+  /** The text taken last, or its end, is content. */
   content(text: string): void {
-    if (text !== '') this.#add({ text });
+    if (text !== '') this.#add({ text, at: Math.max(0, this.#taken - text.length) });
   }
 
   reasoning(text: string): void {
@@ -118,6 +142,17 @@ export class AnswerText {
   /** A further piece of the arguments of the call begun last. */
   callArguments(text: string): void {
     if (text !== '') this.#add({ tool: { index: this.#toolCalls - 1, arguments: text } });
+  }
+
+  /**
+   * The answer ends within the arguments of its last call. `closers` make JSON of them: written where the model ended there
+   * itself, and left out where it was cut off and would have gone on.
+   *
+   * @param place - Only of a call that ends between two values all that the model meant is known.
+   */
+  endCall(closers: string, place: 'in a value' | 'between values'): void {
+    if (this.#end === 'finished') this.callArguments(closers);
+    this.#isCallCut = this.#end !== 'finished' || place === 'in a value';
   }
 
   takeDeltas(): readonly OutputDelta[] {
@@ -136,7 +171,8 @@ export class AnswerText {
 }
 
 function join(a: OutputDelta, b: OutputDelta): OutputDelta | undefined {
-  if ('text' in a && 'text' in b) return { text: a.text + b.text };
+  if ('text' in a && 'text' in b && a.at + a.text.length === b.at)
+    return { text: a.text + b.text, at: a.at };
   if ('reasoning' in a && 'reasoning' in b) return { reasoning: a.reasoning + b.reasoning };
   if ('tool' in a && 'tool' in b && b.tool.name === undefined)
     return { tool: joinCalls(a.tool, b.tool) };

@@ -1,10 +1,11 @@
+import { type AnswerScript, ScriptedParser } from './answer-text.ts';
 import { FAMILIES } from './families/all-families.ts';
-import type { ParserRequest, ReasoningState, ToolFamily } from './families/tool-family.ts';
+import type { AnswerRequest, ReasoningState, ToolFamily } from './families/tool-family.ts';
 import { NoArguments } from './no-arguments.ts';
-import { type OutputParser, PlainParser } from './output-parser.ts';
-import { REASONING } from './reasoning-markers.ts';
-import { type ReasoningMarkers, ReasoningParser } from './reasoning-parser.ts';
-import { WholeCharacters } from './whole-characters.ts';
+import type { OutputParser } from './output-parser.ts';
+import { REASONING, type ReasoningMarkers } from './reasoning-markers.ts';
+import { readReasoned } from './reasoning-script.ts';
+import { readContent } from './script-steps.ts';
 
 /** How a model writes what is not content; read off the markers in its chat template. */
 export interface OutputFormat {
@@ -40,17 +41,20 @@ export function reasoningState(
   return end.endsWith(reasoning.close) ? 'closed' : 'possible';
 }
 
+export interface ParserRequest extends AnswerRequest {
+  readonly newCallId: () => string;
+}
+
 /** The parser for one answer of a chat. */
 export function chooseParser(format: OutputFormat, request: ParserRequest): OutputParser {
-  const { tools: family, reasoning } = format;
-  const isRead =
-    family !== undefined && (request.tools.length > 0 || family.channels !== undefined);
-  const calls = isRead
-    ? new NoArguments(family.createParser(request), request.tools)
-    : new PlainParser();
-  const isApart = reasoning !== undefined && family?.channels === undefined;
+  const { tools: family, reasoning: markers } = format;
+  const hasTools = request.tools.length > 0 && family !== undefined;
+  const isRead = hasTools || family?.channels !== undefined;
+  const answer = isRead ? family.readAnswer(request) : readContent;
   const startsInside = request.reasoning === 'inside';
-  return new WholeCharacters(
-    isApart ? new ReasoningParser(calls, reasoning, { startsInside }) : calls,
-  );
+  const script: AnswerScript =
+    markers === undefined || family?.channels !== undefined
+      ? answer
+      : (text) => readReasoned(text, { markers, startsInside, answer, hasTools });
+  return new NoArguments(new ScriptedParser(script, request.newCallId), request.tools);
 }

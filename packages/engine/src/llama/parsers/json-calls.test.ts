@@ -1,15 +1,19 @@
 import { describe, expect, test } from 'bun:test';
 
+import { chooseParser } from './choose-parser.ts';
 import { LLAMA } from './families/llama.ts';
 import type { OutputDelta, OutputParser } from './output-parser.ts';
 
 const parserFor = (): OutputParser =>
-  LLAMA.createParser({
-    reasoning: 'closed',
-    tools: [{ name: 'get', parameters: {} }],
-    isContinued: false,
-    newCallId: () => 'id',
-  });
+  chooseParser(
+    { reasoning: undefined, tools: LLAMA, markers: [] },
+    {
+      reasoning: 'closed',
+      tools: [{ name: 'get', parameters: {} }],
+      isContinued: false,
+      newCallId: () => 'id',
+    },
+  );
 
 const textOf = (deltas: readonly OutputDelta[]): string =>
   deltas.map((delta) => ('text' in delta ? delta.text : '')).join('');
@@ -37,7 +41,7 @@ describe('an answer in bare JSON', () => {
       );
 
       expect(early.length).toBeGreaterThan(json.length - 310);
-      expect(early + textOf([...parser.push('}'), ...parser.end()])).toBe(json);
+      expect(early + textOf([...parser.push('}'), ...parser.end('cut')])).toBe(json);
       expect(parser.toolCalls).toBe(0);
     }
   });
@@ -54,7 +58,7 @@ describe('an answer in bare JSON', () => {
     const parser = parserFor();
     const deltas = [
       ...Array.from(json).flatMap((character) => [...parser.push(character)]),
-      ...parser.end(),
+      ...parser.end('cut'),
     ];
     const calls = deltas.flatMap((delta) => ('tool' in delta ? [delta.tool] : []));
 

@@ -1,6 +1,6 @@
 import type { CallableTool } from '../../grammar/answer-grammar.ts';
 import { takesNothing } from '../../grammar/callable-tool.ts';
-import type { OutputDelta, OutputParser } from './output-parser.ts';
+import type { AnswerEnd, OutputDelta, OutputParser } from './output-parser.ts';
 
 /** Gives calls of tools without parameters the arguments `{}`, whatever the model writes there. */
 export class NoArguments implements OutputParser {
@@ -23,12 +23,16 @@ export class NoArguments implements OutputParser {
     return this.#inner.toolCalls;
   }
 
+  get isCallCut(): boolean {
+    return this.#inner.isCallCut;
+  }
+
   push(text: string): readonly OutputDelta[] {
     return this.#emptied(this.#inner.push(text));
   }
 
-  end(): readonly OutputDelta[] {
-    return this.#emptied(this.#inner.end());
+  end(how: AnswerEnd): readonly OutputDelta[] {
+    return this.#emptied(this.#inner.end(how));
   }
 
   #emptied(deltas: readonly OutputDelta[]): readonly OutputDelta[] {

@@ -1,32 +1,50 @@
 import type { ToolCallDelta } from '../../engine.ts';
 
-/** A piece of an answer, told apart. Exactly one member is set. */
-export type OutputDelta =
-  { readonly text: string } | { readonly reasoning: string } | { readonly tool: ToolCallDelta };
+/** A piece of an answer, told apart. */
+export type OutputDelta = ContentDelta | { readonly reasoning: string } | ToolDelta;
+
+export interface ContentDelta {
+  readonly text: string;
+  /** Where it stands in all that was pushed, in UTF-16 units. */
+  readonly at: number;
+}
+
+export interface ToolDelta {
+  readonly tool: ToolCallDelta;
+}
+
+/** How an answer ended: the model said so, or something else did (a limit, a cancel). */
+export type AnswerEnd = 'finished' | 'cut';
 
 /**
  * Tells reasoning, tool calls and content apart in a text that comes in pieces.
  *
- * Law: however the text is cut into pieces, the deltas joined are the same. Nothing is lost: what is not understood
- * comes back as content.
+ * Law: however the text is cut into pieces, the deltas joined are the same. Nothing is lost: what cannot be read comes back
+ * as content.
  */
 export interface OutputParser {
   push(text: string): readonly OutputDelta[];
   /** What was held back. Nothing is pushed after it. */
-  end(): readonly OutputDelta[];
+  end(how: AnswerEnd): readonly OutputDelta[];
   /** Whether the text pushed last was reasoning; counts reasoning tokens. */
   readonly isReasoning: boolean;
   /** Tool calls begun so far. */
   readonly toolCalls: number;
+  /** The answer ended within the arguments of its last call. */
+  readonly isCallCut: boolean;
 }
 
 /** Everything is content: completions, and models whose template has no markers. */
 export class PlainParser implements OutputParser {
   readonly isReasoning = false;
   readonly toolCalls = 0;
+  readonly isCallCut = false;
+  #at = 0;
 
   push(text: string): readonly OutputDelta[] {
-    return text === '' ? [] : [{ text }];
+    const at = this.#at;
+    this.#at += text.length;
+    return text === '' ? [] : [{ text, at }];
   }
 
   end(): readonly OutputDelta[] {

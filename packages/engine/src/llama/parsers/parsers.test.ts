@@ -53,7 +53,7 @@ function join(deltas: readonly OutputDelta[]): Parsed {
 
 function parse(pieces: readonly string[], options: Parameters<typeof parserFor>[0] = {}): Parsed {
   const parser = parserFor(options);
-  return join([...pieces.flatMap((piece) => [...parser.push(piece)]), ...parser.end()]);
+  return join([...pieces.flatMap((piece) => [...parser.push(piece)]), ...parser.end('cut')]);
 }
 
 const CALL =

@@ -1,4 +1,7 @@
-import type { ReasoningMarkers } from './reasoning-parser.ts';
+export interface ReasoningMarkers {
+  readonly open: string;
+  readonly close: string;
+}
 
 /** The markers that models put around reasoning; the first pair whose end a template names is the model's. */
 export const REASONING: readonly ReasoningMarkers[] = [

@@ -23,22 +23,38 @@ export function* contentUntil(
   text: AnswerText,
   markers: readonly string[],
 ): Script<FoundMarker | undefined> {
+  const stray = text.stray?.markers ?? [];
+  const all = [...markers, ...stray];
   for (;;) {
-    const marker = markers.find((one) => text.held.endsWith(one));
-    if (marker !== undefined) {
-      const before = text.take(text.held.length - marker.length);
+    const marker = all.find((one) => text.held.endsWith(one));
+    if (marker !== undefined && markers.includes(marker)) {
+      const before = text.held.slice(0, -marker.length);
       const settled = before.trimEnd();
-      text.content(settled);
+      text.content(text.take(settled.length));
       text.take();
       return { marker, space: before.slice(settled.length) };
     }
-    text.content(text.take(settledLength(text.held, markers)));
+    if (marker !== undefined) {
+      text.content(text.take(text.held.length - marker.length));
+      const isStray = text.stray?.isStray(marker, text.charBefore) === true;
+      const taken = text.take();
+      if (!isStray) text.content(taken);
+    }
+    const partial = Math.max(0, ...all.map((one) => partialMarker(text.held, one)));
+    const settled = text.held.slice(0, text.held.length - partial);
+    // White space may belong to a call that follows.
+    text.content(text.take(markers.length === 0 ? settled.length : lengthBeforeSpace(settled)));
     if (!(yield* text.more())) break;
   }
   // White space behind the last call is nobody's.
   const rest = text.take();
   text.content(text.toolCalls > 0 ? rest.trimEnd() : rest);
   return undefined;
+}
+
+/** All of the answer is content. */
+export function* readContent(text: AnswerText): Script<void> {
+  yield* contentUntil(text, []);
 }
 
 /**
@@ -57,12 +73,6 @@ export function* callsBehind(
     text.content(found.space + found.marker);
     text.reread();
   }
-}
-
-/** How much of `held` is neither white space that may belong to what follows nor the start of a marker. */
-function settledLength(held: string, markers: readonly string[]): number {
-  const partial = Math.max(...markers.map((marker) => partialMarker(held, marker)));
-  return lengthBeforeSpace(held.slice(0, held.length - partial));
 }
 
 /**

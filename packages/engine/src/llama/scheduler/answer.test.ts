@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'bun:test';
 
+import type { StepItem } from '../../engine.ts';
 import { chooseParser } from '../parsers/choose-parser.ts';
 import { HERMES } from '../parsers/families/hermes.ts';
+import { PlainParser } from '../parsers/output-parser.ts';
 import { TokenDecoder, TokenTexts } from '../request/token-text.ts';
 import { Answer } from './answer.ts';
 
@@ -23,9 +25,9 @@ const UNCLOSED = '<tool_call>\n{"arguments": {"b": 1}, "name": "get"}';
 /** What the consumer gets of an answer that may make one call, and how it ended. */
 function readAnswer(text: string, options: { stop?: string[]; maxTokens?: number } = {}) {
   const parser = chooseParser(
-    { reasoning: undefined, tools: HERMES, markers: [] },
+    { reasoning: { open: '<think>', close: '</think>' }, tools: HERMES, markers: [] },
     {
-      reasoning: 'closed',
+      reasoning: 'possible',
       tools: [{ name: 'get', parameters: {} }],
       isContinued: false,
       newCallId: () => 'id',
@@ -34,11 +36,22 @@ function readAnswer(text: string, options: { stop?: string[]; maxTokens?: number
   const { stop = [], maxTokens = 9999 } = options;
   const decoder = new TokenDecoder(TEXTS, { startsText: true });
   const answer = new Answer({ index: 0, decoder, stop, parser, maxTokens, maxToolCalls: 1 });
-  const items = Array.from(text).flatMap((character) =>
-    answer.finish === undefined ? answer.push(character.codePointAt(0) ?? 0) : [],
+  const items = Array.from(text).flatMap((token) =>
+    answer.finish === undefined
+      ? answer.push(token.codePointAt(0) ?? 0, { token, logprob: -1, bytes: [] })
+      : [],
   );
   if (answer.finish === undefined) items.push(...answer.end('stop'));
-  return { calls: items.flatMap(({ tool }) => (tool === undefined ? [] : [tool.index])), answer };
+  const join = (of: (item: StepItem) => string | undefined): string =>
+    items.map((item) => of(item) ?? '').join('');
+  return {
+    calls: items.flatMap(({ tool }) => (tool === undefined ? [] : [tool.index])),
+    text: join((item) => item.text),
+    reasoning: join((item) => item.reasoning),
+    arguments: join((item) => item.tool?.arguments),
+    logprobs: items.flatMap((item) => item.logprobs ?? []).map(({ token }) => token),
+    answer,
+  };
 }
 
 describe('with one call a turn', () => {
@@ -57,18 +70,106 @@ describe('with one call a turn', () => {
     expect(answer.finish).toEqual({ reason: 'tool_calls' });
   });
 
-  test('nor is one that shows at a stop string', () => {
-    const { calls, answer } = readAnswer(`${CALL}${UNCLOSED}STOP`, { stop: ['STOP'] });
-
-    expect(new Set(calls)).toEqual(new Set([0]));
-    expect(answer.finish).toEqual({ reason: 'tool_calls', matchedStop: 'STOP' });
-  });
-
-  test('nor one that shows at the last token it may have', () => {
+  test('a second call that shows only at the last token of the answer is not handed out', () => {
     const text = CALL + UNCLOSED;
     const { calls, answer } = readAnswer(`${text}rest`, { maxTokens: text.length });
 
     expect(new Set(calls)).toEqual(new Set([0]));
     expect(answer.finish).toEqual({ reason: 'tool_calls' });
+  });
+});
+
+const THOUGHTS = '<think>\nSTOP? No.\n</think>\n\n';
+const STOP_CALL = '<tool_call>\n{"name": "get", "arguments": {"a": "STOP"}}\n</tool_call>';
+
+describe('a stop string', () => {
+  test('ends an answer where it stands in the content, and is reported', () => {
+    const { text, answer } = readAnswer('One STOP two', { stop: ['STOP'] });
+
+    expect(text).toBe('One ');
+    expect(answer.finish).toEqual({ reason: 'stop', matchedStop: 'STOP' });
+  });
+
+  test('is not looked for in thoughts, nor in their markers', () => {
+    for (const stop of ['STOP', 'think', '\n', '\n\n', '>']) {
+      const { text, reasoning, answer } = readAnswer(`${THOUGHTS}Done.`, { stop: [stop] });
+
+      expect({ text, reasoning }).toEqual({ text: 'Done.', reasoning: 'STOP? No.' });
+      expect(answer.finish).toEqual({ reason: 'stop' });
+    }
+  });
+
+  test('is not looked for in the markup, the name or the arguments of a call', () => {
+    for (const stop of ['STOP', 'tool_call', '{"', 'get', '\n']) {
+      const read = readAnswer(`Wait.${STOP_CALL}`, { stop: [stop] });
+
+      expect(read).toMatchObject({ text: 'Wait.', arguments: '{"a": "STOP"}' });
+      expect(read.answer.finish).toEqual({ reason: 'tool_calls' });
+    }
+  });
+
+  test('does not begin before a call and end behind it', () => {
+    const { text, answer } = readAnswer(`ST${STOP_CALL}OP`, { stop: ['STOP'] });
+
+    expect(text).toBe('STOP');
+    expect(answer.finish).toEqual({ reason: 'tool_calls' });
+  });
+
+  test('is found in what was held back as the start of a marker', () => {
+    const { text, answer } = readAnswer('a <tool', { stop: ['<to'] });
+
+    expect(text).toBe('a ');
+    expect(answer.finish).toEqual({ reason: 'stop', matchedStop: '<to' });
+  });
+});
+
+describe('log-probabilities', () => {
+  test('are those of the content: none of thoughts, markers and calls', () => {
+    const { text, logprobs } = readAnswer(`${THOUGHTS}Hi.\n${STOP_CALL}`);
+
+    expect(text).toBe('Hi.');
+    expect(logprobs.join('')).toBe('Hi.');
+  });
+
+  test('are not those of a stop string', () => {
+    const { logprobs } = readAnswer('One STOP two', { stop: ['STOP'] });
+
+    expect(logprobs.join('')).toBe('One ');
+  });
+
+  test('come with text that was held back as the start of a stop string or a marker', () => {
+    const { logprobs } = readAnswer('One STO <tool', { stop: ['STOP'] });
+
+    expect(logprobs.join('')).toBe('One STO <tool');
+  });
+
+  test('of the parts of a character come with the character', () => {
+    const bytes = Array.from(Buffer.from('a你'));
+    const vocabulary = { bytesOf: (token: number) => Uint8Array.of(token), isControl: () => false };
+    const texts = new TokenTexts({ ...vocabulary, hidesFirstSpace: false }, new Set());
+    const decoder = new TokenDecoder(texts, { startsText: true });
+    const parser = new PlainParser();
+    const limits = { maxTokens: 99, maxToolCalls: 1 };
+    const answer = new Answer({ index: 0, decoder, stop: [], parser, ...limits });
+
+    const items = bytes.flatMap((byte) =>
+      answer.push(byte, { token: '', logprob: -1, bytes: [byte] }),
+    );
+
+    expect(items.map((item) => item.logprobs?.map((entry) => entry.bytes))).toEqual([
+      [[bytes[0]]],
+      bytes.slice(1).map((byte) => [byte]),
+    ] as number[][][]);
+  });
+});
+
+describe('the finish reason', () => {
+  const CUT = '<tool_call>\n{"name": "get", "arguments": {"a": "abc';
+
+  test('is "length" where the tokens end within a call, whose arguments stay as they are', () => {
+    const read = readAnswer(`${CUT}def`, { maxTokens: CUT.length });
+
+    expect(read.arguments).toBe('{"a": "abc');
+    expect(read.answer.finish).toEqual({ reason: 'length' });
   });
 });

@@ -1,8 +1,9 @@
 import type { FinishReason, StepItem, TokenLogprob } from '../../engine.ts';
 import type { Token } from '../native-types.ts';
-import type { OutputDelta, OutputParser } from '../parsers/output-parser.ts';
+import type { ContentDelta, OutputDelta, OutputParser } from '../parsers/output-parser.ts';
 import { StopStrings } from '../request/stop-strings.ts';
 import type { TokenDecoder } from '../request/token-text.ts';
+import { ContentLogprobs } from './content-logprobs.ts';
 
 export interface AnswerOptions {
   readonly index: number;
@@ -15,7 +16,11 @@ export interface AnswerOptions {
   readonly maxToolCalls: number;
 }
 
-/** One choice of a request: tokens in, items out, until it is finished. */
+/**
+ * One choice of a request: tokens in, items out, until it is finished.
+ *
+ * The parser comes first: stop strings and log-probabilities are about what the caller sees as content.
+ */
 export class Answer {
   readonly index: number;
   readonly maxTokens: number;
@@ -24,7 +29,9 @@ export class Answer {
   readonly #stops: StopStrings;
   readonly #parser: OutputParser;
   readonly #maxToolCalls: number;
-  #logprobs: TokenLogprob[] = [];
+  readonly #logprobs = new ContentLogprobs();
+  /** Characters of content handed out. */
+  #contentChars = 0;
   #reasoningTokens = 0;
   #finish: FinishReason | undefined;
   #matchedStop: string | undefined;
@@ -53,54 +60,79 @@ export class Answer {
   /** Takes a token that was drawn; gives what the consumer gets of it. */
   push(token: Token, logprob?: TokenLogprob): StepItem[] {
     this.tokens.push(token);
-    if (logprob !== undefined) this.#logprobs.push(logprob);
     const wasReasoning = this.#parser.isReasoning;
-    const step = this.#stops.push(this.#decoder.push(token));
-    const deltas = step.text === '' ? [] : [...this.#parser.push(step.text)];
+    const text = this.#decoder.push(token);
+    this.#logprobs.add(text.length, logprob);
+    const items = this.#items(text === '' ? [] : this.#parser.push(text));
     if (wasReasoning || this.#parser.isReasoning) this.#reasoningTokens++;
-    if (step.kind === 'stopped') {
-      this.#matchedStop = step.matched;
-      deltas.push(...this.#parser.end());
-      this.#finish = this.#finished('stop');
-      return this.#items(deltas);
-    }
-    if (this.#parser.toolCalls > this.#maxToolCalls) {
-      this.#finish = 'tool_calls';
-      return this.#items(deltas);
-    }
-    if (this.tokens.length >= this.maxTokens)
-      return [...this.#items(deltas), ...this.end('length')];
-    return this.#items(deltas);
+    if (this.#finish !== undefined) return items;
+    if (this.#parser.toolCalls > this.#maxToolCalls) this.#finish = 'tool_calls';
+    else if (this.tokens.length >= this.maxTokens) items.push(...this.end('length'));
+    return items;
   }
 
   /** Ends without a stop string: the model said so, or there is no room; gives what was held back. */
   end(reason: 'stop' | 'length' | 'cancelled'): StepItem[] {
-    const held = this.#stops.push(this.#decoder.end());
-    const deltas = [...this.#parser.push(held.text + this.#stops.end()), ...this.#parser.end()];
-    if (held.kind === 'stopped') this.#matchedStop = held.matched;
-    this.#finish = this.#finished(held.kind === 'stopped' ? 'stop' : reason);
-    return this.#items(deltas);
+    const rest = this.#decoder.end();
+    this.#logprobs.add(rest.length, undefined);
+    const items = this.#items([
+      ...this.#parser.push(rest),
+      ...this.#parser.end(reason === 'stop' ? 'finished' : 'cut'),
+    ]);
+    if (this.#finish === undefined) {
+      items.push(...this.#heldContent());
+      this.#finish = this.#finished(reason);
+    }
+    return items;
   }
 
   #finished(reason: 'stop' | 'length' | 'cancelled'): FinishReason {
-    const { toolCalls } = this.#parser;
+    const { toolCalls, isCallCut } = this.#parser;
+    if (reason === 'stop' && isCallCut) return 'length';
     if (reason === 'stop' && toolCalls > 0) return 'tool_calls';
     // One that shows only now that all was read ends the answer as any other.
     return reason === 'length' && toolCalls > this.#maxToolCalls ? 'tool_calls' : reason;
   }
 
-  /** What the consumer gets of `deltas`: nothing of a call too many. */
+  /** What the consumer gets of `deltas`: nothing behind a stop string, nothing of a call too many. */
   #items(deltas: readonly OutputDelta[]): StepItem[] {
-    const items: StepItem[] = deltas
-      .filter((delta) => !('tool' in delta) || delta.tool.index < this.#maxToolCalls)
-      .map((delta) => (this.index === 0 ? delta : { index: this.index, ...delta }));
-    if (this.#logprobs.length === 0) return items;
-    // Log-probabilities go with the text they belong to, or alone where it is held back at the end.
-    const isLast = this.#finish !== undefined;
-    const [first, ...rest] = items;
-    if (first === undefined && !isLast) return items;
-    const logprobs = this.#logprobs;
-    this.#logprobs = [];
-    return [{ ...(first ?? (this.index === 0 ? {} : { index: this.index })), logprobs }, ...rest];
+    const items: StepItem[] = [];
+    for (const delta of deltas) {
+      if (this.#finish !== undefined) break;
+      if ('text' in delta) {
+        items.push(...this.#content(delta));
+        continue;
+      }
+      // A stop string does not go on behind a call or a thought.
+      items.push(...this.#heldContent());
+      if ('reasoning' in delta || delta.tool.index < this.#maxToolCalls)
+        items.push(this.#item(delta));
+    }
+    return items;
+  }
+
+  #content({ text, at }: ContentDelta): StepItem[] {
+    this.#logprobs.isContent(at, text.length);
+    const step = this.#stops.push(text);
+    if (step.kind === 'stopped') {
+      this.#matchedStop = step.matched;
+      this.#finish = this.#finished('stop');
+    }
+    return this.#shown(step.text);
+  }
+
+  #heldContent(): StepItem[] {
+    return this.#shown(this.#stops.end());
+  }
+
+  #shown(text: string): StepItem[] {
+    if (text === '') return [];
+    this.#contentChars += text.length;
+    const logprobs = this.#logprobs.takeBefore(this.#contentChars);
+    return [this.#item({ text, ...(logprobs.length > 0 && { logprobs }) })];
+  }
+
+  #item(item: StepItem): StepItem {
+    return this.index === 0 ? item : { index: this.index, ...item };
   }
 }

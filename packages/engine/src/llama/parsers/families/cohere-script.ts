@@ -1,5 +1,5 @@
-import type { AnswerText, Script } from '../answer-text.ts';
-import { lengthBeforeSpace, partialMarker } from '../output-parser.ts';
+import type { AnswerScript, AnswerText, Script } from '../answer-text.ts';
+import { readThoughts, type Thoughts } from '../reasoning-script.ts';
 import { contentUntil } from '../script-steps.ts';
 import { readKeyedCall } from './keyed-call.ts';
 import { type CallList, readList } from './list-script.ts';
@@ -34,35 +34,18 @@ export function* readCohere(
   text: AnswerText,
   { hasTools, reasoning }: CohereRequest,
 ): Script<void> {
-  if (reasoning === 'inside') yield* readThought(text);
+  const calls: AnswerScript | undefined = hasTools
+    ? (thoughts) => readCohere(thoughts, { hasTools, reasoning: 'closed' })
+    : undefined;
+  const thoughts: Thoughts = { close: THINKING.close, calls };
+  if (reasoning === 'inside') yield* readThoughts(text, thoughts);
   const marks = [THINKING.open, ...FRAMES, ...(hasTools ? [ACTION.open] : [])];
   for (;;) {
     const found = yield* contentUntil(text, marks);
     if (found === undefined) return;
-    if (found.marker === THINKING.open) yield* readThought(text);
+    if (found.marker === THINKING.open) yield* readThoughts(text, thoughts);
     if (found.marker !== ACTION.open || (yield* readList(text, LIST))) continue;
     text.content(found.space + found.marker);
     text.reread();
   }
-}
-
-/** Behind the marker that opens it, to the one that closes it and the white space behind that. */
-function* readThought(text: AnswerText): Script<void> {
-  text.isReasoning = true;
-  while ((yield* text.more()) && text.held === '\n') text.take();
-  for (;;) {
-    if (text.held.endsWith(THINKING.close)) {
-      text.reasoning(text.held.slice(0, -THINKING.close.length).trimEnd());
-      break;
-    }
-    const open = text.held.slice(0, text.held.length - partialMarker(text.held, THINKING.close));
-    text.reasoning(text.take(lengthBeforeSpace(open)));
-    if (yield* text.more()) continue;
-    text.reasoning(text.held.trimEnd());
-    break;
-  }
-  text.take();
-  text.isReasoning = false;
-  while ((yield* text.more()) && text.held.trim() === '') text.take();
-  text.reread();
 }

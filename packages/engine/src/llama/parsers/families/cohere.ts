@@ -1,6 +1,5 @@
 import { type GrammarRules, literal, sequence } from '../../../grammar/grammar-rules.ts';
 import { textUntil } from '../../../grammar/text-until.ts';
-import { ScriptedParser } from '../answer-text.ts';
 import { ACTION, FRAMES, readCohere, THINKING } from './cohere-script.ts';
 import { callListRule, type ListForm } from './json-lists.ts';
 import type { AnswerChannels, FramedAnswer, ToolFamily } from './tool-family.ts';
@@ -41,11 +40,10 @@ function cohereFamily(name: string, contentFrame: string): ToolFamily {
     name,
     isFamilyOf: (template) => template.includes(ACTION.open) && template.includes(contentFrame),
     markers: [ACTION.open, ACTION.close, ...FRAMES],
-    createParser: ({ tools, reasoning, newCallId }) =>
-      new ScriptedParser(
-        (text) => readCohere(text, { hasTools: tools.length > 0, reasoning }),
-        newCallId,
-      ),
+    readAnswer:
+      ({ tools, reasoning }) =>
+      (text) =>
+        readCohere(text, { hasTools: tools.length > 0, reasoning }),
     callsRule: (rules, request) => callListRule(rules, { ...request, form: FORM }),
     channels,
   };

@@ -1,15 +1,11 @@
 import { literal, sequence } from '../../../grammar/grammar-rules.ts';
 import { jsonSchemaRule } from '../../../grammar/json-schema.ts';
-import { ScriptedParser } from '../answer-text.ts';
 import { readDeepSeek, SPELLINGS, spelled } from './deepseek-script.ts';
-import type { DescribedTool, ParserRequest, ToolFamily } from './tool-family.ts';
+import type { DescribedTool, ToolFamily } from './tool-family.ts';
 
 const { callsBegin, callsEnd, callBegin, callEnd, sep } = spelled('｜', '▁');
 const MARKERS = Object.values(SPELLINGS).flat();
 const FENCE = '```';
-
-const createParser = ({ newCallId }: ParserRequest): ScriptedParser =>
-  new ScriptedParser(readDeepSeek, newCallId);
 
 /** Most templates of these models leave tools to whoever writes the system prompt; the form is DeepSeek's own. */
 function describeTools(tools: readonly DescribedTool[], form: string): string {
@@ -31,7 +27,7 @@ export const DEEPSEEK_R1: ToolFamily = {
   name: 'deepseek-r1',
   isFamilyOf: (template) => template.includes(callsBegin) && template.includes('```json'),
   markers: MARKERS,
-  createParser,
+  readAnswer: () => readDeepSeek,
   callsRule(rules, { tools, isSingle }) {
     const calls = tools.map((tool) => {
       const head = literal(`${callBegin}function${sep}${tool.name}\n${FENCE}json\n`);
@@ -53,7 +49,7 @@ export const DEEPSEEK: ToolFamily = {
   name: 'deepseek',
   isFamilyOf: (template) => template.includes(callsBegin),
   markers: MARKERS,
-  createParser,
+  readAnswer: () => readDeepSeek,
   callsRule(rules, { tools, isSingle }) {
     const calls = tools.map((tool) => {
       const head = literal(`${callBegin}${tool.name}${sep}`);

@@ -1,5 +1,4 @@
 import { literal, sequence } from '../../../grammar/grammar-rules.ts';
-import { ScriptedParser } from '../answer-text.ts';
 import { dsmlCallRule } from './dsml-arguments.ts';
 import { type InvokeForm, readInvokes } from './invoke-script.ts';
 import type { ToolFamily } from './tool-family.ts';
@@ -27,8 +26,10 @@ function dsmlFamily(name: string, section: string): ToolFamily {
     name,
     isFamilyOf: (template) => template.includes(MARK) && template.includes(`'${section}>`),
     markers: [MARK, open, close],
-    createParser: ({ tools, newCallId }) =>
-      new ScriptedParser((text) => readInvokes(text, { form, tools }), newCallId),
+    readAnswer:
+      ({ tools }) =>
+      (text) =>
+        readInvokes(text, { form, tools }),
     callsRule(rules, { tools, isSingle }) {
       const calls = tools.map((tool) => dsmlCallRule(rules, tool, form));
       const call = rules.add('any-call', calls.join(' | '));

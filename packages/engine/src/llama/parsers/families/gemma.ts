@@ -1,5 +1,4 @@
 import { literal, sequence } from '../../../grammar/grammar-rules.ts';
-import { ScriptedParser } from '../answer-text.ts';
 import { CLOSE, OPEN, QUOTE, readGemma } from './gemma-script.ts';
 import { gemmaObjectRule } from './gemma-values.ts';
 import type { ToolFamily } from './tool-family.ts';
@@ -9,7 +8,7 @@ export const GEMMA: ToolFamily = {
   name: 'gemma',
   isFamilyOf: (template) => template.includes(`${OPEN}call:`),
   markers: [OPEN, CLOSE, QUOTE],
-  createParser: ({ newCallId }) => new ScriptedParser(readGemma, newCallId),
+  readAnswer: () => readGemma,
   callsRule(rules, { tools, isSingle }) {
     const calls = tools.map((tool) => {
       const args = gemmaObjectRule(rules, tool.parameters);

@@ -1,4 +1,3 @@
-import { ScriptedParser } from '../answer-text.ts';
 import { readJsonCall } from '../json-calls.ts';
 import { BY_NAME, callListRule } from './json-lists.ts';
 import { type CallList, readLists } from './list-script.ts';
@@ -47,7 +46,7 @@ function gigachat(
     name,
     isFamilyOf,
     markers,
-    createParser: ({ newCallId }) => new ScriptedParser((text) => readLists(text, list), newCallId),
+    readAnswer: () => (text) => readLists(text, list),
     callsRule: (rules, { tools }) => callListRule(rules, { tools, isSingle: true, form }),
   };
 }

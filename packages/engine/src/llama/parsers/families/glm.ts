@@ -1,5 +1,4 @@
 import { xmlCallsRule, type XmlForm } from '../../../grammar/xml-calls.ts';
-import { ScriptedParser } from '../answer-text.ts';
 import { readGlm } from './glm-script.ts';
 import type { ToolFamily } from './tool-family.ts';
 
@@ -24,7 +23,9 @@ export const GLM: ToolFamily = {
     '<arg_value>',
     '</arg_value>',
   ],
-  createParser: ({ tools, newCallId }) =>
-    new ScriptedParser((text) => readGlm(text, tools), newCallId),
+  readAnswer:
+    ({ tools }) =>
+    (text) =>
+      readGlm(text, tools),
   callsRule: (rules, request) => xmlCallsRule(rules, { ...request, form: FORM }),
 };

@@ -1,7 +1,6 @@
 import { literal, sequence } from '../../../grammar/grammar-rules.ts';
 import { jsonSchemaRule } from '../../../grammar/json-schema.ts';
 import { textUntil } from '../../../grammar/text-until.ts';
-import { ScriptedParser } from '../answer-text.ts';
 import { readHarmony } from './harmony-script.ts';
 import type { AnswerChannels, ToolFamily } from './tool-family.ts';
 
@@ -33,9 +32,9 @@ export const HARMONY: ToolFamily = {
   name: 'harmony',
   isFamilyOf: (template) => template.includes('<|channel|>') && template.includes('<|message|>'),
   markers: ['<|start|>', '<|channel|>', '<|constrain|>', '<|message|>', END],
-  createParser: ({ tools, reasoning, newCallId }) => {
+  readAnswer: ({ tools, reasoning }) => {
     const names = new Set(tools.map((tool) => tool.name));
-    return new ScriptedParser((text) => readHarmony(text, { names, reasoning }), newCallId);
+    return (text) => readHarmony(text, { names, reasoning });
   },
   callsRule(rules, { tools }) {
     const calls = tools.map((tool) => {

@@ -1,6 +1,6 @@
 import { literal, sequence } from '../../../grammar/grammar-rules.ts';
 import { jsonSchemaRule } from '../../../grammar/json-schema.ts';
-import { type AnswerScript, type AnswerText, type Script, ScriptedParser } from '../answer-text.ts';
+import { type AnswerScript, type AnswerText, type Script } from '../answer-text.ts';
 import { contentUntil, nameOfHead, readCall, readOneOf, streamObject } from '../script-steps.ts';
 import type { ToolFamily } from './tool-family.ts';
 
@@ -13,7 +13,7 @@ export const HERMES: ToolFamily = {
   // Between the marker and the brace a template may end one text and begin another.
   isFamilyOf: (template) => /<tool_call>(?:\\n|[\s"'{}-])*\{\\?"name\\?"/.test(template),
   markers: [OPEN, CLOSE],
-  createParser: ({ newCallId }) => new ScriptedParser(readHermes, newCallId),
+  readAnswer: () => readHermes,
   callsRule(rules, { tools, isSingle }) {
     const calls = tools.map((tool) => {
       const head = literal(`${OPEN}\n{"name": ${JSON.stringify(tool.name)}, "arguments": `);

@@ -1,7 +1,6 @@
 /** Families whose calls are JSON objects in a list between markers. */
 import { type GrammarRules, literal, sequence } from '../../../grammar/grammar-rules.ts';
 import { jsonSchemaRule } from '../../../grammar/json-schema.ts';
-import { ScriptedParser } from '../answer-text.ts';
 import { readJsonCall } from '../json-calls.ts';
 import { readNamedCall } from './named-call.ts';
 import { type CallList, readLists } from './list-script.ts';
@@ -55,8 +54,7 @@ function listFamily({ list, form, readCall, ...family }: ListFamily): ToolFamily
   return {
     ...family,
     markers: [...list.opens, ...list.closes],
-    createParser: ({ newCallId }) =>
-      new ScriptedParser((text) => readLists(text, whole), newCallId),
+    readAnswer: () => (text) => readLists(text, whole),
     callsRule: (rules, request) => callListRule(rules, { ...request, form }),
   };
 }

@@ -1,6 +1,5 @@
 import { literal, sequence } from '../../../grammar/grammar-rules.ts';
 import { jsonSchemaRule } from '../../../grammar/json-schema.ts';
-import { ScriptedParser } from '../answer-text.ts';
 import { type CallSections, readSections } from './section-script.ts';
 import type { ToolFamily } from './tool-family.ts';
 
@@ -21,8 +20,7 @@ export const KIMI: ToolFamily = {
   name: 'kimi',
   isFamilyOf: (template) => template.includes(ARGUMENTS),
   markers: [FORM.begin, FORM.end, FORM.callBegin, FORM.callEnd, ARGUMENTS],
-  createParser: ({ newCallId }) =>
-    new ScriptedParser((text) => readSections(text, FORM), newCallId),
+  readAnswer: () => (text) => readSections(text, FORM),
   callsRule(rules, { tools, isSingle }) {
     const args = tools.map((tool) => ({
       head: literal(`${FORM.callBegin}functions.${tool.name}:`),

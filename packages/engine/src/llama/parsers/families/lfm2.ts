@@ -1,5 +1,4 @@
 import { literal, sequence } from '../../../grammar/grammar-rules.ts';
-import { ScriptedParser } from '../answer-text.ts';
 import { pythonArgumentsRule } from './lfm2-arguments.ts';
 import { CLOSE, OPEN, readLfm2 } from './lfm2-script.ts';
 import type { ToolFamily } from './tool-family.ts';
@@ -11,7 +10,7 @@ export const LFM2: ToolFamily = {
   isFamilyOf: (template) =>
     template.includes(OPEN) || /"List of tools: (?:<\|tool_list_start\|>)?\[/.test(template),
   markers: [OPEN, CLOSE],
-  createParser: ({ newCallId }) => new ScriptedParser(readLfm2, newCallId),
+  readAnswer: () => readLfm2,
   callsRule(rules, { tools, isSingle }) {
     const calls = tools.map((tool) => {
       const args = pythonArgumentsRule(rules, tool.parameters);

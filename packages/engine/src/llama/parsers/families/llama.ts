@@ -1,12 +1,11 @@
 import { literal, sequence } from '../../../grammar/grammar-rules.ts';
 import { jsonSchemaRule } from '../../../grammar/json-schema.ts';
-import { ScriptedParser } from '../answer-text.ts';
 import { readLlama } from './llama-script.ts';
-import type { ParserRequest, ToolFamily } from './tool-family.ts';
+import type { ToolFamily } from './tool-family.ts';
 
-const createParser = ({ tools, isContinued, newCallId }: ParserRequest): ScriptedParser => {
+const readAnswer: ToolFamily['readAnswer'] = ({ tools, isContinued }) => {
   const names = new Set(tools.map((tool) => tool.name));
-  return new ScriptedParser((text) => readLlama(text, { names, isContinued }), newCallId);
+  return (text) => readLlama(text, { names, isContinued });
 };
 
 const MARKERS = ['<|python_tag|>', '<function=', '</function>'];
@@ -18,7 +17,7 @@ export const LLAMA: ToolFamily = {
     /\{\\?"name\\?": function name, \\?"parameters\\?"/.test(template) ||
     template.includes('<|python_tag|>'),
   markers: MARKERS,
-  createParser,
+  readAnswer,
   callsRule(rules, { tools }) {
     const calls = tools.map((tool) => {
       const head = literal(`{"name": ${JSON.stringify(tool.name)}, "parameters": `);
@@ -34,7 +33,7 @@ export const LLAMA_TAGGED: ToolFamily = {
   isFamilyOf: (template) =>
     template.includes('</function>') && /<function=[\w{}' +[\]"~.]*>\{/.test(template),
   markers: MARKERS,
-  createParser,
+  readAnswer,
   callsRule(rules, { tools, isSingle }) {
     const calls = tools.map((tool) => {
       const args = jsonSchemaRule(rules, tool.parameters);

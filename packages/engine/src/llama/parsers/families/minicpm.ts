@@ -1,5 +1,4 @@
 import { xmlCallsRule, type XmlForm } from '../../../grammar/xml-calls.ts';
-import { ScriptedParser } from '../answer-text.ts';
 import { type InvokeForm, readInvokes } from './invoke-script.ts';
 import type { ToolFamily } from './tool-family.ts';
 
@@ -27,7 +26,9 @@ export const MINICPM: ToolFamily = {
   isFamilyOf: (template) =>
     template.includes('<function name="') && template.includes('<param name="'),
   markers: ['<function', '</function>', '<param', '</param>', '<![CDATA[', ']]>'],
-  createParser: ({ tools, newCallId }) =>
-    new ScriptedParser((text) => readInvokes(text, { form: FORM, tools }), newCallId),
+  readAnswer:
+    ({ tools }) =>
+    (text) =>
+      readInvokes(text, { form: FORM, tools }),
   callsRule: (rules, request) => xmlCallsRule(rules, { ...request, form: CALLS }),
 };

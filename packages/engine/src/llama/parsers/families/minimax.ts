@@ -1,6 +1,5 @@
 import { literal, sequence } from '../../../grammar/grammar-rules.ts';
 import { xmlCallsRule, type XmlForm } from '../../../grammar/xml-calls.ts';
-import { ScriptedParser } from '../answer-text.ts';
 import { type InvokeForm, readInvokes } from './invoke-script.ts';
 import type { ToolFamily } from './tool-family.ts';
 
@@ -28,8 +27,10 @@ export const MINIMAX: ToolFamily = {
   name: 'minimax',
   isFamilyOf: (template) => template.includes(OPEN),
   markers: [OPEN, CLOSE],
-  createParser: ({ tools, newCallId }) =>
-    new ScriptedParser((text) => readInvokes(text, { form: FORM, tools }), newCallId),
+  readAnswer:
+    ({ tools }) =>
+    (text) =>
+      readInvokes(text, { form: FORM, tools }),
   callsRule: (rules, request) =>
     sequence(
       literal(`${OPEN}\n`),

@@ -1,21 +1,17 @@
 import { literal, sequence } from '../../../grammar/grammar-rules.ts';
 import { jsonSchemaRule } from '../../../grammar/json-schema.ts';
-import { ScriptedParser } from '../answer-text.ts';
 import { readMistral } from './mistral-script.ts';
-import type { ParserRequest, ToolFamily } from './tool-family.ts';
+import type { ToolFamily } from './tool-family.ts';
 
 const CALLS = '[TOOL_CALLS]';
 const ARGS = '[ARGS]';
-
-const createParser = ({ newCallId }: ParserRequest): ScriptedParser =>
-  new ScriptedParser(readMistral, newCallId);
 
 /** Mistral since Small 3.2, Devstral, Magistral: `[TOOL_CALLS]name[ARGS]{…}`, repeated. */
 export const MISTRAL: ToolFamily = {
   name: 'mistral',
   isFamilyOf: (template) => template.includes(CALLS) && template.includes(ARGS),
   markers: [CALLS, ARGS, '[CALL_ID]'],
-  createParser,
+  readAnswer: () => readMistral,
   callsRule(rules, { tools, isSingle }) {
     const calls = tools.map((tool) => {
       const head = literal(`${CALLS}${tool.name}${ARGS}`);
@@ -31,7 +27,7 @@ export const MISTRAL_LIST: ToolFamily = {
   name: 'mistral-list',
   isFamilyOf: (template) => template.includes(CALLS),
   markers: [CALLS],
-  createParser,
+  readAnswer: () => readMistral,
   callsRule(rules, { tools, isSingle }) {
     const calls = tools.map((tool) => {
       const head = literal(`{"name": ${JSON.stringify(tool.name)}, "arguments": `);

@@ -1,18 +1,17 @@
 import type { CallableTool } from '../../../grammar/answer-grammar.ts';
 import type { GrammarRules } from '../../../grammar/grammar-rules.ts';
-import type { OutputParser } from '../output-parser.ts';
-import type { ReasoningMarkers } from '../reasoning-parser.ts';
+import type { AnswerScript } from '../answer-text.ts';
+import type { ReasoningMarkers } from '../reasoning-markers.ts';
 
 /** Where reasoning stands when the model takes over: within it, behind it, or still to be begun. */
 export type ReasoningState = 'inside' | 'closed' | 'possible';
 
-export interface ParserRequest {
+export interface AnswerRequest {
   readonly reasoning: ReasoningState;
   /** The tools on offer; without any, a marker in the answer is text like any other. */
   readonly tools: readonly CallableTool[];
   /** The prompt holds the beginning of the answer. */
   readonly isContinued: boolean;
-  readonly newCallId: () => string;
 }
 
 export interface CallsRequest {
@@ -30,7 +29,7 @@ export interface ToolFamily {
   /** Texts that must stay visible although the vocabulary may hold them as control tokens. */
   readonly markers: readonly string[];
   /** Reads an answer to a request that offers tools; reasoning has been taken off, but for `channels`. */
-  createParser(request: ParserRequest): OutputParser;
+  readAnswer(request: AnswerRequest): AnswerScript;
   /** GBNF of calls alone, in the very form that the parser reads. @throws CortexError naming what cannot be enforced. */
   callsRule(rules: GrammarRules, request: CallsRequest): string;
   /** Set where every answer is written in channels: the parser reads all answers, reasoning is a channel. */

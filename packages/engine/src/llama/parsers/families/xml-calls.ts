@@ -1,5 +1,4 @@
 import { xmlCallsRule, type XmlForm } from '../../../grammar/xml-calls.ts';
-import { ScriptedParser } from '../answer-text.ts';
 import type { ToolFamily } from './tool-family.ts';
 import { readXmlCalls, type XmlMarkers } from './xml-script.ts';
 
@@ -31,8 +30,10 @@ function xmlFamily(name: string, markers: XmlMarkers): ToolFamily {
     isFamilyOf: (template) =>
       ['<parameter=', '<function=', open].every((marker) => template.includes(marker)),
     markers: [open, close, '<function=', '</function>', '</parameter>'],
-    createParser: ({ tools, newCallId }) =>
-      new ScriptedParser((text) => readXmlCalls(text, { markers, tools }), newCallId),
+    readAnswer:
+      ({ tools }) =>
+      (text) =>
+        readXmlCalls(text, { markers, tools }),
     callsRule: (rules, request) => xmlCallsRule(rules, { ...request, form }),
   };
 }

@@ -12,22 +12,28 @@ export function toChatLogprobs(logprobs: readonly TokenLogprob[]): Record<string
   };
 }
 
-/** `logprobs` of a completion choice; `textOffset` is where its text starts, in characters. */
+/**
+ * `logprobs` of a completion choice; `textOffset` is where its text starts, in characters.
+ *
+ * Where two tokens have the same name, the likelier one is shown.
+ */
 export function toCompletionLogprobs(
   logprobs: readonly TokenLogprob[],
   textOffset: number,
 ): Record<string, unknown> {
   let offset = textOffset;
-  const offsets = logprobs.map((entry) => {
+  const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+  const offsets = logprobs.map(({ bytes }) => {
     const start = offset;
-    offset += entry.token.length;
+    // A part of a character has no length; the last part has that of the character.
+    offset += decoder.decode(Uint8Array.from(bytes), { stream: true }).length;
     return start;
   });
   return {
     tokens: logprobs.map((entry) => entry.token),
     token_logprobs: logprobs.map((entry) => entry.logprob),
     top_logprobs: logprobs.map((entry) =>
-      Object.fromEntries((entry.top ?? []).map((top) => [top.token, top.logprob])),
+      Object.fromEntries((entry.top ?? []).toReversed().map((top) => [top.token, top.logprob])),
     ),
     text_offset: offsets,
   };

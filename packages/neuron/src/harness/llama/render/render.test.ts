@@ -23,7 +23,11 @@ const done = (overrides: Partial<DoneEvent> = {}): DoneEvent => ({
   ...overrides,
 });
 
-const entry = (token: string) => ({ token, logprob: -1, bytes: [] });
+const entry = (token: string, bytes = Array.from(Buffer.from(token))) => ({
+  token,
+  logprob: -1,
+  bytes,
+});
 
 const parseChunks = (text: string) =>
   text
@@ -156,6 +160,34 @@ describe('completions', () => {
       logprobs: { tokens: ['ab', 'c'], text_offset: [0, 2] },
     });
   });
+});
+
+test('a completion keeps the log probabilities of tokens that are parts of one character apart', () => {
+  const [a, b] = [
+    entry(String.raw`bytes:\xe4\xbd`, [0xe4, 0xbd]),
+    entry(String.raw`bytes:\xa0`, [0xa0]),
+  ];
+  const answer = createCompletionAnswer(IDENTITY);
+  answer.items([{ text: '你', logprobs: [{ ...a, top: [a, b] }, b] }]);
+  answer.items([{ text: '!', logprobs: [entry('!')] }]);
+
+  const body = Completion.parse(answer.finish(done()));
+
+  expect(body.choices[0]?.logprobs).toMatchObject({
+    tokens: [a.token, b.token, '!'],
+    top_logprobs: [{ [a.token]: -1, [b.token]: -1 }, {}, {}],
+    text_offset: [0, 0, 1],
+  });
+});
+
+test('a completion shows the likelier of two tokens with the same text', () => {
+  const top = [entry('\n'), { ...entry('\n'), logprob: -9 }];
+  const answer = createCompletionAnswer(IDENTITY);
+  answer.items([{ text: '\n', logprobs: [{ ...entry('\n'), top }] }]);
+
+  const body = Completion.parse(answer.finish(done()));
+
+  expect(body.choices[0]?.logprobs).toMatchObject({ top_logprobs: [{ '\n': -1 }] });
 });
 
 test('details of usage that are zero are absent', () => {

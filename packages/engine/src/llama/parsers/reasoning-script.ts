@@ -1,0 +1,130 @@
+import { type AnswerScript, AnswerText, type Script } from './answer-text.ts';
+import { lengthBeforeSpace, MAX_SPACE_CHARS, partialMarker } from './output-parser.ts';
+import type { ReasoningMarkers } from './reasoning-markers.ts';
+import { readOneOf } from './script-steps.ts';
+import { StrayMarkers } from './stray-markers.ts';
+
+export interface ReasonedAnswer {
+  readonly markers: ReasoningMarkers;
+  /** The prompt ended behind an opening marker, so the answer begins within reasoning. */
+  readonly startsInside: boolean;
+  /** Reads what is no reasoning. */
+  readonly answer: AnswerScript;
+  readonly hasTools: boolean;
+}
+
+/**
+ * Splits `<think>…</think>` off the start of an answer; `answer` reads the rest.
+ *
+ * The line breaks that models put around the markers belong to the markers.
+ */
+export function* readReasoned(
+  text: AnswerText,
+  { markers, startsInside, answer, hasTools }: ReasonedAnswer,
+): Script<void> {
+  const start = startsInside ? markers.open : yield* readStart(text, markers);
+  const calls = hasTools ? answer : undefined;
+  if (start === markers.open) yield* readThoughts(text, { close: markers.close, calls });
+  if (start === markers.close) yield* skipClosing(text, markers.close);
+  text.stray = new StrayMarkers(markers);
+  yield* answer(text);
+}
+
+/** Takes the marker that the answer begins with; undefined where there is none, and all will be read again. */
+function* readStart(
+  text: AnswerText,
+  { open, close }: ReasoningMarkers,
+): Script<string | undefined> {
+  while (yield* text.more()) {
+    const begin = text.held.trimStart();
+    if (text.held.length - begin.length > MAX_SPACE_CHARS) break;
+    // Models that were told not to think close what they have not opened.
+    if (begin === open || begin === close) {
+      text.take();
+      return begin;
+    }
+    if (!open.startsWith(begin) && !close.startsWith(begin)) break;
+  }
+  text.reread();
+  return undefined;
+}
+
+export interface Thoughts {
+  readonly close: string;
+  /** Reads the calls that an answer may make; undefined where there are none. */
+  readonly calls: AnswerScript | undefined;
+}
+
+/**
+ * Reads reasoning from behind the marker that opens it, to the one that closes it and the white space behind that.
+ *
+ * Some models begin a call without closing their thoughts. What looks like one is held until it is known: it is a thought
+ * where the thoughts are closed and the answer goes on, and a call where the answer ends before that.
+ */
+export function* readThoughts(text: AnswerText, { close, calls }: Thoughts): Script<void> {
+  const watch = calls === undefined ? undefined : new CallWatch(calls);
+  text.isReasoning = true;
+  do text.take();
+  while ((yield* text.more()) && text.held === '\n');
+  let taken = 0;
+  for (let fed = 0, hasMore = text.held !== ''; hasMore; hasMore = yield* text.more()) {
+    watch?.read(text.held.slice(fed));
+    if (text.held.endsWith(close)) {
+      const length = text.held.length - close.length;
+      if (watch?.hasCall === true && !(yield* goesOn(text))) break;
+      text.reasoning(text.held.slice(0, lengthBeforeSpace(text.held.slice(0, length))));
+      text.reread(length);
+      text.isReasoning = false;
+      yield* skipClosing(text, close);
+      return;
+    }
+    const open = text.held.length - partialMarker(text.held, close);
+    const settled = lengthBeforeSpace(text.held.slice(0, open));
+    const length = Math.min(settled, (watch?.settled ?? Infinity) - taken);
+    text.reasoning(text.take(length));
+    taken += length;
+    fed = text.held.length;
+  }
+  const thought = text.take(watch?.hasCall === true ? watch.settled - taken : text.held.length);
+  text.reasoning(thought.slice(0, lengthBeforeSpace(thought)));
+  text.isReasoning = false;
+  text.reread();
+}
+
+/** Reads on behind what is held; false where nothing but white space comes. */
+function* goesOn(text: AnswerText): Script<boolean> {
+  const start = text.held.length;
+  while (yield* text.more()) if (text.held.slice(start).trim() !== '') return true;
+  return false;
+}
+
+/** Takes the closing marker, again where a model repeats it, and the white space behind it. */
+function* skipClosing(text: AnswerText, close: string): Script<void> {
+  do {
+    do text.take();
+    while ((yield* text.more()) && text.held.trim() === '');
+  } while ((yield* readOneOf(text, [close])) !== undefined);
+  text.reread();
+}
+
+/** Reads thoughts as if they were an answer, to see whether a call begins in them. */
+class CallWatch {
+  readonly #text = new AnswerText(() => '');
+  readonly #run: Script<void>;
+  /** How much of what was read is certainly before the first call. */
+  settled = 0;
+  hasCall = false;
+
+  constructor(answer: AnswerScript) {
+    this.#run = answer(this.#text);
+  }
+
+  read(text: string): void {
+    this.#text.feed(text);
+    this.#run.next();
+    for (const delta of this.#text.takeDeltas()) {
+      this.hasCall ||= 'tool' in delta;
+      if (!this.hasCall && 'text' in delta) this.settled = delta.at + delta.text.length;
+    }
+  }
+}

@@ -1,0 +1,22 @@
+import type { ReasoningMarkers } from './reasoning-markers.ts';
+
+/** Tells markers of reasoning that a model leaks into its content from those that it writes about. */
+export class StrayMarkers {
+  readonly #markers: ReasoningMarkers;
+  #isOpen = false;
+
+  constructor(markers: ReasoningMarkers) {
+    this.#markers = markers;
+  }
+
+  get markers(): readonly string[] {
+    return [this.#markers.open, this.#markers.close];
+  }
+
+  /** Whether `marker`, the next one in the content, closes nothing. One in quotes is written about. */
+  isStray(marker: string, charBefore: string): boolean {
+    const wasOpen = this.#isOpen;
+    this.#isOpen = marker === this.#markers.open;
+    return marker === this.#markers.close && !wasOpen && !'`\'"'.includes(charBefore || ' ');
+  }
+}
