@@ -50,7 +50,10 @@ An unknown key or a bad value stops the start and names file, line, key and the 
 \`cortex config check -c cortex.toml\` prints every value with where it came from.
 
 Variables that are not keys: \`CORTEX_STATE_DIR\` (where cortex keeps its state), \`CORTEX_URL\` (the gateway that the
-client commands ask), \`CORTEX_ADMIN_KEY\` and \`CORTEX_ADMIN_KEY_FILE\` (the admin key that they send), \`CORTEX_LOG\` and \`NEURON_LOG\` (\`debug\`, \`info\`, \`warn\`, \`error\`).
+client commands ask), \`CORTEX_ADMIN_KEY\` and \`CORTEX_ADMIN_KEY_FILE\` (the admin key that they send), \`CORTEX_LOG\`
+and \`NEURON_LOG\` (\`trace\`, \`debug\`, \`info\`, \`warn\`, \`error\`, \`fatal\`, \`silent\`). The level selects events; the record
+of each request is written at every level but \`silent\`. Log lines that stderr does not take, because nobody reads it
+or its disk is full, are dropped and counted.
 `;
 
 const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ');

@@ -17,12 +17,14 @@ import { createPaint, type Terminal } from './output/terminal.ts';
 
 /** The command line of `cortex`. */
 export function createProgram(options: {
+  /** Of the commands that answer and end. */
   readonly terminal: Terminal;
+  /** Of `up`, which stays. */
+  readonly serviceTerminal: Terminal;
   readonly env: Readonly<Record<string, string | undefined>>;
 }): Command {
-  const { terminal, env } = options;
+  const { terminal, serviceTerminal, env } = options;
   const paint = createPaint(terminal, env);
-  const daemon = { terminal, paint, env };
   const client = {
     terminal,
     paint,
@@ -34,13 +36,13 @@ export function createProgram(options: {
   const program = new Command('cortex')
     .description('One OpenAI and Anthropic address for a self-hosted fleet of GPU hosts.')
     .version(manifest.version)
-    .addCommand(upCommand(daemon))
+    .addCommand(upCommand({ terminal: serviceTerminal, paint, env }))
     .addCommand(serveCommand(env))
     .addCommand(statusCommand(client))
     .addCommand(modelsCommand(client))
     .addCommand(loadCommand(client))
     .addCommand(unloadCommand(client))
     .addCommand(chatCommand(client, { input: process.stdin, output: process.stdout }))
-    .addCommand(configCommand(daemon));
+    .addCommand(configCommand({ terminal, paint, env }));
   return program;
 }

@@ -17,7 +17,11 @@ async function run(...args: string[]) {
     spyOn(process.stderr, 'write').mockImplementation(record),
   ];
   try {
-    const code = await runCli(createProgram({ terminal, env: {} }), args, terminal);
+    const code = await runCli(
+      createProgram({ terminal, serviceTerminal: terminal, env: {} }),
+      args,
+      terminal,
+    );
     return { code, printed, warnings: terminal.warnings };
   } finally {
     for (const spy of spies) spy.mockRestore();

@@ -137,7 +137,8 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     meter: {
       metrics: requestMetrics,
       log,
-      writeRecord: log.isLevelEnabled('info') ? records : () => undefined,
+      // A log level sifts events of the process. Records are the account of requests: each is written, or none is.
+      writeRecord: log.level === 'silent' ? () => undefined : records,
       nowMs: () => performance.now(),
     },
     principals: new Principals(config.gateway.trusted_proxies),

@@ -18,6 +18,8 @@ interface Setup {
   readonly neuronToml?: string;
   readonly modelsToml?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** `debug` when absent. */
+  readonly logLevel?: string;
   /** Idle limit of client connections, in seconds. */
   readonly idleLimitS?: number;
   /** False: does not wait for the first answer of every node. */
@@ -49,7 +51,11 @@ export class GatewayUnderTest {
     try {
       const running = await startGateway({
         ...loadGatewayConfig({ file: writeConfig(folder, setup), env: setup.env ?? {} }),
-        log: createLogger({ name: 'cortex', level: 'debug', destination: { write: take } }),
+        log: createLogger({
+          name: 'cortex',
+          level: setup.logLevel ?? 'debug',
+          destination: { write: take },
+        }),
         writeRecords: take,
         idleLimitS: setup.idleLimitS,
       });

@@ -19,6 +19,7 @@ export {
   parseListen,
 } from './http/listen.ts';
 export { createRequestId, requestIdOf } from './http/request-id.ts';
+export { LineSink } from './line-sink.ts';
 export { createLogger, type LogDestination, type Logger, STDERR } from './log.ts';
 export { type Backoff, backoff } from './process/backoff.ts';
 export { assertFetchLimit, FETCH_LIMIT } from './process/fetch-limit.ts';

@@ -52,6 +52,6 @@ describe('the level', () => {
     log.debug('yes');
 
     expect(read()).toHaveLength(1);
-    expect(() => logTo('loud')).toThrow('log level "loud" is none of trace, debug');
+    expect(() => logTo('loud')).toThrow('CORTEX_LOG: "loud" is not a log level: use trace, debug');
   });
 });

@@ -1,45 +1,29 @@
-import { writeSync } from 'node:fs';
-
 import pino, { type Logger } from 'pino';
 
 import { ConfigError } from './config/config-error.ts';
+import { LineSink, type LogDestination } from './line-sink.ts';
 
 export type { Logger } from 'pino';
+export type { LogDestination } from './line-sink.ts';
 
 const LEVELS: readonly string[] = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 
-/** Where finished log lines go; each text ends with a line feed. */
-export interface LogDestination {
-  write(text: string): void;
-}
-
-/** The standard error of this process. Writes at once, so that the last line before an exit is not lost. */
-export const STDERR: LogDestination = {
-  write(text) {
-    writeFully(2, text);
-  },
-};
-
-/** Writes all of `text`, waiting where the reader of a pipe is slow; gives up when there is no reader. */
-function writeFully(fd: number, text: string): void {
-  let rest = Buffer.from(text);
-  while (rest.length > 0) {
-    try {
-      rest = rest.subarray(writeSync(fd, rest));
-    } catch (error) {
-      const code = error instanceof Error && 'code' in error ? error.code : undefined;
-      if (code !== 'EAGAIN') return;
-      // The pipe is full and non-blocking: give its reader a moment instead of spinning.
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
-    }
-  }
-}
+/** The standard error of this process. It is never waited for; lines that nobody reads are dropped and counted. */
+export const STDERR: LogDestination = new LineSink(2, (lines) => {
+  const record = {
+    level: 'warn',
+    time: new Date().toISOString(),
+    lines,
+    msg: `${lines} log lines were dropped because stderr did not take them`,
+  };
+  return `${JSON.stringify(record)}\n`;
+});
 
 /**
  * A logger that writes one JSON object a line to stderr: `level` as a word, `time` as ISO 8601, `name`, `msg`.
  *
  * @param options.level - `debug`, `info`, `warn`, `error` or `fatal`; `info` when absent.
- * @throws ConfigError when the level is none that we know.
+ * @throws ConfigError naming the variable (`CORTEX_LOG`) when the level is unknown.
  */
 export function createLogger(options: {
   readonly name: string;
@@ -47,8 +31,10 @@ export function createLogger(options: {
   readonly destination?: LogDestination;
 }): Logger {
   const level = options.level ?? 'info';
-  if (!LEVELS.includes(level))
-    throw new ConfigError(`log level "${level}" is none of ${LEVELS.join(', ')}`);
+  if (!LEVELS.includes(level)) {
+    const variable = `${options.name.toUpperCase()}_LOG`;
+    throw new ConfigError(`${variable}: "${level}" is not a log level: use ${LEVELS.join(', ')}`);
+  }
   return pino(
     {
       name: options.name,

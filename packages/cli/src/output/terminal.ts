@@ -10,7 +10,7 @@ export interface Terminal {
   readonly isInteractive: boolean;
 }
 
-/** The terminal of this process. */
+/** The terminal of this process, for a command that answers and ends. It waits for a slow reader. */
 export function processTerminal(): Terminal {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     // Who reads has seen enough, as in `cortex models | head -1`.
