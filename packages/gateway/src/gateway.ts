@@ -14,6 +14,7 @@ import {
 import { type AdminPeers, createAdminAccess } from './admin/admin-access.ts';
 import { readAdminKey } from './admin/admin-key.ts';
 import { createApi } from './api/api-routes.ts';
+import { dialectOf } from './api/dialect.ts';
 import { Principals } from './api/principal.ts';
 import { type GatewayConfig } from './config/gateway-config.ts';
 import { type ModelsConfig } from './config/models-config.ts';
@@ -146,7 +147,6 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     idleLimitS: options.idleLimitS,
     nodeToken,
     checkAdmin: createAdminAccess({ key: adminKey, peers: options.adminPeers ?? 'any' }),
-    corsOrigins: config.gateway.cors_origins,
     metricsUrl: () => metrics.url,
     createdS: Math.floor(Date.now() / 1000),
   });
@@ -158,6 +158,13 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
       envPrefix: 'CORTEX_',
       idleLimitS: options.idleLimitS,
       fetch: (request, server) => api.fetch(request, { server }),
+      browsers: {
+        corsOrigins: config.gateway.cors_origins,
+        allowedHosts: config.gateway.allowed_hosts,
+        isOpen: (_method, path) => !/^\/admin(?:\/|$)/.test(path),
+        keys: { corsOrigins: 'gateway.cors_origins', allowedHosts: 'gateway.allowed_hosts' },
+      },
+      dialectOf,
     });
   } catch (error) {
     await metrics.stop('now');

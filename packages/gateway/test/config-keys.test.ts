@@ -170,6 +170,11 @@ const GATEWAY_CASES: Readonly<Record<string, () => Promise<void>>> = {
     });
     expect(headers.get('access-control-allow-origin')).toBe('https://chat.example');
   },
+  async 'gateway.allowed_hosts'() {
+    const gateway = await start({ gatewayToml: 'allowed_hosts = ["cortex.example"]' });
+    const headers = { host: 'cortex.example', origin: 'https://cortex.example' };
+    expect((await gateway.get('/v1/models', { headers })).status).toBe(200);
+  },
   async 'queue.max_waiting'() {
     const gateway = await startFull('[queue]\nmax_waiting = 0\n');
     expect(await codeOf(await gateway.chat({ model: 'm' }))).toBe('queue_full');

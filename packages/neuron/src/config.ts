@@ -1,5 +1,13 @@
 import { LoadModelRequest } from '@cortex/protocol';
-import { ConfigError, type LoadedConfig, loadConfig, parseListen } from '@cortex/service';
+import {
+  allowedHosts,
+  ConfigError,
+  corsOrigins,
+  corsWarnings,
+  type LoadedConfig,
+  loadConfig,
+  parseListen,
+} from '@cortex/service';
 import { z } from 'zod';
 
 const seconds = z.number().positive();
@@ -120,6 +128,12 @@ export const NeuronConfig = z.strictObject({
         .array(z.string())
         .default([])
         .describe('Where file: sources may point, beside models_dir and models_dirs.'),
+      cors_origins: corsOrigins().describe(
+        'Web pages that may read and ask models here, and change nothing: origins as "https://chat.example", "chrome-extension://*" for a scheme of extensions or webviews, or "*" for all.',
+      ),
+      allowed_hosts: allowedHosts().describe(
+        'Names by which browsers reach this node, beside addresses, names without a dot, and names below .local, .lan, .internal, .home.arpa and .localhost.',
+      ),
     })
     .prefault({}),
 });
@@ -161,5 +175,6 @@ export function loadNeuronConfig(input: {
     ...input,
   });
   checkExposure(loaded);
-  return loaded;
+  const warnings = corsWarnings(loaded.value.security.cors_origins, 'security.cors_origins');
+  return { ...loaded, warnings: [...loaded.warnings, ...warnings] };
 }

@@ -16,7 +16,7 @@ import {
 
 import { Admission } from './admission/admission.ts';
 import { createAccess, readToken } from './api/access.ts';
-import { createApi } from './api/app.ts';
+import { createApi, isOpenToPages } from './api/app.ts';
 import { isLoopback, type NeuronConfig } from './config.ts';
 import { DeviceMonitor } from './devices/device-monitor.ts';
 import { type GpuSources, LOCAL_GPU_SOURCES } from './devices/gpu-survey.ts';
@@ -256,6 +256,12 @@ async function createNeuron(config: NeuronConfig, log: Logger, parts: NeuronPart
         envPrefix: 'NEURON_',
         idleLimitS: parts.idleLimitS,
         fetch: (request, server) => api.fetch(request, { server }),
+        browsers: {
+          corsOrigins: config.security.cors_origins,
+          allowedHosts: config.security.allowed_hosts,
+          isOpen: isOpenToPages,
+          keys: { corsOrigins: 'security.cors_origins', allowedHosts: 'security.allowed_hosts' },
+        },
       });
       for (const harness of harnesses.all) await harness.start?.();
       await logged(states.start());

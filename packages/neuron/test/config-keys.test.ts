@@ -234,6 +234,18 @@ const OBSERVATIONS: Readonly<Record<string, () => Promise<void>>> = {
     await using open = await start({ 'security.file_roots': [join(path, '..')] });
     expect((await open.post('/models/load?wait=true', call)).status).toBe(200);
   },
+  'security.cors_origins': async () => {
+    const headers = { origin: 'https://chat.example' };
+    await using neuron = await start({ 'security.cors_origins': [headers.origin] });
+    const { status, headers: answered } = await neuron.get('/models', { headers });
+    expect(status).toBe(200);
+    expect(answered.get('access-control-allow-origin')).toBe(headers.origin);
+  },
+  'security.allowed_hosts': async () => {
+    const headers = { host: 'node.example', origin: 'https://node.example' };
+    await using neuron = await start({ 'security.allowed_hosts': ['node.example'] });
+    expect((await neuron.get('/models', { headers })).status).toBe(200);
+  },
 };
 
 describe('every key of neuron.toml is read', () => {

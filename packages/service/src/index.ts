@@ -7,6 +7,9 @@ export {
 } from './config/load-config.ts';
 export { nearestName } from './config/nearest-name.ts';
 export { type ConfigKey, configJsonSchema, listConfigKeys } from './config/schema-shape.ts';
+export { type BrowserRules } from './http/browser-guard.ts';
+export { allowedHosts, corsOrigins, corsWarnings } from './http/origin-rules.ts';
+export { routePath } from './http/request-target.ts';
 export { type BodyLimits, readBody } from './http/body.ts';
 export { ClientConnection, IDLE_LIMIT_S } from './http/client-connection.ts';
 export { errorResponse, type ErrorResponseOptions } from './http/error-response.ts';

@@ -3,7 +3,7 @@ import { errorResponse, requestIdOf } from '@cortex/service';
 import { Hono } from 'hono';
 
 import { addAdminRoutes } from '../admin/admin-routes.ts';
-import { allowOrigins } from './cors.ts';
+import { clientPath } from './client-path.ts';
 import { type Environment } from './environment.ts';
 import { type InferenceDeps, inferenceHandler } from './inference.ts';
 import { INFERENCE_ROUTES, isInferencePath } from './inference-routes.ts';
@@ -13,7 +13,6 @@ import { rootPage } from './root-page.ts';
 import { refuseRoute } from './refuse-route.ts';
 
 export interface ApiDeps extends InferenceDeps {
-  readonly corsOrigins: readonly string[];
   /** Throws for a request that may not call the admin API; `peer` is the address it came from. */
   readonly checkAdmin: (request: Request, peer: string) => void;
   /** Base URL of the metrics listener. */
@@ -24,15 +23,17 @@ export interface ApiDeps extends InferenceDeps {
 
 /** The client API of cortex (contracts, section 1), as one `fetch`. */
 export function createApi(deps: ApiDeps): Hono<Environment> {
-  const app = new Hono<Environment>();
+  const app = new Hono<Environment>({ getPath: clientPath });
   const { control } = deps;
-  if (deps.corsOrigins.length > 0) app.use('/v1/*', allowOrigins(deps.corsOrigins));
 
   for (const route of INFERENCE_ROUTES) app.post(route.path, inferenceHandler(route, deps));
   app.get('/v1/models', listModelsHandler(control, deps.createdS));
   app.get('/v1/models/:id{.+}', getModelHandler(control, deps.createdS));
   app.get('/health', () => Response.json(fleetHealth(control.snapshot())));
-  app.get('/', (context) => rootPage(new URL(context.req.url).origin, deps.metricsUrl()));
+  app.get('/', ({ req, env }) => {
+    const host = req.header('host');
+    return rootPage(host ? `http://${host}` : env.server.url.origin, deps.metricsUrl());
+  });
   addAdminRoutes(app, control, deps.checkAdmin);
 
   // Known paths are told apart from unknown ones only here: a second handler a route would make hono compose middleware.

@@ -1,3 +1,4 @@
+import { allowedHosts, corsOrigins } from '@cortex/service';
 import { z } from 'zod';
 
 const seconds = z.number().positive();
@@ -40,12 +41,12 @@ export const GatewayConfig = z.strictObject({
         .array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()]))
         .default([])
         .describe('Peers whose X-Forwarded-For names the client: addresses or CIDR blocks.'),
-      cors_origins: z
-        .array(z.url({ protocol: /^https?$/ }).refine((text) => new URL(text).origin === text))
-        .default([])
-        .describe(
-          'Web origins that may call /v1 and /api from a browser, exactly as a browser sends them.',
-        ),
+      cors_origins: corsOrigins().describe(
+        'Web pages that may call everything but /admin: origins as "https://chat.example", "chrome-extension://*" for a scheme of extensions or webviews, or "*" for all.',
+      ),
+      allowed_hosts: allowedHosts().describe(
+        'Names by which browsers reach the gateway and its pages, beside addresses, names without a dot, and names below .local, .lan, .internal, .home.arpa and .localhost.',
+      ),
     })
     .prefault({}),
   eviction: z

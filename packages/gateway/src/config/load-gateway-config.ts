@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 
-import { loadConfig, type LoadedConfig, stateDirectory } from '@cortex/service';
+import { corsWarnings, loadConfig, type LoadedConfig, stateDirectory } from '@cortex/service';
 
 import { GatewayConfig } from './gateway-config.ts';
 import { ModelsConfig } from './models-config.ts';
@@ -83,5 +83,9 @@ export function loadGatewayConfig(input: GatewayConfigInput): LoadedGatewayConfi
       admin_key_file: absolute(auth.admin_key_file),
     },
   };
-  return { config: { ...config, value }, models };
+  const warnings = [
+    ...config.warnings,
+    ...corsWarnings(gateway.cors_origins, 'gateway.cors_origins'),
+  ];
+  return { config: { ...config, value, warnings }, models };
 }

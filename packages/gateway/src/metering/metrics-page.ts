@@ -1,5 +1,5 @@
 import { type FleetSnapshot } from '@cortex/fleet';
-import { metricsResponse } from '@cortex/service';
+import { metricsResponse, routePath } from '@cortex/service';
 
 import { type FleetActivity, type FleetMetrics } from './fleet-metrics.ts';
 import { type RequestMetrics } from './request-metrics.ts';
@@ -14,8 +14,8 @@ export interface MetricsPageDeps {
 /** `GET /metrics`, on a listener of its own. */
 export function createMetricsPage(deps: MetricsPageDeps): (request: Request) => Response {
   return (request) => {
-    const isMetrics = /^[^/]*\/\/[^/]+\/metrics(?:\?|$)/.test(request.url);
-    if (!isMetrics) return new Response('Metrics are at /metrics.\n', { status: 404 });
+    if (routePath(request) !== '/metrics')
+      return new Response('Metrics are at /metrics.\n', { status: 404 });
     const snapshot = deps.snapshot();
     deps.fleet.update(snapshot, deps.activity);
     deps.requests.keepModels(

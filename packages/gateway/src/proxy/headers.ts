@@ -28,6 +28,9 @@ const NOT_FORWARDED: ReadonlySet<string> = new Set([
   'x-api-key',
   'api-key',
   'cookie',
+  // Of the page that called: a node has rules of its own for pages that call it directly.
+  'origin',
+  'referer',
   // Identity is what cortex says it is.
   'forwarded',
   'x-real-ip',

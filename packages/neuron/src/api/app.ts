@@ -1,5 +1,11 @@
 import { CortexError, NEURON_HEADERS, toCortexError } from '@cortex/protocol';
-import { ClientConnection, errorResponse, type Logger, requestIdOf } from '@cortex/service';
+import {
+  ClientConnection,
+  errorResponse,
+  type Logger,
+  requestIdOf,
+  routePath,
+} from '@cortex/service';
 import { Hono } from 'hono';
 
 import { GENERATE_ROUTES, TOKENIZER_ROUTES, VECTOR_ROUTES } from '../harness/harness.ts';
@@ -33,9 +39,19 @@ function answerFailure(thrown: unknown, context: ApiContext, log: Logger): Respo
 const isEventStream = ({ headers }: Response): boolean =>
   headers.get('content-type')?.startsWith('text/event-stream') ?? false;
 
+const INFERENCE_PATHS: ReadonlySet<string> = new Set([
+  ...GENERATE_ROUTES,
+  ...VECTOR_ROUTES,
+  ...TOKENIZER_ROUTES,
+]);
+
+/** What the pages of `security.cors_origins` may call: reads and inference, never what changes the node. */
+export const isOpenToPages = (method: string, path: string): boolean =>
+  method === 'GET' || method === 'HEAD' || INFERENCE_PATHS.has(path);
+
 /** neuron's HTTP API (contracts, section 3): `Request` in, `Response` out. */
 export function createApi(deps: ApiDeps, log: Logger): Hono<ApiEnv> {
-  const app = new Hono<ApiEnv>();
+  const app = new Hono<ApiEnv>({ getPath: routePath });
 
   app.use(async (context, next) => {
     const requestId = requestIdOf(context.req.raw.headers);

@@ -94,6 +94,8 @@ export function describeIssue(issue: z.core.$ZodIssue, schema: z.ZodType): Probl
   const key = formatKeyPath(path);
   if (issue.code === 'invalid_type' && issue.input === undefined)
     return [{ path, message: `${key} is missing` }];
+  // The message of a check of our own says everything, the value included.
+  if (issue.code === 'custom') return [{ path, message: `${key}: ${issue.message}` }];
   const value =
     issue.input === undefined || issue.input === '' ? '' : `, not ${showValue(issue.input)}`;
   return [{ path, message: `${key} ${expectation(issue, path, schema)}${value}` }];

@@ -1,9 +1,13 @@
 import { isIPv6 } from 'node:net';
 
+import { type Dialect } from '@cortex/protocol';
+
 import { ConfigError } from '../config/config-error.ts';
 
+import { type BrowserRules, NO_FOREIGN_PAGES } from './browser-guard.ts';
 import { IDLE_LIMIT_S } from './client-connection.ts';
 import { errorResponse } from './error-response.ts';
+import { frontDoor } from './front-door.ts';
 import { createRequestId } from './request-id.ts';
 
 /** Bytes Bun itself would refuse at: far above ours, because its refusal has no envelope. */
@@ -33,7 +37,12 @@ export interface ListenOptions {
   readonly key: string;
   /** Prefix of the environment variable that sets `key`, as `CORTEX_`; named in errors. */
   readonly envPrefix?: 'CORTEX_' | 'NEURON_';
+  /** Routes a request; its path is `routePath(request)`. */
   readonly fetch: (request: Request, server: Bun.Server<undefined>) => Response | Promise<Response>;
+  /** Which web pages may call this listener; absent: its own only. */
+  readonly browsers?: BrowserRules | undefined;
+  /** The dialect of a client in refusals; absent: OpenAI's. */
+  readonly dialectOf?: ((headers: Headers) => Dialect) | undefined;
   /** Seconds without a byte in either direction; `IDLE_LIMIT_S` when absent. See `ClientConnection`. */
   readonly idleLimitS?: number | undefined;
   readonly maxRequestBodyBytes?: number;
@@ -88,7 +97,11 @@ export function listen(options: ListenOptions): Listener {
       // would share a taken port with its owner instead of failing.
       development: false,
       reusePort: false,
-      fetch: options.fetch,
+      fetch: frontDoor({
+        browsers: options.browsers ?? NO_FOREIGN_PAGES,
+        dialectOf: options.dialectOf,
+        serve: options.fetch,
+      }),
       error: (error) => {
         options.onError?.(error);
         return errorResponse(error, { dialect: 'openai', requestId: createRequestId() });
