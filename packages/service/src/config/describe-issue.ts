@@ -2,7 +2,7 @@ import { type z } from 'zod';
 
 import { formatKeyPath, type KeyPath } from './key-path.ts';
 import { nearestName } from './nearest-name.ts';
-import { keysAt, listConfigKeys, schemaAt, typePhrase } from './schema-shape.ts';
+import { keysAt, listConfigKeys, listHint, schemaAt, typePhrase } from './schema-shape.ts';
 
 /** One problem of a configuration, without its place. */
 export interface Problem {
@@ -98,5 +98,7 @@ export function describeIssue(issue: z.core.$ZodIssue, schema: z.ZodType): Probl
   if (issue.code === 'custom') return [{ path, message: `${key}: ${issue.message}` }];
   const value =
     issue.input === undefined || issue.input === '' ? '' : `, not ${showValue(issue.input)}`;
-  return [{ path, message: `${key} ${expectation(issue, path, schema)}${value}` }];
+  const at = schemaAt(schema, path);
+  const hint = issue.code === 'invalid_type' && at !== undefined ? listHint(at, issue.input) : '';
+  return [{ path, message: `${key} ${expectation(issue, path, schema)}${value}${hint}` }];
 }

@@ -186,6 +186,11 @@ describe('the environment', () => {
       'lur',
       'eviction.strategy must be "lru" or "priority", not "lur"',
     ],
+    [
+      'CORTEX_GATEWAY__CORS_ORIGINS',
+      '*',
+      'gateway.cors_origins must be a list of text, not "*": write ["*"]',
+    ],
     ['CORTEX_SLOTS', 'atuo', 'slots must be a whole number or "auto", not "atuo"'],
   ])('%s=%j stops the start', (name, text, message) => {
     expect(refusal(undefined, { env: { [name]: text } }).message).toBe(`${name}: ${message}`);

@@ -3,7 +3,7 @@ import { type z } from 'zod';
 
 import { formatKeyPath, isTree, type KeyPath, type Tree } from './key-path.ts';
 import { nearestName } from './nearest-name.ts';
-import { keysAt, schemaAt, textKind, typePhrase } from './schema-shape.ts';
+import { keysAt, listHint, schemaAt, textKind, typePhrase } from './schema-shape.ts';
 
 /** One setting from outside the files. */
 export interface Setting {
@@ -85,7 +85,7 @@ export function readEnvSettings(input: EnvInput): EnvSettings {
     }
     const read = readValue(text, schema);
     if (read === undefined) {
-      const message = `${name}: ${key} must be ${typePhrase(schema)}, not ${JSON.stringify(text)}`;
+      const message = `${name}: ${key} must be ${typePhrase(schema)}, not ${JSON.stringify(text)}${listHint(schema, text)}`;
       errors.push({ message, key });
     } else settings.push({ path, value: read.value, origin: name });
   }

@@ -157,6 +157,12 @@ export function typePhrase(schema: Schema): string {
   return typeInWords(schema).replace(/(^| or )(?=number|whole number|list|table|value)/g, '$1a ');
 }
 
+/** What to write where a list of texts is wanted and one text was given; empty for anything else. */
+export function listHint(schema: Schema, given: unknown): string {
+  if (typeof given !== 'string' || typeInWords(schema) !== 'list of text') return '';
+  return given === '' ? ': write []' : `: write ${JSON.stringify([given])}`;
+}
+
 function* listBelow(schema: Schema, path: string): Generator<ConfigKey> {
   for (const option of alternatives(schema)) {
     const shape = shapeOf(option);
