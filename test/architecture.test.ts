@@ -22,6 +22,9 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
 /** The only file that knows the engine's library. */
 const BINDING = 'packages/engine/src/llama/binding.ts';
 
+/** The only file that knows the parser of GGUF headers. */
+const GGUF_READER = 'packages/engine/src/gguf/read-gguf.ts';
+
 /** What a pure package may not reach for. */
 const IMPURE = /^(?:node:|bun$|bun:)/;
 const PURE_PACKAGES = new Set(['protocol', 'fleet']);
@@ -105,6 +108,12 @@ describe('the architecture', () => {
     const naming = productImports.filter(({ specifier }) => /^node-llama-cpp\b/.test(specifier));
 
     expect([...new Set(naming.map(({ file }) => file))]).toEqual([BINDING]);
+  });
+
+  test('reads GGUF files in one place', () => {
+    const naming = imports.filter(({ specifier }) => specifier === '@huggingface/gguf');
+
+    expect([...new Set(naming.map(({ file }) => file))]).toEqual([GGUF_READER]);
   });
 
   test('keeps native code out of the engine’s main entry', () => {

@@ -57,7 +57,7 @@ describe('a model file that is broken', () => {
   });
 
   test('an architecture that nobody knows is named, with and without weights', async () => {
-    const strange = changed(readGguf(whole), { 'general.architecture': text('newarch9') });
+    const strange = changed(await readGguf(whole), { 'general.architecture': text('newarch9') });
     const modelPath = writeModel(strange, folder, 'newarch.gguf');
 
     for (const vocabOnly of [true, false]) {

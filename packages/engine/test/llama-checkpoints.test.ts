@@ -15,7 +15,7 @@ const text = (topic: string, count: number): string =>
   Array.from({ length: count }, (_, index) => `${topic} ${index}`).join(', ');
 
 const folder = temporaryFolder('uncuttable');
-const tokenizer = readGguf(readFileSync(TINY_MODEL));
+const tokenizer = await readGguf(readFileSync(TINY_MODEL));
 const MODELS = {
   'recurrent state': writeModel(tinyMamba(tokenizer), folder, 'mamba.gguf'),
   'a sliding window': writeModel(tinyGemma(tokenizer, WINDOW_TOKENS), folder, 'gemma.gguf'),

@@ -305,8 +305,8 @@ async function decodedWhole(tokens: readonly number[]): Promise<number[]> {
   return vector.map((value) => value / length);
 }
 
-test('the model files are what the builder made', () => {
-  const { metadata } = readGguf(new Uint8Array(readFileSync(EMBEDDING)));
+test('the model files are what the builder made', async () => {
+  const { metadata } = await readGguf(new Uint8Array(readFileSync(EMBEDDING)));
 
   expect(metadata.get('bert.pooling_type')).toEqual({ type: 'u32', value: 1 });
 });

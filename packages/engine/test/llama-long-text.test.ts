@@ -64,9 +64,11 @@ const wholeText = fc
 
 const folder = temporaryFolder('long-text');
 
+const TINY = await readGguf(readFileSync(TINY_MODEL));
+
 /** cortex-tiny with words split as models of other families split them. */
 function splitAs(family: string): string {
-  const file = changed(readGguf(readFileSync(TINY_MODEL)), { 'tokenizer.ggml.pre': text(family) });
+  const file = changed(TINY, { 'tokenizer.ggml.pre': text(family) });
   return writeModel(file, folder, `${family}.gguf`);
 }
 

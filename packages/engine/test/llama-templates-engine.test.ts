@@ -16,7 +16,7 @@ const folder = temporaryFolder('templates');
 /** cortex-tiny with the chat template of another model: the grammar makes it answer as that one does. */
 async function loadAs(template: string): Promise<Engine> {
   const source = CORPUS.find(({ name }) => name === template)?.source ?? '';
-  const file = readGguf(readFileSync(TINY_MODEL));
+  const file = await readGguf(readFileSync(TINY_MODEL));
   const chatTemplate = { type: 'string' as const, value: source };
   const metadata = new Map([...file.metadata, ['tokenizer.chat_template', chatTemplate] as const]);
   const modelPath = join(folder, `${template}.gguf`);

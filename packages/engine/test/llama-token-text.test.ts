@@ -12,7 +12,7 @@ import type { Model } from '../src/llama/binding.ts';
 import { TokenDecoder, TokenTexts } from '../src/llama/request/token-text.ts';
 import { answer, loadTiny, openVocabulary, TINY_MODEL } from './llama-under-test.ts';
 
-const tiny = readGguf(readFileSync(TINY_MODEL));
+const tiny = await readGguf(readFileSync(TINY_MODEL));
 
 /** Spaces before signs, which the library takes away for many families, in what people ask for. */
 const TEXTS = [

@@ -14,7 +14,7 @@ import type { Engine, EngineLoadSpec } from '../src/engine.ts';
 import { createLlamaEngine } from '../src/llama/llama-engine.ts';
 import { TINY_MODEL, TINY_SPEC } from './llama-under-test.ts';
 
-const generator = readGguf(new Uint8Array(readFileSync(TINY_MODEL)));
+const generator = await readGguf(new Uint8Array(readFileSync(TINY_MODEL)));
 
 /** Small models that embed or rank. */
 const POOLED_MODELS = {

@@ -8,11 +8,12 @@ import { readGguf } from '@cortex/testkit/gguf/read-gguf';
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { z } from 'zod';
 
-import { readEngineRecords, TestNeuron, until } from './test-neuron.ts';
+import { CORTEX_TINY, readEngineRecords, TestNeuron, until } from './test-neuron.ts';
+
+const tiny = await readGguf(readFileSync(CORTEX_TINY));
 
 /** Writes `name`.gguf: cortex-tiny with another chat template. */
 function writeWithTemplate(modelsDir: string, name: string, template: string): void {
-  const tiny = readGguf(readFileSync(join(modelsDir, 'tiny.gguf')));
   writeModel(
     changed(tiny, { 'tokenizer.chat_template': text(template) }),
     modelsDir,

@@ -17,7 +17,9 @@ import type { GpuSources } from '../src/devices/gpu-survey.ts';
 import type { StartEngine } from '../src/harness/llama/start-engine.ts';
 import { type NeuronParts, type RunningNeuron, startNeuron } from '../src/neuron.ts';
 
-const CORTEX_TINY = fileURLToPath(new URL('../../../models/cortex-tiny.gguf', import.meta.url));
+export const CORTEX_TINY = fileURLToPath(
+  new URL('../../../models/cortex-tiny.gguf', import.meta.url),
+);
 
 /** An engine without a model, inside this process. */
 export const scriptedEngine =

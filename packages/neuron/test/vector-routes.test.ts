@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 
 import { NeuronUsage } from '@cortex/protocol';
 import {
@@ -13,7 +12,7 @@ import { readGguf } from '@cortex/testkit/gguf/read-gguf';
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { z } from 'zod';
 
-import { TestNeuron, until } from './test-neuron.ts';
+import { CORTEX_TINY, TestNeuron, until } from './test-neuron.ts';
 
 const Usage = z.object({ prompt_tokens: z.int(), total_tokens: z.int() });
 
@@ -192,9 +191,9 @@ describe('/v1/rerank', () => {
 });
 
 test('a model that embeds or ranks says so before it was ever loaded, although it has a chat template', async () => {
+  const tiny = await readGguf(readFileSync(CORTEX_TINY));
   await using cold = await TestNeuron.start({
     prepare: (dir) => {
-      const tiny = readGguf(readFileSync(join(dir, 'tiny.gguf')));
       writeModel(asEmbeddingModel(tiny), dir, 'embedder.gguf');
       writeModel(asRankModel(tiny), dir, 'ranker.gguf');
     },

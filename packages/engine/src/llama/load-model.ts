@@ -3,10 +3,10 @@ import { stat } from 'node:fs/promises';
 import { CortexError } from '@cortex/protocol';
 
 import type { Backend, EngineLoadSpec, LoadProgress } from '../engine.ts';
+import { type GgufHeader, readGgufFile } from '../gguf/index.ts';
 import { type Context, kernelsPath, type Library, type Model, openLibrary } from './binding.ts';
 import { loadPooled } from './embedding/load-pooled.ts';
 import type { PooledModel } from './embedding/pooled-model.ts';
-import { type GgufHeader, readHeader } from './gguf-header.ts';
 import { sizeProblem } from './memory/size-problem.ts';
 import { missingLibraries } from './missing-libraries.ts';
 import type { Drafter } from './speculation/drafter.ts';
@@ -138,29 +138,23 @@ export async function checkFiles({ modelPath, lora, draft }: EngineLoadSpec): Pr
 }
 
 async function checkModelFile(path: string): Promise<void> {
-  const { holds } = await checkFile(path);
+  const { metadata } = await checkFile(path);
+  const holds = metadata.get('general.type')?.value;
   if (holds === 'adapter') throw unfit(path, 'it holds a LoRA adapter, not a model (see lora)');
   if (holds === 'mmproj') throw unfit(path, 'it holds the projector of a model, not a model');
 }
 
 /** What a user gets wrong most often, told before the library is asked: its own words do not name the cause. */
-async function checkFile(path: string): Promise<Extract<GgufHeader, { kind: 'whole' }>> {
+async function checkFile(path: string): Promise<GgufHeader> {
   const info = await stat(path).catch((error: unknown) => {
     throw unfit(path, 'there is no such file', error);
   });
   if (!info.isFile()) throw unfit(path, 'it is not a file');
-  if (info.size < 24) throw unfit(path, `it has ${info.size} bytes, which is no GGUF file`);
-  const header = headerOf(path);
-  if (header.kind === 'broken') throw unfit(path, header.problem);
-  return header;
-}
-
-function headerOf(path: string): GgufHeader {
-  try {
-    return readHeader(path);
-  } catch (error) {
+  const reading = await readGgufFile(path).catch((error: unknown) => {
     throw unfit(path, 'it cannot be read', error);
-  }
+  });
+  if (reading.kind === 'broken') throw unfit(path, reading.problem);
+  return reading.header;
 }
 
 const unfit = (path: string, why: string, cause?: unknown): CortexError =>
@@ -235,16 +229,17 @@ class LastWords {
     await new Promise((resolve) => setTimeout(resolve, LATE_LOG_MS));
     const said = error instanceof Error ? error.message : String(error);
     // The library has one log for all engines of a process, and may have given it back to an earlier one.
-    const cause = this.#cause ?? (said === 'Failed to load model' && unknownKind(modelPath));
+    const cause =
+      this.#cause ?? (said === 'Failed to load model' && (await unknownKind(modelPath)));
     return cause === false || said.includes(cause) ? said : `${said} (${cause})`;
   }
 }
 
 /** What is mostly the reason when the library says none: a model newer than the library. */
-function unknownKind(path: string): string | false {
-  const header = headerOf(path);
+async function unknownKind(path: string): Promise<string | false> {
+  const reading = await readGgufFile(path);
   return (
-    header.kind === 'whole' &&
-    `most likely the engine does not know its architecture "${header.architecture}"`
+    reading.kind === 'whole' &&
+    `most likely the engine does not know its architecture "${reading.header.architecture}"`
   );
 }

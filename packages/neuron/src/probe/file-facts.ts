@@ -4,10 +4,9 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { readGgufFile } from '@cortex/engine/gguf';
 import { CortexError } from '@cortex/protocol';
 import { z } from 'zod';
-
-import { readGgufHeader } from './gguf-header.ts';
 
 const HEADER_BYTES = 1 << 20;
 /** Settings of one file whose estimates are kept, the newest. */
@@ -17,7 +16,7 @@ const MAX_ESTIMATES = 16;
 const NO_POOLING = 0;
 const RANK_POOLING = 4;
 /** A file that says how to pool is made for vectors, also where it has a chat template. */
-const wordOf = (pooling: number): string => (pooling === RANK_POOLING ? 'rerank' : 'embedding');
+const wordOf = (pooling: unknown): string => (pooling === RANK_POOLING ? 'rerank' : 'embedding');
 
 const Estimate = z.object({
   vramMib: z.number(),
@@ -73,6 +72,14 @@ async function readStart(path: string): Promise<Uint8Array> {
   }
 }
 
+/** How vectors of tokens become one (`llama_pooling_type`). A file that cannot be read is left to the engine. */
+async function readPooling(path: string): Promise<unknown> {
+  const reading = await readGgufFile(path);
+  if (reading.kind === 'broken') return NO_POOLING;
+  const { architecture, metadata } = reading.header;
+  return metadata.get(`${architecture}.pooling_type`)?.value ?? NO_POOLING;
+}
+
 export class FileFactsStore {
   readonly #directory: string;
   readonly #version: string;
@@ -105,13 +112,13 @@ export class FileFactsStore {
     const headerHash = createHash('sha256').update(start).digest('hex');
     const facts = this.#facts.get(fingerprint);
     if (facts?.headerHash === headerHash) return facts;
-    const { pooling } = readGgufHeader(start);
+    const pooling = await readPooling(path);
     return {
       version: this.#version,
       path,
       fingerprint,
       headerHash,
-      ...(pooling !== undefined && pooling !== NO_POOLING && { capabilities: [wordOf(pooling)] }),
+      ...(pooling !== NO_POOLING && { capabilities: [wordOf(pooling)] }),
       estimates: {},
     };
   }
