@@ -323,8 +323,12 @@ export interface Engine {
     options: { readonly addSpecial: boolean; readonly parseSpecial: boolean },
   ): Promise<readonly number[]>;
   detokenize(tokens: readonly number[]): Promise<string>;
+  /** The bytes of each token: those of a character may be spread over several. */
+  tokenBytes(tokens: readonly number[]): Promise<readonly (readonly number[])[]>;
   /** The rendered prompt of a chat body. */
   applyTemplate(body: Readonly<Record<string, unknown>>): Promise<string>;
+  /** The tokens of the prompt of a chat body: in what the caller wrote, the text of a control token is text. */
+  tokenizeChat(body: Readonly<Record<string, unknown>>): Promise<readonly number[]>;
   /** Exact prompt tokens of a chat body, tools and results included. */
   count(body: Readonly<Record<string, unknown>>): Promise<number>;
   /** Needs no load: reads the header of the file. @throws CortexError `model_load_failed` naming file and cause */

@@ -4,6 +4,7 @@ export { inProcessEngine, type InProcessOptions } from './transport/in-process-e
 export * as engineProtocol from './protocol/index.ts';
 export { processChannel } from './transport/process-channel.ts';
 export { serveEngine } from './transport/serve-engine.ts';
+export { tokenName } from './token-name.ts';
 export {
   ENGINE_WORKER_PATH,
   spawnEngine,

@@ -194,6 +194,8 @@ describe('a long text', () => {
     const read: number[] = [];
     const tokenizer = new Tokenizer({
       bosToken: undefined,
+      controlTexts: [],
+      bytesOf: () => new Uint8Array(),
       size: model.vocabulary.size,
       longestTokenBytes: model.vocabulary.longestTokenBytes,
       piecesOf: (some) => model.vocabulary.piecesOf(some),
@@ -205,10 +207,10 @@ describe('a long text', () => {
       isEndOfGeneration: (token) => model.vocabulary.isEndOfGeneration(token),
     });
     const turn = numbered(100);
-    const first = await tokenizer.rendered(turn, wanted);
+    const first = await tokenizer.rendered({ text: turn, breaks: [] }, wanted);
     const pieces = read.length;
 
-    const second = await tokenizer.rendered(`${turn}And then?`, wanted);
+    const second = await tokenizer.rendered({ text: `${turn}And then?`, breaks: [] }, wanted);
 
     expect(read.length - pieces).toBe(1);
     expect(read.at(-1)).toBeLessThan(1200);

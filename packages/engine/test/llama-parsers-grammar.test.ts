@@ -107,7 +107,11 @@ interface Call {
 
 /** `body` as a request to the model. */
 function prepare({ format, prompt }: Model, body: object): PreparedChat {
-  const template = { showsTools: true, render: () => ({ prompt, begun: undefined }) };
+  const template = {
+    showsTools: true,
+    asText: (text: string) => text,
+    render: () => ({ prompt: { text: prompt, breaks: [] }, begun: undefined }),
+  };
   const messages = [{ role: 'user', content: 'x' }];
   return prepareChat(readBody(ChatBody, { messages, ...body }), { template, format });
 }

@@ -183,7 +183,7 @@ describe('the chat templates of llama.cpp', () => {
     (_, template) => {
       const chat = chatOf(template);
       for (const [what, [body, words]] of Object.entries(TOOL_CHATS)) {
-        const { prompt } = prepareChat(readBody(ChatBody, body), chat);
+        const prompt = prepareChat(readBody(ChatBody, body), chat).prompt.text;
 
         const isPrinted = (word: string): boolean =>
           word !== 'lighthouse' || !NO_CALLS_PRINTED.includes(template.name);
@@ -251,7 +251,7 @@ describe('the chat templates of llama.cpp', () => {
     const chat = chatOf({ ...named('google-gemma-2-2b-it'), source });
     const body = readBody(ChatBody, { messages: [system, user], tools: [FULL] });
 
-    expect(prepareChat(body, chat).prompt).toMatch(
+    expect(prepareChat(body, chat).prompt.text).toMatch(
       /^<\|system\|>[^]*<\|tool\|>\[\{[^]*"find_place"[^]*"place"[^]*\}\]<\|\/tool\|>[^]*Be brief, like a sailor\.[^]*<\|user\|>/,
     );
   });
@@ -326,6 +326,8 @@ describe('the chat templates of llama.cpp', () => {
     const [bosToken = -1] = model.vocabulary.tokenize(BOS, { parseSpecial: true });
     const tokenizer = new Tokenizer({
       bosToken,
+      controlTexts: [],
+      bytesOf: () => new Uint8Array(),
       size: model.vocabulary.size,
       longestTokenBytes: model.vocabulary.longestTokenBytes,
       piecesOf: (text) => model.vocabulary.piecesOf(text),
@@ -335,7 +337,7 @@ describe('the chat templates of llama.cpp', () => {
     });
     for (const template of CORPUS) {
       const prompt = render(compile(template), { messages: [user] });
-      const tokens = await tokenizer.rendered(prompt, () => undefined);
+      const tokens = await tokenizer.rendered({ text: prompt, breaks: [] }, () => undefined);
 
       expect([template.name, ...tokens.filter((token) => token === bosToken)]).toEqual([
         template.name,
@@ -348,7 +350,7 @@ describe('the chat templates of llama.cpp', () => {
 
 function render(template: ChatTemplate, body: object): string {
   const read = readBody(ChatBody, body);
-  return template.render(toTemplateInput(read, read.tools ?? [])).prompt;
+  return template.render(toTemplateInput(read, read.tools ?? [])).prompt.text;
 }
 
 /** Where the last of `words` ends. */

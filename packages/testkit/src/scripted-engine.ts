@@ -171,6 +171,16 @@ class Scripted implements ScriptedEngine {
     return Promise.resolve(String.fromCodePoint(...tokens));
   }
 
+  tokenBytes(tokens: readonly number[]): Promise<readonly (readonly number[])[]> {
+    return Promise.resolve(
+      tokens.map((token) => Array.from(new TextEncoder().encode(String.fromCodePoint(token)))),
+    );
+  }
+
+  async tokenizeChat(body: Readonly<Record<string, unknown>>): Promise<readonly number[]> {
+    return this.tokenize(await this.applyTemplate(body));
+  }
+
   applyTemplate(body: Readonly<Record<string, unknown>>): Promise<string> {
     return this.#render(body, (read) => read.prompt);
   }

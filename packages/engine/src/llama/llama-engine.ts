@@ -139,12 +139,20 @@ class LlamaEngine implements Engine {
     return this.#ready().tokenizer.detokenize(tokens);
   }
 
+  async tokenBytes(tokens: readonly number[]): Promise<readonly (readonly number[])[]> {
+    return this.#ready().tokenizer.bytesOf(tokens);
+  }
+
+  async tokenizeChat(body: Readonly<Record<string, unknown>>): Promise<readonly number[]> {
+    return this.#ready().tokenizeChat(body);
+  }
+
   async applyTemplate(body: Readonly<Record<string, unknown>>): Promise<string> {
     return this.#ready().applyTemplate(body);
   }
 
   async count(body: Readonly<Record<string, unknown>>): Promise<number> {
-    return this.#ready().count(body);
+    return (await this.#ready().tokenizeChat(body)).length;
   }
 
   async estimate(spec: EngineLoadSpec, budget: MemoryBudget): Promise<MemoryEstimate> {

@@ -17,11 +17,12 @@ import { checkDepth } from '../protocol/index.ts';
 import type { Generation } from './generation.ts';
 import { disposeModel, type LlamaModel } from './load-model.ts';
 import type { Token } from './native-types.ts';
-import { readOutputFormat } from './parsers/choose-parser.ts';
+import { type OutputFormat, readOutputFormat } from './parsers/choose-parser.ts';
 import { ArrivalOrder } from './request/arrival-order.ts';
 import { ChatBody, readBody } from './request/chat-body.ts';
 import { checkChatSize } from './request/chat-size.ts';
 import { type ChatModel, prepareChat } from './request/prepare-chat.ts';
+import type { RenderedPrompt } from './request/prompt-parts.ts';
 import { RequestReader } from './request/request-reader.ts';
 import { withDefaults } from './request/sampling.ts';
 import { TokenDecoder, TokenTexts } from './request/token-text.ts';
@@ -52,10 +53,8 @@ export class LoadedLlama {
     this.#spec = spec;
     const { model } = llama;
     this.tokenizer = llama.tokenizer;
-    this.#chat = {
-      template: compileTemplate(llama, spec.modelPath),
-      format: readOutputFormat(model.chatTemplate),
-    };
+    const format = readOutputFormat(model.chatTemplate);
+    this.#chat = { template: compileTemplate(llama, spec.modelPath, format), format };
     this.#texts = new TokenTexts(model.vocabulary, this.#markerTokens());
     this.#reader = new RequestReader({
       model,
@@ -154,16 +153,20 @@ export class LoadedLlama {
   }
 
   applyTemplate(body: Readonly<Record<string, unknown>>): string {
+    return this.#prompt(body).text;
+  }
+
+  #prompt(body: Readonly<Record<string, unknown>>): RenderedPrompt {
     checkDepth(body);
     checkChatSize(body);
     const withParams = withDefaults(body, [this.#spec.params]);
     return prepareChat(readBody(ChatBody, withParams), this.#chat).prompt;
   }
 
-  async count(body: Readonly<Record<string, unknown>>): Promise<number> {
-    const prompt = this.applyTemplate(body);
-    const { length } = await this.tokenizer.rendered(prompt, () => this.#checkOpen());
-    return length;
+  /** The prompt of a chat as tokens. */
+  async tokenizeChat(body: Readonly<Record<string, unknown>>): Promise<readonly Token[]> {
+    const prompt = this.#prompt(body);
+    return Array.from(await this.tokenizer.rendered(prompt, () => this.#checkOpen()));
   }
 
   get backend(): Backend {
@@ -256,11 +259,19 @@ export const IDLE_STATS: EngineStats = {
   rssMib: 0,
 };
 
-function compileTemplate({ model }: LlamaModel, modelPath: string): ChatTemplate | undefined {
+function compileTemplate(
+  { model }: LlamaModel,
+  modelPath: string,
+  { reasoning }: OutputFormat,
+): ChatTemplate | undefined {
   const { chatTemplate } = model;
   if (chatTemplate === undefined) return undefined;
   try {
-    return new ChatTemplate(model, chatTemplate);
+    const { controlTexts } = model.vocabulary;
+    return new ChatTemplate(model, chatTemplate, {
+      controlTexts,
+      reasoning: reasoning === undefined ? [] : [reasoning.open, reasoning.close],
+    });
   } catch (error) {
     const said = error instanceof Error ? error.message : String(error);
     throw new CortexError(

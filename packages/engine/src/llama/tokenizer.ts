@@ -4,7 +4,9 @@ import { CortexError } from '@cortex/protocol';
 
 import type { Token } from './native-types.ts';
 import { joinTokens } from './request/join-tokens.ts';
+import { ControlTexts } from './request/control-texts.ts';
 import { KnownPieces } from './request/known-pieces.ts';
+import { partsOfPrompt, type RenderedPrompt } from './request/prompt-parts.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
 /** `prompt` of a completion, as the body has it. */
@@ -14,6 +16,8 @@ export type CompletionPrompt = string | readonly (string | number | readonly num
 export type PromptVocabulary = Pick<
   Vocabulary,
   | 'bosToken'
+  | 'bytesOf'
+  | 'controlTexts'
   | 'detokenize'
   | 'isEndOfGeneration'
   | 'longestTokenBytes'
@@ -48,6 +52,7 @@ export class Tokenizer {
   #lastSlice: Promise<unknown> = Promise.resolve();
   #endTokens: readonly Token[] | undefined;
   #longestTokenBytes: number | undefined;
+  #controls: ControlTexts | undefined;
 
   constructor(vocabulary: PromptVocabulary) {
     this.#vocabulary = vocabulary;
@@ -68,9 +73,23 @@ export class Tokenizer {
     return this.#vocabulary.detokenize(tokens);
   }
 
+  /** @throws CortexError `invalid_request` for a token the vocabulary does not have. */
+  bytesOf(tokens: readonly Token[]): readonly (readonly number[])[] {
+    this.#check(tokens, 'tokens');
+    return tokens.map((token) => Array.from(this.#vocabulary.bytesOf(token)));
+  }
+
   /** A rendered prompt; a BOS is added only where the template printed none. */
-  async rendered(prompt: string, onSlice: OnSlice): Promise<Uint32Array> {
-    const tokens = await this.#tokensOf(prompt, true, onSlice);
+  async rendered(prompt: RenderedPrompt, onSlice: OnSlice): Promise<Uint32Array> {
+    this.#controls ??= new ControlTexts(this.#vocabulary.controlTexts);
+    const parts: Uint32Array[] = [];
+    let before = 0;
+    for (const { text, parseSpecial } of partsOfPrompt(prompt, this.#controls)) {
+      const part = await this.#tokensOf(text, parseSpecial, (count) => onSlice(before + count));
+      parts.push(part);
+      before += part.length;
+    }
+    const tokens = parts.length === 1 && parts[0] !== undefined ? parts[0] : joinTokens(parts);
     return tokens[0] === this.#vocabulary.bosToken ? tokens : this.#behindBos(tokens);
   }
 

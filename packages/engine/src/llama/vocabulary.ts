@@ -32,6 +32,7 @@ export class Vocabulary {
   #pieces: TextPieces | undefined;
   #spelled: Spelling | undefined;
   #hidesFirstSpace: boolean | undefined;
+  #controlTexts: readonly string[] | undefined;
 
   constructor(native: NativeModel, file: VocabularyFile) {
     this.#native = native;
@@ -117,6 +118,19 @@ export class Vocabulary {
   /** Written by the model for its own ends: no part of a text. */
   isControl(token: Token): boolean {
     return (this.#native.getTokenAttributes(token) & CONTROL) !== 0;
+  }
+
+  /** Texts that stand for control tokens in a prompt. */
+  get controlTexts(): readonly string[] {
+    const { tokens, types } = this.#file;
+    // The library takes some tokens for control tokens that the file has as ordinary ones, by their look.
+    this.#controlTexts ??= tokens.filter(
+      (text, token) =>
+        (SPECIAL_TYPES.has(types?.[token] ?? 1) || /^[<[].+[>\]]$/.test(text)) &&
+        text !== '' &&
+        this.isControl(token),
+    );
+    return this.#controlTexts;
   }
 
   /** The vocabulary puts a space before the first word of a text (SentencePiece, where the file does not say otherwise). */

@@ -134,6 +134,24 @@ export const DETOKENIZE: CallCodec<readonly number[], string> = {
   readOutput: (message) => z.looseObject({ text: z.string() }).parse(message).text,
 };
 
+export const TOKEN_BYTES: CallCodec<readonly number[], readonly (readonly number[])[]> = {
+  kind: 'token_bytes',
+  formatInput: (tokens) => ({ tokens }),
+  run: async (engine, message) => ({
+    bytes: await engine.tokenBytes(TokensMessage.parse(message).tokens),
+  }),
+  readOutput: (message) => z.looseObject({ bytes: z.array(Tokens) }).parse(message).bytes,
+};
+
+export const TOKENIZE_CHAT: CallCodec<Readonly<Record<string, unknown>>, readonly number[]> = {
+  kind: 'tokenize_chat',
+  formatInput: (body) => ({ body }),
+  run: async (engine, message) => ({
+    tokens: await engine.tokenizeChat(BodyMessage.parse(message).body),
+  }),
+  readOutput: (message) => TokensMessage.parse(message).tokens,
+};
+
 export const TEMPLATE: CallCodec<Readonly<Record<string, unknown>>, string> = {
   kind: 'template',
   formatInput: (body) => ({ body }),
@@ -221,8 +239,16 @@ export const DEVICES: CallCodec<undefined, readonly EngineDevice[]> = {
 
 /** What the engine side runs for a call, by the kind of its message. */
 export const CALL_RUNNERS: ReadonlyMap<string, CallCodec<never, unknown>['run']> = new Map(
-  [EMBED, RERANK, TOKENIZE, DETOKENIZE, TEMPLATE, COUNT, ESTIMATE, DEVICES].map((codec) => [
-    codec.kind,
-    codec.run,
-  ]),
+  [
+    EMBED,
+    RERANK,
+    TOKENIZE,
+    TOKENIZE_CHAT,
+    DETOKENIZE,
+    TOKEN_BYTES,
+    TEMPLATE,
+    COUNT,
+    ESTIMATE,
+    DEVICES,
+  ].map((codec) => [codec.kind, codec.run]),
 );

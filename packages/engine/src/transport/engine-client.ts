@@ -32,8 +32,10 @@ import {
   readStep,
   RERANK,
   TEMPLATE,
+  TOKEN_BYTES,
   toErrorEvent,
   TOKENIZE,
+  TOKENIZE_CHAT,
   WireAccepted,
 } from '../protocol/index.ts';
 import { toAbortError } from './abort-error.ts';
@@ -132,6 +134,15 @@ export class EngineClient implements EngineConnection {
 
   detokenize(tokens: readonly number[]) {
     return this.#ask(DETOKENIZE, tokens);
+  }
+
+  tokenBytes(tokens: readonly number[]) {
+    return this.#ask(TOKEN_BYTES, tokens);
+  }
+
+  async tokenizeChat(body: Readonly<Record<string, unknown>>) {
+    checkDepth(body);
+    return this.#ask(TOKENIZE_CHAT, body);
   }
 
   async applyTemplate(body: Readonly<Record<string, unknown>>) {

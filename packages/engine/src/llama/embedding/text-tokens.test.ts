@@ -11,6 +11,8 @@ function createVocabulary(isCut: boolean): PromptVocabulary & { readonly made: s
   const made: string[] = [];
   return {
     made,
+    controlTexts: [],
+    bytesOf: () => new Uint8Array(),
     bosToken: 1,
     size: 100,
     longestTokenBytes: 100,

@@ -12,10 +12,11 @@ import type { GrammarRules } from '../../grammar/grammar-rules.ts';
 import { type OutputFormat, reasoningState } from '../parsers/choose-parser.ts';
 import type { ReasoningState, ToolFamily } from '../parsers/families/tool-family.ts';
 import { type ChatTemplate, toTemplateInput } from '../templates/chat-template.ts';
-import { type ChatBody, ChatMessage, type Tool } from './chat-body.ts';
+import type { ChatBody, Tool } from './chat-body.ts';
+import type { RenderedPrompt } from './prompt-parts.ts';
 
 export interface PreparedChat {
-  readonly prompt: string;
+  readonly prompt: RenderedPrompt;
   readonly reasoning: ReasoningState;
   /** The tools on offer. */
   readonly tools: readonly CallableTool[];
@@ -30,7 +31,7 @@ export interface PreparedChat {
 }
 
 export interface ChatModel {
-  readonly template: Pick<ChatTemplate, 'render' | 'showsTools'> | undefined;
+  readonly template: Pick<ChatTemplate, 'asText' | 'render' | 'showsTools'> | undefined;
   readonly format: OutputFormat;
 }
 
@@ -67,9 +68,9 @@ export function prepareChat(body: ChatBody, { template, format }: ChatModel): Pr
       param: body.tools === undefined ? 'functions' : 'tools',
     });
   }
-  const told = template.showsTools ? body : withToolsInSystem(body, tools, format);
-  const rendered = template.render(toTemplateInput(told, tools));
-  const reasoning = reasoningState(format, rendered);
+  const preface = template.showsTools ? undefined : toolsPreface(body, tools, { template, format });
+  const rendered = template.render({ ...toTemplateInput(body, tools), preface });
+  const reasoning = reasoningState(format, { ...rendered, prompt: rendered.prompt.text });
   return {
     prompt: rendered.prompt,
     reasoning,
@@ -83,29 +84,30 @@ export function prepareChat(body: ChatBody, { template, format }: ChatModel): Pr
 }
 
 /**
- * The conversation with the tools in its system message, for templates that leave them out.
+ * A system message that tells the model of the tools, for templates that leave them out.
  *
  * @throws CortexError `unsupported_parameter` when the model's family has no such form.
  */
-function withToolsInSystem(
+function toolsPreface(
   body: ChatBody,
   tools: readonly Tool[],
-  { tools: family }: OutputFormat,
-): ChatBody {
-  if (tools.length === 0) return body;
-  if (family?.describeTools === undefined) {
+  {
+    template,
+    format,
+  }: { readonly template: Pick<ChatTemplate, 'asText'>; readonly format: OutputFormat },
+): string | undefined {
+  if (tools.length === 0) return undefined;
+  if (format.tools?.describeTools === undefined) {
     throw new CortexError(
       'unsupported_parameter',
       "This model's chat template does not show it the tools.",
       { param: body.tools === undefined ? 'functions' : 'tools' },
     );
   }
-  const described = tools.map((tool) => ({
-    ...toCallable(tool.function),
-    description: tool.function.description,
-  }));
-  const system = ChatMessage.parse({ role: 'system', content: family.describeTools(described) });
-  return { ...body, messages: [system, ...body.messages] };
+  return format.tools.describeTools(
+    tools.map((tool) => ({ ...toCallable(tool.function), description: tool.function.description })),
+    (text) => template.asText(text),
+  );
 }
 
 /** The tools of a request; the legacy `functions` in today's form. */

@@ -100,11 +100,11 @@ export class RequestReader {
     checkChatSize(raw);
     const body = readBody(ChatBody, raw);
     const prepared = prepareChat(body, chat);
-    const text = this.#checkLength(prepared.prompt, 'chat');
+    this.#checkLength(prepared.prompt.text, 'chat');
     return {
       ...prepared,
       body,
-      prompt: await tokenizer.rendered(text, this.#withinContext(onSlice, 'chat')),
+      prompt: await tokenizer.rendered(prepared.prompt, this.#withinContext(onSlice, 'chat')),
       topLogprobs: body.logprobs === true ? (body.top_logprobs ?? 0) : undefined,
       newParser: () => chooseParser(chat.format, { ...prepared, newCallId }),
       startsText: !prepared.isContinued,

@@ -2,8 +2,10 @@ import { CortexError } from '@cortex/protocol';
 
 import type { Model } from '../binding.ts';
 import type { ChatBody, ChatMessage } from '../request/chat-body.ts';
+import { ControlTexts } from '../request/control-texts.ts';
+import type { RenderedPrompt } from '../request/prompt-parts.ts';
 import { adaptMessages, adaptTools } from './adapt-messages.ts';
-import { upToEnd, withEnd, withMarks, withNumbers } from './marked-text.ts';
+import { takeBreaks, upToEnd, withBreaks, withEnd, withMarks, withNumbers } from './marked-text.ts';
 import { type TemplateMessage, toTemplateMessages } from './template-message.ts';
 import { readNeeds, type TemplateNeeds } from './template-needs.ts';
 
@@ -13,10 +15,19 @@ export interface TemplateInput {
   readonly tools: readonly unknown[];
   /** `enable_thinking`, `reasoning_effort` and whatever else the caller hands to the template. */
   readonly variables: Readonly<Record<string, unknown>>;
+  /** A system message before all others, written by the engine: texts of control tokens in it stand for the tokens. */
+  readonly preface?: string | undefined;
+}
+
+export interface ChatMarkers {
+  /** Texts that stand for control tokens in a prompt. */
+  readonly controlTexts: readonly string[];
+  /** Markers of reasoning. Templates look for them in earlier answers, where they stay as they are. */
+  readonly reasoning: readonly string[];
 }
 
 export interface RenderedChat {
-  readonly prompt: string;
+  readonly prompt: RenderedPrompt;
   /** What the answer has begun with, at the end of the prompt; undefined where it begins anew. */
   readonly begun: string | undefined;
 }
@@ -26,9 +37,19 @@ export class ChatTemplate {
   readonly #render: (variables: Record<string, unknown>) => string;
   readonly #special: { readonly bos_token: string; readonly eos_token: string };
   readonly #needs: TemplateNeeds;
+  readonly #controls: ControlTexts;
+  readonly #answerControls: ControlTexts;
 
   /** @throws when the template does not compile. */
-  constructor(model: Pick<Model, 'compileTemplate' | 'bosText' | 'eosText'>, template: string) {
+  constructor(
+    model: Pick<Model, 'compileTemplate' | 'bosText' | 'eosText'>,
+    template: string,
+    { controlTexts, reasoning }: ChatMarkers = { controlTexts: [], reasoning: [] },
+  ) {
+    this.#controls = new ControlTexts(controlTexts);
+    this.#answerControls = new ControlTexts(
+      controlTexts.filter((text) => !reasoning.includes(text)),
+    );
     this.#render = model.compileTemplate(template);
     this.#special = { bos_token: model.bosText, eos_token: model.eosText };
     this.#needs = readNeeds((variables) =>
@@ -49,23 +70,45 @@ export class ChatTemplate {
    *   `unsupported_parameter` for content that is no text.
    */
   render(input: TemplateInput): RenderedChat {
-    const messages = adaptMessages(toTemplateMessages(input.messages), this.#needs);
+    const messages = adaptMessages(this.#messages(input), this.#needs);
     const begun = begunAnswer(messages);
-    const tools = input.tools.map((tool) => withMarks(tool));
+    const tools = input.tools.map((tool) => withBreaks(withMarks(tool), this.#controls));
     const text = this.#renderText({
       ...this.#special,
-      ...input.variables,
+      ...this.#asText(input.variables),
       messages:
         begun === undefined ? messages : [...messages.slice(0, -1), marked(messages, begun)],
       // Templates ask `if tools`: none is absent, not an empty list.
       ...(tools.length > 0 && { tools: adaptTools(tools, this.#needs) }),
       add_generation_prompt: begun === undefined,
     });
-    if (begun === undefined) return { prompt: text, begun };
+    if (begun === undefined) return { prompt: takeBreaks(text), begun };
     // Behind the begun answer the template closed the turn.
     const prompt = upToEnd(text);
-    if (prompt !== undefined) return { prompt, begun };
+    if (prompt !== undefined) return { prompt: takeBreaks(prompt), begun: takeBreaks(begun).text };
     throw refused('it does not print the beginning of an answer, which the last message is');
+  }
+
+  /** Those of the conversation with their texts marked: only the template makes control tokens. */
+  #messages({ messages, preface }: TemplateInput): readonly TemplateMessage[] {
+    const marked = toTemplateMessages(messages).map((message) =>
+      this.#asText(
+        message,
+        message['role'] === 'assistant' ? this.#answerControls : this.#controls,
+      ),
+    );
+    return preface === undefined ? marked : [{ role: 'system', content: preface }, ...marked];
+  }
+
+  #asText(variables: TemplateMessage, controls = this.#controls): TemplateMessage {
+    return Object.fromEntries(
+      Object.entries(variables).map(([name, value]) => [name, withBreaks(value, controls)]),
+    );
+  }
+
+  /** `text`, for a preface, in which it is text of the conversation. */
+  asText(text: string): string {
+    return String(withBreaks(text, this.#controls));
   }
 
   #renderText(variables: Record<string, unknown>): string {

@@ -1,10 +1,18 @@
 /** Texts that stand for something else while a template is rendered, because no template can have them by itself. */
 import { randomBytes } from 'node:crypto';
 
+import type { ControlTexts } from '../request/control-texts.ts';
+import type { RenderedPrompt } from '../request/prompt-parts.ts';
+
 const MARK = `z${randomBytes(12).toString('hex')}`;
 
 /** Where an answer that was begun goes on. */
 const END = `${MARK}end`;
+
+/** Within the text of a control token that came with the conversation. */
+const BREAK = `${MARK}b`;
+/** Some templates print texts in capitals. */
+const BREAKS = new RegExp(BREAK, 'i');
 
 /** Strings and numbers of a JSON text. */
 const LEXEMES = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?/g;
@@ -38,6 +46,41 @@ export const withEnd = (begun: string): string => begun + END;
 export function upToEnd(rendered: string): string | undefined {
   const at = rendered.lastIndexOf(END);
   return at < 0 ? undefined : rendered.slice(0, at);
+}
+
+/** `value`, its texts marked where they hold the text of a control token: it is no token there, whatever template prints it. */
+export function withBreaks(value: unknown, controls: ControlTexts): unknown {
+  if (typeof value === 'string') return brokenText(value, controls);
+  if (Array.isArray(value)) return value.map((item) => withBreaks(item, controls));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [
+      brokenText(key, controls),
+      withBreaks(item, controls),
+    ]),
+  );
+}
+
+function brokenText(text: string, controls: ControlTexts): string {
+  let broken = '';
+  let done = 0;
+  for (const start of controls.startsIn(text)) {
+    broken += text.slice(done, start + 1) + BREAK;
+    done = start + 1;
+  }
+  return done === 0 ? text : broken + text.slice(done);
+}
+
+/** What was rendered, without the marks of `withBreaks`. */
+export function takeBreaks(rendered: string): RenderedPrompt {
+  const [first = '', ...others] = rendered.split(BREAKS);
+  let text = first;
+  const breaks = others.map((part) => {
+    const at = text.length;
+    text += part;
+    return at;
+  });
+  return { text, breaks };
 }
 
 function isPrintable(lexeme: string): boolean {

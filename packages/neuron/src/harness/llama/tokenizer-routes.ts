@@ -1,5 +1,5 @@
 /** `/tokenize`, `/detokenize`, `/apply-template` and `/count-tokens`, in the spellings of llama-server and vLLM. */
-import type { Engine } from '@cortex/engine';
+import { type Engine, tokenName } from '@cortex/engine';
 import { CortexError } from '@cortex/protocol';
 import { z } from 'zod';
 
@@ -42,18 +42,9 @@ function textOf({ content, prompt, text }: z.infer<typeof TokenizeBody>): string
   );
 }
 
-/** The tokens of a rendered conversation, as a chat would be given: no second BOS where the template prints one. */
-async function tokenizeChat(engine: Engine, body: Body): Promise<readonly number[]> {
-  const prompt = await engine.applyTemplate(body);
-  const options = { addSpecial: false, parseSpecial: true };
-  const tokens = await engine.tokenize(prompt, options);
-  if ((await engine.count(body)) === tokens.length) return tokens;
-  return engine.tokenize(prompt, { ...options, addSpecial: true });
-}
-
 async function tokensOf(engine: Engine, raw: Body): Promise<readonly number[]> {
   const body = parseBody(raw, TokenizeBody);
-  if (body.messages !== undefined) return tokenizeChat(engine, raw);
+  if (body.messages !== undefined) return engine.tokenizeChat(raw);
   return engine.tokenize(textOf(body), {
     // llama-server's default is off, vLLM's on: its own name brings its own default.
     addSpecial: body.add_special ?? body.add_special_tokens ?? body.prompt !== undefined,
@@ -65,13 +56,23 @@ async function tokenize(raw: Body, { engine, contextTokens }: Tokenizing): Promi
   const { with_pieces: withPieces, return_token_strs: withStrings } = parseBody(raw, TokenizeBody);
   const ids = await tokensOf(engine, raw);
   const wantsTexts = withPieces === true || withStrings === true;
-  const texts = wantsTexts ? await Promise.all(ids.map((id) => engine.detokenize([id]))) : [];
+  const names = wantsTexts ? (await engine.tokenBytes(ids)).map(nameOf) : [];
   return {
-    tokens: withPieces === true ? ids.map((id, index) => ({ id, piece: texts[index] })) : ids,
+    tokens:
+      withPieces === true
+        ? ids.map((id, index) => ({ id, piece: names[index]?.text ?? names[index]?.bytes }))
+        : ids,
     count: ids.length,
     ...(contextTokens !== undefined && { max_model_len: contextTokens }),
-    ...(withStrings === true && { token_strs: texts }),
+    ...(withStrings === true && { token_strs: names.map(({ name }) => name) }),
   };
+}
+
+/** A part of a character has no text: llama-server gives its bytes, OpenAI a name made of them. */
+function nameOf(bytes: readonly number[]) {
+  const name = tokenName(Uint8Array.from(bytes));
+  const text = Buffer.from(bytes).equals(Buffer.from(name)) ? name : undefined;
+  return { name, text, bytes };
 }
 
 async function detokenize(raw: Body, { engine }: Tokenizing): Promise<object> {

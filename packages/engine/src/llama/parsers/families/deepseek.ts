@@ -8,10 +8,14 @@ const MARKERS = Object.values(SPELLINGS).flat();
 const FENCE = '```';
 
 /** Most templates of these models leave tools to whoever writes the system prompt; the form is DeepSeek's own. */
-function describeTools(tools: readonly DescribedTool[], form: string): string {
-  const described = tools.map(
-    ({ name, description, parameters }) =>
+function describeTools(
+  tools: readonly DescribedTool[],
+  { form, asText }: { readonly form: string; readonly asText: (text: string) => string },
+): string {
+  const described = tools.map(({ name, description, parameters }) =>
+    asText(
       `### ${name}\nDescription: ${description ?? ''}\n\nParameters: ${JSON.stringify(parameters)}\n`,
+    ),
   );
   return [
     '## Tools\nYou have access to the following tools:\n',
@@ -38,9 +42,9 @@ export const DEEPSEEK_R1: ToolFamily = {
     const more = isSingle ? '' : `( "\\n" ${call} )*`;
     return sequence(literal(callsBegin), call, more, literal(callsEnd));
   },
-  describeTools: (tools) => {
+  describeTools: (tools, asText) => {
     const call = `${callBegin}function${sep}tool_name\n${FENCE}json\n{"argument": "value"}\n${FENCE}${callEnd}`;
-    return describeTools(tools, callsBegin + call + callsEnd);
+    return describeTools(tools, { form: callsBegin + call + callsEnd, asText });
   },
 };
 
@@ -59,8 +63,8 @@ export const DEEPSEEK: ToolFamily = {
     const call = rules.add('any-call', calls.join(' | '));
     return sequence(literal(callsBegin), call, isSingle ? '' : `${call}*`, literal(callsEnd));
   },
-  describeTools: (tools) => {
+  describeTools: (tools, asText) => {
     const call = `${callBegin}tool_name${sep}{"argument": "value"}${callEnd}`;
-    return describeTools(tools, callsBegin + call + callsEnd);
+    return describeTools(tools, { form: callsBegin + call + callsEnd, asText });
   },
 };

@@ -77,8 +77,8 @@ export const PHI: ToolFamily = listFamily({
   isFamilyOf: (template) => template.includes('<|/tool|>'),
   list: { opens: ['<|tool_call|>', 'functools'], closes: ['<|/tool_call|>'] },
   form: { ...BY_NAME, begin: '<|tool_call|>[', separator: ', ', end: ']<|/tool_call|>' },
-  describeTools: (tools) =>
-    `You are a helpful assistant with some tools.<|tool|>${JSON.stringify(tools)}<|/tool|>`,
+  describeTools: (tools, asText) =>
+    `You are a helpful assistant with some tools.<|tool|>${asText(JSON.stringify(tools))}<|/tool|>`,
 });
 
 /** Nemotron Nano 2: `<TOOLCALL>[{"name": …, "arguments": {…}}, …]</TOOLCALL>`. */

@@ -34,8 +34,12 @@ export interface ToolFamily {
   callsRule(rules: GrammarRules, request: CallsRequest): string;
   /** Set where every answer is written in channels: the parser reads all answers, reasoning is a channel. */
   readonly channels?: AnswerChannels;
-  /** Tells the model of the tools, for templates of the family that leave them out. */
-  describeTools?(tools: readonly DescribedTool[]): string;
+  /**
+   * Tells the model of the tools, for templates of the family that leave them out.
+   *
+   * @param asText - Marks a text of the request, in which nothing is a control token.
+   */
+  describeTools?(tools: readonly DescribedTool[], asText: (text: string) => string): string;
 }
 
 export interface DescribedTool extends CallableTool {

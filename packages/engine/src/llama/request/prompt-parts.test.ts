@@ -1,0 +1,68 @@
+import { describe, expect, test } from 'bun:test';
+import fc from 'fast-check';
+
+import { takeBreaks, withBreaks } from '../templates/marked-text.ts';
+import { ControlTexts } from './control-texts.ts';
+import { partsOfPrompt, type RenderedPrompt } from './prompt-parts.ts';
+
+const CONTROLS = new ControlTexts(['<a>', '<a><b>', '<b>', '</a>', 'x', '']);
+
+/** A prompt of what the template writes and, at odd places, of what a caller writes. */
+function rendered(pieces: readonly string[]): RenderedPrompt {
+  return takeBreaks(
+    pieces.map((piece, i) => (i % 2 === 1 ? String(withBreaks(piece, CONTROLS)) : piece)).join(''),
+  );
+}
+
+const split = (...pieces: readonly string[]) =>
+  partsOfPrompt(rendered(pieces), CONTROLS).map(({ text, parseSpecial }) =>
+    parseSpecial ? text : { plain: text },
+  );
+
+describe('the parts of a prompt', () => {
+  test('are the whole where a caller writes no control token', () => {
+    expect(split('<a>user ', 'hi < there', '</a>')).toEqual(['<a>user hi < there</a>']);
+  });
+
+  test('reach from one control token of the template to the next', () => {
+    expect(split('<b>one</a><a>user ', 'hi </a><b> you', '</a><b>')).toEqual([
+      '<b>one</a><a>',
+      { plain: 'user hi </a><b> you' },
+      '</a><b>',
+    ]);
+  });
+
+  test('may begin and end with what a caller writes', () => {
+    expect(split('', '<a>', 'y')).toEqual([{ plain: '<a>y' }]);
+  });
+
+  test('hold the longest control token at a place', () => {
+    expect(split('<a><b>', '<a><b>', '</a>')).toEqual(['<a><b>', { plain: '<a><b>' }, '</a>']);
+  });
+
+  const piece = fc
+    .array(fc.constantFrom('<a>', '<b>', '</a>', ' ', 'w', '<', '\n'), { maxLength: 6 })
+    .map((parts) => parts.join(''));
+
+  test('joined are the prompt, and prompts that begin alike begin with the same parts', () => {
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 8 }), piece, (pieces, more) => {
+        const prompt = rendered([...pieces, ...(pieces.length % 2 === 1 ? [''] : []), '<b>']);
+        const longer = { text: prompt.text + more, breaks: prompt.breaks };
+        const parts = partsOfPrompt(prompt, CONTROLS);
+        const longerParts = partsOfPrompt(longer, CONTROLS);
+
+        expect(parts.map(({ text }) => text).join('')).toBe(prompt.text);
+        expect(longerParts.slice(0, parts.length - 1)).toEqual(parts.slice(0, -1));
+      }),
+    );
+  });
+
+  test('read ten thousand control texts of a caller in one pass', () => {
+    const prompt = rendered(['<a>', '<b></a>'.repeat(10_000), '</a>']);
+
+    const startMs = performance.now();
+    expect(partsOfPrompt(prompt, CONTROLS)).toHaveLength(3);
+    expect(performance.now() - startMs).toBeLessThan(1000);
+  });
+});
