@@ -6,10 +6,10 @@
  */
 import type { ErrorCode } from '@cortex/protocol';
 
-/** Which kernels run the model. Asked for by name: an engine never falls back to another kind by itself. */
+/** The kernels that run the model. An engine never falls back to another kind by itself. */
 export type Backend = 'cpu' | 'cuda' | 'vulkan' | 'metal';
 
-/** What to load. Absent means: the engine decides and reports what it chose in `LoadedModel`. */
+/** What to load. Where a member is absent, the engine decides and reports its choice in `LoadedModel`. */
 export interface EngineLoadSpec {
   readonly modelId: string;
   /** Absolute path of the (first) GGUF file. */
@@ -17,13 +17,13 @@ export interface EngineLoadSpec {
   readonly backend: Backend;
   /** Tokens per slot. `auto`: the model's own maximum up to 8,192. */
   readonly contextLength: number | 'auto';
-  /** Requests generated at the same time. `auto`: 4. */
+  /** Requests that generate at the same time. `auto`: 4. */
   readonly slots: number | 'auto';
   readonly gpuLayers: number | 'auto' | 'all';
   readonly kvType: 'f16' | 'q8_0' | 'q4_0';
   /** Threads of the CPU kernels; set explicitly, the library's own default oversubscribes small machines. */
   readonly threads: number;
-  /** Prompt tokens decoded in one step at most, so that running streams keep their pace. */
+  /** The most prompt tokens decoded in one step, so that running streams keep their pace. */
   readonly prefillChunkTokens: number;
   /** RAM for conversations that lost their slot, MiB. */
   readonly promptCacheMib: number;
@@ -31,11 +31,11 @@ export interface EngineLoadSpec {
   readonly params: Readonly<Record<string, unknown>>;
   /** Only tokenizer and template: no weights, no context, no `generate`. */
   readonly vocabOnly: boolean;
-  /** LoRA adapters laid over the weights. */
+  /** LoRA adapters applied to the weights. */
   readonly lora: readonly LoraAdapter[];
-  /** Speculative decoding; absent: none. The text at temperature 0 is the same with and without. */
+  /** Speculative decoding; absent: none. It does not change the text at temperature 0. */
   readonly draft?: DraftSource;
-  /** Folder in which an earlier `close` saved slots: those that fit file and settings are taken back. */
+  /** Folder where an earlier `close` saved slots. Those that match the file and the settings are restored. */
   readonly restoreDir?: string;
 }
 
@@ -46,9 +46,9 @@ export interface LoraAdapter {
   readonly scale: number;
 }
 
-/** Who guesses the tokens that the model then checks several at a time. */
+/** What drafts the tokens that the model then verifies several at a time. */
 export type DraftSource =
-  /** Repetitions of what the prompt and the answer hold already. */
+  /** Repetitions of text in the prompt and the answer. */
   | { readonly kind: 'lookup' }
   /** A smaller model of the same vocabulary; absolute path of its GGUF file. */
   | { readonly kind: 'model'; readonly modelPath: string };
@@ -59,7 +59,7 @@ export interface LoadProgress {
   readonly ratio: number;
 }
 
-/** What an engine can do with the model it holds; the conformance suite runs the sections that are claimed. */
+/** What an engine can do with its model. The conformance suite runs the section of each claimed capability. */
 export type EngineCapability =
   | 'chat'
   | 'completions'
@@ -91,7 +91,7 @@ export interface LoadedModel {
     /** Tokens per slot, prompt and answer together; what is enforced. */
     readonly contextTokens: number;
     readonly slots: number;
-    /** What the model was trained for. */
+    /** The context that the model was trained for. */
     readonly trainedContextTokens: number;
   };
   readonly memory: { readonly ramMib: number; readonly vramMib: number };
@@ -108,10 +108,10 @@ export interface GenerateRequest {
   readonly route: GenerateRoute;
   /** The caller's OpenAI body, parsed. The engine validates it and answers `error` with `param` where it is wrong. */
   readonly body: Readonly<Record<string, unknown>>;
-  /** Whose request it is; the engine serves principals round-robin. */
+  /** The principal of the request. The engine serves principals round-robin. */
   readonly principal: string;
   readonly requestId: string;
-  /** Sampling defaults of the alias that was asked for: below what `body` says, above the model's own `params`. */
+  /** Sampling defaults of the alias in the request. `body` overrides them; they override the `params` of the model. */
   readonly params?: Readonly<Record<string, unknown>>;
 }
 
@@ -166,22 +166,25 @@ export interface EngineTimings {
 }
 
 export type EngineEvent =
-  /** Rendered, fits, and has its place in the engine's order. Always the first event of a request that is not refused. */
+  /**
+   * The request is rendered, fits, and has its place in the queue. Always the first event of a request that is not
+   * refused.
+   */
   | { readonly type: 'accepted'; readonly promptTokens: number }
   | {
       readonly type: 'items';
       readonly items: readonly StepItem[];
-      /** How long the step that made them took; absent where the engine does not say. */
+      /** Duration of the step, ms; absent where the engine does not report it. */
       readonly stepMs?: number;
     }
-  /** Last event. One `finish` a choice, in order of index. */
+  /** Last event. One `finish` per choice, in order of index. */
   | {
       readonly type: 'done';
       readonly finish: readonly { readonly reason: FinishReason; readonly matchedStop?: string }[];
       readonly usage: EngineUsage;
       readonly timings: EngineTimings;
     }
-  /** Last event: refused before, or failed after `accepted`. */
+  /** Last event: the request was refused before, or failed after, `accepted`. */
   | {
       readonly type: 'error';
       readonly code: ErrorCode;
@@ -193,22 +196,22 @@ export interface EngineStats {
   readonly queueDepth: number;
   readonly slots: number;
   readonly busySlots: number;
-  /** Slots that have work and credit: with some of these and no step, the engine is wedged. */
+  /** Slots that have work and credit. When there are some but no step happens, the engine is wedged. */
   readonly runnableSlots: number;
   /** Milliseconds since the last step ended; absent before the first. */
   readonly lastStepAgeMs?: number;
   readonly longestStepMs: number;
   /** Steps since the load, by number of sequences in the batch. */
   readonly batchSizes: Readonly<Record<string, number>>;
-  /** Moving averages, tokens a second; absent until measured. */
+  /** Moving averages, tokens per second; absent until measured. */
   readonly tokSPrefill?: number;
   readonly tokSDecode?: number;
-  /** Tokens guessed by speculative decoding, and those of them that the model would have written too; absent: none. */
+  /** Tokens drafted by speculative decoding, and how many of them the model accepted; absent without it. */
   readonly draftedTokens?: number;
   readonly acceptedTokens?: number;
-  /** Why nobody guesses any more although the load asked for it. */
+  /** Why speculative decoding stopped. */
   readonly draftError?: string;
-  /** Conversations that lost their slot; absent where the engine keeps none. */
+  /** Saved conversations that lost their slot; absent where the engine keeps none. */
   readonly promptCache?: PromptCacheStats;
   readonly kvCellsUsed: number;
   readonly kvCellsTotal: number;
@@ -220,16 +223,16 @@ export interface PromptCacheStats {
   readonly entries: number;
   /** In RAM. */
   readonly bytes: number;
-  /** Prompts that began with saved cells, since the load. */
+  /** Prompts since the load that started with saved cells. */
   readonly hits: number;
 }
 
 export interface EmbedRequest {
-  /** Texts, or tokens that the caller made itself, which are taken as they are. */
+  /** Texts, or lists of tokens, which the engine uses unchanged. */
   readonly inputs: readonly (string | readonly number[])[];
   /** Length of the vectors; absent: the model's own. */
   readonly dimensions?: number;
-  /** Whose request it is; principals take turns. Absent: one of all those without. */
+  /** The principal of the request; principals take turns. All requests without one share a turn. */
   readonly principal?: string;
 }
 
@@ -258,13 +261,13 @@ export interface EngineDevice {
   readonly totalMib?: number;
 }
 
-/** Free memory that a load may take, MiB; an absent member is no limit. */
+/** Memory that a load may take, MiB. An absent member means no limit. */
 export interface MemoryBudget {
   readonly vramMib?: number;
   readonly ramMib?: number;
 }
 
-/** What a load would take, without loading: weights, KV cells and compute buffers. */
+/** Memory of a load, estimated without loading: weights, KV cells and compute buffers. */
 export interface MemoryEstimate {
   readonly vramMib: number;
   readonly ramMib: number;
@@ -273,9 +276,9 @@ export interface MemoryEstimate {
   readonly contextTokens: number;
   readonly slots: number;
   readonly gpuLayers: number;
-  /** All that the model has, the output layer included: `gpuLayers` of these is the whole. */
+  /** Number of layers of the model, including the output layer. */
   readonly layers: number;
-  /** Whether that is within the budget. */
+  /** Whether the estimate is within the budget. */
   readonly fits: boolean;
   /** Largest context of a single slot within the budget, at most what the model was trained for; 0: none. */
   readonly contextMax: number;
@@ -284,16 +287,19 @@ export interface MemoryEstimate {
 }
 
 export interface CloseOptions {
-  /** Absolute path of a folder that takes the state of the slots, for a later load. An engine that cannot save ignores it. */
+  /**
+   * Absolute path of a folder that takes the state of the slots, for a later load. An engine that cannot save
+   * ignores it.
+   */
   readonly saveDir?: string;
-  /** MiB that may be written there; the slots used last come first. Absent: no limit. */
+  /** MiB that may be written there, most recently used slots first. Absent: no limit. */
   readonly saveMaxMib?: number;
 }
 
 /**
  * One model, ready to answer. Calls that are not streams throw `CortexError`, its `code` one of the product's table.
  *
- * An engine outlives no `close`: afterwards `generate` answers `error` `shutting_down`, and the other calls throw it.
+ * After `close`, `generate` answers with `error` `shutting_down`, and the other calls throw it.
  */
 export interface Engine {
   readonly name: string;
@@ -342,20 +348,23 @@ export interface Engine {
 
 /** An engine behind the engine protocol, in this process or another one. */
 export interface EngineConnection extends Engine {
-  /** Resolves when nothing answers any more, for whatever reason; the text says why, for people. Never rejects. */
+  /** Resolves, with a human-readable reason, when the engine has ended for any reason. Never rejects. */
   readonly ended: Promise<string>;
-  /** Last `stats` the engine sent by itself (each second), and when, on the monotonic clock. */
+  /** The last `stats` that the engine sent (every second), and when, on the monotonic clock. */
   readonly lastStats: { readonly atMs: number; readonly stats: EngineStats } | undefined;
-  /** When the last step ended as far as is known here, on the monotonic clock; absent before the first. */
+  /** When the last known step ended, on the monotonic clock; absent before the first. */
   readonly lastStepAtMs: number | undefined;
 }
 
-/** A running engine process seen by its owner: an `Engine` plus the life of the process. */
+/** A running engine process as its owner sees it: an `Engine` plus the lifecycle of the process. */
 export interface EngineProcess extends EngineConnection {
   readonly pid: number;
   /** Ends it now (SIGKILL). */
   kill(): void;
-  /** Called with each line that the process writes to stdout or stderr from now on, and with what the transport notes about it. */
+  /**
+   * Called with each line that the process writes to stdout or stderr from now on, and with the notes of the
+   * transport.
+   */
   onLog(listener: (line: string) => void): void;
   /** The last lines, oldest first, at most 500. */
   readonly logTail: readonly string[];

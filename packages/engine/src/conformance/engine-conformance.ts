@@ -22,7 +22,7 @@ import {
 
 const TIMEOUT_MS = 60_000;
 
-/** Sections by what they need: `undefined` holds for every engine. */
+/** Sections by the capability that they need; `undefined` means every engine. */
 const SECTIONS: readonly (readonly [string, EngineCapability | undefined, Section])[] = [
   ['loading', undefined, loading],
   ['sampling', 'completions', sampling],

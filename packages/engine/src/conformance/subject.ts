@@ -11,13 +11,16 @@ import type {
   StepItem,
 } from '../engine.ts';
 
-/** What the suite must know of an implementation and its model. */
+/** What the suite must know about an implementation and its model. */
 export interface ConformanceOptions {
-  /** A small model that loads quickly. Slots and context are the suite's to choose. */
+  /** A small model that loads quickly. The suite sets slots and context. */
   readonly spec: EngineLoadSpec;
-  /** What the loaded model must claim; the section of each is run, and the refusal of everything else is tested. */
+  /**
+   * The capabilities that the loaded model must report. The suite runs the section of each, and tests that
+   * everything else is refused.
+   */
   readonly claims: readonly EngineCapability[];
-  /** Of one test. Default 60,000. */
+  /** Timeout of one test. Default 60,000. */
   readonly timeoutMs?: number;
   /**
    * `exact`: the text at temperature 0 does not depend on what else is in the batch. `close`: kernels differ with the
@@ -28,20 +31,20 @@ export interface ConformanceOptions {
   readonly toolCall?: { readonly body: Body; readonly name: string };
   /** A chat body that this model answers with reasoning first. Needed where `reasoning` is claimed. */
   readonly reasoning?: { readonly body: Body };
-  /** A text that the vocabulary spells, and what becomes of it; absent: any text comes back as it was. */
+  /** A text for the tokenizer and what detokenize makes of it. Absent: every text is restored exactly. */
   readonly roundTrip?: { readonly text: string; readonly back: string };
-  /** Vectors may be cut (`dimensions`). Where `embedding` is claimed. */
+  /** The model supports shorter vectors (`dimensions`). Only with `embedding`. */
   readonly cutsVectors?: boolean;
   /** A LoRA adapter for this model that changes what it writes. Needed where `lora` is claimed. */
   readonly loraPath?: string;
 }
 
-/** Makes a fresh engine that has loaded nothing. */
+/** Creates an engine without a model. */
 export type MakeEngine = () => Promise<Engine>;
 
 export type Body = Readonly<Record<string, unknown>>;
 
-/** What a section gets: the implementation, and an engine with 4 slots of 512 tokens that the sections share. */
+/** What a section gets: the implementation, and a shared engine with 4 slots of 512 tokens. */
 export interface Subject {
   readonly options: ConformanceOptions;
   readonly make: MakeEngine;
@@ -49,13 +52,13 @@ export interface Subject {
   readonly loaded: LoadedModel;
 }
 
-/** A part of the suite; registers its tests. `subject` may be called within tests only. */
+/** A part of the suite that registers its tests. Only tests may call `subject`. */
 export type Section = (subject: () => Subject, options: ConformanceOptions) => void;
 
 export const CONTEXT_TOKENS = 512;
 export const SLOTS = 4;
 
-/** The spec with the suite's slots and context. */
+/** The load spec with the suite's slots and context. */
 export function suiteSpec(options: ConformanceOptions, slots: number = SLOTS): EngineLoadSpec {
   return { ...options.spec, slots, contextLength: CONTEXT_TOKENS, vocabOnly: false };
 }
@@ -103,7 +106,7 @@ export function chat(text: string, body: Body = {}): Body {
   return { messages: [{ role: 'user', content: text }], temperature: 0, ...body };
 }
 
-/** A chat that goes on for exactly `tokens` tokens. */
+/** A chat whose answer has exactly `tokens` tokens. */
 export function chatOf(tokens: number, body: Body = {}): Body {
   return chat('Tell me a story about a lighthouse.', {
     max_tokens: tokens,
@@ -131,7 +134,7 @@ export interface Answer {
   readonly last: Extract<EngineEvent, { type: 'done' | 'error' }>;
 }
 
-/** Reads a stream to its end, and checks on the way the rules that hold for every stream. */
+/** Reads a stream to its end and checks the rules of every stream. */
 export async function collect(stream: AsyncIterable<EngineEvent>): Promise<Answer> {
   let promptTokens: number | undefined;
   let last: Answer['last'] | undefined;
@@ -183,14 +186,14 @@ export async function refusalOf(stream: AsyncIterable<EngineEvent>) {
   return last;
 }
 
-/** No character is split between two items: each text stands by itself. */
+/** Checks that no character is split between two items. */
 function expectWellFormed(item: StepItem): void {
   for (const text of [item.text, item.reasoning, item.tool?.arguments]) {
     if (text !== undefined) expect(text.isWellFormed()).toBeTrue();
   }
 }
 
-/** Waits until the engine's stats say so. The test's own deadline ends a wait in vain. */
+/** Waits until the engine's stats satisfy the condition; the timeout of the test is the deadline. */
 export async function statsWhere(
   engine: Engine,
   holds: (stats: EngineStats) => boolean,
@@ -202,12 +205,12 @@ export async function statsWhere(
   }
 }
 
-/** Waits until the engine has nothing to do. */
+/** Waits until the engine is idle. */
 export function idle(engine: Engine): Promise<EngineStats> {
   return statsWhere(engine, (stats) => stats.busySlots === 0 && stats.queueDepth === 0);
 }
 
-/** A request that has begun to answer and keeps its slot until `release`, because nobody takes its items. */
+/** A request that has started to generate and keeps its slot until `release`, because its items are not read. */
 export async function holdSlot(engine: Engine, options: AskOptions = {}) {
   const abort = new AbortController();
   const body = chatOf(CONTEXT_TOKENS);
@@ -234,7 +237,7 @@ export async function until(
   }
 }
 
-/** What `promise` rejects with; fails when it resolves. */
+/** The error that `promise` rejects with. Fails when it resolves. */
 export async function thrownBy(promise: Promise<unknown>): Promise<unknown> {
   const outcome = await promise.then(
     () => ({ kind: 'resolved' as const }),
@@ -244,7 +247,7 @@ export async function thrownBy(promise: Promise<unknown>): Promise<unknown> {
   return outcome.thrown;
 }
 
-/** What is left of a stream, as a stream. */
+/** The rest of a stream, as a stream. */
 export function rest(stream: AsyncIterator<EngineEvent>): AsyncIterable<EngineEvent> {
   return { [Symbol.asyncIterator]: () => stream };
 }

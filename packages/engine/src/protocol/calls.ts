@@ -20,7 +20,10 @@ export interface CallCodec<Input, Output> {
   readonly kind: string;
   /** Members of the request beside `kind` and `id`. */
   formatInput(input: Input): object;
-  /** Engine side: reads the request, runs it, and gives the members of `result` beside `kind` and `id`. @throws ZodError */
+  /**
+   * Engine side: reads the request, runs it, and gives the members of `result` beside `kind` and `id`. @throws
+   * ZodError
+   */
   readonly run: (engine: Engine, message: unknown, signal: AbortSignal) => Promise<object>;
   /** @throws ZodError when it is not this call's `result`. */
   readOutput(message: unknown): Output;
@@ -237,7 +240,7 @@ export const DEVICES: CallCodec<undefined, readonly EngineDevice[]> = {
     ),
 };
 
-/** What the engine side runs for a call, by the kind of its message. */
+/** What the engine side runs for each call, by the kind of its message. */
 export const CALL_RUNNERS: ReadonlyMap<string, CallCodec<never, unknown>['run']> = new Map(
   [
     EMBED,

@@ -36,8 +36,7 @@ export interface WireStepItem extends StepItem {
 /**
  * Whether `value` is an item of `step`.
  *
- * Hand-written: it runs once a token. What it lets through is safe to hand on; the texts inside `tool` and `logprobs`
- * are the engine's word.
+ * Hand-written: it runs once per token. It does not check the texts inside `tool` and `logprobs`.
  */
 export function isStepItem(value: unknown): value is WireStepItem {
   if (typeof value !== 'object' || value === null) return false;
@@ -49,7 +48,7 @@ export function isStepItem(value: unknown): value is WireStepItem {
   return !('logprobs' in value) || Array.isArray(value.logprobs);
 }
 
-/** The item without its id. Members are copied one by one: a rest copy costs several times as much, once a token. */
+/** The item without its id. Members are copied one by one: a rest copy costs several times as much, per token. */
 export function readStepItem(wire: WireStepItem): StepItem {
   if (
     wire.text !== undefined &&

@@ -24,9 +24,9 @@ export type HelloReading =
   | { readonly kind: 'otherProtocol'; readonly protocol: number }
   | { readonly kind: 'notHello' };
 
-/** Judges the first message of the other side. */
+/** Checks the first message of the other side. */
 export function readHello(message: unknown): HelloReading {
-  // Only these two members are promised for every major version.
+  // Only these two members are the same in every major version.
   const envelope = Envelope.safeParse(message);
   if (!envelope.success) return { kind: 'notHello' };
   const { protocol } = envelope.data;

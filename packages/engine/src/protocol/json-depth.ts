@@ -1,9 +1,9 @@
 import { CortexError } from '@cortex/protocol';
 
-/** No schema, no tool's arguments and no conversation is nested like that; what reads them calls itself for each level. */
+/** No real schema, tool call or conversation is nested this deeply, and their readers recurse per level. */
 export const MAX_LEVELS = 200;
 
-/** True where lists and objects in `value` are nested in more than `levels`. Calls itself for none of them. */
+/** Whether lists and objects in `value` are nested more than `levels` deep. Does not recurse. */
 export function isDeeperThan(levels: number, value: unknown): boolean {
   let level = [value];
   for (let depth = 0; level.length > 0; depth++) {

@@ -1,10 +1,10 @@
 import { MAX_LINE_CHARS } from './version.ts';
 
-/** Cuts a byte stream into lines of UTF-8 text, whatever the chunks. */
+/** Splits a byte stream into lines of UTF-8 text, in any chunking. */
 export class LineSplitter {
   readonly #decoder = new TextDecoder();
   readonly #maxChars: number;
-  /** Pieces of the unfinished line, joined once: a 20 MB line comes in hundreds of chunks. */
+  /** Pieces of the incomplete line. They are joined once, because a 20 MB line comes in hundreds of chunks. */
   #pieces: string[] = [];
   #pendingChars = 0;
 
@@ -13,7 +13,7 @@ export class LineSplitter {
   }
 
   /**
-   * The lines that `chunk` completes, without their ends; empty lines are dropped.
+   * The lines that `chunk` completes, without line ends. Empty lines are dropped.
    *
    * @throws RangeError when a line grows past the limit.
    */
@@ -36,7 +36,7 @@ export class LineSplitter {
     return lines;
   }
 
-  /** The text after the last line end, if any; the splitter is empty afterwards. */
+  /** The text after the last line end, if any. The splitter is empty afterwards. */
   end(): string | undefined {
     const rest = this.#finish(this.#decoder.decode());
     return rest === '' ? undefined : rest;

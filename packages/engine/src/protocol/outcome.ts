@@ -88,7 +88,7 @@ export const WireFailure = z.looseObject({
   retry_after_s: z.number().optional(),
 });
 
-/** Members of `error` and `failed` for whatever was thrown; the text of an unknown exception stays inside. */
+/** The members of `error` and `failed` for a thrown value. The text of an unknown exception is not sent. */
 export function formatFailure(thrown: unknown): z.input<typeof WireFailure> {
   const error = toCortexError(thrown);
   return {
@@ -100,7 +100,7 @@ export function formatFailure(thrown: unknown): z.input<typeof WireFailure> {
   };
 }
 
-/** The error that `error` or `failed` stands for; a code of a newer engine becomes `internal_error`. @throws ZodError */
+/** The error in an `error` or `failed` message. An unknown code becomes `internal_error`. @throws ZodError */
 export function readFailure(message: unknown): CortexError {
   const wire = WireFailure.parse(message);
   return new CortexError(

@@ -1,16 +1,16 @@
 import type { StepItem } from '../engine.ts';
 import { isStepItem, type Message, readStepItem } from './from-engine.ts';
 
-/** What one `step` brought for one request. */
+/** The output of one `step` for one request. */
 export interface RequestStep {
   readonly id: string;
   readonly items: StepItem[];
 }
 
 /**
- * The items of a `step` by request; an engine groups them, or a request appears more than once.
+ * The items of a `step` by request. If the engine does not group them, a request appears more than once.
  *
- * The hot path of the owner's side: hand-written, once a step and once an item.
+ * Hand-written, because this is the hot path of the owner: it runs once per step and once per item.
  *
  * @throws TypeError when it is not a `step`.
  */

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { EngineStats } from '../engine.ts';
 import { withoutUndefined } from './without-undefined.ts';
 
-/** `stats`: what the engine tells of itself each second, and when asked. */
+/** `stats`: the state of the engine, sent every second and on request. */
 export const WireStats = z.looseObject({
   queue_depth: z.int(),
   slots: z.int(),

@@ -60,7 +60,7 @@ export function formatClose(graceMs: number, options: CloseOptions): object {
   };
 }
 
-/** Never throws: an owner that wants the end gets it, at once where its wish cannot be read. */
+/** Never throws. A malformed `close` is a close without a grace period. */
 export function readClose(message: unknown): { graceMs: number; options: CloseOptions } {
   const wire = WireClose.parse(message);
   const options = withoutUndefined({ saveDir: wire.save, saveMaxMib: wire.save_max_mib });

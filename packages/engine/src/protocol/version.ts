@@ -1,11 +1,11 @@
-/** Major version of the engine protocol. A peer with another one is not talked to. */
+/** Major version of the engine protocol. Peers with another version are refused. */
 export const ENGINE_PROTOCOL = 1;
 
 /** Exit codes of an engine process. Any other, or a signal, is a death. */
 export const EXIT_CODES = {
   /** After `close`. */
   closed: 0,
-  /** The other side speaks another major version, or did not begin with `hello`. */
+  /** The other side speaks another major version, or did not start with `hello`. */
   otherProtocol: 64,
 } as const;
 
@@ -15,8 +15,8 @@ export const INITIAL_CREDIT = 64;
 /**
  * Items by which a request may overdraw its credit.
  *
- * Credit is checked between steps, and one step may bring more than one item for a request: one a choice, and what
- * was held back for a stop string. Beyond this the engine ignores credit.
+ * Credit is checked between steps, and one step may bring more than one item for a request: one per choice, and
+ * text that was held back for a stop string. Beyond this the engine ignores credit.
  */
 export const CREDIT_OVERDRAFT = 256;
 

@@ -1,4 +1,7 @@
-/** `T` with every member that may be undefined made optional, so that it fits interfaces whose absent members are absent. */
+/**
+ * `T` with every member that may be undefined made optional, so that it fits interfaces whose absent members are
+ * absent.
+ */
 export type WithoutUndefined<T> = {
   [K in keyof T as undefined extends T[K] ? never : K]: T[K];
 } & {

@@ -1,3 +1,3 @@
-/** The reason of an aborted signal as an error, whatever the caller gave. */
+/** The reason of an aborted signal, always as an error. */
 export const toAbortError = (reason: unknown): Error =>
   reason instanceof Error ? reason : new DOMException(String(reason), 'AbortError');

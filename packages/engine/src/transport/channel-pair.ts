@@ -41,7 +41,10 @@ class PairEnd implements EngineChannel {
     queueMicrotask(() => this.#deliver());
   }
 
-  /** One message, or the end. What comes next is scheduled before it: a receiver that throws stops nothing but itself. */
+  /**
+   * Delivers one message or the end. The next delivery is scheduled first, so a receiver that throws stops nothing
+   * else.
+   */
   #deliver(): void {
     this.#isDelivering = false;
     const receiver = this.#receiver;

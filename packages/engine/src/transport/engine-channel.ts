@@ -1,8 +1,8 @@
-/** Who listens on one side of a channel. */
+/** The receiver at one side of a channel. */
 export interface ChannelReceiver {
-  /** One decoded message. Anything JSON may come: the other side is not trusted to keep the rules. */
+  /** One decoded message. It can be any JSON value: the other side is not trusted. */
   onMessage(message: unknown): void;
-  /** The other side is gone, or broke the framing; nothing comes after it. Called once. */
+  /** The other side has ended or violated the framing. Called once, after the last message. */
   onEnd(cause: string): void;
 }
 
@@ -10,12 +10,12 @@ export interface ChannelReceiver {
 export interface EngineChannel {
   /** Queues one message, in order. Does nothing after the end. */
   send(message: object): void;
-  /** Starts delivery, once; what came before is delivered first. */
+  /** Starts delivery, once, beginning with messages that have already arrived. */
   open(receiver: ChannelReceiver): void;
   /**
    * Sends what is queued, then ends this side.
    *
-   * @param exitCode - What a process that lives for its channel exits with; without a process it has no effect.
+   * @param exitCode - Exit code of a process that ends with its channel; no effect without a process.
    */
   close(exitCode: number): Promise<void>;
 }

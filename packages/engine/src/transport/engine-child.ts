@@ -6,7 +6,10 @@ import type { LogLines } from './log-lines.ts';
 import { LIFE_FD } from './parent-watchdog.ts';
 import { SocketChannel } from './socket-channel.ts';
 
-/** How long a process may outlive its channel, or its channel and its log outlive the process, before this side ends them. */
+/**
+ * How long a process may outlive its channel, or channel and log may outlive the process, before this side ends
+ * them.
+ */
 const LINGER_MS = 1000;
 
 /** Descriptors in the child, by number. */
@@ -19,7 +22,7 @@ export interface EngineChildOptions {
   readonly log: LogLines;
 }
 
-/** An engine process with its channel: a message stream that ends once, with a text that names how the process died. */
+/** An engine process with its channel: a message stream that ends once, with the reason of the process's death. */
 export class EngineChild {
   readonly pid: number;
   readonly log: LogLines;
@@ -32,7 +35,7 @@ export class EngineChild {
   constructor({ command, env, log }: EngineChildOptions) {
     this.log = log;
     this.#process = Bun.spawn([...command], {
-      // `socket-fd`: a socket pair whose end here is ours to close.
+      // `socket-fd` gives a socket pair; this side has to close its end.
       stdio: ['ignore', 'pipe', 'pipe', 'socket-fd', 'socket-fd'],
       env: {
         ...env,
@@ -44,7 +47,7 @@ export class EngineChild {
     this.pid = this.#process.pid;
   }
 
-  /** Starts delivery. `onEnd` comes when the process has ended and everything it sent has been delivered. */
+  /** Starts delivery. `onEnd` follows when the process has ended and all its messages are delivered. */
   open(receiver: ChannelReceiver): void {
     const logged = Promise.allSettled([
       this.log.read(this.#process.stdout),
@@ -53,7 +56,7 @@ export class EngineChild {
     void this.#watch(receiver, logged);
     this.#channel = new SocketChannel(this.#descriptor(CHANNEL_FD), {
       onMessage: (message) => {
-        // What a process says after it was given up must not bring it back.
+        // Messages of a process that was given up must not revive it.
         if (this.#cause === undefined) receiver.onMessage(message);
       },
       onBroken: (cause) => this.kill(cause),
@@ -80,14 +83,14 @@ export class EngineChild {
 
   #onChannelEnd(cause: string): void {
     this.#channelEnd.resolve();
-    // A process that ends closes its channel a moment before; one that lives on without it is of no use.
+    // A process closes its channel just before it ends. A process that continues without its channel is useless.
     const timer = setTimeout(() => this.kill(cause), LINGER_MS);
     void this.#process.exited.then(() => clearTimeout(timer));
   }
 
   async #watch(receiver: ChannelReceiver, logged: Promise<unknown>): Promise<void> {
     await this.#process.exited;
-    // What it sent before it died is still on its way; a child of its own may hold the other ends open.
+    // Its last messages may still be in transit, and one of its own children may hold the other ends open.
     await withinMs(LINGER_MS, Promise.all([this.#channelEnd.promise, logged]));
     this.#channel?.close();
     closeSync(this.#descriptor(LIFE_PIPE_FD));
@@ -107,7 +110,7 @@ export class EngineChild {
     return `${name} exited with code ${exitCode}${hint}`;
   }
 
-  /** A library that gives up says why before it aborts. */
+  /** A library prints its reason before it aborts. */
   #lastWords(signal: NodeJS.Signals | number): string {
     const line = this.log.tail.findLast(
       (said) => said.includes('GGML_ASSERT') || ABORTED.test(said),

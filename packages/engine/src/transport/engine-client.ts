@@ -43,19 +43,19 @@ import { PendingLoad } from './pending-load.ts';
 import { PendingCalls } from './pending-calls.ts';
 import { RequestStream } from './request-stream.ts';
 
-/** What a client needs of whoever owns the channel. */
+/** What a client needs from the owner of the channel. */
 export interface ClientOwner {
   send(message: object): void;
-  /** Something odd that does no harm. */
+  /** Reports a harmless irregularity. */
   note(text: string): void;
-  /** The engine broke the protocol, or its end is wanted now; ends the connection with this cause. */
+  /** Ends the connection with this cause: the engine violated the protocol, or must end now. */
   abandon(cause: string): void;
 }
 
 /**
- * Owner's side of the protocol after the handshake: an `Engine` whose work is done at the other end.
+ * Owner's side of the protocol after the handshake: an `Engine` that forwards its work to the other side.
  *
- * It trusts nothing that comes: a message that breaks the protocol abandons the connection and names the cause.
+ * It trusts no message. A message that violates the protocol ends the connection with the cause.
  */
 export class EngineClient implements EngineConnection {
   readonly name: string;
@@ -163,7 +163,7 @@ export class EngineClient implements EngineConnection {
     return this.#ask(DEVICES, undefined);
   }
 
-  /** Asks for a fresh `stats`; an engine that knows no such question answers with the next one it sends by itself. */
+  /** Asks for fresh `stats`. An engine that does not know the question answers with its next regular one. */
   stats(): Promise<EngineStats> {
     if (this.#end !== undefined) return Promise.reject(this.#end);
     return new Promise((resolve, reject) => {
@@ -174,7 +174,7 @@ export class EngineClient implements EngineConnection {
     });
   }
 
-  /** Asks the engine to end; whoever owns the connection makes sure that it does. */
+  /** Asks the engine to end. The owner of the connection makes sure that it does. */
   async close(graceMs: number, options: CloseOptions = {}): Promise<void> {
     if (!this.#isClosing && this.#end === undefined) {
       this.#isClosing = true;
@@ -197,7 +197,7 @@ export class EngineClient implements EngineConnection {
     }
   }
 
-  /** The connection is over: everything that still waits ends with it. */
+  /** The connection has ended, and everything that waits for it ends too. */
   end(cause: string): void {
     if (this.#end !== undefined) return;
     const error = this.#isClosing
@@ -253,7 +253,7 @@ export class EngineClient implements EngineConnection {
       return stream.push(toErrorEvent(this.#end ?? shuttingDown()));
     }
     try {
-      // Deeper ones are not only refused by the engine: to write them takes a second, or all of the stack.
+      // The engine refuses deeper bodies, and writing one takes a second or overflows the stack.
       checkDepth(request.body);
     } catch (error) {
       return stream.push(toErrorEvent(error));
@@ -287,7 +287,7 @@ export class EngineClient implements EngineConnection {
   #stats(stats: EngineStats): void {
     const nowMs = performance.now();
     this.#lastStats = { atMs: nowMs, stats };
-    // Steps that bring no items, of a long prompt or of embeddings, are known from the figures alone.
+    // Only the stats show steps without items, such as those of a long prefill or of embeddings.
     if (stats.lastStepAgeMs !== undefined)
       this.#lastStepAtMs = Math.max(this.#lastStepAtMs ?? 0, nowMs - stats.lastStepAgeMs);
     for (const waiter of this.#statsWaiters.splice(0)) waiter(stats);
@@ -317,7 +317,7 @@ const quote = (id: string) => JSON.stringify(id.slice(0, 40));
 const summary = (error: unknown) =>
   error instanceof Error ? error.message.replaceAll(/\s+/g, ' ').slice(0, 200) : 'unreadable';
 
-/** The start of what came, for a log line. */
+/** The start of a message, for a log line. */
 const excerpt = (value: unknown) => (JSON.stringify(value) ?? String(value)).slice(0, 80);
 
 function idOf(message: Message): string {

@@ -5,7 +5,7 @@ import { EngineClient } from './engine-client.ts';
 import { serveEngine } from './serve-engine.ts';
 
 export interface InProcessOptions {
-  /** Told what is odd about the messages; there is no process whose log could hold it. */
+  /** Called with irregularities of the messages, because there is no process log to hold them. */
   readonly onNote?: (text: string) => void;
 }
 

@@ -1,12 +1,12 @@
 import { LineSplitter } from '../protocol/index.ts';
 
-/** Lines kept for whoever asks what the engine wrote before it died. */
+/** Number of log lines kept, to explain why an engine died. */
 const TAIL_LINES = 500;
 
-/** Longer lines are cut: a log is for reading. */
+/** Longer log lines are cut, in characters. */
 const LINE_CHARS = 8_192;
 
-/** What a process writes, as lines: to listeners, and a bounded tail to look back on. */
+/** The output of a process as lines: sent to listeners, with a bounded tail of the last ones. */
 export class LogLines {
   readonly #listeners: ((line: string) => void)[] = [];
   readonly #tail: string[] = [];
@@ -26,7 +26,7 @@ export class LogLines {
     for (const listener of this.#listeners) listener(cut);
   }
 
-  /** Reads `stream` to its end. A line without an end is given out once it is too long to wait for. */
+  /** Reads `stream` to its end. A line that grows too long is emitted before its end. */
   async read(stream: ReadableStream<Uint8Array>): Promise<void> {
     let splitter = new LineSplitter(LINE_CHARS);
     for await (const chunk of stream) {

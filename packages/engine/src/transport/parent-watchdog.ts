@@ -1,10 +1,13 @@
 import { Worker } from 'node:worker_threads';
 
-/** Name of the variable with a descriptor that ends when the owner of this engine is gone. Nothing is ever written to it. */
+/**
+ * Environment variable with a descriptor that reaches end-of-file when the owner of this engine is gone. Nothing is
+ * ever written to it.
+ */
 export const LIFE_FD = 'ENGINE_LIFE_FD';
 
 /**
- * Runs in a thread of its own, so that it acts while the main thread is inside a kernel or a loop.
+ * Runs in a separate thread, so that it works while the main thread is inside a kernel or a loop.
  *
  * Bun: a blocking read, because its sockets in a worker wait for the main thread. Node: a socket, because a thread
  * that blocks in a read holds up `process.exit`.

@@ -8,7 +8,7 @@ interface PendingCall {
   onError(error: CortexError): void;
 }
 
-/** Owner's side of the calls that one `result` or `error` answers. */
+/** Owner's side of the calls that are answered by one `result` or `error`. */
 export class PendingCalls {
   readonly #send: (message: object) => void;
   readonly #takeId: () => string;
@@ -19,7 +19,7 @@ export class PendingCalls {
     this.#takeId = takeId;
   }
 
-  /** Asks, and resolves with the answer. A cancelled call rejects at once; its answer is dropped when it comes. */
+  /** Sends a call and resolves with its answer. A cancelled call rejects at once, and its later answer is dropped. */
   ask<Input, Output>(
     codec: CallCodec<Input, Output>,
     input: Input,
@@ -41,7 +41,7 @@ export class PendingCalls {
     return answer.promise.finally(() => signal?.removeEventListener('abort', onAbort));
   }
 
-  /** Hands `message` to its call; false when there is none. @throws ZodError when it is not that call's result. */
+  /** Gives `message` to its call; false when there is none. @throws ZodError when it is not a result of that call. */
   onResult(id: string, message: Message): boolean {
     const call = this.#calls.get(id);
     call?.onResult(message);

@@ -20,7 +20,7 @@ export class PendingLoad {
   readonly #call: LoadCall;
   readonly #outcome = Promise.withResolvers<LoadedModel>();
 
-  /** @param onAbort - Called when nobody wants the model any more; the load has been rejected by then. */
+  /** @param onAbort - Called when the load is aborted, after it has been rejected. */
   constructor(call: LoadCall, onAbort: () => void) {
     this.#call = call;
     const abort = () => {

@@ -1,7 +1,7 @@
 import type { ChannelReceiver, EngineChannel } from './engine-channel.ts';
 import { startParentWatchdog } from './parent-watchdog.ts';
 
-/** How long the last messages may take to leave a process that ends. */
+/** How long the last messages of an ending process may take. */
 const FLUSH_MS = 1000;
 
 const ignore = () => undefined;
@@ -35,7 +35,7 @@ class ProcessChannel implements EngineChannel {
 
   open(receiver: ChannelReceiver): void {
     process.on('disconnect', () => {
-      // Not `process.exit`: it would wait for a kernel that runs, or tear down what that kernel uses.
+      // Not `process.exit`, which would wait for a running kernel or free the memory that it uses.
       if (!this.#isClosing) process.kill(process.pid, 'SIGKILL');
       receiver.onEnd('the owner closed the channel');
     });
@@ -47,7 +47,7 @@ class ProcessChannel implements EngineChannel {
     await new Promise<void>((resolve) => {
       setTimeout(resolve, FLUSH_MS);
       if (!process.connected) return resolve();
-      // Its callback comes when everything before it has left.
+      // The callback runs when all earlier messages have been sent.
       process.send?.({ kind: 'closed' }, undefined, undefined, () => resolve());
     });
     process.exit(exitCode);

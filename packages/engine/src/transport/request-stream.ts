@@ -8,7 +8,7 @@ export interface StreamLink {
   returnCredit(items: number): void;
 }
 
-/** Items taken before their credit goes back, so that a stream costs one message in so many tokens. */
+/** Items taken before their credit is returned, so that a stream needs one message per so many tokens. */
 const CREDIT_BATCH = 16;
 
 const NO_USAGE: EngineUsage = {
@@ -29,9 +29,9 @@ type Next = IteratorResult<EngineEvent, undefined>;
 const FINISHED: Next = { done: true, value: undefined };
 
 /**
- * Owner's side of one `generate`: the events that came and were not taken yet.
+ * Owner's side of one `generate`: events that have arrived and are not taken yet.
  *
- * It holds at most the credit given plus the overdraft, because credit goes back only as the consumer takes items.
+ * It holds at most the credit plus the overdraft, because credit is returned only as the consumer takes items.
  */
 export class RequestStream implements AsyncIterableIterator<EngineEvent, undefined> {
   readonly #link: StreamLink;
@@ -61,7 +61,7 @@ export class RequestStream implements AsyncIterableIterator<EngineEvent, undefin
     return new Promise((resolve) => (this.#waiting = resolve));
   }
 
-  /** The consumer leaves: the engine's work is cancelled, what still comes is dropped. */
+  /** The consumer has stopped: cancels the engine's work and drops later events. */
   return(): Promise<Next> {
     const isRunning = this.#state === 'started' || this.#state === 'accepted';
     if (this.#state === 'new') this.#state = 'ended';
@@ -73,7 +73,7 @@ export class RequestStream implements AsyncIterableIterator<EngineEvent, undefin
     return Promise.resolve(FINISHED);
   }
 
-  /** What is wrong about `event` coming now, by the order law and by credit; undefined when nothing is. */
+  /** How `event` violates the message order or the credit; undefined when it does not. */
   violationOf(event: EngineEvent): string | undefined {
     const isAccepted = this.#state === 'accepted';
     if (event.type === 'accepted') return isAccepted ? 'it was accepted twice' : undefined;
@@ -83,7 +83,7 @@ export class RequestStream implements AsyncIterableIterator<EngineEvent, undefin
     return isCancelled ? undefined : 'it was done before it was accepted';
   }
 
-  /** Hands `event` to the consumer; the caller has asked `violationOf`. */
+  /** Gives `event` to the consumer. The caller has checked `violationOf`. */
   push(event: EngineEvent): void {
     if (event.type === 'accepted') this.#state = 'accepted';
     if (event.type === 'done' || event.type === 'error') this.#end();

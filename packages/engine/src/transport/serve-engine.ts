@@ -19,10 +19,10 @@ import type { EngineChannel } from './engine-channel.ts';
 import { refusal, ServedRequest } from './served-request.ts';
 import { StepBatch } from './step-batch.ts';
 
-/** How long a closed engine may take to hand out the last event of each request. */
+/** How long a closed engine may take to emit the last event of each request. */
 const LAST_EVENTS_MS = 500;
 
-/** Pause between two `stats` that nobody asked for. */
+/** Interval between two regular `stats`. */
 const STATS_INTERVAL_MS = 1000;
 
 /**
@@ -73,11 +73,11 @@ class EngineServer {
       this.#greeted = isSpoken;
       return;
     }
-    // The owner is trusted: what is no message at all is left alone like an unknown kind.
+    // The owner is trusted. A value that is not a message is ignored like an unknown kind.
     if (isMessage(message)) this.#dispatch(message);
   }
 
-  /** The channel is gone, or was refused: everything ends without grace. */
+  /** The channel has ended or was refused: everything ends without a grace period. */
   async end(exitCode: number = EXIT_CODES.closed): Promise<void> {
     this.#load.abort();
     for (const request of this.#requests.values()) request.cancel();
@@ -160,7 +160,7 @@ class EngineServer {
     try {
       this.#channel.send({ kind: 'stats', ...formatStats(await this.#engine.stats()) });
     } catch {
-      // An engine that cannot say how it is has nothing to report; its silence is what the owner judges.
+      // An engine that cannot collect stats sends none. The owner judges it by its silence.
       return;
     }
   }
@@ -171,11 +171,11 @@ class EngineServer {
   }
 
   async #closeOnce({ graceMs, options, exitCode }: CloseCall): Promise<void> {
-    // A load under way has nothing worth waiting for.
+    // There is no reason to wait for a running load.
     this.#load.abort();
     await this.#engine.close(graceMs, options).catch(() => undefined);
     clearInterval(this.#statsTimer);
-    // Those that wait for credit go on to their last event.
+    // Requests that wait for credit continue to their last event.
     for (const request of this.#requests.values()) request.cancel();
     const lastEvents = Promise.allSettled(this.#running);
     await Promise.race([lastEvents, sleep(LAST_EVENTS_MS, undefined, { ref: false })]);

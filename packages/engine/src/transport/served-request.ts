@@ -2,7 +2,7 @@ import type { Engine, EngineEvent, GenerateRequest } from '../engine.ts';
 import { formatDone, formatFailure, toErrorEvent } from '../protocol/index.ts';
 import type { StepBatch } from './step-batch.ts';
 
-/** Engine side of one `generate`: pulls the engine's events as far as credit reaches. */
+/** Engine side of one `generate`: pulls the engine's events while there is credit. */
 export class ServedRequest {
   readonly #request: GenerateRequest;
   readonly #batch: StepBatch;
@@ -26,7 +26,7 @@ export class ServedRequest {
     if (this.#credit > 0) this.#wake?.();
   }
 
-  /** Runs until the last event is on its way. Never throws: an engine that does ends with `error`. */
+  /** Runs until the last event is sent. Never throws; an exception of the engine becomes `error`. */
   async run(engine: Engine): Promise<void> {
     const { id } = this.#request;
     const last = await this.#relay(engine).catch(toErrorEvent);
@@ -49,7 +49,7 @@ export class ServedRequest {
           });
           break;
         case 'items':
-          // Of a cancelled request nobody reads them any more, and there may be no credit for them.
+          // The items of a cancelled request are not read, and there may be no credit for them.
           if (signal.aborted) break;
           this.#batch.items(this.#request.id, event.items, event.stepMs);
           this.#credit -= event.items.length;

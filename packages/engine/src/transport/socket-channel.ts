@@ -4,15 +4,15 @@ import { LineSplitter } from '../protocol/index.ts';
 import type { ChannelReceiver } from './engine-channel.ts';
 
 export interface SocketReceiver extends ChannelReceiver {
-  /** The other side broke the framing; no message comes after it. `onEnd` follows when the socket has closed. */
+  /** The other side violated the framing. No message follows; `onEnd` comes when the socket has closed. */
   onBroken(cause: string): void;
 }
 
 /**
  * Owner's side of the channel: newline-delimited JSON on a descriptor.
  *
- * Not the runtime's own IPC, although the bytes are the same: that one ends silently at the first line that is not
- * JSON, and knows no limit for a line.
+ * Not the runtime's own IPC, although the bytes are the same: that one disconnects silently at the first line that
+ * is not JSON, and does not limit the length of a line.
  */
 export class SocketChannel {
   readonly #receiver: SocketReceiver;
@@ -27,7 +27,7 @@ export class SocketChannel {
   constructor(fd: number, receiver: SocketReceiver) {
     this.#receiver = receiver;
     let cause = 'it closed its channel';
-    // The types ask for a path or a port; the runtime looks at the descriptor first.
+    // The types require a path or a port; the runtime uses the descriptor first.
     this.#socket = connect({ fd, path: '' })
       .on('data', (chunk: Uint8Array) => this.#read(chunk))
       .on('error', (error) => (cause = `its channel failed: ${error.message}`))
@@ -46,7 +46,7 @@ export class SocketChannel {
     });
   }
 
-  /** Ends the channel without waiting for what is unsent. */
+  /** Ends the channel and drops unsent messages. */
   close(): void {
     this.#socket.destroy();
   }

@@ -14,36 +14,39 @@ export const ENGINE_WORKER_PATH = fileURLToPath(new URL('../llama/worker.ts', im
 export interface SpawnEngineOptions {
   /** Program and arguments. Absent: this runtime with its own flags and `ENGINE_WORKER_PATH`. */
   readonly command?: readonly [string, ...string[]];
-  /** Laid over the environment of this process; `undefined` removes a variable. */
+  /** Added to the environment of this process; `undefined` removes a variable. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** From the spawn to the engine's `hello`. Default 30,000. */
   readonly startupTimeoutMs?: number;
-  /** Called as soon as the process exists, before it has said anything: whoever ends leftovers records it here. */
+  /**
+   * Called as soon as the process exists, before its first message, so that the caller can record it and end
+   * leftovers.
+   */
   readonly onSpawn?: (pid: number) => void;
   /** Like `EngineProcess.onLog`, from the first line on. */
   readonly onLog?: (line: string) => void;
-  /** Kills the process while it starts; after that `load` and `close` have their own ways. */
+  /** Kills the process during its start. Later, `load` has its own signal and `close` ends it. */
   readonly signal?: AbortSignal;
 }
 
 const STARTUP_TIMEOUT_MS = 30_000;
 
-/** How much longer than its grace an engine may take to end: the step under way, and freeing the model. */
+/** How much longer than the grace period an engine may take to end: the current step, and freeing the model. */
 const CLOSE_MARGIN_MS = 2_000;
 
-/** The same where it also writes its slots to disk. */
+/** The same when it also writes its slots to disk. */
 const SAVE_MARGIN_MS = 30_000;
 
-/** Each is overridden by a variable of this process or by `env`. */
+/** Variables of this process or of `env` take precedence. */
 const ENGINE_ENV = {
-  /** glibc keeps an arena a thread by default: hundreds of MiB beside a model. */
+  /** By default glibc keeps one arena per thread, which adds hundreds of MiB to a model. */
   MALLOC_ARENA_MAX: '2',
   /**
-   * Weights and cells in huge pages where Linux gives them on request ("madvise", the usual setting): fewer misses of
-   * the address cache made a step of a 135M model on a CPU 2 to 8 % shorter, for 5 to 10 MiB more.
+   * Weights and cells in huge pages where Linux gives them on request ("madvise", the usual setting): fewer TLB
+   * misses made a step of a 135M model on a CPU 2 to 8 % shorter, for 5 to 10 MiB more memory.
    */
   GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1',
-  /** Sampling of the slots runs in parallel on these threads, beside the decode. */
+  /** Sampling runs in parallel on these threads, beside the decode. */
   UV_THREADPOOL_SIZE: '8',
 } as const;
 
@@ -51,7 +54,7 @@ const ENGINE_ENV = {
  * Starts an engine process and shakes hands with it.
  *
  * @throws CortexError `model_load_failed` when it cannot be started or speaks another version of the protocol, and
- * `model_load_failed` transient when it ends, stays silent or breaks the protocol; the message names which. When
+ * `model_load_failed` transient when it ends, stays silent or violates the protocol; the message says which. When
  * `signal` aborts, its reason.
  */
 export async function spawnEngine(options: SpawnEngineOptions = {}): Promise<EngineProcess> {

@@ -1,10 +1,10 @@
 import type { StepItem } from '../engine.ts';
 
 /**
- * Gathers what one turn of the event loop brings for all requests into one `step` message.
+ * Collects the output of one turn of the event loop, for all requests, into one `step` message.
  *
- * Order within a request is kept: `accepted` goes out before the step, `done` and `error` after it, and a request
- * that has ended brings no more items.
+ * Order within a request is kept: `accepted` is sent before the step, `done` and `error` after it, and a request
+ * that has ended adds no more items.
  */
 export class StepBatch {
   readonly #send: (message: object) => void;
@@ -35,7 +35,7 @@ export class StepBatch {
     this.#schedule();
   }
 
-  /** Sends what waits, now. */
+  /** Sends the collected messages now. */
   flush(): void {
     for (const message of this.#before.splice(0)) this.#send(message);
     if (this.#items.length > 0) {
@@ -49,7 +49,7 @@ export class StepBatch {
   #schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
-    // After the microtasks in which every request of the step picks up its event, before the event loop sleeps.
+    // Runs after the microtasks in which all requests of the step take their events, and before the event loop sleeps.
     setImmediate(() => {
       this.#isScheduled = false;
       this.flush();

@@ -39,7 +39,7 @@ export const answering: Section = (subject) => {
   test('an answer that ends by itself has the finish reason stop', async () => {
     const { last } = await answerOf(ask(subject().engine, chat('Hello!')));
 
-    // A small model may ramble until its context is full.
+    // A small model may generate until its context is full.
     expect(['stop', 'length']).toContain(last.finish[0]?.reason ?? '');
     expectSound(last);
   });
@@ -98,7 +98,7 @@ export const completions: Section = (subject) => {
   });
 };
 
-/** What holds for the figures of every finished answer. */
+/** Checks usage and timings of every finished answer. */
 function expectSound({ usage, timings }: Done): void {
   expect(usage.promptTokens).toBeGreaterThan(0);
   expect(usage.cachedTokens).toBeWithin(0, usage.promptTokens + 1);

@@ -57,7 +57,7 @@ export const cancelling: Section = (subject) => {
   test('a request that is cancelled during prefill ends with done', async () => {
     const abort = new AbortController();
     const long = 'light '.repeat(CONTEXT_TOKENS / 8);
-    // More than an engine gives before anybody takes an item: it cannot be done before the cancel.
+    // More tokens than an engine generates ahead of its consumer, so the request cannot finish before the cancel.
     const body = chat(long, { max_tokens: 300, ignore_eos: true });
     const stream = ask(subject().engine, body, { signal: abort.signal })[Symbol.asyncIterator]();
     await until(stream, 'accepted');

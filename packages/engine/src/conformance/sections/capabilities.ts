@@ -37,7 +37,7 @@ const reasoning: Section = (subject, options) => {
   });
 };
 
-/** Every vocabulary that spells bytes gives back what it was given. */
+/** A byte-level vocabulary restores every text. */
 const ANY_TEXT = {
   text: 'Grüße, 世界 🙂 — plain words too.',
   back: 'Grüße, 世界 🙂 — plain words too.',
@@ -105,7 +105,7 @@ const logprobs: Section = (subject) => {
   });
 };
 
-/** The section of each capability: a capability without tests cannot be claimed. */
+/** The section of each capability. An engine cannot claim a capability without tests. */
 export const CAPABILITY_SECTIONS = {
   chat: answering,
   completions,
@@ -124,10 +124,10 @@ export const CAPABILITY_SECTIONS = {
   lora,
 } as const satisfies Record<EngineCapability, Section>;
 
-/** All that an engine can claim. */
+/** Every capability that an engine can claim. */
 export const CAPABILITIES: readonly string[] = Object.keys(CAPABILITY_SECTIONS);
 
-/** What an engine answers to a call that its model cannot serve. */
+/** Checks the refusal of a call that the model cannot serve. */
 export const refusals: Section = (subject, { claims }) => {
   if (!claims.includes('completions')) {
     test('a model that does not generate text refuses to', async () => {

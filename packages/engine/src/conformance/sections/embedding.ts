@@ -11,7 +11,7 @@ const embed = (
   signal: AbortSignal = new AbortController().signal,
 ): Promise<Embeddings> => engine.embed(request, signal);
 
-/** Many texts, no two alike. */
+/** Many different texts. */
 const manyTexts = (count: number): string[] =>
   Array.from({ length: count }, (_, index) => `the fox jumps over stone ${index}`);
 

@@ -8,7 +8,7 @@ import { answerOf, ask, type Body, completionOf, type Section, suiteSpec } from 
 
 const CONTEXT_TOKENS = 2048;
 
-/** A text of about `words` tokens at least; another `topic` shares no prefix. */
+/** A text of at least about `words` tokens. Texts of different topics share no prefix. */
 const longText = (topic: string, words: number): string =>
   Array.from({ length: words }, (_, index) => `${topic} ${index}`).join(', ');
 
@@ -22,7 +22,8 @@ const complete = (engine: Engine, body: Body) =>
   answerOf(ask(engine, body, { route: 'completions' }));
 
 /**
- * The answer from cells that are in their slot. Kernels differ with the width of a batch, and in a text that no model was
+ * The answer from cells that are already in the slot. Kernels differ with the width of a batch, and in a text that
+ * no model was
  * trained on two tokens may be nearly as likely: the answer to a prompt that was decoded whole may be another.
  */
 async function completeFromSlot(engine: Engine, body: Body) {
@@ -30,7 +31,7 @@ async function completeFromSlot(engine: Engine, body: Body) {
   return complete(engine, body);
 }
 
-/** Four to six tokens a number: some 1,150 to 1,750 whatever the vocabulary, above what is worth keeping. */
+/** Four to six tokens per number give 1,150 to 1,750 tokens with any vocabulary, above the limit for saving. */
 const bodyOf = (topic: string): Body =>
   completionOf(8, { prompt: longText(topic, 330).slice(0, 3200) });
 

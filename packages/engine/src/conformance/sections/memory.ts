@@ -20,7 +20,7 @@ export const estimating: Section = (subject, options) => {
 
       const { memory } = subject().loaded;
       expect(estimate).toMatchObject({ contextTokens: CONTEXT_TOKENS, slots: SLOTS, fits: true });
-      // Rounding up of the two parts, and what one CPU needs less than another for its repacked weights.
+      // Tolerance for rounding, and for CPUs that need less memory for repacked weights.
       expect(estimate.ramMib).toBeGreaterThanOrEqual(memory.ramMib - 2);
       expect(estimate.ramMib).toBeLessThanOrEqual(memory.ramMib * 1.4 + 2);
       expect(estimate.vramMib).toBeGreaterThanOrEqual(memory.vramMib);

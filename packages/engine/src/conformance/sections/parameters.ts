@@ -21,7 +21,7 @@ const WRONG: readonly (readonly [Body, string])[] = [
 
 const TOOL = { type: 'function', function: { name: 'get_time', parameters: { type: 'object' } } };
 
-/** What needs a capability, and is refused by name where it is not claimed. */
+/** Fields that need a capability; an engine without it refuses them by name. */
 const UNSUPPORTED: readonly (readonly [EngineCapability, Body, string])[] = [
   ['choices', { n: 2 }, 'n'],
   ['logprobs', { logprobs: true }, 'logprobs'],
@@ -29,7 +29,7 @@ const UNSUPPORTED: readonly (readonly [EngineCapability, Body, string])[] = [
   ['tools', { tools: [TOOL] }, 'tools'],
 ];
 
-/** What clients send with every request and means nothing here. */
+/** Service fields that clients send and that have no effect. */
 const HARMLESS: Body = {
   stream: true,
   stream_options: { include_usage: true },

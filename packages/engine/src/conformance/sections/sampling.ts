@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test';
 
 import { answerOf, ask, completionOf, type Section, SLOTS } from '../subject.ts';
 
-/** Characters that must agree where only the beginning can. */
+/** Leading characters that must agree where kernels allow later differences. */
 const CLOSE_CHARS = 12;
 
 export const sampling: Section = (subject, options) => {

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test';
 
 import { type Answer, answerOf, ask, type Body, completionOf, type Section } from '../subject.ts';
 
-/** Sampling settings, judged by what they do to the tokens: for engines that show log-probabilities. */
+/** Sampling settings, judged by their effect on tokens; for engines with log-probabilities. */
 export const settings: Section = (subject, { claims }) => {
   const complete = (body: Body) =>
     answerOf(ask(subject().engine, completionOf(24, body), { route: 'completions' }));
@@ -122,7 +122,7 @@ const choicesOf = ({ items }: Answer) =>
       .join(''),
   );
 
-/** Tokens of an answer that were in it before. */
+/** Tokens that occurred earlier in the same answer. */
 function repeats(answer: Answer): number {
   const tokens = logprobsOf(answer).map(({ token }) => token);
   return tokens.length - new Set(tokens).size;

@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test';
 
 import { answerOf, ask, completionOf, type Section } from '../subject.ts';
 
-/** Characters of a stop string: enough to begin in one token and end in another. */
+/** Length of a stop string, in characters: enough to span two tokens. */
 const STOP_CHARS = 6;
 
 export const stops: Section = (subject) => {
@@ -41,7 +41,7 @@ export const stops: Section = (subject) => {
   });
 };
 
-/** A piece from the middle of what the model says without a stop. */
+/** A piece from the middle of the answer without a stop string. */
 function pieceAt(text: string, ratio: number): string {
   const characters = Array.from(text);
   const start = Math.floor(characters.length * ratio);

@@ -101,7 +101,7 @@ interface Call {
   readonly arguments: string;
 }
 
-/** The calls that deltas add up to. */
+/** The tool calls that the deltas form. */
 function callsOf({ items }: Answer): readonly Call[] {
   const calls: Call[] = [];
   for (const { tool: delta } of items) {
