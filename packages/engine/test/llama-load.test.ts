@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test';
 import { readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 
 import { createLlamaEngine } from '../src/llama/llama-engine.ts';
 import { loadTiny, TINY_MODEL, TINY_SPEC } from './llama-under-test.ts';
@@ -94,4 +95,23 @@ test.each([
   await expect(engine.estimate(spec, {})).rejects.toMatchObject(refused);
   await expect(engine.load(spec, () => undefined, never())).rejects.toMatchObject(refused);
   await engine.close(0);
+});
+
+test('a load for which memory ran out says so and what to do, and may be tried again', async () => {
+  const program = fileURLToPath(new URL('fixtures/load-large-context.ts', import.meta.url));
+  const { stdout } = Bun.spawnSync([
+    'sh',
+    '-c',
+    // Enough for the runtime and the weights, too little for 2.5 GB of cells.
+    'ulimit -d 1200000; exec "$0" "$1" "$2"',
+    process.execPath,
+    program,
+    TINY_MODEL,
+  ]);
+
+  expect(JSON.parse(stdout.toString())).toEqual({
+    code: 'model_load_failed',
+    transient: true,
+    message: `Cannot load ${TINY_MODEL}: this machine has too little free memory for it. Unload another model, or load this one with fewer slots or a shorter context_length.`,
+  });
 });

@@ -36,7 +36,7 @@ export interface OpenLibraryOptions {
 
 export interface LoadModelOptions {
   readonly path: string;
-  readonly gpuLayers: number | 'auto' | 'all';
+  readonly gpuLayers: number | 'all';
   readonly vocabOnly: boolean;
   readonly signal: AbortSignal;
   /** 0 to 1. */
@@ -90,6 +90,13 @@ const POOLINGS: Readonly<Record<number, 'none' | 'mean' | 'cls' | 'last' | 'rank
 /** What the library takes for "any seed": -1 of a request would never repeat. */
 const RANDOM_SEED = 0xffffffff;
 
+/**
+ * Whether a load fits is decided before the engine is asked, with a reserve of its own: the library keeps nothing back
+ * beside it (by default 8 % or 1.6 GiB of a GPU) and refuses nothing by its own estimate.
+ */
+const NO_PADDING = { vramPadding: 0, ramPadding: 0 } as const;
+const NO_SECOND_JUDGE = { ignoreMemorySafetyChecks: true } as const;
+
 const KV_TYPES = { f16: 'F16', q8_0: 'Q8_0', q4_0: 'Q4_0' } as const;
 
 /** The version of the library this build is written against. */
@@ -109,6 +116,7 @@ export async function openLibrary(options: OpenLibraryOptions): Promise<Library>
     gpu: GPU_KIND[options.backend],
     build: 'never',
     maxThreads: options.threads,
+    ...NO_PADDING,
     logLevel: LlamaLogLevel.warn,
     logger: (_level, message) => options.log(message.trimEnd()),
     progressLogs: false,
@@ -178,6 +186,7 @@ export class Library {
     const model = await this.#llama.loadModel({
       modelPath: path,
       gpuLayers: gpuLayers === 'all' ? 'max' : gpuLayers,
+      ...NO_SECOND_JUDGE,
       vocabOnly,
       // On the CPU weights are repacked for its vector units: a mapped file would stay in memory beside the copy.
       useMmap: this.#llama.gpu !== false,
@@ -371,6 +380,7 @@ export class Model {
 
   async createContext(options: CreateContextOptions): Promise<Context> {
     const context = await this.#model.createContext({
+      ...NO_SECOND_JUDGE,
       sequences: options.slots,
       contextSize: options.contextTokens,
       batchSize: options.batchTokens,

@@ -32,6 +32,12 @@ const BATCH_TOKENS: Readonly<Record<Backend, number>> = {
 /** Tokens that a load of `spec` decodes at once at most. */
 export const batchTokensOf = ({ backend }: EngineLoadSpec): number => BATCH_TOKENS[backend];
 
+/** `auto` is settled by whoever knows how much memory is free; where nobody did, the whole model is asked for. */
+const gpuLayersOf = ({ backend, gpuLayers }: EngineLoadSpec): number | 'all' => {
+  if (backend === 'cpu') return 0;
+  return gpuLayers === 'auto' ? 'all' : gpuLayers;
+};
+
 /** The part of the whole load at which the weights are in memory. */
 const WEIGHTS_RATIO = 0.9;
 
@@ -70,7 +76,7 @@ export async function loadModel(
   try {
     const model = await library.loadModel({
       path: spec.modelPath,
-      gpuLayers: spec.backend === 'cpu' ? 0 : spec.gpuLayers,
+      gpuLayers: gpuLayersOf(spec),
       vocabOnly: spec.vocabOnly,
       signal,
       onProgress: (ratio) => onProgress({ phase: 'weights', ratio: ratio * WEIGHTS_RATIO }),
@@ -85,8 +91,22 @@ export async function loadModel(
   } catch (error) {
     await library.dispose();
     if (signal.aborted) throw loadCancelled(spec, error);
-    throw failure(spec, await lastWords.explain(error, spec.modelPath), error);
+    const why = await lastWords.explain(error, spec.modelPath);
+    throw lastWords.areOutOfMemory ? outOfMemory(spec, error) : failure(spec, why, error);
   }
+}
+
+/** Passes: another load may find more memory, or ask for less. */
+function outOfMemory({ modelPath, backend }: EngineLoadSpec, cause: unknown): CortexError {
+  const [where, less] =
+    backend === 'cpu'
+      ? ['this machine has', 'fewer slots or a shorter context_length']
+      : ['the GPU has', 'fewer slots, a shorter context_length or fewer gpu_layers'];
+  return new CortexError(
+    'model_load_failed',
+    `Cannot load ${modelPath}: ${where} too little free memory for it. Unload another model, or load this one with ${less}.`,
+    { transient: true, cause },
+  );
 }
 
 export const loadCancelled = ({ modelId }: EngineLoadSpec, cause: unknown): CortexError =>
@@ -201,6 +221,10 @@ const failure = (spec: EngineLoadSpec, why: string, cause: unknown): CortexError
 /** How long the last lines of the library's log may be on their way. */
 const LATE_LOG_MS = 50;
 
+/** What the library logs where an allocation failed; its error only says that something was not created. */
+const OUT_OF_MEMORY =
+  /out of memory|insufficient memory|(failed|unable) to allocate|bad_alloc|cannot allocate memory/i;
+
 /** What the library says beside the cause, or in place of it. */
 const NO_CAUSE = /^Failed (simulating|to parse)|failed to load model|special token|newline token/;
 
@@ -208,12 +232,19 @@ const NO_CAUSE = /^Failed (simulating|to parse)|failed to load model|special tok
 class LastWords {
   readonly #pass: (line: string) => void;
   #cause: string | undefined;
+  #areOutOfMemory = false;
 
   constructor(pass: (line: string) => void) {
     this.#pass = pass;
   }
 
+  /** Whether they tell of an allocation that failed. */
+  get areOutOfMemory(): boolean {
+    return this.#areOutOfMemory;
+  }
+
   readonly log = (line: string): void => {
+    this.#areOutOfMemory ||= OUT_OF_MEMORY.test(line);
     const [, cause] = /error loading model: (.*)/.exec(line) ?? [];
     if (cause !== undefined && !NO_CAUSE.test(cause)) this.#cause = cause;
     else if (
@@ -228,6 +259,7 @@ class LastWords {
     // The library's log comes by way of the event loop, after the error.
     await new Promise((resolve) => setTimeout(resolve, LATE_LOG_MS));
     const said = error instanceof Error ? error.message : String(error);
+    this.#areOutOfMemory ||= OUT_OF_MEMORY.test(said);
     // The library has one log for all engines of a process, and may have given it back to an earlier one.
     const cause =
       this.#cause ?? (said === 'Failed to load model' && (await unknownKind(modelPath)));

@@ -24,7 +24,7 @@ const MIB = 1024 * 1024;
  */
 const CPU_REPACKING = 1.35;
 
-/** Beside what llama.cpp allocates a process on a GPU holds a context of the driver; seen on NVIDIA cards. */
+/** Beside what llama.cpp allocates, a process holds a context of the driver on each GPU; the size is that of NVIDIA cards. */
 const CUDA_CONTEXT_MIB = 400;
 
 /**
@@ -46,7 +46,8 @@ export async function estimateMemory(
   const cells = cellsOf(header, wanted);
   const draft =
     spec.draft?.kind === 'model' ? await readHeader(library, spec.draft.modelPath) : undefined;
-  const parts = { header, cells, draft, loraBytes: await loraBytes(spec) };
+  const gpus = (await library.deviceNames()).length;
+  const parts = { header, cells, draft, loraBytes: await loraBytes(spec), gpus };
   const model = plannedModel(parts, wanted);
   const plan = await planMemory(spec, model, budget);
   const limits = await memoryLimits(plan, model, budget);
@@ -110,6 +111,8 @@ interface LoadParts {
   /** The model that guesses for it; whole on the device. */
   readonly draft: ModelHeader | undefined;
   readonly loraBytes: number;
+  /** How many the process sees, and holds a context on. */
+  readonly gpus: number;
 }
 
 type Wanted = Parameters<typeof estimateMemory>[1];
@@ -132,7 +135,7 @@ function plannedModel(parts: LoadParts, { spec, batchTokens }: Wanted): PlannedM
       list.reduce((total, part) => total + (part?.[of] ?? 0), 0);
     const weightsRam = sum('ram', weights) + (isCpu ? parts.loraBytes : 0);
     const weightsVram = sum('vram', weights) + (isCpu ? 0 : parts.loraBytes);
-    const deviceMib = spec.backend === 'cuda' && gpuLayers > 0 ? CUDA_CONTEXT_MIB : 0;
+    const deviceMib = spec.backend === 'cuda' && gpuLayers > 0 ? CUDA_CONTEXT_MIB * parts.gpus : 0;
     return {
       vramMib: toMib(weightsVram + sum('vram', cells)) + deviceMib,
       ramMib: toMib(weightsRam * (isCpu ? CPU_REPACKING : 1) + sum('ram', cells)),
