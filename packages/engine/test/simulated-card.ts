@@ -1,4 +1,5 @@
 /** A GPU that is not there: the library's own fit code, loader and context run, with memory figures of our choice. */
+import { spyOn } from 'bun:test';
 import { getLlama, GgufFileType, GgufInsights, type Llama } from 'node-llama-cpp';
 
 import { Library } from '../src/llama/binding.ts';
@@ -100,22 +101,21 @@ export class SimulatedGpu implements AsyncDisposable {
   }
 
   #simulateEstimates(): () => void {
-    const estimates = GgufInsights.prototype;
-    const { estimateModelResourceRequirementsV2: weights } = estimates;
-    const { estimateContextResourceRequirementsV2: context } = estimates;
     const need = (mib: (load: SimulatedLoad) => number) => async () => ({
       cpuRam: 0,
       gpuVram: (this.#load ? mib(this.#load) : 0) * MIB,
     });
-    estimates.estimateModelResourceRequirementsV2 = need(({ model, settings }) =>
-      weightsMib(model, settings.gpuLayers),
-    );
-    estimates.estimateContextResourceRequirementsV2 = need(({ model, settings }) =>
-      contextMib(model, settings),
-    );
+    const weights = spyOn(
+      GgufInsights.prototype,
+      'estimateModelResourceRequirementsV2',
+    ).mockImplementation(need(({ model, settings }) => weightsMib(model, settings.gpuLayers)));
+    const context = spyOn(
+      GgufInsights.prototype,
+      'estimateContextResourceRequirementsV2',
+    ).mockImplementation(need(({ model, settings }) => contextMib(model, settings)));
     return () => {
-      estimates.estimateModelResourceRequirementsV2 = weights;
-      estimates.estimateContextResourceRequirementsV2 = context;
+      weights.mockRestore();
+      context.mockRestore();
     };
   }
 }

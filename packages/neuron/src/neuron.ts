@@ -17,6 +17,7 @@ import {
 import { Admission } from './admission/admission.ts';
 import { createAccess, readToken } from './api/access.ts';
 import { createApi, isOpenToPages } from './api/app.ts';
+import { AwakeClock } from './awake-clock.ts';
 import { isLoopback, type NeuronConfig } from './config.ts';
 import { DeviceMonitor } from './devices/device-monitor.ts';
 import { type GpuSources, LOCAL_GPU_SOURCES } from './devices/gpu-survey.ts';
@@ -137,15 +138,36 @@ async function createNeuron(config: NeuronConfig, log: Logger, parts: NeuronPart
   });
   const startEngine =
     parts.startEngine ?? (config.engine.isolation === 'none' ? enginesInProcess : startProcess);
-  const probe = new Probe({
-    process: new ProbeProcess({
+  const clock = new AwakeClock(every);
+  const createProbeProcess = (onGpu?: () => () => void): ProbeProcess =>
+    new ProbeProcess({
       // A process in any case: what hangs in it must be ended without the daemon.
       start: parts.startProbe ?? startProcess,
       every,
-      nowMs: () => performance.now(),
+      clock,
       onLog: (line) => logs.add(PROBE_ID, line),
-    }),
+      onGpu,
+    });
+  const devices = new DeviceMonitor({
+    sources: parts.gpuSources ?? LOCAL_GPU_SOURCES,
+    probe: (signal) => probeDevices(parts.startProbe ?? startProcess, signal),
+    exclude: config.devices.exclude,
+    reserveMib: config.devices.reserve_mb,
+    storagePaths: [modelsDir, stateDir],
+    every,
+    log,
+  });
+  const ledger = new MemoryLedger({
+    cpuMemoryMib: config.devices.cpu_memory_mb ?? Math.floor(devices.host.ramTotalMib / 2),
+    reserveMib: config.devices.reserve_mb,
+    readings: () => devices.readings,
+    refresh: () => devices.refresh(),
+  });
+  const probe = new Probe({
+    cpu: createProbeProcess(),
+    gpu: createProbeProcess(() => ledger.visit()),
     facts: new FileFactsStore(join(stateDir, 'probe'), PRODUCT_VERSION),
+    nowMs: () => clock.nowMs(),
     log,
   });
   const states = new SlotStates({
@@ -166,20 +188,12 @@ async function createNeuron(config: NeuronConfig, log: Logger, parts: NeuronPart
     wedgeMs: config.engine.wedge_s * 1000,
     respawnPauseMs: parts.respawnPauseMs ?? respawnPauseMs,
     every,
+    clock,
     log,
     onLog: (modelId, line) => logs.add(modelId, line),
     ownUrl,
   });
   const harnesses = createHarnessRegistry([llama]);
-  const devices = new DeviceMonitor({
-    sources: parts.gpuSources ?? LOCAL_GPU_SOURCES,
-    probe: () => probeDevices(parts.startProbe ?? startProcess),
-    exclude: config.devices.exclude,
-    reserveMib: config.devices.reserve_mb,
-    storagePaths: [modelsDir, stateDir],
-    every,
-    log,
-  });
   const admission = new Admission({
     maxQueueDepth: config.admission.max_queue_depth,
     maxWaitMs: config.admission.max_wait_secs * 1000,
@@ -190,12 +204,6 @@ async function createNeuron(config: NeuronConfig, log: Logger, parts: NeuronPart
     modelsDirs: config.models_dirs,
     fileRoots: config.security.file_roots,
     log,
-  });
-  const ledger = new MemoryLedger({
-    cpuMemoryMib: config.devices.cpu_memory_mb ?? Math.floor(devices.host.ramTotalMib / 2),
-    reserveMib: config.devices.reserve_mb,
-    gpus: () => devices.gpus,
-    refreshGpus: () => devices.refresh(),
   });
   const models = new Models({
     ledger,

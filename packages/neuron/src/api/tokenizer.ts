@@ -23,7 +23,7 @@ export function tokenizer(route: TokenizerRoute, deps: ApiDeps) {
       return loaded.serve(route, modelId, request, context.req.raw.signal);
     }
     const cold = await models.cold(modelId);
-    if (cold) return cold.models.serve(route, cold.spec, parsed.body);
+    if (cold) return cold.models.serve(route, cold.files, parsed.body);
     throw refuse(
       new CortexError('no_capacity', `The file of ${modelId} is not on the disks of this node.`),
     );

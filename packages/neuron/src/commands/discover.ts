@@ -20,14 +20,14 @@ async function discoverHere(config: NeuronConfig): Promise<Discovery> {
   });
   const devices = new DeviceMonitor({
     sources: LOCAL_GPU_SOURCES,
-    probe: () => probeDevices(startEngine),
+    probe: (signal) => probeDevices(startEngine, signal),
     exclude: config.devices.exclude,
     reserveMib: config.devices.reserve_mb,
     storagePaths: [config.models_dir, config.state_dir],
     every: () => () => undefined,
     log: createLogger({ name: 'neuron', level: 'fatal' }),
   });
-  await devices.ready;
+  await devices.ready();
   devices.close();
   return discovery({ devices, harnesses: ['llama'] });
 }

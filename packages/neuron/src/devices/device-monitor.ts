@@ -5,21 +5,19 @@ import type { Logger } from '@cortex/service';
 
 import type { Every } from '../every.ts';
 import type { Placement } from '../harness/harness.ts';
-import {
-  explainEngineBlindness,
-  type GpuSources,
-  type GpuSurvey,
-  surveyGpus,
-} from './gpu-survey.ts';
+import { EngineCheck } from './engine-check.ts';
+import { type GpuSources, type GpuSurvey, readCudaVersion, surveyGpus } from './gpu-survey.ts';
 import { type HostFacts, readHostFacts, readStorage, type StorageFacts } from './host-facts.ts';
 import type { NvidiaGpu } from './nvidia-smi.ts';
 
 const REFRESH_MS = 5000;
+/** So many times in a row the driver may fail to answer before what it said last no longer counts. */
+const MAX_FAILED_LOOKS = 3;
 
 export interface DeviceMonitorOptions {
   readonly sources: GpuSources;
-  /** Asks the engine which devices it can use. Called once, and only where the driver shows a GPU. */
-  readonly probe: () => Promise<readonly EngineDevice[]>;
+  /** Asks an engine which devices it can use, and ends it when `signal` aborts. Called only where the driver shows a GPU. */
+  readonly probe: (signal: AbortSignal) => Promise<readonly EngineDevice[]>;
   /** Indexes or uuids of GPUs to leave alone. */
   readonly exclude: readonly (number | string)[];
   /** MiB kept free on each GPU. */
@@ -35,35 +33,62 @@ export interface PlacementRequest {
   readonly gpuLayers: number | 'auto' | 'all';
 }
 
+/** What the driver said when it was asked last. */
+export interface DriverReadings {
+  readonly gpus: readonly NvidiaGpu[];
+  /** Monotonic: when it was asked. What was allocated or freed after it may not show. */
+  readonly askedMs: number;
+}
+
+/** Whether a load can be put on a GPU at all. */
+export const mayUseGpu = ({ devices, gpuLayers }: PlacementRequest): boolean =>
+  devices?.length !== 0 && gpuLayers !== 0;
+
 export class DeviceMonitor {
-  /** Resolves when the hardware was looked at for the first time. */
-  readonly ready: Promise<void>;
   readonly host: HostFacts = readHostFacts();
   readonly #options: DeviceMonitorOptions;
+  readonly #check: EngineCheck;
   readonly #stop: () => void;
+  readonly #first: Promise<void>;
   #survey: GpuSurvey = { gpus: [] };
+  #askedMs = 0;
+  #failedLooks = 0;
+  #cudaVersion: string | undefined;
   #storage: readonly StorageFacts[] = [];
-  #engineBlindness: Promise<string | undefined> | undefined;
   #reported: string | undefined;
-  #refreshing: Promise<void> | undefined;
+  #looking: Promise<void> | undefined;
+  #readingStorage = false;
 
   constructor(options: DeviceMonitorOptions) {
     this.#options = options;
-    this.ready = this.#refresh();
-    this.#stop = options.every(REFRESH_MS, () => void this.#refresh());
+    this.#check = new EngineCheck({ probe: options.probe, log: options.log });
+    this.#first = this.#lookOnce();
+    this.#stop = options.every(REFRESH_MS, () => void this.#lookOnce());
+  }
+
+  /** Resolves when the driver has answered, or failed to, and the engine has been asked about its GPUs. Never rejects. */
+  async ready(): Promise<void> {
+    await this.#first;
+    if (this.#survey.gpus.length > 0) await this.#check.ask();
+    this.#report();
   }
 
   /** GPUs that models may be put on. */
   get gpus(): readonly NvidiaGpu[] {
-    return this.#survey.gpus;
+    return this.#check.isUsable ? this.#survey.gpus : [];
+  }
+
+  get readings(): DriverReadings {
+    return { gpus: this.gpus, askedMs: this.#askedMs };
   }
 
   get cudaVersion(): string | undefined {
-    return this.#survey.cudaVersion;
+    return this.#cudaVersion;
   }
 
+  /** Why a GPU of this machine cannot be used; undefined where all can, or there is none. */
   get unavailableReason(): string | undefined {
-    return this.#survey.unavailableReason;
+    return this.#unusableReason ?? this.#survey.unavailableReason;
   }
 
   get storage(): readonly StorageFacts[] {
@@ -80,31 +105,45 @@ export class DeviceMonitor {
   }
 
   /**
-   * Where a load goes: the GPUs it names, else the one with most free memory, else the CPU.
+   * Where a load goes: the GPUs it names, else the one with most room, else the CPU where there is no GPU.
    *
-   * @throws CortexError `invalid_request` for a device that is not here, `model_load_failed` when a GPU is asked for
-   *   and none can be used (never the CPU instead)
+   * @param roomMib - How much of a GPU a load may take now.
+   * @throws CortexError `invalid_request` for a device that is not here; `model_load_failed` when a GPU is asked for and
+   *   there is none, and when there is one that cannot be used: never the CPU instead
    */
-  place({ devices, gpuLayers }: PlacementRequest): Placement {
-    if (devices?.length === 0 || gpuLayers === 0) return CPU;
-    const chosen = devices ? devices.map((index) => this.#gpu(index)) : this.#freest();
-    if (chosen.length === 0) {
-      if (gpuLayers === 'auto') return CPU;
-      throw new CortexError(
-        'model_load_failed',
-        `gpu_layers = ${gpuLayers} needs a GPU. ${this.unavailableReason ?? 'This node has none.'}`,
-        { param: 'gpu_layers' },
-      );
+  place(request: PlacementRequest, roomMib: (gpu: NvidiaGpu) => number): Placement {
+    if (!mayUseGpu(request)) return CPU;
+    const { devices, gpuLayers } = request;
+    if (this.#unusableReason !== undefined) throw unusable(this.#unusableReason);
+    const chosen = devices ? devices.map((index) => this.#gpu(index)) : this.#roomiest(roomMib);
+    if (chosen.length > 0) return onGpus(chosen);
+    const { unavailableReason } = this;
+    if (gpuLayers === 'auto') {
+      if (unavailableReason === undefined) return CPU;
+      return { ...CPU, warning: `it runs on the CPU. ${unavailableReason}` };
     }
-    return {
-      backend: 'cuda',
-      deviceIndexes: chosen.map(({ index }) => index),
-      visibleDevices: chosen.map(({ uuid, index }) => uuid ?? String(index)).join(','),
-    };
+    throw new CortexError(
+      'model_load_failed',
+      `gpu_layers = ${gpuLayers} needs a GPU. ${unavailableReason ?? 'This node has none.'}`,
+      { param: 'gpu_layers' },
+    );
   }
 
   close(): void {
     this.#stop();
+  }
+
+  /** Asks the driver now: what was allocated or freed before the call shows afterwards. */
+  async refresh(): Promise<void> {
+    await this.#looking;
+    await this.#lookOnce();
+  }
+
+  /** Why a GPU with a driver cannot be used: nothing is put on the CPU in its place. */
+  get #unusableReason(): string | undefined {
+    const { isFailure, unavailableReason, gpus } = this.#survey;
+    if (isFailure) return unavailableReason;
+    return gpus.length > 0 ? this.#check.reason : undefined;
   }
 
   #gpu(index: number): NvidiaGpu {
@@ -118,50 +157,58 @@ export class DeviceMonitor {
     );
   }
 
-  #freest(): NvidiaGpu[] {
-    const byRoom = [...this.gpus].sort((a, b) => (b.freeMib ?? 0) - (a.freeMib ?? 0));
-    return byRoom.slice(0, 1);
+  #roomiest(roomMib: (gpu: NvidiaGpu) => number): NvidiaGpu[] {
+    const byRoom = this.gpus
+      .map((gpu) => ({ gpu, room: roomMib(gpu) }))
+      .sort((a, b) => b.room - a.room);
+    return byRoom.slice(0, 1).map(({ gpu }) => gpu);
   }
 
-  /** Looks at the hardware now: what was allocated or freed before the call shows afterwards. */
-  async refresh(): Promise<void> {
-    await this.#refreshing;
-    await this.#refresh();
-  }
-
-  #refresh(): Promise<void> {
-    this.#refreshing ??= this.#look().finally(() => {
-      this.#refreshing = undefined;
+  #lookOnce(): Promise<void> {
+    this.#looking ??= this.#look().finally(() => {
+      this.#looking = undefined;
     });
-    return this.#refreshing;
+    return this.#looking;
   }
 
   async #look(): Promise<void> {
+    void this.#readStorage();
+    const askedMs = performance.now();
     try {
-      this.#storage = await readStorage(this.#options.storagePaths);
-      this.#survey = await this.#usable(await surveyGpus(this.#options.sources));
-      this.#report(this.#survey.unavailableReason);
+      this.#take(await surveyGpus(this.#options.sources), askedMs);
+      if (this.#survey.gpus.length > 0) {
+        this.#check.askIfDue();
+        this.#cudaVersion ??= await readCudaVersion(this.#options.sources);
+      }
     } catch (error) {
-      this.#options.log.error({ err: error }, 'the hardware could not be read');
+      this.#options.log.error({ err: error }, 'the GPUs of this machine could not be read');
     }
+    this.#report();
   }
 
-  /** A GPU is listed only if the engine can use it and the operator lets it. */
-  async #usable(survey: GpuSurvey): Promise<GpuSurvey> {
-    if (survey.gpus.length === 0) return survey;
-    this.#engineBlindness ??= explainEngineBlindness(this.#options.probe);
-    const unavailableReason = await this.#engineBlindness;
-    if (unavailableReason !== undefined) return { ...survey, gpus: [], unavailableReason };
+  /** A driver that did not answer once has lost no GPU: what it said last stays for a while. */
+  #take(survey: GpuSurvey, askedMs: number): void {
+    this.#failedLooks = survey.isFailure ? this.#failedLooks + 1 : 0;
+    const isSlip = this.#failedLooks > 0 && this.#failedLooks < MAX_FAILED_LOOKS;
+    if (isSlip && this.#survey.gpus.length > 0) return;
     const excluded = new Set(this.#options.exclude);
-    return {
-      ...survey,
-      gpus: survey.gpus.filter(
-        ({ index, uuid }) => !excluded.has(index) && !(uuid !== undefined && excluded.has(uuid)),
-      ),
-    };
+    const gpus = survey.gpus.filter(
+      ({ index, uuid }) => !excluded.has(index) && !(uuid !== undefined && excluded.has(uuid)),
+    );
+    this.#survey = { ...survey, gpus };
+    this.#askedMs = askedMs;
   }
 
-  #report(reason: string | undefined): void {
+  async #readStorage(): Promise<void> {
+    // A network file system that is away must not keep the next look waiting.
+    if (this.#readingStorage) return;
+    this.#readingStorage = true;
+    this.#storage = await readStorage(this.#options.storagePaths);
+    this.#readingStorage = false;
+  }
+
+  #report(): void {
+    const reason = this.unavailableReason;
     if (reason === this.#reported) return;
     this.#reported = reason;
     if (reason !== undefined) this.#options.log.error({ reason }, 'GPU unavailable');
@@ -169,3 +216,16 @@ export class DeviceMonitor {
 }
 
 const CPU: Placement = { backend: 'cpu', deviceIndexes: [], visibleDevices: '' };
+
+const onGpus = (gpus: readonly NvidiaGpu[]): Placement => ({
+  backend: 'cuda',
+  deviceIndexes: gpus.map(({ index }) => index),
+  visibleDevices: gpus.map(({ uuid, index }) => uuid ?? String(index)).join(','),
+});
+
+const unusable = (reason: string): CortexError =>
+  new CortexError(
+    'model_load_failed',
+    `${reason} To use the CPU all the same, load the model with gpu_layers = 0, or name the GPU in devices.exclude.`,
+    { param: 'gpu_layers', transient: true },
+  );

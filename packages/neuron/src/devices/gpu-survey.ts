@@ -1,8 +1,6 @@
 /** Which GPUs this machine has, and why they cannot be used where they cannot. */
 import { readFile } from 'node:fs/promises';
 
-import type { EngineDevice } from '@cortex/engine';
-
 import {
   explainFailure,
   type NvidiaGpu,
@@ -13,19 +11,25 @@ import {
 } from './nvidia-smi.ts';
 import { listPciGpuVendors } from './pci-gpus.ts';
 import { type CommandResult, runCommand } from './run-command.ts';
+import { hidesAll, visibleGpus } from './visible-devices.ts';
 
 export interface GpuSurvey {
-  /** As the driver reports them, excluded ones too. */
+  /** As the driver reports them, those that the daemon may see; excluded ones too. */
   readonly gpus: readonly NvidiaGpu[];
-  readonly cudaVersion?: string;
   /** Why a GPU that is visible cannot be used; absent when all is well or there is none. */
-  readonly unavailableReason?: string;
+  readonly unavailableReason?: string | undefined;
+  /** The driver is there and did not answer as it should. What it said before may still hold. */
+  readonly isFailure?: true | undefined;
 }
 
 export interface GpuSources {
   readonly runNvidiaSmi: (args: readonly string[]) => Promise<CommandResult | undefined>;
   readonly readKernelModule: () => Promise<string>;
   readonly listPciVendors: () => Promise<readonly ('nvidia' | 'amd')[]>;
+  /** `CUDA_VISIBLE_DEVICES` of the daemon; absent: it may use every GPU. */
+  readonly visibleCuda?: string | undefined;
+  /** `HIP_VISIBLE_DEVICES` of the daemon. */
+  readonly visibleHip?: string | undefined;
 }
 
 /** This machine. */
@@ -33,23 +37,25 @@ export const LOCAL_GPU_SOURCES: GpuSources = {
   runNvidiaSmi: (args) => runCommand('nvidia-smi', args),
   readKernelModule: () => readFile('/proc/driver/nvidia/version', 'utf8').catch(() => ''),
   listPciVendors: () => listPciGpuVendors(),
+  visibleCuda: process.env['CUDA_VISIBLE_DEVICES'],
+  visibleHip: process.env['HIP_VISIBLE_DEVICES'],
 };
 
 const hasAnswered = (result: CommandResult): boolean => result.code === 0;
 
 async function withoutTool(sources: GpuSources): Promise<GpuSurvey> {
   const vendors = await sources.listPciVendors();
-  if (vendors.includes('nvidia')) {
+  if (vendors.includes('nvidia') && !hidesAll(sources.visibleCuda)) {
     return {
       gpus: [],
       unavailableReason:
         'An NVIDIA GPU is on the PCI bus, but its driver (nvidia-smi) is not installed: install the NVIDIA driver of your distribution.',
     };
   }
-  if (vendors.includes('amd')) {
+  if (vendors.includes('amd') && !hidesAll(sources.visibleHip)) {
     return {
       gpus: [],
-      unavailableReason: 'An AMD GPU is on the PCI bus; neuron can use NVIDIA GPUs only, so far.',
+      unavailableReason: 'An AMD GPU is on the PCI bus. neuron cannot use AMD GPUs yet.',
     };
   }
   return { gpus: [] };
@@ -57,6 +63,7 @@ async function withoutTool(sources: GpuSources): Promise<GpuSurvey> {
 
 /** Asks the driver. Takes as long as `nvidia-smi` takes; for the background only. */
 export async function surveyGpus(sources: GpuSources): Promise<GpuSurvey> {
+  if (hidesAll(sources.visibleCuda)) return withoutTool(sources);
   let withComputeCapability = true;
   let answer = await sources.runNvidiaSmi(queryArguments({ withComputeCapability }));
   if (!answer) return withoutTool(sources);
@@ -71,30 +78,15 @@ export async function surveyGpus(sources: GpuSources): Promise<GpuSurvey> {
     const unavailableReason = isHung
       ? 'nvidia-smi does not answer: the driver hangs, see "sudo dmesg | grep NVRM".'
       : explainFailure(output, kernelModule);
-    return { gpus: [], unavailableReason };
+    const isAbsent =
+      /couldn't communicate|No devices were found/i.test(output) &&
+      !(await sources.listPciVendors()).includes('nvidia');
+    return { gpus: [], unavailableReason, isFailure: isAbsent ? undefined : true };
   }
-  const table = await sources.runNvidiaSmi([]);
-  const cudaVersion = parseCudaVersion(table?.stdout ?? '');
-  return {
-    gpus: parseGpus(answer.stdout, { withComputeCapability }),
-    ...(cudaVersion !== undefined && { cudaVersion }),
-  };
+  const gpus = parseGpus(answer.stdout, { withComputeCapability });
+  return { gpus: visibleGpus(gpus, sources.visibleCuda) };
 }
 
-/**
- * Why the engine cannot use the NVIDIA GPUs that the driver shows; undefined when it can.
- *
- * @param probe - Asks the engine which devices it sees.
- */
-export async function explainEngineBlindness(
-  probe: () => Promise<readonly EngineDevice[]>,
-): Promise<string | undefined> {
-  try {
-    const devices = await probe();
-    if (devices.some(({ backend }) => backend === 'cuda')) return undefined;
-    return 'The driver shows an NVIDIA GPU, but the engine has no CUDA backend here: run "npm install" without --omit=optional.';
-  } catch (error) {
-    const cause = error instanceof Error ? error.message : String(error);
-    return `The driver shows an NVIDIA GPU, but the engine cannot open it: ${cause}`;
-  }
-}
+/** The newest CUDA that the driver supports; undefined where it does not say. */
+export const readCudaVersion = async (sources: GpuSources): Promise<string | undefined> =>
+  parseCudaVersion((await sources.runNvidiaSmi([]))?.stdout ?? '');

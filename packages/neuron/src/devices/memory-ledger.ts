@@ -1,7 +1,10 @@
-/** Who holds how much memory of this node, and what is left for a load. */
+/** Who holds how much memory of this node, and what is left for a load. The only judge of whether a load fits. */
 import type { MemoryBudget } from '@cortex/engine';
+import { CortexError } from '@cortex/protocol';
 
 import type { Placement } from '../harness/harness.ts';
+import type { DriverReadings } from './device-monitor.ts';
+import { foreignMib, type Share, usedMibOf } from './gpu-room.ts';
 import type { NvidiaGpu } from './nvidia-smi.ts';
 
 /** MiB. */
@@ -10,10 +13,15 @@ export interface MemoryNeed {
   readonly ramMib: number;
 }
 
-interface Holding extends MemoryNeed {
-  readonly deviceIndexes: readonly number[];
-  /** Whether what it holds on a GPU shows in the free memory that the driver reports. */
-  readonly showsInDriver: () => boolean;
+/** Memory of one model: reserved while it loads, then as measured. */
+interface Holding {
+  readonly ramMib: number;
+  /** MiB by index of the GPU. */
+  readonly vramMib: ReadonlyMap<number, number>;
+  /** Monotonic: since when it is in memory; undefined while it loads. */
+  readonly settledMs: number | undefined;
+  /** False while its engine is being brought back: its memory is free, and promised to it. */
+  readonly isInMemory: () => boolean;
 }
 
 export interface MemoryLedgerOptions {
@@ -21,97 +29,247 @@ export interface MemoryLedgerOptions {
   readonly cpuMemoryMib: number;
   /** Kept free on each GPU, MiB. */
   readonly reserveMib: number;
-  readonly gpus: () => readonly NvidiaGpu[];
+  /** What the driver said last. */
+  readonly readings: () => DriverReadings;
   /** Asks the driver again, so that what was loaded or freed a moment ago counts. */
-  readonly refreshGpus: () => Promise<void>;
+  readonly refresh: () => Promise<void>;
+  /** Monotonic. */
+  readonly nowMs?: (() => number) | undefined;
 }
 
+/** How a load is put somewhere. */
+export interface LoadChoice {
+  readonly modelId: string;
+  /** False: the load cannot go to a GPU, whose driver is then not asked. */
+  readonly mayUseGpu: boolean;
+  /** The place, by the room that each GPU has. */
+  readonly place: (roomMib: (gpu: NvidiaGpu) => number) => Placement;
+}
+
+/** A place and what may be taken there. */
+export interface PlacedBudget {
+  readonly placement: Placement;
+  readonly budget: MemoryBudget;
+}
+
+/** A plan is made anew where another load or program took the room meanwhile. */
+const MAX_PLANS = 8;
+/** More than the context of a driver that looks into a file. */
+const VISITOR_MIB = 1024;
+
 /**
- * Memory that loads may take: on a GPU what the driver reports free, less the reserve and what loads under way and
- * models being brought back will take; on the CPU a fixed amount, less what models hold.
+ * The room of a GPU is its memory less the reserve, what other programs hold, and what models hold or will hold; that of
+ * the CPU is a fixed amount less what models hold.
+ *
+ * Choosing the devices of a load and reserving its memory is one step without an await in it, on figures that were
+ * asked for after the estimate: two loads never count on the same memory.
  */
 export class MemoryLedger {
   readonly #options: MemoryLedgerOptions;
   readonly #holdings = new Map<string, Holding>();
-  #plans: Promise<unknown> = Promise.resolve();
+  readonly #foreignMib = new Map<number, number>();
+  /** When each left, monotonic; undefined: it has not. */
+  readonly #visitors = new Set<{ leftMs: number | undefined }>();
+  #releases = 0;
 
   constructor(options: MemoryLedgerOptions) {
     this.#options = options;
   }
 
-  /**
-   * Runs one plan at a time on fresh figures, so that two loads do not count on the same memory.
-   *
-   * @param plan - Decides by the budget; what it gives as `need` is reserved for `modelId` until `release`.
-   */
-  plan<T extends { readonly need: MemoryNeed | undefined }>(
-    modelId: string,
-    placement: Placement,
-    plan: (budget: MemoryBudget) => Promise<T>,
-  ): Promise<T> {
-    const planned = this.#plans.then(async () => {
-      const result = await plan(await this.freshBudget(modelId, placement));
-      if (result.need) {
-        const { deviceIndexes } = placement;
-        this.#holdings.set(modelId, { ...result.need, deviceIndexes, showsInDriver: () => false });
-      }
-      return result;
-    });
-    this.#plans = planned.catch(() => undefined);
-    return planned;
+  /** Changes whenever a model has given memory back. */
+  get releases(): number {
+    return this.#releases;
   }
 
-  /** The model is in memory: what it really holds replaces what was reserved. */
+  /** RAM that models may take together, and what of it they hold; MiB. */
+  get cpu(): { readonly totalMib: number; readonly usedMib: number } {
+    const usedMib = sum([...this.#holdings.values()].map(({ ramMib }) => ramMib));
+    return { totalMib: this.#options.cpuMemoryMib, usedMib };
+  }
+
+  /**
+   * Chooses where a load goes and reserves its memory there, until `release`.
+   *
+   * @param plan - Decides by the budget of a place; may be asked again for another one. What it gives as `need` is
+   *   reserved; undefined: nothing.
+   * @throws what `place` and `plan` throw
+   */
+  async reserve<T extends { readonly need: MemoryNeed | undefined }>(
+    choice: LoadChoice,
+    plan: (place: PlacedBudget) => Promise<T>,
+  ): Promise<T & { readonly placement: Placement }> {
+    let sharedRamMib = 0;
+    for (let count = 1; ; count += 1) {
+      const { placement, budget } = await this.freshBudget(choice, sharedRamMib);
+      const planned = await plan({ placement, budget });
+      if (!planned.need) return { ...planned, placement };
+      await this.#refreshFor(choice);
+      if (this.#take(choice, { placement, need: planned.need })) return { ...planned, placement };
+      if (count === MAX_PLANS) throw restless(choice.modelId);
+      sharedRamMib = this.#sharesHostMemory(placement) ? planned.need.ramMib : 0;
+    }
+  }
+
+  /** The model is in memory: what it really holds replaces what was reserved, on each GPU in the same proportion. */
   settle(
     modelId: string,
-    { vramMib, ramMib, deviceIndexes }: MemoryNeed & Pick<Holding, 'deviceIndexes'>,
-    showsInDriver: () => boolean,
+    held: MemoryNeed & { readonly placement: Placement },
+    isInMemory: () => boolean,
   ): void {
-    this.#holdings.set(modelId, { vramMib, ramMib, deviceIndexes, showsInDriver });
+    const reserved = this.#holdings.get(modelId)?.vramMib ?? new Map<number, number>();
+    const reservedMib = sum([...reserved.values()]);
+    const parts =
+      reservedMib > 0
+        ? {
+            ramMib: held.ramMib,
+            vramMib: mapValues(reserved, (mib) => (mib / reservedMib) * held.vramMib),
+          }
+        : this.#spread(held.placement, held);
+    this.#holdings.set(modelId, { ...parts, settledMs: this.#nowMs(), isInMemory });
+  }
+
+  /** A process of this node that looks into files on the GPUs and takes a little of them, until the returned call. */
+  visit(): () => void {
+    const visitor: { leftMs: number | undefined } = { leftMs: undefined };
+    this.#visitors.add(visitor);
+    return () => {
+      visitor.leftMs = this.#nowMs();
+    };
   }
 
   release(modelId: string): void {
-    this.#holdings.delete(modelId);
+    if (this.#holdings.delete(modelId)) this.#releases += 1;
   }
 
-  /** What a load of `modelId` there may take, as if that model were not loaded yet. */
-  async freshBudget(modelId: string, placement: Placement): Promise<MemoryBudget> {
-    if (placement.backend !== 'cpu') await this.#options.refreshGpus();
-    return this.#budget(modelId, placement);
+  /** Where a load would go now, and what it may take there, as if that model were not loaded yet. */
+  async freshBudget(choice: LoadChoice, sharedRamMib = 0): Promise<PlacedBudget> {
+    await this.#refreshFor(choice);
+    const placement = this.#place(choice);
+    const budget = this.#budget(choice.modelId, placement);
+    const { vramMib } = budget;
+    if (vramMib === undefined) return { placement, budget };
+    return { placement, budget: { ...budget, vramMib: Math.max(0, vramMib - sharedRamMib) } };
   }
 
-  #budget(modelId: string, { backend, deviceIndexes }: Placement): MemoryBudget {
-    const { cpuMemoryMib } = this.#options;
-    const others = [...this.#holdings].filter(([id]) => id !== modelId).map(([, held]) => held);
-    const ramMib = Math.max(0, cpuMemoryMib - sum(others.map((held) => held.ramMib)));
-    if (backend === 'cpu') return { ramMib };
-    const frees = this.#options
-      .gpus()
-      .filter(({ index }) => deviceIndexes.includes(index))
-      .map(({ index, freeMib }) => this.#freeOf({ index, freeMib }, { modelId, others }));
-    // A GPU that does not say what is free shares the host's memory.
-    const vramMib = frees.some((free) => free === undefined)
-      ? ramMib
-      : sum(frees.map((free) => Math.max(0, free ?? 0)));
-    return { vramMib, ramMib };
+  async #refreshFor({ mayUseGpu }: LoadChoice): Promise<void> {
+    if (mayUseGpu) await this.#options.refresh();
+    this.#observe();
   }
 
-  #freeOf(
-    { index, freeMib }: { readonly index: number; readonly freeMib: number | undefined },
-    { modelId, others }: { readonly modelId: string; readonly others: readonly Holding[] },
-  ): number | undefined {
-    if (freeMib === undefined) return undefined;
-    const promised = others.filter((held) => !held.showsInDriver());
-    const own = this.#holdings.get(modelId);
-    const ownMib = own?.showsInDriver() === true ? shareOn(own, index) : 0;
-    const free = freeMib - this.#options.reserveMib;
-    return free + ownMib - sum(promised.map((held) => shareOn(held, index)));
+  /** Reserves, where a choice made now is the same one and there is room. */
+  #take(
+    choice: LoadChoice,
+    { placement, need }: { readonly placement: Placement; readonly need: MemoryNeed },
+  ): boolean {
+    const { modelId } = choice;
+    if (!Bun.deepEquals(this.#place(choice), placement)) return false;
+    const { vramMib = Infinity, ramMib = Infinity } = this.#budget(modelId, placement);
+    const isShared = this.#sharesHostMemory(placement);
+    if (need.vramMib > vramMib || need.ramMib + (isShared ? need.vramMib : 0) > ramMib)
+      return false;
+    const holding = { ...this.#spread(placement, need), settledMs: undefined };
+    this.#holdings.set(modelId, { ...holding, isInMemory: () => false });
+    return true;
+  }
+
+  #place({ modelId, place }: LoadChoice): Placement {
+    return place((gpu) => this.#roomMib(gpu, modelId) ?? this.#ramRoomMib(modelId));
+  }
+
+  #budget(modelId: string, placement: Placement): MemoryBudget {
+    const ramMib = this.#ramRoomMib(modelId);
+    if (placement.backend === 'cpu') return { ramMib };
+    if (this.#sharesHostMemory(placement)) return { vramMib: ramMib, ramMib };
+    // A model on several GPUs is split in proportion to what is free on each.
+    const rooms = this.#parts(placement).map(({ gpu, ratio }) =>
+      ratio === 0 ? Infinity : Math.max(0, this.#roomMib(gpu, modelId) ?? 0) / ratio,
+    );
+    return { vramMib: Math.min(...rooms), ramMib };
+  }
+
+  #ramRoomMib(modelId: string): number {
+    const others = [...this.#holdings].filter(([id]) => id !== modelId);
+    const held = sum(others.map(([, { ramMib }]) => ramMib));
+    return Math.max(0, this.#options.cpuMemoryMib - held);
+  }
+
+  /** Undefined for a GPU that shares the memory of the host. */
+  #roomMib(gpu: NvidiaGpu, modelId: string): number | undefined {
+    const { index, totalMib } = gpu;
+    if (totalMib === undefined || usedMibOf(gpu) === undefined) return undefined;
+    const others = this.#shares(index, (id) => id !== modelId);
+    const foreign = this.#foreignMib.get(index) ?? 0;
+    const held = sum(others.map(({ mib }) => mib));
+    return totalMib - this.#options.reserveMib - foreign - held;
+  }
+
+  /** Takes in what the driver said last: who else holds how much. */
+  #observe(): void {
+    const { gpus, askedMs } = this.#options.readings();
+    for (const visitor of this.#visitors) {
+      if ((visitor.leftMs ?? Infinity) <= askedMs) this.#visitors.delete(visitor);
+    }
+    const visitors = Array.from(this.#visitors, () => ({ mib: VISITOR_MIB, isShown: false }));
+    for (const gpu of gpus) {
+      const usedMib = usedMibOf(gpu);
+      if (usedMib === undefined) continue;
+      const shares = [...this.#shares(gpu.index, () => true), ...visitors];
+      const before = this.#foreignMib.get(gpu.index);
+      this.#foreignMib.set(gpu.index, foreignMib(usedMib, { shares, before }));
+    }
+  }
+
+  #shares(index: number, isWanted: (modelId: string) => boolean): Share[] {
+    const { askedMs } = this.#options.readings();
+    return [...this.#holdings].flatMap(([id, { vramMib, settledMs, isInMemory }]) => {
+      const mib = vramMib.get(index);
+      if (mib === undefined || !isWanted(id)) return [];
+      const isShown = settledMs !== undefined && settledMs <= askedMs && isInMemory();
+      return [{ mib, isShown }];
+    });
+  }
+
+  #spread(
+    placement: Placement,
+    { vramMib, ramMib }: MemoryNeed,
+  ): Pick<Holding, 'vramMib' | 'ramMib'> {
+    if (this.#sharesHostMemory(placement)) return { ramMib: ramMib + vramMib, vramMib: new Map() };
+    const parts = this.#parts(placement).map(
+      ({ gpu, ratio }) => [gpu.index, vramMib * ratio] as const,
+    );
+    return { ramMib, vramMib: new Map(parts) };
+  }
+
+  /** The GPUs of a placement, and which part of a model each takes. */
+  #parts({ deviceIndexes }: Placement): { readonly gpu: NvidiaGpu; readonly ratio: number }[] {
+    const gpus = this.#options.readings().gpus.filter(({ index }) => deviceIndexes.includes(index));
+    const freeMib = sum(gpus.map((gpu) => gpu.freeMib ?? 0));
+    return gpus.map((gpu) => ({
+      gpu,
+      ratio: freeMib > 0 ? (gpu.freeMib ?? 0) / freeMib : 1 / gpus.length,
+    }));
+  }
+
+  #sharesHostMemory(placement: Placement): boolean {
+    return this.#parts(placement).some(({ gpu }) => usedMibOf(gpu) === undefined);
+  }
+
+  #nowMs(): number {
+    return this.#options.nowMs?.() ?? performance.now();
   }
 }
 
-/** Models on several GPUs are split by layers: in equal parts, near enough. */
-const shareOn = ({ vramMib, deviceIndexes }: Holding, index: number): number =>
-  deviceIndexes.includes(index) ? vramMib / deviceIndexes.length : 0;
-
 const sum = (values: readonly number[]): number =>
   values.reduce((total, value) => total + value, 0);
+
+const mapValues = (
+  map: ReadonlyMap<number, number>,
+  to: (value: number) => number,
+): ReadonlyMap<number, number> =>
+  new Map([...map].map(([key, value]) => [key, to(value)] as const));
+
+const restless = (modelId: string): CortexError =>
+  new CortexError(
+    'insufficient_vram',
+    `The room for ${modelId} was taken by another load or program, ${MAX_PLANS} times in a row.`,
+  );

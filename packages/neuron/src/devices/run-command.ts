@@ -5,10 +5,12 @@ export interface CommandResult {
   readonly stderr: string;
 }
 
-/** A driver that hangs must not hang us: `nvidia-smi` waits for ever on a GPU that fell off the bus. */
+/** `nvidia-smi` waits for ever on a GPU that fell off the bus. */
 const LIMIT_MS = 10_000;
+/** A process that waits within the driver does not end when it is killed. */
+const KILL_MS = 1000;
 
-/** Runs a program to its end; undefined when there is no such program. */
+/** Runs a program to its end, 10 s at most; undefined when there is no such program. */
 export async function runCommand(
   program: string,
   args: readonly string[],
@@ -22,10 +24,23 @@ export async function runCommand(
     timeout: LIMIT_MS,
     killSignal: 'SIGKILL',
   });
-  const [stdout, stderr, code] = await Promise.all([
+  const late = Promise.withResolvers<CommandResult>();
+  const timer = setTimeout(
+    () => late.resolve({ code: undefined, stdout: '', stderr: '' }),
+    LIMIT_MS + KILL_MS,
+  );
+  const ended = Promise.all([
     new Response(child.stdout).text(),
     new Response(child.stderr).text(),
     child.exited,
-  ]);
-  return { code: child.signalCode === null ? code : undefined, stdout, stderr };
+  ]).then(([stdout, stderr, code]) => ({
+    code: child.signalCode === null ? code : undefined,
+    stdout,
+    stderr,
+  }));
+  try {
+    return await Promise.race([ended, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

@@ -34,17 +34,21 @@ export type TokenizerRoute = (typeof TOKENIZER_ROUTES)[number];
 /** Inference routes that a harness may be asked to serve. */
 export type InferenceRoute = GenerateRoutePath | VectorRoute | TokenizerRoute;
 
-/** A load with everything decided: files found, devices chosen. */
-export interface HarnessLoadSpec {
+/** A load whose files are found and whose devices are not chosen yet. */
+export interface HarnessFiles {
   readonly modelId: string;
   /** Absolute path of the (first) file. */
   readonly modelPath: string;
   /** As `ModelFile.fingerprint`. */
   readonly fingerprint: string;
   readonly settings: LoadSettings;
-  readonly placement: Placement;
   readonly lora: readonly LoraAdapter[];
-  readonly draft?: DraftSource;
+  readonly draft?: DraftSource | undefined;
+}
+
+/** A load with everything decided. */
+export interface HarnessLoadSpec extends HarnessFiles {
+  readonly placement: Placement;
 }
 
 /** Where a model runs. */
@@ -54,6 +58,8 @@ export interface Placement {
   readonly deviceIndexes: readonly number[];
   /** What the child sees of the GPUs (`CUDA_VISIBLE_DEVICES`); empty hides them all. */
   readonly visibleDevices: string;
+  /** For people: what kept the load from a GPU that is here. */
+  readonly warning?: string | undefined;
 }
 
 /** A model that the harness holds or is bringing back. */
@@ -145,11 +151,11 @@ export interface ColdModels {
   /** Like `estimate`, with `contextMax` and `slotsMax` within `budget`. */
   estimateLimits(spec: HarnessLoadSpec, budget: MemoryBudget): Promise<MemoryEstimate | undefined>;
   /** Looks into the file as a load would, its template too. @throws CortexError `model_load_failed` */
-  inspect(spec: HarnessLoadSpec): Promise<ColdFacts>;
+  inspect(files: HarnessFiles): Promise<ColdFacts>;
   /** Answers a tokenizer route. @throws CortexError what is wrong with the body or the file */
   serve(
     route: TokenizerRoute,
-    spec: HarnessLoadSpec,
+    files: HarnessFiles,
     body: Readonly<Record<string, unknown>>,
   ): Promise<Response>;
 }

@@ -1,16 +1,16 @@
 /** What can be said of models that are on disk and not loaded; the harness of each is asked. */
 import { CortexError, type LoadModelRequest, toCortexError } from '@cortex/protocol';
 
-import type { ColdFacts, ColdModels, HarnessLoadSpec } from '../harness/harness.ts';
-import { toFileRequest, toHarnessSpec } from './harness-spec.ts';
-import type { LoadDeps } from './load-onto-harness.ts';
+import type { ColdFacts, ColdModels, HarnessFiles } from '../harness/harness.ts';
+import { toFileRequest, toHarnessFiles } from './harness-files.ts';
+import { choiceOf, type LoadDeps } from './load-onto-harness.ts';
 import { type LoadSettings, toLoadSettings } from './load-settings.ts';
 import type { ModelFile } from './model-file.ts';
 import { type Shortage, shortageOf } from './plan-load.ts';
 
 /** A model on disk, and who can say something of it. */
 export interface ColdModel {
-  readonly spec: HarnessLoadSpec;
+  readonly files: HarnessFiles;
   readonly models: ColdModels;
 }
 
@@ -74,12 +74,15 @@ export class ColdModelDesk {
    * @throws CortexError what the store, the devices or the file said; `no_capacity` where it cannot be estimated
    */
   async forecast(request: LoadModelRequest): Promise<LoadForecast> {
-    const { spec, models } = await this.#toCold(request);
-    const { modelId, placement } = spec;
-    const budget = await this.#deps.ledger.freshBudget(modelId, placement);
-    const estimate = await models.estimateLimits(spec, budget);
+    const { files, models } = await this.#toCold(request);
+    const choice = await choiceOf(this.#deps, files);
+    const { placement, budget } = await this.#deps.ledger.freshBudget(choice);
+    const estimate = await models.estimateLimits({ ...files, placement }, budget);
     if (!estimate) {
-      throw new CortexError('no_capacity', `What ${modelId} takes could not be estimated.`);
+      throw new CortexError(
+        'no_capacity',
+        `The memory that ${files.modelId} needs could not be estimated. Try again.`,
+      );
     }
     return {
       ...estimate,
@@ -112,8 +115,8 @@ export class ColdModelDesk {
   async #inspect(id: string, { fingerprint }: ModelFile): Promise<void> {
     this.#inspections.set(fingerprint, { kind: 'running' });
     try {
-      const { spec, models } = await this.#toCold({ model_id: id });
-      const { capabilities } = await models.inspect(spec);
+      const { files, models } = await this.#toCold({ model_id: id });
+      const { capabilities } = await models.inspect(files);
       if (capabilities) this.#inspections.delete(fingerprint);
       else this.#inspections.set(fingerprint, { kind: 'failed', error: onlyByLoad(id) });
     } catch (error) {
@@ -132,8 +135,8 @@ export class ColdModelDesk {
       );
     }
     const file = await this.#deps.store.find(toFileRequest(request));
-    const spec = await toHarnessSpec(this.#deps, { id: request.model_id, file, settings });
-    return { spec, models };
+    const model = { id: request.model_id, file, settings };
+    return { files: await toHarnessFiles(this.#deps.store, model), models };
   }
 }
 

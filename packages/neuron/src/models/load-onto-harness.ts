@@ -1,22 +1,28 @@
-/** The work of one load: find the files, choose the devices, make sure of the room, have the harness load it. */
-import type { MemoryBudget } from '@cortex/engine';
+/** The work of one load: find the files, choose the devices and reserve their memory, have the harness load it. */
 import { CortexError, type LoadModelRequest } from '@cortex/protocol';
 import type { Logger } from '@cortex/service';
 
-import type { MemoryLedger } from '../devices/memory-ledger.ts';
+import { type DeviceMonitor, mayUseGpu } from '../devices/device-monitor.ts';
+import type { LoadChoice, MemoryLedger } from '../devices/memory-ledger.ts';
 import type {
   Harness,
-  HarnessLoadSpec,
+  HarnessFiles,
   HarnessModel,
   LoadProgressListener,
+  Placement,
 } from '../harness/harness.ts';
 import type { HarnessRegistry } from '../harness/registry.ts';
-import { type SpecDeps, toFileRequest, toHarnessSpec } from './harness-spec.ts';
+import { toFileRequest, toHarnessFiles } from './harness-files.ts';
 import type { LoadSettings } from './load-settings.ts';
 import type { ModelFile } from './model-file.ts';
+import type { ModelStore } from './model-store.ts';
 import { type LoadPlan, planLoad, planUnknown } from './plan-load.ts';
 
-export interface LoadDeps extends SpecDeps {
+const MIB = 1 << 20;
+
+export interface LoadDeps {
+  readonly store: ModelStore;
+  readonly devices: Pick<DeviceMonitor, 'place' | 'ready'>;
   readonly harnesses: HarnessRegistry;
   readonly ledger: MemoryLedger;
   readonly log: Logger;
@@ -64,21 +70,41 @@ async function checkQuant(
   );
 }
 
-/** Resolves `auto` and reserves the memory. @throws CortexError `insufficient_vram`, or what is wrong with the file */
-function reserve({ ledger }: LoadDeps, { harness, spec, vramMib }: PlannedLoad): Promise<LoadPlan> {
-  const { modelId, settings, placement } = spec;
-  return ledger.plan(modelId, placement, async (budget: MemoryBudget) => {
-    const estimate = await harness.cold?.estimate(spec, budget);
-    if (estimate) return planLoad(modelId, settings, { estimate, budget, placement });
-    return planUnknown(modelId, settings, { vramMib, budget, placement });
-  });
+/** How devices are chosen for a load with these settings; waits until it is known which can be used. */
+export async function choiceOf(
+  { devices }: Pick<LoadDeps, 'devices'>,
+  { modelId, settings }: Pick<HarnessFiles, 'modelId' | 'settings'>,
+): Promise<LoadChoice> {
+  const isGpuAllowed = mayUseGpu(settings);
+  // A load that is meant for the CPU does not wait for a GPU to answer.
+  if (isGpuAllowed) await devices.ready();
+  return {
+    modelId,
+    mayUseGpu: isGpuAllowed,
+    place: (roomMib) => devices.place(settings, roomMib),
+  };
 }
 
 interface PlannedLoad {
   readonly harness: Harness;
-  readonly spec: HarnessLoadSpec;
+  readonly files: HarnessFiles;
+  readonly file: ModelFile;
   /** What the caller believes it takes; counts where nothing else is known. */
   readonly vramMib: number | undefined;
+}
+
+/** Chooses devices, resolves `auto`, reserves memory. @throws CortexError `insufficient_vram`, or what is wrong with the file */
+async function reserve(
+  deps: LoadDeps,
+  { harness, files, file, vramMib }: PlannedLoad,
+): Promise<LoadPlan & { readonly placement: Placement }> {
+  const { modelId, settings } = files;
+  const fileMib = Math.ceil(file.sizeBytes / MIB);
+  return deps.ledger.reserve(await choiceOf(deps, files), async ({ placement, budget }) => {
+    const estimate = await harness.cold?.estimate({ ...files, placement }, budget);
+    if (estimate) return planLoad(modelId, settings, { estimate, budget, placement });
+    return planUnknown(modelId, settings, { vramMib, fileMib, budget, placement });
+  });
 }
 
 /**
@@ -95,27 +121,28 @@ export async function loadOntoHarness(
   const harness = harnesses.get(settings.harness);
   const file = await store.find(toFileRequest(request));
   found(file);
-  const spec = await toHarnessSpec(deps, { id, file, settings });
+  const files = await toHarnessFiles(store, { id, file, settings });
   try {
-    const plan = await reserve(deps, { harness, spec, vramMib: request.vram_mb });
+    const plan = await reserve(deps, { harness, files, file, vramMib: request.vram_mb });
+    const { placement } = plan;
     for (const warning of plan.warnings) log.warn({ model: id }, warning);
     signal.throwIfAborted();
     prepared();
-    await harness.cold?.inspect(spec);
+    await harness.cold?.inspect(files);
     signal.throwIfAborted();
-    const model = await harness.loadModel({ ...spec, settings: plan.settings }, progress, signal);
+    const spec = { ...files, settings: plan.settings, placement };
+    const model = await harness.loadModel(spec, progress, signal);
     await checkQuant(model, settings, harness);
-    const { deviceIndexes } = spec.placement;
     const isLoaded = (): boolean =>
       harness.listModels().some((held) => held.id === id && held.state === 'loaded');
-    ledger.settle(id, { ...model, deviceIndexes }, isLoaded);
+    ledger.settle(id, { ...model, placement }, isLoaded);
     const loaded: Loaded = {
       settings,
       harness,
       file,
       loadedAtMs: performance.now(),
       loadedAt: new Date().toISOString(),
-      deviceIndexes,
+      deviceIndexes: placement.deviceIndexes,
       warnings: plan.warnings,
     };
     return { loaded, model };

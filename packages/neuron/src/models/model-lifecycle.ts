@@ -10,7 +10,7 @@ import {
 
 import type { Admission } from '../admission/admission.ts';
 import type { HarnessModel } from '../harness/harness.ts';
-import { toFileRequest } from './harness-spec.ts';
+import { toFileRequest } from './harness-files.ts';
 import {
   givenUp,
   isModelsFault,

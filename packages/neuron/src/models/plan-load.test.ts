@@ -107,13 +107,28 @@ describe('planLoad', () => {
   });
 });
 
+test('a load that goes to the CPU although a GPU is here says so', () => {
+  const placement = { ...CPU, warning: 'it runs on the CPU. The driver is not installed.' };
+  const facts = { estimate: estimate({ vramMib: 0 }), budget: { ramMib: 10_000 }, placement };
+
+  expect(planLoad('m', settings(), facts).warnings).toEqual([placement.warning]);
+});
+
 describe('planUnknown', () => {
   test('goes by what the caller believes where nothing else is known', () => {
-    const facts = { budget: { vramMib: 1000 }, placement: CARD };
+    const facts = { budget: { vramMib: 1000 }, placement: CARD, fileMib: 800 };
 
     expect(planUnknown('m', settings(), { ...facts, vramMib: 900 }).need?.vramMib).toBe(900);
     const refusal = refusalOf(() => planUnknown('m', settings(), { ...facts, vramMib: 1200 }));
     expect(refusal.details.extra).toEqual({ device: 1, missing_mb: 200 });
+  });
+
+  test('reserves at least the size of the file where nobody says what the model takes', () => {
+    const facts = { budget: { vramMib: 1000 }, placement: CARD, vramMib: undefined };
+
+    expect(planUnknown('m', settings(), { ...facts, fileMib: 800 }).need?.vramMib).toBe(800);
+    const refusal = refusalOf(() => planUnknown('m', settings(), { ...facts, fileMib: 1200 }));
+    expect(refusal.code).toBe('insufficient_vram');
   });
 });
 

@@ -54,7 +54,8 @@ function warningsOf(
   settings: LoadSettings,
   { estimate, placement }: { readonly estimate: LoadEstimate; readonly placement: Placement },
 ): string[] {
-  if (placement.backend === 'cpu') return [];
+  if (placement.backend === 'cpu')
+    return placement.warning === undefined ? [] : [placement.warning];
   const { contextTokens, roomyContextTokens, gpuLayers, layers } = estimate;
   const warnings: string[] = [];
   if (settings.gpuLayers === 'auto' && gpuLayers < layers) {
@@ -104,7 +105,8 @@ export function planLoad(
 }
 
 /**
- * The plan where nothing could be estimated: the settings as asked, by the memory that the caller believes in.
+ * The plan where nothing could be estimated: the settings as asked, by the memory that the caller believes in, else by
+ * the size of the file.
  *
  * @throws CortexError `insufficient_vram` when that is more than there is on the GPU
  */
@@ -113,14 +115,20 @@ export function planUnknown(
   settings: LoadSettings,
   facts: {
     readonly vramMib: number | undefined;
+    readonly fileMib: number;
     readonly budget: MemoryBudget;
     readonly placement: Placement;
   },
 ): LoadPlan {
-  const { vramMib, budget, placement } = facts;
-  if (vramMib === undefined || placement.backend === 'cpu') {
-    return { settings, need: undefined, warnings: [] };
+  const { fileMib, budget, placement } = facts;
+  if (placement.backend === 'cpu') {
+    return {
+      settings,
+      need: undefined,
+      warnings: placement.warning === undefined ? [] : [placement.warning],
+    };
   }
+  const vramMib = facts.vramMib ?? fileMib;
   const fits = vramMib <= (budget.vramMib ?? Infinity);
   const shortage = shortageOf({ vramMib, ramMib: 0, fits }, facts);
   if (shortage) throw insufficient(modelId, shortage);

@@ -39,8 +39,8 @@ const FileFacts = z.object({
   fingerprint: z.string(),
   /** SHA-256 of the first MiB, hex. */
   headerHash: z.string(),
-  /** How the chat template took the sample conversations; absent: not tried. */
-  template: z.enum(['ends', 'loops']).optional(),
+  /** The chat template has rendered the sample conversations, or refused them; absent: not tried, or to no end. */
+  template: z.literal('ends').optional(),
   /** Words of `/models`; absent: not known. */
   capabilities: z.array(z.string()).optional(),
   /** Context of the last load, or what an estimate made of `auto`; tokens. */

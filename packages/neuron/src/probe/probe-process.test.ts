@@ -47,7 +47,10 @@ function tickerOf(clock: FakeClock): Ticker {
 }
 
 /** A probe on scripted engines, its clock, and what became of its processes. */
-function createProbe(change: (engine: ReturnType<typeof createScriptedEngine>) => void = () => {}) {
+function createProbe(
+  change: (engine: ReturnType<typeof createScriptedEngine>) => void = () => {},
+  cpuMs?: () => number,
+) {
   const clock = new FakeClock();
   const ticker = tickerOf(clock);
   const started: { connection: EngineConnection; visibleDevices: string; isKilled: boolean }[] = [];
@@ -59,6 +62,7 @@ function createProbe(change: (engine: ReturnType<typeof createScriptedEngine>) =
     started.push(process);
     return {
       connection,
+      cpuMs,
       kill: () => {
         process.isKilled = true;
         void connection.close(0);
@@ -68,7 +72,7 @@ function createProbe(change: (engine: ReturnType<typeof createScriptedEngine>) =
   const probe = new ProbeProcess({
     start,
     every: (everyMs, run) => ticker.every(everyMs, run),
-    nowMs: () => clock.nowMs(),
+    clock: { nowMs: () => clock.nowMs(), elapsedMs: (sinceMs) => clock.nowMs() - sinceMs },
     onLog: () => undefined,
   });
   return { probe, clock, started };
@@ -82,7 +86,10 @@ describe('the process of the probe', () => {
     const { probe, started } = createProbe();
 
     expect(probe.isRunning).toBe(false);
-    const answers = [await probe.ask(CPU, 1000, version), await probe.ask(CPU, 1000, version)];
+    const answers = [
+      await probe.ask(CPU, { ms: 1000 }, version),
+      await probe.ask(CPU, { ms: 1000 }, version),
+    ];
 
     expect(answers.map(({ kind }) => kind)).toEqual(['answered', 'answered']);
     expect(started).toHaveLength(1);
@@ -93,11 +100,11 @@ describe('the process of the probe', () => {
     const gate = createGate();
     const order: string[] = [];
 
-    const first = probe.ask(CPU, 1000, async () => {
+    const first = probe.ask(CPU, { ms: 1000 }, async () => {
       await gate.opened;
       order.push('first');
     });
-    const second = probe.ask(CPU, 1000, async () => void order.push('second'));
+    const second = probe.ask(CPU, { ms: 1000 }, async () => void order.push('second'));
     gate.open();
     await Promise.all([first, second]);
 
@@ -106,7 +113,7 @@ describe('the process of the probe', () => {
 
   test('ends after a minute without a question, not before', async () => {
     const { probe, clock, started } = createProbe();
-    await probe.ask(CPU, 1000, version);
+    await probe.ask(CPU, { ms: 1000 }, version);
 
     clock.advance(59_000);
     expect(probe.isRunning).toBe(true);
@@ -114,13 +121,13 @@ describe('the process of the probe', () => {
     await started[0]?.connection.ended;
 
     expect(probe.isRunning).toBe(false);
-    expect((await probe.ask(CPU, 1000, version)).kind).toBe('answered');
+    expect((await probe.ask(CPU, { ms: 1000 }, version)).kind).toBe('answered');
     expect(started).toHaveLength(2);
   });
 
   test('holds no timer once it has ended', async () => {
     const { probe, clock } = createProbe();
-    await probe.ask(CPU, 1000, version);
+    await probe.ask(CPU, { ms: 1000 }, version);
 
     await probe.close();
 
@@ -130,7 +137,7 @@ describe('the process of the probe', () => {
   test('is killed when it hangs, and the next question gets a new one', async () => {
     const { probe, clock, started } = createProbe();
     const asked = Promise.withResolvers<void>();
-    const hanging = probe.ask(CPU, 5000, () => {
+    const hanging = probe.ask(CPU, { ms: 5000 }, () => {
       asked.resolve();
       return never();
     });
@@ -138,17 +145,51 @@ describe('the process of the probe', () => {
 
     clock.advance(5250);
 
-    expect(await hanging).toEqual({ kind: 'hung' });
+    expect(await hanging).toEqual({ kind: 'late' });
     expect(started[0]?.isKilled).toBe(true);
-    expect((await probe.ask(CPU, 1000, version)).kind).toBe('answered');
+    expect((await probe.ask(CPU, { ms: 1000 }, version)).kind).toBe('answered');
     expect(started).toHaveLength(2);
+  });
+
+  test('on a busy machine is not called endless for what it had no time to compute', async () => {
+    let cpuMs = 0;
+    const { probe, clock } = createProbe(undefined, () => cpuMs);
+    const asked = Promise.withResolvers<void>();
+    const limit = { ms: 120_000, workMs: 5000 };
+    const slow = probe.ask(CPU, limit, () => {
+      asked.resolve();
+      return never();
+    });
+    await asked.promise;
+
+    clock.advance(119_000);
+    cpuMs = 4900;
+    clock.advance(2000);
+
+    expect(await slow).toEqual({ kind: 'late' });
+  });
+
+  test('is called endless once it has computed for longer than any answer takes', async () => {
+    let cpuMs = 700;
+    const { probe, clock } = createProbe(undefined, () => cpuMs);
+    const asked = Promise.withResolvers<void>();
+    const endless = probe.ask(CPU, { ms: 120_000, workMs: 5000 }, () => {
+      asked.resolve();
+      return never();
+    });
+    await asked.promise;
+
+    cpuMs += 5000;
+    clock.advance(250);
+
+    expect(await endless).toEqual({ kind: 'endless' });
   });
 
   test('that dies under a question says so instead of answering', async () => {
     const { probe, started } = createProbe((engine) => {
       engine.count = never;
     });
-    const dying = probe.ask(CPU, 1000, (engine) => {
+    const dying = probe.ask(CPU, { ms: 1000 }, (engine) => {
       const answer = engine.count({});
       void started[0]?.connection.close(0);
       return answer;
@@ -160,20 +201,23 @@ describe('the process of the probe', () => {
   test('keeps the vocabulary of a model, and is started anew for that of another', async () => {
     const { probe, started } = createProbe();
 
-    await probe.ask(vocabularyOf('a'), 1000, version);
-    await probe.ask(CPU, 1000, version);
-    await probe.ask(vocabularyOf('a'), 1000, version);
+    await probe.ask(vocabularyOf('a'), { ms: 1000 }, version);
+    await probe.ask(CPU, { ms: 1000 }, version);
+    await probe.ask(vocabularyOf('a'), { ms: 1000 }, version);
     expect(started).toHaveLength(1);
-    await probe.ask(vocabularyOf('b'), 1000, version);
+    await probe.ask(vocabularyOf('b'), { ms: 1000 }, version);
 
     expect(started).toHaveLength(2);
   });
 
   test('that sees a GPU ends with its last question: its context takes memory that a load wants', async () => {
     const { probe, started } = createProbe();
-    await probe.ask(CPU, 1000, version);
+    await probe.ask(CPU, { ms: 1000 }, version);
 
-    await Promise.all([probe.ask(GPU, 1000, version), probe.ask(GPU, 1000, version)]);
+    await Promise.all([
+      probe.ask(GPU, { ms: 1000 }, version),
+      probe.ask(GPU, { ms: 1000 }, version),
+    ]);
     await started[1]?.connection.ended;
 
     expect(started.map(({ visibleDevices }) => visibleDevices)).toEqual(['', 'GPU-a']);
@@ -191,10 +235,10 @@ describe('the process of the probe', () => {
       };
     });
 
-    const failed = probe.ask(vocabularyOf('a'), 1000, version);
+    const failed = probe.ask(vocabularyOf('a'), { ms: 1000 }, version);
     expect(await failed.catch((error: unknown) => error)).toMatchObject({ message: 'bad magic' });
 
-    expect((await probe.ask(vocabularyOf('b'), 1000, version)).kind).toBe('answered');
+    expect((await probe.ask(vocabularyOf('b'), { ms: 1000 }, version)).kind).toBe('answered');
   });
 
   test('is killed too when it hangs over a vocabulary that it has read', async () => {
@@ -206,25 +250,25 @@ describe('the process of the probe', () => {
         return never();
       };
     });
-    const hanging = probe.ask(vocabularyOf('a'), 5000, version);
+    const hanging = probe.ask(vocabularyOf('a'), { ms: 5000 }, version);
     await read.promise;
     // The word that it was read travels through the channel.
     await new Promise((resolve) => setImmediate(resolve));
 
     clock.advance(5250);
 
-    expect(await hanging).toEqual({ kind: 'hung' });
+    expect(await hanging).toEqual({ kind: 'late' });
     expect(started[0]?.isKilled).toBe(true);
   });
 
   test('refuses what still waits when the daemon ends', async () => {
     const { probe } = createProbe();
     const asked = Promise.withResolvers<void>();
-    const running = probe.ask(CPU, 5000, () => {
+    const running = probe.ask(CPU, { ms: 5000 }, () => {
       asked.resolve();
       return never();
     });
-    const waiting = probe.ask(CPU, 5000, version);
+    const waiting = probe.ask(CPU, { ms: 5000 }, version);
     await asked.promise;
 
     const closed = probe.close();

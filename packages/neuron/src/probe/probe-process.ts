@@ -2,6 +2,7 @@
 import type { EngineConnection, EngineLoadSpec } from '@cortex/engine';
 import { CortexError } from '@cortex/protocol';
 
+import type { AwakeClock } from '../awake-clock.ts';
 import type { Every } from '../every.ts';
 import type { StartedEngine, StartEngine } from '../harness/llama/start-engine.ts';
 
@@ -10,14 +11,25 @@ export const PROBE_ID = 'probe';
 
 const IDLE_MS = 60_000;
 /** Reading the header of a file that is on a slow disk, with its vocabulary. */
-const VOCABULARY_LIMIT_MS = 60_000;
+const VOCABULARY_LIMIT_MS = 120_000;
+/** A process that waits within a driver does not end when it is killed: nobody waits for it any longer. */
+const END_LIMIT_MS = 5000;
 
 export interface ProbeProcessOptions {
   readonly start: StartEngine;
   readonly every: Every;
-  /** Monotonic. */
-  readonly nowMs: () => number;
+  readonly clock: Pick<AwakeClock, 'nowMs' | 'elapsedMs'>;
   readonly onLog: (line: string) => void;
+  /** A process begins that sees GPUs and holds memory there; the returned call says that it has ended. */
+  readonly onGpu?: (() => () => void) | undefined;
+}
+
+/** How long an answer may take, the start of the process and reading the file not counted. */
+export interface AnswerLimit {
+  /** Time in which this daemon ran. */
+  readonly ms: number;
+  /** Time for which the process itself computed: beyond it, it does not end. Absent: that says nothing. */
+  readonly workMs?: number | undefined;
 }
 
 /** What the process must be like to answer a question. */
@@ -31,9 +43,13 @@ export interface ProbeNeed {
 /** What became of a question. Errors that the engine itself answers with are thrown. */
 export type ProbeOutcome<T> =
   | { readonly kind: 'answered'; readonly value: T }
-  /** It did not answer in time and was killed. */
-  | { readonly kind: 'hung' }
+  /** It computed for longer than any answer takes, and was killed. */
+  | { readonly kind: 'endless' }
+  /** It did not answer in time and was killed; why, nobody knows: the machine may be busy. */
+  | { readonly kind: 'late' }
   | { readonly kind: 'ended'; readonly cause: string };
+
+type NoAnswer = Extract<ProbeOutcome<never>, { kind: 'endless' | 'late' }>;
 
 interface Running {
   readonly started: StartedEngine;
@@ -42,9 +58,12 @@ interface Running {
   readonly vocabulary: string | undefined;
 }
 
-/** Monotonic; may be moved while it is waited for. */
+/** May be moved while it is waited for. */
 interface Deadline {
-  dueMs: number;
+  limit: AnswerLimit;
+  sinceMs: number;
+  /** What the process had computed when it began. */
+  cpuFromMs: number | undefined;
 }
 
 /** What calls reject with when the engine ends under them. */
@@ -74,17 +93,17 @@ export class ProbeProcess {
   /**
    * Asks when it is this question's turn.
    *
-   * @param limitMs - How long the answer may take, the start of the process and reading the file not counted. What an
-   *   engine does with a vocabulary that it has read, its template in the first place, has to be done within it too.
+   * @param limit - What an engine does with a vocabulary that it has read, its template in the first place, has to be
+   *   done within it too.
    * @throws CortexError what the engine answered; `model_load_failed` when it cannot start or not read the vocabulary
    */
   ask<T>(
     need: ProbeNeed,
-    limitMs: number,
+    limit: AnswerLimit,
     work: (engine: EngineConnection) => Promise<T>,
   ): Promise<ProbeOutcome<T>> {
     this.#waiting += 1;
-    const turn = this.#turns.then(() => this.#turn(need, limitMs, work));
+    const turn = this.#turns.then(() => this.#turn(need, limit, work));
     this.#turns = turn.then(
       () => this.#afterTurn(),
       () => this.#afterTurn(),
@@ -101,17 +120,17 @@ export class ProbeProcess {
 
   async #turn<T>(
     need: ProbeNeed,
-    limitMs: number,
+    limit: AnswerLimit,
     work: (engine: EngineConnection) => Promise<T>,
   ): Promise<ProbeOutcome<T>> {
-    const running = await this.#processFor(need, limitMs);
-    if (running === 'hung') return { kind: 'hung' };
-    return this.#within(this.#deadline(limitMs), work(running.started.connection));
+    const running = await this.#processFor(need, limit);
+    if ('kind' in running) return running;
+    return this.#within(this.#deadline(limit), work(running.started.connection));
   }
 
   async #afterTurn(): Promise<void> {
     this.#waiting -= 1;
-    this.#usedMs = this.#options.nowMs();
+    this.#usedMs = this.#options.clock.nowMs();
     if (this.#waiting === 0 && this.#running && this.#running.visibleDevices !== '') {
       await this.#end();
     }
@@ -119,8 +138,8 @@ export class ProbeProcess {
 
   async #processFor(
     { visibleDevices, vocabulary }: ProbeNeed,
-    limitMs: number,
-  ): Promise<Running | 'hung'> {
+    limit: AnswerLimit,
+  ): Promise<Running | NoAnswer> {
     this.#closing.signal.throwIfAborted();
     const running = this.#running;
     const fits =
@@ -131,7 +150,8 @@ export class ProbeProcess {
     if (running && !fits) await this.#end();
     const process = this.#running ?? (await this.#start(visibleDevices));
     if (!vocabulary || process.vocabulary === vocabulary.fingerprint) return process;
-    if ((await this.#readVocabulary(process, vocabulary.spec, limitMs)) === 'hung') return 'hung';
+    const failure = await this.#readVocabulary(process, vocabulary.spec, limit);
+    if (failure) return failure;
     return (this.#running = { ...process, vocabulary: vocabulary.fingerprint });
   }
 
@@ -142,16 +162,20 @@ export class ProbeProcess {
     const running: Running = { started, visibleDevices, vocabulary: undefined };
     this.#running = running;
     this.#stopIdling = every(1000, () => this.#endIdle());
-    void started.connection.ended.then(() => this.#forget(started));
+    const hasLeft = visibleDevices === '' ? undefined : this.#options.onGpu?.();
+    void started.connection.ended.then(() => {
+      hasLeft?.();
+      this.#forget(started);
+    });
     return running;
   }
 
   async #readVocabulary(
     { started }: Running,
     spec: EngineLoadSpec,
-    limitMs: number,
-  ): Promise<'read' | 'hung'> {
-    const deadline = this.#deadline(VOCABULARY_LIMIT_MS);
+    limit: AnswerLimit,
+  ): Promise<NoAnswer | undefined> {
+    const deadline = this.#deadline({ ms: VOCABULARY_LIMIT_MS });
     let isRead = false;
     let outcome: ProbeOutcome<unknown>;
     try {
@@ -161,7 +185,7 @@ export class ProbeProcess {
         ({ phase }) => {
           if (phase !== 'ready' || isRead) return;
           isRead = true;
-          deadline.dueMs = this.#options.nowMs() + limitMs;
+          Object.assign(deadline, this.#deadline(limit));
         },
         this.#closing.signal,
       );
@@ -171,37 +195,51 @@ export class ProbeProcess {
       await this.#end();
       throw error;
     }
-    if (outcome.kind === 'answered') return 'read';
-    if (outcome.kind === 'hung' && isRead) return 'hung';
+    if (outcome.kind === 'answered') return undefined;
+    if (outcome.kind !== 'ended' && isRead) return outcome;
     const cause =
-      outcome.kind === 'hung'
-        ? `its vocabulary was not read within ${VOCABULARY_LIMIT_MS / 1000} s`
-        : `the engine ended while it read it: ${outcome.cause}`;
+      outcome.kind === 'ended'
+        ? `the engine ended while it read the file: ${outcome.cause}`
+        : `its vocabulary was not read within ${VOCABULARY_LIMIT_MS / 1000} s. The disk may be slow or away: try again.`;
     throw new CortexError('model_load_failed', `Cannot load ${spec.modelPath}: ${cause}`, {
       transient: true,
     });
   }
 
-  #deadline(limitMs: number): Deadline {
-    return { dueMs: this.#options.nowMs() + limitMs };
+  #deadline(limit: AnswerLimit): Deadline {
+    const cpuFromMs = this.#running?.started.cpuMs?.();
+    return { limit, sinceMs: this.#options.clock.nowMs(), cpuFromMs };
+  }
+
+  /** What a deadline says now; undefined: nothing yet. */
+  #judge({ limit, sinceMs, cpuFromMs }: Deadline): NoAnswer | undefined {
+    const cpuMs = this.#running?.started.cpuMs?.();
+    const workedMs = cpuMs === undefined || cpuFromMs === undefined ? undefined : cpuMs - cpuFromMs;
+    if (workedMs !== undefined && workedMs >= (limit.workMs ?? Infinity))
+      return { kind: 'endless' };
+    if (this.#options.clock.elapsedMs(sinceMs) < limit.ms) return undefined;
+    // Where the system does not tell who computed, the long wait has to do.
+    const isWork = limit.workMs !== undefined && workedMs === undefined;
+    return { kind: isWork ? 'endless' : 'late' };
   }
 
   async #within<T>(deadline: Deadline, answer: Promise<T>): Promise<ProbeOutcome<T>> {
-    const { nowMs, every } = this.#options;
+    const { every } = this.#options;
     const { connection } = this.#running?.started ?? {};
     const { signal } = this.#closing;
     const late = Promise.withResolvers<ProbeOutcome<T>>();
     const onClose = (): void => late.reject(signal.reason);
     signal.addEventListener('abort', onClose, { once: true });
     const stop = every(250, () => {
-      if (nowMs() >= deadline.dueMs) late.resolve({ kind: 'hung' });
+      const verdict = this.#judge(deadline);
+      if (verdict) late.resolve(verdict);
     });
     try {
       const outcome = await Promise.race([
         answer.then((value): ProbeOutcome<T> => ({ kind: 'answered', value })),
         late.promise,
       ]);
-      if (outcome.kind === 'hung') this.#kill();
+      if (outcome.kind === 'endless' || outcome.kind === 'late') this.#kill();
       return outcome;
     } catch (error) {
       signal.throwIfAborted();
@@ -215,7 +253,7 @@ export class ProbeProcess {
   }
 
   #endIdle(): void {
-    if (this.#waiting > 0 || this.#options.nowMs() - this.#usedMs < IDLE_MS) return;
+    if (this.#waiting > 0 || this.#options.clock.nowMs() - this.#usedMs < IDLE_MS) return;
     this.#turns = this.#turns.then(() => (this.#waiting > 0 ? undefined : this.#end()));
   }
 
@@ -223,7 +261,11 @@ export class ProbeProcess {
     const running = this.#running;
     if (!running) return;
     this.#forget(running.started);
-    await running.started.connection.close(0).catch(() => running.started.kill());
+    const { started } = running;
+    const limit = Promise.withResolvers<void>();
+    const timer = setTimeout(limit.resolve, END_LIMIT_MS);
+    await Promise.race([started.connection.close(0).catch(() => started.kill()), limit.promise]);
+    clearTimeout(timer);
   }
 
   #kill(): void {

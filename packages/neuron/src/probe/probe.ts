@@ -5,12 +5,17 @@ import type { Logger } from '@cortex/service';
 
 import type { LoadEstimate } from '../harness/harness.ts';
 import { type FileFacts, type FileFactsStore, type ProbedFile } from './file-facts.ts';
-import type { ProbeNeed, ProbeProcess } from './probe-process.ts';
+import type { AnswerLimit, ProbeNeed, ProbeProcess } from './probe-process.ts';
 import { PLAIN_CHAT, TOOL_CHAT } from './sample-chats.ts';
 
-const ESTIMATE_LIMIT_MS = 60_000;
-/** A template renders in milliseconds; the slowest machine gets a thousand times that. */
-const TEMPLATE_LIMIT_MS = 5000;
+const ESTIMATE_LIMIT: AnswerLimit = { ms: 60_000 };
+/**
+ * A template renders in milliseconds: one that has computed for 5 s does not end. What a busy machine does not let it
+ * compute says nothing of it.
+ */
+const TEMPLATE_LIMIT = { ms: 120_000, workMs: 5000 } as const satisfies AnswerLimit;
+/** For so long an endless template is not rendered again. */
+const ENDLESS_MS = 600_000;
 
 export interface ProbedModel {
   readonly file: ProbedFile;
@@ -26,18 +31,27 @@ interface Rendered {
   readonly hasTools: boolean;
 }
 
+export interface ProbeOptions {
+  /** Answers what needs no GPU: vocabularies, and the memory of models on the CPU. */
+  readonly cpu: ProbeProcess;
+  /** Answers what a GPU must be opened for; a driver that hangs holds up nothing else. */
+  readonly gpu: ProbeProcess;
+  readonly facts: FileFactsStore;
+  /** Monotonic. */
+  readonly nowMs: () => number;
+  readonly log: Logger;
+}
+
 export class Probe {
-  readonly #process: ProbeProcess;
+  readonly #options: ProbeOptions;
   readonly #facts: FileFactsStore;
   readonly #log: Logger;
   readonly #inspecting = new Map<string, Promise<FileFacts>>();
+  /** Fingerprints of files whose template does not end, and until when that is believed. */
+  readonly #endlessUntilMs = new Map<string, number>();
 
-  constructor(options: {
-    readonly process: ProbeProcess;
-    readonly facts: FileFactsStore;
-    readonly log: Logger;
-  }) {
-    this.#process = options.process;
+  constructor(options: ProbeOptions) {
+    this.#options = options;
     this.#facts = options.facts;
     this.#log = options.log;
   }
@@ -106,28 +120,42 @@ export class Probe {
    */
   async askTokenizer<T>(model: ProbedModel, work: (engine: Engine) => Promise<T>): Promise<T> {
     await this.inspect(model);
-    const outcome = await this.#process.ask(vocabularyOf(model), TEMPLATE_LIMIT_MS, work);
-    if (outcome.kind === 'answered') return outcome.value;
+    const outcome = await this.#options.cpu.ask(vocabularyOf(model), TEMPLATE_LIMIT, work);
     const { modelId } = model.spec;
-    if (outcome.kind === 'hung') {
-      throw new CortexError(
-        'template_render_failed',
-        `The chat template of ${modelId} did not end within ${TEMPLATE_LIMIT_MS / 1000} s.`,
-        { param: 'messages' },
-      );
+    switch (outcome.kind) {
+      case 'answered':
+        return outcome.value;
+      case 'endless':
+        throw new CortexError(
+          'template_render_failed',
+          `The chat template of ${modelId} computed for ${TEMPLATE_LIMIT.workMs / 1000} s with these messages and was stopped.`,
+          { param: 'messages' },
+        );
+      case 'late':
+        throw new CortexError(
+          'node_recovering',
+          `This node is too busy: the tokenizer of ${modelId} did not answer within ${TEMPLATE_LIMIT.ms / 1000} s. Try again.`,
+        );
+      case 'ended':
+        break;
     }
-    throw new CortexError('node_recovering', `The tokenizer of ${modelId} ended: ${outcome.cause}`);
+    throw new CortexError(
+      'node_recovering',
+      `The process that reads the tokenizer of ${modelId} ended (${outcome.cause}). Try again.`,
+    );
   }
 
-  close(): Promise<void> {
-    return this.#process.close();
+  async close(): Promise<void> {
+    await Promise.all([this.#options.cpu.close(), this.#options.gpu.close()]);
   }
 
   async #ask(
     { spec, visibleDevices }: ProbedModel,
     budget: MemoryBudget,
   ): Promise<MemoryEstimate | undefined> {
-    const outcome = await this.#process.ask({ visibleDevices }, ESTIMATE_LIMIT_MS, (engine) =>
+    const { cpu, gpu } = this.#options;
+    const process = visibleDevices === '' ? cpu : gpu;
+    const outcome = await process.ask({ visibleDevices }, ESTIMATE_LIMIT, (engine) =>
       engine.estimate(spec, budget),
     );
     if (outcome.kind === 'answered') return outcome.value;
@@ -136,14 +164,23 @@ export class Probe {
   }
 
   async #inspect(model: ProbedModel): Promise<FileFacts> {
-    const { path } = model.file;
+    const { path, fingerprint } = model.file;
+    const { cpu, nowMs } = this.#options;
     const facts = await this.#facts.current(model.file);
-    if (facts.template === 'loops') throw looping(path);
     if (facts.template === 'ends') return facts;
-    const outcome = await this.#process.ask(vocabularyOf(model), TEMPLATE_LIMIT_MS, renderSamples);
-    if (outcome.kind === 'hung') {
-      this.#facts.learn(facts, { template: 'loops' });
-      throw looping(path);
+    if (nowMs() < (this.#endlessUntilMs.get(fingerprint) ?? -Infinity)) throw endless(path);
+    this.#endlessUntilMs.delete(fingerprint);
+    const outcome = await cpu.ask(vocabularyOf(model), TEMPLATE_LIMIT, renderSamples);
+    if (outcome.kind === 'endless') {
+      this.#endlessUntilMs.set(fingerprint, nowMs() + ENDLESS_MS);
+      throw endless(path);
+    }
+    if (outcome.kind === 'late') {
+      throw new CortexError(
+        'model_load_failed',
+        `Cannot load ${path}: this node is too busy, its chat template could not be tried within ${TEMPLATE_LIMIT.ms / 1000} s. Try again.`,
+        { transient: true },
+      );
     }
     if (outcome.kind === 'ended') {
       throw new CortexError(
@@ -169,10 +206,10 @@ export class Probe {
   }
 }
 
-const looping = (path: string): CortexError =>
+const endless = (path: string): CortexError =>
   new CortexError(
     'model_load_failed',
-    `Cannot load ${path}: its chat template (tokenizer.chat_template) does not end; a sample conversation took more than ${TEMPLATE_LIMIT_MS / 1000} s.`,
+    `Cannot load ${path}: its chat template (tokenizer.chat_template) does not end. It computed for ${TEMPLATE_LIMIT.workMs / 1000} s on a sample conversation.`,
   );
 
 /** Vocabularies are read on the CPU: no GPU is opened for them. */

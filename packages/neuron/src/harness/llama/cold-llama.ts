@@ -1,7 +1,16 @@
 import type { Probe, ProbedModel } from '../../probe/probe.ts';
-import type { ColdFacts, ColdModels, HarnessLoadSpec } from '../harness.ts';
+import type {
+  ColdFacts,
+  ColdModels,
+  HarnessFiles,
+  HarnessLoadSpec,
+  Placement,
+} from '../harness.ts';
 import { checkSettings, type EngineDefaults, toEngineSpec } from './engine-spec.ts';
 import { answerTokenizerRoute } from './tokenizer-routes.ts';
+
+/** Vocabulary and template are read on the CPU, wherever the model will be loaded. */
+const ON_CPU: Placement = { backend: 'cpu', deviceIndexes: [], visibleDevices: '' };
 
 /** What the probe can say of GGUF files that are not loaded. */
 export function createColdLlama(probe: Probe, defaults: EngineDefaults): ColdModels {
@@ -10,6 +19,7 @@ export function createColdLlama(probe: Probe, defaults: EngineDefaults): ColdMod
     spec: toEngineSpec(spec, defaults),
     visibleDevices: spec.placement.visibleDevices,
   });
+  const onCpu = (files: HarnessFiles): ProbedModel => toProbed({ ...files, placement: ON_CPU });
   return {
     facts: (fingerprint) => toColdFacts(probe.known(fingerprint) ?? {}),
     async estimate(spec, budget) {
@@ -20,11 +30,10 @@ export function createColdLlama(probe: Probe, defaults: EngineDefaults): ColdMod
       checkSettings(spec.settings);
       return probe.estimateLimits(toProbed(spec), budget);
     },
-    inspect: async (spec) => toColdFacts(await probe.inspect(toProbed(spec))),
-    serve: async (route, spec, body) => {
-      const model = toProbed(spec);
-      const { contextTokens } = probe.known(spec.fingerprint) ?? {};
-      return probe.askTokenizer(model, (engine) =>
+    inspect: async (files) => toColdFacts(await probe.inspect(onCpu(files))),
+    serve: async (route, files, body) => {
+      const { contextTokens } = probe.known(files.fingerprint) ?? {};
+      return probe.askTokenizer(onCpu(files), (engine) =>
         answerTokenizerRoute(route, body, { engine, contextTokens }),
       );
     },

@@ -4,6 +4,7 @@ import { createScriptedEngine } from '@cortex/testkit';
 import { temporaryFolder } from '@cortex/testkit/temporary-folder';
 import { fileURLToPath } from 'node:url';
 
+import { AwakeClock } from '../../awake-clock.ts';
 import { FileFactsStore } from '../../probe/file-facts.ts';
 import { Probe } from '../../probe/probe.ts';
 import { ProbeProcess } from '../../probe/probe-process.ts';
@@ -17,12 +18,15 @@ const CORTEX_TINY = fileURLToPath(
 );
 const log = createLogger({ name: 'test', level: 'fatal' });
 const every = (everyMs: number, run: () => void): (() => void) => ticker.every(everyMs, run);
+const clock = new AwakeClock(every);
 
 function createTestProbe(start: StartEngine, directory: string): Probe {
-  const nowMs = (): number => performance.now();
+  const process = () => new ProbeProcess({ start, every, clock, onLog: () => undefined });
   return new Probe({
-    process: new ProbeProcess({ start, every, nowMs, onLog: () => undefined }),
+    cpu: process(),
+    gpu: process(),
     facts: new FileFactsStore(directory, 'test'),
+    nowMs: () => clock.nowMs(),
     log,
   });
 }
@@ -41,6 +45,7 @@ const under = (start: StartEngine) => {
       startupTimeoutMs: 60_000,
       respawnPauseMs: () => 0,
       every,
+      clock,
       log,
       onLog: () => undefined,
       ownUrl: () => OWN_URL,

@@ -6,10 +6,11 @@ import { expect, test } from 'bun:test';
 import { probeDevices } from './probe-devices.ts';
 import { engineProcesses } from './start-engine.ts';
 
+const never = new AbortController().signal;
 const forgetful = { add: () => undefined, remove: () => undefined };
 
 test('the real engine shows its GPUs, or names what it lacks to open them', async () => {
-  const answer = await probeDevices(engineProcesses({ records: forgetful })).catch(
+  const answer = await probeDevices(engineProcesses({ records: forgetful }), never).catch(
     (error: unknown) => error,
   );
 
@@ -30,8 +31,29 @@ test('devices are asked for after the kind of device was opened, and the engine 
   engine.devices = async () => [{ name: opened.join(), backend: 'cuda' }];
   const connection = await inProcessEngine(engine);
 
-  const devices = await probeDevices(async () => ({ connection, kill: () => undefined }));
+  const devices = await probeDevices(async () => ({ connection, kill: () => undefined }), never);
 
   expect(devices).toEqual([{ name: 'cuda', backend: 'cuda' }]);
   await connection.ended;
+});
+
+test('an engine that does not answer about its devices is killed when the caller gives up', async () => {
+  const engine = createScriptedEngine();
+  const asked = Promise.withResolvers<void>();
+  engine.estimate = () => {
+    asked.resolve();
+    return new Promise(() => undefined);
+  };
+  const connection = await inProcessEngine(engine);
+  const caller = new AbortController();
+  const killed = Promise.withResolvers<void>();
+
+  void probeDevices(
+    async () => ({ connection, kill: () => killed.resolve() }),
+    caller.signal,
+  ).catch(() => undefined);
+  await asked.promise;
+  caller.abort();
+
+  await killed.promise;
 });

@@ -52,25 +52,34 @@ function withoutPath(error: unknown, path: string): unknown {
  * An engine opens a kind of device for the first file it is asked about: here a file with nothing in it, whose own
  * refusal says nothing about the device.
  *
- * @throws CortexError `model_load_failed` naming the library that the engine lacks
+ * @param signal - Kills the engine when it aborts.
+ * @throws CortexError `model_load_failed` naming the library that the engine lacks; the reason of `signal`
  */
-export async function probeDevices(start: StartEngine): Promise<readonly EngineDevice[]> {
+export async function probeDevices(
+  start: StartEngine,
+  signal: AbortSignal,
+): Promise<readonly EngineDevice[]> {
   const folder = await mkdtemp(join(tmpdir(), 'neuron-devices-'));
   try {
     const path = join(folder, 'empty.gguf');
     await writeFile(path, EMPTY_GGUF);
-    const { connection } = await start({
+    const started = await start({
       modelId: 'device probe',
       onLog: () => undefined,
-      signal: AbortSignal.timeout(30_000),
+      signal,
     });
+    const { connection } = started;
+    const kill = (): void => started.kill();
+    signal.addEventListener('abort', kill, { once: true });
     try {
+      signal.throwIfAborted();
       await connection.estimate(cudaLoad(path), {}).catch(() => undefined);
       return await connection.devices();
     } catch (error) {
       throw withoutPath(error, path);
     } finally {
-      await connection.close(0);
+      signal.removeEventListener('abort', kill);
+      if (!signal.aborted) await connection.close(0);
     }
   } finally {
     await rm(folder, { recursive: true, force: true });

@@ -5,11 +5,15 @@ import {
   spawnEngine,
 } from '@cortex/engine';
 
+import { processCpuMs } from '../../process-cpu-time.ts';
+
 /** A running engine and the way to end it at once. */
 export interface StartedEngine {
   readonly connection: EngineConnection;
   /** Ends it now, whatever it does. An engine inside the daemon can only be asked to. */
   kill(): void;
+  /** Milliseconds for which it has computed so far; absent or undefined where that is not known. */
+  readonly cpuMs?: (() => number | undefined) | undefined;
 }
 
 export interface StartEngineOptions {
@@ -65,7 +69,11 @@ export function engineProcesses(options: {
         signal,
       });
       void engine.ended.then(() => options.records.remove(engine.pid));
-      return { connection: engine, kill: () => engine.kill() };
+      return {
+        connection: engine,
+        kill: () => engine.kill(),
+        cpuMs: () => processCpuMs(engine.pid),
+      };
     } catch (error) {
       if (spawnedPid !== undefined) options.records.remove(spawnedPid);
       throw error;

@@ -3,6 +3,7 @@ import type { CloseOptions, EngineLoadSpec, LoadedModel } from '@cortex/engine';
 import { CortexError, toCortexError } from '@cortex/protocol';
 import type { Logger } from '@cortex/service';
 
+import type { AwakeClock } from '../../awake-clock.ts';
 import type { Every } from '../../every.ts';
 import type { HarnessModel, LoadProgressListener } from '../harness.ts';
 import { toCapabilityWords } from './capability-words.ts';
@@ -26,6 +27,7 @@ export interface SupervisionOptions {
   /** Pause before the respawn that follows the n-th death (from 1) of the window. */
   readonly respawnPauseMs: (deaths: number) => number;
   readonly every: Every;
+  readonly clock: Pick<AwakeClock, 'nowMs' | 'elapsedMs'>;
   readonly log: Logger;
   readonly onLog: (modelId: string, line: string) => void;
 }
@@ -72,7 +74,7 @@ export class SupervisedEngine {
     this.#spec = spec;
     this.#visibleDevices = visibleDevices;
     this.#options = options;
-    this.#stopWatching = options.every(1000, () => this.#watch(performance.now()));
+    this.#stopWatching = options.every(1000, () => this.#watch());
   }
 
   /** First load. On failure, or when `signal` aborts, nothing is left behind. */
@@ -166,9 +168,11 @@ export class SupervisedEngine {
 
   async #bringUp(progress: LoadProgressListener, signal: AbortSignal): Promise<void> {
     const beganMs = performance.now();
-    const { startupTimeoutMs, start, onLog } = this.#options;
+    const { startupTimeoutMs, start, onLog, every, clock } = this.#options;
     const limit = new AbortController();
-    const timer = setTimeout(() => limit.abort(this.#tooSlow()), startupTimeoutMs);
+    const stop = every(250, () => {
+      if (clock.elapsedMs(beganMs) >= startupTimeoutMs) limit.abort(this.#tooSlow());
+    });
     const within = AbortSignal.any([signal, limit.signal]);
     let started: StartedEngine | undefined;
     try {
@@ -193,7 +197,7 @@ export class SupervisedEngine {
       }
       throw within.aborted ? toCortexError(within.reason) : error;
     } finally {
-      clearTimeout(timer);
+      stop();
     }
   }
 
@@ -223,13 +227,11 @@ export class SupervisedEngine {
 
   #run(started: StartedEngine, loaded: LoadedModel): void {
     const { connection } = started;
-    const watch = new WedgeWatch({ wedgeMs: this.#options.wedgeMs, nowMs: performance.now() });
+    const { wedgeMs, clock } = this.#options;
+    const watch = new WedgeWatch({ wedgeMs, clock });
     const serving: ServingEngine = {
       engine: connection,
-      isProgressing: () => {
-        const nowMs = performance.now();
-        return watch.silenceMs(connection, nowMs) < this.#options.wedgeMs;
-      },
+      isProgressing: () => watch.silenceMs(connection) < wedgeMs,
       loss: () => this.#closeReason ?? this.#lostError(),
     };
     this.#incarnation += 1;
@@ -252,12 +254,12 @@ export class SupervisedEngine {
     );
   }
 
-  #watch(nowMs: number): void {
+  #watch(): void {
     if (this.#phase.kind !== 'running') return;
     const { watch, started } = this.#phase.running;
-    watch.observe(started.connection, nowMs);
-    if (!watch.isWedged(started.connection, nowMs)) return;
-    const silenceMs = watch.silenceMs(started.connection, nowMs);
+    watch.observe(started.connection);
+    if (!watch.isWedged(started.connection)) return;
+    const silenceMs = watch.silenceMs(started.connection);
     this.#options.log.error(
       { model: this.modelId, silenceMs: Math.round(silenceMs) },
       'engine is wedged: killing it',

@@ -16,22 +16,45 @@ const stats = (overrides: Partial<EngineStats> = {}): EngineStats => ({
   ...overrides,
 });
 
+/** A clock that is moved by hand, also over time in which the process does not run. */
+function createClock() {
+  let nowMs = 0;
+  const pauses: { readonly fromMs: number; readonly toMs: number }[] = [];
+  return {
+    nowMs: () => nowMs,
+    elapsedMs: (sinceMs: number) =>
+      pauses.reduce(
+        (left, { fromMs, toMs }) => left - Math.max(0, toMs - Math.max(fromMs, sinceMs)),
+        nowMs - sinceMs,
+      ),
+    moveTo: (toMs: number) => {
+      nowMs = toMs;
+    },
+    stopUntil: (toMs: number) => {
+      pauses.push({ fromMs: nowMs, toMs });
+      nowMs = toMs;
+    },
+  };
+}
+
 /** Feeds one look a second from 0 to `toMs`. */
 function observed(
   toMs: number,
   look: (nowMs: number) => { stats: EngineStats; lastStepAtMs: number | undefined },
 ) {
-  const watch = new WedgeWatch({ wedgeMs: 60_000, nowMs: 0 });
+  const clock = createClock();
+  const watch = new WedgeWatch({ wedgeMs: 60_000, clock });
   let engine = {
     lastStats: { atMs: 0, stats: stats() },
     lastStepAtMs: undefined as number | undefined,
   };
   for (let nowMs = 0; nowMs <= toMs; nowMs += 1000) {
+    clock.moveTo(nowMs);
     const { stats: seen, lastStepAtMs } = look(nowMs);
     engine = { lastStats: { atMs: nowMs, stats: seen }, lastStepAtMs };
-    watch.observe(engine, nowMs);
+    watch.observe(engine);
   }
-  return { silenceMs: watch.silenceMs(engine, toMs), limitMs: watch.limitMs(engine) };
+  return { silenceMs: watch.silenceMs(engine), limitMs: watch.limitMs(engine) };
 }
 
 describe('WedgeWatch', () => {
@@ -79,20 +102,39 @@ describe('WedgeWatch', () => {
   });
 
   test('sees an engine that stopped sending its figures', () => {
-    const watch = new WedgeWatch({ wedgeMs: 60_000, nowMs: 0 });
+    const clock = createClock();
+    const watch = new WedgeWatch({ wedgeMs: 60_000, clock });
     const engine = { lastStats: { atMs: 0, stats: stats({ runnableSlots: 0 }) }, lastStepAtMs: 0 };
-    watch.observe(engine, 1000);
+    watch.observe(engine);
 
-    expect(watch.silenceMs(engine, 4000)).toBe(0);
-    expect(watch.silenceMs(engine, 61_000)).toBe(61_000);
+    clock.moveTo(4000);
+    expect(watch.silenceMs(engine)).toBe(0);
+    clock.moveTo(61_000);
+    expect(watch.silenceMs(engine)).toBe(61_000);
   });
 
   test('gives an engine that says nothing at all no five minutes for its first step', () => {
-    const watch = new WedgeWatch({ wedgeMs: 60_000, nowMs: 0 });
+    const clock = createClock();
+    const watch = new WedgeWatch({ wedgeMs: 60_000, clock });
     const engine = { lastStats: { atMs: 0, stats: stats() }, lastStepAtMs: undefined };
-    watch.observe(engine, 1000);
+    watch.observe(engine);
 
-    expect(watch.isWedged(engine, 59_000)).toBe(false);
-    expect(watch.isWedged(engine, 60_000)).toBe(true);
+    clock.moveTo(59_000);
+    expect(watch.isWedged(engine)).toBe(false);
+    clock.moveTo(60_000);
+    expect(watch.isWedged(engine)).toBe(true);
+  });
+
+  test('does not count time in which the daemon itself did not run as silence of the engine', () => {
+    const clock = createClock();
+    const watch = new WedgeWatch({ wedgeMs: 10_000, clock });
+    const engine = { lastStats: { atMs: 0, stats: stats() }, lastStepAtMs: 0 };
+    watch.observe(engine);
+
+    clock.stopUntil(3_600_000);
+    watch.observe(engine);
+    expect(watch.isWedged(engine)).toBe(false);
+    clock.moveTo(3_600_000 + 10_000);
+    expect(watch.isWedged(engine)).toBe(true);
   });
 });

@@ -1,9 +1,14 @@
 import type { EngineConnection } from '@cortex/engine';
 
+import type { AwakeClock } from '../../awake-clock.ts';
+
 /** A first step pays for kernel compilation and cold pages. */
 const FIRST_STEP_MS = 300_000;
 /** A step may take so many times the longest one seen before it counts as stuck. */
 const STEP_GROWTH = 20;
+
+/** Time in which this daemon did not run is no silence of the engine. */
+export type WedgeClock = Pick<AwakeClock, 'nowMs' | 'elapsedMs'>;
 
 type Signs = Pick<EngineConnection, 'lastStats' | 'lastStepAtMs'>;
 
@@ -15,34 +20,36 @@ type Signs = Pick<EngineConnection, 'lastStats' | 'lastStepAtMs'>;
  */
 export class WedgeWatch {
   readonly #wedgeMs: number;
+  readonly #clock: WedgeClock;
   readonly #startedAtMs: number;
   #runnableSinceMs: number | undefined;
 
-  constructor(options: { wedgeMs: number; nowMs: number }) {
+  constructor(options: { readonly wedgeMs: number; readonly clock: WedgeClock }) {
     this.#wedgeMs = options.wedgeMs;
-    this.#startedAtMs = options.nowMs;
+    this.#clock = options.clock;
+    this.#startedAtMs = options.clock.nowMs();
   }
 
   /** Looks at the engine's last figures; call about every second. */
-  observe({ lastStats }: Pick<EngineConnection, 'lastStats'>, nowMs: number): void {
+  observe({ lastStats }: Pick<EngineConnection, 'lastStats'>): void {
     if (lastStats === undefined || lastStats.stats.runnableSlots === 0) {
       this.#runnableSinceMs = undefined;
     } else {
-      this.#runnableSinceMs ??= nowMs;
+      this.#runnableSinceMs ??= this.#clock.nowMs();
     }
   }
 
   /** Milliseconds without a sign of life although there is work; 0 when all is well. */
-  silenceMs(engine: Signs, nowMs: number): number {
-    return Math.max(this.#stuckMs(engine, nowMs), this.#muteMs(engine, nowMs));
+  silenceMs(engine: Signs): number {
+    return Math.max(this.#stuckMs(engine), this.#muteMs(engine));
   }
 
   /** Whether the silence is longer than anything this engine does. */
-  isWedged(engine: Signs, nowMs: number): boolean {
+  isWedged(engine: Signs): boolean {
     // It decodes beside its event loop: one that says nothing at all is caught in its own code, in a template without
     // end for instance, and no first step excuses that.
-    if (this.#muteMs(engine, nowMs) >= this.#wedgeMs) return true;
-    return this.#stuckMs(engine, nowMs) >= this.limitMs(engine);
+    if (this.#muteMs(engine) >= this.#wedgeMs) return true;
+    return this.#stuckMs(engine) >= this.limitMs(engine);
   }
 
   /** How long a slot with work may go without a step, by what the engine has shown so far. */
@@ -51,14 +58,14 @@ export class WedgeWatch {
     return Math.max(this.#wedgeMs, STEP_GROWTH * (lastStats?.stats.longestStepMs ?? 0));
   }
 
-  #stuckMs({ lastStepAtMs }: Signs, nowMs: number): number {
+  #stuckMs({ lastStepAtMs }: Signs): number {
     const since = this.#runnableSinceMs;
-    return since === undefined ? 0 : nowMs - Math.max(since, lastStepAtMs ?? since);
+    return since === undefined ? 0 : this.#clock.elapsedMs(Math.max(since, lastStepAtMs ?? since));
   }
 
   /** Figures are due each second: a few late ones are a busy machine. */
-  #muteMs({ lastStats }: Signs, nowMs: number): number {
-    const mute = nowMs - (lastStats?.atMs ?? this.#startedAtMs);
+  #muteMs({ lastStats }: Signs): number {
+    const mute = this.#clock.elapsedMs(lastStats?.atMs ?? this.#startedAtMs);
     return mute > 5000 ? mute : 0;
   }
 }

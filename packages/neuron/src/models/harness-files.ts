@@ -1,18 +1,12 @@
-/** Turns a load call into what a harness is given: every file found, devices chosen. */
+/** Turns a load call into what a harness is given: every file found. */
 import type { DraftSource, LoraAdapter } from '@cortex/engine';
 import { CortexError, type LoadModelRequest } from '@cortex/protocol';
 
-import type { DeviceMonitor } from '../devices/device-monitor.ts';
-import type { HarnessLoadSpec } from '../harness/harness.ts';
+import type { HarnessFiles } from '../harness/harness.ts';
 import type { LoadSettings } from './load-settings.ts';
 import type { ModelFile } from './model-file.ts';
 import type { FileRequest, ModelStore } from './model-store.ts';
 import { isFileSource } from './source-path.ts';
-
-export interface SpecDeps {
-  readonly store: ModelStore;
-  readonly devices: Pick<DeviceMonitor, 'place' | 'ready'>;
-}
 
 /** The part of a load call that says which file. */
 export const toFileRequest = ({
@@ -63,25 +57,18 @@ async function findDraft(
   }
 }
 
-/**
- * @throws CortexError what the store or the devices said; `unsupported_parameter` for an adapter that is no file
- */
-export async function toHarnessSpec(
-  { store, devices }: SpecDeps,
+/** @throws CortexError what the store said; `unsupported_parameter` for an adapter that is no file */
+export async function toHarnessFiles(
+  store: ModelStore,
   model: { readonly id: string; readonly file: ModelFile; readonly settings: LoadSettings },
-): Promise<HarnessLoadSpec> {
+): Promise<HarnessFiles> {
   const { id, file, settings } = model;
-  const lora = await findAdapters(store, settings);
-  const draft = await findDraft(store, settings);
-  await devices.ready;
-  const placement = devices.place({ devices: settings.devices, gpuLayers: settings.gpuLayers });
   return {
     modelId: id,
     modelPath: file.path,
     fingerprint: file.fingerprint,
     settings,
-    placement,
-    lora,
-    ...(draft && { draft }),
+    lora: await findAdapters(store, settings),
+    draft: await findDraft(store, settings),
   };
 }
