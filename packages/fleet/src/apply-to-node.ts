@@ -18,7 +18,8 @@ export function createNode(config: NodeConfig, configuredAtMs: number): NodeSnap
     misses: 0,
     hasAnswered: false,
     configuredAtMs,
-    knownAtMs: configuredAtMs,
+    reportedAtMs: configuredAtMs,
+    newerAtMs: new Map(),
     isDraining: false,
     reported: new Map(),
     endpoints: new Map(),
@@ -34,15 +35,25 @@ const withReplicas = (node: NodeSnapshot): NodeSnapshot => ({
   replicas: deriveReplicas(node),
 });
 
+/** Since when what is known of a model holds: the last report, or something newer of this model. */
+const knownAtMs = (node: NodeSnapshot, model: string): number =>
+  Math.max(node.reportedAtMs, node.newerAtMs.get(model) ?? -Infinity);
+
+/** `atMs` becomes the age of what is known of the model, unless that is newer. */
+const withAge = (node: NodeSnapshot, model: string, atMs: number): NodeSnapshot =>
+  atMs <= knownAtMs(node, model)
+    ? node
+    : { ...node, newerAtMs: new Map(node.newerAtMs).set(model, atMs) };
+
 function withEntry(node: NodeSnapshot, entry: ModelEntry, atMs: number): NodeSnapshot {
   const reported = new Map(node.reported).set(entry.id, entry);
-  return { ...node, reported, knownAtMs: Math.max(node.knownAtMs, atMs) };
+  return withAge({ ...node, reported }, entry.id, atMs);
 }
 
 function withoutEntry(node: NodeSnapshot, model: string, atMs: number): NodeSnapshot {
   const reported = new Map(node.reported);
   reported.delete(model);
-  return { ...node, reported, knownAtMs: Math.max(node.knownAtMs, atMs) };
+  return withAge({ ...node, reported }, model, atMs);
 }
 
 /** One answer makes a node up, also an answer whose content is older than what is known already. */
@@ -51,17 +62,39 @@ function withSignOfLife(node: NodeSnapshot): NodeSnapshot {
   return { ...rest, state: 'up', misses: 0, hasAnswered: true };
 }
 
+const newerThan = (sentMs: number, ages: NodeSnapshot['newerAtMs']): NodeSnapshot['newerAtMs'] =>
+  new Map([...ages].filter(([, atMs]) => atMs > sentMs));
+
+/** The models of a report, but for those of which something newer is known. */
+function mergeReported(
+  node: NodeSnapshot,
+  models: readonly ModelEntry[],
+  newer: NodeSnapshot['newerAtMs'],
+): NodeSnapshot['reported'] {
+  const reported = new Map(
+    models.filter(({ id }) => !newer.has(id)).map((entry) => [entry.id, entry]),
+  );
+  for (const model of newer.keys()) {
+    const known = node.reported.get(model);
+    if (known) reported.set(model, known);
+  }
+  return reported;
+}
+
 function withReport(node: NodeSnapshot, event: NodeReported): NodeSnapshot {
   const alive = withSignOfLife(node);
-  if (event.sentMs < node.knownAtMs) return alive;
-  const { health, models, discovery, version } = event;
+  if (event.sentMs < node.reportedAtMs) return alive;
+  const { health, models, discovery, version, sentMs } = event;
+  const newerAtMs = newerThan(sentMs, node.newerAtMs);
+  const stillFull = [...node.fullModels].filter(([, { atMs }]) => atMs > sentMs);
   return {
     ...alive,
-    knownAtMs: event.sentMs,
+    reportedAtMs: sentMs,
+    newerAtMs,
     ownAtReport: event.ownInFlight ?? new Map(),
-    fullModels: health ? new Map() : alive.fullModels,
+    fullModels: health ? new Map(stillFull) : alive.fullModels,
     ...(health && { health, isDraining: health.draining }),
-    ...(models && { reported: new Map(models.map((entry) => [entry.id, entry])) }),
+    ...(models && { reported: mergeReported(node, models, newerAtMs) }),
     ...(discovery && { discovery }),
     ...(version !== undefined && { version }),
   };
@@ -78,10 +111,10 @@ function withLoadEnded(
 ): NodeSnapshot {
   const ownLoads = new Map(node.ownLoads);
   ownLoads.delete(event.model);
-  const ended = { ...node, ownLoads, knownAtMs: Math.max(node.knownAtMs, event.atMs) };
+  const ended = withAge({ ...node, ownLoads }, event.model, event.atMs);
   const before = node.reported.get(event.model);
   // A report asked for after the end knows better: the model may be gone again.
-  const isOvertaken = before !== undefined && node.knownAtMs >= event.atMs;
+  const isOvertaken = before !== undefined && knownAtMs(node, event.model) >= event.atMs;
   if (event.result.kind === 'cancelled' || isOvertaken) return ended;
   const { reason: _old, ...known } = before ?? knownEntry(event.model, '');
   const entry =
@@ -109,11 +142,11 @@ export function applyToNode(
     case 'endpoints_known':
       return withReplicas({ ...node, endpoints: event.endpoints });
     case 'model_changed':
-      return event.atMs < node.knownAtMs
+      return event.atMs < knownAtMs(node, event.entry.id)
         ? node
         : withReplicas(withEntry(node, event.entry, event.atMs));
     case 'model_gone':
-      return event.atMs < node.knownAtMs
+      return event.atMs < knownAtMs(node, event.model)
         ? node
         : withReplicas(withoutEntry(node, event.model, event.atMs));
     case 'model_status': {
@@ -122,7 +155,8 @@ export function applyToNode(
       return withReplicas(withEntry(node, { ...entry, status: event.status }, event.atMs));
     }
     case 'model_full': {
-      const fullModels = new Map(node.fullModels).set(event.model, event.ownInFlight);
+      const { model, ownInFlight, atMs } = event;
+      const fullModels = new Map(node.fullModels).set(model, { ownInFlight, atMs });
       return withReplicas({ ...node, fullModels });
     }
     case 'load_started':

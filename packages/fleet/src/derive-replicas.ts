@@ -43,7 +43,7 @@ function fullLoad(load: ReplicaLoad | undefined, ownAtReport: number): ReplicaLo
 
 function loadOf(node: NodeSnapshot, model: string, reported: ModelLoad | undefined) {
   const load = reported && readLoad(node, reported);
-  const ownWhenFull = node.fullModels.get(model);
+  const ownWhenFull = node.fullModels.get(model)?.ownInFlight;
   return ownWhenFull === undefined ? load : fullLoad(load, ownWhenFull);
 }
 

@@ -70,6 +70,50 @@ describe('reports', () => {
     expect(loadStatus(state)).toEqual(['a:loaded']);
   });
 
+  test.each([
+    ['model_status', { kind: 'model_status', node: 'a', model: 'm', status: 'unloaded', atMs: 10 }],
+    ['model_changed', { kind: 'model_changed', node: 'a', entry: entry('m'), atMs: 10 }],
+    ['model_gone', { kind: 'model_gone', node: 'a', model: 'm', atMs: 10 }],
+    [
+      'load_ended',
+      { kind: 'load_ended', node: 'a', model: 'm', result: { kind: 'loaded' }, atMs: 10 },
+    ],
+  ] as const)(
+    'an event of one model (%s) discards nothing of an older answer about others',
+    (_kind, event) => {
+      const state = fleet({ nodes: ['a'] }, [report('a', [entry('m'), entry('n')])]);
+      state.apply(event);
+      state.apply(
+        report('a', [entry('m', { status: 'failed' }), entry('o')], { sentMs: 9, atMs: 11 }),
+      );
+
+      expect(loadStatus(state)).not.toEqual(['a:failed']);
+      expect(loadStatus(state, 'n')).toBeUndefined();
+      expect(loadStatus(state, 'o')).toEqual(['a:loaded']);
+      expect(state.snapshot.nodes.get('a')?.ownAtReport).toBeDefined();
+    },
+  );
+
+  test('a refusal for a full queue outlives an answer that was asked for before it', () => {
+    const state = fleet({ nodes: ['a'] }, [report('a', [entry('m')])]);
+    state.apply({ kind: 'model_full', node: 'a', model: 'm', ownInFlight: 2, atMs: 10 });
+    const seen = [8, 12].map((sentMs) => {
+      state.apply(report('a', [entry('m')], { sentMs, atMs: 13 }));
+      return state.snapshot.replicasByModel.get('m')?.[0]?.load?.queueDepth;
+    });
+
+    expect(seen).toEqual([32, 0]);
+  });
+
+  test('what is kept of single models ends with the next report', () => {
+    const state = fleet({ nodes: ['a'] }, [report('a', [])]);
+    for (let index = 0; index < 100; index += 1)
+      state.apply({ kind: 'model_gone', node: 'a', model: `m${index}`, atMs: 10 });
+    state.apply(report('a', [], { sentMs: 11, atMs: 11 }));
+
+    expect(state.snapshot.nodes.get('a')?.newerAtMs.size).toBe(0);
+  });
+
   test('an older answer still shows that the node lives', () => {
     const state = fleet({ nodes: ['a'] }, [report('a', [entry('m')])]);
     state.apply({ kind: 'model_gone', node: 'a', model: 'm', atMs: 10 });

@@ -50,6 +50,13 @@ export interface Replica {
   readonly load?: ReplicaLoad;
 }
 
+/** A refusal for a full queue. */
+interface FullModel {
+  /** Own leases at that moment, summed by weight. */
+  readonly ownInFlight: number;
+  readonly atMs: number;
+}
+
 /** One configured node as last heard of. */
 export interface NodeSnapshot {
   readonly name: string;
@@ -64,8 +71,10 @@ export interface NodeSnapshot {
   readonly hasAnswered: boolean;
   /** Answers to questions from before this are of a node that was replaced. */
   readonly configuredAtMs: number;
-  /** Anything asked before this is older than what is known. */
-  readonly knownAtMs: number;
+  /** When the newest report of the node was asked for: older reports say nothing new. */
+  readonly reportedAtMs: number;
+  /** Models of which something newer than that report is known, and since when. Events of one model date no other. */
+  readonly newerAtMs: ReadonlyMap<string, number>;
   readonly isDraining: boolean;
   readonly version?: string;
   readonly discovery?: Discovery;
@@ -79,8 +88,8 @@ export interface NodeSnapshot {
   readonly replicas: ReadonlyMap<string, Replica>;
   /** Models that cortex itself asked this node to load, while it does, with their progress (0 to 1) where known. */
   readonly ownLoads: ReadonlyMap<string, number | undefined>;
-  /** Models that refused for a full queue since the last report, with the own leases at that moment. */
-  readonly fullModels: ReadonlyMap<string, number>;
+  /** Models that refused for a full queue since the last report. */
+  readonly fullModels: ReadonlyMap<string, FullModel>;
 }
 
 /** The fleet at one moment. Never changes; readers may keep it as long as they like. */

@@ -4,11 +4,18 @@ import type { ControlLog } from './control.ts';
 
 type Listener = (snapshot: FleetSnapshot) => void;
 
-/** The one place where events change the picture of the fleet, and those who want to know are told. */
+/**
+ * The one place where events change the state of the fleet and listeners are told.
+ *
+ * `apply` changes the snapshot at once. Listeners get every snapshot in the order of revisions, also where a listener
+ * applies an event itself: its snapshot waits until all have seen the one before.
+ */
 export class FleetHolder {
   readonly #state = new FleetState();
   readonly #listeners = new Set<Listener>();
+  readonly #untold: FleetSnapshot[] = [];
   readonly #log: ControlLog;
+  #isTelling = false;
 
   constructor(log: ControlLog) {
     this.#log = log;
@@ -23,12 +30,25 @@ export class FleetHolder {
     if (!this.#state.apply(event)) return;
     const now = this.#state.snapshot;
     if (event.kind !== 'config_changed') this.#logNode(before, now, event.node);
-    for (const listener of this.#listeners) listener(now);
+    this.#untold.push(now);
+    this.#tell();
   }
 
   subscribe(listener: Listener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  #tell(): void {
+    if (this.#isTelling) return;
+    this.#isTelling = true;
+    try {
+      for (let next = this.#untold.shift(); next !== undefined; next = this.#untold.shift()) {
+        for (const listener of this.#listeners) listener(next);
+      }
+    } finally {
+      this.#isTelling = false;
+    }
   }
 
   #logNode(before: FleetSnapshot, now: FleetSnapshot, name: string): void {

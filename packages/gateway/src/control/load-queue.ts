@@ -129,7 +129,7 @@ export class LoadQueue {
   #assertStillLoaded({ model, node }: LoadTarget, loadedMs: number): void {
     const known = this.#deps.snapshot().nodes.get(node);
     const status = known?.reported.get(model)?.status;
-    if (!known || known.knownAtMs < loadedMs || known.misses > 0 || status === 'loaded') return;
+    if (!known || known.reportedAtMs < loadedMs || known.misses > 0 || status === 'loaded') return;
     throw new CortexError(
       'model_load_failed',
       `the node said it was loaded, then reported it as ${status ?? 'absent'}`,
