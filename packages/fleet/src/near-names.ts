@@ -1,25 +1,12 @@
-const MAX_NEAR = 5;
+import { editDistance } from '@cortex/protocol';
 
-/** Edits (insert, delete, replace) from `a` to `b`; anything above `limit` is given as `limit + 1`. */
-function editDistance(a: string, b: string, limit: number): number {
-  if (Math.abs(a.length - b.length) > limit) return limit + 1;
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i += 1) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j += 1) {
-      const replace = (row[j - 1] ?? 0) + Number(a[i - 1] !== b[j - 1]);
-      next.push(Math.min(replace, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return Math.min(row[b.length] ?? 0, limit + 1);
-}
+const MAX_NEAR = 5;
 
 /** The part people remember: without the organisation. */
 const baseName = (name: string): string => name.slice(name.lastIndexOf('/') + 1);
 
-/** 0 for the same name apart from case and organisation; above 1 for names that have nothing to do with each other. */
-function farness(asked: string, name: string): number {
+/** How unlike two names are: 0 for the same one apart from case and organisation, above 1 for unrelated ones. */
+function unlikeness(asked: string, name: string): number {
   const [wanted, known] = [baseName(asked), baseName(name)];
   if (wanted === known) return 0;
   const limit = Math.max(2, Math.floor(wanted.length / 3));
@@ -32,7 +19,7 @@ function farness(asked: string, name: string): number {
 export function nearNames(asked: string, names: Iterable<string>): readonly string[] {
   const wanted = asked.toLowerCase();
   return [...new Set(names)]
-    .map((name) => ({ name, far: farness(wanted, name.toLowerCase()) }))
+    .map((name) => ({ name, far: unlikeness(wanted, name.toLowerCase()) }))
     .filter(({ far }) => far <= 1)
     .toSorted((a, b) => a.far - b.far || (a.name < b.name ? -1 : 1))
     .slice(0, MAX_NEAR)

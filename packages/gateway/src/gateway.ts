@@ -13,6 +13,7 @@ import {
 
 import { type AdminPeers, createAdminAccess } from './admin/admin-access.ts';
 import { readAdminKey } from './admin/admin-key.ts';
+import { addAdminRoutes } from './admin/admin-routes.ts';
 import { createApi } from './api/api-routes.ts';
 import { dialectOf } from './api/dialect.ts';
 import { Principals } from './api/principal.ts';
@@ -33,6 +34,8 @@ import { OpenExchanges } from './proxy/open-exchanges.ts';
 const MIB = 2 ** 20;
 /** How often it is asked whether the nodes of unanswered requests are still there. */
 const NODE_CHECK_MS = 1000;
+/** Series of models and nodes that are gone are dropped within this time, also where nobody scrapes. */
+const METRICS_SWEEP_MS = 60_000;
 /** How long a request's line may wait for others: a write for each would cost more than the record itself. */
 const RECORD_DELAY_MS = 25;
 /** What finished answers get to leave the socket. */
@@ -121,7 +124,10 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     fetch: metricsPage,
   });
   const exchanges = new OpenExchanges();
-  const stopChecking = ticker.every(NODE_CHECK_MS, () => exchanges.checkNodes(performance.now()));
+  const stopTicking = [
+    ticker.every(NODE_CHECK_MS, () => exchanges.checkNodes(performance.now())),
+    ticker.every(METRICS_SWEEP_MS, () => requestMetrics.keep(control.snapshot())),
+  ];
   const api = createApi({
     control,
     proxy: {
@@ -146,10 +152,14 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     maxBodyBytes: config.gateway.max_body_mb * MIB,
     idleLimitS: options.idleLimitS,
     nodeToken,
-    checkAdmin: createAdminAccess({ key: adminKey, peers: options.adminPeers ?? 'any' }),
     metricsUrl: () => metrics.url,
     createdS: Math.floor(Date.now() / 1000),
   });
+  addAdminRoutes(
+    api,
+    control,
+    createAdminAccess({ key: adminKey, peers: options.adminPeers ?? 'any' }),
+  );
   let listener: Listener;
   try {
     listener = listen({
@@ -191,7 +201,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
       await closed;
       await stopWithin(listener, LAST_BYTES_MS);
       await metrics.stop('now');
-      stopChecking();
+      for (const stop of stopTicking) stop();
       transport.close();
       deadlines.close();
       records.flush();

@@ -2,6 +2,7 @@ import { afterEach, expect, test } from 'bun:test';
 
 import { FakeNeuron } from '@cortex/testkit';
 
+import { configOf } from './control-under-test.ts';
 import { GatewayUnderTest } from './gateway-under-test.ts';
 
 const open: { close(): Promise<void> }[] = [];
@@ -116,4 +117,35 @@ test('only /metrics is served beside the API', async () => {
   expect((await gateway.get('/metrics')).status).toBe(404);
   const { headers } = await fetch(`${gateway.running.metricsUrl}/metrics`);
   expect(headers.get('content-type')).toStartWith('text/plain; version=0.0.4');
+});
+
+test('error codes that a node makes up are one label value, and cut in the record', async () => {
+  const { neuron, gateway } = await setUp();
+  const code = 'c'.repeat(5000);
+
+  for (let nth = 1; nth <= 3; nth += 1) {
+    const answer = gateway.chat({ model: 'm' });
+    (await neuron.exchange(nth)).fail({ status: 418, code: `${nth}${code}`, message: 'no' });
+    await (await answer).text();
+  }
+
+  const counted = [...(await gateway.metrics()).matchAll(/^cortex_request_errors_total.*$/gm)];
+  expect(counted.map(([line]) => line)).toEqual(['cortex_request_errors_total{code="other"} 3']);
+  expect(String((await gateway.record())['code']).length).toBeLessThanOrEqual(64);
+});
+
+test('series of a model and of a node end when they leave the fleet', async () => {
+  const { neuron, gateway } = await setUp();
+  await streamOnce(gateway, neuron);
+  const { control } = gateway.running;
+  const { nodes } = control.snapshot();
+
+  control.reconfigure({
+    config: { ...configOf({}), nodes: [{ name: 'other', endpoint: neuron.url }] },
+    catalogue: [{ id: 'm' }],
+    aliases: [],
+  });
+
+  expect(nodes.has('beast')).toBe(true);
+  expect(await gateway.metrics()).not.toContain('node="beast"');
 });

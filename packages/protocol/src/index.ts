@@ -1,4 +1,6 @@
 export * from './admin.ts';
+export * from './client-session.ts';
+export * from './edit-distance.ts';
 export * from './errors.ts';
 export {
   type JsonScalar,

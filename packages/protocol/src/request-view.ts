@@ -1,3 +1,4 @@
+import { sessionOf } from './client-session.ts';
 import { CortexError } from './errors.ts';
 import {
   type JsonScalar,
@@ -15,11 +16,10 @@ const WANTED = [
   'prompt_cache_key',
   'user',
 ] as const;
-const SESSION_HEADERS = ['x-claude-code-session-id', 'x-session-id'] as const;
 const SESSION_FIELDS = ['metadata.user_id', 'prompt_cache_key', 'user'] as const;
 
-/** No model name is longer; it goes into logs, metrics and the search for near names. */
-const MAX_MODEL_CHARS = 512;
+/** Longest model name that a request may carry: names are kept, logged, counted and compared. */
+export const MAX_MODEL_CHARS = 512;
 /** Bodies up to this size are read in one go: no turn of the event loop is spent on them. */
 const ONE_GO_BYTES = 256 << 10;
 
@@ -77,10 +77,8 @@ const hash = (text: string): string => Bun.hash.xxHash64(text).toString(16).padS
 
 /** Session header, then the fields that name a session or a user, then the text (behaviour 40). */
 function readAffinityKey(headers: Headers, view: JsonView): string | undefined {
-  for (const name of SESSION_HEADERS) {
-    const session = headers.get(name);
-    if (session !== null && session !== '') return `session:${hash(session)}`;
-  }
+  const session = sessionOf(headers);
+  if (session !== undefined) return `session:${hash(session)}`;
   for (const name of SESSION_FIELDS) {
     const value = view.values[name];
     if (typeof value === 'string' && value !== '') return `session:${hash(value)}`;

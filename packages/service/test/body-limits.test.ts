@@ -138,12 +138,15 @@ test.each(['gzip', 'zstd'] as const)(
 );
 
 describe('what cannot be decompressed is refused:', () => {
-  test('an encoding nobody knows', async () => {
-    expect(await send('{}', 'rot13')).toMatchObject([
-      415,
-      { error: { code: 'unsupported_media_type' } },
-    ]);
-  });
+  test.each(['rot13', 'constructor', '__proto__', 'toString', 'gzip, gzip', 'x'.repeat(8000)])(
+    'an encoding nobody knows, with the name of a member of objects or not: %.20p',
+    async (encoding) => {
+      expect(await send('{}', encoding)).toMatchObject([
+        415,
+        { error: { code: 'unsupported_media_type' } },
+      ]);
+    },
+  );
 
   test('bytes that are not what they say', async () => {
     expect(await send('{"model":"m"}', 'gzip')).toMatchObject([

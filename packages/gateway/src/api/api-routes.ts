@@ -2,7 +2,6 @@ import { fleetHealth } from '@cortex/fleet';
 import { errorResponse, requestIdOf } from '@cortex/service';
 import { Hono } from 'hono';
 
-import { addAdminRoutes } from '../admin/admin-routes.ts';
 import { clientPath } from './client-path.ts';
 import { type Environment } from './environment.ts';
 import { type InferenceDeps, inferenceHandler } from './inference.ts';
@@ -13,8 +12,6 @@ import { rootPage } from './root-page.ts';
 import { refuseRoute } from './refuse-route.ts';
 
 export interface ApiDeps extends InferenceDeps {
-  /** Throws for a request that may not call the admin API; `peer` is the address it came from. */
-  readonly checkAdmin: (request: Request, peer: string) => void;
   /** Base URL of the metrics listener. */
   readonly metricsUrl: () => string;
   /** When this cortex started, Unix seconds: the `created` of models. */
@@ -34,7 +31,6 @@ export function createApi(deps: ApiDeps): Hono<Environment> {
     const host = req.header('host');
     return rootPage(host ? `http://${host}` : env.server.url.origin, deps.metricsUrl());
   });
-  addAdminRoutes(app, control, deps.checkAdmin);
 
   // Known paths are told apart from unknown ones only here: a second handler a route would make hono compose middleware.
   app.notFound((context) => refuseRoute(context.req.raw, refusalFor(context.req)));

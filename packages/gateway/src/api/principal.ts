@@ -1,25 +1,7 @@
 import { BlockList, isIPv4, isIPv6 } from 'node:net';
 
-const SESSION_HEADERS = ['x-claude-code-session-id', 'x-session-id'] as const;
-/** Remembered, because most requests come from a few clients; beyond it everything is forgotten at once. */
-const MAX_REMEMBERED = 10_000;
-
-/** `::ffff:10.0.0.1` → `10.0.0.1`: an IPv4 client of a listener on both families. */
-const toPlainAddress = (address: string): string =>
-  address.toLowerCase().startsWith('::ffff:') && isIPv4(address.slice(7))
-    ? address.slice(7)
-    : address;
-
-/** The first four groups of an IPv6 address, written out: what one household or host has. */
-function toSlash64(address: string): string {
-  const [head = '', tail] = (address.split('%')[0] ?? '').split('::');
-  const before = head === '' ? [] : head.split(':');
-  const after = tail === undefined || tail === '' ? [] : tail.split(':');
-  const gap = tail === undefined ? 0 : Math.max(0, 8 - before.length - after.length);
-  const groups = [...before, ...Array.from({ length: gap }, () => '0'), ...after];
-  const first = groups.slice(0, 4).map((group) => Number.parseInt(group || '0', 16).toString(16));
-  return `${first.join(':')}::/64`;
-}
+import { sessionOf } from '@cortex/protocol';
+import { networkOf, plainAddress } from '@cortex/service';
 
 function blockListOf(proxies: readonly string[]): BlockList {
   const list = new BlockList();
@@ -36,7 +18,6 @@ function blockListOf(proxies: readonly string[]): BlockList {
 export class Principals {
   readonly #proxies: BlockList;
   readonly #hasProxies: boolean;
-  readonly #remembered = new Map<string, string>();
 
   /** @param trustedProxies - Peers whose `X-Forwarded-For` is believed: addresses or CIDR blocks. */
   constructor(trustedProxies: readonly string[]) {
@@ -46,16 +27,9 @@ export class Principals {
 
   /** `session:<16 hex>` or `addr:<IPv4 or IPv6 /64>`. `peer` is the address the connection came from. */
   of(headers: Headers, peer: string): string {
-    for (const name of SESSION_HEADERS) {
-      const session = headers.get(name);
-      if (session !== null && session !== '')
-        return this.#remember(`session:${session}`, () => hashSession(session));
-    }
-    const address = this.#hasProxies ? this.#clientBehind(headers, peer) : peer;
-    return this.#remember(address, () => {
-      const plain = toPlainAddress(address);
-      return `addr:${isIPv6(plain) ? toSlash64(plain) : plain}`;
-    });
+    const session = sessionOf(headers);
+    if (session !== undefined) return hashSession(session);
+    return `addr:${networkOf(this.#hasProxies ? this.#clientBehind(headers, peer) : peer)}`;
   }
 
   /** The nearest address in the chain that is no proxy of ours. */
@@ -73,18 +47,8 @@ export class Principals {
   }
 
   #isProxy(address: string): boolean {
-    const plain = toPlainAddress(address);
+    const plain = plainAddress(address);
     return this.#proxies.check(plain, isIPv6(plain) ? 'ipv6' : 'ipv4');
-  }
-
-  #remember(key: string, make: () => string): string {
-    let principal = this.#remembered.get(key);
-    if (principal === undefined) {
-      if (this.#remembered.size >= MAX_REMEMBERED) this.#remembered.clear();
-      principal = make();
-      this.#remembered.set(key, principal);
-    }
-    return principal;
   }
 }
 

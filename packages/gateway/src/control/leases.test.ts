@@ -43,6 +43,18 @@ describe('Leases', () => {
     expect(leases.lastUsedMs('a', 'm')).toBe(70);
   });
 
+  test('last use is remembered of the 1,000 models of a node that were used last', () => {
+    const leases = new Leases();
+    for (let index = 0; index <= 1000; index += 1) {
+      leases.take(claim({ model: `m${index}` })).release(index);
+      leases.take(claim({ model: 'm0' })).release(index);
+    }
+
+    expect(leases.lastUsedMs('a', 'm0')).toBe(1000);
+    expect(leases.lastUsedMs('a', 'm1')).toBeUndefined();
+    expect(leases.lastUsedMs('a', 'm1000')).toBe(1000);
+  });
+
   test('of a node that was replaced do not count on the one that has its name now', () => {
     const leases = new Leases();
     const old = leases.take(claim());

@@ -1,5 +1,16 @@
 import type { LeasesView } from '@cortex/fleet';
 
+/** Models per node whose last use is remembered; beyond it the one that was used longest ago is forgotten. */
+const MAX_MODELS = 1_000;
+
+function noteUse(lastUsedMs: Map<string, number>, model: string, nowMs: number): void {
+  // Put behind all others: the first key is the one used longest ago.
+  lastUsedMs.delete(model);
+  lastUsedMs.set(model, nowMs);
+  const [oldest] = lastUsedMs.keys();
+  if (lastUsedMs.size > MAX_MODELS && oldest !== undefined) lastUsedMs.delete(oldest);
+}
+
 /** What the leases on one node add up to. Replaced as a whole when the node is removed or replaced. */
 interface NodeLeases {
   total: number;
@@ -67,7 +78,7 @@ export class Leases implements LeasesView {
         // The node was removed or replaced meanwhile: this request is not on the one that has the name now.
         if (this.#nodes.get(claim.node) !== home) return true;
         this.#add(home, claim, -claim.weight);
-        home.lastUsedMs.set(claim.model, nowMs);
+        noteUse(home.lastUsedMs, claim.model, nowMs);
         return true;
       },
     };

@@ -47,4 +47,14 @@ describe('LoadFailureTable', () => {
     expect(table.failure('b', 'm')).toBeDefined();
     expect(table.record(at(0), memory).retryAtMs).toBe(10_000);
   });
+
+  test('forgets the oldest of more than 1,000 models of a node, and keeps no reason longer than 2,000 characters', () => {
+    const table = new LoadFailureTable();
+    const long = new CortexError('model_load_failed', 'x'.repeat(1 << 20));
+    for (let index = 0; index <= 1000; index += 1)
+      table.record({ node: 'a', model: `m${index}`, nowMs: 0 }, long);
+
+    expect(table.failure('a', 'm0')).toBeUndefined();
+    expect(table.failure('a', 'm1000')?.reason).toHaveLength(2000);
+  });
 });

@@ -20,6 +20,11 @@ const UNREACHED: ReadonlySet<string> = new Set([
   'conflict',
 ]);
 
+/** Per node; beyond it the oldest is forgotten. Nodes name the models. */
+const MAX_MODELS = 1_000;
+/** What callers are told of a failure: more than any sentence, less than what a node may send. */
+const MAX_REASON_CHARS = 2_000;
+
 interface Entry {
   readonly failure: LoadFailure;
   readonly failures: number;
@@ -47,11 +52,13 @@ export class LoadFailureTable implements LoadFailures {
       ? UNREACHED_BACK_OFF_MS
       : Math.max(grownMs, Math.min(askedMs, MAX_BACK_OFF_MS));
     const failure = {
-      reason: error.message,
+      reason: error.message.slice(0, MAX_REASON_CHARS),
       retryAtMs: call.nowMs + backOffMs,
       isTransient: isTransient(error),
     };
     byModel.set(call.model, { failure, failures });
+    const [oldest] = byModel.keys();
+    if (byModel.size > MAX_MODELS && oldest !== undefined) byModel.delete(oldest);
     this.#byNode.set(call.node, byModel);
     return failure;
   }

@@ -2,6 +2,7 @@ import type { FleetEvent, NodeSnapshot } from '@cortex/fleet';
 import { type Discovery, type ModelEntry, type NodeHealth, toCortexError } from '@cortex/protocol';
 
 import type { NeuronClient } from '../nodes/neuron-client.ts';
+import { acceptModels } from './accept-models.ts';
 import type { Clock } from './clock.ts';
 import type { ControlLog } from './control.ts';
 
@@ -146,7 +147,7 @@ export class NodePoller {
       client.models(signal),
       this.#discover(signal),
     ]);
-    return { health, models, ...found };
+    return { health, models: acceptModels(models), ...found };
   }
 
   #miss(sentMs: number, thrown: unknown): void {

@@ -18,9 +18,7 @@ export function createMetricsPage(deps: MetricsPageDeps): (request: Request) => 
       return new Response('Metrics are at /metrics.\n', { status: 404 });
     const snapshot = deps.snapshot();
     deps.fleet.update(snapshot, deps.activity);
-    deps.requests.keepModels(
-      new Set([...snapshot.catalogue.keys(), ...snapshot.replicasByModel.keys()]),
-    );
+    deps.requests.keep(snapshot);
     return metricsResponse([...deps.requests.families, ...deps.fleet.families]);
   };
 }

@@ -33,6 +33,9 @@ export interface MeterDeps {
 /** Endings that are the fault of cortex or of a node (behaviour 12). */
 const PROXY_FAILURES: ReadonlySet<Outcome> = new Set(['upstream_error', 'internal', 'timeout']);
 
+/** A code that a node made up is logged as far as this. */
+const MAX_CODE_CHARS = 64;
+
 const round = (ms: number): number => Math.round(ms * 10) / 10;
 
 /** Follows one request and leaves exactly one record and one count, whatever happens to it. */
@@ -126,7 +129,7 @@ export class RequestMeter {
       stream: this.isStream,
       outcome,
       status,
-      code,
+      code: code?.slice(0, MAX_CODE_CHARS),
       attempts: this.attempts,
       cold_start: placement?.isColdStart ?? false,
       queue_ms: round((placement?.queueMs ?? 0) + (usage?.queue_ms ?? 0)),

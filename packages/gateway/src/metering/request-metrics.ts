@@ -1,3 +1,5 @@
+import { type FleetSnapshot } from '@cortex/fleet';
+import { isErrorCode } from '@cortex/protocol';
 import {
   createCounterFamily,
   createHistogramFamily,
@@ -132,8 +134,9 @@ export class RequestMetrics {
     return series;
   }
 
+  /** A code of a node that is not in the table counts as `other`: a label must not be what a peer makes up. */
   countError(code: string): void {
-    this.#errors.series([code]).value += 1;
+    this.#errors.series([isErrorCode(code) ? code : 'other']).value += 1;
   }
 
   countColdStart(model: string, node: string, loadS: number): void {
@@ -145,11 +148,13 @@ export class RequestMetrics {
     this.#retries.series([model]).value += retries;
   }
 
-  /** Forgets every series of a model that is neither catalogued nor on a node. */
-  keepModels(models: ReadonlySet<string>): void {
+  /** Forgets every series of a model that is neither catalogued nor on a node, and of a node that is not configured. */
+  keep({ catalogue, replicasByModel, nodes }: FleetSnapshot): void {
     const isGone = (label: (name: string) => string | undefined): boolean => {
-      const model = label('model');
-      return model !== undefined && model !== UNKNOWN_MODEL && !models.has(model);
+      const [model = UNKNOWN_MODEL, node = NO_NODE] = [label('model'), label('node')];
+      const isModelGone =
+        model !== UNKNOWN_MODEL && !catalogue.has(model) && !replicasByModel.has(model);
+      return isModelGone || (node !== NO_NODE && !nodes.has(node));
     };
     for (const family of this.families) family.prune(isGone);
     this.#resolved.clear();

@@ -1,9 +1,8 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { isIPv6 } from 'node:net';
 
 import { CortexError, NEURON_HEADERS } from '@cortex/protocol';
-import { ConfigError } from '@cortex/service';
+import { ConfigError, networkOf } from '@cortex/service';
 
 import { parseJsonObject } from '../json-body.ts';
 
@@ -36,18 +35,6 @@ export interface Access {
   paramsOf(headers: Headers): Readonly<Record<string, unknown>> | undefined;
 }
 
-/** `2001:db8:1:2::1` → its /64, `::ffff:10.0.0.1` → the IPv4 address. */
-export function formatPeer(address: string): string {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
-  if (mapped !== undefined || !isIPv6(address)) return mapped ?? address;
-  const [head = '', tail = ''] = address.split('::');
-  const left = head === '' ? [] : head.split(':');
-  const right = tail === '' ? [] : tail.split(':');
-  const zeros = Array.from({ length: Math.max(0, 8 - left.length - right.length) }, () => '0');
-  const groups = address.includes('::') ? [...left, ...zeros, ...right] : left;
-  return `${groups.slice(0, 4).join(':')}::/64`;
-}
-
 /**
  * Access by shared token.
  *
@@ -74,7 +61,7 @@ export function createAccess(options: {
     principalOf(headers, address) {
       const stamped = isStampBelieved ? headers.get(NEURON_HEADERS.principal) : null;
       if (stamped !== null && stamped !== '') return stamped.slice(0, 256);
-      return `addr:${address === undefined ? 'unknown' : formatPeer(address)}`;
+      return `addr:${address === undefined ? 'unknown' : networkOf(address)}`;
     },
     paramsOf(headers) {
       const stamped = isStampBelieved ? headers.get(NEURON_HEADERS.params) : null;

@@ -8,13 +8,13 @@ type Decompress = (
   options: { maxOutputLength: number },
 ) => Promise<Uint8Array<ArrayBuffer>>;
 
-const DECOMPRESSORS: Readonly<Record<string, Decompress>> = {
-  gzip: promisify(gunzip),
-  'x-gzip': promisify(gunzip),
-  deflate: promisify(inflate),
-  br: promisify(brotliDecompress),
-  zstd: promisify(zstdDecompress),
-};
+const DECOMPRESSORS: ReadonlyMap<string, Decompress> = new Map<string, Decompress>([
+  ['gzip', promisify(gunzip)],
+  ['x-gzip', promisify(gunzip)],
+  ['deflate', promisify(inflate)],
+  ['br', promisify(brotliDecompress)],
+  ['zstd', promisify(zstdDecompress)],
+]);
 
 export interface BodyLimits {
   /** Counted decompressed. */
@@ -77,11 +77,11 @@ export async function readBody(
   limits: BodyLimits,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const encoding = (request.headers.get('content-encoding') ?? 'identity').trim().toLowerCase();
-  const decompress = DECOMPRESSORS[encoding];
+  const decompress = DECOMPRESSORS.get(encoding);
   if (decompress === undefined && encoding !== 'identity' && encoding !== '') {
     throw new CortexError(
       'unsupported_media_type',
-      `Content-Encoding "${encoding}" is not supported: send gzip, zstd, br, deflate or none.`,
+      `Content-Encoding ${JSON.stringify(encoding.slice(0, 64))} is not supported: send gzip, zstd, br, deflate or none.`,
     );
   }
   const raw = await readRaw(request, limits);
