@@ -4,7 +4,7 @@
  * Every implementation passes `conformance/`; requests and events are plain JSON values, because the same
  * interface runs in the daemon (`isolation = "none"`) and behind the engine protocol in a child process.
  */
-import type { ErrorCode } from '@cortex/protocol';
+import type { ErrorCode, ModelSettings } from '@cortex/protocol';
 
 /** The kernels that run the model. An engine never falls back to another kind by itself. */
 export type Backend = 'cpu' | 'cuda' | 'vulkan' | 'metal';
@@ -16,11 +16,11 @@ export interface EngineLoadSpec {
   readonly modelPath: string;
   readonly backend: Backend;
   /** Tokens per slot. `auto`: the model's own maximum up to 8,192. */
-  readonly contextLength: number | 'auto';
+  readonly contextLength: NonNullable<ModelSettings['contextLength']>;
   /** Requests that generate at the same time. `auto`: 4. */
-  readonly slots: number | 'auto';
-  readonly gpuLayers: number | 'auto' | 'all';
-  readonly kvType: 'f16' | 'q8_0' | 'q4_0';
+  readonly slots: NonNullable<ModelSettings['slots']>;
+  readonly gpuLayers: NonNullable<ModelSettings['gpuLayers']>;
+  readonly kvType: NonNullable<ModelSettings['kvType']>;
   /** Threads of the CPU kernels; set explicitly, the library's own default oversubscribes small machines. */
   readonly threads: number;
   /** The most prompt tokens decoded in one step, so that running streams keep their pace. */

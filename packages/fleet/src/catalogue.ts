@@ -1,37 +1,21 @@
+import type { ModelSettings } from '@cortex/protocol';
+
 /**
- * One `[[models]]` entry of models.toml. Absent fields are the neuron's to decide.
+ * One `[[models]]` entry of models.toml. The node decides what is absent.
  *
- * `contextLength` in tokens per slot, memory in MiB, `ttlS` in seconds.
+ * Memory in MiB, `ttlS` in seconds. A node must offer `harness` where it is named.
  */
-export interface CatalogueModel {
+export interface CatalogueModel extends ModelSettings {
   readonly id: string;
-  /** Name of a harness that a node must offer; absent: any. */
-  readonly harness?: string;
-  readonly source?: string;
-  readonly quant?: string;
-  readonly vramMb?: number;
-  readonly minDevices?: number;
-  readonly minDeviceVramMb?: number;
-  readonly contextLength?: number | 'auto';
-  readonly slots?: number | 'auto';
-  readonly gpuLayers?: number | 'auto' | 'all';
-  readonly kvType?: 'f16' | 'q8_0' | 'q4_0';
-  readonly allowCpu?: boolean;
-  readonly residencyPriority?: number;
+  readonly vramMb?: number | undefined;
+  readonly minDevices?: number | undefined;
+  readonly minDeviceVramMb?: number | undefined;
+  readonly allowCpu?: boolean | undefined;
   /** Nodes preferred for it, and where it is never evicted. */
-  readonly pinnedOn?: readonly string[];
-  readonly ttlS?: number;
-  readonly preload?: boolean;
-  readonly replicas?: number;
-  readonly onImage?: 'reject' | 'placeholder';
+  readonly pinnedOn?: readonly string[] | undefined;
+  readonly ttlS?: number | undefined;
   /** Absent: true. False keeps it out of `/v1/models`; it still serves. */
-  readonly listed?: boolean;
-  readonly draft?: string;
-  readonly lora?: readonly { readonly source: string; readonly scale?: number }[];
-  readonly mmproj?: string;
-  readonly args?: readonly string[];
-  readonly upstreamModel?: string;
-  readonly params?: Readonly<Record<string, unknown>>;
+  readonly listed?: boolean | undefined;
 }
 
 /** One entry of `[aliases]`. A name with `*` is a glob; `default` stands for names nobody knows. */
@@ -42,7 +26,7 @@ export interface Alias {
   /** True: shown in `/v1/models` as an entry of its own. */
   readonly listed: boolean;
   /** Request fields for whoever asks by this name and does not set them; the models' own `params` yield to them. */
-  readonly params?: Readonly<Record<string, unknown>>;
+  readonly params?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** One `[[neurons]]` entry of cortex.toml. */
@@ -51,12 +35,12 @@ export interface NodeConfig {
   /** Base URL of the neuron. */
   readonly endpoint: string;
   /** Speed relative to the others until it has been measured; absent: 1. */
-  readonly weight?: number;
+  readonly weight?: number | undefined;
   /** The node may sleep: ranks last and does not degrade `/health`. */
-  readonly expectedOffline?: boolean;
+  readonly expectedOffline?: boolean | undefined;
 }
 
-/** Everything the operator wrote that the picture of the fleet depends on. */
+/** Everything the operator wrote that the fleet snapshot depends on. */
 export interface FleetConfig {
   readonly nodes: readonly NodeConfig[];
   readonly catalogue: readonly CatalogueModel[];

@@ -9,6 +9,8 @@ export {
   readJsonViewInSlices,
   spliceModel,
 } from './json/json-view.ts';
+export * from './key-case.ts';
+export * from './model-settings.ts';
 export * from './model-states.ts';
 export * from './neuron.ts';
 export * from './openai.ts';
@@ -18,3 +20,4 @@ export * from './sse/comments.ts';
 export * from './sse/read-events.ts';
 export * from './sse/whole-events.ts';
 export * from './vectors.ts';
+export * from './without-undefined.ts';

@@ -5,6 +5,8 @@
  */
 import { z } from 'zod';
 
+import { ModelSettingsFields } from './model-settings.ts';
+
 export const DeviceInfo = z.looseObject({
   index: z.int(),
   uuid: z.string().optional(),
@@ -104,22 +106,7 @@ export const NodeModels = z.array(ModelEntry);
 /** `POST /models/load` and every entry of neuron.toml's `default_models`. */
 export const LoadModelRequest = z.strictObject({
   model_id: z.string().min(1),
-  harness: z.string().optional(),
-  source: z.string().optional(),
-  quant: z.string().optional(),
-  devices: z.array(z.int()).optional(),
-  tensor_parallel: z.int().optional(),
-  context_length: z.union([z.int().min(1), z.literal('auto')]).optional(),
-  slots: z.union([z.int().min(1), z.literal('auto')]).optional(),
-  draft: z.string().optional(),
-  gpu_layers: z.union([z.int().min(0), z.enum(['auto', 'all'])]).optional(),
-  kv_type: z.enum(['f16', 'q8_0', 'q4_0']).optional(),
-  lora: z.array(z.strictObject({ source: z.string(), scale: z.number().optional() })).optional(),
-  mmproj: z.string().optional(),
-  args: z.array(z.string()).optional(),
-  upstream_model: z.string().optional(),
-  params: z.record(z.string(), z.unknown()).optional(),
-  on_image: z.enum(['reject', 'placeholder']).optional(),
+  ...ModelSettingsFields,
   vram_mb: z.number().optional(),
   ttl_s: z.number().min(0).optional(),
   pinned: z.boolean().optional(),

@@ -1,3 +1,4 @@
+import { withoutUndefined } from '@cortex/protocol';
 import { z } from 'zod';
 
 import type {
@@ -13,7 +14,6 @@ import type {
 } from '../engine.ts';
 import { formatLoadSpec, readLoadSpec } from './load-spec.ts';
 import { packVector, unpackVector } from './packed-vector.ts';
-import { withoutUndefined } from './without-undefined.ts';
 
 /** A call that one `result` answers: how each side writes and reads it. */
 export interface CallCodec<Input, Output> {

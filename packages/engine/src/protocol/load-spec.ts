@@ -1,19 +1,21 @@
+import { ModelSettingsFields, withoutUndefined } from '@cortex/protocol';
 import { z } from 'zod';
 
 import type { EngineLoadSpec, LoadedModel } from '../engine.ts';
-import { withoutUndefined } from './without-undefined.ts';
 
 const Backend = z.enum(['cpu', 'cuda', 'vulkan', 'metal']);
+
+const settings = ModelSettingsFields;
 
 /** What to load, as `load` and `estimate` carry it. */
 export const WireLoadSpec = z.looseObject({
   model_id: z.string(),
   model_path: z.string(),
   backend: Backend,
-  context_length: z.union([z.int().min(1), z.literal('auto')]),
-  slots: z.union([z.int().min(1), z.literal('auto')]),
-  gpu_layers: z.union([z.int().min(0), z.enum(['auto', 'all'])]),
-  kv_type: z.enum(['f16', 'q8_0', 'q4_0']),
+  context_length: settings.context_length.unwrap(),
+  slots: settings.slots.unwrap(),
+  gpu_layers: settings.gpu_layers.unwrap(),
+  kv_type: settings.kv_type.unwrap(),
   threads: z.int().min(1),
   prefill_chunk_tokens: z.int().min(1),
   prompt_cache_mib: z.number().min(0),

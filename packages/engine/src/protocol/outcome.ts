@@ -1,8 +1,7 @@
-import { CortexError, isErrorCode, toCortexError } from '@cortex/protocol';
+import { CortexError, isErrorCode, toCortexError, withoutUndefined } from '@cortex/protocol';
 import { z } from 'zod';
 
 import type { EngineEvent, FinishReason } from '../engine.ts';
-import { withoutUndefined } from './without-undefined.ts';
 
 type DoneEvent = Extract<EngineEvent, { type: 'done' }>;
 type ErrorEvent = Extract<EngineEvent, { type: 'error' }>;

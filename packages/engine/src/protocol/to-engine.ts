@@ -1,7 +1,7 @@
+import { withoutUndefined } from '@cortex/protocol';
 import { z } from 'zod';
 
 import type { CloseOptions, GenerateRequest } from '../engine.ts';
-import { withoutUndefined } from './without-undefined.ts';
 import { INITIAL_CREDIT } from './version.ts';
 
 /** `generate`: one request to answer as a stream. */

@@ -1,58 +1,24 @@
+import { ModelSettingsFields } from '@cortex/protocol';
 import { z } from 'zod';
 
-/** One model of `models.toml`: how it is served. Neuron gets the settings as they are written here. */
+const settings = ModelSettingsFields;
+
+/** One model of `models.toml`: how it is served. The node gets the settings as they are written here. */
 const ModelProfile = z.strictObject({
   id: z.string().min(1).describe('The name clients ask for.'),
-  harness: z
-    .string()
-    .min(1)
-    .default('llama')
-    .describe('Name, else kind, of the engine that serves it.'),
-  source: z
-    .string()
-    .min(1)
-    .optional()
-    .describe('hf:org/repo[@rev][:file], file:/path or https://…; absent: hf:<id>.'),
-  quant: z.string().min(1).optional().describe('Quantisation, as Q4_K_M.'),
+  harness: settings.harness.unwrap().default('llama'),
+  source: settings.source,
+  quant: settings.quant,
   vram_mb: z.number().positive().optional().describe('Memory it needs, until it was measured.'),
   min_devices: z.int().min(1).optional().describe('Devices it needs.'),
   min_device_vram_mb: z.number().positive().optional().describe('Memory each device must have.'),
-  context_length: z
-    .union([z.int().min(1), z.literal('auto')])
-    .default('auto')
-    .describe('Tokens per slot.'),
-  slots: z
-    .union([z.int().min(1), z.literal('auto')])
-    .default('auto')
-    .describe('Requests answered at the same time.'),
-  gpu_layers: z
-    .union([z.int().min(0), z.enum(['auto', 'all'])])
-    .default('auto')
-    .describe('Layers on the GPU. auto: as many as fit; all: refused where not all fit.'),
-  kv_type: z
-    .enum(['f16', 'q8_0', 'q4_0'])
-    .optional()
-    .describe('Type of the KV cache: q8_0 halves its memory. Default: f16.'),
-  draft: z
-    .string()
-    .min(1)
-    .optional()
-    .describe(
-      'Speculative decoding: id or path of a small model of the same vocabulary, or "lookup".',
-    ),
-  lora: z
-    .array(
-      z.strictObject({
-        source: z.string().min(1).describe('file:/path of the adapter on the node.'),
-        scale: z.number().optional().describe('Strength; absent: 1, as trained.'),
-      }),
-    )
-    .optional()
-    .describe('LoRA adapters laid over the weights.'),
-  params: z
-    .record(z.string(), z.unknown())
-    .optional()
-    .describe('Request fields for requests that do not set them, as temperature.'),
+  context_length: settings.context_length.unwrap().default('auto'),
+  slots: settings.slots.unwrap().default('auto'),
+  gpu_layers: settings.gpu_layers.unwrap().default('auto'),
+  kv_type: settings.kv_type,
+  draft: settings.draft,
+  lora: settings.lora,
+  params: settings.params,
   ttl_s: z.number().min(0).default(0).describe('Unloaded when idle for so long. 0: never.'),
   pinned_on: z
     .array(z.string().min(1))

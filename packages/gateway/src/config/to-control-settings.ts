@@ -1,8 +1,9 @@
 import { type Alias, type CatalogueModel } from '@cortex/fleet';
+import { camelKeys } from '@cortex/protocol';
 
 import { type ControlConfig } from '../control/control.ts';
 import { type GatewayConfig } from './gateway-config.ts';
-import { type ModelProfile, type ModelsConfig } from './models-config.ts';
+import { type ModelsConfig } from './models-config.ts';
 
 /** cortex.toml as control reads it. */
 export function toControlConfig(
@@ -27,37 +28,8 @@ export function toControlConfig(
   };
 }
 
-function toCatalogueModel(profile: ModelProfile): CatalogueModel {
-  const { source, quant, vram_mb: vramMb, min_devices: minDevices } = profile;
-  const { min_device_vram_mb: minDeviceVramMb, kv_type: kvType, draft, params } = profile;
-  const lora = profile.lora?.map(({ source: from, scale }) => ({
-    source: from,
-    ...(scale !== undefined && { scale }),
-  }));
-  return {
-    id: profile.id,
-    harness: profile.harness,
-    contextLength: profile.context_length,
-    slots: profile.slots,
-    gpuLayers: profile.gpu_layers,
-    ttlS: profile.ttl_s,
-    pinnedOn: profile.pinned_on,
-    listed: profile.listed,
-    ...(source !== undefined && { source }),
-    ...(quant !== undefined && { quant }),
-    ...(kvType !== undefined && { kvType }),
-    ...(draft !== undefined && { draft }),
-    ...(lora !== undefined && { lora }),
-    ...(params !== undefined && { params }),
-    ...(vramMb !== undefined && { vramMb }),
-    ...(minDevices !== undefined && { minDevices }),
-    ...(minDeviceVramMb !== undefined && { minDeviceVramMb }),
-  };
-}
-
 /** The `[[models]]` of models.toml. */
-export const toCatalogue = (config: ModelsConfig): CatalogueModel[] =>
-  config.models.map(toCatalogueModel);
+export const toCatalogue = (config: ModelsConfig): CatalogueModel[] => config.models.map(camelKeys);
 
 const toList = (models: string | readonly string[]): readonly string[] =>
   typeof models === 'string' ? [models] : models;
@@ -71,7 +43,7 @@ export function toAliases(config: ModelsConfig): Alias[] {
           name,
           models: toList(written.model),
           listed: written.listed,
-          ...(written.params !== undefined && { params: written.params }),
+          params: written.params,
         },
   );
 }

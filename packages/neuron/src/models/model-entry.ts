@@ -1,7 +1,6 @@
-import type { ModelEntry } from '@cortex/protocol';
+import { formatModelSettings, type ModelEntry } from '@cortex/protocol';
 
 import type { ColdFacts } from '../harness/harness.ts';
-import { formatSettings } from './load-settings.ts';
 import type { ModelFile } from './model-file.ts';
 import type { ModelLifecycle } from './model-lifecycle.ts';
 import { servabilityOf } from './servability.ts';
@@ -68,7 +67,7 @@ export function toModelEntry(known: KnownModel, nowMs: number): ModelEntry {
     ...abilityMembers(known),
     servable: toServable(lifecycle),
     ...(quant !== undefined && { quant }),
-    settings: lifecycle?.settings ? formatSettings(lifecycle.settings) : {},
+    settings: lifecycle?.settings ? formatModelSettings(lifecycle.settings) : {},
     generation: lifecycle?.generation ?? 0,
     pinned: isPinned,
     on_disk: file !== undefined,
