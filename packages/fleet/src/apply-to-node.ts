@@ -22,7 +22,7 @@ export function createNode(config: NodeConfig, configuredAtMs: number): NodeSnap
     newerAtMs: new Map(),
     isDraining: false,
     reported: new Map(),
-    endpoints: new Map(),
+    basePaths: new Map(),
     ownAtReport: new Map(),
     replicas: new Map(),
     ownLoads: new Map(),
@@ -139,8 +139,8 @@ export function applyToNode(
       return withReplicas(withReport(node, event));
     case 'node_missed':
       return withReplicas(withMiss(node, event.error, failuresBeforeDown));
-    case 'endpoints_known':
-      return withReplicas({ ...node, endpoints: event.endpoints });
+    case 'base_paths_known':
+      return withReplicas({ ...node, basePaths: event.basePaths });
     case 'model_changed':
       return event.atMs < knownAtMs(node, event.entry.id)
         ? node

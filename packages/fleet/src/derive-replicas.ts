@@ -59,7 +59,7 @@ function toReplica(node: NodeSnapshot, entry: ModelEntry, load: ReplicaLoad | un
   return {
     node: node.name,
     model: entry.id,
-    endpoint: node.endpoints.get(entry.id) ?? node.endpoint,
+    basePath: node.basePaths.get(entry.id) ?? '',
     speedWeight: node.speedWeight,
     isNodeUp: node.state === 'up',
     isNodeDraining: node.isDraining,

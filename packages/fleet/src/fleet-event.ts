@@ -38,10 +38,10 @@ export type FleetEvent =
       readonly error: string;
     }
   | {
-      readonly kind: 'endpoints_known';
+      readonly kind: 'base_paths_known';
       readonly node: string;
-      /** Where inference for a model is sent, by model id; models not named: the node's own endpoint. */
-      readonly endpoints: ReadonlyMap<string, string>;
+      /** The path under which inference for a model is sent, by model id; models not named: none. */
+      readonly basePaths: ReadonlyMap<string, string>;
       readonly atMs: number;
     }
   | {

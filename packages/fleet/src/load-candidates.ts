@@ -8,7 +8,7 @@ import type { FleetSnapshot, NodeSnapshot } from './snapshot.ts';
 export interface LoadQuestion {
   readonly model: string;
   /** Only this node will do. */
-  readonly node?: string;
+  readonly node?: string | undefined;
   readonly tried: readonly string[];
 }
 

@@ -6,6 +6,8 @@ import type { FleetSnapshot, Replica } from './snapshot.ts';
 export interface SelectionRequest extends LoadQuestion {
   /** Slots it takes, all or nothing. */
   readonly weight: number;
+  /** A node that is chosen only where no other has room; undefined: none. */
+  readonly avoided?: string | undefined;
 }
 
 /** Where a request goes, what it waits for, or why nobody can serve it. */
@@ -16,6 +18,8 @@ export type Selection =
   | Unserved;
 
 const FULL: Selection = { kind: 'full' };
+/** Score of a replica behind all others. */
+const LAST = Number.MAX_VALUE;
 
 /** Tokens a second of one unit of node weight, from the replicas that have measured theirs; 1 where none has. */
 function speedOfUnitWeight(replicas: readonly Replica[]): number {
@@ -60,7 +64,8 @@ export function selectNode(
       continue;
     }
     const speed = replica.load?.tokSDecode ?? replica.speedWeight * unitSpeed;
-    const score = (replicaLoad(replica, own) + 1) / ((slots ?? 1) * speed);
+    const isAvoided = replica.node === request.avoided;
+    const score = isAvoided ? LAST : (replicaLoad(replica, own) + 1) / ((slots ?? 1) * speed);
     if (score < bestScore) {
       best = replica;
       bestScore = score;

@@ -25,8 +25,8 @@ export interface ReplicaLoad {
 export interface Replica {
   readonly node: string;
   readonly model: string;
-  /** Base URL for inference. */
-  readonly endpoint: string;
+  /** Path under which its node serves inference, without a slash at its end; `''` for none. */
+  readonly basePath: string;
   /** Speed of the node relative to others until measured. */
   readonly speedWeight: number;
   readonly isNodeUp: boolean;
@@ -81,8 +81,8 @@ export interface NodeSnapshot {
   readonly health?: NodeHealth;
   /** As the node last listed them. */
   readonly reported: ReadonlyMap<string, ModelEntry>;
-  /** Where inference goes, by model; a model not named: `endpoint`. */
-  readonly endpoints: ReadonlyMap<string, string>;
+  /** Paths under which inference is sent, by model; a model not named: none. */
+  readonly basePaths: ReadonlyMap<string, string>;
   /** Own leases when it was last asked, by model, summed by weight. */
   readonly ownAtReport: ReadonlyMap<string, number>;
   readonly replicas: ReadonlyMap<string, Replica>;

@@ -1,13 +1,14 @@
 import { CortexError } from '@cortex/protocol';
 import {
   assertFetchLimit,
+  type Clock,
   createRecordWriter,
   listen,
   type Listener,
   type LoadedConfig,
   type Logger,
   STDERR,
-  ticker,
+  systemClock,
   writeReadyFile,
 } from '@cortex/service';
 
@@ -21,14 +22,13 @@ import { type GatewayConfig } from './config/gateway-config.ts';
 import { type ModelsConfig } from './config/models-config.ts';
 import { readSecretFile } from './config/read-secret-file.ts';
 import { toAliases, toCatalogue, toControlConfig } from './config/to-control-settings.ts';
-import { systemClock } from './control/clock.ts';
 import { type Control } from './control/control.ts';
 import { createControl } from './control/create-control.ts';
 import { createMetricsPage } from './metering/metrics-page.ts';
 import { FleetMetrics } from './metering/fleet-metrics.ts';
 import { RequestMetrics } from './metering/request-metrics.ts';
 import { Deadlines } from './proxy/deadlines.ts';
-import { createTransport } from './wire/create-transport.ts';
+import { NodeTransport } from './wire/node-transport.ts';
 import { OpenExchanges } from './proxy/open-exchanges.ts';
 
 const MIB = 2 ** 20;
@@ -49,6 +49,8 @@ export interface GatewayOptions {
   /** From where the admin API may be called; `any` when absent. */
   readonly adminPeers?: AdminPeers | undefined;
   readonly log: Logger;
+  /** `systemClock` when absent. */
+  readonly clock?: Clock | undefined;
   /** Where request records go, whole lines; stderr when absent. */
   readonly writeRecords?: (text: string) => void;
   /** Idle limit of client connections, in seconds; absent: `IDLE_LIMIT_S`. */
@@ -66,11 +68,11 @@ export interface RunningGateway {
 }
 
 /** Lets answers that are written reach their clients, then closes what is left. */
-async function stopWithin(listener: Listener, ms: number): Promise<void> {
-  const late = new Promise<void>((resolve) => {
-    setTimeout(resolve, ms).unref();
-  });
-  await Promise.race([listener.stop('drain'), late]);
+async function stopWithin(listener: Listener, ms: number, clock: Clock): Promise<void> {
+  const late = Promise.withResolvers<void>();
+  const cancelTimer = clock.setTimer(ms, late.resolve);
+  await Promise.race([listener.stop('drain'), late.promise]);
+  cancelTimer();
   await listener.stop('now');
 }
 
@@ -94,22 +96,21 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
   const { nodeToken, adminKey } = readSecrets(config);
   for (const warning of [...options.config.warnings, ...options.models.warnings]) log.warn(warning);
 
+  const clock = options.clock ?? systemClock;
+  const transport = new NodeTransport(clock);
   const control = createControl({
     config: toControlConfig(config, nodeToken),
     catalogue: toCatalogue(options.models.value),
     aliases: toAliases(options.models.value),
     log,
-    clock: systemClock,
+    clock,
+    transport,
   });
   const requestMetrics = new RequestMetrics();
   const records = createRecordWriter(options.writeRecords ?? ((text) => STDERR.write(text)), {
     delayMs: RECORD_DELAY_MS,
   });
-  const deadlines = new Deadlines();
-  const transport = createTransport({
-    deadlines,
-    connectMs: () => config.timeouts.connect_s * 1000,
-  });
+  const deadlines = new Deadlines(clock);
   const metricsPage = createMetricsPage({
     requests: requestMetrics,
     fleet: new FleetMetrics(),
@@ -123,17 +124,16 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     envPrefix: 'CORTEX_',
     fetch: metricsPage,
   });
-  const exchanges = new OpenExchanges();
+  const exchanges = new OpenExchanges(clock);
   const stopTicking = [
-    ticker.every(NODE_CHECK_MS, () => exchanges.checkNodes(performance.now())),
-    ticker.every(METRICS_SWEEP_MS, () => requestMetrics.keep(control.snapshot())),
+    clock.every(NODE_CHECK_MS, () => exchanges.checkNodes(clock.nowMs())),
+    clock.every(METRICS_SWEEP_MS, () => requestMetrics.keep(control.snapshot())),
   ];
   const api = createApi({
     control,
     proxy: {
       control,
       deadlines,
-      transport,
       exchanges,
       log,
       limits: {
@@ -146,12 +146,11 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
       log,
       // A log level sifts events of the process. Records are the account of requests: each is written, or none is.
       writeRecord: log.level === 'silent' ? () => undefined : records,
-      nowMs: () => performance.now(),
+      nowMs: () => clock.nowMs(),
     },
     principals: new Principals(config.gateway.trusted_proxies),
     maxBodyBytes: config.gateway.max_body_mb * MIB,
     idleLimitS: options.idleLimitS,
-    nodeToken,
     metricsUrl: () => metrics.url,
     createdS: Math.floor(Date.now() / 1000),
   });
@@ -199,7 +198,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
       const closed = exchanges.close(graceMs, reason);
       await control.close();
       await closed;
-      await stopWithin(listener, LAST_BYTES_MS);
+      await stopWithin(listener, LAST_BYTES_MS, clock);
       await metrics.stop('now');
       for (const stop of stopTicking) stop();
       transport.close();

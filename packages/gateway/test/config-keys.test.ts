@@ -4,7 +4,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { listConfigKeys } from '@cortex/service';
-import { type FakeLoad, FakeNeuron } from '@cortex/testkit';
+import { createSelfSigned, type FakeLoad, FakeNeuron } from '@cortex/testkit';
 import { temporaryFolder } from '@cortex/testkit/temporary-folder';
 
 import { GatewayConfig } from '../src/config/gateway-config.ts';
@@ -263,6 +263,15 @@ const GATEWAY_CASES: Readonly<Record<string, () => Promise<void>>> = {
   async 'neurons[].endpoint'() {
     const neuron = fake();
     await start({ neurons: { beast: neuron } });
+    expect(neuron.count('/models')).toBeGreaterThan(0);
+  },
+  async 'neurons[].tls_fingerprint'() {
+    const tls = createSelfSigned('beast');
+    const neuron = fake({ tls });
+    await start({
+      neurons: { beast: neuron },
+      neuronToml: `tls_fingerprint = "sha256:${tls.fingerprint}"`,
+    });
     expect(neuron.count('/models')).toBeGreaterThan(0);
   },
   async 'neurons[].weight'() {

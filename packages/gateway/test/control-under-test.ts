@@ -1,8 +1,10 @@
 import type { Alias, CatalogueModel, FleetSnapshot } from '@cortex/fleet';
+import { systemClock } from '@cortex/service';
 import { FakeClock, type FakeNeuron } from '@cortex/testkit';
 
 import type { AcquireRequest, ControlConfig, Lease } from '../src/control/control.ts';
 import { createControl } from '../src/control/create-control.ts';
+import { NodeTransport } from '../src/wire/node-transport.ts';
 
 export const POLL_MS = 10_000;
 export const FAST_POLL_MS = 1_000;
@@ -35,6 +37,8 @@ export const configOf = (
 export class ControlUnderTest {
   readonly clock = new FakeClock(1_000_000);
   readonly control;
+  /** On real time: its connections are real. */
+  readonly #transport = new NodeTransport(systemClock);
   readonly #neurons: readonly FakeNeuron[];
   #requests = 0;
 
@@ -46,6 +50,7 @@ export class ControlUnderTest {
       aliases,
       log: SILENT,
       clock: this.clock,
+      transport: this.#transport,
     });
   }
 
@@ -103,7 +108,9 @@ export class ControlUnderTest {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.control.close(), ...this.#neurons.map((neuron) => neuron.close())]);
+    await this.control.close();
+    this.#transport.close();
+    await Promise.all(this.#neurons.map((neuron) => neuron.close()));
   }
 }
 

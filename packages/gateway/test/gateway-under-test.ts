@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { createLogger } from '@cortex/service';
+import { type Clock, createLogger } from '@cortex/service';
 import { type FakeNeuron } from '@cortex/testkit';
 
 import { loadGatewayConfig } from '../src/config/load-gateway-config.ts';
@@ -22,6 +22,7 @@ interface Setup {
   readonly logLevel?: string;
   /** Idle limit of client connections, in seconds. */
   readonly idleLimitS?: number;
+  readonly clock?: Clock | undefined;
   /** False: does not wait for the first answer of every node. */
   readonly settled?: boolean;
 }
@@ -57,6 +58,7 @@ export class GatewayUnderTest {
           destination: { write: take },
         }),
         writeRecords: take,
+        clock: setup.clock,
         idleLimitS: setup.idleLimitS,
       });
       const gateway = new GatewayUnderTest(running, folder);

@@ -1,8 +1,10 @@
 import { afterEach, describe, expect, test } from 'bun:test';
 
+import { systemClock } from '@cortex/service';
 import { FakeClock, FakeNeuron } from '@cortex/testkit';
 
 import { NeuronClient } from '../src/nodes/neuron-client.ts';
+import { NodeTransport } from '../src/wire/node-transport.ts';
 import { refusal } from './control-under-test.ts';
 
 let neuron: FakeNeuron;
@@ -10,8 +12,11 @@ afterEach(() => neuron.close());
 
 const { signal } = new AbortController();
 
+const transport = new NodeTransport(systemClock);
+
 function connect(endpoint: string, clock = new FakeClock()) {
-  return new NeuronClient({ name: 'beast', endpoint, timeoutMs: 5_000, clock });
+  const target = { endpoint, connectMs: 5_000 };
+  return new NeuronClient({ name: 'beast', target, transport, timeoutMs: 5_000, clock });
 }
 
 describe('a management call of a neuron', () => {
@@ -92,8 +97,8 @@ describe('a management call of a neuron', () => {
 
   test('a base URL with a slash at its end and ids with slashes reach the right route', async () => {
     neuron = new FakeNeuron({ models: [{ id: 'org/m' }] });
-    const endpoint = await connect(`${neuron.url}/`).endpoint('org/m', signal);
-    expect(endpoint).toBe(neuron.url);
+    const path = await connect(`${neuron.url}/`).endpointPath('org/m', signal);
+    expect(path).toBe('');
     expect(neuron.count('/models/org%2Fm/endpoint')).toBe(1);
   });
 

@@ -77,7 +77,7 @@ describe('the health of nodes', () => {
     await neuron.die();
     under = await ControlUnderTest.started({ neurons: { a: neuron } });
     expect(stateOf('a')).toBe('unknown');
-    expect(under.control.snapshot().nodes.get('a')?.error).toContain('cannot be reached');
+    expect(under.control.snapshot().nodes.get('a')?.error).toContain('could not be reached');
     expect(fleetHealth(under.control.snapshot())).toEqual({
       status: 'degraded',
       nodes: { healthy: 0, total: 1 },
@@ -154,7 +154,7 @@ describe('the health of nodes', () => {
     const neuron = new FakeNeuron({ token: 'secret' });
     under = await ControlUnderTest.started({
       neurons: { a: neuron },
-      config: { nodeToken: 'secret' },
+      config: { nodes: [{ name: 'a', endpoint: neuron.url, token: 'secret' }] },
     });
     expect(stateOf('a')).toBe('up');
     await under.control.close();
@@ -163,16 +163,16 @@ describe('the health of nodes', () => {
     expect(under.control.snapshot().nodes.get('a')?.error).toBe('wrong node token');
   });
 
-  test('a node that names localhost as its address is reached at its configured host', async () => {
+  test('the path under which a model is served is asked once per load', async () => {
     const neuron = new FakeNeuron({
       models: [{ id: 'org/m' }],
-      endpointUrl: 'http://localhost:9999/',
+      endpointUrl: 'http://localhost:9999/engines/a/',
     });
     under = await ControlUnderTest.started({ neurons: { a: neuron } });
     await under.clock.whenSet(POLL_MS);
-    const lease = await under.acquire({ model: 'org/m' });
-    lease.release();
-    expect(lease.endpoint).toBe('http://127.0.0.1:9999');
+    const [replica] = under.control.snapshot().replicasByModel.get('org/m') ?? [];
+    expect(replica?.basePath).toBe('/engines/a');
+    await under.pollAgain();
     expect(neuron.count('/models/org%2Fm/endpoint')).toBe(1);
   });
 });

@@ -1,14 +1,15 @@
 import { afterEach, describe, expect, test } from 'bun:test';
 
 import { listAdminNodes, listModels } from '@cortex/fleet';
-import { FakeNeuron } from '@cortex/testkit';
+import { FakeClock, FakeNeuron } from '@cortex/testkit';
 
+import { GatewayUnderTest } from './gateway-under-test.ts';
 import { configOf, ControlUnderTest, POLL_MS, refusal } from './control-under-test.ts';
 
-let under: ControlUnderTest;
+let under: ControlUnderTest | undefined;
 const others: FakeNeuron[] = [];
 afterEach(async () => {
-  await under.close();
+  await under?.close();
   await Promise.all(others.splice(0).map((neuron) => neuron.close()));
 });
 
@@ -48,6 +49,70 @@ describe('a node taken out of the configuration', () => {
     await a.load();
     under.control.reconfigure(settings({ b }));
     expect(await waiting).toMatchObject({ code: 'model_not_found' });
+  });
+});
+
+describe('requests of a node that is taken out of the configuration', () => {
+  test.each([true, false])('finish, hidden from every view (streamed: %p)', async (stream) => {
+    const removed = new FakeNeuron({ models: [{ id: 'm' }] });
+    others.push(removed);
+    const clock = new FakeClock();
+    const gateway = await GatewayUnderTest.start({ neurons: { removed }, clock });
+    try {
+      const { control } = gateway.running;
+      const answer = gateway.chat({ model: 'm', stream });
+      const exchange = await removed.exchange();
+      if (stream) exchange.stream().token('a');
+      control.reconfigure(settings({}));
+      // The nodes of unanswered requests are looked at every second.
+      clock.advance(10_000);
+      expect(control.inFlight('removed')).toBe(0);
+      expect(await (await gateway.get('/v1/models')).json()).toMatchObject({ data: [] });
+      if (stream) exchange.token('b').finish();
+      else exchange.json({ ok: true });
+
+      const response = await answer;
+      expect(response.status).toBe(200);
+      expect(await response.text()).toContain(stream ? '"b"' : '"ok":true');
+      expect(await gateway.record()).toMatchObject({ outcome: 'ok', node: 'removed' });
+    } finally {
+      await gateway.close();
+    }
+  });
+});
+
+describe('a node whose token changes', () => {
+  test('gets the new one with calls and requests from then on, and keeps what was known of it', async () => {
+    const neuron = new FakeNeuron({ models: [{ id: 'm' }] });
+    others.push(neuron);
+    const gateway = await GatewayUnderTest.start({ neurons: { a: neuron } });
+    const withToken = (token: string) => ({
+      ...settings({}),
+      config: { ...configOf({}), nodes: [{ name: 'a', endpoint: neuron.url, token }] },
+    });
+    try {
+      const { control } = gateway.running;
+      const running = gateway.chat({ model: 'm' });
+      const old = await neuron.exchange();
+      const polls = neuron.count('/health');
+      control.reconfigure(withToken('fresh'));
+
+      expect(control.snapshot().nodes.get('a')?.state).toBe('up');
+      expect(control.inFlight('a')).toBe(1);
+      const answer = gateway.chat({ model: 'm' });
+      const exchange = await neuron.exchange(2);
+      const poll = await neuron.call('/health', polls + 1);
+      old.json({ ok: true });
+      exchange.json({ ok: true });
+
+      expect(old.headers.get('authorization')).toBeNull();
+      expect(exchange.headers.get('authorization')).toBe('Bearer fresh');
+      expect(poll.headers.get('authorization')).toBe('Bearer fresh');
+      expect((await running).status).toBe(200);
+      expect((await answer).status).toBe(200);
+    } finally {
+      await gateway.close();
+    }
   });
 });
 

@@ -252,25 +252,6 @@ test('completions take the same way, on their own path', async () => {
   );
 });
 
-test('a node that names localhost as its endpoint is reached where it is configured, without a double slash', async () => {
-  const neuron = new FakeNeuron({ models: [{ id: 'm' }] });
-  const port = new URL(neuron.url).port;
-  const relay = new FakeNeuron({
-    models: [{ id: 'm' }],
-    endpointUrl: `http://localhost:${port}/`,
-  });
-  open.push(neuron, relay);
-  const gateway = await GatewayUnderTest.start({ neurons: { beast: relay } });
-  open.push(gateway);
-
-  const answer = gateway.chat({ model: 'm' });
-  const exchange = await neuron.exchange();
-  exchange.json({ ok: true });
-
-  expect(exchange.path).toBe('/v1/chat/completions');
-  expect((await answer).status).toBe(200);
-});
-
 test('the record holds no prompt, and there is one of each request', async () => {
   const { neuron, gateway } = await setUp();
 

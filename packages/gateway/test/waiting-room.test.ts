@@ -31,7 +31,7 @@ describe('the waiting room', () => {
     held[0]?.release();
     const first = await waiting[0];
     expect(order).toEqual(['one']);
-    expect(first).toMatchObject({ queueMs: 40, coldStart: false, loadMs: undefined });
+    expect(first).toMatchObject({ queueMs: 40, loadMs: undefined });
     held[1]?.release();
     await waiting[1];
     first?.release();

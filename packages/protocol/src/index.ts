@@ -12,6 +12,7 @@ export {
 export * from './key-case.ts';
 export * from './model-settings.ts';
 export * from './model-states.ts';
+export * from './header-text.ts';
 export * from './neuron.ts';
 export * from './openai.ts';
 export * from './render-error.ts';

@@ -1,3 +1,4 @@
+export type { Clock } from './clock.ts';
 export { ConfigError, type ConfigPlace } from './config/config-error.ts';
 export {
   type ConfigInput,
@@ -38,4 +39,5 @@ export {
 } from './process/spawn-child.ts';
 export { stateDirectory } from './process/state-directory.ts';
 export { createRecordWriter, type RecordWriter } from './record-writer.ts';
-export { Ticker, ticker, type TickSource } from './ticker.ts';
+export { systemClock, ticker } from './system-clock.ts';
+export { Ticker } from './ticker.ts';

@@ -1,40 +1,39 @@
 import { expect, test } from 'bun:test';
 
-import { Ticker, type TickSource } from './ticker.ts';
+import { Ticker } from './ticker.ts';
 
-/** Time that passes when told to. */
-class FakeTime implements TickSource {
+/** Time that passes when told to, with one timer. */
+class FakeTime {
   #nowMs = 0;
-  #tick: (() => void) | undefined;
-  #periodMs = 0;
+  #timer: { readonly dueMs: number; readonly run: () => void } | undefined;
 
   get isRunning(): boolean {
-    return this.#tick !== undefined;
+    return this.#timer !== undefined;
   }
 
   nowMs(): number {
     return this.#nowMs;
   }
 
-  repeat(tick: () => void, ms: number): () => void {
-    this.#tick = tick;
-    this.#periodMs = ms;
+  setTimer(delayMs: number, run: () => void): () => void {
+    this.#timer = { dueMs: this.#nowMs + delayMs, run };
     return () => {
-      this.#tick = undefined;
+      this.#timer = undefined;
     };
   }
 
   pass(ms: number): void {
     const endMs = this.#nowMs + ms;
-    while (this.#tick !== undefined && this.#nowMs + this.#periodMs <= endMs) {
-      this.#nowMs += this.#periodMs;
-      this.#tick();
+    for (let timer = this.#timer; timer && timer.dueMs <= endMs; timer = this.#timer) {
+      this.#timer = undefined;
+      this.#nowMs = timer.dueMs;
+      timer.run();
     }
     this.#nowMs = endMs;
   }
 }
 
-test('each entry runs at its own pace on one timer', () => {
+test('a ticker runs each entry at its own pace on one timer', () => {
   const time = new FakeTime();
   const ticker = new Ticker(time);
   const ran: string[] = [];
@@ -46,7 +45,7 @@ test('each entry runs at its own pace on one timer', () => {
   expect(ran).toEqual(['1 s', '1 s', '2.5 s', '1 s']);
 });
 
-test('the timer runs only while something waits for it', () => {
+test('the timer of a ticker runs only while something waits for it', () => {
   const time = new FakeTime();
   const ticker = new Ticker(time);
   const cancelFirst = ticker.every(1000, () => undefined);
@@ -60,7 +59,7 @@ test('the timer runs only while something waits for it', () => {
   expect(time.isRunning).toBe(false);
 });
 
-test('an entry that cancels itself, or another, runs no more', () => {
+test('an entry of a ticker that cancels itself, or another, runs no more', () => {
   const time = new FakeTime();
   const ticker = new Ticker(time);
   let ran = 0;
@@ -76,7 +75,7 @@ test('an entry that cancels itself, or another, runs no more', () => {
   expect(ran).toBe(1);
 });
 
-test('one that throws does not keep the others from running', () => {
+test('an entry of a ticker that throws does not keep the others from running', () => {
   const time = new FakeTime();
   const errors: unknown[] = [];
   const ticker = new Ticker(time, (error) => errors.push(error));
@@ -92,14 +91,13 @@ test('one that throws does not keep the others from running', () => {
   expect(errors).toHaveLength(2);
 });
 
-test('after a stall an entry runs once, not for each period missed', () => {
+test('after a stall an entry of a ticker runs once, not once per period missed', () => {
   const time = new FakeTime();
   let stalledMs = 0;
-  const stalling: TickSource = {
+  const ticker = new Ticker({
     nowMs: () => time.nowMs() + stalledMs,
-    repeat: (tick, ms) => time.repeat(tick, ms),
-  };
-  const ticker = new Ticker(stalling);
+    setTimer: (delayMs, run) => time.setTimer(delayMs, run),
+  });
   let ran = 0;
   ticker.every(1000, () => (ran += 1));
 

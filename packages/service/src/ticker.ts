@@ -1,69 +1,61 @@
+import { type Clock } from './clock.ts';
+
 /** How exact a tick is: keep-alives and idle deadlines are seconds long. */
 const GRANULARITY_MS = 250;
 
-/** Source of time, so that tests move it by hand. */
-export interface TickSource {
-  /** Monotonic milliseconds. */
-  nowMs(): number;
-  /** Calls `tick` every `ms` until the returned function is called. */
-  repeat(tick: () => void, ms: number): () => void;
-}
-
-const SYSTEM: TickSource = {
-  nowMs: () => performance.now(),
-  repeat(tick, ms) {
-    const timer = setInterval(tick, ms);
-    timer.unref();
-    return () => clearInterval(timer);
-  },
-};
-
 interface Entry {
-  readonly ms: number;
+  readonly everyMs: number;
   readonly run: () => void;
   dueMs: number;
 }
 
 /**
- * One timer a process for everything that is due after about so many milliseconds (behaviour 4a).
+ * One timer per process for everything that is due after about so many milliseconds (behaviour 4a).
  *
- * It runs only while something waits for it, and keeps no process alive.
+ * It runs only while something waits for it.
  */
 export class Ticker {
-  readonly #source: TickSource;
+  readonly #clock: Pick<Clock, 'nowMs' | 'setTimer'>;
   readonly #onError: (error: unknown) => void;
   readonly #entries = new Set<Entry>();
-  #stop: (() => void) | undefined;
+  #cancelTimer: (() => void) | undefined;
 
   constructor(
-    source: TickSource = SYSTEM,
+    clock: Pick<Clock, 'nowMs' | 'setTimer'>,
     onError: (error: unknown) => void = (error) =>
       queueMicrotask(() => {
         throw error;
       }),
   ) {
-    this.#source = source;
+    this.#clock = clock;
     this.#onError = onError;
   }
 
-  /** Calls `run` about every `ms` (to 250 ms) until the returned function is called, which may be more than once. */
-  every(ms: number, run: () => void): () => void {
-    const entry: Entry = { ms, run, dueMs: this.#source.nowMs() + ms };
+  /** Calls `run` about every `everyMs` (to 250 ms) until the returned function is called, which may be more than once. */
+  every(everyMs: number, run: () => void): () => void {
+    const entry: Entry = { everyMs, run, dueMs: this.#clock.nowMs() + everyMs };
     this.#entries.add(entry);
-    this.#stop ??= this.#source.repeat(() => this.#tick(), GRANULARITY_MS);
+    if (this.#cancelTimer === undefined) this.#schedule();
     return () => {
       this.#entries.delete(entry);
       if (this.#entries.size > 0) return;
-      this.#stop?.();
-      this.#stop = undefined;
+      this.#cancelTimer?.();
+      this.#cancelTimer = undefined;
     };
   }
 
+  #schedule(): void {
+    this.#cancelTimer = this.#clock.setTimer(GRANULARITY_MS, () => {
+      this.#schedule();
+      this.#tick();
+    });
+  }
+
   #tick(): void {
-    const nowMs = this.#source.nowMs();
+    const nowMs = this.#clock.nowMs();
     for (const entry of this.#entries) {
       if (entry.dueMs > nowMs) continue;
-      entry.dueMs = nowMs + entry.ms;
+      entry.dueMs = nowMs + entry.everyMs;
       try {
         entry.run();
       } catch (error) {
@@ -73,6 +65,3 @@ export class Ticker {
     }
   }
 }
-
-/** The ticker of this process. */
-export const ticker = new Ticker();

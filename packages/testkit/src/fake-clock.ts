@@ -27,6 +27,18 @@ export class FakeClock {
     };
   }
 
+  every(everyMs: number, run: () => void): () => void {
+    let cancel = (): void => undefined;
+    const repeat = (): void => {
+      cancel = this.setTimer(everyMs, () => {
+        repeat();
+        run();
+      });
+    };
+    repeat();
+    return () => cancel();
+  }
+
   /** Timers set and neither run nor cancelled: what a test expects to be 0 at its end. */
   get pendingTimers(): number {
     return this.#timers.size;

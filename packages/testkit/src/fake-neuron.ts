@@ -15,6 +15,7 @@ import {
   type ScriptedError,
 } from './fake-exchange.ts';
 import { FakeLoad } from './fake-load.ts';
+import { type SelfSigned } from './self-signed.ts';
 
 export interface FakeModel extends Partial<ModelEntry> {
   readonly id: string;
@@ -27,7 +28,9 @@ interface FakeNeuronOptions {
   readonly discovery?: Partial<Discovery>;
   /** Bearer token that every request must bring; absent: none. */
   readonly token?: string;
-  /** What `/models/{id}/endpoint` names; absent: its own address. */
+  /** Serves HTTPS with this certificate; absent: plain HTTP. */
+  readonly tls?: Pick<SelfSigned, 'cert' | 'key'>;
+  /** What `/models/{id}/endpoint` names, and under whose path it serves inference; absent: its own address. */
   readonly endpointUrl?: string;
   /** Answers inference by itself; absent: the test takes each exchange with `exchange(n)`. */
   readonly answer?: (exchange: FakeExchange) => void;
@@ -92,7 +95,7 @@ export class FakeNeuron {
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.#port}`;
+    return `${this.#options.tls === undefined ? 'http' : 'https'}://127.0.0.1:${this.#port}`;
   }
 
   /** Adds or changes a model; fields not given keep what they were. */
@@ -175,6 +178,7 @@ export class FakeNeuron {
   #listen(port: number): Bun.Server<undefined> {
     return Bun.serve({
       hostname: '127.0.0.1',
+      ...(this.#options.tls !== undefined && { tls: this.#options.tls }),
       port,
       idleTimeout: 0,
       maxRequestBodySize: 256 << 20,
@@ -192,7 +196,12 @@ export class FakeNeuron {
     const bytes = new Uint8Array(await request.arrayBuffer());
     const path = new URL(request.url).pathname;
     const { method, headers } = request;
-    const isInference = method === 'POST' && INFERENCE_PATH.test(path);
+    const { pathname } = new URL(this.#options.endpointUrl ?? this.url);
+    const basePath = pathname.replace(/\/$/, '');
+    const isInference =
+      method === 'POST' &&
+      path.startsWith(basePath) &&
+      INFERENCE_PATH.test(path.slice(basePath.length));
     const body = isInference ? '' : new TextDecoder().decode(bytes);
     const call = { method, path, headers, body };
     this.calls.add(call);

@@ -27,7 +27,6 @@ export interface InferenceDeps {
   readonly maxBodyBytes: number;
   /** Seconds; absent: `IDLE_LIMIT_S`. */
   readonly idleLimitS?: number | undefined;
-  readonly nodeToken: string | undefined;
 }
 
 /** Bodies up to this size are read in one go. */
@@ -85,18 +84,20 @@ export function inferenceHandler(route: InferenceRoute, deps: InferenceDeps) {
       );
       meter.model = target.model;
       exchange = new Exchange(deps.proxy, meter, {
-        path,
-        body: withModel(bytes, view, target.model),
-        headers: toNodeHeaders(headers, {
-          requestId,
-          principal: meter.principal,
-          nodeToken: deps.nodeToken,
-          params: target.params,
-        }),
+        wire: {
+          method: 'POST',
+          path,
+          body: withModel(bytes, view, target.model),
+          headers: toNodeHeaders(headers, {
+            requestId,
+            principal: meter.principal,
+            params: target.params,
+          }),
+        },
         place: {
           requestId,
           model: target.model,
-          ...(target.node !== undefined && { node: target.node }),
+          node: target.node,
           weight: takesSeat ? view.n : 0,
           stream: meter.isStream,
           // Computed where it is asked for: with one replica nobody does.

@@ -109,6 +109,13 @@ export const GatewayConfig = z.strictObject({
       z.strictObject({
         name: NodeName.describe('Unique in the fleet.'),
         endpoint: httpUrl.describe('Base URL of the neuron, as http://host:13131.'),
+        tls_fingerprint: z
+          .string()
+          .regex(/^sha256:[0-9a-f]{64}$/i, '"sha256:" and 64 hex digits')
+          .optional()
+          .describe(
+            'Pins the certificate of an https:// endpoint: "sha256:" and the SHA-256 of its DER form. Replaces the checks of name and chain.',
+          ),
         weight: z
           .number()
           .positive()
@@ -124,7 +131,13 @@ export const GatewayConfig = z.strictObject({
     .describe('The nodes of the fleet. More may stand in nodes.d/*.toml beside this file.')
     .superRefine((neurons, context) => {
       const seen = new Set<string>();
-      for (const [index, { name }] of neurons.entries()) {
+      for (const [index, { name, endpoint, tls_fingerprint: pin }] of neurons.entries()) {
+        if (pin !== undefined && !endpoint.startsWith('https:'))
+          context.addIssue({
+            code: 'custom',
+            path: [index, 'tls_fingerprint'],
+            message: `the endpoint ${endpoint} has no certificate to compare; write https://`,
+          });
         if (seen.has(name))
           context.addIssue({
             code: 'custom',

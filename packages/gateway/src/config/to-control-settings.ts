@@ -17,6 +17,8 @@ export function toControlConfig(
       endpoint: neuron.endpoint,
       weight: neuron.weight,
       expectedOffline: neuron.expected_offline,
+      token: nodeToken,
+      tlsFingerprint: neuron.tls_fingerprint?.replace('sha256:', '').toLowerCase(),
     })),
     pollIntervalS: control.poll_interval_s,
     failuresBeforeDown: control.failures_before_down,
@@ -24,7 +26,6 @@ export function toControlConfig(
     maxWaiting: queue.max_waiting,
     maxWaitS: queue.max_wait_s,
     maxHoldS: queue.max_hold_s,
-    ...(nodeToken !== undefined && { nodeToken }),
   };
 }
 

@@ -1,8 +1,12 @@
 import type { Alias, CatalogueModel, FleetSnapshot, NodeConfig, Resolution } from '@cortex/fleet';
 
+import type { WireRequest } from '../wire/format-request.ts';
+import type { WireResponse } from '../wire/node-connection.ts';
+import type { SendOptions } from '../wire/node-transport.ts';
+
 /** Settings of cortex.toml that control reads. */
 export interface ControlConfig {
-  readonly nodes: readonly NodeConfig[];
+  readonly nodes: readonly NodeSettings[];
   readonly pollIntervalS: number;
   readonly failuresBeforeDown: number;
   /** Longest wait for a management answer of a node, and for the first contact with all nodes. */
@@ -13,8 +17,14 @@ export interface ControlConfig {
   readonly maxWaitS: number;
   /** Longest wait of a request that is not streamed, from its arrival. */
   readonly maxHoldS: number;
-  /** Shared bearer token of the neurons; absent: none is sent. */
-  readonly nodeToken?: string;
+}
+
+/** One `[[neurons]]`. */
+export interface NodeSettings extends NodeConfig {
+  /** Bearer token of its API; undefined: none is sent. */
+  readonly token?: string | undefined;
+  /** SHA-256 of its TLS certificate, 64 lower-case hex digits; undefined: name and chain are checked. */
+  readonly tlsFingerprint?: string | undefined;
 }
 
 /** What pino's logger offers and control uses. */
@@ -30,36 +40,40 @@ export interface AcquireRequest {
   /** A resolved model id. An unknown name is rejected with the final 404 (or 503 while no node has answered). */
   readonly model: string;
   /** Only this node will do (`id@node`). */
-  readonly node?: string;
+  readonly node?: string | undefined;
   /** Slots taken, all or nothing: the request's `n`; 0 for one that the node answers without a seat. */
   readonly weight: number;
   readonly stream: boolean;
   readonly affinityKey?: string | undefined;
   /** Nodes that failed this request already and are not asked again. A node that refused with `queue_full` or `model_not_loaded` does not belong here. */
   readonly tried: readonly string[];
+  /** A node that is asked only where no other has room. */
+  readonly avoided?: string | undefined;
   /** Monotonic (`Clock.nowMs`) arrival: the waits count from it, and it keeps its place in the queue when it comes back. */
   readonly arrivedMs: number;
 }
+
+export type LeaseSendOptions = Pick<SendOptions, 'connection' | 'onCancel'>;
 
 /** One request's place on a replica. Whoever holds it releases it, whatever happens, also when the signal has aborted. */
 export interface Lease {
   readonly id: string;
   readonly node: string;
-  /** Base URL for inference, without a slash at its end. */
-  readonly endpoint: string;
   readonly model: string;
-  /** The request waited for a load. */
-  readonly coldStart: boolean;
   /** Milliseconds waited for room. */
   readonly queueMs: number;
-  /** Milliseconds waited for a load; absent when there was none. */
+  /** Milliseconds waited for the load of this replica; undefined: the request did not wait for it. */
   readonly loadMs: number | undefined;
+  /** Sends a request to the replica, with the node's token. @throws as `NodeTransport.send` */
+  send(request: WireRequest, options: LeaseSendOptions): Promise<WireResponse>;
+  /** The node has missed its polls. False for a node that left the configuration: its requests finish. */
+  isNodeDown(): boolean;
   /** Idempotent. Counts as the last use of the model. */
   release(): void;
 }
 
 /**
- * Outcome of an attempt that changes the picture before the next poll: what the node refused with, or that it could
+ * Outcome of an attempt that changes the snapshot before the next poll: what the node refused with, or that it could
  * not be reached. `queue_full`: the replica counts as full until its next report or a release, so that the next
  * `acquire` waits. Call it before acquiring again.
  */
@@ -80,7 +94,7 @@ export interface ModelCallResult {
   readonly status: string;
 }
 
-/** Where requests get a place, and the one picture of the fleet. */
+/** Where requests get a place, and the one snapshot of the fleet. */
 export interface Control {
   /** Immutable, indexed; the same one serves router, API, admin and metrics (behaviour 18). */
   snapshot(): FleetSnapshot;

@@ -8,8 +8,8 @@ import {
   type Selection,
 } from '@cortex/fleet';
 import { CortexError } from '@cortex/protocol';
+import type { Clock } from '@cortex/service';
 
-import type { Clock } from './clock.ts';
 import type {
   AcquireRequest,
   AttemptReport,
@@ -20,6 +20,8 @@ import type {
   ModelCall,
   ModelCallResult,
 } from './control.ts';
+import type { NodeTarget } from '../wire/node-target.ts';
+import type { NodeTransport } from '../wire/node-transport.ts';
 import { FleetHolder } from './fleet-holder.ts';
 import { Leases } from './leases.ts';
 import { LoadFailureTable } from './load-failure-table.ts';
@@ -29,22 +31,19 @@ import { NodeConnections } from './node-connections.ts';
 import { OperatorCalls } from './operator-calls.ts';
 import { refusalError } from './refusal-error.ts';
 import { waitError } from './wait-error.ts';
-import { type Waited, WaitingRoom } from './waiting-room.ts';
+import { WaitingRoom } from './waiting-room.ts';
 
 export interface ControlOptions extends ControlSettings {
   readonly log: ControlLog;
   readonly clock: Clock;
+  readonly transport: NodeTransport;
 }
 
-const NOT_WAITED: Waited = { queueMs: 0, loadMs: undefined };
-
-const withoutSlash = (endpoint: string): string =>
-  endpoint.endsWith('/') ? endpoint.replace(/\/+$/, '') : endpoint;
-
-/** Performs what `fleet` decides: holds the picture, the leases, the waiting room and the loads together. */
+/** Performs what `fleet` decides: holds the snapshot, the leases, the waiting room and the loads together. */
 export class FleetControl implements Control {
   readonly #clock: Clock;
   readonly #log: ControlLog;
+  readonly #transport: NodeTransport;
   #settings: ControlSettings;
   readonly #fleet: FleetHolder;
   readonly #leases = new Leases();
@@ -55,15 +54,16 @@ export class FleetControl implements Control {
   readonly #operator: OperatorCalls;
   #isClosed = false;
 
-  constructor({ log, clock, ...settings }: ControlOptions) {
+  constructor({ log, clock, transport, ...settings }: ControlOptions) {
     this.#clock = clock;
     this.#log = log;
+    this.#transport = transport;
     this.#settings = settings;
     this.#fleet = new FleetHolder(log);
     const [fleet, leases] = [this.#fleet, this.#leases];
     this.#room = this.#createRoom();
     const waiting = (model: string) => this.#room.waiting(model);
-    this.#connections = new NodeConnections({ clock, log, fleet, leases, waiting });
+    this.#connections = new NodeConnections({ transport, clock, log, fleet, leases, waiting });
     this.#loads = this.#createLoads();
     this.#operator = new OperatorCalls({ clock, fleet, leases, connections: this.#connections });
     this.#fleet.subscribe((snapshot) => {
@@ -94,7 +94,7 @@ export class FleetControl implements Control {
     if (request.weight === 0 || this.#room.waiting(request.model) === 0) {
       const selection = this.#select(request);
       if (selection.kind === 'node') {
-        return Promise.resolve(this.#grant(request, selection.replica, NOT_WAITED));
+        return Promise.resolve(this.#grant(request, selection.replica));
       }
       if (selection.kind === 'refused') return Promise.reject(this.#refuse(request, selection));
     }
@@ -143,13 +143,16 @@ export class FleetControl implements Control {
     this.#settings = settings;
     const { config, catalogue, aliases } = settings;
     const { nodes, failuresBeforeDown } = config;
-    // First the picture, then the polls: an answer to a question from before its node was configured does not count.
+    // First the snapshot, then the polls: an answer to a question from before its node was configured does not count.
     this.#fleet.apply({
       kind: 'config_changed',
       config: { nodes, catalogue, aliases, failuresBeforeDown },
       atMs: this.#clock.nowMs(),
     });
-    for (const node of this.#connections.configure(config)) this.#leases.forgetNode(node);
+    for (const node of this.#connections.configure(config)) {
+      this.#leases.forgetNode(node);
+      this.#loads.forgetNode(node);
+    }
     // What could not be loaded may have been a mistake in the settings that were just corrected.
     this.#failures.forgetAll();
     this.#room.pumpAll();
@@ -170,21 +173,41 @@ export class FleetControl implements Control {
     return selectNode(this.#fleet.snapshot, request, { leases, failures, nowMs });
   }
 
-  #grant(request: AcquireRequest, { node, model, endpoint }: Replica, waited: Waited): Lease {
+  /** `enteredMs`: since when the request has waited; undefined: it has not. */
+  #grant(request: AcquireRequest, { node, model, basePath }: Replica, enteredMs?: number): Lease {
     const { requestId, weight } = request;
+    const target = this.#connections.target(node);
+    const waited = this.#waited({ node, model }, enteredMs);
     const { record, release } = this.#leases.take({ requestId, node, model, weight });
     return {
       id: record.id,
       node,
-      endpoint: withoutSlash(endpoint),
       model,
-      coldStart: waited.loadMs !== undefined,
-      queueMs: waited.queueMs,
-      loadMs: waited.loadMs,
+      ...waited,
+      send: (wireRequest, options) =>
+        this.#transport.send(wireRequest, { target, basePath, ...options }),
+      isNodeDown: () => this.#isDown(node, target),
       release: () => {
         if (release(this.#clock.nowMs())) this.#room.pump(model);
       },
     };
+  }
+
+  /** How much of the wait since `enteredMs` went into the load of this very replica, and how much into waiting for room. */
+  #waited(target: LoadTarget, enteredMs: number | undefined): Pick<Lease, 'queueMs' | 'loadMs'> {
+    if (enteredMs === undefined) return { queueMs: 0, loadMs: undefined };
+    const waitedMs = this.#clock.nowMs() - enteredMs;
+    const load = this.#loads.lastLoad(target);
+    if (load === undefined || load.endedMs < enteredMs)
+      return { queueMs: waitedMs, loadMs: undefined };
+    const loadMs = load.endedMs - Math.max(enteredMs, load.startedMs);
+    return { queueMs: waitedMs - loadMs, loadMs };
+  }
+
+  /** A node of the same name at another endpoint is another machine. */
+  #isDown(name: string, { endpoint }: NodeTarget): boolean {
+    const node = this.snapshot().nodes.get(name);
+    return node !== undefined && node.endpoint === endpoint && node.state === 'down';
   }
 
   #refuse(request: AcquireRequest, selection: Selection): CortexError {
@@ -202,7 +225,7 @@ export class FleetControl implements Control {
         return { maxWaiting, maxWaitMs: maxWaitS * 1000, maxHoldMs: maxHoldS * 1000 };
       },
       select: (request) => this.#select(request),
-      grant: (request, replica, waited) => this.#grant(request, replica, waited),
+      grant: (request, replica, enteredMs) => this.#grant(request, replica, enteredMs),
       refuse: (request, selection) => this.#refuse(request, selection),
       expire: (request, selection) => this.#refuse(request, selection),
       wantLoad: (request, selection) => this.#wantLoad(request, selection),

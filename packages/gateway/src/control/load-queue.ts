@@ -1,7 +1,7 @@
 import type { FleetEvent, FleetSnapshot, Replica } from '@cortex/fleet';
 import { CortexError, type LoadingState, stateTraits, toCortexError } from '@cortex/protocol';
+import type { Clock } from '@cortex/service';
 
-import type { Clock } from './clock.ts';
 import type { ControlLog } from './control.ts';
 
 interface LoadQueueDeps {
@@ -25,9 +25,17 @@ export interface LoadTarget {
   readonly node: string;
 }
 
+/** When a load began and ended, monotonic ms. */
+export interface PastLoad {
+  readonly startedMs: number;
+  readonly endedMs: number;
+}
+
 interface Job extends LoadTarget {
   readonly controller: AbortController;
   readonly startedMs: number;
+  /** When the node said that it is loaded. */
+  loadedMs?: number | undefined;
 }
 
 const NOBODY_WAITS = new Error('nobody waits for the load any more');
@@ -40,6 +48,8 @@ export class LoadQueue {
   readonly #deps: LoadQueueDeps;
   readonly #jobs = new Map<string, Map<string, Job>>();
   readonly #running = new Set<Promise<void>>();
+  /** By node, then model: at most one per model of the fleet. */
+  readonly #lastLoads = new Map<string, Map<string, PastLoad>>();
 
   constructor(deps: LoadQueueDeps) {
     this.#deps = deps;
@@ -54,7 +64,7 @@ export class LoadQueue {
   /** Starts the load, or joins one that the node has begun for somebody else. Nothing when cortex waits for it already. */
   ensure(target: LoadTarget): void {
     if (this.has(target.model, target.node)) return;
-    const job = {
+    const job: Job = {
       ...target,
       controller: new AbortController(),
       startedMs: this.#deps.clock.nowMs(),
@@ -63,6 +73,21 @@ export class LoadQueue {
     this.#jobs.set(job.model, jobs.set(job.node, job));
     const run = this.#run(job).finally(() => this.#running.delete(run));
     this.#running.add(run);
+  }
+
+  /**
+   * The last load of this replica that cortex waited for; undefined: none. A replica that is ready while its load call has
+   * not returned was loaded just now: a report came first.
+   */
+  lastLoad({ model, node }: LoadTarget): PastLoad | undefined {
+    const job = this.#jobs.get(model)?.get(node);
+    if (job === undefined) return this.#lastLoads.get(node)?.get(model);
+    return { startedMs: job.startedMs, endedMs: job.loadedMs ?? this.#deps.clock.nowMs() };
+  }
+
+  /** Forgets the past loads of a node that was removed or replaced. */
+  forgetNode(node: string): void {
+    this.#lastLoads.delete(node);
   }
 
   /** Gives up the loads of the model that `isWanted` (by node) no longer holds for. */
@@ -112,10 +137,12 @@ export class LoadQueue {
     try {
       await load(job, job.controller.signal);
       const loadedMs = clock.nowMs();
+      job.loadedMs = loadedMs;
       // The report brings slots and queue length, which admission needs before the waiters rush in.
       await this.#deps.poll(node);
       this.#assertStillLoaded(job, loadedMs);
       this.#remove(job);
+      this.#noteLoaded(job, loadedMs);
       loaded(job);
       log.info({ node, model, loadMs: Math.round(loadedMs - startedMs) }, 'loaded');
       apply({ kind: 'load_ended', node, model, result: { kind: 'loaded' }, atMs: loadedMs });
@@ -142,7 +169,10 @@ export class LoadQueue {
     const { model, node } = job;
     if (thrown === NOBODY_WAITS) return this.#cancelled(job);
     const error = toCortexError(thrown);
-    if (error.code === 'conflict' && (await this.#loadsOtherwise(job))) return this.#cancelled(job);
+    if (error.code === 'conflict' && (await this.#loadsOtherwise(job))) {
+      this.#noteLoaded(job, clock.nowMs());
+      return this.#cancelled(job);
+    }
     if (job.controller.signal.reason === NOBODY_WAITS) return this.#cancelled(job);
     this.#remove(job);
     failed(job, error);
@@ -177,6 +207,11 @@ export class LoadQueue {
       });
     }
     return status() === 'loaded';
+  }
+
+  #noteLoaded({ model, node, startedMs }: Job, endedMs: number): void {
+    const byModel = this.#lastLoads.get(node) ?? new Map<string, PastLoad>();
+    this.#lastLoads.set(node, byModel.set(model, { startedMs, endedMs }));
   }
 
   #cancelled(job: Job): void {

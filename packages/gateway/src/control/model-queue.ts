@@ -1,7 +1,6 @@
 import type { CortexError } from '@cortex/protocol';
 
 import type { AcquireRequest, Lease } from './control.ts';
-import type { Waited } from './waiting-room.ts';
 
 /** One request in the waiting room. */
 export interface Waiter {
@@ -23,8 +22,6 @@ export class ModelQueue {
   #constrained = 0;
   #isPumping = false;
   #pumpAgain = false;
-  #loadSinceMs: number | undefined;
-  #lastLoad: { readonly sinceMs: number; readonly endedMs: number } | undefined;
 
   get size(): number {
     return this.#returned.size + this.#arrived.size;
@@ -80,23 +77,6 @@ export class ModelQueue {
     this.#pumpAgain = false;
     this.#isPumping = again;
     return again;
-  }
-
-  /** Remembers since when the model is being loaded for those who wait, and when that ended. */
-  noteLoad(isLoading: boolean, nowMs: number): void {
-    if (isLoading) {
-      this.#loadSinceMs ??= nowMs;
-    } else if (this.#loadSinceMs !== undefined) {
-      this.#lastLoad = { sinceMs: this.#loadSinceMs, endedMs: nowMs };
-      this.#loadSinceMs = undefined;
-    }
-  }
-
-  waited({ enteredMs }: Waiter, nowMs: number): Waited {
-    const load = this.#lastLoad;
-    if (!load || load.endedMs < enteredMs) return { queueMs: nowMs - enteredMs, loadMs: undefined };
-    const loadMs = load.endedMs - Math.max(enteredMs, load.sinceMs);
-    return { queueMs: nowMs - enteredMs - loadMs, loadMs };
   }
 }
 

@@ -1,9 +1,11 @@
-import type { FleetSnapshot, NodeConfig, NodeSnapshot } from '@cortex/fleet';
+import type { FleetSnapshot, NodeSnapshot } from '@cortex/fleet';
 import { CortexError, stateTraits } from '@cortex/protocol';
+import type { Clock } from '@cortex/service';
 
 import { NeuronClient } from '../nodes/neuron-client.ts';
-import type { Clock } from './clock.ts';
-import type { ControlConfig, ControlLog } from './control.ts';
+import { isSameTarget, type NodeTarget } from '../wire/node-target.ts';
+import { type NodeTransport } from '../wire/node-transport.ts';
+import type { ControlConfig, ControlLog, NodeSettings } from './control.ts';
 import type { FleetHolder } from './fleet-holder.ts';
 import type { Leases } from './leases.ts';
 import { NodePoller } from './node-poller.ts';
@@ -15,18 +17,26 @@ const FAST_POLL_MS = 1_000;
 const IN_STEP_NODES = 20;
 
 interface Connection {
-  readonly endpoint: string;
+  readonly target: NodeTarget;
   readonly client: NeuronClient;
   readonly poller: NodePoller;
 }
 
 interface ConnectionsDeps {
+  readonly transport: NodeTransport;
   readonly clock: Clock;
   readonly log: ControlLog;
   readonly fleet: FleetHolder;
   readonly leases: Leases;
   readonly waiting: (model: string) => number;
 }
+
+const toTarget = (node: NodeSettings, { connectS }: ControlConfig): NodeTarget => ({
+  endpoint: node.endpoint,
+  token: node.token,
+  tlsFingerprint: node.tlsFingerprint,
+  connectMs: connectS * 1000,
+});
 
 /** A client and a poller for every configured node. */
 export class NodeConnections {
@@ -44,10 +54,14 @@ export class NodeConnections {
   configure(config: ControlConfig): readonly string[] {
     this.#pollIntervalMs = config.pollIntervalS * 1000;
     const wanted = new Map(config.nodes.map((node) => [node.name, node]));
-    const gone = [...this.#connections]
-      .filter(([name, { endpoint }]) => wanted.get(name)?.endpoint !== endpoint)
-      .map(([name]) => name);
-    for (const name of gone) this.#disconnect(name);
+    const gone: string[] = [];
+    for (const [name, { target }] of this.#connections) {
+      const node = wanted.get(name);
+      if (node?.endpoint !== target.endpoint) gone.push(name);
+      // With another token or certificate it is the same node, spoken to anew.
+      if (node === undefined || !isSameTarget(target, toTarget(node, config)))
+        this.#disconnect(name);
+    }
     const count = config.nodes.length;
     for (const [index, node] of config.nodes.entries()) {
       const firstPauseRatio = count <= IN_STEP_NODES ? 1 : (index + 1) / count;
@@ -68,8 +82,17 @@ export class NodeConnections {
 
   /** @throws CortexError no_healthy_node when the node is not configured (any more). */
   client(node: string): NeuronClient {
+    return this.#connection(node).client;
+  }
+
+  /** @throws CortexError no_healthy_node when the node is not configured (any more). */
+  target(node: string): NodeTarget {
+    return this.#connection(node).target;
+  }
+
+  #connection(node: string): Connection {
     const connection = this.#connections.get(node);
-    if (connection) return connection.client;
+    if (connection) return connection;
     throw new CortexError('no_healthy_node', `There is no node ${node} in the configuration.`);
   }
 
@@ -84,17 +107,18 @@ export class NodeConnections {
   }
 
   #connect(
-    { name, endpoint }: NodeConfig,
+    node: NodeSettings,
     { config, firstPauseRatio }: { config: ControlConfig; firstPauseRatio: number },
   ): void {
-    const { clock, log, fleet, leases } = this.#deps;
-    const { nodeToken } = config;
+    const { clock, log, fleet, leases, transport } = this.#deps;
+    const { name } = node;
+    const target = toTarget(node, config);
     const client = new NeuronClient({
       name,
-      endpoint,
-      timeoutMs: config.connectS * 1000,
+      target,
+      transport,
       clock,
-      ...(nodeToken !== undefined && { nodeToken }),
+      timeoutMs: target.connectMs,
     });
     const poller = new NodePoller({
       name,
@@ -108,7 +132,7 @@ export class NodeConnections {
       firstPauseRatio,
       missSpacingMs: () => this.#pollIntervalMs / 2,
     });
-    this.#connections.set(name, { endpoint, client, poller });
+    this.#connections.set(name, { target, client, poller });
     if (this.#isStarted) poller.start();
   }
 

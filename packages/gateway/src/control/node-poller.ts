@@ -1,9 +1,9 @@
 import type { FleetEvent, NodeSnapshot } from '@cortex/fleet';
 import { type Discovery, type ModelEntry, type NodeHealth, toCortexError } from '@cortex/protocol';
+import type { Clock } from '@cortex/service';
 
 import type { NeuronClient } from '../nodes/neuron-client.ts';
 import { acceptModels } from './accept-models.ts';
-import type { Clock } from './clock.ts';
 import type { ControlLog } from './control.ts';
 
 /** Hardware and harnesses change rarely, but an upgraded neuron may tell more. */
@@ -36,9 +36,9 @@ interface Answers extends Found {
   readonly models: readonly ModelEntry[];
 }
 
-interface KnownEndpoint {
+interface KnownPath {
   readonly generation: number;
-  readonly url: string;
+  readonly path: string;
 }
 
 /**
@@ -49,7 +49,7 @@ interface KnownEndpoint {
 export class NodePoller {
   readonly #deps: PollerDeps;
   readonly #stop = new AbortController();
-  #endpoints: ReadonlyMap<string, KnownEndpoint> = new Map();
+  #basePaths: ReadonlyMap<string, KnownPath> = new Map();
   #discoveredMs: number | undefined;
   #running: Promise<void> | undefined;
   #next: Promise<void> | undefined;
@@ -122,7 +122,7 @@ export class NodePoller {
     let answers: Answers;
     try {
       answers = await this.#ask(signal);
-      await this.#askEndpoints(answers.models, signal);
+      await this.#askBasePaths(answers.models, signal);
     } catch (error) {
       if (!signal.aborted) this.#miss(sentMs, error);
       return;
@@ -181,32 +181,32 @@ export class NodePoller {
   }
 
   /**
-   * Where inference goes, asked once per load of a model, before the model counts as loaded. Where a node does not
-   * say, it goes to the node itself. One after the other: many at once, from every node of a large fleet at first
-   * contact, would keep the polls themselves from their deadline.
+   * The path under which inference is sent, asked once per load of a model, before the model counts as loaded; none where a
+   * node does not say. One after the other: many at once, from every node of a large fleet at first contact, would keep
+   * the polls themselves from their deadline.
    */
-  async #askEndpoints(models: readonly ModelEntry[], signal: AbortSignal): Promise<void> {
+  async #askBasePaths(models: readonly ModelEntry[], signal: AbortSignal): Promise<void> {
     const { client, clock, log, name, apply } = this.#deps;
-    const before = this.#endpoints;
+    const before = this.#basePaths;
     const loaded = models.filter(({ status }) => status === 'loaded');
-    const endpoints = new Map<string, KnownEndpoint>();
+    const basePaths = new Map<string, KnownPath>();
     const unknown: ModelEntry[] = [];
     for (const model of loaded) {
       const known = before.get(model.id);
-      if (known?.generation === model.generation) endpoints.set(model.id, known);
+      if (known?.generation === model.generation) basePaths.set(model.id, known);
       else unknown.push(model);
     }
-    if (unknown.length === 0 && endpoints.size === before.size) return;
+    if (unknown.length === 0 && basePaths.size === before.size) return;
     try {
       for (const { id, generation } of unknown) {
-        endpoints.set(id, { generation, url: await client.endpoint(id, signal) });
+        basePaths.set(id, { generation, path: await client.endpointPath(id, signal) });
       }
     } catch (error) {
       log.debug({ node: name, err: error }, 'node did not say where inference goes');
     }
     if (signal.aborted) return;
-    this.#endpoints = endpoints;
-    const urls = new Map([...endpoints].map(([model, { url }]) => [model, url]));
-    apply({ kind: 'endpoints_known', node: name, endpoints: urls, atMs: clock.nowMs() });
+    this.#basePaths = basePaths;
+    const paths = new Map([...basePaths].map(([model, { path }]) => [model, path]));
+    apply({ kind: 'base_paths_known', node: name, basePaths: paths, atMs: clock.nowMs() });
   }
 }

@@ -1,7 +1,7 @@
 import { type FleetSnapshot, type LoadFailures, selectNode } from '@cortex/fleet';
 import { CortexError, stateTraits } from '@cortex/protocol';
+import type { Clock } from '@cortex/service';
 
-import type { Clock } from './clock.ts';
 import type { ModelCall, ModelCallResult } from './control.ts';
 import type { FleetHolder } from './fleet-holder.ts';
 import type { Leases } from './leases.ts';

@@ -11,7 +11,7 @@ import { WaitingRoom } from './waiting-room.ts';
 const REPLICA: Replica = {
   node: 'a',
   model: 'm',
-  endpoint: 'http://a',
+  basePath: '',
   speedWeight: 1,
   isNodeUp: true,
   isNodeDraining: false,
@@ -81,11 +81,11 @@ class Simulation {
     return {
       id: requestId,
       node: 'a',
-      endpoint: 'http://a',
       model: 'm',
-      coldStart: false,
       queueMs: 0,
       loadMs: undefined,
+      send: () => Promise.reject(new Error('sends nothing')),
+      isNodeDown: () => false,
       release: () => {
         this.used -= weight;
         this.room.pump('m');

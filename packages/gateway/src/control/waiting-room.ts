@@ -1,17 +1,9 @@
 import type { Replica, Selection } from '@cortex/fleet';
 import { CortexError } from '@cortex/protocol';
+import type { Clock } from '@cortex/service';
 
-import type { Clock } from './clock.ts';
 import type { AcquireRequest, Lease } from './control.ts';
 import { ModelQueue, type Waiter } from './model-queue.ts';
-
-/** How long a granted request had waited, and for what. */
-export interface Waited {
-  /** For room. */
-  readonly queueMs: number;
-  /** For a load; absent: it waited for none. */
-  readonly loadMs: number | undefined;
-}
 
 export interface WaitingLimits {
   /** Per model. */
@@ -26,13 +18,14 @@ interface RoomDeps {
   readonly clock: Clock;
   readonly limits: () => WaitingLimits;
   readonly select: (request: AcquireRequest) => Selection;
-  readonly grant: (request: AcquireRequest, replica: Replica, waited: Waited) => Lease;
+  /** `enteredMs`: since when the request has waited. */
+  readonly grant: (request: AcquireRequest, replica: Replica, enteredMs: number) => Lease;
   readonly refuse: (request: AcquireRequest, selection: Selection) => CortexError;
   /** The error for a request whose time is over, by what it waited for. */
   readonly expire: (request: AcquireRequest, selection: Selection) => CortexError;
   /** A load is needed (or under way on a node): start or join it. */
   readonly wantLoad: (request: AcquireRequest, selection: Selection) => void;
-  /** Somebody left: loads that nobody waits for may end. */
+  /** A request left: loads that no request waits for may end. */
   readonly left: (model: string, isWanted: (node: string) => boolean) => void;
   /** The first request began to wait for the model. */
   readonly waitingBegan: (model: string) => void;
@@ -40,7 +33,7 @@ interface RoomDeps {
 
 const isLoad = ({ kind }: Selection): boolean => kind === 'load' || kind === 'loading';
 
-/** Requests whose wait is the same: what blocks one blocks the other. */
+/** Equal for requests that wait for the same: what blocks one blocks the other. */
 const constraintOf = ({ node = '', tried }: AcquireRequest): string =>
   tried.length === 0 ? node : `${node} ${tried.join(' ')}`;
 
@@ -89,7 +82,7 @@ export class WaitingRoom {
     });
   }
 
-  /** Gives out what has become free for one model. */
+  /** Grants the room that has become free for one model. */
   pump(model: string): void {
     const queue = this.#queues.get(model);
     if (!queue || !queue.beginPump()) return;
@@ -103,7 +96,7 @@ export class WaitingRoom {
     for (const model of Array.from(this.#queues.keys())) this.pump(model);
   }
 
-  /** Everybody gets `error`. */
+  /** Rejects every waiting request with `error`. */
   empty(error: CortexError): void {
     for (const queue of Array.from(this.#queues.values())) {
       for (const waiter of Array.from(queue)) this.#reject(waiter, error);
@@ -116,24 +109,22 @@ export class WaitingRoom {
       const constraint = constraintOf(waiter.request);
       if (blocked.has(constraint)) continue;
       const selection = this.#deps.select(waiter.request);
-      queue.noteLoad(isLoad(selection), this.#deps.clock.nowMs());
       if (selection.kind === 'refused') {
         this.#reject(waiter, this.#deps.refuse(waiter.request, selection));
       } else if (selection.kind === 'node' && !blocked.has('')) {
-        this.#grant(queue, waiter, selection.replica);
+        this.#grant(waiter, selection.replica);
       } else {
         blocked.add(constraint);
         if (isLoad(selection)) this.#deps.wantLoad(waiter.request, selection);
-        // Whoever may go anywhere blocks all behind: nobody overtakes. Only those bound to a node may still need a load.
+        // A request that can run on any node blocks the requests behind it; only those bound to a node may still need a load.
         if (constraint === '' && !queue.hasConstrained) return;
       }
     }
   }
 
-  #grant(queue: ModelQueue, waiter: Waiter, replica: Replica): void {
-    const waited = queue.waited(waiter, this.#deps.clock.nowMs());
+  #grant(waiter: Waiter, replica: Replica): void {
     this.#remove(waiter);
-    waiter.resolve(this.#deps.grant(waiter.request, replica, waited));
+    waiter.resolve(this.#deps.grant(waiter.request, replica, waiter.enteredMs));
   }
 
   #reject(waiter: Waiter, error: CortexError): void {
@@ -144,7 +135,7 @@ export class WaitingRoom {
     waiter.reject(error);
     if (queue.size > 0) this.#deps.left(model, (node) => queue.wants(node));
     this.#dropIfEmpty(model, queue);
-    // It may have stood in the way of those behind it.
+    // It may have blocked the requests behind it.
     this.pump(model);
   }
 

@@ -2,16 +2,18 @@ import { type CortexError, type NeuronUsage, toCortexError } from '@cortex/proto
 import { type Logger } from '@cortex/service';
 
 import { NO_NODE, type RequestMetrics, UNKNOWN_MODEL } from './request-metrics.ts';
-import { type Api, type Outcome, outcomeOfError, type RequestRecord } from './request-record.ts';
+import { type Api, type Outcome, outcomeOf, type RequestRecord } from './request-record.ts';
 
-/** What a request wrote where it met a node. */
-export interface Placement {
-  readonly model: string;
-  readonly node: string;
-  readonly isColdStart: boolean;
-  /** Waited for a place, respectively for the load; ms. */
+/** How long a request waited, ms. */
+export interface Wait {
   readonly queueMs: number;
+  /** For the load of the replica that it got; undefined: it did not wait for one. */
   readonly loadMs: number | undefined;
+}
+
+/** Where a request was placed, and how long it had waited for that. */
+export interface Placement extends Wait {
+  readonly node: string;
 }
 
 /** How a request ended. */
@@ -58,7 +60,11 @@ export class RequestMeter {
   lastContentMs: number | undefined;
 
   readonly #deps: MeterDeps;
-  #placement: Placement | undefined;
+  /** Of the latest attempt. */
+  #node: string | undefined;
+  #queueMs = 0;
+  /** The load that the request waited for. */
+  #load: { readonly node: string; readonly ms: number } | undefined;
   #isEnded = false;
 
   constructor(deps: MeterDeps, request: { readonly requestId: string; readonly api: Api }) {
@@ -72,19 +78,26 @@ export class RequestMeter {
     return this.#isEnded;
   }
 
-  /** The node of the latest attempt. */
-  place(placement: Placement): void {
-    const before = this.#placement;
-    // Waiting adds up over the attempts; the load is that of any of them.
-    this.#placement =
-      before === undefined
-        ? placement
-        : {
-            ...placement,
-            isColdStart: placement.isColdStart || before.isColdStart,
-            queueMs: placement.queueMs + before.queueMs,
-            loadMs: placement.loadMs ?? before.loadMs,
-          };
+  /** The node of the latest attempt; undefined where there was none. */
+  get node(): string | undefined {
+    return this.#node;
+  }
+
+  /** The request waited for a load. */
+  get isColdStart(): boolean {
+    return this.#load !== undefined;
+  }
+
+  /** The request got a place. Waits add up over the attempts. */
+  place({ node, queueMs, loadMs }: Placement): void {
+    this.#node = node;
+    this.#queueMs += queueMs;
+    if (loadMs !== undefined) this.#load = { node, ms: loadMs + (this.#load?.ms ?? 0) };
+  }
+
+  /** The request waited and got no place. */
+  waitInVain(waitedMs: number): void {
+    this.#queueMs += waitedMs;
   }
 
   /** Writes the record and the counts. Only the first call counts. */
@@ -104,12 +117,15 @@ export class RequestMeter {
       const { log } = this.#deps;
       log.error({ err: error.cause ?? error, request_id: this.requestId }, 'request failed');
     }
-    this.end({ outcome: outcomeOfError(error), status: error.status, code: error.code });
+    this.end({
+      outcome: outcomeOf(error.status, error.code),
+      status: error.status,
+      code: error.code,
+    });
     return error;
   }
 
   #record({ outcome, status, code }: Ending): RequestRecord {
-    const placement = this.#placement;
     const { usage } = this;
     const totalMs = this.#deps.nowMs() - this.startedMs;
     const promptTokens = usage?.prompt_tokens ?? this.promptTokens ?? 0;
@@ -125,15 +141,15 @@ export class RequestMeter {
       principal: this.principal,
       model_asked: this.modelAsked,
       model: this.model ?? UNKNOWN_MODEL,
-      node: placement?.node ?? NO_NODE,
+      node: this.#node ?? NO_NODE,
       stream: this.isStream,
       outcome,
       status,
       code: code?.slice(0, MAX_CODE_CHARS),
       attempts: this.attempts,
-      cold_start: placement?.isColdStart ?? false,
-      queue_ms: round((placement?.queueMs ?? 0) + (usage?.queue_ms ?? 0)),
-      load_ms: placement?.loadMs === undefined ? undefined : round(placement.loadMs),
+      cold_start: this.isColdStart,
+      queue_ms: round(this.#queueMs + (usage?.queue_ms ?? 0)),
+      load_ms: this.#load === undefined ? undefined : round(this.#load.ms),
       first_token_ms: this.#firstTokenMs(),
       total_ms: round(totalMs),
       prompt_tokens: promptTokens,
@@ -142,7 +158,7 @@ export class RequestMeter {
       reasoning_tokens: usage?.reasoning_tokens ?? 0,
       total_tokens: promptTokens + completionTokens,
       tok_s: this.#tokensPerSecond(completionTokens),
-      estimated: usage?.estimated ?? completionTokens > 0,
+      estimated: usage?.estimated ?? promptTokens + completionTokens > 0,
       affinity: 'none',
     };
   }
@@ -179,7 +195,7 @@ export class RequestMeter {
     series.cachedPromptTokens.value += record.cached_tokens;
     if (record.code !== undefined) metrics.countError(record.code);
     if (record.attempts > 1) metrics.countRetries(record.model, record.attempts - 1);
-    if (record.cold_start)
-      metrics.countColdStart(record.model, record.node, (record.load_ms ?? 0) / 1000);
+    const load = this.#load;
+    if (load !== undefined) metrics.countColdStart(record.model, load.node, load.ms / 1000);
   }
 }

@@ -1,4 +1,4 @@
-import { type CortexError, type ErrorCode } from '@cortex/protocol';
+import { type ErrorCode } from '@cortex/protocol';
 
 /** `api` of metrics and records (contracts, section 5); those that have a route. */
 export type Api = 'chat' | 'completions' | 'embeddings' | 'rerank' | 'tokenize';
@@ -49,38 +49,36 @@ export interface RequestRecord {
   readonly affinity: 'hit' | 'moved' | 'none';
 }
 
-const BY_CODE: Partial<Record<ErrorCode, Outcome>> = {
-  client_closed_request: 'client_left',
-  invalid_api_key: 'unauthorized',
-  forbidden: 'unauthorized',
-  model_not_allowed: 'unauthorized',
-  rate_limit_exceeded: 'rate_limited',
-  insufficient_quota: 'rate_limited',
-  model_not_found: 'not_found',
-  model_load_failed: 'load_failed',
-  internal_error: 'internal',
-  node_unreachable: 'upstream_error',
-  node_protocol_error: 'upstream_error',
-  upstream_disconnected: 'upstream_error',
-  node_timeout: 'timeout',
-  load_timeout: 'timeout',
-};
+const BY_CODE: ReadonlyMap<string, Outcome> = new Map<ErrorCode, Outcome>([
+  ['client_closed_request', 'client_left'],
+  ['invalid_api_key', 'unauthorized'],
+  ['forbidden', 'unauthorized'],
+  ['model_not_allowed', 'unauthorized'],
+  ['rate_limit_exceeded', 'rate_limited'],
+  ['insufficient_quota', 'rate_limited'],
+  ['model_not_found', 'not_found'],
+  ['model_load_failed', 'load_failed'],
+  ['internal_error', 'internal'],
+  ['node_unreachable', 'upstream_error'],
+  ['node_protocol_error', 'upstream_error'],
+  ['upstream_disconnected', 'upstream_error'],
+  ['node_timeout', 'timeout'],
+  ['load_timeout', 'timeout'],
+]);
 
-/** How a request ended that cortex refused or gave up itself. */
-export function outcomeOfError(error: CortexError): Outcome {
-  return (
-    BY_CODE[error.code] ?? (error.status === 503 ? 'unavailable' : outcomeOfStatus(error.status))
-  );
+/** How a request ended, by its status and the code of its error: that of cortex, or that which a node gave. */
+export function outcomeOf(status: number, code: string | undefined): Outcome {
+  if (status < 400 && code === undefined) return 'ok';
+  const outcome = code === undefined ? undefined : BY_CODE.get(code);
+  return outcome ?? outcomeOfStatus(status);
 }
 
-/** How a request ended that a node answered with `status`. */
-export function outcomeOfStatus(status: number): Outcome {
-  if (status < 400) return 'ok';
+function outcomeOfStatus(status: number): Outcome {
   if (status === 401 || status === 403) return 'unauthorized';
   if (status === 404) return 'not_found';
   if (status === 429) return 'rate_limited';
   if (status === 499) return 'client_left';
-  if (status < 500) return 'client_error';
+  if (status >= 400 && status < 500) return 'client_error';
   if (status === 503) return 'unavailable';
   return status === 504 ? 'timeout' : 'upstream_error';
 }

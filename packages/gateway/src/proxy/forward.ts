@@ -1,4 +1,4 @@
-import { renderErrorEvent, SSE_KEEP_ALIVE } from '@cortex/protocol';
+import { renderErrorEvent, SSE_KEEP_ALIVE, toHeaderText } from '@cortex/protocol';
 import { errorResponse } from '@cortex/service';
 
 import { codeOfAnswer, type Exchange } from './exchange.ts';
@@ -9,18 +9,16 @@ import { streamResponse } from './stream-response.ts';
 
 /** How long a stream's status line is held for the real one (behaviour 4). */
 const HOLD_MS = 1000;
-/** Pause between two comments while nothing else can be sent. */
+/** Interval between keep-alive comments while the stream is silent. */
 const KEEP_ALIVE_MS = 5000;
 
 /** What every answer of an inference request carries. */
 function ownHeaders(exchange: Exchange): Record<string, string> {
-  const { meter, lease } = exchange;
+  const { meter } = exchange;
   const headers: Record<string, string> = { 'x-request-id': meter.requestId };
-  if (meter.model !== undefined) headers['x-cortex-model'] = meter.model;
-  if (lease !== undefined) {
-    headers['x-cortex-node'] = lease.node;
-    if (lease.coldStart) headers['x-cortex-cold-start'] = 'true';
-  }
+  if (meter.model !== undefined) headers['x-cortex-model'] = toHeaderText(meter.model);
+  if (meter.node !== undefined) headers['x-cortex-node'] = toHeaderText(meter.node);
+  if (meter.isColdStart) headers['x-cortex-cold-start'] = 'true';
   return headers;
 }
 
@@ -37,7 +35,7 @@ const openAiVoice = (exchange: Exchange): StreamVoice => ({
   errorEvent: (error) => renderErrorEvent(error, 'openai', exchange.meter.requestId),
 });
 
-/** The client has left: nobody reads this, but every handler settles. */
+/** For a client that has left: every handler settles, though nobody reads this. */
 const leftResponse = (): Response => new Response(null, { status: 499 });
 
 function refuse(exchange: Exchange, thrown: unknown): Response {
@@ -52,10 +50,16 @@ function refuse(exchange: Exchange, thrown: unknown): Response {
   });
 }
 
+/** Statuses whose answers never have a body (Fetch standard, "null body status"). */
+const HAS_NO_BODY: ReadonlySet<number> = new Set([204, 205, 304]);
+
 function answerWhole(exchange: Exchange, answer: WholeAnswer): Response {
+  const { status, bytes } = answer;
   const headers = Object.assign(toClientHeaders(answer.headers), ownHeaders(exchange));
-  exchange.end(answer.status, codeOfAnswer(answer));
-  return new Response(answer.bytes, { status: answer.status, headers });
+  const response = new Response(HAS_NO_BODY.has(status) ? null : bytes, { status, headers });
+  // Only now: a request whose answer cannot be built has not ended well.
+  exchange.end(status, codeOfAnswer(answer));
+  return response;
 }
 
 function answerWith(exchange: Exchange, answer: NodeAnswer): Response {
@@ -101,8 +105,8 @@ async function* hold(
       yield* relay(exchange, answer, voice);
       return;
     }
-    const event = renderAnswerAsEvent(answer, exchange.meter.requestId);
-    exchange.end(answer.status, codeOfAnswer(answer) ?? 'node_protocol_error');
+    const { event, status, code } = renderAnswerAsEvent(answer, exchange.meter.requestId);
+    exchange.end(status, code);
     yield event;
   } catch (thrown) {
     if (exchange.isEnded) return;

@@ -1,4 +1,4 @@
-import { NEURON_HEADERS } from '@cortex/protocol';
+import { NEURON_HEADERS, toHeaderText } from '@cortex/protocol';
 
 import { type WireHeaders } from '../wire/response-parser.ts';
 
@@ -23,7 +23,7 @@ const NOT_FORWARDED: ReadonlySet<string> = new Set([
   'accept-encoding',
   // The body is forwarded decompressed.
   'content-encoding',
-  // Credentials of the client: no node needs them.
+  // Credentials of the client are not for nodes.
   'authorization',
   'x-api-key',
   'api-key',
@@ -64,7 +64,8 @@ function passOn(
 ): Record<string, string> {
   const { connection } = all;
   const dropped = connectionNames(typeof connection === 'string' ? connection : undefined);
-  const passed: Record<string, string> = {};
+  // Without a prototype: a header may be named like one of its members.
+  const passed: Record<string, string> = Object.create(null);
   for (const name in all) {
     if (withheld.has(name) || isIdentity(name) || dropped.includes(name)) continue;
     const value = all[name];
@@ -76,24 +77,21 @@ function passOn(
 export interface Identity {
   readonly requestId: string;
   readonly principal: string;
-  /** Bearer token of the nodes; absent where there is none. */
-  readonly nodeToken: string | undefined;
   /** Request fields that the alias asked for sets by default; undefined: none. */
   readonly params: Readonly<Record<string, unknown>> | undefined;
 }
 
-/** The headers of a client's request as its node gets them (behaviour 10). */
+/** The headers of a client's request as its node gets them (behaviour 10); the node's token is added where they are sent. */
 export function toNodeHeaders(client: Headers, identity: Identity): Record<string, string> {
   const headers = passOn(client.toJSON(), NOT_FORWARDED);
   // A compressed stream is a buffered one, and could not be looked into.
   headers['accept-encoding'] = 'identity';
   headers['x-request-id'] = identity.requestId;
-  headers[NEURON_HEADERS.principal] = identity.principal;
+  headers[NEURON_HEADERS.principal] = toHeaderText(identity.principal);
   if (identity.params !== undefined)
     headers[NEURON_HEADERS.params] = Buffer.from(JSON.stringify(identity.params)).toString(
       'base64url',
     );
-  if (identity.nodeToken !== undefined) headers['authorization'] = `Bearer ${identity.nodeToken}`;
   return headers;
 }
 

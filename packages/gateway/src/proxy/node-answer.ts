@@ -1,4 +1,4 @@
-import { CortexError, NEURON_HEADERS, renderErrorEvent } from '@cortex/protocol';
+import { CortexError, NEURON_HEADERS, renderErrorEvent, SSE_DONE } from '@cortex/protocol';
 
 import { type WireHeaders } from '../wire/response-parser.ts';
 
@@ -50,20 +50,30 @@ export function refusalOf(answer: WholeAnswer): RefusalCode | undefined {
   return RETRIED.find((retried) => retried === code);
 }
 
+/** The last event of a stream that has begun, and what the record says of it. */
+interface LateAnswer {
+  readonly event: string;
+  readonly status: number;
+  readonly code: string;
+}
+
 /** A whole answer where a stream has begun: its error as the last event of the stream. */
-export function renderAnswerAsEvent(answer: WholeAnswer, requestId: string): string {
-  const retryAfter = Number(answer.headers['retry-after'] ?? Number.NaN);
-  const late = {
-    status: answer.status,
-    ...(Number.isFinite(retryAfter) && { retry_after_s: retryAfter }),
-  };
-  const envelope = answer.status >= 400 ? readEnvelope(answer.bytes) : undefined;
+export function renderAnswerAsEvent(answer: WholeAnswer, requestId: string): LateAnswer {
+  const { status, headers, bytes } = answer;
+  const envelope = status >= 400 ? readEnvelope(bytes) : undefined;
   if (envelope === undefined) {
     const error = new CortexError(
       'node_protocol_error',
-      `The node answered ${answer.status} where a stream was expected.`,
+      `The node answered ${status} where a stream was expected.`,
     );
-    return renderErrorEvent(error, 'openai', requestId);
+    const event = renderErrorEvent(error, 'openai', requestId);
+    return { event, status: error.status, code: error.code };
   }
-  return `data: ${JSON.stringify({ error: { ...envelope, ...late } })}\n\ndata: [DONE]\n\n`;
+  const retryAfter = Number(headers['retry-after'] ?? Number.NaN);
+  const late = { status, ...(Number.isFinite(retryAfter) && { retry_after_s: retryAfter }) };
+  return {
+    event: `data: ${JSON.stringify({ error: { ...envelope, ...late } })}\n\n${SSE_DONE}`,
+    status,
+    code: errorCodeOf(answer) ?? 'unknown',
+  };
 }

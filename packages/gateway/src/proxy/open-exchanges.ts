@@ -1,4 +1,5 @@
 import { type CortexError } from '@cortex/protocol';
+import { type Clock } from '@cortex/service';
 
 /** A request that is being answered. */
 export interface OpenExchange {
@@ -11,8 +12,13 @@ export interface OpenExchange {
 /** The requests that are being answered now, so that a shutdown can wait for them. */
 export class OpenExchanges {
   readonly #open = new Set<OpenExchange>();
+  readonly #clock: Clock;
   #onIdle: (() => void) | undefined;
   #isClosing = false;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
 
   /** New requests are refused. */
   get isClosing(): boolean {
@@ -42,9 +48,9 @@ export class OpenExchanges {
 
   #idleWithin(ms: number): Promise<void> {
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms);
+      const cancelTimer = this.#clock.setTimer(ms, resolve);
       this.#onIdle = () => {
-        clearTimeout(timer);
+        cancelTimer();
         resolve();
       };
     });

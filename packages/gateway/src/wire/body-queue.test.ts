@@ -3,48 +3,48 @@ import { describe, expect, test } from 'bun:test';
 import { BodyQueue } from './body-queue.ts';
 
 function create() {
-  const valve = { isOpen: true };
+  const sender = { isRunning: true };
   const queue = new BodyQueue({
     pause: () => {
-      valve.isOpen = false;
+      sender.isRunning = false;
     },
     resume: () => {
-      valve.isOpen = true;
+      sender.isRunning = true;
     },
   });
-  return { queue, valve };
+  return { queue, sender };
 }
 
 const LARGE = new Uint8Array(400 << 10).fill(7);
 
-describe('a body that comes faster than it is read', () => {
+describe('a body that arrives faster than it is read', () => {
   test('stops its sender until it is read', async () => {
-    const { queue, valve } = create();
+    const { queue, sender } = create();
 
     queue.push(LARGE);
-    expect(valve.isOpen).toBe(false);
+    expect(sender.isRunning).toBe(false);
     const { value } = await queue.next();
 
     expect(value).toHaveLength(LARGE.length);
-    expect(valve.isOpen).toBe(true);
+    expect(sender.isRunning).toBe(true);
   });
 
-  test('leaves the connection open for the next answer, read as a whole', () => {
-    const { queue, valve } = create();
+  test('leaves the connection open for the next answer when it is read as a whole', () => {
+    const { queue, sender } = create();
 
     queue.push(LARGE);
     queue.end();
 
     expect(queue.readAll()).toBe(LARGE);
-    expect(valve.isOpen).toBe(true);
+    expect(sender.isRunning).toBe(true);
   });
 
   test('leaves the connection open for the next answer when nobody reads it', () => {
-    const { queue, valve } = create();
+    const { queue, sender } = create();
 
     queue.push(LARGE);
     queue.end();
 
-    expect(valve.isOpen).toBe(true);
+    expect(sender.isRunning).toBe(true);
   });
 });

@@ -1,7 +1,8 @@
 /** Bytes that may wait unread before their sender is stopped. */
 const HIGH_WATER_BYTES = 256 << 10;
 
-export interface Valve {
+/** How the sender of a body is stopped. */
+export interface Backpressure {
   pause(): void;
   resume(): void;
 }
@@ -21,15 +22,15 @@ export interface ResponseBody extends AsyncIterable<Uint8Array<ArrayBuffer>> {
 export class BodyQueue
   implements ResponseBody, AsyncIterableIterator<Uint8Array<ArrayBuffer>, void>
 {
-  readonly #valve: Valve;
+  readonly #backpressure: Backpressure;
   #waiting: Uint8Array<ArrayBuffer>[] = [];
   #waitingBytes = 0;
   #isPaused = false;
   #end: { readonly error?: unknown } | undefined;
   #reader: PromiseWithResolvers<IteratorResult<Uint8Array<ArrayBuffer>, void>> | undefined;
 
-  constructor(valve: Valve) {
-    this.#valve = valve;
+  constructor(backpressure: Backpressure) {
+    this.#backpressure = backpressure;
   }
 
   push(bytes: Uint8Array<ArrayBuffer>): void {
@@ -44,7 +45,7 @@ export class BodyQueue
     this.#waitingBytes += bytes.length;
     if (this.#isPaused || this.#waitingBytes < HIGH_WATER_BYTES) return;
     this.#isPaused = true;
-    this.#valve.pause();
+    this.#backpressure.pause();
   }
 
   /** Everything was pushed. */
@@ -93,7 +94,7 @@ export class BodyQueue
   #resume(): void {
     if (!this.#isPaused) return;
     this.#isPaused = false;
-    this.#valve.resume();
+    this.#backpressure.resume();
   }
 
   async #readParts(): Promise<Uint8Array<ArrayBuffer>> {

@@ -1,69 +1,54 @@
 import { BodyQueue, type ResponseBody } from './body-queue.ts';
-import { type ResponseHead, ResponseParser, WireError } from './response-parser.ts';
+import { checkPeer, type PeerCheck, tlsOptions } from './peer-check.ts';
+import { type ResponseHead, ResponseParser } from './response-parser.ts';
+import { ConnectError, ConnectionLost, toConnectError, WireError } from './wire-error.ts';
 
-/** Bodies up to this size leave with their head in one write. */
-const ONE_WRITE_BYTES = 64 << 10;
-
-export interface WireRequest {
-  readonly path: string;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: Uint8Array<ArrayBuffer>;
-}
+/** How long a connection is silent before the kernel asks whether its peer is still there. */
+const PROBE_AFTER_MS = 30_000;
 
 /** A node's answer whose head has come. */
 export interface WireResponse extends ResponseHead {
   readonly body: ResponseBody;
 }
 
-/** The connection ended before the head of an answer. */
-export class ConnectionLost extends Error {
-  override readonly name = 'ConnectionLost';
-  /** No byte of an answer had come. */
-  readonly isUnanswered: boolean;
-
-  constructor(cause: unknown, isUnanswered: boolean) {
-    super('the connection was lost', { cause });
-    this.isUnanswered = isUnanswered;
-  }
+/** Where a connection leads. */
+export interface Peer {
+  readonly hostname: string;
+  readonly port: number;
+  /** Undefined: plain HTTP. */
+  readonly check: PeerCheck | undefined;
 }
 
 interface Running {
   readonly response: PromiseWithResolvers<WireResponse>;
   readonly body: BodyQueue;
   hasHead: boolean;
-}
-
-function toBytes(host: string, { path, headers, body }: WireRequest): readonly Uint8Array[] {
-  let head = `POST ${path} HTTP/1.1\r\nhost: ${host}\r\ncontent-length: ${body.length}\r\n`;
-  for (const name in headers) head += `${name}: ${headers[name]}\r\n`;
-  head += '\r\n';
-  if (body.length > ONE_WRITE_BYTES) return [Buffer.from(head, 'latin1'), body];
-  const whole = Buffer.allocUnsafe(head.length + body.length);
-  whole.write(head, 0, 'latin1');
-  whole.set(body, head.length);
-  return [whole];
+  /** The kernel has taken a part of the request. */
+  isBegun: boolean;
 }
 
 /** One connection to a node, which carries one request after the other. */
 export class NodeConnection {
-  readonly #host: string;
+  readonly #peer: Peer;
   readonly #onIdle: (connection: NodeConnection) => void;
   readonly #onClose: (connection: NodeConnection) => void;
   readonly #parser: ResponseParser;
+  readonly #secured = Promise.withResolvers<void>();
   #socket: Bun.Socket | undefined;
   #running: Running | undefined;
   #unwritten: Uint8Array[] = [];
+  #requests = 0;
   #isClosed = false;
 
   constructor(
-    host: string,
+    peer: Peer,
     callbacks: {
       /** Free for another request. */
       readonly onIdle: (connection: NodeConnection) => void;
       readonly onClose: (connection: NodeConnection) => void;
     },
   ) {
-    this.#host = host;
+    this.#peer = peer;
     this.#onIdle = callbacks.onIdle;
     this.#onClose = callbacks.onClose;
     this.#parser = new ResponseParser({
@@ -71,40 +56,60 @@ export class NodeConnection {
       body: (bytes) => this.#running?.body.push(bytes),
       end: (connection) => this.#endAnswer(connection),
     });
+    // Rejected without anybody waiting where a connection ends before its handshake.
+    this.#secured.promise.catch(() => undefined);
   }
 
   get isClosed(): boolean {
     return this.#isClosed;
   }
 
-  /** @throws Error when the node cannot be reached */
-  async connect(address: { readonly hostname: string; readonly port: number }): Promise<void> {
-    const socket = await Bun.connect({
-      ...address,
-      socket: {
-        data: (_socket, bytes) => this.#take(bytes),
-        drain: () => this.#write(),
-        close: () => this.#lost(undefined),
-        end: () => this.#lost(undefined),
-        error: (_socket, error) => this.#lost(error),
-        connectError: () => undefined,
-      },
-    });
+  /**
+   * Resolves when requests can be sent: with TLS, when the peer has been recognised.
+   *
+   * @throws ConnectError
+   */
+  async connect(): Promise<void> {
+    const { hostname, port, check } = this.#peer;
+    let socket: Bun.Socket;
+    try {
+      socket = await Bun.connect({
+        hostname,
+        port,
+        ...(check !== undefined && { tls: tlsOptions(check) }),
+        socket: {
+          data: (_socket, bytes) => this.#take(bytes),
+          drain: () => this.#write(),
+          close: () => this.#lost(undefined),
+          end: () => this.#lost(undefined),
+          error: (_socket, error) => this.#lost(error),
+          connectError: () => undefined,
+          handshake: (secured, _isAuthorized, chainError) => {
+            this.#recognise(secured, chainError);
+          },
+        },
+      });
+    } catch (error) {
+      throw toConnectError(error);
+    }
     if (this.#isClosed) socket.terminate();
     socket.setNoDelay(true);
+    socket.setKeepAlive(true, PROBE_AFTER_MS);
     this.#socket = socket;
+    if (check !== undefined) await this.#secured.promise;
   }
 
-  /** Sends a request; resolves with the head of its answer. @throws ConnectionLost, WireError */
-  send(request: WireRequest): Promise<WireResponse> {
+  /** Sends a whole request; resolves with the head of its answer. @throws ConnectionLost, WireError */
+  send(request: readonly Uint8Array[]): Promise<WireResponse> {
     const response = Promise.withResolvers<WireResponse>();
     const body = new BodyQueue({
       pause: () => this.#socket?.pause(),
       resume: () => this.#socket?.resume(),
     });
-    this.#running = { response, body, hasHead: false };
+    this.#requests += 1;
+    this.#running = { response, body, hasHead: false, isBegun: false };
     this.#parser.reset();
-    this.#unwritten.push(...toBytes(this.#host, request));
+    this.#unwritten.push(...request);
     this.#write();
     return response.promise;
   }
@@ -115,11 +120,24 @@ export class NodeConnection {
     this.#closed(reason);
   }
 
+  #recognise(socket: Bun.TLSSocket, chainError: Error | null): void {
+    const { check } = this.#peer;
+    if (check === undefined) return;
+    try {
+      checkPeer(socket, chainError, check);
+      this.#secured.resolve();
+    } catch (error) {
+      this.#secured.reject(error);
+      this.destroy(error);
+    }
+  }
+
   #write(): void {
     const socket = this.#socket;
     if (socket === undefined) return;
     for (let next = this.#unwritten[0]; next !== undefined; next = this.#unwritten[0]) {
       const written = socket.write(next);
+      if (written > 0 && this.#running !== undefined) this.#running.isBegun = true;
       if (written < 0) return;
       if (written < next.length) {
         this.#unwritten[0] = next.subarray(written);
@@ -159,8 +177,11 @@ export class NodeConnection {
   /** The node, or the network, ended it. */
   #lost(error: unknown): void {
     if (this.#isClosed) return;
-    const isUnanswered = this.#parser.isIdle;
-    this.#closed(new ConnectionLost(error ?? this.#cutOff(), isUnanswered));
+    this.#secured.reject(
+      new ConnectError('the connection was closed while it was being secured', { cause: error }),
+    );
+    const sent = { isReused: this.#requests > 1, isUnsent: this.#running?.isBegun === false };
+    this.#closed(new ConnectionLost(error ?? this.#cutOff(), sent));
   }
 
   #closed(reason: unknown): void {

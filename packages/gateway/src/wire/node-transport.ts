@@ -1,110 +1,108 @@
-import { type Deadlines } from '../proxy/deadlines.ts';
-import {
-  ConnectionLost,
-  NodeConnection,
-  type WireRequest,
-  type WireResponse,
-} from './node-connection.ts';
+import { type Clock } from '@cortex/service';
 
-/** A connection that rested longer is not used again: neurons close theirs after 30 s. */
-const MAX_REST_MS = 20_000;
+import { formatOwnHeaders, formatRequest, type WireRequest } from './format-request.ts';
+import { NodeConnection, type Peer, type WireResponse } from './node-connection.ts';
+import { type NodeTarget } from './node-target.ts';
+import { ConnectError, ConnectionLost } from './wire-error.ts';
 
-export interface TransportOptions {
-  readonly deadlines: Deadlines;
-  /** How long a connection may take to be made. */
-  readonly connectMs: () => number;
-}
-
-/** How requests reach nodes. */
-export interface Transport {
-  /**
-   * Resolves with the head of the answer; its body follows.
-   *
-   * @throws ConnectionLost, WireError, or the reason of a cancel.
-   */
-  send(request: WireRequest, options: SendOptions): Promise<WireResponse>;
-  /** Ends every connection. */
-  close(): void;
-}
+/** A connection that was idle for longer is not used again: neurons close theirs after 30 s. */
+const MAX_IDLE_MS = 20_000;
 
 export interface SendOptions {
-  /** Base URL, without a slash at its end. */
-  readonly endpoint: string;
+  readonly target: NodeTarget;
+  /** Put before the path, without a slash at its end; undefined for nothing. */
+  readonly basePath?: string | undefined;
+  /** `new`: over a connection that has carried no request, so that it cannot have been closed as idle. */
+  readonly connection: 'any' | 'new';
   /** Called with a function that cuts the request off, its body included. */
   readonly onCancel: (cancel: (reason: unknown) => void) => void;
 }
 
-interface Origin {
-  readonly host: string;
-  readonly address: { readonly hostname: string; readonly port: number };
-  readonly basePath: string;
-  /** Free connections, the one used last at the end. */
-  readonly resting: { readonly connection: NodeConnection; readonly sinceMs: number }[];
+/** The connections to one target. */
+interface Pool extends Peer {
+  /** Header lines that every request begins with. */
+  readonly ownHeaders: string;
+  /** Path prefix of the configured endpoint. */
+  readonly prefix: string;
+  readonly connectMs: number;
+  /** The one used last at the end. */
+  readonly idle: { readonly connection: NodeConnection; readonly sinceMs: number }[];
 }
 
-function parseOrigin(endpoint: string): Origin {
+function createPool({ endpoint, token, tlsFingerprint, connectMs }: NodeTarget): Pool {
   const url = new URL(endpoint);
+  const isTls = url.protocol === 'https:';
+  const hostname = url.hostname.replace(/^\[(.*)\]$/, '$1');
   return {
-    host: url.host,
-    address: {
-      hostname: url.hostname.replace(/^\[(.*)\]$/, '$1'),
-      port: url.port === '' ? 80 : Number(url.port),
-    },
-    basePath: url.pathname.replace(/\/+$/, ''),
-    resting: [],
+    hostname,
+    port: url.port === '' ? (isTls ? 443 : 80) : Number(url.port),
+    check: isTls ? { hostname, fingerprint: tlsFingerprint } : undefined,
+    ownHeaders: formatOwnHeaders(url.host, token),
+    prefix: url.pathname.replace(/\/+$/, ''),
+    connectMs,
+    idle: [],
   };
 }
 
 /**
- * Sends requests to nodes over kept-alive connections of plain HTTP/1.1.
+ * Sends requests to nodes over kept-alive HTTP/1.1 connections, plain or with TLS.
  *
  * `fetch` would do the same through a thread of its own and a `Headers` each way, at more than twice the CPU
- * (see DESIGN.md).
+ * (see ../proxy/DESIGN.md).
  */
-export class NodeTransport implements Transport {
-  readonly #options: TransportOptions;
-  readonly #origins = new Map<string, Origin>();
+export class NodeTransport {
+  readonly #clock: Clock;
+  readonly #pools = new WeakMap<NodeTarget, Pool>();
   readonly #open = new Set<NodeConnection>();
 
-  constructor(options: TransportOptions) {
-    this.#options = options;
+  constructor(clock: Clock) {
+    this.#clock = clock;
   }
 
-  /** Connections, in use or resting. */
+  /** Connections, in use or idle. */
   get openCount(): number {
     return this.#open.size;
   }
 
+  /**
+   * Resolves with the head of the answer; its body follows.
+   *
+   * Sent again by itself only where the node cannot have read anything of it.
+   *
+   * @throws ConnectError, ConnectionLost, WireError, TypeError for a request that cannot be written, or the reason of a
+   * cancel
+   */
   async send(request: WireRequest, options: SendOptions): Promise<WireResponse> {
-    const origin = this.#originOf(options.endpoint);
-    const wired =
-      origin.basePath === '' ? request : { ...request, path: `${origin.basePath}${request.path}` };
-    const rested = this.#takeRested(origin);
-    if (rested === undefined) return this.#sendNew(origin, wired, options);
-    options.onCancel((reason) => rested.destroy(reason));
+    const pool = this.#poolOf(options.target);
+    const bytes = formatRequest(pool.ownHeaders, {
+      ...request,
+      path: `${pool.prefix}${options.basePath ?? ''}${request.path}`,
+    });
+    const idle = options.connection === 'any' ? this.#takeIdle(pool) : undefined;
+    if (idle === undefined) return this.#sendNew(pool, bytes, options);
+    options.onCancel((reason) => idle.destroy(reason));
     try {
-      return await rested.send(wired);
+      return await idle.send(bytes);
     } catch (error) {
-      // The node had closed it while it rested, before it saw the request.
-      if (error instanceof ConnectionLost && error.isUnanswered)
-        return this.#sendNew(origin, wired, options);
+      if (error instanceof ConnectionLost && error.isUnsent)
+        return this.#sendNew(pool, bytes, options);
       throw error;
     }
   }
 
+  /** Ends every connection. */
   close(): void {
     for (const connection of this.#open) connection.destroy(undefined);
   }
 
   async #sendNew(
-    origin: Origin,
-    request: WireRequest,
+    pool: Pool,
+    bytes: readonly Uint8Array[],
     { onCancel }: SendOptions,
   ): Promise<WireResponse> {
-    const connection: NodeConnection = new NodeConnection(origin.host, {
-      onIdle: (idle) =>
-        origin.resting.push({ connection: idle, sinceMs: this.#options.deadlines.nowMs() }),
-      onClose: (closed) => this.#forget(origin, closed),
+    const connection: NodeConnection = new NodeConnection(pool, {
+      onIdle: (idle) => pool.idle.push({ connection: idle, sinceMs: this.#clock.nowMs() }),
+      onClose: (closed) => this.#forget(pool, closed),
     });
     this.#open.add(connection);
     const cancelled = Promise.withResolvers<never>();
@@ -112,44 +110,44 @@ export class NodeTransport implements Transport {
       connection.destroy(reason);
       cancelled.reject(reason);
     });
-    const { deadlines, connectMs } = this.#options;
-    const late = deadlines.set(connectMs(), () =>
-      cancelled.reject(new Error(`no connection to ${origin.host} within ${connectMs()} ms`)),
+    const { connectMs } = pool;
+    const cancelTimer = this.#clock.setTimer(connectMs, () =>
+      cancelled.reject(new ConnectError(`no connection was made within ${connectMs / 1000} s`)),
     );
     try {
-      await Promise.race([connection.connect(origin.address), cancelled.promise]);
+      await Promise.race([connection.connect(), cancelled.promise]);
     } catch (error) {
       connection.destroy(error);
       throw error;
     } finally {
-      late.cancel();
+      cancelTimer();
       cancelled.promise.catch(() => undefined);
     }
-    return connection.send(request);
+    return connection.send(bytes);
   }
 
-  #forget(origin: Origin, closed: NodeConnection): void {
+  #forget(pool: Pool, closed: NodeConnection): void {
     this.#open.delete(closed);
-    const index = origin.resting.findIndex(({ connection }) => connection === closed);
-    if (index !== -1) origin.resting.splice(index, 1);
+    const index = pool.idle.findIndex(({ connection }) => connection === closed);
+    if (index !== -1) pool.idle.splice(index, 1);
   }
 
-  #takeRested(origin: Origin): NodeConnection | undefined {
-    const oldestMs = this.#options.deadlines.nowMs() - MAX_REST_MS;
-    for (let rested = origin.resting.pop(); rested !== undefined; rested = origin.resting.pop()) {
-      if (!rested.connection.isClosed && rested.sinceMs > oldestMs) return rested.connection;
-      // Those below have rested longer.
-      rested.connection.destroy(undefined);
+  #takeIdle(pool: Pool): NodeConnection | undefined {
+    const oldestMs = this.#clock.nowMs() - MAX_IDLE_MS;
+    for (let idle = pool.idle.pop(); idle !== undefined; idle = pool.idle.pop()) {
+      if (!idle.connection.isClosed && idle.sinceMs > oldestMs) return idle.connection;
+      // Those below have been idle for longer.
+      idle.connection.destroy(undefined);
     }
     return undefined;
   }
 
-  #originOf(endpoint: string): Origin {
-    let origin = this.#origins.get(endpoint);
-    if (origin === undefined) {
-      origin = parseOrigin(endpoint);
-      this.#origins.set(endpoint, origin);
+  #poolOf(target: NodeTarget): Pool {
+    let pool = this.#pools.get(target);
+    if (pool === undefined) {
+      pool = createPool(target);
+      this.#pools.set(target, pool);
     }
-    return origin;
+    return pool;
   }
 }

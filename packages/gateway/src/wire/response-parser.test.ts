@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
 
-import { ResponseParser, WireError } from './response-parser.ts';
+import { ResponseParser } from './response-parser.ts';
+import { WireError } from './wire-error.ts';
 
 const bytesOf = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text);
 
@@ -72,6 +73,19 @@ describe('an answer', () => {
     expect(parseText('HTTP/1.0 200 OK\r\ncontent-length: 0\r\n\r\n').end).toBe('spent');
   });
 
+  test('may have headers named like members of an object', () => {
+    const { headers } = parseText(
+      'HTTP/1.1 200 OK\r\nconstructor: a\r\ntoString: b\r\n__proto__: c\r\ncontent-length: 0\r\n\r\n',
+    );
+
+    expect(Object.entries(headers)).toEqual([
+      ['constructor', 'a'],
+      ['tostring', 'b'],
+      ['__proto__', 'c'],
+      ['content-length', '0'],
+    ]);
+  });
+
   test('may be announced by an interim one', () => {
     const text =
       'HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\na';
@@ -97,24 +111,34 @@ describe('an answer', () => {
   });
 });
 
-describe('what is no answer is refused', () => {
+describe('an answer is refused', () => {
   for (const [what, text] of Object.entries({
-    'another protocol': 'SSH-2.0-OpenSSH\r\n\r\n',
-    'a header without a name': 'HTTP/1.1 200 OK\r\n: x\r\n\r\n',
-    'a length that is no number': 'HTTP/1.1 200 OK\r\ncontent-length: 1, 2\r\n\r\n',
-    'an unknown coding': 'HTTP/1.1 200 OK\r\ntransfer-encoding: gzip\r\n\r\n',
-    'a chunk without a size': 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nxyz\r\n',
-    'a chunk longer than it says':
+    'of another protocol': 'SSH-2.0-OpenSSH\r\n\r\n',
+    'with a status below 100': 'HTTP/1.1 099 Odd\r\ncontent-length: 0\r\n\r\n',
+    'with a status above 599': 'HTTP/1.1 600 Odd\r\ncontent-length: 0\r\n\r\n',
+    'that switches to another protocol': 'HTTP/1.1 101 Switching\r\nupgrade: x\r\n\r\n',
+    'with a header without a name': 'HTTP/1.1 200 OK\r\n: x\r\n\r\n',
+    'with a space in the name of a header': 'HTTP/1.1 200 OK\r\nx y: z\r\n\r\n',
+    'with a space before the colon of a header': 'HTTP/1.1 200 OK\r\ncontent-length : 1\r\n\r\na',
+    'with a folded header line': 'HTTP/1.1 200 OK\r\nx: y\r\n z\r\n\r\n',
+    'with a line feed in a header': 'HTTP/1.1 200 OK\r\nx: a\nset-cookie: b\r\n\r\n',
+    'with a carriage return in a header': 'HTTP/1.1 200 OK\r\nx: a\rb\r\n\r\n',
+    'with a NUL in a header': 'HTTP/1.1 200 OK\r\nx: a\u0000b\r\n\r\n',
+    'with two different lengths':
+      'HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n',
+    'with an unknown coding': 'HTTP/1.1 200 OK\r\ntransfer-encoding: gzip\r\n\r\n',
+    'with a chunk without a size': 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nxyz\r\n',
+    'with a chunk longer than its size':
       'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\nab\r\n',
-    'bytes behind the end': 'HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nab',
-    'a head without an end': `HTTP/1.1 200 OK\r\nx: ${'y'.repeat(70_000)}`,
+    'followed by further bytes': 'HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nab',
+    'with a head that does not end': `HTTP/1.1 200 OK\r\nx: ${'y'.repeat(70_000)}`,
   })) {
     test(what, () => {
       expect(() => parseText(text)).toThrow(WireError);
     });
   }
 
-  test('an answer that is cut off', () => {
+  test('that is cut off', () => {
     expect(() => parseText('HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nab', 'closed')).toThrow(
       WireError,
     );

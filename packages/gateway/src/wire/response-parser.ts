@@ -1,4 +1,7 @@
-/** Names in lower case; of a name that came twice the values joined by ", ". */
+import { isHeaderName, isHeaderValue } from './format-request.ts';
+import { WireError } from './wire-error.ts';
+
+/** Names in lower case; the values of a name that came twice are joined by ", ". No name is inherited. */
 export type WireHeaders = Readonly<Record<string, string>>;
 
 export interface ResponseHead {
@@ -13,11 +16,6 @@ export interface ResponseListener {
   body(bytes: Uint8Array<ArrayBuffer>): void;
   /** `reusable`: the connection is at the beginning of the next answer. */
   end(connection: 'reusable' | 'spent'): void;
-}
-
-/** What a node sent is no HTTP/1.1 answer. */
-export class WireError extends Error {
-  override readonly name = 'WireError';
 }
 
 const MAX_HEAD_BYTES = 64 << 10;
@@ -50,14 +48,17 @@ function parseHeader(
   if (colon <= start || colon >= end) throw new WireError('a header line has no name');
   const name = text.slice(start, colon).toLowerCase();
   const value = text.slice(colon + 1, end).trim();
+  if (!isHeaderName(name)) throw new WireError('the name of a header is not valid');
+  if (!isHeaderValue(value)) throw new WireError(`the value of the header ${name} is not valid`);
   const before = headers[name];
   headers[name] = before === undefined ? value : `${before}, ${value}`;
 }
 
 function parseHead(text: string): ResponseHead & { readonly isHttp10: boolean } {
   const [, minor, status] = STATUS_LINE.exec(text) ?? [];
-  if (status === undefined) throw new WireError('the status line is none of HTTP/1.1');
-  const headers: Record<string, string> = {};
+  if (status === undefined) throw new WireError('the status line is not valid HTTP/1.1');
+  // Without a prototype: a header may be named like one of its members.
+  const headers: Record<string, string> = Object.create(null);
   let lineEnd = text.indexOf('\r\n');
   while (lineEnd !== -1) {
     const start = lineEnd + 2;
@@ -96,7 +97,7 @@ export class ResponseParser {
     this.#head = [];
   }
 
-  /** @throws WireError when the bytes are no answer */
+  /** @throws WireError when the bytes are not an answer */
   push(bytes: Uint8Array<ArrayBuffer>): void {
     let rest: Uint8Array<ArrayBuffer> | undefined = bytes;
     while (rest !== undefined && rest.length > 0) rest = this.#step(rest);
@@ -127,7 +128,7 @@ export class ResponseParser {
         return this.#line === '' ? this.#readSize(bytes) : this.#readSizeLine(bytes);
       case 'chunk_end':
         return this.#readLine(bytes, (line) => {
-          if (line !== '') throw new WireError('a chunk is longer than it says');
+          if (line !== '') throw new WireError('a chunk is longer than its size');
           this.#state = 'chunk_size';
         });
       case 'trailer':
@@ -135,7 +136,7 @@ export class ResponseParser {
           if (line === '') this.#end(this.#afterBody());
         });
       case 'done':
-        throw new WireError('bytes behind the end of an answer');
+        throw new WireError('bytes after the end of an answer');
       default:
         return this.#state satisfies never;
     }
@@ -171,6 +172,8 @@ export class ResponseParser {
   }
 
   #begin({ status, headers, isHttp10 }: ResponseHead & { readonly isHttp10: boolean }): void {
+    if (status === 101) throw new WireError('it switched to another protocol');
+    if (status < 100 || status > 599) throw new WireError(`the status ${status} is not valid`);
     // An interim answer (103, 100) is followed by the real one.
     if (status < 200) return;
     const connection = headers['connection']?.toLowerCase() ?? '';
@@ -180,9 +183,9 @@ export class ResponseParser {
     const length = headers['content-length'];
     const coding = headers['transfer-encoding']?.toLowerCase();
     if (coding !== undefined && coding !== 'chunked')
-      throw new WireError(`the transfer coding "${coding}" is unknown`);
+      throw new WireError(`the transfer coding ${coding} is unknown`);
     if (coding === undefined && length !== undefined && !/^\d{1,15}$/.test(length))
-      throw new WireError('Content-Length is no number');
+      throw new WireError('Content-Length is not a number');
     this.#left = Number(length ?? 0);
     if (coding !== undefined) this.#state = 'chunk_size';
     else if (status === 204 || status === 304) this.#left = 0;

@@ -1,6 +1,5 @@
 import { type EngineConnection, type EngineLoadSpec, inProcessEngine } from '@cortex/engine';
 import { CortexError } from '@cortex/protocol';
-import { Ticker } from '@cortex/service';
 import { createGate, createScriptedEngine, FakeClock } from '@cortex/testkit';
 import { describe, expect, test } from 'bun:test';
 import { fileURLToPath } from 'node:url';
@@ -33,26 +32,12 @@ const vocabularyOf = (modelId: string): ProbeNeed => ({
   vocabulary: { spec: spec(modelId), fingerprint: modelId },
 });
 
-/** A ticker that ticks when the clock is told to move. */
-function tickerOf(clock: FakeClock): Ticker {
-  const repeat = (tick: () => void, ms: number): (() => void) => {
-    let cancel = clock.setTimer(ms, run);
-    function run(): void {
-      tick();
-      cancel = clock.setTimer(ms, run);
-    }
-    return () => cancel();
-  };
-  return new Ticker({ nowMs: () => clock.nowMs(), repeat });
-}
-
 /** A probe on scripted engines, its clock, and what became of its processes. */
 function createProbe(
   change: (engine: ReturnType<typeof createScriptedEngine>) => void = () => {},
   cpuMs?: () => number,
 ) {
   const clock = new FakeClock();
-  const ticker = tickerOf(clock);
   const started: { connection: EngineConnection; visibleDevices: string; isKilled: boolean }[] = [];
   const start: StartEngine = async ({ visibleDevices = '' }) => {
     const engine = createScriptedEngine();
@@ -71,7 +56,7 @@ function createProbe(
   };
   const probe = new ProbeProcess({
     start,
-    every: (everyMs, run) => ticker.every(everyMs, run),
+    every: (everyMs, run) => clock.every(everyMs, run),
     clock: { nowMs: () => clock.nowMs(), elapsedMs: (sinceMs) => clock.nowMs() - sinceMs },
     onLog: () => undefined,
   });
