@@ -51,6 +51,7 @@ export async function startEngine(load: OurLoad): Promise<EngineProcess> {
       kvType: 'f16',
       threads: load.threads,
       prefillChunkTokens: 512,
+      isBatchInvariant: false,
       promptCacheMib: 0,
       params: {},
       vocabOnly: false,

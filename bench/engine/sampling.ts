@@ -18,6 +18,7 @@ const context = await model.createContext({
   batchTokens: 32,
   threads: 1,
   kvType: 'f16',
+  isBatchInvariant: true,
 });
 const sampler = model.createSampler({ temperature: 0, topP: 1, minP: 0, seed: 1 });
 let ms = 0;

@@ -25,6 +25,11 @@ export interface EngineLoadSpec {
   readonly threads: number;
   /** The most prompt tokens decoded in one step, so that running streams keep their pace. */
   readonly prefillChunkTokens: number;
+  /**
+   * At temperature 0 the same text whatever else is in the batch, as far as the kernels allow, at the cost of speed; else
+   * the fastest kernels.
+   */
+  readonly isBatchInvariant: boolean;
   /** RAM for conversations that lost their slot, MiB. */
   readonly promptCacheMib: number;
   /** Sampling defaults for requests that name none (`params` of the catalogue). */
@@ -33,7 +38,7 @@ export interface EngineLoadSpec {
   readonly vocabOnly: boolean;
   /** LoRA adapters applied to the weights. */
   readonly lora: readonly LoraAdapter[];
-  /** Speculative decoding; absent: none. It does not change the text at temperature 0. */
+  /** Speculative decoding; absent: none. */
   readonly draft?: DraftSource;
   /** Folder where an earlier `close` saved slots. Those that match the file and the settings are restored. */
   readonly restoreDir?: string;

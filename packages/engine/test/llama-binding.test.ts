@@ -38,6 +38,7 @@ describe('the binding to node-llama-cpp', () => {
       batchTokens: 32,
       threads: 1,
       kvType: 'f16',
+      isBatchInvariant: true,
     });
   });
   afterAll(async () => {
@@ -94,8 +95,19 @@ describe('the binding to node-llama-cpp', () => {
 
   test('a context for embeddings gives one vector of the whole input, of sequence 0 alone', async () => {
     const pooled = await openModel(pooledModel('qwenEmbedding'));
-    const size = { slots: 2, contextTokens: 64, batchTokens: 32, threads: 1 };
-    const vectors = await pooled.createContext({ ...size, kvType: 'f16', pooled: 'embedding' });
+    const size = {
+      slots: 2,
+      contextTokens: 64,
+      batchTokens: 32,
+      threads: 1,
+      isBatchInvariant: true,
+    };
+    const vectors = await pooled.createContext({
+      ...size,
+      kvType: 'f16',
+      isBatchInvariant: true,
+      pooled: 'embedding',
+    });
     const { native } = vectors;
     const vectorOf = async (...sequences: (readonly number[])[]): Promise<Float64Array> => {
       native.disposeSequence(0);

@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 
 import { writeModel } from '@cortex/testkit/gguf/pooled-models';
 import { readGguf } from '@cortex/testkit/gguf/read-gguf';
-import { tinyGemma, tinyMamba } from '@cortex/testkit/gguf/tiny-uncuttable';
+import { tinyGemma } from '@cortex/testkit/gguf/tiny-gemma';
+import { tinyMamba } from '@cortex/testkit/gguf/tiny-recurrent';
 import { temporaryFolder } from '@cortex/testkit/temporary-folder';
 
 import type { Engine, EngineLoadSpec } from '../src/engine.ts';

@@ -288,7 +288,12 @@ async function decodedWhole(tokens: readonly number[]): Promise<number[]> {
     onProgress: () => undefined,
   });
   const size = { slots: 1, contextTokens: 2048, batchTokens: 2048, threads: 1 };
-  const context = await model.createContext({ ...size, kvType: 'f16', pooled: 'embedding' });
+  const context = await model.createContext({
+    ...size,
+    kvType: 'f16',
+    isBatchInvariant: true,
+    pooled: 'embedding',
+  });
   context.native.initBatch(tokens.length);
   const all = Uint32Array.from(tokens);
   context.native.addToBatch(

@@ -18,6 +18,7 @@ export const TINY_SPEC: EngineLoadSpec = {
   kvType: 'f16',
   threads: 1,
   prefillChunkTokens: 64,
+  isBatchInvariant: true,
   promptCacheMib: 0,
   params: {},
   vocabOnly: false,

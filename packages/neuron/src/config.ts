@@ -96,6 +96,12 @@ export const NeuronConfig = z.strictObject({
         .describe(
           'Prompt tokens decoded in one step at most, so that running streams keep their pace.',
         ),
+      batch_invariant: z
+        .boolean()
+        .default(false)
+        .describe(
+          'true: at temperature 0 the same text whatever else is in the batch, at the cost of speed. false: the fastest kernels.',
+        ),
       prompt_cache_mb: z
         .number()
         .min(0)

@@ -182,6 +182,7 @@ async function createNeuron(config: NeuronConfig, log: Logger, parts: NeuronPart
     defaults: {
       threads: config.engine.threads ?? Math.max(1, Math.floor(availableParallelism() / 2)),
       prefillChunkTokens: config.engine.prefill_chunk_tokens,
+      isBatchInvariant: config.engine.batch_invariant,
       promptCacheMib: config.engine.prompt_cache_mb,
     },
     startupTimeoutMs: config.engine.startup_timeout_s * 1000,

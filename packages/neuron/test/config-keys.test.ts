@@ -188,6 +188,12 @@ const OBSERVATIONS: Readonly<Record<string, () => Promise<void>>> = {
     await neuron.load();
     expect(specs[0]?.prefillChunkTokens).toBe(64);
   },
+  'engine.batch_invariant': async () => {
+    const { specs, start: startEngine } = recordingEngine();
+    await using neuron = await start({ 'engine.batch_invariant': true }, startEngine);
+    await neuron.load();
+    expect(specs[0]?.isBatchInvariant).toBe(true);
+  },
   'engine.prompt_cache_mb': async () => {
     const { specs, start: startEngine } = recordingEngine();
     await using neuron = await start({ 'engine.prompt_cache_mb': 77 }, startEngine);

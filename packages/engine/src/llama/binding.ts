@@ -49,9 +49,10 @@ export interface CreateContextOptions {
   readonly batchTokens: number;
   readonly threads: number;
   readonly kvType: 'f16' | 'q8_0' | 'q4_0';
-  readonly lora?: readonly LoraAdapter[];
+  readonly isBatchInvariant: boolean;
+  readonly lora?: readonly LoraAdapter[] | undefined;
   /** Gives embeddings or rank scores instead of logits. */
-  readonly pooled?: 'embedding' | 'rerank';
+  readonly pooled?: 'embedding' | 'rerank' | undefined;
 }
 
 /** What a context costs beside the weights, by what decides it. */
@@ -61,8 +62,9 @@ export interface ContextSize {
   readonly batchTokens: number;
   readonly kvType: 'f16' | 'q8_0' | 'q4_0';
   readonly gpuLayers: number;
+  readonly isBatchInvariant: boolean;
   /** Gives embeddings or rank scores instead of logits. */
-  readonly isPooled?: boolean;
+  readonly isPooled?: boolean | undefined;
 }
 
 /** Bytes. */
@@ -255,7 +257,7 @@ export class ModelHeader {
       batchSize: size.batchTokens,
       isEmbeddingContext: size.isPooled === true,
       modelGpuLayers: size.gpuLayers,
-      flashAttention: flashAttention(this.#gpu, size.kvType),
+      flashAttention: flashAttention(this.#gpu, size),
       kvCacheKeyType: type,
       kvCacheValueType: type,
     });
@@ -385,7 +387,7 @@ export class Model {
       contextSize: options.contextTokens,
       batchSize: options.batchTokens,
       threads: options.threads,
-      flashAttention: flashAttention(this.#llama.gpu, options.kvType),
+      flashAttention: flashAttention(this.#llama.gpu, options),
       failedCreationRemedy: false,
       experimentalKvCacheKeyType: KV_TYPES[options.kvType],
       experimentalKvCacheValueType: KV_TYPES[options.kvType],
@@ -444,12 +446,14 @@ export class Context {
 /**
  * Whether attention runs as one fused kernel; `auto`: where the device has one.
  *
- * Not on a CPU: its kernel for 16-bit cells reads 64 or more tokens of a prompt in 32-bit sums and fewer in 16-bit ones,
- * so that a text would depend on how its prompt was cut and on what else was in the batch. At temperature 0 a fifth of
- * the answers of a 135M model did. Quantised cells exist only with the fused kernel, which has one way for them.
+ * Not on a CPU where texts must not depend on their batch: its kernel for 16-bit cells sums 64 or more tokens of a prompt
+ * in 32 bits and fewer in 16, so that a text would depend on how its prompt was cut and on what else was in the batch.
+ * Quantised cells exist only with the fused kernel, which treats all of them alike.
  */
-const flashAttention = (gpu: Llama['gpu'], kvType: keyof typeof KV_TYPES): 'auto' | false =>
-  gpu === false && kvType === 'f16' ? false : 'auto';
+const flashAttention = (
+  gpu: Llama['gpu'],
+  { kvType, isBatchInvariant }: Pick<ContextSize, 'kvType' | 'isBatchInvariant'>,
+): 'auto' | false => (gpu === false && kvType === 'f16' && isBatchInvariant ? false : 'auto');
 
 /** The cast that the binding's stripped types make necessary; the contract test holds what is behind it. */
 function privateMember<T>(owner: object, name: string): T {

@@ -1,7 +1,7 @@
 import type { CloseOptions, EngineLoadSpec } from '../engine.ts';
 import type { Context, Model } from './binding.ts';
 import type { LlamaModel } from './load-model.ts';
-import { Draws } from './draws.ts';
+import { Sampler } from './sampler.ts';
 import { Logprobs } from './logprobs.ts';
 import {
   type CacheFolder,
@@ -17,7 +17,7 @@ import { createSlots, type Slot } from './scheduler/slots.ts';
 
 const MIB = 1024 * 1024;
 
-/** Of the RAM for saved cells checkpoints get this part where the model needs them. */
+/** Part of the RAM for saved cells that checkpoints may take. */
 const CHECKPOINT_PART = 0.5;
 
 export interface GenerationOptions {
@@ -29,7 +29,7 @@ export interface GenerationOptions {
 interface Parts {
   readonly slots: readonly Slot[];
   readonly scheduler: Scheduler;
-  readonly draws: Draws;
+  readonly sampler: Sampler;
   readonly logprobs: Logprobs;
   readonly cache: PromptCache;
   readonly folder: CacheFolder | undefined;
@@ -52,7 +52,7 @@ export class Generation {
     await this.scheduler.close(graceMs);
     if (saveDir !== undefined)
       await saveState({ ...this.#parts, folder: saveDir, maxMib: saveMaxMib });
-    this.#parts.draws.dispose();
+    this.#parts.sampler.dispose();
     this.#parts.logprobs.dispose();
     if (this.#parts.folder !== undefined) await removeCacheFolder(this.#parts.folder);
   }
@@ -95,14 +95,14 @@ async function wire({
   const fingerprint = await fingerprintOf(spec, contextTokens);
   if (spec.restoreDir !== undefined)
     cache.adopt((await readState(spec.restoreDir, fingerprint)).toReversed());
-  const draws = new Draws(model, context.native);
+  const sampler = new Sampler(model, context.native);
   const logprobs = new Logprobs(model, context.native);
   const scheduler = new Scheduler({
     model: {
       context: context.native,
       isEndOfGeneration: (token) => model.vocabulary.isEndOfGeneration(token),
-      createSampler: (config) => draws.createSampler(config),
-      draw: (logitIndex, sampler) => draws.draw(logitIndex, sampler),
+      createSampler: (config) => sampler.createSampler(config),
+      sample: (logitIndex, chain) => sampler.sample(logitIndex, chain),
       readLogprob: (logitIndex, of) => logprobs.read(logitIndex, of),
     },
     slots,
@@ -111,11 +111,11 @@ async function wire({
     contextTokens,
     batchTokens,
     prefillChunkTokens: spec.prefillChunkTokens,
-    isWidthExact: spec.backend === 'cpu',
-    ...(drafter && { drafter }),
+    isBatchInvariant: spec.isBatchInvariant,
+    drafter,
     nowMs: () => performance.now(),
   });
-  return new Generation({ slots, scheduler, draws, logprobs, cache, folder, fingerprint, log });
+  return new Generation({ slots, scheduler, sampler, logprobs, cache, folder, fingerprint, log });
 }
 
 function createCells({
@@ -127,14 +127,12 @@ function createCells({
   readonly context: Context;
   readonly spec: EngineLoadSpec;
 }): SlotCells {
-  const { windowTokens, hasRecurrentState: isRecurrent } = model;
-  const needsCheckpoints = isRecurrent || windowTokens !== undefined;
-  const checkpoints = needsCheckpoints
-    ? new Checkpoints({
-        context: context.native,
-        create: () => context.createCheckpoint(),
-        maxBytes: spec.promptCacheMib * MIB * CHECKPOINT_PART,
-      })
-    : undefined;
-  return new SlotCells({ context: context.native, windowTokens, isRecurrent, checkpoints });
+  const { windowTokens, hasRecurrentState } = model;
+  const checkpoints = new Checkpoints({
+    context: context.native,
+    create: () => context.createCheckpoint(),
+    maxBytes: spec.promptCacheMib * MIB * CHECKPOINT_PART,
+  });
+  const losesCells = hasRecurrentState || windowTokens !== undefined;
+  return new SlotCells({ context: context.native, windowTokens, losesCells, checkpoints });
 }

@@ -18,9 +18,8 @@ const AUTO_CONTEXT_TOKENS = 8192;
 const AUTO_SLOTS = 4;
 
 /**
- * Tokens of one batch. A GPU wants many. On a CPU attention is not fused (`binding.ts`), so what a batch works in grows
- * with its tokens × context × heads: with 128 it stays in the cache and takes a quarter of the memory of 512, and a
- * prompt of 2,000 tokens was read in 6.6 s instead of 7.8 (SmolLM2-135M, one thread).
+ * Tokens of one batch. A GPU wants many. A CPU reads a prompt as fast with 128 as with 512 (SmolLM2-135M, 2,000 tokens), and
+ * a step in which a prompt is read holds up running answers and cancels for a quarter of the time.
  */
 const BATCH_TOKENS: Readonly<Record<Backend, number>> = {
   cpu: 128,
@@ -51,7 +50,7 @@ export interface LlamaModel {
   readonly contextTokens: number;
   readonly slots: number;
   readonly batchTokens: number;
-  /** Who guesses for speculative decoding; undefined: nobody. */
+  /** Drafts for speculative decoding; undefined: none. */
   readonly drafter: Drafter | undefined;
 }
 
@@ -145,6 +144,7 @@ async function withContext(
     ...size,
     threads: spec.threads,
     kvType: spec.kvType,
+    isBatchInvariant: spec.isBatchInvariant,
     lora: spec.lora,
   });
   return { ...parts, ...size, context };

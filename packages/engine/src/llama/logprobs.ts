@@ -18,12 +18,12 @@ export class Logprobs {
     this.#context = context;
   }
 
-  /** Of the token drawn at `logitIndex`, and of the `top` most likely ones there. */
+  /** Of the token sampled at `logitIndex`, and of the `top` most likely ones there. */
   async read(
     logitIndex: number,
     { token, top }: { readonly token: Token; readonly top: number },
   ): Promise<TokenLogprob> {
-    // "Selected" is what the neutral chain draws, the most likely token: its logit scales the sum.
+    // "Selected" is what the neutral chain samples, the most likely token: its logit scales the sum.
     const wanted = [[token], false, false, true, top] as const;
     const sampler = this.#idle.pop() ?? this.#model.createSampler(NEUTRAL);
     const sampled = await this.#context

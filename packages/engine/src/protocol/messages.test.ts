@@ -21,6 +21,7 @@ test('a load spec survives formatting and reading', () => {
     kvType: 'q8_0',
     threads: 3,
     prefillChunkTokens: 512,
+    isBatchInvariant: true,
     promptCacheMib: 1024,
     params: { temperature: 0.7 },
     vocabOnly: true,

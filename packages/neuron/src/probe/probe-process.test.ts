@@ -21,6 +21,7 @@ const spec = (modelId: string): EngineLoadSpec => ({
   kvType: 'f16',
   threads: 1,
   prefillChunkTokens: 512,
+  isBatchInvariant: false,
   promptCacheMib: 0,
   params: {},
   vocabOnly: false,

@@ -230,6 +230,7 @@ const settingsKey = ({ spec, visibleDevices }: ProbedModel): string =>
     spec.gpuLayers,
     spec.kvType,
     spec.prefillChunkTokens,
+    spec.isBatchInvariant,
     visibleDevices,
     spec.lora,
     spec.draft ?? null,

@@ -31,6 +31,7 @@ export async function loadPooled(
     slots: 1,
     threads: spec.threads,
     kvType: spec.kvType,
+    isBatchInvariant: spec.isBatchInvariant,
     pooled: purpose,
   });
   const { slots } = wanted;

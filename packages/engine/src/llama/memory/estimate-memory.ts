@@ -82,13 +82,14 @@ type MeasureCells = (settings: MemorySettings) => Promise<Memory>;
 
 /** A model that embeds or ranks serves all its requests with one sequence, and may need a batch as wide as its context. */
 function cellsOf(header: ModelHeader, { spec, batchTokens }: Wanted): MeasureCells {
-  const { kvType, modelPath } = spec;
+  const { kvType, isBatchInvariant, modelPath } = spec;
   const { use } = header;
   if (purposeOfFile(use, modelPath) === 'generation')
-    return (settings) => header.context({ ...settings, batchTokens, kvType });
+    return (settings) => header.context({ ...settings, batchTokens, kvType, isBatchInvariant });
   return ({ gpuLayers, contextTokens }) => {
     const size = pooledSize(use, { contextTokens, batchTokens });
-    return header.context({ ...size, gpuLayers, kvType, slots: 1, isPooled: true });
+    const kept = { kvType, isBatchInvariant };
+    return header.context({ ...size, ...kept, gpuLayers, slots: 1, isPooled: true });
   };
 }
 
@@ -108,7 +109,7 @@ const unreadable = (path: string, error: unknown): CortexError => {
 interface LoadParts {
   readonly header: ModelHeader;
   readonly cells: MeasureCells;
-  /** The model that guesses for it; whole on the device. */
+  /** The model that drafts for it; whole on the device. */
   readonly draft: ModelHeader | undefined;
   readonly loraBytes: number;
   /** How many the process sees, and holds a context on. */
@@ -120,7 +121,7 @@ type Wanted = Parameters<typeof estimateMemory>[1];
 function plannedModel(parts: LoadParts, { spec, batchTokens }: Wanted): PlannedModel {
   const { header, draft } = parts;
   const isCpu = spec.backend === 'cpu';
-  const { kvType } = spec;
+  const { kvType, isBatchInvariant } = spec;
   const seen = new Map<string, MemoryNeed>();
   const measure = async (settings: MemorySettings): Promise<MemoryNeed> => {
     const { gpuLayers, slots } = settings;
@@ -129,7 +130,14 @@ function plannedModel(parts: LoadParts, { spec, batchTokens }: Wanted): PlannedM
     const weights = [await header.weights(gpuLayers), await draft?.weights(draftLayers)];
     const cells = [
       await parts.cells(settings),
-      await draft?.context({ gpuLayers: draftLayers, slots, contextTokens, batchTokens, kvType }),
+      await draft?.context({
+        gpuLayers: draftLayers,
+        slots,
+        contextTokens,
+        batchTokens,
+        kvType,
+        isBatchInvariant,
+      }),
     ];
     const sum = (of: 'ram' | 'vram', list: readonly (Memory | undefined)[]): number =>
       list.reduce((total, part) => total + (part?.[of] ?? 0), 0);

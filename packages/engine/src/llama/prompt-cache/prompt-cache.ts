@@ -7,6 +7,7 @@ import type { Checkpoint } from '../scheduler/checkpoints.ts';
 import type { SlotCells } from '../scheduler/slot-cells.ts';
 import { type SavedCandidate, sharedTokens, type Slot } from '../scheduler/slots.ts';
 import type { CacheFolder } from './cache-folder.ts';
+import type { SavedState } from './state-index.ts';
 import { checksumOf } from './checksum.ts';
 import { estimateBytes, planSave, type SavedCells, type SizeSample } from './cache-plan.ts';
 
@@ -17,8 +18,10 @@ export interface CacheEntry extends SavedCells {
   /** In RAM, and counted against its bound; else in the folder that an earlier engine saved to. */
   readonly isInRam: boolean;
   /** Of a file on disk. The library trusts what it reads: a count that is wrong there makes it ask for all memory. */
-  readonly checksum?: number;
-  /** Where cells cannot be cut: the earlier states. */
+  readonly checksum?: number | undefined;
+  /** First position whose cell is in the file. */
+  readonly minPosition: number;
+  /** Earlier states, where cells cannot be cut. */
   checkpoints: Checkpoint[];
 }
 
@@ -79,9 +82,7 @@ export class PromptCache {
   }
 
   /** Cells that were saved by an earlier engine, on disk; read when a prompt asks for them. Oldest first. */
-  adopt(
-    saved: readonly Required<Pick<CacheEntry, 'path' | 'tokens' | 'bytes' | 'checksum'>>[],
-  ): void {
+  adopt(saved: readonly SavedState[]): void {
     for (const entry of saved) {
       const lastUse = ++this.#uses;
       this.#entries.push({ ...entry, lastUse, isInRam: false, checkpoints: [] });
@@ -93,7 +94,8 @@ export class PromptCache {
   find(prompt: Uint32Array, limit: number): SavedCandidate<CacheEntry>[] {
     return this.#entries.map((entry) => {
       const shared = Math.min(sharedTokens(entry.tokens, prompt), limit);
-      return { entry, kept: this.#options.cells.reuseSaved(entry, shared) };
+      const state = { ...entry, cells: entry.tokens.length };
+      return { entry, kept: this.#options.cells.reuseSaved(state, shared) };
     });
   }
 
@@ -107,17 +109,18 @@ export class PromptCache {
       cells: slot.cells,
       lostTokens,
       estimatedBytes: this.estimate(slot),
-      maxBytes: folder.maxBytes - kept - (cells.checkpoints?.bytes ?? 0),
+      maxBytes: folder.maxBytes - kept - cells.checkpoints.bytes,
     });
     if (plan.kind === 'skip') return;
     for (const entry of plan.drop) await this.#drop(entry);
     const path = join(folder.path, `${this.#files++}.state`);
     const tokens = Uint32Array.from(slot.cells);
+    const { minPosition } = cells.movedState(slot);
     const bytes = await this.#write(path, slot, tokens);
     if (bytes === undefined) return;
-    const checkpoints = cells.checkpoints?.release(slot, keptTokens) ?? [];
+    const checkpoints = cells.checkpoints.release(slot, keptTokens);
     const lastUse = ++this.#uses;
-    const entry: CacheEntry = { path, tokens, bytes, lastUse, isInRam: true, checkpoints };
+    const entry = { path, tokens, bytes, lastUse, minPosition, isInRam: true, checkpoints };
     this.#entries.push(entry);
     // The first file tells how large they are: too large for the bound, and it is the last.
     const unwanted = bytes + kept > folder.maxBytes ? [entry] : plan.replaced;
@@ -137,7 +140,7 @@ export class PromptCache {
       if (!isWhole || sharedTokens(tokens, entry.tokens) !== tokens.length)
         throw new Error('the file holds other cells');
       for (const token of tokens) slot.cells.push(token);
-      cells.checkpoints?.adopt(slot, entry.checkpoints);
+      cells.checkpoints.adopt(slot, entry.checkpoints);
       entry.checkpoints = [];
       entry.lastUse = ++this.#uses;
       this.#hits++;
@@ -151,6 +154,13 @@ export class PromptCache {
   /** What the file of `slot` would take. Bytes. */
   estimate(slot: Slot): number {
     return estimateBytes(this.#samples, slot.cells.length, this.#options.contextBytesPerCell);
+  }
+
+  /** First position whose cell is, or would be, in the file of `source`. */
+  minPosition(source: Slot | CacheEntry): number {
+    return 'path' in source
+      ? source.minPosition
+      : this.#options.cells.movedState(source).minPosition;
   }
 
   /** Writes `slot`, or copies the file of an entry, to `path`. Undefined where that failed. Bytes. */
@@ -183,7 +193,7 @@ export class PromptCache {
 
   async #drop(entry: CacheEntry): Promise<void> {
     this.#entries = this.#entries.filter((other) => other !== entry);
-    this.#options.cells.checkpoints?.dropAll(entry.checkpoints);
+    this.#options.cells.checkpoints.dropAll(entry.checkpoints);
     await rm(entry.path, { force: true }).catch(() => undefined);
   }
 

@@ -26,6 +26,7 @@ export async function fingerprintOf(spec: EngineLoadSpec, contextTokens: number)
     lora: await Promise.all(lora),
     backend: spec.backend,
     kvType: spec.kvType,
+    isBatchInvariant: spec.isBatchInvariant,
     contextTokens,
   } satisfies Fingerprint);
 }

@@ -20,6 +20,7 @@ const Index = z.object({
       bytes: z.int(),
       checksum: z.int(),
       tokens: z.array(z.int()),
+      min_position: z.int(),
     }),
   ),
 });
@@ -29,18 +30,22 @@ export interface SavedState {
   readonly tokens: Uint32Array;
   readonly bytes: number;
   readonly checksum: number;
+  /** First position whose cell is in the file. */
+  readonly minPosition: number;
 }
 
 /** What counts in `folder` for a load with that fingerprint, used last first; nothing where there is no index. Never throws. */
 export async function readIndex(folder: string, fingerprint: string): Promise<SavedState[]> {
   const saved: SavedState[] = [];
-  for (const { file, bytes, checksum, tokens } of await readStates(folder, fingerprint)) {
+  for (const state of await readStates(folder, fingerprint)) {
+    const { file, bytes, checksum, tokens, min_position: minPosition } = state;
     const path = join(folder, file);
     const size = await stat(path).then(
       (info) => info.size,
       () => 0,
     );
-    if (size === bytes) saved.push({ path, bytes, checksum, tokens: Uint32Array.from(tokens) });
+    if (size === bytes)
+      saved.push({ path, bytes, checksum, minPosition, tokens: Uint32Array.from(tokens) });
   }
   return saved;
 }
@@ -54,11 +59,12 @@ export async function writeIndex(
   const making = join(folder, NEW_INDEX);
   const index: z.infer<typeof Index> = {
     fingerprint,
-    states: states.map(({ path, bytes, checksum, tokens }) => ({
+    states: states.map(({ path, bytes, checksum, tokens, minPosition }) => ({
       file: path.slice(path.lastIndexOf('/') + 1),
       bytes,
       checksum,
       tokens: [...tokens],
+      min_position: minPosition,
     })),
   };
   await writeFile(making, JSON.stringify(index));

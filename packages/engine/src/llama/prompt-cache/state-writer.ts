@@ -13,7 +13,7 @@ export type Source = Slot | CacheEntry;
 export interface StateWriterOptions {
   readonly folder: string;
   readonly fingerprint: string;
-  readonly cache: Pick<PromptCache, 'estimate' | 'store'>;
+  readonly cache: Pick<PromptCache, 'estimate' | 'minPosition' | 'store'>;
   readonly maxBytes: number;
   /** What counts in the folder, used last first. */
   readonly old: readonly SavedState[];
@@ -88,6 +88,7 @@ export class StateWriter {
   async #write(source: Source): Promise<SavedState | undefined> {
     const { cache, folder } = this.#options;
     const path = join(folder, `${randomUUID()}.state`);
+    const minPosition = cache.minPosition(source);
     const bytes = await cache.store(source, path);
     if (bytes === undefined) return undefined;
     if (bytes > this.#leftBytes) {
@@ -96,7 +97,7 @@ export class StateWriter {
       return undefined;
     }
     const checksum = await checksumOf(path);
-    return { path, bytes, checksum, tokens: Uint32Array.from(tokensOf(source)) };
+    return { path, bytes, checksum, minPosition, tokens: Uint32Array.from(tokensOf(source)) };
   }
 
   #list(): Promise<void> {

@@ -220,11 +220,11 @@ test('whatever is reused, copied, saved, read and cancelled, a prompt is answere
         ...talk(topic, length),
         ...range(tail * 40, tail * 1000),
       ]);
-      const drawn = new Set<number>();
+      const sampled = new Set<number>();
       const wrong: number[] = [];
-      context.onDraw = ({ config: { seed } }, sequence) => {
-        if (drawn.has(seed)) return;
-        drawn.add(seed);
+      context.onSample = ({ config: { seed } }, sequence) => {
+        if (sampled.has(seed)) return;
+        sampled.add(seed);
         if (sequence.join() !== prompts[Math.floor(seed / 10)]?.join()) wrong.push(seed);
       };
       const sent = requests.map(({ n, maxTokens, isKey }, index) =>

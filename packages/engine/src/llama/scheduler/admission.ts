@@ -14,7 +14,7 @@ export interface AdmissionOptions {
   readonly cells: SlotCells;
   readonly cache: PromptCache | undefined;
   /** Whether a prompt's last token is never decoded by itself: see `passesOf`. */
-  readonly isWidthExact: boolean;
+  readonly isBatchInvariant: boolean;
   readonly createSampler: (config: SamplerConfig) => NativeSampler;
   readonly nowMs: () => number;
 }
@@ -88,14 +88,21 @@ export class Admission {
 
   /** The last token of a prompt is always decoded: its logits are needed. Where widths matter not by itself. */
   #mostCells({ prompt }: Job): number {
-    return Math.max(0, prompt.length - (this.#options.isWidthExact ? 2 : 1));
+    return Math.max(0, prompt.length - (this.#options.isBatchInvariant ? 2 : 1));
   }
 
-  #begin(run: { job: Job; answer: Answer; slot: Slot; leader: Run | undefined }): Run {
+  #begin(run: Pick<Run, 'job' | 'answer' | 'slot' | 'leader'>): Run {
     const { job, answer, slot } = run;
     const sampler = this.#options.createSampler(job.samplerConfig(answer));
     slot.isBusy = true;
-    return { ...run, sampler, nextToken: undefined, guesses: [], draftLength: new DraftLength() };
+    return {
+      ...run,
+      sampler,
+      text: job.prompt,
+      nextToken: undefined,
+      draft: [],
+      draftLength: new DraftLength(),
+    };
   }
 
   /** Brings the cells that serve the prompt into the slot, after what it would lose is saved. */
@@ -114,8 +121,8 @@ export class Admission {
     const { shared } = cells.candidate(slot, job.prompt, limit);
     await cells.keep(slot, Math.min(shared, limit));
     job.cachedTokens = slot.cells.length;
-    // The end of the turn before: the caller may take back the message that follows, and write another.
-    if (slot.cells.length > 0) await cells.checkpoints?.take(slot);
+    // The end of the turn before: the caller may replace the message that follows.
+    if (slot.cells.length > 0 && cells.losesCells) await cells.checkpoints.take(slot);
   }
 }
 

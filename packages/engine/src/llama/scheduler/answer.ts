@@ -57,7 +57,7 @@ export class Answer {
     return this.#reasoningTokens;
   }
 
-  /** Takes a token that was drawn; gives what the consumer gets of it. */
+  /** Takes a token that was sampled; gives what the consumer gets of it. */
   push(token: Token, logprob?: TokenLogprob): StepItem[] {
     this.tokens.push(token);
     const wasReasoning = this.#parser.isReasoning;

@@ -15,21 +15,23 @@ export interface CheckpointsOptions {
   readonly maxBytes: number;
 }
 
-/** Checkpoints of one sequence at most: the newest of a long conversation are the ones asked for. */
-const MAX_A_SEQUENCE = 16;
+/** Checkpoints of one sequence at most. */
+const MAX_PER_SEQUENCE = 16;
 
-/** A checkpoint this much ahead of the one before it is worth its memory; below, decoding costs less than taking it. */
+/** A checkpoint must be this much ahead of the one before it: below, decoding costs less than taking it. */
 const MIN_CHECKPOINT_TOKENS = 64;
 
 /**
  * Checkpoints of the slots, for models whose cells cannot be cut. Whoever holds a list (a slot, saved cells) owns it.
  *
- * Bounded in bytes over all lists: the one taken first goes first.
+ * Bounded per list and in bytes over all lists. A list that has to give one up keeps them dense at its end and sparse at
+ * its beginning (`leastUseful`): most prompts part from a conversation near its end. The longest list gives up first, so
+ * that a busy conversation does not cost another its last one.
  */
 export class Checkpoints {
   readonly #options: CheckpointsOptions;
   readonly #bySlot = new Map<number, Checkpoint[]>();
-  /** Every checkpoint with the list it is in, in the order they were taken. */
+  /** Every checkpoint with the list it is in, in the order in which they were taken. */
   readonly #lists = new Map<Checkpoint, Checkpoint[]>();
   #bytes = 0;
 
@@ -45,11 +47,16 @@ export class Checkpoints {
     return this.#list(slot);
   }
 
-  /** Notes the state of `slot` as it is. Never throws: without checkpoint a prompt is decoded from its start. */
+  /** Tokens of `slot` since its last checkpoint. */
+  tokensSince(slot: Slot): number {
+    return slot.cells.length - (this.#list(slot).at(-1)?.length ?? 0);
+  }
+
+  /** Saves the state of `slot` as it is. Never throws: without a checkpoint a prompt is decoded from its start. */
   async take(slot: Slot): Promise<void> {
     const length = slot.cells.length;
     const list = this.#list(slot);
-    if (length - (list.at(-1)?.length ?? 0) < MIN_CHECKPOINT_TOKENS) return;
+    if (this.tokensSince(slot) < MIN_CHECKPOINT_TOKENS) return;
     const state = this.#options.create();
     try {
       await state.init(this.#options.context, slot.id);
@@ -58,11 +65,8 @@ export class Checkpoints {
       return;
     }
     this.#add({ length, bytes: state.size, state }, list);
-    if (list.length > MAX_A_SEQUENCE) this.#drop(list[0]);
-    for (const oldest of this.#lists.keys()) {
-      if (this.#bytes <= this.#options.maxBytes) break;
-      this.#drop(oldest);
-    }
+    if (list.length > MAX_PER_SEQUENCE) this.#drop(leastUseful(list));
+    while (this.#bytes > this.#options.maxBytes) this.#drop(this.#next());
   }
 
   /** Brings the state of `slot` back to the first `length` tokens. False when it did not work: its cells are in doubt. */
@@ -101,6 +105,15 @@ export class Checkpoints {
     for (const checkpoint of list.slice()) this.#drop(checkpoint);
   }
 
+  /** The checkpoint to give up next. */
+  #next(): Checkpoint | undefined {
+    const [oldest] = this.#lists.keys();
+    const longest = this.#lists
+      .values()
+      .reduce<readonly Checkpoint[]>((most, list) => (list.length > most.length ? list : most), []);
+    return longest.length > MIN_PER_SEQUENCE ? leastUseful(longest) : oldest;
+  }
+
   #list(slot: Slot): Checkpoint[] {
     const list = this.#bySlot.get(slot.id) ?? [];
     this.#bySlot.set(slot.id, list);
@@ -123,19 +136,54 @@ export class Checkpoints {
   }
 }
 
-/** A long prompt leaves a checkpoint each so many tokens. */
-const CHECKPOINT_INTERVAL = 8192;
+/** With no more than these in any list, the checkpoint taken first is given up, whoever it belongs to. */
+const MIN_PER_SEQUENCE = 3;
 
 /**
- * The next conversation turn shares a prompt but for what the template put behind the last message (the opening of the
- * answer, of its thoughts), and a repeated prompt all but the last token: so much before the end is the place to go on.
+ * The checkpoint whose loss costs least: without it, decoding from the one before takes longer by the gap between them,
+ * and the further from the end, the less likely that is to happen. The last one stays.
+ */
+export function leastUseful<C extends Pick<Checkpoint, 'length'>>(
+  list: readonly C[],
+): C | undefined {
+  const end = list.at(-1)?.length ?? 0;
+  let least = list[0];
+  let leastUse = Infinity;
+  for (const [index, checkpoint] of list.slice(0, -1).entries()) {
+    const gap = checkpoint.length - (list[index - 1]?.length ?? 0);
+    const use = gap / (end - checkpoint.length);
+    if (use < leastUse) [least, leastUse] = [checkpoint, use];
+  }
+  return least;
+}
+
+/** Tokens between two checkpoints of a long prompt, far from its end. */
+const FAR_INTERVAL = 8192;
+
+/** From so many batches before the end of a prompt there is a checkpoint per batch: a message may be edited there. */
+const NEAR_BATCHES = 8;
+
+/**
+ * The next turn of a conversation shares a prompt except for what the template writes after the last message (the opening
+ * of the answer and of its thoughts), and a repeated prompt all but its last token.
  */
 const PROMPT_END_TOKENS = 8;
 
+export interface PromptProgress {
+  readonly decoded: number;
+  readonly promptTokens: number;
+  /** Tokens of one batch: the most that decoding from the last checkpoint may take near the end of the prompt. */
+  readonly batchTokens: number;
+}
+
 /** Where the decoding of a prompt stops next so that a checkpoint can be taken: its own length when nowhere. */
-export function nextCheckpoint(decoded: number, promptTokens: number): number {
-  const interval = (Math.floor(decoded / CHECKPOINT_INTERVAL) + 1) * CHECKPOINT_INTERVAL;
+export function nextCheckpoint({ decoded, promptTokens, batchTokens }: PromptProgress): number {
   const end = promptTokens - PROMPT_END_TOKENS;
-  const next = end > decoded ? Math.min(interval, end) : interval;
-  return Math.min(next, promptTokens);
+  if (decoded >= end) return promptTokens;
+  const near = end - NEAR_BATCHES * batchTokens;
+  const next =
+    decoded < near
+      ? Math.min(near, (Math.floor(decoded / FAR_INTERVAL) + 1) * FAR_INTERVAL)
+      : decoded + batchTokens - ((decoded - near) % batchTokens);
+  return Math.min(next, end);
 }

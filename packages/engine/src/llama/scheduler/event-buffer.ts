@@ -2,7 +2,7 @@ import type { EngineEvent } from '../../engine.ts';
 
 /**
  * Items a request may be ahead of its consumer before its slots pause: 64 (contracts, the engine protocol), the one
- * that the step before has drawn included.
+ * that the step before has sampled included.
  */
 const MAX_AHEAD = 63;
 

@@ -18,9 +18,9 @@ export class FakeContext {
   failDecode: (() => void) | undefined;
   failFile: ((path: string) => void | Promise<void>) | undefined;
   onStep: (() => void) | undefined;
-  /** Before a token is drawn: what its sequence holds. */
-  onDraw: ((sampler: FakeSampler, sequence: readonly Token[]) => void) | undefined;
-  draw = (_sampler: FakeSampler): number => 7;
+  /** Before a token is sampled: what its sequence holds. */
+  onSample: ((sampler: FakeSampler, sequence: readonly Token[]) => void) | undefined;
+  sample = (_sampler: FakeSampler): number => 7;
   minPosition = 0;
   canCut = true;
   openCheckpoints = 0;
@@ -51,10 +51,10 @@ export class FakeContext {
     const held = this.#logits[logits] ?? [];
     await turn();
     if (!(sampler instanceof FakeSampler)) throw new Error('not one of ours');
-    if (sampler.isDisposed) throw new Error('freed while it draws');
-    this.onDraw?.(sampler, held);
+    if (sampler.isDisposed) throw new Error('freed while it samples');
+    this.onSample?.(sampler, held);
     // Both overloads of the binding are served: the plain one is the only one asked for here.
-    return this.draw(sampler) as never;
+    return this.sample(sampler) as never;
   }
 
   removeTokenCellsFromSequence(sequence: number, from: number): boolean {
@@ -68,8 +68,9 @@ export class FakeContext {
     this.sequences.delete(sequence);
   }
 
-  getSequenceKvCacheMinPosition(): number {
-    return this.minPosition;
+  getSequenceKvCacheMinPosition(sequence: number): number {
+    const last = this.#of(sequence).length - 1;
+    return this.canCut ? Math.min(this.minPosition, last) : last;
   }
 
   async copySequenceStateFromOtherSequence(target: number, source: number): Promise<number> {

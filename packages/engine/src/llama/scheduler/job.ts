@@ -66,7 +66,7 @@ export class Job {
         repeatPenalty: penalties.repeat,
         repeatPenaltyPresencePenalty: penalties.presence,
         repeatPenaltyFrequencyPenalty: penalties.frequency,
-        // The sampler notes what it draws by itself; only the answer counts, as OpenAI has it.
+        // The sampler notes what it samples by itself; only the answer counts, as OpenAI has it.
         repeatPenaltyTokens: new Uint32Array(0),
         repeatPenaltyMaxTokens: answer.maxTokens,
       }),
@@ -79,7 +79,7 @@ export class Job {
   }
 
   /** The first one ends the prompt's time and begins the answer's, whether it shows or is a marker. */
-  tokenDrawn(nowMs: number): void {
+  tokenSampled(nowMs: number): void {
     this.#firstTokenMs ??= nowMs;
   }
 

@@ -27,7 +27,7 @@ describe('planStep', () => {
     ]);
   });
 
-  test("guesses take what room everybody's own tokens leave", () => {
+  test("draft tokens take the room that each run's own token leaves", () => {
     const plan = planStep([generating('a', 8), generating('b', 8)], {
       batchTokens: 6,
       prefillChunkTokens: 4,
@@ -63,7 +63,7 @@ describe('planStep', () => {
   test('with more generating than a batch holds all get on alike, and so do prompts', () => {
     const limits = { batchTokens: 128, prefillChunkTokens: 64 };
     let runs = Array.from({ length: 160 }, (_, index) => index);
-    const drawn = new Map(runs.map((run) => [run, 0]));
+    const sampled = new Map(runs.map((run) => [run, 0]));
     const promptsLeft = new Map([
       [3, 100],
       [150, 200],
@@ -74,7 +74,7 @@ describe('planStep', () => {
         limits,
       );
       const generating = plan.filter(({ isPrompt }) => !isPrompt);
-      for (const { run } of generating) drawn.set(run, (drawn.get(run) ?? 0) + 1);
+      for (const { run } of generating) sampled.set(run, (sampled.get(run) ?? 0) + 1);
       for (const { run, tokens, isPrompt } of plan)
         if (isPrompt) promptsLeft.set(run, (promptsLeft.get(run) ?? 0) - tokens);
       runs = nextTurns(runs, plan);
@@ -83,7 +83,7 @@ describe('planStep', () => {
     }
 
     expect([...promptsLeft.values()]).toEqual([0, 0]);
-    const counts = [...drawn].filter(([run]) => !promptsLeft.has(run)).map(([, count]) => count);
+    const counts = [...sampled].filter(([run]) => !promptsLeft.has(run)).map(([, count]) => count);
     expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(1);
   });
 
@@ -108,11 +108,11 @@ describe('planStep', () => {
         const read = plan
           .filter(({ run }) => (prompts[run] ?? 0) > 0)
           .reduce((total, { tokens }) => total + tokens, 0);
-        const drawn = plan.filter(({ run }) => prompts[run] === 0);
+        const sampled = plan.filter(({ run }) => prompts[run] === 0);
 
-        expect(drawn).toHaveLength(prompts.filter((left) => left === 0).length);
-        expect(read + drawn.length).toBeLessThanOrEqual(LIMITS.batchTokens);
-        if (drawn.length > 0) expect(read).toBeLessThanOrEqual(LIMITS.prefillChunkTokens);
+        expect(sampled).toHaveLength(prompts.filter((left) => left === 0).length);
+        expect(read + sampled.length).toBeLessThanOrEqual(LIMITS.batchTokens);
+        if (sampled.length > 0) expect(read).toBeLessThanOrEqual(LIMITS.prefillChunkTokens);
       }),
     );
   });
@@ -130,8 +130,10 @@ test('where widths matter, prompts are decoded apart from those who generate, an
     LIMITS,
   );
 
-  const passes = passesOf(plan, { isWidthExact: true }).map((pass) => pass.map(({ run }) => run));
+  const passes = passesOf(plan, { isBatchInvariant: true }).map((pass) =>
+    pass.map(({ run }) => run),
+  );
 
   expect(passes).toEqual([['a', 'c'], ['b'], ['d']]);
-  expect(passesOf(plan, { isWidthExact: false })).toEqual([plan]);
+  expect(passesOf(plan, { isBatchInvariant: false })).toEqual([plan]);
 });

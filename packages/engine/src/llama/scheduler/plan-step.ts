@@ -3,7 +3,7 @@ export interface PlannedRun<R> {
   readonly run: R;
   /** Prompt tokens not decoded yet; 0 when it is generating. */
   readonly promptTokensLeft: number;
-  /** Tokens guessed to follow the one it is at, decoded along with it where there is room. */
+  /** Draft tokens that may follow the one it is at, decoded along with it where there is room. */
   readonly draftTokens: number;
 }
 
@@ -38,7 +38,7 @@ export function planStep<R>(runs: readonly PlannedRun<R>[], limits: StepLimits):
   let room = limits.batchTokens - kept;
   const generating = runs.filter(({ promptTokensLeft }) => promptTokensLeft === 0).slice(0, room);
   for (const [index, { run, draftTokens }] of generating.entries()) {
-    // Everybody's own token comes before anybody's guesses.
+    // Each run's own token comes before any draft token.
     const tokens = 1 + Math.max(0, Math.min(draftTokens, room - (generating.length - index)));
     shares.push({ run, tokens, isPrompt: false });
     room -= tokens;
@@ -91,17 +91,17 @@ function severalOf(left: number, most: number): number {
 }
 
 /**
- * The decodes of a step: one, or where `isWidthExact` one for everybody who generates and one for each prompt.
+ * The decodes of a step: one, or with `isBatchInvariant` one for all runs that generate and one for each prompt.
  *
- * llama.cpp takes as many tokens of each sequence at a time as the shortest has. Beside those who generate that is one
- * token of a prompt, and on a CPU the kernels for one token add up in another order than those for several: the cells
- * would depend on who else was there. It costs nothing there, because the passes over the weights are as many.
+ * llama.cpp takes as many tokens of each sequence at a time as the shortest has: beside a run that generates, one token
+ * of a prompt. On a CPU the kernels for one token add up in another order than those for several, so the cells of the
+ * prompt would depend on what else was in the batch.
  */
 export function passesOf<R>(
   plan: readonly StepShare<R>[],
-  { isWidthExact }: { readonly isWidthExact: boolean },
+  { isBatchInvariant }: { readonly isBatchInvariant: boolean },
 ): readonly (readonly StepShare<R>[])[] {
-  if (!isWidthExact) return [plan];
+  if (!isBatchInvariant) return [plan];
   const generating = plan.filter(({ isPrompt }) => !isPrompt);
   const prompts = plan.filter(({ isPrompt }) => isPrompt).map((share) => [share]);
   return generating.length > 0 ? [generating, ...prompts] : prompts;

@@ -1,25 +1,38 @@
-import { type Checkpoints, nextCheckpoint } from './checkpoints.ts';
+import { nextCheckpoint } from './checkpoints.ts';
 import type { PlannedRun, StepShare } from './plan-step.ts';
 import type { Run } from './run.ts';
+import type { SlotCells } from './slot-cells.ts';
 
-/** A run as the next step's plan sees it. With `checkpoints` its prompt goes no further than where one is taken. */
-export function plannedRun(run: Run, checkpoints: Checkpoints | undefined): PlannedRun<Run> {
-  const { slot, job, nextToken, guesses } = run;
-  const decoded = slot.cells.length;
-  const promptTokens = job.prompt.length;
-  const stop = checkpoints === undefined ? promptTokens : nextCheckpoint(decoded, promptTokens);
-  const promptTokensLeft = nextToken === undefined ? stop - decoded : 0;
-  return { run, promptTokensLeft, draftTokens: guesses.length };
+export interface StopOptions {
+  readonly cells: SlotCells;
+  readonly batchTokens: number;
 }
 
-/** Notes the prompts that a step brought to where later ones are likely to part from them. */
+/** A run as the next step's plan sees it. Its prompt stops where a checkpoint is to be taken. */
+export function plannedRun(run: Run, { cells, batchTokens }: StopOptions): PlannedRun<Run> {
+  const { slot, text, nextToken, draft } = run;
+  const decoded = slot.cells.length;
+  const promptTokens = text.length;
+  const stop = cells.losesCells
+    ? nextCheckpoint({ decoded, promptTokens, batchTokens })
+    : promptTokens;
+  const promptTokensLeft = nextToken === undefined ? stop - decoded : 0;
+  return { run, promptTokensLeft, draftTokens: draft.length };
+}
+
+/** Takes the checkpoints that a step has reached: where a prompt stopped for one, and one per batch of an answer. */
 export async function takeCheckpoints(
   shares: readonly StepShare<Run>[],
-  checkpoints: Checkpoints,
+  { cells, batchTokens }: StopOptions,
 ): Promise<void> {
   for (const { run, isPrompt } of shares) {
-    const { cells } = run.slot;
-    const isStop = nextCheckpoint(cells.length - 1, run.job.prompt.length) === cells.length;
-    if (isPrompt && isStop) await checkpoints.take(run.slot);
+    const { slot, text } = run;
+    cells.decoded(slot);
+    if (!cells.losesCells) continue;
+    const decoded = slot.cells.length;
+    const isDue = isPrompt
+      ? nextCheckpoint({ decoded: decoded - 1, promptTokens: text.length, batchTokens }) === decoded
+      : cells.checkpoints.tokensSince(slot) >= batchTokens;
+    if (isDue) await cells.checkpoints.take(slot);
   }
 }

@@ -4,32 +4,45 @@ import fc from 'fast-check';
 
 import { longestReuse } from './reuse.ts';
 
-const anywhere = { isRecurrent: false, windowTokens: undefined, minPosition: 0, checkpoints: [] };
+const anywhere = { windowTokens: undefined, minPosition: 0, checkpoints: [] };
 
 describe('longestReuse', () => {
-  test('cells that can be cut anywhere serve what is shared', () => {
+  test('reuses what is shared where the library still holds all cells', () => {
     expect(longestReuse({ cells: 10, shared: 4 }, anywhere)).toEqual({ kind: 'cells', length: 4 });
   });
 
-  test('a sliding window must still hold all that the next token sees', () => {
+  test('cuts a sliding window only where it still holds all that the next token sees', () => {
     const cut = { ...anywhere, windowTokens: 8, minPosition: 13 };
 
     expect(longestReuse({ cells: 30, shared: 20 }, cut).length).toBe(20);
     expect(longestReuse({ cells: 30, shared: 19 }, cut).length).toBe(0);
   });
 
-  test('recurrent state serves whole or from a checkpoint', () => {
-    const cut = { ...anywhere, isRecurrent: true, checkpoints: [3, 7, 9] };
+  test('cuts nothing where the library has dropped cells and the file names no window', () => {
+    const cut = { ...anywhere, minPosition: 13, checkpoints: [12] };
+
+    expect(longestReuse({ cells: 30, shared: 29 }, cut)).toEqual({
+      kind: 'checkpoint',
+      length: 12,
+    });
+    expect(longestReuse({ cells: 30, shared: 30 }, cut)).toEqual({ kind: 'cells', length: 30 });
+  });
+
+  test('reuses nothing of a sequence that the library says is empty', () => {
+    expect(longestReuse({ cells: 9, shared: 9 }, { ...anywhere, minPosition: -1 }).length).toBe(0);
+  });
+
+  test('reuses recurrent state, which stands at the last position, as a whole or from a checkpoint', () => {
+    const cut = { ...anywhere, minPosition: 9, checkpoints: [3, 7, 9] };
 
     expect(longestReuse({ cells: 10, shared: 10 }, cut)).toEqual({ kind: 'cells', length: 10 });
     expect(longestReuse({ cells: 10, shared: 8 }, cut)).toEqual({ kind: 'checkpoint', length: 7 });
     expect(longestReuse({ cells: 10, shared: 2 }, cut)).toEqual({ kind: 'nothing', length: 0 });
   });
 
-  test('never more than is shared, never less than the best checkpoint in it', () => {
+  test('never reuses more than is shared, a cut that misses cells, or less than the best checkpoint', () => {
     const lengths = fc.record({ cells: fc.nat(500), shared: fc.nat(500) });
     const cuts = fc.record({
-      isRecurrent: fc.boolean(),
       windowTokens: fc.option(fc.integer({ min: 1, max: 100 }), { nil: undefined }),
       minPosition: fc.nat(500),
       checkpoints: fc.array(fc.integer({ min: 1, max: 500 })),
@@ -43,7 +56,8 @@ describe('longestReuse', () => {
         for (const at of cut.checkpoints)
           if (at <= bounded.shared) expect(length).toBeGreaterThanOrEqual(at);
         if (kind === 'checkpoint') expect(cut.checkpoints).toContain(length);
-        if (kind === 'cells' && cut.isRecurrent) expect(length).toBe(cells);
+        if (kind === 'cells' && length < cells && cut.minPosition > 0)
+          expect(cut.minPosition).toBeLessThanOrEqual(length - (cut.windowTokens ?? Infinity) + 1);
         expect(length > 0).toBe(kind !== 'nothing');
       }),
     );

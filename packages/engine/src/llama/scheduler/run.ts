@@ -10,12 +10,14 @@ export interface Run {
   readonly answer: Answer;
   readonly slot: Slot;
   readonly sampler: NativeSampler;
+  /** What is decoded before the next token is sampled: the prompt, or more where cells were lost later. */
+  text: Uint32Array;
   /** The run whose prompt cells and first logits this one shares; undefined once the cells are its own. */
   leader: Run | undefined;
-  /** Drawn and not decoded yet; undefined while the prompt is being decoded. */
+  /** Sampled and not decoded yet; undefined while `text` is being decoded. */
   nextToken: Token | undefined;
-  /** Guessed to follow `nextToken`; checked in the next step and dropped. */
-  guesses: readonly Token[];
+  /** Draft tokens that may follow `nextToken`; the next step checks them. */
+  draft: readonly Token[];
   readonly draftLength: DraftLength;
 }
 

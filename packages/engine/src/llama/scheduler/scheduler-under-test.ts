@@ -38,10 +38,9 @@ export function setUp(options: SetUpOptions = {}) {
   const context = new FakeContext();
   context.canCut = !isRecurrent;
   const create = () => context.createCheckpoint();
-  const checkpoints = isRecurrent
-    ? new Checkpoints({ context, create, maxBytes: 5000 })
-    : undefined;
-  const cells = new SlotCells({ context, windowTokens, isRecurrent, checkpoints });
+  const checkpoints = new Checkpoints({ context, create, maxBytes: 5000 });
+  const losesCells = isRecurrent || windowTokens !== undefined;
+  const cells = new SlotCells({ context, windowTokens, losesCells, checkpoints });
   const logged: string[] = [];
   const folder =
     cacheTokens === undefined
@@ -69,7 +68,7 @@ export function setUp(options: SetUpOptions = {}) {
         context.samplers.add(sampler);
         return sampler;
       },
-      draw: (logitIndex, sampler) => context.sampleToken(logitIndex, sampler),
+      sample: (logitIndex, sampler) => context.sampleToken(logitIndex, sampler),
       readLogprob: () => Promise.reject(new Error('not asked for')),
     },
     slots,
@@ -78,7 +77,7 @@ export function setUp(options: SetUpOptions = {}) {
     contextTokens,
     batchTokens: 64,
     prefillChunkTokens: 16,
-    isWidthExact: false,
+    isBatchInvariant: false,
     nowMs: stepMs === undefined ? () => performance.now() : () => context.steps.length * stepMs,
   });
   const send = (request: SentRequest) => sendTo(scheduler, request);

@@ -20,15 +20,15 @@ describe('Scheduler', () => {
 
   test('more streams than a batch holds all go on, and a prompt beside them is read', async () => {
     const { context, send } = setUp({ slots: 101 });
-    const drawn = new Map(range(100).map((seed) => [seed, 0]));
-    context.onDraw = ({ config: { seed } }) => drawn.set(seed, (drawn.get(seed) ?? 0) + 1);
+    const sampled = new Map(range(100).map((seed) => [seed, 0]));
+    context.onSample = ({ config: { seed } }) => sampled.set(seed, (sampled.get(seed) ?? 0) + 1);
     const streams = range(100).map((seed) => send({ prompt: [seed, 2], seed, maxTokens: 60 }));
     await new Promise<void>((resolve) => {
       context.onStep = () => {
-        if (Math.max(...drawn.values()) === 40) resolve();
+        if (Math.max(...sampled.values()) === 40) resolve();
       };
     });
-    const least = Math.min(...drawn.values());
+    const least = Math.min(...sampled.values());
     const before = context.steps.length;
 
     const { last } = send({ prompt: range(40, 500), seed: 500, maxTokens: 1 });
@@ -76,10 +76,10 @@ describe('Scheduler', () => {
     expect(handedOut).toBe(4);
   });
 
-  test('a stop string that shows while the next step is decoded ends the answer: nothing more is drawn', async () => {
+  test('a stop string that shows while the next step is decoded ends the answer: nothing more is sampled', async () => {
     const { context, send } = setUp({ slots: 1 });
-    let drawn = 0;
-    context.onDraw = () => void drawn++;
+    let sampled = 0;
+    context.onSample = () => void sampled++;
 
     const last = await send({ prompt: [1, 2], maxTokens: 9, stop: ['<7><7>'] }).last;
     const again = await send({ prompt: [1, 2, 7, 7, 5], maxTokens: 1 }).last;
@@ -90,7 +90,7 @@ describe('Scheduler', () => {
       usage: { completionTokens: 2 },
     });
     expect(again).toMatchObject(done({ cachedTokens: 4 }));
-    expect(drawn).toBe(3);
+    expect(sampled).toBe(3);
   });
 
   test('a prompt that is cancelled is not read any further', async () => {
@@ -103,9 +103,9 @@ describe('Scheduler', () => {
     await scheduler.close(0);
   });
 
-  test('a sampler that fails ends its own request when all others have drawn', async () => {
+  test('a sampler that fails ends its own request when all others have sampled', async () => {
     const { context, send } = setUp();
-    context.draw = ({ config }) => {
+    context.sample = ({ config }) => {
       if (config.seed === 13) throw new Error('the grammar is stuck');
       return 7;
     };
@@ -121,16 +121,16 @@ describe('Scheduler', () => {
 
   test('where no token is possible the request fails, and the slot serves the next', async () => {
     const { context, send } = setUp({ slots: 1 });
-    context.draw = () => -1;
+    context.sample = () => -1;
     const stuck = await send({ prompt: [1, 2] }).last;
-    context.draw = () => 7;
+    context.sample = () => 7;
 
     expect(stuck).toMatchObject({ type: 'error', code: 'internal_error' });
     expect(await send({ prompt: [1, 2] }).last).toMatchObject(done({ completionTokens: 4 }));
   });
 
   test.each([
-    ['draws a banned token', () => 7],
+    ['samples a banned token', () => 7],
     ['finds none', () => -1],
     [
       'finds none that the grammar allows',
@@ -138,9 +138,9 @@ describe('Scheduler', () => {
         throw new Error('Unexpected empty grammar stack after accepting piece: ! (0)');
       },
     ],
-  ])('a request whose bans leave no token is told so, where the library %s', async (_, draw) => {
+  ])('a request whose bans leave no token is told so, where the library %s', async (_, sample) => {
     const { context, send } = setUp({ slots: 1 });
-    context.draw = draw;
+    context.sample = sample;
 
     const last = await send({ prompt: [1, 2], logitBias: { 7: -100, 8: 1 } }).last;
 
@@ -149,7 +149,7 @@ describe('Scheduler', () => {
 
   test('a grammar that is stuck without any ban is no fault of the request', async () => {
     const { context, send } = setUp({ slots: 1 });
-    context.draw = () => {
+    context.sample = () => {
       throw new Error('Unexpected empty grammar stack after accepting piece: ! (0)');
     };
 
@@ -172,7 +172,7 @@ describe('Scheduler', () => {
     expect(scheduler.stats()).toMatchObject({ busySlots: 0, queueDepth: 0 });
   });
 
-  test('choices are drawn from one prompt, whose cells are copied', async () => {
+  test('choices are sampled from one prompt, whose cells are copied', async () => {
     const { context, send } = setUp({ slots: 3 });
 
     const last = await send({ prompt: range(20), n: 3, maxTokens: 2 }).last;
@@ -235,8 +235,8 @@ describe('Scheduler', () => {
 
   test('every request ends once, whatever is cancelled when, and nothing stays behind', async () => {
     const { context, scheduler, send } = setUp({ slots: 3 });
-    let drawn = 0;
-    context.draw = () => (++drawn % 23 === 0 ? END : 7);
+    let sampled = 0;
+    context.sample = () => (++sampled % 23 === 0 ? END : 7);
     const requests = Array.from({ length: 200 }, (_, i) =>
       send({
         prompt: range(1 + ((i * 37) % 90), i % 5),

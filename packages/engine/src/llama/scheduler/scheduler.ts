@@ -6,10 +6,10 @@ import type { PromptCache } from '../prompt-cache/prompt-cache.ts';
 import type { Drafter } from '../speculation/drafter.ts';
 import { unloading } from '../unloading.ts';
 import { Admission } from './admission.ts';
-import { Drawing } from './drawing.ts';
+import { StepSampler } from './sample-step.ts';
 import { fillBatch } from './fill-batch.ts';
-import { Guesser } from './guesser.ts';
-import { Handout } from './handout.ts';
+import { StepDrafter } from './draft-step.ts';
+import { StepEmitter } from './emit-step.ts';
 import type { Job } from './job.ts';
 import { nextTurns, passesOf, planStep, type StepShare } from './plan-step.ts';
 import { plannedRun, takeCheckpoints } from './prompt-stops.ts';
@@ -25,7 +25,7 @@ export interface SchedulerModel {
   isEndOfGeneration(token: Token): boolean;
   createSampler(config: SamplerConfig): NativeSampler;
   /** Below 0 where no token is possible. */
-  draw(logitIndex: number, sampler: NativeSampler): Promise<Token>;
+  sample(logitIndex: number, sampler: NativeSampler): Promise<Token>;
   /** Log-probability of `token` from raw logits, before the sampler chain. */
   readLogprob(
     logitIndex: number,
@@ -42,26 +42,26 @@ export interface SchedulerOptions {
   readonly contextTokens: number;
   readonly batchTokens: number;
   readonly prefillChunkTokens: number;
-  /** Whether texts are to be the same in whatever batch: see `passesOf`. */
-  readonly isWidthExact: boolean;
-  /** Guesses tokens for speculative decoding; undefined: none. */
-  readonly drafter?: Drafter;
+  /** Whether the text at temperature 0 is the same in any batch: see `passesOf`. */
+  readonly isBatchInvariant: boolean;
+  /** Drafts tokens for speculative decoding; undefined: none. */
+  readonly drafter?: Drafter | undefined;
   readonly nowMs: () => number;
 }
 
 /**
  * Continuous batching over the slots of one context.
  *
- * Each step: drop what was cancelled, admit, one token for everybody who generates, prompt chunks into the rest,
- * decode, sample, hand out. Everything that touches the context happens between two decodes.
+ * Each step: drop what was cancelled, admit, one token for each run that generates, prompt chunks into the rest,
+ * decode, sample, emit. Everything that touches the context happens between two decodes.
  */
 export class Scheduler {
   readonly #options: SchedulerOptions;
   readonly #admission: Admission;
   readonly #stats = new StepStats();
-  readonly #guesser: Guesser | undefined;
-  readonly #handout = new Handout();
-  readonly #drawing: Drawing;
+  readonly #stepDrafter: StepDrafter | undefined;
+  readonly #emitter = new StepEmitter();
+  readonly #stepSampler: StepSampler;
   #uncounted: Step | undefined;
   /** In the order of their turns; prompts as they were admitted. */
   #runs: Run[] = [];
@@ -76,13 +76,14 @@ export class Scheduler {
     const createSampler = (config: SamplerConfig): NativeSampler =>
       options.model.createSampler(config);
     this.#admission = new Admission({ ...options, createSampler });
-    const { drafter, contextTokens } = options;
-    this.#guesser = drafter && new Guesser({ drafter, contextTokens, stats: this.#stats });
-    this.#drawing = new Drawing({
+    const { drafter, cells, contextTokens } = options;
+    const stats = this.#stats;
+    this.#stepDrafter = drafter && new StepDrafter({ drafter, cells, contextTokens, stats });
+    this.#stepSampler = new StepSampler({
       ...options,
-      stats: this.#stats,
-      handout: this.#handout,
-      isGuessing: drafter !== undefined,
+      stats,
+      emitter: this.#emitter,
+      isDrafting: drafter !== undefined,
     });
   }
 
@@ -169,16 +170,15 @@ export class Scheduler {
       // What was cancelled while its cells were fetched is not decoded, and its slot is the next one's.
       if (this.#dropEnded()) return true;
     }
-    const { checkpoints } = this.#options.cells;
     const ready = this.#runs.filter(isReady);
     const startMs = this.#options.nowMs();
-    if (this.#guesser !== undefined) {
-      const guessed = this.#guesser.guess(ready.filter((run) => run.nextToken !== undefined));
+    if (this.#stepDrafter !== undefined) {
+      const drafted = this.#stepDrafter.draft(ready.filter((run) => run.nextToken !== undefined));
       this.#finishStep();
-      await guessed;
+      await drafted;
     }
     const plan = planStep(
-      ready.map((run) => plannedRun(run, checkpoints)),
+      ready.map((run) => plannedRun(run, this.#options)),
       this.#options,
     );
     if (plan.length === 0) return this.#finishStep();
@@ -186,31 +186,31 @@ export class Scheduler {
     let generatedTokens = 0;
     for (const pass of passesOf(plan, this.#options)) {
       try {
-        const drawn = fillBatch(this.#options.model.context, pass, this.#runs);
+        const rows = fillBatch(this.#options.model.context, pass, this.#runs);
         const decoded = this.#options.model.context.decodeBatch();
         this.#finishStep();
         await decoded;
-        generatedTokens += await this.#drawing.all(drawn);
-        const drawnMs = this.#options.nowMs();
-        this.#handout.drawn({ atMs: drawnMs, stepMs: drawnMs - startMs });
+        generatedTokens += await this.#stepSampler.all(rows);
+        const atMs = this.#options.nowMs();
+        this.#emitter.sampledAt({ atMs, stepMs: atMs - startMs });
       } catch (error) {
         this.#finishStep();
         this.#failStep(pass, error);
       }
     }
-    if (checkpoints !== undefined) await takeCheckpoints(plan, checkpoints);
+    await takeCheckpoints(plan, this.#options);
     this.#uncounted = { plan, startMs, atMs: this.#options.nowMs(), generatedTokens };
     return true;
   }
 
   /**
-   * Counts the last step and hands out what was drawn: while the kernels are at the next one, or at once where there is
-   * none or cells are moved before. False where that is done.
+   * Counts the last step and emits its tokens: while the kernels work on the next one, or at once where there is none or
+   * cells are moved first. False when there was nothing to emit.
    */
   #finishStep(): boolean {
     if (this.#uncounted !== undefined) this.#record(this.#uncounted);
     this.#uncounted = undefined;
-    return this.#handout.deliver();
+    return this.#emitter.emit();
   }
 
   #record({ plan, startMs, atMs, generatedTokens }: Step): void {
@@ -244,7 +244,7 @@ export class Scheduler {
     run.slot.lastUsedMs = nowMs;
   }
 
-  /** The further choices of a job take over the prompt cells of the first, whose first token was drawn with theirs. */
+  /** The further choices of a job take over the prompt cells of the first, whose logits gave their first token too. */
   async #copyPrompts(): Promise<void> {
     this.#finishStep();
     for (const run of this.#runs) {
@@ -270,11 +270,11 @@ export class Scheduler {
   }
 }
 
-/** A step that was decoded and drawn. */
+/** A step that was decoded and sampled. */
 interface Step {
   readonly plan: readonly StepShare<Run>[];
   readonly startMs: number;
   readonly atMs: number;
-  /** Tokens drawn behind another of their answer. */
+  /** Tokens sampled after another of their answer. */
   readonly generatedTokens: number;
 }

@@ -14,7 +14,7 @@ export const toStepError = (error: unknown): CortexError =>
         { cause: error },
       );
 
-/** What the library says when it drew a token that the grammar does not allow: none that it allows was left. */
+/** What the library says when it sampled a token that the grammar does not allow: none that it allows was left. */
 const GRAMMAR_IS_STUCK = 'empty grammar stack';
 
 /** No token of the vocabulary is possible. */
@@ -22,14 +22,14 @@ class NoTokenError extends Error {
   override readonly name = 'NoTokenError';
 }
 
-/** @throws when `token` stands for none: it is below 0, or one that is banned, which is drawn only where all others are, too. */
-export function checkDrawn(token: Token, { bias }: Pick<Sampling, 'bias'>): void {
+/** @throws when `token` stands for none: it is below 0, or one that is banned, which is sampled only where all others are banned, too. */
+export function checkSampled(token: Token, { bias }: Pick<Sampling, 'bias'>): void {
   if (token < 0 || bias.get(token) === -Infinity)
     throw new NoTokenError('no token of the vocabulary is possible here');
 }
 
-/** What went wrong while a token was drawn. Where the request bans tokens it may have banned all that were possible. */
-export function toDrawError(error: unknown, { bias }: Pick<Sampling, 'bias'>): CortexError {
+/** What went wrong while a token was sampled. Where the request bans tokens it may have banned all that were possible. */
+export function toSampleError(error: unknown, { bias }: Pick<Sampling, 'bias'>): CortexError {
   const isWithoutToken =
     error instanceof NoTokenError ||
     (error instanceof Error && error.message.includes(GRAMMAR_IS_STUCK));

@@ -53,7 +53,7 @@ test('where answers end at a stop string both speeds stay what they are', async 
 
   const { tokSPrefill, tokSDecode } = scheduler.stats();
 
-  // Twenty prompt tokens, or one drawn token, in a step of 10 ms.
+  // Twenty prompt tokens, or one sampled token, in a step of 10 ms.
   expect(tokSPrefill).toBeCloseTo(2000);
   expect(tokSDecode).toBeCloseTo(100);
 });

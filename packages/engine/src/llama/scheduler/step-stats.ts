@@ -7,7 +7,7 @@ export interface RecordedStep {
   /** Of these, those that read their prompt; the others generate. */
   readonly promptSequences: number;
   readonly promptTokens: number;
-  /** Tokens drawn behind another of their answer; none where each answer turned out to have ended before. */
+  /** Tokens sampled behind another of their answer; none where each answer turned out to have ended before. */
   readonly generatedTokens: number;
   readonly ms: number;
   readonly atMs: number;
@@ -35,8 +35,8 @@ export class StepStats {
       this.#tokSDecode = average(this.#tokSDecode, rate(step.generatedTokens, step.ms));
   }
 
-  drafted({ guessed, accepted }: { readonly guessed: number; readonly accepted: number }): void {
-    this.#draftedTokens += guessed;
+  drafted({ drafted, accepted }: { readonly drafted: number; readonly accepted: number }): void {
+    this.#draftedTokens += drafted;
     this.#acceptedTokens += accepted;
   }
 

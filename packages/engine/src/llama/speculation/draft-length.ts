@@ -1,8 +1,8 @@
-/** Tokens guessed at a time at most: beyond, a batch costs more than the last guesses are likely to save. */
+/** Draft tokens at a time at most: beyond, a batch costs more than the last of them are likely to save. */
 const MOST = 8;
 const FIRST = 4;
 
-/** How many tokens to guess next: more while guesses hold, fewer while they do not. */
+/** How many tokens to draft next: more while drafts are accepted, fewer while they are not. */
 export class DraftLength {
   #length = FIRST;
 
@@ -10,9 +10,9 @@ export class DraftLength {
     return this.#length;
   }
 
-  /** @param accepted - How many of the `guessed` tokens the model would have written too. */
-  observe({ guessed, accepted }: { readonly guessed: number; readonly accepted: number }): void {
-    if (guessed === 0) return;
-    this.#length = accepted === guessed ? Math.min(MOST, this.#length + 2) : Math.max(1, accepted);
+  /** @param accepted - How many of the `drafted` tokens the model would have written too. */
+  observe({ drafted, accepted }: { readonly drafted: number; readonly accepted: number }): void {
+    if (drafted === 0) return;
+    this.#length = accepted === drafted ? Math.min(MOST, this.#length + 2) : Math.max(1, accepted);
   }
 }

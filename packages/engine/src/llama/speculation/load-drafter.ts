@@ -13,7 +13,7 @@ export interface DraftedModel {
 }
 
 /**
- * Who guesses for a model, as the load asks for it; undefined: nobody.
+ * The drafter of a model, as the load asks for it; undefined: none.
  *
  * @throws Error naming what does not go together.
  */
@@ -45,6 +45,7 @@ export async function loadDrafter(
     batchTokens: drafted.batchTokens,
     threads: spec.threads,
     kvType: spec.kvType,
+    isBatchInvariant: spec.isBatchInvariant,
   });
   try {
     drafted.context.native.ensureDraftContextIsCompatibleForSpeculative(context.native);

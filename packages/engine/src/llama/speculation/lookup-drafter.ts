@@ -1,15 +1,15 @@
 import type { Token } from '../native-types.ts';
 import type { Drafter, DraftRequest, SlotText } from './drafter.ts';
 
-/** Tokens that must repeat before what came behind them is guessed to repeat too; fewer guess wrong more often. */
+/** Tokens that must repeat before the ones after them are drafted; fewer are wrong more often. */
 const NGRAM = 3;
 
-/** Guesses that the text repeats itself: code edits, quotations, summaries. Costs no memory and next to no time. */
+/** Drafts that the text repeats itself: code edits, quotations, summaries. Costs no memory and next to no time. */
 export class LookupDrafter implements Drafter {
   readonly #indexes = new Map<number, NgramIndex>();
 
   draft(requests: readonly DraftRequest[]): Promise<readonly (readonly Token[])[]> {
-    return Promise.resolve(requests.map((request) => this.#indexOf(request.slot).guess(request)));
+    return Promise.resolve(requests.map((request) => this.#indexOf(request.slot).draft(request)));
   }
 
   memory(): { ram: number; vram: number } {
@@ -34,7 +34,7 @@ class NgramIndex {
   /** Copy of what is indexed: a slot that took up another text is noticed by it. */
   readonly #tokens: Token[] = [];
 
-  guess({ text, most }: DraftRequest): Token[] {
+  draft({ text, most }: DraftRequest): Token[] {
     this.#follow(text);
     const at = this.#lastEnd.get(hashEndingAt(text, text.length));
     if (at === undefined || !isAlike(text, at)) return [];
@@ -54,7 +54,7 @@ class NgramIndex {
     }
   }
 
-  /** Looks at the end of what is indexed and at its beginning: two texts alike in both would only guess badly. */
+  /** Looks at the end of what is indexed and at its beginning: two texts alike in both would only give bad drafts. */
   #isContinuedBy(text: SlotText): boolean {
     const known = this.#tokens;
     if (known.length > text.length) return false;

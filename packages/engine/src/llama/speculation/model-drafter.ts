@@ -1,12 +1,13 @@
 import type { Context, Memory, Model } from '../binding.ts';
 import type { NativeSampler, Token } from '../native-types.ts';
+import { isWholeAt } from '../scheduler/reuse.ts';
 import type { Drafter, DraftRequest } from './drafter.ts';
 
 export interface ModelDrafterOptions {
   readonly model: Model;
   readonly context: Context;
   readonly batchTokens: number;
-  /** Of one slot; a longer text gets no guesses. */
+  /** Of one slot; a longer text gets no draft. */
   readonly contextTokens: number;
   /** Tokens below this are the larger model's too. */
   readonly vocabularySize: number;
@@ -16,14 +17,14 @@ export interface ModelDrafterOptions {
 interface Draft {
   readonly request: DraftRequest;
   readonly cells: Token[];
-  readonly guessed: Token[];
+  readonly drafted: Token[];
 }
 
 /**
- * Guesses with a smaller model, greedily, all slots in one batch.
+ * Drafts with a smaller model, greedily, all slots in one batch.
  *
  * It follows the text of each slot: what it has not read yet is read a batch at a time, and until it has caught up a
- * slot gets no guesses, so that a long prompt stalls nobody.
+ * slot gets no draft, so that a long prompt stalls nobody.
  */
 export class ModelDrafter implements Drafter {
   readonly #options: ModelDrafterOptions;
@@ -42,13 +43,13 @@ export class ModelDrafter implements Drafter {
       drafts.filter(({ request }) => request.text.length + request.most <= contextTokens),
     );
     while (active.length > 0) {
-      // The token guessed last is not read: nobody asks what follows it.
-      const goingOn = active.filter(({ request, guessed }) => guessed.length < request.most);
+      // The last draft token is not decoded: what follows it is not needed.
+      const goingOn = active.filter(({ request, drafted }) => drafted.length < request.most);
       active = await this.#read(
-        goingOn.map((draft) => ({ draft, tokens: draft.guessed.slice(-1) })),
+        goingOn.map((draft) => ({ draft, tokens: draft.drafted.slice(-1) })),
       );
     }
-    return drafts.map(({ guessed }) => guessed);
+    return drafts.map(({ drafted }) => drafted);
   }
 
   memory(): Memory {
@@ -63,28 +64,32 @@ export class ModelDrafter implements Drafter {
     await this.#options.model.disposeWeights();
   }
 
-  /** Cuts the slot back to what it shares with the text; guesses that were not taken go with it. */
+  /** Cuts the slot back to what it shares with the text; rejected draft tokens go with it. */
   #open(request: DraftRequest): Draft {
     const cells = this.#cells.get(request.slot) ?? [];
     this.#cells.set(request.slot, cells);
-    // The last token is always read: what it makes likely is the first guess.
+    // The last token is always read: what it makes likely is the first draft token.
     const end = Math.min(cells.length, request.text.length - 1);
     let shared = 0;
     while (shared < end && cells[shared] === request.text.at(shared)) shared++;
     if (shared < cells.length) this.#cut(request.slot, shared, cells);
-    return { request, cells, guessed: [] };
+    return { request, cells, drafted: [] };
   }
 
   #cut(slot: number, length: number, cells: Token[]): void {
-    const { native } = this.#options.context;
-    if (length > 0 && native.removeTokenCellsFromSequence(slot, length, -1)) cells.length = length;
+    const { context, model } = this.#options;
+    const { native } = context;
+    const minPosition = native.getSequenceKvCacheMinPosition(slot);
+    const isWhole = isWholeAt(length, { minPosition, windowTokens: model.windowTokens });
+    if (length > 0 && isWhole && native.removeTokenCellsFromSequence(slot, length, -1))
+      cells.length = length;
     else {
       native.disposeSequence(slot);
       cells.length = 0;
     }
   }
 
-  /** Reads what is missing, as much as one batch holds; gives those that have read all and made a first guess. */
+  /** Reads what is missing, as much as one batch holds; returns those that have read all and drafted a first token. */
   #catchUp(drafts: readonly Draft[]): Promise<Draft[]> {
     let room = this.#options.batchTokens;
     const parts = drafts
@@ -101,14 +106,14 @@ export class ModelDrafter implements Drafter {
     return this.#read(parts.filter(({ tokens }) => tokens.length > 0));
   }
 
-  /** One batch of the small model; those whose text ends in it get one more guess. */
+  /** One batch of the small model; those whose text ends in it get one more draft token. */
   async #read(
     parts: readonly { readonly draft: Draft; readonly tokens: readonly Token[] }[],
   ): Promise<Draft[]> {
     if (parts.length === 0) return [];
     const { native } = this.#options.context;
     native.initBatch(parts.reduce((total, { tokens }) => total + tokens.length, 0));
-    const drawn: { readonly draft: Draft; readonly logitIndex: number }[] = [];
+    const rows: { readonly draft: Draft; readonly logitIndex: number }[] = [];
     for (const { draft, tokens } of parts) {
       const { request, cells } = draft;
       const isWhole = cells.length + tokens.length >= request.text.length;
@@ -120,17 +125,17 @@ export class ModelDrafter implements Drafter {
         wanted,
       );
       cells.push(...tokens);
-      if (isWhole && logitIndex !== undefined) drawn.push({ draft, logitIndex });
+      if (isWhole && logitIndex !== undefined) rows.push({ draft, logitIndex });
     }
     await native.decodeBatch();
-    const guessing: Draft[] = [];
-    for (const { draft, logitIndex } of drawn) {
+    const drafting: Draft[] = [];
+    for (const { draft, logitIndex } of rows) {
       const token = await native.sampleToken(logitIndex, this.#sampler);
       if (token < 0 || token >= this.#options.vocabularySize) continue;
-      draft.guessed.push(token);
-      guessing.push(draft);
+      draft.drafted.push(token);
+      drafting.push(draft);
     }
-    return guessing;
+    return drafting;
   }
 }
 

@@ -21,7 +21,7 @@ function expected(tokens: readonly Token[], most: number): Token[] {
 }
 
 describe('LookupDrafter', () => {
-  test('guesses that a text goes on as it did where it was the same, step after step', async () => {
+  test('drafts that a text goes on as it did where it was the same, step after step', async () => {
     const tokens = fc.array(fc.integer({ min: 0, max: 2 }), { minLength: 3, maxLength: 60 });
     await fc.assert(
       fc.asyncProperty(tokens, fc.integer({ min: 1, max: 8 }), async (all, most) => {
@@ -29,9 +29,9 @@ describe('LookupDrafter', () => {
         for (let length = 3; length <= all.length; length++) {
           const text = all.slice(0, length);
 
-          const [guess] = await drafter.draft([{ slot: 0, text: textOf(text), most }]);
+          const [draft] = await drafter.draft([{ slot: 0, text: textOf(text), most }]);
 
-          expect(guess).toEqual(expected(text, most));
+          expect(draft).toEqual(expected(text, most));
         }
       }),
     );
@@ -42,18 +42,18 @@ describe('LookupDrafter', () => {
     await drafter.draft([{ slot: 0, text: textOf([1, 2, 3, 4, 5, 1, 2, 3]), most: 2 }]);
 
     const other = textOf([9, 8, 7, 6, 9, 8, 7]);
-    const [guess] = await drafter.draft([{ slot: 0, text: other, most: 2 }]);
+    const [draft] = await drafter.draft([{ slot: 0, text: other, most: 2 }]);
 
-    expect(guess).toEqual([6, 9]);
+    expect(draft).toEqual([6, 9]);
   });
 });
 
 describe('DraftLength', () => {
-  test('grows while guesses hold and falls to what held when they do not', () => {
+  test('grows while drafts are accepted and falls to what held when they do not', () => {
     const length = new DraftLength();
-    length.observe({ guessed: 4, accepted: 4 });
+    length.observe({ drafted: 4, accepted: 4 });
     const grown = length.next;
-    length.observe({ guessed: 6, accepted: 1 });
+    length.observe({ drafted: 6, accepted: 1 });
 
     expect([grown, length.next]).toEqual([6, 1]);
   });

@@ -9,6 +9,7 @@ export interface EngineDefaults {
   /** Threads of the CPU kernels, each model. */
   readonly threads: number;
   readonly prefillChunkTokens: number;
+  readonly isBatchInvariant: boolean;
   /** RAM for conversations that lost their slot, each model. */
   readonly promptCacheMib: number;
 }

@@ -38,7 +38,7 @@ const under = (start: StartEngine) => {
   return async () => ({
     harness: createLlamaHarness({
       start,
-      defaults: { threads: 1, prefillChunkTokens: 512, promptCacheMib: 0 },
+      defaults: { threads: 1, prefillChunkTokens: 512, isBatchInvariant: false, promptCacheMib: 0 },
       probe: createTestProbe(start, directory),
       states: new SlotStates({ directory: '/nowhere', maxMib: 0, log }),
       wedgeMs: 60_000,

@@ -33,6 +33,7 @@ const cudaLoad = (modelPath: string): EngineLoadSpec => ({
   kvType: 'f16',
   threads: 1,
   prefillChunkTokens: 512,
+  isBatchInvariant: false,
   promptCacheMib: 0,
   params: {},
   vocabOnly: false,

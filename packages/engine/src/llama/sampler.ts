@@ -2,17 +2,17 @@ import type { Model } from './binding.ts';
 import type { NativeContext, NativeSampler, SamplerConfig, Token } from './native-types.ts';
 
 /**
- * Draws tokens, each request with a sampler chain of its own; those that only want the most likely token share one.
+ * Samples tokens, with one chain per request; requests that only want the most likely token share one chain.
  *
- * A chain fills a buffer of 12 bytes a token of the vocabulary for each draw. With a chain for each of eight requests
- * these buffers come from memory every time; the shared one stays in the cache, which takes a third off the draws of
- * such a step (8 streams, 49k tokens: 1.25 ms → 0.87 ms).
+ * A chain fills a buffer of 12 bytes per token of the vocabulary for each sample. With one chain for each of eight
+ * requests these buffers come from memory every time; the shared one stays in the cache, which takes a third off such a
+ * step (8 streams, 49k tokens: 1.25 ms → 0.87 ms).
  */
-export class Draws {
+export class Sampler {
   readonly #model: Model;
   readonly #context: NativeContext;
   readonly #greedy: NativeSampler;
-  /** Draws of the shared chain, one after another: it has a single buffer. */
+  /** The shared chain has a single buffer, so it samples one row after another. */
   #lastGreedy: Promise<unknown> = Promise.resolve();
 
   constructor(model: Model, context: NativeContext) {
@@ -26,24 +26,24 @@ export class Draws {
   }
 
   /** The next token at that place of the batch, below 0 where none is possible. */
-  draw(logitIndex: number, sampler: NativeSampler): Promise<Token> {
+  sample(logitIndex: number, sampler: NativeSampler): Promise<Token> {
     if (sampler !== SHARED) return this.#context.sampleToken(logitIndex, sampler);
-    const draw = (): Promise<Token> => this.#context.sampleToken(logitIndex, this.#greedy);
-    const drawn = this.#lastGreedy.then(draw, draw);
-    this.#lastGreedy = drawn;
-    return drawn;
+    const sample = (): Promise<Token> => this.#context.sampleToken(logitIndex, this.#greedy);
+    const sampled = this.#lastGreedy.then(sample, sample);
+    this.#lastGreedy = sampled;
+    return sampled;
   }
 
-  /** Not while a draw is under way. */
+  /** Not while a sample is under way. */
   dispose(): void {
     this.#greedy.dispose();
   }
 }
 
-/** Stands for the shared chain: nobody but `Draws` draws with it or frees it. */
+/** Stands for the shared chain: only `Sampler` samples with it and frees it. */
 const SHARED: NativeSampler = { applyConfig: () => undefined, dispose: () => undefined };
 
-/** Whether a draw depends on nothing but the logits, whatever was drawn before. */
+/** Whether a sample depends on nothing but the logits, whatever was sampled before. */
 const isStateless = (config: SamplerConfig): boolean =>
   config.temperature === 0 &&
   config.tokenBiasKeys === undefined &&

@@ -1,33 +1,35 @@
 import type { Token } from '../native-types.ts';
 import type { Drafter, SlotText } from '../speculation/drafter.ts';
 import type { Run } from './run.ts';
+import type { SlotCells } from './slot-cells.ts';
 import type { Slot } from './slots.ts';
 import type { StepStats } from './step-stats.ts';
 
-export interface GuesserOptions {
+export interface StepDrafterOptions {
   readonly drafter: Drafter;
+  readonly cells: Pick<SlotCells, 'canUndo'>;
   readonly contextTokens: number;
   readonly stats: Pick<StepStats, 'draftFailed'>;
 }
 
-/** Guesses of a step, all runs together: with more sequences in a batch there is less idle compute to spend on them. */
-const GUESSES_PER_STEP = 16;
+/** Draft tokens of one step, all runs together: the more sequences a batch has, the less idle compute is left for them. */
+const DRAFT_TOKENS_PER_STEP = 16;
 
-/** Has tokens guessed for those who generate, until the drafter fails: guesses are never needed. */
-export class Guesser {
-  readonly #options: GuesserOptions;
+/** Drafts tokens for the runs that generate. Stops for good when the drafter fails: drafts only save time. */
+export class StepDrafter {
+  readonly #options: StepDrafterOptions;
   #hasFailed = false;
 
-  constructor(options: GuesserOptions) {
+  constructor(options: StepDrafterOptions) {
     this.#options = options;
   }
 
-  /** Gives each of `runs` its guesses, no further than its answer and its context may go. */
-  async guess(runs: readonly Run[]): Promise<void> {
-    for (const run of runs) run.guesses = [];
+  /** Sets the draft of each of `runs`, within the limits of its answer and its context. */
+  async draft(runs: readonly Run[]): Promise<void> {
+    for (const run of runs) run.draft = [];
     if (this.#hasFailed || runs.length === 0) return;
-    const { drafter, contextTokens, stats } = this.#options;
-    const share = Math.floor(GUESSES_PER_STEP / runs.length);
+    const { drafter, cells, contextTokens, stats } = this.#options;
+    const share = Math.floor(DRAFT_TOKENS_PER_STEP / runs.length);
     const wanted = runs.flatMap((run) => {
       const { answer, slot, nextToken, draftLength } = run;
       const room = Math.min(
@@ -36,13 +38,13 @@ export class Guesser {
         answer.maxTokens - answer.tokens.length - 1,
         contextTokens - slot.cells.length - 1,
       );
-      if (room < 1 || nextToken === undefined) return [];
+      if (room < 1 || nextToken === undefined || !cells.canUndo(slot)) return [];
       return [{ run, request: { slot: slot.id, text: textOf(slot, nextToken), most: room } }];
     });
     if (wanted.length === 0) return;
     try {
-      const guesses = await drafter.draft(wanted.map(({ request }) => request));
-      for (const [index, { run }] of wanted.entries()) run.guesses = guesses[index] ?? [];
+      const drafts = await drafter.draft(wanted.map(({ request }) => request));
+      for (const [index, { run }] of wanted.entries()) run.draft = drafts[index] ?? [];
     } catch (error) {
       this.#hasFailed = true;
       stats.draftFailed(error);

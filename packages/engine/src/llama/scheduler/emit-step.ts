@@ -1,0 +1,66 @@
+import type { TokenLogprob } from '../../engine.ts';
+import type { Token } from '../native-types.ts';
+import type { Job } from './job.ts';
+import type { Run } from './run.ts';
+import { toErrorEvent, toStepError } from './step-error.ts';
+
+export interface SampledToken {
+  readonly run: Run;
+  readonly token: Token;
+  readonly logprob: TokenLogprob | undefined;
+}
+
+/**
+ * Turns the tokens of a step into events, one batch per request.
+ *
+ * The next decode needs only the tokens themselves. So it starts at once, and what else a token costs (its text, stop
+ * strings, tool calls, events) is done while the kernels work.
+ */
+export class StepEmitter {
+  #sampled: SampledToken[] = [];
+  readonly #jobs = new Set<Job>();
+  #time = { atMs: 0, stepMs: 0 };
+
+  /** Adds a token that the next step does not depend on, except that it may be one too many. */
+  add(sampled: SampledToken): void {
+    this.#sampled.push(sampled);
+    this.#jobs.add(sampled.run.job);
+  }
+
+  /** Adds a token and reads it at once, because the next step depends on whether the answer goes on. */
+  addRead(sampled: SampledToken): void {
+    read(sampled);
+    this.#jobs.add(sampled.run.job);
+  }
+
+  /** Adds the end of an answer: the model wrote a token that ends it. */
+  addEnd({ job, answer }: Run): void {
+    job.add(answer.end('stop'));
+    this.#jobs.add(job);
+  }
+
+  /** Notes when the tokens added last were sampled, and how long their step had taken until then. */
+  sampledAt(time: { readonly atMs: number; readonly stepMs: number }): void {
+    this.#time = time;
+  }
+
+  /** Emits what was added. False when there was nothing. Never throws: an error ends the request it belongs to. */
+  emit(): boolean {
+    if (this.#jobs.size === 0) return false;
+    for (const sampled of this.#sampled) read(sampled);
+    this.#sampled = [];
+    for (const job of this.#jobs) job.flush(this.#time.stepMs, this.#time.atMs);
+    this.#jobs.clear();
+    return true;
+  }
+}
+
+/** Ignores tokens of a request that has ended meanwhile. */
+function read({ run: { job, answer }, token, logprob }: SampledToken): void {
+  if (job.isEnded) return;
+  try {
+    job.add(answer.push(token, logprob));
+  } catch (error) {
+    job.fail(toErrorEvent(toStepError(error)));
+  }
+}
