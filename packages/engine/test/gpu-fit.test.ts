@@ -48,7 +48,14 @@ async function plan(model: SimulatedModel, card: SimulatedCard): Promise<Simulat
 
 const never = () => new AbortController().signal;
 const loadOptions = { path: TINY_MODEL, signal: never(), onProgress: () => undefined };
-const SMALL = { slots: 1, contextTokens: 256, batchTokens: 32, threads: 1, kvType: 'f16' } as const;
+const SMALL = {
+  slots: 1,
+  contextTokens: 256,
+  batchTokens: 32,
+  threads: 1,
+  kvType: 'f16',
+  isBatchInvariant: false,
+} as const;
 
 let gpu: SimulatedGpu;
 let loads: readonly SimulatedLoad[];
