@@ -117,15 +117,7 @@ export class Contenders {
       config,
       `[gateway]\nlisten = "127.0.0.1:0"\nmetrics_listen = "127.0.0.1:0"\nstate_dir = "state"\n[[neurons]]\nname = "bench"\nendpoint = "${upstream.url}"\n`,
     );
-    const command = [
-      'node',
-      'packages/cli/bin/cortex.mjs',
-      'serve',
-      '-c',
-      config,
-      '--ready-file',
-      ready,
-    ];
+    const command = ['packages/cli/bin/cortex', 'serve', '-c', config, '--ready-file', ready];
     const preload = resolve(import.meta.dir, 'slow-down.ts');
     this.#spawn(command, {
       env: slowUs > 0 ? { BUN_OPTIONS: `--preload ${preload}`, SLOW_US: String(slowUs) } : {},

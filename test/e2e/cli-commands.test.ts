@@ -14,7 +14,7 @@ describe('the commands that ask a running gateway', () => {
   });
 
   async function cortex(...args: string[]): Promise<string> {
-    const program = new Program(['node', CORTEX_BIN, ...args], {
+    const program = new Program([CORTEX_BIN, ...args], {
       env: { ...up.workspace.env, CORTEX_URL: up.api },
     });
     const code = await program.ended;
@@ -42,7 +42,7 @@ describe('the commands that ask a running gateway', () => {
   });
 
   test('what cannot be done is one line that says why, and exit code 1', async () => {
-    const program = new Program(['node', CORTEX_BIN, 'load', 'nobody-has-it'], {
+    const program = new Program([CORTEX_BIN, 'load', 'nobody-has-it'], {
       env: { ...up.workspace.env, CORTEX_URL: up.api },
     });
 

@@ -78,3 +78,14 @@ describe('cortex up', () => {
     await answer;
   }, 60_000);
 });
+
+test('SIGTERM to npm start alone ends npm and everything that cortex up started', async () => {
+  await using up = await startUp({ command: ['npm', 'start', '--silent', '--'] });
+  const below = processTree(up.program.pid);
+
+  up.program.child.kill('SIGTERM');
+
+  await up.program.printed('Ending');
+  await eventually('everything to end', () => !below.some(({ pid }) => isRunning(pid)), 6000);
+  expect(below.length).toBeGreaterThan(4);
+}, 60_000);

@@ -74,10 +74,10 @@ describe('an install in an empty folder', () => {
       await install(clone, '--gateway');
       const ready = workspace.path('cortex.json');
 
-      const serve = new Program(
-        ['node', 'packages/cli/bin/cortex.mjs', 'serve', '--ready-file', ready],
-        { cwd: clone.dir, env: workspace.env },
-      );
+      const serve = new Program(['packages/cli/bin/cortex', 'serve', '--ready-file', ready], {
+        cwd: clone.dir,
+        env: workspace.env,
+      });
       await eventually('the gateway to listen', () => existsSync(ready), 15_000);
       const { api } = await Bun.file(ready).json();
       const health = await fetch(`${String(api)}/health`);

@@ -121,7 +121,7 @@ async function failedStart(
   workspace: Workspace,
   options: { args?: string[]; env?: Record<string, string> },
 ): Promise<string> {
-  const program = new Program(['node', CORTEX_BIN, 'up', ...(options.args ?? [])], {
+  const program = new Program([CORTEX_BIN, 'up', ...(options.args ?? [])], {
     env: { ...workspace.env, ...options.env },
   });
   expect(await program.ended).toBe(1);
@@ -181,7 +181,7 @@ describe('a mistake in the configuration ends cortex up with one line and exit c
   });
 
   test('an unknown flag is a usage error: exit code 2', async () => {
-    const program = new Program(['node', CORTEX_BIN, 'up', '--lann']);
+    const program = new Program([CORTEX_BIN, 'up', '--lann']);
 
     expect(await program.ended).toBe(2);
     expect(program.output).toContain('--lan');

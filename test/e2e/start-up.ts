@@ -9,7 +9,7 @@ import { z } from 'zod';
 import { eventually, processTree } from './processes.ts';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-export const CORTEX_BIN = join(ROOT, 'packages/cli/bin/cortex.mjs');
+export const CORTEX_BIN = join(ROOT, 'packages/cli/bin/cortex');
 
 /** Size of the load tests; 1 is full size. */
 export const SCALE = Number(process.env['SCALE'] ?? 1 / 20);
@@ -150,7 +150,7 @@ export async function startUp(
   const readyFile = workspace.path('up.json');
   const program = new Program(
     [
-      ...(options.command ?? ['node', CORTEX_BIN, 'up']),
+      ...(options.command ?? [CORTEX_BIN, 'up']),
       '--ready-file',
       readyFile,
       ...fileArguments(workspace, options),

@@ -50,7 +50,7 @@ describe('cortex up goes on serving, and ends on SIGTERM, when its output', () =
     using workspace = new Workspace();
     const readyFile = workspace.path('up.json');
     const full = openSync('/dev/full', 'w');
-    const child = spawn('node', [CORTEX_BIN, 'up', '--ready-file', readyFile], {
+    const child = spawn(CORTEX_BIN, ['up', '--ready-file', readyFile], {
       env: { ...process.env, ...workspace.env },
       stdio: ['ignore', full, full],
     });

@@ -39,7 +39,7 @@ test.skipIf(address === undefined)(
   async () => {
     await using up = await startUp({ env: { CORTEX_GATEWAY__LISTEN: `${address}:0` } });
 
-    const status = new Program(['node', CORTEX_BIN, 'status', '--url', up.api], {
+    const status = new Program([CORTEX_BIN, 'status', '--url', up.api], {
       env: up.workspace.env,
     });
 
@@ -56,7 +56,7 @@ test('the commands find the admin key where the configuration of cortex up puts 
     cortexToml: '[auth]\nadmin_key_file = "mine"\n',
   });
 
-  const status = new Program(['node', CORTEX_BIN, 'status', '--url', up.api], {
+  const status = new Program([CORTEX_BIN, 'status', '--url', up.api], {
     env: workspace.env,
   });
 

@@ -69,10 +69,9 @@ describe('"What is cortex?" gets a good answer', () => {
   });
 
   test('through cortex chat, which prints just the answer when it is asked through a pipe', async () => {
-    const shell = new Program(
-      ['sh', '-c', `echo "${QUESTION}" | node "$CORTEX" chat --url "$URL"`],
-      { env: { CORTEX: CORTEX_BIN, URL: up.api } },
-    );
+    const shell = new Program(['sh', '-c', `echo "${QUESTION}" | "$CORTEX" chat --url "$URL"`], {
+      env: { CORTEX: CORTEX_BIN, URL: up.api },
+    });
 
     const code = await shell.ended;
 

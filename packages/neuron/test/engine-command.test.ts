@@ -7,7 +7,7 @@ import { expect, test } from 'bun:test';
 
 import { createTestFolder, until } from './test-neuron.ts';
 
-const BIN = fileURLToPath(new URL('../bin/neuron.mjs', import.meta.url));
+const BIN = fileURLToPath(new URL('../bin/neuron', import.meta.url));
 
 test('an engine gets the flags of the daemon: it reads no .env where the daemon stands', async () => {
   const { root, modelsDir } = createTestFolder();
@@ -15,7 +15,7 @@ test('an engine gets the flags of the daemon: it reads no .env where the daemon 
   writeFileSync(join(cwd, '.env'), 'NEURON_FROM_ENV_FILE=1\n');
   const config = join(root, 'neuron.toml');
   writeFileSync(config, '[[default_models]]\nmodel_id = "tiny"\n[engine]\nthreads = 1\n');
-  await using child = Bun.spawn(['node', BIN, 'serve', '-c', config], {
+  await using child = Bun.spawn([BIN, 'serve', '-c', config], {
     cwd,
     stdio: ['ignore', 'ignore', 'ignore'],
     env: {

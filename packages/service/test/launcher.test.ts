@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test';
-import { cpSync, mkdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
@@ -7,13 +7,21 @@ import { ended, fixture, isRunning, readReadyFile, temporaryPaths } from './runn
 
 const temporaryPath = temporaryPaths();
 
-const LAUNCHER = fixture('launch-daemon.mjs');
+const NODE_LAUNCHER = fixture('launch-daemon.mjs');
+const SHELL_LAUNCHER = join(import.meta.dir, '../launch.sh');
 const node = Bun.which('node') ?? 'node';
+/** How a daemon is started: by its shell script, or by Node. */
+const LAUNCHERS = {
+  sh: ['/bin/sh', SHELL_LAUNCHER, fixture('daemon.ts')],
+  Node: [node, NODE_LAUNCHER],
+} as const;
+type LauncherName = keyof typeof LAUNCHERS;
+const NAMES: readonly LauncherName[] = ['sh', 'Node'];
 
-/** A daemon run by Node through the launcher, from another folder than ours. */
-async function launch(...args: string[]) {
+/** A daemon run through a launcher, from another folder than ours. */
+async function launch(name: LauncherName, ...args: string[]) {
   const readyFile = temporaryPath();
-  const launcher = Bun.spawn([node, LAUNCHER, readyFile, ...args], {
+  const launcher = Bun.spawn([...LAUNCHERS[name], readyFile, ...args], {
     cwd: tmpdir(),
     stdio: ['ignore', 'pipe', 'ignore'],
     env: { ...process.env, BUN_CONFIG_MAX_HTTP_REQUESTS: undefined },
@@ -21,22 +29,21 @@ async function launch(...args: string[]) {
   return { launcher, ready: await readReadyFile(readyFile) };
 }
 
-test('the launcher runs the entry from any folder, with its arguments and the limit raised', async () => {
-  const { launcher, ready } = await launch('quick');
+describe.each(NAMES)('the launcher of %s', (name) => {
+  test('runs the entry from any folder, with its arguments and the limit raised', async () => {
+    const { launcher, ready } = await launch(name, 'quick');
 
-  expect(ready.parent).toBe(launcher.pid);
-  launcher.kill('SIGTERM');
+    launcher.kill('SIGTERM');
 
-  expect(await launcher.exited).toBe(0);
-  expect(await new Response(launcher.stdout).text()).toBe(
-    `listening with 4 arguments in ${realpathSync(tmpdir())}\n`,
-  );
-  expect(isRunning(ready.pid)).toBe(false);
-});
+    expect(await launcher.exited).toBe(0);
+    expect(await new Response(launcher.stdout).text()).toBe(
+      `listening with 4 arguments in ${realpathSync(tmpdir())}\n`,
+    );
+    expect(isRunning(ready.pid)).toBe(false);
+  });
 
-describe('the launcher passes on', () => {
-  test.each(['SIGTERM', 'SIGINT'] as const)('%s, and waits for the child', async (signal) => {
-    const { launcher, ready } = await launch();
+  test.each(['SIGTERM', 'SIGINT'] as const)('passes on %s and waits', async (signal) => {
+    const { launcher, ready } = await launch(name);
 
     launcher.kill(signal);
 
@@ -44,33 +51,76 @@ describe('the launcher passes on', () => {
     expect(isRunning(ready.pid)).toBe(false);
   });
 
-  test('the exit code', async () => {
-    const { launcher } = await launch('quick', 'exit');
+  test('passes on the exit code', async () => {
+    const { launcher } = await launch(name, 'quick', 'exit');
 
     expect(await launcher.exited).toBe(7);
   });
 
-  test('the signal that ended the child, as 128 + n', async () => {
-    const { launcher } = await launch('quick', 'signal');
+  test('passes on the signal that ended the program, as 128 + n', async () => {
+    const { launcher } = await launch(name, 'quick', 'signal');
 
     expect(await launcher.exited).toBe(137);
   });
+
+  test('leaves nothing behind when it is killed', async () => {
+    const { launcher, ready } = await launch(name);
+
+    launcher.kill('SIGKILL');
+
+    expect(await ended(ready.pid)).toBeLessThan(2000);
+  });
 });
 
-test('kill -9 of the launcher ends the child', async () => {
-  const { launcher, ready } = await launch();
+test('the launcher of sh is replaced by the program: no process of it stays', async () => {
+  const { launcher, ready } = await launch('sh');
 
-  launcher.kill('SIGKILL');
+  launcher.kill('SIGTERM');
 
-  expect(await ended(ready.pid)).toBeLessThan(2000);
+  expect(ready.pid).toBe(launcher.pid);
+  expect(await launcher.exited).toBe(0);
 });
 
-test('kill -9 of the parent of the launcher ends launcher and child', async () => {
+describe('as the first process of a container the launcher', () => {
+  const UNSHARE = ['unshare', '--pid', '--fork', '--mount-proc'];
+  const hasNamespaces = Bun.spawnSync([...UNSHARE, 'true']).exitCode === 0;
+
+  test.skipIf(!hasNamespaces)(
+    'reaps processes that lost their parent (needs PID namespaces)',
+    async () => {
+      const command = [...UNSHARE, '/bin/sh', SHELL_LAUNCHER, fixture('orphan.ts')];
+      const container = Bun.spawn(command, { stdio: ['ignore', 'pipe', 'ignore'] });
+
+      expect(await new Response(container.stdout).text()).toBe('reaped\n');
+      expect(await container.exited).toBe(0);
+    },
+  );
+
+  test.skipIf(!hasNamespaces)(
+    'passes on SIGTERM and the exit code (needs PID namespaces)',
+    async () => {
+      const readyFile = temporaryPath();
+      const container = Bun.spawn([...UNSHARE, ...LAUNCHERS.sh, readyFile], {
+        stdio: ['ignore', 'ignore', 'pipe'],
+      });
+      await readReadyFile(readyFile);
+      const children = `/proc/${container.pid}/task/${container.pid}/children`;
+      const first = Number(readFileSync(children, 'utf8').trim());
+
+      process.kill(first, 'SIGTERM');
+
+      expect(await container.exited).toBe(0);
+      expect(await new Response(container.stderr).text()).toContain('"msg":"ended"');
+    },
+  );
+});
+
+test('kill -9 of the parent of the launcher of Node ends launcher and child', async () => {
   const readyFile = temporaryPath();
   const script = `
     import { spawn } from 'node:child_process';
     const stdio = ['ignore', 'ignore', 'ignore', 'pipe'];
-    spawn(${JSON.stringify(node)}, ${JSON.stringify([LAUNCHER, readyFile])}, { stdio, env: { ...process.env, CORTEX_PARENT_FD: '3' } });`;
+    spawn(${JSON.stringify(node)}, ${JSON.stringify([NODE_LAUNCHER, readyFile])}, { stdio, env: { ...process.env, CORTEX_PARENT_FD: '3' } });`;
   const parent = Bun.spawn([node, '--input-type=module', '-e', script], {
     stdio: ['ignore', 'ignore', 'ignore'],
   });
@@ -84,7 +134,7 @@ test('kill -9 of the parent of the launcher ends launcher and child', async () =
 
 test('under Bun with the limit raised the entry runs in the same process', async () => {
   const readyFile = temporaryPath();
-  const child = Bun.spawn([process.execPath, LAUNCHER, readyFile, 'quick', 'exit'], {
+  const child = Bun.spawn([process.execPath, NODE_LAUNCHER, readyFile, 'quick', 'exit'], {
     stdio: ['ignore', 'pipe', 'ignore'],
     env: { ...process.env, BUN_CONFIG_MAX_HTTP_REQUESTS: '65336' },
   });
@@ -99,17 +149,17 @@ test('under Bun with the limit raised the entry runs in the same process', async
 function install(make: (modules: string) => void): string {
   const folder = temporaryPath();
   mkdirSync(join(folder, 'node_modules'), { recursive: true });
-  cpSync(join(import.meta.dir, '../launch.mjs'), join(folder, 'launch.mjs'));
+  cpSync(SHELL_LAUNCHER, join(folder, 'launch.sh'));
   make(join(folder, 'node_modules'));
   return folder;
 }
 
 function findBun(folder: string, path: string): { code: number; output: string } {
-  const script = `import { findBun } from ${JSON.stringify(join(folder, 'launch.mjs'))}; try { console.log(findBun()); } catch (error) { console.log(error.message); process.exit(3); }`;
-  const { exitCode, stdout } = Bun.spawnSync([node, '--input-type=module', '-e', script], {
-    env: { PATH: path },
-  });
-  return { code: exitCode, output: stdout.toString().trim() };
+  const { exitCode, stdout, stderr } = Bun.spawnSync(
+    ['/bin/sh', join(folder, 'launch.sh'), '--find-bun'],
+    { env: { PATH: path } },
+  );
+  return { code: exitCode, output: `${stdout.toString()}${stderr.toString()}`.trim() };
 }
 
 const addPackage = (
@@ -136,7 +186,7 @@ test('what lies in the folder of the user is not run', async () => {
   writeFileSync(join(folder, 'bunfig.toml'), 'preload = ["./preload.ts"]\n');
   writeFileSync(join(folder, 'preload.ts'), 'process.exit(9);\n');
 
-  const launcher = Bun.spawn([node, LAUNCHER, temporaryPath(), 'quick', 'exit'], {
+  const launcher = Bun.spawn([...LAUNCHERS.sh, temporaryPath(), 'quick', 'exit'], {
     cwd: folder,
     stdio: ['ignore', 'ignore', 'ignore'],
   });
@@ -144,19 +194,18 @@ test('what lies in the folder of the user is not run', async () => {
   expect(await launcher.exited).toBe(7);
 });
 
-test('under Bun without the limit the launcher still ends with its parent', async () => {
+test('under Bun without the limit the launcher is replaced, and the program ends with its parent', async () => {
   const readyFile = temporaryPath();
   const parent = Bun.spawn([process.execPath, fixture('parent.ts'), readyFile], {
     stdio: ['ignore', 'ignore', 'ignore'],
-    env: { ...process.env, BUN_CONFIG_MAX_HTTP_REQUESTS: undefined, DAEMON: LAUNCHER },
+    env: { ...process.env, BUN_CONFIG_MAX_HTTP_REQUESTS: undefined, DAEMON: NODE_LAUNCHER },
   });
   const ready = await readReadyFile(readyFile);
 
   parent.kill('SIGKILL');
 
-  expect(ready.parent).not.toBe(parent.pid);
+  expect(ready.parent).toBe(parent.pid);
   expect(await ended(ready.pid)).toBeLessThan(2000);
-  expect(await ended(ready.parent)).toBeLessThan(1000);
 });
 
 describe('Bun is found', () => {
@@ -182,7 +231,7 @@ describe('Bun is found', () => {
   test('on the PATH else', () => {
     const folder = install((modules) => symlinkSync(process.execPath, join(modules, '../bun')));
 
-    expect(findBun(folder, folder)).toEqual({ code: 0, output: 'bun' });
+    expect(findBun(folder, folder)).toEqual({ code: 0, output: join(folder, 'bun') });
   });
 
   test('not when it is too old', () => {
@@ -192,7 +241,7 @@ describe('Bun is found', () => {
 
     const { code, output } = findBun(folder, folder);
 
-    expect(code).toBe(3);
+    expect(code).toBe(1);
     expect(output).toContain('Bun 1.4.5 or newer was not found');
   });
 });

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { type GatewayConfig } from '@cortex/gateway';
-import { FETCH_LIMIT, type LoadedConfig, parseListen } from '@cortex/service';
+import { type LoadedConfig, parseListen } from '@cortex/service';
 import { z } from 'zod';
 
 import { CliError } from '../cli-error.ts';
@@ -32,7 +32,7 @@ const addressOf = (url: string): string => new URL(url).host;
 function neuronBin(): string {
   try {
     const manifest = createRequire(import.meta.url).resolve('@cortex/neuron/package.json');
-    return join(dirname(manifest), 'bin', 'neuron.mjs');
+    return join(dirname(manifest), 'bin', 'neuron');
   } catch (cause) {
     throw new CliError(
       'the package @cortex/neuron is not installed here: install it, or run only the gateway with "cortex serve -c cortex.toml"',
@@ -51,10 +51,10 @@ function keysOf(file: string | undefined): ReadonlySet<string> {
   }
 }
 
-/** Runs one of our launchers under this same Bun. */
+/** Runs one of our commands, which are shell scripts, as a user would. */
 const launchWith = (bin: string, args: readonly string[], env: Env): DaemonLaunch => ({
-  command: [process.execPath, bin, ...args],
-  env: { ...env, BUN_CONFIG_MAX_HTTP_REQUESTS: String(FETCH_LIMIT) },
+  command: ['/bin/sh', bin, ...args],
+  env,
 });
 
 /**
@@ -103,7 +103,7 @@ export function gatewayLaunch(options: {
 }): (last: GatewayReady | undefined) => DaemonLaunch {
   const { env, config, configFile, modelsFile, readyFile, isOnLan, nodeUrl } = options;
   const { gateway, neurons } = config.value;
-  const bin = fileURLToPath(new URL('../../bin/cortex.mjs', import.meta.url));
+  const bin = fileURLToPath(new URL('../../bin/cortex', import.meta.url));
   const args = ['serve', '--ready-file', readyFile];
   if (configFile !== undefined) args.push('-c', configFile);
   if (modelsFile !== undefined) args.push('--models', modelsFile);
