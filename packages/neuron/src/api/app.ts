@@ -12,7 +12,7 @@ import { GENERATE_ROUTES, TOKENIZER_ROUTES, VECTOR_ROUTES } from '../harness/har
 import { isRefusal } from '../refusal.ts';
 import type { ApiContext, ApiDeps, ApiEnv } from './context.ts';
 import { inference } from './inference.ts';
-import { estimateModel, loadModel, unloadModel } from './management.ts';
+import { estimateModel, loadModel, rescanModels, unloadModel } from './management.ts';
 import { metrics } from './metrics.ts';
 import { tokenizer } from './tokenizer.ts';
 import { capabilities, discovery, endpoint, health, logs, version } from './views.ts';
@@ -75,6 +75,7 @@ export function createApi(deps: ApiDeps, log: Logger): Hono<ApiEnv> {
   app.get('/models/:id{.+}/logs', logs(deps));
   app.post('/models/load', loadModel(deps));
   app.post('/models/unload', unloadModel(deps));
+  app.post('/models/rescan', rescanModels(deps));
   app.get('/models/:id{.+}/capabilities', capabilities(deps));
   app.post('/models/:id{.+}/estimate', estimateModel(deps));
   for (const route of [...GENERATE_ROUTES, ...VECTOR_ROUTES]) {

@@ -39,6 +39,14 @@ export function unloadModel({ models }: ApiDeps) {
   };
 }
 
+/** `POST /models/rescan`: looks at the models folders again, and answers with how many models there are. */
+export function rescanModels({ models }: ApiDeps) {
+  return async (context: ApiContext): Promise<Response> => {
+    await models.rescan();
+    return context.json({ models: models.entries(performance.now()).length });
+  };
+}
+
 /** `POST /models/{id}/estimate`: what a load with these fields would take, and whether there is room now. */
 export function estimateModel({ models }: ApiDeps) {
   return async (context: ApiContext): Promise<Response> => {

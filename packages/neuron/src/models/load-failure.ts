@@ -1,5 +1,7 @@
 import { CortexError } from '@cortex/protocol';
 
+import { isUnfinished } from './unfinished-file.ts';
+
 const FIRST_PAUSE_MS = 10_000;
 const MAX_PAUSE_MS = 300_000;
 
@@ -55,4 +57,5 @@ const NOT_THE_MODEL: ReadonlySet<string> = new Set([
 ]);
 
 /** Whether a failed load says something of the model, to be remembered and shown. */
-export const isModelsFault = ({ code }: CortexError): boolean => !NOT_THE_MODEL.has(code);
+export const isModelsFault = (error: CortexError): boolean =>
+  !NOT_THE_MODEL.has(error.code) && !isUnfinished(error);

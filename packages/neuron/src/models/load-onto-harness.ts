@@ -16,6 +16,7 @@ import { toFileRequest, toHarnessFiles } from './harness-files.ts';
 import type { LoadSettings } from './load-settings.ts';
 import type { ModelFile } from './model-file.ts';
 import type { ModelStore } from './model-store.ts';
+import { explainLoadFailure } from './unfinished-file.ts';
 import { type LoadPlan, planLoad, planUnknown } from './plan-load.ts';
 
 const MIB = 1 << 20;
@@ -148,6 +149,8 @@ export async function loadOntoHarness(
     return { loaded, model };
   } catch (error) {
     ledger.release(id);
-    throw error;
+    throw await explainLoadFailure(error, file, () =>
+      store.find(toFileRequest(request)).catch(() => undefined),
+    );
   }
 }

@@ -7,6 +7,7 @@ const found = (relativePath: string) => ({
   path: `/m/${relativePath}`,
   sizeBytes: 10,
   modifiedMs: 1,
+  isPartial: false,
 });
 
 describe('groupModelFiles', () => {
@@ -23,7 +24,7 @@ describe('groupModelFiles', () => {
     ]);
 
     expect(models).toMatchObject([
-      { id: 'big', path: '/m/big-00001-of-00002.gguf', sizeBytes: 20, missingParts: [] },
+      { id: 'big', path: '/m/big-00001-of-00002.gguf', sizeBytes: 20, missingPart: undefined },
     ]);
   });
 
@@ -33,7 +34,7 @@ describe('groupModelFiles', () => {
       found('big-00003-of-00003.gguf'),
     ]);
 
-    expect(model?.missingParts).toEqual(['/m/big-00002-of-00003.gguf']);
+    expect(model?.missingPart).toBe('/m/big-00002-of-00003.gguf');
   });
 
   test('names a file of a Hugging Face cache by its repository', () => {
@@ -42,6 +43,27 @@ describe('groupModelFiles', () => {
     ]);
 
     expect(model?.id).toBe('unsloth/Qwen3-8B-GGUF/Qwen3-8B-Q8_0');
+  });
+
+  test.each([
+    ['no name before the part number', '-00001-of-00002.gguf'],
+    ['no name in its folder', 'org/-00001-of-00002.gguf'],
+    ['no name at all', '.gguf'],
+    ['a part number above the count', 'big-00003-of-00002.gguf'],
+    ['part number 0', 'big-00000-of-00002.gguf'],
+    ['a count of 0', 'big-00001-of-00000.gguf'],
+  ])('does not take a file with %s for a model', (_why, name) => {
+    expect(groupModelFiles([found(name)])).toEqual([]);
+  });
+
+  test.each([
+    [['a.gguf', 'a.GGUF'], '/m/a.gguf'],
+    [['a-00001-of-00002.gguf', 'a.gguf'], '/m/a.gguf'],
+    [['a-00001-of-00003.gguf', 'a-00001-of-00001.gguf'], '/m/a-00001-of-00001.gguf'],
+  ])('gives an id that %p claim to the first complete file', (names, path) => {
+    const models = groupModelFiles(names.map(found));
+
+    expect(models).toMatchObject([{ id: 'a', path, sizeBytes: 10, missingPart: undefined }]);
   });
 
   test('does not take a vision projector for a model', () => {

@@ -7,9 +7,13 @@ export interface ModelFile {
   /** All parts together. */
   readonly sizeBytes: number;
   /** As its name says it (`Q4_K_M`); absent when the name says nothing. */
-  readonly quant?: string;
-  /** Paths of parts that the name promises and the disk lacks. */
-  readonly missingParts: readonly string[];
+  readonly quant?: string | undefined;
+  /** Path of the first part that the name promises and the disk lacks. */
+  readonly missingPart?: string | undefined;
+  /** A download program has not finished it. */
+  readonly isPartial: boolean;
+  /** Of the part that was changed last; milliseconds of the wall clock, as the file system has it. */
+  readonly modifiedMs: number;
   /** Equal as long as the file was not replaced. */
   readonly fingerprint: string;
 }
@@ -20,6 +24,7 @@ export interface FoundFile {
   readonly path: string;
   readonly sizeBytes: number;
   readonly modifiedMs: number;
+  readonly isPartial: boolean;
 }
 
 const PART = /^(.*)-(\d{5})-of-(\d{5})$/;
@@ -41,41 +46,71 @@ function withoutCacheFolders(stem: string): string {
 /** Vision projectors lie beside the model they belong to and are none. */
 const isProjector = (path: string): boolean => /(^|\/)mmproj[^/]*$/i.test(path);
 
-/** Groups the GGUFs of one folder to models. Pure. */
-export function groupModelFiles(files: readonly FoundFile[]): ModelFile[] {
-  const models = new Map<string, { count: number; parts: Map<number, FoundFile> }>();
-  for (const file of files) {
-    if (isProjector(file.relativePath)) continue;
-    const stem = withoutCacheFolders(file.relativePath.replace(/\.gguf$/i, ''));
-    const [, base, part, count] = PART.exec(stem) ?? [];
-    const id = base ?? stem;
-    const model = models.get(id) ?? { count: Number(count ?? 1), parts: new Map() };
-    model.parts.set(Number(part ?? 1), file);
-    models.set(id, model);
-  }
-  return [...models].flatMap(([id, { count, parts }]) => toModelFile(id, count, parts));
+interface Group {
+  readonly id: string;
+  /** Parts that the names promise; 1 for a file that is not split. */
+  readonly count: number;
+  readonly parts: Map<number, FoundFile>;
 }
 
-function toModelFile(
-  id: string,
-  count: number,
-  parts: ReadonlyMap<number, FoundFile>,
-): ModelFile | [] {
+/** Which model a file belongs to, and as which of its parts; undefined for one that is none. */
+function readName(file: FoundFile): (Omit<Group, 'parts'> & { readonly part: number }) | undefined {
+  if (isProjector(file.relativePath)) return undefined;
+  const stem = withoutCacheFolders(file.relativePath.replace(/\.gguf$/i, ''));
+  const [, base, part, count] = PART.exec(stem) ?? [];
+  const name = { id: base ?? stem, part: Number(part ?? 1), count: Number(count ?? 1) };
+  const isPart = name.part >= 1 && name.part <= name.count;
+  return isPart && !/(?:^|\/)$/.test(name.id) ? name : undefined;
+}
+
+/**
+ * Groups the GGUFs of one folder to models. Pure.
+ *
+ * Where several claim one id (`a.gguf`, `a.GGUF`, `a-00001-of-00002.gguf`), the first that is complete has it.
+ */
+export function groupModelFiles(files: readonly FoundFile[]): ModelFile[] {
+  const groups = new Map<string, Group>();
+  for (const file of files) {
+    const name = readName(file);
+    if (!name) continue;
+    const { id, part, count } = name;
+    const key = `${count} ${id}`;
+    const group = groups.get(key) ?? { id, count, parts: new Map<number, FoundFile>() };
+    if (!group.parts.has(part)) group.parts.set(part, file);
+    groups.set(key, group);
+  }
+  const models = new Map<string, ModelFile>();
+  for (const model of [...groups.values()].map(toModelFile)) {
+    const known = models.get(model.id);
+    if (!known || (known.missingPart !== undefined && model.missingPart === undefined)) {
+      models.set(model.id, model);
+    }
+  }
+  return [...models.values()];
+}
+
+/** As `PART` has it. */
+const numbered = (part: number): string => String(part).padStart(5, '0');
+
+function missingPartOf({ count, parts }: Group): string | undefined {
+  const [any] = parts.values();
+  if (parts.size === count || !any) return undefined;
+  let part = 1;
+  while (parts.has(part)) part += 1;
+  return any.path.replace(/-\d{5}(-of-\d{5}\.gguf)$/i, `-${numbered(part)}$1`);
+}
+
+function toModelFile(group: Group): ModelFile {
+  const { id, parts } = group;
   const present = [...parts.values()];
-  const [any] = present;
-  if (!any) return [];
-  const pathOfPart = (part: number): string =>
-    any.path.replace(/-\d{5}(-of-\d{5}\.gguf)$/i, `-${String(part).padStart(5, '0')}$1`);
-  const missingParts = Array.from({ length: count }, (_, index) => index + 1)
-    .filter((part) => !parts.has(part))
-    .map(pathOfPart);
-  const quant = quantOfName(id);
   return {
     id,
-    path: parts.get(1)?.path ?? any.path,
+    path: parts.get(1)?.path ?? present[0]?.path ?? '',
     sizeBytes: present.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
-    ...(quant !== undefined && { quant }),
-    missingParts,
+    quant: quantOfName(id),
+    missingPart: missingPartOf(group),
+    isPartial: present.some(({ isPartial }) => isPartial),
+    modifiedMs: Math.max(...present.map(({ modifiedMs }) => modifiedMs)),
     fingerprint: present
       .map(({ path, sizeBytes, modifiedMs }) => `${path}:${sizeBytes}:${modifiedMs}`)
       .join('|'),

@@ -66,6 +66,51 @@ describe('listing', () => {
     expect([...listed.files.keys()]).toEqual(['a']);
   });
 
+  test('lists regular files only: no hidden, dangling or special ones, and nothing that is a download', async () => {
+    for (const path of [
+      'a.gguf',
+      '模型.gguf',
+      'upper.GGUF',
+      'folder.gguf/inside.gguf',
+      '._a.gguf',
+      '._big-00001-of-00002.gguf',
+      '.gguf',
+      '.GGUF',
+      '-00001-of-00002.gguf',
+      '.hidden/b.gguf',
+      'deep/.gguf',
+      'line\nfeed.gguf',
+      'escape\u001B[31m.gguf',
+      'next\u2028line.gguf',
+      'x.gguf.part',
+      'x.gguf.crdownload',
+      'x.gguf.tmp',
+    ]) {
+      put(`models/${path}`);
+    }
+    mkdirSync(join(modelsDir, 'empty-folder.gguf'));
+    symlinkSync(join(root, 'nowhere'), join(modelsDir, 'dangling.gguf'));
+    symlinkSync(join(modelsDir, 'loop.gguf'), join(modelsDir, 'loop.gguf'));
+    Bun.spawnSync(['mkfifo', join(modelsDir, 'pipe.gguf')]);
+    const listed = store();
+
+    await listed.refresh();
+
+    expect([...listed.files.keys()].sort()).toEqual(['a', 'folder.gguf/inside', 'upper', '模型']);
+  });
+
+  test('a scan that is asked for while one runs sees what was put there before it was asked for', async () => {
+    const listed = store();
+    const running = listed.refresh();
+    put('models/late.gguf');
+
+    const asked = Promise.all([listed.refresh(), listed.refresh()]);
+
+    await running;
+    await asked;
+    expect([...listed.files.keys()]).toEqual(['late']);
+  });
+
   test('lists what index.json knows under the ids it gives', async () => {
     put('models/blobs/1.gguf');
     writeFileSync(
@@ -103,6 +148,21 @@ describe('finding', () => {
 
     expect(await messageOf(store().find({ modelId: 'Qwen3' }))).toContain('does not exist');
   });
+
+  test.each(['.part', '.aria2', '.crdownload'])(
+    'refuses a file that has a %s file beside it as one that is being downloaded, for now',
+    async (mark) => {
+      put('models/a.gguf');
+      put(`models/a.gguf${mark}`);
+
+      const error = await store()
+        .find({ modelId: 'a' })
+        .catch((thrown: unknown) => thrown);
+
+      expect(error).toMatchObject({ code: 'model_load_failed', status: 503, isRetryable: true });
+      expect(String(error)).toContain('a.gguf is still being downloaded');
+    },
+  );
 
   test('names the part of a split model that is missing', async () => {
     put('models/big-00001-of-00002.gguf');

@@ -4,9 +4,10 @@ import { join, resolve } from 'node:path';
 import { CortexError } from '@cortex/protocol';
 import type { Logger } from '@cortex/service';
 
-import { groupModelFiles, type ModelFile } from './model-file.ts';
+import { groupModelFiles, type ModelFile, quantOfName } from './model-file.ts';
 import { type ModelIndex, readModelIndex } from './model-index.ts';
 import { scanFolder } from './scan-folder.ts';
+import { checkComplete } from './unfinished-file.ts';
 import { findSourceFile, isFileSource, type SourceFile, type SourceRoots } from './source-path.ts';
 
 export interface ModelStoreOptions extends SourceRoots {
@@ -15,8 +16,8 @@ export interface ModelStoreOptions extends SourceRoots {
 
 export interface FileRequest {
   readonly modelId: string;
-  readonly source?: string;
-  readonly quant?: string;
+  readonly source?: string | undefined;
+  readonly quant?: string | undefined;
 }
 
 const structural = (message: string, param: string): CortexError =>
@@ -36,6 +37,7 @@ export class ModelStore {
   readonly #options: ModelStoreOptions;
   #files: ReadonlyMap<string, ModelFile> = new Map();
   #scanning: Promise<void> | undefined;
+  #nextScan: Promise<void> | undefined;
   #indexProblem: string | undefined;
 
   constructor(options: ModelStoreOptions) {
@@ -55,9 +57,19 @@ export class ModelStore {
     );
   }
 
-  /** Scans again; calls during a scan share the next result. Never rejects: what cannot be read is logged. */
+  /** Resolves after a scan that began after this call. Never rejects: what cannot be read is logged. */
   refresh(): Promise<void> {
-    this.#scanning ??= this.#scan().finally(() => {
+    if (!this.#scanning) return this.#beginScan();
+    // The scan under way may have passed the folder already: one more after it, which all callers share.
+    this.#nextScan ??= this.#scanning.then(() => {
+      this.#nextScan = undefined;
+      return this.#beginScan();
+    });
+    return this.#nextScan;
+  }
+
+  #beginScan(): Promise<void> {
+    this.#scanning = this.#scan().finally(() => {
       this.#scanning = undefined;
     });
     return this.#scanning;
@@ -66,20 +78,15 @@ export class ModelStore {
   /**
    * The file of a load call, looked for on the disk as it is now.
    *
-   * @throws CortexError `model_load_failed` naming the path that was looked for, or what is there instead
+   * @throws CortexError `model_load_failed` naming the path that was looked for, or what is there instead; transient
+   *   for a file that is not complete yet
    */
   async find(request: FileRequest): Promise<ModelFile> {
     const { source } = request;
     if (source !== undefined && isFileSource(source)) return this.#findSource(source, request);
     await this.refresh();
     const file = this.#findStored(request);
-    const [missing] = file.missingParts;
-    if (missing !== undefined) {
-      throw structural(
-        `${missing} is missing: ${request.modelId} is split into parts.`,
-        'model_id',
-      );
-    }
+    checkComplete(file);
     return file;
   }
 
@@ -145,16 +152,17 @@ export class ModelStore {
 
   async #findSource(source: string, { modelId, quant }: FileRequest): Promise<ModelFile> {
     const { path, realPath, sizeBytes, modifiedMs } = await this.findSource(source, 'source');
-    const [file] = groupModelFiles([{ relativePath: path.slice(1), path, sizeBytes, modifiedMs }]);
-    if (file?.quant !== undefined && quant !== undefined && !sameQuant(file.quant, quant)) {
-      throw structural(`${path} is ${file.quant}, not ${quant}.`, 'quant');
+    const ownQuant = quantOfName(path.replace(/\.gguf$/i, ''));
+    if (ownQuant !== undefined && quant !== undefined && !sameQuant(ownQuant, quant)) {
+      throw structural(`${path} is ${ownQuant}, not ${quant}.`, 'quant');
     }
     return {
       id: modelId,
       path,
       sizeBytes,
-      ...(file?.quant !== undefined && { quant: file.quant }),
-      missingParts: [],
+      quant: ownQuant,
+      isPartial: false,
+      modifiedMs,
       fingerprint: `${realPath}:${sizeBytes}:${modifiedMs}`,
     };
   }
@@ -167,6 +175,6 @@ function applyIndex(files: Map<string, ModelFile>, index: ModelIndex, modelsDir:
     const file = byPath.get(join(modelsDir, entry.files[0] ?? ''));
     if (!file) continue;
     files.delete(file.id);
-    files.set(id, { ...file, id, ...(entry.quant !== undefined && { quant: entry.quant }) });
+    files.set(id, { ...file, id, quant: entry.quant ?? file.quant });
   }
 }

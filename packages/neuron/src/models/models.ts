@@ -45,6 +45,11 @@ export class Models {
     return this.#deps.store.files.has(id) ? this.#lifecycleOf(id) : undefined;
   }
 
+  /** Looks for models on the disk as it is now. */
+  rescan(): Promise<void> {
+    return this.#deps.store.refresh();
+  }
+
   /** Models that hold memory now. */
   loaded(): ModelLifecycle[] {
     return [...this.#lifecycles.values()].filter(({ running }) => running !== undefined);

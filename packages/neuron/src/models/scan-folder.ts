@@ -6,6 +6,16 @@ import type { FoundFile } from './model-file.ts';
 /** `models_dir/org/repo/quant/file` and a Hugging Face cache fit; a link to `/` does not lead through the machine. */
 const MAX_DEPTH = 8;
 
+/**
+ * Not a model whatever is in it: hidden files (`._a.gguf` is what macOS leaves on foreign disks), hidden folders, and
+ * names that no request and no log line can carry.
+ */
+const isIgnored = (name: string): boolean =>
+  name.startsWith('.') || /[\p{Cc}\p{Zl}\p{Zp}]/u.test(name);
+
+/** What download programs put beside a file that they have not finished. */
+const PARTIAL_MARKS = ['.aria2', '.part', '.partial', '.crdownload', '.download', '.incomplete'];
+
 /** Whether an error only says that something is not there (any more), or not for us. */
 function isAbsence(error: unknown): boolean {
   return (
@@ -25,7 +35,11 @@ async function ifPresent<T>(action: Promise<T>): Promise<T | undefined> {
   }
 }
 
-/** Every GGUF below `root`, links followed, each folder once. A folder that cannot be read is empty. */
+/**
+ * Every GGUF below `root`, links followed, each folder once. A folder that cannot be read is empty.
+ *
+ * A name that ends in `.gguf` is a file only where a regular file is behind it: not a folder, a pipe or a dangling link.
+ */
 export async function scanFolder(root: string): Promise<FoundFile[]> {
   const found: FoundFile[] = [];
   const visited = new Set<string>();
@@ -35,7 +49,9 @@ export async function scanFolder(root: string): Promise<FoundFile[]> {
     if (real === undefined || visited.has(real) || depth > MAX_DEPTH) return;
     visited.add(real);
     const entries = (await ifPresent(readdir(folder, { withFileTypes: true }))) ?? [];
+    const names = new Set(entries.map(({ name }) => name));
     for (const entry of entries.sort((a, b) => a.name.localeCompare(b.name))) {
+      if (isIgnored(entry.name)) continue;
       const path = join(folder, entry.name);
       const isFile = entry.name.toLowerCase().endsWith('.gguf');
       if (!isFile && !entry.isDirectory() && !entry.isSymbolicLink()) continue;
@@ -47,6 +63,7 @@ export async function scanFolder(root: string): Promise<FoundFile[]> {
           path,
           sizeBytes: stats.size,
           modifiedMs: stats.mtimeMs,
+          isPartial: PARTIAL_MARKS.some((mark) => names.has(entry.name + mark)),
         });
       }
     }

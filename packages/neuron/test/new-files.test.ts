@@ -1,0 +1,56 @@
+import { appendFileSync, copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { ErrorEnvelope, NodeModels } from '@cortex/protocol';
+import { describe, expect, test } from 'bun:test';
+
+import { CORTEX_TINY, scriptedEngine, TestNeuron } from './test-neuron.ts';
+
+const idsOf = async (neuron: TestNeuron): Promise<string[]> =>
+  NodeModels.parse(await (await neuron.get('/models')).json()).map(({ id }) => id);
+
+async function load(neuron: TestNeuron, id: string) {
+  const answer = await neuron.post('/models/load?wait=true', { model_id: id });
+  const body: unknown = await answer.json();
+  return { status: answer.status, retryAfter: answer.headers.get('retry-after'), body };
+}
+
+describe('a file that is put into a models folder', () => {
+  test('is listed once POST /models/rescan has answered', async () => {
+    await using neuron = await TestNeuron.start({ parts: { startEngine: scriptedEngine() } });
+    copyFileSync(CORTEX_TINY, join(neuron.modelsDir, 'fresh.gguf'));
+    writeFileSync(join(neuron.modelsDir, '._fresh.gguf'), 'resource fork');
+
+    const answer = await neuron.post('/models/rescan', {});
+
+    expect([answer.status, await answer.json()]).toEqual([200, { models: 2 }]);
+    expect(await idsOf(neuron)).toEqual(['fresh', 'tiny']);
+  });
+
+  test('is a retryable error while it is being copied, and loads when it is complete', async () => {
+    await using neuron = await TestNeuron.start();
+    const whole = readFileSync(CORTEX_TINY);
+    const path = join(neuron.modelsDir, 'growing.gguf');
+
+    writeFileSync(path, whole.subarray(0, whole.length >> 1));
+    const copying = setInterval(() => appendFileSync(path, '.'), 10);
+    const half = await load(neuron, 'growing');
+    clearInterval(copying);
+    writeFileSync(path, whole);
+    const complete = await load(neuron, 'growing');
+
+    expect(half).toMatchObject({ status: 503, retryAfter: '2' });
+    expect(ErrorEnvelope.parse(half.body).error.message).toMatch(
+      /growing\.gguf.*if it is being copied, try again/,
+    );
+    expect(complete.status).toBe(200);
+  });
+
+  test('is a structural error when it is cut off and does not change', async () => {
+    await using neuron = await TestNeuron.start();
+    const path = join(neuron.modelsDir, 'cut.gguf');
+    writeFileSync(path, readFileSync(CORTEX_TINY).subarray(0, 100_000));
+
+    expect(await load(neuron, 'cut')).toMatchObject({ status: 422, retryAfter: null });
+  });
+});
