@@ -62,6 +62,66 @@ function target({ file, specifier }: Import): string | undefined {
   return reached.startsWith('packages/') ? packageOf(reached) : reached.split('/')[0];
 }
 
+type Graph = ReadonlyMap<string, ReadonlySet<string>>;
+
+/** The groups of nodes that all reach each other (Tarjan), each sorted; nodes that stand alone are left out. */
+function circlesIn(graph: Graph): readonly (readonly string[])[] {
+  const order = new Map<string, number>();
+  const path: string[] = [];
+  const circles: string[][] = [];
+  const visit = (node: string): number => {
+    const index = order.size;
+    order.set(node, index);
+    path.push(node);
+    let low = index;
+    for (const next of graph.get(node) ?? []) {
+      if (!order.has(next)) low = Math.min(low, visit(next));
+      else if (path.includes(next)) low = Math.min(low, order.get(next) ?? low);
+    }
+    if (low === index) {
+      const circle = path.splice(path.indexOf(node));
+      if (circle.length > 1) circles.push(circle.toSorted());
+    }
+    return low;
+  };
+  for (const node of graph.keys()) if (!order.has(node)) visit(node);
+  return circles;
+}
+
+/** The file that a relative import reaches, as `files` spells it; undefined for anything else. */
+const reachedFile = ({ file, specifier }: Import): string | undefined =>
+  specifier.startsWith('.') ? relative(ROOT, join(ROOT, dirname(file), specifier)) : undefined;
+
+/** Edges between places, from the relative imports of the product; `placeOf` says where a file counts. */
+function graphOf(
+  placeOf: (file: string) => string,
+  isEdge: (from: string, to: string) => boolean,
+): Graph {
+  const graph = new Map<string, Set<string>>();
+  for (const entry of productImports) {
+    const reached = reachedFile(entry);
+    if (reached === undefined) continue;
+    const [from, to] = [placeOf(entry.file), placeOf(reached)];
+    if (from !== to && isEdge(from, to)) graph.set(from, (graph.get(from) ?? new Set()).add(to));
+  }
+  return graph;
+}
+
+/** A folder and one inside of it: the outer one puts the parts together, and holds what they share. */
+const isNested = (a: string, b: string): boolean => a.startsWith(`${b}/`) || b.startsWith(`${a}/`);
+
+/** Circles between folders that are still there. No other one may come, and one that is gone leaves this list. */
+const KNOWN_CIRCLES: readonly (readonly string[])[] = [
+  // The templates render what `request` has read, and it hands them the conversation to render.
+  ['packages/engine/src/llama/request', 'packages/engine/src/llama/templates'],
+  // Slots, prompt cache and drafts name each other's types.
+  [
+    'packages/engine/src/llama/prompt-cache',
+    'packages/engine/src/llama/scheduler',
+    'packages/engine/src/llama/speculation',
+  ],
+];
+
 const files = [
   ...new Bun.Glob('packages/*/{src,bin,test}/**/*.{ts,tsx,mjs}').scanSync({ cwd: ROOT }),
 ];
@@ -85,6 +145,33 @@ describe('the architecture', () => {
     });
 
     expect(wrong.map(describeImport)).toEqual([]);
+  });
+
+  test('has no files that import each other in a circle', () => {
+    expect(
+      circlesIn(
+        graphOf(
+          (file) => file,
+          () => true,
+        ),
+      ),
+    ).toEqual([]);
+  });
+
+  test('has no folders that import each other in a circle', () => {
+    const graph = graphOf(dirname, (from, to) => !isNested(from, to));
+
+    expect(circlesIn(graph)).toEqual(KNOWN_CIRCLES);
+  });
+
+  test('finds a circle over several places', () => {
+    const graph = new Map(
+      Object.entries({ a: ['b'], b: ['c'], c: ['a', 'd'], d: ['e'], e: [] }).map(
+        ([from, to]) => [from, new Set(to)] as const,
+      ),
+    );
+
+    expect(circlesIn(graph)).toEqual([['a', 'b', 'c']]);
   });
 
   test('keeps the testkit, tools and tests out of the product', () => {

@@ -32,7 +32,7 @@ import {
   enginesInProcess,
   llamaCommand,
   type StartEngine,
-} from './harness/llama/start-engine.ts';
+} from './engines/start-engine.ts';
 import { createHarnessRegistry } from './harness/registry.ts';
 import { Activation } from './models/activation.ts';
 import { ModelLogs } from './models/model-logs.ts';

@@ -3,7 +3,7 @@ import { inProcessEngine } from '@cortex/engine';
 import { createGate, createScriptedEngine } from '@cortex/testkit';
 import { describe, expect, test } from 'bun:test';
 
-import type { StartEngine } from '../src/harness/llama/start-engine.ts';
+import type { StartEngine } from '../src/engines/start-engine.ts';
 import { failureOf, readUntil, scriptedEngine, TestNeuron, until } from './test-neuron.ts';
 
 const held = () =>

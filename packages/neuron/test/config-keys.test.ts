@@ -10,7 +10,7 @@ import { inProcessEngine } from '@cortex/engine';
 import { describe, expect, test } from 'bun:test';
 
 import { loadNeuronConfig, NeuronConfig } from '../src/config.ts';
-import type { StartEngine } from '../src/harness/llama/start-engine.ts';
+import type { StartEngine } from '../src/engines/start-engine.ts';
 import {
   failureOf,
   ONE_CARD,

@@ -5,7 +5,7 @@ import { CortexError } from '@cortex/protocol';
 import { createGate } from '@cortex/testkit';
 import { describe, expect, test } from 'bun:test';
 
-import type { StartEngine } from '../src/harness/llama/start-engine.ts';
+import type { StartEngine } from '../src/engines/start-engine.ts';
 import { failureOf, readUntil, scriptedEngine, TestNeuron, until } from './test-neuron.ts';
 
 /** Counts how many engines are started. */

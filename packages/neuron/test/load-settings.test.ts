@@ -7,7 +7,7 @@ import { writeModel } from '@cortex/testkit/gguf/pooled-models';
 import { tinyLora } from '@cortex/testkit/gguf/tiny-lora';
 import { describe, expect, test } from 'bun:test';
 
-import type { StartEngine } from '../src/harness/llama/start-engine.ts';
+import type { StartEngine } from '../src/engines/start-engine.ts';
 import type { NeuronParts } from '../src/neuron.ts';
 import { ONE_CARD, TestNeuron, until } from './test-neuron.ts';
 

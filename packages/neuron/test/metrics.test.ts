@@ -2,7 +2,7 @@ import { inProcessEngine } from '@cortex/engine';
 import { createScriptedEngine } from '@cortex/testkit';
 import { expect, test } from 'bun:test';
 
-import type { StartEngine } from '../src/harness/llama/start-engine.ts';
+import type { StartEngine } from '../src/engines/start-engine.ts';
 import { ONE_CARD, TestNeuron, until } from './test-neuron.ts';
 
 const scrape = async (neuron: TestNeuron): Promise<string> => (await neuron.get('/metrics')).text();

@@ -6,7 +6,7 @@ import { createScriptedEngine } from '@cortex/testkit';
 import { describe, expect, test } from 'bun:test';
 import { z } from 'zod';
 
-import type { StartEngine } from '../src/harness/llama/start-engine.ts';
+import type { StartEngine } from '../src/engines/start-engine.ts';
 import { TestNeuron } from './test-neuron.ts';
 
 /** Engines that leave a file where they are told to leave their slots, and what each was told. */

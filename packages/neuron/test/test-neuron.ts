@@ -14,7 +14,7 @@ import { z } from 'zod';
 
 import { loadNeuronConfig } from '../src/config.ts';
 import type { GpuSources } from '../src/devices/gpu-survey.ts';
-import type { StartEngine } from '../src/harness/llama/start-engine.ts';
+import type { StartEngine } from '../src/engines/start-engine.ts';
 import { type NeuronParts, type RunningNeuron, startNeuron } from '../src/neuron.ts';
 
 export const CORTEX_TINY = fileURLToPath(

@@ -1,5 +1,6 @@
 import { Option } from '@commander-js/extra-typings';
 
+import { DEFAULT_URL } from '../client/default-url.ts';
 import { type GatewayClient } from '../client/gateway-client.ts';
 import { type Paint, type Terminal } from '../output/terminal.ts';
 
@@ -10,8 +11,6 @@ export interface ClientContext {
   readonly terminal: Terminal;
   readonly paint: Paint;
 }
-
-export const DEFAULT_URL = 'http://127.0.0.1:31313';
 
 /** `--url`, else `CORTEX_URL`, else this machine. */
 export const urlOption = () =>

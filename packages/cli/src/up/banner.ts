@@ -1,6 +1,6 @@
 import { type AdminModel, type AdminNode } from '@cortex/protocol';
 
-import { DEFAULT_URL } from '../commands/context.ts';
+import { DEFAULT_URL } from '../client/default-url.ts';
 import { type Paint } from '../output/terminal.ts';
 
 export interface BannerFacts {

@@ -1,8 +1,8 @@
 import type { NativeModel, Token } from './native-types.ts';
 import { joinTokens } from './request/join-tokens.ts';
 import { type CutVocabulary, PIECE_CHARS, TextPieces } from './request/text-pieces.ts';
+import { textOfBytes } from './request/text-of-bytes.ts';
 import { readSpelling, type Spelling, spellsCharacters } from './request/token-bytes.ts';
-import { textOfBytes } from './request/token-text.ts';
 
 /** `llama_token_type`: unknown, control, user defined. */
 const SPECIAL_TYPES: ReadonlySet<number> = new Set([2, 3, 4]);

@@ -7,7 +7,7 @@ import { loadNeuronConfig, type NeuronConfig } from '../config.ts';
 import { DeviceMonitor } from '../devices/device-monitor.ts';
 import { LOCAL_GPU_SOURCES } from '../devices/gpu-survey.ts';
 import { probeDevices } from '../harness/llama/probe-devices.ts';
-import { engineProcesses, llamaCommand } from '../harness/llama/start-engine.ts';
+import { engineProcesses, llamaCommand } from '../engines/start-engine.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 

@@ -12,7 +12,7 @@ import type {
   MemoryEstimate,
 } from '@cortex/engine';
 
-import type { LoadSettings } from '../models/load-settings.ts';
+import type { LoadSettings } from './load-settings.ts';
 
 /** Routes whose requests are generated, one slot a choice; the path on neuron's own listener. */
 export const GENERATE_ROUTES = ['/v1/chat/completions', '/v1/completions'] as const;

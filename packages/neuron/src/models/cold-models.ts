@@ -4,7 +4,7 @@ import { CortexError, type LoadModelRequest, toCortexError } from '@cortex/proto
 import type { ColdFacts, ColdModels, HarnessFiles } from '../harness/harness.ts';
 import { toFileRequest, toHarnessFiles } from './harness-files.ts';
 import { choiceOf, type LoadDeps } from './load-onto-harness.ts';
-import { type LoadSettings, toLoadSettings } from './load-settings.ts';
+import { type LoadSettings, toLoadSettings } from '../harness/load-settings.ts';
 import type { ModelFile } from './model-file.ts';
 import { type Shortage, shortageOf } from './plan-load.ts';
 

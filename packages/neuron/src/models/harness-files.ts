@@ -3,7 +3,7 @@ import type { DraftSource, LoraAdapter } from '@cortex/engine';
 import { CortexError, type LoadModelRequest } from '@cortex/protocol';
 
 import type { HarnessFiles } from '../harness/harness.ts';
-import type { LoadSettings } from './load-settings.ts';
+import type { LoadSettings } from '../harness/load-settings.ts';
 import type { ModelFile } from './model-file.ts';
 import type { FileRequest, ModelStore } from './model-store.ts';
 import { isFileSource } from './source-path.ts';

@@ -13,7 +13,7 @@ import type {
 } from '../harness/harness.ts';
 import type { HarnessRegistry } from '../harness/registry.ts';
 import { toFileRequest, toHarnessFiles } from './harness-files.ts';
-import type { LoadSettings } from './load-settings.ts';
+import type { LoadSettings } from '../harness/load-settings.ts';
 import type { ModelFile } from './model-file.ts';
 import type { ModelStore } from './model-store.ts';
 import { explainLoadFailure } from './unfinished-file.ts';

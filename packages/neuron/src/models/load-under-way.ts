@@ -1,6 +1,6 @@
 import { CortexError, type LoadModelRequest } from '@cortex/protocol';
 
-import type { LoadSettings } from './load-settings.ts';
+import type { LoadSettings } from '../harness/load-settings.ts';
 import { Waiters } from './waiters.ts';
 
 /** What the work of a load tells of itself. */

@@ -19,7 +19,7 @@ import {
   rememberedError,
 } from './load-failure.ts';
 import { type LoadDeps, type Loaded, loadOntoHarness } from './load-onto-harness.ts';
-import { checkSameSettings, type LoadSettings, toLoadSettings } from './load-settings.ts';
+import { checkSameSettings, type LoadSettings, toLoadSettings } from '../harness/load-settings.ts';
 import { type LoadReports, LoadUnderWay } from './load-under-way.ts';
 import { Residency } from './residency.ts';
 import { UnloadUnderWay } from './unload-under-way.ts';

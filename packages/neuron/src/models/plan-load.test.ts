@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'bun:test';
 
 import type { LoadEstimate, Placement } from '../harness/harness.ts';
-import { toLoadSettings } from './load-settings.ts';
+import { toLoadSettings } from '../harness/load-settings.ts';
 import { planLoad, planUnknown, shortageOf } from './plan-load.ts';
 
 const CPU: Placement = { backend: 'cpu', deviceIndexes: [], visibleDevices: '' };

@@ -4,7 +4,7 @@ import { CortexError } from '@cortex/protocol';
 
 import type { MemoryNeed } from '../devices/memory-ledger.ts';
 import type { LoadEstimate, Placement } from '../harness/harness.ts';
-import type { LoadSettings } from './load-settings.ts';
+import type { LoadSettings } from '../harness/load-settings.ts';
 
 /** Below this a coding agent's conversation does not fit. */
 const SMALL_CONTEXT_TOKENS = 32_768;

@@ -4,7 +4,7 @@ import { createGate, createScriptedEngine, FakeClock } from '@cortex/testkit';
 import { describe, expect, test } from 'bun:test';
 import { fileURLToPath } from 'node:url';
 
-import type { StartEngine } from '../harness/llama/start-engine.ts';
+import type { StartEngine } from '../engines/start-engine.ts';
 import { type ProbeNeed, ProbeProcess } from './probe-process.ts';
 
 const THIS_FILE = fileURLToPath(import.meta.url);

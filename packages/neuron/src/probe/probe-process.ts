@@ -4,7 +4,7 @@ import { CortexError } from '@cortex/protocol';
 
 import type { AwakeClock } from '../awake-clock.ts';
 import type { Every } from '../every.ts';
-import type { StartedEngine, StartEngine } from '../harness/llama/start-engine.ts';
+import type { StartedEngine, StartEngine } from '../engines/start-engine.ts';
 
 /** The name under which its process is written down and logged. */
 export const PROBE_ID = 'probe';

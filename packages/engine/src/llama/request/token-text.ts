@@ -1,15 +1,11 @@
 import type { Token } from '../native-types.ts';
 import type { Vocabulary } from '../vocabulary.ts';
+import { textOfBytes } from './text-of-bytes.ts';
 
 /** What of a vocabulary texts are made with. */
 export type TextVocabulary = Pick<Vocabulary, 'bytesOf' | 'isControl' | 'hidesFirstSpace'>;
 
 const SILENT = new Uint8Array();
-
-const UTF8 = new TextDecoder('utf-8', { ignoreBOM: true });
-
-/** The text of `bytes`; what is no character comes as U+FFFD. */
-export const textOfBytes = (bytes: Uint8Array): string => UTF8.decode(bytes);
 
 /**
  * Texts of single tokens, remembered: most tokens are whole characters, whatever stands around them.

@@ -1,7 +1,7 @@
 import type { CortexError } from '@cortex/protocol';
 
-import type { EngineStats, TokenLogprob } from '../../engine.ts';
-import type { NativeContext, NativeSampler, SamplerConfig, Token } from '../native-types.ts';
+import type { EngineStats } from '../../engine.ts';
+import type { NativeSampler, SamplerConfig } from '../native-types.ts';
 import type { PromptCache } from '../prompt-cache/prompt-cache.ts';
 import type { Drafter } from '../speculation/drafter.ts';
 import { unloading } from '../unloading.ts';
@@ -14,24 +14,11 @@ import type { Job } from './job.ts';
 import { nextTurns, passesOf, planStep, type StepShare } from './plan-step.ts';
 import { plannedRun, takeCheckpoints } from './prompt-stops.ts';
 import { isPaused, isReady, type Run } from './run.ts';
+import type { SchedulerModel } from './scheduler-model.ts';
 import type { SlotCells } from './slot-cells.ts';
 import type { Slot } from './slots.ts';
 import { toErrorEvent, toStepError } from './step-error.ts';
 import { StepStats } from './step-stats.ts';
-
-/** What the scheduler needs of the loaded model. */
-export interface SchedulerModel {
-  readonly context: NativeContext;
-  isEndOfGeneration(token: Token): boolean;
-  createSampler(config: SamplerConfig): NativeSampler;
-  /** Below 0 where no token is possible. */
-  sample(logitIndex: number, sampler: NativeSampler): Promise<Token>;
-  /** Log-probability of `token` from raw logits, before the sampler chain. */
-  readLogprob(
-    logitIndex: number,
-    of: { readonly token: Token; readonly top: number },
-  ): Promise<TokenLogprob>;
-}
 
 export interface SchedulerOptions {
   readonly model: SchedulerModel;

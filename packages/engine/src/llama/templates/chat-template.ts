@@ -4,10 +4,10 @@ import type { Model } from '../binding.ts';
 import type { ChatBody, ChatMessage } from '../request/chat-body.ts';
 import { ControlTexts } from '../request/control-texts.ts';
 import type { RenderedPrompt } from '../request/prompt-parts.ts';
-import { adaptMessages, adaptTools } from './adapt-messages.ts';
+import { adaptMessages, adaptTools, type TemplateNeeds } from './adapt-messages.ts';
 import { takeBreaks, upToEnd, withBreaks, withEnd, withMarks, withNumbers } from './marked-text.ts';
 import { type TemplateMessage, toTemplateMessages } from './template-message.ts';
-import { readNeeds, type TemplateNeeds } from './template-needs.ts';
+import { readNeeds } from './template-needs.ts';
 
 /** What a chat template is given, whoever asks. */
 export interface TemplateInput {

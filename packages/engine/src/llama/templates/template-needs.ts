@@ -1,37 +1,5 @@
-import { adaptMessages, adaptTools } from './adapt-messages.ts';
+import { adaptMessages, adaptTools, type TemplateNeeds } from './adapt-messages.ts';
 import type { TemplateMessage } from './template-message.ts';
-
-/**
- * What a template needs to be given in another form than OpenAI's, or it refuses or drops a part of the conversation.
- *
- * Found out by rendering small conversations: a need is there when the usual form fails and the other one does not.
- */
-export interface TemplateNeeds {
-  /** A system message is written as the beginning of the first user message. */
-  readonly systemAsUser: boolean;
-  /** System messages one behind the other are one message. */
-  readonly systemJoined: boolean;
-  /** A system message later in the conversation is written as the user's. */
-  readonly lateSystemAsUser: boolean;
-  /** User messages one behind the other are one message; the assistant's too. */
-  readonly rolesAlternate: boolean;
-  /** A message of calls alone has empty text, not none. */
-  readonly emptyText: boolean;
-  /** Ids of calls have nine characters. */
-  readonly shortIds: boolean;
-  /** Arguments are printed as they are: JSON text. */
-  readonly argumentsAsText: boolean;
-  /** One call a message: several become several messages, each with its result. */
-  readonly singleCalls: boolean;
-  /** Text beside calls is a message of its own. */
-  readonly textApart: boolean;
-  /** Tools have all members, the optional ones too. */
-  readonly wholeTools: boolean;
-  /** The member that reasoning of earlier turns goes into. */
-  readonly reasoningMember: string;
-  /** The template tells the model which tools there are. */
-  readonly showsTools: boolean;
-}
 
 export type RenderText = (variables: {
   readonly messages: readonly TemplateMessage[];

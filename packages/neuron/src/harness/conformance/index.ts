@@ -2,7 +2,7 @@
 import { ChatCompletion, CortexError } from '@cortex/protocol';
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 
-import { toLoadSettings } from '../../models/load-settings.ts';
+import { toLoadSettings } from '../load-settings.ts';
 import { isRefusal } from '../../refusal.ts';
 import {
   type Harness,

@@ -10,7 +10,7 @@ import type { Logger } from '@cortex/service';
 import { z } from 'zod';
 
 import { processStartTime } from '../../process-start-time.ts';
-import type { EngineRecords } from './start-engine.ts';
+import type { EngineRecords } from '../../engines/start-engine.ts';
 
 const EngineRecord = z.object({ pid: z.int(), start_time: z.string(), model_id: z.string() });
 

@@ -1,7 +1,7 @@
 import type { EngineLoadSpec } from '@cortex/engine';
 import { CortexError } from '@cortex/protocol';
 
-import type { LoadSettings } from '../../models/load-settings.ts';
+import type { LoadSettings } from '../load-settings.ts';
 import type { HarnessLoadSpec } from '../harness.ts';
 
 /** What every load of this node has in common. */

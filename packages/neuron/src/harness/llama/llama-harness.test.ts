@@ -11,7 +11,7 @@ import { ProbeProcess } from '../../probe/probe-process.ts';
 import { harnessConformance } from '../conformance/index.ts';
 import { createLlamaHarness } from './llama-harness.ts';
 import { SlotStates } from './slot-states.ts';
-import { engineProcesses, type StartEngine } from './start-engine.ts';
+import { engineProcesses, type StartEngine } from '../../engines/start-engine.ts';
 
 const CORTEX_TINY = fileURLToPath(
   new URL('../../../../../models/cortex-tiny.gguf', import.meta.url),

@@ -4,7 +4,7 @@ import { createScriptedEngine } from '@cortex/testkit';
 import { expect, test } from 'bun:test';
 
 import { probeDevices } from './probe-devices.ts';
-import { engineProcesses } from './start-engine.ts';
+import { engineProcesses } from '../../engines/start-engine.ts';
 
 const never = new AbortController().signal;
 const forgetful = { add: () => undefined, remove: () => undefined };

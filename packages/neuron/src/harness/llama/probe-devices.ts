@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { EngineDevice, EngineLoadSpec } from '@cortex/engine';
 import { CortexError } from '@cortex/protocol';
 
-import type { StartEngine } from './start-engine.ts';
+import type { StartEngine } from '../../engines/start-engine.ts';
 
 /** Length and bytes, as GGUF writes texts. */
 function toText(text: string): Buffer {

@@ -8,7 +8,7 @@ import type { Every } from '../../every.ts';
 import type { HarnessModel, LoadProgressListener } from '../harness.ts';
 import { toCapabilityWords } from './capability-words.ts';
 import type { ServingEngine } from './serve.ts';
-import type { StartedEngine, StartEngine } from './start-engine.ts';
+import type { StartedEngine, StartEngine } from '../../engines/start-engine.ts';
 import { WedgeWatch } from './wedge-watch.ts';
 
 /** So many deaths within `DEATH_WINDOW_MS` are no accident: a node that flaps is worse than one that says it failed. */

@@ -5,7 +5,7 @@ import {
   spawnEngine,
 } from '@cortex/engine';
 
-import { processCpuMs } from '../../process-cpu-time.ts';
+import { processCpuMs } from '../process-cpu-time.ts';
 
 /** A running engine and the way to end it at once. */
 export interface StartedEngine {

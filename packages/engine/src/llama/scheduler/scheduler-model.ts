@@ -1,0 +1,16 @@
+import type { TokenLogprob } from '../../engine.ts';
+import type { NativeContext, NativeSampler, SamplerConfig, Token } from '../native-types.ts';
+
+/** What the scheduler needs of the loaded model. */
+export interface SchedulerModel {
+  readonly context: NativeContext;
+  isEndOfGeneration(token: Token): boolean;
+  createSampler(config: SamplerConfig): NativeSampler;
+  /** Below 0 where no token is possible. */
+  sample(logitIndex: number, sampler: NativeSampler): Promise<Token>;
+  /** Log-probability of `token` from raw logits, before the sampler chain. */
+  readLogprob(
+    logitIndex: number,
+    of: { readonly token: Token; readonly top: number },
+  ): Promise<TokenLogprob>;
+}
