@@ -16,8 +16,9 @@ export class ScriptedParser implements OutputParser {
   readonly #text: AnswerText;
   readonly #run: Script<void>;
 
-  constructor(script: AnswerScript, newCallId: () => string) {
-    this.#text = new AnswerText(newCallId);
+  /** @param markers - Texts that the family writes around calls, and within them. */
+  constructor(script: AnswerScript, newCallId: () => string, markers: readonly string[]) {
+    this.#text = new AnswerText(newCallId, markers);
     this.#run = script(this.#text);
   }
 
@@ -61,11 +62,14 @@ export class AnswerText {
   #isCallCut = false;
   /** Whether what is being read is reasoning. */
   isReasoning = false;
+  /** Texts around calls and within them: one behind a quote shows that the quote ends its string. */
+  readonly markers: readonly string[];
   /** Set once reasoning is over: its markers may leak into the content. */
   stray: StrayMarkers | undefined;
 
-  constructor(newCallId: () => string) {
+  constructor(newCallId: () => string, markers: readonly string[] = []) {
     this.#newCallId = newCallId;
+    this.markers = markers;
   }
 
   /** Read and not yet handed out. */
@@ -84,6 +88,11 @@ export class AnswerText {
 
   get isCallCut(): boolean {
     return this.#isCallCut;
+  }
+
+  /** The answer was cut off and would have gone on. */
+  get isCutOff(): boolean {
+    return this.#end === 'cut';
   }
 
   feed(text: string): void {

@@ -56,5 +56,8 @@ export function chooseParser(format: OutputFormat, request: ParserRequest): Outp
     markers === undefined || family?.channels !== undefined
       ? answer
       : (text) => readReasoned(text, { markers, startsInside, answer, hasTools });
-  return new NoArguments(new ScriptedParser(script, request.newCallId), request.tools);
+  return new NoArguments(
+    new ScriptedParser(script, request.newCallId, family?.markers ?? []),
+    request.tools,
+  );
 }

@@ -2,17 +2,30 @@
 import type { AnswerText, Script } from './answer-text.ts';
 import { type CallHead, readCallHead } from './call-head.ts';
 import { JsonObjectScanner } from './json-object-scanner.ts';
-import { MAX_HEAD_CHARS, nameOfHead, readCall, streamObject } from './script-steps.ts';
+import { repairedObject, streamObject } from './json-arguments.ts';
+import { MAX_HEAD_CHARS, parseJson } from './script-steps.ts';
 
 /**
  * Reads the call that begins with the brace held last; arguments go out as they come when the name stands first.
  *
- * False: it is none, or of a tool that is not callable; what was read is held.
+ * False: it is none, or of a tool that is not callable; what was read is held. That is decided as early as it can be.
  */
-export function* readJsonCall(
+export const readJsonCall = (
   text: AnswerText,
   isCallable: (name: string) => boolean,
-): Script<boolean> {
+): Script<boolean> =>
+  readObject(text, { isCallable, readHead: (json) => readCallHead(json, isCallable) });
+
+/** The same behind a marker that says that it is a call: with any members, to the end of the object. */
+export const readMarkedCall = (text: AnswerText): Script<boolean> =>
+  readObject(text, { isCallable: () => true, readHead: () => 'open' });
+
+interface CallObject {
+  readonly isCallable: (name: string) => boolean;
+  readonly readHead: (json: string) => CallHead;
+}
+
+function* readObject(text: AnswerText, { isCallable, readHead }: CallObject): Script<boolean> {
   const start = text.held.length - 1;
   const scanner = new JsonObjectScanner();
   let head: CallHead = 'open';
@@ -34,7 +47,7 @@ export function* readJsonCall(
       text.take();
       return true;
     }
-    if (head === 'open') head = readCallHead(json, isCallable);
+    if (head === 'open') head = readHead(json);
     if (head === 'none') return false;
     at = text.held.length;
     if (!(yield* text.more())) return false;
@@ -51,4 +64,63 @@ function* skipRest(text: AnswerText): Script<void> {
     if (text.held.length > MAX_HEAD_CHARS || !/^\s*(?:,[\s\w",:.+-]*)?$/.test(text.held)) break;
   }
   text.reread();
+}
+
+/** A whole call: `{"name": …, "arguments": {…}}`, members in any order, `parameters` accepted for `arguments`. */
+function readCall(json: string): { readonly name: string; readonly arguments: string } | undefined {
+  const call = parseJson(json);
+  if (call === undefined && json !== repairedObject(json)) return readCall(repairedObject(json));
+  if (typeof call !== 'object' || call === null || !('name' in call)) return undefined;
+  const { name } = call;
+  if (typeof name !== 'string' || name === '') return undefined;
+  const member = 'arguments' in call ? 'arguments' : 'parameters';
+  const given: unknown = Reflect.get(call, member);
+  if (typeof given === 'string') return { name, arguments: textAsJson(given) };
+  if (given === undefined || given === null) return { name, arguments: '{}' };
+  if (typeof given !== 'object' || Array.isArray(given)) return undefined;
+  return { name, arguments: memberText(json, member) };
+}
+
+/** Arguments that were written as a text: the object in it, or the text. */
+function textAsJson(given: string): string {
+  if (parseJson(given) !== undefined) return given;
+  return given.trimStart().startsWith('{')
+    ? repairedObject(given.trimStart())
+    : JSON.stringify(given);
+}
+
+/** The text of a member that is an object, as it stands in `json`: digits that no double holds stay. */
+function memberText(json: string, name: string): string {
+  const key = /\s*,?\s*("(?:[^"\\]|\\.)*")\s*:\s*/y;
+  const plain = /"(?:[^"\\]|\\.)*"|[^\s,}]+/y;
+  let found = '{}';
+  for (let at = json.indexOf('{') + 1; ;) {
+    key.lastIndex = at;
+    const match = key.exec(json);
+    if (match === null) return found;
+    const start = key.lastIndex;
+    if (/[[{]/.test(json.charAt(start)))
+      at = start + new JsonObjectScanner().scan(json.slice(start));
+    else {
+      plain.lastIndex = start;
+      plain.test(json);
+      at = plain.lastIndex;
+    }
+    if (parseJson(match[1] ?? '') === name) found = json.slice(start, at);
+  }
+}
+
+/** The head of a call in JSON whose arguments can be streamed: name first, then the start of an object. */
+const CALL_HEAD =
+  /^\s*\{\s*(?:"(?:type|id)"\s*:\s*"[^"\\]*"\s*,\s*)*"name"\s*:\s*("(?:[^"\\]|\\.)+")\s*,\s*"(?:arguments|parameters)"\s*:\s*\{$/;
+
+/**
+ * The name in the head of a call, when what is held is one to the first brace of its arguments. Not in what is longer than
+ * any head: a name full of braces would be read again at each of them.
+ */
+function nameOfHead(held: string): string | undefined {
+  if (!held.endsWith('{') || held.length > MAX_HEAD_CHARS) return undefined;
+  const match = CALL_HEAD.exec(held);
+  const name = match === null ? undefined : parseJson(match[1] ?? '');
+  return typeof name === 'string' ? name : undefined;
 }

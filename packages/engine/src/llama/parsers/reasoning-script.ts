@@ -62,7 +62,7 @@ export interface Thoughts {
  * where the thoughts are closed and the answer goes on, and a call where the answer ends before that.
  */
 export function* readThoughts(text: AnswerText, { close, calls }: Thoughts): Script<void> {
-  const watch = calls === undefined ? undefined : new CallWatch(calls);
+  const watch = calls === undefined ? undefined : new CallWatch(calls, text.markers);
   text.isReasoning = true;
   do text.take();
   while ((yield* text.more()) && text.held === '\n');
@@ -109,13 +109,14 @@ function* skipClosing(text: AnswerText, close: string): Script<void> {
 
 /** Reads thoughts as if they were an answer, to see whether a call begins in them. */
 class CallWatch {
-  readonly #text = new AnswerText(() => '');
+  readonly #text: AnswerText;
   readonly #run: Script<void>;
   /** How much of what was read is certainly before the first call. */
   settled = 0;
   hasCall = false;
 
-  constructor(answer: AnswerScript) {
+  constructor(answer: AnswerScript, markers: readonly string[]) {
+    this.#text = new AnswerText(() => '', markers);
     this.#run = answer(this.#text);
   }
 

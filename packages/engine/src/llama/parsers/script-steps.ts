@@ -1,6 +1,5 @@
 /** Steps that the scripts of several families take. */
 import type { AnswerText, Script } from './answer-text.ts';
-import { JsonObjectScanner } from './json-object-scanner.ts';
 import { partialMarker, lengthBeforeSpace } from './output-parser.ts';
 
 /** What is longer has no head of a call at its start: names have 64 characters at most. */
@@ -35,8 +34,9 @@ export function* contentUntil(
       return { marker, space: before.slice(settled.length) };
     }
     if (marker !== undefined) {
-      text.content(text.take(text.held.length - marker.length));
-      const isStray = text.stray?.isStray(marker, text.charBefore) === true;
+      const before = text.held.slice(0, -marker.length);
+      text.content(text.take(before.trimEnd().length));
+      const isStray = text.stray?.isStray(marker, before.at(-1) ?? text.charBefore) === true;
       const taken = text.take();
       if (!isStray) text.content(taken);
     }
@@ -90,69 +90,6 @@ export function* readOneOf(
     if (isTooLong(text) || !options.some((option) => option.startsWith(held))) return undefined;
     if (!(yield* text.more())) return undefined;
   }
-}
-
-/** Hands out the JSON object that begins with what is held as arguments; false when the answer ends within it. */
-export function* streamObject(text: AnswerText): Script<boolean> {
-  const scanner = new JsonObjectScanner();
-  for (;;) {
-    const length = scanner.scan(text.held);
-    text.callArguments(text.take(length));
-    if (scanner.isDone) return true;
-    if (!(yield* text.more())) return false;
-  }
-}
-
-/** A whole call: `{"name": …, "arguments": {…}}`, members in any order, `parameters` accepted for `arguments`. */
-export function readCall(
-  json: string,
-): { readonly name: string; readonly arguments: string } | undefined {
-  const call = parseJson(json);
-  if (typeof call !== 'object' || call === null || !('name' in call)) return undefined;
-  const { name } = call;
-  if (typeof name !== 'string' || name === '') return undefined;
-  const member = 'arguments' in call ? 'arguments' : 'parameters';
-  const given: unknown = Reflect.get(call, member);
-  if (typeof given === 'string') return { name, arguments: given };
-  if (given === undefined || given === null) return { name, arguments: '{}' };
-  if (typeof given !== 'object' || Array.isArray(given)) return undefined;
-  return { name, arguments: memberText(json, member) };
-}
-
-/** The text of a member that is an object, as it stands in `json`: digits that no double holds stay. */
-function memberText(json: string, name: string): string {
-  const key = /\s*,?\s*("(?:[^"\\]|\\.)*")\s*:\s*/y;
-  const plain = /"(?:[^"\\]|\\.)*"|[^\s,}]+/y;
-  let found = '{}';
-  for (let at = json.indexOf('{') + 1; ;) {
-    key.lastIndex = at;
-    const match = key.exec(json);
-    if (match === null) return found;
-    const start = key.lastIndex;
-    if (/[[{]/.test(json.charAt(start)))
-      at = start + new JsonObjectScanner().scan(json.slice(start));
-    else {
-      plain.lastIndex = start;
-      plain.test(json);
-      at = plain.lastIndex;
-    }
-    if (parseJson(match[1] ?? '') === name) found = json.slice(start, at);
-  }
-}
-
-/** The head of a call in JSON whose arguments can be streamed: name first, then the start of an object. */
-const CALL_HEAD =
-  /^\s*\{\s*(?:"(?:type|id)"\s*:\s*"[^"\\]*"\s*,\s*)*"name"\s*:\s*("(?:[^"\\]|\\.)+")\s*,\s*"(?:arguments|parameters)"\s*:\s*\{$/;
-
-/**
- * The name in the head of a call, when what is held is one to the first brace of its arguments. Not in what is longer than
- * any head: a name full of braces would be read again at each of them.
- */
-export function nameOfHead(held: string): string | undefined {
-  if (!held.endsWith('{') || held.length > MAX_HEAD_CHARS) return undefined;
-  const match = CALL_HEAD.exec(held);
-  const name = match === null ? undefined : parseJson(match[1] ?? '');
-  return typeof name === 'string' ? name : undefined;
 }
 
 /** The value of a JSON text; undefined when it is none. */

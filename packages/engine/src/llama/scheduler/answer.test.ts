@@ -172,4 +172,18 @@ describe('the finish reason', () => {
     expect(read.arguments).toBe('{"a": "abc');
     expect(read.answer.finish).toEqual({ reason: 'length' });
   });
+
+  test('is "length" where the model ends its answer within a value of a call', () => {
+    const read = readAnswer(CUT);
+
+    expect(JSON.parse(read.arguments)).toEqual({ a: 'abc' });
+    expect(read.answer.finish).toEqual({ reason: 'length' });
+  });
+
+  test('is "tool_calls" where the model leaves out only brackets and closing markers', () => {
+    const read = readAnswer(`${CUT}"`);
+
+    expect(JSON.parse(read.arguments)).toEqual({ a: 'abc' });
+    expect(read.answer.finish).toEqual({ reason: 'tool_calls' });
+  });
 });

@@ -1,3 +1,4 @@
+import type { CallableTool } from '../../../grammar/answer-grammar.ts';
 import type { AnswerText, Script } from '../answer-text.ts';
 import { callsBehind, isTooLong, readOneOf } from '../script-steps.ts';
 import { type Notation, streamMembers } from './literal-script.ts';
@@ -14,22 +15,23 @@ const HEAD_START = /^\s*(?:c|ca|cal|call|call:\s*[\w./:-]*\s*)?$/;
 const NOTATION: Notation = {
   members: { colon: ':', close: '}' },
   quotes: [
-    { mark: QUOTE, hasEscapes: false },
+    { mark: QUOTE, hasEscapes: false, close: CLOSE },
     { mark: '"', hasEscapes: true },
   ],
 };
 
 /** Calls as `<|tool_call>call:name{key:<|"|>text<|"|>,other:1}<tool_call|>`. A call has begun with its brace. */
-export const readGemma = (text: AnswerText): Script<void> =>
-  callsBehind(text, [OPEN], () => readCall(text));
+export const readGemma = (text: AnswerText, tools: readonly CallableTool[]): Script<void> =>
+  callsBehind(text, [OPEN], () => readCall(text, tools));
 
 /** False: it is none, and what was read is held. */
-function* readCall(text: AnswerText): Script<boolean> {
+function* readCall(text: AnswerText, tools: readonly CallableTool[]): Script<boolean> {
   const name = yield* readName(text);
   if (name === undefined) return false;
   text.take();
   text.beginCall(name);
-  if (!(yield* streamMembers(text, NOTATION))) return true;
+  const tool = tools.find((one) => one.name === name);
+  if (!(yield* streamMembers(text, NOTATION, tool))) return true;
   const close = yield* readOneOf(text, [CLOSE]);
   if (close !== undefined || CLOSE.startsWith(text.held.trim())) text.take();
   else text.reread();

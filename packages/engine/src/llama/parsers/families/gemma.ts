@@ -8,7 +8,10 @@ export const GEMMA: ToolFamily = {
   name: 'gemma',
   isFamilyOf: (template) => template.includes(`${OPEN}call:`),
   markers: [OPEN, CLOSE, QUOTE],
-  readAnswer: () => readGemma,
+  readAnswer:
+    ({ tools }) =>
+    (text) =>
+      readGemma(text, tools),
   callsRule(rules, { tools, isSingle }) {
     const calls = tools.map((tool) => {
       const args = gemmaObjectRule(rules, tool.parameters);

@@ -1,7 +1,7 @@
 import type { CallableTool } from '../../../grammar/answer-grammar.ts';
 import type { AnswerText, Script } from '../answer-text.ts';
 import { callsBehind, MAX_HEAD_CHARS, readOneOf } from '../script-steps.ts';
-import { isCutShort, readParameter } from './parameter-script.ts';
+import { isCutShort, readParameter, type ValueTags } from './parameter-script.ts';
 import { ParameterTypes } from './parameter-types.ts';
 
 const OPEN = '<tool_call>';
@@ -42,12 +42,21 @@ function* readName(text: AnswerText): Script<string | undefined> {
 
 /** To the end of the call. What stands where a tag should is content, behind a call that ends there. */
 function* readParameters(text: AnswerText, types: ParameterTypes): Script<void> {
-  const tags = { ends: [END_VALUE], followers: [KEY, CLOSE], lineBreak: '' } as const;
+  const tags: ValueTags = {
+    ends: [END_VALUE],
+    followers: [KEY, CLOSE],
+    lineBreak: '',
+    parameter: /^<arg_key>([^<]+)<\/arg_key>\s*<arg_value>/,
+    parameterOpen: KEY,
+    callEnds: [CLOSE],
+    callOpens: [OPEN],
+  };
   for (let count = 0; ; count++) {
     const tag = yield* readOneOf(text, tags.followers);
     const key = tag === KEY ? yield* readKey(text) : undefined;
     if (key === 'cut short' || (tag === undefined && isCutShort(text.held, tags.followers))) {
       text.take();
+      text.endCall(count === 0 ? '{}' : '}', key === 'cut short' ? 'in a value' : 'between values');
       return;
     }
     if (key === undefined) {
@@ -57,7 +66,8 @@ function* readParameters(text: AnswerText, types: ParameterTypes): Script<void> 
       return;
     }
     const isFirst = count === 0;
-    if (!(yield* readParameter(text, { ...key, isFirst, types, tags }))) return;
+    const others = types.others(key.key);
+    if (!(yield* readParameter(text, { ...key, isFirst, types, others, tags }))) return;
   }
 }
 

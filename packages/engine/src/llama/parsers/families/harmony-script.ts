@@ -1,6 +1,7 @@
 import type { AnswerText, Script } from '../answer-text.ts';
 import { partialMarker } from '../output-parser.ts';
-import { isTooLong, MAX_HEAD_CHARS, streamObject } from '../script-steps.ts';
+import { streamObject } from '../json-arguments.ts';
+import { isTooLong, MAX_HEAD_CHARS } from '../script-steps.ts';
 import type { ReasoningState } from './tool-family.ts';
 
 const MESSAGE = '<|message|>';

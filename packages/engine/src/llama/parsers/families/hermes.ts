@@ -1,7 +1,8 @@
 import { literal, sequence } from '../../../grammar/grammar-rules.ts';
 import { jsonSchemaRule } from '../../../grammar/json-schema.ts';
 import { type AnswerScript, type AnswerText, type Script } from '../answer-text.ts';
-import { contentUntil, nameOfHead, readCall, readOneOf, streamObject } from '../script-steps.ts';
+import { readMarkedCall } from '../json-calls.ts';
+import { callsBehind, isTooLong, readOneOf } from '../script-steps.ts';
 import type { ToolFamily } from './tool-family.ts';
 
 const OPEN = '<tool_call>';
@@ -25,39 +26,14 @@ export const HERMES: ToolFamily = {
   },
 };
 
-const readHermes: AnswerScript = function* (text) {
-  for (;;) {
-    const found = yield* contentUntil(text, [OPEN]);
-    if (found === undefined) return;
-    yield* readOneCall(text, found.space + OPEN);
-  }
-};
-
-/** @param before - what goes out as content, with the call's own text, when it cannot be read. */
-function* readOneCall(text: AnswerText, before: string): Script<void> {
-  for (;;) {
-    const name = nameOfHead(text.held);
-    if (name !== undefined) {
-      text.beginCall(name);
-      text.take(text.held.length - 1);
-      if (yield* streamObject(text)) yield* skipClose(text);
-      return;
-    }
-    const isEnded = !(yield* text.more());
-    const { held } = text;
-    if (held.endsWith(OPEN)) {
-      text.content(before + text.take(held.length - OPEN.length));
-      text.reread();
-      return;
-    }
-    if (!isEnded && !held.endsWith(CLOSE)) continue;
-    const call = readCall(held.endsWith(CLOSE) ? held.slice(0, -CLOSE.length) : held);
-    text.take();
-    if (call === undefined) text.content(before + held);
-    else text.beginCall(call.name, call.arguments);
-    return;
-  }
-}
+/** Calls in JSON behind a marker; the marker that closes one may be forgotten. */
+const readHermes: AnswerScript = (text) =>
+  callsBehind(text, [OPEN], function* () {
+    while ((yield* text.more()) && !isTooLong(text) && text.held.trim() === '');
+    if (!text.held.endsWith('{') || !(yield* readMarkedCall(text))) return false;
+    yield* skipClose(text);
+    return true;
+  });
 
 /** Behind the arguments: spare braces are noise, anything else means that the closing marker was forgotten. */
 function* skipClose(text: AnswerText): Script<void> {

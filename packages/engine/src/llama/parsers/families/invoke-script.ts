@@ -30,9 +30,9 @@ interface InvokeRequest {
  */
 export function* readInvokes(text: AnswerText, { form, tools }: InvokeRequest): Script<void> {
   const { section } = form;
-  const openers = section === undefined ? [form.invoke] : [section.open, form.invoke];
+  const marks = [...openers(form), form.invoke];
   for (;;) {
-    const found = yield* contentUntil(text, openers);
+    const found = yield* contentUntil(text, marks);
     if (found === undefined) return;
     let before = found.space + found.marker;
     const isWrapped = found.marker === section?.open;
@@ -85,6 +85,12 @@ function* readCalls(text: AnswerText, { form, tools, isWrapped, before }: Calls)
   }
 }
 
+/** The tag of a parameter, whatever its beginning is called. */
+const PARAMETER_TAG = /^[^"\n]+"([^"<>\n]+)"(?:\s+string="(?:true|false)")?\s*>/;
+
+const openers = ({ section }: InvokeForm): readonly string[] =>
+  section === undefined ? [] : [section.open];
+
 const closers = ({ section }: InvokeForm): readonly string[] =>
   section === undefined ? [] : [section.close];
 
@@ -118,13 +124,16 @@ function* readParameters(
     const follower = yield* readOneOf(text, followers);
     if (follower === undefined && isCutShort(text.held, followers)) {
       text.take();
+      text.endCall(count === 0 ? '{}' : '}', 'between values');
       return false;
     }
     if (follower === form.parameter) text.take();
     const tag = follower === form.parameter ? yield* readTag(text) : undefined;
     if (tag === undefined) {
       const isCut = follower === form.parameter && !isTooLong(text) && !/[<>\n]$/.test(text.held);
-      if (!isCut) text.callArguments(count === 0 ? '{}' : '}');
+      const end = count === 0 ? '{}' : '}';
+      if (isCut) text.endCall(end, 'in a value');
+      else text.callArguments(end);
       if (isCut || follower === form.endInvoke) text.take();
       else text.reread();
       return !isCut;
@@ -139,7 +148,16 @@ function* readParameters(
       key: tag.name,
       isFirst,
       types: typesAsSaid(types, said),
-      tags: { ends, followers, lineBreak: '' },
+      others: types.others(tag.name),
+      tags: {
+        ends,
+        followers,
+        lineBreak: '',
+        parameter: PARAMETER_TAG,
+        parameterOpen: form.parameter,
+        callEnds: [form.endInvoke, ...closers(form)],
+        callOpens: [form.invoke, ...openers(form)],
+      },
     } as const;
     if (!(yield* readParameter(text, parameter))) return false;
   }

@@ -1,6 +1,7 @@
 import type { AnswerText, Script } from '../answer-text.ts';
 import { JsonObjectScanner } from '../json-object-scanner.ts';
-import { isTooLong, MAX_HEAD_CHARS, parseJson, streamObject } from '../script-steps.ts';
+import { streamObject } from '../json-arguments.ts';
+import { isTooLong, MAX_HEAD_CHARS, parseJson } from '../script-steps.ts';
 
 /** Members of the object of a call: where other families have `name` and `arguments`. */
 export interface CallMembers {

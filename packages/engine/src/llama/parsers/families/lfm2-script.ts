@@ -1,3 +1,4 @@
+import type { CallableTool } from '../../../grammar/answer-grammar.ts';
 import type { AnswerText, Script } from '../answer-text.ts';
 import { readJsonCall } from '../json-calls.ts';
 import { callsBehind, isTooLong, readOneOf } from '../script-steps.ts';
@@ -7,7 +8,7 @@ export const OPEN = '<|tool_call_start|>';
 export const CLOSE = '<|tool_call_end|>';
 
 /** Python's, with the constants of JSON beside its own. */
-const NOTATION: Notation = {
+export const PYTHON: Notation = {
   members: { colon: '=', close: ')' },
   quotes: [
     { mark: '"', hasEscapes: true },
@@ -21,16 +22,16 @@ const GAP_START = /^[\s,]+/;
 const FIRST_GAP = /^\s*\[?\s*$/;
 
 /** Calls as a list in Python, `[name(key="text", other=1), name()]`; in JSON where the prompt asks models for it. */
-export const readLfm2 = (text: AnswerText): Script<void> =>
-  callsBehind(text, [OPEN], () => readList(text));
+export const readLfm2 = (text: AnswerText, tools: readonly CallableTool[]): Script<void> =>
+  callsBehind(text, [OPEN], () => readList(text, tools));
 
 /** False: the first call cannot be read, and what was read is held. */
-function* readList(text: AnswerText): Script<boolean> {
+function* readList(text: AnswerText, tools: readonly CallableTool[]): Script<boolean> {
   for (let gap = FIRST_GAP; ; gap = GAP) {
     while ((yield* text.more()) && !isTooLong(text) && gap.test(text.held));
     const isCall = text.held.endsWith('{')
       ? yield* readJsonCall(text, () => true)
-      : yield* readCall(text);
+      : yield* readCall(text, tools);
     if (isCall) continue;
     if (gap === FIRST_GAP) return false;
     const rest = text.held.replace(GAP_START, '');
@@ -45,13 +46,17 @@ const HEAD = /^[\s,[]*([\w./-]+)\s*\($/;
 const HEAD_START = /^[\s,[]*[\w./-]*\s*$/;
 
 /** `name(key=value, …)`, which begins with what is held. False: it is none, and what was read is held. */
-function* readCall(text: AnswerText): Script<boolean> {
+function* readCall(text: AnswerText, tools: readonly CallableTool[]): Script<boolean> {
   for (;;) {
     const name = HEAD.exec(text.held)?.[1];
     if (name !== undefined) {
       text.take();
       text.beginCall(name);
-      yield* streamMembers(text, NOTATION);
+      yield* streamMembers(
+        text,
+        PYTHON,
+        tools.find((tool) => tool.name === name),
+      );
       return true;
     }
     const mayBeHead = !isTooLong(text) && HEAD_START.test(text.held);

@@ -10,7 +10,10 @@ export const LFM2: ToolFamily = {
   isFamilyOf: (template) =>
     template.includes(OPEN) || /"List of tools: (?:<\|tool_list_start\|>)?\[/.test(template),
   markers: [OPEN, CLOSE],
-  readAnswer: () => readLfm2,
+  readAnswer:
+    ({ tools }) =>
+    (text) =>
+      readLfm2(text, tools),
   callsRule(rules, { tools, isSingle }) {
     const calls = tools.map((tool) => {
       const args = pythonArgumentsRule(rules, tool.parameters);

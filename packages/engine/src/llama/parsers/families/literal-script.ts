@@ -1,5 +1,7 @@
 /** Values in a notation of their own (Gemma's, Python's), handed out as JSON as they come. */
+import type { CallableTool } from '../../../grammar/answer-grammar.ts';
 import type { AnswerText, Script } from '../answer-text.ts';
+import { parameterNames } from './parameter-types.ts';
 import { isTooLong, parseJson, readOneOf } from '../script-steps.ts';
 import { readString, type StringQuote } from './literal-string.ts';
 
@@ -21,6 +23,8 @@ interface Level {
   readonly close: string;
   /** Behind a key; undefined in a list. */
   readonly colon: string | undefined;
+  /** Keys of values that stand without one, by their position; undefined: there are none. */
+  readonly names: readonly string[] | undefined;
   /** What closes it in JSON. */
   readonly json: '}' | ']';
   count: number;
@@ -45,13 +49,18 @@ const NO_KEY = /[,{}[\]()<>"'\n]/;
 /**
  * Hands out the members that come next, behind the bracket that opens them, as one JSON object.
  *
- * What stands where none of them can be read ends the object, and will be read again. False: the answer ends within it.
+ * A value without a key is the parameter of `tool` at its position. What stands where nothing can be read ends the object,
+ * and will be read again. False: the answer ends within it.
  */
-export function* streamMembers(text: AnswerText, notation: Notation): Script<boolean> {
-  const levels = [openObject(text, notation.members)];
+export function* streamMembers(
+  text: AnswerText,
+  notation: Notation,
+  tool: CallableTool | undefined,
+): Script<boolean> {
+  const levels = [openObject(text, notation.members, parameterNames(tool))];
   for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
     const first = yield* nextChar(text);
-    if (first === undefined) return false;
+    if (first === undefined) return cutOff(text, levels, BETWEEN);
     if (first === level.close) {
       text.take();
       text.callArguments(level.json);
@@ -62,11 +71,30 @@ export function* streamMembers(text: AnswerText, notation: Notation): Script<boo
       level.isBehind = false;
     } else {
       const outcome = yield* readElement(text, { notation, levels, level });
-      if (outcome === 'cut short') return false;
-      if (outcome !== 'read') return closeAll(text, levels, outcome.lost);
+      if (outcome === 'read') continue;
+      if ('lost' in outcome) return closeAll(text, levels, outcome.lost);
+      return cutOff(text, levels, outcome);
     }
   }
   return true;
+}
+
+/** Where the answer ends within an element. */
+interface CutShort {
+  /** What is missing of it in JSON. */
+  readonly missing: string;
+  readonly place: 'in a value' | 'between values';
+}
+
+const BETWEEN: CutShort = { missing: '', place: 'between values' };
+const IN_STRING: CutShort = { missing: '"', place: 'in a value' };
+const IN_KEY: CutShort = { missing: '', place: 'in a value' };
+const BEHIND_KEY: CutShort = { missing: 'null', place: 'in a value' };
+
+function cutOff(text: AnswerText, levels: readonly Level[], { missing, place }: CutShort): false {
+  const rest = levels.toReversed().map(({ json }) => json);
+  text.endCall(missing + rest.join(''), place);
+  return false;
 }
 
 interface Element {
@@ -86,23 +114,27 @@ const BROKEN: Broken = { lost: '' };
 function* readElement(
   text: AnswerText,
   { notation, levels, level }: Element,
-): Script<'read' | 'cut short' | Broken> {
+): Script<'read' | CutShort | Broken> {
   const separator = level.count === 0 ? '' : ', ';
   if (level.colon === undefined) text.callArguments(separator);
   else {
-    const key = yield* readKey(text, { notation, colon: level.colon });
-    if (key === 'cut short' || 'lost' in key) return key;
-    text.callArguments(`${separator}${JSON.stringify(key.name)}: `);
-    if ((yield* nextChar(text)) === undefined) return 'cut short';
+    const key = yield* readKey(text, { notation, level });
+    if (!('name' in key)) return key;
+    text.callArguments(`${separator}${JSON.stringify(key.name)}: ${key.value ?? ''}`);
+    level.isBehind = true;
+    if (key.value !== undefined) {
+      level.count++;
+      return 'read';
+    }
+    if (key.isHeld === undefined && (yield* nextChar(text)) === undefined) return BEHIND_KEY;
   }
   level.count++;
   level.isBehind = true;
   const quote = yield* readQuote(text, notation);
-  if (quote === 'cut short') return quote;
-  if (quote !== undefined) return (yield* streamString(text, quote)) ? 'read' : 'cut short';
+  if (quote === 'cut short') return BEHIND_KEY;
+  if (quote !== undefined) return (yield* streamString(text, quote)) ? 'read' : IN_STRING;
   const [first] = text.held;
-  if (first !== '{' && first !== '[')
-    return (yield* readBare(text, notation)) ? 'read' : 'cut short';
+  if (first !== '{' && first !== '[') return (yield* readBare(text, notation)) ? 'read' : BETWEEN;
   text.take();
   levels.push(first === '{' ? openObject(text, OBJECT) : openList(text));
   return 'read';
@@ -110,36 +142,52 @@ function* readElement(
 
 interface KeyForm {
   readonly notation: Notation;
-  readonly colon: string;
+  readonly level: Level;
 }
 
-/** A key and what stands behind it, in quotes or bare. */
-function* readKey(
-  text: AnswerText,
-  { notation, colon }: KeyForm,
-): Script<{ readonly name: string } | 'cut short' | Broken> {
+interface Key {
+  readonly name: string;
+  /** JSON of the value, where one stands without a key and was read for it. */
+  readonly value?: string;
+  /** Where a list or an object stands without a key, which is held. */
+  readonly isHeld?: true;
+}
+
+/** A key and what stands behind it, in quotes or bare. A value without one has the key of its position. */
+function* readKey(text: AnswerText, { notation, level }: KeyForm): Script<Key | CutShort | Broken> {
+  const { colon = ':' } = level;
+  const position = level.names && (level.names[level.count] ?? String(level.count));
   const quote = yield* readQuote(text, notation);
-  if (quote === 'cut short') return quote;
-  let name = '';
+  if (quote === 'cut short') return IN_KEY;
   if (quote !== undefined) {
     text.take();
+    let name = '';
     const isWhole = yield* readString(text, quote, (piece) => {
       name += piece;
     });
     const behind = isWhole ? yield* nextChar(text) : undefined;
-    if (behind === undefined) return 'cut short';
-    if (behind !== colon) return { lost: quote.mark + name + quote.mark };
-  } else {
-    while (!text.held.endsWith(colon)) {
-      if (isTooLong(text) || NO_KEY.test(text.held)) return BROKEN;
-      if (!(yield* text.more())) {
-        text.take();
-        return 'cut short';
-      }
+    if (behind !== colon) {
+      if (position !== undefined) return { name: position, value: JSON.stringify(name) };
+      return behind === undefined ? IN_KEY : { lost: quote.mark + name + quote.mark };
     }
-    name = text.held.slice(0, -colon.length).trim();
-    if (name === '') return BROKEN;
+    text.take();
+    return { name };
   }
+  if (position !== undefined && '{['.includes(text.held)) return { name: position, isHeld: true };
+  while (!text.held.endsWith(colon)) {
+    const word = text.held.slice(0, -1).trim();
+    const isValue = word !== '' && [',', level.close].includes(text.held.slice(-1));
+    if (position !== undefined && isValue) {
+      text.reread(text.held.length - 1);
+      return { name: position, value: bareJson(word) };
+    }
+    if (isTooLong(text) || NO_KEY.test(text.held)) return BROKEN;
+    if (yield* text.more()) continue;
+    text.take();
+    return IN_KEY;
+  }
+  const name = text.held.slice(0, -colon.length).trim();
+  if (name === '') return BROKEN;
   text.take();
   return { name };
 }
@@ -177,12 +225,17 @@ function* readBare(text: AnswerText, { members }: Notation): Script<boolean> {
     if (!BARE_ENDS.includes(last) && last !== members.close) continue;
     const value = text.take(text.held.length - 1).trim();
     text.reread();
-    const json = CONSTANTS[value] ?? value;
-    text.callArguments(parseJson(json) === undefined ? JSON.stringify(value) : json);
+    text.callArguments(bareJson(value));
     return true;
   }
-  text.callArguments(text.take());
+  const rest = text.take();
+  text.callArguments(text.isCutOff ? rest : bareJson(rest.trim()));
   return false;
+}
+
+function bareJson(value: string): string {
+  const json = CONSTANTS[value] ?? value;
+  return parseJson(json) === undefined ? JSON.stringify(value) : json;
 }
 
 /** The first character that is no white space, which alone is held then; undefined at the end of the answer. */
@@ -193,14 +246,18 @@ function* nextChar(text: AnswerText): Script<string | undefined> {
   return text.held === '' || text.held.trim() === '' ? undefined : text.held;
 }
 
-function openObject(text: AnswerText, { colon, close }: MemberForm): Level {
+function openObject(
+  text: AnswerText,
+  { colon, close }: MemberForm,
+  names?: readonly string[],
+): Level {
   text.callArguments('{');
-  return { close, colon, json: '}', count: 0, isBehind: false };
+  return { close, colon, names, json: '}', count: 0, isBehind: false };
 }
 
 function openList(text: AnswerText): Level {
   text.callArguments('[');
-  return { close: ']', colon: undefined, json: ']', count: 0, isBehind: false };
+  return { close: ']', colon: undefined, names: undefined, json: ']', count: 0, isBehind: false };
 }
 
 /** What is open ends here, so that the arguments are JSON; what is held will be read again, behind `lost`. */

@@ -2,18 +2,22 @@ import type { AnswerText, Script } from '../answer-text.ts';
 import { isTooLong } from '../script-steps.ts';
 import { partialMarker } from '../output-parser.ts';
 
-/** What stands on both sides of a string. */
+/**
+ * What stands on both sides of a string. The mark ends it only where a value may end: templates print strings with quotes in
+ * them as they are, and models repeat that.
+ */
 export interface StringQuote {
   readonly mark: string;
   /**
-   * Whether a backslash says what the next character means. Then the mark ends the string only where the value may end:
-   * templates print strings with quotes in them as they are, and models repeat that.
+   * Whether a backslash says what the next character means.
    */
   readonly hasEscapes: boolean;
+  /** Closes the call that the string stands in. */
+  readonly close?: string;
 }
 
 /** What may stand behind a value or a key. */
-const FOLLOWERS = new Set([',', ':', ')', ']', '}']);
+const FOLLOWERS = new Set([':', '=', ')', ']', '}']);
 
 const ESCAPES: Readonly<Record<string, string>> = {
   n: '\n',
@@ -39,26 +43,44 @@ export function readString(
   quote: StringQuote,
   settle: (piece: string) => void,
 ): Script<boolean> {
-  return quote.hasEscapes
-    ? readEscaped(text, quote.mark, settle)
-    : readPlain(text, quote.mark, settle);
+  return quote.hasEscapes ? readEscaped(text, quote.mark, settle) : readPlain(text, quote, settle);
 }
 
 function* readPlain(
   text: AnswerText,
-  mark: string,
+  { mark, close }: StringQuote,
   settle: (piece: string) => void,
 ): Script<boolean> {
   while (yield* text.more()) {
-    if (text.held.endsWith(mark)) {
-      settle(text.take(text.held.length - mark.length));
-      text.take();
+    const isClosing = close !== undefined && text.held.endsWith(close);
+    // The last mark was forgotten where none comes any more: then the brackets before the marker are no text.
+    if (isClosing && !(yield* comes(text, mark))) {
+      text.reread();
       return true;
     }
-    settle(text.take(text.held.length - partialMarker(text.held, mark)));
+    if (text.held.endsWith(mark)) {
+      settle(text.take(text.held.length - mark.length));
+      if (yield* isLast(text)) return true;
+      settle(mark);
+    } else {
+      const held = Math.max(partialMarker(text.held, mark), closingLength(text.held, close));
+      settle(text.take(text.held.length - held));
+    }
   }
   settle(text.take());
   return false;
+}
+
+function* comes(text: AnswerText, mark: string): Script<boolean> {
+  while (yield* text.more()) if (text.held.endsWith(mark)) return true;
+  return false;
+}
+
+/** How much of the end of `held` may be brackets and the marker that closes the call. */
+function closingLength(held: string, close: string | undefined): number {
+  if (close === undefined) return 0;
+  const before = held.slice(0, held.length - partialMarker(held, close));
+  return held.length - before.search(/(?:[)\]}][\s)\]}]*)?$/);
 }
 
 function* readEscaped(
@@ -79,14 +101,31 @@ function* readEscaped(
   return false;
 }
 
-/** Whether the quote that is held ends the string; it is taken, and what was read behind it will be read again. */
+/** Whether the mark that is held ends the string; it is taken, and what was read behind it will be read again. */
 function* isLast(text: AnswerText): Script<boolean> {
-  let behind = '';
-  while (behind === '' && !isTooLong(text) && (yield* text.more()))
-    behind = text.held.slice(1).trim();
-  const isEnd = behind === '' && !isTooLong(text);
-  text.reread(1);
-  return isEnd || FOLLOWERS.has(behind);
+  const { length } = text.held;
+  const follows = (): boolean | undefined =>
+    mayFollow(text.held.slice(length).trimStart(), text.markers);
+  while (follows() === undefined && !isTooLong(text) && (yield* text.more()));
+  const isEnd = follows() ?? !isTooLong(text);
+  text.reread(length);
+  return isEnd;
+}
+
+/** Whether `behind` may stand behind a string; undefined while that is open. */
+function mayFollow(behind: string, markers: readonly string[]): boolean | undefined {
+  if (behind === '') return undefined;
+  if (behind.startsWith(',')) return mayFollowComma(behind.slice(1).trimStart());
+  if (FOLLOWERS.has(behind.charAt(0)) || markers.some((one) => behind.startsWith(one))) return true;
+  return markers.some((marker) => marker.startsWith(behind)) ? undefined : false;
+}
+
+/** A word must be a key or a value: other words are text. */
+function mayFollowComma(element: string): boolean | undefined {
+  if (element === '') return undefined;
+  const word = /^[\w.$/-]+\s*/.exec(element)?.[0] ?? '';
+  if (word === '') return true;
+  return word === element ? undefined : /^[:=,)\]}]/.test(element.slice(word.length));
 }
 
 /** What the escape means that begins with the backslash held; all of it is held then. Undefined: the answer ends in it. */

@@ -1,15 +1,17 @@
+import type { CallableTool } from '../../../grammar/answer-grammar.ts';
 import type { AnswerText, Script } from '../answer-text.ts';
 import { readJsonCall } from '../json-calls.ts';
-import { contentUntil, isTooLong, readOneOf, streamObject } from '../script-steps.ts';
-import { readPythonCall } from './python-call.ts';
+import { streamObject } from '../json-arguments.ts';
+import { contentUntil, isTooLong, readOneOf } from '../script-steps.ts';
+import { PYTHON } from './lfm2-script.ts';
+import { streamMembers } from './literal-script.ts';
 
 const PYTHON_TAG = '<|python_tag|>';
 const FUNCTION = '<function=';
 const END_FUNCTION = '</function>';
 
 export interface LlamaRequest {
-  /** Names of the tools on offer. */
-  readonly names: ReadonlySet<string>;
+  readonly tools: readonly CallableTool[];
   /** The answer has begun in the prompt: JSON in the middle of it is no call. */
   readonly isContinued: boolean;
 }
@@ -20,7 +22,8 @@ export interface LlamaRequest {
  *
  * Bare JSON is a call only when it names a tool on offer: else it is an answer in JSON.
  */
-export function* readLlama(text: AnswerText, { names, isContinued }: LlamaRequest): Script<void> {
+export function* readLlama(text: AnswerText, { tools, isContinued }: LlamaRequest): Script<void> {
+  const names = new Set(tools.map((tool) => tool.name));
   if (!isContinued) yield* readJsonCalls(text, (name) => names.has(name));
   for (;;) {
     const found = yield* contentUntil(text, [PYTHON_TAG, FUNCTION]);
@@ -28,7 +31,7 @@ export function* readLlama(text: AnswerText, { names, isContinued }: LlamaReques
     const isCall =
       found.marker === FUNCTION
         ? yield* readTagged(text)
-        : (yield* readJsonCalls(text, () => true)) || (yield* readPython(text));
+        : (yield* readJsonCalls(text, () => true)) || (yield* readPython(text, tools));
     if (isCall) continue;
     text.content(found.space + found.marker);
     text.reread();
@@ -62,13 +65,20 @@ function* readTagged(text: AnswerText): Script<boolean> {
 }
 
 /** `name.call(arg="…")`, behind the marker. False: it is none, and what was read is held. */
-function* readPython(text: AnswerText): Script<boolean> {
+function* readPython(text: AnswerText, tools: readonly CallableTool[]): Script<boolean> {
   while (yield* text.more()) {
-    if (!/^\s*[\w.]*(?:(?<=\.call)\(|$)/.test(text.held)) return false;
-    const call = text.held.endsWith(')') ? readPythonCall(text.held) : undefined;
-    if (call === undefined) continue;
-    text.beginCall(call.name, call.arguments);
+    const name = /^\s*([\w.]+)\.call\($/.exec(text.held)?.[1];
+    if (name === undefined) {
+      if (/^\s*[\w.]*$/.test(text.held) && !isTooLong(text)) continue;
+      return false;
+    }
     text.take();
+    text.beginCall(name);
+    yield* streamMembers(
+      text,
+      PYTHON,
+      tools.find((tool) => tool.name === name),
+    );
     return true;
   }
   return false;

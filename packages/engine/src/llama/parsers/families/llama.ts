@@ -3,10 +3,10 @@ import { jsonSchemaRule } from '../../../grammar/json-schema.ts';
 import { readLlama } from './llama-script.ts';
 import type { ToolFamily } from './tool-family.ts';
 
-const readAnswer: ToolFamily['readAnswer'] = ({ tools, isContinued }) => {
-  const names = new Set(tools.map((tool) => tool.name));
-  return (text) => readLlama(text, { names, isContinued });
-};
+const readAnswer: ToolFamily['readAnswer'] =
+  ({ tools, isContinued }) =>
+  (text) =>
+    readLlama(text, { tools, isContinued });
 
 const MARKERS = ['<|python_tag|>', '<function=', '</function>'];
 

@@ -1,6 +1,7 @@
 import type { AnswerText, Script } from '../answer-text.ts';
 import { readJsonCall } from '../json-calls.ts';
-import { callsBehind, isTooLong, streamObject } from '../script-steps.ts';
+import { streamObject } from '../json-arguments.ts';
+import { callsBehind, isTooLong } from '../script-steps.ts';
 
 const CALLS = '[TOOL_CALLS]';
 

@@ -1,5 +1,6 @@
 import type { AnswerText, Script } from '../answer-text.ts';
-import { isTooLong, parseJson, readOneOf, streamObject } from '../script-steps.ts';
+import { streamObject } from '../json-arguments.ts';
+import { isTooLong, parseJson, readOneOf } from '../script-steps.ts';
 
 const HEAD = /^\{\s*("(?:[^"\\]|\\.)+")\s*:\s*\{$/;
 const HEAD_START = /^\{\s*(?:"(?:[^"\\]|\\.)*(?:\\|"\s*(?::\s*)?)?)?$/;

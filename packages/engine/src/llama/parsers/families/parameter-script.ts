@@ -8,51 +8,83 @@ export interface ValueTags {
   readonly followers: readonly string[];
   /** Belongs to the tags where it stands first or last. */
   readonly lineBreak: '\n' | '';
+  /** The tag that begins another parameter; its first group is the key. */
+  readonly parameter: RegExp;
+  /** The beginning of that tag. */
+  readonly parameterOpen: string;
+  /** End the call. */
+  readonly callEnds: readonly string[];
+  /** Begin another call. */
+  readonly callOpens: readonly string[];
 }
 
 interface Parameter {
   readonly key: string;
   readonly isFirst: boolean;
   readonly types: Pick<ParameterTypes, 'isText' | 'read'>;
+  /** Keys that another parameter of the call may have. */
+  readonly others: ReadonlySet<string>;
   readonly tags: ValueTags;
 }
 
 /** Hands out one parameter as a member of the arguments; its value comes next. False: the answer ends within it. */
 export function* readParameter(
   text: AnswerText,
-  { key, isFirst, types, tags }: Parameter,
+  { key, isFirst, types, others, tags }: Parameter,
 ): Script<boolean> {
   text.callArguments(`${isFirst ? '{' : ', '}${JSON.stringify(key)}: `);
   if (types.isText(key)) {
     text.callArguments('"');
-    const isComplete = yield* readValue(text, tags, (piece) =>
+    const isComplete = yield* readValue(text, { tags, others }, (piece) =>
       text.callArguments(JSON.stringify(piece).slice(1, -1)),
     );
     if (isComplete) text.callArguments('"');
+    else text.endCall('"}', 'in a value');
     return isComplete;
   }
   let value = '';
-  const isComplete = yield* readValue(text, tags, (piece) => {
+  const isComplete = yield* readValue(text, { tags, others }, (piece) => {
     value += piece;
   });
-  text.callArguments(isComplete ? types.read(key, value) : value);
+  text.callArguments(isComplete || !text.isCutOff ? types.read(key, value) : value);
+  if (!isComplete) text.endCall('}', 'in a value');
   return isComplete;
 }
 
-/** Gives `settle` the text of a value as it comes, and takes the tag behind it. */
+interface ValueForm {
+  readonly tags: ValueTags;
+  readonly others: ReadonlySet<string>;
+}
+
+/**
+ * Gives `settle` the text of a value as it comes, and takes the tag behind it.
+ *
+ * Models leave that tag out: then the value ends where another parameter of the tool begins, or the call ends. Both may be
+ * text as well. What follows decides, and is held until it does.
+ */
 function* readValue(
   text: AnswerText,
-  tags: ValueTags,
+  { tags, others }: ValueForm,
   settle: (piece: string) => void,
 ): Script<boolean> {
   let isBegun = false;
   while (yield* text.more()) {
     if (!isBegun && text.held === tags.lineBreak) text.take();
+    const end = endOfValue(text.held, { tags, others, isBegun });
     isBegun = true;
-    const end = endOfValue(text.held, tags);
     settle(text.take(end.start));
-    if (end.tag === undefined) continue;
-    text.reread(text.held.indexOf(end.tag) + end.tag.length);
+    if (end.kind === 'tag') {
+      text.reread(text.held.indexOf(end.tag) + end.tag.length);
+      return true;
+    }
+    if (end.kind !== 'no tag') continue;
+    const close = yield* closeBehind(text, { tags, isCallEnd: end.isCallEnd });
+    if (close === undefined) {
+      text.reread(text.held.startsWith('\n') ? 1 : 0);
+      return true;
+    }
+    settle(text.take(close.start));
+    text.reread(close.end - close.start);
     return true;
   }
   const last = text.take();
@@ -61,27 +93,101 @@ function* readValue(
   return isComplete;
 }
 
-/** Where the end of the value begins, or may begin, in `held`; the tag where it is complete. */
+/** What is known of the end of a value: that it does not begin in `held`, or may begin at `start`, or begins there. */
+type ValueEnd =
+  | { readonly kind: 'none' | 'open'; readonly start: number }
+  | { readonly kind: 'tag'; readonly start: number; readonly tag: string }
+  | { readonly kind: 'no tag'; readonly start: number; readonly isCallEnd: boolean };
+
 function endOfValue(
   held: string,
-  { ends, followers, lineBreak }: ValueTags,
-): { readonly start: number; readonly tag?: string } {
+  { tags, others, isBegun }: ValueForm & { readonly isBegun: boolean },
+): ValueEnd {
+  const { ends, followers, lineBreak } = tags;
   for (let start = 0; start < held.length; start++) {
     const isBreak = held[start] === lineBreak;
     const behind = held.slice(isBreak ? start + 1 : start);
     for (const tag of ends) {
       if (!behind.startsWith(tag)) {
-        if (tag.startsWith(behind)) return { start };
+        if (tag.startsWith(behind)) return { kind: 'open', start };
         continue;
       }
       const next = behind.slice(tag.length).trimStart();
       if (behind.length > MAX_HEAD_CHARS) continue;
-      if (followers.includes(next)) return { start, tag };
-      if (followers.some((follower) => follower.startsWith(next))) return { start };
+      if (followers.includes(next)) return { kind: 'tag', start, tag };
+      if (followers.some((follower) => follower.startsWith(next))) return { kind: 'open', start };
     }
+    // Where tags stand on lines of their own, they do so here too.
+    const startsLine = held[start] === '\n';
+    if (lineBreak !== '' && !startsLine && (start > 0 || isBegun)) continue;
+    const without = endWithoutTag(held.slice(startsLine ? start + 1 : start), { tags, others });
+    if (without === 'open') return { kind: 'open', start };
+    if (without !== undefined) return { kind: 'no tag', start, isCallEnd: without === 'call' };
   }
-  return { start: held.length };
+  return { kind: 'none', start: held.length };
 }
+
+/** Whether `behind` begins another parameter, or ends the call. */
+function endWithoutTag(
+  behind: string,
+  { tags, others }: ValueForm,
+): 'call' | 'parameter' | 'open' | undefined {
+  if (tags.callEnds.some((end) => behind.startsWith(end))) return 'call';
+  if (tags.callEnds.some((end) => end.startsWith(behind))) return 'open';
+  if (tags.parameterOpen.startsWith(behind)) return 'open';
+  if (!behind.startsWith(tags.parameterOpen) || behind.length > MAX_HEAD_CHARS) return undefined;
+  const key = tags.parameter.exec(behind)?.[1]?.trim();
+  if (key !== undefined) return others.has(key) ? 'parameter' : undefined;
+  return 'open';
+}
+
+interface Close {
+  readonly start: number;
+  readonly end: number;
+}
+
+/**
+ * Reads on behind what may be the end of a value, which is held: where the tag is that ends it after all, all of it being
+ * text till then. Undefined: there is none, or it belongs to what begins here.
+ */
+function* closeBehind(
+  text: AnswerText,
+  { tags, isCallEnd }: { readonly tags: ValueTags; readonly isCallEnd: boolean },
+): Script<Close | undefined> {
+  for (;;) {
+    const { held } = text;
+    if (isCallEnd && tags.callOpens.some((open) => held.endsWith(open))) return undefined;
+    const close = closeAtEnd(held, tags);
+    if (close !== undefined) {
+      const inside = held.slice(0, close.start);
+      const opened = count(inside, [tags.parameterOpen]);
+      // As many as parameters begin here: they are closed, and the value before them is not.
+      return !isCallEnd && count(inside, tags.ends) < opened ? undefined : close;
+    }
+    if (yield* text.more()) continue;
+    const end = tags.ends.find((tag) => held.trimEnd().endsWith(tag));
+    if (end === undefined || !isCallEnd) return undefined;
+    const start = held.lastIndexOf(end);
+    return { start: start - breakLengthBefore(held, start, tags), end: held.length };
+  }
+}
+
+/** The tag at the end of `held` that ends a value for certain: what must follow it follows. */
+function closeAtEnd(held: string, tags: ValueTags): Close | undefined {
+  const follower = tags.followers.find((one) => held.endsWith(one));
+  if (follower === undefined) return undefined;
+  const before = held.slice(0, -follower.length).trimEnd();
+  const tag = tags.ends.find((one) => before.endsWith(one));
+  if (tag === undefined) return undefined;
+  const start = before.length - tag.length;
+  return { start: start - breakLengthBefore(held, start, tags), end: before.length };
+}
+
+const breakLengthBefore = (held: string, at: number, { lineBreak }: ValueTags): number =>
+  lineBreak !== '' && held[at - 1] === lineBreak ? 1 : 0;
+
+const count = (text: string, parts: readonly string[]): number =>
+  parts.reduce((sum, part) => sum + text.split(part).length - 1, 0);
 
 /** What is held when the answer ends within one of `tags`: neither content nor arguments. */
 export const isCutShort = (held: string, tags: readonly string[]): boolean =>

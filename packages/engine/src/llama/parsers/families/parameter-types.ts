@@ -1,3 +1,4 @@
+import type { CallableTool } from '../../../grammar/answer-grammar.ts';
 import { asSchema, isObject, jsonType, type Schema } from '../../../grammar/schema.ts';
 import { flatten } from '../../../grammar/schema-merge.ts';
 import { parseJson } from '../script-steps.ts';
@@ -27,6 +28,13 @@ export class ParameterTypes {
     return type !== undefined && [...type.types].every((name) => name === 'string');
   }
 
+  /** Keys of the other parameters. */
+  others(key: string): ReadonlySet<string> {
+    const properties = this.#root['properties'];
+    const keys = isObject(properties) ? Object.keys(properties) : [];
+    return new Set(keys.filter((one) => one !== key));
+  }
+
   /** Whether the schema lets the value of `key` be a string, or says nothing. */
   mayBeText(key: string): boolean {
     return this.#typeOf(key)?.types.has('string') ?? true;
@@ -50,6 +58,13 @@ export class ParameterTypes {
     if (!this.#known.has(key)) this.#known.set(key, readType(this.#root, key));
     return this.#known.get(key);
   }
+}
+
+/** The parameters of a tool in the order of its schema. */
+export function parameterNames(tool: CallableTool | undefined): readonly string[] {
+  const schema: unknown = tool?.parameters;
+  const properties = isObject(schema) ? schema['properties'] : undefined;
+  return isObject(properties) ? Object.keys(properties) : [];
 }
 
 /** Undefined where nothing is said, or nothing that is understood. */

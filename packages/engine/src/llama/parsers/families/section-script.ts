@@ -1,5 +1,6 @@
 import type { AnswerText, Script } from '../answer-text.ts';
-import { contentUntil, isTooLong, readOneOf, streamObject } from '../script-steps.ts';
+import { streamObject } from '../json-arguments.ts';
+import { contentUntil, isTooLong, readOneOf } from '../script-steps.ts';
 
 /** Calls in a section, each with a head of its own before arguments in JSON. */
 export interface CallSections {

@@ -1,7 +1,7 @@
 import type { CallableTool } from '../../../grammar/answer-grammar.ts';
 import type { AnswerText, Script } from '../answer-text.ts';
 import { contentUntil, isTooLong, readOneOf } from '../script-steps.ts';
-import { isCutShort, readParameter } from './parameter-script.ts';
+import { isCutShort, readParameter, type ValueTags } from './parameter-script.ts';
 import { ParameterTypes } from './parameter-types.ts';
 
 export interface XmlMarkers {
@@ -87,6 +87,7 @@ function* readParameters(text: AnswerText, call: CallRequest): Script<boolean> {
     const tag = yield* readOneOf(text, tags);
     if (tag === undefined && isCutShort(text.held, tags)) {
       text.take();
+      text.endCall(count === 0 ? '{}' : '}', 'between values');
       return false;
     }
     if (tag !== PARAMETER) {
@@ -99,6 +100,7 @@ function* readParameters(text: AnswerText, call: CallRequest): Script<boolean> {
     const key = yield* readName(text);
     if (key === undefined && !isTooLong(text) && !/[<>\n]$/.test(text.held)) {
       text.take();
+      text.endCall(count === 0 ? '{}' : '}', 'in a value');
       return false;
     }
     if (key === undefined) {
@@ -108,9 +110,19 @@ function* readParameters(text: AnswerText, call: CallRequest): Script<boolean> {
     }
     text.take();
     const { types, markers } = call;
-    const valueTags = { ends: [END_PARAMETER], followers: tags, lineBreak: markers.lineBreak };
+    const valueTags: ValueTags = {
+      ends: [END_PARAMETER],
+      followers: tags,
+      lineBreak: markers.lineBreak,
+      parameter: /^<parameter=([^<>\n]+)>/,
+      parameterOpen: PARAMETER,
+      callEnds: [END_FUNCTION, markers.close],
+      callOpens: [markers.open, FUNCTION],
+    };
     const isFirst = count === 0;
-    if (!(yield* readParameter(text, { key, isFirst, types, tags: valueTags }))) return false;
+    const others = types.others(key);
+    if (!(yield* readParameter(text, { key, isFirst, types, others, tags: valueTags })))
+      return false;
   }
 }
 

@@ -1,0 +1,199 @@
+/** Arguments in JSON, handed out as they come; where the model wrote no JSON, as the JSON that it meant. */
+import { AnswerText, type Script } from './answer-text.ts';
+import { readJsonString } from './json-string.ts';
+
+/** What is expected next. */
+type Place =
+  /** A key in an object, a value in a list, or the end of either. */
+  | 'element'
+  | 'colon'
+  | 'value'
+  /** A comma, or the end. */
+  | 'behind';
+
+/** What begins neither a key nor the end of an object. */
+const NO_KEY = /^[<[{`|:=]$/;
+
+/** Words of Python and JavaScript for values of JSON. */
+const CONSTANTS: Readonly<Record<string, string>> = {
+  True: 'true',
+  False: 'false',
+  None: 'null',
+  undefined: 'null',
+};
+
+/**
+ * Hands out the JSON object that begins with the brace held as arguments; false when the answer ends within it.
+ *
+ * JSON is handed out character by character as it stands. Raw line breaks in strings are escaped, quotes in them too, what
+ * stands bare becomes a string, and what is left open is closed where something else begins.
+ */
+export function* streamObject(text: AnswerText): Script<boolean> {
+  const object = new ObjectReader(text);
+  do {
+    const outcome = yield* object.step();
+    if (outcome !== 'open') return outcome === 'whole';
+  } while (yield* text.more());
+  object.end();
+  return false;
+}
+
+class ObjectReader {
+  readonly #text: AnswerText;
+  /** Brackets that are open. */
+  readonly #closers: string[] = [];
+  #place: Place = 'value';
+  /** A comma and the white space behind it, until it is known that an element follows. */
+  #gap = '';
+
+  constructor(text: AnswerText) {
+    this.#text = text;
+  }
+
+  /** Reads what begins with the character held. */
+  *step(): Script<'open' | 'whole' | 'cut'> {
+    const char = this.#text.held;
+    if (char.trim() === '') this.#space(this.#text.take());
+    else if (char === '}' || char === ']') return this.#close(char);
+    else if (char === ',') this.#comma();
+    else if (this.#place === 'colon') this.#colon(char);
+    else if (this.#place === 'behind') return this.#behind(char);
+    else if (this.#isKey && NO_KEY.test(char)) return this.#end();
+    else if (!(yield* this.#element(char))) return 'cut';
+    return 'open';
+  }
+
+  /** The answer ends between two values, or where one is missing. */
+  end(): void {
+    const isMissing = this.#place === 'colon' || this.#place === 'value';
+    this.#text.endCall(this.#missing() + this.#rest(), isMissing ? 'in a value' : 'between values');
+  }
+
+  #space(space: string): void {
+    const json = /^[ \t\r\n]$/.test(space) ? space : ' ';
+    if (this.#gap === '') this.#text.callArguments(json);
+    else this.#gap += json;
+  }
+
+  #comma(): void {
+    this.#text.take();
+    this.#text.callArguments(this.#missing());
+    if (this.#place === 'element') return;
+    this.#place = 'element';
+    this.#gap = ',';
+  }
+
+  #colon(char: string): void {
+    this.#text.callArguments(char === ':' || char === '=' ? ':' : ': ');
+    this.#place = 'value';
+    if (char === ':' || char === '=') this.#text.take();
+    else this.#text.reread();
+  }
+
+  #close(char: string): 'open' | 'whole' {
+    const level = this.#closers.lastIndexOf(char);
+    this.#text.take();
+    // A bracket that nothing opened.
+    if (level < 0) return 'open';
+    this.#text.callArguments(this.#missing() + this.#gap.slice(1));
+    this.#gap = '';
+    for (const closer of this.#closers.splice(level).toReversed()) this.#text.callArguments(closer);
+    this.#place = 'behind';
+    return this.#closers.length === 0 ? 'whole' : 'open';
+  }
+
+  /** What stands where a comma or the end is due: an element without comma, or the end of all. */
+  #behind(char: string): 'open' | 'whole' {
+    if (!/^[\p{L}\p{N}"'_]$/u.test(char)) return this.#end();
+    this.#text.reread();
+    this.#place = 'element';
+    this.#gap = ', ';
+    return 'open';
+  }
+
+  /** Something else begins, with what is held: all that is open ends. */
+  #end(): 'whole' {
+    this.#text.reread();
+    this.#text.callArguments(this.#rest());
+    return 'whole';
+  }
+
+  get #isKey(): boolean {
+    return this.#place === 'element' && this.#closers.at(-1) === '}';
+  }
+
+  *#element(char: string): Script<boolean> {
+    const isKey = this.#isKey;
+    this.#text.callArguments(this.#gap);
+    this.#gap = '';
+    if (char === '"' || char === "'") {
+      this.#place = isKey ? 'colon' : 'behind';
+      if (yield* readJsonString(this.#text, { isKey, closers: this.#closers })) return true;
+      this.#text.endCall(`"${this.#missing()}${this.#rest()}`, 'in a value');
+      return false;
+    }
+    if (!isKey && (char === '{' || char === '[')) {
+      this.#text.callArguments(this.#text.take());
+      this.#closers.push(char === '{' ? '}' : ']');
+      this.#place = 'element';
+      return true;
+    }
+    return yield* this.#bare(isKey);
+  }
+
+  /** A key or value without quotes, to what ends it, which will be read again. */
+  *#bare(isKey: boolean): Script<boolean> {
+    const ends = isKey ? /[:=,{}[\]<"\n]$/ : /[,}\]<"\n]$/;
+    let isEnded = false;
+    // The first character is a part of it, whatever it is.
+    while (!isEnded && (yield* this.#text.more())) isEnded = ends.test(this.#text.held);
+    const length = isEnded ? this.#text.held.length - 1 : this.#text.held.length;
+    const word = this.#text.take(length);
+    const value = word.trim();
+    const json = isKey ? JSON.stringify(value) : jsonOf(value);
+    this.#place = isKey ? 'colon' : 'behind';
+    if (!isEnded) {
+      this.#text.callArguments(this.#text.isCutOff ? word : json);
+      this.end();
+      return false;
+    }
+    this.#text.callArguments(json + word.slice(word.trimEnd().length));
+    this.#text.reread();
+    return true;
+  }
+
+  /** What stands for a value that is missing. */
+  #missing(): string {
+    if (this.#place === 'colon') return ': null';
+    return this.#place === 'value' ? 'null' : '';
+  }
+
+  #rest(): string {
+    return this.#closers.toReversed().join('');
+  }
+}
+
+function jsonOf(value: string): string {
+  const json = CONSTANTS[value] ?? value;
+  try {
+    JSON.parse(json);
+    return json;
+  } catch {
+    return JSON.stringify(value);
+  }
+}
+
+/** The JSON object that a text which begins with a brace was meant to be. */
+export function repairedObject(json: string): string {
+  const text = new AnswerText(() => '');
+  text.beginCall('');
+  text.feed(json);
+  text.end('finished');
+  const run = (function* (): Script<void> {
+    yield* text.more();
+    yield* streamObject(text);
+  })();
+  run.next();
+  const pieces = text.takeDeltas().map((delta) => ('tool' in delta ? delta.tool.arguments : ''));
+  return pieces.join('');
+}
