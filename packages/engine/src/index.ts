@@ -1,4 +1,5 @@
 export * from './engine.ts';
+export * from './request-fields/index.ts';
 export * from './transport/engine-channel.ts';
 export { inProcessEngine, type InProcessOptions } from './transport/in-process-engine.ts';
 export * as engineProtocol from './protocol/index.ts';

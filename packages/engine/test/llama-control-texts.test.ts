@@ -1,8 +1,9 @@
+import { readShape } from '@cortex/protocol';
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 
 import type { Model } from '../src/llama/binding.ts';
 import { readOutputFormat } from '../src/llama/parsers/choose-parser.ts';
-import { ChatBody, readBody } from '../src/llama/request/chat-body.ts';
+import { ChatBody } from '../src/llama/request/chat-body.ts';
 import { ControlTexts } from '../src/llama/request/control-texts.ts';
 import { prepareChat } from '../src/llama/request/prepare-chat.ts';
 import { partsOfPrompt, type RenderedPrompt } from '../src/llama/request/prompt-parts.ts';
@@ -90,7 +91,7 @@ describe('the text of a control token', () => {
       );
       const controls = new ControlTexts(controlTexts);
       const render = (text: string): RenderedPrompt => {
-        const body = readBody(ChatBody, conversation(text, format.tools !== undefined));
+        const body = readShape(ChatBody, conversation(text, format.tools !== undefined));
         return prepareChat(body, { template, format }).prompt;
       };
       const said = controlTexts.join(' and ');

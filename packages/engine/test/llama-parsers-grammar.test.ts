@@ -1,4 +1,4 @@
-import { CortexError } from '@cortex/protocol';
+import { CortexError, readShape } from '@cortex/protocol';
 import { llamaSources } from '@cortex/testkit';
 import Ajv from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
@@ -9,7 +9,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { type PreparedChat, prepareChat } from '../src/llama/request/prepare-chat.ts';
-import { ChatBody, readBody } from '../src/llama/request/chat-body.ts';
+import { ChatBody } from '../src/llama/request/chat-body.ts';
 import {
   chooseParser,
   type OutputFormat,
@@ -113,7 +113,7 @@ function prepare({ format, prompt }: Model, body: object): PreparedChat {
     render: () => ({ prompt: { text: prompt, breaks: [] }, begun: undefined }),
   };
   const messages = [{ role: 'user', content: 'x' }];
-  return prepareChat(readBody(ChatBody, { messages, ...body }), { template, format });
+  return prepareChat(readShape(ChatBody, { messages, ...body }), { template, format });
 }
 
 /** Answers that the grammar for `body` lets through, and the calls read from each. Content beside calls is an error. */

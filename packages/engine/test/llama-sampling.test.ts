@@ -106,9 +106,8 @@ describe('sampling', () => {
 
   test.each([
     [{ n: 3 }, 'invalid_request', 'n'],
-    [{ stop: '' }, 'invalid_request', 'stop'],
     [{ prompt: [999_999] }, 'invalid_request', 'prompt[0]'],
-    [{ echo: true }, 'unsupported_parameter', 'echo'],
+    [{ echo: true, logprobs: 2 }, 'unsupported_parameter', 'echo'],
     [{ temperature: 'hot' }, 'invalid_request', 'temperature'],
   ])('%j is refused by name', async (patch, code, param) => {
     const { last } = await complete(patch);

@@ -1,8 +1,10 @@
+import { readShape } from '@cortex/protocol';
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 
 import type { Model } from '../src/llama/binding.ts';
 import { readOutputFormat } from '../src/llama/parsers/choose-parser.ts';
-import { ChatBody, readBody } from '../src/llama/request/chat-body.ts';
+import { ChatBody } from '../src/llama/request/chat-body.ts';
+import { readThinking } from '../src/llama/request/thinking-fields.ts';
 import { prepareChat } from '../src/llama/request/prepare-chat.ts';
 import { RequestReader } from '../src/llama/request/request-reader.ts';
 import { ChatTemplate, toTemplateInput } from '../src/llama/templates/chat-template.ts';
@@ -183,7 +185,7 @@ describe('the chat templates of llama.cpp', () => {
     (_, template) => {
       const chat = chatOf(template);
       for (const [what, [body, words]] of Object.entries(TOOL_CHATS)) {
-        const prompt = prepareChat(readBody(ChatBody, body), chat).prompt.text;
+        const prompt = prepareChat(readShape(ChatBody, body), chat).prompt.text;
 
         const isPrinted = (word: string): boolean =>
           word !== 'lighthouse' || !NO_CALLS_PRINTED.includes(template.name);
@@ -204,7 +206,7 @@ describe('the chat templates of llama.cpp', () => {
 
   test.each(CALLING)('%s: the grammar of its calls compiles', (_, template) => {
     const body = { messages: [user], tools: [FULL], tool_choice: 'required' };
-    const { grammar } = prepareChat(readBody(ChatBody, body), chatOf(template));
+    const { grammar } = prepareChat(readShape(ChatBody, body), chatOf(template));
 
     expect(() => model.createGrammarState(grammar ?? '')).not.toThrow();
   });
@@ -240,7 +242,7 @@ describe('the chat templates of llama.cpp', () => {
   test.each(
     CORPUS.filter(({ family }) => family === undefined).map((one) => [one.name, one] as const),
   )('%s: tools are refused where the form of calls is not known', (_, template) => {
-    const body = readBody(ChatBody, { messages: [user], tools: [FULL] });
+    const body = readShape(ChatBody, { messages: [user], tools: [FULL] });
 
     expect(() => prepareChat(body, chatOf(template))).toThrow('This model cannot call tools.');
   });
@@ -249,7 +251,7 @@ describe('the chat templates of llama.cpp', () => {
     const source =
       "{% for message in messages %}<|{{ message.role }}|>{{ message.content }}{% if message['tools'] %}<|tool|>{{ message.tools }}<|/tool|>{% endif %}<|end|>{% endfor %}<|assistant|>";
     const chat = chatOf({ ...named('google-gemma-2-2b-it'), source });
-    const body = readBody(ChatBody, { messages: [system, user], tools: [FULL] });
+    const body = readShape(ChatBody, { messages: [system, user], tools: [FULL] });
 
     expect(prepareChat(body, chat).prompt.text).toMatch(
       /^<\|system\|>[^]*<\|tool\|>\[\{[^]*"find_place"[^]*"place"[^]*\}\]<\|\/tool\|>[^]*Be brief, like a sailor\.[^]*<\|user\|>/,
@@ -349,8 +351,10 @@ describe('the chat templates of llama.cpp', () => {
 });
 
 function render(template: ChatTemplate, body: object): string {
-  const read = readBody(ChatBody, body);
-  return template.render(toTemplateInput(read, read.tools ?? [])).prompt.text;
+  const read = readShape(ChatBody, body);
+  const thinking = readThinking(read);
+  const tools = read.tools ?? [];
+  return template.render(toTemplateInput(read, { tools, thinking })).prompt.text;
 }
 
 /** Where the last of `words` ends. */

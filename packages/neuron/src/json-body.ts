@@ -1,5 +1,5 @@
-import { CortexError } from '@cortex/protocol';
-import { type z } from 'zod';
+import { CortexError, readShape } from '@cortex/protocol';
+import type { z } from 'zod';
 
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
@@ -21,33 +21,9 @@ export function parseJsonObject(bytes: Uint8Array): Readonly<Record<string, unkn
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-const formatPath = (path: readonly PropertyKey[]): string =>
-  path.reduce<string>(
-    (text, part) =>
-      typeof part === 'number'
-        ? `${text}[${part}]`
-        : `${text === '' ? '' : `${text}.`}${String(part)}`,
-    '',
-  );
-
 /** A body in the shape of `schema`. @throws CortexError `invalid_request` naming the member as `param` */
-export function parseBody<T>(body: Readonly<Record<string, unknown>>, schema: z.ZodType<T>): T {
-  const parsed = schema.safeParse(body);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  const unknownKey = issue?.code === 'unrecognized_keys' ? issue.keys[0] : undefined;
-  const param = formatPath([
-    ...(issue?.path ?? []),
-    ...(unknownKey === undefined ? [] : [unknownKey]),
-  ]);
-  throw new CortexError(
-    'invalid_request',
-    `${param === '' ? 'body' : param}: ${issue?.message ?? 'invalid'}.`,
-    {
-      ...(param !== '' && { param }),
-    },
-  );
-}
+export const parseBody = <T>(body: Readonly<Record<string, unknown>>, schema: z.ZodType<T>): T =>
+  readShape(schema, body);
 
 /** A body of a management call. @throws CortexError as `parseJsonObject` and `parseBody` */
 export const parseCall = <T>(bytes: Uint8Array, schema: z.ZodType<T>): T =>

@@ -118,7 +118,7 @@ describe('/v1/embeddings', () => {
     [{ input: '' }, 'input'],
     [{ input: [] }, 'input'],
     [{ input: ['a', ''] }, 'input[1]'],
-    [{ input: ['a', 7] }, 'input'],
+    [{ input: ['a', 7] }, 'input[1]'],
     [{ input: Array.from({ length: 2049 }, () => 'a') }, 'input'],
     [{ input: 'a', encoding_format: 'hex' }, 'encoding_format'],
     [{ input: 'a', dimensions: 0 }, 'dimensions'],

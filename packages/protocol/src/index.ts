@@ -15,6 +15,7 @@ export * from './model-states.ts';
 export * from './header-text.ts';
 export * from './neuron.ts';
 export * from './openai.ts';
+export * from './read-shape.ts';
 export * from './render-error.ts';
 export * from './request-view.ts';
 export * from './sse/comments.ts';

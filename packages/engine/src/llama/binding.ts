@@ -25,6 +25,7 @@ import type {
   NativeModel,
   NativeSampler,
   SamplerConfig,
+  Token,
 } from './native-types.ts';
 import { Vocabulary } from './vocabulary.ts';
 
@@ -372,6 +373,11 @@ export class Model {
       rootRuleName: 'root',
     });
     return new this.#bindings.AddonGrammarEvaluationState(this.#native, grammar);
+  }
+
+  /** Moves a grammar on behind a token that no sampler has drawn. @throws when the grammar does not allow it. */
+  acceptToken(token: Token, grammar: NativeGrammarState): void {
+    this.#bindings.AddonSampler.acceptGrammarEvaluationStateToken(grammar, token);
   }
 
   /** @throws when the template does not compile. */

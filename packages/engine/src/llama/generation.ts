@@ -103,6 +103,9 @@ async function wire({
       isEndOfGeneration: (token) => model.vocabulary.isEndOfGeneration(token),
       createSampler: (config) => sampler.createSampler(config),
       sample: (logitIndex, chain) => sampler.sample(logitIndex, chain),
+      accept: (token, grammar) => {
+        if (grammar !== undefined) model.acceptToken(token, grammar);
+      },
       readLogprob: (logitIndex, of) => logprobs.read(logitIndex, of),
     },
     slots,

@@ -1,6 +1,6 @@
 import { cpus, totalmem } from 'node:os';
 
-import { CortexError, toCortexError } from '@cortex/protocol';
+import { CortexError, readShape, toCortexError } from '@cortex/protocol';
 
 import type {
   Backend,
@@ -20,6 +20,7 @@ import type {
   RerankRequest,
   RerankScores,
 } from '../engine.ts';
+import { checkParams } from '../request-fields/check-fields.ts';
 import { type Library, LIBRARY_VERSION } from './binding.ts';
 import { createGeneration, type Generation } from './generation.ts';
 import {
@@ -32,8 +33,7 @@ import {
 } from './load-model.ts';
 import { IDLE_STATS, LoadedLlama } from './loaded-llama.ts';
 import { estimateMemory } from './memory/estimate-memory.ts';
-import { readBody, SamplingBody } from './request/chat-body.ts';
-import { checkSupported } from './request/unsupported-fields.ts';
+import { SamplingBody } from './request/chat-body.ts';
 import { EventBuffer } from './scheduler/event-buffer.ts';
 import { toErrorEvent } from './scheduler/step-error.ts';
 import { unloading } from './unloading.ts';
@@ -63,7 +63,7 @@ class LlamaEngine implements Engine {
     if (this.#isClosed) throw unloading();
     if (this.#loading !== undefined)
       throw new CortexError('conflict', 'An engine loads one model, once.');
-    checkParams(spec.params);
+    checkModelParams(spec.params);
     const either = AbortSignal.any([signal, this.#closed.signal]);
     this.#loading = this.#load(spec, { onProgress, signal: either });
     this.#loaded = await this.#loading;
@@ -230,10 +230,10 @@ const CANCELLED: EngineEvent = {
 const writeLog = (line: string): void => void process.stderr.write(`${line}\n`);
 
 /** @throws CortexError `model_load_failed` for settings of the catalogue that no request could be answered with. */
-function checkParams(params: EngineLoadSpec['params']): void {
+function checkModelParams(params: EngineLoadSpec['params']): void {
   try {
-    readBody(SamplingBody, params);
-    checkSupported(params);
+    readShape(SamplingBody, params);
+    checkParams(params);
   } catch (error) {
     const said = error instanceof Error ? error.message : String(error);
     throw new CortexError('model_load_failed', `The params of this model are wrong: ${said}`, {

@@ -1,4 +1,4 @@
-import { CortexError } from '@cortex/protocol';
+import { CortexError, readShape } from '@cortex/protocol';
 
 import type {
   Backend,
@@ -14,21 +14,20 @@ import type {
   RerankScores,
 } from '../engine.ts';
 import { checkDepth } from '../protocol/index.ts';
+import { answer } from './answering.ts';
 import type { Generation } from './generation.ts';
 import { disposeModel, type LlamaModel } from './load-model.ts';
 import type { Token } from './native-types.ts';
 import { type OutputFormat, readOutputFormat } from './parsers/choose-parser.ts';
 import { ArrivalOrder } from './request/arrival-order.ts';
-import { ChatBody, readBody } from './request/chat-body.ts';
+import { ChatBody } from './request/chat-body.ts';
 import { checkChatSize } from './request/chat-size.ts';
 import { type ChatModel, prepareChat } from './request/prepare-chat.ts';
 import type { RenderedPrompt } from './request/prompt-parts.ts';
 import { RequestReader } from './request/request-reader.ts';
 import { withDefaults } from './request/sampling.ts';
-import { TokenDecoder, TokenTexts } from './request/token-text.ts';
-import { Answer } from './scheduler/answer.ts';
+import { TokenTexts } from './request/token-text.ts';
 import type { EventBuffer } from './scheduler/event-buffer.ts';
-import { Job } from './scheduler/job.ts';
 import { ChatTemplate } from './templates/chat-template.ts';
 import type { Tokenizer } from './tokenizer.ts';
 import { unloading } from './unloading.ts';
@@ -105,23 +104,15 @@ export class LoadedLlama {
     const reading = this.#reader.read(request, checkWanted);
     const read = await this.#arrivals.inTurn(principal, reading, to.signal);
     checkWanted();
-    const { prompt, sampling, maxTokens, maxToolCalls, topLogprobs, grammars, startsText } = read;
-    const answers = Array.from(
-      { length: sampling.choices },
-      (_, index) =>
-        new Answer({
-          index,
-          decoder: new TokenDecoder(this.#texts, { startsText }),
-          stop: sampling.stop,
-          parser: read.newParser(),
-          maxTokens,
-          maxToolCalls,
-        }),
-    );
-    to.events.push({ type: 'accepted', promptTokens: prompt.length });
-    this.#generation.scheduler.submit(
-      new Job({ principal, prompt, sampling, answers, topLogprobs, grammars, arrivedMs, ...to }),
-    );
+    const { scheduler } = this.#generation;
+    answer({
+      ...to,
+      read,
+      principal,
+      arrivedMs,
+      texts: this.#texts,
+      submit: (job) => scheduler.submit(job),
+    });
   }
 
   /** @throws CortexError naming what is wrong, not supported, or too long. */
@@ -160,7 +151,7 @@ export class LoadedLlama {
     checkDepth(body);
     checkChatSize(body);
     const withParams = withDefaults(body, [this.#spec.params]);
-    return prepareChat(readBody(ChatBody, withParams), this.#chat).prompt;
+    return prepareChat(readShape(ChatBody, withParams), this.#chat).prompt;
   }
 
   /** The prompt of a chat as tokens. */

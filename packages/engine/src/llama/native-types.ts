@@ -126,7 +126,9 @@ export interface NativeModel {
 }
 
 export interface NativeBindings {
-  readonly AddonSampler: new (model: NativeModel) => NativeSampler;
+  readonly AddonSampler: (new (model: NativeModel) => NativeSampler) & {
+    acceptGrammarEvaluationStateToken(grammar: NativeGrammarState, token: Token): void;
+  };
   readonly AddonContextSequenceCheckpoint: new () => NativeCheckpoint;
   readonly AddonJinjaRenderer: new (template: string) => {
     render(variables: Record<string, unknown>): string;

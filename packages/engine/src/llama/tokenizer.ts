@@ -9,8 +9,8 @@ import { KnownPieces } from './request/known-pieces.ts';
 import { partsOfPrompt, type RenderedPrompt } from './request/prompt-parts.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
-/** `prompt` of a completion, as the body has it. */
-export type CompletionPrompt = string | readonly (string | number | readonly number[])[];
+/** One prompt of a completion. */
+export type CompletionPrompt = string | readonly Token[];
 
 /** What of a vocabulary prompts are made with. */
 export type PromptVocabulary = Pick<
@@ -93,23 +93,22 @@ export class Tokenizer {
     return tokens[0] === this.#vocabulary.bosToken ? tokens : this.#behindBos(tokens);
   }
 
-  /**
-   * The prompt of a completion: a text, tokens, or a list of one of these.
-   *
-   * @throws CortexError `invalid_request` for an empty one and for tokens that do not exist, `unsupported_parameter`
-   *   for several.
-   */
+  /** @throws CortexError `invalid_request` for an empty prompt and for tokens that do not exist. */
   async completion(prompt: CompletionPrompt, onSlice: OnSlice): Promise<Uint32Array> {
-    const one = onlyPrompt(prompt);
     const tokens =
-      typeof one === 'string'
-        ? await this.tokenize(one, { addSpecial: true, parseSpecial: true }, onSlice)
-        : one;
+      typeof prompt === 'string'
+        ? await this.tokenize(prompt, { addSpecial: true, parseSpecial: true }, onSlice)
+        : prompt;
     if (tokens.length === 0) {
-      throw new CortexError('invalid_request', '"prompt" is empty.', { param: 'prompt' });
+      throw new CortexError('invalid_request', '"prompt" must not be empty.', { param: 'prompt' });
     }
-    if (typeof one !== 'string') this.#check(one, 'prompt');
+    if (typeof prompt !== 'string') this.#check(prompt, 'prompt');
     return Uint32Array.from(tokens);
+  }
+
+  /** The tokens of a short text of the model's own, markers included. */
+  markerTokens(text: string): readonly Token[] {
+    return Array.from(this.#vocabulary.tokenize(text, { parseSpecial: true }));
   }
 
   /** So many tokens `text` has at least, from its length alone. */
@@ -171,20 +170,4 @@ export class Tokenizer {
       { param: `${param}[${wrong}]` },
     );
   }
-}
-
-/** The one prompt in it. */
-function onlyPrompt(prompt: CompletionPrompt): string | readonly Token[] {
-  if (typeof prompt === 'string') return prompt;
-  const tokens = prompt.filter((item) => typeof item === 'number');
-  if (tokens.length > 0) return tokens;
-  const [only, ...more] = prompt;
-  if (more.length > 0) {
-    throw new CortexError(
-      'unsupported_parameter',
-      'Several prompts in one request are not supported: send one request for each.',
-      { param: 'prompt' },
-    );
-  }
-  return typeof only === 'number' || only === undefined ? tokens : only;
 }

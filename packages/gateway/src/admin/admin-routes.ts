@@ -1,5 +1,5 @@
 import { listAdminModels, listAdminNodes } from '@cortex/fleet';
-import { AdminModelCall, CortexError } from '@cortex/protocol';
+import { AdminModelCall, CortexError, readShape } from '@cortex/protocol';
 import { errorResponse, readBody, requestIdOf } from '@cortex/service';
 import type { Context, Hono } from 'hono';
 
@@ -17,13 +17,7 @@ async function readCall(request: Request): Promise<AdminModelCall> {
   } catch (error) {
     throw new CortexError('malformed_json', 'The body is not valid JSON.', { cause: error });
   }
-  const parsed = AdminModelCall.safeParse(body);
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  const param = issue?.path.join('.') ?? '';
-  throw new CortexError('invalid_request', issue?.message ?? 'The body is not a model call.', {
-    ...(param !== '' && { param }),
-  });
+  return readShape(AdminModelCall, body);
 }
 
 /** An operator's handler: access first, any error in the envelope. */

@@ -20,6 +20,8 @@ export class ScriptedParser implements OutputParser {
   constructor(script: AnswerScript, newCallId: () => string, markers: readonly string[]) {
     this.#text = new AnswerText(newCallId, markers);
     this.#run = script(this.#text);
+    // Up to where it needs text: whether an answer begins within reasoning is known before its first token.
+    this.#run.next();
   }
 
   get isReasoning(): boolean {

@@ -14,6 +14,7 @@ import type { ReasoningState, ToolFamily } from '../parsers/families/tool-family
 import { type ChatTemplate, toTemplateInput } from '../templates/chat-template.ts';
 import type { ChatBody, Tool } from './chat-body.ts';
 import type { RenderedPrompt } from './prompt-parts.ts';
+import { readThinking, type ThinkingRequest } from './thinking-fields.ts';
 
 export interface PreparedChat {
   readonly prompt: RenderedPrompt;
@@ -28,6 +29,13 @@ export interface PreparedChat {
   readonly grammarParam: 'tools' | 'response_format';
   /** Calls an answer may make. */
   readonly maxToolCalls: number;
+  /** Tokens of thoughts at most, and the text that ends them; undefined: no limit. */
+  readonly thoughtLimit: ThoughtLimit | undefined;
+}
+
+export interface ThoughtLimit {
+  readonly tokens: number;
+  readonly close: string;
 }
 
 export interface ChatModel {
@@ -37,7 +45,7 @@ export interface ChatModel {
 
 /** What `tool_choice` asks for, the legacy `function_call` included. */
 type Choice =
-  | { readonly kind: 'auto' | 'none' | 'required' }
+  | { readonly kind: 'auto' | 'none' | 'required'; readonly names?: readonly string[] | undefined }
   | { readonly kind: 'named'; readonly name: string };
 
 /**
@@ -62,14 +70,15 @@ export function prepareChat(body: ChatBody, { template, format }: ChatModel): Pr
     });
   }
   const choice = readChoice(body);
-  const tools = choice.kind === 'none' ? [] : offeredTools(body);
+  const tools = choice.kind === 'none' ? [] : allowedTools(offeredTools(body), choice);
   if (tools.length > 0 && format.tools === undefined) {
     throw new CortexError('unsupported_parameter', 'This model cannot call tools.', {
       param: body.tools === undefined ? 'functions' : 'tools',
     });
   }
   const preface = template.showsTools ? undefined : toolsPreface(body, tools, { template, format });
-  const rendered = template.render({ ...toTemplateInput(body, tools), preface });
+  const thinking = readThinking(body);
+  const rendered = template.render({ ...toTemplateInput(body, { tools, thinking }), preface });
   const reasoning = reasoningState(format, { ...rendered, prompt: rendered.prompt.text });
   return {
     prompt: rendered.prompt,
@@ -79,8 +88,20 @@ export function prepareChat(body: ChatBody, { template, format }: ChatModel): Pr
     isContinued: rendered.begun !== undefined && !isEnforced(choice),
     grammar: answerGrammar(body, { choice, tools, reasoning, format }),
     grammarParam: isEnforced(choice) ? 'tools' : 'response_format',
-    maxToolCalls: body.parallel_tool_calls === false ? 1 : Infinity,
+    maxToolCalls: isSingleCall(body) ? 1 : Infinity,
+    thoughtLimit: thoughtLimit(thinking, format),
   };
+}
+
+/** Where thoughts are switched off, those that a template begins all the same end at once. */
+function thoughtLimit(
+  { isOn, budgetTokens }: ThinkingRequest,
+  { reasoning, tools }: OutputFormat,
+): ThoughtLimit | undefined {
+  const tokens = budgetTokens ?? (isOn === false ? 0 : undefined);
+  if (tokens === undefined || reasoning === undefined) return undefined;
+  const { close } = reasoning;
+  return { tokens, close: tools?.channels === undefined ? `\n${close}\n\n` : close };
 }
 
 /**
@@ -117,11 +138,25 @@ const offeredTools = (body: ChatBody): readonly Tool[] =>
 function readChoice(body: ChatBody): Choice {
   const choice = body.tool_choice ?? body.function_call ?? 'auto';
   if (typeof choice === 'string') return { kind: choice };
-  const given: unknown = 'function' in choice ? choice.function : choice;
-  const name =
-    typeof given === 'object' && given !== null && 'name' in given ? String(given.name) : '';
-  return { kind: 'named', name };
+  if ('mode' in choice) return { kind: choice.mode, names: choice.names };
+  return { kind: 'named', name: choice.name };
 }
+
+/** @throws CortexError `invalid_request` where a tool is allowed that is not there. */
+function allowedTools(tools: readonly Tool[], choice: Choice): readonly Tool[] {
+  if (choice.kind === 'named' || choice.names === undefined) return tools;
+  const { names } = choice;
+  const missing = names.find((name) => !tools.some((tool) => tool.function.name === name));
+  if (missing !== undefined) throw notAmongTools(missing);
+  return tools.filter((tool) => names.includes(tool.function.name));
+}
+
+const notAmongTools = (name: string): CortexError =>
+  new CortexError(
+    'invalid_request',
+    `"tool_choice" names "${name}", which is not among the tools.`,
+    { param: 'tool_choice' },
+  );
 
 /** What cannot be enforced stands in the parameters of `tool`; undefined: of all of them together. */
 function asToolError(error: unknown, tool: Tool | undefined): unknown {
@@ -163,17 +198,10 @@ function answerGrammar(body: ChatBody, request: AnswerRequest): string | undefin
   );
 }
 
-/** What `response_format` wants the answer to be; undefined: any text. */
+/** What `response_format` wants the answer to be; undefined: any text. Without a schema it is an object of any kind. */
 function documentSchema({ response_format: wanted }: ChatBody): unknown {
-  switch (wanted?.type) {
-    case 'json_object':
-      return { type: 'object' };
-    case 'json_schema':
-      return wanted.json_schema?.schema ?? {};
-    case 'text':
-    case undefined:
-      return undefined;
-  }
+  if (wanted === undefined || wanted.type === 'text') return undefined;
+  return wanted.json_schema?.schema ?? wanted.schema ?? { type: 'object' };
 }
 
 function enforcedCalls(body: ChatBody, request: AnswerRequest): string {
@@ -181,11 +209,10 @@ function enforcedCalls(body: ChatBody, request: AnswerRequest): string {
   const called =
     choice.kind === 'named' ? tools.filter((tool) => tool.function.name === choice.name) : tools;
   if (called.length === 0) {
-    const why =
-      choice.kind === 'named'
-        ? `names "${choice.name}", which is not among the tools`
-        : 'needs "tools"';
-    throw new CortexError('invalid_request', `"tool_choice" ${why}.`, { param: 'tool_choice' });
+    if (choice.kind === 'named') throw notAmongTools(choice.name);
+    throw new CortexError('invalid_request', '"tool_choice" needs "tools".', {
+      param: 'tool_choice',
+    });
   }
   if (format.tools === undefined) {
     throw new CortexError(
@@ -200,8 +227,9 @@ function enforcedCalls(body: ChatBody, request: AnswerRequest): string {
   );
 }
 
-const isSingleCall = ({ parallel_tool_calls: isParallel }: ChatBody): boolean =>
-  isParallel === false;
+/** An answer to `functions` has room for one call. */
+const isSingleCall = ({ parallel_tool_calls: isParallel, tools, functions }: ChatBody): boolean =>
+  isParallel === false || (tools === undefined && functions !== undefined);
 
 interface Calls {
   readonly tools: readonly Tool[];

@@ -1,25 +1,25 @@
-import { CortexError } from '@cortex/protocol';
+import { CortexError, readShape } from '@cortex/protocol';
 
 import type { GenerateRequest } from '../../engine.ts';
 import { checkDepth } from '../../protocol/index.ts';
+import { checkFields, checkParams } from '../../request-fields/check-fields.ts';
 import type { Model } from '../binding.ts';
 import type { NativeGrammarState, Token } from '../native-types.ts';
 import { chooseParser } from '../parsers/choose-parser.ts';
 import { type OutputParser, PlainParser } from '../parsers/output-parser.ts';
 import type { CompletionPrompt, OnSlice, Tokenizer } from '../tokenizer.ts';
-import { ChatBody, CompletionsBody, readBody, type SamplingBody } from './chat-body.ts';
+import { ChatBody, CompletionsBody, type SamplingBody } from './chat-body.ts';
 import { checkChatSize } from './chat-size.ts';
-import { type ChatModel, prepareChat } from './prepare-chat.ts';
-import { checkSupported } from './unsupported-fields.ts';
+import { type ChatModel, prepareChat, type ThoughtLimit } from './prepare-chat.ts';
 import { readSampling, recommendedParams, type Sampling, withDefaults } from './sampling.ts';
 
 /** A request made ready for the scheduler, whatever its route. */
 export interface ReadRequest {
-  readonly prompt: Uint32Array;
+  /** Each is answered by itself; a chat has one. */
+  readonly prompts: readonly ReadPrompt[];
   readonly sampling: Sampling;
-  /** Tokens each answer may have: what was asked for, cut to the room behind the prompt. */
-  readonly maxTokens: number;
   readonly maxToolCalls: number;
+  readonly thoughtLimit: ReadThoughtLimit | undefined;
   /** Log-probabilities of so many most likely tokens beside the chosen one's; undefined: none at all. */
   readonly topLogprobs: number | undefined;
   /** By choice; empty where answers are free. */
@@ -27,6 +27,21 @@ export interface ReadRequest {
   newParser(): OutputParser;
   /** The answer goes on from no other text. */
   readonly startsText: boolean;
+}
+
+export interface ReadPrompt {
+  readonly tokens: Uint32Array;
+  /** Tokens each answer may have: what was asked for, cut to the room behind the prompt. */
+  readonly maxTokens: number;
+  /** What answers begin with beside the model's own text; empty: nothing. */
+  readonly echo: string;
+}
+
+export interface ReadThoughtLimit {
+  /** Of thoughts, at most. */
+  readonly tokens: number;
+  /** The tokens that end them. */
+  readonly close: readonly Token[];
 }
 
 export interface RequestLimits {
@@ -46,15 +61,21 @@ export interface RequestReaderOptions {
 /** What a route makes of its body. */
 interface Prepared {
   readonly body: SamplingBody;
-  readonly prompt: Uint32Array;
+  readonly prompts: readonly Omit<ReadPrompt, 'maxTokens'>[];
+  /** Tokens of an answer whose body says no number; undefined: no limit. */
+  readonly defaultTokens: number | undefined;
   readonly topLogprobs: number | undefined;
   readonly grammar: string | undefined;
   readonly grammarParam?: string;
   readonly maxToolCalls: number;
+  readonly thoughtLimit: ReadThoughtLimit | undefined;
   newParser(): OutputParser;
   /** The answer goes on from no other text. */
   readonly startsText: boolean;
 }
+
+/** OpenAI's own for completions. */
+const DEFAULT_COMPLETION_TOKENS = 16;
 
 /** Reads bodies for one loaded model: validates, renders, tokenises, and refuses what can never be answered. */
 export class RequestReader {
@@ -70,13 +91,15 @@ export class RequestReader {
   async read(request: GenerateRequest, onSlice: OnSlice): Promise<ReadRequest> {
     const { model, limits, params } = this.#options;
     checkDepth(request.body);
+    checkFields(request.body, request.route);
+    checkParams(request.params ?? {});
     const layers = [request.params ?? {}, params, recommendedParams(model.recommendedSampling)];
     const body = withDefaults(request.body, layers);
-    checkSupported(body);
     const prepared = await (request.route === 'chat'
       ? this.#prepareChat(body, onSlice)
       : this.#prepareCompletion(body, onSlice));
-    const sampling = this.#withoutEnd(readSampling(prepared.body), prepared.grammar);
+    const read = readSampling(prepared.body, prepared.defaultTokens);
+    const sampling = this.#withoutEnd(read, prepared.grammar);
     if (sampling.choices > limits.slots) {
       throw new CortexError(
         'invalid_request',
@@ -85,11 +108,16 @@ export class RequestReader {
       );
     }
     this.#checkBias(sampling);
-    const room = this.#roomBehind(prepared.prompt.length, request.route);
     return {
       ...prepared,
+      prompts: prepared.prompts.map((prompt) => ({
+        ...prompt,
+        maxTokens: Math.min(
+          sampling.maxTokens ?? Infinity,
+          this.#roomBehind(prompt.tokens.length, request.route),
+        ),
+      })),
       sampling,
-      maxTokens: Math.min(sampling.maxTokens ?? Infinity, room),
       grammars: this.#grammars(prepared, sampling.choices),
     };
   }
@@ -98,13 +126,20 @@ export class RequestReader {
     const { chat, tokenizer } = this.#options;
     this.#checkCount(raw['messages']);
     checkChatSize(raw);
-    const body = readBody(ChatBody, raw);
+    const body = readShape(ChatBody, raw);
     const prepared = prepareChat(body, chat);
     this.#checkLength(prepared.prompt.text, 'chat');
     return {
       ...prepared,
       body,
-      prompt: await tokenizer.rendered(prepared.prompt, this.#withinContext(onSlice, 'chat')),
+      prompts: [
+        {
+          tokens: await tokenizer.rendered(prepared.prompt, this.#withinContext(onSlice, 'chat')),
+          echo: '',
+        },
+      ],
+      defaultTokens: undefined,
+      thoughtLimit: this.#readThoughtLimit(prepared.thoughtLimit),
       topLogprobs: body.logprobs === true ? (body.top_logprobs ?? 0) : undefined,
       newParser: () => chooseParser(chat.format, { ...prepared, newCallId }),
       startsText: !prepared.isContinued,
@@ -115,23 +150,24 @@ export class RequestReader {
     raw: Readonly<Record<string, unknown>>,
     onSlice: OnSlice,
   ): Promise<Prepared> {
-    const body = readBody(CompletionsBody, raw);
-    if ((body.best_of ?? 1) > (body.n ?? 1)) {
-      throw new CortexError('unsupported_parameter', '"best_of" is not supported by this engine.', {
-        param: 'best_of',
-      });
-    }
-    for (const param of ['tools', 'functions', 'response_format']) {
-      if (!asksForMore(raw[param])) continue;
+    const body = readShape(CompletionsBody, raw);
+    if (body.echo === true && body.logprobs !== undefined) {
       throw new CortexError(
         'unsupported_parameter',
-        `"${param}" is only supported by /v1/chat/completions.`,
-        { param },
+        '"echo" is not supported together with "logprobs": prompts have no log-probabilities.',
+        { param: 'echo' },
       );
+    }
+    const prompts: Omit<ReadPrompt, 'maxTokens'>[] = [];
+    for (const prompt of promptsOf(body.prompt)) {
+      const tokens = await this.#completionPrompt(prompt, onSlice);
+      prompts.push({ tokens, echo: body.echo === true ? this.#textOf(prompt) : '' });
     }
     return {
       body,
-      prompt: await this.#completionPrompt(body.prompt, onSlice),
+      prompts,
+      defaultTokens: DEFAULT_COMPLETION_TOKENS,
+      thoughtLimit: undefined,
       topLogprobs: body.logprobs,
       grammar: undefined,
       maxToolCalls: Infinity,
@@ -143,6 +179,16 @@ export class RequestReader {
   #completionPrompt(prompt: CompletionPrompt, onSlice: OnSlice): Promise<Uint32Array> {
     if (typeof prompt === 'string') this.#checkLength(prompt, 'completions');
     return this.#options.tokenizer.completion(prompt, this.#withinContext(onSlice, 'completions'));
+  }
+
+  #textOf(prompt: CompletionPrompt): string {
+    return typeof prompt === 'string' ? prompt : this.#options.tokenizer.detokenize(prompt);
+  }
+
+  #readThoughtLimit(limit: ThoughtLimit | undefined): ReadThoughtLimit | undefined {
+    if (limit === undefined) return undefined;
+    const { tokenizer } = this.#options;
+    return { tokens: limit.tokens, close: tokenizer.markerTokens(limit.close) };
   }
 
   /** Every message costs tokens. */
@@ -216,10 +262,11 @@ export class RequestReader {
   }
 }
 
-/** Whether a field that only chats have asks for anything: neither an empty list nor the format "text" does. */
-const asksForMore = (value: unknown): boolean =>
-  Array.isArray(value)
-    ? value.length > 0
-    : typeof value === 'object' && value !== null && Reflect.get(value, 'type') !== 'text';
+/** The prompts of a completion, one by one. */
+function promptsOf(prompt: CompletionsBody['prompt']): readonly CompletionPrompt[] {
+  if (typeof prompt === 'string') return [prompt];
+  const tokens = prompt.filter((item) => typeof item === 'number');
+  return tokens.length > 0 ? [tokens] : prompt.filter((item) => typeof item !== 'number');
+}
 
 const newCallId = (): string => `call_${crypto.randomUUID().replaceAll('-', '').slice(0, 24)}`;

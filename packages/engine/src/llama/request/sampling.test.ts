@@ -1,6 +1,7 @@
+import { readShape } from '@cortex/protocol';
 import { expect, test } from 'bun:test';
 
-import { readBody, SamplingBody } from './chat-body.ts';
+import { SamplingBody } from './chat-body.ts';
 import { readSampling } from './sampling.ts';
 
 test.each([
@@ -11,7 +12,7 @@ test.each([
   [0.7, 0.7],
   [0, 0],
 ])('a temperature of %p is drawn with as %p', (asked, expected) => {
-  const { config } = readSampling(readBody(SamplingBody, { temperature: asked }));
+  const { config } = readSampling(readShape(SamplingBody, { temperature: asked }));
 
   expect(config.temperature).toBe(expected);
 });

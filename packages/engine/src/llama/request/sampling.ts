@@ -1,7 +1,9 @@
 import { CortexError } from '@cortex/protocol';
 
 import type { SamplerConfig, Token } from '../native-types.ts';
-import { type SamplingBody } from './chat-body.ts';
+import { NO_LIMIT } from './body-values.ts';
+import type { SamplingBody } from './chat-body.ts';
+import { toSamplerSeed } from './seed.ts';
 
 /** How the answers of one request are drawn and where they end. */
 export interface Sampling {
@@ -12,7 +14,7 @@ export interface Sampling {
   readonly penalties: Penalties | undefined;
   readonly stop: readonly string[];
   readonly ignoreEos: boolean;
-  /** Undefined: as far as the context reaches. */
+  /** Undefined and infinite: as far as the context reaches. */
   readonly maxTokens: number | undefined;
   readonly choices: number;
 }
@@ -45,6 +47,12 @@ const RECOMMENDED_NAMES: Readonly<Record<string, string>> = {
   penalty_repeat: 'repeat_penalty',
 };
 
+/** Undefined where the body does not say; infinite where it wants no limit. */
+function maxTokensOf(body: SamplingBody): number | undefined {
+  const count = body.max_completion_tokens ?? body.max_tokens ?? body.n_predict;
+  return count === NO_LIMIT ? Infinity : count;
+}
+
 /** A model's own recommendation in the names of a request; what is not known is left out. */
 export function recommendedParams(
   sampling: Readonly<Record<string, unknown>>,
@@ -59,54 +67,76 @@ export function recommendedParams(
   return params;
 }
 
-/** Two names for one setting: whoever writes one of them overrides both. */
-const SYNONYMS = [
-  ['max_tokens', 'max_completion_tokens'],
+const THINKING_FIELDS = ['enable_thinking', 'think', 'reasoning_effort', 'reasoning', 'thinking'];
+
+/** Names of one setting: a layer that writes one of them overrides them all. */
+const SYNONYMS: readonly (readonly string[])[] = [
+  ['max_tokens', 'max_completion_tokens', 'n_predict'],
   ['repeat_penalty', 'repetition_penalty'],
   ['tools', 'functions'],
   ['tool_choice', 'function_call'],
-] as const;
+  THINKING_FIELDS,
+  ['thinking_budget_tokens', 'reasoning_budget_tokens', 'thinking_token_budget'],
+];
+
+/** Variables of templates that the fields for thoughts decide about. */
+const THINKING_VARIABLES = ['enable_thinking', 'thinking', 'reasoning_effort'] as const;
+
+type Layer = Readonly<Record<string, unknown>>;
 
 /**
  * Body over `layers`, the first of them strongest: what a caller leaves out or sends as null is taken from below.
  * `chat_template_kwargs` are merged key by key.
  */
-export function withDefaults(
-  body: Readonly<Record<string, unknown>>,
-  layers: readonly Readonly<Record<string, unknown>>[],
-): Record<string, unknown> {
-  const merged: Record<string, unknown> = {};
-  for (const layer of [...layers.toReversed(), body]) {
-    for (const [one, other] of SYNONYMS) {
-      if (!isSet(layer[one]) && !isSet(layer[other])) continue;
-      delete merged[one];
-      delete merged[other];
-    }
-    for (const [key, value] of Object.entries(layer)) {
-      if (!isSet(value)) continue;
-      const below = merged[key];
-      merged[key] =
-        key === 'chat_template_kwargs' && isRecord(below) && isRecord(value)
-          ? { ...below, ...value }
-          : value;
-    }
+export function withDefaults(body: Layer, layers: readonly Layer[]): Record<string, unknown> {
+  let merged: Record<string, unknown> = {};
+  for (const layer of [...layers.toReversed(), body]) merged = laidOver(merged, layer);
+  return merged;
+}
+
+function laidOver(below: Layer, layer: Layer): Record<string, unknown> {
+  let merged: Record<string, unknown> = { ...below };
+  for (const names of SYNONYMS) if (setsOneOf(layer, names)) merged = without(merged, names);
+  const kwargs = below['chat_template_kwargs'];
+  if (setsOneOf(layer, THINKING_FIELDS) && isRecord(kwargs))
+    merged['chat_template_kwargs'] = without(kwargs, THINKING_VARIABLES);
+  const own = layer['chat_template_kwargs'];
+  if (isRecord(own) && setsOneOf(own, THINKING_VARIABLES))
+    merged = without(merged, THINKING_FIELDS);
+  for (const [key, value] of Object.entries(layer)) {
+    if (!isSet(value)) continue;
+    const known = merged[key];
+    merged[key] =
+      key === 'chat_template_kwargs' && isRecord(known) && isRecord(value)
+        ? { ...known, ...value }
+        : value;
   }
   return merged;
 }
+
+const setsOneOf = (layer: Layer, names: readonly string[]): boolean =>
+  names.some((name) => isSet(layer[name]));
+
+const without = (record: Layer, keys: readonly string[]): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(record).filter(([key]) => !keys.includes(key)));
 
 const isSet = (value: unknown): boolean => value !== null && value !== undefined;
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** @throws CortexError `invalid_request` for a stop string that is empty or too long. */
-export function readSampling(body: SamplingBody): Sampling {
-  const stop = [body.stop ?? []].flat();
+/**
+ * @param defaultTokens - for a body that says no number; absent: no limit
+ * @throws CortexError `invalid_request` for a stop string that is too long.
+ */
+export function readSampling(body: SamplingBody, defaultTokens?: number): Sampling {
+  // Empty ones say nothing: clients send them for none.
+  const stop = [body.stop ?? []].flat().filter((text) => text !== '');
   for (const text of stop) {
-    if (text !== '' && text.length <= MAX_STOP_CHARS && text.isWellFormed()) continue;
+    if (text.length <= MAX_STOP_CHARS && text.isWellFormed()) continue;
     throw new CortexError(
       'invalid_request',
-      `"stop": each string must have 1 to ${MAX_STOP_CHARS} whole characters.`,
+      `"stop" must have strings of up to ${MAX_STOP_CHARS} whole characters.`,
       { param: 'stop' },
     );
   }
@@ -126,7 +156,7 @@ export function readSampling(body: SamplingBody): Sampling {
       topP: body.top_p ?? DEFAULTS.top_p,
       minP: body.min_p ?? DEFAULTS.min_p,
     },
-    seed: body.seed === undefined ? Math.floor(Math.random() * 2 ** 32) : body.seed >>> 0,
+    seed: toSamplerSeed(body.seed),
     bias: new Map(
       Object.entries(body.logit_bias ?? {}).map(([token, value]) => [
         Number(token),
@@ -136,7 +166,7 @@ export function readSampling(body: SamplingBody): Sampling {
     penalties: isPenalised ? penalties : undefined,
     stop,
     ignoreEos: body.ignore_eos ?? false,
-    maxTokens: body.max_completion_tokens ?? body.max_tokens,
+    maxTokens: maxTokensOf(body) ?? defaultTokens,
     choices: body.n ?? 1,
   };
 }

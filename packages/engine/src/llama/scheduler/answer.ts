@@ -14,6 +14,8 @@ export interface AnswerOptions {
   readonly maxTokens: number;
   /** Tool calls it may make at most; one more ends it. */
   readonly maxToolCalls: number;
+  /** Tokens of thoughts at most, and those that end them; absent: no limit. */
+  readonly thoughtLimit?: { readonly tokens: number; readonly close: readonly Token[] } | undefined;
 }
 
 /**
@@ -30,6 +32,9 @@ export class Answer {
   readonly #parser: OutputParser;
   readonly #maxToolCalls: number;
   readonly #logprobs = new ContentLogprobs();
+  readonly #thoughtLimit: AnswerOptions['thoughtLimit'];
+  /** What of the tokens that end the thoughts is still to come. */
+  #closing: readonly Token[] = [];
   /** Characters of content handed out. */
   #contentChars = 0;
   #reasoningTokens = 0;
@@ -43,6 +48,23 @@ export class Answer {
     this.#parser = options.parser;
     this.maxTokens = options.maxTokens;
     this.#maxToolCalls = options.maxToolCalls;
+    this.#thoughtLimit = options.thoughtLimit;
+  }
+
+  /** Whether the next token may depend on what was read of those before. */
+  get hasThoughtLimit(): boolean {
+    return this.#thoughtLimit !== undefined;
+  }
+
+  /** The token that follows whatever the model would write: at the limit of its thoughts those that end them. */
+  takeForced(): Token | undefined {
+    const limit = this.#thoughtLimit;
+    if (limit === undefined) return undefined;
+    const isOver = this.#parser.isReasoning && this.#reasoningTokens >= limit.tokens;
+    if (this.#closing.length === 0 && isOver) this.#closing = limit.close;
+    const [next, ...rest] = this.#closing;
+    this.#closing = rest;
+    return next;
   }
 
   get finish(): { reason: FinishReason; matchedStop?: string } | undefined {

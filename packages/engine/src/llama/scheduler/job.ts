@@ -2,7 +2,7 @@ import type { EngineEvent, EngineTimings, StepItem } from '../../engine.ts';
 import type { NativeGrammarState, SamplerConfig } from '../native-types.ts';
 import type { Sampling } from '../request/sampling.ts';
 import type { Answer } from './answer.ts';
-import type { EventBuffer } from './event-buffer.ts';
+import type { JobEvents } from './joined-events.ts';
 
 export interface JobOptions {
   readonly principal: string;
@@ -11,7 +11,7 @@ export interface JobOptions {
   readonly answers: readonly Answer[];
   /** Log-probabilities of so many most likely tokens beside the chosen one's; undefined: none at all. */
   readonly topLogprobs: number | undefined;
-  readonly events: EventBuffer;
+  readonly events: JobEvents;
   readonly signal: AbortSignal;
   readonly arrivedMs: number;
   /** By choice: the grammar it keeps to; none where it is free. */
@@ -25,7 +25,7 @@ export class Job {
   readonly sampling: Sampling;
   readonly answers: readonly Answer[];
   readonly topLogprobs: number | undefined;
-  readonly events: EventBuffer;
+  readonly events: JobEvents;
   readonly signal: AbortSignal;
   readonly #grammars: readonly NativeGrammarState[];
   cachedTokens = 0;
@@ -54,7 +54,7 @@ export class Job {
   /** The sampler settings of one choice: the seed counts on, so that choices differ and a seed repeats them all. */
   samplerConfig(answer: Answer): SamplerConfig {
     const { config, seed, bias, penalties } = this.sampling;
-    const grammar = this.#grammars[answer.index];
+    const grammar = this.grammarOf(answer);
     return {
       ...config,
       seed: (seed + answer.index) >>> 0,
@@ -72,6 +72,11 @@ export class Job {
       }),
       ...(grammar !== undefined && { grammarEvaluationState: grammar }),
     };
+  }
+
+  /** The grammar that one choice keeps to; undefined where it is free. */
+  grammarOf(answer: Answer): NativeGrammarState | undefined {
+    return this.#grammars[answer.index];
   }
 
   admitted(nowMs: number): void {

@@ -1,3 +1,4 @@
+import type { Token } from '../native-types.ts';
 import type { StepEmitter, SampledToken } from './emit-step.ts';
 import type { LogitRows } from './fill-batch.ts';
 import type { Run } from './run.ts';
@@ -40,7 +41,7 @@ export class StepSampler {
 
   /** Samples the next token of a run, and the ones after it as long as they match the draft. */
   async #sample({ run, logitIndexes }: LogitRows): Promise<number> {
-    const { job, sampler } = run;
+    const { job } = run;
     const { model } = this.#options;
     const isFirst = run.nextToken === undefined;
     const draft = run.draft.slice(0, logitIndexes.length - 1);
@@ -49,8 +50,7 @@ export class StepSampler {
     if (isOver(run)) return 0;
     for (const [index, logitIndex] of logitIndexes.entries()) {
       try {
-        const token = await model.sample(logitIndex, sampler);
-        checkSampled(token, job.sampling);
+        const token = await this.#tokenAt(logitIndex, run);
         const top = job.topLogprobs;
         const logprob =
           top === undefined ? undefined : await model.readLogprob(logitIndex, { token, top });
@@ -65,6 +65,18 @@ export class StepSampler {
     return accepted + (isFirst ? 0 : 1);
   }
 
+  async #tokenAt(logitIndex: number, { job, answer, sampler }: Run): Promise<Token> {
+    const { model } = this.#options;
+    const forced = answer.takeForced();
+    if (forced !== undefined) {
+      model.accept(forced, job.grammarOf(answer));
+      return forced;
+    }
+    const token = await model.sample(logitIndex, sampler);
+    checkSampled(token, job.sampling);
+    return token;
+  }
+
   #take(sampled: SampledToken): void {
     const { run, token } = sampled;
     const { job, answer } = run;
@@ -72,8 +84,10 @@ export class StepSampler {
     job.tokenSampled(nowMs());
     if (job.isEnded) return;
     run.nextToken = token;
+    const isLast = answer.tokens.length + 1 >= answer.maxTokens;
+    const isRead = isDrafting || isLast || answer.hasThoughtLimit;
     if (model.isEndOfGeneration(token) && !job.sampling.ignoreEos) emitter.addEnd(run);
-    else if (isDrafting || answer.tokens.length + 1 >= answer.maxTokens) emitter.addRead(sampled);
+    else if (isRead) emitter.addRead(sampled);
     else emitter.add(sampled);
   }
 

@@ -3,10 +3,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { readShape } from '@cortex/protocol';
+
 import type { EngineEvent } from '../../engine.ts';
 import { PlainParser } from '../parsers/output-parser.ts';
 import { PromptCache } from '../prompt-cache/prompt-cache.ts';
-import { readBody, SamplingBody } from '../request/chat-body.ts';
+import { SamplingBody } from '../request/chat-body.ts';
 import { readSampling } from '../request/sampling.ts';
 import { TokenDecoder, TokenTexts } from '../request/token-text.ts';
 import { Answer } from './answer.ts';
@@ -69,6 +71,7 @@ export function setUp(options: SetUpOptions = {}) {
         return sampler;
       },
       sample: (logitIndex, sampler) => context.sampleToken(logitIndex, sampler),
+      accept: () => undefined,
       readLogprob: () => Promise.reject(new Error('not asked for')),
     },
     slots,
@@ -108,7 +111,7 @@ function sendTo(scheduler: Scheduler, request: SentRequest) {
   });
   const { maxTokens = 4, n = 1, stop = [] } = request;
   const body = { seed: request.seed ?? 1, n, logit_bias: request.logitBias };
-  const sampling = readSampling(readBody(SamplingBody, body));
+  const sampling = readSampling(readShape(SamplingBody, body));
   const answers = Array.from(
     { length: n },
     (_, index) =>

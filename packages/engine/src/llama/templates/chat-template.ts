@@ -4,17 +4,26 @@ import type { Model } from '../binding.ts';
 import type { ChatBody, ChatMessage } from '../request/chat-body.ts';
 import { ControlTexts } from '../request/control-texts.ts';
 import type { RenderedPrompt } from '../request/prompt-parts.ts';
+import type { ThinkingRequest } from '../request/thinking-fields.ts';
 import { adaptMessages, adaptTools, type TemplateNeeds } from './adapt-messages.ts';
+import { dateVariables } from './dates.ts';
 import { takeBreaks, upToEnd, withBreaks, withEnd, withMarks, withNumbers } from './marked-text.ts';
 import { type TemplateMessage, toTemplateMessages } from './template-message.ts';
 import { readNeeds } from './template-needs.ts';
+import { readSwitches, type TemplateSwitches, thinkingVariables } from './template-switches.ts';
 
 /** What a chat template is given, whoever asks. */
 export interface TemplateInput {
   readonly messages: readonly ChatMessage[];
   readonly tools: readonly unknown[];
-  /** `enable_thinking`, `reasoning_effort` and whatever else the caller hands to the template. */
+  readonly thinking: Pick<ThinkingRequest, 'isOn' | 'effort'>;
+  /** Whatever else the caller hands to the template; stronger than `thinking`. */
   readonly variables: Readonly<Record<string, unknown>>;
+  readonly documents: readonly unknown[] | undefined;
+  /** The last message is the beginning of the answer. Undefined: where it is the assistant's. */
+  readonly continuesLast: boolean | undefined;
+  /** Whether the turn of the answer is begun behind the messages, where none goes on. */
+  readonly beginsAnswer: boolean;
   /** A system message before all others, written by the engine: texts of control tokens in it stand for the tokens. */
   readonly preface?: string | undefined;
 }
@@ -37,6 +46,7 @@ export class ChatTemplate {
   readonly #render: (variables: Record<string, unknown>) => string;
   readonly #special: { readonly bos_token: string; readonly eos_token: string };
   readonly #needs: TemplateNeeds;
+  readonly #switches: TemplateSwitches;
   readonly #controls: ControlTexts;
   readonly #answerControls: ControlTexts;
 
@@ -52,9 +62,10 @@ export class ChatTemplate {
     );
     this.#render = model.compileTemplate(template);
     this.#special = { bos_token: model.bosText, eos_token: model.eosText };
-    this.#needs = readNeeds((variables) =>
-      this.#render({ ...this.#special, ...variables, add_generation_prompt: true }),
-    );
+    const render = (variables: Readonly<Record<string, unknown>>): string =>
+      this.#render({ ...this.#special, ...variables, add_generation_prompt: true });
+    this.#needs = readNeeds(render);
+    this.#switches = readSwitches(render);
   }
 
   /** Whether the template tells the model which tools there are. */
@@ -64,23 +75,30 @@ export class ChatTemplate {
 
   /**
    * The prompt that the model answers. Where the last message is the assistant's own, the prompt ends in the middle of
-   * it and the answer goes on from there.
+   * it and the answer goes on from there, unless `continuesLast` says that it does not.
    *
    * @throws CortexError `template_render_failed` with the template's own words; `vision_unsupported`,
-   *   `unsupported_parameter` for content that is no text.
+   *   `unsupported_parameter` for content that is no text, and for documents that the template does not know;
+   *   `invalid_request` where there is no answer to continue.
    */
   render(input: TemplateInput): RenderedChat {
     const messages = adaptMessages(this.#messages(input), this.#needs);
-    const begun = begunAnswer(messages);
+    const begun = input.continuesLast === false ? undefined : begunAnswer(messages);
+    if (input.continuesLast === true && begun === undefined) throw nothingBegun();
+    const { documents } = input;
+    if (documents !== undefined && !this.#switches.knowsDocuments) throw noDocuments();
     const tools = input.tools.map((tool) => withBreaks(withMarks(tool), this.#controls));
     const text = this.#renderText({
       ...this.#special,
+      ...dateVariables(new Date()),
+      ...thinkingVariables(input.thinking, this.#switches),
       ...this.#asText(input.variables),
+      ...(documents !== undefined && this.#asText({ documents })),
       messages:
         begun === undefined ? messages : [...messages.slice(0, -1), marked(messages, begun)],
       // Templates ask `if tools`: none is absent, not an empty list.
       ...(tools.length > 0 && { tools: adaptTools(tools, this.#needs) }),
-      add_generation_prompt: begun === undefined,
+      add_generation_prompt: begun === undefined && input.beginsAnswer,
     });
     if (begun === undefined) return { prompt: takeBreaks(text), begun };
     // Behind the begun answer the template closed the turn.
@@ -127,16 +145,41 @@ const refused = (reason: string, cause?: unknown): CortexError =>
     { param: 'messages', cause },
   );
 
-/** What a chat body asks of the template. */
-export function toTemplateInput(body: ChatBody, tools: readonly unknown[]): TemplateInput {
+const nothingBegun = (): CortexError =>
+  new CortexError(
+    'invalid_request',
+    '"continue_final_message" needs a last message of the assistant with a text.',
+    { param: 'continue_final_message' },
+  );
+
+const noDocuments = (): CortexError =>
+  new CortexError(
+    'unsupported_parameter',
+    '"documents" is not supported by the chat template of this model. Put them into a message.',
+    { param: 'documents' },
+  );
+
+/** What a chat body asks of the template. @throws CortexError `invalid_request` where it asks for two ends of a prompt. */
+export function toTemplateInput(
+  body: ChatBody,
+  { tools, thinking }: Pick<TemplateInput, 'tools' | 'thinking'>,
+): TemplateInput {
+  const { add_generation_prompt: beginsAnswer, continue_final_message: continuesLast } = body;
+  if (beginsAnswer === true && continuesLast === true) {
+    throw new CortexError(
+      'invalid_request',
+      '"add_generation_prompt" and "continue_final_message" must not both be true.',
+      { param: 'continue_final_message' },
+    );
+  }
   return {
     messages: body.messages,
     tools,
-    variables: {
-      ...body.chat_template_kwargs,
-      ...(body.enable_thinking !== undefined && { enable_thinking: body.enable_thinking }),
-      ...(body.reasoning_effort !== undefined && { reasoning_effort: body.reasoning_effort }),
-    },
+    thinking,
+    documents: body.documents?.length === 0 ? undefined : body.documents,
+    variables: { ...body.chat_template_kwargs },
+    continuesLast: continuesLast ?? (beginsAnswer === undefined ? undefined : false),
+    beginsAnswer: beginsAnswer ?? true,
   };
 }
 

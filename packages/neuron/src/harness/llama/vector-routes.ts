@@ -1,4 +1,5 @@
 /** `/v1/embeddings` in OpenAI's shape, `/v1/rerank` in Jina's and Cohere's. */
+import { checkFields, type FieldRoute } from '@cortex/engine';
 import { NEURON_HEADERS, type NeuronUsage } from '@cortex/protocol';
 import { z } from 'zod';
 
@@ -71,7 +72,7 @@ function answer(body: object, promptTokens: number, tookMs: number): Response {
 
 async function embeddings(options: CallOptions): Promise<Response> {
   const { request, signal, modelId } = options;
-  const body = refusing(options, () => parseBody(request.body, EmbeddingsBody));
+  const body = readVectorBody(options, 'embeddings', EmbeddingsBody);
   const { value, tookMs } = await callEngine(options, (engine) =>
     engine.embed(
       {
@@ -93,7 +94,7 @@ async function embeddings(options: CallOptions): Promise<Response> {
 
 async function rerank(options: CallOptions): Promise<Response> {
   const { request, signal, modelId } = options;
-  const body = refusing(options, () => parseBody(request.body, RerankBody));
+  const body = readVectorBody(options, 'rerank', RerankBody);
   const documents = body.documents.map((document) =>
     typeof document === 'string' ? document : document.text,
   );
@@ -113,9 +114,10 @@ async function rerank(options: CallOptions): Promise<Response> {
 }
 
 /** A body that is wrong costs no work: its seat is free at once. */
-function refusing<T>({ request }: CallOptions, parse: () => T): T {
+function readVectorBody<T>({ request }: CallOptions, route: FieldRoute, schema: z.ZodType<T>): T {
   try {
-    return parse();
+    checkFields(request.body, route);
+    return parseBody(request.body, schema);
   } catch (error) {
     request.ended({ kind: 'refused' });
     throw error;

@@ -1,0 +1,44 @@
+/** Values of a body, each with a message that says what its field takes. */
+import { z } from 'zod';
+
+/** `null` is what many clients send for "not set". */
+export const optional = <T extends z.ZodType>(schema: T) =>
+  schema.nullish().transform((value) => value ?? undefined);
+
+export function numberFrom(min: number, max: number) {
+  const words = `must be a number from ${min} to ${max}`;
+  return z.number(words).min(min, words).max(max, words);
+}
+
+/** @param max - absent: as many as a number holds */
+export function wholeFrom(min: number, max?: number) {
+  const words = `must be a whole number from ${min} ${max === undefined ? 'on' : `to ${max}`}`;
+  const whole = z.int(words).min(min, words);
+  return max === undefined ? whole : whole.max(max, words);
+}
+
+export const flag = z.boolean('must be true or false');
+
+export const text = z.string('must be a string');
+
+/** `words` name one entry. */
+export const object = z.record(z.string(), z.unknown(), 'must be an object');
+
+const LEAST_SEED = -(2n ** 63n);
+const GREATEST_SEED = 2n ** 64n - 1n;
+const SEED_WORDS = 'must be a whole number of 64 bits';
+
+/** 64 bits, signed or not. A number of JavaScript holds 53 of them: more come as a string. */
+export const seed = z
+  .union([z.int(), z.string().regex(/^-?\d{1,20}$/)], SEED_WORDS)
+  .transform((value) => BigInt(value))
+  .refine((value) => value >= LEAST_SEED && value <= GREATEST_SEED, SEED_WORDS);
+
+/** How many tokens to write; -1: no limit. */
+export const tokenCount = (min: 0 | 1) =>
+  z.int(tokenWords(min)).refine((count) => count === NO_LIMIT || count >= min, tokenWords(min));
+
+export const NO_LIMIT = -1;
+
+const tokenWords = (min: number): string =>
+  `must be a whole number from ${min} on, or -1 for no limit`;
