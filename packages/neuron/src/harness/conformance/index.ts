@@ -214,7 +214,7 @@ export function harnessConformance(name: string, make: () => Promise<HarnessUnde
 
     test('refuses what the model cannot do, and frees the seat', async () => {
       const bodies = {
-        '/v1/embeddings': { input: 'one' },
+        '/v1/embeddings': { messages: undefined, input: 'one' },
         '/v1/rerank': { query: 'one', documents: ['two'] },
       } as const;
       for (const route of VECTOR_ROUTES) {
@@ -228,7 +228,7 @@ export function harnessConformance(name: string, make: () => Promise<HarnessUnde
     });
 
     test('ends an embeddings call when its client disconnects', async () => {
-      const { request, outcomes } = createRequest({ input: 'one' });
+      const { request, outcomes } = createRequest({ messages: undefined, input: 'one' });
 
       const failure = await failureOf(
         harness.serve('/v1/embeddings', 'm', request, AbortSignal.abort()),
