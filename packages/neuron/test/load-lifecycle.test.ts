@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { CortexError } from '@cortex/protocol';
@@ -247,6 +247,99 @@ describe('failed loads', () => {
     writeFileSync(join(neuron.modelsDir, 'tiny.gguf'), 'GGUF');
 
     expect((await load(neuron)).status).toBe(200);
+  });
+
+  test('a call with corrected settings is tried at once', async () => {
+    const loadFailure = new CortexError('model_load_failed', 'out of memory', { transient: true });
+    const engines = counted(scriptedEngine({ loadFailure }));
+    await using neuron = await TestNeuron.start({ parts: { startEngine: engines.start } });
+    await load(neuron, { context_length: 512 });
+    await load(neuron, { context_length: 512 });
+    expect(engines.count()).toBe(1);
+
+    await load(neuron, { context_length: 256 });
+
+    expect(engines.count()).toBe(2);
+  });
+
+  test('a load that may pass is tried at once when another model has given memory back', async () => {
+    const loadFailure = new CortexError('model_load_failed', 'out of memory', { transient: true });
+    const failing = counted(scriptedEngine({ loadFailure }));
+    const working = scriptedEngine();
+    await using neuron = await TestNeuron.start({
+      parts: {
+        startEngine: (options) =>
+          (options.modelId === 'tiny' ? failing : { start: working }).start(options),
+      },
+      prepare: (dir) => writeFileSync(join(dir, 'other.gguf'), 'GGUF'),
+    });
+    expect((await load(neuron, { model_id: 'other' })).status).toBe(200);
+    await load(neuron);
+    await load(neuron);
+    expect(failing.count()).toBe(1);
+
+    await neuron.post('/models/unload', { model_id: 'other' });
+    await load(neuron);
+
+    expect(failing.count()).toBe(2);
+  });
+
+  test('a failed model that is unloaded is tried at once', async () => {
+    const loadFailure = new CortexError('model_load_failed', 'out of memory', { transient: true });
+    const engines = counted(scriptedEngine({ loadFailure }));
+    await using neuron = await TestNeuron.start({ parts: { startEngine: engines.start } });
+    await load(neuron);
+
+    await neuron.post('/models/unload', { model_id: 'tiny' });
+    await load(neuron);
+
+    expect(engines.count()).toBe(2);
+  });
+
+  test('a broken file is tried at once when a whole one of the same size and time takes its place', async () => {
+    await using neuron = await TestNeuron.start();
+    const path = join(neuron.modelsDir, 'tiny.gguf');
+    const whole = readFileSync(path);
+    const at = statSync(path).mtime;
+    writeFileSync(path, Buffer.alloc(whole.length, 'x'));
+    utimesSync(path, at, at);
+    expect((await load(neuron)).status).toBe(422);
+
+    writeFileSync(path, whole);
+    utimesSync(path, at, at);
+
+    expect((await load(neuron)).status).toBe(200);
+  });
+
+  test.each([
+    ['draft', { draft: 'helper' }],
+    ['lora', { lora: [{ source: 'file:helper.gguf' }] }],
+  ])(
+    'a load is tried at once when the file of its %s is put in its place',
+    async (_name, fields) => {
+      const engines = counted(scriptedEngine());
+      await using neuron = await TestNeuron.start({ parts: { startEngine: engines.start } });
+      expect((await load(neuron, fields)).status).toBe(422);
+
+      writeFileSync(join(neuron.modelsDir, 'helper.gguf'), 'GGUF');
+
+      await load(neuron, fields);
+      expect(engines.count()).toBe(1);
+    },
+  );
+
+  test('a model whose file was put back is not listed as failed any more, though nobody has asked for it', async () => {
+    await using neuron = await TestNeuron.start({ parts: { startEngine: scriptedEngine() } });
+    const [path, aside] = ['tiny.gguf', 'aside'].map((name) => join(neuron.modelsDir, name));
+    renameSync(path ?? '', aside ?? '');
+    await load(neuron);
+    expect((await neuron.model()).status).toBe('failed');
+
+    renameSync(aside ?? '', path ?? '');
+    // Looks at the folder again, as the daemon does by itself every few seconds.
+    await load(neuron, { model_id: 'absent' });
+
+    await until(async () => (await neuron.model()).status === 'unloaded');
   });
 
   test('a broken file fails with its name and cause, stays listed, and takes nothing else along', async () => {

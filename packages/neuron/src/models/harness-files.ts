@@ -19,7 +19,8 @@ export const toFileRequest = ({
   ...(quant !== undefined && { quant }),
 });
 
-async function findAdapters(store: ModelStore, { lora = [] }: LoadSettings) {
+/** The adapters of a load. @throws CortexError `unsupported_parameter` for one that is no file, and what the store said */
+export async function findAdapters(store: ModelStore, { lora = [] }: LoadSettings) {
   return Promise.all(
     lora.map(async ({ source, scale = 1 }, index): Promise<LoraAdapter> => {
       const param = `lora[${index}].source`;
@@ -35,8 +36,8 @@ async function findAdapters(store: ModelStore, { lora = [] }: LoadSettings) {
   );
 }
 
-/** `lookup`, a `file:` source or absolute path, or the id of a model on disk. */
-async function findDraft(
+/** `lookup`, a `file:` source or absolute path, or the id of a model on disk. @throws CortexError what the store said */
+export async function findDraft(
   store: ModelStore,
   { draft }: LoadSettings,
 ): Promise<DraftSource | undefined> {

@@ -48,8 +48,6 @@ export interface LoadWork {
   readonly request: LoadModelRequest;
   readonly settings: LoadSettings;
   readonly signal: AbortSignal;
-  /** The file is there: what it looks like now. */
-  readonly found: (file: ModelFile) => void;
   /** Devices are chosen and memory is reserved too: what can be refused at once was not. */
   readonly prepared: () => void;
   readonly progress: LoadProgressListener;
@@ -115,13 +113,12 @@ async function reserve(
  */
 export async function loadOntoHarness(
   deps: LoadDeps,
-  { request, settings, signal, found, prepared, progress }: LoadWork,
+  { request, settings, signal, prepared, progress }: LoadWork,
 ): Promise<{ readonly loaded: Loaded; readonly model: HarnessModel }> {
   const { harnesses, store, ledger, log } = deps;
   const id = request.model_id;
   const harness = harnesses.get(settings.harness);
   const file = await store.find(toFileRequest(request));
-  found(file);
   const files = await toHarnessFiles(store, { id, file, settings });
   try {
     const plan = await reserve(deps, { harness, files, file, vramMib: request.vram_mb });

@@ -10,10 +10,12 @@ import {
 
 import type { Admission } from '../admission/admission.ts';
 import type { HarnessModel } from '../harness/harness.ts';
-import { toFileRequest } from './harness-files.ts';
+import { fileEvidence } from './load-evidence.ts';
 import {
   givenUp,
+  hasLostItsCause,
   isModelsFault,
+  type LoadCauses,
   type LoadFailure,
   nextFailure,
   rememberedError,
@@ -35,7 +37,7 @@ type Phase =
   | { readonly kind: 'loading'; readonly loading: LoadUnderWay }
   | { readonly kind: 'loaded'; readonly loaded: Loaded }
   | { readonly kind: 'leaving'; readonly loaded: Loaded; readonly unloading: UnloadUnderWay }
-  | { readonly kind: 'failed'; readonly failure: LoadFailure; readonly settings: LoadSettings };
+  | { readonly kind: 'failed'; readonly failure: LoadFailure; readonly listed: string | undefined };
 
 export interface UnloadOptions {
   readonly force: boolean;
@@ -58,6 +60,8 @@ export class ModelLifecycle {
   readonly #deps: LifecycleDeps;
   #phase: Phase = { kind: 'unloaded' };
   #loads = 0;
+  /** Of the last load that began. */
+  #fileEvidence = '';
   readonly #residency = new Residency();
 
   constructor(id: string, deps: LifecycleDeps) {
@@ -95,7 +99,7 @@ export class ModelLifecycle {
   get settings(): LoadSettings | undefined {
     const phase = this.#phase;
     if (phase.kind === 'loading') return phase.loading.settings;
-    return phase.kind === 'failed' ? phase.settings : this.loaded?.settings;
+    return phase.kind === 'failed' ? phase.failure.causes.settings : this.loaded?.settings;
   }
 
   /** Changes with every load and every respawn. */
@@ -140,17 +144,22 @@ export class ModelLifecycle {
     return this.#residency.isOver(this.idleMs(nowMs) ?? 0);
   }
 
-  /** Takes over what its harness found out by itself: an engine given up for good is a failed model. */
+  /**
+   * Takes over what others found out: an engine that its harness has given up is a failed model, and a model whose file
+   * was replaced, or put back, has not failed any more.
+   */
   observe(): void {
     const phase = this.#phase;
+    if (phase.kind === 'failed' && phase.listed !== this.#listed)
+      this.#phase = { kind: 'unloaded' };
     if (phase.kind !== 'loaded') return;
     const model = this.running;
     if (model && model.state !== 'failed') return;
-    const { harness, settings, file } = phase.loaded;
+    const { harness, settings } = phase.loaded;
     const reason = model?.reason ?? `${harness.name} does not have it any more`;
-    const failure = givenUp(this.id, { reason, fingerprint: file.fingerprint }, performance.now());
-    this.#phase = { kind: 'failed', failure, settings };
     this.#deps.ledger.release(this.id);
+    const failure = givenUp(this.id, { reason, causes: this.#causes(settings) }, performance.now());
+    this.#phase = { kind: 'failed', failure, listed: this.#listed };
     harness.unloadModel(this.id).catch((cause: unknown) => {
       this.#deps.log.error({ err: cause, model: this.id }, 'a failed model could not be put away');
     });
@@ -190,7 +199,7 @@ export class ModelLifecycle {
     }
   }
 
-  /** The operator's word counts at once; anybody else waits for the end of the back-off, unless the file is another. */
+  /** The operator's word counts at once; anybody else waits for the end of the back-off, unless its cause has ended. */
   async #mayTry(
     phase: Phase,
     request: LoadModelRequest,
@@ -199,9 +208,20 @@ export class ModelLifecycle {
     if (phase.kind !== 'failed' || request.detached === true || !wait) return true;
     const nowMs = performance.now();
     if (nowMs >= phase.failure.retryAtMs) return true;
-    const file = await this.#deps.store.find(toFileRequest(request)).catch(() => undefined);
-    if (file && file.fingerprint !== phase.failure.fingerprint) return true;
+    const files = await fileEvidence(this.#deps.store, request);
+    const { releases } = this.#deps.ledger;
+    const now = { settings: toLoadSettings(request), files, releases };
+    if (hasLostItsCause(phase.failure, now)) return true;
     throw rememberedError(phase.failure, nowMs);
+  }
+
+  /** Its file as the last scan found it. */
+  get #listed(): string | undefined {
+    return this.#deps.store.files.get(this.id)?.fingerprint;
+  }
+
+  #causes(settings: LoadSettings): LoadCauses {
+    return { settings, files: this.#fileEvidence, releases: this.#deps.ledger.releases };
   }
 
   async #join(
@@ -239,15 +259,14 @@ export class ModelLifecycle {
     reports: LoadReports,
   ): Promise<void> {
     const beganMs = performance.now();
-    let fingerprint: string | undefined;
     try {
+      // Before the load reads them: a file that changes under it deserves another try.
+      this.#fileEvidence = await fileEvidence(this.#deps.store, request);
+      const { settings } = loading;
       const { loaded, model } = await loadOntoHarness(this.#deps, {
         ...reports,
         request,
-        settings: loading.settings,
-        found: (file) => {
-          fingerprint = file.fingerprint;
-        },
+        settings,
       });
       this.#loads += 1;
       this.#phase = { kind: 'loaded', loaded };
@@ -257,22 +276,19 @@ export class ModelLifecycle {
         'model loaded',
       );
     } catch (thrown) {
-      throw this.#fail(thrown, { loading, previous, fingerprint });
+      throw this.#fail(thrown, { loading, previous });
     }
   }
 
-  #fail(
-    thrown: unknown,
-    context: LoadAttempt & { readonly fingerprint: string | undefined },
-  ): CortexError {
-    const { loading, previous, fingerprint } = context;
+  #fail(thrown: unknown, { loading, previous }: LoadAttempt): CortexError {
     const error = toCortexError(thrown);
     if (loading.isCancelled || !isModelsFault(error)) {
       this.#phase = { kind: 'unloaded' };
       return error;
     }
-    const failure = nextFailure(previous, { error, fingerprint }, performance.now());
-    this.#phase = { kind: 'failed', failure, settings: loading.settings };
+    const causes = this.#causes(loading.settings);
+    const failure = nextFailure(previous, { error, causes }, performance.now());
+    this.#phase = { kind: 'failed', failure, listed: this.#listed };
     this.#deps.log.error(
       {
         model: this.id,

@@ -1,0 +1,40 @@
+/** What a load depends on outside of its own settings; a failure is believed for as long as none of it has changed. */
+import { stat } from 'node:fs/promises';
+
+import type { LoadModelRequest } from '@cortex/protocol';
+
+import { findAdapters, findDraft, toFileRequest } from './harness-files.ts';
+import { toLoadSettings } from './load-settings.ts';
+import type { ModelStore } from './model-store.ts';
+
+/**
+ * The state of every file that a load call names, as text: equal as long as none of them was replaced, put back,
+ * taken away or made readable.
+ */
+export async function fileEvidence(store: ModelStore, request: LoadModelRequest): Promise<string> {
+  const settings = toLoadSettings(request);
+  const states = await Promise.all([
+    stateOf(async () => {
+      const { path, fingerprint } = await store.find(toFileRequest(request));
+      return `${fingerprint} ${await stateOfFile(path)}`;
+    }),
+    stateOf(async () => {
+      const adapters = await findAdapters(store, settings);
+      return (await Promise.all(adapters.map(({ path }) => stateOfFile(path)))).join(' ');
+    }),
+    stateOf(async () => {
+      const draft = await findDraft(store, settings);
+      return draft?.kind === 'model' ? stateOfFile(draft.modelPath) : '';
+    }),
+  ]);
+  return states.join('\n');
+}
+
+/** Why a file cannot be found is a state of it too. */
+const stateOf = (find: () => Promise<string>): Promise<string> =>
+  find().catch((error: unknown) => (error instanceof Error ? error.message : String(error)));
+
+async function stateOfFile(path: string): Promise<string> {
+  const { size, mtimeMs, ctimeMs, ino } = await stat(path);
+  return [path, size, mtimeMs, ctimeMs, ino].join(':');
+}
