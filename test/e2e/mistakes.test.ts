@@ -1,4 +1,4 @@
-import { copyFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 
@@ -23,6 +23,7 @@ describe('a mistake in a request or a model file gets a clear answer', () => {
     const workspace = new Workspace();
     writeFileSync(join(workspace.modelsDir, 'broken.gguf'), 'GGUF this is not a model');
     copyFileSync(TINY, join(workspace.modelsDir, 'mine.gguf'));
+    writeFileSync(join(workspace.modelsDir, 'mended.gguf'), 'GGUF this is not a model');
     up = await startUp({
       workspace,
       modelsToml: `
@@ -87,6 +88,29 @@ describe('a mistake in a request or a model file gets a clear answer', () => {
       expect(error.message).toContain('absent.gguf');
     }
     expect(performance.now() - startedMs).toBeLessThan(500);
+  });
+
+  test('a model file that was broken or gone is loaded by the next request once it is whole again', async () => {
+    const path = join(up.workspace.modelsDir, 'mended.gguf');
+    const ask = async () => {
+      const response = await post(up.api, { model: 'mended', max_tokens: 1 });
+      await response.text();
+      return response.status;
+    };
+    const statuses = [await ask(), await ask()];
+    copyFileSync(TINY, path);
+    statuses.push(await ask());
+    await fetch(`${up.node}/models/unload`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{"model_id":"mended"}',
+    });
+    rmSync(path);
+    statuses.push(await ask(), await ask(), await ask());
+    copyFileSync(TINY, path);
+    statuses.push(await ask());
+
+    expect(statuses).toEqual([422, 422, 200, 422, 422, 422, 200]);
   });
 
   test('a file put by hand into the models folder is served under its name, loaded at its first request', async () => {

@@ -169,7 +169,8 @@ export class FleetControl implements Control {
   }
 
   #select(request: AcquireRequest): Selection {
-    const [leases, failures, nowMs] = [this.#leases, this.#failures, this.#clock.nowMs()];
+    const [leases, nowMs] = [this.#leases, this.#clock.nowMs()];
+    const failures = this.#failures.seenBy(request.arrivedMs, nowMs);
     return selectNode(this.#fleet.snapshot, request, { leases, failures, nowMs });
   }
 

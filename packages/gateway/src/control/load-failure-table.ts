@@ -1,11 +1,17 @@
 import type { LoadFailure, LoadFailures } from '@cortex/fleet';
 import type { CortexError } from '@cortex/protocol';
 
-/** A failed load is tried again after this, doubled with every further failure. */
+/** What callers are told to wait after a failed load, doubled with every further one. */
 const FIRST_BACK_OFF_MS = 10_000;
 const MAX_BACK_OFF_MS = 300_000;
 /** A node that could not be reached did not fail to load: whether it is down is for the polls to say. */
 const UNREACHED_BACK_OFF_MS = 1_000;
+/** A node may give the same reason so often, each time within two seconds of the last, before it is asked less often. */
+const FREE_REPEATS = 10;
+const REPEAT_MS = 2_000;
+/** Pause before it is asked again then, doubled up to a second. */
+const FIRST_HOLD_MS = 20;
+const MAX_HOLD_MS = 1_000;
 
 const STRUCTURAL: ReadonlySet<string> = new Set([
   'model_load_failed',
@@ -27,40 +33,55 @@ const MAX_REASON_CHARS = 2_000;
 
 interface Entry {
   readonly failure: LoadFailure;
-  readonly failures: number;
+  readonly recordedMs: number;
+  /** Requests that come later ask the node from then on. */
+  readonly heldUntilMs: number;
+  /** Failures whose back-off was over. */
+  readonly rounds: number;
+  /** Answers in quick succession with this reason. */
+  readonly repeats: number;
 }
 
 function isTransient(error: CortexError): boolean {
   return error.details.transient === true || !STRUCTURAL.has(error.code);
 }
 
-/** Failed loads by node and model, so that callers get the reason at once instead of another attempt each (behaviour 24). */
-export class LoadFailureTable implements LoadFailures {
+/** The same reason, with other figures in it or not. */
+const withoutFigures = (reason: string): string => reason.replaceAll(/\d+/g, '0');
+
+/**
+ * Failed loads by node and model.
+ *
+ * The node itself remembers why a load failed, answers at once for as long as that holds, and knows when it ends: a file
+ * put back, memory freed, settings corrected. So a request that was there when the load failed gets the reason, and a
+ * request that comes later asks the node. Only a node that is asked again and again with the same outcome is left alone, for
+ * a second at most.
+ */
+export class LoadFailureTable {
   readonly #byNode = new Map<string, Map<string, Entry>>();
 
-  failure(node: string, model: string): LoadFailure | undefined {
-    return this.#byNode.get(node)?.get(model)?.failure;
+  /** The failures that count for a request that arrived at `arrivedMs`. */
+  seenBy(arrivedMs: number, nowMs: number): LoadFailures {
+    return {
+      failure: (node, model) => {
+        const entry = this.#byNode.get(node)?.get(model);
+        if (!entry) return undefined;
+        const holds = entry.recordedMs >= arrivedMs || entry.heldUntilMs > nowMs;
+        return holds ? entry.failure : undefined;
+      },
+    };
   }
 
-  /** Remembers a failure and how long to leave it alone: 10 s, doubled up to 5 min; at least what the node asked for. */
+  /** Remembers a failure, and what callers are told: 10 s, doubled up to 5 min; at least what the node asked for. */
   record(call: { node: string; model: string; nowMs: number }, error: CortexError): LoadFailure {
-    const byModel = this.#byNode.get(call.node) ?? new Map<string, Entry>();
-    const failures = (byModel.get(call.model)?.failures ?? 0) + 1;
-    const grownMs = Math.min(MAX_BACK_OFF_MS, FIRST_BACK_OFF_MS * 2 ** Math.min(failures - 1, 10));
-    const askedMs = (error.details.retryAfterS ?? 0) * 1000;
-    const backOffMs = UNREACHED.has(error.code)
-      ? UNREACHED_BACK_OFF_MS
-      : Math.max(grownMs, Math.min(askedMs, MAX_BACK_OFF_MS));
-    const failure = {
-      reason: error.message.slice(0, MAX_REASON_CHARS),
-      retryAtMs: call.nowMs + backOffMs,
-      isTransient: isTransient(error),
-    };
-    byModel.set(call.model, { failure, failures });
+    const { node, model, nowMs } = call;
+    const byModel = this.#byNode.get(node) ?? new Map<string, Entry>();
+    const entry = next(byModel.get(model), error, nowMs);
+    byModel.set(model, entry);
     const [oldest] = byModel.keys();
     if (byModel.size > MAX_MODELS && oldest !== undefined) byModel.delete(oldest);
-    this.#byNode.set(call.node, byModel);
-    return failure;
+    this.#byNode.set(node, byModel);
+    return entry.failure;
   }
 
   clear(node: string, model: string): void {
@@ -74,3 +95,28 @@ export class LoadFailureTable implements LoadFailures {
     this.#byNode.clear();
   }
 }
+
+function next(before: Entry | undefined, error: CortexError, nowMs: number): Entry {
+  const reason = error.message.slice(0, MAX_REASON_CHARS);
+  const isRepeated =
+    before !== undefined && withoutFigures(before.failure.reason) === withoutFigures(reason);
+  const isQuick = isRepeated && nowMs - before.recordedMs < REPEAT_MS;
+  const repeats = isQuick ? before.repeats + 1 : 1;
+  const isWithinBackOff = isRepeated && before.failure.retryAtMs > nowMs;
+  const rounds = (before?.rounds ?? 0) + (isWithinBackOff ? 0 : 1);
+  const isUnreached = UNREACHED.has(error.code);
+  const grownMs = Math.min(MAX_BACK_OFF_MS, FIRST_BACK_OFF_MS * 2 ** Math.min(rounds - 1, 10));
+  const askedMs = Math.min((error.details.retryAfterS ?? 0) * 1000, MAX_BACK_OFF_MS);
+  const ownEndMs = isWithinBackOff ? before.failure.retryAtMs : nowMs + grownMs;
+  const retryAtMs = isUnreached
+    ? nowMs + UNREACHED_BACK_OFF_MS
+    : Math.max(ownEndMs, nowMs + askedMs);
+  const holdMs = isUnreached ? UNREACHED_BACK_OFF_MS : holdOf(repeats);
+  const failure = { reason, retryAtMs, isTransient: isTransient(error) };
+  return { failure, recordedMs: nowMs, heldUntilMs: nowMs + holdMs, rounds, repeats };
+}
+
+const holdOf = (repeats: number): number =>
+  repeats <= FREE_REPEATS
+    ? 0
+    : Math.min(MAX_HOLD_MS, FIRST_HOLD_MS * 2 ** Math.min(repeats - FREE_REPEATS - 1, 10));
