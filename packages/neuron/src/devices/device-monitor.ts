@@ -109,7 +109,7 @@ export class DeviceMonitor {
    *
    * @param roomMib - How much of a GPU a load may take now.
    * @throws CortexError `invalid_request` for a device that is not here; `model_load_failed` when a GPU is asked for and
-   *   there is none, and when there is one that cannot be used: never the CPU instead
+   *   there is none; `no_capacity` when there is one that cannot be used now: never the CPU instead
    */
   place(request: PlacementRequest, roomMib: (gpu: NvidiaGpu) => number): Placement {
     if (!mayUseGpu(request)) return CPU;
@@ -225,7 +225,7 @@ const onGpus = (gpus: readonly NvidiaGpu[]): Placement => ({
 
 const unusable = (reason: string): CortexError =>
   new CortexError(
-    'model_load_failed',
+    'no_capacity',
     `${reason} To use the CPU all the same, load the model with gpu_layers = 0, or name the GPU in devices.exclude.`,
-    { param: 'gpu_layers', transient: true },
+    { param: 'gpu_layers' },
   );

@@ -4,7 +4,7 @@ import { stat } from 'node:fs/promises';
 import type { LoadModelRequest } from '@cortex/protocol';
 
 import { findAdapters, findDraft, toFileRequest } from './harness-files.ts';
-import { toLoadSettings } from './load-settings.ts';
+import { toLoadSettings } from '../harness/load-settings.ts';
 import type { ModelStore } from './model-store.ts';
 
 /**

@@ -1,6 +1,6 @@
 import { CortexError } from '@cortex/protocol';
 
-import type { LoadSettings } from './load-settings.ts';
+import type { LoadSettings } from '../harness/load-settings.ts';
 import { isUnfinished } from './unfinished-file.ts';
 
 const FIRST_PAUSE_MS = 10_000;
@@ -69,6 +69,7 @@ const NOT_THE_MODEL: ReadonlySet<string> = new Set([
   'unsupported_parameter',
   'invalid_request',
   'insufficient_vram',
+  'no_capacity',
   'shutting_down',
 ]);
 
