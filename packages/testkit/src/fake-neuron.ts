@@ -32,6 +32,8 @@ interface FakeNeuronOptions {
   readonly tls?: Pick<SelfSigned, 'cert' | 'key'>;
   /** What `/models/{id}/endpoint` names, and under whose path it serves inference; absent: its own address. */
   readonly endpointUrl?: string;
+  /** Called at each `POST /models/rescan`. */
+  readonly rescanned?: () => void;
   /** Answers inference by itself; absent: the test takes each exchange with `exchange(n)`. */
   readonly answer?: (exchange: FakeExchange) => void;
 }
@@ -253,6 +255,10 @@ export class FakeNeuron {
   #manage(request: Request, path: string, body: string): Promise<Response> | Response {
     const json: unknown = JSON.parse(body);
     if (path === '/models/load') return this.#load(request, LoadModelRequest.parse(json));
+    if (path === '/models/rescan') {
+      this.#options.rescanned?.();
+      return Response.json({ models: this.#models.size });
+    }
     if (path !== '/models/unload') {
       return errorAnswer({ status: 404, code: 'invalid_request', message: `no route ${path}` });
     }

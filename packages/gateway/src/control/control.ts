@@ -103,7 +103,10 @@ export interface Control {
    * `resolveSettled` tells; where that says `unknown` too, `acquire` with the asked name gives the final error.
    */
   resolve(asked: string): Resolution;
-  /** `resolve` that waits, where the name is not known otherwise, until every node has answered or missed once (≤ `connectS`). */
+  /**
+   * `resolve` that waits, where the name is not known otherwise, until every node has answered or missed once (≤
+   * `connectS`), and then has the nodes look for new model files before it says `unknown`.
+   */
   resolveSettled(asked: string, signal: AbortSignal): Promise<Resolution>;
   /**
    * A replica with room and a lease on it; waits for room or for a load where it must.

@@ -1,8 +1,6 @@
 import {
   type FleetSnapshot,
-  isKnownModel,
   type Replica,
-  resolveModel,
   type Resolution,
   selectNode,
   type Selection,
@@ -27,9 +25,11 @@ import { Leases } from './leases.ts';
 import { LoadFailureTable } from './load-failure-table.ts';
 import { LoadQueue, type LoadTarget } from './load-queue.ts';
 import { toLoadRequest } from './load-request.ts';
+import { ModelNames } from './model-names.ts';
 import { NodeConnections } from './node-connections.ts';
 import { OperatorCalls } from './operator-calls.ts';
 import { refusalError } from './refusal-error.ts';
+import { Rescan } from './rescan.ts';
 import { waitError } from './wait-error.ts';
 import { WaitingRoom } from './waiting-room.ts';
 
@@ -52,6 +52,8 @@ export class FleetControl implements Control {
   readonly #room: WaitingRoom;
   readonly #loads: LoadQueue;
   readonly #operator: OperatorCalls;
+  readonly #rescan: Rescan;
+  readonly #names: ModelNames;
   #isClosed = false;
 
   constructor({ log, clock, transport, ...settings }: ControlOptions) {
@@ -66,6 +68,10 @@ export class FleetControl implements Control {
     this.#connections = new NodeConnections({ transport, clock, log, fleet, leases, waiting });
     this.#loads = this.#createLoads();
     this.#operator = new OperatorCalls({ clock, fleet, leases, connections: this.#connections });
+    const rescan = this.#createRescan();
+    this.#rescan = rescan;
+    const connectMs = () => this.#settings.config.connectS * 1000;
+    this.#names = new ModelNames({ clock, fleet, rescan, connectMs });
     this.#fleet.subscribe((snapshot) => {
       this.#loads.failUnreachable(snapshot);
       this.#room.pumpAll();
@@ -78,13 +84,11 @@ export class FleetControl implements Control {
   }
 
   resolve(asked: string): Resolution {
-    if (this.#mayBeUnheard(asked)) return { kind: 'unknown', near: [] };
-    return resolveModel(this.#fleet.snapshot, asked);
+    return this.#names.resolve(asked);
   }
 
-  async resolveSettled(asked: string, signal: AbortSignal): Promise<Resolution> {
-    if (this.#mayBeUnheard(asked)) await this.#firstContact(signal);
-    return resolveModel(this.#fleet.snapshot, asked);
+  resolveSettled(asked: string, signal: AbortSignal): Promise<Resolution> {
+    return this.#names.resolveSettled(asked, signal);
   }
 
   acquire(request: AcquireRequest, signal: AbortSignal): Promise<Lease> {
@@ -117,7 +121,10 @@ export class FleetControl implements Control {
   }
 
   loadModel(call: ModelCall, signal: AbortSignal): Promise<ModelCallResult> {
-    return this.#operate(signal, () => this.#operator.load(call, signal));
+    return this.#operate(signal, async () => {
+      await this.#names.settle(call.model, signal);
+      return this.#operator.load(call, signal);
+    });
   }
 
   unloadModel(
@@ -164,6 +171,7 @@ export class FleetControl implements Control {
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#rescan.close();
     this.#room.empty(shuttingDown());
     await Promise.all([this.#loads.close(), this.#connections.stop()]);
   }
@@ -239,6 +247,17 @@ export class FleetControl implements Control {
     });
   }
 
+  #createRescan(): Rescan {
+    return new Rescan({
+      clock: this.#clock,
+      nodes: () => {
+        const nodes = [...this.snapshot().nodes.values()];
+        return nodes.filter(({ state }) => state === 'up').map(({ name }) => name);
+      },
+      scan: (node, signal) => this.#connections.rescan(node, signal),
+    });
+  }
+
   #createLoads(): LoadQueue {
     const now = () => this.#clock.nowMs();
     return new LoadQueue({
@@ -278,32 +297,8 @@ export class FleetControl implements Control {
 
   async #operate<T>(signal: AbortSignal, call: () => Promise<T>): Promise<T> {
     if (this.#isClosed) throw shuttingDown();
-    if (this.snapshot().pendingNodes > 0) await this.#firstContact(signal);
+    await this.#names.firstContact(signal);
     return call();
-  }
-
-  /** A node that has not been heard yet may have a model of that very name, which comes before globs and `default`. */
-  #mayBeUnheard(asked: string): boolean {
-    const { pendingNodes, aliases } = this.#fleet.snapshot;
-    if (pendingNodes === 0) return false;
-    return !aliases.exact.has(asked) && !isKnownModel(this.#fleet.snapshot, asked);
-  }
-
-  /** Resolves when every node has answered or missed once, after `connectS` at the latest, or when `signal` aborts. */
-  #firstContact(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const end = () => {
-        stop();
-        cancelTimer();
-        signal.removeEventListener('abort', end);
-        resolve();
-      };
-      const stop = this.#fleet.subscribe(({ pendingNodes }) => {
-        if (pendingNodes === 0) end();
-      });
-      const cancelTimer = this.#clock.setTimer(this.#settings.config.connectS * 1000, end);
-      signal.addEventListener('abort', end, { once: true });
-    });
   }
 }
 

@@ -101,6 +101,15 @@ export class NodeConnections {
     await this.#connections.get(node)?.poller.pollNow();
   }
 
+  /** Has a node look at its models folders, then polls it. A node that cannot do the first lists what it knows. */
+  async rescan(node: string, signal: AbortSignal): Promise<void> {
+    const connection = this.#connections.get(node);
+    await connection?.client.rescan(signal).catch((error: unknown) => {
+      this.#deps.log.debug({ node, err: error }, 'node did not look for new models');
+    });
+    await this.poll(node);
+  }
+
   /** Sees to it that a node where something is under way is polled within a second. */
   hurry(node: string): void {
     this.#connections.get(node)?.poller.hurry();

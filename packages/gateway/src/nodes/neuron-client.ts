@@ -82,6 +82,18 @@ export class NeuronClient {
     return status;
   }
 
+  /** Resolves when the node has looked at its models folders. */
+  async rescan(signal: AbortSignal): Promise<void> {
+    const { timeoutMs } = this.#options;
+    await sendNodeCall(this.#options, {
+      path: '/models/rescan',
+      body: {},
+      schema: z.unknown(),
+      signal,
+      timeoutMs,
+    });
+  }
+
   /** Resolves when the model is unloaded. Without deadline: the node lets running requests end first. */
   async unload(request: UnloadModelRequest, signal: AbortSignal): Promise<string> {
     const { status } = await sendNodeCall(this.#options, {

@@ -1,0 +1,72 @@
+import { isKnownModel, resolveModel, type Resolution } from '@cortex/fleet';
+import type { Clock } from '@cortex/service';
+
+import type { FleetHolder } from './fleet-holder.ts';
+import type { Rescan } from './rescan.ts';
+
+interface ModelNamesDeps {
+  readonly clock: Clock;
+  readonly fleet: FleetHolder;
+  readonly rescan: Rescan;
+  /** The longest wait for nodes that have not answered yet. */
+  readonly connectMs: () => number;
+}
+
+/** What the names stand for that requests use: aliases, models, and models that nobody has reported yet. */
+export class ModelNames {
+  readonly #deps: ModelNamesDeps;
+
+  constructor(deps: ModelNamesDeps) {
+    this.#deps = deps;
+  }
+
+  /** @see Control.resolve */
+  resolve(asked: string): Resolution {
+    if (this.#mayBeUnheard(asked)) return { kind: 'unknown', near: [] };
+    return resolveModel(this.#deps.fleet.snapshot, asked);
+  }
+
+  /** @see Control.resolveSettled */
+  async resolveSettled(asked: string, signal: AbortSignal): Promise<Resolution> {
+    const { fleet, rescan } = this.#deps;
+    if (this.#mayBeUnheard(asked)) await this.firstContact(signal);
+    const resolution = resolveModel(fleet.snapshot, asked);
+    if (resolution.kind === 'model') return resolution;
+    // Its file may have been put into a models folder a moment ago.
+    await rescan.request(signal);
+    return resolveModel(fleet.snapshot, asked);
+  }
+
+  /** Resolves once it is known whether a node or the catalogue has the model. */
+  async settle(model: string, signal: AbortSignal): Promise<void> {
+    const { fleet, rescan } = this.#deps;
+    await this.firstContact(signal);
+    if (!isKnownModel(fleet.snapshot, model)) await rescan.request(signal);
+  }
+
+  /** Resolves when every node has answered or missed once, after `connectMs` at the latest, or when `signal` aborts. */
+  firstContact(signal: AbortSignal): Promise<void> {
+    const { clock, fleet, connectMs } = this.#deps;
+    if (fleet.snapshot.pendingNodes === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const end = () => {
+        stop();
+        cancelTimer();
+        signal.removeEventListener('abort', end);
+        resolve();
+      };
+      const stop = fleet.subscribe(({ pendingNodes }) => {
+        if (pendingNodes === 0) end();
+      });
+      const cancelTimer = clock.setTimer(connectMs(), end);
+      signal.addEventListener('abort', end, { once: true });
+    });
+  }
+
+  /** A node that has not been heard yet may have a model of that very name, which comes before globs and `default`. */
+  #mayBeUnheard(asked: string): boolean {
+    const { snapshot } = this.#deps.fleet;
+    if (snapshot.pendingNodes === 0) return false;
+    return !snapshot.aliases.exact.has(asked) && !isKnownModel(snapshot, asked);
+  }
+}

@@ -1,0 +1,70 @@
+import type { Clock } from '@cortex/service';
+
+/**
+ * The shortest time between the starts of two scans.
+ *
+ * Requests for unknown names cost the nodes two scans per second at most, however many there are.
+ */
+const SPACING_MS = 500;
+
+interface RescanDeps {
+  readonly clock: Clock;
+  /** Names of the nodes that are up. */
+  readonly nodes: () => readonly string[];
+  /** Has one node look at its models folders and takes over what it lists then. Never rejects. */
+  readonly scan: (node: string, signal: AbortSignal) => Promise<void>;
+}
+
+/** Has the nodes look for new model files, where a request names a model that nobody knows. */
+export class Rescan {
+  readonly #deps: RescanDeps;
+  readonly #closed = new AbortController();
+  #startedMs = -Infinity;
+  #running: Promise<void> = Promise.resolve();
+  #next: Promise<void> | undefined;
+
+  constructor(deps: RescanDeps) {
+    this.#deps = deps;
+  }
+
+  /** Resolves when every node that answers has looked since this call, or when `signal` aborts. */
+  async request(signal: AbortSignal): Promise<void> {
+    // A scan that runs may have passed the folder already: one more after it, which all callers share.
+    this.#next ??= this.#begin();
+    const aborted = Promise.withResolvers<void>();
+    const onAbort = (): void => aborted.resolve();
+    signal.addEventListener('abort', onAbort, { once: true });
+    await Promise.race([this.#next, aborted.promise]);
+    signal.removeEventListener('abort', onAbort);
+  }
+
+  close(): void {
+    this.#closed.abort(new Error('cortex is shutting down'));
+  }
+
+  async #begin(): Promise<void> {
+    const { clock, nodes, scan } = this.#deps;
+    await this.#running;
+    const pauseMs = this.#startedMs + SPACING_MS - clock.nowMs();
+    if (pauseMs > 0) await this.#pause(pauseMs);
+    const { signal } = this.#closed;
+    if (signal.aborted) return;
+    this.#next = undefined;
+    this.#startedMs = clock.nowMs();
+    this.#running = Promise.all(nodes().map((node) => scan(node, signal))).then(() => undefined);
+    await this.#running;
+  }
+
+  #pause(pauseMs: number): Promise<void> {
+    const { signal } = this.#closed;
+    if (signal.aborted) return Promise.resolve();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const cancel = this.#deps.clock.setTimer(pauseMs, resolve);
+    const onClose = (): void => resolve();
+    signal.addEventListener('abort', onClose, { once: true });
+    return promise.finally(() => {
+      cancel();
+      signal.removeEventListener('abort', onClose);
+    });
+  }
+}
