@@ -18,6 +18,31 @@ export function parseJsonObject(bytes: Uint8Array): Readonly<Record<string, unkn
   throw new CortexError('malformed_json', 'The body must be a JSON object.');
 }
 
+/**
+ * `body`, which was read from `bytes`, with a seed that no number of JavaScript holds as the digits that were sent: seeds
+ * have 64 bits.
+ */
+export function withExactSeed(
+  body: Readonly<Record<string, unknown>>,
+  bytes: Uint8Array,
+): Readonly<Record<string, unknown>> {
+  const { seed } = body;
+  if (typeof seed !== 'number' || !Number.isInteger(seed) || Number.isSafeInteger(seed))
+    return body;
+  const digits = new Map<unknown, string | undefined>();
+  function note(
+    this: unknown,
+    key: string,
+    value: unknown,
+    context?: { readonly source?: string },
+  ): unknown {
+    if (key === 'seed') digits.set(this, context?.source);
+    return value;
+  }
+  const again: unknown = JSON.parse(decoder.decode(bytes), note);
+  return { ...body, seed: digits.get(again) ?? seed };
+}
+
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 

@@ -9,7 +9,7 @@ import {
   type HarnessRequest,
   type VectorRoute,
 } from '../harness/harness.ts';
-import { parseJsonObject } from '../json-body.ts';
+import { parseJsonObject, withExactSeed } from '../json-body.ts';
 import type { ServableModel } from '../models/models.ts';
 import { isRefusal } from '../refusal.ts';
 import type { ApiContext, ApiDeps } from './context.ts';
@@ -70,7 +70,7 @@ export async function readInference(
   gate.check();
   const bytes = await readBody(request, { maxBytes, signal: request.signal });
   context.get('connection').liftIdleLimit();
-  const body = parseJsonObject(bytes);
+  const body = withExactSeed(parseJsonObject(bytes), bytes);
   gate.check();
   return { body, bytes };
 }

@@ -30,7 +30,7 @@ const SEED_WORDS = 'must be a whole number of 64 bits';
 
 /** 64 bits, signed or not. A number of JavaScript holds 53 of them: more come as a string. */
 export const seed = z
-  .union([z.int(), z.string().regex(/^-?\d{1,20}$/)], SEED_WORDS)
+  .union([z.int(SEED_WORDS), z.string().regex(/^-?\d{1,20}$/, SEED_WORDS)], SEED_WORDS)
   .transform((value) => BigInt(value))
   .refine((value) => value >= LEAST_SEED && value <= GREATEST_SEED, SEED_WORDS);
 

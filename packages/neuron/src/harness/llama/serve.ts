@@ -17,7 +17,9 @@ import type { PulseGroup } from './pulse.ts';
 import {
   type AnswerIdentity,
   answerId,
+  type AnswerOptions,
   type AnswerRenderer,
+  type CallForm,
   type DoneEvent,
   type StreamOptions,
   type StreamRenderer,
@@ -32,7 +34,7 @@ interface Dialect {
   readonly route: GenerateRoute;
   readonly idPrefix: 'chatcmpl-' | 'cmpl-';
   readonly stream: (identity: AnswerIdentity, options: StreamOptions) => StreamRenderer;
-  readonly answer: (identity: AnswerIdentity) => AnswerRenderer;
+  readonly answer: (identity: AnswerIdentity, options: AnswerOptions) => AnswerRenderer;
 }
 
 /** How each route is generated and rendered. */
@@ -92,8 +94,15 @@ function readStreamOptions(body: Readonly<Record<string, unknown>>): StreamOptio
   return {
     n: typeof n === 'number' ? n : 1,
     includeUsage: typeof includeUsage === 'boolean' ? includeUsage : undefined,
+    callForm: callFormOf(body),
   };
 }
+
+/** Callers of the older `functions` read no `tool_calls`. */
+const callFormOf = ({ tools, functions }: Readonly<Record<string, unknown>>): CallForm =>
+  isList(functions) && !isList(tools) ? 'function_call' : 'tool_calls';
+
+const isList = (value: unknown): boolean => Array.isArray(value) && value.length > 0;
 
 /** What the transport or the engine says when it ends under its requests. */
 const LOSS_CODES: ReadonlySet<string> = new Set([
@@ -194,7 +203,9 @@ async function wholeAnswer(
   options: Serving,
 ): Promise<Response> {
   const { route, modelId, request, serving } = options;
-  const answer = DIALECTS[route].answer(identify(route, modelId));
+  const answer = DIALECTS[route].answer(identify(route, modelId), {
+    callForm: callFormOf(request.body),
+  });
   let isStarted = false;
   for (;;) {
     const event = await work.next();

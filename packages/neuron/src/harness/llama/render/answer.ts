@@ -15,7 +15,14 @@ export interface AnswerIdentity {
 /** OpenAI's rule for usage on streams: `undefined` = the caller did not say. */
 export type IncludeUsage = boolean | undefined;
 
-export interface StreamOptions {
+/** How calls are written: to `tools` as `tool_calls`, to the older `functions` as `function_call`. */
+export type CallForm = 'tool_calls' | 'function_call';
+
+export interface AnswerOptions {
+  readonly callForm: CallForm;
+}
+
+export interface StreamOptions extends AnswerOptions {
   /** Choices asked for. */
   readonly n: number;
   readonly includeUsage: IncludeUsage;
@@ -48,5 +55,10 @@ export function answerId(prefix: 'chatcmpl-' | 'cmpl-'): string {
 }
 
 /** The finish reason as OpenAI names it: an answer that was cut off counts as `stop`. */
-export const wireFinish = (reason: DoneEvent['finish'][number]['reason']): string =>
-  reason === 'cancelled' ? 'stop' : reason;
+export function wireFinish(
+  reason: DoneEvent['finish'][number]['reason'],
+  callForm: CallForm = 'tool_calls',
+): string {
+  if (reason === 'cancelled') return 'stop';
+  return reason === 'tool_calls' ? callForm : reason;
+}

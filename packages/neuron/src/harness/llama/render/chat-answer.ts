@@ -1,6 +1,12 @@
 import type { StepItem, TokenLogprob, ToolCallDelta } from '@cortex/engine';
 
-import { type AnswerIdentity, type AnswerRenderer, wireFinish } from './answer.ts';
+import {
+  type AnswerIdentity,
+  type AnswerOptions,
+  type AnswerRenderer,
+  type CallForm,
+  wireFinish,
+} from './answer.ts';
 import { toChatLogprobs } from './logprobs.ts';
 import { toCompletionUsage } from './usage.ts';
 
@@ -26,7 +32,28 @@ function addTool(tools: ToolCallParts[], delta: ToolCallDelta): void {
   if (delta.arguments !== undefined) call.arguments.push(delta.arguments);
 }
 
-function formatMessage({ text, reasoning, tools }: ChoiceParts): Record<string, unknown> {
+function formatCalls(tools: readonly ToolCallParts[], form: CallForm): Record<string, unknown> {
+  const [first] = tools;
+  if (first === undefined) return {};
+  if (form === 'function_call') return { function_call: formatFunction(first) };
+  return {
+    tool_calls: tools.map((call) => ({
+      id: call.id,
+      type: 'function',
+      function: formatFunction(call),
+    })),
+  };
+}
+
+const formatFunction = (call: ToolCallParts): Record<string, string> => ({
+  name: call.name,
+  arguments: call.arguments.join(''),
+});
+
+function formatMessage(
+  { text, reasoning, tools }: ChoiceParts,
+  form: CallForm,
+): Record<string, unknown> {
   const content = text.join('');
   return {
     role: 'assistant',
@@ -34,18 +61,15 @@ function formatMessage({ text, reasoning, tools }: ChoiceParts): Record<string, 
     content: content === '' && tools.length > 0 ? null : content,
     refusal: null,
     ...(reasoning.length > 0 && { reasoning_content: reasoning.join('') }),
-    ...(tools.length > 0 && {
-      tool_calls: tools.map((call) => ({
-        id: call.id,
-        type: 'function',
-        function: { name: call.name, arguments: call.arguments.join('') },
-      })),
-    }),
+    ...formatCalls(tools, form),
   };
 }
 
 /** A chat answer in one piece. */
-export function createChatAnswer(identity: AnswerIdentity): AnswerRenderer {
+export function createChatAnswer(
+  identity: AnswerIdentity,
+  { callForm }: AnswerOptions,
+): AnswerRenderer {
   const choices: ChoiceParts[] = [];
 
   function add(item: StepItem): void {
@@ -67,9 +91,9 @@ export function createChatAnswer(identity: AnswerIdentity): AnswerRenderer {
         const choice = choices[index] ?? emptyChoice();
         return {
           index,
-          message: formatMessage(choice),
+          message: formatMessage(choice, callForm),
           logprobs: choice.logprobs.length > 0 ? toChatLogprobs(choice.logprobs) : null,
-          finish_reason: wireFinish(reason),
+          finish_reason: wireFinish(reason, callForm),
           ...(matchedStop !== undefined && { stop_reason: matchedStop }),
         };
       }),

@@ -2,6 +2,7 @@ import type { StepItem, ToolCallDelta } from '@cortex/engine';
 
 import {
   type AnswerIdentity,
+  type CallForm,
   type StreamOptions,
   type StreamRenderer,
   wireFinish,
@@ -9,7 +10,11 @@ import {
 import { toChatLogprobs } from './logprobs.ts';
 import { toCompletionUsage } from './usage.ts';
 
-function formatTool(tool: ToolCallDelta): string {
+function formatTool(tool: ToolCallDelta, form: CallForm): string {
+  if (form === 'function_call') {
+    const call = { name: tool.name, arguments: tool.arguments ?? '' };
+    return `"function_call":${JSON.stringify(call)}`;
+  }
   const call = {
     index: tool.index,
     ...(tool.id !== undefined && { id: tool.id }),
@@ -22,13 +27,13 @@ function formatTool(tool: ToolCallDelta): string {
   return `"tool_calls":[${JSON.stringify(call)}]`;
 }
 
-function formatDelta(item: StepItem): string {
+function formatDelta(item: StepItem, form: CallForm): string {
   const members: string[] = [];
   if (item.reasoning !== undefined) {
     members.push(`"reasoning_content":${JSON.stringify(item.reasoning)}`);
   }
   if (item.text !== undefined) members.push(`"content":${JSON.stringify(item.text)}`);
-  if (item.tool) members.push(formatTool(item.tool));
+  if (item.tool) members.push(formatTool(item.tool, form));
   return members.join(',');
 }
 
@@ -40,7 +45,7 @@ function formatDelta(item: StepItem): string {
  */
 export function createChatStream(
   identity: AnswerIdentity,
-  { n, includeUsage }: StreamOptions,
+  { n, includeUsage, callForm }: StreamOptions,
 ): StreamRenderer {
   const head = `data: {"id":${JSON.stringify(identity.id)},"object":"chat.completion.chunk","created":${identity.created},"model":${JSON.stringify(identity.model)},"choices":[`;
   const tail = includeUsage === true ? '],"usage":null}\n\n' : ']}\n\n';
@@ -50,7 +55,7 @@ export function createChatStream(
   function formatItem(item: StepItem): string {
     const logprobs = item.logprobs ? JSON.stringify(toChatLogprobs(item.logprobs)) : 'null';
     return chunk(
-      `{"index":${item.index ?? 0},"delta":{${formatDelta(item)}},"logprobs":${logprobs},"finish_reason":null}`,
+      `{"index":${item.index ?? 0},"delta":{${formatDelta(item, callForm)}},"logprobs":${logprobs},"finish_reason":null}`,
     );
   }
 
@@ -71,7 +76,7 @@ export function createChatStream(
       finish.forEach(({ reason, matchedStop }, index) => {
         const stop =
           matchedStop === undefined ? '' : `,"stop_reason":${JSON.stringify(matchedStop)}`;
-        const choice = `{"index":${index},"delta":{},"logprobs":null,"finish_reason":"${wireFinish(reason)}"${stop}}`;
+        const choice = `{"index":${index},"delta":{},"logprobs":null,"finish_reason":"${wireFinish(reason, callForm)}"${stop}}`;
         const carriesUsage = includeUsage === undefined && index === finish.length - 1;
         text += carriesUsage ? `${head}${choice}],"usage":${usageJson}}\n\n` : chunk(choice);
       });

@@ -36,7 +36,7 @@ const parseChunks = (text: string) =>
     .map((event) => ChatCompletionChunk.parse(JSON.parse(event.slice('data: '.length))));
 
 function chatChunks(includeUsage: IncludeUsage, items: readonly StepItem[] = [{ text: 'a' }]) {
-  const stream = createChatStream(IDENTITY, { n: 1, includeUsage });
+  const stream = createChatStream(IDENTITY, { n: 1, includeUsage, callForm: 'tool_calls' });
   return parseChunks(stream.accepted() + stream.items(items) + stream.finish(done()));
 }
 
@@ -65,7 +65,11 @@ describe('usage on a chat stream', () => {
 
 describe('a chat stream', () => {
   test('starts with a role chunk for each choice', () => {
-    const stream = createChatStream(IDENTITY, { n: 2, includeUsage: undefined });
+    const stream = createChatStream(IDENTITY, {
+      n: 2,
+      includeUsage: undefined,
+      callForm: 'tool_calls',
+    });
 
     const chunks = parseChunks(stream.accepted());
 
@@ -95,7 +99,11 @@ describe('a chat stream', () => {
   });
 
   test('names the stop string that matched', () => {
-    const stream = createChatStream(IDENTITY, { n: 1, includeUsage: undefined });
+    const stream = createChatStream(IDENTITY, {
+      n: 1,
+      includeUsage: undefined,
+      callForm: 'tool_calls',
+    });
 
     const [chunk] = parseChunks(
       stream.finish(done({ finish: [{ reason: 'stop', matchedStop: '\n\n' }] })),
@@ -107,7 +115,7 @@ describe('a chat stream', () => {
 
 describe('a whole chat answer', () => {
   test('joins text, reasoning and the arguments of each call', () => {
-    const answer = createChatAnswer(IDENTITY);
+    const answer = createChatAnswer(IDENTITY, { callForm: 'tool_calls' });
     answer.items([{ reasoning: 'h' }, { reasoning: 'm' }]);
     answer.items([
       { tool: { index: 0, id: 'call_1', name: 'add', arguments: '{"a"' } },
@@ -127,7 +135,9 @@ describe('a whole chat answer', () => {
   });
 
   test('has the empty string as content when nothing was said', () => {
-    const body = ChatCompletion.parse(createChatAnswer(IDENTITY).finish(done()));
+    const body = ChatCompletion.parse(
+      createChatAnswer(IDENTITY, { callForm: 'tool_calls' }).finish(done()),
+    );
 
     expect(body.choices[0]?.message.content).toBe('');
   });
@@ -135,7 +145,11 @@ describe('a whole chat answer', () => {
 
 describe('completions', () => {
   test('are announced by a comment and streamed as text', () => {
-    const stream = createCompletionStream(IDENTITY, { n: 1, includeUsage: true });
+    const stream = createCompletionStream(IDENTITY, {
+      n: 1,
+      includeUsage: true,
+      callForm: 'tool_calls',
+    });
 
     const text = stream.accepted() + stream.items([{ text: 'a' }]) + stream.finish(done());
 
@@ -192,7 +206,9 @@ test('a completion shows the likelier of two tokens with the same text', () => {
 
 test('details of usage that are zero are absent', () => {
   const usage = { promptTokens: 9, completionTokens: 4, cachedTokens: 6, reasoningTokens: 2 };
-  const body = ChatCompletion.parse(createChatAnswer(IDENTITY).finish(done({ usage })));
+  const body = ChatCompletion.parse(
+    createChatAnswer(IDENTITY, { callForm: 'tool_calls' }).finish(done({ usage })),
+  );
 
   expect(body.usage).toEqual({
     prompt_tokens: 9,
