@@ -122,6 +122,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     listen: config.gateway.metrics_listen,
     key: 'gateway.metrics_listen',
     envPrefix: 'CORTEX_',
+    log,
     fetch: metricsPage,
   });
   const exchanges = new OpenExchanges(clock);
@@ -154,17 +155,18 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     metricsUrl: () => metrics.url,
     createdS: Math.floor(Date.now() / 1000),
   });
-  addAdminRoutes(
-    api,
+  addAdminRoutes(api, {
     control,
-    createAdminAccess({ key: adminKey, peers: options.adminPeers ?? 'any' }),
-  );
+    checkAccess: createAdminAccess({ key: adminKey, peers: options.adminPeers ?? 'any' }),
+    log,
+  });
   let listener: Listener;
   try {
     listener = listen({
       listen: config.gateway.listen,
       key: 'gateway.listen',
       envPrefix: 'CORTEX_',
+      log,
       idleLimitS: options.idleLimitS,
       fetch: (request, server) => api.fetch(request, { server }),
       browsers: {

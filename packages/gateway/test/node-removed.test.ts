@@ -74,7 +74,7 @@ describe('requests of a node that is taken out of the configuration', () => {
       const response = await answer;
       expect(response.status).toBe(200);
       expect(await response.text()).toContain(stream ? '"b"' : '"ok":true');
-      expect(await gateway.record()).toMatchObject({ outcome: 'ok', node: 'removed' });
+      expect(await gateway.record(2)).toMatchObject({ outcome: 'ok', node: 'removed' });
     } finally {
       await gateway.close();
     }

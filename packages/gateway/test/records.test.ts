@@ -208,6 +208,49 @@ test('the record of a client that left while it waited for a place has the time 
   await first;
 });
 
+describe('a request for the list of models', () => {
+  test.each([
+    ['/v1/models', 200, 'ok'],
+    ['/v1/models/m', 200, 'ok'],
+    ['/v1/models/nobody/has-it', 404, 'not_found'],
+  ])('%s is recorded and counted under its api', async (path, status, outcome) => {
+    for (const method of ['GET', 'HEAD']) {
+      const { gateway } = await setUp();
+
+      const response = await gateway.get(path, { method });
+
+      expect(response.status).toBe(status);
+      expect(await gateway.record()).toMatchObject({
+        api: 'models',
+        status,
+        outcome,
+        request_id: response.headers.get('x-request-id') ?? '',
+        principal: expect.stringMatching(/^addr:/),
+        node: 'none',
+      });
+      expect(await gateway.metrics()).toContain(
+        `cortex_requests_total{api="models",model="unknown",node="none",outcome="${outcome}"} 1`,
+      );
+    }
+  });
+});
+
+test('the id in an internal error of the admin API is logged once, with the cause', async () => {
+  const { gateway } = await setUp();
+  const { control } = gateway.running;
+  Object.defineProperty(control, 'loadModel', {
+    value: () => Promise.reject(new Error('the reason for the log')),
+  });
+
+  const response = await gateway.admin('/models/load', { model: 'm' });
+
+  expect(response.status).toBe(500);
+  const id = response.headers.get('x-request-id');
+  const logged = gateway.lines.filter((line) => line['request_id'] === id && line['err']);
+  expect(logged).toHaveLength(1);
+  expect(JSON.stringify(logged)).toContain('the reason for the log');
+});
+
 test('the id in an internal error is logged once, with the cause', async () => {
   const { neuron, gateway } = await setUp();
   const { control } = gateway.running;

@@ -263,6 +263,7 @@ async function createNeuron(config: NeuronConfig, log: Logger, parts: NeuronPart
         listen: config.listen,
         key: 'listen',
         envPrefix: 'NEURON_',
+        log,
         idleLimitS: parts.idleLimitS,
         fetch: (request, server) => api.fetch(request, { server }),
         browsers: {

@@ -62,15 +62,15 @@ test('a free port is reported as it is reached', async () => {
   expect(await response.text()).toBe('ok');
 });
 
-test('a handler that throws is an internal error without its text', async () => {
-  const errors: unknown[] = [];
+test('a handler that throws is an internal error without its text, logged under the id that the caller gets', async () => {
+  const logged: unknown[] = [];
   const listener = listen({
     listen: '127.0.0.1:0',
     key: 'listen',
     fetch: () => {
       throw new Error('secret');
     },
-    onError: (error) => errors.push(error),
+    log: { error: (fields: unknown) => void logged.push(fields) },
   });
 
   const response = await globalThis.fetch(listener.url);
@@ -80,5 +80,7 @@ test('a handler that throws is an internal error without its text', async () => 
   expect(response.status).toBe(500);
   expect(text).toContain('internal_error');
   expect(text).not.toContain('secret');
-  expect(errors).toEqual([new Error('secret')]);
+  const id = response.headers.get('x-request-id') ?? '';
+  expect(text).toContain(id);
+  expect(logged).toEqual([{ err: new Error('secret'), request_id: id }]);
 });

@@ -7,6 +7,7 @@ import { type Environment } from './environment.ts';
 import { type InferenceDeps, inferenceHandler } from './inference.ts';
 import { INFERENCE_ROUTES, isInferencePath } from './inference-routes.ts';
 import { dialectOf } from './dialect.ts';
+import { metered } from './metered.ts';
 import { getModelHandler, listModelsHandler } from './models.ts';
 import { rootPage } from './root-page.ts';
 import { refuseRoute } from './refuse-route.ts';
@@ -24,8 +25,8 @@ export function createApi(deps: ApiDeps): Hono<Environment> {
   const { control } = deps;
 
   for (const route of INFERENCE_ROUTES) app.post(route.path, inferenceHandler(route, deps));
-  app.get('/v1/models', listModelsHandler(control, deps.createdS));
-  app.get('/v1/models/:id{.+}', getModelHandler(control, deps.createdS));
+  app.get('/v1/models', metered('models', deps, listModelsHandler(control, deps.createdS)));
+  app.get('/v1/models/:id{.+}', metered('models', deps, getModelHandler(control, deps.createdS)));
   app.get('/health', () => Response.json(fleetHealth(control.snapshot())));
   app.get('/', ({ req, env }) => {
     const host = req.header('host');
@@ -37,8 +38,7 @@ export function createApi(deps: ApiDeps): Hono<Environment> {
   app.onError((error, context) => {
     const { headers } = context.req.raw;
     const requestId = requestIdOf(headers);
-    deps.meter.log.error({ err: error, request_id: requestId }, 'request failed');
-    return errorResponse(error, { dialect: dialectOf(headers), requestId });
+    return errorResponse(error, { dialect: dialectOf(headers), requestId, log: deps.meter.log });
   });
   return app;
 }

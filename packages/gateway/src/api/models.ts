@@ -1,11 +1,8 @@
 import { describeModel, type FleetSnapshot, listModels } from '@cortex/fleet';
 import { CortexError, type ListedModel } from '@cortex/protocol';
-import { errorResponse, requestIdOf } from '@cortex/service';
-import type { Context } from 'hono';
 
 import { type Control } from '../control/control.ts';
-import { dialectOf } from './dialect.ts';
-import { type Environment } from './environment.ts';
+import { type MeteredRequest } from './metered.ts';
 
 /** A model as Anthropic's `GET /v1/models` shows it. */
 function toAnthropicModel(model: ListedModel) {
@@ -17,7 +14,7 @@ function toAnthropicModel(model: ListedModel) {
   };
 }
 
-/** Claude Code offers only what is named like Anthropic's own: such aliases are shown to it, listed or not. */
+/** Claude Code offers only names like Anthropic's own, so it is shown such aliases even where they are not listed. */
 function withClaudeAliases(
   snapshot: FleetSnapshot,
   models: readonly ListedModel[],
@@ -41,31 +38,25 @@ function toAnthropicList(models: readonly ListedModel[]) {
 
 /** `GET /v1/models`: what can be asked for, in the client's dialect. */
 export function listModelsHandler(control: Control, createdS: number) {
-  return (context: Context<Environment>): Response => {
-    const { headers } = context.req.raw;
-    const dialect = dialectOf(headers);
+  return ({ dialect, requestId }: MeteredRequest): Response => {
     const snapshot = control.snapshot();
     const models = listModels(snapshot, { createdS });
     const body =
       dialect === 'anthropic'
         ? toAnthropicList(withClaudeAliases(snapshot, models, createdS))
         : { object: 'list', data: models };
-    return Response.json(body, { headers: { 'x-request-id': requestIdOf(headers) } });
+    return Response.json(body, { headers: { 'x-request-id': requestId } });
   };
 }
 
 /** `GET /v1/models/{id}`; the id may hold `/`. */
 export function getModelHandler(control: Control, createdS: number) {
-  return (context: Context<Environment>): Response => {
-    const { headers } = context.req.raw;
-    const requestId = requestIdOf(headers);
-    const dialect = dialectOf(headers);
+  return ({ context, dialect, requestId, meter }: MeteredRequest): Response => {
     const id = context.req.param('id') ?? '';
+    meter.modelAsked = id;
     const model = describeModel(control.snapshot(), id, { createdS });
-    if (model === undefined) {
-      const error = new CortexError('model_not_found', `There is no model "${id}" here.`);
-      return errorResponse(error, { dialect, requestId });
-    }
+    if (model === undefined)
+      throw new CortexError('model_not_found', `There is no model "${id}" here.`);
     const body = dialect === 'anthropic' ? toAnthropicModel(model) : model;
     return Response.json(body, { headers: { 'x-request-id': requestId } });
   };

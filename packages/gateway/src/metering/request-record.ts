@@ -1,7 +1,7 @@
 import { type ErrorCode } from '@cortex/protocol';
 
 /** `api` of metrics and records (contracts, section 5); those that have a route. */
-export type Api = 'chat' | 'completions' | 'embeddings' | 'rerank' | 'tokenize';
+export type Api = 'chat' | 'completions' | 'embeddings' | 'rerank' | 'tokenize' | 'models';
 
 /** How a request ended, in the words of contracts section 5. */
 export type Outcome =

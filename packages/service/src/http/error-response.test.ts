@@ -23,6 +23,21 @@ test('an error is answered in the dialect of the client, with its id and headers
   });
 });
 
+test('an error that nobody expected is logged once, under the id that the caller gets', () => {
+  const logged: unknown[] = [];
+  const log = { error: (fields: unknown) => void logged.push(fields) };
+  const cause = new TypeError('secret');
+
+  errorResponse(cause, { dialect: 'openai', requestId: 'req_1', log });
+  errorResponse(new CortexError('queue_full', 'full'), {
+    dialect: 'openai',
+    requestId: 'req_2',
+    log,
+  });
+
+  expect(logged).toEqual([{ err: cause, request_id: 'req_1' }]);
+});
+
 test('anything else that was thrown is an internal error without its text', async () => {
   const response = errorResponse(new TypeError('secret'), {
     dialect: 'anthropic',

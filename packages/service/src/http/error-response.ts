@@ -1,15 +1,25 @@
 import { type Dialect, renderError, toCortexError } from '@cortex/protocol';
 
+import { type Logger } from '../log.ts';
+
 export interface ErrorResponseOptions {
   readonly dialect: Dialect;
   readonly requestId: string;
+  /** Told of an error that nobody expected, with the id that the caller is given for it; undefined: it was logged before. */
+  readonly log?: Pick<Logger, 'error'> | undefined;
   /** Further headers of the answer. */
   readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** Anything thrown as an answer of the client's dialect; what is no `CortexError` becomes `internal_error`. */
 export function errorResponse(thrown: unknown, options: ErrorResponseOptions): Response {
-  const rendered = renderError(toCortexError(thrown), options.dialect, options.requestId);
+  const error = toCortexError(thrown);
+  if (error.code === 'internal_error')
+    options.log?.error(
+      { err: error.cause ?? error, request_id: options.requestId },
+      'request failed',
+    );
+  const rendered = renderError(error, options.dialect, options.requestId);
   return Response.json(rendered.body, {
     status: rendered.status,
     headers: { 'x-request-id': options.requestId, ...rendered.headers, ...options.headers },

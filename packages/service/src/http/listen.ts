@@ -6,6 +6,7 @@ import { ConfigError } from '../config/config-error.ts';
 
 import { type BrowserRules, NO_FOREIGN_PAGES } from './browser-guard.ts';
 import { IDLE_LIMIT_S } from './client-connection.ts';
+import { type Logger } from '../log.ts';
 import { errorResponse } from './error-response.ts';
 import { frontDoor } from './front-door.ts';
 import { createRequestId } from './request-id.ts';
@@ -46,8 +47,8 @@ export interface ListenOptions {
   /** Seconds without a byte in either direction; `IDLE_LIMIT_S` when absent. See `ClientConnection`. */
   readonly idleLimitS?: number | undefined;
   readonly maxRequestBodyBytes?: number;
-  /** Told of what `fetch` threw or rejected with; the client gets `internal_error`. */
-  readonly onError?: (error: unknown) => void;
+  /** Told of what `fetch` threw or rejected with, under the id that the client gets with `internal_error`. */
+  readonly log?: Pick<Logger, 'error'> | undefined;
 }
 
 /** Reads `127.0.0.1:31313`, `[::1]:0` or `localhost:80`. @throws ConfigError naming `key` */
@@ -103,8 +104,8 @@ export function listen(options: ListenOptions): Listener {
         serve: options.fetch,
       }),
       error: (error) => {
-        options.onError?.(error);
-        return errorResponse(error, { dialect: 'openai', requestId: createRequestId() });
+        const { log } = options;
+        return errorResponse(error, { dialect: 'openai', requestId: createRequestId(), log });
       },
     });
   } catch (error) {
