@@ -59,10 +59,13 @@ const conversation = (text: string, tools: boolean) => ({
   }),
 });
 
+const NONE = new ControlTexts([]);
+
 /** The texts of a prompt that become control tokens, in their order. */
 function controlsIn(prompt: RenderedPrompt, controls: ControlTexts): readonly string[] {
-  return partsOfPrompt(prompt, controls).flatMap(({ text, parseSpecial }) =>
-    parseSpecial ? Array.from(controls.in(text), ({ start, end }) => text.slice(start, end)) : [],
+  return partsOfPrompt(prompt, { all: controls, alwaysRead: NONE }).flatMap(
+    ({ text, parseSpecial }) =>
+      parseSpecial ? Array.from(controls.in(text), ({ start, end }) => text.slice(start, end)) : [],
   );
 }
 
@@ -101,7 +104,7 @@ describe('the text of a control token', () => {
       expect(controlsIn(prompt, controls)).toEqual(controlsIn(render('zzz'), controls));
       expect(prompt.text).toContain(said);
       expect(
-        partsOfPrompt(prompt, controls)
+        partsOfPrompt(prompt, { all: controls, alwaysRead: NONE })
           .map(({ text }) => text)
           .join(''),
       ).toBe(prompt.text);

@@ -195,6 +195,7 @@ describe('a long text', () => {
     const tokenizer = new Tokenizer({
       bosToken: undefined,
       controlTexts: [],
+      alwaysReadTexts: [],
       bytesOf: () => new Uint8Array(),
       size: model.vocabulary.size,
       longestTokenBytes: model.vocabulary.longestTokenBytes,

@@ -17,6 +17,7 @@ import {
 } from '../src/llama/parsers/choose-parser.ts';
 import { GbnfSampler } from './gbnf-sampler.ts';
 import { readAll } from './parsed-answer.ts';
+import { seededRandom } from './seeded-random.ts';
 
 const ajv = new Ajv({ strict: false });
 addFormats(ajv);
@@ -116,29 +117,37 @@ function prepare({ format, prompt }: Model, body: object): PreparedChat {
   return prepareChat(readShape(ChatBody, { messages, ...body }), { template, format });
 }
 
-/** Answers that the grammar for `body` lets through, and the calls read from each. Content beside calls is an error. */
-function answers(model: Model, body: object, count: number): readonly Call[][] {
+/** The calls in the answer that the grammar for `body` lets through for a seed. Content beside calls is an error. */
+function answersOf(model: Model, body: object): (seed: number) => readonly Call[] {
   const { format } = model;
   const prepared = prepare(model, body);
   const sampler = new GbnfSampler(prepared.grammar ?? '');
-  return Array.from({ length: count }, (_, i) => {
-    const text = sampler.sample(Math.random, i % 3 === 0 ? 15 : 120);
+  return (seed) => {
+    const text = sampler.sample(seededRandom(seed), seed % 3 === 0 ? 15 : 120);
     const parser = chooseParser(format, { ...prepared, newCallId: () => 'id' });
     const { calls, text: content } = readAll(parser, [text]);
     if (calls.length === 0 || content !== '') throw new Error(`not only calls: ${text}`);
-    return [...calls];
-  });
+    return calls;
+  };
+}
+
+/** A failure names the seed. */
+function forAnySeed(check: (seed: number) => void, numRuns: number): void {
+  fc.assert(fc.property(fc.nat(), check), { numRuns });
 }
 
 /** Fails unless every answer that the grammar lets through is calls whose arguments validate. */
-function expectCalls(model: Model, tools: readonly Tool[], count: number): void {
+function expectCalls(model: Model, tools: readonly Tool[], numRuns: number): void {
   const offered = tools.map((tool) => ({ type: 'function', function: tool }));
-  for (const call of answers(model, { tools: offered, tool_choice: 'required' }, count).flat()) {
-    const tool = tools.find(({ name }) => name === call.name);
-    const validate = ajv.compile(tool?.parameters ?? false);
-    if (!validate(parse(call.arguments)))
-      throw new Error(`${call.name} ${call.arguments}: ${ajv.errorsText(validate.errors)}`);
-  }
+  const answer = answersOf(model, { tools: offered, tool_choice: 'required' });
+  const validators = new Map(tools.map((tool) => [tool.name, ajv.compile(tool.parameters)]));
+  forAnySeed((seed) => {
+    for (const call of answer(seed)) {
+      const validate = validators.get(call.name);
+      if (validate?.(parse(call.arguments)) !== true)
+        throw new Error(`${call.name} ${call.arguments}: ${ajv.errorsText(validate?.errors)}`);
+    }
+  }, numRuns);
 }
 
 function parse(json: string): unknown {
@@ -261,18 +270,21 @@ test.each([
 
   const { grammar = '' } = prepare(modelOf(family), asked);
 
-  expect(new GbnfSampler(grammar).sample(Math.random, 15)).toEndWith(expected);
+  expect(new GbnfSampler(grammar).sample(seededRandom(1), 15)).toEndWith(expected);
 });
 
 describe.each(Object.keys(FAMILIES))('an enforced call of %s', (family) => {
   const model = modelOf(family);
 
-  test.each(SCHEMAS.map((schema) => [JSON.stringify(schema), schema] as const))(
-    'reads back as arguments that are valid for %s',
-    (_, schema) => {
-      expectCalls(model, [{ name: 'do_it', parameters: schema }], 40);
-    },
-  );
+  test('reads back as arguments that are valid, for every kind of schema', () => {
+    for (const schema of SCHEMAS) {
+      try {
+        expectCalls(model, [{ name: 'do_it', parameters: schema }], 12);
+      } catch (cause) {
+        throw new Error(`not for ${JSON.stringify(schema)}`, { cause });
+      }
+    }
+  });
 
   test('reads back as valid arguments for any parameters', () => {
     fc.assert(
@@ -281,17 +293,22 @@ describe.each(Object.keys(FAMILIES))('an enforced call of %s', (family) => {
           { name: 'first', parameters: first },
           { name: 'second-tool', parameters: second },
         ];
-        expectCalls(model, tools, 8);
+        expectCalls(model, tools, 4);
       }),
-      { numRuns: 25 },
+      { numRuns: 12 },
     );
   });
 
-  test.each(WITHOUT_PARAMETERS)('of a tool without parameters, %j, has the arguments {}', (fn) => {
-    const tools = [{ type: 'function', function: { name: 'now', ...fn } }];
-    const calls = answers(model, { tools, tool_choice: 'required' }, 6).flat();
+  test('has the arguments {} where the tool has no parameters, however that is said', () => {
+    for (const fn of WITHOUT_PARAMETERS) {
+      const tools = [{ type: 'function', function: { name: 'now', ...fn } }];
+      const answer = answersOf(model, { tools, tool_choice: 'required' });
 
-    expect(new Set(calls.map((call) => call.arguments))).toEqual(new Set(['{}']));
+      forAnySeed((seed) => {
+        const args = answer(seed).map((call) => call.arguments);
+        expect({ fn, args: [...new Set(args)] }).toEqual({ fn, args: ['{}'] });
+      }, 3);
+    }
   });
 
   test('with arguments, of a tool without parameters, is read as one with the arguments {}', () => {
@@ -301,11 +318,11 @@ describe.each(Object.keys(FAMILIES))('an enforced call of %s', (family) => {
     const { grammar = '' } = prepare(model, { tools, tool_choice: 'required' });
     const sampler = new GbnfSampler(grammar);
 
-    for (let i = 0; i < 6; i++) {
+    forAnySeed((seed) => {
       const parser = chooseParser(model.format, { ...bare, newCallId: () => 'id' });
-      const { calls } = readAll(parser, Array.from(sampler.sample(Math.random, 30)));
+      const { calls } = readAll(parser, Array.from(sampler.sample(seededRandom(seed), 30)));
       expect(new Set(calls.map((call) => call.arguments))).toEqual(new Set(['{}']));
-    }
+    }, 6);
   });
 
   test('is one call where one is asked for, and of the tool that is named', () => {
@@ -313,12 +330,12 @@ describe.each(Object.keys(FAMILIES))('an enforced call of %s', (family) => {
     const named = { tools, tool_choice: { type: 'function', function: { name: 'b' } } };
     const single = { tools, tool_choice: 'required', parallel_tool_calls: false };
 
-    expect(
-      answers(model, named, 30)
-        .flat()
-        .map(({ name }) => name),
-    ).toEqual(Array(30).fill('b'));
-    expect(answers(model, single, 30).flat()).toHaveLength(30);
+    const [ofNamed, ofSingle] = [answersOf(model, named), answersOf(model, single)];
+
+    forAnySeed((seed) => {
+      expect(ofNamed(seed).map(({ name }) => name)).toEqual(['b']);
+      expect(ofSingle(seed)).toHaveLength(1);
+    }, 15);
   });
 });
 
@@ -335,7 +352,7 @@ test.each([
   ];
   let thrown: unknown;
   try {
-    answers(modelOf(family), { tools, tool_choice: 'required' }, 1);
+    answersOf(modelOf(family), { tools, tool_choice: 'required' });
   } catch (error) {
     thrown = error;
   }
@@ -367,12 +384,12 @@ describe.each([
       response_format: { type: 'json_schema', json_schema: { schema } },
     });
     const sampler = new GbnfSampler(prepared.grammar ?? '');
-    for (let i = 0; i < 60; i++) {
+    forAnySeed((seed) => {
       const parser = chooseParser(format, { ...prepared, newCallId: () => 'id' });
-      const { text, calls } = readAll(parser, [sampler.sample(Math.random, 80)]);
+      const { text, calls } = readAll(parser, [sampler.sample(seededRandom(seed), 80)]);
 
       expect(ajv.validate(schema, parse(text))).toBe(true);
       expect(calls).toEqual([]);
-    }
+    }, 30);
   });
 });

@@ -3,110 +3,138 @@ import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { z } from 'zod';
 
-import type { CallableTool } from '../src/grammar/answer-grammar.ts';
 import {
   chooseParser,
   readOutputFormat,
   reasoningState,
 } from '../src/llama/parsers/choose-parser.ts';
-import type { OutputParser } from '../src/llama/parsers/output-parser.ts';
-import { type Parsed, readAll } from './parsed-answer.ts';
+import type { AnswerEnd, OutputParser } from '../src/llama/parsers/output-parser.ts';
+import { readAll } from './parsed-answer.ts';
 
 const FIXTURES = join(import.meta.dir, '../src/llama/parsers/__fixtures__');
 
-interface Fixture {
-  /** A template of the corpus. */
-  readonly template?: string;
-  /** The template itself, where the corpus has none of the family. */
-  readonly source?: string;
-  /** The end of the prompt; where it is neither marker nor header, the answer that was begun. */
-  readonly prompt?: string;
-  readonly tools: readonly { readonly function: CallableTool }[];
-  /** The answer as the model's tokens spell it. */
-  readonly pieces: readonly string[];
-  readonly expected: Parsed;
-}
+const Tool = z.object({ name: z.string(), parameters: z.looseObject({}) });
+const Case = z.strictObject({
+  template: z.string().optional(),
+  tools: z.string().optional(),
+  prompt: z.string().optional(),
+  end: z.enum(['finished', 'cut']).default('cut'),
+  answer: z.string(),
+  text: z.string().default(''),
+  reasoning: z.string().default(''),
+  calls: z.array(z.string()).default([]),
+});
+const Family = z.strictObject({
+  template: z.string().optional(),
+  source: z.string().optional(),
+  tools: z.string(),
+  cases: z.record(z.string(), Case),
+});
+type Family = z.infer<typeof Family>;
+type Case = z.infer<typeof Case>;
 
-const cases = readdirSync(FIXTURES, { recursive: true, encoding: 'utf8' })
-  .filter((path) => path.endsWith('.json'))
-  .toSorted()
-  .map((path): [string, Fixture] => [
-    path.replace(/\.json$/, ''),
-    JSON.parse(readFileSync(join(FIXTURES, path), 'utf8')),
-  ]);
+const readFixture = (name: string): unknown =>
+  JSON.parse(readFileSync(join(FIXTURES, `${name}.json`), 'utf8'));
 
-const read = (fixture: Fixture, pieces: readonly string[]): Parsed =>
-  readAll(parserFor(fixture), pieces);
+const TOOLS = { none: [], ...z.record(z.string(), z.array(Tool)).parse(readFixture('tools')) };
 
-function parserFor(fixture: Fixture): OutputParser {
-  const { template, prompt = '', tools } = fixture;
-  const path = join(llamaSources(), 'models/templates', `${template}.jinja`);
-  const format = readOutputFormat(fixture.source ?? readFileSync(path, 'utf8'));
+const families = readdirSync(FIXTURES)
+  .filter((file) => file.endsWith('.json') && file !== 'tools.json')
+  .map((file) => file.slice(0, -'.json'.length))
+  .map((name): [string, Family] => [name, Family.parse(readFixture(name))]);
+
+function parserFor(family: Family, one: Case): OutputParser {
+  const { prompt = '' } = one;
+  const path = join(llamaSources(), 'models/templates', `${one.template ?? family.template}.jinja`);
+  const format = readOutputFormat(family.source ?? readFileSync(path, 'utf8'));
   const begun = prompt === '' || prompt.includes('<') ? undefined : prompt;
   let calls = 0;
   return chooseParser(format, {
     reasoning: reasoningState(format, { prompt, begun }),
-    tools: tools.map((tool) => tool.function),
+    tools: z.array(Tool).parse(Reflect.get(TOOLS, one.tools ?? family.tools)),
     isContinued: begun !== undefined,
     newCallId: () => `call_${calls++}`,
   });
 }
 
+/** How an answer is read that comes in `pieces`. */
+function reader(family: Family, one: Case, end: AnswerEnd = one.end) {
+  return (pieces: readonly string[]) => {
+    const { text, reasoning, calls } = readAll(parserFor(family, one), pieces, end);
+    return { text, reasoning, calls: calls.map((call) => call.name + call.arguments) };
+  };
+}
+
 /** `text` cut after every so many characters. */
 function cut(text: string, lengths: readonly number[]): string[] {
-  const pieces: string[] = [];
   let at = 0;
-  for (const length of lengths) pieces.push(text.slice(at, (at += length)));
+  const pieces = lengths.map((length) => text.slice(at, (at += length)));
   return [...pieces, text.slice(at)];
 }
 
-describe('a recorded answer', () => {
-  test.each(cases)('%s is read as expected', (_, fixture) => {
-    expect(read(fixture, fixture.pieces)).toEqual(fixture.expected);
-  });
+/** What answers of a family are made of: markers, brackets, words. */
+const fragmentsOf = ({ cases }: Family): readonly string[] => [
+  ...new Set(
+    Object.values(cases).flatMap(({ answer }) =>
+      answer
+        .split(/(<[^<>\n]*>|\[[A-Z_/]+\]|["'{}[\]():,=]|\s+)/)
+        .filter((part) => part.length < 60),
+    ),
+  ),
+];
 
-  test.each(cases)('%s is read the same however it is cut', (_, fixture) => {
-    const whole = fixture.pieces.join('');
-    expect(read(fixture, Array.from(whole))).toEqual(fixture.expected);
-    fc.assert(
-      fc.property(fc.array(fc.nat(12), { maxLength: 60 }), (lengths) => {
-        expect(read(fixture, cut(whole, lengths))).toEqual(fixture.expected);
-      }),
-      { numRuns: 20 },
-    );
-  });
-
-  test.each(cases)(
-    'the fragments of %s in any order are read the same however they are cut',
-    (_, fixture) => {
-      const pieces = fixture.pieces.concat(
-        fixture.pieces.join(''),
-        '\n',
-        ' '.repeat(150),
-        '{',
-        '"',
-      );
-      fc.assert(
-        fc.property(
-          fc.array(fc.constantFrom(...pieces), { maxLength: 25 }),
-          fc.array(fc.nat(9), { maxLength: 60 }),
-          (fragments, lengths) => {
-            const whole = fragments.join('');
-            const parsed = read(fixture, [whole]);
-
-            expect(read(fixture, cut(whole, lengths))).toEqual(parsed);
-            if (parsed.calls.length === 0 && parsed.reasoning === '' && !hasFrame(fixture, whole))
-              expect(parsed.text).toBe(whole);
-          },
-        ),
-        { numRuns: 40 },
-      );
-    },
-  );
-});
+const MORE = ['\n', ' '.repeat(150), '{', '"', '\\', '\t', '{"name": "plan", "arguments": {"a": "'];
 
 /** Whether markers are taken away although no call stands in them: those of reasoning and of channels. */
-const hasFrame = ({ prompt = '' }: Fixture, whole: string): boolean =>
-  /think|THINK|(?:START|END)_|channel|<\|(?:start|message|end)\|>/.test(whole) ||
-  /(?:<think>|START_THINKING\|>)\s*$/.test(prompt);
+const hasFrame = (whole: string): boolean =>
+  /think|THINK|(?:START|END)_|channel|<\|(?:start|message|end)\|>/.test(whole);
+
+describe.each(families)('the answers of %s', (_, family) => {
+  test('are read as expected, however they are cut', () => {
+    for (const [name, one] of Object.entries(family.cases)) {
+      const { text, reasoning, calls, answer } = one;
+      const expected = { name, text, reasoning, calls };
+      const read = reader(family, one);
+
+      expect({ name, ...read([answer]) }).toEqual(expected);
+      expect({ name, ...read(Array.from(answer)) }).toEqual(expected);
+      fc.assert(
+        fc.property(fc.array(fc.nat(12), { maxLength: 60 }), (lengths) => {
+          expect({ name, ...read(cut(answer, lengths)) }).toEqual(expected);
+        }),
+        { numRuns: 5 },
+      );
+    }
+  });
+
+  test('in fragments of any order are the same however they are cut, lose nothing, and have JSON as arguments', () => {
+    const fragment = fc.constantFrom(...fragmentsOf(family), ...MORE);
+    const answer = fc.constantFrom(...Object.values(family.cases).map((one) => one.answer));
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...Object.values(family.cases)),
+        fc.array(fc.oneof({ weight: 9, arbitrary: fragment }, answer), { maxLength: 25 }),
+        fc.array(fc.nat(9), { maxLength: 60 }),
+        (one, fragments, lengths) => {
+          const whole = fragments.join('');
+          const read = reader(family, one, 'finished');
+          const parsed = read([whole]);
+
+          expect(read(cut(whole, lengths))).toEqual(parsed);
+          for (const call of parsed.calls) expect(() => argumentsOf(call)).not.toThrow();
+          const isPlain = parsed.calls.length === 0 && parsed.reasoning === '';
+          if (isPlain && one.prompt === undefined && !hasFrame(whole))
+            expect(parsed.text).toBe(whole);
+          const wasCut = reader(family, one, 'cut');
+          expect(wasCut(cut(whole, lengths))).toEqual(wasCut([whole]));
+        },
+      ),
+      { numRuns: 80 },
+    );
+  });
+});
+
+/** The arguments of a call that is written as its name and them. */
+const argumentsOf = (call: string): unknown => JSON.parse(call.slice(call.indexOf('{')));

@@ -329,6 +329,7 @@ describe('the chat templates of llama.cpp', () => {
     const tokenizer = new Tokenizer({
       bosToken,
       controlTexts: [],
+      alwaysReadTexts: [],
       bytesOf: () => new Uint8Array(),
       size: model.vocabulary.size,
       longestTokenBytes: model.vocabulary.longestTokenBytes,

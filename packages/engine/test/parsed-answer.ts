@@ -1,4 +1,4 @@
-import type { OutputDelta, OutputParser } from '../src/llama/parsers/output-parser.ts';
+import type { AnswerEnd, OutputDelta, OutputParser } from '../src/llama/parsers/output-parser.ts';
 
 /** An answer, its deltas joined. */
 export interface Parsed {
@@ -8,8 +8,12 @@ export interface Parsed {
 }
 
 /** The whole of an answer that comes in pieces. Fails when a delta breaks a character or a call begins without a name. */
-export function readAll(parser: OutputParser, pieces: readonly string[]): Parsed {
-  return join([...pieces.flatMap((piece) => [...parser.push(piece)]), ...parser.end('cut')]);
+export function readAll(
+  parser: OutputParser,
+  pieces: readonly string[],
+  end: AnswerEnd = 'cut',
+): Parsed {
+  return join([...pieces.flatMap((piece) => [...parser.push(piece)]), ...parser.end(end)]);
 }
 
 function join(deltas: readonly OutputDelta[]): Parsed {

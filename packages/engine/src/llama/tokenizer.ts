@@ -6,7 +6,7 @@ import type { Token } from './native-types.ts';
 import { joinTokens } from './request/join-tokens.ts';
 import { ControlTexts } from './request/control-texts.ts';
 import { KnownPieces } from './request/known-pieces.ts';
-import { partsOfPrompt, type RenderedPrompt } from './request/prompt-parts.ts';
+import { partsOfPrompt, type PromptControls, type RenderedPrompt } from './request/prompt-parts.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
 /** One prompt of a completion. */
@@ -15,6 +15,7 @@ export type CompletionPrompt = string | readonly Token[];
 /** What of a vocabulary prompts are made with. */
 export type PromptVocabulary = Pick<
   Vocabulary,
+  | 'alwaysReadTexts'
   | 'bosToken'
   | 'bytesOf'
   | 'controlTexts'
@@ -52,7 +53,7 @@ export class Tokenizer {
   #lastSlice: Promise<unknown> = Promise.resolve();
   #endTokens: readonly Token[] | undefined;
   #longestTokenBytes: number | undefined;
-  #controls: ControlTexts | undefined;
+  #controls: PromptControls | undefined;
 
   constructor(vocabulary: PromptVocabulary) {
     this.#vocabulary = vocabulary;
@@ -81,7 +82,10 @@ export class Tokenizer {
 
   /** A rendered prompt; a BOS is added only where the template printed none. */
   async rendered(prompt: RenderedPrompt, onSlice: OnSlice): Promise<Uint32Array> {
-    this.#controls ??= new ControlTexts(this.#vocabulary.controlTexts);
+    this.#controls ??= {
+      all: new ControlTexts(this.#vocabulary.controlTexts),
+      alwaysRead: new ControlTexts(this.#vocabulary.alwaysReadTexts),
+    };
     const parts: Uint32Array[] = [];
     let before = 0;
     for (const { text, parseSpecial } of partsOfPrompt(prompt, this.#controls)) {

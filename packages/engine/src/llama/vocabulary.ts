@@ -7,6 +7,8 @@ import { readSpelling, type Spelling, spellsCharacters } from './request/token-b
 /** `llama_token_type`: unknown, control, user defined. */
 const SPECIAL_TYPES: ReadonlySet<number> = new Set([2, 3, 4]);
 
+const CONTROL_TYPE = 3;
+
 /** Bits of `llama_token_attr`; tokens of unknown kind are silent as control tokens are. */
 const CONTROL = 0b1001;
 const USER_DEFINED = 0b1_0000;
@@ -120,7 +122,7 @@ export class Vocabulary {
     return (this.#native.getTokenAttributes(token) & CONTROL) !== 0;
   }
 
-  /** Texts that stand for control tokens in a prompt. */
+  /** Texts that stand for control tokens in a prompt: what the library or the file has as such. */
   get controlTexts(): readonly string[] {
     const { tokens, types } = this.#file;
     // The library takes some tokens for control tokens that the file has as ordinary ones, by their look.
@@ -128,9 +130,15 @@ export class Vocabulary {
       (text, token) =>
         (SPECIAL_TYPES.has(types?.[token] ?? 1) || /^[<[].+[>\]]$/.test(text)) &&
         text !== '' &&
-        this.isControl(token),
+        (this.isControl(token) || types?.[token] === CONTROL_TYPE),
     );
     return this.#controlTexts;
+  }
+
+  /** Those of them that the library takes for user-defined (gpt-oss): it reads them in plain text too. */
+  get alwaysReadTexts(): readonly string[] {
+    const { tokens, types } = this.#file;
+    return tokens.filter((_, token) => types?.[token] === CONTROL_TYPE && !this.isControl(token));
   }
 
   /** The vocabulary puts a space before the first word of a text (SentencePiece, where the file does not say otherwise). */

@@ -49,9 +49,12 @@ export class ControlTexts {
 
   /** Every place of `text` where one of them begins, within another too. */
   *startsIn(text: string): Generator<number, void> {
-    for (const { index, 0: first } of text.matchAll(this.#first)) {
-      const lengths = this.#lengths.get(first) ?? [];
-      if (lengths.some((length) => this.#texts.has(text.slice(index, index + length)))) yield index;
-    }
+    for (const { index } of text.matchAll(this.#first)) if (this.isAt(text, index)) yield index;
+  }
+
+  /** Whether one of them begins at `index`. */
+  isAt(text: string, index: number): boolean {
+    const lengths = this.#lengths.get(text.charAt(index)) ?? [];
+    return lengths.some((length) => this.#texts.has(text.slice(index, index + length)));
   }
 }

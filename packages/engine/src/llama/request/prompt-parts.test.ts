@@ -7,6 +7,8 @@ import { partsOfPrompt, type RenderedPrompt } from './prompt-parts.ts';
 
 const CONTROLS = new ControlTexts(['<a>', '<a><b>', '<b>', '</a>', 'x', '']);
 
+const PARTS = { all: CONTROLS, alwaysRead: new ControlTexts(['</a>']) };
+
 /** A prompt of what the template writes and, at odd places, of what a caller writes. */
 function rendered(pieces: readonly string[]): RenderedPrompt {
   return takeBreaks(
@@ -15,7 +17,7 @@ function rendered(pieces: readonly string[]): RenderedPrompt {
 }
 
 const split = (...pieces: readonly string[]) =>
-  partsOfPrompt(rendered(pieces), CONTROLS).map(({ text, parseSpecial }) =>
+  partsOfPrompt(rendered(pieces), PARTS).map(({ text, parseSpecial }) =>
     parseSpecial ? text : { plain: text },
   );
 
@@ -24,10 +26,11 @@ describe('the parts of a prompt', () => {
     expect(split('<a>user ', 'hi < there', '</a>')).toEqual(['<a>user hi < there</a>']);
   });
 
-  test('reach from one control token of the template to the next', () => {
+  test('reach from one control token of the template to the next, and end within what the library always reads', () => {
     expect(split('<b>one</a><a>user ', 'hi </a><b> you', '</a><b>')).toEqual([
       '<b>one</a><a>',
-      { plain: 'user hi </a><b> you' },
+      { plain: 'user hi <' },
+      { plain: '/a><b> you' },
       '</a><b>',
     ]);
   });
@@ -49,8 +52,8 @@ describe('the parts of a prompt', () => {
       fc.property(fc.array(piece, { maxLength: 8 }), piece, (pieces, more) => {
         const prompt = rendered([...pieces, ...(pieces.length % 2 === 1 ? [''] : []), '<b>']);
         const longer = { text: prompt.text + more, breaks: prompt.breaks };
-        const parts = partsOfPrompt(prompt, CONTROLS);
-        const longerParts = partsOfPrompt(longer, CONTROLS);
+        const parts = partsOfPrompt(prompt, PARTS);
+        const longerParts = partsOfPrompt(longer, PARTS);
 
         expect(parts.map(({ text }) => text).join('')).toBe(prompt.text);
         expect(longerParts.slice(0, parts.length - 1)).toEqual(parts.slice(0, -1));
@@ -62,7 +65,7 @@ describe('the parts of a prompt', () => {
     const prompt = rendered(['<a>', '<b></a>'.repeat(10_000), '</a>']);
 
     const startMs = performance.now();
-    expect(partsOfPrompt(prompt, CONTROLS)).toHaveLength(3);
+    expect(partsOfPrompt(prompt, PARTS)).toHaveLength(10_003);
     expect(performance.now() - startMs).toBeLessThan(1000);
   });
 });

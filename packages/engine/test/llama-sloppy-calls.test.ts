@@ -1,0 +1,187 @@
+import { llamaSources } from '@cortex/testkit';
+import { describe, expect, test } from 'bun:test';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import {
+  chooseParser,
+  readOutputFormat,
+  reasoningState,
+} from '../src/llama/parsers/choose-parser.ts';
+import {
+  type FamilyCalls,
+  JSON_FAMILIES,
+  LITERAL_FAMILIES,
+  TAGGED_FAMILIES,
+} from '@cortex/testkit/family-calls';
+import { readAll } from './parsed-answer.ts';
+
+const SEARCH = {
+  name: 'search',
+  parameters: {
+    type: 'object',
+    properties: { query: { type: 'string' }, limit: { type: 'integer' } },
+  },
+};
+
+/** What is read of an answer that the model ended itself, in one piece and character by character. */
+function readBoth(family: FamilyCalls, answer: string) {
+  const path = join(llamaSources(), 'models/templates', `${family.template}.jinja`);
+  const format = readOutputFormat(family.source ?? readFileSync(path, 'utf8'));
+  const [whole, split] = [[answer], Array.from(answer)].map((pieces) => {
+    const prompt = family.think === '' || answer.startsWith('</') ? (family.prompt ?? '') : '';
+    const parser = chooseParser(format, {
+      reasoning: reasoningState(format, { prompt, begun: undefined }),
+      tools: [SEARCH],
+      isContinued: false,
+      newCallId: () => 'id',
+    });
+    const { text, reasoning, calls } = readAll(parser, pieces, 'finished');
+    const args = calls.map((call) => JSON.parse(call.arguments));
+    return { text, reasoning, args, isCallCut: parser.isCallCut };
+  });
+  expect(split).toEqual(whole);
+  if (whole === undefined) throw new Error('nothing was read');
+  return whole;
+}
+
+const read = (family: FamilyCalls, args: string, close = family.close) => {
+  const answered = readBoth({ ...family, prompt: '' }, family.open + args + close);
+  return { text: answered.text, args: answered.args };
+};
+
+const one = (args: object) => ({ text: '', args: [args] });
+
+/** The markers at the end of a call. */
+const markersOf = ({ open, close }: FamilyCalls): string =>
+  (close + open).match(/<[^<>\n]+>|\[[A-Z_]+\]/g)?.join(' ') ?? '';
+
+describe.each(Object.entries(JSON_FAMILIES))('a careless call of %s', (_, family) => {
+  test('with raw line breaks and tabs in a string has them in its arguments', () => {
+    expect(read(family, '{"query": "a\n\tb\r\n", "limit": 5}')).toEqual(
+      one({ query: 'a\n\tb\r\n', limit: 5 }),
+    );
+  });
+
+  test('with its own markers in a string keeps them there', () => {
+    const query = `x ${markersOf(family)} y`;
+
+    expect(read(family, JSON.stringify({ query, limit: 5 }))).toEqual(one({ query, limit: 5 }));
+  });
+
+  test('with quotes that are not escaped keeps them in the string', () => {
+    expect(read(family, '{"query": "say "hi" to "all"", "limit": 5}')).toEqual(
+      one({ query: 'say "hi" to "all"', limit: 5 }),
+    );
+  });
+
+  test('without its closing marker is whole', () => {
+    expect(read(family, '{"query": "a"}', '')).toEqual(one({ query: 'a' }));
+  });
+
+  test('without the last brace of its arguments is whole', () => {
+    const answered = readBoth({ ...family, prompt: '' }, `${family.open}{"query": "a", "limit": 5`);
+
+    expect(answered).toMatchObject({ ...one({ query: 'a', limit: 5 }), isCallCut: false });
+  });
+
+  test('that ends within a string is cut, with what there is as arguments', () => {
+    const answered = readBoth({ ...family, prompt: '' }, `${family.open}{"query": "abc`);
+
+    expect(answered).toMatchObject({ ...one({ query: 'abc' }), isCallCut: true });
+  });
+});
+
+const tagged = Object.entries(TAGGED_FAMILIES);
+
+describe.each(tagged)('a careless call of %s', (_, family) => {
+  const { key, endValue, gap, close } = family;
+
+  test('with line breaks, quotes and its own tags in a value keeps them there', () => {
+    const query = `a\n\t"b" ${endValue.trim()} c ${close.trim()} ${key('other').trim()} d`;
+
+    expect(read(family, key('query') + query + endValue)).toEqual(one({ query }));
+  });
+
+  test('without the closing tag of its last parameter ends where the call does', () => {
+    expect(read(family, `${key('query')}abc`, `\n${close.trimStart()}`)).toEqual(
+      one({ query: 'abc' }),
+    );
+  });
+
+  test('without the closing tag of a parameter ends that where the next one begins', () => {
+    expect(read(family, `${key('query')}abc\n${key('limit')}5${endValue}`)).toEqual(
+      one({ query: 'abc', limit: 5 }),
+    );
+  });
+
+  test('without the closing tag of its last parameter does not swallow the call behind it', () => {
+    const { open } = family;
+    const second = open + key('query') + 'b' + endValue + close;
+
+    expect(read(family, `${key('query')}a`, `\n${close.trimStart()}\n${second}`)).toEqual({
+      text: '',
+      args: [{ query: 'a' }, { query: 'b' }],
+    });
+  });
+
+  test('without its last closing tag is whole', () => {
+    expect(read(family, `${key('query')}abc${endValue}${gap}`, '')).toEqual(one({ query: 'abc' }));
+  });
+});
+
+describe.each(Object.entries(LITERAL_FAMILIES))('a careless call of %s', (_, family) => {
+  const { member, text, close } = family;
+
+  test('with line breaks, its own quotes and its own markers in a string keeps them there', () => {
+    const query = `a\n\tb ${text('c')} d ${close.replace(/^\W+(?=<)/, '')}, e`;
+
+    const members = `${member('query', text(query))},${member('limit', '5')}`;
+
+    expect(read(family, members)).toEqual(one({ query, limit: 5 }));
+  });
+
+  test('with values that have no key gives them the parameters at their positions', () => {
+    expect(read(family, `${text('a, b')}, 5`)).toEqual(one({ query: 'a, b', limit: 5 }));
+    expect(read(family, `${text('a')}, ${member('limit', '5')}`)).toEqual(
+      one({ query: 'a', limit: 5 }),
+    );
+  });
+
+  test('without its closing marker is whole', () => {
+    expect(read(family, member('query', text('a')), '')).toEqual(one({ query: 'a' }));
+  });
+});
+
+const ALL: Readonly<Record<string, FamilyCalls>> = {
+  ...JSON_FAMILIES,
+  ...Object.fromEntries(
+    tagged.map(([name, family]) => [
+      name,
+      { ...family, open: family.open + family.key('query'), close: family.endValue + family.close },
+    ]),
+  ),
+  ...Object.fromEntries(
+    Object.entries(LITERAL_FAMILIES).map(([name, family]) => {
+      const [before = '', behind = ''] = family.member('query', family.text('QUERY')).split('QUERY');
+      return [name, { ...family, open: family.open + before, close: behind + family.close }];
+    }),
+  ),
+};
+const thinking = Object.entries(ALL).filter(([, { think }]) => think !== undefined);
+
+describe.each(thinking)('thoughts of %s', (name, family) => {
+  const args = name in JSON_FAMILIES ? '{"query": "a"}' : 'a';
+  const { think = '', open, close } = family;
+
+  test('that are never closed give back the call in them', () => {
+    const answered = readBoth(family, `${think}I will look.\n${open}${args}${close}`);
+
+    expect(answered).toEqual({
+      text: '',
+      reasoning: 'I will look.',
+      args: [{ query: 'a' }],
+      isCallCut: false,
+    });
+  });
+});
