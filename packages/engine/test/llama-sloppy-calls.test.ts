@@ -163,7 +163,9 @@ const ALL: Readonly<Record<string, FamilyCalls>> = {
   ),
   ...Object.fromEntries(
     Object.entries(LITERAL_FAMILIES).map(([name, family]) => {
-      const [before = '', behind = ''] = family.member('query', family.text('QUERY')).split('QUERY');
+      const [before = '', behind = ''] = family
+        .member('query', family.text('QUERY'))
+        .split('QUERY');
       return [name, { ...family, open: family.open + before, close: behind + family.close }];
     }),
   ),
