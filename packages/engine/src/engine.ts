@@ -39,9 +39,9 @@ export interface EngineLoadSpec {
   /** LoRA adapters applied to the weights. */
   readonly lora: readonly LoraAdapter[];
   /** Speculative decoding; absent: none. */
-  readonly draft?: DraftSource;
+  readonly draft?: DraftSource | undefined;
   /** Folder where an earlier `close` saved slots. Those that match the file and the settings are restored. */
-  readonly restoreDir?: string;
+  readonly restoreDir?: string | undefined;
 }
 
 export interface LoraAdapter {
@@ -103,7 +103,7 @@ export interface LoadedModel {
   readonly backend: Backend;
   /** `31/48`: layers on the device / all layers. */
   readonly gpuLayers: string;
-  readonly quant?: string;
+  readonly quant?: string | undefined;
 }
 
 export type GenerateRoute = 'chat' | 'completions';
@@ -117,16 +117,16 @@ export interface GenerateRequest {
   readonly principal: string;
   readonly requestId: string;
   /** Sampling defaults of the alias in the request. `body` overrides them; they override the `params` of the model. */
-  readonly params?: Readonly<Record<string, unknown>>;
+  readonly params?: Readonly<Record<string, unknown>> | undefined;
 }
 
 export interface ToolCallDelta {
   /** Position of the call within the answer. */
   readonly index: number;
-  readonly id?: string;
-  readonly name?: string;
+  readonly id?: string | undefined;
+  readonly name?: string | undefined;
   /** A further piece of the JSON text of the arguments. */
-  readonly arguments?: string;
+  readonly arguments?: string | undefined;
 }
 
 export interface TokenLogprob {
@@ -143,11 +143,11 @@ export interface TokenLogprob {
 /** What one step produced for one request. */
 export interface StepItem {
   /** Which of the `n` choices; absent means 0. */
-  readonly index?: number;
-  readonly text?: string;
-  readonly reasoning?: string;
-  readonly tool?: ToolCallDelta;
-  readonly logprobs?: readonly TokenLogprob[];
+  readonly index?: number | undefined;
+  readonly text?: string | undefined;
+  readonly reasoning?: string | undefined;
+  readonly tool?: ToolCallDelta | undefined;
+  readonly logprobs?: readonly TokenLogprob[] | undefined;
 }
 
 export type FinishReason = 'stop' | 'length' | 'tool_calls' | 'cancelled';
@@ -166,7 +166,7 @@ export interface EngineTimings {
   readonly queueMs: number;
   readonly promptMs: number;
   /** From arrival to the first token; absent when there was none. */
-  readonly firstTokenMs?: number;
+  readonly firstTokenMs?: number | undefined;
   readonly decodeMs: number;
 }
 
@@ -180,12 +180,15 @@ export type EngineEvent =
       readonly type: 'items';
       readonly items: readonly StepItem[];
       /** Duration of the step, ms; absent where the engine does not report it. */
-      readonly stepMs?: number;
+      readonly stepMs?: number | undefined;
     }
   /** Last event. One `finish` per choice, in order of index. */
   | {
       readonly type: 'done';
-      readonly finish: readonly { readonly reason: FinishReason; readonly matchedStop?: string }[];
+      readonly finish: readonly {
+        readonly reason: FinishReason;
+        readonly matchedStop?: string | undefined;
+      }[];
       readonly usage: EngineUsage;
       readonly timings: EngineTimings;
     }
@@ -194,7 +197,7 @@ export type EngineEvent =
       readonly type: 'error';
       readonly code: ErrorCode;
       readonly message: string;
-      readonly param?: string;
+      readonly param?: string | undefined;
     };
 
 export interface EngineStats {
@@ -204,20 +207,20 @@ export interface EngineStats {
   /** Slots that have work and credit. When there are some but no step happens, the engine is wedged. */
   readonly runnableSlots: number;
   /** Milliseconds since the last step ended; absent before the first. */
-  readonly lastStepAgeMs?: number;
+  readonly lastStepAgeMs?: number | undefined;
   readonly longestStepMs: number;
   /** Steps since the load, by number of sequences in the batch. */
   readonly batchSizes: Readonly<Record<string, number>>;
   /** Moving averages, tokens per second; absent until measured. */
-  readonly tokSPrefill?: number;
-  readonly tokSDecode?: number;
+  readonly tokSPrefill?: number | undefined;
+  readonly tokSDecode?: number | undefined;
   /** Tokens drafted by speculative decoding, and how many of them the model accepted; absent without it. */
-  readonly draftedTokens?: number;
-  readonly acceptedTokens?: number;
+  readonly draftedTokens?: number | undefined;
+  readonly acceptedTokens?: number | undefined;
   /** Why speculative decoding stopped. */
-  readonly draftError?: string;
+  readonly draftError?: string | undefined;
   /** Saved conversations that lost their slot; absent where the engine keeps none. */
-  readonly promptCache?: PromptCacheStats;
+  readonly promptCache?: PromptCacheStats | undefined;
   readonly kvCellsUsed: number;
   readonly kvCellsTotal: number;
   /** Resident memory of the process that holds the model, MiB. */
@@ -236,9 +239,9 @@ export interface EmbedRequest {
   /** Texts, or lists of tokens, which the engine uses unchanged. */
   readonly inputs: readonly (string | readonly number[])[];
   /** Length of the vectors; absent: the model's own. */
-  readonly dimensions?: number;
+  readonly dimensions?: number | undefined;
   /** The principal of the request; principals take turns. All requests without one share a turn. */
-  readonly principal?: string;
+  readonly principal?: string | undefined;
 }
 
 export interface Embeddings {
@@ -251,7 +254,7 @@ export interface RerankRequest {
   readonly query: string;
   readonly documents: readonly string[];
   /** As in `EmbedRequest`. */
-  readonly principal?: string;
+  readonly principal?: string | undefined;
 }
 
 export interface RerankScores {
@@ -263,13 +266,13 @@ export interface RerankScores {
 export interface EngineDevice {
   readonly name: string;
   readonly backend: Backend;
-  readonly totalMib?: number;
+  readonly totalMib?: number | undefined;
 }
 
 /** Memory that a load may take, MiB. An absent member means no limit. */
 export interface MemoryBudget {
-  readonly vramMib?: number;
-  readonly ramMib?: number;
+  readonly vramMib?: number | undefined;
+  readonly ramMib?: number | undefined;
 }
 
 /** Memory of a load, estimated without loading: weights, KV cells and compute buffers. */
@@ -296,9 +299,9 @@ export interface CloseOptions {
    * Absolute path of a folder that takes the state of the slots, for a later load. An engine that cannot save
    * ignores it.
    */
-  readonly saveDir?: string;
+  readonly saveDir?: string | undefined;
   /** MiB that may be written there, most recently used slots first. Absent: no limit. */
-  readonly saveMaxMib?: number;
+  readonly saveMaxMib?: number | undefined;
 }
 
 /**

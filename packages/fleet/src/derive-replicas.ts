@@ -14,7 +14,7 @@ export function knownEntry(model: string, status: string, reason?: string): Mode
     generation: 0,
     pinned: false,
     on_disk: false,
-    ...(reason !== undefined && { reason }),
+    reason,
   };
 }
 
@@ -66,15 +66,15 @@ function toReplica(node: NodeSnapshot, entry: ModelEntry, load: ReplicaLoad | un
     status,
     isServable,
     isReady: isServable && node.state === 'up' && !node.isDraining,
-    ...(reason !== undefined && { reason }),
-    ...(progress !== undefined && { progress }),
+    reason,
+    progress,
     ...(entry.harness !== '' && { harness: entry.harness }),
     onDisk: entry.on_disk,
     isPinned: entry.pinned,
     capabilities: entry.capabilities,
-    ...(entry.limit && { limit: entry.limit }),
-    ...(entry.vram_used_mb !== undefined && { vramUsedMb: entry.vram_used_mb }),
-    ...(load && { load }),
+    limit: entry.limit,
+    vramUsedMb: entry.vram_used_mb,
+    load,
   };
 }
 

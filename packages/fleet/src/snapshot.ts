@@ -16,7 +16,7 @@ export interface ReplicaLoad {
   readonly maxInFlight: number;
   readonly maxQueueDepth: number;
   /** Measured decode speed, tokens a second; absent: not measured. */
-  readonly tokSDecode?: number;
+  readonly tokSDecode?: number | undefined;
   /** Own leases when the node was asked, summed by weight. */
   readonly ownAtReport: number;
 }
@@ -38,16 +38,16 @@ export interface Replica {
   /** Servable, on a node that is up and not draining: gets requests. */
   readonly isReady: boolean;
   /** Why it is failed or not servable. */
-  readonly reason?: string;
+  readonly reason?: string | undefined;
   /** 0 to 1, of a load. */
-  readonly progress?: number;
-  readonly harness?: string;
+  readonly progress?: number | undefined;
+  readonly harness?: string | undefined;
   readonly onDisk: boolean;
   readonly isPinned: boolean;
   readonly capabilities: readonly string[];
-  readonly limit?: ModelEntry['limit'];
-  readonly vramUsedMb?: number;
-  readonly load?: ReplicaLoad;
+  readonly limit?: ModelEntry['limit'] | undefined;
+  readonly vramUsedMb?: number | undefined;
+  readonly load?: ReplicaLoad | undefined;
 }
 
 /** A refusal for a full queue. */
@@ -67,7 +67,7 @@ export interface NodeSnapshot {
   /** Failed polls in a row. */
   readonly misses: number;
   /** Of the last miss; absent when the last poll was answered. */
-  readonly error?: string;
+  readonly error?: string | undefined;
   readonly hasAnswered: boolean;
   /** Answers to questions from before this are of a node that was replaced. */
   readonly configuredAtMs: number;
@@ -76,9 +76,9 @@ export interface NodeSnapshot {
   /** Models of which something newer than that report is known, and since when. Events of one model date no other. */
   readonly newerAtMs: ReadonlyMap<string, number>;
   readonly isDraining: boolean;
-  readonly version?: string;
-  readonly discovery?: Discovery;
-  readonly health?: NodeHealth;
+  readonly version?: string | undefined;
+  readonly discovery?: Discovery | undefined;
+  readonly health?: NodeHealth | undefined;
   /** As the node last listed them. */
   readonly reported: ReadonlyMap<string, ModelEntry>;
   /** Paths under which inference is sent, by model; a model not named: none. */

@@ -57,23 +57,23 @@ export interface NeuronOptions {
   readonly config: LoadedConfig<NeuronConfig>;
   readonly log: Logger;
   /** Written once listening. */
-  readonly readyFile?: string;
+  readonly readyFile?: string | undefined;
   /** Parts that tests replace. */
-  readonly parts?: NeuronParts;
+  readonly parts?: NeuronParts | undefined;
 }
 
 export interface NeuronParts {
-  readonly startEngine?: StartEngine;
+  readonly startEngine?: StartEngine | undefined;
   /** How the probe's process is started; absent: as every engine process. */
-  readonly startProbe?: StartEngine;
-  readonly gpuSources?: GpuSources;
-  readonly ticker?: Ticker;
-  readonly maxBodyBytes?: number;
+  readonly startProbe?: StartEngine | undefined;
+  readonly gpuSources?: GpuSources | undefined;
+  readonly ticker?: Ticker | undefined;
+  readonly maxBodyBytes?: number | undefined;
   /** Idle limit of client connections, in seconds. */
   readonly idleLimitS?: number | undefined;
-  readonly respawnPauseMs?: (deaths: number) => number;
+  readonly respawnPauseMs?: ((deaths: number) => number) | undefined;
   /** How long a load goes on that nobody waits for. */
-  readonly abandonMs?: number;
+  readonly abandonMs?: number | undefined;
 }
 
 export interface RunningNeuron {

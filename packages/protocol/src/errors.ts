@@ -63,14 +63,14 @@ export interface LoadingState {
 
 export interface ErrorDetails {
   /** Path of the offending field of the caller's body, as `messages[0].role`. */
-  readonly param?: string;
+  readonly param?: string | undefined;
   /** Seconds until a new try makes sense; sent as `Retry-After`, whole and between 1 and 60. */
-  readonly retryAfterS?: number;
-  readonly loading?: LoadingState;
+  readonly retryAfterS?: number | undefined;
+  readonly loading?: LoadingState | undefined;
   /** `model_load_failed` only: 503 instead of 422, the cause may pass by itself. */
-  readonly transient?: boolean;
+  readonly transient?: boolean | undefined;
   /** Further members of the error object (`device`, `missing_mb`, `keys`). */
-  readonly extra?: Readonly<Record<string, unknown>>;
+  readonly extra?: Readonly<Record<string, unknown>> | undefined;
   readonly cause?: unknown;
 }
 

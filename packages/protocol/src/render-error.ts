@@ -71,7 +71,7 @@ function openAiError(error: CortexError, requestId: string): Record<string, unkn
     type: openAiType(error),
     code: error.code,
     param: error.details.param ?? null,
-    ...(error.details.loading && { loading: error.details.loading }),
+    loading: error.details.loading,
     ...error.details.extra,
   };
 }
@@ -80,7 +80,7 @@ function anthropicError(error: CortexError, requestId: string): Record<string, u
   return {
     type: ANTHROPIC_TYPES[anthropicStatus(error)] ?? 'invalid_request_error',
     message: anthropicMessage(error, requestId),
-    ...(error.details.loading && { loading: error.details.loading }),
+    loading: error.details.loading,
   };
 }
 
@@ -112,7 +112,7 @@ export function renderError(
 export function renderErrorEvent(error: CortexError, dialect: Dialect, requestId: string): string {
   const late = {
     status: dialect === 'anthropic' ? anthropicStatus(error) : error.status,
-    ...(error.retryAfterS !== undefined && { retry_after_s: error.retryAfterS }),
+    retry_after_s: error.retryAfterS,
   };
   if (dialect === 'openai') {
     return `data: ${JSON.stringify({ error: { ...openAiError(error, requestId), ...late } })}\n\ndata: [DONE]\n\n`;

@@ -13,7 +13,7 @@ export interface Answer {
   readonly reasoning: string;
   /** `stop`, `length`, …; `cancelled` when the reader stopped it. */
   readonly finish: string;
-  readonly usage?: CompletionUsage;
+  readonly usage?: CompletionUsage | undefined;
 }
 
 /**
@@ -71,7 +71,7 @@ export class Conversation {
       finish = 'cancelled';
     }
     if (text !== '') this.#turns.push(user, { role: 'assistant', content: text });
-    return { text, reasoning, finish, ...(usage && { usage }) };
+    return { text, reasoning, finish, usage };
   }
 
   #body(user: Message): Record<string, unknown> {

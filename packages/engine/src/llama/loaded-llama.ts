@@ -81,7 +81,7 @@ export class LoadedLlama {
       },
       backend: this.#spec.backend,
       gpuLayers: `${this.#spec.backend === 'cpu' ? 0 : model.gpuLayers}/${model.layers}`,
-      ...(quant !== undefined && { quant }),
+      quant,
     };
   }
 

@@ -60,10 +60,10 @@ export function readStepItem(wire: WireStepItem): StepItem {
     return { text: wire.text };
   }
   return {
-    ...(wire.index !== undefined && { index: wire.index }),
-    ...(wire.text !== undefined && { text: wire.text }),
-    ...(wire.reasoning !== undefined && { reasoning: wire.reasoning }),
-    ...(wire.tool !== undefined && { tool: wire.tool }),
-    ...(wire.logprobs !== undefined && { logprobs: wire.logprobs }),
+    index: wire.index,
+    text: wire.text,
+    reasoning: wire.reasoning,
+    tool: wire.tool,
+    logprobs: wire.logprobs,
   };
 }

@@ -14,11 +14,15 @@ export interface Neutral {
 
 export type FieldRule =
   /** Read, or refused with what it takes. Without its route it is refused unless `neutral`. */
-  | { readonly kind: 'honoured'; readonly effect: string; readonly neutral?: Neutral }
+  | { readonly kind: 'honoured'; readonly effect: string; readonly neutral?: Neutral | undefined }
   /** Taken without effect, for a reason. */
   | { readonly kind: 'tolerated'; readonly why: string }
   /** Refused by name, unless `neutral`. */
-  | { readonly kind: 'refused'; readonly neutral?: Neutral; readonly instead?: string };
+  | {
+      readonly kind: 'refused';
+      readonly neutral?: Neutral | undefined;
+      readonly instead?: string | undefined;
+    };
 
 /** Fields that the same servers know, on the same routes. */
 export interface FieldGroup {
@@ -28,16 +32,19 @@ export interface FieldGroup {
   readonly fields: Readonly<Record<string, FieldRule>>;
 }
 
-export const honoured = (effect: string, neutral?: Neutral): FieldRule =>
-  neutral === undefined ? { kind: 'honoured', effect } : { kind: 'honoured', effect, neutral };
+export const honoured = (effect: string, neutral?: Neutral): FieldRule => ({
+  kind: 'honoured',
+  effect,
+  neutral,
+});
 
 export const tolerated = (why: string): FieldRule => ({ kind: 'tolerated', why });
 
 /** @param instead - the field or setting that does it here */
 export const refused = (neutral?: Neutral, instead?: string): FieldRule => ({
   kind: 'refused',
-  ...(neutral !== undefined && { neutral }),
-  ...(instead !== undefined && { instead }),
+  neutral,
+  instead,
 });
 
 export const refusedFor = (instead: string): FieldRule => refused(undefined, instead);

@@ -187,6 +187,6 @@ class EngineServer {
 
 interface CloseCall {
   readonly graceMs: number;
-  readonly options: { readonly saveDir?: string };
+  readonly options: { readonly saveDir?: string | undefined };
   readonly exitCode: number;
 }

@@ -7,7 +7,7 @@ function devices({ discovery, health }: NodeSnapshot): AdminNode['devices'] {
   const usedMb = new Map(health?.devices.map(({ index, vram_used_mb }) => [index, vram_used_mb]));
   return (discovery?.devices ?? []).map(({ index, name, kind, vram_total_mb }) => {
     const used = usedMb.get(index);
-    return { index, name, kind, vram_total_mb, ...(used !== undefined && { vram_used_mb: used }) };
+    return { index, name, kind, vram_total_mb, vram_used_mb: used };
   });
 }
 
@@ -18,7 +18,7 @@ function discovered({ discovery }: NodeSnapshot): Partial<AdminNode> {
     hostname,
     cpu,
     ram_total_mb,
-    ...(gpu_unavailable_reason !== undefined && { gpu_unavailable_reason }),
+    gpu_unavailable_reason,
   };
 }
 
@@ -29,9 +29,9 @@ export function listAdminNodes(snapshot: FleetSnapshot, activity: Activity): rea
     endpoint: node.endpoint,
     state: node.state,
     draining: node.isDraining,
-    ...(node.error !== undefined && { error: node.error }),
+    error: node.error,
     misses: node.misses,
-    ...(node.version !== undefined && { version: node.version }),
+    version: node.version,
     ...discovered(node),
     devices: devices(node),
     models:

@@ -44,11 +44,9 @@ export function discovery({
     arch: host.arch,
     cpu: host.cpu,
     ram_total_mb: host.ramTotalMib,
-    ...(devices.cudaVersion !== undefined && { cuda_version: devices.cudaVersion }),
-    ...(driverVersion !== undefined && { driver_version: driverVersion }),
-    ...(devices.unavailableReason !== undefined && {
-      gpu_unavailable_reason: devices.unavailableReason,
-    }),
+    cuda_version: devices.cudaVersion,
+    driver_version: driverVersion,
+    gpu_unavailable_reason: devices.unavailableReason,
     storage: devices.storage.map(({ path, freeMib, totalMib }) => ({
       path,
       free_mb: freeMib,
@@ -56,11 +54,11 @@ export function discovery({
     })),
     devices: devices.gpus.map((gpu) => ({
       index: gpu.index,
-      ...(gpu.uuid !== undefined && { uuid: gpu.uuid }),
+      uuid: gpu.uuid,
       name: gpu.name,
       kind: 'cuda',
       vram_total_mb: devices.totalMibOf(gpu),
-      ...(gpu.computeCapability !== undefined && { compute_capability: gpu.computeCapability }),
+      compute_capability: gpu.computeCapability,
     })),
     harnesses: [...harnesses],
   };
@@ -85,12 +83,12 @@ function modelLoad({ admission }: ApiDeps, { id, running }: ModelLifecycle): Mod
 function deviceLoads({ devices }: ApiDeps): NodeHealth['devices'] {
   return devices.gpus.map((gpu) => ({
     index: gpu.index,
-    ...(gpu.usedMib !== undefined && { vram_used_mb: gpu.usedMib }),
-    ...(gpu.freeMib !== undefined && { vram_free_mb: gpu.freeMib }),
+    vram_used_mb: gpu.usedMib,
+    vram_free_mb: gpu.freeMib,
     vram_reserved_mb: devices.reserveMib,
-    ...(gpu.utilizationPct !== undefined && { utilization_pct: gpu.utilizationPct }),
-    ...(gpu.tempC !== undefined && { temp_c: gpu.tempC }),
-    ...(gpu.powerW !== undefined && { power_w: gpu.powerW }),
+    utilization_pct: gpu.utilizationPct,
+    temp_c: gpu.tempC,
+    power_w: gpu.powerW,
   }));
 }
 
@@ -109,7 +107,7 @@ export function health(deps: ApiDeps): NodeHealth {
       return {
         name: harness.name,
         ok,
-        ...(lifecycleCycles !== undefined && { lifecycle_cycles: lifecycleCycles }),
+        lifecycle_cycles: lifecycleCycles,
       };
     }),
   };

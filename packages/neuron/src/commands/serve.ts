@@ -20,7 +20,7 @@ export function serveCommand(env: Env) {
       const neuron = await startNeuron({
         config,
         log,
-        ...(readyFile !== undefined && { readyFile }),
+        readyFile,
       });
       const shutdown = installShutdown({
         graceMs: config.value.shutdown_grace_s * 1000,

@@ -67,9 +67,9 @@ export interface HarnessModel {
   readonly id: string;
   readonly state: 'loaded' | 'recovering' | 'failed';
   /** Why it does not serve; absent when it does. */
-  readonly reason?: string;
+  readonly reason?: string | undefined;
   /** Whole seconds until a model that is recovering can be expected back. */
-  readonly retryAfterS?: number;
+  readonly retryAfterS?: number | undefined;
   /** Changes with every new process or load of this model. */
   readonly incarnation: number;
   /** Words of `/models`: text, tools, reasoning, embedding, … */
@@ -78,21 +78,21 @@ export interface HarnessModel {
   readonly contextTokens: number;
   readonly backend: string;
   readonly gpuLayers: string;
-  readonly quant?: string;
+  readonly quant?: string | undefined;
   readonly vramMib: number;
   /** Weights, cells and buffers outside of GPUs, MiB. */
   readonly ramMib: number;
   /** Last known figures; absent until the engine sent some. */
-  readonly stats?: EngineStats;
+  readonly stats?: EngineStats | undefined;
 }
 
 export interface HarnessHealth {
   readonly ok: boolean;
-  readonly reason?: string;
+  readonly reason?: string | undefined;
   /** Loads and unloads since it started, for harnesses that do both inside one process. */
-  readonly lifecycleCycles?: number;
+  readonly lifecycleCycles?: number | undefined;
   /** Of the engine it runs; absent until one has said it. */
-  readonly version?: string;
+  readonly version?: string | undefined;
 }
 
 /** How the work for one request ended. */
@@ -100,7 +100,7 @@ export interface WorkOutcome {
   /** `refused`: nothing was generated. */
   readonly kind: 'done' | 'cancelled' | 'failed' | 'refused';
   /** Milliseconds in a slot, where the harness measured them. */
-  readonly busyMs?: number;
+  readonly busyMs?: number | undefined;
 }
 
 export interface HarnessRequest {
@@ -112,7 +112,7 @@ export interface HarnessRequest {
   readonly principal: string;
   readonly requestId: string;
   /** Sampling defaults of the alias that was asked for, where cortex sent any. */
-  readonly params?: Readonly<Record<string, unknown>>;
+  readonly params?: Readonly<Record<string, unknown>> | undefined;
   /** Called when the first piece of the answer exists: the request has left the queue. */
   readonly started: () => void;
   /**
@@ -133,9 +133,9 @@ export interface LoadEstimate extends MemoryEstimate {
 /** What was found out about a model file without loading it, or when it was loaded before. */
 export interface ColdFacts {
   /** Words of `/models`; absent: not known. */
-  readonly capabilities?: readonly string[];
+  readonly capabilities?: readonly string[] | undefined;
   /** Of the last load, or what an estimate made of `auto`. */
-  readonly contextTokens?: number;
+  readonly contextTokens?: number | undefined;
 }
 
 /** What a harness can say of models that are on disk and not loaded. */
@@ -166,7 +166,7 @@ export type LoadProgressListener = (ratio: number) => void;
 export interface Harness {
   readonly name: string;
   /** Absent where a model must be loaded before anything can be said of it. */
-  readonly cold?: ColdModels;
+  readonly cold?: ColdModels | undefined;
   start?(): Promise<void>;
   /** Ends everything it runs; requests in flight may finish for `graceMs`. */
   stop?(graceMs: number): Promise<void>;

@@ -39,7 +39,7 @@ export class Activation {
     return {
       state: isReady ? 'ready' : 'pre_warming',
       pending: [...this.#pending],
-      ...(this.#inProgress !== undefined && { in_progress: this.#inProgress }),
+      in_progress: this.#inProgress,
       completed: [...this.#completed],
       failed: [...this.#failed].map(([model_id, error]) => ({ model_id, error })),
     };

@@ -15,8 +15,8 @@ export const toFileRequest = ({
   quant,
 }: LoadModelRequest): FileRequest => ({
   modelId,
-  ...(source !== undefined && { source }),
-  ...(quant !== undefined && { quant }),
+  source,
+  quant,
 });
 
 /** The adapters of a load. @throws CortexError `unsupported_parameter` for one that is no file, and what the store said */

@@ -66,7 +66,7 @@ export function toModelEntry(known: KnownModel, nowMs: number): ModelEntry {
     ...runningMembers(lifecycle),
     ...abilityMembers(known),
     servable: toServable(lifecycle),
-    ...(quant !== undefined && { quant }),
+    quant,
     settings: lifecycle?.settings ? formatModelSettings(lifecycle.settings) : {},
     generation: lifecycle?.generation ?? 0,
     pinned: isPinned,
@@ -74,7 +74,7 @@ export function toModelEntry(known: KnownModel, nowMs: number): ModelEntry {
     ...(idleMs !== undefined && { idle_ms: Math.round(idleMs) }),
     ...(loaded && { age_ms: Math.round(nowMs - loaded.loadedAtMs) }),
     ...(loaded && { loaded_at: loaded.loadedAt }),
-    ...(lastUsedAt !== undefined && { last_used_at: lastUsedAt }),
+    last_used_at: lastUsedAt,
     ...(lifecycle?.progress !== undefined && { progress: lifecycle.progress }),
     ...(lifecycle?.reason !== undefined && { reason: lifecycle.reason }),
   };

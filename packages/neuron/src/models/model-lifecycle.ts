@@ -293,7 +293,7 @@ export class ModelLifecycle {
       {
         model: this.id,
         reason: error.message,
-        ...(error.cause !== undefined && { err: error.cause }),
+        err: error.cause,
       },
       'model load failed',
     );

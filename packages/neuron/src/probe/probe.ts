@@ -27,7 +27,7 @@ export interface ProbedModel {
 /** What the sample conversations showed. */
 interface Rendered {
   /** Why the plain one was not rendered; absent when it was. */
-  readonly refusal?: CortexError;
+  readonly refusal?: CortexError | undefined;
   readonly hasTools: boolean;
 }
 
@@ -239,7 +239,7 @@ const settingsKey = ({ spec, visibleDevices }: ProbedModel): string =>
 async function renderSamples(engine: Engine): Promise<Rendered> {
   const refusal = await refusalOf(engine.applyTemplate(PLAIN_CHAT));
   const toolRefusal = await refusalOf(engine.applyTemplate(TOOL_CHAT));
-  return { ...(refusal && { refusal }), hasTools: toolRefusal === undefined };
+  return { refusal, hasTools: toolRefusal === undefined };
 }
 
 /** The error that an answer is, unless the engine is gone. */

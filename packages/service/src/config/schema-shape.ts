@@ -97,7 +97,7 @@ export interface ConfigKey {
   readonly default?: unknown;
   readonly isRequired: boolean;
   /** Absent where the schema has none. */
-  readonly description?: string;
+  readonly description?: string | undefined;
 }
 
 interface Wrapping {
@@ -190,7 +190,7 @@ function* listKey(schema: Schema, key: string): Generator<ConfigKey> {
       type: typeInWords(schema),
       isRequired: wrapping.default === undefined && !wrapping.isOptional,
       ...(wrapping.default !== undefined && !isSection && { default: wrapping.default.value }),
-      ...(wrapping.description !== undefined && { description: wrapping.description }),
+      description: wrapping.description,
     };
   }
   yield* listBelow(schema, key);

@@ -255,7 +255,7 @@ export class RequestReader {
       return Array.from({ length: choices }, () => this.#options.model.createGrammarState(grammar));
     } catch (error) {
       throw new CortexError('invalid_request', 'The JSON schema is too complex to enforce.', {
-        ...(grammarParam !== undefined && { param: grammarParam }),
+        param: grammarParam,
         cause: error,
       });
     }

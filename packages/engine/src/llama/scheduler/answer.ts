@@ -67,11 +67,11 @@ export class Answer {
     return next;
   }
 
-  get finish(): { reason: FinishReason; matchedStop?: string } | undefined {
+  get finish(): { reason: FinishReason; matchedStop?: string | undefined } | undefined {
     if (this.#finish === undefined) return undefined;
     return {
       reason: this.#finish,
-      ...(this.#matchedStop !== undefined && { matchedStop: this.#matchedStop }),
+      matchedStop: this.#matchedStop,
     };
   }
 

@@ -75,7 +75,7 @@ export class JoinedEvents {
       timings: {
         queueMs,
         promptMs,
-        ...(tokenMs !== undefined && { firstTokenMs: tokenMs }),
+        firstTokenMs: tokenMs,
         // From the first token on, the prompts of later jobs included.
         decodeMs: Math.max(0, nowMs() - arrivedMs - queueMs - promptMs),
       },

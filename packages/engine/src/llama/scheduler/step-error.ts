@@ -46,5 +46,5 @@ export const toErrorEvent = (error: CortexError): Extract<EngineEvent, { type: '
   type: 'error',
   code: error.code,
   message: error.message,
-  ...(error.details.param !== undefined && { param: error.details.param }),
+  param: error.details.param,
 });

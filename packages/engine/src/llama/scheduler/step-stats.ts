@@ -45,26 +45,26 @@ export class StepStats {
   }
 
   read(nowMs: number): {
-    lastStepAgeMs?: number;
+    lastStepAgeMs?: number | undefined;
     longestStepMs: number;
     batchSizes: Record<string, number>;
-    tokSPrefill?: number;
-    tokSDecode?: number;
-    draftedTokens?: number;
-    acceptedTokens?: number;
-    draftError?: string;
+    tokSPrefill?: number | undefined;
+    tokSDecode?: number | undefined;
+    draftedTokens?: number | undefined;
+    acceptedTokens?: number | undefined;
+    draftError?: string | undefined;
   } {
     return {
       ...(this.#lastStepAtMs !== undefined && { lastStepAgeMs: nowMs - this.#lastStepAtMs }),
       longestStepMs: this.#longestStepMs,
       batchSizes: Object.fromEntries(this.#batchSizes),
-      ...(this.#tokSPrefill !== undefined && { tokSPrefill: this.#tokSPrefill }),
-      ...(this.#tokSDecode !== undefined && { tokSDecode: this.#tokSDecode }),
+      tokSPrefill: this.#tokSPrefill,
+      tokSDecode: this.#tokSDecode,
       ...(this.#draftedTokens > 0 && {
         draftedTokens: this.#draftedTokens,
         acceptedTokens: this.#acceptedTokens,
       }),
-      ...(this.#draftError !== undefined && { draftError: this.#draftError }),
+      draftError: this.#draftError,
     };
   }
 }

@@ -1,7 +1,7 @@
 const two = (value: number): string => String(value).padStart(2, '0');
 
 const monthOf = (date: Date, timeZone?: string): string =>
-  date.toLocaleDateString('en-US', { month: 'short', ...(timeZone !== undefined && { timeZone }) });
+  date.toLocaleDateString('en-US', { month: 'short', timeZone });
 
 /**
  * Variables in which templates look for the present: `date_string` (Llama 3) and `datetime` (Firefunction). The third

@@ -47,6 +47,6 @@ const toColdFacts = ({
   readonly capabilities?: readonly string[] | undefined;
   readonly contextTokens?: number | undefined;
 }): ColdFacts => ({
-  ...(capabilities && { capabilities }),
-  ...(contextTokens !== undefined && { contextTokens }),
+  capabilities,
+  contextTokens,
 });

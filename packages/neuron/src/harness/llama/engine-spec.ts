@@ -31,7 +31,7 @@ export function toEngineSpec(
     params: settings.params,
     vocabOnly: false,
     lora,
-    ...(draft && { draft }),
+    draft,
   };
 }
 

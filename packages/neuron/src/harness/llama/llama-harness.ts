@@ -52,7 +52,7 @@ export function createLlamaHarness(options: LlamaHarnessOptions): Harness {
     const restoreDir = states.restoreDir(spec.modelId);
     const engineSpec = {
       ...toEngineSpec(spec, defaults),
-      ...(restoreDir !== undefined && { restoreDir }),
+      restoreDir,
     };
     return new SupervisedEngine(engineSpec, spec.placement.visibleDevices, options);
   }
@@ -75,7 +75,7 @@ export function createLlamaHarness(options: LlamaHarnessOptions): Harness {
     health() {
       version =
         [...engines.values()].find((engine) => engine.version !== undefined)?.version ?? version;
-      return { ok: true, ...(version !== undefined && { version }) };
+      return { ok: true, version };
     },
     listModels: () => [...engines.values()].flatMap((engine) => engine.model ?? []),
     inferenceEndpoint: (id) => (engines.has(id) ? options.ownUrl() : undefined),

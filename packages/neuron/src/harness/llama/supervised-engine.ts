@@ -125,10 +125,10 @@ export class SupervisedEngine {
       contextTokens: loaded.limits.contextTokens,
       backend: loaded.backend,
       gpuLayers: loaded.gpuLayers,
-      ...(loaded.quant !== undefined && { quant: loaded.quant }),
+      quant: loaded.quant,
       vramMib: loaded.memory.vramMib,
       ramMib: loaded.memory.ramMib,
-      ...(stats && { stats }),
+      stats,
     };
   }
 

@@ -63,7 +63,7 @@ async function tokenize(raw: Body, { engine, contextTokens }: Tokenizing): Promi
         ? ids.map((id, index) => ({ id, piece: names[index]?.text ?? names[index]?.bytes }))
         : ids,
     count: ids.length,
-    ...(contextTokens !== undefined && { max_model_len: contextTokens }),
+    max_model_len: contextTokens,
     ...(withStrings === true && { token_strs: names.map(({ name }) => name) }),
   };
 }
