@@ -14,10 +14,11 @@ import { loadTiny, TINY_MODEL } from './llama-under-test.ts';
 
 const SCALE = Number(process.env['SCALE'] ?? 1 / 20);
 const SEED = 4;
-const REQUESTS = Math.round(64 + 340 * SCALE);
+const REQUESTS = Math.round(32 + 372 * SCALE);
 /** Each way takes a share of its own, the batches all. */
-const SHARE = Math.round(20 + 380 * SCALE);
+const SHARE = Math.round(8 + 392 * SCALE);
 const CONTEXT_TOKENS = 1024;
+const MAX_ANSWER_TOKENS = 32;
 
 /** Where two logits are nearer than that, kernels of another width may prefer the other. */
 const EQUAL_GAP = 0.02;
@@ -26,11 +27,22 @@ const EQUAL_GAP = 0.02;
 const MAX_PARTED = 0.02;
 
 const REAL_FILE = 'SmolLM2-135M-Instruct.Q4_1.gguf';
-const REAL_REQUESTS = Math.round(2 + 58 * SCALE);
+const REAL_REQUESTS = Math.round(1 + 59 * SCALE);
+/** In small runs only the ways that differ most: in full batches, from cells of half the prompt, from a restored slot. */
+const FULL_SCALE = 1;
+const SMALL_RUN_WAYS = [
+  'with eight slots full',
+  'from cells of half its prompt',
+  'from a slot saved and restored',
+  'with draft tokens',
+];
 const realModel = join(process.env['CORTEX_TEST_MODELS'] ?? '', REAL_FILE);
 const isThere = process.env['CORTEX_TEST_MODELS'] !== undefined && existsSync(realModel);
 
-describe('at temperature 0 cortex-tiny', () => {
+const isRun = ({ name }: Way): boolean => SCALE >= FULL_SCALE || SMALL_RUN_WAYS.includes(name);
+const REAL_WAYS = WAYS.filter((way) => way.isWide !== true && isRun(way));
+
+describe('with batch_invariant cortex-tiny at temperature 0', () => {
   const all = variedRequests(REQUESTS, SEED);
   let alone: Promise<readonly Answered[]> | undefined;
 
@@ -54,8 +66,32 @@ describe('at temperature 0 cortex-tiny', () => {
   }
 });
 
+describe('with the fastest kernels cortex-tiny at temperature 0', () => {
+  for (const way of WAYS.filter(isRun)) {
+    test(`writes the likeliest token at every place, within its limits, ${way.name}`, async () => {
+      // An answer that must not end is kept from its likeliest token.
+      const requests = variedRequests(SHARE, SEED + 1).map(({ route, body }) => ({
+        route,
+        body: { ...body, ignore_eos: false },
+      }));
+      const load: Load = (spec) => loadFrom(TINY_MODEL)({ isBatchInvariant: false, ...spec });
+
+      const answers = (await way.answer(load, requests)).flat();
+
+      expect(answers.length).toBeGreaterThanOrEqual(requests.length);
+      for (const { finish, tokens } of answers) {
+        expect(['stop', 'length']).toContain(finish);
+        expect(tokens.length).toBeLessThanOrEqual(MAX_ANSWER_TOKENS);
+        for (const { logprob, top } of tokens) expect(logprob).toBe(top?.[0]?.logprob ?? NaN);
+      }
+      if (way.reusesCells === true)
+        expect(answers.some(({ cachedTokens }) => cachedTokens > 0)).toBe(true);
+    });
+  }
+});
+
 describe.skipIf(!isThere)(
-  `at temperature 0 real weights (CORTEX_TEST_MODELS: ${REAL_FILE})`,
+  `with batch_invariant real weights at temperature 0 (CORTEX_TEST_MODELS: ${REAL_FILE})`,
   () => {
     test(
       'part from their text alone in at most 2 % of the requests, and only where two tokens were nearly equal',
@@ -66,7 +102,7 @@ describe.skipIf(!isThere)(
         const partings: (Parting & { readonly way: string; readonly request: VariedRequest })[] =
           [];
         let answers = 0;
-        for (const way of WAYS.filter(({ isWide }) => isWide !== true)) {
+        for (const way of REAL_WAYS) {
           const comparisons = await compare(way, load, { requests, alone });
           answers += comparisons.length;
           for (const { request, own, other } of comparisons) {

@@ -18,6 +18,8 @@ const request = (of: Uint32Array, overrides: object = {}) => ({
   lostTokens: of.length,
   estimatedBytes: of.length,
   maxBytes: 10_000,
+  writeMs: 0.5,
+  decodeMsPerToken: 1,
   ...overrides,
 });
 
@@ -59,13 +61,12 @@ describe('planSave', () => {
     expect(plan(5499)).toEqual({ kind: 'save', drop: [before, other], replaced: [] });
   });
 
-  test('a file of hundreds of megabytes is not written again for a few tokens', () => {
-    const GIB = 1024 ** 3;
-    const saved = [entry(tokens(9000), 1, GIB)];
-    const large = { estimatedBytes: GIB, maxBytes: 4 * GIB };
+  test('a file is written again only where that takes less than decoding the new tokens', () => {
+    const saved = [entry(tokens(9000), 1)];
+    const slow = { writeMs: 300, decodeMsPerToken: 1 };
 
-    expect(planSave(saved, request(tokens(9050), large)).kind).toBe('skip');
-    expect(planSave(saved, request(tokens(9500), large)).kind).toBe('save');
+    expect(planSave(saved, request(tokens(9050), slow)).kind).toBe('skip');
+    expect(planSave(saved, request(tokens(9500), slow)).kind).toBe('save');
   });
 
   test('what was used longest ago makes room', () => {

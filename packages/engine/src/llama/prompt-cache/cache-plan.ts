@@ -1,4 +1,10 @@
-import { MIN_LOST_TOKENS, MIN_RESTORE_TOKENS, sharedTokens } from '../scheduler/slots.ts';
+import { sharedTokens } from '../scheduler/slots.ts';
+
+/** Cells that a slot must lose before they are saved. */
+export const MIN_LOST_TOKENS = 1024;
+
+/** A file is replaced by one that holds all of its tokens but fewer than these: decoding them takes less than reading it. */
+const REPLACED_TOKENS = 256;
 
 /** Cells in a file, as far as deciding needs them. */
 export interface SavedCells {
@@ -8,11 +14,8 @@ export interface SavedCells {
   readonly lastUse: number;
 }
 
-/** A file this small is written again for a single new token; writing it takes a fraction of a second. */
-const FREELY_WRITTEN_BYTES = 256 * 1024 * 1024;
-
-/** Of a larger one this part at least must be new: decoding one token in so many again costs less than the file. */
-const WORTHWHILE_NEW_PART = 1 / 64;
+/** A write this short is made for a single new token, milliseconds: it holds up no more than a slow step does. */
+const SHORT_WRITE_MS = 100;
 
 export interface SaveRequest {
   /** What the slot holds. */
@@ -22,6 +25,9 @@ export interface SaveRequest {
   /** What the file will take, as far as that is known. */
   readonly estimatedBytes: number;
   readonly maxBytes: number;
+  /** Writing the file, milliseconds. */
+  readonly writeMs: number;
+  readonly decodeMsPerToken: number;
 }
 
 export type SavePlan<E> =
@@ -44,10 +50,12 @@ export function planSave<E extends SavedCells>(
   entries: readonly E[],
   request: SaveRequest,
 ): SavePlan<E> {
-  const { cells, lostTokens, estimatedBytes, maxBytes } = request;
+  const { cells, lostTokens, estimatedBytes, maxBytes, writeMs, decodeMsPerToken } = request;
   if (lostTokens <= MIN_LOST_TOKENS || estimatedBytes > maxBytes) return { kind: 'skip' };
-  const isCovered = entries.some(
-    ({ tokens }) => cells.length - sharedTokens(tokens, cells) < leastNew(cells, estimatedBytes),
+  const isWritten = (newTokens: number): boolean =>
+    newTokens === 0 || newTokens * decodeMsPerToken < writeMs - SHORT_WRITE_MS;
+  const isCovered = entries.some(({ tokens }) =>
+    isWritten(cells.length - sharedTokens(tokens, cells)),
   );
   if (isCovered) return { kind: 'skip' };
   const superseded = entries.filter(({ tokens }) => isSuperseded(tokens, cells));
@@ -111,9 +119,6 @@ export function estimateBytes(
   return Math.ceil(Math.max(0, large.bytes + (tokens - large.tokens) * perToken));
 }
 
-const leastNew = (cells: ArrayLike<number>, bytes: number): number =>
-  bytes <= FREELY_WRITTEN_BYTES ? 1 : Math.max(1, cells.length * WORTHWHILE_NEW_PART);
-
 /** Whether `cells` hold so much of `tokens` that nobody would read the rest from a file. */
 export const isSuperseded = (tokens: ArrayLike<number>, cells: ArrayLike<number>): boolean =>
-  tokens.length - sharedTokens(tokens, cells) < MIN_RESTORE_TOKENS;
+  tokens.length - sharedTokens(tokens, cells) < REPLACED_TOKENS;

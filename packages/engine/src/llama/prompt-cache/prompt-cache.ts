@@ -5,11 +5,22 @@ import type { PromptCacheStats } from '../../engine.ts';
 import type { NativeContext } from '../native-types.ts';
 import type { Checkpoint } from '../scheduler/checkpoints.ts';
 import type { SlotCells } from '../scheduler/slot-cells.ts';
-import { type SavedCandidate, sharedTokens, type Slot } from '../scheduler/slots.ts';
+import type { SavedCandidate } from '../scheduler/choose-place.ts';
+import { type CostRates, fileMs } from '../scheduler/place-cost.ts';
+import { sharedTokens, type Slot } from '../scheduler/slots.ts';
 import type { CacheFolder } from './cache-folder.ts';
 import type { SavedState } from './state-index.ts';
 import { checksumOf } from './checksum.ts';
-import { estimateBytes, planSave, type SavedCells, type SizeSample } from './cache-plan.ts';
+import {
+  estimateBytes,
+  MIN_LOST_TOKENS,
+  planSave,
+  type SavedCells,
+  type SizeSample,
+} from './cache-plan.ts';
+
+/** What tmpfs writes per millisecond on two shared cores; reading is a little faster. */
+const MOVED_BYTES_PER_MS = (1.2 * 1024 ** 3) / 1000;
 
 /** The cells of a conversation that lost its slot. */
 export interface CacheEntry extends SavedCells {
@@ -32,6 +43,7 @@ export interface SaveOptions {
   readonly keptTokens: number;
   /** Stays, whatever room it takes. */
   readonly keep?: CacheEntry | undefined;
+  readonly rates: CostRates;
 }
 
 export interface PromptCacheOptions {
@@ -70,6 +82,16 @@ export class PromptCache {
     return this.#entries.toSorted((a, b) => b.lastUse - a.lastUse);
   }
 
+  /** More lost cells than this are saved; undefined: none are. */
+  get savedFromTokens(): number | undefined {
+    return this.#options.folder === undefined ? undefined : MIN_LOST_TOKENS;
+  }
+
+  /** Milliseconds to write, read or copy one cell. */
+  get moveMsPerCell(): number {
+    return this.#options.contextBytesPerCell / MOVED_BYTES_PER_MS;
+  }
+
   /** Files written or read so far, or tried to: everybody waits for each. */
   get fileMoves(): number {
     return this.#fileMoves;
@@ -95,12 +117,13 @@ export class PromptCache {
     return this.#entries.map((entry) => {
       const shared = Math.min(sharedTokens(entry.tokens, prompt), limit);
       const state = { ...entry, cells: entry.tokens.length };
-      return { entry, kept: this.#options.cells.reuseSaved(state, shared) };
+      const kept = this.#options.cells.reuseSaved(state, shared);
+      return { entry, cells: state.cells, kept };
     });
   }
 
   /** Saves what `slot` holds where losing some of it is worth a file. */
-  async save(slot: Slot, { lostTokens, keptTokens, keep }: SaveOptions): Promise<void> {
+  async save(slot: Slot, { lostTokens, keptTokens, keep, rates }: SaveOptions): Promise<void> {
     const { folder, cells } = this.#options;
     if (folder === undefined) return;
     const inRam = this.#entries.filter((entry) => entry.isInRam && entry !== keep);
@@ -109,6 +132,8 @@ export class PromptCache {
       cells: slot.cells,
       lostTokens,
       estimatedBytes: this.estimate(slot),
+      writeMs: fileMs(slot.cells.length, rates),
+      decodeMsPerToken: rates.decodeMsPerToken,
       maxBytes: folder.maxBytes - kept - cells.checkpoints.bytes,
     });
     if (plan.kind === 'skip') return;

@@ -5,7 +5,9 @@ import type { Job } from './job.ts';
 import { PrincipalQueue } from './principal-queue.ts';
 import type { Run } from './run.ts';
 import type { SlotCells } from './slot-cells.ts';
-import { chooseIdle, choosePlace, type Place, type Slot } from './slots.ts';
+import { choosePlace, type Place } from './choose-place.ts';
+import type { CostRates } from './place-cost.ts';
+import { chooseIdle, type Slot } from './slots.ts';
 import { toErrorEvent, toStepError } from './step-error.ts';
 
 export interface AdmissionOptions {
@@ -14,6 +16,8 @@ export interface AdmissionOptions {
   readonly cache: PromptCache | undefined;
   /** Whether a prompt's last token is never decoded by itself: see `passesOf`. */
   readonly isBatchInvariant: boolean;
+  /** How fast this model is here, as far as that is known. */
+  readonly rates: () => CostRates;
   readonly createSampler: (config: SamplerConfig) => NativeSampler;
   readonly nowMs: () => number;
 }
@@ -63,13 +67,15 @@ export class Admission {
   }
 
   async #place(job: Job, runs: Run[]): Promise<void> {
-    const { slots, cells, cache } = this.#options;
+    const { slots, cells, cache, rates } = this.#options;
     const [first, ...further] = job.answers;
     const limit = this.#mostCells(job);
-    const place = choosePlace(
-      slots.map((slot) => cells.candidate(slot, job.prompt, limit)),
-      cache?.find(job.prompt, limit),
-    );
+    const place = choosePlace({
+      promptTokens: job.prompt.length,
+      candidates: slots.map((slot) => cells.candidate(slot, job.prompt, limit)),
+      saved: cache?.find(job.prompt, limit) ?? [],
+      rates: rates(),
+    });
     if (first === undefined || place === undefined) throw new Error('no slot is free');
     const leader = this.#begin({ job, answer: first, slot: place.slot, leader: undefined });
     runs.push(leader);
@@ -81,7 +87,7 @@ export class Admission {
     await this.#fetch(job, place);
     for (const slot of idle) {
       if (isGone(job)) return;
-      await cache?.save(slot, { lostTokens: slot.cells.length, keptTokens: 0 });
+      await cache?.save(slot, { lostTokens: slot.cells.length, keptTokens: 0, rates: rates() });
     }
   }
 
@@ -111,6 +117,7 @@ export class Admission {
       lostTokens: lost,
       keptTokens: from.kind === 'own' ? kept : 0,
       keep: from.kind === 'saved' ? from.entry : undefined,
+      rates: this.#options.rates(),
     });
     if (isGone(job)) return;
     if (from.kind === 'slot') await cells.copy(from.slot, slot);

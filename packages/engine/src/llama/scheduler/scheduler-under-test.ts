@@ -30,13 +30,19 @@ export interface SetUpOptions {
   readonly contextTokens?: number;
   /** Tokens that the prompt cache holds; absent: there is none. */
   readonly cacheTokens?: number;
-  /** A clock that stands still but for that much a decode; absent: the real one. */
-  readonly stepMs?: number;
+  /** A clock that stands still except for that much per decode. Default 64: a token of a prompt takes 1 ms. */
+  readonly stepMs?: number | undefined;
 }
 
 /** A scheduler on the fake context, and `send` that puts a request in line. */
 export function setUp(options: SetUpOptions = {}) {
-  const { windowTokens, isRecurrent = false, contextTokens = 256, cacheTokens, stepMs } = options;
+  const {
+    windowTokens,
+    isRecurrent = false,
+    contextTokens = 256,
+    cacheTokens,
+    stepMs = 64,
+  } = options;
   const context = new FakeContext();
   context.canCut = !isRecurrent;
   const create = () => context.createCheckpoint();
@@ -81,7 +87,7 @@ export function setUp(options: SetUpOptions = {}) {
     batchTokens: 64,
     prefillChunkTokens: 16,
     isBatchInvariant: false,
-    nowMs: stepMs === undefined ? () => performance.now() : () => context.steps.length * stepMs,
+    nowMs: () => context.steps.length * stepMs,
   });
   const send = (request: SentRequest) => sendTo(scheduler, request);
   return { context, scheduler, send, cache, folder, logged, slots };

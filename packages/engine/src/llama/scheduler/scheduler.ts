@@ -11,6 +11,7 @@ import { fillBatch } from './fill-batch.ts';
 import { StepDrafter } from './draft-step.ts';
 import { StepEmitter } from './emit-step.ts';
 import type { Job } from './job.ts';
+import type { CostRates } from './place-cost.ts';
 import { nextTurns, passesOf, planStep, type StepShare } from './plan-step.ts';
 import { plannedRun, takeCheckpoints } from './prompt-stops.ts';
 import { isPaused, isReady, type Run } from './run.ts';
@@ -19,6 +20,9 @@ import type { SlotCells } from './slot-cells.ts';
 import type { Slot } from './slots.ts';
 import { toErrorEvent, toStepError } from './step-error.ts';
 import { StepStats } from './step-stats.ts';
+
+/** Until prompts have been measured: an 8B model on a small GPU, or a 0.1B model on one core. */
+const DECODE_MS_PER_TOKEN = 1;
 
 export interface SchedulerOptions {
   readonly model: SchedulerModel;
@@ -62,7 +66,8 @@ export class Scheduler {
     this.#options = options;
     const createSampler = (config: SamplerConfig): NativeSampler =>
       options.model.createSampler(config);
-    this.#admission = new Admission({ ...options, createSampler });
+    const rates = (): CostRates => this.#rates();
+    this.#admission = new Admission({ ...options, createSampler, rates });
     const { drafter, cells, contextTokens } = options;
     const stats = this.#stats;
     this.#stepDrafter = drafter && new StepDrafter({ drafter, cells, contextTokens, stats });
@@ -115,6 +120,16 @@ export class Scheduler {
       clearTimeout(grace);
     }
     while (this.#isLooping) await new Promise<void>((resolve) => setImmediate(resolve));
+  }
+
+  #rates(): CostRates {
+    const { cache, nowMs } = this.#options;
+    const { tokSPrefill } = this.#stats.read(nowMs());
+    return {
+      decodeMsPerToken: tokSPrefill === undefined ? DECODE_MS_PER_TOKEN : 1000 / tokSPrefill,
+      moveMsPerCell: cache?.moveMsPerCell ?? 0,
+      savedFromTokens: cache?.savedFromTokens,
+    };
   }
 
   get #isIdle(): boolean {

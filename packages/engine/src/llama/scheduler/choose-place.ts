@@ -1,0 +1,97 @@
+import { type CostRates, placeCost, totalMs } from './place-cost.ts';
+import type { Slot } from './slots.ts';
+
+/** A slot as one prompt sees it. */
+export interface SlotCandidate {
+  readonly slot: Slot;
+  /** Tokens of the prompt that its cells begin with. */
+  readonly shared: number;
+  /** Of these, what can serve the prompt in this slot; fewer where cells cannot be cut. */
+  readonly kept: number;
+  /** Of these, what can serve it after a copy to another slot. */
+  readonly copied: number;
+}
+
+/** Saved cells as one prompt sees them. */
+export interface SavedCandidate<E> {
+  readonly entry: E;
+  /** Cells in the file. */
+  readonly cells: number;
+  /** Tokens of the prompt that they would serve. */
+  readonly kept: number;
+}
+
+/** Where a prompt goes, and what of it is there already. */
+export interface Place<E> {
+  readonly slot: Slot;
+  /** Prompt tokens that need not be decoded. */
+  readonly kept: number;
+  /** Cells of the slot that are not part of the prompt and will be gone. */
+  readonly lost: number;
+  readonly from:
+    | { readonly kind: 'own' }
+    /** Another slot: its cells are copied. */
+    | { readonly kind: 'slot'; readonly slot: Slot }
+    /** Saved cells, so many. */
+    | { readonly kind: 'saved'; readonly entry: E; readonly cells: number };
+}
+
+export interface PlaceRequest<E> {
+  readonly promptTokens: number;
+  readonly candidates: readonly SlotCandidate[];
+  readonly saved: readonly SavedCandidate<E>[];
+  readonly rates: CostRates;
+}
+
+/** A place with its cost, milliseconds. */
+export interface PricedPlace<E> {
+  readonly place: Place<E>;
+  readonly costMs: number;
+}
+
+/** The cheapest place for a prompt; of equally cheap ones the slot idle longest. Undefined when no slot is free. */
+export function choosePlace<E>(request: PlaceRequest<E>): Place<E> | undefined {
+  let best: PricedPlace<E> | undefined;
+  for (const priced of pricedPlaces(request))
+    if (best === undefined || priced.costMs < best.costMs) best = priced;
+  return best?.place;
+}
+
+/** Every place that a prompt could go to, those in the slot idle longest first. */
+export function pricedPlaces<E>(request: PlaceRequest<E>): PricedPlace<E>[] {
+  const { promptTokens, candidates, saved, rates } = request;
+  const free = candidates
+    .filter(({ slot }) => !slot.isBusy)
+    .toSorted((a, b) => a.slot.lastUsedMs - b.slot.lastUsedMs);
+  return free.flatMap((target) => {
+    const laterConversations = free.filter((other) => isLater(other, target)).length;
+    return placesIn(target, candidates, saved).map((place) => {
+      const cost = placeCost(place, { promptTokens, target, laterConversations, rates });
+      return { place, costMs: totalMs(cost) };
+    });
+  });
+}
+
+const isLater = (a: SlotCandidate, b: SlotCandidate): boolean =>
+  a.slot.cells.length > 0 && a.slot.lastUsedMs > b.slot.lastUsedMs;
+
+function placesIn<E>(
+  target: SlotCandidate,
+  candidates: readonly SlotCandidate[],
+  saved: readonly SavedCandidate<E>[],
+): Place<E>[] {
+  const { slot } = target;
+  const place = (kept: number, from: Place<E>['from']): Place<E> => {
+    const lost = slot.cells.length - Math.min(target.shared, kept);
+    return { slot, kept, lost, from };
+  };
+  return [
+    place(target.kept, { kind: 'own' }),
+    ...candidates
+      .filter((source) => source !== target && source.copied > 0)
+      .map((source) => place(source.copied, { kind: 'slot', slot: source.slot })),
+    ...saved
+      .filter(({ kept }) => kept > 0)
+      .map(({ entry, cells, kept }) => place(kept, { kind: 'saved', entry, cells })),
+  ];
+}
