@@ -5,7 +5,7 @@ import type { PromptCacheStats } from '../../engine.ts';
 import type { NativeContext } from '../native-types.ts';
 import type { Checkpoint } from '../scheduler/checkpoints.ts';
 import type { SlotCells } from '../scheduler/slot-cells.ts';
-import type { SavedCandidate } from '../scheduler/choose-place.ts';
+import type { SavedCandidate } from '../scheduler/place.ts';
 import { type CostRates, fileMs } from '../scheduler/place-cost.ts';
 import { sharedTokens, type Slot } from '../scheduler/slots.ts';
 import type { CacheFolder } from './cache-folder.ts';

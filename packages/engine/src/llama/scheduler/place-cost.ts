@@ -1,4 +1,4 @@
-import type { Place, SlotCandidate } from './choose-place.ts';
+import type { Place, SlotCandidate } from './place.ts';
 
 /** How fast this model is on this machine. */
 export interface CostRates {

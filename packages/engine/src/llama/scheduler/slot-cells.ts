@@ -1,7 +1,7 @@
 import type { NativeContext, Token } from '../native-types.ts';
 import type { Checkpoint, Checkpoints } from './checkpoints.ts';
 import { isWholeAt, longestReuse, type Reuse } from './reuse.ts';
-import type { SlotCandidate } from './choose-place.ts';
+import type { SlotCandidate } from './place.ts';
 import { sharedTokens, type Slot } from './slots.ts';
 
 /** The part of the context that holds the cells of the slots. */
