@@ -34,7 +34,9 @@ export type Refusal =
     }
   /** Every ready replica has failed this request already. */
   | { readonly kind: 'all_tried'; readonly nodes: readonly string[] }
-  | { readonly kind: 'too_many_answers'; readonly slots: number };
+  | { readonly kind: 'too_many_answers'; readonly slots: number }
+  /** The file of a model that could be loaded is on the disk of no up node, and what was asked for loads nothing. */
+  | { readonly kind: 'no_file' };
 
 /** What a request for a model without a ready replica waits for, or why it is refused. */
 export type Unserved =

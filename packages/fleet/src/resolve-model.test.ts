@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
 
 import { discovery, entry, fleet, gpu, health, report } from '../test/build-fleet.ts';
-import { nearNames, resolveModel } from './index.ts';
+import { nameForUnnamed, nearNames, resolveModel } from './index.ts';
 
 const state = fleet(
   {
@@ -119,5 +119,28 @@ describe('nearNames', () => {
         },
       ),
     );
+  });
+});
+
+describe('a request that names no model', () => {
+  const named = (options: Parameters<typeof fleet>[0], models: readonly string[]) =>
+    nameForUnnamed(
+      fleet(options, [
+        report(
+          'a',
+          models.map((id) => entry(id)),
+        ),
+      ]).snapshot,
+    );
+
+  test('means the alias default, else the only model there is, else nothing', () => {
+    const nodes = ['a'];
+
+    expect(named({ nodes, aliases: { default: 'm' } }, ['m', 'n'])).toBe('default');
+    expect(named({ nodes }, ['m'])).toBe('m');
+    expect(named({ nodes, catalogue: [{ id: 'm' }] }, ['m'])).toBe('m');
+    expect(named({ nodes, catalogue: [{ id: 'm' }] }, [])).toBe('m');
+    expect(named({ nodes }, ['m', 'n'])).toBeUndefined();
+    expect(named({ nodes }, [])).toBeUndefined();
   });
 });

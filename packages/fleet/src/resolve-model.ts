@@ -34,7 +34,7 @@ const fitsNow = (snapshot: FleetSnapshot, model: string): boolean =>
   );
 
 /** Of an alias's list: the first that is loaded, else the first that some node can load without evicting, else the first. */
-export function chooseAliased(snapshot: FleetSnapshot, models: readonly string[]): string {
+function chooseAliased(snapshot: FleetSnapshot, models: readonly string[]): string {
   const [first = '', ...others] = models;
   if (others.length === 0) return first;
   return (
@@ -92,4 +92,20 @@ export function resolveModel(snapshot: FleetSnapshot, asked: string): Resolution
   if (known) return known;
   const fallback = snapshot.aliases.exact.get('default');
   return fallback ? viaAlias(snapshot, fallback) : { kind: 'unknown', near: near(snapshot, asked) };
+}
+
+/** The catalogue and what up nodes have: everything that can be asked for by its id. */
+export function knownModels(snapshot: FleetSnapshot): ReadonlySet<string> {
+  const models = new Set(snapshot.catalogue.keys());
+  for (const [model, replicas] of snapshot.replicasByModel) {
+    if (replicas.some(({ isNodeUp }) => isNodeUp)) models.add(model);
+  }
+  return models;
+}
+
+/** The name that a request without one stands for: the alias `default`, else the only model there is; else undefined. */
+export function nameForUnnamed(snapshot: FleetSnapshot): string | undefined {
+  if (snapshot.aliases.exact.has('default')) return 'default';
+  const [only, ...others] = knownModels(snapshot);
+  return others.length === 0 ? only : undefined;
 }

@@ -156,3 +156,28 @@ describe('any fleet', () => {
     );
   });
 });
+
+describe('more answers than slots', () => {
+  const cold = (slots?: number | 'auto') =>
+    fleet({ nodes: ['a'], catalogue: [{ id: 'm', ...(slots !== undefined && { slots }) }] }, [
+      report('a', []),
+    ]).snapshot;
+
+  test.each([
+    [undefined, 5, 4],
+    ['auto', 128, 4],
+    [2, 3, 2],
+  ] as const)('are refused before a model of %p slots is loaded for n = %p', (slots, n, most) => {
+    expect(selectNode(cold(slots), ask({ weight: n }), quiet)).toEqual({
+      kind: 'refused',
+      refusal: { kind: 'too_many_answers', slots: most },
+    });
+  });
+
+  test.each([
+    [undefined, 4],
+    [8, 8],
+  ] as const)('are not what a model of %p slots is refused for with n = %p', (slots, n) => {
+    expect(selectNode(cold(slots), ask({ weight: n }), quiet).kind).toBe('load');
+  });
+});

@@ -21,6 +21,14 @@ const FULL: Selection = { kind: 'full' };
 /** Score of a replica behind all others. */
 const LAST = Number.MAX_VALUE;
 
+/** Most slots that a model gets whose settings leave their number to the node (contracts, section 4). */
+const MAX_AUTO_SLOTS = 4;
+
+function slotsOnceLoaded({ catalogue }: FleetSnapshot, model: string): number {
+  const slots = catalogue.get(model)?.slots ?? 'auto';
+  return slots === 'auto' ? MAX_AUTO_SLOTS : slots;
+}
+
 /** Tokens a second of one unit of node weight, from the replicas that have measured theirs; 1 where none has. */
 function speedOfUnitWeight(replicas: readonly Replica[]): number {
   let sum = 0;
@@ -75,5 +83,10 @@ export function selectNode(
   if (isFull) return FULL;
   if (mostSlots >= 0)
     return { kind: 'refused', refusal: { kind: 'too_many_answers', slots: mostSlots } };
-  return classifyUnserved(snapshot, request, context);
+  const unserved = classifyUnserved(snapshot, request, context);
+  const slots = slotsOnceLoaded(snapshot, request.model);
+  // Known before the load: a model of 40 GB is not loaded for a request that it can only refuse.
+  return unserved.kind === 'load' && request.weight > slots
+    ? { kind: 'refused', refusal: { kind: 'too_many_answers', slots } }
+    : unserved;
 }

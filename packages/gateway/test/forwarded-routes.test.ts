@@ -131,7 +131,7 @@ describe.each([
 
   test.each([
     ['{"model":"nobody-has-it"}', 404, 'model_not_found'],
-    ['{"input":"a"}', 400, 'missing_model_field'],
+    ['{"model":{}}', 400, 'invalid_request'],
     ['{"model":', 400, 'malformed_json'],
   ])('%s is refused here', async (wrong, status, code) => {
     const { neuron, gateway } = await setUp();

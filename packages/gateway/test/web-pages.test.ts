@@ -41,7 +41,7 @@ test('a page of cors_origins may read a stream and an error, and its origin goes
   const exchange = await neuron.exchange();
   exchange.stream().token('a').finish();
   const stream = await answer;
-  const error = await gateway.chat('{}', { headers: { origin } });
+  const error = await gateway.chat('{', { headers: { origin } });
 
   expect(stream.headers.get('access-control-allow-origin')).toBe(origin);
   expect(await stream.text()).toEndWith('data: [DONE]\n\n');

@@ -3,6 +3,7 @@ export * from './client-session.ts';
 export * from './edit-distance.ts';
 export * from './errors.ts';
 export {
+  insertModel,
   type JsonScalar,
   type JsonView,
   readJsonView,

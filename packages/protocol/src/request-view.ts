@@ -20,13 +20,15 @@ const SESSION_FIELDS = ['metadata.user_id', 'prompt_cache_key', 'user'] as const
 
 /** Longest model name that a request may carry: names are kept, logged, counted and compared. */
 export const MAX_MODEL_CHARS = 512;
+/** Most answers that OpenAI's API gives to one request. */
+const MAX_ANSWERS = 128;
 /** Bodies up to this size are read in one go: no turn of the event loop is spent on them. */
 const ONE_GO_BYTES = 256 << 10;
 
 /** What routing reads of an inference request. The node gets the caller's bytes. */
 export interface RequestView {
-  /** As asked for: a name, an alias or `id@node`. */
-  readonly model: string;
+  /** As asked for: a name, an alias or `id@node`; undefined where the body names none (absent, null or empty). */
+  readonly model: string | undefined;
   readonly stream: boolean;
   /** Answers asked for; 1 when absent. */
   readonly n: number;
@@ -36,16 +38,10 @@ export interface RequestView {
   readonly affinityKey?: string | undefined;
 }
 
-function readModel(value: JsonScalar | undefined): string {
-  if (value === undefined || value === null || value === '') {
-    throw new CortexError(
-      'missing_model_field',
-      'The body names no model: "model" must be a string.',
-      {
-        param: 'model',
-      },
-    );
-  }
+function readModel({ values, isModelContainer }: JsonView): string | undefined {
+  const value = values['model'];
+  if (!isModelContainer && (value === undefined || value === null || value === ''))
+    return undefined;
   if (typeof value !== 'string') {
     throw new CortexError('invalid_request', '"model" must be a string.', { param: 'model' });
   }
@@ -67,8 +63,9 @@ function readFlag(value: JsonScalar | undefined, param: string): boolean | undef
 
 function readCount(value: JsonScalar | undefined): number {
   if (value === undefined || value === null) return 1;
-  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 1) return value;
-  throw new CortexError('invalid_request', '"n" must be a whole number of at least 1.', {
+  const isCount = typeof value === 'number' && Number.isSafeInteger(value);
+  if (isCount && value >= 1 && value <= MAX_ANSWERS) return value;
+  throw new CortexError('invalid_request', `"n" must be a whole number from 1 to ${MAX_ANSWERS}.`, {
     param: 'n',
   });
 }
@@ -95,7 +92,7 @@ function toRequestView(
     'stream_options.include_usage',
   );
   return {
-    model: readModel(json.values['model']),
+    model: readModel(json),
     stream: readFlag(json.values['stream'], 'stream') ?? false,
     n: readCount(json.values['n']),
     ...(includeUsage !== undefined && { includeUsage }),
@@ -109,7 +106,7 @@ function toRequestView(
 /**
  * Reads what routing needs of an inference body. For bodies of more than 256 KiB use `readRequestViewInSlices`.
  *
- * @throws CortexError `malformed_json`, `missing_model_field`, or `invalid_request` with `param`.
+ * @throws CortexError `malformed_json`, or `invalid_request` with `param`.
  */
 export function readRequestView(
   bytes: Uint8Array,

@@ -227,10 +227,10 @@ export class FakeNeuron {
       if (isActive) this.#active.set(exchange.model, (this.#active.get(exchange.model) ?? 1) - 1);
       isActive = false;
     });
-    if (
-      this.#models.get(exchange.model) === undefined ||
-      this.#status(exchange.model) !== 'loaded'
-    ) {
+    // Tokenizer routes are answered from the file of a model that is not loaded, too.
+    const needsLoad = exchange.path.startsWith('/v1/');
+    const isKnown = this.#models.has(exchange.model);
+    if (!isKnown || (needsLoad && this.#status(exchange.model) !== 'loaded')) {
       return errorAnswer(REFUSALS.modelNotLoaded);
     }
     this.#active.set(exchange.model, (this.#active.get(exchange.model) ?? 0) + 1);

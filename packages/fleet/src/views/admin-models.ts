@@ -1,6 +1,7 @@
 import type { AdminModel, ModelEntry } from '@cortex/protocol';
 
 import { knownEntry } from '../derive-replicas.ts';
+import { knownModels } from '../resolve-model.ts';
 import type { FleetSnapshot, Replica } from '../snapshot.ts';
 import type { Activity } from './activity.ts';
 import { unservableReason } from './list-models.ts';
@@ -39,9 +40,5 @@ export function listAdminModels(
   snapshot: FleetSnapshot,
   activity: Activity,
 ): readonly AdminModel[] {
-  const models = new Set(snapshot.catalogue.keys());
-  for (const [model, replicas] of snapshot.replicasByModel) {
-    if (replicas.some(({ isNodeUp }) => isNodeUp)) models.add(model);
-  }
-  return [...models].toSorted().map((model) => describe(snapshot, model, activity));
+  return [...knownModels(snapshot)].toSorted().map((model) => describe(snapshot, model, activity));
 }

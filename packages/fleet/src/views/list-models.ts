@@ -1,7 +1,7 @@
 import type { ListedModel } from '@cortex/protocol';
 
 import { lackFor } from '../feasibility.ts';
-import { chooseAliased, isKnownModel } from '../resolve-model.ts';
+import { knownModels, resolveModel } from '../resolve-model.ts';
 import type { FleetSnapshot, Replica } from '../snapshot.ts';
 import { modelStatus } from './model-status.ts';
 
@@ -71,22 +71,21 @@ function describe(snapshot: FleetSnapshot, model: string, { createdS }: ListOpti
   };
 }
 
-/** The entry of one model or exact alias, listed or not; undefined where nobody knows the name. */
+/**
+ * The entry of whatever `name` stands for: a model, listed or not, an alias, a glob, `id@node`, the alias `default`. It
+ * has the name asked for as its id; undefined where a request with that name would be 404.
+ */
 export function describeModel(
   snapshot: FleetSnapshot,
-  id: string,
+  name: string,
   options: ListOptions,
 ): ListedModel | undefined {
-  const alias = snapshot.aliases.exact.get(id);
-  if (alias) {
-    const { aliases: _own, ...entry } = describe(
-      snapshot,
-      chooseAliased(snapshot, alias.models),
-      options,
-    );
-    return { ...entry, id };
-  }
-  return isKnownModel(snapshot, id) ? describe(snapshot, id, options) : undefined;
+  const resolution = resolveModel(snapshot, name);
+  if (resolution.kind === 'unknown') return undefined;
+  const { aliases, ...entry } = describe(snapshot, resolution.model, options);
+  return resolution.model === name
+    ? { ...entry, ...(aliases && { aliases }) }
+    : { ...entry, id: name };
 }
 
 /**
@@ -95,10 +94,7 @@ export function describeModel(
  * Models of nodes that are not up and in no catalogue are left out: nobody can say whether they still exist.
  */
 export function listModels(snapshot: FleetSnapshot, options: ListOptions): readonly ListedModel[] {
-  const models = new Set(snapshot.catalogue.keys());
-  for (const [model, replicas] of snapshot.replicasByModel) {
-    if (replicas.some(({ isNodeUp }) => isNodeUp)) models.add(model);
-  }
+  const models = new Set(knownModels(snapshot));
   for (const { id, listed } of snapshot.catalogue.values()) if (listed === false) models.delete(id);
   for (const { name, listed } of snapshot.aliases.exact.values()) if (listed) models.add(name);
   return [...models].toSorted().flatMap((id) => describeModel(snapshot, id, options) ?? []);

@@ -85,6 +85,17 @@ describe('GET /v1/models', () => {
     expect(fleetHealth(snapshot).status).toBe('ok');
   });
 
+  test('every name that a request may ask for is found by itself, and no other', () => {
+    const aliases = { 'claude-*': 'm', exact: ['m'] };
+    const { snapshot } = fleet({ nodes: ['a'], aliases }, [report('a', [entry('m')])]);
+    const open = fleet({ nodes: ['a'], aliases: { default: 'm' } }, [report('a', [entry('m')])]);
+
+    for (const id of ['m', 'exact', 'claude-sonnet-5', 'm@a'])
+      expect(describeModel(snapshot, id, { createdS })).toMatchObject({ id, loaded: true });
+    expect(describeModel(snapshot, 'gpt-5', { createdS })).toBeUndefined();
+    expect(describeModel(open.snapshot, 'gpt-5', { createdS })).toMatchObject({ id: 'gpt-5' });
+  });
+
   test('a model of a node that is down and in no catalogue is not listed', () => {
     const state = fleet({ nodes: ['a'] }, [report('a', [entry('m')])]);
     takeDown(state, 'a');

@@ -1,5 +1,6 @@
 import {
   CortexError,
+  insertModel,
   readRequestView,
   readRequestViewInSlices,
   type RequestView,
@@ -37,19 +38,35 @@ type View = RequestView & { readonly json: JsonView };
 /** The model that `asked` stands for. @throws CortexError the final 404, or 503 while a node may still have it */
 async function resolveModel(
   control: Control,
-  { asked, requestId, startedMs }: { asked: string; requestId: string; startedMs: number },
+  {
+    asked,
+    requestId,
+    weight,
+    startedMs,
+  }: { asked: string; requestId: string; weight: number; startedMs: number },
   signal: AbortSignal,
 ): Promise<Omit<Extract<Resolution, { kind: 'model' }>, 'kind'>> {
   const found = control.resolve(asked);
   const resolution = found.kind === 'model' ? found : await control.resolveSettled(asked, signal);
   if (resolution.kind === 'model') return resolution;
   const lease = await control.acquire(
-    { requestId, model: asked, weight: 1, stream: false, tried: [], arrivedMs: startedMs },
+    { requestId, model: asked, weight, stream: false, tried: [], arrivedMs: startedMs },
     signal,
   );
   // Known after all: a node reported it this moment.
   lease.release();
   return { model: lease.model, viaAlias: false };
+}
+
+/** The model of a request that names none (contracts, section 1). @throws CortexError `missing_model_field` */
+async function unnamed(control: Control, signal: AbortSignal): Promise<string> {
+  const name = await control.nameForUnnamed(signal);
+  if (name !== undefined) return name;
+  throw new CortexError(
+    'missing_model_field',
+    'The body names no model, there is more or less than one, and no alias "default": set "model".',
+    { param: 'model' },
+  );
 }
 
 /** An inference route: read a view of the body, resolve the model, forward the caller's bytes. */
@@ -79,7 +96,12 @@ export function inferenceHandler(route: InferenceRoute, deps: InferenceDeps) {
       meter.isStream = canStream && view.stream;
       const target = await resolveModel(
         deps.control,
-        { asked: view.model, requestId, startedMs: meter.startedMs },
+        {
+          asked: view.model ?? (await unnamed(deps.control, signal)),
+          requestId,
+          weight: takesSeat ? view.n : 0,
+          startedMs: meter.startedMs,
+        },
         signal,
       );
       meter.model = target.model;
@@ -118,14 +140,15 @@ export function inferenceHandler(route: InferenceRoute, deps: InferenceDeps) {
   };
 }
 
-/** The caller's bytes, with `model` replaced where the node knows it by another name. */
+/** The caller's bytes, with `model` replaced where the node knows it by another name, or added where there is none. */
 function withModel(
   bytes: Uint8Array<ArrayBuffer>,
   view: View,
   model: string,
 ): Uint8Array<ArrayBuffer> {
+  if (view.model === model) return bytes;
   const range = view.json.modelRange;
-  return view.model === model || range === undefined ? bytes : spliceModel(bytes, range, model);
+  return range === undefined ? insertModel(bytes, model) : spliceModel(bytes, range, model);
 }
 
 function refuseUnsent(meter: RequestMeter, thrown: unknown): Response {

@@ -24,9 +24,9 @@ export interface MeteredRequest {
 export function metered(
   api: Api,
   deps: { readonly meter: MeterDeps; readonly principals: Principals },
-  handle: (request: MeteredRequest) => Response,
+  handle: (request: MeteredRequest) => Response | Promise<Response>,
 ) {
-  return (context: Context<Environment>): Response => {
+  return async (context: Context<Environment>): Promise<Response> => {
     const { headers } = context.req.raw;
     const requestId = requestIdOf(headers);
     const dialect = dialectOf(headers);
@@ -34,7 +34,7 @@ export function metered(
     const peer = context.env.server.requestIP(context.req.raw)?.address ?? '';
     try {
       meter.principal = deps.principals.of(headers, peer);
-      const response = handle({ context, dialect, requestId, meter });
+      const response = await handle({ context, dialect, requestId, meter });
       meter.end({ outcome: 'ok', status: response.status });
       return response;
     } catch (error) {

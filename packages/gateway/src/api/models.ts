@@ -1,5 +1,5 @@
 import { describeModel, type FleetSnapshot, listModels } from '@cortex/fleet';
-import { CortexError, type ListedModel } from '@cortex/protocol';
+import { CortexError, MAX_MODEL_CHARS, type ListedModel } from '@cortex/protocol';
 
 import { type Control } from '../control/control.ts';
 import { type MeteredRequest } from './metered.ts';
@@ -49,14 +49,16 @@ export function listModelsHandler(control: Control, createdS: number) {
   };
 }
 
-/** `GET /v1/models/{id}`; the id may hold `/`. */
+/** `GET /v1/models/{name}`: every name that a request may ask for; it may hold `/`. */
 export function getModelHandler(control: Control, createdS: number) {
-  return ({ context, dialect, requestId, meter }: MeteredRequest): Response => {
-    const id = context.req.param('id') ?? '';
+  return async ({ context, dialect, requestId, meter }: MeteredRequest): Promise<Response> => {
+    const asked = context.req.param('id') ?? '';
+    const id = asked.slice(0, MAX_MODEL_CHARS);
     meter.modelAsked = id;
-    const model = describeModel(control.snapshot(), id, { createdS });
+    if (id === asked) await control.resolveSettled(id, context.req.raw.signal);
+    const model = id === asked ? describeModel(control.snapshot(), id, { createdS }) : undefined;
     if (model === undefined)
-      throw new CortexError('model_not_found', `There is no model "${id}" here.`);
+      throw new CortexError('model_not_found', `There is no model ${JSON.stringify(id)} here.`);
     const body = dialect === 'anthropic' ? toAnthropicModel(model) : model;
     return Response.json(body, { headers: { 'x-request-id': requestId } });
   };

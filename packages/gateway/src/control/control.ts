@@ -41,7 +41,7 @@ export interface AcquireRequest {
   readonly model: string;
   /** Only this node will do (`id@node`). */
   readonly node?: string | undefined;
-  /** Slots taken, all or nothing: the request's `n`; 0 for one that the node answers without a seat. */
+  /** Slots taken, all or nothing: the request's `n`; 0 for one that needs only the model's file, and no seat. */
   readonly weight: number;
   readonly stream: boolean;
   readonly affinityKey?: string | undefined;
@@ -108,6 +108,8 @@ export interface Control {
    * `connectS`), and then has the nodes look for new model files before it says `unknown`.
    */
   resolveSettled(asked: string, signal: AbortSignal): Promise<Resolution>;
+  /** The name that a request without one stands for; waits as `resolveSettled` does. Undefined: it has to say one. */
+  nameForUnnamed(signal: AbortSignal): Promise<string | undefined>;
   /**
    * A replica with room and a lease on it; waits for room or for a load where it must.
    *

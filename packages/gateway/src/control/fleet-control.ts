@@ -2,6 +2,7 @@ import {
   type FleetSnapshot,
   type Replica,
   type Resolution,
+  selectFileHolder,
   selectNode,
   type Selection,
 } from '@cortex/fleet';
@@ -91,10 +92,14 @@ export class FleetControl implements Control {
     return this.#names.resolveSettled(asked, signal);
   }
 
+  nameForUnnamed(signal: AbortSignal): Promise<string | undefined> {
+    return this.#names.nameForUnnamed(signal);
+  }
+
   acquire(request: AcquireRequest, signal: AbortSignal): Promise<Lease> {
     if (this.#isClosed) return Promise.reject(shuttingDown());
     if (signal.aborted) return Promise.reject(clientLeft());
-    // Who takes no seat has nothing to wait for but a load.
+    // What takes no seat waits for nobody's.
     if (request.weight === 0 || this.#room.waiting(request.model) === 0) {
       const selection = this.#select(request);
       if (selection.kind === 'node') {
@@ -179,7 +184,8 @@ export class FleetControl implements Control {
   #select(request: AcquireRequest): Selection {
     const [leases, nowMs] = [this.#leases, this.#clock.nowMs()];
     const failures = this.#failures.seenBy(request.arrivedMs, nowMs);
-    return selectNode(this.#fleet.snapshot, request, { leases, failures, nowMs });
+    const select = request.weight === 0 ? selectFileHolder : selectNode;
+    return select(this.#fleet.snapshot, request, { leases, failures, nowMs });
   }
 
   /** `enteredMs`: since when the request has waited; undefined: it has not. */

@@ -1,4 +1,4 @@
-import { isKnownModel, resolveModel, type Resolution } from '@cortex/fleet';
+import { isKnownModel, nameForUnnamed, resolveModel, type Resolution } from '@cortex/fleet';
 import type { Clock } from '@cortex/service';
 
 import type { FleetHolder } from './fleet-holder.ts';
@@ -35,6 +35,13 @@ export class ModelNames {
     // Its file may have been put into a models folder a moment ago.
     await rescan.request(signal);
     return resolveModel(fleet.snapshot, asked);
+  }
+
+  /** @see Control.nameForUnnamed */
+  async nameForUnnamed(signal: AbortSignal): Promise<string | undefined> {
+    const { fleet } = this.#deps;
+    if (this.#mayBeUnheard('default')) await this.firstContact(signal);
+    return nameForUnnamed(fleet.snapshot);
   }
 
   /** Resolves once it is known whether a node or the catalogue has the model. */

@@ -80,6 +80,12 @@ export function refusalError(
         `No other node has ${model} ready: ${refusal.nodes.join(', ')} failed this request.`,
         { retryAfterS: NO_CAPACITY_RETRY_S },
       );
+    case 'no_file':
+      return new CortexError(
+        'no_capacity',
+        `The file of ${model} is on the disk of no node that is up, and a tokenizer route loads nothing: load the model first.`,
+        { retryAfterS: NO_CAPACITY_RETRY_S },
+      );
     case 'too_many_answers':
       break;
   }

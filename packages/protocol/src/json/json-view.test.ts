@@ -9,6 +9,7 @@ import {
   type JsonView,
   readJsonView,
   readJsonViewInSlices,
+  insertModel,
   spliceModel,
 } from './json-view.ts';
 
@@ -378,3 +379,15 @@ test('a body of 64 MB is read in steps that are a small part of it', async () =>
   expect(view.values['model']).toBe('m');
   expect(pauses).toBe(255);
 });
+
+test.each(['{}', ' {\n }', '{"a":{}}', '\t{ "model2" : 1 , "b":[{}]}', '{ "ü":"}" }'])(
+  'a model is inserted into %j, and every other byte is kept',
+  (text) => {
+    const model = 'org/"quoted"';
+
+    const inserted = new TextDecoder().decode(insertModel(new TextEncoder().encode(text), model));
+
+    expect(JSON.parse(inserted)).toEqual({ model, ...JSON.parse(text) });
+    expect(inserted.replace(/"model":"org\/\\"quoted\\"",?/, '')).toBe(text);
+  },
+);

@@ -16,6 +16,8 @@ export interface JsonView {
   readonly values: Readonly<Record<string, JsonScalar>>;
   /** Byte range [start, end) of the value of the top-level `model` (quotes included); absent if that is no scalar. */
   readonly modelRange?: ByteRange | undefined;
+  /** The top-level `model` is an object or an array. */
+  readonly isModelContainer: boolean;
   /**
    * Text that tells conversations apart: system text and first user turn, or the prompt, 4 KiB of each; absent if none.
    *
@@ -50,10 +52,11 @@ class ViewScan {
   scan(maxBytes: number): JsonView | undefined {
     if (!this.#scanner.scan(this.#scanner.position + maxBytes)) return undefined;
     const listener = this.#listener;
-    const { values, modelRange } = listener;
+    const { values, modelRange, isModelContainer } = listener;
     return {
       values,
       modelRange,
+      isModelContainer,
       // Decoded when asked for: most requests have one node to go to.
       get affinityText() {
         return listener.readAffinityText();
@@ -117,4 +120,20 @@ export function spliceModel(
   spliced.set(name, range[0]);
   spliced.set(bytes.subarray(range[1]), range[0] + name.length);
   return spliced;
+}
+
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
+
+/** The body with `model` as its first member; every other byte is kept. For a JSON object without that member. */
+export function insertModel(bytes: Uint8Array, model: string): Uint8Array<ArrayBuffer> {
+  const at = bytes.indexOf(OPEN_BRACE) + 1;
+  // White space is all that may stand between the braces of an empty object.
+  const isEmpty = bytes[at + bytes.subarray(at).findIndex((byte) => byte > 0x20)] === CLOSE_BRACE;
+  const member = encoder.encode(`"model":${JSON.stringify(model)}${isEmpty ? '' : ','}`);
+  const whole = new Uint8Array(bytes.length + member.length);
+  whole.set(bytes.subarray(0, at));
+  whole.set(member, at);
+  whole.set(bytes.subarray(at), at + member.length);
+  return whole;
 }

@@ -92,6 +92,7 @@ export function viewInterest(wanted: readonly string[]): Interest<Kind> {
 export class ViewListener implements ScanListener<Kind> {
   readonly values: Record<string, JsonScalar> = {};
   modelRange: ByteRange | undefined;
+  isModelContainer = false;
 
   readonly #bytes: Uint8Array;
   #system: ByteRange[] = [];
@@ -118,7 +119,10 @@ export class ViewListener implements ScanListener<Kind> {
     const isString = this.#bytes[start] === QUOTE;
     switch (kind.what) {
       case 'scalar':
-        if (kind.name === 'model') this.modelRange = [start, end];
+        if (kind.name === 'model') {
+          this.modelRange = [start, end];
+          this.isModelContainer = false;
+        }
         this.values[kind.name] = this.#read(start, end);
         return;
       case 'role':
@@ -154,7 +158,10 @@ export class ViewListener implements ScanListener<Kind> {
     switch (kind.what) {
       case 'scalar':
         delete this.values[kind.name];
-        if (kind.name === 'model') this.modelRange = undefined;
+        if (kind.name === 'model') {
+          this.modelRange = undefined;
+          this.isModelContainer = true;
+        }
         return false;
       case 'parent':
         for (const name of kind.names) delete this.values[name];
