@@ -115,6 +115,12 @@ export class Tokenizer {
     return Array.from(this.#vocabulary.tokenize(text, { parseSpecial: true }));
   }
 
+  /** Whether `text` becomes tokens in slices, with turns for others between them. */
+  isSliced(text: string): boolean {
+    const [first = text] = this.#vocabulary.piecesOf(text);
+    return first.length < text.length;
+  }
+
   /** So many tokens `text` has at least, from its length alone. */
   leastTokens(text: string): number {
     this.#longestTokenBytes ??= this.#vocabulary.longestTokenBytes;

@@ -12,6 +12,7 @@ import {
 import { parseJsonObject, withExactSeed } from '../json-body.ts';
 import type { ServableModel } from '../models/models.ts';
 import { isRefusal } from '../refusal.ts';
+import { checkBodySize } from './body-size.ts';
 import type { ApiContext, ApiDeps } from './context.ts';
 
 /** What admission reads of a body; the harness validates the rest. */
@@ -61,15 +62,21 @@ function readView(route: SeatedRoute, body: Readonly<Record<string, unknown>>): 
   return { model, n, isStreamed: stream === true };
 }
 
-/** The body of an inference request, read whole. */
+/**
+ * The body of an inference request, read whole.
+ *
+ * @param checkBytes - refuses bodies that are too large before they are parsed
+ */
 export async function readInference(
   context: ApiContext,
   { gate, maxBodyBytes: maxBytes }: ApiDeps,
+  checkBytes?: (bytes: Uint8Array) => Promise<void>,
 ): Promise<Parsed> {
   const request = context.req.raw;
   gate.check();
   const bytes = await readBody(request, { maxBytes, signal: request.signal });
   context.get('connection').liftIdleLimit();
+  await checkBytes?.(bytes);
   const body = withExactSeed(parseJsonObject(bytes), bytes);
   gate.check();
   return { body, bytes };
@@ -101,6 +108,9 @@ const endOf = (
 /** Handler of an inference route whose requests take a seat. */
 export function inference(route: SeatedRoute, deps: ApiDeps) {
   const { models, admission } = deps;
+  const checkBytes = isGenerated(route)
+    ? (bytes: Uint8Array): Promise<void> => checkBodySize(bytes, models)
+    : undefined;
 
   /** A full queue does not hide that a request can never be answered (behaviour 45). */
   async function checkWorthWaiting(model: ServableModel, { body, bytes }: Parsed): Promise<void> {
@@ -111,7 +121,7 @@ export function inference(route: SeatedRoute, deps: ApiDeps) {
   }
 
   return async (context: ApiContext): Promise<Response> => {
-    const parsed = await readInference(context, deps);
+    const parsed = await readInference(context, deps, checkBytes);
     const view = readView(route, parsed.body);
     const model = models.servable(view.model);
     const { word, lack } = WANTED[route];

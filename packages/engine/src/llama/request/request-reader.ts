@@ -8,7 +8,7 @@ import type { NativeGrammarState, Token } from '../native-types.ts';
 import { chooseParser } from '../parsers/choose-parser.ts';
 import { type OutputParser, PlainParser } from '../parsers/output-parser.ts';
 import type { CompletionPrompt, OnSlice, Tokenizer } from '../tokenizer.ts';
-import { ChatBody, CompletionsBody, type SamplingBody } from './chat-body.ts';
+import { ChatBody, type ChatMessage, CompletionsBody, type SamplingBody } from './chat-body.ts';
 import { checkChatSize } from './chat-size.ts';
 import { type ChatModel, prepareChat, type ThoughtLimit } from './prepare-chat.ts';
 import { readSampling, recommendedParams, type Sampling, withDefaults } from './sampling.ts';
@@ -74,6 +74,9 @@ interface Prepared {
   readonly startsText: boolean;
 }
 
+/** Rendering so much text takes some 5 ms. */
+const LONG_CHARS = 256 * 1024;
+
 /** OpenAI's own for completions. */
 const DEFAULT_COMPLETION_TOKENS = 16;
 
@@ -127,6 +130,7 @@ export class RequestReader {
     this.#checkCount(raw['messages']);
     checkChatSize(raw);
     const body = readShape(ChatBody, raw);
+    await this.#checkTexts(body, onSlice);
     const prepared = prepareChat(body, chat);
     this.#checkLength(prepared.prompt.text, 'chat');
     return {
@@ -189,6 +193,28 @@ export class RequestReader {
     if (limit === undefined) return undefined;
     const { tokenizer } = this.#options;
     return { tokens: limit.tokens, close: tokenizer.markerTokens(limit.close) };
+  }
+
+  /**
+   * Refuses a long chat that does not fit before its template is rendered, which is done in one go. What the assistant
+   * said is not counted: templates leave its earlier thoughts out.
+   */
+  async #checkTexts({ messages }: ChatBody, onSlice: OnSlice): Promise<void> {
+    const texts = messages.flatMap(textsOf);
+    if (texts.reduce((sum, { length }) => sum + length, 0) < LONG_CHARS) return;
+    const within = this.#withinContext(onSlice, 'chat');
+    let count = 0;
+    for (const text of texts) {
+      this.#checkLength(text, 'chat');
+      if (!this.#options.tokenizer.isSliced(text)) continue;
+      const before = count;
+      const options = { addSpecial: false, parseSpecial: false };
+      const tokens = await this.#options.tokenizer.tokenize(text, options, (more) =>
+        within(before + more),
+      );
+      count += tokens.length;
+      within(count);
+    }
   }
 
   /** Every message costs tokens. */
@@ -260,6 +286,13 @@ export class RequestReader {
       });
     }
   }
+}
+
+/** Texts of a message that every template prints whole. */
+function textsOf({ role, content }: ChatMessage): readonly string[] {
+  if (role === 'assistant' || content === null) return [];
+  if (typeof content === 'string') return [content];
+  return content.flatMap(({ text }) => (typeof text === 'string' ? [text] : []));
 }
 
 /** The prompts of a completion, one by one. */

@@ -29,6 +29,9 @@ export interface LlamaHarnessOptions extends SupervisionOptions {
   readonly ownUrl: () => string;
 }
 
+/** A token of text has 4 bytes as a rule, one of a row of spaces up to a hundred; JSON adds to that. */
+const MAX_BYTES_A_TOKEN = 64;
+
 const forcedOut = (id: string): CortexError =>
   new CortexError('no_capacity', `${id} was unloaded while it answered.`);
 
@@ -110,6 +113,7 @@ export function createLlamaHarness(options: LlamaHarnessOptions): Harness {
       if (save.saveDir !== undefined) await states.saved(id, paths.get(id) ?? '');
     },
 
+    maxBodyBytes: (contextTokens) => contextTokens * MAX_BYTES_A_TOKEN,
     async checkAnswerable(route, modelId, body) {
       const engine = engines.get(modelId);
       const contextTokens = engine?.model?.contextTokens;

@@ -1,0 +1,94 @@
+/** One large body beside running streams: it is refused by name, or read without holding them up for long. */
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+
+import { TestNeuron } from './test-neuron.ts';
+
+const user = (content: string) => ({ role: 'user', content });
+const tool = (_: unknown, index: number) => ({
+  type: 'function',
+  function: { name: `tool_${index}`, parameters: { type: 'object' } },
+});
+
+/** Longest pause of a stream while `meanwhile` runs, on a machine that does other things too. */
+const MOST_PAUSE_MS = 400;
+
+describe('a large body beside a running stream', () => {
+  let neuron: TestNeuron;
+  beforeAll(async () => {
+    neuron = await TestNeuron.start();
+    await neuron.load({ context_length: 2048, slots: 2 });
+  });
+  afterAll(() => neuron[Symbol.asyncDispose]());
+
+  test.each([
+    [
+      '40 MB of text',
+      { messages: [user('lorem ipsum '.repeat(3_500_000))] },
+      'messages',
+      'maximum context length',
+    ],
+    [
+      '40 MB in a thousand messages',
+      { messages: Array.from({ length: 1000 }, () => user('lorem ipsum '.repeat(3500))) },
+      'messages',
+      'maximum context length',
+    ],
+    [
+      '900 kB of text',
+      { messages: [user('lorem ipsum '.repeat(75_000))] },
+      'messages',
+      'maximum context length',
+    ],
+    [
+      '9,000 tools',
+      { messages: [user('x')], tools: Array.from({ length: 9000 }, tool) },
+      'tools',
+      'at most 512',
+    ],
+    [
+      '10,000 messages',
+      { messages: Array.from({ length: 10_000 }, () => user('x')) },
+      'messages',
+      'maximum context length',
+    ],
+  ])('of %s is refused by name', async (_, fields, param, words) => {
+    const body = JSON.stringify({ model: 'tiny', ...fields });
+    const pauses = await longestPause(neuron, async () => {
+      const answer = await neuron.post('/v1/chat/completions', body);
+      const { error } = await answer.json();
+
+      expect(answer.status).toBe(400);
+      expect(error.param).toBe(param);
+      expect(error.message).toContain(words);
+    });
+
+    expect(pauses).toBeLessThan(MOST_PAUSE_MS);
+  });
+});
+
+/** The longest time between two tokens of a stream that begins before `work` and ends after it, ms. */
+async function longestPause(neuron: TestNeuron, work: () => Promise<void>): Promise<number> {
+  const leave = new AbortController();
+  const stream = await neuron.chat(
+    { stream: true, ignore_eos: true, max_tokens: 1900 },
+    { signal: leave.signal },
+  );
+  const reader = stream.body?.getReader();
+  if (reader === undefined) throw new Error('the stream has no body');
+  await reader.read();
+  let longest = 0;
+  const reading = (async () => {
+    let lastMs = performance.now();
+    for (;;) {
+      const { done } = await reader.read();
+      if (done) return;
+      const nowMs = performance.now();
+      longest = Math.max(longest, nowMs - lastMs);
+      lastMs = nowMs;
+    }
+  })().catch(() => undefined);
+  await work();
+  leave.abort();
+  await reading;
+  return longest;
+}
