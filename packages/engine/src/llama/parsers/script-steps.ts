@@ -36,7 +36,7 @@ export function* contentUntil(
     if (marker !== undefined) {
       const before = text.held.slice(0, -marker.length);
       text.content(text.take(before.trimEnd().length));
-      const isStray = text.stray?.isStray(marker, before.at(-1) ?? text.charBefore) === true;
+      const isStray = yield* isStrayMarker(text, marker, before.at(-1) ?? text.charBefore);
       const taken = text.take();
       if (!isStray) text.content(taken);
     }
@@ -50,6 +50,28 @@ export function* contentUntil(
   const rest = text.take();
   text.content(text.toolCalls > 0 ? rest.trimEnd() : rest);
   return undefined;
+}
+
+/** Whether the marker of reasoning that is held is no content; one that closes nothing behind it is held then, too. */
+function* isStrayMarker(text: AnswerText, marker: string, charBefore: string): Script<boolean> {
+  const { stray } = text;
+  if (stray === undefined) return false;
+  if (stray.isStray(marker, charBefore)) return true;
+  const [open, close = ''] = stray.markers;
+  if (marker !== open || stray.isQuoted(charBefore)) return false;
+  const start = text.held.length;
+  while (yield* text.more()) {
+    const behind = text.held.slice(start).trimStart();
+    if (behind === close) {
+      stray.isStray(close, '');
+      return true;
+    }
+    if (!close.startsWith(behind) || text.held.length > start + MAX_HEAD_CHARS) break;
+  }
+  text.reread();
+  // Only the marker: what is behind it may begin another one.
+  for (let read = 0; read < start; read++) yield* text.more();
+  return false;
 }
 
 /** All of the answer is content. */

@@ -17,6 +17,10 @@ export class StrayMarkers {
   isStray(marker: string, charBefore: string): boolean {
     const wasOpen = this.#isOpen;
     this.#isOpen = marker === this.#markers.open;
-    return marker === this.#markers.close && !wasOpen && !'`\'"'.includes(charBefore || ' ');
+    return marker === this.#markers.close && !wasOpen && !this.isQuoted(charBefore);
+  }
+
+  isQuoted(charBefore: string): boolean {
+    return '`\'"'.includes(charBefore || ' ');
   }
 }
