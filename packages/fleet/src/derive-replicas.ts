@@ -68,7 +68,7 @@ function toReplica(node: NodeSnapshot, entry: ModelEntry, load: ReplicaLoad | un
     isReady: isServable && node.state === 'up' && !node.isDraining,
     reason,
     progress,
-    ...(entry.harness !== '' && { harness: entry.harness }),
+    harness: entry.harness === '' ? undefined : entry.harness,
     onDisk: entry.on_disk,
     isPinned: entry.pinned,
     capabilities: entry.capabilities,

@@ -18,12 +18,12 @@ export interface NodeReported {
   readonly node: string;
   readonly sentMs: number;
   readonly atMs: number;
-  readonly health?: NodeHealth;
-  readonly models?: readonly ModelEntry[];
-  readonly discovery?: Discovery;
-  readonly version?: string;
+  readonly health?: NodeHealth | undefined;
+  readonly models?: readonly ModelEntry[] | undefined;
+  readonly discovery?: Discovery | undefined;
+  readonly version?: string | undefined;
   /** Own leases on this node when it was asked, by model id, summed by weight. */
-  readonly ownInFlight?: ReadonlyMap<string, number>;
+  readonly ownInFlight?: ReadonlyMap<string, number> | undefined;
 }
 
 /** Everything that changes the picture of the fleet. All times are milliseconds of one monotonic clock. */
@@ -33,7 +33,7 @@ export type FleetEvent =
       readonly kind: 'node_missed';
       readonly node: string;
       /** When it was asked; absent: `atMs`. A miss of a question from before the node's configuration changed does not count. */
-      readonly sentMs?: number;
+      readonly sentMs?: number | undefined;
       readonly atMs: number;
       readonly error: string;
     }

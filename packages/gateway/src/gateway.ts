@@ -1,6 +1,5 @@
 import { CortexError } from '@cortex/protocol';
 import {
-  assertFetchLimit,
   type Clock,
   createRecordWriter,
   listen,
@@ -90,7 +89,6 @@ function readSecrets(config: GatewayConfig) {
  * @throws ConfigError when an address or a secret of the configuration cannot be used.
  */
 export async function startGateway(options: GatewayOptions): Promise<RunningGateway> {
-  assertFetchLimit();
   const { log } = options;
   const config = options.config.value;
   const { nodeToken, adminKey } = readSecrets(config);

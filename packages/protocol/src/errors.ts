@@ -55,10 +55,10 @@ export const isErrorCode = (code: string): code is ErrorCode => Object.hasOwn(ER
 /** A load or pull under way, so that a caller knows what it waits for. */
 export interface LoadingState {
   readonly state: string;
-  readonly node?: string;
+  readonly node?: string | undefined;
   /** 0 to 1; absent when not known. */
-  readonly progress?: number;
-  readonly eta_s?: number;
+  readonly progress?: number | undefined;
+  readonly eta_s?: number | undefined;
 }
 
 export interface ErrorDetails {

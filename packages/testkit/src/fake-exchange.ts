@@ -1,7 +1,7 @@
 import { formatUsageComment, NEURON_HEADERS, type NeuronUsage, SSE_DONE } from '@cortex/protocol';
 
-/** Lets a test wait for the nth of something that happens. */
-export class Happenings<T> {
+/** What has happened so far, and a way to wait for the nth time. */
+export class Occurrences<T> {
   readonly all: T[] = [];
   readonly #waiting: { readonly count: number; readonly resolve: (item: T) => void }[] = [];
 
@@ -80,7 +80,7 @@ export function errorAnswer({ status, code, message, retryAfterS, refused }: Scr
 }
 
 /**
- * One inference request that a fake neuron holds in its hands, answered step by step.
+ * One inference request at a fake neuron, answered step by step.
  *
  * Begin with one of `stream`, `json`, `fail` or `breakOff`; after `stream` come any number of `event` and `raw`,
  * then `finish` or `breakOff`. Doing nothing is a node that hangs.

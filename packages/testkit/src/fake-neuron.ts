@@ -10,7 +10,7 @@ import {
 import {
   errorAnswer,
   FakeExchange,
-  Happenings,
+  Occurrences,
   REFUSALS,
   type ScriptedError,
 } from './fake-exchange.ts';
@@ -74,13 +74,13 @@ const DISCOVERY: Discovery = {
 /** A neuron that does what a test says, behind a real socket on a port of its own. */
 export class FakeNeuron {
   /** Every request that arrived, in order. */
-  readonly calls = new Happenings<ReceivedCall>();
+  readonly calls = new Occurrences<ReceivedCall>();
   readonly #options: FakeNeuronOptions;
   readonly #models = new Map<string, FakeModel>();
-  readonly #byPath = new Map<string, Happenings<ReceivedCall>>();
-  readonly #exchanges = new Happenings<FakeExchange>();
+  readonly #byPath = new Map<string, Occurrences<ReceivedCall>>();
+  readonly #exchanges = new Occurrences<FakeExchange>();
   readonly #active = new Map<string, number>();
-  readonly #loads = new Happenings<FakeLoad>();
+  readonly #loads = new Occurrences<FakeLoad>();
   readonly #loading = new Map<string, FakeLoad>();
   readonly #failures = new Map<string, ScriptedError>();
   #hung:
@@ -188,8 +188,8 @@ export class FakeNeuron {
     });
   }
 
-  #callsOf(path: string): Happenings<ReceivedCall> {
-    const calls = this.#byPath.get(path) ?? new Happenings<ReceivedCall>();
+  #callsOf(path: string): Occurrences<ReceivedCall> {
+    const calls = this.#byPath.get(path) ?? new Occurrences<ReceivedCall>();
     this.#byPath.set(path, calls);
     return calls;
   }

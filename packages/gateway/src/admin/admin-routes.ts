@@ -56,10 +56,7 @@ export function addAdminRoutes(app: Hono<Environment>, deps: AdminDeps): void {
     '/admin/v1/models/load',
     guarded(deps, async (context) => {
       const { model, node } = await readCall(context.req.raw);
-      const result = await control.loadModel(
-        { model, ...(node !== undefined && { node }) },
-        context.req.raw.signal,
-      );
+      const result = await control.loadModel({ model, node }, context.req.raw.signal);
       return { model, ...result };
     }),
   );
@@ -68,7 +65,7 @@ export function addAdminRoutes(app: Hono<Environment>, deps: AdminDeps): void {
     guarded(deps, async (context) => {
       const { model, node, force } = await readCall(context.req.raw);
       const results = await control.unloadModel(
-        { model, ...(node !== undefined && { node }), force: force ?? false },
+        { model, node, force: force ?? false },
         context.req.raw.signal,
       );
       return { results: results.map((result) => ({ model, ...result })) };

@@ -6,7 +6,7 @@ export interface InferenceRoute {
   readonly api: Api;
   /** With its leading slash; the same at cortex and at the nodes. */
   readonly path: string;
-  /** `stream: true` in the body asks for events; elsewhere nobody reads that field. */
+  /** `stream: true` in the body asks for events; other routes ignore that field. */
   readonly canStream: boolean;
   /** It takes one of the node's seats; what only the tokenizer answers does not, and is answered while all are taken. */
   readonly takesSeat: boolean;

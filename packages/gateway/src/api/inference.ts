@@ -122,7 +122,7 @@ export function inferenceHandler(route: InferenceRoute, deps: InferenceDeps) {
           node: target.node,
           weight: takesSeat ? view.n : 0,
           stream: meter.isStream,
-          // Computed where it is asked for: with one replica nobody does.
+          // Computed on demand: a model with one replica does not need it.
           get affinityKey() {
             return view.affinityKey;
           },

@@ -55,7 +55,7 @@ export interface AcquireRequest {
 
 export type LeaseSendOptions = Pick<SendOptions, 'connection' | 'onCancel'>;
 
-/** One request's place on a replica. Whoever holds it releases it, whatever happens, also when the signal has aborted. */
+/** One request's place on a replica. Its holder releases it whatever happens, also when the signal has aborted. */
 export interface Lease {
   readonly id: string;
   readonly node: string;
@@ -86,7 +86,7 @@ export interface AttemptReport {
 
 export interface ModelCall {
   readonly model: string;
-  readonly node?: string;
+  readonly node?: string | undefined;
 }
 
 export interface ModelCallResult {
@@ -118,7 +118,7 @@ export interface Control {
    */
   acquire(request: AcquireRequest, signal: AbortSignal): Promise<Lease>;
   report(attempt: AttemptReport): void;
-  /** Asks a node to load, as the operator: returns when the node has accepted, nobody needs to wait for it. Ignores back-off. */
+  /** Asks a node to load, as the operator: returns when the node has accepted the load, without waiting for its end. Ignores back-off. */
   loadModel(call: ModelCall, signal: AbortSignal): Promise<ModelCallResult>;
   /** Unloads from `node`, or from every node that holds it. */
   unloadModel(

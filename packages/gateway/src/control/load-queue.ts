@@ -38,11 +38,11 @@ interface Job extends LoadTarget {
   loadedMs?: number | undefined;
 }
 
-const NOBODY_WAITS = new Error('nobody waits for the load any more');
+const NOT_WANTED = new Error('no request waits for the load any more');
 
 /**
  * Loads in progress that cortex waits for: one per replica wanted, across the fleet, however many ask
- * (behaviour 20). Each is one open `POST /models/load?wait=true`; closing it tells the node that nobody waits.
+ * (behaviour 20). Each is one open `POST /models/load?wait=true`; closing it tells the node that no request waits any more.
  */
 export class LoadQueue {
   readonly #deps: LoadQueueDeps;
@@ -61,7 +61,7 @@ export class LoadQueue {
     return node === undefined ? jobs !== undefined : (jobs?.has(node) ?? false);
   }
 
-  /** Starts the load, or joins one that the node has begun for somebody else. Nothing when cortex waits for it already. */
+  /** Starts the load, or joins one that the node has begun for another caller. Does nothing where cortex waits for it already. */
   ensure(target: LoadTarget): void {
     if (this.has(target.model, target.node)) return;
     const job: Job = {
@@ -93,7 +93,7 @@ export class LoadQueue {
   /** Gives up the loads of the model that `isWanted` (by node) no longer holds for. */
   abandon(model: string, isWanted: (node: string) => boolean): void {
     for (const job of this.#jobs.get(model)?.values() ?? []) {
-      if (!isWanted(job.node)) job.controller.abort(NOBODY_WAITS);
+      if (!isWanted(job.node)) job.controller.abort(NOT_WANTED);
     }
   }
 
@@ -119,8 +119,8 @@ export class LoadQueue {
     return {
       state: replica.status,
       node: replica.node,
-      ...(progress !== undefined && { progress }),
-      ...(hasEta && { eta_s: Math.ceil((elapsedS * (1 - progress)) / progress) }),
+      progress,
+      eta_s: hasEta ? Math.ceil((elapsedS * (1 - progress)) / progress) : undefined,
     };
   }
 
@@ -167,13 +167,13 @@ export class LoadQueue {
   async #settleFailure(job: Job, thrown: unknown): Promise<void> {
     const { apply, clock, log, failed } = this.#deps;
     const { model, node } = job;
-    if (thrown === NOBODY_WAITS) return this.#cancelled(job);
+    if (thrown === NOT_WANTED) return this.#cancelled(job);
     const error = toCortexError(thrown);
     if (error.code === 'conflict' && (await this.#loadsOtherwise(job))) {
       this.#noteLoaded(job, clock.nowMs());
       return this.#cancelled(job);
     }
-    if (job.controller.signal.reason === NOBODY_WAITS) return this.#cancelled(job);
+    if (job.controller.signal.reason === NOT_WANTED) return this.#cancelled(job);
     this.#remove(job);
     failed(job, error);
     log.warn({ node, model, code: error.code, reason: error.message }, 'load failed');

@@ -54,7 +54,7 @@ export class ModelQueue {
     if (isConstrained(waiter)) this.#constrained -= 1;
   }
 
-  /** Whether somebody here can use a load on `node`. */
+  /** Whether one of the requests can use a load on `node`. */
   wants(node: string): boolean {
     if (this.#constrained < this.size) return true;
     for (const { request } of this) {

@@ -27,8 +27,8 @@ interface PollerDeps {
 }
 
 interface Found {
-  readonly discovery?: Discovery;
-  readonly version?: string;
+  readonly discovery?: Discovery | undefined;
+  readonly version?: string | undefined;
 }
 
 interface Answers extends Found {
@@ -175,8 +175,8 @@ export class NodePoller {
     if (discovery.status === 'fulfilled') this.#discoveredMs = nowMs;
     else log.debug({ node: name, err: discovery.reason }, 'node did not say what it is');
     return {
-      ...(discovery.status === 'fulfilled' && { discovery: discovery.value }),
-      ...(version.status === 'fulfilled' && { version: version.value.version }),
+      discovery: discovery.status === 'fulfilled' ? discovery.value : undefined,
+      version: version.status === 'fulfilled' ? version.value.version : undefined,
     };
   }
 

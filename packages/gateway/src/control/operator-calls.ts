@@ -67,7 +67,7 @@ export class OperatorCalls {
     return Promise.all(
       nodes.map(async (name) => {
         const client = this.#deps.connections.client(name);
-        const status = await client.unload({ model_id: model, ...(force && { force }) }, signal);
+        const status = await client.unload({ model_id: model, force: force || undefined }, signal);
         this.#learned(name, model, status);
         return { node: name, status };
       }),
@@ -85,7 +85,7 @@ export class OperatorCalls {
     if (ready) return { node: ready.node, status: 'loaded' };
     const selection = selectNode(
       snapshot,
-      { model, tried: [], weight: 1, ...(node !== undefined && { node }) },
+      { model, tried: [], weight: 1, node },
       { leases, failures: NO_FAILURES, nowMs: clock.nowMs() },
     );
     switch (selection.kind) {

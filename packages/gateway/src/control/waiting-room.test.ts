@@ -131,7 +131,7 @@ describe('the waiting room, whatever requests, releases, departures and time do'
     );
   });
 
-  test('somebody who leaves while standing in the way lets those behind in', async () => {
+  test('a request that leaves the waiting room lets in those that it blocked', async () => {
     const simulation = new Simulation(2);
     simulation.enter(1);
     simulation.enter(2);

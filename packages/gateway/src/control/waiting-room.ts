@@ -150,7 +150,7 @@ export class WaitingRoom {
     this.#deps.left(model, () => false);
   }
 
-  /** Nobody is held for a pull longer than `maxHoldMs`; a stream waits for anything else up to `maxWaitMs`. */
+  /** No request waits for a pull longer than `maxHoldMs`; a stream waits for anything else up to `maxWaitMs`. */
   #armDeadline(waiter: Waiter): void {
     const { clock, limits, expire, select } = this.#deps;
     const { request } = waiter;

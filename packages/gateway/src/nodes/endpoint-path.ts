@@ -1,4 +1,4 @@
-/** Whether a path leaves its parent once somebody on the way decodes it. */
+/** Whether a path leaves its parent once a proxy on the way decodes it. */
 function hasParentSegment(path: string): boolean {
   try {
     return decodeURIComponent(path).split(/[/\\]/).includes('..');

@@ -59,8 +59,8 @@ function readRefusal({ status, headers, text }: Answer, where: string): CortexEr
   }
   const retryAfterS = Number(headers['retry-after'] ?? Number.NaN);
   return new CortexError(code, envelope.data.error.message, {
-    ...(Number.isFinite(retryAfterS) && { retryAfterS }),
-    ...(code === 'model_load_failed' && { transient: status >= 500 }),
+    retryAfterS: Number.isFinite(retryAfterS) ? retryAfterS : undefined,
+    transient: code === 'model_load_failed' ? status >= 500 : undefined,
   });
 }
 

@@ -15,7 +15,7 @@ export type Failure = { readonly node: string; readonly model: string } & (
   | { readonly kind: RefusalCode; readonly answer: WholeAnswer }
 );
 
-/** Thrown out of work that nobody waits for any more. */
+/** Thrown out of work whose client has left. */
 export const clientLeft = (): CortexError =>
   new CortexError('client_closed_request', 'The client left.');
 

@@ -22,9 +22,9 @@ import { type OpenExchanges } from './open-exchanges.ts';
 const MAX_ATTEMPTS = 3;
 
 export interface ProxyLimits {
-  /** A node that sends nothing for so long in a stream is given up. */
+  /** A stream whose node sends nothing for so long ends with `node_timeout`. */
   readonly streamIdleMs: number;
-  /** A client that takes nothing for so long is gone. */
+  /** The connection of a client that takes nothing for so long is closed. */
   readonly stallMs: number;
 }
 
@@ -79,7 +79,7 @@ export class Exchange {
     if (request.signal.aborted) this.leave();
   }
 
-  /** Nothing of this request is wanted any more. */
+  /** The request has ended: nothing more is sent or recorded. */
   get isEnded(): boolean {
     return this.#isEnded;
   }
@@ -164,7 +164,7 @@ export class Exchange {
     );
   }
 
-  /** Ends the connection to the node, so that whoever reads from it gets `reason` thrown. */
+  /** Ends the connection to the node; reading from it throws `reason`. */
   abortAttempt(reason: CortexError): void {
     this.#cut?.(reason);
   }

@@ -35,7 +35,7 @@ const openAiVoice = (exchange: Exchange): StreamVoice => ({
   errorEvent: (error) => renderErrorEvent(error, 'openai', exchange.meter.requestId),
 });
 
-/** For a client that has left: every handler settles, though nobody reads this. */
+/** For a client that has left. It is never read, but every handler has to settle. */
 const leftResponse = (): Response => new Response(null, { status: 499 });
 
 function refuse(exchange: Exchange, thrown: unknown): Response {

@@ -70,7 +70,8 @@ export function renderAnswerAsEvent(answer: WholeAnswer, requestId: string): Lat
     return { event, status: error.status, code: error.code };
   }
   const retryAfter = Number(headers['retry-after'] ?? Number.NaN);
-  const late = { status, ...(Number.isFinite(retryAfter) && { retry_after_s: retryAfter }) };
+  // `JSON.stringify` leaves out what is undefined.
+  const late = { status, retry_after_s: Number.isFinite(retryAfter) ? retryAfter : undefined };
   return {
     event: `data: ${JSON.stringify({ error: { ...envelope, ...late } })}\n\n${SSE_DONE}`,
     status,

@@ -39,7 +39,7 @@ describe('a body that arrives faster than it is read', () => {
     expect(sender.isRunning).toBe(true);
   });
 
-  test('leaves the connection open for the next answer when nobody reads it', () => {
+  test('leaves the connection open for the next answer when it is never read', () => {
     const { queue, sender } = create();
 
     queue.push(LARGE);

@@ -9,14 +9,14 @@ export interface Backpressure {
 
 /** A body that is read once: part by part, or whole. */
 export interface ResponseBody extends AsyncIterable<Uint8Array<ArrayBuffer>> {
-  /** Rejects when the body was cut off. What is there already comes without a wait. */
+  /** Rejects when the body was cut off. A body that is complete is returned without a promise. */
   readAll(): Promise<Uint8Array<ArrayBuffer>> | Uint8Array<ArrayBuffer>;
 }
 
 /**
  * The body of an answer between a socket that pushes and a reader that pulls.
  *
- * What waits is given out joined, so that a reader that was slow catches up in one step; a reader that stops pulling
+ * A read returns everything that waits, joined, so that a slow reader catches up in one step. A reader that stops reading
  * stops the socket.
  */
 export class BodyQueue
@@ -58,7 +58,7 @@ export class BodyQueue
     reader?.resolve({ done: true, value: undefined });
   }
 
-  /** Nothing more will come; what waits is still given out. */
+  /** Nothing more will come; what waits can still be read. */
   fail(error: unknown): void {
     this.#end ??= { error };
     const reader = this.#reader;

@@ -149,7 +149,7 @@ export class NodeConnection {
 
   #take(bytes: Uint8Array): void {
     try {
-      // Nobody asked: what comes now cannot be an answer.
+      // No request was sent, so this cannot be an answer.
       if (this.#running === undefined) throw new WireError('bytes without a request');
       // @ts-expect-error -- The types allow for shared memory, which a socket never gives.
       this.#parser.push(bytes);

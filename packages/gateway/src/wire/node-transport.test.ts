@@ -166,7 +166,7 @@ describe.each(['http', 'https'] as const)('over %s', (scheme) => {
   });
 
   test('a connection that is not made within connect_s is given up', async () => {
-    // Takes connections, and never says a word: with TLS the handshake hangs. TEST-NET-1 answers nobody (RFC 5737).
+    // Accepts connections and sends nothing, so that the TLS handshake hangs. TEST-NET-1 never answers (RFC 5737).
     const silent = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } });
     open.push({ close: () => silent.stop(true) });
     const host = scheme === 'https' ? `localhost:${silent.port}` : '192.0.2.1:9';
@@ -214,7 +214,7 @@ describe('a node behind TLS', () => {
 
   test.each([
     ['another certificate than the pinned one', 'f'.repeat(64), 'does not match tls_fingerprint'],
-    ['a certificate that nobody vouches for', undefined, 'set tls_fingerprint'],
+    ['a certificate that is not trusted', undefined, 'set tls_fingerprint'],
   ])('with %s is refused before a byte is sent', async (_, tlsFingerprint, reason) => {
     const node = listenSecurely();
     const target = targetOf(node.endpoint, { token: 'secret', tlsFingerprint });
