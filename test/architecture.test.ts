@@ -226,6 +226,23 @@ describe('the architecture', () => {
     expect(statically).toEqual([]);
   });
 
+  test('has no file that imports itself through others', () => {
+    const graph = new Map(files.map((file) => [file, new Set<string>()]));
+    for (const { file, specifier } of productImports) {
+      if (!specifier.startsWith('.')) continue;
+      graph.get(file)?.add(relative(ROOT, join(ROOT, dirname(file), specifier)));
+    }
+
+    // What imports nothing that is left is in no circle.
+    let isSmaller = true;
+    while (isSmaller) {
+      const free = [...graph].filter(([, to]) => ![...to].some((file) => graph.has(file)));
+      for (const [file] of free) graph.delete(file);
+      isSmaller = free.length > 0;
+    }
+    expect([...graph.keys()]).toEqual([]);
+  });
+
   test('keeps protocol and fleet free of I/O', () => {
     const wrong = productImports.filter(
       ({ file, specifier }) => PURE_PACKAGES.has(packageOf(file)) && IMPURE.test(specifier),

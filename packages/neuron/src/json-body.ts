@@ -1,4 +1,4 @@
-import { CortexError, readShape } from '@cortex/protocol';
+import { CortexError, readShape, isJsonObject } from '@cortex/protocol';
 import type { z } from 'zod';
 
 const decoder = new TextDecoder('utf-8', { fatal: true });
@@ -14,7 +14,7 @@ export function parseJsonObject(bytes: Uint8Array): Readonly<Record<string, unkn
       cause: error,
     });
   }
-  if (isObject(value)) return value;
+  if (isJsonObject(value)) return value;
   throw new CortexError('malformed_json', 'The body must be a JSON object.');
 }
 
@@ -42,9 +42,6 @@ export function withExactSeed(
   const again: unknown = JSON.parse(decoder.decode(bytes), note);
   return { ...body, seed: digits.get(again) ?? seed };
 }
-
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** A body in the shape of `schema`. @throws CortexError `invalid_request` naming the member as `param` */
 export const parseBody = <T>(body: Readonly<Record<string, unknown>>, schema: z.ZodType<T>): T =>

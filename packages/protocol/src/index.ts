@@ -2,6 +2,7 @@ export * from './admin.ts';
 export * from './client-session.ts';
 export * from './edit-distance.ts';
 export * from './errors.ts';
+export * from './json/json-object.ts';
 export {
   insertModel,
   type JsonScalar,

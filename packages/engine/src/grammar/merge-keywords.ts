@@ -1,9 +1,9 @@
 /** Several flat schemas that must all hold, as one. Pure. */
+import { isJsonObject } from '@cortex/protocol';
 import { commonMultiple } from './decimal.ts';
 import {
   asSchema,
   type FlatSchema,
-  isObject,
   type Schema,
   unsupported,
   valueKey,
@@ -204,7 +204,7 @@ export function normalised(schema: Schema): FlatSchema {
   if (nullable === true && out['type'] !== undefined)
     out['type'] = [...[out['type']].flat(), 'null'];
   if (not !== undefined) {
-    if (not !== true && !(isObject(not) && Object.keys(not).length === 0))
+    if (not !== true && !(isJsonObject(not) && Object.keys(not).length === 0))
       throw unsupported('not', 'is not supported');
     out['enum'] = [];
   }

@@ -1,17 +1,10 @@
 /** Whether a value that a schema lists keeps to the keywords beside the list. */
+import { isJsonObject } from '@cortex/protocol';
 import { decimalsOf, scale, stepOf } from './decimal.ts';
 import { matches, patternLanguage } from './pattern-language.ts';
 import { unicodeSetsIn, UnsupportedPattern } from './pattern-syntax.ts';
 import { type Language, Languages } from './regular-language.ts';
-import {
-  asSchema,
-  isObject,
-  isOfType,
-  type Schema,
-  unsupported,
-  valueKey,
-  valueKeys,
-} from './schema.ts';
+import { asSchema, isOfType, type Schema, unsupported, valueKey, valueKeys } from './schema.ts';
 import { count, listOf, number, patternsOf, text } from './schema-keywords.ts';
 import { ownKeywords, type SchemaDocument } from './schema-merge.ts';
 import { formatIntegers, formatPattern } from './string-formats.ts';
@@ -77,7 +70,7 @@ export class SchemaCheck {
     if (typeof value === 'number') return numberVerdict(value, own);
     if (typeof value === 'string') return this.#string(value, own);
     if (Array.isArray(value)) return this.#array(value, own, depth);
-    return isObject(value) ? this.#object(value, own, depth) : 'yes';
+    return isJsonObject(value) ? this.#object(value, own, depth) : 'yes';
   }
 
   #string(value: string, own: Schema): Verdict {
@@ -184,7 +177,7 @@ function isMultiple(value: number, step: number): Verdict {
 }
 
 function unevaluated(value: unknown, own: Schema, rest: unknown): Verdict {
-  if (rest === undefined || rest === true || !isObject(value)) return 'yes';
+  if (rest === undefined || rest === true || !isJsonObject(value)) return 'yes';
   const properties = asSchema(own['properties'], 'properties');
   return Object.keys(value).every((key) => Object.hasOwn(properties, key)) ? 'yes' : 'unknown';
 }

@@ -1,5 +1,6 @@
 /** Whether two alternatives of a `oneOf` can both hold for a text that the grammar of the first writes. */
-import { asSchema, type FlatSchema, isObject, unsupported, valueKey, valueKeys } from './schema.ts';
+import { isJsonObject } from '@cortex/protocol';
+import { asSchema, type FlatSchema, unsupported, valueKey, valueKeys } from './schema.ts';
 import { SchemaCheck } from './schema-check.ts';
 import { listOf, typesOf } from './schema-keywords.ts';
 import type { Option, SchemaDocument } from './schema-merge.ts';
@@ -90,7 +91,7 @@ export class Exclusion {
     const writesExtras =
       additional === undefined
         ? Object.keys(mine).length === 0 && myRequired.size === 0
-        : isObject(additional) || additional === true;
+        : isJsonObject(additional) || additional === true;
     const mayWrite = (key: string): boolean =>
       writesExtras || Object.hasOwn(mine, key) || myRequired.has(key);
     if (listOf(other, 'required').some((key) => !mayWrite(String(key)))) return true;
@@ -113,6 +114,6 @@ export class Exclusion {
 
 /** Whether a property is likely to be the one that tells branches apart. */
 const isListed = (schema: unknown): boolean =>
-  isObject(schema) && (Object.hasOwn(schema, 'const') || Object.hasOwn(schema, 'enum'));
+  isJsonObject(schema) && (Object.hasOwn(schema, 'const') || Object.hasOwn(schema, 'enum'));
 
 const broad = (type: string): string => (type === 'integer' ? 'number' : type);

@@ -1,5 +1,6 @@
 /** Which schemas say the same, told without writing either of them out again and again. */
-import { isObject, type Schema, valueKey } from './schema.ts';
+import { isJsonObject } from '@cortex/protocol';
+import { type Schema, valueKey } from './schema.ts';
 
 /** Keywords that hold one schema, a list of them, or one for each name. */
 const HOLDS_SCHEMA = new Set(['items', 'additionalItems', 'additionalProperties', 'propertyNames']);
@@ -40,7 +41,7 @@ export class SchemaIds {
     if (HOLDS_LIST.has(keyword) && Array.isArray(value))
       return `[${value.map((item) => this.#subschema(item)).join(',')}]`;
     if (HOLDS_SCHEMA.has(keyword)) return this.#subschema(value);
-    if (HOLDS_NAMED.has(keyword) && isObject(value)) {
+    if (HOLDS_NAMED.has(keyword) && isJsonObject(value)) {
       const named = Object.entries(value).map(
         ([name, item]) => `${JSON.stringify(name)}:${this.#subschema(item)}`,
       );
@@ -50,6 +51,6 @@ export class SchemaIds {
   }
 
   #subschema(value: unknown): string {
-    return isObject(value) ? `#${this.of(value)}` : valueKey(value);
+    return isJsonObject(value) ? `#${this.of(value)}` : valueKey(value);
   }
 }

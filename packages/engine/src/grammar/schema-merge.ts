@@ -1,13 +1,7 @@
 /** JSON Schema made flat: references followed, `allOf` merged, alternatives spread out. */
+import { isJsonObject } from '@cortex/protocol';
 import { isNever, mergeAll, normalised } from './merge-keywords.ts';
-import {
-  asSchema,
-  type FlatSchema,
-  isObject,
-  isOfType,
-  type Schema,
-  unsupported,
-} from './schema.ts';
+import { asSchema, type FlatSchema, isOfType, type Schema, unsupported } from './schema.ts';
 import { isAnnotation, KNOWN } from './schema-vocabulary.ts';
 import { SchemaIds } from './schema-ids.ts';
 import { type Spend, unshared, WorkBudget } from './work-budget.ts';
@@ -228,7 +222,7 @@ function lookUp(ref: string, root: Schema): Schema {
     const key = decoded(part).replaceAll('~1', '/').replaceAll('~0', '~');
     at = Array.isArray(at)
       ? at[Number(key)]
-      : isObject(at) && Object.hasOwn(at, key)
+      : isJsonObject(at) && Object.hasOwn(at, key)
         ? at[key]
         : undefined;
   }

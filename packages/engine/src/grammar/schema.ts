@@ -1,13 +1,10 @@
 /** What a JSON schema is to the converter, and how one that cannot be held is refused. Pure. */
-import { CortexError } from '@cortex/protocol';
+import { CortexError, type JsonObject, isJsonObject } from '@cortex/protocol';
 
-export type Schema = { readonly [keyword: string]: unknown };
+export type Schema = JsonObject;
 
 /** One schema without `$ref`, `allOf`, `anyOf` and `oneOf`: only keywords that speak of the value itself. */
 export type FlatSchema = Schema;
-
-export const isObject = (value: unknown): value is Schema =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 export function unsupported(keyword: string, why: string): CortexError {
   return new CortexError(
@@ -25,7 +22,7 @@ const ANYTHING: Schema = {};
 export function asSchema(value: unknown, keyword: string): Schema {
   if (value === undefined || value === true) return ANYTHING;
   if (value === false) return NEVER;
-  if (isObject(value)) return value;
+  if (isJsonObject(value)) return value;
   throw unsupported(keyword, 'must hold a schema');
 }
 
@@ -45,7 +42,7 @@ export const isOfType = (value: unknown, type: unknown): boolean =>
 /** The same text for values that JSON Schema calls equal: the order of members says nothing. */
 export function valueKey(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(valueKey).join(',')}]`;
-  if (!isObject(value)) return JSON.stringify(value) ?? 'undefined';
+  if (!isJsonObject(value)) return JSON.stringify(value) ?? 'undefined';
   const members = Object.keys(value).sort();
   return `{${members.map((key) => `${JSON.stringify(key)}:${valueKey(value[key])}`).join(',')}}`;
 }

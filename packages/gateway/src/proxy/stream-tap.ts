@@ -4,6 +4,7 @@ import {
   type NeuronUsage,
   parseUsage,
   WholeEvents,
+  isJsonObject,
 } from '@cortex/protocol';
 
 const decoder = new TextDecoder();
@@ -12,9 +13,6 @@ interface Choice {
   readonly delta?: Readonly<Record<string, unknown>> | undefined;
   readonly text?: unknown;
 }
-
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null;
 
 const isFilled = (value: unknown): boolean =>
   (typeof value === 'string' || Array.isArray(value)) && value.length > 0;
@@ -27,7 +25,7 @@ const hasChoiceContent = ({ delta, text }: Choice): boolean =>
 function parseEvent(data: string): Readonly<Record<string, unknown>> | undefined {
   try {
     const event: unknown = JSON.parse(data);
-    return isRecord(event) ? event : undefined;
+    return isJsonObject(event) ? event : undefined;
   } catch {
     // `[DONE]`, or text of another kind: it is forwarded all the same.
     return undefined;
@@ -40,10 +38,10 @@ function hasContent(data: string): boolean {
   if (!Array.isArray(choices)) return false;
   return choices.some(
     (choice: unknown) =>
-      isRecord(choice) &&
+      isJsonObject(choice) &&
       hasChoiceContent({
         text: choice['text'],
-        delta: isRecord(choice['delta']) ? choice['delta'] : undefined,
+        delta: isJsonObject(choice['delta']) ? choice['delta'] : undefined,
       }),
   );
 }
@@ -82,7 +80,7 @@ const isErrorStatus = (status: unknown): status is number =>
 function errorIn(data: string | undefined): StreamError | undefined {
   const error = data === undefined ? undefined : parseEvent(data)?.['error'];
   if (error === undefined || error === null) return undefined;
-  const { code, status } = isRecord(error) ? error : { code: undefined, status: undefined };
+  const { code, status } = isJsonObject(error) ? error : { code: undefined, status: undefined };
   const ownStatus = typeof code === 'string' && isErrorCode(code) ? ERROR_CODES[code].status : 502;
   return {
     code: typeof code === 'string' ? code : 'unknown',

@@ -1,3 +1,4 @@
+import { isJsonObject } from '../json/json-object.ts';
 import { NeuronUsage, USAGE_COMMENT } from '../neuron.ts';
 
 /**
@@ -16,16 +17,13 @@ export function formatUsageComment(usage: NeuronUsage): string {
 }
 
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value);
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null;
-
 /**
  * `NeuronUsage` as this version writes it, every field there; undefined for anything else.
  *
  * A schema costs ten times as much, and this is on the path of every request.
  */
 function readOwnUsage(usage: unknown): NeuronUsage | undefined {
-  if (!isObject(usage)) return undefined;
+  if (!isJsonObject(usage)) return undefined;
   const { prompt_tokens, completion_tokens, cached_tokens, reasoning_tokens } = usage;
   const { queue_ms, prompt_ms, first_token_ms, decode_ms, estimated } = usage;
   if (

@@ -1,4 +1,4 @@
-import { CortexError } from '@cortex/protocol';
+import { CortexError, isJsonObject } from '@cortex/protocol';
 import type { GenerateRequest } from '@cortex/engine';
 
 /** What the scripted engine understands of a caller's body. */
@@ -16,9 +16,6 @@ export interface ScriptedBody {
 }
 
 type Body = Readonly<Record<string, unknown>>;
-
-const isObject = (value: unknown): value is Body =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const invalid = (param: string, message: string) =>
   new CortexError('invalid_request', `${param}: ${message}`, { param });
@@ -43,7 +40,7 @@ export function readBody({ route, body }: GenerateRequest): ScriptedBody {
     temperature: readNumber(body, 'temperature', { min: 0, max: 2 }) ?? 1,
     seed: readNumber(body, 'seed', {}),
     ignoresEos: body['ignore_eos'] === true,
-    thinks: isObject(kwargs) && kwargs['enable_thinking'] === true,
+    thinks: isJsonObject(kwargs) && kwargs['enable_thinking'] === true,
     tool: toolNames(body['tools']).find((name) => lastTurn.includes(name)),
   };
 }
@@ -57,7 +54,7 @@ function refuseUnsupported(body: Body): void {
   if (typeof body['n'] === 'number' && body['n'] > 1) throw unsupported('n');
   if (body['logprobs'] === true) throw unsupported('logprobs');
   const format = body['response_format'];
-  if (isObject(format) && format['type'] !== 'text') throw unsupported('response_format');
+  if (isJsonObject(format) && format['type'] !== 'text') throw unsupported('response_format');
 }
 
 function readMessages(body: Body): { text: string; lastTurn: string } {
@@ -66,7 +63,7 @@ function readMessages(body: Body): { text: string; lastTurn: string } {
     throw invalid('messages', 'expected a list of messages');
   }
   const turns = messages.map((message: unknown, index) => {
-    if (!isObject(message)) throw invalid(`messages[${index}]`, 'expected an object');
+    if (!isJsonObject(message)) throw invalid(`messages[${index}]`, 'expected an object');
     const { role, content } = message;
     if (typeof role !== 'string') throw invalid(`messages[${index}].role`, 'expected a string');
     if (typeof content !== 'string') {
@@ -111,8 +108,8 @@ function readStops(stop: unknown): readonly string[] {
 function toolNames(tools: unknown): readonly string[] {
   if (!Array.isArray(tools)) return [];
   return tools.flatMap((tool: unknown) => {
-    const declared = isObject(tool) ? tool['function'] : undefined;
-    const name = isObject(declared) ? declared['name'] : undefined;
+    const declared = isJsonObject(tool) ? tool['function'] : undefined;
+    const name = isJsonObject(declared) ? declared['name'] : undefined;
     return typeof name === 'string' ? [name] : [];
   });
 }

@@ -1,4 +1,4 @@
-import { CortexError } from '@cortex/protocol';
+import { CortexError, isJsonObject } from '@cortex/protocol';
 
 import type { SamplerConfig, Token } from '../native-types.ts';
 import { NO_LIMIT } from './body-values.ts';
@@ -98,16 +98,16 @@ function laidOver(below: Layer, layer: Layer): Record<string, unknown> {
   let merged: Record<string, unknown> = { ...below };
   for (const names of SYNONYMS) if (setsOneOf(layer, names)) merged = without(merged, names);
   const kwargs = below['chat_template_kwargs'];
-  if (setsOneOf(layer, THINKING_FIELDS) && isRecord(kwargs))
+  if (setsOneOf(layer, THINKING_FIELDS) && isJsonObject(kwargs))
     merged['chat_template_kwargs'] = without(kwargs, THINKING_VARIABLES);
   const own = layer['chat_template_kwargs'];
-  if (isRecord(own) && setsOneOf(own, THINKING_VARIABLES))
+  if (isJsonObject(own) && setsOneOf(own, THINKING_VARIABLES))
     merged = without(merged, THINKING_FIELDS);
   for (const [key, value] of Object.entries(layer)) {
     if (!isSet(value)) continue;
     const known = merged[key];
     merged[key] =
-      key === 'chat_template_kwargs' && isRecord(known) && isRecord(value)
+      key === 'chat_template_kwargs' && isJsonObject(known) && isJsonObject(value)
         ? { ...known, ...value }
         : value;
   }
@@ -121,9 +121,6 @@ const without = (record: Layer, keys: readonly string[]): Record<string, unknown
   Object.fromEntries(Object.entries(record).filter(([key]) => !keys.includes(key)));
 
 const isSet = (value: unknown): boolean => value !== null && value !== undefined;
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /**
  * @param defaultTokens - for a body that says no number; absent: no limit

@@ -1,4 +1,5 @@
 /** A conversation rewritten into the form that a template needs. Pure; the same conversation always becomes the same. */
+import { isJsonObject } from '@cortex/protocol';
 import { createHash } from 'node:crypto';
 
 import type { TemplateMessage } from './template-message.ts';
@@ -56,16 +57,13 @@ export function adaptTools(
 ): readonly unknown[] {
   if (!wholeTools) return tools;
   return tools.map((tool) =>
-    isRecord(tool) && isRecord(tool['function'])
+    isJsonObject(tool) && isJsonObject(tool['function'])
       ? { ...tool, function: { ...EMPTY_TOOL, ...tool['function'] } }
       : tool,
   );
 }
 
 const EMPTY_TOOL = { description: '', parameters: { type: 'object', properties: {} } };
-
-const isRecord = (value: unknown): value is TemplateMessage =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const asUser = (message: TemplateMessage): TemplateMessage =>
   message['role'] === 'system' ? { ...message, role: 'user' } : message;
@@ -115,7 +113,7 @@ function withSingleCalls(messages: readonly TemplateMessage[]): readonly Templat
     }
     results = toolsBehind(messages.slice(at + 1));
     for (const [i, call] of calls.entries()) {
-      const id = isRecord(call) ? call['id'] : undefined;
+      const id = isJsonObject(call) ? call['id'] : undefined;
       out.push(
         i === 0
           ? { ...message, tool_calls: [call] }
@@ -123,7 +121,7 @@ function withSingleCalls(messages: readonly TemplateMessage[]): readonly Templat
       );
       out.push(...results.filter((result) => result['tool_call_id'] === id));
     }
-    const ids = calls.map((call: unknown) => (isRecord(call) ? call['id'] : undefined));
+    const ids = calls.map((call: unknown) => (isJsonObject(call) ? call['id'] : undefined));
     out.push(...results.filter((result) => !ids.includes(result['tool_call_id'])));
   }
   return out;
@@ -152,7 +150,7 @@ function adaptMessage(message: TemplateMessage, needs: TemplateNeeds): TemplateM
 }
 
 function adaptCall(call: unknown, needs: TemplateNeeds): unknown {
-  if (!isRecord(call) || !isRecord(call['function'])) return call;
+  if (!isJsonObject(call) || !isJsonObject(call['function'])) return call;
   const { function: fn, id } = call;
   const text = JSON.stringify(fn['arguments']);
   return {

@@ -1,5 +1,6 @@
+import { isJsonObject } from '@cortex/protocol';
 import type { CallableTool } from '../../../grammar/answer-grammar.ts';
-import { asSchema, isObject, jsonType, type Schema } from '../../../grammar/schema.ts';
+import { asSchema, jsonType, type Schema } from '../../../grammar/schema.ts';
 import { flatten } from '../../../grammar/schema-merge.ts';
 import { parseJson } from '../script-steps.ts';
 
@@ -19,7 +20,7 @@ export class ParameterTypes {
 
   /** @param parameters - JSON schema of all parameters together; undefined: nothing is known. */
   constructor(parameters: unknown) {
-    this.#root = isObject(parameters) ? parameters : {};
+    this.#root = isJsonObject(parameters) ? parameters : {};
   }
 
   /** Whether the value of `key` is a string whatever it looks like. */
@@ -31,7 +32,7 @@ export class ParameterTypes {
   /** Keys of the other parameters. */
   others(key: string): ReadonlySet<string> {
     const properties = this.#root['properties'];
-    const keys = isObject(properties) ? Object.keys(properties) : [];
+    const keys = isJsonObject(properties) ? Object.keys(properties) : [];
     return new Set(keys.filter((one) => one !== key));
   }
 
@@ -63,8 +64,8 @@ export class ParameterTypes {
 /** The parameters of a tool in the order of its schema. */
 export function parameterNames(tool: CallableTool | undefined): readonly string[] {
   const schema: unknown = tool?.parameters;
-  const properties = isObject(schema) ? schema['properties'] : undefined;
-  return isObject(properties) ? Object.keys(properties) : [];
+  const properties = isJsonObject(schema) ? schema['properties'] : undefined;
+  return isJsonObject(properties) ? Object.keys(properties) : [];
 }
 
 /** Undefined where nothing is said, or nothing that is understood. */
@@ -85,8 +86,8 @@ function readType(root: Schema, key: string): ValueType | undefined {
     };
   } catch {
     // A keyword that the grammars do not know says nothing against the type beside it.
-    const declared = isObject(root['properties']) ? root['properties'][key] : undefined;
-    const types = isObject(declared) ? typesOfOption(declared) : undefined;
+    const declared = isJsonObject(root['properties']) ? root['properties'][key] : undefined;
+    const types = isJsonObject(declared) ? typesOfOption(declared) : undefined;
     return types === undefined ? undefined : { types: new Set(types), values: undefined };
   }
 }

@@ -1,0 +1,6 @@
+/** A JSON object: the members of a body, a schema or an event, before anything is known about them. */
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+/** True for an object, false for an array, `null` and plain values. */
+export const isJsonObject = (value: unknown): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
