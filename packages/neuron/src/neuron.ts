@@ -1,5 +1,4 @@
 /** The daemon: parts list, start and end. */
-import { mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 
@@ -42,6 +41,7 @@ import { FileFactsStore } from './probe/file-facts.ts';
 import { Probe } from './probe/probe.ts';
 import { PROBE_ID, ProbeProcess } from './probe/probe-process.ts';
 import { lockState } from './state-lock.ts';
+import { StateWriter } from './state-writer.ts';
 import { PRODUCT_VERSION } from './version.ts';
 
 /** Above what cortex lets through, so that its limit is the one that callers meet. */
@@ -124,8 +124,8 @@ async function createNeuron(config: NeuronConfig, log: Logger, parts: NeuronPart
     isLoopback: isLoopback(hostname),
   });
   const unlock = lockState(stateDir);
-  mkdirSync(enginesDir, { recursive: true });
   endLeftoverEngines(enginesDir, log);
+  const writer = new StateWriter(log);
 
   let listener: Listener | undefined;
   const ownUrl = (): string => (listener ? callableUrl(listener) : '');
@@ -134,7 +134,7 @@ async function createNeuron(config: NeuronConfig, log: Logger, parts: NeuronPart
   const logs = new ModelLogs();
   const startProcess = engineProcesses({
     command: llamaCommand(config.engine.runtime),
-    records: createEngineRecords(enginesDir),
+    records: createEngineRecords(enginesDir, writer),
   });
   const startEngine =
     parts.startEngine ?? (config.engine.isolation === 'none' ? enginesInProcess : startProcess);
@@ -166,13 +166,14 @@ async function createNeuron(config: NeuronConfig, log: Logger, parts: NeuronPart
   const probe = new Probe({
     cpu: createProbeProcess(),
     gpu: createProbeProcess(() => ledger.visit()),
-    facts: new FileFactsStore(join(stateDir, 'probe'), PRODUCT_VERSION),
+    facts: new FileFactsStore(join(stateDir, 'probe'), { version: PRODUCT_VERSION, writer }),
     nowMs: () => clock.nowMs(),
     log,
   });
   const states = new SlotStates({
     directory: join(stateDir, 'slots'),
     maxMib: config.engine.state_disk_mb,
+    writer,
     log,
   });
   const llama = createLlamaHarness({

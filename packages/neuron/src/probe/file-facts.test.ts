@@ -1,10 +1,14 @@
 import { readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { createLogger } from '@cortex/service';
 import { temporaryFolder } from '@cortex/testkit/temporary-folder';
 import { beforeEach, describe, expect, test } from 'bun:test';
 
+import { StateWriter } from '../state-writer.ts';
 import { FileFactsStore } from './file-facts.ts';
+
+const log = createLogger({ name: 'test', level: 'fatal' });
 
 const ESTIMATE = {
   vramMib: 0,
@@ -31,7 +35,7 @@ describe('what is known of model files', () => {
   });
 
   const store = (version = '1'): FileFactsStore =>
-    new FileFactsStore(join(folder, 'facts'), version);
+    new FileFactsStore(join(folder, 'facts'), { version, writer: new StateWriter(log) });
   const learned = async (): Promise<void> => {
     const facts = store();
     const file = await facts.current({ path, fingerprint });

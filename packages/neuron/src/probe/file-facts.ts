@@ -1,12 +1,14 @@
 /** What the probe found out about model files, kept in `state_dir/probe` so that it is asked once a file. */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { readGgufFile } from '@cortex/engine/gguf';
 import { CortexError } from '@cortex/protocol';
 import { z } from 'zod';
+
+import type { StateWriter } from '../state-writer.ts';
 
 const HEADER_BYTES = 1 << 20;
 /** Settings of one file whose estimates are kept, the newest. */
@@ -83,20 +85,26 @@ async function readPooling(path: string): Promise<unknown> {
 export class FileFactsStore {
   readonly #directory: string;
   readonly #version: string;
+  readonly #writer: StateWriter;
   readonly #facts = new Map<string, FileFacts>();
 
   /** Reads what an earlier daemon of the same version wrote about files that are still there. */
-  constructor(directory: string, version: string) {
+  constructor(
+    directory: string,
+    options: { readonly version: string; readonly writer: StateWriter },
+  ) {
+    const { version, writer } = options;
     this.#directory = directory;
     this.#version = version;
-    mkdirSync(directory, { recursive: true });
+    this.#writer = writer;
+    if (!existsSync(directory)) return;
     for (const name of readdirSync(directory)) {
       const path = join(directory, name);
       const facts = readFacts(path);
       if (facts?.version === version && existsSync(facts.path)) {
         this.#facts.set(facts.fingerprint, facts);
       } else {
-        rmSync(path, { force: true });
+        writer.remove(path);
       }
     }
   }
@@ -123,7 +131,7 @@ export class FileFactsStore {
     };
   }
 
-  /** Keeps what has been found out. */
+  /** Keeps what has been found out, in memory where it cannot be written down. */
   learn(
     file: FileFacts,
     found: Partial<Pick<FileFacts, 'template' | 'capabilities' | 'contextTokens' | 'estimates'>>,
@@ -139,7 +147,7 @@ export class FileFactsStore {
     };
     this.#facts.set(facts.fingerprint, facts);
     const name = createHash('sha256').update(facts.fingerprint).digest('hex').slice(0, 32);
-    writeFileSync(join(this.#directory, `${name}.json`), `${JSON.stringify(facts)}\n`);
+    this.#writer.write(join(this.#directory, `${name}.json`), `${JSON.stringify(facts)}\n`);
   }
 }
 

@@ -3,13 +3,14 @@
  *
  * An engine ends with its channel by itself; this is for one that cannot, stuck in a driver call for instance.
  */
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 import type { Logger } from '@cortex/service';
 import { z } from 'zod';
 
 import { processStartTime } from '../../process-start-time.ts';
+import type { StateWriter } from '../../state-writer.ts';
 import type { EngineRecords } from '../../engines/start-engine.ts';
 
 const EngineRecord = z.object({ pid: z.int(), start_time: z.string(), model_id: z.string() });
@@ -29,8 +30,7 @@ function readRecord(path: string): z.infer<typeof EngineRecord> | undefined {
  * A process is ended only if pid and start time both match, because pids are used again.
  */
 export function endLeftoverEngines(directory: string, log: Logger): void {
-  mkdirSync(directory, { recursive: true });
-  for (const name of readdirSync(directory).filter((file) => file.endsWith('.json'))) {
+  for (const name of namesIn(directory).filter((file) => file.endsWith('.json'))) {
     const path = join(directory, name);
     const record = readRecord(path);
     if (record && processStartTime(record.pid) === record.start_time) {
@@ -41,18 +41,27 @@ export function endLeftoverEngines(directory: string, log: Logger): void {
   }
 }
 
-/** Records in `directory`, one file a process. */
-export function createEngineRecords(directory: string): EngineRecords {
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    // No engine has been started yet.
+    return [];
+  }
+}
+
+/** Records in `directory`, one file per process. An engine whose record cannot be written runs without one. */
+export function createEngineRecords(directory: string, writer: StateWriter): EngineRecords {
   const pathOf = (pid: number): string => join(directory, `${pid}.json`);
   return {
     add(pid, modelId) {
       const startTime = processStartTime(pid);
       if (startTime === undefined) return;
       const record = { pid, start_time: startTime, model_id: modelId };
-      writeFileSync(pathOf(pid), `${JSON.stringify(record)}\n`);
+      writer.write(pathOf(pid), `${JSON.stringify(record)}\n`);
     },
     remove(pid) {
-      rmSync(pathOf(pid), { force: true });
+      writer.remove(pathOf(pid));
     },
   };
 }

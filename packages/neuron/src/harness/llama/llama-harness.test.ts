@@ -8,6 +8,7 @@ import { AwakeClock } from '../../awake-clock.ts';
 import { FileFactsStore } from '../../probe/file-facts.ts';
 import { Probe } from '../../probe/probe.ts';
 import { ProbeProcess } from '../../probe/probe-process.ts';
+import { StateWriter } from '../../state-writer.ts';
 import { harnessConformance } from '../conformance/index.ts';
 import { createLlamaHarness } from './llama-harness.ts';
 import { SlotStates } from './slot-states.ts';
@@ -25,7 +26,7 @@ function createTestProbe(start: StartEngine, directory: string): Probe {
   return new Probe({
     cpu: process(),
     gpu: process(),
-    facts: new FileFactsStore(directory, 'test'),
+    facts: new FileFactsStore(directory, { version: 'test', writer: new StateWriter(log) }),
     nowMs: () => clock.nowMs(),
     log,
   });
@@ -40,7 +41,12 @@ const under = (start: StartEngine) => {
       start,
       defaults: { threads: 1, prefillChunkTokens: 512, isBatchInvariant: false, promptCacheMib: 0 },
       probe: createTestProbe(start, directory),
-      states: new SlotStates({ directory: '/nowhere', maxMib: 0, log }),
+      states: new SlotStates({
+        directory: '/nowhere',
+        maxMib: 0,
+        writer: new StateWriter(log),
+        log,
+      }),
       wedgeMs: 60_000,
       startupTimeoutMs: 60_000,
       respawnPauseMs: () => 0,

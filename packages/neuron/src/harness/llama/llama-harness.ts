@@ -108,9 +108,13 @@ export function createLlamaHarness(options: LlamaHarnessOptions): Harness {
       const engine = engines.get(id);
       if (!engine) return;
       engines.delete(id);
-      const save = engine.canSave ? await states.saveOptions(id) : {};
+      const save = engine.canSave ? states.saveOptions(id) : {};
       await engine.close(0, forcedOut(id), save);
-      if (save.saveDir !== undefined) await states.saved(id, paths.get(id) ?? '');
+      if (save.saveDir === undefined) return;
+      // The model is gone whatever became of its slots.
+      await states.saved(id, paths.get(id) ?? '').catch((error: unknown) => {
+        options.log.warn({ err: error, model: id }, 'the slots of an unloaded model are lost');
+      });
     },
 
     maxBodyBytes: (contextTokens) => contextTokens * MAX_BYTES_A_TOKEN,

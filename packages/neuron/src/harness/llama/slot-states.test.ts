@@ -5,6 +5,7 @@ import { createLogger } from '@cortex/service';
 import { temporaryFolder } from '@cortex/testkit/temporary-folder';
 import { describe, expect, test } from 'bun:test';
 
+import { StateWriter } from '../../state-writer.ts';
 import { SlotStates } from './slot-states.ts';
 
 const MIB = 1 << 20;
@@ -12,16 +13,13 @@ const MIB = 1 << 20;
 function createStates(maxMib = 10) {
   const root = temporaryFolder('slot-states');
   const directory = join(root, 'slots');
-  const states = new SlotStates({
-    directory,
-    maxMib,
-    log: createLogger({ name: 'test', level: 'fatal' }),
-  });
+  const log = createLogger({ name: 'test', level: 'fatal' });
+  const states = new SlotStates({ directory, maxMib, writer: new StateWriter(log), log });
   /** What the unload of a model leaves, `ageS` seconds ago. */
   async function save(id: string, sizeMib: number, ageS = 0): Promise<void> {
     const modelPath = join(root, `${encodeURIComponent(id)}.gguf`);
     writeFileSync(modelPath, '');
-    const { saveDir = '' } = await states.saveOptions(id);
+    const { saveDir = '' } = states.saveOptions(id);
     writeFileSync(join(saveDir, 'slot-0'), Buffer.alloc(sizeMib * MIB));
     await states.saved(id, modelPath);
     const savedS = Date.now() / 1000 - ageS;
@@ -35,7 +33,7 @@ describe('slots on disk', () => {
     const { states, save } = createStates();
     await save('org/a', 1);
 
-    expect(states.restoreDir('org/a')).toBe((await states.saveOptions('org/a')).saveDir ?? '');
+    expect(states.restoreDir('org/a')).toBe(states.saveOptions('org/a').saveDir ?? '');
     expect(states.restoreDir('org/b')).toBeUndefined();
   });
 
@@ -63,7 +61,7 @@ describe('slots on disk', () => {
 
   test('of an engine that saved nothing leave nothing', async () => {
     const { states, directory } = createStates();
-    await states.saveOptions('a');
+    states.saveOptions('a');
 
     await states.saved('a', '/a.gguf');
 
@@ -73,7 +71,7 @@ describe('slots on disk', () => {
   test('that an engine did not finish before the daemon died are deleted at the next start', async () => {
     const { states, save, directory } = createStates();
     await save('a', 1);
-    const { saveDir = '' } = await states.saveOptions('b');
+    const { saveDir = '' } = states.saveOptions('b');
     writeFileSync(join(saveDir, 'slot-0'), 'half');
 
     await states.start();
@@ -97,7 +95,7 @@ describe('slots on disk', () => {
   test('are neither kept nor given back when the operator wants none', async () => {
     const { states, directory } = createStates(0);
 
-    expect(await states.saveOptions('a')).toEqual({});
+    expect(states.saveOptions('a')).toEqual({});
     expect(states.restoreDir('a')).toBeUndefined();
     expect(existsSync(directory)).toBe(false);
   });

@@ -1,12 +1,14 @@
 /** Slots of unloaded models on disk (`engine.state_disk_mb`): a swap does not cost a long conversation its prefix. */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { CloseOptions } from '@cortex/engine';
 import type { Logger } from '@cortex/service';
 import { z } from 'zod';
+
+import type { StateWriter } from '../../state-writer.ts';
 
 const MIB = 1 << 20;
 
@@ -24,6 +26,7 @@ export interface SlotStatesOptions {
   readonly directory: string;
   /** Over all models, MiB; 0: nothing is kept. */
   readonly maxMib: number;
+  readonly writer: StateWriter;
   readonly log: Logger;
 }
 
@@ -40,12 +43,11 @@ export class SlotStates {
     return this.#options.maxMib > 0 && existsSync(path) ? path : undefined;
   }
 
-  /** How an engine is closed that may leave its slots. The folder exists when this resolves. */
-  async saveOptions(modelId: string): Promise<CloseOptions> {
-    const { maxMib } = this.#options;
-    if (maxMib <= 0) return {};
+  /** How an engine is closed that may leave its slots, in a folder that exists; empty where none can be made. */
+  saveOptions(modelId: string): CloseOptions {
+    const { maxMib, writer } = this.#options;
     const saveDir = this.#pathOf(modelId);
-    await mkdir(saveDir, { recursive: true });
+    if (maxMib <= 0 || !writer.makeFolder(saveDir)) return {};
     return { saveDir, saveMaxMib: maxMib };
   }
 
@@ -55,8 +57,10 @@ export class SlotStates {
     const bytes = await sizeOf(path);
     if (bytes === 0) return this.forget(modelId);
     const record = { model_id: modelId, model_path: modelPath };
-    await writeFile(`${path}.json`, `${JSON.stringify(record)}\n`);
-    await this.#trim();
+    if (!this.#options.writer.write(`${path}.json`, `${JSON.stringify(record)}\n`)) {
+      return this.forget(modelId);
+    }
+    return this.#trim();
   }
 
   async forget(modelId: string): Promise<void> {
