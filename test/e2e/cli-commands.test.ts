@@ -25,6 +25,7 @@ describe('the commands that ask a running gateway', () => {
   test('models and status show the model, its node and what it runs on', async () => {
     expect(await cortex('models')).toMatch(/cortex-tiny +loaded +\d+ +local/);
     expect(await cortex('status')).toMatch(/ok +1 of 1 nodes up[^]*local +up[^]*local, cpu/);
+    expect(await cortex('status')).toMatch(/CPU \d+\/\d+ MB for models/);
     expect(JSON.parse(await cortex('status', '--json'))).toMatchObject({
       health: { status: 'ok' },
       nodes: [{ name: 'local', state: 'up' }],

@@ -74,6 +74,17 @@ describe('cortex status', () => {
     expect(text).toMatch(/cortex-tiny +loaded +local, cpu/);
   });
 
+  test('cortex status shows what models may take of a node without a GPU, not the RAM of its machine', async () => {
+    const { client, context, run } = fixture();
+    const cpu = { index: -1, name: 'Example CPU', kind: 'cpu', vram_total_mb: 16_000 };
+    client.nodeList = [adminNode({ devices: [{ ...cpu, vram_used_mb: 1200 }] })];
+
+    const text = await run(statusCommand(context));
+
+    expect(text).toContain('CPU 1200/16000 MB for models');
+    expect(text).not.toContain('32768');
+  });
+
   test('shows the progress of a load and the reason of a failure', async () => {
     const { client, context, run } = fixture();
     client.modelList = [

@@ -52,9 +52,14 @@ export function lackFor(
   return { node: node.name, what: 'model', text };
 }
 
-/** Whether free GPU memory suffices as far as is known now: what is not known does not count against the node. */
+/**
+ * Whether free memory suffices as far as is known now: that of the GPUs, of a node without one the share of RAM that
+ * models may take. What is not known does not count against the node.
+ */
 export function fitsFreeMemory(node: NodeSnapshot, model: CatalogueModel | undefined): boolean {
-  const free = (node.health?.devices ?? []).flatMap((device) => device.vram_free_mb ?? []);
+  const devices = node.health?.devices ?? [];
+  const gpus = devices.filter(({ kind }) => kind !== 'cpu');
+  const free = (gpus.length > 0 ? gpus : devices).flatMap((device) => device.vram_free_mb ?? []);
   if (model?.vramMb === undefined || free.length === 0) return true;
   return free.reduce((sum, freeMb) => sum + freeMb, 0) >= model.vramMb;
 }

@@ -145,6 +145,10 @@ export const NeuronConfig = z.strictObject({
 });
 export type NeuronConfig = z.infer<typeof NeuronConfig>;
 
+/** RAM that models may take together, MiB. */
+export const cpuMemoryMib = ({ devices }: NeuronConfig, ramTotalMib: number): number =>
+  devices.cpu_memory_mb ?? Math.floor(ramTotalMib / 2);
+
 /** Whether a host name of a `listen` is reachable from this machine only. */
 export const isLoopback = (hostname: string): boolean =>
   /^(localhost|::1|127(\.\d{1,3}){3})$/.test(hostname);

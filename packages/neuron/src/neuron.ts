@@ -17,7 +17,7 @@ import { Admission } from './admission/admission.ts';
 import { createAccess, readToken } from './api/access.ts';
 import { createApi, isOpenToPages } from './api/app.ts';
 import { AwakeClock } from './awake-clock.ts';
-import { isLoopback, type NeuronConfig } from './config.ts';
+import { cpuMemoryMib, isLoopback, type NeuronConfig } from './config.ts';
 import { DeviceMonitor } from './devices/device-monitor.ts';
 import { type GpuSources, LOCAL_GPU_SOURCES } from './devices/gpu-survey.ts';
 import { MemoryLedger } from './devices/memory-ledger.ts';
@@ -158,7 +158,7 @@ async function createNeuron(config: NeuronConfig, log: Logger, parts: NeuronPart
     log,
   });
   const ledger = new MemoryLedger({
-    cpuMemoryMib: config.devices.cpu_memory_mb ?? Math.floor(devices.host.ramTotalMib / 2),
+    cpuMemoryMib: cpuMemoryMib(config, devices.host.ramTotalMib),
     reserveMib: config.devices.reserve_mb,
     readings: () => devices.readings,
     refresh: () => devices.refresh(),
@@ -223,6 +223,7 @@ async function createNeuron(config: NeuronConfig, log: Logger, parts: NeuronPart
       harnesses,
       admission,
       devices,
+      ledger,
       activation,
       logs,
       access,

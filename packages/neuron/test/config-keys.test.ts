@@ -107,7 +107,7 @@ const OBSERVATIONS: Readonly<Record<string, () => Promise<void>>> = {
       flags: { 'devices.reserve_mb': 2000 },
       parts: { gpuSources: ONE_CARD, startEngine: engineWithGpu, startProbe: engineWithGpu },
     });
-    await until(async () => (await neuron.health()).devices.length === 1);
+    await until(async () => (await neuron.health()).devices[0]?.kind === 'cuda');
     expect((await neuron.health()).devices[0]?.vram_reserved_mb).toBe(2000);
     const full = await neuron.post('/models/load', { model_id: 'tiny' });
     expect((await full.json()).error).toMatchObject({

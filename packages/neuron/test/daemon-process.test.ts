@@ -226,6 +226,10 @@ describe('the command line', () => {
     const { code, stdout } = await outcome(runNeuron(['discover', '--json']));
 
     expect(code).toBe(0);
-    expect(JSON.parse(stdout)).toMatchObject({ harnesses: ['llama'], cpu: {}, devices: [] });
+    expect(JSON.parse(stdout)).toMatchObject({
+      harnesses: ['llama'],
+      cpu: {},
+      devices: [{ kind: 'cpu' }],
+    });
   });
 });

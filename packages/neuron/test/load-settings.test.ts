@@ -130,7 +130,9 @@ describe('on a GPU', () => {
       gpuSources: ONE_CARD,
       startProbe: seeing(estimate),
     });
-    await until(async () => (await started.neuron.health()).devices.length === 1);
+    await until(async () =>
+      (await started.neuron.health()).devices.some(({ kind }) => kind === 'cuda'),
+    );
     return started;
   }
 

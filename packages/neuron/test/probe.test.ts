@@ -171,6 +171,23 @@ describe('what a load leaves open', () => {
   }, 30_000);
 });
 
+test('the CPU is a device whose memory is what models may take of the RAM, and what they do take', async () => {
+  await using neuron = await TestNeuron.start({ flags: { 'devices.cpu_memory_mb': 500 } });
+  const cpu = async () => (await neuron.health()).devices.find(({ kind }) => kind === 'cpu');
+  const { devices } = await (await neuron.get('/discovery')).json();
+  const before = await cpu();
+
+  await neuron.load();
+  const { ram_used_mb: _rss, ...loaded } = await neuron.model();
+
+  expect(devices).toMatchObject([{ kind: 'cpu', vram_total_mb: 500 }]);
+  expect(before).toMatchObject({ vram_used_mb: 0, vram_free_mb: 500 });
+  const after = await cpu();
+  expect(after?.vram_used_mb).toBeGreaterThan(5);
+  expect((after?.vram_used_mb ?? 0) + (after?.vram_free_mb ?? 0)).toBe(500);
+  expect(loaded.devices).toEqual([]);
+}, 30_000);
+
 describe('POST /models/{id}/estimate', () => {
   let neuron: TestNeuron;
   beforeAll(async () => {

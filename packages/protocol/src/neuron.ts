@@ -61,6 +61,7 @@ export const NodeHealth = z.looseObject({
   devices: z.array(
     z.looseObject({
       index: z.int(),
+      kind: z.string().optional(),
       vram_used_mb: z.number().optional(),
       vram_free_mb: z.number().optional(),
       vram_reserved_mb: z.number().optional(),

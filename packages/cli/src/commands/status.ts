@@ -37,6 +37,10 @@ const memoryOf = (node: AdminNode): string | undefined => {
       )
       .join(', ');
   }
+  const cpu = node.devices.find(({ kind }) => kind === 'cpu');
+  if (cpu !== undefined) {
+    return `CPU ${cpu.vram_used_mb ?? '?'}/${Math.round(cpu.vram_total_mb)} MB for models`;
+  }
   return node.ram_total_mb === undefined
     ? undefined
     : `CPU, ${Math.round(node.ram_total_mb)} MB RAM`;

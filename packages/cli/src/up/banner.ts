@@ -19,6 +19,9 @@ const hardwareOf = ({ devices, cpu, ram_total_mb: ramMb }: AdminNode): string =>
       .map(({ name, vram_total_mb: mb }) => `${name} (${Math.round(mb / 1024)} GB)`)
       .join(', ');
   const processor = cpu === undefined ? 'CPU' : `${cpu.model}, ${cpu.cores} cores`;
+  const share = devices.find(({ kind }) => kind === 'cpu')?.vram_total_mb;
+  if (share !== undefined)
+    return `${processor}, no GPU in use, models may take ${(share / 1024).toFixed(1)} GB of RAM`;
   return ramMb === undefined
     ? processor
     : `${processor}, ${Math.round(ramMb / 1024)} GB RAM, no GPU in use`;

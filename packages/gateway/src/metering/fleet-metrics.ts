@@ -11,6 +11,12 @@ export interface FleetActivity {
   waiting(model: string): number;
 }
 
+/** GPUs go by their index. */
+const deviceLabel = (device: {
+  readonly index: number;
+  readonly kind?: string | undefined;
+}): string => (device.kind === 'cpu' ? 'cpu' : String(device.index));
+
 const gauge = (name: string, help: string, labels: readonly string[]) =>
   createGaugeFamily({ name, help, labels });
 
@@ -89,11 +95,11 @@ export class FleetMetrics {
 
   #updateDevices(node: NodeSnapshot): void {
     for (const device of node.discovery?.devices ?? []) {
-      const labels = [node.name, String(device.index)];
+      const labels = [node.name, deviceLabel(device)];
       this.#vramTotal.series(labels).value = device.vram_total_mb * BYTES_PER_MIB;
     }
     for (const device of node.health?.devices ?? []) {
-      const labels = [node.name, String(device.index)];
+      const labels = [node.name, deviceLabel(device)];
       const { vram_used_mb: usedMb, utilization_pct: pct, temp_c: tempC, power_w: watts } = device;
       if (usedMb !== undefined) this.#vramUsed.series(labels).value = usedMb * BYTES_PER_MIB;
       if (pct !== undefined) this.#utilization.series(labels).value = pct / 100;

@@ -67,7 +67,10 @@ export function createApi(deps: ApiDeps, log: Logger): Hono<ApiEnv> {
 
   app.get('/version', (context) => context.json(version(deps)));
   const harnesses = deps.harnesses.all.map(({ name }) => name);
-  app.get('/discovery', (context) => context.json(discovery({ devices: deps.devices, harnesses })));
+  const cpuMemoryMib = deps.ledger.cpu.totalMib;
+  app.get('/discovery', (context) =>
+    context.json(discovery({ devices: deps.devices, cpuMemoryMib, harnesses })),
+  );
   app.get('/health', (context) => context.json(health(deps)));
   app.get('/metrics', metrics(deps));
   app.get('/models', (context) => context.json(deps.models.entries(performance.now())));

@@ -3,6 +3,7 @@ import type { Context } from 'hono';
 
 import type { Admission } from '../admission/admission.ts';
 import type { DeviceMonitor } from '../devices/device-monitor.ts';
+import type { MemoryLedger } from '../devices/memory-ledger.ts';
 import type { HarnessRegistry } from '../harness/registry.ts';
 import type { Activation } from '../models/activation.ts';
 import type { ModelLogs } from '../models/model-logs.ts';
@@ -16,6 +17,7 @@ export interface ApiDeps {
   readonly harnesses: HarnessRegistry;
   readonly admission: Admission;
   readonly devices: DeviceMonitor;
+  readonly ledger: Pick<MemoryLedger, 'cpu'>;
   readonly activation: Activation;
   readonly logs: ModelLogs;
   readonly access: Access;

@@ -27,12 +27,21 @@ export function version({ harnesses }: ApiDeps): NodeVersion {
   };
 }
 
+/**
+ * The CPU among the devices: its memory is the share of RAM that models may take. The number is none of a GPU, so that
+ * it stays the same when GPUs come and go.
+ */
+const CPU_INDEX = -1;
+
 /** `GET /discovery` */
 export function discovery({
   devices,
+  cpuMemoryMib,
   harnesses,
 }: {
   readonly devices: DeviceMonitor;
+  /** RAM that models may take together. */
+  readonly cpuMemoryMib: number;
   readonly harnesses: readonly string[];
 }): Discovery {
   const { host } = devices;
@@ -52,14 +61,17 @@ export function discovery({
       free_mb: freeMib,
       total_mb: totalMib,
     })),
-    devices: devices.gpus.map((gpu) => ({
-      index: gpu.index,
-      uuid: gpu.uuid,
-      name: gpu.name,
-      kind: 'cuda',
-      vram_total_mb: devices.totalMibOf(gpu),
-      compute_capability: gpu.computeCapability,
-    })),
+    devices: [
+      ...devices.gpus.map((gpu) => ({
+        index: gpu.index,
+        uuid: gpu.uuid,
+        name: gpu.name,
+        kind: 'cuda',
+        vram_total_mb: devices.totalMibOf(gpu),
+        compute_capability: gpu.computeCapability,
+      })),
+      { index: CPU_INDEX, name: host.cpu.model, kind: 'cpu', vram_total_mb: cpuMemoryMib },
+    ],
     harnesses: [...harnesses],
   };
 }
@@ -80,9 +92,17 @@ function modelLoad({ admission }: ApiDeps, { id, running }: ModelLifecycle): Mod
   };
 }
 
-function deviceLoads({ devices }: ApiDeps): NodeHealth['devices'] {
-  return devices.gpus.map((gpu) => ({
+function deviceLoads({ devices, ledger }: ApiDeps): NodeHealth['devices'] {
+  const { totalMib, usedMib } = ledger.cpu;
+  const cpu = {
+    index: CPU_INDEX,
+    kind: 'cpu',
+    vram_used_mb: Math.ceil(usedMib),
+    vram_free_mb: Math.max(0, Math.floor(totalMib - usedMib)),
+  };
+  const gpus = devices.gpus.map((gpu) => ({
     index: gpu.index,
+    kind: 'cuda',
     vram_used_mb: gpu.usedMib,
     vram_free_mb: gpu.freeMib,
     vram_reserved_mb: devices.reserveMib,
@@ -90,6 +110,7 @@ function deviceLoads({ devices }: ApiDeps): NodeHealth['devices'] {
     temp_c: gpu.tempC,
     power_w: gpu.powerW,
   }));
+  return [...gpus, cpu];
 }
 
 /** `GET /health` */

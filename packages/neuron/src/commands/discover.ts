@@ -3,7 +3,7 @@ import type { Discovery } from '@cortex/protocol';
 import { createLogger } from '@cortex/service';
 
 import { discovery } from '../api/views.ts';
-import { loadNeuronConfig, type NeuronConfig } from '../config.ts';
+import { cpuMemoryMib, loadNeuronConfig, type NeuronConfig } from '../config.ts';
 import { DeviceMonitor } from '../devices/device-monitor.ts';
 import { LOCAL_GPU_SOURCES } from '../devices/gpu-survey.ts';
 import { probeDevices } from '../harness/llama/probe-devices.ts';
@@ -29,27 +29,36 @@ async function discoverHere(config: NeuronConfig): Promise<Discovery> {
   });
   await devices.ready();
   devices.close();
-  return discovery({ devices, harnesses: ['llama'] });
+  return discovery({
+    devices,
+    cpuMemoryMib: cpuMemoryMib(config, devices.host.ramTotalMib),
+    harnesses: ['llama'],
+  });
 }
 
 const gib = (mib: number): string => `${(mib / 1024).toFixed(1)} GiB`;
 
 /** For people: one fact a line. */
 function formatDiscovery(found: Discovery): string {
+  const gpus = found.devices.filter(({ kind }) => kind !== 'cpu');
+  const cpu = found.devices.find(({ kind }) => kind === 'cpu');
   const rows: [string, string][] = [
     ['host', `${found.hostname} (${found.os}, ${found.kernel}, ${found.arch})`],
     ['cpu', `${found.cpu.model}, ${found.cpu.cores} cores`],
-    ['memory', gib(found.ram_total_mb)],
+    [
+      'memory',
+      `${gib(found.ram_total_mb)}, of which models on the CPU may take ${gib(cpu?.vram_total_mb ?? 0)}`,
+    ],
     ...found.storage.map(({ path, free_mb: free, total_mb: total }): [string, string] => [
       'disk',
       `${path}: ${gib(free)} free of ${gib(total)}`,
     ]),
-    ...found.devices.map((device): [string, string] => [
+    ...gpus.map((device): [string, string] => [
       `gpu ${device.index}`,
       `${device.name}, ${gib(device.vram_total_mb)}, ${device.kind}`,
     ]),
   ];
-  if (found.devices.length === 0) rows.push(['gpu', found.gpu_unavailable_reason ?? 'none']);
+  if (gpus.length === 0) rows.push(['gpu', found.gpu_unavailable_reason ?? 'none']);
   if (found.driver_version !== undefined) rows.push(['driver', found.driver_version]);
   return rows.map(([name, value]) => `${name.padEnd(8)}${value}`).join('\n');
 }
