@@ -40,7 +40,8 @@ export function typesOf(schema: FlatSchema): readonly string[] {
 }
 
 function impliedBy(keyword: string, schema: FlatSchema): readonly string[] {
-  if (keyword !== 'format') return [KEYWORD_TYPES[keyword] ?? []].flat();
+  if (keyword !== 'format')
+    return Object.hasOwn(KEYWORD_TYPES, keyword) ? [KEYWORD_TYPES[keyword] ?? []].flat() : [];
   return formatIntegers(text(schema, 'format')) === undefined ? ['string'] : ['number'];
 }
 

@@ -175,6 +175,14 @@ describe('the environment', () => {
     );
   });
 
+  test.each(['constructor', 'toString', 'valueOf'])(
+    'a name that every object has (%s) is no key',
+    (name) => {
+      expect(refusal(`${name} = 1`).message).toContain(`unknown key ${name}`);
+      expect(load(undefined, { env: { [`CORTEX_${name}`]: '1' } }).warnings).toHaveLength(1);
+    },
+  );
+
   test.each([
     ['CORTEX_GATEWAY__MAX_BODY_MB', 'big', 'gateway.max_body_mb must be a number, not "big"'],
     ['CORTEX_GATEWAY__MAX_BODY_MB', '"5"', 'gateway.max_body_mb must be a number, not "5"'],

@@ -48,8 +48,9 @@ function childSchema(schema: Schema, part: string | number): Schema | undefined 
       if (option instanceof z.ZodArray) return option.def.element;
       continue;
     }
-    const child = shapeOf(option)?.[part];
-    if (child !== undefined) return child;
+    const shape = shapeOf(option);
+    // Keys are what somebody wrote: `constructor` is not one because objects have it.
+    if (shape !== undefined && Object.hasOwn(shape, part)) return shape[part];
     if (option instanceof z.ZodRecord) return option.def.valueType;
   }
   return undefined;
