@@ -89,19 +89,22 @@ export function prepareChat(body: ChatBody, { template, format }: ChatModel): Pr
     grammar: answerGrammar(body, { choice, tools, reasoning, format }),
     grammarParam: isEnforced(choice) ? 'tools' : 'response_format',
     maxToolCalls: isSingleCall(body) ? 1 : Infinity,
-    thoughtLimit: thoughtLimit(thinking, format),
+    thoughtLimit: canThink(reasoning, format) ? thoughtLimit(thinking, format) : undefined,
   };
 }
+
+/** Channels may come again; elsewhere thoughts that the prompt has ended stay ended. */
+const canThink = (reasoning: ReasoningState, { tools }: OutputFormat): boolean =>
+  reasoning !== 'closed' || tools?.channels !== undefined;
 
 /** Where thoughts are switched off, those that a template begins all the same end at once. */
 function thoughtLimit(
   { isOn, budgetTokens }: ThinkingRequest,
-  { reasoning, tools }: OutputFormat,
+  { reasoning }: OutputFormat,
 ): ThoughtLimit | undefined {
   const tokens = budgetTokens ?? (isOn === false ? 0 : undefined);
   if (tokens === undefined || reasoning === undefined) return undefined;
-  const { close } = reasoning;
-  return { tokens, close: tools?.channels === undefined ? `\n${close}\n\n` : close };
+  return { tokens, close: reasoning.close };
 }
 
 /**
