@@ -1,8 +1,7 @@
 import { literal, sequence } from '../../../grammar/grammar-rules.ts';
 import { jsonSchemaRule } from '../../../grammar/json-schema.ts';
-import { type AnswerScript, type AnswerText, type Script } from '../answer-text.ts';
 import { readMarkedCall } from '../json-calls.ts';
-import { callsBehind, isTooLong, readOneOf } from '../script-steps.ts';
+import { type CallList, readLists } from './list-script.ts';
 import type { ToolFamily } from './tool-family.ts';
 
 const OPEN = '<tool_call>';
@@ -14,7 +13,7 @@ export const HERMES: ToolFamily = {
   // Between the marker and the brace a template may end one text and begin another.
   isFamilyOf: (template) => /<tool_call>(?:\\n|[\s"'{}-])*\{\\?"name\\?"/.test(template),
   markers: [OPEN, CLOSE],
-  readAnswer: () => readHermes,
+  readAnswer: () => (text) => readLists(text, LIST),
   callsRule(rules, { tools, isSingle }) {
     const calls = tools.map((tool) => {
       const head = literal(`${OPEN}\n{"name": ${JSON.stringify(tool.name)}, "arguments": `);
@@ -26,20 +25,16 @@ export const HERMES: ToolFamily = {
   },
 };
 
-/** Calls in JSON behind a marker; the marker that closes one may be forgotten. */
-const readHermes: AnswerScript = (text) =>
-  callsBehind(text, [OPEN], function* () {
-    while ((yield* text.more()) && !isTooLong(text) && text.held.trim() === '');
-    if (!text.held.endsWith('{') || !(yield* readMarkedCall(text))) return false;
-    yield* skipClose(text);
+/** One call between two markers, as a rule; models write several as well, in a list or one behind the other. */
+const LIST: CallList = {
+  opens: [OPEN],
+  closes: [CLOSE],
+  *readCall(text) {
+    if (!(yield* readMarkedCall(text))) return false;
+    // Spare braces are noise.
+    do text.take();
+    while ((yield* text.more()) && /^[\s}]$/.test(text.held));
+    text.reread();
     return true;
-  });
-
-/** Behind the arguments: spare braces are noise, anything else means that the closing marker was forgotten. */
-function* skipClose(text: AnswerText): Script<void> {
-  do text.take();
-  while ((yield* text.more()) && /^[\s}]$/.test(text.held));
-  if ((yield* readOneOf(text, [CLOSE])) !== undefined) text.take();
-  else if (!CLOSE.startsWith(text.held)) text.reread();
-  else text.take();
-}
+  },
+};
