@@ -84,6 +84,16 @@ export class AnswerText {
     return this.#lastTaken;
   }
 
+  /** What is held from its character `start` on; costs nothing where much is held. */
+  heldFrom(start: number): string {
+    return this.#text.slice(start, this.#at);
+  }
+
+  /** Whether what is held ends with `marker`; costs nothing where much is held. */
+  endsWith(marker: string): boolean {
+    return this.#at >= marker.length && this.#text.startsWith(marker, this.#at - marker.length);
+  }
+
   get toolCalls(): number {
     return this.#toolCalls;
   }

@@ -68,8 +68,9 @@ export function* readThoughts(text: AnswerText, { close, calls }: Thoughts): Scr
   while ((yield* text.more()) && text.held === '\n');
   let taken = 0;
   for (let fed = 0, hasMore = text.held !== ''; hasMore; hasMore = yield* text.more()) {
-    watch?.read(text.held.slice(fed));
-    if (text.held.endsWith(close)) {
+    watch?.read(text.heldFrom(fed));
+    fed += text.heldFrom(fed).length;
+    if (text.endsWith(close)) {
       const length = text.held.length - close.length;
       if (watch?.hasCall === true && !(yield* goesOn(text))) break;
       text.reasoning(text.held.slice(0, lengthBeforeSpace(text.held.slice(0, length))));
@@ -78,12 +79,14 @@ export function* readThoughts(text: AnswerText, { close, calls }: Thoughts): Scr
       yield* skipClosing(text, close);
       return;
     }
+    // What begins with a call is held as it is.
+    if (watch?.hasCall === true && watch.settled === taken) continue;
     const open = text.held.length - partialMarker(text.held, close);
     const settled = lengthBeforeSpace(text.held.slice(0, open));
     const length = Math.min(settled, (watch?.settled ?? Infinity) - taken);
     text.reasoning(text.take(length));
     taken += length;
-    fed = text.held.length;
+    fed -= length;
   }
   const thought = text.take(watch?.hasCall === true ? watch.settled - taken : text.held.length);
   text.reasoning(thought.slice(0, lengthBeforeSpace(thought)));
@@ -94,7 +97,7 @@ export function* readThoughts(text: AnswerText, { close, calls }: Thoughts): Scr
 /** Reads on behind what is held; false where nothing but white space comes. */
 function* goesOn(text: AnswerText): Script<boolean> {
   const start = text.held.length;
-  while (yield* text.more()) if (text.held.slice(start).trim() !== '') return true;
+  while (yield* text.more()) if (text.heldFrom(start).trim() !== '') return true;
   return false;
 }
 

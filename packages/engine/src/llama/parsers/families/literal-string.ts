@@ -72,7 +72,7 @@ function* readPlain(
 }
 
 function* comes(text: AnswerText, mark: string): Script<boolean> {
-  while (yield* text.more()) if (text.held.endsWith(mark)) return true;
+  while (yield* text.more()) if (text.endsWith(mark)) return true;
   return false;
 }
 

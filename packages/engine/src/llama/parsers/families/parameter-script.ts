@@ -155,16 +155,16 @@ function* closeBehind(
   { tags, isCallEnd }: { readonly tags: ValueTags; readonly isCallEnd: boolean },
 ): Script<Close | undefined> {
   for (;;) {
-    const { held } = text;
-    if (isCallEnd && tags.callOpens.some((open) => held.endsWith(open))) return undefined;
-    const close = closeAtEnd(held, tags);
+    if (isCallEnd && tags.callOpens.some((open) => text.endsWith(open))) return undefined;
+    const close = closeAtEnd(text, tags);
     if (close !== undefined) {
-      const inside = held.slice(0, close.start);
+      const inside = text.held.slice(0, close.start);
       const opened = count(inside, [tags.parameterOpen]);
       // As many as parameters begin here: they are closed, and the value before them is not.
       return !isCallEnd && count(inside, tags.ends) < opened ? undefined : close;
     }
     if (yield* text.more()) continue;
+    const { held } = text;
     const end = tags.ends.find((tag) => held.trimEnd().endsWith(tag));
     if (end === undefined || !isCallEnd) return undefined;
     const start = held.lastIndexOf(end);
@@ -173,9 +173,10 @@ function* closeBehind(
 }
 
 /** The tag at the end of `held` that ends a value for certain: what must follow it follows. */
-function closeAtEnd(held: string, tags: ValueTags): Close | undefined {
-  const follower = tags.followers.find((one) => held.endsWith(one));
+function closeAtEnd(text: AnswerText, tags: ValueTags): Close | undefined {
+  const follower = tags.followers.find((one) => text.endsWith(one));
   if (follower === undefined) return undefined;
+  const { held } = text;
   const before = held.slice(0, -follower.length).trimEnd();
   const tag = tags.ends.find((one) => before.endsWith(one));
   if (tag === undefined) return undefined;
