@@ -16,7 +16,7 @@ export type Refusal =
   /** Nodes that could hold it are not up; empty: no node is configured. */
   | {
       readonly kind: 'no_healthy_node';
-      readonly nodes: readonly { readonly node: string; readonly error?: string }[];
+      readonly nodes: readonly { readonly node: string; readonly error?: string | undefined }[];
     }
   | { readonly kind: 'recovering'; readonly node: string }
   | {
@@ -115,7 +115,7 @@ function refusalOf(
     kind: 'no_healthy_node',
     nodes: silent.map(({ name, error }) => ({
       node: name,
-      ...(error !== undefined && { error }),
+      error,
     })),
   };
 }

@@ -10,10 +10,10 @@ export type Resolution =
       readonly kind: 'model';
       readonly model: string;
       /** Asked for as `id@node`. */
-      readonly node?: string;
+      readonly node?: string | undefined;
       readonly viaAlias: boolean;
       /** Request fields that the alias asked for sets by default. */
-      readonly params?: Readonly<Record<string, unknown>>;
+      readonly params?: Readonly<Record<string, unknown>> | undefined;
     }
   | { readonly kind: 'unknown'; readonly near: readonly string[] };
 
@@ -48,7 +48,7 @@ const viaAlias = (snapshot: FleetSnapshot, { models, params }: Alias): Resolutio
   kind: 'model',
   model: chooseAliased(snapshot, models),
   viaAlias: true,
-  ...(params !== undefined && { params }),
+  params,
 });
 
 function resolveExact(snapshot: FleetSnapshot, asked: string): Resolution | undefined {

@@ -33,7 +33,7 @@ export interface RequestView {
   /** Answers asked for; 1 when absent. */
   readonly n: number;
   /** `stream_options.include_usage`; absent when the caller did not say. */
-  readonly includeUsage?: boolean;
+  readonly includeUsage?: boolean | undefined;
   /** Short key that stays the same through one conversation (behaviour 40); absent where nothing identifies it. */
   readonly affinityKey?: string | undefined;
 }
@@ -95,7 +95,7 @@ function toRequestView(
     model: readModel(json),
     stream: readFlag(json.values['stream'], 'stream') ?? false,
     n: readCount(json.values['n']),
-    ...(includeUsage !== undefined && { includeUsage }),
+    includeUsage,
     get affinityKey() {
       return readAffinityKey(headers, json);
     },

@@ -10,7 +10,7 @@ import { modelStatus } from './model-status.ts';
 /** What the node said of the model, with the state that cortex knows by now. */
 function entryOf(snapshot: FleetSnapshot, { node, model, status, progress }: Replica): ModelEntry {
   const reported = snapshot.nodes.get(node)?.reported.get(model) ?? knownEntry(model, status);
-  return { ...reported, status, ...(progress !== undefined && { progress }) };
+  return { ...reported, status, progress };
 }
 
 function describe(snapshot: FleetSnapshot, model: string, activity: Activity): AdminModel {
@@ -31,7 +31,7 @@ function describe(snapshot: FleetSnapshot, model: string, activity: Activity): A
       in_flight: activity.inFlight(replica.node, model),
       model: entryOf(snapshot, replica),
     })),
-    ...(reason !== undefined && { reason }),
+    reason,
   };
 }
 

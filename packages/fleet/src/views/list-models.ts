@@ -14,7 +14,7 @@ const upReplicas = (snapshot: FleetSnapshot, model: string): readonly Replica[] 
   (snapshot.replicasByModel.get(model) ?? []).filter(({ isNodeUp }) => isNodeUp);
 
 function location({ node, status, vramUsedMb }: Replica): ListedModel['locations'][number] {
-  return { node, status, ...(vramUsedMb !== undefined && { vram_mb: vramUsedMb }) };
+  return { node, status, vram_mb: vramUsedMb };
 }
 
 const unique = (texts: readonly string[]): string[] => [...new Set(texts)].toSorted();
@@ -67,7 +67,7 @@ function describe(snapshot: FleetSnapshot, model: string, { createdS }: ListOpti
     capabilities: unique(replicas.flatMap(({ capabilities }) => capabilities)),
     ...(limit && { limit, max_model_len: limit.context }),
     ...(aliases.length > 0 && { aliases }),
-    ...(reason !== undefined && { reason }),
+    reason,
   };
 }
 
@@ -83,9 +83,7 @@ export function describeModel(
   const resolution = resolveModel(snapshot, name);
   if (resolution.kind === 'unknown') return undefined;
   const { aliases, ...entry } = describe(snapshot, resolution.model, options);
-  return resolution.model === name
-    ? { ...entry, ...(aliases && { aliases }) }
-    : { ...entry, id: name };
+  return resolution.model === name ? { ...entry, aliases } : { ...entry, id: name };
 }
 
 /**

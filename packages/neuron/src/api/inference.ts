@@ -94,7 +94,7 @@ export function identify(
     headers,
     principal: access.principalOf(headers, address),
     requestId: context.get('requestId'),
-    ...(params && { params }),
+    params,
   };
 }
 

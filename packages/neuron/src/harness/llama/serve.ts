@@ -115,7 +115,7 @@ const LOSS_CODES: ReadonlySet<string> = new Set([
 function toError(event: ErrorEvent, serving: ServingEngine): CortexError {
   if (LOSS_CODES.has(event.code)) return serving.loss();
   return new CortexError(event.code, event.message, {
-    ...(event.param !== undefined && { param: event.param }),
+    param: event.param,
   });
 }
 
@@ -245,7 +245,7 @@ export async function serveFromEngine(options: Serving): Promise<Response> {
       body: request.body,
       principal: request.principal,
       requestId: request.requestId,
-      ...(request.params && { params: request.params }),
+      params: request.params,
     },
     { signal, ended: request.ended },
   );

@@ -94,7 +94,7 @@ export function createChatAnswer(
           message: formatMessage(choice, callForm),
           logprobs: choice.logprobs.length > 0 ? toChatLogprobs(choice.logprobs) : null,
           finish_reason: wireFinish(reason, callForm),
-          ...(matchedStop !== undefined && { stop_reason: matchedStop }),
+          stop_reason: matchedStop,
         };
       }),
       usage: toCompletionUsage(usage),

@@ -17,10 +17,10 @@ function formatTool(tool: ToolCallDelta, form: CallForm): string {
   }
   const call = {
     index: tool.index,
-    ...(tool.id !== undefined && { id: tool.id }),
+    id: tool.id,
     ...(tool.name !== undefined && { type: 'function' }),
     function: {
-      ...(tool.name !== undefined && { name: tool.name }),
+      name: tool.name,
       arguments: tool.arguments ?? '',
     },
   };

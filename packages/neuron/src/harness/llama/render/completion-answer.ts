@@ -27,7 +27,7 @@ export function createCompletionAnswer(identity: AnswerIdentity): AnswerRenderer
           text: choice.text.join(''),
           logprobs: choice.logprobs.length > 0 ? toCompletionLogprobs(choice.logprobs, 0) : null,
           finish_reason: wireFinish(reason),
-          ...(matchedStop !== undefined && { stop_reason: matchedStop }),
+          stop_reason: matchedStop,
         };
       }),
       usage: toCompletionUsage(usage),
