@@ -7,7 +7,7 @@ import type { NodeSnapshot } from './snapshot.ts';
 
 type NodeEvent = Exclude<FleetEvent, { readonly kind: 'config_changed' }>;
 
-/** A node nobody has heard of yet. */
+/** A node that has not answered yet. */
 export function createNode(config: NodeConfig, configuredAtMs: number): NodeSnapshot {
   return {
     name: config.name,

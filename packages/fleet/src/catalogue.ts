@@ -18,14 +18,14 @@ export interface CatalogueModel extends ModelSettings {
   readonly listed?: boolean | undefined;
 }
 
-/** One entry of `[aliases]`. A name with `*` is a glob; `default` stands for names nobody knows. */
+/** One entry of `[aliases]`. A name with `*` is a glob; `default` stands for unknown names. */
 export interface Alias {
   readonly name: string;
   /** Model ids, never other aliases. The first that is loaded is taken. */
   readonly models: readonly string[];
   /** True: shown in `/v1/models` as an entry of its own. */
   readonly listed: boolean;
-  /** Request fields for whoever asks by this name and does not set them; the models' own `params` yield to them. */
+  /** Defaults of request fields for requests that use this name; the models' own `params` yield to them. */
   readonly params?: Readonly<Record<string, unknown>> | undefined;
 }
 

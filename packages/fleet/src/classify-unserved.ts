@@ -9,9 +9,9 @@ import {
 } from './load-candidates.ts';
 import type { FleetSnapshot, NodeSnapshot, Replica } from './snapshot.ts';
 
-/** Why nobody can serve a model now. */
+/** Why no node can serve a model now. */
 export type Refusal =
-  /** Nobody can ever hold it: what each node lacks. */
+  /** No node can ever hold it: what each one lacks. */
   | { readonly kind: 'not_found'; readonly lacks: readonly Lack[] }
   /** Nodes that could hold it are not up; empty: no node is configured. */
   | {
@@ -42,7 +42,7 @@ export type Refusal =
 export type Unserved =
   /** A node is loading or pulling it. */
   | { readonly kind: 'loading'; readonly replica: Replica }
-  /** Nobody has it loaded; these nodes can, best first. */
+  /** It is loaded on no node; these nodes can load it, best first. */
   | { readonly kind: 'load'; readonly nodes: readonly string[] }
   /** Nodes that have never been heard of may have it. */
   | { readonly kind: 'pending' }

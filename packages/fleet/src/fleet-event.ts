@@ -2,7 +2,7 @@ import type { Discovery, ModelEntry, NodeHealth } from '@cortex/protocol';
 
 import type { FleetConfig } from './catalogue.ts';
 
-/** How a load that cortex asked for ended. `cancelled`: nobody waited any more; the node's next report says what is left. */
+/** How a load that cortex asked for ended. `cancelled`: no request waited any more; the node's next report says what is left. */
 export type LoadResult =
   | { readonly kind: 'loaded' }
   | { readonly kind: 'cancelled' }
@@ -26,7 +26,7 @@ export interface NodeReported {
   readonly ownInFlight?: ReadonlyMap<string, number> | undefined;
 }
 
-/** Everything that changes the picture of the fleet. All times are milliseconds of one monotonic clock. */
+/** Everything that changes the state of the fleet. All times are milliseconds of one monotonic clock. */
 export type FleetEvent =
   | NodeReported
   | {

@@ -95,7 +95,7 @@ function indexAll(nodes: FleetSnapshot['nodes']): FleetSnapshot['replicasByModel
 }
 
 /**
- * The picture of the fleet. `apply` is the only way to change it; snapshots taken before stay as they were.
+ * The state of the fleet. `apply` is the only way to change it; snapshots taken before stay as they were.
  */
 export class FleetState {
   #snapshot = EMPTY;
@@ -105,7 +105,7 @@ export class FleetState {
     return this.#snapshot;
   }
 
-  /** True when the event changed the picture. An event of a node that is not configured changes nothing. */
+  /** True when the event changed the state. An event of a node that is not configured changes nothing. */
   apply(event: FleetEvent): boolean {
     if (event.kind === 'config_changed') {
       this.#configure(event.config, event.atMs);

@@ -15,7 +15,7 @@ function unlikeness(asked: string, name: string): number {
   return wanted.length >= 3 && (known.includes(wanted) || wanted.includes(known)) ? 1 : 2;
 }
 
-/** Up to five of `names` that somebody who wrote `asked` may have meant, nearest first. */
+/** Up to five of `names` that `asked` may be a misspelling of, nearest first. */
 export function nearNames(asked: string, names: Iterable<string>): readonly string[] {
   const wanted = asked.toLowerCase();
   return [...new Set(names)]

@@ -10,7 +10,7 @@ export interface SelectionRequest extends LoadQuestion {
   readonly avoided?: string | undefined;
 }
 
-/** Where a request goes, what it waits for, or why nobody can serve it. */
+/** Where a request goes, what it waits for, or why it cannot be served. */
 export type Selection =
   | { readonly kind: 'node'; readonly replica: Replica }
   /** Every ready replica is full. */

@@ -155,7 +155,7 @@ describe.each([
     expect(await gateway.record()).toMatchObject({ stream: false });
   });
 
-  test('takes POST alone', async () => {
+  test('refuses GET with 405', async () => {
     const { gateway } = await setUp();
 
     const response = await gateway.get(path);

@@ -48,7 +48,7 @@ test('a port that another program has is the same error', async () => {
 
 test('an address that is not of this machine is a clear error', () => {
   expect(String(refusal('192.0.2.1:0'))).toContain(
-    '192.0.2.1:0 is no address of this machine: set gateway.listen',
+    '192.0.2.1:0 is not an address of this machine: set gateway.listen',
   );
 });
 

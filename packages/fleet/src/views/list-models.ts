@@ -89,7 +89,7 @@ export function describeModel(
 /**
  * `GET /v1/models`, by id: the catalogue, what up nodes have or load, and the aliases marked `listed`.
  *
- * Models of nodes that are not up and in no catalogue are left out: nobody can say whether they still exist.
+ * Models that only nodes which are not up have, and that are not in the catalogue, are left out: they may be gone.
  */
 export function listModels(snapshot: FleetSnapshot, options: ListOptions): readonly ListedModel[] {
   const models = new Set(knownModels(snapshot));

@@ -43,7 +43,10 @@ export function createApi(deps: ApiDeps): Hono<Environment> {
   return app;
 }
 
-/** What a known path that forwards nothing takes; asked only when none of its handlers did. */
+/** An unknown path is repeated as far as this. */
+const SHOWN_CHARS = 200;
+
+/** The methods of known paths that forward nothing; asked only when no handler matched. */
 const ALLOWED_METHODS: readonly (readonly [RegExp, string])[] = [
   [/^\/v1\/models(?:\/.+)?$/, 'GET, HEAD'],
   [/^\/(?:health)?$/, 'GET, HEAD'],
@@ -56,6 +59,10 @@ function refusalFor({ path, method }: { readonly path: string; readonly method: 
     ? 'POST'
     : ALLOWED_METHODS.find(([pattern]) => pattern.test(path))?.[1];
   return allow === undefined
-    ? ({ status: 404, message: `There is no ${path} here.` } as const)
-    : ({ status: 405, message: `${path} takes ${allow}, not ${method}.`, allow } as const);
+    ? ({ status: 404, message: `Unknown path ${path.slice(0, SHOWN_CHARS)}.` } as const)
+    : ({
+        status: 405,
+        message: `${path} does not support ${method}: use ${allow.replace(', ', ' or ')}.`,
+        allow,
+      } as const);
 }

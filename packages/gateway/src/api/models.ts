@@ -58,7 +58,7 @@ export function getModelHandler(control: Control, createdS: number) {
     if (id === asked) await control.resolveSettled(id, context.req.raw.signal);
     const model = id === asked ? describeModel(control.snapshot(), id, { createdS }) : undefined;
     if (model === undefined)
-      throw new CortexError('model_not_found', `There is no model ${JSON.stringify(id)} here.`);
+      throw new CortexError('model_not_found', `No model has the name ${JSON.stringify(id)}.`);
     const body = dialect === 'anthropic' ? toAnthropicModel(model) : model;
     return Response.json(body, { headers: { 'x-request-id': requestId } });
   };

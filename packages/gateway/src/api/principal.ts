@@ -32,7 +32,7 @@ export class Principals {
     return `addr:${networkOf(this.#hasProxies ? this.#clientBehind(headers, peer) : peer)}`;
   }
 
-  /** The nearest address in the chain that is no proxy of ours. */
+  /** The last address of the chain that is not one of the trusted proxies. */
   #clientBehind(headers: Headers, peer: string): string {
     const chain = (headers.get('x-forwarded-for') ?? '')
       .split(',')

@@ -39,7 +39,7 @@ const Alias = z.union([
     params: z
       .record(z.string(), z.unknown())
       .optional()
-      .describe('Request fields for whoever asks by this name and does not set them.'),
+      .describe('Defaults of request fields for requests that use this name.'),
   }),
 ]);
 
@@ -63,6 +63,8 @@ export const ModelsConfig = z.strictObject({
   aliases: z
     .record(z.string().min(1), Alias)
     .default({})
-    .describe('Name or glob → model, or a list of models. "default" is for names nobody knows.'),
+    .describe(
+      'Name or glob → model, or a list of models. "default" is for unknown names and for requests without one.',
+    ),
 });
 export type ModelsConfig = z.infer<typeof ModelsConfig>;

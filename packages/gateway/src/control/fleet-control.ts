@@ -99,7 +99,7 @@ export class FleetControl implements Control {
   acquire(request: AcquireRequest, signal: AbortSignal): Promise<Lease> {
     if (this.#isClosed) return Promise.reject(shuttingDown());
     if (signal.aborted) return Promise.reject(clientLeft());
-    // What takes no seat waits for nobody's.
+    // A request that takes no seat does not wait for one.
     if (request.weight === 0 || this.#room.waiting(request.model) === 0) {
       const selection = this.#select(request);
       if (selection.kind === 'node') {

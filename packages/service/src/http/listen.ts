@@ -78,7 +78,7 @@ function listenError(error: unknown, options: ListenOptions): unknown {
   const reasons: Readonly<Record<string, string>> = {
     EADDRINUSE: `${at} is in use by another program: ${settingHint(options)} to another port`,
     EACCES: `${at} may not be opened by this user: ${settingHint(options)} to a port from 1024 on`,
-    EADDRNOTAVAIL: `${at} is no address of this machine: ${settingHint(options)}`,
+    EADDRNOTAVAIL: `${at} is not an address of this machine: ${settingHint(options)}`,
   };
   const reason = reasons[String(code)];
   return reason === undefined ? error : new ConfigError(`${key}: ${reason}`, { key }, error);

@@ -18,7 +18,7 @@ function webOriginOf(text: string): string | undefined {
   return url.origin;
 }
 
-/** Why `text` is no entry of `cors_origins`, with what to write instead; undefined when it is one. */
+/** Why `text` cannot be an entry of `cors_origins`, with what to write instead; undefined when it can. */
 export function corsOriginProblem(text: string): string | undefined {
   if (text === ANY) return undefined;
   if (text.trim() === '')
@@ -49,7 +49,7 @@ export function corsOriginProblem(text: string): string | undefined {
 
 const NAME = /^[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?$/;
 
-/** Why `text` is no entry of `allowed_hosts`, with what to write instead; undefined when it is one. */
+/** Why `text` cannot be an entry of `allowed_hosts`, with what to write instead; undefined when it can. */
 export function allowedHostProblem(text: string): string | undefined {
   if (NAME.test(text)) return undefined;
   const name = webOriginOf(text.trim().toLowerCase())?.replace(/^https?:\/\//, '');
