@@ -1,5 +1,5 @@
 /** What Linux tells of a process from outside. */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 
 /** Clock ticks a second of /proc/<pid>/stat; 100 on every Linux that Bun runs on. */
 const TICKS_PER_S = 100;
@@ -16,4 +16,13 @@ export function cpuMs(pid: number): number {
 export function rssMib(pid: number): number {
   const [, kib] = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
   return Number(kib) / 1024;
+}
+
+/** CPU of a process and of all its descendants so far, ms. */
+export function treeCpuMs(pid: number): number {
+  // Each thread lists the children that it started.
+  const children = readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
+    readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').split(' ').filter(Boolean),
+  );
+  return children.reduce((total, child) => total + treeCpuMs(Number(child)), cpuMs(pid));
 }

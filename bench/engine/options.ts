@@ -6,22 +6,29 @@ import { testModels } from '../../tools/test-models.mjs';
 
 const USAGE = `npm run bench:engine [-- OPTIONS]
 
-Our engine, child process and IPC included, against llama.cpp's own llama-batched-bench (compiled once, in a second, from
-the sources inside node-llama-cpp) and against the library's scheduler. Writes bench/out/engine.json.
+Our engine, child process and IPC included, against llama.cpp's own llama-batched-bench at its own defaults (compiled once,
+in a second, from the sources inside node-llama-cpp), against the library's scheduler, and over HTTP against llama-server
+where one is named. Writes bench/out/engine.json. Exits 1 when a target is missed.
 
   --json        one line for scripts
   --no-check    exit 0 although a target is missed
-  --pairs N     interleaved pairs a figure (default 11, at least 7 for a figure to be quoted)
+  --allow L     report these missed figures but exit 0, by the beginnings of their names (streams-8,answers)
+  --pairs N     interleaved pairs per figure (default 11, at least 7 for a figure to be quoted)
   --streams L   which numbers of streams (default 1,2,4,8)
   --threads N   threads of the kernels, both sides (default 1)
   --model FILE  default: SmolLM2 from PyPI, or from the folder $CORTEX_TEST_MODELS
   --no-tiny     leave out cortex-tiny, which is reported without a target
-  --slow-us N   burn so much CPU at each clock reading of our engine (a few a step), to see the figures move`;
+  --no-answers  leave out prompts of 512 and answers of 128 tokens, and the model with a vocabulary of 152k
+  --llama-server FILE  compare over HTTP with this llama-server (default $LLAMA_SERVER)
+  --slow-us N   burn so much CPU at each clock reading of our engine (a few per step), to see the figures move`;
 
 export interface BenchOptions {
   readonly isJson: boolean;
   readonly isChecked: boolean;
+  readonly allowed: readonly string[];
   readonly hasTiny: boolean;
+  readonly hasAnswers: boolean;
+  readonly llamaServer: string | undefined;
   readonly pairs: number;
   readonly streams: readonly number[];
   readonly threads: number;
@@ -36,6 +43,9 @@ export function readOptions(): BenchOptions {
       json: { type: 'boolean', default: false },
       'no-check': { type: 'boolean', default: false },
       'no-tiny': { type: 'boolean', default: false },
+      'no-answers': { type: 'boolean', default: false },
+      allow: { type: 'string', default: '' },
+      'llama-server': { type: 'string' },
       pairs: { type: 'string', default: '11' },
       streams: { type: 'string', default: '1,2,4,8' },
       threads: { type: 'string', default: '1' },
@@ -50,7 +60,10 @@ export function readOptions(): BenchOptions {
   return {
     isJson: flags.json,
     isChecked: !flags['no-check'],
+    allowed: flags.allow.split(',').filter((name) => name !== ''),
     hasTiny: !flags['no-tiny'],
+    hasAnswers: !flags['no-answers'],
+    llamaServer: flags['llama-server'] ?? process.env['LLAMA_SERVER'],
     pairs: Number(flags.pairs),
     streams: flags.streams.split(',').map(Number),
     threads: Number(flags.threads),

@@ -9,7 +9,7 @@ export interface OurLoad {
   readonly contextTokens: number;
   /** CPU burnt on purpose at each clock reading of the engine, µs. */
   readonly slowUs: number;
-  /** Prints what its steps take besides decoding and drawing when it ends. */
+  /** Prints what its steps take besides decoding and sampling when it ends. */
   readonly hasStepClock?: boolean;
 }
 
@@ -86,11 +86,12 @@ export async function complete(
   engine: EngineProcess,
   prompt: readonly number[],
   tokens: number,
+  sampling: object = { temperature: 0 },
 ): Promise<Stream> {
   const sentMs = performance.now();
   const tokensMs: number[] = [];
   const id = `b${requests++}`;
-  const body = { prompt, max_tokens: tokens, temperature: 0, ignore_eos: true };
+  const body = { prompt, max_tokens: tokens, ignore_eos: true, ...sampling };
   const request = { id, requestId: id, principal: id, route: 'completions' as const, body };
   for await (const event of engine.generate(request, new AbortController().signal)) {
     const atMs = performance.now();
@@ -131,18 +132,37 @@ async function msPerStepOnce(
     prompts.map((prompt) => complete(engine, prompt, generatedTokens)),
   );
   if (done.some(({ tokensMs }) => tokensMs.length !== generatedTokens)) return undefined;
-  // While all generate: one that began a few steps earlier ends earlier too.
-  const fromMs = Math.max(...done.map((stream) => stream.tokensMs[0] ?? 0));
-  const toMs = Math.min(...done.map((stream) => stream.tokensMs.at(-1) ?? 0));
-  const steps = done.reduce(
-    (total, { tokensMs }) =>
-      total + tokensMs.filter((atMs) => atMs > fromMs && atMs <= toMs).length,
-    0,
-  );
-  return ((toMs - fromMs) * streams) / steps;
+  return msPerStepOf(done, generatedTokens);
 }
 
-/** Milliseconds of a step of one stream in which neither a decode nor a draw is under way: the median of many. */
+/** The same for long answers of any sampling, in which a token may show no text by itself. */
+export async function msPerAnswerStep(
+  engine: EngineProcess,
+  { streams, promptTokens, generatedTokens }: Streams,
+  sampling: object,
+): Promise<number> {
+  const prompts = await Promise.all(
+    Array.from({ length: streams }, () => randomPrompt(engine, promptTokens)),
+  );
+  const done = await Promise.all(
+    prompts.map((prompt) => complete(engine, prompt, generatedTokens, sampling)),
+  );
+  return msPerStepOf(done, generatedTokens);
+}
+
+/** Milliseconds from one token of each stream to the next, while all of them generate. */
+export function msPerStepOf(done: readonly Stream[], generatedTokens: number): number {
+  // One that began a few steps earlier ends earlier too.
+  const fromMs = Math.max(...done.map(({ tokensMs }) => tokensMs[0] ?? 0));
+  const toMs = Math.min(...done.map(({ tokensMs }) => tokensMs.at(-1) ?? 0));
+  const tokens = done.reduce((total, { tokensMs }) => {
+    const within = tokensMs.filter((atMs) => atMs > fromMs && atMs <= toMs).length;
+    return total + (within * generatedTokens) / tokensMs.length;
+  }, 0);
+  return ((toMs - fromMs) * done.length) / tokens;
+}
+
+/** Milliseconds of a step of one stream in which neither a decode nor a sample is under way: the median of many. */
 export async function schedulerMs(load: Omit<OurLoad, 'slots' | 'contextTokens'>): Promise<number> {
   const engine = await startEngine({
     ...load,

@@ -1,6 +1,8 @@
 /** What the samples say: figures, their spread, and the targets they miss. */
 import { median } from '../statistics.ts';
-import type { Measured, Pair } from './measure.ts';
+import type { Answers } from './answers.ts';
+import type { HttpAnswers } from './http-answers.ts';
+import type { Measured, Pair, SamplingMs } from './measure.ts';
 
 export const TARGETS = { throughput: 0.95, ttft: 1.05, cachedTurn: 0.2, stepOverheadMs: 0.15 };
 
@@ -10,14 +12,13 @@ export interface Figures {
   readonly cached_turn_vs_cold: number;
   /** Of the step that runs when the cancel comes: one chunk of the prompt. */
   readonly cancel_prefill_ms: number;
-  /** Of our scheduler, while neither a decode nor a draw is under way; one stream. */
+  /** Of our scheduler, while neither a decode nor a sample is under way; one stream. */
   readonly step_overhead_ms: number;
-  /** All that a step takes beyond native, drawing included: handing over between threads, too. */
+  /** All that a step takes beyond native, sampling included: handing over between threads, too. */
   readonly step_beyond_native_ms: number;
-  readonly sampling_ms: number;
+  /** One sample, and eight together. */
+  readonly sampling_ms: SamplingMs;
   readonly stock_vs_ours: Readonly<Record<string, number>>;
-  /** Against native with fused attention: first token of 512, and eight streams; for the reader, not a target. */
-  readonly vs_native_fused: { readonly ttft: number; readonly throughput_8: number };
   /** Lowest and highest pair of each ratio. */
   readonly spread: Readonly<Record<string, readonly [number, number]>>;
 }
@@ -38,7 +39,12 @@ export function summarise(measured: Measured): Figures {
     step_beyond_native_ms: rounded(
       median(single.map(({ native, ours }) => 1000 / ours - 1000 / native)),
     ),
-    sampling_ms: rounded(measured.samplingMs),
+    sampling_ms: Object.fromEntries(
+      Object.entries(measured.samplingMs).map(([name, { one, eight }]) => [
+        name,
+        { one: rounded(one), eight: rounded(eight) },
+      ]),
+    ),
     stock_vs_ours: Object.fromEntries(
       runs.map(([streams, pairs]) => [
         streams,
@@ -47,15 +53,6 @@ export function summarise(measured: Measured): Figures {
         ),
       ]),
     ),
-    vs_native_fused: {
-      ttft: rounded(
-        median(measured.firstToken.map(({ ours }) => ours)) / median(measured.fused.firstTokenMs),
-      ),
-      throughput_8: rounded(
-        median((measured.throughput['8'] ?? []).map(({ ours }) => ours)) /
-          median(measured.fused.tokS),
-      ),
-    },
     spread: {
       ...Object.fromEntries(runs.map(([streams, pairs]) => [streams, spreadOf(ratios(pairs))])),
       ttft: spreadOf(ratios(measured.firstToken)),
@@ -64,18 +61,61 @@ export function summarise(measured: Measured): Figures {
   };
 }
 
-export function missedTargets(figures: Figures): string[] {
-  const missed = Object.entries(figures.throughput_vs_native)
-    .filter(([, value]) => !(value >= TARGETS.throughput))
-    .map(([streams, value]) => `throughput at ${streams} streams ${value} < ${TARGETS.throughput}`);
-  if (!(figures.ttft_vs_native <= TARGETS.ttft))
-    missed.push(`first token ${figures.ttft_vs_native} > ${TARGETS.ttft} × native prefill`);
-  if (!(figures.cached_turn_vs_cold <= TARGETS.cachedTurn))
-    missed.push(`cached turn ${figures.cached_turn_vs_cold} > ${TARGETS.cachedTurn}`);
-  if (!(figures.step_overhead_ms <= TARGETS.stepOverheadMs))
-    missed.push(`step overhead ${figures.step_overhead_ms} ms > ${TARGETS.stepOverheadMs} ms`);
+/** A target that was missed: the name of its figure, and a line for the reader. */
+export interface Missed {
+  readonly figure: string;
+  readonly line: string;
+}
+
+export function missedTargets(figures: Figures): Missed[] {
+  const missed = lowThroughputs('streams', figures.throughput_vs_native);
+  const above = (figure: string, value: number, most: number): void => {
+    if (!(value <= most)) missed.push({ figure, line: `${figure} ${value} > ${most}` });
+  };
+  above('first-token', figures.ttft_vs_native, TARGETS.ttft);
+  above('cached-turn', figures.cached_turn_vs_cold, TARGETS.cachedTurn);
+  above('step-overhead-ms', figures.step_overhead_ms, TARGETS.stepOverheadMs);
   return missed;
 }
+
+/** Median ratios ours ÷ theirs, by sampling and number of streams. */
+export type AnswerFigures = Readonly<Record<string, Readonly<Record<string, number>>>>;
+
+export const summariseAnswers = (answers: Answers | HttpAnswers['throughput']): AnswerFigures =>
+  Object.fromEntries(
+    Object.entries(answers).map(([sampling, byStreams]) => [
+      sampling,
+      Object.fromEntries(
+        Object.entries(byStreams).map(([streams, pairs]) => [
+          streams,
+          rounded(median(pairs.map(({ native, ours }) => ours / native))),
+        ]),
+      ),
+    ]),
+  );
+
+export interface HttpFigures {
+  readonly throughput: AnswerFigures;
+  readonly first_token: number;
+}
+
+export const summariseHttp = ({ throughput, firstToken }: HttpAnswers): HttpFigures => ({
+  throughput: summariseAnswers(throughput),
+  first_token: rounded(median(firstToken.map(({ native, ours }) => ours / native))),
+});
+
+export const missedAnswers = (name: string, figures: AnswerFigures): Missed[] =>
+  Object.entries(figures).flatMap(([sampling, byStreams]) =>
+    lowThroughputs(`${name}-${sampling}`, byStreams),
+  );
+
+const lowThroughputs = (name: string, byStreams: Readonly<Record<string, number>>): Missed[] =>
+  Object.entries(byStreams)
+    .filter(([, value]) => !(value >= TARGETS.throughput))
+    .map(([streams, value]) => {
+      const figure = `${name}-${streams}`;
+      return { figure, line: `${figure} ${value} < ${TARGETS.throughput}` };
+    });
 
 const spreadOf = (values: readonly number[]): readonly [number, number] => [
   rounded(Math.min(...values)),

@@ -1,7 +1,10 @@
-/** Prints the milliseconds of one draw at temperature 0. Argument: model. */
+/** Prints the milliseconds of one sample and of eight together, at temperature 0 and at the API's default. Argument: model. */
 import { openLibrary } from '../../packages/engine/src/llama/binding.ts';
+import { Sampler } from '../../packages/engine/src/llama/sampler.ts';
+import { median } from '../statistics.ts';
 
-const DRAWS = 120;
+const ROUNDS = 60;
+const STREAMS = 8;
 const [path = ''] = process.argv.slice(2);
 const library = await openLibrary({ backend: 'cpu', threads: 1, log: () => undefined });
 const signal = new AbortController().signal;
@@ -13,23 +16,39 @@ const model = await library.loadModel({
   onProgress: () => undefined,
 });
 const context = await model.createContext({
-  slots: 1,
+  slots: STREAMS,
   contextTokens: 256,
   batchTokens: 32,
   threads: 1,
   kvType: 'f16',
-  isBatchInvariant: true,
+  isBatchInvariant: false,
 });
-const sampler = model.createSampler({ temperature: 0, topP: 1, minP: 0, seed: 1 });
-let ms = 0;
-for (let position = 0; position < DRAWS; position++) {
-  context.native.initBatch(1);
-  const token = Uint32Array.of(100 + position);
-  const [logits = 0] = context.native.addToBatch(0, position, token, Uint32Array.of(0));
-  await context.native.decodeBatch();
-  // Behind a decode, as in the engine: the weights have just gone through the caches.
-  const startMs = performance.now();
-  await context.native.sampleToken(logits, sampler);
-  ms += (performance.now() - startMs) / DRAWS;
+const sampler = new Sampler(model, context.native);
+let position = 0;
+
+/** Milliseconds of a sample for each of the first `streams` rows, right after a decode: the weights have filled the caches. */
+async function timed(temperature: number, streams: number): Promise<number> {
+  const chains = Array.from({ length: streams }, (_, seed) =>
+    sampler.createSampler({ temperature, topP: 1, minP: 0, seed }),
+  );
+  const times: number[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    context.native.initBatch(STREAMS);
+    const rows = Array.from({ length: STREAMS }, (_, slot) => {
+      const token = Uint32Array.of(300 + slot + round);
+      return context.native.addToBatch(slot, position, token, Uint32Array.of(0))[0] ?? 0;
+    });
+    position++;
+    await context.native.decodeBatch();
+    const startMs = performance.now();
+    await Promise.all(chains.map((chain, index) => sampler.sample(rows[index] ?? 0, chain)));
+    times.push(performance.now() - startMs);
+  }
+  return median(times);
 }
-process.stdout.write(`${JSON.stringify({ ms })}\n`, () => process.exit(0));
+
+const result = {
+  temperature_0: { one: await timed(0, 1), eight: await timed(0, STREAMS) },
+  default_sampling: { one: await timed(1, 1), eight: await timed(1, STREAMS) },
+};
+process.stdout.write(`${JSON.stringify(result)}\n`, () => process.exit(0));

@@ -4,7 +4,7 @@ import type { Engine, EngineEvent } from '../src/engine.ts';
 import { never } from './fixtures/requests.ts';
 import { loadTiny } from './llama-under-test.ts';
 
-const PROMPT_TOKENS = 3000;
+const PROMPT_TOKENS = 1500;
 const CHUNK_TOKENS = 64;
 
 /** Steps that reading the long prompt takes at least, beside somebody who generates. */

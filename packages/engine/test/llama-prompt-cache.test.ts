@@ -4,10 +4,11 @@ import { join } from 'node:path';
 
 import type { Engine, EngineLoadSpec } from '../src/engine.ts';
 import { spawnEngine } from '../src/transport/spawn-engine.ts';
+import { writeTinyLlama } from './fixtures/tiny-llama.ts';
 import { answer, loadTiny, TINY_SPEC } from './llama-under-test.ts';
 
 const RAM_ROOT = '/dev/shm';
-const CONTEXT = { contextLength: 4096, promptCacheMib: 64 };
+const CONTEXT = { modelPath: writeTinyLlama(), contextLength: 4096, promptCacheMib: 64 };
 
 const text = (topic: string, count: number): string =>
   Array.from({ length: count }, (_, index) => `${topic} ${index}`).join(', ');
@@ -107,15 +108,16 @@ describe('the prompt cache', () => {
   }
 
   test('it takes no more than its bound, and forgets what was used longest ago', async () => {
-    // Some four megabytes a conversation.
-    const engine = await loadTiny({ ...CONTEXT, slots: 1, promptCacheMib: 8 });
+    // Some 0.4 MiB per conversation.
+    const boundMib = 0.8;
+    const engine = await loadTiny({ ...CONTEXT, slots: 1, promptCacheMib: boundMib });
     const topics = ['river', 'mountain', 'forest', 'desert'].map((name) => new Conversation(name));
     try {
       for (const topic of topics) await topic.turn(engine);
 
       const { promptCache } = await engine.stats();
       expect(promptCache?.bytes).toBeGreaterThan(0);
-      expect(promptCache?.bytes).toBeLessThanOrEqual(8 * 1024 * 1024);
+      expect(promptCache?.bytes).toBeLessThanOrEqual(boundMib * 1024 * 1024);
       const [oldest, , newest] = topics;
       const kept = await newest?.turn(engine);
       expect(kept?.cachedTokens).toBeGreaterThanOrEqual((kept?.before ?? 0) - SEAM);

@@ -10,7 +10,7 @@ import { TINY_MODEL, TINY_SPEC } from './llama-under-test.ts';
 
 const REPETITIVE = 'one two three four five one two three four five one two three four';
 
-/** Requests that end, branch or are held to something in the middle of what is guessed. */
+/** Requests that end, branch or are held to something in the middle of a draft. */
 const REQUESTS: readonly (readonly [string, Body])[] = [
   ['greedy', completionOf(40, { prompt: REPETITIVE })],
   ['seeded', completionOf(40, { prompt: REPETITIVE, temperature: 1, seed: 7 })],
@@ -49,24 +49,27 @@ describe('speculative decoding', () => {
     ['by a model', { kind: 'model', modelPath: TINY_MODEL }],
   ];
 
-  test.each(drafts)('%s: answers stay what they are, and guesses hold', async (_name, draft) => {
-    const [plain, drafted] = await Promise.all([engineWith(undefined), engineWith(draft)]);
-    try {
-      const expected = await answers(plain);
+  test.each(drafts)(
+    '%s: drafts are accepted and do not change the answers',
+    async (_name, draft) => {
+      const [plain, drafted] = await Promise.all([engineWith(undefined), engineWith(draft)]);
+      try {
+        const expected = await answers(plain);
 
-      const actual = await answers(drafted);
+        const actual = await answers(drafted);
 
-      expect(actual).toEqual(expected);
-      const stats = await drafted.stats();
-      expect(stats.acceptedTokens).toBeGreaterThan(0);
-      expect(stats.draftError).toBeUndefined();
-      expect(stats).toMatchObject({ busySlots: 0, queueDepth: 0 });
-    } finally {
-      await Promise.all([plain.close(0), drafted.close(0)]);
-    }
-  });
+        expect(actual).toEqual(expected);
+        const stats = await drafted.stats();
+        expect(stats.acceptedTokens).toBeGreaterThan(0);
+        expect(stats.draftError).toBeUndefined();
+        expect(stats).toMatchObject({ busySlots: 0, queueDepth: 0 });
+      } finally {
+        await Promise.all([plain.close(0), drafted.close(0)]);
+      }
+    },
+  );
 
-  test('a model that guesses for itself is right nearly always, in fewer steps', async () => {
+  test('a model that drafts for itself is nearly always accepted, in fewer steps', async () => {
     const [plain, drafted] = await Promise.all([
       engineWith(undefined),
       engineWith({ kind: 'model', modelPath: TINY_MODEL }),

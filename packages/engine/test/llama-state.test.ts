@@ -4,7 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import type { CloseOptions, Engine, EngineLoadSpec } from '../src/engine.ts';
+import { writeTinyLlama } from './fixtures/tiny-llama.ts';
 import { answer, loadTiny } from './llama-under-test.ts';
+
+const modelPath = writeTinyLlama();
 
 const text = (topic: string, count = 120): string =>
   Array.from({ length: count }, (_, index) => `${topic} ${index}`).join(', ');
@@ -24,7 +27,7 @@ describe('state across loads', () => {
   afterEach(() => rm(folder, { recursive: true }));
 
   const load = (overrides: Partial<EngineLoadSpec> = {}) =>
-    loadTiny({ contextLength: 2048, restoreDir: folder, ...overrides });
+    loadTiny({ modelPath, contextLength: 2048, restoreDir: folder, ...overrides });
 
   /** Asks each prompt of an engine that is then closed; the answers come from cells that are in their slot. */
   async function save(
@@ -78,11 +81,12 @@ describe('state across loads', () => {
 
   test('no more is written than the bound, and what was used last comes first', async () => {
     const prompts = [text('river'), text('mountain')];
-    await save(prompts, { close: { saveMaxMib: 3 } });
+    const boundMib = 0.3;
+    await save(prompts, { close: { saveMaxMib: boundMib } });
 
     const [file = '', ...others] = await stateFiles();
     expect(others).toEqual([]);
-    expect((await stat(join(folder, file))).size).toBeLessThanOrEqual(3 * 1024 * 1024);
+    expect((await stat(join(folder, file))).size).toBeLessThanOrEqual(boundMib * 1024 * 1024);
     const [river, mountain] = await found(prompts);
     expect(river).toBeLessThan(4);
     expect(mountain).toBeGreaterThan(512);
