@@ -5,14 +5,17 @@ const decoder = new TextDecoder('utf-8', { fatal: true });
 
 /** A body that must be a JSON object. @throws CortexError `malformed_json` */
 export function parseJsonObject(bytes: Uint8Array): Readonly<Record<string, unknown>> {
+  let text: string;
   let value: unknown;
   try {
-    value = JSON.parse(decoder.decode(bytes));
+    text = decoder.decode(bytes);
   } catch (error) {
-    const cause = error instanceof Error ? error.message : String(error);
-    throw new CortexError('malformed_json', `The body is not valid JSON: ${cause}.`, {
-      cause: error,
-    });
+    throw new CortexError('malformed_json', 'The body is not valid UTF-8.', { cause: error });
+  }
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new CortexError('malformed_json', 'The body is not valid JSON.', { cause: error });
   }
   if (isJsonObject(value)) return value;
   throw new CortexError('malformed_json', 'The body must be a JSON object.');

@@ -11,7 +11,7 @@ export interface WireRequest {
   readonly body: Uint8Array<ArrayBuffer> | undefined;
 }
 
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/i;
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
 /** Control characters but the tab, and whatever is not one byte (RFC 9110, section 5.5; DEL does no harm). */
 const NOT_IN_VALUE = /[^\t\x20-\xff]/;
 const TARGET = /^\/[\x21-\x7e]*$/;
@@ -27,10 +27,11 @@ const OWN: ReadonlySet<string> = new Set([
 /** Whether `text` may be a header value as it is. */
 export const isHeaderValue = (text: string): boolean => !NOT_IN_VALUE.test(text);
 
+/** Whether `text` is the name of a header in lower case. */
 export const isHeaderName = (text: string): boolean => TOKEN.test(text);
 
 function formatHeader(name: string, value: string): string {
-  if (!isHeaderName(name) || OWN.has(name.toLowerCase()))
+  if (!isHeaderName(name) || OWN.has(name))
     throw new TypeError(`${JSON.stringify(name)} cannot be the name of a header that is sent.`);
   if (!isHeaderValue(value))
     throw new TypeError(`The value of the header ${name} has characters that HTTP does not allow.`);

@@ -37,6 +37,16 @@ function concat(pieces: readonly Uint8Array[]): Uint8Array | undefined {
   return whole;
 }
 
+/** Adds `bytes[from, end)` to `passed`; the whole of `bytes` as it is. */
+function addRange(
+  passed: Uint8Array[],
+  bytes: Uint8Array,
+  { from, end }: { readonly from: number; readonly end: number },
+): void {
+  if (end <= from) return;
+  passed.push(from === 0 && end === bytes.length ? bytes : bytes.subarray(from, end));
+}
+
 /**
  * Cuts the network chunks of an event stream into what can be passed on: whole events and whole comment lines
  * (behaviour 2). Something else can be sent between two results.
@@ -103,27 +113,23 @@ export class WholeEvents {
     /** Where the event that is being read begins or goes on; -1 between two events. */
     let eventAt = this.#held.length > 0 ? 0 : -1;
     let at = 0;
-    const pass = (end: number): void => {
-      if (end > from)
-        passed.push(from === 0 && end === bytes.length ? bytes : bytes.subarray(from, end));
-    };
     for (let end = bytes.indexOf(LINE_FEED); end !== -1; end = bytes.indexOf(LINE_FEED, at)) {
       const next = end + 1;
       const first = bytes[at];
       const isBlank = end === at || (first === CARRIAGE_RETURN && end === at + 1);
       if (isBlank && this.#hasData) {
         this.#countEvent();
-        passed.push(...this.#takeHeld());
+        if (this.#held.length > 0) passed.push(...this.#takeHeld());
         eventAt = -1;
       } else if (isBlank) {
         this.#takeHeld();
-        pass(eventAt === -1 ? at : eventAt);
+        addRange(passed, bytes, { from, end: eventAt === -1 ? at : eventAt });
         from = next;
         eventAt = -1;
       } else if (first === COLON) {
         if (hasPrefix(bytes, at, USAGE_PREFIX)) {
           this.usageText = decoder.decode(bytes.subarray(at + USAGE_PREFIX.length, end)).trimEnd();
-          pass(eventAt === -1 ? at : eventAt);
+          addRange(passed, bytes, { from, end: eventAt === -1 ? at : eventAt });
           if (eventAt !== -1) this.#hold(bytes.subarray(eventAt, at));
           from = next;
           if (eventAt !== -1) eventAt = next;
@@ -134,9 +140,9 @@ export class WholeEvents {
       }
       at = next;
     }
-    pass(eventAt === -1 ? at : eventAt);
+    addRange(passed, bytes, { from, end: eventAt === -1 ? at : eventAt });
     if (eventAt !== -1) this.#hold(bytes.subarray(eventAt, at));
-    this.#addPartial(bytes.subarray(at));
+    if (at < bytes.length) this.#addPartial(bytes.subarray(at));
     return passed;
   }
 
