@@ -64,6 +64,20 @@ describe('a large body beside a running stream', () => {
 
     expect(pauses).toBeLessThan(MOST_PAUSE_MS);
   });
+
+  test('whose tokens are to be counted is refused by name, too', async () => {
+    const body = JSON.stringify({
+      model: 'tiny',
+      messages: [user('lorem ipsum '.repeat(3_500_000))],
+    });
+    const pause = await longestPause(neuron, async () => {
+      const answer = await neuron.post('/count-tokens', body);
+
+      expect((await answer.json()).error.code).toBe('context_length_exceeded');
+    });
+
+    expect(pause).toBeLessThan(MOST_PAUSE_MS);
+  });
 });
 
 /** The longest time between two tokens of a stream that begins before `work` and ends after it, ms. */

@@ -151,7 +151,10 @@ export class LoadedLlama {
     checkDepth(body);
     checkChatSize(body);
     const withParams = withDefaults(body, [this.#spec.params]);
-    return prepareChat(readShape(ChatBody, withParams), this.#chat).prompt;
+    const read = readShape(ChatBody, withParams);
+    // Whoever asks for the tokens of a cold model holds nobody up.
+    if (!this.#spec.vocabOnly) this.#reader.checkFits(read);
+    return prepareChat(read, this.#chat).prompt;
   }
 
   /** The prompt of a chat as tokens. */

@@ -14,9 +14,10 @@ export async function checkBodySize(bytes: Uint8Array, models: Models): Promise<
   if (bytes.length <= ALWAYS_PARSED_BYTES) return;
   const { values } = await readJsonViewInSlices(bytes, ['model']);
   const { model } = values;
-  // What is wrong with it is told when the body is read.
-  if (typeof model !== 'string' || model === '') return;
-  const { harness, contextTokens } = models.servable(model);
+  const serving = typeof model === 'string' ? models.serving(model) : undefined;
+  // What is wrong with the name is told when the body is read.
+  if (serving === undefined) return;
+  const { harness, contextTokens } = serving;
   const limit = harness.maxBodyBytes?.(contextTokens);
   if (limit === undefined || bytes.length <= Math.max(limit, ALWAYS_PARSED_BYTES)) return;
   throw new CortexError(

@@ -3,6 +3,7 @@ import { CortexError } from '@cortex/protocol';
 
 import type { TokenizerRoute } from '../harness/harness.ts';
 import { refuse } from '../refusal.ts';
+import { checkBodySize } from './body-size.ts';
 import type { ApiContext, ApiDeps } from './context.ts';
 import { identify, readInference, readModel } from './inference.ts';
 
@@ -10,7 +11,7 @@ import { identify, readInference, readModel } from './inference.ts';
 export function tokenizer(route: TokenizerRoute, deps: ApiDeps) {
   const { models } = deps;
   return async (context: ApiContext): Promise<Response> => {
-    const parsed = await readInference(context, deps);
+    const parsed = await readInference(context, deps, (bytes) => checkBodySize(bytes, models));
     const modelId = readModel(parsed.body);
     const loaded = models.loadedOn(modelId);
     if (loaded) {

@@ -186,8 +186,8 @@ export interface Harness {
   /** Ends the model and frees its memory; requests in flight end with an error. Nothing happens for an unknown id. */
   unloadModel(id: string): Promise<void>;
   /**
-   * Bytes of JSON that a request to generate may have for a model with that context; larger ones are refused before
-   * they are parsed. Absent: no limit but the daemon's own.
+   * Bytes of JSON that a request to generate, or for tokens, may have for a model with that context; larger ones are
+   * refused before they are parsed. Absent: no limit but the daemon's own.
    */
   maxBodyBytes?(contextTokens: number): number;
   /**

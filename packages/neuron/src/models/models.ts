@@ -73,19 +73,25 @@ export class Models {
    * @throws CortexError a refusal: `model_not_loaded`, or `node_recovering` with the expected wait
    */
   servable(id: string): ServableModel {
-    const lifecycle = this.#lifecycles.get(id);
-    const servability = servabilityOf(lifecycle);
-    const harness = lifecycle?.loaded?.harness;
-    if (lifecycle && harness && servability.kind === 'serves') {
-      const { slots, contextTokens, capabilities } = servability.model;
-      return { lifecycle, harness, slots, contextTokens, capabilities };
-    }
+    const serving = this.serving(id);
+    if (serving !== undefined) return serving;
+    const servability = servabilityOf(this.#lifecycles.get(id));
     if (servability.kind === 'recovering') {
       const { reason, retryAfterS } = servability;
       throw refuse(new CortexError('node_recovering', `${id}: ${reason}.`, { retryAfterS }));
     }
     const why = servability.kind === 'absent' ? servability.reason : 'unloaded';
     throw refuse(new CortexError('model_not_loaded', `${id} is not loaded on this node: ${why}.`));
+  }
+
+  /** As `servable`; undefined where the model does not serve. */
+  serving(id: string): ServableModel | undefined {
+    const lifecycle = this.#lifecycles.get(id);
+    const servability = servabilityOf(lifecycle);
+    const harness = lifecycle?.loaded?.harness;
+    if (!lifecycle || !harness || servability.kind !== 'serves') return undefined;
+    const { slots, contextTokens, capabilities } = servability.model;
+    return { lifecycle, harness, slots, contextTokens, capabilities };
   }
 
   /** The harness that has the model in memory and can be asked about it, whether or not it takes requests. */

@@ -195,17 +195,26 @@ export class RequestReader {
     return { tokens: limit.tokens, close: tokenizer.markerTokens(limit.close) };
   }
 
+  /** @throws CortexError `context_length_exceeded` where the texts alone are too long, by their bytes */
+  checkFits({ messages }: ChatBody): void {
+    const { tokenizer, limits } = this.#options;
+    const least = messages
+      .flatMap(textsOf)
+      .reduce((sum, text) => sum + tokenizer.leastTokens(text), 0);
+    if (least > limits.contextTokens) throw this.#tooLong(`at least ${least} tokens`, 'chat');
+  }
+
   /**
    * Refuses a long chat that does not fit before its template is rendered, which is done in one go. What the assistant
    * said is not counted: templates leave its earlier thoughts out.
    */
-  async #checkTexts({ messages }: ChatBody, onSlice: OnSlice): Promise<void> {
-    const texts = messages.flatMap(textsOf);
+  async #checkTexts(body: ChatBody, onSlice: OnSlice): Promise<void> {
+    this.checkFits(body);
+    const texts = body.messages.flatMap(textsOf);
     if (texts.reduce((sum, { length }) => sum + length, 0) < LONG_CHARS) return;
     const within = this.#withinContext(onSlice, 'chat');
     let count = 0;
     for (const text of texts) {
-      this.#checkLength(text, 'chat');
       if (!this.#options.tokenizer.isSliced(text)) continue;
       const before = count;
       const options = { addSpecial: false, parseSpecial: false };
