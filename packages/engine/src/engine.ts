@@ -367,8 +367,8 @@ export interface EngineConnection extends Engine {
 /** A running engine process as its owner sees it: an `Engine` plus the lifecycle of the process. */
 export interface EngineProcess extends EngineConnection {
   readonly pid: number;
-  /** Ends it now (SIGKILL). */
-  kill(): void;
+  /** Ends it now (SIGKILL); `cause` is the reason that `ended` gives. */
+  kill(cause?: string): void;
   /**
    * Called with each line that the process writes to stdout or stderr from now on, and with the notes of the
    * transport.

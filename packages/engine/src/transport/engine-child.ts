@@ -110,8 +110,9 @@ export class EngineChild {
     return `${name} exited with code ${exitCode}${hint}`;
   }
 
-  /** A library prints its reason before it aborts. */
+  /** A library prints its reason before it aborts; the kernel says nothing to the process that it kills. */
   #lastWords(signal: NodeJS.Signals | number): string {
+    if (signal === 'SIGKILL') return ', which the kernel sends when the machine runs out of memory';
     const line = this.log.tail.findLast(
       (said) => said.includes('GGML_ASSERT') || ABORTED.test(said),
     );

@@ -153,8 +153,8 @@ class SpawnedEngine extends EngineClient implements EngineProcess {
     this.#child.log.listen(listener);
   }
 
-  kill(): void {
-    this.#child.kill();
+  kill(cause = 'it did not end by itself'): void {
+    this.#child.kill(cause);
   }
 
   override async close(graceMs: number, options: CloseOptions = {}): Promise<void> {

@@ -11,7 +11,7 @@ import { processCpuMs } from '../process-cpu-time.ts';
 export interface StartedEngine {
   readonly connection: EngineConnection;
   /** Ends it now, whatever it does. An engine inside the daemon can only be asked to. */
-  kill(): void;
+  kill(cause?: string): void;
   /** Milliseconds for which it has computed so far; absent or undefined where that is not known. */
   readonly cpuMs?: (() => number | undefined) | undefined;
 }
@@ -71,7 +71,7 @@ export function engineProcesses(options: {
       void engine.ended.then(() => options.records.remove(engine.pid));
       return {
         connection: engine,
-        kill: () => engine.kill(),
+        kill: (cause) => engine.kill(cause),
         cpuMs: () => processCpuMs(engine.pid),
       };
     } catch (error) {

@@ -41,7 +41,10 @@ export class Activation {
       pending: [...this.#pending],
       in_progress: this.#inProgress,
       completed: [...this.#completed],
-      failed: [...this.#failed].map(([model_id, error]) => ({ model_id, error })),
+      failed: [...this.#failed]
+        // One that a request has loaded since has not failed any more.
+        .filter(([id]) => this.#models.get(id)?.state !== 'loaded')
+        .map(([model_id, error]) => ({ model_id, error })),
     };
   }
 

@@ -29,7 +29,11 @@ export interface LoadForecast {
 }
 
 type Inspection =
-  { readonly kind: 'running' } | { readonly kind: 'failed'; readonly error: CortexError };
+  | { readonly kind: 'running' }
+  | { readonly kind: 'failed'; readonly error: CortexError; readonly atMs: number };
+
+/** How long a file that could not be looked into is not looked into again. */
+const FORGET_MS = 10_000;
 
 export class ColdModelDesk {
   readonly #deps: LoadDeps;
@@ -103,9 +107,12 @@ export class ColdModelDesk {
     if (capabilities) return capabilities;
     const inspection = this.#inspections.get(file.fingerprint);
     if (inspection?.kind === 'failed') {
-      const { error } = inspection;
-      // What may have passed is looked at again at the next call; a broken file stays broken.
-      if (error.isRetryable) this.#inspections.delete(file.fingerprint);
+      const { error, atMs } = inspection;
+      // What may have passed is looked at again at the next call, anything else after a while: the file is the same, but
+      // what was missing beside it may be there.
+      if (error.isRetryable || performance.now() - atMs > FORGET_MS) {
+        this.#inspections.delete(file.fingerprint);
+      }
       throw error;
     }
     if (!inspection) void this.#inspect(id, file);
@@ -118,9 +125,9 @@ export class ColdModelDesk {
       const { files, models } = await this.#toCold({ model_id: id });
       const { capabilities } = await models.inspect(files);
       if (capabilities) this.#inspections.delete(fingerprint);
-      else this.#inspections.set(fingerprint, { kind: 'failed', error: onlyByLoad(id) });
+      else this.#inspections.set(fingerprint, failedNow(onlyByLoad(id)));
     } catch (error) {
-      this.#inspections.set(fingerprint, { kind: 'failed', error: toCortexError(error) });
+      this.#inspections.set(fingerprint, failedNow(toCortexError(error)));
     }
   }
 
@@ -145,3 +152,9 @@ const onlyByLoad = (id: string): CortexError =>
     'model_not_loaded',
     `${id} has no chat template: what else it can do shows when it is loaded.`,
   );
+
+const failedNow = (error: CortexError): Inspection => ({
+  kind: 'failed',
+  error,
+  atMs: performance.now(),
+});

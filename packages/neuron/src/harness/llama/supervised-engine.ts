@@ -220,7 +220,7 @@ export class SupervisedEngine {
   #diedLoading(cause: string): never {
     throw new CortexError(
       'model_load_failed',
-      `The engine ended while it loaded ${this.modelId}: ${cause}.`,
+      `Cannot load ${this.#spec.modelPath}: the engine ended while it loaded the file (${cause}).`,
       { transient: true },
     );
   }
@@ -264,7 +264,9 @@ export class SupervisedEngine {
       { model: this.modelId, silenceMs: Math.round(silenceMs) },
       'engine is wedged: killing it',
     );
-    started.kill();
+    started.kill(
+      `it had work and made no step for ${Math.round(silenceMs / 1000)} s (engine.wedge_s)`,
+    );
   }
 
   #onDeath(cause: string): void {
