@@ -4,13 +4,13 @@ import { type Script, TokenChain } from './token-chain.ts';
 
 export interface ScriptedModelOptions {
   /**
-   * What the model writes, by the value of `chat_template_kwargs.script`. A request without it gets the script named `0`, a
-   * script that does not exist is an empty answer.
+   * What the model writes, by the value of `chat_template_kwargs.script`. Without that value the model writes the script `0`.
+   * For an unknown name its answer is undefined.
    */
   readonly scripts: Readonly<Record<string, Script>>;
   /** The chat template, of a family or any other. */
   readonly template: string;
-  /** Texts that the vocabulary holds as control tokens. Each is one in the scripts at its first place, and text at others. */
+  /** Texts of control tokens. Each becomes that token at its first place in the scripts, and ordinary tokens elsewhere. */
   readonly controls?: readonly string[] | undefined;
 }
 

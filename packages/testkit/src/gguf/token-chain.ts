@@ -1,4 +1,4 @@
-/** A text, cut into tokens of a few bytes; or its tokens one by one. */
+/** A text, which is cut into tokens of a few bytes, or a list of tokens. */
 export type Script = string | readonly (string | Uint8Array)[];
 
 interface ChainToken {
@@ -13,7 +13,7 @@ export class TokenChain {
   readonly next = new Map<number, number>();
   readonly end: number;
   readonly #ids = new Map<string, number>();
-  /** Spellings of the tokens in a script. What follows a token is certain because it stands at one place only. */
+  /** Spellings of the tokens in the scripts. A token has one place in all scripts, so it has one successor. */
   readonly #used = new Set<string>();
   readonly #control: RegExp;
 
@@ -26,10 +26,10 @@ export class TokenChain {
   }
 
   /**
-   * Lets `script` follow the control token `start`, and the end follow `script`. A control token is written at its first
-   * place in all scripts, and spelled out at the others.
+   * Chains the control token `start`, the tokens of `script`, and the end. The text of a control token becomes that token at
+   * its first place in all scripts, and ordinary tokens at other places.
    *
-   * @throws RangeError when a token given in `script` stands in a script already
+   * @throws RangeError when a listed token is part of a script already
    */
   add(start: string, script: Script): void {
     let before = this.#id(start, 'control');
@@ -74,7 +74,7 @@ export class TokenChain {
       let length = Math.min(2, rest.length);
       while (length < rest.length && this.#isUsed(rest.subarray(0, length))) length++;
       const piece = rest.subarray(0, length);
-      // What is left at the end may stand in a script already: then it lengthens the token before.
+      // If the rest is a used token, it extends the token before it.
       const last = this.#isUsed(piece) ? pieces.pop() : undefined;
       pieces.push(last === undefined ? piece : Buffer.concat([last, piece]));
       this.#used.add(spell(piece));

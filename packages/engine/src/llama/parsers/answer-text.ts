@@ -64,9 +64,9 @@ export class AnswerText {
   #isCallCut = false;
   /** Whether what is being read is reasoning. */
   isReasoning = false;
-  /** Texts around calls and within them: one behind a quote shows that the quote ends its string. */
+  /** Markers of the family. A marker behind a quote shows that the quote ends its string. */
   readonly markers: readonly string[];
-  /** Set once reasoning is over: its markers may leak into the content. */
+  /** Set once the reasoning is over. */
   stray: StrayMarkers | undefined;
 
   constructor(newCallId: () => string, markers: readonly string[] = []) {
@@ -84,12 +84,12 @@ export class AnswerText {
     return this.#lastTaken;
   }
 
-  /** What is held from its character `start` on; costs nothing where much is held. */
+  /** The held text from character `start` on, without copying the rest. */
   heldFrom(start: number): string {
     return this.#text.slice(start, this.#at);
   }
 
-  /** Whether what is held ends with `marker`; costs nothing where much is held. */
+  /** Whether the held text ends with `marker`, without copying it. */
   endsWith(marker: string): boolean {
     return this.#at >= marker.length && this.#text.startsWith(marker, this.#at - marker.length);
   }
@@ -102,7 +102,7 @@ export class AnswerText {
     return this.#isCallCut;
   }
 
-  /** The answer was cut off and would have gone on. */
+  /** The answer was cut off before the model ended it. */
   get isCutOff(): boolean {
     return this.#end === 'cut';
   }
@@ -145,7 +145,7 @@ export class AnswerText {
     this.#at = 0;
   }
 
-  /** The text taken last, or its end, is content. */
+  /** Emits `text` as content; it is the end of the text taken last. */
   content(text: string): void {
     if (text !== '') this.#add({ text, at: Math.max(0, this.#taken - text.length) });
   }
@@ -166,10 +166,10 @@ export class AnswerText {
   }
 
   /**
-   * The answer ends within the arguments of its last call. `closers` make JSON of them: written where the model ended there
-   * itself, and left out where it was cut off and would have gone on.
+   * The answer ends within the arguments of its last call. `closers` complete the JSON; they are emitted if the model ended
+   * its answer, and not if the answer was cut off.
    *
-   * @param place - Only of a call that ends between two values all that the model meant is known.
+   * @param place - A call that ends in a value is incomplete even if the model ended its answer there.
    */
   endCall(closers: string, place: 'in a value' | 'between values'): void {
     if (this.#end === 'finished') this.callArguments(closers);

@@ -1,4 +1,4 @@
-/** Arguments in JSON, handed out as they come; where the model wrote no JSON, as the JSON that it meant. */
+/** Streams arguments in JSON, and repairs them where the model did not write valid JSON. */
 import { AnswerText, type Script } from './answer-text.ts';
 import { readJsonString } from './json-string.ts';
 
@@ -11,10 +11,10 @@ type Place =
   /** A comma, or the end. */
   | 'behind';
 
-/** What begins neither a key nor the end of an object. */
+/** Characters that begin neither a key nor the end of an object. */
 const NO_KEY = /^[<[{`|:=]$/;
 
-/** Words of Python and JavaScript for values of JSON. */
+/** How Python and JavaScript write some values of JSON. */
 const CONSTANTS: Readonly<Record<string, string>> = {
   True: 'true',
   False: 'false',
@@ -23,10 +23,10 @@ const CONSTANTS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Hands out the JSON object that begins with the brace held as arguments; false when the answer ends within it.
+ * Emits the JSON object whose first brace is held, as arguments. False: the answer ends within the object.
  *
- * JSON is handed out character by character as it stands. Raw line breaks in strings are escaped, quotes in them too, what
- * stands bare becomes a string, and what is left open is closed where something else begins.
+ * Valid JSON passes through unchanged. Raw line breaks and quotes within strings are escaped, bare words become strings, and
+ * open brackets are closed where something else begins.
  */
 export function* streamObject(text: AnswerText): Script<boolean> {
   const object = new ObjectReader(text);
@@ -63,7 +63,7 @@ class ObjectReader {
     return 'open';
   }
 
-  /** The answer ends between two values, or where one is missing. */
+  /** The answer ends between two values, or before a value that is missing. */
   end(): void {
     const isMissing = this.#place === 'colon' || this.#place === 'value';
     this.#text.endCall(this.#missing() + this.#rest(), isMissing ? 'in a value' : 'between values');
@@ -93,7 +93,7 @@ class ObjectReader {
   #close(char: string): 'open' | 'whole' {
     const level = this.#closers.lastIndexOf(char);
     this.#text.take();
-    // A bracket that nothing opened.
+    // No open bracket matches it.
     if (level < 0) return 'open';
     this.#text.callArguments(this.#missing() + this.#gap.slice(1));
     this.#gap = '';
@@ -102,7 +102,7 @@ class ObjectReader {
     return this.#closers.length === 0 ? 'whole' : 'open';
   }
 
-  /** What stands where a comma or the end is due: an element without comma, or the end of all. */
+  /** Neither a comma nor a closing bracket: an element whose comma is missing, or something else. */
   #behind(char: string): 'open' | 'whole' {
     if (!/^[\p{L}\p{N}"'_]$/u.test(char)) return this.#end();
     this.#text.reread();
@@ -111,7 +111,7 @@ class ObjectReader {
     return 'open';
   }
 
-  /** Something else begins, with what is held: all that is open ends. */
+  /** Something else begins with the held character: closes every open bracket. */
   #end(): 'whole' {
     this.#text.reread();
     this.#text.callArguments(this.#rest());
@@ -141,11 +141,11 @@ class ObjectReader {
     return yield* this.#bare(isKey);
   }
 
-  /** A key or value without quotes, to what ends it, which will be read again. */
+  /** A key or value without quotes. The character that ends it will be read again. */
   *#bare(isKey: boolean): Script<boolean> {
     const ends = isKey ? /[:=,{}[\]<"\n]$/ : /[,}\]<"\n]$/;
     let isEnded = false;
-    // The first character is a part of it, whatever it is.
+    // The first character is always part of the word.
     while (!isEnded && (yield* this.#text.more())) isEnded = ends.test(this.#text.held);
     const length = isEnded ? this.#text.held.length - 1 : this.#text.held.length;
     const word = this.#text.take(length);
@@ -162,7 +162,7 @@ class ObjectReader {
     return true;
   }
 
-  /** What stands for a value that is missing. */
+  /** JSON for a value that is missing. */
   #missing(): string {
     if (this.#place === 'colon') return ': null';
     return this.#place === 'value' ? 'null' : '';
@@ -183,7 +183,7 @@ function jsonOf(value: string): string {
   }
 }
 
-/** The JSON object that a text which begins with a brace was meant to be. */
+/** Repairs the JSON object at the start of `json`, which begins with a brace. */
 export function repairedObject(json: string): string {
   const text = new AnswerText(() => '');
   text.beginCall('');

@@ -16,7 +16,7 @@ export const readJsonCall = (
 ): Script<boolean> =>
   readObject(text, { isCallable, readHead: (json) => readCallHead(json, isCallable) });
 
-/** The same behind a marker that says that it is a call: with any members, to the end of the object. */
+/** Reads a call behind a marker. The object may have any members, and is held to its end. */
 export const readMarkedCall = (text: AnswerText): Script<boolean> =>
   readObject(text, { isCallable: () => true, readHead: () => 'open' });
 
@@ -81,7 +81,7 @@ function readCall(json: string): { readonly name: string; readonly arguments: st
   return { name, arguments: memberText(json, member) };
 }
 
-/** Arguments that were written as a text: the object in it, or the text. */
+/** Arguments that the model wrote as a string: the JSON object in the string, or else the string. */
 function textAsJson(given: string): string {
   if (parseJson(given) !== undefined) return given;
   return given.trimStart().startsWith('{')

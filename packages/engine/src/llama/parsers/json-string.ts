@@ -1,7 +1,7 @@
 import type { AnswerText, Script } from './answer-text.ts';
 import { isTooLong } from './script-steps.ts';
 
-/** What says what may stand behind a string. */
+/** Where a string stands; this decides which text may follow it. */
 interface JsonString {
   readonly isKey: boolean;
   /** Brackets that are open, the innermost last. */
@@ -16,7 +16,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
   '\t': String.raw`\t`,
 };
 
-/** Hands out the string that begins with the quote held. False: the answer ends within it, and its last quote is missing. */
+/** Emits the string whose first quote is held. False: the answer ends within the string, and no closing quote was emitted. */
 export function* readJsonString(text: AnswerText, string: JsonString): Script<boolean> {
   const quote = text.take();
   text.callArguments('"');
@@ -33,14 +33,14 @@ export function* readJsonString(text: AnswerText, string: JsonString): Script<bo
   return false;
 }
 
-/** A character that is not escaped, as it stands within a string of JSON. */
+/** The JSON form of an unescaped character within a string. */
 function asText(char: string): string {
   if (char === '"') return String.raw`\"`;
   if (char >= ' ') return char;
   return ESCAPES[char] ?? `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
 
-/** An escape, the backslash of which is held: as it stands where JSON has it, else with the backslash as a character. */
+/** Reads an escape whose backslash is held. An escape that JSON does not have becomes an escaped backslash and its character. */
 function* readEscape(text: AnswerText): Script<void> {
   if (!(yield* text.more())) {
     if (text.isCutOff) text.callArguments(text.take());
@@ -56,7 +56,7 @@ function* readEscape(text: AnswerText): Script<void> {
   } else text.callArguments(text.take());
 }
 
-/** Whether four hexadecimal digits follow, which are held then; what the answer ends in is taken for some. */
+/** Whether four hexadecimal digits follow; they are held then. An escape that was cut off counts as whole. */
 function* isCode(text: AnswerText): Script<boolean> {
   while (text.held.length < 6) {
     if (!(yield* text.more())) return text.isCutOff;
@@ -65,7 +65,7 @@ function* isCode(text: AnswerText): Script<boolean> {
   return true;
 }
 
-/** Whether the quote that is held ends the string: what is behind it must be able to follow. All of that stays held. */
+/** Whether the held quote ends the string, judged by the text behind it. That text stays held. */
 function* endsString(text: AnswerText, string: JsonString): Script<boolean> {
   while ((yield* text.more()) && !isTooLong(text)) {
     const isEnd = mayFollow(text.held.slice(1), string, text.markers);
@@ -74,7 +74,7 @@ function* endsString(text: AnswerText, string: JsonString): Script<boolean> {
   return !isTooLong(text);
 }
 
-/** Whether `behind` can follow a string; undefined while that is open. */
+/** Whether `behind` may follow a string. Undefined: more text is needed. */
 function mayFollow(
   behind: string,
   { isKey, closers }: JsonString,

@@ -8,7 +8,7 @@ export interface ReasonedAnswer {
   readonly markers: ReasoningMarkers;
   /** The prompt ended behind an opening marker, so the answer begins within reasoning. */
   readonly startsInside: boolean;
-  /** Reads what is no reasoning. */
+  /** Reads everything outside the reasoning. */
   readonly answer: AnswerScript;
   readonly hasTools: boolean;
 }
@@ -30,7 +30,7 @@ export function* readReasoned(
   yield* answer(text);
 }
 
-/** Takes the marker that the answer begins with; undefined where there is none, and all will be read again. */
+/** Takes the marker at the start of the answer. Undefined: there is none, and everything will be read again. */
 function* readStart(
   text: AnswerText,
   { open, close }: ReasoningMarkers,
@@ -56,10 +56,10 @@ export interface Thoughts {
 }
 
 /**
- * Reads reasoning from behind the marker that opens it, to the one that closes it and the white space behind that.
+ * Reads reasoning, from behind its opening marker to the white space behind its closing marker.
  *
- * Some models begin a call without closing their thoughts. What looks like one is held until it is known: it is a thought
- * where the thoughts are closed and the answer goes on, and a call where the answer ends before that.
+ * Some models write a call without closing their reasoning first. Text that reads as a call is held until the answer shows
+ * what it is: reasoning if the closing marker and more text follow, a call if the answer ends before that.
  */
 export function* readThoughts(text: AnswerText, { close, calls }: Thoughts): Script<void> {
   const watch = calls === undefined ? undefined : new CallWatch(calls, text.markers);
@@ -79,7 +79,7 @@ export function* readThoughts(text: AnswerText, { close, calls }: Thoughts): Scr
       yield* skipClosing(text, close);
       return;
     }
-    // What begins with a call is held as it is.
+    // The call and everything behind it stay held.
     if (watch?.hasCall === true && watch.settled === taken) continue;
     const open = text.held.length - partialMarker(text.held, close);
     const settled = lengthBeforeSpace(text.held.slice(0, open));
@@ -94,14 +94,14 @@ export function* readThoughts(text: AnswerText, { close, calls }: Thoughts): Scr
   text.reread();
 }
 
-/** Reads on behind what is held; false where nothing but white space comes. */
+/** Reads on. False: only white space follows. */
 function* goesOn(text: AnswerText): Script<boolean> {
   const start = text.held.length;
   while (yield* text.more()) if (text.heldFrom(start).trim() !== '') return true;
   return false;
 }
 
-/** Takes the closing marker, again where a model repeats it, and the white space behind it. */
+/** Takes the closing marker, its repetitions, and the white space behind them. */
 function* skipClosing(text: AnswerText, close: string): Script<void> {
   do {
     do text.take();
@@ -110,11 +110,11 @@ function* skipClosing(text: AnswerText, close: string): Script<void> {
   text.reread();
 }
 
-/** Reads thoughts as if they were an answer, to see whether a call begins in them. */
+/** Reads the reasoning as if it were an answer, to find a call in it. */
 class CallWatch {
   readonly #text: AnswerText;
   readonly #run: Script<void>;
-  /** How much of what was read is certainly before the first call. */
+  /** Length of the text that is certainly before the first call. */
   settled = 0;
   hasCall = false;
 

@@ -52,7 +52,7 @@ export function* contentUntil(
   return undefined;
 }
 
-/** Whether the marker of reasoning that is held is no content; one that closes nothing behind it is held then, too. */
+/** Whether the held reasoning marker is not content. Of an empty pair of markers, both are held then. */
 function* isStrayMarker(text: AnswerText, marker: string, charBefore: string): Script<boolean> {
   const { stray } = text;
   if (stray === undefined) return false;
@@ -69,7 +69,7 @@ function* isStrayMarker(text: AnswerText, marker: string, charBefore: string): S
     if (!close.startsWith(behind) || text.held.length > start + MAX_HEAD_CHARS) break;
   }
   text.reread();
-  // Only the marker: what is behind it may begin another one.
+  // Holds the marker again, and nothing behind it: that may begin another marker.
   for (let read = 0; read < start; read++) yield* text.more();
   return false;
 }

@@ -10,7 +10,7 @@ export class ControlTexts {
   readonly #lengths: ReadonlyMap<string, readonly number[]>;
   readonly #first: RegExp;
 
-  /** Texts of one character are left out: nothing can be put between their characters. */
+  /** Ignores texts of one character: a break needs a place between two characters. */
   constructor(texts: readonly string[]) {
     this.#texts = new Set(texts.filter((text) => text.length > 1));
     const byFirst = Map.groupBy(this.#texts, (text) => text.charAt(0));
@@ -27,9 +27,9 @@ export class ControlTexts {
   }
 
   /**
-   * From the start to the end of `text`, the longest at each place.
+   * Finds them from the start to the end of `text`, the longest at each position.
    *
-   * @param breaks - Places that none of them reaches across; ascending.
+   * @param breaks - Positions that no match reaches across; ascending.
    */
   *in(text: string, breaks: readonly number[] = []): Generator<FoundText, void> {
     const first = new RegExp(this.#first);
@@ -47,7 +47,7 @@ export class ControlTexts {
     }
   }
 
-  /** Every place of `text` where one of them begins, within another too. */
+  /** Every position where one of them begins, also within another one. */
   *startsIn(text: string): Generator<number, void> {
     for (const { index } of text.matchAll(this.#first)) if (this.isAt(text, index)) yield index;
   }

@@ -3,7 +3,7 @@ import type { ControlTexts } from './control-texts.ts';
 /** A prompt as a template renders it. */
 export interface RenderedPrompt {
   readonly text: string;
-  /** Places within texts of control tokens that are no control tokens: they came with the conversation. Ascending. */
+  /** Positions that no control token reaches across: each lies within the text of one that came from the caller. Ascending. */
   readonly breaks: readonly number[];
 }
 
@@ -20,11 +20,12 @@ export interface PromptControls {
 }
 
 /**
- * Cuts a prompt so that the tokens of its parts are those of the whole, with control tokens only where the template wrote
- * them: what holds such a text from elsewhere reaches from one control token to the next.
+ * Cuts a prompt into parts whose tokens together are those of the prompt, with control tokens only where the template wrote
+ * them.
  *
- * One that the library reads in plain text is cut in two. The vocabulary begins anew behind a control token in any case, so that a cut there changes no token. What is cut depends on
- * nothing behind it: prompts that begin alike have the same parts.
+ * A part without control tokens reaches from one control token of the template to the next. The vocabulary starts anew behind
+ * a control token, so such a cut changes no token. A text that the library reads as a token even in plain text is cut in two.
+ * Cuts depend only on the text before them: prompts that begin alike have the same first parts.
  */
 export function partsOfPrompt(
   { text, breaks }: RenderedPrompt,

@@ -21,7 +21,7 @@ export interface AnswerOptions {
 /**
  * One choice of a request: tokens in, items out, until it is finished.
  *
- * The parser comes first: stop strings and log-probabilities are about what the caller sees as content.
+ * The parser runs first, because stop strings and log-probabilities apply to content only.
  */
 export class Answer {
   readonly index: number;
@@ -125,7 +125,7 @@ export class Answer {
         items.push(...this.#content(delta));
         continue;
       }
-      // A stop string does not go on behind a call or a thought.
+      // A stop string does not continue behind a call or reasoning.
       items.push(...this.#heldContent());
       if ('reasoning' in delta || delta.tool.index < this.#maxToolCalls)
         items.push(this.#item(delta));

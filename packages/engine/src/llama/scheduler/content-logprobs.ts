@@ -2,28 +2,28 @@ import type { TokenLogprob } from '../../engine.ts';
 
 interface Noted {
   readonly logprob: TokenLogprob;
-  /** Where its text begins in the answer, markers and thoughts included; UTF-16 units. */
+  /** Where the text of the token begins in the whole answer, markers and reasoning included; UTF-16 units. */
   readonly start: number;
-  /** Undefined while the character that it is a part of is not whole. */
+  /** Undefined while the token is part of an incomplete character. */
   end: number | undefined;
 }
 
-/** Log-probabilities of the tokens of one answer, of which the caller gets those of the content. */
+/** Selects the log-probabilities of the tokens that wrote content. */
 export class ContentLogprobs {
   readonly #waiting: Noted[] = [];
   #read = 0;
-  /** Those of content that may still turn out to be a stop string, by where it begins in the content. */
+  /** Those of content that was not emitted yet, with their position in the content. */
   readonly #content: { readonly logprob: TokenLogprob; readonly start: number }[] = [];
   #contentRead = 0;
 
-  /** A token was drawn that completes `chars` of text, none for a part of a character. */
+  /** Adds a token that completes `chars` characters of text; 0 for a part of a character. */
   add(chars: number, logprob: TokenLogprob | undefined): void {
     if (logprob !== undefined) this.#waiting.push({ logprob, start: this.#read, end: undefined });
     this.#read += chars;
     if (chars > 0) for (const noted of this.#waiting) noted.end ??= this.#read;
   }
 
-  /** The text of so many characters at `at` is content; what is before it and was not content, is not. */
+  /** Marks `chars` characters at `at` as content. Earlier text that was not marked is not content. */
   isContent(at: number, chars: number): void {
     const end = at + chars;
     const behind = this.#waiting.findIndex(({ start }) => start >= end);
@@ -34,7 +34,7 @@ export class ContentLogprobs {
     this.#contentRead += chars;
   }
 
-  /** Takes those of the content before `end`, a place in the content. */
+  /** Takes those of the content before position `end` in the content. */
   takeBefore(end: number): readonly TokenLogprob[] {
     const first = this.#content.findIndex(({ start }) => start >= end);
     const taken = this.#content.splice(0, first < 0 ? this.#content.length : first);

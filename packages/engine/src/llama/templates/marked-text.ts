@@ -9,9 +9,9 @@ const MARK = `z${randomBytes(12).toString('hex')}`;
 /** Where an answer that was begun goes on. */
 const END = `${MARK}end`;
 
-/** Within the text of a control token that came with the conversation. */
+/** Marks a position within the text of a control token that came from the caller. */
 const BREAK = `${MARK}b`;
-/** Some templates print texts in capitals. */
+/** Case does not matter: some templates print texts in capitals. */
 const BREAKS = new RegExp(BREAK, 'i');
 
 /** Strings and numbers of a JSON text. */
@@ -48,7 +48,7 @@ export function upToEnd(rendered: string): string | undefined {
   return at < 0 ? undefined : rendered.slice(0, at);
 }
 
-/** `value`, its texts marked where they hold the text of a control token: it is no token there, whatever template prints it. */
+/** Marks every text of a control token in the strings of `value`, so that it stays text in the rendered prompt. */
 export function withBreaks(value: unknown, controls: ControlTexts): unknown {
   if (typeof value === 'string') return brokenText(value, controls);
   if (Array.isArray(value)) return value.map((item) => withBreaks(item, controls));
@@ -71,7 +71,7 @@ function brokenText(text: string, controls: ControlTexts): string {
   return done === 0 ? text : broken + text.slice(done);
 }
 
-/** What was rendered, without the marks of `withBreaks`. */
+/** Removes the marks of `withBreaks` from a rendered prompt, and returns their positions. */
 export function takeBreaks(rendered: string): RenderedPrompt {
   const [first = '', ...others] = rendered.split(BREAKS);
   let text = first;

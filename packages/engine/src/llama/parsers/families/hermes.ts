@@ -25,13 +25,13 @@ export const HERMES: ToolFamily = {
   },
 };
 
-/** One call between two markers, as a rule; models write several as well, in a list or one behind the other. */
+/** Usually one call between two markers. Some models write several, in a list or one behind the other. */
 const LIST: CallList = {
   opens: [OPEN],
   closes: [CLOSE],
   *readCall(text) {
     if (!(yield* readMarkedCall(text))) return false;
-    // Spare braces are noise.
+    // Some models write a brace too many.
     do text.take();
     while ((yield* text.more()) && /^[\s}]$/.test(text.held));
     text.reread();

@@ -23,7 +23,7 @@ interface Level {
   readonly close: string;
   /** Behind a key; undefined in a list. */
   readonly colon: string | undefined;
-  /** Keys of values that stand without one, by their position; undefined: there are none. */
+  /** Keys for values without a key, by position. Undefined: every value needs a key. */
   readonly names: readonly string[] | undefined;
   /** What closes it in JSON. */
   readonly json: '}' | ']';
@@ -49,8 +49,8 @@ const NO_KEY = /[,{}[\]()<>"'\n]/;
 /**
  * Hands out the members that come next, behind the bracket that opens them, as one JSON object.
  *
- * A value without a key is the parameter of `tool` at its position. What stands where nothing can be read ends the object,
- * and will be read again. False: the answer ends within it.
+ * A value without a key is the parameter of `tool` at its position. Text that cannot be read ends the object, and will be
+ * read again. False: the answer ends within the object.
  */
 export function* streamMembers(
   text: AnswerText,
@@ -147,13 +147,13 @@ interface KeyForm {
 
 interface Key {
   readonly name: string;
-  /** JSON of the value, where one stands without a key and was read for it. */
+  /** JSON of a value without a key, which has been read already. */
   readonly value?: string;
-  /** Where a list or an object stands without a key, which is held. */
+  /** Set for a list or an object without a key, whose bracket is held. */
   readonly isHeld?: true;
 }
 
-/** A key and what stands behind it, in quotes or bare. A value without one has the key of its position. */
+/** Reads a key and the sign behind it. A value without a key gets the key of its position. */
 function* readKey(text: AnswerText, { notation, level }: KeyForm): Script<Key | CutShort | Broken> {
   const { colon = ':' } = level;
   const position = level.names && (level.names[level.count] ?? String(level.count));

@@ -3,13 +3,13 @@ import { isTooLong } from '../script-steps.ts';
 import { partialMarker } from '../output-parser.ts';
 
 /**
- * What stands on both sides of a string. The mark ends it only where a value may end: templates print strings with quotes in
- * them as they are, and models repeat that.
+ * The mark on both sides of a string. It ends the string only where a value may end, because templates print strings with
+ * quotes in them unescaped, and models repeat that.
  */
 export interface StringQuote {
   readonly mark: string;
   /**
-   * Whether a backslash says what the next character means.
+   * Whether a backslash escapes the next character.
    */
   readonly hasEscapes: boolean;
   /** Closes the call that the string stands in. */
@@ -53,7 +53,7 @@ function* readPlain(
 ): Script<boolean> {
   while (yield* text.more()) {
     const isClosing = close !== undefined && text.held.endsWith(close);
-    // The last mark was forgotten where none comes any more: then the brackets before the marker are no text.
+    // If no further mark comes, the closing mark is missing, and the brackets before the marker close the call.
     if (isClosing && !(yield* comes(text, mark))) {
       text.reread();
       return true;
@@ -76,7 +76,7 @@ function* comes(text: AnswerText, mark: string): Script<boolean> {
   return false;
 }
 
-/** How much of the end of `held` may be brackets and the marker that closes the call. */
+/** Length of the brackets and the start of the closing marker at the end of `held`. */
 function closingLength(held: string, close: string | undefined): number {
   if (close === undefined) return 0;
   const before = held.slice(0, held.length - partialMarker(held, close));
@@ -112,7 +112,7 @@ function* isLast(text: AnswerText): Script<boolean> {
   return isEnd;
 }
 
-/** Whether `behind` may stand behind a string; undefined while that is open. */
+/** Whether `behind` may follow a string. Undefined: more text is needed. */
 function mayFollow(behind: string, markers: readonly string[]): boolean | undefined {
   if (behind === '') return undefined;
   if (behind.startsWith(',')) return mayFollowComma(behind.slice(1).trimStart());
@@ -120,7 +120,7 @@ function mayFollow(behind: string, markers: readonly string[]): boolean | undefi
   return markers.some((marker) => marker.startsWith(behind)) ? undefined : false;
 }
 
-/** A word must be a key or a value: other words are text. */
+/** A word behind a comma must be a key or a value; any other word is part of the string. */
 function mayFollowComma(element: string): boolean | undefined {
   if (element === '') return undefined;
   const word = /^[\w.$/-]+\s*/.exec(element)?.[0] ?? '';

@@ -57,10 +57,10 @@ interface ValueForm {
 }
 
 /**
- * Gives `settle` the text of a value as it comes, and takes the tag behind it.
+ * Passes the text of a value to `settle` as it arrives, and takes the closing tag.
  *
- * Models leave that tag out: then the value ends where another parameter of the tool begins, or the call ends. Both may be
- * text as well. What follows decides, and is held until it does.
+ * If the closing tag is missing, the value ends where another parameter of the tool begins, or where the call ends. Either
+ * may also be part of the value. The text that follows decides, and is held until then.
  */
 function* readValue(
   text: AnswerText,
@@ -93,7 +93,7 @@ function* readValue(
   return isComplete;
 }
 
-/** What is known of the end of a value: that it does not begin in `held`, or may begin at `start`, or begins there. */
+/** Whether the end of a value begins in the held text: not at all, perhaps at `start`, or certainly at `start`. */
 type ValueEnd =
   | { readonly kind: 'none' | 'open'; readonly start: number }
   | { readonly kind: 'tag'; readonly start: number; readonly tag: string }
@@ -117,7 +117,7 @@ function endOfValue(
       if (followers.includes(next)) return { kind: 'tag', start, tag };
       if (followers.some((follower) => follower.startsWith(next))) return { kind: 'open', start };
     }
-    // Where tags stand on lines of their own, they do so here too.
+    // In families that write tags on their own lines, other places are text.
     const startsLine = held[start] === '\n';
     if (lineBreak !== '' && !startsLine && (start > 0 || isBegun)) continue;
     const without = endWithoutTag(held.slice(startsLine ? start + 1 : start), { tags, others });
@@ -147,8 +147,9 @@ interface Close {
 }
 
 /**
- * Reads on behind what may be the end of a value, which is held: where the tag is that ends it after all, all of it being
- * text till then. Undefined: there is none, or it belongs to what begins here.
+ * Looks for the closing tag of the value behind a place where the value may end without one. What is read stays held.
+ *
+ * Undefined: there is no closing tag, or it belongs to a parameter that begins at that place.
  */
 function* closeBehind(
   text: AnswerText,
@@ -160,7 +161,7 @@ function* closeBehind(
     if (close !== undefined) {
       const inside = text.held.slice(0, close.start);
       const opened = count(inside, [tags.parameterOpen]);
-      // As many as parameters begin here: they are closed, and the value before them is not.
+      // The tags close the parameters that begin behind the value; none is left for the value.
       return !isCallEnd && count(inside, tags.ends) < opened ? undefined : close;
     }
     if (yield* text.more()) continue;
@@ -172,7 +173,7 @@ function* closeBehind(
   }
 }
 
-/** The tag at the end of `held` that ends a value for certain: what must follow it follows. */
+/** A closing tag and its follower at the end of the held text. Such a tag certainly ends a value. */
 function closeAtEnd(text: AnswerText, tags: ValueTags): Close | undefined {
   const follower = tags.followers.find((one) => text.endsWith(one));
   if (follower === undefined) return undefined;
