@@ -59,6 +59,14 @@ const WRONG = {
     '[[neurons]]\nname = "a"\nendpoint = "http://a:1"\n[[neurons]]\nname = "a"\nendpoint = "http://b:1"',
     /two neurons are named "a"/,
   ],
+  'a fingerprint that is not a SHA-256': [
+    '[[neurons]]\nname = "a"\nendpoint = "https://a:1"\ntls_fingerprint = "sha1:ab"',
+    /neurons\[0\]\.tls_fingerprint.*"sha256:" and 64 hex digits/,
+  ],
+  'a fingerprint for an endpoint without TLS': [
+    `[[neurons]]\nname = "a"\nendpoint = "http://a:1"\ntls_fingerprint = "sha256:${'a'.repeat(64)}"`,
+    /neurons\[0\]\.tls_fingerprint.*write https:/,
+  ],
   'an endpoint that is no URL': [
     '[[neurons]]\nname = "a"\nendpoint = "a:1"',
     /neurons\[0\]\.endpoint/,

@@ -55,7 +55,8 @@ function expectation(issue: z.core.$ZodIssue, path: KeyPath, schema: z.ZodType):
     case 'too_big':
       return `must be ${issue.inclusive === false ? 'less than' : 'at most'} ${issue.maximum}${sizeUnit(issue.origin)}`;
     case 'invalid_format':
-      return `must be a valid ${issue.format}`;
+      // What a pattern stands for is written beside it, as its message.
+      return `must be ${issue.format === 'regex' ? issue.message : `a valid ${issue.format}`}`;
     case 'custom':
     case 'invalid_element':
     case 'invalid_key':
