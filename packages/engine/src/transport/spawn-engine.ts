@@ -30,6 +30,7 @@ export interface SpawnEngineOptions {
 }
 
 const STARTUP_TIMEOUT_MS = 30_000;
+const UNREAD_MS = 250;
 
 /** How much longer than the grace period an engine may take to end: the current step, and freeing the model. */
 const CLOSE_MARGIN_MS = 2_000;
@@ -65,10 +66,11 @@ export async function spawnEngine(options: SpawnEngineOptions = {}): Promise<Eng
   const child = startChild(options, log);
   const onAbort = () => child.kill('its start was cancelled');
   signal?.addEventListener('abort', onAbort, { once: true });
-  const timer = setTimeout(
-    () => child.kill(`it did not say hello within ${startupTimeoutMs} ms`),
-    startupTimeoutMs,
-  );
+  const tooLate = () => child.kill(`it did not say hello within ${startupTimeoutMs} ms`);
+  let timer = setTimeout(() => {
+    // Where this process was stopped meanwhile, a hello may have arrived that it has not read yet.
+    timer = setTimeout(tooLate, UNREAD_MS);
+  }, startupTimeoutMs);
   onSpawn?.(child.pid);
   try {
     return await shakeHands(child);
