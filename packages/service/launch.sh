@@ -47,6 +47,8 @@ fi
 # Bun reads it once, at its start: see src/process/fetch-limit.ts.
 [ "${BUN_CONFIG_MAX_HTTP_REQUESTS:-0}" -ge 65336 ] 2>/dev/null || BUN_CONFIG_MAX_HTTP_REQUESTS=65336
 export BUN_CONFIG_MAX_HTTP_REQUESTS
+# It prints every header of every call, tokens included.
+unset BUN_CONFIG_VERBOSE_FETCH
 # The folder that a user stands in is not ours: Bun would read its .env, run what its bunfig.toml preloads, and install
 # what it believes missing.
 set -- "$bun" --no-env-file --config=/dev/null --no-install "$@"

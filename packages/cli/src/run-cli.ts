@@ -1,5 +1,5 @@
 import { type Command, CommanderError, type CommandUnknownOpts } from '@commander-js/extra-typings';
-import { ConfigError } from '@cortex/service';
+import { ConfigError, isSystemError } from '@cortex/service';
 
 import { CliError } from './cli-error.ts';
 import { type Terminal } from './output/terminal.ts';
@@ -24,7 +24,7 @@ export async function runCli(
   } catch (error) {
     // commander has printed its own message by now; help and version are no errors.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    if (error instanceof CliError || error instanceof ConfigError) {
+    if (error instanceof CliError || error instanceof ConfigError || isSystemError(error)) {
       terminal.warn(`cortex: ${error.message}`);
       return error instanceof CliError ? error.exitCode : 1;
     }

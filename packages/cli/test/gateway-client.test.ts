@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 
+import { CliError } from '../src/cli-error.ts';
 import { createGatewayClient } from '../src/client/gateway-client.ts';
 
 const client = (answer: () => Response) =>
@@ -54,6 +55,22 @@ describe('the gateway client', () => {
     ).chat({}, new AbortController().signal);
 
     await expect(Array.fromAsync(stream)).rejects.toThrow('gone [node_recovering]');
+  });
+
+  test('says in one line that the gateway broke off an answer', async () => {
+    async function* broken() {
+      yield new TextEncoder().encode(`data: ${chunk({ content: 'Ye' })}\n\n`);
+      throw new TypeError('The socket connection was closed unexpectedly.');
+    }
+    // @ts-expect-error -- Bun takes an async generator as body, TypeScript's DOM library does not know.
+    const stream = client(() => new Response(broken())).chat({}, new AbortController().signal);
+
+    const error = await Array.fromAsync(stream).catch((thrown: unknown) => thrown);
+
+    expect(error).toBeInstanceOf(CliError);
+    expect(String(error)).toContain(
+      'the gateway at http://gateway:1 ended the answer before it was complete',
+    );
   });
 
   test('says the message, the code and when to try again', async () => {

@@ -37,6 +37,22 @@ describe('the command line', () => {
     expect(warnings).toContain('npx cortex up');
   });
 
+  test.each(['', 'localhost:31313', '127.0.0.1:31313', 'ftp://gateway', 'http://'])(
+    'refuses CORTEX_URL=%p and names it',
+    async (url) => {
+      process.env['CORTEX_URL'] = url;
+      try {
+        const { code, printed } = await run('status');
+
+        expect(code).toBe(2);
+        expect(printed).toContain(`value '${url}' from env 'CORTEX_URL' is invalid`);
+        expect(printed).toContain('as http://127.0.0.1:31313');
+      } finally {
+        delete process.env['CORTEX_URL'];
+      }
+    },
+  );
+
   test('exits with 2 when it is called wrongly', async () => {
     expect((await run('load')).code).toBe(2);
     expect((await run('sttus')).code).toBe(2);

@@ -19,7 +19,7 @@ import { dialectOf } from './api/dialect.ts';
 import { Principals } from './api/principal.ts';
 import { type GatewayConfig } from './config/gateway-config.ts';
 import { type ModelsConfig } from './config/models-config.ts';
-import { readSecretFile } from './config/read-secret-file.ts';
+import { readNodeToken } from './config/read-secret-file.ts';
 import { toAliases, toCatalogue, toControlConfig } from './config/to-control-settings.ts';
 import { type Control } from './control/control.ts';
 import { createControl } from './control/create-control.ts';
@@ -75,14 +75,6 @@ async function stopWithin(listener: Listener, ms: number, clock: Clock): Promise
   await listener.stop('now');
 }
 
-function readSecrets(config: GatewayConfig) {
-  const { node_token_file: tokenFile } = config.auth;
-  return {
-    nodeToken: tokenFile && readSecretFile(tokenFile, 'auth.node_token_file'),
-    adminKey: readAdminKey(config),
-  };
-}
-
 /**
  * Starts the gateway: control, client API, metrics.
  *
@@ -91,7 +83,8 @@ function readSecrets(config: GatewayConfig) {
 export async function startGateway(options: GatewayOptions): Promise<RunningGateway> {
   const { log } = options;
   const config = options.config.value;
-  const { nodeToken, adminKey } = readSecrets(config);
+  const nodeToken = readNodeToken(config);
+  const adminKey = readAdminKey(config);
   for (const warning of [...options.config.warnings, ...options.models.warnings]) log.warn(warning);
 
   const clock = options.clock ?? systemClock;

@@ -7,6 +7,7 @@ import {
   type LoadedConfig,
   loadConfig,
   parseListen,
+  resolveConfigPath,
 } from '@cortex/service';
 import { z } from 'zod';
 
@@ -155,7 +156,7 @@ export const isLoopback = (hostname: string): boolean =>
 
 /** An open port that anybody can run models on must be somebody's decision. */
 function checkExposure({ value, origins }: LoadedConfig<NeuronConfig>): void {
-  const { hostname } = parseListen(value.listen, 'listen');
+  const { hostname } = parseListen(value.listen, 'listen', origins);
   const { node_token_file: tokenFile, insecure } = value.security;
   if (isLoopback(hostname) || tokenFile !== undefined || insecure) return;
   throw new ConfigError(
@@ -164,11 +165,36 @@ function checkExposure({ value, origins }: LoadedConfig<NeuronConfig>): void {
   );
 }
 
+/** The configuration with absolute paths: those of the file are relative to it. */
+function withAbsolutePaths(loaded: LoadedConfig<NeuronConfig>): NeuronConfig {
+  const { value } = loaded;
+  const absolute = (key: string, path: string): string => resolveConfigPath(loaded, key, path);
+  const { node_token_file: tokenFile, file_roots: roots } = value.security;
+  const { runtime } = value.engine;
+  return {
+    ...value,
+    models_dir: absolute('models_dir', value.models_dir),
+    models_dirs: value.models_dirs.map((path) => absolute('models_dirs', path)),
+    state_dir: absolute('state_dir', value.state_dir),
+    engine: {
+      ...value.engine,
+      // A name without a slash is looked up on the PATH.
+      runtime: runtime?.includes('/') ? absolute('engine.runtime', runtime) : runtime,
+    },
+    security: {
+      ...value.security,
+      node_token_file:
+        tokenFile === undefined ? undefined : absolute('security.node_token_file', tokenFile),
+      file_roots: roots.map((path) => absolute('security.file_roots', path)),
+    },
+  };
+}
+
 /** Names with our prefix that are no settings. */
 const RESERVED_ENV = ['NEURON_LOG'];
 
 /**
- * Loads `neuron.toml` with environment and flags over it.
+ * Loads `neuron.toml` with environment and flags over it. Paths in the result are absolute.
  *
  * @throws ConfigError naming file, line and key; also for a listener beyond loopback that has no token.
  */
@@ -186,5 +212,9 @@ export function loadNeuronConfig(input: {
   });
   checkExposure(loaded);
   const warnings = corsWarnings(loaded.value.security.cors_origins, 'security.cors_origins');
-  return { ...loaded, warnings: [...loaded.warnings, ...warnings] };
+  return {
+    ...loaded,
+    value: withAbsolutePaths(loaded),
+    warnings: [...loaded.warnings, ...warnings],
+  };
 }

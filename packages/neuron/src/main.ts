@@ -1,4 +1,13 @@
+import { homedir } from 'node:os';
+
 import { runNeuron } from './program.ts';
+
+try {
+  homedir();
+} catch {
+  // A library of the engine asks for it when it is loaded, and service users may have none.
+  process.env['HOME'] = '/';
+}
 
 const exitCode = await runNeuron(process.argv.slice(2), {
   env: process.env,

@@ -1,5 +1,5 @@
 import { Command, CommanderError, type CommandUnknownOpts } from '@commander-js/extra-typings';
-import { ConfigError } from '@cortex/service';
+import { ConfigError, isSystemError } from '@cortex/service';
 
 import { discoverCommand } from './commands/discover.ts';
 import { serveCommand } from './commands/serve.ts';
@@ -44,7 +44,7 @@ export async function runNeuron(
   } catch (error) {
     // commander has printed its own message by now; help and version are no errors.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    if (!(error instanceof ConfigError)) throw error;
+    if (!(error instanceof ConfigError) && !isSystemError(error)) throw error;
     output.warn(`neuron: ${error.message}`);
     return 1;
   }

@@ -1,4 +1,5 @@
 export type { Clock } from './clock.ts';
+export { resolveConfigPath } from './config/config-path.ts';
 export { ConfigError, type ConfigPlace } from './config/config-error.ts';
 export {
   type ConfigInput,
@@ -37,7 +38,8 @@ export {
   type ChildOptions,
   spawnChild,
 } from './process/spawn-child.ts';
-export { stateDirectory } from './process/state-directory.ts';
+export { isSystemError, systemReason } from './system-reason.ts';
+export { createStateFolders, stateDirectory } from './process/state-directory.ts';
 export { createRecordWriter, type RecordWriter } from './record-writer.ts';
 export { systemClock, ticker } from './system-clock.ts';
 export { Ticker } from './ticker.ts';

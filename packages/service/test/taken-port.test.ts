@@ -52,6 +52,12 @@ test('an address that is not of this machine is a clear error', () => {
   );
 });
 
+test('a host name that does not resolve is not reported as a port in use', () => {
+  expect(String(refusal('no-such-host.invalid:49390'))).toEndWith(
+    'the host of no-such-host.invalid:49390 is not a name of this machine: set gateway.listen (or CORTEX_GATEWAY__LISTEN) to an address of it',
+  );
+});
+
 test('a free port is reported as it is reached', async () => {
   const listener = listen({ listen: '127.0.0.1:0', key: 'listen', fetch });
 

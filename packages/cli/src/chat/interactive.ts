@@ -5,7 +5,7 @@ import { type GatewayClient } from '../client/gateway-client.ts';
 import { type Paint, type Terminal } from '../output/terminal.ts';
 import { AnswerWriter } from './answer-writer.ts';
 import { type Answer, type Conversation } from './conversation.ts';
-import { runSlashCommand } from './slash-command.ts';
+import { runSlashCommand, type SlashOutcome } from './slash-command.ts';
 
 /** Two Ctrl-C within this time leave. */
 const LEAVE_WINDOW_MS = 2000;
@@ -43,9 +43,22 @@ async function answer(session: ChatSession, question: string, signal: AbortSigna
   }
 }
 
+/** What the slash command `line` did; a gateway that fails is told and does not end the conversation. */
+async function command(
+  { conversation, client }: ChatSession,
+  line: string,
+): Promise<SlashOutcome | undefined> {
+  try {
+    return await runSlashCommand(line, { conversation, client });
+  } catch (error) {
+    if (!(error instanceof CliError)) throw error;
+    return { kind: 'say', text: error.message };
+  }
+}
+
 /** Talks with a person until they leave: Ctrl-D, `/quit`, or Ctrl-C twice. */
 export async function runInteractiveChat(session: ChatSession): Promise<void> {
-  const { conversation, client, terminal, paint } = session;
+  const { conversation, terminal, paint } = session;
   const readline = createInterface({
     input: session.input,
     output: session.output,
@@ -83,7 +96,7 @@ export async function runInteractiveChat(session: ChatSession): Promise<void> {
     }
     const said = (unfinished + line).trim();
     unfinished = '';
-    const outcome = said === '' ? undefined : await runSlashCommand(said, { conversation, client });
+    const outcome = said === '' ? undefined : await command(session, said);
     if (outcome?.kind === 'quit') break;
     if (outcome?.kind === 'say') terminal.print(paint('dim', outcome.text));
     else if (said !== '') {

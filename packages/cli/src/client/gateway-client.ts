@@ -14,6 +14,7 @@ import {
 import { z } from 'zod';
 
 import { CliError } from '../cli-error.ts';
+import { bypassProxy, isLoopbackUrl } from './bypass-proxy.ts';
 import { type AdminKeys } from './admin-key.ts';
 
 const GatewayHealth = z.looseObject({
@@ -114,18 +115,24 @@ function* deltasOf(data: string): Generator<ChatDelta> {
   if (usage) yield { usage };
 }
 
+const isTimeout = (error: unknown): boolean =>
+  error instanceof Error && error.name === 'TimeoutError';
+
 /** A client of the gateway at `baseUrl` (`http://127.0.0.1:31313`). */
 export function createGatewayClient(
   baseUrl: string,
   { adminKeys, fetch = globalThis.fetch }: GatewayClientOptions,
 ): GatewayClient {
   const url = baseUrl.replace(/\/+$/, '').replace(/\/v1$/, '');
+  if (isLoopbackUrl(url)) bypassProxy(url);
   let found: Promise<AdminKeys> | undefined;
 
   async function call(path: string, init: RequestInit): Promise<Response> {
     try {
       return await fetch(url + path, init);
     } catch (cause) {
+      if (isTimeout(cause))
+        throw new CliError(`the gateway at ${url} did not answer within 30 s`, { cause });
       if (init.signal?.aborted) throw cause;
       throw new CliError(
         `no gateway answers at ${url}: start one with "npx cortex up", or name yours with --url or CORTEX_URL`,
@@ -197,10 +204,17 @@ export function createGatewayClient(
         signal,
       );
       if (response.body === null) return;
-      for await (const events of readEvents(response.body)) {
-        for (const { data } of events) {
-          if (data !== '[DONE]') yield* deltasOf(data);
+      try {
+        for await (const events of readEvents(response.body)) {
+          for (const { data } of events) {
+            if (data !== '[DONE]') yield* deltasOf(data);
+          }
         }
+      } catch (cause) {
+        if (cause instanceof CliError || signal.aborted) throw cause;
+        throw new CliError(`the gateway at ${url} ended the answer before it was complete`, {
+          cause,
+        });
       }
     },
   };

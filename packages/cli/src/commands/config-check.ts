@@ -1,5 +1,5 @@
 import { Command } from '@commander-js/extra-typings';
-import { loadGatewayConfig } from '@cortex/gateway';
+import { loadGatewayConfig, readNodeToken } from '@cortex/gateway';
 import { type LoadedConfig } from '@cortex/service';
 
 import { checkModels, type ModelCheck } from '../config-check/check-models.ts';
@@ -37,7 +37,11 @@ export function configCommand(context: {
     .addOption(jsonOption())
     .action(async ({ config: file, models: modelsFile, json }) => {
       const { config, models } = loadGatewayConfig({ file, modelsFile, env });
-      const { nodes, checks } = await checkModels(config.value.neurons, models.value.models);
+      const { nodes, checks } = await checkModels(
+        config.value.neurons,
+        models.value.models,
+        readNodeToken(config.value),
+      );
       const warnings = [...config.warnings, ...models.warnings];
       if (json) {
         const document = {

@@ -1,4 +1,4 @@
-import { Option } from '@commander-js/extra-typings';
+import { InvalidArgumentError, Option } from '@commander-js/extra-typings';
 
 import { DEFAULT_URL } from '../client/default-url.ts';
 import { type GatewayClient } from '../client/gateway-client.ts';
@@ -12,9 +12,19 @@ export interface ClientContext {
   readonly paint: Paint;
 }
 
+/** @throws InvalidArgumentError, which commander completes with the option or the variable that gave `text`. */
+function parseUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url !== undefined && /^https?:$/.test(url.protocol) && url.hostname !== '') return text;
+  throw new InvalidArgumentError(`It must be the URL of a gateway, as ${DEFAULT_URL}.`);
+}
+
 /** `--url`, else `CORTEX_URL`, else this machine. */
 export const urlOption = () =>
-  new Option('--url <url>', 'gateway to ask').env('CORTEX_URL').default(DEFAULT_URL);
+  new Option('--url <url>', 'gateway to ask')
+    .env('CORTEX_URL')
+    .argParser(parseUrl)
+    .default(DEFAULT_URL);
 
 /** `--key-file`, of the commands that call the admin API. */
 export const keyFileOption = () =>

@@ -2,6 +2,8 @@ import { type GatewayConfig, type ModelsConfig } from '@cortex/gateway';
 import { Discovery, type ModelEntry, NodeModels } from '@cortex/protocol';
 import { type z } from 'zod';
 
+import { bypassProxy } from '../client/bypass-proxy.ts';
+
 /** A neuron that has not answered by then is reported as away. */
 const ASK_TIMEOUT_MS = 3000;
 
@@ -30,18 +32,28 @@ interface NodeAnswer {
   readonly models: readonly ModelEntry[];
 }
 
-async function get<T>(url: string, schema: z.ZodType<T>): Promise<T> {
-  const response = await fetch(url, { signal: AbortSignal.timeout(ASK_TIMEOUT_MS) });
+async function get<T>(url: string, schema: z.ZodType<T>, token: string | undefined): Promise<T> {
+  const response = await fetch(url, {
+    headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
+    signal: AbortSignal.timeout(ASK_TIMEOUT_MS),
+  });
+  if (response.status === 401)
+    throw new Error(
+      token === undefined
+        ? 'it wants a token: set auth.node_token_file'
+        : 'it refuses the token of auth.node_token_file',
+    );
   if (!response.ok) throw new Error(`answered ${response.status}`);
   return schema.parse(await response.json());
 }
 
-async function ask({ name, endpoint }: Neuron): Promise<NodeAnswer> {
+async function ask({ name, endpoint }: Neuron, token: string | undefined): Promise<NodeAnswer> {
+  bypassProxy(endpoint);
   const base = endpoint.replace(/\/+$/, '');
   try {
     const [discovery, models] = await Promise.all([
-      get(`${base}/discovery`, Discovery),
-      get(`${base}/models`, NodeModels),
+      get(`${base}/discovery`, Discovery, token),
+      get(`${base}/models`, NodeModels, token),
     ]);
     return { check: { name, endpoint, answer: 'ok' }, harnesses: discovery.harnesses, models };
   } catch (error) {
@@ -65,12 +77,17 @@ function checkModel({ id, harness }: Profile, answers: readonly NodeAnswer[]): M
   return { id, harness, nodes, note: 'its files are on no node' };
 }
 
-/** Asks every neuron once, and says for every model of the catalogue which of them can serve it. */
+/**
+ * Asks every neuron once, and says for every model of the catalogue which of them can serve it.
+ *
+ * @param token - Sent to every neuron; undefined: none.
+ */
 export async function checkModels(
   neurons: readonly Neuron[],
   profiles: readonly Profile[],
+  token: string | undefined,
 ): Promise<{ readonly nodes: readonly NodeCheck[]; readonly checks: readonly ModelCheck[] }> {
-  const answers = await Promise.all(neurons.map(ask));
+  const answers = await Promise.all(neurons.map((neuron) => ask(neuron, token)));
   return {
     nodes: answers.map(({ check }) => check),
     checks: profiles.map((profile) => checkModel(profile, answers)),

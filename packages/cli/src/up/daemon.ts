@@ -111,21 +111,27 @@ async function startOnce<Ready>(
   onChild: (child: Child) => void,
 ): Promise<Ready> {
   rmSync(readyFile, { force: true });
-  let cause: string | undefined;
+  const causes: string[] = [];
   let isReady = false;
   const early: string[] = [];
   const child = spawnChild({
     ...launch(last),
     onLine(line) {
-      cause = causeOf(line) ?? cause;
       // Until it is up, an error is the cause of its end, and told once.
-      if (isReady) onLine(line);
-      else early.push(line);
+      if (isReady) return onLine(line);
+      early.push(line);
+      const cause = causeOf(line);
+      if (cause !== undefined) causes.push(cause);
+      return undefined;
     },
   });
   onChild(child);
   const exited = child.exited.then(({ text }) => {
-    throw new CliError(cause ?? `${name} ended at once: ${text}`);
+    throw new CliError(
+      causes.length > 0
+        ? causes.join('\n').replace(/^cortex: /, '')
+        : `${name} ended at once: ${text}`,
+    );
   });
   exited.catch(() => undefined);
   const giveUpMs = performance.now() + READY_TIMEOUT_MS;

@@ -80,4 +80,27 @@ describe('causeOf', () => {
     expect(causeOf(JSON.stringify({ level: 'fatal', msg: 'cannot start' }))).toBe('cannot start');
     expect(causeOf(JSON.stringify({ level: 'info', msg: 'starting' }))).toBeUndefined();
   });
+
+  test('is the message of an error that nobody caught, without source, stack and version', () => {
+    const report = [
+      '12 |   const unfinished = path;',
+      '13 |   writeFileSync(unfinished, text);',
+      '       ^',
+      'ENOENT: no such file or directory, open',
+      '    path: "/proc/x",',
+      ' syscall: "open",',
+      '   errno: -2,',
+      '    code: "ENOENT"',
+      '',
+      '      at writeReadyFile (/packages/service/src/ready-file.ts:9:3)',
+      '      at processTicksAndRejections (native:7:39)',
+      '',
+      'Bun v1.4.5 (Linux x64)',
+    ];
+
+    expect(report.flatMap((line) => causeOf(line) ?? [])).toEqual([
+      'ENOENT: no such file or directory, open',
+    ]);
+    expect(causeOf('error: the models folder is gone')).toBe('the models folder is gone');
+  });
 });

@@ -103,11 +103,14 @@ export function formatLogLine(
   return `${paint('dim', clockTime(now))}  ${paint(level === 'warn' ? 'yellow' : 'red', level)}  ${name}: ${text}`;
 }
 
+/** Lines of the report that Bun prints for an error that nobody caught: source, stack, version. */
+const CRASH_REPORT = /^(?:\s*\d+ \|.*|\s*\^\s*|\s+at .*|Bun v\d.*|\s+\w+: .*,?|\s*[{}\]]\s*)$/;
+
 /** What a daemon's line says about why it ends: an error of its log, or text it printed; undefined for anything else. */
 export function causeOf(line: string): string | undefined {
-  if (line.trim() === '') return undefined;
+  if (line.trim() === '' || CRASH_REPORT.test(line)) return undefined;
   const record = LogRecord.safeParse(parseObject(line));
-  if (!record.success) return line.trim();
+  if (!record.success) return line.trim().replace(/^error: /, '');
   const { level = 'info', msg } = record.data;
   if (level !== 'error' && level !== 'fatal') return undefined;
   return whyOf(record.data) ?? msg;

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { adminKeyFile, loadGatewayConfig } from '@cortex/gateway';
@@ -6,11 +6,13 @@ import {
   createLogger,
   endWithParent,
   installShutdown,
+  createStateFolders,
   stateDirectory,
   writeReadyFile,
 } from '@cortex/service';
 
 import { findAdminKeys, KEY_POINTER } from '../client/admin-key.ts';
+import { bypassProxy } from '../client/bypass-proxy.ts';
 import { createGatewayClient } from '../client/gateway-client.ts';
 import { type Paint, type Terminal } from '../output/terminal.ts';
 import { formatBanner } from './banner.ts';
@@ -83,6 +85,7 @@ export async function runUp(options: UpOptions): Promise<void> {
   if (options.readyFile !== undefined) {
     writeReadyFile(options.readyFile, { pid: process.pid, api: apiUrl, node, metrics });
   }
+  bypassProxy(apiUrl);
   const timeoutMs = BANNER_AFTER_MS - (performance.now() - startedMs);
   const client = createGatewayClient(apiUrl, {
     adminKeys: () =>
@@ -108,9 +111,7 @@ async function startBoth(
   const { env, configFile, modelsFile, neuronConfigFile, isOnLan } = options;
   const { config } = loadGatewayConfig({ file: configFile, modelsFile, env });
   const stateDir = stateDirectory(env);
-  for (const folder of ['models', 'neuron']) {
-    mkdirSync(join(stateDir, folder), { recursive: true });
-  }
+  createStateFolders(stateDir, ['models', 'neuron', 'up']);
   const runFolder = createRunFolder(stateDir);
   const hooks = (name: string) => ({
     name,

@@ -1,7 +1,14 @@
 import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 
-import { corsWarnings, loadConfig, type LoadedConfig, stateDirectory } from '@cortex/service';
+import {
+  corsWarnings,
+  loadConfig,
+  type LoadedConfig,
+  parseListen,
+  resolveConfigPath,
+  stateDirectory,
+} from '@cortex/service';
 
 import { GatewayConfig } from './gateway-config.ts';
 import { ModelsConfig } from './models-config.ts';
@@ -31,25 +38,23 @@ export interface LoadedGatewayConfig {
   readonly models: LoadedConfig<ModelsConfig>;
 }
 
-/** Where a path written in `file` points: relative to that file. */
-const besideFile = (file: string | undefined, path: string): string =>
-  file === undefined ? resolve(path) : resolve(dirname(file), path);
-
 /** The catalogue to read; the default one only where it exists, a named one always. */
 function modelsFileOf(
   { file, modelsFile }: GatewayConfigInput,
   config: LoadedConfig<GatewayConfig>,
 ): string | undefined {
   if (modelsFile !== undefined) return modelsFile;
-  const path = besideFile(file, config.value.gateway.models_config);
-  const isNamed = config.origins.get('gateway.models_config') !== 'default';
-  return isNamed || (file !== undefined && existsSync(path)) ? path : undefined;
+  const key = 'gateway.models_config';
+  const name = config.value.gateway.models_config;
+  if (config.origins.get(key) !== 'default') return resolveConfigPath(config, key, name);
+  const path = file === undefined ? undefined : resolve(dirname(file), name);
+  return path !== undefined && existsSync(path) ? path : undefined;
 }
 
 /**
  * Reads cortex.toml, `nodes.d/*.toml` beside it, and models.toml.
  *
- * Paths in the result are absolute.
+ * Paths in the result are absolute: those of a file are relative to it.
  *
  * @throws ConfigError naming file, line and key.
  */
@@ -70,17 +75,20 @@ export function loadGatewayConfig(input: GatewayConfigInput): LoadedGatewayConfi
     prefix: 'CORTEX_',
   });
   const { auth, gateway } = config.value;
-  const absolute = (path: string | undefined): string | undefined =>
-    path === undefined ? undefined : besideFile(input.file, path);
+  parseListen(gateway.listen, 'gateway.listen', config.origins);
+  parseListen(gateway.metrics_listen, 'gateway.metrics_listen', config.origins);
+  const absolute = (key: string, path: string | undefined): string | undefined =>
+    path === undefined ? undefined : resolveConfigPath(config, key, path);
   const value: GatewayConfig = {
     ...config.value,
     gateway: {
       ...gateway,
-      state_dir: absolute(gateway.state_dir) ?? resolve(stateDirectory(input.env)),
+      state_dir:
+        absolute('gateway.state_dir', gateway.state_dir) ?? resolve(stateDirectory(input.env)),
     },
     auth: {
-      node_token_file: absolute(auth.node_token_file),
-      admin_key_file: absolute(auth.admin_key_file),
+      node_token_file: absolute('auth.node_token_file', auth.node_token_file),
+      admin_key_file: absolute('auth.admin_key_file', auth.admin_key_file),
     },
   };
   const warnings = [

@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
 import { CortexError, NEURON_HEADERS } from '@cortex/protocol';
-import { ConfigError, networkOf } from '@cortex/service';
+import { ConfigError, networkOf, systemReason } from '@cortex/service';
 
 import { parseJsonObject } from '../json-body.ts';
 
@@ -15,7 +15,7 @@ export function readToken(path: string): string {
   try {
     token = readFileSync(path, 'utf8').trim();
   } catch (error) {
-    throw new ConfigError(`${key}: ${path} cannot be read`, { key }, error);
+    throw new ConfigError(`${key}: ${path} cannot be read: ${systemReason(error)}`, { key }, error);
   }
   if (token === '') throw new ConfigError(`${key}: ${path} is empty`, { key });
   return token;

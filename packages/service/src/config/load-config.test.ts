@@ -274,9 +274,11 @@ describe('a start is stopped by', () => {
 
   test('a named file that is missing, or is a folder', () => {
     expect(refusal(undefined, { file: join(folder, 'nope.toml') }).message).toBe(
-      'nope.toml: no such file',
+      'nope.toml cannot be read: no such file or folder',
     );
-    expect(refusal(undefined, { file: folder }).message).toContain('cannot be read (EISDIR)');
+    expect(refusal(undefined, { file: folder }).message).toContain(
+      'cannot be read: it is a folder',
+    );
   });
 
   test('a flag with a bad value', () => {

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 
 import { type z } from 'zod';
 
-import { PARENT_FD_VARIABLE } from '../process/parent-pipe.ts';
+import { systemReason } from '../system-reason.ts';
 
 import { ConfigError, type ConfigPlace } from './config-error.ts';
 import { describeIssue } from './describe-issue.ts';
@@ -83,7 +83,11 @@ function tomlFilesIn(directory: string): string[] {
       .map((name) => join(directory, name));
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
-    throw new ConfigError(`${directory}: cannot be read`, { file: directory }, error);
+    throw new ConfigError(
+      `${directory} cannot be read: ${systemReason(error)}`,
+      { file: directory },
+      error,
+    );
   }
 }
 
@@ -168,7 +172,7 @@ export function loadConfig<T>(input: ConfigInput<T>): LoadedConfig<T> {
   const tree = readTree(input, origins);
   const env = readEnvSettings({
     ...input,
-    ignore: new Set([...(input.ignoreEnv ?? []), PARENT_FD_VARIABLE]),
+    ignore: new Set(input.ignoreEnv ?? []),
   });
   const settings = [...env.settings, ...flagSettings(input.flags ?? {})];
   applySettings(tree, settings);

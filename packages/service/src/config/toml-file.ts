@@ -1,6 +1,9 @@
 import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 
 import { parse, TomlError } from 'smol-toml';
+
+import { systemReason } from '../system-reason.ts';
 
 import { ConfigError } from './config-error.ts';
 import { type Tree } from './key-path.ts';
@@ -18,9 +21,11 @@ function readText(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    const cause = code === 'ENOENT' ? 'no such file' : `cannot be read (${String(code ?? error)})`;
-    throw new ConfigError(`${file}: ${cause}`, { file }, error);
+    throw new ConfigError(
+      `${resolve(file)} cannot be read: ${systemReason(error)}`,
+      { file },
+      error,
+    );
   }
 }
 

@@ -25,8 +25,24 @@ test.each([
   'a:65536',
   'a:-1',
   'a:1 ',
+  '*:1',
   'http://a:1',
 ])('%p is refused, naming the key', (text) => {
   expect(() => parseListen(text, 'gateway.listen')).toThrow(ConfigError);
-  expect(() => parseListen(text, 'gateway.listen')).toThrow(/^gateway\.listen: /);
+  expect(() => parseListen(text, 'gateway.listen')).toThrow(/^gateway\.listen = /);
+});
+
+test.each([
+  [':49390', '"127.0.0.1:49390" for this machine alone, "0.0.0.0:49390" for every address'],
+  ['*:49390', '"127.0.0.1:49390" for this machine alone, "0.0.0.0:49390" for every address'],
+  ['49390', '"127.0.0.1:49390" for this machine alone, "0.0.0.0:49390" for every address'],
+  ['fe80::1:80', '"[fe80::1]:80"'],
+  ['localhost', 'host:port, as 127.0.0.1:31313'],
+  ['localhost:99999', 'host:port, as 127.0.0.1:31313'],
+])('the refusal of %p says what to write', (text, advice) => {
+  const origins = new Map([['listen', 'neuron.toml:3']]);
+
+  expect(() => parseListen(text, 'listen', origins)).toThrow(
+    `neuron.toml:3: listen = "${text}" is not an address: write ${advice}`,
+  );
 });

@@ -1,4 +1,4 @@
-import { isIPv6 } from 'node:net';
+import { isIP, isIPv6 } from 'node:net';
 
 import { type Dialect } from '@cortex/protocol';
 
@@ -13,6 +13,8 @@ import { createRequestId } from './request-id.ts';
 
 /** Bytes Bun itself would refuse at: far above ours, because its refusal has no envelope. */
 const NO_LIMIT_BYTES = Number.MAX_SAFE_INTEGER;
+
+const MAX_PORT = 65_535;
 
 export interface ListenAddress {
   readonly hostname: string;
@@ -51,14 +53,37 @@ export interface ListenOptions {
   readonly log?: Pick<Logger, 'error'> | undefined;
 }
 
-/** Reads `127.0.0.1:31313`, `[::1]:0` or `localhost:80`. @throws ConfigError naming `key` */
-export function parseListen(text: string, key: string): ListenAddress {
+/** What to write instead of `text`, which is not an address. */
+function suggestListen(text: string): string {
+  const [port] = /\d{1,5}$/.exec(text) ?? [];
+  if (port === undefined || Number(port) > MAX_PORT)
+    return 'write host:port, as 127.0.0.1:31313 or [::1]:31313';
+  if (/^(?:\*|0)?:?\d+$/.test(text))
+    return `write "127.0.0.1:${port}" for this machine alone, "0.0.0.0:${port}" for every address`;
+  const host = text.slice(0, -port.length).replace(/:$/, '');
+  if (isIPv6(host)) return `write "[${host}]:${port}"`;
+  return 'write host:port, as 127.0.0.1:31313 or [::1]:31313';
+}
+
+/**
+ * Reads `127.0.0.1:31313`, `[::1]:0` or `localhost:80`.
+ *
+ * @param origins - Of the configuration that holds `key`: the error then begins with file and line.
+ * @throws ConfigError naming `key`, and saying what to write
+ */
+export function parseListen(
+  text: string,
+  key: string,
+  origins?: ReadonlyMap<string, string>,
+): ListenAddress {
   const [, bracketed, plain, portText] = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text) ?? [];
   const hostname = bracketed ?? plain;
   const port = Number(portText);
   const isAddress = bracketed === undefined || isIPv6(bracketed);
-  if (hostname === undefined || !isAddress || port > 65_535) {
-    throw new ConfigError(`${key}: "${text}" is not host:port, as 127.0.0.1:31313 or [::1]:31313`, {
+  if (hostname === undefined || !isAddress || hostname === '*' || port > MAX_PORT) {
+    const origin = origins?.get(key);
+    const place = origin === undefined || origin === 'default' ? '' : `${origin}: `;
+    throw new ConfigError(`${place}${key} = "${text}" is not an address: ${suggestListen(text)}`, {
       key,
     });
   }
@@ -71,6 +96,18 @@ function settingHint({ key, envPrefix }: ListenOptions): string {
   return `set ${key} (or ${envPrefix}${key.toUpperCase().replaceAll('.', '__')})`;
 }
 
+/** Whether the host is a name that cannot be listened on at any port. Bun says of one that it is in use. */
+function isUnknownName({ listen: text, key }: ListenOptions): boolean {
+  const { hostname } = parseListen(text, key);
+  if (isIP(hostname) !== 0) return false;
+  try {
+    void Bun.serve({ hostname, port: 0, fetch: () => new Response() }).stop(true);
+    return false;
+  } catch {
+    return true;
+  }
+}
+
 function listenError(error: unknown, options: ListenOptions): unknown {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   const { key } = options;
@@ -80,7 +117,9 @@ function listenError(error: unknown, options: ListenOptions): unknown {
     EACCES: `${at} may not be opened by this user: ${settingHint(options)} to a port from 1024 on`,
     EADDRNOTAVAIL: `${at} is not an address of this machine: ${settingHint(options)}`,
   };
-  const reason = reasons[String(code)];
+  const reason = isUnknownName(options)
+    ? `the host of ${at} is not a name of this machine: ${settingHint(options)} to an address of it`
+    : reasons[String(code)];
   return reason === undefined ? error : new ConfigError(`${key}: ${reason}`, { key }, error);
 }
 

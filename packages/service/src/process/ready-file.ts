@@ -1,10 +1,22 @@
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 
-/** Writes `content` as JSON so that a reader sees all of it or no file; missing folders are made. */
+import { ConfigError } from '../config/config-error.ts';
+
+import { systemReason } from '../system-reason.ts';
+
+/** Writes `content` as JSON so that a reader sees all of it or no file; missing folders are made. @throws ConfigError naming it */
 export function writeReadyFile(path: string, content: object): void {
-  mkdirSync(dirname(path), { recursive: true });
-  const unfinished = `${path}.${process.pid}.tmp`;
-  writeFileSync(unfinished, `${JSON.stringify(content)}\n`);
-  renameSync(unfinished, path);
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    const unfinished = `${path}.${process.pid}.tmp`;
+    writeFileSync(unfinished, `${JSON.stringify(content)}\n`);
+    renameSync(unfinished, path);
+  } catch (error) {
+    throw new ConfigError(
+      `the ready file ${resolve(path)} cannot be written: ${systemReason(error)}`,
+      {},
+      error,
+    );
+  }
 }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test';
+import { join } from 'node:path';
 
 import { stateDirectory } from './state-directory.ts';
 
@@ -11,6 +12,16 @@ describe('stateDirectory', () => {
 
   test('else a folder of its own in XDG_STATE_HOME', () => {
     expect(stateDirectory({ XDG_STATE_HOME: '/x' }, '/home/a')).toBe('/x/cortex');
+  });
+
+  test('is absolute where CORTEX_STATE_DIR is relative', () => {
+    expect(stateDirectory({ CORTEX_STATE_DIR: 'state' }, '/home/a')).toBe(
+      join(process.cwd(), 'state'),
+    );
+  });
+
+  test('leaves a relative XDG_STATE_HOME out, as its specification says', () => {
+    expect(stateDirectory({ XDG_STATE_HOME: 'x' }, '/home/a')).toBe('/home/a/.local/state/cortex');
   });
 
   test('else ~/.local/state/cortex', () => {

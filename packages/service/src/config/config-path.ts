@@ -1,0 +1,18 @@
+import { dirname, resolve } from 'node:path';
+
+import { type LoadedConfig } from './load-config.ts';
+
+/**
+ * The absolute form of a path in a configuration: relative to the file that holds it, else (environment, flag, default)
+ * to the working directory.
+ *
+ * @param key - Dotted, as in `origins`.
+ */
+export function resolveConfigPath(
+  { origins }: Pick<LoadedConfig<unknown>, 'origins'>,
+  key: string,
+  path: string,
+): string {
+  const [, file] = /^(.+):\d+$/.exec(origins.get(key) ?? '') ?? [];
+  return file === undefined ? resolve(path) : resolve(dirname(file), path);
+}
