@@ -7,12 +7,9 @@ import { listConfigKeys } from '@cortex/service';
 import { createSelfSigned, type FakeLoad, FakeNeuron } from '@cortex/testkit';
 import { temporaryFolder } from '@cortex/testkit/temporary-folder';
 
-import { GatewayConfig } from '../src/config/gateway-config.ts';
+import { GatewayConfig, KEYS_WITHOUT_EFFECT } from '../src/config/gateway-config.ts';
 import { ModelsConfig } from '../src/config/models-config.ts';
 import { GatewayUnderTest, toObject } from './gateway-under-test.ts';
-
-/** Keys of the first design's example that have to load; evicting comes later. */
-const NOT_READ_YET = ['eviction.strategy', 'eviction.defrag_after_cycles'];
 
 const open: { close(): Promise<void> }[] = [];
 afterEach(async () => {
@@ -384,7 +381,7 @@ for (const [file, schema, cases] of FILES) {
   describe(file, () => {
     const keys = listConfigKeys(schema)
       .map(({ key }) => key)
-      .filter((key) => !NOT_READ_YET.includes(key));
+      .filter((key) => !KEYS_WITHOUT_EFFECT.includes(key));
 
     test('has a case below for each of its keys', () => {
       expect(Object.keys(cases).toSorted()).toEqual(keys.toSorted());
@@ -395,3 +392,32 @@ for (const [file, schema, cases] of FILES) {
     }
   });
 }
+
+describe('a key that has no effect yet', () => {
+  test.each(KEYS_WITHOUT_EFFECT)('%s: the start warns when it is set', async (key) => {
+    const [section = '', name = ''] = key.split('.');
+    const value = name === 'strategy' ? '"priority"' : '3';
+
+    const gateway = await start({ toml: `[${section}]\n${name} = ${value}` });
+
+    const warnings = gateway.lines.filter(({ level }) => level === 'warn').map(({ msg }) => msg);
+    expect(warnings).toHaveLength(1);
+    expect(String(warnings[0])).toMatch(/cortex\.toml:\d+: /);
+    expect(String(warnings[0])).toEndWith(`: ${key} has no effect yet`);
+  });
+
+  test('is not mentioned when it is not set', async () => {
+    const gateway = await start({});
+
+    expect(gateway.lines.filter(({ level }) => level === 'warn')).toEqual([]);
+  });
+
+  test('is marked in the reference', () => {
+    const keys = listConfigKeys(GatewayConfig).filter(({ key }) =>
+      KEYS_WITHOUT_EFFECT.includes(key),
+    );
+
+    expect(keys).toHaveLength(KEYS_WITHOUT_EFFECT.length);
+    for (const { description } of keys) expect(description).toStartWith('Has no effect yet.');
+  });
+});

@@ -28,6 +28,20 @@ describe('loads and unloads of the operator', () => {
     expect(under.statusOf('m')).toEqual(['a:loading']);
   });
 
+  test('an unload of an unknown model is model_not_found, and names models with near ids', async () => {
+    const a = new FakeNeuron({ models: [{ id: 'Qwen3-8B' }] });
+    under = await ControlUnderTest.started({ neurons: { a } });
+
+    const error = await refusal(
+      under.control.unloadModel({ model: 'Qwen3-8b', force: false }, signal),
+    );
+
+    expect(error).toMatchObject({
+      code: 'model_not_found',
+      message: expect.stringContaining('Did you mean Qwen3-8B?'),
+    });
+  });
+
   test('an unload takes the model from every node that holds it, with force where asked', async () => {
     const a = new FakeNeuron({ models: [{ id: 'm' }] });
     const b = new FakeNeuron({ models: [{ id: 'm' }] });

@@ -54,12 +54,16 @@ export const GatewayConfig = z.strictObject({
       strategy: z
         .enum(['lru', 'priority'])
         .default('lru')
-        .describe('Which idle model leaves first: lru by idle time, priority by residency first.'),
+        .describe(
+          'Has no effect yet. Which idle model leaves first: lru by idle time, priority by residency first.',
+        ),
       defrag_after_cycles: z
         .int()
         .min(0)
         .default(50)
-        .describe('Restart an external engine, when idle, after so many loads. 0: never.'),
+        .describe(
+          'Has no effect yet. Restart an external engine, when idle, after so many loads. 0: never.',
+        ),
     })
     .prefault({}),
   queue: z
@@ -148,4 +152,11 @@ export const GatewayConfig = z.strictObject({
       }
     }),
 });
+
+/** Keys that are accepted and have no effect yet. A start with one of them set says so. */
+export const KEYS_WITHOUT_EFFECT: readonly string[] = [
+  'eviction.strategy',
+  'eviction.defrag_after_cycles',
+];
+
 export type GatewayConfig = z.infer<typeof GatewayConfig>;

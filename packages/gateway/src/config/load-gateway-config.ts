@@ -10,7 +10,7 @@ import {
   stateDirectory,
 } from '@cortex/service';
 
-import { GatewayConfig } from './gateway-config.ts';
+import { GatewayConfig, KEYS_WITHOUT_EFFECT } from './gateway-config.ts';
 import { ModelsConfig } from './models-config.ts';
 
 /** Variables with our prefix that mean something else than a key of cortex.toml. */
@@ -49,6 +49,14 @@ function modelsFileOf(
   if (config.origins.get(key) !== 'default') return resolveConfigPath(config, key, name);
   const path = file === undefined ? undefined : resolve(dirname(file), name);
   return path !== undefined && existsSync(path) ? path : undefined;
+}
+
+/** One warning for each key that is set and has no effect yet. */
+function keysWithoutEffect(origins: ReadonlyMap<string, string>): readonly string[] {
+  return KEYS_WITHOUT_EFFECT.flatMap((key) => {
+    const origin = origins.get(key) ?? 'default';
+    return origin === 'default' ? [] : [`${origin}: ${key} has no effect yet`];
+  });
 }
 
 /**
@@ -93,6 +101,7 @@ export function loadGatewayConfig(input: GatewayConfigInput): LoadedGatewayConfi
   };
   const warnings = [
     ...config.warnings,
+    ...keysWithoutEffect(config.origins),
     ...corsWarnings(gateway.cors_origins, 'gateway.cors_origins'),
   ];
   return { config: { ...config, value, warnings }, models };

@@ -1,4 +1,4 @@
-import { type FleetSnapshot, type LoadFailures, selectNode } from '@cortex/fleet';
+import { type FleetSnapshot, isKnownModel, type LoadFailures, selectNode } from '@cortex/fleet';
 import { CortexError, stateTraits } from '@cortex/protocol';
 import type { Clock } from '@cortex/service';
 
@@ -31,6 +31,9 @@ function assertNode(snapshot: FleetSnapshot, node: string | undefined): void {
   );
 }
 
+const notSettled = (): CortexError =>
+  new CortexError('no_healthy_node', 'Not every node has answered yet.');
+
 /** Loads and unloads that the operator asks for: no waiting room, no back-off. */
 export class OperatorCalls {
   readonly #deps: OperatorDeps;
@@ -58,6 +61,10 @@ export class OperatorCalls {
   ): Promise<readonly ModelCallResult[]> {
     const { snapshot } = this.#deps.fleet;
     assertNode(snapshot, node);
+    if (!isKnownModel(snapshot, model)) {
+      if (snapshot.pendingNodes > 0) throw notSettled();
+      throw refusalError({ kind: 'not_found', lacks: [] }, model, snapshot);
+    }
     const holders = (snapshot.replicasByModel.get(model) ?? []).filter(
       (replica) =>
         replica.isNodeUp &&
@@ -100,7 +107,7 @@ export class OperatorCalls {
       case 'full':
         break;
     }
-    throw new CortexError('no_healthy_node', 'Not every node has answered yet.');
+    throw notSettled();
   }
 
   #learned(node: string, model: string, status: string): void {
