@@ -12,8 +12,19 @@ export function cpuMs(pid: number): number {
   return ((Number(fields[11]) + Number(fields[12])) * 1000) / TICKS_PER_S;
 }
 
+/** A process and all below it. */
+function* processTree(pid: number): Generator<number> {
+  yield pid;
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
+  for (const child of children.split(' ').filter(Boolean)) yield* processTree(Number(child));
+}
+
+/** Resident memory of a process and all below it, MiB: what a user sees of a program, its launcher included. */
+export const treeRssMib = (pid: number): number =>
+  [...processTree(pid)].reduce((sum, each) => sum + rssMib(each), 0);
+
 /** Resident memory of a process, MiB. */
-export function rssMib(pid: number): number {
+function rssMib(pid: number): number {
   const [, kib] = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
   return Number(kib) / 1024;
 }

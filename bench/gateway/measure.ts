@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 
 import { z } from 'zod';
 
-import { cpuMs, rssMib } from '../process-figures.ts';
+import { cpuMs, treeRssMib } from '../process-figures.ts';
 import type { Measured } from './processes.ts';
 
 const ROOT = resolve(import.meta.dir, '../..');
@@ -25,6 +25,18 @@ export interface Load {
   /** Requests whose first byte is timed, per round and contender. */
   readonly firstBytes: number;
   readonly openStreams: number;
+  /** Requests after which memory is read, and the connections that send them. */
+  readonly memoryRequests: number;
+  readonly memoryConnections: number;
+}
+
+/** Memory of a contender, its launcher included, MiB. */
+export interface MemorySample {
+  readonly requests: number;
+  /** Once a second after so many requests. */
+  readonly afterRequestsMib: readonly number[];
+  /** Once a second while so many streams are open. */
+  readonly openStreamsMib: readonly number[];
 }
 
 /** One contender in one round. CPU in microseconds; absent CPU: the upstream, which is no gateway. */
@@ -132,8 +144,28 @@ export async function measureFirstBytes(target: Measured, load: Load): Promise<r
   return FirstByteReport.parse(JSON.parse(text)).samplesMs;
 }
 
+/** Resident memory after many requests, then with many streams open on the same process. */
+export async function measureMemory(target: Measured, load: Load): Promise<MemorySample> {
+  let requests = 0;
+  while (requests < load.memoryRequests) {
+    const text = await output(wrkCommand(target, load.memoryConnections, load.requestsS));
+    requests += Number(/(\d+) requests in/.exec(text)?.[1]);
+  }
+  const afterRequestsMib = await readRss(target, 3);
+  return { requests, afterRequestsMib, openStreamsMib: await measureOpenStreams(target, load) };
+}
+
+async function readRss(target: Measured, seconds: number): Promise<number[]> {
+  const samples: number[] = [];
+  for (let second = 0; second < seconds; second += 1) {
+    samples.push(treeRssMib(target.rootPid));
+    await Bun.sleep(1000);
+  }
+  return samples;
+}
+
 /** Resident memory of a contender while many streams are open and get a token a second, MiB. */
-export async function measureOpenStreams(target: Measured, load: Load): Promise<number> {
+async function measureOpenStreams(target: Measured, load: Load): Promise<readonly number[]> {
   const options = { mode: 'hold', streams: load.openStreams, tokens: 3600, everyMs: 1000 };
   const child = Bun.spawn(clientCommand(target, options), {
     cwd: ROOT,
@@ -144,15 +176,12 @@ export async function measureOpenStreams(target: Measured, load: Load): Promise<
   const samples: number[] = [];
   for await (const bytes of child.stdout) {
     if (!new TextDecoder().decode(bytes).startsWith('open')) continue;
-    for (let second = 0; second < 5; second += 1) {
-      samples.push(rssMib(target.pid));
-      await Bun.sleep(1000);
-    }
+    samples.push(...(await readRss(target, 5)));
     await child.stdin.end();
     break;
   }
   await child.exited;
   if (samples.length === 0)
     throw new Error(`${target.name} did not open ${load.openStreams} streams`);
-  return Math.max(...samples);
+  return samples;
 }

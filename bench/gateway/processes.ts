@@ -11,6 +11,8 @@ export interface Measured {
   readonly url: string;
   /** Of the process that does the work: nginx's worker, not its master. */
   readonly pid: number;
+  /** Of the process that was started: it and all below it are the contender's memory. */
+  readonly rootPid: number;
   readonly command: string;
 }
 
@@ -86,9 +88,15 @@ export class Contenders {
   async startUpstream(): Promise<Measured> {
     const ready = join(this.folder, 'upstream.json');
     const command = [process.execPath, 'bench/gateway/upstream.ts', ready];
-    this.#spawn(command);
+    const child = this.#spawn(command);
     const { pid, url } = await waitFor('the upstream', () => readJson(ready));
-    return { name: 'upstream', url: String(url), pid: Number(pid), command: command.join(' ') };
+    return {
+      name: 'upstream',
+      url: String(url),
+      pid: Number(pid),
+      rootPid: child.pid,
+      command: command.join(' '),
+    };
   }
 
   async startNginx(upstream: Measured): Promise<Measured> {
@@ -106,7 +114,13 @@ export class Contenders {
       ),
     );
     const children = readFileSync(`/proc/${master.pid}/task/${master.pid}/children`, 'utf8');
-    return { name: 'nginx', url, pid: Number(children.trim()), command: command.join(' ') };
+    return {
+      name: 'nginx',
+      url,
+      pid: Number(children.trim()),
+      rootPid: master.pid,
+      command: command.join(' '),
+    };
   }
 
   /** @param slowUs - CPU burnt per request on purpose, microseconds; 0: the product as it is. */
@@ -119,7 +133,7 @@ export class Contenders {
     );
     const command = ['packages/cli/bin/cortex', 'serve', '-c', config, '--ready-file', ready];
     const preload = resolve(import.meta.dir, 'slow-down.ts');
-    this.#spawn(command, {
+    const child = this.#spawn(command, {
       env: slowUs > 0 ? { BUN_OPTIONS: `--preload ${preload}`, SLOW_US: String(slowUs) } : {},
       stderr: Bun.file(join(this.folder, 'cortex.log')),
     });
@@ -129,7 +143,13 @@ export class Contenders {
       const health: unknown = await (await fetch(`${url}/health`)).json();
       return JSON.stringify(health).includes('"healthy":1') || undefined;
     });
-    return { name: 'cortex', url, pid: Number(pid), command: command.join(' ') };
+    return {
+      name: 'cortex',
+      url,
+      pid: Number(pid),
+      rootPid: child.pid,
+      command: command.join(' '),
+    };
   }
 
   async stop(): Promise<void> {
