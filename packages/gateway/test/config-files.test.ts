@@ -74,7 +74,7 @@ const WRONG = {
   'an origin with a path': ['[gateway]\ncors_origins = ["https://a.example/"]', /cors_origins/],
   'a catalogue that is not there': [
     '[gateway]\nmodels_config = "other.toml"',
-    /other\.toml: no such/,
+    /other\.toml cannot be read: no such/,
   ],
 } as const;
 for (const [what, [toml, message]] of Object.entries(WRONG)) {
