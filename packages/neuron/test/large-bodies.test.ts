@@ -65,6 +65,29 @@ describe('a large body beside a running stream', () => {
     expect(pauses).toBeLessThan(MOST_PAUSE_MS);
   });
 
+  test('of a screenshot is refused because the model has no vision, not because of its length', async () => {
+    const url = `data:image/png;base64,${'iVBORw0KGgo'.repeat(300_000)}`;
+    const answer = await neuron.post(
+      '/v1/chat/completions',
+      JSON.stringify({
+        model: 'tiny',
+        messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url } }] }],
+      }),
+    );
+
+    expect(answer.status).toBe(400);
+    expect((await answer.json()).error.code).toBe('vision_unsupported');
+  });
+
+  test('of text that mentions an image part is refused because of its length', async () => {
+    const answer = await neuron.post(
+      '/v1/chat/completions',
+      JSON.stringify({ model: 'tiny', messages: [user('{"image_url": 1} '.repeat(200_000))] }),
+    );
+
+    expect((await answer.json()).error.code).toBe('context_length_exceeded');
+  });
+
   test('whose tokens are to be counted is refused by name, too', async () => {
     const body = JSON.stringify({
       model: 'tiny',
