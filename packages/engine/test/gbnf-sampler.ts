@@ -1,4 +1,4 @@
-/** Reads GBNF and writes random texts that it accepts: the test's independent view of what a grammar allows. */
+/** Reads GBNF and generates random texts that it accepts, independently of llama.cpp. */
 
 type Node =
   | { kind: 'literal'; text: string }
@@ -28,7 +28,10 @@ export class GbnfSampler {
     this.#computeCosts();
   }
 
-  /** @param random - numbers from 0 to 1; the budget of rule expansions after which the shortest way is taken. */
+  /**
+   * @param random - Numbers in [0, 1).
+   * @param budget - Rule expansions after which every choice takes the shortest alternative.
+   */
   sample(random: () => number, budget = 60): string {
     let left = budget;
     const pick = (node: Node): string => {
@@ -179,7 +182,7 @@ export class GbnfSampler {
     if (char === '"') return this.#literal();
     if (char === '[') return this.#class();
     const name = /^[\w-]+/.exec(this.#text.slice(this.#at))?.[0];
-    if (!name) throw new Error(`GBNF: what is "${this.#text.slice(this.#at)}"`);
+    if (!name) throw new Error(`GBNF: unexpected "${this.#text.slice(this.#at)}"`);
     this.#at += name.length;
     return { kind: 'ref', name };
   }

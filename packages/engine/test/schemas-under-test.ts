@@ -1,4 +1,4 @@
-/** JSON schemas for tests of their grammars: what a grammar writes, and schemas of all kinds. */
+/** Samples and validates the texts of the grammar of a JSON schema, and generates schemas of all kinds. */
 import { CortexError } from '@cortex/protocol';
 import Ajv, { type ValidateFunction } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
@@ -6,30 +6,31 @@ import fc from 'fast-check';
 
 import { documentGrammar } from '../src/grammar/answer-grammar.ts';
 import { GbnfSampler } from './gbnf-sampler.ts';
+import { seededRandom } from './seeded-random.ts';
 
 const ajv = new Ajv({ strict: false, logger: false });
 addFormats(ajv);
 
-/** Another program's reading of a schema, formats included. */
+/** An independent validator of a schema, formats included. */
 const validatorOf = (schema: object | boolean): ValidateFunction => ajv.compile(schema);
 
-/** Texts that the grammar of `schema` accepts, some short, some long. */
+/** Texts that the grammar of `schema` accepts, some short, some long. The index of a text is the seed of its choices. */
 export function texts(schema: object | boolean, count: number): string[] {
   const sampler = new GbnfSampler(documentGrammar(schema, {}));
-  return Array.from({ length: count }, (_, i) =>
-    sampler.sample(Math.random, i % 3 === 0 ? 15 : 120),
+  return Array.from({ length: count }, (_, seed) =>
+    sampler.sample(seededRandom(seed), seed % 3 === 0 ? 15 : 120),
   );
 }
 
-/** The texts among `count` of the grammar that are not valid for `schema`, and why. */
+/** The invalid ones among `count` texts of the grammar of `schema`, each with its seed and the validator's errors. */
 export function invalidTexts(schema: object | boolean, count: number): object[] {
   const validate = validatorOf(schema);
-  return texts(schema, count).flatMap((text) =>
-    validate(JSON.parse(text)) ? [] : [{ text, errors: validate.errors }],
+  return texts(schema, count).flatMap((text, seed) =>
+    validate(JSON.parse(text)) ? [] : [{ seed, text, errors: validate.errors }],
   );
 }
 
-/** The message with which `schema` is refused; undefined when it is accepted. */
+/** The error message when `schema` is refused; undefined when it is accepted. */
 export function refusalOf(schema: unknown): string | undefined {
   try {
     documentGrammar(schema, {});
@@ -40,7 +41,7 @@ export function refusalOf(schema: unknown): string | undefined {
   }
 }
 
-/** Few keys and values, so that the keywords of a schema meet. */
+/** A few keys and values, so that the keywords of one schema apply to the same ones. */
 const key = fc.constantFrom('a', 'b', 'k');
 const keys = fc.uniqueArray(key, { maxLength: 3 });
 const listed = fc.constantFrom<unknown[]>(
@@ -69,8 +70,8 @@ const type = fc.constantFrom('object', 'array', 'string', 'number', 'integer', '
 const small = fc.nat(3);
 
 /**
- * Schemas of a few keywords each, with whatever stands beside them: lists of values beside bounds, branches beside properties,
- * tuples beside items. Many are refused, and some allow nothing.
+ * Schemas with random combinations of a few keywords: lists of values with bounds, branches with properties, tuples with
+ * items. Many are refused, and some allow no value.
  */
 export const mixedSchema = fc.letrec<{ schema: object; keyword: object; sub: object | boolean }>(
   (tie) => {

@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test';
 
 import { typesOf } from './schema-keywords.ts';
 
-test('a keyword with the name of a member of objects implies no type', () => {
+test('a keyword named like a member of Object.prototype implies no type', () => {
   const { length } = typesOf({});
 
   for (const keyword of ['constructor', 'toString', 'hasOwnProperty'])

@@ -2,31 +2,36 @@ import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
 
 import { GbnfSampler } from '../../test/gbnf-sampler.ts';
+import { seededRandom } from '../../test/seeded-random.ts';
 import { GrammarRules } from './grammar-rules.ts';
 import { textUntil } from './text-until.ts';
 
-const samples = (marker: string, bounds: Parameters<typeof textUntil>[2]): string[] => {
+const samples = (
+  marker: string,
+  bounds: Parameters<typeof textUntil>[2],
+  count: number,
+): string[] => {
   const rules = new GrammarRules();
   const sampler = new GbnfSampler(rules.format(textUntil(rules, marker, bounds)));
-  return Array.from({ length: 30 }, () => sampler.sample(Math.random, 40));
+  return Array.from({ length: count }, (_, seed) => sampler.sample(seededRandom(seed), 40));
 };
 
-describe('text up to a marker', () => {
-  // Few letters, so that a text nearly is the marker all the time.
+describe('the grammar of a text up to a marker', () => {
+  // A small alphabet, so that texts often contain parts of the marker.
   const word = fc.stringMatching(/^[ab<]{1,5}$/);
 
-  test('ends with the marker, which stands nowhere before', () => {
+  test('accepts texts that end with the marker and do not contain it before', () => {
     fc.assert(
       fc.property(word, (marker) => {
-        for (const text of samples(marker, {}))
+        for (const text of samples(marker, {}, 30))
           expect(text.indexOf(marker)).toBe(text.length - marker.length);
       }),
     );
   });
 
-  test('holds none of the texts that it must not hold, and begins with none that it must not begin with', () => {
+  test('accepts no excluded text and no excluded prefix', () => {
     const bounds = { without: ['<b>', 'aa'], notFirst: ['a', 'ba', 'bb'] };
-    for (const text of Array.from({ length: 20 }, () => samples('</>', bounds)).flat()) {
+    for (const text of samples('</>', bounds, 600)) {
       expect(text).toMatch(/^(?!a|ba|bb)(?:(?!<b>|aa|<\/>)[^])*<\/>$/);
     }
   });
