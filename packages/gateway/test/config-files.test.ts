@@ -61,15 +61,19 @@ const WRONG = {
   ],
   'a fingerprint that is not a SHA-256': [
     '[[neurons]]\nname = "a"\nendpoint = "https://a:1"\ntls_fingerprint = "sha1:ab"',
-    /neurons\[0\]\.tls_fingerprint.*"sha256:" and 64 hex digits/,
+    /neurons\[0\]\.tls_fingerprint must be "sha256:" and 64 hex digits, not "sha1:ab"/,
   ],
   'a fingerprint for an endpoint without TLS': [
     `[[neurons]]\nname = "a"\nendpoint = "http://a:1"\ntls_fingerprint = "sha256:${'a'.repeat(64)}"`,
     /neurons\[0\]\.tls_fingerprint.*write https:/,
   ],
-  'an endpoint that is no URL': [
+  'an endpoint that is not a URL': [
     '[[neurons]]\nname = "a"\nendpoint = "a:1"',
-    /neurons\[0\]\.endpoint/,
+    /cortex\.toml:3: neurons\[0\]\.endpoint must be an http:\/\/ or https:\/\/ URL, not "a:1"/,
+  ],
+  'a node name with a space': [
+    '[[neurons]]\nname = "my node"\nendpoint = "http://a:1"',
+    /cortex\.toml:2: neurons\[0\]\.name must be 1 to 63 letters, digits, "\.", "_" or "-", and start with a letter or a digit, not "my node"/,
   ],
   'an origin with a path': ['[gateway]\ncors_origins = ["https://a.example/"]', /cors_origins/],
   'a catalogue that is not there': [
@@ -78,7 +82,7 @@ const WRONG = {
   ],
 } as const;
 for (const [what, [toml, message]] of Object.entries(WRONG)) {
-  test(`${what} stops the start, and the error says where`, () => {
+  test(`${what} stops the start with an error that names the place`, () => {
     const folder = folderWith({ 'cortex.toml': `${toml}\n` });
 
     expect(() => loadGatewayConfig({ file: join(folder, 'cortex.toml'), env: {} })).toThrow(
@@ -86,6 +90,17 @@ for (const [what, [toml, message]] of Object.entries(WRONG)) {
     );
   });
 }
+
+test('an alias with the name "__proto__" stops the start with an error that names the place', () => {
+  const folder = folderWith({
+    'cortex.toml': '',
+    'models.toml': '[aliases]\n"__proto__" = "m"\n',
+  });
+
+  expect(() => loadGatewayConfig({ file: join(folder, 'cortex.toml'), env: {} })).toThrow(
+    /models\.toml:2: aliases\.__proto__: the name "__proto__" is not allowed here/,
+  );
+});
 
 test('a port that is taken stops the start, naming its key, and leaves nothing open', async () => {
   const taken = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: () => new Response() });

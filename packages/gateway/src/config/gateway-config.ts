@@ -4,12 +4,15 @@ import { z } from 'zod';
 const seconds = z.number().positive();
 const listenAddress = z.string().min(1);
 
-/** Names are used in URLs, headers, labels and `id@node`. */
+/** Node names are used in URLs, headers, labels and `id@node`. */
 const NodeName = z
   .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'letters, digits, ".", "_" and "-", at most 63');
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/,
+    'must be 1 to 63 letters, digits, ".", "_" or "-", and start with a letter or a digit',
+  );
 
-const httpUrl = z.url({ protocol: /^https?$/, error: 'an http:// or https:// URL' });
+const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' });
 
 /** `cortex.toml` as the operator writes it. Unknown keys are refused: a misspelt setting must not be silently ignored. */
 export const GatewayConfig = z.strictObject({
@@ -115,7 +118,7 @@ export const GatewayConfig = z.strictObject({
         endpoint: httpUrl.describe('Base URL of the neuron, as http://host:13131.'),
         tls_fingerprint: z
           .string()
-          .regex(/^sha256:[0-9a-f]{64}$/i, '"sha256:" and 64 hex digits')
+          .regex(/^sha256:[0-9a-f]{64}$/i, 'must be "sha256:" and 64 hex digits')
           .optional()
           .describe(
             'Pins the certificate of an https:// endpoint: "sha256:" and the SHA-256 of its DER form. Replaces the checks of name and chain.',

@@ -1,6 +1,6 @@
 import { type z } from 'zod';
 
-import { formatKeyPath, type KeyPath } from './key-path.ts';
+import { formatKeyPath, isTree, type KeyPath } from './key-path.ts';
 import { nearestName } from './nearest-name.ts';
 import { keysAt, listConfigKeys, listHint, schemaAt, typePhrase } from './schema-shape.ts';
 
@@ -55,8 +55,7 @@ function expectation(issue: z.core.$ZodIssue, path: KeyPath, schema: z.ZodType):
     case 'too_big':
       return `must be ${issue.inclusive === false ? 'less than' : 'at most'} ${issue.maximum}${sizeUnit(issue.origin)}`;
     case 'invalid_format':
-      // What a pattern stands for is written beside it, as its message.
-      return `must be ${issue.format === 'regex' ? issue.message : `a valid ${issue.format}`}`;
+      return issue.message;
     case 'custom':
     case 'invalid_element':
     case 'invalid_key':
@@ -81,7 +80,29 @@ function innerIssues(issue: z.core.$ZodIssue): readonly z.core.$ZodIssue[] | und
   return deeper.length === 1 ? deeper[0] : undefined;
 }
 
-/** What is wrong, in the words of the operator: dotted key, what it must be, what it is. */
+/** What a text of a known format must be, for schemas without a message of their own. */
+export const describeFormat: z.core.$ZodErrorMap = (issue) =>
+  issue.code === 'invalid_format' ? `must be a valid ${issue.format}` : undefined;
+
+const UNUSABLE_KEY = '__proto__';
+
+/** The keys that a parsed configuration cannot hold: the schema library drops them without an error. */
+export function findUnusableKeys(value: unknown, path: KeyPath = []): Problem[] {
+  const entries = Array.isArray(value)
+    ? [...value.entries()]
+    : Object.entries(isTree(value) ? value : {});
+  return entries.flatMap(([part, child]) => {
+    const at = [...path, part];
+    if (part !== UNUSABLE_KEY) return findUnusableKeys(child, at);
+    return [{ path: at, message: `${formatKeyPath(at)}: the name "${part}" is not allowed here` }];
+  });
+}
+
+/**
+ * What is wrong, in the words of the operator: dotted key, what it must be, what it is.
+ *
+ * The message of a format check completes a sentence that begins with the key: `must be an http:// or https:// URL`.
+ */
 export function describeIssue(issue: z.core.$ZodIssue, schema: z.ZodType): Problem[] {
   const path = toKeyPath(issue.path);
   const inner = innerIssues(issue);

@@ -281,6 +281,29 @@ describe('a start is stopped by', () => {
     );
   });
 
+  test.each([
+    ['aliases.__proto__', '[aliases]\n"__proto__" = "m"\n'],
+    ['aliases.__proto__', '[aliases]\na = "m"\n[aliases.__proto__]\nmodel = "m"\n'],
+    ['aliases.a.__proto__', '[aliases]\na = { model = "m", __proto__ = 1 }\n'],
+    ['neurons[0].__proto__', '[[neurons]]\nname = "a"\n__proto__ = 1\n'],
+    ['__proto__', '[__proto__]\nlisten = "a"\n'],
+  ])('the key %s, which would be dropped', (key, toml) => {
+    const { message } = refusal(toml);
+
+    expect(message).toEndWith(`: ${key}: the name "__proto__" is not allowed here`);
+    expect(message).toMatch(/^cortex\.toml:\d+: [^\n]*$/);
+  });
+
+  test('a text of the wrong format, with what it must be', () => {
+    const name = z.string().regex(/^[a-z]+$/, 'must contain only letters');
+    const schema = z.strictObject({ name, url: z.url() });
+    writeFileSync(main, 'name = "a b"\nurl = "x"\n');
+    const starting = () => loadConfig({ schema, file: main, env: {}, prefix: 'CORTEX_' });
+
+    expect(starting).toThrow('name must contain only letters, not "a b"');
+    expect(starting).toThrow('url must be a valid url, not "x"');
+  });
+
   test('a flag with a bad value', () => {
     expect(refusal(undefined, { flags: { slots: 'many' } }).message).toBe(
       '--slots: slots must be a whole number or "auto", not "many"',

@@ -6,7 +6,7 @@ import { type z } from 'zod';
 import { systemReason } from '../system-reason.ts';
 
 import { ConfigError, type ConfigPlace } from './config-error.ts';
-import { describeIssue } from './describe-issue.ts';
+import { describeFormat, describeIssue, findUnusableKeys } from './describe-issue.ts';
 import { formatKeyPath, isTree, type KeyPath, type Tree } from './key-path.ts';
 import { applySettings, readEnvSettings, type Setting } from './overlay-env.ts';
 import { readTomlFile, type TomlFile } from './toml-file.ts';
@@ -178,19 +178,20 @@ export function loadConfig<T>(input: ConfigInput<T>): LoadedConfig<T> {
   applySettings(tree, settings);
   for (const setting of settings) origins.addSetting(setting);
 
-  const parsed = input.schema.safeParse(tree, { reportInput: true });
+  const parsed = input.schema.safeParse(tree, { error: describeFormat, reportInput: true });
   const problems: { message: string; place: ConfigPlace }[] = env.errors.map(
     ({ message, key }) => ({ message, place: { key } }),
   );
-  for (const issue of parsed.error?.issues ?? []) {
-    for (const { path, message } of describeIssue(issue, input.schema)) {
-      const origin = origins.of(path);
-      const prefix = origin?.text ?? input.file;
-      problems.push({
-        message: prefix === undefined ? message : `${prefix}: ${message}`,
-        place: { file: origin?.file, line: origin?.line, key: formatKeyPath(path) },
-      });
-    }
+  const unusable = findUnusableKeys(tree);
+  const issues = unusable.length > 0 ? [] : (parsed.error?.issues ?? []);
+  const described = issues.flatMap((issue) => describeIssue(issue, input.schema));
+  for (const { path, message } of [...unusable, ...described]) {
+    const origin = origins.of(path);
+    const prefix = origin?.text ?? input.file;
+    problems.push({
+      message: prefix === undefined ? message : `${prefix}: ${message}`,
+      place: { file: origin?.file, line: origin?.line, key: formatKeyPath(path) },
+    });
   }
   if (!parsed.success || problems.length > 0) {
     problems.sort((a, b) => (a.place.line ?? 0) - (b.place.line ?? 0));
