@@ -5,7 +5,7 @@ interface Glob {
   readonly pattern: RegExp;
 }
 
-/** Aliases made ready for lookup: exact names in a map, globs the longest first. */
+/** Aliases prepared for lookup: exact names in a map, globs ordered from the longest. */
 export interface AliasTable {
   readonly all: readonly Alias[];
   readonly exact: ReadonlyMap<string, Alias>;
@@ -19,7 +19,7 @@ function toPattern(glob: string): RegExp {
   return new RegExp(`^${parts.join('.*')}$`, 's');
 }
 
-/** Compiles the aliases of models.toml. Of two globs of one length the first in the alphabet wins. */
+/** Compiles the aliases of models.toml. Globs of equal length are ordered alphabetically. */
 export function createAliasTable(aliases: readonly Alias[]): AliasTable {
   return {
     all: aliases.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
@@ -31,7 +31,7 @@ export function createAliasTable(aliases: readonly Alias[]): AliasTable {
   };
 }
 
-/** The alias that `asked` names: its exact name, else the longest glob. `default` is not considered. */
+/** The alias for the name `asked`: an exact match, else the longest glob. `default` is not considered. */
 export function findAlias(table: AliasTable, asked: string): Alias | undefined {
   return table.exact.get(asked) ?? table.globs.find(({ pattern }) => pattern.test(asked))?.alias;
 }

@@ -35,11 +35,11 @@ const withReplicas = (node: NodeSnapshot): NodeSnapshot => ({
   replicas: deriveReplicas(node),
 });
 
-/** Since when what is known of a model holds: the last report, or something newer of this model. */
+/** Time of the newest information on a model: the last report, or a later event of this model. */
 const knownAtMs = (node: NodeSnapshot, model: string): number =>
   Math.max(node.reportedAtMs, node.newerAtMs.get(model) ?? -Infinity);
 
-/** `atMs` becomes the age of what is known of the model, unless that is newer. */
+/** Sets the time of the newest information on the model to `atMs`, unless it is later already. */
 const withAge = (node: NodeSnapshot, model: string, atMs: number): NodeSnapshot =>
   atMs <= knownAtMs(node, model)
     ? node
@@ -56,7 +56,7 @@ function withoutEntry(node: NodeSnapshot, model: string, atMs: number): NodeSnap
   return withAge({ ...node, reported }, model, atMs);
 }
 
-/** One answer makes a node up, also an answer whose content is older than what is known already. */
+/** One answer makes a node up, even when its content is older than known events. */
 function withSignOfLife(node: NodeSnapshot): NodeSnapshot {
   const { error: _answered, ...rest } = node;
   return { ...rest, state: 'up', misses: 0, hasAnswered: true };
@@ -65,7 +65,7 @@ function withSignOfLife(node: NodeSnapshot): NodeSnapshot {
 const newerThan = (sentMs: number, ages: NodeSnapshot['newerAtMs']): NodeSnapshot['newerAtMs'] =>
   new Map([...ages].filter(([, atMs]) => atMs > sentMs));
 
-/** The models of a report, but for those of which something newer is known. */
+/** The models of a report, except those with newer information. */
 function mergeReported(
   node: NodeSnapshot,
   models: readonly ModelEntry[],
@@ -113,7 +113,7 @@ function withLoadEnded(
   ownLoads.delete(event.model);
   const ended = withAge({ ...node, ownLoads }, event.model, event.atMs);
   const before = node.reported.get(event.model);
-  // A report asked for after the end knows better: the model may be gone again.
+  // A report that was requested after the end is newer: the model may be gone again.
   const isOvertaken = before !== undefined && knownAtMs(node, event.model) >= event.atMs;
   if (event.result.kind === 'cancelled' || isOvertaken) return ended;
   const { reason: _old, ...known } = before ?? knownEntry(event.model, '');
@@ -124,9 +124,7 @@ function withLoadEnded(
   return withEntry(ended, entry, event.atMs);
 }
 
-/**
- * The node after `event`, or the same object where the event is of a node that was replaced meanwhile.
- */
+/** The node after `event`; the same object when the event belongs to a machine that has been replaced. */
 export function applyToNode(
   node: NodeSnapshot,
   event: NodeEvent,

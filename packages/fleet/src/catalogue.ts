@@ -1,9 +1,9 @@
 import type { ModelSettings } from '@cortex/protocol';
 
 /**
- * One `[[models]]` entry of models.toml. The node decides what is absent.
+ * One `[[models]]` entry of models.toml. The node chooses absent values.
  *
- * Memory in MiB, `ttlS` in seconds. A node must offer `harness` where it is named.
+ * Memory in MiB, `ttlS` in seconds. If `harness` is set, the node must offer it.
  */
 export interface CatalogueModel extends ModelSettings {
   readonly id: string;
@@ -11,21 +11,24 @@ export interface CatalogueModel extends ModelSettings {
   readonly minDevices?: number | undefined;
   readonly minDeviceVramMb?: number | undefined;
   readonly allowCpu?: boolean | undefined;
-  /** Nodes preferred for it, and where it is never evicted. */
+  /** Nodes that are preferred for the model and never evict it. */
   readonly pinnedOn?: readonly string[] | undefined;
   readonly ttlS?: number | undefined;
-  /** Absent: true. False keeps it out of `/v1/models`; it still serves. */
+  /** False hides it from `/v1/models`; it still serves. Absent: true. */
   readonly listed?: boolean | undefined;
 }
 
 /** One entry of `[aliases]`. A name with `*` is a glob; `default` stands for unknown names. */
 export interface Alias {
   readonly name: string;
-  /** Model ids, never other aliases. The first that is loaded is taken. */
+  /** Model ids, never other aliases. The first loaded one is used. */
   readonly models: readonly string[];
-  /** True: shown in `/v1/models` as an entry of its own. */
+  /** True: `/v1/models` shows the alias as a separate entry. */
   readonly listed: boolean;
-  /** Defaults of request fields for requests that use this name; the models' own `params` yield to them. */
+  /**
+   * Defaults of request fields for requests that use this name. They take precedence over the `params` of the
+   * model.
+   */
   readonly params?: Readonly<Record<string, unknown>> | undefined;
 }
 
@@ -34,13 +37,13 @@ export interface NodeConfig {
   readonly name: string;
   /** Base URL of the neuron. */
   readonly endpoint: string;
-  /** Speed relative to the others until it has been measured; absent: 1. */
+  /** Speed relative to other nodes until it is measured; absent: 1. */
   readonly weight?: number | undefined;
   /** The node may sleep: ranks last and does not degrade `/health`. */
   readonly expectedOffline?: boolean | undefined;
 }
 
-/** Everything the operator wrote that the fleet snapshot depends on. */
+/** The part of the configuration that the fleet snapshot depends on. */
 export interface FleetConfig {
   readonly nodes: readonly NodeConfig[];
   readonly catalogue: readonly CatalogueModel[];

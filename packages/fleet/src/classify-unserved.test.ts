@@ -17,14 +17,14 @@ const ask = (overrides: object = {}) => ({ model: 'm', tried: [], weight: 1, ...
 const catalogue = [{ id: 'm', harness: 'llama' }];
 
 describe('a model that is not loaded', () => {
-  test('right after it was unloaded is a load, never a 404', () => {
+  test('is loaded right after it was unloaded, never answered with 404', () => {
     const { snapshot } = fleet({ nodes: ['a'] }, [
       report('a', [entry('m', { status: 'unloaded' })]),
     ]);
     expect(selectNode(snapshot, ask(), quiet)).toEqual({ kind: 'load', nodes: ['a'] });
   });
 
-  test('is waited for where a node loads it already', () => {
+  test('is waited for when a node already loads it', () => {
     const { snapshot } = fleet({ nodes: ['a', 'b'], catalogue }, [
       report('a', []),
       report('b', [entry('m', { status: 'pulling' })]),
@@ -35,7 +35,7 @@ describe('a model that is not loaded', () => {
     });
   });
 
-  test('in recovery keeps its place: no second placement', () => {
+  test('in recovery is not placed on a second node', () => {
     const { snapshot } = fleet({ nodes: ['a', 'b'], catalogue }, [
       report('a', [entry('m', { status: 'recovering' })]),
       report('b', []),
@@ -54,7 +54,7 @@ describe('a model that is not loaded', () => {
     expect(selectNode(snapshot, ask(), quiet)).toMatchObject({ replica: { node: 'b' } });
   });
 
-  test('failed on one node is loaded on another that can', () => {
+  test('that failed on one node is loaded on another', () => {
     const { snapshot } = fleet({ nodes: ['a', 'b'], catalogue }, [
       report('a', [entry('m', { status: 'failed', reason: 'broken' })]),
       report('b', []),
@@ -62,7 +62,7 @@ describe('a model that is not loaded', () => {
     expect(selectNode(snapshot, ask(), quiet)).toEqual({ kind: 'load', nodes: ['b', 'a'] });
   });
 
-  test('is refused with the reason and the time left while every node that can hold it has just failed', () => {
+  test('is refused with the reason and the remaining time while every node that can hold it has just failed', () => {
     const { snapshot } = fleet({ nodes: ['a'], catalogue }, [report('a', [])]);
     const failing: DecisionContext = {
       ...quiet,
@@ -83,7 +83,7 @@ describe('a model that is not loaded', () => {
     expect(selectNode(snapshot, ask(), { ...failing, nowMs: 4_010 }).kind).toBe('load');
   });
 
-  test('waits while a node has neither answered nor missed once: it may have it', () => {
+  test('makes requests wait while a node that may have it is still pending', () => {
     const state = fleet({ nodes: ['a', 'b'], catalogue }, [report('a', [])]);
     expect(selectNode(state.snapshot, ask(), quiet)).toEqual({ kind: 'pending' });
     state.apply({ kind: 'node_missed', node: 'b', atMs: 2, error: 'refused' });
@@ -91,8 +91,8 @@ describe('a model that is not loaded', () => {
   });
 });
 
-describe('a model that cannot be served', () => {
-  test('by anybody, ever: what each node lacks', () => {
+describe('classifyUnserved', () => {
+  test('names what each node lacks when no node can ever serve the model', () => {
     const { snapshot } = fleet(
       { nodes: ['a', 'b'], catalogue: [{ id: 'm', minDevices: 2, minDeviceVramMb: 10_000 }] },
       [
@@ -113,7 +113,7 @@ describe('a model that cannot be served', () => {
     });
   });
 
-  test('because its harness is on no node: said so, as a lack', () => {
+  test('names the harness that every node lacks', () => {
     const { snapshot } = fleet({ nodes: ['a'], catalogue: [{ id: 'm', harness: 'mistralrs' }] }, [
       report('a', []),
     ]);
@@ -125,7 +125,7 @@ describe('a model that cannot be served', () => {
     });
   });
 
-  test('while its only node is down: no healthy node, with the cause', () => {
+  test('answers no healthy node, with the cause, while the only node of a model is down', () => {
     const state = fleet({ nodes: ['a', 'b'] }, [report('a', [entry('m')]), report('b', [])]);
     takeDown(state, 'a');
     expect(selectNode(state.snapshot, ask(), quiet)).toEqual({
@@ -137,7 +137,7 @@ describe('a model that cannot be served', () => {
     });
   });
 
-  test('as long as no node has ever answered: nobody can say that it is not there', () => {
+  test('does not answer that a model is unknown before any node has answered', () => {
     const state = fleet({ nodes: ['a'] });
     takeDown(state, 'a');
     expect(selectNode(state.snapshot, ask(), quiet)).toMatchObject({
@@ -145,7 +145,7 @@ describe('a model that cannot be served', () => {
     });
   });
 
-  test('while its node drains, or has it loaded without being able to serve: no capacity', () => {
+  test('answers no capacity while the node of a model drains or cannot serve it', () => {
     const draining = fleet({ nodes: ['a'] }, [
       report('a', [entry('m')], { health: health([load('m')], { draining: true }) }),
     ]);
@@ -164,7 +164,7 @@ describe('a model that cannot be served', () => {
     ]);
   });
 
-  test('on a node that is not configured', () => {
+  test('refuses a node that is not configured', () => {
     const { snapshot } = fleet({ nodes: ['a'], catalogue }, [report('a', [])]);
     expect(selectNode(snapshot, ask({ node: 'x' }), quiet)).toMatchObject({
       refusal: { kind: 'not_found', lacks: [{ node: 'x', text: 'is not configured' }] },

@@ -11,7 +11,7 @@ import type { FleetSnapshot, NodeSnapshot, Replica } from './snapshot.ts';
 
 /** Why no node can serve a model now. */
 export type Refusal =
-  /** No node can ever hold it: what each one lacks. */
+  /** No node can ever hold it; `lacks` says what each one lacks. */
   | { readonly kind: 'not_found'; readonly lacks: readonly Lack[] }
   /** Nodes that could hold it are not up; empty: no node is configured. */
   | {
@@ -24,10 +24,10 @@ export type Refusal =
       readonly node: string;
       readonly reason: string;
       readonly isTransient: boolean;
-      /** Until the next attempt is made. */
+      /** Time until the next attempt. */
       readonly retryInMs: number;
     }
-  /** Nodes that could hold it take no requests or loads now; `text` follows the node's name. */
+  /** Nodes that could hold it accept no requests or loads now; `text` follows the name of the node in a sentence. */
   | {
       readonly kind: 'no_capacity';
       readonly obstacles: readonly { readonly node: string; readonly text: string }[];
@@ -35,22 +35,22 @@ export type Refusal =
   /** Every ready replica has failed this request already. */
   | { readonly kind: 'all_tried'; readonly nodes: readonly string[] }
   | { readonly kind: 'too_many_answers'; readonly slots: number }
-  /** The file of a model that could be loaded is on the disk of no up node, and what was asked for loads nothing. */
+  /** No up node has the file of the model on disk, and the request does not start loads. */
   | { readonly kind: 'no_file' };
 
 /** What a request for a model without a ready replica waits for, or why it is refused. */
 export type Unserved =
-  /** A node is loading or pulling it. */
+  /** A node is loading or pulling the model. */
   | { readonly kind: 'loading'; readonly replica: Replica }
-  /** It is loaded on no node; these nodes can load it, best first. */
+  /** No node has it loaded; these nodes can load it, best first. */
   | { readonly kind: 'load'; readonly nodes: readonly string[] }
-  /** Nodes that have never been heard of may have it. */
+  /** Nodes that have not answered yet may have it. */
   | { readonly kind: 'pending' }
   | { readonly kind: 'refused'; readonly refusal: Refusal };
 
 const refused = (refusal: Refusal): Unserved => ({ kind: 'refused', refusal });
 
-/** What keeps an up node that could hold the model from doing so now. */
+/** Why an up node that could hold the model cannot do so now. */
 function obstacle(node: NodeSnapshot, replica: Replica | undefined): string {
   if (node.isDraining) return 'is draining';
   if (replica && stateTraits(replica.status).serves)
@@ -76,7 +76,7 @@ function latestFailure(
     kind: 'load_failed',
     node: next.node,
     reason: next.reason,
-    // As long as one node may get over it, the caller may come back.
+    // If one failure can be temporary, the caller can retry.
     isTransient: failed.some(({ isTransient }) => isTransient),
     retryInMs: next.retryAtMs - context.nowMs,
   };
@@ -120,7 +120,7 @@ function refusalOf(
   };
 }
 
-/** Called when no ready replica can take the request: the rare path, so it may look at the whole fleet. */
+/** Called when no ready replica can take the request. This is rare, so it can scan the whole fleet. */
 export function classifyUnserved(
   snapshot: FleetSnapshot,
   question: LoadQuestion,
@@ -135,7 +135,7 @@ export function classifyUnserved(
   if (ready.length > 0) return refused({ kind: 'all_tried', nodes: ready.map(({ node }) => node) });
   const recovering = replicas.find(({ status }) => status === 'recovering');
   if (recovering) return refused({ kind: 'recovering', node: recovering.node });
-  // A node not heard of yet may have the model ready: a load elsewhere would be a second one.
+  // A node that has not answered yet may have the model ready, and a load elsewhere would be a second one.
   if (snapshot.pendingNodes > 0) return { kind: 'pending' };
   const nodes = loadCandidates(snapshot, question, context);
   if (nodes.length > 0) return { kind: 'load', nodes };

@@ -2,7 +2,7 @@ import { isModelState, type ModelEntry, type ModelLoad, stateTraits } from '@cor
 
 import type { NodeSnapshot, Replica, ReplicaLoad } from './snapshot.ts';
 
-/** A model entry for what is known before the node has listed it. */
+/** A model entry for a model that the node has not listed yet. */
 export function knownEntry(model: string, status: string, reason?: string): ModelEntry {
   return {
     id: model,
@@ -30,7 +30,7 @@ function readLoad(node: NodeSnapshot, load: ModelLoad): ReplicaLoad {
   };
 }
 
-/** The load of a replica that refused: exactly full, so that each end of an own lease makes room for one. */
+/** The load of a replica that refused: exactly full, so that each ended own lease makes room for one request. */
 function fullLoad(load: ReplicaLoad | undefined, ownAtReport: number): ReplicaLoad {
   const known = load ?? { maxInFlight: 1, maxQueueDepth: 0 };
   return {
@@ -48,7 +48,7 @@ function loadOf(node: NodeSnapshot, model: string, reported: ModelLoad | undefin
 }
 
 function toReplica(node: NodeSnapshot, entry: ModelEntry, load: ReplicaLoad | undefined): Replica {
-  // A load that cortex has asked for, and that the node does not show yet.
+  // A load that cortex has requested and the node does not report yet.
   const isOwnLoad =
     node.ownLoads.has(entry.id) &&
     (stateTraits(entry.status).loadable || !isModelState(entry.status));
@@ -79,10 +79,10 @@ function toReplica(node: NodeSnapshot, entry: ModelEntry, load: ReplicaLoad | un
 }
 
 /**
- * The replicas of a node, from everything known of it.
+ * The replicas of a node.
  *
- * A replica that says the same as before stays the same object, and the whole map too where nothing
- * changed, so that the index of a large fleet is only touched where something did.
+ * An unchanged replica stays the same object, and so does the map when no replica changed, so that only the changed
+ * parts of the index of a large fleet are updated.
  */
 export function deriveReplicas(node: NodeSnapshot): ReadonlyMap<string, Replica> {
   const loads = new Map((node.health?.models ?? []).map((load) => [load.id, load]));

@@ -1,11 +1,11 @@
 import type { CatalogueModel } from './catalogue.ts';
 import type { FleetSnapshot, NodeSnapshot } from './snapshot.ts';
 
-/** What a node lacks for a model: nothing that waiting would bring. */
+/** What a node permanently lacks for a model. */
 export interface Lack {
   readonly node: string;
   readonly what: 'node' | 'model' | 'harness' | 'devices';
-  /** Follows the node's name in a sentence. */
+  /** Follows the name of the node in a sentence. */
   readonly text: string;
 }
 
@@ -36,9 +36,9 @@ function lackOfDevices(node: NodeSnapshot, model: CatalogueModel): Lack | undefi
 }
 
 /**
- * What `node` lacks to hold `model`; undefined when it can, or when it never answered and so may.
+ * What `node` lacks to hold `model`; undefined when it can, or when it has never answered and therefore may.
  *
- * Memory in use does not count: it can be freed.
+ * Memory in use is not a lack, because it can be freed.
  */
 export function lackFor(
   snapshot: FleetSnapshot,
@@ -53,8 +53,8 @@ export function lackFor(
 }
 
 /**
- * Whether free memory suffices as far as is known now: that of the GPUs, of a node without one the share of RAM that
- * models may take. What is not known does not count against the node.
+ * Whether the known free memory suffices: the memory of the GPUs, or without a GPU the share of RAM that models may
+ * use. Unknown values do not count against the node.
  */
 export function fitsFreeMemory(node: NodeSnapshot, model: CatalogueModel | undefined): boolean {
   const devices = node.health?.devices ?? [];

@@ -2,16 +2,19 @@ import type { Discovery, ModelEntry, NodeHealth } from '@cortex/protocol';
 
 import type { FleetConfig } from './catalogue.ts';
 
-/** How a load that cortex asked for ended. `cancelled`: no request waited any more; the node's next report says what is left. */
+/**
+ * How a load that cortex requested ended. `cancelled`: no request waited any more; the next report of the node
+ * shows the result.
+ */
 export type LoadResult =
   | { readonly kind: 'loaded' }
   | { readonly kind: 'cancelled' }
   | { readonly kind: 'failed'; readonly reason: string };
 
 /**
- * An answer of a node.
+ * A report of a node.
  *
- * `sentMs` is when it was asked, `atMs` when it answered; what the answer leaves out stays as it was.
+ * `sentMs` is the time of the poll, `atMs` the time of the answer. Parts that the answer omits stay unchanged.
  */
 export interface NodeReported {
   readonly kind: 'node_reported';
@@ -22,7 +25,7 @@ export interface NodeReported {
   readonly models?: readonly ModelEntry[] | undefined;
   readonly discovery?: Discovery | undefined;
   readonly version?: string | undefined;
-  /** Own leases on this node when it was asked, by model id, summed by weight. */
+  /** Own leases on this node at the time of the poll, by model id, summed by weight. */
   readonly ownInFlight?: ReadonlyMap<string, number> | undefined;
 }
 
@@ -32,7 +35,10 @@ export type FleetEvent =
   | {
       readonly kind: 'node_missed';
       readonly node: string;
-      /** When it was asked; absent: `atMs`. A miss of a question from before the node's configuration changed does not count. */
+      /**
+       * Time of the poll; absent: `atMs`. A failed poll from before the configuration of the node changed does not
+       * count.
+       */
       readonly sentMs?: number | undefined;
       readonly atMs: number;
       readonly error: string;
@@ -40,7 +46,7 @@ export type FleetEvent =
   | {
       readonly kind: 'base_paths_known';
       readonly node: string;
-      /** The path under which inference for a model is sent, by model id; models not named: none. */
+      /** Path prefix for inference, by model id; other models have none. */
       readonly basePaths: ReadonlyMap<string, string>;
       readonly atMs: number;
     }
@@ -51,7 +57,7 @@ export type FleetEvent =
       readonly atMs: number;
     }
   | {
-      /** What cortex learned of a model outside of a report, from the answer to a call of its own: holds until the next report. */
+      /** State of a model that cortex learned from the answer to one of its own calls; valid until the next report. */
       readonly kind: 'model_status';
       readonly node: string;
       readonly model: string;
@@ -59,7 +65,7 @@ export type FleetEvent =
       readonly atMs: number;
     }
   | {
-      /** The node refused for a full queue: no room until its next report or the end of a lease of our own. */
+      /** The node refused for a full queue: no room until its next report or the end of an own lease. */
       readonly kind: 'model_full';
       readonly node: string;
       readonly model: string;

@@ -8,8 +8,8 @@ const loadStatus = (state: ReturnType<typeof fleet>, model = 'm') =>
 const miss = (node: string, atMs = 2) =>
   ({ kind: 'node_missed', node, atMs, error: 'timeout' }) as const;
 
-describe('the state of a node', () => {
-  test('two misses keep a node up, the third takes it down, one answer brings it back', () => {
+describe('FleetState:', () => {
+  test('a node stays up for two failed polls, is down after the third, and is up again after one answer', () => {
     const state = fleet({ nodes: ['a'] }, [report('a', [entry('m')])]);
     const seen = [];
     for (let count = 0; count < 3; count += 1) {
@@ -24,7 +24,7 @@ describe('the state of a node', () => {
     expect(state.snapshot.nodes.get('a')?.error).toBeUndefined();
   });
 
-  test('a node that never answered is never up', () => {
+  test('a node that has never answered is never up', () => {
     const state = fleet({ nodes: ['a'] });
     const seen = [state.snapshot.nodes.get('a')?.state];
     for (let count = 0; count < 4; count += 1) {
@@ -34,7 +34,7 @@ describe('the state of a node', () => {
     expect(seen).toEqual(['unknown', 'unknown', 'unknown', 'down', 'down']);
   });
 
-  test('replicas of a node that is down are known and not ready', () => {
+  test('replicas of a node that is down are known but not ready', () => {
     const state = fleet({ nodes: ['a'] }, [report('a', [entry('m')])]);
     takeDown(state, 'a');
     const [replica] = state.snapshot.replicasByModel.get('m') ?? [];
@@ -42,7 +42,7 @@ describe('the state of a node', () => {
     expect(replica?.status).toBe('loaded');
   });
 
-  test('nodes count as pending until they answer or miss once', () => {
+  test('nodes are pending until their first answer or failed poll', () => {
     const state = fleet({ nodes: ['a', 'b'] });
     const seen = [state.snapshot.pendingNodes];
     state.apply(report('a', []));
@@ -53,7 +53,7 @@ describe('the state of a node', () => {
   });
 });
 
-describe('reports', () => {
+describe('FleetState:', () => {
   test('a model that the node no longer lists leaves the fleet', () => {
     const state = fleet({ nodes: ['a'] }, [report('a', [entry('m'), entry('n')])]);
     state.apply(report('a', [entry('n')], { sentMs: 2, atMs: 2 }));
@@ -61,7 +61,7 @@ describe('reports', () => {
     expect(state.snapshot.replicasByModel.has('n')).toBe(true);
   });
 
-  test('an answer to an older question does not overwrite what is known since', () => {
+  test('a report that was requested before a newer event does not overwrite that event', () => {
     const state = fleet({ nodes: ['a'] }, [report('a', [entry('m')], { sentMs: 5, atMs: 6 })]);
     state.apply({ kind: 'model_status', node: 'a', model: 'm', status: 'unloaded', atMs: 10 });
     state.apply(report('a', [entry('m')], { sentMs: 9, atMs: 11 }));
@@ -79,7 +79,7 @@ describe('reports', () => {
       { kind: 'load_ended', node: 'a', model: 'm', result: { kind: 'loaded' }, atMs: 10 },
     ],
   ] as const)(
-    'an event of one model (%s) discards nothing of an older answer about others',
+    'an event of one model (%s) does not hide what a late report contains on other models',
     (_kind, event) => {
       const state = fleet({ nodes: ['a'] }, [report('a', [entry('m'), entry('n')])]);
       state.apply(event);
@@ -94,7 +94,7 @@ describe('reports', () => {
     },
   );
 
-  test('a refusal for a full queue outlives an answer that was asked for before it', () => {
+  test('a refusal for a full queue is kept after a report that was requested before it', () => {
     const state = fleet({ nodes: ['a'] }, [report('a', [entry('m')])]);
     state.apply({ kind: 'model_full', node: 'a', model: 'm', ownInFlight: 2, atMs: 10 });
     const seen = [8, 12].map((sentMs) => {
@@ -105,7 +105,7 @@ describe('reports', () => {
     expect(seen).toEqual([32, 0]);
   });
 
-  test('what is kept of single models ends with the next report', () => {
+  test('the next report replaces the events of single models', () => {
     const state = fleet({ nodes: ['a'] }, [report('a', [])]);
     for (let index = 0; index < 100; index += 1)
       state.apply({ kind: 'model_gone', node: 'a', model: `m${index}`, atMs: 10 });
@@ -114,7 +114,7 @@ describe('reports', () => {
     expect(state.snapshot.nodes.get('a')?.newerAtMs.size).toBe(0);
   });
 
-  test('an older answer still shows that the node lives', () => {
+  test('a late report still marks the node as up', () => {
     const state = fleet({ nodes: ['a'] }, [report('a', [entry('m')])]);
     state.apply({ kind: 'model_gone', node: 'a', model: 'm', atMs: 10 });
     takeDown(state, 'a', 11);
@@ -123,13 +123,13 @@ describe('reports', () => {
     expect(state.snapshot.replicasByModel.has('m')).toBe(false);
   });
 
-  test('a state that this version does not know is kept and not servable', () => {
+  test('an unknown model state is kept and is not servable', () => {
     const state = fleet({ nodes: ['a'] }, [report('a', [entry('m', { status: 'defragmenting' })])]);
     const [replica] = state.snapshot.replicasByModel.get('m') ?? [];
     expect(replica).toMatchObject({ status: 'defragmenting', isServable: false, isReady: false });
   });
 
-  test('loaded is not servable when the node says it cannot serve, and absent means it can', () => {
+  test('a loaded model is servable unless the node reports that it is not', () => {
     const state = fleet({ nodes: ['a'] }, [
       report('a', [
         entry('m', { servable: { ok: false, reason: 'too little memory' } }),
@@ -144,10 +144,10 @@ describe('reports', () => {
   });
 });
 
-describe('own loads', () => {
+describe('FleetState:', () => {
   const started = { kind: 'load_started', node: 'a', model: 'm', atMs: 3 } as const;
 
-  test('a load that was asked for shows at once, and a report that does not know it yet hides it not', () => {
+  test('a requested load is visible at once, even after a report that does not contain it yet', () => {
     const state = fleet({ nodes: ['a'] }, [report('a', [])]);
     state.apply(started);
     state.apply({ kind: 'load_progress', node: 'a', model: 'm', progress: 0.4, atMs: 3 });
@@ -158,14 +158,14 @@ describe('own loads', () => {
     });
   });
 
-  test('a load that ended well makes the model ready before the next report', () => {
+  test('a successful load makes the model ready before the next report', () => {
     const state = fleet({ nodes: ['a'] }, [report('a', [entry('m', { status: 'unloaded' })])]);
     state.apply(started);
     state.apply({ kind: 'load_ended', node: 'a', model: 'm', result: { kind: 'loaded' }, atMs: 5 });
     expect(state.snapshot.replicasByModel.get('m')?.[0]?.isReady).toBe(true);
   });
 
-  test('a report from after the end of the load knows better than its outcome', () => {
+  test('a report that was requested after a load ended replaces the outcome of the load', () => {
     const state = fleet({ nodes: ['a'] }, [report('a', [])]);
     state.apply(started);
     state.apply(report('a', [entry('m', { status: 'failed' })], { sentMs: 6, atMs: 6 }));
@@ -173,7 +173,7 @@ describe('own loads', () => {
     expect(loadStatus(state)).toEqual(['a:failed']);
   });
 
-  test('a load that failed stays listed with its reason', () => {
+  test('a failed load stays listed with its reason', () => {
     const state = fleet({ nodes: ['a'] }, [report('a', [])]);
     state.apply(started);
     const result = { kind: 'failed', reason: 'no such file' } as const;
@@ -198,8 +198,8 @@ describe('own loads', () => {
   });
 });
 
-describe('configuration', () => {
-  test('a node taken out of the configuration leaves no replica, and its late answer changes nothing', () => {
+describe('FleetState:', () => {
+  test('a node that is removed from the configuration leaves no replica, and its late answer changes nothing', () => {
     const state = fleet({ nodes: ['a', 'b'] }, [report('a', [entry('m')]), report('b', [])]);
     state.apply({ kind: 'config_changed', config: fleetConfig({ nodes: ['b'] }), atMs: 5 });
     const isChanged = state.apply(report('a', [entry('m')], { sentMs: 6, atMs: 6 }));
@@ -208,7 +208,7 @@ describe('configuration', () => {
     expect(state.snapshot.replicasByModel.size).toBe(0);
   });
 
-  test('another machine under an old name starts from nothing, and answers of the old one do not count', () => {
+  test('a replaced machine under the same node name starts empty, and answers of the old one are ignored', () => {
     const state = fleet({ nodes: ['a'] }, [report('a', [entry('m')])]);
     const config = {
       ...fleetConfig({ nodes: [] }),
@@ -221,7 +221,7 @@ describe('configuration', () => {
     expect(state.snapshot.replicasByModel.size).toBe(0);
   });
 
-  test('a node that stays keeps what is known of it', () => {
+  test('a node that stays in the configuration keeps its state', () => {
     const state = fleet({ nodes: ['a'] }, [report('a', [entry('m')])]);
     const config = fleetConfig({ nodes: ['a', 'b'] });
     state.apply({ kind: 'config_changed', config, atMs: 5 });
@@ -229,8 +229,8 @@ describe('configuration', () => {
   });
 });
 
-describe('snapshots', () => {
-  test('a snapshot taken before an event does not change', () => {
+describe('FleetState:', () => {
+  test('a snapshot does not change after a later event', () => {
     const state = fleet({ nodes: ['a'] }, [report('a', [entry('m')])]);
     const before = state.snapshot;
     state.apply(report('a', [], { sentMs: 2, atMs: 2 }));
@@ -238,7 +238,7 @@ describe('snapshots', () => {
     expect(before.nodes.get('a')?.reported.has('m')).toBe(true);
   });
 
-  test('what did not change stays the same object', () => {
+  test('unchanged parts of a snapshot stay the same objects', () => {
     const state = fleet({ nodes: ['a', 'b'] }, [
       report('a', [entry('m')]),
       report('b', [entry('n')]),
@@ -251,7 +251,7 @@ describe('snapshots', () => {
     expect(state.snapshot.replicasByModel.get('n')).toBe(before.replicasByModel.get('n'));
   });
 
-  test('replicas of one model are in the order of node names, in whatever order they came', () => {
+  test('replicas of one model are ordered by node name, regardless of the order of the events', () => {
     const reports = ['c', 'a', 'b'].map((node) => report(node, [entry('m')]));
     const state = fleet({ nodes: ['b', 'c', 'a'] }, reports);
     expect(state.snapshot.replicasByModel.get('m')?.map(({ node }) => node)).toEqual([

@@ -16,7 +16,10 @@ const EMPTY: FleetSnapshot = {
 
 const isPending = (node: NodeSnapshot): boolean => !node.hasAnswered && node.misses === 0;
 
-/** Where the replica of `node` is in `list`, or belongs: the list is in the order of node names and may be as long as the fleet. */
+/**
+ * Index of the replica of `node` in `list`, or where to insert it. The list is ordered by node name and can be as
+ * long as the fleet.
+ */
 function positionOf(list: readonly Replica[], node: string): number {
   let low = 0;
   let high = list.length;
@@ -28,7 +31,7 @@ function positionOf(list: readonly Replica[], node: string): number {
   return low;
 }
 
-/** `list` with the replica of `node` replaced, added or taken out; still in the order of node names. */
+/** `list` with the replica of `node` replaced, added or removed, ordered by node name. */
 function withReplica(
   list: readonly Replica[],
   node: string,
@@ -41,7 +44,7 @@ function withReplica(
   return replica ? list.toSpliced(position, 0, replica) : list;
 }
 
-/** The index after one node changed: only the lists of models whose replica there changed are new. */
+/** The index after one node changed. Only the lists of models whose replica on this node changed are new. */
 function reindex(
   index: FleetSnapshot['replicasByModel'],
   before: NodeSnapshot,
@@ -73,7 +76,7 @@ function configureNodes(
     .map((entry) => {
       const before = known.get(entry.name);
       const fresh = createNode(entry, atMs);
-      // Another machine under an old name is another node: nothing known of the old one holds.
+      // A new machine under an old name is a different node, so the old state is dropped.
       if (before?.endpoint !== entry.endpoint) return fresh;
       const { speedWeight, isExpectedOffline } = fresh;
       const kept = { ...before, speedWeight, isExpectedOffline };
@@ -94,9 +97,7 @@ function indexAll(nodes: FleetSnapshot['nodes']): FleetSnapshot['replicasByModel
   return index;
 }
 
-/**
- * The state of the fleet. `apply` is the only way to change it; snapshots taken before stay as they were.
- */
+/** The state of the fleet. Only `apply` changes it; earlier snapshots stay unchanged. */
 export class FleetState {
   #snapshot = EMPTY;
   #failuresBeforeDown = 3;

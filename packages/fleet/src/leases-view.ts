@@ -1,19 +1,19 @@
-/** What decisions need of the leases of this cortex. */
+/** The leases of this cortex, as decisions need them. */
 export interface LeasesView {
-  /** Own requests on the model, summed by weight, by node; absent: none anywhere. The map may change later. */
+  /** Own requests on the model by node, summed by weight; absent: none on any node. The map can change later. */
   ownByNode(model: string): ReadonlyMap<string, number> | undefined;
 }
 
-/** Why a load failed lately, so that callers get the reason instead of another attempt each. */
+/** Why a load failed recently, so that callers get the reason instead of one attempt per request. */
 export interface LoadFailure {
   readonly reason: string;
-  /** Monotonic: when a caller may come back. */
+  /** Monotonic time from which a caller can retry. */
   readonly retryAtMs: number;
-  /** True: the cause may pass by itself (out of memory, registry away); false: the same load fails again. */
+  /** True: the cause can be temporary (out of memory, registry unreachable); false: the same load fails again. */
   readonly isTransient: boolean;
 }
 
-/** Failed loads by node and model, as far as they count for the request in question. */
+/** Failed loads by node and model that count for this request. */
 export interface LoadFailures {
   failure(node: string, model: string): LoadFailure | undefined;
 }

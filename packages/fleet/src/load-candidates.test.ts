@@ -24,7 +24,7 @@ describe('loadCandidates', () => {
     expect(loadCandidates(snapshot, question, busy)).toEqual(['e', 'd', 'b', 'c', 'a']);
   });
 
-  test('leaves out nodes that are down, draining, in back-off, or lack something', () => {
+  test('omits nodes that are down, draining, in back-off, or lack something', () => {
     const { snapshot } = fleet(
       {
         nodes: ['down', 'draining', 'failing', 'lacking', 'fine'],
@@ -49,7 +49,7 @@ describe('loadCandidates', () => {
     expect(loadCandidates(snapshot, question, context)).toEqual(['fine']);
   });
 
-  test('a node that failed this request, or the model before, comes last', () => {
+  test('puts a node that failed this request or this model last', () => {
     const { snapshot } = fleet({ nodes: ['a', 'b', 'c'], catalogue: [{ id: 'm' }] }, [
       report('a', []),
       report('b', [entry('m', { status: 'failed' })]),
@@ -59,7 +59,7 @@ describe('loadCandidates', () => {
     expect(nodes).toEqual(['c', 'b', 'a']);
   });
 
-  test('a node with enough free memory comes before one that would have to evict', () => {
+  test('prefers a node with enough free memory to one that would have to evict', () => {
     const { snapshot } = fleet({ nodes: ['a', 'b'], catalogue: [{ id: 'm', vramMb: 8_000 }] }, [
       report('a', [], { health: memory(2_000) }),
       report('b', [], { health: memory(9_000) }),
@@ -67,7 +67,7 @@ describe('loadCandidates', () => {
     expect(loadCandidates(snapshot, question, quiet)).toEqual(['b', 'a']);
   });
 
-  test('for any fleet: only nodes that lack nothing, each once, whatever the order of the configuration', () => {
+  test('lists for any fleet only nodes that lack nothing, each once, in any order of the configuration', () => {
     const node = fc.record({
       onDisk: fc.boolean(),
       harness: fc.constantFrom('llama', 'vllm'),

@@ -7,12 +7,12 @@ import type { FleetSnapshot, NodeSnapshot } from './snapshot.ts';
 
 export interface LoadQuestion {
   readonly model: string;
-  /** Only this node will do. */
+  /** Restricts the choice to this node. */
   readonly node?: string | undefined;
   readonly tried: readonly string[];
 }
 
-/** Tables beside the snapshot, and the time. */
+/** Tables outside the snapshot, and the time. */
 export interface DecisionContext {
   readonly leases: LeasesView;
   readonly failures: LoadFailures;
@@ -27,7 +27,7 @@ function isBusy(node: NodeSnapshot, leases: LeasesView): boolean {
   return false;
 }
 
-/** True while a failed load of the model there is remembered. */
+/** True while a failed load of the model on this node is remembered. */
 export function isInBackOff(
   { failures, nowMs }: DecisionContext,
   node: string,
@@ -37,7 +37,7 @@ export function isInBackOff(
   return failure !== undefined && failure.retryAtMs > nowMs;
 }
 
-/** Smaller is better, compared from the left. */
+/** Smaller is better; compared from the left. */
 function rank(
   snapshot: FleetSnapshot,
   node: NodeSnapshot,

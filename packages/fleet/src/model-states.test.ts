@@ -10,9 +10,9 @@ const fleetWith = (status: string) =>
   fleet({ nodes: ['a'] }, [report('a', [entry('m', { status })])]).snapshot;
 const question = { model: 'm', tried: [], weight: 1 };
 
-describe('a model in each state', () => {
+describe('a model', () => {
   test.each([...MODEL_STATES, 'warming', 'constructor', ''])(
-    'with status %p gets what the table of states says',
+    'with status %p is routed and listed as the state table defines',
     (status) => {
       const snapshot = fleetWith(status);
       const { serves, loadable, underWay, impairs } = stateTraits(status);
@@ -26,7 +26,7 @@ describe('a model in each state', () => {
     },
   );
 
-  test('a status of a newer neuron is refused by name and listed as unloaded', () => {
+  test('with a status of a newer neuron is refused by that status and listed as unloaded', () => {
     const snapshot = fleetWith('warming');
 
     expect(classifyUnserved(snapshot, question, quiet)).toEqual({
@@ -39,7 +39,7 @@ describe('a model in each state', () => {
     expect(modelStatus(snapshot.replicasByModel.get('m') ?? [])).toBe('unloaded');
   });
 
-  test('a load that cortex asked for shows as loading until the node shows it itself', () => {
+  test('shows as loading after cortex requested a load, until the node reports it', () => {
     const shown = [...MODEL_STATES, 'warming'].filter((status) => {
       const state = fleet({ nodes: ['a'] }, [report('a', [entry('m', { status })])]);
       state.apply({ kind: 'load_started', node: 'a', model: 'm', atMs: 2 });

@@ -2,10 +2,10 @@ import { editDistance } from '@cortex/protocol';
 
 const MAX_NEAR = 5;
 
-/** The part people remember: without the organisation. */
+/** The name without the organisation, which is the part that people remember. */
 const baseName = (name: string): string => name.slice(name.lastIndexOf('/') + 1);
 
-/** How unlike two names are: 0 for the same one apart from case and organisation, above 1 for unrelated ones. */
+/** Distance of two names: 0 when they are equal apart from case and organisation, above 1 when unrelated. */
 function unlikeness(asked: string, name: string): number {
   const [wanted, known] = [baseName(asked), baseName(name)];
   if (wanted === known) return 0;

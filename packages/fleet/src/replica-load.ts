@@ -1,17 +1,17 @@
 import type { Replica } from './snapshot.ts';
 
 /**
- * Requests on a replica now, as well as cortex can know: what it holds itself, or what the node reported
- * with the own part of that report replaced by what is held now (behaviour 39a).
+ * Estimated number of requests on a replica now: the own leases, or the report of the node with the own leases of
+ * that time replaced by the current ones (behaviour 39a).
  *
- * @param own - Own leases on it now, summed by weight.
+ * @param own - Own leases on the replica now, summed by weight.
  */
 export function replicaLoad({ load }: Replica, own: number): number {
   if (!load) return own;
   return Math.max(own, load.inFlight + load.queueDepth - load.ownAtReport + own);
 }
 
-/** Whether `weight` more requests fit into its slots and queue. A replica that has not said how many it takes has room. */
+/** Whether `weight` more requests fit into its slots and queue. A replica that has not reported its size has room. */
 export function hasRoom(replica: Replica, own: number, weight: number): boolean {
   const { load } = replica;
   if (!load) return true;

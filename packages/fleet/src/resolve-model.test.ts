@@ -27,7 +27,7 @@ const memory = (freeMb: number) =>
   });
 
 describe('resolveModel', () => {
-  test('takes a model id as it is', () => {
+  test('returns a model id unchanged', () => {
     expect(resolve('Qwen/Qwen3-8B')).toEqual({
       kind: 'model',
       model: 'Qwen/Qwen3-8B',
@@ -35,7 +35,7 @@ describe('resolveModel', () => {
     });
   });
 
-  test('the exact alias wins over globs, the longest glob over shorter ones', () => {
+  test('prefers an exact alias to globs, and the longest glob to shorter ones', () => {
     const models = ['claude-exact', 'claude-haiku-4', 'claude-opus'].map((asked) => resolve(asked));
     expect(models).toMatchObject([
       { model: 'Qwen/Qwen3-8B', viaAlias: true },
@@ -44,17 +44,17 @@ describe('resolveModel', () => {
     ]);
   });
 
-  test('characters that mean something in patterns mean themselves in globs', () => {
+  test('matches regular expression characters in globs literally', () => {
     const dotted = fleet({ nodes: ['a'], aliases: { 'gpt-4.1*': 'm' } });
     expect(resolveModel(dotted.snapshot, 'gpt-4x1').kind).toBe('unknown');
     expect(resolveModel(dotted.snapshot, 'gpt-4.1-mini').kind).toBe('model');
   });
 
-  test('a list takes its first loaded member', () => {
+  test('chooses the first loaded model of a list', () => {
     expect(resolve('pair')).toMatchObject({ model: 'small' });
   });
 
-  test('a list without a loaded member takes the first that fits without eviction, else the first', () => {
+  test('chooses from a list without a loaded model the first that fits without eviction, else the first', () => {
     const catalogue = [
       { id: 'large', vramMb: 20_000 },
       { id: 'fits', vramMb: 4_000 },
@@ -69,24 +69,24 @@ describe('resolveModel', () => {
     ]);
   });
 
-  test('aliases are not followed further', () => {
+  test('does not follow an alias of an alias', () => {
     expect(resolve('chain')).toMatchObject({ model: 'pair' });
   });
 
-  test('id@node asks for one node, through an alias too', () => {
+  test('restricts id@node to one node, also through an alias', () => {
     expect(resolve('small@a')).toMatchObject({ model: 'small', node: 'a', viaAlias: false });
     expect(resolve('claude-exact@b')).toMatchObject({ model: 'Qwen/Qwen3-8B', node: 'b' });
     expect(resolve('small@nowhere').kind).toBe('unknown');
     expect(resolve('claude-sonnet@20240620')).toMatchObject({ model: 'big' });
   });
 
-  test('an unknown name gets near names, or default where it is set', () => {
+  test('answers an unknown name with near names, or with the alias default if there is one', () => {
     expect(resolve('qwen3-8b')).toEqual({ kind: 'unknown', near: ['Qwen/Qwen3-8B'] });
     const withDefault = fleet({ nodes: ['a'], aliases: { default: 'small' } });
     expect(resolveModel(withDefault.snapshot, 'gpt-4')).toMatchObject({ model: 'small' });
   });
 
-  test('a model that only a node has that is down is known', () => {
+  test('knows a model that only a node that is down has', () => {
     const lost = fleet({ nodes: ['a'] }, [report('a', [entry('m')])]);
     for (const atMs of [2, 3, 4]) {
       lost.apply({ kind: 'node_missed', node: 'a', atMs, error: 'gone' });
@@ -103,11 +103,11 @@ describe('nearNames', () => {
     ]);
   });
 
-  test('offers nothing for a name that resembles none', () => {
+  test('offers nothing for a name without a similar one', () => {
     expect(nearNames('gpt-4o', ['Qwen/Qwen3-8B', 'mistral'])).toEqual([]);
   });
 
-  test('for any names: at most five, each one that exists, a name itself first', () => {
+  test('returns for any names at most five existing ones, an exact match first', () => {
     fc.assert(
       fc.property(
         fc.array(fc.string({ maxLength: 12 })),
@@ -122,7 +122,7 @@ describe('nearNames', () => {
   });
 });
 
-describe('a request that names no model', () => {
+describe('a request without a model name', () => {
   const named = (options: Parameters<typeof fleet>[0], models: readonly string[]) =>
     nameForUnnamed(
       fleet(options, [
@@ -133,7 +133,7 @@ describe('a request that names no model', () => {
       ]).snapshot,
     );
 
-  test('means the alias default, else the only model there is, else nothing', () => {
+  test('gets the alias default, else the only model, else none', () => {
     const nodes = ['a'];
 
     expect(named({ nodes, aliases: { default: 'm' } }, ['m', 'n'])).toBe('default');

@@ -4,15 +4,15 @@ import { fitsFreeMemory, lackFor } from './feasibility.ts';
 import { nearNames } from './near-names.ts';
 import type { FleetSnapshot } from './snapshot.ts';
 
-/** What a name asked for stands for. */
+/** The model that a requested name resolves to. */
 export type Resolution =
   | {
       readonly kind: 'model';
       readonly model: string;
-      /** Asked for as `id@node`. */
+      /** Requested as `id@node`. */
       readonly node?: string | undefined;
       readonly viaAlias: boolean;
-      /** Request fields that the alias asked for sets by default. */
+      /** Defaults of request fields that the alias sets. */
       readonly params?: Readonly<Record<string, unknown>> | undefined;
     }
   | { readonly kind: 'unknown'; readonly near: readonly string[] };
@@ -33,7 +33,10 @@ const fitsNow = (snapshot: FleetSnapshot, model: string): boolean =>
       fitsFreeMemory(node, snapshot.catalogue.get(model)),
   );
 
-/** Of an alias's list: the first that is loaded, else the first that some node can load without evicting, else the first. */
+/**
+ * The model of an alias list: the first loaded one, else the first that a node can load without evicting, else the
+ * first.
+ */
 function chooseAliased(snapshot: FleetSnapshot, models: readonly string[]): string {
   const [first = '', ...others] = models;
   if (others.length === 0) return first;
@@ -64,7 +67,7 @@ function resolveGlob(snapshot: FleetSnapshot, asked: string): Resolution | undef
   return alias && viaAlias(snapshot, alias);
 }
 
-/** `id@node`, where the node is configured: any other `@` is part of a name. */
+/** Splits `id@node` if the node is configured; any other `@` is part of a name. */
 function resolveOnNode(snapshot: FleetSnapshot, asked: string): Resolution | undefined {
   const at = asked.lastIndexOf('@');
   const node = asked.slice(at + 1);
@@ -83,8 +86,8 @@ function near(snapshot: FleetSnapshot, asked: string): readonly string[] {
 }
 
 /**
- * The model that a name stands for (behaviour 41): an exact alias, a model id, `id@node`, the longest matching glob,
- * the alias `default`. Aliases name models, never other aliases.
+ * The model that a name resolves to (behaviour 41): an exact alias, a model id, `id@node`, the longest matching
+ * glob, the alias `default`. Aliases name models, never other aliases.
  */
 export function resolveModel(snapshot: FleetSnapshot, asked: string): Resolution {
   const known =
@@ -94,7 +97,7 @@ export function resolveModel(snapshot: FleetSnapshot, asked: string): Resolution
   return fallback ? viaAlias(snapshot, fallback) : { kind: 'unknown', near: near(snapshot, asked) };
 }
 
-/** The catalogue and what up nodes have: everything that can be asked for by its id. */
+/** The catalogue and the models of up nodes: everything that can be requested by its id. */
 export function knownModels(snapshot: FleetSnapshot): ReadonlySet<string> {
   const models = new Set(snapshot.catalogue.keys());
   for (const [model, replicas] of snapshot.replicasByModel) {
@@ -103,7 +106,7 @@ export function knownModels(snapshot: FleetSnapshot): ReadonlySet<string> {
   return models;
 }
 
-/** The name that a request without one stands for: the alias `default`, else the only model there is; else undefined. */
+/** The model name of a request without one: the alias `default`, else the only model; else undefined. */
 export function nameForUnnamed(snapshot: FleetSnapshot): string | undefined {
   if (snapshot.aliases.exact.has('default')) return 'default';
   const [only, ...others] = knownModels(snapshot);

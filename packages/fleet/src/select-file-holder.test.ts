@@ -14,8 +14,8 @@ const chosen = (selection: ReturnType<typeof selectFileHolder>) =>
       ? selection.refusal.kind
       : selection.kind;
 
-describe('a node for what needs only the file of a model', () => {
-  test('is one that has it loaded, before one that has it on its disk', () => {
+describe('selectFileHolder', () => {
+  test('prefers a node that has the model loaded to one that has it on disk', () => {
     const { snapshot } = fleet({ nodes: ['a', 'b'] }, [
       report('a', [unloaded()]),
       report('b', [entry('m')]),
@@ -27,7 +27,7 @@ describe('a node for what needs only the file of a model', () => {
   });
 
   test.each(['unloaded', 'failed', 'recovering', 'unloading', 'sleeping'])(
-    'may have the model in state %s',
+    'accepts a node that has the model in state %s',
     (status) => {
       const { snapshot } = fleet({ nodes: ['a'] }, [report('a', [unloaded({ status })])]);
 
@@ -35,7 +35,7 @@ describe('a node for what needs only the file of a model', () => {
     },
   );
 
-  test('is not one without the file: that is refused and nothing is loaded', () => {
+  test('refuses when no node has the file, and loads nothing', () => {
     const { snapshot } = fleet({ nodes: ['a', 'b'], catalogue: [{ id: 'm' }] }, [
       report('a', []),
       report('b', [entry('m', { status: 'pulling', on_disk: false })]),
@@ -44,7 +44,7 @@ describe('a node for what needs only the file of a model', () => {
     expect(chosen(selectFileHolder(snapshot, ask(), quiet))).toBe('no_file');
   });
 
-  test('is waited for while nodes have not been heard of, and is none of those that are down', () => {
+  test('waits for nodes that have not answered yet, and never chooses one that is down', () => {
     const pending = fleet({ nodes: ['a'] });
     const down = fleet({ nodes: ['a'] }, [report('a', [unloaded()])]);
     takeDown(down, 'a');
@@ -53,7 +53,7 @@ describe('a node for what needs only the file of a model', () => {
     expect(chosen(selectFileHolder(down.snapshot, ask(), quiet))).toBe('no_healthy_node');
   });
 
-  test('does not exist for a model that nobody knows', () => {
+  test('refuses an unknown model', () => {
     const { snapshot } = fleet({ nodes: ['a'] }, [report('a', [])]);
 
     expect(chosen(selectFileHolder(snapshot, ask(), quiet))).toBe('not_found');

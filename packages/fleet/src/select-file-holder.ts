@@ -5,13 +5,13 @@ import type { DecisionContext, LoadQuestion } from './load-candidates.ts';
 import type { Selection } from './select-node.ts';
 import type { FleetSnapshot, Replica } from './snapshot.ts';
 
-/** 0 for the best: a loaded model answers by itself, one on the disk by the node's probe. */
+/** 0 is best: a loaded model answers directly, a model on disk through the probe of the node. */
 const rankOf = ({ isReady, status }: Replica): number =>
   isReady ? 0 : stateTraits(status).underWay ? 2 : 1;
 
 /**
- * Chooses a node for what only needs a model's file, as its tokenizer: one that has it loaded, else on its disk. It
- * never starts a load, and waits only for nodes that have not been heard of yet.
+ * Chooses a node for a request that only needs the file of a model, such as its tokenizer: a node that has it
+ * loaded, else one that has it on disk. Never starts a load, and waits only for nodes that have not answered yet.
  */
 export function selectFileHolder(
   snapshot: FleetSnapshot,

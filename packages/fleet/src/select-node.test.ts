@@ -18,12 +18,12 @@ const loaded = (reports: Readonly<Record<string, Partial<Parameters<typeof load>
 const chosen = (selection: ReturnType<typeof selectNode>) =>
   selection.kind === 'node' ? selection.replica.node : selection.kind;
 
-describe('least loaded', () => {
-  test('ties go to the first name', () => {
+describe('selectNode:', () => {
+  test('a tie goes to the first node name', () => {
     expect(chosen(selectNode(loaded({ b: {}, a: {} }), ask(), quiet))).toBe('a');
   });
 
-  test('the replica with fewer requests is taken', () => {
+  test('the replica with fewer requests is chosen', () => {
     const snapshot = loaded({ a: { in_flight: 2 }, b: { in_flight: 1 } });
     expect(chosen(selectNode(snapshot, ask(), quiet))).toBe('b');
   });
@@ -33,19 +33,19 @@ describe('least loaded', () => {
     expect(chosen(selectNode(snapshot, ask(), withLeases({ m: { a: 1 } })))).toBe('b');
   });
 
-  test('more slots and more tokens a second carry more', () => {
+  test('a replica with more slots or more tokens per second gets more requests', () => {
     const slots = loaded({ a: { max_in_flight: 1 }, b: { max_in_flight: 4, in_flight: 2 } });
     const speed = loaded({ a: { tok_s_decode: 10 }, b: { tok_s_decode: 50, in_flight: 2 } });
     expect(chosen(selectNode(slots, ask(), quiet))).toBe('b');
     expect(chosen(selectNode(speed, ask(), quiet))).toBe('b');
   });
 
-  test('a replica that has not measured its speed counts by its weight, on the scale of those that have', () => {
+  test('a replica without a measured speed counts by its weight, on the scale of the measured ones', () => {
     const snapshot = loaded({ a: { tok_s_decode: 50, in_flight: 1 }, b: {} });
     expect(chosen(selectNode(snapshot, ask(), quiet))).toBe('b');
   });
 
-  test('a node that failed this request is not asked again', () => {
+  test('a node that failed this request is not chosen again', () => {
     const snapshot = loaded({ a: {}, b: {} });
     expect(chosen(selectNode(snapshot, ask({ tried: ['a'] }), quiet))).toBe('b');
     expect(selectNode(snapshot, ask({ tried: ['a', 'b'] }), quiet)).toEqual({
@@ -67,14 +67,14 @@ describe('least loaded', () => {
   });
 });
 
-describe('room', () => {
-  test('only into slots plus queue, then requests wait', () => {
+describe('selectNode:', () => {
+  test('requests wait when slots and queue are full', () => {
     const snapshot = loaded({ a: { max_in_flight: 2, max_queue_depth: 1 } });
     expect(chosen(selectNode(snapshot, ask(), withLeases({ m: { a: 2 } })))).toBe('a');
     expect(chosen(selectNode(snapshot, ask(), withLeases({ m: { a: 3 } })))).toBe('full');
   });
 
-  test('a saturated model is ready: it makes requests wait, not load elsewhere', () => {
+  test('a saturated model makes requests wait instead of a load elsewhere', () => {
     const state = fleet({ nodes: ['a', 'b'], catalogue: [{ id: 'm' }] }, [
       report('a', [entry('m')], {
         health: health([load('m', { in_flight: 4, queue_depth: 32 })]),
@@ -84,7 +84,7 @@ describe('room', () => {
     expect(chosen(selectNode(state.snapshot, ask(), quiet))).toBe('full');
   });
 
-  test('the own part of a report is replaced by what is held now', () => {
+  test('the own leases in a report are replaced by the leases held now', () => {
     const state = fleet({ nodes: ['a'] }, [
       report('a', [entry('m')], {
         health: health([load('m', { in_flight: 4, queue_depth: 2 })]),
@@ -98,7 +98,7 @@ describe('room', () => {
     expect(replicaLoad(replica, 9)).toBe(10);
   });
 
-  test('a refusal for a full queue closes the replica until a lease ends or the node reports', () => {
+  test('a replica that refused for a full queue is not chosen until a lease ends or the node reports', () => {
     const state = fleet({ nodes: ['a'] }, [report('a', [entry('m')])]);
     state.apply({ kind: 'model_full', node: 'a', model: 'm', ownInFlight: 2, atMs: 2 });
     const room = (own: number) =>
@@ -108,7 +108,7 @@ describe('room', () => {
     expect(room(2)).toBe('a');
   });
 
-  test('n answers take n slots; more than any replica has is the caller’s mistake', () => {
+  test('a request for n answers takes n slots, and is refused when no replica has as many', () => {
     const snapshot = loaded({ a: { max_in_flight: 2 }, b: { max_in_flight: 4, in_flight: 3 } });
     expect(chosen(selectNode(snapshot, ask({ weight: 3 }), quiet))).toBe('b');
     expect(selectNode(snapshot, ask({ weight: 5 }), quiet)).toEqual({
@@ -118,7 +118,7 @@ describe('room', () => {
   });
 });
 
-describe('any fleet', () => {
+describe('for any fleet, selectNode', () => {
   const replica = fc.record({
     in_flight: fc.nat(6),
     queue_depth: fc.nat(4),
@@ -144,7 +144,7 @@ describe('any fleet', () => {
     );
   });
 
-  test('gives the same answer for the same fleet, in whatever order its nodes were written down', () => {
+  test('gives the same answer for every order of the nodes in the configuration', () => {
     fc.assert(
       fc.property(fleets, leases, (nodes, own) => {
         const reversed = Object.fromEntries(Object.entries(nodes).toReversed());
@@ -157,7 +157,7 @@ describe('any fleet', () => {
   });
 });
 
-describe('more answers than slots', () => {
+describe('a request for more answers than slots', () => {
   const cold = (slots?: number | 'auto') =>
     fleet({ nodes: ['a'], catalogue: [{ id: 'm', ...(slots !== undefined && { slots }) }] }, [
       report('a', []),
@@ -167,7 +167,7 @@ describe('more answers than slots', () => {
     [undefined, 5, 4],
     ['auto', 128, 4],
     [2, 3, 2],
-  ] as const)('are refused before a model of %p slots is loaded for n = %p', (slots, n, most) => {
+  ] as const)('is refused before a model with %p slots is loaded for n = %p', (slots, n, most) => {
     expect(selectNode(cold(slots), ask({ weight: n }), quiet)).toEqual({
       kind: 'refused',
       refusal: { kind: 'too_many_answers', slots: most },
@@ -177,7 +177,7 @@ describe('more answers than slots', () => {
   test.each([
     [undefined, 4],
     [8, 8],
-  ] as const)('are not what a model of %p slots is refused for with n = %p', (slots, n) => {
+  ] as const)('does not include a model with %p slots and n = %p', (slots, n) => {
     expect(selectNode(cold(slots), ask({ weight: n }), quiet).kind).toBe('load');
   });
 });

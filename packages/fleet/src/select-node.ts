@@ -4,13 +4,13 @@ import { hasRoom, replicaLoad } from './replica-load.ts';
 import type { FleetSnapshot, Replica } from './snapshot.ts';
 
 export interface SelectionRequest extends LoadQuestion {
-  /** Slots it takes, all or nothing. */
+  /** Slots that the request takes, all or none. */
   readonly weight: number;
-  /** A node that is chosen only where no other has room; undefined: none. */
+  /** A node that is chosen only when no other has room; undefined: none. */
   readonly avoided?: string | undefined;
 }
 
-/** Where a request goes, what it waits for, or why it cannot be served. */
+/** The node for a request, what the request waits for, or why it cannot be served. */
 export type Selection =
   | { readonly kind: 'node'; readonly replica: Replica }
   /** Every ready replica is full. */
@@ -18,10 +18,10 @@ export type Selection =
   | Unserved;
 
 const FULL: Selection = { kind: 'full' };
-/** Score of a replica behind all others. */
+/** Score of a replica after all others. */
 const LAST = Number.MAX_VALUE;
 
-/** Most slots that a model gets whose settings leave their number to the node (contracts, section 4). */
+/** Most slots of a model whose settings leave the number to the node (contracts, section 4). */
 const MAX_AUTO_SLOTS = 4;
 
 function slotsOnceLoaded({ catalogue }: FleetSnapshot, model: string): number {
@@ -29,7 +29,7 @@ function slotsOnceLoaded({ catalogue }: FleetSnapshot, model: string): number {
   return slots === 'auto' ? MAX_AUTO_SLOTS : slots;
 }
 
-/** Tokens a second of one unit of node weight, from the replicas that have measured theirs; 1 where none has. */
+/** Tokens per second of one unit of node weight, from the replicas with a measured speed; 1 when none has. */
 function speedOfUnitWeight(replicas: readonly Replica[]): number {
   let sum = 0;
   let count = 0;
@@ -42,10 +42,10 @@ function speedOfUnitWeight(replicas: readonly Replica[]): number {
 }
 
 /**
- * Chooses among the ready replicas the one with the least load for its speed.
+ * Chooses the ready replica with the least load relative to its speed.
  *
- * Score is (load + 1) / (slots × tokens a second), ties by name; a replica that has not measured its speed
- * counts by its node's weight. Only replicas with room are chosen. Allocates nothing of the size of the fleet.
+ * Score is (load + 1) / (slots × tokens per second), ties by name. A replica without a measured speed counts by the
+ * weight of its node. Only replicas with room are chosen. Allocates nothing proportional to the fleet.
  */
 export function selectNode(
   snapshot: FleetSnapshot,
@@ -85,7 +85,7 @@ export function selectNode(
     return { kind: 'refused', refusal: { kind: 'too_many_answers', slots: mostSlots } };
   const unserved = classifyUnserved(snapshot, request, context);
   const slots = slotsOnceLoaded(snapshot, request.model);
-  // Known before the load: a model of 40 GB is not loaded for a request that it can only refuse.
+  // Checked before the load, so that a model of 40 GB is not loaded for a request that it must refuse.
   return unserved.kind === 'load' && request.weight > slots
     ? { kind: 'refused', refusal: { kind: 'too_many_answers', slots } }
     : unserved;

@@ -3,21 +3,19 @@ import type { Discovery, ModelEntry, NodeHealth } from '@cortex/protocol';
 import type { AliasTable } from './alias-table.ts';
 import type { CatalogueModel } from './catalogue.ts';
 
-/**
- * `unknown`: never answered, and has not missed often enough to be called down. Only `up` nodes get requests.
- */
+/** `unknown`: never answered, with too few failed polls to be down. Only `up` nodes get requests. */
 export type NodeState = 'unknown' | 'up' | 'down';
 
-/** What a node last said of the load on one model. */
+/** The last load report of a node for one model. */
 export interface ReplicaLoad {
   readonly inFlight: number;
   readonly queueDepth: number;
   /** Slots. */
   readonly maxInFlight: number;
   readonly maxQueueDepth: number;
-  /** Measured decode speed, tokens a second; absent: not measured. */
+  /** Measured decode speed in tokens per second; absent: not measured. */
   readonly tokSDecode?: number | undefined;
-  /** Own leases when the node was asked, summed by weight. */
+  /** Own leases at the time of the poll, summed by weight. */
   readonly ownAtReport: number;
 }
 
@@ -25,19 +23,19 @@ export interface ReplicaLoad {
 export interface Replica {
   readonly node: string;
   readonly model: string;
-  /** Path under which its node serves inference, without a slash at its end; `''` for none. */
+  /** Path prefix under which its node serves inference, without a trailing slash; `''` for none. */
   readonly basePath: string;
-  /** Speed of the node relative to others until measured. */
+  /** Speed of the node relative to others until it is measured. */
   readonly speedWeight: number;
   readonly isNodeUp: boolean;
   readonly isNodeDraining: boolean;
-  /** A state of contracts section 3, or a word of a newer neuron (then not servable). */
+  /** A state of contracts section 3, or an unknown state of a newer neuron (not servable). */
   readonly status: string;
-  /** True only for a loaded model that the node says it can serve. A saturated model is servable. */
+  /** True only for a loaded model that the node reports as servable. A saturated model is servable. */
   readonly isServable: boolean;
-  /** Servable, on a node that is up and not draining: gets requests. */
+  /** Gets requests: servable, on a node that is up and not draining. */
   readonly isReady: boolean;
-  /** Why it is failed or not servable. */
+  /** Why it has failed or is not servable. */
   readonly reason?: string | undefined;
   /** 0 to 1, of a load. */
   readonly progress?: number | undefined;
@@ -57,7 +55,7 @@ interface FullModel {
   readonly atMs: number;
 }
 
-/** One configured node as last heard of. */
+/** One configured node with its last known state. */
 export interface NodeSnapshot {
   readonly name: string;
   readonly endpoint: string;
@@ -66,14 +64,17 @@ export interface NodeSnapshot {
   readonly state: NodeState;
   /** Failed polls in a row. */
   readonly misses: number;
-  /** Of the last miss; absent when the last poll was answered. */
+  /** Error of the last failed poll; absent when the last poll was answered. */
   readonly error?: string | undefined;
   readonly hasAnswered: boolean;
-  /** Answers to questions from before this are of a node that was replaced. */
+  /** Answers to earlier polls belong to a machine that was replaced. */
   readonly configuredAtMs: number;
-  /** When the newest report of the node was asked for: older reports say nothing new. */
+  /** Time of the poll of the newest report; older reports are ignored. */
   readonly reportedAtMs: number;
-  /** Models of which something newer than that report is known, and since when. Events of one model date no other. */
+  /**
+   * Models with events newer than that report, and the time of the event. An event of one model does not affect
+   * others.
+   */
   readonly newerAtMs: ReadonlyMap<string, number>;
   readonly isDraining: boolean;
   readonly version?: string | undefined;
@@ -81,27 +82,27 @@ export interface NodeSnapshot {
   readonly health?: NodeHealth | undefined;
   /** As the node last listed them. */
   readonly reported: ReadonlyMap<string, ModelEntry>;
-  /** Paths under which inference is sent, by model; a model not named: none. */
+  /** Path prefixes for inference by model; other models have none. */
   readonly basePaths: ReadonlyMap<string, string>;
-  /** Own leases when it was last asked, by model, summed by weight. */
+  /** Own leases at the time of the last poll, by model, summed by weight. */
   readonly ownAtReport: ReadonlyMap<string, number>;
   readonly replicas: ReadonlyMap<string, Replica>;
-  /** Models that cortex itself asked this node to load, while it does, with their progress (0 to 1) where known. */
+  /** Models that this node is loading for cortex, with their progress (0 to 1) if known. */
   readonly ownLoads: ReadonlyMap<string, number | undefined>;
   /** Models that refused for a full queue since the last report. */
   readonly fullModels: ReadonlyMap<string, FullModel>;
 }
 
-/** The fleet at one moment. Never changes; readers may keep it as long as they like. */
+/** The fleet at one moment. Immutable; readers can keep it. */
 export interface FleetSnapshot {
-  /** Grows with every change. */
+  /** Increases with every change. */
   readonly revision: number;
-  /** In the order of their names. */
+  /** Ordered by name. */
   readonly nodes: ReadonlyMap<string, NodeSnapshot>;
-  /** Every replica in any state on any configured node, in the order of node names. */
+  /** Every replica in any state on any configured node, ordered by node name. */
   readonly replicasByModel: ReadonlyMap<string, readonly Replica[]>;
   readonly catalogue: ReadonlyMap<string, CatalogueModel>;
   readonly aliases: AliasTable;
-  /** Nodes that have neither answered nor missed once. */
+  /** Nodes without an answer or a failed poll so far. */
   readonly pendingNodes: number;
 }

@@ -66,7 +66,7 @@ export const gpu = (index: number, vramMb: number) => ({
   vram_total_mb: vramMb,
 });
 
-/** An answer of a node at `sentMs`, with a load report for every loaded model. */
+/** A report of a node at `sentMs`, with a load report for every loaded model. */
 export const report = (
   node: string,
   models: readonly ModelEntry[],
@@ -102,7 +102,7 @@ export const fleetConfig = ({ nodes, catalogue, aliases }: FleetOptions): FleetC
   failuresBeforeDown: 3,
 });
 
-/** A fleet that was configured at 0 and has heard `reports`. */
+/** A fleet that was configured at 0 and has heard `FleetState:`. */
 export function fleet(options: FleetOptions, reports: readonly NodeReported[] = []): FleetState {
   const state = new FleetState();
   state.apply({ kind: 'config_changed', config: fleetConfig(options), atMs: 0 });
@@ -110,7 +110,7 @@ export function fleet(options: FleetOptions, reports: readonly NodeReported[] = 
   return state;
 }
 
-/** `missed` three times, so that a node that was up is down. */
+/** `missed` three times, which takes a node down. */
 export function takeDown(state: FleetState, node: string, atMs = 2): void {
   for (let count = 0; count < 3; count += 1) {
     state.apply({ kind: 'node_missed', node, atMs, error: 'connection refused' });

@@ -1,9 +1,9 @@
-/** Headers in which clients name the session that a request belongs to, the first that is there counts. */
+/** Headers in which clients name the session of a request. The first one present is used. */
 const SESSION_HEADERS = ['x-claude-code-session-id', 'x-session-id'] as const;
 
 /**
- * The session that a client names; undefined when it names none. It may be as long as a header: hash it before it is
- * kept.
+ * The session that a client names; undefined when it names none. It can be as long as a header: hash it before
+ * storing it.
  */
 export function sessionOf(headers: Headers): string | undefined {
   for (const name of SESSION_HEADERS) {

@@ -8,12 +8,12 @@ test.each([
   ['abc', '', 3],
   ['listen', 'lisen', 1],
   ['kitten', 'sitting', 3],
-])('%j and %j are %i edits apart', (a, b, distance) => {
+])('%j and %j have an edit distance of %i', (a, b, distance) => {
   expect(editDistance(a, b)).toBe(distance);
   expect(editDistance(b, a)).toBe(distance);
 });
 
-test('names that are more than the limit apart are given as one more than the limit', () => {
+test('an edit distance above the limit is given as the limit plus one', () => {
   expect(editDistance('kitten', 'sitting', 2)).toBe(3);
   expect(editDistance('a', 'abcdefgh', 2)).toBe(3);
 });

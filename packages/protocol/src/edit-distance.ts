@@ -1,4 +1,4 @@
-/** Single-character edits (insert, delete, replace) that turn `a` into `b`; anything above `limit` is given as `limit + 1`. */
+/** Number of single-character edits (insert, delete, replace) from `a` to `b`; `limit + 1` when it is above `limit`. */
 export function editDistance(a: string, b: string, limit = Infinity): number {
   if (Math.abs(a.length - b.length) > limit) return limit + 1;
   let row = Array.from({ length: b.length + 1 }, (_, index) => index);

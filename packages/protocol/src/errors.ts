@@ -1,4 +1,4 @@
-/** How one error code looks to callers. Clients key on these strings: removing or renaming one is a breaking change. */
+/** How one error code looks to callers. Clients match these strings: removing or renaming one is a breaking change. */
 interface ErrorRow {
   readonly status: number;
   /** `wait`: the answer carries `Retry-After`. `stop`: the same request will fail again. */
@@ -8,8 +8,8 @@ interface ErrorRow {
 /**
  * Every error that leaves cortex or neuron, by code.
  *
- * `model_load_failed` is the structural case (a broken file); `model_load_failed` raised with
- * `transient` is served as 503 with the back-off that is left.
+ * `model_load_failed` is the permanent case (a broken file); `model_load_failed` raised with `transient` is served
+ * as 503 with the remaining back-off.
  */
 export const ERROR_CODES = {
   invalid_request: { status: 400, retry: 'stop' },
@@ -52,29 +52,29 @@ export type ErrorCode = keyof typeof ERROR_CODES;
 
 export const isErrorCode = (code: string): code is ErrorCode => Object.hasOwn(ERROR_CODES, code);
 
-/** A load or pull under way, so that a caller knows what it waits for. */
+/** A load or pull in progress, which tells a caller what the request waits for. */
 export interface LoadingState {
   readonly state: string;
   readonly node?: string | undefined;
-  /** 0 to 1; absent when not known. */
+  /** 0 to 1; absent when unknown. */
   readonly progress?: number | undefined;
   readonly eta_s?: number | undefined;
 }
 
 export interface ErrorDetails {
-  /** Path of the offending field of the caller's body, as `messages[0].role`. */
+  /** Path of the invalid field in the request body, such as `messages[0].role`. */
   readonly param?: string | undefined;
-  /** Seconds until a new try makes sense; sent as `Retry-After`, whole and between 1 and 60. */
+  /** Seconds until a retry is useful; sent as `Retry-After`, rounded to whole seconds from 1 to 60. */
   readonly retryAfterS?: number | undefined;
   readonly loading?: LoadingState | undefined;
-  /** `model_load_failed` only: 503 instead of 422, the cause may pass by itself. */
+  /** `model_load_failed` only: 503 instead of 422, because the cause can be temporary. */
   readonly transient?: boolean | undefined;
-  /** Further members of the error object (`device`, `missing_mb`, `keys`). */
+  /** Additional members of the error object (`device`, `missing_mb`, `keys`). */
   readonly extra?: Readonly<Record<string, unknown>> | undefined;
   readonly cause?: unknown;
 }
 
-/** The one error class. Matched by `code`, rendered by one function a dialect, logged once at the edge. */
+/** The one error class. Matched by `code`, rendered by one function per dialect, logged once at the edge. */
 export class CortexError extends Error {
   override readonly name = 'CortexError';
   readonly code: ErrorCode;
@@ -90,14 +90,14 @@ export class CortexError extends Error {
     return this.#isTransient ? 503 : ERROR_CODES[this.code].status;
   }
 
-  /** Whole seconds from 1 to 60 (clients stop retrying above 60), or undefined when no retry is promised. */
+  /** Whole seconds from 1 to 60 (clients stop retrying above 60), or undefined for errors without `Retry-After`. */
   get retryAfterS(): number | undefined {
     if (!this.#isTransient && ERROR_CODES[this.code].retry !== 'wait') return undefined;
     const seconds = Math.ceil(this.details.retryAfterS ?? 1);
     return Number.isNaN(seconds) ? 1 : Math.min(60, Math.max(1, seconds));
   }
 
-  /** False where the same request can only fail again: every 4xx but `rate_limit_exceeded`. */
+  /** False when the same request would fail again: every 4xx except `rate_limit_exceeded`. */
   get isRetryable(): boolean {
     return this.#isTransient || ERROR_CODES[this.code].retry !== 'stop';
   }
@@ -107,13 +107,13 @@ export class CortexError extends Error {
   }
 }
 
-/** Any thrown value as a `CortexError`: what is not one becomes `internal_error`, its own text only in `cause`. */
+/** Any thrown value as a `CortexError`. Other values become `internal_error`, with the original in `cause`. */
 export function toCortexError(thrown: unknown): CortexError {
   if (thrown instanceof CortexError) return thrown;
   return new CortexError('internal_error', 'An internal error occurred.', { cause: thrown });
 }
 
-/** A prompt that does not fit, in the words by which OpenAI clients recognise it. */
+/** The error for a prompt that does not fit, in the words that OpenAI clients recognise. */
 export function contextLengthExceeded(counts: {
   readonly promptTokens: number;
   readonly maxTokens: number;

@@ -11,11 +11,11 @@ test.each([
   ['a\r\nset-cookie: b', 'a%0D%0Aset-cookie:%20b'],
   ['50%', '50%25'],
   ['', ''],
-])('%p is %p in a header', (text, header) => {
+])('header text of %p is %p', (text, header) => {
   expect(toHeaderText(text)).toBe(header);
 });
 
-test('any text becomes visible ASCII from which it can be decoded', () => {
+test('header text is visible ASCII and decodes to the original text', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'grapheme' }), (text) => {
       const header = toHeaderText(text);

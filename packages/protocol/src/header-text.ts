@@ -1,8 +1,8 @@
 const NOT_PLAIN = /[^\x21-\x24\x26-\x7e]/;
 
 /**
- * Text of a caller or of a file (a model id, a node name, a principal) as a header's value: what is not visible ASCII is
- * percent-encoded as UTF-8, and so is the percent sign. `decodeURIComponent` gives the text back.
+ * Encodes text from a caller or a file (a model id, a node name, a principal) as a header value. Characters other
+ * than visible ASCII, and the percent sign, are percent-encoded as UTF-8. `decodeURIComponent` restores the text.
  */
 export function toHeaderText(text: string): string {
   if (!NOT_PLAIN.test(text)) return text;

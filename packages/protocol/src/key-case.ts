@@ -1,10 +1,10 @@
-/** Names of members: snake_case on the wire and in TOML, camelCase inside. Values are left as they are. */
+/** Converts member names between snake_case (wire and TOML) and camelCase (internal). Values are unchanged. */
 
 type Camel<S extends string> = S extends `${infer Head}_${infer Tail}`
   ? `${Head}${Capitalize<Camel<Tail>>}`
   : S;
 
-/** `T` with its own members in camelCase; those of its values keep their names. */
+/** `T` with its own members in camelCase; members of its values keep their names. */
 export type CamelKeys<T> = {
   readonly [K in keyof T as K extends string ? Camel<K> : K]: T[K];
 };

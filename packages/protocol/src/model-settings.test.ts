@@ -30,18 +30,18 @@ const EVERY: Required<WireModelSettings> = {
 };
 
 describe('the settings of a model', () => {
-  test('are all known by name', () => {
+  test('all have a name', () => {
     expect(Object.keys(EVERY)).toEqual([...MODEL_SETTING_NAMES]);
   });
 
-  test('pass from the load call to the inside and back unchanged', () => {
+  test('survive a round trip between wire and internal names', () => {
     const settings = readModelSettings(LoadModelRequest.parse({ model_id: 'm', ...EVERY }));
 
     expect(settings).toMatchObject({ kvType: 'q8_0', upstreamModel: 'other', tensorParallel: 2 });
     expect(formatModelSettings(settings)).toEqual(EVERY);
   });
 
-  test('that are undefined are absent on the wire, and other fields are left out', () => {
+  test('are absent on the wire when undefined, and other fields are dropped', () => {
     const entry: ModelSettings & { readonly id: string } = {
       id: 'm',
       kvType: 'f16',
@@ -51,7 +51,7 @@ describe('the settings of a model', () => {
     expect(Object.entries(formatModelSettings(entry))).toEqual([['kv_type', 'f16']]);
   });
 
-  test('keep the names inside `params`, which belong to the caller', () => {
+  test('keep the names inside `params`, which are the names of the caller', () => {
     const params = { chat_template_kwargs: { enable_thinking: false }, topK: 1 };
 
     expect(readModelSettings({ params }).params).toEqual(params);

@@ -6,7 +6,7 @@ const statesThat = (trait: Exclude<keyof StateTraits, 'rank'>): string[] =>
   MODEL_STATES.filter((state) => stateTraits(state)[trait]);
 
 describe('the table of model states', () => {
-  test('shows the best replica of a model in the order of the contract', () => {
+  test('orders the states of replicas as the contract does', () => {
     const shown = MODEL_STATES.toSorted((a, b) => stateTraits(a).rank - stateTraits(b).rank);
 
     expect(shown).toEqual([
@@ -23,11 +23,11 @@ describe('the table of model states', () => {
     expect(MODEL_STATES).toEqual(shown);
   });
 
-  test('lets only a loaded model serve', () => {
+  test('lets only a loaded model serve requests', () => {
     expect(statesThat('serves')).toEqual(['loaded']);
   });
 
-  test('allows a load where the model is absent, leaving, asleep or failed', () => {
+  test('allows a load of a model that is absent, unloading, asleep or failed', () => {
     expect(statesThat('loadable')).toEqual([
       'sleeping',
       'draining',
@@ -37,11 +37,11 @@ describe('the table of model states', () => {
     ]);
   });
 
-  test('makes requests wait for a load or a download, and for nothing else', () => {
+  test('makes requests wait only for a load or a download', () => {
     expect(statesThat('underWay')).toEqual(['loading', 'pulling']);
   });
 
-  test('never allows a load of what serves or is under way', () => {
+  test('never allows a load of a model that serves or is already loading', () => {
     for (const state of MODEL_STATES) {
       const { serves, underWay, loadable } = stateTraits(state);
       expect({ state, count: [serves, underWay, loadable].filter(Boolean).length <= 1 }).toEqual({

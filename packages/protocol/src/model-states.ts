@@ -1,20 +1,20 @@
-/** The states of a model on a node (contracts, section 3), and what each means to whoever reads it. */
+/** The states of a model on a node (contracts, section 3), and what each means to the rest of the product. */
 
-/** What a state means. Every set of states in the product is one of these members. */
+/** The traits of a state. Every set of states in the product is defined by one of these members. */
 export interface StateTraits {
-  /** It answers requests, as far as the node says that it is servable. */
+  /** It answers requests, if the node reports it as servable. */
   readonly serves: boolean;
-  /** It is absent, or as good as absent: a load call is in order, and queues behind what is ending. */
+  /** It is absent or becoming absent: a load call is valid, and waits for an unload in progress. */
   readonly loadable: boolean;
-  /** It is on its way to `loaded`: requests wait for it. */
+  /** It is becoming `loaded`: requests wait for it. */
   readonly underWay: boolean;
-  /** It leaves this state by itself, soon. */
+  /** It leaves this state soon, without a call. */
   readonly transient: boolean;
   /** There is something to unload: memory, a process, a download or a remembered failure. */
   readonly held: boolean;
-  /** A model that should serve and does not: the fleet is impaired. */
+  /** The model should serve and does not: the fleet is impaired. */
   readonly impairs: boolean;
-  /** Place among the states of one model's replicas: the least is shown. */
+  /** Rank among the states of one model's replicas: the lowest is shown. */
   readonly rank: number;
 }
 
@@ -44,16 +44,16 @@ const STATES = {
 
 export type ModelState = keyof typeof STATES;
 
-/** A word of a newer neuron: it gets no request and no load, and the operator hears of it. */
+/** A state of a newer neuron: it gets no requests and no loads, and is reported to the operator. */
 const UNKNOWN: StateTraits = { ...IDLE, impairs: true };
 
 const TRAITS: ReadonlyMap<string, StateTraits> = new Map(Object.entries(STATES));
 
-/** What a node's `status` means. A word that is not in the table serves nothing. */
+/** The traits of a node's `status`. A status that is not in the table cannot serve. */
 export const stateTraits = (status: string): StateTraits => TRAITS.get(status) ?? UNKNOWN;
 
-/** True for a word of the table. */
+/** True for a state in the table. */
 export const isModelState = (status: string): status is ModelState => TRAITS.has(status);
 
-/** The states, the one that is shown first before the others. */
+/** The states, ordered by which one is shown first. */
 export const MODEL_STATES: readonly ModelState[] = [...TRAITS.keys()].filter(isModelState);

@@ -1,7 +1,7 @@
 /**
  * The HTTP shapes of neuron's API (contracts, section 3).
  *
- * Objects are loose and newer fields optional, because a fleet is upgraded one host at a time.
+ * Objects are loose and newer fields are optional, because a fleet is upgraded one host at a time.
  */
 import { z } from 'zod';
 
@@ -131,9 +131,9 @@ export const NodeVersion = z.looseObject({
 });
 export type NodeVersion = z.infer<typeof NodeVersion>;
 
-/** Headers between cortex and neuron. Stripped from what clients send and from what clients get. */
+/** Headers between cortex and neuron. Stripped from requests of clients and from answers to them. */
 export const NEURON_HEADERS = {
-  /** On a refusal: no work was done for this request. */
+  /** On a refusal: the node did no work for this request. */
   refused: 'x-neuron-refused',
   promptTokens: 'x-neuron-prompt-tokens',
   usage: 'x-neuron-usage',
@@ -142,7 +142,10 @@ export const NEURON_HEADERS = {
   params: 'x-cortex-params',
 } as const;
 
-/** What neuron tells cortex of a finished request: the comment before `[DONE]`, or the header `x-neuron-usage`. */
+/**
+ * The usage of a finished request, from neuron to cortex: the comment before `[DONE]`, or the header
+ * `x-neuron-usage`.
+ */
 export const NeuronUsage = z.looseObject({
   prompt_tokens: z.int(),
   completion_tokens: z.int(),

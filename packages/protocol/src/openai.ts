@@ -32,7 +32,7 @@ export const AssistantMessage = z.looseObject({
 });
 export type AssistantMessage = z.infer<typeof AssistantMessage>;
 
-/** A whole answer of `/v1/chat/completions`. */
+/** A complete answer of `/v1/chat/completions`. */
 export const ChatCompletion = z.looseObject({
   id: z.string(),
   object: z.literal('chat.completion'),
@@ -83,7 +83,7 @@ export const ChatCompletionChunk = z.looseObject({
 });
 export type ChatCompletionChunk = z.infer<typeof ChatCompletionChunk>;
 
-/** An answer of `/v1/completions`, whole or one event of a stream: OpenAI uses one shape for both. */
+/** An answer of `/v1/completions`, complete or one event of a stream: OpenAI uses one shape for both. */
 export const Completion = z.looseObject({
   id: z.string(),
   object: z.literal('text_completion'),
@@ -101,7 +101,7 @@ export const Completion = z.looseObject({
 });
 export type Completion = z.infer<typeof Completion>;
 
-/** An entry of `GET /v1/models`. An unknown value is absent, never 0. */
+/** An entry of `GET /v1/models`. Unknown values are absent, never 0. */
 export const ListedModel = z.looseObject({
   id: z.string(),
   object: z.literal('model'),
@@ -109,7 +109,7 @@ export const ListedModel = z.looseObject({
   owned_by: z.string(),
   /** At least one replica serves. */
   loaded: z.boolean(),
-  /** The best of its replicas, in the order of contracts section 1. */
+  /** The best state of its replicas, in the order of contracts section 1. */
   status: z.string(),
   locations: z.array(
     z.looseObject({ node: z.string(), status: z.string(), vram_mb: z.number().optional() }),

@@ -44,12 +44,15 @@ test.each<[unknown, string, string | undefined]>([
   [{ name: 'x', map: 5 }, '"map" must be an object.', 'map'],
   [{ name: 'x', own: 5 }, '"own" must be a word.', 'own'],
   [{ name: 'x', nmae: 5 }, '"nmae" is not a known field.', 'nmae'],
-])('a wrong value is named with what its field takes: %j', (value, message, param) => {
-  const { code, message: said, details } = refusal(value);
+])(
+  'the error for a wrong value names the field and its valid values: %j',
+  (value, message, param) => {
+    const { code, message: said, details } = refusal(value);
 
-  expect({ code, said, param: details.param }).toEqual({
-    code: 'invalid_request',
-    said: message,
-    param,
-  });
-});
+    expect({ code, said, param: details.param }).toEqual({
+      code: 'invalid_request',
+      said: message,
+      param,
+    });
+  },
+);

@@ -1,12 +1,12 @@
-/** Values that callers send, read by a schema, with errors in the words of the one who sent them. */
+/** Reads values of callers by a schema, with error messages for the caller. */
 import type { z } from 'zod';
 
 import { CortexError } from './errors.ts';
 
-/** What is wrong, and where. */
+/** A problem and its location. */
 interface Problem {
   readonly path: readonly PropertyKey[];
-  /** As `must be a number`. */
+  /** Such as `must be a number`. */
   readonly words: string;
 }
 
@@ -40,11 +40,14 @@ function firstProblem(issues: readonly z.core.$ZodIssue[]): Problem {
   return furthestOf(issue) ?? { path: issue.path, words: issue.message };
 }
 
-/** What a field must be says nothing to the one who left it out. */
+/** For a missing field, "is required" is clearer than the type that it must have. */
 const isMissing = ({ code, input }: z.core.$ZodIssue): boolean =>
   input === undefined && ['invalid_type', 'invalid_union', 'invalid_value'].includes(code);
 
-/** The problem of the alternative that got furthest, which the caller most likely meant; undefined: none got anywhere. */
+/**
+ * The problem of the alternative that matched furthest, which the caller most likely meant; undefined when none
+ * matched any part.
+ */
 function furthestOf(issue: z.core.$ZodIssueInvalidUnion): Problem | undefined {
   const [furthest] = issue.errors
     .map((branch) => ({ problem: firstProblem(branch), first: branch[0] }))
@@ -56,7 +59,10 @@ function furthestOf(issue: z.core.$ZodIssueInvalidUnion): Problem | undefined {
   return { path: [...issue.path, ...path], words };
 }
 
-/** How far a reader came: a step for each level, larger the later its place. A list that is only too long was read whole. */
+/**
+ * How far an alternative matched: one step per level, larger for later positions. A list that is only too long
+ * matched completely.
+ */
 function progressOf(
   issue: z.core.$ZodIssue | undefined,
   path: readonly PropertyKey[],
@@ -73,7 +79,7 @@ function compareProgress(a: readonly number[], b: readonly number[]): number {
   return a.length - b.length || (a[0] ?? 0) - (b[0] ?? 0);
 }
 
-/** What a field must be, for schemas that do not say so themselves. */
+/** What a field must be, for schemas without a message. */
 function describe(issue: z.core.$ZodRawIssue): string {
   switch (issue.code) {
     case 'invalid_type':

@@ -35,7 +35,7 @@ function openAiType(error: CortexError): string {
 /** Anthropic clients retry on 529 and treat 503 as an unknown failure. */
 const anthropicStatus = (error: CortexError): number => (error.status === 503 ? 529 : error.status);
 
-/** What an exception says may hold anything; the caller gets the id under which it was logged. */
+/** The text of an exception can contain anything, so the caller gets only the id of its log entry. */
 function message(error: CortexError, requestId: string): string {
   return error.code === 'internal_error'
     ? `An internal error occurred (${requestId}).`
@@ -43,8 +43,8 @@ function message(error: CortexError, requestId: string): string {
 }
 
 /**
- * Anthropic clients recognise a prompt that is too long by its words and shorten it; OpenAI clients look for
- * `maximum context length is N tokens`, which is what the engine writes.
+ * Anthropic clients recognise this text and shorten the prompt. OpenAI clients look for `maximum context length is
+ * N tokens`, which is what the engine writes.
  */
 function anthropicMessage(error: CortexError, requestId: string): string {
   const [, maximum] = /maximum context length is (\d+) tokens/.exec(error.message) ?? [];
@@ -84,7 +84,7 @@ function anthropicError(error: CortexError, requestId: string): Record<string, u
   };
 }
 
-/** An error as a whole HTTP answer of the client's dialect. */
+/** An error as a complete HTTP answer in the dialect of the client. */
 export function renderError(
   error: CortexError,
   dialect: Dialect,
@@ -105,7 +105,7 @@ export function renderError(
 }
 
 /**
- * An error after the commit of a stream (behaviour 4): the last event of the dialect, text ready to send.
+ * An error after a stream has been committed (behaviour 4): the last event of the stream in its dialect.
  *
  * OpenAI streams still end with `[DONE]`; Anthropic streams end with the error event.
  */

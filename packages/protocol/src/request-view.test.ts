@@ -18,31 +18,31 @@ function refusal(body: unknown): Pick<CortexError, 'code'> & { param: string | u
   throw new Error('not refused');
 }
 
-test('a request view holds what routing needs, with the defaults of the API', () => {
+test('a request view contains what routing needs, with the defaults of the API', () => {
   const { json: _, affinityKey, ...view } = read({ model: 'qwen@beast', messages: [] });
 
   expect(view).toEqual({ model: 'qwen@beast', stream: false, n: 1 });
   expect(affinityKey).toBeUndefined();
 });
 
-test('a request view holds what the caller set', () => {
+test('a request view contains the values of the caller', () => {
   const view = read({ model: 'm', stream: true, n: 2, stream_options: { include_usage: false } });
 
   expect(view).toMatchObject({ stream: true, n: 2, includeUsage: false });
 });
 
-test('null counts as not set', () => {
+test('a request view treats null as not set', () => {
   expect(read({ model: 'm', stream: null, n: null, stream_options: null })).toMatchObject({
     stream: false,
     n: 1,
   });
 });
 
-test.each([{}, { model: null }, { model: '' }])('%j names no model', (body) => {
+test.each([{}, { model: null }, { model: '' }])('a request view of %j has no model', (body) => {
   expect(read(body).model).toBeUndefined();
 });
 
-describe('a body is refused, naming the field,', () => {
+describe('readRequestView refuses', () => {
   test.each([
     [{ model: 5 }, 'invalid_request', 'model'],
     [{ model: { id: 'm' } }, 'invalid_request', 'model'],
@@ -58,11 +58,11 @@ describe('a body is refused, naming the field,', () => {
       'invalid_request',
       'stream_options.include_usage',
     ],
-  ] as const)('%j → %s on %s', (body, code, param) => {
+  ] as const)('%j with %s for %s', (body, code, param) => {
     expect(refusal(body)).toEqual({ code, param });
   });
 
-  test('also where it is not JSON', () => {
+  test('a body that is not JSON', () => {
     expect(() => readRequestView(new Uint8Array(), new Headers())).toThrow('it ends at byte 0');
   });
 });
@@ -70,14 +70,14 @@ describe('a body is refused, naming the field,', () => {
 describe('the affinity key', () => {
   const chat = { messages: [{ role: 'user', content: 'hi' }] };
 
-  test('is the session header before everything else', () => {
+  test('comes from the session header first', () => {
     const key = affinityOf({ ...chat, user: 'u' }, { 'X-Claude-Code-Session-Id': 's1' });
 
     expect(key).toBe(affinityOf({}, { 'x-session-id': 's1' }));
     expect(key).not.toBe(affinityOf({}, { 'x-session-id': 's2' }));
   });
 
-  test('is then metadata.user_id, prompt_cache_key, user', () => {
+  test('comes next from metadata.user_id, prompt_cache_key and user, in this order', () => {
     const all = { metadata: { user_id: 'a' }, prompt_cache_key: 'b', user: 'c', ...chat };
 
     expect(affinityOf(all)).toBe(affinityOf({ user: 'a' }));
@@ -85,7 +85,7 @@ describe('the affinity key', () => {
     expect(affinityOf({ ...chat, user: 'c' })).toBe(affinityOf({ user: 'c' }));
   });
 
-  test('is else the same for all turns of a conversation, and another for another one', () => {
+  test('comes last from the text, and is constant within one conversation and different for another', () => {
     const later = [
       ...chat.messages,
       { role: 'assistant', content: 'yo' },
@@ -96,12 +96,12 @@ describe('the affinity key', () => {
     expect(affinityOf({ messages: [{ role: 'user', content: 'ho' }] })).not.toBe(affinityOf(chat));
   });
 
-  test('is the same from release to release, so that instances of different age agree', () => {
+  test('does not change between releases, so that instances of different versions agree', () => {
     expect(affinityOf(chat)).toBe('text:f35ac4bfbf2f0f43');
   });
 });
 
-test('a large body is read in slices to the same view', async () => {
+test('a large body that is read in slices gives the same view', async () => {
   const bytes = encode({ prompt: 'word '.repeat(200_000), model: 'm' });
 
   const view = await readRequestViewInSlices(bytes, new Headers());
@@ -109,7 +109,7 @@ test('a large body is read in slices to the same view', async () => {
   expect(view).toEqual(readRequestView(bytes, new Headers()));
 });
 
-test('a large body is refused for the same reasons', async () => {
+test('a large body that is read in slices is refused for the same reasons', async () => {
   const bytes = encode({ prompt: 'word '.repeat(200_000), model: 5 });
 
   const error: unknown = await readRequestViewInSlices(bytes, new Headers()).catch(

@@ -18,23 +18,23 @@ const WANTED = [
 ] as const;
 const SESSION_FIELDS = ['metadata.user_id', 'prompt_cache_key', 'user'] as const;
 
-/** Longest model name that a request may carry: names are kept, logged, counted and compared. */
+/** Longest model name of a request, in characters. Names are stored, logged, counted and compared. */
 export const MAX_MODEL_CHARS = 512;
-/** Most answers that OpenAI's API gives to one request. */
+/** Most answers per request in OpenAI's API. */
 const MAX_ANSWERS = 128;
-/** Bodies up to this size are read in one go: no turn of the event loop is spent on them. */
+/** Bodies up to this size are read without a turn of the event loop. */
 const ONE_GO_BYTES = 256 << 10;
 
-/** What routing reads of an inference request. The node gets the caller's bytes. */
+/** The fields of an inference request that routing reads. The node gets the bytes of the caller. */
 export interface RequestView {
-  /** As asked for: a name, an alias or `id@node`; undefined where the body names none (absent, null or empty). */
+  /** As requested: a name, an alias or `id@node`; undefined when the body names none (absent, null or empty). */
   readonly model: string | undefined;
   readonly stream: boolean;
-  /** Answers asked for; 1 when absent. */
+  /** Number of requested answers; 1 when absent. */
   readonly n: number;
-  /** `stream_options.include_usage`; absent when the caller did not say. */
+  /** `stream_options.include_usage`; absent when the caller did not set it. */
   readonly includeUsage?: boolean | undefined;
-  /** Short key that stays the same through one conversation (behaviour 40); absent where nothing identifies it. */
+  /** Short key that is constant through one conversation (behaviour 40); absent when nothing identifies it. */
   readonly affinityKey?: string | undefined;
 }
 
@@ -72,7 +72,7 @@ function readCount(value: JsonScalar | undefined): number {
 
 const hash = (text: string): string => Bun.hash.xxHash64(text).toString(16).padStart(16, '0');
 
-/** Session header, then the fields that name a session or a user, then the text (behaviour 40). */
+/** From the session header, else the fields that name a session or a user, else the text (behaviour 40). */
 function readAffinityKey(headers: Headers, view: JsonView): string | undefined {
   const session = sessionOf(headers);
   if (session !== undefined) return `session:${hash(session)}`;
@@ -104,7 +104,8 @@ function toRequestView(
 }
 
 /**
- * Reads what routing needs of an inference body. For bodies of more than 256 KiB use `readRequestViewInSlices`.
+ * Reads the fields of an inference body that routing needs. For bodies of more than 256 KiB use
+ * `readRequestViewInSlices`.
  *
  * @throws CortexError `malformed_json`, or `invalid_request` with `param`.
  */
@@ -115,7 +116,7 @@ export function readRequestView(
   return toRequestView(readJsonView(bytes, WANTED), headers);
 }
 
-/** `readRequestView` that lets others run while it reads a large body (behaviour 1). */
+/** `readRequestView` that yields to the event loop while it reads a large body (behaviour 1). */
 export async function readRequestViewInSlices(
   bytes: Uint8Array,
   headers: Headers,

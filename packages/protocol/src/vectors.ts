@@ -1,6 +1,6 @@
 /**
- * What the routes for vectors and tokens answer (contracts, section 1): OpenAI's shape for embeddings, Jina's and
- * Cohere's for ranking, llama-server's and vLLM's for tokens.
+ * The answers of the routes for vectors and tokens (contracts, section 1): OpenAI's shape for embeddings, Jina's
+ * and Cohere's for ranking, llama-server's and vLLM's for tokens.
  *
  * Loose, because other servers and newer versions add fields; nothing here is used to forward a request.
  */
@@ -23,7 +23,7 @@ export const EmbeddingList = z.looseObject({
 });
 export type EmbeddingList = z.infer<typeof EmbeddingList>;
 
-/** An answer of `/v1/rerank`: the best first, `index` being the place in the request. */
+/** An answer of `/v1/rerank`: best first; `index` is the position in the request. */
 export const RerankAnswer = z.looseObject({
   model: z.string(),
   results: z.array(
@@ -38,15 +38,15 @@ export const RerankAnswer = z.looseObject({
 });
 export type RerankAnswer = z.infer<typeof RerankAnswer>;
 
-/** An answer of `/tokenize`. With `with_pieces` each token comes with its text. */
+/** An answer of `/tokenize`. With `with_pieces` each token has its text. */
 export const TokenizeAnswer = z.looseObject({
   tokens: z.union([z.array(z.int()), z.array(z.looseObject({ id: z.int(), piece: z.string() }))]),
   count: z.int(),
-  /** Tokens a slot; absent where that is not known. */
+  /** Tokens per slot; absent when unknown. */
   max_model_len: z.int().optional(),
 });
 export type TokenizeAnswer = z.infer<typeof TokenizeAnswer>;
 
-/** An answer of `/detokenize`, under the names of both families of clients. */
+/** An answer of `/detokenize`, under the field names of both families of clients. */
 export const DetokenizeAnswer = z.looseObject({ content: z.string(), prompt: z.string() });
 export type DetokenizeAnswer = z.infer<typeof DetokenizeAnswer>;

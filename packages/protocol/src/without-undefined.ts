@@ -1,7 +1,4 @@
-/**
- * `T` with every member that may be undefined made optional, so that it fits interfaces whose absent members are
- * absent.
- */
+/** `T` with every member that can be undefined made optional, for interfaces whose missing members are absent. */
 export type WithoutUndefined<T> = {
   [K in keyof T as undefined extends T[K] ? never : K]: T[K];
 } & {

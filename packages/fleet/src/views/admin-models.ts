@@ -7,7 +7,7 @@ import type { Activity } from './activity.ts';
 import { unservableReason } from './list-models.ts';
 import { modelStatus } from './model-status.ts';
 
-/** What the node said of the model, with the state that cortex knows by now. */
+/** The report of the node on the model, with the current state. */
 function entryOf(snapshot: FleetSnapshot, { node, model, status, progress }: Replica): ModelEntry {
   const reported = snapshot.nodes.get(node)?.reported.get(model) ?? knownEntry(model, status);
   return { ...reported, status, progress };
@@ -35,7 +35,7 @@ function describe(snapshot: FleetSnapshot, model: string, activity: Activity): A
   };
 }
 
-/** `GET /admin/v1/models`, by id: the catalogue and whatever up nodes have, listed or not. */
+/** `GET /admin/v1/models`, ordered by id: the catalogue and the models of up nodes, listed or not. */
 export function listAdminModels(
   snapshot: FleetSnapshot,
   activity: Activity,

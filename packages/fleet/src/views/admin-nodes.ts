@@ -22,7 +22,7 @@ function discovered({ discovery }: NodeSnapshot): Partial<AdminNode> {
   };
 }
 
-/** `GET /admin/v1/nodes`: every configured node in the order of names. Of a node that is not up, what it said last. */
+/** `GET /admin/v1/nodes`: every configured node, ordered by name. A node that is not up has its last report. */
 export function listAdminNodes(snapshot: FleetSnapshot, activity: Activity): readonly AdminNode[] {
   return [...snapshot.nodes.values()].map((node) => ({
     name: node.name,

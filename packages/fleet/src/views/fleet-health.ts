@@ -6,7 +6,7 @@ import type { FleetSnapshot, NodeSnapshot, Replica } from '../snapshot.ts';
 export interface FleetHealth {
   readonly status: 'ok' | 'impaired' | 'degraded';
   readonly nodes: { readonly healthy: number; readonly total: number };
-  /** Models on up nodes that should serve and cannot; absent when there is none. */
+  /** Models on up nodes that should serve and cannot; absent when there are none. */
   readonly unservable?: readonly {
     readonly node: string;
     readonly model: string;
@@ -14,7 +14,7 @@ export interface FleetHealth {
   }[];
 }
 
-/** A loaded model that the node calls unservable is as broken as a failed one. */
+/** A loaded model that the node reports as unservable counts as failed. */
 function cannotServe({ isNodeUp, isServable, status }: Replica): boolean {
   const { serves, impairs } = stateTraits(status);
   return isNodeUp && !isServable && (serves || impairs);
@@ -26,12 +26,15 @@ const unservable = (replica: Replica) => ({
   reason: replica.reason ?? `its state is "${replica.status}"`,
 });
 
-/** Down, or silent since the first question. A node not asked yet is neither. */
+/** Down, or without an answer since the first poll. A node that has not been polled yet is neither. */
 const isMissing = (node: NodeSnapshot): boolean =>
   !node.isExpectedOffline &&
   (node.state === 'down' || (node.state === 'unknown' && node.misses > 0));
 
-/** `impaired`: a model of an up node cannot serve. `degraded`: a node that should be there is not. A saturated model is neither. */
+/**
+ * `impaired`: a model of an up node cannot serve. `degraded`: a required node is missing. A saturated model is
+ * neither.
+ */
 export function fleetHealth(snapshot: FleetSnapshot): FleetHealth {
   const nodes = [...snapshot.nodes.values()];
   const broken = [...snapshot.replicasByModel.values()].flat().filter(cannotServe).map(unservable);

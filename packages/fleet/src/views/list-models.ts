@@ -6,7 +6,7 @@ import type { FleetSnapshot, Replica } from '../snapshot.ts';
 import { modelStatus } from './model-status.ts';
 
 interface ListOptions {
-  /** `created` of every entry: Unix seconds, for people. */
+  /** `created` of every entry, Unix seconds. */
   readonly createdS: number;
 }
 
@@ -19,7 +19,7 @@ function location({ node, status, vramUsedMb }: Replica): ListedModel['locations
 
 const unique = (texts: readonly string[]): string[] => [...new Set(texts)].toSorted();
 
-/** Of several replicas the tightest limit: a request that keeps to it fits wherever it goes. */
+/** The lowest limit of all replicas, so that a request within it fits on any of them. */
 function tightestLimit(replicas: readonly Replica[]): ListedModel['limit'] {
   const limits = replicas.flatMap(({ isServable, limit }) => (isServable && limit ? [limit] : []));
   const [first] = (
@@ -28,7 +28,7 @@ function tightestLimit(replicas: readonly Replica[]): ListedModel['limit'] {
   return first;
 }
 
-/** Names that lead only to this model, and are exact: what a client may also ask for. */
+/** Exact names that resolve only to this model, which a client can use as well. */
 function aliasesOf(snapshot: FleetSnapshot, model: string): string[] {
   return [...snapshot.aliases.exact.values()]
     .filter(({ name, models }) => name !== 'default' && models.includes(model))
@@ -36,7 +36,7 @@ function aliasesOf(snapshot: FleetSnapshot, model: string): string[] {
     .toSorted();
 }
 
-/** Why no node can ever hold the model, in one line; undefined where one can, or may. */
+/** Why no node can ever hold the model, in one line; undefined when one can or may. */
 export function unservableReason(snapshot: FleetSnapshot, model: string): string | undefined {
   const nodes = [...snapshot.nodes.values()];
   const lacks = nodes.flatMap((node) => lackFor(snapshot, node, model) ?? []);
@@ -72,8 +72,8 @@ function describe(snapshot: FleetSnapshot, model: string, { createdS }: ListOpti
 }
 
 /**
- * The entry of whatever `name` stands for: a model, listed or not, an alias, a glob, `id@node`, the alias `default`. It
- * has the name asked for as its id; undefined where a request with that name would be 404.
+ * The entry that `name` resolves to: a model, listed or not, an alias, a glob, `id@node`, the alias `default`. Its
+ * id is the requested name; undefined when a request with that name would get 404.
  */
 export function describeModel(
   snapshot: FleetSnapshot,
@@ -87,9 +87,10 @@ export function describeModel(
 }
 
 /**
- * `GET /v1/models`, by id: the catalogue, what up nodes have or load, and the aliases marked `listed`.
+ * `GET /v1/models`, ordered by id: the catalogue, the models that up nodes have or load, and the aliases with
+ * `listed`.
  *
- * Models that only nodes which are not up have, and that are not in the catalogue, are left out: they may be gone.
+ * Omits models that are not in the catalogue and only on nodes that are not up, because they may be gone.
  */
 export function listModels(snapshot: FleetSnapshot, options: ListOptions): readonly ListedModel[] {
   const models = new Set(knownModels(snapshot));

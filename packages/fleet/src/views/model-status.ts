@@ -2,11 +2,14 @@ import { isModelState, type ModelState, stateTraits } from '@cortex/protocol';
 
 import type { Replica } from '../snapshot.ts';
 
-/** A loaded replica that cannot serve counts as failed: `loaded` promises a servable replica. */
+/** A loaded replica that cannot serve counts as failed, because `loaded` promises a servable replica. */
 const statusOf = ({ status, isServable }: Replica): string =>
   stateTraits(status).serves && !isServable ? 'failed' : status;
 
-/** The best state among the replicas of one model; `unloaded` without any. A state of a newer neuron does not count. */
+/**
+ * The best state among the replicas of one model; `unloaded` without any. An unknown state of a newer neuron does
+ * not count.
+ */
 export const modelStatus = (replicas: readonly Replica[]): ModelState =>
   replicas
     .map(statusOf)

@@ -24,7 +24,7 @@ const createdS = 7;
 const idle = { inFlight: () => 0, waiting: () => 0 };
 
 describe('GET /v1/models', () => {
-  test('is the union of catalogue, models on up nodes and listed aliases, by id', () => {
+  test('lists the catalogue, the models on up nodes and the listed aliases, ordered by id', () => {
     const state = fleet({
       nodes: ['a'],
       catalogue: [{ id: 'z' }, { id: 'hidden', listed: false }],
@@ -48,7 +48,7 @@ describe('GET /v1/models', () => {
     expect(models[0]).toMatchObject({ id: 'fast', loaded: true, locations: [{ node: 'a' }] });
   });
 
-  test('says where a model is, where it can be, and leaves out what is not known', () => {
+  test('reports where a model is and where it can be loaded, and omits unknown values', () => {
     const { snapshot } = fleet({ nodes: ['a', 'b'], catalogue: [{ id: 'm', harness: 'vllm' }] }, [
       report('a', [entry('m', { vram_used_mb: 5, limit: { context: 8192, output: 8192 } })], {
         discovery: discovery({ harnesses: ['vllm'] }),
@@ -72,7 +72,7 @@ describe('GET /v1/models', () => {
     ]);
   });
 
-  test('a catalogue entry whose harness no node has says so and is no failure', () => {
+  test('reports a catalogue entry whose harness no node has, without a failure', () => {
     const { snapshot } = fleet({ nodes: ['a'], catalogue: [{ id: 'm', harness: 'mistralrs' }] }, [
       report('a', []),
     ]);
@@ -85,7 +85,7 @@ describe('GET /v1/models', () => {
     expect(fleetHealth(snapshot).status).toBe('ok');
   });
 
-  test('every name that a request may ask for is found by itself, and no other', () => {
+  test('finds exactly the names that a request can use', () => {
     const aliases = { 'claude-*': 'm', exact: ['m'] };
     const { snapshot } = fleet({ nodes: ['a'], aliases }, [report('a', [entry('m')])]);
     const open = fleet({ nodes: ['a'], aliases: { default: 'm' } }, [report('a', [entry('m')])]);
@@ -96,13 +96,13 @@ describe('GET /v1/models', () => {
     expect(describeModel(open.snapshot, 'gpt-5', { createdS })).toMatchObject({ id: 'gpt-5' });
   });
 
-  test('a model of a node that is down and in no catalogue is not listed', () => {
+  test('does not list a model that only a node that is down has', () => {
     const state = fleet({ nodes: ['a'] }, [report('a', [entry('m')])]);
     takeDown(state, 'a');
     expect(listModels(state.snapshot, { createdS })).toEqual([]);
   });
 
-  test('the status of a model is the best state among its replicas', () => {
+  test('gives a model the best state among its replicas', () => {
     const order = MODEL_STATES;
     const seen = order.map((_, from) => {
       const nodes = order.slice(from).map((_status, index) => `n${index}`);
@@ -117,7 +117,7 @@ describe('GET /v1/models', () => {
     expect(seen).toEqual([...order]);
   });
 
-  test('loaded without being servable is not loaded', () => {
+  test('does not show an unservable model as loaded', () => {
     const { snapshot } = fleet({ nodes: ['a'] }, [
       report('a', [entry('m', { servable: { ok: false } })]),
     ]);
@@ -140,7 +140,7 @@ describe('GET /health', () => {
     });
   });
 
-  test('is degraded when a node is down, unless it is expected to be', () => {
+  test('is degraded when a node is down, unless the node may sleep', () => {
     const state = fleet({ nodes: ['a', 'b'] }, [report('a', []), report('b', [])]);
     takeDown(state, 'b');
     const degraded = fleetHealth(state.snapshot);
@@ -154,7 +154,7 @@ describe('GET /health', () => {
     expect(fleetHealth(state.snapshot).status).toBe('ok');
   });
 
-  test('a saturated or a loading model is fine', () => {
+  test('is ok with a saturated or a loading model', () => {
     const { snapshot } = fleet({ nodes: ['a'] }, [
       report('a', [entry('m'), entry('n', { status: 'loading' })]),
     ]);
@@ -163,7 +163,7 @@ describe('GET /health', () => {
 });
 
 describe('GET /admin/v1', () => {
-  test('nodes: hardware and models of up nodes, and why a node is not up', () => {
+  test('nodes shows hardware and models of up nodes, and why a node is not up', () => {
     const state = fleet({ nodes: ['a', 'b'] }, [
       report('a', [entry('m')], { discovery: discovery({ devices: [gpu(0, 24_000)] }) }),
     ]);
@@ -175,7 +175,7 @@ describe('GET /admin/v1', () => {
     ]);
   });
 
-  test('models: every replica with what its node said, leases and waiting requests', () => {
+  test('models shows every replica with the report of its node, leases and waiting requests', () => {
     const { snapshot } = fleet({ nodes: ['a'], aliases: { 'x-*': 'm' } }, [
       report('a', [entry('m', { quant: 'Q4_K_M', idle_ms: 5 })]),
     ]);

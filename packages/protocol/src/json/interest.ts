@@ -1,9 +1,9 @@
-/** A place in a document that a scan reports; everything that no interest names is passed unread. */
+/** A value in a document that a scan reports. Values that no interest names are skipped unread. */
 export interface Interest<Kind> {
   readonly kind: Kind;
-  /** Members of interest, where the value is an object. */
+  /** Members of interest, if the value is an object. */
   readonly members?: readonly MemberInterest<Kind>[];
-  /** What its elements are, where the value is an array. */
+  /** The interest of its elements, if the value is an array. */
   readonly element?: Interest<Kind>;
 }
 
@@ -21,11 +21,11 @@ export function memberInterest<Kind>(key: string, interest: Interest<Kind>): Mem
   return { key, keyBytes: encoder.encode(key), interest };
 }
 
-/** Is told of the values that its interests name, in the order of the document. */
+/** Receives the values that its interests name, in document order. */
 export interface ScanListener<Kind> {
   /** A string (quotes included), number, `true`, `false` or `null` at `[start, end)`. */
   scalar(kind: Kind, start: number, end: number): void;
-  /** An object or array begins; false: it is of no interest after all, is passed unread, and no `close` follows. */
+  /** An object or array begins. Return false to skip it unread; no `close` follows then. */
   open(kind: Kind): boolean;
   /** The object or array at `[start, end)` has ended. */
   close(kind: Kind, start: number, end: number): void;

@@ -1,4 +1,4 @@
-/** A JSON object: the members of a body, a schema or an event, before anything is known about them. */
+/** A JSON object whose members are not validated yet: a body, a schema or an event. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
 /** True for an object, false for an array, `null` and plain values. */

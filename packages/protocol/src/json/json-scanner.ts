@@ -17,7 +17,7 @@ const CLOSE_BRACKET = 0x5d;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 
-/** What stands next, between two tokens or inside a string. */
+/** The expected next token, or the kind of string around the position. */
 const START = 0;
 const VALUE = 1;
 const VALUE_OR_END = 2;
@@ -42,7 +42,7 @@ const EXPECTED: Readonly<Record<number, string>> = {
   [INSIDE_STRING]: 'the end of a string',
 };
 
-/** No key of interest is longer, written with `\uXXXX` throughout. */
+/** Keys of interest are shorter, even when every character is written as `\uXXXX`. */
 const MAX_ESCAPED_KEY_BYTES = 6 * 64;
 
 const LITERALS = ['true', 'false', 'null'].map((word) => new TextEncoder().encode(word));
@@ -50,8 +50,8 @@ const LITERALS = ['true', 'false', 'null'].map((word) => new TextEncoder().encod
 /**
  * One forward scan over the bytes of a JSON object, which reports the values that its interests name.
  *
- * Structure (brackets, commas, colons, literals, numbers) is checked, the inside of strings is not. Nesting is kept in
- * a byte array, so no depth overflows anything.
+ * The structure (brackets, commas, colons, literals, numbers) is checked; the inside of strings is not. Nesting is
+ * kept in a byte array, so any depth is safe.
  */
 export class JsonScanner<Kind> {
   readonly #bytes: Uint8Array;
@@ -62,10 +62,10 @@ export class JsonScanner<Kind> {
   /** Kinds of the containers around the position: 1 = object, 0 = array. */
   #stack = new Uint8Array(64);
   #depth = 0;
-  /** Interests of the outermost containers; a container deeper than that is of no interest. */
+  /** Interests of the outermost containers; deeper containers have none. */
   readonly #interests: Interest<Kind>[] = [];
   readonly #starts: number[] = [];
-  /** Interest of the value that comes next. */
+  /** Interest of the next value. */
   #coming: Interest<Kind> | undefined;
   #stringStart = 0;
 
@@ -75,13 +75,13 @@ export class JsonScanner<Kind> {
     this.#coming = root;
   }
 
-  /** Bytes passed so far. */
+  /** Bytes scanned so far. */
   get position(): number {
     return this.#position;
   }
 
   /**
-   * Scans on until the document has ended (true), or `limit` has been passed (false; call again).
+   * Scans until the document has ended (true) or `limit` has been passed (false; call again).
    *
    * @throws CortexError `malformed_json`, naming the byte offset.
    */
@@ -160,7 +160,7 @@ export class JsonScanner<Kind> {
     this.#next = next;
   }
 
-  /** Passes the rest of a string; false when that takes longer than to `limit`. */
+  /** Skips the rest of a string; false when the string continues after `limit`. */
   #endString(limit: number): boolean {
     const end = skipStringRest(this.#bytes, this.#position, limit);
     this.#position = Math.abs(end);
@@ -181,7 +181,7 @@ export class JsonScanner<Kind> {
     this.#next = COMMA_OR_END;
   }
 
-  /** Whether the container around the position is one of interest. */
+  /** Whether the container around the position has an interest. */
   get #isInteresting(): boolean {
     return this.#interests.length === this.#depth;
   }
@@ -217,7 +217,7 @@ export class JsonScanner<Kind> {
     try {
       key = readStringText(this.#bytes, [start, end], MAX_ESCAPED_KEY_BYTES);
     } catch {
-      return this.#failAt(start, 'a key without a control character or a broken escape');
+      return this.#failAt(start, 'a key without control characters and invalid escapes');
     }
     return members.find((member) => member.key === key)?.interest;
   }
@@ -266,13 +266,15 @@ export class JsonScanner<Kind> {
 
   #failAt(position: number, expected: string): never {
     const byte = this.#bytes[position];
-    const found =
-      byte === undefined
-        ? 'it ends'
-        : `${byte > 0x20 && byte < 0x7f ? `"${String.fromCharCode(byte)}"` : `0x${byte.toString(16).padStart(2, '0')}`} stands`;
     throw new CortexError(
       'malformed_json',
-      `The body is not valid JSON: ${found} at byte ${position}, where ${expected} was expected.`,
+      `The body is not valid JSON: ${formatFound(byte)} at byte ${position}, expected ${expected}.`,
     );
   }
+}
+
+function formatFound(byte: number | undefined): string {
+  if (byte === undefined) return 'it ends';
+  const isVisible = byte > 0x20 && byte < 0x7f;
+  return `found ${isVisible ? `"${String.fromCharCode(byte)}"` : `0x${byte.toString(16).padStart(2, '0')}`}`;
 }

@@ -31,8 +31,8 @@ function refusal(text: string | Uint8Array): string {
   throw new Error(`not refused: ${String(text)}`);
 }
 
-describe('the wanted scalars', () => {
-  test('are read wherever they stand, decoded', () => {
+describe('the scalars that a JSON view wants', () => {
+  test('are found at any position and decoded', () => {
     const view = read(
       ' {"a":[{"model":"no"}],\n"n" : -1.5e2,"stream":true,"user":null,"model":"q\\u0077en \\ud83d\\ude00ü"} ',
     );
@@ -40,25 +40,25 @@ describe('the wanted scalars', () => {
     expect(view.values).toEqual({ n: -150, stream: true, user: null, model: 'qwen 😀ü' });
   });
 
-  test('of which one is missing or holds an object are absent', () => {
+  test('are absent when missing or when the value is an object', () => {
     expect(read('{"model":{"model":"x"},"n":[1]}').values).toEqual({});
     expect(read('{"model":{"model":"x"}}').modelRange).toBeUndefined();
   });
 
-  test('count at the top level only', () => {
+  test('are read only at the top level', () => {
     const view = read('{"x":{"model":"a","stream":true},"y":[{"model":"b"}],"model":"c"}');
 
     expect(view.values).toEqual({ model: 'c' });
   });
 
-  test('take the last of duplicates, also where a key is written with escapes', () => {
+  test('take the last duplicate, even when its key is written with escapes', () => {
     const view = read('{"model":"a","n":1,"n":{},"mod\\u0065l":"b"}');
 
     expect(view.values).toEqual({ model: 'b' });
     expect(view.modelRange).toEqual([39, 42]);
   });
 
-  test('below an object are those of its last duplicate', () => {
+  test('inside a duplicated object are those of its last duplicate', () => {
     expect(read('{"metadata":{"user_id":"a"},"metadata":{}}').values).toEqual({});
     expect(read('{"metadata":{"user_id":"a"},"metadata":7}').values).toEqual({});
     expect(read('{"metadata":{"user_id":"a","user_id":"b"}}').values).toEqual({
@@ -67,53 +67,53 @@ describe('the wanted scalars', () => {
     expect(read('{"metadata.user_id":"a","metadata":[{"user_id":"a"}]}').values).toEqual({});
   });
 
-  test('of more than 64 KiB are cut, at a character', () => {
+  test('are cut at a character boundary after 64 KiB', () => {
     const { user } = read(JSON.stringify({ user: 'ü'.repeat(100_000) })).values;
 
     expect(user).toBe('ü'.repeat(32_768));
   });
 });
 
-describe('what is not a JSON object', () => {
+describe('a body that is not a JSON object', () => {
   test.each([
     ['', 'it ends at byte 0'],
     ['   ', 'it ends at byte 3'],
-    ['[]', '"[" stands at byte 0, where an object'],
-    ['"x"', '""" stands at byte 0'],
-    ['{"a":1} x', '"x" stands at byte 8, where the end of the body'],
-    ['{"a":1}{', '"{" stands at byte 7'],
+    ['[]', 'found "[" at byte 0, expected an object'],
+    ['"x"', 'found """ at byte 0'],
+    ['{"a":1} x', 'found "x" at byte 8, expected the end of the body'],
+    ['{"a":1}{', 'found "{" at byte 7'],
     ['{"a":1', 'it ends at byte 6'],
-    ['{"a":"', 'it ends at byte 6, where the end of a string'],
+    ['{"a":"', 'it ends at byte 6, expected the end of a string'],
     ['{"a":"\\"}', 'it ends at byte 9'],
-    ['{"a"', 'it ends at byte 4, where ":"'],
-    ['{"a":', 'it ends at byte 5, where a value'],
-    ['{"a" 1}', '"1" stands at byte 5, where ":"'],
-    ['{a:1}', '"a" stands at byte 1, where a key'],
-    ["{'a':1}", '"\'" stands at byte 1'],
-    ['{"a":1,}', '"}" stands at byte 7, where a key'],
-    ['{,}', '"," stands at byte 1'],
-    ['{"a":[1,]}', '"]" stands at byte 8, where a value'],
-    ['{"a":[1}', '"}" stands at byte 7'],
-    ['{"a":{"b":1]}', '"]" stands at byte 11'],
-    ['{"a":01}', '"1" stands at byte 6'],
-    ['{"a":-}', '"}" stands at byte 6, where the rest of a number'],
-    ['{"a":1.}', '"}" stands at byte 7'],
-    ['{"a":1e+}', '"}" stands at byte 8'],
-    ['{"a":+1}', '"+" stands at byte 5'],
-    ['{"a":tru}', '"}" stands at byte 8'],
-    ['{"a":nulll}', '"l" stands at byte 9'],
-    ['{"a":NaN}', '"N" stands at byte 5'],
-    ['{"a":\u00001}', '0x00 stands at byte 5'],
-    ['\uFEFF{}', '0xef stands at byte 0'],
-    ['{"a":\u00a01}', '0xc2 stands at byte 5'],
-    ['{"model":"a\nb"}', 'the string at byte 9 holds a control character'],
+    ['{"a"', 'it ends at byte 4, expected ":"'],
+    ['{"a":', 'it ends at byte 5, expected a value'],
+    ['{"a" 1}', 'found "1" at byte 5, expected ":"'],
+    ['{a:1}', 'found "a" at byte 1, expected a key'],
+    ["{'a':1}", 'found "\'" at byte 1'],
+    ['{"a":1,}', 'found "}" at byte 7, expected a key'],
+    ['{,}', 'found "," at byte 1'],
+    ['{"a":[1,]}', 'found "]" at byte 8, expected a value'],
+    ['{"a":[1}', 'found "}" at byte 7'],
+    ['{"a":{"b":1]}', 'found "]" at byte 11'],
+    ['{"a":01}', 'found "1" at byte 6'],
+    ['{"a":-}', 'found "}" at byte 6, expected the rest of a number'],
+    ['{"a":1.}', 'found "}" at byte 7'],
+    ['{"a":1e+}', 'found "}" at byte 8'],
+    ['{"a":+1}', 'found "+" at byte 5'],
+    ['{"a":tru}', 'found "}" at byte 8'],
+    ['{"a":nulll}', 'found "l" at byte 9'],
+    ['{"a":NaN}', 'found "N" at byte 5'],
+    ['{"a":\u00001}', 'found 0x00 at byte 5'],
+    ['\uFEFF{}', 'found 0xef at byte 0'],
+    ['{"a":\u00a01}', 'found 0xc2 at byte 5'],
+    ['{"model":"a\nb"}', 'the string at byte 9 contains a control character'],
     ['{"model":"\\x"}', 'the string at byte 9'],
-    ['{"metadata":{"\\q":1}}', 'at byte 14, where a key without'],
-  ])('%j is refused with its place', (text, reason) => {
+    ['{"metadata":{"\\q":1}}', 'at byte 14, expected a key without'],
+  ])('is refused with the position of the error: %j', (text, reason) => {
     expect(refusal(text)).toContain(reason);
   });
 
-  test('is refused also where it is cut anywhere', () => {
+  test('is refused when it is truncated at any byte', () => {
     const text = '{"a":[true,null,{"b":"x\\"y","c":-1.5e3}],"model":"m"}';
 
     for (let length = 0; length < text.length; length += 1)
@@ -121,8 +121,8 @@ describe('what is not a JSON object', () => {
   });
 });
 
-describe('odd but valid bodies', () => {
-  test('nested 100,000 deep are read', () => {
+describe('an unusual but valid body', () => {
+  test('is read when it is nested 100,000 levels deep', () => {
     const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
 
     expect(read(`{"x":${deep},"model":"m"}`).values['model']).toBe('m');
@@ -132,7 +132,7 @@ describe('odd but valid bodies', () => {
     ).toBe('m');
   });
 
-  test('with invalid UTF-8 inside strings are read as JSON.parse of the decoded text would', () => {
+  test('with invalid UTF-8 inside strings is read as JSON.parse reads the decoded text', () => {
     const bytes = new Uint8Array([
       ...encoder.encode('{"model":"a'),
       0xff,
@@ -143,8 +143,8 @@ describe('odd but valid bodies', () => {
   });
 });
 
-describe('the text that tells conversations apart', () => {
-  test('is system text and first user turn, whatever comes after', () => {
+describe('the affinity text of a body', () => {
+  test('is the system text and the first user turn, regardless of later turns', () => {
     const first =
       '{"messages":[{"role":"system","content":"be kind"},{"content":"hi","role":"user"}';
 
@@ -158,7 +158,7 @@ describe('the text that tells conversations apart', () => {
     ).toBe(text);
   });
 
-  test('joins text parts, and the system field of Anthropic bodies', () => {
+  test('joins text parts and the system field of Anthropic bodies', () => {
     const view = read(
       '{"system":[{"type":"text","text":"a"},{"type":"text","text":"b"}],"messages":[{"role":"user","content":[{"type":"image","source":{"text":"no"}},{"type":"text","text":"c\\nd"}]}]}',
     );
@@ -166,7 +166,7 @@ describe('the text that tells conversations apart', () => {
     expect(view.affinityText).toBe('ab\0c\nd');
   });
 
-  test('is cut at 4 KiB of each, at a character', () => {
+  test('is cut at a character boundary after 4 KiB of each text', () => {
     const long = '\\u00fcü\\n'.repeat(10_000);
 
     const [system, user] =
@@ -178,13 +178,13 @@ describe('the text that tells conversations apart', () => {
     expect(user).toBe(system ?? '');
   });
 
-  test('is the prompt of a completion, or the list of its tokens', () => {
+  test('is the prompt of a completion or its list of tokens', () => {
     expect(read('{"prompt":"once upon"}').affinityText).toBe('once upon');
     expect(read('{"prompt":[1, 2]}').affinityText).toBe('[1, 2]');
     expect(read('{"prompt":{"a":1}}').affinityText).toBeUndefined();
   });
 
-  test('is absent where there is none, and follows the last duplicate', () => {
+  test('is absent when the body has none, and follows the last duplicate', () => {
     expect(read('{"model":"m"}').affinityText).toBeUndefined();
     expect(
       read(
@@ -221,7 +221,7 @@ function expectedValues(text: string): JsonView['values'] {
   return found;
 }
 
-describe('for any document', () => {
+describe('for any JSON document', () => {
   const key = fc.oneof(
     fc.constantFrom(
       'model',
@@ -299,7 +299,7 @@ describe('for any document', () => {
     );
   });
 
-  test('reading in slices gives the same view', async () => {
+  test('readJsonViewInSlices gives the same view as readJsonView', async () => {
     await fc.assert(
       fc.asyncProperty(object, fc.nat(300_000), async (text, padding) => {
         const bytes = encoder.encode(
@@ -314,7 +314,7 @@ describe('for any document', () => {
     );
   });
 
-  test('a document with one character too many is judged as JSON.parse judges it', () => {
+  test('a document with one extra character is accepted or refused as JSON.parse does', () => {
     const structural = fc.constantFrom('{', '}', '[', ']', ',', ':', '1', '-', 't', '"');
     fc.assert(
       fc.property(object, structural, fc.nat(), (text, extra, position) => {
@@ -336,7 +336,7 @@ describe('for any document', () => {
     );
   });
 
-  test('splicing the model keeps every other byte', () => {
+  test('replacing the model keeps every other byte', () => {
     fc.assert(
       fc.property(
         object,
@@ -363,7 +363,7 @@ describe('for any document', () => {
   });
 });
 
-test('a body of 64 MB is read in steps that are a small part of it', async () => {
+test('the scanner reads a body of 64 MB in steps that are a small part of it', async () => {
   const bytes = new Uint8Array(64 << 20).fill(0x31);
   bytes.set(encoder.encode('{"x":['));
   for (let at = 7; at < bytes.length; at += 2) bytes[at] = 0x2c;

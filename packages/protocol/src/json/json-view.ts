@@ -4,29 +4,33 @@ import { type ByteRange, type JsonScalar, ViewListener, viewInterest } from './v
 
 export type { ByteRange, JsonScalar } from './view-listener.ts';
 
-/** Bytes that one slice passes before others may run: 3 to 8 ms of the densest JSON, measured on one busy core. */
+/**
+ * Bytes that one slice scans before it yields to the event loop: 3 to 8 ms of the densest JSON, measured on one
+ * busy core.
+ */
 const SLICE_BYTES = 256 << 10;
 
-/** What routing reads of a body, found by one forward scan. The bytes themselves are forwarded unread. */
+/** The fields of a body that routing reads, found in one forward scan. The bytes are forwarded unchanged. */
 export interface JsonView {
   /**
-   * `model` and the wanted scalars, decoded (strings to their first 64 KiB). A name that is missing in the body, or
-   * holds an object or an array there, is absent. Of duplicates the last counts, as in `JSON.parse`.
+   * `model` and the wanted scalars, decoded (strings to their first 64 KiB). A name is absent when the body does
+   * not have it or its value is an object or an array. The last of duplicates is used, as in `JSON.parse`.
    */
   readonly values: Readonly<Record<string, JsonScalar>>;
-  /** Byte range [start, end) of the value of the top-level `model` (quotes included); absent if that is no scalar. */
+  /** Byte range [start, end) of the value of the top-level `model` (quotes included); absent if it is not a scalar. */
   readonly modelRange?: ByteRange | undefined;
   /** The top-level `model` is an object or an array. */
   readonly isModelContainer: boolean;
   /**
-   * Text that tells conversations apart: system text and first user turn, or the prompt, 4 KiB of each; absent if none.
+   * Text that identifies a conversation: the system text and the first user turn, or the prompt, 4 KiB of each;
+   * absent if the body has none.
    *
-   * @throws CortexError `malformed_json` where that text is no JSON string after all.
+   * @throws CortexError `malformed_json` when that text is not a valid JSON string.
    */
   readonly affinityText?: string | undefined;
 }
 
-/** Interests by the list they were made for: callers pass the same constant for every request. */
+/** Interests by the list that they were created for. Callers pass the same constant for every request. */
 const interests = new WeakMap<readonly string[], ReturnType<typeof viewInterest>>();
 
 function interestFor(wanted: readonly string[]): ReturnType<typeof viewInterest> {
@@ -48,7 +52,7 @@ class ViewScan {
     this.#scanner = new JsonScanner(bytes, interestFor(wanted), this.#listener);
   }
 
-  /** Scans about so many bytes more; the view when the body has ended. */
+  /** Scans about this many bytes more; returns the view when the body has ended. */
   scan(maxBytes: number): JsonView | undefined {
     if (!this.#scanner.scan(this.#scanner.position + maxBytes)) return undefined;
     const listener = this.#listener;
@@ -57,7 +61,7 @@ class ViewScan {
       values,
       modelRange,
       isModelContainer,
-      // Decoded when asked for: most requests have one node to go to.
+      // Decoded lazily, because most requests have only one candidate node.
       get affinityText() {
         return listener.readAffinityText();
       },
@@ -66,12 +70,12 @@ class ViewScan {
 }
 
 /**
- * Reads `model` and the wanted scalars of a JSON object in one go; a dot names a member of a top-level object
+ * Reads `model` and the wanted scalars of a JSON object without pausing; a dot names a member of a top-level object
  * (`metadata.user_id`).
  *
- * Bodies of more than a MiB want `readJsonViewInSlices`: dense JSON takes 10 to 30 ms a MiB.
+ * Use `readJsonViewInSlices` for bodies of more than one MiB: dense JSON takes 10 to 30 ms per MiB.
  *
- * @throws CortexError `malformed_json`, naming the byte offset, where the text is no JSON object. The inside of
+ * @throws CortexError `malformed_json`, naming the byte offset, when the text is not a JSON object. The inside of
  * strings that are not wanted is not checked.
  */
 export function readJsonView(bytes: Uint8Array, wanted: readonly string[]): JsonView {
@@ -88,7 +92,8 @@ const letOthersRun = (): Promise<void> =>
   });
 
 /**
- * `readJsonView` that lets others run after every 256 KiB, so that a body of 64 MiB delays no stream (behaviour 1).
+ * `readJsonView` that yields to the event loop after every 256 KiB, so that a body of 64 MiB delays no stream
+ * (behaviour 1).
  *
  * @param pause - Awaited between two slices; by default one turn of the event loop.
  * @throws CortexError `malformed_json`, as `readJsonView`.
@@ -128,7 +133,7 @@ const CLOSE_BRACE = 0x7d;
 /** The body with `model` as its first member; every other byte is kept. For a JSON object without that member. */
 export function insertModel(bytes: Uint8Array, model: string): Uint8Array<ArrayBuffer> {
   const at = bytes.indexOf(OPEN_BRACE) + 1;
-  // White space is all that may stand between the braces of an empty object.
+  // Only white space can be between the braces of an empty object.
   const isEmpty = bytes[at + bytes.subarray(at).findIndex((byte) => byte > 0x20)] === CLOSE_BRACE;
   const member = encoder.encode(`"model":${JSON.stringify(model)}${isEmpty ? '' : ','}`);
   const whole = new Uint8Array(bytes.length + member.length);

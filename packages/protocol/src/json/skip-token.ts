@@ -1,18 +1,21 @@
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 
-/** Bytes of a string read by hand before the native search, whose call costs about as much as 20 of them. */
+/**
+ * Bytes of a string that are checked one by one before the native search, whose call costs about as much as 20 of
+ * them.
+ */
 const BY_HAND_BYTES = 24;
-/** Native search goes in windows of this size, so that no step takes longer than a few milliseconds. */
+/** Window size of the native search, so that no step takes longer than a few milliseconds. */
 const WINDOW_BYTES = 4 << 20;
-/** No number is written with more digits; the bound keeps the step short. */
+/** Real numbers have fewer digits; the bound keeps each step short. */
 const MAX_NUMBER_BYTES = 1 << 16;
 
 /**
- * Passes the rest of a string that is read up to `from`, which is behind the opening quote and not inside an escape.
+ * Skips the rest of a string from `from`, which is after the opening quote and not inside an escape.
  *
- * @returns where the next token may begin (behind the closing quote); minus the position reached when `limit` was
- * passed first (go on from there); 0 when the text ends inside the string.
+ * @returns the position after the closing quote; the negative position reached when `limit` was passed first
+ * (continue there); 0 when the text ends inside the string.
  */
 export function skipStringRest(bytes: Uint8Array, from: number, limit: number): number {
   const { length } = bytes;
@@ -41,7 +44,7 @@ export function skipStringRest(bytes: Uint8Array, from: number, limit: number): 
 const isDigit = (byte: number | undefined): boolean =>
   byte !== undefined && byte >= 0x30 && byte <= 0x39;
 
-/** End of the digits that begin at `at`; `at` itself when there is none. */
+/** End of the digits that begin at `at`; `at` itself when there are none. */
 function digitsEnd(bytes: Uint8Array, at: number): number {
   let end = at;
   const stop = at + MAX_NUMBER_BYTES;
@@ -49,7 +52,10 @@ function digitsEnd(bytes: Uint8Array, at: number): number {
   return end;
 }
 
-/** End of the JSON number that begins at `start`; minus (the offending position + 1) where it is none. */
+/**
+ * End of the JSON number that begins at `start`; minus (the position of the error + 1) when it is not a valid
+ * number.
+ */
 export function skipNumber(bytes: Uint8Array, start: number): number {
   let at = bytes[start] === 0x2d ? start + 1 : start;
   const whole = bytes[at] === 0x30 ? at + 1 : digitsEnd(bytes, at);

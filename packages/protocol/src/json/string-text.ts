@@ -1,15 +1,15 @@
 const BACKSLASH = 0x5c;
-/** `\u0041` takes 6 bytes for a character that has 1 in UTF-8; nothing is longer in proportion. */
+/** `\u0041` takes 6 bytes for a character that has 1 byte in UTF-8, which is the worst ratio. */
 const MAX_ESCAPED_BYTES_PER_BYTE = 6;
 
-// A byte order mark inside a string is a character like any other.
+// A byte order mark inside a string is an ordinary character.
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 const encoder = new TextEncoder();
 
 const isContinuation = (byte: number | undefined): boolean =>
   byte !== undefined && (byte & 0xc0) === 0x80;
 
-/** The last place at or before `cut` that splits neither an escape nor a UTF-8 character. */
+/** The last position at or before `cut` that splits neither an escape nor a UTF-8 character. */
 function wholeCharactersEnd(bytes: Uint8Array, start: number, cut: number): number {
   let end = cut;
   while (end > start && isContinuation(bytes[end])) end -= 1;
@@ -35,7 +35,7 @@ function parseInside(bytes: Uint8Array, start: number, end: number): string {
   return String(text);
 }
 
-/** `text` cut to at most `maxBytes` of UTF-8, at a character. */
+/** `text` cut to at most `maxBytes` of UTF-8, at a character boundary. */
 export function truncateText(text: string, maxBytes: number): string {
   if (text.length * 3 <= maxBytes) return text;
   const { read } = encoder.encodeInto(text, new Uint8Array(maxBytes));
@@ -45,9 +45,9 @@ export function truncateText(text: string, maxBytes: number): string {
 /**
  * Decodes the JSON string whose inside (without quotes) is `[start, end)`, at most its first `maxBytes` of UTF-8.
  *
- * Costs a constant however long the string is.
+ * Takes constant time for any length of string.
  *
- * @throws SyntaxError when the part that is read holds a control character or a broken escape.
+ * @throws SyntaxError when the decoded part contains a control character or an invalid escape.
  */
 export function readStringText(
   bytes: Uint8Array,

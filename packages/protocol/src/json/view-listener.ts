@@ -3,9 +3,9 @@ import { CortexError } from '../errors.ts';
 import { type Interest, memberInterest, type ScanListener } from './interest.ts';
 import { readStringText, truncateText } from './string-text.ts';
 
-/** A wanted string is decoded to at most so many bytes of UTF-8; what routing reads is never longer. */
+/** Most bytes of UTF-8 that are decoded of a wanted string; the values that routing reads are shorter. */
 const MAX_SCALAR_BYTES = 1 << 16;
-/** Bytes of UTF-8 taken of each text of the affinity key (behaviour 40): enough to tell conversations apart. */
+/** Bytes of UTF-8 taken from each text of the affinity key (behaviour 40): enough to distinguish conversations. */
 const MAX_TEXT_BYTES = 4096;
 
 const decoder = new TextDecoder();
@@ -31,9 +31,9 @@ type AffinityKind =
   | 'prompt';
 type Kind =
   | { readonly what: 'root' }
-  /** A wanted value, under the name it was asked for. */
+  /** A wanted value, under the name in the request for it. */
   | { readonly what: 'scalar'; readonly name: string }
-  /** An object of which the members `names` are wanted. */
+  /** An object whose members `names` are wanted. */
   | { readonly what: 'parent'; readonly names: readonly string[] }
   | { readonly what: AffinityKind };
 
@@ -64,7 +64,10 @@ const AFFINITY_MEMBERS = [
   memberInterest<Kind>('prompt', affinity('prompt')),
 ];
 
-/** What a scan reports for `model`, the names in `wanted` (a dot names a member of a top-level object) and affinity. */
+/**
+ * The interest for `model`, the names in `wanted` (a dot names a member of a top-level object) and the affinity
+ * text.
+ */
 export function viewInterest(wanted: readonly string[]): Interest<Kind> {
   const names = [...new Set(['model', ...wanted])];
   const parents = new Set(
@@ -88,7 +91,7 @@ export function viewInterest(wanted: readonly string[]): Interest<Kind> {
   };
 }
 
-/** Collects what `viewInterest` names. Of duplicates the last counts, as in `JSON.parse`. */
+/** Collects the values that `viewInterest` names. The last of duplicates is used, as in `JSON.parse`. */
 export class ViewListener implements ScanListener<Kind> {
   readonly values: Record<string, JsonScalar> = {};
   modelRange: ByteRange | undefined;
@@ -107,7 +110,7 @@ export class ViewListener implements ScanListener<Kind> {
     this.#bytes = bytes;
   }
 
-  /** System text and first user turn, else the prompt, 4 KiB of each; undefined where the body has none. */
+  /** The system text and the first user turn, else the prompt, 4 KiB of each; undefined when the body has none. */
   readAffinityText(): string | undefined {
     const system = this.#join([...this.#system, ...this.#systemTurns]);
     if (system === '' && this.#userTurn === undefined)
@@ -149,7 +152,7 @@ export class ViewListener implements ScanListener<Kind> {
       case 'message':
       case 'contentPart':
       case 'systemPart':
-        // No container after all: what an earlier duplicate said does not count.
+        // The last duplicate is not a container, so the values of an earlier one do not count.
         this.open(kind);
     }
   }
@@ -206,7 +209,7 @@ export class ViewListener implements ScanListener<Kind> {
 
   close(kind: Kind, start: number, end: number): void {
     if (kind.what === 'prompt') {
-      // A list of prompts or of token ids: its own JSON text tells it apart as well as anything.
+      // A list of prompts or of token ids is identified by its JSON text.
       this.#prompt = this.#bytes[start] === OPEN_BRACKET ? [start, end] : undefined;
     } else if (kind.what === 'message') {
       if (this.#role === 'user') this.#userTurn = this.#content;
@@ -244,7 +247,7 @@ export class ViewListener implements ScanListener<Kind> {
     } catch (error) {
       throw new CortexError(
         'malformed_json',
-        `The body is not valid JSON: the string at byte ${range[0] - 1} holds a control character or a broken escape.`,
+        `The body is not valid JSON: the string at byte ${range[0] - 1} contains a control character or an invalid escape.`,
         { cause: error },
       );
     }

@@ -22,16 +22,19 @@ test('a usage comment is read back from a stream', () => {
   expect(parseUsage(events.usageText ?? '')).toEqual(usage);
 });
 
-test('the comments of a stream are one line each, without a blank line behind them', () => {
+test('each comment of a stream is one line without a blank line after it', () => {
   for (const comment of [SSE_KEEP_ALIVE, formatUsageComment(usage)])
     expect(comment).toMatch(/^: [^\n]+\n$/);
 });
 
-test.each(['{"prompt\n', '{"prompt_tokens":1}', ''])('%p is not a usage', (text) => {
-  expect(parseUsage(text)).toBeUndefined();
-});
+test.each(['{"prompt\n', '{"prompt_tokens":1}', ''])(
+  'parseUsage returns undefined for %p',
+  (text) => {
+    expect(parseUsage(text)).toBeUndefined();
+  },
+);
 
-test('usage of an older node gets defaults for what it does not say', () => {
+test('the usage of an older node gets defaults for missing members', () => {
   expect(parseUsage('{"prompt_tokens":1,"completion_tokens":2}')).toMatchObject({
     cached_tokens: 0,
     estimated: false,

@@ -2,25 +2,26 @@ import { isJsonObject } from '../json/json-object.ts';
 import { NeuronUsage, USAGE_COMMENT } from '../neuron.ts';
 
 /**
- * Sent while there is nothing else to send; clients ignore comments (WHATWG HTML, 9.2.6).
+ * Keep-alive comment for a silent stream; clients ignore comments (WHATWG HTML, 9.2.6).
  *
- * One line without a blank line behind it: some decoders take that for the end of an event, and fail on its empty data.
+ * One line without a blank line after it, because some decoders read the blank line as the end of an event and fail
+ * on its empty data.
  */
 export const SSE_KEEP_ALIVE = ': keep-alive\n';
 
 /** The last event of every OpenAI stream. */
 export const SSE_DONE = 'data: [DONE]\n\n';
 
-/** The comment line before `[DONE]` by which neuron tells cortex what a stream cost; cortex cuts it out. */
+/** The comment line before `[DONE]` in which neuron reports the usage of a stream to cortex. cortex removes it. */
 export function formatUsageComment(usage: NeuronUsage): string {
   return `${USAGE_COMMENT}${JSON.stringify(usage)}\n`;
 }
 
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value);
 /**
- * `NeuronUsage` as this version writes it, every field there; undefined for anything else.
+ * `NeuronUsage` as this version writes it, with every field; undefined for other values.
  *
- * A schema costs ten times as much, and this is on the path of every request.
+ * Hand-written, because a schema takes ten times as long and every request comes here.
  */
 function readOwnUsage(usage: unknown): NeuronUsage | undefined {
   if (!isJsonObject(usage)) return undefined;
@@ -52,13 +53,16 @@ function readOwnUsage(usage: unknown): NeuronUsage | undefined {
   };
 }
 
-/** The JSON text of `x-neuron-usage`, or of a usage comment. Undefined when it is not what neuron writes. */
+/**
+ * The JSON text of `x-neuron-usage`, or of a usage comment. Undefined when it does not have the form that neuron
+ * writes.
+ */
 export function parseUsage(text: string): NeuronUsage | undefined {
   try {
     const usage: unknown = JSON.parse(text);
     return readOwnUsage(usage) ?? NeuronUsage.safeParse(usage).data;
   } catch {
-    // A node of another version, or no neuron at all: its tokens are counted instead.
+    // A node of another version, or another server: cortex counts its tokens instead.
     return undefined;
   }
 }

@@ -23,7 +23,7 @@ async function read(text: string, places: readonly number[]): Promise<unknown[]>
   return events;
 }
 
-test('every chunking gives the same events, split characters included', async () => {
+test('readEvents gives the same events for every chunking, including split characters', async () => {
   const text =
     'data: grüß 😀\n\n: note\n\nevent: ping\r\ndata: {}\r\n\r\ndata: a\ndata: b\n\ndata: cut';
 
@@ -34,7 +34,7 @@ test('every chunking gives the same events, split characters included', async ()
   );
 });
 
-test('a chunk with several events gives them in one batch', async () => {
+test('readEvents yields the events of one chunk as one batch', async () => {
   const batches = [];
   for await (const batch of readEvents(
     chunksOf(new TextEncoder().encode('data: 1\n\ndata: 2\n\n'), []),

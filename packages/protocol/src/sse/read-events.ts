@@ -3,8 +3,8 @@ import { createParser, type EventSourceMessage } from 'eventsource-parser';
 /**
  * Splits a byte stream into server-sent events.
  *
- * Yields one array per chunk that completes an event, so that a caller pays for one `await` per network read and
- * not one per token. Comments and an unfinished last event are dropped (WHATWG HTML, 9.2.6).
+ * Yields one array per chunk that completes an event, so that a caller needs one `await` per network read and not
+ * one per token. Comments and an incomplete last event are dropped (WHATWG HTML, 9.2.6).
  */
 export async function* readEvents(
   source: AsyncIterable<Uint8Array>,

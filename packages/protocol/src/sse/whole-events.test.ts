@@ -22,7 +22,7 @@ describe('WholeEvents', () => {
     expect(new WholeEvents().push(chunk)).toBe(chunk);
   });
 
-  test('keeps an unfinished event until its end arrives', () => {
+  test('holds an incomplete event until its end arrives', () => {
     expect(pushText('data: 1\n\nda', 'ta: 2', '\n\ndata: 3')).toEqual([
       'data: 1\n\n',
       '',
@@ -39,14 +39,14 @@ describe('WholeEvents', () => {
     expect(pushText(first, second)).toEqual(['', first + second]);
   });
 
-  test('passes a whole comment line at once, also behind the last event of a chunk', () => {
+  test('passes a whole comment line at once, even after the last event of a chunk', () => {
     expect(pushText(': keep-alive\n', 'data: 1\n\n: keep-alive\n')).toEqual([
       ': keep-alive\n',
       'data: 1\n\n: keep-alive\n',
     ]);
   });
 
-  test('keeps a comment inside an unfinished event in its place', () => {
+  test('keeps the position of a comment inside an incomplete event', () => {
     expect(pushText('data: 1\n: note\n', 'data: 2\n\n')).toEqual([
       '',
       'data: 1\n: note\ndata: 2\n\n',
@@ -63,7 +63,7 @@ describe('WholeEvents', () => {
     ['id: 7\nevent: ping\ndata:\n\n', ''],
     ['data: \n\n', ''],
     ['data\n\n', ''],
-  ])('drops what decoders take for an event without data: %j becomes %j', (text, passed) => {
+  ])('drops text that decoders read as an event without data: %j becomes %j', (text, passed) => {
     const withEvent = 'data: {"a":1}\n\n';
 
     expect(pushText(text + withEvent)).toEqual([passed + withEvent]);
@@ -89,7 +89,7 @@ describe('WholeEvents', () => {
     }
   });
 
-  test('does not take text of the model for the usage comment', () => {
+  test('does not mistake text of the model for the usage comment', () => {
     const events = new WholeEvents();
     const text = 'data: {"content":"\\n: usage {}"}\n\n';
 
@@ -97,7 +97,7 @@ describe('WholeEvents', () => {
     expect(events.usageText).toBeUndefined();
   });
 
-  test('counts events, and tells the last data and whether the stream is done', () => {
+  test('counts events and reports the last data and whether the stream is done', () => {
     const events = new WholeEvents();
     pushAll(
       [bytes(': a\ndata: 1\n\ndata: 2\r\n\r\n'), bytes(': b\n\nda'), bytes('ta:3\n\n')],
@@ -109,21 +109,21 @@ describe('WholeEvents', () => {
     expect(events).toMatchObject({ eventCount: 3, lastData: '3', isDone: true });
   });
 
-  test('does not take a text that mentions [DONE] for the end of the stream', () => {
+  test('does not mistake text that mentions [DONE] for the end of the stream', () => {
     const events = new WholeEvents();
     pushAll([bytes('data: {"content":"data: [DONE]"}\n\ndata: [DONE] and more\n\n')], events);
 
     expect(events.isDone).toBe(false);
   });
 
-  test('refuses an event of more than 1 MiB without an end', () => {
+  test('refuses an incomplete event of more than 1 MiB', () => {
     const events = new WholeEvents();
     events.push(new Uint8Array(1 << 20).fill(0x61));
 
     expect(() => events.push(bytes('b'))).toThrow('more than 1048576 bytes');
   });
 
-  test('refuses a block of more than 1 MiB that never ends, line by line', () => {
+  test('refuses an incomplete event of more than 1 MiB that arrives line by line', () => {
     const events = new WholeEvents();
     const line = bytes(`data: ${'a'.repeat(1 << 16)}\n`);
 
@@ -151,7 +151,7 @@ const eventsOf = (text: string): readonly string[] =>
     .split(/\n(?:\n)/)
     .slice(0, -1);
 
-describe('for every chunking of a stream', () => {
+describe('for every chunking of a stream,', () => {
   const line = fc.oneof(
     fc
       .string({ unit: 'grapheme', maxLength: 12 })
@@ -175,7 +175,7 @@ describe('for every chunking of a stream', () => {
       text: blocks.map((lines) => lines.map((text) => text + end).join('') + end).join('') + rest,
     }));
 
-  test('the same bytes pass, and each result can be followed by something else', () => {
+  test('WholeEvents passes the same bytes, and text can be inserted after each result', () => {
     fc.assert(
       fc.property(stream, fc.array(fc.nat(), { maxLength: 20 }), ({ text }, places) => {
         const whole = pushText(text).join('');
@@ -194,7 +194,7 @@ describe('for every chunking of a stream', () => {
     );
   });
 
-  test('every blank line that passes ends an event with data, and no usage comment passes', () => {
+  test('WholeEvents passes a blank line only after an event with data, and never a usage comment', () => {
     fc.assert(
       fc.property(stream, fc.array(fc.nat(), { maxLength: 20 }), ({ text }, places) => {
         const passed = pushAll(cut(bytes(text), places)).join('');

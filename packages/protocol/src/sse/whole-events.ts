@@ -6,7 +6,7 @@ const CARRIAGE_RETURN = 0x0d;
 const SPACE = 0x20;
 const COLON = 0x3a;
 
-/** Longest event that is kept until its end arrives (behaviour 2). */
+/** Longest incomplete event that is held until its end arrives (behaviour 2). */
 const MAX_UNFINISHED_BYTES = 1 << 20;
 
 const DATA_FIELD = new TextEncoder().encode('data:');
@@ -37,7 +37,7 @@ function concat(pieces: readonly Uint8Array[]): Uint8Array | undefined {
   return whole;
 }
 
-/** Adds `bytes[from, end)` to `passed`; the whole of `bytes` as it is. */
+/** Adds `bytes[from, end)` to `passed`, without a copy when that is all of `bytes`. */
 function addRange(
   passed: Uint8Array[],
   bytes: Uint8Array,
@@ -48,11 +48,11 @@ function addRange(
 }
 
 /**
- * Cuts the network chunks of an event stream into what can be passed on: whole events and whole comment lines
- * (behaviour 2). Something else can be sent between two results.
+ * Cuts the network chunks of an event stream into whole events and whole comment lines (behaviour 2). Other text
+ * can be sent between two results.
  *
- * Events pass unchanged. Three things do not pass, because clients fail on them or must not see them:
- * the usage comment of a node, a blank line after comments alone, and a block without data, which some decoders take for
+ * Events pass unchanged. Three things are dropped, because clients fail on them or must not see them: the usage
+ * comment of a node, a blank line that follows only comments, and a block without data, which some decoders read as
  * an event with empty data. Line ends are LF or CRLF.
  */
 export class WholeEvents {
@@ -60,28 +60,29 @@ export class WholeEvents {
   eventCount = 0;
   /** `data: [DONE]` was the last event. */
   isDone = false;
-  /** JSON text of the last usage comment; undefined while there was none. */
+  /** JSON text of the last usage comment; undefined until there is one. */
   usageText: string | undefined;
   #lastData: Uint8Array | undefined;
-  /** Lines of an event whose end has not come. */
+  /** Lines of an incomplete event. */
   #held: Uint8Array[] = [];
   #heldBytes = 0;
-  /** A line whose end has not come. */
+  /** An incomplete line. */
   #partial: Uint8Array[] = [];
   #partialBytes = 0;
-  /** A line with data belongs to the event that is being read. */
+  /** The current event has a line with data. */
   #hasData = false;
   #isDoneLine = false;
 
-  /** Text of the last `data:` line before `[DONE]`; undefined while there was none. */
+  /** Text of the last `data:` line before `[DONE]`; undefined until there is one. */
   get lastData(): string | undefined {
     return this.#lastData === undefined ? undefined : decoder.decode(this.#lastData);
   }
 
   /**
-   * What `chunk` completes, undefined for nothing. A chunk of whole events comes back as it is, without a copy.
+   * The events and comments that `chunk` completes, or undefined. A chunk of whole events is returned without a
+   * copy.
    *
-   * @throws CortexError `node_protocol_error` when an unfinished event grows beyond 1 MiB
+   * @throws CortexError `node_protocol_error` when an incomplete event grows beyond 1 MiB
    */
   push(chunk: Uint8Array): Uint8Array | undefined {
     if (this.#partial.length === 0) return this.#endPush(this.#scan(chunk));
@@ -99,18 +100,18 @@ export class WholeEvents {
     if (this.#heldBytes + this.#partialBytes > MAX_UNFINISHED_BYTES) {
       throw new CortexError(
         'node_protocol_error',
-        `The node sent an event of more than ${MAX_UNFINISHED_BYTES} bytes without an end.`,
+        `The node sent an event of more than ${MAX_UNFINISHED_BYTES} bytes without its end.`,
       );
     }
     return concat(passed);
   }
 
-  /** Reads whole lines; keeps the beginning of a line at the end of `bytes`. */
+  /** Reads whole lines; holds an incomplete line at the end of `bytes`. */
   #scan(bytes: Uint8Array): readonly Uint8Array[] {
     const passed: Uint8Array[] = [];
-    /** Start of what has been neither passed, held nor dropped. */
+    /** Start of the bytes that are not yet passed, held or dropped. */
     let from = 0;
-    /** Where the event that is being read begins or goes on; -1 between two events. */
+    /** Where the current event begins or continues in `bytes`; -1 between two events. */
     let eventAt = this.#held.length > 0 ? 0 : -1;
     let at = 0;
     for (let end = bytes.indexOf(LINE_FEED); end !== -1; end = bytes.indexOf(LINE_FEED, at)) {
