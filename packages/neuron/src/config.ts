@@ -106,8 +106,10 @@ export const NeuronConfig = z.strictObject({
       prompt_cache_mb: z
         .number()
         .min(0)
-        .default(1024)
-        .describe('MiB of RAM, each model, for conversations that lost their slot. 0: none.'),
+        .default(4096)
+        .describe(
+          'MiB of RAM per model for the cells of conversations that lost their slot; at most a quarter of the RAM that is free at the load, and at most what /dev/shm has free. 0: none.',
+        ),
       state_disk_mb: z
         .number()
         .min(0)

@@ -20,6 +20,7 @@ import { AwakeClock } from './awake-clock.ts';
 import { cpuMemoryMib, isLoopback, type NeuronConfig } from './config.ts';
 import { DeviceMonitor } from './devices/device-monitor.ts';
 import { type GpuSources, LOCAL_GPU_SOURCES } from './devices/gpu-survey.ts';
+import { readFreeRamMib } from './devices/host-facts.ts';
 import { MemoryLedger } from './devices/memory-ledger.ts';
 import { createGate } from './gate.ts';
 import { createEngineRecords, endLeftoverEngines } from './harness/llama/engine-records.ts';
@@ -67,6 +68,7 @@ export interface NeuronParts {
   /** How the probe's process is started; absent: as every engine process. */
   readonly startProbe?: StartEngine | undefined;
   readonly gpuSources?: GpuSources | undefined;
+  readonly freeRamMib?: (() => number) | undefined;
   readonly ticker?: Ticker | undefined;
   readonly maxBodyBytes?: number | undefined;
   /** Idle limit of client connections, in seconds. */
@@ -180,6 +182,7 @@ async function createNeuron(config: NeuronConfig, log: Logger, parts: NeuronPart
     start: startEngine,
     probe,
     states,
+    freeRamMib: parts.freeRamMib ?? readFreeRamMib,
     defaults: {
       threads: config.engine.threads ?? Math.max(1, Math.floor(availableParallelism() / 2)),
       prefillChunkTokens: config.engine.prefill_chunk_tokens,

@@ -196,7 +196,9 @@ const OBSERVATIONS: Readonly<Record<string, () => Promise<void>>> = {
   },
   'engine.prompt_cache_mb': async () => {
     const { specs, start: startEngine } = recordingEngine();
-    await using neuron = await start({ 'engine.prompt_cache_mb': 77 }, startEngine);
+    const flags = { 'engine.prompt_cache_mb': 77 };
+    const parts = { startEngine, freeRamMib: () => 400 };
+    await using neuron = await TestNeuron.start({ flags, parts });
     await neuron.load();
     expect(specs[0]?.promptCacheMib).toBe(77);
   },
@@ -276,6 +278,20 @@ describe('neuron.example.toml', () => {
 
     expect(value).toEqual(loadNeuronConfig({ file: undefined, env: {} }).value);
   });
+});
+
+test('a load gets a prompt cache of at most a quarter of the RAM that is free at that moment', async () => {
+  const { specs, start: startEngine } = recordingEngine();
+  let freeMib = 10_000;
+  const parts = { startEngine, freeRamMib: () => freeMib };
+  await using neuron = await TestNeuron.start({ parts });
+
+  await neuron.load();
+  await neuron.post('/models/unload', { model_id: 'tiny' });
+  freeMib = 100_000;
+  await neuron.load();
+
+  expect(specs.map(({ promptCacheMib }) => promptCacheMib)).toEqual([2500, 4096]);
 });
 
 test('a listener beyond loopback without a token stops the start, naming the key and the line', () => {

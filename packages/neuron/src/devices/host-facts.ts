@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
-import { availableParallelism, cpus, hostname, release, totalmem } from 'node:os';
+import { availableParallelism, cpus, freemem, hostname, release, totalmem } from 'node:os';
+import { join } from 'node:path';
 
 const MIB = 1 << 20;
 
@@ -30,14 +31,29 @@ function prettyOsName(): string {
   }
 }
 
-/** A container may see the whole machine's memory and be given a part of it. */
-function memoryLimitMib(): number {
+const CGROUP = '/sys/fs/cgroup';
+
+function readCgroup(name: string, folder: string): string | undefined {
   try {
-    const limit = Number(readFileSync('/sys/fs/cgroup/memory.max', 'utf8'));
-    return Number.isFinite(limit) ? Math.floor(limit / MIB) : Number.POSITIVE_INFINITY;
+    return readFileSync(join(folder, name), 'utf8');
   } catch {
-    return Number.POSITIVE_INFINITY;
+    return undefined;
   }
+}
+
+/** The memory limit of this control group. A container may see more memory than it may use. */
+function memoryLimitMib(folder: string = CGROUP): number {
+  const limit = Number(readCgroup('memory.max', folder) ?? 'max');
+  return Number.isFinite(limit) ? Math.floor(limit / MIB) : Number.POSITIVE_INFINITY;
+}
+
+/** RAM that this process can still take, MiB. Includes the page cache, which the kernel gives back on demand. */
+export function readFreeRamMib(cgroupFolder: string = CGROUP): number {
+  const used = Number(readCgroup('memory.current', cgroupFolder) ?? 0);
+  const stat = readCgroup('memory.stat', cgroupFolder) ?? '';
+  const reclaimable = Number(/^inactive_file (\d+)$/m.exec(stat)?.[1] ?? 0);
+  const leftMib = memoryLimitMib(cgroupFolder) - (used - reclaimable) / MIB;
+  return Math.max(0, Math.floor(Math.min(freemem() / MIB, leftMib)));
 }
 
 /** Reads the host once. `cores` are those this process may use. */

@@ -47,6 +47,7 @@ const under = (start: StartEngine) => {
         writer: new StateWriter(log),
         log,
       }),
+      freeRamMib: () => 0,
       wedgeMs: 60_000,
       startupTimeoutMs: 60_000,
       respawnPauseMs: () => 0,

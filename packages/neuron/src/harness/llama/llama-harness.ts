@@ -14,6 +14,7 @@ import { checkAnswerable } from './check-answerable.ts';
 import { createColdLlama } from './cold-llama.ts';
 import { callEngine } from './engine-calls.ts';
 import { checkSettings, type EngineDefaults, toEngineSpec } from './engine-spec.ts';
+import { promptCacheMib } from './prompt-cache-size.ts';
 import { PulseGroup } from './pulse.ts';
 import { recoveringRefusal, serveFromEngine } from './serve.ts';
 import type { SlotStates } from './slot-states.ts';
@@ -25,6 +26,8 @@ export interface LlamaHarnessOptions extends SupervisionOptions {
   readonly defaults: EngineDefaults;
   readonly probe: Probe;
   readonly states: SlotStates;
+  /** RAM that is free now, MiB. */
+  readonly freeRamMib: () => number;
   /** Base URL of neuron's own listener. */
   readonly ownUrl: () => string;
 }
@@ -51,11 +54,23 @@ export function createLlamaHarness(options: LlamaHarnessOptions): Harness {
   const pulses = new PulseGroup(options.every);
   let version: string | undefined;
 
+  function cacheMibOf({ modelId }: HarnessLoadSpec): number {
+    const wantedMib = defaults.promptCacheMib;
+    const freeMib = options.freeRamMib();
+    const cacheMib = promptCacheMib(wantedMib, freeMib);
+    if (cacheMib < wantedMib) {
+      options.log.warn(
+        { model: modelId, promptCacheMib: cacheMib, wantedMib, freeMib },
+        'the prompt cache is smaller than engine.prompt_cache_mb: a quarter of the free RAM',
+      );
+    }
+    return cacheMib;
+  }
+
   function createEngine(spec: HarnessLoadSpec): SupervisedEngine {
-    const restoreDir = states.restoreDir(spec.modelId);
     const engineSpec = {
-      ...toEngineSpec(spec, defaults),
-      restoreDir,
+      ...toEngineSpec(spec, { ...defaults, promptCacheMib: cacheMibOf(spec) }),
+      restoreDir: states.restoreDir(spec.modelId),
     };
     return new SupervisedEngine(engineSpec, spec.placement.visibleDevices, options);
   }
