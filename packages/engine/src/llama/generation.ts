@@ -10,10 +10,10 @@ import {
 } from './prompt-cache/cache-folder.ts';
 import { PromptCache } from './prompt-cache/prompt-cache.ts';
 import { fingerprintOf, readState, saveState } from './prompt-cache/saved-state.ts';
-import { Checkpoints } from './scheduler/checkpoints.ts';
+import { Checkpoints } from './cells/checkpoints.ts';
 import { Scheduler } from './scheduler/scheduler.ts';
-import { SlotCells } from './scheduler/slot-cells.ts';
-import { createSlots, type Slot } from './scheduler/slots.ts';
+import { SlotCells } from './cells/slot-cells.ts';
+import { createSlots, type Slot } from './cells/slots.ts';
 
 const MIB = 1024 * 1024;
 

@@ -1,4 +1,4 @@
-import { sharedTokens } from '../scheduler/slots.ts';
+import { sharedTokens } from '../cells/slots.ts';
 
 /** Cells that a slot must lose before they are saved. */
 export const MIN_LOST_TOKENS = 1024;

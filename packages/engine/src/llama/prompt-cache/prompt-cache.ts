@@ -3,11 +3,11 @@ import { join } from 'node:path';
 
 import type { PromptCacheStats } from '../../engine.ts';
 import type { NativeContext } from '../native-types.ts';
-import type { Checkpoint } from '../scheduler/checkpoints.ts';
-import type { SlotCells } from '../scheduler/slot-cells.ts';
-import type { SavedCandidate } from '../scheduler/place.ts';
-import { type CostRates, fileMs } from '../scheduler/place-cost.ts';
-import { sharedTokens, type Slot } from '../scheduler/slots.ts';
+import type { Checkpoint } from '../cells/checkpoints.ts';
+import type { SlotCells } from '../cells/slot-cells.ts';
+import type { SavedCandidate } from '../cells/place.ts';
+import { type CostRates, fileMs } from '../cells/place-cost.ts';
+import { sharedTokens, type Slot } from '../cells/slots.ts';
 import type { CacheFolder } from './cache-folder.ts';
 import type { SavedState } from './state-index.ts';
 import { checksumOf } from './checksum.ts';

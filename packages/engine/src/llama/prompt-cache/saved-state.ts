@@ -2,7 +2,7 @@ import { mkdir, stat } from 'node:fs/promises';
 
 import type { EngineLoadSpec } from '../../engine.ts';
 import { LIBRARY_VERSION } from '../binding.ts';
-import type { Slot } from '../scheduler/slots.ts';
+import type { Slot } from '../cells/slots.ts';
 import { isSuperseded } from './cache-plan.ts';
 import type { CacheEntry, PromptCache } from './prompt-cache.ts';
 import { readIndex, removeOthers, type SavedState } from './state-index.ts';

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import type { Slot } from '../scheduler/slots.ts';
+import type { Slot } from '../cells/slots.ts';
 import { isSuperseded } from './cache-plan.ts';
 import { checksumOf } from './checksum.ts';
 import type { CacheEntry, PromptCache } from './prompt-cache.ts';

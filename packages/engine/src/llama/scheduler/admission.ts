@@ -4,11 +4,11 @@ import { DraftLength } from '../speculation/draft-length.ts';
 import type { Job } from './job.ts';
 import { PrincipalQueue } from './principal-queue.ts';
 import type { Run } from './run.ts';
-import type { SlotCells } from './slot-cells.ts';
+import type { SlotCells } from '../cells/slot-cells.ts';
 import { choosePlace } from './choose-place.ts';
-import type { Place } from './place.ts';
-import type { CostRates } from './place-cost.ts';
-import { chooseIdle, type Slot } from './slots.ts';
+import type { Place } from '../cells/place.ts';
+import type { CostRates } from '../cells/place-cost.ts';
+import { chooseIdle, type Slot } from '../cells/slots.ts';
 import { toErrorEvent, toStepError } from './step-error.ts';
 
 export interface AdmissionOptions {

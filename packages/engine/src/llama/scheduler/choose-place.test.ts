@@ -3,8 +3,8 @@ import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
 
 import { choosePlace, type PlaceRequest, pricedPlaces } from './choose-place.ts';
-import type { SavedCandidate, SlotCandidate } from './place.ts';
-import { sharedTokens, type Slot } from './slots.ts';
+import type { SavedCandidate, SlotCandidate } from '../cells/place.ts';
+import { sharedTokens, type Slot } from '../cells/slots.ts';
 
 const RATES = { decodeMsPerToken: 1, moveMsPerCell: 0.1, savedFromTokens: undefined };
 

@@ -1,5 +1,5 @@
-import type { Place, SavedCandidate, SlotCandidate } from './place.ts';
-import { type CostRates, placeCost, totalMs } from './place-cost.ts';
+import type { Place, SavedCandidate, SlotCandidate } from '../cells/place.ts';
+import { type CostRates, placeCost, totalMs } from '../cells/place-cost.ts';
 
 export interface PlaceRequest<E> {
   readonly promptTokens: number;

@@ -1,8 +1,8 @@
 import type { Token } from '../native-types.ts';
 import type { Drafter, SlotText } from '../speculation/drafter.ts';
 import type { Run } from './run.ts';
-import type { SlotCells } from './slot-cells.ts';
-import type { Slot } from './slots.ts';
+import type { SlotCells } from '../cells/slot-cells.ts';
+import type { Slot } from '../cells/slots.ts';
 import type { StepStats } from './step-stats.ts';
 
 export interface StepDrafterOptions {

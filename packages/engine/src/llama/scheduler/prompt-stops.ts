@@ -1,7 +1,7 @@
-import { nextCheckpoint } from './checkpoints.ts';
+import { nextCheckpoint } from '../cells/checkpoints.ts';
 import type { PlannedRun, StepShare } from './plan-step.ts';
 import type { Run } from './run.ts';
-import type { SlotCells } from './slot-cells.ts';
+import type { SlotCells } from '../cells/slot-cells.ts';
 
 export interface StopOptions {
   readonly cells: SlotCells;

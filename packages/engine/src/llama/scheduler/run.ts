@@ -2,7 +2,7 @@ import type { NativeSampler, Token } from '../native-types.ts';
 import type { DraftLength } from '../speculation/draft-length.ts';
 import type { Answer } from './answer.ts';
 import type { Job } from './job.ts';
-import type { Slot } from './slots.ts';
+import type { Slot } from '../cells/slots.ts';
 
 /** One choice of one job on its slot. */
 export interface Run {

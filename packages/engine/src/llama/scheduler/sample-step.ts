@@ -3,7 +3,7 @@ import type { StepEmitter, SampledToken } from './emit-step.ts';
 import type { LogitRows } from './fill-batch.ts';
 import type { Run } from './run.ts';
 import type { SchedulerModel } from './scheduler-model.ts';
-import type { SlotCells } from './slot-cells.ts';
+import type { SlotCells } from '../cells/slot-cells.ts';
 import { checkSampled, toErrorEvent, toSampleError, toStepError } from './step-error.ts';
 import type { StepStats } from './step-stats.ts';
 

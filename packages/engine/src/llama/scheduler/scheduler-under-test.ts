@@ -12,13 +12,13 @@ import { SamplingBody } from '../request/chat-body.ts';
 import { readSampling } from '../request/sampling.ts';
 import { TokenDecoder, TokenTexts } from '../request/token-text.ts';
 import { Answer } from './answer.ts';
-import { Checkpoints } from './checkpoints.ts';
+import { Checkpoints } from '../cells/checkpoints.ts';
 import { EventBuffer } from './event-buffer.ts';
 import { BYTES_PER_TOKEN, FakeContext, FakeSampler } from './fake-context.ts';
 import { Job } from './job.ts';
 import { Scheduler } from './scheduler.ts';
-import { SlotCells } from './slot-cells.ts';
-import { createSlots } from './slots.ts';
+import { SlotCells } from '../cells/slot-cells.ts';
+import { createSlots } from '../cells/slots.ts';
 
 export const END = 0;
 

@@ -11,13 +11,13 @@ import { fillBatch } from './fill-batch.ts';
 import { StepDrafter } from './draft-step.ts';
 import { StepEmitter } from './emit-step.ts';
 import type { Job } from './job.ts';
-import type { CostRates } from './place-cost.ts';
+import type { CostRates } from '../cells/place-cost.ts';
 import { nextTurns, passesOf, planStep, type StepShare } from './plan-step.ts';
 import { plannedRun, takeCheckpoints } from './prompt-stops.ts';
 import { isPaused, isReady, type Run } from './run.ts';
 import type { SchedulerModel } from './scheduler-model.ts';
-import type { SlotCells } from './slot-cells.ts';
-import type { Slot } from './slots.ts';
+import type { SlotCells } from '../cells/slot-cells.ts';
+import type { Slot } from '../cells/slots.ts';
 import { toErrorEvent, toStepError } from './step-error.ts';
 import { StepStats } from './step-stats.ts';
 

@@ -1,6 +1,6 @@
 import type { Context, Memory, Model } from '../binding.ts';
 import type { NativeSampler, Token } from '../native-types.ts';
-import { isWholeAt } from '../scheduler/reuse.ts';
+import { isWholeAt } from '../cells/reuse.ts';
 import type { Drafter, DraftRequest } from './drafter.ts';
 
 export interface ModelDrafterOptions {
