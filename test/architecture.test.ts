@@ -114,12 +114,6 @@ const isNested = (a: string, b: string): boolean => a.startsWith(`${b}/`) || b.s
 const KNOWN_CIRCLES: readonly (readonly string[])[] = [
   // The templates render what `request` has read, and it hands them the conversation to render.
   ['packages/engine/src/llama/request', 'packages/engine/src/llama/templates'],
-  // Slots, prompt cache and drafts name each other's types.
-  [
-    'packages/engine/src/llama/prompt-cache',
-    'packages/engine/src/llama/scheduler',
-    'packages/engine/src/llama/speculation',
-  ],
 ];
 
 const files = [
