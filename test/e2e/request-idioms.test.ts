@@ -125,7 +125,7 @@ describe('a request through the gateway', () => {
 
   test.each([
     ['/v1/chat/completions', { temperature: 'hot' }, 'temperature', 'a number from 0 to 100'],
-    ['/v1/chat/completions', { seed: 2 ** 70 }, 'seed', 'a whole number of 64 bits'],
+    ['/v1/chat/completions', { seed: 2 ** 70 }, 'seed', 'a 64-bit integer'],
     ['/v1/chat/completions', { guided_json: {} }, 'guided_json', 'response_format'],
     ['/v1/chat/completions', { n_probs: 3 }, 'n_probs', 'logprobs'],
     ['/v1/chat/completions', { chat_template: 'x' }, 'chat_template', 'not supported'],

@@ -104,7 +104,7 @@ const ZOD: Readonly<Record<string, z.ZodType>> = {
 };
 
 test.each(Object.entries(ZOD))(
-  '%s as zod writes it is held, and zod takes the answer',
+  'zod schema %s is enforced, and zod parses the answer',
   (_, type) => {
     const schema = z.toJSONSchema(z.object({ value: type }));
 
@@ -165,7 +165,7 @@ const PYDANTIC: Readonly<Record<string, object>> = {
     title: 'Person',
     type: 'object',
   },
-  'a union told apart by a field': {
+  'a discriminated union': {
     $defs: {
       Cat: {
         properties: {
@@ -203,11 +203,11 @@ const PYDANTIC: Readonly<Record<string, object>> = {
     type: 'object',
   },
 };
-test.each(Object.entries(PYDANTIC))('%s as pydantic writes it is held', (_, schema) => {
+test.each(Object.entries(PYDANTIC))('pydantic schema with %s is enforced', (_, schema) => {
   expect(invalidTexts(schema, 60)).toEqual([]);
 });
 
-test('what no grammar of a library keeps is refused by its name', () => {
+test('a keyword of a library that no grammar enforces is refused by name', () => {
   const unique = { items: { type: 'integer' }, type: 'array', uniqueItems: true };
   const patterned = { patternProperties: { '^a': { type: 'string' } }, type: 'object' };
 

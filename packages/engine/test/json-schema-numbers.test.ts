@@ -15,7 +15,7 @@ const inObject = (value: object, required: readonly string[] = ['value']) => ({
 /** Different texts that the grammar of `schema` writes. */
 const variety = (schema: object): number => new Set(texts(schema, 60)).size;
 
-describe('an interval of numbers, however narrow, has values between its ends', () => {
+describe('a narrow interval of numbers has values between its ends', () => {
   test.each([
     { exclusiveMinimum: 0, exclusiveMaximum: 0.01 },
     { exclusiveMinimum: 0, exclusiveMaximum: 0.001 },
@@ -40,11 +40,11 @@ test.each([
   { minimum: 0.1234567890123, maximum: 0.1234567890123 },
   { minimum: 5, maximum: 5 },
   { exclusiveMinimum: 0, exclusiveMaximum: 1e-323 },
-])('an interval with a single number, %j, allows that number', (bounds) => {
+])('the interval %j, which contains a single number, allows that number', (bounds) => {
   expect(invalidTexts({ type: 'number', ...bounds }, 20)).toEqual([]);
 });
 
-test('an optional property with a narrow interval is written in some answers', () => {
+test('some samples contain an optional property with a narrow interval', () => {
   const bounds = { exclusiveMinimum: 0, exclusiveMaximum: 0.001 };
   const written = texts(inObject({ type: 'number', ...bounds }, []), 60);
 
@@ -56,7 +56,7 @@ test.each([
   { type: 'number', minimum: 2, maximum: 1 },
   { type: 'number', exclusiveMinimum: 0.1, exclusiveMaximum: nextAbove(0.1) },
   { type: 'integer', exclusiveMinimum: 0, exclusiveMaximum: 1 },
-])('a schema of numbers that no number keeps to is refused: %j', (schema) => {
+])('a number schema that no number satisfies is refused: %j', (schema) => {
   expect(refusalOf(inObject(schema))).toContain('allows no value');
 });
 
@@ -85,7 +85,7 @@ const interval = fc
   )
   .map(([a, b, low, high]) => ({ low, high, from: Math.min(a, a + b), to: Math.max(a, a + b) }));
 
-test('a validator agrees with every number within an interval, and finds none where none is written', () => {
+test('every number of the grammar of an interval is valid, and only an empty interval is refused', () => {
   fc.assert(
     fc.property(interval, ({ low, high, from, to }) => {
       const schema = { type: 'number', [low]: from, [high]: to };
@@ -98,7 +98,7 @@ test('a validator agrees with every number within an interval, and finds none wh
   );
 });
 
-describe('a step', () => {
+describe('multipleOf', () => {
   test.each([
     { type: 'number', multipleOf: 0.1, minimum: 0, maximum: 1 },
     { type: 'number', multipleOf: 0.01, exclusiveMinimum: 0, maximum: 5 },
@@ -108,23 +108,23 @@ describe('a step', () => {
     { type: 'number', multipleOf: 2 ** -9, minimum: 0 },
     { type: 'integer', multipleOf: 0.5, minimum: 0, maximum: 40 },
     { type: 'integer', multipleOf: 997, minimum: 1, maximum: 5000 },
-  ])('of a few multiples, or of exact ones, is held: %j', (schema) => {
+  ])('is enforced if its multiples are few or exact doubles: %j', (schema) => {
     expect(invalidTexts(schema, 60)).toEqual([]);
     expect(variety(schema)).toBeGreaterThan(3);
   });
 
-  test('without a multiple between its bounds allows nothing, and is not lost', () => {
+  test('without a multiple within the bounds allows no value', () => {
     const schema = { type: 'number', multipleOf: 0.1, minimum: 0.11, maximum: 0.19 };
 
     expect(refusalOf(schema)).toContain('allows no value');
   });
 
-  test('of multiples that validators deny is refused by its name where there are many', () => {
+  test('is refused by name if validators reject some of its many multiples', () => {
     expect(refusalOf({ type: 'number', multipleOf: 0.01 })).toContain('"multipleOf" is 0.01');
     expect(refusalOf({ type: 'number', multipleOf: 0.01, minimum: 0 })).toContain('"multipleOf"');
   });
 
-  test('is held together with any bounds, or refused by its name', () => {
+  test('is enforced with any bounds, or refused by name', () => {
     const step = fc.oneof(
       fc.constantFrom(0.5, 0.25, 2, 3, 7, 10, 0.125),
       fc.tuple(fc.integer({ min: 1, max: 30 }), fc.nat(6)).map(([n, e]) => n / 10 ** e),

@@ -12,14 +12,14 @@ const SCHEMA = {
   additionalProperties: false,
 };
 
-describe('a chat', () => {
+describe('a chat request', () => {
   let engine: Engine;
   beforeAll(async () => {
     engine = await loadTiny();
   });
   afterAll(() => engine.close(0));
 
-  test('parts of text are lines of one text', async () => {
+  test('text parts of a message are joined with line breaks', async () => {
     const parts = [
       { type: 'text', text: 'one' },
       { type: 'text', text: 'two' },
@@ -28,7 +28,7 @@ describe('a chat', () => {
     expect(await engine.applyTemplate({ messages: [user(parts)] })).toContain('one\ntwo');
   });
 
-  test('an answer that was begun goes on where it ends', async () => {
+  test('the answer continues a last assistant message', async () => {
     const prompt = await engine.applyTemplate({
       messages: [user('What is cortex?'), { role: 'assistant', content: 'It is' }],
     });
@@ -37,7 +37,7 @@ describe('a chat', () => {
   });
 
   test.each(['<', '|im_end|', 'im_start', 'm', '<think>\nm'])(
-    'an answer that was begun with %j ends there, not in the marker behind it',
+    'the prompt ends after a last assistant message %j, not within the next marker',
     async (content) => {
       const begun = [user('What is cortex?'), { role: 'assistant', content }];
 
@@ -50,7 +50,7 @@ describe('a chat', () => {
     },
   );
 
-  test('numbers of earlier calls and of tools reach the template digit by digit', async () => {
+  test('numbers in earlier calls and in tools reach the template with all digits', async () => {
     const call = { name: 'find', arguments: '{"lat": 48.858844, "id": 1234567890123456789}' };
     const bounds = { type: 'number', maximum: 1234567.125, minimum: -1e30 };
     const tool = { name: 'find', parameters: { type: 'object', properties: { lat: bounds } } };
@@ -69,7 +69,7 @@ describe('a chat', () => {
     expect(prompt).toContain('-1e+30');
   });
 
-  test('a tool is called where the answer must be JSON, too', async () => {
+  test('tool_choice "required" with response_format calls a tool', async () => {
     const parameters = { type: 'object', properties: { city: { type: 'string' } } };
     const ask = {
       messages: [user('What is the weather in Paris?')],
@@ -85,7 +85,7 @@ describe('a chat', () => {
     expect(JSON.parse(answered.text)).toEqual({ size: expect.stringMatching(/^(small|large)$/) });
   });
 
-  test('any seed gives the same text again', async () => {
+  test('every seed repeats its text', async () => {
     const ask = { messages: [user('Hello')], temperature: 2, ignore_eos: true, max_tokens: 24 };
 
     for (const seed of [-2, 2 ** 32 - 1, '9007199254740993']) {
@@ -98,7 +98,7 @@ describe('a chat', () => {
     }
   });
 
-  test('arguments of earlier calls reach the template as objects, the legacy form too', async () => {
+  test('arguments of earlier calls reach the template as objects, also with function_call', async () => {
     const call = { name: 'get_weather', arguments: '{"city": "Oslo"}' };
     const today = [
       user('Weather?'),
@@ -141,13 +141,13 @@ describe('a chat', () => {
       'response_format',
     ],
     [{ messages: [user('x')], stop: 'y'.repeat(1_000_000) }, 'invalid_request', 'stop'],
-  ])('%# is refused by name', async (body, code, param) => {
+  ])('invalid body %# is refused by the name of the field', async (body, code, param) => {
     const { last } = await answer(engine, body, 'prompt' in body ? 'completions' : 'chat');
 
     expect(last).toMatchObject({ type: 'error', code, param });
   });
 
-  test('a schema holds behind reasoning that the prompt has opened', async () => {
+  test('a schema is enforced after reasoning that the prompt has opened', async () => {
     const { text } = await answer(engine, {
       messages: [user('How large is it?'), { role: 'assistant', content: '<think>\nIt' }],
       response_format: { type: 'json_schema', json_schema: { name: 'size', schema: SCHEMA } },
@@ -158,7 +158,7 @@ describe('a chat', () => {
     expect(SCHEMA.properties.size.enum).toContain(JSON.parse(text).size);
   });
 
-  test('a prompt of more tokens than any context is refused quickly', async () => {
+  test('a prompt that is far too long for the context is refused quickly', async () => {
     const { last } = await answer(engine, { messages: [user('word '.repeat(100_000))] });
 
     expect(last).toMatchObject({
@@ -169,7 +169,7 @@ describe('a chat', () => {
   });
 });
 
-test('the settings of a model count in a count as they do in a chat', async () => {
+test('a token count uses the params of the model as a chat does', async () => {
   const engine = await loadTiny({ params: { enable_thinking: true } });
   const ask = { messages: [user('Hello')], max_tokens: 1 };
   const { last } = await answer(engine, ask);

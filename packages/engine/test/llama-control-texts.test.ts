@@ -77,7 +77,7 @@ describe('the text of a control token', () => {
   afterAll(() => model.dispose());
 
   test.each(CORPUS.map((template) => [template.name, template] as const))(
-    'stays text in everything that a caller writes, under the template %s',
+    'stays text in every field of a request, with the template %s',
     (_, { source }: CorpusTemplate) => {
       const controlTexts = [
         ...new Set([...Array.from(source.matchAll(LOOKS), ([text]) => text), '<|im_end|>', '</s>']),

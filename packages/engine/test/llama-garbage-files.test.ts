@@ -44,7 +44,7 @@ interface Loaded {
   readonly outcome: 'died' | 'hung' | z.infer<typeof Line>;
 }
 
-describe('model files that are broken', () => {
+describe('broken model files', () => {
   let folder: string;
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'garbage-'));
@@ -60,7 +60,7 @@ describe('model files that are broken', () => {
   }
 
   test(
-    'each fails by its name or answers; what kills the process is told as that by its owner',
+    'each fails with its name or loads; a crash is reported by the owner of the process',
     async () => {
       const paths = await write(
         'broken',
@@ -94,7 +94,7 @@ describe('model files that are broken', () => {
     { timeout: 60_000 + FLIPS * 2_000 },
   );
 
-  test('a LoRA adapter that is broken fails by its name', async () => {
+  test('a broken LoRA adapter fails with its name', async () => {
     const adapter = writeGguf(tinyLora());
     const files = [
       adapter.subarray(0, 40),

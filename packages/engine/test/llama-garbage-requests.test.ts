@@ -12,7 +12,7 @@ const DEADLINE_MS = 5000;
 /** Also of a refusal, which stands in logs and headers. */
 const LONGEST_MESSAGE = 2000;
 
-describe('garbage in a request', () => {
+describe('a malformed request', () => {
   let engine: EngineProcess;
   beforeAll(async () => {
     engine = await spawnEngine();
@@ -40,16 +40,24 @@ describe('garbage in a request', () => {
   }
 
   test.each([
-    ['a hundred thousand messages', { messages: Array(100_000).fill(USER) }, 'messages'],
-    ['a hundred thousand tools', { messages: [USER], tools: Array(100_000).fill({}) }, 'tools'],
-    ['tools nested without end', { messages: [USER], tools: [nested(100_000)] }, 'tools'],
-  ])('%s are neither rendered nor counted, and refused in time', async (_, body, param) => {
+    [
+      'a request with a hundred thousand messages',
+      { messages: Array(100_000).fill(USER) },
+      'messages',
+    ],
+    [
+      'a request with a hundred thousand tools',
+      { messages: [USER], tools: Array(100_000).fill({}) },
+      'tools',
+    ],
+    ['a request with deeply nested tools', { messages: [USER], tools: [nested(100_000)] }, 'tools'],
+  ])('%s is refused in time, without rendering it', async (_, body, param) => {
     const refused = { code: 'invalid_request', details: { param } };
     expect(await inTime(thrownBy(engine.count(body)))).toMatchObject(refused);
     expect(await inTime(thrownBy(engine.applyTemplate(body)))).toMatchObject(refused);
   });
 
-  test('the same engine answers afterwards', async () => {
+  test('leaves the engine able to answer', async () => {
     const body = { messages: [{ role: 'user', content: 'What is cortex?' }], temperature: 0 };
 
     const { last, text } = await answer(engine, body);

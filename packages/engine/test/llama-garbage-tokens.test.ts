@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => model.dispose());
 
-test('no text has more tokens than its length allows', async () => {
+test('no text has more tokens than the upper bound for its length', async () => {
   const tokenizer = new Tokenizer(model.vocabulary);
   const options = { addSpecial: false, parseSpecial: true };
 

@@ -263,7 +263,7 @@ test.each([
     'glm',
     '<tool_call>f\n<arg_key>a</arg_key>\n<arg_value>1</arg_value>\n<arg_key>b</arg_key>\n<arg_value>2</arg_value>\n</tool_call>',
   ],
-])('parameters of %s stand as its template prints them', (family, expected) => {
+])('an enforced call of %s has the form that its template prints', (family, expected) => {
   const parameters = object({ a: { const: 1 }, b: { const: 2 } });
   const tools = [{ type: 'function', function: { name: 'f', parameters } }];
   const asked = { tools, tool_choice: 'required', parallel_tool_calls: false };
@@ -276,7 +276,7 @@ test.each([
 describe.each(Object.keys(FAMILIES))('an enforced call of %s', (family) => {
   const model = modelOf(family);
 
-  test('reads back as arguments that are valid, for every kind of schema', () => {
+  test('is parsed to valid arguments for every kind of schema', () => {
     for (const schema of SCHEMAS) {
       try {
         expectCalls(model, [{ name: 'do_it', parameters: schema }], 12);
@@ -286,7 +286,7 @@ describe.each(Object.keys(FAMILIES))('an enforced call of %s', (family) => {
     }
   });
 
-  test('reads back as valid arguments for any parameters', () => {
+  test('is parsed to valid arguments for generated parameters', () => {
     fc.assert(
       fc.property(parameters, parameters, (first, second) => {
         const tools = [
@@ -299,7 +299,7 @@ describe.each(Object.keys(FAMILIES))('an enforced call of %s', (family) => {
     );
   });
 
-  test('has the arguments {} where the tool has no parameters, however that is said', () => {
+  test('has the arguments {} for every way to declare a tool without parameters', () => {
     for (const fn of WITHOUT_PARAMETERS) {
       const tools = [{ type: 'function', function: { name: 'now', ...fn } }];
       const answer = answersOf(model, { tools, tool_choice: 'required' });
@@ -311,7 +311,7 @@ describe.each(Object.keys(FAMILIES))('an enforced call of %s', (family) => {
     }
   });
 
-  test('with arguments, of a tool without parameters, is read as one with the arguments {}', () => {
+  test('of a tool without parameters gets the arguments {} even if the model writes some', () => {
     const withText = { name: 'now', parameters: object({ text: { type: 'string' } }) };
     const tools = [{ type: 'function', function: withText }];
     const bare = prepare(model, { tools: [{ type: 'function', function: { name: 'now' } }] });
@@ -325,7 +325,7 @@ describe.each(Object.keys(FAMILIES))('an enforced call of %s', (family) => {
     }, 6);
   });
 
-  test('is one call where one is asked for, and of the tool that is named', () => {
+  test('is a single call of the named tool if the request asks for that', () => {
     const tools = ['a', 'b'].map((name) => ({ type: 'function', function: { name } }));
     const named = { tools, tool_choice: { type: 'function', function: { name: 'b' } } };
     const single = { tools, tool_choice: 'required', parallel_tool_calls: false };
@@ -345,27 +345,30 @@ test.each([
   ['gemma', object({ a: { type: 'string', pattern: '^<b>$' } }), '"pattern"'],
   ['lfm2', object({ 'no key': { type: 'string' } }), '"required"'],
   ['lfm2', object({ a: {} }, { maxProperties: 1 }), '"maxProperties"'],
-])('%s: what cannot be held is refused with the name of its tool: %j', (family, given, keyword) => {
-  const tools = [
-    { type: 'function', function: { name: 'f', parameters: object({}) } },
-    { type: 'function', function: { name: 'g', parameters: given } },
-  ];
-  let thrown: unknown;
-  try {
-    answersOf(modelOf(family), { tools, tool_choice: 'required' });
-  } catch (error) {
-    thrown = error;
-  }
+])(
+  '%s: parameters that cannot be enforced are refused by the name of the tool: %j',
+  (family, given, keyword) => {
+    const tools = [
+      { type: 'function', function: { name: 'f', parameters: object({}) } },
+      { type: 'function', function: { name: 'g', parameters: given } },
+    ];
+    let thrown: unknown;
+    try {
+      answersOf(modelOf(family), { tools, tool_choice: 'required' });
+    } catch (error) {
+      thrown = error;
+    }
 
-  if (!(thrown instanceof CortexError)) throw new Error('it was accepted');
-  expect({ code: thrown.code, param: thrown.details.param }).toEqual({
-    code: 'invalid_request',
-    param: 'tools',
-  });
-  expect(thrown.message).toContain(
-    `The JSON schema of the tool "g" cannot be enforced: ${keyword}`,
-  );
-});
+    if (!(thrown instanceof CortexError)) throw new Error('it was accepted');
+    expect({ code: thrown.code, param: thrown.details.param }).toEqual({
+      code: 'invalid_request',
+      param: 'tools',
+    });
+    expect(thrown.message).toContain(
+      `The JSON schema of the tool "g" cannot be enforced: ${keyword}`,
+    );
+  },
+);
 
 describe.each([
   'harmony',
@@ -378,7 +381,7 @@ describe.each([
   const model = modelOf(family);
   const { format } = model;
 
-  test('is the content of the answer, whatever was thought before it', () => {
+  test('is the content of the answer, with or without reasoning before it', () => {
     const schema = object({ a: { type: 'string' }, b: { enum: [1, 2] } });
     const prepared = prepare(model, {
       response_format: { type: 'json_schema', json_schema: { schema } },

@@ -92,7 +92,7 @@ const hasFrame = (whole: string): boolean =>
   /think|THINK|(?:START|END)_|channel|<\|(?:start|message|end)\|>/.test(whole);
 
 describe.each(families)('the answers of %s', (_, family) => {
-  test('are read as expected, however they are cut', () => {
+  test('are parsed as expected in every chunking', () => {
     for (const [name, one] of Object.entries(family.cases)) {
       const { text, reasoning, calls, answer } = one;
       const expected = { name, text, reasoning, calls };
@@ -109,7 +109,7 @@ describe.each(families)('the answers of %s', (_, family) => {
     }
   });
 
-  test('in fragments of any order are the same however they are cut, lose nothing, and have JSON as arguments', () => {
+  test('made of random fragments parse the same in every chunking, lose no text, and have JSON arguments', () => {
     const fragment = fc.constantFrom(...fragmentsOf(family), ...MORE);
     const answer = fc.constantFrom(...Object.values(family.cases).map((one) => one.answer));
     fc.assert(

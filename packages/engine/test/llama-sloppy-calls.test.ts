@@ -57,35 +57,35 @@ const markersOf = ({ open, close }: FamilyCalls): string =>
   (close + open).match(/<[^<>\n]+>|\[[A-Z_]+\]/g)?.join(' ') ?? '';
 
 describe.each(Object.entries(JSON_FAMILIES))('a careless call of %s', (_, family) => {
-  test('with raw line breaks and tabs in a string has them in its arguments', () => {
+  test('with raw line breaks and tabs in a string keeps them in its arguments', () => {
     expect(read(family, '{"query": "a\n\tb\r\n", "limit": 5}')).toEqual(
       one({ query: 'a\n\tb\r\n', limit: 5 }),
     );
   });
 
-  test('with its own markers in a string keeps them there', () => {
+  test('with markers of its family in a string keeps them in the string', () => {
     const query = `x ${markersOf(family)} y`;
 
     expect(read(family, JSON.stringify({ query, limit: 5 }))).toEqual(one({ query, limit: 5 }));
   });
 
-  test('with quotes that are not escaped keeps them in the string', () => {
+  test('with unescaped quotes in a string keeps them in the string', () => {
     expect(read(family, '{"query": "say "hi" to "all"", "limit": 5}')).toEqual(
       one({ query: 'say "hi" to "all"', limit: 5 }),
     );
   });
 
-  test('without its closing marker is whole', () => {
+  test('without its closing marker is complete', () => {
     expect(read(family, '{"query": "a"}', '')).toEqual(one({ query: 'a' }));
   });
 
-  test('without the last brace of its arguments is whole', () => {
+  test('without the last brace of its arguments is complete', () => {
     const answered = readBoth({ ...family, prompt: '' }, `${family.open}{"query": "a", "limit": 5`);
 
     expect(answered).toMatchObject({ ...one({ query: 'a', limit: 5 }), isCallCut: false });
   });
 
-  test('that ends within a string is cut, with what there is as arguments', () => {
+  test('that ends within a string is cut off, with partial arguments', () => {
     const answered = readBoth({ ...family, prompt: '' }, `${family.open}{"query": "abc`);
 
     expect(answered).toMatchObject({ ...one({ query: 'abc' }), isCallCut: true });
@@ -97,25 +97,25 @@ const tagged = Object.entries(TAGGED_FAMILIES);
 describe.each(tagged)('a careless call of %s', (_, family) => {
   const { key, endValue, gap, close } = family;
 
-  test('with line breaks, quotes and its own tags in a value keeps them there', () => {
+  test('with line breaks, quotes and tags of its family in a value keeps them in the value', () => {
     const query = `a\n\t"b" ${endValue.trim()} c ${close.trim()} ${key('other').trim()} d`;
 
     expect(read(family, key('query') + query + endValue)).toEqual(one({ query }));
   });
 
-  test('without the closing tag of its last parameter ends where the call does', () => {
+  test('without the closing tag of its last parameter ends that parameter at the end of the call', () => {
     expect(read(family, `${key('query')}abc`, `\n${close.trimStart()}`)).toEqual(
       one({ query: 'abc' }),
     );
   });
 
-  test('without the closing tag of a parameter ends that where the next one begins', () => {
+  test('without the closing tag of a parameter ends that parameter at the start of the next one', () => {
     expect(read(family, `${key('query')}abc\n${key('limit')}5${endValue}`)).toEqual(
       one({ query: 'abc', limit: 5 }),
     );
   });
 
-  test('without the closing tag of its last parameter does not swallow the call behind it', () => {
+  test('without the closing tag of its last parameter does not include the next call', () => {
     const { open } = family;
     const second = open + key('query') + 'b' + endValue + close;
 
@@ -125,7 +125,7 @@ describe.each(tagged)('a careless call of %s', (_, family) => {
     });
   });
 
-  test('without its last closing tag is whole', () => {
+  test('without its last closing tag is complete', () => {
     expect(read(family, `${key('query')}abc${endValue}${gap}`, '')).toEqual(one({ query: 'abc' }));
   });
 });
@@ -133,7 +133,7 @@ describe.each(tagged)('a careless call of %s', (_, family) => {
 describe.each(Object.entries(LITERAL_FAMILIES))('a careless call of %s', (_, family) => {
   const { member, text, close } = family;
 
-  test('with line breaks, its own quotes and its own markers in a string keeps them there', () => {
+  test('with line breaks, quotes and markers of its family in a string keeps them in the string', () => {
     const query = `a\n\tb ${text('c')} d ${close.replace(/^\W+(?=<)/, '')}, e`;
 
     const members = `${member('query', text(query))},${member('limit', '5')}`;
@@ -141,14 +141,14 @@ describe.each(Object.entries(LITERAL_FAMILIES))('a careless call of %s', (_, fam
     expect(read(family, members)).toEqual(one({ query, limit: 5 }));
   });
 
-  test('with values that have no key gives them the parameters at their positions', () => {
+  test('with values without keys assigns them to parameters by position', () => {
     expect(read(family, `${text('a, b')}, 5`)).toEqual(one({ query: 'a, b', limit: 5 }));
     expect(read(family, `${text('a')}, ${member('limit', '5')}`)).toEqual(
       one({ query: 'a', limit: 5 }),
     );
   });
 
-  test('without its closing marker is whole', () => {
+  test('without its closing marker is complete', () => {
     expect(read(family, member('query', text('a')), '')).toEqual(one({ query: 'a' }));
   });
 });
@@ -172,11 +172,11 @@ const ALL: Readonly<Record<string, FamilyCalls>> = {
 };
 const thinking = Object.entries(ALL).filter(([, { think }]) => think !== undefined);
 
-describe.each(thinking)('thoughts of %s', (name, family) => {
+describe.each(thinking)('reasoning of %s', (name, family) => {
   const args = name in JSON_FAMILIES ? '{"query": "a"}' : 'a';
   const { think = '', open, close } = family;
 
-  test('that are never closed give back the call in them', () => {
+  test('that is never closed yields the call in it', () => {
     const answered = readBoth(family, `${think}I will look.\n${open}${args}${close}`);
 
     expect(answered).toEqual({

@@ -92,7 +92,7 @@ describe('structured output', () => {
   const ask = (body: object, seed = 1) =>
     answer(engine, { messages, temperature: 1, seed, max_tokens: 600, ...body });
 
-  test('an answer with a JSON schema is valid for it and ends when the document does', async () => {
+  test('an answer with a JSON schema is valid and stops at the end of the document', async () => {
     const validate = ajv.compile(PERSON);
     for (let seed = 0; seed < 12; seed++) {
       const { text, last } = await ask(
@@ -105,7 +105,7 @@ describe('structured output', () => {
     }
   });
 
-  test('so is one whose schema takes a state for each of what may follow', async () => {
+  test('an answer is valid for a schema with large state machines', async () => {
     const validate = ajv.compile(STATES);
     for (let seed = 0; seed < 6; seed++) {
       const { text, last } = await ask(
@@ -118,7 +118,7 @@ describe('structured output', () => {
     }
   });
 
-  test('a schema holds also behind reasoning', async () => {
+  test('a schema is enforced after reasoning', async () => {
     const { items } = await ask({
       chat_template_kwargs: { enable_thinking: true },
       response_format: { type: 'json_schema', json_schema: { schema: { enum: ['yes', 'no'] } } },
@@ -142,7 +142,7 @@ describe('structured output', () => {
   test.each([
     [{ tool_choice: 'required' }, 'tool_choice', /tools/],
     [{ response_format: { type: 'xml' } }, 'response_format.type', /./],
-  ])('%j is refused, naming what is wrong', async (body, param, message) => {
+  ])('%j is refused with the cause', async (body, param, message) => {
     const { last } = await ask(body);
 
     if (last.type !== 'error') throw new Error('it was answered');

@@ -39,7 +39,7 @@ describe('a chat template', () => {
 
   const kwargs = (variables: object) => ({ chat_template_kwargs: variables });
 
-  test.each(SWITCHED)('%s is switched by efforts as by %s', (name, variable) => {
+  test.each(SWITCHED)('of %s is switched by reasoning_effort as by %s', (name, variable) => {
     const [off, on] = [false, true].map((isOn) => render(name, kwargs({ [variable]: isOn })));
 
     expect(on).not.toBe(off ?? '');
@@ -50,7 +50,7 @@ describe('a chat template', () => {
     expect(render(name, { think: false })).toBe(off ?? '');
   });
 
-  test.each(['low', 'medium', 'high'])('that knows efforts is given the effort %s', (effort) => {
+  test.each(['low', 'medium', 'high'])('with effort levels gets the effort %s', (effort) => {
     expect(render('openai-gpt-oss-120b', { reasoning_effort: effort })).toContain(
       `Reasoning: ${effort}`,
     );
@@ -60,21 +60,21 @@ describe('a chat template', () => {
     'meta-llama-Llama-3.1-8B-Instruct',
     'meta-llama-Llama-3.2-3B-Instruct',
     'meta-llama-Llama-3.3-70B-Instruct',
-  ])('%s prints the date of today, and another one where it is given', (name) => {
+  ])('of %s prints the current date, or the date in the request', (name) => {
     const { date_string: today } = dateVariables(new Date());
 
     expect(render(name, {})).toContain(`Today Date: ${today}`);
     expect(render(name, kwargs({ date_string: '01 Jan 1999' }))).toContain('Date: 01 Jan 1999');
   });
 
-  test('dates are written as the templates of their models expect them', () => {
+  test('gets dates in the form that its model expects', () => {
     expect(dateVariables(new Date('2026-03-04T15:16:17Z'))).toEqual({
       date_string: expect.stringMatching(/^0[345] Mar 2026$/),
       datetime: 'Mar 04 2026 15:00:00 GMT',
     });
   });
 
-  test('that reads documents gets them, and one that does not refuses them by name', () => {
+  test('gets documents if it reads them, and refuses them by name otherwise', () => {
     const documents = [{ title: 'Map', text: 'The harbour lies east.', doc_id: 0 }];
 
     expect(render('ibm-granite-granite-3.3-2B-Instruct', { documents })).toContain(

@@ -95,8 +95,8 @@ describe.each([
   test.each([
     ['', []],
     // Behind a thought of its own this small model seldom ends: the answer that was begun leaves it none.
-    [', behind an answer that was begun', [{ role: 'assistant', content: 'Sure.' }]],
-  ])('calls the tool that it must call, in pieces, with valid arguments%s', async (_, begun) => {
+    [', after the start of an answer in the request', [{ role: 'assistant', content: 'Sure.' }]],
+  ])('streams the enforced tool call with valid arguments%s', async (_, begun) => {
     const tool_choice = { type: 'function', function: { name: TRIP.name } };
     const messages = [...body.messages, ...begun];
     const { items, text, last } = await answer(engine, { ...body, messages, tool_choice, seed: 3 });
@@ -111,7 +111,7 @@ describe.each([
   });
 });
 
-test('a call that the limit of tokens cuts off is streamed as far as it came, and ends as length', async () => {
+test('a call that max_tokens cuts off is streamed up to there and ends with length', async () => {
   const engine = await loadAs('Qwen3-Coder');
   try {
     const { items, text, last } = await answer(engine, {
@@ -133,7 +133,7 @@ test('a call that the limit of tokens cuts off is streamed as far as it came, an
 const isStillThinking = (last: Answered['last']): boolean =>
   last.type === 'done' && last.finish[0]?.reason === 'length' && last.usage.reasoningTokens > 500;
 
-test('a model whose form of calls is not known refuses tools by name', async () => {
+test('a model with an unknown call format refuses tools by name', async () => {
   const engine = await loadAs('tencent-Hy3');
   try {
     const { last } = await answer(engine, body);

@@ -73,7 +73,7 @@ const CHATS = {
 
 const TOOL_CHATS = {
   tools: [{ messages: [user], tools: [FULL] }, [asked, 'find_place']],
-  'a tool with a name alone': [{ messages: [user], tools: [tool()] }, [asked, 'find_place']],
+  'a tool with only a name': [{ messages: [user], tools: [tool()] }, [asked, 'find_place']],
   'a round of tools': [{ messages: ROUND, tools: [FULL] }, [asked, 'harbour', 'by the sea']],
   'a round of two tools': [
     {
@@ -87,7 +87,7 @@ const TOOL_CHATS = {
     },
     [asked, 'harbour', 'lighthouse', 'by the sea', 'on the rock'],
   ],
-  'a question behind a round of tools': [
+  'a question after a round of tools': [
     { messages: [...ROUND, { role: 'assistant', content: 'By the sea.' }, user], tools: [FULL] },
     [asked, 'harbour', 'by the sea', 'By the sea.'],
   ],
@@ -130,12 +130,12 @@ describe('the chat templates of llama.cpp', () => {
     format: readOutputFormat(template.source),
   });
 
-  test('are all in the table', () => {
+  test('are all listed in the table of this test', () => {
     expect(CORPUS.map(({ name }) => name).toSorted()).toEqual(corpusNames().toSorted());
   });
 
   test.each(CORPUS.map((template) => [template.name, template] as const))(
-    '%s: its family, its reasoning and its needs are found',
+    '%s: its family, reasoning markers and needs are detected',
     (_, template) => {
       const format = readOutputFormat(template.source);
       const compiled = model.compileTemplate(template.source);
@@ -162,7 +162,7 @@ describe('the chat templates of llama.cpp', () => {
   );
 
   test.each(CORPUS.map((template) => [template.name, template] as const))(
-    '%s: every conversation is rendered whole, with the answer to come',
+    '%s: every conversation is rendered completely and ends with the start of the answer',
     (_, template) => {
       const chatTemplate = compile(template);
       for (const [what, [body, words]] of Object.entries(CHATS)) {
@@ -181,7 +181,7 @@ describe('the chat templates of llama.cpp', () => {
   );
 
   test.each(CALLING)(
-    '%s: a model that calls tools sees them, its calls and their results',
+    '%s: the prompt contains the tools, the calls and their results',
     (_, template) => {
       const chat = chatOf(template);
       for (const [what, [body, words]] of Object.entries(TOOL_CHATS)) {
@@ -214,40 +214,37 @@ describe('the chat templates of llama.cpp', () => {
   test.each([
     ['tools', { tools: [FULL], tool_choice: 'required' }],
     ['response_format', { response_format: { type: 'json_object' } }],
-  ])(
-    'a grammar that the library refuses is blamed on "%s" where that asked for it',
-    async (param, asked) => {
-      const qwen3 = named('Qwen-Qwen3-0.6B');
-      const reader = new RequestReader({
-        model: {
-          recommendedSampling: model.recommendedSampling,
-          createGrammarState: () => {
-            throw new Error('failed to parse grammar');
-          },
+  ])('a grammar that the library refuses is an error about "%s"', async (param, asked) => {
+    const qwen3 = named('Qwen-Qwen3-0.6B');
+    const reader = new RequestReader({
+      model: {
+        recommendedSampling: model.recommendedSampling,
+        createGrammarState: () => {
+          throw new Error('failed to parse grammar');
         },
-        tokenizer: new Tokenizer(model.vocabulary),
-        chat: chatOf(qwen3),
-        limits: { contextTokens: 4096, slots: 1 },
-        params: {},
-      });
-      const body = { messages: [user], ...asked };
+      },
+      tokenizer: new Tokenizer(model.vocabulary),
+      chat: chatOf(qwen3),
+      limits: { contextTokens: 4096, slots: 1 },
+      params: {},
+    });
+    const body = { messages: [user], ...asked };
 
-      const request = { id: 'r', route: 'chat', body, principal: 'test', requestId: 'r' } as const;
-      const read = reader.read(request, () => undefined);
+    const request = { id: 'r', route: 'chat', body, principal: 'test', requestId: 'r' } as const;
+    const read = reader.read(request, () => undefined);
 
-      await expect(read).rejects.toMatchObject({ code: 'invalid_request', details: { param } });
-    },
-  );
+    await expect(read).rejects.toMatchObject({ code: 'invalid_request', details: { param } });
+  });
 
   test.each(
     CORPUS.filter(({ family }) => family === undefined).map((one) => [one.name, one] as const),
-  )('%s: tools are refused where the form of calls is not known', (_, template) => {
+  )('%s: tools are refused because the call format is unknown', (_, template) => {
     const body = readShape(ChatBody, { messages: [user], tools: [FULL] });
 
     expect(() => prepareChat(body, chatOf(template))).toThrow('This model cannot call tools.');
   });
 
-  test('a template of the kind of Phi-4-mini is given the tools between its markers', () => {
+  test('a template like that of Phi-4-mini gets the tools between its markers', () => {
     const source =
       "{% for message in messages %}<|{{ message.role }}|>{{ message.content }}{% if message['tools'] %}<|tool|>{{ message.tools }}<|/tool|>{% endif %}<|end|>{% endfor %}<|assistant|>";
     const chat = chatOf({ ...named('google-gemma-2-2b-it'), source });
@@ -258,7 +255,7 @@ describe('the chat templates of llama.cpp', () => {
     );
   });
 
-  test('what a template refuses is an error in its own words', () => {
+  test('an exception in a template is an error with its message', () => {
     const gemma = named('google-gemma-2-2b-it');
 
     expect(() => render(compile(gemma), { messages: ROUND })).toThrow(
@@ -280,7 +277,7 @@ describe('the chat templates of llama.cpp', () => {
       { chat_template_kwargs: { thinking: true } },
       '<｜Assistant｜><think>',
     ],
-  ])('%s is given %j', (name, more, expected) => {
+  ])('%s renders %j', (name, more, expected) => {
     expect(render(compile(named(name)), { messages: [user], ...more })).toContain(expected);
   });
 
@@ -290,13 +287,13 @@ describe('the chat templates of llama.cpp', () => {
     ['openai-gpt-oss-120b', '<|channel|>analysis<|message|>Ask the map.<|end|>'],
     ['ByteDance-Seed-OSS', '<seed:think>Ask the map.</seed:think>'],
     ['GLM-4.6', '<think>Ask the map.</think>'],
-  ])('%s is given the reasoning before a call as it wrote it', (name, expected) => {
+  ])('%s renders the reasoning before a call in its own form', (name, expected) => {
     const messages = [user, { ...called, reasoning_content: 'Ask the map.' }, result];
 
     expect(render(compile(named(name)), { messages, tools: [FULL] })).toContain(expected);
   });
 
-  test('an empty list of calls is none, and empty text beside calls is none', () => {
+  test('an empty tool_calls list, and empty content with calls, count as absent', () => {
     const template = compile(named('meta-llama-Llama-3.1-8B-Instruct'));
     const said = { role: 'assistant', content: 'There.' };
     const withList = render(template, { messages: [user, { ...said, tool_calls: [] }, user] });
@@ -308,7 +305,7 @@ describe('the chat templates of llama.cpp', () => {
     );
   });
 
-  test('ids of calls that a template asks to be short are, and result and call keep theirs in common', () => {
+  test('call ids are shortened for templates that require it, and a call and its result keep the same id', () => {
     const prompt = render(compile(named('mistralai-Mistral-Nemo-Instruct-2407')), {
       messages: ROUND,
     });
@@ -317,14 +314,14 @@ describe('the chat templates of llama.cpp', () => {
     expect(prompt).toContain(`"call_id": "${id}"`);
   });
 
-  test('several calls become one at a time, each with its result, where a template takes one', () => {
+  test('parallel calls become one message per call, each with its result, for templates that take one call', () => {
     const [body] = TOOL_CHATS['a round of two tools'];
     const prompt = render(compile(named('meta-llama-Llama-3.1-8B-Instruct')), body);
 
     expect(prompt).toMatch(/"harbour"[^]*by the sea[^]*"lighthouse"[^]*on the rock/);
   });
 
-  test('a prompt begins with one BOS, whether the template prints it or not', async () => {
+  test('a prompt starts with exactly one BOS, whether or not the template prints it', async () => {
     const [bosToken = -1] = model.vocabulary.tokenize(BOS, { parseSpecial: true });
     const tokenizer = new Tokenizer({
       bosToken,

@@ -10,7 +10,7 @@ import { answer, loadTiny } from './llama-under-test.ts';
 const CHATML =
   '{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}';
 
-test('a scripted model writes the script that the request names, word for word', async () => {
+test('a scripted model generates exactly the script that the request names', async () => {
   const scripts = {
     0: 'To be, or not to be, to be or not to be:\n\n\taaaaaaaaaaaaaaaa 你好 🙂 {"a": {"a": {"a": 1}}}',
     pieces: ['<think>', 'Hm', Uint8Array.of(0xe4), Uint8Array.of(0xbd, 0xa0), '</think>', '.'],

@@ -53,7 +53,7 @@ function explore(machine: Machine, spend: (steps: number) => void, maxStates: nu
   for (let at = found[0]; at !== undefined; at = found[states.length]) {
     spend(machine.symbols);
     if (found.length > maxStates || states.length * machine.symbols > MAX_STEPS)
-      throw new UnsupportedPattern('too many states for a grammar; make it or its bounds shorter');
+      throw new UnsupportedPattern('too many states; shorten it or reduce its bounds');
     const next: number[] = [];
     for (let symbol = 0; symbol < machine.symbols; symbol++) {
       const target = machine.step(at, symbol);

@@ -39,13 +39,13 @@ export class GrammarRules {
   /** Counts work that leaves no rules. @throws CortexError `invalid_request` when it is more than one grammar may cost. */
   spend(steps: number): void {
     this.#steps += steps;
-    if (this.#steps > MAX_STEPS) throw tooLarge('its patterns need too much work together');
+    if (this.#steps > MAX_STEPS) throw tooLarge('its patterns take too long to convert');
   }
 
   /** Counts the reading of schemas. @throws CortexError `invalid_request` when they are more than one grammar may cost. */
   spendReading(steps: number): void {
     this.#reading += steps;
-    if (this.#reading > MAX_READING) throw tooLarge('its schemas need too much work together');
+    if (this.#reading > MAX_READING) throw tooLarge('its schemas take too long to convert');
   }
 
   /** A name to refer to before its body is known: recursion. */

@@ -54,7 +54,7 @@ export class SchemaReader {
     const work = new WorkBudget(
       [MAX_CHECKS, spend],
       'enum',
-      'or "propertyNames" has too many values and keywords to check against each other; list only what is valid',
+      'or "propertyNames" has too many values and keywords to check against each other; list only valid values',
     );
     this.check = new SchemaCheck(this.document, work);
   }
@@ -77,7 +77,7 @@ export class SchemaReader {
       const keyword = ['format', 'multipleOf'].find((name) => schema[name] !== undefined);
       throw unsupported(
         keyword ?? 'enum',
-        `cannot be checked for the listed value ${JSON.stringify(value).slice(0, 80)}; list only what is valid, and leave it out`,
+        `cannot be checked for the listed value ${JSON.stringify(value).slice(0, 80)}; list only valid values and remove the keyword`,
       );
     });
   }
@@ -96,7 +96,7 @@ export function jsonSchemaRule(
 ): string {
   const rule = new SchemaConverter(rules, reader).visit(asSchema(schema, 'schema'), 'document');
   if (rule !== undefined) return rule;
-  throw new CortexError('invalid_request', 'The JSON schema allows no value at all.', {
+  throw new CortexError('invalid_request', 'The JSON schema allows no value.', {
     param: 'response_format',
   });
 }
@@ -117,7 +117,7 @@ class SchemaConverter {
     const key = this.#reader.document.ids.of(schema);
     if (this.#visited.has(key)) return this.#visited.get(key);
     if (++this.#level > MAX_LEVELS)
-      throw unsupported('$ref', `leads to more than ${MAX_LEVELS} values within each other`);
+      throw unsupported('$ref', `nests values more than ${MAX_LEVELS} levels deep`);
     const name = this.rules.reserve(hint);
     this.#visited.set(key, name);
     const options = this.#reader.alternatives(schema);
@@ -157,7 +157,7 @@ class SchemaConverter {
       case 'null':
         return '"null"';
       default:
-        throw unsupported('type', `names "${type}", which is no JSON type`);
+        throw unsupported('type', `is "${type}", which is not a JSON type`);
     }
   }
 

@@ -77,7 +77,10 @@ function mergeKeyword(keyword: string, values: readonly unknown[]): unknown {
     case 'uniqueItems':
       return values.includes(true);
     default:
-      throw unsupported(keyword, 'stands in several schemas that must all hold');
+      throw unsupported(
+        keyword,
+        'is in several schemas that must all hold, which is not supported',
+      );
   }
 }
 

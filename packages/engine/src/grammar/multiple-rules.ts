@@ -58,7 +58,7 @@ export function multipleRule(
 const unlike = (size: number): CortexError =>
   unsupported(
     'multipleOf',
-    `is ${size}, of which validators find that some multiples are none; use whole numbers, bounds with at most ${MAX_LISTED} multiples between them, or leave it out`,
+    `is ${size}, and validators reject some of its multiples because of rounding; use whole numbers, bounds with at most ${MAX_LISTED} multiples between them, or remove it`,
   );
 
 interface Step {
@@ -136,10 +136,7 @@ const MAX_STEP = 1000n;
 
 function remainderRule(rules: GrammarRules, { range, step, places }: Stepped): string | undefined {
   if (step > MAX_STEP)
-    throw unsupported(
-      'multipleOf',
-      `needs a state for each of ${step} remainders; use a rounder step`,
-    );
+    throw unsupported('multipleOf', `needs ${step} states, one per remainder; use a rounder step`);
   const key = JSON.stringify(['multiple', `${range.low}`, `${range.high}`, `${step}`, places]);
   try {
     return rules.shared(key, () => {

@@ -41,7 +41,10 @@ export function objectKeys(schema: FlatSchema, { document, check }: Names): Obje
     const verdict = names === undefined ? 'yes' : check.verdict(key, nameSchema);
     if (verdict === 'no' && isRequired) return undefined;
     if (verdict === 'unknown')
-      throw unsupported('propertyNames', `has a format of which "${key}" may be one; leave it out`);
+      throw unsupported(
+        'propertyNames',
+        `has a format that "${key}" may or may not satisfy; remove the format`,
+      );
     const declared = Object.hasOwn(properties, key) ? properties[key] : additional;
     if (verdict === 'yes')
       named.push({ key, schema: asSchema(declared, 'properties'), isRequired });

@@ -34,13 +34,10 @@ export function objectRule(
   if (max < requiredCount || max < min) return undefined;
   if (members.length < min && extra === undefined) return undefined;
   if (min > Math.max(requiredCount, members.length === 0 ? 1 : 0)) {
-    throw unsupported('minProperties', 'is only supported up to the number of required properties');
+    throw unsupported('minProperties', 'is not supported above the number of required properties');
   }
   if (members.length > max) {
-    throw unsupported(
-      'maxProperties',
-      'is only supported from the number of declared properties on',
-    );
+    throw unsupported('maxProperties', 'is not supported below the number of declared properties');
   }
   const extras = extraLists(rules, { extra, most: max - members.length });
   const space = spaceRule(rules);

@@ -46,7 +46,7 @@ function language(languages: Languages, { node, rest, atStart }: Place): Languag
     case 'anchor':
       if (node.at === 'end') return languages.both([languages.empty, rest]);
       if (atStart === undefined)
-        throw new UnsupportedPattern('an anchor (^) behind what may be left out');
+        throw new UnsupportedPattern('an anchor (^) after an optional part');
       return atStart ? rest : languages.none;
     case 'ahead': {
       const seen = language(languages, { node: node.item, rest: languages.all, atStart });

@@ -122,14 +122,13 @@ class PatternParser {
     if (this.#take('?')) return { min: 0, max: 1 };
     if (this.#peek() !== '{') return undefined;
     const text = /^\{(\d+)(,(\d*))?\}/.exec(this.#ahead(24));
-    if (text === null) throw new UnsupportedPattern('a "{" that is no repetition');
+    if (text === null) throw new UnsupportedPattern('a "{" that does not start a repetition');
     this.#at += text[0].length;
     const min = Number(text[1]);
     const max = text[2] === undefined ? min : text[3] === '' ? Infinity : Number(text[3]);
     if (min > MAX_REPETITIONS || (max > MAX_REPETITIONS && max !== Infinity))
       throw new UnsupportedPattern(`a repetition of more than ${MAX_REPETITIONS} times`);
-    if (min > max)
-      throw new UnsupportedPattern('a repetition whose bounds are the wrong way round');
+    if (min > max) throw new UnsupportedPattern('a repetition whose minimum exceeds its maximum');
     return { min, max };
   }
 
@@ -214,7 +213,7 @@ class PatternParser {
   #property(isNegated: boolean): readonly Range[] {
     const [braced = '', name = ''] = /^\{([\w=]{1,60})\}/.exec(this.#ahead(64)) ?? [];
     const ranges = unicodeSet(name);
-    if (ranges === undefined) throw new UnsupportedPattern('a property that Unicode does not have');
+    if (ranges === undefined) throw new UnsupportedPattern('an unknown Unicode property');
     this.#at += braced.length;
     return isNegated ? complement(ranges) : ranges;
   }
@@ -222,7 +221,7 @@ class PatternParser {
   #hex(digits: number): readonly Range[] {
     const code = Number.parseInt(this.#chars.slice(this.#at, this.#at + digits).join(''), 16);
     this.#at += digits;
-    if (Number.isNaN(code)) throw new UnsupportedPattern('a broken hexadecimal escape');
+    if (Number.isNaN(code)) throw new UnsupportedPattern('an invalid hexadecimal escape');
     return [[code, code]];
   }
 
@@ -230,7 +229,7 @@ class PatternParser {
     const end = this.#chars.indexOf('}', this.#at);
     const code = Number.parseInt(this.#chars.slice(this.#at + 1, end).join(''), 16);
     this.#at = end + 1;
-    if (end < 0 || !(code <= MAX_CODE)) throw new UnsupportedPattern('a broken \\u{…} escape');
+    if (end < 0 || !(code <= MAX_CODE)) throw new UnsupportedPattern('an invalid \\u{…} escape');
     return [[code, code]];
   }
 
@@ -250,7 +249,7 @@ class PatternParser {
 
   #next(): string {
     const char = this.#chars[this.#at++];
-    if (char === undefined) throw new UnsupportedPattern('an end in the middle of an expression');
+    if (char === undefined) throw new UnsupportedPattern('an incomplete expression');
     return char;
   }
 }

@@ -44,7 +44,7 @@ export function rawChars(rules: GrammarRules, ranges: readonly Range[]): string 
 const chars: CharWriter = (rules, ranges) => {
   const rule = rawChars(rules, ranges);
   if (rule !== undefined) return rule;
-  throw new UnsupportedPattern('a character that strings of this model cannot hold');
+  throw new UnsupportedPattern('a character that this model cannot write in a string');
 };
 
 const RAW: StringForm = {

@@ -184,7 +184,7 @@ export class Languages {
     let language = this.#known.get(key);
     if (language === undefined) {
       if (this.#known.size >= MAX_LANGUAGES)
-        throw new UnsupportedPattern('too much for a grammar; make it shorter');
+        throw new UnsupportedPattern('too many expressions; shorten it');
       this.spend(1);
       language = { id: this.#known.size, isNullable, shape };
       this.#known.set(key, language);

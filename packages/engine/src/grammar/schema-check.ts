@@ -28,7 +28,7 @@ export class SchemaCheck {
   verdict(value: unknown, schema: Schema, depth = 0): Verdict {
     this.#work.spend(1);
     if (depth > MAX_DEPTH)
-      throw unsupported('$ref', `follows itself more than ${MAX_DEPTH} times for a listed value`);
+      throw unsupported('$ref', `recurses more than ${MAX_DEPTH} levels for a listed value`);
     const below = (part: unknown, keyword: string): Verdict =>
       this.verdict(value, asSchema(part, keyword), depth + 1);
     const { $ref, unevaluatedProperties } = schema;

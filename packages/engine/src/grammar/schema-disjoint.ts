@@ -16,7 +16,7 @@ const MAX_COMPARISONS = 400_000;
 const VALUES_A_STEP = 8;
 
 const REFUSAL =
-  'has branches that one value could satisfy together, as far as can be told; use anyOf, or a required property with a different const in each';
+  'has branches that one value might satisfy at the same time; use anyOf, or give each branch a required property with a different const';
 
 /** What is being compared: a text is written for one, and must not be valid for the other. */
 interface Question {

@@ -110,7 +110,7 @@ function bound(schema: FlatSchema, keyword: string): number | undefined {
 export function count(schema: FlatSchema, keyword: string): number | undefined {
   const value = number(schema, keyword);
   if (value !== undefined && (!Number.isSafeInteger(value) || value < 0))
-    throw unsupported(keyword, 'must be a whole number from 0 on');
+    throw unsupported(keyword, 'must be a whole number of at least 0');
   return value;
 }
 

@@ -56,12 +56,12 @@ export class SchemaDocument {
     this.#merging = new WorkBudget(
       [MAX_MERGED, spend],
       'anyOf',
-      `and "allOf" put more than ${MAX_MERGED} properties and items together; list them once`,
+      `and "allOf" combine more than ${MAX_MERGED} properties and items; declare each one once`,
     );
     this.#reading = new WorkBudget(
       [MAX_ALL_PARTS, spend],
       'allOf',
-      `and references put more than ${MAX_ALL_PARTS} schemas together`,
+      `and references combine more than ${MAX_ALL_PARTS} schemas`,
     );
   }
 
@@ -73,7 +73,7 @@ export class SchemaDocument {
       const parts = new WorkBudget(
         [MAX_PARTS, unshared],
         'allOf',
-        `and references put more than ${MAX_PARTS} schemas together`,
+        `and references combine more than ${MAX_PARTS} schemas`,
       );
       options = this.#merged(this.#spread(schema, { trail: [], depth: 0, parts }));
       this.#options.set(id, options);
@@ -96,7 +96,7 @@ export class SchemaDocument {
     context.parts.spend(1);
     this.#reading.spend(1);
     if (context.depth > MAX_NESTED)
-      throw unsupported('$ref', `and "allOf" follow one another more than ${MAX_NESTED} times`);
+      throw unsupported('$ref', `and "allOf" form a chain of more than ${MAX_NESTED} links`);
     const within = { ...context, depth: context.depth + 1 };
     const { $ref, allOf, anyOf, oneOf, unevaluatedProperties } = schema;
     const own = ownKeywords(schema);
@@ -142,14 +142,17 @@ export class SchemaDocument {
   #follow(ref: unknown, context: Context): Way[] {
     const target = this.target(ref);
     if (context.trail.includes(target))
-      throw unsupported('$ref', `"${String(ref)}" leads to itself without a value in between`);
+      throw unsupported(
+        '$ref',
+        `"${String(ref)}" refers to itself without a property or item in between`,
+      );
     return this.#spread(target, { ...context, trail: [...context.trail, target] });
   }
 
   /** The schema that a reference points to. */
   target(ref: unknown): Schema {
     if (typeof ref !== 'string' || !/^#(?:\/|$)/.test(ref))
-      throw unsupported('$ref', 'may only point inside the schema (#/…)');
+      throw unsupported('$ref', 'must point inside the schema (#/…)');
     let target = this.#targets.get(ref);
     if (target === undefined) {
       target = lookUp(ref, this.root);
@@ -226,7 +229,7 @@ function lookUp(ref: string, root: Schema): Schema {
         ? at[key]
         : undefined;
   }
-  if (at === undefined) throw unsupported('$ref', `"${ref}" points to nothing`);
+  if (at === undefined) throw unsupported('$ref', `"${ref}" does not exist in the schema`);
   return asSchema(at, '$ref');
 }
 
@@ -247,10 +250,10 @@ function branchesOf(value: unknown, keyword: string): readonly unknown[] {
 }
 
 const tooManyAlternatives = (keyword: string): Error =>
-  unsupported(keyword, `spreads into more than ${MAX_ALTERNATIVES} alternatives`);
+  unsupported(keyword, `expands to more than ${MAX_ALTERNATIVES} alternatives`);
 
 function list(value: unknown, keyword: string): readonly unknown[] {
   if (value === undefined) return [];
   if (Array.isArray(value) && value.length > 0) return value;
-  throw unsupported(keyword, 'must be a list that is not empty');
+  throw unsupported(keyword, 'must be a non-empty list');
 }

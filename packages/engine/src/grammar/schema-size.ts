@@ -13,8 +13,7 @@ export function checkSize(schema: unknown): number {
   let chars = 0;
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     const { value, depth } = next;
-    if (depth > MAX_DEPTH)
-      throw refused(`it is nested more than ${MAX_DEPTH} lists and objects deep`);
+    if (depth > MAX_DEPTH) throw refused(`it is nested more than ${MAX_DEPTH} levels deep`);
     if (typeof value === 'string') chars += value.length + 2;
     else if (typeof value !== 'object' || value === null) chars += 5;
     else if (Array.isArray(value)) {
@@ -28,9 +27,7 @@ export function checkSize(schema: unknown): number {
       }
     }
     if (chars > MAX_CHARS)
-      throw refused(
-        `it is larger than ${MAX_CHARS / 1024} KiB of JSON; leave out what is not used`,
-      );
+      throw refused(`it is larger than ${MAX_CHARS / 1024} KiB of JSON; remove unused parts`);
   }
   return chars;
 }

@@ -23,7 +23,7 @@ export function asSchema(value: unknown, keyword: string): Schema {
   if (value === undefined || value === true) return ANYTHING;
   if (value === false) return NEVER;
   if (isJsonObject(value)) return value;
-  throw unsupported(keyword, 'must hold a schema');
+  throw unsupported(keyword, 'must contain a schema');
 }
 
 /** JSON types a value has, `integer` counted as `number`. */

@@ -70,7 +70,7 @@ export function stringRule(
   if (ofFormat !== undefined)
     throw unsupported(
       'format',
-      `names "${bounds.format}", of which no text that is written here keeps to the keywords beside it; leave out one of them`,
+      `is "${bounds.format}", which cannot be combined with the other keywords of this string; remove one of them`,
     );
   return undefined;
 }

@@ -56,7 +56,7 @@ export function parameterList(reader: SchemaReader, write: WriteParameter): stri
     .alternatives(reader.document.root)
     .filter((option) => option['enum'] === undefined && typesOf(option).includes('object'))
     .flatMap((option) => listOfObject(option, reader, write) ?? []);
-  if (options.length === 0) throw unsupported('parameters', 'allow no object at all');
+  if (options.length === 0) throw unsupported('parameters', 'does not allow any object');
   return choice(options);
 }
 
@@ -70,9 +70,9 @@ function listOfObject(
   if (members === undefined) return undefined;
   const requiredCount = members.filter((member) => member.isRequired).length;
   if ((count(schema, 'minProperties') ?? 0) > requiredCount)
-    throw unsupported('minProperties', 'is only supported up to the required properties');
+    throw unsupported('minProperties', 'is not supported above the number of required properties');
   if ((count(schema, 'maxProperties') ?? Infinity) < members.length)
-    throw unsupported('maxProperties', 'is only supported from the declared properties on');
+    throw unsupported('maxProperties', 'is not supported below the number of declared properties');
   const list: string[] = [];
   for (const { key, schema: declared, isRequired } of members) {
     // A key that a tag cannot hold is left out.

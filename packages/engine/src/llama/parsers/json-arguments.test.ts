@@ -26,8 +26,8 @@ function read(pieces: readonly string[], how: 'finished' | 'cut' = 'finished') {
   return { args, behind, isCut: parser.isCallCut };
 }
 
-describe('arguments in JSON', () => {
-  test('are handed out as they stand, whatever they hold', () => {
+describe('JSON arguments of a call', () => {
+  test('are emitted unchanged when they are valid', () => {
     fc.assert(
       fc.property(
         fc.dictionary(fc.string({ unit: 'binary' }), fc.jsonValue({ stringUnit: 'binary' })),
@@ -45,7 +45,7 @@ describe('arguments in JSON', () => {
     );
   });
 
-  test('keep digits that no number holds', () => {
+  test('keep digits that no double represents', () => {
     const json = '{"id": 12345678901234567890, "x": 1.50, "y": -1E+5}';
 
     expect(read([json]).args).toBe(json);
@@ -63,20 +63,20 @@ describe('arguments in JSON', () => {
       '{a: New York, b: True, c: None}',
       { a: 'New York', b: true, c: null },
     ],
-    ['commas that are missing', '{"a": 1 "b": [2 3] "c": 4}', { a: 1, b: ['2 3'], c: 4 }],
-    ['commas too many', '{"a": [1, 2,], "b": 3,}', { a: [1, 2], b: 3 }],
-    ['values that are missing', '{"a": , "b"}', { a: null, b: null }],
-    ['a bracket that is not closed', '{"a": [1, {"b": 2}', { a: [1, { b: 2 }] }],
-    ['a bracket of another kind', '{"a": [1, 2}', { a: [1, 2] }],
-    ['a bracket too many', '{"a": 1]}', { a: 1 }],
-  ])('with %s are read as they were meant', (_, json, expected) => {
+    ['missing commas', '{"a": 1 "b": [2 3] "c": 4}', { a: 1, b: ['2 3'], c: 4 }],
+    ['extra commas', '{"a": [1, 2,], "b": 3,}', { a: [1, 2], b: 3 }],
+    ['missing values', '{"a": , "b"}', { a: null, b: null }],
+    ['an unclosed bracket', '{"a": [1, {"b": 2}', { a: [1, { b: 2 }] }],
+    ['a mismatched bracket', '{"a": [1, 2}', { a: [1, 2] }],
+    ['an extra bracket', '{"a": 1]}', { a: 1 }],
+  ])('with %s are repaired', (_, json, expected) => {
     const { args } = read([json]);
 
     expect(JSON.parse(args)).toEqual(expected);
     expect(JSON.parse(repairedObject(json))).toEqual(expected);
   });
 
-  test('end where a marker begins, and where other text does', () => {
+  test('end where a marker or other text starts', () => {
     expect(read(['{"a": "b"</tool_call>'])).toMatchObject({
       args: '{"a": "b"}',
       behind: '</tool_call>',
@@ -102,7 +102,7 @@ describe('arguments in JSON', () => {
     '"b"',
   );
 
-  test('are JSON whatever the model writes, and the same however it is cut', () => {
+  test('are always valid JSON, and the same in every chunking', () => {
     fc.assert(
       fc.property(
         fc.array(piece, { maxLength: 25 }),
@@ -122,7 +122,7 @@ describe('arguments in JSON', () => {
     );
   });
 
-  test('that were cut off are the beginning of those that were not', () => {
+  test('that are cut off are a prefix of the complete arguments', () => {
     const json = '{"a": {"b": ["c", 12, true]}, "d": "e\\n"}';
     for (let end = 1; end < json.length; end++) {
       const { args, isCut } = read([json.slice(0, end)], 'cut');

@@ -32,7 +32,7 @@ describe('an answer in bare JSON', () => {
     { id: 'a', type: 'b', title: LONG },
     { title: LONG },
     { 'a"b': LONG },
-  ])('goes out as it comes: %j', (answer) => {
+  ])('is emitted as it arrives: %j', (answer) => {
     for (const indent of [0, 2]) {
       const json = JSON.stringify(answer, undefined, indent);
       const parser = parserFor();
@@ -54,7 +54,7 @@ describe('an answer in bare JSON', () => {
     ['{"name": "get", "arguments": null}', '{}'],
     ['{"name": "\\u0067et"}', '{}'],
     [`{"parameters": {"a": "${LONG}"}, "name": "get", "note": 1}`, `{"a": "${LONG}"}`],
-  ])('is a call where it has the members of one: %s', (json, expected) => {
+  ])('is a call if it has the members of a call: %s', (json, expected) => {
     const parser = parserFor();
     const deltas = [
       ...Array.from(json).flatMap((character) => [...parser.push(character)]),

@@ -64,8 +64,8 @@ const PARSED_CALL = {
   arguments: '{"city": "Sofia", "n": [1, "}"]}',
 };
 
-describe('output parsers', () => {
-  test('text without markers is content, to the last space', () => {
+describe('an output parser', () => {
+  test('returns text without markers as content, including trailing spaces', () => {
     expect(parse(['Hello ', 'world. \n'])).toEqual({
       text: 'Hello world. \n',
       reasoning: '',
@@ -73,13 +73,13 @@ describe('output parsers', () => {
     });
   });
 
-  test('reasoning is told from the answer, without the line breaks around the markers', () => {
+  test('separates reasoning from content and drops the line breaks around the markers', () => {
     const parsed = parse(['<think>\nLet me see.\n\nYes.\n</think>\n\nIt is 4.']);
 
     expect(parsed).toEqual({ text: 'It is 4.', reasoning: 'Let me see.\n\nYes.', calls: [] });
   });
 
-  test('an answer begins within reasoning when the prompt ends behind an opening marker', () => {
+  test('starts in reasoning when the prompt ends with an opening marker', () => {
     const parsed = parse(['So.\n</think>\n\nDone.'], {
       prompt: '<|im_start|>assistant\n<think>\n',
     });
@@ -87,7 +87,7 @@ describe('output parsers', () => {
     expect(parsed).toEqual({ text: 'Done.', reasoning: 'So.', calls: [] });
   });
 
-  test('an answer that was begun for the model goes on in reasoning or in content', () => {
+  test('continues a started answer in reasoning or in content', () => {
     const inside = parse(['So.\n</think>\n\nDone.'], { begun: '<think>\nWell.' });
     const behind = parse([' is 4.'], { begun: '<think>\nWell.\n</think>\n\nIt' });
 
@@ -95,15 +95,15 @@ describe('output parsers', () => {
     expect(behind).toEqual({ text: ' is 4.', reasoning: '', calls: [] });
   });
 
-  test('reasoning that was cut off is no content', () => {
+  test('returns reasoning that is cut off as reasoning', () => {
     expect(parse(['<think>\nLet me'])).toEqual({ text: '', reasoning: 'Let me', calls: [] });
   });
 
-  test('a marker in the middle of an answer is text', () => {
+  test('returns a reasoning marker in the middle of an answer as content', () => {
     expect(parse(['Write <think> first.']).text).toBe('Write <think> first.');
   });
 
-  test('a call is read, and the white space around it dropped', () => {
+  test('parses a call and drops the white space around it', () => {
     expect(parse([`Wait.\n${CALL}`])).toEqual({
       text: 'Wait.',
       reasoning: '',
@@ -111,14 +111,14 @@ describe('output parsers', () => {
     });
   });
 
-  test('two calls behind reasoning are told apart', () => {
+  test('parses two calls after reasoning', () => {
     const parsed = parse([`<think>\nBoth.\n</think>\n\n${CALL}\n${CALL}`]);
 
     expect(parsed.calls).toEqual([PARSED_CALL, { ...PARSED_CALL, id: 'call_1' }]);
     expect(parsed.text).toBe('');
   });
 
-  test('arguments are handed out before the call is complete', () => {
+  test('emits arguments before the call is complete', () => {
     const parser = parserFor();
     const early = join(parser.push('<tool_call>{"name": "f", "arguments": {"a": "lo'));
 
@@ -135,7 +135,7 @@ describe('output parsers', () => {
     ['<tool_call>{"name": "f"}</tool_call>', '{}'],
     ['<tool_call>{"name": "f", "arguments": "{\\"a\\": 1}"}</tool_call>', '{"a": 1}'],
     ['<tool_call>{"name": "f", "parameters": {"a": 1}}}</tool_call>', '{"a": 1}'],
-  ])('%s is a call', (text, expected) => {
+  ])('parses %s as a call', (text, expected) => {
     expect(parse([text])).toEqual({
       text: '',
       reasoning: '',
@@ -148,11 +148,11 @@ describe('output parsers', () => {
     '<tool_call>{"city": "Sofia"}</tool_call>',
     '<tool_call>{"name": "f", "arg',
     'a <tool_cal',
-  ])('%s cannot be read and comes back as content', (text) => {
+  ])('returns %s, which it cannot parse, as content', (text) => {
     expect(parse([text])).toEqual({ text, reasoning: '', calls: [] });
   });
 
-  test('white space without end is handed out as it comes', () => {
+  test('emits an endless run of white space as it arrives', () => {
     const space = ' \n'.repeat(2000);
     for (const before of ['Hello', '<think>Well', CALL]) {
       const parser = parserFor();
@@ -162,15 +162,15 @@ describe('output parsers', () => {
     }
   });
 
-  test('text behind a call is content again', () => {
+  test('returns text after a call as content', () => {
     expect(parse([`${CALL}\n\nThat was it.`]).text).toBe('\n\nThat was it.');
   });
 
-  test('calls are text when no tools are offered', () => {
+  test('returns calls as content when the request has no tools', () => {
     expect(parse([CALL], { offersTools: false }).text).toBe(CALL);
   });
 
-  test('however an answer is cut into pieces, it is read the same', () => {
+  test('parses an answer the same in every chunking', () => {
     const fragment = fc.constantFrom(
       '<think>',
       '</think>',

@@ -22,7 +22,7 @@ function setUp() {
   return { came, send };
 }
 
-test('a principal’s requests come in the order they were sent in; others do not wait', async () => {
+test('requests of one principal keep their order, and other principals do not wait', async () => {
   const { came, send } = setUp();
   const long = send('long', 'a');
   const short = send('short', 'a');
@@ -37,7 +37,7 @@ test('a principal’s requests come in the order they were sent in; others do no
   expect(came).toEqual(['other', 'long', 'short']);
 });
 
-test('what fails or is cancelled does not wait, and lets those behind it pass', async () => {
+test('a request that fails or is cancelled does not wait and does not block later ones', async () => {
   const { came, send } = setUp();
   const long = send('long', 'a');
   const broken = send('broken', 'a');
@@ -56,7 +56,7 @@ test('what fails or is cancelled does not wait, and lets those behind it pass', 
   expect(came).toEqual(['broken failed', 'left failed', 'long', 'last']);
 });
 
-test('one that is cancelled while it gets ready waits for nobody either', async () => {
+test('a request that is cancelled during its preparation does not wait', async () => {
   const { came, send } = setUp();
   const long = send('long', 'a');
   const left = send('left', 'a');
@@ -70,7 +70,7 @@ test('one that is cancelled while it gets ready waits for nobody either', async 
   expect(came).toEqual(['left failed', 'long']);
 });
 
-test('nothing of a request is kept, however many follow each other without a pause', async () => {
+test('no request stays in memory while a principal sends requests without a pause', async () => {
   const order = new ArrivalOrder();
   const { signal } = new AbortController();
   const kept: WeakRef<object>[] = [];

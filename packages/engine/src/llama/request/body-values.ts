@@ -12,7 +12,10 @@ export function numberFrom(min: number, max: number) {
 
 /** @param max - absent: as many as a number holds */
 export function wholeFrom(min: number, max?: number) {
-  const words = `must be a whole number from ${min} ${max === undefined ? 'on' : `to ${max}`}`;
+  const words =
+    max === undefined
+      ? `must be a whole number of at least ${min}`
+      : `must be a whole number from ${min} to ${max}`;
   const whole = z.int(words).min(min, words);
   return max === undefined ? whole : whole.max(max, words);
 }
@@ -26,7 +29,7 @@ export const object = z.record(z.string(), z.unknown(), 'must be an object');
 
 const LEAST_SEED = -(2n ** 63n);
 const GREATEST_SEED = 2n ** 64n - 1n;
-const SEED_WORDS = 'must be a whole number of 64 bits';
+const SEED_WORDS = 'must be a 64-bit integer';
 
 /** 64 bits, signed or not. A number of JavaScript holds 53 of them: more come as a string. */
 export const seed = z
@@ -41,4 +44,4 @@ export const tokenCount = (min: 0 | 1) =>
 export const NO_LIMIT = -1;
 
 const tokenWords = (min: number): string =>
-  `must be a whole number from ${min} on, or -1 for no limit`;
+  `must be a whole number of at least ${min}, or -1 for no limit`;

@@ -31,15 +31,15 @@ test.each([
   [{ messages, stop: [1] }, 'stop[0]'],
   [{ messages, logit_bias: { x: 1 } }, 'logit_bias.x'],
   [{ messages, tools: [{ type: 'function' }] }, 'tools[0].function'],
-])('%j is refused, naming %s', (body, param) => {
+])('%j is refused by the field %s', (body, param) => {
   expect(refusal(body)).toMatchObject({ code: 'invalid_request', details: { param } });
 });
 
 test.each([
   [{}, '"messages" is missing.'],
   [{ messages, tools: [{ type: 'function', function: {} }] }, '.name" is missing.'],
-  [{ messages: [{ role: 'user', content: 5 }] }, 'must be a text or a list of parts.'],
-  [{ messages, stop: 5 }, 'must be a text or a list of up to 64.'],
+  [{ messages: [{ role: 'user', content: 5 }] }, 'must be a string or a list of parts.'],
+  [{ messages, stop: 5 }, 'must be a string or a list of up to 64 strings.'],
   [
     {
       messages,
@@ -56,11 +56,11 @@ test.each([
     '"tools[0].function.name" must have 1 to 128 letters',
   ],
   [{ messages, tool_choice: 'any' }, 'must be "none", "auto", "required", {'],
-])('%j is refused with what is wanted: %s', (body, words) => {
+])('%j is refused with the expected value: %s', (body, words) => {
   expect(refusal(body)?.message).toContain(words);
 });
 
-test('null means not set, and fields nobody knows are tolerated', () => {
+test('null means absent, and unknown fields are accepted', () => {
   const body = readShape(ChatBody, {
     messages,
     temperature: null,

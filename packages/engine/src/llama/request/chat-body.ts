@@ -27,7 +27,7 @@ const ToolCall = z.looseObject({
   function: z.looseObject({
     name: text,
     arguments: z
-      .union([z.string(), z.record(z.string(), z.unknown())], 'must be JSON, as text or as object')
+      .union([z.string(), z.record(z.string(), z.unknown())], 'must be JSON text or an object')
       .default('{}'),
   }),
 });
@@ -36,7 +36,7 @@ export const ChatMessage = z
   .looseObject({
     role: z.enum(['system', 'developer', 'user', 'assistant', 'tool', 'function']),
     content: z
-      .union([z.string(), z.array(ContentPart)], 'must be a text or a list of parts')
+      .union([z.string(), z.array(ContentPart)], 'must be a string or a list of parts')
       .nullish()
       .transform((value) => value ?? null),
     reasoning_content: optional(text),
@@ -132,7 +132,10 @@ export const SamplingBody = z.looseObject(
       ),
     ),
     stop: optional(
-      z.union([z.string(), z.array(z.string()).max(64)], 'must be a text or a list of up to 64'),
+      z.union(
+        [z.string(), z.array(z.string()).max(64)],
+        'must be a string or a list of up to 64 strings',
+      ),
     ),
     ignore_eos: optional(flag),
     n: optional(wholeFrom(1)),
@@ -182,7 +185,7 @@ export const CompletionsBody = SamplingBody.extend({
         .min(1)
         .max(MAX_PROMPTS),
     ],
-    `must be a text, a list of token ids, or a list of up to ${MAX_PROMPTS} of either`,
+    `must be a string, a list of token ids, or a list of up to ${MAX_PROMPTS} of either`,
   ),
   logprobs: optional(wholeFrom(0, 20)),
   echo: optional(flag),

@@ -5,7 +5,7 @@ import { KnownPieces } from './known-pieces.ts';
 /** Tokens of each piece, with what the piece itself counts for 100. */
 const TOKENS = Uint32Array.from({ length: 36 });
 
-test('a piece is made once, by kind, until others have been used more lately', () => {
+test('a piece is tokenized once per kind until it is the least recently used', () => {
   const known = new KnownPieces(200);
   const made: string[] = [];
   const ask = (piece: string, kind = 'plain') =>

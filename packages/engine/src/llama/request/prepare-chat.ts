@@ -124,7 +124,7 @@ function toolsPreface(
   if (format.tools?.describeTools === undefined) {
     throw new CortexError(
       'unsupported_parameter',
-      "This model's chat template does not show it the tools.",
+      'The chat template of this model does not support tools.',
       { param: body.tools === undefined ? 'functions' : 'tools' },
     );
   }
@@ -220,7 +220,7 @@ function enforcedCalls(body: ChatBody, request: AnswerRequest): string {
   if (format.tools === undefined) {
     throw new CortexError(
       'unsupported_parameter',
-      'This model has no tool calls that could be enforced.',
+      'The tool calls of this model cannot be enforced.',
       { param: 'tool_choice' },
     );
   }

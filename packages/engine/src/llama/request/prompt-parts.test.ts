@@ -22,11 +22,11 @@ const split = (...pieces: readonly string[]) =>
   );
 
 describe('the parts of a prompt', () => {
-  test('are the whole where a caller writes no control token', () => {
+  test('are the whole prompt if the caller writes no control token', () => {
     expect(split('<a>user ', 'hi < there', '</a>')).toEqual(['<a>user hi < there</a>']);
   });
 
-  test('reach from one control token of the template to the next, and end within what the library always reads', () => {
+  test('reach from one control token of the template to the next, and split texts that the library always reads as a token', () => {
     expect(split('<b>one</a><a>user ', 'hi </a><b> you', '</a><b>')).toEqual([
       '<b>one</a><a>',
       { plain: 'user hi <' },
@@ -35,11 +35,11 @@ describe('the parts of a prompt', () => {
     ]);
   });
 
-  test('may begin and end with what a caller writes', () => {
+  test('may start and end with text of the caller', () => {
     expect(split('', '<a>', 'y')).toEqual([{ plain: '<a>y' }]);
   });
 
-  test('hold the longest control token at a place', () => {
+  test('contain the longest control token at each position', () => {
     expect(split('<a><b>', '<a><b>', '</a>')).toEqual(['<a><b>', { plain: '<a><b>' }, '</a>']);
   });
 
@@ -47,7 +47,7 @@ describe('the parts of a prompt', () => {
     .array(fc.constantFrom('<a>', '<b>', '</a>', ' ', 'w', '<', '\n'), { maxLength: 6 })
     .map((parts) => parts.join(''));
 
-  test('joined are the prompt, and prompts that begin alike begin with the same parts', () => {
+  test('form the prompt when joined, and are the same for a common prefix of two prompts', () => {
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 8 }), piece, (pieces, more) => {
         const prompt = rendered([...pieces, ...(pieces.length % 2 === 1 ? [''] : []), '<b>']);
@@ -61,7 +61,7 @@ describe('the parts of a prompt', () => {
     );
   });
 
-  test('read ten thousand control texts of a caller in one pass', () => {
+  test('find ten thousand control texts of a caller in one pass', () => {
     const prompt = rendered(['<a>', '<b></a>'.repeat(10_000), '</a>']);
 
     const startMs = performance.now();

@@ -18,7 +18,7 @@ test.each([
   ['chat', ChatBody],
   ['completions', CompletionsBody],
 ] as const)(
-  'every field that is honoured on %s is read, and every field read is honoured',
+  'the fields of %s that are honoured are exactly the fields that its schema reads',
   (route, schema) => {
     expect(honoured(route).toSorted()).toEqual(
       [...OUTSIDE, ...Object.keys(schema.shape)].toSorted(),
@@ -26,7 +26,7 @@ test.each([
   },
 );
 
-test('no field is in two groups of one route', () => {
+test('every field is in at most one group per route', () => {
   for (const route of ['chat', 'completions', 'embeddings', 'rerank'] as const) {
     const names = FIELD_GROUPS.filter(({ routes }) => routes.includes(route)).flatMap(
       ({ fields }) => Object.keys(fields),
@@ -42,7 +42,7 @@ const cases = FIELD_GROUPS.flatMap(({ routes, fields }) =>
   ),
 );
 
-test.each(cases)('%s is refused by its name on %s', (name, route) => {
+test.each(cases)('the field %s is refused by name on %s', (name, route) => {
   let thrown: unknown;
   try {
     checkFields({ [name]: { asks: 'for something' } }, route);
@@ -56,6 +56,6 @@ test.each(cases)('%s is refused by its name on %s', (name, route) => {
   expect(thrown.message).toContain(`"${name}"`);
 });
 
-test.each(cases)('%s as null is accepted on %s', (name, route) => {
+test.each(cases)('the field %s is accepted as null on %s', (name, route) => {
   expect(() => checkFields({ [name]: null }, route)).not.toThrow();
 });

@@ -106,7 +106,7 @@ export class RequestReader {
     if (sampling.choices > limits.slots) {
       throw new CortexError(
         'invalid_request',
-        `"n" is ${sampling.choices}, and this model has ${limits.slots} slots.`,
+        `"n" is ${sampling.choices}, but this model has only ${limits.slots} slots.`,
         { param: 'n' },
       );
     }

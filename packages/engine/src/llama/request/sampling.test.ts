@@ -11,7 +11,7 @@ test.each([
   [1e-6, 1e-6],
   [0.7, 0.7],
   [0, 0],
-])('a temperature of %p is drawn with as %p', (asked, expected) => {
+])('a temperature of %p becomes %p in the sampler', (asked, expected) => {
   const { config } = readSampling(readShape(SamplingBody, { temperature: asked }));
 
   expect(config.temperature).toBe(expected);

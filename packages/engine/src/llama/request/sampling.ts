@@ -133,7 +133,7 @@ export function readSampling(body: SamplingBody, defaultTokens?: number): Sampli
     if (text.length <= MAX_STOP_CHARS && text.isWellFormed()) continue;
     throw new CortexError(
       'invalid_request',
-      `"stop" must have strings of up to ${MAX_STOP_CHARS} whole characters.`,
+      `Each string in "stop" must have at most ${MAX_STOP_CHARS} characters and no unpaired surrogates.`,
       { param: 'stop' },
     );
   }

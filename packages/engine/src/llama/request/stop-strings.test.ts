@@ -18,7 +18,7 @@ function run(
   return { text: text + finder.end() };
 }
 
-test('holds back what may become a stop string, and gives it out when it does not', () => {
+test('a possible start of a stop string is held back, and emitted if it is not one', () => {
   const finder = new StopStrings(['END']);
 
   expect(finder.push('the E')).toEqual({ kind: 'text', text: 'the ' });
@@ -26,11 +26,11 @@ test('holds back what may become a stop string, and gives it out when it does no
   expect(finder.push('emy')).toEqual({ kind: 'text', text: 'ENemy' });
 });
 
-test('the stop string itself is never part of the text', () => {
+test('a stop string is never part of the text', () => {
   expect(run(['END'], ['one E', 'N', 'D two'])).toEqual({ text: 'one ', matched: 'END' });
 });
 
-test('however the text is cut, the same stop string matches at the same place', () => {
+test('the same stop string matches at the same position in every chunking', () => {
   const letters = fc.string({ unit: fc.constantFrom('a', 'b', 'c'), maxLength: 20 });
   const stop = fc.string({ unit: fc.constantFrom('a', 'b', 'c'), minLength: 1, maxLength: 4 });
   fc.assert(

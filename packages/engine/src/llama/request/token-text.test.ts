@@ -22,8 +22,8 @@ const decode = (tokens: readonly number[]): string => {
   return tokens.map((token) => decoder.push(token)).join('') + decoder.end();
 };
 
-describe('token by token', () => {
-  test('any bytes become the text that they are in one piece', () => {
+describe('text from tokens', () => {
+  test('is the same token by token as in one piece, for all bytes', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 40 }), (bytes) => {
         expect(decode([...bytes])).toBe(
@@ -34,17 +34,17 @@ describe('token by token', () => {
     );
   });
 
-  test('a character is handed out with its last byte', () => {
+  test('emits a character with its last byte', () => {
     const decoder = new TokenDecoder(texts, { startsText: true });
 
     expect([0xf0, 0x9f, 0x99, 0x82].map((byte) => decoder.push(byte))).toEqual(['', '', '', '🙂']);
   });
 
-  test('a marker behind a broken character is still seen', () => {
+  test('contains a marker after an incomplete character', () => {
     expect(decode([0xf0, 0x9f, THINK_END, 0x41])).toBe('\ufffd<1000>A');
   });
 
-  test('a control token that is no marker is silent, in the middle of a character too', () => {
+  test('omits control tokens that are not markers, also in the middle of a character', () => {
     expect(decode([0xc3, SILENT, 0xa9])).toBe('é');
   });
 });

@@ -148,14 +148,14 @@ const refused = (reason: string, cause?: unknown): CortexError =>
 const nothingBegun = (): CortexError =>
   new CortexError(
     'invalid_request',
-    '"continue_final_message" needs a last message of the assistant with a text.',
+    '"continue_final_message" needs an assistant message with text as the last message.',
     { param: 'continue_final_message' },
   );
 
 const noDocuments = (): CortexError =>
   new CortexError(
     'unsupported_parameter',
-    '"documents" is not supported by the chat template of this model. Put them into a message.',
+    '"documents" is not supported by the chat template of this model. Put the documents into a message.',
     { param: 'documents' },
   );
 

@@ -8,17 +8,17 @@ const printed = (value: unknown): string =>
     typeof item === 'number' && !Number.isInteger(item) ? Number(item.toPrecision(6)) : item,
   );
 
-describe('numbers in what a template is given', () => {
+describe('numbers in the input of a template', () => {
   test.each([
     '{"lat":48.858844,"lon":-2.294351}',
     '{"id":1234567890123456789}',
     '[12345678901234567890,1e300,-1.2345678E-7,0.1,7,100000.5]',
     '{"a":"48.858844 \\"48.858844\\" \\\\","48.858844":{"b":[1234567.891]}}',
-  ])('%s comes out as it went in', (json) => {
+  ])('are rendered unchanged: %s', (json) => {
     expect(withNumbers(printed(parseWithMarks(json)))).toBe(json);
   });
 
-  test('are bare where a template prints them without quotes, or as JSON within a text', () => {
+  test('have no quotes where a template prints them without quotes or as JSON within a text', () => {
     const marked = Object(parseWithMarks('{"lat":48.858844}'));
 
     expect(withNumbers(`<lat>${marked.lat}</lat>`)).toBe('<lat>48.858844</lat>');
@@ -27,7 +27,7 @@ describe('numbers in what a template is given', () => {
     );
   });
 
-  test('stay numbers where they are printed right', () => {
+  test('stay numbers if the renderer prints them correctly', () => {
     expect(withMarks({ a: 3, b: 0.25, c: 9_007_199_254_740_991 })).toEqual({
       a: 3,
       b: 0.25,
@@ -35,14 +35,14 @@ describe('numbers in what a template is given', () => {
     });
   });
 
-  test('a megabyte of escapes is read', () => {
+  test('are found after a megabyte of escapes', () => {
     const text = '\n"'.repeat(500_000);
 
     expect(withMarks({ text })).toEqual({ text });
   });
 });
 
-test('the end of what was begun is found where the same text follows it', () => {
+test('the end of a started answer is found even if the same text follows it', () => {
   expect(upToEnd(`<|im_start|>${withEnd('<')}<|im_end|>`)).toBe('<|im_start|><');
   expect(upToEnd('nothing of it')).toBeUndefined();
 });

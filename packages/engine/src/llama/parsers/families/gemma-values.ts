@@ -18,7 +18,7 @@ import { QUOTE } from './gemma-script.ts';
 /** The arguments of a call, braces included. @throws CortexError naming the keyword that cannot be held in this form. */
 export function gemmaObjectRule(rules: GrammarRules, parameters: unknown): string {
   const rule = new ValueWriter(rules, new SchemaReader(rules, parameters)).rootObject();
-  if (rule === undefined) throw unsupported('parameters', 'allow no object at all');
+  if (rule === undefined) throw unsupported('parameters', 'does not allow any object');
   return rule;
 }
 

@@ -14,7 +14,7 @@ export function pythonArgumentsRule(rules: GrammarRules, parameters: unknown): s
     .alternatives(reader.document.root)
     .filter((option) => option['enum'] === undefined && typesOf(option).includes('object'))
     .flatMap((option) => writer.list(option) ?? []);
-  if (options.length === 0) throw unsupported('parameters', 'allow no object at all');
+  if (options.length === 0) throw unsupported('parameters', 'does not allow any object');
   return choice([...new Set(options)]);
 }
 
@@ -38,14 +38,17 @@ class ArgumentWriter {
     if (keys === undefined) return undefined;
     const requiredCount = keys.named.filter(({ isRequired }) => isRequired).length;
     if ((count(schema, 'minProperties') ?? 0) > requiredCount)
-      throw unsupported('minProperties', 'is only supported up to the required properties');
+      throw unsupported(
+        'minProperties',
+        'is not supported above the number of required properties',
+      );
     if (count(schema, 'maxProperties') !== undefined)
       throw unsupported('maxProperties', 'is not supported in the calls of this model');
     const list: Argument[] = [];
     for (const { key, schema: declared, isRequired } of keys.named) {
       const isWritable = isBareKey(key);
       if (isRequired && !isWritable)
-        throw unsupported('required', `names "${key}", which calls of this model cannot hold`);
+        throw unsupported('required', `names "${key}", which a call of this model cannot contain`);
       const value = isWritable ? this.#value(declared) : undefined;
       if (value !== undefined) list.push({ rule: this.#argument(literal(key), value), isRequired });
       else if (isRequired) return undefined;

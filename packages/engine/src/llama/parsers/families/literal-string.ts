@@ -123,7 +123,7 @@ function mayFollow(behind: string, markers: readonly string[]): boolean | undefi
 /** A word behind a comma must be a key or a value; any other word is part of the string. */
 function mayFollowComma(element: string): boolean | undefined {
   if (element === '') return undefined;
-  const word = /^[\w.$/-]+\s*/.exec(element)?.[0] ?? '';
+  const word = /^[\w.$/+-]+\s*/.exec(element)?.[0] ?? '';
   if (word === '') return true;
   return word === element ? undefined : /^[:=,)\]}]/.test(element.slice(word.length));
 }
