@@ -81,6 +81,6 @@ describe('a client is told in words of our own', () => {
     open.push({ close: () => models.stop(true) });
     const gateway = await start(`http://127.0.0.1:${models.port}`);
 
-    await expectOwnWords(await gateway.chat({ model: 'm' }), 'not understood here (field 0.id)');
+    await expectOwnWords(await gateway.chat({ model: 'm' }), 'does not understand (field 0.id)');
   });
 });

@@ -43,7 +43,7 @@ test('/tokenize of a model whose file is on no disk is a 503 that says so, and l
   expect(answer.status).toBe(503);
   expect(toObject(toObject(await answer.json())['error'])).toMatchObject({
     code: 'no_capacity',
-    message: expect.stringContaining('on the disk of no node'),
+    message: expect.stringContaining('No node that is up has the file'),
   });
   expect([empty, holder].map((neuron) => neuron.count('/models/load'))).toEqual([0, 0]);
 });

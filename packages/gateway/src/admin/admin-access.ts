@@ -36,23 +36,23 @@ export function createAdminAccess({
     if (peers === 'this machine' && !LOOPBACK_PEER.test(peer)) {
       throw new CortexError(
         'forbidden',
-        'This gateway takes admin calls from its own machine only.',
+        'This gateway accepts admin calls only from its own machine.',
       );
     }
     const key = keyOf(headers);
     if (key === undefined) {
       throw new CortexError(
         'invalid_api_key',
-        'The admin API needs the admin key as "Authorization: Bearer KEY". It is in the file that auth.admin_key_file names, else in admin.key in the state folder of the gateway.',
+        'The admin API needs the admin key as "Authorization: Bearer KEY". The key is in the file that auth.admin_key_file names, or else in admin.key in the state folder of the gateway.',
       );
     }
     if (!timingSafeEqual(sha256(key), wanted))
-      throw new CortexError('invalid_api_key', 'This is not the admin key.');
+      throw new CortexError('invalid_api_key', 'The admin key is wrong.');
     const type = headers.get('content-type')?.split(';')[0]?.trim().toLowerCase();
     if (method === 'POST' && type !== 'application/json') {
       throw new CortexError(
         'unsupported_media_type',
-        'The admin API takes Content-Type: application/json.',
+        'The admin API requires Content-Type: application/json.',
       );
     }
   };

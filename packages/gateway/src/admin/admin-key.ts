@@ -49,7 +49,7 @@ export function readAdminKey(config: GatewayConfig): string {
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new ConfigError(
-      `${STATE_KEY}: the admin key cannot be written to ${file}: ${reason}. Set ${STATE_KEY} (or CORTEX_STATE_DIR) to a folder that this user may write, or name a key with ${FILE_KEY}`,
+      `${STATE_KEY}: the admin key cannot be written to ${file}: ${reason}. Set ${STATE_KEY} (or CORTEX_STATE_DIR) to a folder that this user can write to, or set ${FILE_KEY} to a file with a key`,
       { key: STATE_KEY },
       error,
     );

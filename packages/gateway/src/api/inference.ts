@@ -64,7 +64,7 @@ async function unnamed(control: Control, signal: AbortSignal): Promise<string> {
   if (name !== undefined) return name;
   throw new CortexError(
     'missing_model_field',
-    'The body names no model, there is more or less than one, and no alias "default": set "model".',
+    'The body has no "model", and there is neither an alias "default" nor exactly one model to use instead: set "model".',
     { param: 'model' },
   );
 }

@@ -32,23 +32,23 @@ export const GatewayConfig = z.strictObject({
         .min(1)
         .optional()
         .describe(
-          'Folder of what cortex keeps, relative to this file. Absent: $CORTEX_STATE_DIR, else $XDG_STATE_HOME/cortex, else ~/.local/state/cortex.',
+          'State folder of cortex, relative to this file. Default: $CORTEX_STATE_DIR, else $XDG_STATE_HOME/cortex, else ~/.local/state/cortex.',
         ),
       max_body_mb: z.number().positive().default(64).describe('Largest request body, in MiB.'),
       shutdown_grace_s: z
         .number()
         .min(0)
         .default(30)
-        .describe('How long running requests may finish after SIGTERM.'),
+        .describe('How long running requests may take to finish after SIGTERM.'),
       trusted_proxies: z
         .array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()]))
         .default([])
-        .describe('Peers whose X-Forwarded-For names the client: addresses or CIDR blocks.'),
+        .describe('Proxies whose X-Forwarded-For header is trusted: addresses or CIDR blocks.'),
       cors_origins: corsOrigins().describe(
-        'Web pages that may call everything but /admin: origins as "https://chat.example", "chrome-extension://*" for a scheme of extensions or webviews, or "*" for all.',
+        'Web pages that may call all routes except /admin: origins such as "https://chat.example", "chrome-extension://*" for a scheme of extensions or webviews, or "*" for all.',
       ),
       allowed_hosts: allowedHosts().describe(
-        'Names by which browsers reach the gateway and its pages, beside addresses, names without a dot, and names below .local, .lan, .internal, .home.arpa and .localhost.',
+        'Host names that browsers may use for the gateway, in addition to IP addresses, names without a dot, and names below .local, .lan, .internal, .home.arpa and .localhost.',
       ),
     })
     .prefault({}),
@@ -58,35 +58,43 @@ export const GatewayConfig = z.strictObject({
         .enum(['lru', 'priority'])
         .default('lru')
         .describe(
-          'Has no effect yet. Which idle model leaves first: lru by idle time, priority by residency first.',
+          'Has no effect yet. Which idle model is evicted first: lru compares idle time, priority compares residency first.',
         ),
       defrag_after_cycles: z
         .int()
         .min(0)
         .default(50)
         .describe(
-          'Has no effect yet. Restart an external engine, when idle, after so many loads. 0: never.',
+          'Has no effect yet. Number of loads after which an external engine is restarted when idle. 0: never.',
         ),
     })
     .prefault({}),
   queue: z
     .strictObject({
-      max_waiting: z.int().min(0).default(256).describe('Requests that may wait, per model.'),
+      max_waiting: z
+        .int()
+        .min(0)
+        .default(256)
+        .describe('Maximum number of waiting requests per model.'),
       max_wait_s: seconds.default(600).describe('How long a streamed request may wait.'),
       max_hold_s: seconds
         .default(120)
-        .describe('How long a request that is not streamed may wait. Clients give up at 300 s.'),
+        .describe('How long a request that is not streamed may wait. Clients give up after 300 s.'),
     })
     .prefault({}),
   timeouts: z
     .strictObject({
       stream_idle_s: seconds
         .default(300)
-        .describe('A node that sends nothing for so long in a stream is given up.'),
+        .describe('A stream ends with an error when its node sends nothing for this long.'),
       stall_s: seconds
         .default(60)
-        .describe('A client that takes nothing of its stream for so long is gone.'),
-      connect_s: seconds.default(5).describe('How long a call to a node may take to connect.'),
+        .describe(
+          'A connection is closed when its client reads nothing of a stream for this long.',
+        ),
+      connect_s: seconds
+        .default(5)
+        .describe('Time limit for connecting to a node, and for its answers to status calls.'),
     })
     .prefault({}),
   auth: z
@@ -95,47 +103,51 @@ export const GatewayConfig = z.strictObject({
         .string()
         .min(1)
         .optional()
-        .describe('File with the bearer token of the neurons, relative to this file.'),
+        .describe('File with the bearer token that the neurons require, relative to this file.'),
       admin_key_file: z
         .string()
         .min(1)
         .optional()
         .describe(
-          'File with the key of the admin API, relative to this file. Absent: admin.key in gateway.state_dir, which the first start makes.',
+          'File with the key of the admin API, relative to this file. Default: admin.key in gateway.state_dir, which the first start creates.',
         ),
     })
     .prefault({}),
   control: z
     .strictObject({
-      poll_interval_s: seconds.default(10).describe('Pause between two polls of one node.'),
-      failures_before_down: z.int().min(1).default(3).describe('Failed polls in a row.'),
+      poll_interval_s: seconds.default(10).describe('Pause between two polls of a node.'),
+      failures_before_down: z
+        .int()
+        .min(1)
+        .default(3)
+        .describe('Failed polls in a row after which a node is down.'),
     })
     .prefault({}),
   neurons: z
     .array(
       z.strictObject({
-        name: NodeName.describe('Unique in the fleet.'),
-        endpoint: httpUrl.describe('Base URL of the neuron, as http://host:13131.'),
+        name: NodeName.describe('Node name, unique in the fleet.'),
+        endpoint: httpUrl.describe('Base URL of the neuron, such as http://host:13131.'),
         tls_fingerprint: z
           .string()
           .regex(/^sha256:[0-9a-f]{64}$/i, 'must be "sha256:" and 64 hex digits')
           .optional()
           .describe(
-            'Pins the certificate of an https:// endpoint: "sha256:" and the SHA-256 of its DER form. Replaces the checks of name and chain.',
+            'Pins the certificate of an https:// endpoint: "sha256:" and the SHA-256 of its DER form. Replaces the checks of host name and certificate chain.',
           ),
         weight: z
           .number()
           .positive()
           .default(1)
-          .describe('Speed relative to the others until it has been measured.'),
+          .describe('Speed relative to the other nodes, until it has been measured.'),
         expected_offline: z
           .boolean()
           .default(false)
-          .describe('May sleep: being down does not degrade /health.'),
+          .describe('The node may be off: it does not degrade /health when it is down.'),
       }),
     )
     .default([])
-    .describe('The nodes of the fleet. More may stand in nodes.d/*.toml beside this file.')
+    .describe('The nodes of the fleet. More can be listed in nodes.d/*.toml next to this file.')
     .superRefine((neurons, context) => {
       const seen = new Set<string>();
       for (const [index, { name, endpoint, tls_fingerprint: pin }] of neurons.entries()) {
@@ -143,7 +155,7 @@ export const GatewayConfig = z.strictObject({
           context.addIssue({
             code: 'custom',
             path: [index, 'tls_fingerprint'],
-            message: `the endpoint ${endpoint} has no certificate to compare; write https://`,
+            message: `the endpoint ${endpoint} does not use TLS: write https:// or remove tls_fingerprint`,
           });
         if (seen.has(name))
           context.addIssue({

@@ -5,13 +5,21 @@ const settings = ModelSettingsFields;
 
 /** One model of `models.toml`: how it is served. The node gets the settings as they are written here. */
 const ModelProfile = z.strictObject({
-  id: z.string().min(1).describe('The name clients ask for.'),
+  id: z.string().min(1).describe('The name that clients use.'),
   harness: settings.harness.unwrap().default('llama'),
   source: settings.source,
   quant: settings.quant,
-  vram_mb: z.number().positive().optional().describe('Memory it needs, until it was measured.'),
-  min_devices: z.int().min(1).optional().describe('Devices it needs.'),
-  min_device_vram_mb: z.number().positive().optional().describe('Memory each device must have.'),
+  vram_mb: z
+    .number()
+    .positive()
+    .optional()
+    .describe('Memory it needs, until it has been measured.'),
+  min_devices: z.int().min(1).optional().describe('Number of devices it needs.'),
+  min_device_vram_mb: z
+    .number()
+    .positive()
+    .optional()
+    .describe('Memory that each device must have.'),
   context_length: settings.context_length.unwrap().default('auto'),
   slots: settings.slots.unwrap().default('auto'),
   gpu_layers: settings.gpu_layers.unwrap().default('auto'),
@@ -19,11 +27,11 @@ const ModelProfile = z.strictObject({
   draft: settings.draft,
   lora: settings.lora,
   params: settings.params,
-  ttl_s: z.number().min(0).default(0).describe('Unloaded when idle for so long. 0: never.'),
+  ttl_s: z.number().min(0).default(0).describe('Idle time after which it is unloaded. 0: never.'),
   pinned_on: z
     .array(z.string().min(1))
     .default([])
-    .describe('Nodes that it prefers, and is never evicted from.'),
+    .describe('Preferred nodes. It is never evicted from them.'),
   listed: z.boolean().default(true).describe('Whether GET /v1/models shows it.'),
 });
 export type ModelProfile = z.infer<typeof ModelProfile>;
@@ -64,7 +72,7 @@ export const ModelsConfig = z.strictObject({
     .record(z.string().min(1), Alias)
     .default({})
     .describe(
-      'Name or glob → model, or a list of models. "default" is for unknown names and for requests without one.',
+      'Name or glob → model, or a list of models. "default" applies to unknown names and to requests without a model.',
     ),
 });
 export type ModelsConfig = z.infer<typeof ModelsConfig>;

@@ -312,4 +312,7 @@ const shuttingDown = (): CortexError =>
   new CortexError('shutting_down', 'cortex is shutting down.', { retryAfterS: 5 });
 
 const clientLeft = (): CortexError =>
-  new CortexError('client_closed_request', 'The client left before its request got a place.');
+  new CortexError(
+    'client_closed_request',
+    'The client disconnected before its request got a slot.',
+  );

@@ -38,7 +38,7 @@ interface Job extends LoadTarget {
   loadedMs?: number | undefined;
 }
 
-const NOT_WANTED = new Error('no request waits for the load any more');
+const NOT_WANTED = new Error('no request waits for the load');
 
 /**
  * Loads in progress that cortex waits for: one per replica wanted, across the fleet, however many ask

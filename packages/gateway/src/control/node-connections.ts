@@ -105,7 +105,7 @@ export class NodeConnections {
   async rescan(node: string, signal: AbortSignal): Promise<void> {
     const connection = this.#connections.get(node);
     await connection?.client.rescan(signal).catch((error: unknown) => {
-      this.#deps.log.debug({ node, err: error }, 'node did not look for new models');
+      this.#deps.log.debug({ node, err: error }, 'rescan of the models folders failed');
     });
     await this.poll(node);
   }

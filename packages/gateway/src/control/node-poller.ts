@@ -173,7 +173,7 @@ export class NodePoller {
       client.version(signal),
     ]);
     if (discovery.status === 'fulfilled') this.#discoveredMs = nowMs;
-    else log.debug({ node: name, err: discovery.reason }, 'node did not say what it is');
+    else log.debug({ node: name, err: discovery.reason }, 'discovery failed');
     return {
       discovery: discovery.status === 'fulfilled' ? discovery.value : undefined,
       version: version.status === 'fulfilled' ? version.value.version : undefined,
@@ -202,7 +202,7 @@ export class NodePoller {
         basePaths.set(id, { generation, path: await client.endpointPath(id, signal) });
       }
     } catch (error) {
-      log.debug({ node: name, err: error }, 'node did not say where inference goes');
+      log.debug({ node: name, err: error }, 'endpoint query failed');
     }
     if (signal.aborted) return;
     this.#basePaths = basePaths;

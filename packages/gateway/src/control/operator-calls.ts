@@ -24,7 +24,7 @@ function assertNode(snapshot: FleetSnapshot, node: string | undefined): void {
   const names = [...snapshot.nodes.keys()].join(', ');
   throw new CortexError(
     'invalid_request',
-    `There is no node ${node}; there is ${names || 'none'}.`,
+    `There is no node ${node}. Configured nodes: ${names || 'none'}.`,
     {
       param: 'node',
     },

@@ -77,13 +77,13 @@ export function refusalError(
     case 'all_tried':
       return new CortexError(
         'no_capacity',
-        `No other node has ${model} ready: ${refusal.nodes.join(', ')} failed this request.`,
+        `No other node has ${model} ready. This request failed on ${refusal.nodes.join(', ')}.`,
         { retryAfterS: NO_CAPACITY_RETRY_S },
       );
     case 'no_file':
       return new CortexError(
         'no_capacity',
-        `The file of ${model} is on the disk of no node that is up, and a tokenizer route loads nothing: load the model first.`,
+        `No node that is up has the file of ${model}, and a tokenizer route does not load models: load the model first.`,
         { retryAfterS: NO_CAPACITY_RETRY_S },
       );
     case 'too_many_answers':

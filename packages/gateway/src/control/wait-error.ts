@@ -30,12 +30,15 @@ export function waitError(
     case 'load':
       return loadError(request, { state: 'loading' });
     case 'pending':
-      return new CortexError('no_healthy_node', `No node has answered that could have ${model}.`);
+      return new CortexError(
+        'no_healthy_node',
+        `No node that could have ${model} has answered yet.`,
+      );
     case 'node':
     case 'full':
       break;
   }
-  return new CortexError('queue_full', `No place became free for ${model} in time.`, {
+  return new CortexError('queue_full', `No slot for ${model} became free in time.`, {
     retryAfterS: RETRY_AFTER_WAIT_S,
   });
 }

@@ -170,10 +170,13 @@ export class WaitingRoom {
 }
 
 const leftError = (): CortexError =>
-  new CortexError('client_closed_request', 'The client left while its request waited.');
+  new CortexError(
+    'client_closed_request',
+    'The client disconnected while its request was waiting.',
+  );
 
 function queueFull(model: string, waiting: number): CortexError {
-  return new CortexError('queue_full', `${waiting} requests wait for ${model} already.`, {
+  return new CortexError('queue_full', `${waiting} requests are already waiting for ${model}.`, {
     retryAfterS: 5,
   });
 }

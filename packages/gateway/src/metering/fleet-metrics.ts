@@ -22,16 +22,17 @@ const gauge = (name: string, help: string, labels: readonly string[]) =>
 
 /** Gauges of nodes, models and devices, written anew from the snapshot at every scrape, so that nothing stays behind. */
 export class FleetMetrics {
-  readonly #inFlight = gauge('cortex_model_in_flight', 'Requests of this cortex on a model.', [
-    'model',
-    'node',
-  ]);
+  readonly #inFlight = gauge(
+    'cortex_model_in_flight',
+    'Requests of this cortex that run on a model.',
+    ['model', 'node'],
+  );
   readonly #queueDepth = gauge(
     'cortex_model_queue_depth',
     'Requests waiting for a model: on its node, or in cortex (node "none").',
     ['model', 'node'],
   );
-  readonly #nodeUp = gauge('cortex_node_up', '1 when the node answers.', ['node']);
+  readonly #nodeUp = gauge('cortex_node_up', '1 while the node is up, else 0.', ['node']);
   readonly #vramUsed = gauge('cortex_device_vram_used_bytes', 'Memory in use on a device.', [
     'node',
     'device',
@@ -40,15 +41,16 @@ export class FleetMetrics {
     'node',
     'device',
   ]);
-  readonly #utilization = gauge('cortex_device_utilization_ratio', 'Use of a device, 0 to 1.', [
-    'node',
-    'device',
-  ]);
+  readonly #utilization = gauge(
+    'cortex_device_utilization_ratio',
+    'Utilization of a device, 0 to 1.',
+    ['node', 'device'],
+  );
   readonly #temperature = gauge('cortex_device_temperature_celsius', 'Temperature of a device.', [
     'node',
     'device',
   ]);
-  readonly #power = gauge('cortex_device_power_watts', 'Power that a device draws.', [
+  readonly #power = gauge('cortex_device_power_watts', 'Power draw of a device.', [
     'node',
     'device',
   ]);

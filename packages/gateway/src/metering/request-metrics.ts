@@ -34,7 +34,7 @@ export const NO_NODE = 'none';
 export class RequestMetrics {
   readonly #requests = createCounterFamily({
     name: 'cortex_requests_total',
-    help: 'Requests by how they ended.',
+    help: 'Finished requests by outcome.',
     labels: [...PLACE, 'outcome'],
   });
   readonly #duration = createHistogramFamily({
@@ -51,19 +51,19 @@ export class RequestMetrics {
   });
   readonly #interToken = createHistogramFamily({
     name: 'cortex_inter_token_seconds',
-    help: 'Mean time between two tokens of a stream, one observation a request.',
+    help: 'Mean time between two tokens of a stream, one observation per request.',
     labels: PLACE,
     bounds: TOKEN_BUCKETS_S,
   });
   readonly #rate = createHistogramFamily({
     name: 'cortex_tokens_per_second',
-    help: 'Tokens generated a second, one observation a request.',
+    help: 'Generated tokens per second, one observation per request.',
     labels: PLACE,
     bounds: RATE_BUCKETS,
   });
   readonly #queueWait = createHistogramFamily({
     name: 'cortex_queue_wait_seconds',
-    help: 'Time a request waited for a place, in cortex and on its node.',
+    help: 'Time a request waited for a slot, in cortex and on its node.',
     labels: PLACE,
     bounds: LATENCY_BUCKETS_S,
   });
@@ -74,12 +74,12 @@ export class RequestMetrics {
   });
   readonly #completionTokens = createCounterFamily({
     name: 'cortex_completion_tokens_total',
-    help: 'Tokens generated.',
+    help: 'Generated tokens.',
     labels: PLACE,
   });
   readonly #cachedTokens = createCounterFamily({
     name: 'cortex_cached_prompt_tokens_total',
-    help: 'Prompt tokens that a node had in its prefix cache.',
+    help: 'Prompt tokens that a node found in its prefix cache.',
     labels: PLACE,
   });
   readonly #errors = createCounterFamily({
@@ -89,18 +89,18 @@ export class RequestMetrics {
   });
   readonly #coldStarts = createCounterFamily({
     name: 'cortex_cold_starts_total',
-    help: 'Requests that waited for their model to be loaded.',
+    help: 'Requests that waited for the load of their model.',
     labels: ['model', 'node'],
   });
   readonly #loadDuration = createHistogramFamily({
     name: 'cortex_model_load_seconds',
-    help: 'Time that a request waited for its model to be loaded.',
+    help: 'Time a request waited for the load of its model.',
     labels: ['model', 'node'],
     bounds: DURATION_BUCKETS_S,
   });
   readonly #retries = createCounterFamily({
     name: 'cortex_retries_total',
-    help: 'Attempts beyond the first of a request.',
+    help: 'Attempts of a request after the first one.',
     labels: ['model'],
   });
 

@@ -55,7 +55,7 @@ export class NeuronClient {
     if (told !== undefined) return told;
     throw new CortexError(
       'node_protocol_error',
-      `${this.#options.name} (${path}) named an endpoint that is not an HTTP address.`,
+      `${this.#options.name} (${path}) returned an endpoint that is not an HTTP URL.`,
     );
   }
 

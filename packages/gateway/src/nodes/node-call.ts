@@ -71,7 +71,7 @@ function readAnswer<T>(text: string, schema: z.ZodType<T>, where: string): T {
   const field = path === '' ? '' : ` (field ${path})`;
   throw new CortexError(
     'node_protocol_error',
-    `${where} gave an answer that is not understood here${field}.`,
+    `${where} sent an answer that cortex does not understand${field}.`,
     { cause: parsed.error },
   );
 }

@@ -12,7 +12,7 @@ export function toNodeError(thrown: unknown, node: string): CortexError {
   if (thrown instanceof WireError) {
     return new CortexError(
       'node_protocol_error',
-      `Node ${node} did not answer in HTTP: ${thrown.message}.`,
+      `Node ${node} sent an invalid HTTP answer: ${thrown.message}.`,
       { cause: thrown },
     );
   }

@@ -17,7 +17,7 @@ export type Failure = { readonly node: string; readonly model: string } & (
 
 /** Thrown out of work whose client has left. */
 export const clientLeft = (): CortexError =>
-  new CortexError('client_closed_request', 'The client left.');
+  new CortexError('client_closed_request', 'The client disconnected.');
 
 /**
  * A transport failure before the head of an answer.
@@ -43,7 +43,7 @@ const NO_REPLICA: ReadonlySet<string> = new Set([
 ]);
 
 const notLoaded = ({ node, model }: Failure, cause?: CortexError): CortexError =>
-  new CortexError('no_capacity', `Node ${node} does not have ${model} loaded any more.`, { cause });
+  new CortexError('no_capacity', `Node ${node} no longer has ${model} loaded.`, { cause });
 
 /**
  * The answer to give after the last attempt: that of the node, as it gave it.

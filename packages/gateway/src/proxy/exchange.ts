@@ -224,7 +224,10 @@ export class Exchange {
     }
     const { status, headers, body } = response;
     if ((headers['content-encoding'] ?? 'identity') !== 'identity')
-      throw new CortexError('node_protocol_error', `Node ${lease.node} compressed its answer.`);
+      throw new CortexError(
+        'node_protocol_error',
+        `Node ${lease.node} compressed its answer, which cortex did not ask for.`,
+      );
     this.#readPromptTokens(headers);
     if (status === 200 && isEventStream(headers)) {
       this.#isAwaited = false;
@@ -247,7 +250,7 @@ export class Exchange {
       if (error instanceof CortexError) throw error;
       throw new CortexError(
         'upstream_disconnected',
-        `Node ${lease.node} broke off in the middle of its answer.`,
+        `Node ${lease.node} closed the connection in the middle of its answer.`,
         { cause: error },
       );
     }

@@ -4,7 +4,7 @@ import { errorResponse } from '@cortex/service';
 import { codeOfAnswer, type Exchange } from './exchange.ts';
 import { toClientHeaders } from './headers.ts';
 import { type NodeAnswer, renderAnswerAsEvent, type WholeAnswer } from './node-answer.ts';
-import { relay, type StreamVoice } from './relay.ts';
+import { relay, type StreamDialect } from './relay.ts';
 import { streamResponse } from './stream-response.ts';
 
 /** How long a stream's status line is held for the real one (behaviour 4). */
@@ -31,7 +31,7 @@ function streamHeaders(exchange: Exchange): Record<string, string> {
   };
 }
 
-const openAiVoice = (exchange: Exchange): StreamVoice => ({
+const openAiDialect = (exchange: Exchange): StreamDialect => ({
   errorEvent: (error) => renderErrorEvent(error, 'openai', exchange.meter.requestId),
 });
 
@@ -64,7 +64,7 @@ function answerWhole(exchange: Exchange, answer: WholeAnswer): Response {
 
 function answerWith(exchange: Exchange, answer: NodeAnswer): Response {
   if (answer.kind === 'whole') return answerWhole(exchange, answer);
-  return streamResponse(relay(exchange, answer, openAiVoice(exchange)), streamHeaders(exchange));
+  return streamResponse(relay(exchange, answer, openAiDialect(exchange)), streamHeaders(exchange));
 }
 
 /** What `opening` gave, or undefined when it has not settled after about `ms`. */
@@ -93,7 +93,7 @@ async function* hold(
   exchange: Exchange,
   opening: Promise<NodeAnswer>,
 ): AsyncGenerator<Uint8Array | string, void> {
-  const voice = openAiVoice(exchange);
+  const dialect = openAiDialect(exchange);
   try {
     let answer: NodeAnswer | undefined;
     while (answer === undefined) {
@@ -102,7 +102,7 @@ async function* hold(
       answer = await settledWithin(exchange, opening, KEEP_ALIVE_MS);
     }
     if (answer.kind === 'stream') {
-      yield* relay(exchange, answer, voice);
+      yield* relay(exchange, answer, dialect);
       return;
     }
     const { event, status, code } = renderAnswerAsEvent(answer, exchange.meter.requestId);
@@ -110,7 +110,7 @@ async function* hold(
     yield event;
   } catch (thrown) {
     if (exchange.isEnded) return;
-    yield voice.errorEvent(exchange.fail(thrown));
+    yield dialect.errorEvent(exchange.fail(thrown));
   } finally {
     exchange.leave();
   }

@@ -64,7 +64,7 @@ export function renderAnswerAsEvent(answer: WholeAnswer, requestId: string): Lat
   if (envelope === undefined) {
     const error = new CortexError(
       'node_protocol_error',
-      `The node answered ${status} where a stream was expected.`,
+      `The node answered with status ${status} instead of a stream.`,
     );
     const event = renderErrorEvent(error, 'openai', requestId);
     return { event, status: error.status, code: error.code };

@@ -6,7 +6,7 @@ import { type StreamAnswer } from './node-answer.ts';
 import { StreamTap } from './stream-tap.ts';
 
 /** How a client's dialect renders what cortex itself has to say in a stream. */
-export interface StreamVoice {
+export interface StreamDialect {
   errorEvent(error: CortexError): string;
 }
 
@@ -26,9 +26,13 @@ function account(exchange: Exchange, tap: StreamTap): void {
 }
 
 const brokenOff = (node: string, cause?: unknown): CortexError =>
-  new CortexError('upstream_disconnected', `Node ${node} broke off in the middle of its answer.`, {
-    cause,
-  });
+  new CortexError(
+    'upstream_disconnected',
+    `Node ${node} closed the connection in the middle of its answer.`,
+    {
+      cause,
+    },
+  );
 
 function toStreamError(thrown: unknown, node: string): CortexError {
   if (thrown instanceof CortexError) return thrown;
@@ -43,7 +47,7 @@ function toStreamError(thrown: unknown, node: string): CortexError {
 export async function* relay(
   exchange: Exchange,
   answer: StreamAnswer,
-  voice: StreamVoice,
+  dialect: StreamDialect,
 ): AsyncGenerator<Uint8Array | string, void> {
   const { deadlines, limits } = exchange.deps;
   const node = exchange.lease?.node ?? 'unknown';
@@ -80,7 +84,7 @@ export async function* relay(
   } catch (thrown) {
     if (exchange.isEnded) return;
     const error = exchange.fail(toStreamError(thrown, node));
-    yield voice.errorEvent(error);
+    yield dialect.errorEvent(error);
   } finally {
     // Reached without an end only when the reader of this generator gave it up.
     exchange.leave();

@@ -150,7 +150,7 @@ export class NodeConnection {
   #take(bytes: Uint8Array): void {
     try {
       // No request was sent, so this cannot be an answer.
-      if (this.#running === undefined) throw new WireError('bytes without a request');
+      if (this.#running === undefined) throw new WireError('it arrived without a request');
       // @ts-expect-error -- The types allow for shared memory, which a socket never gives.
       this.#parser.push(bytes);
     } catch (error) {
@@ -178,7 +178,7 @@ export class NodeConnection {
   #lost(error: unknown): void {
     if (this.#isClosed) return;
     this.#secured.reject(
-      new ConnectError('the connection was closed while it was being secured', { cause: error }),
+      new ConnectError('the connection was closed during the TLS handshake', { cause: error }),
     );
     const sent = { isReused: this.#requests > 1, isUnsent: this.#running?.isBegun === false };
     this.#closed(new ConnectionLost(error ?? this.#cutOff(), sent));

@@ -176,7 +176,7 @@ describe.each(['http', 'https'] as const)('over %s', (scheme) => {
     await clock.whenSet(5000);
     clock.advance(5000);
 
-    expect(await error).toContain('no connection was made within 5 s');
+    expect(await error).toContain('connecting took longer than 5 s');
     expect(clock.pendingTimers).toBe(0);
   });
 });

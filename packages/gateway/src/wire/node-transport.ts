@@ -112,7 +112,7 @@ export class NodeTransport {
     });
     const { connectMs } = pool;
     const cancelTimer = this.#clock.setTimer(connectMs, () =>
-      cancelled.reject(new ConnectError(`no connection was made within ${connectMs / 1000} s`)),
+      cancelled.reject(new ConnectError(`connecting took longer than ${connectMs / 1000} s`)),
     );
     try {
       await Promise.race([connection.connect(), cancelled.promise]);

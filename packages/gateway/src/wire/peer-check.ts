@@ -33,7 +33,7 @@ export function checkPeer(
   const certificate = socket.getPeerCertificate();
   // Where the peer does not speak TLS it is undefined, against the types.
   if (!certificate || !('raw' in certificate))
-    throw new ConnectError('it showed no certificate', { cause: chainError });
+    throw new ConnectError('it did not present a certificate', { cause: chainError });
   if (fingerprint !== undefined) {
     const shown = createHash('sha256').update(certificate.raw).digest('hex');
     if (shown !== fingerprint)

@@ -136,7 +136,7 @@ export class ResponseParser {
           if (line === '') this.#end(this.#afterBody());
         });
       case 'done':
-        throw new WireError('bytes after the end of an answer');
+        throw new WireError('there are bytes after its end');
       default:
         return this.#state satisfies never;
     }
@@ -172,7 +172,7 @@ export class ResponseParser {
   }
 
   #begin({ status, headers, isHttp10 }: ResponseHead & { readonly isHttp10: boolean }): void {
-    if (status === 101) throw new WireError('it switched to another protocol');
+    if (status === 101) throw new WireError('the node switched to another protocol');
     if (status < 100 || status > 599) throw new WireError(`the status ${status} is not valid`);
     // An interim answer (103, 100) is followed by the real one.
     if (status < 200) return;

@@ -30,11 +30,11 @@ export class ConnectionLost extends Error {
 
 const REASONS: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'the connection was refused',
-  ECONNRESET: 'the connection was closed while it was being made',
+  ECONNRESET: 'the connection was reset',
   EHOSTUNREACH: 'there is no route to its host',
   ENETUNREACH: 'there is no route to its network',
   ETIMEDOUT: 'its host did not answer',
-  EMFILE: 'this process has no file descriptor left',
+  EMFILE: 'cortex has no file descriptors left',
 };
 
 const codeOf = (error: unknown): string =>
@@ -46,5 +46,5 @@ export function toConnectError(error: unknown): ConnectError {
   const code = codeOf(error);
   const isName = /ENOTFOUND|EAI_|DNS/.test(code);
   const reason = isName ? 'its host name cannot be resolved' : REASONS[code];
-  return new ConnectError(reason ?? 'no connection could be made', { cause: error });
+  return new ConnectError(reason ?? 'the connection attempt failed', { cause: error });
 }
