@@ -1,9 +1,10 @@
-import { existsSync } from 'node:fs';
+import { copyFileSync, existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'bun:test';
 
 import { askWhole } from './ask.ts';
 import { lanAddresses } from '../../packages/cli/src/up/lan-addresses.ts';
-import { adminGet, CORTEX_BIN, Program, startUp, Workspace } from './start-up.ts';
+import { adminGet, CORTEX_BIN, Program, ROOT, startUp, Workspace } from './start-up.ts';
 
 test('cortex up keeps its state in CORTEX_STATE_DIR and writes what listens where into the ready file', async () => {
   const workspace = new Workspace();
@@ -61,4 +62,17 @@ test('the commands find the admin key where the configuration of cortex up puts 
   });
 
   expect(await status.ended).toBe(0);
+});
+
+test('cortex up on a machine with little memory leaves it to the models that requests name', async () => {
+  const workspace = new Workspace();
+  copyFileSync(join(ROOT, 'models', 'cortex-tiny.gguf'), join(workspace.modelsDir, 'mine.gguf'));
+  await using up = await startUp({
+    workspace,
+    env: { NEURON_DEVICES__CPU_MEMORY_MB: '24' },
+    modelsToml: '[[models]]\nid = "mine"\ncontext_length = 2048\nslots = 1\n',
+  });
+
+  expect(up.program.output).toContain('cortex-tiny  loads at its first request');
+  expect((await askWhole(up.api, { model: 'mine', max_tokens: 2 })).choices).toHaveLength(1);
 });

@@ -22,7 +22,11 @@ export type GatewayReady = z.infer<typeof GatewayReady>;
 export const LOCAL_NODE = 'local';
 /** Ctrl-C is to end everything within 3 s, running answers included. */
 const GRACE_S = '2';
-const EMBEDDED_MODEL = 'cortex-tiny';
+/**
+ * The demonstration model at start, with all of its context and four slots. Where that does not fit, it loads at its
+ * first request, with what fits then: it must not take the last memory from the models of the user.
+ */
+const EMBEDDED_MODEL = { model_id: 'cortex-tiny', context_length: 4096, slots: 4 };
 /** The folder of the model that ships with cortex. */
 const EMBEDDED_MODELS_DIR = fileURLToPath(new URL('../../../../models/', import.meta.url));
 
@@ -74,7 +78,7 @@ export function neuronLaunch(options: {
     models_dir: join(stateDir, 'models'),
     state_dir: join(stateDir, 'neuron'),
     models_dirs: toInlineToml([EMBEDDED_MODELS_DIR]),
-    default_models: toInlineToml([{ model_id: EMBEDDED_MODEL }]),
+    default_models: toInlineToml([EMBEDDED_MODEL]),
     shutdown_grace_s: GRACE_S,
   };
   const filled: Record<string, string> = {};
