@@ -15,7 +15,7 @@ function stopsOf(promptTokens: number, from = 0): number[] {
 }
 
 describe('the checkpoints of a prompt', () => {
-  test('stand at most one batch apart over its last eight batches, the last one 8 tokens before its end', () => {
+  test('are at most one batch apart in its last eight batches, and the last one is 8 tokens before its end', () => {
     const prompts = fc.record({
       tokens: fc.integer({ min: 9, max: 20_000 }),
       from: fc.nat(20_000),
@@ -34,12 +34,12 @@ describe('the checkpoints of a prompt', () => {
     );
   });
 
-  test('are few far from its end', () => {
+  test('are sparse far from its end', () => {
     expect(stopsOf(100_000).length).toBeLessThan(100_000 / 8192 + 12);
   });
 });
 
-test('a list of checkpoints that has to give some up keeps the last one, and more near its end than far from it', () => {
+test('a list that drops checkpoints keeps the last one, and keeps more near its end than far from it', () => {
   const list = Array.from({ length: 64 }, (_, index) => ({ length: (index + 1) * 100 }));
   while (list.length > 8) {
     const least = leastUseful(list);

@@ -16,7 +16,7 @@ async function within(act: (root: string) => Promise<void>): Promise<void> {
   }
 }
 
-test('a folder is private, as large as was asked for, and gone when it is removed', () =>
+test('openCacheFolder creates a private folder of the requested size, and removeCacheFolder removes it', () =>
   within(async (root) => {
     const logged: string[] = [];
     const folder = await openCacheFolder(1, (line) => logged.push(line), [root]);
@@ -29,7 +29,7 @@ test('a folder is private, as large as was asked for, and gone when it is remove
     expect(await readdir(root)).toEqual([]);
   }));
 
-test('it is no larger than what is free, and the log says so', () =>
+test('a cache folder is limited to the free space, and the log reports it', () =>
   within(async (root) => {
     const logged: string[] = [];
 
@@ -40,7 +40,7 @@ test('it is no larger than what is free, and the log says so', () =>
     expect(logged[0]).toContain('MiB free');
   }));
 
-test('what a process left that is gone is removed, and what a living one has stays', () =>
+test('cache folders of processes that are gone are removed, and those of running processes are kept', () =>
   within(async (root) => {
     const log = (): void => undefined;
     const own = await openCacheFolder(1, log, [root]);
@@ -63,7 +63,7 @@ test('what a process left that is gone is removed, and what a living one has sta
     );
   }));
 
-test('where the first place cannot be written the next is used, and where none can there is no cache', () =>
+test('the next location is used when the first is not writable, and there is no cache when none is', () =>
   within(async (root) => {
     const logged: string[] = [];
     const log = (line: string): void => void logged.push(line);

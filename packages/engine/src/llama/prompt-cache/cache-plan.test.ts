@@ -24,14 +24,14 @@ const request = (of: Uint32Array, overrides: object = {}) => ({
 });
 
 describe('planSave', () => {
-  test('up to 1,024 tokens are not worth a file', () => {
+  test('does not save a loss of up to 1,024 tokens', () => {
     const cells = tokens(5000);
 
     expect(planSave([], request(cells, { lostTokens: 1024 })).kind).toBe('skip');
     expect(planSave([], request(cells, { lostTokens: 1025 })).kind).toBe('save');
   });
 
-  test('what is saved already is not saved again, a single new token is', () => {
+  test('does not save the same cells again, but does save a single new token', () => {
     const saved = [entry(tokens(2000), 1)];
 
     expect(planSave(saved, request(tokens(2000))).kind).toBe('skip');
@@ -39,7 +39,7 @@ describe('planSave', () => {
     expect(planSave(saved, request(tokens(2001)))).toMatchObject({ kind: 'save', replaced: saved });
   });
 
-  test('the turn before goes, also where the end of its answer came back otherwise', () => {
+  test('replaces the previous turn, even if the end of its answer came back changed', () => {
     const before = entry(Uint32Array.of(...tokens(2000), 7, 7, 7), 1);
     const branch = entry(Uint32Array.of(...tokens(1500), ...tokens(300, 9)), 2);
 
@@ -50,7 +50,7 @@ describe('planSave', () => {
     });
   });
 
-  test('the turn before goes before the file is written only where its room is needed', () => {
+  test('removes the previous turn before the write only if its space is needed', () => {
     const before = entry(tokens(2000), 2);
     const other = entry(tokens(3000, 1), 1);
     const plan = (maxBytes: number) =>
@@ -61,7 +61,7 @@ describe('planSave', () => {
     expect(plan(5499)).toEqual({ kind: 'save', drop: [before, other], replaced: [] });
   });
 
-  test('a file is written again only where that takes less than decoding the new tokens', () => {
+  test('writes a file again only if that takes less time than decoding the new tokens', () => {
     const saved = [entry(tokens(9000), 1)];
     const slow = { writeMs: 300, decodeMsPerToken: 1 };
 
@@ -69,14 +69,14 @@ describe('planSave', () => {
     expect(planSave(saved, request(tokens(9500), slow)).kind).toBe('save');
   });
 
-  test('what was used longest ago makes room', () => {
+  test('removes the least recently used entries first', () => {
     const oldest = entry(tokens(4000, 2), 1);
     const saved = [entry(tokens(4000, 1), 3), oldest, entry(tokens(2000, 3), 2)];
 
     expect(planSave(saved, request(tokens(3000)))).toMatchObject({ kind: 'save', drop: [oldest] });
   });
 
-  test('the result fits, nothing goes without need, and nothing used later goes before', () => {
+  test('keeps within the bound, removes nothing without need, and removes nothing before an older entry', () => {
     const entries = fc.array(
       fc.record({
         topic: fc.integer({ min: 0, max: 3 }),
@@ -112,12 +112,12 @@ describe('planSave', () => {
   });
 });
 
-test('of the first file only the memory of the context tells, and a small one is tried', () => {
+test('estimateBytes uses the memory of the context for the first file, and a small first file is written without an estimate', () => {
   expect(estimateBytes([], 1000, 1000)).toBe(0);
   expect(estimateBytes([], 60_000, 125_000)).toBe(6_000_000_000);
 });
 
-test('the size of a file follows from what others took', () => {
+test('estimateBytes derives the size of a file from earlier files', () => {
   expect(estimateBytes([{ tokens: 1000, bytes: 2000 }], 500, 99)).toBe(1000);
   const fixedPart = [
     { tokens: 1000, bytes: 10_000 },

@@ -60,7 +60,7 @@ async function saveKilled(folder: string, prompts: readonly number[][], maxBytes
 }
 
 describe('saveState', () => {
-  test('an engine that is killed while it saves loses only what it had not written yet', async () => {
+  test('keeps the states that an engine had written before it was killed', async () => {
     const folder = newFolder();
     await save(folder, [talk(1), talk(2)]);
 
@@ -73,7 +73,7 @@ describe('saveState', () => {
     expect(await found(folder)).toEqual(['3: 1303', '1: 2003', '2: 1303']);
   });
 
-  test('what a killed engine left beside is gone after the next start', async () => {
+  test('leaves no files that are not in the index after the next start', async () => {
     const folder = newFolder();
     await save(folder, [talk(1)]);
     const { left } = await saveKilled(folder, [talk(2)]);
@@ -85,7 +85,7 @@ describe('saveState', () => {
     expect(readdirSync(killed)).toHaveLength(2);
   });
 
-  test('old and new together stay within the bound, and what was used longest ago goes first', async () => {
+  test('keeps old and new states within the bound, and removes the least recently used first', async () => {
     const folder = newFolder();
     const maxBytes = 70_000;
     await save(folder, [talk(1), talk(2), talk(3)], { maxBytes });
@@ -99,7 +99,7 @@ describe('saveState', () => {
     expect(Math.max(...bytes) + 1303 * 16).toBeLessThanOrEqual(maxBytes);
   });
 
-  test('the only state there is stays until there is another, and so does the turn before', async () => {
+  test('keeps the only state, and the previous turn, until the new file is written', async () => {
     const folder = newFolder();
     const maxBytes = 50_000;
     await save(folder, [talk(1)], { maxBytes: 25_000 });
@@ -114,7 +114,7 @@ describe('saveState', () => {
     expect(await found(folder)).toEqual(['3: 1403', '2: 1303']);
   });
 
-  test('where nothing can be written what was there stays', async () => {
+  test('keeps the old states when nothing can be written', async () => {
     const folder = newFolder();
     await save(folder, [talk(1)]);
 
@@ -127,7 +127,7 @@ describe('saveState', () => {
     expect(await found(folder)).toEqual(['1: 1303']);
   });
 
-  test('what is saved already is not written again', async () => {
+  test('does not write a state again that is already saved', async () => {
     const folder = newFolder();
     await save(folder, [talk(1), talk(2)]);
     const before = readdirSync(folder).toSorted();

@@ -11,8 +11,8 @@ const talk = (topic: number, length = 1300): number[] => range(length, topic * 1
 
 const CACHED = { slots: 1, contextTokens: 4096, cacheTokens: 10_000 };
 
-describe('what a prompt finds', () => {
-  test('a conversation that lost its slot goes on from its saved cells', async () => {
+describe('admission', () => {
+  test('continues a conversation that lost its slot from its saved cells', async () => {
     const { context, send, scheduler } = setUp(CACHED);
     await send({ prompt: talk(1) }).last;
     await send({ prompt: talk(2) }).last;
@@ -24,7 +24,7 @@ describe('what a prompt finds', () => {
     expect(scheduler.stats().promptCache).toMatchObject({ entries: 2, hits: 1 });
   });
 
-  test('a short conversation that lost its slot is decoded again', async () => {
+  test('decodes a short conversation that lost its slot again', async () => {
     const { send, scheduler } = setUp(CACHED);
     await send({ prompt: talk(1, 900) }).last;
     await send({ prompt: talk(2) }).last;
@@ -33,7 +33,7 @@ describe('what a prompt finds', () => {
     expect(scheduler.stats().promptCache?.entries).toBe(1);
   });
 
-  test('the slots of further choices are saved, too', async () => {
+  test('also saves the slots of further choices', async () => {
     const { send } = setUp({ ...CACHED, slots: 2 });
     await Promise.all([send({ prompt: talk(1) }).last, send({ prompt: talk(2) }).last]);
     await send({ prompt: talk(3), n: 2 }).last;
@@ -44,7 +44,7 @@ describe('what a prompt finds', () => {
     }
   });
 
-  test('files that cannot be written cost only themselves, and are told of once', async () => {
+  test('skips files that cannot be written, and logs it once', async () => {
     const { context, send, logged, folder } = setUp(CACHED);
     context.failFile = () => {
       throw new Error('no space');
@@ -59,7 +59,7 @@ describe('what a prompt finds', () => {
     expect(await readdir(folder?.path ?? '')).toEqual([]);
   });
 
-  test('the turn before stays where the next one cannot be written', async () => {
+  test('keeps the previous turn when the next one cannot be written', async () => {
     const { context, send } = setUp(CACHED);
     await send({ prompt: talk(1) }).last;
     await send({ prompt: talk(2) }).last;
@@ -77,7 +77,7 @@ describe('what a prompt finds', () => {
     expect(back).toMatchObject(done({ cachedTokens: 1300 }));
   });
 
-  test('a file that cannot be read is forgotten, and its prompt decoded', async () => {
+  test('drops a file that cannot be read, and decodes its prompt', async () => {
     const { context, send, logged, scheduler } = setUp(CACHED);
     await send({ prompt: talk(1) }).last;
     await send({ prompt: talk(2) }).last;
@@ -90,7 +90,7 @@ describe('what a prompt finds', () => {
     expect(scheduler.stats().promptCache).toMatchObject({ entries: 1, hits: 0 });
   });
 
-  test('a request that is cancelled while its cells are read ends, and its slot serves the next', async () => {
+  test('ends a request that is cancelled while its cells are read, and its slot serves the next request', async () => {
     const { context, send, scheduler } = setUp(CACHED);
     await send({ prompt: talk(1) }).last;
     await send({ prompt: talk(2) }).last;
@@ -108,7 +108,7 @@ describe('what a prompt finds', () => {
     expect(scheduler.stats()).toMatchObject({ busySlots: 0, queueDepth: 0 });
   });
 
-  test('a stream gets a token between two admissions that move files', async () => {
+  test('gives a running stream a token between two admissions that read or write files', async () => {
     const { context, send } = setUp({ ...CACHED, slots: 3 });
     await Promise.all([1, 2].map((topic) => send({ prompt: talk(topic) }).last));
     const stream = send({ prompt: [1, 2], maxTokens: 60 });
@@ -126,7 +126,7 @@ describe('what a prompt finds', () => {
     await stream.last;
   });
 
-  test('a close waits for the file that is being written', async () => {
+  test('close waits for the file that is being written', async () => {
     const { context, send, scheduler } = setUp(CACHED);
     await send({ prompt: talk(1) }).last;
     let write = (): void => undefined;
@@ -150,17 +150,17 @@ describe('what a prompt finds', () => {
   });
 });
 
-describe('where cells cannot be cut', () => {
+describe('with cells that cannot be cut,', () => {
   const RECURRENT = { slots: 1, contextTokens: 4096, isRecurrent: true };
 
-  test('a repeated prompt goes on from the checkpoint before its end', async () => {
+  test('a repeated prompt continues from the checkpoint before its end', async () => {
     const { send } = setUp(RECURRENT);
     await send({ prompt: range(400) }).last;
 
     expect(await send({ prompt: range(400) }).last).toMatchObject(done({ cachedTokens: 392 }));
   });
 
-  test('a message that is written anew goes on from the turn before', async () => {
+  test('an edited message continues from the previous turn', async () => {
     const { send } = setUp(RECURRENT);
     const turn = [...range(400), 7, 7, 7];
     await send({ prompt: range(400) }).last;
@@ -171,7 +171,7 @@ describe('where cells cannot be cut', () => {
     expect(other).toMatchObject(done({ cachedTokens: 392 }));
   });
 
-  test('checkpoints of a text that was given up are gone', async () => {
+  test('checkpoints of discarded text are dropped', async () => {
     const { send } = setUp(RECURRENT);
     await send({ prompt: range(400) }).last;
     await send({ prompt: [...range(400), ...range(300, 5000)] }).last;
@@ -181,7 +181,7 @@ describe('where cells cannot be cut', () => {
     expect(await send({ prompt: other }).last).toMatchObject(done({ cachedTokens: 692 }));
   });
 
-  test('checkpoints go with a conversation that loses its slot, and come back with it', async () => {
+  test('checkpoints move to the cache with a conversation that loses its slot, and return with it', async () => {
     const { send } = setUp({ ...RECURRENT, cacheTokens: 10_000 });
     await send({ prompt: talk(1) }).last;
     await send({ prompt: talk(2) }).last;
@@ -190,7 +190,7 @@ describe('where cells cannot be cut', () => {
   });
 });
 
-test('whatever is reused, copied, saved, read and cancelled, a prompt is answered from its own tokens', async () => {
+test('any mix of reuse, copies, saves, reads and cancels answers each prompt from its own tokens', async () => {
   const request = fc.record({
     topic: fc.integer({ min: 1, max: 4 }),
     length: fc.integer({ min: 1, max: 1800 }),

@@ -54,8 +54,8 @@ function readAnswer(text: string, options: { stop?: string[]; maxTokens?: number
   };
 }
 
-describe('with one call a turn', () => {
-  test('the head of a second call ends the answer', () => {
+describe('an answer with one call per turn', () => {
+  test('ends at the head of a second call', () => {
     const { calls, answer } = readAnswer(`${CALL}${CALL}and more`);
 
     expect(new Set(calls)).toEqual(new Set([0]));
@@ -63,14 +63,14 @@ describe('with one call a turn', () => {
     expect(answer.tokens.length).toBeLessThan(2 * CALL.length);
   });
 
-  test('a second call that shows only at the end of the answer is not handed out', () => {
+  test('does not emit a second call that is detected at the end of the answer', () => {
     const { calls, answer } = readAnswer(CALL + UNCLOSED);
 
     expect(new Set(calls)).toEqual(new Set([0]));
     expect(answer.finish).toEqual({ reason: 'tool_calls' });
   });
 
-  test('a second call that shows only at the last token of the answer is not handed out', () => {
+  test('does not emit a second call that is detected at the last token of the answer', () => {
     const text = CALL + UNCLOSED;
     const { calls, answer } = readAnswer(`${text}rest`, { maxTokens: text.length });
 
@@ -83,14 +83,14 @@ const THOUGHTS = '<think>\nSTOP? No.\n</think>\n\n';
 const STOP_CALL = '<tool_call>\n{"name": "get", "arguments": {"a": "STOP"}}\n</tool_call>';
 
 describe('a stop string', () => {
-  test('ends an answer where it stands in the content, and is reported', () => {
+  test('ends an answer at its position in the content, and is reported', () => {
     const { text, answer } = readAnswer('One STOP two', { stop: ['STOP'] });
 
     expect(text).toBe('One ');
     expect(answer.finish).toEqual({ reason: 'stop', matchedStop: 'STOP' });
   });
 
-  test('is not looked for in thoughts, nor in their markers', () => {
+  test('is not matched in reasoning or its markers', () => {
     for (const stop of ['STOP', 'think', '\n', '\n\n', '>']) {
       const { text, reasoning, answer } = readAnswer(`${THOUGHTS}Done.`, { stop: [stop] });
 
@@ -99,7 +99,7 @@ describe('a stop string', () => {
     }
   });
 
-  test('is not looked for in the markup, the name or the arguments of a call', () => {
+  test('is not matched in the markup, the name or the arguments of a call', () => {
     for (const stop of ['STOP', 'tool_call', '{"', 'get', '\n']) {
       const read = readAnswer(`Wait.${STOP_CALL}`, { stop: [stop] });
 
@@ -108,14 +108,14 @@ describe('a stop string', () => {
     }
   });
 
-  test('does not begin before a call and end behind it', () => {
+  test('does not match across a call', () => {
     const { text, answer } = readAnswer(`ST${STOP_CALL}OP`, { stop: ['STOP'] });
 
     expect(text).toBe('STOP');
     expect(answer.finish).toEqual({ reason: 'tool_calls' });
   });
 
-  test('is found in what was held back as the start of a marker', () => {
+  test('is matched in text that was held back as the start of a marker', () => {
     const { text, answer } = readAnswer('a <tool', { stop: ['<to'] });
 
     expect(text).toBe('a ');
@@ -124,26 +124,26 @@ describe('a stop string', () => {
 });
 
 describe('log-probabilities', () => {
-  test('are those of the content: none of thoughts, markers and calls', () => {
+  test('cover only content, not reasoning, markers or calls', () => {
     const { text, logprobs } = readAnswer(`${THOUGHTS}Hi.\n${STOP_CALL}`);
 
     expect(text).toBe('Hi.');
     expect(logprobs.join('')).toBe('Hi.');
   });
 
-  test('are not those of a stop string', () => {
+  test('do not cover a stop string', () => {
     const { logprobs } = readAnswer('One STOP two', { stop: ['STOP'] });
 
     expect(logprobs.join('')).toBe('One ');
   });
 
-  test('come with text that was held back as the start of a stop string or a marker', () => {
+  test('arrive with text that was held back as the start of a stop string or a marker', () => {
     const { logprobs } = readAnswer('One STO <tool', { stop: ['STOP'] });
 
     expect(logprobs.join('')).toBe('One STO <tool');
   });
 
-  test('of the parts of a character come with the character', () => {
+  test('of the parts of a character arrive with the character', () => {
     const bytes = Array.from(Buffer.from('a你'));
     const vocabulary = { bytesOf: (token: number) => Uint8Array.of(token), isControl: () => false };
     const texts = new TokenTexts({ ...vocabulary, hidesFirstSpace: false }, new Set());
@@ -166,21 +166,21 @@ describe('log-probabilities', () => {
 describe('the finish reason', () => {
   const CUT = '<tool_call>\n{"name": "get", "arguments": {"a": "abc';
 
-  test('is "length" where the tokens end within a call, whose arguments stay as they are', () => {
+  test('is "length" when the tokens end within a call, whose arguments stay incomplete', () => {
     const read = readAnswer(`${CUT}def`, { maxTokens: CUT.length });
 
     expect(read.arguments).toBe('{"a": "abc');
     expect(read.answer.finish).toEqual({ reason: 'length' });
   });
 
-  test('is "length" where the model ends its answer within a value of a call', () => {
+  test('is "length" when the model ends its answer within a value of a call', () => {
     const read = readAnswer(CUT);
 
     expect(JSON.parse(read.arguments)).toEqual({ a: 'abc' });
     expect(read.answer.finish).toEqual({ reason: 'length' });
   });
 
-  test('is "tool_calls" where the model leaves out only brackets and closing markers', () => {
+  test('is "tool_calls" when the model omits only brackets and closing markers', () => {
     const read = readAnswer(`${CUT}"`);
 
     expect(JSON.parse(read.arguments)).toEqual({ a: 'abc' });

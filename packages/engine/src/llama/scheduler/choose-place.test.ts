@@ -38,23 +38,23 @@ const place = (
 const range = (length: number, from = 0) => Array.from({ length }, (_, i) => from + i);
 
 describe('choosePlace', () => {
-  test('takes the free slot that holds the longest start of the prompt', () => {
+  test('chooses the free slot with the longest prefix of the prompt', () => {
     const chosen = place([slot(0, [1, 2]), slot(1, [1, 2, 3]), slot(2, [9])], [1, 2, 3, 4]);
 
     expect(chosen).toMatchObject({ slot: { id: 1 }, kept: 3, lost: 0, from: { kind: 'own' } });
   });
 
-  test('takes the slot idle longest of those that cost the same', () => {
+  test('chooses the longest idle slot of those with the same cost', () => {
     const chosen = place([slot(0, [], { lastUsedMs: 2 }), slot(1, [], { lastUsedMs: 1 })], [1]);
 
     expect(chosen?.slot.id).toBe(1);
   });
 
-  test('finds no place when all slots are busy', () => {
+  test('returns undefined when all slots are busy', () => {
     expect(place([slot(0, [1], { isBusy: true })], [1])).toBeUndefined();
   });
 
-  test('copies from a busy slot that holds much more of the prompt', () => {
+  test('copies from a busy slot with a much longer prefix of the prompt', () => {
     const shared = range(100);
     const busy = slot(0, shared, { isBusy: true });
 
@@ -63,7 +63,7 @@ describe('choosePlace', () => {
     expect(chosen).toMatchObject({ slot: { id: 2 }, from: { kind: 'slot', slot: { id: 0 } } });
   });
 
-  test('does not copy a long conversation for the little it shares', () => {
+  test('does not copy a long conversation for a short shared prefix', () => {
     const shared = range(100);
     const busy = slot(0, [...shared, ...range(5000, 1000)], { isBusy: true });
 
@@ -76,7 +76,7 @@ describe('choosePlace', () => {
     expect(chosen?.from.kind).toBe('own');
   });
 
-  test('does not take a long conversation for the words that all prompts begin with', () => {
+  test('does not reuse the slot of a long conversation for the prefix of all prompts', () => {
     const long = slot(0, [1, 2, 3, ...range(5000, 1000)], { lastUsedMs: 1 });
 
     const chosen = place([long, slot(1, [8, 9], { lastUsedMs: 0 })], [1, 2, 3, 4]);
@@ -84,7 +84,7 @@ describe('choosePlace', () => {
     expect(chosen).toMatchObject({ slot: { id: 1 }, kept: 0, lost: 2 });
   });
 
-  test('copies what a conversation begins with to a spare slot rather than lose the rest of it', () => {
+  test('copies the prefix of a conversation to a spare slot rather than lose the rest', () => {
     const system = range(800);
     const main = slot(0, [...system, ...range(3000, 5000)]);
     const agent = [...system, ...range(50, 90_000)];
@@ -100,7 +100,7 @@ describe('choosePlace', () => {
     });
   });
 
-  test('leaves a short conversation its slot when another begins with the same words', () => {
+  test('leaves a short conversation in its slot when another has the same prefix', () => {
     const first = slot(0, [...range(26), ...range(200, 500)], { lastUsedMs: 5 });
     const second = [...range(26), ...range(160, 900)];
 
@@ -115,13 +115,13 @@ describe('choosePlace', () => {
     });
   });
 
-  test('takes the slot of an answer that is asked for again', () => {
+  test('chooses the slot of an answer that is regenerated', () => {
     const chosen = place([slot(0, range(300), { lastUsedMs: 5 }), slot(1, [])], range(200));
 
     expect(chosen).toMatchObject({ slot: { id: 0 }, kept: 200, from: { kind: 'own' } });
   });
 
-  test('reads saved cells that bring much more than any slot, into the slot that loses least', () => {
+  test('reads saved cells that cover much more than any slot, into the slot that loses least', () => {
     const slots = [slot(0, range(50, 7000)), slot(1, range(100), { lastUsedMs: 9 })];
     const saved = [
       { entry: 'short', cells: 200, kept: 200 },
@@ -136,7 +136,7 @@ describe('choosePlace', () => {
     });
   });
 
-  test('does not read saved cells for little more than a slot holds', () => {
+  test('does not read saved cells that cover little more than a slot', () => {
     const saved = [{ entry: 'saved', cells: 750, kept: 750 }];
 
     const chosen = place([slot(0, range(700))], range(1000), saved);
@@ -189,8 +189,8 @@ const requests: fc.Arbitrary<PlaceRequest<number>> = fc
 const cheapest = (request: PlaceRequest<number>): number =>
   Math.min(...pricedPlaces(request).map(({ costMs }) => costMs));
 
-describe('the cost of a place, whatever the slots hold and however fast the machine is,', () => {
-  test('is lowest at the place that is chosen, which is a free slot', () => {
+describe('the cost of a place, for random slots and speeds,', () => {
+  test('is lowest at the chosen place, which is a free slot', () => {
     fc.assert(
       fc.property(requests, (request) => {
         const chosen = choosePlace(request);
@@ -221,7 +221,7 @@ describe('the cost of a place, whatever the slots hold and however fast the mach
     );
   });
 
-  test('does not rise when more saved cells, or more of the prompt in a slot, are on offer', () => {
+  test('does not rise with more saved cells or a longer prefix in a slot', () => {
     fc.assert(
       fc.property(requests, fc.nat(6000), (request, kept) => {
         const cells = Math.min(kept, request.promptTokens);

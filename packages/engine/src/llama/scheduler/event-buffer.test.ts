@@ -19,7 +19,7 @@ function create() {
   return { buffer, heard };
 }
 
-test('is full 63 items ahead of its consumer, and says when there is room again', async () => {
+test('EventBuffer is full 63 items ahead of its consumer, and reports when it has room again', async () => {
   const { buffer, heard } = create();
   for (let i = 0; i < 32; i++) buffer.push(items(2));
 
@@ -29,7 +29,7 @@ test('is full 63 items ahead of its consumer, and says when there is room again'
   expect(heard).toEqual(['room']);
 });
 
-test('nothing follows the last event', async () => {
+test('EventBuffer takes nothing after the last event', async () => {
   const { buffer, heard } = create();
   buffer.push(failed);
   buffer.push(items(1));
@@ -38,7 +38,7 @@ test('nothing follows the last event', async () => {
   expect(heard).toEqual(['end']);
 });
 
-test('a consumer that leaves is told apart from one that has read everything', async () => {
+test('EventBuffer distinguishes a consumer that stops early from one that read everything', async () => {
   const { buffer, heard } = create();
   buffer.push(items(1));
   const waiting = buffer.next().then(() => buffer.next());

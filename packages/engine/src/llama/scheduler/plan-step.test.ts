@@ -13,13 +13,13 @@ const reading = (run: string, promptTokensLeft: number) => ({
 });
 
 describe('planStep', () => {
-  test('a prompt takes the whole batch while nobody generates', () => {
+  test('gives a prompt the whole batch while no run generates', () => {
     expect(planStep([reading('a', 2000)], LIMITS)).toEqual([
       { run: 'a', tokens: 512, isPrompt: true },
     ]);
   });
 
-  test('everybody who generates gets a token before a prompt gets its chunk', () => {
+  test('gives every generating run a token before prompts get chunks', () => {
     expect(planStep([reading('long', 2000), generating('a'), generating('b')], LIMITS)).toEqual([
       { run: 'a', tokens: 1, isPrompt: false },
       { run: 'b', tokens: 1, isPrompt: false },
@@ -27,7 +27,7 @@ describe('planStep', () => {
     ]);
   });
 
-  test("draft tokens take the room that each run's own token leaves", () => {
+  test("gives draft tokens the space that the runs' own tokens leave", () => {
     const plan = planStep([generating('a', 8), generating('b', 8)], {
       batchTokens: 6,
       prefillChunkTokens: 4,
@@ -39,7 +39,7 @@ describe('planStep', () => {
     ]);
   });
 
-  test('prompts of equal length come one after another', () => {
+  test('decodes prompts of equal length one after another', () => {
     expect(
       planStep([generating('a'), reading('first', 100), reading('second', 100)], LIMITS),
     ).toEqual([
@@ -49,7 +49,7 @@ describe('planStep', () => {
     ]);
   });
 
-  test('a short prompt does not wait for a long one, which keeps half of the budget', () => {
+  test('does not make a short prompt wait for a long one, which keeps half of the budget', () => {
     const plan = planStep([reading('long', 9000), reading('next', 8000), reading('short', 40)], {
       batchTokens: 512,
       prefillChunkTokens: 512,
@@ -60,7 +60,7 @@ describe('planStep', () => {
     expect(plan).toContainEqual({ run: 'next', tokens: 216, isPrompt: true });
   });
 
-  test('with more generating than a batch holds all get on alike, and so do prompts', () => {
+  test('gives equal progress to runs and prompts when more runs generate than a batch holds', () => {
     const limits = { batchTokens: 128, prefillChunkTokens: 64 };
     let runs = Array.from({ length: 160 }, (_, index) => index);
     const sampled = new Map(runs.map((run) => [run, 0]));
@@ -87,7 +87,7 @@ describe('planStep', () => {
     expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(1);
   });
 
-  test('turns of those who generate do not change which prompt was first', () => {
+  test('keeps the order of prompts while generating runs take turns', () => {
     const runs = ['first', 'a', 'second', 'b'];
     const plan = [
       { run: 'a', tokens: 1, isPrompt: false },
@@ -97,7 +97,7 @@ describe('planStep', () => {
     expect(nextTurns(runs, plan)).toEqual(['first', 'second', 'b', 'a']);
   });
 
-  test('a plan never exceeds batch or budget, and never leaves out who generates', () => {
+  test('never exceeds batch or budget, and never omits a generating run', () => {
     const runs = fc.array(fc.integer({ min: 0, max: 3000 }), { maxLength: 16 });
     fc.assert(
       fc.property(runs, (prompts) => {
@@ -118,13 +118,13 @@ describe('planStep', () => {
   });
 });
 
-test('a prompt is not cut so that one token of it is left', () => {
+test('does not split a prompt so that one token is left', () => {
   const plan = planStep([generating('a'), reading('b', 129)], LIMITS);
 
   expect(plan).toContainEqual({ run: 'b', tokens: 127, isPrompt: true });
 });
 
-test('where widths matter, prompts are decoded apart from those who generate, and from one another', () => {
+test('passesOf decodes prompts separately from generating runs and from each other when widths matter', () => {
   const plan = planStep(
     [generating('a'), reading('b', 40), generating('c'), reading('d', 50)],
     LIMITS,

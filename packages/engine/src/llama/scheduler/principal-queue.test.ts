@@ -27,7 +27,7 @@ function drain(queue: PrincipalQueue<Request>, free = Infinity): string[] {
 }
 
 describe('PrincipalQueue', () => {
-  test('principals take turns, each in its own order', () => {
+  test('gives principals turns, each in its own order', () => {
     const queue = filled([
       ...[1, 2, 3].map((id) => request('a', id)),
       request('b', 1),
@@ -37,7 +37,7 @@ describe('PrincipalQueue', () => {
     expect(drain(queue)).toEqual(['a1', 'b1', 'c1', 'a2', 'a3']);
   });
 
-  test('one that leaves is not served, and the rest keep their order', () => {
+  test('does not serve a removed request, and keeps the order of the rest', () => {
     const leaving = request('a', 1);
     const queue = filled([leaving, request('a', 2), request('b', 1)]);
 
@@ -48,7 +48,7 @@ describe('PrincipalQueue', () => {
     expect(queue.length).toBe(0);
   });
 
-  test('keys come before the others, who get every fifth turn', () => {
+  test('serves keys before the others, which get every fifth turn', () => {
     const queue = filled([
       ...[1, 2].map((id) => request('session:s', id)),
       ...[1, 2, 3, 4, 5, 6].map((id) => request('key:k', id)),
@@ -59,7 +59,7 @@ describe('PrincipalQueue', () => {
     );
   });
 
-  test('one that needs several slots is passed by four, then it is the next', () => {
+  test('lets four requests pass one that needs several slots, and then serves it next', () => {
     const queue = filled([
       request('a', 1, 3),
       ...[1, 2, 3, 4, 5].map((id) => request('b', id)),
@@ -70,7 +70,7 @@ describe('PrincipalQueue', () => {
     expect(drain(queue, 3)).toEqual(['a1', 'b5', 'a2']);
   });
 
-  test('no principal is served out of its order, and never five keys in a row while others wait', () => {
+  test('keeps the order within each principal, and never serves five keys in a row while others wait', () => {
     const step = fc.oneof(
       fc.constantFrom('key:a', 'key:b', 'session:c', 'addr:d'),
       fc.constant('take' as const),
@@ -106,7 +106,7 @@ describe('PrincipalQueue', () => {
     );
   });
 
-  test('however many small requests keep coming, one that needs all slots gets them', () => {
+  test('serves a request that needs all slots under a constant load of small requests', () => {
     const arrival = fc.record({
       principal: fc.constantFrom('key:a', 'key:b', 'session:c', 'addr:d'),
       slots: fc.integer({ min: 1, max: 2 }),

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'bun:test';
 import { done, END, range, setUp } from './scheduler-under-test.ts';
 
 describe('Scheduler', () => {
-  test('a running stream gets a token in every step while a long prompt is read in chunks', async () => {
+  test('gives a running stream a token in every step while a long prompt is decoded in chunks', async () => {
     const { context, send } = setUp();
     const stream = send({ prompt: [1, 2], maxTokens: 30 });
     await new Promise<void>((resolve) => (context.onStep = resolve));
@@ -18,7 +18,7 @@ describe('Scheduler', () => {
     for (const step of mixed) expect(Math.max(...step.values())).toBeLessThanOrEqual(16);
   });
 
-  test('more streams than a batch holds all go on, and a prompt beside them is read', async () => {
+  test('advances more streams than a batch holds, and a prompt next to them', async () => {
     const { context, send } = setUp({ slots: 101 });
     const sampled = new Map(range(100).map((seed) => [seed, 0]));
     context.onSample = ({ config: { seed } }) => sampled.set(seed, (sampled.get(seed) ?? 0) + 1);
@@ -40,7 +40,7 @@ describe('Scheduler', () => {
     await Promise.all(streams.map((stream) => stream.last));
   });
 
-  test('the sequences of a batch stand in the order of their numbers, whoever came first', async () => {
+  test('orders the sequences of a batch by id, not by arrival', async () => {
     const { context, send } = setUp({ slots: 3 });
     const first = [4, 1, 2].map((maxTokens, index) =>
       send({ prompt: range(3, index * 10), maxTokens }),
@@ -55,7 +55,7 @@ describe('Scheduler', () => {
     expect(orders).toEqual(orders.map((order) => order.toSorted((a, b) => a - b)));
   });
 
-  test('what a step drew is handed out while the next one is decoded, and the last token at once', async () => {
+  test('emits the tokens of a step during the next decode, and the last token at once', async () => {
     const { context, send } = setUp({ slots: 1 });
     const { events, last } = send({ prompt: [1, 2], maxTokens: 4 });
     let handedOut = 0;
@@ -76,7 +76,7 @@ describe('Scheduler', () => {
     expect(handedOut).toBe(4);
   });
 
-  test('a stop string that shows while the next step is decoded ends the answer: nothing more is sampled', async () => {
+  test('ends the answer at a stop string found during the next decode, and samples nothing more', async () => {
     const { context, send } = setUp({ slots: 1 });
     let sampled = 0;
     context.onSample = () => void sampled++;
@@ -93,7 +93,7 @@ describe('Scheduler', () => {
     expect(sampled).toBe(3);
   });
 
-  test('a prompt that is cancelled is not read any further', async () => {
+  test('stops decoding a prompt that is cancelled', async () => {
     const { context, scheduler, send } = setUp({ slots: 1 });
     const { abort, last } = send({ prompt: range(200), maxTokens: 4 });
     context.onStep = () => abort.abort();
@@ -103,7 +103,7 @@ describe('Scheduler', () => {
     await scheduler.close(0);
   });
 
-  test('a sampler that fails ends its own request when all others have sampled', async () => {
+  test('ends only the request of a failed sampler, after all others have sampled', async () => {
     const { context, send } = setUp();
     context.sample = ({ config }) => {
       if (config.seed === 13) throw new Error('the grammar is stuck');
@@ -119,7 +119,7 @@ describe('Scheduler', () => {
     expect(good).toMatchObject(done({ completionTokens: 4 }));
   });
 
-  test('where no token is possible the request fails, and the slot serves the next', async () => {
+  test('fails a request without a possible token, and its slot serves the next request', async () => {
     const { context, send } = setUp({ slots: 1 });
     context.sample = () => -1;
     const stuck = await send({ prompt: [1, 2] }).last;
@@ -138,7 +138,7 @@ describe('Scheduler', () => {
         throw new Error('Unexpected empty grammar stack after accepting piece: ! (0)');
       },
     ],
-  ])('a request whose bans leave no token is told so, where the library %s', async (_, sample) => {
+  ])('names logit_bias when its bans leave no token and the library %s', async (_, sample) => {
     const { context, send } = setUp({ slots: 1 });
     context.sample = sample;
 
@@ -147,7 +147,7 @@ describe('Scheduler', () => {
     expect(last).toMatchObject({ type: 'error', code: 'invalid_request', param: 'logit_bias' });
   });
 
-  test('a grammar that is stuck without any ban is no fault of the request', async () => {
+  test('reports an internal error when a grammar without bans allows no token', async () => {
     const { context, send } = setUp({ slots: 1 });
     context.sample = () => {
       throw new Error('Unexpected empty grammar stack after accepting piece: ! (0)');
@@ -158,7 +158,7 @@ describe('Scheduler', () => {
     expect(last).toMatchObject({ type: 'error', code: 'internal_error' });
   });
 
-  test('a decode that fails costs the requests of its batch, and cells in doubt are not reused', async () => {
+  test('fails the requests of a failed decode, and does not reuse their cells', async () => {
     const { context, scheduler, send } = setUp({ slots: 1 });
     context.failDecode = () => {
       throw new Error('no cells');
@@ -172,7 +172,7 @@ describe('Scheduler', () => {
     expect(scheduler.stats()).toMatchObject({ busySlots: 0, queueDepth: 0 });
   });
 
-  test('choices are sampled from one prompt, whose cells are copied', async () => {
+  test('samples all choices from one prompt, whose cells are copied', async () => {
     const { context, send } = setUp({ slots: 3 });
 
     const last = await send({ prompt: range(20), n: 3, maxTokens: 2 }).last;
@@ -184,7 +184,7 @@ describe('Scheduler', () => {
     expect(new Set([...context.samplers].map(({ config }) => config.seed)).size).toBe(3);
   });
 
-  test('a request for several slots waits until they are free together, and is not overtaken', async () => {
+  test('keeps a request for several slots waiting until they are free together, and lets no other overtake it', async () => {
     const { send } = setUp({ slots: 2 });
     const ended: string[] = [];
     const note = async (name: string, last: Promise<unknown>) => {
@@ -201,7 +201,7 @@ describe('Scheduler', () => {
     expect(ended).toEqual(['long', 'pair', 'late']);
   });
 
-  test('a prefix is reused up to the token whose logits are needed', async () => {
+  test('reuses a prefix up to the token whose logits are needed', async () => {
     const { send } = setUp({ slots: 1 });
     await send({ prompt: range(40), maxTokens: 1 }).last;
 
@@ -210,7 +210,7 @@ describe('Scheduler', () => {
     );
   });
 
-  test('cells that a sliding window has left are not cut into', async () => {
+  test('does not cut into cells that a sliding window has dropped', async () => {
     const { context, send } = setUp({ slots: 1, windowTokens: 8 });
     await send({ prompt: range(40), maxTokens: 1 }).last;
     context.minPosition = 32;
@@ -220,7 +220,7 @@ describe('Scheduler', () => {
     expect(cut).toMatchObject(done({ cachedTokens: 0 }));
   });
 
-  test('a prompt that only goes on is reused also where cells cannot be cut', async () => {
+  test('reuses the cells of a prompt that is only continued, even if they cannot be cut', async () => {
     const { context, send } = setUp({ slots: 1 });
     context.canCut = false;
     await send({ prompt: range(40), maxTokens: 1 }).last;
@@ -233,7 +233,7 @@ describe('Scheduler', () => {
     );
   });
 
-  test('every request ends once, whatever is cancelled when, and nothing stays behind', async () => {
+  test('ends every request once under random cancels, and leaves nothing behind', async () => {
     const { context, scheduler, send } = setUp({ slots: 3 });
     let sampled = 0;
     context.sample = () => (++sampled % 23 === 0 ? END : 7);

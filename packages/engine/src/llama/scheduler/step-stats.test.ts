@@ -23,7 +23,7 @@ function record(...steps: readonly Partial<RecordedStep>[]) {
   return stats.read(2);
 }
 
-test('each speed is that of the steps that did nothing else', () => {
+test('StepStats measures each speed only from steps that did nothing else', () => {
   const mixed = { sequences: 2, ...reading(50), generatedTokens: 1, ms: 900 };
 
   expect(record(reading(50), { generatedTokens: 2 }, mixed)).toMatchObject({
@@ -32,7 +32,7 @@ test('each speed is that of the steps that did nothing else', () => {
   });
 });
 
-test('a step whose only token was one too many tells no speed', () => {
+test('StepStats ignores a step whose only token was discarded', () => {
   expect(record(reading(50), { generatedTokens: 2 }, {})).toMatchObject({
     tokSPrefill: 500,
     tokSDecode: 20,
@@ -40,13 +40,13 @@ test('a step whose only token was one too many tells no speed', () => {
   });
 });
 
-test('a prompt read beside a token that was one too many is a mixed step', () => {
+test('StepStats counts a prompt step with a discarded token as mixed', () => {
   const late = { sequences: 2, ...reading(50), ms: 900 };
 
   expect(record(reading(50), late)).toMatchObject({ tokSPrefill: 500 });
 });
 
-test('where answers end at a stop string both speeds stay what they are', async () => {
+test('StepStats keeps both speeds when answers end at a stop string', async () => {
   const { send, scheduler } = setUp({ slots: 1, stepMs: 10 });
   for (let index = 0; index < 30; index++)
     await send({ prompt: range(20, index * 100), maxTokens: 9, stop: ['<7><7><7>'] }).last;

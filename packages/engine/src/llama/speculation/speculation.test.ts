@@ -21,7 +21,7 @@ function expected(tokens: readonly Token[], most: number): Token[] {
 }
 
 describe('LookupDrafter', () => {
-  test('drafts that a text goes on as it did where it was the same, step after step', async () => {
+  test('drafts the continuation of an earlier repetition, step after step', async () => {
     const tokens = fc.array(fc.integer({ min: 0, max: 2 }), { minLength: 3, maxLength: 60 });
     await fc.assert(
       fc.asyncProperty(tokens, fc.integer({ min: 1, max: 8 }), async (all, most) => {
@@ -37,7 +37,7 @@ describe('LookupDrafter', () => {
     );
   });
 
-  test('a slot that took up another text is read anew', async () => {
+  test('indexes a slot again when its text was replaced', async () => {
     const drafter = new LookupDrafter();
     await drafter.draft([{ slot: 0, text: textOf([1, 2, 3, 4, 5, 1, 2, 3]), most: 2 }]);
 
@@ -49,7 +49,7 @@ describe('LookupDrafter', () => {
 });
 
 describe('DraftLength', () => {
-  test('grows while drafts are accepted and falls to what held when they do not', () => {
+  test('grows while drafts are accepted, and falls to the accepted length when they are not', () => {
     const length = new DraftLength();
     length.observe({ drafted: 4, accepted: 4 });
     const grown = length.next;
