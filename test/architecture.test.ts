@@ -1,4 +1,4 @@
-/** The direction of ARCHITECTURE.md, enforced: who may import whom. */
+/** Enforces the layers of ARCHITECTURE.md: which package may import which. */
 import { readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { describe, expect, test } from 'bun:test';
@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
-/** Packages of ours that the product code of each package may import. */
+/** Packages of this repository that the product code of each package may import. */
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   protocol: [],
   fleet: ['protocol'],
@@ -19,17 +19,17 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   testkit: ['protocol', 'engine', 'fleet', 'service'],
 };
 
-/** The only file that knows the engine's library. */
+/** The only file that may import the library of the engine. */
 const BINDING = 'packages/engine/src/llama/binding.ts';
 
-/** The only file that knows the parser of GGUF headers. */
+/** The only file that may import the parser of GGUF headers. */
 const GGUF_READER = 'packages/engine/src/gguf/read-gguf.ts';
 
-/** What a pure package may not reach for. */
+/** Names that a pure package may not use. */
 const IMPURE = /^(?:node:|bun$|bun:)/;
 const PURE_PACKAGES = new Set(['protocol', 'fleet']);
 
-/** Commands that only ask a gateway; they see its protocol and nothing of its inside. */
+/** Commands that only call a gateway. They use its protocol, not its implementation. */
 const CLIENT_CODE =
   /^packages\/cli\/src\/(?:client|chat|output|commands\/(?:status|models|load|unload|chat|context)\.ts)/;
 
@@ -46,14 +46,14 @@ function importsOf(file: string): Import[] {
   const loader = file.endsWith('x') ? 'tsx' : 'ts';
   const source = readFileSync(join(ROOT, file), 'utf8').replace(/^#!.*/, '');
   const scanned = new Bun.Transpiler({ loader }).scanImports(source).map(({ path }) => path);
-  // The scan leaves out what is imported only as a type.
+  // The scan does not include type-only imports.
   const types = [...source.matchAll(/\bfrom\s+['"]([^'"]+)['"]/g)].map(([, path = '']) => path);
   return [...new Set([...scanned, ...types])].map((specifier) => ({ file, specifier }));
 }
 
 const packageOf = (file: string): string => file.split('/')[1] ?? '';
 
-/** The package of ours that an import reaches, by name or by path; undefined for anything else. */
+/** The package of this repository that an import resolves to, by name or by path; undefined for other imports. */
 function target({ file, specifier }: Import): string | undefined {
   const named = /^@cortex\/([a-z-]+)/.exec(specifier)?.[1];
   if (named !== undefined) return named;
@@ -64,11 +64,11 @@ function target({ file, specifier }: Import): string | undefined {
 
 type Graph = ReadonlyMap<string, ReadonlySet<string>>;
 
-/** The groups of nodes that all reach each other (Tarjan), each sorted; nodes that stand alone are left out. */
-function circlesIn(graph: Graph): readonly (readonly string[])[] {
+/** The strongly connected components with more than one node (Tarjan), each sorted. */
+function cyclesIn(graph: Graph): readonly (readonly string[])[] {
   const order = new Map<string, number>();
   const path: string[] = [];
-  const circles: string[][] = [];
+  const cycles: string[][] = [];
   const visit = (node: string): number => {
     const index = order.size;
     order.set(node, index);
@@ -79,20 +79,20 @@ function circlesIn(graph: Graph): readonly (readonly string[])[] {
       else if (path.includes(next)) low = Math.min(low, order.get(next) ?? low);
     }
     if (low === index) {
-      const circle = path.splice(path.indexOf(node));
-      if (circle.length > 1) circles.push(circle.toSorted());
+      const cycle = path.splice(path.indexOf(node));
+      if (cycle.length > 1) cycles.push(cycle.toSorted());
     }
     return low;
   };
   for (const node of graph.keys()) if (!order.has(node)) visit(node);
-  return circles;
+  return cycles;
 }
 
-/** The file that a relative import reaches, as `files` spells it; undefined for anything else. */
+/** The file in `files` that a relative import resolves to; undefined for other imports. */
 const reachedFile = ({ file, specifier }: Import): string | undefined =>
   specifier.startsWith('.') ? relative(ROOT, join(ROOT, dirname(file), specifier)) : undefined;
 
-/** Edges between places, from the relative imports of the product; `placeOf` says where a file counts. */
+/** Edges between places, from the relative imports of the product; `placeOf` gives the place of a file. */
 function graphOf(
   placeOf: (file: string) => string,
   isEdge: (from: string, to: string) => boolean,
@@ -107,12 +107,12 @@ function graphOf(
   return graph;
 }
 
-/** A folder and one inside of it: the outer one puts the parts together, and holds what they share. */
+/** A folder and its subfolder: the outer folder composes the parts and contains what they share. */
 const isNested = (a: string, b: string): boolean => a.startsWith(`${b}/`) || b.startsWith(`${a}/`);
 
-/** Circles between folders that are still there. No other one may come, and one that is gone leaves this list. */
-const KNOWN_CIRCLES: readonly (readonly string[])[] = [
-  // The templates render what `request` has read, and it hands them the conversation to render.
+/** Existing cycles between folders. New ones are refused, and a removed one must leave this list. */
+const KNOWN_CYCLES: readonly (readonly string[])[] = [
+  // The templates render what `request` has read, and `request` passes them the conversation.
   ['packages/engine/src/llama/request', 'packages/engine/src/llama/templates'],
 ];
 
@@ -124,14 +124,14 @@ const productImports = imports.filter(({ file }) => !isTest(file));
 const describeImport = ({ file, specifier }: Import): string => `${file} imports ${specifier}`;
 
 describe('the architecture', () => {
-  test('is looked at: there are files in every package', () => {
+  test('is checked in every package', () => {
     const packages = new Set(files.map(packageOf));
 
     expect(packages.size).toBeGreaterThanOrEqual(8);
     expect([...packages].filter((name) => !Object.hasOwn(ALLOWED, name))).toEqual([]);
   });
 
-  test('lets packages import only downwards', () => {
+  test('lets packages import only lower layers', () => {
     const wrong = productImports.filter((entry) => {
       const from = packageOf(entry.file);
       const to = target(entry);
@@ -141,9 +141,9 @@ describe('the architecture', () => {
     expect(wrong.map(describeImport)).toEqual([]);
   });
 
-  test('has no files that import each other in a circle', () => {
+  test('has no import cycles between files', () => {
     expect(
-      circlesIn(
+      cyclesIn(
         graphOf(
           (file) => file,
           () => true,
@@ -152,23 +152,23 @@ describe('the architecture', () => {
     ).toEqual([]);
   });
 
-  test('has no folders that import each other in a circle', () => {
+  test('has no import cycles between folders', () => {
     const graph = graphOf(dirname, (from, to) => !isNested(from, to));
 
-    expect(circlesIn(graph)).toEqual(KNOWN_CIRCLES);
+    expect(cyclesIn(graph)).toEqual(KNOWN_CYCLES);
   });
 
-  test('finds a circle over several places', () => {
+  test('is checked for cycles of any length', () => {
     const graph = new Map(
       Object.entries({ a: ['b'], b: ['c'], c: ['a', 'd'], d: ['e'], e: [] }).map(
         ([from, to]) => [from, new Set(to)] as const,
       ),
     );
 
-    expect(circlesIn(graph)).toEqual([['a', 'b', 'c']]);
+    expect(cyclesIn(graph)).toEqual([['a', 'b', 'c']]);
   });
 
-  test('keeps the testkit, tools and tests out of the product', () => {
+  test('keeps testkit, tools and tests out of the product', () => {
     const wrong = productImports.filter((entry) =>
       ['testkit', 'tools', 'test', 'bench'].includes(target(entry) ?? ''),
     );
@@ -176,7 +176,7 @@ describe('the architecture', () => {
     expect(wrong.map(describeImport)).toEqual([]);
   });
 
-  test('reaches into other packages by their names, not by paths', () => {
+  test('imports other packages by name, not by path', () => {
     const wrong = productImports.filter((entry) => {
       const to = target(entry);
       return entry.specifier.startsWith('.') && to !== undefined && to !== packageOf(entry.file);
@@ -185,19 +185,19 @@ describe('the architecture', () => {
     expect(wrong.map(describeImport)).toEqual([]);
   });
 
-  test('names the engine’s library in one file', () => {
+  test('imports the library of the engine in one file', () => {
     const naming = productImports.filter(({ specifier }) => /^node-llama-cpp\b/.test(specifier));
 
     expect([...new Set(naming.map(({ file }) => file))]).toEqual([BINDING]);
   });
 
-  test('reads GGUF files in one place', () => {
+  test('reads GGUF files in one file', () => {
     const naming = imports.filter(({ specifier }) => specifier === '@huggingface/gguf');
 
     expect([...new Set(naming.map(({ file }) => file))]).toEqual([GGUF_READER]);
   });
 
-  test('keeps native code out of the engine’s main entry', () => {
+  test('keeps native code out of the main entry of the engine', () => {
     const inMain = productImports.filter(
       (entry) =>
         entry.file.startsWith('packages/engine/src/') &&
@@ -227,7 +227,7 @@ describe('the architecture', () => {
       graph.get(file)?.add(relative(ROOT, join(ROOT, dirname(file), specifier)));
     }
 
-    // What imports nothing that is left is in no circle.
+    // A file that imports none of the remaining files is not in a cycle.
     let isSmaller = true;
     while (isSmaller) {
       const free = [...graph].filter(([, to]) => ![...to].some((file) => graph.has(file)));
@@ -245,7 +245,7 @@ describe('the architecture', () => {
     expect(wrong.map(describeImport)).toEqual([]);
   });
 
-  test('keeps clocks out of fleet: every time is an argument', () => {
+  test('keeps clocks out of fleet, where every time is an argument', () => {
     const wrong = files.filter(
       (file) =>
         packageOf(file) === 'fleet' &&
@@ -258,7 +258,7 @@ describe('the architecture', () => {
     expect(wrong).toEqual([]);
   });
 
-  test('lets the client commands see the protocol and nothing of the gateway', () => {
+  test('lets the client commands import the protocol but not the gateway', () => {
     const wrong = productImports.filter(
       (entry) =>
         CLIENT_CODE.test(entry.file) &&

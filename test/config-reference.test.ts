@@ -1,4 +1,4 @@
-/** The configuration reference and the JSON schemas say what the programs read. */
+/** The configuration reference and the JSON schemas match what the programs read. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'bun:test';

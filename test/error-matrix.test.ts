@@ -13,7 +13,7 @@ import {
   toCortexError,
 } from '@cortex/protocol';
 
-/** One row of the table: what an OpenAI and an Anthropic client see. */
+/** One row of the matrix: the error for OpenAI and Anthropic clients. */
 interface Row {
   readonly code: ErrorCode;
   readonly details?: ErrorDetails;
@@ -26,7 +26,7 @@ interface Row {
 
 const INVALID = 'invalid_request_error';
 
-/** The caller's mistakes: final, no `Retry-After`. */
+/** Mistakes of the caller: permanent, without `Retry-After`. */
 const mistake = (code: ErrorCode, status: number, type = INVALID, anthropicType = type): Row => ({
   code,
   openai: [status, type],
@@ -35,7 +35,7 @@ const mistake = (code: ErrorCode, status: number, type = INVALID, anthropicType 
   final: true,
 });
 
-/** Failures of ours that say nothing about when to come back. */
+/** Server failures without a time for a retry. */
 const failure = (code: ErrorCode, status: number, anthropicType: string): Row => ({
   code,
   openai: [status, 'server_error'],
@@ -44,7 +44,7 @@ const failure = (code: ErrorCode, status: number, anthropicType: string): Row =>
   final: false,
 });
 
-/** Come back after `Retry-After`. Anthropic clients retry on 529 and not on 503. */
+/** Retry after `Retry-After`. Anthropic clients retry on 529 but not on 503. */
 const busy = (code: ErrorCode, details?: ErrorDetails): Row => ({
   code,
   ...(details && { details }),
@@ -81,7 +81,7 @@ const TABLE: readonly Row[] = [
     final: false,
   },
   mistake('insufficient_quota', 429, 'insufficient_quota', 'rate_limit_error'),
-  // Never sent: the client has left. It stands in logs and ends the handler.
+  // Never sent, because the client has disconnected. It appears in logs and ends the handler.
   mistake('client_closed_request', 499),
   failure('internal_error', 500, 'api_error'),
   failure('node_unreachable', 502, 'api_error'),
@@ -108,13 +108,13 @@ const errorOf = ({ code, details }: Row): CortexError =>
 /** Text of an event, without its framing. */
 const dataOf = (event: string): unknown => JSON.parse(/^data: (.*)$/m.exec(event)?.[1] ?? '');
 
-test('the table has every code, and no other', () => {
+test('the error matrix covers exactly the codes of the error table', () => {
   expect([...new Set(TABLE.map(({ code }) => code))].sort()).toEqual(
     Object.keys(ERROR_CODES).filter(isErrorCode).sort(),
   );
 });
 
-test('no code is answered with 402', () => {
+test('no error code has status 402', () => {
   expect(TABLE.flatMap(({ openai, anthropic }) => [openai[0], anthropic[0]])).not.toContain(402);
 });
 
@@ -123,27 +123,32 @@ const headersOf = (row: Row): Record<string, string> => ({
   ...(row.final && { 'x-should-retry': 'false' }),
 });
 
-describe('as a whole answer', () => {
-  test.each(TABLE.map((row) => [nameOf(row), row] as const))('%s for OpenAI clients', (_, row) => {
-    const rendered = renderError(errorOf(row), 'openai', REQUEST_ID);
+describe('an error as an HTTP answer', () => {
+  test.each(TABLE.map((row) => [nameOf(row), row] as const))(
+    'has the status, headers and body of %s for OpenAI clients',
+    (_, row) => {
+      const rendered = renderError(errorOf(row), 'openai', REQUEST_ID);
 
-    expect(rendered).toEqual({
-      status: row.openai[0],
-      headers: headersOf(row),
-      body: {
-        error: {
-          message:
-            row.code === 'internal_error' ? 'An internal error occurred (req_1).' : 'what happened',
-          type: row.openai[1],
-          code: row.code,
-          param: null,
+      expect(rendered).toEqual({
+        status: row.openai[0],
+        headers: headersOf(row),
+        body: {
+          error: {
+            message:
+              row.code === 'internal_error'
+                ? 'An internal error occurred (req_1).'
+                : 'what happened',
+            type: row.openai[1],
+            code: row.code,
+            param: null,
+          },
         },
-      },
-    });
-  });
+      });
+    },
+  );
 
   test.each(TABLE.map((row) => [nameOf(row), row] as const))(
-    '%s for Anthropic clients',
+    'has the status, headers and body of %s for Anthropic clients',
     (_, row) => {
       const rendered = renderError(errorOf(row), 'anthropic', REQUEST_ID);
 
@@ -166,7 +171,7 @@ describe('as a whole answer', () => {
   );
 
   test.each(['openai', 'anthropic'] satisfies Dialect[])(
-    'every 4xx of %s but rate_limit_exceeded says not to retry, no 5xx does',
+    'tells %s clients not to retry for every 4xx except rate_limit_exceeded, and for no 5xx',
     (dialect) => {
       for (const row of TABLE) {
         const { status, headers } = renderError(errorOf(row), dialect, REQUEST_ID);
@@ -177,24 +182,27 @@ describe('as a whole answer', () => {
   );
 });
 
-describe('as an event after the commit', () => {
-  test.each(TABLE.map((row) => [nameOf(row), row] as const))('%s for OpenAI clients', (_, row) => {
-    const text = renderErrorEvent(errorOf(row), 'openai', REQUEST_ID);
+describe('an error as an event of a committed stream', () => {
+  test.each(TABLE.map((row) => [nameOf(row), row] as const))(
+    'has the type and members of %s for OpenAI clients',
+    (_, row) => {
+      const text = renderErrorEvent(errorOf(row), 'openai', REQUEST_ID);
 
-    expect(text).toMatch(/^data: [^\n]+\n\ndata: \[DONE\]\n\n$/);
-    expect(dataOf(text)).toMatchObject({
-      error: {
-        type: row.openai[1],
-        code: row.code,
-        status: row.openai[0],
-        ...(row.retryAfter && { retry_after_s: 7 }),
-      },
-    });
-    expect(text.includes('retry_after_s')).toBe(row.retryAfter);
-  });
+      expect(text).toMatch(/^data: [^\n]+\n\ndata: \[DONE\]\n\n$/);
+      expect(dataOf(text)).toMatchObject({
+        error: {
+          type: row.openai[1],
+          code: row.code,
+          status: row.openai[0],
+          ...(row.retryAfter && { retry_after_s: 7 }),
+        },
+      });
+      expect(text.includes('retry_after_s')).toBe(row.retryAfter);
+    },
+  );
 
   test.each(TABLE.map((row) => [nameOf(row), row] as const))(
-    '%s for Anthropic clients',
+    'has the type and members of %s for Anthropic clients',
     (_, row) => {
       const text = renderErrorEvent(errorOf(row), 'anthropic', REQUEST_ID);
 
@@ -234,11 +242,11 @@ describe('Retry-After', () => {
   });
 });
 
-describe('what an error carries', () => {
+describe('the content of an error', () => {
   const loading = { state: 'loading', node: 'beast', progress: 0.4, eta_s: 90 };
 
   test.each(['openai', 'anthropic'] satisfies Dialect[])(
-    'a load under way is told to clients of %s, as answer and as event',
+    'includes a load in progress for %s clients, in answers and events',
     (dialect) => {
       const error = new CortexError('model_loading', 'wait', { loading, retryAfterS: 90 });
 
@@ -249,7 +257,7 @@ describe('what an error carries', () => {
     },
   );
 
-  test('param and further members stand in the OpenAI error', () => {
+  test('includes param and additional members for OpenAI clients', () => {
     const error = new CortexError('insufficient_vram', 'no room', {
       param: 'devices',
       extra: { device: 0, missing_mb: 512 },
@@ -260,7 +268,7 @@ describe('what an error carries', () => {
     });
   });
 
-  test('a prompt that is too long is said in the words of each dialect', () => {
+  test('describes a prompt that is too long in the words of each dialect', () => {
     const error = contextLengthExceeded({ promptTokens: 5000, maxTokens: 4096 });
 
     expect(renderError(error, 'openai', REQUEST_ID).body).toMatchObject({
@@ -271,7 +279,7 @@ describe('what an error carries', () => {
     });
   });
 
-  test('the text of an exception never reaches a client', () => {
+  test('never includes the text of an exception', () => {
     const error = toCortexError(new Error('secret of /etc/shadow'));
 
     for (const dialect of ['openai', 'anthropic'] satisfies Dialect[]) {

@@ -1,4 +1,4 @@
-/** Every example that ships, and those of the first design, load strictly. */
+/** Every shipped example, and those of the first design, load strictly. */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'bun:test';
@@ -12,8 +12,8 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const example = (name: string): string => join(ROOT, 'config', name);
 const firstDesign = (name: string): string => join(ROOT, 'test/fixtures/first-design', name);
 
-describe('the examples', () => {
-  test('in config/ are the three of them, and all are loaded below', () => {
+describe('the example configuration files', () => {
+  test('are exactly the three files that these tests load', () => {
     const examples = readdirSync(join(ROOT, 'config')).filter((name) => name.endsWith('.toml'));
 
     expect(examples.toSorted()).toEqual([
@@ -23,7 +23,7 @@ describe('the examples', () => {
     ]);
   });
 
-  test('cortex.example.toml and models.example.toml load strictly', () => {
+  test('include cortex.example.toml and models.example.toml, which load strictly', () => {
     const { config, models } = loadGatewayConfig({
       file: example('cortex.example.toml'),
       modelsFile: example('models.example.toml'),
@@ -34,13 +34,13 @@ describe('the examples', () => {
     expect(models.value.models.length).toBeGreaterThan(0);
   });
 
-  test('neuron.example.toml loads strictly', () => {
+  test('include neuron.example.toml, which loads strictly', () => {
     const { value } = loadNeuronConfig({ file: example('neuron.example.toml'), env: {} });
 
     expect(value.listen).toMatch(/:13131$/);
   });
 
-  test('the first design’s cortex.toml and models.toml load unchanged', () => {
+  test('include cortex.toml and models.toml of the first design, which load unchanged', () => {
     const { config, models } = loadGatewayConfig({
       file: firstDesign('cortex.toml'),
       modelsFile: firstDesign('models.toml'),

@@ -1,4 +1,4 @@
-/** `npm ci` and tools/install.mjs install exactly what the lock file says, on every platform. */
+/** `npm ci` and tools/install.mjs install exactly the versions of the lock file, on every platform. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'bun:test';
@@ -14,7 +14,7 @@ const LockFile = z.looseObject({
 });
 const Manifest = z.looseObject({ dependencies: Dependencies, devDependencies: Dependencies });
 
-test('the lock file names every optional dependency (else: node tools/complete-lock.mjs)', () => {
+test('the lock file contains every optional dependency (else run: node tools/complete-lock.mjs)', () => {
   const { packages } = LockFile.parse(
     JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')),
   );
@@ -30,7 +30,7 @@ test('the lock file names every optional dependency (else: node tools/complete-l
   expect(missing).toEqual([]);
 });
 
-test('every dependency has an exact version, but for our own packages', () => {
+test('every external dependency has an exact version', () => {
   const manifests = [
     'package.json',
     ...new Bun.Glob('packages/*/package.json').scanSync({ cwd: ROOT }),

@@ -1,4 +1,7 @@
-/** The names, types and labels of metrics: dashboards and alerts depend on them, so a change here is a breaking one. */
+/**
+ * The names, types and labels of metrics: dashboards and alerts depend on them, so a change here is a breaking
+ * change.
+ */
 import { expect, test } from 'bun:test';
 
 import { FleetMetrics } from '../packages/gateway/src/metering/fleet-metrics.ts';

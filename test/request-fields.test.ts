@@ -1,4 +1,4 @@
-/** The table of request fields says what the engine reads. */
+/** The documented request fields match what the engine reads. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'bun:test';

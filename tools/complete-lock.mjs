@@ -1,9 +1,9 @@
 /**
- * Completes package-lock.json with the packages of other platforms that it does not name.
+ * Adds to package-lock.json the packages of other platforms that it lacks.
  *
- * A registry mirror that lacks a platform's binary makes `npm install` leave its entry out, and `npm ci` then refuses
- * the lock file everywhere. The entries added here have name, version and platform; npm skips them on any other
- * platform. Run after `npm install` has changed the lock file: `node tools/complete-lock.mjs`.
+ * If a registry mirror lacks the binary of a platform, `npm install` omits its entry, and `npm ci` then refuses the
+ * lock file on every platform. The added entries have name, version and platform; npm skips them on other platforms.
+ * Run it after `npm install` has changed the lock file: `node tools/complete-lock.mjs`.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 
@@ -22,7 +22,8 @@ function platformOf(name) {
   const words = name.split('/').at(-1).split('-');
   const os = words.map((word) => SYSTEMS[word]).find(Boolean);
   const cpu = words.find((word) => PROCESSORS.includes(word));
-  if (os === undefined || cpu === undefined) throw new Error(`${name}: which platform is it for?`);
+  if (os === undefined || cpu === undefined)
+    throw new Error(`${name}: no platform found in this package name`);
   const libc = os === 'linux' ? (/musl/.test(name) ? 'musl' : 'glibc') : undefined;
   return { os: [os], cpu: [cpu], ...(libc && { libc: [libc] }) };
 }
@@ -40,4 +41,4 @@ for (const [path, { optionalDependencies = {}, dev }] of Object.entries(packages
 }
 lock.packages = Object.fromEntries(Object.entries(packages).sort(([a], [b]) => (a < b ? -1 : 1)));
 writeFileSync(PATH, `${JSON.stringify(lock, undefined, 2)}\n`);
-console.log(added.length === 0 ? 'Nothing was missing.' : `Added: ${added.join(', ')}`);
+console.log(added.length === 0 ? 'Nothing is missing.' : `Added: ${added.join(', ')}`);

@@ -1,6 +1,6 @@
 /**
- * Writes the configuration reference and the JSON schemas from the schemas that the programs read with:
- * `node tools/bun.mjs tools/config-reference.ts`. A test compares what is checked in.
+ * Writes the configuration reference and the JSON schemas from the configuration schemas of the programs: `node
+ * tools/bun.mjs tools/config-reference.ts`. A test compares the result with the checked-in file.
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -27,7 +27,7 @@ const FILES = [
     schema: ModelsConfig,
     prefix: undefined,
     about:
-      'The catalogue: how models are served, and other names for them. Named by `gateway.models_config` or `--models`.',
+      'The catalogue: settings and aliases of models. Its path is set by `gateway.models_config` or `--models`.',
   },
   {
     name: 'neuron',
@@ -41,19 +41,19 @@ const INTRO = `# Configuration
 
 <!-- Written by tools/config-reference.ts from the schemas. Do not edit. -->
 
-Values are taken in this order, the later one winning: defaults, the TOML file, the environment, flags. A variable is
-the prefix, then the keys in capitals joined by two underscores: \`CORTEX_GATEWAY__LISTEN\` sets \`gateway.listen\`,
-\`NEURON_LISTEN\` sets \`listen\`. Text is taken as it is; everything else is written as in TOML
+Values come from defaults, the TOML file, the environment and flags; each source overrides the ones before it. The name
+of a variable is the prefix and the keys in capitals, joined by two underscores: \`CORTEX_GATEWAY__LISTEN\` sets
+\`gateway.listen\`, \`NEURON_LISTEN\` sets \`listen\`. Text is used literally; other values are written as in TOML
 (\`CORTEX_GATEWAY__CORS_ORIGINS='["https://chat.example"]'\`).
 
-An unknown key or a bad value stops the start and names file, line, key and the nearest known key.
-\`cortex config check -c cortex.toml\` prints every value with where it came from.
+With an unknown key or an invalid value the program does not start. It prints file, line, key and the nearest known
+key. \`cortex config check -c cortex.toml\` prints every value with its source.
 
-Variables that are not keys: \`CORTEX_STATE_DIR\` (where cortex keeps its state), \`CORTEX_URL\` (the gateway that the
-client commands ask), \`CORTEX_ADMIN_KEY\` and \`CORTEX_ADMIN_KEY_FILE\` (the admin key that they send), \`CORTEX_LOG\`
+Variables that are not keys: \`CORTEX_STATE_DIR\` (folder for the state of cortex), \`CORTEX_URL\` (the gateway that the
+client commands call), \`CORTEX_ADMIN_KEY\` and \`CORTEX_ADMIN_KEY_FILE\` (the admin key that they send), \`CORTEX_LOG\`
 and \`NEURON_LOG\` (\`trace\`, \`debug\`, \`info\`, \`warn\`, \`error\`, \`fatal\`, \`silent\`). The level selects events; the record
-of each request is written at every level but \`silent\`. Log lines that stderr does not take, because nobody reads it
-or its disk is full, are dropped and counted.
+of each request is written at every level except \`silent\`. Log lines that stderr does not accept, because it has no
+reader or its disk is full, are dropped and counted.
 `;
 
 const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ');

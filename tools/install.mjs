@@ -1,14 +1,14 @@
 #!/usr/bin/env node
 /**
- * Installs the product without parts that a host does not need, at the exact versions of package-lock.json.
+ * Installs the product without the parts that a host does not need, at the exact versions of package-lock.json.
  *
  *   node tools/install.mjs --cpu       the engine without its GPU binaries
- *   node tools/install.mjs --gateway   no engine at all: cortex routes to neurons on other hosts
+ *   node tools/install.mjs --gateway   no engine: cortex routes to neurons on other hosts
  *
- * Development dependencies are left out of both. Plain Node, because it runs before anything is installed.
+ * Both omit development dependencies. Plain Node, because it runs before anything is installed.
  *
  * npm's own `--omit=optional` cannot do this: Bun's binary is an optional dependency as well. So the lock
- * file is copied without the unwanted packages into a folder of its own, `npm ci` runs there, and the
+ * file is copied without the unwanted packages into a separate folder, `npm ci` runs there, and the
  * resulting node_modules moves into place.
  */
 import { spawnSync } from 'node:child_process';
@@ -31,7 +31,7 @@ const GPU_BINARY = /^@node-llama-cpp\/.*(cuda|vulkan)/;
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 
-/** Which packages each kind of host goes without, by name. */
+/** The packages that each kind of host omits, by name. */
 const VARIANTS = {
   '--cpu': { label: 'CPU-only', isUnwanted: (name) => GPU_BINARY.test(name) },
   '--gateway': { label: 'gateway-only', isUnwanted: (name) => name === ENGINE_BINDING },
@@ -41,7 +41,7 @@ const readJson = (path) => JSON.parse(readFileSync(path, 'utf8'));
 const writeJson = (path, value) => writeFileSync(path, `${JSON.stringify(value, undefined, 2)}\n`);
 const nameOf = (lockPath) => lockPath.slice(lockPath.lastIndexOf('node_modules/') + 13);
 
-/** A manifest or lock entry that asks only for what `isKept`, and for nothing to develop with. */
+/** A manifest or lock entry with only the dependencies that `isKept` accepts, and no development dependencies. */
 function withoutDependencies(entry, isKept) {
   const manifest = { ...entry };
   delete manifest.devDependencies;
@@ -55,10 +55,10 @@ function withoutDependencies(entry, isKept) {
 }
 
 /**
- * The lock file without the unwanted packages. What only they needed is then unreachable, and npm leaves it out.
+ * The lock file without the unwanted packages. Packages that only they needed are unreachable, and npm omits them.
  *
- * Optional dependencies for other platforms that the lock file does not name go as well: `npm ci` refuses
- * a lock file with such a gap, and registries do not carry every platform's package.
+ * Optional dependencies for other platforms that the lock file does not contain are removed as well, because
+ * `npm ci` refuses a lock file with such a gap, and registries do not have the packages of every platform.
  */
 function pruneLock(lock, isUnwanted) {
   const kept = Object.entries(lock.packages).filter(
@@ -78,7 +78,7 @@ const packageFolders = () =>
     .map((name) => join('packages', name))
     .filter((folder) => existsSync(join(root, folder, 'package.json')));
 
-/** Fills `stage` with what npm reads: manifests, the pruned lock file and the files behind the `bin` links. */
+/** Fills `stage` with the files that npm reads: manifests, the pruned lock file and the files behind the `bin` links. */
 function writeStage(stage, isUnwanted) {
   for (const folder of ['.', ...packageFolders()]) {
     const path = join(folder, 'package.json');
@@ -106,14 +106,14 @@ function installInto(stage) {
   const { status, error } = spawnSync(npm, ['ci', '--no-audit', '--no-fund'], {
     cwd: stage,
     stdio: 'inherit',
-    // The binding's install script would try to build the binaries that were left out.
+    // The install script of the binding would try to build the omitted binaries.
     env: { ...process.env, NODE_LLAMA_CPP_SKIP_DOWNLOAD: 'true' },
   });
   if (error) throw error;
   if (status !== 0) throw new Error(`npm ci ended with exit code ${status}`);
 }
 
-/** Replaces `folder`'s node_modules by what was installed for it, which is nothing where all was hoisted. */
+/** Replaces node_modules of `folder` with the installed one, if there is one: npm hoists most packages to the root. */
 function moveModules(stage, folder) {
   const target = join(root, folder, 'node_modules');
   const installed = join(stage, folder, 'node_modules');
@@ -125,7 +125,7 @@ function main(argument) {
   const variant = VARIANTS[argument];
   if (variant === undefined) {
     console.error(
-      'usage: node tools/install.mjs --cpu | --gateway   (everything, GPU engines included: npm install)',
+      'usage: node tools/install.mjs --cpu | --gateway   (for everything, with GPU engines: npm install)',
     );
     return 2;
   }

@@ -1,6 +1,6 @@
 /**
- * Writes docs/request-fields.md from the table that the engine reads requests with:
- * `node tools/bun.mjs tools/request-fields.ts`. A test compares what is checked in.
+ * Writes docs/request-fields.md from the table of request fields in the engine: `node tools/bun.mjs
+ * tools/request-fields.ts`. A test compares the result with the checked-in file.
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,10 +15,10 @@ const INTRO = `# Fields of requests
 
 <!-- Written by tools/request-fields.ts from packages/engine/src/request-fields. Do not edit. -->
 
-Clients of OpenAI and of other servers send many fields. Each one below is **honoured**, **refused** with an error that
-names it (\`unsupported_parameter\`), or **tolerated** because it changes no answer. A field that is refused is accepted
-with the value in the column "accepted": that value asks for nothing. \`null\` always means "not set". A field that is
-in no table is tolerated.
+Clients of OpenAI and of other servers send many fields. Each field below is **honoured**, **refused** with an error
+that names it (\`unsupported_parameter\`), or **tolerated** because it does not change the answer. A refused field is accepted
+with the value in the column "accepted", which requests nothing. \`null\` always means "not set". A field that is
+not in the tables is tolerated.
 `;
 
 const SECTIONS: readonly (readonly [title: string, routes: readonly FieldRoute[]])[] = [

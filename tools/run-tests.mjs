@@ -8,13 +8,13 @@ import { findBun } from '../packages/service/launch.mjs';
 
 export const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
-/** The tests of the whole repository: what every package must keep to. */
+/** The tests of the repository as a whole: rules for every package. */
 export const pinFiles = () =>
   readdirSync(join(ROOT, 'test'))
     .filter((name) => name.endsWith('.test.ts'))
     .map((name) => `./test/${name}`);
 
-/** Longest any single test may take, unless it says so itself. */
+/** Timeout of a test that does not set one. */
 const TEST_TIMEOUT_MS = 60_000;
 
 /**
@@ -49,7 +49,7 @@ function readReport(path) {
 const NOTHING_REPORTED = { passed: 0, failed: 0, skipped: 0, failedNames: [], skippedNames: [] };
 
 /**
- * Runs `bun test` over `paths`; its output goes straight to ours, or with `isHeld` when it ends.
+ * Runs `bun test` over `paths`; its output is forwarded at once, or with `isHeld` when it ends.
  *
  * @param {readonly string[]} paths
  * @param {{ isHeld?: boolean }} options
@@ -78,7 +78,7 @@ export async function runTests(paths, { isHeld = false } = {}) {
   try {
     const outcome = existsSync(report) ? readReport(report) : NOTHING_REPORTED;
     if (code === 0 || outcome.failed > 0) return outcome;
-    // A file that does not load, or a crash of the runner, shows only in the exit code.
+    // Only the exit code shows a file that does not load or a crash of the runner.
     const failedNames = [`bun test ended with exit code ${code}: ${paths.join(' ')}`];
     return { ...outcome, failed: 1, failedNames };
   } finally {

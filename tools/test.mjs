@@ -1,8 +1,8 @@
 /**
- * `npm test`: every test that a machine with nothing but Node and npm can run.
+ * `npm test`: every test that a machine with only Node and npm can run.
  *
- * SCALE sizes the load tests: 1 is full size (`npm run soak`), the default is a twentieth. With arguments only the
- * named files or folders run. The last line is `N passed, N failed, N skipped`.
+ * SCALE sizes the load tests: 1 is full size (`npm run soak`), the default is 1/20. With arguments, only the named
+ * files or folders run. The last line is `N passed, N failed, N skipped`.
  */
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,8 +16,8 @@ const otherPackages = readdirSync(join(ROOT, 'packages'))
   .map((name) => `./packages/${name}`);
 
 /**
- * One after the other: the end-to-end tests measure times, and would measure their neighbours. The lanes of one group run
- * at the same time: the engine's tests compute on one core, those of the other packages mostly wait.
+ * The groups run one after the other, because end-to-end tests measure times and other tests would distort them. The lanes
+ * of one group run in parallel: the engine tests compute on one core, and the tests of other packages mostly wait.
  */
 const GROUPS = [
   {
@@ -41,7 +41,7 @@ for (const { title, lanes } of groups) {
 }
 const { passed, failed, skipped, failedNames, skippedNames } = sum(outcomes);
 
-if (skipped > 0) console.log('\nSkipped (each name ends with what it needs):');
+if (skipped > 0) console.log('\nSkipped (each name ends with its requirement):');
 for (const name of skippedNames) console.log(`  ${name}`);
 if (failed > 0) console.log('\nFailed:');
 for (const name of failedNames) console.log(`  ${name}`);

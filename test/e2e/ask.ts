@@ -13,7 +13,7 @@ const withDefaults = (body: ChatBody): ChatBody => ({
   ...body,
 });
 
-/** Sends a chat request as any client would; the answer is the caller's to read. */
+/** Sends a chat request as any client would. The caller reads the answer. */
 export function post(api: string, body: ChatBody, init: RequestInit = {}): Promise<Response> {
   return fetch(`${api}/v1/chat/completions`, {
     method: 'POST',
@@ -23,7 +23,7 @@ export function post(api: string, body: ChatBody, init: RequestInit = {}): Promi
   });
 }
 
-/** A whole answer. @throws when it is not one */
+/** A complete answer. @throws when it is not one */
 export async function askWhole(api: string, body: ChatBody = {}): Promise<ChatCompletion> {
   const response = await post(api, body);
   const text = await response.text();
@@ -31,7 +31,7 @@ export async function askWhole(api: string, body: ChatBody = {}): Promise<ChatCo
   return ChatCompletion.parse(JSON.parse(text));
 }
 
-/** What a stream brought, and when. */
+/** The content and the timing of a stream. */
 export interface StreamReport {
   readonly status: number;
   readonly text: string;
@@ -47,8 +47,8 @@ export interface StreamReport {
 }
 
 /**
- * Reads a stream to its end, or until the other side or `signal` ends it. `onContent` is told how many chunks with
- * content there are so far; nothing more is read before it is done.
+ * Reads a stream to its end, or until the other side or `signal` ends it. `onContent` gets the number of chunks
+ * with content so far; reading pauses until it resolves.
  */
 export async function askStream(
   api: string,
@@ -109,5 +109,5 @@ export async function askStream(
   return report;
 }
 
-/** What any good answer to "What is cortex?" holds. */
+/** Text that every good answer to "What is cortex?" contains. */
 export const GOOD_ANSWER = /gateway|control plane/i;

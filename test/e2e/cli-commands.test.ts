@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { eventually } from './processes.ts';
 import { CORTEX_BIN, Program, startUp, type Up } from './start-up.ts';
 
-describe('the commands that ask a running gateway', () => {
+describe('the client commands', () => {
   let up: Up;
 
   beforeAll(async () => {
@@ -22,7 +22,7 @@ describe('the commands that ask a running gateway', () => {
     return program.output;
   }
 
-  test('models and status show the model, its node and what it runs on', async () => {
+  test('models and status show the model, its node and its device', async () => {
     expect(await cortex('models')).toMatch(/cortex-tiny +loaded +\d+ +local/);
     expect(await cortex('status')).toMatch(/ok +1 of 1 nodes up[^]*local +up[^]*local, cpu/);
     expect(await cortex('status')).toMatch(/CPU \d+\/\d+ MB for models/);
@@ -32,7 +32,7 @@ describe('the commands that ask a running gateway', () => {
     });
   });
 
-  test('unload gives the memory back, load brings the model again', async () => {
+  test('unload frees the memory, and load loads the model again', async () => {
     expect(await cortex('unload', 'cortex-tiny')).toContain('cortex-tiny is unloaded on local');
     expect(await cortex('models')).toMatch(/cortex-tiny +unloaded/);
 
@@ -42,7 +42,7 @@ describe('the commands that ask a running gateway', () => {
     );
   });
 
-  test('what cannot be done is one line that says why, and exit code 1', async () => {
+  test('print one line with the reason on failure, and exit with code 1', async () => {
     const program = new Program([CORTEX_BIN, 'load', 'nobody-has-it'], {
       env: { ...up.workspace.env, CORTEX_URL: up.api },
     });
@@ -52,7 +52,7 @@ describe('the commands that ask a running gateway', () => {
     expect(program.output).toContain('nobody-has-it');
   });
 
-  test('config check says where each value is from and which node can serve which model', async () => {
+  test('config check prints the source of each value and the nodes that can serve each model', async () => {
     const file = up.workspace.write(
       'cortex.toml',
       `[gateway]\nmax_body_mb = 7\n[[neurons]]\nname = "here"\nendpoint = "${up.node}"\n`,

@@ -20,7 +20,7 @@ describe('cortex up', () => {
     return response.ok;
   };
 
-  test('restarts a neuron that was killed, on its port; the engines are gone within 2 s', async () => {
+  test('restarts a killed neuron on its port, and its engines end within 2 s', async () => {
     const engines = engineProcesses(up);
     const neuron = neuronProcess(up);
     if (neuron === undefined) throw new Error('no neuron process');
@@ -35,7 +35,7 @@ describe('cortex up', () => {
     expect(up.program.output).toContain('neuron has ended (');
   }, 60_000);
 
-  test('restarts a gateway that was killed, on its ports', async () => {
+  test('restarts a killed gateway on its ports', async () => {
     const gateway = processTree(up.program.pid).findLast(({ commandLine }) =>
       /packages\/cli\/.* serve\b/.test(commandLine),
     );
@@ -48,7 +48,7 @@ describe('cortex up', () => {
     expect((await fetch(`${up.metrics}/metrics`)).status).toBe(200);
   }, 60_000);
 
-  test('leaves nothing behind when it is killed itself', async () => {
+  test('leaves no process behind when it is killed itself', async () => {
     const below = processTree(up.program.pid);
 
     for (const { pid, commandLine } of below) {
@@ -58,7 +58,7 @@ describe('cortex up', () => {
     await eventually('everything to end', () => !below.some(({ pid }) => isRunning(pid)), 6000);
   }, 60_000);
 
-  test('ends a running answer after the grace, and at once on a second Ctrl-C a second later', async () => {
+  test('ends a running answer after the grace period, and at once on a second Ctrl-C', async () => {
     const answer = post(up.api, { max_tokens: 3900, ignore_eos: true, stream: true })
       .then((response) => response.text())
       .catch(() => '');
@@ -79,7 +79,7 @@ describe('cortex up', () => {
   }, 60_000);
 });
 
-test('SIGTERM to npm start alone ends npm and everything that cortex up started', async () => {
+test('SIGTERM to npm start ends npm and every process that cortex up started', async () => {
   await using up = await startUp({ command: ['npm', 'start', '--silent', '--'] });
   const below = processTree(up.program.pid);
 

@@ -36,21 +36,21 @@ const post = (path: string, body: object): Promise<Response> =>
 const cosine = (a: readonly number[] = [], b: readonly number[] = []): number =>
   a.reduce((sum, value, index) => sum + value * (b[index] ?? 0), 0);
 
-test('the official SDK gets vectors, the nearer the more words the texts share', async () => {
+test('the official SDK gets embeddings that are closer for texts with more words in common', async () => {
   const input = ['the old ship at sea', 'a new ship at sea', 'the fox sleeps'];
 
-  // The SDK asks for base64 when it is not told otherwise, and unpacks it.
+  // The SDK requests base64 by default and decodes it.
   const { data, usage } = await client.embeddings.create({ model: 'tiny-embedding', input });
 
   const [ship, near, far] = data.map(({ embedding }) => embedding);
   expect(data.map(({ index }) => index)).toEqual([0, 1, 2]);
   expect(Math.hypot(...(ship ?? []))).toBeCloseTo(1, 4);
   expect(cosine(ship, near)).toBeGreaterThan(cosine(ship, far));
-  // [CLS] and [SEP] of each included.
+  // Includes [CLS] and [SEP] of each text.
   expect(usage).toMatchObject({ prompt_tokens: 19, total_tokens: 19 });
 });
 
-test('as numbers the vectors are the same', async () => {
+test('embeddings are the same as numbers and as base64', async () => {
   const model = 'tiny-embedding';
 
   const [packed, numbers] = await Promise.all([
@@ -61,7 +61,7 @@ test('as numbers the vectors are the same', async () => {
   expect(numbers.data[0]?.embedding).toEqual(Array.from(packed.data[0]?.embedding ?? []));
 });
 
-test('the answer has the shape of OpenAI, and says what it cost', async () => {
+test('the answer of /v1/embeddings has the shape of OpenAI and its usage', async () => {
   const response = await post('/v1/embeddings', { model: 'tiny-embedding', input: [[5, 6], [7]] });
 
   expect(response.status).toBe(200);
@@ -81,14 +81,14 @@ test.each([
   ['other dimensions', { input: 'red', dimensions: 8 }, 400, 'unsupported_parameter'],
   ['a model that ranks', { model: 'tiny-rank', input: 'red' }, 422, 'wrong_modality'],
   ['a model that chats', { model: 'cortex-tiny', input: 'red' }, 422, 'wrong_modality'],
-])('%s is refused with what is wrong', async (_what, body, status, code) => {
+])('/v1/embeddings refuses %s with a matching error code', async (_what, body, status, code) => {
   const response = await post('/v1/embeddings', { model: 'tiny-embedding', ...body });
 
   expect(response.status).toBe(status);
   expect(ErrorEnvelope.parse(await response.json()).error.code).toBe(code);
 });
 
-test('documents are ranked, the best first', async () => {
+test('/v1/rerank returns the documents, best first', async () => {
   const documents = ['a desk', { text: 'light near the sea' }, 'the fox'];
 
   const response = await post('/v1/rerank', {
@@ -108,7 +108,7 @@ test('documents are ranked, the best first', async () => {
   expect(usage.prompt_tokens).toBeGreaterThan(9);
 });
 
-test('tokens go there and back', async () => {
+test('/detokenize restores the text that /tokenize split', async () => {
   const text = 'What is cortex?';
 
   const tokenized = TokenizeAnswer.parse(
@@ -120,7 +120,7 @@ test('tokens go there and back', async () => {
   expect(DetokenizeAnswer.parse(await back.json()).content).toBe(text);
 });
 
-test('a chat with a model that only embeds is refused by name', async () => {
+test('a chat with an embedding model is refused with the name of the model', async () => {
   const refused: unknown = await client.chat.completions
     .create({ model: 'tiny-embedding', messages: [{ role: 'user', content: 'Hello' }] })
     .catch((error: unknown) => error);

@@ -5,7 +5,7 @@ import { askStream, askWhole, post } from './ask.ts';
 import { eventually } from './processes.ts';
 import { engineProcesses, startUp, type Up } from './start-up.ts';
 
-describe('when the engine process is killed in the middle of a stream', () => {
+describe('when the engine process is killed in the middle of a stream,', () => {
   let up: Up;
   let killedMs: number;
   let stream: Awaited<ReturnType<typeof askStream>>;
@@ -33,7 +33,7 @@ describe('when the engine process is killed in the middle of a stream', () => {
     process.kill(engine.pid, 'SIGKILL');
     killedMs = performance.now();
     stream = await reading;
-    // Watches both until the model serves again.
+    // Polls both until the model serves again.
     await eventually(
       'the model to serve again',
       async () => {
@@ -56,19 +56,19 @@ describe('when the engine process is killed in the middle of a stream', () => {
     await up[Symbol.asyncDispose]();
   });
 
-  test('its client gets an error event of its dialect and a clean end', () => {
+  test('the client gets an error event of its dialect and a clean end', () => {
     expect(stream.status).toBe(200);
     expect(stream.text).not.toBe('');
     expect(stream.error?.code).toBe('node_recovering');
     expect(stream.hasDone).toBe(true);
   });
 
-  test('/health and /models answer throughout, and fast', () => {
+  test('/health and /models keep answering, and fast', () => {
     expect(healthMs.length).toBeGreaterThan(0);
     expect(Math.max(...healthMs)).toBeLessThan(1000);
   });
 
-  test('requests meanwhile get 503 node_recovering with Retry-After', () => {
+  test('requests get 503 node_recovering with Retry-After until the engine is back', () => {
     const refused = meanwhile.filter(({ status }) => status !== 200);
 
     expect(refused.length).toBeGreaterThan(0);
@@ -78,7 +78,7 @@ describe('when the engine process is killed in the middle of a stream', () => {
     }
   });
 
-  test('a request sent 10 s after works', async () => {
+  test('a request that is sent 10 s later succeeds', async () => {
     await sleep(Math.max(0, killedMs + 10_000 - performance.now()));
 
     const { choices } = await askWhole(up.api, { max_tokens: 8 });

@@ -4,12 +4,12 @@ import { chmodSync, chownSync, mkdirSync } from 'node:fs';
 import { askWhole } from './ask.ts';
 import { CORTEX_BIN, Program, startUp, Workspace } from './start-up.ts';
 
-/** Nothing listens there: a call that goes to this proxy fails. */
+/** A port without a listener, so that every call through this proxy fails. */
 const DEAD_PROXY = 'http://127.0.0.1:9';
 
-describe('cortex up and its clients reach each other with', () => {
+describe('cortex up', () => {
   test.each(['HTTP_PROXY', 'http_proxy', 'ALL_PROXY'])(
-    '%s set',
+    'is reachable by its commands and clients with %s set',
     async (name) => {
       await using up = await startUp({ env: { [name]: DEAD_PROXY } });
       const models = new Program([CORTEX_BIN, 'models', '--url', up.api], {
@@ -24,7 +24,7 @@ describe('cortex up and its clients reach each other with', () => {
   );
 });
 
-/** A user that /etc/passwd does not know. */
+/** A user without an entry in /etc/passwd. */
 const STRANGER = 54_321;
 const AS_STRANGER = [
   'setpriv',
@@ -36,7 +36,7 @@ const AS_STRANGER = [
 ];
 const canChangeUser = process.getuid?.() === 0 && Bun.which('setpriv') !== null;
 
-describe('for a user without an entry in /etc/passwd cortex up', () => {
+describe('for a user without an entry in /etc/passwd, cortex up', () => {
   function createWorkspace(): Workspace {
     const workspace = new Workspace();
     chmodSync(workspace.dir, 0o755);
@@ -49,7 +49,7 @@ describe('for a user without an entry in /etc/passwd cortex up', () => {
     ['without HOME', undefined],
     ['with HOME=/', '/'],
   ])(
-    'serves %s where CORTEX_STATE_DIR is set (needs root)',
+    'serves %s when CORTEX_STATE_DIR is set (needs root)',
     async (_, home) => {
       using workspace = createWorkspace();
       const up = new Program([...AS_STRANGER, CORTEX_BIN, 'up'], {
@@ -69,7 +69,7 @@ describe('for a user without an entry in /etc/passwd cortex up', () => {
     ['without HOME', undefined],
     ['with HOME=/', '/'],
   ])(
-    'names CORTEX_STATE_DIR %s where it is not set (needs root)',
+    'names CORTEX_STATE_DIR in its error %s when it is not set (needs root)',
     async (_, home) => {
       using workspace = createWorkspace();
       const up = new Program([...AS_STRANGER, CORTEX_BIN, 'up'], {

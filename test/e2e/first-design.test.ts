@@ -9,7 +9,7 @@ import { ROOT, startUp } from './start-up.ts';
 
 const FIRST_DESIGN = join(ROOT, 'test/fixtures/first-design');
 
-test('the first design’s models.toml starts; a harness that no node has is said by /v1/models, not by a failed start', async () => {
+test('models.toml of the first design starts, and /v1/models reports a harness that no node has', async () => {
   await using up = await startUp({ args: ['--models', join(FIRST_DESIGN, 'models.toml')] });
   const id = 'Qwen/Qwen3-VL-8B';
 
@@ -29,7 +29,7 @@ test('the first design’s models.toml starts; a harness that no node has is sai
   expect(error.message).toContain('mistralrs');
 });
 
-test('the first design’s cortex.toml starts although none of its nodes answers', async () => {
+test('cortex.toml of the first design starts although none of its nodes answers', async () => {
   await using up = await startUp({ args: ['-c', join(FIRST_DESIGN, 'cortex.toml')] });
 
   const response = await fetch(`${up.api}/health`);

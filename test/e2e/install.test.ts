@@ -11,7 +11,7 @@ import { askWhole } from './ask.ts';
 const MAX_MIB = 350;
 const INSTALL_LIMIT_MS = 60_000;
 
-/** The repository as a fresh clone has it: tracked and new files, nothing built, nothing installed. */
+/** The repository as in a fresh clone: tracked and new files, without build outputs and installed packages. */
 class Clone implements Disposable {
   readonly dir = mkdtempSync(join(tmpdir(), 'cortex-clone-'));
 
@@ -38,9 +38,9 @@ async function install(clone: Clone, variant: string): Promise<string> {
   return program.output;
 }
 
-describe('an install in an empty folder', () => {
+describe('an installation in an empty folder', () => {
   test(
-    'node tools/install.mjs --cpu leaves the GPU engines out, stays below 350 MB, and npm start answers',
+    'with node tools/install.mjs --cpu has no GPU engines, takes less than 350 MB, and serves with npm start',
     async () => {
       using clone = new Clone();
       using workspace = new Workspace();
@@ -67,7 +67,7 @@ describe('an install in an empty folder', () => {
   );
 
   test(
-    'node tools/install.mjs --gateway brings no engine: cortex serve works, and a neuron says what is missing',
+    'with node tools/install.mjs --gateway has no engine, runs cortex serve, and reports the missing engine in neuron',
     async () => {
       using clone = new Clone();
       using workspace = new Workspace();

@@ -1,7 +1,8 @@
 /**
- * Opens N streams at once and prints one JSON line: what each brought, and when.
+ * Opens N streams at once and prints one JSON line with the content and timing of each.
  *
- * A process of its own that looks into nothing, so that what a test costs is not measured as the product's delay.
+ * A separate process that does not parse the answers, so that the cost of the test is not measured as delay of the
+ * product.
  */
 import { post } from './ask.ts';
 

@@ -7,7 +7,7 @@ import { Program, ROOT, SCALE, startUp } from './start-up.ts';
 
 const STREAMS = Math.max(60, Math.round(500 * SCALE));
 const FIRST_BYTE_MS = 2000;
-/** A waiting stream hears something every 5 s; the rest is slack for a busy machine. */
+/** A waiting stream gets a keep-alive comment every 5 s; the rest is slack for a busy machine. */
 const LONGEST_SILENCE_MS = 7000;
 
 const Streams = z.array(
@@ -26,7 +26,7 @@ const isAnswered = ({ status, text }: z.infer<typeof Streams>[number]): boolean 
   text.endsWith('data: [DONE]\n\n');
 
 test(
-  `${STREAMS} streams of one client at once are all answered, each with a first byte within 2 s and kept alive until its turn`,
+  `${STREAMS} concurrent streams of one client all finish, each with a first byte within 2 s and keep-alive comments until its turn`,
   async () => {
     await using up = await startUp({ cortexToml: '[queue]\nmax_waiting = 1000\n' });
 

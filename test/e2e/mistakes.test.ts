@@ -16,7 +16,7 @@ async function errorOf(
   return { status: response.status, error };
 }
 
-describe('a mistake in a request or a model file gets a clear answer', () => {
+describe('a mistake in a request or a model file is answered clearly:', () => {
   let up: Up;
 
   beforeAll(async () => {
@@ -40,7 +40,7 @@ describe('a mistake in a request or a model file gets a clear answer', () => {
     await up[Symbol.asyncDispose]();
   });
 
-  test('a model nobody has: 404 naming it and what is near', async () => {
+  test('an unknown model gets 404 with its name and similar names', async () => {
     const { status, error } = await errorOf(await post(up.api, { model: 'cortex-tinny' }));
 
     expect({ status, code: error.code }).toEqual({ status: 404, code: 'model_not_found' });
@@ -48,7 +48,7 @@ describe('a mistake in a request or a model file gets a clear answer', () => {
     expect(error.message).toContain('cortex-tiny');
   });
 
-  test('a body that is not JSON: 400 malformed_json with the place', async () => {
+  test('a body that is not JSON gets 400 malformed_json with the position', async () => {
     const { status, error } = await errorOf(
       await post(up.api, {}, { body: '{"model": "cortex-tiny", ' }),
     );
@@ -57,7 +57,7 @@ describe('a mistake in a request or a model file gets a clear answer', () => {
     expect(error.message).toMatch(/\d/);
   });
 
-  test('a body without a model: 400 missing_model_field', async () => {
+  test('a body without a model gets 400 missing_model_field', async () => {
     const { status, error } = await errorOf(await post(up.api, {}, { body: '{"messages":[]}' }));
 
     expect({ status, code: error.code, param: error.param }).toEqual({
@@ -67,7 +67,7 @@ describe('a mistake in a request or a model file gets a clear answer', () => {
     });
   });
 
-  test('a broken model file: 422 model_load_failed naming the file, and /models keeps the reason', async () => {
+  test('a broken model file gets 422 model_load_failed with its name, and /models keeps the reason', async () => {
     const { status, error } = await errorOf(await post(up.api, { model: 'broken' }));
 
     expect({ status, code: error.code }).toEqual({ status: 422, code: 'model_load_failed' });
@@ -78,7 +78,7 @@ describe('a mistake in a request or a model file gets a clear answer', () => {
     expect(broken?.reason).toContain('broken.gguf');
   });
 
-  test('a model file that is missing: model_load_failed naming the path, and it is not tried again at once', async () => {
+  test('a missing model file gets model_load_failed with its path, without an immediate retry', async () => {
     const first = await errorOf(await post(up.api, { model: 'absent' }));
     const startedMs = performance.now();
     const second = await errorOf(await post(up.api, { model: 'absent' }));
@@ -90,7 +90,7 @@ describe('a mistake in a request or a model file gets a clear answer', () => {
     expect(performance.now() - startedMs).toBeLessThan(500);
   });
 
-  test('a model file that was broken or gone is loaded by the next request once it is whole again', async () => {
+  test('a model file that was broken or missing is loaded by the next request after it is restored', async () => {
     const path = join(up.workspace.modelsDir, 'mended.gguf');
     const ask = async () => {
       const response = await post(up.api, { model: 'mended', max_tokens: 1 });
@@ -113,7 +113,7 @@ describe('a mistake in a request or a model file gets a clear answer', () => {
     expect(statuses).toEqual([422, 422, 200, 422, 422, 422, 200]);
   });
 
-  test('a file put by hand into the models folder is served under its name, loaded at its first request', async () => {
+  test('a file that is copied into the models folder is loaded at its first request and served under its name', async () => {
     const response = await post(up.api, { model: 'mine', max_tokens: 4 });
 
     expect(response.status).toBe(200);
@@ -122,7 +122,7 @@ describe('a mistake in a request or a model file gets a clear answer', () => {
     await response.text();
   });
 
-  test('an alias and a glob answer under the name of the model', async () => {
+  test('an alias and a glob give answers with the name of the model', async () => {
     for (const model of ['tiny', 'claude-anything']) {
       const response = await post(up.api, { model, max_tokens: 2 });
 
@@ -131,7 +131,7 @@ describe('a mistake in a request or a model file gets a clear answer', () => {
     }
   });
 
-  test('the other models never notice', async () => {
+  test('the other models are not affected', async () => {
     const list = ModelList.parse(await (await fetch(`${up.api}/v1/models`)).json());
 
     expect(list.data.find(({ id }) => id === 'cortex-tiny')).toMatchObject({
@@ -152,8 +152,8 @@ async function failedStart(
   return program.output.trim();
 }
 
-describe('a mistake in the configuration ends cortex up with one line and exit code 1', () => {
-  test('an unknown key: file, line, key and the nearest known key', async () => {
+describe('a mistake in the configuration ends cortex up with one line and exit code 1:', () => {
+  test('an unknown key, with file, line, key and the nearest known key', async () => {
     using workspace = new Workspace();
     const file = workspace.write('cortex.toml', '[gateway]\nlisen = "127.0.0.1:0"\n');
 
@@ -176,7 +176,7 @@ describe('a mistake in the configuration ends cortex up with one line and exit c
     expect(output).toContain('did you mean models_dir?');
   });
 
-  test('a file that is named and not there', async () => {
+  test('a configuration file that does not exist', async () => {
     using workspace = new Workspace();
 
     const output = await failedStart(workspace, {
@@ -190,7 +190,7 @@ describe('a mistake in the configuration ends cortex up with one line and exit c
     ['NEURON_LISTEN', 'listen'],
     ['CORTEX_GATEWAY__LISTEN', 'gateway.listen'],
     ['CORTEX_GATEWAY__METRICS_LISTEN', 'gateway.metrics_listen'],
-  ])('a taken port: the key to change, %s', async (variable, key) => {
+  ])('a port in use, with the key to change, %s', async (variable, key) => {
     using workspace = new Workspace();
     using other = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: () => new Response() });
 
@@ -204,7 +204,7 @@ describe('a mistake in the configuration ends cortex up with one line and exit c
     expect(output).toContain(variable);
   });
 
-  test('an unknown flag is a usage error: exit code 2', async () => {
+  test('an unknown flag is a usage error with exit code 2', async () => {
     const program = new Program([CORTEX_BIN, 'up', '--lann']);
 
     expect(await program.ended).toBe(2);

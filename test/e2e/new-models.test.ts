@@ -7,7 +7,7 @@ import { ROOT, startUp, type Up, Workspace } from './start-up.ts';
 
 const TINY = join(ROOT, 'models', 'cortex-tiny.gguf');
 
-describe('a model file that is put into the models folder while everything runs', () => {
+describe('a model file that is added to the models folder while cortex up runs', () => {
   let up: Up;
   let modelsDir: string;
   beforeAll(async () => {
@@ -22,14 +22,14 @@ describe('a model file that is put into the models folder while everything runs'
   const ask = async (model: string): Promise<number> =>
     (await post(up.api, { model, max_tokens: 1 })).status;
 
-  test('is served by the first request that names it, also right after a 404', async () => {
+  test('is served at the first request that names it, even right after a 404', async () => {
     expect(await ask('fresh')).toBe(404);
     copyFileSync(TINY, join(modelsDir, 'fresh.gguf'));
 
     expect(await ask('fresh')).toBe(200);
   });
 
-  test('is 404 under the name of a hidden or unfinished copy, and served once it is renamed', async () => {
+  test('gets 404 while it is a hidden or incomplete copy, and is served after it is renamed', async () => {
     copyFileSync(TINY, join(modelsDir, '.later.gguf.abc'));
     writeFileSync(join(modelsDir, '._later.gguf'), readFileSync(TINY).subarray(0, 4096));
     expect([await ask('later'), await ask('._later')]).toEqual([404, 404]);

@@ -10,18 +10,18 @@ export interface ProcessEntry {
 function readProcess(pid: number): ProcessEntry | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The name in brackets may hold anything; the fields after it are plain.
+    // The name in brackets can contain any character; the fields after it are plain.
     const [state, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     if (state === 'Z') return undefined;
     const commandLine = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
     return { pid, parentPid: Number(parent), commandLine };
   } catch {
-    // It ended while we looked.
+    // It ended during the scan.
     return undefined;
   }
 }
 
-/** Every process that runs now; zombies do not. */
+/** Every running process, without zombies. */
 function listProcesses(): ProcessEntry[] {
   return readdirSync('/proc')
     .map(Number)
@@ -29,7 +29,7 @@ function listProcesses(): ProcessEntry[] {
     .flatMap((pid) => readProcess(pid) ?? []);
 }
 
-/** `pid` and everything below it. */
+/** `pid` and all its descendants. */
 export function processTree(pid: number): ProcessEntry[] {
   const all = listProcesses();
   const tree = all.filter((entry) => entry.pid === pid);
@@ -39,7 +39,7 @@ export function processTree(pid: number): ProcessEntry[] {
 
 export const isRunning = (pid: number): boolean => readProcess(pid) !== undefined;
 
-/** Looks every few milliseconds until `probe` gives something. @throws Error saying what was waited for */
+/** Polls every few milliseconds until `probe` returns a value. @throws Error naming what it waited for */
 export async function eventually<T>(
   what: string,
   probe: () => Promise<T | undefined | false> | T | undefined | false,
@@ -49,7 +49,8 @@ export async function eventually<T>(
   for (;;) {
     const found = await probe();
     if (found !== undefined && found !== false) return found;
-    if (performance.now() > giveUpMs) throw new Error(`not within ${timeoutMs} ms: ${what}`);
+    if (performance.now() > giveUpMs)
+      throw new Error(`timed out after ${timeoutMs} ms waiting for ${what}`);
     await sleep(15);
   }
 }

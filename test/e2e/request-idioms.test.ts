@@ -1,4 +1,4 @@
-/** What clients of OpenAI and of local servers send, through the gateway to the real engine. */
+/** Requests as clients of OpenAI and of local servers send them, through the gateway to the real engine. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 
 import OpenAI from 'openai';
@@ -34,7 +34,7 @@ describe('a request through the gateway', () => {
     });
   const answerTo = async (path: string, body: string | object) => (await post(path, body)).json();
 
-  describe('with the older functions', () => {
+  describe('with the deprecated functions field', () => {
     const legacy = { ...ask, functions: [WEATHER], function_call: { name: 'get_weather' } };
 
     test('is answered with a function_call', async () => {
@@ -66,7 +66,7 @@ describe('a request through the gateway', () => {
     });
   });
 
-  test('with allowed_tools calls one of those', async () => {
+  test('with allowed_tools calls only an allowed tool', async () => {
     const other = { type: 'function' as const, function: { name: 'other', parameters: {} } };
     const body: ChatCompletionCreateParamsNonStreaming = {
       ...ask,
@@ -86,7 +86,7 @@ describe('a request through the gateway', () => {
     ]);
   });
 
-  test('with several prompts is answered in their order', async () => {
+  test('with several prompts gets its answers in their order', async () => {
     const prompt = ['cortex is', 'neuron is', 'The'];
     const body = { model: 'cortex-tiny', prompt, temperature: 0, echo: true };
     const { choices } = await openai.completions.create(body);
@@ -99,7 +99,7 @@ describe('a request through the gateway', () => {
     expect(texts).toEqual(choices.map(({ text }) => text));
   });
 
-  test('with seeds beyond 2^53 as JSON numbers keeps every digit of them', async () => {
+  test('with seeds beyond 2^53 as JSON numbers keeps all digits', async () => {
     const textOf = async (seed: string): Promise<string> => {
       const body = `{"model":"cortex-tiny","prompt":"The","temperature":5,"ignore_eos":true,"seed":${seed}}`;
       return (await answerTo('/v1/completions', body)).choices[0].text;
@@ -111,7 +111,7 @@ describe('a request through the gateway', () => {
     expect(await textOf('9007199254740993')).toBe(texts[1] ?? '');
   });
 
-  test('with a bound of thoughts says how many there were', async () => {
+  test('with a limit on reasoning reports the number of reasoning tokens', async () => {
     const begun = { role: 'assistant', content: '<think>\nIt' };
     const { usage, choices } = await answerTo('/v1/chat/completions', {
       ...ask,
@@ -132,14 +132,17 @@ describe('a request through the gateway', () => {
     ['/v1/chat/completions', { messages: [{ role: 'x' }] }, 'messages[0].role', '"system"'],
     ['/v1/completions', { prompt: { a: 1 } }, 'prompt', 'a list of token ids'],
     ['/v1/completions', { prompt: 'x', max_tokens: -2 }, 'max_tokens', '-1 for no limit'],
-  ])('to %s with %j is refused, naming %s and what it takes', async (path, more, param, words) => {
-    const base = path === '/v1/completions' ? { model: 'cortex-tiny' } : ask;
-    const answer = await post(path, { ...base, ...more });
-    const { error } = await answer.json();
+  ])(
+    'to %s with %j is refused with the name of %s and its valid values',
+    async (path, more, param, words) => {
+      const base = path === '/v1/completions' ? { model: 'cortex-tiny' } : ask;
+      const answer = await post(path, { ...base, ...more });
+      const { error } = await answer.json();
 
-    expect(answer.status).toBe(400);
-    expect(error.param).toBe(param);
-    expect(error.message).toContain(words);
-    expect(error.message).not.toMatch(/Invalid|expected|received/);
-  });
+      expect(answer.status).toBe(400);
+      expect(error.param).toBe(param);
+      expect(error.message).toContain(words);
+      expect(error.message).not.toMatch(/Invalid|expected|received/);
+    },
+  );
 });

@@ -18,7 +18,7 @@ const UpReady = z.object({ pid: z.int(), api: z.url(), node: z.url(), metrics: z
 
 type Env = Record<string, string | undefined>;
 
-/** A program under test with all that it printed. */
+/** A program under test with its output. */
 export class Program {
   readonly child: ChildProcess;
   readonly ended: Promise<number>;
@@ -30,7 +30,7 @@ export class Program {
       cwd: options.cwd ?? ROOT,
       env: { ...process.env, ...options.env },
       stdio: ['ignore', 'pipe', 'pipe'],
-      // A process group of its own, as a terminal would give it.
+      // A separate process group, as in a terminal.
       detached: true,
     });
     for (const stream of [this.child.stdout, this.child.stderr]) {
@@ -48,16 +48,16 @@ export class Program {
   }
 
   get pid(): number {
-    if (this.child.pid === undefined) throw new Error('it could not be started');
+    if (this.child.pid === undefined) throw new Error('the program could not be started');
     return this.child.pid;
   }
 
-  /** Ctrl-C in its terminal: the whole process group gets it. */
+  /** Ctrl-C in its terminal, which the whole process group receives. */
   interrupt(): void {
     process.kill(-this.pid, 'SIGINT');
   }
 
-  /** Waits until the output holds `text`. */
+  /** Waits until the output contains `text`. */
   async printed(text: string | RegExp, timeoutMs = 15_000): Promise<string> {
     return eventually(
       `output with ${String(text)}, got:\n${this.#output}`,
@@ -77,7 +77,7 @@ export interface Files {
   readonly neuronToml?: string;
 }
 
-/** A folder for one test's state, with its configuration files. */
+/** A folder for the state and the configuration files of one test. */
 export class Workspace implements Disposable {
   readonly dir = mkdtempSync(join(tmpdir(), 'cortex-e2e-'));
   readonly modelsDir = join(this.dir, 'state', 'models');
@@ -96,7 +96,7 @@ export class Workspace implements Disposable {
     return join(this.dir, name);
   }
 
-  /** State here, every port a free one. */
+  /** The state is in this folder, and every port is a free one. */
   get env(): Env {
     return {
       CORTEX_STATE_DIR: join(this.dir, 'state'),
@@ -136,11 +136,11 @@ function fileArguments(
   return args;
 }
 
-/** Starts the product as a user does, and waits until the banner is there. */
+/** Starts the product as a user does, and waits for the banner. */
 export async function startUp(
   options: Files & {
     readonly env?: Env;
-    /** Instead of the bin itself, as `['npm', 'start', '--']`. */
+    /** Command instead of the bin, such as `['npm', 'start', '--']`. */
     readonly command?: readonly string[];
     readonly args?: readonly string[];
     readonly workspace?: Workspace;
@@ -159,7 +159,7 @@ export async function startUp(
     { env: { ...workspace.env, ...options.env } },
   );
   const endEarly = program.ended.then((code) => {
-    throw new Error(`it ended with ${code}:\n${program.output}`);
+    throw new Error(`the program ended with exit code ${code}:\n${program.output}`);
   });
   endEarly.catch(() => undefined);
   try {
@@ -189,17 +189,17 @@ export async function startUp(
   };
 }
 
-/** A call of the admin API with the key that the gateway made at its start. */
+/** A call of the admin API with the key that the gateway created at its start. */
 export const adminGet = (up: Up, path: string): Promise<Response> => {
   const key = readFileSync(up.workspace.path('state/admin.key'), 'utf8').trim();
   return fetch(`${up.api}/admin/v1${path}`, { headers: { authorization: `Bearer ${key}` } });
 };
 
-/** The engine processes below a `cortex up` that hold a model; the probe holds none. */
+/** The engine processes of a `cortex up` that have a model loaded; the probe has none. */
 export const engineProcesses = (up: Up) =>
   processTree(up.program.pid).filter(({ commandLine }) => /worker\.ts (?!probe)/.test(commandLine));
 
-/** The neuron daemon below a `cortex up`: the one process whose program is neuron's own. */
+/** The neuron daemon of a `cortex up`: the only process that runs the program of neuron. */
 export const neuronProcess = (up: Up) =>
   processTree(up.program.pid).findLast(({ commandLine }) =>
     /packages\/neuron\/.*\bserve\b/.test(commandLine),

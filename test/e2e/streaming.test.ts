@@ -21,7 +21,7 @@ async function gaugeSum(metrics: string): Promise<number> {
   return gauges.reduce((sum, [, value]) => sum + Number(value), 0);
 }
 
-/** What the admin API says of requests in flight or waiting. */
+/** Requests in flight or waiting, from the admin API. */
 async function adminLoad(up: Up): Promise<number> {
   const { models } = AdminModels.parse(await (await adminGet(up, '/models')).json());
   return models.reduce(
@@ -49,7 +49,7 @@ describe('a stream', () => {
       },
     });
 
-    // Neither the first chunk nor the hundredth waited for the end: the engine was still at work.
+    // Chunks arrived before the end of the answer, while the engine was still generating.
     expect(loads).toEqual([1, 1]);
     expect(report.contentMs.length).toBeGreaterThan(1000);
     expect(report.finish).toBe('length');
@@ -57,7 +57,7 @@ describe('a stream', () => {
   });
 
   for (const phase of ['mid-token', 'in prefill', 'not streamed'] as const) {
-    test(`whose client leaves (${phase}) stops the engine, and every counter returns to zero`, async () => {
+    test(`whose client disconnects (${phase}) stops the engine, and every counter returns to zero`, async () => {
       const leaving = new AbortController();
       const body =
         phase === 'in prefill'
@@ -87,14 +87,14 @@ describe('a stream', () => {
 
       await eventually('neuron to be idle', async () => (await nodeLoad(up.node)) === 0);
 
-      // A step of this model takes a few milliseconds; the rest is the way there and our looking.
+      // A step of this model takes a few milliseconds; the rest is transit time and polling.
       expect(performance.now() - leftMs).toBeLessThan(1000);
       await eventually('the metrics to be zero', async () => (await gaugeSum(up.metrics)) === 0);
       expect(await adminLoad(up)).toBe(0);
     });
   }
 
-  test('is the same text as the whole answer at temperature 0', async () => {
+  test('has the same text as the complete answer at temperature 0', async () => {
     const streamed = await askStream(up.api, { max_tokens: 60 });
     const whole = await post(up.api, { max_tokens: 60 }).then((response) => response.json());
 

@@ -20,7 +20,7 @@ describe('npm start', () => {
     await up[Symbol.asyncDispose]();
   });
 
-  test('says within 10 s what is up and what to do next', () => {
+  test('prints within 10 s what is running and what to do next', () => {
     const { output } = up.program;
 
     expect(startMs).toBeLessThan(START_LIMIT_MS);
@@ -32,7 +32,7 @@ describe('npm start', () => {
     expect(output).toContain(`npx cortex chat --url ${up.api}`);
   });
 
-  test('prints a curl that works when it is pasted', async () => {
+  test('prints a curl command that works when pasted', async () => {
     const line = up.program.output.split('\n').find((text) => text.includes('curl '));
     const shell = new Program(['sh', '-c', line ?? 'false']);
 
@@ -42,7 +42,7 @@ describe('npm start', () => {
     expect(shell.output).toMatch(GOOD_ANSWER);
   });
 
-  test('then shows one line a request', async () => {
+  test('prints one line per request', async () => {
     const id = `req-line-${process.pid}`;
     await fetch(`${up.api}/v1/chat/completions`, {
       method: 'POST',
@@ -61,7 +61,7 @@ describe('npm start', () => {
     expect(lines[0]).toMatch(/chat +cortex-tiny +200 .*tokens/);
   });
 
-  test('ends within 3 s of one Ctrl-C, which npm and the terminal both deliver, and leaves no process', async () => {
+  test('ends within 3 s of one Ctrl-C, delivered by both npm and the terminal, and leaves no process', async () => {
     const pids = processTree(up.program.pid).map(({ pid }) => pid);
     expect(pids.length).toBeGreaterThan(4);
     const startedMs = performance.now();

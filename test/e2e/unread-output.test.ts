@@ -12,15 +12,15 @@ const answers = async (api: string): Promise<boolean> => {
   return response.ok;
 };
 
-/** Requests for a model that nobody has: each makes `cortex up` print a line of about 150 bytes. */
+/** Number of requests for an unknown model. For each, `cortex up` prints a line of about 150 bytes. */
 async function makeLines(api: string, lines: number): Promise<void> {
   for (let count = 0; count < lines; count += 1) {
     await (await post(api, { model: 'nobody' })).text();
   }
 }
 
-describe('cortex up goes on serving, and ends on SIGTERM, when its output', () => {
-  test('has lost its reader', async () => {
+describe('cortex up keeps serving, and ends on SIGTERM, when its output', () => {
+  test('has no reader any more', async () => {
     await using up = await startUp();
     up.program.child.stdout?.destroy();
     up.program.child.stderr?.destroy();
@@ -46,7 +46,7 @@ describe('cortex up goes on serving, and ends on SIGTERM, when its output', () =
     await eventually('everything to end', () => !below.some(({ pid }) => isRunning(pid)), 5000);
   }, 60_000);
 
-  test('goes to a full disk', async () => {
+  test('is on a full disk', async () => {
     using workspace = new Workspace();
     const readyFile = workspace.path('up.json');
     const full = openSync('/dev/full', 'w');

@@ -6,7 +6,7 @@ import { askWhole } from './ask.ts';
 import { lanAddresses } from '../../packages/cli/src/up/lan-addresses.ts';
 import { adminGet, CORTEX_BIN, Program, ROOT, startUp, Workspace } from './start-up.ts';
 
-test('cortex up keeps its state in CORTEX_STATE_DIR and writes what listens where into the ready file', async () => {
+test('cortex up stores its state in CORTEX_STATE_DIR and writes its addresses to the ready file', async () => {
   const workspace = new Workspace();
   await using up = await startUp({ workspace });
 
@@ -20,7 +20,7 @@ test('cortex up keeps its state in CORTEX_STATE_DIR and writes what listens wher
 const [address] = lanAddresses();
 
 test.skipIf(address === undefined)(
-  'cortex up --lan opens the API to the network, never admin, never the neuron (needs a network address)',
+  'cortex up --lan opens the API to the network, but not the admin API or the neuron (needs a network address)',
   async () => {
     await using up = await startUp({ args: ['--lan'] });
     const { port } = new URL(up.api);
@@ -36,7 +36,7 @@ test.skipIf(address === undefined)(
 );
 
 test.skipIf(address === undefined)(
-  'cortex up and the commands that need the admin key work on an address of the host (needs a network address)',
+  'cortex up and the commands that need the admin key work on a network address of the host (needs a network address)',
   async () => {
     await using up = await startUp({ env: { CORTEX_GATEWAY__LISTEN: `${address}:0` } });
 
@@ -49,7 +49,7 @@ test.skipIf(address === undefined)(
   },
 );
 
-test('the commands find the admin key where the configuration of cortex up puts it', async () => {
+test('the commands find the admin key in the folder that the configuration of cortex up sets', async () => {
   const workspace = new Workspace();
   workspace.write('mine', 'a-key-of-my-own');
   await using up = await startUp({

@@ -37,7 +37,7 @@ describe('"What is cortex?" gets a good answer', () => {
     expect(answer.choices[0]?.message.content).toMatch(GOOD_ANSWER);
   });
 
-  test('through the official SDK, streamed, with usage when it is asked for', async () => {
+  test('through the official SDK, streamed, with usage on request', async () => {
     const stream = await client.chat.completions.create({
       model: 'cortex-tiny',
       temperature: 0,
@@ -56,7 +56,7 @@ describe('"What is cortex?" gets a good answer', () => {
     expect(completionTokens).toBeGreaterThan(0);
   });
 
-  test('through the completions route as the SDK sends it', async () => {
+  test('through the completions route of the SDK', async () => {
     const answer = await client.completions.create({
       model: 'cortex-tiny',
       prompt: 'What is',
@@ -68,7 +68,7 @@ describe('"What is cortex?" gets a good answer', () => {
     expect(answer.usage?.completion_tokens).toBeGreaterThan(0);
   });
 
-  test('through cortex chat, which prints just the answer when it is asked through a pipe', async () => {
+  test('through cortex chat, which prints only the answer when its input is a pipe', async () => {
     const shell = new Program(['sh', '-c', `echo "${QUESTION}" | "$CORTEX" chat --url "$URL"`], {
       env: { CORTEX: CORTEX_BIN, URL: up.api },
     });

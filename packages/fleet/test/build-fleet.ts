@@ -102,7 +102,7 @@ export const fleetConfig = ({ nodes, catalogue, aliases }: FleetOptions): FleetC
   failuresBeforeDown: 3,
 });
 
-/** A fleet that was configured at 0 and has heard `FleetState:`. */
+/** A fleet that was configured at 0 and has received `reports`. */
 export function fleet(options: FleetOptions, reports: readonly NodeReported[] = []): FleetState {
   const state = new FleetState();
   state.apply({ kind: 'config_changed', config: fleetConfig(options), atMs: 0 });

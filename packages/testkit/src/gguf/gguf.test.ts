@@ -9,13 +9,13 @@ import { writeGguf } from './write-gguf.ts';
 
 const TINY = fileURLToPath(new URL('../../../../models/cortex-tiny.gguf', import.meta.url));
 
-test('a GGUF file that is read and written stays the same byte for byte', async () => {
+test('a GGUF file stays byte-identical when it is read and written', async () => {
   const bytes = new Uint8Array(readFileSync(TINY));
 
   expect(Buffer.compare(writeGguf(await readGguf(bytes)), bytes)).toBe(0);
 });
 
-test('a GGUF file that is written and read has the same content', async () => {
+test('a GGUF file has the same content after it is written and read', async () => {
   const file: GgufFile = {
     metadata: new Map([
       ['general.architecture', text('bert')],
@@ -38,6 +38,6 @@ test('a GGUF file that is written and read has the same content', async () => {
   expect(read.tensors[0]?.data.subarray(0, 12)).toEqual(file.tensors[0]?.data ?? new Uint8Array());
 });
 
-test('a tensor whose values do not fill its shape is refused', () => {
+test('a tensor whose values do not match its shape is refused', () => {
   expect(() => f32Tensor('a', [2, 2], Float32Array.of(1))).toThrow('a: 1 values for 2×2');
 });
