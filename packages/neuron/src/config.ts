@@ -19,38 +19,49 @@ export const NeuronConfig = z.strictObject({
     .string()
     .default('127.0.0.1:13131')
     .describe(
-      'Where the API listens, host:port. Beyond loopback it needs security.node_token_file.',
+      'Address of the API, host:port. An address beyond loopback needs security.node_token_file.',
     ),
   models_dir: z
     .string()
     .default('/var/lib/neuron/models')
-    .describe('GGUF files of this node. A file put here is listed under its path without .gguf.'),
+    .describe(
+      'Folder with the GGUF files of this node. The id of a model is its path below this folder without .gguf.',
+    ),
   models_dirs: z
     .array(z.string())
     .default([])
-    .describe('Further folders with GGUF files, read only (a Hugging Face cache, LM Studio).'),
-  state_dir: z.string().default('/var/lib/neuron').describe('What the daemon remembers.'),
+    .describe(
+      'More folders with GGUF files (a Hugging Face cache, LM Studio). neuron does not write to them.',
+    ),
+  state_dir: z
+    .string()
+    .default('/var/lib/neuron')
+    .describe(
+      'Folder for the state of the daemon: facts about model files, engine records, saved slots.',
+    ),
   shutdown_grace_s: z
     .number()
     .min(0)
     .default(30)
-    .describe('What requests in flight get to finish when the daemon is told to end.'),
+    .describe('Time that requests in flight have to finish when the daemon shuts down.'),
   default_models: z
     .array(LoadModelRequest)
     .default([])
-    .describe('Loaded at start, after the port is open; any field of a load call.'),
+    .describe(
+      'Models to load at start, once the port is open. Each entry takes the fields of a load call.',
+    ),
   devices: z
     .strictObject({
-      reserve_mb: z.number().min(0).default(512).describe('MiB kept free on each GPU.'),
+      reserve_mb: z.number().min(0).default(512).describe('MiB to keep free on each GPU.'),
       exclude: z
         .array(z.union([z.int().min(0), z.string()]))
         .default([])
-        .describe('GPUs left alone, by index or uuid.'),
+        .describe('GPUs that neuron does not use, by index or UUID.'),
       cpu_memory_mb: z
         .number()
         .positive()
         .optional()
-        .describe('MiB of RAM that models may take together. Absent: half of what there is.'),
+        .describe('MiB of RAM that all models together may use. Default: half of the RAM.'),
     })
     .prefault({}),
   admission: z
@@ -59,16 +70,18 @@ export const NeuronConfig = z.strictObject({
         .int()
         .min(0)
         .default(32)
-        .describe('Requests that may wait for a slot of a model; beyond it 503 queue_full.'),
+        .describe(
+          'Requests per model that may wait for a slot. Further requests get 503 queue_full.',
+        ),
       max_wait_secs: seconds
         .default(60)
-        .describe('How long a request that is not streamed may wait for its slot.'),
+        .describe('Longest wait for a slot of a request that is not streamed.'),
       max_per_principal: z
         .int()
         .min(0)
         .default(0)
         .describe(
-          'Requests that one caller may have at a model, in slots and queue together; beyond it 429. 0: no cap.',
+          'Requests per caller and model, in slots and in the queue together. Further requests get 429. 0: no limit.',
         ),
     })
     .prefault({}),
@@ -77,31 +90,31 @@ export const NeuronConfig = z.strictObject({
       isolation: z
         .enum(['process', 'none'])
         .default('process')
-        .describe('process: each model in a process of its own. none: inside the daemon.'),
+        .describe('process: one engine process per model. none: engines run inside the daemon.'),
       runtime: z
         .string()
         .min(1)
         .optional()
         .describe(
-          'Program that runs engine processes: a Bun or Node. Absent: the one that runs neuron.',
+          'Program that runs engine processes, Bun or Node. Default: the one that runs neuron.',
         ),
       threads: z
         .int()
         .min(1)
         .optional()
-        .describe('CPU threads of each model. Absent: half of the logical cores, at least one.'),
+        .describe('CPU threads per model. Default: half of the logical cores, at least one.'),
       prefill_chunk_tokens: z
         .int()
         .min(1)
         .default(512)
         .describe(
-          'Prompt tokens decoded in one step at most, so that running streams keep their pace.',
+          'Maximum of prompt tokens per step. Smaller values slow running streams less while a prompt is read.',
         ),
       batch_invariant: z
         .boolean()
         .default(false)
         .describe(
-          'true: at temperature 0 the same text whatever else is in the batch, at the cost of speed. false: the fastest kernels.',
+          'true: at temperature 0 the text does not depend on other requests in the batch; slower. false: the fastest kernels.',
         ),
       prompt_cache_mb: z
         .number()
@@ -115,12 +128,16 @@ export const NeuronConfig = z.strictObject({
         .min(0)
         .default(0)
         .describe(
-          'MiB of state_dir, over all models, for the slots of unloaded ones: the next load goes on where they were. 0: none.',
+          'MiB in state_dir, for all models together, for the slots of unloaded models. The next load of a model restores them. 0: none.',
         ),
-      startup_timeout_s: seconds.default(1800).describe('A load that takes longer has failed.'),
+      startup_timeout_s: seconds
+        .default(1800)
+        .describe('Longest duration of a load. A load that takes longer fails.'),
       wedge_s: seconds
         .default(60)
-        .describe('An engine that has work and makes no step for so long is killed and restarted.'),
+        .describe(
+          'An engine that has work and completes no step for this time is killed and restarted.',
+        ),
     })
     .prefault({}),
   security: z
@@ -128,20 +145,20 @@ export const NeuronConfig = z.strictObject({
       node_token_file: z
         .string()
         .optional()
-        .describe('File with the token that every call must carry as Authorization: Bearer.'),
+        .describe('File with the token that every request must send as Authorization: Bearer.'),
       insecure: z
         .boolean()
         .default(false)
-        .describe('Allows a listener beyond loopback without a token.'),
+        .describe('Allow an address beyond loopback without a token.'),
       file_roots: z
         .array(z.string())
         .default([])
-        .describe('Where file: sources may point, beside models_dir and models_dirs.'),
+        .describe('Folders that file: sources may name, besides models_dir and models_dirs.'),
       cors_origins: corsOrigins().describe(
-        'Web pages that may read and ask models here, and change nothing: origins as "https://chat.example", "chrome-extension://*" for a scheme of extensions or webviews, or "*" for all.',
+        'Origins of web pages that may list and use models, but change nothing: "https://chat.example", "chrome-extension://*" for every origin of a scheme, or "*" for all.',
       ),
       allowed_hosts: allowedHosts().describe(
-        'Names by which browsers reach this node, beside addresses, names without a dot, and names below .local, .lan, .internal, .home.arpa and .localhost.',
+        'Host names by which browsers may reach this node. Always allowed: IP addresses, names without a dot, and names below .local, .lan, .internal, .home.arpa and .localhost.',
       ),
     })
     .prefault({}),

@@ -246,7 +246,7 @@ async function createNeuron(config: NeuronConfig, log: Logger, parts: NeuronPart
 
   async function logged(looking: Promise<void>): Promise<void> {
     await looking.catch((error: unknown) => {
-      log.warn({ err: error }, 'saved slots could not be looked through');
+      log.warn({ err: error }, 'saved slots could not be checked');
     });
   }
 
@@ -284,7 +284,7 @@ async function createNeuron(config: NeuronConfig, log: Logger, parts: NeuronPart
     },
     async close(graceMs: number): Promise<void> {
       gate.close();
-      ending.abort(new Error('the daemon ends'));
+      ending.abort(new Error('the daemon shuts down'));
       await drain(graceMs);
       await Promise.all(harnesses.all.map(async (harness) => harness.stop?.(0)));
       for (const stop of stopTicking) stop();

@@ -18,7 +18,7 @@ function neverExit(command: CommandUnknownOpts, { print, warn }: Output): void {
     writeOut: (text) => print(text.trimEnd()),
     writeErr: (text) => warn(text.trimEnd()),
   });
-  command.showHelpAfterError('(--help shows how it is called)');
+  command.showHelpAfterError('(run with --help for usage)');
   for (const child of command.commands) neverExit(child, { print, warn });
 }
 
@@ -33,7 +33,7 @@ export async function runNeuron(
 ): Promise<0 | 1 | 2> {
   const { env, output } = options;
   const program = new Command('neuron')
-    .description('The daemon of one machine of the fleet: hardware, engines, models.')
+    .description('The node daemon: manages the hardware, engines and models of one machine.')
     .version(PRODUCT_VERSION)
     .addCommand(serveCommand(env))
     .addCommand(discoverCommand(env, output.print));

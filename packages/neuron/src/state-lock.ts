@@ -44,7 +44,7 @@ export function lockState(stateDir: string): () => void {
     const isAlive = startTime !== '' && processStartTime(Number(pid)) === startTime;
     if (isAlive && holder !== own) {
       throw new ConfigError(
-        `state_dir: ${stateDir} is used by another neuron (process ${pid}): give this one its own`,
+        `state_dir: ${stateDir} is used by another neuron (process ${pid}): give this one its own folder`,
         { key: 'state_dir' },
       );
     }

@@ -38,6 +38,6 @@ test('a state folder that cannot be written is said once, and once more when it 
 
   expect(written).toEqual([false, false, false]);
   expect(said).toHaveLength(2);
-  expect(said[0]).toStartWith('warn: state_dir cannot be written');
-  expect(said[1]).toBe('info: state_dir can be written again');
+  expect(said[0]).toStartWith('warn: state_dir is not writable');
+  expect(said[1]).toBe('info: state_dir is writable again');
 });

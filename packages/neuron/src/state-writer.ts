@@ -42,7 +42,7 @@ export class StateWriter {
       this.failed(path, error);
       return false;
     }
-    if (this.#isFailing) this.#log.info({ path }, 'state_dir can be written again');
+    if (this.#isFailing) this.#log.info({ path }, 'state_dir is writable again');
     this.#isFailing = false;
     return true;
   }
@@ -52,7 +52,7 @@ export class StateWriter {
     if (!this.#isFailing) {
       this.#log.warn(
         { err: error, path },
-        'state_dir cannot be written: models are served all the same, but what is learnt of them is lost at the end. Make room, or correct state_dir',
+        'state_dir is not writable: the daemon keeps serving, but loses what it has learnt about models when it ends. Free some space or correct state_dir',
       );
     }
     this.#isFailing = true;

@@ -12,7 +12,7 @@ import { ServiceTime } from './service-time.ts';
 export interface AdmissionOptions {
   /** Requests that may wait for a slot, each model. */
   readonly maxQueueDepth: number;
-  /** How long a request that is not streamed may wait for its slot. */
+  /** Longest wait for a slot of a request that is not streamed. */
   readonly maxWaitMs: number;
   /** Seats of a model that one principal may hold, slots and queue together; 0: as many as there are. */
   readonly maxPerPrincipal: number;
@@ -153,7 +153,7 @@ export class Admission {
     if (weight > maxPerPrincipal) {
       throw new CortexError(
         'invalid_request',
-        `n = ${weight} is more than the ${maxPerPrincipal} requests that one caller may have at a time.`,
+        `n = ${weight} is more than the ${maxPerPrincipal} requests that one caller may have at the same time.`,
         { param: 'n' },
       );
     }
@@ -166,7 +166,7 @@ export class Admission {
     throw refuse(
       new CortexError(
         'rate_limit_exceeded',
-        `You have ${held} requests at ${modelId} already; ${maxPerPrincipal} at a time are allowed (admission.max_per_principal).`,
+        `You already have ${held} requests at ${modelId}. The limit is ${maxPerPrincipal} (admission.max_per_principal).`,
         { retryAfterS },
       ),
     );
@@ -188,7 +188,7 @@ export class Admission {
         refuse(
           new CortexError(
             'queue_full',
-            `${modelId} gave no slot within ${Math.round(maxWaitMs / 1000)} s.`,
+            `${modelId} had no free slot within ${Math.round(maxWaitMs / 1000)} s.`,
             { retryAfterS: seats.serviceTime.secondsUntilFree(startsAt - seats.released, slots) },
           ),
         ),

@@ -55,7 +55,7 @@ export function createAccess(options: {
       if (scheme.toLowerCase() === 'bearer' && timingSafeEqual(digest(given), expected)) return;
       throw new CortexError(
         'invalid_api_key',
-        'This node wants its token: Authorization: Bearer …',
+        'This node needs its token: send Authorization: Bearer <token>.',
       );
     },
     principalOf(headers, address) {
@@ -71,7 +71,7 @@ export function createAccess(options: {
       } catch (error) {
         throw new CortexError(
           'invalid_request',
-          `The header ${NEURON_HEADERS.params} is not a JSON object in base64url.`,
+          `The header ${NEURON_HEADERS.params} is not a base64url-encoded JSON object.`,
           { cause: error },
         );
       }

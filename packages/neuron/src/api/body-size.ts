@@ -41,7 +41,7 @@ export async function checkBodySize(bytes: Uint8Array, models: Models): Promise<
   }
   throw new CortexError(
     'context_length_exceeded',
-    `This model's maximum context length is ${contextTokens} tokens. However, your request has ${bytes.length} bytes, and no more than ${limit} are read. Please shorten it.`,
+    `This model's maximum context length is ${contextTokens} tokens. However, your request has ${bytes.length} bytes, and the limit for this model is ${limit}. Please shorten it.`,
     { param: 'messages' },
   );
 }

@@ -27,10 +27,10 @@ type Parsed = Pick<HarnessRequest, 'body' | 'bytes'>;
 
 /** What a model must be able to do for a route, in the words of `/models`, and how its lack is told. */
 const WANTED = {
-  '/v1/chat/completions': { word: 'text', lack: 'writes no text' },
-  '/v1/completions': { word: 'text', lack: 'writes no text' },
-  '/v1/embeddings': { word: 'embedding', lack: 'makes no embeddings' },
-  '/v1/rerank': { word: 'rerank', lack: 'does not rank' },
+  '/v1/chat/completions': { word: 'text', lack: 'does not generate text' },
+  '/v1/completions': { word: 'text', lack: 'does not generate text' },
+  '/v1/embeddings': { word: 'embedding', lack: 'does not create embeddings' },
+  '/v1/rerank': { word: 'rerank', lack: 'does not rerank' },
 } as const satisfies Record<SeatedRoute, { word: string; lack: string }>;
 
 const invalid = (param: string, must: string): CortexError =>
@@ -39,7 +39,7 @@ const invalid = (param: string, must: string): CortexError =>
 /** @throws CortexError `missing_model_field`, `invalid_request` on `model` */
 export function readModel({ model }: Readonly<Record<string, unknown>>): string {
   if (model === undefined || model === null || model === '') {
-    throw new CortexError('missing_model_field', 'The body names no model.', { param: 'model' });
+    throw new CortexError('missing_model_field', 'The body has no model.', { param: 'model' });
   }
   if (typeof model !== 'string') throw invalid('model', 'a string');
   return model;
@@ -57,7 +57,7 @@ function readView(route: SeatedRoute, body: Readonly<Record<string, unknown>>): 
   }
   if (n === undefined || n === null) return { model, n: 1, isStreamed: stream === true };
   if (typeof n !== 'number' || !Number.isInteger(n) || n < 1) {
-    throw invalid('n', 'a whole number from 1 on');
+    throw invalid('n', 'a whole number of at least 1');
   }
   return { model, n, isStreamed: stream === true };
 }

@@ -24,9 +24,9 @@ const counter = (name: string, help: string, labels: readonly string[] = ['model
 export class NodeMetrics {
   readonly #uptime = gauge('neuron_uptime_seconds', 'Time since the daemon started.', []);
   readonly #draining = gauge('neuron_draining', '1 while the node takes no new work.', []);
-  readonly #models = gauge('neuron_models', 'Models of the node by state.', ['state']);
+  readonly #models = gauge('neuron_models', 'Models of the node, by state.', ['state']);
 
-  readonly #inFlight = gauge('neuron_model_in_flight', 'Requests of the model in a slot.');
+  readonly #inFlight = gauge('neuron_model_in_flight', 'Requests in a slot of the model.');
   readonly #queueDepth = gauge(
     'neuron_model_queue_depth',
     'Requests waiting for a slot of the model.',
@@ -37,7 +37,7 @@ export class NodeMetrics {
     'Requests that admission refused, by error code.',
     ['model', 'code'],
   );
-  readonly #vram = gauge('neuron_model_vram_bytes', 'Memory that the model takes on GPUs.');
+  readonly #vram = gauge('neuron_model_vram_bytes', 'GPU memory of the model.');
   readonly #resident = gauge(
     'neuron_engine_resident_bytes',
     'Resident memory of the engine process of the model.',
@@ -45,15 +45,15 @@ export class NodeMetrics {
 
   readonly #prefillRate = gauge(
     'neuron_model_prefill_tokens_per_second',
-    'Moving average of the prefill speed.',
+    'Moving average of the prefill speed, in tokens per second.',
   );
   readonly #decodeRate = gauge(
     'neuron_model_decode_tokens_per_second',
-    'Moving average of the decode speed.',
+    'Moving average of the decode speed, in tokens per second.',
   );
   readonly #batches = createHistogramFamily({
     name: 'neuron_engine_batch_sequences',
-    help: 'Sequences per step of the engine, since the model was loaded.',
+    help: 'Sequences per engine step since the model was loaded.',
     labels: ['model'],
     bounds: BATCH_BOUNDS,
   });
@@ -77,20 +77,22 @@ export class NodeMetrics {
   );
   readonly #cacheBytes = gauge(
     'neuron_prompt_cache_bytes',
-    'RAM that the prompt cache of the model takes.',
+    'RAM of the prompt cache of the model.',
   );
 
   readonly #vramUsed = gauge('neuron_device_vram_used_bytes', 'Memory in use on a device.', [
     'device',
   ]);
   readonly #vramTotal = gauge('neuron_device_vram_total_bytes', 'Memory of a device.', ['device']);
-  readonly #utilization = gauge('neuron_device_utilization_ratio', 'Use of a device, 0 to 1.', [
-    'device',
-  ]);
+  readonly #utilization = gauge(
+    'neuron_device_utilization_ratio',
+    'Utilization of a device, 0 to 1.',
+    ['device'],
+  );
   readonly #temperature = gauge('neuron_device_temperature_celsius', 'Temperature of a device.', [
     'device',
   ]);
-  readonly #power = gauge('neuron_device_power_watts', 'Power that a device draws.', ['device']);
+  readonly #power = gauge('neuron_device_power_watts', 'Power draw of a device.', ['device']);
 
   readonly #families = [
     this.#uptime,

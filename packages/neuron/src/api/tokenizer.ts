@@ -25,8 +25,6 @@ export function tokenizer(route: TokenizerRoute, deps: ApiDeps) {
     }
     const cold = await models.cold(modelId);
     if (cold) return cold.models.serve(route, cold.files, parsed.body);
-    throw refuse(
-      new CortexError('no_capacity', `The file of ${modelId} is not on the disks of this node.`),
-    );
+    throw refuse(new CortexError('no_capacity', `The file of ${modelId} is not on this node.`));
   };
 }

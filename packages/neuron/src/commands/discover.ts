@@ -47,7 +47,7 @@ function formatDiscovery(found: Discovery): string {
     ['cpu', `${found.cpu.model}, ${found.cpu.cores} cores`],
     [
       'memory',
-      `${gib(found.ram_total_mb)}, of which models on the CPU may take ${gib(cpu?.vram_total_mb ?? 0)}`,
+      `${gib(found.ram_total_mb)}, of which models on the CPU may use ${gib(cpu?.vram_total_mb ?? 0)}`,
     ],
     ...found.storage.map(({ path, free_mb: free, total_mb: total }): [string, string] => [
       'disk',
@@ -66,8 +66,8 @@ function formatDiscovery(found: Discovery): string {
 /** `neuron discover`: what this machine has and what of it can be used. Output goes through `print`. */
 export function discoverCommand(env: Env, print: (text: string) => void) {
   return new Command('discover')
-    .description('Show the hardware of this machine and what of it models can use.')
-    .option('-c, --config <file>', 'neuron.toml, for devices.exclude and the folders')
+    .description('Show the hardware of this machine and which of it models can use.')
+    .option('-c, --config <file>', 'path of neuron.toml, read for devices.exclude and the folders')
     .option('--json', 'print JSON, for scripts', false)
     .action(async ({ config: file, json }) => {
       const found = await discoverHere(loadNeuronConfig({ file, env }).value);

@@ -9,11 +9,12 @@ type Env = Readonly<Record<string, string | undefined>>;
 /** `neuron serve`: runs the daemon until it is told to end. */
 export function serveCommand(env: Env) {
   return new Command('serve')
-    .description(
-      'Run the daemon of this machine: discovers its hardware, loads models, answers requests.',
+    .description('Run the node daemon: detects the hardware, loads models, answers requests.')
+    .option(
+      '-c, --config <file>',
+      'path of neuron.toml; without it, defaults and NEURON_… variables apply',
     )
-    .option('-c, --config <file>', 'neuron.toml; without it defaults and NEURON_… variables count')
-    .option('--ready-file <path>', 'written once listening: {"pid","node"}')
+    .option('--ready-file <path>', 'write {"pid","node"} to this file once the daemon listens')
     .action(async ({ config: file, readyFile }) => {
       const config = loadNeuronConfig({ file, env });
       const log = createLogger({ name: 'neuron', level: env['NEURON_LOG'] });

@@ -277,7 +277,7 @@ describe('place', () => {
   test('refuses a device that is not here', async () => {
     const devices = await monitor();
 
-    expect(() => place(devices, { devices: [7] })).toThrow('no device 7; it has: 0, 1');
+    expect(() => place(devices, { devices: [7] })).toThrow('no device 7. Available: 0, 1');
   });
 
   test('never takes the CPU when a GPU was asked for', async () => {

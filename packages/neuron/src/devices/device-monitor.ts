@@ -20,7 +20,7 @@ export interface DeviceMonitorOptions {
   readonly probe: (signal: AbortSignal) => Promise<readonly EngineDevice[]>;
   /** Indexes or uuids of GPUs to leave alone. */
   readonly exclude: readonly (number | string)[];
-  /** MiB kept free on each GPU. */
+  /** MiB to keep free on each GPU. */
   readonly reserveMib: number;
   /** Folders whose file systems are reported. */
   readonly storagePaths: readonly string[];
@@ -152,7 +152,7 @@ export class DeviceMonitor {
     const known = this.gpus.map((candidate) => candidate.index).join(', ');
     throw new CortexError(
       'invalid_request',
-      `This node has no device ${index}; it has: ${known === '' ? 'none' : known}. ${this.unavailableReason ?? ''}`.trim(),
+      `This node has no device ${index}. Available: ${known === '' ? 'none' : known}. ${this.unavailableReason ?? ''}`.trim(),
       { param: 'devices' },
     );
   }
@@ -181,7 +181,7 @@ export class DeviceMonitor {
         this.#cudaVersion ??= await readCudaVersion(this.#options.sources);
       }
     } catch (error) {
-      this.#options.log.error({ err: error }, 'the GPUs of this machine could not be read');
+      this.#options.log.error({ err: error }, 'the GPUs of this machine could not be queried');
     }
     this.#report();
   }
@@ -226,6 +226,6 @@ const onGpus = (gpus: readonly NvidiaGpu[]): Placement => ({
 const unusable = (reason: string): CortexError =>
   new CortexError(
     'no_capacity',
-    `${reason} To use the CPU all the same, load the model with gpu_layers = 0, or name the GPU in devices.exclude.`,
+    `${reason} To use the CPU instead, load the model with gpu_layers = 0, or add the GPU to devices.exclude.`,
     { param: 'gpu_layers' },
   );

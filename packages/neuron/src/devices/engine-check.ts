@@ -78,9 +78,7 @@ export class EngineCheck {
     const limit = new AbortController();
     const late = Promise.withResolvers<Verdict>();
     const timer = setTimeout(() => {
-      late.resolve(
-        unusable(`it did not answer within ${limitMs / 1000} s, so the driver may hang`),
-      );
+      late.resolve(unusable(`it did not answer within ${limitMs / 1000} s; the driver may hang`));
       limit.abort(new Error('the check of the GPU took too long'));
     }, limitMs);
     try {

@@ -271,5 +271,5 @@ const mapValues = (
 const restless = (modelId: string): CortexError =>
   new CortexError(
     'insufficient_vram',
-    `The room for ${modelId} was taken by another load or program, ${MAX_PLANS} times in a row.`,
+    `Another load or program took the memory for ${modelId} ${MAX_PLANS} times in a row. Try again.`,
   );

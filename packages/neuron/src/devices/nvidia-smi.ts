@@ -109,7 +109,7 @@ export function explainFailure(output: string, kernelModule: string | undefined)
     return `The NVIDIA driver was updated while its old kernel module is still loaded${detail}: reboot this machine.`;
   }
   if (/couldn't communicate with the NVIDIA driver/i.test(output)) {
-    return 'An NVIDIA GPU is there, but the kernel module of its driver is not loaded: run "sudo modprobe nvidia", or install the driver.';
+    return 'This machine has an NVIDIA GPU, but the kernel module of its driver is not loaded: run "sudo modprobe nvidia", or install the driver.';
   }
   if (/No devices were found/i.test(output)) {
     return 'The NVIDIA driver is loaded but finds no GPU that it can use: see "sudo dmesg | grep NVRM".';

@@ -22,7 +22,7 @@ export function createHarnessRegistry(harnesses: readonly Harness[]): HarnessReg
       const known = [...byName.keys()].join(', ');
       throw new CortexError(
         'model_load_failed',
-        `This node has no harness ${name}; it has: ${known}.`,
+        `This node has no harness ${name}. Available: ${known}.`,
         { param: 'harness' },
       );
     },

@@ -80,7 +80,7 @@ export class Activation {
       if (this.#signal.aborted) return 'done';
       const error = toCortexError(thrown);
       this.#failed.set(id, error.message);
-      this.#log.error({ model: id, reason: error.message }, 'default model not loaded');
+      this.#log.error({ model: id, reason: error.message }, 'a default model could not be loaded');
       if (!error.isRetryable) return 'done';
       this.#pending.add(id);
       return 'again';

@@ -116,7 +116,9 @@ export class ColdModelDesk {
       throw error;
     }
     if (!inspection) void this.#inspect(id, file);
-    throw new CortexError('model_loading', `${id} is being looked into.`, { retryAfterS: 1 });
+    throw new CortexError('model_loading', `${id} is being inspected. Try again.`, {
+      retryAfterS: 1,
+    });
   }
 
   async #inspect(id: string, { fingerprint }: ModelFile): Promise<void> {
@@ -137,7 +139,7 @@ export class ColdModelDesk {
     if (!models) {
       throw new CortexError(
         'unsupported_parameter',
-        `The harness ${settings.harness} says nothing of models that are not loaded.`,
+        `The harness ${settings.harness} gives no information on models that are not loaded.`,
         { param: 'harness' },
       );
     }
@@ -150,7 +152,7 @@ export class ColdModelDesk {
 const onlyByLoad = (id: string): CortexError =>
   new CortexError(
     'model_not_loaded',
-    `${id} has no chat template: what else it can do shows when it is loaded.`,
+    `${id} has no chat template, so its capabilities are known only after a load.`,
   );
 
 const failedNow = (error: CortexError): Inspection => ({

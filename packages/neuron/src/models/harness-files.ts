@@ -27,7 +27,7 @@ export async function findAdapters(store: ModelStore, { lora = [] }: LoadSetting
       if (!isFileSource(source)) {
         throw new CortexError(
           'unsupported_parameter',
-          `${param}: an adapter is a file on this node, as "file:adapters/mine.gguf"; ${source} is none.`,
+          `${param}: an adapter must be a file on this node, such as "file:adapters/mine.gguf", not ${source}.`,
           { param },
         );
       }

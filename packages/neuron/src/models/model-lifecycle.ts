@@ -93,7 +93,7 @@ export class ModelLifecycle {
   get reason(): string | undefined {
     if (this.#phase.kind === 'failed') return this.#phase.failure.error.message;
     if (this.#phase.kind !== 'loaded') return undefined;
-    return this.running ? this.running.reason : 'its harness does not have it any more';
+    return this.running ? this.running.reason : 'its harness no longer has the model';
   }
 
   get settings(): LoadSettings | undefined {
@@ -156,12 +156,12 @@ export class ModelLifecycle {
     const model = this.running;
     if (model && model.state !== 'failed') return;
     const { harness, settings } = phase.loaded;
-    const reason = model?.reason ?? `${harness.name} does not have it any more`;
+    const reason = model?.reason ?? `${harness.name} no longer has the model`;
     this.#deps.ledger.release(this.id);
     const failure = givenUp(this.id, { reason, causes: this.#causes(settings) }, performance.now());
     this.#phase = { kind: 'failed', failure, listed: this.#listed };
     harness.unloadModel(this.id).catch((cause: unknown) => {
-      this.#deps.log.error({ err: cause, model: this.id }, 'a failed model could not be put away');
+      this.#deps.log.error({ err: cause, model: this.id }, 'a failed model could not be unloaded');
     });
   }
 
@@ -250,7 +250,7 @@ export class ModelLifecycle {
   }
 
   #cancel(loading: LoadUnderWay): void {
-    this.#deps.log.info({ model: this.id }, 'nobody waits for the load any more: cancelled');
+    this.#deps.log.info({ model: this.id }, 'load cancelled: no caller waits for it any more');
     loading.cancel();
   }
 

@@ -139,7 +139,7 @@ describe('finding', () => {
     put('models/m-Q4_0.gguf');
 
     expect(await messageOf(store().find({ modelId: 'm', quant: 'Q6_K' }))).toContain(
-      'available: Q4_0',
+      'Available: Q4_0',
     );
   });
 

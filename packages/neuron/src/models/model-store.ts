@@ -109,7 +109,8 @@ export class ModelStore {
       this.#indexProblem = undefined;
     } catch (error) {
       const problem = error instanceof Error ? error.message : String(error);
-      if (problem !== this.#indexProblem) log.error({ err: error }, 'models cannot be listed');
+      if (problem !== this.#indexProblem)
+        log.error({ err: error }, 'the models folders cannot be listed');
       this.#indexProblem = problem;
     }
     this.#files = files;
@@ -135,8 +136,8 @@ export class ModelStore {
     const available = candidates.map((file) => file.quant ?? file.id).join(', ');
     throw structural(
       quant === undefined
-        ? `${modelId} names several files (${available}): ask for one by quant or by its own id.`
-        : `${modelId} is not here as ${quant}; available: ${available}.`,
+        ? `${modelId} matches several files (${available}). Choose one with quant or by its own id.`
+        : `${modelId} is not on this node as ${quant}. Available: ${available}.`,
       'quant',
     );
   }
@@ -145,7 +146,7 @@ export class ModelStore {
     const path = `${join(resolve(this.#options.modelsDir), modelId)}.gguf`;
     const from = source === undefined ? '' : ` from ${source}`;
     return structural(
-      `${path} does not exist, and this node cannot download models${from} yet: put the file there.`,
+      `${path} does not exist, and this node cannot download models${from} yet. Put the file there.`,
       'model_id',
     );
   }

@@ -134,11 +134,11 @@ export class Models {
   }
 
   #expire(lifecycle: ModelLifecycle): void {
-    this.#deps.log.info({ model: lifecycle.id }, 'idle for its ttl: unloading');
+    this.#deps.log.info({ model: lifecycle.id }, 'idle for its TTL: unloading');
     lifecycle
       .unload({ force: false, ifIdle: true, ifGeneration: undefined })
       .catch((error: unknown) => {
-        this.#deps.log.debug({ err: error, model: lifecycle.id }, 'used again before its unload');
+        this.#deps.log.debug({ err: error, model: lifecycle.id }, 'used again before the unload');
       });
   }
 

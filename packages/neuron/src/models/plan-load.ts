@@ -60,7 +60,7 @@ function warningsOf(
   const warnings: string[] = [];
   if (settings.gpuLayers === 'auto' && gpuLayers < layers) {
     warnings.push(
-      `only ${gpuLayers} of ${layers} layers fit on the GPU; the others run on the CPU, slowly`,
+      `only ${gpuLayers} of ${layers} layers fit on the GPU; the others run on the CPU, which is slow`,
     );
   }
   // A model that was made for no more has lost nothing.
@@ -68,7 +68,7 @@ function warningsOf(
   if (settings.contextLength === 'auto' && isCut) {
     const smaller = SMALLER_KV[settings.kvType];
     const advice = smaller === undefined ? '' : `; kv_type = "${smaller}" makes room for more`;
-    warnings.push(`the context that fits is only ${contextTokens} tokens a slot${advice}`);
+    warnings.push(`the context that fits is only ${contextTokens} tokens per slot${advice}`);
   }
   return warnings;
 }

@@ -52,7 +52,7 @@ export async function findSourceFile(
   const named = readFilePath(source);
   const path = isAbsolute(named) ? resolve(named) : resolve(modelsDir, named);
   const folders = [modelsDir, ...modelsDirs, ...fileRoots].map((root) => resolve(root));
-  const refusal = fail(`${path} is outside of models_dir, models_dirs and security.file_roots.`);
+  const refusal = fail(`${path} is outside models_dir, models_dirs and security.file_roots.`);
   // Before the disk is asked: whether a file exists elsewhere is nobody's business.
   if (!folders.some((folder) => isWithin(path, folder))) throw refusal;
   const realPath = await realpath(path).catch(() => undefined);

@@ -29,7 +29,7 @@ function unfinished(message: string, cause?: unknown): CortexError {
 /** @throws CortexError `model_load_failed` for a file that is being downloaded, or of which a part is missing */
 export function checkComplete({ id, path, missingPart, isPartial }: ModelFile): void {
   if (isPartial)
-    throw unfinished(`${path} is still being downloaded: try again when it is complete.`);
+    throw unfinished(`${path} is still being downloaded. Try again when it is complete.`);
   if (missingPart === undefined) return;
   throw new CortexError(
     'model_load_failed',
@@ -67,7 +67,7 @@ export async function explainLoadFailure(
     if (!(await hasChanged())) return thrown;
   }
   return unfinished(
-    `${thrown.message} The file is still changing: if it is being copied, try again when it is complete.`,
+    `${thrown.message} The file is still changing. If it is being copied, try again when it is complete.`,
     thrown,
   );
 }

@@ -62,7 +62,7 @@ export interface ProbedFile {
 /** The start of a file, where its metadata are. @throws CortexError `model_load_failed` when it cannot be read */
 async function readStart(path: string): Promise<Uint8Array> {
   const file = await open(path).catch((cause: unknown) => {
-    throw new CortexError('model_load_failed', `Cannot load ${path}: it cannot be read.`, {
+    throw new CortexError('model_load_failed', `Cannot load ${path}: the file cannot be read.`, {
       cause,
     });
   });

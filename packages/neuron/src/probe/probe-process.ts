@@ -200,7 +200,7 @@ export class ProbeProcess {
     const cause =
       outcome.kind === 'ended'
         ? `the engine ended while it read the file: ${outcome.cause}`
-        : `its vocabulary was not read within ${VOCABULARY_LIMIT_MS / 1000} s. The disk may be slow or away: try again.`;
+        : `the vocabulary was not read within ${VOCABULARY_LIMIT_MS / 1000} s. The disk may be slow or offline. Try again.`;
     throw new CortexError('model_load_failed', `Cannot load ${spec.modelPath}: ${cause}`, {
       transient: true,
     });

@@ -128,7 +128,7 @@ export class Probe {
       case 'endless':
         throw new CortexError(
           'template_render_failed',
-          `The chat template of ${modelId} computed for ${TEMPLATE_LIMIT.workMs / 1000} s with these messages and was stopped.`,
+          `The chat template of ${modelId} ran for ${TEMPLATE_LIMIT.workMs / 1000} s with these messages and was stopped.`,
           { param: 'messages' },
         );
       case 'late':
@@ -159,7 +159,7 @@ export class Probe {
       engine.estimate(spec, budget),
     );
     if (outcome.kind === 'answered') return outcome.value;
-    this.#log.warn({ model: spec.modelId, outcome }, 'memory could not be estimated');
+    this.#log.warn({ model: spec.modelId, outcome }, 'the memory of a load could not be estimated');
     return undefined;
   }
 
@@ -178,7 +178,7 @@ export class Probe {
     if (outcome.kind === 'late') {
       throw new CortexError(
         'model_load_failed',
-        `Cannot load ${path}: this node is too busy, its chat template could not be tried within ${TEMPLATE_LIMIT.ms / 1000} s. Try again.`,
+        `Cannot load ${path}: this node is too busy to test the chat template within ${TEMPLATE_LIMIT.ms / 1000} s. Try again.`,
         { transient: true },
       );
     }
@@ -209,7 +209,7 @@ export class Probe {
 const endless = (path: string): CortexError =>
   new CortexError(
     'model_load_failed',
-    `Cannot load ${path}: its chat template (tokenizer.chat_template) does not end. It computed for ${TEMPLATE_LIMIT.workMs / 1000} s on a sample conversation.`,
+    `Cannot load ${path}: the chat template (tokenizer.chat_template) does not end. It ran for ${TEMPLATE_LIMIT.workMs / 1000} s on a sample conversation.`,
   );
 
 /** Vocabularies are read on the CPU: no GPU is opened for them. */

@@ -34,7 +34,10 @@ export function endLeftoverEngines(directory: string, log: Logger): void {
     const path = join(directory, name);
     const record = readRecord(path);
     if (record && processStartTime(record.pid) === record.start_time) {
-      log.warn({ pid: record.pid, model: record.model_id }, 'ending a leftover engine');
+      log.warn(
+        { pid: record.pid, model: record.model_id },
+        'ending an engine that an earlier daemon left running',
+      );
       process.kill(record.pid, 'SIGKILL');
     }
     rmSync(path, { force: true });

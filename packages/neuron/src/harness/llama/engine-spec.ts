@@ -44,7 +44,7 @@ const UNSUPPORTED = {
 } as const satisfies Partial<Record<keyof LoadSettings, string>>;
 
 function refuseSetting(param: string): never {
-  throw new CortexError('unsupported_parameter', `The llama harness cannot do ${param}.`, {
+  throw new CortexError('unsupported_parameter', `The llama harness does not support ${param}.`, {
     param,
   });
 }

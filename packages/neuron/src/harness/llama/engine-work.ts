@@ -5,7 +5,11 @@ import type { WorkOutcome } from '../harness.ts';
 
 /** What ended an engine's events without a last event of its own. */
 function lostEvent(): EngineEvent {
-  return { type: 'error', code: 'node_recovering', message: 'The engine ended while it answered.' };
+  return {
+    type: 'error',
+    code: 'node_recovering',
+    message: 'The engine ended during the request.',
+  };
 }
 
 /**

@@ -36,7 +36,7 @@ export interface LlamaHarnessOptions extends SupervisionOptions {
 const MAX_BYTES_A_TOKEN = 64;
 
 const forcedOut = (id: string): CortexError =>
-  new CortexError('no_capacity', `${id} was unloaded while it answered.`);
+  new CortexError('no_capacity', `${id} was unloaded by force during the request.`);
 
 const shuttingDown = (): CortexError =>
   new CortexError('shutting_down', 'This node is shutting down.', { retryAfterS: 15 });
@@ -83,7 +83,10 @@ export function createLlamaHarness(options: LlamaHarnessOptions): Harness {
     try {
       await probe.learn({ path, fingerprint }, { capabilities: [...capabilities], contextTokens });
     } catch (error) {
-      options.log.warn({ err: error, model: modelId }, 'what it can do could not be written down');
+      options.log.warn(
+        { err: error, model: modelId },
+        'the capabilities of a model could not be stored',
+      );
     }
   }
 
@@ -114,9 +117,13 @@ export function createLlamaHarness(options: LlamaHarnessOptions): Harness {
       await remember(spec, engine);
       const { model } = engine;
       if (model) return model;
-      throw new CortexError('model_load_failed', `The engine of ${modelId} ended at once.`, {
-        transient: true,
-      });
+      throw new CortexError(
+        'model_load_failed',
+        `The engine of ${modelId} ended right after the load.`,
+        {
+          transient: true,
+        },
+      );
     },
 
     async unloadModel(id) {
@@ -128,7 +135,10 @@ export function createLlamaHarness(options: LlamaHarnessOptions): Harness {
       if (save.saveDir === undefined) return;
       // The model is gone whatever became of its slots.
       await states.saved(id, paths.get(id) ?? '').catch((error: unknown) => {
-        options.log.warn({ err: error, model: id }, 'the slots of an unloaded model are lost');
+        options.log.warn(
+          { err: error, model: id },
+          'the slots of an unloaded model could not be saved',
+        );
       });
     },
 

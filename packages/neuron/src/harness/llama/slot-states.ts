@@ -91,7 +91,7 @@ export class SlotStates {
     for (const { path, bytes } of newestFirst) {
       leftBytes -= bytes;
       if (leftBytes >= 0 && maxMib > 0) continue;
-      log.info({ path }, 'saved slots deleted: engine.state_disk_mb is used up');
+      log.info({ path }, 'saved slots deleted: engine.state_disk_mb is reached');
       await remove(path);
     }
   }

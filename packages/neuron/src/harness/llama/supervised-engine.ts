@@ -158,7 +158,10 @@ export class SupervisedEngine {
       await Promise.race([connection.close(graceMs, save), connection.ended]);
       await connection.ended;
     } catch (error) {
-      this.#options.log.warn({ err: error, model: this.modelId }, 'engine did not close by itself');
+      this.#options.log.warn(
+        { err: error, model: this.modelId },
+        'engine did not close in time: killing it',
+      );
       phase.running.started.kill();
       await connection.ended;
     } finally {
@@ -212,7 +215,7 @@ export class SupervisedEngine {
     const seconds = Math.round(this.#options.startupTimeoutMs / 1000);
     return new CortexError(
       'model_load_failed',
-      `${this.modelId} was not loaded within ${seconds} s (engine.startup_timeout_s).`,
+      `${this.modelId} did not load within ${seconds} s (engine.startup_timeout_s).`,
       { transient: true },
     );
   }
@@ -249,7 +252,7 @@ export class SupervisedEngine {
   #lostError(): CortexError {
     return new CortexError(
       'node_recovering',
-      `The engine of ${this.modelId} ended while it answered; it is being restarted.`,
+      `The engine of ${this.modelId} ended during the request and is being restarted.`,
       { retryAfterS: this.retryAfterS },
     );
   }
@@ -265,7 +268,7 @@ export class SupervisedEngine {
       'engine is wedged: killing it',
     );
     started.kill(
-      `it had work and made no step for ${Math.round(silenceMs / 1000)} s (engine.wedge_s)`,
+      `it had work and completed no step for ${Math.round(silenceMs / 1000)} s (engine.wedge_s)`,
     );
   }
 
@@ -289,7 +292,7 @@ export class SupervisedEngine {
     if (this.#phase.kind !== 'recovering') return;
     try {
       await this.#bringUp(() => undefined, this.#closing.signal);
-      this.#options.log.warn({ model: this.modelId }, 'engine is back');
+      this.#options.log.warn({ model: this.modelId }, 'engine restarted');
     } catch (error) {
       if (this.#closing.signal.aborted) return;
       const failure = toCortexError(error);

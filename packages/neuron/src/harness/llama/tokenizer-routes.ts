@@ -34,10 +34,10 @@ const DetokenizeBody = z.looseObject({ tokens: z.array(z.int().min(0)) });
 function textOf({ content, prompt, text }: z.infer<typeof TokenizeBody>): string {
   const [only, ...more] = [content, prompt, text].filter((value) => value !== undefined);
   if (only !== undefined && more.length === 0) return only;
-  const problem = only === undefined ? 'names no text' : 'names its text twice';
+  const problem = only === undefined ? 'has no text' : 'has more than one text';
   throw new CortexError(
     'invalid_request',
-    `The body ${problem}: one of content, prompt, text or messages is wanted.`,
+    `The body ${problem}: send exactly one of content, prompt, text or messages.`,
     { param: 'content' },
   );
 }

@@ -16,10 +16,10 @@ const several = <T extends z.ZodType>(item: T) =>
   z
     .array(item)
     .min(1, 'must not be empty')
-    .max(MAX_INPUTS, `takes ${MAX_INPUTS} at most, send the others in another request`);
+    .max(MAX_INPUTS, `has more than ${MAX_INPUTS} entries: send the rest in another request`);
 
 const Input = z.union([Text, Tokens, several(Text), several(Tokens)], {
-  error: `must be a text, a list of tokens, or a list of up to ${MAX_INPUTS} of either, none of them empty`,
+  error: `must be a string, a list of tokens, or a list of up to ${MAX_INPUTS} of either; none may be empty`,
 });
 
 const EmbeddingsBody = z.looseObject({
