@@ -1,9 +1,9 @@
 import type { Every } from './every.ts';
 
 const TICK_MS = 250;
-/** Ticks that come later than this say that the process did not run. */
+/** A tick that is later than this means that the process did not run. */
 const LATE_MS = 1000;
-/** Nothing here waits longer than a day. */
+/** History to keep: no wait in this daemon is longer than a day. */
 const KEEP_MS = 86_400_000;
 
 interface Pause {
@@ -12,8 +12,8 @@ interface Pause {
 }
 
 /**
- * Tells how long this process has really waited (behaviour 29): time in which it was stopped, or could not run, is not
- * time in which somebody failed to answer it.
+ * Measures time in which this process ran (behaviour 29). Time in which it was stopped or got no CPU does not count
+ * as waiting for an answer.
  */
 export class AwakeClock {
   readonly #nowMs: () => number;
@@ -23,7 +23,7 @@ export class AwakeClock {
   constructor(every: Every, nowMs: () => number = () => performance.now()) {
     this.#nowMs = nowMs;
     this.#lastTickMs = nowMs();
-    // For as long as the process lives.
+    // Runs for the lifetime of the process.
     every(TICK_MS, () => this.#tick());
   }
 

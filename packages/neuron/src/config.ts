@@ -165,7 +165,7 @@ export const NeuronConfig = z.strictObject({
 });
 export type NeuronConfig = z.infer<typeof NeuronConfig>;
 
-/** RAM that models may take together, MiB. */
+/** RAM that all models together may use, MiB. */
 export const cpuMemoryMib = ({ devices }: NeuronConfig, ramTotalMib: number): number =>
   devices.cpu_memory_mb ?? Math.floor(ramTotalMib / 2);
 
@@ -173,7 +173,7 @@ export const cpuMemoryMib = ({ devices }: NeuronConfig, ramTotalMib: number): nu
 export const isLoopback = (hostname: string): boolean =>
   /^(localhost|::1|127(\.\d{1,3}){3})$/.test(hostname);
 
-/** An open port that anybody can run models on must be somebody's decision. */
+/** Refuses a port that is open to other machines without a token, unless the operator allows it. */
 function checkExposure({ value, origins }: LoadedConfig<NeuronConfig>): void {
   const { hostname } = parseListen(value.listen, 'listen', origins);
   const { node_token_file: tokenFile, insecure } = value.security;
@@ -209,13 +209,13 @@ function withAbsolutePaths(loaded: LoadedConfig<NeuronConfig>): NeuronConfig {
   };
 }
 
-/** Names with our prefix that are no settings. */
+/** Variables with our prefix that are not settings. */
 const RESERVED_ENV = ['NEURON_LOG'];
 
 /**
  * Loads `neuron.toml` with environment and flags over it. Paths in the result are absolute.
  *
- * @throws ConfigError naming file, line and key; also for a listener beyond loopback that has no token.
+ * @throws ConfigError naming file, line and key; also for a listener beyond loopback without a token.
  */
 export function loadNeuronConfig(input: {
   readonly file: string | undefined;

@@ -2,7 +2,7 @@ import { CortexError } from '@cortex/protocol';
 
 import { refuse } from './refusal.ts';
 
-/** Open while the daemon takes work; closed for good when it is told to end (behaviour 47). */
+/** Open while the daemon accepts work; closed for good when it shuts down (behaviour 47). */
 export interface Gate {
   readonly isOpen: boolean;
   /** @throws CortexError `shutting_down`, a refusal, when closed */
@@ -10,7 +10,7 @@ export interface Gate {
   close(): void;
 }
 
-/** Longer than most restarts take, shorter than callers' patience. */
+/** Longer than most restarts, shorter than most client timeouts. */
 const RESTART_S = 15;
 
 /** An open gate. */

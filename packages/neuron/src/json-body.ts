@@ -22,7 +22,8 @@ export function parseJsonObject(bytes: Uint8Array): Readonly<Record<string, unkn
 }
 
 /**
- * `body`, which was read from `bytes`, with a seed that no number of JavaScript holds as the digits that were sent: seeds
+ * `body`, which was read from `bytes`, with a seed that no number of JavaScript holds as the digits that were sent:
+ * seeds
  * have 64 bits.
  */
 export function withExactSeed(

@@ -5,7 +5,8 @@ import type { Logger } from '@cortex/service';
 
 /**
  * Writes what the daemon keeps for itself below `state_dir`. Nothing there is worth failing for: where the folder was
- * removed it is made again, and where nothing can be written (a full disk) the daemon goes on without, and says so once.
+ * removed it is made again, and where nothing can be written (a full disk) the daemon goes on without, and says so
+ * once.
  */
 export class StateWriter {
   readonly #log: Pick<Logger, 'warn' | 'info'>;

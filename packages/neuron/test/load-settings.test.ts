@@ -93,10 +93,10 @@ describe('a setting of a load reaches the engine', () => {
       'lora[0].source',
       'absent.gguf does not exist',
     ],
-    [{ lora: [{ source: 'file:/etc/passwd' }] }, 422, 'lora[0].source', 'outside of models_dir'],
+    [{ lora: [{ source: 'file:/etc/passwd' }] }, 422, 'lora[0].source', 'outside models_dir'],
     [{ lora: [{ source: 'hf:org/adapter' }] }, 400, 'lora[0].source', 'hf:org/adapter'],
     [{ draft: 'absent' }, 422, 'draft', 'absent.gguf does not exist'],
-    [{ draft: '/etc/passwd' }, 422, 'draft', 'outside of models_dir'],
+    [{ draft: '/etc/passwd' }, 422, 'draft', 'outside models_dir'],
   ])('%p is refused before anything is loaded', async (fields, status, param, said) => {
     const { neuron, specs } = await startRecording();
     await using _ = neuron;

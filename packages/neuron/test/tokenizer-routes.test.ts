@@ -198,7 +198,7 @@ test('a file on no disk is 503, saying so, and no work was done', async () => {
   expect(answer.headers.get('x-neuron-refused')).toBe('1');
   expect((await answer.json()).error).toMatchObject({
     code: 'no_capacity',
-    message: expect.stringContaining('not on the disks'),
+    message: expect.stringContaining('not on this node'),
   });
 });
 

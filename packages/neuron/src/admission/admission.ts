@@ -1,8 +1,9 @@
 /**
- * Who may ask a model: seats, the bounded queue, and an honest refusal (behaviours 43 and 46).
+ * Admission of requests to a model: seats, the bounded queue, and refusals with the expected wait (behaviours 43
+ * and 46).
  *
- * A seat is a slot or a place in the queue. A request with a seat goes to the engine at once; the engine owns the
- * order to its slots.
+ * A seat is a slot or a place in the queue. A request with a seat goes to the engine at once; the engine decides
+ * the order of the slots.
  */
 import { CortexError } from '@cortex/protocol';
 
@@ -10,36 +11,36 @@ import { refuse } from '../refusal.ts';
 import { ServiceTime } from './service-time.ts';
 
 export interface AdmissionOptions {
-  /** Requests that may wait for a slot, each model. */
+  /** Requests per model that may wait for a slot. */
   readonly maxQueueDepth: number;
   /** Longest wait for a slot of a request that is not streamed. */
   readonly maxWaitMs: number;
-  /** Seats of a model that one principal may hold, slots and queue together; 0: as many as there are. */
+  /** Seats per model that one principal may hold, slots and queue together; 0: no limit. */
   readonly maxPerPrincipal: number;
 }
 
 export interface SeatRequest {
   readonly modelId: string;
-  /** Slots of the model now. */
+  /** Current number of slots of the model. */
   readonly slots: number;
   /** Slots that the request takes: `n`. */
   readonly weight: number;
   readonly isStreamed: boolean;
-  /** Whose request it is. */
+  /** The principal of the request. */
   readonly principal: string;
 }
 
-/** The right to be in one model's slots or queue. */
+/** A place in the slots or in the queue of one model. */
 export interface Seat {
   /** Aborts with a `CortexError` when the wait limit of a request that is not streamed has passed. */
   readonly expired: AbortSignal;
-  /** The request has left the queue. */
+  /** Call it when the request has left the queue. */
   started(): void;
-  /** Gives the seat back; the first call counts. `busyMs`: time in a slot, where it was measured. */
+  /** Releases the seat; only the first call has an effect. `busyMs`: time in a slot, if it was measured. */
   release(busyMs?: number): void;
 }
 
-/** The figures of one model for `/health`. */
+/** The counts of one model for `/health`. */
 export interface SeatReport {
   readonly inFlight: number;
   readonly queueDepth: number;
@@ -50,11 +51,11 @@ export interface SeatReport {
 
 interface ModelSeats {
   used: number;
-  /** Weight given back since the start: says how far the queue has moved. */
+  /** Total weight released since the start; shows how far the queue has advanced. */
   released: number;
   slots: number;
   readonly serviceTime: ServiceTime;
-  /** Weight held by each principal that holds any. */
+  /** Weight held by each principal with at least one seat. */
   readonly byPrincipal: Map<string, number>;
   readonly rejected: Record<string, number>;
   readonly onIdle: Set<() => void>;
@@ -69,10 +70,10 @@ export class Admission {
   }
 
   /**
-   * A seat, or the reason why there is none.
+   * Takes a seat.
    *
    * @throws CortexError `invalid_request` on `n` above the slots; refusals with the expected wait: `queue_full`, and
-   *   `rate_limit_exceeded` for a principal that holds all it may
+   *   `rate_limit_exceeded` for a principal at its limit
    */
   take(request: SeatRequest): Seat {
     const { modelId, slots, weight } = request;
@@ -91,7 +92,7 @@ export class Admission {
     return this.#occupy(seats, request);
   }
 
-  /** Counts a refusal that was decided elsewhere. */
+  /** Counts a refusal by another part of the daemon. */
   reject(modelId: string, code: string): void {
     const { rejected } = this.#seats(modelId);
     rejected[code] = (rejected[code] ?? 0) + 1;
@@ -136,7 +137,7 @@ export class Admission {
     return seats;
   }
 
-  /** Until a newcomer would have a slot: everybody who is there now is served first. */
+  /** The wait until a new request would get a slot: all current requests are served first. */
   #full(modelId: string, seats: ModelSeats, weight: number): CortexError {
     this.reject(modelId, 'queue_full');
     const ahead = seats.used + weight - seats.slots;
@@ -158,7 +159,7 @@ export class Admission {
       );
     }
     this.reject(modelId, 'rate_limit_exceeded');
-    // One of his own has to end; they are served side by side as far as there are slots.
+    // One request of this principal has to end; its requests run in parallel, as far as there are slots.
     const retryAfterS = seats.serviceTime.secondsUntilFree(
       Math.max(1, seats.used + weight - seats.slots),
       Math.max(1, Math.min(seats.slots, held)),
@@ -180,7 +181,7 @@ export class Admission {
     hold(seats.byPrincipal, principal, weight);
     const expiry = new AbortController();
     const expire = (): void => {
-      // By the count of those that ended its turn has come: it is not waiting, it is being computed.
+      // Enough requests ahead have ended, so this one is being processed and no longer waits.
       if (seats.released >= startsAt) return;
       this.reject(modelId, 'queue_full');
       const { maxWaitMs } = this.#options;

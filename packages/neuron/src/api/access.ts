@@ -8,7 +8,7 @@ import { parseJsonObject } from '../json-body.ts';
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 
-/** Reads the shared token. @throws ConfigError naming the key when there is none in the file */
+/** Reads the shared token. @throws ConfigError naming the key when the file has none */
 export function readToken(path: string): string {
   const key = 'security.node_token_file';
   let token: string;
@@ -21,16 +21,16 @@ export function readToken(path: string): string {
   return token;
 }
 
-/** Who may call, and as whom. */
+/** Authentication of callers and their principals. */
 export interface Access {
-  /** @throws CortexError `invalid_api_key` without the token, where there is one */
+  /** @throws CortexError `invalid_api_key` without the token, if the node has one */
   check(headers: Headers): void;
-  /** `key:…`, `session:…` or `addr:…`: as cortex stamped it where its word counts, else by address. */
+  /** `key:…`, `session:…` or `addr:…`: as cortex set it if the caller is trusted, else by address. */
   principalOf(headers: Headers, address: string | undefined): string;
   /**
-   * Sampling defaults of an alias as cortex sent them; undefined for none, and where its word does not count.
+   * Sampling defaults of an alias as cortex sent them; undefined if there are none or the caller is not trusted.
    *
-   * @throws CortexError `invalid_request` when they are not the JSON of an object in base64url
+   * @throws CortexError `invalid_request` when they are not a base64url-encoded JSON object
    */
   paramsOf(headers: Headers): Readonly<Record<string, unknown>> | undefined;
 }
@@ -38,8 +38,8 @@ export interface Access {
 /**
  * Access by shared token.
  *
- * @param options.isLoopback - The listener is reachable from this machine only: without a token its callers' word on
- *   who asks is believed, and only then.
+ * @param options.isLoopback - The listener is reachable from this machine only. Without a token, the principal
+ * header of callers is trusted only in this case.
  */
 export function createAccess(options: {
   readonly token: string | undefined;
@@ -51,7 +51,7 @@ export function createAccess(options: {
     check(headers) {
       if (!expected) return;
       const [scheme = '', given = ''] = (headers.get('authorization') ?? '').split(/\s+/);
-      // Digests are compared, so that neither content nor length shows in the time it takes.
+      // Compares digests, so that the time reveals neither content nor length.
       if (scheme.toLowerCase() === 'bearer' && timingSafeEqual(digest(given), expected)) return;
       throw new CortexError(
         'invalid_api_key',

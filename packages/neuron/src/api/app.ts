@@ -17,12 +17,12 @@ import { metrics } from './metrics.ts';
 import { tokenizer } from './tokenizer.ts';
 import { capabilities, discovery, endpoint, health, logs, version } from './views.ts';
 
-/** A failure as the caller sees it; logged here and nowhere else. */
+/** Turns a failure into the answer for the caller. Failures are logged only here. */
 function answerFailure(thrown: unknown, context: ApiContext, log: Logger): Response {
   const { method, path, raw } = context.req;
   const requestId = context.get('requestId');
   if (raw.signal.aborted) {
-    // Nobody reads it; a handler must settle all the same, or its connection is pinned.
+    // The client has gone, but the handler must settle, or its connection stays open.
     return new Response(null, { status: 499 });
   }
   const error = toCortexError(thrown);
@@ -45,7 +45,7 @@ const INFERENCE_PATHS: ReadonlySet<string> = new Set([
   ...TOKENIZER_ROUTES,
 ]);
 
-/** What the pages of `security.cors_origins` may call: reads and inference, never what changes the node. */
+/** The calls that pages of `security.cors_origins` may make: reads and inference, but nothing that changes the node. */
 export const isOpenToPages = (method: string, path: string): boolean =>
   method === 'GET' || method === 'HEAD' || INFERENCE_PATHS.has(path);
 
@@ -61,7 +61,7 @@ export function createApi(deps: ApiDeps, log: Logger): Hono<ApiEnv> {
     deps.access.check(context.req.raw.headers);
     await next();
     context.res.headers.set('x-request-id', requestId);
-    // A stream goes on after this; its harness says when it has ended.
+    // A stream continues after this; its harness reports the end.
     if (!isEventStream(context.res)) connection.restoreIdleLimit();
   });
 

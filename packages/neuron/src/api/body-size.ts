@@ -2,7 +2,7 @@ import { CortexError, readJsonViewInSlices } from '@cortex/protocol';
 
 import type { Models } from '../models/models.ts';
 
-/** Bodies up to this size are parsed whatever model they are for: that takes a few milliseconds. */
+/** Bodies up to this size are parsed for every model; that takes a few milliseconds. */
 const ALWAYS_PARSED_BYTES = 1 << 20;
 
 const IMAGE_PART = Buffer.from('"image_url"');

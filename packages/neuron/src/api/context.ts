@@ -11,7 +11,7 @@ import type { Models } from '../models/models.ts';
 import type { Gate } from '../gate.ts';
 import type { Access } from './access.ts';
 
-/** What the routes work with. */
+/** Dependencies of the routes. */
 export interface ApiDeps {
   readonly models: Models;
   readonly harnesses: HarnessRegistry;
@@ -22,12 +22,12 @@ export interface ApiDeps {
   readonly logs: ModelLogs;
   readonly access: Access;
   readonly gate: Gate;
-  /** Base URL of the own listener. */
+  /** Base URL of this daemon's listener. */
   readonly ownUrl: () => string;
   readonly maxBodyBytes: number;
   /** Idle limit of client connections, in seconds; absent: `IDLE_LIMIT_S`. */
   readonly idleLimitS?: number | undefined;
-  /** Monotonic, of the daemon's start. */
+  /** Start of the daemon, monotonic. */
   readonly startedAtMs: number;
 }
 

@@ -15,7 +15,7 @@ import { isRefusal } from '../refusal.ts';
 import { checkBodySize } from './body-size.ts';
 import type { ApiContext, ApiDeps } from './context.ts';
 
-/** What admission reads of a body; the harness validates the rest. */
+/** The fields that admission reads; the harness validates the rest. */
 interface InferenceView {
   readonly model: string;
   readonly n: number;
@@ -25,7 +25,7 @@ interface InferenceView {
 type SeatedRoute = GenerateRoutePath | VectorRoute;
 type Parsed = Pick<HarnessRequest, 'body' | 'bytes'>;
 
-/** What a model must be able to do for a route, in the words of `/models`, and how its lack is told. */
+/** The capability that each route needs, as named in `/models`, and the error text without it. */
 const WANTED = {
   '/v1/chat/completions': { word: 'text', lack: 'does not generate text' },
   '/v1/completions': { word: 'text', lack: 'does not generate text' },
@@ -63,7 +63,7 @@ function readView(route: SeatedRoute, body: Readonly<Record<string, unknown>>): 
 }
 
 /**
- * The body of an inference request, read whole.
+ * Reads the entire body of an inference request.
  *
  * @param checkBytes - refuses bodies that are too large before they are parsed
  */
@@ -82,7 +82,7 @@ export async function readInference(
   return { body, bytes };
 }
 
-/** Who asks, and what cortex said with it. */
+/** The identity of a request, and the parameters that cortex sent with it. */
 export function identify(
   context: ApiContext,
   { access }: ApiDeps,
@@ -98,7 +98,7 @@ export function identify(
   };
 }
 
-/** The end of the client or of its patience, whichever comes first. */
+/** Aborts when the client disconnects or the wait limit passes. */
 const endOf = (
   signal: AbortSignal,
   { expired }: Seat,
@@ -112,10 +112,10 @@ export function inference(route: SeatedRoute, deps: ApiDeps) {
     ? (bytes: Uint8Array): Promise<void> => checkBodySize(bytes, models)
     : undefined;
 
-  /** A full queue does not hide that a request can never be answered (behaviour 45). */
+  /** Reports a request that can never be answered even when the queue is full (behaviour 45). */
   async function checkWorthWaiting(model: ServableModel, { body, bytes }: Parsed): Promise<void> {
     const { lifecycle, harness, contextTokens } = model;
-    // No token is shorter than a byte: what has fewer bytes fits, and is not looked at.
+    // No token is shorter than a byte, so a body with fewer bytes fits and needs no check.
     if (!isGenerated(route) || bytes.length <= contextTokens) return;
     await harness.checkAnswerable?.(route, lifecycle.id, body);
   }

@@ -1,4 +1,4 @@
-/** Routes that change what is loaded. */
+/** Routes that load and unload models. */
 import { LoadModelRequest, UnloadModelRequest } from '@cortex/protocol';
 import { readBody } from '@cortex/service';
 
@@ -12,7 +12,7 @@ function readCall({ req }: ApiContext): Promise<Uint8Array> {
   return readBody(req.raw, { maxBytes: MAX_CALL_BYTES, signal: req.raw.signal });
 }
 
-/** `POST /models/load`, with `?wait=true` held until loaded. */
+/** `POST /models/load`, with `?wait=true` it answers once the model is loaded. */
 export function loadModel({ models, gate }: ApiDeps) {
   return async (context: ApiContext): Promise<Response> => {
     gate.check();
@@ -25,7 +25,7 @@ export function loadModel({ models, gate }: ApiDeps) {
   };
 }
 
-/** `POST /models/unload`: answers when the memory is free again. */
+/** `POST /models/unload`: answers once the memory is free. */
 export function unloadModel({ models }: ApiDeps) {
   return async (context: ApiContext): Promise<Response> => {
     const call = parseCall(await readCall(context), UnloadModelRequest);
@@ -39,7 +39,7 @@ export function unloadModel({ models }: ApiDeps) {
   };
 }
 
-/** `POST /models/rescan`: looks at the models folders again, and answers with how many models there are. */
+/** `POST /models/rescan`: scans the models folders again and answers with the number of models. */
 export function rescanModels({ models }: ApiDeps) {
   return async (context: ApiContext): Promise<Response> => {
     await models.rescan();
@@ -47,7 +47,7 @@ export function rescanModels({ models }: ApiDeps) {
   };
 }
 
-/** `POST /models/{id}/estimate`: what a load with these fields would take, and whether there is room now. */
+/** `POST /models/{id}/estimate`: the memory that a load with these fields needs, and whether it fits now. */
 export function estimateModel({ models }: ApiDeps) {
   return async (context: ApiContext): Promise<Response> => {
     const modelId = context.req.param('id') ?? '';

@@ -1,4 +1,4 @@
-/** `GET /metrics`: what `/health`, `/models` and the engines' figures say, for those who scrape nodes. */
+/** `GET /metrics`: `/health`, `/models` and the statistics of the engines as Prometheus metrics. */
 import type { EngineStats } from '@cortex/engine';
 import {
   createCounterFamily,
@@ -12,7 +12,7 @@ import type { ModelLifecycle } from '../models/model-lifecycle.ts';
 import type { ApiDeps } from './context.ts';
 
 const BYTES_PER_MIB = 2 ** 20;
-/** Sequences of one step. Few models have more than eight slots. */
+/** Buckets for the sequences of one step. Few models have more than eight slots. */
 const BATCH_BOUNDS = [1, 2, 3, 4, 6, 8, 12, 16, 32, 64, 128];
 
 const gauge = (name: string, help: string, labels: readonly string[] = ['model']) =>
@@ -20,7 +20,7 @@ const gauge = (name: string, help: string, labels: readonly string[] = ['model']
 const counter = (name: string, help: string, labels: readonly string[] = ['model']) =>
   createCounterFamily({ name, help, labels });
 
-/** The metrics of a node, written anew at every scrape, so that an unloaded model leaves no series behind. */
+/** The metrics of a node. They are rebuilt at every scrape, so that an unloaded model leaves no series. */
 export class NodeMetrics {
   readonly #uptime = gauge('neuron_uptime_seconds', 'Time since the daemon started.', []);
   readonly #draining = gauge('neuron_draining', '1 while the node takes no new work.', []);
@@ -121,10 +121,10 @@ export class NodeMetrics {
     this.#power,
   ];
 
-  /** In the order in which they are rendered. */
+  /** In rendering order. */
   readonly families: readonly Family[] = this.#families;
 
-  /** Writes the values of this moment. Reads cached state only. */
+  /** Sets the current values. Reads cached state only. */
   update(deps: ApiDeps, nowMs: number): void {
     for (const family of this.#families) family.clear();
     this.#uptime.series([]).value = (nowMs - deps.startedAtMs) / 1000;

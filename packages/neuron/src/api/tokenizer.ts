@@ -1,4 +1,4 @@
-/** Routes that ask a model's tokenizer. They take no seat: they are cheap, and work while every slot is busy. */
+/** Tokenizer routes. They take no seat, because they are cheap and work while every slot is busy. */
 import { CortexError } from '@cortex/protocol';
 
 import type { TokenizerRoute } from '../harness/harness.ts';
@@ -7,7 +7,7 @@ import { checkBodySize } from './body-size.ts';
 import type { ApiContext, ApiDeps } from './context.ts';
 import { identify, readInference, readModel } from './inference.ts';
 
-/** Handler of one of them: by the engine of a loaded model, by the probe for one that is only on disk. */
+/** Handler of a tokenizer route. The engine answers for a loaded model, the probe for one on disk. */
 export function tokenizer(route: TokenizerRoute, deps: ApiDeps) {
   const { models } = deps;
   return async (context: ApiContext): Promise<Response> => {

@@ -1,4 +1,4 @@
-/** Routes that read. Each answers from cached state: none waits for a disk, a driver or an engine. */
+/** Routes that read. They answer from cached state and never wait for a disk, a driver or an engine. */
 import {
   CortexError,
   type Discovery,
@@ -28,8 +28,8 @@ export function version({ harnesses }: ApiDeps): NodeVersion {
 }
 
 /**
- * The CPU among the devices: its memory is the share of RAM that models may take. The number is none of a GPU, so that
- * it stays the same when GPUs come and go.
+ * The CPU as a device. Its memory is the share of RAM that models may use. Its index is not the index of any GPU,
+ * so that it stays the same when GPUs appear and disappear.
  */
 const CPU_INDEX = -1;
 
@@ -40,7 +40,7 @@ export function discovery({
   harnesses,
 }: {
   readonly devices: DeviceMonitor;
-  /** RAM that models may take together. */
+  /** RAM that all models together may use, MiB. */
   readonly cpuMemoryMib: number;
   readonly harnesses: readonly string[];
 }): Discovery {
@@ -135,9 +135,9 @@ export function health(deps: ApiDeps): NodeHealth {
 }
 
 /**
- * `GET /models/{id}/capabilities`: of a model in memory what it says of itself, of one on disk what the probe found.
+ * `GET /models/{id}/capabilities`: from the engine for a loaded model, from the probe for one on disk.
  *
- * It waits for neither: a file that was never looked into answers 503 `model_loading`, and is known a moment later.
+ * It waits for neither: a file that was never inspected answers 503 `model_loading`, and a later call has the answer.
  */
 export function capabilities({ models }: ApiDeps) {
   return (context: ApiContext): Response =>
@@ -156,7 +156,7 @@ export function endpoint({ models }: ApiDeps) {
   };
 }
 
-/** `GET /models/{id}/logs`: the last lines its engine wrote, oldest first. */
+/** `GET /models/{id}/logs`: the last lines of the engine's output, oldest first. */
 export function logs({ models, logs: modelLogs }: ApiDeps) {
   return (context: ApiContext): Response => {
     const id = context.req.param('id') ?? '';

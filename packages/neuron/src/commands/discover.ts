@@ -15,7 +15,7 @@ type Env = Readonly<Record<string, string | undefined>>;
 async function discoverHere(config: NeuronConfig): Promise<Discovery> {
   const startEngine = engineProcesses({
     command: llamaCommand(config.engine.runtime),
-    // One engine, ended within this call: nothing has to find it later.
+    // The only engine ends within this call, so it needs no record.
     records: { add: () => undefined, remove: () => undefined },
   });
   const devices = new DeviceMonitor({
@@ -38,7 +38,7 @@ async function discoverHere(config: NeuronConfig): Promise<Discovery> {
 
 const gib = (mib: number): string => `${(mib / 1024).toFixed(1)} GiB`;
 
-/** For people: one fact a line. */
+/** Human-readable, one fact per line. */
 function formatDiscovery(found: Discovery): string {
   const gpus = found.devices.filter(({ kind }) => kind !== 'cpu');
   const cpu = found.devices.find(({ kind }) => kind === 'cpu');
@@ -63,7 +63,7 @@ function formatDiscovery(found: Discovery): string {
   return rows.map(([name, value]) => `${name.padEnd(8)}${value}`).join('\n');
 }
 
-/** `neuron discover`: what this machine has and what of it can be used. Output goes through `print`. */
+/** `neuron discover`: prints the hardware of this machine and which of it models can use. Writes with `print`. */
 export function discoverCommand(env: Env, print: (text: string) => void) {
   return new Command('discover')
     .description('Show the hardware of this machine and which of it models can use.')

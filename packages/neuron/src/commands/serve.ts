@@ -6,7 +6,7 @@ import { startNeuron } from '../neuron.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** `neuron serve`: runs the daemon until it is told to end. */
+/** `neuron serve`: runs the daemon until a signal ends it. */
 export function serveCommand(env: Env) {
   return new Command('serve')
     .description('Run the node daemon: detects the hardware, loads models, answers requests.')

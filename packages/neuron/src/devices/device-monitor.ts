@@ -1,4 +1,4 @@
-/** The hardware of this node, kept fresh in the background so that no GET runs a command. */
+/** The hardware of this node, refreshed in the background so that no GET runs a command. */
 import type { EngineDevice } from '@cortex/engine';
 import { CortexError } from '@cortex/protocol';
 import type { Logger } from '@cortex/service';
@@ -11,14 +11,17 @@ import { type HostFacts, readHostFacts, readStorage, type StorageFacts } from '.
 import type { NvidiaGpu } from './nvidia-smi.ts';
 
 const REFRESH_MS = 5000;
-/** So many times in a row the driver may fail to answer before what it said last no longer counts. */
+/** Failed queries of the driver in a row after which its last answer no longer counts. */
 const MAX_FAILED_LOOKS = 3;
 
 export interface DeviceMonitorOptions {
   readonly sources: GpuSources;
-  /** Asks an engine which devices it can use, and ends it when `signal` aborts. Called only where the driver shows a GPU. */
+  /**
+   * Starts an engine, asks it which devices it can use, and kills it when `signal` aborts. Called only if the
+   * driver shows a GPU.
+   */
   readonly probe: (signal: AbortSignal) => Promise<readonly EngineDevice[]>;
-  /** Indexes or uuids of GPUs to leave alone. */
+  /** Indexes or UUIDs of GPUs that are not used. */
   readonly exclude: readonly (number | string)[];
   /** MiB to keep free on each GPU. */
   readonly reserveMib: number;
@@ -33,14 +36,14 @@ export interface PlacementRequest {
   readonly gpuLayers: number | 'auto' | 'all';
 }
 
-/** What the driver said when it was asked last. */
+/** The last answer of the driver. */
 export interface DriverReadings {
   readonly gpus: readonly NvidiaGpu[];
-  /** Monotonic: when it was asked. What was allocated or freed after it may not show. */
+  /** Time of the query, monotonic. Later allocations may be missing. */
   readonly askedMs: number;
 }
 
-/** Whether a load can be put on a GPU at all. */
+/** Whether a load can be placed on a GPU. */
 export const mayUseGpu = ({ devices, gpuLayers }: PlacementRequest): boolean =>
   devices?.length !== 0 && gpuLayers !== 0;
 
@@ -66,14 +69,14 @@ export class DeviceMonitor {
     this.#stop = options.every(REFRESH_MS, () => void this.#lookOnce());
   }
 
-  /** Resolves when the driver has answered, or failed to, and the engine has been asked about its GPUs. Never rejects. */
+  /** Resolves when the driver query and the engine check have finished or failed. Never rejects. */
   async ready(): Promise<void> {
     await this.#first;
     if (this.#survey.gpus.length > 0) await this.#check.ask();
     this.#report();
   }
 
-  /** GPUs that models may be put on. */
+  /** GPUs on which models may be placed. */
   get gpus(): readonly NvidiaGpu[] {
     return this.#check.isUsable ? this.#survey.gpus : [];
   }
@@ -86,7 +89,7 @@ export class DeviceMonitor {
     return this.#cudaVersion;
   }
 
-  /** Why a GPU of this machine cannot be used; undefined where all can, or there is none. */
+  /** Why a GPU of this machine cannot be used; undefined if all can be used or there is none. */
   get unavailableReason(): string | undefined {
     return this.#unusableReason ?? this.#survey.unavailableReason;
   }
@@ -99,17 +102,18 @@ export class DeviceMonitor {
     return this.#options.reserveMib;
   }
 
-  /** Memory of a GPU, MiB. One that shares the host's reports none of its own: then it is the host's. */
+  /** Memory of a GPU, MiB. A GPU with unified memory reports none, so it has the memory of the host. */
   totalMibOf(gpu: NvidiaGpu): number {
     return gpu.totalMib ?? this.host.ramTotalMib;
   }
 
   /**
-   * Where a load goes: the GPUs it names, else the one with most room, else the CPU where there is no GPU.
+   * Places a load on the GPUs that it names, else on the GPU with the most free memory, else on the CPU if there is
+   * no GPU.
    *
-   * @param roomMib - How much of a GPU a load may take now.
-   * @throws CortexError `invalid_request` for a device that is not here; `model_load_failed` when a GPU is asked for and
-   *   there is none; `no_capacity` when there is one that cannot be used now: never the CPU instead
+   * @param roomMib - Memory of a GPU that a load may use now.
+   * @throws CortexError `invalid_request` for an unknown device; `model_load_failed` when a GPU is requested and
+   * there is none; `no_capacity` when a GPU cannot be used now, instead of a fallback to the CPU
    */
   place(request: PlacementRequest, roomMib: (gpu: NvidiaGpu) => number): Placement {
     if (!mayUseGpu(request)) return CPU;
@@ -133,13 +137,13 @@ export class DeviceMonitor {
     this.#stop();
   }
 
-  /** Asks the driver now: what was allocated or freed before the call shows afterwards. */
+  /** Queries the driver now. The result includes everything that was allocated or freed before the call. */
   async refresh(): Promise<void> {
     await this.#looking;
     await this.#lookOnce();
   }
 
-  /** Why a GPU with a driver cannot be used: nothing is put on the CPU in its place. */
+  /** Error for a GPU with a driver that cannot be used. The load does not fall back to the CPU. */
   get #unusableReason(): string | undefined {
     const { isFailure, unavailableReason, gpus } = this.#survey;
     if (isFailure) return unavailableReason;
@@ -186,7 +190,7 @@ export class DeviceMonitor {
     this.#report();
   }
 
-  /** A driver that did not answer once has lost no GPU: what it said last stays for a while. */
+  /** One failed query does not mean that a GPU is gone, so the last answer stays valid for a while. */
   #take(survey: GpuSurvey, askedMs: number): void {
     this.#failedLooks = survey.isFailure ? this.#failedLooks + 1 : 0;
     const isSlip = this.#failedLooks > 0 && this.#failedLooks < MAX_FAILED_LOOKS;
@@ -200,7 +204,7 @@ export class DeviceMonitor {
   }
 
   async #readStorage(): Promise<void> {
-    // A network file system that is away must not keep the next look waiting.
+    // A network file system that does not answer must not delay the next refresh.
     if (this.#readingStorage) return;
     this.#readingStorage = true;
     this.#storage = await readStorage(this.#options.storagePaths);

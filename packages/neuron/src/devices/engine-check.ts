@@ -2,30 +2,30 @@
 import type { EngineDevice } from '@cortex/engine';
 import type { Logger } from '@cortex/service';
 
-/** An engine opens a GPU within two seconds; a driver that hangs does not answer at all. */
+/** An engine opens a GPU within two seconds; a hanging driver never answers. */
 const LIMIT_MS = 30_000;
 const FIRST_PAUSE_MS = 5000;
 const MAX_PAUSE_MS = 300_000;
 
 export interface EngineCheckOptions {
-  /** Asks an engine which devices it sees; ends it when `signal` aborts. */
+  /** Starts an engine, asks it which devices it sees, and kills it when `signal` aborts. */
   readonly probe: (signal: AbortSignal) => Promise<readonly EngineDevice[]>;
   readonly log: Logger;
   /** Monotonic. */
   readonly nowMs?: (() => number) | undefined;
-  /** How long one attempt may take; 30 s when absent. */
+  /** Timeout of one attempt. Default: 30 s. */
   readonly limitMs?: number | undefined;
 }
 
-/** What the last attempt showed. A failure holds until the next attempt, never longer. */
+/** Result of the last attempt. A failure is valid until the next attempt. */
 type Verdict =
   | { readonly kind: 'unknown' }
   | { readonly kind: 'usable' }
   | { readonly kind: 'unusable'; readonly reason: string };
 
 /**
- * Asks an engine process until it can open the GPU: after 5 s again, then after twice as long each time, up to 5 min.
- * A library that is installed meanwhile is found without a restart; a driver that was slow once is asked once more.
+ * Asks an engine process until it can open the GPU: again after 5 s, then with doubled pauses up to 5 min. So a
+ * library that was installed meanwhile is found without a restart, and a driver that was slow once is asked again.
  */
 export class EngineCheck {
   readonly #options: EngineCheckOptions;
@@ -42,17 +42,20 @@ export class EngineCheck {
     return this.#verdict.kind === 'usable';
   }
 
-  /** Why the engine cannot use them, as far as is known; undefined while it can, or nobody has asked yet. */
+  /** Why the engine cannot use the GPUs; undefined if it can, or before the first attempt. */
   get reason(): string | undefined {
     return this.#verdict.kind === 'unusable' ? this.#verdict.reason : undefined;
   }
 
-  /** Asks where that is due. Waits for nothing. */
+  /** Starts an attempt if one is due. Waits for nothing. */
   askIfDue(): void {
     if (this.#nowMs() - this.#endedMs >= this.#pauseMs) void this.ask();
   }
 
-  /** Asks, unless it is known to work or the last attempt ended less than 5 s ago. Resolves when the attempt has ended, after 30 s at the latest. */
+  /**
+   * Starts an attempt, unless the GPU is known to work or the last attempt ended less than 5 s ago. Resolves when
+   * the attempt has ended, after 30 s at the latest.
+   */
   ask(): Promise<void> {
     if (this.isUsable || this.#attempt) return this.#attempt ?? Promise.resolve();
     if (this.#nowMs() - this.#endedMs < FIRST_PAUSE_MS) return Promise.resolve();

@@ -1,22 +1,22 @@
-/** What of a GPU belongs to models, what to other programs, and what is left. */
+/** Splits the memory of a GPU into models, other programs and free memory. */
 import type { NvidiaGpu } from './nvidia-smi.ts';
 
-/** What a model holds, or will hold, of one GPU; MiB. */
+/** Memory that a model holds or has reserved on one GPU, MiB. */
 export interface Share {
   readonly mib: number;
-  /** Whether the driver's figures include it for certain: it was in memory before the driver was asked. */
+  /** Whether the driver's figure is certain to include it, because it was loaded before the query. */
   readonly isShown: boolean;
 }
 
 const sum = (shares: readonly Share[]): number => shares.reduce((total, { mib }) => total + mib, 0);
 
 /**
- * Memory of a GPU that no model of this node holds: other programs, and what the driver keeps.
+ * Memory of a GPU that no model of this node holds: other programs and the driver itself.
  *
- * While a model is being loaded the driver shows a part of it, and nobody can say which. What was seen before stands
- * then, unless it cannot be true any more.
+ * While a model is loading, the driver's figure includes an unknown part of it. The earlier value is then kept, as
+ * far as it is still possible.
  *
- * @param before - What it was when nothing was being loaded; undefined: not known.
+ * @param before - The value when no load was under way; undefined if unknown.
  */
 export function foreignMib(
   usedMib: number,
@@ -29,6 +29,6 @@ export function foreignMib(
   return Math.min(most, Math.max(least, before ?? most));
 }
 
-/** MiB in use by everybody; undefined for a GPU that shares the memory of the host and reports none. */
+/** MiB in use by all programs; undefined for a GPU with unified memory, which reports none. */
 export const usedMibOf = ({ totalMib, freeMib }: NvidiaGpu): number | undefined =>
   totalMib === undefined || freeMib === undefined ? undefined : totalMib - freeMib;

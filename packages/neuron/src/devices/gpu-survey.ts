@@ -1,4 +1,4 @@
-/** Which GPUs this machine has, and why they cannot be used where they cannot. */
+/** The GPUs of this machine, and why any of them cannot be used. */
 import { readFile } from 'node:fs/promises';
 
 import {
@@ -14,11 +14,11 @@ import { type CommandResult, runCommand } from './run-command.ts';
 import { hidesAll, visibleGpus } from './visible-devices.ts';
 
 export interface GpuSurvey {
-  /** As the driver reports them, those that the daemon may see; excluded ones too. */
+  /** As the driver reports them: the GPUs visible to the daemon, excluded ones included. */
   readonly gpus: readonly NvidiaGpu[];
-  /** Why a GPU that is visible cannot be used; absent when all is well or there is none. */
+  /** Why a visible GPU cannot be used; absent if all can be used or there is none. */
   readonly unavailableReason?: string | undefined;
-  /** The driver is there and did not answer as it should. What it said before may still hold. */
+  /** The driver is installed but gave no valid answer. Its earlier answer may still be valid. */
   readonly isFailure?: true | undefined;
 }
 
@@ -26,7 +26,7 @@ export interface GpuSources {
   readonly runNvidiaSmi: (args: readonly string[]) => Promise<CommandResult | undefined>;
   readonly readKernelModule: () => Promise<string>;
   readonly listPciVendors: () => Promise<readonly ('nvidia' | 'amd')[]>;
-  /** `CUDA_VISIBLE_DEVICES` of the daemon; absent: it may use every GPU. */
+  /** `CUDA_VISIBLE_DEVICES` of the daemon; absent: every GPU is visible. */
   readonly visibleCuda?: string | undefined;
   /** `HIP_VISIBLE_DEVICES` of the daemon. */
   readonly visibleHip?: string | undefined;
@@ -61,7 +61,7 @@ async function withoutTool(sources: GpuSources): Promise<GpuSurvey> {
   return { gpus: [] };
 }
 
-/** Asks the driver. Takes as long as `nvidia-smi` takes; for the background only. */
+/** Queries the driver. Takes as long as `nvidia-smi`, so call it only in the background. */
 export async function surveyGpus(sources: GpuSources): Promise<GpuSurvey> {
   if (hidesAll(sources.visibleCuda)) return withoutTool(sources);
   let withComputeCapability = true;
@@ -87,6 +87,6 @@ export async function surveyGpus(sources: GpuSources): Promise<GpuSurvey> {
   return { gpus: visibleGpus(gpus, sources.visibleCuda) };
 }
 
-/** The newest CUDA that the driver supports; undefined where it does not say. */
+/** The newest CUDA that the driver supports; undefined if it does not report one. */
 export const readCudaVersion = async (sources: GpuSources): Promise<string | undefined> =>
   parseCudaVersion((await sources.runNvidiaSmi([]))?.stdout ?? '');

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 
 const MIB = 1 << 20;
 
-/** What does not change while the machine runs. */
+/** Facts that do not change while the machine runs. */
 export interface HostFacts {
   readonly hostname: string;
   readonly os: string;
@@ -26,7 +26,7 @@ function prettyOsName(): string {
     const text = readFileSync('/etc/os-release', 'utf8');
     return /^PRETTY_NAME="?([^"\n]+)"?$/m.exec(text)?.[1] ?? process.platform;
   } catch {
-    // Not a Linux distribution: the platform's name has to do.
+    // Not a Linux distribution.
     return process.platform;
   }
 }
@@ -56,7 +56,7 @@ export function readFreeRamMib(cgroupFolder: string = CGROUP): number {
   return Math.max(0, Math.floor(Math.min(freemem() / MIB, leftMib)));
 }
 
-/** Reads the host once. `cores` are those this process may use. */
+/** Reads the facts of the host. `cores` counts the cores that this process may use. */
 export function readHostFacts(): HostFacts {
   return {
     hostname: hostname(),
@@ -68,7 +68,7 @@ export function readHostFacts(): HostFacts {
   };
 }
 
-/** Room on the file systems of `paths`; one that does not exist (yet) is left out. */
+/** Free and total space of the file systems of `paths`. A path that does not exist is left out. */
 export async function readStorage(paths: readonly string[]): Promise<StorageFacts[]> {
   const found = await Promise.all(
     paths.map(async (path) => {

@@ -1,4 +1,4 @@
-/** Who holds how much memory of this node, and what is left for a load. The only judge of whether a load fits. */
+/** Accounts for the memory of this node. Only the ledger decides whether a load fits. */
 import type { MemoryBudget } from '@cortex/engine';
 import { CortexError } from '@cortex/protocol';
 
@@ -13,62 +13,62 @@ export interface MemoryNeed {
   readonly ramMib: number;
 }
 
-/** Memory of one model: reserved while it loads, then as measured. */
+/** Memory of one model: reserved during the load, measured afterwards. */
 interface Holding {
   readonly ramMib: number;
-  /** MiB by index of the GPU. */
+  /** MiB by GPU index. */
   readonly vramMib: ReadonlyMap<number, number>;
-  /** Monotonic: since when it is in memory; undefined while it loads. */
+  /** When the load ended, monotonic; undefined during the load. */
   readonly settledMs: number | undefined;
-  /** False while its engine is being brought back: its memory is free, and promised to it. */
+  /** False while its engine restarts: the memory is free but stays reserved. */
   readonly isInMemory: () => boolean;
 }
 
 export interface MemoryLedgerOptions {
-  /** RAM that models may take together, MiB. */
+  /** RAM that all models together may use, MiB. */
   readonly cpuMemoryMib: number;
   /** Kept free on each GPU, MiB. */
   readonly reserveMib: number;
-  /** What the driver said last. */
+  /** The last answer of the driver. */
   readonly readings: () => DriverReadings;
-  /** Asks the driver again, so that what was loaded or freed a moment ago counts. */
+  /** Queries the driver again, so that recent loads and unloads count. */
   readonly refresh: () => Promise<void>;
   /** Monotonic. */
   readonly nowMs?: (() => number) | undefined;
 }
 
-/** How a load is put somewhere. */
+/** How a load is placed. */
 export interface LoadChoice {
   readonly modelId: string;
-  /** False: the load cannot go to a GPU, whose driver is then not asked. */
+  /** False: the load cannot use a GPU, so the driver is not queried. */
   readonly mayUseGpu: boolean;
-  /** The place, by the room that each GPU has. */
+  /** Chooses the devices by the free memory of each GPU. */
   readonly place: (roomMib: (gpu: NvidiaGpu) => number) => Placement;
 }
 
-/** A place and what may be taken there. */
+/** A placement and its memory budget. */
 export interface PlacedBudget {
   readonly placement: Placement;
   readonly budget: MemoryBudget;
 }
 
-/** A plan is made anew where another load or program took the room meanwhile. */
+/** How often a load is planned again because another load or program took the memory. */
 const MAX_PLANS = 8;
-/** More than the context of a driver that looks into a file. */
+/** More than the driver context of a process that inspects a file. */
 const VISITOR_MIB = 1024;
 
 /**
- * The room of a GPU is its memory less the reserve, what other programs hold, and what models hold or will hold; that of
- * the CPU is a fixed amount less what models hold.
+ * The free memory of a GPU is its total, less the reserve, less the memory of other programs, less the memory that
+ * models hold or have reserved. The free memory of the CPU is a fixed amount less what models hold.
  *
- * Choosing the devices of a load and reserving its memory is one step without an await in it, on figures that were
- * asked for after the estimate: two loads never count on the same memory.
+ * Choosing the devices of a load and reserving its memory is one step without an await, on figures queried after
+ * the estimate, so two loads never use the same memory.
  */
 export class MemoryLedger {
   readonly #options: MemoryLedgerOptions;
   readonly #holdings = new Map<string, Holding>();
   readonly #foreignMib = new Map<number, number>();
-  /** When each left, monotonic; undefined: it has not. */
+  /** When each process ended, monotonic; undefined while it runs. */
   readonly #visitors = new Set<{ leftMs: number | undefined }>();
   #releases = 0;
 
@@ -76,22 +76,22 @@ export class MemoryLedger {
     this.#options = options;
   }
 
-  /** Changes whenever a model has given memory back. */
+  /** Changes whenever a model has released memory. */
   get releases(): number {
     return this.#releases;
   }
 
-  /** RAM that models may take together, and what of it they hold; MiB. */
+  /** RAM that all models together may use, and the part that they hold; MiB. */
   get cpu(): { readonly totalMib: number; readonly usedMib: number } {
     const usedMib = sum([...this.#holdings.values()].map(({ ramMib }) => ramMib));
     return { totalMib: this.#options.cpuMemoryMib, usedMib };
   }
 
   /**
-   * Chooses where a load goes and reserves its memory there, until `release`.
+   * Places a load and reserves its memory until `release`.
    *
-   * @param plan - Decides by the budget of a place; may be asked again for another one. What it gives as `need` is
-   *   reserved; undefined: nothing.
+   * @param plan - Plans the load within a budget; called again if the placement changes. The `need` that it returns
+   * is reserved; undefined reserves nothing.
    * @throws what `place` and `plan` throw
    */
   async reserve<T extends { readonly need: MemoryNeed | undefined }>(
@@ -110,7 +110,10 @@ export class MemoryLedger {
     }
   }
 
-  /** The model is in memory: what it really holds replaces what was reserved, on each GPU in the same proportion. */
+  /**
+   * Replaces the reservation with the measured memory of the loaded model, split over the GPUs in the same
+   * proportion.
+   */
   settle(
     modelId: string,
     held: MemoryNeed & { readonly placement: Placement },
@@ -128,7 +131,7 @@ export class MemoryLedger {
     this.#holdings.set(modelId, { ...parts, settledMs: this.#nowMs(), isInMemory });
   }
 
-  /** A process of this node that looks into files on the GPUs and takes a little of them, until the returned call. */
+  /** Accounts for a process that inspects files on the GPUs, until the returned function is called. */
   visit(): () => void {
     const visitor: { leftMs: number | undefined } = { leftMs: undefined };
     this.#visitors.add(visitor);
@@ -141,7 +144,7 @@ export class MemoryLedger {
     if (this.#holdings.delete(modelId)) this.#releases += 1;
   }
 
-  /** Where a load would go now, and what it may take there, as if that model were not loaded yet. */
+  /** The placement and budget that a load would get now, if that model were not loaded. */
   async freshBudget(choice: LoadChoice, sharedRamMib = 0): Promise<PlacedBudget> {
     await this.#refreshFor(choice);
     const placement = this.#place(choice);
@@ -156,7 +159,7 @@ export class MemoryLedger {
     this.#observe();
   }
 
-  /** Reserves, where a choice made now is the same one and there is room. */
+  /** Reserves the memory if the placement is still the same and the load fits. */
   #take(
     choice: LoadChoice,
     { placement, need }: { readonly placement: Placement; readonly need: MemoryNeed },
@@ -180,7 +183,7 @@ export class MemoryLedger {
     const ramMib = this.#ramRoomMib(modelId);
     if (placement.backend === 'cpu') return { ramMib };
     if (this.#sharesHostMemory(placement)) return { vramMib: ramMib, ramMib };
-    // A model on several GPUs is split in proportion to what is free on each.
+    // A model on several GPUs is split in proportion to their free memory.
     const rooms = this.#parts(placement).map(({ gpu, ratio }) =>
       ratio === 0 ? Infinity : Math.max(0, this.#roomMib(gpu, modelId) ?? 0) / ratio,
     );
@@ -193,7 +196,7 @@ export class MemoryLedger {
     return Math.max(0, this.#options.cpuMemoryMib - held);
   }
 
-  /** Undefined for a GPU that shares the memory of the host. */
+  /** Undefined for a GPU with unified memory. */
   #roomMib(gpu: NvidiaGpu, modelId: string): number | undefined {
     const { index, totalMib } = gpu;
     if (totalMib === undefined || usedMibOf(gpu) === undefined) return undefined;
@@ -203,7 +206,7 @@ export class MemoryLedger {
     return totalMib - this.#options.reserveMib - foreign - held;
   }
 
-  /** Takes in what the driver said last: who else holds how much. */
+  /** Updates the memory of other programs from the last answer of the driver. */
   #observe(): void {
     const { gpus, askedMs } = this.#options.readings();
     for (const visitor of this.#visitors) {
@@ -240,7 +243,7 @@ export class MemoryLedger {
     return { ramMib, vramMib: new Map(parts) };
   }
 
-  /** The GPUs of a placement, and which part of a model each takes. */
+  /** The GPUs of a placement, and the share of a model on each. */
   #parts({ deviceIndexes }: Placement): { readonly gpu: NvidiaGpu; readonly ratio: number }[] {
     const gpus = this.#options.readings().gpus.filter(({ index }) => deviceIndexes.includes(index));
     const freeMib = sum(gpus.map((gpu) => gpu.freeMib ?? 0));

@@ -1,6 +1,6 @@
-/** Reads what `nvidia-smi` prints. Pure; every field may be missing, and one that is does not drop its device. */
+/** Parses the output of `nvidia-smi`. Pure. Every field may be missing; a missing field does not drop its device. */
 
-/** One GPU as the driver reports it. What it does not say is absent. */
+/** One GPU as the driver reports it. Unknown values are absent. */
 export interface NvidiaGpu {
   readonly index: number;
   readonly uuid?: string;
@@ -15,7 +15,7 @@ export interface NvidiaGpu {
   readonly computeCapability?: string;
 }
 
-/** The name comes last because it is the one field that may hold a comma. */
+/** The name comes last because it is the only field that may contain a comma. */
 const BASIC_FIELDS = [
   'index',
   'uuid',
@@ -28,7 +28,7 @@ const BASIC_FIELDS = [
   'driver_version',
 ] as const;
 
-/** Arguments for a query; drivers before 510 do not know `compute_cap` and refuse the whole query for it. */
+/** Arguments for a query; drivers before 510 do not know `compute_cap` and refuse a query that has it. */
 export function queryArguments(options: { readonly withComputeCapability: boolean }): string[] {
   const fields = [
     ...BASIC_FIELDS,
@@ -38,7 +38,7 @@ export function queryArguments(options: { readonly withComputeCapability: boolea
   return [`--query-gpu=${fields.join(',')}`, '--format=csv,noheader,nounits'];
 }
 
-/** `[N/A]`, `[Not Supported]`, `[Unknown Error]`, `N/A` and the empty string say nothing. */
+/** `[N/A]`, `[Not Supported]`, `[Unknown Error]`, `N/A` and the empty string mean unknown. */
 function readText(field: string | undefined): string | undefined {
   const text = field?.trim() ?? '';
   return text === '' || text === 'N/A' || text.startsWith('[') ? undefined : text;
@@ -97,7 +97,7 @@ export const parseCudaVersion = (stdout: string): string | undefined =>
 export const parseKernelModule = (text: string): string | undefined =>
   /Kernel Module\s+(?:for \S+\s+)?(\d+(?:\.\d+)+)/.exec(text)?.[1];
 
-/** What a failed `nvidia-smi` means for the operator, in one sentence with what to do about it. */
+/** Explains a failed `nvidia-smi` to the operator in one sentence, with the remedy. */
 export function explainFailure(output: string, kernelModule: string | undefined): string {
   if (/Driver\/library version mismatch/i.test(output)) {
     const library = /(?:NVML|library) version:?\s*([\d.]+\d)/i.exec(output)?.[1];

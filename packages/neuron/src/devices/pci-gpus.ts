@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** PCI vendor ids (pcisig.com) of GPUs that people run models on. */
+/** PCI vendor ids (pcisig.com) of GPUs that can run models. */
 const VENDORS: Readonly<Record<string, 'nvidia' | 'amd'>> = { '0x10de': 'nvidia', '0x1002': 'amd' };
 
 /** PCI base class 03: display controllers, 3D controllers included. */
@@ -10,7 +10,7 @@ const isDisplayClass = (text: string): boolean => text.startsWith('0x03');
 const readWord = async (path: string): Promise<string> =>
   (await readFile(path, 'utf8').catch(() => '')).trim();
 
-/** Vendors of the GPUs on the PCI bus, whether or not a driver knows them; empty where there is no sysfs. */
+/** Vendors of the GPUs on the PCI bus, with or without a driver; empty without sysfs. */
 export async function listPciGpuVendors(
   root = '/sys/bus/pci/devices',
 ): Promise<readonly ('nvidia' | 'amd')[]> {

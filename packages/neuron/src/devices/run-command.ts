@@ -1,16 +1,16 @@
-/** How a command ended; undefined `code` means that it was stopped. */
+/** How a command ended; an undefined `code` means that it was killed. */
 export interface CommandResult {
   readonly code: number | undefined;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** `nvidia-smi` waits for ever on a GPU that fell off the bus. */
+/** `nvidia-smi` never returns when a GPU has fallen off the bus. */
 const LIMIT_MS = 10_000;
-/** A process that waits within the driver does not end when it is killed. */
+/** A process that blocks in the driver does not end when it is killed. */
 const KILL_MS = 1000;
 
-/** Runs a program to its end, 10 s at most; undefined when there is no such program. */
+/** Runs a program for at most 10 s; undefined if the program does not exist. */
 export async function runCommand(
   program: string,
   args: readonly string[],

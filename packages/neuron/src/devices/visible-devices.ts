@@ -1,4 +1,4 @@
-/** Which GPUs the environment of the daemon leaves to it, as `CUDA_VISIBLE_DEVICES` and `HIP_VISIBLE_DEVICES` say. */
+/** Limits the GPUs to those in `CUDA_VISIBLE_DEVICES` and `HIP_VISIBLE_DEVICES` of the daemon. */
 import type { NvidiaGpu } from './nvidia-smi.ts';
 
 /** Whether the variable hides every GPU. */
@@ -6,9 +6,9 @@ export const hidesAll = (visible: string | undefined): boolean =>
   visible !== undefined && /^\s*(-1|NoDevFiles)?\s*$/i.test(visible);
 
 /**
- * The GPUs that `visible` names, by index or by (the beginning of) their uuid; all where it is not set.
+ * The GPUs that `visible` lists, by index or by (the start of) their UUID; all if it is not set.
  *
- * As in CUDA, the list ends at the first entry that names no device. Indexes are those of nvidia-smi.
+ * As in CUDA, the list ends at the first entry that is not a device. Indexes are those of nvidia-smi.
  */
 export function visibleGpus(
   gpus: readonly NvidiaGpu[],

@@ -7,12 +7,12 @@ import {
 
 import { processCpuMs } from '../process-cpu-time.ts';
 
-/** A running engine and the way to end it at once. */
+/** A running engine, with a way to kill it. */
 export interface StartedEngine {
   readonly connection: EngineConnection;
-  /** Ends it now, whatever it does. An engine inside the daemon can only be asked to. */
+  /** Kills the engine. An engine inside the daemon can only be asked to close. */
   kill(cause?: string): void;
-  /** Milliseconds for which it has computed so far; absent or undefined where that is not known. */
+  /** CPU time used so far, in milliseconds; absent or undefined if unknown. */
   readonly cpuMs?: (() => number | undefined) | undefined;
 }
 
@@ -27,7 +27,7 @@ export interface StartEngineOptions {
 /** Starts an engine without a model. @throws CortexError `model_load_failed`, transient */
 export type StartEngine = (options: StartEngineOptions) => Promise<StartedEngine>;
 
-/** Who keeps track of engine processes, so that none outlives a daemon that was killed. */
+/** Records engine processes, so that none outlives a daemon that was killed. */
 export interface EngineRecords {
   add(pid: number, modelId: string): void;
   remove(pid: number): void;
@@ -36,14 +36,15 @@ export interface EngineRecords {
 /**
  * Program and arguments that run the llama engine under `runtime`, a Bun or Node.
  *
- * Absent: this runtime with its own flags, which keep it from reading `.env` and `bunfig.toml` where it stands.
+ * Absent: this runtime with its own flags, which keep it from reading `.env` and `bunfig.toml` in the working
+ * directory.
  */
 export const llamaCommand = (runtime: string | undefined): readonly [string, ...string[]] =>
   runtime === undefined
     ? [process.execPath, ...process.execArgv, ENGINE_WORKER_PATH]
     : [runtime, ENGINE_WORKER_PATH];
 
-/** One process an engine: a crash costs one model. */
+/** One process per engine, so that a crash affects one model. */
 export function engineProcesses(options: {
   /** Program and arguments of the engine; absent: the llama engine under this runtime. */
   readonly command?: readonly [string, ...string[]];
@@ -53,11 +54,11 @@ export function engineProcesses(options: {
     let spawnedPid: number | undefined;
     try {
       const engine = await spawnEngine({
-        // The name is for people who look at the list of processes.
+        // The name appears in process lists.
         command: [...(options.command ?? llamaCommand(undefined)), modelId],
         env: {
           ...(visibleDevices !== undefined && { CUDA_VISIBLE_DEVICES: visibleDevices }),
-          // Indexes then mean the same as in nvidia-smi.
+          // With this order, indexes match those of nvidia-smi.
           CUDA_DEVICE_ORDER: 'PCI_BUS_ID',
           CORTEX_PARENT_FD: undefined,
         },
@@ -81,7 +82,7 @@ export function engineProcesses(options: {
   };
 }
 
-/** The engine inside the daemon (`isolation = "none"`): one process less, and a crash takes the daemon along. */
+/** The engine inside the daemon (`isolation = "none"`): one process less, but a crash ends the daemon. */
 export const enginesInProcess: StartEngine = async () => {
   const { createLlamaEngine } = await import('@cortex/engine/worker');
   const connection = await inProcessEngine(createLlamaEngine());

@@ -108,7 +108,8 @@ export class ColdModelDesk {
     const inspection = this.#inspections.get(file.fingerprint);
     if (inspection?.kind === 'failed') {
       const { error, atMs } = inspection;
-      // What may have passed is looked at again at the next call, anything else after a while: the file is the same, but
+      // What may have passed is looked at again at the next call, anything else after a while: the file is the
+      // same, but
       // what was missing beside it may be there.
       if (error.isRetryable || performance.now() - atMs > FORGET_MS) {
         this.#inspections.delete(file.fingerprint);

@@ -19,7 +19,10 @@ export const toFileRequest = ({
   quant,
 });
 
-/** The adapters of a load. @throws CortexError `unsupported_parameter` for one that is no file, and what the store said */
+/**
+ * The adapters of a load. @throws CortexError `unsupported_parameter` for one that is no file, and what the store
+ * said
+ */
 export async function findAdapters(store: ModelStore, { lora = [] }: LoadSettings) {
   return Promise.all(
     lora.map(async ({ source, scale = 1 }, index): Promise<LoraAdapter> => {
@@ -36,7 +39,10 @@ export async function findAdapters(store: ModelStore, { lora = [] }: LoadSetting
   );
 }
 
-/** `lookup`, a `file:` source or absolute path, or the id of a model on disk. @throws CortexError what the store said */
+/**
+ * `lookup`, a `file:` source or absolute path, or the id of a model on disk. @throws CortexError what the store
+ * said
+ */
 export async function findDraft(
   store: ModelStore,
   { draft }: LoadSettings,

@@ -15,7 +15,10 @@ export interface LoadCauses {
   readonly releases: number;
 }
 
-/** A load that failed, remembered so that callers get the reason at once instead of another attempt each (behaviour 24). */
+/**
+ * A load that failed, remembered so that callers get the reason at once instead of another attempt each (behaviour
+ * 24).
+ */
 export interface LoadFailure {
   readonly error: CortexError;
   readonly causes: LoadCauses;

@@ -92,7 +92,10 @@ interface PlannedLoad {
   readonly vramMib: number | undefined;
 }
 
-/** Chooses devices, resolves `auto`, reserves memory. @throws CortexError `insufficient_vram`, or what is wrong with the file */
+/**
+ * Chooses devices, resolves `auto`, reserves memory. @throws CortexError `insufficient_vram`, or what is wrong with
+ * the file
+ */
 async function reserve(
   deps: LoadDeps,
   { harness, files, file, vramMib }: PlannedLoad,

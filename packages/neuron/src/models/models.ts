@@ -113,7 +113,8 @@ export class Models {
   /**
    * What the model can do, from what is known on this node; waits for nothing.
    *
-   * @throws CortexError `model_not_found`; `model_loading` while its file is being looked into, or why it cannot be read
+   * @throws CortexError `model_not_found`; `model_loading` while its file is being looked into, or why it cannot be
+   * read
    */
   capabilities(id: string): readonly string[] {
     const lifecycle = this.#lifecycles.get(id);

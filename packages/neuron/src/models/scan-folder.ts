@@ -38,7 +38,8 @@ async function ifPresent<T>(action: Promise<T>): Promise<T | undefined> {
 /**
  * Every GGUF below `root`, links followed, each folder once. A folder that cannot be read is empty.
  *
- * A name that ends in `.gguf` is a file only where a regular file is behind it: not a folder, a pipe or a dangling link.
+ * A name that ends in `.gguf` is a file only where a regular file is behind it: not a folder, a pipe or a dangling
+ * link.
  */
 export async function scanFolder(root: string): Promise<FoundFile[]> {
   const found: FoundFile[] = [];

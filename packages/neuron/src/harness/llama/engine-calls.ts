@@ -14,7 +14,10 @@ const LOSS_CODES: ReadonlySet<string> = new Set([
 /** Calls of an engine that are under way: their times say how long one takes only where it was alone. */
 const callsOf = new WeakMap<Engine, number>();
 
-/** An error of an engine's call as the caller sees it: why it was cancelled, what became of the engine, or what it said. */
+/**
+ * An error of an engine's call as the caller sees it: why it was cancelled, what became of the engine, or what it
+ * said.
+ */
 function toCallError(error: unknown, serving: ServingEngine, signal: AbortSignal): CortexError {
   if (signal.aborted) {
     return signal.reason instanceof CortexError

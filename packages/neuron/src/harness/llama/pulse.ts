@@ -24,7 +24,10 @@ interface Timers {
   wake: (() => void) | undefined;
 }
 
-/** Keep-alives and stall detection for all streams of a process (behaviours 4a and 6): no timer a stream, none a chunk. */
+/**
+ * Keep-alives and stall detection for all streams of a process (behaviours 4a and 6): no timer a stream, none a
+ * chunk.
+ */
 export class PulseGroup {
   readonly #open = new Map<Timers, { isProgressing: () => boolean; onStall: () => void }>();
   readonly #stop: () => void;
