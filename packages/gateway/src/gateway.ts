@@ -150,6 +150,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     control,
     checkAccess: createAdminAccess({ key: adminKey, peers: options.adminPeers ?? 'any' }),
     log,
+    idleLimitS: options.idleLimitS,
   });
   let listener: Listener;
   try {

@@ -1,4 +1,5 @@
 export { adminKeyFile } from './admin/admin-key.ts';
+export { askNodes, type NodeReport } from './config-check/ask-nodes.ts';
 export { GatewayConfig } from './config/gateway-config.ts';
 export {
   type GatewayConfigInput,

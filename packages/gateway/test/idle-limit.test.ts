@@ -8,7 +8,7 @@ let neuron: FakeNeuron;
 let gateway: GatewayUnderTest;
 beforeAll(async () => {
   neuron = new FakeNeuron({
-    models: [{ id: 'm' }],
+    models: [{ id: 'm' }, { id: 'idle' }],
     answer(exchange) {
       const body = new TextDecoder().decode(exchange.bytes);
       if (!body.includes('"stream":true')) return exchange.json({ choices: [] });
@@ -42,20 +42,45 @@ const FIRST = {
 
 // All at once: the runtime looks for idle connections every four seconds.
 test('the gateway closes a connection that sends nothing, half a head or half a body after its first request', async () => {
+  const first = {
+    ...FIRST,
+    'an unload': [
+      200,
+      {
+        method: 'POST',
+        path: '/admin/v1/models/unload',
+        body: '{"model":"idle"}',
+        key: gateway.adminKey,
+      },
+    ],
+  } as const;
   const closed = await Promise.all(
-    Object.entries(FIRST).flatMap(([name, [, first]]) =>
+    Object.entries(first).flatMap(([name, [, request]]) =>
       AFTERWARDS.map(async (afterwards) => [
         `${name}, then ${afterwards}`,
-        await untilClosed(gateway.url, first, afterwards),
+        await untilClosed(gateway.url, request, afterwards),
       ]),
     ),
   );
 
   expect(Object.fromEntries(closed)).toEqual(
     Object.fromEntries(
-      Object.entries(FIRST).flatMap(([name, [status]]) =>
+      Object.entries(first).flatMap(([name, [status]]) =>
         AFTERWARDS.map((afterwards) => [`${name}, then ${afterwards}`, status]),
       ),
     ),
   );
+}, 20_000);
+
+test('the admin API answers an unload that takes longer than the idle limit', async () => {
+  neuron.hang('/models/unload');
+  const before = neuron.count('/models/unload');
+  const unload = gateway.admin('/models/unload', { model: 'm' });
+  await neuron.call('/models/unload', before + 1);
+
+  // The connection of this request is idle for a shorter time than that of the unload.
+  await untilClosed(gateway.url, { method: 'GET', path: '/health', body: '' }, 'nothing');
+  neuron.resume();
+
+  expect((await unload).status).toBe(200);
 }, 20_000);

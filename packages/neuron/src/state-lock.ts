@@ -1,14 +1,16 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-import { ConfigError } from '@cortex/service';
+import { ConfigError, systemReason } from '@cortex/service';
 
 import { processStartTime } from './process-start-time.ts';
 
-const unusable = (stateDir: string, cause: unknown): ConfigError => {
-  const said = cause instanceof Error ? cause.message : String(cause);
-  return new ConfigError(`state_dir: ${stateDir} cannot be used: ${said}`, { key: 'state_dir' });
-};
+const unusable = (stateDir: string, cause: unknown): ConfigError =>
+  new ConfigError(
+    `state_dir: ${stateDir} cannot be used: ${systemReason(cause)}`,
+    { key: 'state_dir' },
+    cause,
+  );
 
 function makeFolder(stateDir: string): void {
   try {
@@ -18,7 +20,7 @@ function makeFolder(stateDir: string): void {
   }
 }
 
-/** On a full disk the daemon runs without the lock: nothing else that it writes would fit either. */
+/** On a full disk the daemon runs without the lock. */
 function write(path: string, text: string): void {
   try {
     writeFileSync(path, text);
@@ -31,8 +33,8 @@ function write(path: string, text: string): void {
 /**
  * Takes `state_dir` for this process, so that two daemons do not end each other's engines.
  *
- * @returns what gives it back
- * @throws ConfigError naming `state_dir` when another living daemon has it, and when it cannot be written
+ * @returns a function that releases it
+ * @throws ConfigError naming `state_dir` when another running daemon holds it, or when it cannot be written
  */
 export function lockState(stateDir: string): () => void {
   makeFolder(stateDir);
@@ -54,7 +56,7 @@ export function lockState(stateDir: string): () => void {
     try {
       rmSync(path, { force: true });
     } catch {
-      // The folder is not one any more: no lock is left in it.
+      // The folder is gone, and the lock with it.
     }
   };
 }

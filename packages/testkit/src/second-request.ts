@@ -13,6 +13,8 @@ interface FirstRequest {
   readonly method: 'GET' | 'POST';
   readonly path: string;
   readonly body: string;
+  /** Sent as a bearer token; absent: none is sent. */
+  readonly key?: string | undefined;
 }
 
 /** Whether `received` is a whole answer, by its length or its last chunk. */
@@ -31,7 +33,7 @@ function isComplete(received: string): boolean {
  */
 export async function untilClosed(
   url: string,
-  { method, path, body }: FirstRequest,
+  { method, path, body, key }: FirstRequest,
   afterwards: Afterwards,
 ): Promise<number> {
   const { hostname, port } = new URL(url);
@@ -48,8 +50,9 @@ export async function untilClosed(
   });
   socket.on('error', () => undefined);
   socket.on('close', () => closed.resolve());
+  const authorization = key === undefined ? '' : `Authorization: Bearer ${key}\r\n`;
   socket.write(
-    `${method} ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+    `${method} ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n${authorization}Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
   await closed.promise;
   if (!isAnswered) throw new Error(`closed before the first answer: ${received}`);

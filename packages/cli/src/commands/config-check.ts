@@ -1,12 +1,19 @@
 import { Command } from '@commander-js/extra-typings';
-import { loadGatewayConfig, readNodeToken } from '@cortex/gateway';
+import { askNodes, loadGatewayConfig, type NodeReport, readNodeToken } from '@cortex/gateway';
 import { type LoadedConfig } from '@cortex/service';
 
-import { checkModels, type ModelCheck } from '../config-check/check-models.ts';
+import { checkModel, type ModelCheck } from '../config-check/check-models.ts';
 import { listValues } from '../config-check/list-values.ts';
 import { formatTable } from '../output/format-table.ts';
 import { type Paint, type Terminal } from '../output/terminal.ts';
 import { jsonOption } from './context.ts';
+
+/** How long a node may take for each answer. */
+const ASK_TIMEOUT_MS = 3000;
+
+/** `ok`, or why the node could not be asked. */
+const answerOf = (report: NodeReport): string =>
+  report.kind === 'answered' ? 'ok' : report.reason;
 
 const formatValues = (title: string, loaded: LoadedConfig<unknown>): string =>
   formatTable(
@@ -21,7 +28,7 @@ function formatModels(checks: readonly ModelCheck[]): string {
   );
 }
 
-/** `cortex config`: at this time only `check`. */
+/** `cortex config`: only `check` so far. */
 export function configCommand(context: {
   readonly terminal: Terminal;
   readonly paint: Paint;
@@ -30,24 +37,28 @@ export function configCommand(context: {
   const { terminal, paint, env } = context;
   const check = new Command('check')
     .description(
-      'Read the configuration as "cortex serve" would, print every value with where it came from, and ask the neurons that answer which models they can serve. Exit code 1 when it would not start.',
+      'Read the configuration as "cortex serve" does, print every value and its origin, and ask every neuron which models of the catalogue it can serve. Exits with 1 if "cortex serve" would not start.',
     )
-    .option('-c, --config <file>', 'cortex.toml; without it defaults and environment')
-    .option('--models <file>', 'models.toml; without it what cortex.toml names')
+    .option('-c, --config <file>', 'cortex.toml; default: none, only the environment is read')
+    .option('--models <file>', 'models.toml; default: the one that cortex.toml names')
     .addOption(jsonOption())
     .action(async ({ config: file, models: modelsFile, json }) => {
       const { config, models } = loadGatewayConfig({ file, modelsFile, env });
-      const { nodes, checks } = await checkModels(
-        config.value.neurons,
-        models.value.models,
-        readNodeToken(config.value),
-      );
+      const reports = await askNodes(config.value, {
+        token: readNodeToken(config.value),
+        timeoutMs: ASK_TIMEOUT_MS,
+      });
+      const checks = models.value.models.map((profile) => checkModel(profile, reports));
       const warnings = [...config.warnings, ...models.warnings];
       if (json) {
         const document = {
           config: listValues(config),
           models: listValues(models),
-          nodes,
+          nodes: reports.map((report) => ({
+            name: report.name,
+            endpoint: report.endpoint,
+            answer: answerOf(report),
+          })),
           reachable: checks,
           warnings,
         };
@@ -57,13 +68,13 @@ export function configCommand(context: {
       if (models.value.models.length > 0 || Object.keys(models.value.aliases).length > 0) {
         terminal.print(`\n${formatValues('MODELS.TOML', models)}`);
       }
-      if (nodes.length > 0) {
-        const rows = nodes.map(({ name, endpoint, answer }) => [name, endpoint, answer]);
+      if (reports.length > 0) {
+        const rows = reports.map((report) => [report.name, report.endpoint, answerOf(report)]);
         terminal.print(`\n${formatTable(['NEURON', 'ENDPOINT', 'ANSWER'], rows)}`);
       }
       if (checks.length > 0) terminal.print(`\n${formatModels(checks)}`);
       for (const warning of warnings) terminal.warn(paint('yellow', `warning: ${warning}`));
       return undefined;
     });
-  return new Command('config').description('Look at the configuration.').addCommand(check);
+  return new Command('config').description('Check the configuration.').addCommand(check);
 }

@@ -1,6 +1,12 @@
 import { listAdminModels, listAdminNodes } from '@cortex/fleet';
 import { AdminModelCall, CortexError, readShape } from '@cortex/protocol';
-import { errorResponse, type Logger, readBody, requestIdOf } from '@cortex/service';
+import {
+  ClientConnection,
+  errorResponse,
+  type Logger,
+  readBody,
+  requestIdOf,
+} from '@cortex/service';
 import type { Context, Hono } from 'hono';
 
 import { type Environment } from '../api/environment.ts';
@@ -14,10 +20,14 @@ interface AdminDeps {
   /** @throws CortexError when the caller may not call */
   readonly checkAccess: (request: Request, peer: string) => void;
   readonly log: Logger;
+  /** Idle limit of client connections, in seconds; undefined: `IDLE_LIMIT_S`. */
+  readonly idleLimitS?: number | undefined;
 }
 
-async function readCall(request: Request): Promise<AdminModelCall> {
+/** The body of a management call. The idle limit is lifted then, because an unload waits for running requests. */
+async function readCall(request: Request, connection: ClientConnection): Promise<AdminModelCall> {
   const bytes = await readBody(request, { maxBytes: MAX_BODY_BYTES, signal: request.signal });
+  connection.liftIdleLimit();
   let body: unknown;
   try {
     body = JSON.parse(new TextDecoder().decode(bytes));
@@ -27,24 +37,29 @@ async function readCall(request: Request): Promise<AdminModelCall> {
   return readShape(AdminModelCall, body);
 }
 
-/** An operator's handler: access first, any error in the envelope. */
+/** A handler of the admin API: it checks access before `handle` runs, and answers errors in the envelope. */
 function guarded(
-  { checkAccess, log }: AdminDeps,
-  handle: (context: Context<Environment>) => unknown,
+  { checkAccess, log, idleLimitS }: AdminDeps,
+  handle: (request: Request, connection: ClientConnection) => unknown,
 ) {
   return async (context: Context<Environment>): Promise<Response> => {
     const request = context.req.raw;
+    const { server } = context.env;
     const requestId = requestIdOf(request.headers);
+    const connection = new ClientConnection(server, request, idleLimitS);
     try {
-      checkAccess(request, context.env.server.requestIP(request)?.address ?? '');
-      return Response.json(await handle(context), { headers: { 'x-request-id': requestId } });
+      checkAccess(request, server.requestIP(request)?.address ?? '');
+      const result = await handle(request, connection);
+      return Response.json(result, { headers: { 'x-request-id': requestId } });
     } catch (error) {
       return errorResponse(error, { dialect: 'openai', requestId, log });
+    } finally {
+      connection.restoreIdleLimit();
     }
   };
 }
 
-/** `/admin/v1` (contracts, section 1): what operators see and do. */
+/** `/admin/v1` (contracts, section 1): the views and calls of operators. */
 export function addAdminRoutes(app: Hono<Environment>, deps: AdminDeps): void {
   const { control } = deps;
   const get = (path: string, handle: () => unknown): void => {
@@ -54,19 +69,19 @@ export function addAdminRoutes(app: Hono<Environment>, deps: AdminDeps): void {
   get('/admin/v1/models', () => ({ models: listAdminModels(control.snapshot(), control) }));
   app.post(
     '/admin/v1/models/load',
-    guarded(deps, async (context) => {
-      const { model, node } = await readCall(context.req.raw);
-      const result = await control.loadModel({ model, node }, context.req.raw.signal);
+    guarded(deps, async (request, connection) => {
+      const { model, node } = await readCall(request, connection);
+      const result = await control.loadModel({ model, node }, request.signal);
       return { model, ...result };
     }),
   );
   app.post(
     '/admin/v1/models/unload',
-    guarded(deps, async (context) => {
-      const { model, node, force } = await readCall(context.req.raw);
+    guarded(deps, async (request, connection) => {
+      const { model, node, force } = await readCall(request, connection);
       const results = await control.unloadModel(
         { model, node, force: force ?? false },
-        context.req.raw.signal,
+        request.signal,
       );
       return { results: results.map((result) => ({ model, ...result })) };
     }),
