@@ -51,13 +51,13 @@ describe('the admin API', () => {
     ['no key', {}, 'invalid_api_key'],
   ] as const;
   for (const [what, headers, outcome] of KEYS) {
-    test(`answers a caller on this machine with ${what}: ${outcome}`, () => {
+    test(`answers a caller on this machine that sends ${what}: ${outcome}`, () => {
       expect(check(headers)).toBe(outcome);
       expect(check(headers, { peer: '192.168.1.7' })).toBe(outcome);
     });
   }
 
-  test('takes no call of another machine where it is for this one only, whatever key it has', () => {
+  test('refuses calls from other machines when it is local only, even with the right key', () => {
     const headers = { authorization: 'Bearer right' };
 
     expect(check(headers, { peer: '192.168.1.7', peers: 'this machine' })).toBe('forbidden');
@@ -75,7 +75,7 @@ describe('the admin API', () => {
     expect(await codeOf(response)).toBe('unsupported_media_type');
   });
 
-  test('refuses a caller on this machine that has no key', async () => {
+  test('refuses a caller on this machine without a key', async () => {
     const { gateway } = await setUp();
 
     expect((await gateway.get('/admin/v1/nodes')).status).toBe(401);
@@ -90,7 +90,7 @@ describe('the admin key', () => {
     return loadGatewayConfig({ file, env: {} }).config.value;
   };
 
-  test('is made by the first start, for its owner only, and stays the same', () => {
+  test('is created by the first start, readable only by its owner, and then stays the same', () => {
     const folder = temporaryFolder('cortex-admin-key');
     const config = configIn(folder);
 
@@ -104,7 +104,7 @@ describe('the admin key', () => {
     expect(readdirSync(join(folder, 'state'))).toEqual(['admin.key']);
   });
 
-  test('is the same for gateways that start at the same time', async () => {
+  test('is the same for two gateways that start at the same time', async () => {
     const folder = temporaryFolder('cortex-admin-key');
     configIn(folder);
     const program = join(import.meta.dir, 'programs', 'admin-key.ts');
@@ -118,7 +118,7 @@ describe('the admin key', () => {
     expect(new Set(keys).size).toBe(1);
   });
 
-  test('is never made where a file is named: a missing one stops the start', () => {
+  test('is not created when admin_key_file is set: a missing file stops the start', () => {
     const folder = temporaryFolder('cortex-admin-key');
 
     expect(() => readAdminKey(configIn(folder, '[auth]\nadmin_key_file = "mine"\n'))).toThrow(
@@ -126,7 +126,7 @@ describe('the admin key', () => {
     );
   });
 
-  test('that cannot be written stops the start with the file, the reason and the key to set', () => {
+  test('stops the start when it cannot be written, and the error has file, reason and the key to set', () => {
     const folder = temporaryFolder('cortex-admin-key');
     writeFileSync(join(folder, 'state'), 'a file where the folder should be');
 
@@ -136,8 +136,8 @@ describe('the admin key', () => {
   });
 });
 
-describe('managing', () => {
-  test('nodes and models are shown as the protocol says', async () => {
+describe('the admin API', () => {
+  test('lists nodes and models in the documented form', async () => {
     const { gateway } = await setUp();
 
     const { nodes } = AdminNodes.parse(await (await gateway.admin('/nodes')).json());
@@ -147,7 +147,7 @@ describe('managing', () => {
     expect(models).toMatchObject([{ id: 'org/model', replicas: [{ node: 'beast' }] }]);
   });
 
-  test('a model is loaded and unloaded by name', async () => {
+  test('loads and unloads a model by name', async () => {
     const { gateway, neuron } = await setUp();
 
     const loading = await gateway.admin('/models/load', { model: 'org/model' });
@@ -170,7 +170,7 @@ describe('managing', () => {
     ['{}', 'invalid_request'],
     ['{"model":"m","nod":"x"}', 'invalid_request'],
   ] as const) {
-    test(`a call that is wrong is told so: ${body}`, async () => {
+    test(`refuses an invalid call: ${body}`, async () => {
       const { gateway } = await setUp();
 
       expect(await codeOf(await gateway.admin('/models/load', body))).toBe(code);

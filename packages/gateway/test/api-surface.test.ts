@@ -25,7 +25,7 @@ const idsOf = (list: unknown): unknown[] =>
   Array.isArray(list) ? list.map((entry) => toObject(entry)['id']) : [];
 
 describe('/v1/models', () => {
-  test('lists what nodes have, what is catalogued, and listed aliases, by id', async () => {
+  test('lists models of nodes and catalogue and listed aliases, sorted by id', async () => {
     const { gateway } = await setUp({
       modelsToml:
         '[[models]]\nid = "a/catalogued"\n[aliases]\n"z-listed" = { model = "org/model", listed = true }\n"hidden" = "org/model"\n"claude-*" = "org/model"\n',
@@ -45,7 +45,7 @@ describe('/v1/models', () => {
     });
   });
 
-  test('shows Anthropic clients their shape, and the aliases that are named like their models', async () => {
+  test('uses the Anthropic format for Anthropic clients and adds aliases with claude- names', async () => {
     const { gateway } = await setUp({
       modelsToml: '[aliases]\n"claude-tiny" = "org/model"\nhidden = "org/model"\n',
     });
@@ -61,14 +61,14 @@ describe('/v1/models', () => {
   });
 
   for (const path of ['/v1/models/org/model', '/v1/models/org%2Fmodel']) {
-    test(`finds one model: ${path}`, async () => {
+    test(`returns one model: ${path}`, async () => {
       const { gateway } = await setUp();
 
       expect(await jsonOf(gateway.get(path))).toMatchObject({ id: 'org/model', loaded: true });
     });
   }
 
-  test('says 404 for a model that is not there, in the dialect of the client', async () => {
+  test('answers 404 for an unknown model in the dialect of the client', async () => {
     const { gateway } = await setUp();
 
     const openAi = await gateway.get('/v1/models/nope');
@@ -84,7 +84,7 @@ describe('/v1/models', () => {
     });
   });
 
-  test('says why no node can serve a model of the first design’s catalogue, and cortex starts with it', async () => {
+  test('starts with the old example catalogue, and the error says why no node can serve its model', async () => {
     const { gateway } = await setUp({
       modelsToml: await Bun.file(
         `${import.meta.dir}/../../../test/fixtures/first-design/models.toml`,
@@ -99,7 +99,7 @@ describe('/v1/models', () => {
 });
 
 describe('routes', () => {
-  test('GET / says where things are, HEAD / that cortex is there', async () => {
+  test('GET / lists the addresses of cortex, and HEAD / answers 200', async () => {
     const { gateway } = await setUp();
 
     const page = await (await gateway.get('/')).text();
@@ -111,7 +111,7 @@ describe('routes', () => {
     expect(await head.text()).toBe('');
   });
 
-  test('GET /health counts nodes, and names a model that cannot serve', async () => {
+  test('GET /health counts nodes and names models that cannot serve', async () => {
     const { gateway, neuron } = await setUp({ toml: '[control]\npoll_interval_s = 0.05\n' });
     expect(await jsonOf(gateway.get('/health'))).toEqual({
       status: 'ok',
@@ -137,7 +137,7 @@ describe('routes', () => {
     ['GET', '/admin/v1/models/load', 405, 'POST'],
   ] as const;
   for (const [method, path, status, allow] of wrong) {
-    test(`${method} ${path} is a ${status} in the envelope`, async () => {
+    test(`${method} ${path} is answered with ${status} in the error envelope`, async () => {
       const { gateway } = await setUp();
 
       const response = await gateway.get(path, { method });
@@ -149,7 +149,7 @@ describe('routes', () => {
     });
   }
 
-  test('a request id of the client is kept when it can be logged as it is', async () => {
+  test('the request id of the client is kept if it is safe to log', async () => {
     const { gateway } = await setUp();
 
     const kept = await gateway.chat('{', { headers: { 'x-request-id': 'a.b:c-1' } });
@@ -159,7 +159,7 @@ describe('routes', () => {
     expect(replaced.headers.get('x-request-id')).toMatch(/^req_[A-Za-z0-9]{24}$/);
   });
 
-  test('an unknown model is told apart from a similar one', async () => {
+  test('the error for an unknown model suggests a similar name', async () => {
     const { gateway } = await setUp();
 
     const response = await gateway.chat({ model: 'org/modle' });

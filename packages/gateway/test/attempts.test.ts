@@ -29,9 +29,9 @@ const errorOf = async (response: Response): Promise<unknown> =>
 const refusalWith = (code: string, body: string): string =>
   `HTTP/1.1 503 Service Unavailable\r\nx-neuron-refused: 1\r\nretry-after: 17\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\nx-code: ${code}\r\n\r\n${body}`;
 
-describe('with no replica left, the last answer of a node', () => {
+describe('when no replica is left, the answer', () => {
   for (const code of ['shutting_down', 'node_recovering']) {
-    test(`reaches the client as the node gave it: ${code}`, async () => {
+    test(`is the last one of a node, unchanged: ${code}`, async () => {
       const body = `{ "error": {"message":"own words",  "code":"${code}", "odd":[1.0]} }`;
       const gateway = await start({ beast: new RawNode(() => refusalWith(code, body)) });
 
@@ -44,7 +44,7 @@ describe('with no replica left, the last answer of a node', () => {
     });
   }
 
-  test('is that of the second node where two refuse', async () => {
+  test('is that of the second node if two refuse', async () => {
     const refusing = (message: string): FakeNeuron =>
       create({ answer: (exchange) => exchange.fail({ ...REFUSALS.recovering, message }) });
     const gateway = await start({ one: refusing('it is one'), two: refusing('it is two') });
@@ -57,7 +57,7 @@ describe('with no replica left, the last answer of a node', () => {
     expect(await errorOf(response)).toMatchObject({ message: `it is ${String(record['node'])}` });
   });
 
-  test('is never model_not_loaded: the client gets no_capacity and the name of the node', async () => {
+  test('is never model_not_loaded, but no_capacity with the name of the node', async () => {
     const neuron = create({ answer: (exchange) => exchange.fail(REFUSALS.modelNotLoaded) });
     const gateway = await start({ beast: neuron });
     const [load, again] = [neuron.load(1), neuron.load(2)];
@@ -74,8 +74,8 @@ describe('with no replica left, the last answer of a node', () => {
   });
 });
 
-describe('a request that a full queue refused', () => {
-  test('goes back to the waiting room and is served when there is room, however often that happens', async () => {
+describe('a request that a node refused with queue_full', () => {
+  test('returns to the waiting room each time and is served when a slot is free', async () => {
     let refusals = 0;
     const neuron = create({
       answer: (exchange) => {
@@ -97,7 +97,7 @@ describe('a request that a full queue refused', () => {
   test.each([
     ['max_wait_s', true],
     ['max_hold_s', false],
-  ])('waits until %s', async (key, stream) => {
+  ])('waits for at most %s', async (key, stream) => {
     const neuron = create({ answer: (exchange) => exchange.fail(REFUSALS.queueFull) });
     const other = key === 'max_wait_s' ? 'max_hold_s = 0.1' : 'max_wait_s = 600';
     const gateway = await start(
@@ -116,10 +116,10 @@ describe('a request that a full queue refused', () => {
   });
 });
 
-describe('a connection that was used before and breaks', () => {
+describe('a kept-alive connection that breaks', () => {
   const OK = 'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}';
 
-  test('after the node was sent the request costs an attempt, which is recorded', async () => {
+  test('after the request was sent costs an attempt, which is recorded', async () => {
     // The first request of a connection is answered, the second one is taken and the connection closed.
     let broken = 0;
     const node = new RawNode(({ socket, nth }) => {
@@ -143,7 +143,7 @@ describe('a connection that was used before and breaks', () => {
     expect(await gateway.metrics()).toContain('cortex_retries_total{model="m"} 1');
   });
 
-  test('leads to another node where one has room', async () => {
+  test('leads to another node if one has room', async () => {
     const dying = new RawNode(({ socket }) => {
       socket.end();
       return undefined;

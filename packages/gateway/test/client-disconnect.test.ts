@@ -34,8 +34,8 @@ async function expectNothingLeft(gateway: GatewayUnderTest, nth = 1): Promise<vo
 
 const settle = (request: Promise<unknown>): Promise<unknown> => request.catch(() => 'left');
 
-describe('a client that leaves', () => {
-  test('while it uploads its body leaves nothing behind, and no node hears of it', async () => {
+describe('a client that disconnects', () => {
+  test('during the upload of its body leaves no state, and no node gets the request', async () => {
     const { neuron, gateway } = await setUp();
     const { hostname, port } = new URL(gateway.url);
     const socket = connect(Number(port), hostname);
@@ -55,7 +55,7 @@ describe('a client that leaves', () => {
     expect(neuron.count('/v1/chat/completions')).toBe(0);
   });
 
-  test('while it waits for a place gives its place in the queue free', async () => {
+  test('while it waits for a slot frees its place in the queue', async () => {
     const { neuron, gateway } = await setUp(1);
     const first = gateway.chat({ model: 'm' });
     const running = await neuron.exchange();
@@ -75,7 +75,7 @@ describe('a client that leaves', () => {
   });
 
   for (const stream of [true, false]) {
-    test(`before the node has answered cancels the node's work (${stream ? 'streamed' : 'not streamed'})`, async () => {
+    test(`before the node has answered cancels the work of the node (${stream ? 'streamed' : 'not streamed'})`, async () => {
       const { neuron, gateway } = await setUp();
       const leaving = new AbortController();
       const request = settle(gateway.chat({ model: 'm', stream }, { signal: leaving.signal }));
@@ -89,7 +89,7 @@ describe('a client that leaves', () => {
     });
   }
 
-  test('after the status was committed, before the node has answered, cancels too', async () => {
+  test('after the status was sent but before the node has answered cancels the work of the node', async () => {
     const { neuron, gateway } = await setUp();
     const leaving = new AbortController();
     const response = await gateway.chat({ model: 'm', stream: true }, { signal: leaving.signal });
@@ -103,7 +103,7 @@ describe('a client that leaves', () => {
     await expectNothingLeft(gateway);
   });
 
-  test('between two tokens cancels, and is accounted what it was sent', async () => {
+  test('between two tokens cancels the work, and the record counts the tokens that were sent', async () => {
     const { neuron, gateway } = await setUp();
     const leaving = new AbortController();
     const response = gateway.chat({ model: 'm', stream: true }, { signal: leaving.signal });
@@ -124,7 +124,7 @@ describe('a client that leaves', () => {
     });
   });
 
-  test('as one of many leaves nothing behind, and the gateway goes on', async () => {
+  test('as one of many leaves no state, and the gateway keeps serving', async () => {
     const { neuron, gateway } = await setUp(200);
     const leaving = new AbortController();
     const requests = Array.from({ length: 100 }, () =>

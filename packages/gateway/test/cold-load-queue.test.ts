@@ -11,7 +11,7 @@ const unloaded = { id: 'm', status: 'unloaded' };
 const broken = { status: 422, code: 'model_load_failed', message: 'm.gguf: no such file' };
 
 describe('load on first request', () => {
-  test('fifty requests at once make one load, and all are served by it', async () => {
+  test('starts one load for fifty simultaneous requests and serves them all', async () => {
     const neuron = new FakeNeuron({ models: [{ ...unloaded, load: { max_queue_depth: 64 } }] });
     under = await ControlUnderTest.started({
       neurons: { a: neuron },
@@ -34,7 +34,7 @@ describe('load on first request', () => {
     expect(under.control.waiting('m')).toBe(0);
   });
 
-  test('a request right after the model was unloaded behind our back is a cold load', async () => {
+  test('loads a model again that was unloaded without cortex', async () => {
     const neuron = new FakeNeuron({ models: [{ id: 'm' }] });
     under = await ControlUnderTest.started({ neurons: { a: neuron } });
     const first = await under.acquire();
@@ -49,7 +49,7 @@ describe('load on first request', () => {
     expect(lease).toMatchObject({ node: 'a', loadMs: 0 });
   });
 
-  test('while a load runs its node is polled every second, and its progress is known', async () => {
+  test('polls the node every second during a load and knows its progress', async () => {
     const neuron = new FakeNeuron({ models: [unloaded] });
     under = await ControlUnderTest.started({ neurons: { a: neuron } });
     const attempt = under.acquire();
@@ -62,7 +62,7 @@ describe('load on first request', () => {
     await under.clock.whenSet(POLL_MS);
   });
 
-  test('a load that the operator began on the node is joined, not repeated elsewhere', async () => {
+  test('joins a load that the operator started on the node', async () => {
     const a = new FakeNeuron({ models: [unloaded] });
     const b = new FakeNeuron({ models: [unloaded] });
     under = await ControlUnderTest.started({ neurons: { a, b } });
@@ -80,7 +80,7 @@ describe('load on first request', () => {
     expect([a.loadCount, b.loadCount]).toEqual([0, 1]);
   });
 
-  test('a node that loads it with other settings is served as it is', async () => {
+  test('serves a model that the node has loaded with other settings', async () => {
     const neuron = new FakeNeuron({ models: [{ ...unloaded, status: 'loading' }] });
     under = await ControlUnderTest.started({
       neurons: { a: neuron },
@@ -97,7 +97,7 @@ describe('load on first request', () => {
 });
 
 describe('a load that fails', () => {
-  test('tells every waiting request its reason, and is asked for again by the next request', async () => {
+  test('rejects every waiting request with its reason, and the next request tries again', async () => {
     const neuron = new FakeNeuron({ models: [unloaded] });
     under = await ControlUnderTest.started({ neurons: { a: neuron } });
     const attempts = Array.from({ length: 5 }, () => refusal(under.acquire()));
@@ -119,7 +119,7 @@ describe('a load that fails', () => {
     (await attempt).release();
   });
 
-  test('with the same reason again and again is asked for once a second at most, and callers are told at once', async () => {
+  test('with the same reason repeatedly is tried at most once per second, and requests are rejected at once', async () => {
     const neuron = new FakeNeuron({ models: [unloaded] });
     under = await ControlUnderTest.started({ neurons: { a: neuron } });
     for (let count = 1; count <= 20; count += 1) {
@@ -137,7 +137,7 @@ describe('a load that fails', () => {
     expect(neuron.loadCount).toBe(20);
   });
 
-  test('for a reason that may pass is answered 503 with the back-off that is left, twice as long the second time', async () => {
+  test('for a transient reason is answered 503 with the remaining back-off, which doubles', async () => {
     const neuron = new FakeNeuron({ models: [unloaded] });
     under = await ControlUnderTest.started({ neurons: { a: neuron } });
     const full = { status: 503, code: 'insufficient_vram', message: '2000 MiB missing' };
@@ -150,7 +150,7 @@ describe('a load that fails', () => {
     expect(await second).toMatchObject({ code: 'model_load_failed', retryAfterS: 20 });
   });
 
-  test('is tried on another node that can hold the model', async () => {
+  test('is tried again on another node that can hold the model', async () => {
     const a = new FakeNeuron({ models: [unloaded] });
     const b = new FakeNeuron({ models: [unloaded] });
     under = await ControlUnderTest.started({ neurons: { a, b } });
@@ -162,7 +162,7 @@ describe('a load that fails', () => {
     expect(lease).toMatchObject({ node: 'b', loadMs: 0 });
   });
 
-  test('because its node is gone ends when the node is down', async () => {
+  test('because its node disappeared ends when the node is down', async () => {
     const neuron = new FakeNeuron({ models: [unloaded] });
     under = await ControlUnderTest.started({ neurons: { a: neuron } });
     const attempt = refusal(under.acquire());
@@ -178,7 +178,7 @@ describe('a load that fails', () => {
     expect(await attempt).toMatchObject({ status: 503 });
   });
 
-  test('although the node said it was loaded is not asked for again and again', async () => {
+  test('although the node reported success is not repeated endlessly', async () => {
     const neuron = new FakeNeuron({ models: [unloaded] });
     under = await ControlUnderTest.started({ neurons: { a: neuron } });
     const attempt = refusal(under.acquire());
@@ -190,8 +190,8 @@ describe('a load that fails', () => {
   });
 });
 
-describe('a load nobody waits for', () => {
-  test('is let go when the last waiting request leaves, and leaves no trace', async () => {
+describe('a load that no request waits for', () => {
+  test('is cancelled when the last waiting request leaves, without a trace', async () => {
     const neuron = new FakeNeuron({ models: [unloaded] });
     under = await ControlUnderTest.started({ neurons: { a: neuron } });
     const clients = [new AbortController(), new AbortController()];
@@ -207,7 +207,7 @@ describe('a load nobody waits for', () => {
     expect(under.control.inFlight('a')).toBe(0);
   });
 
-  test('is joined again by the next request', async () => {
+  test('is joined by the next request', async () => {
     const neuron = new FakeNeuron({ models: [unloaded] });
     under = await ControlUnderTest.started({ neurons: { a: neuron } });
     const client = new AbortController();
@@ -222,7 +222,7 @@ describe('a load nobody waits for', () => {
     expect(neuron.loadCount).toBe(1);
   });
 
-  test('that the operator asked for goes on', async () => {
+  test('continues if the operator started it', async () => {
     const neuron = new FakeNeuron({ models: [unloaded] });
     under = await ControlUnderTest.started({ neurons: { a: neuron } });
     await under.control.loadModel({ model: 'm' }, new AbortController().signal);
@@ -236,7 +236,7 @@ describe('a load nobody waits for', () => {
 });
 
 describe('waiting for a load', () => {
-  test('ends for a held request after max_hold_s with the state of the load', async () => {
+  test('ends after max_hold_s for a request that is not streamed, with the state of the load', async () => {
     const neuron = new FakeNeuron({ models: [unloaded] });
     under = await ControlUnderTest.started({ neurons: { a: neuron }, config: { maxHoldS: 20 } });
     const attempt = refusal(under.acquire({ stream: false }));
@@ -249,7 +249,7 @@ describe('waiting for a load', () => {
     });
   });
 
-  test('ends for a stream after max_wait_s with load_timeout', async () => {
+  test('ends after max_wait_s for a stream, with load_timeout', async () => {
     const neuron = new FakeNeuron({ models: [unloaded] });
     under = await ControlUnderTest.started({
       neurons: { a: neuron },

@@ -23,7 +23,7 @@ const REFUSAL = {
   message: 'maximum context length is 8 tokens',
 };
 
-test('what is known within a second is the status of a stream', async () => {
+test('a streamed request gets the real status if the node answers within a second', async () => {
   const { neuron, gateway } = await setUp();
 
   const answer = gateway.chat({ model: 'm', stream: true });
@@ -32,7 +32,7 @@ test('what is known within a second is the status of a stream', async () => {
   expect((await answer).status).toBe(400);
 });
 
-test('a model that nobody has is a 404 for a stream too', async () => {
+test('a streamed request for an unknown model gets 404', async () => {
   const { gateway } = await setUp();
 
   const response = await gateway.chat({ model: 'nobody-has-it', stream: true });
@@ -41,7 +41,7 @@ test('a model that nobody has is a 404 for a stream too', async () => {
   expect(toObject(await response.json())['error']).toMatchObject({ code: 'model_not_found' });
 });
 
-test('a node that needs longer lets the client see a comment, and then its events', async () => {
+test('a client of a slow node first gets a comment, then the events', async () => {
   const { neuron, gateway } = await setUp();
 
   const answer = gateway.chat({ model: 'm', stream: true });
@@ -60,7 +60,7 @@ test('a node that needs longer lets the client see a comment, and then its event
   expect(await gateway.record()).toMatchObject({ outcome: 'ok', status: 200 });
 });
 
-test('a refusal that comes later is an error event with status and retry, and a clean end', async () => {
+test('a late refusal becomes an error event with status and retry time, and a clean end', async () => {
   const { neuron, gateway } = await setUp();
 
   const answer = gateway.chat({ model: 'm', stream: true });
@@ -87,7 +87,7 @@ test('a refusal that comes later is an error event with status and retry, and a 
   expect(await gateway.record()).toMatchObject({ code: 'queue_full', status: 503 });
 });
 
-test('a request that is not streamed gets no byte before its answer', async () => {
+test('a request that is not streamed gets no byte before the complete answer', async () => {
   const { neuron, gateway } = await setUp();
 
   const answer = gateway.chat({ model: 'm' });

@@ -16,7 +16,7 @@ function folderWith(files: Readonly<Record<string, string>>): string {
   return folder;
 }
 
-test('without any file there are the defaults', () => {
+test('a configuration without files has the defaults', () => {
   const { config, models } = loadGatewayConfig({ file: undefined, env: {} });
 
   expect(config.value.gateway).toMatchObject({
@@ -28,7 +28,7 @@ test('without any file there are the defaults', () => {
   expect(models.value.models).toEqual([]);
 });
 
-test('nodes of nodes.d are added, and paths count from the file that names them', () => {
+test('nodes of nodes.d are added, and paths are relative to the file that contains them', () => {
   const folder = folderWith({
     'cortex.toml':
       '[auth]\nnode_token_file = "token"\n[[neurons]]\nname = "a"\nendpoint = "http://a:1"\n',
@@ -102,7 +102,7 @@ test('an alias with the name "__proto__" stops the start with an error that name
   );
 });
 
-test('a port that is taken stops the start, naming its key, and leaves nothing open', async () => {
+test('a port in use stops the start with an error that names its key, and leaves no listener open', async () => {
   const taken = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: () => new Response() });
 
   const refused = await refusal(
@@ -114,7 +114,7 @@ test('a port that is taken stops the start, naming its key, and leaves nothing o
   await taken.stop(true);
 });
 
-test('a secret that cannot be read stops the start, naming its key', async () => {
+test('a secret that cannot be read stops the start with an error that names its key', async () => {
   const refused = await refusal(
     GatewayUnderTest.start({ toml: '[auth]\nadmin_key_file = "nowhere"\n' }),
   );

@@ -383,7 +383,7 @@ for (const [file, schema, cases] of FILES) {
       .map(({ key }) => key)
       .filter((key) => !KEYS_WITHOUT_EFFECT.includes(key));
 
-    test('has a case below for each of its keys', () => {
+    test('has a test for each of its keys', () => {
       expect(Object.keys(cases).toSorted()).toEqual(keys.toSorted());
     });
 
@@ -394,7 +394,7 @@ for (const [file, schema, cases] of FILES) {
 }
 
 describe('a key that has no effect yet', () => {
-  test.each(KEYS_WITHOUT_EFFECT)('%s: the start warns when it is set', async (key) => {
+  test.each(KEYS_WITHOUT_EFFECT)('%s causes a warning at the start when it is set', async (key) => {
     const [section = '', name = ''] = key.split('.');
     const value = name === 'strategy' ? '"priority"' : '3';
 
@@ -406,13 +406,13 @@ describe('a key that has no effect yet', () => {
     expect(String(warnings[0])).toEndWith(`: ${key} has no effect yet`);
   });
 
-  test('is not mentioned when it is not set', async () => {
+  test('causes no warning when it is not set', async () => {
     const gateway = await start({});
 
     expect(gateway.lines.filter(({ level }) => level === 'warn')).toEqual([]);
   });
 
-  test('is marked in the reference', () => {
+  test('is marked in the configuration reference', () => {
     const keys = listConfigKeys(GatewayConfig).filter(({ key }) =>
       KEYS_WITHOUT_EFFECT.includes(key),
     );

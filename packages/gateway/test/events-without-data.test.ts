@@ -58,7 +58,7 @@ const STREAMS: Readonly<Record<string, readonly string[]>> = {
 };
 
 for (const [what, writes] of Object.entries(STREAMS)) {
-  test(`a node's stream with ${what} reaches the client without events that have no data`, async () => {
+  test(`a stream with ${what} is relayed without events that have no data`, async () => {
     const { neuron, gateway } = await setUp();
 
     const answer = gateway.chat({ model: 'm', stream: true });
@@ -73,7 +73,7 @@ for (const [what, writes] of Object.entries(STREAMS)) {
   });
 }
 
-test("the comments by which the gateway keeps a waiting stream alive are not events, and neither is the node's usage", async () => {
+test('keep-alive comments of the gateway and the usage comment of the node are not events', async () => {
   const { neuron, gateway } = await setUp();
 
   const answer = gateway.chat({ model: 'm', stream: true });
@@ -87,7 +87,7 @@ test("the comments by which the gateway keeps a waiting stream alive are not eve
   expect(decodeStrictly(text)).toEqual([CHUNK, '[DONE]']);
 });
 
-test('a late error of a waiting stream is an event with data, and so is what ends it', async () => {
+test('a late error of a waiting stream is an event with data, and so is [DONE]', async () => {
   const { neuron, gateway } = await setUp();
 
   const answer = gateway.chat({ model: 'm', stream: true });

@@ -35,7 +35,7 @@ describe.each([
   ['/tokenize', 'tokenize', '{"model":"org/model","content":"ab", "add_special" : false}'],
   ['/detokenize', 'tokenize', '{"tokens":[1, 2,3],"model":"org/model"}'],
 ])('%s', (path, api, body) => {
-  test('takes the body to the node as it is, and the answer back', async () => {
+  test('forwards the body unchanged and returns the answer', async () => {
     const { neuron, gateway } = await setUp();
     const whole = { object: 'list', data: [], model: 'org/model' };
 
@@ -70,7 +70,7 @@ describe.each([
     expect(metrics).toContain(`cortex_request_duration_seconds_count{${labels}} 1`);
   });
 
-  test('names the resolved model where an alias was asked for', async () => {
+  test('replaces an alias by the resolved model', async () => {
     const { neuron, gateway } = await setUp(1, {
       modelsToml: '[aliases]\n"text-embedding-3-small" = "org/model"\n',
     });
@@ -84,7 +84,7 @@ describe.each([
     expect(await gateway.record()).toMatchObject({ model_asked: 'text-embedding-3-small' });
   });
 
-  test('what the model cannot do is told in the words of the node', async () => {
+  test('returns the error of the node for a model that cannot do this', async () => {
     const { neuron, gateway } = await setUp();
     const message = 'This model is for writing text. It makes no embeddings – nö.';
 
@@ -103,7 +103,7 @@ describe.each([
     });
   });
 
-  test('a node that refuses without having worked is not the last to be asked', async () => {
+  test('tries another node after a refusal', async () => {
     const { neurons, gateway } = await setUp(2);
 
     const answer = gateway.post(path, body);
@@ -116,7 +116,7 @@ describe.each([
     expect(await gateway.record()).toMatchObject({ attempts: 2, outcome: 'ok' });
   });
 
-  test('a node that breaks off is an error that names it', async () => {
+  test('names a node that disconnects in its error', async () => {
     const { neuron, gateway } = await setUp();
 
     const answer = gateway.post(path, body);
@@ -133,7 +133,7 @@ describe.each([
     ['{"model":"nobody-has-it"}', 404, 'model_not_found'],
     ['{"model":{}}', 400, 'invalid_request'],
     ['{"model":', 400, 'malformed_json'],
-  ])('%s is refused here', async (wrong, status, code) => {
+  ])('refuses %s', async (wrong, status, code) => {
     const { neuron, gateway } = await setUp();
 
     const response = await gateway.post(path, wrong);
@@ -145,7 +145,7 @@ describe.each([
     expect(await gateway.record()).toMatchObject({ api, code, status });
   });
 
-  test('is answered whole, whatever the body says about streams', async () => {
+  test('ignores "stream" in the body', async () => {
     const { neuron, gateway } = await setUp();
 
     const answer = gateway.post(path, `${body.slice(0, -1)},"stream":true}`);
@@ -165,7 +165,7 @@ describe.each([
   });
 });
 
-describe('while every seat of the node is taken', () => {
+describe('while all slots of the node are taken', () => {
   const full = { id: 'org/model', load: { max_in_flight: 1, max_queue_depth: 0 } };
 
   async function setUpFull() {
@@ -177,7 +177,7 @@ describe('while every seat of the node is taken', () => {
     return { neuron, gateway, seated, chat: await neuron.exchange(1) };
   }
 
-  test('tokens are still counted', async () => {
+  test('tokenizer routes are served', async () => {
     const { neuron, gateway, seated, chat } = await setUpFull();
 
     const answer = gateway.post('/tokenize', { model: 'org/model', content: 'a' });
@@ -189,7 +189,7 @@ describe('while every seat of the node is taken', () => {
     expect(gateway.inFlight).toBe(0);
   });
 
-  test('embeddings wait for one', async () => {
+  test('embeddings wait for a slot', async () => {
     const { neuron, gateway, seated, chat } = await setUpFull();
 
     const answer = gateway.post('/v1/embeddings', { model: 'org/model', input: 'a' });

@@ -17,7 +17,7 @@ async function start(node: { readonly url: string; close(): Promise<void> }) {
   return gateway;
 }
 
-describe('the name of a model in the headers of an answer', () => {
+describe('the model name in the headers of an answer', () => {
   for (const name of ['模型', 'my model', 'a\r\nset-cookie: b', '50%', '😀/ü:é', 'a"b\\c']) {
     for (const isStream of [false, true]) {
       test(`is percent-encoded: ${JSON.stringify(name)}, ${isStream ? 'streamed' : 'whole'}`, async () => {
@@ -37,7 +37,7 @@ describe('the name of a model in the headers of an answer', () => {
     }
   }
 
-  test('is percent-encoded where the node refuses', async () => {
+  test('is percent-encoded when the node refuses', async () => {
     const gateway = await start(
       new FakeNeuron({
         models: [{ id: '模型' }],
@@ -55,7 +55,7 @@ describe('the name of a model in the headers of an answer', () => {
 const HEAD = 'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n';
 const BODY = 'content-length: 2\r\n\r\n{}';
 
-describe('an answer of a node that cannot be passed on', () => {
+describe('an answer of a node that cannot be relayed', () => {
   const answers = {
     'a status above 599': `HTTP/1.1 600 Odd\r\n${BODY}`,
     'a status below 100': `HTTP/1.1 042 Odd\r\n${BODY}`,
@@ -68,7 +68,7 @@ describe('an answer of a node that cannot be passed on', () => {
   };
   for (const [what, answer] of Object.entries(answers)) {
     for (const stream of [false, true]) {
-      test(`is a 502 that names the node, and recorded as one: ${what}, ${stream ? 'streamed' : 'whole'}`, async () => {
+      test(`becomes a 502 with the name of the node, also in the record: ${what}, ${stream ? 'streamed' : 'whole'}`, async () => {
         const gateway = await start(new RawNode(() => answer));
 
         const response = await gateway.chat({ model: 'm', stream });
@@ -90,7 +90,7 @@ describe('an answer of a node that cannot be passed on', () => {
   }
 });
 
-describe('an unusual answer of a node that can be passed on', () => {
+describe('an unusual but valid answer of a node', () => {
   const answers: Readonly<Record<string, readonly [string, number, string]>> = {
     'a 204 with a body': ['HTTP/1.1 204 No Content\r\ncontent-length: 2\r\n\r\n{}', 204, ''],
     'a 204 without a length': ['HTTP/1.1 204 No Content\r\n\r\n', 204, ''],
@@ -112,7 +112,7 @@ describe('an unusual answer of a node that can be passed on', () => {
     'an empty header': [`${HEAD}x-odd:\r\n${BODY}`, 200, '{}'],
   };
   for (const [what, [answer, status, body]] of Object.entries(answers)) {
-    test(`reaches the client with its status, and is recorded with it: ${what}`, async () => {
+    test(`is relayed and recorded with its status: ${what}`, async () => {
       const gateway = await start(new RawNode(() => answer));
 
       const response = await gateway.chat({ model: 'm' });
@@ -123,7 +123,7 @@ describe('an unusual answer of a node that can be passed on', () => {
     });
   }
 
-  test('keeps the bytes of its headers', async () => {
+  test('keeps its header bytes', async () => {
     const gateway = await start(new RawNode(() => `${HEAD}x-odd: caf\xe9\r\n${BODY}`));
 
     const { headers } = await gateway.chat({ model: 'm' });

@@ -31,7 +31,7 @@ const chat = (body: object) => ({
 });
 const FIRST = {
   'a chat answer': [200, chat({})],
-  'a stream': [200, chat({ stream: true })],
+  'a relayed stream': [200, chat({ stream: true })],
   'a stream that its node breaks off at once': [502, chat({ stream: true, user: 'breaks' })],
   'an unknown model': [404, chat({ model: 'nobody' })],
   'an invalid body': [400, { ...chat({}), body: '{"model":' }],

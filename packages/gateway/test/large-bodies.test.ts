@@ -54,7 +54,7 @@ function startProgram(name: string, ...args: string[]) {
 }
 
 test(
-  'a body of 64 MiB passes unchanged, and delays no other stream by more than 50 ms',
+  'a body of 64 MiB is forwarded unchanged and delays no other stream by more than 50 ms',
   async () => {
     const neuron = new FakeNeuron({ models: [{ id: 'm' }] });
     open.push(neuron);
@@ -100,7 +100,7 @@ test(
 );
 
 for (const how of ['with its length', 'in chunks', 'compressed'] as const) {
-  test(`a body beyond max_body_mb is a 413 in the envelope: ${how}`, async () => {
+  test(`a body larger than max_body_mb is refused with 413 in the error envelope: ${how}`, async () => {
     const { neuron, gateway } = await setUp('max_body_mb = 1');
     const body = bodyOf(MIB + 1);
     const sent = {

@@ -24,7 +24,7 @@ test.each([
   ['{ "messages":[] }', '{"model":"org/model", "messages":[] }'],
   ['{"model":null,"messages":[]}', '{"model":"org/model","messages":[]}'],
   ['{"messages":[],"model":""}', '{"messages":[],"model":"org/model"}'],
-])('a body without a model goes to the only one there is: %s', async (body, sent) => {
+])('a body without a model is served by the only model: %s', async (body, sent) => {
   const { neuron, gateway } = await setUp(['org/model']);
 
   const answer = gateway.chat(body);
@@ -36,7 +36,7 @@ test.each([
   expect(await gateway.record()).toMatchObject({ model: 'org/model', outcome: 'ok' });
 });
 
-test('a body without a model goes to the alias default where there is one', async () => {
+test('a body without a model is served by the alias default, if there is one', async () => {
   const { neuron, gateway } = await setUp(['a', 'b'], '[aliases]\ndefault = "b"\n');
 
   const answer = gateway.post('/v1/embeddings', '{"input":"x"}');
@@ -46,7 +46,7 @@ test('a body without a model goes to the alias default where there is one', asyn
 });
 
 test.each([[[]], [['a', 'b']]])(
-  'a body without a model is refused where it could mean none or several of %j',
+  'a body without a model is refused if there is not exactly one: %j',
   async (models) => {
     const { gateway } = await setUp(models);
 
@@ -87,7 +87,7 @@ test.each(['/models', '/models/org/model', '/v1//models', '/v1/models/org%2Fmode
   },
 );
 
-test('a name that answers is found at /v1/models/{name}: an alias, a glob, id@node, the default', async () => {
+test('/v1/models/{name} knows every name that is served: alias, glob, id@node and default', async () => {
   const { gateway } = await setUp(
     ['org/model'],
     '[aliases]\nexact = "org/model"\n"claude-*" = "org/model"\ndefault = "org/model"\n',

@@ -36,7 +36,7 @@ async function streamOnce(gateway: GatewayUnderTest, neuron: FakeNeuron): Promis
 
 const PLACE = 'api="chat",model="m",node="beast"';
 
-test('one streamed request is in every series that it concerns, with buckets', async () => {
+test('a streamed request is counted in all its series, with buckets', async () => {
   const { neuron, gateway } = await setUp();
 
   await streamOnce(gateway, neuron);
@@ -58,7 +58,7 @@ test('one streamed request is in every series that it concerns, with buckets', a
   }
 });
 
-test('the buckets of a histogram add up', async () => {
+test('the buckets of a histogram are cumulative', async () => {
   const { neuron, gateway } = await setUp();
 
   await streamOnce(gateway, neuron);
@@ -72,7 +72,7 @@ test('the buckets of a histogram add up', async () => {
   expect(counts.at(-1)).toBe(1);
 });
 
-test('a request that no model was found for is counted too', async () => {
+test('a request for an unknown model is counted', async () => {
   const { gateway } = await setUp();
 
   await gateway.chat({ model: 'never-heard-of' });
@@ -85,7 +85,7 @@ test('a request that no model was found for is counted too', async () => {
   expect(text).not.toContain('never-heard-of');
 });
 
-test('the series of a model disappear with it, and those of a node with the node’s answers', async () => {
+test('the gauges of a model end when it leaves, and those of a node when it stops answering', async () => {
   const { neuron, gateway } = await setUp();
   await streamOnce(gateway, neuron);
   expect(await gateway.metrics()).toContain('cortex_model_in_flight{model="m",node="beast"} 0');
@@ -99,7 +99,7 @@ test('the series of a model disappear with it, and those of a node with the node
   expect(await gateway.metrics()).toContain('cortex_node_up{node="beast"} 0');
 });
 
-test('devices are shown as far as their node reports them', async () => {
+test('device gauges exist only for values that the node reports', async () => {
   const { gateway } = await setUp({
     discovery: { devices: [{ index: 0, name: 'gpu', kind: 'cuda', vram_total_mb: 1024 }] },
   });
@@ -110,7 +110,7 @@ test('devices are shown as far as their node reports them', async () => {
   expect(text).not.toContain('cortex_device_power_watts');
 });
 
-test('only /metrics is served beside the API', async () => {
+test('the metrics listener serves only /metrics', async () => {
   const { gateway } = await setUp();
 
   expect((await fetch(`${gateway.running.metricsUrl}/`)).status).toBe(404);
@@ -119,7 +119,7 @@ test('only /metrics is served beside the API', async () => {
   expect(headers.get('content-type')).toStartWith('text/plain; version=0.0.4');
 });
 
-test('error codes that a node makes up are one label value, and cut in the record', async () => {
+test('unknown error codes of a node share one label value and are truncated in the record', async () => {
   const { neuron, gateway } = await setUp();
   const code = 'c'.repeat(5000);
 
@@ -134,7 +134,7 @@ test('error codes that a node makes up are one label value, and cut in the recor
   expect(String((await gateway.record())['code']).length).toBeLessThanOrEqual(64);
 });
 
-test('series of a model and of a node end when they leave the fleet', async () => {
+test('the series of a model and of a node end when they leave the fleet', async () => {
   const { neuron, gateway } = await setUp();
   await streamOnce(gateway, neuron);
   const { control } = gateway.running;

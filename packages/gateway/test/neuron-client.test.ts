@@ -19,8 +19,8 @@ function connect(endpoint: string, clock = new FakeClock()) {
   return new NeuronClient({ name: 'beast', target, transport, timeoutMs: 5_000, clock });
 }
 
-describe('a management call of a neuron', () => {
-  test('gives the node’s own error, with its code, message and Retry-After', async () => {
+describe('a management call to a neuron', () => {
+  test('rejects with the error of the node: its code, message and Retry-After', async () => {
     neuron = new FakeNeuron();
     neuron.failPath('/models/load', {
       status: 503,
@@ -36,7 +36,7 @@ describe('a management call of a neuron', () => {
     });
   });
 
-  test('a failed load is structural with 422 and transient with 503', async () => {
+  test('rejects a failed load as permanent for 422 and as transient for 503', async () => {
     neuron = new FakeNeuron();
     const statuses: unknown[] = [];
     for (const status of [422, 503]) {
@@ -47,7 +47,7 @@ describe('a management call of a neuron', () => {
     expect(statuses).toEqual([422, 503]);
   });
 
-  test('a code unknown here is a protocol error that names node, call and status', async () => {
+  test('rejects an unknown code as a protocol error that names node, call and status', async () => {
     neuron = new FakeNeuron();
     neuron.failPath('/health', { status: 418, code: 'teapot', message: 'x' });
     expect(await refusal(connect(neuron.url).health(signal))).toMatchObject({
@@ -56,7 +56,7 @@ describe('a management call of a neuron', () => {
     });
   });
 
-  test('a node that hangs is a timeout, one that is gone is unreachable, both by name', async () => {
+  test('rejects with a timeout for a node that hangs and as unreachable for one that is gone', async () => {
     neuron = new FakeNeuron();
     const clock = new FakeClock();
     const client = connect(neuron.url, clock);
@@ -74,7 +74,7 @@ describe('a management call of a neuron', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  test('a load has no deadline: it takes as long as it takes', async () => {
+  test('has no deadline for a load', async () => {
     neuron = new FakeNeuron({ models: [{ id: 'm', status: 'unloaded' }] });
     const clock = new FakeClock();
     const loading = connect(neuron.url, clock).loadAndWait({ model_id: 'm' }, signal);
@@ -84,7 +84,7 @@ describe('a management call of a neuron', () => {
     expect(await loading).toBeUndefined();
   });
 
-  test('rejects with the caller’s own reason when the caller gives up', async () => {
+  test('rejects with the reason of the caller when the caller aborts', async () => {
     neuron = new FakeNeuron();
     neuron.hang();
     const caller = new AbortController();
@@ -95,14 +95,14 @@ describe('a management call of a neuron', () => {
     expect(await call).toBe(reason);
   });
 
-  test('a base URL with a slash at its end and ids with slashes reach the right route', async () => {
+  test('works with a trailing slash in the base URL and with slashes in model ids', async () => {
     neuron = new FakeNeuron({ models: [{ id: 'org/m' }] });
     const path = await connect(`${neuron.url}/`).endpointPath('org/m', signal);
     expect(path).toBe('');
     expect(neuron.count('/models/org%2Fm/endpoint')).toBe(1);
   });
 
-  test('fields and values newer than this version are no error', async () => {
+  test('accepts unknown fields and values', async () => {
     neuron = new FakeNeuron({ models: [{ id: 'm', status: 'hibernating', novelty: 1 }] });
     const [entry] = await connect(neuron.url).models(signal);
     expect(entry).toMatchObject({ id: 'm', status: 'hibernating', novelty: 1 });

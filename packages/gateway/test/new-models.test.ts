@@ -16,7 +16,7 @@ function nodeWithNewFile(): FakeNeuron {
   return neuron;
 }
 
-describe('a model whose file was put into a models folder a moment ago', () => {
+describe('a model whose file was just added to a models folder', () => {
   test('is found by the first request that names it', async () => {
     const a = new FakeNeuron();
     const b = nodeWithNewFile();
@@ -32,7 +32,7 @@ describe('a model whose file was put into a models folder a moment ago', () => {
     expect([a.count('/models/rescan'), b.count('/models/rescan')]).toEqual([1, 1]);
   });
 
-  test('is found by a load of the operator, and by its name on one node', async () => {
+  test('is found by a load of the operator and by id@node', async () => {
     const a = nodeWithNewFile();
     under = await ControlUnderTest.started({ neurons: { a } });
 
@@ -43,7 +43,7 @@ describe('a model whose file was put into a models folder a moment ago', () => {
     expect(await under.control.loadModel({ model: 'fresh' }, signal)).toMatchObject({ node: 'a' });
   });
 
-  test('is asked for by a hundred requests at once: each node looks once or twice', async () => {
+  test('causes one or two scans per node when a hundred requests name it at once', async () => {
     const a = nodeWithNewFile();
     under = await ControlUnderTest.started({ neurons: { a } });
 
@@ -55,7 +55,7 @@ describe('a model whose file was put into a models folder a moment ago', () => {
     expect(a.count('/models/rescan')).toBe(1);
   });
 
-  test('is 404 where no node has it, also when a node cannot look or is away', async () => {
+  test('is answered 404 if no node has it, also when a node cannot scan or is down', async () => {
     const a = new FakeNeuron();
     const old = new FakeNeuron();
     old.failPath('/models/rescan', { status: 404, code: 'invalid_request', message: 'no route' });

@@ -57,9 +57,9 @@ async function chatOnce(gateway: GatewayUnderTest, neuron: FakeNeuron): Promise<
   return exchange.path;
 }
 
-describe('the endpoint that a node names for a model', () => {
+describe('the endpoint that a node returns for a model', () => {
   test.each(['http', 'https'])(
-    'never leads token and prompt to another host or port, named as %s',
+    'never sends token and prompt to another host or port: %s',
     async (scheme) => {
       const elsewhere = listenElsewhere();
       const endpointUrl = `${scheme}://localhost:${elsewhere.port}/engines/m/`;
@@ -72,7 +72,7 @@ describe('the endpoint that a node names for a model', () => {
     },
   );
 
-  test('does not lead from TLS to plain HTTP', async () => {
+  test('does not change TLS to plain HTTP', async () => {
     const elsewhere = listenElsewhere();
     const neuron = createNeuron({ tls: TLS, endpointUrl: `http://127.0.0.1:${elsewhere.port}` });
     const pin = `tls_fingerprint = "sha256:${TLS.fingerprint.toUpperCase()}"`;
@@ -81,7 +81,7 @@ describe('the endpoint that a node names for a model', () => {
     expect(elsewhere.connections).toBe(0);
   });
 
-  test('is reached through the port mapping and path prefix of the configured one', async () => {
+  test('is reached through port mapping and path prefix of the configured endpoint', async () => {
     const neuron = createNeuron({ endpointUrl: 'http://10.255.255.1:13131/engines/m' });
     const asked: string[] = [];
     const mapping = Bun.serve({
@@ -111,7 +111,7 @@ describe('the endpoint that a node names for a model', () => {
     ).toEqual([]);
   });
 
-  test('is ignored where it is not an HTTP address: inference goes to the node itself', async () => {
+  test('is ignored if it is not an HTTP URL: inference goes to the configured endpoint', async () => {
     const neuron = createNeuron({ endpointUrl: 'ftp://evil.example/' });
 
     expect(await chatOnce(await start(neuron.url), neuron)).toBe('/v1/chat/completions');
@@ -119,7 +119,7 @@ describe('the endpoint that a node names for a model', () => {
 });
 
 describe('a node behind TLS', () => {
-  test('whose certificate is not the pinned one is unreachable, and gets neither token nor call', async () => {
+  test('is unreachable if its certificate is not the pinned one, and gets neither token nor call', async () => {
     const neuron = createNeuron({ tls: TLS });
 
     const gateway = await start(neuron.url, `tls_fingerprint = "sha256:${'0'.repeat(64)}"`);
@@ -130,7 +130,7 @@ describe('a node behind TLS', () => {
     expect(neuron.calls.all).toEqual([]);
   });
 
-  test('streams, and is told when a client leaves', async () => {
+  test('streams, and its request is cancelled when a client disconnects', async () => {
     const neuron = createNeuron({ tls: TLS });
     const gateway = await start(neuron.url, `tls_fingerprint = "sha256:${TLS.fingerprint}"`);
     const client = new AbortController();

@@ -43,7 +43,7 @@ describe('before the first byte of an answer', () => {
     expect(await gateway.metrics()).toContain('cortex_retries_total{model="m"} 1');
   });
 
-  test('a node that dies and has no replacement is named in a 502', async () => {
+  test('a node that dies without another replica is named in a 502', async () => {
     const { gateway, first } = await setUp(1);
 
     const answer = gateway.chat({ model: 'm' });
@@ -90,7 +90,7 @@ describe('before the first byte of an answer', () => {
     expect(errorOf(await response.json())).toMatchObject({ code: 'node_recovering' });
   });
 
-  test('an error without the mark that no work was done is final', async () => {
+  test('an error without x-neuron-refused is final', async () => {
     const { gateway, first, second } = await setUp(2);
 
     const answer = gateway.chat({ model: 'm' });
@@ -101,7 +101,7 @@ describe('before the first byte of an answer', () => {
     expect(await gateway.record()).toMatchObject({ attempts: 1, code: 'queue_full' });
   });
 
-  test('a model that its node has lost meanwhile is loaded again, and the request answered', async () => {
+  test('a model that the node has unloaded is loaded again, and the request is answered', async () => {
     const { gateway, first } = await setUp(1);
     first.setModel({ id: 'm', status: 'unloaded' });
 
@@ -120,7 +120,7 @@ describe('before the first byte of an answer', () => {
 });
 
 describe('after the first byte of an answer', () => {
-  test('a node that dies leaves an error event and a clean end', async () => {
+  test('a node that dies causes an error event and a clean end', async () => {
     const { gateway, first } = await setUp(1);
 
     const answer = gateway.chat({ model: 'm', stream: true });
@@ -142,7 +142,7 @@ describe('after the first byte of an answer', () => {
     expect(gateway.inFlight).toBe(0);
   });
 
-  test('an event that was cut in the middle is dropped, so that the error can be read', async () => {
+  test('an incomplete event is dropped, so that the error event is readable', async () => {
     const { gateway, first } = await setUp(1);
 
     const answer = gateway.chat({ model: 'm', stream: true });
@@ -158,7 +158,7 @@ describe('after the first byte of an answer', () => {
     expect(events.at(-1)).toBe('[DONE]');
   });
 
-  test('an error event of the node itself passes, and counts as an error', async () => {
+  test('an error event of the node is relayed and counted as an error', async () => {
     const { gateway, first } = await setUp(1);
 
     const answer = gateway.chat({ model: 'm', stream: true });
@@ -174,7 +174,7 @@ describe('after the first byte of an answer', () => {
     expect(await gateway.record()).toMatchObject({ code: 'node_recovering', status: 503 });
   });
 
-  test('a silent node is given up after the idle deadline', async () => {
+  test('a silent node causes an error event after stream_idle_s', async () => {
     const { gateway, first } = await setUp(1, '[timeouts]\nstream_idle_s = 0.5\n');
 
     const answer = gateway.chat({ model: 'm', stream: true });
@@ -188,7 +188,7 @@ describe('after the first byte of an answer', () => {
     expect(await gateway.record()).toMatchObject({ outcome: 'timeout' });
   });
 
-  test('a stream may take longer than the idle deadline, as long as its node says something', async () => {
+  test('a stream may take longer than stream_idle_s while its node sends data', async () => {
     const { gateway, first } = await setUp(1, '[timeouts]\nstream_idle_s = 0.6\n');
 
     const answer = gateway.chat({ model: 'm', stream: true });

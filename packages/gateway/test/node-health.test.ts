@@ -14,8 +14,8 @@ const misses = (name: string, count: number) =>
 
 const missesOf = (name: string) => under.control.snapshot().nodes.get(name)?.misses;
 
-describe('the health of nodes', () => {
-  test('three misses in a row take a node down, one answer brings it and its models back', async () => {
+describe('a node', () => {
+  test('is down after three missed polls in a row, and up with its models after one answer', async () => {
     const neuron = new FakeNeuron({ models: [{ id: 'm' }] });
     under = await ControlUnderTest.started({ neurons: { a: neuron } });
     await neuron.die();
@@ -40,7 +40,7 @@ describe('the health of nodes', () => {
     (await under.acquire()).release();
   });
 
-  test('two misses and an answer count from nothing again', async () => {
+  test('has no missed polls after an answer', async () => {
     const neuron = new FakeNeuron();
     under = await ControlUnderTest.started({ neurons: { a: neuron } });
     neuron.failPath('/health', { status: 500, code: 'internal_error', message: 'x' });
@@ -59,7 +59,7 @@ describe('the health of nodes', () => {
     expect(stateOf('a')).toBe('up');
   });
 
-  test('requests that fail ask at once whether the node lives, but do not take it down any faster', async () => {
+  test('is polled at once after failed requests, which do not take it down earlier', async () => {
     const neuron = new FakeNeuron({ models: [{ id: 'm' }] });
     under = await ControlUnderTest.started({ neurons: { a: neuron } });
     neuron.failPath('/health', { status: 500, code: 'internal_error', message: 'x' });
@@ -72,7 +72,7 @@ describe('the health of nodes', () => {
     expect(stateOf('a')).toBe('up');
   });
 
-  test('a node that never answered is not healthy, and says why', async () => {
+  test('is not healthy before its first answer, and has a reason', async () => {
     const neuron = new FakeNeuron();
     await neuron.die();
     under = await ControlUnderTest.started({ neurons: { a: neuron } });
@@ -84,7 +84,7 @@ describe('the health of nodes', () => {
     });
   });
 
-  test('a hung node costs only itself: the others are polled and serve meanwhile', async () => {
+  test('does not affect the polls and requests of other nodes while it hangs', async () => {
     const hung = new FakeNeuron({ models: [{ id: 'm' }] });
     const fine = new FakeNeuron({ models: [{ id: 'm' }] });
     under = await ControlUnderTest.started({ neurons: { fine, hung } });
@@ -108,7 +108,7 @@ describe('the health of nodes', () => {
     await under.until(({ replicasByModel }) => replicasByModel.has('n'));
   });
 
-  test('a model that its node no longer reports leaves the fleet, and comes back without a restart', async () => {
+  test('can stop reporting a model, which leaves the fleet, and report it again', async () => {
     const neuron = new FakeNeuron({ models: [{ id: 'm' }] });
     under = await ControlUnderTest.started({ neurons: { a: neuron } });
     neuron.removeModel('m');
@@ -121,7 +121,7 @@ describe('the health of nodes', () => {
     (await under.acquire()).release();
   });
 
-  test('an answer in a form unknown here is a miss that names node and field', async () => {
+  test('misses a poll with an answer in an unknown format, and the error names node and field', async () => {
     const neuron = new FakeNeuron();
     under = await ControlUnderTest.started({ neurons: { a: neuron } });
     neuron.setModel({ id: 'm', load: { in_flight: 0.5 } });
@@ -132,7 +132,7 @@ describe('the health of nodes', () => {
     expect(error).toContain('models.0.in_flight');
   });
 
-  test('what a node is, is asked at first contact, at reconnect and every ten minutes', async () => {
+  test('is asked for its discovery at first contact, at reconnect and every ten minutes', async () => {
     const neuron = new FakeNeuron();
     under = await ControlUnderTest.started({ neurons: { a: neuron } });
     const counts = [neuron.count('/discovery')];
@@ -150,7 +150,7 @@ describe('the health of nodes', () => {
     expect(counts).toEqual([1, 1, 2, 2, 3]);
   });
 
-  test('the token of the nodes is sent, and a wrong one is a miss that says so', async () => {
+  test('is polled with its token, and misses polls with a wrong token, which the error names', async () => {
     const neuron = new FakeNeuron({ token: 'secret' });
     under = await ControlUnderTest.started({
       neurons: { a: neuron },
@@ -163,7 +163,7 @@ describe('the health of nodes', () => {
     expect(under.control.snapshot().nodes.get('a')?.error).toBe('wrong node token');
   });
 
-  test('the path under which a model is served is asked once per load', async () => {
+  test('is asked for the endpoint path of a model once per load', async () => {
     const neuron = new FakeNeuron({
       models: [{ id: 'org/m' }],
       endpointUrl: 'http://localhost:9999/engines/a/',
@@ -177,8 +177,8 @@ describe('the health of nodes', () => {
   });
 });
 
-describe('first contact', () => {
-  test('a request waits while a node has not been heard, instead of "not found"', async () => {
+describe('before the first contact with a node', () => {
+  test('a request for an unknown model waits', async () => {
     const slow = new FakeNeuron({ models: [{ id: 'm' }] });
     const other = new FakeNeuron();
     slow.hang();
@@ -194,7 +194,7 @@ describe('first contact', () => {
     expect(under.control.waiting('m')).toBe(0);
   });
 
-  test('and no longer than the first miss', async () => {
+  test('a request waits only until the first missed poll', async () => {
     const slow = new FakeNeuron({ models: [{ id: 'm' }] });
     slow.hang();
     const other = new FakeNeuron();

@@ -19,8 +19,8 @@ const settings = (neurons: Readonly<Record<string, FakeNeuron>>) => ({
   aliases: [],
 });
 
-describe('a node taken out of the configuration', () => {
-  test('leaves no location, no lease and no poll, while its stream still ends', async () => {
+describe('a node that is removed from the configuration', () => {
+  test('leaves no model, lease or poll, and its stream can finish', async () => {
     const a = new FakeNeuron({ models: [{ id: 'm' }] });
     const b = new FakeNeuron({ models: [{ id: 'n' }] });
     under = await ControlUnderTest.started({ neurons: { a, b } });
@@ -41,7 +41,7 @@ describe('a node taken out of the configuration', () => {
     expect(a.count('/health')).toBe(polls);
   });
 
-  test('answers those who wait for its load', async () => {
+  test('rejects requests that wait for its load', async () => {
     const a = new FakeNeuron({ models: [{ id: 'm', status: 'unloaded' }] });
     const b = new FakeNeuron();
     under = await ControlUnderTest.started({ neurons: { a, b } });
@@ -52,8 +52,8 @@ describe('a node taken out of the configuration', () => {
   });
 });
 
-describe('requests of a node that is taken out of the configuration', () => {
-  test.each([true, false])('finish, hidden from every view (streamed: %p)', async (stream) => {
+describe('requests on a node that is removed from the configuration', () => {
+  test.each([true, false])('finish and appear in no view (streamed: %p)', async (stream) => {
     const removed = new FakeNeuron({ models: [{ id: 'm' }] });
     others.push(removed);
     const clock = new FakeClock();
@@ -82,7 +82,7 @@ describe('requests of a node that is taken out of the configuration', () => {
 });
 
 describe('a node whose token changes', () => {
-  test('gets the new one with calls and requests from then on, and keeps what was known of it', async () => {
+  test('gets the new token with all later calls and requests, and keeps its state', async () => {
     const neuron = new FakeNeuron({ models: [{ id: 'm' }] });
     others.push(neuron);
     const gateway = await GatewayUnderTest.start({ neurons: { a: neuron } });
@@ -116,8 +116,8 @@ describe('a node whose token changes', () => {
   });
 });
 
-describe('another machine under an old name', () => {
-  test('inherits neither models nor leases', async () => {
+describe('another machine with the name of an old node', () => {
+  test('does not inherit models or leases', async () => {
     const old = new FakeNeuron({ models: [{ id: 'm' }] });
     const fresh = new FakeNeuron({ models: [{ id: 'n' }] });
     others.push(fresh);

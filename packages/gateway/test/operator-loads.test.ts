@@ -8,8 +8,8 @@ let under: ControlUnderTest;
 afterEach(() => under.close());
 const { signal } = new AbortController();
 
-describe('loads and unloads of the operator', () => {
-  test('a load of a loaded model says where it is and asks nobody', async () => {
+describe('the operator', () => {
+  test('gets the node of a model that is already loaded, without a call to it', async () => {
     const neuron = new FakeNeuron({ models: [{ id: 'm' }] });
     under = await ControlUnderTest.started({ neurons: { a: neuron } });
     const result = await under.control.loadModel({ model: 'm' }, signal);
@@ -17,7 +17,7 @@ describe('loads and unloads of the operator', () => {
     expect(neuron.count('/models/load')).toBe(0);
   });
 
-  test('a load goes where the operator says, a failed one too: no back-off for operators', async () => {
+  test('can load on a chosen node, also during the back-off of a failed load', async () => {
     const a = new FakeNeuron({ models: [{ id: 'm', status: 'unloaded' }] });
     under = await ControlUnderTest.started({ neurons: { a } });
     const attempt = refusal(under.acquire());
@@ -28,7 +28,7 @@ describe('loads and unloads of the operator', () => {
     expect(under.statusOf('m')).toEqual(['a:loading']);
   });
 
-  test('an unload of an unknown model is model_not_found, and names models with near ids', async () => {
+  test('gets model_not_found with similar ids for an unload of an unknown model', async () => {
     const a = new FakeNeuron({ models: [{ id: 'Qwen3-8B' }] });
     under = await ControlUnderTest.started({ neurons: { a } });
 
@@ -42,7 +42,7 @@ describe('loads and unloads of the operator', () => {
     });
   });
 
-  test('an unload takes the model from every node that holds it, with force where asked', async () => {
+  test('can unload a model from every node that holds it, with force if requested', async () => {
     const a = new FakeNeuron({ models: [{ id: 'm' }] });
     const b = new FakeNeuron({ models: [{ id: 'm' }] });
     under = await ControlUnderTest.started({ neurons: { a, b } });
@@ -56,7 +56,7 @@ describe('loads and unloads of the operator', () => {
     expect(under.statusOf('m')).toEqual(['a:unloaded', 'b:unloaded']);
   });
 
-  test('what the node refuses reaches the operator as the node said it', async () => {
+  test('gets the error of the node unchanged', async () => {
     const a = new FakeNeuron({ models: [{ id: 'm' }] });
     under = await ControlUnderTest.started({ neurons: { a } });
     a.failPath('/models/unload', { status: 409, code: 'conflict', message: 'm is in use' });
@@ -64,14 +64,14 @@ describe('loads and unloads of the operator', () => {
     expect(error).toMatchObject({ code: 'conflict', status: 409, message: 'm is in use' });
   });
 
-  test('a node that is not configured is named, with those that are', async () => {
+  test('gets the names of the configured nodes in the error for an unknown node', async () => {
     const a = new FakeNeuron();
     under = await ControlUnderTest.started({ neurons: { a } });
     const error = await refusal(under.control.loadModel({ model: 'm', node: 'x' }, signal));
     expect(error).toMatchObject({ code: 'invalid_request', details: { param: 'node' } });
   });
 
-  test('a model nobody can hold is refused with what each node lacks', async () => {
+  test('gets the reason of each node for a model that no node can hold', async () => {
     const a = new FakeNeuron();
     under = await ControlUnderTest.started({
       neurons: { a },

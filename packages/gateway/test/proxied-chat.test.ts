@@ -19,7 +19,7 @@ async function setUp(options: Partial<Parameters<typeof GatewayUnderTest.start>[
 
 const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 
-describe('the body that reaches the node', () => {
+describe('the body that the node gets', () => {
   const bodies = {
     'several system messages':
       '{"model":"org/model","messages":[{"role":"system","content":"a"},{"role":"system","content":"b"},{"role":"user","content":"c"}]}',
@@ -28,7 +28,7 @@ describe('the body that reaches the node', () => {
       '{ "model" : "org/model",\n\t"temperature":0.70, "x_unknown":{"n":1e3}, "messages":[] , "big":12345678901234567890}',
   };
   for (const [name, body] of Object.entries(bodies)) {
-    test(`is what the client sent: ${name}`, async () => {
+    test(`is the one that the client sent: ${name}`, async () => {
       const { neuron, gateway } = await setUp();
 
       const answer = gateway.chat(body);
@@ -40,7 +40,7 @@ describe('the body that reaches the node', () => {
     });
   }
 
-  test('differs by the model alone when an alias was asked for, of duplicates the last', async () => {
+  test('differs only in the model when the client used an alias, in the last of duplicates', async () => {
     const { neuron, gateway } = await setUp({
       modelsToml: '[aliases]\n"fast-*" = "org/model"\n',
     });
@@ -59,7 +59,7 @@ describe('the body that reaches the node', () => {
     expect((await gateway.record())['model_asked']).toBe('fast-1');
   });
 
-  test('is the plain text of a compressed one', async () => {
+  test('is decompressed', async () => {
     const { neuron, gateway } = await setUp();
     const body = '{"model":"org/model","messages":[]}';
 
@@ -78,7 +78,7 @@ describe('the body that reaches the node', () => {
 });
 
 describe('headers', () => {
-  test('credentials, identity and hop-by-hop headers of the client stop at cortex, others pass', async () => {
+  test('of the client are forwarded, except credentials, identity and hop-by-hop headers', async () => {
     const { neuron, gateway } = await setUp();
 
     const answer = gateway.chat(
@@ -119,7 +119,7 @@ describe('headers', () => {
     expect(got).not.toHaveProperty(['x-neuron-refused']);
   });
 
-  test('the node gets its token, the client what cortex adds, and neither gets what is between them', async () => {
+  test('include the node token for the node and the x-cortex headers for the client only', async () => {
     const neuron = new FakeNeuron({ models: [{ id: 'org/model' }], token: 'fleet' });
     open.push(neuron);
     const tokenFile = `${import.meta.dir}/__fixtures__/node-token`;
@@ -142,7 +142,7 @@ describe('headers', () => {
   });
 });
 
-describe('a stream', () => {
+describe('a relayed stream', () => {
   test('arrives event by event, with comments and usage, and ends with [DONE]', async () => {
     const { neuron, gateway } = await setUp();
 
@@ -178,7 +178,7 @@ describe('a stream', () => {
     });
   });
 
-  test('is passed on in whole events, however the node cuts its chunks', async () => {
+  test('consists of whole events, wherever the node splits its chunks', async () => {
     const { neuron, gateway } = await setUp();
 
     const response = gateway.chat({ model: 'org/model', stream: true });
@@ -195,7 +195,7 @@ describe('a stream', () => {
     for await (const part of parts) expect(part).toContain('[DONE]');
   });
 
-  test('without usage of its node is counted, and says that it is an estimate', async () => {
+  test('without usage is counted by events, and its record says that it is an estimate', async () => {
     const { neuron, gateway } = await setUp();
 
     const response = gateway.chat({ model: 'org/model', stream: true });
@@ -211,7 +211,7 @@ describe('a stream', () => {
 });
 
 describe('an error answer of a node', () => {
-  test('reaches the client byte for byte, with its status and Retry-After', async () => {
+  test('is relayed byte for byte, with its status and Retry-After', async () => {
     const { neuron, gateway } = await setUp();
     const error = { status: 503, code: 'queue_full', message: 'später', retryAfterS: 7 };
 
@@ -233,7 +233,7 @@ describe('an error answer of a node', () => {
   });
 });
 
-test('completions take the same way, on their own path', async () => {
+test('completions are relayed to /v1/completions', async () => {
   const { neuron, gateway } = await setUp();
 
   const answer = gateway.post('/v1/completions', { model: 'org/model', prompt: 'a', stream: true });
@@ -252,7 +252,7 @@ test('completions take the same way, on their own path', async () => {
   );
 });
 
-test('the record holds no prompt, and there is one of each request', async () => {
+test('every request has exactly one record, and it contains no prompt', async () => {
   const { neuron, gateway } = await setUp();
 
   const answer = gateway.chat({

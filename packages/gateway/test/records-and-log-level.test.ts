@@ -32,7 +32,7 @@ test.each(['info', 'warn', 'error', 'fatal'])(
   },
 );
 
-test('log level error leaves out events below it, and keeps the record of a good request', async () => {
+test('log level error drops events below it and keeps the record of a successful request', async () => {
   const neuron = new FakeNeuron({
     models: [{ id: 'm' }],
     answer: (exchange) => exchange.json({ choices: [] }),

@@ -38,7 +38,7 @@ async function readAfter(response: Response, act: () => void): Promise<string> {
 }
 
 describe('the record of a stream whose client got an error event', () => {
-  test('has the error where the node answered JSON instead of a stream after the commit', async () => {
+  test('has the error when the node answered JSON instead of a stream after the commit', async () => {
     const { neuron, gateway } = await setUp();
 
     const answer = gateway.chat({ model: 'm', stream: true });
@@ -87,29 +87,32 @@ describe('the record of a stream whose client got an error event', () => {
       'queue_full',
       'unavailable',
     ],
-  ])('has the code of the error event of its node: %p', async (event, status, code, outcome) => {
-    for (const ending of ['data: [DONE]\n\n', '']) {
-      const { neuron, gateway } = await setUp();
+  ])(
+    'has the code of the error event that the node sent: %p',
+    async (event, status, code, outcome) => {
+      for (const ending of ['data: [DONE]\n\n', '']) {
+        const { neuron, gateway } = await setUp();
 
-      const answer = gateway.chat({ model: 'm', stream: true });
-      const exchange = (await neuron.exchange()).stream().token('a');
-      exchange.raw(`data: ${event}\n\n${ending}`).end();
-      const events = dataOf(await (await answer).text());
+        const answer = gateway.chat({ model: 'm', stream: true });
+        const exchange = (await neuron.exchange()).stream().token('a');
+        exchange.raw(`data: ${event}\n\n${ending}`).end();
+        const events = dataOf(await (await answer).text());
 
-      expect(events.slice(1)).toEqual([JSON.parse(event), '[DONE]']);
-      expect(await gateway.record()).toMatchObject({ outcome, status, code });
-    }
-  });
+        expect(events.slice(1)).toEqual([JSON.parse(event), '[DONE]']);
+        expect(await gateway.record()).toMatchObject({ outcome, status, code });
+      }
+    },
+  );
 });
 
-describe('the outcome of an answer that a node refused with', () => {
+describe('the outcome of a refusal of a node', () => {
   test.each([
     [422, 'model_load_failed', 'load_failed'],
     [503, 'model_load_failed', 'load_failed'],
     [429, 'insufficient_quota', 'rate_limited'],
     [403, 'model_not_allowed', 'unauthorized'],
     [418, 'teapot', 'client_error'],
-  ])('follows its code and status: %d %s is %s', async (status, code, outcome) => {
+  ])('depends on code and status: %d %s is %s', async (status, code, outcome) => {
     const { neuron, gateway } = await setUp();
 
     const answer = gateway.chat({ model: 'm' });
@@ -121,7 +124,7 @@ describe('the outcome of an answer that a node refused with', () => {
 });
 
 describe('a cold start', () => {
-  test('is not counted for a request that a ready replica serves while another node loads', async () => {
+  test('is not counted for a request that a ready replica serves during a load on another node', async () => {
     const ready = new FakeNeuron({
       models: [{ id: 'm', load: { max_in_flight: 1, max_queue_depth: 0 } }],
     });
@@ -159,7 +162,7 @@ describe('a cold start', () => {
     expect(metrics).not.toContain('cortex_cold_starts_total{model="m",node="ready"}');
   });
 
-  test('is counted for the node that loaded, also where that one refuses in the end', async () => {
+  test('is counted for the node that loaded, even if it then refuses', async () => {
     const { neuron, gateway } = await setUp();
     neuron.setModel({ id: 'm', status: 'unloaded' });
     await gateway.running.control.unloadModel(
@@ -180,7 +183,7 @@ describe('a cold start', () => {
   });
 });
 
-test('the record of a client that left while it waited for a place has the time that it waited', async () => {
+test('the record of a client that disconnected while it waited for a slot has its waiting time', async () => {
   const load = { max_in_flight: 1, max_queue_depth: 0 };
   const neuron = new FakeNeuron({ models: [{ id: 'm', load }] });
   open.push(neuron);
@@ -213,7 +216,7 @@ describe('a request for the list of models', () => {
     ['/v1/models', 200, 'ok'],
     ['/v1/models/m', 200, 'ok'],
     ['/v1/models/nobody/has-it', 404, 'not_found'],
-  ])('%s is recorded and counted under its api', async (path, status, outcome) => {
+  ])('to %s is recorded and counted under api "models"', async (path, status, outcome) => {
     for (const method of ['GET', 'HEAD']) {
       const { gateway } = await setUp();
 
@@ -235,7 +238,7 @@ describe('a request for the list of models', () => {
   });
 });
 
-test('the id in an internal error of the admin API is logged once, with the cause', async () => {
+test('the request id of an internal error of the admin API is logged once, with the cause', async () => {
   const { gateway } = await setUp();
   const { control } = gateway.running;
   Object.defineProperty(control, 'loadModel', {
@@ -251,7 +254,7 @@ test('the id in an internal error of the admin API is logged once, with the caus
   expect(JSON.stringify(logged)).toContain('the reason for the log');
 });
 
-test('the id in an internal error is logged once, with the cause', async () => {
+test('the request id of an internal error is logged once, with the cause', async () => {
   const { neuron, gateway } = await setUp();
   const { control } = gateway.running;
   const broken = new Error('the reason for the log');

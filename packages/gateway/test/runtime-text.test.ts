@@ -26,8 +26,8 @@ async function expectOwnWords(response: Response, ...words: readonly string[]): 
   for (const word of words) expect(text).toContain(word);
 }
 
-describe('a client is told in words of our own', () => {
-  test('why a load failed whose node died', async () => {
+describe('the error message contains no text of the runtime', () => {
+  test('when a node dies during a load', async () => {
     const neuron = new FakeNeuron({ models: [{ id: 'm', status: 'unloaded' }] });
     open.push(neuron);
     const gateway = await start(neuron.url, '[queue]\nmax_hold_s = 2\n');
@@ -39,7 +39,7 @@ describe('a client is told in words of our own', () => {
     await expectOwnWords(await answer, 'beast', 'the connection was closed before an answer');
   });
 
-  test('why a node that is not there cannot be reached', async () => {
+  test('when a node does not exist', async () => {
     const neuron = new FakeNeuron();
     await neuron.close();
     const gateway = await start(neuron.url);
@@ -47,13 +47,13 @@ describe('a client is told in words of our own', () => {
     await expectOwnWords(await gateway.chat({ model: 'm' }), 'the connection was refused');
   });
 
-  test('that the host name of a node cannot be resolved', async () => {
+  test('when the host name of a node cannot be resolved', async () => {
     const gateway = await start('http://no-such-host.invalid:1');
 
     await expectOwnWords(await gateway.chat({ model: 'm' }), 'host name cannot be resolved');
   });
 
-  test('that a node breaks off before and in the middle of its answer', async () => {
+  test('when a node disconnects before or during its answer', async () => {
     const answers = [undefined, 'HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf'];
     for (const answer of answers) {
       const node = new RawNode(({ socket }) => {
@@ -67,7 +67,7 @@ describe('a client is told in words of our own', () => {
     }
   });
 
-  test('that a node answers its polls in a form that is not understood', async () => {
+  test('when a node answers polls in an unknown format', async () => {
     const neuron = new FakeNeuron();
     open.push(neuron);
     const models = Bun.serve({

@@ -19,7 +19,7 @@ async function setUp(slots = 4) {
   return { neuron, gateway };
 }
 
-test('a shutdown refuses new requests, lets running ones finish, then ends', async () => {
+test('a shutdown refuses new requests and waits for running ones', async () => {
   const { neuron, gateway } = await setUp();
   const streamed = gateway.chat({ model: 'm', stream: true });
   const exchange = await neuron.exchange();
@@ -43,7 +43,7 @@ test('a shutdown refuses new requests, lets running ones finish, then ends', asy
   expect(after).toBe('refused');
 });
 
-test('a stream that outlives the grace ends with an error event, and its node is told', async () => {
+test('a stream that outlasts the grace period ends with an error event and is cancelled on its node', async () => {
   const { neuron, gateway } = await setUp();
   const streamed = gateway.chat({ model: 'm', stream: true });
   const exchange = await neuron.exchange();
@@ -64,7 +64,7 @@ test('a stream that outlives the grace ends with an error event, and its node is
   });
 });
 
-test('a request that waits for a place is told at once', async () => {
+test('a shutdown rejects a request that waits for a slot at once', async () => {
   const { neuron, gateway } = await setUp(1);
   const first = gateway.chat({ model: 'm' });
   const running = await neuron.exchange();
@@ -80,7 +80,7 @@ test('a request that waits for a place is told at once', async () => {
   await closing;
 });
 
-test('a gateway that starts anew knows the fleet from its neurons, busy models too', async () => {
+test('a restarted gateway learns the state of the fleet from its neurons, including busy models', async () => {
   const { neuron, gateway } = await setUp(1);
   const streamed = gateway.chat({ model: 'm', stream: true });
   (await neuron.exchange()).stream().token('a');

@@ -94,7 +94,7 @@ async function settled(count: () => number, forMs: number): Promise<number> {
   return last;
 }
 
-test('a client that stops reading stops its node, and takes no memory', async () => {
+test('a client that stops reading pauses its node and uses no memory', async () => {
   const node = serveEndlessly();
   const gateway = await GatewayUnderTest.start({ neurons: { beast: node } });
   open.push(gateway);
@@ -112,7 +112,7 @@ test('a client that stops reading stops its node, and takes no memory', async ()
   await node.taken.hasEnded.promise;
 });
 
-test('a client that takes nothing for stall_s is gone: its connection is closed, its node stopped', async () => {
+test('the connection of a client that reads nothing for stall_s is closed, and its request is cancelled', async () => {
   const node = serveEndlessly();
   const gateway = await GatewayUnderTest.start({
     neurons: { beast: node },
@@ -133,7 +133,7 @@ test('a client that takes nothing for stall_s is gone: its connection is closed,
   await closed;
 }, 15_000);
 
-test('a slow reader holds up nobody else', async () => {
+test('a slow reader does not delay other clients', async () => {
   const node = serveEndlessly();
   const { neuron, gateway: _unused } = await setUp('');
   neuron.setModel({ id: 'other' });

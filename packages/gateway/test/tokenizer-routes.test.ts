@@ -23,7 +23,7 @@ async function setUp(modelsToml = '') {
 }
 
 test.each(['/tokenize', '/detokenize'])(
-  '%s of a cold model goes to a node that has its file, and loads nothing',
+  '%s for a model that is not loaded is served by a node with its file, without a load',
   async (path) => {
     const { empty, holder, gateway } = await setUp();
 
@@ -35,7 +35,7 @@ test.each(['/tokenize', '/detokenize'])(
   },
 );
 
-test('/tokenize of a model whose file is on no disk is a 503 that says so, and loads nothing', async () => {
+test('/tokenize for a model without a file on any node is answered 503, without a load', async () => {
   const { empty, holder, gateway } = await setUp('[[models]]\nid = "org/far"\n');
 
   const answer = await gateway.post('/tokenize', { model: 'org/far', content: 'a' });
@@ -48,7 +48,7 @@ test('/tokenize of a model whose file is on no disk is a 503 that says so, and l
   expect([empty, holder].map((neuron) => neuron.count('/models/load'))).toEqual([0, 0]);
 });
 
-test('/tokenize of a model that nobody knows is a 404', async () => {
+test('/tokenize for an unknown model is answered 404', async () => {
   const { gateway } = await setUp();
 
   expect((await gateway.post('/tokenize', { model: 'nope', content: 'a' })).status).toBe(404);

@@ -18,7 +18,7 @@ async function full(config = {}): Promise<{ neuron: FakeNeuron; held: readonly L
 }
 
 describe('the waiting room', () => {
-  test('lets requests in as they came, one for every place that becomes free', async () => {
+  test('admits requests in the order of arrival, one per free slot', async () => {
     const { held } = await full();
     const order: string[] = [];
     const waiting = ['one', 'two', 'three'].map(async (requestId) => {
@@ -39,7 +39,7 @@ describe('the waiting room', () => {
     expect(order).toEqual(['one', 'two', 'three']);
   });
 
-  test('a request that comes back after a failed attempt keeps its place', async () => {
+  test('keeps the position of a request that returns after a failed attempt', async () => {
     const { held } = await full();
     const arrivedMs = under.clock.nowMs();
     under.clock.advance(10);
@@ -57,7 +57,7 @@ describe('the waiting room', () => {
     expect(order).toEqual(['returned', 'later']);
   });
 
-  test('nobody overtakes one that needs more places than are free', async () => {
+  test('does not let requests overtake one that needs more slots than are free', async () => {
     const neuron = new FakeNeuron({
       models: [{ id: 'm', load: { max_in_flight: 2, max_queue_depth: 0 } }],
     });
@@ -72,7 +72,7 @@ describe('the waiting room', () => {
     expect(under.control.inFlight('a')).toBe(0);
   });
 
-  test('is closed beyond max_waiting', async () => {
+  test('rejects requests beyond max_waiting', async () => {
     const { held } = await full({ maxWaiting: 1 });
     const waiting = under.acquire();
     expect(await refusal(under.acquire())).toMatchObject({ code: 'queue_full', status: 503 });
@@ -80,7 +80,7 @@ describe('the waiting room', () => {
     (await waiting).release();
   });
 
-  test('ends after max_hold_s for a held request and after max_wait_s for a stream', async () => {
+  test('rejects after max_hold_s, and streams after max_wait_s', async () => {
     await full({ maxHoldS: 10, maxWaitS: 30 });
     const held = refusal(under.acquire({ stream: false }));
     const stream = refusal(under.acquire({ stream: true }));
@@ -92,7 +92,7 @@ describe('the waiting room', () => {
     expect(under.control.waiting('m')).toBe(0);
   });
 
-  test('a request that leaves frees its place in the queue, its timer and its listener', async () => {
+  test('frees position, timer and listener of a request that leaves', async () => {
     const { held } = await full();
     const timers = under.clock.pendingTimers;
     const client = new AbortController();
@@ -106,14 +106,14 @@ describe('the waiting room', () => {
     expect(under.clock.pendingTimers).toBe(timers);
   });
 
-  test('a lease given back twice counts once', async () => {
+  test('counts a lease that is released twice once', async () => {
     const { held } = await full();
     held[0]?.release();
     held[0]?.release();
     expect(under.control.inFlight('a', 'm')).toBe(1);
   });
 
-  test('room that other clients of the node leave is seen within a second while requests wait', async () => {
+  test('notices within a second a slot that other clients of the node have freed', async () => {
     const neuron = new FakeNeuron({
       models: [{ id: 'm', load: { max_in_flight: 1, max_queue_depth: 0, in_flight: 1 } }],
     });
@@ -124,7 +124,7 @@ describe('the waiting room', () => {
     (await waiting).release();
   });
 
-  test('a node that refused for a full queue gets nothing more until it reports', async () => {
+  test('sends nothing to a node that refused with queue_full until its next report', async () => {
     const neuron = new FakeNeuron({ models: [{ id: 'm' }] });
     under = await ControlUnderTest.started({ neurons: { a: neuron } });
     (await under.acquire()).release();
@@ -135,7 +135,7 @@ describe('the waiting room', () => {
     (await waiting).release();
   });
 
-  test('a request for one node waits for that node and holds up nobody else', async () => {
+  test('lets a request for one node wait without delaying others', async () => {
     const a = new FakeNeuron({ models: [small] });
     const b = new FakeNeuron({ models: [small] });
     under = await ControlUnderTest.started({ neurons: { a, b } });
@@ -148,14 +148,14 @@ describe('the waiting room', () => {
     expect((await onA).node).toBe('a');
   });
 
-  test('a model that goes into recovery answers those who wait at once', async () => {
+  test('rejects waiting requests at once when the model goes into recovery', async () => {
     await full();
     const waiting = refusal(under.acquire());
     under.control.report({ kind: 'node_recovering', node: 'a', model: 'm' });
     expect(await waiting).toMatchObject({ code: 'node_recovering', status: 503, retryAfterS: 2 });
   });
 
-  test('more answers than slots is refused on "n"', async () => {
+  test('refuses an "n" larger than the number of slots', async () => {
     await full();
     expect(await refusal(under.acquire({ weight: 2 }))).toMatchObject({
       code: 'invalid_request',
@@ -163,7 +163,7 @@ describe('the waiting room', () => {
     });
   });
 
-  test('closing answers everybody who waits with shutting_down and leaves no timer', async () => {
+  test('rejects all waiting requests with shutting_down on close, and leaves no timer', async () => {
     await full();
     const waiting = refusal(under.acquire());
     await under.control.close();

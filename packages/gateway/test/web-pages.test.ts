@@ -20,7 +20,7 @@ async function setUp(gatewayToml = `cors_origins = ["${origin}"]`) {
   return { neuron, gateway };
 }
 
-test('a page of cors_origins may call the client API, with and without /v1, and never the admin API', async () => {
+test('a page of cors_origins can call the client API, with and without /v1, but not the admin API', async () => {
   const { gateway } = await setUp();
   const headers = { origin };
   const withKey = { ...headers, authorization: `Bearer ${gateway.adminKey}` };
@@ -34,7 +34,7 @@ test('a page of cors_origins may call the client API, with and without /v1, and 
   expect(admin.headers.has('access-control-allow-origin')).toBe(false);
 });
 
-test('a page of cors_origins may read a stream and an error, and its origin goes to no node', async () => {
+test('a page of cors_origins can read a stream and an error, and its origin is not sent to nodes', async () => {
   const { gateway, neuron } = await setUp();
 
   const answer = gateway.chat({ model: 'org/model', stream: true }, { headers: { origin } });
@@ -49,7 +49,7 @@ test('a page of cors_origins may read a stream and an error, and its origin goes
   expect(exchange.headers.has('origin')).toBe(false);
 });
 
-test('a foreign page cannot run a model, and is refused in the dialect of its client', async () => {
+test('a page of another origin cannot run a model, and is refused in the dialect of its client', async () => {
   const { gateway, neuron } = await setUp('');
   const foreign = 'http://evil.example';
 
@@ -68,7 +68,7 @@ test('a foreign page cannot run a model, and is refused in the dialect of its cl
   expect(neuron.count('/v1/chat/completions')).toBe(0);
 });
 
-test('the metrics are not for foreign pages either', async () => {
+test('a page of another origin cannot read the metrics', async () => {
   const { gateway } = await setUp();
 
   const answer = await fetch(`${gateway.running.metricsUrl}/metrics`, { headers: { origin } });
@@ -76,7 +76,7 @@ test('the metrics are not for foreign pages either', async () => {
   expect(answer.status).toBe(403);
 });
 
-test('cors_origins = ["*"] opens the client API to every page, with a warning at the start', async () => {
+test('cors_origins = ["*"] lets every page call the client API, with a warning at the start', async () => {
   const { gateway } = await setUp('cors_origins = ["*"]');
 
   const answer = await gateway.get('/v1/models', { headers: { origin: 'null' } });

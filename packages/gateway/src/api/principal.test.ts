@@ -9,7 +9,7 @@ const of = (
 ): string => new Principals(proxies).of(new Headers(headers), peer);
 
 describe('a principal', () => {
-  test('is the session where one is named, and does not show its id', () => {
+  test('is a hash of the session id, if the request has one', () => {
     const session = of({ 'x-session-id': 'my session' }, '10.0.0.1');
 
     expect(session).toMatch(/^session:[0-9a-f]{16}$/);
@@ -17,7 +17,7 @@ describe('a principal', () => {
     expect(of({ 'x-session-id': 'another' }, '10.0.0.1')).not.toBe(session);
   });
 
-  test('is else the address, of IPv6 the first half', () => {
+  test('is otherwise the client address, for IPv6 its /64 network', () => {
     expect(of({}, '10.0.0.1')).toBe('addr:10.0.0.1');
     expect(of({}, '::ffff:10.0.0.1')).toBe('addr:10.0.0.1');
     expect(of({}, '2001:db8:1:2:3:4:5:6')).toBe('addr:2001:db8:1:2::/64');
@@ -25,7 +25,7 @@ describe('a principal', () => {
     expect(of({}, '::1')).toBe('addr:0:0:0:0::/64');
   });
 
-  test('keeps nothing of the sessions that clients name, however many and long', () => {
+  test('does not keep session ids in memory, whatever their number and length', () => {
     const principals = new Principals([]);
     const ask = (count: number) => {
       for (let index = 0; index < count; index += 1) {
@@ -41,7 +41,7 @@ describe('a principal', () => {
     expect(ask(3000) - before).toBeLessThan(10 << 20);
   });
 
-  test('is what a trusted proxy says, and only of a trusted one', () => {
+  test('is taken from X-Forwarded-For only when the peer is a trusted proxy', () => {
     const headers = { 'x-forwarded-for': '1.1.1.1, 198.51.100.7, 10.0.0.9' };
 
     expect(of(headers, '10.0.0.8', ['10.0.0.0/8'])).toBe('addr:198.51.100.7');

@@ -6,7 +6,7 @@ import { acceptModels } from './accept-models.ts';
 const entry = (id: string): ModelEntry =>
   ModelEntry.parse({ id, harness: 'llama', status: 'loaded' });
 
-test('a node that lists names nobody can ask for, or 10,000 models and more, fills no memory with them', () => {
+test('of the models that a node lists, at most 10,000 with valid names are kept', () => {
   const short = Array.from({ length: 10_001 }, (_, index) => entry(`m${index}`));
 
   expect(acceptModels([entry('x'.repeat(513)), entry(''), entry('y'.repeat(512))])).toHaveLength(1);

@@ -11,7 +11,7 @@ const claim = (overrides: object = {}) => ({
 });
 
 describe('Leases', () => {
-  test('counts by node and model, by weight, and is empty again when all is given back', () => {
+  test('count weights by node and model, and are empty again after all releases', () => {
     const leases = new Leases();
     const held = [
       leases.take(claim()),
@@ -27,7 +27,7 @@ describe('Leases', () => {
     expect(leases.ownByModel('a').size).toBe(0);
   });
 
-  test('is released once, whatever happens', () => {
+  test('count a repeated release once', () => {
     const leases = new Leases();
     leases.take(claim());
     const { release } = leases.take(claim());
@@ -35,7 +35,7 @@ describe('Leases', () => {
     expect(leases.inFlight('a')).toBe(1);
   });
 
-  test('last use is the end of a request', () => {
+  test('record the end of a request as the last use of its model', () => {
     const leases = new Leases();
     const { release } = leases.take(claim());
     expect(leases.lastUsedMs('a', 'm')).toBeUndefined();
@@ -43,7 +43,7 @@ describe('Leases', () => {
     expect(leases.lastUsedMs('a', 'm')).toBe(70);
   });
 
-  test('last use is remembered of the 1,000 models of a node that were used last', () => {
+  test('remember the last use of the 1,000 most recently used models of a node', () => {
     const leases = new Leases();
     for (let index = 0; index <= 1000; index += 1) {
       leases.take(claim({ model: `m${index}` })).release(index);
@@ -55,7 +55,7 @@ describe('Leases', () => {
     expect(leases.lastUsedMs('a', 'm1000')).toBe(1000);
   });
 
-  test('of a node that was replaced do not count on the one that has its name now', () => {
+  test('of a replaced node do not count for the new node of the same name', () => {
     const leases = new Leases();
     const old = leases.take(claim());
     leases.forgetNode('a');
@@ -66,7 +66,7 @@ describe('Leases', () => {
     expect(leases.ownByNode('m')?.get('a')).toBe(1);
   });
 
-  test('what a poll takes along does not change with later leases', () => {
+  test('give polls a copy that later leases do not change', () => {
     const leases = new Leases();
     leases.take(claim());
     const atPoll = leases.ownByModel('a');

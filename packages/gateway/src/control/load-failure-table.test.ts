@@ -9,7 +9,7 @@ const memory = new CortexError('insufficient_vram', '2000 MiB missing');
 const SECOND = 1000;
 
 describe('LoadFailureTable', () => {
-  test('tells callers to wait 10 s after a failed load, twice as long each time, 5 min at most', () => {
+  test('gives a back-off of 10 s after the first failed load, doubled each time up to 5 min', () => {
     const table = new LoadFailureTable();
     let nowMs = SECOND;
     const waits = Array.from({ length: 7 }, () => {
@@ -21,19 +21,19 @@ describe('LoadFailureTable', () => {
     expect(waits).toEqual([10_000, 20_000, 40_000, 80_000, 160_000, 300_000, 300_000]);
   });
 
-  test('tells callers what is left of the wait when the node repeats its reason meanwhile', () => {
+  test('keeps the remaining back-off when the node repeats its reason within it', () => {
     const table = new LoadFailureTable();
     table.record(at(0), memory);
     const again = new CortexError('insufficient_vram', '1999 MiB missing');
     expect(table.record(at(4 * SECOND), again).retryAtMs).toBe(10 * SECOND);
   });
 
-  test('tells callers to wait as long as the node asks for where that is longer', () => {
+  test('uses the Retry-After of the node if it is longer than the back-off', () => {
     const error = new CortexError('insufficient_vram', 'x', { retryAfterS: 45 });
     expect(new LoadFailureTable().record(at(0), error).retryAtMs).toBe(45_000);
   });
 
-  test('a failure counts for every request that was there when it happened, not for a later one', () => {
+  test('applies a failure to requests that arrived before it, but not to later ones', () => {
     const table = new LoadFailureTable();
     table.record(at(5 * SECOND), memory);
 
@@ -42,7 +42,7 @@ describe('LoadFailureTable', () => {
     expect(table.seenBy(nowMs, nowMs).failure('a', 'm')).toBeUndefined();
   });
 
-  test('a node that is asked again and again with the same outcome is left alone for longer and longer, a second at most', () => {
+  test('pauses loads for up to a second when a node keeps giving the same reason', () => {
     const table = new LoadFailureTable();
     let nowMs = 0;
     const pauses = Array.from({ length: 18 }, () => {
@@ -56,7 +56,7 @@ describe('LoadFailureTable', () => {
     expect(table.seenBy(nowMs + 5000, nowMs + 5000).failure('a', 'm')).toBeUndefined();
   });
 
-  test('a node that could not be reached is left alone for a second', () => {
+  test('pauses loads for a second when a node could not be reached', () => {
     const table = new LoadFailureTable();
     const error = new CortexError('node_unreachable', 'gone');
     expect(table.record(at(0), error).retryAtMs).toBe(1_000);
@@ -64,7 +64,7 @@ describe('LoadFailureTable', () => {
     expect(table.seenBy(1000, 1000).failure('a', 'm')).toBeUndefined();
   });
 
-  test('tells causes that may pass from those that will not', () => {
+  test('distinguishes transient causes from permanent ones', () => {
     const table = new LoadFailureTable();
     const kinds = [
       memory,
@@ -75,7 +75,7 @@ describe('LoadFailureTable', () => {
     expect(kinds).toEqual([true, true, false, false]);
   });
 
-  test('a load that went well starts from the beginning, for that node and model only', () => {
+  test('resets the back-off after a successful load, only for that node and model', () => {
     const table = new LoadFailureTable();
     table.record(at(0), memory);
     table.record({ node: 'b', model: 'm', nowMs: 0 }, memory);
@@ -85,7 +85,7 @@ describe('LoadFailureTable', () => {
     expect(table.record(at(0), memory).retryAtMs).toBe(10_000);
   });
 
-  test('forgets the oldest of more than 1,000 models of a node, and keeps no reason longer than 2,000 characters', () => {
+  test('keeps at most 1,000 models per node, and 2,000 characters of each reason', () => {
     const table = new LoadFailureTable();
     const long = new CortexError('model_load_failed', 'x'.repeat(1 << 20));
     for (let index = 0; index <= 1000; index += 1)

@@ -23,7 +23,7 @@ function createScans() {
 
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 
-test('many requests for unknown names share one scan, and those during it share the next', async () => {
+test('requests for unknown names share one scan, and requests during a scan share the next one', async () => {
   const { clock, scans, rescan } = createScans();
 
   const first = Promise.all([1, 2, 3].map(() => rescan.request(signal)));
@@ -42,7 +42,7 @@ test('many requests for unknown names share one scan, and those during it share 
   await second;
 });
 
-test('a scan begins at once when the last one is long ago', async () => {
+test('a scan starts at once if the previous one was long ago', async () => {
   const { clock, scans, rescan } = createScans();
   const first = rescan.request(signal);
   await settle();
@@ -56,7 +56,7 @@ test('a scan begins at once when the last one is long ago', async () => {
   expect(scans).toHaveLength(2);
 });
 
-test('a client that leaves, and the end of the gateway, end the wait', async () => {
+test('waiting for a scan ends when the client disconnects or the gateway closes', async () => {
   const { scans, rescan } = createScans();
   const client = new AbortController();
   const left = rescan.request(client.signal);

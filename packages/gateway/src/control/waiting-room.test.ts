@@ -101,8 +101,8 @@ const step = fc.oneof(
   fc.record({ kind: fc.constant('wait' as const), ms: fc.integer({ min: 1, max: 400 }) }),
 );
 
-describe('the waiting room, whatever requests, releases, departures and time do', () => {
-  test('grants in the order of arrival, never over capacity, and ends empty without timers', async () => {
+describe('the waiting room, for any sequence of requests, releases, disconnects and pauses,', () => {
+  test('grants in the order of arrival and within capacity, and ends empty and without timers', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
         const simulation = new Simulation(4);
@@ -131,7 +131,7 @@ describe('the waiting room, whatever requests, releases, departures and time do'
     );
   });
 
-  test('a request that leaves the waiting room lets in those that it blocked', async () => {
+  test('admits blocked requests when the request that blocks them leaves', async () => {
     const simulation = new Simulation(2);
     simulation.enter(1);
     simulation.enter(2);

@@ -15,7 +15,7 @@ test.each([
   ['http://a/../../x', '/x'],
   ['http://a/模', '/%E6%A8%A1'],
   ['http://a/x\r\ny', '/xy'],
-])('of the endpoint %p only the path %p is believed', (told, path) => {
+])('uses only the path of the endpoint %p: %p', (told, path) => {
   expect(endpointPath(told)).toBe(path);
 });
 
@@ -26,6 +26,6 @@ test.each([
   'http://',
   'http://a/..%2f..%2fx',
   'http://a/x%5C..%5Cy',
-])('the endpoint %p is not believed at all', (told) => {
+])('rejects the endpoint %p', (told) => {
   expect(endpointPath(told)).toBeUndefined();
 });

@@ -36,7 +36,7 @@ test('a deadline that is moved or cancelled does not run', () => {
   expect(runs).toEqual(['moved']);
 });
 
-test('a deadline may set the next one', () => {
+test('a deadline can set the next one when it runs', () => {
   const { deadlines, passTo } = setUp();
   const runs: number[] = [];
   const again = (): void => {

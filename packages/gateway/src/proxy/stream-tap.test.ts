@@ -15,7 +15,7 @@ function tapped(...pushes: readonly string[]): StreamTap {
 }
 
 describe('the time of the first content', () => {
-  test('is neither that of the role nor that of a comment', () => {
+  test('is not set by the role or by a comment', () => {
     const tap = tapped(
       ': keep-alive\n',
       chunk({ role: 'assistant', content: '' }),
@@ -32,17 +32,17 @@ describe('the time of the first content', () => {
     ['the text of a completion', 'data: {"choices":[{"text":"a"}]}\n\n'],
     ['text without a space after data:', 'data:{"choices":[{"text":"a"}]}\n\n'],
   ] as const) {
-    test(`is that of ${name}`, () => {
+    test(`is set by ${name}`, () => {
       expect(tapped(event).firstContentMs).toBe(1);
     });
   }
 
-  test('is absent for a stream without content', () => {
+  test('is undefined for a stream without content', () => {
     expect(tapped('data: nonsense\n\n', SSE_DONE).firstContentMs).toBeUndefined();
   });
 });
 
-test('every event from the first content on is counted: several in one chunk, with CRLF and comments between them', () => {
+test('counts every event from the first content on, also several per chunk with CRLF and comments between them', () => {
   const one = chunk({ content: 'a' });
   const tap = tapped(
     chunk({ role: 'assistant' }) + one + one,
@@ -55,8 +55,8 @@ test('every event from the first content on is counted: several in one chunk, wi
   expect(tap.lastContentMs).toBe(3);
 });
 
-describe('the end of a stream', () => {
-  test('has the usage of its node, however long the stream was', () => {
+describe('StreamTap.end()', () => {
+  test('returns the usage that the node sent, whatever the length of the stream', () => {
     const long = chunk({ content: 'x'.repeat(1000) });
     const tap = tapped(
       ...Array.from({ length: 50 }, () => long),
@@ -66,7 +66,7 @@ describe('the end of a stream', () => {
     expect(tap.end()).toMatchObject({ usage: SCRIPTED_USAGE, isDone: true, error: undefined });
   });
 
-  test('is not done without [DONE], nor by a text that mentions [DONE]', () => {
+  test('reports a stream as incomplete without [DONE], even if a text contains [DONE]', () => {
     expect(tapped(chunk({ content: 'data: [DONE]' })).end().isDone).toBe(false);
   });
 
@@ -85,7 +85,7 @@ describe('the end of a stream', () => {
     ],
     ['{"choices":[],"error":null}', undefined],
     ['{"choices":[{"delta":{"content":"{\\"error\\":1}"}}]}', undefined],
-  ])('tells the code and status of an error event %p', (data, error) => {
+  ])('returns code and status of the error event %p', (data, error) => {
     for (const event of [`data: ${data}\n\n`, `event: error\r\ndata:${data}\r\n\r\n`]) {
       expect(tapped(chunk({ content: 'a' }), event, SSE_DONE).end().error).toEqual(error);
       expect(tapped(chunk({ content: 'a' }), event).end().error).toEqual(error);

@@ -18,7 +18,7 @@ function create() {
 const LARGE = new Uint8Array(400 << 10).fill(7);
 
 describe('a body that arrives faster than it is read', () => {
-  test('stops its sender until it is read', async () => {
+  test('pauses its sender until it is read', async () => {
     const { queue, sender } = create();
 
     queue.push(LARGE);
@@ -29,7 +29,7 @@ describe('a body that arrives faster than it is read', () => {
     expect(sender.isRunning).toBe(true);
   });
 
-  test('leaves the connection open for the next answer when it is read as a whole', () => {
+  test('resumes the connection for the next answer when it is read as a whole', () => {
     const { queue, sender } = create();
 
     queue.push(LARGE);
@@ -39,7 +39,7 @@ describe('a body that arrives faster than it is read', () => {
     expect(sender.isRunning).toBe(true);
   });
 
-  test('leaves the connection open for the next answer when it is never read', () => {
+  test('resumes the connection for the next answer when it is never read', () => {
     const { queue, sender } = create();
 
     queue.push(LARGE);

@@ -17,7 +17,7 @@ function format(request: Partial<WireRequest> = {}, own = OWN): string {
   return pieces.map((piece) => Buffer.from(piece).toString('latin1')).join('');
 }
 
-test('a request is written with its host, token, length and headers', () => {
+test('formatRequest writes host, token, length and headers', () => {
   const body = new TextEncoder().encode('{}');
 
   expect(format({ body, headers: { 'x-title': 'caf\u00e9\tau lait' } })).toBe(
@@ -25,13 +25,13 @@ test('a request is written with its host, token, length and headers', () => {
   );
 });
 
-test('a request without a body has no length', () => {
+test('formatRequest writes no Content-Length for a request without a body', () => {
   expect(format({ method: 'GET', body: undefined }, formatOwnHeaders('a', undefined))).toBe(
     'GET /v1/x HTTP/1.1\r\nhost: a\r\n\r\n',
   );
 });
 
-test('a large body leaves without being copied', () => {
+test('formatRequest does not copy a large body', () => {
   const body = new Uint8Array(1 << 20);
 
   expect(formatRequest(OWN, { method: 'POST', path: '/', headers: {}, body })[1]).toBe(body);
@@ -55,16 +55,16 @@ test.each([
   [{ path: '/模' }],
   [{ path: 'a' }],
   [{ path: '' }],
-] as const)('what would break the framing of a request is not written: %j', (change) => {
+] as const)('formatRequest refuses a request whose framing would break: %j', (change) => {
   expect(() => format(change)).toThrow(TypeError);
 });
 
-test('a token or host that is not a header value is refused', () => {
+test('formatOwnHeaders refuses a token or host that is not a valid header value', () => {
   expect(() => formatOwnHeaders('a', 'b\r\nc: d')).toThrow(TypeError);
   expect(() => formatOwnHeaders('a\r\nb: c', undefined)).toThrow(TypeError);
 });
 
-test('whatever is asked for, a request that is written has the header lines that were meant and no others', () => {
+test('formatRequest writes exactly the given header lines, or refuses, for any text', () => {
   const text = fc.string({
     unit: fc.constantFrom('a', ':', ' ', '\r', '\n', '\0', '\t', 'é', '模'),
   });

@@ -70,8 +70,8 @@ function send(
 const textOf = async (response: WireResponse): Promise<string> =>
   new TextDecoder().decode(await response.body.readAll());
 
-describe.each(['http', 'https'] as const)('over %s', (scheme) => {
-  test('method, path, headers, token and body of a request arrive, and the answer comes back', async () => {
+describe.each(['http', 'https'] as const)('node transport over %s', (scheme) => {
+  test('delivers method, path, headers, token and body, and returns the answer', async () => {
     const endpoint = serve(
       async (request) =>
         Response.json(
@@ -101,7 +101,7 @@ describe.each(['http', 'https'] as const)('over %s', (scheme) => {
     });
   });
 
-  test('a cancelled request ends at the node, and its body with the reason', async () => {
+  test('ends a cancelled request at the node, and its answer body with the reason', async () => {
     const left = Promise.withResolvers<void>();
     const endpoint = serve((request) => {
       request.signal.addEventListener('abort', () => left.resolve());
@@ -125,7 +125,7 @@ describe.each(['http', 'https'] as const)('over %s', (scheme) => {
     await left.promise;
   });
 
-  test('requests one after the other share a connection, requests side by side do not', async () => {
+  test('uses one connection for sequential requests and separate ones for parallel requests', async () => {
     const gates: (() => void)[] = [];
     const arrivals: (() => void)[] = [];
     const endpoint = serve(async () => {
@@ -156,7 +156,7 @@ describe.each(['http', 'https'] as const)('over %s', (scheme) => {
     expect(transport.openCount).toBe(2);
   });
 
-  test('a body of 64 MiB leaves as the node takes it, and an answer of 64 MiB arrives whole', async () => {
+  test('delivers a request body of 64 MiB and an answer of 64 MiB completely', async () => {
     const endpoint = serve(async (request) => new Response(await request.bytes()), scheme);
     const body = new Uint8Array(64 << 20).fill(0x61);
 
@@ -165,7 +165,7 @@ describe.each(['http', 'https'] as const)('over %s', (scheme) => {
     expect(Bun.hash(await response.body.readAll())).toBe(Bun.hash(body));
   });
 
-  test('a connection that is not made within connect_s is given up', async () => {
+  test('gives up connecting after connect_s', async () => {
     // Accepts connections and sends nothing, so that the TLS handshake hangs. TEST-NET-1 never answers (RFC 5737).
     const silent = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } });
     open.push({ close: () => silent.stop(true) });
@@ -202,7 +202,7 @@ describe('a node behind TLS', () => {
     return node;
   }
 
-  test('with the pinned certificate is served, whatever name it is reached by', async () => {
+  test('with the pinned certificate is accepted under any host name', async () => {
     const node = listenSecurely();
     const byAddress = node.endpoint.replace('localhost', '127.0.0.1');
 
@@ -215,7 +215,7 @@ describe('a node behind TLS', () => {
   test.each([
     ['another certificate than the pinned one', 'f'.repeat(64), 'does not match tls_fingerprint'],
     ['a certificate that is not trusted', undefined, 'set tls_fingerprint'],
-  ])('with %s is refused before a byte is sent', async (_, tlsFingerprint, reason) => {
+  ])('is refused before a byte is sent: %s', async (_, tlsFingerprint, reason) => {
     const node = listenSecurely();
     const target = targetOf(node.endpoint, { token: 'secret', tlsFingerprint });
     const transport = create();
@@ -227,7 +227,7 @@ describe('a node behind TLS', () => {
     expect(transport.openCount).toBe(0);
   });
 
-  test('that speaks plain HTTP gets no byte of a request', async () => {
+  test('gets no byte of a request if it speaks plain HTTP', async () => {
     let received = '';
     const server = Bun.listen({
       hostname: '127.0.0.1',
@@ -249,7 +249,7 @@ describe('a node behind TLS', () => {
   });
 });
 
-test('a connection that the node closed while it was idle is not used again', async () => {
+test('a connection that the node closed while idle is not used again', async () => {
   const sockets: Bun.Socket[] = [];
   const server = Bun.listen({
     hostname: '127.0.0.1',
@@ -274,7 +274,7 @@ test('a connection that the node closed while it was idle is not used again', as
   expect(sockets[1]).not.toBe(sockets[0]);
 });
 
-test('a request that a node had in its hands when an idle connection broke is not sent again', async () => {
+test('the transport does not repeat a request that the node may have read before its connection broke', async () => {
   let received = 0;
   const server = Bun.listen({
     hostname: '127.0.0.1',
@@ -298,7 +298,7 @@ test('a request that a node had in its hands when an idle connection broke is no
   expect(received).toBe(2);
 });
 
-test('a reader that stops reading stops the node', async () => {
+test('the node is paused when the reader of the answer stops reading', async () => {
   const chunk = new Uint8Array(64 << 10);
   const taken = { bytes: 0 };
   const endpoint = serve(
@@ -328,7 +328,7 @@ test('a reader that stops reading stops the node', async () => {
   expect((await response.body.readAll()).length).toBe(2000 * chunk.length);
 });
 
-test('a node that refuses connections, and one whose name cannot be resolved, are told apart', async () => {
+test('the error distinguishes a refused connection from a host name that cannot be resolved', async () => {
   const dead = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data: () => undefined } });
   const { port } = dead;
   dead.stop(true);
@@ -342,7 +342,7 @@ test('a node that refuses connections, and one whose name cannot be resolved, ar
   expect(unknown).toBe('ConnectError: its host name cannot be resolved');
 });
 
-test('an answer that is not HTTP is an error that says so', async () => {
+test('an answer that is not HTTP is a WireError', async () => {
   const server = Bun.listen({
     hostname: '127.0.0.1',
     port: 0,
@@ -356,7 +356,7 @@ test('an answer that is not HTTP is an error that says so', async () => {
   expect(error).toContain('the status line is not valid HTTP/1.1');
 });
 
-test('a request that cannot be written opens no connection', async () => {
+test('a request that cannot be formatted opens no connection', async () => {
   const transport = create();
   const { path } = REQUEST;
   const request = { ...REQUEST, path, headers: { 'x-a': 'a\r\nb' }, body: undefined };

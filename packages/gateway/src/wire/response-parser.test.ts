@@ -37,8 +37,8 @@ function parse(
 const parseText = (text: string, close: 'open' | 'closed' = 'open'): Answer =>
   parse([bytesOf(text)], close);
 
-describe('an answer', () => {
-  test('with a length ends with its last byte', () => {
+describe('the response parser', () => {
+  test('ends an answer with Content-Length after its last byte', () => {
     expect(
       parseText(
         'HTTP/1.1 200 OK\r\nContent-Type: a/b\r\nX-Two: 1\r\nx-two:2\r\nContent-Length: 3\r\n\r\nabc',
@@ -51,7 +51,7 @@ describe('an answer', () => {
     });
   });
 
-  test('without a body ends with its head', () => {
+  test('ends an answer without a body after its head', () => {
     expect(parseText('HTTP/1.1 204 No Content\r\n\r\n')).toMatchObject({
       body: '',
       end: 'reusable',
@@ -59,21 +59,21 @@ describe('an answer', () => {
     expect(parseText('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n').end).toBe('reusable');
   });
 
-  test('without a length ends with its connection', () => {
+  test('ends an answer without a length when the connection closes', () => {
     const text = 'HTTP/1.1 200 OK\r\n\r\nabc';
 
     expect(parseText(text).end).toBeUndefined();
     expect(parseText(text, 'closed')).toMatchObject({ body: 'abc', end: 'spent' });
   });
 
-  test('that closes its connection, or is of HTTP/1.0, leaves none to use again', () => {
+  test('reports the connection as spent after "Connection: close" or an HTTP/1.0 answer', () => {
     expect(parseText('HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n').end).toBe(
       'spent',
     );
     expect(parseText('HTTP/1.0 200 OK\r\ncontent-length: 0\r\n\r\n').end).toBe('spent');
   });
 
-  test('may have headers named like members of an object', () => {
+  test('accepts headers named like members of an object', () => {
     const { headers } = parseText(
       'HTTP/1.1 200 OK\r\nconstructor: a\r\ntoString: b\r\n__proto__: c\r\ncontent-length: 0\r\n\r\n',
     );
@@ -86,7 +86,7 @@ describe('an answer', () => {
     ]);
   });
 
-  test('may be announced by an interim one', () => {
+  test('skips an interim answer', () => {
     const text =
       'HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\na';
 
@@ -97,7 +97,7 @@ describe('an answer', () => {
     });
   });
 
-  test('in chunks, with extensions and trailers, is the same however it is cut', () => {
+  test('reads chunks with extensions and trailers, wherever the bytes are split', () => {
     const text =
       'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n1;x=y\r\n,\r\nA\r\n0123456789\r\n0\r\nx-trailer: 1\r\n\r\n';
     const bytes = bytesOf(text);
@@ -111,7 +111,7 @@ describe('an answer', () => {
   });
 });
 
-describe('an answer is refused', () => {
+describe('the response parser refuses an answer', () => {
   for (const [what, text] of Object.entries({
     'of another protocol': 'SSH-2.0-OpenSSH\r\n\r\n',
     'with a status below 100': 'HTTP/1.1 099 Odd\r\ncontent-length: 0\r\n\r\n',
@@ -138,7 +138,7 @@ describe('an answer is refused', () => {
     });
   }
 
-  test('that is cut off', () => {
+  test('that ends too early', () => {
     expect(() => parseText('HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nab', 'closed')).toThrow(
       WireError,
     );
