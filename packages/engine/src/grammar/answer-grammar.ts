@@ -1,4 +1,4 @@
-/** Grammars of whole answers: a JSON document, or the tool calls that a caller insists on. */
+/** Grammars of whole answers: a JSON document, or enforced tool calls. */
 import { GrammarRules, literal, sequence } from './grammar-rules.ts';
 import { jsonSchemaRule } from './json-schema.ts';
 import { textUntil } from './text-until.ts';
@@ -9,21 +9,23 @@ export interface CallableTool {
   readonly parameters: unknown;
 }
 
-/** What may stand around the answer proper. */
+/** What may surround the document or the calls. */
 export interface AnswerFrame {
-  /** Markers of reasoning that the model may open, or must close when it is within; undefined where it has ended. */
+  /**
+   * Markers of reasoning that the model may open, or that it must close if reasoning is open; undefined after its end.
+   */
   readonly reasoning?: { readonly open: string; readonly close: string; readonly isOpen: boolean };
-  /** Set where the model writes in channels: puts the answer into its channel, reasoning included. */
+  /** For models that write in channels: puts the answer, including reasoning, into its channel. */
   readonly channel?: (rules: GrammarRules, answer: string) => string;
 }
 
-/** An answer that is one JSON document for `schema`. @throws CortexError naming the keyword that cannot be held. */
+/** An answer that is one JSON document for `schema`. @throws CortexError naming the keyword that cannot be enforced. */
 export function documentGrammar(schema: unknown, frame: AnswerFrame): string {
   const rules = new GrammarRules();
   return rules.format(framed(rules, frame, jsonSchemaRule(rules, schema)));
 }
 
-/** An answer that is nothing but tool calls, as `callsRule` of the model's family writes them. */
+/** An answer that consists only of tool calls, in the form of `callsRule` of the family. */
 export function toolCallGrammar(
   callsRule: (rules: GrammarRules) => string,
   frame: AnswerFrame,
@@ -32,7 +34,7 @@ export function toolCallGrammar(
   return rules.format(framed(rules, frame, callsRule(rules)));
 }
 
-/** An answer that is either: the model calls a tool first, or answers at once. */
+/** An answer that is either tool calls or a JSON document. */
 export function documentOrCallsGrammar(
   schema: unknown,
   callsRule: (rules: GrammarRules) => string,

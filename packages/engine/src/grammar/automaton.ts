@@ -1,8 +1,8 @@
-/** Machines with a limited number of states, made small and written as rules: one for each state, none ambiguous. */
+/** Deterministic finite automata, minimised and written as grammar rules, one rule per state. */
 import type { GrammarRules } from './grammar-rules.ts';
 import { UnsupportedPattern } from './pattern-syntax.ts';
 
-/** Reads symbols, numbered from 0 on, going from state to state. */
+/** A deterministic automaton over symbols that are numbered from 0. */
 export interface Machine {
   readonly start: number;
   readonly symbols: number;
@@ -10,7 +10,7 @@ export interface Machine {
   step(state: number, symbol: number): number;
 }
 
-/** States in which a text may go on; `next` holds for each symbol the state behind it, or -1 where no text goes on. */
+/** The states. `next` has the following state for each symbol, or -1 if there is none. */
 export interface Automaton {
   readonly start: number;
   readonly states: readonly State[];
@@ -21,14 +21,15 @@ interface State {
   readonly next: readonly number[];
 }
 
-/** States looked at for one text, and steps between them: some 100 ms. */
+/** The most states and transitions to explore for one string: about 100 ms. */
 const MAX_STATES = 3000;
 const MAX_STEPS = 60_000;
 
 /**
- * The states of `machine` that lead to an end, those that mean the same joined; undefined when none does.
+ * Minimises `machine`: drops states that lead to no accepting state and merges equivalent ones. Undefined when the
+ * language is empty.
  *
- * @param spend - told the steps that it takes, so that many automatons can have a bound together.
+ * @param spend - Called with the number of steps, so that several automata share one limit.
  * @throws UnsupportedPattern when there are more than `maxStates`.
  */
 export function automatonOf(
@@ -84,10 +85,10 @@ function reachesEnd(states: readonly State[]): boolean[] {
   return isLive;
 }
 
-/** Rounds of telling states apart: long chains would take one for each state, and have little to join. */
+/** The most rounds of refinement. Long chains need one round per state and have few states to merge. */
 const MAX_ROUNDS = 64;
 
-/** Splits the states until those that are left together cannot be told apart (Moore), or gives all of them. */
+/** Partitions the states into equivalence classes (Moore), or returns one class per state after too many rounds. */
 function joinEqual(states: readonly State[], isLive: readonly boolean[]): Automaton {
   let classes = states.map((state, i) => (isLive[i] === true ? Number(state.isAccepting) : -1));
   let count = 0;
@@ -115,7 +116,7 @@ function joinEqual(states: readonly State[], isLive: readonly boolean[]): Automa
   return { start: classes[0] ?? 0, states: joined };
 }
 
-/** The rule of all texts from the start on. @param symbolRule - what is written for any of some symbols. */
+/** The rule of the language of the automaton. @param symbolRule - The rule of one character out of some symbols. */
 export function automatonRule(
   rules: GrammarRules,
   { start, states }: Automaton,
@@ -132,7 +133,7 @@ export function automatonRule(
     names.set(state, name);
     return name;
   };
-  /** One edge and what follows it, up to where texts part or meet. */
+  /** One transition and its successors up to the next branch or join. */
   const path = (from: number): string => {
     const parts: string[] = [];
     for (let at = from; ;) {

@@ -8,10 +8,10 @@ interface DeclaredFunction {
   readonly parameters?: Readonly<Record<string, unknown>> | undefined;
 }
 
-/** The arguments of a tool without parameters: `{}` and nothing else. */
+/** The arguments of a tool without parameters: exactly `{}`. */
 const NO_PARAMETERS = { type: 'object', properties: {}, additionalProperties: false } as const;
 
-/** Keywords that hold a list or a map, whose entries can put members into an object. */
+/** Keywords with a list or a map whose entries can allow members of an object. */
 const LISTS = [
   'properties',
   'required',
@@ -24,7 +24,7 @@ const LISTS = [
   'oneOf',
 ] as const;
 
-/** Keywords that can do so with any value but the ones that say nothing. */
+/** Keywords that can do so with any value except the neutral ones. */
 const OTHERS = [
   'additionalProperties',
   'unevaluatedProperties',
@@ -37,9 +37,9 @@ const OTHERS = [
 ] as const;
 
 /**
- * A tool as its calls are checked and enforced.
+ * The form of a tool that checking and enforcing its calls use.
  *
- * @throws CortexError `invalid_request` on `tools` where the arguments would not be an object.
+ * @throws CortexError `invalid_request` on `tools` if the arguments would not be an object.
  */
 export function toCallable({ name, parameters = {} }: DeclaredFunction): CallableTool {
   if (![parameters['type'] ?? 'object'].flat().includes('object')) {
@@ -53,10 +53,10 @@ export function toCallable({ name, parameters = {} }: DeclaredFunction): Callabl
   return { name, parameters: { ...parameters, type: 'object' } };
 }
 
-/** Whether a call of the tool says nothing but its name. */
+/** Whether the tool has no parameters. */
 export const takesNothing = ({ parameters }: CallableTool): boolean => parameters === NO_PARAMETERS;
 
-/** OpenAI: a tool that names no parameters has an empty list of them. */
+/** OpenAI: omitting `parameters` defines a function with an empty parameter list. */
 const hasParameters = (schema: Readonly<Record<string, unknown>>): boolean =>
   LISTS.some((keyword) => Object.keys(schema[keyword] ?? {}).length > 0) ||
   OTHERS.some((keyword) => ![undefined, null, false, 0].some((no) => schema[keyword] === no));

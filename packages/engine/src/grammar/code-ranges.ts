@@ -4,7 +4,7 @@ export type Range = readonly [number, number];
 /** The last code point of Unicode. */
 export const MAX_CODE = 0x10ffff;
 
-/** Sorted, and what overlaps or touches joined. */
+/** Sorted, with overlapping and adjacent ranges merged. */
 export function normalise(ranges: readonly Range[]): Range[] {
   const out: Range[] = [];
   for (const [from, to] of [...ranges].sort((a, b) => a[0] - b[0])) {
@@ -40,10 +40,13 @@ export function intersect(a: readonly Range[], b: readonly Range[]): Range[] {
 export const subtract = (a: readonly Range[], b: readonly Range[]): Range[] =>
   intersect(a, complement(b));
 
-/** Ranges of one class in a grammar: its reader goes through them for each character of each token that it tries. */
+/** The most ranges of one character class: llama.cpp scans them for each character of each candidate token. */
 const MAX_RANGES = 128;
 
-/** A part of `ranges` that a grammar can afford: the lowest ones, where the common alphabets are, and the widest of the others. */
+/**
+ * A subset of `ranges` of limited size: the lowest ones, which contain the common alphabets, and the widest of the
+ * rest.
+ */
 export function affordable(ranges: readonly Range[]): readonly Range[] {
   if (ranges.length <= MAX_RANGES) return ranges;
   const lowest = ranges.slice(0, (MAX_RANGES * 3) / 4);

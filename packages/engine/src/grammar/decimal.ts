@@ -1,7 +1,7 @@
-/** Numbers as the decimals that they are written as, so that 0.1 stays 0.1. Pure. */
+/** Numbers as decimals, so that 0.1 stays 0.1. Pure. */
 import { unsupported } from './schema.ts';
 
-/** The digits of `value` as it is written, and how many of them stand behind the point. */
+/** The digits of the decimal form of `value`, and the number of them after the point. */
 function digitsOf(value: number): { readonly magnitude: bigint; readonly decimals: number } {
   const [mantissa = '', exponent = '0'] = Math.abs(value).toString().split('e');
   const [whole = '', fraction = ''] = mantissa.split('.');
@@ -12,7 +12,7 @@ function digitsOf(value: number): { readonly magnitude: bigint; readonly decimal
     : { magnitude: magnitude * 10n ** BigInt(-decimals), decimals: 0 };
 }
 
-/** Digits behind the point of `value` as it is written. */
+/** The number of digits after the point in the decimal form of `value`. */
 export const decimalsOf = (value: number): number => digitsOf(value).decimals;
 
 /** `value × 10^places` rounded down and up. */
@@ -32,7 +32,7 @@ export function scale(value: number, places: number): { floor: bigint; ceil: big
   };
 }
 
-/** The next double above `value`; that of the greatest is infinite. */
+/** The next double above `value`; infinite for the largest double. */
 export function nextAbove(value: number): number {
   if (value === 0) return Number.MIN_VALUE;
   const view = new DataView(new ArrayBuffer(8));
@@ -46,7 +46,7 @@ export const nextBelow = (value: number): number => -nextAbove(-value);
 
 const MAX_STEP_DECIMALS = 15;
 
-/** A value of `multipleOf`. @throws CortexError when it is not one that can be held. */
+/** Reads the value of `multipleOf`. @throws CortexError when it cannot be enforced. */
 export function stepOf(value: unknown): number {
   if (typeof value !== 'number' || !(value > 0) || !Number.isFinite(value))
     throw unsupported('multipleOf', 'must be a number above 0');
@@ -55,7 +55,7 @@ export function stepOf(value: unknown): number {
   return value;
 }
 
-/** The step whose multiples are those of both. */
+/** The step whose multiples are the common multiples of both. */
 export function commonMultiple(a: unknown, b: unknown): number {
   const [left, right] = [stepOf(a), stepOf(b)];
   const places = Math.max(decimalsOf(left), decimalsOf(right));

@@ -1,26 +1,26 @@
 import { CortexError } from '@cortex/protocol';
 
-/** Characters of GBNF text one request may ask for: what lies above takes seconds to compile and never helps a model. */
+/** The most characters of GBNF per request. A larger grammar takes seconds to compile and does not help a model. */
 const MAX_GRAMMAR_CHARS = 256 * 1024;
 
-/** Steps that automatons of one grammar may take together: some 0.3 s, in which everybody waits. */
+/** The most steps for all automata of one grammar: about 0.3 s, which delays all requests. */
 const MAX_STEPS = 150_000;
 
-/** Steps that the schemas of one grammar may take to read: every tool has one. Some 0.5 s. */
+/** The most steps for all schemas of one grammar, one per tool: about 0.5 s. */
 const MAX_READING = 600_000;
 
-/** The rules of one grammar while it is built: equal bodies share a name, so that repeated subschemas cost nothing. */
+/** Builds the rules of one grammar. Equal bodies share a name, so repeated subschemas cost nothing. */
 export class GrammarRules {
   readonly #bodies = new Map<string, string>();
   readonly #names = new Map<string, string>();
-  /** How often a name was made of each hint. */
+  /** Number of names made from each hint. */
   readonly #counts = new Map<string, number>();
   readonly #shared = new Map<string, string | undefined>();
   #chars = 0;
   #steps = 0;
   #reading = 0;
 
-  /** The name of a rule with this body, new or shared. `hint` makes the grammar readable. */
+  /** The name of the rule with this body, new or existing. `hint` makes the grammar readable. */
   add(hint: string, body: string): string {
     const known = this.#names.get(body);
     if (known !== undefined) return known;
@@ -30,25 +30,25 @@ export class GrammarRules {
     return name;
   }
 
-  /** What `make` gives, made once for each `key`: for rules whose bodies cannot be compared because they name themselves. */
+  /** The result of `make`, cached by `key`: for recursive rules, whose bodies cannot be compared. */
   shared(key: string, make: () => string | undefined): string | undefined {
     if (!this.#shared.has(key)) this.#shared.set(key, make());
     return this.#shared.get(key);
   }
 
-  /** Counts work that leaves no rules. @throws CortexError `invalid_request` when it is more than one grammar may cost. */
+  /** Counts work that creates no rules. @throws CortexError `invalid_request` above the limit per grammar. */
   spend(steps: number): void {
     this.#steps += steps;
     if (this.#steps > MAX_STEPS) throw tooLarge('its patterns take too long to convert');
   }
 
-  /** Counts the reading of schemas. @throws CortexError `invalid_request` when they are more than one grammar may cost. */
+  /** Counts the reading of schemas. @throws CortexError `invalid_request` above the limit per grammar. */
   spendReading(steps: number): void {
     this.#reading += steps;
     if (this.#reading > MAX_READING) throw tooLarge('its schemas take too long to convert');
   }
 
-  /** A name to refer to before its body is known: recursion. */
+  /** Reserves a name before its body is known, for recursion. */
   reserve(hint: string): string {
     const base = hint.slice(0, 40).replaceAll(/[^a-zA-Z0-9]+/g, '-') || 'rule';
     let count = this.#counts.get(base) ?? 0;
@@ -62,7 +62,7 @@ export class GrammarRules {
     return name;
   }
 
-  /** @throws CortexError `invalid_request` when the grammar grows beyond what is compiled. */
+  /** @throws CortexError `invalid_request` when the grammar exceeds its size limit. */
   define(name: string, body: string): void {
     this.#bodies.set(name, body);
     this.#chars += name.length + body.length + 6;
@@ -120,14 +120,14 @@ export const sequence = (...parts: readonly string[]): string =>
 export const choice = (options: readonly string[]): string =>
   options.length === 1 ? (options[0] ?? '') : `( ${options.join(' | ')} )`;
 
-/** Repetitions that llama.cpp copies out one by one; longer ones are built of chunks of this size. */
+/** The most repetitions that llama.cpp expands; longer ones are built from chunks of this size. */
 const CHUNK = 64;
 
 /**
- * `item` between `min` and `max` times (`max` undefined: without end).
+ * `item` between `min` and `max` times (`max` undefined: no limit).
  *
- * Long bounds become chunks of 64 so that the compiled grammar stays small, and the parser has two states
- * to follow instead of one for each possible length.
+ * Large bounds become chunks of 64, so that the compiled grammar stays small and the parser follows two states instead
+ * of one per possible length.
  */
 export function repeat(
   rules: GrammarRules,

@@ -1,4 +1,4 @@
-/** Texts that keep to several patterns and lengths at once, state by state. */
+/** Strings that match several patterns and a length at the same time, as an automaton. */
 import { type Automaton, automatonOf, automatonRule, type Machine } from './automaton.ts';
 import { normalise, type Range } from './code-ranges.ts';
 import type { GrammarRules } from './grammar-rules.ts';
@@ -8,7 +8,7 @@ import type { LengthBounds } from './pattern-lengths.ts';
 import { UnsupportedPattern } from './pattern-syntax.ts';
 import { alphabetOf, Languages } from './regular-language.ts';
 
-/** How a string is written: what stands around it, any character of it, one character of a set. */
+/** The form of a string: its quotes, the rule of any character, and the rule of one character of a set. */
 export interface StringForm {
   readonly quote: string;
   anyChar(rules: GrammarRules): string;
@@ -16,14 +16,18 @@ export interface StringForm {
 }
 
 export interface Joined extends LengthBounds {
-  /** Patterns that must all be found. */
+  /** Patterns that must all match. */
   readonly sources: readonly string[];
-  /** Texts that are left out. */
+  /** Excluded texts. */
   readonly except: readonly string[];
   readonly form: StringForm;
 }
 
-/** The body of all such texts; undefined when there are none. @throws UnsupportedPattern when that takes too many states. */
+/**
+ * The rule body of all such texts; undefined when there are none.
+ *
+ * @throws UnsupportedPattern when it needs too many states.
+ */
 export function joinedBody(rules: GrammarRules, joined: Joined): string | undefined {
   const { form, ...keywords } = joined;
   return rules.shared(JSON.stringify(['joined', form.quote, keywords]), () => {
@@ -37,7 +41,7 @@ export function joinedBody(rules: GrammarRules, joined: Joined): string | undefi
   });
 }
 
-/** The same, without those texts that are so long that there are too many states. */
+/** The same, without texts so long that they would need too many states. */
 export function shorterBody(rules: GrammarRules, joined: Joined): string | undefined {
   try {
     return joinedBody(rules, joined);
@@ -52,13 +56,13 @@ export function shorterBody(rules: GrammarRules, joined: Joined): string | undef
   }
 }
 
-/** States of texts with a length: a grammar has room for some of them, and is read faster when they are fewer. */
+/** The most states for patterns with a length. */
 const MAX_COUNTED_STATES = 1200;
 
-/** States that are written where a length has too many. */
+/** The most states to write when a length needs too many. */
 const WRITTEN_STATES = 1000;
 
-/** Steps of counting characters for the price of one. */
+/** Number of character-counting steps that count as one step. */
 const COUNTING = 8;
 
 interface Texts {
@@ -67,7 +71,7 @@ interface Texts {
   readonly alphabet: readonly (readonly Range[])[];
 }
 
-/** Texts of any length that keep to the patterns; undefined when there are none. */
+/** Texts of any length that match the patterns; undefined when there are none. */
 function patternsAutomaton(
   rules: GrammarRules,
   { sources, except }: Pick<Joined, 'sources' | 'except'>,
@@ -92,7 +96,7 @@ function patternsAutomaton(
   return automaton && { automaton, alphabet };
 }
 
-/** The same texts, as far as their length is within bounds. */
+/** The same texts, restricted to lengths within the bounds. */
 function withLengths(
   rules: GrammarRules,
   automaton: Automaton,
@@ -103,7 +107,7 @@ function withLengths(
   return automatonOf(machine, (steps) => rules.spend(steps / COUNTING), MAX_COUNTED_STATES);
 }
 
-/** Counts the characters beside: a state is the state of the texts and their length, in one number. */
+/** Adds a character count: a state combines the state of the text and its length in one number. */
 function counting({ start, states }: Automaton, { minLength, maxLength }: LengthBounds): Machine {
   const size = states.length;
   const nowhere = -1;

@@ -1,8 +1,8 @@
 /**
  * JSON Schema → GBNF.
  *
- * The grammar accepts a part of what the schema allows, never more: what passes it validates. A keyword that
- * cannot be held is refused by name. Source of the semantics: JSON Schema 2020-12 (and the tuple form of draft 7).
+ * The grammar accepts a subset of what the schema allows: every accepted document is valid. A keyword that cannot be
+ * enforced is refused by name. Source of the semantics: JSON Schema 2020-12 (and the tuple form of draft 7).
  */
 import { CortexError } from '@cortex/protocol';
 
@@ -30,22 +30,22 @@ import { formatIntegers } from './string-formats.ts';
 import { stringRule } from './string-rules.ts';
 import { WorkBudget } from './work-budget.ts';
 
-/** Values within values, where references make more of them than the document has: the converter calls itself for each. */
+/** The most levels of values nested through references. The converter recurses per level. */
 const MAX_LEVELS = 256;
 
-/** Schemas that listed values may be checked against: some 0.1 s. */
+/** The most checks of listed values against schemas: about 0.1 s. */
 const MAX_CHECKS = 150_000;
 
-/** Characters of a schema that are read for the price of one step. */
+/** Number of characters of a schema that count as one step. */
 const CHARS_A_STEP = 16;
 
-/** One schema document while its grammar is made. */
+/** State of the conversion of one schema document. */
 export class SchemaReader {
   readonly document: SchemaDocument;
   readonly check: SchemaCheck;
   readonly #exclusion: Exclusion;
 
-  /** @throws CortexError where `root` is too large. */
+  /** @throws CortexError if `root` is too large. */
   constructor(rules: GrammarRules, root: unknown) {
     const spend = (steps: number): void => rules.spendReading(steps);
     spend(checkSize(root) / CHARS_A_STEP);
@@ -59,14 +59,14 @@ export class SchemaReader {
     this.check = new SchemaCheck(this.document, work);
   }
 
-  /** The alternatives of `schema`. @throws CortexError where one value could satisfy several branches of a `oneOf`. */
+  /** The alternatives of `schema`. @throws CortexError if one value could satisfy several branches of a `oneOf`. */
   alternatives(schema: Schema): readonly FlatSchema[] {
     const options = this.document.options(schema);
     for (const option of options) this.#exclusion.require(option);
     return options.map((option) => option.schema);
   }
 
-  /** The listed values of a flat schema that keep to all else in it; undefined when it lists none. */
+  /** The listed values of a flat schema that satisfy its other keywords; undefined when it lists none. */
   listed(schema: FlatSchema): readonly unknown[] | undefined {
     const { enum: values, ...others } = schema;
     if (!Array.isArray(values)) return undefined;
@@ -86,8 +86,8 @@ export class SchemaReader {
 /**
  * The rule of a JSON document that is valid for `schema`, in `rules`.
  *
- * @param reader - of the document that references point into, where `schema` is a part of it
- * @throws CortexError `invalid_request` naming the keyword that cannot be held.
+ * @param reader - The document that references point into, if `schema` is a part of one.
+ * @throws CortexError `invalid_request` naming the keyword that cannot be enforced.
  */
 export function jsonSchemaRule(
   rules: GrammarRules,
@@ -112,7 +112,7 @@ class SchemaConverter {
     this.#reader = reader;
   }
 
-  /** The rule for `schema`, or undefined when nothing is valid for it. */
+  /** The rule for `schema`, or undefined if no value is valid. */
   visit(schema: Schema, hint: string): string | undefined {
     const key = this.#reader.document.ids.of(schema);
     if (this.#visited.has(key)) return this.#visited.get(key);
@@ -124,7 +124,7 @@ class SchemaConverter {
     const bodies = options.flatMap((option) => this.#alternative(option, hint.slice(0, 40)));
     this.#level--;
     if (bodies.length === 0) {
-      // Whoever met the name while it was being built wrote a rule that can never be entered.
+      // Rules that used the reserved name must never match, so it gets a body that matches nothing.
       this.#visited.set(key, undefined);
       this.rules.define(name, String.raw`[^\x00-\U0010FFFF]`);
       return undefined;
@@ -228,7 +228,7 @@ class SchemaConverter {
     return objectRule(this.rules, schema, { members, extra: this.#extra(keys.others, hint) });
   }
 
-  /** The rule for one property that has no name, or undefined when none is written. */
+  /** The rule for one undeclared property, or undefined if none may be written. */
   #extra(others: ObjectKeys['others'], hint: string): string | undefined {
     const value = others && this.visit(others.schema, `${hint}-extra`);
     const key = value === undefined ? undefined : others?.keyRule(this.rules);

@@ -1,4 +1,4 @@
-/** Several flat schemas that must all hold, as one. Pure. */
+/** Merges several flat schemas that must all hold into one. Pure. */
 import { isJsonObject } from '@cortex/protocol';
 import { commonMultiple } from './decimal.ts';
 import {
@@ -12,7 +12,7 @@ import {
 import { isEnforcedFormat } from './string-formats.ts';
 import type { WorkBudget } from './work-budget.ts';
 
-/** Keywords whose meaning depends on those beside them in the same schema. */
+/** Keywords whose meaning depends on other keywords of the same schema. */
 const BOUND_TOGETHER = new Set([
   'properties',
   'additionalProperties',
@@ -22,10 +22,10 @@ const BOUND_TOGETHER = new Set([
 ]);
 
 /**
- * What satisfies all of `parts`, merged in one pass.
+ * The schema that all of `parts` form together, merged in one pass.
  *
- * @param work - pays for each property and item that is carried over.
- * @throws CortexError where they cannot be said in one schema.
+ * @param work - Charged for each merged property and item.
+ * @throws CortexError if one schema cannot express them.
  */
 export function mergeAll(parts: readonly FlatSchema[], work: WorkBudget): FlatSchema {
   const [only] = parts;
@@ -107,7 +107,7 @@ function oneFormat(values: readonly unknown[]): unknown {
   throw unsupported('format', 'has several values that must all hold; keep one of them');
 }
 
-/** What satisfies each of `schemas`, where absent and `true` say nothing. */
+/** The conjunction of `schemas`; absent and `true` add nothing. */
 function allOf(schemas: readonly unknown[], keyword: string): unknown {
   if (schemas.includes(false)) return false;
   const bounding = [
@@ -131,7 +131,7 @@ function mergeObjects(parts: readonly FlatSchema[], work: WorkBudget): Schema {
   };
 }
 
-/** Properties of all; one that a part does not name carries that part's `additionalProperties`. */
+/** All properties. A property that a part does not declare also gets that part's `additionalProperties`. */
 function mergeProperties(parts: readonly FlatSchema[], work: WorkBudget): Schema {
   const naming = parts.filter((part) => part['properties'] !== undefined);
   const [first] = naming;
@@ -165,7 +165,7 @@ function mergeProperties(parts: readonly FlatSchema[], work: WorkBudget): Schema
 
 const bounds = (schema: unknown): boolean => schema !== undefined && schema !== true;
 
-/** Items place by place; where a part's tuple has ended its `items` speak of the place. */
+/** Items by position. After the end of a part's tuple its `items` apply. */
 function mergeArrays(parts: readonly FlatSchema[], work: WorkBudget): Schema {
   const speaking = parts.filter(
     (part) => part['prefixItems'] !== undefined || bounds(part['items']),
@@ -191,11 +191,11 @@ function mergeArrays(parts: readonly FlatSchema[], work: WorkBudget): Schema {
   return { prefixItems, ...items };
 }
 
-/** Whether nothing at all is valid, as far as can be told at a glance. */
+/** Whether the schema obviously allows no value. */
 export const isNever = (schema: FlatSchema): boolean =>
   Array.isArray(schema['enum']) && schema['enum'].length === 0;
 
-/** A schema's own keywords in the one spelling that all else reads: `const`, `nullable` and the older tuples are rewritten. */
+/** The keywords of a schema in canonical form: `const`, `nullable` and the older form of tuples are rewritten. */
 export function normalised(schema: Schema): FlatSchema {
   const { const: constant, nullable, not, additionalItems, ...rest } = schema;
   const out: Record<string, unknown> = { ...rest };

@@ -1,4 +1,4 @@
-/** Numbers that are multiples of a step, as grammars over their decimal digits: a state for each remainder. */
+/** Multiples of a step, as grammars over decimal digits with one state per remainder. */
 import type { CortexError } from '@cortex/protocol';
 
 import { anyText } from './any-text.ts';
@@ -26,13 +26,13 @@ interface Multiples {
   readonly isWhole: boolean;
 }
 
-/** A step of more remainders is held only where it is the one way to write a multiple. */
+/** A step with more remainders is enforced only if the multiples cannot be written in another way. */
 const MAX_FINE_STEP = 125n;
 
-/** So many multiples are written out one by one. */
+/** Up to this number, multiples are listed one by one. */
 const MAX_LISTED = 1000n;
 
-/** A multiple within bounds, or undefined when there is none. @throws CortexError when the step cannot be held. */
+/** A multiple within the bounds, or undefined if there is none. @throws CortexError if the step cannot be enforced. */
 export function multipleRule(
   rules: GrammarRules,
   { bounds, step, isWhole }: Multiples,
@@ -42,12 +42,12 @@ export function multipleRule(
   const scaled = scale(size, places).floor;
   const few = fewMultiples(scaledRange(bounds, places), { size, scaled, places });
   if (few !== undefined) return listedRule(rules, { values: few, size, isWhole });
-  // Validators divide doubles: only where those are exact do they agree on each multiple.
+  // Validators divide doubles and agree on every multiple only if the doubles are exact.
   if (!Number.isInteger(size * 2 ** 10)) throw unlike(size);
   const options: string[] = [];
   for (let at = 0; at <= (isWhole ? 0 : places); at++) {
     const own = scaled / gcd(scaled, 10n ** BigInt(places - at));
-    // Fewer digits behind the point hold a part of the multiples: those of a fine step need too many states.
+    // With fewer digits after the point only some multiples are written, because a fine step needs too many states.
     if (options.length > 0 && own > MAX_FINE_STEP) break;
     const rule = steppedRule(rules, { range: scaledRange(bounds, at), step: own, places: at });
     if (rule !== undefined) options.push(rule);
@@ -63,12 +63,12 @@ const unlike = (size: number): CortexError =>
 
 interface Step {
   readonly size: number;
-  /** `size` without its point, which stands before so many digits. */
+  /** `size` without its point, and the number of digits after the point. */
   readonly scaled: bigint;
   readonly places: number;
 }
 
-/** The multiples within a range as they are written; undefined where there are many. */
+/** The decimal forms of the multiples within a range; undefined if there are many. */
 function fewMultiples(
   { low, high }: ScaledRange,
   { scaled, places }: Step,
@@ -81,7 +81,7 @@ function fewMultiples(
   );
 }
 
-/** `scaled / 10^places` in decimals, without zeros at the end. */
+/** `scaled / 10^places` in decimals, without trailing zeros. */
 function formatScaled(scaled: bigint, places: number): string {
   const digits = (scaled < 0n ? -scaled : scaled).toString().padStart(places + 1, '0');
   const whole = digits.slice(0, digits.length - places);
@@ -95,7 +95,7 @@ interface Listed {
   readonly isWhole: boolean;
 }
 
-/** Those of `values` that a validator finds to be multiples too. @throws CortexError when it finds none of them to be. */
+/** The `values` that a validator accepts as multiples. @throws CortexError if it accepts none. */
 function listedRule(rules: GrammarRules, { values, size, isWhole }: Listed): string | undefined {
   const wanted = isWhole ? values.filter((value) => !value.includes('.')) : values;
   if (wanted.length === 0) return undefined;
@@ -112,7 +112,7 @@ interface Stepped {
 }
 
 function steppedRule(rules: GrammarRules, { range, step, places }: Stepped): string | undefined {
-  // Tens at the end of a step are zeros at the end of its multiples: states are needed for the rest of it only.
+  // Factors of ten in the step are trailing zeros of its multiples, so only the rest of the step needs states.
   const zeros = places === 0 ? (/0*$/.exec(step.toString())?.[0].length ?? 0) : 0;
   if (zeros === 0) return remainderRule(rules, { range, step, places });
   const ten = 10n ** BigInt(zeros);
@@ -160,7 +160,7 @@ function remainderRule(rules: GrammarRules, { range, step, places }: Stepped): s
   }
 }
 
-/** What numbers are written with: the ten digits are the first ten symbols. */
+/** The symbols of numbers. The ten digits are the first ten symbols. */
 const CHARS = '0123456789-.';
 
 function charOf(symbol: number): Range {
@@ -174,7 +174,7 @@ interface Numbers {
   readonly step: number;
 }
 
-/** A state is what may follow, and the remainder of the digits so far. */
+/** A state combines what may follow and the remainder of the digits so far. */
 function remainders({ languages, numbers, step }: Numbers): Machine {
   return {
     start: numbers.id * step,

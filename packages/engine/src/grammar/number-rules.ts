@@ -9,7 +9,7 @@ export interface NumberBounds {
   readonly exclusiveMax?: number;
 }
 
-/** Digits before the point in an unbounded number: the largest that a double holds exactly. */
+/** Digits before the point of an unbounded number, so that a double represents every integer exactly. */
 const FREE_DIGITS = 15;
 
 const isBounded = (bounds: NumberBounds): boolean =>
@@ -24,10 +24,10 @@ export function integerRule(rules: GrammarRules, bounds: NumberBounds): string |
   return body === undefined ? undefined : rules.add('integer', body);
 }
 
-/** Bounded numbers have as many decimals as leave the model so many values to choose from, where there are so many. */
+/** Bounded numbers get enough decimals to offer this many values, if the interval has as many. */
 const CHOICES = 1000n;
 
-/** Decimals of bounded numbers: no fewer, and no more where `CHOICES` needs no more. */
+/** Minimum number of decimals of bounded numbers; `CHOICES` may require more. */
 const MIN_DECIMALS = 2;
 const MAX_DECIMALS = 9;
 
@@ -50,7 +50,7 @@ export function numberRule(rules: GrammarRules, bounds: NumberBounds): string | 
   return rules.add('number', bodies.join(' | '));
 }
 
-/** Digits behind the point that numbers within `bounds` are written with at most; undefined where there is no number. */
+/** The most digits after the point of numbers within `bounds`; undefined if there is no such number. */
 function decimalsWithin(bounds: NumberBounds): number | undefined {
   const [lowest, highest] = outermost(bounds);
   if (lowest > highest) return undefined;
@@ -65,16 +65,16 @@ const hasValues = ({ low, high }: ScaledRange, count: bigint): boolean =>
   low === undefined || high === undefined || high - low >= count - 1n;
 
 export interface ScaledRange {
-  /** Inclusive bounds of the number times 10^places; undefined: no bound on that side. */
+  /** Inclusive bounds of the number times 10^places; undefined means no bound. */
   readonly low: bigint | undefined;
   readonly high: bigint | undefined;
 }
 
 /**
- * The lowest and the highest number within `bounds`, infinite where there is none on that side.
+ * The lowest and the highest number within `bounds`; infinite without a bound.
  *
- * Validators read a number as a double, so the number next to an excluded bound is the next double: a decimal between
- * the two may be rounded to the bound itself.
+ * Validators parse a number as a double. So the number next to an excluded bound is the next double: a decimal between
+ * the two may round to the bound.
  */
 function outermost(bounds: NumberBounds): readonly [number, number] {
   const { min = -Infinity, max = Infinity, exclusiveMin, exclusiveMax } = bounds;
@@ -84,7 +84,7 @@ function outermost(bounds: NumberBounds): readonly [number, number] {
   ];
 }
 
-/** The range of whole numbers that are `bounds` with the point moved by `places`. */
+/** The integer range of `bounds` times 10^`places`. */
 export function scaledRange(bounds: NumberBounds, places: number): ScaledRange {
   const [lowest, highest] = outermost(bounds);
   return {
@@ -111,7 +111,7 @@ export function signedDigits(
   ];
 }
 
-/** From where to where the numbers of a range are written. */
+/** The lowest and highest number to write for a range. */
 export function endsOf({ low, high }: ScaledRange): readonly [bigint, bigint] {
   return [low ?? -openEnd(high === undefined ? undefined : -high), high ?? openEnd(low)];
 }
@@ -126,7 +126,10 @@ function signedRange(
   return options.length === 0 ? undefined : options.join(' | ');
 }
 
-/** How far a range without a bound on that side reaches: as far as a double is exact, whatever the bound of the other side. */
+/**
+ * The end of a range without a bound: the largest integer that a double represents exactly, regardless of the other
+ * bound.
+ */
 function openEnd(start: bigint | undefined): bigint {
   const limit = 10n ** BigInt(FREE_DIGITS) - 1n;
   return start === undefined || start < limit ? limit : BigInt(Number.MAX_SAFE_INTEGER);
@@ -180,7 +183,7 @@ const digitClass = (from: number, to: number): string =>
 
 const plainDigits = (cells: readonly string[]): string => cells.join(' ');
 
-/** The same digits with the decimal point before the last `places`, zeros put in front where they are missing. */
+/** The same digits with the decimal point before the last `places` digits and leading zeros as needed. */
 function withPoint(cells: readonly string[], places: number): string {
   if (places === 0) return cells.join(' ');
   const padded = [

@@ -1,4 +1,4 @@
-/** Which members an object is written with. */
+/** The members that a generated object has. */
 import { anyText } from './any-text.ts';
 import type { GrammarRules } from './grammar-rules.ts';
 import { otherKeyRule } from './object-rules.ts';
@@ -15,9 +15,9 @@ export interface NamedMember {
 }
 
 export interface ObjectKeys {
-  /** Those with a name, in their declared order. */
+  /** Declared members, in their order. */
   readonly named: readonly NamedMember[];
-  /** Those with any other key; undefined when none is written. */
+  /** Members with any other key; undefined if none may be written. */
   readonly others:
     { readonly schema: Schema; keyRule(rules: GrammarRules): string | undefined } | undefined;
 }
@@ -27,7 +27,7 @@ interface Names {
   readonly check: SchemaCheck;
 }
 
-/** The members of an object that keeps to `schema`, or undefined when one that is required cannot be. */
+/** The members of an object that satisfies `schema`, or undefined if a required one cannot be valid. */
 export function objectKeys(schema: FlatSchema, { document, check }: Names): ObjectKeys | undefined {
   const properties = asSchema(schema['properties'], 'properties');
   const required = new Set(listOf(schema, 'required').map(String));
@@ -49,7 +49,7 @@ export function objectKeys(schema: FlatSchema, { document, check }: Names): Obje
     if (verdict === 'yes')
       named.push({ key, schema: asSchema(declared, 'properties'), isRequired });
   }
-  // Nothing said of further properties: leaving them out is what callers mean, and always valid.
+  // Without `additionalProperties` further properties are not written: that is what callers expect, and always valid.
   if (additional === false || (additional === undefined && keys.size > 0))
     return { named, others: undefined };
   const other = asSchema(additional, 'additionalProperties');

@@ -1,4 +1,4 @@
-/** JSON objects: members in their declared order, each optional one there or not, then what else is allowed. */
+/** JSON objects: declared members in order, optional ones present or absent, then additional properties. */
 import { type GrammarRules, literal, repeat, sequence } from './grammar-rules.ts';
 import { count, optional } from './schema-keywords.ts';
 import { type FlatSchema, unsupported } from './schema.ts';
@@ -13,16 +13,16 @@ export interface Member {
 
 interface ObjectParts {
   readonly members: readonly Member[];
-  /** The rule of a property that is not declared; undefined when none is written. */
+  /** The rule of an undeclared property; undefined if none may be written. */
   readonly extra: string | undefined;
 }
 
-/** White space a model may put between tokens of JSON; bounded, so that it cannot go on for ever. */
+/** White space between tokens of JSON; bounded, so that a model cannot write it endlessly. */
 const SPACE = String.raw`| " " | "\n" [ \t]{0,20}`;
 
 export const spaceRule = (rules: GrammarRules): string => rules.add('ws', SPACE);
 
-/** The body of an object, or undefined when no object is valid. @throws CortexError naming the keyword not supported. */
+/** The body of an object, or undefined if no object is valid. @throws CortexError naming the unsupported keyword. */
 export function objectRule(
   rules: GrammarRules,
   schema: FlatSchema,
@@ -47,11 +47,11 @@ export function objectRule(
 }
 
 interface ExtraLists {
-  /** One or more, with nothing before. */
+  /** One or more, as the first members. */
   readonly some: string;
-  /** None or more, with nothing before. */
+  /** Zero or more, as the first members. */
   readonly first: string;
-  /** None or more, behind another member. */
+  /** Zero or more, after another member. */
   readonly later: string;
 }
 
@@ -72,7 +72,7 @@ function extraLists(
   };
 }
 
-/** Two rules a member, with and without another one before it: linear in the members, whichever are left out. */
+/** Two rules per member, with and without a member before it, so the size is linear in the number of members. */
 function memberList(rules: GrammarRules, members: readonly Member[], extras: ExtraLists): string {
   const space = spaceRule(rules);
   const comma = sequence('","', space);
@@ -86,21 +86,21 @@ function memberList(rules: GrammarRules, members: readonly Member[], extras: Ext
   return first;
 }
 
-/** A quoted key that is none of `names`: at each character, go on along a name or leave them all. */
+/** A quoted key that is not in `names`: every character either follows a name or leaves all names. */
 export function otherKeyRule(rules: GrammarRules, names: readonly string[]): string {
   const quote = String.raw`"\""`;
   if (names.length === 0) return rules.add('key', sequence(quote, `${charRule(rules)}*`, quote));
-  // A name that needs escapes cannot be spelled with plain characters, so it need not be avoided.
+  // A name that needs escapes cannot be written with plain characters, so it need not be excluded.
   const plainNames = names.filter(
     (name) => JSON.stringify(name) === `"${name}"` && !name.includes('\x7f'),
   );
   return rules.add('key', sequence(quote, notIn(rules, plainNames), quote));
 }
 
-/** Characters of a key that is compared: no escapes, which could spell a name another way. */
+/** Characters of a key that is compared. Escapes are excluded, because they could spell a name in another way. */
 const PLAIN = String.raw`^"\\\x7F\x00-\x1F`;
 
-/** Characters of a name that are compared. Keys that begin with so many of a longer one are not written at all. */
+/** The number of characters of a name that are compared. Keys with the same prefix of this length are excluded. */
 const MAX_COMPARED = 64;
 
 function notIn(rules: GrammarRules, names: readonly string[], depth = 0): string {

@@ -1,12 +1,16 @@
-/** Patterns as regular languages: look-ahead, anchors anywhere, several at once, and bounds of the length. Pure. */
+/** Patterns as regular languages: with look-ahead, anchors anywhere, intersections and length bounds. Pure. */
 import { MAX_CODE } from './code-ranges.ts';
 import { parsePattern, type PatternNode, UnsupportedPattern } from './pattern-syntax.ts';
 import type { Language, Languages } from './regular-language.ts';
 
-/** Whether a place is where the text begins; undefined where that depends on the text. */
+/** Whether a position is the start of the text; undefined if that depends on the text. */
 type AtStart = boolean | undefined;
 
-/** The texts in which `source` is found, as JSON Schema means it: anywhere, unless it is anchored. @throws UnsupportedPattern */
+/**
+ * The texts that match `source` as JSON Schema defines it: anywhere, unless the pattern is anchored.
+ *
+ * @throws UnsupportedPattern
+ */
 export function patternLanguage(languages: Languages, source: string): Language {
   const tree = parsePattern(source);
   const { all } = languages;
@@ -20,7 +24,7 @@ const anyChar = (languages: Languages): Language => languages.set([[0, MAX_CODE]
 
 interface Place {
   readonly node: PatternNode;
-  /** What may stand behind. */
+  /** What may follow. */
   readonly rest: Language;
   readonly atStart: AtStart;
 }
@@ -57,7 +61,7 @@ function language(languages: Languages, { node, rest, atStart }: Place): Languag
 
 type Repeat = Extract<PatternNode, { readonly kind: 'repeat' }>;
 
-/** Repetitions of what looks around that are taken one by one, each with what stands behind it. */
+/** The most repetitions of anchors and look-aheads, which are expanded one by one. */
 const MAX_LOOKING = 8;
 
 function repeated(
@@ -106,7 +110,7 @@ function startsWithin(items: readonly PatternNode[], atStart: AtStart): AtStart[
   });
 }
 
-/** Whether each text of `node` has a character. */
+/** Whether every text of `node` is non-empty. */
 function consumes(node: PatternNode): boolean {
   switch (node.kind) {
     case 'set':
@@ -123,7 +127,7 @@ function consumes(node: PatternNode): boolean {
   }
 }
 
-/** Whether `text` belongs to `language`. @throws UnsupportedPattern when that takes too long to tell. */
+/** Whether `text` belongs to `language`. @throws UnsupportedPattern when the check takes too long. */
 export function matches(languages: Languages, wanted: Language, value: string): boolean {
   let at = wanted;
   for (const char of value) {

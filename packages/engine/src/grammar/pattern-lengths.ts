@@ -1,8 +1,8 @@
-/** How long the texts of a pattern are, and patterns of which only texts of some lengths are left. Pure. */
+/** Length bounds of the texts of a pattern, and patterns restricted to some lengths. Pure. */
 import { MAX_CODE } from './code-ranges.ts';
 import type { PatternNode } from './pattern-syntax.ts';
 
-/** Code points of the shortest and longest text of `node`, what stands around it left out. */
+/** Code points of the shortest and longest text of `node`, without its context. */
 export function lengths(node: PatternNode): readonly [number, number] {
   switch (node.kind) {
     case 'set':
@@ -38,7 +38,10 @@ const ANYTHING: PatternNode = {
   max: Infinity,
 };
 
-/** A pattern in which one class is repeated, as in `^[a-z]+$` and `^a`, with the bounds in that repetition; others as they are. */
+/**
+ * Moves the length bounds into a pattern with one repeated class, as in `^[a-z]+$` and `^a`; returns other patterns
+ * unchanged.
+ */
 export function tightened(tree: PatternNode, bounds: LengthBounds): PatternNode {
   if (bounds.minLength === 0 && bounds.maxLength === Infinity) return tree;
   const items = closed(tree);
@@ -53,7 +56,7 @@ export function tightened(tree: PatternNode, bounds: LengthBounds): PatternNode 
   return { kind: 'sequence', items: [START, ...within, END] };
 }
 
-/** What stands between the ends of the whole text: where a pattern is not anchored, anything may. */
+/** The pattern of the whole text: an end without an anchor allows any text. */
 function closed(tree: PatternNode): readonly PatternNode[] {
   const items = tree.kind === 'sequence' ? [...tree.items] : [tree];
   if (items[0]?.kind === 'anchor' && items[0].at === 'start') items.shift();
@@ -70,13 +73,13 @@ function closed(tree: PatternNode): readonly PatternNode[] {
   return items;
 }
 
-/** Whether nothing of a text need be there for `node`, whatever stands around it. */
+/** Whether `node` matches the empty text in every context. */
 const isNullable = (node: PatternNode | undefined): boolean =>
   node !== undefined && node.kind === 'repeat' && node.min === 0;
 
 /**
- * A part of the pattern of which no text is longer than `maxLength`: what may be repeated for ever is repeated as often as all
- * of it can be. Undefined where that leaves nothing.
+ * A subset of the pattern without texts longer than `maxLength`: unbounded repetitions get the largest common bound.
+ * Undefined if nothing is left.
  */
 export function capped(tree: PatternNode, maxLength: number): PatternNode | undefined {
   for (let times = maxLength; times >= 1; times = Math.floor(times / 2)) {

@@ -1,4 +1,4 @@
-/** The syntax of regular expressions (the `u` dialect of ECMA-262) as a tree. Pure. */
+/** Parses regular expressions (ECMA-262 with the `u` flag) into a tree. Pure. */
 import { complement, MAX_CODE, normalise, type Range } from './code-ranges.ts';
 import { unicodeSet } from './unicode-sets.ts';
 
@@ -15,7 +15,7 @@ export type PatternNode =
   | { readonly kind: 'anchor'; readonly at: 'start' | 'end' }
   | { readonly kind: 'ahead'; readonly item: PatternNode; readonly isNegated: boolean };
 
-/** Thrown for syntax that no grammar expresses; the message names it. */
+/** Thrown for syntax that a grammar cannot express; the message names it. */
 export class UnsupportedPattern extends Error {
   override readonly name = 'UnsupportedPattern';
 }
@@ -62,12 +62,12 @@ const CLASS_ESCAPES: Readonly<Record<string, readonly Range[]>> = {
   S: complement(SPACE),
 };
 
-/** Characters of a pattern, groups within each other and repetitions: far above what is written by hand. */
+/** Limits on characters, nested groups and repetitions, far above patterns written by hand. */
 const MAX_CHARS = 16_384;
 const MAX_GROUPS = 64;
 const MAX_REPETITIONS = 1_000_000;
 
-/** How many sets of Unicode's characters a pattern names: each takes some 20 ms to find. */
+/** The number of Unicode property escapes in a pattern: each takes about 20 ms to resolve. */
 export const unicodeSetsIn = (source: string): number => source.match(/\\p/gi)?.length ?? 0;
 
 /** @throws UnsupportedPattern */
@@ -112,7 +112,7 @@ class PatternParser {
     const item = this.#atom();
     const bounds = this.#quantifier();
     if (bounds === undefined) return item;
-    this.#take('?'); // Lazy matching changes which match is found, not which texts match.
+    this.#take('?'); // Laziness changes which match is found, but not which texts match.
     return { kind: 'repeat', item, ...bounds };
   }
 
@@ -162,7 +162,9 @@ class PatternParser {
     return isAhead === undefined ? item : { kind: 'ahead', item, isNegated: isAhead === '!' };
   }
 
-  /** What stands behind the parenthesis: the sign of a look-ahead, or nothing that changes which texts match. */
+  /**
+   * Reads the group modifier: the sign of a look-ahead, or undefined for one that does not change which texts match.
+   */
   #groupStart(): '=' | '!' | undefined {
     if (!this.#take('?') || this.#take(':')) return undefined;
     if (this.#take('=')) return '=';

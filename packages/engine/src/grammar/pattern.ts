@@ -1,6 +1,7 @@
 /**
- * Regular expressions (the `u` dialect of ECMA-262 that JSON Schema names) as grammars that look like them: no look-around, no
- * back-references, no `\b`, anchors only at the ends of top-level alternatives. `pattern-language.ts` knows some more.
+ * Regular expressions (the `u` dialect of ECMA-262 that JSON Schema names) as grammars of the same structure: no
+ * look-around, no back-references, no `\b`, anchors only at the ends of top-level alternatives. `pattern-language.ts`
+ * supports more.
  */
 import { affordable, intersect, MAX_CODE, type Range, subtract } from './code-ranges.ts';
 import {
@@ -22,7 +23,7 @@ export interface CompiledPattern {
   readonly maxLength: number;
 }
 
-/** The rule of one code point of `ranges`, as the text around it has it written. */
+/** The rule of one code point of `ranges`, in the escaping of the surrounding text. */
 export type CharWriter = (rules: GrammarRules, ranges: readonly Range[]) => string;
 
 interface Target {
@@ -30,7 +31,7 @@ interface Target {
   readonly chars: CharWriter;
 }
 
-/** @param chars - how a code point is written; in a JSON string by default. @throws UnsupportedPattern */
+/** @param chars - How a code point is written; by default as in a JSON string. @throws UnsupportedPattern */
 export function compilePattern(
   rules: GrammarRules,
   tree: PatternNode,
@@ -107,8 +108,8 @@ function emit(target: Target, node: PatternNode): string {
 }
 
 /**
- * Optional parts that may follow one another. The grammar's reader keeps each way in which a text may be read: 32 such
- * parts took 0.1 s a token, 64 took 2 s, in which no request goes on.
+ * The most consecutive optional parts. llama.cpp keeps every possible parse of a text: 32 such parts took 0.1 s per
+ * token and 64 took 2 s, which blocks all requests.
  */
 const MAX_OPTIONAL_RUN = 16;
 
@@ -133,7 +134,7 @@ const SHORT_ESCAPES: Readonly<Record<number, string>> = {
   0x5c: '\\',
 };
 
-/** One code point of `ranges` as it stands between the quotes of a JSON string. */
+/** One code point of `ranges` within a JSON string. */
 export function jsonChars(rules: GrammarRules, ranges: readonly Range[]): string {
   const [[from, to] = [0, 0], ...more] = ranges;
   if (more.length === 0 && from === to && /[\w .:/-]/.test(String.fromCodePoint(from)))

@@ -1,4 +1,4 @@
-/** Strings that stand as they are between two marks, as grammars. */
+/** Grammars of unescaped strings between two delimiters. */
 import { affordable, intersect, MAX_CODE, type Range, subtract } from './code-ranges.ts';
 import { classChar, type GrammarRules, literal, sequence } from './grammar-rules.ts';
 import type { StringForm } from './joined-patterns.ts';
@@ -10,10 +10,10 @@ import { stringRule } from './string-rules.ts';
 import { textUntil } from './text-until.ts';
 
 /**
- * The text of a string and the mark that ends it; undefined when none is valid.
+ * The text of a string and its closing delimiter; undefined if no text is valid.
  *
- * @param end - begins with `<`, which texts that are bounded do not hold
- * @throws CortexError naming the keyword that cannot be held.
+ * @param end - The closing delimiter; starts with `<`, which texts with a length bound do not contain.
+ * @throws CortexError naming the keyword that cannot be enforced.
  */
 export function rawStringRule(
   rules: GrammarRules,
@@ -26,7 +26,7 @@ export function rawStringRule(
   return rule === undefined ? undefined : sequence(rule, literal(end));
 }
 
-/** Characters of `ranges` as they are, without the one that a mark begins with; undefined where none is left. */
+/** Characters of `ranges` without the first character of the delimiter; undefined if none is left. */
 export function rawChars(rules: GrammarRules, ranges: readonly Range[]): string | undefined {
   const writable = intersect(ranges, [
     [0x09, 0x0a],

@@ -1,11 +1,11 @@
 /**
- * Sets of texts as expressions that one character can be taken off of (derivatives: Brzozowski, "Derivatives of Regular
- * Expressions", 1964). Beside what patterns have they know "both" and "not": several patterns together are one language.
+ * Sets of texts as expressions with derivatives (Brzozowski, "Derivatives of Regular Expressions", 1964). They include
+ * intersection and complement, so several patterns together form one language.
  */
 import { intersect, MAX_CODE, normalise, type Range } from './code-ranges.ts';
 import { UnsupportedPattern } from './pattern-syntax.ts';
 
-/** Equal sets have the same `id` as far as the rules of rewriting tell: what is compared here is never compared twice. */
+/** Expressions that the rewriting rules find equal have the same `id`. */
 export interface Language {
   readonly id: number;
   /** Whether the empty text belongs to it. */
@@ -26,25 +26,25 @@ type Shape =
       readonly max: number;
     };
 
-/** Expressions that one string's rules may lead to: some 50 ms. */
+/** The most expressions for the rules of one string: about 50 ms. */
 const MAX_LANGUAGES = 20_000;
 
-/** Parts of an expression that are gone through for the price of one. */
+/** Number of visited parts of an expression that count as one step. */
 const PARTS_A_STEP = 2;
 
-/** Builds languages; those of one builder can be put together. */
+/** Builds languages. Only languages of the same builder can be combined. */
 export class Languages {
-  /** Told the steps that building takes. */
+  /** Called with the number of steps. */
   readonly spend: (steps: number) => void;
   readonly #known = new Map<string, Language>();
   readonly #byId: Language[] = [];
   readonly #derivatives: Map<number, Language>[] = [];
-  /** No text at all, the empty text, any text. */
+  /** No text, the empty text, any text. */
   readonly none: Language;
   readonly empty: Language;
   readonly all: Language;
 
-  /** @param spend - told the steps that building takes, so that it can have a bound. */
+  /** @param spend - Called with the number of steps, so that the caller can limit them. */
   constructor(spend: (steps: number) => void) {
     this.spend = spend;
     this.none = this.set([]);
@@ -119,7 +119,7 @@ export class Languages {
     return this.#make(`r${of.id},${min},${max}`, { kind: 'repeat', of, min, max }, min === 0);
   }
 
-  /** What may follow in the texts of `language` that begin with the character `code`. */
+  /** The derivative of `language` by the character `code`. */
   derivative(language: Language, code: number): Language {
     const known = this.#derivatives[language.id];
     const found = known?.get(code);
@@ -154,7 +154,7 @@ export class Languages {
     }
   }
 
-  /** A loop, because a sequence may have thousands of parts that may be left out. */
+  /** A loop instead of recursion, because a sequence may have thousands of optional parts. */
   #deriveSequence(language: Language, code: number): Language {
     const ways: Language[] = [];
     let at = language;
@@ -205,10 +205,10 @@ const flat = (kind: 'either' | 'both', languages: readonly Language[]): Language
     language.shape.kind === kind ? language.shape.parts : [language],
   );
 
-/** Code points that stand for half a character: no text is written with them. */
+/** Surrogate code points, which no text contains. */
 const SURROGATES: Range = [0xd800, 0xdfff];
 
-/** Characters that `language` treats alike, as groups that together are all characters. */
+/** Partitions all characters into classes that `language` treats alike. */
 export function alphabetOf(language: Language): readonly (readonly Range[])[] {
   const sets = setsOf(language);
   const starts = [

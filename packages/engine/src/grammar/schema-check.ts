@@ -1,4 +1,4 @@
-/** Whether a value that a schema lists keeps to the keywords beside the list. */
+/** Checks whether a listed value satisfies the other keywords of its schema. */
 import { isJsonObject } from '@cortex/protocol';
 import { decimalsOf, scale, stepOf } from './decimal.ts';
 import { matches, patternLanguage } from './pattern-language.ts';
@@ -10,10 +10,13 @@ import { ownKeywords, type SchemaDocument } from './schema-merge.ts';
 import { formatIntegers, formatPattern } from './string-formats.ts';
 import type { WorkBudget } from './work-budget.ts';
 
-/** `unknown`: what is written for a format is only a part of what the format allows. */
+/** `unknown`: for a format, only a subset of its valid texts is known. */
 export type Verdict = 'yes' | 'no' | 'unknown';
 
-/** Checks values against the schemas of one document. Own code: a client's patterns run in no engine that goes back. */
+/**
+ * Checks values against the schemas of one document. Own code, because a client's patterns must not run in a
+ * backtracking engine.
+ */
 export class SchemaCheck {
   readonly #document: SchemaDocument;
   readonly #work: WorkBudget;
@@ -24,7 +27,7 @@ export class SchemaCheck {
     this.#work = work;
   }
 
-  /** @throws CortexError naming the keyword that is not known, or when it takes too long. */
+  /** @throws CortexError naming an unknown keyword, or when the check takes too long. */
   verdict(value: unknown, schema: Schema, depth = 0): Verdict {
     this.#work.spend(1);
     if (depth > MAX_DEPTH)
@@ -134,10 +137,10 @@ export class SchemaCheck {
   }
 }
 
-/** Schemas followed for one value: it calls itself for each. */
+/** The most schemas to follow for one value. The check recurses per schema. */
 const MAX_DEPTH = 512;
 
-/** What a set of Unicode's characters counts as among the steps. */
+/** The number of steps that a Unicode property escape counts as. */
 const UNICODE_STEPS = 6000;
 
 function allOf(checks: readonly (() => Verdict)[]): Verdict {
@@ -167,7 +170,10 @@ function numberVerdict(value: number, own: Schema): Verdict {
   return own['multipleOf'] === undefined ? 'yes' : isMultiple(value, stepOf(own['multipleOf']));
 }
 
-/** Validators divide doubles, and 0.07 by 0.01 is not whole then: what they may not agree on is unknown. */
+/**
+ * Validators divide doubles, and 0.07 / 0.01 is not an integer then. Where validators may disagree the result is
+ * unknown.
+ */
 function isMultiple(value: number, step: number): Verdict {
   if (Math.abs(value) > Number.MAX_SAFE_INTEGER) return 'unknown';
   const places = Math.max(decimalsOf(value), decimalsOf(step));

@@ -1,4 +1,4 @@
-/** Whether two alternatives of a `oneOf` can both hold for a text that the grammar of the first writes. */
+/** Whether two branches of a `oneOf` can both be valid for a text of the grammar of the first. */
 import { isJsonObject } from '@cortex/protocol';
 import { asSchema, type FlatSchema, unsupported, valueKey, valueKeys } from './schema.ts';
 import { SchemaCheck } from './schema-check.ts';
@@ -6,25 +6,25 @@ import { listOf, typesOf } from './schema-keywords.ts';
 import type { Option, SchemaDocument } from './schema-merge.ts';
 import { type Spend, WorkBudget } from './work-budget.ts';
 
-/** How deep properties are compared: discriminators stand near the top. */
+/** The depth to which properties are compared. Discriminators are near the top. */
 const MAX_DEPTH = 4;
 
-/** Comparisons of schemas and listed values for one `oneOf` document: some 0.3 s. */
+/** The most comparisons of schemas and listed values per document: about 0.3 s. */
 const MAX_COMPARISONS = 400_000;
 
-/** Values compared for the price of one schema. */
+/** Number of compared values that count as one schema. */
 const VALUES_A_STEP = 8;
 
 const REFUSAL =
   'has branches that one value might satisfy at the same time; use anyOf, or give each branch a required property with a different const';
 
-/** What is being compared: a text is written for one, and must not be valid for the other. */
+/** A comparison: a text written for one schema must not be valid for the other. */
 interface Question {
   readonly written: FlatSchema;
   readonly other: FlatSchema;
 }
 
-/** Tells the branches of the `oneOf`s of one document apart. */
+/** Checks that the branches of every `oneOf` of one document are disjoint. */
 export class Exclusion {
   readonly #document: SchemaDocument;
   readonly #work: WorkBudget;
@@ -36,7 +36,7 @@ export class Exclusion {
     this.#check = new SchemaCheck(document, this.#work);
   }
 
-  /** @throws CortexError where a text that is written for `option` may be valid for another branch beside it. */
+  /** @throws CortexError if a text written for `option` may be valid for another branch. */
   require({ schema, rivals }: Option): void {
     for (const branch of rivals) {
       for (const other of branch()) {
@@ -74,7 +74,7 @@ export class Exclusion {
     return this.#isInvalid(value, other) || this.#isInvalid(value, written);
   }
 
-  /** The values that stand in both lists. */
+  /** The values in both lists. */
   #shared(a: readonly unknown[], b: readonly unknown[]): readonly unknown[] {
     const [few, many] = a.length < b.length ? [a, b] : [b, a];
     this.#work.spend(few.length / VALUES_A_STEP);
@@ -112,7 +112,7 @@ export class Exclusion {
   }
 }
 
-/** Whether a property is likely to be the one that tells branches apart. */
+/** Whether a property is likely to be the discriminator. */
 const isListed = (schema: unknown): boolean =>
   isJsonObject(schema) && (Object.hasOwn(schema, 'const') || Object.hasOwn(schema, 'enum'));
 

@@ -1,16 +1,17 @@
-/** Which schemas say the same, told without writing either of them out again and again. */
+/** Identifies equal schemas without serialising them repeatedly. */
 import { isJsonObject } from '@cortex/protocol';
 import { type Schema, valueKey } from './schema.ts';
 
-/** Keywords that hold one schema, a list of them, or one for each name. */
+/** Keywords whose value is a schema, a list of schemas, or a map of schemas. */
 const HOLDS_SCHEMA = new Set(['items', 'additionalItems', 'additionalProperties', 'propertyNames']);
 const HOLDS_LIST = new Set(['allOf', 'anyOf', 'oneOf', 'prefixItems', 'items']);
 const HOLDS_NAMED = new Set(['properties']);
 
 /**
- * A number for each meaning: schemas that differ in annotations alone share it.
+ * A number per meaning. Schemas that differ only in annotations share it.
  *
- * A schema's text is made of the numbers of what is in it, so a tree costs its size, however deep it is.
+ * The key of a schema consists of the numbers of its subschemas, so the cost is linear in the size of the tree at any
+ * depth.
  */
 export class SchemaIds {
   readonly #isAnnotation: (keyword: string) => boolean;

@@ -27,7 +27,7 @@ const KEYWORD_TYPES: Readonly<Record<string, string>> = {
   multipleOf: 'number',
 };
 
-/** The types to write: those named, else the one the other keywords speak of, else all. */
+/** The types to write: those in `type`, else the type that the other keywords imply, else all. */
 export function typesOf(schema: FlatSchema): readonly string[] {
   const named = schema['type'];
   if (named !== undefined) {
@@ -45,7 +45,7 @@ function impliedBy(keyword: string, schema: FlatSchema): readonly string[] {
   return formatIntegers(text(schema, 'format')) === undefined ? ['string'] : ['number'];
 }
 
-/** What a string must keep to. */
+/** The constraints of a string. */
 export function stringBounds(schema: FlatSchema): StringBounds {
   const format = text(schema, 'format');
   return {
@@ -56,20 +56,20 @@ export function stringBounds(schema: FlatSchema): StringBounds {
   };
 }
 
-/** Where several schemas are put together, all of their patterns. */
+/** All patterns, if several schemas are merged. */
 export function patternsOf(schema: FlatSchema): readonly string[] {
   const patterns = schema['pattern'] === undefined ? [] : [schema['pattern']].flat();
   if (patterns.every((pattern) => typeof pattern === 'string')) return patterns;
   throw unsupported('pattern', 'must be a string');
 }
 
-/** The list that a keyword holds; empty when it is absent. */
+/** The list value of a keyword; empty when absent. */
 export function listOf(schema: FlatSchema, keyword: string): readonly unknown[] {
   const value = schema[keyword];
   return Array.isArray(value) ? value : [];
 }
 
-/** What a number must keep to; `multipleOf` apart. */
+/** The constraints of a number, without `multipleOf`. */
 export function numberBounds(schema: FlatSchema): NumberBounds {
   const format = formatIntegers(text(schema, 'format'));
   const min = Math.max(...given(bound(schema, 'minimum'), format?.min));
@@ -85,7 +85,7 @@ export function numberBounds(schema: FlatSchema): NumberBounds {
 const given = (...values: readonly (number | undefined)[]): number[] =>
   values.filter((value) => value !== undefined);
 
-/** The number that a keyword holds. @throws CortexError when it holds something else. */
+/** The numeric value of a keyword. @throws CortexError if it is not a number. */
 export function number(schema: FlatSchema, keyword: string): number | undefined {
   const value = schema[keyword];
   if (value === undefined) return undefined;
@@ -94,7 +94,7 @@ export function number(schema: FlatSchema, keyword: string): number | undefined 
   return value;
 }
 
-/** Beyond this numbers are not written digit by digit: bounds that lie further out say nothing of those that are. */
+/** The largest magnitude of numbers that are written digit by digit. Bounds beyond it have no effect. */
 const LARGEST = 1e15;
 
 const isLower = (keyword: string): boolean => /^(?:exclusiveM|m)inimum$/.test(keyword);

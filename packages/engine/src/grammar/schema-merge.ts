@@ -1,4 +1,4 @@
-/** JSON Schema made flat: references followed, `allOf` merged, alternatives spread out. */
+/** Flattens JSON Schema: follows references, merges `allOf`, expands alternatives. */
 import { isJsonObject } from '@cortex/protocol';
 import { isNever, mergeAll, normalised } from './merge-keywords.ts';
 import { asSchema, type FlatSchema, isOfType, type Schema, unsupported } from './schema.ts';
@@ -6,25 +6,25 @@ import { isAnnotation, KNOWN } from './schema-vocabulary.ts';
 import { SchemaIds } from './schema-ids.ts';
 import { type Spend, unshared, WorkBudget } from './work-budget.ts';
 
-/** Alternatives one subschema may spread into (products of several anyOf). */
+/** The most alternatives of one subschema (products of several anyOf). */
 const MAX_ALTERNATIVES = 256;
 
-/** Schemas that one subschema may be put together of: references to references in an `allOf` double with each step. */
+/** The most schemas merged into one subschema: references within `allOf` can double at each level. */
 const MAX_PARTS = 4096;
 
 /** The same for all subschemas together. */
 const MAX_ALL_PARTS = 50_000;
 
-/** Schemas within or referring to each other without a value in between: the reader calls itself for each. */
+/** The longest chain of schemas without a property or item in between. The reader recurses per link. */
 const MAX_NESTED = 256;
 
-/** Properties and items carried over: every one that is written costs the grammar more than 25 characters. */
+/** The most merged properties and items. Each one adds more than 25 characters to the grammar. */
 const MAX_MERGED = 100_000;
 
 /** One way to satisfy a schema. */
 export interface Option {
   readonly schema: FlatSchema;
-  /** What must not hold besides: the options of the other branches of each `oneOf` on the way. */
+  /** What must not hold: the options of the other branches of each enclosing `oneOf`. */
   readonly rivals: readonly (() => readonly FlatSchema[])[];
 }
 
@@ -34,14 +34,14 @@ interface Way {
 }
 
 interface Context {
-  /** What the references being followed point to, so that one that leads to itself is noticed. */
+  /** The targets of the references being followed, to detect a reference that refers to itself. */
   readonly trail: readonly Schema[];
   readonly depth: number;
   /** Schemas read so far for one subschema. */
   readonly parts: WorkBudget;
 }
 
-/** One schema document: what references point into, and what is known of its parts. */
+/** One schema document, which references point into, with cached results for its parts. */
 export class SchemaDocument {
   readonly root: Schema;
   readonly ids = new SchemaIds(isAnnotation);
@@ -50,7 +50,7 @@ export class SchemaDocument {
   readonly #options = new Map<number, readonly Option[]>();
   readonly #targets = new Map<string, Schema>();
 
-  /** @param spend - told the work on this document, so that several have a bound together. */
+  /** @param spend - Called with the work on this document, so that several documents share one limit. */
   constructor(root: Schema, spend: Spend) {
     this.root = root;
     this.#merging = new WorkBudget(
@@ -65,7 +65,7 @@ export class SchemaDocument {
     );
   }
 
-  /** The ways to satisfy `schema`. @throws CortexError naming the keyword that cannot be held. */
+  /** The alternatives of `schema`. @throws CortexError naming the keyword that cannot be enforced. */
   options(schema: Schema): readonly Option[] {
     const id = this.ids.of(schema);
     let options = this.#options.get(id);
@@ -81,7 +81,7 @@ export class SchemaDocument {
     return options;
   }
 
-  /** The same without what must not hold besides. */
+  /** The same without the negative constraints. */
   flat(schema: Schema): readonly FlatSchema[] {
     return this.options(schema).map((option) => option.schema);
   }
@@ -132,7 +132,7 @@ export class SchemaDocument {
     return mergeAll(way.parts, this.#merging);
   }
 
-  /** `unevaluatedProperties` sees what stands in its own schema and below, and nothing that is joined to it later. */
+  /** `unevaluatedProperties` applies to its own schema and its subschemas, and not to schemas merged later. */
   #closed(way: Way, unevaluated: unknown): Way {
     const schema = this.#merge(way);
     if (unevaluated === true || schema['additionalProperties'] !== undefined) return way;
@@ -162,7 +162,7 @@ export class SchemaDocument {
   }
 }
 
-/** Spreads `schema` into its alternatives. @throws CortexError naming the keyword that cannot be held. */
+/** Expands `schema` into its alternatives. @throws CortexError naming the keyword that cannot be enforced. */
 export const flatten = (
   schema: Schema,
   root: Schema,
@@ -170,12 +170,12 @@ export const flatten = (
   options: new SchemaDocument(root, unshared).flat(schema),
 });
 
-/** Keywords that are followed, and say nothing of the value by themselves. */
+/** Keywords that combine or refer to schemas and do not constrain the value themselves. */
 const APPLICATORS = new Set(['$ref', 'allOf', 'anyOf', 'oneOf', 'unevaluatedProperties']);
 
 const known = new WeakMap<Schema, FlatSchema>();
 
-/** What `schema` itself says of a value, in one spelling. @throws CortexError naming a keyword that is not known. */
+/** The direct constraints of `schema` in canonical form. @throws CortexError naming an unknown keyword. */
 export function ownKeywords(schema: Schema): FlatSchema {
   let own = known.get(schema);
   if (own === undefined) {
@@ -191,7 +191,9 @@ export function ownKeywords(schema: Schema): FlatSchema {
   return own;
 }
 
-/** Alternatives that are nothing but lists of values as one list: `anyOf` of constants is how many write an `enum`. */
+/**
+ * Merges alternatives that only list values into one list, because an `enum` is often written as `anyOf` of constants.
+ */
 function listedTogether(ways: readonly Way[]): readonly Way[] {
   const values: unknown[] = [];
   const others = ways.filter(({ parts: [only, ...more], rivals }) => {
@@ -202,7 +204,7 @@ function listedTogether(ways: readonly Way[]): readonly Way[] {
   return values.length === 0 ? ways : [{ parts: [{ enum: values }], rivals: [] }, ...others];
 }
 
-/** The values of a schema that says no more than that, and what type they have. */
+/** The values of a schema that has only listed values and their type. */
 function valuesOf(schema: FlatSchema = {}): readonly unknown[] | undefined {
   const { enum: values, type, ...rest } = schema;
   if (!Array.isArray(values) || Object.keys(rest).length > 0) return undefined;
@@ -233,7 +235,7 @@ function lookUp(ref: string, root: Schema): Schema {
   return asSchema(at, '$ref');
 }
 
-/** A part of a reference without its percent escapes; one that has no proper escapes is what it is. */
+/** Decodes the percent escapes of a part of a reference; returns a part with invalid escapes unchanged. */
 function decoded(part: string): string {
   try {
     return decodeURIComponent(part);
@@ -242,7 +244,7 @@ function decoded(part: string): string {
   }
 }
 
-/** The branches of `anyOf` or `oneOf`, counted before any of them is looked at. */
+/** The branches of `anyOf` or `oneOf`. Checks their number before reading them. */
 function branchesOf(value: unknown, keyword: string): readonly unknown[] {
   const all = list(value, keyword);
   if (all.length > MAX_ALTERNATIVES) throw tooManyAlternatives(keyword);

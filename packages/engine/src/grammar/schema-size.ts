@@ -1,13 +1,17 @@
-/** The bounds that a schema must keep before anything of it is read. Pure. */
+/** Size limits of a schema, checked before it is read. Pure. */
 import { CortexError } from '@cortex/protocol';
 
-/** Characters of JSON, roughly: real schemas have some tens of thousands, and what grows with the size stays short. */
+/** Approximate limit in characters of JSON. Real schemas have some tens of thousands. */
 const MAX_CHARS = 1024 * 1024;
 
-/** Lists and objects within each other; a level of a schema is two of them. The converter calls itself for each. */
+/** The most levels of lists and objects; a level of a schema takes two. The converter recurses per level. */
 const MAX_DEPTH = 256;
 
-/** The characters of `schema`, roughly. @throws CortexError `invalid_request` where it is too large or nested too deeply. */
+/**
+ * The approximate number of characters of `schema`.
+ *
+ * @throws CortexError `invalid_request` if it is too large or nested too deeply.
+ */
 export function checkSize(schema: unknown): number {
   const open: { readonly value: unknown; readonly depth: number }[] = [{ value: schema, depth: 0 }];
   let chars = 0;

@@ -27,7 +27,7 @@ const ANNOTATIONS = new Set([
 export const isAnnotation = (keyword: string): boolean =>
   ANNOTATIONS.has(keyword) || keyword.startsWith('x-');
 
-/** Keywords that say something of the value itself, and are held, all of them or in part. */
+/** Keywords that constrain the value itself and are enforced, fully or in part. */
 export const KNOWN: ReadonlySet<string> = new Set([
   'type',
   'enum',

@@ -1,9 +1,9 @@
-/** What a JSON schema is to the converter, and how one that cannot be held is refused. Pure. */
+/** The types of JSON schemas in the converter, and the error for one that cannot be enforced. Pure. */
 import { CortexError, type JsonObject, isJsonObject } from '@cortex/protocol';
 
 export type Schema = JsonObject;
 
-/** One schema without `$ref`, `allOf`, `anyOf` and `oneOf`: only keywords that speak of the value itself. */
+/** One schema without `$ref`, `allOf`, `anyOf` and `oneOf`: only keywords that constrain the value itself. */
 export type FlatSchema = Schema;
 
 export function unsupported(keyword: string, why: string): CortexError {
@@ -18,7 +18,7 @@ const NEVER: Schema = { enum: [] };
 
 const ANYTHING: Schema = {};
 
-/** `true` and `false` as the schemas that they abbreviate. */
+/** Expands the schemas `true` and `false`. */
 export function asSchema(value: unknown, keyword: string): Schema {
   if (value === undefined || value === true) return ANYTHING;
   if (value === false) return NEVER;
@@ -26,20 +26,20 @@ export function asSchema(value: unknown, keyword: string): Schema {
   throw unsupported(keyword, 'must contain a schema');
 }
 
-/** JSON types a value has, `integer` counted as `number`. */
+/** The JSON type of a value; an integer is a `number`. */
 export function jsonType(value: unknown): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'array';
   return typeof value;
 }
 
-/** Whether a value is of a type, or of one of several, as the keyword `type` names them. */
+/** Whether a value has one of the types in the keyword `type`. */
 export const isOfType = (value: unknown, type: unknown): boolean =>
   [type]
     .flat()
     .some((name) => name === jsonType(value) || (name === 'integer' && Number.isInteger(value)));
 
-/** The same text for values that JSON Schema calls equal: the order of members says nothing. */
+/** A key that is the same for values that are equal in JSON Schema, regardless of the order of members. */
 export function valueKey(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(valueKey).join(',')}]`;
   if (!isJsonObject(value)) return JSON.stringify(value) ?? 'undefined';
@@ -49,7 +49,7 @@ export function valueKey(value: unknown): string {
 
 const keysOfLists = new WeakMap<readonly unknown[], ReadonlySet<string>>();
 
-/** The keys of listed values, computed once a list: lists are compared with many others. */
+/** The keys of listed values, computed once per list because lists are compared often. */
 export function valueKeys(values: readonly unknown[]): ReadonlySet<string> {
   let keys = keysOfLists.get(values);
   if (keys === undefined) {

@@ -1,11 +1,14 @@
-/** The formats of strings and numbers, as patterns of texts that are surely valid. Pure. */
+/** The formats of strings and numbers, as patterns of texts that are certainly valid. Pure. */
 
 const DATE = String.raw`\d{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\d|30)|02-(?:0[1-9]|1\d|2[0-8]))`;
 const ZONE = String.raw`(?:Z|[+-](?:0\d|1[0-4]):[0-5]\d)`;
 const CLOCK = String.raw`(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?`;
 const OCTET = String.raw`(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)`;
 const LABEL = '[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?';
-/** The last label begins with a letter, or all are an address: others are read as broken addresses. */
+/**
+ * The last label starts with a letter, or the name is an IPv4 address: validators read other names as malformed
+ * addresses.
+ */
 const HOST = String.raw`(?:(?:[a-z0-9]+(?:-[a-z0-9]+)*\.)*[a-z][a-z0-9]*(?:-[a-z0-9]+)*|${OCTET}(?:\.${OCTET}){3})`;
 const EMAIL = String.raw`[a-z0-9]+(?:[._+-][a-z0-9]+)*@(?:[a-z0-9]+(?:-[a-z0-9]+)*\.)+[a-z]{2,12}`;
 const HOSTNAME = String.raw`${LABEL}(?:\.${LABEL}){0,4}`;
@@ -18,8 +21,8 @@ const REGEX_CHAR = String.raw`(?:[A-Za-z0-9 _,:;@/=&%#'!-]|\\[dDsSwW.+*?()|^$/\\
 const REGEX_RUN = String.raw`(?:${REGEX_CHAR}[*+?]?)`;
 
 /**
- * Texts that are valid for a format: each pattern describes a part of what the format allows, never more.
- * These are the formats that JSON Schema 2020-12 and OpenAPI 3 define.
+ * Texts that are valid for a format: each pattern describes a subset of the format. These are the formats that JSON
+ * Schema 2020-12 and OpenAPI 3 define.
  */
 const PATTERNS: Readonly<Record<string, string>> = {
   date: DATE,
@@ -48,22 +51,22 @@ const PATTERNS: Readonly<Record<string, string>> = {
   byte: '(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?',
 };
 
-/** Formats that bound numbers: whole ones, and from where to where. */
+/** Formats that limit numbers: the bounds of each integer format. */
 const NUMBERS: Readonly<Record<string, { readonly min?: number; readonly max?: number }>> = {
   int32: { min: -(2 ** 31), max: 2 ** 31 - 1 },
   int64: {},
 };
 
 /**
- * The pattern of a whole text in `format`, or undefined where the format says nothing of texts.
+ * The pattern of a whole text in `format`, or undefined if the format does not apply to strings.
  *
- * A format that no specification defines only describes (JSON Schema 2020-12, section 7.2.3), as `starts_with` does beside
- * the patterns of zod.
+ * A format that no specification defines is only an annotation (JSON Schema 2020-12, section 7.2.3), such as zod's
+ * `starts_with`.
  */
 export const formatPattern = (format: string | undefined): string | undefined =>
   format !== undefined && Object.hasOwn(PATTERNS, format) ? `^(?:${PATTERNS[format]})$` : undefined;
 
-/** Addresses with a bound: names of three parts, then as much of a path and a query as there is room for. */
+/** URLs with a length bound: a host name of three labels, then a path and a query within the remaining length. */
 function shortUri(names: string, maxLength: number): string | undefined {
   const room = maxLength - 'https://'.length - 3 * 20 - ':9999'.length;
   if (room < 24) return undefined;
@@ -73,7 +76,7 @@ function shortUri(names: string, maxLength: number): string | undefined {
   return String.raw`https?://(?:[a-z0-9]{1,9}(?:-[a-z0-9]{1,9})?\.)${names}[a-z]{2,12}(?::\d{2,4})?(?:/${path}(?:\?[A-Za-z0-9._~=&-]{1,${query}})?)?`;
 }
 
-/** A pattern of some texts of `format` that are no longer than `maxLength`, where the whole pattern has longer ones. */
+/** A pattern for some texts of `format` up to `maxLength`, if the full pattern has longer ones. */
 export function shortFormatPattern(
   format: string | undefined,
   maxLength: number,
@@ -84,12 +87,12 @@ export function shortFormatPattern(
   return source === undefined ? undefined : `^(?:${source})$`;
 }
 
-/** The bounds of the whole numbers that `format` asks for, or undefined where it says nothing of numbers. */
+/** The bounds of the integers of `format`, or undefined if it does not apply to numbers. */
 export const formatIntegers = (
   format: string | undefined,
 ): { readonly min?: number; readonly max?: number } | undefined =>
   format !== undefined && Object.hasOwn(NUMBERS, format) ? NUMBERS[format] : undefined;
 
-/** Whether `format` bounds any value. */
+/** Whether `format` constrains any value. */
 export const isEnforcedFormat = (format: string): boolean =>
   formatPattern(format) !== undefined || formatIntegers(format) !== undefined;

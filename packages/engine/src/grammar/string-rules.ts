@@ -15,14 +15,16 @@ import { formatPattern, shortFormatPattern } from './string-formats.ts';
 export interface StringBounds {
   readonly minLength?: number;
   readonly maxLength?: number;
-  /** All of them must be found. */
+  /** All of them must match. */
   readonly patterns?: readonly string[];
   readonly format?: string;
-  /** Texts that are left out. */
+  /** Excluded texts. */
   readonly except?: readonly string[];
 }
 
-/** One code point inside a JSON string. Surrogate escapes are left out: each would count as half a character. */
+/**
+ * One code point inside a JSON string. Surrogate escapes are excluded, because each would count as half a character.
+ */
 const CHAR = String.raw`[^"\\\x7F\x00-\x1F] | "\\" ( ["\\/bfnrt] | "u" ( [0-9a-cefA-CEF] [0-9a-fA-F]{3} | [dD] [0-7] [0-9a-fA-F]{2} ) )`;
 
 export const charRule = (rules: GrammarRules): string => rules.add('char', CHAR);
@@ -30,9 +32,9 @@ export const charRule = (rules: GrammarRules): string => rules.add('char', CHAR)
 const JSON_FORM: StringForm = { quote: String.raw`"\""`, anyChar: charRule };
 
 /**
- * A string in `form` (by default a JSON string, quotes included), or undefined when none is valid.
+ * A string in `form` (by default a JSON string, quotes included), or undefined if no string is valid.
  *
- * @throws CortexError naming the keyword that no grammar expresses.
+ * @throws CortexError naming the keyword that a grammar cannot express.
  */
 export function stringRule(
   rules: GrammarRules,
@@ -66,7 +68,7 @@ export function stringRule(
       throw unsupported(patterns.length > 0 ? 'pattern' : 'format', `uses ${error.message}`);
     throw error;
   }
-  // What formats are written with is a part of what they allow: that nothing is left does not say that nothing is valid.
+  // The pattern of a format covers only a subset of it, so an empty intersection does not mean that no text is valid.
   if (ofFormat !== undefined)
     throw unsupported(
       'format',
@@ -75,7 +77,7 @@ export function stringRule(
   return undefined;
 }
 
-/** What a set of Unicode's characters counts as among the steps of a grammar. */
+/** The number of steps that a Unicode property escape counts as. */
 const UNICODE_STEPS = 6000;
 
 interface Bounded extends LengthBounds {
@@ -84,11 +86,14 @@ interface Bounded extends LengthBounds {
 
 interface Sole extends Bounded {
   readonly source: string;
-  /** Set where the pattern is the format's. */
+  /** Set if the pattern comes from the format. */
   readonly format: string | undefined;
 }
 
-/** The texts of one pattern: as it is written where that will do, else state by state, else the shorter ones of them. */
+/**
+ * The texts of one pattern: with the structure of the pattern if possible, else as an automaton, else only the shorter
+ * texts.
+ */
 function soleBody(rules: GrammarRules, sole: Sole): string | undefined {
   const { source, format, minLength, maxLength, form } = sole;
   const short = maxLength === Infinity ? undefined : shortFormatPattern(format, maxLength);
@@ -107,7 +112,7 @@ function soleBody(rules: GrammarRules, sole: Sole): string | undefined {
   }
 }
 
-/** A body that looks like the pattern, or undefined where the pattern has to be taken apart. */
+/** A rule body with the structure of the pattern, or undefined if it needs an automaton. */
 function plainBody(
   rules: GrammarRules,
   tree: PatternNode,

@@ -1,17 +1,16 @@
 import { classChar, type GrammarRules, literal, sequence } from './grammar-rules.ts';
 
 interface TextBounds {
-  /** Texts that it must not begin with. */
+  /** Excluded prefixes. */
   readonly notFirst?: readonly string[];
-  /** Texts that must not stand in it. */
+  /** Excluded substrings. */
   readonly without?: readonly string[];
 }
 
 /**
  * Any text up to the first `marker`, and the marker.
  *
- * One rule for each beginning of a marker that the text may end with (Aho, Corasick), so that the grammar never has two
- * readings of a text.
+ * One rule per prefix of a marker that the text may end with (Aho, Corasick), so that the grammar is unambiguous.
  */
 export function textUntil(
   rules: GrammarRules,
@@ -38,7 +37,7 @@ export function textUntil(
     : beginningWithNone(rules, notFirst, { marker, free: start });
 }
 
-/** The longest end of `text` that is among `begun`. */
+/** The longest suffix of `text` in `begun`. */
 function longestEnd(text: string, begun: ReadonlySet<string>): string {
   for (let at = 0; at < text.length; at++) {
     if (begun.has(text.slice(at))) return text.slice(at);
@@ -52,7 +51,7 @@ interface Free {
   readonly free: string;
 }
 
-/** Goes along the words and leaves them before the last character of one. The marker ends the text anywhere. */
+/** Follows the words but never completes one. The marker ends the text at any position. */
 function beginningWithNone(
   rules: GrammarRules,
   words: readonly string[],

@@ -1,9 +1,9 @@
-/** The characters that have a property of Unicode (`\p{Letter}`), as this program's own regular expressions know them. */
+/** The characters with a Unicode property (`\p{Letter}`), as JavaScript regular expressions define them. */
 import { MAX_CODE, type Range } from './code-ranges.ts';
 
 const known = new Map<string, readonly Range[] | undefined>();
 
-/** Undefined where no property has that name. Computed once for each: some 10 ms. */
+/** Undefined for an unknown property. Cached; takes about 10 ms. */
 export function unicodeSet(name: string): readonly Range[] | undefined {
   if (!known.has(name)) known.set(name, findSet(name));
   return known.get(name);
@@ -20,7 +20,7 @@ function findSet(name: string): readonly Range[] | undefined {
   return [...runsIn(runs, 0), ...runsIn(runs, 1)];
 }
 
-/** Characters of the first plane take one unit of a text, the others two. */
+/** Characters of the first plane have one UTF-16 unit, others have two. */
 const PLANES = [
   [0, 0xffff],
   [0x1_0000, MAX_CODE],

@@ -1,13 +1,13 @@
-/** How much one schema may cost to convert: everybody waits while it is read. */
+/** Limits the work to convert one schema, because conversion blocks all requests. */
 import { unsupported } from './schema.ts';
 
-/** Is told the steps that work takes; throws where they are too many. */
+/** Counts steps of work; throws when there are too many. */
 export type Spend = (steps: number) => void;
 
-/** For work that nobody else counts. */
+/** For work without a shared limit. */
 export const unshared: Spend = () => undefined;
 
-/** Counts steps of one kind, so that a small schema that means much work is refused and not worked through. */
+/** Counts steps of one kind, so that a small but expensive schema is refused instead of processed. */
 export class WorkBudget {
   readonly #keyword: string;
   readonly #refusal: string;
@@ -15,8 +15,8 @@ export class WorkBudget {
   #left: number;
 
   /**
-   * @param steps - how many there are, and what else is told of each that is spent
-   * @param refusal - what is wrong with `keyword` when they are used up, and what to change
+   * @param steps - The limit, and a second counter that also counts each step.
+   * @param refusal - What is wrong with `keyword` when the limit is exceeded, and what to change.
    */
   constructor([steps, also]: readonly [number, Spend], keyword: string, refusal: string) {
     this.#left = steps;
@@ -25,7 +25,7 @@ export class WorkBudget {
     this.#refusal = refusal;
   }
 
-  /** @throws CortexError `invalid_request` when there are not that many left. */
+  /** @throws CortexError `invalid_request` when the limit is exceeded. */
   spend(steps: number): void {
     this.#also(steps);
     this.#left -= steps;

@@ -1,4 +1,4 @@
-/** Tool calls whose values stand bare between tags, as `<parameter=key>value</parameter>`. */
+/** Tool calls with unquoted values between tags, as in `<parameter=key>value</parameter>`. */
 import type { CallableTool } from './answer-grammar.ts';
 import { choice, type GrammarRules, literal, sequence } from './grammar-rules.ts';
 import { SchemaReader } from './json-schema.ts';
@@ -7,17 +7,17 @@ import { type FlatSchema, type Schema, unsupported } from './schema.ts';
 import { count, typesOf } from './schema-keywords.ts';
 import { xmlValueRule } from './xml-value.ts';
 
-/** How a family writes a call around its values. */
+/** The form of a call of a family, without the values. */
 export interface XmlForm {
-  /** A call up to its first parameter, and behind its last. */
+  /** A call before its first parameter and after its last. */
   begin(name: string): string;
   readonly end: string;
-  /** A parameter up to its value, and the tag behind the value. */
+  /** A parameter before its value, and the tag after the value. */
   beginParameter(key: string): string;
   readonly endParameter: string;
-  /** What stands on both sides of a value, and belongs to the tags. */
+  /** What surrounds a value and belongs to the tags. */
   readonly lineBreak: '\n' | '';
-  /** Parameters follow one another without a line break. */
+  /** There is no line break between parameters. */
   readonly isOneLine?: true;
 }
 
@@ -27,7 +27,7 @@ interface XmlCalls {
   readonly form: XmlForm;
 }
 
-/** At least one call. @throws CortexError naming the keyword that cannot be held in this form. */
+/** At least one call. @throws CortexError naming the keyword that cannot be enforced in this form. */
 export function xmlCallsRule(rules: GrammarRules, { tools, isSingle, form }: XmlCalls): string {
   const calls = tools.map((tool) => {
     const reader = new SchemaReader(rules, tool.parameters);
@@ -43,13 +43,13 @@ export function xmlCallsRule(rules: GrammarRules, { tools, isSingle, form }: Xml
   return sequence(call, isSingle ? '' : `( "\\n" ${call} )*`);
 }
 
-/** The rule of one parameter; undefined where none is valid, or its key cannot be written. */
+/** The rule of one parameter; undefined if no value is valid or its key cannot be written. */
 type WriteParameter = (key: string, schema: Schema) => string | undefined;
 
 /**
- * The parameters of one call, each by itself, in their declared order.
+ * The rules of the parameters of one call, in their declared order.
  *
- * @throws CortexError naming the keyword that cannot be held in this form.
+ * @throws CortexError naming the keyword that cannot be enforced in this form.
  */
 export function parameterList(reader: SchemaReader, write: WriteParameter): string {
   const options = reader
@@ -60,7 +60,7 @@ export function parameterList(reader: SchemaReader, write: WriteParameter): stri
   return choice(options);
 }
 
-/** Undefined when no object is valid. */
+/** Undefined if no object is valid. */
 function listOfObject(
   schema: FlatSchema,
   reader: SchemaReader,
@@ -75,7 +75,7 @@ function listOfObject(
     throw unsupported('maxProperties', 'is not supported below the number of declared properties');
   const list: string[] = [];
   for (const { key, schema: declared, isRequired } of members) {
-    // A key that a tag cannot hold is left out.
+    // A key that a tag cannot contain is omitted.
     const isWritable = !/[<>\n]/.test(key) && key === key.trim() && key !== '';
     const rule = isWritable ? write(key, declared) : undefined;
     if (rule === undefined && isRequired) return undefined;

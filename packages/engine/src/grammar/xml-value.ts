@@ -1,4 +1,4 @@
-/** Values between XML tags: strings as they are, all else as JSON. */
+/** Values between XML tags: strings without quotes, other types as JSON. */
 import { anyText } from './any-text.ts';
 import { MAX_CODE } from './code-ranges.ts';
 import { choice, type GrammarRules, literal, sequence } from './grammar-rules.ts';
@@ -15,12 +15,12 @@ import { textUntil } from './text-until.ts';
 interface XmlValue {
   /** Of the document that references point into. */
   readonly reader: SchemaReader;
-  /** What stands behind the value: the break, which may be left out where nothing bounds the text, and the tag. */
+  /** What follows the value: the line break, which is optional if the text has no bounds, and the tag. */
   readonly lineBreak: string;
   readonly endParameter: string;
 }
 
-/** What a text must not begin with so as not to be read as JSON, or as a constant of Python. */
+/** Prefixes that would make a text read as JSON or as a Python constant. */
 const JSON_STARTS = [
   ...Array.from('{[-0123456789 \n\t\r'),
   'true',
@@ -31,7 +31,11 @@ const JSON_STARTS = [
   'None',
 ];
 
-/** A value and what ends it, or undefined when there is none. @throws CortexError naming the keyword that cannot be held. */
+/**
+ * A value and its end, or undefined if there is none.
+ *
+ * @throws CortexError naming the keyword that cannot be enforced.
+ */
 export function xmlValueRule(
   rules: GrammarRules,
   schema: Schema,
@@ -40,7 +44,7 @@ export function xmlValueRule(
   const end = lineBreak + endParameter;
   const options = reader.alternatives(schema).flatMap((option) => splitTypes(option, reader));
   const others = options.filter((option) => !isText(option));
-  // A text that looks like a value of another type is read as one: that must be a valid one.
+  // A text that looks like a value of another type is read as that type, so the value must be valid.
   const isStrict = others.some((option) => Object.keys(option).some((key) => key !== 'type'));
   const texts = options
     .filter(isText)
@@ -53,7 +57,7 @@ export function xmlValueRule(
   return all.length === 0 ? undefined : rules.add('value', choice(all));
 }
 
-/** One alternative for texts and one for all else. */
+/** One alternative for strings and one for other types. */
 function splitTypes(option: FlatSchema, reader: SchemaReader): FlatSchema[] {
   const allowed = reader.listed(option);
   if (allowed !== undefined) {
@@ -101,7 +105,7 @@ function textRule(
   const bounds = stringBounds(option);
   if (Object.keys(bounds).length === 0)
     return textUntil(rules, tag, { notFirst: isStrict ? JSON_STARTS : [] });
-  // Which of the bounded texts look like JSON cannot be told here.
+  // It is unknown here which of the bounded texts look like JSON.
   if (isStrict) return undefined;
   const rule = stringRule(rules, bounds, RAW);
   return rule === undefined ? undefined : sequence(rule, literal(end));
@@ -110,7 +114,7 @@ function textRule(
 const looksLikeJson = (value: string): boolean =>
   JSON_STARTS.some((start) => value.startsWith(start));
 
-/** Characters as they are; without the one that begins a tag, unless nothing else is left. */
+/** Unescaped characters, without the first character of a tag unless nothing else is left. */
 const tagChars: CharWriter = (rules, ranges) => {
   const plain = rawChars(rules, ranges);
   if (plain !== undefined) return plain;
