@@ -53,51 +53,46 @@ function startProgram(name: string, ...args: string[]) {
   };
 }
 
-test(
-  'a body of 64 MiB is forwarded unchanged and delays no other stream by more than 50 ms',
-  async () => {
-    const neuron = new FakeNeuron({ models: [{ id: 'm' }] });
-    open.push(neuron);
-    const peer = startProgram('large-body-peer');
-    const config = join(temporaryFolder('cortex-large'), 'cortex.toml');
-    writeFileSync(
-      config,
-      `[gateway]\nlisten = "127.0.0.1:0"\nmetrics_listen = "127.0.0.1:0"
+test('a body of 64 MiB is forwarded unchanged and delays no other stream by more than 50 ms', async () => {
+  const neuron = new FakeNeuron({ models: [{ id: 'm' }] });
+  open.push(neuron);
+  const peer = startProgram('large-body-peer');
+  const config = join(temporaryFolder('cortex-large'), 'cortex.toml');
+  writeFileSync(
+    config,
+    `[gateway]\nlisten = "127.0.0.1:0"\nmetrics_listen = "127.0.0.1:0"
 [[neurons]]\nname = "beast"\nendpoint = "${neuron.url}"
 [[neurons]]\nname = "large"\nendpoint = "${await peer.line()}"\n`,
-    );
-    const url = await startProgram('gateway', config).line();
-    const streamed = fetch(`${url}/v1/chat/completions`, {
-      method: 'POST',
-      body: '{"model":"m","stream":true}',
-    });
-    const stream = await neuron.exchange(1);
-    stream.stream().token('x');
-    const parts = readParts(await streamed);
+  );
+  const gateway = startProgram('gateway', config);
+  const url = await gateway.line();
+  const streamed = fetch(`${url}/v1/chat/completions`, {
+    method: 'POST',
+    body: '{"model":"m","stream":true}',
+  });
+  const stream = await neuron.exchange(1);
+  stream.stream().token('x');
+  const parts = readParts(await streamed);
+  await parts.next();
+
+  const answered = { line: '' };
+  await peer.write(url);
+  const answer = (async () => {
+    answered.line = await peer.line();
+  })();
+  let relayed = 0;
+  while (answered.line === '') {
+    stream.token('x');
     await parts.next();
+    relayed += 1;
+  }
+  await answer;
+  await gateway.write('longest turn');
 
-    const delaysMs: number[] = [];
-    const answered = { line: '' };
-    await peer.write(url);
-    const answer = (async () => {
-      answered.line = await peer.line();
-    })();
-    while (answered.line === '') {
-      const sentMs = performance.now();
-      stream.token('x');
-      await parts.next();
-      delaysMs.push(performance.now() - sentMs);
-      await Bun.sleep(2);
-    }
-    await answer;
-
-    expect(answered.line).toBe(`200 {"bytes":${64 * MIB},"same":true}`);
-    expect(delaysMs.length).toBeGreaterThan(20);
-    // Tried again when another program takes the processor at the wrong moment.
-    expect(Math.max(...delaysMs)).toBeLessThan(50);
-  },
-  { timeout: 30_000, retry: 2 },
-);
+  expect(answered.line).toBe(`200 {"bytes":${64 * MIB},"same":true}`);
+  expect(relayed).toBeGreaterThan(20);
+  expect(Number(await gateway.line())).toBeLessThan(50);
+}, 30_000);
 
 for (const how of ['with its length', 'in chunks', 'compressed'] as const) {
   test(`a body larger than max_body_mb is refused with 413 in the error envelope: ${how}`, async () => {
