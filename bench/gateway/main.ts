@@ -1,8 +1,10 @@
 /**
- * `npm run bench:gateway`: what cortex costs in front of a node, against nginx doing the same and the node alone.
+ * `npm run bench:gateway`: the cost of cortex in front of a node, compared with nginx as a proxy and with the node
+ * alone.
  *
- * `--json` prints one line for scripts, `--no-check` exits 0 whatever the figures, `--rounds N`, `--quick` (short
- * rounds, to try it out), `--slow-us N` (burns CPU in the gateway on purpose, to see the figure move).
+ * `--json` prints one line for scripts, `--no-check` exits with 0 even when a target is missed, `--rounds N`,
+ * `--quick` (short rounds, for a trial), `--slow-us N` (burns CPU in the gateway, to check that the figures
+ * change).
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
@@ -33,7 +35,7 @@ const { values: flags } = parseArgs({
     quick: { type: 'boolean', default: false },
     rounds: { type: 'string', default: '5' },
     'slow-us': { type: 'string', default: '0' },
-    // Says what is missing, and measures nothing.
+    // Reports missing tools, and measures nothing.
     'tools-only': { type: 'boolean', default: false },
   },
 });
@@ -41,14 +43,14 @@ const { values: flags } = parseArgs({
 const load: Load = {
   rounds: Number(flags.rounds),
   requestsS: flags.quick ? 2 : 4,
-  // One request after the other: at saturation the contenders run at different rates, and the quicker one gets its
-  // requests in batches that no fleet of language models ever sees. `busyConnections` shows that case too.
+  // One request after the other. At saturation the contenders run at different rates, and the faster one gets its
+  // requests in batches that do not occur in a fleet of language models. `busyConnections` measures that case.
   connections: 1,
   busyConnections: 16,
   warmUpS: flags.quick ? 5 : 10,
   streams: 64,
   tokens: flags.quick ? 100 : 400,
-  // 50 tokens a second, as a model of middling size writes them.
+  // 50 tokens per second, the speed of a medium-sized model.
   everyMs: 20,
   firstBytes: flags.quick ? 50 : 200,
   openStreams: 1000,
@@ -74,7 +76,7 @@ function requireTools(): void {
   ] as const) {
     const paths = `${process.env['PATH'] ?? ''}:/usr/sbin`;
     if (Bun.which(tool, { PATH: paths }) === null)
-      throw new Error(`${tool} was not found: apt-get install ${name}`);
+      throw new Error(`${tool} was not found. Install it with: apt-get install ${name}`);
   }
 }
 
@@ -87,7 +89,7 @@ async function versionOf(command: string[]): Promise<string> {
   return `${out}${err}`.split('\n')[0] ?? '';
 }
 
-/** All contenders in one round; who goes first turns, so that a slow moment of the machine hits each in turn. */
+/** All contenders in one round. The order rotates, so that a slow moment of the machine affects all of them equally. */
 async function measureRound(
   contenders: readonly Measured[],
   round: number,
@@ -196,7 +198,7 @@ interface Result {
   readonly memory: ReadonlyMap<string, MemorySample>;
 }
 
-/** Both figures are the largest of their samples, MiB. */
+/** Both figures are the maximum of their samples, MiB. */
 function rssOf(sample: MemorySample | undefined) {
   return {
     afterRequestsMib: round2(Math.max(...(sample?.afterRequestsMib ?? [Number.NaN]))),
@@ -206,7 +208,7 @@ function rssOf(sample: MemorySample | undefined) {
 
 async function report({ all, samples, figures, memory }: Result): Promise<number> {
   const { cortex, nginx, upstream } = figures;
-  if (!cortex || !nginx || !upstream) throw new Error('a contender was not measured');
+  if (!cortex || !nginx || !upstream) throw new Error('a contender has no measurements');
   const rss = rssOf(memory.get('cortex'));
   const line = {
     bench: 'gateway',
@@ -224,18 +226,18 @@ async function report({ all, samples, figures, memory }: Result): Promise<number
   const missed = [
     line.request_cpu_vs_nginx <= TARGETS.requestCpu
       ? []
-      : [`request CPU ${line.request_cpu_vs_nginx} × nginx, wanted ≤ ${TARGETS.requestCpu}`],
+      : [`request CPU ${line.request_cpu_vs_nginx} × nginx, target ≤ ${TARGETS.requestCpu}`],
     line.chunk_cpu_vs_nginx <= TARGETS.chunkCpu
       ? []
-      : [`chunk CPU ${line.chunk_cpu_vs_nginx} × nginx, wanted ≤ ${TARGETS.chunkCpu}`],
+      : [`chunk CPU ${line.chunk_cpu_vs_nginx} × nginx, target ≤ ${TARGETS.chunkCpu}`],
     line.rss_mb_after_requests <= TARGETS.rssAfterRequestsMib
       ? []
       : [
-          `RSS ${line.rss_mb_after_requests} MB after requests, wanted ≤ ${TARGETS.rssAfterRequestsMib}`,
+          `RSS ${line.rss_mb_after_requests} MB after requests, target ≤ ${TARGETS.rssAfterRequestsMib}`,
         ],
     line.rss_mb <= TARGETS.rssOpenStreamsMib
       ? []
-      : [`RSS ${line.rss_mb} MB with streams, wanted ≤ ${TARGETS.rssOpenStreamsMib}`],
+      : [`RSS ${line.rss_mb} MB with streams, target ≤ ${TARGETS.rssOpenStreamsMib}`],
   ].flat();
   printTable([
     [

@@ -7,15 +7,15 @@ import type { Measured } from './processes.ts';
 
 const ROOT = resolve(import.meta.dir, '../..');
 
-/** How much load a run makes. */
+/** The load of a run. */
 export interface Load {
-  /** Rounds; each measures every contender once, in turning order. */
+  /** Rounds; each measures every contender once, in rotating order. */
   readonly rounds: number;
-  /** Seconds of requests that are not streamed, per round and contender. */
+  /** Seconds of requests without streaming, per round and contender. */
   readonly requestsS: number;
   /** Connections that each send one request after the other. */
   readonly connections: number;
-  /** The same, with as many as keep every contender busy. */
+  /** The same, with enough connections to saturate every contender. */
   readonly busyConnections: number;
   /** Seconds of load before the first round. */
   readonly warmUpS: number;
@@ -25,7 +25,7 @@ export interface Load {
   /** Requests whose first byte is timed, per round and contender. */
   readonly firstBytes: number;
   readonly openStreams: number;
-  /** Requests after which memory is read, and the connections that send them. */
+  /** Number of requests before memory is read, and the connections that send them. */
   readonly memoryRequests: number;
   readonly memoryConnections: number;
 }
@@ -33,13 +33,13 @@ export interface Load {
 /** Memory of a contender, its launcher included, MiB. */
 export interface MemorySample {
   readonly requests: number;
-  /** Once a second after so many requests. */
+  /** Sampled every second after the requests. */
   readonly afterRequestsMib: readonly number[];
-  /** Once a second while so many streams are open. */
+  /** Sampled every second while the streams are open. */
   readonly openStreamsMib: readonly number[];
 }
 
-/** One contender in one round. CPU in microseconds; absent CPU: the upstream, which is no gateway. */
+/** One contender in one round. CPU in microseconds; absent for the upstream, which is not a gateway. */
 export interface RequestSample {
   readonly requests: number;
   readonly requestsPerS: number;
@@ -49,7 +49,7 @@ export interface RequestSample {
 
 export interface ChunkSample {
   readonly chunks: number;
-  /** Chunks the client read one by one, of all: near 1 where nothing was gathered on the way. */
+  /** Reads of the client per chunk: near 1 when chunks are not merged on the way. */
   readonly readsPerChunk: number;
   readonly cpuMs: number;
   readonly cpuUsPerChunk: number;
@@ -64,7 +64,7 @@ async function output(command: string[]): Promise<string> {
   });
   const text = await new Response(child.stdout).text();
   const code = await child.exited;
-  if (code !== 0) throw new Error(`${command.join(' ')} ended with ${code}`);
+  if (code !== 0) throw new Error(`${command.join(' ')} ended with exit code ${code}`);
   return text;
 }
 
@@ -78,13 +78,13 @@ const wrkCommand = (target: Measured, connections: number, seconds: number): str
   `${target.url}/v1/chat/completions`,
 ];
 
-/** Load that is not measured: compilers that work while a program runs are done after some ten thousand requests. */
+/** Load that is not measured, because JIT compilers need some ten thousand requests. */
 export async function warmUp(target: Measured, load: Load): Promise<void> {
   await output(wrkCommand(target, load.busyConnections, load.warmUpS));
   await measureChunks(target, { ...load, everyMs: load.everyMs / 4 });
 }
 
-/** Keeps a contender busy with requests that are not streamed. @throws Error when one of them fails */
+/** Keeps a contender busy with requests without streaming. @throws Error when one of them fails */
 export async function measureRequests(
   target: Measured,
   load: Load,
@@ -118,7 +118,7 @@ const StreamReport = z.looseObject({
   incomplete: z.number(),
 });
 
-/** Streams at a steady pace. @throws Error when one of them does not end well */
+/** Streams at a steady pace. @throws Error when one of them is incomplete */
 export async function measureChunks(target: Measured, load: Load): Promise<ChunkSample> {
   const { streams, tokens, everyMs } = load;
   const before = cpuMs(target.pid);
@@ -126,7 +126,7 @@ export async function measureChunks(target: Measured, load: Load): Promise<Chunk
   const usedMs = cpuMs(target.pid) - before;
   const report = StreamReport.parse(JSON.parse(text));
   if (report.incomplete > 0)
-    throw new Error(`${report.incomplete} streams of ${target.name} did not end well`);
+    throw new Error(`${report.incomplete} streams of ${target.name} were incomplete`);
   return {
     chunks: report.chunks,
     readsPerChunk: report.reads / report.chunks,
@@ -164,7 +164,7 @@ async function readRss(target: Measured, seconds: number): Promise<number[]> {
   return samples;
 }
 
-/** Resident memory of a contender while many streams are open and get a token a second, MiB. */
+/** Resident memory of a contender while many streams are open and get one token per second, MiB. */
 async function measureOpenStreams(target: Measured, load: Load): Promise<readonly number[]> {
   const options = { mode: 'hold', streams: load.openStreams, tokens: 3600, everyMs: 1000 };
   const child = Bun.spawn(clientCommand(target, options), {

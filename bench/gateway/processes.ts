@@ -9,9 +9,9 @@ const ROOT = resolve(import.meta.dir, '../..');
 export interface Measured {
   readonly name: 'nginx' | 'cortex' | 'upstream';
   readonly url: string;
-  /** Of the process that does the work: nginx's worker, not its master. */
+  /** The process that does the work: the worker of nginx, not its master. */
   readonly pid: number;
-  /** Of the process that was started: it and all below it are the contender's memory. */
+  /** The started process: the memory of a contender includes it and its descendants. */
   readonly rootPid: number;
   readonly command: string;
 }
@@ -66,7 +66,7 @@ http {
 }
 `;
 
-/** A port that nothing listens on now. */
+/** A port without a listener. */
 async function freePort(): Promise<number> {
   const probe = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: () => new Response() });
   const { port } = probe;
@@ -75,7 +75,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** The three contenders, each in processes of its own. */
+/** The three contenders, each in separate processes. */
 export class Contenders {
   readonly folder: string;
   readonly #children: Bun.Subprocess[] = [];
@@ -123,7 +123,7 @@ export class Contenders {
     };
   }
 
-  /** @param slowUs - CPU burnt per request on purpose, microseconds; 0: the product as it is. */
+  /** @param slowUs - CPU to burn per request, microseconds; 0: the unchanged product. */
   async startCortex(upstream: Measured, slowUs: number): Promise<Measured> {
     const config = join(this.folder, 'cortex.toml');
     const ready = join(this.folder, 'cortex.json');
@@ -164,7 +164,7 @@ export class Contenders {
   ): Bun.Subprocess {
     const child = Bun.spawn(command, {
       cwd: ROOT,
-      // The pipe of our own launcher is not theirs to watch.
+      // The contenders must not watch the pipe of our launcher.
       env: { ...process.env, CORTEX_PARENT_FD: undefined, ...options.env },
       stdin: 'ignore',
       stdout: 'ignore',

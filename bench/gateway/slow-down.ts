@@ -1,6 +1,6 @@
 /**
- * Preloaded into the gateway by `--slow-us N`: burns N microseconds of CPU per request, so that one can see the
- * benchmark notice a slower product. Nothing of this is in the product.
+ * Preloaded into the gateway by `--slow-us N`: burns N microseconds of CPU per request, to check that the benchmark
+ * detects a slower product. Not part of the product.
  */
 const slowUs = Number(process.env['SLOW_US'] ?? 0);
 const serve = Bun.serve.bind(Bun);
@@ -12,11 +12,11 @@ interface PlainOptions {
 function burn(): void {
   const endMs = performance.now() + slowUs / 1000;
   while (performance.now() < endMs) {
-    // Burning is the point.
+    // Burns CPU on purpose.
   }
 }
 
-// @ts-expect-error -- The types of Bun.serve know routes and sockets; the gateway passes a plain `fetch`.
+// @ts-expect-error -- The types of Bun.serve include routes and sockets; the gateway passes a plain `fetch`.
 Bun.serve = (options: PlainOptions) =>
   serve({
     ...options,

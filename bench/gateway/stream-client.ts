@@ -1,6 +1,6 @@
 /**
- * The streaming load, in a process of its own. Usage: stream-client.ts '<json of StreamLoad>'; prints a `StreamReport`
- * as one line, after `open` in mode `hold` (which ends when its stdin closes).
+ * The streaming load, in a separate process. Usage: stream-client.ts '<json of StreamLoad>'; prints a
+ * `StreamReport` as one line, after `open` in mode `hold` (which ends when its stdin closes).
  */
 import { z } from 'zod';
 
@@ -32,7 +32,7 @@ function open(signal?: AbortSignal): Promise<Response> {
   });
 }
 
-/** Reads a stream to its end. `reads` shows whether chunks came one by one. */
+/** Reads a stream to its end. `reads` shows whether chunks arrived one by one. */
 async function drain(response: Response): Promise<{ reads: number; bytes: number; tail: string }> {
   let reads = 0;
   let bytes = 0;
@@ -66,7 +66,7 @@ async function hold() {
   let firsts = 0;
   const all = Array.from({ length: load.streams }, async () => {
     const response = await open(controller.signal);
-    if (response.body === null) throw new Error('no body');
+    if (response.body === null) throw new Error('the response has no body');
     let isFirst = true;
     for await (const chunk of response.body) {
       if (isFirst && chunk.length > 0) firsts += 1;
@@ -76,21 +76,21 @@ async function hold() {
   });
   const settled = Promise.allSettled(all);
   for await (const _ of Bun.stdin.stream()) {
-    // Only its end says something.
+    // Only the end of stdin matters.
   }
   controller.abort();
   await settled;
   return { streams: load.streams, opened: firsts };
 }
 
-/** Milliseconds to the first byte of the answer's body, one request after the other. */
+/** Milliseconds to the first byte of the body, one request after the other. */
 async function firstByte() {
   const samplesMs: number[] = [];
   for (let index = 0; index < load.streams; index += 1) {
     const startMs = performance.now();
     const response = await open();
     let firstMs: number | undefined;
-    if (response.body === null) throw new Error('no body');
+    if (response.body === null) throw new Error('the response has no body');
     for await (const chunk of response.body) if (chunk.length > 0) firstMs ??= performance.now();
     samplesMs.push((firstMs ?? performance.now()) - startMs);
   }

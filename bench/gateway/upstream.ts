@@ -1,6 +1,6 @@
 /**
- * The scripted upstream of the benchmark: a valid neuron as far as a gateway can tell, with ten loaded models and an
- * answer that costs next to nothing to make. Usage: upstream.ts READY_FILE
+ * The scripted upstream of the benchmark: it behaves as a valid neuron towards a gateway, with ten loaded models
+ * and an answer that takes almost no time to generate. Usage: upstream.ts READY_FILE
  */
 import { formatUsageComment, SSE_DONE } from '@cortex/protocol';
 import { writeReadyFile } from '@cortex/service';
@@ -62,10 +62,10 @@ const STREAM_HEADERS = {
   'x-neuron-prompt-tokens': '500',
 };
 
-/** Streams that wait for the moment of their next token. */
+/** Streams that wait for the time of their next token. */
 const waiting = new Set<{ readonly dueMs: number; readonly wake: () => void }>();
 
-/** One timer for all streams: a timer each would be the load that is measured. */
+/** One timer for all streams, because one per stream would dominate the measured load. */
 setInterval(() => {
   const nowMs = performance.now();
   for (const waiter of waiting) {
@@ -82,7 +82,7 @@ const until = (dueMs: number): Promise<void> =>
 
 async function* tokens(count: number, everyMs: number): AsyncGenerator<string, void> {
   yield ROLE_CHUNK;
-  // Streams start at random moments, as real ones do, so that a gateway does not find 64 chunks at once.
+  // Streams start at random times, as real ones do, so that a gateway does not receive 64 chunks at once.
   let dueMs = performance.now() + Math.random() * everyMs;
   for (let sent = 0; sent < count; sent += 1) {
     await until(dueMs);
@@ -92,7 +92,7 @@ async function* tokens(count: number, everyMs: number): AsyncGenerator<string, v
   yield END_CHUNKS;
 }
 
-/** `{"bench":{"tokens":N,"every_ms":M}}` in the body makes a stream; unknown fields reach a node unchanged. */
+/** `{"bench":{"tokens":N,"every_ms":M}}` in the body requests a stream; unknown fields reach a node unchanged. */
 function streamOf(text: string): { readonly tokens: number; readonly everyMs: number } | undefined {
   const [, count, everyMs] = /"bench":\{"tokens":(\d+),"every_ms":(\d+)\}/.exec(text) ?? [];
   if (count === undefined || everyMs === undefined) return undefined;
@@ -102,7 +102,7 @@ function streamOf(text: string): { readonly tokens: number; readonly everyMs: nu
 async function chat(request: Request): Promise<Response> {
   const stream = streamOf(await request.text());
   if (stream === undefined) return new Response(ANSWER, { headers: ANSWER_HEADERS });
-  // @ts-expect-error -- Bun takes an async generator as body, TypeScript's DOM library does not know.
+  // @ts-expect-error -- Bun accepts an async generator as body; the DOM types of TypeScript do not.
   return new Response(tokens(stream.tokens, stream.everyMs), { headers: STREAM_HEADERS });
 }
 

@@ -23,7 +23,7 @@ afterAll(async () => {
   await neuron.close();
 });
 
-const AFTERWARDS: readonly Afterwards[] = ['nothing', 'half a head', 'half a body'];
+const AFTERWARDS: readonly Afterwards[] = ['nothing', 'incomplete head', 'incomplete body'];
 const chat = (body: object) => ({
   method: 'POST' as const,
   path: '/v1/chat/completions',

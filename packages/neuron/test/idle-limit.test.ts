@@ -4,7 +4,7 @@ import { type Afterwards, untilClosed } from '@cortex/testkit';
 
 import { scriptedEngine, TestNeuron } from './test-neuron.ts';
 
-const AFTERWARDS: readonly Afterwards[] = ['nothing', 'half a head', 'half a body'];
+const AFTERWARDS: readonly Afterwards[] = ['nothing', 'incomplete head', 'incomplete body'];
 const post = (path: string, body: object) => ({
   method: 'POST' as const,
   path,

@@ -4,7 +4,7 @@ interface Timer {
   readonly run: () => void;
 }
 
-/** A clock that stands still until told otherwise. Timers run inside `advance`, in the order they are due. */
+/** A clock that moves only by `advance`. Timers run inside `advance`, in the order in which they are due. */
 export class FakeClock {
   #nowMs: number;
   readonly #timers = new Set<Timer>();
@@ -39,12 +39,12 @@ export class FakeClock {
     return () => cancel();
   }
 
-  /** Timers set and neither run nor cancelled: what a test expects to be 0 at its end. */
+  /** Timers that are neither run nor cancelled. A test expects 0 at its end. */
   get pendingTimers(): number {
     return this.#timers.size;
   }
 
-  /** Resolves when `count` timers of exactly this delay are pending: what sets them has come to its pause. */
+  /** Resolves when `count` timers of exactly this delay are pending, so that the code under test waits for them. */
   whenSet(delayMs: number, count = 1): Promise<void> {
     return new Promise((resolve) => {
       const check = () => {
@@ -58,7 +58,7 @@ export class FakeClock {
     });
   }
 
-  /** Moves time on, running what becomes due on the way, also what that sets in turn. */
+  /** Moves the time forward and runs all timers that become due, including timers that they set. */
   advance(byMs: number): void {
     const untilMs = this.#nowMs + byMs;
     for (let next = this.#next(untilMs); next; next = this.#next(untilMs)) {

@@ -1,6 +1,6 @@
 import { formatUsageComment, NEURON_HEADERS, type NeuronUsage, SSE_DONE } from '@cortex/protocol';
 
-/** What has happened so far, and a way to wait for the nth time. */
+/** A list of occurrences, with a way to wait for the nth one. */
 export class Occurrences<T> {
   readonly all: T[] = [];
   readonly #waiting: { readonly count: number; readonly resolve: (item: T) => void }[] = [];
@@ -10,7 +10,7 @@ export class Occurrences<T> {
     for (const { count, resolve } of this.#waiting) if (count === this.all.length) resolve(item);
   }
 
-  /** Resolves with the `count`th, counted from 1, also when it has happened already. */
+  /** Resolves with the `count`th, counted from 1, even when it is already in the list. */
   nth(count: number): Promise<T> {
     const item = this.all[count - 1];
     if (item !== undefined) return Promise.resolve(item);
@@ -22,7 +22,7 @@ export class Occurrences<T> {
 
 type Piece = Uint8Array<ArrayBuffer> | 'end' | 'break';
 
-/** An error as neuron sends it. `refused`: no work was done. */
+/** An error as neuron sends it. `refused`: the node did no work. */
 export interface ScriptedError {
   readonly status: number;
   readonly code: string;
@@ -42,12 +42,12 @@ export const SCRIPTED_USAGE: NeuronUsage = {
   estimated: false,
 };
 
-/** The refusals of contracts section 2 that neurons send most. */
+/** The most frequent refusals of contracts section 2. */
 export const REFUSALS = {
   modelNotLoaded: {
     status: 404,
     code: 'model_not_loaded',
-    message: 'not loaded here',
+    message: 'the model is not loaded on this node',
     refused: true,
   },
   queueFull: {
@@ -82,17 +82,17 @@ export function errorAnswer({ status, code, message, retryAfterS, refused }: Scr
 /**
  * One inference request at a fake neuron, answered step by step.
  *
- * Begin with one of `stream`, `json`, `fail` or `breakOff`; after `stream` come any number of `event` and `raw`,
- * then `finish` or `breakOff`. Doing nothing is a node that hangs.
+ * Start with one of `stream`, `json`, `fail` or `breakOff`. After `stream`, call `event` and `raw` any number of
+ * times, then `finish` or `breakOff`. Without a call the node hangs.
  */
 export class FakeExchange {
   readonly path: string;
   readonly headers: Headers;
-  /** The body as it came. */
+  /** The body as received. */
   readonly bytes: Uint8Array;
-  /** Model named in the body. */
+  /** Model name in the body. */
   readonly model: string;
-  /** Resolves when cortex has closed the request before its end. */
+  /** Resolves when cortex has closed the request early. */
   readonly left: Promise<void>;
   readonly response: Promise<Response>;
   readonly #answer: (response: Response) => void;
@@ -119,10 +119,10 @@ export class FakeExchange {
     });
   }
 
-  /** Begins a stream. Bun sends status and headers together with the first bytes, so send some. */
+  /** Starts a stream. Bun sends status and headers together with the first bytes, so send some. */
   stream(headers: Readonly<Record<string, string>> = {}): this {
     this.#answer(
-      // @ts-expect-error -- Bun takes an async generator as body, TypeScript's DOM library does not know.
+      // @ts-expect-error -- Bun accepts an async generator as body; the DOM types of TypeScript do not.
       new Response(this.#body(), {
         headers: {
           'content-type': 'text/event-stream',
@@ -150,24 +150,24 @@ export class FakeExchange {
     });
   }
 
-  /** Bytes as they are, in one write: for events cut in the middle, comments, CRLF. */
+  /** Bytes in one write, unchanged: for partial events, comments, CRLF. */
   raw(bytes: string | Uint8Array<ArrayBuffer>): this {
     this.#push(typeof bytes === 'string' ? new TextEncoder().encode(bytes) : bytes);
     return this;
   }
 
-  /** Usage comment, `[DONE]`, and the end of the stream. */
+  /** Sends the usage comment and `[DONE]`, and ends the stream. */
   finish(usage: NeuronUsage = SCRIPTED_USAGE): void {
     this.raw(formatUsageComment(usage) + SSE_DONE);
     this.end();
   }
 
-  /** The end of the stream, and nothing else. */
+  /** Ends the stream without further bytes. */
   end(): void {
     this.#push('end');
   }
 
-  /** A whole answer that is not streamed. */
+  /** Sends a complete answer without streaming. */
   json(body: object, headers: Readonly<Record<string, string>> = {}): void {
     this.#answer(
       Response.json(body, {
@@ -182,7 +182,7 @@ export class FakeExchange {
     this.#ended();
   }
 
-  /** The connection breaks: after `stream` in the middle of the body. */
+  /** Breaks the connection; after `stream`, in the middle of the body. */
   breakOff(): void {
     this.#push('break');
   }

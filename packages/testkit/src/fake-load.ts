@@ -2,12 +2,12 @@ import type { LoadModelRequest } from '@cortex/protocol';
 
 import { errorAnswer, type ScriptedError } from './fake-exchange.ts';
 
-/** A load that a fake neuron is asked for, ended by the test. */
+/** A load call of a fake neuron. The test ends it. */
 export class FakeLoad {
   readonly request: LoadModelRequest;
-  /** Resolves when every caller that waited has closed its connection. */
+  /** Resolves when every waiting caller has closed its connection. */
   readonly abandoned: Promise<void>;
-  /** Callers that hold a `?wait=true` connection open. */
+  /** Callers with an open `?wait=true` connection. */
   waiters = 0;
   /** 0 to 1, as `/models` shows it. */
   progress: number | undefined;

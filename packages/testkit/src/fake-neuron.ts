@@ -19,22 +19,25 @@ import { type SelfSigned } from './self-signed.ts';
 
 export interface FakeModel extends Partial<ModelEntry> {
   readonly id: string;
-  /** Absent: the requests that the fake has in its hands, 4 slots and a queue of 32. */
+  /** Absent: the current requests of the fake, 4 slots and a queue of 32. */
   readonly load?: Partial<ModelLoad>;
 }
 
 interface FakeNeuronOptions {
   readonly models?: readonly FakeModel[];
   readonly discovery?: Partial<Discovery>;
-  /** Bearer token that every request must bring; absent: none. */
+  /** Bearer token that every request must have; absent: none. */
   readonly token?: string;
   /** Serves HTTPS with this certificate; absent: plain HTTP. */
   readonly tls?: Pick<SelfSigned, 'cert' | 'key'>;
-  /** What `/models/{id}/endpoint` names, and under whose path it serves inference; absent: its own address. */
+  /**
+   * The URL that `/models/{id}/endpoint` returns, and under whose path it serves inference; absent: its own
+   * address.
+   */
   readonly endpointUrl?: string;
   /** Called at each `POST /models/rescan`. */
   readonly rescanned?: () => void;
-  /** Answers inference by itself; absent: the test takes each exchange with `exchange(n)`. */
+  /** Answers inference requests; absent: the test takes each exchange with `exchange(n)`. */
   readonly answer?: (exchange: FakeExchange) => void;
 }
 
@@ -71,9 +74,9 @@ const DISCOVERY: Discovery = {
   harnesses: ['llama'],
 };
 
-/** A neuron that does what a test says, behind a real socket on a port of its own. */
+/** A neuron that a test controls, behind a real socket on a separate port. */
 export class FakeNeuron {
-  /** Every request that arrived, in order. */
+  /** Every request, in order of arrival. */
   readonly calls = new Occurrences<ReceivedCall>();
   readonly #options: FakeNeuronOptions;
   readonly #models = new Map<string, FakeModel>();
@@ -100,7 +103,7 @@ export class FakeNeuron {
     return `${this.#options.tls === undefined ? 'http' : 'https'}://127.0.0.1:${this.#port}`;
   }
 
-  /** Adds or changes a model; fields not given keep what they were. */
+  /** Adds or changes a model; absent fields stay unchanged. */
   setModel(model: FakeModel): void {
     const before = this.#models.get(model.id);
     this.#models.set(model.id, { ...before, ...model, load: { ...before?.load, ...model.load } });
@@ -114,7 +117,7 @@ export class FakeNeuron {
     this.#isDraining = state === 'draining';
   }
 
-  /** How often a path (without its query) was called, as `/health` or `/models/load`. */
+  /** How often a path (without query) was called, such as `/health` or `/models/load`. */
   count(path: string): number {
     return this.#byPath.get(path)?.all.length ?? 0;
   }
@@ -129,7 +132,7 @@ export class FakeNeuron {
     return this.#exchanges.nth(nth);
   }
 
-  /** The `nth` load that was begun, counted from 1; waits for it. */
+  /** The `nth` started load, counted from 1; waits for it. */
   load(nth = 1): Promise<FakeLoad> {
     return this.#loads.nth(nth);
   }
@@ -138,12 +141,12 @@ export class FakeNeuron {
     return this.#loads.all.length;
   }
 
-  /** Inference requests neither answered nor left. */
+  /** Inference requests that are neither answered nor cancelled. */
   get activeCount(): number {
     return [...this.#active.values()].reduce((sum, count) => sum + count, 0);
   }
 
-  /** Every call of `path` is answered with `error`, until `heal`. */
+  /** Answers every call of `path` with `error`, until `heal`. */
   failPath(path: string, error: ScriptedError): void {
     this.#failures.set(path, error);
   }
@@ -152,7 +155,7 @@ export class FakeNeuron {
     this.#failures.delete(path);
   }
 
-  /** Takes requests, all or those of one path, and never answers them, until `resume`. */
+  /** Accepts requests, all or those of one path, without answering them, until `resume`. */
   hang(path?: string): void {
     this.#hung = { path, until: Promise.withResolvers() };
   }
@@ -162,12 +165,12 @@ export class FakeNeuron {
     this.#hung = undefined;
   }
 
-  /** Ends like a killed process: connections break, the port is closed. */
+  /** Ends like a killed process: breaks its connections and closes the port. */
   async die(): Promise<void> {
     await this.#server.stop(true);
   }
 
-  /** Listens again on the port it had. */
+  /** Listens again on the same port. */
   revive(): void {
     this.#server = this.#listen(this.#port);
   }
@@ -227,7 +230,7 @@ export class FakeNeuron {
       if (isActive) this.#active.set(exchange.model, (this.#active.get(exchange.model) ?? 1) - 1);
       isActive = false;
     });
-    // Tokenizer routes are answered from the file of a model that is not loaded, too.
+    // Tokenizer routes also work from the file of a model that is not loaded.
     const needsLoad = exchange.path.startsWith('/v1/');
     const isKnown = this.#models.has(exchange.model);
     if (!isKnown || (needsLoad && this.#status(exchange.model) !== 'loaded')) {

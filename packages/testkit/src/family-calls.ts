@@ -1,15 +1,15 @@
-/** How each family writes calls, for tests that let a model write them carelessly. */
+/** How each family writes tool calls, for tests with malformed calls. */
 
 export interface FamilyCalls {
-  /** A template of llama.cpp, or where it keeps none of the family the part that tells it. */
+  /** A template of llama.cpp, or if it has none for the family, the part that identifies the family. */
   readonly template?: string;
   readonly source?: string;
-  /** End of the prompt where it matters. */
+  /** End of the prompt, if it matters. */
   readonly prompt?: string;
-  /** Before the arguments of a call of `search`, and behind them. */
+  /** Text before and after the arguments of a call of `search`. */
   readonly open: string;
   readonly close: string;
-  /** What begins an answer within reasoning; absent where the family has none, or the prompt begins it. */
+  /** Start of an answer inside reasoning; absent when the family has none or the prompt starts it. */
   readonly think?: string;
 }
 
@@ -117,14 +117,14 @@ export const JSON_FAMILIES: Readonly<Record<string, FamilyCalls>> = {
 };
 
 export interface TaggedFamily extends FamilyCalls {
-  /** Around the value of a parameter. */
+  /** Text around the value of a parameter. */
   readonly key: (name: string) => string;
   readonly endValue: string;
-  /** Between two parameters. */
+  /** Text between two parameters. */
   readonly gap: string;
 }
 
-/** Families whose values stand bare between tags. */
+/** Families with unquoted values between tags. */
 export const TAGGED_FAMILIES: Readonly<Record<string, TaggedFamily>> = {
   'qwen3-coder': {
     template: 'Qwen3-Coder',
@@ -205,7 +205,7 @@ export interface LiteralFamily extends FamilyCalls {
   readonly text: (value: string) => string;
 }
 
-/** Families with a notation of their own. */
+/** Families with a special notation. */
 export const LITERAL_FAMILIES: Readonly<Record<string, LiteralFamily>> = {
   gemma: {
     template: 'google-gemma-4-31B-it',

@@ -4,9 +4,10 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /**
- * The sources of llama.cpp that node-llama-cpp is built from, out of the git bundle inside the package: no network.
+ * The sources of llama.cpp that node-llama-cpp is built from, from the git bundle inside the package, without
+ * network access.
  *
- * Checked out once for each version of the package, below `node_modules/.cache`.
+ * Checked out once per version of the package, into `node_modules/.cache`.
  */
 export function llamaSources(): string {
   const library = dirname(dirname(fileURLToPath(import.meta.resolve('node-llama-cpp'))));
@@ -15,7 +16,7 @@ export function llamaSources(): string {
   const folder = join(cache, `llama.cpp-${version}`);
   if (existsSync(folder)) return folder;
   mkdirSync(cache, { recursive: true });
-  // Cloned beside it and moved, so that whoever looks meanwhile finds all of it or nothing.
+  // Cloned into a temporary folder and moved, so that other processes never see a partial checkout.
   const making = mkdtempSync(`${folder}-`);
   const bundle = join(library, 'llama/gitRelease.bundle');
   const { status, stderr } = spawnSync('git', ['clone', '-q', bundle, making], {
@@ -28,7 +29,7 @@ export function llamaSources(): string {
   try {
     renameSync(making, folder);
   } catch {
-    // Another process was first.
+    // Another process was faster.
     rmSync(making, { recursive: true });
   }
   return folder;

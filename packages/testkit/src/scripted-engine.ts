@@ -22,35 +22,41 @@ import { writeAnswer } from './scripted/write-answer.ts';
 
 export { createGate, type Gate } from './scripted/gate.ts';
 
-/** Program that serves a scripted engine as a process; `SCRIPTED_ENGINE` may hold `slots` and `contextTokens` as JSON. */
+/**
+ * Program that serves a scripted engine as a process; `SCRIPTED_ENGINE` can contain `slots` and `contextTokens` as
+ * JSON.
+ */
 export const SCRIPTED_WORKER_PATH = fileURLToPath(new URL('./scripted-worker.ts', import.meta.url));
 
-/** What the scripted engine answers to one request. */
+/** The answer of the scripted engine to one request. */
 export interface ScriptedAnswer {
-  /** One item a step: text, reasoning, tool call deltas. `ignore_eos` does not lengthen it; stops and limits hold. */
+  /**
+   * One item per step: text, reasoning, tool call deltas. `ignore_eos` does not extend it; stop strings and limits
+   * apply.
+   */
   readonly items: readonly StepItem[];
-  /** The step that brings item `n` waits for `gates[n]`; one behind the last holds the end back. */
+  /** The step of item `n` waits for `gates[n]`; a gate after the last item delays the end. */
   readonly gates?: Readonly<Record<number, Gate>>;
-  /** Ends with this instead of `done`, after the items. */
+  /** Ends with this error instead of `done`, after the items. */
   readonly failure?: { readonly code: ErrorCode; readonly message: string };
 }
 
 export interface ScriptedEngineOptions {
-  /** Overrides what the load asks for. */
+  /** Overrides the value of the load. */
   readonly slots?: number;
-  /** Overrides what the load asks for. */
+  /** Overrides the value of the load. */
   readonly contextTokens?: number;
   readonly capabilities?: readonly EngineCapability[];
-  /** What it says; undefined for a request leaves it to the built-in pseudo model. */
+  /** The answer to a request; undefined: the built-in pseudo model answers. */
   readonly answer?: (request: GenerateRequest) => ScriptedAnswer | undefined;
-  /** The load waits for it between weights and context. */
+  /** The load waits for this gate between weights and context. */
   readonly loadGate?: Gate;
   readonly loadFailure?: CortexError;
 }
 
-/** `Engine` without a model: answers as told, and keeps every rule of the interface. */
+/** `Engine` without a model: it gives scripted answers and follows every rule of the interface. */
 export interface ScriptedEngine extends Engine {
-  /** Every request it was given, in order of arrival. */
+  /** Every request, in order of arrival. */
   readonly requests: readonly GenerateRequest[];
 }
 
@@ -93,10 +99,10 @@ class Scripted implements ScriptedEngine {
     onProgress({ phase: 'starting', ratio: 0 });
     if (loadFailure !== undefined) throw loadFailure;
     if (!existsSync(spec.modelPath)) {
-      throw new CortexError('model_load_failed', `There is no file ${spec.modelPath}.`);
+      throw new CortexError('model_load_failed', `File not found: ${spec.modelPath}.`);
     }
     if (readFileSync(spec.modelPath).subarray(0, 6).toString() === 'broken') {
-      throw new CortexError('model_load_failed', `${spec.modelPath} is no model.`);
+      throw new CortexError('model_load_failed', `${spec.modelPath} is not a model file.`);
     }
     onProgress({ phase: 'weights', ratio: 0.5 });
     if (loadGate !== undefined) await orAborted(loadGate.opened, signal);
@@ -133,7 +139,7 @@ class Scripted implements ScriptedEngine {
       return;
     }
     const cancel = () => this.#slots.cancel(admitted);
-    // Rendering takes a moment in a real engine: a request may be cancelled before it is accepted.
+    // Rendering takes time in a real engine, so a request can be cancelled before it is accepted.
     await new Promise((resolve) => setImmediate(resolve));
     if (signal.aborted) {
       admitted.cancel();

@@ -1,4 +1,4 @@
-/** The scripted engine as an engine process. `SCRIPTED_ENGINE` may hold its options as JSON. */
+/** The scripted engine as an engine process. `SCRIPTED_ENGINE` can contain its options as JSON. */
 import { processChannel, serveEngine } from '@cortex/engine';
 import { z } from 'zod';
 

@@ -1,12 +1,13 @@
 import { connect, type Socket } from 'node:net';
 
-/** What a client does on a connection whose first request was answered. */
-export type Afterwards = 'nothing' | 'half a head' | 'half a body';
+/** What a client does on a connection after its first request was answered. */
+export type Afterwards = 'nothing' | 'incomplete head' | 'incomplete body';
 
 const LATER: Readonly<Record<Afterwards, string>> = {
   nothing: '',
-  'half a head': 'POST /v1/chat/completions HTTP/1.1\r\nHos',
-  'half a body': 'POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{',
+  'incomplete head': 'POST /v1/chat/completions HTTP/1.1\r\nHos',
+  'incomplete body':
+    'POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{',
 };
 
 interface FirstRequest {
@@ -17,7 +18,7 @@ interface FirstRequest {
   readonly key?: string | undefined;
 }
 
-/** Whether `received` is a whole answer, by its length or its last chunk. */
+/** Whether `received` is a complete answer, by its length or its last chunk. */
 function isComplete(received: string): boolean {
   const headEnd = received.indexOf('\r\n\r\n');
   if (headEnd < 0) return false;
@@ -27,9 +28,9 @@ function isComplete(received: string): boolean {
 }
 
 /**
- * Sends one request, reads its whole answer, does what `afterwards` says, and waits for the server to close.
+ * Sends one request, reads its complete answer, does `afterwards`, and waits for the server to close.
  *
- * @returns the status of the first answer; never when the server leaves the connection open.
+ * @returns the status of the first answer; does not resolve while the server keeps the connection open.
  */
 export async function untilClosed(
   url: string,
@@ -55,6 +56,7 @@ export async function untilClosed(
     `${method} ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n${authorization}Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
   await closed.promise;
-  if (!isAnswered) throw new Error(`closed before the first answer: ${received}`);
+  if (!isAnswered)
+    throw new Error(`the connection was closed before the first answer: ${received}`);
   return Number(received.slice(9, 12));
 }

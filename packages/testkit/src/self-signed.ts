@@ -1,12 +1,12 @@
 import { createHash, generateKeyPairSync, sign } from 'node:crypto';
 
-/** A certificate that nobody vouches for, and its key. */
+/** A self-signed certificate and its key. */
 export interface SelfSigned {
   /** PEM. */
   readonly cert: string;
   /** PEM. */
   readonly key: string;
-  /** SHA-256 of the certificate's DER form, 64 lower-case hex digits. */
+  /** SHA-256 of the DER form of the certificate, 64 lower-case hex digits. */
   readonly fingerprint: string;
 }
 
@@ -30,7 +30,7 @@ const VALIDITY = sequence(
   der(0x17, Buffer.from('491231235959Z')),
 );
 
-/** Makes a certificate for the DNS name `host` (RFC 5280), signed by its own key. */
+/** Creates a certificate for the DNS name `host` (RFC 5280), signed by its own key. */
 export function createSelfSigned(host: string): SelfSigned {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const name = sequence(der(0x31, sequence(COMMON_NAME, der(0x0c, Buffer.from(host)))));

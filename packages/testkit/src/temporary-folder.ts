@@ -4,11 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /**
- * A fresh folder, removed with all that is in it: one that a test or `beforeEach` asks for when that test is over and
- * its `afterEach` are through, one that is asked for at the top of a test file or in `describe` after the tests there.
+ * Creates an empty folder that is removed with its contents. If a test or `beforeEach` creates it, it is removed
+ * after the test and its `afterEach`. If it is created at the top of a test file or in `describe`, it is removed
+ * after the tests there.
  *
- * Not for `beforeAll`, nor for the top of a module that several test files import: there the runner takes the end of
- * `beforeAll`, or of the first of the files, for the end of all.
+ * Not for `beforeAll` or the top of a module that several test files import: there the runner would remove it after
+ * `beforeAll`, or after the first of the files.
  */
 export function temporaryFolder(name: string): string {
   const folder = mkdtempSync(join(tmpdir(), `${name}-`));
@@ -16,7 +17,7 @@ export function temporaryFolder(name: string): string {
   try {
     onTestFinished(remove);
   } catch {
-    // Outside a test, where it is refused.
+    // Outside a test, `onTestFinished` throws.
     afterAll(remove);
   }
   return folder;

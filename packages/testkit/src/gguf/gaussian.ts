@@ -1,4 +1,4 @@
-/** Normally distributed numbers, the same for a seed (xorshift, Box–Muller). */
+/** Normally distributed numbers, reproducible by seed (xorshift, Box–Muller). */
 export function gaussian(seed: number): () => number {
   let state = seed;
   const uniform = (): number => {

@@ -4,7 +4,7 @@
  * Version 3, little-endian; https://github.com/ggml-org/ggml/blob/master/docs/gguf.md.
  */
 
-/** The types of metadata, in the order of their numbers. */
+/** The metadata types, in the order of their numbers. */
 export const GGUF_TYPES = [
   'u8',
   'i8',
@@ -32,7 +32,7 @@ export type GgufValue =
 
 export interface GgufTensor {
   readonly name: string;
-  /** Elements a dimension, the fastest running first: of a matrix `[columns, rows]`. */
+  /** Elements per dimension, fastest-varying first: `[columns, rows]` for a matrix. */
   readonly shape: readonly number[];
   /** Number of the ggml type: 0 is float32, 1 float16, 8 Q8_0. */
   readonly ggmlType: number;
@@ -44,7 +44,7 @@ export interface GgufFile {
   readonly tensors: readonly GgufTensor[];
 }
 
-/** Tensor data begins at, and is padded to, multiples of this where the file names no other. */
+/** Tensor data starts at and is padded to multiples of this, unless the file sets another alignment. */
 export const GGUF_ALIGNMENT = 32;
 
 export const u32 = (value: number): GgufValue => ({ type: 'u32', value });
@@ -76,7 +76,7 @@ export function f32Tensor(
 ): GgufTensor {
   const size = shape.reduce((product, length) => product * length, 1);
   if (values.length !== size)
-    throw new RangeError(`${name}: ${values.length} values for ${shape.join('×')}`);
+    throw new RangeError(`${name}: ${values.length} values do not fill ${shape.join('×')}`);
   const data = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
   return { name, shape, ggmlType: 0, data };
 }

@@ -39,5 +39,5 @@ test('a GGUF file has the same content after it is written and read', async () =
 });
 
 test('a tensor whose values do not match its shape is refused', () => {
-  expect(() => f32Tensor('a', [2, 2], Float32Array.of(1))).toThrow('a: 1 values for 2×2');
+  expect(() => f32Tensor('a', [2, 2], Float32Array.of(1))).toThrow('a: 1 values do not fill 2×2');
 });

@@ -16,12 +16,12 @@ const LAYERS = 4;
 const FEED_FORWARD = 768;
 const HEADS = 4;
 
-/** The number of the ggml type, and what one of its blocks holds. */
+/** The number of the ggml type, and the size of its blocks. */
 const Q8_0 = { type: 8, values: 32, bytes: 34 };
 
 /**
- * A Llama of four layers with random weights and a vocabulary of 151,936 tokens: those of `tokenizer`, and more that no
- * text becomes. For measuring what a step costs whose largest part is the output and the sampling from it. 87 MB.
+ * A Llama of four layers with random weights and a vocabulary of 151,936 tokens: those of `tokenizer`, and unused
+ * ones. For measuring steps that are dominated by the output layer and sampling. 87 MB.
  */
 export function largeVocabularyModel(tokenizer: GgufFile): GgufFile {
   const make = weightMaker(29);
@@ -61,7 +61,7 @@ export function largeVocabularyModel(tokenizer: GgufFile): GgufFile {
   };
 }
 
-/** Lists with an entry per token get one for each further token. */
+/** Lists with one entry per token get one for each added token. */
 function extended(key: string, value: GgufValue): GgufValue {
   if (value.type !== 'array') return value;
   const further = Array.from(
@@ -91,7 +91,7 @@ function weightMaker(seed: number) {
       const blocks = (shape[0] * shape[1]) / Q8_0.values;
       const data = new Uint8Array(blocks * Q8_0.bytes);
       for (let at = 0; at < data.length; at++) data[at] = nextByte();
-      // Every block begins with its scale; the bytes behind it are integers from -128 to 127.
+      // Every block starts with its scale, followed by integers from -128 to 127.
       const scale = halfBits((deviation * Math.sqrt(12)) / 256);
       const view = new DataView(data.buffer);
       for (let block = 0; block < blocks; block++) view.setUint16(block * Q8_0.bytes, scale, true);

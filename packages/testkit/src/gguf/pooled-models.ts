@@ -14,15 +14,15 @@ import {
 import { tinyBert } from './tiny-bert.ts';
 import { writeGguf } from './write-gguf.ts';
 
-/** A BERT that embeds: texts are the nearer the more words they share. */
+/** A BERT for embeddings: texts with more common words are closer. */
 export const embeddingModel = (name = 'tiny-embedding'): GgufFile =>
   tinyBert({ name, pooling: 'mean', contextTokens: 512, layerScale: 0.01 });
 
-/** A BERT that ranks: deterministic scores that depend on query and document, without meaning. */
+/** A BERT for reranking: deterministic scores that depend on query and document, without meaning. */
 export const rankModel = (): GgufFile =>
   tinyBert({ name: 'tiny-rank', pooling: 'rank', contextTokens: 512, layerScale: 0.3 });
 
-/** A generator of the Qwen3 family as an embedding model like Qwen3-Embedding: the last token's vector stands for all. */
+/** A generator of the Qwen3 family as an embedding model like Qwen3-Embedding: it uses the vector of the last token. */
 export const asEmbeddingModel = (generator: GgufFile, name = 'Qwen3 Embedding'): GgufFile =>
   changed(generator, {
     'general.name': text(name),
@@ -48,7 +48,7 @@ export function asRankModel(generator: GgufFile): GgufFile {
   );
 }
 
-/** Writes `file` as `name` into `folder`; gives its path. */
+/** Writes `file` as `name` into `folder`; returns its path. */
 export function writeModel(file: GgufFile, folder: string, name: string): string {
   mkdirSync(folder, { recursive: true });
   const path = join(folder, name);

@@ -4,28 +4,31 @@ import { type Script, TokenChain } from './token-chain.ts';
 
 export interface ScriptedModelOptions {
   /**
-   * What the model writes, by the value of `chat_template_kwargs.script`. Without that value the model writes the script `0`.
-   * For an unknown name its answer is undefined.
+   * The text that the model writes, by the value of `chat_template_kwargs.script`. Without that value it writes the
+   * script `0`. For an unknown name the answer is undefined.
    */
   readonly scripts: Readonly<Record<string, Script>>;
-  /** The chat template, of a family or any other. */
+  /** The chat template. */
   readonly template: string;
-  /** Texts of control tokens. Each becomes that token at its first place in the scripts, and ordinary tokens elsewhere. */
+  /**
+   * Texts of control tokens. The first occurrence in the scripts becomes that token, later ones become ordinary
+   * tokens.
+   */
   readonly controls?: readonly string[] | undefined;
 }
 
-/** Columns of the embeddings: rows of random signs are nearly at right angles to each other. */
+/** Columns of the embeddings; rows of random signs are nearly orthogonal. */
 const SIZE = 512;
 const FEED_FORWARD = 32;
 const HEADS = 8;
-/** Logit of the token that follows. The others are normally distributed, with a deviation of 60/√512 = 2.7. */
+/** Logit of the next token. The others are normally distributed with a standard deviation of 60/√512 = 2.7. */
 const LOGIT = 60;
 
 /**
- * A llama of one layer that writes given texts word for word.
+ * A Llama of one layer that writes given texts exactly.
  *
- * Attention and feed-forward are zero, so that the logits depend on the last token alone: in the output matrix the row of a
- * token is the embedding of the token before it. At its end the template prints a token that begins the script.
+ * Attention and feed-forward are zero, so that the logits depend on the last token alone: in the output matrix the
+ * row of a token is the embedding of the token before it. The template ends with a token that starts the script.
  */
 export function scriptedModel({
   scripts,
@@ -51,7 +54,7 @@ export function scriptedModel({
       ['tokenizer.ggml.pre', text('gpt-2')],
       ['tokenizer.ggml.tokens', texts(chain.tokens.map(({ spelling }) => spelling))],
       ['tokenizer.ggml.token_type', i32s(chain.tokens.map(({ isControl }) => (isControl ? 3 : 1)))],
-      // The library wants at least one; this one never makes a token.
+      // The library requires at least one merge; this one never applies.
       ['tokenizer.ggml.merges', texts(['Ā Ā'])],
       ['tokenizer.ggml.eos_token_id', u32(chain.end)],
       ['tokenizer.ggml.add_bos_token', flag(false)],

@@ -17,16 +17,16 @@ const POOLINGS = { mean: 1, cls: 2, rank: 4 } as const;
 export interface TinyBertOptions {
   readonly name: string;
   readonly pooling: keyof typeof POOLINGS;
-  /** Tokens that the model has positions for. */
+  /** Number of positions of the model. */
   readonly contextTokens: number;
   /**
-   * Standard deviation of the weights of the layers. Near 0 a mean of token vectors remains, so that texts are the
-   * nearer the more words they share; large, each token hears all others.
+   * Standard deviation of the weights of the layers. Near 0, the result is a mean of token vectors, so that texts
+   * with more common words are closer. If it is large, each token attends to all others.
    */
   readonly layerScale: number;
 }
 
-/** More than the vocabulary has tokens, so that each can have a direction of its own. */
+/** More than the tokens of the vocabulary, so that each token can have its own direction. */
 const SIZE = 192;
 const LAYERS = 2;
 const FEED_FORWARD = 128;
@@ -38,7 +38,7 @@ const WORDS =
   );
 const LETTERS = Array.from('abcdefghijklmnopqrstuvwxyz0123456789.,?!-\'":;');
 
-/** Word pieces: whole words, and letters, so that every word of these is spelled somehow. */
+/** Word pieces: whole words and single letters, so that every word can be split. */
 const WORD_START = '\u2581';
 const VOCABULARY: readonly string[] = [
   ...SPECIAL,
@@ -124,7 +124,7 @@ function tensors({ pooling, contextTokens, layerScale }: TinyBertOptions): GgufT
   ];
 }
 
-/** A direction for each token, and a little of all others, as no trained vectors are quite apart. */
+/** One direction per token plus a small part of all others, because trained vectors are never fully orthogonal. */
 function tokenVectors(next: () => number): GgufTensor {
   const values = Float32Array.from(
     { length: SIZE * VOCABULARY.length },

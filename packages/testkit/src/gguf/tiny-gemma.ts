@@ -11,8 +11,8 @@ import {
 } from './tiny-parts.ts';
 
 /**
- * A Gemma 3 of two layers, one with a sliding window, with weights from a fixed seed and the tokenizer of `tokenizer`: the
- * library drops the cells that the window has passed.
+ * A Gemma 3 of two layers, one with a sliding window, with weights from a fixed seed and the tokenizer of
+ * `tokenizer`: the library drops the cells that leave the window.
  */
 export function tinyGemma(tokenizer: GgufFile, windowTokens: number): GgufFile {
   const make = tensorMaker(13);

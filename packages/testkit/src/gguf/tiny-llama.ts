@@ -11,8 +11,8 @@ import {
 } from './tiny-parts.ts';
 
 /**
- * A Llama of two layers with weights from a fixed seed and the tokenizer of `tokenizer`. It reads prompts ten times as fast as
- * cortex-tiny, for tests that are about cells and not about what is written.
+ * A Llama of two layers with weights from a fixed seed and the tokenizer of `tokenizer`. It reads prompts ten times
+ * as fast as cortex-tiny, for tests of cells that do not depend on the text.
  */
 export function tinyLlama(tokenizer: GgufFile): GgufFile {
   const make = tensorMaker(31);

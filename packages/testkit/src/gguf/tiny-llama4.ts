@@ -11,15 +11,15 @@ import {
 
 const EXPERTS = 2;
 
-/** Every fourth layer attends to everything; without one llama.cpp ends the process. */
+/** Every fourth layer has full attention; without one llama.cpp aborts. */
 const BLOCKS = 4;
 
-/** Tokens of one chunk of attention in Llama 4, as llama.cpp has them: no file names them. */
+/** Tokens per attention chunk in Llama 4. llama.cpp hard-codes this number; files do not contain it. */
 export const LLAMA4_CHUNK_TOKENS = 8192;
 
 /**
- * A Llama 4 of four layers, three of them with attention in chunks, with weights from a fixed seed and the tokenizer of `tokenizer`:
- * the library drops the cells of earlier chunks, though the metadata names no window.
+ * A Llama 4 of four layers, three of them with chunked attention, with weights from a fixed seed and the tokenizer
+ * of `tokenizer`: the library drops the cells of earlier chunks, although the metadata has no window.
  */
 export function tinyLlama4(tokenizer: GgufFile): GgufFile {
   const make = tensorMaker(23);

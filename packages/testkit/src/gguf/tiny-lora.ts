@@ -5,9 +5,9 @@ const RANK = 4;
 export interface LoraTarget {
   readonly architecture: string;
   readonly layers: number;
-  /** Width of the stream between layers: the output projection of attention ends there. */
+  /** Width of the residual stream, which is the output width of the attention projection. */
   readonly width: number;
-  /** All heads together: where the output projection begins. */
+  /** Width of all heads together, which is the input width of the attention projection. */
   readonly attentionWidth: number;
 }
 
@@ -19,7 +19,7 @@ export const TINY_LORA_TARGET: LoraTarget = {
   attentionWidth: 256,
 };
 
-/** A LoRA adapter on the output projection of attention, strong enough that any text changes. Always the same. */
+/** A LoRA adapter on the output projection of attention, strong enough to change every text. Deterministic. */
 export function tinyLora(target: LoraTarget = TINY_LORA_TARGET): GgufFile {
   const { architecture, layers, width, attentionWidth } = target;
   const tensors = Array.from({ length: layers }, (_, layer) => {
@@ -40,6 +40,6 @@ export function tinyLora(target: LoraTarget = TINY_LORA_TARGET): GgufFile {
   };
 }
 
-/** Values between -1 and 1 without a pattern that a model could ignore. */
+/** Values between -1 and 1 without a regular pattern. */
 const waves = (length: number, phase: number): Float32Array =>
   Float32Array.from({ length }, (_, index) => Math.sin(index * 12.9898 + phase * 78.233));

@@ -1,4 +1,4 @@
-/** What the tiny random-weight models have in common. */
+/** Shared parts of the tiny random-weight models. */
 import { gaussian } from './gaussian.ts';
 import {
   f32,
@@ -46,11 +46,11 @@ export function metadata(
 /** Tokens in the vocabulary of `file`. */
 export function vocabularySize({ metadata: entries }: GgufFile): number {
   const tokens = entries.get('tokenizer.ggml.tokens');
-  if (tokens?.type !== 'array') throw new TypeError('a file without vocabulary');
+  if (tokens?.type !== 'array') throw new TypeError('the file has no vocabulary');
   return tokens.values.length;
 }
 
-/** Makes tensors from a fixed seed. */
+/** Creates tensors from a fixed seed. */
 export interface TensorMaker {
   random(name: string, shape: readonly number[], scale: number): GgufTensor;
   ones(name: string, shape: readonly number[]): GgufTensor;
@@ -88,7 +88,10 @@ export const attention = (make: TensorMaker, at: string): GgufTensor[] =>
     make.random(`${at}.${name}.weight`, [SIZE, SIZE], 0.4),
   );
 
-/** Embeddings and an output of its own: with the embeddings as output the token before would always be the likeliest. */
+/**
+ * Embeddings and a separate output matrix. With the embeddings as output, the previous token would always be the
+ * most likely.
+ */
 export const ends = (
   make: TensorMaker,
   tokenizer: GgufFile,

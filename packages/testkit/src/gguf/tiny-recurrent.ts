@@ -1,4 +1,4 @@
-/** Models with recurrent state: it is not made of cells, so no token can be cut off the end of a sequence. */
+/** Models with recurrent state, which has no cells, so that tokens cannot be removed from the end of a sequence. */
 import { type GgufFile, type GgufTensor, i32s, u32 } from './gguf-file.ts';
 import {
   attention,
@@ -94,7 +94,7 @@ const stateSpace = (architecture: string) => ({
   [`${architecture}.ssm.time_step_rank`]: u32(RANK),
 });
 
-/** Attention in the last layer alone. */
+/** Attention only in the last layer. */
 const oneAttentionLayer = (architecture: string) => ({
   [`${architecture}.feed_forward_length`]: u32(FEED_FORWARD),
   [`${architecture}.attention.head_count`]: u32(1),
@@ -111,7 +111,7 @@ const stateSpaceLayer = (make: TensorMaker, at: string): GgufTensor[] => [
   make.random(`${at}.ssm_x.weight`, [INNER, RANK + 2 * STATE], 0.3),
   make.random(`${at}.ssm_dt.weight`, [RANK, INNER], 0.3),
   make.random(`${at}.ssm_dt.bias`, [INNER], 0.1),
-  // Below zero: what the state holds fades.
+  // Negative, so that the state decays.
   make.filled(`${at}.ssm_a`, [STATE, INNER], (index) => -0.05 * (1 + (index % STATE))),
   make.ones(`${at}.ssm_d`, [INNER]),
   make.random(`${at}.ssm_out.weight`, [INNER, SIZE], 0.3),

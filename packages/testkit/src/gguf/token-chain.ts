@@ -1,19 +1,19 @@
-/** A text, which is cut into tokens of a few bytes, or a list of tokens. */
+/** A text, which is split into tokens of a few bytes, or a list of tokens. */
 export type Script = string | readonly (string | Uint8Array)[];
 
 interface ChainToken {
-  /** As a byte-level vocabulary spells it. */
+  /** In the spelling of a byte-level vocabulary. */
   readonly spelling: string;
   readonly isControl: boolean;
 }
 
-/** A byte-level vocabulary, and for each token of a script the one token that follows it. */
+/** A byte-level vocabulary, and the successor of each token of a script. */
 export class TokenChain {
   readonly tokens: ChainToken[] = [];
   readonly next = new Map<number, number>();
   readonly end: number;
   readonly #ids = new Map<string, number>();
-  /** Spellings of the tokens in the scripts. A token has one place in all scripts, so it has one successor. */
+  /** Spellings of the tokens in the scripts. A token occurs once in all scripts, so it has one successor. */
   readonly #used = new Set<string>();
   readonly #control: RegExp;
 
@@ -26,10 +26,10 @@ export class TokenChain {
   }
 
   /**
-   * Chains the control token `start`, the tokens of `script`, and the end. The text of a control token becomes that token at
-   * its first place in all scripts, and ordinary tokens at other places.
+   * Chains the control token `start`, the tokens of `script`, and the end token. The first occurrence of the text
+   * of a control token in all scripts becomes that token; later ones become ordinary tokens.
    *
-   * @throws RangeError when a listed token is part of a script already
+   * @throws RangeError when a listed token already occurs in a script
    */
   add(start: string, script: Script): void {
     let before = this.#id(start, 'control');
@@ -63,7 +63,7 @@ export class TokenChain {
     }
     const spelling = spell(Buffer.from(piece));
     if (this.#used.has(spelling))
-      throw new RangeError(`"${String(piece)}" stands in a script twice`);
+      throw new RangeError(`"${String(piece)}" occurs twice in the scripts`);
     this.#used.add(spelling);
     return this.#id(spelling, 'ordinary');
   };
@@ -74,7 +74,7 @@ export class TokenChain {
       let length = Math.min(2, rest.length);
       while (length < rest.length && this.#isUsed(rest.subarray(0, length))) length++;
       const piece = rest.subarray(0, length);
-      // If the rest is a used token, it extends the token before it.
+      // If the rest is a used token, the token before it is extended.
       const last = this.#isUsed(piece) ? pieces.pop() : undefined;
       pieces.push(last === undefined ? piece : Buffer.concat([last, piece]));
       this.#used.add(spell(piece));
@@ -97,7 +97,7 @@ export class TokenChain {
   }
 }
 
-/** Printable bytes stand for themselves, the others for the characters from U+0100 on (GPT-2's `bytes_to_unicode`). */
+/** Printable bytes map to themselves, the others to the characters from U+0100 (GPT-2's `bytes_to_unicode`). */
 const SPELLINGS = byteSpellings();
 
 const spell = (bytes: Uint8Array): string =>

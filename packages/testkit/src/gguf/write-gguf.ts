@@ -8,7 +8,7 @@ import {
   type GgufValue,
 } from './gguf-file.ts';
 
-/** The bytes of a GGUF file, version 3. The tensors' data follows in their order. */
+/** The bytes of a GGUF file, version 3. Tensor data has the order of the tensors. */
 export function writeGguf(file: GgufFile): Uint8Array {
   const out = new GgufBytes();
   out.raw(new TextEncoder().encode('GGUF'));
@@ -33,7 +33,7 @@ export function writeGguf(file: GgufFile): Uint8Array {
   return out.bytes();
 }
 
-/** What offsets of tensors are multiples of. */
+/** Alignment of tensor offsets. */
 export function alignmentOf({ metadata }: Pick<GgufFile, 'metadata'>): number {
   const alignment = metadata.get('general.alignment');
   return alignment?.type === 'u32' ? Number(alignment.value) : GGUF_ALIGNMENT;
@@ -89,7 +89,7 @@ class GgufBytes {
 
 type Write = (buffer: Buffer, value: GgufScalar) => number;
 
-/** Each gives the bytes it took. */
+/** Each returns the number of bytes it wrote. */
 const WRITE: Readonly<Record<Exclude<GgufScalarType, 'string'>, Write>> = {
   u8: (buffer, value) => buffer.writeUInt8(Number(value)),
   i8: (buffer, value) => buffer.writeInt8(Number(value)),

@@ -1,4 +1,4 @@
-/** A latch that a test opens: what waits on it goes on when `open` is called, without a clock. */
+/** A latch that a test opens: waiters continue when `open` is called, without a clock. */
 export interface Gate {
   readonly isOpen: boolean;
   readonly opened: Promise<void>;

@@ -1,7 +1,7 @@
 import { CortexError, isJsonObject } from '@cortex/protocol';
 import type { GenerateRequest } from '@cortex/engine';
 
-/** What the scripted engine understands of a caller's body. */
+/** The fields of a request body that the scripted engine reads. */
 export interface ScriptedBody {
   readonly prompt: string;
   readonly promptTokens: number;
@@ -45,7 +45,7 @@ export function readBody({ route, body }: GenerateRequest): ScriptedBody {
   };
 }
 
-/** Tokens of the scripted engine: words. */
+/** Tokens of the scripted engine, which are words. */
 function countTokens(text: string): number {
   return text.split(/\s+/).filter((word) => word !== '').length;
 }

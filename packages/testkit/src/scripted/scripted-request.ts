@@ -5,7 +5,7 @@ import type { Gate } from './gate.ts';
 import type { ScriptedBody } from './read-body.ts';
 import { StopFilter } from './stop-filter.ts';
 
-/** Items an engine runs ahead of its consumer at most. */
+/** Most items that an engine generates ahead of its consumer. */
 const LOOKAHEAD_ITEMS = 64;
 
 export interface RequestPlan {
@@ -13,13 +13,13 @@ export interface RequestPlan {
   readonly items: Iterator<StepItem, FinishReason>;
   readonly gates: Readonly<Record<number, Gate>>;
   readonly failure: { readonly code: ErrorCode; readonly message: string } | undefined;
-  /** Tokens that fit behind the prompt. */
+  /** Tokens that fit after the prompt. */
   readonly roomTokens: number;
   readonly prefillChunkTokens: number;
   readonly principal: string;
 }
 
-/** One request of the scripted engine: what is left to say, and what its consumer has not taken yet. */
+/** One request of the scripted engine: the remaining items, and the events that its consumer has not taken yet. */
 export class ScriptedRequest {
   readonly plan: RequestPlan;
   readonly #stops: StopFilter;
@@ -51,7 +51,7 @@ export class ScriptedRequest {
     return gate === undefined || gate.isOpen ? undefined : gate;
   }
 
-  /** With a slot: whether a step would bring it forward. */
+  /** For a request with a slot: whether a step would advance it. */
   get isRunnable(): boolean {
     return !this.#hasEnded && this.#itemsAhead < LOOKAHEAD_ITEMS && this.closedGate === undefined;
   }
@@ -101,7 +101,7 @@ export class ScriptedRequest {
     this.#push({ type: 'error', code, message });
   }
 
-  /** The next event; the caller takes one at a time, and none after the last. */
+  /** The next event. The caller takes one at a time, and none after the last. */
   next(): Promise<EngineEvent> {
     const event = this.#events.shift();
     if (event === undefined) return new Promise((resolve) => (this.#waiting = resolve));
@@ -109,7 +109,7 @@ export class ScriptedRequest {
     return Promise.resolve(event);
   }
 
-  /** Sends what of `item` may go out; the stop string that ends the answer, if one does. */
+  /** Sends the part of `item` that may be sent; returns the stop string that ends the answer, if any. */
   #emit(item: StepItem): string | undefined {
     if (item.text === undefined) {
       this.#push({ type: 'items', items: [item], stepMs: 1 });

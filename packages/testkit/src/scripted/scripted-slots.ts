@@ -1,11 +1,11 @@
 import type { ScriptedRequest } from './scripted-request.ts';
 
-/** The slots of the scripted engine and the queue before them, served round-robin between principals. */
+/** The slots of the scripted engine and its queue, which is served round-robin between principals. */
 export class ScriptedSlots {
   readonly count: number;
   readonly batchSizes: Record<string, number> = {};
   readonly #busy = new Set<ScriptedRequest>();
-  /** In the order in which principals are served next; FIFO within one. */
+  /** In the order in which principals are served next; FIFO per principal. */
   readonly #queues = new Map<string, ScriptedRequest[]>();
   #isScheduled = false;
   #lastStepMs: number | undefined;
@@ -47,7 +47,7 @@ export class ScriptedSlots {
     this.run();
   }
 
-  /** Steps until nothing is runnable, one step a turn of the event loop. */
+  /** Runs steps until nothing is runnable, one step per turn of the event loop. */
   run(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
@@ -57,7 +57,7 @@ export class ScriptedSlots {
     });
   }
 
-  /** Resolves when all requests have ended: by themselves within `graceMs`, the rest with `shutting_down`. */
+  /** Resolves when all requests have ended: normally within `graceMs`, the rest with `shutting_down`. */
   async drain(graceMs: number): Promise<void> {
     await new Promise<void>((resolve) => {
       if (this.#isIdle) return resolve();
@@ -95,7 +95,7 @@ export class ScriptedSlots {
     for (const [principal, queue] of this.#queues) {
       if (this.#busy.size >= this.count) return;
       const request = queue.shift();
-      // To the end of the order: every other principal comes before this one again.
+      // Moved to the end, so that every other principal is served before this one again.
       this.#queues.delete(principal);
       if (queue.length > 0) this.#queues.set(principal, queue);
       if (request === undefined) continue;

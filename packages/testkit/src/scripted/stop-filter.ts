@@ -1,4 +1,4 @@
-/** Holds text back while a stop string may be beginning in it. */
+/** Holds text back while its end can be the start of a stop string. */
 export class StopFilter {
   readonly #stops: readonly string[];
   #held = '';
@@ -7,7 +7,7 @@ export class StopFilter {
     this.#stops = stops;
   }
 
-  /** What may go out now, and the stop string that ended the text, if one did. */
+  /** The text that can be sent now, and the stop string that ended the text, if any. */
   push(piece: string): { readonly text: string; readonly matched?: string } {
     const all = this.#held + piece;
     const found = this.#stops
@@ -23,7 +23,7 @@ export class StopFilter {
     return { text: all.slice(0, all.length - keep) };
   }
 
-  /** What was held back, when the text ends otherwise. */
+  /** The text that was held back, when the text ends without a stop string. */
   end(): string {
     const rest = this.#held;
     this.#held = '';
@@ -31,7 +31,7 @@ export class StopFilter {
   }
 }
 
-/** Length of the longest end of `text` that begins `stop`. */
+/** Length of the longest suffix of `text` that is a prefix of `stop`. */
 function overlap(text: string, stop: string): number {
   for (let length = Math.min(text.length, stop.length - 1); length > 0; length--) {
     if (text.endsWith(stop.slice(0, length))) return length;

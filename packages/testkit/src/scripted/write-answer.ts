@@ -15,11 +15,11 @@ const WORDS = [
   ',',
 ];
 
-/** Tokens after which an answer ends by itself: 16 to 47, by the prompt. */
+/** Tokens after which an answer ends: 16 to 47, depending on the prompt. */
 const EOS_BASE = 16;
 const EOS_SPREAD = 32;
 
-/** A small model of a model: the same text for the same prompt, another one for another seed when it samples. */
+/** A pseudo model: the same text for the same prompt, and with sampling a different one per seed. */
 export function* writeAnswer(body: ScriptedBody): Generator<StepItem, FinishReason> {
   const sampled = body.temperature > 0;
   const seed = sampled ? (body.seed ?? Math.floor(Math.random() * 2 ** 31)) : 0;
