@@ -3,10 +3,9 @@ import type { AnswerEnd, OutputDelta, OutputParser } from './output-parser.ts';
 import type { StrayMarkers } from './stray-markers.ts';
 
 /**
- * How a family reads an answer, written as if the text could be waited for.
+ * How a family parses an answer, as a generator that can wait for more text.
  *
- * A script sees one character more at a time (`text.more`), whatever pieces the text came in: what it decides cannot
- * depend on where the text was cut.
+ * A script reads one character at a time (`text.more`), so its decisions cannot depend on the chunking of the text.
  */
 export type AnswerScript = (text: AnswerText) => Script<void>;
 export type Script<T> = Generator<void, T, void>;
@@ -16,11 +15,12 @@ export class ScriptedParser implements OutputParser {
   readonly #text: AnswerText;
   readonly #run: Script<void>;
 
-  /** @param markers - Texts that the family writes around calls, and within them. */
+  /** @param markers - Texts that the family writes around and within calls. */
   constructor(script: AnswerScript, newCallId: () => string, markers: readonly string[]) {
     this.#text = new AnswerText(newCallId, markers);
     this.#run = script(this.#text);
-    // Up to where it needs text: whether an answer begins within reasoning is known before its first token.
+    // Runs until it needs text, because the parser must know before the first token whether the answer starts in
+    // reasoning.
     this.#run.next();
   }
 
@@ -49,24 +49,24 @@ export class ScriptedParser implements OutputParser {
   }
 }
 
-/** An answer while it is read: what was read and not yet understood, and what was made of the rest. */
+/** The state of an answer during parsing: text that is held until its meaning is known, and the deltas of the rest. */
 export class AnswerText {
   readonly #newCallId: () => string;
-  /** What came and was not handed out: held before `#at`, to be read behind it. */
+  /** Text that arrived and is not taken: held before `#at`, unread after it. */
   #text = '';
   #at = 0;
-  /** Length of what was taken. */
+  /** Length of the taken text. */
   #taken = 0;
   #lastTaken = '';
   #end: AnswerEnd | undefined;
   #deltas: OutputDelta[] = [];
   #toolCalls = 0;
   #isCallCut = false;
-  /** Whether what is being read is reasoning. */
+  /** Whether the text being read is reasoning. */
   isReasoning = false;
-  /** Markers of the family. A marker behind a quote shows that the quote ends its string. */
+  /** Markers of the family. A marker after a quote shows that the quote ends its string. */
   readonly markers: readonly string[];
-  /** Set once the reasoning is over. */
+  /** Set after the end of the reasoning. */
   stray: StrayMarkers | undefined;
 
   constructor(newCallId: () => string, markers: readonly string[] = []) {
@@ -74,17 +74,17 @@ export class AnswerText {
     this.markers = markers;
   }
 
-  /** Read and not yet handed out. */
+  /** Text that is read and not taken. */
   get held(): string {
     return this.#text.slice(0, this.#at);
   }
 
-  /** The character before what is held; empty at the start of the answer. */
+  /** The character before the held text; empty at the start of the answer. */
   get charBefore(): string {
     return this.#lastTaken;
   }
 
-  /** The held text from character `start` on, without copying the rest. */
+  /** The held text from index `start`, without copying the rest. */
   heldFrom(start: number): string {
     return this.#text.slice(start, this.#at);
   }
@@ -115,7 +115,7 @@ export class AnswerText {
     this.#end = how;
   }
 
-  /** Holds one character more; false when the answer has ended. */
+  /** Reads one more character into the held text; false at the end of the answer. */
   *more(): Script<boolean> {
     for (;;) {
       const code = this.#text.codePointAt(this.#at);
@@ -129,7 +129,7 @@ export class AnswerText {
     }
   }
 
-  /** The first `length` characters held (all of them by default), no longer held. */
+  /** Takes the first `length` held characters, by default all. */
   take(length = this.#at): string {
     const taken = this.#text.slice(0, length);
     this.#text = this.#text.slice(length);
@@ -139,13 +139,13 @@ export class AnswerText {
     return taken;
   }
 
-  /** What is held, but for its first `read` characters, will be read once more. Those are taken. */
+  /** Takes the first `read` held characters and makes the rest unread. */
   reread(read = 0): void {
     this.take(read);
     this.#at = 0;
   }
 
-  /** Emits `text` as content; it is the end of the text taken last. */
+  /** Emits `text`, the end of the text taken last, as content. */
   content(text: string): void {
     if (text !== '') this.#add({ text, at: Math.max(0, this.#taken - text.length) });
   }
@@ -160,16 +160,17 @@ export class AnswerText {
     this.#deltas.push({ tool: whole === '' ? call : { ...call, arguments: whole } });
   }
 
-  /** A further piece of the arguments of the call begun last. */
+  /** Emits the next piece of the arguments of the last call. */
   callArguments(text: string): void {
     if (text !== '') this.#add({ tool: { index: this.#toolCalls - 1, arguments: text } });
   }
 
   /**
-   * The answer ends within the arguments of its last call. `closers` complete the JSON; they are emitted if the model ended
-   * its answer, and not if the answer was cut off.
+   * The answer ends within the arguments of its last call. `closers` complete the JSON; they are emitted if the model
+   * ended its answer, and not if the answer was cut off.
    *
-   * @param place - A call that ends in a value is incomplete even if the model ended its answer there.
+   * @param place - Where the answer ends. A call that ends within a value is incomplete even if the model ended its
+   *   answer there.
    */
   endCall(closers: string, place: 'in a value' | 'between values'): void {
     if (this.#end === 'finished') this.callArguments(closers);
@@ -182,7 +183,7 @@ export class AnswerText {
     return deltas;
   }
 
-  /** Characters that come together go out together. */
+  /** Merges adjacent deltas. */
   #add(delta: OutputDelta): void {
     const last = this.#deltas.at(-1);
     const joined = last === undefined ? undefined : join(last, delta);

@@ -1,22 +1,22 @@
 import { MAX_HEAD_CHARS, parseJson } from './script-steps.ts';
 
-/** Members that hold the arguments of a call. */
+/** Names of the member with the arguments of a call. */
 const ARGUMENTS = ['arguments', 'parameters'];
 
 /** Members that the object of a call may have before its arguments. */
 const MEMBERS = ['name', 'type', 'id', ...ARGUMENTS];
 
 /**
- * What the beginning of a JSON object may still be: `open`, the head of a call; `begun`, a call whose arguments have begun;
- * `none`, no call at all.
+ * What the start of a JSON object can be: `open`, the incomplete head of a call; `begun`, a call whose arguments have
+ * started; `none`, not a call.
  */
 export type CallHead = 'open' | 'begun' | 'none';
 
 /**
- * Reads the head of a call off the beginning of an object, its brace included.
+ * Reads the head of a call at the start of an object, including its brace.
  *
- * Decides as early as can be, so that an answer in JSON is not held back: at a member that calls do not have, at a name
- * that is not callable, at the latest behind `MAX_HEAD_CHARS`.
+ * Decides as early as possible, so that an answer in JSON is not held back: at a member that calls do not have, at a
+ * name that is not callable, at the latest after `MAX_HEAD_CHARS`.
  */
 export function readCallHead(json: string, isCallable: (name: string) => boolean): CallHead {
   if (json.length > MAX_HEAD_CHARS) return 'none';
@@ -27,7 +27,7 @@ export function readCallHead(json: string, isCallable: (name: string) => boolean
     if (typeof key !== 'string' || !MEMBERS.includes(key)) return 'none';
     const rest = json.slice(member.end);
     if (rest === '') return 'open';
-    // A string, too: some models write arguments as one.
+    // A string is accepted too, because some models write arguments as one.
     if (ARGUMENTS.includes(key) && /^["{]/.test(rest)) return 'begun';
     const value = matchAt(VALUES[key === 'name' ? 'name' : 'other'], json, member.end);
     if (value === undefined) return isStartOfValue(key, rest) ? 'open' : 'none';
@@ -39,7 +39,7 @@ export function readCallHead(json: string, isCallable: (name: string) => boolean
   }
 }
 
-/** A plain value is whole only when something follows it. */
+/** A plain value is complete only when something follows it. */
 const VALUES = {
   name: /("(?:[^"\\]|\\.)*")/y,
   other: /("(?:[^"\\]|\\.)*"|[\w.+-]+(?=[\s,}]))/y,
@@ -53,7 +53,7 @@ const isStartOfMember = (text: string): boolean => {
 const isStartOfValue = (key: string, text: string): boolean =>
   text.startsWith('"') || (key !== 'name' && /^[\w.+-]+$/.test(text));
 
-/** What the group of `pattern`, which is sticky, holds at `at`, and where the match ends. */
+/** The group of the sticky `pattern` at `at`, and the end of the match. */
 function matchAt(
   pattern: RegExp,
   text: string,

@@ -7,12 +7,12 @@ import { REASONING, type ReasoningMarkers } from './reasoning-markers.ts';
 import { readReasoned } from './reasoning-script.ts';
 import { readContent } from './script-steps.ts';
 
-/** How a model writes what is not content; read off the markers in its chat template. */
+/** How a model writes reasoning and calls, detected from the markers in its chat template. */
 export interface OutputFormat {
   readonly reasoning: ReasoningMarkers | undefined;
-  /** Undefined: the model's way to call tools is not known, or it has none. */
+  /** Undefined if the call format of the model is unknown or it has none. */
   readonly tools: ToolFamily | undefined;
-  /** Texts that must stay visible although the model may hold them as control tokens. */
+  /** Texts that must stay visible even if they are control tokens of the model. */
   readonly markers: readonly string[];
 }
 
@@ -21,12 +21,12 @@ export function readOutputFormat(template = ''): OutputFormat {
   const reasoning =
     tools?.channels?.reasoning ?? REASONING.find(({ close }) => template.includes(close));
   const around = reasoning === undefined ? [] : [reasoning.open, reasoning.close];
-  // Where words belong to a marker, the vocabulary holds only the bracketed part as a token.
+  // If a marker includes words, only its bracketed part is a token of the vocabulary.
   const tokens = around.flatMap((marker) => marker.match(/<[^<>]+>|\[[^[\]]+\]/g) ?? []);
   return { reasoning, tools, markers: [...tokens, ...(tools?.markers ?? [])] };
 }
 
-/** Read off the end of the prompt, or off the part of the answer that the prompt begins with. */
+/** Detected from the end of the prompt, or from the start of the answer in the prompt. */
 export function reasoningState(
   { reasoning }: OutputFormat,
   { prompt, begun }: { readonly prompt: string; readonly begun: string | undefined },

@@ -1,4 +1,4 @@
-/** Streams arguments in JSON, and repairs them where the model did not write valid JSON. */
+/** Streams JSON arguments, and repairs invalid JSON. */
 import { AnswerText, type Script } from './answer-text.ts';
 import { readJsonString } from './json-string.ts';
 
@@ -8,13 +8,13 @@ type Place =
   | 'element'
   | 'colon'
   | 'value'
-  /** A comma, or the end. */
+  /** A comma or the end. */
   | 'behind';
 
-/** Characters that begin neither a key nor the end of an object. */
+/** Characters that start neither a key nor the end of an object. */
 const NO_KEY = /^[<[{`|:=]$/;
 
-/** How Python and JavaScript write some values of JSON. */
+/** Constants of Python and JavaScript, and their JSON forms. */
 const CONSTANTS: Readonly<Record<string, string>> = {
   True: 'true',
   False: 'false',
@@ -25,8 +25,8 @@ const CONSTANTS: Readonly<Record<string, string>> = {
 /**
  * Emits the JSON object whose first brace is held, as arguments. False: the answer ends within the object.
  *
- * Valid JSON passes through unchanged. Raw line breaks and quotes within strings are escaped, bare words become strings, and
- * open brackets are closed where something else begins.
+ * Valid JSON passes through unchanged. Raw line breaks and quotes within strings are escaped, bare words become
+ * strings, and open brackets are closed where other text starts.
  */
 export function* streamObject(text: AnswerText): Script<boolean> {
   const object = new ObjectReader(text);
@@ -40,17 +40,17 @@ export function* streamObject(text: AnswerText): Script<boolean> {
 
 class ObjectReader {
   readonly #text: AnswerText;
-  /** Brackets that are open. */
+  /** Open brackets. */
   readonly #closers: string[] = [];
   #place: Place = 'value';
-  /** A comma and the white space behind it, until it is known that an element follows. */
+  /** A comma and the white space after it, held until an element follows. */
   #gap = '';
 
   constructor(text: AnswerText) {
     this.#text = text;
   }
 
-  /** Reads what begins with the character held. */
+  /** Reads the token that starts with the held character. */
   *step(): Script<'open' | 'whole' | 'cut'> {
     const char = this.#text.held;
     if (char.trim() === '') this.#space(this.#text.take());
@@ -63,7 +63,7 @@ class ObjectReader {
     return 'open';
   }
 
-  /** The answer ends between two values, or before a value that is missing. */
+  /** The answer ends between two values or before a missing value. */
   end(): void {
     const isMissing = this.#place === 'colon' || this.#place === 'value';
     this.#text.endCall(this.#missing() + this.#rest(), isMissing ? 'in a value' : 'between values');
@@ -102,7 +102,7 @@ class ObjectReader {
     return this.#closers.length === 0 ? 'whole' : 'open';
   }
 
-  /** Neither a comma nor a closing bracket: an element whose comma is missing, or something else. */
+  /** Neither a comma nor a closing bracket: an element with a missing comma, or other text. */
   #behind(char: string): 'open' | 'whole' {
     if (!/^[\p{L}\p{N}"'_]$/u.test(char)) return this.#end();
     this.#text.reread();
@@ -111,7 +111,7 @@ class ObjectReader {
     return 'open';
   }
 
-  /** Something else begins with the held character: closes every open bracket. */
+  /** Other text starts with the held character: closes every open bracket. */
   #end(): 'whole' {
     this.#text.reread();
     this.#text.callArguments(this.#rest());
@@ -141,7 +141,7 @@ class ObjectReader {
     return yield* this.#bare(isKey);
   }
 
-  /** A key or value without quotes. The character that ends it will be read again. */
+  /** A key or value without quotes. The character that ends it stays unread. */
   *#bare(isKey: boolean): Script<boolean> {
     const ends = isKey ? /[:=,{}[\]<"\n]$/ : /[,}\]<"\n]$/;
     let isEnded = false;
@@ -162,7 +162,7 @@ class ObjectReader {
     return true;
   }
 
-  /** JSON for a value that is missing. */
+  /** JSON for a missing value. */
   #missing(): string {
     if (this.#place === 'colon') return ': null';
     return this.#place === 'value' ? 'null' : '';
@@ -183,7 +183,7 @@ function jsonOf(value: string): string {
   }
 }
 
-/** Repairs the JSON object at the start of `json`, which begins with a brace. */
+/** Repairs the JSON object at the start of `json`, which starts with a brace. */
 export function repairedObject(json: string): string {
   const text = new AnswerText(() => '');
   text.beginCall('');

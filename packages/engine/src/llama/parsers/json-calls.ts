@@ -1,4 +1,4 @@
-/** Calls written as JSON objects, whatever stands around them. */
+/** Calls as JSON objects. */
 import type { AnswerText, Script } from './answer-text.ts';
 import { type CallHead, readCallHead } from './call-head.ts';
 import { JsonObjectScanner } from './json-object-scanner.ts';
@@ -6,9 +6,9 @@ import { repairedObject, streamObject } from './json-arguments.ts';
 import { MAX_HEAD_CHARS, parseJson } from './script-steps.ts';
 
 /**
- * Reads the call that begins with the brace held last; arguments go out as they come when the name stands first.
+ * Reads the call that starts with the last held brace. Streams the arguments if the name comes first.
  *
- * False: it is none, or of a tool that is not callable; what was read is held. That is decided as early as it can be.
+ * False: it is not a call, or the tool is not callable; the text read is held. Decides as early as possible.
  */
 export const readJsonCall = (
   text: AnswerText,
@@ -16,7 +16,7 @@ export const readJsonCall = (
 ): Script<boolean> =>
   readObject(text, { isCallable, readHead: (json) => readCallHead(json, isCallable) });
 
-/** Reads a call behind a marker. The object may have any members, and is held to its end. */
+/** Reads a call after a marker. The object may have any members, and is held until its end. */
 export const readMarkedCall = (text: AnswerText): Script<boolean> =>
   readObject(text, { isCallable: () => true, readHead: () => 'open' });
 
@@ -54,7 +54,7 @@ function* readObject(text: AnswerText, { isCallable, readHead }: CallObject): Sc
   }
 }
 
-/** Behind the arguments, to the end of the object: further members (an id) are left out. */
+/** Reads from after the arguments to the end of the object. Further members (an id) are dropped. */
 function* skipRest(text: AnswerText): Script<void> {
   while (yield* text.more()) {
     if (/^\s*(?:,\s*"[^"\\]*"\s*:\s*(?:"[^"\\]*"|[\w.+-]+)\s*)*\}$/.test(text.held)) {
@@ -66,7 +66,7 @@ function* skipRest(text: AnswerText): Script<void> {
   text.reread();
 }
 
-/** A whole call: `{"name": …, "arguments": {…}}`, members in any order, `parameters` accepted for `arguments`. */
+/** A complete call: `{"name": …, "arguments": {…}}`, members in any order, `parameters` accepted for `arguments`. */
 function readCall(json: string): { readonly name: string; readonly arguments: string } | undefined {
   const call = parseJson(json);
   if (call === undefined && json !== repairedObject(json)) return readCall(repairedObject(json));
@@ -81,7 +81,7 @@ function readCall(json: string): { readonly name: string; readonly arguments: st
   return { name, arguments: memberText(json, member) };
 }
 
-/** Arguments that the model wrote as a string: the JSON object in the string, or else the string. */
+/** Arguments that the model wrote as a string: the JSON object in the string, otherwise the string. */
 function textAsJson(given: string): string {
   if (parseJson(given) !== undefined) return given;
   return given.trimStart().startsWith('{')
@@ -89,7 +89,7 @@ function textAsJson(given: string): string {
     : JSON.stringify(given);
 }
 
-/** The text of a member that is an object, as it stands in `json`: digits that no double holds stay. */
+/** The unchanged text of an object member in `json`, so that digits beyond a double are kept. */
 function memberText(json: string, name: string): string {
   const key = /\s*,?\s*("(?:[^"\\]|\\.)*")\s*:\s*/y;
   const plain = /"(?:[^"\\]|\\.)*"|[^\s,}]+/y;
@@ -110,13 +110,13 @@ function memberText(json: string, name: string): string {
   }
 }
 
-/** The head of a call in JSON whose arguments can be streamed: name first, then the start of an object. */
+/** The head of a JSON call whose arguments can be streamed: the name, then the start of an object. */
 const CALL_HEAD =
   /^\s*\{\s*(?:"(?:type|id)"\s*:\s*"[^"\\]*"\s*,\s*)*"name"\s*:\s*("(?:[^"\\]|\\.)+")\s*,\s*"(?:arguments|parameters)"\s*:\s*\{$/;
 
 /**
- * The name in the head of a call, when what is held is one to the first brace of its arguments. Not in what is longer than
- * any head: a name full of braces would be read again at each of them.
+ * The name, if the held text is the head of a call up to the first brace of its arguments. Undefined above the longest
+ * head, because a name full of braces would be matched again at each brace.
  */
 function nameOfHead(held: string): string | undefined {
   if (!held.endsWith('{') || held.length > MAX_HEAD_CHARS) return undefined;

@@ -1,4 +1,4 @@
-/** Follows the JSON text of one object, character by character, to find its end. Does not check the grammar in full. */
+/** Scans the JSON text of one object to find its end. Does not validate the JSON completely. */
 export class JsonObjectScanner {
   #depth = 0;
   #isInString = false;
@@ -9,7 +9,7 @@ export class JsonObjectScanner {
     return this.#isDone;
   }
 
-  /** How many characters of `text` belong to the object; all of them while it is open. */
+  /** The number of characters of `text` that belong to the object; all of them while it is open. */
   scan(text: string): number {
     for (let i = 0; i < text.length; i++) {
       this.#step(text.charCodeAt(i));

@@ -1,10 +1,10 @@
 import type { AnswerText, Script } from './answer-text.ts';
 import { isTooLong } from './script-steps.ts';
 
-/** Where a string stands; this decides which text may follow it. */
+/** The position of a string, which decides the text that may follow it. */
 interface JsonString {
   readonly isKey: boolean;
-  /** Brackets that are open, the innermost last. */
+  /** Open brackets, the innermost last. */
   readonly closers: readonly string[];
 }
 
@@ -16,7 +16,10 @@ const ESCAPES: Readonly<Record<string, string>> = {
   '\t': String.raw`\t`,
 };
 
-/** Emits the string whose first quote is held. False: the answer ends within the string, and no closing quote was emitted. */
+/**
+ * Emits the string whose first quote is held. False: the answer ends within the string, and no closing quote was
+ * emitted.
+ */
 export function* readJsonString(text: AnswerText, string: JsonString): Script<boolean> {
   const quote = text.take();
   text.callArguments('"');
@@ -40,7 +43,10 @@ function asText(char: string): string {
   return ESCAPES[char] ?? `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
 
-/** Reads an escape whose backslash is held. An escape that JSON does not have becomes an escaped backslash and its character. */
+/**
+ * Reads an escape whose backslash is held. An escape that JSON does not have becomes an escaped backslash and its
+ * character.
+ */
 function* readEscape(text: AnswerText): Script<void> {
   if (!(yield* text.more())) {
     if (text.isCutOff) text.callArguments(text.take());
@@ -56,7 +62,7 @@ function* readEscape(text: AnswerText): Script<void> {
   } else text.callArguments(text.take());
 }
 
-/** Whether four hexadecimal digits follow; they are held then. An escape that was cut off counts as whole. */
+/** Whether four hexadecimal digits follow; they are then held. An escape that is cut off counts as complete. */
 function* isCode(text: AnswerText): Script<boolean> {
   while (text.held.length < 6) {
     if (!(yield* text.more())) return text.isCutOff;
@@ -65,7 +71,7 @@ function* isCode(text: AnswerText): Script<boolean> {
   return true;
 }
 
-/** Whether the held quote ends the string, judged by the text behind it. That text stays held. */
+/** Whether the held quote ends the string, judged by the text after it. That text stays held. */
 function* endsString(text: AnswerText, string: JsonString): Script<boolean> {
   while ((yield* text.more()) && !isTooLong(text)) {
     const isEnd = mayFollow(text.held.slice(1), string, text.markers);

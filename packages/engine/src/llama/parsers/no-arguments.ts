@@ -2,7 +2,7 @@ import type { CallableTool } from '../../grammar/answer-grammar.ts';
 import { takesNothing } from '../../grammar/callable-tool.ts';
 import type { AnswerEnd, OutputDelta, OutputParser } from './output-parser.ts';
 
-/** Gives calls of tools without parameters the arguments `{}`, whatever the model writes there. */
+/** Replaces the arguments of calls of tools without parameters by `{}`. */
 export class NoArguments implements OutputParser {
   readonly #inner: OutputParser;
   /** Names of the tools without parameters. */

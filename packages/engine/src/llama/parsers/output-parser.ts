@@ -1,11 +1,11 @@
 import type { ToolCallDelta } from '../../engine.ts';
 
-/** A piece of an answer, told apart. */
+/** A piece of an answer, with its kind. */
 export type OutputDelta = ContentDelta | { readonly reasoning: string } | ToolDelta;
 
 export interface ContentDelta {
   readonly text: string;
-  /** Where it stands in all that was pushed, in UTF-16 units. */
+  /** Its offset in the pushed text, in UTF-16 units. */
   readonly at: number;
 }
 
@@ -13,24 +13,24 @@ export interface ToolDelta {
   readonly tool: ToolCallDelta;
 }
 
-/** How an answer ended: the model said so, or something else did (a limit, a cancel). */
+/** How an answer ended: by the model, or by something else (a limit, a cancel). */
 export type AnswerEnd = 'finished' | 'cut';
 
 /**
- * Tells reasoning, tool calls and content apart in a text that comes in pieces.
+ * Separates reasoning, tool calls and content in a text that arrives in pieces.
  *
- * Law: however the text is cut into pieces, the deltas joined are the same. Nothing is lost: what cannot be read comes back
+ * Invariant: the joined deltas are the same in every chunking. No text is lost: text that cannot be parsed is returned
  * as content.
  */
 export interface OutputParser {
   push(text: string): readonly OutputDelta[];
-  /** What was held back. Nothing is pushed after it. */
+  /** Returns the held text. Nothing is pushed afterwards. */
   end(how: AnswerEnd): readonly OutputDelta[];
-  /** Whether the text pushed last was reasoning; counts reasoning tokens. */
+  /** Whether the last pushed text was reasoning; used to count reasoning tokens. */
   readonly isReasoning: boolean;
-  /** Tool calls begun so far. */
+  /** Number of tool calls started so far. */
   readonly toolCalls: number;
-  /** The answer ended within the arguments of its last call. */
+  /** Whether the answer ended within the arguments of its last call. */
   readonly isCallCut: boolean;
 }
 
@@ -52,7 +52,7 @@ export class PlainParser implements OutputParser {
   }
 }
 
-/** How much of the end of `text` may be the start of `marker`. */
+/** Length of the longest suffix of `text` that is a prefix of `marker`. */
 export function partialMarker(text: string, marker: string): number {
   for (let length = Math.min(text.length, marker.length - 1); length > 0; length--) {
     if (marker.startsWith(text.slice(-length))) return length;
@@ -60,10 +60,13 @@ export function partialMarker(text: string, marker: string): number {
   return 0;
 }
 
-/** White space at the end of a text may belong to a marker that follows. A longer run of it goes out, in such pieces. */
+/** Trailing white space is held, because it may belong to a marker. Longer runs are emitted in pieces of this size. */
 export const MAX_SPACE_CHARS = 256;
 
-/** How much of `text` goes out before it is known what follows the white space at its end; wherever it was cut. */
+/**
+ * The length of `text` that can be emitted before the text after its trailing white space is known; the same in every
+ * chunking.
+ */
 export function lengthBeforeSpace(text: string): number {
   const space = text.length - text.trimEnd().length;
   return text.length - (space % MAX_SPACE_CHARS);

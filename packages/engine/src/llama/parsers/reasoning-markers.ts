@@ -3,7 +3,7 @@ export interface ReasoningMarkers {
   readonly close: string;
 }
 
-/** The markers that models put around reasoning; the first pair whose end a template names is the model's. */
+/** The markers of reasoning. The first pair whose end marker is in the template is used. */
 export const REASONING: readonly ReasoningMarkers[] = [
   { open: '<think>', close: '</think>' },
   { open: '<seed:think>', close: '</seed:think>' },
@@ -12,6 +12,6 @@ export const REASONING: readonly ReasoningMarkers[] = [
   { open: '<|START_THINKING|>', close: '<|END_THINKING|>' },
   { open: '<thought>', close: '</thought>' },
   { open: '<thinking>', close: '</thinking>' },
-  // Gemma 4 names the channel behind the marker.
+  // Gemma 4 writes the channel name after the marker.
   { open: '<|channel>thought', close: '<channel|>' },
 ];

@@ -6,15 +6,15 @@ import { StrayMarkers } from './stray-markers.ts';
 
 export interface ReasonedAnswer {
   readonly markers: ReasoningMarkers;
-  /** The prompt ended behind an opening marker, so the answer begins within reasoning. */
+  /** The prompt ends with an opening marker, so the answer starts in reasoning. */
   readonly startsInside: boolean;
-  /** Reads everything outside the reasoning. */
+  /** Parses everything outside the reasoning. */
   readonly answer: AnswerScript;
   readonly hasTools: boolean;
 }
 
 /**
- * Splits `<think>…</think>` off the start of an answer; `answer` reads the rest.
+ * Separates `<think>…</think>` at the start of an answer; `answer` parses the rest.
  *
  * The line breaks that models put around the markers belong to the markers.
  */
@@ -30,7 +30,7 @@ export function* readReasoned(
   yield* answer(text);
 }
 
-/** Takes the marker at the start of the answer. Undefined: there is none, and everything will be read again. */
+/** Takes the marker at the start of the answer. Undefined: there is none, and all text stays unread. */
 function* readStart(
   text: AnswerText,
   { open, close }: ReasoningMarkers,
@@ -38,7 +38,7 @@ function* readStart(
   while (yield* text.more()) {
     const begin = text.held.trimStart();
     if (text.held.length - begin.length > MAX_SPACE_CHARS) break;
-    // Models that were told not to think close what they have not opened.
+    // Models with thinking switched off may close reasoning that they did not open.
     if (begin === open || begin === close) {
       text.take();
       return begin;
@@ -51,15 +51,15 @@ function* readStart(
 
 export interface Thoughts {
   readonly close: string;
-  /** Reads the calls that an answer may make; undefined where there are none. */
+  /** Parses the calls of an answer; undefined if calls are impossible. */
   readonly calls: AnswerScript | undefined;
 }
 
 /**
- * Reads reasoning, from behind its opening marker to the white space behind its closing marker.
+ * Reads reasoning, from after its opening marker to the white space after its closing marker.
  *
- * Some models write a call without closing their reasoning first. Text that reads as a call is held until the answer shows
- * what it is: reasoning if the closing marker and more text follow, a call if the answer ends before that.
+ * Some models write a call without closing their reasoning first. Text that reads as a call is held until the answer
+ * shows what it is: reasoning if the closing marker and more text follow, a call if the answer ends before that.
  */
 export function* readThoughts(text: AnswerText, { close, calls }: Thoughts): Script<void> {
   const watch = calls === undefined ? undefined : new CallWatch(calls, text.markers);
@@ -79,7 +79,7 @@ export function* readThoughts(text: AnswerText, { close, calls }: Thoughts): Scr
       yield* skipClosing(text, close);
       return;
     }
-    // The call and everything behind it stay held.
+    // The call and all text after it stay held.
     if (watch?.hasCall === true && watch.settled === taken) continue;
     const open = text.held.length - partialMarker(text.held, close);
     const settled = lengthBeforeSpace(text.held.slice(0, open));
@@ -94,14 +94,14 @@ export function* readThoughts(text: AnswerText, { close, calls }: Thoughts): Scr
   text.reread();
 }
 
-/** Reads on. False: only white space follows. */
+/** Continues reading. False: only white space follows. */
 function* goesOn(text: AnswerText): Script<boolean> {
   const start = text.held.length;
   while (yield* text.more()) if (text.heldFrom(start).trim() !== '') return true;
   return false;
 }
 
-/** Takes the closing marker, its repetitions, and the white space behind them. */
+/** Takes the closing marker, its repetitions, and the white space after them. */
 function* skipClosing(text: AnswerText, close: string): Script<void> {
   do {
     do text.take();

@@ -1,22 +1,22 @@
-/** Steps that the scripts of several families take. */
+/** Steps that several families share. */
 import type { AnswerText, Script } from './answer-text.ts';
 import { partialMarker, lengthBeforeSpace } from './output-parser.ts';
 
-/** What is longer has no head of a call at its start: names have 64 characters at most. */
+/** The longest head of a call: names have at most 64 characters. */
 export const MAX_HEAD_CHARS = 300;
 
 export const isTooLong = (text: AnswerText): boolean => text.held.length > MAX_HEAD_CHARS;
 
 export interface FoundMarker {
   readonly marker: string;
-  /** White space before it, which belongs to the call when it is one and to the content when it is not. */
+  /** White space before it, which belongs to the call if there is one, otherwise to the content. */
   readonly space: string;
 }
 
 /**
- * Hands text out as content until one of `markers` is complete, and takes the marker away; undefined at the end.
+ * Emits text as content until one of `markers` is complete, and takes the marker; undefined at the end.
  *
- * No marker may begin with another one.
+ * No marker may be a prefix of another.
  */
 export function* contentUntil(
   text: AnswerText,
@@ -46,7 +46,7 @@ export function* contentUntil(
     text.content(text.take(markers.length === 0 ? settled.length : lengthBeforeSpace(settled)));
     if (!(yield* text.more())) break;
   }
-  // White space behind the last call is nobody's.
+  // White space after the last call is dropped.
   const rest = text.take();
   text.content(text.toolCalls > 0 ? rest.trimEnd() : rest);
   return undefined;
@@ -69,7 +69,7 @@ function* isStrayMarker(text: AnswerText, marker: string, charBefore: string): S
     if (!close.startsWith(behind) || text.held.length > start + MAX_HEAD_CHARS) break;
   }
   text.reread();
-  // Holds the marker again, and nothing behind it: that may begin another marker.
+  // Holds only the marker again, because the text after it may start another marker.
   for (let read = 0; read < start; read++) yield* text.more();
   return false;
 }
@@ -80,8 +80,8 @@ export function* readContent(text: AnswerText): Script<void> {
 }
 
 /**
- * Hands text out as content, and at each of `markers` lets `readCalls` read what is behind it. That gives false where it is
- * no call, and holds what it read: then the marker was content, too.
+ * Emits text as content, and calls `readCalls` after each of `markers`. If that returns false, the text is not a call
+ * and stays held, and the marker is content too.
  */
 export function* callsBehind(
   text: AnswerText,
@@ -98,9 +98,9 @@ export function* callsBehind(
 }
 
 /**
- * Reads on while what is held may still become one of `options`, white space before them allowed.
+ * Reads while the held text is a prefix of one of `options`, after optional white space.
  *
- * The option that is held then, or undefined: then what is held begins like none of them. No option may begin with another.
+ * Returns the held option, or undefined if the held text is a prefix of none. No option may be a prefix of another.
  */
 export function* readOneOf(
   text: AnswerText,
@@ -114,7 +114,7 @@ export function* readOneOf(
   }
 }
 
-/** The value of a JSON text; undefined when it is none. */
+/** The value of a JSON text; undefined if it is not JSON. */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);

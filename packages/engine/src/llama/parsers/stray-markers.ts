@@ -1,6 +1,6 @@
 import type { ReasoningMarkers } from './reasoning-markers.ts';
 
-/** Finds reasoning markers that a model leaks into its content, and leaves those that it writes about. */
+/** Finds reasoning markers that a model leaks into its content, but not those that it quotes. */
 export class StrayMarkers {
   readonly #markers: ReasoningMarkers;
   #isOpen = false;
@@ -13,7 +13,7 @@ export class StrayMarkers {
     return [this.#markers.open, this.#markers.close];
   }
 
-  /** Whether `marker`, the next one in the content, closes nothing. A marker in quotes is text. */
+  /** Whether `marker`, the next one in the content, has no counterpart. A marker in quotes is text. */
   isStray(marker: string, charBefore: string): boolean {
     const wasOpen = this.#isOpen;
     this.#isOpen = marker === this.#markers.open;

@@ -1,7 +1,7 @@
-/** Values of a body, each with a message that says what its field takes. */
+/** Schemas of values in a body, each with an error message that describes the valid values. */
 import { z } from 'zod';
 
-/** `null` is what many clients send for "not set". */
+/** Many clients send `null` for an absent field. */
 export const optional = <T extends z.ZodType>(schema: T) =>
   schema.nullish().transform((value) => value ?? undefined);
 
@@ -10,7 +10,7 @@ export function numberFrom(min: number, max: number) {
   return z.number(words).min(min, words).max(max, words);
 }
 
-/** @param max - absent: as many as a number holds */
+/** @param max - Absent: no limit. */
 export function wholeFrom(min: number, max?: number) {
   const words =
     max === undefined
@@ -24,20 +24,20 @@ export const flag = z.boolean('must be true or false');
 
 export const text = z.string('must be a string');
 
-/** `words` name one entry. */
+/** `words` describe one entry. */
 export const object = z.record(z.string(), z.unknown(), 'must be an object');
 
 const LEAST_SEED = -(2n ** 63n);
 const GREATEST_SEED = 2n ** 64n - 1n;
 const SEED_WORDS = 'must be a 64-bit integer';
 
-/** 64 bits, signed or not. A number of JavaScript holds 53 of them: more come as a string. */
+/** 64 bits, signed or unsigned. A JavaScript number has 53 bits, so larger values are strings. */
 export const seed = z
   .union([z.int(SEED_WORDS), z.string().regex(/^-?\d{1,20}$/, SEED_WORDS)], SEED_WORDS)
   .transform((value) => BigInt(value))
   .refine((value) => value >= LEAST_SEED && value <= GREATEST_SEED, SEED_WORDS);
 
-/** How many tokens to write; -1: no limit. */
+/** The number of tokens to generate; -1: no limit. */
 export const tokenCount = (min: 0 | 1) =>
   z.int(tokenWords(min)).refine((count) => count === NO_LIMIT || count >= min, tokenWords(min));
 

@@ -48,7 +48,7 @@ export const ChatMessage = z
   })
   .transform(({ reasoning, ...message }) => ({
     ...message,
-    // vLLM's and OpenRouter's name for it.
+    // The name in vLLM and OpenRouter.
     reasoning_content:
       message.reasoning_content ?? (typeof reasoning === 'string' ? reasoning : undefined),
   }));
@@ -56,7 +56,7 @@ export type ChatMessage = z.infer<typeof ChatMessage>;
 
 const FUNCTION = z.literal('function', 'must be "function": no other kind is supported');
 
-/** What the parsers of all families can tell from the text around it; OpenAI takes less. */
+/** Names that the parsers of all families can recognise. OpenAI accepts fewer. */
 const ToolName = z
   .string('must be a string')
   .regex(/^[\w./:-]{1,128}$/, 'must have 1 to 128 letters, digits or _ - . / :');
@@ -109,7 +109,7 @@ const ResponseFormat = z.looseObject(
 );
 export type ResponseFormat = z.infer<typeof ResponseFormat>;
 
-/** What sampling and length read; the same on both routes. */
+/** The fields for sampling and length, the same on both routes. */
 export const SamplingBody = z.looseObject(
   {
     max_tokens: optional(tokenCount(0)),
@@ -170,7 +170,7 @@ export const ChatBody = SamplingBody.extend({
 });
 export type ChatBody = z.infer<typeof ChatBody>;
 
-/** Prompts that one request may bring. */
+/** The most prompts per request. */
 const MAX_PROMPTS = 128;
 
 const Tokens = z.array(z.int().min(0)).min(1);

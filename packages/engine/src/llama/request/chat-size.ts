@@ -1,15 +1,15 @@
 import { CortexError } from '@cortex/protocol';
 
 /**
- * Entries of each list. A template is rendered in one go, which holds up every stream of the model: it takes 20 to 60 µs
- * for a message and 50 to 200 µs for a tool.
+ * The most entries of each list. Rendering a template blocks every stream of the model: it takes 20 to 60 µs per
+ * message and 50 to 200 µs per tool.
  */
 const MOST_ENTRIES = { messages: 4096, tools: 512, functions: 512, documents: 512 } as const;
 
 /**
- * Before anything reads a chat whole.
+ * Checks the size of a chat before it is parsed.
  *
- * @throws CortexError `invalid_request` naming the list that is too long
+ * @throws CortexError `invalid_request` naming the list that is too long.
  */
 export function checkChatSize(body: Readonly<Record<string, unknown>>): void {
   for (const [param, most] of Object.entries(MOST_ENTRIES)) {

@@ -6,7 +6,7 @@ export interface FoundText {
 /** The texts that stand for control tokens in a rendered prompt. */
 export class ControlTexts {
   readonly #texts: ReadonlySet<string>;
-  /** By first character: the lengths, longest first. */
+  /** The lengths by first character, longest first. */
   readonly #lengths: ReadonlyMap<string, readonly number[]>;
   readonly #first: RegExp;
 
@@ -29,7 +29,7 @@ export class ControlTexts {
   /**
    * Finds them from the start to the end of `text`, the longest at each position.
    *
-   * @param breaks - Positions that no match reaches across; ascending.
+   * @param breaks - Positions that no match may span; ascending.
    */
   *in(text: string, breaks: readonly number[] = []): Generator<FoundText, void> {
     const first = new RegExp(this.#first);

@@ -1,4 +1,4 @@
-/** One list of all; the only one itself. */
+/** Concatenates lists; returns a single list itself. */
 export function joinTokens(parts: readonly Uint32Array[]): Uint32Array {
   const [only] = parts;
   if (only !== undefined && parts.length === 1) return only;

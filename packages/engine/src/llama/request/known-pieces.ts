@@ -1,17 +1,17 @@
 import { createHash } from 'node:crypto';
 
-/** Tokens that are remembered in all, 4 bytes each. */
+/** The most cached tokens, 4 bytes each. */
 const MAX_TOKENS = 2 ** 21;
 
-/** What a piece takes beside its tokens, counted as so many of them. */
+/** The overhead of a piece, in tokens. */
 const TOKENS_PER_PIECE = 64;
 
 /**
- * Tokens of pieces of text that were seen before, used longest ago forgotten first.
+ * An LRU cache of the tokens of pieces of text.
  *
- * The next turn of a long chat holds all pieces of the one before, and making tokens costs up to 9 µs a character: 60,000
- * tokens of gpt-oss two seconds. Pieces are known by their SHA-256: as keys they would keep the whole texts they were
- * cut from.
+ * The next turn of a long chat contains all pieces of the previous turn, and tokenizing costs up to 9 µs per character:
+ * two seconds for 60,000 tokens of gpt-oss. The keys are SHA-256 hashes, because substrings would keep the complete
+ * texts in memory.
  */
 export class KnownPieces {
   readonly #maxTokens: number;
@@ -22,7 +22,7 @@ export class KnownPieces {
     this.#maxTokens = maxTokens;
   }
 
-  /** @param kind - Whatever else the tokens depend on. */
+  /** @param kind - Everything else that the tokens depend on. */
   tokensOf(piece: string, kind: string, make: () => Uint32Array): Uint32Array {
     const key = kind + createHash('sha256').update(piece).digest('base64');
     const tokens = this.#pieces.get(key) ?? make();

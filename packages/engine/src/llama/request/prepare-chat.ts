@@ -19,17 +19,17 @@ import { readThinking, type ThinkingRequest } from './thinking-fields.ts';
 export interface PreparedChat {
   readonly prompt: RenderedPrompt;
   readonly reasoning: ReasoningState;
-  /** The tools on offer. */
+  /** The offered tools. */
   readonly tools: readonly CallableTool[];
-  /** The prompt ends in the middle of an answer that was begun for the model. */
+  /** The prompt ends within a started answer. */
   readonly isContinued: boolean;
-  /** GBNF that the answer keeps to; undefined: free. */
+  /** The grammar of the answer (GBNF); undefined: unconstrained. */
   readonly grammar: string | undefined;
-  /** The field that asks for it. */
+  /** The field that requires the grammar. */
   readonly grammarParam: 'tools' | 'response_format';
-  /** Calls an answer may make. */
+  /** The most calls of an answer. */
   readonly maxToolCalls: number;
-  /** Tokens of thoughts at most, and the text that ends them; undefined: no limit. */
+  /** The most reasoning tokens, and the text that ends reasoning; undefined: no limit. */
   readonly thoughtLimit: ThoughtLimit | undefined;
 }
 
@@ -43,16 +43,16 @@ export interface ChatModel {
   readonly format: OutputFormat;
 }
 
-/** What `tool_choice` asks for, the legacy `function_call` included. */
+/** The value of `tool_choice`, including the legacy `function_call`. */
 type Choice =
   | { readonly kind: 'auto' | 'none' | 'required'; readonly names?: readonly string[] | undefined }
   | { readonly kind: 'named'; readonly name: string };
 
 /**
- * The prompt of a chat, and what its answer must keep to.
+ * The prompt of a chat, and the constraints of its answer.
  *
- * @throws CortexError `unsupported_parameter` for what this model cannot do, `invalid_request`, `template_render_failed`,
- *   `vision_unsupported`. Nothing that was asked for is dropped in silence.
+ * @throws CortexError `unsupported_parameter` for what this model cannot do, `invalid_request`,
+ *   `template_render_failed`, `vision_unsupported`. No field is silently ignored.
  */
 export function prepareChat(body: ChatBody, { template, format }: ChatModel): PreparedChat {
   if (template === undefined) {
@@ -84,7 +84,7 @@ export function prepareChat(body: ChatBody, { template, format }: ChatModel): Pr
     prompt: rendered.prompt,
     reasoning,
     tools: tools.map((tool) => toCallable(tool.function)),
-    // A call that is enforced begins anew, whatever stands before it.
+    // An enforced call starts a new answer, even after a started one.
     isContinued: rendered.begun !== undefined && !isEnforced(choice),
     grammar: answerGrammar(body, { choice, tools, reasoning, format }),
     grammarParam: isEnforced(choice) ? 'tools' : 'response_format',
@@ -93,11 +93,11 @@ export function prepareChat(body: ChatBody, { template, format }: ChatModel): Pr
   };
 }
 
-/** Channels may come again; elsewhere thoughts that the prompt has ended stay ended. */
+/** With channels, reasoning may start again; otherwise reasoning that the prompt has closed stays closed. */
 const canThink = (reasoning: ReasoningState, { tools }: OutputFormat): boolean =>
   reasoning !== 'closed' || tools?.channels !== undefined;
 
-/** Where thoughts are switched off, those that a template begins all the same end at once. */
+/** If thinking is switched off, reasoning that the template opens anyway is closed immediately. */
 function thoughtLimit(
   { isOn, budgetTokens }: ThinkingRequest,
   { reasoning }: OutputFormat,
@@ -108,9 +108,9 @@ function thoughtLimit(
 }
 
 /**
- * A system message that tells the model of the tools, for templates that leave them out.
+ * A system message that describes the tools, for templates that do not print them.
  *
- * @throws CortexError `unsupported_parameter` when the model's family has no such form.
+ * @throws CortexError `unsupported_parameter` if the family has no such message.
  */
 function toolsPreface(
   body: ChatBody,
@@ -134,7 +134,7 @@ function toolsPreface(
   );
 }
 
-/** The tools of a request; the legacy `functions` in today's form. */
+/** The tools of a request; the legacy `functions` are converted. */
 const offeredTools = (body: ChatBody): readonly Tool[] =>
   body.tools ?? body.functions?.map((fn) => ({ type: 'function' as const, function: fn })) ?? [];
 
@@ -145,7 +145,7 @@ function readChoice(body: ChatBody): Choice {
   return { kind: 'named', name: choice.name };
 }
 
-/** @throws CortexError `invalid_request` where a tool is allowed that is not there. */
+/** @throws CortexError `invalid_request` if an allowed tool is not in the request. */
 function allowedTools(tools: readonly Tool[], choice: Choice): readonly Tool[] {
   if (choice.kind === 'named' || choice.names === undefined) return tools;
   const { names } = choice;
@@ -161,7 +161,7 @@ const notAmongTools = (name: string): CortexError =>
     { param: 'tool_choice' },
   );
 
-/** What cannot be enforced stands in the parameters of `tool`; undefined: of all of them together. */
+/** Attributes `error` to the parameters of `tool`; undefined: to those of all tools together. */
 function asToolError(error: unknown, tool: Tool | undefined): unknown {
   if (!(error instanceof CortexError) || error.code !== 'invalid_request') return error;
   const whose = tool === undefined ? 'the tools' : `the tool "${tool.function.name}"`;
@@ -201,7 +201,7 @@ function answerGrammar(body: ChatBody, request: AnswerRequest): string | undefin
   );
 }
 
-/** What `response_format` wants the answer to be; undefined: any text. Without a schema it is an object of any kind. */
+/** The schema of the answer by `response_format`; undefined: any text. Without a schema, any object. */
 function documentSchema({ response_format: wanted }: ChatBody): unknown {
   if (wanted === undefined || wanted.type === 'text') return undefined;
   return wanted.json_schema?.schema ?? wanted.schema ?? { type: 'object' };
@@ -230,7 +230,7 @@ function enforcedCalls(body: ChatBody, request: AnswerRequest): string {
   );
 }
 
-/** An answer to `functions` has room for one call. */
+/** An answer to `functions` can contain only one call. */
 const isSingleCall = ({ parallel_tool_calls: isParallel, tools, functions }: ChatBody): boolean =>
   isParallel === false || (tools === undefined && functions !== undefined);
 
@@ -240,7 +240,7 @@ interface Calls {
   readonly isSingle: boolean;
 }
 
-/** @throws CortexError naming the tool whose parameters no grammar holds. */
+/** @throws CortexError naming the tool whose parameters cannot be enforced. */
 function callsGrammar(
   { tools, family, isSingle }: Calls,
   make: (callsRule: (rules: GrammarRules) => string) => string,
@@ -259,7 +259,7 @@ function callsGrammar(
   }
 }
 
-/** What may stand before the answer, for the grammar: reasoning that may still come, the header of a channel. */
+/** What the grammar allows before the answer: reasoning, and the header of a channel. */
 function frameOf({
   reasoning,
   format,

@@ -3,29 +3,29 @@ import type { ControlTexts } from './control-texts.ts';
 /** A prompt as a template renders it. */
 export interface RenderedPrompt {
   readonly text: string;
-  /** Positions that no control token reaches across: each lies within the text of one that came from the caller. Ascending. */
+  /** Positions that no control token may span, each within control-token text of the caller. Ascending. */
   readonly breaks: readonly number[];
 }
 
 export interface PromptPart {
   readonly text: string;
-  /** Texts of control tokens stand for those tokens. */
+  /** Texts of control tokens are read as those tokens. */
   readonly parseSpecial: boolean;
 }
 
 export interface PromptControls {
   readonly all: ControlTexts;
-  /** The library reads them in plain text too. */
+  /** Texts that the library reads as tokens in plain text too. */
   readonly alwaysRead: ControlTexts;
 }
 
 /**
- * Cuts a prompt into parts whose tokens together are those of the prompt, with control tokens only where the template wrote
- * them.
+ * Splits a prompt into parts whose tokens together are those of the prompt, with control tokens only where the template
+ * wrote them.
  *
- * A part without control tokens reaches from one control token of the template to the next. The vocabulary starts anew behind
- * a control token, so such a cut changes no token. A text that the library reads as a token even in plain text is cut in two.
- * Cuts depend only on the text before them: prompts that begin alike have the same first parts.
+ * A part without control tokens reaches from one control token of the template to the next. No token spans a control
+ * token, so such a split changes no token. A text that the library reads as a token even in plain text is split in two.
+ * Splits depend only on the text before them, so prompts with a common prefix have the same first parts.
  */
 export function partsOfPrompt(
   { text, breaks }: RenderedPrompt,

@@ -13,34 +13,34 @@ import { checkChatSize } from './chat-size.ts';
 import { type ChatModel, prepareChat, type ThoughtLimit } from './prepare-chat.ts';
 import { readSampling, recommendedParams, type Sampling, withDefaults } from './sampling.ts';
 
-/** A request made ready for the scheduler, whatever its route. */
+/** A prepared request of any route, for the scheduler. */
 export interface ReadRequest {
-  /** Each is answered by itself; a chat has one. */
+  /** Each prompt gets its own answer; a chat has one. */
   readonly prompts: readonly ReadPrompt[];
   readonly sampling: Sampling;
   readonly maxToolCalls: number;
   readonly thoughtLimit: ReadThoughtLimit | undefined;
-  /** Log-probabilities of so many most likely tokens beside the chosen one's; undefined: none at all. */
+  /** The number of most likely tokens to report in addition to the chosen one; undefined: no log-probabilities. */
   readonly topLogprobs: number | undefined;
-  /** By choice; empty where answers are free. */
+  /** One per choice; empty for unconstrained answers. */
   readonly grammars: readonly NativeGrammarState[];
   newParser(): OutputParser;
-  /** The answer goes on from no other text. */
+  /** The answer does not continue another text. */
   readonly startsText: boolean;
 }
 
 export interface ReadPrompt {
   readonly tokens: Uint32Array;
-  /** Tokens each answer may have: what was asked for, cut to the room behind the prompt. */
+  /** The most tokens of each answer: the requested number, limited by the remaining context. */
   readonly maxTokens: number;
-  /** What answers begin with beside the model's own text; empty: nothing. */
+  /** Text that precedes the model's own text in each answer; may be empty. */
   readonly echo: string;
 }
 
 export interface ReadThoughtLimit {
-  /** Of thoughts, at most. */
+  /** The most reasoning tokens. */
   readonly tokens: number;
-  /** The tokens that end them. */
+  /** The tokens that end reasoning. */
   readonly close: readonly Token[];
 }
 
@@ -58,11 +58,11 @@ export interface RequestReaderOptions {
   readonly params: Readonly<Record<string, unknown>>;
 }
 
-/** What a route makes of its body. */
+/** A body as its route has read it. */
 interface Prepared {
   readonly body: SamplingBody;
   readonly prompts: readonly Omit<ReadPrompt, 'maxTokens'>[];
-  /** Tokens of an answer whose body says no number; undefined: no limit. */
+  /** The most tokens of an answer if the body has no limit; undefined: no limit. */
   readonly defaultTokens: number | undefined;
   readonly topLogprobs: number | undefined;
   readonly grammar: string | undefined;
@@ -70,17 +70,17 @@ interface Prepared {
   readonly maxToolCalls: number;
   readonly thoughtLimit: ReadThoughtLimit | undefined;
   newParser(): OutputParser;
-  /** The answer goes on from no other text. */
+  /** The answer does not continue another text. */
   readonly startsText: boolean;
 }
 
-/** Rendering so much text takes some 5 ms. */
+/** Rendering this much text takes about 5 ms. */
 const LONG_CHARS = 256 * 1024;
 
-/** OpenAI's own for completions. */
+/** OpenAI's default for completions. */
 const DEFAULT_COMPLETION_TOKENS = 16;
 
-/** Reads bodies for one loaded model: validates, renders, tokenises, and refuses what can never be answered. */
+/** Prepares requests for one loaded model: validates, renders, tokenizes, and refuses what can never be answered. */
 export class RequestReader {
   readonly #options: RequestReaderOptions;
 
@@ -88,9 +88,7 @@ export class RequestReader {
     this.#options = options;
   }
 
-  /**
-   * @throws CortexError naming the field that is wrong, not supported, or too long; what `onSlice` throws
-   */
+  /** @throws CortexError naming the field that is invalid, not supported, or too long; whatever `onSlice` throws. */
   async read(request: GenerateRequest, onSlice: OnSlice): Promise<ReadRequest> {
     const { model, limits, params } = this.#options;
     checkDepth(request.body);
@@ -195,7 +193,7 @@ export class RequestReader {
     return { tokens: limit.tokens, close: tokenizer.markerTokens(limit.close) };
   }
 
-  /** @throws CortexError `context_length_exceeded` where the texts alone are too long, by their bytes */
+  /** @throws CortexError `context_length_exceeded` if the texts alone are too long, judged by their bytes. */
   checkFits({ messages }: ChatBody): void {
     const { tokenizer, limits } = this.#options;
     const least = messages
@@ -205,8 +203,8 @@ export class RequestReader {
   }
 
   /**
-   * Refuses a long chat that does not fit before its template is rendered, which is done in one go. What the assistant
-   * said is not counted: templates leave its earlier thoughts out.
+   * Refuses a chat that is too long before its template is rendered, because rendering is not interruptible. Assistant
+   * messages are not counted, because templates drop earlier reasoning.
    */
   async #checkTexts(body: ChatBody, onSlice: OnSlice): Promise<void> {
     this.checkFits(body);
@@ -232,14 +230,16 @@ export class RequestReader {
     throw this.#tooLong(`at least ${messages.length} tokens`, 'chat');
   }
 
-  /** `prompt`, unless its length alone says that it can never fit: tokenising megabytes holds everybody up. */
+  /**
+   * Returns `prompt`, or refuses it if its length shows that it cannot fit: tokenizing megabytes delays all requests.
+   */
   #checkLength(prompt: string, route: GenerateRequest['route']): string {
     const least = this.#options.tokenizer.leastTokens(prompt);
     if (least <= this.#options.limits.contextTokens) return prompt;
     throw this.#tooLong(`at least ${least} tokens`, route);
   }
 
-  /** Ends the reading of a prompt as soon as it can fit no more. */
+  /** Stops tokenizing a prompt as soon as it exceeds the context. */
   #withinContext(onSlice: OnSlice, route: GenerateRequest['route']): OnSlice {
     return (tokens) => {
       onSlice(tokens);
@@ -248,7 +248,7 @@ export class RequestReader {
     };
   }
 
-  /** @throws CortexError `context_length_exceeded` when not even one token of an answer fits. */
+  /** @throws CortexError `context_length_exceeded` if not even one token of an answer fits. */
   #roomBehind(promptTokens: number, route: GenerateRequest['route']): number {
     const { contextTokens } = this.#options.limits;
     if (promptTokens < contextTokens) return contextTokens - promptTokens;
@@ -272,7 +272,10 @@ export class RequestReader {
     }
   }
 
-  /** `ignore_eos` bans the tokens that end an answer; where a grammar has come to its end nothing else is possible. */
+  /**
+   * `ignore_eos` bans the tokens that end an answer. It is ignored with a grammar, because at the end of a grammar only
+   * these tokens are possible.
+   */
   #withoutEnd(sampling: Sampling, grammar: string | undefined): Sampling {
     if (!sampling.ignoreEos) return sampling;
     if (grammar !== undefined) return { ...sampling, ignoreEos: false };
@@ -283,7 +286,7 @@ export class RequestReader {
     return { ...sampling, bias: new Map([...sampling.bias, ...banned]) };
   }
 
-  /** One state a choice; a grammar that the library cannot compile is the caller's schema. */
+  /** One grammar state per choice. A failure to compile is an error in the caller's schema. */
   #grammars({ grammar, grammarParam }: Prepared, choices: number): NativeGrammarState[] {
     if (grammar === undefined) return [];
     try {
@@ -297,7 +300,7 @@ export class RequestReader {
   }
 }
 
-/** Texts of a message that every template prints whole. */
+/** Texts of a message that every template prints completely. */
 function textsOf({ role, content }: ChatMessage): readonly string[] {
   if (role === 'assistant' || content === null) return [];
   if (typeof content === 'string') return [content];

@@ -5,16 +5,16 @@ import { NO_LIMIT } from './body-values.ts';
 import type { SamplingBody } from './chat-body.ts';
 import { toSamplerSeed } from './seed.ts';
 
-/** How the answers of one request are drawn and where they end. */
+/** How the answers of one request are sampled and where they end. */
 export interface Sampling {
   readonly config: Omit<SamplerConfig, 'seed' | 'tokenBiasKeys' | 'tokenBiasValues'>;
-  /** Of the first choice; the next ones count on. */
+  /** Seed of the first choice. Each further choice adds one. */
   readonly seed: number;
   readonly bias: ReadonlyMap<Token, number>;
   readonly penalties: Penalties | undefined;
   readonly stop: readonly string[];
   readonly ignoreEos: boolean;
-  /** Undefined and infinite: as far as the context reaches. */
+  /** Undefined and infinite: up to the context length. */
   readonly maxTokens: number | undefined;
   readonly choices: number;
 }
@@ -25,12 +25,12 @@ export interface Penalties {
   readonly frequency: number;
 }
 
-/** Longest stop string: a longer one is a mistake, and would be compared at every token. */
+/** The longest stop string. A longer one is probably a mistake, and it would be compared at every token. */
 const MAX_STOP_CHARS = 4096;
 
 /**
- * Below, the most likely token is taken: logits divided by less reach the end of what a 32-bit float holds, and behind it
- * every token is as likely. At this temperature a lead of 0.0001 is already certainty.
+ * Below this temperature the most likely token is taken, because logits divided by less overflow a 32-bit float and all
+ * tokens become equally likely. At this temperature a difference of 0.0001 between logits already decides.
  */
 const LEAST_TEMPERATURE = 1e-6;
 
@@ -47,20 +47,20 @@ const RECOMMENDED_NAMES: Readonly<Record<string, string>> = {
   penalty_repeat: 'repeat_penalty',
 };
 
-/** Undefined where the body does not say; infinite where it wants no limit. */
+/** Undefined if absent in the body; infinite for no limit. */
 function maxTokensOf(body: SamplingBody): number | undefined {
   const count = body.max_completion_tokens ?? body.max_tokens ?? body.n_predict;
   return count === NO_LIMIT ? Infinity : count;
 }
 
-/** A model's own recommendation in the names of a request; what is not known is left out. */
+/** The recommendation in a model file, in the names of request fields. Unknown settings are dropped. */
 export function recommendedParams(
   sampling: Readonly<Record<string, unknown>>,
 ): Record<string, unknown> {
   const params: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(sampling)) {
     const name = RECOMMENDED_NAMES[key];
-    // Files hold 32-bit floats: 0.2 arrives as 0.20000000298.
+    // Files contain 32-bit floats: 0.2 is read as 0.20000000298.
     if (name !== undefined && typeof value === 'number')
       params[name] = Number(value.toPrecision(6));
   }
@@ -69,7 +69,7 @@ export function recommendedParams(
 
 const THINKING_FIELDS = ['enable_thinking', 'think', 'reasoning_effort', 'reasoning', 'thinking'];
 
-/** Names of one setting: a layer that writes one of them overrides them all. */
+/** Names of one setting. A layer that sets one of them overrides all of them. */
 const SYNONYMS: readonly (readonly string[])[] = [
   ['max_tokens', 'max_completion_tokens', 'n_predict'],
   ['repeat_penalty', 'repetition_penalty'],
@@ -79,14 +79,14 @@ const SYNONYMS: readonly (readonly string[])[] = [
   ['thinking_budget_tokens', 'reasoning_budget_tokens', 'thinking_token_budget'],
 ];
 
-/** Variables of templates that the fields for thoughts decide about. */
+/** Template variables that the fields for reasoning set. */
 const THINKING_VARIABLES = ['enable_thinking', 'thinking', 'reasoning_effort'] as const;
 
 type Layer = Readonly<Record<string, unknown>>;
 
 /**
- * Body over `layers`, the first of them strongest: what a caller leaves out or sends as null is taken from below.
- * `chat_template_kwargs` are merged key by key.
+ * Merges the body over `layers`, the first of which has the highest priority. An absent or null field comes from a
+ * lower layer. `chat_template_kwargs` are merged key by key.
  */
 export function withDefaults(body: Layer, layers: readonly Layer[]): Record<string, unknown> {
   let merged: Record<string, unknown> = {};
@@ -123,11 +123,11 @@ const without = (record: Layer, keys: readonly string[]): Record<string, unknown
 const isSet = (value: unknown): boolean => value !== null && value !== undefined;
 
 /**
- * @param defaultTokens - for a body that says no number; absent: no limit
+ * @param defaultTokens - For a body without a limit; absent: no limit.
  * @throws CortexError `invalid_request` for a stop string that is too long.
  */
 export function readSampling(body: SamplingBody, defaultTokens?: number): Sampling {
-  // Empty ones say nothing: clients send them for none.
+  // Clients send empty strings for no stop string.
   const stop = [body.stop ?? []].flat().filter((text) => text !== '');
   for (const text of stop) {
     if (text.length <= MAX_STOP_CHARS && text.isWellFormed()) continue;

@@ -2,11 +2,11 @@ const RANDOM = -1n;
 const MASK_32 = 0xffff_ffffn;
 const MASK_64 = 0xffff_ffff_ffff_ffffn;
 
-/** A seed of 32 bits, as the library's sampler takes it, from one of 64; absent and -1: random. */
+/** Converts a 64-bit seed to 32 bits for the library's sampler; absent and -1: random. */
 export function toSamplerSeed(seed: bigint | undefined): number {
   if (seed === undefined || seed === RANDOM) return Math.floor(Math.random() * 2 ** 32);
   const bits = seed & MASK_64;
-  // Small seeds stay as they are; all 64 bits of others count.
+  // Small seeds are unchanged. Of others, all 64 bits count.
   return Number(bits <= MASK_32 ? bits : mixed(bits) & MASK_32);
 }
 

@@ -2,7 +2,7 @@ export type StopStep =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'stopped'; readonly text: string; readonly matched: string };
 
-/** Looks for stop strings in a text that comes in pieces; holds back what may be the start of one. */
+/** Finds stop strings in a text that arrives in pieces. Holds back a possible start of one. */
 export class StopStrings {
   readonly #stops: readonly string[];
   #held = '';
@@ -24,14 +24,14 @@ export class StopStrings {
     return { kind: 'text', text: keep === 0 ? all : all.slice(0, -keep) };
   }
 
-  /** What was held back when generation ends without a match. */
+  /** Returns the held text when generation ends without a match. */
   end(): string {
     const text = this.#held;
     this.#held = '';
     return text;
   }
 
-  /** The match that ends first, as it would be found reading character by character; of equal ends the longest. */
+  /** The match that ends first, as when reading character by character; the longest of those with the same end. */
   #firstMatch(text: string): { at: number; stop: string } | undefined {
     let best: { at: number; end: number; stop: string } | undefined;
     for (const stop of this.#stops) {
@@ -45,7 +45,7 @@ export class StopStrings {
   }
 }
 
-/** Length of the longest end of `text` that is a proper start of `stop`. */
+/** Length of the longest suffix of `text` that is a proper prefix of `stop`. */
 function overlap(text: string, stop: string): number {
   for (let length = Math.min(text.length, stop.length - 1); length > 0; length--) {
     if (text.endsWith(stop.slice(0, length))) return length;

@@ -1,46 +1,51 @@
 import { spellBytes } from './token-bytes.ts';
 
-/** Texts up to that are not cut: their tokens are made in 0.1 to 10 ms, by how the family splits words. */
+/**
+ * Texts up to this length are not split. Tokenizing them takes 0.1 to 10 ms, depending on how the family splits words.
+ */
 export const PIECE_CHARS = 1024;
 
 /**
- * No piece is longer. For most families llama.cpp splits words with `std::regex`, which takes some 350 bytes of stack
- * for every character of a word, line of spaces or row of dashes: 25,000 of them end the process.
+ * The longest piece. For most families llama.cpp splits words with `std::regex`, which needs about 350 bytes of stack
+ * per character of a word, line of spaces or row of dashes: 25,000 of them crash the process.
  */
 const MAX_PIECE_CHARS = 8192;
 
-/** What may follow a word so that a text can be cut there, where the vocabulary allows it. */
+/** Characters after a word where a text can be split, if the vocabulary allows it. */
 const AFTER_LATIN = Array.from(' \n.,0123456789');
 const AFTER_OTHERS = Array.from(' \n。，、');
 
 const LATIN = '[A-Za-z]';
 const OTHERS = String.raw`[\p{L}--[A-Za-z]]`;
 
-/** The last byte of a character beyond ASCII, as a byte-level vocabulary spells it. */
+/** The last byte of a non-ASCII character, as a byte-level vocabulary spells it. */
 const LAST_BYTE = `[${spellBytes(Uint8Array.from({ length: 0x40 }, (_, index) => 0x80 + index))}]`;
 
-/** What of a byte-level vocabulary tells where texts can be cut; of others there is no telling what they merge. */
+/**
+ * The parts of a byte-level vocabulary that show where texts can be split. For other vocabularies the merges are
+ * unknown.
+ */
 export interface CutVocabulary {
-  /** Tokens that are made by merging bytes, as the vocabulary spells them. */
+  /** Tokens of merged bytes, as the vocabulary spells them. */
   readonly ordinary: readonly string[];
-  /** Texts that stand for one token wherever they are. */
+  /** Texts that are one token everywhere. */
   readonly special: readonly string[];
 }
 
-/** In UTF-16 units; a piece is no shorter than `least` where a text goes on, and no longer than `most`. */
+/** In UTF-16 units. Every piece except the last has at least `least`; every piece has at most `most`. */
 export interface PieceSizes {
   readonly least: number;
   readonly most: number;
 }
 
 /**
- * Cuts texts so that their pieces have, one by one, the tokens of the whole.
+ * Splits texts so that the tokens of the pieces are the tokens of the whole text.
  *
- * A place is behind a word, where what splits texts into words ends one anyway. It counts only where no token holds the
- * end of a word and what follows it, nor the start of that: then nothing is merged across it, whatever the rule. Where
- * there is no place for thousands of characters a cut is made all the same, and the tokens around it may be others.
+ * A text is split after a word, where the word splitter ends a word anyway. A position is used only if no token
+ * contains the end of a word together with the text after it or its first bytes; then no merge spans it. If there is no
+ * such position for thousands of characters, the text is split anyway, and the tokens around the split may differ.
  *
- * Cuts depend on nothing behind them: texts that begin alike are cut alike.
+ * Splits do not depend on later text, so texts with a common prefix are split alike.
  */
 export class TextPieces {
   readonly #sizes: PieceSizes;
@@ -60,7 +65,7 @@ export class TextPieces {
       ...placesBehind(OTHERS, safeAfter(AFTER_OTHERS, LAST_BYTE, joined)),
     ];
     this.#place = places.length === 0 ? undefined : new RegExp(places.join('|'), 'gv');
-    // Such a text may lie across a place, or end there and take the white space behind it along.
+    // Such a text may span a position, or end there and include the white space after it.
     const risk = new RegExp([...places, String.raw`\p{L}$`].join('|'), 'v');
     this.#risky = special.filter((text) => risk.test(text));
     const longestFirst = special.toSorted((a, b) => b.length - a.length);
@@ -80,12 +85,12 @@ export class TextPieces {
     if (start < text.length || start === 0) yield text.slice(start);
   }
 
-  /** The first place that makes the piece from `start` neither too short nor too long. */
+  /** The first position that gives the piece from `start` a valid length. */
   #placeFrom(text: string, start: number): number | undefined {
     const { least, most } = this.#sizes;
     const place = this.#place;
     if (place === undefined) return undefined;
-    // A word's last character, its end, and what follows.
+    // The last character of a word, the split, and the next character.
     const from = start + least - 1;
     const window = text.slice(from, start + most + 1);
     place.lastIndex = 0;
@@ -102,7 +107,7 @@ export class TextPieces {
     );
   }
 
-  /** Neither in a character nor in the text of a special token. */
+  /** Not within a character or the text of a special token. */
   #forcedCut(text: string, start: number): number {
     const end = start + this.#sizes.most;
     if (end >= text.length) return text.length;
@@ -112,7 +117,7 @@ export class TextPieces {
     return isInCharacter && end - 1 > start ? end - 1 : end;
   }
 
-  /** Where the special token starts that `at` lies in. */
+  /** The start of the special token that contains `at`. */
   #specialAcross(text: string, at: number): number | undefined {
     const specials = this.#specials;
     if (specials === undefined) return undefined;
@@ -128,7 +133,10 @@ export class TextPieces {
 const placesBehind = (wordEnd: string, after: readonly string[]): readonly string[] =>
   after.length === 0 ? [] : [`${wordEnd}(?=[${after.join('')}])`];
 
-/** Of `after`, what no token of the vocabulary `joined` holds behind the end of a word: wholly or, at its own end, its first bytes. */
+/**
+ * The characters of `after` that no token of the vocabulary `joined` contains after the end of a word, neither
+ * completely nor, at the end of the token, their first bytes.
+ */
 function safeAfter(after: readonly string[], wordEnd: string, joined: string): readonly string[] {
   return after.filter((character) => {
     const [first = '', ...rest] = Array.from(spellBytes(Buffer.from(character)), escaped);
@@ -137,5 +145,5 @@ function safeAfter(after: readonly string[], wordEnd: string, joined: string): r
   });
 }
 
-/** `text` as a part of a regular expression. */
+/** Escapes `text` for a regular expression. */
 const escaped = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);

@@ -9,7 +9,7 @@ const Effort = z.enum(EFFORTS);
 
 const budget = wholeFrom(NO_LIMIT);
 
-/** Every name under which clients ask for thoughts, or for none. */
+/** All fields with which clients switch thinking on or off. */
 export const THINKING_FIELDS = {
   enable_thinking: optional(flag),
   think: optional(
@@ -37,15 +37,15 @@ type ThinkingBody = {
   readonly [K in keyof typeof THINKING_FIELDS]?: z.infer<(typeof THINKING_FIELDS)[K]>;
 };
 
-/** What a request asks of the model's thoughts; undefined members leave it to the model. */
+/** The thinking options of a request; undefined members use the model's default. */
 export interface ThinkingRequest {
   readonly isOn: boolean | undefined;
   readonly effort: Effort | undefined;
-  /** Tokens of thoughts at most. */
+  /** The most reasoning tokens. */
   readonly budgetTokens: number | undefined;
 }
 
-/** Whether an effort means thoughts at all, to a model that knows only on and off. */
+/** Whether an effort means thinking on, for a model that only supports on and off. */
 const isThinking = (effort: Effort): boolean => effort !== 'none' && effort !== 'minimal';
 
 export function readThinking(body: ThinkingBody): ThinkingRequest {

@@ -7,17 +7,17 @@ export type Spelling =
   /** Characters, with escapes like those of a Python literal (RWKV). */
   | 'escapes';
 
-/** What the vocabulary says of a token, beside its spelling. */
+/** The attributes of a token in the vocabulary. */
 export interface TokenKind {
-  /** Spelled as it is: a control token, or one that was added for its text. */
+  /** Spelled literally: a control token, or a user-defined token. */
   readonly isAdded: boolean;
-  /** Stands for one byte, spelled `<0xE2>`. */
+  /** One byte, spelled `<0xE2>`. */
   readonly isByte: boolean;
 }
 
 /**
- * The bytes behind the printable stand-ins of a byte-level vocabulary: printable Latin-1 stands for itself, the other
- * bytes for the characters from U+0100 on, in order (GPT-2's `bytes_to_unicode`).
+ * The bytes behind the printable stand-ins of a byte-level vocabulary: printable Latin-1 represents itself, the other
+ * bytes are the characters from U+0100, in order (GPT-2's `bytes_to_unicode`).
  */
 const BYTE_OF_CHARACTER = byteAlphabet();
 const CHARACTER_OF_BYTE = new Map(Array.from(BYTE_OF_CHARACTER, ([text, byte]) => [byte, text]));
@@ -31,8 +31,8 @@ export const spellBytes = (bytes: Uint8Array): string =>
   Array.from(bytes, (byte) => CHARACTER_OF_BYTE.get(byte) ?? '').join('');
 
 /**
- * Whether a vocabulary of merged pairs spells characters. Its type does not tell: Gemma 4 has the type of the byte-level
- * ones. Words begin with a space in all of them, so the first letter of most words tells.
+ * Whether a BPE vocabulary spells characters. Its type does not show this: Gemma 4 has the type of byte-level
+ * vocabularies. Words start with a space in all of them, so the first letter of most words decides.
  */
 export function spellsCharacters(tokens: readonly string[]): boolean {
   let balance = 0;
@@ -43,7 +43,7 @@ export function spellsCharacters(tokens: readonly string[]): boolean {
   return balance > 0;
 }
 
-/** The bytes of one token, which may be a part of a character: those that the library takes it for. */
+/** The bytes of one token, as in the library. They may be a part of a character. */
 export function readSpelling(spelled: string, spelling: Spelling, kind: TokenKind): Uint8Array {
   if (kind.isAdded) return UTF8.encode(spelled);
   const byte = kind.isByte ? /^<0x([\dA-F]{2})>$/i.exec(spelled)?.[1] : undefined;

@@ -2,16 +2,16 @@ import type { Token } from '../native-types.ts';
 import type { Vocabulary } from '../vocabulary.ts';
 import { textOfBytes } from './text-of-bytes.ts';
 
-/** What of a vocabulary texts are made with. */
+/** The parts of a vocabulary that are needed to make texts. */
 export type TextVocabulary = Pick<Vocabulary, 'bytesOf' | 'isControl' | 'hidesFirstSpace'>;
 
 const SILENT = new Uint8Array();
 
 /**
- * Texts of single tokens, remembered: most tokens are whole characters, whatever stands around them.
+ * A cache of the texts of single tokens. Most tokens are complete characters in every context.
  *
- * Made of their bytes, because the library's own way to a text rewrites it for some families (` .` becomes `.`). Control tokens are
- * silent but for those in `visible` (the markers that parsers look for).
+ * The texts are made from bytes, because the library's detokenizer changes texts for some families (` .` becomes `.`).
+ * Control tokens have no text, except those in `visible` (the markers that parsers need).
  */
 export class TokenTexts {
   readonly #vocabulary: TextVocabulary;
@@ -23,7 +23,7 @@ export class TokenTexts {
     this.#visible = visible;
   }
 
-  /** The text of `token`, or null when it is a part of a character. */
+  /** The text of `token`, or null if it is a part of a character. */
   textOf(token: Token): string | null {
     const known = this.#known.get(token);
     if (known !== undefined) return known;
@@ -38,21 +38,21 @@ export class TokenTexts {
     return isSilent ? SILENT : this.#vocabulary.bytesOf(token);
   }
 
-  /** Whether the space before the first word of a text is the vocabulary's. */
+  /** Whether the vocabulary adds a space before the first word of a text. */
   get hidesFirstSpace(): boolean {
     return this.#vocabulary.hidesFirstSpace;
   }
 }
 
 export interface DecoderOptions {
-  /** Nothing stands before this text: the space that some vocabularies put before its first word is no part of it. */
+  /** The text starts here: the space that some vocabularies add before the first word is dropped. */
   readonly startsText: boolean;
 }
 
-/** Turns tokens into text as they come; a character is handed out only when it is whole. */
+/** Converts tokens to text as they arrive. Emits only complete characters. */
 export class TokenDecoder {
   readonly #texts: TokenTexts;
-  /** The beginning of a character. */
+  /** The start of an incomplete character. */
   #unfinished: Uint8Array = SILENT;
   #hidesSpace: boolean;
 
@@ -61,13 +61,13 @@ export class TokenDecoder {
     this.#hidesSpace = startsText && texts.hidesFirstSpace;
   }
 
-  /** The text that `token` completes; empty while a character is unfinished. */
+  /** The text that `token` completes; empty while a character is incomplete. */
   push(token: Token): string {
     const whole = this.#unfinished.length === 0 ? this.#texts.textOf(token) : null;
     return this.#shown(whole ?? this.#complete(this.#texts.bytesOf(token)));
   }
 
-  /** What is left when generation ends; a broken character comes as U+FFFD. */
+  /** The rest at the end of generation; an incomplete character becomes U+FFFD. */
   end(): string {
     const left = this.#unfinished;
     this.#unfinished = SILENT;
@@ -88,7 +88,7 @@ export class TokenDecoder {
   }
 }
 
-/** Where the last character begins when its end is missing; else the end of `bytes`. */
+/** The start of the last character if it is incomplete; otherwise the end of `bytes`. */
 function startOfUnfinished(bytes: Uint8Array): number {
   for (let at = bytes.length - 1; at >= Math.max(0, bytes.length - 3); at--) {
     const byte = bytes[at] ?? 0;

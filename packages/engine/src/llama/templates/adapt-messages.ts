@@ -1,38 +1,39 @@
-/** A conversation rewritten into the form that a template needs. Pure; the same conversation always becomes the same. */
+/** Rewrites a conversation into the form that a template needs. Pure and deterministic. */
 import { isJsonObject } from '@cortex/protocol';
 import { createHash } from 'node:crypto';
 
 import type { TemplateMessage } from './template-message.ts';
 
 /**
- * What a template needs to be given in another form than OpenAI's, or it refuses or drops a part of the conversation.
+ * The parts of a conversation that a template needs in another form than OpenAI's, because it would otherwise refuse or
+ * drop them.
  *
- * Found out by rendering small conversations: a need is there when the usual form fails and the other one does not.
+ * Detected by rendering small conversations: a need exists if the usual form fails and the other form works.
  */
 export interface TemplateNeeds {
-  /** A system message is written as the beginning of the first user message. */
+  /** A system message becomes the start of the first user message. */
   readonly systemAsUser: boolean;
-  /** System messages one behind the other are one message. */
+  /** Consecutive system messages are merged. */
   readonly systemJoined: boolean;
-  /** A system message later in the conversation is written as the user's. */
+  /** A later system message becomes a user message. */
   readonly lateSystemAsUser: boolean;
-  /** User messages one behind the other are one message; the assistant's too. */
+  /** Consecutive user messages are merged, and so are consecutive assistant messages. */
   readonly rolesAlternate: boolean;
-  /** A message of calls alone has empty text, not none. */
+  /** A message with only calls has an empty text instead of none. */
   readonly emptyText: boolean;
-  /** Ids of calls have nine characters. */
+  /** Call ids have nine characters. */
   readonly shortIds: boolean;
-  /** Arguments are printed as they are: JSON text. */
+  /** The template prints arguments unchanged, so they are JSON text. */
   readonly argumentsAsText: boolean;
-  /** One call a message: several become several messages, each with its result. */
+  /** One call per message: several calls become several messages, each with its result. */
   readonly singleCalls: boolean;
-  /** Text beside calls is a message of its own. */
+  /** Text with calls becomes a separate message. */
   readonly textApart: boolean;
-  /** Tools have all members, the optional ones too. */
+  /** Tools have all members, including optional ones. */
   readonly wholeTools: boolean;
-  /** The member that reasoning of earlier turns goes into. */
+  /** The member for the reasoning of earlier turns. */
   readonly reasoningMember: string;
-  /** The template tells the model which tools there are. */
+  /** The template prints the tools. */
   readonly showsTools: boolean;
 }
 
@@ -68,7 +69,7 @@ const EMPTY_TOOL = { description: '', parameters: { type: 'object', properties: 
 const asUser = (message: TemplateMessage): TemplateMessage =>
   message['role'] === 'system' ? { ...message, role: 'user' } : message;
 
-/** Texts of one of `roles` that stand one behind the other, as one message each. */
+/** Merges consecutive texts of each of `roles` into one message. */
 function joined(
   messages: readonly TemplateMessage[],
   roles: readonly string[],
@@ -100,7 +101,7 @@ function withTextApart(message: TemplateMessage): readonly TemplateMessage[] {
   ];
 }
 
-/** Each call in a message of its own, its result behind it. What belongs to the turn as a whole stays with the first. */
+/** Puts each call into a separate message, followed by its result. Everything else of the turn stays with the first. */
 function withSingleCalls(messages: readonly TemplateMessage[]): readonly TemplateMessage[] {
   const out: TemplateMessage[] = [];
   let results: readonly TemplateMessage[] = [];
@@ -135,7 +136,7 @@ function toolsBehind(messages: readonly TemplateMessage[]): readonly TemplateMes
 function adaptMessage(message: TemplateMessage, needs: TemplateNeeds): TemplateMessage {
   const { reasoning_content: reasoning, tool_calls: calls, ...rest } = message;
   const id = message['tool_call_id'];
-  // A template that reads reasoning from a member of its own may take it beside calls in place of text, never with it.
+  // A template that reads reasoning from a separate member may accept it with calls only if there is no text.
   const isBoth =
     needs.reasoningMember !== 'reasoning_content' &&
     calls !== undefined &&
@@ -163,7 +164,7 @@ function adaptCall(call: unknown, needs: TemplateNeeds): unknown {
 
 const ID_CHARS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789';
 
-/** An id of nine letters and digits; one that is such already stays. */
+/** An id of nine letters and digits; an id that already has this form is unchanged. */
 function shortId(id: string): string {
   if (/^[a-zA-Z0-9]{9}$/.test(id)) return id;
   const hash = createHash('sha256').update(id).digest();

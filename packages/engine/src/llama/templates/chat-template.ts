@@ -12,32 +12,32 @@ import { type TemplateMessage, toTemplateMessages } from './template-message.ts'
 import { readNeeds } from './template-needs.ts';
 import { readSwitches, type TemplateSwitches, thinkingVariables } from './template-switches.ts';
 
-/** What a chat template is given, whoever asks. */
+/** The input of a chat template. */
 export interface TemplateInput {
   readonly messages: readonly ChatMessage[];
   readonly tools: readonly unknown[];
   readonly thinking: Pick<ThinkingRequest, 'isOn' | 'effort'>;
-  /** Whatever else the caller hands to the template; stronger than `thinking`. */
+  /** Further variables of the caller for the template; they override `thinking`. */
   readonly variables: Readonly<Record<string, unknown>>;
   readonly documents: readonly unknown[] | undefined;
-  /** The last message is the beginning of the answer. Undefined: where it is the assistant's. */
+  /** Whether the answer continues the last message. Undefined: if that is an assistant message. */
   readonly continuesLast: boolean | undefined;
-  /** Whether the turn of the answer is begun behind the messages, where none goes on. */
+  /** Whether the prompt ends with the start of an assistant turn, if no message is continued. */
   readonly beginsAnswer: boolean;
-  /** A system message before all others, written by the engine: texts of control tokens in it stand for the tokens. */
+  /** A system message of the engine before all others; texts of control tokens in it become tokens. */
   readonly preface?: string | undefined;
 }
 
 export interface ChatMarkers {
-  /** Texts that stand for control tokens in a prompt. */
+  /** Texts that become control tokens in a prompt. */
   readonly controlTexts: readonly string[];
-  /** Markers of reasoning. Templates look for them in earlier answers, where they stay as they are. */
+  /** Markers of reasoning. Templates look for them in earlier answers, so they are not marked there. */
   readonly reasoning: readonly string[];
 }
 
 export interface RenderedChat {
   readonly prompt: RenderedPrompt;
-  /** What the answer has begun with, at the end of the prompt; undefined where it begins anew. */
+  /** The start of the answer at the end of the prompt; undefined for a new answer. */
   readonly begun: string | undefined;
 }
 
@@ -50,7 +50,7 @@ export class ChatTemplate {
   readonly #controls: ControlTexts;
   readonly #answerControls: ControlTexts;
 
-  /** @throws when the template does not compile. */
+  /** @throws if the template does not compile. */
   constructor(
     model: Pick<Model, 'compileTemplate' | 'bosText' | 'eosText'>,
     template: string,
@@ -68,18 +68,18 @@ export class ChatTemplate {
     this.#switches = readSwitches(render);
   }
 
-  /** Whether the template tells the model which tools there are. */
+  /** Whether the template prints the tools. */
   get showsTools(): boolean {
     return this.#needs.showsTools;
   }
 
   /**
-   * The prompt that the model answers. Where the last message is the assistant's own, the prompt ends in the middle of
-   * it and the answer goes on from there, unless `continuesLast` says that it does not.
+   * The prompt that the model answers. If the last message is an assistant message, the prompt ends within it and the
+   * answer continues it, unless `continuesLast` is false.
    *
-   * @throws CortexError `template_render_failed` with the template's own words; `vision_unsupported`,
-   *   `unsupported_parameter` for content that is no text, and for documents that the template does not know;
-   *   `invalid_request` where there is no answer to continue.
+   * @throws CortexError `template_render_failed` with the message of the template; `vision_unsupported`,
+   *   `unsupported_parameter` for content that is not text, and for documents that the template does not support;
+   *   `invalid_request` if there is no answer to continue.
    */
   render(input: TemplateInput): RenderedChat {
     const messages = adaptMessages(this.#messages(input), this.#needs);
@@ -96,18 +96,18 @@ export class ChatTemplate {
       ...(documents !== undefined && this.#asText({ documents })),
       messages:
         begun === undefined ? messages : [...messages.slice(0, -1), marked(messages, begun)],
-      // Templates ask `if tools`: none is absent, not an empty list.
+      // Templates test `if tools`, so an empty list must be absent.
       ...(tools.length > 0 && { tools: adaptTools(tools, this.#needs) }),
       add_generation_prompt: begun === undefined && input.beginsAnswer,
     });
     if (begun === undefined) return { prompt: takeBreaks(text), begun };
-    // Behind the begun answer the template closed the turn.
+    // The template closed the turn after the started answer.
     const prompt = upToEnd(text);
     if (prompt !== undefined) return { prompt: takeBreaks(prompt), begun: takeBreaks(begun).text };
     throw refused('it does not print the beginning of an answer, which the last message is');
   }
 
-  /** Those of the conversation with their texts marked: only the template makes control tokens. */
+  /** The messages of the conversation with marked texts, so that only the template creates control tokens. */
   #messages({ messages, preface }: TemplateInput): readonly TemplateMessage[] {
     const marked = toTemplateMessages(messages).map((message) =>
       this.#asText(
@@ -124,7 +124,7 @@ export class ChatTemplate {
     );
   }
 
-  /** `text`, for a preface, in which it is text of the conversation. */
+  /** Marks `text` of the conversation for use in a preface. */
   asText(text: string): string {
     return String(withBreaks(text, this.#controls));
   }
@@ -159,7 +159,11 @@ const noDocuments = (): CortexError =>
     { param: 'documents' },
   );
 
-/** What a chat body asks of the template. @throws CortexError `invalid_request` where it asks for two ends of a prompt. */
+/**
+ * The template input of a chat body.
+ *
+ * @throws CortexError `invalid_request` if it requests two different ends of the prompt.
+ */
 export function toTemplateInput(
   body: ChatBody,
   { tools, thinking }: Pick<TemplateInput, 'tools' | 'thinking'>,
@@ -183,7 +187,7 @@ export function toTemplateInput(
   };
 }
 
-/** The text that an assistant message at the end has begun with; undefined when the turn is a new one. */
+/** The text of a last assistant message; undefined for a new turn. */
 function begunAnswer(messages: readonly TemplateMessage[]): string | undefined {
   const last = messages.at(-1);
   if (last?.['role'] !== 'assistant' || last['tool_calls'] !== undefined) return undefined;
@@ -191,13 +195,13 @@ function begunAnswer(messages: readonly TemplateMessage[]): string | undefined {
   return typeof content === 'string' && content.trim() !== '' ? content.trim() : undefined;
 }
 
-/** The last message, with a mark at the end of what it begins. */
+/** The last message, with a mark at the end of its text. */
 const marked = (messages: readonly TemplateMessage[], begun: string): TemplateMessage => ({
   ...messages.at(-1),
   content: withEnd(begun),
 });
 
-/** What the template itself says, without the place in its source. */
+/** The message of the template, without its source position. */
 function ownWords(message: string): string {
   const said = message.slice(message.lastIndexOf('\nError: ') + 1);
   return said.replace(/^(?:AddonJinjaRenderer|Error): (?:Jinja Exception: )?/, '').trim();

@@ -4,10 +4,10 @@ const monthOf = (date: Date, timeZone?: string): string =>
   date.toLocaleDateString('en-US', { month: 'short', timeZone });
 
 /**
- * Variables in which templates look for the present: `date_string` (Llama 3) and `datetime` (Firefunction). The third
- * way, the function `strftime_now`, is the renderer's own.
+ * Variables from which templates read the current time: `date_string` (Llama 3) and `datetime` (Firefunction). The
+ * third way, the function `strftime_now`, is the renderer's own.
  *
- * The time is that of the full hour: a prompt whose beginning changes every second shares it with no other.
+ * The time is rounded to the hour, because a prompt whose start changes every second could not share a prefix.
  */
 export const dateVariables = (
   now: Date,

@@ -1,4 +1,4 @@
-/** Texts that stand for something else while a template is rendered, because no template can have them by itself. */
+/** Marks: placeholder texts that no template contains, used during rendering. */
 import { randomBytes } from 'node:crypto';
 
 import type { ControlTexts } from '../request/control-texts.ts';
@@ -6,25 +6,25 @@ import type { RenderedPrompt } from '../request/prompt-parts.ts';
 
 const MARK = `z${randomBytes(12).toString('hex')}`;
 
-/** Where an answer that was begun goes on. */
+/** The end of a started answer. */
 const END = `${MARK}end`;
 
-/** Marks a position within the text of a control token that came from the caller. */
+/** Marks a position within control-token text of the caller. */
 const BREAK = `${MARK}b`;
-/** Case does not matter: some templates print texts in capitals. */
+/** Case-insensitive, because some templates print texts in upper case. */
 const BREAKS = new RegExp(BREAK, 'i');
 
 /** Strings and numbers of a JSON text. */
 const LEXEMES = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?/g;
 
-/** A number that was marked, within the quotes that a string has. */
+/** A marked number, within the quotes of a string. */
 const MARKED_NUMBER = new RegExp(String.raw`(\\*["'])?${MARK}n([-+.\deE]+)n\1`, 'g');
 
 /**
- * The value of a JSON text, with texts in place of the numbers that the library's renderer would print wrong: it has six
- * digits for what is no integer, rounds integers beyond 2^53, and refuses those beyond 2^63.
+ * Parses a JSON text and replaces numbers that the library's renderer would print incorrectly by marks: it prints six
+ * digits of a fraction, rounds integers beyond 2^53, and refuses those beyond 2^63.
  *
- * @throws SyntaxError when it is no JSON.
+ * @throws SyntaxError if it is not JSON.
  */
 export function parseWithMarks(json: string): unknown {
   return JSON.parse(
@@ -35,14 +35,14 @@ export function parseWithMarks(json: string): unknown {
 /** The same for a value. */
 export const withMarks = (value: unknown): unknown => parseWithMarks(JSON.stringify(value));
 
-/** What was rendered, with the numbers in place of what stood for them. */
+/** The rendered text, with the numbers in place of their marks. */
 export const withNumbers = (rendered: string): string =>
   rendered.replaceAll(MARKED_NUMBER, (_marked, _quote, digits: string) => digits);
 
-/** `begun` with a mark behind it, so that its end is found in what the template makes of it. */
+/** Appends a mark to `begun`, so that its end can be found in the rendered text. */
 export const withEnd = (begun: string): string => begun + END;
 
-/** What was rendered, up to the mark of `withEnd`; undefined where the template did not print it. */
+/** The rendered text up to the mark of `withEnd`; undefined if the template did not print it. */
 export function upToEnd(rendered: string): string | undefined {
   const at = rendered.lastIndexOf(END);
   return at < 0 ? undefined : rendered.slice(0, at);

@@ -4,13 +4,14 @@ import { isDeeperThan, MAX_LEVELS } from '../../protocol/index.ts';
 import type { ChatMessage } from '../request/chat-body.ts';
 import { parseWithMarks, withMarks } from './marked-text.ts';
 
-/** A message as a template gets it. */
+/** A message in the input of a template. */
 export type TemplateMessage = Readonly<Record<string, unknown>>;
 
 /**
- * Messages in the form that templates are written for: text content, arguments as objects (numbers marked), today's roles.
+ * Converts messages to the form that templates expect: text content, arguments as objects (numbers marked), current
+ * roles.
  *
- * @throws CortexError `vision_unsupported`, `unsupported_parameter` for content that is no text.
+ * @throws CortexError `vision_unsupported`, `unsupported_parameter` for content that is not text.
  */
 export function toTemplateMessages(messages: readonly ChatMessage[]): TemplateMessage[] {
   const names = new Map<string, string>();
@@ -18,7 +19,7 @@ export function toTemplateMessages(messages: readonly ChatMessage[]): TemplateMe
     for (const call of message.tool_calls ?? [])
       if (call.id !== undefined) names.set(call.id, call.function.name);
     const name = message.name ?? names.get(message.tool_call_id ?? '');
-    // Templates that print whose result it is ask for a name, which today's clients leave out.
+    // Some templates print the name of the called function, which current clients omit.
     const isNamed = message.role === 'tool' && name !== undefined;
     return { ...toTemplateMessage(message, at), ...(isNamed && { name }) };
   });
@@ -26,7 +27,7 @@ export function toTemplateMessages(messages: readonly ChatMessage[]): TemplateMe
 
 function toTemplateMessage(message: ChatMessage, at: number): TemplateMessage {
   const { role, content, tool_calls, function_call: legacy, ...rest } = message;
-  // Clients send an empty list, and empty text beside calls, for none: templates ask whether there is one.
+  // Clients send an empty list, and an empty text with calls, for none; templates test for presence.
   const listed = tool_calls?.length === 0 ? undefined : tool_calls;
   const calls = listed ?? (legacy && [{ type: 'function', function: legacy }]);
   const text = toText(content, at);
@@ -44,7 +45,7 @@ function toTemplateMessage(message: ChatMessage, at: number): TemplateMessage {
   };
 }
 
-/** @throws CortexError `vision_unsupported`, `unsupported_parameter` for parts that are no text. */
+/** @throws CortexError `vision_unsupported`, `unsupported_parameter` for parts that are not text. */
 function toText(content: ChatMessage['content'], at: number): string | null {
   if (content === null || typeof content === 'string') return content;
   const texts = content.map((part, i) => {
@@ -67,7 +68,7 @@ function toText(content: ChatMessage['content'], at: number): string | null {
   return texts.join('\n');
 }
 
-/** Templates print arguments with `tojson`, so text is parsed first; what is no JSON stays text. */
+/** Templates print arguments with `tojson`, so text is parsed first; invalid JSON stays text. */
 function toArguments(given: string | Readonly<Record<string, unknown>>): unknown {
   if (typeof given !== 'string') return withMarks(given);
   if (given.trim() === '') return {};

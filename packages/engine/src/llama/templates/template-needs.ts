@@ -21,7 +21,7 @@ const NONE: TemplateNeeds = {
   showsTools: true,
 };
 
-// Words that no template has by itself.
+// Words that no template contains.
 const user = { role: 'user', content: 'qzUser' };
 const system = { role: 'system', content: 'qzSystem' };
 const later = { role: 'system', content: 'qzLater' };
@@ -50,15 +50,15 @@ const tool = {
 };
 const bareTool = { type: 'function', function: { name: 'qz_tool' } };
 
-/** Members that templates know reasoning by. */
+/** Members from which templates read reasoning. */
 const REASONING_MEMBERS = ['reasoning_content', 'thinking', 'reasoning', 'thought'];
 
-/** What the template behind `render` needs. Renders some twenty short conversations, half a millisecond each. */
+/** Detects the needs of the template of `render`. Renders about twenty short conversations, half a millisecond each. */
 export function readNeeds(render: RenderText): TemplateNeeds {
   let needs = NONE;
   const shows = (probe: Probe, change: Partial<TemplateNeeds> = {}): boolean =>
     showsAll(render, probe, { ...needs, ...change });
-  /** Takes up the first of `changes` that lets all of the probe through, when it does not pass as it is. */
+  /** If the probe fails unchanged, applies the first of `changes` with which all of it is rendered. */
   const settle = (probe: Probe, ...changes: readonly Partial<TemplateNeeds>[]): void => {
     if (shows(probe)) return;
     needs = { ...needs, ...changes.find((change) => shows(probe, change)) };
@@ -114,7 +114,7 @@ export function readNeeds(render: RenderText): TemplateNeeds {
 interface Probe {
   readonly messages: readonly TemplateMessage[];
   readonly tools?: readonly unknown[];
-  /** What must stand in the prompt. */
+  /** Texts that the prompt must contain. */
   readonly words: readonly string[];
 }
 
@@ -124,14 +124,14 @@ function showsAll(render: RenderText, probe: Probe, needs: TemplateNeeds): boole
       messages: adaptMessages(probe.messages, needs),
       ...(probe.tools !== undefined && { tools: adaptTools(probe.tools, needs) }),
     });
-    // Arguments as another language would print them, or as text quoted once more, are not what the model writes.
+    // The model does not write arguments in the notation of another language or with a second level of quotes.
     return probe.words.every((word) => text.includes(word)) && !/\{'place|\{\\"place/.test(text);
   } catch {
     return false;
   }
 }
 
-/** Every set of needs, the small ones first. */
+/** Every set of needs, small ones first. */
 function combinations(keys: readonly (keyof TemplateNeeds)[]): Partial<TemplateNeeds>[] {
   return keys
     .reduce<(readonly (keyof TemplateNeeds)[])[]>(

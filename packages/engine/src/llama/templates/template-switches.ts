@@ -1,10 +1,10 @@
 import type { TemplateMessage } from './template-message.ts';
 
-/** What a template does with what a request may ask of it beside the conversation. */
+/** The options of a request that a template supports in addition to the conversation. */
 export interface TemplateSwitches {
-  /** Variables that switch thoughts on and off. */
+  /** Variables that switch thinking on and off. */
   readonly thinking: readonly string[];
-  /** It knows efforts, not only on and off. */
+  /** It supports efforts, not only on and off. */
   readonly knowsEfforts: boolean;
   readonly knowsDocuments: boolean;
 }
@@ -15,7 +15,7 @@ const EFFORTS = ['low', 'high', 'max'];
 const messages: readonly TemplateMessage[] = [{ role: 'user', content: 'qzUser' }];
 const document = { title: 'qzTitle', text: 'qzText', doc_id: 0 };
 
-/** What the template behind `render` reads: whatever changes its prompt. Renders a dozen short conversations. */
+/** Detects what the template of `render` reads, by what changes its prompt. Renders a dozen short conversations. */
 export function readSwitches(
   render: (variables: Readonly<Record<string, unknown>>) => string,
 ): TemplateSwitches {
@@ -26,7 +26,7 @@ export function readSwitches(
       return undefined;
     }
   };
-  /** Whether the prompts differ among each other, as far as there are any. */
+  /** Whether the prompts, if any, differ from each other. */
   const differ = (...variants: readonly object[]): boolean =>
     new Set(variants.map(prompt).filter((text) => text !== undefined)).size > 1;
   const thinking = SWITCHES.filter((name) => differ({ [name]: true }, { [name]: false }));
@@ -38,7 +38,7 @@ export function readSwitches(
   };
 }
 
-/** The variables by which `switches` are told what a request wants of thoughts. */
+/** The variables that pass the thinking options of a request to a template with these `switches`. */
 export function thinkingVariables(
   { isOn, effort }: { readonly isOn: boolean | undefined; readonly effort: string | undefined },
   { thinking, knowsEfforts }: TemplateSwitches,
@@ -46,7 +46,7 @@ export function thinkingVariables(
   const variables: Record<string, unknown> = {};
   if (effort !== undefined) variables['reasoning_effort'] = effort;
   if (isOn === undefined) return variables;
-  // An effort that the template knows by itself is thought with, however small it is.
+  // An effort that the template supports means thinking on, even if it is small.
   const isMeant = knowsEfforts && effort !== undefined ? effort !== 'none' : isOn;
   for (const name of ['enable_thinking', ...thinking]) variables[name] = isMeant;
   return variables;

@@ -16,7 +16,7 @@ import { MISTRAL, MISTRAL_LIST } from './mistral.ts';
 import type { ToolFamily } from './tool-family.ts';
 import { QWEN_XML, SEED_XML } from './xml-calls.ts';
 
-/** Every family there is; the first one that a template is written for is the model's. */
+/** All families. The first one that matches the chat template is used. */
 export const FAMILIES: readonly ToolFamily[] = [
   HARMONY,
   COHERE,

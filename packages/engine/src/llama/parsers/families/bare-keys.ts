@@ -1,12 +1,12 @@
-/** Keys that stand without quotes, as grammars. */
+/** Grammars of keys without quotes. */
 import { type GrammarRules, literal, sequence } from '../../../grammar/grammar-rules.ts';
 
-/** Whether a key can be told from what stands around it. */
+/** Whether a key is unambiguous without quotes. */
 export const isBareKey = (name: string): boolean => /^[\w.$/-]{1,200}$/.test(name);
 
 const WORD = Array.from('abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_');
 
-/** A bare key that is none of `names`: at each character, go on along a name or leave them all. */
+/** A bare key that is not in `names`: every character either follows a name or leaves all names. */
 export function otherKeyRule(
   rules: GrammarRules,
   names: readonly string[],

@@ -7,7 +7,7 @@ import type { ReasoningState } from './tool-family.ts';
 
 export const THINKING = { open: '<|START_THINKING|>', close: '<|END_THINKING|>' } as const;
 export const ACTION = { open: '<|START_ACTION|>', close: '<|END_ACTION|>' } as const;
-/** Stand around content, and at the end of a thought that was not begun: frames, no content. */
+/** Markers around content, and at the end of reasoning that was not opened. They are not content. */
 export const FRAMES: readonly string[] = [
   '<|START_RESPONSE|>',
   '<|END_RESPONSE|>',
@@ -29,7 +29,7 @@ export interface CohereRequest {
   readonly reasoning: ReasoningState;
 }
 
-/** An answer in blocks: a thought, then calls as a list in JSON, or content. Blocks may lack their markers. */
+/** An answer in blocks: reasoning, then calls as a JSON list, or content. Blocks may lack their markers. */
 export function* readCohere(
   text: AnswerText,
   { hasTools, reasoning }: CohereRequest,

@@ -17,10 +17,10 @@ const FORM: ListForm = {
   endCall: '}',
 };
 
-/** Command R7B: a thought, then `<|START_ACTION|>[{"tool_call_id": …, "tool_name": …, "parameters": {…}}]<|END_ACTION|>`. */
+/** Command R7B: reasoning, `<|START_ACTION|>[{"tool_call_id": …, "tool_name": …, "parameters": {…}}]<|END_ACTION|>`. */
 export const COHERE: ToolFamily = cohereFamily('cohere', '<|START_RESPONSE|>');
 
-/** Cohere 2 MoE: content stands in a text instead of a response. */
+/** Cohere 2 MoE: content is in a text block instead of a response block. */
 export const COHERE_TEXT: ToolFamily = cohereFamily('cohere-text', '<|START_TEXT|>');
 
 function cohereFamily(name: string, contentFrame: string): ToolFamily {

@@ -22,7 +22,7 @@ export function spelled(bar: string, gap: string): DeepSeekMarkers {
   };
 }
 
-/** As the vocabulary has them, and as models spell them out when they miss the token. */
+/** The spelling of the vocabulary, and the spellings of models that write the marker as text. */
 const all = [
   spelled('｜', '▁'),
   spelled('｜', '_'),
@@ -42,7 +42,7 @@ export const SPELLINGS = {
 
 /** Before the separator: the name, or in R1 the word `function`. */
 const LABEL_START = /^\s*[\w./:-]*\s*(?:<[^>]*>?)?$/;
-/** Behind it: in R1 the name and a fence, then the first brace of the arguments. */
+/** After the separator: in R1 the name and a fence, then the first brace of the arguments. */
 const FENCED = /^\s*([\w./:-]*)\s*(?:```(?:json)?\s*)?\{$/;
 const FENCED_START = /^\s*[\w./:-]*\s*(?:`{0,3}|```[json]*)\s*\{?$/;
 
@@ -65,7 +65,11 @@ export function* readDeepSeek(text: AnswerText): Script<void> {
   }
 }
 
-/** Calls one behind the other, from behind the first marker. @param before - goes out when the first cannot be read. */
+/**
+ * Consecutive calls, from after the first marker.
+ *
+ * @param before - Emitted as content if the first call cannot be parsed.
+ */
 function* readCalls(text: AnswerText, before: string): Script<void> {
   for (let lost = before; ;) {
     if (!(yield* readHead(text))) {
@@ -86,7 +90,7 @@ function* readCalls(text: AnswerText, before: string): Script<void> {
   }
 }
 
-/** Begins the call and leaves the first brace of its arguments held. False: it cannot be read; all of it is held. */
+/** Starts the call and holds the first brace of its arguments. False: it cannot be parsed, and all of it is held. */
 function* readHead(text: AnswerText): Script<boolean> {
   let sep: string | undefined;
   while (sep === undefined) {

@@ -7,7 +7,7 @@ const { callsBegin, callsEnd, callBegin, callEnd, sep } = spelled('｜', '▁');
 const MARKERS = Object.values(SPELLINGS).flat();
 const FENCE = '```';
 
-/** Most templates of these models leave tools to whoever writes the system prompt; the form is DeepSeek's own. */
+/** Most templates of these models expect the tools in the system prompt. The form is DeepSeek's own. */
 function describeTools(
   tools: readonly DescribedTool[],
   { form, asText }: { readonly form: string; readonly asText: (text: string) => string },

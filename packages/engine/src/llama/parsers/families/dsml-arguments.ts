@@ -1,4 +1,4 @@
-/** JSON Schema → GBNF of calls whose parameters say whether they are texts as they stand, or JSON. */
+/** JSON Schema → GBNF of calls whose parameters state whether the value is a plain string or JSON. */
 import type { CallableTool } from '../../../grammar/answer-grammar.ts';
 import { choice, type GrammarRules, literal, sequence } from '../../../grammar/grammar-rules.ts';
 import { jsonSchemaRule, SchemaReader } from '../../../grammar/json-schema.ts';
@@ -8,7 +8,7 @@ import { typesOf } from '../../../grammar/schema-keywords.ts';
 import { parameterList } from '../../../grammar/xml-calls.ts';
 import type { InvokeForm } from './invoke-script.ts';
 
-/** One call. @throws CortexError naming the keyword that cannot be held in this form. */
+/** One call. @throws CortexError naming the keyword that cannot be enforced in this form. */
 export function dsmlCallRule(rules: GrammarRules, tool: CallableTool, form: InvokeForm): string {
   const reader = new SchemaReader(rules, tool.parameters);
   const parameters = parameterList(reader, (key, schema) => {
@@ -33,7 +33,7 @@ interface Value {
   readonly end: string;
 }
 
-/** Each with the tag that ends it. */
+/** Each with its closing tag. */
 function valueRules(
   rules: GrammarRules,
   { schema, reader, end }: Value,

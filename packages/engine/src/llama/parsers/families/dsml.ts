@@ -3,13 +3,13 @@ import { dsmlCallRule } from './dsml-arguments.ts';
 import { type InvokeForm, readInvokes } from './invoke-script.ts';
 import type { ToolFamily } from './tool-family.ts';
 
-/** Stands in every tag; the vocabulary has it as one token. */
+/** Part of every tag; one token of the vocabulary. */
 const MARK = '｜DSML｜';
 
-/** DeepSeek V3.2: `<｜DSML｜function_calls>`, and calls whose parameters say whether they are texts. */
+/** DeepSeek V3.2: `<｜DSML｜function_calls>`, and calls whose parameters state whether they are strings. */
 export const DEEPSEEK_DSML: ToolFamily = dsmlFamily('deepseek-dsml', 'function_calls');
 
-/** DeepSeek V4: the same behind `<｜DSML｜tool_calls>`. */
+/** DeepSeek V4: the same after `<｜DSML｜tool_calls>`. */
 export const DEEPSEEK_V4: ToolFamily = dsmlFamily('deepseek-v4', 'tool_calls');
 
 function dsmlFamily(name: string, section: string): ToolFamily {

@@ -5,13 +5,13 @@ import { type Notation, streamMembers } from './literal-script.ts';
 
 export const OPEN = '<|tool_call>';
 export const CLOSE = '<tool_call|>';
-/** Stands on both sides of a string. */
+/** The delimiter on both sides of a string. */
 export const QUOTE = '<|"|>';
 
 const HEAD = /^\s*call:\s*([\w./:-]+)\s*\{$/;
 const HEAD_START = /^\s*(?:c|ca|cal|call|call:\s*[\w./:-]*\s*)?$/;
 
-/** Strings in quotes of their own; in those of JSON when a model falls back to them. */
+/** Strings in the delimiters of the family, or in JSON quotes when a model falls back to them. */
 const NOTATION: Notation = {
   members: { colon: ':', close: '}' },
   quotes: [
@@ -20,11 +20,11 @@ const NOTATION: Notation = {
   ],
 };
 
-/** Calls as `<|tool_call>call:name{key:<|"|>text<|"|>,other:1}<tool_call|>`. A call has begun with its brace. */
+/** Calls as `<|tool_call>call:name{key:<|"|>text<|"|>,other:1}<tool_call|>`. A call starts at its brace. */
 export const readGemma = (text: AnswerText, tools: readonly CallableTool[]): Script<void> =>
   callsBehind(text, [OPEN], () => readCall(text, tools));
 
-/** False: it is none, and what was read is held. */
+/** False: it is not a call, and the text read is held. */
 function* readCall(text: AnswerText, tools: readonly CallableTool[]): Script<boolean> {
   const name = yield* readName(text);
   if (name === undefined) return false;
@@ -38,7 +38,7 @@ function* readCall(text: AnswerText, tools: readonly CallableTool[]): Script<boo
   return true;
 }
 
-/** Up to the brace, which is held too. Undefined: it is no call, and what was read is held. */
+/** Reads up to and including the brace, which stays held. Undefined: it is not a call, and the text read is held. */
 function* readName(text: AnswerText): Script<string | undefined> {
   while (yield* text.more()) {
     const name = HEAD.exec(text.held)?.[1];

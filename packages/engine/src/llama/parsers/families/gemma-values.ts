@@ -1,4 +1,4 @@
-/** JSON Schema → GBNF of values as Gemma writes them: bare keys, strings in quotes of their own, nothing escaped. */
+/** JSON Schema → GBNF of values as Gemma writes them: bare keys, strings in its own delimiters, no escapes. */
 import {
   choice,
   type GrammarRules,
@@ -15,7 +15,11 @@ import { count, listOf, optional, typesOf } from '../../../grammar/schema-keywor
 import { isBareKey, otherKeyRule } from './bare-keys.ts';
 import { QUOTE } from './gemma-script.ts';
 
-/** The arguments of a call, braces included. @throws CortexError naming the keyword that cannot be held in this form. */
+/**
+ * The arguments of a call, including braces.
+ *
+ * @throws CortexError naming the keyword that cannot be enforced in this form.
+ */
 export function gemmaObjectRule(rules: GrammarRules, parameters: unknown): string {
   const rule = new ValueWriter(rules, new SchemaReader(rules, parameters)).rootObject();
   if (rule === undefined) throw unsupported('parameters', 'does not allow any object');
@@ -40,7 +44,7 @@ class ValueWriter {
     return options.length === 0 ? undefined : choice([...new Set(options)]);
   }
 
-  /** The rule for `schema`, or undefined when nothing is valid for it. */
+  /** The rule for `schema`, or undefined if no value is valid. */
   #visit(schema: Schema, hint: string): string | undefined {
     const key = this.#reader.document.ids.of(schema);
     if (this.#visited.has(key)) return this.#visited.get(key);
@@ -53,7 +57,7 @@ class ValueWriter {
         : values.flatMap((value) => valueText(value) ?? []).map(literal);
     });
     if (bodies.length === 0) {
-      // Whoever met the name while it was being built wrote a rule that can never be entered.
+      // Rules that used the reserved name must never match, so it gets a body that matches nothing.
       this.#visited.set(key, undefined);
       this.#rules.define(name, String.raw`[^\x00-\U0010FFFF]`);
       return undefined;
@@ -118,7 +122,7 @@ class ValueWriter {
     return objectRule(this.#rules, schema, { members, extra: this.#extra(schema, keys) });
   }
 
-  /** A property that is not declared; undefined when none is written. */
+  /** An undeclared property; undefined if none may be written. */
   #extra(schema: FlatSchema, { named, others }: ObjectKeys): string | undefined {
     if (others === undefined) return undefined;
     if (schema['propertyNames'] !== undefined)
@@ -133,7 +137,7 @@ class ValueWriter {
   }
 }
 
-/** A value as it is written; undefined where a text in it holds the quote. */
+/** The text of a value; undefined if a string in it contains the delimiter. */
 function valueText(value: unknown): string | undefined {
   if (typeof value === 'string') return quoted(value);
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);

@@ -5,12 +5,12 @@ import type { ToolFamily } from './tool-family.ts';
 
 const ROLE = 'function call<|role_sep|>';
 const CALL = '<|function_call|>';
-/** Ends every message. Where it ends an answer too it stays silent, as other tokens do that end one. */
+/** Ends every message. At the end of an answer it is silent, like other end tokens. */
 const END = '<|message_sep|>';
 
-/** GigaChat 3: a message of its own behind the answer, `function call<|role_sep|>{"name": …, "arguments": {…}}`. */
+/** GigaChat 3: a separate message after the answer, `function call<|role_sep|>{"name": …, "arguments": {…}}`. */
 export const GIGACHAT: ToolFamily = gigachat('gigachat', {
-  // The first is what the template prints.
+  // The template prints the first one.
   opens: [`${END}\n\n${ROLE}`, ROLE],
   separator: '\n',
   markers: ['<|role_sep|>'],
@@ -31,7 +31,7 @@ interface GigachatForm extends Pick<ToolFamily, 'markers' | 'isFamilyOf'> {
   readonly separator: '\n' | '';
 }
 
-/** One call a turn, as the templates have it. */
+/** One call per turn, as in the templates. */
 function gigachat(
   name: string,
   { opens, separator, markers, isFamilyOf }: GigachatForm,

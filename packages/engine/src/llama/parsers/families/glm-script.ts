@@ -9,15 +9,15 @@ const CLOSE = '</tool_call>';
 const KEY = '<arg_key>';
 const END_VALUE = '</arg_value>';
 
-/** The name of a call, and the tag behind it. */
+/** The name of a call, and the tag after it. */
 const HEAD = /^\s*([\w./:-]+)\s*(?:<arg_key>|<\/tool_call>)$/;
 const HEAD_START = /^\s*[\w./:-]*\s*(?:<\/?[a-z_]*>?)?$/;
 
-/** Calls as a name, and pairs of a key and a value between tags. A call has begun when the tag behind its name is seen. */
+/** Calls as a name, and key-value pairs between tags. A call starts at the tag after its name. */
 export const readGlm = (text: AnswerText, tools: readonly CallableTool[]): Script<void> =>
   callsBehind(text, [OPEN], () => readCall(text, tools));
 
-/** False: it is none, and what was read is held. */
+/** False: it is not a call, and the text read is held. */
 function* readCall(text: AnswerText, tools: readonly CallableTool[]): Script<boolean> {
   const name = yield* readName(text);
   if (name === undefined) return false;
@@ -27,7 +27,7 @@ function* readCall(text: AnswerText, tools: readonly CallableTool[]): Script<boo
   return true;
 }
 
-/** Takes the name; the tag behind it will be read again. Undefined: it is none, and what was read is held. */
+/** Takes the name; the tag after it stays unread. Undefined: it is not a call, and the text read is held. */
 function* readName(text: AnswerText): Script<string | undefined> {
   while (yield* text.more()) {
     const name = HEAD.exec(text.held)?.[1];
@@ -40,7 +40,7 @@ function* readName(text: AnswerText): Script<string | undefined> {
   return undefined;
 }
 
-/** To the end of the call. What stands where a tag should is content, behind a call that ends there. */
+/** Reads to the end of the call. Text in place of a tag ends the call and is content. */
 function* readParameters(text: AnswerText, types: ParameterTypes): Script<void> {
   const tags: ValueTags = {
     ends: [END_VALUE],
@@ -71,7 +71,7 @@ function* readParameters(text: AnswerText, types: ParameterTypes): Script<void> 
   }
 }
 
-/** `key</arg_key><arg_value>` behind the tag that is held; undefined where there is none, and all of it is held. */
+/** `key</arg_key><arg_value>` after the held tag; undefined if there is none, and all of it is held. */
 function* readKey(text: AnswerText): Script<{ readonly key: string } | 'cut short' | undefined> {
   const start = text.held.length;
   while (yield* text.more()) {

@@ -5,15 +5,15 @@ import { isTooLong, MAX_HEAD_CHARS } from '../script-steps.ts';
 import type { ReasoningState } from './tool-family.ts';
 
 const MESSAGE = '<|message|>';
-/** End a message; the last two end the answer as well, and show only where a request has that switched off. */
+/** Markers that end a message. The last two also end the answer, and are visible only with `ignore_eos`. */
 const ENDS = ['<|end|>', '<|call|>', '<|return|>'];
 const BREAKS = [...ENDS, '<|start|>', '<|channel|>'];
 const OPENERS = ['<|start|>', '<|channel|>', 'to='];
-/** Markers whole, the last one perhaps not yet; names and `to=` between them. */
+/** Complete markers, perhaps an incomplete last one, and names and `to=` between them. */
 const HEADER_START = /^(?:[\w\s.:=/-]|<\|(?:start|channel|constrain|message)\|>|<(?:\|\w*\|?)?$)*$/;
 
 export interface HarmonyRequest {
-  /** Names of the tools on offer. */
+  /** Names of the offered tools. */
   readonly names: ReadonlySet<string>;
   readonly reasoning: ReasoningState;
 }
@@ -24,10 +24,10 @@ interface Header {
 }
 
 /**
- * An answer as messages in channels: `analysis` is reasoning, `final` and `commentary` are content, what goes to
- * `functions.name` is a call. The prompt ends behind `<|start|>assistant`.
+ * An answer as messages in channels: `analysis` is reasoning, `final` and `commentary` are content, and a message to
+ * `functions.name` is a call. The prompt ends with `<|start|>assistant`.
  *
- * What cannot be read (a header of another kind, a message to a tool that was not offered) is content as it is written.
+ * Text that cannot be parsed (another kind of header, a message to a tool that was not offered) is unchanged content.
  */
 export function* readHarmony(text: AnswerText, request: HarmonyRequest): Script<void> {
   const messages = new Messages(text);
@@ -52,8 +52,8 @@ export function* readHarmony(text: AnswerText, request: HarmonyRequest): Script<
 }
 
 /**
- * The header of a message, whose first character is held and all of which stays held; undefined: it is none. One that the
- * answer ends in is the frame of a message that never came.
+ * Reads the header of a message from its held first character; all of it stays held. Undefined: it is not a header. If
+ * the answer ends within the header, the message is missing and the header is dropped.
  */
 function* readHeader(text: AnswerText): Script<Header | 'cut short' | undefined> {
   do {
@@ -70,12 +70,12 @@ function parseHeader(header: string): Header | undefined {
   if (/<\|start\|>(?!\s*assistant\b)/.test(header)) return undefined;
   const channel = Array.from(header.matchAll(/<\|channel\|>\s*(\w+)/g)).at(-1)?.[1];
   const recipients = Array.from(header.matchAll(/\bto=([^\s<]+)/g), (match) => match[1]);
-  // The model's own name as recipient says nothing.
+  // The assistant as recipient has no meaning.
   const recipient = recipients.findLast((one) => one !== 'assistant' && one !== 'user');
   return { channel, recipient };
 }
 
-/** The tool that a message calls; undefined where it calls none, or none on offer by a bare name. */
+/** The tool that a message calls; undefined if it calls none, or uses a bare name that is not offered. */
 function calledName({ recipient }: Header, names: ReadonlySet<string>): string | undefined {
   if (recipient === undefined || names.size === 0) return undefined;
   if (recipient.startsWith('functions.')) return recipient.slice('functions.'.length) || undefined;
@@ -90,7 +90,7 @@ function kindOf({ channel, recipient }: Header): 'reasoning' | 'content' | undef
     : undefined;
 }
 
-/** The arguments behind a header, which is held. False: they are none, and what was read is held. */
+/** Reads the arguments after a held header. False: there are none, and the text read is held. */
 function* readCall(text: AnswerText, name: string): Script<boolean> {
   const start = text.held.length;
   while ((yield* text.more()) && /^\s*$/.test(text.held.slice(start)))
@@ -119,7 +119,7 @@ function* readCall(text: AnswerText, name: string): Script<boolean> {
   return true;
 }
 
-/** The texts of messages, one after the other. */
+/** The texts of consecutive messages. */
 class Messages {
   readonly #text: AnswerText;
   readonly #written = new Set<'reasoning' | 'content'>();
@@ -129,12 +129,12 @@ class Messages {
     this.#text = text;
   }
 
-  /** What is written next stands in a message of its own: an empty line before it, when there is something before. */
+  /** Starts a new message: separates it with an empty line if there is text before. */
   separate(kind: 'reasoning' | 'content'): void {
     this.#needsGap = this.#written.has(kind);
   }
 
-  /** Hands out the text of one message, to its end or to the header of the next, which will be read again. */
+  /** Emits the text of one message, up to its end or to the header of the next, which stays unread. */
   *read(kind: 'reasoning' | 'content'): Script<void> {
     const text = this.#text;
     text.isReasoning = kind === 'reasoning';

@@ -7,7 +7,7 @@ import type { AnswerChannels, ToolFamily } from './tool-family.ts';
 const ANALYSIS = '<|channel|>analysis<|message|>';
 const END = '<|end|>';
 const START = '<|start|>assistant';
-/** What would end a thought for the parser too. */
+/** Texts that would end reasoning in the parser as well. */
 const BREAKS = ['<|start|>', '<|channel|>', '<|call|>', '<|return|>'];
 
 const channels: AnswerChannels = {
@@ -27,7 +27,7 @@ const channels: AnswerChannels = {
   },
 };
 
-/** gpt-oss: messages in channels; a call is a message of the commentary channel to `functions.name`, one a turn. */
+/** gpt-oss: messages in channels; a call is a message of the commentary channel to `functions.name`, one per turn. */
 export const HARMONY: ToolFamily = {
   name: 'harmony',
   isFamilyOf: (template) => template.includes('<|channel|>') && template.includes('<|message|>'),

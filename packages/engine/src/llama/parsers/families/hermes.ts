@@ -10,7 +10,7 @@ const CLOSE = '</tool_call>';
 /** Hermes, Qwen2.5, Qwen3 and many more: `<tool_call>{"name": …, "arguments": {…}}</tool_call>`. */
 export const HERMES: ToolFamily = {
   name: 'hermes',
-  // Between the marker and the brace a template may end one text and begin another.
+  // A template may end one string and start another between the marker and the brace.
   isFamilyOf: (template) => /<tool_call>(?:\\n|[\s"'{}-])*\{\\?"name\\?"/.test(template),
   markers: [OPEN, CLOSE],
   readAnswer: () => (text) => readLists(text, LIST),
@@ -25,13 +25,13 @@ export const HERMES: ToolFamily = {
   },
 };
 
-/** Usually one call between two markers. Some models write several, in a list or one behind the other. */
+/** Usually one call between two markers. Some models write several, in a list or consecutively. */
 const LIST: CallList = {
   opens: [OPEN],
   closes: [CLOSE],
   *readCall(text) {
     if (!(yield* readMarkedCall(text))) return false;
-    // Some models write a brace too many.
+    // Some models write an extra brace.
     do text.take();
     while ((yield* text.more()) && /^[\s}]$/.test(text.held));
     text.reread();

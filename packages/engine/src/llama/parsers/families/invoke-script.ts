@@ -6,15 +6,15 @@ import { ParameterTypes } from './parameter-types.ts';
 
 /** How a family writes calls as `<invoke name="…"><parameter name="…">value</parameter></invoke>`. */
 export interface InvokeForm {
-  /** Begins and ends the calls of an answer together; undefined: nothing does. */
+  /** Encloses all calls of an answer; undefined if the family has no such tag. */
   readonly section: { readonly open: string; readonly close: string } | undefined;
-  /** Up to the name. */
+  /** The tag up to the name. */
   readonly invoke: string;
   readonly endInvoke: string;
-  /** Up to the key. */
+  /** The tag up to the key. */
   readonly parameter: string;
   readonly endParameter: string;
-  /** Stand around a text within a value, where models may write it so. */
+  /** Optional delimiters of a string within a value. */
   readonly quotes?: { readonly open: string; readonly close: string };
 }
 
@@ -24,9 +24,9 @@ interface InvokeRequest {
 }
 
 /**
- * Reads calls of several parameters, values bare between tags.
+ * Reads calls with several parameters and unquoted values between tags.
  *
- * A call has begun when its first parameter or its end is seen. Without the outer marker it is one when it is on offer.
+ * A call starts at its first parameter or its end. Without the outer marker it is a call only if the tool is offered.
  */
 export function* readInvokes(text: AnswerText, { form, tools }: InvokeRequest): Script<void> {
   const { section } = form;
@@ -50,11 +50,11 @@ export function* readInvokes(text: AnswerText, { form, tools }: InvokeRequest): 
 
 interface Calls extends InvokeRequest {
   readonly isWrapped: boolean;
-  /** Goes out when the first call cannot be read. */
+  /** Emitted as content if the first call cannot be parsed. */
   readonly before: string;
 }
 
-/** Calls one behind the other, from behind the first tag's beginning. */
+/** Consecutive calls, from after the start of the first tag. */
 function* readCalls(text: AnswerText, { form, tools, isWrapped, before }: Calls): Script<void> {
   for (let lost = before; ;) {
     const name = (yield* readTag(text))?.name;
@@ -85,7 +85,7 @@ function* readCalls(text: AnswerText, { form, tools, isWrapped, before }: Calls)
   }
 }
 
-/** The tag of a parameter, whatever its beginning is called. */
+/** The tag of a parameter, with any tag name. */
 const PARAMETER_TAG = /^[^"\n]+"([^"<>\n]+)"(?:\s+string="(?:true|false)")?\s*>/;
 
 const openers = ({ section }: InvokeForm): readonly string[] =>
@@ -96,13 +96,13 @@ const closers = ({ section }: InvokeForm): readonly string[] =>
 
 interface Tag {
   readonly name: string;
-  /** What some families say of a value: that it is a text, or JSON. */
+  /** The attribute of some families that states whether a value is a string or JSON. */
   readonly isText: boolean | undefined;
 }
 
 const TAG = /^([^<>\n]+?)"(?:\s+string="(true|false)")?\s*>$/;
 
-/** A name, attributes, and the end of the tag, all of which is held; undefined where there is none. */
+/** A name, attributes, and the end of the tag, all held; undefined if there is none. */
 function* readTag(text: AnswerText): Script<Tag | undefined> {
   while (yield* text.more()) {
     const [, name = '', isText] = TAG.exec(text.held) ?? [];
@@ -113,7 +113,7 @@ function* readTag(text: AnswerText): Script<Tag | undefined> {
   return undefined;
 }
 
-/** From the first tag within a call, which is held, to its end. False: the answer ends before. */
+/** Reads from the held first tag within a call to the end of the call. False: the answer ends before. */
 function* readParameters(
   text: AnswerText,
   form: InvokeForm,
@@ -163,7 +163,7 @@ function* readParameters(
   }
 }
 
-/** Takes the quote that a value begins with; false where there is none. */
+/** Takes the quote at the start of a value; false if there is none. */
 function* readQuote(text: AnswerText, { quotes }: InvokeForm): Script<boolean> {
   if (quotes === undefined) return false;
   const isQuoted = (yield* readOneOf(text, [quotes.open])) !== undefined;
@@ -172,7 +172,7 @@ function* readQuote(text: AnswerText, { quotes }: InvokeForm): Script<boolean> {
   return isQuoted;
 }
 
-/** The types of a value that is said to be a text, or to be none; the schema's where nothing is said. */
+/** The types of a value by its attribute, or those of the schema without an attribute. */
 function typesAsSaid(
   types: ParameterTypes,
   isText: boolean | undefined,

@@ -6,7 +6,7 @@ import { readNamedCall } from './named-call.ts';
 import { type CallList, readLists } from './list-script.ts';
 import type { CallsRequest, ToolFamily } from './tool-family.ts';
 
-/** How calls are written: what stands before, between and behind them, and around their arguments. */
+/** The form of calls: the text before, between and after them, and around their arguments. */
 export interface ListForm {
   readonly begin: string;
   readonly separator: string;
@@ -16,7 +16,7 @@ export interface ListForm {
   readonly endCall: string;
 }
 
-/** GBNF of a list of calls. @throws CortexError naming the keyword that cannot be held. */
+/** GBNF of a list of calls. @throws CortexError naming the keyword that cannot be enforced. */
 export function callListRule(
   rules: GrammarRules,
   { tools, isSingle, form }: CallsRequest & { readonly form: ListForm },
@@ -40,7 +40,7 @@ interface ListFamily {
   readonly describeTools?: NonNullable<ToolFamily['describeTools']>;
 }
 
-/** Calls that name the tool first. */
+/** Calls with the name of the tool first. */
 export const BY_NAME: Pick<ListForm, 'beginCall' | 'endCall'> = {
   beginCall: (name) => literal(`{"name": ${JSON.stringify(name)}, "arguments": `),
   endCall: '}',
@@ -59,7 +59,7 @@ function listFamily({ list, form, readCall, ...family }: ListFamily): ToolFamily
   };
 }
 
-/** Granite 3: `<|tool_call|>[{"name": …, "arguments": {…}}, …]`, and nothing behind it. */
+/** Granite 3: `<|tool_call|>[{"name": …, "arguments": {…}}, …]`, and nothing after it. */
 export const GRANITE: ToolFamily = listFamily({
   name: 'granite',
   isFamilyOf: (template) => template.includes('<|tool_call|>'),
@@ -68,9 +68,9 @@ export const GRANITE: ToolFamily = listFamily({
 });
 
 /**
- * Phi-4-mini: `<|tool_call|>[{"name": …, "arguments": {…}}, …]<|/tool_call|>`, or the list behind `functools`.
+ * Phi-4-mini: `<|tool_call|>[{"name": …, "arguments": {…}}, …]<|/tool_call|>`, or the list after `functools`.
  *
- * Its template takes tools from a member of the system message that no client sends; they stand there all the same.
+ * Its template reads tools from a member of the system message that no client sends, so the engine puts them there.
  */
 export const PHI: ToolFamily = listFamily({
   name: 'phi',
@@ -89,7 +89,7 @@ export const NEMOTRON: ToolFamily = listFamily({
   form: { ...BY_NAME, begin: '<TOOLCALL>[', separator: ', ', end: ']</TOOLCALL>' },
 });
 
-/** MiniMax M1: `<tool_calls>`, one `{"name": …, "arguments": {…}}` a line, `</tool_calls>`. */
+/** MiniMax M1: `<tool_calls>`, one `{"name": …, "arguments": {…}}` per line, `</tool_calls>`. */
 export const MINIMAX_M1: ToolFamily = listFamily({
   name: 'minimax-m1',
   isFamilyOf: (template) =>

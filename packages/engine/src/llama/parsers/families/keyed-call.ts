@@ -3,21 +3,21 @@ import { JsonObjectScanner } from '../json-object-scanner.ts';
 import { streamObject } from '../json-arguments.ts';
 import { isTooLong, MAX_HEAD_CHARS, parseJson } from '../script-steps.ts';
 
-/** Members of the object of a call: where other families have `name` and `arguments`. */
+/** Members of the object of a call, in place of `name` and `arguments`. */
 export interface CallMembers {
   readonly name: string;
   readonly arguments: string;
-  /** May stand beside them; their values are left out. */
+  /** Further members, whose values are dropped. */
   readonly others: readonly string[];
 }
 
-/** Members with plain values, each with a comma behind it. */
+/** Members with plain values, each followed by a comma. */
 const PLAIN = String.raw`(?:"\w+"\s*:\s*(?:"(?:[^"\\]|\\.)*"|[\w.+-]+)\s*,\s*)*`;
 
 /**
- * Reads the call that begins with the brace held last; arguments go out as they come when the name stands before them.
+ * Reads the call that starts with the last held brace. Streams the arguments if the name precedes them.
  *
- * False: it is none, and what was read is held.
+ * False: it is not a call, and the text read is held.
  */
 export function* readKeyedCall(text: AnswerText, members: CallMembers): Script<boolean> {
   const head = new RegExp(String.raw`^\{\s*(${PLAIN})"${members.arguments}"\s*:\s*\{$`);
@@ -50,7 +50,7 @@ export function* readKeyedCall(text: AnswerText, members: CallMembers): Script<b
 interface WholeCall {
   readonly json: string;
   readonly members: CallMembers;
-  /** Where the first brace of the arguments stands; undefined where there are none. */
+  /** Index of the first brace of the arguments; undefined if there are none. */
   readonly argumentsAt: number | undefined;
 }
 
@@ -72,13 +72,13 @@ function nameIn(json: string, members: CallMembers): string | undefined {
   return typeof name === 'string' && name !== '' ? name : undefined;
 }
 
-/** As early as can be told, so that an answer in JSON is not held back to its end. */
+/** Decides as early as possible, so that an answer in JSON is not held back. */
 function isNoCall(json: string, { name, arguments: given, others }: CallMembers): boolean {
   const first = /^\{\s*(?:"([^"\\]*)"|([^"\s]|"[^"]*\\))/.exec(json);
   return first !== null && ![name, given, ...others].includes(first[1] ?? '');
 }
 
-/** Behind the arguments, to the end of the object: further members are left out. */
+/** Reads from after the arguments to the end of the object. Further members are dropped. */
 function* skipRest(text: AnswerText): Script<void> {
   while (yield* text.more()) {
     if (/^\s*(?:,\s*"\w+"\s*:\s*(?:"[^"\\]*"|[\w.+-]+)\s*)*\}$/.test(text.held)) {

@@ -10,7 +10,7 @@ const FORM: CallSections = {
   end: '<|tool_calls_section_end|>',
   callBegin: '<|tool_call_begin|>',
   callEnd: '<|tool_call_end|>',
-  // The id that the model gives a call: the name within it, and a count.
+  // The id of a call by the model: contains the name and a counter.
   head: /^\s*(?:functions\.)?([\w./-]+?)(?::\d+)?\s*<\|tool_call_argument_begin\|>\s*\{$/,
   headStart: /^\s*[\w./:-]*\s*(?:<[\w|]*(?:>\s*)?)?$/,
 };

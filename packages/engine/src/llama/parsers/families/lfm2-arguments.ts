@@ -6,7 +6,11 @@ import { type FlatSchema, type Schema, unsupported } from '../../../grammar/sche
 import { count, typesOf } from '../../../grammar/schema-keywords.ts';
 import { isBareKey, otherKeyRule } from './bare-keys.ts';
 
-/** What stands between the brackets of a call. @throws CortexError naming the keyword that cannot be held in this form. */
+/**
+ * The text between the brackets of a call.
+ *
+ * @throws CortexError naming the keyword that cannot be enforced in this form.
+ */
 export function pythonArgumentsRule(rules: GrammarRules, parameters: unknown): string {
   const reader = new SchemaReader(rules, parameters);
   const writer = new ArgumentWriter(rules, reader);
@@ -32,7 +36,7 @@ class ArgumentWriter {
     this.#reader = reader;
   }
 
-  /** The arguments in their declared order; undefined when no object is valid. */
+  /** The arguments in their declared order; undefined if no object is valid. */
   list(schema: FlatSchema): string | undefined {
     const keys = objectKeys(schema, this.#reader);
     if (keys === undefined) return undefined;
@@ -60,7 +64,7 @@ class ArgumentWriter {
     return this.#rules.add('argument', sequence(key, '"="', value));
   }
 
-  /** An argument that is not declared; undefined when none is written. */
+  /** An undeclared argument; undefined if none may be written. */
   #extra(schema: FlatSchema, { named, others }: ObjectKeys): string | undefined {
     if (others === undefined) return undefined;
     if (schema['propertyNames'] !== undefined)
@@ -74,7 +78,7 @@ class ArgumentWriter {
     return this.#argument(key, value);
   }
 
-  /** JSON but for constants, which stand as in Python; within lists and objects as in JSON. */
+  /** JSON, but with the constants of Python; JSON constants within lists and objects. */
   #value(schema: Schema): string | undefined {
     const bodies = this.#reader.alternatives(schema).flatMap((option) => {
       const values = this.#reader.listed(option);
@@ -103,7 +107,7 @@ const CONSTANTS = new Map<unknown, string>([
 
 const written = (value: unknown): string => CONSTANTS.get(value) ?? JSON.stringify(value);
 
-/** Two rules an argument, with and without another one before it: linear, whichever are left out. */
+/** Two rules per argument, with and without an argument before it, so the size is linear. */
 function joined(rules: GrammarRules, list: readonly Argument[], extra: string | undefined): string {
   let later = extra === undefined ? '' : rules.add('extras', `( ", " ${extra} )*`);
   let first = extra === undefined ? '' : rules.add('extras', `( ${extra} ${later} )?`);

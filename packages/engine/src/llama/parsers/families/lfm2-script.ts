@@ -7,7 +7,7 @@ import { type Notation, streamMembers } from './literal-script.ts';
 export const OPEN = '<|tool_call_start|>';
 export const CLOSE = '<|tool_call_end|>';
 
-/** Python's, with the constants of JSON beside its own. */
+/** Python literals, with the constants of Python and of JSON. */
 export const PYTHON: Notation = {
   members: { colon: '=', close: ')' },
   quotes: [
@@ -16,16 +16,16 @@ export const PYTHON: Notation = {
   ],
 };
 
-/** What may stand before a call, in the list and without one. */
+/** Text before a call, within a list and without one. */
 const GAP = /^[\s,]*$/;
 const GAP_START = /^[\s,]+/;
 const FIRST_GAP = /^\s*\[?\s*$/;
 
-/** Calls as a list in Python, `[name(key="text", other=1), name()]`; in JSON where the prompt asks models for it. */
+/** Calls as a list in Python, `[name(key="text", other=1), name()]`; in JSON if the prompt requests it. */
 export const readLfm2 = (text: AnswerText, tools: readonly CallableTool[]): Script<void> =>
   callsBehind(text, [OPEN], () => readList(text, tools));
 
-/** False: the first call cannot be read, and what was read is held. */
+/** False: the first call cannot be parsed, and the text read is held. */
 function* readList(text: AnswerText, tools: readonly CallableTool[]): Script<boolean> {
   for (let gap = FIRST_GAP; ; gap = GAP) {
     while ((yield* text.more()) && !isTooLong(text) && gap.test(text.held));
@@ -45,7 +45,7 @@ function* readList(text: AnswerText, tools: readonly CallableTool[]): Script<boo
 const HEAD = /^[\s,[]*([\w./-]+)\s*\($/;
 const HEAD_START = /^[\s,[]*[\w./-]*\s*$/;
 
-/** `name(key=value, …)`, which begins with what is held. False: it is none, and what was read is held. */
+/** `name(key=value, …)`, which starts with the held text. False: it is not a call, and the text read is held. */
 function* readCall(text: AnswerText, tools: readonly CallableTool[]): Script<boolean> {
   for (;;) {
     const name = HEAD.exec(text.held)?.[1];
@@ -64,7 +64,7 @@ function* readCall(text: AnswerText, tools: readonly CallableTool[]): Script<boo
   }
 }
 
-/** Behind the last call: the end of the list, and the marker. Anything else will be read again. */
+/** Reads the end of the list and the marker after the last call. Other text stays unread. */
 function* skipEnd(text: AnswerText): Script<void> {
   const ends = [']', CLOSE];
   for (let end = yield* readOneOf(text, ends); end !== undefined;) {

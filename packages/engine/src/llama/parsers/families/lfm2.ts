@@ -6,7 +6,7 @@ import type { ToolFamily } from './tool-family.ts';
 /** LFM2 and LFM2.5: `<|tool_call_start|>[name(key="text", other=1), name()]<|tool_call_end|>`. */
 export const LFM2: ToolFamily = {
   name: 'lfm2',
-  // The templates of most of these models print no calls, only how they are told of the tools.
+  // Most templates of these models print no calls, so the list of tools identifies the family.
   isFamilyOf: (template) =>
     template.includes(OPEN) || /"List of tools: (?:<\|tool_list_start\|>)?\[/.test(template),
   markers: [OPEN, CLOSE],

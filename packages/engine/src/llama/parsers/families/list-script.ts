@@ -1,25 +1,25 @@
 import type { AnswerText, Script } from '../answer-text.ts';
 import { callsBehind, isTooLong, readOneOf } from '../script-steps.ts';
 
-/** Calls as JSON objects one behind the other, between two markers. */
+/** Calls as consecutive JSON objects between two markers. */
 export interface CallList {
-  /** Either begins a list. */
+  /** Each of them starts a list. */
   readonly opens: readonly string[];
-  /** May be left out; none where the answer ends with the list. */
+  /** Optional; absent if the answer ends with the list. */
   readonly closes: readonly string[];
-  /** Reads the call that begins with the brace held last. False: it is none, and what was read is held. */
+  /** Reads the call that starts with the last held brace. False: it is not a call, and the text read is held. */
   readCall(text: AnswerText): Script<boolean>;
 }
 
-/** What may stand before the first call, and before the next. */
+/** Text before the first call, and before the next ones. */
 const FIRST_GAP = /^\s*\[?\s*$/;
 const GAP = /^[\s,]*$/;
 
-/** Reads lists of calls, in brackets or without; the rest is content. */
+/** Reads lists of calls, with or without brackets. Other text is content. */
 export const readLists = (text: AnswerText, list: CallList): Script<void> =>
   callsBehind(text, list.opens, () => readList(text, list));
 
-/** The calls behind a marker, to the marker that closes them. False: there is none, and what was read is held. */
+/** Reads the calls after a marker up to the closing marker. False: there is none, and the text read is held. */
 export function* readList(text: AnswerText, list: CallList): Script<boolean> {
   for (let gap = FIRST_GAP; ; gap = GAP) {
     while ((yield* text.more()) && !isTooLong(text) && gap.test(text.held));
@@ -30,7 +30,7 @@ export function* readList(text: AnswerText, list: CallList): Script<boolean> {
   }
 }
 
-/** Behind the last call. What is neither bracket nor marker will be read again. */
+/** Reads the end of the list after the last call. Text that is neither bracket nor marker stays unread. */
 function* skipEnd(text: AnswerText, closes: readonly string[]): Script<void> {
   if (GAP.test(text.held)) {
     text.take();

@@ -1,40 +1,40 @@
-/** Values in a notation of their own (Gemma's, Python's), handed out as JSON as they come. */
+/** Translates values in another notation (Gemma's, Python's) to JSON as they arrive. */
 import type { CallableTool } from '../../../grammar/answer-grammar.ts';
 import type { AnswerText, Script } from '../answer-text.ts';
 import { parameterNames } from './parameter-types.ts';
 import { isTooLong, parseJson, readOneOf } from '../script-steps.ts';
 import { readString, type StringQuote } from './literal-string.ts';
 
-/** How the members of an object stand: what is behind the key, and what ends the last one. */
+/** The form of the members of an object: the sign after the key, and the end of the object. */
 export interface MemberForm {
   readonly colon: ':' | '=';
   readonly close: '}' | ')';
 }
 
 export interface Notation {
-  /** Of the arguments as a whole; objects within them are `{key: value}`. */
+  /** For the arguments; objects within them are `{key: value}`. */
   readonly members: MemberForm;
-  /** What may stand around strings and keys. None begins with another. */
+  /** Delimiters of strings and keys. None is a prefix of another. */
   readonly quotes: readonly StringQuote[];
 }
 
-/** An object or list that is open. */
+/** An open object or list. */
 interface Level {
   readonly close: string;
-  /** Behind a key; undefined in a list. */
+  /** The sign after a key; undefined in a list. */
   readonly colon: string | undefined;
-  /** Keys for values without a key, by position. Undefined: every value needs a key. */
+  /** Keys for values without a key, by position. Undefined if every value needs a key. */
   readonly names: readonly string[] | undefined;
-  /** What closes it in JSON. */
+  /** Its closing bracket in JSON. */
   readonly json: '}' | ']';
   count: number;
-  /** An element has just ended: a comma comes, or the end. */
+  /** After an element: a comma or the end follows. */
   isBehind: boolean;
 }
 
 const OBJECT: MemberForm = { colon: ':', close: '}' };
 
-/** Spellings that models of either notation write; nothing at all is what some templates print for null. */
+/** Spellings of constants in either notation. Some templates print an empty text for null. */
 const CONSTANTS: Readonly<Record<string, string>> = {
   True: 'true',
   False: 'false',
@@ -42,15 +42,15 @@ const CONSTANTS: Readonly<Record<string, string>> = {
   '': 'null',
 };
 
-/** What ends a value that stands bare, beside the end of all members. */
+/** Ends an unquoted value, in addition to the end of the members. */
 const BARE_ENDS = [',', ']', '}', '<', '\n'];
 const NO_KEY = /[,{}[\]()<>"'\n]/;
 
 /**
- * Hands out the members that come next, behind the bracket that opens them, as one JSON object.
+ * Emits the members after the opening bracket as one JSON object.
  *
- * A value without a key is the parameter of `tool` at its position. Text that cannot be read ends the object, and will be
- * read again. False: the answer ends within the object.
+ * A value without a key is the parameter of `tool` at its position. Text that cannot be parsed ends the object and
+ * stays unread. False: the answer ends within the object.
  */
 export function* streamMembers(
   text: AnswerText,
@@ -79,9 +79,9 @@ export function* streamMembers(
   return true;
 }
 
-/** Where the answer ends within an element. */
+/** The place within an element where the answer ends. */
 interface CutShort {
-  /** What is missing of it in JSON. */
+  /** Its missing JSON text. */
   readonly missing: string;
   readonly place: 'in a value' | 'between values';
 }
@@ -103,14 +103,14 @@ interface Element {
   readonly level: Level;
 }
 
-/** Nothing to read: what was read is held, and `lost` stands before it. */
+/** Not an element: the text read is held, and `lost` precedes it. */
 interface Broken {
   readonly lost: string;
 }
 
 const BROKEN: Broken = { lost: '' };
 
-/** A member or an item, whose first character is held. */
+/** Reads a member or an item from its held first character. */
 function* readElement(
   text: AnswerText,
   { notation, levels, level }: Element,
@@ -147,13 +147,13 @@ interface KeyForm {
 
 interface Key {
   readonly name: string;
-  /** JSON of a value without a key, which has been read already. */
+  /** JSON of a value without a key that is already read. */
   readonly value?: string;
-  /** Set for a list or an object without a key, whose bracket is held. */
+  /** Set for a list or an object without a key; its bracket is held. */
   readonly isHeld?: true;
 }
 
-/** Reads a key and the sign behind it. A value without a key gets the key of its position. */
+/** Reads a key and the sign after it. A value without a key gets the key of its position. */
 function* readKey(text: AnswerText, { notation, level }: KeyForm): Script<Key | CutShort | Broken> {
   const { colon = ':' } = level;
   const position = level.names && (level.names[level.count] ?? String(level.count));
@@ -192,7 +192,7 @@ function* readKey(text: AnswerText, { notation, level }: KeyForm): Script<Key | 
   return { name };
 }
 
-/** The quote that begins with what is held, and nothing but that held; undefined where there is none. */
+/** Reads a delimiter that starts with the held text; only the delimiter stays held. Undefined if there is none. */
 function* readQuote(
   text: AnswerText,
   { quotes }: Notation,
@@ -206,7 +206,7 @@ function* readQuote(
   return quotes.find((quote) => quote.mark === mark);
 }
 
-/** Hands out a string behind its first quote, which is held. False: the answer ends within it. */
+/** Emits a string whose opening delimiter is held. False: the answer ends within it. */
 function* streamString(text: AnswerText, quote: StringQuote): Script<boolean> {
   text.take();
   text.callArguments('"');
@@ -217,7 +217,7 @@ function* streamString(text: AnswerText, quote: StringQuote): Script<boolean> {
   return isWhole;
 }
 
-/** Hands out a value that stands bare and begins with what is held. False: the answer ends within it. */
+/** Emits an unquoted value that starts with the held text. False: the answer ends within it. */
 function* readBare(text: AnswerText, { members }: Notation): Script<boolean> {
   text.reread();
   while (yield* text.more()) {
@@ -238,7 +238,7 @@ function bareJson(value: string): string {
   return parseJson(json) === undefined ? JSON.stringify(value) : json;
 }
 
-/** The first character that is no white space, which alone is held then; undefined at the end of the answer. */
+/** The next character that is not white space; only it stays held. Undefined at the end of the answer. */
 function* nextChar(text: AnswerText): Script<string | undefined> {
   if (text.held.trim() !== '') return text.held;
   do text.take();
@@ -260,7 +260,7 @@ function openList(text: AnswerText): Level {
   return { close: ']', colon: undefined, names: undefined, json: ']', count: 0, isBehind: false };
 }
 
-/** What is open ends here, so that the arguments are JSON; what is held will be read again, behind `lost`. */
+/** Closes all open brackets, so that the arguments are JSON. The held text stays unread, after `lost`. */
 function closeAll(text: AnswerText, levels: readonly Level[], lost = ''): true {
   for (const { json } of levels.toReversed()) text.callArguments(json);
   text.content(lost);

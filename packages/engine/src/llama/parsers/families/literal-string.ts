@@ -3,8 +3,8 @@ import { isTooLong } from '../script-steps.ts';
 import { partialMarker } from '../output-parser.ts';
 
 /**
- * The mark on both sides of a string. It ends the string only where a value may end, because templates print strings with
- * quotes in them unescaped, and models repeat that.
+ * The delimiter on both sides of a string. It ends the string only where a value may end, because templates print
+ * quotes in strings unescaped and models imitate that.
  */
 export interface StringQuote {
   readonly mark: string;
@@ -12,11 +12,11 @@ export interface StringQuote {
    * Whether a backslash escapes the next character.
    */
   readonly hasEscapes: boolean;
-  /** Closes the call that the string stands in. */
+  /** Closes the call that contains the string. */
   readonly close?: string;
 }
 
-/** What may stand behind a value or a key. */
+/** Characters that may follow a value or a key. */
 const FOLLOWERS = new Set([':', '=', ')', ']', '}']);
 
 const ESCAPES: Readonly<Record<string, string>> = {
@@ -34,7 +34,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
 const CODE_DIGITS: Readonly<Record<string, number>> = { x: 2, u: 4, U: 8 };
 
 /**
- * Gives `settle` the text of a string as it comes, from behind its first quote, and takes the last one.
+ * Passes the text of a string to `settle` as it arrives, from after its opening delimiter, and takes the closing one.
  *
  * False: the answer ends within it.
  */
@@ -53,7 +53,7 @@ function* readPlain(
 ): Script<boolean> {
   while (yield* text.more()) {
     const isClosing = close !== undefined && text.held.endsWith(close);
-    // If no further mark comes, the closing mark is missing, and the brackets before the marker close the call.
+    // If no further delimiter follows, the closing one is missing, and the brackets before the marker close the call.
     if (isClosing && !(yield* comes(text, mark))) {
       text.reread();
       return true;
@@ -101,7 +101,7 @@ function* readEscaped(
   return false;
 }
 
-/** Whether the mark that is held ends the string; it is taken, and what was read behind it will be read again. */
+/** Whether the held delimiter ends the string. Takes it; the text after it stays unread. */
 function* isLast(text: AnswerText): Script<boolean> {
   const { length } = text.held;
   const follows = (): boolean | undefined =>
@@ -120,7 +120,7 @@ function mayFollow(behind: string, markers: readonly string[]): boolean | undefi
   return markers.some((marker) => marker.startsWith(behind)) ? undefined : false;
 }
 
-/** A word behind a comma must be a key or a value; any other word is part of the string. */
+/** A word after a comma must be a key or a value; any other word is part of the string. */
 function mayFollowComma(element: string): boolean | undefined {
   if (element === '') return undefined;
   const word = /^[\w.$/+-]+\s*/.exec(element)?.[0] ?? '';
@@ -128,7 +128,10 @@ function mayFollowComma(element: string): boolean | undefined {
   return word === element ? undefined : /^[:=,)\]}]/.test(element.slice(word.length));
 }
 
-/** What the escape means that begins with the backslash held; all of it is held then. Undefined: the answer ends in it. */
+/**
+ * The value of the escape that starts with the held backslash; all of it stays held. Undefined: the answer ends within
+ * it.
+ */
 function* readEscape(text: AnswerText): Script<string | undefined> {
   if (!(yield* text.more())) return undefined;
   const kind = text.held.slice(1);
@@ -136,7 +139,7 @@ function* readEscape(text: AnswerText): Script<string | undefined> {
   if (digits === undefined) return ESCAPES[kind] ?? text.held;
   while (text.held.length < digits + 2) {
     if (!(yield* text.more())) return undefined;
-    // No code: the backslash is one.
+    // Not a code: the backslash is literal.
     if (!/^\\.[0-9a-fA-F]+$/.test(text.held)) return text.held;
   }
   const code = Number.parseInt(text.held.slice(2), 16);

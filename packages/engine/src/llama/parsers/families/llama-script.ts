@@ -12,15 +12,15 @@ const END_FUNCTION = '</function>';
 
 export interface LlamaRequest {
   readonly tools: readonly CallableTool[];
-  /** The answer has begun in the prompt: JSON in the middle of it is no call. */
+  /** The answer starts in the prompt, so JSON within it is not a call. */
   readonly isContinued: boolean;
 }
 
 /**
- * The forms of a call that Llama 3 models write: bare JSON as the whole answer, several with `;` or line breaks between
- * them; JSON or `name.call(arg="…")` behind `<|python_tag|>`; `<function=name>{…}</function>`.
+ * The call forms of Llama 3 models: bare JSON as the whole answer, several separated by `;` or line breaks; JSON or
+ * `name.call(arg="…")` after `<|python_tag|>`; `<function=name>{…}</function>`.
  *
- * Bare JSON is a call only when it names a tool on offer: else it is an answer in JSON.
+ * Bare JSON is a call only if it names an offered tool; else it is an answer in JSON.
  */
 export function* readLlama(text: AnswerText, { tools, isContinued }: LlamaRequest): Script<void> {
   const names = new Set(tools.map((tool) => tool.name));
@@ -38,7 +38,7 @@ export function* readLlama(text: AnswerText, { tools, isContinued }: LlamaReques
   }
 }
 
-/** Calls in JSON, one behind the other; what follows them will be read again. False: there is none. */
+/** Consecutive calls in JSON; the text after them stays unread. False: there is none. */
 function* readJsonCalls(text: AnswerText, isCallable: (name: string) => boolean): Script<boolean> {
   let count = 0;
   do {
@@ -50,7 +50,7 @@ function* readJsonCalls(text: AnswerText, isCallable: (name: string) => boolean)
   return count > 0;
 }
 
-/** `name>{…}</function>`, behind the marker. False: it is none, and what was read is held. */
+/** `name>{…}</function>`, after the marker. False: it is not a call, and the text read is held. */
 function* readTagged(text: AnswerText): Script<boolean> {
   while ((yield* text.more()) && !isTooLong(text) && /^[^<>\n]+(?:>\s*)?$/.test(text.held));
   const name = /^([^<>\n]+)>\s*\{$/.exec(text.held)?.[1]?.trim();
@@ -64,7 +64,7 @@ function* readTagged(text: AnswerText): Script<boolean> {
   return true;
 }
 
-/** `name.call(arg="…")`, behind the marker. False: it is none, and what was read is held. */
+/** `name.call(arg="…")`, after the marker. False: it is not a call, and the text read is held. */
 function* readPython(text: AnswerText, tools: readonly CallableTool[]): Script<boolean> {
   while (yield* text.more()) {
     const name = /^\s*([\w.]+)\.call\($/.exec(text.held)?.[1];

@@ -10,7 +10,7 @@ const readAnswer: ToolFamily['readAnswer'] =
 
 const MARKERS = ['<|python_tag|>', '<function=', '</function>'];
 
-/** Llama 3.1 to 3.3: the whole answer is `{"name": …, "parameters": {…}}`. Its template takes one call a turn. */
+/** Llama 3.1 to 3.3: the whole answer is `{"name": …, "parameters": {…}}`. Its template takes one call per turn. */
 export const LLAMA: ToolFamily = {
   name: 'llama',
   isFamilyOf: (template) =>
@@ -27,7 +27,7 @@ export const LLAMA: ToolFamily = {
   },
 };
 
-/** Functionary 3.1 and prompts that ask Llama for it: `<function=name>{…}</function>`. */
+/** Functionary 3.1 and prompts that ask Llama for this form: `<function=name>{…}</function>`. */
 export const LLAMA_TAGGED: ToolFamily = {
   name: 'llama-tagged',
   isFamilyOf: (template) =>

@@ -20,7 +20,7 @@ const CALLS: XmlForm = {
   isOneLine: true,
 };
 
-/** MiniCPM5: `<function name="…"><param name="…">value</param></function>`; texts with tags in them as CDATA. */
+/** MiniCPM5: `<function name="…"><param name="…">value</param></function>`; strings with tags as CDATA. */
 export const MINICPM: ToolFamily = {
   name: 'minicpm',
   isFamilyOf: (template) =>

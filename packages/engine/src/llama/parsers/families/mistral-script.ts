@@ -5,12 +5,12 @@ import { callsBehind, isTooLong } from '../script-steps.ts';
 
 const CALLS = '[TOOL_CALLS]';
 
-/** `name`, an id that is left out, the marker of arguments, and their first brace. */
+/** `name`, an id that is dropped, the marker of arguments, and their first brace. */
 const HEAD = /^\s*([\w./:-]+)\s*(?:\[CALL_ID\]\s*[\w-]*\s*)?(?:\[ARGS\]\s*)?\{$/;
-/** What may still become a head. */
+/** An incomplete head. */
 const HEAD_START = /^\s*[\w./:-]*\s*(?:\[[A-Z_\]]*[\w\s-]*){0,2}\{?$/;
 
-/** Both forms that Mistral models write behind `[TOOL_CALLS]`: a list of calls in JSON, or `name[ARGS]{…}`. */
+/** Both forms that Mistral models write after `[TOOL_CALLS]`: a JSON list of calls, or `name[ARGS]{…}`. */
 export const readMistral = (text: AnswerText): Script<void> =>
   callsBehind(text, [CALLS], () => readCalls(text));
 
@@ -19,7 +19,7 @@ function* readCalls(text: AnswerText): Script<boolean> {
   return text.held.endsWith('[') ? yield* readList(text) : yield* readNamed(text);
 }
 
-/** Behind the bracket, which is held. False: the list cannot be read, and what was read is held. */
+/** Reads the list after the held bracket. False: it cannot be parsed, and the text read is held. */
 function* readList(text: AnswerText): Script<boolean> {
   let isBegun = false;
   for (;;) {
@@ -35,7 +35,7 @@ function* readList(text: AnswerText): Script<boolean> {
   }
 }
 
-/** `name[ARGS]{…}`, whose first character is held. False: it is none, and what was read is held. */
+/** `name[ARGS]{…}`, whose first character is held. False: it is not a call, and the text read is held. */
 function* readNamed(text: AnswerText): Script<boolean> {
   for (;;) {
     const name = HEAD.exec(text.held)?.[1];

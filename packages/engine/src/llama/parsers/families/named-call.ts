@@ -5,7 +5,7 @@ import { isTooLong, parseJson, readOneOf } from '../script-steps.ts';
 const HEAD = /^\{\s*("(?:[^"\\]|\\.)+")\s*:\s*\{$/;
 const HEAD_START = /^\{\s*(?:"(?:[^"\\]|\\.)*(?:\\|"\s*(?::\s*)?)?)?$/;
 
-/** Reads `{"name": {…}}`, which begins with the brace held last. False: it is none, and what was read is held. */
+/** Reads `{"name": {…}}`, which starts with the last held brace. False: it is not a call, and the text read is held. */
 export function* readNamedCall(text: AnswerText): Script<boolean> {
   const start = text.held.length - 1;
   while ((yield* text.more()) && !isTooLong(text)) {

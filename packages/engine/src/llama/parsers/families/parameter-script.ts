@@ -2,19 +2,19 @@ import type { AnswerText, Script } from '../answer-text.ts';
 import { MAX_HEAD_CHARS } from '../script-steps.ts';
 import type { ParameterTypes } from './parameter-types.ts';
 
-/** What ends a value, and what may stand behind that: the same tag within a value is text. */
+/** The tag that ends a value, and what may follow it. The same tag elsewhere in a value is text. */
 export interface ValueTags {
   readonly ends: readonly string[];
   readonly followers: readonly string[];
-  /** Belongs to the tags where it stands first or last. */
+  /** Belongs to the tags at the start or end of a value. */
   readonly lineBreak: '\n' | '';
-  /** The tag that begins another parameter; its first group is the key. */
+  /** The tag that starts another parameter; its first group is the key. */
   readonly parameter: RegExp;
-  /** The beginning of that tag. */
+  /** The start of that tag. */
   readonly parameterOpen: string;
-  /** End the call. */
+  /** Tags that end the call. */
   readonly callEnds: readonly string[];
-  /** Begin another call. */
+  /** Tags that start another call. */
   readonly callOpens: readonly string[];
 }
 
@@ -22,12 +22,12 @@ interface Parameter {
   readonly key: string;
   readonly isFirst: boolean;
   readonly types: Pick<ParameterTypes, 'isText' | 'read'>;
-  /** Keys that another parameter of the call may have. */
+  /** Keys of the other parameters of the call. */
   readonly others: ReadonlySet<string>;
   readonly tags: ValueTags;
 }
 
-/** Hands out one parameter as a member of the arguments; its value comes next. False: the answer ends within it. */
+/** Emits one parameter as a member of the arguments, reading its value next. False: the answer ends within it. */
 export function* readParameter(
   text: AnswerText,
   { key, isFirst, types, others, tags }: Parameter,
@@ -59,8 +59,8 @@ interface ValueForm {
 /**
  * Passes the text of a value to `settle` as it arrives, and takes the closing tag.
  *
- * If the closing tag is missing, the value ends where another parameter of the tool begins, or where the call ends. Either
- * may also be part of the value. The text that follows decides, and is held until then.
+ * If the closing tag is missing, the value ends where another parameter of the tool begins, or where the call ends.
+ * Either may also be part of the value. The text that follows decides, and is held until then.
  */
 function* readValue(
   text: AnswerText,
@@ -93,7 +93,7 @@ function* readValue(
   return isComplete;
 }
 
-/** Whether the end of a value begins in the held text: not at all, perhaps at `start`, or certainly at `start`. */
+/** Whether the end of a value starts in the held text: no, perhaps at `start`, or certainly at `start`. */
 type ValueEnd =
   | { readonly kind: 'none' | 'open'; readonly start: number }
   | { readonly kind: 'tag'; readonly start: number; readonly tag: string }
@@ -117,7 +117,7 @@ function endOfValue(
       if (followers.includes(next)) return { kind: 'tag', start, tag };
       if (followers.some((follower) => follower.startsWith(next))) return { kind: 'open', start };
     }
-    // In families that write tags on their own lines, other places are text.
+    // In families that write tags on separate lines, a tag elsewhere is text.
     const startsLine = held[start] === '\n';
     if (lineBreak !== '' && !startsLine && (start > 0 || isBegun)) continue;
     const without = endWithoutTag(held.slice(startsLine ? start + 1 : start), { tags, others });
@@ -127,7 +127,7 @@ function endOfValue(
   return { kind: 'none', start: held.length };
 }
 
-/** Whether `behind` begins another parameter, or ends the call. */
+/** Whether `behind` starts another parameter or ends the call. */
 function endWithoutTag(
   behind: string,
   { tags, others }: ValueForm,
@@ -147,9 +147,10 @@ interface Close {
 }
 
 /**
- * Looks for the closing tag of the value behind a place where the value may end without one. What is read stays held.
+ * Looks for the closing tag of the value after a position where the value may end without one. The text read stays
+ * held.
  *
- * Undefined: there is no closing tag, or it belongs to a parameter that begins at that place.
+ * Undefined: there is no closing tag, or it belongs to a parameter that starts at that position.
  */
 function* closeBehind(
   text: AnswerText,
@@ -161,7 +162,7 @@ function* closeBehind(
     if (close !== undefined) {
       const inside = text.held.slice(0, close.start);
       const opened = count(inside, [tags.parameterOpen]);
-      // The tags close the parameters that begin behind the value; none is left for the value.
+      // The tags close the parameters that start after the value; none is left for the value.
       return !isCallEnd && count(inside, tags.ends) < opened ? undefined : close;
     }
     if (yield* text.more()) continue;
@@ -191,6 +192,6 @@ const breakLengthBefore = (held: string, at: number, { lineBreak }: ValueTags): 
 const count = (text: string, parts: readonly string[]): number =>
   parts.reduce((sum, part) => sum + text.split(part).length - 1, 0);
 
-/** What is held when the answer ends within one of `tags`: neither content nor arguments. */
+/** The held text when the answer ends within one of `tags`: neither content nor arguments. */
 export const isCutShort = (held: string, tags: readonly string[]): boolean =>
   tags.some((tag) => tag.startsWith(held.trim()));

@@ -4,26 +4,26 @@ import { asSchema, jsonType, type Schema } from '../../../grammar/schema.ts';
 import { flatten } from '../../../grammar/schema-merge.ts';
 import { parseJson } from '../script-steps.ts';
 
-/** What a schema says of a value: the JSON types it may have and, where they are listed, the values. */
+/** The JSON types of a value by its schema and, if the schema lists them, its values. */
 interface ValueType {
   readonly types: ReadonlySet<string>;
   readonly values: readonly unknown[] | undefined;
 }
 
-/** Spellings of Python, which templates print and models repeat. */
+/** Python spellings, which templates print and models imitate. */
 const PYTHON: Readonly<Record<string, string>> = { True: 'true', False: 'false', None: 'null' };
 
-/** Reads the bare text of parameters as the values that the tool's schema means. */
+/** Converts the unquoted text of parameters to values of the types in the tool's schema. */
 export class ParameterTypes {
   readonly #root: Schema;
   readonly #known = new Map<string, ValueType | undefined>();
 
-  /** @param parameters - JSON schema of all parameters together; undefined: nothing is known. */
+  /** @param parameters - JSON schema of all parameters; undefined if unknown. */
   constructor(parameters: unknown) {
     this.#root = isJsonObject(parameters) ? parameters : {};
   }
 
-  /** Whether the value of `key` is a string whatever it looks like. */
+  /** Whether the value of `key` is always a string. */
   isText(key: string): boolean {
     const type = this.#typeOf(key);
     return type !== undefined && [...type.types].every((name) => name === 'string');
@@ -36,12 +36,12 @@ export class ParameterTypes {
     return new Set(keys.filter((one) => one !== key));
   }
 
-  /** Whether the schema lets the value of `key` be a string, or says nothing. */
+  /** Whether the schema allows a string for `key` or does not constrain it. */
   mayBeText(key: string): boolean {
     return this.#typeOf(key)?.types.has('string') ?? true;
   }
 
-  /** The JSON text of a value. What is not of another type that the schema allows is a string. */
+  /** The JSON text of a value. A text that fits no other allowed type is a string. */
   read(key: string, text: string): string {
     const type = this.#typeOf(key);
     const trimmed = text.trim();
@@ -68,7 +68,7 @@ export function parameterNames(tool: CallableTool | undefined): readonly string[
   return isJsonObject(properties) ? Object.keys(properties) : [];
 }
 
-/** Undefined where nothing is said, or nothing that is understood. */
+/** Undefined if the schema states no type, or in an unsupported way. */
 function readType(root: Schema, key: string): ValueType | undefined {
   try {
     const options = flatten(root, root).options.flatMap((option) => {
@@ -85,7 +85,7 @@ function readType(root: Schema, key: string): ValueType | undefined {
       values: values.every((list) => Array.isArray(list)) ? values.flat() : undefined,
     };
   } catch {
-    // A keyword that the grammars do not know says nothing against the type beside it.
+    // A keyword that the grammars do not support does not contradict the type.
     const declared = isJsonObject(root['properties']) ? root['properties'][key] : undefined;
     const types = isJsonObject(declared) ? typesOfOption(declared) : undefined;
     return types === undefined ? undefined : { types: new Set(types), values: undefined };

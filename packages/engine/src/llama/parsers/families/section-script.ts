@@ -2,19 +2,19 @@ import type { AnswerText, Script } from '../answer-text.ts';
 import { streamObject } from '../json-arguments.ts';
 import { contentUntil, isTooLong, readOneOf } from '../script-steps.ts';
 
-/** Calls in a section, each with a head of its own before arguments in JSON. */
+/** Calls in a section, each with its own head before arguments in JSON. */
 export interface CallSections {
   readonly begin: string;
   readonly end: string;
   readonly callBegin: string;
   readonly callEnd: string;
-  /** From behind `callBegin` to the first brace of the arguments; captures the name. */
+  /** From after `callBegin` to the first brace of the arguments; captures the name. */
   readonly head: RegExp;
-  /** What may still become a head. */
+  /** An incomplete head. */
   readonly headStart: RegExp;
 }
 
-/** Reads calls in sections; the marks of the section may be left out, and those behind a call. */
+/** Reads calls in sections. The markers of the section and the marker after a call are optional. */
 export function* readSections(text: AnswerText, form: CallSections): Script<void> {
   for (;;) {
     const found = yield* contentUntil(text, [form.begin, form.callBegin]);
@@ -32,7 +32,11 @@ export function* readSections(text: AnswerText, form: CallSections): Script<void
   }
 }
 
-/** Calls one behind the other, from behind the first mark. @param before - goes out when the first cannot be read. */
+/**
+ * Consecutive calls, from after the first marker.
+ *
+ * @param before - Emitted as content if the first call cannot be parsed.
+ */
 function* readCalls(text: AnswerText, form: CallSections, before: string): Script<void> {
   for (let lost = before; ;) {
     const name = yield* readHead(text, form);
@@ -60,7 +64,7 @@ function* readCalls(text: AnswerText, form: CallSections, before: string): Scrip
   }
 }
 
-/** The name in the head of a call, all of which is held; undefined: it cannot be read. */
+/** The name in the head of a call, which is held; undefined if it cannot be parsed. */
 function* readHead(
   text: AnswerText,
   { head, headStart }: CallSections,

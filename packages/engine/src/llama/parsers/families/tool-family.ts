@@ -3,41 +3,41 @@ import type { GrammarRules } from '../../../grammar/grammar-rules.ts';
 import type { AnswerScript } from '../answer-text.ts';
 import type { ReasoningMarkers } from '../reasoning-markers.ts';
 
-/** Where reasoning stands when the model takes over: within it, behind it, or still to be begun. */
+/** The state of reasoning at the end of the prompt: open, closed, or not yet started. */
 export type ReasoningState = 'inside' | 'closed' | 'possible';
 
 export interface AnswerRequest {
   readonly reasoning: ReasoningState;
-  /** The tools on offer; without any, a marker in the answer is text like any other. */
+  /** The offered tools. Without tools, markers of calls are text. */
   readonly tools: readonly CallableTool[];
-  /** The prompt holds the beginning of the answer. */
+  /** The prompt contains the start of the answer. */
   readonly isContinued: boolean;
 }
 
 export interface CallsRequest {
   /** At least one. */
   readonly tools: readonly CallableTool[];
-  /** Exactly one call; else at least one. */
+  /** Exactly one call; otherwise at least one. */
   readonly isSingle: boolean;
 }
 
-/** How the models of one family write tool calls: everything that differs between families. */
+/** The tool-call format of one model family: everything that differs between families. */
 export interface ToolFamily {
   readonly name: string;
-  /** Whether a chat template is written for this family. */
+  /** Whether a chat template belongs to this family. */
   isFamilyOf(template: string): boolean;
-  /** Texts that must stay visible although the vocabulary may hold them as control tokens. */
+  /** Texts that must stay visible even if they are control tokens of the vocabulary. */
   readonly markers: readonly string[];
-  /** Reads an answer to a request that offers tools; reasoning has been taken off, but for `channels`. */
+  /** Parses an answer to a request with tools. Reasoning is already removed, except with `channels`. */
   readAnswer(request: AnswerRequest): AnswerScript;
-  /** GBNF of calls alone, in the very form that the parser reads. @throws CortexError naming what cannot be enforced. */
+  /** GBNF of calls only, in the form that the parser reads. @throws CortexError naming what cannot be enforced. */
   callsRule(rules: GrammarRules, request: CallsRequest): string;
-  /** Set where every answer is written in channels: the parser reads all answers, reasoning is a channel. */
+  /** Set if every answer is written in channels: the parser then parses all answers, and reasoning is a channel. */
   readonly channels?: AnswerChannels;
   /**
-   * Tells the model of the tools, for templates of the family that leave them out.
+   * Describes the tools, for templates of the family that do not print them.
    *
-   * @param asText - Marks a text of the request, in which nothing is a control token.
+   * @param asText - Marks a text of the request, in which no text becomes a control token.
    */
   describeTools?(tools: readonly DescribedTool[], asText: (text: string) => string): string;
 }

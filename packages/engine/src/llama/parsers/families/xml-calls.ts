@@ -9,7 +9,7 @@ export const QWEN_XML: ToolFamily = xmlFamily('qwen3-coder', {
   lineBreak: '\n',
 });
 
-/** Seed-OSS: the same with its own outer marker, and values without line breaks around them. */
+/** Seed-OSS: the same with another outer marker, and values without line breaks around them. */
 export const SEED_XML: ToolFamily = xmlFamily('seed', {
   open: '<seed:tool_call>',
   close: '</seed:tool_call>',

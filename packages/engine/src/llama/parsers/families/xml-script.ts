@@ -7,7 +7,7 @@ import { ParameterTypes } from './parameter-types.ts';
 export interface XmlMarkers {
   readonly open: string;
   readonly close: string;
-  /** What stands on both sides of a value. */
+  /** The text on both sides of a value. */
   readonly lineBreak: '\n' | '';
 }
 
@@ -24,8 +24,8 @@ const END_PARAMETER = '</parameter>';
 /**
  * Calls as XML: `<tool_call><function=name><parameter=key>value</parameter></function></tool_call>`.
  *
- * A call has begun when its first parameter or its end is seen. Models leave the outer marker out: then a function is a
- * call when it is one on offer.
+ * A call starts at its first parameter or its end. Models may omit the outer marker; then a function is a call only if
+ * the tool is offered.
  */
 export function* readXmlCalls(text: AnswerText, request: XmlRequest): Script<void> {
   const { markers, tools } = request;
@@ -63,7 +63,7 @@ export function* readXmlCalls(text: AnswerText, request: XmlRequest): Script<voi
   }
 }
 
-/** A name or key up to `>`, which is held too; undefined where there is none. */
+/** A name or key up to `>`, which is held too; undefined if there is none. */
 function* readName(text: AnswerText): Script<string | undefined> {
   while (yield* text.more()) {
     if (text.held.endsWith('>')) {
@@ -80,7 +80,7 @@ interface CallRequest {
   readonly markers: XmlMarkers;
 }
 
-/** From the first tag within a call, which is held, to the end of the function. False: it ended before. */
+/** Reads from the held first tag within a call to the end of the function. False: the answer ends before. */
 function* readParameters(text: AnswerText, call: CallRequest): Script<boolean> {
   for (let count = 0; ; count++) {
     const tags = [PARAMETER, END_FUNCTION, call.markers.close];
