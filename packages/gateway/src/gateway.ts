@@ -31,13 +31,13 @@ import { NodeTransport } from './wire/node-transport.ts';
 import { OpenExchanges } from './proxy/open-exchanges.ts';
 
 const MIB = 2 ** 20;
-/** How often it is asked whether the nodes of unanswered requests are still there. */
+/** Interval between the checks that the nodes of unanswered requests are up. */
 const NODE_CHECK_MS = 1000;
-/** Series of models and nodes that are gone are dropped within this time, also where nobody scrapes. */
+/** Interval at which the series of removed models and nodes are dropped, even without scrapes. */
 const METRICS_SWEEP_MS = 60_000;
-/** How long a request's line may wait for others: a write for each would cost more than the record itself. */
+/** How long a record may wait for others: one write per record would cost more than the record itself. */
 const RECORD_DELAY_MS = 25;
-/** What finished answers get to leave the socket. */
+/** Time that finished answers have to leave the socket. */
 const LAST_BYTES_MS = 1000;
 
 export interface GatewayOptions {
@@ -45,12 +45,12 @@ export interface GatewayOptions {
   readonly models: LoadedConfig<ModelsConfig>;
   /** Written once both listeners are open. */
   readonly readyFile?: string | undefined;
-  /** From where the admin API may be called; `any` when absent. */
+  /** Which peers may call the admin API; `any` when absent. */
   readonly adminPeers?: AdminPeers | undefined;
   readonly log: Logger;
   /** `systemClock` when absent. */
   readonly clock?: Clock | undefined;
-  /** Where request records go, whole lines; stderr when absent. */
+  /** Writes request records, in whole lines; stderr when absent. */
   readonly writeRecords?: (text: string) => void;
   /** Idle limit of client connections, in seconds; absent: `IDLE_LIMIT_S`. */
   readonly idleLimitS?: number | undefined;
@@ -62,11 +62,11 @@ export interface RunningGateway {
   readonly apiUrl: string;
   readonly metricsUrl: string;
   readonly control: Control;
-  /** Admits nothing new, lets requests finish for `graceMs`, then ends those that are left (behaviour 47). Idempotent. */
+  /** Refuses new requests, waits up to `graceMs` for running ones, then ends them (behaviour 47). Idempotent. */
   close(graceMs: number): Promise<void>;
 }
 
-/** Lets answers that are written reach their clients, then closes what is left. */
+/** Waits up to `ms` until written answers have been sent, then closes all connections. */
 async function stopWithin(listener: Listener, ms: number, clock: Clock): Promise<void> {
   const late = Promise.withResolvers<void>();
   const cancelTimer = clock.setTimer(ms, late.resolve);
@@ -136,7 +136,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     meter: {
       metrics: requestMetrics,
       log,
-      // A log level sifts events of the process. Records are the account of requests: each is written, or none is.
+      // The log level filters events of the process, not records: all records are written, or none.
       writeRecord: log.level === 'silent' ? () => undefined : records,
       nowMs: () => clock.nowMs(),
     },

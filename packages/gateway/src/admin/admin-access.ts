@@ -4,7 +4,7 @@ import { CortexError } from '@cortex/protocol';
 
 const sha256 = (text: string): Buffer => new Bun.CryptoHasher('sha256').update(text).digest();
 
-/** The key of a request, as OpenAI or as Anthropic clients send it. */
+/** The key of a request, as OpenAI or Anthropic clients send it. */
 function keyOf(headers: Headers): string | undefined {
   const bearer = /^Bearer +(\S+) *$/i.exec(headers.get('authorization') ?? '')?.[1];
   return bearer ?? headers.get('x-api-key') ?? undefined;
@@ -12,7 +12,7 @@ function keyOf(headers: Headers): string | undefined {
 
 const LOOPBACK_PEER = /^(?:127\.\d+\.\d+\.\d+|::1|::ffff:127\.\d+\.\d+\.\d+)$/;
 
-/** From where the admin API may be called, with its key. */
+/** Which peers may call the admin API, with its key. */
 export type AdminPeers = 'any' | 'this machine';
 
 interface AdminAccess {
@@ -21,11 +21,11 @@ interface AdminAccess {
 }
 
 /**
- * Lets through who has the admin key (contracts, section 1). The address of the caller opens nothing: behind a
- * reverse proxy on this machine every stranger has a loopback address.
+ * Admits callers with the admin key (contracts, section 1). A loopback address is no substitute for the key: behind
+ * a reverse proxy on this machine every client has one.
  *
- * @returns a check that throws CortexError `invalid_api_key`, `forbidden` or `unsupported_media_type`; `peer` is the
- * address that the connection came from
+ * @returns a check that throws CortexError `invalid_api_key`, `forbidden` or `unsupported_media_type`; `peer` is
+ * the remote address of the connection
  */
 export function createAdminAccess({
   key: adminKey,

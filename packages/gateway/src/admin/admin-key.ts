@@ -14,12 +14,12 @@ const STATE_KEY = 'gateway.state_dir';
 const codeOf = (error: unknown): unknown =>
   error instanceof Error && 'code' in error ? error.code : undefined;
 
-/** Where the key of the admin API is: `auth.admin_key_file`, else `admin.key` in the state folder. */
+/** The file with the key of the admin API: `auth.admin_key_file`, else `admin.key` in the state folder. */
 export function adminKeyFile({ auth, gateway }: GatewayConfig): string {
   return auth.admin_key_file ?? join(gateway.state_dir ?? '', 'admin.key');
 }
 
-/** Writes a new key to `file` (0600), whole or not at all; a file that is there already stays. */
+/** Writes a new key to `file` (0600) atomically; an existing file is kept. */
 function createKey(file: string): void {
   mkdirSync(dirname(file), { recursive: true });
   const draft = `${file}.${process.pid}.new`;
@@ -29,7 +29,7 @@ function createKey(file: string): void {
     linkSync(draft, file);
   } catch (error) {
     if (codeOf(error) === 'EEXIST') return;
-    // A file system without hard links.
+    // The file system has no hard links.
     renameSync(draft, file);
   } finally {
     rmSync(draft, { force: true });
@@ -37,9 +37,9 @@ function createKey(file: string): void {
 }
 
 /**
- * The key of the admin API. Where no file is named, the first start makes one in the state folder.
+ * The key of the admin API. If no file is configured, the first start creates one in the state folder.
  *
- * @throws ConfigError when the file can neither be read nor made
+ * @throws ConfigError when the file can neither be read nor created
  */
 export function readAdminKey(config: GatewayConfig): string {
   const file = adminKeyFile(config);

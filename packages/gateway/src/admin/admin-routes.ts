@@ -17,7 +17,7 @@ const MAX_BODY_BYTES = 1 << 20;
 
 interface AdminDeps {
   readonly control: Control;
-  /** @throws CortexError when the caller may not call */
+  /** @throws CortexError when the caller is refused */
   readonly checkAccess: (request: Request, peer: string) => void;
   readonly log: Logger;
   /** Idle limit of client connections, in seconds; undefined: `IDLE_LIMIT_S`. */

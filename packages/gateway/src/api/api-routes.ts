@@ -33,7 +33,8 @@ export function createApi(deps: ApiDeps): Hono<Environment> {
     return rootPage(host ? `http://${host}` : env.server.url.origin, deps.metricsUrl());
   });
 
-  // Known paths are told apart from unknown ones only here: a second handler a route would make hono compose middleware.
+  // Known and unknown paths are distinguished only here: with a second handler per route, hono would compose
+  // middleware.
   app.notFound((context) => refuseRoute(context.req.raw, refusalFor(context.req)));
   app.onError((error, context) => {
     const { headers } = context.req.raw;
@@ -43,10 +44,10 @@ export function createApi(deps: ApiDeps): Hono<Environment> {
   return app;
 }
 
-/** An unknown path is repeated as far as this. */
+/** Length to which an unknown path is shortened in an error. */
 const SHOWN_CHARS = 200;
 
-/** The methods of known paths that forward nothing; asked only when no handler matched. */
+/** The methods of known paths that are not forwarded; used only when no handler matched. */
 const ALLOWED_METHODS: readonly (readonly [RegExp, string])[] = [
   [/^\/v1\/models(?:\/.+)?$/, 'GET, HEAD'],
   [/^\/(?:health)?$/, 'GET, HEAD'],

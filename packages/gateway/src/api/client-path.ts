@@ -1,9 +1,9 @@
 import { routePath } from '@cortex/service';
 
-/** Paths below `/v1` that are served without it as well: local clients take the server's address for the base URL. */
+/** Paths below `/v1` that are also served without it: local clients use the server's address as the base URL. */
 const WITHOUT_V1 = /^\/(?:chat\/completions|completions|embeddings|rerank|models(?:\/.+)?)$/;
 
-/** The path by which a request of a client is routed. */
+/** The path that decides the route of a client's request. */
 export function clientPath(request: Request): string {
   const path = routePath(request);
   return WITHOUT_V1.test(path) ? `/v1${path}` : path;

@@ -1,5 +1,5 @@
 import { type Dialect } from '@cortex/protocol';
 
-/** The dialect of a client on routes that both dialects have: Anthropic's clients always say their version. */
+/** The dialect of a client on routes that both dialects have: Anthropic clients always send their version. */
 export const dialectOf = (headers: Headers): Dialect =>
   headers.has('anthropic-version') ? 'anthropic' : 'openai';

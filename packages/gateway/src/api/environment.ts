@@ -1,4 +1,4 @@
-/** What a handler gets beside the request: the listener it came in by. */
+/** What a handler gets in addition to the request: its listener. */
 export interface Environment {
   Bindings: { readonly server: Bun.Server<undefined> };
 }

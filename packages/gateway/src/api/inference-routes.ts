@@ -8,11 +8,11 @@ export interface InferenceRoute {
   readonly path: string;
   /** `stream: true` in the body asks for events; other routes ignore that field. */
   readonly canStream: boolean;
-  /** It takes one of the node's seats; what only the tokenizer answers does not, and is answered while all are taken. */
+  /** It takes a slot of the node. Tokenizer routes do not, and are answered while all slots are taken. */
   readonly takesSeat: boolean;
 }
 
-/** Every such route (contracts, section 1). */
+/** All inference routes (contracts, section 1). */
 export const INFERENCE_ROUTES: readonly InferenceRoute[] = [
   { api: 'chat', path: '/v1/chat/completions', canStream: true, takesSeat: true },
   { api: 'completions', path: '/v1/completions', canStream: true, takesSeat: true },
@@ -22,6 +22,6 @@ export const INFERENCE_ROUTES: readonly InferenceRoute[] = [
   { api: 'tokenize', path: '/detokenize', canStream: false, takesSeat: false },
 ];
 
-/** Whether there is such a route at `path`. */
+/** Whether `path` is an inference route. */
 export const isInferencePath = (path: string): boolean =>
   INFERENCE_ROUTES.some((route) => route.path === path);

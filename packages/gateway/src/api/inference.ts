@@ -30,12 +30,12 @@ export interface InferenceDeps {
   readonly idleLimitS?: number | undefined;
 }
 
-/** Bodies up to this size are read in one go. */
+/** Bodies up to this size are parsed without a pause. */
 const SMALL_BODY_BYTES = 64 << 10;
 
 type View = RequestView & { readonly json: JsonView };
 
-/** The model that `asked` stands for. @throws CortexError the final 404, or 503 while a node may still have it */
+/** The model that `asked` resolves to. @throws CortexError the final 404, or 503 while a node may still have it */
 async function resolveModel(
   control: Control,
   {
@@ -53,7 +53,7 @@ async function resolveModel(
     { requestId, model: asked, weight, stream: false, tried: [], arrivedMs: startedMs },
     signal,
   );
-  // Known after all: a node reported it this moment.
+  // The model is known after all: a node has just reported it.
   lease.release();
   return { model: lease.model, viaAlias: false };
 }
@@ -69,7 +69,7 @@ async function unnamed(control: Control, signal: AbortSignal): Promise<string> {
   );
 }
 
-/** An inference route: read a view of the body, resolve the model, forward the caller's bytes. */
+/** The handler of an inference route: reads a view of the body, resolves the model and forwards the client's bytes. */
 export function inferenceHandler(route: InferenceRoute, deps: InferenceDeps) {
   const { api, path, canStream, takesSeat } = route;
   return async (context: Context<Environment>): Promise<Response> => {
@@ -122,7 +122,7 @@ export function inferenceHandler(route: InferenceRoute, deps: InferenceDeps) {
           node: target.node,
           weight: takesSeat ? view.n : 0,
           stream: meter.isStream,
-          // Computed on demand: a model with one replica does not need it.
+          // Computed on demand: it is not needed for a model with one replica.
           get affinityKey() {
             return view.affinityKey;
           },
@@ -140,7 +140,7 @@ export function inferenceHandler(route: InferenceRoute, deps: InferenceDeps) {
   };
 }
 
-/** The caller's bytes, with `model` replaced where the node knows it by another name, or added where there is none. */
+/** The client's bytes, with `model` replaced if the node uses another name, or added if it is missing. */
 function withModel(
   bytes: Uint8Array<ArrayBuffer>,
   view: View,

@@ -8,7 +8,7 @@ import { dialectOf } from './dialect.ts';
 import { type Environment } from './environment.ts';
 import { type Principals } from './principal.ts';
 
-/** What a handler that answers by itself is given. */
+/** The argument of a handler that answers without a node. */
 export interface MeteredRequest {
   readonly context: Context<Environment>;
   readonly dialect: Dialect;
@@ -17,7 +17,7 @@ export interface MeteredRequest {
 }
 
 /**
- * A handler whose requests are counted and recorded under `api`, like those that are forwarded to a node.
+ * Wraps a handler: its requests are counted and recorded under `api`, like those that are forwarded to a node.
  *
  * @param handle - May throw: the caller gets the error in its dialect.
  */

@@ -14,7 +14,7 @@ function toAnthropicModel(model: ListedModel) {
   };
 }
 
-/** Claude Code offers only names like Anthropic's own, so it is shown such aliases even where they are not listed. */
+/** Adds aliases with names like those of Anthropic, even if they are not listed: Claude Code offers no other names. */
 function withClaudeAliases(
   snapshot: FleetSnapshot,
   models: readonly ListedModel[],
@@ -36,7 +36,7 @@ function toAnthropicList(models: readonly ListedModel[]) {
   };
 }
 
-/** `GET /v1/models`: what can be asked for, in the client's dialect. */
+/** `GET /v1/models`: the models that clients can use, in the client's dialect. */
 export function listModelsHandler(control: Control, createdS: number) {
   return ({ dialect, requestId }: MeteredRequest): Response => {
     const snapshot = control.snapshot();
@@ -49,7 +49,7 @@ export function listModelsHandler(control: Control, createdS: number) {
   };
 }
 
-/** `GET /v1/models/{name}`: every name that a request may ask for; it may hold `/`. */
+/** `GET /v1/models/{name}`: answers for every name that a request may use. A name may contain `/`. */
 export function getModelHandler(control: Control, createdS: number) {
   return async ({ context, dialect, requestId, meter }: MeteredRequest): Promise<Response> => {
     const asked = context.req.param('id') ?? '';

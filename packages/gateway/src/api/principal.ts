@@ -14,18 +14,18 @@ function blockListOf(proxies: readonly string[]): BlockList {
   return list;
 }
 
-/** Who a request counts for (contracts, section 1): a session, else an address. */
+/** The principal of a request (contracts, section 1): a session, or else an address. */
 export class Principals {
   readonly #proxies: BlockList;
   readonly #hasProxies: boolean;
 
-  /** @param trustedProxies - Peers whose `X-Forwarded-For` is believed: addresses or CIDR blocks. */
+  /** @param trustedProxies - Proxies whose `X-Forwarded-For` is trusted: addresses or CIDR blocks. */
   constructor(trustedProxies: readonly string[]) {
     this.#proxies = blockListOf(trustedProxies);
     this.#hasProxies = trustedProxies.length > 0;
   }
 
-  /** `session:<16 hex>` or `addr:<IPv4 or IPv6 /64>`. `peer` is the address the connection came from. */
+  /** `session:<16 hex>` or `addr:<IPv4 or IPv6 /64>`. `peer` is the remote address of the connection. */
   of(headers: Headers, peer: string): string {
     const session = sessionOf(headers);
     if (session !== undefined) return hashSession(session);

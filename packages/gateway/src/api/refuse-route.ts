@@ -2,15 +2,15 @@ import { requestIdOf } from '@cortex/service';
 
 import { dialectOf } from './dialect.ts';
 
-/** Why no handler takes a request. */
+/** Why no handler accepts a request. */
 export interface RouteRefusal {
   readonly status: 404 | 405;
   readonly message: string;
-  /** The methods that the path takes, for `Allow`. */
+  /** The methods that the path supports, for `Allow`. */
   readonly allow?: string;
 }
 
-/** A request for a path or method that there is not, in the envelope of the client's dialect. */
+/** The answer to an unknown path or method, in the envelope of the client's dialect. */
 export function refuseRoute(request: Request, { status, message, allow }: RouteRefusal): Response {
   const requestId = requestIdOf(request.headers);
   const body =

@@ -1,4 +1,4 @@
-/** `GET /`: where things are, for a person who opened the address in a browser or with curl. */
+/** `GET /`: lists the addresses of cortex, for people who open it in a browser or with curl. */
 export function rootPage(origin: string, metricsUrl: string): Response {
   const text = `cortex: one address for the models of this fleet.
 

@@ -14,7 +14,10 @@ const NodeName = z
 
 const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' });
 
-/** `cortex.toml` as the operator writes it. Unknown keys are refused: a misspelt setting must not be silently ignored. */
+/**
+ * `cortex.toml` as the operator writes it. Unknown keys are refused: a misspelt setting must not be silently
+ * ignored.
+ */
 export const GatewayConfig = z.strictObject({
   gateway: z
     .strictObject({
@@ -168,7 +171,7 @@ export const GatewayConfig = z.strictObject({
     }),
 });
 
-/** Keys that are accepted and have no effect yet. A start with one of them set says so. */
+/** Keys that are accepted and have no effect yet. The start warns about each one that is set. */
 export const KEYS_WITHOUT_EFFECT: readonly string[] = [
   'eviction.strategy',
   'eviction.defrag_after_cycles',

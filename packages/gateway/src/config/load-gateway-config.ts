@@ -13,7 +13,7 @@ import {
 import { GatewayConfig, KEYS_WITHOUT_EFFECT } from './gateway-config.ts';
 import { ModelsConfig } from './models-config.ts';
 
-/** Variables with our prefix that mean something else than a key of cortex.toml. */
+/** Variables with the prefix of cortex that are not keys of cortex.toml. */
 const OTHER_VARIABLES = [
   'CORTEX_STATE_DIR',
   'CORTEX_URL',
@@ -24,9 +24,9 @@ const OTHER_VARIABLES = [
 ];
 
 export interface GatewayConfigInput {
-  /** `cortex.toml`; undefined: defaults, environment and flags only. */
+  /** `cortex.toml`; undefined: only defaults, environment and flags apply. */
   readonly file: string | undefined;
-  /** `models.toml` as named by a flag; undefined: the one that `gateway.models_config` names. */
+  /** Path of `models.toml` from a flag; undefined: `gateway.models_config` applies. */
   readonly modelsFile?: string | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Dotted key → value. */
@@ -38,7 +38,7 @@ export interface LoadedGatewayConfig {
   readonly models: LoadedConfig<ModelsConfig>;
 }
 
-/** The catalogue to read; the default one only where it exists, a named one always. */
+/** The catalogue to read: a configured one always, the default one only if it exists. */
 function modelsFileOf(
   { file, modelsFile }: GatewayConfigInput,
   config: LoadedConfig<GatewayConfig>,
@@ -60,7 +60,7 @@ function keysWithoutEffect(origins: ReadonlyMap<string, string>): readonly strin
 }
 
 /**
- * Reads cortex.toml, `nodes.d/*.toml` beside it, and models.toml.
+ * Reads cortex.toml, `nodes.d/*.toml` next to it, and models.toml.
  *
  * Paths in the result are absolute: those of a file are relative to it.
  *

@@ -3,7 +3,7 @@ import { z } from 'zod';
 
 const settings = ModelSettingsFields;
 
-/** One model of `models.toml`: how it is served. The node gets the settings as they are written here. */
+/** One model of `models.toml`. The node gets the settings as they are written here. */
 const ModelProfile = z.strictObject({
   id: z.string().min(1).describe('The name that clients use.'),
   harness: settings.harness.unwrap().default('llama'),
@@ -51,7 +51,7 @@ const Alias = z.union([
   }),
 ]);
 
-/** `models.toml` as the operator writes it: the catalogue and other names for its models. */
+/** `models.toml` as the operator writes it: the catalogue, and aliases for its models. */
 export const ModelsConfig = z.strictObject({
   models: z
     .array(ModelProfile)

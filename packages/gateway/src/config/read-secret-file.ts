@@ -13,7 +13,7 @@ export function readSecretFile(file: string, key: string): string {
     throw new ConfigError(`${key}: ${file} cannot be read: ${systemReason(error)}`, { key }, error);
   }
   if (text === '') throw new ConfigError(`${key}: ${file} is empty`, { key });
-  // It is sent in a header, where a line break would begin another.
+  // It is sent in a header, where a line break would start another one.
   if (!/^[\x21-\x7e]+$/.test(text))
     throw new ConfigError(`${key}: ${file} must hold one line of visible ASCII without spaces`, {
       key,

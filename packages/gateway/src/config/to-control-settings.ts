@@ -5,7 +5,7 @@ import { type ControlConfig } from '../control/control.ts';
 import { type GatewayConfig } from './gateway-config.ts';
 import { type ModelsConfig } from './models-config.ts';
 
-/** cortex.toml as control reads it. */
+/** The settings of control from cortex.toml. */
 export function toControlConfig(
   config: GatewayConfig,
   nodeToken: string | undefined,

@@ -45,11 +45,17 @@ export interface AcquireRequest {
   readonly weight: number;
   readonly stream: boolean;
   readonly affinityKey?: string | undefined;
-  /** Nodes that failed this request already and are not asked again. A node that refused with `queue_full` or `model_not_loaded` does not belong here. */
+  /**
+   * Nodes that failed this request already and are not asked again. A node that refused with `queue_full` or
+   * `model_not_loaded` does not belong here.
+   */
   readonly tried: readonly string[];
   /** A node that is asked only where no other has room. */
   readonly avoided?: string | undefined;
-  /** Monotonic (`Clock.nowMs`) arrival: the waits count from it, and it keeps its place in the queue when it comes back. */
+  /**
+   * Monotonic (`Clock.nowMs`) arrival: the waits count from it, and it keeps its place in the queue when it comes
+   * back.
+   */
   readonly arrivedMs: number;
 }
 
@@ -114,11 +120,15 @@ export interface Control {
    * A replica with room and a lease on it; waits for room or for a load where it must.
    *
    * @throws CortexError the final reason: model_not_found, no_healthy_node, no_capacity, queue_full, model_loading,
-   * load_timeout, model_load_failed, node_recovering, shutting_down, invalid_request (`n`), client_closed_request (aborted).
+   * load_timeout, model_load_failed, node_recovering, shutting_down, invalid_request (`n`), client_closed_request
+   * (aborted).
    */
   acquire(request: AcquireRequest, signal: AbortSignal): Promise<Lease>;
   report(attempt: AttemptReport): void;
-  /** Asks a node to load, as the operator: returns when the node has accepted the load, without waiting for its end. Ignores back-off. */
+  /**
+   * Asks a node to load, as the operator: returns when the node has accepted the load, without waiting for its end.
+   * Ignores back-off.
+   */
   loadModel(call: ModelCall, signal: AbortSignal): Promise<ModelCallResult>;
   /** Unloads from `node`, or from every node that holds it. */
   unloadModel(

@@ -208,7 +208,10 @@ export class FleetControl implements Control {
     };
   }
 
-  /** How much of the wait since `enteredMs` went into the load of this very replica, and how much into waiting for room. */
+  /**
+   * How much of the wait since `enteredMs` went into the load of this very replica, and how much into waiting for
+   * room.
+   */
   #waited(target: LoadTarget, enteredMs: number | undefined): Pick<Lease, 'queueMs' | 'loadMs'> {
     if (enteredMs === undefined) return { queueMs: 0, loadMs: undefined };
     const waitedMs = this.#clock.nowMs() - enteredMs;

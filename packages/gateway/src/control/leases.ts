@@ -61,7 +61,10 @@ export class Leases implements LeasesView {
     return this.#nodes.get(node)?.lastUsedMs.get(model);
   }
 
-  /** The record, and how to give the place back: once, further calls do nothing. `release` is told the monotonic time. */
+  /**
+   * The record, and how to give the place back: once, further calls do nothing. `release` is told the monotonic
+   * time.
+   */
   take(claim: LeaseClaim): {
     readonly record: LeaseRecord;
     readonly release: (nowMs: number) => boolean;

@@ -6,7 +6,10 @@ const FIRST_BACK_OFF_MS = 10_000;
 const MAX_BACK_OFF_MS = 300_000;
 /** A node that could not be reached did not fail to load: whether it is down is for the polls to say. */
 const UNREACHED_BACK_OFF_MS = 1_000;
-/** A node may give the same reason so often, each time within two seconds of the last, before it is asked less often. */
+/**
+ * A node may give the same reason so often, each time within two seconds of the last, before it is asked less
+ * often.
+ */
 const FREE_REPEATS = 10;
 const REPEAT_MS = 2_000;
 /** Pause before it is asked again then, doubled up to a second. */
@@ -52,9 +55,11 @@ const withoutFigures = (reason: string): string => reason.replaceAll(/\d+/g, '0'
 /**
  * Failed loads by node and model.
  *
- * The node itself remembers why a load failed, answers at once for as long as that holds, and knows when it ends: a file
+ * The node itself remembers why a load failed, answers at once for as long as that holds, and knows when it ends: a
+ * file
  * put back, memory freed, settings corrected. So a request that was there when the load failed gets the reason, and a
- * request that comes later asks the node. Only a node that is asked again and again with the same outcome is left alone, for
+ * request that comes later asks the node. Only a node that is asked again and again with the same outcome is left
+ * alone, for
  * a second at most.
  */
 export class LoadFailureTable {

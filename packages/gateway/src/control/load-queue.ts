@@ -42,7 +42,8 @@ const NOT_WANTED = new Error('no request waits for the load');
 
 /**
  * Loads in progress that cortex waits for: one per replica wanted, across the fleet, however many ask
- * (behaviour 20). Each is one open `POST /models/load?wait=true`; closing it tells the node that no request waits any more.
+ * (behaviour 20). Each is one open `POST /models/load?wait=true`; closing it tells the node that no request waits
+ * any more.
  */
 export class LoadQueue {
   readonly #deps: LoadQueueDeps;
@@ -61,7 +62,10 @@ export class LoadQueue {
     return node === undefined ? jobs !== undefined : (jobs?.has(node) ?? false);
   }
 
-  /** Starts the load, or joins one that the node has begun for another caller. Does nothing where cortex waits for it already. */
+  /**
+   * Starts the load, or joins one that the node has begun for another caller. Does nothing where cortex waits for
+   * it already.
+   */
   ensure(target: LoadTarget): void {
     if (this.has(target.model, target.node)) return;
     const job: Job = {
@@ -76,7 +80,8 @@ export class LoadQueue {
   }
 
   /**
-   * The last load of this replica that cortex waited for; undefined: none. A replica that is ready while its load call has
+   * The last load of this replica that cortex waited for; undefined: none. A replica that is ready while its load
+   * call has
    * not returned was loaded just now: a report came first.
    */
   lastLoad({ model, node }: LoadTarget): PastLoad | undefined {

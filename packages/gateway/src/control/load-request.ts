@@ -7,7 +7,8 @@ const isAutomatic = ([, value]: readonly [string, unknown]): boolean => value ==
 /**
  * The load call for a model on a node, with the settings as models.toml has them (behaviour 27).
  *
- * Settings that are `auto` or absent are left to the node. Models that are not in the catalogue are loaded from disk with
+ * Settings that are `auto` or absent are left to the node. Models that are not in the catalogue are loaded from
+ * disk with
  * default settings.
  */
 export function toLoadRequest(

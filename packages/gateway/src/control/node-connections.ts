@@ -50,7 +50,10 @@ export class NodeConnections {
     this.#deps = deps;
   }
 
-  /** Makes the connections what `config` says; returns the names of nodes that were removed or are another machine now. */
+  /**
+   * Makes the connections what `config` says; returns the names of nodes that were removed or are another machine
+   * now.
+   */
   configure(config: ControlConfig): readonly string[] {
     this.#pollIntervalMs = config.pollIntervalS * 1000;
     const wanted = new Map(config.nodes.map((node) => [node.name, node]));

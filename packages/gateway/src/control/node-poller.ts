@@ -20,7 +20,10 @@ interface PollerDeps {
   readonly ownInFlight: () => ReadonlyMap<string, number>;
   /** Until the next poll, asked after each. */
   readonly pauseMs: () => number;
-  /** The pause after the very first poll, as a part of the usual one: spreads the polls of a large fleet over the interval. */
+  /**
+   * The pause after the very first poll, as a part of the usual one: spreads the polls of a large fleet over the
+   * interval.
+   */
   readonly firstPauseRatio: number;
   /** Misses closer together than this count as one: a node may be asked more often than usual while requests fail. */
   readonly missSpacingMs: () => number;
@@ -181,7 +184,8 @@ export class NodePoller {
   }
 
   /**
-   * The path under which inference is sent, asked once per load of a model, before the model counts as loaded; none where a
+   * The path under which inference is sent, asked once per load of a model, before the model counts as loaded; none
+   * where a
    * node does not say. One after the other: many at once, from every node of a large fleet at first contact, would keep
    * the polls themselves from their deadline.
    */

@@ -116,7 +116,8 @@ export class WaitingRoom {
       } else {
         blocked.add(constraint);
         if (isLoad(selection)) this.#deps.wantLoad(waiter.request, selection);
-        // A request that can run on any node blocks the requests behind it; only those bound to a node may still need a load.
+        // A request that can run on any node blocks the requests behind it; only those bound to a node may still
+        // need a load.
         if (constraint === '' && !queue.hasConstrained) return;
       }
     }

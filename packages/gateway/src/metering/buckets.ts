@@ -1,10 +1,10 @@
-/** Bounds of the histograms (contracts, section 5). */
+/** Bucket bounds of the histograms (contracts, section 5). */
 
-/** Seconds of whole requests and loads: from a tenth of a second to ten minutes. */
+/** Seconds, for whole requests and for loads. */
 export const DURATION_BUCKETS_S: readonly number[] = [
   0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600,
 ];
-/** Seconds to the first token, or of waiting for a slot. */
+/** Seconds, for the time to the first token and for waiting for a slot. */
 export const LATENCY_BUCKETS_S: readonly number[] = [
   0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120,
 ];

@@ -5,13 +5,13 @@ import { NO_NODE } from './request-metrics.ts';
 
 const BYTES_PER_MIB = 2 ** 20;
 
-/** What gauges need beside the snapshot. */
+/** What gauges need in addition to the snapshot. */
 export interface FleetActivity {
   inFlight(node: string, model?: string): number;
   waiting(model: string): number;
 }
 
-/** GPUs go by their index. */
+/** The label of a GPU is its index. */
 const deviceLabel = (device: {
   readonly index: number;
   readonly kind?: string | undefined;
@@ -20,7 +20,10 @@ const deviceLabel = (device: {
 const gauge = (name: string, help: string, labels: readonly string[]) =>
   createGaugeFamily({ name, help, labels });
 
-/** Gauges of nodes, models and devices, written anew from the snapshot at every scrape, so that nothing stays behind. */
+/**
+ * Gauges of nodes, models and devices. They are rewritten from the snapshot at every scrape, so that no stale
+ * series remains.
+ */
 export class FleetMetrics {
   readonly #inFlight = gauge(
     'cortex_model_in_flight',
@@ -69,7 +72,7 @@ export class FleetMetrics {
   /** In the order in which they are rendered. */
   readonly families: readonly Family[] = this.#gauges;
 
-  /** Writes the gauges of this moment. */
+  /** Sets all gauges to their current values. */
   update(snapshot: FleetSnapshot, activity: FleetActivity): void {
     for (const family of this.#gauges) family.clear();
     for (const node of snapshot.nodes.values()) {

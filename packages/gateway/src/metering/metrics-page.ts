@@ -11,7 +11,7 @@ export interface MetricsPageDeps {
   readonly activity: FleetActivity;
 }
 
-/** `GET /metrics`, on a listener of its own. */
+/** `GET /metrics`, on a separate listener. */
 export function createMetricsPage(deps: MetricsPageDeps): (request: Request) => Response {
   return (request) => {
     if (routePath(request) !== '/metrics')

@@ -4,14 +4,14 @@ import { type Logger } from '@cortex/service';
 import { NO_NODE, type RequestMetrics, UNKNOWN_MODEL } from './request-metrics.ts';
 import { type Api, type Outcome, outcomeOf, type RequestRecord } from './request-record.ts';
 
-/** How long a request waited, ms. */
+/** How long a request waited, in ms. */
 export interface Wait {
   readonly queueMs: number;
-  /** For the load of the replica that it got; undefined: it did not wait for one. */
+  /** For the load of its replica; undefined: it did not wait for one. */
   readonly loadMs: number | undefined;
 }
 
-/** Where a request was placed, and how long it had waited for that. */
+/** The node of a request, and how long it waited for a slot there. */
 export interface Placement extends Wait {
   readonly node: string;
 }
@@ -19,7 +19,7 @@ export interface Placement extends Wait {
 /** How a request ended. */
 export interface Ending {
   readonly outcome: Outcome;
-  /** As the client saw it; 499 when it saw none. */
+  /** The status that the client got; 499 when it got none. */
   readonly status: number;
   readonly code?: string | undefined;
 }
@@ -32,27 +32,27 @@ export interface MeterDeps {
   readonly nowMs: () => number;
 }
 
-/** Endings that are the fault of cortex or of a node (behaviour 12). */
+/** Outcomes that are the fault of cortex or of a node (behaviour 12). */
 const PROXY_FAILURES: ReadonlySet<Outcome> = new Set(['upstream_error', 'internal', 'timeout']);
 
-/** A code that a node made up is logged as far as this. */
+/** Length to which an error code of a node is shortened. */
 const MAX_CODE_CHARS = 64;
 
 const round = (ms: number): number => Math.round(ms * 10) / 10;
 
-/** Follows one request and leaves exactly one record and one count, whatever happens to it. */
+/** Follows one request, and writes exactly one record and one count for it. */
 export class RequestMeter {
   readonly requestId: string;
   readonly api: Api;
-  /** Monotonic arrival, ms. */
+  /** Arrival, in monotonic ms. */
   readonly startedMs: number;
   principal = '';
   modelAsked: string | undefined;
-  /** Resolved; absent while the name is not known to be one of the fleet. */
+  /** Resolved model; absent while the name is not known in the fleet. */
   model: string | undefined;
   isStream = false;
   attempts = 0;
-  /** Content events relayed, where a node said no usage. */
+  /** Number of relayed content events: replaces the usage if the node sends none. */
   contentEvents = 0;
   promptTokens: number | undefined;
   usage: NeuronUsage | undefined;
@@ -78,7 +78,7 @@ export class RequestMeter {
     return this.#isEnded;
   }
 
-  /** The node of the latest attempt; undefined where there was none. */
+  /** The node of the latest attempt; undefined before the first. */
   get node(): string | undefined {
     return this.#node;
   }
@@ -88,19 +88,19 @@ export class RequestMeter {
     return this.#load !== undefined;
   }
 
-  /** The request got a place. Waits add up over the attempts. */
+  /** The request got a slot. Waits are summed over the attempts. */
   place({ node, queueMs, loadMs }: Placement): void {
     this.#node = node;
     this.#queueMs += queueMs;
     if (loadMs !== undefined) this.#load = { node, ms: loadMs + (this.#load?.ms ?? 0) };
   }
 
-  /** The request waited and got no place. */
+  /** The request waited and got no slot. */
   waitInVain(waitedMs: number): void {
     this.#queueMs += waitedMs;
   }
 
-  /** Writes the record and the counts. Only the first call counts. */
+  /** Writes the record and the counts. Later calls do nothing. */
   end(ending: Ending): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
@@ -109,7 +109,7 @@ export class RequestMeter {
     this.#deps.writeRecord(record);
   }
 
-  /** Ends with an error of cortex's own; one that nobody expected is logged with its stack. */
+  /** Ends with an error of cortex. An unexpected error is logged with its stack. */
   fail(thrown: unknown): CortexError {
     const error = toCortexError(thrown);
     if (this.#isEnded) return error;
@@ -169,7 +169,7 @@ export class RequestMeter {
       : round(this.firstContentMs - this.startedMs);
   }
 
-  /** By the node's own clock where it said so, else by when the content passed. */
+  /** Measured by the node if it sent a decode time, or else by when the content was relayed. */
   #tokensPerSecond(completionTokens: number): number | undefined {
     const decodeMs = this.usage?.decode_ms ?? 0;
     if (decodeMs > 0) return round((completionTokens * 1000) / decodeMs);

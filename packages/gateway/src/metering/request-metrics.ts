@@ -13,7 +13,7 @@ import { type Api, type Outcome } from './request-record.ts';
 
 const PLACE = ['api', 'model', 'node'] as const;
 
-/** The series of one (api, model, node), resolved once so that a request writes to them without a search. */
+/** The series of one (api, model, node), resolved once so that requests write to them without a lookup. */
 export interface RequestSeries {
   readonly durationS: HistogramSeries;
   readonly firstTokenS: HistogramSeries;
@@ -26,7 +26,7 @@ export interface RequestSeries {
   outcome(outcome: Outcome): Series;
 }
 
-/** `model` where a request named none that is known; `node` where none was chosen. */
+/** Label values: `model` of a request for an unknown model, and `node` of a request without a node. */
 export const UNKNOWN_MODEL = 'unknown';
 export const NO_NODE = 'none';
 
@@ -134,7 +134,7 @@ export class RequestMetrics {
     return series;
   }
 
-  /** A code of a node that is not in the table counts as `other`: a label must not be what a peer makes up. */
+  /** A code that is not in the table counts as `other`: nodes must not create label values. */
   countError(code: string): void {
     this.#errors.series([isErrorCode(code) ? code : 'other']).value += 1;
   }

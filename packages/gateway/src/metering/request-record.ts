@@ -1,9 +1,9 @@
 import { type ErrorCode } from '@cortex/protocol';
 
-/** `api` of metrics and records (contracts, section 5); those that have a route. */
+/** `api` of metrics and records (contracts, section 5), for the routes that exist. */
 export type Api = 'chat' | 'completions' | 'embeddings' | 'rerank' | 'tokenize' | 'models';
 
-/** How a request ended, in the words of contracts section 5. */
+/** How a request ended (contracts, section 5). */
 export type Outcome =
   | 'ok'
   | 'client_error'
@@ -17,7 +17,7 @@ export type Outcome =
   | 'client_left'
   | 'internal';
 
-/** The one line that every request leaves behind, on the wire of logs: never a key or a prompt. */
+/** The log line of a request, in the format of the log. It contains no key and no prompt. */
 export interface RequestRecord {
   readonly level: 'info' | 'error';
   readonly time: string;
@@ -66,7 +66,7 @@ const BY_CODE: ReadonlyMap<string, Outcome> = new Map<ErrorCode, Outcome>([
   ['load_timeout', 'timeout'],
 ]);
 
-/** How a request ended, by its status and the code of its error: that of cortex, or that which a node gave. */
+/** The outcome for a status and the code of an error, of cortex or of a node. */
 export function outcomeOf(status: number, code: string | undefined): Outcome {
   if (status < 400 && code === undefined) return 'ok';
   const outcome = code === undefined ? undefined : BY_CODE.get(code);

@@ -1,20 +1,20 @@
-/** Whether a path leaves its parent once a proxy on the way decodes it. */
+/** Whether a path contains `..` after a proxy has decoded it. */
 function hasParentSegment(path: string): boolean {
   try {
     return decodeURIComponent(path).split(/[/\\]/).includes('..');
   } catch {
-    // Not percent-encoding: nothing can be decoded out of it.
+    // It is not valid percent-encoding, so no proxy can decode it.
     return false;
   }
 }
 
 /**
- * The path of the URL under which a node says that it serves inference, without a slash at its end.
+ * The path of the inference URL that a node returns, without a slash at its end.
  *
- * Nothing else of `told` is believed: scheme, host, port and path prefix are those of the configured endpoint, so that
- * tokens and prompts go nowhere else and port mappings work.
+ * Scheme, host, port and path prefix always come from the configured endpoint. Therefore tokens and prompts go
+ * nowhere else, and port mappings work.
  *
- * @returns undefined when `told` is not an http or https URL, or a path that leaves its parent
+ * @returns undefined when `told` is not an http or https URL, or its path contains `..`
  */
 export function endpointPath(told: string): string | undefined {
   const url = URL.parse(told, 'http://node');

@@ -16,13 +16,13 @@ const StatusAnswer = z.looseObject({ status: z.string() });
 const EndpointAnswer = z.looseObject({ url: z.string() });
 
 interface NeuronClientOptions extends CalledNode {
-  /** For every call that a node answers from what it knows. */
+  /** Time limit for calls that a node answers from memory. */
   readonly timeoutMs: number;
 }
 
 /**
- * The management API of one neuron. Every call rejects with a CortexError that names the node, or with the
- * reason of `signal` when that aborts.
+ * The management API of one neuron. Calls reject with a CortexError that names the node, or with the reason of
+ * `signal` when it aborts.
  */
 export class NeuronClient {
   readonly #options: NeuronClientOptions;
@@ -59,7 +59,7 @@ export class NeuronClient {
     );
   }
 
-  /** Resolves when the model is loaded. Without deadline; the open call is what keeps the load alive on the node. */
+  /** Resolves when the model is loaded. It has no deadline. The node continues the load while the call is open. */
   async loadAndWait(request: LoadModelRequest, signal: AbortSignal): Promise<void> {
     await sendNodeCall(this.#options, {
       path: '/models/load?wait=true',
@@ -69,7 +69,7 @@ export class NeuronClient {
     });
   }
 
-  /** Resolves with the state of the model when the node has accepted the load. */
+  /** Resolves with the state of the model when the node has accepted the load, without waiting for its end. */
   async startLoad(request: LoadModelRequest, signal: AbortSignal): Promise<string> {
     const { timeoutMs } = this.#options;
     const { status } = await sendNodeCall(this.#options, {
@@ -82,7 +82,7 @@ export class NeuronClient {
     return status;
   }
 
-  /** Resolves when the node has looked at its models folders. */
+  /** Resolves when the node has scanned its models folders. */
   async rescan(signal: AbortSignal): Promise<void> {
     const { timeoutMs } = this.#options;
     await sendNodeCall(this.#options, {
@@ -94,7 +94,7 @@ export class NeuronClient {
     });
   }
 
-  /** Resolves when the model is unloaded. Without deadline: the node lets running requests end first. */
+  /** Resolves when the model is unloaded. It has no deadline: running requests end first. */
   async unload(request: UnloadModelRequest, signal: AbortSignal): Promise<string> {
     const { status } = await sendNodeCall(this.#options, {
       path: '/models/unload',

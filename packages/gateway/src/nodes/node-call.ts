@@ -19,11 +19,11 @@ export interface CalledNode {
 
 interface NodeCall<T> {
   readonly path: string;
-  /** Present: a POST of this as JSON. Undefined: a GET. */
+  /** JSON body of a POST; undefined: a GET. */
   readonly body?: object | undefined;
   readonly schema: z.ZodType<T>;
   readonly signal: AbortSignal;
-  /** Until the whole answer is there; undefined: no deadline. */
+  /** Time limit for the whole answer; undefined: none. */
   readonly timeoutMs?: number | undefined;
 }
 
@@ -50,7 +50,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** The node's own error, with its code; a code that is unknown here becomes `node_protocol_error`. */
+/** The error of the node, with its code. An unknown code becomes `node_protocol_error`. */
 function readRefusal({ status, headers, text }: Answer, where: string): CortexError {
   const envelope = ErrorEnvelope.safeParse(parseJson(text));
   const code = envelope.data?.error.code;
@@ -76,7 +76,7 @@ function readAnswer<T>(text: string, schema: z.ZodType<T>, where: string): T {
   );
 }
 
-/** Sends the call once, and once more where an idle connection turned out to be closed. */
+/** Sends the call, and repeats it once if an idle connection was already closed. */
 async function exchange(
   { target, transport }: CalledNode,
   call: NodeCall<unknown>,
@@ -87,7 +87,7 @@ async function exchange(
     const { body, ...head } = await transport.send(request, { target, connection, onCancel });
     return { ...head, text: new TextDecoder().decode(await body.readAll()) };
   };
-  // A node may have begun to work on a POST when its connection breaks, so it is never sent twice.
+  // A node may have started to work on a POST when its connection breaks, so a POST is never repeated.
   if (request.method === 'POST') return send('new');
   try {
     return await send('any');
@@ -98,10 +98,10 @@ async function exchange(
 }
 
 /**
- * One call of a neuron's management API, parsed.
+ * Makes one call to a neuron's management API and returns the parsed answer.
  *
- * @throws CortexError `node_unreachable`, `node_timeout`, `node_protocol_error`, or the node's own error; the
- * reason of `signal` when that aborted
+ * @throws CortexError `node_unreachable`, `node_timeout`, `node_protocol_error`, or the error of the node; the
+ * reason of `signal` when it aborted
  */
 export async function sendNodeCall<T>(node: CalledNode, call: NodeCall<T>): Promise<T> {
   const where = `${node.name} (${call.path})`;

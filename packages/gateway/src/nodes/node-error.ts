@@ -3,10 +3,10 @@ import { CortexError, toCortexError } from '@cortex/protocol';
 import { ConnectError, ConnectionLost, WireError } from '../wire/wire-error.ts';
 
 /**
- * What a request to a node was rejected with, as the error that a caller may see. It names the node, and never holds text of
- * the runtime.
+ * Converts the rejection of a request to a node into an error for clients. It names the node and contains no text
+ * of the runtime.
  *
- * @returns `node_protocol_error`, `node_unreachable`, a CortexError as it is, `internal_error` for anything else
+ * @returns `node_protocol_error`, `node_unreachable`, the same CortexError, or `internal_error` for other errors
  */
 export function toNodeError(thrown: unknown, node: string): CortexError {
   if (thrown instanceof WireError) {

@@ -81,7 +81,10 @@ export interface Identity {
   readonly params: Readonly<Record<string, unknown>> | undefined;
 }
 
-/** The headers of a client's request as its node gets them (behaviour 10); the node's token is added where they are sent. */
+/**
+ * The headers of a client's request as its node gets them (behaviour 10); the node's token is added where they are
+ * sent.
+ */
 export function toNodeHeaders(client: Headers, identity: Identity): Record<string, string> {
   const headers = passOn(client.toJSON(), NOT_FORWARDED);
   // A compressed stream is a buffered one, and could not be looked into.

@@ -38,7 +38,10 @@ export class OpenExchanges {
     if (this.#open.delete(exchange) && this.#open.size === 0) this.#onIdle?.();
   }
 
-  /** Refuses new requests and waits for the open ones, at most `graceMs`; then ends those that are left with `reason`. */
+  /**
+   * Refuses new requests and waits for the open ones, at most `graceMs`; then ends those that are left with
+   * `reason`.
+   */
   async close(graceMs: number, reason: CortexError): Promise<void> {
     this.#isClosing = true;
     if (this.#open.size > 0 && graceMs > 0) await this.#idleWithin(graceMs);

@@ -89,7 +89,8 @@ function errorIn(data: string | undefined): StreamError | undefined {
 }
 
 /**
- * Cuts a stream into what is relayed, and notes what passes: events are parsed until the first content, and only counted
+ * Cuts a stream into what is relayed, and notes what passes: events are parsed until the first content, and only
+ * counted
  * from then on.
  */
 export class StreamTap {

@@ -16,7 +16,8 @@ export interface ResponseBody extends AsyncIterable<Uint8Array<ArrayBuffer>> {
 /**
  * The body of an answer between a socket that pushes and a reader that pulls.
  *
- * A read returns everything that waits, joined, so that a slow reader catches up in one step. A reader that stops reading
+ * A read returns everything that waits, joined, so that a slow reader catches up in one step. A reader that stops
+ * reading
  * stops the socket.
  */
 export class BodyQueue
