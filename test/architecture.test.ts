@@ -220,23 +220,6 @@ describe('the architecture', () => {
     expect(statically).toEqual([]);
   });
 
-  test('has no file that imports itself through others', () => {
-    const graph = new Map(files.map((file) => [file, new Set<string>()]));
-    for (const { file, specifier } of productImports) {
-      if (!specifier.startsWith('.')) continue;
-      graph.get(file)?.add(relative(ROOT, join(ROOT, dirname(file), specifier)));
-    }
-
-    // A file that imports none of the remaining files is not in a cycle.
-    let isSmaller = true;
-    while (isSmaller) {
-      const free = [...graph].filter(([, to]) => ![...to].some((file) => graph.has(file)));
-      for (const [file] of free) graph.delete(file);
-      isSmaller = free.length > 0;
-    }
-    expect([...graph.keys()]).toEqual([]);
-  });
-
   test('keeps protocol and fleet free of I/O', () => {
     const wrong = productImports.filter(
       ({ file, specifier }) => PURE_PACKAGES.has(packageOf(file)) && IMPURE.test(specifier),

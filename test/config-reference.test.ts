@@ -9,11 +9,11 @@ import { renderReference, renderSchemas } from '../tools/config-reference.ts';
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const HOW = 'node tools/bun.mjs tools/config-reference.ts';
 
-test(`docs/configuration.md is what "${HOW}" writes`, async () => {
+test(`docs/configuration.md is up to date (else run: ${HOW})`, async () => {
   expect(readFileSync(join(ROOT, 'docs/configuration.md'), 'utf8')).toBe(await renderReference());
 });
 
-test(`config/*.schema.json are what "${HOW}" writes`, async () => {
+test(`config/*.schema.json are up to date (else run: ${HOW})`, async () => {
   for (const [name, text] of Object.entries(await renderSchemas())) {
     expect(readFileSync(join(ROOT, 'config', name), 'utf8')).toBe(text);
   }

@@ -65,7 +65,7 @@ interface Samples {
   readonly firstByteMs: { readonly p50: number; readonly p99: number }[];
 }
 
-const say = (text: string): void => {
+const log = (text: string): void => {
   if (!flags.json) console.log(text);
 };
 
@@ -143,7 +143,7 @@ function printTable(rows: readonly (readonly string[])[]): void {
     Math.max(...rows.map((row) => row[column]?.length ?? 0)),
   );
   for (const row of rows) {
-    say(
+    log(
       row
         .map((cell, column) =>
           column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0),
@@ -169,15 +169,15 @@ async function main(): Promise<number> {
         { requests: [], busyRequests: [], chunks: [], firstByteMs: [] },
       ]),
     );
-    say('warming up');
+    log('warming up');
     for (const contender of all) await warmUp(contender, load);
     for (let round = 0; round < load.rounds; round += 1) {
-      say(`round ${round + 1} of ${load.rounds}`);
+      log(`round ${round + 1} of ${load.rounds}`);
       await measureRound(all, round, samples);
     }
     const memory = new Map<string, MemorySample>();
     for (const contender of [nginx, cortex]) {
-      say(
+      log(
         `${load.memoryRequests} requests, then ${load.openStreams} open streams through ${contender.name}`,
       );
       memory.set(contender.name, await measureMemory(contender, load));
@@ -270,7 +270,7 @@ async function report({ all, samples, figures, memory }: Result): Promise<number
       ];
     }),
   ]);
-  say(
+  log(
     `request CPU ${line.request_cpu_vs_nginx} × nginx, chunk CPU ${line.chunk_cpu_vs_nginx} × nginx, added TTFB ${line.added_ttfb_ms.p50} ms (p99 ${line.added_ttfb_ms.p99} ms), RSS ${line.rss_mb_after_requests} MB after ${load.memoryRequests} requests, ${line.rss_mb} MB at ${load.openStreams} streams`,
   );
   writeFileSync(

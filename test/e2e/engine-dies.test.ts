@@ -9,10 +9,10 @@ describe('when the engine process is killed in the middle of a stream,', () => {
   let up: Up;
   let killedMs: number;
   let stream: Awaited<ReturnType<typeof askStream>>;
-  const meanwhile: { status: number; retryAfter: string | null; code: unknown }[] = [];
+  const answers: { status: number; retryAfter: string | null; code: unknown }[] = [];
   const healthMs: number[] = [];
 
-  async function ask(): Promise<(typeof meanwhile)[number]> {
+  async function ask(): Promise<(typeof answers)[number]> {
     const response = await post(up.api, { max_tokens: 4 });
     const body: unknown = await response.json();
     const code = Object(Object(body).error).code;
@@ -46,7 +46,7 @@ describe('when the engine process is killed in the middle of a stream,', () => {
         if (!health.ok || !models.ok) throw new Error('the daemon stopped answering');
         healthMs.push(performance.now() - startedMs);
         const answer = await ask();
-        meanwhile.push(answer);
+        answers.push(answer);
         return answer.status === 200;
       },
       20_000,
@@ -69,7 +69,7 @@ describe('when the engine process is killed in the middle of a stream,', () => {
   });
 
   test('requests get 503 node_recovering with Retry-After until the engine is back', () => {
-    const refused = meanwhile.filter(({ status }) => status !== 200);
+    const refused = answers.filter(({ status }) => status !== 200);
 
     expect(refused.length).toBeGreaterThan(0);
     for (const { status, code, retryAfter } of refused) {

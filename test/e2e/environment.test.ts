@@ -25,13 +25,13 @@ describe('cortex up', () => {
 });
 
 /** A user without an entry in /etc/passwd. */
-const STRANGER = 54_321;
-const AS_STRANGER = [
+const UNLISTED_USER = 54_321;
+const AS_UNLISTED_USER = [
   'setpriv',
   '--reuid',
-  `${STRANGER}`,
+  `${UNLISTED_USER}`,
   '--regid',
-  `${STRANGER}`,
+  `${UNLISTED_USER}`,
   '--clear-groups',
 ];
 const canChangeUser = process.getuid?.() === 0 && Bun.which('setpriv') !== null;
@@ -41,7 +41,7 @@ describe('for a user without an entry in /etc/passwd, cortex up', () => {
     const workspace = new Workspace();
     chmodSync(workspace.dir, 0o755);
     mkdirSync(workspace.path('own'));
-    chownSync(workspace.path('own'), STRANGER, STRANGER);
+    chownSync(workspace.path('own'), UNLISTED_USER, UNLISTED_USER);
     return workspace;
   }
 
@@ -52,7 +52,7 @@ describe('for a user without an entry in /etc/passwd, cortex up', () => {
     'serves %s when CORTEX_STATE_DIR is set (needs root)',
     async (_, home) => {
       using workspace = createWorkspace();
-      const up = new Program([...AS_STRANGER, CORTEX_BIN, 'up'], {
+      const up = new Program([...AS_UNLISTED_USER, CORTEX_BIN, 'up'], {
         env: { ...workspace.env, HOME: home, CORTEX_STATE_DIR: workspace.path('own') },
       });
 
@@ -72,7 +72,7 @@ describe('for a user without an entry in /etc/passwd, cortex up', () => {
     'names CORTEX_STATE_DIR in its error %s when it is not set (needs root)',
     async (_, home) => {
       using workspace = createWorkspace();
-      const up = new Program([...AS_STRANGER, CORTEX_BIN, 'up'], {
+      const up = new Program([...AS_UNLISTED_USER, CORTEX_BIN, 'up'], {
         env: {
           ...workspace.env,
           HOME: home,

@@ -54,7 +54,7 @@ describe('a model that is not loaded', () => {
     expect(selectNode(snapshot, ask(), quiet)).toMatchObject({ replica: { node: 'b' } });
   });
 
-  test('that failed on one node is loaded on another', () => {
+  test('is loaded on another node after it failed on one', () => {
     const { snapshot } = fleet({ nodes: ['a', 'b'], catalogue }, [
       report('a', [entry('m', { status: 'failed', reason: 'broken' })]),
       report('b', []),

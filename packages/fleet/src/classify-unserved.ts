@@ -108,8 +108,8 @@ function refusalOf(
     }));
     return { kind: 'no_capacity', obstacles };
   }
-  const neverHeard = nodes.every(({ hasAnswered }) => !hasAnswered);
-  if (feasible.length === 0 && !neverHeard) return { kind: 'not_found', lacks };
+  const noneHasAnswered = nodes.every(({ hasAnswered }) => !hasAnswered);
+  if (feasible.length === 0 && !noneHasAnswered) return { kind: 'not_found', lacks };
   const silent = feasible.length > 0 ? feasible : nodes;
   return {
     kind: 'no_healthy_node',

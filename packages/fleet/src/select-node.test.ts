@@ -6,7 +6,7 @@ import { hasRoom, replicaLoad, selectNode } from './index.ts';
 
 const ask = (overrides: object = {}) => ({ model: 'm', tried: [], weight: 1, ...overrides });
 
-/** Nodes with `m` loaded, with the load report given. */
+/** Nodes with `m` loaded, with the given load report. */
 const loaded = (reports: Readonly<Record<string, Partial<Parameters<typeof load>[1]>>>) =>
   fleet(
     { nodes: Object.keys(reports) },

@@ -19,7 +19,7 @@ export type Selection =
 
 const FULL: Selection = { kind: 'full' };
 /** Score of a replica after all others. */
-const LAST = Number.MAX_VALUE;
+const WORST_SCORE = Number.MAX_VALUE;
 
 /** Most slots of a model whose settings leave the number to the node (contracts, section 4). */
 const MAX_AUTO_SLOTS = 4;
@@ -73,7 +73,9 @@ export function selectNode(
     }
     const speed = replica.load?.tokSDecode ?? replica.speedWeight * unitSpeed;
     const isAvoided = replica.node === request.avoided;
-    const score = isAvoided ? LAST : (replicaLoad(replica, own) + 1) / ((slots ?? 1) * speed);
+    const score = isAvoided
+      ? WORST_SCORE
+      : (replicaLoad(replica, own) + 1) / ((slots ?? 1) * speed);
     if (score < bestScore) {
       best = replica;
       bestScore = score;

@@ -9,7 +9,7 @@ import {
 } from './model-settings.ts';
 import { LoadModelRequest } from './neuron.ts';
 
-/** Every setting, with a value that no default has. */
+/** Every setting, with a value that differs from the default. */
 const EVERY: Required<WireModelSettings> = {
   harness: 'vllm',
   source: 'hf:org/repo',

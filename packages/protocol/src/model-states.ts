@@ -27,17 +27,17 @@ const IDLE: StateTraits = {
   impairs: false,
   rank: Infinity,
 };
-const ARRIVING = { ...IDLE, underWay: true, transient: true, held: true };
-const LEAVING = { ...IDLE, loadable: true, transient: true, held: true };
+const STARTING = { ...IDLE, underWay: true, transient: true, held: true };
+const ENDING = { ...IDLE, loadable: true, transient: true, held: true };
 
 const STATES = {
   loaded: { ...IDLE, serves: true, held: true, rank: 0 },
   recovering: { ...IDLE, transient: true, held: true, impairs: true, rank: 1 },
   sleeping: { ...IDLE, loadable: true, held: true, rank: 2 },
-  loading: { ...ARRIVING, rank: 3 },
-  pulling: { ...ARRIVING, rank: 4 },
-  draining: { ...LEAVING, rank: 5 },
-  unloading: { ...LEAVING, rank: 6 },
+  loading: { ...STARTING, rank: 3 },
+  pulling: { ...STARTING, rank: 4 },
+  draining: { ...ENDING, rank: 5 },
+  unloading: { ...ENDING, rank: 6 },
   failed: { ...IDLE, loadable: true, held: true, impairs: true, rank: 7 },
   unloaded: { ...IDLE, loadable: true, rank: 8 },
 } as const satisfies Record<string, StateTraits>;

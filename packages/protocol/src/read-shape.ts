@@ -7,7 +7,7 @@ import { CortexError } from './errors.ts';
 interface Problem {
   readonly path: readonly PropertyKey[];
   /** Such as `must be a number`. */
-  readonly words: string;
+  readonly message: string;
 }
 
 /**
@@ -19,28 +19,28 @@ interface Problem {
 export function readShape<T>(schema: z.ZodType<T>, value: unknown): T {
   const result = schema.safeParse(value, { error: describe, reportInput: true });
   if (result.success) return result.data;
-  const { path, words } = firstProblem(result.error.issues);
+  const { path, message } = firstProblem(result.error.issues);
   const param = formatPath(path);
   throw new CortexError(
     'invalid_request',
-    `${param === '' ? 'The body' : `"${param}"`} ${words}.`,
+    `${param === '' ? 'The body' : `"${param}"`} ${message}.`,
     param === '' ? {} : { param },
   );
 }
 
 function firstProblem(issues: readonly z.core.$ZodIssue[]): Problem {
   const [issue] = issues;
-  if (issue === undefined) return { path: [], words: 'is not valid' };
+  if (issue === undefined) return { path: [], message: 'is not valid' };
   if (issue.code === 'unrecognized_keys') {
     const [key = ''] = issue.keys;
-    return { path: [...issue.path, key], words: 'is not a known field' };
+    return { path: [...issue.path, key], message: 'is not a known field' };
   }
-  if (isMissing(issue)) return { path: issue.path, words: 'is missing' };
-  if (issue.code !== 'invalid_union') return { path: issue.path, words: issue.message };
-  return furthestOf(issue) ?? { path: issue.path, words: issue.message };
+  if (isMissing(issue)) return { path: issue.path, message: 'is missing' };
+  if (issue.code !== 'invalid_union') return { path: issue.path, message: issue.message };
+  return furthestOf(issue) ?? { path: issue.path, message: issue.message };
 }
 
-/** For a missing field, "is required" is clearer than the type that it must have. */
+/** For a missing field, "is missing" is clearer than the type that it must have. */
 const isMissing = ({ code, input }: z.core.$ZodIssue): boolean =>
   input === undefined && ['invalid_type', 'invalid_union', 'invalid_value'].includes(code);
 
@@ -55,8 +55,8 @@ function furthestOf(issue: z.core.$ZodIssueInvalidUnion): Problem | undefined {
     .filter(({ progress }) => progress.length > 0)
     .toSorted((a, b) => compareProgress(b.progress, a.progress));
   if (furthest === undefined) return undefined;
-  const { path, words } = furthest.problem;
-  return { path: [...issue.path, ...path], words };
+  const { path, message } = furthest.problem;
+  return { path: [...issue.path, ...path], message };
 }
 
 /**

@@ -23,7 +23,7 @@ export const MAX_MODEL_CHARS = 512;
 /** Most answers per request in OpenAI's API. */
 const MAX_ANSWERS = 128;
 /** Bodies up to this size are read without a turn of the event loop. */
-const ONE_GO_BYTES = 256 << 10;
+const MAX_UNSLICED_BYTES = 256 << 10;
 
 /** The fields of an inference request that routing reads. The node gets the bytes of the caller. */
 export interface RequestView {
@@ -121,6 +121,6 @@ export async function readRequestViewInSlices(
   bytes: Uint8Array,
   headers: Headers,
 ): Promise<RequestView & { readonly json: JsonView }> {
-  if (bytes.length <= ONE_GO_BYTES) return readRequestView(bytes, headers);
+  if (bytes.length <= MAX_UNSLICED_BYTES) return readRequestView(bytes, headers);
   return toRequestView(await readJsonViewInSlices(bytes, WANTED), headers);
 }

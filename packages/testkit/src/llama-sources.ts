@@ -17,20 +17,20 @@ export function llamaSources(): string {
   if (existsSync(folder)) return folder;
   mkdirSync(cache, { recursive: true });
   // Cloned into a temporary folder and moved, so that other processes never see a partial checkout.
-  const making = mkdtempSync(`${folder}-`);
+  const partial = mkdtempSync(`${folder}-`);
   const bundle = join(library, 'llama/gitRelease.bundle');
-  const { status, stderr } = spawnSync('git', ['clone', '-q', bundle, making], {
+  const { status, stderr } = spawnSync('git', ['clone', '-q', bundle, partial], {
     encoding: 'utf8',
   });
   if (status !== 0) {
-    rmSync(making, { recursive: true });
+    rmSync(partial, { recursive: true });
     throw new Error(`cannot check out ${bundle}: ${stderr}`);
   }
   try {
-    renameSync(making, folder);
+    renameSync(partial, folder);
   } catch {
     // Another process was faster.
-    rmSync(making, { recursive: true });
+    rmSync(partial, { recursive: true });
   }
   return folder;
 }

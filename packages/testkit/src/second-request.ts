@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net';
 /** What a client does on a connection after its first request was answered. */
 export type Afterwards = 'nothing' | 'incomplete head' | 'incomplete body';
 
-const LATER: Readonly<Record<Afterwards, string>> = {
+const SENT: Readonly<Record<Afterwards, string>> = {
   nothing: '',
   'incomplete head': 'POST /v1/chat/completions HTTP/1.1\r\nHos',
   'incomplete body':
@@ -47,7 +47,7 @@ export async function untilClosed(
     received += String(text);
     if (isAnswered || !isComplete(received)) return;
     isAnswered = true;
-    socket.write(LATER[afterwards]);
+    socket.write(SENT[afterwards]);
   });
   socket.on('error', () => undefined);
   socket.on('close', () => closed.resolve());

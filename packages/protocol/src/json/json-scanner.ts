@@ -66,13 +66,13 @@ export class JsonScanner<Kind> {
   readonly #interests: Interest<Kind>[] = [];
   readonly #starts: number[] = [];
   /** Interest of the next value. */
-  #coming: Interest<Kind> | undefined;
+  #nextInterest: Interest<Kind> | undefined;
   #stringStart = 0;
 
   constructor(bytes: Uint8Array, root: Interest<Kind>, listener: ScanListener<Kind>) {
     this.#bytes = bytes;
     this.#listener = listener;
-    this.#coming = root;
+    this.#nextInterest = root;
   }
 
   /** Bytes scanned so far. */
@@ -169,7 +169,7 @@ export class JsonScanner<Kind> {
     if (this.#next === INSIDE_STRING) this.#endScalar(this.#stringStart);
     else {
       this.#next = AFTER_KEY;
-      this.#coming = this.#isInteresting
+      this.#nextInterest = this.#isInteresting
         ? this.#memberAt(this.#stringStart + 1, end - 1)
         : undefined;
     }
@@ -177,7 +177,8 @@ export class JsonScanner<Kind> {
   }
 
   #endScalar(start: number): void {
-    if (this.#coming !== undefined) this.#listener.scalar(this.#coming.kind, start, this.#position);
+    if (this.#nextInterest !== undefined)
+      this.#listener.scalar(this.#nextInterest.kind, start, this.#position);
     this.#next = COMMA_OR_END;
   }
 
@@ -224,10 +225,10 @@ export class JsonScanner<Kind> {
 
   #open(byte: number): void {
     const start = this.#position;
-    const coming = this.#coming;
+    const interest = this.#nextInterest;
     if (this.#depth === this.#stack.length) this.#growStack();
-    if (coming !== undefined && this.#isInteresting && this.#listener.open(coming.kind)) {
-      this.#interests.push(coming);
+    if (interest !== undefined && this.#isInteresting && this.#listener.open(interest.kind)) {
+      this.#interests.push(interest);
       this.#starts.push(start);
     }
     this.#stack[this.#depth] = byte === OPEN_BRACE ? 1 : 0;
@@ -239,7 +240,9 @@ export class JsonScanner<Kind> {
 
   #expectElement(next: typeof VALUE | typeof VALUE_OR_END): void {
     this.#next = next;
-    this.#coming = this.#isInteresting ? this.#interests[this.#depth - 1]?.element : undefined;
+    this.#nextInterest = this.#isInteresting
+      ? this.#interests[this.#depth - 1]?.element
+      : undefined;
   }
 
   #close(byte: number): void {

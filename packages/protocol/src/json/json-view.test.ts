@@ -20,7 +20,7 @@ const WANTED = ['model', 'stream', 'n', 'user', 'metadata.user_id'] as const;
 const read = (text: string, wanted: readonly string[] = WANTED): JsonView =>
   readJsonView(encoder.encode(text), wanted);
 
-/** The message of the `malformed_json` that reading `text` throws. */
+/** The message of the `malformed_json` error for `text`. */
 function refusal(text: string | Uint8Array): string {
   try {
     readJsonView(typeof text === 'string' ? encoder.encode(text) : text, WANTED);
@@ -205,7 +205,7 @@ const isTree = (value: unknown): value is Record<string, unknown> =>
 const isScalar = (value: unknown): value is JsonScalar =>
   value === null || ['string', 'number', 'boolean'].includes(typeof value);
 
-/** What `JSON.parse` says about the wanted names. */
+/** The wanted names as `JSON.parse` reads them. */
 function expectedValues(text: string): JsonView['values'] {
   const parsed: unknown = JSON.parse(text);
   if (!isTree(parsed)) throw new Error('not an object');
@@ -248,7 +248,7 @@ describe('for any JSON document', () => {
     fc.constantFrom('user', 'system', 'a"b\\', 'x'.repeat(40), `${'y'.repeat(30)}\\"`),
   );
 
-  /** JSON text with duplicates, white space and escapes, as no serialiser writes it. */
+  /** JSON text with duplicates, white space and escapes, which serialisers do not write. */
   const space = fc.constantFrom('', ' ', '\n\t ', '\r\n');
   const escapedString = fc
     .oneof(fc.string({ unit: 'binary' }), key)
@@ -328,7 +328,7 @@ describe('for any JSON document', () => {
           isObject = false;
         }
 
-        // Escapes inside strings that are not wanted are the engine's to check.
+        // The engine checks escapes inside strings that are not wanted.
         if (isObject) expect(read(broken).values).toEqual(expectedValues(broken));
         else if (!broken.includes('\\')) expect(refusal(broken)).toContain('not valid JSON');
       }),

@@ -86,7 +86,7 @@ export function readJsonView(bytes: Uint8Array, wanted: readonly string[]): Json
   }
 }
 
-const letOthersRun = (): Promise<void> =>
+const yieldToEventLoop = (): Promise<void> =>
   new Promise((resolve) => {
     setImmediate(resolve);
   });
@@ -101,7 +101,7 @@ const letOthersRun = (): Promise<void> =>
 export async function readJsonViewInSlices(
   bytes: Uint8Array,
   wanted: readonly string[],
-  pause: () => Promise<void> = letOthersRun,
+  pause: () => Promise<void> = yieldToEventLoop,
 ): Promise<JsonView> {
   const scan = new ViewScan(bytes, wanted);
   for (;;) {

@@ -8,7 +8,7 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 const bytes = (text: string): Uint8Array => encoder.encode(text);
 
-/** What each push lets pass. */
+/** The text that each push passes. */
 function pushAll(chunks: readonly Uint8Array[], events = new WholeEvents()): string[] {
   return chunks.map((chunk) => decoder.decode(events.push(chunk) ?? new Uint8Array()));
 }
@@ -144,7 +144,7 @@ function cut(whole: Uint8Array, places: readonly number[]): Uint8Array[] {
   return [...ends, whole.length].map((end, index) => whole.slice(ends[index - 1] ?? 0, end));
 }
 
-/** The events that the strictest decoders in the field make of a text: every blank line ends one. */
+/** The events that the strictest decoders read from a text: every blank line ends one. */
 const eventsOf = (text: string): readonly string[] =>
   text
     .replaceAll('\r\n', '\n')
@@ -186,7 +186,7 @@ describe('for every chunking of a stream,', () => {
         for (const [index, write] of passed.entries()) {
           const before = passed.slice(0, index + 1).join('');
           const last = before.split(/(?<=\n)\r?\n/).at(-1) ?? '';
-          // Behind the last blank line only comments: nothing is inserted into an event.
+          // Only comments follow the last blank line, so nothing is inserted into an event.
           if (write !== '') expect(last.replaceAll(/^:.*\r?\n/gm, '')).toBe('');
         }
       }),
