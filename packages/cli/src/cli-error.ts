@@ -1,7 +1,7 @@
-/** A failure that is told to the user in one line, without a stack. */
+/** A failure that is printed in one line, without a stack. */
 export class CliError extends Error {
   override readonly name = 'CliError';
-  /** 1: it failed. 2: it was called wrongly. */
+  /** 1: failure. 2: usage error. */
   readonly exitCode: 1 | 2;
 
   constructor(message: string, options: { exitCode?: 1 | 2; cause?: unknown } = {}) {

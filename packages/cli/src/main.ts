@@ -10,5 +10,5 @@ const program = createProgram({
   env: process.env,
 });
 const exitCode = await runCli(program, process.argv.slice(2), terminal);
-// A command that failed may have left something running; one that worked ends by itself, its output written.
+// A failed command may have left something running. A successful one ends by itself once its output is written.
 if (exitCode !== 0) process.exit(exitCode);

@@ -17,9 +17,9 @@ import { createPaint, type Terminal } from './output/terminal.ts';
 
 /** The command line of `cortex`. */
 export function createProgram(options: {
-  /** Of the commands that answer and end. */
+  /** Terminal of the commands that print and exit. */
   readonly terminal: Terminal;
-  /** Of `up`, which stays. */
+  /** Terminal of `up`, which keeps running. */
   readonly serviceTerminal: Terminal;
   readonly env: Readonly<Record<string, string | undefined>>;
 }): Command {
@@ -34,7 +34,7 @@ export function createProgram(options: {
       }),
   };
   const program = new Command('cortex')
-    .description('One OpenAI and Anthropic address for a self-hosted fleet of GPU hosts.')
+    .description('One OpenAI-compatible address for a self-hosted fleet of GPU hosts.')
     .version(manifest.version)
     .addCommand(upCommand({ terminal: serviceTerminal, paint, env }))
     .addCommand(serveCommand(env))

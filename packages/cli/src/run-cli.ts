@@ -4,14 +4,14 @@ import { ConfigError, isSystemError } from '@cortex/service';
 import { CliError } from './cli-error.ts';
 import { type Terminal } from './output/terminal.ts';
 
-/** Makes commander throw instead of ending the process, in `command` and all below it. */
+/** Makes commander throw instead of ending the process, for `command` and its subcommands. */
 function neverExit(command: CommandUnknownOpts): void {
   command.exitOverride();
-  command.showHelpAfterError('(--help shows how it is called)');
+  command.showHelpAfterError('(see --help for usage)');
   for (const child of command.commands) neverExit(child);
 }
 
-/** Runs the command line; 0 when it worked, 1 when it failed, 2 when it was called wrongly. */
+/** Runs the command line. @returns 0 on success, 1 on failure, 2 on a usage error */
 export async function runCli(
   program: Command,
   args: readonly string[],
@@ -22,7 +22,7 @@ export async function runCli(
     await program.parseAsync([...args], { from: 'user' });
     return 0;
   } catch (error) {
-    // commander has printed its own message by now; help and version are no errors.
+    // commander has already printed its message; help and version are not errors.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     if (error instanceof CliError || error instanceof ConfigError || isSystemError(error)) {
       terminal.warn(`cortex: ${error.message}`);

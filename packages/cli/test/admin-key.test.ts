@@ -16,7 +16,7 @@ const findAdminKeys = (source: Omit<AdminKeySource, 'stateDir'>) =>
 
 const HERE = 'http://127.0.0.1:31313';
 
-/** A state folder with the key `of state`, and a file with another key. */
+/** A state folder with the key `of-state`, and a file with another key. */
 function setUp() {
   const stateDir = temporaryFolder('cortex-cli-key');
   writeFileSync(join(stateDir, 'admin.key'), 'of-state\n');
@@ -44,7 +44,7 @@ test('the admin key of --key-file comes before CORTEX_ADMIN_KEY, CORTEX_ADMIN_KE
   ]);
 });
 
-test('a run of cortex up says where the admin key of its gateway is', async () => {
+test('the admin key of a running cortex up is found through its run folder', async () => {
   const { stateDir, keyFile, env } = setUp();
   const run = join(stateDir, 'up', `${process.pid}-abcdef`);
   mkdirSync(run, { recursive: true });
@@ -53,27 +53,27 @@ test('a run of cortex up says where the admin key of its gateway is', async () =
   expect((await findAdminKeys({ env, url: HERE })).keys).toEqual(['of-file', 'of-state']);
 });
 
-test('an admin key of this machine is not sent to another one', async () => {
+test('an admin key of this machine is not sent to another machine', async () => {
   const { env } = setUp();
 
   const { keys, tried } = await findAdminKeys({ env, url: 'http://192.0.2.1:31313' });
 
   expect(keys).toEqual([]);
-  expect(tried.join()).toContain('the URL is of another');
+  expect(tried.join()).toContain('the URL names another machine');
 });
 
-test('an admin key file that was named and cannot be used is an error that says why', async () => {
+test('a named admin key file that cannot be used is an error with the reason', async () => {
   const { stateDir, env } = setUp();
 
   await expect(
     findAdminKeys({ keyFile: join(stateDir, 'absent'), env, url: HERE }),
-  ).rejects.toThrow(/^--key-file: .*absent cannot be used: no such file$/);
+  ).rejects.toThrow(/^--key-file: .*absent cannot be used: no such file or folder$/);
   await expect(
     findAdminKeys({ env: { ...env, CORTEX_ADMIN_KEY_FILE: stateDir }, url: HERE }),
   ).rejects.toThrow(/^CORTEX_ADMIN_KEY_FILE: .* cannot be used: it is a folder$/);
 });
 
-test('the next admin key is tried where a gateway refuses the first', async () => {
+test('the next admin key is tried if the gateway refuses the first', async () => {
   const sent: unknown[] = [];
   const client = createGatewayClient(HERE, {
     adminKeys: () => Promise.resolve({ keys: ['stale', 'right'], tried: [] }),
@@ -92,12 +92,14 @@ test('the next admin key is tried where a gateway refuses the first', async () =
   expect(sent).toEqual(['Bearer stale', 'Bearer right', 'Bearer right']);
 });
 
-test('a command without an admin key says where it looked', async () => {
+test('a command that finds no admin key lists where it looked', async () => {
   const stateDir = temporaryFolder('cortex-cli-key');
   const client = createGatewayClient(HERE, {
     adminKeys: () => findAdminKeys({ env: { CORTEX_STATE_DIR: stateDir }, url: HERE }),
     fetch: () => Promise.resolve(new Response('', { status: 401 })),
   });
 
-  await expect(client.nodes()).rejects.toThrow(`${join(stateDir, 'admin.key')} (no such file)`);
+  await expect(client.nodes()).rejects.toThrow(
+    `${join(stateDir, 'admin.key')} (no such file or folder)`,
+  );
 });

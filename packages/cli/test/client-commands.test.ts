@@ -29,7 +29,7 @@ function fixture(client = new FakeClient()) {
 }
 
 describe('cortex models', () => {
-  test('prints one row a model and leaves out columns that nobody fills', async () => {
+  test('prints one row per model and omits empty columns', async () => {
     const { context, run } = fixture();
 
     const text = await run(modelsCommand(context));
@@ -37,7 +37,7 @@ describe('cortex models', () => {
     expect(text).toBe('MODEL        STATUS  CONTEXT  NODES\ncortex-tiny  loaded     4096  local\n');
   });
 
-  test('says why no node can serve a model', async () => {
+  test('shows why no node can serve a model', async () => {
     const { client, context, run } = fixture();
     client.listed = [
       listedModel({ loaded: false, status: 'unloaded', locations: [], reason: 'no harness x' }),
@@ -46,7 +46,7 @@ describe('cortex models', () => {
     expect(await run(modelsCommand(context))).toContain('no harness x');
   });
 
-  test('says what to do when there is no model', async () => {
+  test('explains how to add a model if there is none', async () => {
     const { client, context, run } = fixture();
     client.listed = [];
 
@@ -74,7 +74,7 @@ describe('cortex status', () => {
     expect(text).toMatch(/cortex-tiny +loaded +local, cpu/);
   });
 
-  test('cortex status shows what models may take of a node without a GPU, not the RAM of its machine', async () => {
+  test('shows the memory that models may use on a node without a GPU, not its RAM', async () => {
     const { client, context, run } = fixture();
     const cpu = { index: -1, name: 'Example CPU', kind: 'cpu', vram_total_mb: 16_000 };
     client.nodeList = [adminNode({ devices: [{ ...cpu, vram_used_mb: 1200 }] })];
@@ -100,7 +100,7 @@ describe('cortex status', () => {
 });
 
 describe('cortex load and unload', () => {
-  test('pass on what was asked for and say what happens', async () => {
+  test('send model and node to the gateway and print the result', async () => {
     const { client, context, run } = fixture();
 
     const text = await run(loadCommand(context), 'org/model', '--node', 'beast');
@@ -109,7 +109,7 @@ describe('cortex load and unload', () => {
     expect(text).toContain('org/model is loading on beast');
   });
 
-  test('unload ends running requests only with --force', async () => {
+  test('cortex unload ends running requests only with --force', async () => {
     const { client, context, run } = fixture();
 
     await run(unloadCommand(context), 'a');
@@ -125,7 +125,7 @@ describe('cortex chat through a pipe', () => {
     output: new Writable(),
   });
 
-  test('prints just the answer', async () => {
+  test('prints only the answer', async () => {
     const { client, context, run } = fixture();
     client.answer = [{ reasoning: 'Hm.' }, { text: '\n\nIt is a gate' }, { text: 'way.' }];
 
@@ -134,7 +134,7 @@ describe('cortex chat through a pipe', () => {
     );
   });
 
-  test('talks to a loaded model when none is named', async () => {
+  test('uses a loaded model if none is named', async () => {
     const { client, context, run } = fixture();
     client.listed = [listedModel({ id: 'cold', loaded: false }), listedModel({ id: 'warm' })];
 
@@ -157,7 +157,7 @@ describe('cortex chat through a pipe', () => {
     });
   });
 
-  test('gives scripts the whole answer as JSON', async () => {
+  test('prints the whole answer as JSON with --json', async () => {
     const { context, run } = fixture();
 
     const text = await run(chatCommand(context, streams('hi')), '--json');
@@ -169,9 +169,11 @@ describe('cortex chat through a pipe', () => {
     });
   });
 
-  test('refuses an empty question', async () => {
+  test('refuses empty standard input', async () => {
     const { context, run } = fixture();
 
-    await expect(run(chatCommand(context, streams('  \n')))).rejects.toThrow('nothing to ask');
+    await expect(run(chatCommand(context, streams('  \n')))).rejects.toThrow(
+      'standard input is empty',
+    );
   });
 });

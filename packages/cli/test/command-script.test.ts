@@ -8,7 +8,7 @@ afterEach(() => {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
 });
 
-/** The two packages as they lie side by side, below a path with a space, with an entry that prints its arguments. */
+/** The two packages in one folder whose path has a space, with an entry that prints its arguments. */
 function layOut(): { readonly packages: string; readonly modules: string } {
   const folder = mkdtempSync(join(tmpdir(), 'cortex-command-'));
   folders.push(folder);
@@ -39,13 +39,13 @@ function run(command: string, path = process.env['PATH'] ?? ''): string {
 
 const EXPECTED = '["a b","","$HOME","*"] 65336\n';
 
-test('cortex runs by its own path, every argument as it was given', () => {
+test('cortex runs by its own path and receives every argument unchanged', () => {
   const { packages } = layOut();
 
   expect(run(join(packages, 'cli/bin/cortex'))).toBe(EXPECTED);
 });
 
-test('cortex runs through the links of node_modules, as npx calls it', () => {
+test('cortex runs through the links in node_modules, as npx calls it', () => {
   const { packages, modules } = layOut();
   mkdirSync(join(modules, '@cortex'));
   symlinkSync('../../packages/cli', join(modules, '@cortex/cli'));
@@ -56,7 +56,7 @@ test('cortex runs through the links of node_modules, as npx calls it', () => {
   expect(run(join(packages, 'absolute link'))).toBe(EXPECTED);
 });
 
-test('cortex runs by its name where the links are on the PATH', () => {
+test('cortex runs by its name if the links are on the PATH', () => {
   const { packages, modules } = layOut();
   symlinkSync(join(packages, 'cli/bin/cortex'), join(modules, '.bin/cortex'));
   const path = `${join(modules, '.bin')}:${process.env['PATH'] ?? ''}`;

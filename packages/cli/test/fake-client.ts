@@ -65,7 +65,7 @@ export const adminModel = (
     ...overrides,
   });
 
-/** A gateway that answers what a test says, and remembers what it was asked. */
+/** A gateway with scripted answers that records its calls. */
 export class FakeClient implements GatewayClient {
   readonly url = 'http://gateway';
   readonly calls: ModelCall[] = [];
@@ -104,7 +104,7 @@ export class FakeClient implements GatewayClient {
 
 export const plain: Paint = (_, text) => text;
 
-/** A terminal that remembers. */
+/** A terminal that records its output. */
 export class FakeTerminal implements Terminal {
   readonly isInteractive = false;
   text = '';

@@ -24,11 +24,11 @@ const chunk = (delta: object, finish: string | null = null): string =>
   });
 
 describe('the gateway client', () => {
-  test('takes a base URL as OpenAI clients write it', () => {
+  test('accepts a base URL as OpenAI clients write it', () => {
     expect(client(() => new Response()).url).toBe('http://gateway:1');
   });
 
-  test('reads a stream into text, reasoning, finish and nothing else', async () => {
+  test('reads text, reasoning and finish reason from a stream', async () => {
     const deltas = await Array.fromAsync(
       client(() =>
         sse(
@@ -44,7 +44,7 @@ describe('the gateway client', () => {
     expect(deltas).toEqual([{}, { reasoning: 'hm' }, { text: 'Yes' }, { finish: 'stop' }]);
   });
 
-  test('throws what an error event of the stream says', async () => {
+  test('throws the message of an error event in a stream', async () => {
     const stream = client(() =>
       sse(
         chunk({ content: 'Ye' }),
@@ -57,7 +57,7 @@ describe('the gateway client', () => {
     await expect(Array.fromAsync(stream)).rejects.toThrow('gone [node_recovering]');
   });
 
-  test('says in one line that the gateway broke off an answer', async () => {
+  test('reports in one line that the gateway ended an answer early', async () => {
     async function* broken() {
       yield new TextEncoder().encode(`data: ${chunk({ content: 'Ye' })}\n\n`);
       throw new TypeError('The socket connection was closed unexpectedly.');
@@ -68,12 +68,10 @@ describe('the gateway client', () => {
     const error = await Array.fromAsync(stream).catch((thrown: unknown) => thrown);
 
     expect(error).toBeInstanceOf(CliError);
-    expect(String(error)).toContain(
-      'the gateway at http://gateway:1 ended the answer before it was complete',
-    );
+    expect(String(error)).toContain('the gateway at http://gateway:1 ended the answer early');
   });
 
-  test('says the message, the code and when to try again', async () => {
+  test('reports message, code and retry time of an error', async () => {
     const busy = client(() =>
       Response.json(
         { error: { message: 'No room.', type: 'server_error', code: 'no_capacity' } },
@@ -86,9 +84,9 @@ describe('the gateway client', () => {
     );
   });
 
-  test('says so when another program answers', async () => {
+  test('reports an answer that does not come from a cortex gateway', async () => {
     await expect(client(() => new Response('<html>')).models()).rejects.toThrow(
-      'does not answer like a cortex gateway',
+      'did not answer like a cortex gateway',
     );
   });
 });

@@ -7,7 +7,7 @@ import { CliError } from '../src/cli-error.ts';
 import { type ChatDelta } from '../src/client/gateway-client.ts';
 import { FakeClient, FakeTerminal, plain } from './fake-client.ts';
 
-/** A whole conversation: the lines a person types, then Ctrl-D. */
+/** A whole chat: the lines that a user types, then Ctrl-D. */
 async function converse(lines: readonly string[], client = new FakeClient()) {
   const terminal = new FakeTerminal();
   const input = new PassThrough();
@@ -30,8 +30,8 @@ class FailingOnce extends FakeClient {
   }
 }
 
-describe('a chat in the terminal', () => {
-  test('carries the conversation from turn to turn', async () => {
+describe('cortex chat in a terminal', () => {
+  test('sends the earlier turns of the conversation with each question', async () => {
     const { client, terminal } = await converse(['hi', 'and now?']);
 
     expect(client.bodies[1]?.['messages']).toEqual([
@@ -42,7 +42,7 @@ describe('a chat in the terminal', () => {
     expect(terminal.text.match(/Hello\./g)).toHaveLength(2);
   });
 
-  test('shows reasoning before the answer and does not send it back', async () => {
+  test('shows reasoning before the answer and does not send it with the next question', async () => {
     const client = new FakeClient();
     client.answer = [{ reasoning: 'Let me see.' }, { text: '\n\nYes.' }];
 
@@ -55,7 +55,7 @@ describe('a chat in the terminal', () => {
     });
   });
 
-  test('/clear forgets, /system and /think shape the next turn, /model changes the model', async () => {
+  test('obeys /clear, /system, /think and /model from the next turn on', async () => {
     const { client } = await converse([
       'hi',
       '/clear',
@@ -75,35 +75,35 @@ describe('a chat in the terminal', () => {
     });
   });
 
-  test('/help and an unknown command list the commands, and ask nothing', async () => {
+  test('lists the commands on /help and on an unknown command, without a request', async () => {
     const { client, terminal } = await converse(['/help', '/nonsense']);
 
     expect(client.bodies).toEqual([]);
     expect(terminal.text.match(/\/system/g)).toHaveLength(2);
   });
 
-  test('/quit leaves at once', async () => {
+  test('ends at once on /quit', async () => {
     const { client } = await converse(['/quit', 'hi']);
 
     expect(client.bodies).toEqual([]);
   });
 
-  test('a failed turn is told in one line and leaves no trace in the conversation', async () => {
+  test('shows a failed turn in one line and omits it from the conversation', async () => {
     const { client, terminal } = await converse(['hi', 'again'], new FailingOnce());
 
     expect(terminal.text).toContain('the node is gone');
     expect(client.bodies[1]?.['messages']).toEqual([{ role: 'user', content: 'again' }]);
   });
 
-  test('a line that ends with a backslash goes on in the next one', async () => {
+  test('joins a line that ends with a backslash and the next one', async () => {
     const { client } = await converse(['one \\', 'two']);
 
     expect(client.bodies[0]?.['messages']).toEqual([{ role: 'user', content: 'one \ntwo' }]);
   });
 });
 
-describe('a turn that the reader stops', () => {
-  test('stays with what was said of it', async () => {
+describe('a turn that the user stops', () => {
+  test('keeps the text received so far in the conversation', async () => {
     const stopping = new AbortController();
     const client = new FakeClient();
     client.chat = async function* (body) {

@@ -11,7 +11,7 @@ async function run(...args: string[]) {
     printed += String(chunk);
     return true;
   };
-  // commander writes help and usage errors to the process itself.
+  // commander writes help and usage errors directly to the process.
   const spies = [
     spyOn(process.stdout, 'write').mockImplementation(record),
     spyOn(process.stderr, 'write').mockImplementation(record),
@@ -29,7 +29,7 @@ async function run(...args: string[]) {
 }
 
 describe('the command line', () => {
-  test('exits with 1 and one line that names the remedy when no gateway runs', async () => {
+  test('exits with 1 and one line that says what to do if no gateway runs', async () => {
     const { code, warnings } = await run('status', '--url', 'http://127.0.0.1:9');
 
     expect(code).toBe(1);
@@ -53,7 +53,7 @@ describe('the command line', () => {
     },
   );
 
-  test('exits with 2 when it is called wrongly', async () => {
+  test('exits with 2 on a usage error', async () => {
     expect((await run('load')).code).toBe(2);
     expect((await run('sttus')).code).toBe(2);
     expect((await run('status', '--nonsense')).code).toBe(2);

@@ -83,6 +83,6 @@ test('cors_origins = ["*"] lets every page call the client API, with a warning a
 
   expect(answer.headers.get('access-control-allow-origin')).toBe('null');
   expect(gateway.lines.map(({ msg }) => msg)).toContain(
-    'gateway.cors_origins has "*": every page that a browser shows may call this server',
+    'gateway.cors_origins has "*": any web page may call this server',
   );
 });

@@ -2,26 +2,26 @@ import { constants, fstatSync, openSync, writeSync } from 'node:fs';
 
 import { backoff } from './process/backoff.ts';
 
-/** Where finished log lines go; each text ends with a line feed. */
+/** A destination of log lines; each text ends with a line feed. */
 export interface LogDestination {
   write(text: string): void;
 }
 
-/** Bytes that may wait for a reader that is behind, beside what the pipe itself holds. */
+/** Bytes that may wait for a slow reader, in addition to the buffer of the pipe. */
 const MAX_WAITING_BYTES = 256 << 10;
-/** Pause before a full pipe is tried again: short while its reader takes data, twice as long each time while it does not. */
+/** Pause before the next write to a full pipe; it doubles while the reader takes no data. */
 const RETRY_PAUSE = { firstMs: 2, maxMs: 100 };
-/** How long the last lines may hold up the end of the process. */
+/** How long the last lines may delay the end of the process. */
 const LAST_LINES_MS = 200;
 const PAUSE_MS = 5;
 const LINE_FEED = 0x0a;
 
 /**
- * A descriptor for the same pipe, terminal or socket as `fd` on which writes never wait.
+ * A non-blocking descriptor for the same pipe, terminal or socket as `fd`.
  *
- * Pipes and terminals are opened anew, because the non-blocking flag belongs to the open file, which this process may
- * share with others. A socket cannot be opened by its path; Bun's writer sets the flag when it is made. A file never
- * waits for a reader, and opened anew it would lose the position that it shares.
+ * Pipes and terminals are opened again, because the non-blocking flag belongs to the open file description, which
+ * other processes may share. A socket cannot be opened by path; Bun's writer sets the flag when it is created. A
+ * file never blocks, and opened again it would lose its shared position.
  */
 function openWithoutWaiting(fd: number): number {
   try {
@@ -44,15 +44,15 @@ function countLines(bytes: Uint8Array): number {
 
 interface Chunk {
   bytes: Buffer;
-  /** The dropped lines that this chunk reports; absent: it is lines itself. */
+  /** Number of dropped lines that this chunk reports; absent for a chunk of lines. */
   readonly reports?: number;
 }
 
 /**
- * Writes lines to a descriptor and never waits for its reader (behaviour 53).
+ * Writes lines to a descriptor without blocking on its reader (behaviour 53).
  *
- * What a full pipe does not take waits in memory, up to 256 KiB. Lines beyond that, and lines that cannot be written at
- * all (reader gone, disk full), are dropped and counted; the count is written in their place.
+ * Lines that a full pipe does not accept wait in memory, up to 256 KiB. Further lines, and lines that cannot be
+ * written (pipe closed, disk full), are dropped and counted; the count is written in their place.
  */
 export class LineSink implements LogDestination {
   readonly #fd: number;
@@ -61,19 +61,19 @@ export class LineSink implements LogDestination {
   #waiting: Chunk[] = [];
   #waitingBytes = 0;
   #lostLines = 0;
-  /** The last byte that was written does not end a line. */
+  /** True if the last byte written does not end a line. */
   #isMidLine = false;
   readonly #pause = backoff(RETRY_PAUSE);
   #retry: ReturnType<typeof setTimeout> | undefined;
   #isExitHandled = false;
 
-  /** @param describeLoss - The line, with its line feed, that says how many lines were dropped. */
+  /** @param describeLoss - Returns the line, with its line feed, that reports how many lines were dropped. */
   constructor(fd: number, describeLoss: (lines: number) => string) {
     this.#fd = fd;
     this.#describeLoss = describeLoss;
   }
 
-  /** Takes whole lines; each ends with a line feed. */
+  /** Writes whole lines; each ends with a line feed. */
   write(text: string): void {
     const bytes = Buffer.from(text);
     if (this.#waitingBytes > 0 && this.#waitingBytes + bytes.length > MAX_WAITING_BYTES) {
@@ -99,7 +99,7 @@ export class LineSink implements LogDestination {
     this.#push({ bytes: Buffer.from(text), reports: lines });
   }
 
-  /** Writes what is waiting until its reader is behind. */
+  /** Writes waiting chunks until the pipe is full. */
   #flush(): void {
     this.#openFd ??= openWithoutWaiting(this.#fd);
     try {
@@ -138,7 +138,7 @@ export class LineSink implements LogDestination {
     process.once('exit', () => this.#finish());
   }
 
-  /** The process ends: a reader that is only slow gets the last lines. */
+  /** Called when the process exits: gives a slow reader time for the last lines. */
   #finish(): void {
     const endMs = performance.now() + LAST_LINES_MS;
     const never = new Int32Array(new SharedArrayBuffer(4));

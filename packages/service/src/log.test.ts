@@ -12,7 +12,7 @@ function logTo(level?: string) {
   return { log, read: (): unknown[] => lines.map((line) => JSON.parse(line)) };
 }
 
-test('a line is JSON with level, time, name, message and fields', () => {
+test('a log line is JSON with level, time, name, message and fields', () => {
   const { log, read } = logTo();
 
   log.warn({ node: 'beast' }, 'node is down');
@@ -36,7 +36,7 @@ test('an error is logged with its causes', () => {
   expect(JSON.stringify(read())).toContain('inner');
 });
 
-describe('the level', () => {
+describe('the log level', () => {
   test('is info by default', () => {
     const { log, read } = logTo();
 
@@ -46,7 +46,7 @@ describe('the level', () => {
     expect(read()).toHaveLength(1);
   });
 
-  test('is the one asked for, and an unknown one is an error', () => {
+  test('is the configured one, and an unknown level is an error', () => {
     const { log, read } = logTo('debug');
 
     log.debug('yes');

@@ -8,22 +8,22 @@ export type { LogDestination } from './line-sink.ts';
 
 const LEVELS: readonly string[] = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 
-/** The standard error of this process. It is never waited for; lines that nobody reads are dropped and counted. */
+/** The standard error of this process. Writes never block; lines that cannot be written are dropped and counted. */
 export const STDERR: LogDestination = new LineSink(2, (lines) => {
   const record = {
     level: 'warn',
     time: new Date().toISOString(),
     lines,
-    msg: `${lines} log lines were dropped because stderr did not take them`,
+    msg: `${lines} log lines were dropped because stderr was full or closed`,
   };
   return `${JSON.stringify(record)}\n`;
 });
 
 /**
- * A logger that writes one JSON object a line to stderr: `level` as a word, `time` as ISO 8601, `name`, `msg`.
+ * A logger that writes one JSON object per line to stderr: `level` as a word, `time` as ISO 8601, `name`, `msg`.
  *
  * @param options.level - `debug`, `info`, `warn`, `error` or `fatal`; `info` when absent.
- * @throws ConfigError naming the variable (`CORTEX_LOG`) when the level is unknown.
+ * @throws ConfigError naming the variable (`CORTEX_LOG`) if the level is unknown.
  */
 export function createLogger(options: {
   readonly name: string;

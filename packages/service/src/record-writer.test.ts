@@ -4,7 +4,7 @@ import { createRecordWriter } from './record-writer.ts';
 
 const nextTurn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
 
-test('the records of one turn are one write, a JSON line each', async () => {
+test('the records of one event loop turn are one write with one JSON line each', async () => {
   const written: string[] = [];
   const write = createRecordWriter((text) => written.push(text));
 
@@ -15,7 +15,7 @@ test('the records of one turn are one write, a JSON line each', async () => {
   expect(written).toEqual(['{"a":1}\n{"b":"x\\ny"}\n']);
 });
 
-test('flush writes what waits at once, and only once', async () => {
+test('flush writes waiting records at once, and only once', async () => {
   const written: string[] = [];
   const write = createRecordWriter((text) => written.push(text));
 
@@ -27,7 +27,7 @@ test('flush writes what waits at once, and only once', async () => {
   expect(written).toEqual(['{"a":1}\n']);
 });
 
-test('records after a flush in the same turn are written too', async () => {
+test('records after a flush in the same event loop turn are written too', async () => {
   const written: string[] = [];
   const write = createRecordWriter((text) => written.push(text));
 

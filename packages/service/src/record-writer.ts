@@ -1,14 +1,14 @@
-/** Writes records as JSON lines; `flush` writes what has not been written yet. */
+/** Writes records as JSON lines; `flush` writes the waiting ones at once. */
 export interface RecordWriter {
   (record: object): void;
   flush(): void;
 }
 
 /**
- * A writer for the request path: one `JSON.stringify` a record, and one `write` for all records of a short while.
+ * A writer for the request path: one `JSON.stringify` per record, and one `write` for all records of a short interval.
  *
- * @param write - Gets whole lines, each ending with a line feed.
- * @param options.delayMs - How long a record may wait for others; absent: the rest of this turn of the event loop.
+ * @param write - Receives whole lines, each ending with a line feed.
+ * @param options.delayMs - How long a record may wait for others; absent: until the end of this event loop turn.
  */
 export function createRecordWriter(
   write: (text: string) => void,

@@ -11,12 +11,12 @@ const REASONS: ReadonlyMap<unknown, string> = new Map([
   ['ENAMETOOLONG', 'the name is too long'],
 ]);
 
-/** Why the system refused to read or write a file, in words; the error's own text where the code is not known. */
+/** Why a system call on a file failed, in words; the message of the error if its code is unknown. */
 export function systemReason(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   return REASONS.get(code) ?? (error instanceof Error ? error.message : String(error));
 }
 
-/** Whether the system refused something (a file, an address): an operator's matter, not a fault of the program. */
+/** Whether `error` is a failed system call (on a file or an address), which the operator can fix. */
 export const isSystemError = (error: unknown): error is Error =>
   error instanceof Error && 'syscall' in error && 'code' in error;

@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test';
 
 import { Ticker } from './ticker.ts';
 
-/** Time that passes when told to, with one timer. */
+/** A fake clock with one timer. */
 class FakeTime {
   #nowMs = 0;
   #timer: { readonly dueMs: number; readonly run: () => void } | undefined;
@@ -33,7 +33,7 @@ class FakeTime {
   }
 }
 
-test('a ticker runs each entry at its own pace on one timer', () => {
+test('a ticker runs each entry at its own interval on one timer', () => {
   const time = new FakeTime();
   const ticker = new Ticker(time);
   const ran: string[] = [];
@@ -45,7 +45,7 @@ test('a ticker runs each entry at its own pace on one timer', () => {
   expect(ran).toEqual(['1 s', '1 s', '2.5 s', '1 s']);
 });
 
-test('the timer of a ticker runs only while something waits for it', () => {
+test('the timer of a ticker runs only while it has entries', () => {
   const time = new FakeTime();
   const ticker = new Ticker(time);
   const cancelFirst = ticker.every(1000, () => undefined);
@@ -59,7 +59,7 @@ test('the timer of a ticker runs only while something waits for it', () => {
   expect(time.isRunning).toBe(false);
 });
 
-test('an entry of a ticker that cancels itself, or another, runs no more', () => {
+test('a ticker entry that is cancelled by itself or by another one does not run again', () => {
   const time = new FakeTime();
   const ticker = new Ticker(time);
   let ran = 0;
@@ -75,7 +75,7 @@ test('an entry of a ticker that cancels itself, or another, runs no more', () =>
   expect(ran).toBe(1);
 });
 
-test('an entry of a ticker that throws does not keep the others from running', () => {
+test('a ticker entry that throws does not stop the others', () => {
   const time = new FakeTime();
   const errors: unknown[] = [];
   const ticker = new Ticker(time, (error) => errors.push(error));
@@ -91,7 +91,7 @@ test('an entry of a ticker that throws does not keep the others from running', (
   expect(errors).toHaveLength(2);
 });
 
-test('after a stall an entry of a ticker runs once, not once per period missed', () => {
+test('after a stall a ticker entry runs once, not once per missed interval', () => {
   const time = new FakeTime();
   let stalledMs = 0;
   const ticker = new Ticker({

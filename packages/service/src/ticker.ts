@@ -1,6 +1,6 @@
 import { type Clock } from './clock.ts';
 
-/** How exact a tick is: keep-alives and idle deadlines are seconds long. */
+/** Accuracy of a tick: keep-alive intervals and idle limits are seconds long. */
 const GRANULARITY_MS = 250;
 
 interface Entry {
@@ -10,9 +10,9 @@ interface Entry {
 }
 
 /**
- * One timer per process for everything that is due after about so many milliseconds (behaviour 4a).
+ * One timer per process for all periodic work of coarse accuracy (behaviour 4a).
  *
- * It runs only while something waits for it.
+ * It runs only while it has entries.
  */
 export class Ticker {
   readonly #clock: Pick<Clock, 'nowMs' | 'setTimer'>;
@@ -31,7 +31,10 @@ export class Ticker {
     this.#onError = onError;
   }
 
-  /** Calls `run` about every `everyMs` (to 250 ms) until the returned function is called, which may be more than once. */
+  /**
+   * Calls `run` about every `everyMs` (to 250 ms) until the returned function is called, which may be more than
+   * once.
+   */
   every(everyMs: number, run: () => void): () => void {
     const entry: Entry = { everyMs, run, dueMs: this.#clock.nowMs() + everyMs };
     this.#entries.add(entry);
@@ -59,7 +62,7 @@ export class Ticker {
       try {
         entry.run();
       } catch (error) {
-        // One that throws must not keep the others from running.
+        // An entry that throws must not stop the others.
         this.#onError(error);
       }
     }

@@ -44,7 +44,7 @@ async function send(body: BodyInit, encoding?: string): Promise<Outcome> {
   return [response.status, Answer.parse(await response.json())];
 }
 
-/** A body of unknown length: sent chunked. */
+/** A body of unknown length, sent chunked. */
 function chunked(bytes: Uint8Array): ReadableStream<Uint8Array> {
   let at = 0;
   return new ReadableStream({
@@ -71,15 +71,15 @@ const COMPRESSORS = {
   zstd: zstdCompressSync,
 } as const;
 
-describe('a body of exactly the limit is read, every byte of it,', () => {
+describe('a body of exactly the limit is read completely', () => {
   const bytes = random(LIMIT_BYTES);
   const expected: Outcome = [200, { bytes: LIMIT_BYTES, hash: Bun.hash(bytes).toString() }];
 
-  test('with its length announced', async () => {
+  test('with a Content-Length', async () => {
     expect(await send(bytes)).toEqual(expected);
   });
 
-  test('in chunks of unknown length', async () => {
+  test('with chunked encoding', async () => {
     expect(await send(chunked(bytes))).toEqual(expected);
   });
 
@@ -95,18 +95,18 @@ describe('a body of exactly the limit is read, every byte of it,', () => {
   });
 });
 
-describe('a body of one byte more is refused in the envelope', () => {
+describe('a body of one byte more than the limit is refused in the error envelope', () => {
   const bytes = random(LIMIT_BYTES + 1);
   const expected: Outcome = [
     413,
     { error: { code: 'request_too_large', message: 'The body is larger than 1 MiB.' } },
   ];
 
-  test('with its length announced', async () => {
+  test('with a Content-Length', async () => {
     expect(await send(bytes)).toMatchObject(expected);
   });
 
-  test('in chunks of unknown length', async () => {
+  test('with chunked encoding', async () => {
     expect(await send(chunked(bytes))).toMatchObject(expected);
   });
 
@@ -118,7 +118,7 @@ describe('a body of one byte more is refused in the envelope', () => {
 });
 
 test.each(['gzip', 'zstd'] as const)(
-  'a %s bomb of 1 GiB takes no more memory than a body',
+  'a %s bomb of 1 GiB uses no more memory than a normal body',
   async (encoding) => {
     const bomb = COMPRESSORS[encoding](new Uint8Array(1 << 30));
     Bun.gc(true);
@@ -137,9 +137,9 @@ test.each(['gzip', 'zstd'] as const)(
   },
 );
 
-describe('what cannot be decompressed is refused:', () => {
+describe('a compressed body is refused', () => {
   test.each(['rot13', 'constructor', '__proto__', 'toString', 'gzip, gzip', 'x'.repeat(8000)])(
-    'an encoding nobody knows, with the name of a member of objects or not: %.20p',
+    'with the unknown encoding %.20p',
     async (encoding) => {
       expect(await send('{}', encoding)).toMatchObject([
         415,
@@ -148,25 +148,25 @@ describe('what cannot be decompressed is refused:', () => {
     },
   );
 
-  test('bytes that are not what they say', async () => {
+  test('if its bytes are not of the declared encoding', async () => {
     expect(await send('{"model":"m"}', 'gzip')).toMatchObject([
       400,
       { error: { code: 'invalid_request' } },
     ]);
   });
 
-  test('compressed bytes that were cut', async () => {
+  test('if its bytes are truncated', async () => {
     const cut = gzipSync(random(1000)).subarray(0, 500);
 
     expect(await send(cut, 'gzip')).toMatchObject([400, { error: { code: 'invalid_request' } }]);
   });
 });
 
-test('an empty body is no bytes', async () => {
+test('an empty body is read as zero bytes', async () => {
   expect(await send('')).toMatchObject([200, { bytes: 0 }]);
 });
 
-test('a client that leaves while it sends is client_closed_request', async () => {
+test('a client that disconnects while it sends its body is client_closed_request', async () => {
   lastError = Promise.withResolvers();
   const socket = connect(listener.port, '127.0.0.1', () => {
     socket.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"mod', () =>
@@ -177,7 +177,7 @@ test('a client that leaves while it sends is client_closed_request', async () =>
   expect(await lastError.promise).toMatchObject({ code: 'client_closed_request' });
 });
 
-test('a request that announces a length and also comes in chunks is no way around the limit', async () => {
+test('a request with both Content-Length and chunked encoding cannot exceed the limit', async () => {
   const { promise, resolve } = Promise.withResolvers<string>();
   let received = '';
   const socket = connect(listener.port, '127.0.0.1', () => {

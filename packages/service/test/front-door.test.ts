@@ -1,4 +1,4 @@
-/** What every listener of both daemons does before a route: Host, HEAD, web pages. */
+/** Checks that every listener makes before a route: Host, HEAD, web pages. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 
 import { type Listener, listen, routePath } from '@cortex/service';
@@ -46,7 +46,7 @@ describe('a request', () => {
   });
 
   test.each(['a b', 'a/b', 'a@b', '[::1', 'a:99999', 'a\r\nHost: b'])(
-    'with the Host %p is refused with 400 in the envelope',
+    'with the Host %p is refused with 400 in the error envelope',
     async (host) => {
       const answer = await ask(`GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close`);
 
@@ -56,7 +56,7 @@ describe('a request', () => {
   );
 
   test.each(['/health', '/nowhere'])(
-    'HEAD %s answers as GET does, length included, without a body',
+    'HEAD %s answers like GET, including the length, without a body',
     async (path) => {
       const rest = 'HTTP/1.1\r\nHost: a\r\nConnection: close';
       const [get, head] = await Promise.all([
@@ -95,7 +95,7 @@ describe('a web page', () => {
     });
 
   test.each(['https://chat.example', 'chrome-extension://abcdef'])(
-    'of the listed origin %s may call and read, also after a preflight',
+    'of the listed origin %s may call and read, with and without a preflight',
     async (origin) => {
       const asked = await preflight(origin);
       const answer = await call('/v1', { headers: { origin } });
@@ -113,7 +113,7 @@ describe('a web page', () => {
   );
 
   test.each(['https://evil.example', 'http://chat.example', 'null', 'file://', ''])(
-    'of the foreign origin %p is refused with 403, preflights too',
+    'of the foreign origin %p is refused with 403, including preflights',
     async (origin) => {
       const refused = [
         await preflight(origin),
@@ -127,14 +127,14 @@ describe('a web page', () => {
     },
   );
 
-  test('of a foreign origin may see that the server is alive, and not read it', async () => {
+  test('of a foreign origin may call /health but not read the answer', async () => {
     const answer = await call('/health', { headers: { origin: 'https://evil.example' } });
 
     expect(answer.status).toBe(200);
     expect(answer.headers.has('access-control-allow-origin')).toBe(false);
   });
 
-  test('of a listed origin is refused what cors_origins does not open', async () => {
+  test('of a listed origin may not call routes that cors_origins does not open', async () => {
     const headers = { origin: 'https://chat.example' };
 
     expect((await call('/admin', { headers })).status).toBe(403);
@@ -142,7 +142,7 @@ describe('a web page', () => {
   });
 
   test.each(['10.0.0.5:31313', 'beast:31313', 'beast.local', 'cortex.example', '[::1]:31313'])(
-    'that came from the Host %s of its call may call everything',
+    'served from the Host %s that it calls may call everything',
     async (host) => {
       const answer = await call('/admin', { host, headers: { origin: `http://${host}` } });
 
@@ -150,7 +150,7 @@ describe('a web page', () => {
     },
   );
 
-  test('that came by a name which a stranger pointed here is refused, with the key to set', async () => {
+  test('served under a public name that is not in allowed_hosts is refused, and the error names the key', async () => {
     const host = 'rebound.example:31313';
     const answer = await call('/v1', { host, headers: { origin: `http://${host}` } });
 
@@ -159,7 +159,7 @@ describe('a web page', () => {
   });
 
   test.each(['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data', undefined])(
-    'sends its POST as JSON, not as %p',
+    'may not send a POST as %p',
     async (type) => {
       const headers = new Headers({ origin: 'https://chat.example' });
       if (type !== undefined) headers.set('content-type', type);
@@ -171,7 +171,7 @@ describe('a web page', () => {
     },
   );
 
-  test('is not what a request without an Origin comes from: any Host and any type are served', async () => {
+  test('is not assumed for requests without an Origin: any Host and content type are served', async () => {
     const answer = await call('/admin', { method: 'POST', host: 'any.example', body: '{}' });
 
     expect(answer.status).toBe(200);

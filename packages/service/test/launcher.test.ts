@@ -10,7 +10,7 @@ const temporaryPath = temporaryPaths();
 const NODE_LAUNCHER = fixture('launch-daemon.mjs');
 const SHELL_LAUNCHER = join(import.meta.dir, '../launch.sh');
 const node = Bun.which('node') ?? 'node';
-/** How a daemon is started: by its shell script, or by Node. */
+/** How a daemon is started: by its shell script or by Node. */
 const LAUNCHERS = {
   sh: ['/bin/sh', SHELL_LAUNCHER, fixture('daemon.ts')],
   Node: [node, NODE_LAUNCHER],
@@ -18,7 +18,7 @@ const LAUNCHERS = {
 type LauncherName = keyof typeof LAUNCHERS;
 const NAMES: readonly LauncherName[] = ['sh', 'Node'];
 
-/** A daemon run through a launcher, from another folder than ours. */
+/** A daemon run through a launcher from another folder. */
 async function launch(name: LauncherName, ...args: string[]) {
   const readyFile = temporaryPath();
   const launcher = Bun.spawn([...LAUNCHERS[name], readyFile, ...args], {
@@ -30,7 +30,7 @@ async function launch(name: LauncherName, ...args: string[]) {
 }
 
 describe.each(NAMES)('the launcher of %s', (name) => {
-  test('runs the entry from any folder, with its arguments and the limit raised', async () => {
+  test('runs the entry from any folder, with its arguments and a raised fetch limit', async () => {
     const { launcher, ready } = await launch(name, 'quick');
 
     launcher.kill('SIGTERM');
@@ -42,7 +42,7 @@ describe.each(NAMES)('the launcher of %s', (name) => {
     expect(isRunning(ready.pid)).toBe(false);
   });
 
-  test.each(['SIGTERM', 'SIGINT'] as const)('passes on %s and waits', async (signal) => {
+  test.each(['SIGTERM', 'SIGINT'] as const)('forwards %s and waits', async (signal) => {
     const { launcher, ready } = await launch(name);
 
     launcher.kill(signal);
@@ -51,19 +51,19 @@ describe.each(NAMES)('the launcher of %s', (name) => {
     expect(isRunning(ready.pid)).toBe(false);
   });
 
-  test('passes on the exit code', async () => {
+  test('returns the exit code', async () => {
     const { launcher } = await launch(name, 'quick', 'exit');
 
     expect(await launcher.exited).toBe(7);
   });
 
-  test('passes on the signal that ended the program, as 128 + n', async () => {
+  test('returns 128 + n if signal n ended the program', async () => {
     const { launcher } = await launch(name, 'quick', 'signal');
 
     expect(await launcher.exited).toBe(137);
   });
 
-  test('leaves nothing behind when it is killed', async () => {
+  test('leaves no process behind when it is killed', async () => {
     const { launcher, ready } = await launch(name);
 
     launcher.kill('SIGKILL');
@@ -72,7 +72,7 @@ describe.each(NAMES)('the launcher of %s', (name) => {
   });
 });
 
-test('the launcher of sh is replaced by the program: no process of it stays', async () => {
+test('the shell launcher is replaced by the program and leaves no process of its own', async () => {
   const { launcher, ready } = await launch('sh');
 
   launcher.kill('SIGTERM');
@@ -85,19 +85,16 @@ describe('as the first process of a container the launcher', () => {
   const UNSHARE = ['unshare', '--pid', '--fork', '--mount-proc'];
   const hasNamespaces = Bun.spawnSync([...UNSHARE, 'true']).exitCode === 0;
 
-  test.skipIf(!hasNamespaces)(
-    'reaps processes that lost their parent (needs PID namespaces)',
-    async () => {
-      const command = [...UNSHARE, '/bin/sh', SHELL_LAUNCHER, fixture('orphan.ts')];
-      const container = Bun.spawn(command, { stdio: ['ignore', 'pipe', 'ignore'] });
+  test.skipIf(!hasNamespaces)('reaps orphaned processes (needs PID namespaces)', async () => {
+    const command = [...UNSHARE, '/bin/sh', SHELL_LAUNCHER, fixture('orphan.ts')];
+    const container = Bun.spawn(command, { stdio: ['ignore', 'pipe', 'ignore'] });
 
-      expect(await new Response(container.stdout).text()).toBe('reaped\n');
-      expect(await container.exited).toBe(0);
-    },
-  );
+    expect(await new Response(container.stdout).text()).toBe('reaped\n');
+    expect(await container.exited).toBe(0);
+  });
 
   test.skipIf(!hasNamespaces)(
-    'passes on SIGTERM and the exit code (needs PID namespaces)',
+    'forwards SIGTERM and returns the exit code (needs PID namespaces)',
     async () => {
       const readyFile = temporaryPath();
       const container = Bun.spawn([...UNSHARE, ...LAUNCHERS.sh, readyFile], {
@@ -115,7 +112,7 @@ describe('as the first process of a container the launcher', () => {
   );
 });
 
-test('kill -9 of the parent of the launcher of Node ends launcher and child', async () => {
+test('kill -9 of the parent of the Node launcher ends launcher and child', async () => {
   const readyFile = temporaryPath();
   const script = `
     import { spawn } from 'node:child_process';
@@ -132,7 +129,7 @@ test('kill -9 of the parent of the launcher of Node ends launcher and child', as
   expect(await ended(ready.parent)).toBeLessThan(1000);
 });
 
-test('under Bun with the limit raised the entry runs in the same process', async () => {
+test('under Bun with a raised fetch limit the launcher runs the entry in the same process', async () => {
   const readyFile = temporaryPath();
   const child = Bun.spawn([process.execPath, NODE_LAUNCHER, readyFile, 'quick', 'exit'], {
     stdio: ['ignore', 'pipe', 'ignore'],
@@ -179,7 +176,7 @@ const addPackage = (
 };
 const platformPackage = `@oven/bun-${process.platform}-${process.arch === 'arm64' ? 'aarch64' : process.arch}`;
 
-test('what lies in the folder of the user is not run', async () => {
+test('the launcher does not run files from the current folder', async () => {
   const folder = temporaryPath();
   mkdirSync(folder);
   writeFileSync(join(folder, '.env'), 'BUN_CONFIG_MAX_HTTP_REQUESTS=1\n');
@@ -194,7 +191,7 @@ test('what lies in the folder of the user is not run', async () => {
   expect(await launcher.exited).toBe(7);
 });
 
-test('under Bun without the limit the launcher is replaced, and the program ends with its parent', async () => {
+test('under Bun without a raised fetch limit the launcher is replaced, and the program ends with its parent', async () => {
   const readyFile = temporaryPath();
   const parent = Bun.spawn([process.execPath, fixture('parent.ts'), readyFile], {
     stdio: ['ignore', 'ignore', 'ignore'],
@@ -208,8 +205,8 @@ test('under Bun without the limit the launcher is replaced, and the program ends
   expect(await ended(ready.pid)).toBeLessThan(2000);
 });
 
-describe('Bun is found', () => {
-  test("where npm's install script put it", () => {
+describe('the launcher looks for Bun', () => {
+  test('where the install script of npm puts it', () => {
     const folder = install((modules) => addPackage(modules, 'bun', 'bun.exe', 'real'));
 
     expect(findBun(folder, '').output).toBe(
@@ -217,7 +214,7 @@ describe('Bun is found', () => {
     );
   });
 
-  test("in the platform's package where install scripts did not run", () => {
+  test('in the package of the platform if install scripts did not run', () => {
     const folder = install((modules) => {
       addPackage(modules, 'bun', 'bun.exe', 'placeholder');
       addPackage(modules, platformPackage, 'bun', 'real');
@@ -228,13 +225,13 @@ describe('Bun is found', () => {
     );
   });
 
-  test('on the PATH else', () => {
+  test('on the PATH otherwise', () => {
     const folder = install((modules) => symlinkSync(process.execPath, join(modules, '../bun')));
 
     expect(findBun(folder, folder)).toEqual({ code: 0, output: join(folder, 'bun') });
   });
 
-  test('not when it is too old', () => {
+  test('and ignores one that is too old', () => {
     const folder = install((modules) =>
       writeFileSync(join(modules, '../bun'), '#!/bin/sh\necho 1.4.4\n', { mode: 0o755 }),
     );

@@ -6,7 +6,7 @@ import { DAEMON_ENV, ended, fixture, isRunning, readReadyFile, temporaryPaths } 
 
 const temporaryPath = temporaryPaths();
 
-/** What a child may take to notice and to end. */
+/** How long a child may take to notice and end. */
 const SOON_MS = 2000;
 
 test('kill -9 of a parent ends every child it has started', async () => {
@@ -33,8 +33,8 @@ function start(...args: string[]) {
   return { child, readyFile, lines };
 }
 
-describe('a child', () => {
-  test('runs as long as its parent, and tells it its lines', async () => {
+describe('a child process', () => {
+  test('runs as long as its parent, which receives its lines', async () => {
     const { child, readyFile, lines } = start();
     const ready = await readReadyFile(readyFile);
 
@@ -47,15 +47,15 @@ describe('a child', () => {
     expect(lines.at(-1)).toContain('stderr: {"level":"info"');
   });
 
-  test('that exits by itself tells its code', async () => {
+  test('that exits by itself reports its exit code', async () => {
     expect(await start('quick', 'exit').child.exited).toEqual({ code: 7, text: 'exit code 7' });
   });
 
-  test('that is killed tells the signal', async () => {
+  test('that is killed reports the signal', async () => {
     expect(await start('quick', 'signal').child.exited).toEqual({ code: 137, text: 'SIGKILL' });
   });
 
-  test('that has ended may be killed without harm', async () => {
+  test('that has ended can be killed without effect', async () => {
     const { child } = start('quick', 'exit');
     await child.exited;
 
@@ -63,7 +63,7 @@ describe('a child', () => {
   });
 });
 
-test('a program that does not exist is an error at once', () => {
+test('starting a program that does not exist is an error at once', () => {
   expect(() => spawnChild({ command: ['/nowhere/at-all'], onLine: () => undefined })).toThrow();
 });
 

@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 
-/** What a server sends back for `text` on a connection of its own, up to the end of the connection. */
+/** What a server answers to `text` on a new connection, until the connection closes. */
 export function rawRequest(url: string, text: string): Promise<string> {
   const { hostname, port } = new URL(url);
   return new Promise((resolve, reject) => {

@@ -8,7 +8,7 @@ import { z } from 'zod';
 /** Path of a fixture. */
 export const fixture = (name: string): string => join(import.meta.dir, 'fixtures', name);
 
-/** Gives paths in a temporary folder that goes away after the tests of the file that calls this. */
+/** Creates paths in a temporary folder that is removed after the tests of the calling file. */
 export function temporaryPaths(): () => string {
   const folder = mkdtempSync(join(tmpdir(), 'service-'));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -19,7 +19,7 @@ export function temporaryPaths(): () => string {
   };
 }
 
-/** What a daemon is started with: the limit that the launcher sets. */
+/** Environment of a daemon: the limit that the launcher sets. */
 export const DAEMON_ENV = { ...process.env, BUN_CONFIG_MAX_HTTP_REQUESTS: '65336' };
 
 const Ready = z.object({ pid: z.int(), api: z.url(), parent: z.int() });
@@ -34,7 +34,7 @@ export async function readReadyFile(path: string): Promise<z.infer<typeof Ready>
   return Ready.parse(JSON.parse(readFileSync(path, 'utf8')));
 }
 
-/** Whether a process runs; one that has ended and was not waited for does not. */
+/** Whether a process is running; false for a zombie. */
 export function isRunning(pid: number): boolean {
   try {
     return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
@@ -43,7 +43,7 @@ export function isRunning(pid: number): boolean {
   }
 }
 
-/** Resolves when the process has ended, to the milliseconds that took. */
+/** Resolves with the elapsed milliseconds when the process has ended. */
 export async function ended(pid: number): Promise<number> {
   const startMs = performance.now();
   while (isRunning(pid)) await Bun.sleep(5);

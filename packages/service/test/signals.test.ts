@@ -4,7 +4,7 @@ import { DAEMON_ENV, fixture, readReadyFile, temporaryPaths } from './running.ts
 
 const temporaryPath = temporaryPaths();
 
-/** A running daemon, and what it has written to stderr when it ends. */
+/** A running daemon, and its stderr once it has ended. */
 async function start(drain: 'quick' | 'never') {
   const readyFile = temporaryPath();
   const child = Bun.spawn([process.execPath, fixture('daemon.ts'), readyFile, drain], {
@@ -33,7 +33,7 @@ test('one Ctrl-C that arrives twice counts once', async () => {
   expect(await child.exited).toBe(0);
 });
 
-test('a second signal a second later ends a daemon that does not drain', async () => {
+test('a second signal after one second ends a daemon that does not drain', async () => {
   const { child, log } = await start('never');
 
   child.kill('SIGTERM');
@@ -45,7 +45,7 @@ test('a second signal a second later ends a daemon that does not drain', async (
   expect(await log).toContain('second signal');
 });
 
-test('a daemon that does not drain ends by itself some seconds after its grace', async () => {
+test('a daemon that does not drain ends by itself a few seconds after its grace period', async () => {
   const { child, log } = await start('never');
 
   child.kill('SIGTERM');
@@ -54,8 +54,8 @@ test('a daemon that does not drain ends by itself some seconds after its grace',
   expect(await log).toContain('shutdown took too long');
 }, 10_000);
 
-describe('what nobody caught ends a daemon', () => {
-  test.each(['rejection', 'exception'])('%s: logged, exit code 1', async (fault) => {
+describe('an uncaught error ends a daemon', () => {
+  test.each(['rejection', 'exception'])('%s is logged and the exit code is 1', async (fault) => {
     const child = Bun.spawn(
       [process.execPath, fixture('daemon.ts'), temporaryPath(), 'quick', fault],
       {
@@ -72,7 +72,7 @@ describe('what nobody caught ends a daemon', () => {
   });
 });
 
-test('a daemon started without its launcher refuses, naming the variable', async () => {
+test('a daemon refuses to start without its launcher and names the variable', async () => {
   const child = Bun.spawn([process.execPath, fixture('daemon.ts'), temporaryPath()], {
     stdio: ['ignore', 'ignore', 'pipe'],
     env: { ...process.env, BUN_CONFIG_MAX_HTTP_REQUESTS: undefined },

@@ -19,7 +19,7 @@ async function stalled(
   return { socket, received: () => received, closed };
 }
 
-test('a client that stops sending its body is disconnected, and its handler ends', async () => {
+test('a client that stops sending its body is disconnected, and the request handler ends', async () => {
   const { promise: outcome, resolve } = Promise.withResolvers<unknown>();
   const listener = listen({
     listen: '127.0.0.1:0',
@@ -41,7 +41,7 @@ test('a client that stops sending its body is disconnected, and its handler ends
   await listener.stop('now');
 }, 15_000);
 
-test('a request whose body has been read may take longer than the idle time', async () => {
+test('a request whose body has been read may take longer than the idle limit', async () => {
   const listener = listen({
     listen: '127.0.0.1:0',
     key: 'listen',
@@ -49,7 +49,7 @@ test('a request whose body has been read may take longer than the idle time', as
     fetch: async (request, server) => {
       await readBody(request, { maxBytes: 1000, signal: request.signal });
       server.timeout(request, 0);
-      // Longer than the coarse timer of the runtime lets an idle connection live.
+      // Longer than the runtime keeps an idle connection open.
       await slow.closed;
       return new Response('late');
     },

@@ -20,7 +20,7 @@ function refusal(address: string): unknown {
   throw new Error(`${address} was taken`);
 }
 
-test('a port that one of ours has is a clear error', async () => {
+test('a port in use by another daemon is reported with the key to set', async () => {
   const first = listen({ listen: '127.0.0.1:0', key: 'listen', fetch });
 
   const error = refusal(`127.0.0.1:${first.port}`);
@@ -32,7 +32,7 @@ test('a port that one of ours has is a clear error', async () => {
   );
 });
 
-test('a port that another program has is the same error', async () => {
+test('a port in use by another program is reported in the same way', async () => {
   const other = createServer();
   const { promise, resolve } = Promise.withResolvers<void>();
   other.listen(0, '127.0.0.1', resolve);
@@ -46,7 +46,7 @@ test('a port that another program has is the same error', async () => {
   expect(String(error)).toContain('is in use by another program');
 });
 
-test('an address that is not of this machine is a clear error', () => {
+test('an address of another machine is reported with the key to set', () => {
   expect(String(refusal('192.0.2.1:0'))).toContain(
     '192.0.2.1:0 is not an address of this machine: set gateway.listen',
   );
@@ -54,11 +54,11 @@ test('an address that is not of this machine is a clear error', () => {
 
 test('a host name that does not resolve is not reported as a port in use', () => {
   expect(String(refusal('no-such-host.invalid:49390'))).toEndWith(
-    'the host of no-such-host.invalid:49390 is not a name of this machine: set gateway.listen (or CORTEX_GATEWAY__LISTEN) to an address of it',
+    'the host of no-such-host.invalid:49390 does not resolve to an address of this machine: set gateway.listen (or CORTEX_GATEWAY__LISTEN) to one',
   );
 });
 
-test('a free port is reported as it is reached', async () => {
+test('a listener on port 0 reports the port that it got', async () => {
   const listener = listen({ listen: '127.0.0.1:0', key: 'listen', fetch });
 
   const response = await globalThis.fetch(listener.url);
@@ -68,7 +68,7 @@ test('a free port is reported as it is reached', async () => {
   expect(await response.text()).toBe('ok');
 });
 
-test('a handler that throws is an internal error without its text, logged under the id that the caller gets', async () => {
+test('a handler that throws is answered as an internal error without its text, and logged with the request id that the client gets', async () => {
   const logged: unknown[] = [];
   const listener = listen({
     listen: '127.0.0.1:0',

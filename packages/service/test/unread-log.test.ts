@@ -6,7 +6,7 @@ import { DAEMON_ENV, fixture, readReadyFile, temporaryPaths } from './running.ts
 
 const temporaryPath = temporaryPaths();
 
-/** More than a pipe (64 KiB) and what waits in memory (256 KiB) take together: a line of 1 KiB per request. */
+/** More than the pipe (64 KiB) and the memory buffer (256 KiB) hold: a line of 1 KiB per request. */
 const REQUESTS = 600;
 const LONG_PATH = `/${'x'.repeat(1000)}`;
 
@@ -28,7 +28,7 @@ async function ask(url: string, requests: number): Promise<number> {
   return answered;
 }
 
-/** A pipe that holds what is written to it until somebody reads. */
+/** A pipe that nothing reads yet. */
 function createPipe(): { readonly write: number; readonly read: number } {
   const path = temporaryPath();
   spawnSync('mkfifo', [path]);
@@ -43,19 +43,19 @@ function readAvailable(fd: number): string {
     try {
       text += buffer.toString('utf8', 0, readSync(fd, buffer));
     } catch {
-      // EAGAIN: nothing more for now.
+      // EAGAIN: no more data for now.
       return text;
     }
   }
 }
 
-describe('a daemon answers every request and ends on SIGTERM while its stderr', () => {
+describe('a daemon answers every request and ends on SIGTERM if its stderr', () => {
   const kinds: [string, () => number | 'pipe'][] = [
     ['is a pipe that nobody reads', () => createPipe().write],
     ['is a socket that nobody reads', () => 'pipe'],
     ['is on a full disk', () => openSync('/dev/full', 'w')],
     [
-      'is a pipe whose reader has gone',
+      'is a pipe whose reader has closed it',
       () => {
         const { read, write } = createPipe();
         closeSync(read);
@@ -75,7 +75,7 @@ describe('a daemon answers every request and ends on SIGTERM while its stderr', 
 
 interface Line {
   readonly msg: string;
-  /** Of the line that reports a loss: how many were dropped. */
+  /** The number of dropped lines in a line that reports a loss. */
   readonly lines?: number;
 }
 
@@ -88,7 +88,7 @@ const parseLines = (log: string): Line[] =>
 const sumDropped = (log: string): number =>
   parseLines(log).reduce((sum, { lines = 0 }) => sum + lines, 0);
 
-test('every log line is written or counted as dropped once the pipe is read again', async () => {
+test('every log line is either written or counted as dropped once the pipe is read again', async () => {
   const pipe = createPipe();
   const { child, url } = await start(pipe.write);
   let asked = await ask(url, REQUESTS);

@@ -1,7 +1,7 @@
 import { type ChatDelta } from '../client/gateway-client.ts';
 import { type Paint, type Terminal } from '../output/terminal.ts';
 
-/** Writes an answer as it arrives: reasoning dimmed and apart, then the text. */
+/** Writes an answer as it arrives: reasoning dimmed, then a blank line and the text. */
 export class AnswerWriter {
   readonly #terminal: Terminal;
   readonly #paint: Paint;
@@ -19,7 +19,7 @@ export class AnswerWriter {
       this.#terminal.write(this.#paint('dim', reasoning));
     }
     if (text === undefined) return;
-    // Models put line breaks around their reasoning; the first line of the answer starts where it should.
+    // Models put line breaks around their reasoning; those before the text are removed.
     const visible = this.#hasText ? text : text.trimStart();
     if (visible === '') return;
     if (this.#isInReasoning && !this.#hasText) this.#terminal.write('\n\n');

@@ -11,7 +11,7 @@ interface Message {
 export interface Answer {
   readonly text: string;
   readonly reasoning: string;
-  /** `stop`, `length`, …; `cancelled` when the reader stopped it. */
+  /** `stop`, `length`, …; `cancelled` if the user stopped it. */
   readonly finish: string;
   readonly usage?: CompletionUsage | undefined;
 }
@@ -19,8 +19,8 @@ export interface Answer {
 /**
  * A conversation with one model at a time.
  *
- * A turn that fails leaves no trace, so that the next question does not repeat it; a turn that the reader stopped
- * stays with what was said of it.
+ * A failed turn is not kept, so that the next question does not repeat it. A turn that the user stopped is kept
+ * with the text received so far.
  */
 export class Conversation {
   model: string;
@@ -47,7 +47,7 @@ export class Conversation {
     this.#turns = [];
   }
 
-  /** Asks, hands over the answer piece by piece, and returns it whole. */
+  /** Sends the question, passes on the answer as it arrives, and returns it whole. */
   async ask(
     question: string,
     onDelta: (delta: ChatDelta) => void,

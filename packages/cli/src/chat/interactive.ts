@@ -7,7 +7,7 @@ import { AnswerWriter } from './answer-writer.ts';
 import { type Answer, type Conversation } from './conversation.ts';
 import { runSlashCommand, type SlashOutcome } from './slash-command.ts';
 
-/** Two Ctrl-C within this time leave. */
+/** Two Ctrl-C within this time end the chat. */
 const LEAVE_WINDOW_MS = 2000;
 
 export interface ChatSession {
@@ -19,7 +19,7 @@ export interface ChatSession {
   readonly output: NodeJS.WritableStream;
 }
 
-/** The small line under an answer: what it cost, and how it ended when not by itself. */
+/** The line below an answer: tokens and time, and the finish reason unless it is `stop`. */
 function footer({ finish, usage }: Answer, elapsedMs: number): string {
   const parts: string[] = [];
   if (finish !== 'stop') parts.push(finish === 'length' ? 'cut: token limit' : finish);
@@ -43,7 +43,7 @@ async function answer(session: ChatSession, question: string, signal: AbortSigna
   }
 }
 
-/** What the slash command `line` did; a gateway that fails is told and does not end the conversation. */
+/** Runs the slash command in `line`; an error of the gateway is printed and does not end the chat. */
 async function command(
   { conversation, client }: ChatSession,
   line: string,
@@ -56,7 +56,7 @@ async function command(
   }
 }
 
-/** Talks with a person until they leave: Ctrl-D, `/quit`, or Ctrl-C twice. */
+/** Runs a chat in the terminal until Ctrl-D, `/quit`, or Ctrl-C twice. */
 export async function runInteractiveChat(session: ChatSession): Promise<void> {
   const { conversation, terminal, paint } = session;
   const readline = createInterface({
@@ -71,11 +71,11 @@ export async function runInteractiveChat(session: ChatSession): Promise<void> {
     if (running !== undefined) return running.abort();
     if (performance.now() - interruptedMs < LEAVE_WINDOW_MS) return readline.close();
     interruptedMs = performance.now();
-    terminal.print(paint('dim', '\n(Ctrl-C again or Ctrl-D leaves)'));
+    terminal.print(paint('dim', '\n(press Ctrl-C again or Ctrl-D to quit)'));
     return readline.prompt();
   });
 
-  // Ctrl-D in the middle of an answer closes it; what was typed before is still read.
+  // Ctrl-D during an answer closes readline; lines typed before it are still read.
   let isClosed = false;
   readline.on('close', () => {
     isClosed = true;
@@ -85,7 +85,7 @@ export async function runInteractiveChat(session: ChatSession): Promise<void> {
   };
 
   terminal.print(
-    paint('dim', `Talking to ${conversation.model}. /help for commands, Ctrl-D to leave.`),
+    paint('dim', `Talking to ${conversation.model}. /help for commands, Ctrl-D to quit.`),
   );
   prompt();
   let unfinished = '';

@@ -5,12 +5,12 @@ export type SlashOutcome =
   { readonly kind: 'say'; readonly text: string } | { readonly kind: 'quit' };
 
 const HELP = [
-  '/model [ID]     show the models, or change to one',
-  '/system [TEXT]  set the system prompt, or take it away',
-  '/think          turn thinking before answering on or off',
-  '/clear          forget the conversation',
-  '/quit           leave (Ctrl-D, or Ctrl-C twice)',
-  'Ctrl-C stops an answer. A line that ends with \\ goes on in the next one.',
+  '/model [ID]     list the models, or switch to one',
+  '/system [TEXT]  set or remove the system prompt',
+  '/think          turn thinking on or off',
+  '/clear          delete the conversation',
+  '/quit           quit (also Ctrl-D, or Ctrl-C twice)',
+  'Ctrl-C stops an answer. A line that ends with \\ continues on the next one.',
 ].join('\n');
 
 const say = (text: string): SlashOutcome => ({ kind: 'say', text });
@@ -34,7 +34,7 @@ async function changeModel(
   );
 }
 
-/** Does what a line such as `/think` asks for; undefined when the line is a question to the model. */
+/** Runs a command such as `/think`; undefined if the line is a question to the model. */
 export async function runSlashCommand(
   line: string,
   { conversation, client }: { conversation: Conversation; client: GatewayClient },
@@ -49,7 +49,7 @@ export async function runSlashCommand(
       return { kind: 'quit' };
     case 'clear':
       conversation.clear();
-      return say('Forgotten.');
+      return say('Conversation deleted.');
     case 'system':
       conversation.system = argument.trim() === '' ? undefined : argument.trim();
       return say(conversation.system === undefined ? 'No system prompt.' : 'System prompt set.');

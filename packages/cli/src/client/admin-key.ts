@@ -9,7 +9,7 @@ type Env = Readonly<Record<string, string | undefined>>;
 
 /** The state folder of the installed service. */
 const SERVICE_STATE_DIR = '/var/lib/cortex';
-/** What `cortex up` writes into its run folder: the path of the key that its gateway uses. */
+/** The file in the run folder of `cortex up` that contains the path of its gateway's admin key. */
 export const KEY_POINTER = 'admin-key-file';
 
 export interface AdminKeySource {
@@ -18,20 +18,20 @@ export interface AdminKeySource {
   readonly env: Env;
   /** The state folder of this user. */
   readonly stateDir: () => string;
-  /** Base URL of the gateway that gets the key. */
+  /** Base URL of the gateway. */
   readonly url: string;
 }
 
-/** Admin keys for one gateway, the likeliest first, and where they were looked for. */
+/** Admin keys for one gateway, the most likely first, and the places that were searched. */
 export interface AdminKeys {
   readonly keys: readonly string[];
-  /** One phrase for each place, with what was wrong there. */
+  /** One phrase per place, with the reason if it has no usable key. */
   readonly tried: readonly string[];
 }
 
 const REASONS: ReadonlyMap<unknown, string> = new Map([
-  ['ENOENT', 'no such file'],
-  ['EACCES', 'this user may not read it'],
+  ['ENOENT', 'no such file or folder'],
+  ['EACCES', 'permission denied'],
   ['EISDIR', 'it is a folder'],
 ]);
 
@@ -40,12 +40,14 @@ function reasonOf(error: unknown): string {
   return REASONS.get(code) ?? (error instanceof Error ? error.message : String(error));
 }
 
-/** The key in `file`, or why there is none. */
+/** The key in `file`, or why it has none. */
 function readKey(file: string): { readonly key: string } | { readonly reason: string } {
   try {
     const key = readFileSync(file, 'utf8').trim();
     if (key === '') return { reason: 'it is empty' };
-    return /^[\x21-\x7e]+$/.test(key) ? { key } : { reason: 'it does not hold one key' };
+    return /^[\x21-\x7e]+$/.test(key)
+      ? { key }
+      : { reason: 'it must hold one line of visible ASCII without spaces' };
   } catch (error) {
     return { reason: reasonOf(error) };
   }
@@ -67,12 +69,12 @@ async function isThisMachine(url: string): Promise<boolean> {
     const found = await lookup(host, { all: true });
     return found.every(({ address }) => own.has(address) || /^127\.|^::1$/.test(address));
   } catch {
-    // An unknown name is reported by the call itself.
+    // The call itself reports an unknown name.
     return false;
   }
 }
 
-/** Key files of the runs of `cortex up` of this user. */
+/** Admin key files of this user's runs of `cortex up`. */
 function keyFilesOfRuns(stateDir: string): readonly string[] {
   const runs = join(stateDir, 'up');
   try {
@@ -81,7 +83,7 @@ function keyFilesOfRuns(stateDir: string): readonly string[] {
       return pointer === undefined ? [] : [pointer];
     });
   } catch {
-    // No run of this user.
+    // This user has no run.
     return [];
   }
 }
@@ -90,16 +92,17 @@ function readKeyPointer(file: string): string | undefined {
   try {
     return readFileSync(file, 'utf8').trim() || undefined;
   } catch {
-    // The run is starting, or ended meanwhile.
+    // The run is still starting or has ended.
     return undefined;
   }
 }
 
 /**
- * The keys for the admin API of the gateway at `url` (contracts, section 1): from `--key-file`, `CORTEX_ADMIN_KEY`,
- * `CORTEX_ADMIN_KEY_FILE`, else from the state folders of this machine. Those are sent to this machine only.
+ * The keys for the admin API of the gateway at `url` (contracts, section 1): from `--key-file`, `CORTEX_ADMIN_KEY`
+ * or `CORTEX_ADMIN_KEY_FILE`, otherwise from the state folders of this machine. The latter are sent only to this
+ * machine.
  *
- * @throws CliError when a file that was named cannot be read
+ * @throws CliError if a named file cannot be used
  */
 export async function findAdminKeys({
   keyFile,
@@ -115,7 +118,10 @@ export async function findAdminKeys({
 
   const tried = ['--key-file, CORTEX_ADMIN_KEY, CORTEX_ADMIN_KEY_FILE (not set)'];
   if (!(await isThisMachine(url))) {
-    return { keys: [], tried: [...tried, 'not the keys of this machine: the URL is of another'] };
+    return {
+      keys: [],
+      tried: [...tried, 'not the keys of this machine, because the URL names another machine'],
+    };
   }
   const stateDir = source.stateDir();
   const files = new Set([

@@ -2,14 +2,14 @@ type Env = Record<string, string | undefined>;
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
-/** Whether `url` is reached without leaving this machine, by its host's name or address. */
+/** Whether the host of `url` is a loopback name or address. */
 export const isLoopbackUrl = (url: string): boolean => LOOPBACK.test(new URL(url).hostname);
 
 /**
- * Keeps `HTTP_PROXY` and `ALL_PROXY` away from calls to the host of `url`, in this process and those it starts.
+ * Excludes the host of `url` from `HTTP_PROXY` and `ALL_PROXY`, in this process and its children.
  *
- * `fetch` reads these variables at every call, and has no option that means "no proxy". The lower-case spelling wins
- * there, so both get the same value.
+ * `fetch` reads these variables at every call and has no option to disable a proxy. It prefers the lower-case name,
+ * so both get the same value.
  */
 export function bypassProxy(url: string, env: Env = process.env): void {
   const { hostname } = new URL(url);

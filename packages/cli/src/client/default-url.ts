@@ -1,2 +1,2 @@
-/** Where a gateway of this machine listens unless its configuration says otherwise. */
+/** Default URL of a gateway on this machine. */
 export const DEFAULT_URL = 'http://127.0.0.1:31313';

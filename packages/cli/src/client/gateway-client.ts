@@ -38,7 +38,7 @@ export interface ModelCall {
   readonly force?: boolean | undefined;
 }
 
-/** A piece of an answer as it arrives. */
+/** A part of a streamed answer. */
 export interface ChatDelta {
   readonly text?: string;
   readonly reasoning?: string;
@@ -46,7 +46,7 @@ export interface ChatDelta {
   readonly usage?: CompletionUsage;
 }
 
-/** What the commands ask of a gateway. Every call throws a `CliError` that says what to do. */
+/** The calls of the commands to a gateway. Every call throws a `CliError` that says what to do. */
 export interface GatewayClient {
   readonly url: string;
   health(): Promise<GatewayHealth>;
@@ -61,15 +61,15 @@ export interface GatewayClient {
 
 type Fetch = (url: string, init?: RequestInit) => Promise<Response>;
 
-/** The calls of this client, whose headers are plain. */
+/** The fetch options of this client; headers are a plain object. */
 type PlainInit = Omit<RequestInit, 'headers'> & {
   readonly headers?: Readonly<Record<string, string>>;
 };
 
 interface GatewayClientOptions {
-  /** Asked before the first call of the admin API. */
+  /** Called before the first call of the admin API. */
   readonly adminKeys: () => Promise<AdminKeys>;
-  /** Absent: that of the runtime. */
+  /** Absent: the `fetch` of the runtime. */
   readonly fetch?: Fetch;
 }
 
@@ -89,12 +89,12 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    // Not an answer of ours; the caller reports the status instead.
+    // Not JSON; the caller reports the status instead.
     return undefined;
   }
 }
 
-/** The call without what was not asked for: the admin API refuses unknown and empty fields. */
+/** The call without unset fields, which the admin API refuses. */
 function callBody({ model, node, force }: ModelCall): string {
   return JSON.stringify({ model, ...(node && { node }), ...(force === true && { force }) });
 }
@@ -135,7 +135,7 @@ export function createGatewayClient(
         throw new CliError(`the gateway at ${url} did not answer within 30 s`, { cause });
       if (init.signal?.aborted) throw cause;
       throw new CliError(
-        `no gateway answers at ${url}: start one with "npx cortex up", or name yours with --url or CORTEX_URL`,
+        `no gateway answers at ${url}: start one with "npx cortex up", or set --url or CORTEX_URL`,
         { cause },
       );
     }
@@ -147,7 +147,7 @@ export function createGatewayClient(
     return response;
   }
 
-  /** With the keys that were found, one after the other; one that a gateway did not refuse is kept. */
+  /** Tries the keys that were found in turn and keeps the first that is not refused. */
   async function callAdmin(path: string, init: PlainInit): Promise<Response> {
     found ??= adminKeys();
     const { keys, tried } = await found;
@@ -162,7 +162,7 @@ export function createGatewayClient(
     const refused = keys.length > 0 ? undefined : await call(path, init);
     if (refused !== undefined && refused.status !== 401) return refused;
     throw new CliError(
-      `${url} needs its admin key, and ${keys.length === 0 ? 'none was found' : 'refused the one that was found'}: name it with --key-file or CORTEX_ADMIN_KEY.\nTried: ${tried.join('; ')}.`,
+      `${url} requires its admin key, and ${keys.length === 0 ? 'none was found' : 'refused the keys that were found'}: set --key-file or CORTEX_ADMIN_KEY.\nTried: ${tried.join('; ')}.`,
     );
   }
 
@@ -174,9 +174,12 @@ export function createGatewayClient(
   async function read<T>(response: Response, schema: z.ZodType<T>): Promise<T> {
     const parsed = schema.safeParse(parseJson(await response.text()));
     if (parsed.success) return parsed.data;
-    throw new CliError(`${url} does not answer like a cortex gateway: is it another program?`, {
-      cause: parsed.error,
-    });
+    throw new CliError(
+      `${url} did not answer like a cortex gateway: check that the URL is that of a gateway`,
+      {
+        cause: parsed.error,
+      },
+    );
   }
 
   const post = (path: string, body: string, signal?: AbortSignal): Promise<Response> =>
@@ -212,7 +215,7 @@ export function createGatewayClient(
         }
       } catch (cause) {
         if (cause instanceof CliError || signal.aborted) throw cause;
-        throw new CliError(`the gateway at ${url} ended the answer before it was complete`, {
+        throw new CliError(`the gateway at ${url} ended the answer early`, {
           cause,
         });
       }

@@ -14,28 +14,28 @@ export interface ChatStreams {
   readonly output: NodeJS.WritableStream;
 }
 
-/** The model to talk to when none is named: a loaded one before any other. */
+/** The model if none is named: a loaded one if there is one. */
 async function chooseModel(client: GatewayClient): Promise<string> {
   const models = (await client.models()).filter(
     ({ capabilities }) => !capabilities.includes('embedding') || capabilities.includes('text'),
   );
   const chosen = models.find(({ loaded }) => loaded) ?? models[0];
   if (chosen === undefined) {
-    throw new CliError('the gateway knows no model: see "cortex status" for what its nodes hold');
+    throw new CliError('the gateway has no model: "cortex status" shows the models of its nodes');
   }
   return chosen.id;
 }
 
-/** `cortex chat`: a conversation in the terminal, or one answer when the question comes through a pipe. */
+/** `cortex chat`: a chat in the terminal, or one answer to the question on standard input. */
 export function chatCommand(
   { connect, terminal, paint }: ClientContext,
   { input, output }: ChatStreams,
 ) {
   return new Command('chat')
     .description(
-      'Talk to a model. With a question on standard input it prints just the answer:\n  echo "What is cortex?" | cortex chat',
+      'Talk to a model. With a question on standard input, print only the answer:\n  echo "What is cortex?" | cortex chat',
     )
-    .argument('[model]', 'id or alias; without it one that is loaded')
+    .argument('[model]', 'id or alias; default: a loaded model')
     .option('--system <text>', 'system prompt')
     .option('--think', 'let the model think before it answers', false)
     .addOption(urlOption())
@@ -52,7 +52,7 @@ export function chatCommand(
       }
       const question = (await readText(input)).trim();
       if (question === '') {
-        throw new CliError('nothing to ask: standard input is empty', { exitCode: 2 });
+        throw new CliError('standard input is empty: write the question to it', { exitCode: 2 });
       }
       const writer = new AnswerWriter(terminal, paint);
       const answer = await conversation.ask(

@@ -39,7 +39,7 @@ export function configCommand(context: {
     .description(
       'Read the configuration as "cortex serve" does, print every value and its origin, and ask every neuron which models of the catalogue it can serve. Exits with 1 if "cortex serve" would not start.',
     )
-    .option('-c, --config <file>', 'cortex.toml; default: none, only the environment is read')
+    .option('-c, --config <file>', 'cortex.toml; default: none')
     .option('--models <file>', 'models.toml; default: the one that cortex.toml names')
     .addOption(jsonOption())
     .action(async ({ config: file, models: modelsFile, json }) => {

@@ -2,12 +2,12 @@ import { Command } from '@commander-js/extra-typings';
 
 import { type ClientContext, jsonOption, keyFileOption, urlOption } from './context.ts';
 
-/** `cortex load MODEL`: loaded now and kept, whether or not somebody asks for it. */
+/** `cortex load MODEL`: loads the model now, without a request for it. */
 export function loadCommand({ connect, terminal }: ClientContext) {
   return new Command('load')
-    .description('Load a model now, instead of at its first request.')
-    .argument('<model>', 'id as in `cortex models`')
-    .option('--node <name>', 'where; without it cortex chooses')
+    .description('Load a model now instead of at its first request.')
+    .argument('<model>', 'model id, as in `cortex models`')
+    .option('--node <name>', 'node that loads it; default: cortex chooses')
     .addOption(urlOption())
     .addOption(keyFileOption())
     .addOption(jsonOption())

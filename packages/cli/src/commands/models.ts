@@ -20,10 +20,10 @@ function rowOf(model: ListedModel): (string | number | undefined)[] {
   ];
 }
 
-/** `cortex models`: every model that can be asked for. */
+/** `cortex models`: every available model. */
 export function modelsCommand({ connect, terminal }: ClientContext) {
   return new Command('models')
-    .description('List the models that can be asked for, and where they are loaded.')
+    .description('List the available models and the nodes that have loaded them.')
     .addOption(urlOption())
     .addOption(jsonOption())
     .action(async ({ url, json }) => {
@@ -31,7 +31,7 @@ export function modelsCommand({ connect, terminal }: ClientContext) {
       if (json) return terminal.print(JSON.stringify(models, null, 2));
       if (models.length === 0) {
         return terminal.print(
-          'No model yet. Put a GGUF file into a neuron’s models_dir, or write [[models]] into models.toml.',
+          'No models. Put a GGUF file into the models_dir of a neuron, or add [[models]] to models.toml.',
         );
       }
       const headers = ['MODEL', 'STATUS', 'CONTEXT', 'NODES', 'ALIASES', 'NOTE'];

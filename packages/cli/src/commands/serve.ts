@@ -5,11 +5,11 @@ import { assertFetchLimit, createLogger, endWithParent, installShutdown } from '
 /** `cortex serve`: the gateway alone, in the foreground, logging JSON lines to stderr. */
 export function serveCommand(env: Readonly<Record<string, string | undefined>>) {
   return new Command('serve')
-    .description('Run the gateway.')
-    .option('-c, --config <file>', 'cortex.toml; without it defaults and environment')
-    .option('--models <file>', 'models.toml; without it what cortex.toml names')
-    .option('--ready-file <path>', 'written once it listens: {"pid","api","metrics"}')
-    .option('--local-admin', 'take admin calls from this machine only', false)
+    .description('Run the gateway in the foreground.')
+    .option('-c, --config <file>', 'cortex.toml; default: none')
+    .option('--models <file>', 'models.toml; default: the one that cortex.toml names')
+    .option('--ready-file <path>', 'file to write when it is listening: {"pid","api","metrics"}')
+    .option('--local-admin', 'accept admin calls from this machine only', false)
     .action(async ({ config: file, models, readyFile, localAdmin }) => {
       assertFetchLimit();
       const configs = loadGatewayConfig({ file, modelsFile: models, env });
@@ -25,6 +25,6 @@ export function serveCommand(env: Readonly<Record<string, string | undefined>>) 
         log,
         drain: (graceMs) => gateway.close(graceMs),
       });
-      endWithParent(() => shutdown.begin('its parent is gone'));
+      endWithParent(() => shutdown.begin('parent process has ended'));
     });
 }

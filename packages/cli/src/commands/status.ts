@@ -9,7 +9,7 @@ import { type Paint } from '../output/terminal.ts';
 import { type ClientContext, jsonOption, keyFileOption, urlOption } from './context.ts';
 
 const WATCH_INTERVAL_MS = 1000;
-/** Cursor home, and clear what is below it: the picture is redrawn in place. */
+/** Moves the cursor home and clears the screen below it, to redraw in place. */
 const REDRAW = '\u001B[H\u001B[J';
 
 interface FleetStatus {
@@ -73,7 +73,7 @@ function modelRows(model: AdminModel): (string | number | undefined)[][] {
   ]);
 }
 
-/** The picture as text: health, nodes, models, and why something cannot serve. */
+/** The status as text: health, nodes, models, and why something is unavailable. */
 function formatStatus({ health, nodes, models }: FleetStatus, url: string, paint: Paint): string {
   const colour = health.status === 'ok' ? 'green' : 'yellow';
   const parts = [
@@ -90,10 +90,10 @@ function formatStatus({ health, nodes, models }: FleetStatus, url: string, paint
   return parts.join('\n\n');
 }
 
-/** `cortex status`: nodes and models at a glance; exit code 0 also when something is down. */
+/** `cortex status`: nodes and models; exits with 0 even if something is down. */
 export function statusCommand({ connect, terminal, paint }: ClientContext) {
   return new Command('status')
-    .description('Show the nodes of the fleet, the models on them, and what cannot serve and why.')
+    .description('Show the nodes and models of the fleet, and why a node or model is unavailable.')
     .option('--watch', 'redraw every second until Ctrl-C', false)
     .addOption(urlOption())
     .addOption(keyFileOption())

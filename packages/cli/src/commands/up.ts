@@ -3,7 +3,7 @@ import { Command } from '@commander-js/extra-typings';
 import { type Paint, type Terminal } from '../output/terminal.ts';
 import { runUp } from '../up/run-up.ts';
 
-/** `cortex up`: everything on this machine, by one command. */
+/** `cortex up`: gateway and neuron on this machine. */
 export function upCommand(context: {
   readonly terminal: Terminal;
   readonly paint: Paint;
@@ -13,11 +13,14 @@ export function upCommand(context: {
     .description(
       'Run the gateway and a neuron on this machine, with the embedded model, until Ctrl-C.\nState: $CORTEX_STATE_DIR, else $XDG_STATE_HOME/cortex, else ~/.local/state/cortex.',
     )
-    .option('--lan', 'open the API (not admin, not the neuron) to the network', false)
-    .option('-c, --config <file>', 'cortex.toml; none is read without this')
-    .option('--models <file>', 'models.toml; none is read without this')
-    .option('--neuron-config <file>', 'neuron.toml; none is read without this')
-    .option('--ready-file <path>', 'written once both listen: {"pid","api","node","metrics"}')
+    .option('--lan', 'open the API to the network, but not the admin API and the neuron', false)
+    .option('-c, --config <file>', 'cortex.toml; default: none')
+    .option('--models <file>', 'models.toml; default: the one that cortex.toml names')
+    .option('--neuron-config <file>', 'neuron.toml; default: none')
+    .option(
+      '--ready-file <path>',
+      'file to write when both are listening: {"pid","api","node","metrics"}',
+    )
     .action(({ lan, config, models, neuronConfig, readyFile }) =>
       runUp({
         ...context,

@@ -26,7 +26,7 @@ function valueAt(value: unknown, parts: readonly string[]): unknown {
   );
 }
 
-/** Every value of a configuration with its dotted key and where it came from, in the order of the schema. */
+/** Every value of a configuration with its dotted key and origin, in the order of the schema. */
 export function listValues(loaded: LoadedConfig<unknown>): ConfigValue[] {
   return [...loaded.origins].map(([key, origin]) => ({
     key,

@@ -2,7 +2,7 @@ type Cell = string | number | undefined;
 
 const textOf = (cell: Cell): string => (cell === undefined ? '-' : String(cell));
 
-/** Rows under headers, columns two spaces apart, numbers aligned right; undefined shows as `-`. */
+/** Rows below headers, columns two spaces apart, numbers aligned right; undefined is shown as `-`. */
 export function formatTable(
   headers: readonly string[],
   rows: readonly (readonly Cell[])[],

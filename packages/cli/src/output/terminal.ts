@@ -1,19 +1,19 @@
-/** Where a command writes. Tests give their own. */
+/** The output of a command; replaceable in tests. */
 export interface Terminal {
-  /** Text as it is, without a line end of its own. */
+  /** Writes the text without adding a line end. */
   write(text: string): void;
   /** One line on standard output. */
   print(text: string): void;
   /** One line on standard error. */
   warn(text: string): void;
-  /** Whether a person reads along, so that colour and redrawing make sense. */
+  /** Whether standard output is a terminal, so that colour and redrawing make sense. */
   readonly isInteractive: boolean;
 }
 
-/** The terminal of this process, for a command that answers and ends. It waits for a slow reader. */
+/** The terminal of this process, for a command that prints and exits. It waits for a slow reader. */
 export function processTerminal(): Terminal {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    // Who reads has seen enough, as in `cortex models | head -1`.
+    // The reader closed the pipe, as in `cortex models | head -1`.
     if (error.code === 'EPIPE') process.exit(0);
     throw error;
   });
@@ -35,7 +35,7 @@ const STYLES = {
 export type Style = keyof typeof STYLES;
 export type Paint = (style: Style, text: string) => string;
 
-/** Colours for a person, plain text for a pipe and where `NO_COLOR` is set (no-color.org). */
+/** Colours on a terminal; plain text for a pipe or if `NO_COLOR` is set (no-color.org). */
 export function createPaint(
   terminal: Pick<Terminal, 'isInteractive'>,
   env: Readonly<Record<string, string | undefined>>,

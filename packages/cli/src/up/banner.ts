@@ -8,7 +8,7 @@ export interface BannerFacts {
   readonly metricsUrl: string;
   readonly nodes: readonly AdminNode[];
   readonly models: readonly AdminModel[];
-  /** Addresses of the API for other machines; empty without `--lan`. */
+  /** URLs of the API for other machines; empty without `--lan`. */
   readonly lanUrls: readonly string[];
 }
 
@@ -21,7 +21,7 @@ const hardwareOf = ({ devices, cpu, ram_total_mb: ramMb }: AdminNode): string =>
   const processor = cpu === undefined ? 'CPU' : `${cpu.model}, ${cpu.cores} cores`;
   const share = devices.find(({ kind }) => kind === 'cpu')?.vram_total_mb;
   if (share !== undefined)
-    return `${processor}, no GPU in use, models may take ${(share / 1024).toFixed(1)} GB of RAM`;
+    return `${processor}, no GPU in use, models may use ${(share / 1024).toFixed(1)} GB of RAM`;
   return ramMb === undefined
     ? processor
     : `${processor}, ${Math.round(ramMb / 1024)} GB RAM, no GPU in use`;
@@ -44,12 +44,12 @@ function modelLine({ id, replicas, reason }: AdminModel): string {
 const isLoaded = ({ replicas }: AdminModel): boolean =>
   replicas.some(({ model }) => model.status === 'loaded');
 
-/** The model that the examples use: a loaded one before any other. */
+/** The model of the example: a loaded one if there is one. */
 function exampleModel(models: readonly AdminModel[]): string {
   return (models.find(isLoaded) ?? models[0])?.id ?? 'MODEL';
 }
 
-/** What `cortex up` prints once everything is up: what there is, and what to do with it. */
+/** The text that `cortex up` prints once both daemons are running: addresses, nodes, models and an example. */
 export function formatBanner(facts: BannerFacts, paint: Paint): string {
   const { apiUrl, metricsUrl, nodes, models, lanUrls } = facts;
   const body = JSON.stringify({
@@ -66,10 +66,10 @@ export function formatBanner(facts: BannerFacts, paint: Paint): string {
     `  gateway  ${apiUrl}   metrics ${metricsUrl}/metrics`,
     ...nodes.map((node) => `  node     ${node.name}  ${node.endpoint}  ${hardwareOf(node)}`),
     ...(models.length === 0
-      ? ['  model    none: put a GGUF file into a models folder of the node']
+      ? ['  model    none: put a GGUF file into the models folder of the node']
       : models.map((model) => `  model    ${modelLine(model)}`)),
     ...lanUrls.map(
-      (url) => `  network  ${url}/v1   (the API only, open to everyone who reaches it)`,
+      (url) => `  network  ${url}/v1   (only the API; open to every client that can reach it)`,
     ),
     ...warnings,
     '',
@@ -77,7 +77,7 @@ export function formatBanner(facts: BannerFacts, paint: Paint): string {
     `  curl -s ${apiUrl}/v1/chat/completions -H 'content-type: application/json' -d '${body}'`,
     '',
     `OpenAI clients: base URL ${apiUrl}/v1, any API key.`,
-    `Next: ${paint('bold', chat)}   (in another terminal; Ctrl-C here ends everything)`,
+    `Next: ${paint('bold', chat)}   (in another terminal; Ctrl-C here stops everything)`,
     '',
   ];
   return lines.join('\n');

@@ -8,14 +8,14 @@ import { type z } from 'zod';
 import { CliError } from '../cli-error.ts';
 import { causeOf } from './log-line.ts';
 
-/** How often the ready file is looked for. Start-up takes some hundred milliseconds. */
+/** Interval between checks for the ready file. Start-up takes a few hundred milliseconds. */
 const READY_POLL_MS = 20;
-/** A daemon that is neither ready nor gone by then hangs. */
+/** A daemon that is neither ready nor ended by then counts as hung. */
 const READY_TIMEOUT_MS = 30_000;
-/** After SIGTERM; both daemons are given 2 s for running requests, and Ctrl-C is to end everything within 3 s. */
+/** Time from SIGTERM to SIGKILL: the daemons have a grace period of 2 s, and Ctrl-C must end everything within 3 s. */
 const STOP_TIMEOUT_MS = 2600;
 const RESTART_PAUSE = { firstMs: 250, maxMs: 10_000 };
-/** A daemon that ran for so long was healthy: the next restart is at once again. */
+/** A daemon that ran for this long was healthy: its next restart has the shortest pause. */
 const HEALTHY_AFTER_MS = 30_000;
 
 export interface DaemonLaunch {
@@ -28,30 +28,30 @@ export type DaemonEvent =
   | { readonly kind: 'restarted' };
 
 export interface DaemonOptions<Ready> {
-  /** As people know it: `neuron`. */
+  /** For messages: `neuron`. */
   readonly name: string;
   readonly readyFile: string;
   readonly ready: z.ZodType<Ready>;
-  /** What to run. `last` is what it reported when it ran before, so that it gets its ports again. */
+  /** The command to run. `last` is what its previous start reported, so that it gets the same ports. */
   readonly launch: (last: Ready | undefined) => DaemonLaunch;
   readonly onLine: (line: string) => void;
   readonly onEvent: (event: DaemonEvent) => void;
 }
 
-/** A daemon that is kept running. */
+/** A supervised daemon. */
 export interface Daemon<Ready> {
-  /** What its last start reported. */
+  /** The content of the ready file of its last start. */
   readonly ready: Ready;
-  /** Ends it for good: SIGTERM, then SIGKILL. */
+  /** Ends it permanently: SIGTERM, then SIGKILL. */
   stop(): Promise<void>;
-  /** Ends it for good, now. */
+  /** Ends it permanently with SIGKILL. */
   kill(): void;
 }
 
 /**
- * Starts a daemon, waits until it listens, and from then on restarts it whenever it ends.
+ * Starts a daemon, waits until it listens, and then restarts it whenever it ends.
  *
- * @throws CliError with the daemon's own one-line cause when the first start fails.
+ * @throws CliError with the daemon's own one-line cause if the first start fails.
  */
 export async function startDaemon<Ready>(options: DaemonOptions<Ready>): Promise<Daemon<Ready>> {
   const stopping = new AbortController();
@@ -104,7 +104,10 @@ export async function startDaemon<Ready>(options: DaemonOptions<Ready>): Promise
   };
 }
 
-/** One start, up to its ready file. `onChild` gets the process at once, so that it can be ended meanwhile. */
+/**
+ * Starts the daemon once and waits for its ready file. `onChild` gets the process at once, so that it can be killed
+ * meanwhile.
+ */
 async function startOnce<Ready>(
   { name, readyFile, ready, launch, onLine }: DaemonOptions<Ready>,
   last: Ready | undefined,
@@ -117,7 +120,7 @@ async function startOnce<Ready>(
   const child = spawnChild({
     ...launch(last),
     onLine(line) {
-      // Until it is up, an error is the cause of its end, and told once.
+      // Before it is ready, an error is the cause of its end and is reported once.
       if (isReady) return onLine(line);
       early.push(line);
       const cause = causeOf(line);
@@ -130,7 +133,7 @@ async function startOnce<Ready>(
     throw new CliError(
       causes.length > 0
         ? causes.join('\n').replace(/^cortex: /, '')
-        : `${name} ended at once: ${text}`,
+        : `${name} ended while it was starting: ${text}`,
     );
   });
   exited.catch(() => undefined);

@@ -18,9 +18,9 @@ export type NeuronReady = z.infer<typeof NeuronReady>;
 export const GatewayReady = z.looseObject({ pid: z.int(), api: z.url(), metrics: z.url() });
 export type GatewayReady = z.infer<typeof GatewayReady>;
 
-/** The name of this machine's node in the fleet that `cortex up` makes. */
+/** The node name of this machine under `cortex up`. */
 export const LOCAL_NODE = 'local';
-/** Ctrl-C is to end everything within 3 s, running answers included. */
+/** Ctrl-C must end everything within 3 s, including running answers. */
 const GRACE_S = '2';
 /**
  * The demonstration model at start, with all of its context and four slots. Where that does not fit, it loads at its
@@ -39,13 +39,13 @@ function neuronBin(): string {
     return join(dirname(manifest), 'bin', 'neuron');
   } catch (cause) {
     throw new CliError(
-      'the package @cortex/neuron is not installed here: install it, or run only the gateway with "cortex serve -c cortex.toml"',
+      'the package @cortex/neuron is not installed: install it, or run only the gateway with "cortex serve -c cortex.toml"',
       { cause },
     );
   }
 }
 
-/** The top-level keys that the operator's file sets. A broken file sets none: neuron itself reports it. */
+/** The top-level keys that the operator's file sets; none for an invalid file, which neuron itself reports. */
 function keysOf(file: string | undefined): ReadonlySet<string> {
   if (file === undefined) return new Set();
   try {
@@ -55,15 +55,15 @@ function keysOf(file: string | undefined): ReadonlySet<string> {
   }
 }
 
-/** Runs one of our commands, which are shell scripts, as a user would. */
+/** Runs one of the commands of this project, which are shell scripts. */
 const launchWith = (bin: string, args: readonly string[], env: Env): DaemonLaunch => ({
   command: ['/bin/sh', bin, ...args],
   env,
 });
 
 /**
- * How to run this machine's neuron: its ordinary configuration, and where that says nothing, state below `stateDir`
- * and the embedded model.
+ * How to run the neuron of this machine: with its ordinary configuration, and by default with state below
+ * `stateDir` and the embedded model.
  */
 export function neuronLaunch(options: {
   readonly env: Env;
@@ -94,7 +94,7 @@ export function neuronLaunch(options: {
     });
 }
 
-/** How to run the gateway: its ordinary configuration, with this machine's neuron as one more node. */
+/** How to run the gateway: with its ordinary configuration, plus the neuron of this machine as a node. */
 export function gatewayLaunch(options: {
   readonly env: Env;
   readonly config: LoadedConfig<GatewayConfig>;
@@ -102,7 +102,7 @@ export function gatewayLaunch(options: {
   readonly modelsFile: string | undefined;
   readonly readyFile: string;
   readonly isOnLan: boolean;
-  /** Where neuron listens now. */
+  /** The current URL of the neuron. */
   readonly nodeUrl: () => string;
 }): (last: GatewayReady | undefined) => DaemonLaunch {
   const { env, config, configFile, modelsFile, readyFile, isOnLan, nodeUrl } = options;

@@ -7,7 +7,7 @@ import { toInlineToml } from './inline-toml.ts';
 const scalar = fc.oneof(fc.string({ unit: 'grapheme' }), fc.integer(), fc.boolean());
 const table = fc.dictionary(fc.string({ minLength: 1 }), scalar);
 
-test('what it writes reads back as the same value', () => {
+test('inline TOML is read back as the same value', () => {
   fc.assert(
     fc.property(
       fc.array(fc.record({ name: fc.string(), settings: table, list: fc.array(scalar) })),

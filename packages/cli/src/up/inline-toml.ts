@@ -7,9 +7,9 @@ type TomlValue =
 
 const BARE_KEY = /^[A-Za-z0-9_-]+$/;
 
-/** A value as TOML on one line, as an environment variable takes it. Members that are undefined are left out. */
+/** A value as one line of TOML for an environment variable. Undefined members are omitted. */
 export function toInlineToml(value: TomlValue): string {
-  // JSON's strings are TOML's basic strings but for DEL, which TOML wants escaped.
+  // JSON strings are TOML basic strings except for DEL, which TOML requires to be escaped.
   if (typeof value === 'string') return JSON.stringify(value).replaceAll('\u007F', '\\u007F');
   if (typeof value !== 'object') return String(value);
   if (isList(value)) return `[${value.map(toInlineToml).join(', ')}]`;

@@ -1,6 +1,6 @@
 import { networkInterfaces, type NetworkInterfaceInfo } from 'node:os';
 
-/** IPv4 addresses by which other machines may reach this one. */
+/** IPv4 addresses under which other machines may reach this one. */
 export function lanAddresses(
   interfaces: NodeJS.Dict<NetworkInterfaceInfo[]> = networkInterfaces(),
 ): string[] {

@@ -21,13 +21,13 @@ const record = {
 };
 
 describe('formatLogLine', () => {
-  test('shows a request as one line: model, status, tokens, times, id', () => {
+  test('shows a request as one line with model, status, tokens, times and id', () => {
     expect(format(JSON.stringify(record))).toBe(
       '12:03:04  chat         cortex-tiny  200  24 tokens  first after 42 ms  in 1.31 s  req_1',
     );
   });
 
-  test('shows the code of a request that failed, and the model asked for where none was found', () => {
+  test('shows the error code of a failed request, and the requested model if it is unknown', () => {
     const failed = {
       ...record,
       outcome: 'not_found',
@@ -54,7 +54,7 @@ describe('formatLogLine', () => {
     expect(format(line)).toBe('12:03:04  error  neuron: load failed: no such file');
   });
 
-  test('says whom it is about and why', () => {
+  test('names the node and model of a warning, and the reason', () => {
     const line = JSON.stringify({
       level: 'warn',
       model: 'tiny',
@@ -65,7 +65,7 @@ describe('formatLogLine', () => {
     expect(format(line)).toBe('12:03:04  warn  neuron: tiny: not loaded: no file');
   });
 
-  test('hides what is only for machines', () => {
+  test('hides info records that are not requests', () => {
     expect(format(JSON.stringify({ level: 'info', msg: 'polled' }))).toBeUndefined();
   });
 
@@ -75,13 +75,13 @@ describe('formatLogLine', () => {
 });
 
 describe('causeOf', () => {
-  test('is the message of an error, or text that was printed', () => {
+  test('returns the message of an error record, or plain text', () => {
     expect(causeOf('neuron.toml:1: unknown key lisen')).toBe('neuron.toml:1: unknown key lisen');
     expect(causeOf(JSON.stringify({ level: 'fatal', msg: 'cannot start' }))).toBe('cannot start');
     expect(causeOf(JSON.stringify({ level: 'info', msg: 'starting' }))).toBeUndefined();
   });
 
-  test('is the message of an error that nobody caught, without source, stack and version', () => {
+  test('returns the message of an uncaught error without source, stack and version', () => {
     const report = [
       '12 |   const unfinished = path;',
       '13 |   writeFileSync(unfinished, text);',

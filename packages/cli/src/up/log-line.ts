@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 import { type Paint } from '../output/terminal.ts';
 
-/** A line of a daemon's log: pino's fields, or the record of a request. */
+/** A log line of a daemon: pino's fields, or the record of a request. */
 const LogRecord = z.looseObject({
   level: z.string().optional(),
   time: z.string().optional(),
@@ -41,7 +41,7 @@ function parseObject(line: string): unknown {
   try {
     return JSON.parse(line);
   } catch {
-    // A line that only looks like one of ours is shown as it is.
+    // A line that is not JSON is shown unchanged.
     return undefined;
   }
 }
@@ -75,18 +75,18 @@ function formatRequest(record: RequestRecord, now: Date, paint: Paint): string {
   return parts.join('  ');
 }
 
-/** Why, as the record tells it; undefined where its message says it all. */
+/** The reason in a record; undefined if it has none. */
 function whyOf({ reason, cause, err }: LogRecord): string | undefined {
   return [reason, cause, err?.message].find((text) => typeof text === 'string');
 }
 
-/** Whom it is about, what happened, and why. */
+/** Node and model, message, and reason. */
 function formatRecord(record: LogRecord): string {
   const about = [record.node, record.model].filter(Boolean).join(', ');
   return [about, record.msg, whyOf(record)].filter(Boolean).join(': ');
 }
 
-/** A daemon's log line for a person; undefined for what only a machine reads. */
+/** A daemon's log line as text for the terminal; undefined for lines that are not shown. */
 export function formatLogLine(
   line: string,
   { name, paint, now = new Date() }: { name: string; paint: Paint; now?: Date },
@@ -103,10 +103,10 @@ export function formatLogLine(
   return `${paint('dim', clockTime(now))}  ${paint(level === 'warn' ? 'yellow' : 'red', level)}  ${name}: ${text}`;
 }
 
-/** Lines of the report that Bun prints for an error that nobody caught: source, stack, version. */
+/** Lines of the report that Bun prints for an uncaught error: source, stack, version. */
 const CRASH_REPORT = /^(?:\s*\d+ \|.*|\s*\^\s*|\s+at .*|Bun v\d.*|\s+\w+: .*,?|\s*[{}\]]\s*)$/;
 
-/** What a daemon's line says about why it ends: an error of its log, or text it printed; undefined for anything else. */
+/** The cause of a daemon's end in one of its lines: an error record, or plain text; undefined for other lines. */
 export function causeOf(line: string): string | undefined {
   if (line.trim() === '' || CRASH_REPORT.test(line)) return undefined;
   const record = LogRecord.safeParse(parseObject(line));

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 
 import { createRunFolder } from './run-folder.ts';
 
-test('what a killed run left is removed by the next one, and a run that lives keeps its own', () => {
+test('cortex up removes the run folder of a killed run, and keeps that of a running one', () => {
   const stateDir = join(temporaryFolder('cortex-state'), 'deep');
   const living = createRunFolder(stateDir);
   const { pid: ended } = Bun.spawnSync(['true']);

@@ -2,10 +2,10 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
- * A folder below `stateDir` for what the daemons of this run tell it, removed when the process exits.
+ * A folder below `stateDir` for the ready files of this run, removed when the process exits.
  *
- * A run that was killed could not remove its own: the next one does. One that lives where its process cannot be seen
- * (another container) loses nothing by it: ready files are read as soon as they are written, in folders made anew.
+ * The next run removes the folder of a run that was killed. A run in another container, whose process is not
+ * visible, may lose its folder without harm: ready files are read as soon as they are written.
  */
 export function createRunFolder(stateDir: string): string {
   const runs = join(stateDir, 'up');

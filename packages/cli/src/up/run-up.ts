@@ -23,9 +23,9 @@ import { formatLogLine } from './log-line.ts';
 import { createRunFolder } from './run-folder.ts';
 import { waitForModels } from './wait-for-models.ts';
 
-/** What Ctrl-C gives running answers; both daemons know it as their `shutdown_grace_s`. */
+/** Grace period of running answers after Ctrl-C; the daemons get it as `shutdown_grace_s`. */
 const GRACE_MS = 2000;
-/** The banner is to be there within 10 s of the start, whether or not a model is ready by then. */
+/** The banner must appear within 10 s of the start, even if no model is loaded by then. */
 const BANNER_AFTER_MS = 8000;
 
 export interface UpOptions {
@@ -47,9 +47,9 @@ interface Daemons {
 /**
  * Gateway and neuron of one machine, kept running until Ctrl-C (contracts, section 4).
  *
- * Returns when both are up and the banner is printed; the process then lives on its supervision.
+ * Returns when both are running and the banner is printed; the supervision keeps the process alive.
  *
- * @throws CliError with the one-line cause of the daemon that could not start.
+ * @throws CliError with the one-line cause if a daemon cannot start.
  */
 export async function runUp(options: UpOptions): Promise<void> {
   const { terminal, paint } = options;
@@ -72,8 +72,8 @@ export async function runUp(options: UpOptions): Promise<void> {
       process.exit(code);
     },
   });
-  shutdown.signal.addEventListener('abort', () => terminal.print('\nEnding …'));
-  endWithParent(() => shutdown.begin('its parent is gone'));
+  shutdown.signal.addEventListener('abort', () => terminal.print('\nShutting down …'));
+  endWithParent(() => shutdown.begin('parent process has ended'));
 
   const { api, metrics, node, keyFile } = await startBoth(options, daemons).catch(
     async (error: unknown) => {
@@ -96,14 +96,14 @@ export async function runUp(options: UpOptions): Promise<void> {
         stateDir: () => stateDirectory(options.env),
       }),
   });
-  const picture = await waitForModels(client, { node: LOCAL_NODE, timeoutMs });
+  const fleet = await waitForModels(client, { node: LOCAL_NODE, timeoutMs });
   if (shutdown.signal.aborted) return;
   const port = new URL(api).port;
   const lanUrls = options.isOnLan ? lanAddresses().map((host) => `http://${host}:${port}`) : [];
-  terminal.print(formatBanner({ apiUrl, metricsUrl: metrics, lanUrls, ...picture }, paint));
+  terminal.print(formatBanner({ apiUrl, metricsUrl: metrics, lanUrls, ...fleet }, paint));
 }
 
-/** Starts neuron, then the gateway that knows it; fills `daemons` as they come up. */
+/** Starts neuron, then the gateway with it as a node; fills `daemons` as they start. */
 async function startBoth(
   options: UpOptions,
   daemons: Daemons,
@@ -149,12 +149,12 @@ async function startBoth(
   daemons.gateway = gateway;
   const { api, metrics } = gateway.ready;
   const keyFile = adminKeyFile(config.value);
-  // The commands find the key of this gateway by it, wherever its configuration puts it.
+  // The other commands find the admin key of this gateway through this file.
   writeFileSync(join(runFolder, KEY_POINTER), keyFile);
   return { api, metrics, node: neuron.ready.node, keyFile };
 }
 
-/** A listener on all interfaces is reached from here by the loopback address. */
+/** Replaces the wildcard address of a listener by the loopback address. */
 function localUrl(url: string): string {
   const parsed = new URL(url);
   if (parsed.hostname === '0.0.0.0' || parsed.hostname === '[::]') parsed.hostname = '127.0.0.1';
@@ -168,6 +168,6 @@ function showLine({ terminal, paint }: UpOptions, name: string, line: string): v
 
 function describe(name: string, event: DaemonEvent): string {
   return event.kind === 'restarted'
-    ? `${name} runs again.`
-    : `${name} has ended (${event.cause}); starting it again.`;
+    ? `${name} is running again.`
+    : `${name} has ended (${event.cause}); restarting it.`;
 }

@@ -3,12 +3,13 @@ import { LineSink } from '@cortex/service';
 import { type Terminal } from '../output/terminal.ts';
 
 const describeLoss = (lines: number): string =>
-  `… ${lines} lines were dropped because the output did not take them\n`;
+  `… dropped ${lines} lines because the output was full or closed\n`;
 
 /**
- * The terminal of this process, for a command that stays and serves.
+ * The terminal of this process, for a command that keeps running.
  *
- * Lines that cannot be written (reader gone or too slow, disk full) are dropped; they never end or delay the command.
+ * Lines that cannot be written (pipe closed, reader too slow, disk full) are dropped; they never end or delay the
+ * command.
  */
 export function serviceTerminal(): Terminal {
   const out = new LineSink(1, describeLoss);

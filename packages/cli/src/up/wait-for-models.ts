@@ -6,19 +6,19 @@ import { type GatewayClient } from '../client/gateway-client.ts';
 
 const POLL_MS = 150;
 
-/** Expected to serve soon, or to fail. */
+/** Whether the model will soon serve or fail. */
 function isStarting(status: string): boolean {
   const { transient, loadable } = stateTraits(status);
   return transient && !loadable;
 }
 
-export interface FleetPicture {
+export interface FleetView {
   readonly nodes: readonly AdminNode[];
   readonly models: readonly AdminModel[];
 }
 
-/** Whether nothing is about to change by itself on `node`: it has answered, and a model serves or none is starting. */
-function isSettled({ nodes, models }: FleetPicture, node: string): boolean {
+/** Whether `node` has answered, and a model serves or none is starting. */
+function isSettled({ nodes, models }: FleetView, node: string): boolean {
   const statuses = models
     .flatMap(({ replicas }) => replicas)
     .filter((replica) => replica.node === node)
@@ -28,16 +28,16 @@ function isSettled({ nodes, models }: FleetPicture, node: string): boolean {
   return hasAnswered && statuses.length > 0 && !statuses.some(isStarting);
 }
 
-/** The fleet once the models that `node` loads at its start serve or have failed, or as it is after `timeoutMs`. */
+/** The fleet once the models that `node` loads at start serve or have failed, at the latest after `timeoutMs`. */
 export async function waitForModels(
   client: Pick<GatewayClient, 'nodes' | 'adminModels'>,
   { node, timeoutMs }: { node: string; timeoutMs: number },
-): Promise<FleetPicture> {
+): Promise<FleetView> {
   const giveUpMs = performance.now() + timeoutMs;
   for (;;) {
     const [nodes, models] = await Promise.all([client.nodes(), client.adminModels()]);
-    const picture = { nodes, models };
-    if (isSettled(picture, node) || performance.now() > giveUpMs) return picture;
+    const fleet = { nodes, models };
+    if (isSettled(fleet, node) || performance.now() > giveUpMs) return fleet;
     await sleep(POLL_MS);
   }
 }

@@ -1,18 +1,18 @@
-/** Where in the configuration a problem lies; what does not apply is absent. */
+/** Where a problem is in the configuration; parts that do not apply are absent. */
 export interface ConfigPlace {
   /** As the operator named it. */
   readonly file?: string | undefined;
   /** From 1. */
   readonly line?: number | undefined;
-  /** Dotted, as `gateway.listen` or `neurons[0].endpoint`. */
+  /** Dotted, such as `gateway.listen` or `neurons[0].endpoint`. */
   readonly key?: string | undefined;
 }
 
 /**
- * A configuration that must not be started with.
+ * A configuration that stops the start.
  *
- * The message is complete and for the operator: `cortex.toml:12: unknown key gateway.lisen, did you mean
- * gateway.listen?`. Several problems are reported together, one a line; the place is that of the first.
+ * The message is complete and addresses the operator: `cortex.toml:12: unknown key gateway.lisen, did you mean
+ * gateway.listen?`. Several problems are reported together, one per line; the place is that of the first.
  */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';

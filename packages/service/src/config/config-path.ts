@@ -3,8 +3,8 @@ import { dirname, resolve } from 'node:path';
 import { type LoadedConfig } from './load-config.ts';
 
 /**
- * The absolute form of a path in a configuration: relative to the file that holds it, else (environment, flag, default)
- * to the working directory.
+ * The absolute form of a path in a configuration: relative to the file that contains it, or to the working
+ * directory if it comes from the environment, a flag or a default.
  *
  * @param key - Dotted, as in `origins`.
  */

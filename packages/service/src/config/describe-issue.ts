@@ -20,7 +20,7 @@ function showValue(value: unknown): string {
   return text.length > MAX_SHOWN_CHARS ? `${text.slice(0, MAX_SHOWN_CHARS)}…` : text;
 }
 
-/** The known key that was meant: a sibling, else the one place where a key of this name is known. */
+/** The known key that was probably meant: a sibling, otherwise the only key of this name in another table. */
 function nearestKey(path: KeyPath, schema: z.ZodType): string | undefined {
   const name = String(path.at(-1));
   const base = path.slice(0, -1);
@@ -48,7 +48,7 @@ function expectation(issue: z.core.$ZodIssue, path: KeyPath, schema: z.ZodType):
     case 'invalid_type':
     case 'invalid_union':
     case 'invalid_value':
-      return `must be ${at === undefined ? 'something else' : typePhrase(at)}`;
+      return `must be ${at === undefined ? 'another value' : typePhrase(at)}`;
     case 'too_small':
       if (issue.origin === 'string' && issue.minimum === 1) return 'must not be empty';
       return `must be ${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum}${sizeUnit(issue.origin)}`;
@@ -62,7 +62,7 @@ function expectation(issue: z.core.$ZodIssue, path: KeyPath, schema: z.ZodType):
     case 'not_multiple_of':
     case 'unrecognized_keys':
     default:
-      return `is wrong: ${issue.message}`;
+      return `is invalid: ${issue.message}`;
   }
 }
 
@@ -71,7 +71,7 @@ function sizeUnit(origin: string): string {
   return origin === 'array' ? ' entries long' : '';
 }
 
-/** The issues inside the one alternative of a union that a table was meant to be; undefined when that is not clear. */
+/** The issues within the alternative of a union that the table was meant to be; undefined if that is ambiguous. */
 function innerIssues(issue: z.core.$ZodIssue): readonly z.core.$ZodIssue[] | undefined {
   if (issue.code !== 'invalid_union') return undefined;
   const deeper = issue.errors.filter((errors) =>
@@ -99,7 +99,7 @@ export function findUnusableKeys(value: unknown, path: KeyPath = []): Problem[] 
 }
 
 /**
- * What is wrong, in the words of the operator: dotted key, what it must be, what it is.
+ * The problem for the operator: dotted key, expected value, given value.
  *
  * The message of a format check completes a sentence that begins with the key: `must be an http:// or https:// URL`.
  */
@@ -116,7 +116,7 @@ export function describeIssue(issue: z.core.$ZodIssue, schema: z.ZodType): Probl
   const key = formatKeyPath(path);
   if (issue.code === 'invalid_type' && issue.input === undefined)
     return [{ path, message: `${key} is missing` }];
-  // The message of a check of our own says everything, the value included.
+  // The message of a custom check is complete and includes the value.
   if (issue.code === 'custom') return [{ path, message: `${key}: ${issue.message}` }];
   const value =
     issue.input === undefined || issue.input === '' ? '' : `, not ${showValue(issue.input)}`;

@@ -1,4 +1,4 @@
-/** A way through a configuration: table keys and array positions. */
+/** A path into a configuration: table keys and array indexes. */
 export type KeyPath = readonly (string | number)[];
 
 const BARE_KEY = /^[A-Za-z0-9_-]+$/;
@@ -13,10 +13,10 @@ export function formatKeyPath(path: KeyPath): string {
   return text;
 }
 
-/** A value made of TOML tables; anything else is a leaf. */
+/** A TOML table; any other value is a leaf. */
 export type Tree = { [key: string]: unknown };
 
-/** Whether `value` is a table (and no array, date or other object). */
+/** Whether `value` is a table, and not an array, date or other object. */
 export function isTree(value: unknown): value is Tree {
   if (typeof value !== 'object' || value === null) return false;
   const prototype: unknown = Object.getPrototypeOf(value);

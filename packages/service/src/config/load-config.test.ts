@@ -56,7 +56,7 @@ function load(toml: string | undefined, more: Partial<ConfigInput<Schema>> = {})
   });
 }
 
-/** The refusal, its message with the temporary folder taken out. */
+/** The error of a refused start, with the temporary folder removed from its message. */
 function refusal(toml: string | undefined, more: Partial<ConfigInput<Schema>> = {}) {
   try {
     load(toml, more);
@@ -68,8 +68,8 @@ function refusal(toml: string | undefined, more: Partial<ConfigInput<Schema>> = 
   throw new Error('not refused');
 }
 
-describe('values', () => {
-  test('are the defaults where nothing says otherwise', () => {
+describe('configuration values', () => {
+  test('are the defaults if they are not set', () => {
     const { value, origins, warnings } = load(undefined);
 
     expect(value.gateway).toEqual({ listen: '127.0.0.1:31313', max_body_mb: 64, cors_origins: [] });
@@ -77,7 +77,7 @@ describe('values', () => {
     expect(warnings).toEqual([]);
   });
 
-  test('come from file, then environment, then flags', () => {
+  test('come from the file, then the environment, then flags', () => {
     const { value, origins } = load('slots = 2\n[gateway]\nlisten = "a:1"\nmax_body_mb = 1\n', {
       env: { CORTEX_GATEWAY__LISTEN: 'b:2', CORTEX_GATEWAY__MAX_BODY_MB: '2' },
       flags: { 'gateway.listen': 'c:3', 'gateway.cors_origins': undefined },
@@ -92,7 +92,7 @@ describe('values', () => {
     });
   });
 
-  test('of a flag are named by its own name where that is given', () => {
+  test('report the name of the flag as their origin', () => {
     const { origins } = load(undefined, {
       flags: { 'gateway.listen': { value: ':1', flag: '--lan' } },
     });
@@ -100,7 +100,7 @@ describe('values', () => {
     expect(origins.get('gateway.listen')).toBe('--lan');
   });
 
-  test('of tables in arrays have their own lines', () => {
+  test('in arrays of tables report their own lines', () => {
     const { origins } = load(
       '[[neurons]]\nname = "a"\nendpoint = "http://a"\n\n[[neurons]]\nname = "b"\nendpoint = "http://b"\n[aliases]\n"x-*" = { model = "m" }\n',
     );
@@ -111,8 +111,8 @@ describe('values', () => {
   });
 });
 
-describe('the environment', () => {
-  test('is read by the type of its key', () => {
+describe('an environment variable', () => {
+  test('is parsed according to the type of its key', () => {
     const { value } = load(undefined, {
       env: {
         CORTEX_GATEWAY__LISTEN: '5',
@@ -132,17 +132,17 @@ describe('the environment', () => {
     expect(value.neurons).toEqual([{ name: 'n', endpoint: 'http://n' }]);
   });
 
-  test('takes the word of a key that is a number or a word', () => {
+  test('can be the word of a key that is a number or a word', () => {
     expect(load('slots = 3', { env: { CORTEX_SLOTS: 'auto' } }).value.slots).toBe('auto');
   });
 
-  test.each(["'single'", '"a\\u0062"', '"""x"""'])('takes %s as a quoted text', (text) => {
+  test.each(["'single'", '"a\\u0062"', '"""x"""'])('may quote its text as in TOML: %s', (text) => {
     const { value } = load(undefined, { env: { CORTEX_GATEWAY__LISTEN: text } });
 
     expect(value.gateway.listen).toMatch(/^(single|ab|x)$/);
   });
 
-  test('replaces a whole array of the file, its lines included', () => {
+  test('replaces a whole array of the file, including its lines', () => {
     const { value, origins } = load(
       '[[neurons]]\nname = "a"\nendpoint = "http://a"\nweight = 2\n',
       {
@@ -154,16 +154,16 @@ describe('the environment', () => {
     expect(origins.get('neurons[0].name')).toBe('CORTEX_NEURONS');
   });
 
-  test('without __ and unknown is a warning, reserved names are none', () => {
+  test('without __ that is unknown causes a warning, unless its name is reserved', () => {
     const { warnings } = load(undefined, {
       env: { CORTEX_PORT: 'tcp://1', CORTEX_STATE_DIR: '/x', NEURON_LISTEN: 'x', HOME: '/' },
       ignoreEnv: ['CORTEX_STATE_DIR'],
     });
 
-    expect(warnings).toEqual(['CORTEX_PORT is set but is no setting of this program: ignored']);
+    expect(warnings).toEqual(['CORTEX_PORT is not a known variable and is ignored']);
   });
 
-  test('with __ and unknown stops the start, naming the nearest variable', () => {
+  test('with __ that is unknown stops the start, and the error suggests the nearest variable', () => {
     expect(refusal(undefined, { env: { CORTEX_GATEWAY__LISEN: 'x' } })).toEqual({
       message:
         'CORTEX_GATEWAY__LISEN: unknown key gateway.lisen, did you mean CORTEX_GATEWAY__LISTEN?',
@@ -176,7 +176,7 @@ describe('the environment', () => {
   });
 
   test.each(['constructor', 'toString', 'valueOf'])(
-    'a name that every object has (%s) is no key',
+    'is not a key when its name is a member of every object: %s',
     (name) => {
       expect(refusal(`${name} = 1`).message).toContain(`unknown key ${name}`);
       expect(load(undefined, { env: { [`CORTEX_${name}`]: '1' } }).warnings).toHaveLength(1);
@@ -205,8 +205,8 @@ describe('the environment', () => {
   });
 });
 
-describe('a start is stopped by', () => {
-  test('an unknown key, with file, line and the nearest known one', () => {
+describe('the start is refused for', () => {
+  test('an unknown key, with file, line and the nearest known key', () => {
     expect(refusal('\n[gateway]\nlisen = "a"\n')).toEqual({
       message: 'cortex.toml:3: unknown key gateway.lisen, did you mean gateway.listen?',
       line: 3,
@@ -224,7 +224,7 @@ describe('a start is stopped by', () => {
     expect(refusal('zzzzzzzz = 1\n').message).toBe('cortex.toml:1: unknown key zzzzzzzz');
   });
 
-  test('a bad value, with what it must be and what it is', () => {
+  test('an invalid value, with the expected and the given value', () => {
     expect(refusal('slots = 1.5').message).toBe(
       'cortex.toml:1: slots must be a whole number or "auto", not 1.5',
     );
@@ -234,7 +234,7 @@ describe('a start is stopped by', () => {
     expect(refusal('gateway = 5').message).toBe('cortex.toml:1: gateway must be a table, not 5');
   });
 
-  test('a problem in an array of tables, with its position', () => {
+  test('an invalid entry of an array of tables, with its index', () => {
     const toml = '[[neurons]]\nname = "a"\nendpoint = "http://a"\n[[neurons]]\nname = ""\n';
 
     expect(refusal(toml).message.split('\n')).toEqual([
@@ -243,7 +243,7 @@ describe('a start is stopped by', () => {
     ]);
   });
 
-  test('a problem inside one form of a key that has several', () => {
+  test('an invalid table at a key that also accepts other types', () => {
     expect(refusal('[aliases]\na = { mdel = "x" }\n').message.split('\n')).toEqual([
       'cortex.toml:2: aliases.a.model is missing',
       'cortex.toml:2: unknown key aliases.a.mdel, did you mean aliases.a.model?',
@@ -253,7 +253,7 @@ describe('a start is stopped by', () => {
     );
   });
 
-  test('several problems, all of them in the order of the file', () => {
+  test('several problems, which it lists in the order of the file', () => {
     const { message, line } = refusal('slots = 0\nrequire = 1\n[gateway]\nx = 1\n', {
       env: { CORTEX_A__B: '1' },
     });
@@ -267,12 +267,12 @@ describe('a start is stopped by', () => {
     expect(line).toBeUndefined();
   });
 
-  test('a file that is no TOML, with the line', () => {
+  test('a file that is not TOML, with the line', () => {
     expect(refusal('slots = 1\nslots = 2\n')).toMatchObject({ line: 2 });
     expect(refusal('[gateway\n').message).toStartWith('cortex.toml:1: not valid TOML: ');
   });
 
-  test('a named file that is missing, or is a folder', () => {
+  test('a named file that is missing or is a folder', () => {
     expect(refusal(undefined, { file: join(folder, 'nope.toml') }).message).toBe(
       'nope.toml cannot be read: no such file or folder',
     );
@@ -304,7 +304,7 @@ describe('a start is stopped by', () => {
     expect(starting).toThrow('url must be a valid url, not "x"');
   });
 
-  test('a flag with a bad value', () => {
+  test('a flag with an invalid value', () => {
     expect(refusal(undefined, { flags: { slots: 'many' } }).message).toBe(
       '--slots: slots must be a whole number or "auto", not "many"',
     );
@@ -318,15 +318,15 @@ const writeNode = (name: string, text: string): void => {
   writeFileSync(join(folder, 'nodes.d', name), text);
 };
 
-describe('a folder of further files', () => {
+describe('a nodes.d folder', () => {
   const alsoMerge = { directory: 'nodes.d', arrays: ['neurons'] };
-  test('that is missing is empty', () => {
+  test('may be missing', () => {
     expect(
       load(neuron('a'), { alsoMerge: { ...alsoMerge, directory: 'no' } }).value.neurons,
     ).toHaveLength(1);
   });
 
-  test('adds to the arrays, in order of the names, with the lines of its own files', () => {
+  test('appends to the arrays in the order of the file names, with the lines of its files', () => {
     writeNode('2.toml', neuron('c'));
     writeNode('1.toml', `# more\n${neuron('b')}`);
     writeNode('readme.md', 'not TOML');
@@ -338,7 +338,7 @@ describe('a folder of further files', () => {
     expect(origins.get('neurons[2].name')).toBe(`${join(folder, 'nodes.d/2.toml')}:2`);
   });
 
-  test('names the file of a problem', () => {
+  test('is named in the error with file and line', () => {
     writeNode('2.toml', '[[neurons]]\nname = "c"\nendpont = "http://c"\n');
 
     expect(refusal(neuron('a'), { alsoMerge }).message).toContain(
@@ -346,11 +346,11 @@ describe('a folder of further files', () => {
     );
   });
 
-  test('holds nothing but those arrays', () => {
+  test('may hold only those arrays', () => {
     writeNode('2.toml', '\n[gateway]\nlisten = "x"\n');
 
     expect(refusal(neuron('a'), { alsoMerge })).toEqual({
-      message: 'nodes.d/2.toml:2: only [[neurons]] may stand here, not gateway',
+      message: 'nodes.d/2.toml:2: this file may contain only [[neurons]], not gateway',
       line: 2,
       key: 'gateway',
     });

@@ -11,30 +11,30 @@ import { formatKeyPath, isTree, type KeyPath, type Tree } from './key-path.ts';
 import { applySettings, readEnvSettings, type Setting } from './overlay-env.ts';
 import { readTomlFile, type TomlFile } from './toml-file.ts';
 
-/** A configuration with where each of its values came from. */
+/** A configuration with the origin of each value. */
 export interface LoadedConfig<T> {
   readonly value: T;
   /** Dotted key → `default`, `cortex.toml:12`, `CORTEX_GATEWAY__LISTEN` or `--listen`. */
   readonly origins: ReadonlyMap<string, string>;
-  /** Things an operator may want to know that do not stop the start. */
+  /** Problems that do not stop the start. */
   readonly warnings: readonly string[];
 }
 
-/** Files whose arrays of tables are appended, as `nodes.d/*.toml`. */
+/** Files whose arrays of tables are appended, such as `nodes.d/*.toml`. */
 export interface MergedDirectory {
-  /** Relative to the folder of the main file; a missing one is empty. */
+  /** Relative to the folder of the main file; may be missing. */
   readonly directory: string;
-  /** The arrays such a file may hold; anything else in it is an error. */
+  /** The arrays that such a file may contain; any other key is an error. */
   readonly arrays: readonly string[];
 }
 
 export interface ConfigInput<T> {
   readonly schema: z.ZodType<T>;
-  /** Undefined: none was named, only environment, flags and defaults count. */
+  /** Undefined: no file; only environment, flags and defaults apply. */
   readonly file: string | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly prefix: 'CORTEX_' | 'NEURON_';
-  /** Whole variable names that carry the prefix and mean something else. */
+  /** Full names of variables with the prefix that are not keys. */
   readonly ignoreEnv?: Iterable<string>;
   /** Dotted key → value, or `{ value, flag }` to be named `--flag`; undefined values are skipped. */
   readonly flags?: Readonly<Record<string, unknown>>;
@@ -47,7 +47,7 @@ interface Origin {
   readonly line?: number;
 }
 
-/** Where every key was written, over all files, environment and flags. */
+/** The origin of every key over all files, environment and flags. */
 class Origins {
   readonly #places = new Map<string, { readonly file: string; readonly line: number }>();
   readonly #settings = new Map<string, string>();
@@ -60,9 +60,9 @@ class Origins {
     this.#settings.set(formatKeyPath(path), origin);
   }
 
-  /** Where `path`, or the nearest thing around it that was written, stands; undefined if nothing was. */
+  /** Origin of `path` or of its nearest ancestor that is set; undefined if none is. */
   of(path: KeyPath): Origin | undefined {
-    // A setting replaces what the file says at its key and below, so it is asked first at every level.
+    // A setting replaces the value of the file at its key and below, so settings are checked first.
     for (let length = path.length; length > 0; length -= 1) {
       const setting = this.#settings.get(formatKeyPath(path.slice(0, length)));
       if (setting !== undefined) return { text: setting };
@@ -91,14 +91,14 @@ function tomlFilesIn(directory: string): string[] {
   }
 }
 
-/** Appends the arrays of a file beside the main one to `tree`. */
+/** Appends the arrays of a further file to `tree`. */
 function mergeFile(tree: Tree, file: TomlFile, arrays: readonly string[], origins: Origins): void {
   for (const [key, added] of Object.entries(file.tree)) {
     if (!arrays.includes(key) || !Array.isArray(added)) {
       const line = file.lines.get(formatKeyPath([key]));
       const allowed = arrays.map((name) => `[[${name}]]`).join(', ');
       throw new ConfigError(
-        `${file.file}:${line ?? 1}: only ${allowed} may stand here, not ${key}`,
+        `${file.file}:${line ?? 1}: this file may contain only ${allowed}, not ${key}`,
         {
           file: file.file,
           line,
@@ -165,7 +165,7 @@ function readTree<T>(input: ConfigInput<T>, origins: Origins): Tree {
 /**
  * Loads a configuration: defaults < TOML < environment < flags, strict (contracts, section 4).
  *
- * @throws ConfigError naming file, line, key and the nearest known key; several problems one a line.
+ * @throws ConfigError naming file, line, key and the nearest known key; one line per problem.
  */
 export function loadConfig<T>(input: ConfigInput<T>): LoadedConfig<T> {
   const origins = new Origins();

@@ -1,6 +1,6 @@
 import { editDistance } from '@cortex/protocol';
 
-/** The known name that was most likely meant; undefined when none is near (more than a third of it differs). */
+/** The known name that was most likely meant; undefined if more than a third of every name differs. */
 export function nearestName(name: string, known: Iterable<string>): string | undefined {
   let best: { readonly name: string; readonly distance: number } | undefined;
   for (const candidate of known) {

@@ -5,7 +5,7 @@ import { formatKeyPath, isTree, type KeyPath, type Tree } from './key-path.ts';
 import { nearestName } from './nearest-name.ts';
 import { keysAt, listHint, schemaAt, textKind, typePhrase } from './schema-shape.ts';
 
-/** One setting from outside the files. */
+/** One setting from the environment or a flag. */
 export interface Setting {
   readonly path: KeyPath;
   readonly value: unknown;
@@ -15,9 +15,9 @@ export interface Setting {
 
 export interface EnvSettings {
   readonly settings: readonly Setting[];
-  /** Variables that look like ours and are not known; not fatal, Kubernetes injects some. */
+  /** Unknown variables with the prefix. They do not stop the start, because Kubernetes injects such variables. */
   readonly warnings: readonly string[];
-  /** One message each: unknown keys with `__`, values that do not read. */
+  /** One message per unknown key with `__` or value that cannot be parsed. */
   readonly errors: readonly { readonly message: string; readonly key: string }[];
 }
 
@@ -26,15 +26,15 @@ const QUOTED = /^(?:"[^]*"|'[^]*')$/;
 function readToml(text: string): { readonly value: unknown } | undefined {
   try {
     const tree = parse(`value = ${text}`);
-    // A line break in the text could begin another key.
+    // A line break in the text could start another key.
     return Object.keys(tree).length === 1 ? { value: tree['value'] } : undefined;
   } catch {
-    // Not TOML: the caller decides whether that is an error.
+    // Not TOML; the caller decides whether that is an error.
     return undefined;
   }
 }
 
-/** The value of a variable by the type of its key; undefined when it does not read as one. */
+/** The value of a variable according to the type of its key; undefined if it does not have that type. */
 function readValue(text: string, schema: z.core.$ZodType): { readonly value: unknown } | undefined {
   const kind = textKind(schema);
   if (kind === 'text') return (QUOTED.test(text) ? readToml(text) : undefined) ?? { value: text };
@@ -64,11 +64,11 @@ export interface EnvInput {
   readonly schema: z.core.$ZodType;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly prefix: string;
-  /** Whole names that mean something else (`CORTEX_STATE_DIR`). */
+  /** Full names with another meaning (`CORTEX_STATE_DIR`). */
   readonly ignore: ReadonlySet<string>;
 }
 
-/** Reads the settings that the environment gives: prefix, then the keys joined by `__`, in capitals. */
+/** Reads settings from the environment. A name is the prefix and the keys in capitals, joined by `__`. */
 export function readEnvSettings(input: EnvInput): EnvSettings {
   const settings: Setting[] = [];
   const warnings: string[] = [];
@@ -80,7 +80,7 @@ export function readEnvSettings(input: EnvInput): EnvSettings {
     const schema = schemaAt(input.schema, path);
     if (schema === undefined) {
       if (path.length > 1) errors.push({ message: unknownKey(name, path, input), key });
-      else warnings.push(`${name} is set but is no setting of this program: ignored`);
+      else warnings.push(`${name} is not a known variable and is ignored`);
       continue;
     }
     const read = readValue(text, schema);
@@ -92,7 +92,7 @@ export function readEnvSettings(input: EnvInput): EnvSettings {
   return { settings, warnings, errors };
 }
 
-/** Lays `settings` over `tree`, in place, the last winning. */
+/** Applies `settings` to `tree` in place; the last one wins. */
 export function applySettings(tree: Tree, settings: readonly Setting[]): void {
   for (const { path, value } of settings) {
     const key = path.at(-1);

@@ -22,7 +22,7 @@ const Schema = z.strictObject({
   strategy: z.enum(['lru', 'priority']).default('lru'),
 });
 
-test('the reference lists every key with type, default and description', () => {
+test('the configuration reference lists every key with type, default and description', () => {
   expect(listConfigKeys(Schema)).toEqual([
     {
       key: 'gateway.listen',
@@ -48,7 +48,7 @@ test('the reference lists every key with type, default and description', () => {
   ]);
 });
 
-test('the JSON schema for editors refuses unknown keys and asks for no key that has a default', () => {
+test('the JSON schema for editors refuses unknown keys and requires no key that has a default', () => {
   expect(configJsonSchema(Schema)).toMatchObject({
     type: 'object',
     additionalProperties: false,

@@ -4,7 +4,7 @@ import { formatKeyPath, isTree, type KeyPath } from './key-path.ts';
 
 type Schema = z.core.$ZodType;
 
-/** `schema` without what only says "may be absent", "has a default" or the like. */
+/** `schema` without its wrappers (optional, default, nullable and the like). */
 function unwrap(schema: Schema): Schema {
   let inner = schema;
   for (;;) {
@@ -19,7 +19,7 @@ function unwrap(schema: Schema): Schema {
     ) {
       inner = inner.def.innerType;
     } else if (inner instanceof z.ZodPipe) {
-      // What the operator writes is the input side.
+      // The operator writes the input side.
       inner = inner.def.in;
     } else if (inner instanceof z.ZodLazy) {
       inner = inner.def.getter();
@@ -33,7 +33,7 @@ function shapeOf(schema: Schema): Readonly<Record<string, Schema>> | undefined {
   return inner instanceof z.ZodObject ? inner.def.shape : undefined;
 }
 
-/** All alternatives of a union, itself if it is none. */
+/** All alternatives of a union; the schema itself if it is not a union. */
 function alternatives(schema: Schema): Schema[] {
   const inner = unwrap(schema);
   if (inner instanceof z.ZodUnion)
@@ -41,7 +41,7 @@ function alternatives(schema: Schema): Schema[] {
   return [inner];
 }
 
-/** The schema below `schema` at one key or array position; undefined if there can be none. */
+/** The schema below `schema` at one key or array index; undefined if there is none. */
 function childSchema(schema: Schema, part: string | number): Schema | undefined {
   for (const option of alternatives(schema)) {
     if (typeof part === 'number') {
@@ -49,14 +49,14 @@ function childSchema(schema: Schema, part: string | number): Schema | undefined 
       continue;
     }
     const shape = shapeOf(option);
-    // Keys are what somebody wrote: `constructor` is not one because objects have it.
+    // Only own members count: `constructor` is not a key although every object has it.
     if (shape !== undefined && Object.hasOwn(shape, part)) return shape[part];
     if (option instanceof z.ZodRecord) return option.def.valueType;
   }
   return undefined;
 }
 
-/** The schema at `path`; undefined when no key is known there. */
+/** The schema at `path`; undefined if there is no such key. */
 export function schemaAt(schema: Schema, path: KeyPath): Schema | undefined {
   let found: Schema | undefined = schema;
   for (const part of path) {
@@ -73,7 +73,7 @@ export function keysAt(schema: Schema, path: KeyPath): string[] {
   return alternatives(found).flatMap((option) => Object.keys(shapeOf(option) ?? {}));
 }
 
-/** How an environment variable or flag for `schema` is read: as bare text, as TOML, or whichever fits. */
+/** How an environment variable or flag for `schema` is parsed: as plain text, as TOML, or as TOML if it is valid. */
 export function textKind(schema: Schema): 'text' | 'toml' | 'either' {
   const kinds = new Set(
     alternatives(schema).map((option) => {
@@ -90,14 +90,14 @@ export function textKind(schema: Schema): 'text' | 'toml' | 'either' {
 
 /** One key of a configuration, as the reference lists it. */
 export interface ConfigKey {
-  /** Dotted; `[]` stands for an element of an array, `*` for a name the operator chooses. */
+  /** Dotted; `[]` means an element of an array, `*` a name that the operator chooses. */
   readonly key: string;
-  /** In words: `text`, `whole number`, `"lru" or "priority"`. */
+  /** For example `text`, `whole number`, `"lru" or "priority"`. */
   readonly type: string;
-  /** Absent: there is none; see `isRequired`. */
+  /** Absent if there is none; see `isRequired`. */
   readonly default?: unknown;
   readonly isRequired: boolean;
-  /** Absent where the schema has none. */
+  /** Absent if the schema has none. */
   readonly description?: string | undefined;
 }
 
@@ -107,7 +107,7 @@ interface Wrapping {
   readonly description: string | undefined;
 }
 
-/** What the wrappers of a schema say about it. */
+/** Default, optionality and description from the wrappers of a schema. */
 function wrappingOf(schema: Schema): Wrapping {
   let inner = schema;
   let found: { readonly value: unknown } | undefined;
@@ -153,12 +153,12 @@ function typeInWords(schema: Schema): string {
   return [...new Set(alternatives(schema).map(wordsFor))].join(' or ');
 }
 
-/** The type as it stands in a sentence: `a whole number or "auto"`. */
+/** The type with its article: `a whole number or "auto"`. */
 export function typePhrase(schema: Schema): string {
   return typeInWords(schema).replace(/(^| or )(?=number|whole number|list|table|value)/g, '$1a ');
 }
 
-/** What to write where a list of texts is wanted and one text was given; empty for anything else. */
+/** A hint for a single text where a list of texts is expected; empty in all other cases. */
 export function listHint(schema: Schema, given: unknown): string {
   if (typeof given !== 'string' || typeInWords(schema) !== 'list of text') return '';
   return given === '' ? ': write []' : `: write ${JSON.stringify([given])}`;
@@ -202,7 +202,7 @@ export function listConfigKeys(schema: z.ZodType): ConfigKey[] {
   return [...listBelow(schema, '')];
 }
 
-/** The JSON Schema (2020-12) of what an operator may write, for editors. */
+/** The JSON Schema (2020-12) of the configuration file, for editors. */
 export function configJsonSchema(schema: z.ZodType): Record<string, unknown> {
   return { ...z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) };
 }

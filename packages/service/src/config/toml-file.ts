@@ -9,7 +9,7 @@ import { ConfigError } from './config-error.ts';
 import { type Tree } from './key-path.ts';
 import { readTomlLines, type TomlLines } from './toml-lines.ts';
 
-/** A TOML file as read. */
+/** A parsed TOML file. */
 export interface TomlFile {
   /** As the operator named it. */
   readonly file: string;
@@ -29,7 +29,7 @@ function readText(file: string): string {
   }
 }
 
-/** @throws ConfigError naming file and line, when it is missing or no TOML. */
+/** @throws ConfigError naming file and line if the file is missing or not TOML. */
 export function readTomlFile(file: string): TomlFile {
   const text = readText(file);
   try {

@@ -6,7 +6,7 @@ import { parse, stringify } from 'smol-toml';
 import { formatKeyPath, isTree, type KeyPath } from './key-path.ts';
 import { readTomlLines } from './toml-lines.ts';
 
-test('every kind of TOML is passed to the right line', () => {
+test('the line reader finds the right line after every kind of TOML value', () => {
   const text = [
     'title = "a # no comment [x]" # comment = 1', // 1
     'multi = """', // 2
@@ -69,7 +69,7 @@ function* leafPaths(value: unknown, path: KeyPath): Generator<KeyPath> {
   else yield path;
 }
 
-test('for any document every leaf has a line, and that line holds its key', () => {
+test('the line reader finds a line for every leaf of any document, and that line holds its key', () => {
   const key = fc.oneof(
     fc.constantFrom('a', 'b-c', 'd e', 'x.y', '#', '='),
     fc.string({ minLength: 1, maxLength: 5 }),

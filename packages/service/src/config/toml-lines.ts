@@ -6,8 +6,7 @@ export type TomlLines = ReadonlyMap<string, number>;
 /**
  * Finds the line of every key of a text that has already parsed as TOML 1.0.
  *
- * The parser reports no positions, so this walks the text again: it trusts it to be valid and reads only
- * as much of values as it needs to pass them.
+ * The parser reports no positions, so this scans the text again. It assumes valid TOML and skips over values.
  */
 class LineReader {
   readonly lines = new Map<string, number>();
@@ -52,7 +51,7 @@ class LineReader {
     return [...array, index];
   }
 
-  /** `keys` below `base`, where a key that names an array of tables means its last element. */
+  /** `keys` below `base`; a key that names an array of tables refers to its last element. */
   #inLastElements(keys: readonly string[], base: KeyPath): KeyPath {
     let path = base;
     for (const key of keys) {
@@ -95,7 +94,7 @@ class LineReader {
       return quote === '"' ? unescapeKey(raw) : raw.slice(1, -1);
     }
     const [key = ''] = /^[A-Za-z0-9_-]*/.exec(this.#text.slice(this.#at, this.#at + 512)) ?? [];
-    // Never stand still, whatever stands here.
+    // Always advance, also on an unexpected character.
     this.#at += Math.max(1, key.length);
     return key;
   }
@@ -147,11 +146,11 @@ class LineReader {
     }
     this.#at += end.length;
     if (!isLong) return;
-    // A long string may end with one or two quotes of its own.
+    // A multi-line string may end with one or two quotes that belong to it.
     while (this.#text[this.#at] === quote) this.#at += 1;
   }
 
-  /** Passes white space, line ends and comments. */
+  /** Skips white space, line ends and comments. */
   #skipSpace(): void {
     for (;;) {
       const char = this.#text[this.#at];
@@ -177,7 +176,7 @@ function unescapeKey(raw: string): string {
   try {
     return String(JSON.parse(raw));
   } catch {
-    // TOML knows two escapes that JSON does not (`\e`, `\U0001F600`); such a key only loses its line number.
+    // TOML has two escapes that JSON lacks (`\e`, `\U0001F600`); such a key loses only its line number.
     return raw;
   }
 }

@@ -17,9 +17,9 @@ const DECOMPRESSORS: ReadonlyMap<string, Decompress> = new Map<string, Decompres
 ]);
 
 export interface BodyLimits {
-  /** Counted decompressed. */
+  /** Counted after decompression. */
   readonly maxBytes: number;
-  /** Aborts when the client has left. */
+  /** Aborts when the client disconnects. */
   readonly signal: AbortSignal;
 }
 
@@ -30,7 +30,11 @@ function tooLarge(maxBytes: number): CortexError {
 }
 
 const clientLeft = (cause: unknown): CortexError =>
-  new CortexError('client_closed_request', 'The client left while sending its body.', { cause });
+  new CortexError(
+    'client_closed_request',
+    'The client closed the connection while it sent the body.',
+    { cause },
+  );
 
 async function readSized(request: Request, signal: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
   const bytes = await request.bytes();
@@ -47,7 +51,7 @@ async function readRaw(
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   let size = 0;
   try {
-    // A body whose length is known needs no counting, and reading it whole costs a sixth of reading its stream.
+    // A body of known length needs no counting, and reading it whole costs a sixth of reading its stream.
     if (length !== null) return await readSized(request, signal);
     if (request.body === null) return new Uint8Array();
     for await (const chunk of request.body) {
@@ -65,12 +69,12 @@ async function readRaw(
 }
 
 /**
- * Reads a request's body whole, decompressed (gzip, deflate, br, zstd).
+ * Reads the whole body of a request and decompresses it (gzip, deflate, br, zstd).
  *
- * The limit is enforced while reading and while decompressing, so a small bomb takes no more memory than a large body.
+ * The limit applies while reading and while decompressing, so a compression bomb uses no more memory than a large body.
  *
- * @throws CortexError `request_too_large`, `unsupported_media_type` (an encoding we cannot read), `invalid_request`
- * (not what its encoding says), `client_closed_request`.
+ * @throws CortexError `request_too_large`, `unsupported_media_type` (unknown encoding), `invalid_request` (bytes
+ * not of that encoding), `client_closed_request`.
  */
 export async function readBody(
   request: Request,

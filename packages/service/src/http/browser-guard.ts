@@ -7,29 +7,29 @@ import { routePath } from './request-target.ts';
 export interface BrowserRules {
   /** `cors_origins`: exact origins, `scheme://*`, or `*`. */
   readonly corsOrigins: readonly string[];
-  /** `allowed_hosts`: names by which browsers reach this listener, beside addresses and private names. */
+  /** `allowed_hosts`: names under which browsers reach this listener, in addition to addresses and private names. */
   readonly allowedHosts: readonly string[];
-  /** What `corsOrigins` opens. Pages of the listener itself may call everything. */
+  /** Routes that `corsOrigins` opens. Pages served by the listener itself may call every route. */
   readonly isOpen: (method: string, path: string) => boolean;
-  /** Configuration keys, named in refusals; absent where nothing can be opened. */
+  /** Configuration keys named in refusals; absent if no route can be opened. */
   readonly keys?: { readonly corsOrigins: string; readonly allowedHosts: string } | undefined;
 }
 
-/** A listener that no page of another origin may call. */
+/** Rules of a listener that no page of another origin may call. */
 export const NO_FOREIGN_PAGES: BrowserRules = {
   corsOrigins: [],
   allowedHosts: [],
   isOpen: () => false,
 };
 
-/** A day: browsers ask again after two hours at the latest. */
+/** One day; browsers cap it at two hours. */
 const MAX_AGE_S = 86_400;
 /** Longest part of an Origin or Host that an error repeats. */
 const SHOWN_CHARS = 200;
 
 const shown = (text: string): string => JSON.stringify(text.slice(0, SHOWN_CHARS));
 
-/** A browser's request, as far as the guard looks at it. */
+/** The parts of a browser's request that the guard checks. */
 interface Visit {
   readonly origin: string;
   readonly host: string;
@@ -37,19 +37,19 @@ interface Visit {
   readonly path: string;
 }
 
-/** What becomes of a request with an `Origin`. */
+/** The decision on a request with an `Origin`. */
 export type Admission =
-  /** `mark` completes the answer of the route. */
+  /** `mark` adds the CORS headers to the answer of the route. */
   | { readonly kind: 'served'; readonly mark: (response: Response) => Response }
   /** A preflight. */
   | { readonly kind: 'answered'; readonly response: Response }
-  /** `forbidden`, or `unsupported_media_type` for a POST that a page can send without asking. */
+  /** `forbidden`, or `unsupported_media_type` for a POST that a page can send without a preflight. */
   | { readonly kind: 'refused'; readonly error: CortexError };
 
-/** What a web page may do: `own` pages everything, `listed` ones what is open, others nothing. */
+/** Access of a web page: `own` may call every route, `listed` the open routes, `refused` none. */
 type Standing = 'own' | 'listed' | 'refused';
 
-/** Serves requests with an `Origin` by one rule, the same on every listener. Requests without one are not its business. */
+/** Decides on requests with an `Origin`, by the same rules on every listener. Requests without one do not pass it. */
 export class BrowserGuard {
   readonly #rules: BrowserRules;
   readonly #isListed: (origin: string) => boolean;
@@ -61,7 +61,7 @@ export class BrowserGuard {
     this.#allowedHosts = new Set(rules.allowedHosts);
   }
 
-  /** What becomes of a request of a page of `origin`. */
+  /** Decides on a request of a page of `origin`. */
   admit(request: Request, origin: string): Admission {
     const { headers, method } = request;
     const path = routePath(request);
@@ -94,28 +94,25 @@ export class BrowserGuard {
       keys === undefined
         ? ''
         : isByName
-          ? ` If it is a name of this server, add it to ${keys.allowedHosts}.`
-          : ` Add it to ${keys.corsOrigins} if it may.`;
+          ? ` If this server has that name, add it to ${keys.allowedHosts}.`
+          : ` To allow it, add it to ${keys.corsOrigins}.`;
     return new CortexError(
       'forbidden',
       isByName
-        ? `A page called this server by the name ${shown(host)}, which may be a stranger's.${hint}`
+        ? `A page called this server by the name ${shown(host)}, which is not one of its own names.${hint}`
         : `Pages of ${shown(origin)} may not call this server.${hint}`,
     );
   }
 }
 
-/** A page can send a form or plain text to another site without asking; JSON it cannot. */
+/** A page can send a form or plain text to another site without a preflight, but not JSON. */
 const isJson = (headers: Headers): boolean =>
   headers.get('content-type')?.split(';')[0]?.trim().toLowerCase() === 'application/json';
 
 const notJson = (): CortexError =>
-  new CortexError(
-    'unsupported_media_type',
-    'A web page has to send Content-Type: application/json.',
-  );
+  new CortexError('unsupported_media_type', 'Web pages must send Content-Type: application/json.');
 
-/** Lets the page that asked read the answer. */
+/** Lets the calling page read the answer. */
 function markReadable(response: Response, origin: string): Response {
   response.headers.set('access-control-allow-origin', origin);
   response.headers.set(
@@ -135,7 +132,7 @@ function preflightAnswer(headers: Headers, origin: string): Response {
     'access-control-max-age': String(MAX_AGE_S),
     vary: 'origin, access-control-request-headers',
   });
-  // A page of the internet that calls an address of the own network asks for this as well.
+  // Browsers ask for this as well when a public page calls an address of the local network.
   if (headers.get('access-control-request-private-network') === 'true')
     answer.set('access-control-allow-private-network', 'true');
   return new Response(null, { status: 204, headers: answer });

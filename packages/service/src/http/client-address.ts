@@ -1,6 +1,6 @@
 import { isIPv4, isIPv6 } from 'node:net';
 
-/** `::ffff:10.0.0.1` → `10.0.0.1` (an IPv4 client of a listener for both families); an IPv6 address without its zone. */
+/** `::ffff:10.0.0.1` → `10.0.0.1` (an IPv4 client of a dual-stack listener); removes the zone of an IPv6 address. */
 export function plainAddress(address: string): string {
   const lower = address.toLowerCase();
   if (lower.startsWith('::ffff:') && isIPv4(lower.slice(7))) return lower.slice(7);
@@ -9,8 +9,7 @@ export function plainAddress(address: string): string {
 }
 
 /**
- * What one household or host has: an IPv4 address, or the first four groups of an IPv6 address, written out, as
- * `2001:db8:1:2::/64`.
+ * The network of one host or household: an IPv4 address, or the /64 of an IPv6 address, such as `2001:db8:1:2::/64`.
  */
 export function networkOf(address: string): string {
   const plain = plainAddress(address);

@@ -1,7 +1,7 @@
-/** Idle limit of a connection, in seconds: the defence against clients that send their request slowly or not at all. */
+/** Idle limit of a connection, in seconds: the protection against clients that send their request slowly or never. */
 export const IDLE_LIMIT_S = 30;
 
-/** The connection that a request came in by, and its idle limit. */
+/** The connection of a request, and its idle limit. */
 export class ClientConnection {
   readonly #server: Bun.Server<undefined>;
   readonly #request: Request;
@@ -13,22 +13,25 @@ export class ClientConnection {
     this.#limitS = limitS;
   }
 
-  /** The body has been read: until the answer ends, silence is the server working. */
+  /**
+   * Call it once the body has been read: until the answer ends, the connection is idle only because the server
+   * works.
+   */
   liftIdleLimit(): void {
     this.#server.timeout(this.#request, 0);
   }
 
   /**
-   * The answer ends: what comes next on this connection is limited like its first request (behaviour 52).
+   * Call it when the answer ends: the next request on this connection has the same limit as the first (behaviour 52).
    *
-   * Bun keeps the limit with the connection, so a limit that stays lifted is lifted for all later requests too. Call it
-   * before the last part of the answer is returned; once the answer is complete it has no effect.
+   * Bun keeps the limit with the connection, so a lifted limit would stay lifted for later requests. Call it before
+   * the last part of the answer is returned; it has no effect once the answer is complete.
    */
   restoreIdleLimit(): void {
     this.#server.timeout(this.#request, this.#limitS);
   }
 
-  /** Closes the connection within seconds, for a client that takes no data. */
+  /** Closes the connection within seconds, for a client that does not read. */
   drop(): void {
     this.#server.timeout(this.#request, 1);
   }

@@ -4,7 +4,7 @@ import { CortexError } from '@cortex/protocol';
 
 import { errorResponse } from './error-response.ts';
 
-test('an error is answered in the dialect of the client, with its id and headers', async () => {
+test('an error is answered in the dialect of the client, with request id and headers', async () => {
   const response = errorResponse(new CortexError('queue_full', 'full', { retryAfterS: 3 }), {
     dialect: 'openai',
     requestId: 'req_1',
@@ -23,7 +23,7 @@ test('an error is answered in the dialect of the client, with its id and headers
   });
 });
 
-test('an error that nobody expected is logged once, under the id that the caller gets', () => {
+test('an unexpected error is logged once, with the request id that the client gets', () => {
   const logged: unknown[] = [];
   const log = { error: (fields: unknown) => void logged.push(fields) };
   const cause = new TypeError('secret');
@@ -38,7 +38,7 @@ test('an error that nobody expected is logged once, under the id that the caller
   expect(logged).toEqual([{ err: cause, request_id: 'req_1' }]);
 });
 
-test('anything else that was thrown is an internal error without its text', async () => {
+test('any other thrown value is answered as an internal error without its text', async () => {
   const response = errorResponse(new TypeError('secret'), {
     dialect: 'anthropic',
     requestId: 'req_1',

@@ -5,13 +5,13 @@ import { type Logger } from '../log.ts';
 export interface ErrorResponseOptions {
   readonly dialect: Dialect;
   readonly requestId: string;
-  /** Told of an error that nobody expected, with the id that the caller is given for it; undefined: it was logged before. */
+  /** Logs an unexpected error with the request id that the client gets; undefined: it has been logged already. */
   readonly log?: Pick<Logger, 'error'> | undefined;
   /** Further headers of the answer. */
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** Anything thrown as an answer of the client's dialect; what is no `CortexError` becomes `internal_error`. */
+/** Renders a thrown value in the dialect of the client; one that is not a `CortexError` becomes `internal_error`. */
 export function errorResponse(thrown: unknown, options: ErrorResponseOptions): Response {
   const error = toCortexError(thrown);
   if (error.code === 'internal_error')

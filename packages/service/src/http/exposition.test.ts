@@ -34,7 +34,7 @@ cortex_test_seconds_count{api="chat"} 4
     );
   });
 
-  test('a label value cannot leave its quotes or its line', () => {
+  test('escapes quotes and line feeds in label values', () => {
     const family = createGaugeFamily({ name: 'g', help: 'Test.', labels: ['model'] });
     family.series(['a"b\\c\nd']).value = 1;
 
@@ -53,7 +53,7 @@ cortex_test_seconds_count{api="chat"} 4
     expect(family.render()).toEndWith(`g ${text}\n`);
   });
 
-  test('a family without series renders nothing, and forgets the series that are pruned', () => {
+  test('a family without series renders nothing, and pruned series disappear', () => {
     const family = createCounterFamily({ name: 'c', help: 'Test.', labels: ['model'] });
     expect(family.render()).toBe('');
 

@@ -1,16 +1,16 @@
-/** Metrics in plain numbers, and their text for Prometheus (exposition format 0.0.4). */
+/** Metrics and their Prometheus text (exposition format 0.0.4). */
 
 /** Label values in the order of the family's label names. */
 type LabelValues = readonly string[];
 
-/** One kind of metric with all its series, rendered as Prometheus text. */
+/** A metric with all its series, rendered as Prometheus text. */
 export interface Family {
   readonly name: string;
   readonly type: 'counter' | 'gauge' | 'histogram';
   readonly labels: readonly string[];
-  /** Lines of the text exposition format 0.0.4, each ending with a line feed; empty when there is no series. */
+  /** Lines of the text exposition format 0.0.4, each ending with a line feed; empty without series. */
   render(): string;
-  /** Removes all series, before they are written anew. */
+  /** Removes all series. */
   clear(): void;
   /** Removes the series whose labels `isGone` accepts. */
   prune(isGone: (label: (name: string) => string | undefined) => boolean): void;
@@ -25,7 +25,7 @@ export interface FamilyOptions {
 const escapeValue = (value: string): string =>
   value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
 
-/** Numbers as Prometheus reads them: JavaScript writes the infinities in another way. */
+/** Formats a number for Prometheus, which writes infinities differently from JavaScript. */
 const formatNumber = (value: number): string =>
   Number.isFinite(value) || Number.isNaN(value) ? String(value) : value > 0 ? '+Inf' : '-Inf';
 
@@ -35,7 +35,7 @@ function renderLabels(names: readonly string[], values: LabelValues): string {
   return `{${names.map((name, index) => `${name}="${escapeValue(values[index] ?? '')}"`).join(',')}}`;
 }
 
-/** Series of one family by their labels; a series is resolved once and then written to directly. */
+/** Series of one family by their labels. A series is looked up once and then updated directly. */
 class SeriesTable<S> {
   readonly #options: FamilyOptions;
   readonly #create: () => S;
@@ -113,7 +113,7 @@ export const createCounterFamily = (options: FamilyOptions): PlainFamily =>
 export const createGaugeFamily = (options: FamilyOptions): PlainFamily =>
   createPlainFamily(options, 'gauge');
 
-/** Counts of one distribution. `observe` costs a few nanoseconds: it is on the path of every request. */
+/** Counts of one distribution. `observe` runs for every request and costs a few nanoseconds. */
 class HistogramSeries {
   readonly #bounds: Float64Array;
   readonly #counts: Float64Array;
@@ -159,7 +159,7 @@ interface HistogramFamily extends Family {
   series(values: LabelValues): HistogramSeries;
 }
 
-/** A family of distributions. `bounds` are upper bounds of the buckets, ascending, without infinity. */
+/** A family of distributions. `bounds` are the upper bounds of the buckets, ascending, without infinity. */
 export function createHistogramFamily(
   options: FamilyOptions & { readonly bounds: readonly number[] },
 ): HistogramFamily {

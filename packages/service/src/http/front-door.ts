@@ -9,7 +9,7 @@ type Serve = (request: Request, server: Bun.Server<undefined>) => Response | Pro
 
 interface FrontDoorOptions {
   readonly browsers: BrowserRules;
-  /** The dialect of a client; absent: OpenAI's. */
+  /** The dialect of a client; absent: that of OpenAI. */
   readonly dialectOf?: ((headers: Headers) => Dialect) | undefined;
   readonly serve: Serve;
 }
@@ -18,8 +18,8 @@ const invalidHost = (): CortexError =>
   new CortexError('invalid_request', 'The Host header is not a valid host and port.');
 
 /**
- * What every request passes before its route, on every listener: a Host that can be one (absent and empty are valid),
- * the rules for web pages, and HEAD as a GET whose body is not sent.
+ * The checks before the route, on every listener: a valid Host (absent and empty are valid), the rules for web
+ * pages, and HEAD as a GET without a body.
  */
 export function frontDoor({ browsers, dialectOf, serve }: FrontDoorOptions): Serve {
   const guard = new BrowserGuard(browsers);
@@ -35,7 +35,7 @@ export function frontDoor({ browsers, dialectOf, serve }: FrontDoorOptions): Ser
     const { headers } = request;
     const host = headers.get('host');
     if (host !== null && host !== '' && !isValidHost(host)) return refuse(invalidHost(), request);
-    // The route must see a GET, or it answers without the length of the body, which Bun then leaves out.
+    // The route must see a GET: for HEAD it would not build the body, and Bun would omit its length.
     if (request.method === 'HEAD') Object.defineProperty(request, 'method', { value: 'GET' });
     const origin = headers.get('origin');
     if (origin === null) return serve(request, server);

@@ -33,12 +33,12 @@ test.each([
 });
 
 test.each([
-  [':49390', '"127.0.0.1:49390" for this machine alone, "0.0.0.0:49390" for every address'],
-  ['*:49390', '"127.0.0.1:49390" for this machine alone, "0.0.0.0:49390" for every address'],
-  ['49390', '"127.0.0.1:49390" for this machine alone, "0.0.0.0:49390" for every address'],
+  [':49390', '"127.0.0.1:49390" for this machine only, "0.0.0.0:49390" for every address'],
+  ['*:49390', '"127.0.0.1:49390" for this machine only, "0.0.0.0:49390" for every address'],
+  ['49390', '"127.0.0.1:49390" for this machine only, "0.0.0.0:49390" for every address'],
   ['fe80::1:80', '"[fe80::1]:80"'],
-  ['localhost', 'host:port, as 127.0.0.1:31313'],
-  ['localhost:99999', 'host:port, as 127.0.0.1:31313'],
+  ['localhost', 'host:port, such as 127.0.0.1:31313'],
+  ['localhost:99999', 'host:port, such as 127.0.0.1:31313'],
 ])('the refusal of %p says what to write', (text, advice) => {
   const origins = new Map([['listen', 'neuron.toml:3']]);
 

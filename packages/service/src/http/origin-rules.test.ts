@@ -18,7 +18,7 @@ describe('cors_origins', () => {
     'chrome-extension://abcdefghij',
     'vscode-webview://*',
     'tauri://localhost',
-  ])('takes %p', (entry) => {
+  ])('accepts %p', (entry) => {
     expect(corsOriginProblem(entry)).toBeUndefined();
   });
 
@@ -47,7 +47,7 @@ describe('cors_origins', () => {
     expect(corsOriginProblem(entry)).toContain(suggestion);
   });
 
-  test('matches whole origins, whole schemes, or everything', () => {
+  test('matches whole origins, whole schemes or everything', () => {
     const isListed = originMatcher(['https://chat.example', 'chrome-extension://*']);
 
     expect(isListed('https://chat.example')).toBe(true);
@@ -59,7 +59,7 @@ describe('cors_origins', () => {
 });
 
 describe('allowed_hosts', () => {
-  test.each(['cortex.example', 'cortex', 'a.b-c_d.example'])('takes %p', (entry) => {
+  test.each(['cortex.example', 'cortex', 'a.b-c_d.example'])('accepts %p', (entry) => {
     expect(allowedHostProblem(entry)).toBeUndefined();
   });
 
@@ -92,7 +92,7 @@ test.each([
 });
 
 test.each(['', 'evil.example', 'evil.example:31313', 'local.evil.example', 'x.cortex.example'])(
-  'a page of the Host %p may be a stranger’s',
+  'a page with the Host %p may belong to another site',
   (host) => {
     expect(isOwnName(host, new Set(['cortex.example']))).toBe(false);
   },

@@ -7,38 +7,38 @@ import { hostNameOf } from './request-target.ts';
 const ANY = '*';
 const SCHEME = '[a-z][a-z0-9+.-]*';
 const WHOLE_SCHEME = new RegExp(`^(${SCHEME})://\\*$`);
-/** What browsers send for pages of schemes that have no hosts of the web: `chrome-extension://id`, `tauri://localhost`. */
+/** Origins of schemes other than http and https: `chrome-extension://id`, `tauri://localhost`. */
 const OTHER_ORIGIN = new RegExp(`^${SCHEME}://[A-Za-z0-9._-]+(?::\\d+)?$`);
 const isWeb = (scheme: string): boolean => scheme === 'http' || scheme === 'https';
 
-/** The origin that a text with a web address stands for; undefined where it is none. */
+/** The origin of a web address; undefined if `text` is not one. */
 function webOriginOf(text: string): string | undefined {
   const url = URL.parse(/^https?:\/\//i.test(text) ? text : `https://${text}`);
   if (url === null || url.hostname === '' || url.hostname.includes('*')) return undefined;
   return url.origin;
 }
 
-/** Why `text` cannot be an entry of `cors_origins`, with what to write instead; undefined when it can. */
+/** Why `text` is not a valid entry of `cors_origins`, and what to write instead; undefined if it is valid. */
 export function corsOriginProblem(text: string): string | undefined {
   if (text === ANY) return undefined;
   if (text.trim() === '')
-    return 'an entry is empty: write an origin as "https://chat.example", or remove it';
+    return 'an entry is empty: write an origin such as "https://chat.example", or remove the entry';
   if (text === 'null')
-    return '"null" is sent by every page without an origin, files and sandboxed frames: write "*" if all may call';
+    return '"null" is the origin of local files and sandboxed frames: write "*" to allow every page';
   const scheme = WHOLE_SCHEME.exec(text)?.[1];
   if (scheme !== undefined) {
     return isWeb(scheme)
-      ? `"${text}" would be every page of the web: write "*" if that is meant, else each origin as "https://chat.example"`
+      ? `"${text}" would allow every page of the web: write "*" to allow all, or each origin, such as "https://chat.example"`
       : undefined;
   }
   const named = new RegExp(`^(${SCHEME})://`, 'i').exec(text)?.[1]?.toLowerCase();
   if (named !== undefined && !isWeb(named)) {
     if (OTHER_ORIGIN.test(text)) return undefined;
-    return `"${text}" is not an origin: write "${named}://*", or scheme and host as "${named}://abcdef"`;
+    return `"${text}" is not an origin: write "${named}://*", or scheme and host, such as "${named}://abcdef"`;
   }
   const origin = webOriginOf(text);
   if (origin === undefined)
-    return `"${text}" is not an origin: write scheme, host and port as "https://chat.example" or "http://localhost:3000"`;
+    return `"${text}" is not an origin: write scheme, host and port, such as "https://chat.example" or "http://localhost:3000"`;
   if (origin === text) return undefined;
   if (named === undefined) {
     const plain = origin.replace('https:', 'http:');
@@ -49,7 +49,7 @@ export function corsOriginProblem(text: string): string | undefined {
 
 const NAME = /^[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?$/;
 
-/** Why `text` cannot be an entry of `allowed_hosts`, with what to write instead; undefined when it can. */
+/** Why `text` is not a valid entry of `allowed_hosts`, and what to write instead; undefined if it is valid. */
 export function allowedHostProblem(text: string): string | undefined {
   if (NAME.test(text)) return undefined;
   const name = webOriginOf(text.trim().toLowerCase())?.replace(/^https?:\/\//, '');
@@ -70,13 +70,11 @@ export const corsOrigins = () => checked(corsOriginProblem).default([]);
 /** The type of a key `allowed_hosts`. */
 export const allowedHosts = () => checked(allowedHostProblem).default([]);
 
-/** Warns of an entry that opens everything. */
+/** A warning if an entry allows every page. */
 export const corsWarnings = (origins: readonly string[], key: string): readonly string[] =>
-  origins.includes(ANY)
-    ? [`${key} has "*": every page that a browser shows may call this server`]
-    : [];
+  origins.includes(ANY) ? [`${key} has "*": any web page may call this server`] : [];
 
-/** `cors_origins`, ready to be asked. @returns whether an origin is one of them */
+/** Returns a function that tells whether an origin matches `cors_origins`. */
 export function originMatcher(origins: readonly string[]): (origin: string) => boolean {
   if (origins.includes(ANY)) return () => true;
   const exact = new Set(origins.filter((entry) => !entry.endsWith('://*')));
@@ -84,10 +82,13 @@ export function originMatcher(origins: readonly string[]): (origin: string) => b
   return (origin) => exact.has(origin) || schemes.has(origin.slice(0, origin.indexOf('://')));
 }
 
-/** Names that only a resolver of the own network or machine answers for. */
+/** Names that only a resolver in the local network or on this machine resolves. */
 const PRIVATE_NAME = /\.(?:local|lan|internal|home\.arpa|localhost)$/;
 
-/** Whether a name in `Host` cannot be one that a stranger made point here (behaviour 51). */
+/**
+ * Whether `Host` is an address, a private name or an allowed name, and so not a public name that an attacker
+ * pointed at this server (behaviour 51).
+ */
 export function isOwnName(host: string, allowed: ReadonlySet<string>): boolean {
   const name = hostNameOf(host);
   if (name === '') return false;
@@ -98,7 +99,7 @@ export function isOwnName(host: string, allowed: ReadonlySet<string>): boolean {
 const withoutDefaultPort = (origin: string): string =>
   origin.replace(/^(http:.*):80$|^(https:.*):443$/, '$1$2');
 
-/** Whether a page of `origin` came from the `Host` that it now calls. */
+/** Whether a page of `origin` was served from the `Host` that it calls. */
 export function isSameHost(origin: string, host: string): boolean {
   const called = host.toLowerCase();
   return ['http', 'https'].some(

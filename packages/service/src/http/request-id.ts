@@ -1,10 +1,10 @@
 const ACCEPTED = /^[A-Za-z0-9._:-]{1,128}$/;
 const BASE62 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
 const RANDOM_CHARS = 24;
-/** Largest multiple of 62 in a byte: bytes from here on are thrown away, so that no letter is likelier. */
+/** Largest multiple of 62 in a byte: bytes from here on are discarded, so that all characters are equally likely. */
 const UNBIASED_BELOW = 248;
 
-/** Random bytes fetched in one call: a call for each id costs more than the rest of it. */
+/** Random bytes of one call: a call per id would cost more than the rest of its creation. */
 const pool = new Uint8Array(4096);
 let poolAt = pool.length;
 
@@ -18,7 +18,7 @@ function nextRandomByte(): number {
   return byte;
 }
 
-/** A new id: `req_` and 24 random letters or digits. */
+/** A new request id: `req_` and 24 random letters or digits. */
 export function createRequestId(): string {
   let id = 'req_';
   while (id.length < 4 + RANDOM_CHARS) {
@@ -28,7 +28,7 @@ export function createRequestId(): string {
   return id;
 }
 
-/** The caller's `x-request-id` if it is one that can be logged as it is, else a new one. */
+/** The client's `x-request-id` if it is safe to log, otherwise a new id. */
 export function requestIdOf(headers: Headers): string {
   const given = headers.get('x-request-id');
   return given !== null && ACCEPTED.test(given) ? given : createRequestId();

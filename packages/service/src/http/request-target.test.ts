@@ -14,7 +14,7 @@ test.each([
   ['http://a', '/'],
   ['http://a/health#part', '/health'],
   ['http://a/v1/models/org%2Fname', '/v1/models/org%2Fname'],
-  // Without a valid Host the target stands alone.
+  // Without a valid Host the URL is only the request target.
   ['/health', '/health'],
   ['//evil.example/v1', '/evil.example/v1'],
   ['/v1/models?a=http://b/c', '/v1/models'],

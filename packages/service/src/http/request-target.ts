@@ -7,7 +7,7 @@ const MAX_PORT = 65_535;
 export const hostNameOf = (host: string): string =>
   host.replace(/:\d*$/, '').replace(/\.$/, '').toLowerCase();
 
-/** Whether `host` can be the value of a `Host` header: a name, an IPv4 address or `[IPv6]`, and a port. */
+/** Whether `host` is a valid `Host` header: a name, an IPv4 address or `[IPv6]`, with an optional port. */
 export function isValidHost(host: string): boolean {
   const match = HOST.exec(host);
   if (match === null) return false;
@@ -15,7 +15,7 @@ export function isValidHost(host: string): boolean {
   return (address === undefined || isIPv6(address)) && Number(port ?? 0) <= MAX_PORT;
 }
 
-/** Where the path of a request's URL begins. Without a valid Host Bun gives the request target alone. */
+/** Index of the path in a request's URL. Without a valid Host, Bun reports only the request target. */
 function pathStart(url: string): number {
   if (url.startsWith('/')) return 0;
   const start = url.indexOf('/', url.indexOf('://') + 3);
@@ -23,8 +23,8 @@ function pathStart(url: string): number {
 }
 
 /**
- * The path by which a request is routed (contracts, section 1): from its target, without query, repeated slashes as
- * one and a trailing one as none. Percent-encoded characters stay encoded.
+ * The path by which a request is routed (contracts, section 1): without query and trailing slash, repeated slashes
+ * merged. Percent-encoded characters stay encoded.
  */
 export function routePath({ url }: { readonly url: string }): string {
   const start = pathStart(url);

@@ -1,8 +1,8 @@
-/** A growing pause between attempts. */
+/** Exponential back-off between attempts. */
 export interface Backoff {
-  /** Milliseconds to wait before the next attempt; doubles from call to call. */
+  /** Milliseconds to wait before the next attempt; doubles with each call. */
   next(): number;
-  /** After a success: the next pause is the first again. */
+  /** Call it after a success: the next pause is the first one again. */
   reset(): void;
 }
 

@@ -1,11 +1,11 @@
-/** Names the descriptor of the pipe whose other end the parent holds. */
+/** Holds the descriptor number of the pipe whose other end the parent keeps open. */
 export const PARENT_FD_VARIABLE = 'CORTEX_PARENT_FD';
 
 /**
- * Calls `onEnd` once when the parent that started this process is gone, however it ended.
+ * Calls `onEnd` once when the parent of this process has ended, even by SIGKILL.
  *
- * Does nothing where no parent gave a pipe. The variable is removed, so that children of this process do not take
- * the descriptor for theirs.
+ * Does nothing without the variable. The variable is removed, so that children of this process do not use the
+ * descriptor.
  */
 export function endWithParent(
   onEnd: () => void,
@@ -20,12 +20,13 @@ export function endWithParent(
     isOver = true;
     onEnd();
   };
-  // A pipe of `spawn` is a socket pair. Read as a socket it takes no thread and keeps no process alive.
+  // `spawn` creates the pipe as a socket pair. Read as a socket, it needs no thread and does not keep the process
+  // alive.
   const options: Bun.FdSocketOptions = {
     fd: Number(text),
     socket: { data: () => undefined, end, close: end, error: end },
   };
-  // `connect` takes a descriptor, its types only know addresses.
+  // `connect` accepts a descriptor, but its types declare only addresses.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   Bun.connect(options as unknown as Bun.UnixSocketOptions).then((pipe) => pipe.unref(), end);
 }

@@ -8,7 +8,7 @@ import { writeReadyFile } from './ready-file.ts';
 const folder = mkdtempSync(join(tmpdir(), 'ready-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-test('the file appears whole, in folders that are made, and leaves nothing else', () => {
+test('the ready file appears complete, its folders are created, and no other file remains', () => {
   const path = join(folder, 'a/b/ready.json');
 
   writeReadyFile(path, { pid: 1, api: 'http://x' });
@@ -17,7 +17,7 @@ test('the file appears whole, in folders that are made, and leaves nothing else'
   expect(readdirSync(join(folder, 'a/b'))).toEqual(['ready.json']);
 });
 
-test('a reader never sees a part of it, however large it is', async () => {
+test('a reader never sees part of a ready file, however large it is', async () => {
   const path = join(folder, 'large.json');
   const content = { text: 'x'.repeat(4 << 20) };
   const { promise, resolve } = Promise.withResolvers<string>();
@@ -32,7 +32,7 @@ test('a reader never sees a part of it, however large it is', async () => {
   expect(JSON.parse(seen)).toEqual(content);
 });
 
-test('an older one is replaced', () => {
+test('an older ready file is replaced', () => {
   const path = join(folder, 'again.json');
 
   writeReadyFile(path, { pid: 1 });

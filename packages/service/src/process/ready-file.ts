@@ -5,7 +5,7 @@ import { ConfigError } from '../config/config-error.ts';
 
 import { systemReason } from '../system-reason.ts';
 
-/** Writes `content` as JSON so that a reader sees all of it or no file; missing folders are made. @throws ConfigError naming it */
+/** Writes `content` as JSON atomically and creates missing folders. @throws ConfigError naming the file */
 export function writeReadyFile(path: string, content: object): void {
   try {
     mkdirSync(dirname(path), { recursive: true });

@@ -29,7 +29,7 @@ const never = (): Promise<void> => Promise.withResolvers<void>().promise;
 
 describe('the first signal', () => {
   test.each(['SIGTERM', 'SIGINT'] as const)(
-    '%s drains with the grace and exits 0',
+    '%s drains within the grace period and exits with 0',
     async (signal) => {
       const graces: number[] = [];
       const { installed, exited } = install((graceMs) => {
@@ -45,7 +45,7 @@ describe('the first signal', () => {
     },
   );
 
-  test('exits 1 when draining fails', async () => {
+  test('exits with 1 if draining fails', async () => {
     const { exited } = install(() => Promise.reject(new Error('stuck')));
 
     process.emit('SIGTERM');
@@ -55,7 +55,7 @@ describe('the first signal', () => {
 });
 
 describe('a second signal', () => {
-  test('within a second is the same Ctrl-C, delivered twice', () => {
+  test('within a second counts as the same Ctrl-C', () => {
     const { exits, time } = install(never);
 
     process.emit('SIGINT');
@@ -69,7 +69,7 @@ describe('a second signal', () => {
   test.each([
     ['SIGINT', 130],
     ['SIGTERM', 143],
-  ] as const)('%s a second later ends the process now with %i', (signal, code) => {
+  ] as const)('%s after one second ends the process with %i', (signal, code) => {
     const { exits, time } = install(never);
 
     process.emit('SIGINT');
@@ -80,7 +80,7 @@ describe('a second signal', () => {
   });
 });
 
-test('a shutdown begun by the program itself drains once', async () => {
+test('a shutdown that the program itself begins drains once', async () => {
   let drains = 0;
   const { installed, exited } = install(() => {
     drains += 1;

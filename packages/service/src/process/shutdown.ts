@@ -1,36 +1,36 @@
 import { type Logger } from '../log.ts';
 
-/** A second signal counts from here on: npm delivers one Ctrl-C twice, within milliseconds. */
+/** A second signal is ignored within this time: npm delivers one Ctrl-C twice, milliseconds apart. */
 const SECOND_SIGNAL_MS = 1000;
-/** What `drain` may take beyond its grace before the process ends all the same. */
+/** How long `drain` may exceed its grace period before the process exits anyway. */
 const OVERTIME_MS = 3000;
 
 const SIGNAL_NUMBERS = { SIGINT: 2, SIGTERM: 15 } as const;
 type EndSignal = keyof typeof SIGNAL_NUMBERS;
 
-/** The end of a daemon's life. */
+/** The shutdown of a daemon. */
 export interface Shutdown {
   /** Aborted when the shutdown begins. */
   readonly signal: AbortSignal;
-  /** Begins it, as SIGTERM does; once. */
+  /** Begins the shutdown as SIGTERM does; later calls have no effect. */
   begin(reason: string): void;
-  /** Takes the handlers away again, for tests. */
+  /** Removes the handlers; for tests. */
   dispose(): void;
 }
 
 export interface ShutdownOptions {
-  /** What requests in flight get to finish. */
+  /** Grace period for running requests. */
   readonly graceMs: number;
   readonly log: Logger;
-  /** Ends everything, taking at most about `graceMs`. */
+  /** Stops the daemon within about `graceMs`. */
   readonly drain: (graceMs: number) => Promise<void>;
   readonly exit?: (code: number) => void;
   readonly nowMs?: () => number;
 }
 
 /**
- * Handles SIGTERM and SIGINT: the first drains and exits 0, one that comes at least a second later ends the process
- * now (128 + its number). An unhandled error is logged and ends the process with 1 (behaviours 47 and 49).
+ * Handles SIGTERM and SIGINT: the first signal drains and exits with 0; a second one at least a second later exits
+ * at once (128 + its number). An unhandled error is logged and ends the process with 1 (behaviours 47 and 49).
  */
 export function installShutdown(options: ShutdownOptions): Shutdown {
   const { graceMs, log, drain } = options;
@@ -41,7 +41,7 @@ export function installShutdown(options: ShutdownOptions): Shutdown {
 
   async function end(): Promise<void> {
     const overtime = setTimeout(() => {
-      log.error({ graceMs }, 'shutdown took too long: ending now');
+      log.error({ graceMs }, 'shutdown took too long: exiting now');
       exit(1);
     }, graceMs + OVERTIME_MS);
     try {
@@ -67,7 +67,7 @@ export function installShutdown(options: ShutdownOptions): Shutdown {
   function onSignal(signal: EndSignal): void {
     if (begunMs === undefined) return begin(signal);
     if (nowMs() - begunMs < SECOND_SIGNAL_MS) return undefined;
-    log.warn({ signal }, 'second signal: ending now');
+    log.warn({ signal }, 'second signal: exiting now');
     return exit(128 + SIGNAL_NUMBERS[signal]);
   }
 

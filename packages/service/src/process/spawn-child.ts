@@ -3,32 +3,32 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { PARENT_FD_VARIABLE } from './parent-pipe.ts';
 
-/** How long the output of an ended child is waited for: a process it left behind may hold the pipe open. */
+/** How long to wait for the output of an ended child: a process that it left running may hold the pipe open. */
 const OUTPUT_GRACE_MS = 500;
 
 /** How a child ended. */
 export interface ChildExit {
   /** Its exit code, or 128 + the number of the signal that ended it. */
   readonly code: number;
-  /** In words: `exit code 1` or `SIGKILL`. */
+  /** For messages: `exit code 1` or `SIGKILL`. */
   readonly text: string;
 }
 
-/** A daemon run by another program. It ends when that does. */
+/** A child process that ends when its parent does. */
 export interface Child {
   readonly pid: number;
-  /** Resolves when it has ended and its last line was delivered. */
+  /** Resolves when it has ended and its last line has been delivered. */
   readonly exited: Promise<ChildExit>;
-  /** Sends a signal; nothing happens when it has ended. */
+  /** Sends a signal; has no effect once it has ended. */
   kill(signal: 'SIGTERM' | 'SIGKILL'): void;
 }
 
 export interface ChildOptions {
   readonly command: readonly string[];
-  /** The child's whole environment; ours when absent. */
+  /** The complete environment of the child; absent: that of this process. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
-  /** Each line the child writes, without its end. */
+  /** Receives each line that the child writes, without its line end. */
   readonly onLine: (line: string, stream: 'stdout' | 'stderr') => void;
 }
 
@@ -47,9 +47,10 @@ async function forwardLines(
 }
 
 /**
- * Starts a program that holds a pipe from us (`CORTEX_PARENT_FD`), so that it can end when we do, even by SIGKILL.
+ * Starts a program with a pipe from this process (`CORTEX_PARENT_FD`), so that it ends when this process does, even
+ * by SIGKILL.
  *
- * @throws Error when the program cannot be started.
+ * @throws Error if the program cannot be started.
  */
 export function spawnChild({ command, env = process.env, cwd, onLine }: ChildOptions): Child {
   const child = Bun.spawn([...command], {
@@ -62,7 +63,7 @@ export function spawnChild({ command, env = process.env, cwd, onLine }: ChildOpt
     forwardLines(child.stderr, (line) => onLine(line, 'stderr')),
   ]);
   const exited = child.exited.then(async (code): Promise<ChildExit> => {
-    // Our end of the pipe is a bare descriptor that nothing else closes.
+    // Nothing else closes the descriptor of this end of the pipe.
     const parentEnd = child.stdio[3];
     if (typeof parentEnd === 'number') closeSync(parentEnd);
     await Promise.race([output, sleep(OUTPUT_GRACE_MS, undefined, { ref: false })]);

@@ -4,27 +4,27 @@ import { join } from 'node:path';
 import { stateDirectory } from './state-directory.ts';
 
 describe('stateDirectory', () => {
-  test('is CORTEX_STATE_DIR where it is set', () => {
+  test('is CORTEX_STATE_DIR if that is set', () => {
     expect(stateDirectory({ CORTEX_STATE_DIR: '/srv/c', XDG_STATE_HOME: '/x' }, '/home/a')).toBe(
       '/srv/c',
     );
   });
 
-  test('else a folder of its own in XDG_STATE_HOME', () => {
+  test('is the folder cortex in XDG_STATE_HOME otherwise', () => {
     expect(stateDirectory({ XDG_STATE_HOME: '/x' }, '/home/a')).toBe('/x/cortex');
   });
 
-  test('is absolute where CORTEX_STATE_DIR is relative', () => {
+  test('is absolute even if CORTEX_STATE_DIR is relative', () => {
     expect(stateDirectory({ CORTEX_STATE_DIR: 'state' }, '/home/a')).toBe(
       join(process.cwd(), 'state'),
     );
   });
 
-  test('leaves a relative XDG_STATE_HOME out, as its specification says', () => {
+  test('ignores a relative XDG_STATE_HOME, as its specification says', () => {
     expect(stateDirectory({ XDG_STATE_HOME: 'x' }, '/home/a')).toBe('/home/a/.local/state/cortex');
   });
 
-  test('else ~/.local/state/cortex', () => {
+  test('is ~/.local/state/cortex if neither variable is set', () => {
     expect(stateDirectory({ CORTEX_STATE_DIR: '' }, '/home/a')).toBe('/home/a/.local/state/cortex');
   });
 });

@@ -8,13 +8,13 @@ import { systemReason } from '../system-reason.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** The home folder of this user. @throws ConfigError when it has none, as many service users */
+/** The home folder of this user. @throws ConfigError if it has none, as is common for service users */
 function homeFolder(): string {
   try {
     return homedir();
   } catch (error) {
     throw new ConfigError(
-      'this user has no home folder for the state: set CORTEX_STATE_DIR to a folder that it may write',
+      'this user has no home folder for the state: set CORTEX_STATE_DIR to a folder that this user may write',
       {},
       error,
     );
@@ -22,21 +22,21 @@ function homeFolder(): string {
 }
 
 /**
- * Where cortex keeps models and state: `CORTEX_STATE_DIR`, else the XDG state folder of this user. Absolute.
+ * The folder for models and state: `CORTEX_STATE_DIR`, otherwise `cortex` in the XDG state folder. Absolute.
  *
- * @throws ConfigError when neither is set and the user has no home folder
+ * @throws ConfigError if neither is set and the user has no home folder
  */
 export function stateDirectory(env: Env, home?: string): string {
   const named = env['CORTEX_STATE_DIR'];
   if (named) return resolve(named);
   const xdg = env['XDG_STATE_HOME'];
-  // A relative one is to be ignored: XDG Base Directory Specification.
+  // The XDG Base Directory Specification says to ignore a relative path.
   if (xdg && isAbsolute(xdg)) return join(xdg, 'cortex');
   return join(home ?? homeFolder(), '.local', 'state', 'cortex');
 }
 
 /**
- * Makes `folders` in the state folder.
+ * Creates `folders` in the state folder.
  *
  * @throws ConfigError naming the folder, with the system's reason
  */
