@@ -20,7 +20,12 @@ const SEARCH = {
   name: 'search',
   parameters: {
     type: 'object',
-    properties: { query: { type: 'string' }, limit: { type: 'integer' } },
+    properties: {
+      query: { type: 'string' },
+      limit: { type: 'integer' },
+      places: { type: 'array', items: { type: 'string' } },
+      filter: { type: 'object' },
+    },
   },
 };
 
@@ -90,6 +95,60 @@ describe.each(Object.entries(JSON_FAMILIES))('a careless call of %s', (_, family
 
     expect(answered).toMatchObject({ ...one({ query: 'abc' }), isCallCut: true });
   });
+
+  test('with its arguments in a JSON string has the object as arguments', () => {
+    const args = JSON.stringify({ query: 'say "hi"', limit: 5 });
+
+    expect(read(family, JSON.stringify(args))).toEqual(one({ query: 'say "hi"', limit: 5 }));
+  });
+
+  test('with a string that contains no object as arguments is content', () => {
+    const { text, args } = read(family, '"cats"');
+
+    expect(`${text}${JSON.stringify(args)}`).toContain('cats');
+  });
+});
+
+/** DeepSeek R1 writes the arguments within a fence. */
+const unfenced = Object.entries(JSON_FAMILIES).filter(([name]) => name !== 'deepseek-r1');
+
+describe.each(unfenced)('a careless call of %s', (_, family) => {
+  test('with null as arguments has empty arguments', () => {
+    expect(read(family, 'null')).toEqual(one({}));
+  });
+});
+
+/** Families whose arguments are not a member of a JSON object. */
+const BARE = ['llama-tagged', 'mistral', 'deepseek', 'kimi', 'harmony'];
+const bare = Object.entries(JSON_FAMILIES).filter(([name]) => BARE.includes(name));
+
+describe.each(bare)('a careless call of %s', (_, family) => {
+  test('with an extra bracket leaves no bracket and no marker in the content', () => {
+    expect(read(family, '{"query": "a"}}')).toEqual(one({ query: 'a' }));
+    expect(read(family, '{"query": "a"}]} ')).toEqual(one({ query: 'a' }));
+    expect(read(family, '{"query": "a"}', '} Done.')).toEqual({
+      text: '} Done.',
+      args: [{ query: 'a' }],
+    });
+  });
+
+  test('without arguments has empty arguments', () => {
+    expect(read(family, '')).toEqual(one({}));
+  });
+
+  test('that is cut off before its arguments is not a complete call', () => {
+    const path = join(llamaSources(), 'models/templates', `${family.template}.jinja`);
+    const parser = chooseParser(readOutputFormat(readFileSync(path, 'utf8')), {
+      reasoning: 'closed',
+      tools: [SEARCH],
+      isContinued: false,
+      newCallId: () => 'id',
+    });
+    const { calls } = readAll(parser, [family.open], 'cut');
+
+    expect(calls.map((call) => call.arguments).join('')).toBe('');
+    expect(parser.isCallCut).toBe(calls.length > 0);
+  });
 });
 
 const tagged = Object.entries(TAGGED_FAMILIES);
@@ -101,6 +160,21 @@ describe.each(tagged)('a careless call of %s', (_, family) => {
     const query = `a\n\t"b" ${endValue.trim()} c ${close.trim()} ${key('other').trim()} d`;
 
     expect(read(family, key('query') + query + endValue)).toEqual(one({ query }));
+  });
+
+  test('with a list or an object in Python syntax has JSON as arguments', () => {
+    const places = `${key('places')}['Sofia', "Ruse's"]${endValue}`;
+    const filter = `${key('filter')}{'open': True, 'by': None, 'x': [1,]}${endValue}`;
+
+    expect(read(family, places + gap + filter)).toEqual(
+      one({ places: ['Sofia', "Ruse's"], filter: { open: true, by: null, x: [1] } }),
+    );
+  });
+
+  test('with a list that other text follows has all of it as a string', () => {
+    expect(read(family, `${key('places')}['Sofia'] or so${endValue}`)).toEqual(
+      one({ places: "['Sofia'] or so" }),
+    );
   });
 
   test('without the closing tag of its last parameter ends that parameter at the end of the call', () => {

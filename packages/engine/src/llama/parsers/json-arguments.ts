@@ -184,16 +184,25 @@ function jsonOf(value: string): string {
 }
 
 /** Repairs the JSON object at the start of `json`, which starts with a brace. */
-export function repairedObject(json: string): string {
+export const repairedObject = (json: string): string => repair(json).repaired;
+
+/** Repairs a JSON object or list. Undefined: `json` does not end, or other text follows. */
+export function repairedValue(json: string): string | undefined {
+  const { repaired, isWhole } = repair(json);
+  return isWhole ? repaired : undefined;
+}
+
+function repair(json: string): { readonly repaired: string; readonly isWhole: boolean } {
   const text = new AnswerText(() => '');
   text.beginCall('');
   text.feed(json);
   text.end('finished');
+  let isWhole = false;
   const run = (function* (): Script<void> {
     yield* text.more();
-    yield* streamObject(text);
+    isWhole = (yield* streamObject(text)) && !(yield* text.more());
   })();
   run.next();
   const pieces = text.takeDeltas().map((delta) => ('tool' in delta ? delta.tool.arguments : ''));
-  return pieces.join('');
+  return { repaired: pieces.join(''), isWhole };
 }

@@ -3,6 +3,7 @@ import type { AnswerText, Script } from './answer-text.ts';
 import { type CallHead, readCallHead } from './call-head.ts';
 import { JsonObjectScanner } from './json-object-scanner.ts';
 import { repairedObject, streamObject } from './json-arguments.ts';
+import { objectInText } from './named-arguments.ts';
 import { MAX_HEAD_CHARS, parseJson } from './script-steps.ts';
 
 /**
@@ -81,12 +82,10 @@ function readCall(json: string): { readonly name: string; readonly arguments: st
   return { name, arguments: memberText(json, member) };
 }
 
-/** Arguments that the model wrote as a string: the JSON object in the string, otherwise the string. */
+/** Arguments that the model wrote as a string: the JSON in the string, otherwise the string. */
 function textAsJson(given: string): string {
   if (parseJson(given) !== undefined) return given;
-  return given.trimStart().startsWith('{')
-    ? repairedObject(given.trimStart())
-    : JSON.stringify(given);
+  return objectInText(given) ?? JSON.stringify(given);
 }
 
 /** The unchanged text of an object member in `json`, so that digits beyond a double are kept. */

@@ -114,6 +114,20 @@ export function* readOneOf(
   }
 }
 
+/** Takes extra closing brackets after arguments, if one of `ends` or the end of the answer follows. */
+export function* skipBrackets(text: AnswerText, ends: readonly string[]): Script<void> {
+  while (!isTooLong(text) && (yield* text.more())) {
+    const behind = text.held.replace(/^[\s}\]]+/, '');
+    if (ends.includes(behind)) {
+      text.reread(text.held.length - behind.length);
+      return;
+    }
+    if (!ends.some((end) => end.startsWith(behind))) break;
+  }
+  if (/^[\s}\]]+$/.test(text.held)) text.take();
+  else text.reread();
+}
+
 /** The value of a JSON text; undefined if it is not JSON. */
 export function parseJson(text: string): unknown {
   try {

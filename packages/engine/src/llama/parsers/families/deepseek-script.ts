@@ -1,6 +1,6 @@
 import type { AnswerText, Script } from '../answer-text.ts';
-import { streamObject } from '../json-arguments.ts';
-import { contentUntil, isTooLong, readOneOf } from '../script-steps.ts';
+import { readArguments } from '../named-arguments.ts';
+import { contentUntil, isTooLong, readOneOf, skipBrackets } from '../script-steps.ts';
 
 export interface DeepSeekMarkers {
   readonly callsBegin: string;
@@ -40,11 +40,14 @@ export const SPELLINGS = {
   sep: all.map((markers) => markers.sep),
 } as const;
 
+/** Markers that may follow a call. */
+const ENDS = [...SPELLINGS.callEnd, ...SPELLINGS.callBegin, ...SPELLINGS.callsEnd];
+
 /** Before the separator: the name, or in R1 the word `function`. */
 const LABEL_START = /^\s*[\w./:-]*\s*(?:<[^>]*>?)?$/;
-/** After the separator: in R1 the name and a fence, then the first brace of the arguments. */
-const FENCED = /^\s*([\w./:-]*)\s*(?:```(?:json)?\s*)?\{$/;
-const FENCED_START = /^\s*[\w./:-]*\s*(?:`{0,3}|```[json]*)\s*\{?$/;
+/** After the separator: in R1 the name and a fence, then the first character of the arguments, or of the next marker. */
+const FENCED = /^\s*([\w./:-]*)\s*(?:```(?:json)?\s*)?[{"<]$/;
+const FENCED_START = /^\s*[\w./:-]*\s*(?:`{0,3}|```[json]*)\s*$/;
 
 /** `<｜tool▁calls▁begin｜>`, calls of either form, `<｜tool▁calls▁end｜>`. */
 export function* readDeepSeek(text: AnswerText): Script<void> {
@@ -72,12 +75,14 @@ export function* readDeepSeek(text: AnswerText): Script<void> {
  */
 function* readCalls(text: AnswerText, before: string): Script<void> {
   for (let lost = before; ;) {
-    if (!(yield* readHead(text))) {
+    const read = yield* readCall(text);
+    if (read === 'none') {
       text.content(lost);
       text.reread();
       return;
     }
-    if (!(yield* streamObject(text))) return;
+    if (read === 'cut') return;
+    yield* skipBrackets(text, ['```', ...ENDS]);
     yield* skipOne(text, ['```']);
     yield* skipOne(text, SPELLINGS.callEnd);
     const next = yield* readOneOf(text, [...SPELLINGS.callBegin, ...SPELLINGS.callsEnd]);
@@ -90,11 +95,11 @@ function* readCalls(text: AnswerText, before: string): Script<void> {
   }
 }
 
-/** Starts the call and holds the first brace of its arguments. False: it cannot be parsed, and all of it is held. */
-function* readHead(text: AnswerText): Script<boolean> {
+/** Reads one call, from its label to the end of its arguments. `none`: it cannot be parsed, and all of it is held. */
+function* readCall(text: AnswerText): Script<'whole' | 'cut' | 'none'> {
   let sep: string | undefined;
   while (sep === undefined) {
-    if (!(yield* text.more()) || isTooLong(text) || !LABEL_START.test(text.held)) return false;
+    if (!(yield* text.more()) || isTooLong(text) || !LABEL_START.test(text.held)) return 'none';
     sep = SPELLINGS.sep.find((marker) => text.held.endsWith(marker));
   }
   const label = text.held.slice(0, -sep.length).trim();
@@ -102,15 +107,14 @@ function* readHead(text: AnswerText): Script<boolean> {
   while (yield* text.more()) {
     const behind = text.held.slice(start);
     const fenced = FENCED.exec(behind);
-    const name = fenced === null ? '' : fenced[1] || label;
-    if (name !== '') {
-      text.beginCall(name);
-      text.take(text.held.length - 1);
-      return true;
-    }
-    if (isTooLong(text) || !FENCED_START.test(behind)) return false;
+    // `null` in place of the arguments is not a name.
+    const inside = fenced?.[1] === 'null' ? '' : fenced?.[1];
+    const name = inside === undefined ? '' : inside || label;
+    if (name !== '')
+      return yield* readArguments(text, { name, at: text.held.length - 1, ends: ENDS });
+    if (isTooLong(text) || !FENCED_START.test(behind)) return 'none';
   }
-  return false;
+  return 'none';
 }
 
 function* skipOne(text: AnswerText, markers: readonly string[]): Script<void> {

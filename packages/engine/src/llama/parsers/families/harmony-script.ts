@@ -1,7 +1,7 @@
 import type { AnswerText, Script } from '../answer-text.ts';
 import { partialMarker } from '../output-parser.ts';
-import { streamObject } from '../json-arguments.ts';
-import { isTooLong, MAX_HEAD_CHARS } from '../script-steps.ts';
+import { readArguments } from '../named-arguments.ts';
+import { isTooLong, skipBrackets } from '../script-steps.ts';
 import type { ReasoningState } from './tool-family.ts';
 
 const MESSAGE = '<|message|>';
@@ -92,19 +92,10 @@ function kindOf({ channel, recipient }: Header): 'reasoning' | 'content' | undef
 
 /** Reads the arguments after a held header. False: there are none, and the text read is held. */
 function* readCall(text: AnswerText, name: string): Script<boolean> {
-  const start = text.held.length;
-  while ((yield* text.more()) && /^\s*$/.test(text.held.slice(start)))
-    if (text.held.length > start + MAX_HEAD_CHARS) return false;
-  const first = text.held.slice(start).trim();
-  if (first === '') {
-    text.take();
-    text.beginCall(name, '{}');
-    return true;
-  }
-  if (first !== '{') return false;
-  text.beginCall(name);
-  text.take(text.held.length - 1);
-  if (!(yield* streamObject(text))) return true;
+  const at = text.held.length;
+  const read = yield* readArguments(text, { name, at, ends: BREAKS });
+  if (read !== 'whole') return read === 'cut';
+  yield* skipBrackets(text, BREAKS);
   while (yield* text.more()) {
     const end = ENDS.find((marker) => text.held.trimStart() === marker);
     if (end !== undefined) {

@@ -1,6 +1,8 @@
+import { isJsonObject } from '@cortex/protocol';
 import type { AnswerText, Script } from '../answer-text.ts';
 import { JsonObjectScanner } from '../json-object-scanner.ts';
 import { streamObject } from '../json-arguments.ts';
+import { objectInText } from '../named-arguments.ts';
 import { isTooLong, MAX_HEAD_CHARS, parseJson } from '../script-steps.ts';
 
 /** Members of the object of a call, in place of `name` and `arguments`. */
@@ -57,19 +59,27 @@ interface WholeCall {
 function readWhole(text: AnswerText, { json, members, argumentsAt }: WholeCall): boolean {
   const name = nameIn(json, members);
   const rest = argumentsAt === undefined ? undefined : json.slice(argumentsAt);
-  const given = rest?.slice(0, new JsonObjectScanner().scan(rest));
-  if (name === undefined || (given === undefined && json.includes(`"${members.arguments}"`)))
-    return false;
-  text.beginCall(name, given ?? '{}');
+  const given = rest?.slice(0, new JsonObjectScanner().scan(rest)) ?? plainArguments(json, members);
+  if (name === undefined || given === undefined) return false;
+  text.beginCall(name, given);
   text.take();
   return true;
 }
 
+/** Arguments that are not an object: `null`, missing, or an object in a string. Undefined: they cannot be parsed. */
+function plainArguments(json: string, members: CallMembers): string | undefined {
+  const given = memberOf(json, members.arguments);
+  return given === undefined || given === null ? '{}' : objectInText(given);
+}
+
 function nameIn(json: string, members: CallMembers): string | undefined {
-  const call = parseJson(json);
-  if (typeof call !== 'object' || call === null) return undefined;
-  const name: unknown = Reflect.get(call, members.name);
+  const name = memberOf(json, members.name);
   return typeof name === 'string' && name !== '' ? name : undefined;
+}
+
+function memberOf(json: string, key: string): unknown {
+  const call = parseJson(json);
+  return isJsonObject(call) ? call[key] : undefined;
 }
 
 /** Decides as early as possible, so that an answer in JSON is not held back. */

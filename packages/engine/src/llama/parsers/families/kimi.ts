@@ -11,7 +11,7 @@ const FORM: CallSections = {
   callBegin: '<|tool_call_begin|>',
   callEnd: '<|tool_call_end|>',
   // The id of a call by the model: contains the name and a counter.
-  head: /^\s*(?:functions\.)?([\w./-]+?)(?::\d+)?\s*<\|tool_call_argument_begin\|>\s*\{$/,
+  head: /^\s*(?:functions\.)?([\w./-]+?)(?::\d+)?\s*<\|tool_call_argument_begin\|>$/,
   headStart: /^\s*[\w./:-]*\s*(?:<[\w|]*(?:>\s*)?)?$/,
 };
 

@@ -1,8 +1,8 @@
 import type { CallableTool } from '../../../grammar/answer-grammar.ts';
 import type { AnswerText, Script } from '../answer-text.ts';
 import { readJsonCall } from '../json-calls.ts';
-import { streamObject } from '../json-arguments.ts';
-import { contentUntil, isTooLong, readOneOf } from '../script-steps.ts';
+import { readArguments } from '../named-arguments.ts';
+import { contentUntil, isTooLong, readOneOf, skipBrackets } from '../script-steps.ts';
 import { PYTHON } from './lfm2-script.ts';
 import { streamMembers } from './literal-script.ts';
 
@@ -52,12 +52,13 @@ function* readJsonCalls(text: AnswerText, isCallable: (name: string) => boolean)
 
 /** `name>{…}</function>`, after the marker. False: it is not a call, and the text read is held. */
 function* readTagged(text: AnswerText): Script<boolean> {
-  while ((yield* text.more()) && !isTooLong(text) && /^[^<>\n]+(?:>\s*)?$/.test(text.held));
-  const name = /^([^<>\n]+)>\s*\{$/.exec(text.held)?.[1]?.trim();
+  while ((yield* text.more()) && !isTooLong(text) && /^[^<>\n]+$/.test(text.held));
+  const name = /^([^<>\n]+)>$/.exec(text.held)?.[1]?.trim();
   if (name === undefined || name === '') return false;
-  text.beginCall(name);
-  text.take(text.held.length - 1);
-  if (!(yield* streamObject(text))) return true;
+  const at = text.held.length;
+  const read = yield* readArguments(text, { name, at, ends: [END_FUNCTION] });
+  if (read !== 'whole') return read === 'cut';
+  yield* skipBrackets(text, [END_FUNCTION]);
   const close = yield* readOneOf(text, [END_FUNCTION]);
   if (close !== undefined || END_FUNCTION.startsWith(text.held.trim())) text.take();
   else text.reread();

@@ -1,12 +1,12 @@
 import type { AnswerText, Script } from '../answer-text.ts';
 import { readJsonCall } from '../json-calls.ts';
-import { streamObject } from '../json-arguments.ts';
-import { callsBehind, isTooLong } from '../script-steps.ts';
+import { readArguments } from '../named-arguments.ts';
+import { callsBehind, isTooLong, skipBrackets } from '../script-steps.ts';
 
 const CALLS = '[TOOL_CALLS]';
 
-/** `name`, an id that is dropped, the marker of arguments, and their first brace. */
-const HEAD = /^\s*([\w./:-]+)\s*(?:\[CALL_ID\]\s*[\w-]*\s*)?(?:\[ARGS\]\s*)?\{$/;
+/** `name`, an id that is dropped, and the marker of arguments, or else their first brace. */
+const HEAD = /^\s*([\w./:-]+)\s*(?:\[CALL_ID\]\s*[\w-]*\s*)?(?:\[ARGS\]|\{)$/;
 /** An incomplete head. */
 const HEAD_START = /^\s*[\w./:-]*\s*(?:\[[A-Z_\]]*[\w\s-]*){0,2}\{?$/;
 
@@ -40,10 +40,10 @@ function* readNamed(text: AnswerText): Script<boolean> {
   for (;;) {
     const name = HEAD.exec(text.held)?.[1];
     if (name !== undefined) {
-      text.beginCall(name);
-      text.take(text.held.length - 1);
-      yield* streamObject(text);
-      return true;
+      const at = text.held.length - (text.endsWith('{') ? 1 : 0);
+      const read = yield* readArguments(text, { name, at, ends: [CALLS] });
+      if (read === 'whole') yield* skipBrackets(text, [CALLS]);
+      return read !== 'none';
     }
     const mayBeHead = !isTooLong(text) && HEAD_START.test(text.held);
     if (!mayBeHead || !(yield* text.more())) return false;

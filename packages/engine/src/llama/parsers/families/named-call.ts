@@ -1,8 +1,8 @@
 import type { AnswerText, Script } from '../answer-text.ts';
-import { streamObject } from '../json-arguments.ts';
+import { readArguments } from '../named-arguments.ts';
 import { isTooLong, parseJson, readOneOf } from '../script-steps.ts';
 
-const HEAD = /^\{\s*("(?:[^"\\]|\\.)+")\s*:\s*\{$/;
+const HEAD = /^\{\s*("(?:[^"\\]|\\.)+")\s*:$/;
 const HEAD_START = /^\{\s*(?:"(?:[^"\\]|\\.)*(?:\\|"\s*(?::\s*)?)?)?$/;
 
 /** Reads `{"name": {…}}`, which starts with the last held brace. False: it is not a call, and the text read is held. */
@@ -15,9 +15,9 @@ export function* readNamedCall(text: AnswerText): Script<boolean> {
       if (HEAD_START.test(json)) continue;
       return false;
     }
-    text.beginCall(String(parseJson(quoted)));
-    text.take(text.held.length - 1);
-    if (!(yield* streamObject(text))) return true;
+    const name = String(parseJson(quoted));
+    const read = yield* readArguments(text, { name, at: text.held.length, ends: ['}'] });
+    if (read !== 'whole') return read === 'cut';
     if ((yield* readOneOf(text, ['}'])) !== undefined) text.take();
     else text.reread();
     return true;

@@ -2,6 +2,7 @@ import { isJsonObject } from '@cortex/protocol';
 import type { CallableTool } from '../../../grammar/answer-grammar.ts';
 import { asSchema, jsonType, type Schema } from '../../../grammar/schema.ts';
 import { flatten } from '../../../grammar/schema-merge.ts';
+import { repairedValue } from '../json-arguments.ts';
 import { parseJson } from '../script-steps.ts';
 
 /** The JSON types of a value by its schema and, if the schema lists them, its values. */
@@ -52,7 +53,14 @@ export class ParameterTypes {
       const isOnlyJson = type !== undefined && !type.types.has('string');
       if (isOnlyJson || (typeof value !== 'string' && isOf(value, type))) return json;
     }
-    return JSON.stringify(text);
+    return this.#repaired(trimmed, type) ?? JSON.stringify(text);
+  }
+
+  /** A list or an object in Python syntax as JSON, if the schema allows no string. */
+  #repaired(text: string, type: ValueType | undefined): string | undefined {
+    if (!/^[[{]/.test(text) || type === undefined || type.types.has('string')) return undefined;
+    const json = repairedValue(text);
+    return json !== undefined && isOf(parseJson(json), type) ? json : undefined;
   }
 
   #typeOf(key: string): ValueType | undefined {

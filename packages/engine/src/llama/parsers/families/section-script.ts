@@ -1,6 +1,6 @@
 import type { AnswerText, Script } from '../answer-text.ts';
-import { streamObject } from '../json-arguments.ts';
-import { contentUntil, isTooLong, readOneOf } from '../script-steps.ts';
+import { readArguments } from '../named-arguments.ts';
+import { contentUntil, isTooLong, readOneOf, skipBrackets } from '../script-steps.ts';
 
 /** Calls in a section, each with its own head before arguments in JSON. */
 export interface CallSections {
@@ -8,7 +8,7 @@ export interface CallSections {
   readonly end: string;
   readonly callBegin: string;
   readonly callEnd: string;
-  /** From after `callBegin` to the first brace of the arguments; captures the name. */
+  /** From after `callBegin` to the arguments; captures the name. */
   readonly head: RegExp;
   /** An incomplete head. */
   readonly headStart: RegExp;
@@ -40,15 +40,16 @@ export function* readSections(text: AnswerText, form: CallSections): Script<void
 function* readCalls(text: AnswerText, form: CallSections, before: string): Script<void> {
   for (let lost = before; ;) {
     const name = yield* readHead(text, form);
-    if (name === undefined) {
+    const ends = [form.callEnd, form.callBegin, form.end];
+    const at = text.held.length;
+    const read = name === undefined ? 'none' : yield* readArguments(text, { name, at, ends });
+    if (read === 'none') {
       text.content(lost);
       text.reread();
       return;
     }
-    text.beginCall(name);
-    text.take(text.held.length - 1);
-    if (!(yield* streamObject(text))) return;
-    const ends = [form.callEnd, form.callBegin, form.end];
+    if (read === 'cut') return;
+    yield* skipBrackets(text, ends);
     let next = yield* readOneOf(text, ends);
     if (next === form.callEnd) {
       text.take();
