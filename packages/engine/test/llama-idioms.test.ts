@@ -269,23 +269,43 @@ describe('a request in the idiom of another server', () => {
     },
   );
 
+  test('reasoning.exclude is refused by name', async () => {
+    const { last } = await answer(engine, { messages, reasoning: { exclude: true } });
+
+    expect(last).toMatchObject({ code: 'invalid_request', param: 'reasoning.exclude' });
+  });
+
+  test('images in a member of a message are refused, and an empty list is accepted', async () => {
+    const withImages = (images: readonly string[]) =>
+      answer(engine, { messages: [{ ...user('What is this?'), images }], max_tokens: 1 });
+
+    expect((await withImages(['iVBORw0='])).last).toMatchObject({
+      code: 'vision_unsupported',
+      param: 'messages[0].images',
+    });
+    expect((await withImages([])).last).toMatchObject({ type: 'done' });
+  });
+
   describe('thinking_budget_tokens', () => {
     const thoughtful = [...messages, assistant('<think>\nIt')];
     const ask = { messages: thoughtful, temperature: 0, max_tokens: 200 };
 
-    test.each(['thinking_budget_tokens', 'reasoning_budget_tokens', 'thinking_token_budget'])(
-      '%s ends the thoughts, and the answer begins',
-      async (field) => {
-        const endless = await thoughtsOf(engine, { ...ask, ignore_eos: true });
-        const bounded = await thoughtsOf(engine, { ...ask, [field]: 5 });
+    test.each([
+      { thinking_budget_tokens: 5 },
+      { reasoning_budget_tokens: 5 },
+      { thinking_token_budget: 5 },
+      { thinking_budget: 5 },
+      { reasoning: { max_tokens: 5 } },
+    ])('%j ends the thoughts, and the answer begins', async (field) => {
+      const endless = await thoughtsOf(engine, { ...ask, ignore_eos: true });
+      const bounded = await thoughtsOf(engine, { ...ask, ...field });
 
-        expect(endless.tokens).toBeGreaterThan(20);
-        expect(bounded.tokens).toBeGreaterThanOrEqual(5);
-        expect(bounded.tokens).toBeLessThan(12);
-        expect(bounded.text).not.toBe('');
-        expect(bounded.text + bounded.thoughts).not.toContain('</think>');
-      },
-    );
+      expect(endless.tokens).toBeGreaterThan(20);
+      expect(bounded.tokens).toBeGreaterThanOrEqual(5);
+      expect(bounded.tokens).toBeLessThan(12);
+      expect(bounded.text).not.toBe('');
+      expect(bounded.text + bounded.thoughts).not.toContain('</think>');
+    });
 
     test('0 and thoughts that are switched off end them at once', async () => {
       for (const off of [{ thinking_budget_tokens: 0 }, { reasoning_effort: 'none' }]) {

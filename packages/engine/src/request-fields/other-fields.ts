@@ -18,6 +18,7 @@ export const OTHER_FIELDS: readonly FieldGroup[] = [
     routes: ['chat'],
     fields: {
       enable_thinking: honoured('thoughts on or off, where the template knows it', only(false)),
+      thinking_budget: honoured('as `thinking_budget_tokens`', only(-1)),
     },
   },
   {
@@ -28,6 +29,11 @@ export const OTHER_FIELDS: readonly FieldGroup[] = [
         '`type` `enabled`, `adaptive` or `disabled`, `budget_tokens` as `thinking_budget_tokens`',
       ),
     },
+  },
+  {
+    knownTo: 'OpenAI (Responses), Gemini',
+    routes: GENERATE,
+    fields: { max_output_tokens: refusedFor('max_completion_tokens') },
   },
   {
     knownTo: 'SGLang',

@@ -196,7 +196,10 @@ const OLLAMA: readonly FieldGroup[] = [
     routes: ['chat'],
     fields: {
       think: honoured('`true`, `false`, or an effort as in `reasoning_effort`', only(false)),
-      reasoning: honoured('`effort` as `reasoning_effort`; `summary` has no effect', empty),
+      reasoning: honoured(
+        '`effort` as `reasoning_effort`, `enabled` as `enable_thinking`, `max_tokens` as `thinking_budget_tokens`; `summary` has no effect',
+        empty,
+      ),
     },
   },
 ];

@@ -37,6 +37,7 @@ test.each([
 
 test.each([
   [{}, '"messages" is missing.'],
+  [{ messages, logit_bias: { cat: 1 } }, '"logit_bias.cat" must be named by the id of a token.'],
   [{ messages, tools: [{ type: 'function', function: {} }] }, '.name" is missing.'],
   [{ messages: [{ role: 'user', content: 5 }] }, 'must be a string or a list of parts.'],
   [{ messages, stop: 5 }, 'must be a string or a list of up to 64 strings.'],

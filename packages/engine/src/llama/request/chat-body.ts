@@ -45,6 +45,7 @@ export const ChatMessage = z
     function_call: optional(z.looseObject({ name: text, arguments: text.default('{}') })),
     tool_call_id: optional(text),
     name: optional(text),
+    images: optional(z.array(z.unknown())),
   })
   .transform(({ reasoning, ...message }) => ({
     ...message,
@@ -125,11 +126,12 @@ export const SamplingBody = z.looseObject(
     repeat_penalty: optional(numberFrom(0.01, 10)),
     repetition_penalty: optional(numberFrom(0.01, 10)),
     logit_bias: optional(
-      z.record(
-        z.string().regex(/^\d+$/),
-        numberFrom(-100, 100),
-        'must be an object of numbers from -100 to 100 by token id',
-      ),
+      z.record(z.string().regex(/^\d+$/), numberFrom(-100, 100), {
+        error: ({ code }) =>
+          code === 'invalid_key'
+            ? 'must be named by the id of a token'
+            : 'must be an object of numbers from -100 to 100 by token id',
+      }),
     ),
     stop: optional(
       z.union(

@@ -76,7 +76,7 @@ const SYNONYMS: readonly (readonly string[])[] = [
   ['tools', 'functions'],
   ['tool_choice', 'function_call'],
   THINKING_FIELDS,
-  ['thinking_budget_tokens', 'reasoning_budget_tokens', 'thinking_token_budget'],
+  ['thinking_budget_tokens', 'reasoning_budget_tokens', 'thinking_token_budget', 'thinking_budget'],
 ];
 
 /** Template variables that the fields for reasoning set. */

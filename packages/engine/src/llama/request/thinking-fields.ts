@@ -17,7 +17,15 @@ export const THINKING_FIELDS = {
   ),
   reasoning_effort: optional(Effort),
   reasoning: optional(
-    z.looseObject({ effort: optional(Effort), enabled: optional(flag) }, 'must be an object'),
+    z.looseObject(
+      {
+        effort: optional(Effort),
+        enabled: optional(flag),
+        max_tokens: optional(budget),
+        exclude: optional(z.literal(false, 'must be false: thoughts are always returned')),
+      },
+      'must be an object',
+    ),
   ),
   thinking: optional(
     z.looseObject(
@@ -31,6 +39,7 @@ export const THINKING_FIELDS = {
   thinking_budget_tokens: optional(budget),
   reasoning_budget_tokens: optional(budget),
   thinking_token_budget: optional(budget),
+  thinking_budget: optional(budget),
 } as const;
 
 type ThinkingBody = {
@@ -62,6 +71,8 @@ export function readThinking(body: ThinkingBody): ThinkingRequest {
     body.thinking_budget_tokens ??
     body.reasoning_budget_tokens ??
     body.thinking_token_budget ??
+    body.thinking_budget ??
+    reasoning?.max_tokens ??
     thinking?.budget_tokens;
   return {
     isOn,

@@ -26,7 +26,9 @@ export function toTemplateMessages(messages: readonly ChatMessage[]): TemplateMe
 }
 
 function toTemplateMessage(message: ChatMessage, at: number): TemplateMessage {
-  const { role, content, tool_calls, function_call: legacy, ...rest } = message;
+  const { role, content, tool_calls, function_call: legacy, images = [], ...rest } = message;
+  // Ollama's clients send images in a member of their own.
+  if (images.length > 0) throw noVision(`messages[${at}].images`);
   // Clients send an empty list, and an empty text with calls, for none; templates test for presence.
   const listed = tool_calls?.length === 0 ? undefined : tool_calls;
   const calls = listed ?? (legacy && [{ type: 'function', function: legacy }]);
@@ -52,13 +54,7 @@ function toText(content: ChatMessage['content'], at: number): string | null {
     const text = part.type === 'refusal' ? part['refusal'] : part.text;
     if (typeof text === 'string') return text;
     const param = `messages[${at}].content[${i}]`;
-    if (part.type.includes('image')) {
-      throw new CortexError(
-        'vision_unsupported',
-        'This model cannot read images. Remove the image, or choose a model with vision.',
-        { param },
-      );
-    }
+    if (part.type.includes('image')) throw noVision(param);
     throw new CortexError(
       'unsupported_parameter',
       `Content of type "${part.type}" is not supported by this model.`,
@@ -67,6 +63,13 @@ function toText(content: ChatMessage['content'], at: number): string | null {
   });
   return texts.join('\n');
 }
+
+const noVision = (param: string): CortexError =>
+  new CortexError(
+    'vision_unsupported',
+    'This model cannot read images. Remove the image, or choose a model with vision.',
+    { param },
+  );
 
 /** Templates print arguments with `tojson`, so text is parsed first; invalid JSON stays text. */
 function toArguments(given: string | Readonly<Record<string, unknown>>): unknown {
