@@ -3,7 +3,7 @@ import type { z } from 'zod';
 
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
-/** A body that must be a JSON object. @throws CortexError `malformed_json` */
+/** Parses a body that must be a JSON object. @throws CortexError `malformed_json` */
 export function parseJsonObject(bytes: Uint8Array): Readonly<Record<string, unknown>> {
   let text: string;
   let value: unknown;
@@ -22,9 +22,8 @@ export function parseJsonObject(bytes: Uint8Array): Readonly<Record<string, unkn
 }
 
 /**
- * `body`, which was read from `bytes`, with a seed that no number of JavaScript holds as the digits that were sent:
- * seeds
- * have 64 bits.
+ * `body`, which was read from `bytes`, with a seed above the safe integers kept as the original digits, because
+ * seeds have 64 bits.
  */
 export function withExactSeed(
   body: Readonly<Record<string, unknown>>,
@@ -47,10 +46,10 @@ export function withExactSeed(
   return { ...body, seed: digits.get(again) ?? seed };
 }
 
-/** A body in the shape of `schema`. @throws CortexError `invalid_request` naming the member as `param` */
+/** Parses a body with `schema`. @throws CortexError `invalid_request` naming the member as `param` */
 export const parseBody = <T>(body: Readonly<Record<string, unknown>>, schema: z.ZodType<T>): T =>
   readShape(schema, body);
 
-/** A body of a management call. @throws CortexError as `parseJsonObject` and `parseBody` */
+/** Parses the body of a management call. @throws CortexError as `parseJsonObject` and `parseBody` */
 export const parseCall = <T>(bytes: Uint8Array, schema: z.ZodType<T>): T =>
   parseBody(parseJsonObject(bytes), schema);

@@ -16,5 +16,6 @@ const exitCode = await runNeuron(process.argv.slice(2), {
     warn: (text) => void process.stderr.write(`${text}\n`),
   },
 });
-// What failed may have left something running; what worked ends by itself, its output written.
+// After a failure something may still run, so the process must exit. After success it ends by itself, once its
+// output is written.
 if (exitCode !== 0) process.exit(exitCode);

@@ -7,7 +7,7 @@ import {
   readModelSettings,
 } from '@cortex/protocol';
 
-/** What a load call that names nothing gets. */
+/** Defaults of a load call. */
 const DEFAULTS = {
   harness: 'llama',
   contextLength: 'auto',
@@ -18,21 +18,21 @@ const DEFAULTS = {
   onImage: 'reject',
 } as const satisfies ModelSettings;
 
-/** How a model was asked to run: the fields of a load call that are fixed while it is loaded. */
+/** The fields of a load call that are fixed while the model is loaded. */
 export type LoadSettings = ModelSettings & {
   readonly [K in keyof typeof DEFAULTS]: NonNullable<ModelSettings[K]>;
 };
 
-/** The settings of a load call, with automatic values for what it does not name. */
+/** The settings of a load call, with `auto` or defaults for absent fields. */
 export const toLoadSettings = (request: LoadModelRequest): LoadSettings => ({
   ...DEFAULTS,
   ...readModelSettings(request),
 });
 
 /**
- * What the call does not name is no difference: "load it" is satisfied by a model loaded in any way.
+ * Compares only the fields that the call sets, so a call without settings matches every loaded model.
  *
- * @throws CortexError `conflict` naming the settings in which a load call differs from what runs
+ * @throws CortexError `conflict` naming the settings that differ from the loaded ones
  */
 export function checkSameSettings(request: LoadModelRequest, running: LoadSettings): void {
   const asked = Object.entries(formatModelSettings(toLoadSettings(request)));

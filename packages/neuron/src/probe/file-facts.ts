@@ -43,7 +43,7 @@ const FileFacts = z.object({
   headerHash: z.string(),
   /** The chat template has rendered the sample conversations, or refused them; absent: not tried, or to no end. */
   template: z.literal('ends').optional(),
-  /** Words of `/models`; absent: not known. */
+  /** As in `/models`; absent if unknown. */
   capabilities: z.array(z.string()).optional(),
   /** Context of the last load, or what an estimate made of `auto`; tokens. */
   contextTokens: z.int().optional(),

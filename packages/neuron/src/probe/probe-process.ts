@@ -66,7 +66,7 @@ interface Deadline {
   cpuFromMs: number | undefined;
 }
 
-/** What calls reject with when the engine ends under them. */
+/** Error of calls whose engine ended during the call. */
 const LOSS_CODES: ReadonlySet<string> = new Set(['node_recovering', 'shutting_down']);
 
 /**

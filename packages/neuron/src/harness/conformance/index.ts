@@ -1,4 +1,4 @@
-/** What every harness promises; each implementation runs it (`harnessConformance(name, make)`). */
+/** The contract of a harness; each implementation runs it (`harnessConformance(name, make)`). */
 import { ChatCompletion, CortexError } from '@cortex/protocol';
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 
@@ -18,13 +18,13 @@ export interface HarnessUnderTest {
   readonly harness: Harness;
   /** Absolute path of a model file that it can load. */
   readonly modelPath: string;
-  /** What its `inferenceEndpoint` answers. */
+  /** The expected result of `inferenceEndpoint`. */
   readonly ownUrl: string;
 }
 
 const LIMIT_MS = 60_000;
 
-/** A request, with what became of its work. */
+/** A request, and the outcomes of its work. */
 function createRequest(fields: Readonly<Record<string, unknown>>) {
   const body = { model: 'm', messages: [{ role: 'user', content: 'hi' }], ...fields };
   const outcomes: WorkOutcome[] = [];
@@ -56,7 +56,7 @@ async function failureOf(promise: Promise<unknown>): Promise<CortexError> {
 
 const never = (): AbortSignal => new AbortController().signal;
 
-/** Runs the suite against what `make` gives. The model is loaded once, with one slot. */
+/** Runs the suite against the result of `make`. The model is loaded once, with one slot. */
 export function harnessConformance(name: string, make: () => Promise<HarnessUnderTest>): void {
   describe(`${name} keeps the promises of a harness`, () => {
     let harness: Harness;

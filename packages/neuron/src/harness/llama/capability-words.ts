@@ -10,7 +10,7 @@ const WORDS: Partial<Record<EngineCapability, string>> = {
   structured: 'structured',
 };
 
-/** What an engine claims, in the words of `/models`. */
+/** Maps engine capabilities to their names in `/models`. */
 export const toCapabilityWords = (capabilities: readonly EngineCapability[]): string[] => [
   ...new Set(capabilities.flatMap((capability) => WORDS[capability] ?? [])),
 ];

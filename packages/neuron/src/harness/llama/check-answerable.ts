@@ -5,7 +5,7 @@ import type { GenerateRoutePath } from '../harness.ts';
 
 type Body = Readonly<Record<string, unknown>>;
 
-/** Tokens of a completion's prompt; undefined for forms that the engine judges when their turn comes. */
+/** Tokens of a completion's prompt; undefined for prompt forms that only the engine checks. */
 async function countPrompt(engine: Engine, { prompt }: Body): Promise<number | undefined> {
   if (typeof prompt === 'string') {
     return (await engine.tokenize(prompt, { addSpecial: true, parseSpecial: true })).length;
@@ -14,7 +14,7 @@ async function countPrompt(engine: Engine, { prompt }: Body): Promise<number | u
   return isTokens ? prompt.length : undefined;
 }
 
-/** @throws CortexError `context_length_exceeded`, or what is wrong with the body */
+/** @throws CortexError `context_length_exceeded`, or an error naming the problem of the body */
 export async function checkAnswerable(
   route: GenerateRoutePath,
   body: Body,

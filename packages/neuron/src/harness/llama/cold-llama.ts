@@ -9,10 +9,10 @@ import type {
 import { checkSettings, type EngineDefaults, toEngineSpec } from './engine-spec.ts';
 import { answerTokenizerRoute } from './tokenizer-routes.ts';
 
-/** Vocabulary and template are read on the CPU, wherever the model will be loaded. */
+/** Vocabulary and template are read on the CPU, even if the model will run on a GPU. */
 const ON_CPU: Placement = { backend: 'cpu', deviceIndexes: [], visibleDevices: '' };
 
-/** What the probe can say of GGUF files that are not loaded. */
+/** Answers about GGUF files that are not loaded, from the probe. */
 export function createColdLlama(probe: Probe, defaults: EngineDefaults): ColdModels {
   const toProbed = (spec: HarnessLoadSpec): ProbedModel => ({
     file: { path: spec.modelPath, fingerprint: spec.fingerprint },

@@ -4,19 +4,18 @@ import { CortexError, toCortexError } from '@cortex/protocol';
 import type { HarnessRequest } from '../harness.ts';
 import type { ServingEngine } from './serve.ts';
 
-/** What calls reject with when the engine ends under them. */
+/** Error of calls whose engine ended during the call. */
 const LOSS_CODES: ReadonlySet<string> = new Set([
   'node_recovering',
   'shutting_down',
   'upstream_disconnected',
 ]);
 
-/** Calls of an engine that are under way: their times say how long one takes only where it was alone. */
+/** Pending calls per engine. The duration of a call is a valid measurement only if no other call ran. */
 const callsOf = new WeakMap<Engine, number>();
 
 /**
- * An error of an engine's call as the caller sees it: why it was cancelled, what became of the engine, or what it
- * said.
+ * An error of an engine call for the caller: the reason of the cancel, the end of the engine, or the engine's error.
  */
 function toCallError(error: unknown, serving: ServingEngine, signal: AbortSignal): CortexError {
   if (signal.aborted) {
@@ -28,7 +27,7 @@ function toCallError(error: unknown, serving: ServingEngine, signal: AbortSignal
   return LOSS_CODES.has(known.code) ? serving.loss() : known;
 }
 
-/** A request whose seat ends with the call. */
+/** A request that holds its seat until the call ends. */
 export interface CallOptions {
   readonly modelId: string;
   readonly request: HarnessRequest;
@@ -36,16 +35,16 @@ export interface CallOptions {
   readonly signal: AbortSignal;
 }
 
-/** The answer of a call with how long it took, milliseconds. */
+/** The answer of a call and its duration in milliseconds. */
 export interface CallAnswer<T> {
   readonly value: T;
   readonly tookMs: number;
 }
 
 /**
- * A call that one answer ends, for a request that holds a seat.
+ * Makes a call with a single answer, for a request that holds a seat.
  *
- * `ended` is called exactly once, when the engine has answered or given up.
+ * `ended` is called exactly once, when the engine has answered or failed.
  *
  * @throws CortexError
  */

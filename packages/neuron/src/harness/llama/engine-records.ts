@@ -1,7 +1,8 @@
 /**
- * Engine processes written down in `state_dir/engines/`, so that a daemon that was killed leaves none behind.
+ * Records of engine processes in `state_dir/engines/`, so that a killed daemon leaves no engine running.
  *
- * An engine ends with its channel by itself; this is for one that cannot, stuck in a driver call for instance.
+ * An engine ends when its channel closes. The records are for an engine that cannot, for example in a blocked
+ * driver call.
  */
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -19,15 +20,15 @@ function readRecord(path: string): z.infer<typeof EngineRecord> | undefined {
   try {
     return EngineRecord.safeParse(JSON.parse(readFileSync(path, 'utf8'))).data;
   } catch {
-    // Cut short by a crash while it was written: it names no process.
+    // Truncated by a crash while it was written, so it names no process.
     return undefined;
   }
 }
 
 /**
- * Ends engines that an earlier daemon left and forgets their records.
+ * Ends engines that an earlier daemon left running, and deletes their records.
  *
- * A process is ended only if pid and start time both match, because pids are used again.
+ * A process is ended only if pid and start time both match, because pids are reused.
  */
 export function endLeftoverEngines(directory: string, log: Logger): void {
   for (const name of namesIn(directory).filter((file) => file.endsWith('.json'))) {
@@ -48,7 +49,7 @@ function namesIn(directory: string): string[] {
   try {
     return readdirSync(directory);
   } catch {
-    // No engine has been started yet.
+    // No engine has ever been started.
     return [];
   }
 }

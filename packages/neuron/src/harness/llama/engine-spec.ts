@@ -4,17 +4,17 @@ import { CortexError } from '@cortex/protocol';
 import type { LoadSettings } from '../load-settings.ts';
 import type { HarnessLoadSpec } from '../harness.ts';
 
-/** What every load of this node has in common. */
+/** Settings that all loads of this node share. */
 export interface EngineDefaults {
-  /** Threads of the CPU kernels, each model. */
+  /** Threads of the CPU kernels, per model. */
   readonly threads: number;
   readonly prefillChunkTokens: number;
   readonly isBatchInvariant: boolean;
-  /** RAM for conversations that lost their slot, each model. */
+  /** RAM for conversations that lost their slot, MiB per model. */
   readonly promptCacheMib: number;
 }
 
-/** A load as the engine is told it. */
+/** The load spec for the engine. */
 export function toEngineSpec(
   { modelId, modelPath, settings, placement, lora, draft }: HarnessLoadSpec,
   defaults: EngineDefaults,
@@ -35,7 +35,7 @@ export function toEngineSpec(
   };
 }
 
-/** Load settings that belong to other harnesses, by wire name: each is refused, none is ignored. */
+/** Load settings of other harnesses, by wire name. Each is refused; none is ignored. */
 const UNSUPPORTED = {
   tensorParallel: 'tensor_parallel',
   mmproj: 'mmproj',
@@ -55,11 +55,11 @@ function isAsked(value: unknown): boolean {
   return true;
 }
 
-/** @throws CortexError `unsupported_parameter` naming a setting that this engine cannot do */
+/** @throws CortexError `unsupported_parameter` naming a setting that this engine does not support */
 export function checkSettings(settings: LoadSettings): void {
   for (const [name, param] of Object.entries(UNSUPPORTED)) {
     const value = Object.entries(settings).find(([key]) => key === name)?.[1];
-    // One GPU in parallel with itself, and "vision as far as there is any", ask for nothing.
+    // These values are the defaults: one GPU, and a projector only if there is one.
     const isNeutral =
       (name === 'tensorParallel' && value === 1) || (name === 'mmproj' && value === 'auto');
     if (isAsked(value) && !isNeutral) refuseSetting(param);

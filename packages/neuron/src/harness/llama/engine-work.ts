@@ -3,7 +3,7 @@ import { CortexError } from '@cortex/protocol';
 
 import type { WorkOutcome } from '../harness.ts';
 
-/** What ended an engine's events without a last event of its own. */
+/** The last event of a request whose engine ended without sending one. */
 function lostEvent(): EngineEvent {
   return {
     type: 'error',
@@ -13,10 +13,10 @@ function lostEvent(): EngineEvent {
 }
 
 /**
- * One request at an engine: its events, pulled one by one, and its end.
+ * One request at an engine: pulls its events one by one and reports its end.
  *
- * `ended` is called exactly once, when the engine has said `done` or `error`, or is dead; also when nobody pulls any
- * more, because an abort makes it pull for itself.
+ * `ended` is called exactly once, when the engine has said `done` or `error`, or has died. After an abort it pulls
+ * the remaining events itself.
  */
 export class EngineWork {
   readonly #events: AsyncIterator<EngineEvent>;
@@ -40,13 +40,13 @@ export class EngineWork {
     this.#events = engine.generate(request, this.#controller.signal)[Symbol.asyncIterator]();
   }
 
-  /** The next event; undefined after the last. Callers at the same time get the same event. */
+  /** The next event; undefined after the last. Concurrent callers get the same event. */
   next(): Promise<EngineEvent | undefined> {
     this.#pending ??= this.#pull();
     return this.#pending;
   }
 
-  /** Ends the work within one step, whatever phase it is in. Idempotent. */
+  /** Ends the work within one step, in any phase. Idempotent. */
   abort(): void {
     if (this.#controller.signal.aborted) return;
     this.#controller.abort();

@@ -1,4 +1,4 @@
-/** GGUF models on our own engine: one supervised engine process a model. */
+/** GGUF models on our own engine: one supervised engine process per model. */
 import { CortexError } from '@cortex/protocol';
 
 import type { Probe } from '../../probe/probe.ts';
@@ -32,7 +32,7 @@ export interface LlamaHarnessOptions extends SupervisionOptions {
   readonly ownUrl: () => string;
 }
 
-/** A token of text has 4 bytes as a rule, one of a row of spaces up to a hundred; JSON adds to that. */
+/** A token usually has 4 bytes, a token of many spaces up to a hundred; JSON escapes add to that. */
 const MAX_BYTES_A_TOKEN = 64;
 
 const forcedOut = (id: string): CortexError =>
@@ -75,7 +75,7 @@ export function createLlamaHarness(options: LlamaHarnessOptions): Harness {
     return new SupervisedEngine(engineSpec, spec.placement.visibleDevices, options);
   }
 
-  /** What a load has shown stands for the model when it is cold again. */
+  /** Stores the facts that a load has shown, for the time when the model is not loaded. */
   async function remember(spec: HarnessLoadSpec, { model }: SupervisedEngine): Promise<void> {
     if (!model) return;
     const { modelId, modelPath: path, fingerprint } = spec;
@@ -133,7 +133,7 @@ export function createLlamaHarness(options: LlamaHarnessOptions): Harness {
       const save = engine.canSave ? states.saveOptions(id) : {};
       await engine.close(0, forcedOut(id), save);
       if (save.saveDir === undefined) return;
-      // The model is gone whatever became of its slots.
+      // The model is unloaded even if saving its slots failed.
       await states.saved(id, paths.get(id) ?? '').catch((error: unknown) => {
         options.log.warn(
           { err: error, model: id },

@@ -7,14 +7,14 @@ import { CortexError } from '@cortex/protocol';
 
 import type { StartEngine } from '../../engines/start-engine.ts';
 
-/** Length and bytes, as GGUF writes texts. */
+/** A GGUF string: length and bytes. */
 function toText(text: string): Buffer {
   const length = Buffer.alloc(8);
   length.writeUInt32LE(text.length);
   return Buffer.concat([length, Buffer.from(text)]);
 }
 
-/** A GGUF of version 3 that names an architecture (a value of type 8, a text) and holds no tensor. */
+/** A GGUF of version 3 with an architecture (a value of type 8, a string) and no tensors. */
 const EMPTY_GGUF = Buffer.concat([
   Buffer.from('GGUF\x03\0\0\0'),
   Buffer.from([0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0]),
@@ -40,7 +40,7 @@ const cudaLoad = (modelPath: string): EngineLoadSpec => ({
   lora: [],
 });
 
-/** The file is nobody's: what is said of it is said of the device. */
+/** The message names the temporary file; without it the message describes the device. */
 function withoutPath(error: unknown, path: string): unknown {
   if (!(error instanceof CortexError)) return error;
   const message = error.message.replace(`Cannot load ${path}: `, '');
@@ -48,13 +48,13 @@ function withoutPath(error: unknown, path: string): unknown {
 }
 
 /**
- * Which GPUs the engine can use here, asked of one that is started for it and ended again.
+ * Asks a temporary engine which GPUs it can use.
  *
- * An engine opens a kind of device for the first file it is asked about: here a file with nothing in it, whose own
- * refusal says nothing about the device.
+ * An engine opens a kind of device when it is asked about its first file. Here that is an empty file, whose own
+ * error says nothing about the device.
  *
- * @param signal - Kills the engine when it aborts.
- * @throws CortexError `model_load_failed` naming the library that the engine lacks; the reason of `signal`
+ * @param signal - Kills the engine when it aborts. @throws CortexError `model_load_failed` naming the library that
+ * the engine lacks; the reason of `signal`
  */
 export async function probeDevices(
   start: StartEngine,

@@ -1,19 +1,19 @@
 import type { Every } from '../../every.ts';
 
-/** Silence after which a stream's first keep-alive is sent: some clients give up after a second or two. */
+/** Silence before the first keep-alive of a stream: some clients time out after a second or two. */
 const FIRST_SILENCE_MS = 1000;
-/** Pause between keep-alives of a stream that stays silent. */
+/** Interval between keep-alives while the stream stays silent. */
 const SILENCE_MS = 5000;
-/** A client that takes nothing for so long is gone, whatever its socket says. */
+/** A client that reads nothing for this time is treated as disconnected, even if its socket is open. */
 const STALL_MS = 60_000;
 
 /** The timers of one open stream; driven by one ticker for all streams. */
 export interface StreamPulse {
-  /** Resolves with `'due'` when a keep-alive is due before `event` settles, else with what `event` gave. */
+  /** Resolves with `'due'` when a keep-alive is due before `event` settles, else with the result of `event`. */
   race<T>(event: Promise<T>): Promise<T | 'due'>;
-  /** Something is being handed to the socket. */
+  /** A write to the socket has started. */
   offered(what: 'content' | 'keep-alive'): void;
-  /** The socket took it. */
+  /** The write to the socket has finished. */
   taken(): void;
   close(): void;
 }
@@ -25,8 +25,7 @@ interface Timers {
 }
 
 /**
- * Keep-alives and stall detection for all streams of a process (behaviours 4a and 6): no timer a stream, none a
- * chunk.
+ * Keep-alives and stall detection for all streams of a process (behaviours 4a and 6): no timer per stream or per chunk.
  */
 export class PulseGroup {
   readonly #open = new Map<Timers, { isProgressing: () => boolean; onStall: () => void }>();
@@ -37,9 +36,9 @@ export class PulseGroup {
   }
 
   /**
-   * @param isProgressing - Whether the engine gave a sign of life lately: a wedged one must leave the stream silent,
-   *   so that whoever reads it notices.
-   * @param onStall - Called when the client took nothing for 60 s.
+   * @param isProgressing - Whether the engine has shown progress lately. A stream of a wedged engine must stay
+   * silent, so that the client can time out.
+   * @param onStall - Called when the client has read nothing for 60 s.
    */
   open(options: { isProgressing: () => boolean; onStall: () => void }): StreamPulse {
     const timers: Timers = {
@@ -66,7 +65,7 @@ export class PulseGroup {
     return this.#open.size;
   }
 
-  /** Looks at every open stream once. */
+  /** Checks every open stream once. */
   tick(nowMs: number): void {
     for (const [timers, { isProgressing, onStall }] of this.#open) {
       if (timers.offeredAtMs !== undefined) {

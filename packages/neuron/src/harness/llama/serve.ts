@@ -37,7 +37,7 @@ interface Dialect {
   readonly answer: (identity: AnswerIdentity, options: AnswerOptions) => AnswerRenderer;
 }
 
-/** How each route is generated and rendered. */
+/** The generation and rendering of each route. */
 const DIALECTS = {
   '/v1/chat/completions': {
     route: 'chat',
@@ -59,14 +59,14 @@ const STREAM_HEADERS = {
   'x-accel-buffering': 'no',
 } as const;
 
-/** The engine that serves a request, seen by the one that renders it. */
+/** The engine of a request, for the renderer. */
 export interface ServingEngine {
   readonly engine: Engine;
-  /** Whether it gave a sign of life within the time after which it counts as wedged. */
+  /** Whether it has shown progress within the wedge limit. */
   isProgressing(): boolean;
   /**
-   * The error for requests whose engine ended, or was ended, under them.
-   * Tells a crash from an unload by force and from the end of the daemon.
+   * The error for requests whose engine ended. Distinguishes a crash, an unload by force and the shutdown of the
+   * daemon.
    */
   loss(): CortexError;
 }
@@ -77,14 +77,14 @@ interface Serving {
   readonly request: HarnessRequest;
   readonly serving: ServingEngine;
   readonly pulses: PulseGroup;
-  /** Aborted when the client left, or by admission with a `CortexError` as reason. */
+  /** Aborted when the client disconnects, or by admission with a `CortexError` as reason. */
   readonly signal: AbortSignal;
 }
 
 type Accepted = Extract<EngineEvent, { type: 'accepted' }>;
 type ErrorEvent = Extract<EngineEvent, { type: 'error' }>;
 
-/** Read from the body by neuron itself; the engine validates the rest. */
+/** The fields that neuron reads; the engine validates the rest. */
 function readStreamOptions(body: Readonly<Record<string, unknown>>): StreamOptions {
   const { n, stream_options: options } = body;
   const includeUsage =
@@ -98,20 +98,23 @@ function readStreamOptions(body: Readonly<Record<string, unknown>>): StreamOptio
   };
 }
 
-/** Callers of the older `functions` read no `tool_calls`. */
+/** Clients of the older `functions` do not read `tool_calls`. */
 const callFormOf = ({ tools, functions }: Readonly<Record<string, unknown>>): CallForm =>
   isList(functions) && !isList(tools) ? 'function_call' : 'tool_calls';
 
 const isList = (value: unknown): boolean => Array.isArray(value) && value.length > 0;
 
-/** What the transport or the engine says when it ends under its requests. */
+/** Codes of the transport or the engine when the engine ends during a request. */
 const LOSS_CODES: ReadonlySet<string> = new Set([
   'node_recovering',
   'shutting_down',
   'upstream_disconnected',
 ]);
 
-/** An engine's error event as the product's error; what a dead engine reports is replaced by why it is dead. */
+/**
+ * An engine's error event as the product's error; the error of a dead engine is replaced by the reason of its
+ * death.
+ */
 function toError(event: ErrorEvent, serving: ServingEngine): CortexError {
   if (LOSS_CODES.has(event.code)) return serving.loss();
   return new CortexError(event.code, event.message, {
@@ -119,7 +122,7 @@ function toError(event: ErrorEvent, serving: ServingEngine): CortexError {
   });
 }
 
-/** The error that an answer cut short ends with: why it was cancelled, or what became of the engine. */
+/** The error at the end of an incomplete answer: the reason of the cancel or of the end of the engine. */
 function cutShort({ serving, signal }: Serving): CortexError {
   if (!signal.aborted) return serving.loss();
   return signal.reason instanceof CortexError
@@ -130,7 +133,7 @@ function cutShort({ serving, signal }: Serving): CortexError {
 const isCancelled = (done: DoneEvent): boolean =>
   done.finish.every(({ reason }) => reason === 'cancelled');
 
-/** Waits until the engine has taken the request into its order. */
+/** Waits until the engine has queued the request. */
 async function accept(work: EngineWork, options: Serving): Promise<Accepted> {
   const first = await work.next();
   if (first?.type === 'accepted') return first;
@@ -231,9 +234,9 @@ async function wholeAnswer(
 /**
  * Sends a request to an engine and answers it in OpenAI's shape.
  *
- * A stream's headers and role chunk go out when the engine accepted the request, not at its first token.
+ * The headers and the role chunk of a stream are sent when the engine accepts the request, before the first token.
  *
- * @throws CortexError what the engine refused, or what ended it before the answer began
+ * @throws CortexError the refusal of the engine, or its end before the answer starts
  */
 export async function serveFromEngine(options: Serving): Promise<Response> {
   const { request, serving, signal } = options;
@@ -262,7 +265,7 @@ export async function serveFromEngine(options: Serving): Promise<Response> {
   }
 }
 
-/** The refusal for a model whose engine is being brought back: nothing was done for the request. */
+/** The refusal while the engine of the model restarts; no work was done for the request. */
 export const recoveringRefusal = (modelId: string, retryAfterS: number): CortexError =>
   refuse(
     new CortexError('node_recovering', `The engine of ${modelId} ended and is being restarted.`, {

@@ -1,4 +1,7 @@
-/** Slots of unloaded models on disk (`engine.state_disk_mb`): a swap does not cost a long conversation its prefix. */
+/**
+ * Slots of unloaded models on disk (`engine.state_disk_mb`): a long conversation keeps its prefix when its model is
+ * swapped.
+ */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readdir, readFile, rm, stat } from 'node:fs/promises';
@@ -15,7 +18,7 @@ const MIB = 1 << 20;
 const SavedModel = z.object({ model_id: z.string(), model_path: z.string() });
 
 interface Saved {
-  /** Path without ending: the folder itself, and the name of the file that says whose it is. */
+  /** Path without extension: the folder, and the base name of the file that names its owner. */
   readonly path: string;
   readonly modelPath: string;
   readonly savedMs: number;
@@ -24,7 +27,7 @@ interface Saved {
 
 export interface SlotStatesOptions {
   readonly directory: string;
-  /** Over all models, MiB; 0: nothing is kept. */
+  /** Limit for all models together, MiB; 0 keeps nothing. */
   readonly maxMib: number;
   readonly writer: StateWriter;
   readonly log: Logger;
@@ -37,13 +40,13 @@ export class SlotStates {
     this.#options = options;
   }
 
-  /** The folder that an earlier unload of this model left; undefined where there is none. */
+  /** The folder from an earlier unload of this model; undefined if there is none. */
   restoreDir(modelId: string): string | undefined {
     const path = this.#pathOf(modelId);
     return this.#options.maxMib > 0 && existsSync(path) ? path : undefined;
   }
 
-  /** How an engine is closed that may leave its slots, in a folder that exists; empty where none can be made. */
+  /** Close options that make an engine save its slots, in an existing folder; empty if the folder cannot be created. */
   saveOptions(modelId: string): CloseOptions {
     const { maxMib, writer } = this.#options;
     const saveDir = this.#pathOf(modelId);
@@ -51,7 +54,7 @@ export class SlotStates {
     return { saveDir, saveMaxMib: maxMib };
   }
 
-  /** The engine has left its slots: says whose they are, and deletes the oldest of other models beyond the bound. */
+  /** Records the owner of saved slots, and deletes the oldest slots of other models above the limit. */
   async saved(modelId: string, modelPath: string): Promise<void> {
     const path = this.#pathOf(modelId);
     const bytes = await sizeOf(path);
@@ -67,7 +70,7 @@ export class SlotStates {
     await remove(this.#pathOf(modelId));
   }
 
-  /** Once, before any load: deletes what an engine left unfinished under a daemon that died, then as `sweep`. */
+  /** Deletes unfinished saves of a daemon that died, then does the same as `sweep`. Call it once, before any load. */
   async start(): Promise<void> {
     for (const name of await this.#names()) {
       const path = join(this.#options.directory, name);
@@ -76,7 +79,7 @@ export class SlotStates {
     await this.sweep();
   }
 
-  /** Deletes what belongs to model files that are gone, and what lies beyond the bound. */
+  /** Deletes slots of model files that no longer exist, and slots above the limit. */
   async sweep(): Promise<void> {
     for (const { path, modelPath } of await this.#list()) {
       if (!existsSync(modelPath)) await remove(path);
@@ -121,7 +124,7 @@ async function readSaved(path: string): Promise<Saved | []> {
     const { mtimeMs: savedMs } = await stat(`${path}.json`);
     return { path, modelPath, savedMs, bytes: await sizeOf(path) };
   } catch {
-    // Half-written, or being deleted by another call: whose it is cannot be said, so it is nobody's.
+    // Incomplete, or being deleted by another call: the owner is unknown.
     await remove(path);
     return [];
   }
@@ -132,7 +135,7 @@ async function remove(path: string): Promise<void> {
   await rm(path, { recursive: true, force: true });
 }
 
-/** Bytes of the files below a folder; 0 where there is none. */
+/** Bytes of the files below a folder; 0 if it does not exist. */
 async function sizeOf(folder: string): Promise<number> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
   const sizes = await Promise.all(

@@ -1,4 +1,4 @@
-/** One model's engine: started, watched, and brought back when it dies (behaviours 28 and 29). */
+/** The engine of one model: starts it, watches it, and restarts it when it dies (behaviours 28 and 29). */
 import type { CloseOptions, EngineLoadSpec, LoadedModel } from '@cortex/engine';
 import { CortexError, toCortexError } from '@cortex/protocol';
 import type { Logger } from '@cortex/service';
@@ -11,12 +11,15 @@ import type { ServingEngine } from './serve.ts';
 import type { StartedEngine, StartEngine } from '../../engines/start-engine.ts';
 import { WedgeWatch } from './wedge-watch.ts';
 
-/** So many deaths within `DEATH_WINDOW_MS` are no accident: a node that flaps is worse than one that says it failed. */
+/**
+ * Deaths within `DEATH_WINDOW_MS` after which the model has failed: endless restarts are worse than a reported
+ * failure.
+ */
 const MAX_DEATHS = 4;
 const DEATH_WINDOW_MS = 600_000;
-/** Gigabytes of cells onto a slow disk. */
+/** Time to write gigabytes of cells to a slow disk. */
 const SAVE_OVERTIME_MS = 30_000;
-/** Until a load has been timed. */
+/** Used until a load has been timed. */
 const ASSUMED_LOAD_MS = 5000;
 
 export interface SupervisionOptions {
@@ -24,7 +27,7 @@ export interface SupervisionOptions {
   readonly wedgeMs: number;
   /** From the start of the process to the loaded model. */
   readonly startupTimeoutMs: number;
-  /** Pause before the respawn that follows the n-th death (from 1) of the window. */
+  /** Pause before the respawn after the n-th death (from 1) in the window. */
   readonly respawnPauseMs: (deaths: number) => number;
   readonly every: Every;
   readonly clock: Pick<AwakeClock, 'nowMs' | 'elapsedMs'>;
@@ -77,7 +80,7 @@ export class SupervisedEngine {
     this.#stopWatching = options.every(1000, () => this.#watch());
   }
 
-  /** First load. On failure, or when `signal` aborts, nothing is left behind. */
+  /** First load. On failure, or when `signal` aborts, no engine remains. */
   async load(progress: LoadProgressListener, signal: AbortSignal): Promise<void> {
     try {
       await this.#bringUp(progress, AbortSignal.any([signal, this.#closing.signal]));
@@ -88,23 +91,23 @@ export class SupervisedEngine {
     }
   }
 
-  /** The engine that answers now; undefined while there is none. */
+  /** The engine that serves now; undefined if there is none. */
   get serving(): ServingEngine | undefined {
     return this.#phase.kind === 'running' ? this.#phase.running.serving : undefined;
   }
 
-  /** What the engine calls its version; undefined while there is none. */
+  /** Version of the engine; undefined if there is none. */
   get version(): string | undefined {
     return this.serving?.engine.version;
   }
 
-  /** Whole seconds until a recovering engine is expected to answer again. */
+  /** Whole seconds until a recovering engine is expected to serve again. */
   get retryAfterS(): number {
     const waitMs = this.#phase.kind === 'recovering' ? this.#phase.dueAtMs - performance.now() : 0;
     return Math.max(1, Math.ceil((Math.max(0, waitMs) + this.#loadMs) / 1000));
   }
 
-  /** Its state for `/models`; undefined before the first load ended, and after the close. */
+  /** The state for `/models`; undefined before the end of the first load and after the close. */
   get model(): HarnessModel | undefined {
     const loaded = this.#lastLoaded;
     const phase = this.#phase;
@@ -132,16 +135,16 @@ export class SupervisedEngine {
     };
   }
 
-  /** Whether it runs and could keep its slots on disk for a later load. */
+  /** Whether it runs and can save its slots for a later load. */
   get canSave(): boolean {
     const phase = this.#phase;
     return phase.kind === 'running' && phase.running.loaded.capabilities.includes('state');
   }
 
   /**
-   * Ends the engine; requests in flight may finish for `graceMs`, the rest end with `reason`.
+   * Ends the engine; requests in flight have `graceMs` to finish, the rest end with `reason`.
    *
-   * @param save - Where it leaves its slots; absent: nowhere.
+   * @param save - Where it saves its slots; absent: not saved.
    */
   async close(graceMs: number, reason: CortexError, save: CloseOptions = {}): Promise<void> {
     this.#closeReason ??= reason;
@@ -151,7 +154,7 @@ export class SupervisedEngine {
     this.#closing.abort(reason);
     if (phase.kind !== 'running') return;
     const { connection } = phase.running.started;
-    // A wedged engine does not hear `close`: it gets a second beyond the grace.
+    // A wedged engine does not process `close`, so it is killed a second after the grace period.
     const overtimeMs = save.saveDir === undefined ? 1000 : SAVE_OVERTIME_MS;
     const overtime = setTimeout(() => phase.running.started.kill(), graceMs + overtimeMs);
     try {
@@ -204,7 +207,7 @@ export class SupervisedEngine {
     }
   }
 
-  /** Slots that were saved are taken back once: after a crash they might be its cause. */
+  /** Saved slots are restored once, because they may have caused a crash. */
   #loadSpec(): EngineLoadSpec {
     if (this.#incarnation === 0) return this.#spec;
     const { restoreDir: _saved, ...spec } = this.#spec;
@@ -296,7 +299,7 @@ export class SupervisedEngine {
     } catch (error) {
       if (this.#closing.signal.aborted) return;
       const failure = toCortexError(error);
-      // A broken file does not mend by trying again.
+      // A retry does not repair a broken file.
       if (failure.isRetryable) this.#onDeath(failure.message);
       else this.#fail(failure.message);
     }

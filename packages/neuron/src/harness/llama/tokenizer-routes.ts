@@ -1,4 +1,4 @@
-/** `/tokenize`, `/detokenize`, `/apply-template` and `/count-tokens`, in the spellings of llama-server and vLLM. */
+/** `/tokenize`, `/detokenize`, `/apply-template` and `/count-tokens`, with the field names of llama-server and vLLM. */
 import { type Engine, tokenName } from '@cortex/engine';
 import { CortexError } from '@cortex/protocol';
 import { z } from 'zod';
@@ -10,7 +10,7 @@ type Body = Readonly<Record<string, unknown>>;
 
 interface Tokenizing {
   readonly engine: Engine;
-  /** Tokens a slot; absent where that is not known. */
+  /** Tokens per slot; absent if unknown. */
   readonly contextTokens: number | undefined;
 }
 
@@ -30,7 +30,7 @@ const TokenizeBody = z.looseObject({
 
 const DetokenizeBody = z.looseObject({ tokens: z.array(z.int().min(0)) });
 
-/** The one text of a body, however its member is called. */
+/** The text of a body, under any of its member names. */
 function textOf({ content, prompt, text }: z.infer<typeof TokenizeBody>): string {
   const [only, ...more] = [content, prompt, text].filter((value) => value !== undefined);
   if (only !== undefined && more.length === 0) return only;
@@ -46,7 +46,7 @@ async function tokensOf(engine: Engine, raw: Body): Promise<readonly number[]> {
   const body = parseBody(raw, TokenizeBody);
   if (body.messages !== undefined) return engine.tokenizeChat(raw);
   return engine.tokenize(textOf(body), {
-    // llama-server's default is off, vLLM's on: its own name brings its own default.
+    // llama-server's default is off, vLLM's is on. Each field name has the default of its server.
     addSpecial: body.add_special ?? body.add_special_tokens ?? body.prompt !== undefined,
     parseSpecial: body.parse_special ?? true,
   });
@@ -68,7 +68,7 @@ async function tokenize(raw: Body, { engine, contextTokens }: Tokenizing): Promi
   };
 }
 
-/** A part of a character has no text: llama-server gives its bytes, OpenAI a name made of them. */
+/** A part of a character has no text. llama-server gives its bytes, OpenAI a name made of the bytes. */
 function nameOf(bytes: readonly number[]) {
   const name = tokenName(Uint8Array.from(bytes));
   const text = Buffer.from(bytes).equals(Buffer.from(name)) ? name : undefined;
@@ -91,9 +91,9 @@ const ROUTES = {
 >;
 
 /**
- * Answers a tokenizer route from an engine, loaded or holding only the vocabulary.
+ * Answers a tokenizer route from an engine, with the model or only its vocabulary loaded.
  *
- * @throws CortexError naming the member of the body that is wrong
+ * @throws CortexError naming the invalid member of the body
  */
 export const answerTokenizerRoute = async (
   route: TokenizerRoute,

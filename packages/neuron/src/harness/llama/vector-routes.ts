@@ -7,7 +7,7 @@ import { parseBody } from '../../json-body.ts';
 import type { VectorRoute } from '../harness.ts';
 import { type CallOptions, callEngine } from './engine-calls.ts';
 
-/** What OpenAI takes in one request. */
+/** OpenAI's limit for one request. */
 const MAX_INPUTS = 2048;
 
 const Text = z.string().min(1, 'must not be empty');
@@ -41,7 +41,7 @@ function toInputs(input: z.infer<typeof Input>): (string | readonly number[])[] 
   return tokens.length > 0 ? [tokens] : input.filter((item) => typeof item !== 'number');
 }
 
-/** Little-endian float32, as OpenAI's clients unpack it. */
+/** Little-endian float32, as OpenAI's clients decode it. */
 function toBase64(vector: readonly number[]): string {
   const view = new DataView(new ArrayBuffer(vector.length * 4));
   vector.forEach((value, index) => view.setFloat32(index * 4, value, true));
@@ -113,7 +113,7 @@ async function rerank(options: CallOptions): Promise<Response> {
   return answer({ object: 'list', model: modelId, results }, value.promptTokens, tookMs);
 }
 
-/** A body that is wrong costs no work: its seat is free at once. */
+/** An invalid body costs no work, so its seat is released at once. */
 function readVectorBody<T>({ request }: CallOptions, route: FieldRoute, schema: z.ZodType<T>): T {
   try {
     checkFields(request.body, route);
@@ -130,9 +130,9 @@ const ROUTES = {
 } as const satisfies Record<VectorRoute, (options: CallOptions) => Promise<Response>>;
 
 /**
- * Answers a route that gives vectors or scores.
+ * Answers a route that returns vectors or scores.
  *
- * @throws CortexError naming the member of the body that is wrong; `wrong_modality` where the model gives none
+ * @throws CortexError naming the invalid member of the body; `wrong_modality` if the model has none
  */
 export const serveVectors = (route: VectorRoute, options: CallOptions): Promise<Response> =>
   ROUTES[route](options);

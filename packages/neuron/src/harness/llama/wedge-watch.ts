@@ -2,21 +2,21 @@ import type { EngineConnection } from '@cortex/engine';
 
 import type { AwakeClock } from '../../awake-clock.ts';
 
-/** A first step pays for kernel compilation and cold pages. */
+/** A first step includes kernel compilation and page faults. */
 const FIRST_STEP_MS = 300_000;
-/** A step may take so many times the longest one seen before it counts as stuck. */
+/** A step counts as stuck when it takes this many times the longest step so far. */
 const STEP_GROWTH = 20;
 
-/** Time in which this daemon did not run is no silence of the engine. */
+/** Excludes time in which this daemon did not run. */
 export type WedgeClock = Pick<AwakeClock, 'nowMs' | 'elapsedMs'>;
 
 type Signs = Pick<EngineConnection, 'lastStats' | 'lastStepAtMs'>;
 
 /**
- * Tells a stuck engine from one that has nothing to do (behaviour 29).
+ * Distinguishes a wedged engine from an idle one (behaviour 29).
  *
- * Wedged: for the whole limit there was a slot that had work and credit, and no step came. Also wedged: it should
- * have sent its figures each second and has sent nothing for the limit.
+ * An engine is wedged if for the whole limit a slot had work and credit and no step completed. It is also wedged if
+ * it has not sent its statistics, due every second, for the limit.
  */
 export class WedgeWatch {
   readonly #wedgeMs: number;
@@ -30,7 +30,7 @@ export class WedgeWatch {
     this.#startedAtMs = options.clock.nowMs();
   }
 
-  /** Looks at the engine's last figures; call about every second. */
+  /** Checks the engine's latest statistics. Call it about every second. */
   observe({ lastStats }: Pick<EngineConnection, 'lastStats'>): void {
     if (lastStats === undefined || lastStats.stats.runnableSlots === 0) {
       this.#runnableSinceMs = undefined;
@@ -39,20 +39,20 @@ export class WedgeWatch {
     }
   }
 
-  /** Milliseconds without a sign of life although there is work; 0 when all is well. */
+  /** Milliseconds without progress while there is work; 0 otherwise. */
   silenceMs(engine: Signs): number {
     return Math.max(this.#stuckMs(engine), this.#muteMs(engine));
   }
 
-  /** Whether the silence is longer than anything this engine does. */
+  /** Whether the time without progress exceeds the limit. */
   isWedged(engine: Signs): boolean {
-    // It decodes beside its event loop: one that says nothing at all is caught in its own code, in a template without
-    // end for instance, and no first step excuses that.
+    // The engine decodes beside its event loop. An engine that sends nothing is stuck in its own code, for example
+    // in an endless template, so the longer limit for a first step does not apply.
     if (this.#muteMs(engine) >= this.#wedgeMs) return true;
     return this.#stuckMs(engine) >= this.limitMs(engine);
   }
 
-  /** How long a slot with work may go without a step, by what the engine has shown so far. */
+  /** How long a slot with work may go without a step, from the steps so far. */
   limitMs({ lastStats, lastStepAtMs }: Signs): number {
     if (lastStepAtMs === undefined) return Math.max(this.#wedgeMs, FIRST_STEP_MS);
     return Math.max(this.#wedgeMs, STEP_GROWTH * (lastStats?.stats.longestStepMs ?? 0));
@@ -63,7 +63,7 @@ export class WedgeWatch {
     return since === undefined ? 0 : this.#clock.elapsedMs(Math.max(since, lastStepAtMs ?? since));
   }
 
-  /** Figures are due each second: a few late ones are a busy machine. */
+  /** Statistics are due every second; on a busy machine a few may be late. */
   #muteMs({ lastStats }: Signs): number {
     const mute = this.#clock.elapsedMs(lastStats?.atMs ?? this.#startedAtMs);
     return mute > 5000 ? mute : 0;

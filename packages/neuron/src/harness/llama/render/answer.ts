@@ -2,20 +2,20 @@ import type { EngineEvent, StepItem } from '@cortex/engine';
 
 export type DoneEvent = Extract<EngineEvent, { type: 'done' }>;
 
-/** What every piece of one answer carries. */
+/** Members that every chunk of an answer has. */
 export interface AnswerIdentity {
   /** `chatcmpl-…` or `cmpl-…`. */
   readonly id: string;
   /** Unix seconds. */
   readonly created: number;
-  /** The id that the caller asked for. */
+  /** The model id of the request. */
   readonly model: string;
 }
 
-/** OpenAI's rule for usage on streams: `undefined` = the caller did not say. */
+/** OpenAI's `include_usage`; `undefined` if the request does not set it. */
 export type IncludeUsage = boolean | undefined;
 
-/** How calls are written: to `tools` as `tool_calls`, to the older `functions` as `function_call`. */
+/** Format of calls: `tool_calls` for `tools`, `function_call` for the older `functions`. */
 export type CallForm = 'tool_calls' | 'function_call';
 
 export interface AnswerOptions {
@@ -23,12 +23,12 @@ export interface AnswerOptions {
 }
 
 export interface StreamOptions extends AnswerOptions {
-  /** Choices asked for. */
+  /** Number of choices. */
   readonly n: number;
   readonly includeUsage: IncludeUsage;
 }
 
-/** Folds engine events into server-sent events of one route. Every method returns text ready to send. */
+/** Renders engine events as server-sent events of one route. Every method returns text ready to send. */
 export interface StreamRenderer {
   /** Sent when the request is accepted, before the first token. */
   accepted(): string;
@@ -37,7 +37,7 @@ export interface StreamRenderer {
   finish(done: DoneEvent): string;
 }
 
-/** Folds engine events into one JSON answer. */
+/** Collects engine events into one JSON answer. */
 export interface AnswerRenderer {
   items(items: readonly StepItem[]): void;
   finish(done: DoneEvent): Record<string, unknown>;
@@ -45,7 +45,7 @@ export interface AnswerRenderer {
 
 const ID_ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 
-/** Prefix and 24 characters of base62, 142 bits of which are random enough to never meet again. */
+/** Prefix and 24 characters of base62, which is 142 random bits. */
 export function answerId(prefix: 'chatcmpl-' | 'cmpl-'): string {
   let id: string = prefix;
   for (const byte of crypto.getRandomValues(new Uint8Array(24))) {
@@ -54,7 +54,7 @@ export function answerId(prefix: 'chatcmpl-' | 'cmpl-'): string {
   return id;
 }
 
-/** The finish reason as OpenAI names it: an answer that was cut off counts as `stop`. */
+/** The finish reason as OpenAI names it: a cancelled answer counts as `stop`. */
 export function wireFinish(
   reason: DoneEvent['finish'][number]['reason'],
   callForm: CallForm = 'tool_calls',

@@ -57,7 +57,7 @@ function formatMessage(
   const content = text.join('');
   return {
     role: 'assistant',
-    // OpenAI sends null where an answer is nothing but calls.
+    // OpenAI sends null if an answer has only calls.
     content: content === '' && tools.length > 0 ? null : content,
     refusal: null,
     ...(reasoning.length > 0 && { reasoning_content: reasoning.join('') }),
@@ -65,7 +65,7 @@ function formatMessage(
   };
 }
 
-/** A chat answer in one piece. */
+/** A chat answer that is not streamed. */
 export function createChatAnswer(
   identity: AnswerIdentity,
   { callForm }: AnswerOptions,

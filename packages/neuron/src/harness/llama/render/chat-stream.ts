@@ -40,8 +40,8 @@ function formatDelta(item: StepItem, form: CallForm): string {
 /**
  * Server-sent events of a chat answer.
  *
- * Chunks are concatenated from parts prepared once, because one is written per token: only the new text goes
- * through `JSON.stringify`.
+ * A chunk is written per token, so chunks are concatenated from prepared parts, and only the new text goes through
+ * `JSON.stringify`.
  */
 export function createChatStream(
   identity: AnswerIdentity,

@@ -4,7 +4,7 @@ import { type AnswerIdentity, type AnswerRenderer, wireFinish } from './answer.t
 import { toCompletionLogprobs } from './logprobs.ts';
 import { toCompletionUsage } from './usage.ts';
 
-/** A text completion in one piece. */
+/** A text completion that is not streamed. */
 export function createCompletionAnswer(identity: AnswerIdentity): AnswerRenderer {
   const choices: { readonly text: string[]; readonly logprobs: TokenLogprob[] }[] = [];
   return {

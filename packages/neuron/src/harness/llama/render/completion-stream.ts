@@ -10,7 +10,7 @@ import {
 import { toCompletionLogprobs } from './logprobs.ts';
 import { toCompletionUsage } from './usage.ts';
 
-/** Server-sent events of a text completion. There is no role chunk, so acceptance is told by a comment. */
+/** Server-sent events of a text completion. There is no role chunk, so a comment reports the acceptance. */
 export function createCompletionStream(
   identity: AnswerIdentity,
   { includeUsage }: StreamOptions,

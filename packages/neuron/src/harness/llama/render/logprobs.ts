@@ -13,9 +13,9 @@ export function toChatLogprobs(logprobs: readonly TokenLogprob[]): Record<string
 }
 
 /**
- * `logprobs` of a completion choice; `textOffset` is where its text starts, in characters.
+ * `logprobs` of a completion choice; `textOffset` is the start of its text, in characters.
  *
- * Where two tokens have the same name, the likelier one is shown.
+ * If two tokens have the same text, the likelier one is shown.
  */
 export function toCompletionLogprobs(
   logprobs: readonly TokenLogprob[],

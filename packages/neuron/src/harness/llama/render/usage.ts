@@ -1,7 +1,7 @@
 import type { EngineTimings, EngineUsage } from '@cortex/engine';
 import type { CompletionUsage, NeuronUsage } from '@cortex/protocol';
 
-/** Usage as OpenAI writes it. A detail that is zero is absent: clients read "0 cached" as a miss to be fixed. */
+/** Usage as OpenAI writes it. A detail that is zero is absent, because users read "0 cached" as a problem. */
 export function toCompletionUsage(usage: EngineUsage): CompletionUsage {
   return {
     prompt_tokens: usage.promptTokens,
@@ -18,7 +18,7 @@ export function toCompletionUsage(usage: EngineUsage): CompletionUsage {
 
 const tenths = (milliseconds: number): number => Math.round(milliseconds * 10) / 10;
 
-/** What neuron tells cortex of a finished request. */
+/** The figures of a finished request for cortex. */
 export function toNeuronUsage(usage: EngineUsage, timings: EngineTimings): NeuronUsage {
   return {
     prompt_tokens: usage.promptTokens,
@@ -33,7 +33,7 @@ export function toNeuronUsage(usage: EngineUsage, timings: EngineTimings): Neuro
   };
 }
 
-/** What is known of a request whose engine did not live to say it: counted, not measured. */
+/** The figures of a request whose engine died: counted by neuron, not measured by the engine. */
 export function estimatedUsage(promptTokens: number, completionTokens: number): NeuronUsage {
   return {
     prompt_tokens: promptTokens,
