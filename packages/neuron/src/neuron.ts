@@ -1,4 +1,4 @@
-/** The daemon: parts list, start and end. */
+/** The daemon: composition, start and close. */
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 
@@ -45,11 +45,11 @@ import { lockState } from './state-lock.ts';
 import { StateWriter } from './state-writer.ts';
 import { PRODUCT_VERSION } from './version.ts';
 
-/** Above what cortex lets through, so that its limit is the one that callers meet. */
+/** Above the limit of cortex, so that callers meet the limit of cortex. */
 const MAX_BODY_BYTES = 256 << 20;
-/** Files that somebody puts into a models folder are listed within this time. */
+/** New files in a models folder are listed within this time. */
 const SCAN_MS = 5000;
-/** Slots saved for a model whose file is gone are deleted within this time. */
+/** Saved slots of a model whose file is gone are deleted within this time. */
 const STATES_SWEEP_MS = 60_000;
 /** Pauses before the respawns that follow the first, second and third death of an engine. */
 const RESPAWN_PAUSES_MS = [500, 2000, 8000] as const;
@@ -57,7 +57,7 @@ const RESPAWN_PAUSES_MS = [500, 2000, 8000] as const;
 export interface NeuronOptions {
   readonly config: LoadedConfig<NeuronConfig>;
   readonly log: Logger;
-  /** Written once listening. */
+  /** Path of the file to write once the daemon listens. */
   readonly readyFile?: string | undefined;
   /** Parts that tests replace. */
   readonly parts?: NeuronParts | undefined;
@@ -65,7 +65,7 @@ export interface NeuronOptions {
 
 export interface NeuronParts {
   readonly startEngine?: StartEngine | undefined;
-  /** How the probe's process is started; absent: as every engine process. */
+  /** How the probe's process is started; absent: as other engine processes. */
   readonly startProbe?: StartEngine | undefined;
   readonly gpuSources?: GpuSources | undefined;
   readonly freeRamMib?: (() => number) | undefined;
@@ -74,28 +74,28 @@ export interface NeuronParts {
   /** Idle limit of client connections, in seconds. */
   readonly idleLimitS?: number | undefined;
   readonly respawnPauseMs?: ((deaths: number) => number) | undefined;
-  /** How long a load goes on that nobody waits for. */
+  /** How long a load without waiters continues. */
   readonly abandonMs?: number | undefined;
 }
 
 export interface RunningNeuron {
   /** Base URL of the API, reachable from this machine. */
   readonly url: string;
-  /** Refuses new work, lets requests in flight finish for `graceMs`, ends the engines and the listener. */
+  /** Refuses new work, gives requests in flight `graceMs` to finish, ends the engines and the listener. */
   close(graceMs: number): Promise<void>;
 }
 
 const respawnPauseMs = (deaths: number): number =>
   RESPAWN_PAUSES_MS[Math.min(deaths, RESPAWN_PAUSES_MS.length) - 1] ?? RESPAWN_PAUSES_MS[0];
 
-/** A wildcard address is no address to call. */
+/** Replaces a wildcard address, which clients cannot call. */
 const callableUrl = ({ url }: Listener): string =>
   url.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:');
 
 /**
  * Starts the daemon. The port is bound when this returns; default models are loaded after that.
  *
- * @throws ConfigError when it cannot start with this configuration
+ * @throws ConfigError if it cannot start with this configuration
  */
 export async function startNeuron(options: NeuronOptions): Promise<RunningNeuron> {
   const { config, log, readyFile, parts = {} } = options;
@@ -143,7 +143,7 @@ async function createNeuron(config: NeuronConfig, log: Logger, parts: NeuronPart
   const clock = new AwakeClock(every);
   const createProbeProcess = (onGpu?: () => () => void): ProbeProcess =>
     new ProbeProcess({
-      // A process in any case: what hangs in it must be ended without the daemon.
+      // A process even with isolation "none", because it must be possible to kill a hanging probe.
       start: parts.startProbe ?? startProcess,
       every,
       clock,
@@ -250,7 +250,7 @@ async function createNeuron(config: NeuronConfig, log: Logger, parts: NeuronPart
     });
   }
 
-  /** The wait for requests in flight ends with the grace. */
+  /** The wait for requests in flight ends after the grace period. */
   async function drain(graceMs: number): Promise<void> {
     const over = Promise.withResolvers<void>();
     const timer = setTimeout(over.resolve, graceMs);
@@ -262,7 +262,7 @@ async function createNeuron(config: NeuronConfig, log: Logger, parts: NeuronPart
   return {
     url: ownUrl,
     async start(): Promise<void> {
-      // What is on disk is known before the first question.
+      // The models on disk are known before the first request.
       await store.refresh();
       listener = listen({
         listen: config.listen,

@@ -3,10 +3,10 @@ import { readFileSync } from 'node:fs';
 /** Fields of `/proc/<pid>/stat` after the command (proc(5)): time in user and in kernel mode. */
 const USER_TIME_FIELD = 11;
 const SYSTEM_TIME_FIELD = 12;
-/** Linux counts in hundredths of a second there on every machine (USER_HZ). */
+/** Linux counts in hundredths of a second on every machine (USER_HZ). */
 const MS_PER_TICK = 10;
 
-/** Milliseconds for which a process has computed so far; undefined where the system does not say. */
+/** CPU time of a process in milliseconds; undefined if the system does not report it. */
 export function processCpuMs(pid: number): number | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');

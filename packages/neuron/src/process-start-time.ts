@@ -4,15 +4,15 @@ import { readFileSync } from 'node:fs';
 const START_TIME_FIELD = 19;
 
 /**
- * When a process was started, as text that is equal for the same process only; undefined when there is none.
+ * The start time of a process, as text that is unique per process; undefined if there is no such process.
  *
- * @param pid - Of any process; the text is clock ticks since boot, from `/proc`.
+ * @param pid - Id of any process; the text is clock ticks since boot, from `/proc`.
  */
 export function processStartTime(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    // A zombie has ended; only its parent has not looked yet.
+    // A zombie has ended but has not been reaped by its parent.
     return fields[0] === 'Z' ? undefined : fields[START_TIME_FIELD];
   } catch {
     return undefined;

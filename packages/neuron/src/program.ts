@@ -5,7 +5,7 @@ import { discoverCommand } from './commands/discover.ts';
 import { serveCommand } from './commands/serve.ts';
 import { PRODUCT_VERSION } from './version.ts';
 
-/** Where the command line writes. Tests give their own. */
+/** Output of the command line. Tests pass their own. */
 export interface Output {
   readonly print: (text: string) => void;
   readonly warn: (text: string) => void;
@@ -23,9 +23,9 @@ function neverExit(command: CommandUnknownOpts, { print, warn }: Output): void {
 }
 
 /**
- * Runs `neuron …`: 0 when it worked, 1 when it failed, 2 when it was called wrongly.
+ * Runs `neuron …`: 0 on success, 1 on failure, 2 on a usage error.
  *
- * `serve` returns 0 once the daemon runs; the daemon ends the process itself.
+ * `serve` returns 0 once the daemon runs; the daemon exits the process later.
  */
 export async function runNeuron(
   args: readonly string[],
@@ -42,7 +42,7 @@ export async function runNeuron(
     await program.parseAsync([...args], { from: 'user' });
     return 0;
   } catch (error) {
-    // commander has printed its own message by now; help and version are no errors.
+    // commander has printed its message; help and version are not errors.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     if (!(error instanceof ConfigError) && !isSystemError(error)) throw error;
     output.warn(`neuron: ${error.message}`);

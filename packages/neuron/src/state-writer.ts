@@ -4,9 +4,8 @@ import { dirname } from 'node:path';
 import type { Logger } from '@cortex/service';
 
 /**
- * Writes what the daemon keeps for itself below `state_dir`. Nothing there is worth failing for: where the folder was
- * removed it is made again, and where nothing can be written (a full disk) the daemon goes on without, and says so
- * once.
+ * Writes the state of the daemon below `state_dir`. No write error is fatal: a removed folder is created again, and
+ * if nothing can be written (a full disk) the daemon continues without it and logs that once.
  */
 export class StateWriter {
   readonly #log: Pick<Logger, 'warn' | 'info'>;
@@ -16,17 +15,17 @@ export class StateWriter {
     this.#log = log;
   }
 
-  /** Writes a file, its folders too; false where that failed. */
+  /** Writes a file and creates its folders; false on failure. */
   write(path: string, text: string): boolean {
     return this.#try(path, () => writeFileSync(path, text));
   }
 
-  /** Makes a folder; false where that failed. */
+  /** Creates a folder; false on failure. */
   makeFolder(path: string): boolean {
     return this.#try(path, () => mkdirSync(path, { recursive: true }));
   }
 
-  /** Removes a file; one that is not there is removed. */
+  /** Removes a file; a missing file counts as removed. */
   remove(path: string): void {
     try {
       rmSync(path, { force: true });
@@ -48,7 +47,7 @@ export class StateWriter {
     return true;
   }
 
-  /** Reports that something below `state_dir` could not be written; the first time only, until something can. */
+  /** Logs that `state_dir` is not writable: once, until a write succeeds. */
   failed(path: string, error: unknown): void {
     if (!this.#isFailing) {
       this.#log.warn(

@@ -6,7 +6,7 @@ import { type Logger } from '@cortex/service';
 
 import type { Models } from './models.ts';
 
-/** Pauses before a default model that failed for a passing reason is tried again; the last one repeats. */
+/** Pauses before a default model with a transient failure is tried again; the last one repeats. */
 const RETRY_PAUSES_MS = [10_000, 30_000, 60_000, 120_000, 300_000] as const;
 
 type Report = NodeHealth['activation'];
@@ -21,7 +21,7 @@ export class Activation {
   readonly #failed = new Map<string, string>();
   #inProgress: string | undefined;
 
-  /** @param signal - Aborts when the daemon ends: nothing is tried again after that. */
+  /** @param signal - Aborts when the daemon shuts down; nothing is tried again after that. */
   constructor(
     requests: readonly LoadModelRequest[],
     options: { readonly models: Models; readonly log: Logger; readonly signal: AbortSignal },
@@ -33,7 +33,7 @@ export class Activation {
     for (const { model_id: id } of requests) this.#pending.add(id);
   }
 
-  /** For `/health`. `ready` once each default model is loaded or has failed for good. */
+  /** For `/health`. `ready` once each default model is loaded or has failed permanently. */
   report(): Report {
     const isReady = this.#pending.size === 0 && this.#inProgress === undefined;
     return {
@@ -42,13 +42,13 @@ export class Activation {
       in_progress: this.#inProgress,
       completed: [...this.#completed],
       failed: [...this.#failed]
-        // One that a request has loaded since has not failed any more.
+        // A request may have loaded the model since.
         .filter(([id]) => this.#models.get(id)?.state !== 'loaded')
         .map(([model_id, error]) => ({ model_id, error })),
     };
   }
 
-  /** Loads one after the other; those that failed for a passing reason again later. Never rejects. */
+  /** Loads the models one after the other, and retries transient failures later. Never rejects. */
   async run(): Promise<void> {
     let remaining = this.#requests;
     for (let round = 0; remaining.length > 0 && !this.#signal.aborted; round += 1) {

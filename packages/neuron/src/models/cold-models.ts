@@ -1,4 +1,4 @@
-/** What can be said of models that are on disk and not loaded; the harness of each is asked. */
+/** Information on models that are on disk and not loaded, from their harness. */
 import { CortexError, type LoadModelRequest, toCortexError } from '@cortex/protocol';
 
 import type { ColdFacts, ColdModels, HarnessFiles } from '../harness/harness.ts';
@@ -8,13 +8,13 @@ import { type LoadSettings, toLoadSettings } from '../harness/load-settings.ts';
 import type { ModelFile } from './model-file.ts';
 import { type Shortage, shortageOf } from './plan-load.ts';
 
-/** A model on disk, and who can say something of it. */
+/** A model on disk, and the part of its harness that answers about it. */
 export interface ColdModel {
   readonly files: HarnessFiles;
   readonly models: ColdModels;
 }
 
-/** What a load would take, and how far its settings could go. MiB and tokens. */
+/** The memory that a load needs, and the largest settings that fit. MiB and tokens. */
 export interface LoadForecast {
   readonly vramMib: number;
   readonly ramMib: number;
@@ -32,28 +32,28 @@ type Inspection =
   | { readonly kind: 'running' }
   | { readonly kind: 'failed'; readonly error: CortexError; readonly atMs: number };
 
-/** How long a file that could not be looked into is not looked into again. */
+/** Pause before a file whose inspection failed is inspected again. */
 const FORGET_MS = 10_000;
 
 export class ColdModelDesk {
   readonly #deps: LoadDeps;
-  /** By fingerprint; what succeeded is in the facts. */
+  /** By fingerprint; results of successful inspections are in the facts. */
   readonly #inspections = new Map<string, Inspection>();
 
   constructor(deps: LoadDeps) {
     this.#deps = deps;
   }
 
-  /** What is known of a file already; waits for nothing. */
+  /** Known facts about a file; waits for nothing. */
   facts(file: ModelFile | undefined, harness = 'llama'): ColdFacts {
     if (!file) return {};
     return this.#deps.harnesses.find(harness)?.cold?.facts(file.fingerprint) ?? {};
   }
 
   /**
-   * The model as a load with automatic settings would find it; undefined where no file has its name.
+   * The model as a load with automatic settings would find it; undefined if no file has its name.
    *
-   * @param known - Settings of an earlier or running load: they say which file is meant.
+   * @param known - Settings of an earlier or running load, which select the file.
    */
   async find(
     id: string,
@@ -73,9 +73,9 @@ export class ColdModelDesk {
   }
 
   /**
-   * What a load would take now, without loading.
+   * Estimates a load under the current conditions, without loading.
    *
-   * @throws CortexError what the store, the devices or the file said; `no_capacity` where it cannot be estimated
+   * @throws CortexError errors of the store, the devices or the file; `no_capacity` if it cannot be estimated
    */
   async forecast(request: LoadModelRequest): Promise<LoadForecast> {
     const { files, models } = await this.#toCold(request);
@@ -97,10 +97,10 @@ export class ColdModelDesk {
   }
 
   /**
-   * What a file on disk can do, as far as that is known. Where it is not, somebody is sent to look, and the next call
-   * knows; nobody waits.
+   * The known capabilities of a file on disk. If they are unknown, this starts an inspection and does not wait for
+   * it; a later call has the answer.
    *
-   * @throws CortexError `model_loading` while somebody looks, or why the file cannot be read
+   * @throws CortexError `model_loading` during an inspection, or why the file cannot be read
    */
   capabilities(id: string, file: ModelFile): readonly string[] {
     const { capabilities } = this.facts(file);
@@ -108,9 +108,8 @@ export class ColdModelDesk {
     const inspection = this.#inspections.get(file.fingerprint);
     if (inspection?.kind === 'failed') {
       const { error, atMs } = inspection;
-      // What may have passed is looked at again at the next call, anything else after a while: the file is the
-      // same, but
-      // what was missing beside it may be there.
+      // After a transient failure the next call inspects the file again, after another failure only a later one:
+      // the file is the same, but a missing file beside it may have appeared.
       if (error.isRetryable || performance.now() - atMs > FORGET_MS) {
         this.#inspections.delete(file.fingerprint);
       }

@@ -1,4 +1,4 @@
-/** Turns a load call into what a harness is given: every file found. */
+/** Turns a load call into the input of a harness, with resolved files. */
 import type { DraftSource, LoraAdapter } from '@cortex/engine';
 import { CortexError, type LoadModelRequest } from '@cortex/protocol';
 
@@ -8,7 +8,7 @@ import type { ModelFile } from './model-file.ts';
 import type { FileRequest, ModelStore } from './model-store.ts';
 import { isFileSource } from './source-path.ts';
 
-/** The part of a load call that says which file. */
+/** The fields of a load call that select the file. */
 export const toFileRequest = ({
   model_id: modelId,
   source,
@@ -20,8 +20,8 @@ export const toFileRequest = ({
 });
 
 /**
- * The adapters of a load. @throws CortexError `unsupported_parameter` for one that is no file, and what the store
- * said
+ * The adapters of a load. @throws CortexError `unsupported_parameter` for one that is not a file, and errors of the
+ * store
  */
 export async function findAdapters(store: ModelStore, { lora = [] }: LoadSettings) {
   return Promise.all(
@@ -40,8 +40,7 @@ export async function findAdapters(store: ModelStore, { lora = [] }: LoadSetting
 }
 
 /**
- * `lookup`, a `file:` source or absolute path, or the id of a model on disk. @throws CortexError what the store
- * said
+ * `lookup`, a `file:` source or absolute path, or the id of a model on disk. @throws CortexError errors of the store
  */
 export async function findDraft(
   store: ModelStore,
@@ -64,7 +63,7 @@ export async function findDraft(
   }
 }
 
-/** @throws CortexError what the store said; `unsupported_parameter` for an adapter that is no file */
+/** @throws CortexError errors of the store; `unsupported_parameter` for an adapter that is not a file */
 export async function toHarnessFiles(
   store: ModelStore,
   model: { readonly id: string; readonly file: ModelFile; readonly settings: LoadSettings },

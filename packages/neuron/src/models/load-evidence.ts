@@ -1,4 +1,4 @@
-/** What a load depends on outside of its own settings; a failure is believed for as long as none of it has changed. */
+/** The files that a load depends on. A remembered failure is valid while none of them has changed. */
 import { stat } from 'node:fs/promises';
 
 import type { LoadModelRequest } from '@cortex/protocol';
@@ -8,8 +8,8 @@ import { toLoadSettings } from '../harness/load-settings.ts';
 import type { ModelStore } from './model-store.ts';
 
 /**
- * The state of every file that a load call names, as text: equal as long as none of them was replaced, put back,
- * taken away or made readable.
+ * The state of every file that a load call names, as text. Equal while no file was replaced, added, removed or made
+ * readable.
  */
 export async function fileEvidence(store: ModelStore, request: LoadModelRequest): Promise<string> {
   const settings = toLoadSettings(request);
@@ -30,7 +30,7 @@ export async function fileEvidence(store: ModelStore, request: LoadModelRequest)
   return states.join('\n');
 }
 
-/** Why a file cannot be found is a state of it too. */
+/** The reason why a file is missing is part of the state. */
 const stateOf = (find: () => Promise<string>): Promise<string> =>
   find().catch((error: unknown) => (error instanceof Error ? error.message : String(error)));
 

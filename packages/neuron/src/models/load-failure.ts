@@ -6,25 +6,24 @@ import { isUnfinished } from './unfinished-file.ts';
 const FIRST_PAUSE_MS = 10_000;
 const MAX_PAUSE_MS = 300_000;
 
-/** What a failure may have been caused by: it is believed for as long as none of it has changed. */
+/** Possible causes of a failure. The failure is remembered while none of them has changed. */
 export interface LoadCauses {
   readonly settings: LoadSettings;
-  /** As `fileEvidence` gave it before the load. */
+  /** The result of `fileEvidence` before the load. */
   readonly files: string;
-  /** `MemoryLedger.releases` when the load had failed. */
+  /** `MemoryLedger.releases` when the load failed. */
   readonly releases: number;
 }
 
 /**
- * A load that failed, remembered so that callers get the reason at once instead of another attempt each (behaviour
- * 24).
+ * A failed load, remembered so that callers get the reason at once instead of starting another attempt (behaviour 24).
  */
 export interface LoadFailure {
   readonly error: CortexError;
   readonly causes: LoadCauses;
-  /** Failures in a row with these settings. */
+  /** Consecutive failures with these settings. */
   readonly count: number;
-  /** Monotonic; from then on a call tries again. */
+  /** Monotonic; later calls try again. */
   readonly retryAtMs: number;
 }
 
@@ -40,13 +39,13 @@ export function nextFailure(
   return { error, causes, count, retryAtMs: nowMs + pauseMs };
 }
 
-/** Whether a call may succeed where the failed one could not: other settings or files, or memory that came free. */
+/** Whether a call may succeed after the failure, because of other settings or files, or released memory. */
 export function hasLostItsCause({ error, causes }: LoadFailure, now: LoadCauses): boolean {
   if (!Bun.deepEquals(causes.settings, now.settings) || causes.files !== now.files) return true;
   return error.isRetryable && causes.releases !== now.releases;
 }
 
-/** The remembered reason as an answer, with the back-off that is left. */
+/** The remembered error for a caller, with the remaining back-off. */
 export function rememberedError({ error, retryAtMs }: LoadFailure, nowMs: number): CortexError {
   return new CortexError(error.code, error.message, {
     ...error.details,
@@ -55,7 +54,7 @@ export function rememberedError({ error, retryAtMs }: LoadFailure, nowMs: number
   });
 }
 
-/** The failure of a model that its harness has given up for good, for a reason that another load may not meet. */
+/** The failure of a model that its harness has given up. Another load may succeed. */
 export function givenUp(
   modelId: string,
   { reason, causes }: { readonly reason: string; readonly causes: LoadCauses },
@@ -67,7 +66,7 @@ export function givenUp(
   return nextFailure(undefined, { error, causes }, nowMs);
 }
 
-/** Codes that say the call was wrong, or the time, not the model: they leave no `failed` behind. */
+/** Codes that blame the call or the moment, not the model. They do not set the state `failed`. */
 const NOT_THE_MODEL: ReadonlySet<string> = new Set([
   'unsupported_parameter',
   'invalid_request',
@@ -76,6 +75,6 @@ const NOT_THE_MODEL: ReadonlySet<string> = new Set([
   'shutting_down',
 ]);
 
-/** Whether a failed load says something of the model, to be remembered and shown. */
+/** Whether a failed load is caused by the model, and is remembered and shown. */
 export const isModelsFault = (error: CortexError): boolean =>
   !NOT_THE_MODEL.has(error.code) && !isUnfinished(error);

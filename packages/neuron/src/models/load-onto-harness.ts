@@ -29,18 +29,18 @@ export interface LoadDeps {
   readonly log: Logger;
 }
 
-/** A model in memory: how and where it was loaded. */
+/** A loaded model: its settings and placement. */
 export interface Loaded {
-  /** As asked, `auto` where nothing was written. */
+  /** As requested; `auto` for absent fields. */
   readonly settings: LoadSettings;
   readonly harness: Harness;
   readonly file: ModelFile;
   /** Monotonic. */
   readonly loadedAtMs: number;
-  /** ISO 8601, for people. */
+  /** ISO 8601. */
   readonly loadedAt: string;
   readonly deviceIndexes: readonly number[];
-  /** For people: what the load had to give up. */
+  /** Human-readable: compromises of the load. */
   readonly warnings: readonly string[];
 }
 
@@ -48,12 +48,12 @@ export interface LoadWork {
   readonly request: LoadModelRequest;
   readonly settings: LoadSettings;
   readonly signal: AbortSignal;
-  /** Devices are chosen and memory is reserved too: what can be refused at once was not. */
+  /** Called when devices are chosen and memory is reserved, so the preconditions hold. */
   readonly prepared: () => void;
   readonly progress: LoadProgressListener;
 }
 
-/** The file's name may have said nothing, or something wrong, about what is in it. */
+/** The quantisation in the file name may be missing or wrong. */
 async function checkQuant(
   model: HarnessModel,
   { quant }: LoadSettings,
@@ -69,13 +69,13 @@ async function checkQuant(
   );
 }
 
-/** How devices are chosen for a load with these settings; waits until it is known which can be used. */
+/** The device choice for a load with these settings; waits until the usable devices are known. */
 export async function choiceOf(
   { devices }: Pick<LoadDeps, 'devices'>,
   { modelId, settings }: Pick<HarnessFiles, 'modelId' | 'settings'>,
 ): Promise<LoadChoice> {
   const isGpuAllowed = mayUseGpu(settings);
-  // A load that is meant for the CPU does not wait for a GPU to answer.
+  // A load for the CPU does not wait for a GPU.
   if (isGpuAllowed) await devices.ready();
   return {
     modelId,
@@ -88,13 +88,13 @@ interface PlannedLoad {
   readonly harness: Harness;
   readonly files: HarnessFiles;
   readonly file: ModelFile;
-  /** What the caller believes it takes; counts where nothing else is known. */
+  /** The memory according to the caller; used if there is no estimate. */
   readonly vramMib: number | undefined;
 }
 
 /**
- * Chooses devices, resolves `auto`, reserves memory. @throws CortexError `insufficient_vram`, or what is wrong with
- * the file
+ * Chooses devices, resolves `auto`, reserves memory. @throws CortexError `insufficient_vram`, or the problem of the
+ * file
  */
 async function reserve(
   deps: LoadDeps,
@@ -112,7 +112,7 @@ async function reserve(
 /**
  * Loads a model.
  *
- * @throws CortexError what the store, the devices or the harness said; nothing stays in memory then
+ * @throws CortexError errors of the store, the devices or the harness; the memory is then free again
  */
 export async function loadOntoHarness(
   deps: LoadDeps,

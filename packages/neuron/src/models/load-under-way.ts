@@ -3,19 +3,19 @@ import { CortexError, type LoadModelRequest } from '@cortex/protocol';
 import type { LoadSettings } from '../harness/load-settings.ts';
 import { Waiters } from './waiters.ts';
 
-/** What the work of a load tells of itself. */
+/** Reports from the work of a load. */
 export interface LoadReports {
   readonly signal: AbortSignal;
-  /** Nothing can be refused at once any more. */
+  /** The preconditions hold; the load has begun. */
   readonly prepared: () => void;
   /** 0 to 1. */
   readonly progress: (ratio: number) => void;
 }
 
-/** A load that runs: who waits for it, how far it is, and how it ends. */
+/** A load under way: its waiters, its progress and its end. */
 export class LoadUnderWay {
   readonly settings: LoadSettings;
-  /** Rejects with the reason of the failure; so does `prepared`, where it came before. */
+  /** Rejects with the reason of the failure; so does `prepared` if the failure comes first. */
   readonly done: Promise<void>;
   readonly prepared: Promise<void>;
   readonly #modelId: string;
@@ -24,9 +24,9 @@ export class LoadUnderWay {
   #ratio = 0;
 
   /**
-   * Starts `work`, in a turn of its own.
+   * Starts `work` in a later turn.
    *
-   * @param onAbandoned - Called when nobody waits for it any more and nobody asked for it in his own name.
+   * @param onAbandoned - Called when the last waiter has left and no detached caller asked for the load.
    */
   constructor(
     options: {
@@ -54,7 +54,7 @@ export class LoadUnderWay {
       )
       .finally(() => this.#waiters.close());
     this.done.catch(prepared.reject);
-    // Whoever waits sees the reason; without anybody it is in `/models` and in the log.
+    // Waiters get the reason; it is also in `/models` and in the log.
     this.prepared.catch(() => undefined);
   }
 
@@ -67,7 +67,7 @@ export class LoadUnderWay {
     return this.#controller.signal.aborted;
   }
 
-  /** Ends it; `done` rejects when what it took is free again. */
+  /** Cancels the load; `done` rejects once its memory is free. */
   cancel(): void {
     this.#controller.abort(
       new CortexError('model_load_failed', `The load of ${this.#modelId} was cancelled.`, {
@@ -77,7 +77,7 @@ export class LoadUnderWay {
   }
 
   /**
-   * One more caller. With `wait` it holds until the load has ended, without until its preconditions held.
+   * Adds a caller. With `wait` it resolves when the load has ended, without `wait` when the preconditions hold.
    *
    * @throws CortexError why it failed; the reason of `wait` when that aborts
    */

@@ -5,12 +5,12 @@ import type { ModelFile } from './model-file.ts';
 import type { ModelLifecycle } from './model-lifecycle.ts';
 import { servabilityOf } from './servability.ts';
 
-/** What is known of a model; at least one of the two is there. */
+/** The sources of a model entry; at least one of the two is present. */
 interface KnownModel {
   readonly id: string;
   readonly lifecycle: ModelLifecycle | undefined;
   readonly file: ModelFile | undefined;
-  /** What was found out about the file. */
+  /** Known facts about the file. */
   readonly facts: ColdFacts;
 }
 
@@ -19,14 +19,14 @@ const toLimit = (contextTokens: number): NonNullable<ModelEntry['limit']> => ({
   output: contextTokens,
 });
 
-/** Members that tell what a model in memory takes. */
+/** Members for the memory of a loaded model. */
 function runningMembers(lifecycle: ModelLifecycle | undefined): Partial<ModelEntry> {
   const model = lifecycle?.running;
   if (!model) return {};
   const warnings = lifecycle.loaded?.warnings ?? [];
   return {
     vram_used_mb: model.vramMib,
-    // What the engine counts are its own buffers; the process has more.
+    // The engine counts only its own buffers; the process uses more.
     ram_used_mb: Math.max(model.ramMib, model.stats?.rssMib ?? 0),
     backend: model.backend,
     gpu_layers: model.gpuLayers,
@@ -34,7 +34,7 @@ function runningMembers(lifecycle: ModelLifecycle | undefined): Partial<ModelEnt
   };
 }
 
-/** What a model can do: of one in memory what it says, of any other what is known. */
+/** The capabilities of a model: from the engine if it is loaded, else the known facts. */
 function abilityMembers({
   lifecycle,
   facts,

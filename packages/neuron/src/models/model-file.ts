@@ -6,15 +6,15 @@ export interface ModelFile {
   readonly path: string;
   /** All parts together. */
   readonly sizeBytes: number;
-  /** As its name says it (`Q4_K_M`); absent when the name says nothing. */
+  /** From the file name (`Q4_K_M`); absent if the name has none. */
   readonly quant?: string | undefined;
-  /** Path of the first part that the name promises and the disk lacks. */
+  /** Path of the first part that is missing on disk. */
   readonly missingPart?: string | undefined;
   /** A download program has not finished it. */
   readonly isPartial: boolean;
-  /** Of the part that was changed last; milliseconds of the wall clock, as the file system has it. */
+  /** Latest modification time of all parts, milliseconds since the epoch. */
   readonly modifiedMs: number;
-  /** Equal as long as the file was not replaced. */
+  /** Equal while the file is not replaced. */
   readonly fingerprint: string;
 }
 
@@ -31,7 +31,7 @@ const PART = /^(.*)-(\d{5})-of-(\d{5})$/;
 const QUANT =
   /(?:^|[-._/])((?:UD-)?(?:I?Q\d(?:_[A-Z0-9]+)*|TQ\d_\d|MXFP4(?:_MOE)?|BF16|F16|F32))$/i;
 
-/** The quantisation that a file name ends with, in capitals. */
+/** The quantisation at the end of a file name, in capitals. */
 export function quantOfName(name: string): string | undefined {
   return QUANT.exec(name)?.[1]?.toUpperCase();
 }
@@ -43,17 +43,17 @@ function withoutCacheFolders(stem: string): string {
   return rest === undefined ? stem : `${org}/${repo}/${rest}`;
 }
 
-/** Vision projectors lie beside the model they belong to and are none. */
+/** Vision projectors lie beside their model and are not models. */
 const isProjector = (path: string): boolean => /(^|\/)mmproj[^/]*$/i.test(path);
 
 interface Group {
   readonly id: string;
-  /** Parts that the names promise; 1 for a file that is not split. */
+  /** Number of parts according to the names; 1 for a file that is not split. */
   readonly count: number;
   readonly parts: Map<number, FoundFile>;
 }
 
-/** Which model a file belongs to, and as which of its parts; undefined for one that is none. */
+/** The model and part of a file; undefined if the file is not a model. */
 function readName(file: FoundFile): (Omit<Group, 'parts'> & { readonly part: number }) | undefined {
   if (isProjector(file.relativePath)) return undefined;
   const stem = withoutCacheFolders(file.relativePath.replace(/\.gguf$/i, ''));
@@ -64,9 +64,9 @@ function readName(file: FoundFile): (Omit<Group, 'parts'> & { readonly part: num
 }
 
 /**
- * Groups the GGUFs of one folder to models. Pure.
+ * Groups the GGUF files of one folder into models. Pure.
  *
- * Where several claim one id (`a.gguf`, `a.GGUF`, `a-00001-of-00002.gguf`), the first that is complete has it.
+ * If several files have one id (`a.gguf`, `a.GGUF`, `a-00001-of-00002.gguf`), the first complete one gets it.
  */
 export function groupModelFiles(files: readonly FoundFile[]): ModelFile[] {
   const groups = new Map<string, Group>();

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { z } from 'zod';
 
-/** `models_dir/index.json`: what was put there under which id. */
+/** `models_dir/index.json`: the files in the folder by id. */
 const ModelIndex = z.record(
   z.string(),
   z.looseObject({
@@ -19,7 +19,7 @@ export type ModelIndex = z.infer<typeof ModelIndex>;
 /**
  * Reads the index of a models folder; an absent one is empty.
  *
- * @throws Error naming the file when it is not what it should be
+ * @throws Error naming the file if it is not a valid index
  */
 export async function readModelIndex(modelsDir: string): Promise<ModelIndex> {
   const path = join(modelsDir, 'index.json');

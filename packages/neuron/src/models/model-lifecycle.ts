@@ -1,4 +1,4 @@
-/** One model's life on this node (contracts, section 3): the only place that changes its state. */
+/** The lifecycle of one model on this node (contracts, section 3): the only place that changes its state. */
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import {
@@ -28,7 +28,7 @@ import { UnloadUnderWay } from './unload-under-way.ts';
 
 export interface LifecycleDeps extends LoadDeps {
   readonly admission: Admission;
-  /** How long an abandoned load goes on; 30 s when absent. */
+  /** How long an abandoned load continues. Default: 30 s. */
   readonly abandonMs?: number;
 }
 
@@ -50,9 +50,9 @@ interface LoadAttempt {
   readonly previous: LoadFailure | undefined;
 }
 
-/** How long the failure of a model that is on no disk is remembered after its back-off. */
+/** How long the failure of a model without a file is remembered after its back-off. */
 const FORGET_MS = 600_000;
-/** Pause between two looks at an engine that is being brought back. */
+/** Pause between two checks of a recovering engine. */
 const RECOVERY_POLL_MS = 100;
 
 export class ModelLifecycle {
@@ -60,7 +60,7 @@ export class ModelLifecycle {
   readonly #deps: LifecycleDeps;
   #phase: Phase = { kind: 'unloaded' };
   #loads = 0;
-  /** Of the last load that began. */
+  /** The file state of the last load that began. */
   #fileEvidence = '';
   readonly #residency = new Residency();
 
@@ -71,17 +71,17 @@ export class ModelLifecycle {
 
   // --- reading ---
 
-  /** The model as its harness sees it; undefined unless loaded (or being drained). */
+  /** The model in its harness; undefined unless loaded or draining. */
   get running(): HarnessModel | undefined {
     return this.loaded?.harness.listModels().find(({ id }) => id === this.id);
   }
 
-  /** How and where it was loaded; undefined unless loaded (or being drained). */
+  /** Settings and placement; undefined unless loaded or draining. */
   get loaded(): Loaded | undefined {
     return 'loaded' in this.#phase ? this.#phase.loaded : undefined;
   }
 
-  /** The state as `/models` reports it: a loaded model is what its harness says of it. */
+  /** The state as `/models` reports it: the harness reports the state of a loaded model. */
   get state(): ModelState {
     const phase = this.#phase;
     if (phase.kind === 'leaving') return phase.unloading.state;
@@ -89,7 +89,7 @@ export class ModelLifecycle {
     return this.running?.state ?? 'failed';
   }
 
-  /** Why it is failed or recovering; absent otherwise. */
+  /** Why it has failed or is recovering; absent otherwise. */
   get reason(): string | undefined {
     if (this.#phase.kind === 'failed') return this.#phase.failure.error.message;
     if (this.#phase.kind !== 'loaded') return undefined;
@@ -112,41 +112,41 @@ export class ModelLifecycle {
     return this.#phase.kind === 'loading' ? this.#phase.loading.ratio : undefined;
   }
 
-  /** Milliseconds since the last request ended or the load; absent when not loaded. A busy model is not idle. */
+  /** Milliseconds since the end of the last request or of the load; 0 while busy; absent if not loaded. */
   idleMs(nowMs: number): number | undefined {
     if (!this.loaded) return undefined;
     if (!this.#deps.admission.isIdle(this.id)) return 0;
     return this.#residency.idleMs(this.loaded.loadedAtMs, nowMs);
   }
 
-  /** Whether it is worth listing although no file has its id: it does something, or says why it does not. */
+  /** Whether a model without a file can be removed from the list, because it has no state to show. */
   isForgettable(nowMs: number): boolean {
     const phase = this.#phase;
     if (phase.kind === 'failed') return nowMs - phase.failure.retryAtMs > FORGET_MS;
     return phase.kind === 'unloaded';
   }
 
-  /** How long it stays, and when it was used last. */
+  /** Pin, TTL and time of the last use. */
   get residency(): Pick<Residency, 'isPinned' | 'lastUsedAt'> {
     return this.#residency;
   }
 
   // --- using ---
 
-  /** A request for it has ended. */
+  /** Call it when a request for the model has ended. */
   used(): void {
     this.#residency.used();
   }
 
-  /** Whether its TTL has passed without a request. */
+  /** Whether the TTL has passed without a request. */
   isExpired(nowMs: number): boolean {
     if (this.#phase.kind !== 'loaded' || !this.#deps.admission.isIdle(this.id)) return false;
     return this.#residency.isOver(this.idleMs(nowMs) ?? 0);
   }
 
   /**
-   * Takes over what others found out: an engine that its harness has given up is a failed model, and a model whose file
-   * was replaced, or put back, has not failed any more.
+   * Takes over changes from outside: a model whose engine the harness has given up has failed, and a failed model
+   * whose file was replaced or put back is unloaded.
    */
   observe(): void {
     const phase = this.#phase;
@@ -168,14 +168,14 @@ export class ModelLifecycle {
   // --- loading ---
 
   /**
-   * Loads it, or joins the load under way.
+   * Loads the model, or joins the load under way.
    *
-   * @param wait - Present: holds until loaded, and counts as a waiter until it aborts. Absent: returns when the load
-   *   has begun and its preconditions held.
+   * @param wait - Present: resolves when the model is loaded; counts as a waiter until it aborts. Absent: resolves
+   * when the load has begun and its preconditions hold.
    * @throws CortexError `conflict` naming the settings that differ, `model_load_failed`, `unsupported_parameter`
    */
   async load(request: LoadModelRequest, wait?: AbortSignal): Promise<'loading' | 'loaded'> {
-    // An unknown harness is the caller's mistake and leaves no trace here.
+    // An unknown harness is an error of the caller and leaves the state unchanged.
     this.#deps.harnesses.get(toLoadSettings(request).harness);
     for (;;) {
       wait?.throwIfAborted();
@@ -193,13 +193,13 @@ export class ModelLifecycle {
         checkSameSettings(request, phase.loading.settings);
         return this.#join(phase.loading, request, wait);
       } else if (await this.#mayTry(phase, request, wait)) {
-        // What `mayTry` waited for may have let another call in first.
+        // Another call may have changed the phase while `mayTry` waited.
         if (this.#phase === phase) return this.#join(this.#begin(request), request, wait);
       }
     }
   }
 
-  /** The operator's word counts at once; anybody else waits for the end of the back-off, unless its cause has ended. */
+  /** A detached (operator's) call may always try; others only after the back-off, or once the cause has ended. */
   async #mayTry(
     phase: Phase,
     request: LoadModelRequest,
@@ -215,7 +215,7 @@ export class ModelLifecycle {
     throw rememberedError(phase.failure, nowMs);
   }
 
-  /** Its file as the last scan found it. */
+  /** The fingerprint of its file in the last scan. */
   get #listed(): string | undefined {
     return this.#deps.store.files.get(this.id)?.fingerprint;
   }
@@ -260,7 +260,7 @@ export class ModelLifecycle {
   ): Promise<void> {
     const beganMs = performance.now();
     try {
-      // Before the load reads them: a file that changes under it deserves another try.
+      // Read before the load reads the files, so that a change during the load permits another try.
       this.#fileEvidence = await fileEvidence(this.#deps.store, request);
       const { settings } = loading;
       const { loaded, model } = await loadOntoHarness(this.#deps, {
@@ -303,9 +303,9 @@ export class ModelLifecycle {
   // --- unloading ---
 
   /**
-   * Unloads it: requests in flight finish first, unless by force. Nothing happens when it is not loaded.
+   * Unloads the model. Requests in flight finish first, unless `force` is set. No effect if it is not loaded.
    *
-   * @throws CortexError `conflict` when it is busy (`ifIdle`) or is not the generation that was asked for
+   * @throws CortexError `conflict` if it is busy (`ifIdle`) or has another generation (`ifGeneration`)
    */
   async unload(options: UnloadOptions): Promise<void> {
     const { force, ifIdle, ifGeneration } = options;

@@ -1,9 +1,9 @@
 const MAX_LINES = 500;
-/** A line that is longer is cut: an engine that prints a whole prompt must not fill the memory. */
+/** Longer lines are truncated, so that an engine that prints a whole prompt cannot fill the memory. */
 const MAX_LINE_CHARS = 4096;
 const MAX_MODELS = 100;
 
-/** The last lines that engines wrote, by model; they outlive the engine, since that is when they are wanted. */
+/** The last lines of engine output, by model. They are kept after the engine has ended, when they are needed most. */
 export class ModelLogs {
   readonly #lines = new Map<string, string[]>();
 
@@ -19,7 +19,7 @@ export class ModelLogs {
     if (lines.length > MAX_LINES) lines.shift();
   }
 
-  /** Oldest first; empty for a model that never wrote any. */
+  /** Oldest first; empty for a model without output. */
   tail(modelId: string): readonly string[] {
     return this.#lines.get(modelId) ?? [];
   }

@@ -25,7 +25,7 @@ const structural = (message: string, param: string): CortexError =>
 
 const sameQuant = (a: string, b: string): boolean => a.toUpperCase() === b.toUpperCase();
 
-/** `org/repo/anything` of `org/repo`, `name-Q4_K_M` of `name`; not `name-large`, which is another model. */
+/** `org/repo/anything` of `org/repo`, `name-Q4_K_M` of `name`; but not `name-large`, which is another model. */
 const isVariantOf = ({ id, quant }: ModelFile, modelId: string): boolean =>
   id.startsWith(`${modelId}/`) ||
   (quant !== undefined &&
@@ -44,12 +44,12 @@ export class ModelStore {
     this.#options = options;
   }
 
-  /** What the last scan found, by id. */
+  /** The models of the last scan, by id. */
   get files(): ReadonlyMap<string, ModelFile> {
     return this.#files;
   }
 
-  /** Whether a file, or several, went by this id at the last scan. */
+  /** Whether the last scan found one or more files for this id. */
   knows(modelId: string): boolean {
     return (
       this.#files.has(modelId) ||
@@ -57,10 +57,10 @@ export class ModelStore {
     );
   }
 
-  /** Resolves after a scan that began after this call. Never rejects: what cannot be read is logged. */
+  /** Resolves after a scan that began after this call. Never rejects; read errors are logged. */
   refresh(): Promise<void> {
     if (!this.#scanning) return this.#beginScan();
-    // The scan under way may have passed the folder already: one more after it, which all callers share.
+    // The scan under way may have passed the folder already, so all callers share one more scan after it.
     this.#nextScan ??= this.#scanning.then(() => {
       this.#nextScan = undefined;
       return this.#beginScan();
@@ -76,10 +76,10 @@ export class ModelStore {
   }
 
   /**
-   * The file of a load call, looked for on the disk as it is now.
+   * Finds the file of a load call on the current disk.
    *
-   * @throws CortexError `model_load_failed` naming the path that was looked for, or what is there instead; transient
-   *   for a file that is not complete yet
+   * @throws CortexError `model_load_failed` naming the expected path or the available files; transient for an
+   * incomplete file
    */
   async find(request: FileRequest): Promise<ModelFile> {
     const { source } = request;
@@ -99,7 +99,7 @@ export class ModelStore {
     const { modelsDir, modelsDirs, log } = this.#options;
     const files = new Map<string, ModelFile>();
     try {
-      // The first folder that has an id gives it: models_dir is the operator's own word.
+      // The first folder with an id wins, and models_dir comes first.
       for (const folder of [modelsDir, ...modelsDirs]) {
         for (const file of groupModelFiles(await scanFolder(resolve(folder)))) {
           if (!files.has(file.id)) files.set(file.id, file);
@@ -129,7 +129,7 @@ export class ModelStore {
         (file) => file.quant !== undefined && sameQuant(file.quant, quant),
       );
       if (match) return match;
-      // A name that says nothing is trusted; the engine reports what it really loaded.
+      // A name without a quantisation is accepted; the engine reports the loaded one.
       if (exact && exact.quant === undefined) return exact;
     }
     if (candidates.length === 0) throw this.#notOnDisk(modelId, source);
@@ -169,7 +169,7 @@ export class ModelStore {
   }
 }
 
-/** Files that the index knows are listed under its ids instead of their paths. */
+/** Files in the index are listed under its ids instead of their paths. */
 function applyIndex(files: Map<string, ModelFile>, index: ModelIndex, modelsDir: string): void {
   const byPath = new Map([...files.values()].map((file) => [file.path, file]));
   for (const [id, entry] of Object.entries(index)) {

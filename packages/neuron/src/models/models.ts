@@ -1,4 +1,4 @@
-/** All models of this node: what is on disk, what is loaded, what failed. */
+/** All models of this node: on disk, loaded and failed. */
 import { CortexError, type LoadModelRequest, type ModelEntry } from '@cortex/protocol';
 
 import type { Harness } from '../harness/harness.ts';
@@ -8,7 +8,7 @@ import { toModelEntry } from './model-entry.ts';
 import { type LifecycleDeps, ModelLifecycle, type UnloadOptions } from './model-lifecycle.ts';
 import { servabilityOf } from './servability.ts';
 
-/** A model that may be asked now. */
+/** A model that can serve now. */
 export interface ServableModel {
   readonly lifecycle: ModelLifecycle;
   readonly harness: Harness;
@@ -38,14 +38,14 @@ export class Models {
     });
   }
 
-  /** A model that was loaded, tried or is on disk; undefined for an id nobody here has heard of. */
+  /** A model that is on disk, or was loaded or tried; undefined for an unknown id. */
   get(id: string): ModelLifecycle | undefined {
     const lifecycle = this.#lifecycles.get(id);
     if (lifecycle) return lifecycle;
     return this.#deps.store.files.has(id) ? this.#lifecycleOf(id) : undefined;
   }
 
-  /** Looks for models on the disk as it is now. */
+  /** Scans the models folders again. */
   rescan(): Promise<void> {
     return this.#deps.store.refresh();
   }
@@ -60,7 +60,7 @@ export class Models {
     return this.#lifecycleOf(request.model_id).load(request, wait);
   }
 
-  /** @throws CortexError `model_not_found` for an id nobody here has heard of; else as ModelLifecycle.unload */
+  /** @throws CortexError `model_not_found` for an unknown id; else as ModelLifecycle.unload */
   async unload(id: string, options: UnloadOptions): Promise<void> {
     const lifecycle = this.get(id);
     if (!lifecycle) throw unknownModel(id);
@@ -68,7 +68,7 @@ export class Models {
   }
 
   /**
-   * The model if it serves; the same judgement that `/models` shows as `servable`.
+   * The model if it serves, by the rule of `servable` in `/models`.
    *
    * @throws CortexError a refusal: `model_not_loaded`, or `node_recovering` with the expected wait
    */
@@ -84,7 +84,7 @@ export class Models {
     throw refuse(new CortexError('model_not_loaded', `${id} is not loaded on this node: ${why}.`));
   }
 
-  /** As `servable`; undefined where the model does not serve. */
+  /** As `servable`; undefined if the model does not serve. */
   serving(id: string): ServableModel | undefined {
     const lifecycle = this.#lifecycles.get(id);
     const servability = servabilityOf(lifecycle);
@@ -94,13 +94,13 @@ export class Models {
     return { lifecycle, harness, slots, contextTokens, capabilities };
   }
 
-  /** The harness that has the model in memory and can be asked about it, whether or not it takes requests. */
+  /** The harness of a loaded model, even if the model takes no requests. */
   loadedOn(id: string): Harness | undefined {
     const lifecycle = this.#lifecycles.get(id);
     return lifecycle?.running?.state === 'loaded' ? lifecycle.loaded?.harness : undefined;
   }
 
-  /** The model as it lies on the disk; undefined where it does not. @throws CortexError why its file cannot be used */
+  /** The model on disk; undefined if there is none. @throws CortexError why its file cannot be used */
   cold(id: string): Promise<ColdModel | undefined> {
     return this.#cold.find(id, this.#lifecycles.get(id)?.settings);
   }
@@ -111,10 +111,9 @@ export class Models {
   }
 
   /**
-   * What the model can do, from what is known on this node; waits for nothing.
+   * The known capabilities of the model; waits for nothing.
    *
-   * @throws CortexError `model_not_found`; `model_loading` while its file is being looked into, or why it cannot be
-   * read
+   * @throws CortexError `model_not_found`; `model_loading` while its file is inspected, or why it cannot be read
    */
   capabilities(id: string): readonly string[] {
     const lifecycle = this.#lifecycles.get(id);
@@ -124,7 +123,7 @@ export class Models {
     throw unknownModel(id);
   }
 
-  /** Once a second: engines given up, TTLs that have passed, failures nobody asks about. */
+  /** Runs every second: handles given-up engines, expired TTLs and old failures. */
   sweep(nowMs: number): void {
     for (const lifecycle of this.#lifecycles.values()) {
       lifecycle.observe();

@@ -1,4 +1,4 @@
-/** Settles what a load leaves open (`auto`), and whether there is room for it. */
+/** Resolves `auto` settings of a load, and checks that it fits. */
 import type { MemoryBudget, MemoryEstimate } from '@cortex/engine';
 import { CortexError } from '@cortex/protocol';
 
@@ -6,25 +6,25 @@ import type { MemoryNeed } from '../devices/memory-ledger.ts';
 import type { LoadEstimate, Placement } from '../harness/harness.ts';
 import type { LoadSettings } from '../harness/load-settings.ts';
 
-/** Below this a coding agent's conversation does not fit. */
+/** The conversation of a coding agent does not fit below this. */
 const SMALL_CONTEXT_TOKENS = 32_768;
 
 export interface LoadPlan {
-  /** The settings with every `auto` replaced; as asked where nothing could be estimated. */
+  /** The settings with every `auto` resolved; as requested if there is no estimate. */
   readonly settings: LoadSettings;
   readonly need: MemoryNeed | undefined;
-  /** For people: what the plan had to give up. */
+  /** Human-readable: compromises of the plan. */
   readonly warnings: readonly string[];
 }
 
-/** Why a load does not fit: the device that is too small, and by how much. */
+/** Why a load does not fit: the device, and the missing memory. */
 export interface Shortage {
   /** Index as in `/discovery`, or `cpu`. */
   readonly device: number | 'cpu';
   readonly missingMib: number;
 }
 
-/** What is missing for `estimate` within `budget`; undefined when it fits. */
+/** The memory that `estimate` lacks within `budget`; undefined if it fits. */
 export function shortageOf(
   estimate: Pick<MemoryEstimate, 'vramMib' | 'ramMib' | 'fits'>,
   { budget, placement }: { readonly budget: MemoryBudget; readonly placement: Placement },
@@ -47,7 +47,7 @@ function insufficient(modelId: string, { device, missingMib }: Shortage): Cortex
   );
 }
 
-/** The next smaller KV type; undefined where there is none. */
+/** The next smaller KV type; undefined if there is none. */
 const SMALLER_KV = { f16: 'q8_0', q8_0: 'q4_0', q4_0: undefined } as const;
 
 function warningsOf(
@@ -63,7 +63,7 @@ function warningsOf(
       `only ${gpuLayers} of ${layers} layers fit on the GPU; the others run on the CPU, which is slow`,
     );
   }
-  // A model that was made for no more has lost nothing.
+  // A model trained for no more context loses nothing.
   const isCut = contextTokens < Math.min(SMALL_CONTEXT_TOKENS, roomyContextTokens);
   if (settings.contextLength === 'auto' && isCut) {
     const smaller = SMALLER_KV[settings.kvType];
@@ -74,7 +74,7 @@ function warningsOf(
 }
 
 /**
- * The plan that `estimate` makes possible. Written numbers are taken as written.
+ * The plan from `estimate`. Explicit numbers are not changed.
  *
  * @throws CortexError `insufficient_vram` with `device` and `missing_mb`
  */
@@ -105,10 +105,9 @@ export function planLoad(
 }
 
 /**
- * The plan where nothing could be estimated: the settings as asked, by the memory that the caller believes in, else by
- * the size of the file.
+ * The plan without an estimate: the settings as requested, with the caller's `vram_mb`, else the size of the file.
  *
- * @throws CortexError `insufficient_vram` when that is more than there is on the GPU
+ * @throws CortexError `insufficient_vram` if that is more than the GPU has
  */
 export function planUnknown(
   modelId: string,

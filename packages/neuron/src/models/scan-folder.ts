@@ -3,20 +3,23 @@ import { join } from 'node:path';
 
 import type { FoundFile } from './model-file.ts';
 
-/** `models_dir/org/repo/quant/file` and a Hugging Face cache fit; a link to `/` does not lead through the machine. */
+/**
+ * `models_dir/org/repo/quant/file` and a Hugging Face cache fit; a link to `/` does not make the scan walk the
+ * whole machine.
+ */
 const MAX_DEPTH = 8;
 
 /**
- * Not a model whatever is in it: hidden files (`._a.gguf` is what macOS leaves on foreign disks), hidden folders, and
- * names that no request and no log line can carry.
+ * Never a model: hidden files (macOS writes `._a.gguf` to foreign disks), hidden folders, and names that requests
+ * and log lines cannot contain.
  */
 const isIgnored = (name: string): boolean =>
   name.startsWith('.') || /[\p{Cc}\p{Zl}\p{Zp}]/u.test(name);
 
-/** What download programs put beside a file that they have not finished. */
+/** Extensions of the files that download programs create beside an unfinished file. */
 const PARTIAL_MARKS = ['.aria2', '.part', '.partial', '.crdownload', '.download', '.incomplete'];
 
-/** Whether an error only says that something is not there (any more), or not for us. */
+/** Whether an error means that a file does not exist or is not readable. */
 function isAbsence(error: unknown): boolean {
   return (
     error instanceof Error &&
@@ -25,7 +28,7 @@ function isAbsence(error: unknown): boolean {
   );
 }
 
-/** What `action` gives; undefined for what is not there or may not be read: it is not listed. */
+/** The result of `action`; undefined if the file does not exist or is not readable, so it is not listed. */
 async function ifPresent<T>(action: Promise<T>): Promise<T | undefined> {
   try {
     return await action;
@@ -36,10 +39,9 @@ async function ifPresent<T>(action: Promise<T>): Promise<T | undefined> {
 }
 
 /**
- * Every GGUF below `root`, links followed, each folder once. A folder that cannot be read is empty.
+ * Every GGUF below `root`. Follows links, visits each folder once. An unreadable folder counts as empty.
  *
- * A name that ends in `.gguf` is a file only where a regular file is behind it: not a folder, a pipe or a dangling
- * link.
+ * Only regular files count, not a folder, a pipe or a dangling link whose name ends in `.gguf`.
  */
 export async function scanFolder(root: string): Promise<FoundFile[]> {
   const found: FoundFile[] = [];

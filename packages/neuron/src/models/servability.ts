@@ -1,18 +1,18 @@
 import type { HarnessModel } from '../harness/harness.ts';
 import type { ModelLifecycle } from './model-lifecycle.ts';
 
-/** Whether a model can be asked now, and why not. */
+/** Whether a model can serve now, or why not. */
 export type Servability =
   | { readonly kind: 'serves'; readonly model: HarnessModel }
-  /** Keeps its place and is expected back. */
+  /** The model keeps its memory and is expected to return. */
   | { readonly kind: 'recovering'; readonly reason: string; readonly retryAfterS: number }
-  /** To callers it is not here. */
+  /** For callers it is not on this node. */
   | { readonly kind: 'absent'; readonly reason: string };
 
 /**
- * The one judgement of whether a model serves: requests go by it, and `/models` shows it (behaviour 15).
+ * The only rule for whether a model serves, used by requests and shown in `/models` (behaviour 15).
  *
- * A model whose queue is full serves: that is a matter of admission.
+ * A model with a full queue serves; admission decides about the queue.
  */
 export function servabilityOf(lifecycle: ModelLifecycle | undefined): Servability {
   const model = lifecycle?.running;

@@ -3,7 +3,7 @@ import { isAbsolute, resolve, sep } from 'node:path';
 
 import { CortexError } from '@cortex/protocol';
 
-/** Where files of a load may lie. */
+/** The folders that files of a load may be in. */
 export interface SourceRoots {
   readonly modelsDir: string;
   readonly modelsDirs: readonly string[];
@@ -11,7 +11,7 @@ export interface SourceRoots {
 }
 
 export interface SourceFile {
-  /** Absolute, as it was named. */
+  /** Absolute, before links are resolved. */
   readonly path: string;
   readonly sizeBytes: number;
   readonly modifiedMs: number;
@@ -30,16 +30,16 @@ function readFilePath(source: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    // A percent sign that begins no escape belongs to the name.
+    // A percent sign that does not start an escape belongs to the name.
     return text;
   }
 }
 
 /**
- * The file of a `file:` source, relative ones below `models_dir`; links are resolved before the check.
+ * The file of a `file:` source. Relative paths start at `models_dir`. Links are resolved before the check.
  *
  * @param param - The member of the load call that named it.
- * @throws CortexError `model_load_failed` for a path outside of the roots, and for one that is no file
+ * @throws CortexError `model_load_failed` for a path outside the roots, and for one that is not a file
  */
 export async function findSourceFile(
   source: string,
@@ -53,7 +53,7 @@ export async function findSourceFile(
   const path = isAbsolute(named) ? resolve(named) : resolve(modelsDir, named);
   const folders = [modelsDir, ...modelsDirs, ...fileRoots].map((root) => resolve(root));
   const refusal = fail(`${path} is outside models_dir, models_dirs and security.file_roots.`);
-  // Before the disk is asked: whether a file exists elsewhere is nobody's business.
+  // Checked before the disk is read, so that callers cannot learn which files exist elsewhere.
   if (!folders.some((folder) => isWithin(path, folder))) throw refusal;
   const realPath = await realpath(path).catch(() => undefined);
   if (realPath === undefined) throw fail(`${path} does not exist.`);

@@ -1,19 +1,22 @@
-/** Files that somebody is still copying or downloading: told as that, and not remembered as a failure of the model. */
+/**
+ * Files that are still being copied or downloaded. Their error is transient and is not remembered as a failure of
+ * the model.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { CortexError } from '@cortex/protocol';
 
 import type { ModelFile } from './model-file.ts';
 
-/** A broken file that was changed so short a time ago is looked at twice. */
+/** A broken file that changed within this time is checked twice. */
 const RECENT_MS = 5000;
-/** Between the two: a copy that goes on has written something by then. */
+/** Pause between the two checks; a copy in progress has changed the file by then. */
 const GROWTH_MS = 300;
 const RETRY_S = 2;
 
 const unfinishedErrors = new WeakSet<CortexError>();
 
-/** True for the error of a file that was not complete: the next call looks at it again. */
+/** True for the error of an incomplete file, which the next call checks again. */
 export const isUnfinished = (error: CortexError): boolean => unfinishedErrors.has(error);
 
 function unfinished(message: string, cause?: unknown): CortexError {
@@ -26,7 +29,7 @@ function unfinished(message: string, cause?: unknown): CortexError {
   return error;
 }
 
-/** @throws CortexError `model_load_failed` for a file that is being downloaded, or of which a part is missing */
+/** @throws CortexError `model_load_failed` for a file that is being downloaded or has a missing part */
 export function checkComplete({ id, path, missingPart, isPartial }: ModelFile): void {
   if (isPartial)
     throw unfinished(`${path} is still being downloaded. Try again when it is complete.`);
@@ -42,10 +45,10 @@ const isRecent = ({ modifiedMs }: ModelFile): boolean =>
   Math.abs(Date.now() - modifiedMs) < RECENT_MS;
 
 /**
- * The error of a load that failed: where its file is still being written, one that says so and may be tried again.
+ * The error of a failed load. If its file is still being written, a transient error that says so.
  *
  * @param before - The file as the load found it.
- * @param find - The file as it is now; undefined where it is gone.
+ * @param find - The current file; undefined if it is gone.
  */
 export async function explainLoadFailure(
   thrown: unknown,

@@ -1,11 +1,11 @@
-/** An unload that runs: requests in flight finish first, unless it is made to hurry. */
+/** An unload under way. Requests in flight finish first, unless it is forced. */
 export class UnloadUnderWay {
   readonly done: Promise<void>;
   readonly #forced = Promise.withResolvers<void>();
   #isDraining: boolean;
 
   /**
-   * @param options.idle - Resolves when no request is in flight; absent: nobody is waited for.
+   * @param options.idle - Resolves when no request is in flight; absent: requests are not waited for.
    * @param options.end - Frees the model.
    */
   constructor(options: { readonly idle?: Promise<void>; readonly end: () => Promise<void> }) {
@@ -22,7 +22,7 @@ export class UnloadUnderWay {
     return this.#isDraining ? 'draining' : 'unloading';
   }
 
-  /** Waits for no request any more. */
+  /** Stops waiting for requests. */
   force(): void {
     this.#forced.resolve();
   }

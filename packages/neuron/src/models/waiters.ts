@@ -1,11 +1,10 @@
-/** How long a load goes on after the last one who waited for it has left. */
+/** How long a load continues after its last waiter has left. */
 const ABANDON_MS = 30_000;
 
 /**
- * Who waits for a load (contracts, section 3).
+ * The callers of a load (contracts, section 3).
  *
- * A load that nobody waits for any more and nobody asked for in his own name is given up after 30 s. One detached
- * caller keeps it for good.
+ * A load without waiters is given up after 30 s, unless a detached caller asked for it.
  */
 export class Waiters {
   readonly #onAbandoned: () => void;
@@ -23,13 +22,13 @@ export class Waiters {
     return this.#count;
   }
 
-  /** A caller that does not wait, or whose leaving means nothing. */
+  /** Adds a detached caller, who does not wait or whose disconnect has no effect. */
   detach(): void {
     this.#isDetached = true;
     clearTimeout(this.#timer);
   }
 
-  /** Waits for `outcome` until `signal` aborts; rejects with its reason then. */
+  /** Waits for `outcome` until `signal` aborts; then rejects with its reason. */
   async wait<T>(outcome: Promise<T>, signal: AbortSignal): Promise<T> {
     const left = Promise.withResolvers<never>();
     const leave = (): void => left.reject(signal.reason);
@@ -48,7 +47,7 @@ export class Waiters {
     }
   }
 
-  /** The load has ended: nothing is left to give up. */
+  /** Call it when the load has ended. */
   close(): void {
     clearTimeout(this.#timer);
     this.#isDetached = true;

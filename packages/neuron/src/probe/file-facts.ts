@@ -1,4 +1,4 @@
-/** What the probe found out about model files, kept in `state_dir/probe` so that it is asked once a file. */
+/** Known facts about model files, stored in `state_dir/probe` so that each file is inspected once. */
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
@@ -11,13 +11,13 @@ import { z } from 'zod';
 import type { StateWriter } from '../state-writer.ts';
 
 const HEADER_BYTES = 1 << 20;
-/** Settings of one file whose estimates are kept, the newest. */
+/** Number of newest estimates to keep per file. */
 const MAX_ESTIMATES = 16;
 
-/** `llama_pooling_type`: vectors stay as they are, which is how text is written. */
+/** `llama_pooling_type`: no pooling, as in models that generate text. */
 const NO_POOLING = 0;
 const RANK_POOLING = 4;
-/** A file that says how to pool is made for vectors, also where it has a chat template. */
+/** A file with a pooling type is made for vectors, even if it has a chat template. */
 const wordOf = (pooling: unknown): string => (pooling === RANK_POOLING ? 'rerank' : 'embedding');
 
 const Estimate = z.object({
@@ -34,32 +34,32 @@ const Estimate = z.object({
 });
 
 const FileFacts = z.object({
-  /** Of the program that wrote it: another one may see the file with other eyes. */
+  /** Version of the program that wrote it; another version may interpret the file differently. */
   version: z.string(),
   path: z.string(),
-  /** As `ModelFile.fingerprint`: paths, sizes and times of change. */
+  /** As `ModelFile.fingerprint`: paths, sizes and modification times. */
   fingerprint: z.string(),
   /** SHA-256 of the first MiB, hex. */
   headerHash: z.string(),
-  /** The chat template has rendered the sample conversations, or refused them; absent: not tried, or to no end. */
+  /** The chat template has rendered or refused the sample conversations; absent: not tried, or endless. */
   template: z.literal('ends').optional(),
   /** As in `/models`; absent if unknown. */
   capabilities: z.array(z.string()).optional(),
-  /** Context of the last load, or what an estimate made of `auto`; tokens. */
+  /** Context of the last load, or of an estimate with `auto`; tokens. */
   contextTokens: z.int().optional(),
-  /** By settings, with no limit to the memory. */
+  /** By settings, without a memory limit. */
   estimates: z.record(z.string(), Estimate),
 });
 export type FileFacts = z.infer<typeof FileFacts>;
 
-/** A model file as its facts are found by. */
+/** The key of the facts about a model file. */
 export interface ProbedFile {
   /** Absolute path of the (first) file. */
   readonly path: string;
   readonly fingerprint: string;
 }
 
-/** The start of a file, where its metadata are. @throws CortexError `model_load_failed` when it cannot be read */
+/** Reads the start of a file, which has its metadata. @throws CortexError `model_load_failed` when it cannot be read */
 async function readStart(path: string): Promise<Uint8Array> {
   const file = await open(path).catch((cause: unknown) => {
     throw new CortexError('model_load_failed', `Cannot load ${path}: the file cannot be read.`, {
@@ -74,7 +74,7 @@ async function readStart(path: string): Promise<Uint8Array> {
   }
 }
 
-/** How vectors of tokens become one (`llama_pooling_type`). A file that cannot be read is left to the engine. */
+/** The pooling type of a file (`llama_pooling_type`). The engine reports unreadable files. */
 async function readPooling(path: string): Promise<unknown> {
   const reading = await readGgufFile(path);
   if (reading.kind === 'broken') return NO_POOLING;
@@ -88,7 +88,7 @@ export class FileFactsStore {
   readonly #writer: StateWriter;
   readonly #facts = new Map<string, FileFacts>();
 
-  /** Reads what an earlier daemon of the same version wrote about files that are still there. */
+  /** Reads the facts that an earlier daemon of the same version wrote about files that still exist. */
   constructor(
     directory: string,
     options: { readonly version: string; readonly writer: StateWriter },
@@ -109,12 +109,12 @@ export class FileFactsStore {
     }
   }
 
-  /** What is known of a file by its size and time of change. Reads memory only. */
+  /** Known facts about a file, by size and modification time. Reads memory only. */
   known(fingerprint: string): FileFacts | undefined {
     return this.#facts.get(fingerprint);
   }
 
-  /** What is known of the file as it is now: its header is read and compared. @throws as `readStart` */
+  /** Known facts about the current file; reads its header and compares it. @throws as `readStart` */
   async current({ path, fingerprint }: ProbedFile): Promise<FileFacts> {
     const start = await readStart(path);
     const headerHash = createHash('sha256').update(start).digest('hex');
@@ -131,12 +131,12 @@ export class FileFactsStore {
     };
   }
 
-  /** Keeps what has been found out, in memory where it cannot be written down. */
+  /** Stores facts; in memory only if they cannot be written. */
   learn(
     file: FileFacts,
     found: Partial<Pick<FileFacts, 'template' | 'capabilities' | 'contextTokens' | 'estimates'>>,
   ): void {
-    // Two questions about one file may run side by side: neither forgets the other's answer.
+    // Two questions about one file may run in parallel, so the answers are merged.
     const known = this.#facts.get(file.fingerprint);
     const base = known?.headerHash === file.headerHash ? known : file;
     const estimates = Object.entries({ ...base.estimates, ...found.estimates });
@@ -155,7 +155,7 @@ function readFacts(path: string): FileFacts | undefined {
   try {
     return FileFacts.safeParse(JSON.parse(readFileSync(path, 'utf8'))).data;
   } catch {
-    // Cut short by a crash while it was written: it is asked again.
+    // Truncated by a crash while it was written, so the file is inspected again.
     return undefined;
   }
 }

@@ -1,4 +1,4 @@
-/** The one process that answers questions about models that are not loaded (architecture, processes). */
+/** A process that answers questions about models that are not loaded. */
 import type { EngineConnection, EngineLoadSpec } from '@cortex/engine';
 import { CortexError } from '@cortex/protocol';
 
@@ -6,13 +6,13 @@ import type { AwakeClock } from '../awake-clock.ts';
 import type { Every } from '../every.ts';
 import type { StartedEngine, StartEngine } from '../engines/start-engine.ts';
 
-/** The name under which its process is written down and logged. */
+/** The model id of its process in records and logs. */
 export const PROBE_ID = 'probe';
 
 const IDLE_MS = 60_000;
-/** Reading the header of a file that is on a slow disk, with its vocabulary. */
+/** Limit for reading the header and the vocabulary of a file from a slow disk. */
 const VOCABULARY_LIMIT_MS = 120_000;
-/** A process that waits within a driver does not end when it is killed: nobody waits for it any longer. */
+/** A process that blocks in a driver does not end when it is killed. After this time its end is not awaited. */
 const END_LIMIT_MS = 5000;
 
 export interface ProbeProcessOptions {
@@ -20,32 +20,35 @@ export interface ProbeProcessOptions {
   readonly every: Every;
   readonly clock: Pick<AwakeClock, 'nowMs' | 'elapsedMs'>;
   readonly onLog: (line: string) => void;
-  /** A process begins that sees GPUs and holds memory there; the returned call says that it has ended. */
+  /**
+   * Called when a process that sees GPUs starts and takes GPU memory; the returned function is called when it has
+   * ended.
+   */
   readonly onGpu?: (() => () => void) | undefined;
 }
 
-/** How long an answer may take, the start of the process and reading the file not counted. */
+/** Limits of an answer, without the start of the process and reading the file. */
 export interface AnswerLimit {
-  /** Time in which this daemon ran. */
+  /** Limit in time in which this daemon ran. */
   readonly ms: number;
-  /** Time for which the process itself computed: beyond it, it does not end. Absent: that says nothing. */
+  /** Limit of CPU time; a process that exceeds it counts as endless. Absent: no limit. */
   readonly workMs?: number | undefined;
 }
 
-/** What the process must be like to answer a question. */
+/** Requirements of a question on the process. */
 export interface ProbeNeed {
   /** GPUs that it sees; empty hides them all. */
   readonly visibleDevices: string;
-  /** The model whose vocabulary it must hold; absent: none is needed. */
+  /** The model whose vocabulary must be loaded; absent if none is needed. */
   readonly vocabulary?: { readonly spec: EngineLoadSpec; readonly fingerprint: string };
 }
 
-/** What became of a question. Errors that the engine itself answers with are thrown. */
+/** Outcome of a question. Errors from the engine are thrown. */
 export type ProbeOutcome<T> =
   | { readonly kind: 'answered'; readonly value: T }
-  /** It computed for longer than any answer takes, and was killed. */
+  /** It exceeded the CPU time of any valid answer and was killed. */
   | { readonly kind: 'endless' }
-  /** It did not answer in time and was killed; why, nobody knows: the machine may be busy. */
+  /** It did not answer in time and was killed. The machine may be busy. */
   | { readonly kind: 'late' }
   | { readonly kind: 'ended'; readonly cause: string };
 
@@ -54,15 +57,15 @@ type NoAnswer = Extract<ProbeOutcome<never>, { kind: 'endless' | 'late' }>;
 interface Running {
   readonly started: StartedEngine;
   readonly visibleDevices: string;
-  /** Fingerprint of the file whose vocabulary it holds. An engine loads once. */
+  /** Fingerprint of the file whose vocabulary is loaded. An engine loads once. */
   readonly vocabulary: string | undefined;
 }
 
-/** May be moved while it is waited for. */
+/** May change while it is awaited. */
 interface Deadline {
   limit: AnswerLimit;
   sinceMs: number;
-  /** What the process had computed when it began. */
+  /** CPU time of the process when the question began. */
   cpuFromMs: number | undefined;
 }
 
@@ -70,8 +73,9 @@ interface Deadline {
 const LOSS_CODES: ReadonlySet<string> = new Set(['node_recovering', 'shutting_down']);
 
 /**
- * One engine process without weights: started for the first question, asked one thing at a time, ended after 60 s
- * without a question, and at once where it sees a GPU: its driver context takes memory that a load may want.
+ * One engine process without weights. The first question starts it; it answers one question at a time; it ends
+ * after 60 s without a question, or at once if it sees a GPU, because its driver context takes memory that a load
+ * may need.
  */
 export class ProbeProcess {
   readonly #options: ProbeProcessOptions;
@@ -91,11 +95,10 @@ export class ProbeProcess {
   }
 
   /**
-   * Asks when it is this question's turn.
+   * Asks once the questions before it are answered.
    *
-   * @param limit - What an engine does with a vocabulary that it has read, its template in the first place, has to be
-   *   done within it too.
-   * @throws CortexError what the engine answered; `model_load_failed` when it cannot start or not read the vocabulary
+   * @param limit - Also applies to the work after reading a vocabulary, such as preparing the template.
+   * @throws CortexError the error of the engine; `model_load_failed` if it cannot start or read the vocabulary
    */
   ask<T>(
     need: ProbeNeed,
@@ -111,7 +114,7 @@ export class ProbeProcess {
     return turn;
   }
 
-  /** Ends it for good; questions that wait are refused. */
+  /** Ends it for good; waiting questions are refused. */
   async close(): Promise<void> {
     this.#closing.abort(closing());
     this.#kill();
@@ -191,7 +194,7 @@ export class ProbeProcess {
       );
       outcome = await this.#within(deadline, load);
     } catch (error) {
-      // It has used up its one load.
+      // It has already used its only load.
       await this.#end();
       throw error;
     }
@@ -211,14 +214,14 @@ export class ProbeProcess {
     return { limit, sinceMs: this.#options.clock.nowMs(), cpuFromMs };
   }
 
-  /** What a deadline says now; undefined: nothing yet. */
+  /** The outcome of a deadline now; undefined if it has not passed. */
   #judge({ limit, sinceMs, cpuFromMs }: Deadline): NoAnswer | undefined {
     const cpuMs = this.#running?.started.cpuMs?.();
     const workedMs = cpuMs === undefined || cpuFromMs === undefined ? undefined : cpuMs - cpuFromMs;
     if (workedMs !== undefined && workedMs >= (limit.workMs ?? Infinity))
       return { kind: 'endless' };
     if (this.#options.clock.elapsedMs(sinceMs) < limit.ms) return undefined;
-    // Where the system does not tell who computed, the long wait has to do.
+    // Without CPU times from the system, a long wait counts as endless.
     const isWork = limit.workMs !== undefined && workedMs === undefined;
     return { kind: isWork ? 'endless' : 'late' };
   }

@@ -1,4 +1,4 @@
-/** Answers about models that are not loaded: what they would take, what they can do, how they cut text. */
+/** Answers about models that are not loaded: memory, capabilities and tokens. */
 import type { Engine, EngineLoadSpec, MemoryBudget, MemoryEstimate } from '@cortex/engine';
 import { CortexError } from '@cortex/protocol';
 import type { Logger } from '@cortex/service';
@@ -10,31 +10,30 @@ import { PLAIN_CHAT, TOOL_CHAT } from './sample-chats.ts';
 
 const ESTIMATE_LIMIT: AnswerLimit = { ms: 60_000 };
 /**
- * A template renders in milliseconds: one that has computed for 5 s does not end. What a busy machine does not let it
- * compute says nothing of it.
+ * A template renders in milliseconds, so one that has used 5 s of CPU time is endless. Time without CPU is no evidence.
  */
 const TEMPLATE_LIMIT = { ms: 120_000, workMs: 5000 } as const satisfies AnswerLimit;
-/** For so long an endless template is not rendered again. */
+/** How long an endless template is not rendered again. */
 const ENDLESS_MS = 600_000;
 
 export interface ProbedModel {
   readonly file: ProbedFile;
   readonly spec: EngineLoadSpec;
-  /** GPUs that a load would see; empty: none. */
+  /** GPUs that a load would see; empty for none. */
   readonly visibleDevices: string;
 }
 
-/** What the sample conversations showed. */
+/** Results of the sample conversations. */
 interface Rendered {
-  /** Why the plain one was not rendered; absent when it was. */
+  /** Why the plain one was refused; absent if it was rendered. */
   readonly refusal?: CortexError | undefined;
   readonly hasTools: boolean;
 }
 
 export interface ProbeOptions {
-  /** Answers what needs no GPU: vocabularies, and the memory of models on the CPU. */
+  /** For questions without a GPU: vocabularies, and the memory of models on the CPU. */
   readonly cpu: ProbeProcess;
-  /** Answers what a GPU must be opened for; a driver that hangs holds up nothing else. */
+  /** For questions that open a GPU, so that a hanging driver blocks no others. */
   readonly gpu: ProbeProcess;
   readonly facts: FileFactsStore;
   /** Monotonic. */
@@ -47,7 +46,7 @@ export class Probe {
   readonly #facts: FileFactsStore;
   readonly #log: Logger;
   readonly #inspecting = new Map<string, Promise<FileFacts>>();
-  /** Fingerprints of files whose template does not end, and until when that is believed. */
+  /** Fingerprints of files with an endless template, and when each verdict expires. */
   readonly #endlessUntilMs = new Map<string, number>();
 
   constructor(options: ProbeOptions) {
@@ -56,22 +55,22 @@ export class Probe {
     this.#log = options.log;
   }
 
-  /** What earlier answers said of a file. Reads memory only. */
+  /** Known facts about a file. Reads memory only. */
   known(fingerprint: string): FileFacts | undefined {
     return this.#facts.known(fingerprint);
   }
 
-  /** What a load has shown: surer than any answer given before it. */
+  /** Stores facts from a load, which replace earlier ones. */
   async learn(file: ProbedFile, found: Pick<FileFacts, 'capabilities' | 'contextTokens'>) {
     this.#facts.learn(await this.#facts.current(file), found);
   }
 
   /**
-   * What a load would take, `auto` resolved within `budget`; undefined where the process could not say, which is
-   * logged.
+   * The memory that a load needs, with `auto` resolved within `budget`; undefined if it cannot be estimated, which
+   * is logged.
    *
-   * Without a limit the answer depends on file and settings alone and is kept; where that fits, the limit changes
-   * nothing and no process is asked.
+   * An estimate without a limit depends only on file and settings and is cached. If it fits the budget, the limit
+   * changes nothing and no process is asked.
    *
    * @throws CortexError `model_load_failed` naming file and cause
    */
@@ -87,7 +86,7 @@ export class Probe {
     return estimate && { ...estimate, roomyContextTokens: unlimited.contextTokens };
   }
 
-  /** Like `estimate`, with the largest context and the most slots that `budget` allows. */
+  /** Like `estimate`, with the largest context and number of slots that `budget` allows. */
   async estimateLimits(
     model: ProbedModel,
     budget: MemoryBudget,
@@ -96,9 +95,9 @@ export class Probe {
   }
 
   /**
-   * Looks into a file before it is loaded: reads its vocabulary and renders sample conversations.
+   * Inspects a file before it is loaded: reads its vocabulary and renders sample conversations.
    *
-   * A template that refuses them is no obstacle: a request that it refuses will be told.
+   * A template that refuses them does not fail the load; requests that it refuses get an error.
    *
    * @throws CortexError `model_load_failed` for a file that cannot be read, and for a template that does not end
    */
@@ -116,7 +115,7 @@ export class Probe {
   /**
    * Asks the tokenizer and the template of a model that is not loaded.
    *
-   * @throws CortexError what the engine answered, `template_render_failed` for a template that does not end
+   * @throws CortexError the error of the engine; `template_render_failed` for an endless template
    */
   async askTokenizer<T>(model: ProbedModel, work: (engine: Engine) => Promise<T>): Promise<T> {
     await this.inspect(model);
@@ -196,7 +195,7 @@ export class Probe {
         'the chat template refuses a plain conversation',
       );
     }
-    // A model without a template may be made for completions or for vectors: only a load can tell.
+    // A model without a template may be made for completions or for vectors; only a load shows which.
     const words = refusal ? [] : ['text', ...(hasTools ? ['tools'] : [])];
     this.#facts.learn(facts, {
       template: 'ends',
@@ -212,7 +211,7 @@ const endless = (path: string): CortexError =>
     `Cannot load ${path}: the chat template (tokenizer.chat_template) does not end. It ran for ${TEMPLATE_LIMIT.workMs / 1000} s on a sample conversation.`,
   );
 
-/** Vocabularies are read on the CPU: no GPU is opened for them. */
+/** Vocabularies are read on the CPU, without opening a GPU. */
 const vocabularyOf = ({ spec, file }: ProbedModel): ProbeNeed => ({
   visibleDevices: '',
   vocabulary: { spec, fingerprint: file.fingerprint },
@@ -221,7 +220,7 @@ const vocabularyOf = ({ spec, file }: ProbedModel): ProbeNeed => ({
 const isWithin = ({ vramMib, ramMib }: MemoryEstimate, budget: MemoryBudget): boolean =>
   vramMib <= (budget.vramMib ?? Infinity) && ramMib <= (budget.ramMib ?? Infinity);
 
-/** What an estimate depends on beside the file. */
+/** The settings that an estimate depends on. */
 const settingsKey = ({ spec, visibleDevices }: ProbedModel): string =>
   JSON.stringify([
     spec.backend,
@@ -242,7 +241,7 @@ async function renderSamples(engine: Engine): Promise<Rendered> {
   return { refusal, hasTools: toolRefusal === undefined };
 }
 
-/** The error that an answer is, unless the engine is gone. */
+/** The error of an answer; rethrown if the engine is gone. */
 async function refusalOf(answer: Promise<string>): Promise<CortexError | undefined> {
   try {
     await answer;

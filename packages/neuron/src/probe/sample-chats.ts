@@ -1,4 +1,4 @@
-/** Conversations by which a chat template shows what it does: a plain one, and one with tools that have been called. */
+/** Sample conversations for chat templates: a plain one, and one with tool calls. */
 
 type Body = Readonly<Record<string, unknown>>;
 
@@ -7,7 +7,7 @@ export const PLAIN_CHAT: Body = {
   messages: [{ role: 'user', content: 'What is the weather in Oslo?' }],
 };
 
-/** A tool, its call and its result: the parts of templates with loops in them. */
+/** A tool, its call and its result, which templates render in loops. */
 export const TOOL_CHAT: Body = {
   messages: [
     { role: 'user', content: 'What is the weather in Oslo?' },
