@@ -25,7 +25,7 @@ function createClock() {
 }
 
 describe('AwakeClock', () => {
-  test('counts the time in which the process ran', () => {
+  test('counts time in which the process ran', () => {
     const { clock, run } = createClock();
     const sinceMs = clock.nowMs();
     run(10_000);
@@ -33,7 +33,7 @@ describe('AwakeClock', () => {
     expect(clock.elapsedMs(sinceMs)).toBe(10_000);
   });
 
-  test('does not count a pause of the process, also before the first tick after it', () => {
+  test('does not count a pause of the process, even before the next tick', () => {
     const { clock, run, stop } = createClock();
     const sinceMs = clock.nowMs();
     run(2000);
@@ -44,7 +44,7 @@ describe('AwakeClock', () => {
     expect(clock.elapsedMs(sinceMs)).toBe(3250);
   });
 
-  test('counts only the part of a pause that lies after the moment asked about', () => {
+  test('excludes only the part of a pause after the start of the measurement', () => {
     const { clock, run, stop } = createClock();
     run(1000);
     stop(5000);

@@ -16,7 +16,7 @@ function createWriter() {
   return { writer, folder, said };
 }
 
-test('a file below a folder that was removed is written all the same', () => {
+test('StateWriter creates a removed folder again to write a file', () => {
   const { writer, folder, said } = createWriter();
   const path = join(folder, 'engines', '1.json');
   writer.write(path, 'a');
@@ -27,7 +27,7 @@ test('a file below a folder that was removed is written all the same', () => {
   expect(said).toEqual([]);
 });
 
-test('a state folder that cannot be written is said once, and once more when it can be written again', () => {
+test('StateWriter logs once that the state folder is not writable, and once that it is again', () => {
   const { writer, folder, said } = createWriter();
   // Stands for a disk that is full: every write below it fails.
   writeFileSync(folder, '');

@@ -15,8 +15,8 @@ const held = () =>
 
 const as = (principal: string) => ({ headers: { [NEURON_HEADERS.principal]: principal } });
 
-describe('a cap for each caller', () => {
-  test('counts running and waiting requests of one, not those of another', async () => {
+describe('admission.max_per_principal', () => {
+  test('counts running and waiting requests of one caller, not those of another', async () => {
     await using neuron = await TestNeuron.start({
       flags: { 'admission.max_per_principal': 2 },
       parts: { startEngine: held() },
@@ -44,7 +44,7 @@ describe('a full queue', () => {
   test.each([
     ['/v1/chat/completions', { messages: [{ role: 'user', content: 'word '.repeat(2000) }] }],
     ['/v1/completions', { prompt: 'word '.repeat(2000) }],
-  ])('does not hide that a prompt can never fit: %s', async (path, body) => {
+  ])('still reports a prompt that can never fit on %s', async (path, body) => {
     await using neuron = await TestNeuron.start({
       flags: { 'admission.max_queue_depth': 0 },
       parts: { startEngine: held() },
@@ -67,7 +67,7 @@ describe('a full queue', () => {
   });
 });
 
-test('embeddings take a seat, and give it back when the client leaves', async () => {
+test('an embeddings request takes a seat, and releases it when the client disconnects', async () => {
   const asked = createGate();
   const startEngine: StartEngine = async () => {
     const engine = createScriptedEngine({ slots: 1, capabilities: ['embedding', 'tokenizer'] });
@@ -98,7 +98,7 @@ test('embeddings take a seat, and give it back when the client leaves', async ()
   await until(async () => (await neuron.seatsTaken()) === 0);
 });
 
-test('max_tokens beyond the room is cut to it', async () => {
+test('max_tokens above the free context is reduced to it', async () => {
   await using neuron = await TestNeuron.start();
   await neuron.load({ context_length: 256, slots: 1 });
 
@@ -125,7 +125,7 @@ describe("the params of an alias, in cortex's header", () => {
     return { neuron, engine };
   }
 
-  test('reach the engine beside the body', async () => {
+  test('reach the engine in addition to the body', async () => {
     const { neuron, engine } = await startRecording();
     await using _ = neuron;
 
@@ -136,7 +136,7 @@ describe("the params of an alias, in cortex's header", () => {
     expect(engine.requests[0]?.body).toMatchObject({ top_p: 0.5 });
   });
 
-  test('count for nothing where anybody could have sent them', async () => {
+  test('are ignored if the caller is not trusted', async () => {
     const { neuron, engine } = await startRecording({
       listen: '0.0.0.0:0',
       'security.insecure': true,
@@ -149,7 +149,7 @@ describe("the params of an alias, in cortex's header", () => {
   });
 
   test.each([['%%%'], [Buffer.from('[1]').toString('base64url')]])(
-    'that are none are refused: %s',
+    'are refused if they are not a base64url-encoded JSON object: %s',
     async (text) => {
       const { neuron } = await startRecording();
       await using _ = neuron;
@@ -161,7 +161,7 @@ describe("the params of an alias, in cortex's header", () => {
     },
   );
 
-  test('are what a model samples with, unless the body says otherwise', async () => {
+  test('are the sampling settings of the model, unless the body sets others', async () => {
     await using neuron = await TestNeuron.start();
     await neuron.load();
     const length = async (fields: object) => {

@@ -13,7 +13,7 @@ const heldAt = (at: number) =>
 
 const hasEnded = (neuron: TestNeuron) => until(async () => (await neuron.seatsTaken()) === 0);
 
-test('a client that leaves during its upload takes no seat', async () => {
+test('a client that disconnects during its upload takes no seat', async () => {
   await using neuron = await TestNeuron.start({ parts: { startEngine: scriptedEngine() } });
   await neuron.load();
   const { hostname, port } = new URL(neuron.url);
@@ -28,7 +28,7 @@ test('a client that leaves during its upload takes no seat', async () => {
   expect(await neuron.seatsTaken()).toBe(0);
 });
 
-test('a client that leaves while it waits in the queue gives its seat back at once', async () => {
+test('a client that disconnects in the queue releases its seat at once', async () => {
   await using neuron = await TestNeuron.start({ parts: { startEngine: heldAt(1) } });
   await neuron.load();
   const running = await readUntil(await neuron.chat({ stream: true }), 'word');
@@ -43,7 +43,7 @@ test('a client that leaves while it waits in the queue gives its seat back at on
   await running.reader.cancel();
 });
 
-test('a client that leaves before the first token of a stream ends the work', async () => {
+test('a client that disconnects before the first token of a stream ends the work', async () => {
   await using neuron = await TestNeuron.start({ parts: { startEngine: heldAt(0) } });
   await neuron.load();
   const { reader } = await readUntil(await neuron.chat({ stream: true }), 'assistant');
@@ -54,7 +54,7 @@ test('a client that leaves before the first token of a stream ends the work', as
   await hasEnded(neuron);
 });
 
-test('a client that leaves in the middle of a stream ends the work', async () => {
+test('a client that disconnects during a stream ends the work', async () => {
   await using neuron = await TestNeuron.start({ parts: { startEngine: heldAt(3) } });
   await neuron.load();
   const { reader } = await readUntil(await neuron.chat({ stream: true }), 'word');
@@ -64,7 +64,7 @@ test('a client that leaves in the middle of a stream ends the work', async () =>
   await hasEnded(neuron);
 });
 
-test('a client that leaves while its whole answer is being made ends the work', async () => {
+test('a client that disconnects during a request that is not streamed ends the work', async () => {
   await using neuron = await TestNeuron.start({ parts: { startEngine: heldAt(3) } });
   await neuron.load();
   const leaving = new AbortController();
@@ -77,7 +77,7 @@ test('a client that leaves while its whole answer is being made ends the work', 
   await hasEnded(neuron);
 });
 
-test('a client that leaves while the model loads gives the load up, and the memory is free', async () => {
+test('a client that disconnects during a load cancels it, and the memory is free', async () => {
   const loadGate: Gate = createGate();
   await using neuron = await TestNeuron.start({
     parts: { startEngine: scriptedEngine({ loadGate }), abandonMs: 0 },
@@ -96,7 +96,7 @@ test('a client that leaves while the model loads gives the load up, and the memo
   await until(async () => (await neuron.model()).status === 'unloaded');
 });
 
-test('the engine hears of a client that left within one step, and answers the next one', async () => {
+test('the engine stops the request of a disconnected client within one step, and answers the next one', async () => {
   await using neuron = await TestNeuron.start();
   await neuron.load({ slots: 1 });
   const { reader } = await readUntil(
@@ -110,7 +110,7 @@ test('the engine hears of a client that left within one step, and answers the ne
   expect((await neuron.chat({ max_tokens: 2 })).status).toBe(200);
 });
 
-test('a client that leaves while its long prompt is read ends the work before the next step', async () => {
+test('a client that disconnects during a long prefill ends the work before the next step', async () => {
   await using neuron = await TestNeuron.start({ flags: { 'engine.prefill_chunk_tokens': 16 } });
   await neuron.load({ slots: 1 });
   const answer = await neuron.chat({

@@ -256,8 +256,8 @@ const OBSERVATIONS: Readonly<Record<string, () => Promise<void>>> = {
   },
 };
 
-describe('every key of neuron.toml is read', () => {
-  test('has an observation for each key of the schema', () => {
+describe('neuron.toml', () => {
+  test('has a test for the effect of each key of the schema', () => {
     const keys = new Set(
       listConfigKeys(NeuronConfig).map(({ key }) =>
         key.replace(/^default_models\b.*/, 'default_models'),
@@ -273,7 +273,7 @@ describe('every key of neuron.toml is read', () => {
 describe('neuron.example.toml', () => {
   const example = fileURLToPath(new URL('../../../config/neuron.example.toml', import.meta.url));
 
-  test('loads strictly and shows the defaults', () => {
+  test('is valid and shows the defaults', () => {
     const { value } = loadNeuronConfig({ file: example, env: {} });
 
     expect(value).toEqual(loadNeuronConfig({ file: undefined, env: {} }).value);
@@ -294,13 +294,13 @@ test('a load gets a prompt cache of at most a quarter of the RAM that is free at
   expect(specs.map(({ promptCacheMib }) => promptCacheMib)).toEqual([2500, 4096]);
 });
 
-test('a listener beyond loopback without a token stops the start, naming the key and the line', () => {
+test('an address beyond loopback without a token stops the start with the key and the line', () => {
   const path = file('listen = "0.0.0.0:13131"');
 
   expect(() => loadNeuronConfig({ file: path, env: {} })).toThrow(`${path}:1: listen`);
 });
 
-test('the environment is laid over the file', () => {
+test('environment variables override the file', () => {
   const env = { NEURON_LISTEN: '127.0.0.1:4', NEURON_ENGINE__THREADS: '2', NEURON_LOG: 'debug' };
 
   const { value, warnings } = loadNeuronConfig({ file: file('listen = "127.0.0.1:3"'), env });

@@ -81,7 +81,7 @@ const isAlive = (pid: number): boolean => {
 };
 
 describe('neuron serve', () => {
-  test('loads the default models after the port is bound and answers', async () => {
+  test('loads the default models after it has bound the port, and answers', async () => {
     const { chat, child, pid } = await startDaemon();
 
     const answer = await chat({ max_tokens: 4 });
@@ -90,7 +90,7 @@ describe('neuron serve', () => {
     expect(pid).toBe(child.pid);
   }, 30_000);
 
-  test('killed with SIGKILL, its engines are gone within 2 s', async () => {
+  test('leaves no engine 2 s after a SIGKILL', async () => {
     const { child, engines, chat } = await startDaemon();
     const [engine] = engines();
     await readUntil(await chat({ stream: true, ignore_eos: true, max_tokens: 4000 }), '"content"');
@@ -100,7 +100,7 @@ describe('neuron serve', () => {
     await until(() => engine !== undefined && !isAlive(engine), 2000);
   }, 30_000);
 
-  test('told to end, finishes what is in flight, refuses new work, ends engines, exits 0', async () => {
+  test('on SIGTERM finishes requests in flight, refuses new work, ends engines and exits with 0', async () => {
     const { child, engines, chat } = await startDaemon('shutdown_grace_s = 60');
     const [engine] = engines();
     const stream = await readUntil(
@@ -126,7 +126,7 @@ describe('neuron serve', () => {
     expect(engine !== undefined && isAlive(engine)).toBe(false);
   }, 90_000);
 
-  test('after the grace, what is still in flight ends with shutting_down', async () => {
+  test('ends requests in flight with shutting_down after the grace period', async () => {
     const { child, chat } = await startDaemon('shutdown_grace_s = 0');
     const stream = await readUntil(
       await chat({ stream: true, ignore_eos: true, max_tokens: 4000 }),
@@ -166,7 +166,7 @@ describe('neuron serve', () => {
     expect(await child.exited).toBe(0);
   }, 30_000);
 
-  test('a taken port stops the start and names the key', async () => {
+  test('stops at the start when the port is in use, and names the key', async () => {
     const taken = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: () => new Response() });
     const { root } = createTestFolder();
 
@@ -184,7 +184,7 @@ describe('neuron serve', () => {
     await taken.stop(true);
   });
 
-  test('an unknown key stops the start with file, line and the nearest key', async () => {
+  test('stops at the start on an unknown key, with file, line and the nearest key', async () => {
     const { root } = createTestFolder();
     writeFileSync(join(root, 'neuron.toml'), '\nlisen = "127.0.0.1:0"\n');
 
@@ -194,7 +194,7 @@ describe('neuron serve', () => {
     expect(stderr).toContain('neuron.toml:2: unknown key lisen, did you mean listen?');
   });
 
-  test('a state_dir that another neuron uses stops the start', async () => {
+  test('stops at the start when another neuron uses state_dir', async () => {
     const { child, engines } = await startDaemon();
     const record = engines();
     expect(record).toHaveLength(1);
@@ -209,8 +209,8 @@ describe('neuron serve', () => {
   }, 30_000);
 });
 
-describe('the command line', () => {
-  test('--help explains the commands and exits 0', async () => {
+describe('neuron', () => {
+  test('prints the commands with --help and exits with 0', async () => {
     const { code, stdout } = await outcome(runNeuron(['--help']));
 
     expect(code).toBe(0);
@@ -218,11 +218,14 @@ describe('the command line', () => {
     expect(stdout).toContain('discover');
   });
 
-  test.each([[['srve']], [['serve', '--nope']]])('%p is a usage error: 2', async (args) => {
-    expect((await outcome(runNeuron(args))).code).toBe(2);
-  });
+  test.each([[['srve']], [['serve', '--nope']]])(
+    'exits with 2 on the usage error %p',
+    async (args) => {
+      expect((await outcome(runNeuron(args))).code).toBe(2);
+    },
+  );
 
-  test('discover --json prints the discovery document', async () => {
+  test('prints the discovery document with discover --json', async () => {
     const { code, stdout } = await outcome(runNeuron(['discover', '--json']));
 
     expect(code).toBe(0);

@@ -6,7 +6,7 @@ import { expect, test } from 'bun:test';
 
 import { scriptedEngine, TestNeuron, until } from './test-neuron.ts';
 
-test('the port is open while default models load, and says which', async () => {
+test('the API answers while default models load, and lists them', async () => {
   const loadGate = createGate();
   await using neuron = await TestNeuron.start({
     flags: { default_models: [{ model_id: 'tiny' }, { model_id: 'absent' }] },
@@ -23,7 +23,7 @@ test('the port is open while default models load, and says which', async () => {
   await until(async () => (await neuron.health()).ready);
 });
 
-test('a default model that cannot be loaded stops neither the others nor the daemon', async () => {
+test('a default model that fails to load stops neither the others nor the daemon', async () => {
   await using neuron = await TestNeuron.start({
     flags: {
       default_models: [{ model_id: 'absent' }, { model_id: 'broken' }, { model_id: 'tiny' }],

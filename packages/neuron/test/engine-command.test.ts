@@ -9,7 +9,7 @@ import { createTestFolder, until } from './test-neuron.ts';
 
 const BIN = fileURLToPath(new URL('../bin/neuron', import.meta.url));
 
-test('an engine gets the flags of the daemon: it reads no .env where the daemon stands', async () => {
+test('an engine process gets the flags of the daemon, so it reads no .env in the working directory', async () => {
   const { root, modelsDir } = createTestFolder();
   const cwd = temporaryFolder('neuron-cwd');
   writeFileSync(join(cwd, '.env'), 'NEURON_FROM_ENV_FILE=1\n');

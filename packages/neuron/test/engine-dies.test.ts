@@ -45,7 +45,7 @@ async function readAll(reader: ReadableStreamDefaultReader<Uint8Array>): Promise
 }
 
 describe('an engine that is killed', () => {
-  test('ends its streams with an error event and a clean end, and comes back', async () => {
+  test('ends its streams with an error event and a complete stream, and restarts', async () => {
     await using neuron = await TestNeuron.start({ parts: { respawnPauseMs: () => 300 } });
     await neuron.load();
     const { generation } = await neuron.model();
@@ -64,7 +64,7 @@ describe('an engine that is killed', () => {
     expect((await neuron.model()).generation).toBe(generation + 1);
   }, 30_000);
 
-  test('ends a request that is not streamed with 503, which is no refusal: work was done', async () => {
+  test('ends a request that is not streamed with 503 without x-neuron-refused, because work was done', async () => {
     await using neuron = await TestNeuron.start({ parts: { respawnPauseMs: () => 300 } });
     await neuron.load();
     const answer = neuron.chat(LONG);
@@ -78,7 +78,7 @@ describe('an engine that is killed', () => {
     expect(headers.has('x-neuron-refused')).toBe(false);
   }, 30_000);
 
-  test('is recovering meanwhile: its place is kept, requests are refused with the expected wait', async () => {
+  test('is recovering during its restart: its memory stays reserved, and requests are refused with the expected wait', async () => {
     await using neuron = await TestNeuron.start({ parts: { respawnPauseMs: () => 60_000 } });
     await neuron.load();
 
@@ -94,7 +94,7 @@ describe('an engine that is killed', () => {
     expect(await neuron.model()).toMatchObject({ servable: { ok: false } });
   }, 30_000);
 
-  test('does not disturb the other models', async () => {
+  test('does not affect other models', async () => {
     await using neuron = await TestNeuron.start({
       prepare: (dir) => cpSync(join(dir, 'tiny.gguf'), join(dir, 'other.gguf')),
     });
@@ -112,7 +112,7 @@ describe('an engine that is killed', () => {
     expect(text).not.toContain('data: {"error"');
   }, 30_000);
 
-  test('has failed after four deaths, with the reason, and the operator can load it again', async () => {
+  test('has failed after four deaths, with the reason, until the operator loads it again', async () => {
     await using neuron = await TestNeuron.start({ parts: { respawnPauseMs: () => 0 } });
     await neuron.load();
     let last: number | undefined;
@@ -132,7 +132,7 @@ describe('an engine that is killed', () => {
   }, 60_000);
 });
 
-test('an engine that makes no step although it has work is killed and brought back', async () => {
+test('an engine that completes no step although it has work is killed and restarted', async () => {
   await using neuron = await TestNeuron.start({
     // Its steps are short on the slowest machine: a wedge is measured by twenty times the longest.
     flags: { 'engine.wedge_s': 1, 'engine.runtime': scriptedRuntime() },
@@ -160,10 +160,10 @@ function recorded(startTime: (actual: string) => string) {
   return { child, folder };
 }
 
-describe('engines that an earlier daemon left', () => {
+describe('engines that an earlier daemon left running', () => {
   const log = createLogger({ name: 'test', level: 'fatal' });
 
-  test('are ended at the start, and forgotten', async () => {
+  test('are ended at the start, and their records deleted', async () => {
     const { child, folder } = recorded((actual) => actual);
 
     endLeftoverEngines(folder, log);
@@ -173,7 +173,7 @@ describe('engines that an earlier daemon left', () => {
     expect(readdirSync(folder)).toEqual([]);
   });
 
-  test('are left alone when the pid belongs to another process by now', () => {
+  test('are not ended if their pid belongs to another process', () => {
     const { child, folder } = recorded((actual) => `${actual}1`);
 
     endLeftoverEngines(folder, log);

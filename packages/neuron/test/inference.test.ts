@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 
 import { readUntil, scriptedEngine, TestNeuron, until } from './test-neuron.ts';
 
-describe('with the real engine', () => {
+describe('neuron with the real engine', () => {
   let neuron: TestNeuron;
   beforeAll(async () => {
     neuron = await TestNeuron.start({ flags: { 'admission.max_queue_depth': 64 } });
@@ -14,7 +14,7 @@ describe('with the real engine', () => {
   });
   afterAll(() => neuron[Symbol.asyncDispose]());
 
-  test('a whole answer has the shape of OpenAI and tells cortex what it cost', async () => {
+  test('sends an answer in the format of OpenAI, with its usage for cortex', async () => {
     const answer = await neuron.chat({ max_tokens: 8, temperature: 0 });
 
     const body = ChatCompletion.parse(await answer.json());
@@ -29,7 +29,7 @@ describe('with the real engine', () => {
     });
   });
 
-  test('a stream and a whole answer at temperature 0 say the same', async () => {
+  test('generates the same text streamed and not streamed at temperature 0', async () => {
     const ask = { max_tokens: 24, temperature: 0 };
     const whole = ChatCompletion.parse(await (await neuron.chat(ask)).json());
 
@@ -48,7 +48,7 @@ describe('with the real engine', () => {
     expect(text).toMatch(/\n\n: usage \{.*\}\ndata: \[DONE\]\n\n$/);
   });
 
-  test('a stream starts with the role chunk', async () => {
+  test('starts a stream with the role chunk', async () => {
     const answer = await neuron.chat({ max_tokens: 8, stream: true });
 
     expect(answer.headers.get('content-type')).toStartWith('text/event-stream');
@@ -58,7 +58,7 @@ describe('with the real engine', () => {
     expect(first).toContain('"delta":{"role":"assistant","content":""}');
   });
 
-  test('the first token is sent while the engine still generates', async () => {
+  test('sends the first token while the engine still generates', async () => {
     const answer = await neuron.chat({ max_tokens: 2000, ignore_eos: true, stream: true });
 
     const { reader } = await readUntil(answer, '"finish_reason":null}]}\n\ndata: {');
@@ -68,7 +68,7 @@ describe('with the real engine', () => {
     await until(async () => (await neuron.seatsTaken()) === 0);
   });
 
-  test('a completion is streamed after a comment', async () => {
+  test('streams a completion after a comment', async () => {
     const answer = await neuron.post('/v1/completions', {
       model: 'tiny',
       prompt: 'cortex is',
@@ -82,7 +82,7 @@ describe('with the real engine', () => {
     expect(text).toEndWith('data: [DONE]\n\n');
   });
 
-  test('a prompt that can never fit is refused at once, naming the context', async () => {
+  test('refuses a prompt that can never fit at once, with the context length', async () => {
     const { limit } = await neuron.model();
     const answer = await neuron.chat({
       messages: [{ role: 'user', content: 'word '.repeat(20_000) }],
@@ -96,7 +96,7 @@ describe('with the real engine', () => {
     expect(await neuron.seatsTaken()).toBe(0);
   });
 
-  test('thirty streams at once all finish with an answer', async () => {
+  test('finishes thirty concurrent streams with an answer', async () => {
     const streams = await Promise.all(
       Array.from({ length: 30 }, () => neuron.chat({ stream: true, max_tokens: 8 })),
     );
@@ -110,7 +110,7 @@ describe('with the real engine', () => {
     expect(await neuron.seatsTaken()).toBe(0);
   });
 
-  test('GETs answer in under 50 ms while inference saturates the host', async () => {
+  test('answers GET requests in under 50 ms while inference saturates the host', async () => {
     const streams = await Promise.all(
       Array.from({ length: 8 }, () =>
         neuron.chat({ stream: true, max_tokens: 300, ignore_eos: true }),
@@ -132,7 +132,7 @@ describe('with the real engine', () => {
   }, 30_000);
 });
 
-test('each token is sent before the next one is there', async () => {
+test('each token is sent before the engine generates the next one', async () => {
   const words = ['one', 'two', 'three', 'four'];
   const gates = words.map(() => createGate());
   await using neuron = await TestNeuron.start({
@@ -160,8 +160,8 @@ const held = () =>
     answer: () => ({ items: [{ text: 'a' }, { text: 'b' }], gates: { 1: createGate() } }),
   });
 
-describe('refusals', () => {
-  test('a full queue is 503 queue_full with Retry-After, no work done, and counted', async () => {
+describe('neuron', () => {
+  test('answers 503 queue_full with Retry-After and x-neuron-refused when the queue is full, and counts it', async () => {
     await using neuron = await TestNeuron.start({
       flags: { 'admission.max_queue_depth': 1 },
       parts: { startEngine: held() },
@@ -184,7 +184,7 @@ describe('refusals', () => {
     await until(async () => (await neuron.seatsTaken()) === 0);
   });
 
-  test('a model that is not loaded is 404 model_not_loaded, no work done', async () => {
+  test('answers 404 model_not_loaded with x-neuron-refused for a model that is not loaded', async () => {
     await using neuron = await TestNeuron.start();
 
     const refused = await neuron.chat();
@@ -202,7 +202,7 @@ describe('refusals', () => {
     ['{"model":"tiny","stream":"yes"}', 400, 'invalid_request', 'stream'],
     ['{"model":"tiny","n":0}', 400, 'invalid_request', 'n'],
     ['{"model":"tiny","n":99,"messages":[]}', 400, 'invalid_request', 'n'],
-  ])('the body %s is %d %s', async (body, status, code, param) => {
+  ])('refuses the body %s with %d %s', async (body, status, code, param) => {
     await using neuron = await TestNeuron.start({ parts: { startEngine: scriptedEngine() } });
     await neuron.load();
 
@@ -213,7 +213,7 @@ describe('refusals', () => {
     expect(await neuron.seatsTaken()).toBe(0);
   });
 
-  test('a body above the limit is 413, also when it is compressed', async () => {
+  test('refuses a body above the limit with 413, even if it is compressed', async () => {
     await using neuron = await TestNeuron.start({
       parts: { startEngine: scriptedEngine(), maxBodyBytes: 1000 },
     });
@@ -231,7 +231,7 @@ describe('refusals', () => {
     expect((await plain.json()).error.code).toBe('request_too_large');
   });
 
-  test('a route that does not exist has the error envelope too', async () => {
+  test('answers an unknown route with the error envelope', async () => {
     await using neuron = await TestNeuron.start();
 
     const answer = await neuron.get('/v1/nothing');
@@ -241,8 +241,8 @@ describe('refusals', () => {
   });
 });
 
-describe('silence', () => {
-  test('a stream that waits gets a keep-alive within 2 s, and its answer after', async () => {
+describe('a silent stream', () => {
+  test('gets a keep-alive within 2 s, and its answer later', async () => {
     const gate = createGate();
     await using neuron = await TestNeuron.start({
       parts: {
@@ -267,7 +267,7 @@ describe('silence', () => {
   });
 });
 
-test('a reader that stops reading stops its own stream, not the others', async () => {
+test('a client that stops reading stops its own stream, not the others', async () => {
   await using neuron = await TestNeuron.start({
     parts: {
       startEngine: scriptedEngine({
@@ -290,7 +290,7 @@ test('a reader that stops reading stops its own stream, not the others', async (
   await until(async () => (await neuron.seatsTaken()) === 0);
 });
 
-test('ids with slashes work on every route, encoded or not', async () => {
+test('model ids with slashes work on every route, encoded or not', async () => {
   await using neuron = await TestNeuron.start({
     parts: { startEngine: scriptedEngine() },
     prepare: (dir) => {
@@ -311,7 +311,7 @@ test('ids with slashes work on every route, encoded or not', async () => {
   expect((await neuron.chat({ model: 'org/repo/m' })).status).toBe(200);
 });
 
-test("the caller's request id comes back, on errors too", async () => {
+test("the response has the caller's request id, also for errors", async () => {
   await using neuron = await TestNeuron.start();
 
   const answer = await neuron.chat({}, { headers: { 'x-request-id': 'abc-1' } });

@@ -12,7 +12,7 @@ const tool = (_: unknown, index: number) => ({
 /** Longest pause of a stream while `meanwhile` runs, on a machine that does other things too. */
 const MOST_PAUSE_MS = 400;
 
-describe('a large body beside a running stream', () => {
+describe('a large body during a running stream', () => {
   let neuron: TestNeuron;
   beforeAll(async () => {
     neuron = await TestNeuron.start();
@@ -51,7 +51,7 @@ describe('a large body beside a running stream', () => {
       'messages',
       'maximum context length',
     ],
-  ])('of %s is refused by name', async (_, fields, param, words) => {
+  ])('of %s is refused with the name of the member', async (_, fields, param, words) => {
     const body = JSON.stringify({ model: 'tiny', ...fields });
     const pauses = await longestPause(neuron, async () => {
       const answer = await neuron.post('/v1/chat/completions', body);
@@ -88,7 +88,7 @@ describe('a large body beside a running stream', () => {
     expect((await answer.json()).error.code).toBe('context_length_exceeded');
   });
 
-  test('whose tokens are to be counted is refused by name, too', async () => {
+  test('is refused with the name of the member on /count-tokens', async () => {
     const body = JSON.stringify({
       model: 'tiny',
       messages: [user('lorem ipsum '.repeat(3_500_000))],

@@ -29,8 +29,8 @@ const readError = async (answer: Response) => ({
   ...(await answer.json()).error,
 });
 
-describe('single flight', () => {
-  test('five loads of one model at the same time start one engine and share its outcome', async () => {
+describe('concurrent load calls', () => {
+  test('start one engine for five loads of one model, and share the outcome', async () => {
     const loadGate = createGate();
     const engines = counted(scriptedEngine({ loadGate }));
     await using neuron = await TestNeuron.start({ parts: { startEngine: engines.start } });
@@ -45,7 +45,7 @@ describe('single flight', () => {
     expect(engines.count()).toBe(1);
   });
 
-  test('all waiters of a load that fails get its reason', async () => {
+  test('all get the reason when the load fails', async () => {
     const loadFailure = new CortexError('model_load_failed', 'tiny.gguf: bad magic');
     await using neuron = await TestNeuron.start({
       parts: { startEngine: scriptedEngine({ loadFailure }) },
@@ -61,7 +61,7 @@ describe('single flight', () => {
     }
   });
 
-  test('a load right after an unload began is a load, never an error', async () => {
+  test('load the model when they arrive during its unload', async () => {
     await using neuron = await TestNeuron.start({ parts: { startEngine: scriptedEngine() } });
     await neuron.load();
     const unload = neuron.post('/models/unload', { model_id: 'tiny' });
@@ -72,7 +72,7 @@ describe('single flight', () => {
     expect((await neuron.model()).status).toBe('loaded');
   });
 
-  test('a load of a loaded model answers at once, whoever asks how', async () => {
+  test('answer at once when the model is loaded, with and without wait', async () => {
     await using neuron = await TestNeuron.start({ parts: { startEngine: scriptedEngine() } });
     await neuron.load({ context_length: 512 });
 
@@ -83,8 +83,8 @@ describe('single flight', () => {
   });
 });
 
-describe('waiters', () => {
-  test('a load that one of two waiters leaves goes on', async () => {
+describe('a load', () => {
+  test('continues when one of two waiters leaves', async () => {
     const loadGate = createGate();
     await using neuron = await TestNeuron.start({
       parts: { startEngine: scriptedEngine({ loadGate }), abandonMs: 0 },
@@ -105,7 +105,7 @@ describe('waiters', () => {
     expect((await stays).status).toBe(200);
   });
 
-  test('a load that was asked for without waiting goes on although every waiter leaves', async () => {
+  test('continues after all waiters have left if a caller asked for it without wait', async () => {
     const loadGate = createGate();
     await using neuron = await TestNeuron.start({
       parts: { startEngine: scriptedEngine({ loadGate }), abandonMs: 0 },
@@ -127,7 +127,7 @@ describe('waiters', () => {
     await until(async () => (await neuron.model()).status === 'loaded');
   });
 
-  test('progress of a load is in /models', async () => {
+  test('shows its progress in /models', async () => {
     const loadGate = createGate();
     await using neuron = await TestNeuron.start({
       parts: { startEngine: scriptedEngine({ loadGate }) },
@@ -140,8 +140,8 @@ describe('waiters', () => {
   });
 });
 
-describe('settings', () => {
-  test('context_length and slots reach the engine as written', async () => {
+describe('load calls', () => {
+  test('pass context_length and slots to the engine unchanged', async () => {
     await using neuron = await TestNeuron.start({ parts: { startEngine: scriptedEngine() } });
 
     await neuron.load({ context_length: 777, slots: 3 });
@@ -153,7 +153,7 @@ describe('settings', () => {
     expect((await neuron.health()).models[0]?.max_in_flight).toBe(3);
   });
 
-  test('a load with other settings than the loaded ones is a conflict that names them', async () => {
+  test('with settings that differ from the loaded ones are a conflict that names them', async () => {
     await using neuron = await TestNeuron.start({ parts: { startEngine: scriptedEngine() } });
     await neuron.load({ context_length: 777, slots: 3 });
 
@@ -172,16 +172,19 @@ describe('settings', () => {
     ['args', ['--fast']],
     ['upstream_model', 'x'],
     ['on_image', 'placeholder'],
-  ])('%s is refused by name and leaves the model as it was', async (key, value) => {
-    await using neuron = await TestNeuron.start({ parts: { startEngine: scriptedEngine() } });
+  ])(
+    'with the unsupported %s are refused by name and leave the model unloaded',
+    async (key, value) => {
+      await using neuron = await TestNeuron.start({ parts: { startEngine: scriptedEngine() } });
 
-    const error = await readError(await load(neuron, { [key]: value }));
+      const error = await readError(await load(neuron, { [key]: value }));
 
-    expect(error).toMatchObject({ status: 400, code: 'unsupported_parameter', param: key });
-    expect((await neuron.model()).status).toBe('unloaded');
-  });
+      expect(error).toMatchObject({ status: 400, code: 'unsupported_parameter', param: key });
+      expect((await neuron.model()).status).toBe('unloaded');
+    },
+  );
 
-  test('an unknown field of a load call is refused by name', async () => {
+  test('with an unknown field are refused by name', async () => {
     await using neuron = await TestNeuron.start({ parts: { startEngine: scriptedEngine() } });
 
     expect(await readError(await load(neuron, { contxt: 1 }))).toMatchObject({
@@ -190,7 +193,7 @@ describe('settings', () => {
     });
   });
 
-  test('an unknown harness is refused, naming those that exist', async () => {
+  test('with an unknown harness are refused with the available harnesses', async () => {
     await using neuron = await TestNeuron.start({ parts: { startEngine: scriptedEngine() } });
 
     const error = await readError(await load(neuron, { harness: 'mistralrs' }));
@@ -201,8 +204,8 @@ describe('settings', () => {
   });
 });
 
-describe('failed loads', () => {
-  test('a file on no disk is named, with where it was looked for', async () => {
+describe('a failed load', () => {
+  test('names the missing file with its expected path', async () => {
     await using neuron = await TestNeuron.start({ parts: { startEngine: scriptedEngine() } });
 
     const error = await readError(await load(neuron, { model_id: 'org/absent' }));
@@ -213,7 +216,7 @@ describe('failed loads', () => {
     expect((await neuron.model('org/absent')).reason).toBe(error.message);
   });
 
-  test('a failure that may pass is 503 with what is left of the back-off', async () => {
+  test('answers 503 with the remaining back-off after a transient failure', async () => {
     const loadFailure = new CortexError('model_load_failed', 'out of memory', { transient: true });
     const engines = counted(scriptedEngine({ loadFailure }));
     await using neuron = await TestNeuron.start({ parts: { startEngine: engines.start } });
@@ -226,7 +229,7 @@ describe('failed loads', () => {
     expect(engines.count()).toBe(1);
   });
 
-  test("the operator's load is tried at once", async () => {
+  test("is tried again at once by an operator's call", async () => {
     const loadFailure = new CortexError('model_load_failed', 'out of memory', { transient: true });
     const engines = counted(scriptedEngine({ loadFailure }));
     await using neuron = await TestNeuron.start({ parts: { startEngine: engines.start } });
@@ -237,7 +240,7 @@ describe('failed loads', () => {
     expect(engines.count()).toBe(2);
   });
 
-  test('a file that was replaced is tried at once', async () => {
+  test('is tried again at once when the file was replaced', async () => {
     await using neuron = await TestNeuron.start({
       parts: { startEngine: scriptedEngine() },
       prepare: (dir) => rmSync(join(dir, 'tiny.gguf')),
@@ -249,7 +252,7 @@ describe('failed loads', () => {
     expect((await load(neuron)).status).toBe(200);
   });
 
-  test('a call with corrected settings is tried at once', async () => {
+  test('is tried again at once with corrected settings', async () => {
     const loadFailure = new CortexError('model_load_failed', 'out of memory', { transient: true });
     const engines = counted(scriptedEngine({ loadFailure }));
     await using neuron = await TestNeuron.start({ parts: { startEngine: engines.start } });
@@ -262,7 +265,7 @@ describe('failed loads', () => {
     expect(engines.count()).toBe(2);
   });
 
-  test('a load that may pass is tried at once when another model has given memory back', async () => {
+  test('is tried again at once when another model has released memory', async () => {
     const loadFailure = new CortexError('model_load_failed', 'out of memory', { transient: true });
     const failing = counted(scriptedEngine({ loadFailure }));
     const working = scriptedEngine();
@@ -284,7 +287,7 @@ describe('failed loads', () => {
     expect(failing.count()).toBe(2);
   });
 
-  test('a failed model that is unloaded is tried at once', async () => {
+  test('is tried again at once after an unload', async () => {
     const loadFailure = new CortexError('model_load_failed', 'out of memory', { transient: true });
     const engines = counted(scriptedEngine({ loadFailure }));
     await using neuron = await TestNeuron.start({ parts: { startEngine: engines.start } });
@@ -296,7 +299,7 @@ describe('failed loads', () => {
     expect(engines.count()).toBe(2);
   });
 
-  test('a broken file is tried at once when a whole one of the same size and time takes its place', async () => {
+  test('is tried again at once when a valid file of the same size and time replaces a broken one', async () => {
     await using neuron = await TestNeuron.start();
     const path = join(neuron.modelsDir, 'tiny.gguf');
     const whole = readFileSync(path);
@@ -328,7 +331,7 @@ describe('failed loads', () => {
     },
   );
 
-  test('a model whose file was put back is not listed as failed any more, though nobody has asked for it', async () => {
+  test('is no longer listed once its file was put back, without a new call', async () => {
     await using neuron = await TestNeuron.start({ parts: { startEngine: scriptedEngine() } });
     const [path, aside] = ['tiny.gguf', 'aside'].map((name) => join(neuron.modelsDir, name));
     renameSync(path ?? '', aside ?? '');
@@ -342,7 +345,7 @@ describe('failed loads', () => {
     await until(async () => (await neuron.model()).status === 'unloaded');
   });
 
-  test('a broken file fails with its name and cause, stays listed, and takes nothing else along', async () => {
+  test('names the broken file and the cause, stays listed, and does not affect other models', async () => {
     await using neuron = await TestNeuron.start({
       prepare: (dir) => writeFileSync(join(dir, 'broken.gguf'), 'this is no GGUF at all'),
     });
@@ -365,8 +368,8 @@ const held = () => {
   return { gate, startEngine };
 };
 
-describe('unload', () => {
-  test('requests in flight finish before the model is unloaded, new ones are refused', async () => {
+describe('an unload', () => {
+  test('waits for requests in flight and refuses new ones', async () => {
     const { gate, startEngine } = held();
     await using neuron = await TestNeuron.start({ parts: { startEngine } });
     await neuron.load();
@@ -387,7 +390,7 @@ describe('unload', () => {
     expect(refused.headers.get('x-neuron-refused')).toBe('1');
   });
 
-  test('force ends a request in flight with an error and a clean end', async () => {
+  test('with force ends a request in flight with an error and a complete stream', async () => {
     const { startEngine } = held();
     await using neuron = await TestNeuron.start({ parts: { startEngine } });
     await neuron.load();
@@ -404,7 +407,7 @@ describe('unload', () => {
     expect(text).toEndWith('data: [DONE]\n\n');
   });
 
-  test('if_idle is a conflict while a request runs, and nothing is unloaded', async () => {
+  test('with if_idle is a conflict while a request runs, and unloads nothing', async () => {
     const { startEngine } = held();
     await using neuron = await TestNeuron.start({ parts: { startEngine } });
     await neuron.load();
@@ -417,7 +420,7 @@ describe('unload', () => {
     await reader.cancel();
   });
 
-  test('if_generation is a conflict when the model was loaded again meanwhile', async () => {
+  test('with if_generation is a conflict if the model was loaded again', async () => {
     await using neuron = await TestNeuron.start({ parts: { startEngine: scriptedEngine() } });
     await neuron.load();
     const { generation } = await neuron.model();
@@ -432,7 +435,7 @@ describe('unload', () => {
     expect(await readError(answer)).toMatchObject({ status: 409, code: 'conflict' });
   });
 
-  test('a model nobody has is 404, one that is not loaded is done already', async () => {
+  test('answers 404 for an unknown model, and 200 for one that is not loaded', async () => {
     await using neuron = await TestNeuron.start({ parts: { startEngine: scriptedEngine() } });
 
     const [unknown, idle] = await Promise.all([
@@ -443,7 +446,7 @@ describe('unload', () => {
     expect([unknown.status, idle.status]).toEqual([404, 200]);
   });
 
-  test('a model that was idle for its ttl is unloaded; a pinned one stays', async () => {
+  test('follows when a model was idle for its TTL, but not for a pinned model', async () => {
     await using neuron = await TestNeuron.start({
       parts: { startEngine: scriptedEngine() },
       prepare: (dir) => writeFileSync(join(dir, 'pinned.gguf'), 'GGUF'),
@@ -457,7 +460,7 @@ describe('unload', () => {
   });
 });
 
-test('idle time counts from the end of a request, in milliseconds at answering time', async () => {
+test('idle_ms in /models counts from the end of the last request to the answer', async () => {
   const gate = createGate();
   await using neuron = await TestNeuron.start({
     parts: {

@@ -36,8 +36,8 @@ const refusalOf = async (neuron: TestNeuron, fields: object) => {
   return { status: answer.status, ...(await answer.json()).error };
 };
 
-describe('a setting of a load reaches the engine', () => {
-  test('the type of the KV cache, the layers, and the params of the catalogue', async () => {
+describe('a load call', () => {
+  test('passes kv_type, gpu_layers and the params of the catalogue to the engine', async () => {
     const { neuron, specs } = await startRecording();
     await using _ = neuron;
 
@@ -48,7 +48,7 @@ describe('a setting of a load reaches the engine', () => {
     ]);
   });
 
-  test('adapters, their files found below models_dir', async () => {
+  test('passes adapters to the engine, with files below models_dir', async () => {
     const { neuron, specs } = await startRecording((dir) => {
       cpSync(join(dir, 'tiny.gguf'), join(dir, 'adapters', 'mine.gguf'));
     });
@@ -65,7 +65,7 @@ describe('a setting of a load reaches the engine', () => {
     ]);
   });
 
-  test('a draft: lookup, the id of a model, or a path', async () => {
+  test('passes a draft to the engine: lookup, the id of a model, or a path', async () => {
     const { neuron, specs } = await startRecording((dir) => {
       cpSync(join(dir, 'tiny.gguf'), join(dir, 'small.gguf'));
     });
@@ -97,7 +97,7 @@ describe('a setting of a load reaches the engine', () => {
     [{ lora: [{ source: 'hf:org/adapter' }] }, 400, 'lora[0].source', 'hf:org/adapter'],
     [{ draft: 'absent' }, 422, 'draft', 'absent.gguf does not exist'],
     [{ draft: '/etc/passwd' }, 422, 'draft', 'outside models_dir'],
-  ])('%p is refused before anything is loaded', async (fields, status, param, said) => {
+  ])('refuses %p before it starts an engine', async (fields, status, param, said) => {
     const { neuron, specs } = await startRecording();
     await using _ = neuron;
 
@@ -108,7 +108,7 @@ describe('a setting of a load reaches the engine', () => {
   });
 });
 
-describe('on a GPU', () => {
+describe('a load on a GPU', () => {
   /** A probe that sees the card; `estimate` is what it says of every model. */
   const seeing =
     (estimate: Partial<MemoryEstimate>): StartEngine =>
@@ -136,7 +136,7 @@ describe('on a GPU', () => {
     return started;
   }
 
-  test('as many layers as fit are asked for, and what was given up is shown', async () => {
+  test('uses as many layers as fit, and shows the compromises as warnings', async () => {
     const { neuron, specs } = await startOnCard({
       vramMib: 7000,
       gpuLayers: 31,
@@ -154,7 +154,7 @@ describe('on a GPU', () => {
     expect((await neuron.model()).devices).toEqual([0]);
   });
 
-  test('what was written down reaches the engine as written', async () => {
+  test('passes explicit numbers to the engine unchanged', async () => {
     const { neuron, specs } = await startOnCard({ vramMib: 7000, gpuLayers: 48 });
     await using _ = neuron;
 
@@ -169,7 +169,7 @@ describe('on a GPU', () => {
     ]);
   });
 
-  test('all layers are refused where they do not fit, with the card and what it lacks', async () => {
+  test('refuses gpu_layers = all that does not fit, with the device and the missing memory', async () => {
     const { neuron, specs } = await startOnCard({ vramMib: 9000, gpuLayers: 48, fits: false });
     await using _ = neuron;
 
@@ -183,7 +183,7 @@ describe('on a GPU', () => {
   });
 });
 
-test('an adapter changes what the model says', async () => {
+test('an adapter changes the text of the model', async () => {
   await using neuron = await TestNeuron.start({
     prepare: (dir) => void writeModel(tinyLora(), join(dir, 'adapters'), 'mine.gguf'),
   });

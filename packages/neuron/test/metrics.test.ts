@@ -13,7 +13,7 @@ const valueOf = (text: string, series: string): number | undefined => {
   return line === undefined ? undefined : Number(line.slice(series.length + 1));
 };
 
-test('GET /metrics on a node shows what a model and its engine do, and nothing of them after the unload', async () => {
+test('GET /metrics on a node has the series of a model and its engine until the unload', async () => {
   await using neuron = await TestNeuron.start();
   await neuron.load();
   await (await neuron.chat({ max_tokens: 8 })).text();

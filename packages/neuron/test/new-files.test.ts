@@ -15,8 +15,8 @@ async function load(neuron: TestNeuron, id: string) {
   return { status: answer.status, retryAfter: answer.headers.get('retry-after'), body };
 }
 
-describe('a file that is put into a models folder', () => {
-  test('is listed once POST /models/rescan has answered', async () => {
+describe('a new file in a models folder', () => {
+  test('is listed after POST /models/rescan', async () => {
     await using neuron = await TestNeuron.start({ parts: { startEngine: scriptedEngine() } });
     copyFileSync(CORTEX_TINY, join(neuron.modelsDir, 'fresh.gguf'));
     writeFileSync(join(neuron.modelsDir, '._fresh.gguf'), 'resource fork');
@@ -27,7 +27,7 @@ describe('a file that is put into a models folder', () => {
     expect(await idsOf(neuron)).toEqual(['fresh', 'tiny']);
   });
 
-  test('is a retryable error while it is being copied, and loads when it is complete', async () => {
+  test('fails with a retryable error while it is being copied, and loads once it is complete', async () => {
     await using neuron = await TestNeuron.start();
     const whole = readFileSync(CORTEX_TINY);
     const path = join(neuron.modelsDir, 'growing.gguf');
@@ -46,7 +46,7 @@ describe('a file that is put into a models folder', () => {
     expect(complete.status).toBe(200);
   });
 
-  test('is a structural error when it is cut off and does not change', async () => {
+  test('fails with a permanent error if it is truncated and does not change', async () => {
     await using neuron = await TestNeuron.start();
     const path = join(neuron.modelsDir, 'cut.gguf');
     writeFileSync(path, readFileSync(CORTEX_TINY).subarray(0, 100_000));

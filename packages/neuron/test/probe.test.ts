@@ -57,7 +57,7 @@ describe('a chat template', () => {
   afterAll(() => neuron[Symbol.asyncDispose]());
 
   test.each(['loops', 'loops-with-tools'])(
-    'that does not end fails the load and names the template, the second time at once: %s',
+    'that is endless fails the load with an error that names it, the second time at once: %s',
     async (id) => {
       const first = await load(neuron, id);
       const secondBeganMs = performance.now();
@@ -77,7 +77,7 @@ describe('a chat template', () => {
     30_000,
   );
 
-  test('that refuses plain conversations does not keep the model from completions', async () => {
+  test('that refuses plain conversations does not prevent completions', async () => {
     expect((await load(neuron, 'refuses')).status).toBe(200);
 
     const chat = await neuron.chat({ model: 'refuses' });
@@ -99,7 +99,7 @@ describe('a chat template', () => {
     expect(error?.message).toContain('chat template');
   }, 30_000);
 
-  test('that ends leaves no engine behind that hangs, and other models load', async () => {
+  test('that is endless leaves no hanging engine, and other models load', async () => {
     expect((await load(neuron, 'tiny')).status).toBe(200);
     expect((await neuron.chat({ max_tokens: 2 })).status).toBe(200);
   }, 30_000);
@@ -123,8 +123,8 @@ const Forecast = z.object({
 const forecast = async (neuron: TestNeuron, fields: Partial<LoadModelRequest> = {}) =>
   Forecast.parse(await (await neuron.post('/models/tiny/estimate', fields)).json());
 
-describe('what a load leaves open', () => {
-  test('is settled by the memory there is, and shown', async () => {
+describe('the settings of a load', () => {
+  test('are resolved from auto by the free memory, and shown', async () => {
     await using roomy = await TestNeuron.start();
     await roomy.load();
     const { ram_mb: needMib } = await forecast(roomy, { slots: 1 });
@@ -142,7 +142,7 @@ describe('what a load leaves open', () => {
     expect((await narrow.health()).models[0]?.max_in_flight).toBe(1);
   }, 30_000);
 
-  test('written down does not fit either where there is no room: refused with what is missing', async () => {
+  test('are refused with the missing memory when explicit numbers do not fit', async () => {
     await using neuron = await TestNeuron.start({ flags: { 'devices.cpu_memory_mb': 60 } });
 
     const answer = await neuron.post('/models/load', { model_id: 'tiny', slots: 64 });
@@ -155,7 +155,7 @@ describe('what a load leaves open', () => {
     expect((await neuron.model()).status).toBe('unloaded');
   }, 30_000);
 
-  test('counts what loaded models hold', async () => {
+  test('are resolved with the memory that loaded models leave', async () => {
     await using neuron = await TestNeuron.start({ flags: { 'devices.cpu_memory_mb': 80 } });
     const before = await forecast(neuron);
     await neuron.post('/models/load?wait=true', {
@@ -171,7 +171,7 @@ describe('what a load leaves open', () => {
   }, 30_000);
 });
 
-test('the CPU is a device whose memory is what models may take of the RAM, and what they do take', async () => {
+test('the CPU is a device with the RAM that models may use and the part in use', async () => {
   await using neuron = await TestNeuron.start({ flags: { 'devices.cpu_memory_mb': 500 } });
   const cpu = async () => (await neuron.health()).devices.find(({ kind }) => kind === 'cpu');
   const { devices } = await (await neuron.get('/discovery')).json();
@@ -195,7 +195,7 @@ describe('POST /models/{id}/estimate', () => {
   });
   afterAll(() => neuron[Symbol.asyncDispose]());
 
-  test('says what a load would take without loading', async () => {
+  test('returns the memory that a load needs, without loading', async () => {
     const found = await forecast(neuron, { context_length: 1024, slots: 2 });
 
     expect(found).toMatchObject({ fits: true, context_length: 1024, slots: 2, devices: [] });
@@ -205,14 +205,14 @@ describe('POST /models/{id}/estimate', () => {
     expect((await neuron.model()).status).toBe('unloaded');
   });
 
-  test('says what is missing where it does not fit', async () => {
+  test('returns the missing memory if the load does not fit', async () => {
     const found = await forecast(neuron, { context_length: 4096, slots: 100 });
 
     expect(found).toMatchObject({ fits: false, device: 'cpu' });
     expect(found.missing_mb).toBeGreaterThan(0);
   });
 
-  test('grows with what is asked', async () => {
+  test('returns more memory for larger settings', async () => {
     const [one, four, small] = await Promise.all([
       forecast(neuron, { slots: 1 }),
       forecast(neuron, { slots: 4 }),
@@ -227,13 +227,13 @@ describe('POST /models/{id}/estimate', () => {
     [{ slots: 0 }, 400, 'slots'],
     [{ contxt: 1 }, 400, 'contxt'],
     [{ args: ['--x'] }, 400, 'args'],
-  ])('refuses %p, naming the member', async (fields, status, param) => {
+  ])('refuses %p with the name of the member', async (fields, status, param) => {
     const answer = await neuron.post('/models/tiny/estimate', fields);
 
     expect([answer.status, (await answer.json()).error.param]).toEqual([status, param]);
   });
 
-  test('says that a file is not there, or broken', async () => {
+  test('reports a missing and a broken file', async () => {
     writeFileSync(join(neuron.modelsDir, 'broken.gguf'), 'this is no GGUF at all');
 
     const [absent, broken] = await Promise.all([
@@ -246,8 +246,8 @@ describe('POST /models/{id}/estimate', () => {
   });
 });
 
-describe('a model that is on disk and not loaded', () => {
-  test('says what it can do as soon as somebody has asked, and nobody waits for that', async () => {
+describe('a model on disk that is not loaded', () => {
+  test('shows its capabilities after the first request for them, which does not wait', async () => {
     await using neuron = await TestNeuron.start();
     expect(await neuron.model()).toMatchObject({ capabilities: [] });
 
@@ -261,7 +261,7 @@ describe('a model that is on disk and not loaded', () => {
     expect(await neuron.model()).toMatchObject({ status: 'unloaded', capabilities });
   }, 30_000);
 
-  test('is known with its context after a load, also to the next daemon', async () => {
+  test('shows its capabilities and context after a load, also in the next daemon', async () => {
     await using neuron = await TestNeuron.start();
     await neuron.load({ context_length: 1024, slots: 1 });
     const { capabilities } = await neuron.model();
@@ -279,7 +279,7 @@ describe('a model that is on disk and not loaded', () => {
     ModelEntry.parse(await next.model());
   }, 30_000);
 
-  test('that is broken says why when it is asked what it can do', async () => {
+  test('reports why its file is broken instead of its capabilities', async () => {
     await using neuron = await TestNeuron.start({
       prepare: (dir) => writeFileSync(join(dir, 'broken.gguf'), 'this is no GGUF at all'),
     });
@@ -291,7 +291,7 @@ describe('a model that is on disk and not loaded', () => {
     expect((await neuron.get('/models/nobody/capabilities')).status).toBe(404);
   }, 30_000);
 
-  test('counts the tokens of a chat exactly as the loaded one does', async () => {
+  test('counts the tokens of a chat exactly as when it is loaded', async () => {
     await using neuron = await TestNeuron.start();
     const count = async (): Promise<unknown> =>
       (await neuron.post('/count-tokens', { model: 'tiny', ...CHAT })).json();

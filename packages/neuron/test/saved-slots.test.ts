@@ -38,7 +38,7 @@ function savingEngines() {
 const unload = (neuron: TestNeuron) => neuron.post('/models/unload', { model_id: 'tiny' });
 
 describe('slots of an unloaded model', () => {
-  test('are left on disk by the unload and taken back by the next load', async () => {
+  test('are saved by the unload and restored by the next load', async () => {
     const { loads, closes, start } = savingEngines();
     await using neuron = await TestNeuron.start({
       flags: { 'engine.state_disk_mb': 100 },
@@ -54,7 +54,7 @@ describe('slots of an unloaded model', () => {
     expect(loads.map(({ restoreDir }) => restoreDir)).toEqual([undefined, closes[0]?.saveDir]);
   });
 
-  test('are not kept unless the operator wants it', async () => {
+  test('are not saved by default', async () => {
     const { closes, start } = savingEngines();
     await using neuron = await TestNeuron.start({ parts: { startEngine: start } });
     await neuron.load();
@@ -65,7 +65,7 @@ describe('slots of an unloaded model', () => {
     expect(existsSync(join(neuron.root, 'state', 'slots'))).toBe(false);
   });
 
-  test('are not taken back by an engine that replaces one that died: they might be why', async () => {
+  test('are not restored by an engine that replaces one that died, because they may be the cause', async () => {
     const { loads, start } = savingEngines();
     let die = (): void => undefined;
     await using neuron = await TestNeuron.start({
@@ -98,7 +98,7 @@ const Usage = z.looseObject({
   }),
 });
 
-test('a long conversation goes on after a swap without paying for its prefix again', async () => {
+test('a long conversation keeps its prefix when its model is unloaded and loaded again', async () => {
   await using neuron = await TestNeuron.start({ flags: { 'engine.state_disk_mb': 500 } });
   const ask = async () => {
     const messages = [{ role: 'user', content: `What is cortex? ${'It is a fleet. '.repeat(60)}` }];

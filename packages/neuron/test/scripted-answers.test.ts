@@ -94,7 +94,7 @@ describe.each(Object.keys(FAMILIES))('a model of the family %s', (model) => {
   });
   afterAll(() => neuron.post('/models/unload', { model_id: model }));
 
-  test('that calls a tool carelessly gives a whole call with arguments in JSON', async () => {
+  test('gives a complete call with JSON arguments when it calls a tool in a sloppy format', async () => {
     const answer = await chat(model, 'call', { tools: [SEARCH] });
 
     const [choice] = ChatCompletion.parse(await answer.json()).choices;
@@ -104,7 +104,7 @@ describe.each(Object.keys(FAMILIES))('a model of the family %s', (model) => {
     expect(JSON.parse(call?.function.arguments ?? '')).toEqual({ query: 'a\n\tb' });
   });
 
-  test('that calls a tool carelessly streams the same', async () => {
+  test('streams the same call when it calls a tool in a sloppy format', async () => {
     const answer = await chat(model, 'call', { tools: [SEARCH], stream: true });
 
     const deltas = (await answer.text())
@@ -117,7 +117,7 @@ describe.each(Object.keys(FAMILIES))('a model of the family %s', (model) => {
     expect(deltas.at(-1)?.finish_reason).toBe('tool_calls');
   });
 
-  test('that is cut off within a call finishes with length', async () => {
+  test('finishes with length when it is cut off inside a call', async () => {
     const answer = await chat(model, 'call', { tools: [SEARCH] });
     const { usage } = ChatCompletion.parse(await answer.json());
     const max = (usage?.completion_tokens ?? 0) - 12;
@@ -128,14 +128,14 @@ describe.each(Object.keys(FAMILIES))('a model of the family %s', (model) => {
   });
 });
 
-describe.each(Object.keys(FINAL))('a model of the family %s that thinks', (model) => {
+describe.each(Object.keys(FINAL))('a reasoning model of the family %s', (model) => {
   beforeAll(async () => {
     const loaded = await neuron.post('/models/load?wait=true', { model_id: model });
     if (!loaded.ok) throw new Error(await loaded.text());
   });
 
   test.each(['stop', 'analysis', 'final', 'assistant', 'think', 'Think', '|>'])(
-    'is not stopped by %j in its thoughts or its markers',
+    'is not stopped by %j in its reasoning or its markers',
     async (stop) => {
       const answer = await chat(model, 'final', { stop: [stop] });
 
@@ -148,7 +148,7 @@ describe.each(Object.keys(FINAL))('a model of the family %s that thinks', (model
     },
   );
 
-  test('is stopped by a stop string in its content, and says which', async () => {
+  test('is stopped by a stop string in its content, and reports the string', async () => {
     const answer = await chat(model, 'final', { stop: ['zz', ', '], logprobs: true });
 
     const [choice] = ChatCompletion.parse(await answer.json()).choices;
@@ -162,7 +162,7 @@ describe.each(Object.keys(FINAL))('a model of the family %s that thinks', (model
 });
 
 test.each(Object.keys(FAMILIES))(
-  'the text of a control token of %s is no control token in what a caller writes',
+  'the text of a control token of %s stays text in messages of a caller',
   async (model) => {
     const call = CALLS[model as keyof typeof FAMILIES];
     const said = [...new Set(call.match(/<[^<>\n]+>/g))].join(' and ');

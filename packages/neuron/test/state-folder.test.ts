@@ -18,7 +18,7 @@ const ACCIDENTS = {
 const FLAGS = { 'engine.state_disk_mb': 64 };
 
 describe.each(Object.entries(ACCIDENTS))('a state folder that %s', (_name, happen) => {
-  test('keeps no model from being loaded, answering and being unloaded', async () => {
+  test('does not prevent a model from being loaded, serving and being unloaded', async () => {
     await using neuron = await TestNeuron.start({ flags: FLAGS });
     happen(join(neuron.root, 'state'));
 
@@ -32,7 +32,7 @@ describe.each(Object.entries(ACCIDENTS))('a state folder that %s', (_name, happe
   }, 30_000);
 });
 
-test('an engine that dies after the state folder was removed comes back, and has died once', async () => {
+test('an engine that dies after the state folder was removed restarts once', async () => {
   await using neuron = await TestNeuron.start({ parts: { respawnPauseMs: () => 100 } });
   await neuron.load();
   const state = join(neuron.root, 'state');

@@ -54,7 +54,7 @@ async function devicesOf(neuron: TestNeuron): Promise<number[]> {
 }
 
 describe('two models that each fit one of two equal GPUs', () => {
-  test('are put on both when they are default models, loaded one after the other', async () => {
+  test('are placed on both when they are default models, loaded one after the other', async () => {
     await using neuron = await TestNeuron.start({
       flags: { default_models: [{ model_id: 'tiny' }, { model_id: 'other' }] },
       parts: twoCards(),
@@ -66,7 +66,7 @@ describe('two models that each fit one of two equal GPUs', () => {
     expect(await devicesOf(neuron)).toEqual([0, 1]);
   });
 
-  test('are put on both when they are loaded at the same time', async () => {
+  test('are placed on both when they are loaded at the same time', async () => {
     await using neuron = await TestNeuron.start({ parts: twoCards(), prepare });
 
     const answers = await Promise.all(
@@ -77,7 +77,7 @@ describe('two models that each fit one of two equal GPUs', () => {
     expect(await devicesOf(neuron)).toEqual([0, 1]);
   });
 
-  test('leave no room for a third, which is told which device lacks how much', async () => {
+  test('leave no memory for a third, whose error names the device and the missing memory', async () => {
     await using neuron = await TestNeuron.start({
       parts: twoCards(),
       prepare: (dir) => {
@@ -99,7 +99,7 @@ describe('two models that each fit one of two equal GPUs', () => {
   });
 });
 
-test('a model is not put on the CPU while the engine cannot open the GPU, and loads as soon as it can', async () => {
+test('a model does not fall back to the CPU while the engine cannot open the GPU, and loads once it can', async () => {
   const parts = twoCards();
   let isInstalled = false;
   const startProbe: StartEngine = (options) => {

@@ -67,7 +67,7 @@ function vectorOf({ data }: z.infer<typeof Embeddings>, at = 0): number[] {
 }
 
 describe('/v1/embeddings', () => {
-  test('gives a vector for each input, in their order, and tells cortex what it cost', async () => {
+  test('returns a vector for each input, in order, with the usage for cortex', async () => {
     const answer = await embed({ input: ['the king', 'the queen'] });
 
     const body = Embeddings.parse(await answer.json());
@@ -80,7 +80,7 @@ describe('/v1/embeddings', () => {
     expect(answer.headers.get('x-neuron-prompt-tokens')).toBe(String(body.usage.prompt_tokens));
   });
 
-  test('takes one text, tokens, and lists of either alike', async () => {
+  test('accepts a text, tokens, and lists of either', async () => {
     const tokenized = await neuron.post('/tokenize', {
       model: 'embedder',
       content: 'the king',
@@ -101,7 +101,7 @@ describe('/v1/embeddings', () => {
     expect(vectorOf(lists)).toEqual(vectorOf(ids));
   });
 
-  test('packs vectors as little-endian float32 where that is asked', async () => {
+  test('encodes vectors as base64 of little-endian float32 on request', async () => {
     const [plain, packed] = await Promise.all([
       embeddings({ input: 'the king', encoding_format: 'float' }),
       embeddings({ input: 'the king', encoding_format: 'base64' }),
@@ -122,14 +122,14 @@ describe('/v1/embeddings', () => {
     [{ input: Array.from({ length: 2049 }, () => 'a') }, 'input'],
     [{ input: 'a', encoding_format: 'hex' }, 'encoding_format'],
     [{ input: 'a', dimensions: 0 }, 'dimensions'],
-  ])('refuses what is wrong, naming the member: case %#', async (fields, param) => {
+  ])('refuses an invalid body with the name of the member: case %#', async (fields, param) => {
     const answer = await embed(fields);
 
     expect([answer.status, (await answer.json()).error.param]).toEqual([400, param]);
     expect((await neuron.health()).models.every((model) => model.in_flight === 0)).toBe(true);
   });
 
-  test('an input that does not fit is refused, naming it', async () => {
+  test('refuses an input that exceeds the context', async () => {
     const answer = await embed({ input: ['the king', 'king '.repeat(2000)] });
 
     expect(answer.status).toBe(400);
@@ -143,17 +143,20 @@ describe('/v1/embeddings', () => {
     ['/v1/embeddings', { model: 'ranker', input: 'a' }],
     ['/v1/chat/completions', { model: 'embedder', messages: [{ role: 'user', content: 'a' }] }],
     ['/v1/completions', { model: 'ranker', prompt: 'a' }],
-  ])('%s of %p is 422 wrong_modality', async (path, body) => {
-    const answer = await neuron.post(path, body);
+  ])(
+    'refuses a model of another modality with 422, as do the other routes: %s with %p',
+    async (path, body) => {
+      const answer = await neuron.post(path, body);
 
-    expect([answer.status, (await answer.json()).error.code]).toEqual([422, 'wrong_modality']);
-  });
+      expect([answer.status, (await answer.json()).error.code]).toEqual([422, 'wrong_modality']);
+    },
+  );
 });
 
 describe('/v1/rerank', () => {
   const documents = ['the king', { text: 'a queen of the hills' }, 'nothing'];
 
-  test('gives every document a score, the best first', async () => {
+  test('returns a score for every document, the best first', async () => {
     const answer = await rerank({ query: 'king', documents });
 
     const { results, usage } = Ranking.parse(await answer.json());
@@ -165,7 +168,7 @@ describe('/v1/rerank', () => {
     expect(answer.headers.has('x-neuron-usage')).toBe(true);
   });
 
-  test('gives the best few, with their text where that is asked', async () => {
+  test('returns the top_n best documents, with their text on request', async () => {
     const answer = await rerank({ query: 'king', documents, top_n: 2, return_documents: true });
 
     const { results } = Ranking.parse(await answer.json());
@@ -183,14 +186,14 @@ describe('/v1/rerank', () => {
     [{ query: 'a', documents: [] }, 'documents'],
     [{ query: 'a', documents: [7] }, 'documents[0]'],
     [{ query: 'a', documents, top_n: 0 }, 'top_n'],
-  ])('refuses what is wrong, naming the member: case %#', async (fields, param) => {
+  ])('refuses an invalid body with the name of the member: case %#', async (fields, param) => {
     const answer = await rerank(fields);
 
     expect([answer.status, (await answer.json()).error.param]).toEqual([400, param]);
   });
 });
 
-test('a model that embeds or ranks says so before it was ever loaded, although it has a chat template', async () => {
+test('/models shows an embedding or rerank model as such before its first load, even with a chat template', async () => {
   const tiny = await readGguf(readFileSync(CORTEX_TINY));
   await using cold = await TestNeuron.start({
     prepare: (dir) => {

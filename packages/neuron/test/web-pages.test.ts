@@ -5,7 +5,7 @@ import { scriptedEngine, TestNeuron } from './test-neuron.ts';
 
 const parts = { startEngine: scriptedEngine() };
 
-test('a foreign page cannot unload a model of a node without a token, nor run one', async () => {
+test('a page of another origin can neither unload nor run a model of a node without a token', async () => {
   await using neuron = await TestNeuron.start({ parts });
   await neuron.load();
   const headers = { origin: 'http://evil.example', 'content-type': 'text/plain' };
@@ -20,7 +20,7 @@ test('a foreign page cannot unload a model of a node without a token, nor run on
   expect((await neuron.model()).status).toBe('loaded');
 });
 
-test('a page of security.cors_origins may ask the models of a node, and change nothing there', async () => {
+test('a page of security.cors_origins may use the models of a node, but change nothing', async () => {
   const origin = 'https://chat.example';
   await using neuron = await TestNeuron.start({
     parts,
@@ -36,7 +36,7 @@ test('a page of security.cors_origins may ask the models of a node, and change n
   expect([asked.status, read.status, unloaded.status]).toEqual([200, 200, 403]);
 });
 
-test('a page that the node itself would serve may change it', async () => {
+test('a page of the same origin as the node may change it', async () => {
   await using neuron = await TestNeuron.start({ parts });
   await neuron.load();
 

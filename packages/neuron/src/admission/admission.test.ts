@@ -26,7 +26,7 @@ function refusalOf(act: () => unknown): CortexError {
 }
 
 describe('Admission', () => {
-  test('gives seats for every slot and every place in the queue, then refuses', () => {
+  test('gives a seat for every slot and every queue place, then refuses', () => {
     const admission = createAdmission({ maxQueueDepth: 1, maxWaitMs: 1000 });
     for (let seat = 0; seat < 3; seat += 1) admission.take(request());
 
@@ -41,7 +41,7 @@ describe('Admission', () => {
     });
   });
 
-  test('says how long a seat takes from what requests took', () => {
+  test('derives Retry-After from the duration of earlier requests', () => {
     const admission = createAdmission({ maxQueueDepth: 0, maxWaitMs: 1000 });
     const seat = admission.take(request());
     seat.release(20_000);
@@ -53,7 +53,7 @@ describe('Admission', () => {
     expect(refusal.retryAfterS).toBe(10);
   });
 
-  test('counts the whole queue in what it says: everybody in it is served first', () => {
+  test('includes the whole queue in Retry-After, because it is served first', () => {
     const admission = createAdmission({ maxQueueDepth: 3 });
     admission.take(request()).release(8000);
     for (let seat = 0; seat < 5; seat += 1) admission.take(request());
@@ -64,7 +64,7 @@ describe('Admission', () => {
     expect(refusal.retryAfterS).toBe(16);
   });
 
-  test('a principal that holds all it may is refused with the expected wait, another one still gets in', () => {
+  test('refuses a principal at its limit with the expected wait, and accepts another principal', () => {
     const admission = createAdmission({ maxPerPrincipal: 3 });
     for (let seat = 0; seat < 3; seat += 1) admission.take(request());
 
@@ -77,7 +77,7 @@ describe('Admission', () => {
     admission.take(request({ principal: 'key:other' }));
   });
 
-  test('a principal whose request has ended may send another', () => {
+  test('accepts another request of a principal once one has ended', () => {
     const admission = createAdmission({ maxPerPrincipal: 1 });
     admission.take(request()).release();
 
@@ -86,7 +86,7 @@ describe('Admission', () => {
     expect(admission.report('m').inFlight).toBe(1);
   });
 
-  test('without a cap one principal may take every seat', () => {
+  test('gives every seat to one principal without a limit', () => {
     const admission = createAdmission({ maxQueueDepth: 30 });
 
     for (let seat = 0; seat < 32; seat += 1) admission.take(request());
@@ -94,7 +94,7 @@ describe('Admission', () => {
     expect(admission.report('m')).toMatchObject({ inFlight: 2, queueDepth: 30 });
   });
 
-  test('a seat is given back once, however often it is released', () => {
+  test('releases a seat once, even if release is called again', () => {
     const admission = createAdmission({ maxQueueDepth: 1, maxWaitMs: 1000 });
     const seat = admission.take(request());
     admission.take(request());
@@ -105,7 +105,7 @@ describe('Admission', () => {
     expect(admission.report('m').inFlight).toBe(1);
   });
 
-  test('n takes n seats, all or none', () => {
+  test('takes n seats for n choices, or none', () => {
     const admission = createAdmission({ maxQueueDepth: 1, maxWaitMs: 1000 });
     admission.take(request({ weight: 2 }));
 
@@ -115,7 +115,7 @@ describe('Admission', () => {
     expect(admission.report('m')).toMatchObject({ inFlight: 2, queueDepth: 0 });
   });
 
-  test('n above the slots can never be served, and says so on n', () => {
+  test('refuses n above the number of slots as invalid', () => {
     const admission = createAdmission({ maxQueueDepth: 32, maxWaitMs: 1000 });
 
     const refusal = refusalOf(() => admission.take(request({ weight: 3 })));
@@ -124,7 +124,7 @@ describe('Admission', () => {
     expect(refusal.details.param).toBe('n');
   });
 
-  test('a request that is not streamed gives up when its turn does not come in time', async () => {
+  test('ends the wait of a request that is not streamed after the limit', async () => {
     const admission = createAdmission({ maxQueueDepth: 4, maxWaitMs: 5 });
     admission.take(request({ slots: 1 }));
     const seat = admission.take(request({ slots: 1, isStreamed: false }));
@@ -134,7 +134,7 @@ describe('Admission', () => {
     expect(seat.expired.reason).toMatchObject({ code: 'queue_full' });
   });
 
-  test('resolves whenIdle with the last seat', async () => {
+  test('resolves whenIdle when the last seat is released', async () => {
     const admission = createAdmission({ maxQueueDepth: 4, maxWaitMs: 1000 });
     const [first, second] = [admission.take(request()), admission.take(request())];
     const idle = admission.whenIdle('m');

@@ -5,7 +5,7 @@ import { createAccess } from './access.ts';
 describe('a node with a token', () => {
   const access = createAccess({ token: 'secret', isLoopback: false });
 
-  test('lets in who carries it', () => {
+  test('accepts a request with the token', () => {
     expect(() => access.check(new Headers({ authorization: 'Bearer secret' }))).not.toThrow();
   });
 
@@ -20,7 +20,7 @@ describe('a node with a token', () => {
     },
   );
 
-  test('believes the principal that its caller stamped', () => {
+  test('trusts the principal in the header of its caller', () => {
     const headers = new Headers({ 'x-cortex-principal': 'key:abc' });
 
     expect(access.principalOf(headers, '10.0.0.1')).toBe('key:abc');
@@ -30,7 +30,7 @@ describe('a node with a token', () => {
 describe('a node without a token', () => {
   const stamped = new Headers({ 'x-cortex-principal': 'key:abc' });
 
-  test('believes the principal on loopback only', () => {
+  test('trusts the principal header on loopback only', () => {
     const open = createAccess({ token: undefined, isLoopback: false });
     const local = createAccess({ token: undefined, isLoopback: true });
 

@@ -48,7 +48,7 @@ const place = (
   request: Partial<Parameters<DeviceMonitor['place']>[0]> = {},
 ) => devices.place({ gpuLayers: 'auto', ...request }, ({ freeMib = 0 }) => freeMib);
 
-describe('what can be used', () => {
+describe('DeviceMonitor', () => {
   test('lists the GPUs that the driver shows and the engine can open', async () => {
     const devices = await monitor();
 
@@ -59,7 +59,7 @@ describe('what can be used', () => {
     expect(devices.unavailableReason).toBeUndefined();
   });
 
-  test('lists no GPU that the engine cannot open, and says which library it misses', async () => {
+  test('does not list a GPU that the engine cannot open, and names the missing library', async () => {
     const devices = await monitor({
       probe: () => Promise.reject(new Error('libcublas.so.12: cannot open shared object file')),
     });
@@ -68,20 +68,20 @@ describe('what can be used', () => {
     expect(devices.unavailableReason).toContain('libcublas.so.12');
   });
 
-  test('says that a GPU on the bus has no driver', async () => {
+  test('reports a GPU on the bus without a driver', async () => {
     const devices = await monitor({ sources: sources(async () => undefined, ['nvidia']) });
 
     expect(devices.unavailableReason).toContain('nvidia-smi');
   });
 
-  test('has nothing to say on a machine without a GPU', async () => {
+  test('reports no reason on a machine without a GPU', async () => {
     const devices = await monitor({ sources: sources(async () => undefined) });
 
     expect(devices.unavailableReason).toBeUndefined();
     expect(place(devices)).toEqual({ backend: 'cpu', deviceIndexes: [], visibleDevices: '' });
   });
 
-  test('asks the engine again when it could not open the GPU, and lists the GPU once it can', async () => {
+  test('asks the engine again after a failure, and lists the GPU once the engine can open it', async () => {
     let isInstalled = false;
     const probe = async () => {
       if (isInstalled) return [cuda];
@@ -99,7 +99,7 @@ describe('what can be used', () => {
     expect([check.isUsable, check.reason]).toEqual([true, undefined]);
   });
 
-  test('asks an engine that fails less and less often, every five minutes at most', async () => {
+  test('doubles the pause after each failure of the engine, up to five minutes', async () => {
     let attempts = 0;
     let nowMs = 0;
     const check = new EngineCheck({
@@ -120,7 +120,7 @@ describe('what can be used', () => {
     expect(attempts).toBeLessThan(24);
   });
 
-  test('a check of the GPU that never ends holds up loads for its limit only', async () => {
+  test('delays loads only until the timeout of a GPU check that never ends', async () => {
     let isEnded = false;
     const probe = (signal: AbortSignal) => {
       signal.addEventListener('abort', () => (isEnded = true));
@@ -134,7 +134,7 @@ describe('what can be used', () => {
     expect(isEnded).toBe(true);
   });
 
-  test('a load for the CPU does not wait for a GPU that does not answer', async () => {
+  test('does not make a load for the CPU wait for a GPU that does not answer', async () => {
     const devices = new DeviceMonitor({
       ...options,
       probe: () => new Promise(() => undefined),
@@ -145,7 +145,7 @@ describe('what can be used', () => {
     devices.close();
   });
 
-  test('keeps what the driver said last when it fails to answer once, and not for ever', async () => {
+  test('keeps the last answer of the driver after one failed query, but not after many', async () => {
     let result = answer(TWO_CARDS);
     const devices = await monitor({ sources: sources(async () => result) });
 
@@ -169,19 +169,16 @@ describe('what can be used', () => {
     ['0,7,1', [0]],
     ['', []],
     ['-1', []],
-  ])(
-    'CUDA_VISIBLE_DEVICES=%s of the daemon leaves it the GPUs %p',
-    async (visibleCuda, indexes) => {
-      const devices = await monitor({
-        sources: { ...sources(async () => answer(TWO_CARDS), ['nvidia']), visibleCuda },
-      });
+  ])('with CUDA_VISIBLE_DEVICES=%s lists the GPUs %p', async (visibleCuda, indexes) => {
+    const devices = await monitor({
+      sources: { ...sources(async () => answer(TWO_CARDS), ['nvidia']), visibleCuda },
+    });
 
-      expect(devices.gpus.map(({ index }) => index)).toEqual(indexes);
-      expect(devices.unavailableReason).toBeUndefined();
-    },
-  );
+    expect(devices.gpus.map(({ index }) => index)).toEqual(indexes);
+    expect(devices.unavailableReason).toBeUndefined();
+  });
 
-  test('an AMD GPU that HIP_VISIBLE_DEVICES hides is not missed', async () => {
+  test('does not report an AMD GPU that HIP_VISIBLE_DEVICES hides', async () => {
     const devices = await monitor({
       sources: { ...sources(async () => undefined, ['amd']), visibleHip: '' },
     });
@@ -189,7 +186,7 @@ describe('what can be used', () => {
     expect(devices.unavailableReason).toBeUndefined();
   });
 
-  test('a GPU that is excluded is not asked about, so that it cannot stand in the way', async () => {
+  test('does not ask the engine about an excluded GPU, which may hang', async () => {
     const devices = await monitor({
       exclude: [0, 1],
       probe: () => Promise.reject(new Error('libcublas.so.12 is missing')),
@@ -199,14 +196,14 @@ describe('what can be used', () => {
     expect(place(devices).backend).toBe('cpu');
   });
 
-  test('says that the driver hangs', async () => {
+  test('reports a driver that hangs', async () => {
     const hung: CommandResult = { code: undefined, stdout: '', stderr: '' };
     const devices = await monitor({ sources: sources(async () => hung) });
 
     expect(devices.unavailableReason).toContain('does not answer');
   });
 
-  test('asks an old driver without the field it does not know', async () => {
+  test('queries an old driver without the field that it does not know', async () => {
     const devices = await monitor({
       sources: sources(async (args) =>
         args.some((argument) => argument.includes('compute_cap'))
@@ -218,13 +215,13 @@ describe('what can be used', () => {
     expect(devices.gpus).toMatchObject([{ name: 'Quadro P4000', totalMib: 8192 }]);
   });
 
-  test.each([[[1]], [['GPU-b']]])('leaves alone what is excluded by %p', async (exclude) => {
+  test.each([[[1]], [['GPU-b']]])('does not list a GPU that is excluded by %p', async (exclude) => {
     const devices = await monitor({ exclude });
 
     expect(devices.gpus.map(({ index }) => index)).toEqual([0]);
   });
 
-  test('a GPU that shares the memory of the host has the memory of the host', async () => {
+  test('reports the memory of the host for a GPU with unified memory', async () => {
     const devices = await monitor({
       sources: sources(async () =>
         answer('0, GPU-1, [N/A], [N/A], [N/A], 3, 44, 12, 580.95.05, 12.1, NVIDIA GB10'),
@@ -236,9 +233,9 @@ describe('what can be used', () => {
   });
 });
 
-describe('place', () => {
+describe('DeviceMonitor.place', () => {
   test.each(['auto', 'all'] as const)(
-    'gpu_layers = %s never takes the CPU in place of a GPU that the engine cannot open',
+    'does not fall back to the CPU with gpu_layers = %s when the engine cannot open the GPU',
     async (gpuLayers) => {
       const devices = await monitor({
         probe: () => Promise.reject(new Error('libcublas.so.12: cannot open shared object file')),
@@ -250,7 +247,7 @@ describe('place', () => {
     },
   );
 
-  test('takes the CPU where a GPU has no driver, and says so', async () => {
+  test('chooses the CPU, with a warning, if the GPU has no driver', async () => {
     const devices = await monitor({ sources: sources(async () => undefined, ['nvidia']) });
 
     expect(place(devices)).toMatchObject({
@@ -259,7 +256,7 @@ describe('place', () => {
     });
   });
 
-  test('takes the GPU with most free memory', async () => {
+  test('chooses the GPU with the most free memory', async () => {
     expect(place(await monitor())).toEqual({
       backend: 'cuda',
       deviceIndexes: [1],
@@ -267,20 +264,20 @@ describe('place', () => {
     });
   });
 
-  test('takes the devices that are named', async () => {
+  test('chooses the requested devices', async () => {
     expect(place(await monitor(), { devices: [0, 1] })).toMatchObject({
       deviceIndexes: [0, 1],
       visibleDevices: 'GPU-a,GPU-b',
     });
   });
 
-  test('refuses a device that is not here', async () => {
+  test('refuses an unknown device', async () => {
     const devices = await monitor();
 
     expect(() => place(devices, { devices: [7] })).toThrow('no device 7. Available: 0, 1');
   });
 
-  test('never takes the CPU when a GPU was asked for', async () => {
+  test('never chooses the CPU when a GPU is requested', async () => {
     const devices = await monitor({ sources: sources(async () => undefined, ['nvidia']) });
 
     expect(() => place(devices, { gpuLayers: 'all' })).toThrow('nvidia-smi');

@@ -80,8 +80,8 @@ class Machine {
 
 const isLoaded = () => true;
 
-describe('what a load may take', () => {
-  test('on the CPU is the configured share of RAM less what models hold', async () => {
+describe('the memory budget of a load', () => {
+  test('is the configured share of RAM less the memory of models, on the CPU', async () => {
     const machine = new Machine([]);
     const { ledger } = machine;
     await machine.reserve('a', CPU, { ramMib: 6000 });
@@ -94,7 +94,7 @@ describe('what a load may take', () => {
     expect(await machine.budget('b', CPU)).toEqual({ ramMib: 10_000 });
   });
 
-  test('on a GPU is what is free beyond the reserve, asked for anew', async () => {
+  test('is the freshly queried free memory beyond the reserve, on a GPU', async () => {
     const machine = new Machine([8000, 4000]);
     machine.use(0, 1000);
 
@@ -102,14 +102,14 @@ describe('what a load may take', () => {
     expect(machine.refreshes).toBe(1);
   });
 
-  test('on several GPUs is what no card has too little for, split in proportion to what is free', async () => {
+  test('is split in proportion to the free memory of each card, on several GPUs', async () => {
     const machine = new Machine([8000, 4000]);
 
     // A third goes to the smaller card, which has 3,500 MiB for it.
     expect(await machine.budget('a', onCards(0, 1))).toMatchObject({ vramMib: 10_500 });
   });
 
-  test('does not include what loads under way will take, each card its part', async () => {
+  test('excludes the reserved memory of loads under way, on each card', async () => {
     const machine = new Machine([8000, 4000]);
     await machine.reserve('a', onCards(0, 1), { vramMib: 3000 });
 
@@ -118,7 +118,7 @@ describe('what a load may take', () => {
   });
 
   test.each([0, 1500, 3000])(
-    'is the same while another model is being loaded, of which the driver shows %p MiB already',
+    'stays the same while another model is loading and the driver shows %p MiB of it',
     async (shownMib) => {
       const machine = new Machine([24_000]);
       machine.use(0, 700);
@@ -130,7 +130,7 @@ describe('what a load may take', () => {
     },
   );
 
-  test('counts a loaded model once, and one that is being brought back as if it were there', async () => {
+  test('counts a loaded model once, and a recovering model as loaded', async () => {
     const machine = new Machine([8000]);
     await machine.reserve('a', onCards(0), { vramMib: 3000 });
     machine.use(0, 2900);
@@ -148,7 +148,7 @@ describe('what a load may take', () => {
     expect(await machine.budget('b', onCards(0))).toMatchObject({ vramMib: 4600 });
   });
 
-  test('does not include memory of other programs, whenever they took it', async () => {
+  test('excludes memory of other programs, before or after the start of the daemon', async () => {
     const machine = new Machine([8000]);
     await machine.reserve('a', onCards(0), { vramMib: 3000 });
 
@@ -157,7 +157,7 @@ describe('what a load may take', () => {
     expect(await machine.budget('b', onCards(0))).toMatchObject({ vramMib: 2500 });
   });
 
-  test('includes what a process of this node takes that only looks into a file', async () => {
+  test('includes the memory of a process that only inspects a file', async () => {
     const machine = new Machine([8000]);
     await machine.budget('a', onCards(0));
     const leave = machine.ledger.visit();
@@ -171,7 +171,7 @@ describe('what a load may take', () => {
     expect(await machine.budget('a', onCards(0))).toMatchObject({ vramMib: 7100 });
   });
 
-  test('includes what the same model holds now, for a load that replaces it', async () => {
+  test('includes the memory of the same model, for a load that replaces it', async () => {
     const machine = new Machine([8000]);
     await machine.reserve('a', onCards(0), { vramMib: 3000, ramMib: 1000 });
     machine.use(0, 3000);
@@ -181,7 +181,7 @@ describe('what a load may take', () => {
     expect(await machine.budget('a', onCards(0))).toEqual({ vramMib: 7500, ramMib: 10_000 });
   });
 
-  test('on a GPU that shares the memory of the host is the share of RAM, once', async () => {
+  test('is the share of RAM, counted once, on a GPU with unified memory', async () => {
     const machine = new Machine([undefined]);
 
     expect(await machine.budget('a', onCards(0))).toEqual({ vramMib: 10_000, ramMib: 10_000 });
@@ -189,7 +189,7 @@ describe('what a load may take', () => {
     expect(await machine.budget('b', onCards(0))).toEqual({ vramMib: 5000, ramMib: 5000 });
   });
 
-  test('on such a GPU is less by the RAM that the load needs beside it', async () => {
+  test('is reduced by the RAM part of the load, on a GPU with unified memory', async () => {
     const machine = new Machine([undefined]);
     const budgets: (number | undefined)[] = [];
 
@@ -202,10 +202,10 @@ describe('what a load may take', () => {
   });
 });
 
-describe('where a load goes', () => {
+describe('MemoryLedger.reserve', () => {
   const need = { vramMib: 3000, ramMib: 0 };
 
-  test('two loads at the same time go to two GPUs that are equally free', async () => {
+  test('places two concurrent loads on two equally free GPUs', async () => {
     const machine = new Machine([8000, 8000]);
 
     const placed = await Promise.all(
@@ -216,7 +216,7 @@ describe('where a load goes', () => {
     expect(indexes.toSorted((a, b) => a - b)).toEqual([0, 1]);
   });
 
-  test('a load that follows another goes to the GPU that is idle, however long ago the driver was asked', async () => {
+  test('places a second load on the idle GPU, even if the last driver query is old', async () => {
     const machine = new Machine([8000, 8000]);
     const first = await machine.ledger.reserve(machine.anywhere('a'), async () => ({ need }));
     const [index = -1] = first.placement.deviceIndexes;
@@ -228,7 +228,7 @@ describe('where a load goes', () => {
     expect(second.placement.deviceIndexes).not.toEqual(first.placement.deviceIndexes);
   });
 
-  test('many loads at the same time never take more than there is, and what fits is not refused', async () => {
+  test('never overcommits memory for concurrent loads, and refuses none that fits', async () => {
     const machine = new Machine([8000, 8000]);
     const full = new Error('does not fit');
 
@@ -245,7 +245,7 @@ describe('where a load goes', () => {
     expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(4);
   });
 
-  test('an estimate that never ends holds up no other load', async () => {
+  test('does not delay other loads when an estimate never ends', async () => {
     const machine = new Machine([8000, 8000]);
     void machine.ledger.reserve(machine.anywhere('a'), () => new Promise<never>(() => undefined));
 
@@ -254,7 +254,7 @@ describe('where a load goes', () => {
     expect(second.placement.deviceIndexes).toHaveLength(1);
   });
 
-  test('a plan that fails reserves nothing', async () => {
+  test('reserves nothing when a plan fails', async () => {
     const machine = new Machine([]);
     const failing = machine.ledger.reserve(machine.at('a', CPU), () =>
       Promise.reject(new Error('broken file')),
@@ -266,7 +266,7 @@ describe('where a load goes', () => {
     expect(await machine.budget('b', CPU)).toEqual({ ramMib: 10_000 });
   });
 
-  test('a load whose room is taken again and again is refused in the end', async () => {
+  test('refuses a load whose memory is taken again and again', async () => {
     const machine = new Machine([8000]);
 
     const restless = machine.ledger.reserve(machine.anywhere('a'), async ({ budget }) => {

@@ -38,7 +38,7 @@ describe('parseGpus', () => {
     ]);
   });
 
-  test('keeps a device of which the driver says little: unified memory reports [N/A]', () => {
+  test('keeps a device whose fields are mostly [N/A], as with unified memory', () => {
     const stdout = '0, GPU-1, [N/A], [N/A], [N/A], 3, 44, 12.01, 580.95.05, 12.1, NVIDIA GB10\n';
 
     const [gpu] = parseGpus(stdout, { withComputeCapability });
@@ -67,23 +67,23 @@ describe('parseGpus', () => {
     },
   );
 
-  test('reads nothing from an error message', () => {
+  test('reads no GPU from an error message', () => {
     expect(parseGpus('NVIDIA-SMI has failed.\n', { withComputeCapability })).toEqual([]);
   });
 });
 
-test('the name is asked for last, because it may hold a comma', () => {
+test('queryArguments has the name last, because it may contain a comma', () => {
   expect(queryArguments({ withComputeCapability })[0]).toEndWith(',compute_cap,name');
 });
 
-test('reads the CUDA version of the table', () => {
+test('parseCudaVersion reads the CUDA version of the table', () => {
   const table =
     '| NVIDIA-SMI 550.90.07              Driver Version: 550.90.07      CUDA Version: 12.4     |';
 
   expect(parseCudaVersion(table)).toBe('12.4');
 });
 
-test('reads the version of the kernel module, open or not', () => {
+test('the version of the kernel module is read for the open and the proprietary module', () => {
   const closed =
     'NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.129.03  Thu Oct 19 18:56:32 UTC 2023';
   const open = 'NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  570.86.15  Release Build';
@@ -92,7 +92,7 @@ test('reads the version of the kernel module, open or not', () => {
 });
 
 describe('explainFailure', () => {
-  test('tells a driver that was updated under its kernel module, with both versions', () => {
+  test('recognises a driver that was updated while its kernel module was loaded, and gives both versions', () => {
     const output =
       'Failed to initialize NVML: Driver/library version mismatch\nNVML library version: 550.90\n';
 
@@ -102,14 +102,14 @@ describe('explainFailure', () => {
     expect(reason).toContain('reboot');
   });
 
-  test('tells a kernel module that is not loaded', () => {
+  test('recognises a kernel module that is not loaded', () => {
     const output =
       "NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver. Make sure that the latest NVIDIA driver is installed and running.";
 
     expect(explainFailure(output, undefined)).toContain('modprobe nvidia');
   });
 
-  test('passes on what it does not know', () => {
+  test('passes on an unknown message', () => {
     expect(explainFailure('Segmentation fault\n', undefined)).toBe(
       'nvidia-smi failed: Segmentation fault',
     );

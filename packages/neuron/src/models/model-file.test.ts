@@ -17,7 +17,7 @@ describe('groupModelFiles', () => {
     expect(model).toMatchObject({ id: 'Qwen/Qwen3-8B-Q4_K_M', quant: 'Q4_K_M' });
   });
 
-  test('takes the parts of a split model together, the first as its path', () => {
+  test('combines the parts of a split model, with the path of the first', () => {
     const models = groupModelFiles([
       found('big-00002-of-00002.gguf'),
       found('big-00001-of-00002.gguf'),
@@ -28,7 +28,7 @@ describe('groupModelFiles', () => {
     ]);
   });
 
-  test('names a part that is not there', () => {
+  test('names a missing part', () => {
     const [model] = groupModelFiles([
       found('big-00001-of-00003.gguf'),
       found('big-00003-of-00003.gguf'),
@@ -52,7 +52,7 @@ describe('groupModelFiles', () => {
     ['a part number above the count', 'big-00003-of-00002.gguf'],
     ['part number 0', 'big-00000-of-00002.gguf'],
     ['a count of 0', 'big-00001-of-00000.gguf'],
-  ])('does not take a file with %s for a model', (_why, name) => {
+  ])('does not treat a file with %s as a model', (_why, name) => {
     expect(groupModelFiles([found(name)])).toEqual([]);
   });
 
@@ -60,13 +60,13 @@ describe('groupModelFiles', () => {
     [['a.gguf', 'a.GGUF'], '/m/a.gguf'],
     [['a-00001-of-00002.gguf', 'a.gguf'], '/m/a.gguf'],
     [['a-00001-of-00003.gguf', 'a-00001-of-00001.gguf'], '/m/a-00001-of-00001.gguf'],
-  ])('gives an id that %p claim to the first complete file', (names, path) => {
+  ])('gives the id that %p share to the first complete file', (names, path) => {
     const models = groupModelFiles(names.map(found));
 
     expect(models).toMatchObject([{ id: 'a', path, sizeBytes: 10, missingPart: undefined }]);
   });
 
-  test('does not take a vision projector for a model', () => {
+  test('does not treat a vision projector as a model', () => {
     expect(groupModelFiles([found('org/mmproj-model-f16.gguf')])).toEqual([]);
   });
 });

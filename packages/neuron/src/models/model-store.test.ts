@@ -42,8 +42,8 @@ async function messageOf(search: Promise<unknown>): Promise<string> {
   throw new Error('was found');
 }
 
-describe('listing', () => {
-  test('finds files in all folders, links to folders and files followed', async () => {
+describe('a scan of the models folders', () => {
+  test('finds files in all folders, and follows links to folders and files', async () => {
     put('models/a.gguf');
     const elsewhere = put('elsewhere/deep/b.gguf');
     symlinkSync(join(root, 'elsewhere'), join(modelsDir, 'linked'));
@@ -56,7 +56,7 @@ describe('listing', () => {
     expect([...listed.files.keys()].sort()).toEqual(['a', 'c', 'd', 'linked/deep/b']);
   });
 
-  test('ends on links that lead round in a circle', async () => {
+  test('ends when links form a cycle', async () => {
     put('models/a.gguf');
     symlinkSync(modelsDir, join(modelsDir, 'self'));
     const listed = store();
@@ -66,7 +66,7 @@ describe('listing', () => {
     expect([...listed.files.keys()]).toEqual(['a']);
   });
 
-  test('lists regular files only: no hidden, dangling or special ones, and nothing that is a download', async () => {
+  test('lists only regular files: no hidden, dangling or special files, and no unfinished downloads', async () => {
     for (const path of [
       'a.gguf',
       '模型.gguf',
@@ -99,7 +99,7 @@ describe('listing', () => {
     expect([...listed.files.keys()].sort()).toEqual(['a', 'folder.gguf/inside', 'upper', '模型']);
   });
 
-  test('a scan that is asked for while one runs sees what was put there before it was asked for', async () => {
+  test('includes files that were added before a rescan was requested, even if a scan is running', async () => {
     const listed = store();
     const running = listed.refresh();
     put('models/late.gguf');
@@ -111,7 +111,7 @@ describe('listing', () => {
     expect([...listed.files.keys()]).toEqual(['late']);
   });
 
-  test('lists what index.json knows under the ids it gives', async () => {
+  test('lists files in index.json under their ids in it', async () => {
     put('models/blobs/1.gguf');
     writeFileSync(
       join(modelsDir, 'index.json'),
@@ -125,8 +125,8 @@ describe('listing', () => {
   });
 });
 
-describe('finding', () => {
-  test('takes the quantisation that is asked for', async () => {
+describe('ModelStore.find', () => {
+  test('selects the requested quantisation', async () => {
     put('models/org/m/m-Q4_0.gguf');
     put('models/org/m/m-Q8_0.gguf');
 
@@ -135,7 +135,7 @@ describe('finding', () => {
     expect(file.path).toEndWith('m-Q8_0.gguf');
   });
 
-  test('names the quantisations that are there instead of the one that is not', async () => {
+  test('names the available quantisations if the requested one is missing', async () => {
     put('models/m-Q4_0.gguf');
 
     expect(await messageOf(store().find({ modelId: 'm', quant: 'Q6_K' }))).toContain(
@@ -143,14 +143,14 @@ describe('finding', () => {
     );
   });
 
-  test('does not take another model for a variant', async () => {
+  test('does not treat another model as a variant', async () => {
     put('models/Qwen3-8B-Q4_0.gguf');
 
     expect(await messageOf(store().find({ modelId: 'Qwen3' }))).toContain('does not exist');
   });
 
   test.each(['.part', '.aria2', '.crdownload'])(
-    'refuses a file that has a %s file beside it as one that is being downloaded, for now',
+    'refuses a file beside a %s file with a transient error, because it is being downloaded',
     async (mark) => {
       put('models/a.gguf');
       put(`models/a.gguf${mark}`);
@@ -164,7 +164,7 @@ describe('finding', () => {
     },
   );
 
-  test('names the part of a split model that is missing', async () => {
+  test('names the missing part of a split model', async () => {
     put('models/big-00001-of-00002.gguf');
 
     expect(await messageOf(store().find({ modelId: 'big' }))).toContain(
@@ -173,8 +173,8 @@ describe('finding', () => {
   });
 });
 
-describe('file: sources', () => {
-  test('may point into file_roots', async () => {
+describe('a file: source', () => {
+  test('may name a file below file_roots', async () => {
     const path = put('allowed/x.gguf');
 
     const file = await store({ fileRoots: [join(root, 'allowed')] }).find({
@@ -187,8 +187,8 @@ describe('file: sources', () => {
 
   test.each([
     ['by its path', () => `file:${put('secret/x.gguf')}`],
-    ['by climbing', () => `file:${modelsDir}/../secret/x.gguf`],
-    ['by climbing in disguise', () => `file:${modelsDir}/%2e%2e/secret/x.gguf`],
+    ['by parent folders', () => `file:${modelsDir}/../secret/x.gguf`],
+    ['by percent-encoded parent folders', () => `file:${modelsDir}/%2e%2e/secret/x.gguf`],
     [
       'by a link',
       () => {
@@ -196,20 +196,20 @@ describe('file: sources', () => {
         return `file:${modelsDir}/link.gguf`;
       },
     ],
-  ])('may not leave the folders %s', async (_how, source) => {
+  ])('is refused outside the allowed folders: %s', async (_how, source) => {
     put('secret/x.gguf');
 
     expect(await messageOf(store().find({ modelId: 'x', source: source() }))).toContain('outside');
   });
 
-  test('name the file that does not exist', async () => {
+  test('with a missing file is refused with its path', async () => {
     const found = store().find({ modelId: 'x', source: 'file:x.gguf' });
 
     expect(await messageOf(found)).toContain(`${join(modelsDir, 'x.gguf')} does not exist`);
   });
 });
 
-test('a file that is replaced has another fingerprint', async () => {
+test('the fingerprint of a model changes when its file is replaced', async () => {
   const path = put('models/a.gguf');
   const listed = store();
   const before = await listed.find({ modelId: 'a' });

@@ -41,20 +41,20 @@ function refusalOf(act: () => unknown): CortexError {
 }
 
 describe('planLoad', () => {
-  test('replaces what was left open by what fits', () => {
+  test('replaces auto by the values that fit', () => {
     const plan = planLoad('m', settings(), onCard({ gpuLayers: 31 }));
 
     expect(plan.settings).toMatchObject({ contextLength: 65_536, slots: 3, gpuLayers: 31 });
     expect(plan.need).toEqual({ vramMib: 8000, ramMib: 500 });
   });
 
-  test('takes written numbers as written', () => {
+  test('keeps explicit numbers', () => {
     const asked = settings({ context_length: 777, slots: 2, gpu_layers: 'all' });
 
     expect(planLoad('m', asked, onCard()).settings).toEqual(asked);
   });
 
-  test('says which device lacks how much, for written numbers too', () => {
+  test('names the device and the missing memory, also for explicit numbers', () => {
     const facts = onCard({ vramMib: 12_000.2, fits: false });
 
     const refusal = refusalOf(() => planLoad('m', settings({ context_length: 99 }), facts));
@@ -67,7 +67,7 @@ describe('planLoad', () => {
     expect(refusal.retryAfterS).toBeGreaterThan(0);
   });
 
-  test('says so too where it is the memory of the host that is missing', () => {
+  test('names the CPU and the missing memory when RAM is missing', () => {
     const facts = onCard({ ramMib: 12_000, fits: false });
 
     expect(refusalOf(() => planLoad('m', settings(), facts)).details.extra).toEqual({
@@ -76,7 +76,7 @@ describe('planLoad', () => {
     });
   });
 
-  test('warns of a small context and names the KV type that makes room', () => {
+  test('warns of a small context and suggests a smaller KV type', () => {
     const { warnings } = planLoad('m', settings(), onCard({ contextTokens: 16_384 }));
 
     expect(warnings).toHaveLength(1);
@@ -92,12 +92,12 @@ describe('planLoad', () => {
 
   test.each([
     [
-      'a model that was made for no more',
+      'a model with a small trained context',
       {},
       onCard({ contextTokens: 8192, roomyContextTokens: 8192 }),
     ],
     [
-      'a context that was written down',
+      'an explicit context_length',
       { context_length: 4096 },
       onCard({ contextTokens: 4096, roomyContextTokens: 4096 }),
     ],
@@ -107,7 +107,7 @@ describe('planLoad', () => {
   });
 });
 
-test('a load that goes to the CPU although a GPU is here says so', () => {
+test('a load that goes to the CPU although the machine has a GPU has a warning', () => {
   const placement = { ...CPU, warning: 'it runs on the CPU. The driver is not installed.' };
   const facts = { estimate: estimate({ vramMib: 0 }), budget: { ramMib: 10_000 }, placement };
 
@@ -115,7 +115,7 @@ test('a load that goes to the CPU although a GPU is here says so', () => {
 });
 
 describe('planUnknown', () => {
-  test('goes by what the caller believes where nothing else is known', () => {
+  test('uses vram_mb of the caller if there is no estimate', () => {
     const facts = { budget: { vramMib: 1000 }, placement: CARD, fileMib: 800 };
 
     expect(planUnknown('m', settings(), { ...facts, vramMib: 900 }).need?.vramMib).toBe(900);
@@ -123,7 +123,7 @@ describe('planUnknown', () => {
     expect(refusal.details.extra).toEqual({ device: 1, missing_mb: 200 });
   });
 
-  test('reserves at least the size of the file where nobody says what the model takes', () => {
+  test('reserves at least the size of the file without an estimate and vram_mb', () => {
     const facts = { budget: { vramMib: 1000 }, placement: CARD, vramMib: undefined };
 
     expect(planUnknown('m', settings(), { ...facts, fileMib: 800 }).need?.vramMib).toBe(800);
@@ -132,7 +132,7 @@ describe('planUnknown', () => {
   });
 });
 
-test('a shortage is whole and more than nothing, whatever is missing', () => {
+test('a shortage is a whole number above 0', () => {
   const mib = fc.double({ min: 0, max: 1e6, noNaN: true });
   fc.assert(
     fc.property(mib, mib, mib, mib, (vramMib, ramMib, vramRoom, ramRoom) => {

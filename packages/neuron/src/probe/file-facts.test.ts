@@ -23,7 +23,7 @@ const ESTIMATE = {
   slotsMax: 8,
 };
 
-describe('what is known of model files', () => {
+describe('FileFactsStore', () => {
   let folder: string;
   let path: string;
   let fingerprint: string;
@@ -43,7 +43,7 @@ describe('what is known of model files', () => {
     facts.learn(file, { capabilities: ['text'], contextTokens: 4096 });
   };
 
-  test('outlives the daemon, each answer beside the others', async () => {
+  test('keeps all facts about a file for the next daemon', async () => {
     await learned();
 
     expect(store().known(fingerprint)).toMatchObject({
@@ -54,7 +54,7 @@ describe('what is known of model files', () => {
     });
   });
 
-  test('says nothing of a file whose header is another, though size and time are the same', async () => {
+  test('has no facts about a file with a changed header, although size and time are the same', async () => {
     await learned();
     writeFileSync(path, 'GGUF2');
     utimesSync(path, 0, 0);
@@ -63,7 +63,7 @@ describe('what is known of model files', () => {
     expect((await store().current({ path, fingerprint })).template).toBeUndefined();
   });
 
-  test('is forgotten with the file', async () => {
+  test('deletes the facts about a file that no longer exists', async () => {
     await learned();
     rmSync(path);
 
@@ -71,7 +71,7 @@ describe('what is known of model files', () => {
     expect(readdirSync(join(folder, 'facts'))).toEqual([]);
   });
 
-  test('is nothing where it cannot be read, and names it', async () => {
+  test('names a file that it cannot read', async () => {
     rmSync(path);
 
     const failure = await store()
@@ -84,7 +84,7 @@ describe('what is known of model files', () => {
     });
   });
 
-  test('is asked again after an update, and after a crash in the middle of writing', async () => {
+  test('has no facts after an update of neuron, or after a crash during a write', async () => {
     await learned();
     expect(store('2').known(fingerprint)).toBeUndefined();
     await learned();

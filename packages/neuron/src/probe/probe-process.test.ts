@@ -67,8 +67,8 @@ function createProbe(
 const version = async (engine: EngineConnection): Promise<string> => engine.version;
 const never = (): Promise<never> => new Promise(() => undefined);
 
-describe('the process of the probe', () => {
-  test('is started by the first question and answers the next ones too', async () => {
+describe('ProbeProcess', () => {
+  test('starts with the first question and answers the following ones with the same process', async () => {
     const { probe, started } = createProbe();
 
     expect(probe.isRunning).toBe(false);
@@ -97,7 +97,7 @@ describe('the process of the probe', () => {
     expect(order).toEqual(['first', 'second']);
   });
 
-  test('ends after a minute without a question, not before', async () => {
+  test('ends after a minute without a question, and not earlier', async () => {
     const { probe, clock, started } = createProbe();
     await probe.ask(CPU, { ms: 1000 }, version);
 
@@ -111,7 +111,7 @@ describe('the process of the probe', () => {
     expect(started).toHaveLength(2);
   });
 
-  test('holds no timer once it has ended', async () => {
+  test('has no timer once it has ended', async () => {
     const { probe, clock } = createProbe();
     await probe.ask(CPU, { ms: 1000 }, version);
 
@@ -120,7 +120,7 @@ describe('the process of the probe', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  test('is killed when it hangs, and the next question gets a new one', async () => {
+  test('is killed when it hangs, and the next question starts a new process', async () => {
     const { probe, clock, started } = createProbe();
     const asked = Promise.withResolvers<void>();
     const hanging = probe.ask(CPU, { ms: 5000 }, () => {
@@ -137,7 +137,7 @@ describe('the process of the probe', () => {
     expect(started).toHaveLength(2);
   });
 
-  test('on a busy machine is not called endless for what it had no time to compute', async () => {
+  test('does not report an endless template when the machine left it no CPU time', async () => {
     let cpuMs = 0;
     const { probe, clock } = createProbe(undefined, () => cpuMs);
     const asked = Promise.withResolvers<void>();
@@ -155,7 +155,7 @@ describe('the process of the probe', () => {
     expect(await slow).toEqual({ kind: 'late' });
   });
 
-  test('is called endless once it has computed for longer than any answer takes', async () => {
+  test('reports an endless template once it has used more CPU time than any answer needs', async () => {
     let cpuMs = 700;
     const { probe, clock } = createProbe(undefined, () => cpuMs);
     const asked = Promise.withResolvers<void>();
@@ -171,7 +171,7 @@ describe('the process of the probe', () => {
     expect(await endless).toEqual({ kind: 'endless' });
   });
 
-  test('that dies under a question says so instead of answering', async () => {
+  test('reports its end when it dies during a question', async () => {
     const { probe, started } = createProbe((engine) => {
       engine.count = never;
     });
@@ -184,7 +184,7 @@ describe('the process of the probe', () => {
     expect((await dying).kind).toBe('ended');
   });
 
-  test('keeps the vocabulary of a model, and is started anew for that of another', async () => {
+  test('keeps the vocabulary of a model, and restarts for that of another', async () => {
     const { probe, started } = createProbe();
 
     await probe.ask(vocabularyOf('a'), { ms: 1000 }, version);
@@ -196,7 +196,7 @@ describe('the process of the probe', () => {
     expect(started).toHaveLength(2);
   });
 
-  test('that sees a GPU ends with its last question: its context takes memory that a load wants', async () => {
+  test('ends after its last question when it sees a GPU, to free the memory of its driver context', async () => {
     const { probe, started } = createProbe();
     await probe.ask(CPU, { ms: 1000 }, version);
 
@@ -210,7 +210,7 @@ describe('the process of the probe', () => {
     expect(probe.isRunning).toBe(false);
   });
 
-  test('passes on why a vocabulary cannot be read, and answers others', async () => {
+  test('reports why a vocabulary cannot be read, and answers other questions', async () => {
     let loads = 0;
     const { probe } = createProbe((engine) => {
       const load = engine.load.bind(engine);
@@ -227,7 +227,7 @@ describe('the process of the probe', () => {
     expect((await probe.ask(vocabularyOf('b'), { ms: 1000 }, version)).kind).toBe('answered');
   });
 
-  test('is killed too when it hangs over a vocabulary that it has read', async () => {
+  test('is killed when it hangs after it has read a vocabulary', async () => {
     const read = Promise.withResolvers<void>();
     const { probe, clock, started } = createProbe((engine) => {
       engine.load = (_spec, onProgress) => {
@@ -247,7 +247,7 @@ describe('the process of the probe', () => {
     expect(started[0]?.isKilled).toBe(true);
   });
 
-  test('refuses what still waits when the daemon ends', async () => {
+  test('refuses waiting questions when the daemon shuts down', async () => {
     const { probe } = createProbe();
     const asked = Promise.withResolvers<void>();
     const running = probe.ask(CPU, { ms: 5000 }, () => {

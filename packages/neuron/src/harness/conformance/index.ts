@@ -262,7 +262,7 @@ export function harnessConformance(name: string, make: () => Promise<HarnessUnde
     });
 
     test(
-      'frees what a cancelled load took, and can load it then',
+      'frees the memory of a cancelled load, and can load the model again',
       async () => {
         const cancel = new AbortController();
         const loading = failureOf(
@@ -280,7 +280,7 @@ export function harnessConformance(name: string, make: () => Promise<HarnessUnde
     );
 
     test(
-      'reports progress that never goes back',
+      'reports progress that never decreases',
       async () => {
         const ratios: number[] = [];
 
@@ -303,7 +303,7 @@ export function harnessConformance(name: string, make: () => Promise<HarnessUnde
     });
 
     test(
-      'forgets an unloaded model, and does not mind an unknown one',
+      'no longer lists an unloaded model, and ignores an unload of an unknown model',
       async () => {
         await harness.loadModel(load('fifth'), () => undefined, never());
 

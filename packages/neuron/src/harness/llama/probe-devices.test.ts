@@ -9,7 +9,7 @@ import { engineProcesses } from '../../engines/start-engine.ts';
 const never = new AbortController().signal;
 const forgetful = { add: () => undefined, remove: () => undefined };
 
-test('the real engine shows its GPUs, or names what it lacks to open them', async () => {
+test('the real engine lists its GPUs, or names the library that it lacks to open them', async () => {
   const answer = await probeDevices(engineProcesses({ records: forgetful }), never).catch(
     (error: unknown) => error,
   );
@@ -21,7 +21,7 @@ test('the real engine shows its GPUs, or names what it lacks to open them', asyn
   }
 });
 
-test('devices are asked for after the kind of device was opened, and the engine is ended then', async () => {
+test('probeDevices asks for devices after it has opened the kind of device, and then ends the engine', async () => {
   const engine = createScriptedEngine();
   const opened: string[] = [];
   engine.estimate = ({ backend }) => {
@@ -37,7 +37,7 @@ test('devices are asked for after the kind of device was opened, and the engine 
   await connection.ended;
 });
 
-test('an engine that does not answer about its devices is killed when the caller gives up', async () => {
+test('probeDevices kills an engine that does not answer when its caller aborts', async () => {
   const engine = createScriptedEngine();
   const asked = Promise.withResolvers<void>();
   engine.estimate = () => {

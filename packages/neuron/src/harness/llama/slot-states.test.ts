@@ -29,7 +29,7 @@ function createStates(maxMib = 10) {
 }
 
 describe('slots on disk', () => {
-  test('are given back to the model that left them', async () => {
+  test('are restored for the model that saved them', async () => {
     const { states, save } = createStates();
     await save('org/a', 1);
 
@@ -37,7 +37,7 @@ describe('slots on disk', () => {
     expect(states.restoreDir('org/b')).toBeUndefined();
   });
 
-  test('of the oldest models go when the bound is reached', async () => {
+  test('are deleted for the oldest models when the limit is reached', async () => {
     const { states, save } = createStates();
     await save('old', 4, 200);
     await save('newer', 4, 100);
@@ -49,7 +49,7 @@ describe('slots on disk', () => {
     expect(states.restoreDir('newest')).toBeDefined();
   });
 
-  test('go with the file of their model', async () => {
+  test('are deleted with the file of their model', async () => {
     const { states, save, root, directory } = createStates();
     await save('a', 1);
     rmSync(join(root, 'a.gguf'));
@@ -59,7 +59,7 @@ describe('slots on disk', () => {
     expect(readdirSync(directory)).toEqual([]);
   });
 
-  test('of an engine that saved nothing leave nothing', async () => {
+  test('leave no file when the engine saved nothing', async () => {
     const { states, directory } = createStates();
     states.saveOptions('a');
 
@@ -68,7 +68,7 @@ describe('slots on disk', () => {
     expect(readdirSync(directory)).toEqual([]);
   });
 
-  test('that an engine did not finish before the daemon died are deleted at the next start', async () => {
+  test('are deleted at the next start if the engine did not finish saving them', async () => {
     const { states, save, directory } = createStates();
     await save('a', 1);
     const { saveDir = '' } = states.saveOptions('b');
@@ -81,7 +81,7 @@ describe('slots on disk', () => {
     expect(readdirSync(directory)).toHaveLength(2);
   });
 
-  test('whose owner cannot be read are deleted', async () => {
+  test('are deleted if their owner cannot be read', async () => {
     const { states, save, directory } = createStates();
     await save('a', 1);
     const record = readdirSync(directory).find((name) => name.endsWith('.json')) ?? '';
@@ -92,7 +92,7 @@ describe('slots on disk', () => {
     expect(readdirSync(directory)).toEqual([]);
   });
 
-  test('are neither kept nor given back when the operator wants none', async () => {
+  test('are neither saved nor restored with state_disk_mb = 0', async () => {
     const { states, directory } = createStates(0);
 
     expect(states.saveOptions('a')).toEqual({});

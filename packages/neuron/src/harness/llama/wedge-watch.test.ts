@@ -58,13 +58,13 @@ function observed(
 }
 
 describe('WedgeWatch', () => {
-  test('sees a slot that has work and makes no step', () => {
+  test('detects a slot that has work and completes no step', () => {
     const { silenceMs, limitMs } = observed(61_000, () => ({ stats: stats(), lastStepAtMs: 0 }));
 
     expect(silenceMs).toBeGreaterThanOrEqual(limitMs);
   });
 
-  test('does not take slots paused for credit for a wedge', () => {
+  test('does not report slots that are paused for credit', () => {
     const { silenceMs } = observed(600_000, () => ({
       stats: stats({ runnableSlots: 0 }),
       lastStepAtMs: 0,
@@ -73,7 +73,7 @@ describe('WedgeWatch', () => {
     expect(silenceMs).toBe(0);
   });
 
-  test('counts from the moment there was work, not from the last step of an hour ago', () => {
+  test('counts from the arrival of work, not from the last step an hour ago', () => {
     const { silenceMs } = observed(3_600_000, (nowMs) => ({
       stats: stats({ runnableSlots: nowMs < 3_599_000 ? 0 : 1 }),
       lastStepAtMs: 0,
@@ -101,7 +101,7 @@ describe('WedgeWatch', () => {
     expect(limitMs).toBe(200_000);
   });
 
-  test('sees an engine that stopped sending its figures', () => {
+  test('detects an engine that has stopped sending its statistics', () => {
     const clock = createClock();
     const watch = new WedgeWatch({ wedgeMs: 60_000, clock });
     const engine = { lastStats: { atMs: 0, stats: stats({ runnableSlots: 0 }) }, lastStepAtMs: 0 };
@@ -113,7 +113,7 @@ describe('WedgeWatch', () => {
     expect(watch.silenceMs(engine)).toBe(61_000);
   });
 
-  test('gives an engine that says nothing at all no five minutes for its first step', () => {
+  test('does not give an engine without statistics five minutes for its first step', () => {
     const clock = createClock();
     const watch = new WedgeWatch({ wedgeMs: 60_000, clock });
     const engine = { lastStats: { atMs: 0, stats: stats() }, lastStepAtMs: undefined };
@@ -125,7 +125,7 @@ describe('WedgeWatch', () => {
     expect(watch.isWedged(engine)).toBe(true);
   });
 
-  test('does not count time in which the daemon itself did not run as silence of the engine', () => {
+  test('does not count time in which the daemon itself did not run', () => {
     const clock = createClock();
     const watch = new WedgeWatch({ wedgeMs: 10_000, clock });
     const engine = { lastStats: { atMs: 0, stats: stats() }, lastStepAtMs: 0 };

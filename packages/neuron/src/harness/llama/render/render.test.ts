@@ -44,21 +44,21 @@ const usageOf = (chunks: readonly { usage?: CompletionUsage | null | undefined }
   chunks.map(({ usage }) => (usage ? usage.total_tokens : usage));
 
 describe('usage on a chat stream', () => {
-  test('rides on the finish chunk when the caller did not say', () => {
+  test('is part of the finish chunk without include_usage', () => {
     const chunks = chatChunks(undefined);
 
     expect(usageOf(chunks)).toEqual([undefined, undefined, 5]);
     expect(chunks.at(-1)?.choices[0]?.finish_reason).toBe('stop');
   });
 
-  test('comes as a chunk without choices with include_usage: true, null before', () => {
+  test('is a chunk without choices with include_usage: true, and null in the chunks before', () => {
     const chunks = chatChunks(true);
 
     expect(usageOf(chunks)).toEqual([null, null, null, 5]);
     expect(chunks.at(-1)?.choices).toEqual([]);
   });
 
-  test('is nowhere with include_usage: false', () => {
+  test('is absent with include_usage: false', () => {
     expect(usageOf(chatChunks(false))).toEqual([undefined, undefined, undefined]);
   });
 });
@@ -113,7 +113,7 @@ describe('a chat stream', () => {
   });
 });
 
-describe('a whole chat answer', () => {
+describe('a chat answer that is not streamed', () => {
   test('joins text, reasoning and the arguments of each call', () => {
     const answer = createChatAnswer(IDENTITY, { callForm: 'tool_calls' });
     answer.items([{ reasoning: 'h' }, { reasoning: 'm' }]);
@@ -134,7 +134,7 @@ describe('a whole chat answer', () => {
     expect(body.usage).toEqual({ prompt_tokens: 3, completion_tokens: 2, total_tokens: 5 });
   });
 
-  test('has the empty string as content when nothing was said', () => {
+  test('has the empty string as content when the model generated no text', () => {
     const body = ChatCompletion.parse(
       createChatAnswer(IDENTITY, { callForm: 'tool_calls' }).finish(done()),
     );
@@ -144,7 +144,7 @@ describe('a whole chat answer', () => {
 });
 
 describe('completions', () => {
-  test('are announced by a comment and streamed as text', () => {
+  test('start with a comment and stream their text', () => {
     const stream = createCompletionStream(IDENTITY, {
       n: 1,
       includeUsage: true,
@@ -160,7 +160,7 @@ describe('completions', () => {
     expect(chunks.at(-1)?.usage?.total_tokens).toBe(5);
   });
 
-  test('place log probabilities by their offset in the text', () => {
+  test('give log probabilities with their offset in the text', () => {
     const answer = createCompletionAnswer(IDENTITY);
     answer.items([
       { text: 'ab', logprobs: [entry('ab')] },
@@ -176,7 +176,7 @@ describe('completions', () => {
   });
 });
 
-test('a completion keeps the log probabilities of tokens that are parts of one character apart', () => {
+test('a completion keeps separate log probabilities for tokens that are parts of one character', () => {
   const [a, b] = [
     entry(String.raw`bytes:\xe4\xbd`, [0xe4, 0xbd]),
     entry(String.raw`bytes:\xa0`, [0xa0]),
@@ -204,7 +204,7 @@ test('a completion shows the likelier of two tokens with the same text', () => {
   expect(body.choices[0]?.logprobs).toMatchObject({ top_logprobs: [{ '\n': -1 }] });
 });
 
-test('details of usage that are zero are absent', () => {
+test('usage details that are zero are absent', () => {
   const usage = { promptTokens: 9, completionTokens: 4, cachedTokens: 6, reasoningTokens: 2 };
   const body = ChatCompletion.parse(
     createChatAnswer(IDENTITY, { callForm: 'tool_calls' }).finish(done({ usage })),
