@@ -64,6 +64,8 @@ type Fetch = (url: string, init?: RequestInit) => Promise<Response>;
 /** The fetch options of this client; headers are a plain object. */
 type PlainInit = Omit<RequestInit, 'headers'> & {
   readonly headers?: Readonly<Record<string, string>>;
+  /** Bun's own option: no limit on the time without data. */
+  readonly timeout?: false;
 };
 
 interface GatewayClientOptions {
@@ -187,6 +189,8 @@ export function createGatewayClient(
       method: 'POST',
       body,
       headers: { 'content-type': 'application/json' },
+      // An unload waits for running requests, and `fetch` would give up after 300 s without data.
+      timeout: false,
       ...(signal && { signal }),
     });
 
