@@ -1,11 +1,10 @@
 import { MAX_MODEL_CHARS, type ModelEntry } from '@cortex/protocol';
 
-/** Per node. Everything that is known of a model is kept once for each. */
+/** Per node, because cortex keeps state for each model of each node. */
 const MAX_MODELS = 10_000;
 
 /**
- * The models of a node's list that can be asked for, at most 10,000: a node decides neither how much is kept nor
- * how long a name is.
+ * The usable models of a node's list, at most 10,000, so that a node does not decide how much memory cortex uses.
  */
 export function acceptModels(models: readonly ModelEntry[]): readonly ModelEntry[] {
   const named = models.filter(({ id }) => id !== '' && id.length <= MAX_MODEL_CHARS);

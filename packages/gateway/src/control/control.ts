@@ -4,18 +4,18 @@ import type { WireRequest } from '../wire/format-request.ts';
 import type { WireResponse } from '../wire/node-connection.ts';
 import type { SendOptions } from '../wire/node-transport.ts';
 
-/** Settings of cortex.toml that control reads. */
+/** The settings of cortex.toml that control uses. */
 export interface ControlConfig {
   readonly nodes: readonly NodeSettings[];
   readonly pollIntervalS: number;
   readonly failuresBeforeDown: number;
-  /** Longest wait for a management answer of a node, and for the first contact with all nodes. */
+  /** Time limit for management answers of a node, and for the first contact with all nodes. */
   readonly connectS: number;
-  /** Requests waiting in cortex, per model. */
+  /** Maximum number of requests that wait in cortex, per model. */
   readonly maxWaiting: number;
-  /** Longest wait of a streamed request, from its arrival. */
+  /** Maximum wait of a streamed request, from its arrival. */
   readonly maxWaitS: number;
-  /** Longest wait of a request that is not streamed, from its arrival. */
+  /** Maximum wait of a request that is not streamed, from its arrival. */
   readonly maxHoldS: number;
 }
 
@@ -23,11 +23,11 @@ export interface ControlConfig {
 export interface NodeSettings extends NodeConfig {
   /** Bearer token of its API; undefined: none is sent. */
   readonly token?: string | undefined;
-  /** SHA-256 of its TLS certificate, 64 lower-case hex digits; undefined: name and chain are checked. */
+  /** SHA-256 of its TLS certificate, 64 lower-case hex digits; undefined: host name and chain are checked. */
   readonly tlsFingerprint?: string | undefined;
 }
 
-/** What pino's logger offers and control uses. */
+/** The part of pino's logger that control uses. */
 export interface ControlLog {
   debug(fields: object, message: string): void;
   info(fields: object, message: string): void;
@@ -37,51 +37,50 @@ export interface ControlLog {
 
 export interface AcquireRequest {
   readonly requestId: string;
-  /** A resolved model id. An unknown name is rejected with the final 404 (or 503 while no node has answered). */
+  /** A resolved model id. An unknown name is rejected with the final 404, or with 503 while no node has answered. */
   readonly model: string;
-  /** Only this node will do (`id@node`). */
+  /** The only allowed node (`id@node`); undefined: any node. */
   readonly node?: string | undefined;
-  /** Slots taken, all or nothing: the request's `n`; 0 for one that needs only the model's file, and no seat. */
+  /** Number of slots, all or nothing: the request's `n`, or 0 if it needs only the model's file. */
   readonly weight: number;
   readonly stream: boolean;
   readonly affinityKey?: string | undefined;
   /**
-   * Nodes that failed this request already and are not asked again. A node that refused with `queue_full` or
-   * `model_not_loaded` does not belong here.
+   * Nodes that failed this request and are not tried again. Nodes that refused with `queue_full` or
+   * `model_not_loaded` are not included.
    */
   readonly tried: readonly string[];
-  /** A node that is asked only where no other has room. */
+  /** A node that is used only if no other has room. */
   readonly avoided?: string | undefined;
   /**
-   * Monotonic (`Clock.nowMs`) arrival: the waits count from it, and it keeps its place in the queue when it comes
-   * back.
+   * Arrival by `Clock.nowMs`. Waits are measured from it, and a request that returns keeps its position in the queue.
    */
   readonly arrivedMs: number;
 }
 
 export type LeaseSendOptions = Pick<SendOptions, 'connection' | 'onCancel'>;
 
-/** One request's place on a replica. Its holder releases it whatever happens, also when the signal has aborted. */
+/** The slots of one request on a replica. The holder must always release it, also after the signal has aborted. */
 export interface Lease {
   readonly id: string;
   readonly node: string;
   readonly model: string;
-  /** Milliseconds waited for room. */
+  /** Milliseconds that the request waited for room. */
   readonly queueMs: number;
-  /** Milliseconds waited for the load of this replica; undefined: the request did not wait for it. */
+  /** Milliseconds that the request waited for the load of this replica; undefined: it did not wait for a load. */
   readonly loadMs: number | undefined;
   /** Sends a request to the replica, with the node's token. @throws as `NodeTransport.send` */
   send(request: WireRequest, options: LeaseSendOptions): Promise<WireResponse>;
-  /** The node has missed its polls. False for a node that left the configuration: its requests finish. */
+  /** Whether the node is down. False for a node that was removed from the configuration: its requests finish. */
   isNodeDown(): boolean;
-  /** Idempotent. Counts as the last use of the model. */
+  /** Idempotent. Sets the time of the model's last use. */
   release(): void;
 }
 
 /**
- * Outcome of an attempt that changes the snapshot before the next poll: what the node refused with, or that it could
- * not be reached. `queue_full`: the replica counts as full until its next report or a release, so that the next
- * `acquire` waits. Call it before acquiring again.
+ * Outcome of an attempt that changes the snapshot before the next poll: the refusal of the node, or a transport
+ * failure. After `queue_full` the replica counts as full until its next report or a release, so that the next
+ * `acquire` waits. Report it before acquiring again.
  */
 export interface AttemptReport {
   readonly kind:
@@ -100,24 +99,25 @@ export interface ModelCallResult {
   readonly status: string;
 }
 
-/** Where requests get a place, and the one snapshot of the fleet. */
+/** Gives requests a slot, and holds the snapshot of the fleet. */
 export interface Control {
-  /** Immutable, indexed; the same one serves router, API, admin and metrics (behaviour 18). */
+  /** Immutable and indexed. Router, API, admin and metrics use the same one (behaviour 18). */
   snapshot(): FleetSnapshot;
   /**
-   * Alias → model, once, no chains (behaviour 41). `unknown` while a node that has not been heard yet may have it: then
-   * `resolveSettled` tells; where that says `unknown` too, `acquire` with the asked name gives the final error.
+   * Alias → model, once, no chains (behaviour 41). `unknown` while a node without a first contact may have it: then
+   * call `resolveSettled`. If that returns `unknown` too, `acquire` with the asked name rejects with the final
+   * error.
    */
   resolve(asked: string): Resolution;
   /**
-   * `resolve` that waits, where the name is not known otherwise, until every node has answered or missed once (≤
-   * `connectS`), and then has the nodes look for new model files before it says `unknown`.
+   * Like `resolve`, but for an unknown name it first waits until every node has answered or missed once (≤
+   * `connectS`), and then lets the nodes scan for new model files before it returns `unknown`.
    */
   resolveSettled(asked: string, signal: AbortSignal): Promise<Resolution>;
-  /** The name that a request without one stands for; waits as `resolveSettled` does. Undefined: it has to say one. */
+  /** The model of a request that names none; waits like `resolveSettled`. Undefined: the request has to name one. */
   nameForUnnamed(signal: AbortSignal): Promise<string | undefined>;
   /**
-   * A replica with room and a lease on it; waits for room or for a load where it must.
+   * Takes a lease on a replica with room, after waiting for room or for a load if necessary.
    *
    * @throws CortexError the final reason: model_not_found, no_healthy_node, no_capacity, queue_full, model_loading,
    * load_timeout, model_load_failed, node_recovering, shutting_down, invalid_request (`n`), client_closed_request
@@ -126,25 +126,28 @@ export interface Control {
   acquire(request: AcquireRequest, signal: AbortSignal): Promise<Lease>;
   report(attempt: AttemptReport): void;
   /**
-   * Asks a node to load, as the operator: returns when the node has accepted the load, without waiting for its end.
-   * Ignores back-off.
+   * Starts a load for the operator and returns when the node has accepted it, without waiting for its end. Ignores
+   * back-off.
    */
   loadModel(call: ModelCall, signal: AbortSignal): Promise<ModelCallResult>;
-  /** Unloads from `node`, or from every node that holds it. */
+  /** Unloads the model from `node`, or from every node that holds it. */
   unloadModel(
     call: ModelCall & { readonly force: boolean },
     signal: AbortSignal,
   ): Promise<readonly ModelCallResult[]>;
-  /** Requests waiting in cortex for the model. */
+  /** Number of requests that wait in cortex for the model. */
   waiting(model: string): number;
-  /** Leases, summed by weight, of configured nodes. */
+  /** Sum of the weights of the leases on a configured node. */
   inFlight(node: string, model?: string): number;
-  /** Calls after every change of the snapshot; returns how to stop. The listener must not throw. */
+  /**
+   * Calls `listener` after every change of the snapshot; returns a function that unsubscribes. The listener must
+   * not throw.
+   */
   subscribe(listener: (snapshot: FleetSnapshot) => void): () => void;
-  /** Replaces nodes, catalogue, aliases and limits; running requests go on. */
+  /** Replaces nodes, catalogue, aliases and limits. Running requests continue. */
   reconfigure(settings: ControlSettings): void;
   start(): void;
-  /** Waiting requests get shutting_down, polls and load calls end. */
+  /** Rejects waiting requests with shutting_down, and ends polls and load calls. */
   close(): Promise<void>;
 }
 

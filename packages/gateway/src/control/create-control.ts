@@ -1,7 +1,7 @@
 import type { Control } from './control.ts';
 import { type ControlOptions, FleetControl } from './fleet-control.ts';
 
-/** A control that knows its nodes and has asked none of them yet: `start` begins polling. */
+/** Creates a control that has not contacted its nodes yet. `start` starts polling. */
 export function createControl(options: ControlOptions): Control {
   return new FleetControl(options);
 }

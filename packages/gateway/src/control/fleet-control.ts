@@ -40,7 +40,7 @@ export interface ControlOptions extends ControlSettings {
   readonly transport: NodeTransport;
 }
 
-/** Performs what `fleet` decides: holds the snapshot, the leases, the waiting room and the loads together. */
+/** Performs the decisions of `fleet`: connects the snapshot, the leases, the waiting room and the loads. */
 export class FleetControl implements Control {
   readonly #clock: Clock;
   readonly #log: ControlLog;
@@ -99,7 +99,7 @@ export class FleetControl implements Control {
   acquire(request: AcquireRequest, signal: AbortSignal): Promise<Lease> {
     if (this.#isClosed) return Promise.reject(shuttingDown());
     if (signal.aborted) return Promise.reject(clientLeft());
-    // A request that takes no seat does not wait for one.
+    // A request that needs no slot does not wait for one.
     if (request.weight === 0 || this.#room.waiting(request.model) === 0) {
       const selection = this.#select(request);
       if (selection.kind === 'node') {
@@ -155,7 +155,7 @@ export class FleetControl implements Control {
     this.#settings = settings;
     const { config, catalogue, aliases } = settings;
     const { nodes, failuresBeforeDown } = config;
-    // First the snapshot, then the polls: an answer to a question from before its node was configured does not count.
+    // First the snapshot, then the polls: an answer to a poll from before its node was configured does not count.
     this.#fleet.apply({
       kind: 'config_changed',
       config: { nodes, catalogue, aliases, failuresBeforeDown },
@@ -165,7 +165,7 @@ export class FleetControl implements Control {
       this.#leases.forgetNode(node);
       this.#loads.forgetNode(node);
     }
-    // What could not be loaded may have been a mistake in the settings that were just corrected.
+    // Failed loads may have been caused by settings that are corrected now.
     this.#failures.forgetAll();
     this.#room.pumpAll();
   }
@@ -188,7 +188,7 @@ export class FleetControl implements Control {
     return select(this.#fleet.snapshot, request, { leases, failures, nowMs });
   }
 
-  /** `enteredMs`: since when the request has waited; undefined: it has not. */
+  /** `enteredMs`: when the request started to wait; undefined: it did not wait. */
   #grant(request: AcquireRequest, { node, model, basePath }: Replica, enteredMs?: number): Lease {
     const { requestId, weight } = request;
     const target = this.#connections.target(node);
@@ -209,8 +209,7 @@ export class FleetControl implements Control {
   }
 
   /**
-   * How much of the wait since `enteredMs` went into the load of this very replica, and how much into waiting for
-   * room.
+   * Splits the wait since `enteredMs` into the time for the load of this replica and the time for room.
    */
   #waited(target: LoadTarget, enteredMs: number | undefined): Pick<Lease, 'queueMs' | 'loadMs'> {
     if (enteredMs === undefined) return { queueMs: 0, loadMs: undefined };

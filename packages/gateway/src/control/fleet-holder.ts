@@ -5,10 +5,10 @@ import type { ControlLog } from './control.ts';
 type Listener = (snapshot: FleetSnapshot) => void;
 
 /**
- * The one place where events change the state of the fleet and listeners are told.
+ * Applies events to the state of the fleet and notifies listeners.
  *
- * `apply` changes the snapshot at once. Listeners get every snapshot in the order of revisions, also where a listener
- * applies an event itself: its snapshot waits until all have seen the one before.
+ * `apply` changes the snapshot at once. Listeners get every snapshot in the order of revisions. If a listener
+ * applies an event, its snapshot is delivered after all listeners have the previous one.
  */
 export class FleetHolder {
   readonly #state = new FleetState();

@@ -1,17 +1,17 @@
 import type { LeasesView } from '@cortex/fleet';
 
-/** Models per node whose last use is remembered; beyond it the one that was used longest ago is forgotten. */
+/** Models per node whose last use is remembered. Beyond it the least recently used one is forgotten. */
 const MAX_MODELS = 1_000;
 
 function noteUse(lastUsedMs: Map<string, number>, model: string, nowMs: number): void {
-  // Put behind all others: the first key is the one used longest ago.
+  // Moved to the end: the first key is the least recently used one.
   lastUsedMs.delete(model);
   lastUsedMs.set(model, nowMs);
   const [oldest] = lastUsedMs.keys();
   if (lastUsedMs.size > MAX_MODELS && oldest !== undefined) lastUsedMs.delete(oldest);
 }
 
-/** What the leases on one node add up to. Replaced as a whole when the node is removed or replaced. */
+/** Totals of the leases on one node. The object is replaced when the node is removed or replaced. */
 interface NodeLeases {
   total: number;
   readonly byModel: Map<string, number>;
@@ -32,8 +32,7 @@ export interface LeaseRecord extends LeaseClaim {
 }
 
 /**
- * Requests of this cortex by node and model. In-flight counts are leases: taken when a node is chosen,
- * released exactly once, whatever happens.
+ * Requests of this cortex by node and model. A lease is taken when a node is chosen and released exactly once.
  */
 export class Leases implements LeasesView {
   readonly #nodes = new Map<string, NodeLeases>();
@@ -44,7 +43,7 @@ export class Leases implements LeasesView {
     return this.#byModel.get(model);
   }
 
-  /** Own requests on the node by model, summed by weight, as they are now: the map does not change later. */
+  /** Own requests on the node by model, summed by weight. The map is a copy: it does not change later. */
   ownByModel(node: string): ReadonlyMap<string, number> {
     return new Map(this.#nodes.get(node)?.byModel);
   }
@@ -62,8 +61,7 @@ export class Leases implements LeasesView {
   }
 
   /**
-   * The record, and how to give the place back: once, further calls do nothing. `release` is told the monotonic
-   * time.
+   * Takes a lease. `release` gets the monotonic time and returns true for the first call; further calls do nothing.
    */
   take(claim: LeaseClaim): {
     readonly record: LeaseRecord;
@@ -78,7 +76,7 @@ export class Leases implements LeasesView {
       release: (nowMs) => {
         if (!isHeld) return false;
         isHeld = false;
-        // The node was removed or replaced meanwhile: this request is not on the one that has the name now.
+        // The node was removed or replaced: the request does not count for the new node of this name.
         if (this.#nodes.get(claim.node) !== home) return true;
         this.#add(home, claim, -claim.weight);
         noteUse(home.lastUsedMs, claim.model, nowMs);
@@ -87,7 +85,10 @@ export class Leases implements LeasesView {
     };
   }
 
-  /** Hides everything of a node that was removed or replaced; its streams finish and their releases count nowhere. */
+  /**
+   * Forgets the leases of a node that was removed or replaced. Its streams finish, and their releases change no
+   * count.
+   */
   forgetNode(node: string): void {
     for (const model of this.#nodes.get(node)?.byModel.keys() ?? []) {
       this.#setOwn(model, node, 0);

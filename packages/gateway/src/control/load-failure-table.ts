@@ -1,18 +1,17 @@
 import type { LoadFailure, LoadFailures } from '@cortex/fleet';
 import type { CortexError } from '@cortex/protocol';
 
-/** What callers are told to wait after a failed load, doubled with every further one. */
+/** Retry time that clients get after a failed load, doubled with every further one. */
 const FIRST_BACK_OFF_MS = 10_000;
 const MAX_BACK_OFF_MS = 300_000;
-/** A node that could not be reached did not fail to load: whether it is down is for the polls to say. */
+/** An unreachable node has not failed to load. The polls decide whether it is down. */
 const UNREACHED_BACK_OFF_MS = 1_000;
 /**
- * A node may give the same reason so often, each time within two seconds of the last, before it is asked less
- * often.
+ * Number of times that a node may repeat a reason, each within two seconds of the last, before loads are paused.
  */
 const FREE_REPEATS = 10;
 const REPEAT_MS = 2_000;
-/** Pause before it is asked again then, doubled up to a second. */
+/** Pause before the next load then, doubled up to a second. */
 const FIRST_HOLD_MS = 20;
 const MAX_HOLD_MS = 1_000;
 
@@ -29,19 +28,19 @@ const UNREACHED: ReadonlySet<string> = new Set([
   'conflict',
 ]);
 
-/** Per node; beyond it the oldest is forgotten. Nodes name the models. */
+/** Per node; beyond it the oldest entry is dropped. Needed because nodes choose the model names. */
 const MAX_MODELS = 1_000;
-/** What callers are told of a failure: more than any sentence, less than what a node may send. */
+/** Length to which a reason from a node is shortened. */
 const MAX_REASON_CHARS = 2_000;
 
 interface Entry {
   readonly failure: LoadFailure;
   readonly recordedMs: number;
-  /** Requests that come later ask the node from then on. */
+  /** Later requests try the node again from this time on. */
   readonly heldUntilMs: number;
-  /** Failures whose back-off was over. */
+  /** Failures after the end of the back-off before. */
   readonly rounds: number;
-  /** Answers in quick succession with this reason. */
+  /** Number of times this reason came in quick succession. */
   readonly repeats: number;
 }
 
@@ -49,23 +48,20 @@ function isTransient(error: CortexError): boolean {
   return error.details.transient === true || !STRUCTURAL.has(error.code);
 }
 
-/** The same reason, with other figures in it or not. */
+/** The reason with all numbers replaced, so that reasons that differ only in numbers are equal. */
 const withoutFigures = (reason: string): string => reason.replaceAll(/\d+/g, '0');
 
 /**
  * Failed loads by node and model.
  *
- * The node itself remembers why a load failed, answers at once for as long as that holds, and knows when it ends: a
- * file
- * put back, memory freed, settings corrected. So a request that was there when the load failed gets the reason, and a
- * request that comes later asks the node. Only a node that is asked again and again with the same outcome is left
- * alone, for
- * a second at most.
+ * The node remembers why a load failed, repeats the reason at once, and knows when its cause ends: a file is back,
+ * memory is free, settings are corrected. A request that was waiting when the load failed gets the reason; a later
+ * request tries the node again. Only a node that keeps giving the same reason is not tried for up to a second.
  */
 export class LoadFailureTable {
   readonly #byNode = new Map<string, Map<string, Entry>>();
 
-  /** The failures that count for a request that arrived at `arrivedMs`. */
+  /** The failures that apply to a request that arrived at `arrivedMs`. */
   seenBy(arrivedMs: number, nowMs: number): LoadFailures {
     return {
       failure: (node, model) => {
@@ -77,7 +73,10 @@ export class LoadFailureTable {
     };
   }
 
-  /** Remembers a failure, and what callers are told: 10 s, doubled up to 5 min; at least what the node asked for. */
+  /**
+   * Records a failure with its retry time: 10 s, doubled up to 5 min, and at least the time that the node asked
+   * for.
+   */
   record(call: { node: string; model: string; nowMs: number }, error: CortexError): LoadFailure {
     const { node, model, nowMs } = call;
     const byModel = this.#byNode.get(node) ?? new Map<string, Entry>();
@@ -95,7 +94,7 @@ export class LoadFailureTable {
     if (byModel?.size === 0) this.#byNode.delete(node);
   }
 
-  /** Forgets all failures: what was wrong may have been the configuration. */
+  /** Forgets all failures, because the configuration may have caused them. */
   forgetAll(): void {
     this.#byNode.clear();
   }

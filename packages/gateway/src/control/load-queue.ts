@@ -10,13 +10,13 @@ interface LoadQueueDeps {
   readonly snapshot: () => FleetSnapshot;
   readonly apply: (event: FleetEvent) => void;
   readonly subscribe: (listener: () => void) => () => void;
-  /** Resolves when the node has said that the model is loaded. */
+  /** Resolves when the node has reported that the model is loaded. */
   readonly load: (target: LoadTarget, signal: AbortSignal) => Promise<void>;
-  /** A fresh poll of the node, whatever comes of it. */
+  /** Polls the node. Never rejects. */
   readonly poll: (node: string) => Promise<void>;
   readonly failed: (target: LoadTarget, error: CortexError) => void;
   readonly loaded: (target: LoadTarget) => void;
-  /** Cortex no longer waits for the load, however it ended. */
+  /** Called when cortex no longer waits for a load, for any reason. */
   readonly ended: (model: string) => void;
 }
 
@@ -34,16 +34,15 @@ export interface PastLoad {
 interface Job extends LoadTarget {
   readonly controller: AbortController;
   readonly startedMs: number;
-  /** When the node said that it is loaded. */
+  /** When the node reported the model as loaded. */
   loadedMs?: number | undefined;
 }
 
 const NOT_WANTED = new Error('no request waits for the load');
 
 /**
- * Loads in progress that cortex waits for: one per replica wanted, across the fleet, however many ask
- * (behaviour 20). Each is one open `POST /models/load?wait=true`; closing it tells the node that no request waits
- * any more.
+ * Loads that cortex waits for: one per wanted replica, for any number of requests (behaviour 20). Each is one open
+ * `POST /models/load?wait=true`. Closing it tells the node that no request waits for the load.
  */
 export class LoadQueue {
   readonly #deps: LoadQueueDeps;
@@ -63,8 +62,8 @@ export class LoadQueue {
   }
 
   /**
-   * Starts the load, or joins one that the node has begun for another caller. Does nothing where cortex waits for
-   * it already.
+   * Starts the load, or joins one that the node has started for another caller. Does nothing if cortex already
+   * waits for it.
    */
   ensure(target: LoadTarget): void {
     if (this.has(target.model, target.node)) return;
@@ -80,9 +79,8 @@ export class LoadQueue {
   }
 
   /**
-   * The last load of this replica that cortex waited for; undefined: none. A replica that is ready while its load
-   * call has
-   * not returned was loaded just now: a report came first.
+   * The last load of this replica that cortex waited for; undefined: none. A replica can be ready before its load
+   * call returns, when a report arrives first. It then counts as loaded now.
    */
   lastLoad({ model, node }: LoadTarget): PastLoad | undefined {
     const job = this.#jobs.get(model)?.get(node);
@@ -95,14 +93,14 @@ export class LoadQueue {
     this.#lastLoads.delete(node);
   }
 
-  /** Gives up the loads of the model that `isWanted` (by node) no longer holds for. */
+  /** Cancels the loads of the model for which `isWanted` (by node) returns false. */
   abandon(model: string, isWanted: (node: string) => boolean): void {
     for (const job of this.#jobs.get(model)?.values() ?? []) {
       if (!isWanted(job.node)) job.controller.abort(NOT_WANTED);
     }
   }
 
-  /** Ends the calls to nodes that are down or gone: an answer would never come. */
+  /** Ends the load calls to nodes that are down or removed, which would never be answered. */
   failUnreachable(snapshot: FleetSnapshot): void {
     for (const jobs of this.#jobs.values()) {
       for (const { node, controller } of jobs.values()) {
@@ -114,7 +112,7 @@ export class LoadQueue {
     }
   }
 
-  /** What a caller may be told of the load of `replica`. */
+  /** The state of the load of `replica`, for clients. */
   describe(replica: Replica): LoadingState {
     const startedMs = this.#jobs.get(replica.model)?.get(replica.node)?.startedMs;
     const { progress } = replica;
@@ -143,7 +141,7 @@ export class LoadQueue {
       await load(job, job.controller.signal);
       const loadedMs = clock.nowMs();
       job.loadedMs = loadedMs;
-      // The report brings slots and queue length, which admission needs before the waiters rush in.
+      // The report has slots and queue length, which are needed before waiting requests are admitted.
       await this.#deps.poll(node);
       this.#assertStillLoaded(job, loadedMs);
       this.#remove(job);
@@ -157,7 +155,7 @@ export class LoadQueue {
     }
   }
 
-  /** A node that says "loaded" and then does not list it would be asked again and again. */
+  /** Without this check, a node that returns "loaded" and then does not list the model would be asked endlessly. */
   #assertStillLoaded({ model, node }: LoadTarget, loadedMs: number): void {
     const known = this.#deps.snapshot().nodes.get(node);
     const status = known?.reported.get(model)?.status;
@@ -189,8 +187,8 @@ export class LoadQueue {
   }
 
   /**
-   * The node has the model, or is loading it, with other settings than ours: what is loaded is served. True
-   * when it is loaded in the end.
+   * Handles a node that has the model, or loads it, with other settings: the model is served as it is. True when it
+   * is loaded in the end.
    */
   async #loadsOtherwise({ model, node, controller }: Job): Promise<boolean> {
     const { snapshot, subscribe, poll } = this.#deps;

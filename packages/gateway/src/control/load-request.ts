@@ -1,7 +1,7 @@
 import type { CatalogueModel } from '@cortex/fleet';
 import { formatModelSettings, type LoadModelRequest, withoutUndefined } from '@cortex/protocol';
 
-/** What models.toml leaves to the node. */
+/** Settings that models.toml leaves to the node. */
 const isAutomatic = ([, value]: readonly [string, unknown]): boolean => value === 'auto';
 
 /**

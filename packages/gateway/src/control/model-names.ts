@@ -8,11 +8,11 @@ interface ModelNamesDeps {
   readonly clock: Clock;
   readonly fleet: FleetHolder;
   readonly rescan: Rescan;
-  /** The longest wait for nodes that have not answered yet. */
+  /** Maximum wait for nodes that have not answered yet. */
   readonly connectMs: () => number;
 }
 
-/** What the names stand for that requests use: aliases, models, and models that nobody has reported yet. */
+/** Resolves the names in requests: aliases, models, and models that no node has reported yet. */
 export class ModelNames {
   readonly #deps: ModelNamesDeps;
 
@@ -32,7 +32,7 @@ export class ModelNames {
     if (this.#mayBeUnheard(asked)) await this.firstContact(signal);
     const resolution = resolveModel(fleet.snapshot, asked);
     if (resolution.kind === 'model') return resolution;
-    // Its file may have been put into a models folder a moment ago.
+    // The file may have just been added to a models folder.
     await rescan.request(signal);
     return resolveModel(fleet.snapshot, asked);
   }
@@ -70,7 +70,7 @@ export class ModelNames {
     });
   }
 
-  /** A node that has not been heard yet may have a model of that very name, which comes before globs and `default`. */
+  /** A node without a first contact may have a model of this name, which has priority over globs and `default`. */
   #mayBeUnheard(asked: string): boolean {
     const { snapshot } = this.#deps.fleet;
     if (snapshot.pendingNodes === 0) return false;

@@ -8,14 +8,14 @@ export interface Waiter {
   readonly enteredMs: number;
   readonly resolve: (lease: Lease) => void;
   readonly reject: (error: CortexError) => void;
-  /** Frees its timer and listener. */
+  /** Removes its timer and listener. */
   readonly end: () => void;
   cancelTimer?: () => void;
 }
 
 /** The requests that wait for one model, in the order of their arrival. */
 export class ModelQueue {
-  /** Came back after a failed attempt: they arrived before all others and keep that place. */
+  /** Requests that returned after a failed attempt. They arrived before all others and keep their position. */
   readonly #returned = new Set<Waiter>();
   readonly #arrived = new Set<Waiter>();
   #latestArrivalMs = -Infinity;
@@ -27,7 +27,7 @@ export class ModelQueue {
     return this.#returned.size + this.#arrived.size;
   }
 
-  /** Whether some of them can only go to certain nodes. */
+  /** Whether some requests can run only on certain nodes. */
   get hasConstrained(): boolean {
     return this.#constrained > 0;
   }
@@ -54,7 +54,7 @@ export class ModelQueue {
     if (isConstrained(waiter)) this.#constrained -= 1;
   }
 
-  /** Whether one of the requests can use a load on `node`. */
+  /** Whether a load on `node` is useful for one of the requests. */
   wants(node: string): boolean {
     if (this.#constrained < this.size) return true;
     for (const { request } of this) {
@@ -63,7 +63,7 @@ export class ModelQueue {
     return false;
   }
 
-  /** False while a pump is under way: it will then go round once more. */
+  /** Returns false during a pump, which then makes one more round. */
   beginPump(): boolean {
     this.#pumpAgain = this.#isPumping;
     if (this.#isPumping) return false;
@@ -71,7 +71,7 @@ export class ModelQueue {
     return true;
   }
 
-  /** Whether something changed during the round, so that another is due. */
+  /** Whether the queue changed during the round, so that another one is needed. */
   endPump(): boolean {
     const again = this.#pumpAgain;
     this.#pumpAgain = false;

@@ -10,10 +10,10 @@ import type { FleetHolder } from './fleet-holder.ts';
 import type { Leases } from './leases.ts';
 import { NodePoller } from './node-poller.ts';
 
-/** Between polls of a node where something is under way that requests wait for. */
+/** Pause between polls of a node that requests wait for. */
 const FAST_POLL_MS = 1_000;
 
-/** Fleets up to this size are polled in step: that is a burst of a few milliseconds. */
+/** Fleets up to this size are polled simultaneously, in a burst of a few milliseconds. */
 const IN_STEP_NODES = 20;
 
 interface Connection {
@@ -51,8 +51,7 @@ export class NodeConnections {
   }
 
   /**
-   * Makes the connections what `config` says; returns the names of nodes that were removed or are another machine
-   * now.
+   * Updates the connections to `config`; returns the names of nodes that were removed or are now another machine.
    */
   configure(config: ControlConfig): readonly string[] {
     this.#pollIntervalMs = config.pollIntervalS * 1000;
@@ -61,7 +60,7 @@ export class NodeConnections {
     for (const [name, { target }] of this.#connections) {
       const node = wanted.get(name);
       if (node?.endpoint !== target.endpoint) gone.push(name);
-      // With another token or certificate it is the same node, spoken to anew.
+      // With another token or certificate it is the same node with new connections.
       if (node === undefined || !isSameTarget(target, toTarget(node, config)))
         this.#disconnect(name);
     }
@@ -83,12 +82,12 @@ export class NodeConnections {
     await Promise.all(this.#stopping);
   }
 
-  /** @throws CortexError no_healthy_node when the node is not configured (any more). */
+  /** @throws CortexError no_healthy_node when the node is not configured. */
   client(node: string): NeuronClient {
     return this.#connection(node).client;
   }
 
-  /** @throws CortexError no_healthy_node when the node is not configured (any more). */
+  /** @throws CortexError no_healthy_node when the node is not configured. */
   target(node: string): NodeTarget {
     return this.#connection(node).target;
   }
@@ -99,12 +98,12 @@ export class NodeConnections {
     throw new CortexError('no_healthy_node', `There is no node ${node} in the configuration.`);
   }
 
-  /** A fresh poll; resolves when it is over, at once for a node that is not configured. */
+  /** Polls the node; resolves when the poll has ended, or at once for a node that is not configured. */
   async poll(node: string): Promise<void> {
     await this.#connections.get(node)?.poller.pollNow();
   }
 
-  /** Has a node look at its models folders, then polls it. A node that cannot do the first lists what it knows. */
+  /** Lets a node scan its models folders, then polls it. A failed scan is ignored. */
   async rescan(node: string, signal: AbortSignal): Promise<void> {
     const connection = this.#connections.get(node);
     await connection?.client.rescan(signal).catch((error: unknown) => {
@@ -113,7 +112,7 @@ export class NodeConnections {
     await this.poll(node);
   }
 
-  /** Sees to it that a node where something is under way is polled within a second. */
+  /** Makes sure that a node that requests wait for is polled within a second. */
   hurry(node: string): void {
     this.#connections.get(node)?.poller.hurry();
   }
@@ -162,7 +161,7 @@ export class NodeConnections {
     return isFast ? Math.min(FAST_POLL_MS, this.#pollIntervalMs) : this.#pollIntervalMs;
   }
 
-  /** A change is under way there, or requests wait for room on one of its replicas. */
+  /** Whether a model of the node is in a transient state, or requests wait for room on one of its replicas. */
   #isWaitedFor({ state, replicas }: NodeSnapshot): boolean {
     if (state !== 'up') return false;
     for (const { model, status, isReady } of replicas.values()) {

@@ -6,7 +6,7 @@ import type { NeuronClient } from '../nodes/neuron-client.ts';
 import { acceptModels } from './accept-models.ts';
 import type { ControlLog } from './control.ts';
 
-/** Hardware and harnesses change rarely, but an upgraded neuron may tell more. */
+/** Hardware and harnesses change rarely, but an upgraded neuron may report more. */
 const DISCOVERY_EVERY_MS = 600_000;
 
 interface PollerDeps {
@@ -18,14 +18,14 @@ interface PollerDeps {
   readonly node: () => NodeSnapshot | undefined;
   /** Own leases on the node by model, now. */
   readonly ownInFlight: () => ReadonlyMap<string, number>;
-  /** Until the next poll, asked after each. */
+  /** Pause until the next poll; called after each poll. */
   readonly pauseMs: () => number;
   /**
-   * The pause after the very first poll, as a part of the usual one: spreads the polls of a large fleet over the
+   * The pause after the first poll, as a fraction of the usual one: spreads the polls of a large fleet over the
    * interval.
    */
   readonly firstPauseRatio: number;
-  /** Misses closer together than this count as one: a node may be asked more often than usual while requests fail. */
+  /** Missed polls closer together than this count as one, because failing requests cause additional polls. */
   readonly missSpacingMs: () => number;
 }
 
@@ -45,7 +45,7 @@ interface KnownPath {
 }
 
 /**
- * Asks one node again and again, on its own timer, so that a slow or hung node costs only itself.
+ * Polls one node on its own timer, so that a slow or hung node does not affect others.
  *
  * Two polls of a node never overlap.
  */
@@ -71,10 +71,10 @@ export class NodePoller {
     void this.pollNow();
   }
 
-  /** Resolves when a poll that began after this call is over, whatever came of it. */
+  /** Resolves when a poll that started after this call has ended, with any result. */
   pollNow(): Promise<void> {
     if (!this.#running) return this.#begin();
-    // The poll under way may have asked before what the caller wants to see: one more after it, shared.
+    // The running poll may be too old for the caller: one more follows it, shared by all callers.
     this.#next ??= this.#running.then(() => {
       this.#next = undefined;
       return this.#begin();
@@ -82,14 +82,14 @@ export class NodePoller {
     return this.#next;
   }
 
-  /** Sees to it that the next poll is due after the pause as it is now, and not later. */
+  /** Moves the next poll forward if the current pause is shorter than the one it was scheduled with. */
   hurry(): void {
     if (this.#running || this.#stop.signal.aborted) return;
     const pauseMs = this.#deps.pauseMs();
     if (this.#deps.clock.nowMs() + pauseMs < this.#dueMs) this.#schedule(pauseMs);
   }
 
-  /** Ends the timer and a poll under way, whose outcome counts no more. */
+  /** Ends the timer and a running poll, whose result is ignored. */
   async stop(): Promise<void> {
     this.#stop.abort(new Error('the poller was stopped'));
     this.#cancelTimer?.();
@@ -142,7 +142,7 @@ export class NodePoller {
     });
   }
 
-  /** All or nothing: a node that cannot say what it has loaded cannot be used either. */
+  /** All or nothing: a node that cannot list its models cannot be used. */
   async #ask(signal: AbortSignal): Promise<Answers> {
     const { client } = this.#deps;
     const [health, models, found] = await Promise.all([
@@ -162,7 +162,10 @@ export class NodePoller {
     apply({ kind: 'node_missed', node: name, sentMs, atMs, error: message });
   }
 
-  /** What the node is, at first contact, at reconnect and every ten minutes. A node that cannot say is still used. */
+  /**
+   * Discovery and version, at first contact, at reconnect and every ten minutes. A failure has no effect on the
+   * node's state.
+   */
   async #discover(signal: AbortSignal): Promise<Found> {
     const { client, clock, log, name, node } = this.#deps;
     const known = node();
@@ -184,10 +187,9 @@ export class NodePoller {
   }
 
   /**
-   * The path under which inference is sent, asked once per load of a model, before the model counts as loaded; none
-   * where a
-   * node does not say. One after the other: many at once, from every node of a large fleet at first contact, would keep
-   * the polls themselves from their deadline.
+   * Asks for the inference path of a model, once per load and before the model counts as loaded. A node may return
+   * none. The calls are sequential: in a large fleet, parallel calls at first contact would delay the polls beyond
+   * their deadline.
    */
   async #askBasePaths(models: readonly ModelEntry[], signal: AbortSignal): Promise<void> {
     const { client, clock, log, name, apply } = this.#deps;

@@ -16,7 +16,7 @@ interface OperatorDeps {
   readonly connections: NodeConnections;
 }
 
-/** The operator decides when to try again. */
+/** Failures do not matter here: the operator decides when to try again. */
 const NO_FAILURES: LoadFailures = { failure: () => undefined };
 
 function assertNode(snapshot: FleetSnapshot, node: string | undefined): void {
@@ -34,7 +34,7 @@ function assertNode(snapshot: FleetSnapshot, node: string | undefined): void {
 const notSettled = (): CortexError =>
   new CortexError('no_healthy_node', 'Not every node has answered yet.');
 
-/** Loads and unloads that the operator asks for: no waiting room, no back-off. */
+/** Loads and unloads by the operator, without waiting room and back-off. */
 export class OperatorCalls {
   readonly #deps: OperatorDeps;
 
@@ -81,7 +81,7 @@ export class OperatorCalls {
     );
   }
 
-  /** Where the model is loaded or being loaded already, else the best place to load it. */
+  /** The node where the model is loaded or loading, or else the best node to load it. */
   #loadTarget({ model, node }: ModelCall): ModelCallResult {
     const { fleet, leases, clock } = this.#deps;
     const { snapshot } = fleet;

@@ -45,7 +45,7 @@ function noHealthyNode(
   return new CortexError('no_healthy_node', text, { retryAfterS: NO_NODE_RETRY_S });
 }
 
-/** A refusal of the fleet as the error that the caller gets (behaviour 17). */
+/** Converts a refusal of the fleet into the error for the client (behaviour 17). */
 export function refusalError(
   refusal: Refusal,
   model: string,

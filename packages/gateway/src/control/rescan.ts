@@ -3,7 +3,7 @@ import type { Clock } from '@cortex/service';
 /**
  * The shortest time between the starts of two scans.
  *
- * Requests for unknown names cost the nodes two scans per second at most, however many there are.
+ * Therefore requests for unknown names cost the nodes at most two scans per second.
  */
 const SPACING_MS = 500;
 
@@ -11,11 +11,11 @@ interface RescanDeps {
   readonly clock: Clock;
   /** Names of the nodes that are up. */
   readonly nodes: () => readonly string[];
-  /** Has one node look at its models folders and takes over what it lists then. Never rejects. */
+  /** Lets one node scan its models folders, then polls it. Never rejects. */
   readonly scan: (node: string, signal: AbortSignal) => Promise<void>;
 }
 
-/** Has the nodes look for new model files, where a request names a model that nobody knows. */
+/** Lets the nodes scan for new model files when a request names an unknown model. */
 export class Rescan {
   readonly #deps: RescanDeps;
   readonly #closed = new AbortController();
@@ -27,9 +27,12 @@ export class Rescan {
     this.#deps = deps;
   }
 
-  /** Resolves when every node that answers has looked since this call, or when `signal` aborts. */
+  /**
+   * Resolves when every node that answers has completed a scan that started after this call, or when `signal`
+   * aborts.
+   */
   async request(signal: AbortSignal): Promise<void> {
-    // A scan that runs may have passed the folder already: one more after it, which all callers share.
+    // A running scan may have passed the folder already: one more follows it, shared by all callers.
     this.#next ??= this.#begin();
     const aborted = Promise.withResolvers<void>();
     const onAbort = (): void => aborted.resolve();

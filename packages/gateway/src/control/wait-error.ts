@@ -7,7 +7,8 @@ const RETRY_AFTER_WAIT_S = 5;
 
 function loadError(request: AcquireRequest, loading: LoadingState): CortexError {
   const { model, stream } = request;
-  // A held client comes back while the load goes on; a stream has waited as long as anybody is let wait.
+  // A client of a request that is not streamed can retry while the load continues. A stream has already waited for
+  // the maximum time.
   if (stream && loading.state !== 'pulling') {
     return new CortexError('load_timeout', `${model} was not loaded in time.`, { loading });
   }
@@ -17,7 +18,7 @@ function loadError(request: AcquireRequest, loading: LoadingState): CortexError 
   });
 }
 
-/** The error for a request whose time in the waiting room is over, by what it waited for. */
+/** The error for a request that waited too long, depending on what it waited for. */
 export function waitError(
   request: AcquireRequest,
   selection: Exclude<Selection, { kind: 'refused' }>,

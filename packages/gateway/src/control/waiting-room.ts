@@ -18,29 +18,29 @@ interface RoomDeps {
   readonly clock: Clock;
   readonly limits: () => WaitingLimits;
   readonly select: (request: AcquireRequest) => Selection;
-  /** `enteredMs`: since when the request has waited. */
+  /** `enteredMs`: when the request started to wait. */
   readonly grant: (request: AcquireRequest, replica: Replica, enteredMs: number) => Lease;
   readonly refuse: (request: AcquireRequest, selection: Selection) => CortexError;
-  /** The error for a request whose time is over, by what it waited for. */
+  /** The error for a request that waited too long. */
   readonly expire: (request: AcquireRequest, selection: Selection) => CortexError;
-  /** A load is needed (or under way on a node): start or join it. */
+  /** A load is needed, or already running on a node: start or join it. */
   readonly wantLoad: (request: AcquireRequest, selection: Selection) => void;
-  /** A request left: loads that no request waits for may end. */
+  /** A request left: loads that no request waits for can be cancelled. */
   readonly left: (model: string, isWanted: (node: string) => boolean) => void;
-  /** The first request began to wait for the model. */
+  /** The first request started to wait for the model. */
   readonly waitingBegan: (model: string) => void;
 }
 
 const isLoad = ({ kind }: Selection): boolean => kind === 'load' || kind === 'loading';
 
-/** Equal for requests that wait for the same: what blocks one blocks the other. */
+/** Equal for requests with the same choice of nodes: if one is blocked, so is the other. */
 const constraintOf = ({ node = '', tried }: AcquireRequest): string =>
   tried.length === 0 ? node : `${node} ${tried.join(' ')}`;
 
 /**
- * Where requests wait for room or for a load, first come first served per model (behaviour 39a).
+ * Holds the requests that wait for room or for a load, in the order of arrival per model (behaviour 39a).
  *
- * Nothing here decides: whenever something changed, the waiting requests are put to `select` again, in order.
+ * It makes no decisions: after each change it calls `select` again for the waiting requests, in order.
  */
 export class WaitingRoom {
   readonly #deps: RoomDeps;
@@ -54,7 +54,7 @@ export class WaitingRoom {
     return this.#queues.get(model)?.size ?? 0;
   }
 
-  /** Resolves with a lease when it is this request's turn. An aborted request leaves no trace. */
+  /** Resolves with a lease when it is the turn of this request. An aborted request is removed completely. */
   enter(request: AcquireRequest, signal: AbortSignal): Promise<Lease> {
     return new Promise((resolve, reject) => {
       const queue = this.#queues.get(request.model) ?? new ModelQueue();
@@ -82,7 +82,7 @@ export class WaitingRoom {
     });
   }
 
-  /** Grants the room that has become free for one model. */
+  /** Admits waiting requests of one model while there is room. */
   pump(model: string): void {
     const queue = this.#queues.get(model);
     if (!queue || !queue.beginPump()) return;
@@ -116,8 +116,8 @@ export class WaitingRoom {
       } else {
         blocked.add(constraint);
         if (isLoad(selection)) this.#deps.wantLoad(waiter.request, selection);
-        // A request that can run on any node blocks the requests behind it; only those bound to a node may still
-        // need a load.
+        // A request that can run on any node blocks the requests behind it; only requests for certain nodes may
+        // still need a load.
         if (constraint === '' && !queue.hasConstrained) return;
       }
     }
@@ -136,7 +136,7 @@ export class WaitingRoom {
     waiter.reject(error);
     if (queue.size > 0) this.#deps.left(model, (node) => queue.wants(node));
     this.#dropIfEmpty(model, queue);
-    // It may have blocked the requests behind it.
+    // The request may have blocked the requests behind it.
     this.pump(model);
   }
 
@@ -151,7 +151,7 @@ export class WaitingRoom {
     this.#deps.left(model, () => false);
   }
 
-  /** No request waits for a pull longer than `maxHoldMs`; a stream waits for anything else up to `maxWaitMs`. */
+  /** No request waits longer than `maxHoldMs` for a pull. A stream waits up to `maxWaitMs` for anything else. */
   #armDeadline(waiter: Waiter): void {
     const { clock, limits, expire, select } = this.#deps;
     const { request } = waiter;

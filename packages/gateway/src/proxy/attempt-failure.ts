@@ -4,25 +4,25 @@ import { ConnectionLost } from '../wire/wire-error.ts';
 import { toNodeError } from '../nodes/node-error.ts';
 import { type RefusalCode, type WholeAnswer } from './node-answer.ts';
 
-/** Why an attempt may be followed by another one (behaviour 7). */
+/** The failure of an attempt after which another one is allowed (behaviour 7). */
 export type Failure = { readonly node: string; readonly model: string } & (
   | {
       readonly kind: 'unreachable';
       readonly error: CortexError;
-      /** It was a connection that had been used before: the node itself may be well. */
+      /** The connection had been used before, so the node may be healthy. */
       readonly isStaleConnection: boolean;
     }
   | { readonly kind: RefusalCode; readonly answer: WholeAnswer }
 );
 
-/** Thrown out of work whose client has left. */
+/** Thrown by work whose client has disconnected. */
 export const clientLeft = (): CortexError =>
   new CortexError('client_closed_request', 'The client disconnected.');
 
 /**
- * A transport failure before the head of an answer.
+ * Converts a transport failure before the head of an answer.
  *
- * @throws CortexError what is final: another attempt could do the work twice, or would meet the same answer
+ * @throws CortexError if the failure is final: another attempt could do the work twice, or would get the same answer
  */
 export function toUnreachable(
   reason: unknown,
@@ -34,7 +34,7 @@ export function toUnreachable(
   return { kind: 'unreachable', node, model, error, isStaleConnection };
 }
 
-/** How control says that there is no replica to go to, as opposed to a wait that has ended. */
+/** Codes with which control reports that there is no replica, in contrast to a wait that has ended. */
 const NO_REPLICA: ReadonlySet<string> = new Set([
   'no_capacity',
   'no_healthy_node',
@@ -46,9 +46,9 @@ const notLoaded = ({ node, model }: Failure, cause?: CortexError): CortexError =
   new CortexError('no_capacity', `Node ${node} no longer has ${model} loaded.`, { cause });
 
 /**
- * The answer to give after the last attempt: that of the node, as it gave it.
+ * The answer after the last attempt: the one of the node, unchanged.
  *
- * @throws CortexError where there is none to give: `model_not_loaded` never leaves cortex
+ * @throws CortexError if there is none: `model_not_loaded` is never sent to a client
  */
 export function lastAnswer(failure: Failure, cause?: CortexError): WholeAnswer {
   if (failure.kind === 'unreachable') throw failure.error;
@@ -57,16 +57,16 @@ export function lastAnswer(failure: Failure, cause?: CortexError): WholeAnswer {
 }
 
 /**
- * The answer to give when, after `failure`, there is no place for the request and `error` says why.
+ * The answer when, after `failure`, `acquire` rejected with `error`.
  *
- * @throws CortexError where the wait for a place has ended, or there is no answer to give
+ * @throws CortexError if the wait for a slot has ended, or there is no answer
  */
 export function answerWithoutPlace(failure: Failure | undefined, error: CortexError): WholeAnswer {
-  // A request that a full queue sent back waits like any other: its wait ends as theirs do.
+  // A request that was refused with `queue_full` waits like any other, and its wait ends with the same error.
   if (failure === undefined || failure.kind === 'queue_full') throw error;
   const isFinal = NO_REPLICA.has(error.code) || error.code === 'model_load_failed';
   if (!isFinal) throw error;
-  // Why the load failed says more than that it was needed.
+  // The reason of the failed load is more useful than the fact that a load was needed.
   if (failure.kind === 'model_not_loaded' && error.code === 'model_load_failed') throw error;
   return lastAnswer(failure, error);
 }

@@ -1,13 +1,13 @@
 import { type Clock } from '@cortex/service';
 
-/** How exact a deadline is: commits, keep-alives and idle limits are seconds long. */
+/** Accuracy of a deadline. Commits, keep-alives and idle limits are seconds long. */
 const SWEEP_MS = 250;
 
 /** A timeout that is moved by writing `dueMs`; costs nothing until it is due. */
 export interface Deadline {
   /** Monotonic milliseconds. */
   dueMs: number;
-  /** Called once when due, after which the deadline is gone unless `run` sets it anew. */
+  /** Called once when due. The deadline is then removed, unless `run` sets a new one. */
   run: () => void;
   cancel(): void;
 }

@@ -18,13 +18,13 @@ import { type Deadlines } from './deadlines.ts';
 import { errorCodeOf, type NodeAnswer, refusalOf, type WholeAnswer } from './node-answer.ts';
 import { type OpenExchanges } from './open-exchanges.ts';
 
-/** Attempts of one request, the first included (behaviour 7). */
+/** Maximum number of attempts of a request, including the first (behaviour 7). */
 const MAX_ATTEMPTS = 3;
 
 export interface ProxyLimits {
-  /** A stream whose node sends nothing for so long ends with `node_timeout`. */
+  /** A stream ends with `node_timeout` when its node sends nothing for this long. */
   readonly streamIdleMs: number;
-  /** The connection of a client that takes nothing for so long is closed. */
+  /** The connection of a client that reads nothing for this long is closed. */
   readonly stallMs: number;
 }
 
@@ -39,18 +39,18 @@ export interface ProxyDeps {
 /** A request that is ready to be sent to a node. */
 export interface OutgoingRequest {
   readonly wire: WireRequest;
-  /** Nodes that failed are added to `tried`, or are to be avoided. */
+  /** Failed nodes are added to `tried`, or become `avoided`. */
   readonly place: AcquireRequest & { readonly tried: string[]; avoided?: string | undefined };
-  /** Aborts when the client has left. */
+  /** Aborts when the client has disconnected. */
   readonly signal: AbortSignal;
   /** Its idle limit is lifted; the exchange restores it when it ends. */
   readonly connection: ClientConnection;
 }
 
 /**
- * One request between its client and the nodes: takes leases, tries nodes, and gives everything back exactly once.
+ * One request between its client and the nodes: takes leases, tries nodes, and releases everything exactly once.
  *
- * Ends by `end`, `fail` or the client leaving, whichever comes first; what comes later has no effect.
+ * Ends by `end`, `fail` or a disconnect of the client, whichever comes first. Later calls have no effect.
  */
 export class Exchange {
   readonly meter: RequestMeter;
@@ -59,13 +59,13 @@ export class Exchange {
   #lease: Lease | undefined;
   #cut: ((reason: unknown) => void) | undefined;
   #isEnded = false;
-  /** The connection to the node is in use, so that ending early has to cut it. */
+  /** Whether the connection to the node is in use and has to be closed when the exchange ends early. */
   #isReading = false;
-  /** The answer has not come yet: its head, or all of it if it is no stream. */
+  /** Whether the answer is still expected: its head, or all of it if it is not a stream. */
   #isAwaited = false;
-  /** When the attempt was sent, monotonic ms. */
+  /** When the attempt was sent, in monotonic ms. */
   #sentMs = 0;
-  /** Since when it has waited for a place, monotonic ms; undefined while it has one. */
+  /** When it started to wait for a slot, in monotonic ms; undefined while it has one. */
   #waitsSinceMs: number | undefined;
   #onEnd: (() => void) | undefined;
   readonly #onLeave = (): void => this.leave();
@@ -79,7 +79,7 @@ export class Exchange {
     if (request.signal.aborted) this.leave();
   }
 
-  /** The request has ended: nothing more is sent or recorded. */
+  /** Whether the request has ended: nothing more is sent or recorded. */
   get isEnded(): boolean {
     return this.#isEnded;
   }
@@ -89,7 +89,7 @@ export class Exchange {
     return this.#lease;
   }
 
-  /** Calls `run` once when the exchange ends, at once if it has. */
+  /** Calls `run` once when the exchange ends, or at once if it has ended. */
   onEnd(run: () => void): void {
     if (this.#isEnded) run();
     else this.#onEnd = run;
@@ -98,7 +98,7 @@ export class Exchange {
   /**
    * The first final answer of a node (behaviour 7).
    *
-   * @throws CortexError why there is none; `client_closed_request` when the client has left meanwhile.
+   * @throws CortexError if there is none; `client_closed_request` when the client has disconnected.
    */
   async open(): Promise<NodeAnswer> {
     let failure: Failure | undefined;
@@ -109,7 +109,7 @@ export class Exchange {
       } catch (error) {
         return answerWithoutPlace(failure, toCortexError(error));
       }
-      // A request that a full queue sent back to the waiting room goes on with the attempt that it was.
+      // A request that returned to the waiting room after `queue_full` continues its attempt.
       if (failure?.kind !== 'queue_full') this.meter.attempts += 1;
       const isStale = failure?.kind === 'unreachable' && failure.isStaleConnection;
       const result = await this.#attemptOn(lease, isStale ? 'new' : 'any');
@@ -122,7 +122,7 @@ export class Exchange {
     }
   }
 
-  /** Tells control and the next `acquire` what an attempt has shown. */
+  /** Reports a failed attempt to control, and excludes the node from the next `acquire` if necessary. */
   #noteFailure(failure: Failure): void {
     const { control, log } = this.deps;
     const { kind, node, model } = failure;
@@ -139,25 +139,25 @@ export class Exchange {
     this.#isReading = false;
   }
 
-  /** The request is over: the record is written, its place given back. */
+  /** Ends the request: writes the record and releases the lease. */
   end(status: number, code?: string): void {
     this.#finish(() => this.meter.end({ outcome: outcomeOf(status, code), status, code }));
   }
 
-  /** Over with an error of cortex's own. */
+  /** Ends the request with an error of cortex. */
   fail(thrown: unknown): CortexError {
     const error = toCortexError(thrown);
     this.#finish(() => this.meter.fail(error));
     return error;
   }
 
-  /** The client takes nothing any more: its connection is closed. */
+  /** Closes the connection of a client that no longer reads. */
   drop(): void {
     this.leave();
     this.#request.connection.drop();
   }
 
-  /** The client has left. */
+  /** Ends the request because the client has disconnected. */
   leave(): void {
     this.#finish(() =>
       this.meter.end({ outcome: 'client_left', status: 499, code: 'client_closed_request' }),
@@ -189,7 +189,7 @@ export class Exchange {
     this.#cut = undefined;
   }
 
-  /** A lease on a replica. @throws CortexError why there is none */
+  /** Takes a lease on a replica. @throws CortexError if there is none */
   async #acquire(): Promise<Lease> {
     this.#waitsSinceMs = this.deps.deadlines.nowMs();
     const lease = await this.deps.control.acquire(this.#request.place, this.#request.signal);
@@ -266,8 +266,9 @@ export class Exchange {
   }
 
   /**
-   * Gives the attempt up when its node does. A streamed answer begins when the request was accepted, so that silence
-   * means a dead node; one that is not streamed may take as long as its node answers polls (behaviour 3).
+   * Aborts the attempt when its node fails. A streamed answer starts when the node accepts the request, so that
+   * silence means a dead node. An answer that is not streamed may take as long as its node answers polls (behaviour
+   * 3).
    */
   checkNode(nowMs: number): void {
     const { limits } = this.deps;

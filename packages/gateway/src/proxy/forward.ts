@@ -7,12 +7,12 @@ import { type NodeAnswer, renderAnswerAsEvent, type WholeAnswer } from './node-a
 import { relay, type StreamDialect } from './relay.ts';
 import { streamResponse } from './stream-response.ts';
 
-/** How long a stream's status line is held for the real one (behaviour 4). */
+/** How long the status of a stream is held back for the answer of the node (behaviour 4). */
 const HOLD_MS = 1000;
 /** Interval between keep-alive comments while the stream is silent. */
 const KEEP_ALIVE_MS = 5000;
 
-/** What every answer of an inference request carries. */
+/** Headers of every answer to an inference request. */
 function ownHeaders(exchange: Exchange): Record<string, string> {
   const { meter } = exchange;
   const headers: Record<string, string> = { 'x-request-id': meter.requestId };
@@ -35,7 +35,7 @@ const openAiDialect = (exchange: Exchange): StreamDialect => ({
   errorEvent: (error) => renderErrorEvent(error, 'openai', exchange.meter.requestId),
 });
 
-/** For a client that has left. It is never read, but every handler has to settle. */
+/** For a client that has disconnected. It is never read, but every handler has to return a response. */
 const leftResponse = (): Response => new Response(null, { status: 499 });
 
 function refuse(exchange: Exchange, thrown: unknown): Response {
@@ -57,7 +57,7 @@ function answerWhole(exchange: Exchange, answer: WholeAnswer): Response {
   const { status, bytes } = answer;
   const headers = Object.assign(toClientHeaders(answer.headers), ownHeaders(exchange));
   const response = new Response(HAS_NO_BODY.has(status) ? null : bytes, { status, headers });
-  // Only now: a request whose answer cannot be built has not ended well.
+  // After the response is built: a request whose answer cannot be built has not succeeded.
   exchange.end(status, codeOfAnswer(answer));
   return response;
 }
@@ -67,7 +67,7 @@ function answerWith(exchange: Exchange, answer: NodeAnswer): Response {
   return streamResponse(relay(exchange, answer, openAiDialect(exchange)), streamHeaders(exchange));
 }
 
-/** What `opening` gave, or undefined when it has not settled after about `ms`. */
+/** The result of `opening`, or undefined if it has not settled after about `ms`. */
 function settledWithin<T>(
   exchange: Exchange,
   opening: Promise<T>,
@@ -88,7 +88,10 @@ function settledWithin<T>(
   });
 }
 
-/** A stream that was committed before its node answered: comments until then, then the node's events or one error. */
+/**
+ * The body of a stream whose status was sent before its node answered: comments, then the node's events or one
+ * error.
+ */
 async function* hold(
   exchange: Exchange,
   opening: Promise<NodeAnswer>,

@@ -2,7 +2,7 @@ import { NEURON_HEADERS, toHeaderText } from '@cortex/protocol';
 
 import { type WireHeaders } from '../wire/response-parser.ts';
 
-/** Between two hops only (RFC 9110, 7.6.1), or made anew for the next hop. */
+/** Headers for one hop only (RFC 9110, 7.6.1), or set again for the next hop. */
 const HOP_BY_HOP = [
   'connection',
   'keep-alive',
@@ -28,10 +28,10 @@ const NOT_FORWARDED: ReadonlySet<string> = new Set([
   'x-api-key',
   'api-key',
   'cookie',
-  // Of the page that called: a node has rules of its own for pages that call it directly.
+  // These describe the page that called. A node applies its own rules to pages that call it directly.
   'origin',
   'referer',
-  // Identity is what cortex says it is.
+  // Only cortex sets the identity of a request.
   'forwarded',
   'x-real-ip',
   'x-request-id',
@@ -51,7 +51,7 @@ const isIdentity = (name: string): boolean =>
 
 const NOTHING: readonly string[] = [];
 
-/** Names that `Connection` declares to be for this hop; `keep-alive` and `close` alone are the usual case. */
+/** Names that `Connection` declares to be for this hop. Usually it is only `keep-alive` or `close`. */
 function connectionNames(connection: string | undefined): readonly string[] {
   if (connection === undefined || connection === 'keep-alive' || connection === 'close')
     return NOTHING;
@@ -64,7 +64,7 @@ function passOn(
 ): Record<string, string> {
   const { connection } = all;
   const dropped = connectionNames(typeof connection === 'string' ? connection : undefined);
-  // Without a prototype: a header may be named like one of its members.
+  // No prototype, because a header may have the name of one of its members.
   const passed: Record<string, string> = Object.create(null);
   for (const name in all) {
     if (withheld.has(name) || isIdentity(name) || dropped.includes(name)) continue;
@@ -77,17 +77,16 @@ function passOn(
 export interface Identity {
   readonly requestId: string;
   readonly principal: string;
-  /** Request fields that the alias asked for sets by default; undefined: none. */
+  /** Default request fields of the alias in the request; undefined: none. */
   readonly params: Readonly<Record<string, unknown>> | undefined;
 }
 
 /**
- * The headers of a client's request as its node gets them (behaviour 10); the node's token is added where they are
- * sent.
+ * The headers that the node gets for a client's request (behaviour 10). The connection adds the node's token.
  */
 export function toNodeHeaders(client: Headers, identity: Identity): Record<string, string> {
   const headers = passOn(client.toJSON(), NOT_FORWARDED);
-  // A compressed stream is a buffered one, and could not be looked into.
+  // A compressed stream would be buffered, and cortex could not read it.
   headers['accept-encoding'] = 'identity';
   headers['x-request-id'] = identity.requestId;
   headers[NEURON_HEADERS.principal] = toHeaderText(identity.principal);
@@ -98,6 +97,6 @@ export function toNodeHeaders(client: Headers, identity: Identity): Record<strin
   return headers;
 }
 
-/** The headers of a node's answer as the client gets them, without those that cortex adds. */
+/** The headers that the client gets from a node's answer, without those that cortex adds. */
 export const toClientHeaders = (node: WireHeaders): Record<string, string> =>
   passOn(node, NOT_RELAYED);

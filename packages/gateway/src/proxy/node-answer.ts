@@ -2,7 +2,7 @@ import { CortexError, NEURON_HEADERS, renderErrorEvent, SSE_DONE } from '@cortex
 
 import { type WireHeaders } from '../wire/response-parser.ts';
 
-/** An answer of a node that was read whole: not streamed, or refused. Its bytes reach the client as they are. */
+/** An answer of a node that was read whole: not streamed, or refused. The client gets its bytes unchanged. */
 export interface WholeAnswer {
   readonly kind: 'whole';
   readonly status: number;
@@ -22,42 +22,42 @@ export type NodeAnswer = WholeAnswer | StreamAnswer;
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** The `error` object of an OpenAI envelope; undefined where there is none. */
+/** The `error` object of an OpenAI envelope; undefined if there is none. */
 function readEnvelope(bytes: Uint8Array): Readonly<Record<string, unknown>> | undefined {
   try {
     const body: unknown = JSON.parse(new TextDecoder().decode(bytes));
     return isRecord(body) && isRecord(body['error']) ? body['error'] : undefined;
   } catch {
-    // An answer of something else than neuron: its status has to say it all.
+    // The answer is not from a neuron: only its status is known.
     return undefined;
   }
 }
 
-/** The code that a node gave for its error; undefined where it gave none. */
+/** The code of a node's error; undefined if there is none. */
 export function errorCodeOf({ bytes }: WholeAnswer): string | undefined {
   const code = readEnvelope(bytes)?.['code'];
   return typeof code === 'string' ? code : undefined;
 }
 
-/** The codes with which neuron refuses before any work is done, so that another replica may be asked. */
+/** Codes with which neuron refuses before it does any work, so that another replica may be tried. */
 const RETRIED = ['model_not_loaded', 'queue_full', 'node_recovering', 'shutting_down'] as const;
 export type RefusalCode = (typeof RETRIED)[number];
 
-/** Why a node refused without doing any work; undefined where its answer is final (behaviour 7). */
+/** The code of a refusal without any work; undefined if the answer is final (behaviour 7). */
 export function refusalOf(answer: WholeAnswer): RefusalCode | undefined {
   if (answer.status < 400 || answer.headers[NEURON_HEADERS.refused] !== '1') return undefined;
   const code = errorCodeOf(answer);
   return RETRIED.find((retried) => retried === code);
 }
 
-/** The last event of a stream that has begun, and what the record says of it. */
+/** The last event of a stream that has started, with status and code for the record. */
 interface LateAnswer {
   readonly event: string;
   readonly status: number;
   readonly code: string;
 }
 
-/** A whole answer where a stream has begun: its error as the last event of the stream. */
+/** Renders a whole answer as the last event of a stream that has started. */
 export function renderAnswerAsEvent(answer: WholeAnswer, requestId: string): LateAnswer {
   const { status, headers, bytes } = answer;
   const envelope = status >= 400 ? readEnvelope(bytes) : undefined;

@@ -3,13 +3,13 @@ import { type Clock } from '@cortex/service';
 
 /** A request that is being answered. */
 export interface OpenExchange {
-  /** Ends it early: the client gets `reason`, as status or as event. */
+  /** Ends it early: the client gets `reason` as status or as error event. */
   abortAttempt(reason: CortexError): void;
-  /** Gives up a node that stopped answering before the answer came. */
+  /** Aborts the attempt if its node stopped answering. */
   checkNode(nowMs: number): void;
 }
 
-/** The requests that are being answered now, so that a shutdown can wait for them. */
+/** The running requests, so that a shutdown can wait for them. */
 export class OpenExchanges {
   readonly #open = new Set<OpenExchange>();
   readonly #clock: Clock;
@@ -20,7 +20,7 @@ export class OpenExchanges {
     this.#clock = clock;
   }
 
-  /** New requests are refused. */
+  /** Whether new requests are refused. */
   get isClosing(): boolean {
     return this.#isClosing;
   }
@@ -29,7 +29,7 @@ export class OpenExchanges {
     this.#open.add(exchange);
   }
 
-  /** Looks after the nodes of all open exchanges; called about every second. */
+  /** Checks the nodes of all open exchanges; called about every second. */
   checkNodes(nowMs: number): void {
     for (const exchange of this.#open) exchange.checkNode(nowMs);
   }
@@ -39,8 +39,7 @@ export class OpenExchanges {
   }
 
   /**
-   * Refuses new requests and waits for the open ones, at most `graceMs`; then ends those that are left with
-   * `reason`.
+   * Refuses new requests, waits up to `graceMs` for the open ones, then ends the rest with `reason`.
    */
   async close(graceMs: number, reason: CortexError): Promise<void> {
     this.#isClosing = true;
@@ -60,5 +59,5 @@ export class OpenExchanges {
   }
 }
 
-/** What an aborted request gets to write its error. */
+/** Time that an aborted request has to write its error. */
 const LAST_WORDS_MS = 500;

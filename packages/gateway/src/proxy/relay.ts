@@ -5,7 +5,7 @@ import { type Exchange } from './exchange.ts';
 import { type StreamAnswer } from './node-answer.ts';
 import { StreamTap } from './stream-tap.ts';
 
-/** How a client's dialect renders what cortex itself has to say in a stream. */
+/** Renders the events that cortex itself adds to a stream, in the client's dialect. */
 export interface StreamDialect {
   errorEvent(error: CortexError): string;
 }
@@ -17,7 +17,7 @@ function idleError(node: string, idleMs: number): CortexError {
   );
 }
 
-/** Writes what the tap saw into the record of the request. */
+/** Copies the counts of the tap into the record of the request. */
 function account(exchange: Exchange, tap: StreamTap): void {
   const { meter } = exchange;
   meter.contentEvents = tap.contentEvents;
@@ -40,9 +40,9 @@ function toStreamError(thrown: unknown, node: string): CortexError {
 }
 
 /**
- * Relays a node's stream, whole events as they come (behaviours 2 and 3), and ends the exchange with it.
+ * Relays a node's stream in whole events without delay (behaviours 2 and 3), and then ends the exchange.
  *
- * Whatever cuts it short, the client gets an error event and a clean end, unless it has left itself.
+ * If the stream is cut off, the client gets an error event and a clean end, unless it has disconnected.
  */
 export async function* relay(
   exchange: Exchange,
@@ -53,7 +53,7 @@ export async function* relay(
   const node = exchange.lease?.node ?? 'unknown';
   const tap = new StreamTap();
   const onSilence = (): void => exchange.abortAttempt(idleError(node, limits.streamIdleMs));
-  // The generator rests at a yield until the client has taken what was sent before.
+  // The generator is suspended at a yield until the client has read the previous bytes.
   const onStall = (): void => exchange.drop();
   const deadline: Deadline = deadlines.set(limits.streamIdleMs, onSilence);
   exchange.onEnd(() => {
@@ -76,17 +76,17 @@ export async function* relay(
     exchange.markRead();
     const end = tap.end();
     exchange.meter.usage = end.usage;
-    // The rest of an unfinished event is dropped: nothing could be written behind it.
+    // An incomplete event is dropped, because no event can be written after it.
     if (!end.isDone && end.error === undefined) throw brokenOff(node);
     exchange.end(end.error?.status ?? 200, end.error?.code);
-    // The last event says why the stream ended. A second error would only hide it.
+    // The last event has the reason of the end. A second error would hide it.
     if (!end.isDone) yield SSE_DONE;
   } catch (thrown) {
     if (exchange.isEnded) return;
     const error = exchange.fail(toStreamError(thrown, node));
     yield dialect.errorEvent(error);
   } finally {
-    // Reached without an end only when the reader of this generator gave it up.
+    // The exchange is still open here only if the reader of this generator stopped.
     exchange.leave();
   }
 }

@@ -1,7 +1,7 @@
 /**
- * A streamed answer. The generator is suspended while the client has not taken what it gave.
+ * A streamed answer. The generator is suspended while the client does not read.
  *
- * An async generator is the one kind of body that ends well when clients leave under Bun; see DESIGN.md.
+ * An async generator is the only kind of body that ends correctly under Bun when clients disconnect; see DESIGN.md.
  */
 export function streamResponse(
   body: AsyncGenerator<Uint8Array | string, void>,

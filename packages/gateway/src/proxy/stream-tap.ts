@@ -27,12 +27,12 @@ function parseEvent(data: string): Readonly<Record<string, unknown>> | undefined
     const event: unknown = JSON.parse(data);
     return isJsonObject(event) ? event : undefined;
   } catch {
-    // `[DONE]`, or text of another kind: it is forwarded all the same.
+    // `[DONE]` or other text, which is forwarded as well.
     return undefined;
   }
 }
 
-/** Whether an event brings something that a person would see, and not only the role or usage. */
+/** Whether an event has visible content, and not only the role or usage. */
 function hasContent(data: string): boolean {
   const choices = parseEvent(data)?.['choices'];
   if (!Array.isArray(choices)) return false;
@@ -46,7 +46,7 @@ function hasContent(data: string): boolean {
   );
 }
 
-/** Events from the first with content on, 0 when there is none. */
+/** Number of events from the first one with content on; 0 if there is none. */
 function contentEventsIn(events: Uint8Array): number {
   const data = decoder
     .decode(events)
@@ -57,17 +57,17 @@ function contentEventsIn(events: Uint8Array): number {
   return first === -1 ? 0 : data.length - first;
 }
 
-/** What the end of a stream says about it. */
+/** Facts that are known at the end of a stream. */
 export interface StreamEnd {
   readonly usage: NeuronUsage | undefined;
   /** `data: [DONE]` was the last event. */
   readonly isDone: boolean;
-  /** The error event that ended it; absent when it ended well. */
+  /** The error event that ended the stream; undefined if there was none. */
   readonly error: StreamError | undefined;
 }
 
 export interface StreamError {
-  /** `unknown` where the event has none. */
+  /** `unknown` if the event has none. */
   readonly code: string;
   /** The status that the answer would have had before the commit. */
   readonly status: number;
@@ -76,7 +76,7 @@ export interface StreamError {
 const isErrorStatus = (status: unknown): status is number =>
   typeof status === 'number' && Number.isInteger(status) && status >= 400 && status < 600;
 
-/** What an error event says; undefined for any other event. */
+/** Code and status of an error event; undefined for any other event. */
 function errorIn(data: string | undefined): StreamError | undefined {
   const error = data === undefined ? undefined : parseEvent(data)?.['error'];
   if (error === undefined || error === null) return undefined;
@@ -89,19 +89,21 @@ function errorIn(data: string | undefined): StreamError | undefined {
 }
 
 /**
- * Cuts a stream into what is relayed, and notes what passes: events are parsed until the first content, and only
- * counted
- * from then on.
+ * Splits a stream into whole events and collects facts about it. Events are parsed until the first content, then
+ * only counted.
  */
 export class StreamTap {
   /** Events from the first content on. An estimate of the tokens sent, where a node reports no usage. */
   contentEvents = 0;
-  /** When the first content passed, and the last event; monotonic ms. */
+  /** Times of the first content and of the last event, in monotonic ms. */
   firstContentMs: number | undefined;
   lastContentMs: number | undefined;
   readonly #events = new WholeEvents();
 
-  /** What `chunk` completes and can be relayed now; undefined for nothing. @throws CortexError `node_protocol_error` */
+  /**
+   * The bytes that `chunk` completes and that can be relayed now; undefined if there are none. @throws CortexError
+   * `node_protocol_error`
+   */
   push(chunk: Uint8Array, nowMs: number): Uint8Array | undefined {
     const events = this.#events;
     const before = events.eventCount;

@@ -1,24 +1,23 @@
-/** Bytes that may wait unread before their sender is stopped. */
+/** Unread bytes above which the sender is paused. */
 const HIGH_WATER_BYTES = 256 << 10;
 
-/** How the sender of a body is stopped. */
+/** Pauses and resumes the sender of a body. */
 export interface Backpressure {
   pause(): void;
   resume(): void;
 }
 
-/** A body that is read once: part by part, or whole. */
+/** A body that is read once: in parts, or whole. */
 export interface ResponseBody extends AsyncIterable<Uint8Array<ArrayBuffer>> {
   /** Rejects when the body was cut off. A body that is complete is returned without a promise. */
   readAll(): Promise<Uint8Array<ArrayBuffer>> | Uint8Array<ArrayBuffer>;
 }
 
 /**
- * The body of an answer between a socket that pushes and a reader that pulls.
+ * Connects a socket that pushes the body of an answer with a reader that pulls it.
  *
- * A read returns everything that waits, joined, so that a slow reader catches up in one step. A reader that stops
- * reading
- * stops the socket.
+ * A read returns all unread bytes, joined, so that a slow reader catches up in one step. The socket is paused while
+ * the reader does not read.
  */
 export class BodyQueue
   implements ResponseBody, AsyncIterableIterator<Uint8Array<ArrayBuffer>, void>
@@ -49,17 +48,17 @@ export class BodyQueue
     this.#backpressure.pause();
   }
 
-  /** Everything was pushed. */
+  /** Ends the body after the last push. */
   end(): void {
     this.#end ??= {};
-    // The sender goes on to the next answer, whether this one is ever read or not.
+    // The sender continues with the next answer even if this one is never read.
     this.#resume();
     const reader = this.#reader;
     this.#reader = undefined;
     reader?.resolve({ done: true, value: undefined });
   }
 
-  /** Nothing more will come; what waits can still be read. */
+  /** Ends the body with an error. Bytes that have arrived can still be read. */
   fail(error: unknown): void {
     this.#end ??= { error };
     const reader = this.#reader;

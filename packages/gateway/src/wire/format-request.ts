@@ -1,4 +1,4 @@
-/** Bodies up to this size leave with their head in one write. */
+/** Bodies up to this size are written together with the head. */
 const ONE_WRITE_BYTES = 64 << 10;
 
 export interface WireRequest {
@@ -12,11 +12,11 @@ export interface WireRequest {
 }
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
-/** Control characters but the tab, and whatever is not one byte (RFC 9110, section 5.5; DEL does no harm). */
+/** Control characters except the tab, and characters that are not one byte (RFC 9110, section 5.5; DEL is harmless). */
 const NOT_IN_VALUE = /[^\t\x20-\xff]/;
 const TARGET = /^\/[\x21-\x7e]*$/;
 
-/** Headers that the connection writes itself: a second one would change where a message ends or who is asked. */
+/** Headers that the connection writes itself. A second one would change the framing or the addressed host. */
 const OWN: ReadonlySet<string> = new Set([
   'host',
   'authorization',
@@ -24,7 +24,7 @@ const OWN: ReadonlySet<string> = new Set([
   'transfer-encoding',
 ]);
 
-/** Whether `text` may be a header value as it is. */
+/** Whether `text` is a valid header value. */
 export const isHeaderValue = (text: string): boolean => !NOT_IN_VALUE.test(text);
 
 /** Whether `text` is the name of a header in lower case. */
@@ -38,7 +38,7 @@ function formatHeader(name: string, value: string): string {
   return `${name}: ${value}\r\n`;
 }
 
-/** The header lines that every request to one node begins with. @throws TypeError when `token` cannot be sent */
+/** The first header lines of every request to a node. @throws TypeError when `token` cannot be sent */
 export function formatOwnHeaders(host: string, token: string | undefined): string {
   if (!isHeaderValue(host))
     throw new TypeError('The host has characters that HTTP does not allow.');
@@ -49,10 +49,10 @@ export function formatOwnHeaders(host: string, token: string | undefined): strin
 }
 
 /**
- * A request as it is written to the connection, in one or two pieces.
+ * Formats a request for the connection, in one or two pieces.
  *
  * @param ownHeaders - From `formatOwnHeaders`.
- * @throws TypeError when the path or a header would break the framing of the message; nothing of it is written then
+ * @throws TypeError when the path or a header would break the framing of the message
  */
 export function formatRequest(
   ownHeaders: string,

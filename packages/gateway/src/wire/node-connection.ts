@@ -3,15 +3,15 @@ import { checkPeer, type PeerCheck, tlsOptions } from './peer-check.ts';
 import { type ResponseHead, ResponseParser } from './response-parser.ts';
 import { ConnectError, ConnectionLost, toConnectError, WireError } from './wire-error.ts';
 
-/** How long a connection is silent before the kernel asks whether its peer is still there. */
+/** Time of silence after which the kernel sends TCP keep-alive probes. */
 const PROBE_AFTER_MS = 30_000;
 
-/** A node's answer whose head has come. */
+/** A node's answer whose head has arrived. */
 export interface WireResponse extends ResponseHead {
   readonly body: ResponseBody;
 }
 
-/** Where a connection leads. */
+/** The other side of a connection. */
 export interface Peer {
   readonly hostname: string;
   readonly port: number;
@@ -23,11 +23,11 @@ interface Running {
   readonly response: PromiseWithResolvers<WireResponse>;
   readonly body: BodyQueue;
   hasHead: boolean;
-  /** The kernel has taken a part of the request. */
+  /** Whether the kernel has accepted a part of the request. */
   isBegun: boolean;
 }
 
-/** One connection to a node, which carries one request after the other. */
+/** One connection to a node. It carries one request at a time. */
 export class NodeConnection {
   readonly #peer: Peer;
   readonly #onIdle: (connection: NodeConnection) => void;
@@ -43,7 +43,7 @@ export class NodeConnection {
   constructor(
     peer: Peer,
     callbacks: {
-      /** Free for another request. */
+      /** The connection is free for another request. */
       readonly onIdle: (connection: NodeConnection) => void;
       readonly onClose: (connection: NodeConnection) => void;
     },
@@ -56,7 +56,7 @@ export class NodeConnection {
       body: (bytes) => this.#running?.body.push(bytes),
       end: (connection) => this.#endAnswer(connection),
     });
-    // Rejected without anybody waiting where a connection ends before its handshake.
+    // Nothing waits for it when a connection ends before its handshake.
     this.#secured.promise.catch(() => undefined);
   }
 
@@ -65,7 +65,7 @@ export class NodeConnection {
   }
 
   /**
-   * Resolves when requests can be sent: with TLS, when the peer has been recognised.
+   * Resolves when requests can be sent: with TLS, after the check of the certificate.
    *
    * @throws ConnectError
    */
@@ -114,9 +114,9 @@ export class NodeConnection {
     return response.promise;
   }
 
-  /** Closes it at once: the node takes that as the end of the request. */
+  /** Closes the connection at once, which cancels the request on the node. */
   destroy(reason: unknown): void {
-    // Not terminated first: that would report a close without a reason before this one.
+    // The socket is terminated later, because that would report a close without this reason first.
     this.#closed(reason);
   }
 
@@ -169,12 +169,12 @@ export class NodeConnection {
     const running = this.#running;
     this.#running = undefined;
     running?.body.end();
-    // An answer that comes before the whole request was taken leaves the rest of it behind.
+    // If the answer arrives before the whole request was written, the rest of the request is still unwritten.
     if (connection === 'spent' || this.#unwritten.length > 0) this.destroy(undefined);
     else this.#onIdle(this);
   }
 
-  /** The node, or the network, ended it. */
+  /** The node or the network closed the connection. */
   #lost(error: unknown): void {
     if (this.#isClosed) return;
     this.#secured.reject(

@@ -1,12 +1,12 @@
-/** Where a node is reached, how it is recognised, and what it is shown. */
+/** How a node is reached and authenticated. */
 export interface NodeTarget {
   /** Base URL from the configuration: scheme, host, port and path prefix of every request. */
   readonly endpoint: string;
   /** Bearer token; undefined: none is sent. */
   readonly token?: string | undefined;
-  /** SHA-256 of the certificate's DER form, 64 lower-case hex digits; undefined: name and chain are checked instead. */
+  /** SHA-256 of the certificate's DER form, 64 lower-case hex digits; undefined: host name and chain are checked. */
   readonly tlsFingerprint?: string | undefined;
-  /** How long a connection may take to be made, TLS included. */
+  /** Time limit for connecting, TLS handshake included. */
   readonly connectMs: number;
 }
 

@@ -10,11 +10,11 @@ const MAX_IDLE_MS = 20_000;
 
 export interface SendOptions {
   readonly target: NodeTarget;
-  /** Put before the path, without a slash at its end; undefined for nothing. */
+  /** Prefix of the path, without a slash at its end; undefined: none. */
   readonly basePath?: string | undefined;
-  /** `new`: over a connection that has carried no request, so that it cannot have been closed as idle. */
+  /** `new`: use a new connection, which cannot have been closed as idle. */
   readonly connection: 'any' | 'new';
-  /** Called with a function that cuts the request off, its body included. */
+  /** Called with a function that cancels the request and the body of its answer. */
   readonly onCancel: (cancel: (reason: unknown) => void) => void;
 }
 
@@ -25,7 +25,7 @@ interface Pool extends Peer {
   /** Path prefix of the configured endpoint. */
   readonly prefix: string;
   readonly connectMs: number;
-  /** The one used last at the end. */
+  /** The most recently used one is last. */
   readonly idle: { readonly connection: NodeConnection; readonly sinceMs: number }[];
 }
 
@@ -47,8 +47,7 @@ function createPool({ endpoint, token, tlsFingerprint, connectMs }: NodeTarget):
 /**
  * Sends requests to nodes over kept-alive HTTP/1.1 connections, plain or with TLS.
  *
- * `fetch` would do the same through a thread of its own and a `Headers` each way, at more than twice the CPU
- * (see ../proxy/DESIGN.md).
+ * `fetch` would need more than twice the CPU (see ../proxy/DESIGN.md).
  */
 export class NodeTransport {
   readonly #clock: Clock;
@@ -59,18 +58,18 @@ export class NodeTransport {
     this.#clock = clock;
   }
 
-  /** Connections, in use or idle. */
+  /** Number of connections, in use or idle. */
   get openCount(): number {
     return this.#open.size;
   }
 
   /**
-   * Resolves with the head of the answer; its body follows.
+   * Sends a request and resolves with the head of its answer. The body follows.
    *
-   * Sent again by itself only where the node cannot have read anything of it.
+   * The request is repeated only if the node cannot have read any of it.
    *
-   * @throws ConnectError, ConnectionLost, WireError, TypeError for a request that cannot be written, or the reason of a
-   * cancel
+   * @throws ConnectError, ConnectionLost, WireError, TypeError for a request that cannot be formatted, or the
+   * reason of a cancel
    */
   async send(request: WireRequest, options: SendOptions): Promise<WireResponse> {
     const pool = this.#poolOf(options.target);
@@ -136,7 +135,7 @@ export class NodeTransport {
     const oldestMs = this.#clock.nowMs() - MAX_IDLE_MS;
     for (let idle = pool.idle.pop(); idle !== undefined; idle = pool.idle.pop()) {
       if (!idle.connection.isClosed && idle.sinceMs > oldestMs) return idle.connection;
-      // Those below have been idle for longer.
+      // The remaining ones have been idle for longer.
       idle.connection.destroy(undefined);
     }
     return undefined;

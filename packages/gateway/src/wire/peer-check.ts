@@ -4,26 +4,26 @@ import { checkServerIdentity } from 'node:tls';
 
 import { ConnectError } from './wire-error.ts';
 
-/** How a node behind TLS is recognised. */
+/** How the certificate of a node is checked. */
 export interface PeerCheck {
   readonly hostname: string;
-  /** 64 lower-case hex digits; undefined: name and chain are checked. */
+  /** 64 lower-case hex digits; undefined: host name and chain are checked. */
   readonly fingerprint: string | undefined;
 }
 
 const TO_PIN = 'set tls_fingerprint for this node to trust its certificate';
 
-/** The TLS options that go with `check`: a pin replaces the checks of name and chain. */
+/** The TLS options for `check`. A fingerprint replaces the checks of host name and chain. */
 export const tlsOptions = ({ hostname, fingerprint }: PeerCheck): Bun.TLSOptions => ({
   rejectUnauthorized: fingerprint === undefined,
   ...(isIP(hostname) === 0 && { serverName: hostname }),
 });
 
 /**
- * Looks at the certificate that the peer has shown in the handshake.
+ * Checks the certificate that the peer presented in the handshake.
  *
  * @param chainError - Why the chain is not trusted; null when it is.
- * @throws ConnectError when the peer is not the node that the configuration means
+ * @throws ConnectError when the peer is not the configured node
  */
 export function checkPeer(
   socket: Bun.TLSSocket,
@@ -31,7 +31,7 @@ export function checkPeer(
   { hostname, fingerprint }: PeerCheck,
 ): void {
   const certificate = socket.getPeerCertificate();
-  // Where the peer does not speak TLS it is undefined, against the types.
+  // It is undefined if the peer does not speak TLS, although the types exclude this.
   if (!certificate || !('raw' in certificate))
     throw new ConnectError('it did not present a certificate', { cause: chainError });
   if (fingerprint !== undefined) {

@@ -1,7 +1,7 @@
 import { isHeaderName, isHeaderValue } from './format-request.ts';
 import { WireError } from './wire-error.ts';
 
-/** Names in lower case; the values of a name that came twice are joined by ", ". No name is inherited. */
+/** Names are in lower case. Values of a repeated name are joined by ", ". The object has no prototype. */
 export type WireHeaders = Readonly<Record<string, string>>;
 
 export interface ResponseHead {
@@ -9,12 +9,12 @@ export interface ResponseHead {
   readonly headers: WireHeaders;
 }
 
-/** What a parser finds, in order: one head, any number of body parts, one end. */
+/** Receives the parts of an answer in order: one head, any number of body parts, one end. */
 export interface ResponseListener {
   head(head: ResponseHead): void;
   /** A view of the bytes that were pushed. */
   body(bytes: Uint8Array<ArrayBuffer>): void;
-  /** `reusable`: the connection is at the beginning of the next answer. */
+  /** `reusable`: the connection can carry another request. */
   end(connection: 'reusable' | 'spent'): void;
 }
 
@@ -25,7 +25,7 @@ const CARRIAGE_RETURN = 0x0d;
 /** No chunk is larger than 2^32 bytes. */
 const MAX_SIZE_DIGITS = 8;
 
-/** The value of a hexadecimal digit's byte, -1 for any other. */
+/** The value of a hexadecimal digit; -1 for any other byte. */
 function hexDigit(byte: number | undefined): number {
   if (byte === undefined) return -1;
   if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
@@ -57,7 +57,7 @@ function parseHeader(
 function parseHead(text: string): ResponseHead & { readonly isHttp10: boolean } {
   const [, minor, status] = STATUS_LINE.exec(text) ?? [];
   if (status === undefined) throw new WireError('the status line is not valid HTTP/1.1');
-  // Without a prototype: a header may be named like one of its members.
+  // No prototype, because a header may have the name of one of its members.
   const headers: Record<string, string> = Object.create(null);
   let lineEnd = text.indexOf('\r\n');
   while (lineEnd !== -1) {
@@ -69,16 +69,16 @@ function parseHead(text: string): ResponseHead & { readonly isHttp10: boolean } 
 }
 
 /**
- * Reads the answers of one HTTP/1.1 connection (RFC 9112), one after the other.
+ * Parses the answers of one HTTP/1.1 connection (RFC 9112).
  *
- * Body bytes are passed on as views, never joined: a chunk of a stream usually arrives in one piece and leaves in one.
+ * Body bytes are emitted as views and never joined, because a chunk of a stream usually arrives in one piece.
  */
 export class ResponseParser {
   readonly #listener: ResponseListener;
   #state: State = 'head';
   #head: Uint8Array<ArrayBuffer>[] = [];
   #line = '';
-  /** Body bytes that are still to come, of the body or of the chunk. */
+  /** Remaining bytes of the body or of the chunk. */
   #left = 0;
   #isKeptAlive = true;
 
@@ -86,12 +86,12 @@ export class ResponseParser {
     this.#listener = listener;
   }
 
-  /** No byte of an answer has come since the last one ended. */
+  /** Whether no byte has arrived since the end of the last answer. */
   get isIdle(): boolean {
     return this.#state === 'head' && this.#head.length === 0;
   }
 
-  /** The next answer may begin. */
+  /** Prepares for the next answer. */
   reset(): void {
     this.#state = 'head';
     this.#head = [];
@@ -103,14 +103,14 @@ export class ResponseParser {
     while (rest !== undefined && rest.length > 0) rest = this.#step(rest);
   }
 
-  /** The connection was closed. @throws WireError when an answer had not ended */
+  /** Ends the parser when the connection was closed. @throws WireError when an answer is incomplete */
   close(): void {
     if (this.#state === 'until_close') return this.#end('spent');
     if (this.#state !== 'done' && !this.isIdle) throw new WireError('the answer was cut off');
     return undefined;
   }
 
-  /** Takes what it can of `bytes`; the rest, if any. */
+  /** Reads a part of `bytes` and returns the rest, if any. */
   #step(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> | undefined {
     switch (this.#state) {
       case 'head':
@@ -155,7 +155,7 @@ export class ResponseParser {
     const before = this.#head;
     before.push(bytes);
     const joined = before.length === 1 ? bytes : new Uint8Array(Buffer.concat(before));
-    // Sockets give Buffers; making one here would cost as much as the search.
+    // Sockets return Buffers. Creating one here would cost as much as the search.
     const buffer =
       joined instanceof Buffer
         ? joined
@@ -224,7 +224,7 @@ export class ResponseParser {
     return end + 1 < bytes.length ? bytes.subarray(end + 1) : undefined;
   }
 
-  /** A size that stands whole at the beginning of `bytes`, as nearly all do; anything else is read as a line. */
+  /** Reads a chunk size that is complete at the start of `bytes`, the usual case; anything else is read as a line. */
   #readSize(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> | undefined {
     let size = 0;
     let at = 0;

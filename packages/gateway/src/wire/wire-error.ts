@@ -1,9 +1,9 @@
 /*
- * Why a request got no answer. The messages complete a sentence about the node and are shown to callers, so they
- * never hold text of the runtime; that is in `cause`.
+ * Reasons why a request got no answer. The messages complete a sentence about the node and are shown to clients.
+ * They contain no text of the runtime, which is in `cause`.
  */
 
-/** What a node sent is not an HTTP/1.1 answer. */
+/** A node sent bytes that are not a valid HTTP/1.1 answer. */
 export class WireError extends Error {
   override readonly name = 'WireError';
 }
@@ -16,9 +16,9 @@ export class ConnectError extends Error {
 /** The connection ended before the head of an answer. */
 export class ConnectionLost extends Error {
   override readonly name = 'ConnectionLost';
-  /** The connection had carried a request before, so the node may have closed it as idle. */
+  /** Whether the connection had carried a request before, so that the node may have closed it as idle. */
   readonly isReused: boolean;
-  /** No byte of the request was written: the node cannot have begun to read it. */
+  /** Whether no byte of the request was written, so that the node cannot have started to read it. */
   readonly isUnsent: boolean;
 
   constructor(cause: unknown, sent: { readonly isReused: boolean; readonly isUnsent: boolean }) {
@@ -40,7 +40,7 @@ const REASONS: Readonly<Record<string, string>> = {
 const codeOf = (error: unknown): string =>
   error instanceof Error && 'code' in error ? String(error.code) : '';
 
-/** A failed connect of the runtime as a reason of ours. */
+/** Converts a connect error of the runtime. */
 export function toConnectError(error: unknown): ConnectError {
   if (error instanceof ConnectError) return error;
   const code = codeOf(error);
