@@ -38,7 +38,7 @@ const METRICS_SWEEP_MS = 60_000;
 /** How long a record may wait for others: one write per record would cost more than the record itself. */
 const RECORD_DELAY_MS = 25;
 /** Time that finished answers have to leave the socket. */
-const LAST_BYTES_MS = 1000;
+const DRAIN_MS = 1000;
 
 export interface GatewayOptions {
   readonly config: LoadedConfig<GatewayConfig>;
@@ -192,7 +192,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
       const closed = exchanges.close(graceMs, reason);
       await control.close();
       await closed;
-      await stopWithin(listener, LAST_BYTES_MS, clock);
+      await stopWithin(listener, DRAIN_MS, clock);
       await metrics.stop('now');
       for (const stop of stopTicking) stop();
       transport.close();

@@ -27,7 +27,7 @@ async function setUp() {
 const codeOf = async (response: Response) =>
   toObject(toObject(await response.json())['error'])['code'];
 
-/** What the rule says of a call: allowed, or the code of its refusal. */
+/** The result of the access check: allowed, or the code of the refusal. */
 const check = (
   headers: Record<string, string>,
   { peer = '127.0.0.1', peers = 'any' }: { peer?: string; peers?: AdminPeers } = {},

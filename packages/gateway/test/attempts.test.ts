@@ -120,7 +120,7 @@ describe('a kept-alive connection that breaks', () => {
   const OK = 'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}';
 
   test('after the request was sent costs an attempt, which is recorded', async () => {
-    // The first request of a connection is answered, the second one is taken and the connection closed.
+    // Answers the first request of a connection, then reads the second one and closes the connection.
     let broken = 0;
     const node = new RawNode(({ socket, nth }) => {
       if (nth === 1 || broken > 0) return OK;

@@ -20,7 +20,7 @@ async function setUp(slots = 4, toml = '') {
   return { neuron, gateway };
 }
 
-/** What is left behind after the client went: nothing. */
+/** Expects that no state of the request is left. */
 async function expectNothingLeft(gateway: GatewayUnderTest, nth = 1): Promise<void> {
   expect(await gateway.record(nth)).toMatchObject({
     outcome: 'client_left',
@@ -45,7 +45,7 @@ describe('a client that disconnects', () => {
     await new Promise((resolve) => {
       socket.once('connect', resolve);
     });
-    // Another request is answered on the same event loop, so the first has been begun by then.
+    // A later request has been answered on the same event loop, so the first one has started.
     await gateway.get('/health');
 
     socket.destroy();
@@ -149,7 +149,7 @@ describe('a client that disconnects', () => {
   });
 });
 
-/** Resolves when `holds`, looking after every turn of the event loop. */
+/** Resolves when `holds`, checked after every turn of the event loop. */
 async function waitUntil(holds: () => boolean): Promise<void> {
   while (!holds()) {
     await new Promise((resolve) => {

@@ -112,7 +112,7 @@ describe('a load that fails', () => {
     }
     expect(neuron.loadCount).toBe(1);
 
-    // The node alone knows whether the file is there by now.
+    // Only the node knows whether the file is present now.
     under.clock.advance(1);
     const attempt = under.acquire();
     (await neuron.load(2)).succeed();

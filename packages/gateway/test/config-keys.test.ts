@@ -33,7 +33,7 @@ function fake(options: ConstructorParameters<typeof FakeNeuron>[0] = {}): FakeNe
 const codeOf = async (response: Response): Promise<unknown> =>
   toObject(toObject(await response.json())['error'])['code'];
 
-/** A file beside the others, gone with the test. */
+/** A file in a temporary folder, deleted after the test. */
 function fileWith(text: string): string {
   const file = join(temporaryFolder('cortex-keys'), 'file');
   writeFileSync(file, text);
@@ -49,7 +49,7 @@ async function startFull(toml: string): Promise<GatewayUnderTest> {
   return gateway;
 }
 
-/** The load that a request for a catalogued model with these settings begins. */
+/** The load that a request for a catalogue model with these settings starts. */
 async function loadWith(settings: string): Promise<FakeLoad> {
   const neuron = fake({ models: [] });
   const gateway = await start({
@@ -70,7 +70,7 @@ async function expectParams(): Promise<void> {
   expect(request.params).toEqual({ temperature: 0.7 });
 }
 
-/** What an alias sets by default goes to the node beside the body. */
+/** The default fields of an alias are sent to the node in a header. */
 async function expectStampedParams(): Promise<void> {
   const neuron = fake();
   const gateway = await start({

@@ -54,7 +54,7 @@ export class ControlUnderTest {
     });
   }
 
-  /** Started, and every node has been heard. */
+  /** Starts a control and waits for the first contact with every node. */
   static async started(setup: Setup): Promise<ControlUnderTest> {
     const under = new ControlUnderTest(setup);
     under.control.start();
@@ -62,7 +62,7 @@ export class ControlUnderTest {
     return under;
   }
 
-  /** Resolves at the first snapshot, now or later, for which `holds`. */
+  /** Resolves at the first snapshot for which `holds`, at once if it holds now. */
   until(holds: (snapshot: FleetSnapshot) => boolean): Promise<FleetSnapshot> {
     return new Promise((resolve) => {
       const stop = this.control.subscribe((snapshot) => check(snapshot));
@@ -75,7 +75,7 @@ export class ControlUnderTest {
     });
   }
 
-  /** Lets `pauseMs` pass once the node is in its pause, and resolves when the poll after it has been applied. */
+  /** Advances the clock by `pauseMs` during the pause of the node, and resolves when the next poll has been applied. */
   async pollAgain(pauseMs = POLL_MS): Promise<FleetSnapshot> {
     await this.clock.whenSet(pauseMs);
     const { revision } = this.control.snapshot();
@@ -114,7 +114,7 @@ export class ControlUnderTest {
   }
 }
 
-/** The error of a request that is expected to be refused, with what a client would see of it. */
+/** The error of a request that must be refused, as a client would see it. */
 export async function refusal(attempt: Promise<unknown>): Promise<unknown> {
   try {
     await attempt;

@@ -17,7 +17,7 @@ async function setUp() {
   return { neuron, gateway };
 }
 
-/** A decoder as strict as those in the field: every blank line ends an event, and every event has JSON or [DONE] as data. */
+/** A strict decoder: every blank line ends an event, and every event has JSON or [DONE] as data. */
 function decodeStrictly(text: string): readonly unknown[] {
   const events: unknown[] = [];
   let data = '';

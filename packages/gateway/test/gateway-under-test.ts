@@ -10,11 +10,11 @@ import { type RunningGateway, startGateway } from '../src/gateway.ts';
 
 interface Setup {
   readonly neurons?: Readonly<Record<string, Pick<FakeNeuron, 'url'>>>;
-  /** Further text of cortex.toml, after `[gateway]` with its listeners and before `[[neurons]]`. */
+  /** Additional text of cortex.toml, after `[gateway]` with its listeners and before `[[neurons]]`. */
   readonly toml?: string;
-  /** Further keys of `[gateway]`. */
+  /** Additional keys of `[gateway]`. */
   readonly gatewayToml?: string;
-  /** Further keys of every `[[neurons]]`. */
+  /** Additional keys of every `[[neurons]]`. */
   readonly neuronToml?: string;
   readonly modelsToml?: string;
   readonly env?: Readonly<Record<string, string>>;
@@ -132,12 +132,12 @@ export class GatewayUnderTest {
     return fetch(`${this.url}${path}`, init);
   }
 
-  /** The key that this gateway made at its start. */
+  /** The admin key that this gateway created at its start. */
   get adminKey(): string {
     return readFileSync(join(this.#folder, 'state', 'admin.key'), 'utf8').trim();
   }
 
-  /** A call of the admin API with the key; with a body a POST. */
+  /** Calls the admin API with the key: POST if there is a body, else GET. */
   admin(path: string, body?: Json | string): Promise<Response> {
     const headers = { authorization: `Bearer ${this.adminKey}` };
     return body === undefined

@@ -40,7 +40,7 @@ const FIRST = {
   'the health page': [200, { method: 'GET', path: '/health', body: '' }],
 } as const;
 
-// All at once: the runtime looks for idle connections every four seconds.
+// In parallel, because the runtime checks for idle connections every four seconds.
 test('the gateway closes a connection that sends nothing, half a head or half a body after its first request', async () => {
   const first = {
     ...FIRST,

@@ -22,14 +22,14 @@ async function setUp(gatewayToml = '') {
   return { neuron, gateway };
 }
 
-/** A body of exactly so many bytes with an image in it. */
+/** A body of exactly this size that contains an image. */
 function bodyOf(bytes: number): string {
   const around =
     '{"model":"m","messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:;base64,"}}]}]}';
   return around.replace(';base64,', `;base64,${'A'.repeat(bytes - around.length)}`);
 }
 
-/** Lines of a program of this folder, and what to write to it. */
+/** Starts a program of this folder: its output lines, and a function that writes to it. */
 function startProgram(name: string, ...args: string[]) {
   const child = Bun.spawn([process.execPath, `${import.meta.dir}/programs/${name}.ts`, ...args], {
     stdin: 'pipe',

@@ -8,7 +8,7 @@ let under: ControlUnderTest;
 afterEach(() => under.close());
 const { signal } = new AbortController();
 
-/** A node that finds the model `fresh` when it is told to look. */
+/** A node that finds the model `fresh` in a rescan. */
 function nodeWithNewFile(): FakeNeuron {
   const neuron = new FakeNeuron({
     rescanned: () => neuron.setModel({ id: 'fresh', status: 'unloaded', on_disk: true }),

@@ -30,7 +30,7 @@ async function start(url: string, neuronToml = ''): Promise<GatewayUnderTest> {
   return gateway;
 }
 
-/** A listener that must never hear of a request. */
+/** A listener that must not get a request. */
 function listenElsewhere(): { readonly port: number; connections: number } {
   const elsewhere = { port: 0, connections: 0 };
   const server = Bun.listen({
@@ -47,7 +47,7 @@ function listenElsewhere(): { readonly port: number; connections: number } {
   return Object.assign(elsewhere, { port: server.port });
 }
 
-/** Chats once; resolves with the path on which the node was asked. */
+/** Sends one chat request; resolves with the path that the node got. */
 async function chatOnce(gateway: GatewayUnderTest, neuron: FakeNeuron): Promise<string> {
   const answer = gateway.chat({ model: 'm' });
   const exchange = await neuron.exchange();

@@ -64,7 +64,7 @@ describe('requests on a node that is removed from the configuration', () => {
       const exchange = await removed.exchange();
       if (stream) exchange.stream().token('a');
       control.reconfigure(settings({}));
-      // The nodes of unanswered requests are looked at every second.
+      // The nodes of unanswered requests are checked every second.
       clock.advance(10_000);
       expect(control.inFlight('removed')).toBe(0);
       expect(await (await gateway.get('/v1/models')).json()).toMatchObject({ data: [] });

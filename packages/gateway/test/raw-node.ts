@@ -8,7 +8,7 @@ interface RawRequest {
 }
 
 /**
- * A node that answers inference with bytes of the test's own, for what no HTTP server would send. Polls are answered by
+ * A node that answers inference with bytes from the test, which no HTTP server would send. Polls are answered by
  * an ordinary fake behind it.
  */
 export class RawNode {

@@ -9,7 +9,7 @@ afterEach(async () => {
   for (const thing of open.splice(0).toReversed()) await thing.close();
 });
 
-/** A gateway whose only node breaks off every answer. */
+/** A gateway whose only node disconnects during every answer. */
 async function start(logLevel: string): Promise<GatewayUnderTest> {
   const neuron = new FakeNeuron({
     models: [{ id: 'm' }],
@@ -50,7 +50,7 @@ test('log level silent writes no records', async () => {
   const gateway = await start('silent');
 
   await gateway.chat({ model: 'm' });
-  // Another request's record would come after it.
+  // The record of another request would follow it.
   await gateway.chat({ model: 'm' });
   await gateway.running.close(0);
 

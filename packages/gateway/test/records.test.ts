@@ -19,7 +19,7 @@ async function setUp(options: Setup = {}) {
   return { neuron, gateway };
 }
 
-/** Lets the event loop go round until `holds`. */
+/** Runs the event loop until `holds`. */
 async function until(holds: () => boolean): Promise<void> {
   while (!holds()) {
     await new Promise<void>((resolve) => {
@@ -28,7 +28,7 @@ async function until(holds: () => boolean): Promise<void> {
   }
 }
 
-/** Reads a stream to its end, after `act` once its first bytes have come. */
+/** Reads a stream to its end. `act` runs after its first bytes. */
 async function readAfter(response: Response, act: () => void): Promise<string> {
   const parts = readParts(response);
   let text = (await parts.next()).value ?? '';

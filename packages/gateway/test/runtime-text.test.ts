@@ -16,7 +16,7 @@ async function start(url: string, toml = ''): Promise<GatewayUnderTest> {
   return gateway;
 }
 
-/** What Bun, Node and their libraries write into their own errors. */
+/** Texts in errors of Bun, Node and their libraries. */
 const RUNTIME_TEXT =
   /fetch\(|verbose|typo|Unable to connect|socket|ECONN|ENOTFOUND|getaddrinfo|TypeError|undefined|Invalid input|\bat .*:\d+/i;
 

@@ -33,7 +33,7 @@ function openUnread(gateway: GatewayUnderTest): Socket {
   return socket;
 }
 
-/** A node that makes events as long as they are taken, and counts what was. */
+/** A node that sends events while they are read, and counts the bytes. */
 function serveEndlessly() {
   const event = new TextEncoder().encode(
     `data: {"choices":[{"delta":{"content":"${'x'.repeat(CHUNK_BYTES)}"}}]}\n\n`,
@@ -57,7 +57,7 @@ function serveEndlessly() {
       for (;;) {
         yield event;
         taken.bytes += event.length;
-        // Other connections get their turn.
+        // Other connections can run.
         await new Promise((resolve) => {
           setImmediate(resolve);
         });

@@ -1,4 +1,4 @@
-/** Tokenizer routes need the file of a model, and no seat. */
+/** Tokenizer routes need the file of a model, but no slot. */
 import { afterEach, expect, test } from 'bun:test';
 
 import { FakeNeuron } from '@cortex/testkit';

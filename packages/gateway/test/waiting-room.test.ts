@@ -10,7 +10,7 @@ afterEach(() => under.close());
 
 const small = { id: 'm', load: { max_in_flight: 1, max_queue_depth: 1 } };
 
-/** A control over one node with room for two, which are taken. */
+/** A control with one node whose two slots are taken. */
 async function full(config = {}): Promise<{ neuron: FakeNeuron; held: readonly Lease[] }> {
   const neuron = new FakeNeuron({ models: [small] });
   under = await ControlUnderTest.started({ neurons: { a: neuron }, config });

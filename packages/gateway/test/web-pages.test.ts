@@ -1,4 +1,4 @@
-/** Web pages at the gateway: what the rules of `service` open here. */
+/** The rules of `service` for web pages, applied to the gateway. */
 import { afterEach, expect, test } from 'bun:test';
 
 import { FakeNeuron } from '@cortex/testkit';

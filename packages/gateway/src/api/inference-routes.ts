@@ -9,17 +9,17 @@ export interface InferenceRoute {
   /** `stream: true` in the body asks for events; other routes ignore that field. */
   readonly canStream: boolean;
   /** It takes a slot of the node. Tokenizer routes do not, and are answered while all slots are taken. */
-  readonly takesSeat: boolean;
+  readonly takesSlot: boolean;
 }
 
 /** All inference routes (contracts, section 1). */
 export const INFERENCE_ROUTES: readonly InferenceRoute[] = [
-  { api: 'chat', path: '/v1/chat/completions', canStream: true, takesSeat: true },
-  { api: 'completions', path: '/v1/completions', canStream: true, takesSeat: true },
-  { api: 'embeddings', path: '/v1/embeddings', canStream: false, takesSeat: true },
-  { api: 'rerank', path: '/v1/rerank', canStream: false, takesSeat: true },
-  { api: 'tokenize', path: '/tokenize', canStream: false, takesSeat: false },
-  { api: 'tokenize', path: '/detokenize', canStream: false, takesSeat: false },
+  { api: 'chat', path: '/v1/chat/completions', canStream: true, takesSlot: true },
+  { api: 'completions', path: '/v1/completions', canStream: true, takesSlot: true },
+  { api: 'embeddings', path: '/v1/embeddings', canStream: false, takesSlot: true },
+  { api: 'rerank', path: '/v1/rerank', canStream: false, takesSlot: true },
+  { api: 'tokenize', path: '/tokenize', canStream: false, takesSlot: false },
+  { api: 'tokenize', path: '/detokenize', canStream: false, takesSlot: false },
 ];
 
 /** Whether `path` is an inference route. */

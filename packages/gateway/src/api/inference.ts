@@ -71,7 +71,7 @@ async function unnamed(control: Control, signal: AbortSignal): Promise<string> {
 
 /** The handler of an inference route: reads a view of the body, resolves the model and forwards the client's bytes. */
 export function inferenceHandler(route: InferenceRoute, deps: InferenceDeps) {
-  const { api, path, canStream, takesSeat } = route;
+  const { api, path, canStream, takesSlot } = route;
   return async (context: Context<Environment>): Promise<Response> => {
     const request = context.req.raw;
     const { server } = context.env;
@@ -99,7 +99,7 @@ export function inferenceHandler(route: InferenceRoute, deps: InferenceDeps) {
         {
           asked: view.model ?? (await unnamed(deps.control, signal)),
           requestId,
-          weight: takesSeat ? view.n : 0,
+          weight: takesSlot ? view.n : 0,
           startedMs: meter.startedMs,
         },
         signal,
@@ -120,7 +120,7 @@ export function inferenceHandler(route: InferenceRoute, deps: InferenceDeps) {
           requestId,
           model: target.model,
           node: target.node,
-          weight: takesSeat ? view.n : 0,
+          weight: takesSlot ? view.n : 0,
           stream: meter.isStream,
           // Computed on demand: it is not needed for a model with one replica.
           get affinityKey() {

@@ -37,7 +37,7 @@ describe('a principal', () => {
     };
     const before = ask(100);
 
-    // Kept whole, they would be 45 MB.
+    // All session ids together would be 45 MB.
     expect(ask(3000) - before).toBeLessThan(10 << 20);
   });
 

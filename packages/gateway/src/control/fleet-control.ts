@@ -119,7 +119,7 @@ export class FleetControl implements Control {
     } else if (kind === 'queue_full') {
       const ownInFlight = this.#leases.inFlight(node, model);
       this.#fleet.apply({ kind: 'model_full', node, model, ownInFlight, atMs });
-      this.#connections.hurry(node);
+      this.#connections.pollSoon(node);
       return;
     }
     void this.#connections.poll(node);
@@ -249,7 +249,7 @@ export class FleetControl implements Control {
       left: (model, isWanted) => this.#loads.abandon(model, isWanted),
       waitingBegan: (model) => {
         for (const { node } of this.snapshot().replicasByModel.get(model) ?? []) {
-          this.#connections.hurry(node);
+          this.#connections.pollSoon(node);
         }
       },
     });
@@ -300,7 +300,7 @@ export class FleetControl implements Control {
 
   #startLoad(target: LoadTarget): void {
     this.#loads.ensure(target);
-    this.#connections.hurry(target.node);
+    this.#connections.pollSoon(target.node);
   }
 
   async #operate<T>(signal: AbortSignal, call: () => Promise<T>): Promise<T> {

@@ -26,7 +26,7 @@ test('every listener gets every revision in order, even if a listener applies ev
   holder.subscribe(({ revision }) => {
     seen['applying']?.push(revision);
     if (revision < 3) holder.apply(configured('b', revision));
-    // What was applied is known at once.
+    // The snapshot has the event at once.
     expect(holder.snapshot.revision).toBe(Math.min(3, revision + 1));
   });
   note('after');

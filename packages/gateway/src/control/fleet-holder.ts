@@ -13,9 +13,9 @@ type Listener = (snapshot: FleetSnapshot) => void;
 export class FleetHolder {
   readonly #state = new FleetState();
   readonly #listeners = new Set<Listener>();
-  readonly #untold: FleetSnapshot[] = [];
+  readonly #undelivered: FleetSnapshot[] = [];
   readonly #log: ControlLog;
-  #isTelling = false;
+  #isDelivering = false;
 
   constructor(log: ControlLog) {
     this.#log = log;
@@ -30,8 +30,8 @@ export class FleetHolder {
     if (!this.#state.apply(event)) return;
     const now = this.#state.snapshot;
     if (event.kind !== 'config_changed') this.#logNode(before, now, event.node);
-    this.#untold.push(now);
-    this.#tell();
+    this.#undelivered.push(now);
+    this.#deliver();
   }
 
   subscribe(listener: Listener): () => void {
@@ -39,15 +39,19 @@ export class FleetHolder {
     return () => this.#listeners.delete(listener);
   }
 
-  #tell(): void {
-    if (this.#isTelling) return;
-    this.#isTelling = true;
+  #deliver(): void {
+    if (this.#isDelivering) return;
+    this.#isDelivering = true;
     try {
-      for (let next = this.#untold.shift(); next !== undefined; next = this.#untold.shift()) {
+      for (
+        let next = this.#undelivered.shift();
+        next !== undefined;
+        next = this.#undelivered.shift()
+      ) {
         for (const listener of this.#listeners) listener(next);
       }
     } finally {
-      this.#isTelling = false;
+      this.#isDelivering = false;
     }
   }
 

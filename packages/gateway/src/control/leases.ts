@@ -67,8 +67,8 @@ export class Leases implements LeasesView {
     readonly record: LeaseRecord;
     readonly release: (nowMs: number) => boolean;
   } {
-    const home = this.#home(claim.node);
-    this.#add(home, claim, claim.weight);
+    const totals = this.#totalsOf(claim.node);
+    this.#add(totals, claim, claim.weight);
     this.#count += 1;
     let isHeld = true;
     return {
@@ -77,9 +77,9 @@ export class Leases implements LeasesView {
         if (!isHeld) return false;
         isHeld = false;
         // The node was removed or replaced: the request does not count for the new node of this name.
-        if (this.#nodes.get(claim.node) !== home) return true;
-        this.#add(home, claim, -claim.weight);
-        noteUse(home.lastUsedMs, claim.model, nowMs);
+        if (this.#nodes.get(claim.node) !== totals) return true;
+        this.#add(totals, claim, -claim.weight);
+        noteUse(totals.lastUsedMs, claim.model, nowMs);
         return true;
       },
     };
@@ -96,7 +96,7 @@ export class Leases implements LeasesView {
     this.#nodes.delete(node);
   }
 
-  #home(node: string): NodeLeases {
+  #totalsOf(node: string): NodeLeases {
     const known = this.#nodes.get(node);
     if (known) return known;
     const fresh: NodeLeases = { total: 0, byModel: new Map(), lastUsedMs: new Map() };
@@ -104,11 +104,11 @@ export class Leases implements LeasesView {
     return fresh;
   }
 
-  #add(home: NodeLeases, { node, model }: LeaseClaim, weight: number): void {
-    const own = (home.byModel.get(model) ?? 0) + weight;
-    home.total += weight;
-    if (own > 0) home.byModel.set(model, own);
-    else home.byModel.delete(model);
+  #add(totals: NodeLeases, { node, model }: LeaseClaim, weight: number): void {
+    const own = (totals.byModel.get(model) ?? 0) + weight;
+    totals.total += weight;
+    if (own > 0) totals.byModel.set(model, own);
+    else totals.byModel.delete(model);
     this.#setOwn(model, node, own);
   }
 

@@ -49,7 +49,7 @@ function isTransient(error: CortexError): boolean {
 }
 
 /** The reason with all numbers replaced, so that reasons that differ only in numbers are equal. */
-const withoutFigures = (reason: string): string => reason.replaceAll(/\d+/g, '0');
+const withoutNumbers = (reason: string): string => reason.replaceAll(/\d+/g, '0');
 
 /**
  * Failed loads by node and model.
@@ -103,7 +103,7 @@ export class LoadFailureTable {
 function next(before: Entry | undefined, error: CortexError, nowMs: number): Entry {
   const reason = error.message.slice(0, MAX_REASON_CHARS);
   const isRepeated =
-    before !== undefined && withoutFigures(before.failure.reason) === withoutFigures(reason);
+    before !== undefined && withoutNumbers(before.failure.reason) === withoutNumbers(reason);
   const isQuick = isRepeated && nowMs - before.recordedMs < REPEAT_MS;
   const repeats = isQuick ? before.repeats + 1 : 1;
   const isWithinBackOff = isRepeated && before.failure.retryAtMs > nowMs;

@@ -22,14 +22,14 @@ export class ModelNames {
 
   /** @see Control.resolve */
   resolve(asked: string): Resolution {
-    if (this.#mayBeUnheard(asked)) return { kind: 'unknown', near: [] };
+    if (this.#mayBeOnPendingNode(asked)) return { kind: 'unknown', near: [] };
     return resolveModel(this.#deps.fleet.snapshot, asked);
   }
 
   /** @see Control.resolveSettled */
   async resolveSettled(asked: string, signal: AbortSignal): Promise<Resolution> {
     const { fleet, rescan } = this.#deps;
-    if (this.#mayBeUnheard(asked)) await this.firstContact(signal);
+    if (this.#mayBeOnPendingNode(asked)) await this.firstContact(signal);
     const resolution = resolveModel(fleet.snapshot, asked);
     if (resolution.kind === 'model') return resolution;
     // The file may have just been added to a models folder.
@@ -40,7 +40,7 @@ export class ModelNames {
   /** @see Control.nameForUnnamed */
   async nameForUnnamed(signal: AbortSignal): Promise<string | undefined> {
     const { fleet } = this.#deps;
-    if (this.#mayBeUnheard('default')) await this.firstContact(signal);
+    if (this.#mayBeOnPendingNode('default')) await this.firstContact(signal);
     return nameForUnnamed(fleet.snapshot);
   }
 
@@ -71,7 +71,7 @@ export class ModelNames {
   }
 
   /** A node without a first contact may have a model of this name, which has priority over globs and `default`. */
-  #mayBeUnheard(asked: string): boolean {
+  #mayBeOnPendingNode(asked: string): boolean {
     const { snapshot } = this.#deps.fleet;
     if (snapshot.pendingNodes === 0) return false;
     return !snapshot.aliases.exact.has(asked) && !isKnownModel(snapshot, asked);

@@ -113,8 +113,8 @@ export class NodeConnections {
   }
 
   /** Makes sure that a node that requests wait for is polled within a second. */
-  hurry(node: string): void {
-    this.#connections.get(node)?.poller.hurry();
+  pollSoon(node: string): void {
+    this.#connections.get(node)?.poller.pollSoon();
   }
 
   #connect(

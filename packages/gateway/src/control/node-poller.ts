@@ -83,7 +83,7 @@ export class NodePoller {
   }
 
   /** Moves the next poll forward if the current pause is shorter than the one it was scheduled with. */
-  hurry(): void {
+  pollSoon(): void {
     if (this.#running || this.#stop.signal.aborted) return;
     const pauseMs = this.#deps.pauseMs();
     if (this.#deps.clock.nowMs() + pauseMs < this.#dueMs) this.#schedule(pauseMs);

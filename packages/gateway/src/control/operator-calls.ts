@@ -51,7 +51,7 @@ export class OperatorCalls {
     const entry = fleet.snapshot.catalogue.get(model);
     const request = toLoadRequest(model, node, entry);
     const status = await connections.client(node).startLoad(request, signal);
-    this.#learned(node, model, status);
+    this.#applyStatus(node, model, status);
     return { node, status };
   }
 
@@ -75,7 +75,7 @@ export class OperatorCalls {
       nodes.map(async (name) => {
         const client = this.#deps.connections.client(name);
         const status = await client.unload({ model_id: model, force: force || undefined }, signal);
-        this.#learned(name, model, status);
+        this.#applyStatus(name, model, status);
         return { node: name, status };
       }),
     );
@@ -110,7 +110,7 @@ export class OperatorCalls {
     throw notSettled();
   }
 
-  #learned(node: string, model: string, status: string): void {
+  #applyStatus(node: string, model: string, status: string): void {
     const { fleet, connections, clock } = this.#deps;
     fleet.apply({ kind: 'model_status', node, model, status, atMs: clock.nowMs() });
     void connections.poll(node);

@@ -5,7 +5,7 @@ import { Rescan } from './rescan.ts';
 
 const { signal } = new AbortController();
 
-/** A fleet of one node whose scans end when the test says so. */
+/** A fleet of one node whose scans the test ends. */
 function createScans() {
   const clock = new FakeClock();
   const scans: PromiseWithResolvers<void>[] = [];

@@ -23,7 +23,7 @@ const REPLICA: Replica = {
   capabilities: [],
 };
 
-/** A room in front of one replica with `capacity` places, and everything that happened there. */
+/** A waiting room for one replica with `capacity` slots, and a log of its grants. */
 class Simulation {
   readonly clock = new FakeClock();
   readonly granted: number[] = [];
@@ -112,7 +112,7 @@ describe('the waiting room, for any sequence of requests, releases, disconnects 
           else if (one.kind === 'wait') simulation.clock.advance(one.ms);
           else simulation.clients[one.which]?.abort();
           expect(simulation.used).toBeLessThanOrEqual(4);
-          // Promises settle, so that what was granted can be released by a later step.
+          // Promises settle, so that a later step can release the granted leases.
           await Promise.resolve();
           await Promise.resolve();
         }

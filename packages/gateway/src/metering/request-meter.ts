@@ -96,7 +96,7 @@ export class RequestMeter {
   }
 
   /** The request waited and got no slot. */
-  waitInVain(waitedMs: number): void {
+  addWait(waitedMs: number): void {
     this.#queueMs += waitedMs;
   }
 

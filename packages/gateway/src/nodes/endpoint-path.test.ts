@@ -15,8 +15,8 @@ test.each([
   ['http://a/../../x', '/x'],
   ['http://a/模', '/%E6%A8%A1'],
   ['http://a/x\r\ny', '/xy'],
-])('uses only the path of the endpoint %p: %p', (told, path) => {
-  expect(endpointPath(told)).toBe(path);
+])('uses only the path of the endpoint %p: %p', (reportedUrl, path) => {
+  expect(endpointPath(reportedUrl)).toBe(path);
 });
 
 test.each([
@@ -26,6 +26,6 @@ test.each([
   'http://',
   'http://a/..%2f..%2fx',
   'http://a/x%5C..%5Cy',
-])('rejects the endpoint %p', (told) => {
-  expect(endpointPath(told)).toBeUndefined();
+])('rejects the endpoint %p', (reportedUrl) => {
+  expect(endpointPath(reportedUrl)).toBeUndefined();
 });

@@ -14,10 +14,10 @@ function hasParentSegment(path: string): boolean {
  * Scheme, host, port and path prefix always come from the configured endpoint. Therefore tokens and prompts go
  * nowhere else, and port mappings work.
  *
- * @returns undefined when `told` is not an http or https URL, or its path contains `..`
+ * @returns undefined when `reportedUrl` is not an http or https URL, or its path contains `..`
  */
-export function endpointPath(told: string): string | undefined {
-  const url = URL.parse(told, 'http://node');
+export function endpointPath(reportedUrl: string): string | undefined {
+  const url = URL.parse(reportedUrl, 'http://node');
   if (url === null || !/^https?:$/.test(url.protocol)) return undefined;
   if (hasParentSegment(url.pathname)) return undefined;
   return url.pathname.replaceAll(/\/{2,}/g, '/').replace(/\/$/, '');

@@ -51,8 +51,8 @@ export class NeuronClient {
   async endpointPath(model: string, signal: AbortSignal): Promise<string> {
     const path = `/models/${encodeURIComponent(model)}/endpoint`;
     const { url } = await this.#get(path, EndpointAnswer, signal);
-    const told = endpointPath(url);
-    if (told !== undefined) return told;
+    const prefix = endpointPath(url);
+    if (prefix !== undefined) return prefix;
     throw new CortexError(
       'node_protocol_error',
       `${this.#options.name} (${path}) returned an endpoint that is not an HTTP URL.`,

@@ -115,7 +115,7 @@ export class Exchange {
       const result = await this.#attemptOn(lease, isStale ? 'new' : 'any');
       if (result.kind === 'final') return result.answer;
       failure = result;
-      this.#giveBack();
+      this.#releaseLease();
       this.#noteFailure(failure);
       if (failure.kind !== 'queue_full' && this.meter.attempts >= MAX_ATTEMPTS)
         return lastAnswer(failure);
@@ -174,15 +174,15 @@ export class Exchange {
     this.#isEnded = true;
     this.#onEnd?.();
     if (this.#waitsSinceMs !== undefined)
-      this.meter.waitInVain(this.deps.deadlines.nowMs() - this.#waitsSinceMs);
+      this.meter.addWait(this.deps.deadlines.nowMs() - this.#waitsSinceMs);
     this.#request.connection.restoreIdleLimit();
     record();
     if (this.#isReading) this.#cut?.(undefined);
-    this.#giveBack();
+    this.#releaseLease();
     this.deps.exchanges.delete(this);
   }
 
-  #giveBack(): void {
+  #releaseLease(): void {
     this.#isAwaited = false;
     this.#lease?.release();
     this.#lease = undefined;

@@ -45,7 +45,7 @@ export class OpenExchanges {
     this.#isClosing = true;
     if (this.#open.size > 0 && graceMs > 0) await this.#idleWithin(graceMs);
     for (const exchange of this.#open) exchange.abortAttempt(reason);
-    if (this.#open.size > 0) await this.#idleWithin(LAST_WORDS_MS);
+    if (this.#open.size > 0) await this.#idleWithin(ABORT_WRITE_MS);
   }
 
   #idleWithin(ms: number): Promise<void> {
@@ -60,4 +60,4 @@ export class OpenExchanges {
 }
 
 /** Time that an aborted request has to write its error. */
-const LAST_WORDS_MS = 500;
+const ABORT_WRITE_MS = 500;

@@ -85,7 +85,7 @@ export class NodeConnection {
           error: (_socket, error) => this.#lost(error),
           connectError: () => undefined,
           handshake: (secured, _isAuthorized, chainError) => {
-            this.#recognise(secured, chainError);
+            this.#checkCertificate(secured, chainError);
           },
         },
       });
@@ -120,7 +120,7 @@ export class NodeConnection {
     this.#closed(reason);
   }
 
-  #recognise(socket: Bun.TLSSocket, chainError: Error | null): void {
+  #checkCertificate(socket: Bun.TLSSocket, chainError: Error | null): void {
     const { check } = this.#peer;
     if (check === undefined) return;
     try {

@@ -182,7 +182,7 @@ describe.each(['http', 'https'] as const)('node transport over %s', (scheme) => 
 });
 
 describe('a node behind TLS', () => {
-  /** A node with TLS that notes every byte it is sent. */
+  /** A node with TLS that collects all bytes that it gets. */
   function listenSecurely(): { readonly endpoint: string; received: string } {
     const node = { endpoint: '', received: '' };
     const server = Bun.listen({

@@ -13,7 +13,7 @@ interface Answer {
   end: string | undefined;
 }
 
-/** What a parser makes of the pieces of one answer. */
+/** Parses the pieces of one answer. */
 function parse(
   pieces: readonly Uint8Array<ArrayBuffer>[],
   close: 'open' | 'closed' = 'open',

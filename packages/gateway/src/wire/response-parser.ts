@@ -239,7 +239,7 @@ export class ResponseParser {
       bytes[at + 1] === LINE_FEED &&
       at + 2 < bytes.length;
     if (!isWhole) return this.#readSizeLine(bytes);
-    this.#begun(size);
+    this.#startChunk(size);
     return bytes.subarray(at + 2);
   }
 
@@ -247,7 +247,7 @@ export class ResponseParser {
     return this.#readLine(bytes, (line) => this.#beginChunk(line));
   }
 
-  #begun(chunkBytes: number): void {
+  #startChunk(chunkBytes: number): void {
     this.#left = chunkBytes;
     this.#state = chunkBytes === 0 ? 'trailer' : 'chunk';
   }
@@ -255,6 +255,6 @@ export class ResponseParser {
   #beginChunk(line: string): void {
     const [, size] = /^([0-9a-f]{1,12})\s*(?:;|$)/i.exec(line) ?? [];
     if (size === undefined) throw new WireError('a chunk has no size');
-    this.#begun(Number.parseInt(size, 16));
+    this.#startChunk(Number.parseInt(size, 16));
   }
 }

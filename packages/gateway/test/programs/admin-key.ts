@@ -1,4 +1,4 @@
-/** Prints the admin key of the configuration that its argument names, as a start of the gateway reads it. */
+/** Prints the admin key of the configuration that its argument names, as the gateway reads it at its start. */
 import { readAdminKey } from '../../src/admin/admin-key.ts';
 import { loadGatewayConfig } from '../../src/config/load-gateway-config.ts';
 

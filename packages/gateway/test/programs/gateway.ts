@@ -1,5 +1,6 @@
 /**
- * A gateway in its own process. Usage: gateway.ts CORTEX_TOML. Prints its base URL; for each line on stdin it prints the
+ * A gateway in its own process. Usage: gateway.ts CORTEX_TOML. Prints its base URL; for each line on stdin it
+ * prints the
  * longest turn of its event loop so far, in milliseconds of CPU time.
  */
 import { readFileSync } from 'node:fs';

@@ -1,10 +1,10 @@
 /**
- * The node that takes a large body and the client that sends it, in a process of their own, so that their work does
- * not delay what a test measures. Prints the node's URL, reads the gateway's, prints the answer.
+ * The node that takes a large body and the client that sends it, in a separate process, so that their work does not
+ * affect the measurement of a test. Prints the node's URL, reads the gateway's, prints the answer.
  */
 const BYTES = 64 << 20;
 
-/** 8 MiB of the JSON that takes longest to read; the rest of the body is one string. */
+/** 8 MiB of the JSON that is slowest to read; the rest of the body is one string. */
 const dense = `[${'[],'.repeat((8 << 20) / 3)}[]]`;
 const around = `{"model":"large","dense":${dense},"messages":[{"role":"user","content":""}]}`;
 const body = around.replace('""', `"${'A'.repeat(BYTES - around.length)}"`);
