@@ -89,7 +89,7 @@ for (const name of ['mamba', 'jamba', 'lfm2', 'lfm2-window', 'gemma'] as const) 
       },
     );
 
-    test('never gets the cells of another, with equal beginnings, in turns, beside cancelled prompts, from RAM and from disk', async () => {
+    test('never gets the cells of another with the same prefix, in turns, next to cancelled prompts, from RAM and from disk', async () => {
       const common = tokensOf(1, 1100);
       const own = [0, 1, 2].map((index) => [...common, ...tokensOf(200 + index, 60)]);
       const prompts = [0, 1, 0, 2, 1, 2, 0].map((conversation, turn) => {

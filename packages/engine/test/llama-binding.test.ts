@@ -61,18 +61,18 @@ describe('the binding to node-llama-cpp', () => {
     return token;
   };
 
-  test('is written against the version that is installed', async () => {
+  test('is built for the installed version', async () => {
     expect(await installedVersion()).toBe(LIBRARY_VERSION);
   });
 
-  test('decodes and samples, and a sequence that was cut goes on as if it had not been longer', async () => {
+  test('decodes and samples, and a sequence that was cut continues as if it had never been longer', async () => {
     const first = await decode({ sequence: 0, from: 0 }, [5, 6, 7]);
     expect(context.native.removeTokenCellsFromSequence(0, 2, -1)).toBe(true);
 
     expect(await decode({ sequence: 0, from: 2 }, [7])).toBe(first);
   });
 
-  test('cells copied to another sequence give the same next token', async () => {
+  test('gives the same next token from cells copied to another sequence', async () => {
     context.native.disposeSequence(0);
     const first = await decode({ sequence: 0, from: 0 }, [5, 6, 7, 8]);
     await context.native.copySequenceStateFromOtherSequence(1, 0);
@@ -81,7 +81,7 @@ describe('the binding to node-llama-cpp', () => {
     expect(await decode({ sequence: 1, from: 3 }, [8])).toBe(first);
   });
 
-  test('a wrong position is an error, not the end of the process', async () => {
+  test('throws on a wrong position instead of aborting the process', async () => {
     context.native.disposeSequence(0);
     await decode({ sequence: 0, from: 0 }, [5, 6]);
 
@@ -93,7 +93,7 @@ describe('the binding to node-llama-cpp', () => {
     expect(thrown).toBeInstanceOf(Error);
   });
 
-  test('a context for embeddings gives one vector of the whole input, of sequence 0 alone', async () => {
+  test('gives one vector of the whole input, only of sequence 0, in a context for embeddings', async () => {
     const pooled = await openModel(pooledModel('qwenEmbedding'));
     const size = {
       slots: 2,
@@ -130,11 +130,11 @@ describe('the binding to node-llama-cpp', () => {
     await pooled.dispose();
   });
 
-  test('a broken grammar is an error', () => {
+  test('throws on an invalid grammar', () => {
     expect(() => model.createGrammarState('root ::= (')).toThrow();
   });
 
-  test('templates render natively, and one that does not compile is an error', () => {
+  test('renders templates natively, and throws on one that does not compile', () => {
     expect(
       model.compileTemplate('{% for m in messages %}{{ m.content }}{% endfor %}')({
         messages: [{ content: 'x' }],

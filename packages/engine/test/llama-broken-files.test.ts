@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 
 import { loadTiny, TINY_MODEL } from './llama-under-test.ts';
 
-describe('a model file that is broken', () => {
+describe('a broken model file', () => {
   let folder: string;
   let whole: Buffer;
   beforeAll(async () => {
@@ -46,17 +46,20 @@ describe('a model file that is broken', () => {
       () => Buffer.concat([whole.subarray(0, 8), Buffer.alloc(16, 0xff), whole.subarray(24)]),
       /./,
     ],
-  ])('%s fails structurally, naming file and cause', async (name, content, cause) => {
-    const error = await failureOf(name, content());
+  ])(
+    '(%s) fails to load with an error that names file and cause',
+    async (name, content, cause) => {
+      const error = await failureOf(name, content());
 
-    expect(error.code).toBe('model_load_failed');
-    expect(error.status).toBe(422);
-    expect(error.message).toContain(name);
-    expect(error.message).toMatch(cause);
-    expect(error.message).not.toContain('\n');
-  });
+      expect(error.code).toBe('model_load_failed');
+      expect(error.status).toBe(422);
+      expect(error.message).toContain(name);
+      expect(error.message).toMatch(cause);
+      expect(error.message).not.toContain('\n');
+    },
+  );
 
-  test('an architecture that nobody knows is named, with and without weights', async () => {
+  test('an unknown architecture is named in the error, with and without weights', async () => {
     const strange = changed(await readGguf(whole), { 'general.architecture': text('newarch9') });
     const modelPath = writeModel(strange, folder, 'newarch.gguf');
 
@@ -68,7 +71,7 @@ describe('a model file that is broken', () => {
     }
   });
 
-  test('an adapter in the place of a model is called one', async () => {
+  test('a LoRA adapter in place of a model is reported as an adapter', async () => {
     const modelPath = writeModel(tinyLora(), folder, 'style.gguf');
 
     await expect(loadTiny({ modelPath })).rejects.toMatchObject({
@@ -77,7 +80,7 @@ describe('a model file that is broken', () => {
     });
   });
 
-  test('a device that is not there is a failure, not another device', async () => {
+  test('a missing device fails the load instead of falling back to another', async () => {
     const thrown = await loadTiny({ backend: 'metal' }).then(
       () => undefined,
       (error: unknown) => error,

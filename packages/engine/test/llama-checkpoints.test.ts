@@ -32,7 +32,7 @@ async function greedy(engine: Engine, prompt: string) {
 }
 
 for (const [name, modelPath] of Object.entries(MODELS)) {
-  describe(`where cells cannot be cut: ${name}`, () => {
+  describe(`with cells that cannot be cut (${name}),`, () => {
     const load = (overrides: Partial<EngineLoadSpec> = {}) =>
       loadTiny({ modelPath, slots: 1, contextLength: 4096, promptCacheMib: 64, ...overrides });
     /** What an engine that remembers nothing writes. */
@@ -48,7 +48,7 @@ for (const [name, modelPath] of Object.entries(MODELS)) {
       return cold.text;
     };
 
-    test('a question that is asked anew goes on from the checkpoint before it, with the same text', async () => {
+    test('an edited question continues from the checkpoint before it, with the same text', async () => {
       const engine = await load();
       const base = text('river', 100);
       const first = await greedy(engine, base);
@@ -63,7 +63,7 @@ for (const [name, modelPath] of Object.entries(MODELS)) {
       await engine.close(0);
     });
 
-    test('a prompt that is repeated is decoded from close to its end, with the same text', async () => {
+    test('a repeated prompt is decoded only near its end, with the same text', async () => {
       const engine = await load();
       const prompt = text('desert', 150);
       const first = await greedy(engine, prompt);
@@ -75,7 +75,7 @@ for (const [name, modelPath] of Object.entries(MODELS)) {
       await engine.close(0);
     });
 
-    test('a conversation that lost its slot comes back with its checkpoints, with the same text', async () => {
+    test('a conversation that lost its slot is restored with its checkpoints, with the same text', async () => {
       const engine = await load();
       const prompt = text('island', 250);
       const first = await greedy(engine, prompt);

@@ -33,7 +33,7 @@ const GET_WEATHER = {
   },
 };
 
-test('whatever an engine can claim, llama claims for one of its models', () => {
+test('the llama engine reports every capability for at least one model', () => {
   expect(new Set<string>(Object.values(LLAMA_CLAIMS).flat())).toEqual(new Set(CAPABILITIES));
 });
 

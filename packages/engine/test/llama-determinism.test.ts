@@ -47,7 +47,7 @@ describe('with batch_invariant cortex-tiny at temperature 0', () => {
   let alone: Promise<readonly Answered[]> | undefined;
 
   for (const [index, way] of WAYS.entries()) {
-    test(`says the same alone and ${way.name}`, async () => {
+    test(`gives the same text alone and ${way.name}`, async () => {
       alone ??= answerAlone(loadFrom(TINY_MODEL), all);
       const from = index < 2 ? 0 : (index * SHARE) % (REQUESTS - SHARE + 1);
       const to = index < 2 ? REQUESTS : from + SHARE;
@@ -68,7 +68,7 @@ describe('with batch_invariant cortex-tiny at temperature 0', () => {
 
 describe('with the fastest kernels cortex-tiny at temperature 0', () => {
   for (const way of WAYS.filter(isRun)) {
-    test(`writes the likeliest token at every place, within its limits, ${way.name}`, async () => {
+    test(`samples the most likely token at every position, within its limits, ${way.name}`, async () => {
       // An answer that must not end is kept from its likeliest token.
       const requests = variedRequests(SHARE, SEED + 1).map(({ route, body }) => ({
         route,
@@ -94,7 +94,7 @@ describe.skipIf(!isThere)(
   `with batch_invariant real weights at temperature 0 (CORTEX_TEST_MODELS: ${REAL_FILE})`,
   () => {
     test(
-      'part from their text alone in at most 2 % of the requests, and only where two tokens were nearly equal',
+      'differ from the text alone in at most 2 % of the requests, and only where two tokens were nearly equal',
       async () => {
         const requests = commonQuestions(REAL_REQUESTS, SEED);
         const load = loadFrom(realModel);

@@ -48,7 +48,7 @@ describe('an encoder', () => {
     ' ',
   );
 
-  test('texts that share words are nearer than texts that share none', async () => {
+  test('puts texts that share words closer than texts that share none', async () => {
     const texts = fc.shuffledSubarray(WORDS, { minLength: 12, maxLength: 12 });
 
     await fc.assert(
@@ -67,7 +67,7 @@ describe('an encoder', () => {
     );
   });
 
-  test('its inputs lie between [CLS] and [SEP], which count', async () => {
+  test('wraps inputs in [CLS] and [SEP] and counts them', async () => {
     const tokens = await engine.tokenize('the old ship', { addSpecial: true, parseSpecial: false });
 
     const { promptTokens } = await engine.embed({ inputs: ['the old ship'] }, never());
@@ -76,13 +76,13 @@ describe('an encoder', () => {
     expect(promptTokens).toBe(5);
   });
 
-  test('special tokens in a text are only text', async () => {
+  test('treats special tokens in a text as text', async () => {
     const { promptTokens } = await engine.embed({ inputs: ['[SEP]'] }, never());
 
     expect(promptTokens).toBeGreaterThan(3);
   });
 
-  test('its context is at most what it has positions for', async () => {
+  test('limits its context to the number of its positions', async () => {
     const { engine: large, model } = await loaded(EMBEDDING, { contextLength: 4096 });
 
     const tooLong = large.embed({ inputs: [Array.from({ length: 513 }, () => 7)] }, never());
@@ -93,7 +93,7 @@ describe('an encoder', () => {
     await large.close(0);
   });
 
-  test('a list of 2,000 does not hold up one text', async () => {
+  test('does not let a list of 2,000 texts delay a single text', async () => {
     const before = (await engine.stats()).batchSizes['1'] ?? 0;
     const abort = new AbortController();
     const inputs = Array.from({ length: 2000 }, (_, index) => `stone ${index}`);
@@ -113,7 +113,7 @@ describe('an encoder', () => {
 });
 
 describe('a causal model that embeds', () => {
-  test('an input longer than a batch has the vector that it has decoded as a whole', async () => {
+  test('gives an input longer than a batch the same vector as in one decode', async () => {
     const tokens = Array.from({ length: 1200 }, (_, index) => 100 + ((index * 37) % 1000));
     const engine = await loadPooledModel('qwenEmbedding', { contextLength: 2048 });
 
@@ -124,7 +124,7 @@ describe('a causal model that embeds', () => {
     expect(cosine(inParts, await decodedWhole(tokens))).toBeGreaterThan(0.9999);
   });
 
-  test('its inputs end with the EOS that it was trained with', async () => {
+  test('ends inputs with the EOS that it was trained with', async () => {
     const engine = await loadPooledModel('qwenEmbedding');
 
     const tokens = await engine.tokenize('the ship', { addSpecial: true, parseSpecial: false });
@@ -140,7 +140,7 @@ describe('a text of millions of characters', () => {
     ['embedding', 'x'],
     ['qwenEmbedding', 'the sea '],
     ['qwenEmbedding', 'x'],
-  ] as const)('is refused by %s before all of it was looked at: %j', async (name, text) => {
+  ] as const)('is refused by %s before it is completely tokenized: %j', async (name, text) => {
     const engine = await loadPooledModel(name);
 
     const inputs = ['red', text.repeat(5_000_000 / text.length)];
@@ -155,7 +155,7 @@ describe('a text of millions of characters', () => {
     await engine.close(0);
   });
 
-  test('is embedded where it is few tokens', async () => {
+  test('is embedded if it has few tokens', async () => {
     const engine = await loadPooledModel('embedding');
 
     const inputs = [`${' '.repeat(1_000_000)}red${' '.repeat(1_000_000)}`, 'red'];
@@ -166,13 +166,13 @@ describe('a text of millions of characters', () => {
   });
 });
 
-describe('closing while texts become tokens', () => {
+describe('close during tokenization', () => {
   const inputs = Array.from({ length: 3000 }, (_, index) => `the old ship ${index} `.repeat(20));
 
   test.each([
     [0, { code: 'shutting_down' }],
     [60_000, { promptTokens: expect.any(Number) }],
-  ])('with %d ms of grace the request ends with %j', async (graceMs, end) => {
+  ])('ends the request within %d ms of grace with %j', async (graceMs, end) => {
     const engine = await loadPooledModel('qwenEmbedding');
     const request = engine
       .embed({ inputs: graceMs === 0 ? inputs : inputs.slice(0, 100) }, never())
@@ -185,7 +185,7 @@ describe('closing while texts become tokens', () => {
 });
 
 describe('dimensions', () => {
-  test('a model that is not known to be trained for it has vectors of one length', async () => {
+  test('is refused for a model that is not known to support it', async () => {
     const engine = await loadPooledModel('embedding');
 
     const fewer = engine.embed({ inputs: ['red'], dimensions: 32 }, never());
@@ -194,7 +194,7 @@ describe('dimensions', () => {
     await engine.close(0);
   });
 
-  test('the name in the catalogue tells too that vectors may be cut', async () => {
+  test('is accepted if the name in the catalogue is known to support it', async () => {
     const engine = await loadPooledModel('embedding', {
       modelId: 'nomic-ai/nomic-embed-text-v1.5',
     });
@@ -208,8 +208,8 @@ describe('dimensions', () => {
   });
 });
 
-describe('what a file is for', () => {
-  test('an encoder that does not say how it pools is refused by name', async () => {
+describe('the purpose of a file', () => {
+  test('is an error that names the key for an encoder without a pooling type', async () => {
     const path = writeModel(
       without(embeddingModel(), 'bert.pooling_type'),
       folder,
@@ -218,11 +218,11 @@ describe('what a file is for', () => {
 
     await expect(loaded(path)).rejects.toMatchObject({
       code: 'model_load_failed',
-      message: expect.stringContaining('no-pooling.gguf: the file holds an encoder (bert) and no'),
+      message: expect.stringContaining('no-pooling.gguf: the file is an encoder (bert) without'),
     });
   });
 
-  test('a reranker of before pooling types were written is known by its head', async () => {
+  test('is ranking for a file without a pooling type but with a ranking head', async () => {
     const path = writeModel(without(rankModel(), 'bert.pooling_type'), folder, 'old-rank.gguf');
 
     const { engine, model } = await loaded(path);
@@ -235,8 +235,8 @@ describe('what a file is for', () => {
 
   test.each([
     [{ draft: { kind: 'lookup' } as const }, 'speculative decoding'],
-    [{ lora: [{ path: pooledModel('rank'), scale: 1 }] }, 'LoRA adapters'],
-  ])('%j is refused for a model that embeds', async (settings, what) => {
+    [{ lora: [{ path: pooledModel('rank'), scale: 1 }] }, 'a LoRA adapter'],
+  ])('decides that %j is refused for an embedding model', async (settings, what) => {
     const load = loaded(EMBEDDING, settings);
 
     await expect(load).rejects.toMatchObject({
@@ -245,7 +245,7 @@ describe('what a file is for', () => {
     });
   });
 
-  test('what an encoder takes is known before it is loaded, its wide batch included', async () => {
+  test('is part of the memory estimate, with the large batch of an encoder', async () => {
     const layers = {
       name: 'wide',
       pooling: 'mean',
@@ -265,7 +265,7 @@ describe('what a file is for', () => {
     await Promise.all([engine.close(0), estimating.close(0)]);
   });
 
-  test('with the vocabulary alone nothing is embedded', async () => {
+  test('does not matter when only the vocabulary is loaded: embed is refused', async () => {
     const { engine, model } = await loaded(EMBEDDING, { vocabOnly: true });
 
     expect(model.capabilities).toEqual(['tokenizer']);
@@ -310,7 +310,7 @@ async function decodedWhole(tokens: readonly number[]): Promise<number[]> {
   return vector.map((value) => value / length);
 }
 
-test('the model files are what the builder made', async () => {
+test('the model files of the test equal the output of the builder', async () => {
   const { metadata } = await readGguf(new Uint8Array(readFileSync(EMBEDDING)));
 
   expect(metadata.get('bert.pooling_type')).toEqual({ type: 'u32', value: 1 });

@@ -46,11 +46,11 @@ describe('a request in the idiom of another server', () => {
     [{ thinking: { type: 'enabled', budget_tokens: 100 } }, true],
     [{ enable_thinking: false, reasoning_effort: 'high' }, false],
     [{ reasoning_effort: 'high', chat_template_kwargs: { enable_thinking: false } }, false],
-  ])('%j switches thoughts as enable_thinking does: %p', async (asked, isOn) => {
+  ])('with %j switches reasoning like enable_thinking: %p', async (asked, isOn) => {
     expect(await prompt(asked)).toBe(await prompt({ enable_thinking: isOn }));
   });
 
-  test('an effort of a request is stronger than the switch of its alias', async () => {
+  test('lets the effort of a request override the switch of its alias', async () => {
     const thought = async (params: object, body: object): Promise<number> => {
       const request = {
         id: 'r',
@@ -72,39 +72,39 @@ describe('a request in the idiom of another server', () => {
     expect(await thought(off, {})).toBe(await thought({}, { enable_thinking: false }));
   });
 
-  test('max_tokens -1 writes as far as the context reaches', async () => {
+  test('with max_tokens -1 generates until the context is full', async () => {
     const { completionTokens } = Object(await usageOf({ max_tokens: -1, ignore_eos: true }));
     const { promptTokens } = Object(await usageOf({ max_tokens: 1 }));
 
     expect(completionTokens).toBe(1024 - promptTokens);
   });
 
-  test('a completion without max_tokens writes 16 tokens', async () => {
+  test('generates 16 tokens for a completion without max_tokens', async () => {
     expect(
       await usageOf({ prompt: 'cortex', messages: undefined, ignore_eos: true }, 'completions'),
     ).toMatchObject({ completionTokens: 16 });
   });
 
-  test('a completion of no tokens is the prompt that it echoes', async () => {
+  test('returns only the echoed prompt for a completion of no tokens', async () => {
     const { text, last } = await complete({ prompt: 'cortex is', echo: true, max_tokens: 0 });
 
     expect(text).toBe('cortex is');
     expect(last).toMatchObject({ finish: [{ reason: 'length' }], usage: { completionTokens: 0 } });
   });
 
-  test('n_predict counts as max_tokens', async () => {
+  test('accepts n_predict as max_tokens', async () => {
     expect(await usageOf({ n_predict: 3, ignore_eos: true })).toMatchObject({
       completionTokens: 3,
     });
   });
 
-  test.each([[''], [['']], [[]]])('stop %j stops nothing', async (stop) => {
+  test.each([[''], [['']], [[]]])('with stop %j has no stop string', async (stop) => {
     const free = await complete({ prompt: 'cortex is' });
 
     expect((await complete({ prompt: 'cortex is', stop })).text).toBe(free.text);
   });
 
-  test('seed -1 is another seed every time', async () => {
+  test('with seed -1 uses a different seed each time', async () => {
     const ask = { prompt: 'The', temperature: 5, seed: -1, max_tokens: 24, ignore_eos: true };
     const texts = await Promise.all([complete(ask), complete(ask), complete(ask)]);
 
@@ -115,7 +115,7 @@ describe('a request in the idiom of another server', () => {
     ['9007199254740992', '9007199254740993'],
     ['18446744073709551615', '-2'],
     ['4294967296', '0'],
-  ])('the seeds %s and %s draw differently', async (one, other) => {
+  ])('with the seeds %s and %s samples differently', async (one, other) => {
     const ask = { prompt: 'The', temperature: 5, max_tokens: 24, ignore_eos: true };
     const [first, again, second] = await Promise.all([
       complete({ ...ask, seed: one }),
@@ -127,7 +127,7 @@ describe('a request in the idiom of another server', () => {
     expect(second.text).not.toBe(first.text);
   });
 
-  test('several prompts are answered in their order, each as it is alone', async () => {
+  test('answers several prompts in order, each with the same text as alone', async () => {
     const prompts = ['cortex is', 'neuron is', 'The', 'A model'];
     const alone = await Promise.all(prompts.map((one) => complete({ prompt: one })));
     const tokens = await Promise.all(
@@ -147,7 +147,7 @@ describe('a request in the idiom of another server', () => {
     }
   });
 
-  test('each of several prompts has its n answers one behind the other', async () => {
+  test('returns the n answers of each prompt consecutively', async () => {
     const { items, last } = await complete({ prompt: ['cortex is', 'The'], n: 2, echo: true });
     const begins = [0, 1, 2, 3].map(
       (index) => items.find((item) => (item.index ?? 0) === index)?.text,
@@ -157,7 +157,7 @@ describe('a request in the idiom of another server', () => {
     expect(last).toMatchObject({ type: 'done', finish: { length: 4 } });
   });
 
-  test('several prompts leave together when their request is cancelled', async () => {
+  test('ends all of its prompts when it is cancelled', async () => {
     const abort = new AbortController();
     const request = {
       id: 'several',
@@ -180,7 +180,7 @@ describe('a request in the idiom of another server', () => {
   test.each([
     [{ type: 'allowed_tools', allowed_tools: { mode: 'required', tools: [tool('b')] } }],
     [{ type: 'allowed_tools', mode: 'required', tools: [tool('b')] }],
-  ])('%j calls an allowed tool', async (tool_choice) => {
+  ])('with tool_choice %j calls an allowed tool', async (tool_choice) => {
     const { items } = await answer(engine, {
       messages,
       tools: [tool('a'), tool('b'), tool('c')],
@@ -192,7 +192,7 @@ describe('a request in the idiom of another server', () => {
     expect(new Set(names)).toEqual(new Set(['b']));
   });
 
-  test('a tool that is not allowed is not shown, and one that is not there is named', async () => {
+  test('hides tools that are not allowed, and names an allowed tool that does not exist', async () => {
     const choice = (name: string) => ({
       tools: [tool('first_tool'), tool('second_tool')],
       tool_choice: { type: 'allowed_tools', allowed_tools: { mode: 'auto', tools: [tool(name)] } },
@@ -206,20 +206,20 @@ describe('a request in the idiom of another server', () => {
     [{ type: 'json_object', schema: ONLY_5 }],
     [{ type: 'json_schema', schema: ONLY_5 }],
     [{ type: 'json_schema', json_schema: { name: 'five', schema: ONLY_5 } }],
-  ])('the schema of %j is kept to', async (response_format) => {
+  ])('with response_format %j follows the schema', async (response_format) => {
     const { text } = await answer(engine, { messages, response_format, temperature: 0 });
 
     expect(JSON.parse(text)).toEqual({ a: 5 });
   });
 
-  test('json_schema without a schema begins an object', async () => {
+  test('starts an object for json_schema without a schema', async () => {
     const response_format = { type: 'json_schema', json_schema: { name: 'any' } };
     const { text } = await answer(engine, { messages, response_format, max_tokens: 8 });
 
     expect(text.trimStart()).toStartWith('{');
   });
 
-  test('continue_final_message and add_generation_prompt decide how the prompt ends', async () => {
+  test('ends the prompt as continue_final_message and add_generation_prompt say', async () => {
     const begun = [...messages, assistant('It is')];
     const closed = await prompt({ messages: begun, continue_final_message: false });
     const next = await prompt({ messages: [...begun, user('Go on')] });
@@ -237,12 +237,12 @@ describe('a request in the idiom of another server', () => {
     ).rejects.toThrow('must not both be true');
   });
 
-  test('documents are refused by name where the template reads none', async () => {
+  test('is refused with the name of the field for documents that the template does not read', async () => {
     await expect(prompt({ documents: [{ title: 'a', text: 'b' }] })).rejects.toThrow('"documents"');
     expect(await prompt({ documents: [] })).toBe(await prompt({}));
   });
 
-  test('thoughts of earlier turns come as reasoning too', async () => {
+  test('may carry the reasoning of earlier turns as reasoning too', async () => {
     const turn = (thoughts: object) => [
       ...messages,
       { ...assistant('A gateway.'), ...thoughts },
@@ -259,7 +259,7 @@ describe('a request in the idiom of another server', () => {
     ['completions', { tools: [tool('a')] }, 'tools', '/v1/chat/completions'],
     ['completions', { messages }, 'messages', '/v1/chat/completions'],
   ] as const)(
-    'a field of the other route is refused on %s: %j',
+    'with a field of another route is refused on %s: %j',
     async (route, more, param, path) => {
       const body = route === 'chat' ? { messages, ...more } : { prompt: 'x', ...more };
       const { last } = await answer(engine, body, route);
@@ -296,7 +296,7 @@ describe('a request in the idiom of another server', () => {
       { thinking_token_budget: 5 },
       { thinking_budget: 5 },
       { reasoning: { max_tokens: 5 } },
-    ])('%j ends the thoughts, and the answer begins', async (field) => {
+    ])('given as %j ends the reasoning, and the answer starts', async (field) => {
       const endless = await thoughtsOf(engine, { ...ask, ignore_eos: true });
       const bounded = await thoughtsOf(engine, { ...ask, ...field });
 
@@ -307,7 +307,7 @@ describe('a request in the idiom of another server', () => {
       expect(bounded.text + bounded.thoughts).not.toContain('</think>');
     });
 
-    test('0 and thoughts that are switched off end them at once', async () => {
+    test('of 0, and disabled reasoning, end the reasoning at once', async () => {
       for (const off of [{ thinking_budget_tokens: 0 }, { reasoning_effort: 'none' }]) {
         const { thoughts, text } = await thoughtsOf(engine, { ...ask, ...off });
 
@@ -316,7 +316,7 @@ describe('a request in the idiom of another server', () => {
       }
     });
 
-    test('holds together with a schema', async () => {
+    test('works together with a schema', async () => {
       const schema = { type: 'object', properties: { a: { enum: [1, 2] } }, required: ['a'] };
       const { text } = await thoughtsOf(engine, {
         ...ask,

@@ -11,7 +11,7 @@ const ownFolders = (): string[] =>
 
 const never = () => new AbortController().signal;
 
-test('closing while a model loads ends the load, and nothing answers afterwards', async () => {
+test('close during a load ends the load, and later calls are refused', async () => {
   const engine = createLlamaEngine();
   const load = engine.load(TINY_SPEC, () => undefined, never());
   const outcome = load.then(
@@ -30,7 +30,7 @@ test('closing while a model loads ends the load, and nothing answers afterwards'
 });
 
 test.each(['starting', 'weights', 'context', 'ready'] as const)(
-  'a load that is cancelled in the phase "%s" fails as cancelled and leaves nothing behind',
+  'a load that is cancelled in the phase "%s" fails as cancelled and frees everything',
   async (phase) => {
     const engine = createLlamaEngine();
     const abort = new AbortController();
@@ -52,7 +52,7 @@ test.each(['starting', 'weights', 'context', 'ready'] as const)(
   },
 );
 
-test('params of the catalogue that nothing could be answered with fail the load by name', async () => {
+test('invalid params of the catalogue fail the load with the name of the parameter', async () => {
   await expect(loadTiny({ params: { temperature: 'hot' } })).rejects.toMatchObject({
     code: 'model_load_failed',
     message: expect.stringContaining('temperature'),
@@ -63,7 +63,7 @@ test('params of the catalogue that nothing could be answered with fail the load 
   });
 });
 
-test('a load without weights tokenises, renders and counts, and answers nothing', async () => {
+test('a load without weights tokenizes, renders and counts, and refuses to generate', async () => {
   const engine = createLlamaEngine();
   const loaded = await engine.load({ ...TINY_SPEC, vocabOnly: true }, () => undefined, never());
   const body = { messages: [{ role: 'user', content: 'Hi' }] };
@@ -77,7 +77,7 @@ test('a load without weights tokenises, renders and counts, and answers nothing'
   await engine.close(0);
 });
 
-test('the devices are those of the backend that was asked for', async () => {
+test('the reported devices are those of the requested backend', async () => {
   const engine = await loadTiny();
 
   expect(await engine.devices()).toMatchObject([{ backend: 'cpu' }]);
@@ -87,17 +87,20 @@ test('the devices are those of the backend that was asked for', async () => {
 test.each([
   [{ slots: 300 }, 'slots = 300 is more than the 256 that are possible'],
   [{ contextLength: 10_000_000 }, 'is more than the 4096 tokens it was trained for'],
-])('%j is refused before and by the load, naming the setting', async (settings, why) => {
-  const spec = { ...TINY_SPEC, ...settings };
-  const refused = { code: 'model_load_failed', message: expect.stringContaining(why) };
-  const engine = createLlamaEngine();
+])(
+  '%j is refused by the estimate and by the load, with the name of the setting',
+  async (settings, why) => {
+    const spec = { ...TINY_SPEC, ...settings };
+    const refused = { code: 'model_load_failed', message: expect.stringContaining(why) };
+    const engine = createLlamaEngine();
 
-  await expect(engine.estimate(spec, {})).rejects.toMatchObject(refused);
-  await expect(engine.load(spec, () => undefined, never())).rejects.toMatchObject(refused);
-  await engine.close(0);
-});
+    await expect(engine.estimate(spec, {})).rejects.toMatchObject(refused);
+    await expect(engine.load(spec, () => undefined, never())).rejects.toMatchObject(refused);
+    await engine.close(0);
+  },
+);
 
-test('a load for which memory ran out says so and what to do, and may be tried again', async () => {
+test('a load that runs out of memory fails with a transient error that says what to do', async () => {
   const program = fileURLToPath(new URL('fixtures/load-large-context.ts', import.meta.url));
   const { stdout } = Bun.spawnSync([
     'sh',

@@ -5,7 +5,7 @@ import { answer, type Answered, loadTiny } from './llama-under-test.ts';
 const STREAMS = 8;
 const ROUNDS = 12;
 
-test('log-probabilities are the same alone and while all slots are read', async () => {
+test('log-probabilities are the same alone and with all slots in use', async () => {
   const engine = await loadTiny({ slots: STREAMS, contextLength: 256 });
   const ask = (index: number) =>
     answer(

@@ -100,7 +100,7 @@ describe.each(SUBJECTS)('a text for %s', (_, path) => {
   });
   afterAll(() => model.dispose());
 
-  test('has the tokens of its pieces, wherever it is cut', () => {
+  test('has the tokens of its pieces, regardless of the cuts', () => {
     const vocabulary = model.vocabulary.cutVocabulary;
     let cuts = 0;
 
@@ -124,7 +124,7 @@ describe.each(SUBJECTS)('a text for %s', (_, path) => {
     expect(cuts).toBeGreaterThan(RUNS);
   });
 
-  test('is cut small', () => {
+  test('is cut into small pieces', () => {
     const lengths = Array.from(
       model.vocabulary.piecesOf(PROSE.repeat(100)),
       ({ length }) => length,
@@ -133,7 +133,7 @@ describe.each(SUBJECTS)('a text for %s', (_, path) => {
     expect(Math.max(...lengths)).toBeLessThan(1200);
   });
 
-  test('may be one endless word', () => {
+  test('may be one very long word', () => {
     for (const character of ['x', ' ', '-', '漢', '7', 'x7', '<|im_end|>']) {
       const word = character.repeat(40_000 / character.length);
 
@@ -149,7 +149,7 @@ describe('a long text', () => {
   });
   afterAll(() => model.dispose());
 
-  test('leaves turns to others while it becomes tokens', async () => {
+  test('lets other work run while it is tokenized', async () => {
     let isDone = false;
     const options = { addSpecial: true, parseSpecial: true };
 
@@ -165,7 +165,7 @@ describe('a long text', () => {
     expect((await tokens).length).toBeGreaterThan(2000);
   });
 
-  test('takes turns with other long texts: one of them in each', async () => {
+  test('takes turns with other long texts', async () => {
     const tokenizer = new Tokenizer(model.vocabulary);
     const options = { addSpecial: true, parseSpecial: true };
     let slices = 0;
@@ -190,7 +190,7 @@ describe('a long text', () => {
     expect(Math.max(...inATurn)).toBe(1);
   });
 
-  test('that was read before is not read again', async () => {
+  test('that was tokenized before is not tokenized again', async () => {
     const read: number[] = [];
     const tokenizer = new Tokenizer({
       bosToken: undefined,
@@ -221,7 +221,7 @@ describe('a long text', () => {
     expect(second.length).toBeGreaterThan(first.length);
   });
 
-  test('with and without special tokens is not the same', async () => {
+  test('is cached separately with and without special tokens', async () => {
     const tokenizer = new Tokenizer(model.vocabulary);
     const marked = 'word <|im_end|>'.repeat(200);
 
@@ -240,7 +240,7 @@ describe('a long text', () => {
   });
 });
 
-describe('where texts are cut', () => {
+describe('a cut of a text', () => {
   const cuts = (vocabulary: { ordinary?: string[]; special?: string[] }, most = 100) => {
     const sizes = { least: 1, most };
     const pieces = new TextPieces({ ordinary: [], special: [], ...vocabulary }, sizes);
@@ -256,21 +256,21 @@ describe('where texts are cut', () => {
     expect(cuts({ ordinary: ['å¤§'] })('大大、')).toEqual(['大大', '、']);
   });
 
-  test('is never in or right behind the text of a special token', () => {
+  test('is never in or directly after the text of a special token', () => {
     const special = ['<the end>', 'STOP'];
 
     expect(cuts({ special })('<the end> and')).toEqual(['<the end> and']);
     expect(cuts({ special })('STOP and so')).toEqual(['STOP and', ' so']);
   });
 
-  test('is within a word where that does not end, but in no character and no special token', () => {
+  test('is within a word that does not end, but never within a character or a special token', () => {
     expect(cuts({}, 3)('abcdefgh')).toEqual(['abc', 'def', 'gh']);
     expect(cuts({}, 3)('ab🦙cd')).toEqual(['ab', '🦙c', 'd']);
     expect(cuts({ special: ['<end>'] }, 6)('abc<end>abc')).toEqual(['abc', '<end>a', 'bc']);
     expect(cuts({ special: ['<a longer one>'] }, 3)('<a longer one>')).toHaveLength(5);
   });
 
-  test('does not depend on what comes behind', () => {
+  test('does not depend on the text after it', () => {
     fc.assert(
       fc.property(wholeText, wholeText, (start, end) => {
         const before = cuts({}, 50)(start).slice(0, -1);
@@ -282,7 +282,7 @@ describe('where texts are cut', () => {
   });
 });
 
-describe('while a long prompt is read', () => {
+describe('while a long prompt is tokenized', () => {
   // Short enough that it might fit, and slow enough for several turns.
   const slow = { modelPath: splitAs('gpt-4o'), contextLength: 4096, slots: 1 };
   const long = numbered(250);
@@ -296,7 +296,7 @@ describe('while a long prompt is read', () => {
     return kinds;
   };
 
-  test('its request hears a cancel', async () => {
+  test('the request can be cancelled', async () => {
     await using stack = new AsyncDisposableStack();
     const engine = await loadTiny(slow);
     stack.defer(() => engine.close(0));
@@ -309,7 +309,7 @@ describe('while a long prompt is read', () => {
     expect(await kinds).toEqual(['done']);
   });
 
-  test('it is refused as soon as it can fit no more, before it is read to its end', async () => {
+  test('it is refused as soon as it cannot fit, before it is completely tokenized', async () => {
     await using stack = new AsyncDisposableStack();
     const engine = await loadTiny(slow);
     stack.defer(() => engine.close(0));
@@ -325,7 +325,7 @@ describe('while a long prompt is read', () => {
     expect(read).toBeWithin(4097, whole / 2);
   });
 
-  test('closing ends it before the model is gone', async () => {
+  test('close ends it before the model is freed', async () => {
     const engine = await loadTiny(slow);
     const options = { addSpecial: false, parseSpecial: true };
     const failure = (error: unknown) => error;

@@ -10,7 +10,7 @@ const CHUNK_TOKENS = 64;
 /** Steps that reading the long prompt takes at least, beside somebody who generates. */
 const STEPS = Math.ceil(PROMPT_TOKENS / CHUNK_TOKENS);
 
-describe('while a long prompt is read', () => {
+describe('while a long prompt is decoded', () => {
   let engine: Engine;
   beforeAll(async () => {
     engine = await loadTiny({
@@ -60,7 +60,7 @@ describe('while a long prompt is read', () => {
     expect(running.tokensAnEvent()).toEqual([1]);
   });
 
-  test('two streams share every step with it', async () => {
+  test('two streams get a token in every step', async () => {
     const order: string[] = [];
     const streams = ['one', 'two'].map((name) =>
       note(stream({ prompt: `Hello ${name}`, max_tokens: 300, logprobs: 0 }), name, order),
@@ -77,7 +77,7 @@ describe('while a long prompt is read', () => {
     await Promise.all(streams.map(({ ended }) => ended));
   });
 
-  test('a cancel ends it before the next step hands anything out, and frees its slot', async () => {
+  test('a cancel ends it before the next step emits tokens, and frees its slot', async () => {
     const abort = new AbortController();
     const order: string[] = [];
     const running = note(

@@ -78,19 +78,22 @@ describe('parameters', () => {
       'completions',
     );
 
-  test.each(UNSUPPORTED)('%s is refused by name on both routes', async (param, value) => {
-    const refusal = { type: 'error', code: 'unsupported_parameter', param };
-    const messages = [{ role: 'user', content: 'Hi' }];
+  test.each(UNSUPPORTED)(
+    'that are not supported are refused by name on both routes: %s',
+    async (param, value) => {
+      const refusal = { type: 'error', code: 'unsupported_parameter', param };
+      const messages = [{ role: 'user', content: 'Hi' }];
 
-    expect((await answer(engine, { messages, [param]: value })).last).toMatchObject(refusal);
-    expect((await complete({ [param]: value })).last).toMatchObject(refusal);
-  });
+      expect((await answer(engine, { messages, [param]: value })).last).toMatchObject(refusal);
+      expect((await complete({ [param]: value })).last).toMatchObject(refusal);
+    },
+  );
 
-  test('what asks for nothing changes nothing', async () => {
+  test('with neutral values do not change the answer', async () => {
     expect((await complete(HARMLESS)).text).toBe((await complete({})).text);
   });
 
-  test('an alias’s parameter that is not supported is refused like the caller’s own', async () => {
+  test('of an alias that are not supported are refused like those of the request', async () => {
     const request = {
       id: 'a',
       route: 'completions',

@@ -6,7 +6,7 @@ import { answer, loadTiny } from './llama-under-test.ts';
 const LONG = Array.from({ length: 60 }, (_, i) => `word${i}`).join(' ');
 const greedy = { temperature: 0, max_tokens: 12 };
 
-describe('prefix cache', () => {
+describe('the prefix cache', () => {
   let engine: Engine;
   beforeAll(async () => {
     engine = await loadTiny();
@@ -15,7 +15,7 @@ describe('prefix cache', () => {
 
   const ask = (prompt: string) => answer(engine, { prompt, ...greedy }, 'completions');
 
-  test('a prompt that goes on from an earlier one is decoded from where they part', async () => {
+  test('decodes a prompt that extends an earlier one from the end of the shared prefix', async () => {
     const first = await ask(`${LONG} one`);
     const second = await ask(`${LONG} one two three`);
 
@@ -27,7 +27,7 @@ describe('prefix cache', () => {
     expect(second.last.usage.cachedTokens).toBeLessThan(second.last.usage.promptTokens);
   });
 
-  test('temperature 0 gives the same text with and without reused cells', async () => {
+  test('gives the same text at temperature 0 with and without reused cells', async () => {
     const warm = await ask(`${LONG} alpha beta`);
     const fresh = await loadTiny();
     const cold = await answer(fresh, { prompt: `${LONG} alpha beta`, ...greedy }, 'completions');
@@ -36,7 +36,7 @@ describe('prefix cache', () => {
     expect(warm.text).toBe(cold.text);
   });
 
-  test('two long conversations that alternate keep a slot each', async () => {
+  test('keeps one slot for each of two alternating long conversations', async () => {
     const turns: string[] = [`A ${LONG}`, `B ${LONG}`];
     for (const turn of turns) await ask(turn);
 
@@ -47,14 +47,14 @@ describe('prefix cache', () => {
     }
   });
 
-  test('a prompt sent twice at the same moment is copied between slots, with the same text', async () => {
+  test('copies a prompt that is sent twice at the same time between slots, with the same text', async () => {
     const prompt = `C ${LONG} ${LONG}`;
     const [one, two] = await Promise.all([ask(prompt), ask(prompt)]);
 
     expect(one.text).toBe(two.text);
   });
 
-  test('n choices cost one prompt', async () => {
+  test('decodes the prompt of n choices once', async () => {
     const { last, items } = await answer(
       engine,
       { prompt: `D ${LONG}`, n: 2, temperature: 1, seed: 5, max_tokens: 8, ignore_eos: true },

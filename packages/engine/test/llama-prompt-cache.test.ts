@@ -59,7 +59,7 @@ const cacheFolders = async (pid = process.pid): Promise<string[]> => {
 };
 
 describe('the prompt cache', () => {
-  test('two long conversations that alternate on one slot each find all of their own history, and none of the other', async () => {
+  test('restores all cells of two long conversations that alternate on one slot, and never those of the other', async () => {
     const engine = await loadTiny({ ...CONTEXT, slots: 1 });
     // With a slot for each nothing is ever saved or read.
     const roomy = await loadTiny({ ...CONTEXT, slots: 2, promptCacheMib: 0 });
@@ -84,7 +84,7 @@ describe('the prompt cache', () => {
   });
 
   for (const slots of [1, 2]) {
-    test(`a main conversation with subagents and title calls between its turns does not pay its prompt again: ${slots} slots`, async () => {
+    test(`keeps the prompt of a main conversation with subagents and title calls between its turns: ${slots} slots`, async () => {
       const engine = await loadTiny({ ...CONTEXT, slots });
       const main = new Conversation('main', 300);
       const agents = [new Conversation('agent', 200), new Conversation('helper', 200)];
@@ -107,7 +107,7 @@ describe('the prompt cache', () => {
     });
   }
 
-  test('it takes no more than its bound, and forgets what was used longest ago', async () => {
+  test('keeps within its bound, and drops the least recently used conversation', async () => {
     // Some 0.4 MiB per conversation.
     const boundMib = 0.8;
     const engine = await loadTiny({ ...CONTEXT, slots: 1, promptCacheMib: boundMib });
@@ -127,7 +127,7 @@ describe('the prompt cache', () => {
     }
   });
 
-  test('a full file system and a broken file cost only what would have been kept', async () => {
+  test('loses only the cells concerned on a full file system or a broken file', async () => {
     const engine = await loadTiny({ ...CONTEXT, slots: 1 });
     const [folder = ''] = await cacheFolders();
     try {
@@ -148,7 +148,7 @@ describe('the prompt cache', () => {
     }
   });
 
-  test('nothing of it stays in RAM: not after a close, not after the engine was killed', async () => {
+  test('leaves nothing in RAM after a close or after the engine was killed', async () => {
     const killed = await spawnEngine();
     const spec: EngineLoadSpec = { ...TINY_SPEC, ...CONTEXT, slots: 1 };
     await killed.load(spec, () => undefined, new AbortController().signal);

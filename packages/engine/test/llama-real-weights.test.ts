@@ -27,13 +27,13 @@ describe.skipIf(skipReason !== undefined)(`real weights (${skipReason ?? FILE})`
   });
   afterAll(() => engine.close(0));
 
-  test('an easy question gets a sensible answer', async () => {
+  test('answer an easy question sensibly', async () => {
     const { text } = await answer(engine, { ...user('What is gravity?'), max_tokens: 40 });
 
     expect(text).toMatch(/gravity/i);
   });
 
-  test('tools are refused by a model whose template knows none', async () => {
+  test('refuse tools if the template does not support them', async () => {
     const tools = [{ type: 'function', function: { name: 'f' } }];
 
     const { last } = await answer(engine, { ...user('Hi'), tools });

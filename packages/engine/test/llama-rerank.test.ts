@@ -4,7 +4,7 @@ import { loadPooledModel } from './pooled-under-test.ts';
 
 const never = () => new AbortController().signal;
 
-test('a pair costs its texts and the special tokens between them', async () => {
+test('the usage of a pair counts its texts and the special tokens around them', async () => {
   const engine = await loadPooledModel('rank');
 
   const { promptTokens } = await engine.rerank({ query: 'red', documents: ['the sea'] }, never());
@@ -14,7 +14,7 @@ test('a pair costs its texts and the special tokens between them', async () => {
   await engine.close(0);
 });
 
-test('scores follow their documents, in whatever order these come', async () => {
+test('scores belong to their documents, in any order', async () => {
   const engine = await loadPooledModel('rank');
   const documents = ['a lighthouse', 'the red fox', 'a desk lamp', 'rain and snow'];
 
@@ -33,7 +33,7 @@ test('scores follow their documents, in whatever order these come', async () => 
   await engine.close(0);
 });
 
-test('special tokens in a query or document are only text, those of the template are special', async () => {
+test('special tokens in a query or document are text, those of the template are special', async () => {
   const engine = await loadPooledModel('qwenRank');
   const price = async (query: string, document: string): Promise<number> =>
     (await engine.rerank({ query, documents: [document] }, never())).promptTokens;
@@ -51,7 +51,7 @@ test('special tokens in a query or document are only text, those of the template
   await engine.close(0);
 });
 
-test('a placeholder within a query is not filled in', async () => {
+test('a placeholder within a query is not replaced', async () => {
   const engine = await loadPooledModel('qwenRank');
   const long = 'the sea '.repeat(40);
 
@@ -65,7 +65,7 @@ test('a placeholder within a query is not filled in', async () => {
   await engine.close(0);
 });
 
-test('a model that ranks makes no embeddings, and one that embeds does not rank', async () => {
+test('a ranking model refuses embeddings, and an embedding model refuses ranking', async () => {
   const [ranks, embeds] = await Promise.all([
     loadPooledModel('rank'),
     loadPooledModel('embedding'),

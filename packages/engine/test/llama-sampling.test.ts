@@ -13,7 +13,7 @@ describe('sampling', () => {
   const complete = (body: object) =>
     answer(engine, { prompt: 'cortex is', temperature: 0, max_tokens: 24, ...body }, 'completions');
 
-  test('ignore_eos goes on to max_tokens', async () => {
+  test('with ignore_eos continues to max_tokens', async () => {
     const body = {
       messages: [{ role: 'user', content: 'hi' }],
       temperature: 0,
@@ -30,7 +30,7 @@ describe('sampling', () => {
   });
 
   test.each([1e-45, 1e-38, 1e-6])(
-    'a temperature of %p gives the text of temperature 0, in JSON too',
+    'at temperature %p gives the text of temperature 0, also with JSON output',
     async (temperature) => {
       const greedy = await complete({});
       const chat = {
@@ -46,33 +46,39 @@ describe('sampling', () => {
     },
   );
 
-  describe('bans that leave no token', () => {
+  describe('with bans that leave no token', () => {
     const vocabulary = Array.from({ length: 2048 }, (_, token) => token);
     const everything = Object.fromEntries(vocabulary.map((token) => [token, -100]));
     const banned = { type: 'error', code: 'invalid_request', param: 'logit_bias' };
 
-    test.each([0, 1])('end the request by name at temperature %p', async (temperature) => {
-      const { text, last } = await complete({ temperature, seed: 1, logit_bias: everything });
+    test.each([0, 1])(
+      'ends the request with the name of the field at temperature %p',
+      async (temperature) => {
+        const { text, last } = await complete({ temperature, seed: 1, logit_bias: everything });
 
-      expect(last).toMatchObject(banned);
-      expect(text).toBe('');
-    });
+        expect(last).toMatchObject(banned);
+        expect(text).toBe('');
+      },
+    );
 
-    test.each([0, 1])('so where a format allows nothing else at %p', async (temperature) => {
-      const texts = await Promise.all(vocabulary.map((token) => engine.detokenize([token])));
-      const braces = vocabulary.filter((token) => texts[token]?.includes('{'));
-      const { last } = await answer(engine, {
-        messages: [{ role: 'user', content: 'hi' }],
-        response_format: { type: 'json_object' },
-        temperature,
-        seed: 1,
-        logit_bias: Object.fromEntries(braces.map((token) => [token, -100])),
-      });
+    test.each([0, 1])(
+      'ends the request if the format allows no other token, at temperature %p',
+      async (temperature) => {
+        const texts = await Promise.all(vocabulary.map((token) => engine.detokenize([token])));
+        const braces = vocabulary.filter((token) => texts[token]?.includes('{'));
+        const { last } = await answer(engine, {
+          messages: [{ role: 'user', content: 'hi' }],
+          response_format: { type: 'json_object' },
+          temperature,
+          seed: 1,
+          logit_bias: Object.fromEntries(braces.map((token) => [token, -100])),
+        });
 
-      expect(last).toMatchObject(banned);
-    });
+        expect(last).toMatchObject(banned);
+      },
+    );
 
-    test('but one that is left is written', async () => {
+    test('but one uses the only token that is left', async () => {
       const [left = 0] = await engine.tokenize('cortex', {
         addSpecial: false,
         parseSpecial: false,
@@ -85,7 +91,7 @@ describe('sampling', () => {
     });
   });
 
-  test('characters of several tokens arrive whole', async () => {
+  test('emits a character of several tokens at once', async () => {
     const text = 'żółć 🦙 漢字';
     const tokens = await engine.tokenize(text, { addSpecial: false, parseSpecial: false });
     const forced = await answer(

@@ -50,7 +50,7 @@ describe('speculative decoding', () => {
   ];
 
   test.each(drafts)(
-    '%s: drafts are accepted and do not change the answers',
+    'with %s accepts drafts and does not change the answers',
     async (_name, draft) => {
       const [plain, drafted] = await Promise.all([engineWith(undefined), engineWith(draft)]);
       try {
@@ -69,7 +69,7 @@ describe('speculative decoding', () => {
     },
   );
 
-  test('a model that drafts for itself is nearly always accepted, in fewer steps', async () => {
+  test('accepts nearly all drafts of a model for itself, in fewer steps', async () => {
     const [plain, drafted] = await Promise.all([
       engineWith(undefined),
       engineWith({ kind: 'model', modelPath: TINY_MODEL }),
@@ -89,7 +89,7 @@ describe('speculative decoding', () => {
     }
   });
 
-  test('a model of another vocabulary cannot draft, and the load says so', async () => {
+  test('refuses a draft model of another vocabulary when the model is loaded', async () => {
     const modelPath = writeModel(embeddingModel(), temporaryFolder('draft'), 'other.gguf');
 
     await expect(engineWith({ kind: 'model', modelPath })).rejects.toMatchObject({

@@ -56,7 +56,7 @@ describe('state across loads', () => {
     return cached;
   }
 
-  test('a conversation goes on after two swaps as if there had been none', async () => {
+  test('continues a conversation after two swaps as if there had been none', async () => {
     const prompts = [text('river'), text('mountain')];
     const before = await save(prompts);
     await save([]);
@@ -70,7 +70,7 @@ describe('state across loads', () => {
     await engine.close(0);
   });
 
-  test('what lost its slot to another is saved, too', async () => {
+  test('also saves conversations that lost their slot', async () => {
     const prompts = [text('river', 220), text('mountain', 220)];
     await save(prompts, { spec: { slots: 1, promptCacheMib: 64 } });
 
@@ -79,7 +79,7 @@ describe('state across loads', () => {
     expect(Math.min(...cached)).toBeGreaterThan(1024);
   });
 
-  test('no more is written than the bound, and what was used last comes first', async () => {
+  test('writes at most the bound, most recently used first', async () => {
     const prompts = [text('river'), text('mountain')];
     const boundMib = 0.3;
     await save(prompts, { close: { saveMaxMib: boundMib } });
@@ -96,7 +96,7 @@ describe('state across loads', () => {
     'another type of cells': { kvType: 'q8_0' },
     'another context': { contextLength: 1024 },
   } satisfies Record<string, Partial<EngineLoadSpec>>)) {
-    test(`what a load with ${what} cannot use is deleted`, async () => {
+    test(`deletes state that a load with ${what} cannot use`, async () => {
       await save([text('river')]);
       expect(await stateFiles()).toHaveLength(1);
 
@@ -105,7 +105,7 @@ describe('state across loads', () => {
     });
   }
 
-  test('a folder that is half written, broken or of somebody else costs nothing but its state', async () => {
+  test('ignores the state of a folder that is half written, broken or of another owner', async () => {
     await save([text('river')]);
     const [file = ''] = await stateFiles();
     // As a process leaves it that is killed while it writes.
@@ -127,7 +127,7 @@ describe('state across loads', () => {
     expect(await found([text('river')])).toEqual([0]);
   });
 
-  test('a folder that cannot be written costs the state and nothing else', async () => {
+  test('loses only the state if its folder is not writable', async () => {
     const engine = await load();
     await greedy(engine, text('river'));
 

@@ -39,7 +39,7 @@ describe(`${REQUESTS} random requests (SEED=${SEED})`, () => {
   afterAll(() => engine.close(1000));
 
   test(
-    'each ends once, and leaves nothing in slots and queue',
+    'each end once, and leave slots and queue empty',
     async () => {
       const sample = await normalAnswer(engine);
       const requests = randomRequests(REQUESTS, SEED);
@@ -57,7 +57,7 @@ describe(`${REQUESTS} random requests (SEED=${SEED})`, () => {
     { timeout: 60_000 + REQUESTS * 200 },
   );
 
-  test('every kind of end was among them, and no error but the callers’ own', () => {
+  test('include every kind of end, and no error that the callers did not cause', () => {
     const reasons = outcomes.flatMap((outcome) => (outcome.kind === 'done' ? outcome.finish : []));
     const errors = outcomes.filter((outcome) => outcome.kind === 'error');
 
@@ -66,14 +66,14 @@ describe(`${REQUESTS} random requests (SEED=${SEED})`, () => {
     expect(new Set(errors.map(({ code }) => code)).size).toBeGreaterThan(1);
   });
 
-  test('the memory of the engine is back on its plateau', () => {
+  test('leave the memory of the engine at its plateau', () => {
     const warm = Math.max(...rssMib.slice(0, ROUNDS / 3));
 
     expect(rssMib).toHaveLength(ROUNDS);
     expect(Math.max(...rssMib.slice(-2)) - warm).toBeLessThan(PLATEAU_MIB);
   });
 
-  test('the owner keeps nothing of streams that have ended', async () => {
+  test('leave no ended streams in the memory of the owner', async () => {
     Bun.gc(true);
     await new Promise((resolve) => setImmediate(resolve));
     Bun.gc(true);

@@ -42,7 +42,7 @@ describe.each(Object.keys(SCRIPTS) as (keyof typeof SCRIPTS)[])('a model like %s
     return loadTiny({ modelPath: file });
   };
 
-  test('thinks as long as it wants without a limit, and no longer than one that is set', async () => {
+  test('reasons without a limit if none is set, and no longer than a limit', async () => {
     const engine = await load();
     const ask = (more: object) =>
       answer(engine, { messages: [{ role: 'user', content: 'Why?' }], temperature: 0, ...more });

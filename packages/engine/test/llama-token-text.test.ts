@@ -142,7 +142,7 @@ describe.each([
     ).toBe(said);
   });
 
-  test('loses nothing of any text', () => {
+  test('loses nothing of a random text', () => {
     const parts = fc.constantFrom(
       ' ',
       '.',
@@ -172,17 +172,20 @@ describe.each([
 test.each([
   ['Gemma 4', gemmaLike],
   ['SentencePiece', sentencePiece],
-])('a long text for %s, whose merges may reach anywhere, is not cut', async (_, file) => {
-  const model = await openVocabulary(
-    writeModel(file(), temporaryFolder('token-text'), 'model.gguf'),
-  );
-  const long = 'The cat sat. '.repeat(1000);
+])(
+  'a long text for the vocabulary of %s, whose merges may cross any cut, is not cut',
+  async (_, file) => {
+    const model = await openVocabulary(
+      writeModel(file(), temporaryFolder('token-text'), 'model.gguf'),
+    );
+    const long = 'The cat sat. '.repeat(1000);
 
-  expect([...model.vocabulary.piecesOf(long)]).toEqual([long]);
-  await model.dispose();
-});
+    expect([...model.vocabulary.piecesOf(long)]).toEqual([long]);
+    await model.dispose();
+  },
+);
 
-test('an answer that goes on from a text keeps its first space, one of its own does not', async () => {
+test('an answer that continues a text keeps its first space, and one that starts a text does not', async () => {
   const model = await openVocabulary(
     writeModel(sentencePiece(), temporaryFolder('token-text'), 'model.gguf'),
   );
@@ -197,7 +200,7 @@ test('an answer that goes on from a text keeps its first space, one of its own d
   await model.dispose();
 });
 
-test('documents, arguments and log-probabilities of a Llama vocabulary keep the space before a sign', async () => {
+test('documents, arguments and log-probabilities of a Llama vocabulary keep the space before a punctuation mark', async () => {
   const path = writeModel(withRule('llama-bpe'), temporaryFolder('token-text'), 'model.gguf');
   const engine = await loadTiny({ modelPath: path });
   const ask = { messages: [{ role: 'user', content: 'hi' }], temperature: 0 };

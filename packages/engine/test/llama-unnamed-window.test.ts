@@ -5,7 +5,7 @@ import { LLAMA4_CHUNK_TOKENS } from '@cortex/testkit/gguf/tiny-llama4';
 import { greedy, tokensOf, writeUncuttable } from './fixtures/uncuttable-models.ts';
 import { loadTiny } from './llama-under-test.ts';
 
-test('a prompt that goes on from the middle of an earlier one gets the answer of a fresh engine, where the file names no window but the model has one', async () => {
+test('a prompt that diverges in the middle of an earlier one gets the answer of a fresh engine if the model has a window that the file does not declare', async () => {
   const load = () =>
     loadTiny({
       modelPath: writeUncuttable('llama4'),

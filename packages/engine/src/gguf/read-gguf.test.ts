@@ -34,21 +34,21 @@ async function headerBytes(): Promise<number> {
 }
 
 describe('the header of a GGUF file', () => {
-  test('is read the same from a disk and from memory', async () => {
+  test('is read alike from disk and from memory', async () => {
     const fromDisk = await readGgufFile(PATH);
 
     expect(fromDisk).toEqual(await read(TINY));
     expect(fromDisk).toMatchObject({ kind: 'whole', header: { architecture: 'qwen3' } });
   });
 
-  test('says how vectors are pooled', async () => {
+  test('includes the pooling type', async () => {
     const reading = await read(writeGguf(embeddingModel()));
 
     const { architecture = '', metadata } = reading.kind === 'whole' ? reading.header : {};
     expect(metadata?.get(`${architecture}.pooling_type`)?.value).toBe(1);
   });
 
-  test('with a vocabulary of 300,000 tokens is read whole, in several pieces', async () => {
+  test('with a vocabulary of 300,000 tokens is read completely, in several chunks', async () => {
     const tokens = Array.from({ length: 300_000 }, (_, index) => `token ${index}`);
     const large = changed(await readWhole(TINY), { 'tokenizer.ggml.tokens': texts(tokens) });
 
@@ -71,14 +71,14 @@ describe('the header of a GGUF file', () => {
     expect(await problemOf(bytes())).toContain(problem);
   });
 
-  test('without an architecture, or with one that is a number, is broken', async () => {
+  test('without an architecture, or with a number as architecture, is refused', async () => {
     const whole = await readWhole(TINY);
     const numbered = changed(whole, { 'general.architecture': u32(7) });
 
     expect(await problemOf(writeGguf(numbered))).toContain('"general.architecture"');
   });
 
-  test('that is cut off anywhere is broken, in one line', async () => {
+  test('that is cut off at any position is refused with a one-line error', async () => {
     const length = await headerBytes();
     await fc.assert(
       fc.asyncProperty(fc.integer({ min: 0, max: length - 33 }), async (size) => {
@@ -90,13 +90,13 @@ describe('the header of a GGUF file', () => {
     );
   });
 
-  test('whose weights are cut off names the tensor that is missing', async () => {
+  test('of a file with truncated weights is refused with the name of the missing tensor', async () => {
     expect(await problemOf(TINY.subarray(0, TINY.length >> 1))).toMatch(
       /tensor ".+" lies behind the end of the file/,
     );
   });
 
-  test('with any bytes changed is read or broken, at once and within its memory', async () => {
+  test('with random changed bytes is read or refused quickly, with bounded memory', async () => {
     const length = await headerBytes();
     const before = process.memoryUsage.rss();
     await fc.assert(
@@ -116,7 +116,7 @@ describe('the header of a GGUF file', () => {
     expect((process.memoryUsage.rss() - before) / 2 ** 20).toBeLessThan(512);
   });
 
-  test('of more than 50 MB is refused before it is in memory', async () => {
+  test('of more than 50 MB is refused before it is read into memory', async () => {
     const note = text('x'.repeat(400_000));
     const notes = Object.fromEntries(Array.from({ length: 140 }, (_, n) => [`note.${n}`, note]));
     const large = changed(await readWhole(TINY), notes);
@@ -124,7 +124,7 @@ describe('the header of a GGUF file', () => {
     expect(await problemOf(writeGguf(large))).toBe('its header is larger than 50 MB');
   });
 
-  test('what the disk says when a file cannot be read is thrown as it is', async () => {
+  test('of a file that cannot be read throws the error of the file system', async () => {
     const source = { ...bytesSource(TINY), read: () => Promise.reject(new Error('EIO')) };
 
     expect(readGguf(source)).rejects.toThrow('EIO');

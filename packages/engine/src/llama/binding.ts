@@ -127,7 +127,7 @@ export async function openLibrary(options: OpenLibraryOptions): Promise<Library>
   const opened: Backend = llama.gpu === false ? 'cpu' : llama.gpu;
   if (opened !== options.backend) {
     await llama.dispose();
-    throw new Error(`asked for ${options.backend}, the library opened ${opened}`);
+    throw new Error(`the library opened ${opened} instead of ${options.backend}`);
   }
   return new Library(llama, GgufFileType);
 }

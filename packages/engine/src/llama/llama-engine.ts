@@ -62,7 +62,7 @@ class LlamaEngine implements Engine {
   ): Promise<LoadedModel> {
     if (this.#isClosed) throw unloading();
     if (this.#loading !== undefined)
-      throw new CortexError('conflict', 'An engine loads one model, once.');
+      throw new CortexError('conflict', 'This engine has already loaded a model.');
     checkModelParams(spec.params);
     const either = AbortSignal.any([signal, this.#closed.signal]);
     this.#loading = this.#load(spec, { onProgress, signal: either });
@@ -236,7 +236,7 @@ function checkModelParams(params: EngineLoadSpec['params']): void {
     checkParams(params);
   } catch (error) {
     const said = error instanceof Error ? error.message : String(error);
-    throw new CortexError('model_load_failed', `The params of this model are wrong: ${said}`, {
+    throw new CortexError('model_load_failed', `The params of this model are invalid: ${said}`, {
       cause: error,
     });
   }

@@ -118,7 +118,7 @@ export class LoadedLlama {
   /** @throws CortexError naming what is wrong, not supported, or too long. */
   async embed(request: EmbedRequest, signal: AbortSignal): Promise<Embeddings> {
     const { pooled } = this.#llama;
-    if (pooled === undefined) throw this.#notFor('It makes no embeddings.');
+    if (pooled === undefined) throw this.#notFor('It does not compute embeddings.');
     return pooled.embed(request, signal);
   }
 
@@ -235,7 +235,7 @@ export class LoadedLlama {
 }
 
 const PURPOSE_TEXTS = {
-  generation: 'writing text',
+  generation: 'text generation',
   embedding: 'embeddings',
   rerank: 'ranking documents',
 } as const;

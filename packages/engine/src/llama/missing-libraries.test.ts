@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test';
 
 import { readMissing } from './missing-libraries.ts';
 
-test('only what is not found is missing, each once', () => {
+test('missingLibraries lists only libraries that are not found, each once', () => {
   const listing = [
     '\tlinux-vdso.so.1 (0x00007ffd)',
     '\tlibcudart.so.13 => not found',

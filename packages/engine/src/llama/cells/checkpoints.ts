@@ -1,7 +1,7 @@
 import type { NativeCheckpoint, NativeContext } from '../native-types.ts';
 import type { Slot } from './slots.ts';
 
-/** The state of a sequence as it was when it held `length` tokens; its cells before that are not part of it. */
+/** The state of a sequence at `length` tokens. The earlier cells are not part of it. */
 export interface Checkpoint {
   readonly length: number;
   readonly bytes: number;
@@ -11,27 +11,27 @@ export interface Checkpoint {
 export interface CheckpointsOptions {
   readonly context: NativeContext;
   readonly create: () => NativeCheckpoint;
-  /** Bytes that all of them may take together. */
+  /** Bytes of all checkpoints together, at most. */
   readonly maxBytes: number;
 }
 
-/** Checkpoints of one sequence at most. */
+/** Maximum number of checkpoints per sequence. */
 const MAX_PER_SEQUENCE = 16;
 
-/** A checkpoint must be this much ahead of the one before it: below, decoding costs less than taking it. */
+/** Minimum distance between two checkpoints, in tokens. For fewer, decoding costs less than taking one. */
 const MIN_CHECKPOINT_TOKENS = 64;
 
 /**
- * Checkpoints of the slots, for models whose cells cannot be cut. Whoever holds a list (a slot, saved cells) owns it.
+ * Checkpoints of the slots, for models whose cells cannot be cut. Each list has one owner: a slot or saved cells.
  *
- * Bounded per list and in bytes over all lists. A list that has to give one up keeps them dense at its end and sparse at
- * its beginning (`leastUseful`): most prompts part from a conversation near its end. The longest list gives up first, so
- * that a busy conversation does not cost another its last one.
+ * Bounded per list in number, and over all lists in bytes. A full list drops checkpoints so that it stays dense at its
+ * end and sparse at its start (`leastUseful`), because most prompts diverge from a conversation near its end. The
+ * longest list drops first, so that a busy conversation does not cost another its last checkpoint.
  */
 export class Checkpoints {
   readonly #options: CheckpointsOptions;
   readonly #bySlot = new Map<number, Checkpoint[]>();
-  /** Every checkpoint with the list it is in, in the order in which they were taken. */
+  /** Each checkpoint with its list, oldest first. */
   readonly #lists = new Map<Checkpoint, Checkpoint[]>();
   #bytes = 0;
 
@@ -52,7 +52,7 @@ export class Checkpoints {
     return slot.cells.length - (this.#list(slot).at(-1)?.length ?? 0);
   }
 
-  /** Saves the state of `slot` as it is. Never throws: without a checkpoint a prompt is decoded from its start. */
+  /** Saves the current state of `slot`. Never throws: without a checkpoint, a prompt is decoded from its start. */
   async take(slot: Slot): Promise<void> {
     const length = slot.cells.length;
     const list = this.#list(slot);
@@ -69,7 +69,7 @@ export class Checkpoints {
     while (this.#bytes > this.#options.maxBytes) this.#drop(this.#next());
   }
 
-  /** Brings the state of `slot` back to the first `length` tokens. False when it did not work: its cells are in doubt. */
+  /** Restores the state of `slot` at its first `length` tokens. False on failure; its cells are then unreliable. */
   async restore(slot: Slot, length: number): Promise<boolean> {
     const checkpoint = this.#list(slot).find((candidate) => candidate.length === length);
     if (checkpoint === undefined) return false;
@@ -80,12 +80,12 @@ export class Checkpoints {
     }
   }
 
-  /** `slot` holds only `length` tokens any more. */
+  /** `slot` was cut to `length` tokens. */
   cut(slot: Slot, length: number): void {
     this.dropAll(this.#list(slot).filter((checkpoint) => checkpoint.length > length));
   }
 
-  /** Takes those beyond `length` away from `slot`: whoever gets the list drops it, or gives it to a slot. */
+  /** Removes the checkpoints beyond `length` from `slot`. The caller has to drop the list or give it to a slot. */
   release(slot: Slot, length: number): Checkpoint[] {
     const list = this.#list(slot);
     const released = list.splice(
@@ -95,7 +95,7 @@ export class Checkpoints {
     return released;
   }
 
-  /** `slot` holds the cells that `list` belongs to. */
+  /** Gives `list` to `slot`, which now holds its cells. */
   adopt(slot: Slot, list: Checkpoint[]): void {
     this.dropAll(this.#list(slot));
     this.#bySlot.set(slot.id, list);
@@ -105,7 +105,7 @@ export class Checkpoints {
     for (const checkpoint of list.slice()) this.#drop(checkpoint);
   }
 
-  /** The checkpoint to give up next. */
+  /** The checkpoint to drop next. */
   #next(): Checkpoint | undefined {
     const [oldest] = this.#lists.keys();
     const longest = this.#lists
@@ -136,12 +136,12 @@ export class Checkpoints {
   }
 }
 
-/** With no more than these in any list, the checkpoint taken first is given up, whoever it belongs to. */
+/** If no list has more checkpoints than this, the oldest of all is dropped. */
 const MIN_PER_SEQUENCE = 3;
 
 /**
- * The checkpoint whose loss costs least: without it, decoding from the one before takes longer by the gap between them,
- * and the further from the end, the less likely that is to happen. The last one stays.
+ * The checkpoint with the lowest cost of loss: decoding then starts from the one before, which adds the gap between
+ * them, and the chance of that falls with the distance from the end. The last checkpoint is kept.
  */
 export function leastUseful<C extends Pick<Checkpoint, 'length'>>(
   list: readonly C[],
@@ -157,26 +157,27 @@ export function leastUseful<C extends Pick<Checkpoint, 'length'>>(
   return least;
 }
 
-/** Tokens between two checkpoints of a long prompt, far from its end. */
+/** Distance of checkpoints far from the end of a long prompt, in tokens. */
 const FAR_INTERVAL = 8192;
 
-/** From so many batches before the end of a prompt there is a checkpoint per batch: a message may be edited there. */
+/** The last batches of a prompt that get one checkpoint each, because a message may be edited there. */
 const NEAR_BATCHES = 8;
 
 /**
- * The next turn of a conversation shares a prompt except for what the template writes after the last message (the opening
- * of the answer and of its thoughts), and a repeated prompt all but its last token.
+ * Distance of the last checkpoint from the end. The next turn shares a prompt up to the text that the template writes
+ * after the last message (the start of the answer and of its reasoning); a repeated prompt shares all but its last
+ * token.
  */
 const PROMPT_END_TOKENS = 8;
 
 export interface PromptProgress {
   readonly decoded: number;
   readonly promptTokens: number;
-  /** Tokens of one batch: the most that decoding from the last checkpoint may take near the end of the prompt. */
+  /** Tokens of one batch: the maximum to decode from a checkpoint near the end of the prompt. */
   readonly batchTokens: number;
 }
 
-/** Where the decoding of a prompt stops next so that a checkpoint can be taken: its own length when nowhere. */
+/** The next position at which decoding stops for a checkpoint, or the length of the prompt if there is none. */
 export function nextCheckpoint({ decoded, promptTokens, batchTokens }: PromptProgress): number {
   const end = promptTokens - PROMPT_END_TOKENS;
   if (decoded >= end) return promptTokens;

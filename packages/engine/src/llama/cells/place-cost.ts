@@ -1,39 +1,39 @@
 import type { Place, SlotCandidate } from './place.ts';
 
-/** How fast this model is on this machine. */
+/** Speeds of this model on this machine. */
 export interface CostRates {
   /** Milliseconds to decode one token of a prompt. */
   readonly decodeMsPerToken: number;
   /** Milliseconds to write, read or copy one cell. */
   readonly moveMsPerCell: number;
-  /** More lost cells than this are saved before the slot is reused; undefined: none are. */
+  /** A loss of more cells than this is saved before the slot is reused. Undefined: never saved. */
   readonly savedFromTokens: number | undefined;
 }
 
-/** What a copy costs besides its cells, milliseconds: two passes through the library's state format. */
+/** Fixed cost of a copy in milliseconds: two conversions through the library's state format. */
 const COPY_MS = 1;
 
-/** What writing or reading a file costs besides its cells, milliseconds. */
+/** Fixed cost of writing or reading a file, in milliseconds. */
 const FILE_MS = 2;
 
-/** Writing or reading the file of `cells`, milliseconds. */
+/** Milliseconds to write or read the file of `cells`. */
 export const fileMs = (
   cells: number,
   { moveMsPerCell }: Pick<CostRates, 'moveMsPerCell'>,
 ): number => FILE_MS + cells * moveMsPerCell;
 
-/** With each conversation that was used later, the return of an idle one is so much less likely. */
+/** Factor by which the chance of return falls with each conversation that was used later. */
 const RETURN_DECAY = 1 / 4;
 
 /** The parts of a place's cost, milliseconds. */
 export interface PlaceCost {
-  /** Decoding what of the prompt is not there. */
+  /** Decoding the missing part of the prompt. */
   readonly decodeMs: number;
   /** Copying cells from another slot. */
   readonly copyMs: number;
   /** Reading saved cells. */
   readonly restoreMs: number;
-  /** Losing what the slot held: saving it, or decoding it again, as far as it is likely to be asked for. */
+  /** Losing the cells of the slot: saving them, or decoding them again, weighted by the chance that they are needed. */
   readonly lostMs: number;
 }
 
@@ -41,9 +41,9 @@ export const totalMs = ({ decodeMs, copyMs, restoreMs, lostMs }: PlaceCost): num
   decodeMs + copyMs + restoreMs + lostMs;
 
 /**
- * What it costs to put a prompt of `promptTokens` at `place`, in milliseconds of everybody's time.
+ * The cost of `place` for a prompt of `promptTokens`, in milliseconds that all runs wait.
  *
- * @param laterConversations - Free slots that were used later than the one of `place`.
+ * @param laterConversations - Free slots that were used later than that of `place`.
  */
 export function placeCost<E>(
   place: Place<E>,
@@ -84,10 +84,10 @@ function lostMs(
 }
 
 /**
- * How likely it is that what a slot loses is asked for again, 0 to 1.
+ * The chance that the lost cells of a slot are needed again, 0 to 1.
  *
- * The more of a slot's cells a prompt repeats, the likelier it continues that conversation, or replaces its end, than
- * that it merely begins alike.
+ * The more of a slot's cells a prompt repeats, the likelier it continues that conversation or replaces its end, rather
+ * than only sharing a prefix.
  */
 function returnChance({ slot, shared }: SlotCandidate, laterConversations: number): number {
   if (slot.cells.length === 0) return 0;

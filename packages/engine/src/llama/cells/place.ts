@@ -1,36 +1,36 @@
 import type { Slot } from './slots.ts';
 
-/** A slot as one prompt sees it. */
+/** A slot and its use for one prompt. */
 export interface SlotCandidate {
   readonly slot: Slot;
-  /** Tokens of the prompt that its cells begin with. */
+  /** Length of the prefix that the slot and the prompt share. */
   readonly shared: number;
-  /** Of these, what can serve the prompt in this slot; fewer where cells cannot be cut. */
+  /** Tokens of that prefix that can be reused in this slot; fewer if cells cannot be cut. */
   readonly kept: number;
-  /** Of these, what can serve it after a copy to another slot. */
+  /** Tokens of that prefix that can be reused after a copy to another slot. */
   readonly copied: number;
 }
 
-/** Saved cells as one prompt sees them. */
+/** Saved cells and their use for one prompt. */
 export interface SavedCandidate<E> {
   readonly entry: E;
   /** Cells in the file. */
   readonly cells: number;
-  /** Tokens of the prompt that they would serve. */
+  /** Tokens of the prompt that need not be decoded with them. */
   readonly kept: number;
 }
 
-/** Where a prompt goes, and what of it is there already. */
+/** A slot for a prompt, and the source of the cells that it reuses. */
 export interface Place<E> {
   readonly slot: Slot;
   /** Prompt tokens that need not be decoded. */
   readonly kept: number;
-  /** Cells of the slot that are not part of the prompt and will be gone. */
+  /** Cells of the slot that are not part of the prompt and will be lost. */
   readonly lost: number;
   readonly from:
     | { readonly kind: 'own' }
-    /** Another slot: its cells are copied. */
+    /** The cells are copied from another slot. */
     | { readonly kind: 'slot'; readonly slot: Slot }
-    /** Saved cells, so many. */
+    /** `cells` saved cells are read. */
     | { readonly kind: 'saved'; readonly entry: E; readonly cells: number };
 }

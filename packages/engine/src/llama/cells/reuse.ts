@@ -1,30 +1,33 @@
-/** What a sequence of cells can be cut back to. */
+/** The lengths to which a sequence of cells can be cut. */
 export interface Cut {
   /**
-   * Position of the first cell that the library still holds whole; below 0 where the sequence is empty.
+   * Position of the first cell that the library still holds; below 0 if the sequence is empty.
    *
-   * Above 0 a sliding window or attention in chunks has moved on; recurrent state stands at the last position.
+   * Above 0, a sliding window or chunked attention has dropped cells; recurrent state is at the last position.
    */
   readonly minPosition: number;
-  /** Reach of the sliding window as the file names it; undefined where it names none, which proves nothing. */
+  /**
+   * Size of the sliding window that the file declares. Undefined if it declares none; the model may have one all the
+   * same.
+   */
   readonly windowTokens: number | undefined;
-  /** Lengths that a checkpoint restores, in any order. */
+  /** Lengths that checkpoints restore, in any order. */
   readonly checkpoints: readonly number[];
 }
 
 export type Reuse =
   /** All cells, or the first `length` of them after a cut. */
   | { readonly kind: 'cells'; readonly length: number }
-  /** The first `length`, restored from the checkpoint taken there. */
+  /** The first `length` cells, restored from a checkpoint. */
   | { readonly kind: 'checkpoint'; readonly length: number }
   | { readonly kind: 'nothing'; readonly length: 0 };
 
 const NOTHING: Reuse = { kind: 'nothing', length: 0 };
 
 /**
- * The longest part of a sequence of `cells` that serves a prompt sharing the first `shared` of them.
+ * The longest prefix of `cells` that a prompt can reuse when it shares the first `shared` of them.
  *
- * Where that is not all of them, the rest has to be cut off or a checkpoint has to be restored.
+ * If that is not the whole sequence, the rest has to be cut off or a checkpoint restored.
  */
 export function longestReuse(
   { cells, shared }: { readonly cells: number; readonly shared: number },
@@ -38,10 +41,10 @@ export function longestReuse(
 }
 
 /**
- * Whether a token at position `length` finds everything it attends to.
+ * Whether all cells that a token at position `length` attends to are present.
  *
- * Where the library has dropped cells, only a window that the file names can tell that the token would not look at them.
- * The token at `length` sees `windowTokens` back, itself included.
+ * If the library has dropped cells, only a declared window shows that the token does not attend to them. The token at
+ * `length` attends to `windowTokens` tokens, itself included.
  */
 export function isWholeAt(
   length: number,

@@ -4,7 +4,7 @@ import { isWholeAt, longestReuse, type Reuse } from './reuse.ts';
 import type { SlotCandidate } from './place.ts';
 import { sharedTokens, type Slot } from './slots.ts';
 
-/** The part of the context that holds the cells of the slots. */
+/** The context's functions for the cells of slots. */
 export type CellContext = Pick<
   NativeContext,
   | 'removeTokenCellsFromSequence'
@@ -15,15 +15,18 @@ export type CellContext = Pick<
 
 export interface SlotCellsOptions {
   readonly context: CellContext;
-  /** Reach of the sliding window as the file names it; undefined where it names none. */
+  /** Size of the sliding window that the file declares; undefined if it declares none. */
   readonly windowTokens: number | undefined;
-  /** Whether the file says that cells cannot be cut everywhere. Where it does not, the library may show so later. */
+  /**
+   * Whether the file declares that cells cannot be cut everywhere. If it does not, the library may still drop cells
+   * later.
+   */
   readonly losesCells: boolean;
-  /** Restore an earlier state where cells cannot be cut. */
+  /** Earlier states, for cells that cannot be cut. */
   readonly checkpoints: Checkpoints;
 }
 
-/** Cells in a file, as far as a prompt may reuse them. */
+/** Cells in a file that a prompt may reuse. */
 export interface ReusableState {
   readonly cells: number;
   /** First position whose cell is in the file; see `Cut`. */
@@ -32,11 +35,11 @@ export interface ReusableState {
 }
 
 /**
- * Cuts, drops and copies the cells of slots, and keeps the tokens of each slot equal to what the library holds.
+ * Cuts, drops and copies the cells of slots, and keeps the recorded tokens of each slot equal to the library's cells.
  *
- * Only between two decodes. Before any reuse it asks the library how far back the cells of the sequence reach: the
- * metadata of a file may not name a window, or a wrong one. Where cells cannot be cut, the latest checkpoint before that
- * place is restored; without one the slot is emptied.
+ * Call it only between two decodes. Before any reuse it asks the library for the first cell of the sequence, because a
+ * file may declare no window or a wrong one. Where cells cannot be cut, the latest checkpoint before that position is
+ * restored; without one, the slot is emptied.
  */
 export class SlotCells {
   readonly #options: SlotCellsOptions;
@@ -51,17 +54,17 @@ export class SlotCells {
     return this.#options.checkpoints;
   }
 
-  /** Whether checkpoints are worth taking: the file says so, or the library has dropped cells of a sequence. */
+  /** Whether checkpoints are needed: the file declares it, or the library has dropped cells of a sequence. */
   get losesCells(): boolean {
     return this.#losesCells;
   }
 
-  /** To be called after a decode with each slot that took part in it. */
+  /** Call it after a decode with each slot in the batch. */
   decoded(slot: Slot): void {
     this.#losesCells ||= this.#minPosition(slot) > 0;
   }
 
-  /** What the first `limit` tokens of `prompt` find in `slot`. */
+  /** The cells of `slot` that the first `limit` tokens of `prompt` can reuse. */
   candidate(slot: Slot, prompt: ArrayLike<Token>, limit: number): SlotCandidate {
     const shared = sharedTokens(slot.cells, prompt);
     const usable = Math.min(shared, limit);
@@ -70,18 +73,18 @@ export class SlotCells {
     return { slot, shared, kept, copied };
   }
 
-  /** What of `slot` would be in a file, or in another slot after a copy. Checkpoints stay behind. */
+  /** The cells of `slot` as they would be in a file, or in another slot after a copy. Checkpoints are not included. */
   movedState(slot: Slot): ReusableState {
     const { windowTokens } = this.#options;
     const cells = slot.cells.length;
     const minPosition = this.#minPosition(slot);
-    // The library leaves out the cells that the window has passed.
+    // The library omits the cells that the window has dropped.
     const movedMin =
       windowTokens === undefined ? minPosition : Math.max(minPosition, cells - windowTokens);
     return { cells, minPosition: movedMin, checkpoints: [] };
   }
 
-  /** How many of the `shared` first cells of a saved or copied state would serve a prompt. */
+  /** How many of the first `shared` cells of a saved or copied state a prompt could reuse. */
   reuseSaved(state: ReusableState, shared: number): number {
     const { cells, minPosition } = state;
     const checkpoints = state.checkpoints.map(({ length }) => length);
@@ -89,14 +92,14 @@ export class SlotCells {
     return longestReuse({ cells, shared }, { windowTokens, minPosition, checkpoints }).length;
   }
 
-  /** Whether tokens decoded next in `slot` could be cut off again. */
+  /** Whether the tokens decoded next in `slot` can be cut off again. */
   canUndo(slot: Slot): boolean {
     const { windowTokens } = this.#options;
     const minPosition = this.#minPosition(slot);
     return isWholeAt(slot.cells.length, { minPosition, windowTokens });
   }
 
-  /** Keeps at most the first `length` cells of `slot`: as many of them as can be cut back to or restored. */
+  /** Keeps at most the first `length` cells of `slot`: as many as a cut or a checkpoint allows. */
   async keep(slot: Slot, length: number): Promise<void> {
     const { context, checkpoints } = this.#options;
     const reuse = this.#reuse(slot, length);
@@ -116,7 +119,7 @@ export class SlotCells {
     this.#options.checkpoints.cut(slot, 0);
   }
 
-  /** `target` then holds what `source` holds, and nothing else. @throws when the library did not copy it. */
+  /** Replaces the cells of `target` with those of `source`. @throws if the library did not copy them. */
   async copy(source: Slot, target: Slot): Promise<void> {
     const { context } = this.#options;
     this.drop(target);

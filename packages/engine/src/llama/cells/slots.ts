@@ -1,6 +1,6 @@
 import type { Token } from '../native-types.ts';
 
-/** One sequence of the context: the tokens whose KV cells it holds. */
+/** One sequence of the context, with the tokens of its KV cells. */
 export interface Slot {
   readonly id: number;
   readonly cells: Token[];
@@ -12,7 +12,7 @@ export interface Slot {
 export const createSlots = (count: number): Slot[] =>
   Array.from({ length: count }, (_, id) => ({ id, cells: [], lastUsedMs: 0, isBusy: false }));
 
-/** The number of tokens that two texts begin with alike. */
+/** The length of the common prefix of two token lists. */
 export function sharedTokens(a: ArrayLike<Token>, b: ArrayLike<Token>): number {
   const end = Math.min(a.length, b.length);
   let at = 0;
@@ -20,7 +20,7 @@ export function sharedTokens(a: ArrayLike<Token>, b: ArrayLike<Token>): number {
   return at;
 }
 
-/** The free slots for the further choices of a request, whose prompt is copied there: those idle longest. */
+/** Free slots for the further choices of a request, which get a copy of its prompt: the longest idle ones. */
 export const chooseIdle = (slots: readonly Slot[], count: number): Slot[] =>
   slots
     .filter((slot) => !slot.isBusy)

@@ -24,7 +24,7 @@ export async function loadPooled(
   const purpose = purposeOf(model.use);
   if (purpose === 'generation') return undefined;
   if (spec.draft !== undefined) throw onlyForText('speculative decoding');
-  if (spec.lora.length > 0) throw onlyForText('LoRA adapters');
+  if (spec.lora.length > 0) throw onlyForText('a LoRA adapter');
   const size = pooledSize(model.use, wanted);
   const context = await model.createContext({
     ...size,
@@ -40,4 +40,4 @@ export async function loadPooled(
 }
 
 const onlyForText = (what: string): CortexError =>
-  new CortexError('model_load_failed', `${what}: only for models that write text`);
+  new CortexError('model_load_failed', `${what}: is only for models that generate text`);

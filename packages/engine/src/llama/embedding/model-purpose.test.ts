@@ -25,8 +25,8 @@ test.each([
   expect(purposeOf(facts)).toBe(purpose);
 });
 
-test('an encoder that does not say how it pools is refused by name', () => {
-  expect(() => purposeOf(file('modern-bert'))).toThrow('no modern-bert.pooling_type');
+test('purposeOf refuses an encoder without a pooling type and names the key', () => {
+  expect(() => purposeOf(file('modern-bert'))).toThrow('without modern-bert.pooling_type');
 });
 
 const model = (architecture: string, pooling: PooledUse['pooling']): PooledUse => ({
@@ -49,7 +49,7 @@ test.each([
   expect(pooledSize(facts, { contextTokens: 8192, batchTokens: 512 })).toEqual(size);
 });
 
-test('a batch is never wider than its context', () => {
+test('the batch of a pooled context is never larger than the context', () => {
   const size = pooledSize(model('qwen3', 'last'), { contextTokens: 128, batchTokens: 512 });
 
   expect(size).toEqual({ contextTokens: 128, batchTokens: 128 });

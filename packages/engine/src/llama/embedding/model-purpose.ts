@@ -41,6 +41,6 @@ export function purposeOf({
   if (hasRankHead) return 'rerank';
   throw new CortexError(
     'model_load_failed',
-    `the file holds an encoder (${architecture}) and no ${architecture}.pooling_type: it does not say how the vectors of its tokens become one`,
+    `the file is an encoder (${architecture}) without ${architecture}.pooling_type, so its token vectors cannot be pooled`,
   );
 }

@@ -101,7 +101,8 @@ export class PooledModel {
   }
 
   async #embed(request: EmbedRequest, signal: AbortSignal): Promise<Embeddings> {
-    if (this.purpose !== 'embedding') throw wrongPurpose('makes no embeddings: it ranks documents');
+    if (this.purpose !== 'embedding')
+      throw wrongPurpose('does not compute embeddings: it ranks documents');
     const { vocabulary } = this.#options.model;
     const dimensions = this.#dimensions(request.dimensions);
     if (request.inputs.length === 0) throw empty('input');
@@ -118,7 +119,7 @@ export class PooledModel {
 
   async #rerank(request: RerankRequest, signal: AbortSignal): Promise<RerankScores> {
     if (this.purpose !== 'rerank')
-      throw wrongPurpose('does not rank documents: it makes embeddings');
+      throw wrongPurpose('does not rank documents: it computes embeddings');
     const { query, documents } = request;
     if (query === '') throw empty('query');
     if (documents.length === 0) throw empty('documents');

@@ -66,7 +66,7 @@ const ask = (
   { principal = '', signal = new AbortController().signal } = {},
 ): Promise<readonly Float64Array[]> => scheduler.vectorsOf({ inputs, principal, signal });
 
-test('requests take turns input by input, whoever came first', async () => {
+test('PooledScheduler gives requests turns input by input, regardless of their order', async () => {
   const { scheduler, context } = createScheduler();
   const long = ask(scheduler, inputsOf(1, [1, 1, 1]));
   const other = ask(scheduler, inputsOf(2, [1, 1]));
@@ -78,7 +78,7 @@ test('requests take turns input by input, whoever came first', async () => {
   expect(context.decoded).toEqual(['1×1', '3×1', '2×1', '1×1', '2×1', '1×1']);
 });
 
-test('an input is decoded in parts, and its vector read behind the last', async () => {
+test('PooledScheduler decodes an input in parts and reads its vector after the last', async () => {
   const { scheduler, context } = createScheduler();
   const vectors = ask(scheduler, inputsOf(7, [7, 4]));
 
@@ -88,7 +88,7 @@ test('an input is decoded in parts, and its vector read behind the last', async 
   expect(context.decoded).toEqual(['7×4', '7×3', '7×4']);
 });
 
-test('a cancelled request is not decoded any further, not even the rest of an input', async () => {
+test('PooledScheduler stops decoding a cancelled request, even within an input', async () => {
   const { scheduler, context } = createScheduler();
   const abort = new AbortController();
   const vectors = ask(scheduler, inputsOf(7, [8, 8]), { signal: abort.signal });
@@ -103,7 +103,7 @@ test('a cancelled request is not decoded any further, not even the rest of an in
   expect(scheduler.stats()).toMatchObject({ busySlots: 0, queueDepth: 0, runnableSlots: 0 });
 });
 
-test('a decode that fails costs its own request', async () => {
+test('PooledScheduler fails only the request of a failed decode', async () => {
   const { scheduler, context } = createScheduler();
   const failing = ask(scheduler, inputsOf(1, [1, 1]));
   const other = ask(scheduler, inputsOf(2, [1]));
@@ -119,7 +119,7 @@ test('a decode that fails costs its own request', async () => {
   expect(context.decoded).toEqual(['1×1', '2×1']);
 });
 
-test('figures tell work, waiting and steps', async () => {
+test('PooledScheduler reports busy and waiting requests and steps', async () => {
   const { scheduler, context } = createScheduler();
   const requests = [1, 2, 3].map((token) => ask(scheduler, inputsOf(token, [1])));
   await context.entered();
@@ -141,7 +141,7 @@ test('figures tell work, waiting and steps', async () => {
   expect(after.tokSPrefill).toBeGreaterThan(0);
 });
 
-test('closing waits for the decode under way, and ends what is left', async () => {
+test('PooledScheduler waits on close for the current decode, and ends the remaining requests', async () => {
   const { scheduler, context } = createScheduler();
   const vectors = ask(scheduler, inputsOf(1, [1, 1]));
   await context.entered();

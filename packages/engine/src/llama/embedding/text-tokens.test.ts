@@ -51,7 +51,7 @@ async function turnsDuring(work: Promise<unknown>): Promise<number> {
 describe('the tokens of a text', () => {
   const wanted = { param: 'input[3]', checkWanted: () => undefined };
 
-  test('are made with turns for others between, and are those of its pieces', async () => {
+  test('are made in slices that let other work run, and equal those of its pieces', async () => {
     const texts = create(createVocabulary(true), 32);
     const made = texts.of(linesOf(20), wanted);
 
@@ -59,7 +59,7 @@ describe('the tokens of a text', () => {
     expect([...(await made)]).toEqual(Array.from({ length: 20 }, (_, index) => 50 + index));
   });
 
-  test('are made once: no look before at how many there are', async () => {
+  test('are made once, without a count beforehand', async () => {
     const vocabulary = createVocabulary(true);
 
     await create(vocabulary, 32).of(linesOf(20), wanted);
@@ -67,7 +67,7 @@ describe('the tokens of a text', () => {
     expect(vocabulary.made).toHaveLength(20);
   });
 
-  test('are not made any further when there are far too many', async () => {
+  test('are not completed when there are far too many', async () => {
     const vocabulary = createVocabulary(true);
     const made = create(vocabulary, 4).of(linesOf(40), wanted);
 
@@ -78,7 +78,7 @@ describe('the tokens of a text', () => {
     expect(vocabulary.made.length).toBeLessThan(12);
   });
 
-  test('nor when nobody wants them any more', async () => {
+  test('are not completed when the request is cancelled', async () => {
     const vocabulary = createVocabulary(true);
     const checkWanted = () => {
       if (vocabulary.made.length === 3) throw new Error('left');
@@ -89,7 +89,7 @@ describe('the tokens of a text', () => {
     expect(vocabulary.made).toHaveLength(3);
   });
 
-  test('of a vocabulary that cannot be cut are made of the whole', async () => {
+  test('are made in one call for a vocabulary that does not allow cuts', async () => {
     const vocabulary = createVocabulary(false);
 
     await create(vocabulary, 32).of(linesOf(20), wanted);

@@ -14,7 +14,7 @@ const requests = fc.array(
   { minLength: 1, maxLength: 12 },
 );
 
-test('between two turns of a request every other principal has had one', () => {
+test('Turns serves every other principal between two turns of a request', () => {
   fc.assert(
     fc.property(requests, (all: readonly Request[]) => {
       const turns = new Turns<Request>();
@@ -29,7 +29,7 @@ test('between two turns of a request every other principal has had one', () => {
   );
 });
 
-test('within a principal its requests take turns', () => {
+test('Turns alternates between the requests of a principal', () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 8 }), fc.integer({ min: 1, max: 4 }), (count, rounds) => {
       const turns = new Turns<Request>();
@@ -42,7 +42,7 @@ test('within a principal its requests take turns', () => {
   );
 });
 
-test('who is removed has no turn, and is removed once', () => {
+test('Turns does not serve a removed request, and removes it once', () => {
   const turns = new Turns<Request>();
   const [one, other] = [
     { principal: 'a', id: 1 },

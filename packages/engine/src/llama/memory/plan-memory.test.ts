@@ -21,19 +21,19 @@ const model = (layers: number, trainedContextTokens: number): PlannedModel => ({
 const AUTO = { backend: 'cuda', gpuLayers: 'auto', contextLength: 'auto', slots: 'auto' } as const;
 
 describe('planMemory', () => {
-  test('the whole model comes first, then the context, then the slots', async () => {
+  test('puts the whole model first, then the context, then the slots', async () => {
     const plan = await planMemory(AUTO, model(10, 32_768), { vramMib: 1200 });
 
     expect(plan).toMatchObject({ gpuLayers: 10, contextTokens: 32_768, slots: 1, fits: true });
   });
 
-  test('layers stay in RAM where the whole does not fit with 8k', async () => {
+  test('keeps layers in RAM when the whole model does not fit with a context of 8k', async () => {
     const plan = await planMemory(AUTO, model(10, 32_768), { vramMib: 600 });
 
     expect(plan).toMatchObject({ gpuLayers: 5, contextTokens: 32_768, slots: 1, fits: true });
   });
 
-  test('what is written down is taken, and says when it does not fit', async () => {
+  test('uses explicit settings, and reports when they do not fit', async () => {
     const wanted = { ...AUTO, gpuLayers: 'all', contextLength: 4096, slots: 2 } as const;
 
     const plan = await planMemory(wanted, model(10, 32_768), { vramMib: 900 });
@@ -41,7 +41,7 @@ describe('planMemory', () => {
     expect(plan).toMatchObject({ gpuLayers: 10, contextTokens: 4096, slots: 2, fits: false });
   });
 
-  test('limits say how far context and slots could go', async () => {
+  test('reports the maximum context and slots as limits', async () => {
     const limits = await memoryLimits(
       { gpuLayers: 10, contextTokens: 8192, slots: 1 },
       model(10, 32_768),
@@ -51,7 +51,7 @@ describe('planMemory', () => {
     expect(limits).toEqual({ contextMax: 24_576, slotsMax: 3 });
   });
 
-  test('a plan that fits is within the budget, whatever is asked', async () => {
+  test('keeps every plan that fits within the budget', async () => {
     const settings = fc.record({
       backend: fc.constantFrom('cpu', 'cuda'),
       gpuLayers: fc.oneof(fc.constantFrom('auto', 'all'), fc.nat(40)),

@@ -4,24 +4,24 @@ import { join } from 'node:path';
 
 const MIB = 1024 * 1024;
 
-/** A file system in RAM on every Linux. */
+/** A RAM file system on every Linux host. */
 const RAM_ROOT = '/dev/shm';
 
-/** Of each engine process: the file system it lies in outlives the process. */
+/** Name of the folder of one engine process. The file system outlives the process. */
 const PREFIX = 'cortex-cells';
 
 export interface CacheFolder {
-  /** Readable by this user only; nobody else's. */
+  /** Readable only by this user. */
   readonly path: string;
-  /** What may be written there: what was asked for, or what the file system has free where that is less. */
+  /** Size limit: the requested size, or the free space of the file system if that is less. */
   readonly maxBytes: number;
 }
 
 /**
- * A folder in RAM for the saved cells of this process, and the end of those whose process is gone.
+ * Creates a folder in RAM for the saved cells of this process, and removes those of processes that are gone.
  *
- * Where there is no file system in RAM it lies in the folder for temporary files, and the log says so. Undefined, with a
- * line in the log, where that cannot be written either.
+ * Without a RAM file system the temporary folder is used, and logged. Undefined, with a log line, if neither is
+ * writable.
  */
 export async function openCacheFolder(
   wantedMib: number,
@@ -34,17 +34,19 @@ export async function openCacheFolder(
     try {
       await removeDeadFolders(root, owner.space);
       const path = await mkdtemp(join(root, name));
-      if (index > 0) log(`prompt cache: ${roots[0]} cannot be written, ${root} is used instead`);
+      if (index > 0) log(`prompt cache: ${roots[0]} is not writable, ${root} is used instead`);
       const { bavail, bsize } = await statfs(root);
       const freeMib = Math.floor((bavail * bsize) / MIB);
       if (freeMib < wantedMib)
-        log(`prompt cache: ${root} has ${freeMib} MiB free, so it is that small, not ${wantedMib}`);
+        log(
+          `prompt cache: limited to ${freeMib} MiB instead of ${wantedMib}, because ${root} has no more free space`,
+        );
       return { path, maxBytes: Math.min(wantedMib, freeMib) * MIB };
     } catch {
       // The next one may be writable.
     }
   }
-  log(`prompt cache: neither of ${roots.join(', ')} can be written, so there is none`);
+  log(`prompt cache: disabled, because none of ${roots.join(', ')} is writable`);
   return undefined;
 }
 
@@ -53,22 +55,24 @@ export async function removeCacheFolder({ path }: CacheFolder): Promise<void> {
 }
 
 /**
- * Removes the folders of engines that were killed. Processes that cannot be seen from here (another container's) are
- * left alone: their numbers mean others.
+ * Removes the folders of engines that were killed. Those of another PID namespace (another container) are kept, because
+ * their PIDs cannot be checked here.
  */
 async function removeDeadFolders(root: string, space: string): Promise<void> {
   for (const name of await readdir(root)) {
     const [, pid, startedAt] = new RegExp(`^${PREFIX}-${space}-(\\d+)-(\\d+)-`).exec(name) ?? [];
     if (pid === undefined || (await ownerOf(Number(pid))).startedAt === startedAt) continue;
-    // Another user's folder stays: it is theirs to remove.
+    // The folder of another user cannot be removed here.
     await rm(join(root, name), { recursive: true, force: true }).catch(() => undefined);
   }
 }
 
 interface Owner {
-  /** Number of the name space that the process number counts in; 0 where there are none. */
+  /** The PID namespace of this process; 0 if there are none. */
   readonly space: string;
-  /** Clock ticks since boot: a number given to another process has another one. `gone`: there is no such process. */
+  /**
+   * Start time of a process in clock ticks since boot, which differs if its PID was reused. `gone`: no such process.
+   */
   readonly startedAt: string;
 }
 
@@ -79,7 +83,7 @@ async function ownerOf(pid: number): Promise<Owner> {
   return { space, startedAt };
 }
 
-/** The 22nd field of the process's `stat`, which begins `pid (name) `; a name may hold anything. */
+/** The 22nd field of the process's `stat`, which starts with `pid (name) `; the name may contain any character. */
 async function startOf(pid: number): Promise<string> {
   try {
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
@@ -89,7 +93,7 @@ async function startOf(pid: number): Promise<string> {
   }
 }
 
-/** Where there is no `/proc`. */
+/** Used without `/proc`. */
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);

@@ -112,7 +112,7 @@ describe('planSave', () => {
   });
 });
 
-test('estimateBytes uses the memory of the context for the first file, and a small first file is written without an estimate', () => {
+test('estimateBytes uses the memory of the context for the first file, if its cells are large', () => {
   expect(estimateBytes([], 1000, 1000)).toBe(0);
   expect(estimateBytes([], 60_000, 125_000)).toBe(6_000_000_000);
 });

@@ -1,31 +1,33 @@
 import { sharedTokens } from '../cells/slots.ts';
 
-/** Cells that a slot must lose before they are saved. */
+/** Minimum loss of a slot that is saved, in cells. */
 export const MIN_LOST_TOKENS = 1024;
 
-/** A file is replaced by one that holds all of its tokens but fewer than these: decoding them takes less than reading it. */
+/**
+ * A file is superseded by one that lacks fewer of its tokens than this: decoding them is faster than reading the file.
+ */
 const REPLACED_TOKENS = 256;
 
-/** Cells in a file, as far as deciding needs them. */
+/** Saved cells, as the plan needs them. */
 export interface SavedCells {
   readonly tokens: Uint32Array;
   readonly bytes: number;
-  /** Counts up with every use of any. */
+  /** A counter that increases with every use of any entry. */
   readonly lastUse: number;
 }
 
-/** A write this short is made for a single new token, milliseconds: it holds up no more than a slow step does. */
+/** A write up to this many milliseconds is done even for a single new token: it takes no longer than a slow step. */
 const SHORT_WRITE_MS = 100;
 
 export interface SaveRequest {
-  /** What the slot holds. */
+  /** The tokens of the slot. */
   readonly cells: ArrayLike<number>;
-  /** Of these, how many it is about to lose. */
+  /** How many of them the slot is about to lose. */
   readonly lostTokens: number;
-  /** What the file will take, as far as that is known. */
+  /** Estimated size of the file, if known. */
   readonly estimatedBytes: number;
   readonly maxBytes: number;
-  /** Writing the file, milliseconds. */
+  /** Milliseconds to write the file. */
   readonly writeMs: number;
   readonly decodeMsPerToken: number;
 }
@@ -34,17 +36,17 @@ export type SavePlan<E> =
   | { readonly kind: 'skip' }
   | {
       readonly kind: 'save';
-      /** Goes first: its room is needed. */
+      /** Removed before the write, because the space is needed. */
       readonly drop: readonly E[];
-      /** Goes when the file is written, which may fail. */
+      /** Removed after the file was written, which may fail. */
       readonly replaced: readonly E[];
     };
 
 /**
- * Whether the cells of a slot are saved, and what goes so that they fit.
+ * Decides whether the cells of a slot are saved, and what is removed so that they fit.
  *
- * What they hold but for a few tokens at its end is superseded by them: the turn before, whose end is often written
- * otherwise in the next prompt. Where room is needed it goes first, then what was used longest ago.
+ * They supersede an entry whose tokens they contain except for a few at its end: the previous turn, whose end is often
+ * changed in the next prompt. If space is needed, it is removed first, then the least recently used.
  */
 export function planSave<E extends SavedCells>(
   entries: readonly E[],
@@ -72,7 +74,7 @@ export function planSave<E extends SavedCells>(
 const totalBytes = (entries: readonly SavedCells[]): number =>
   entries.reduce((total, { bytes }) => total + bytes, 0);
 
-/** The entries to drop, used longest ago first, so that the rest takes no more than `maxBytes`. */
+/** The entries to drop, least recently used first, so that the rest takes at most `maxBytes`. */
 function oldestBeyond<E extends SavedCells>(entries: readonly E[], maxBytes: number): E[] {
   let bytes = totalBytes(entries);
   const dropped: E[] = [];
@@ -84,23 +86,23 @@ function oldestBeyond<E extends SavedCells>(entries: readonly E[], maxBytes: num
   return dropped;
 }
 
-/** A file that was written: the size of others follows from a few of them. */
+/** Size of a written file. A few samples give the size of others. */
 export interface SizeSample {
   readonly tokens: number;
   readonly bytes: number;
 }
 
-/** A first file up to here may be written although nothing is known of it: it tells the size of all others. */
+/** A first file up to this size is written without an estimate, because it gives the size of all others. */
 const FREELY_TRIED_BYTES = 256 * 1024 * 1024;
 
-/** What compute buffers add to the memory of a context whose cells are large, at most. */
+/** Maximum share of compute buffers in the memory of a context with large cells. */
 const COMPUTE_PART = 1.25;
 
 /**
- * What the file of `tokens` cells will take: a part of its own for each token beside one that does not grow (recurrent
- * state). Of one sample all is taken to grow.
+ * Estimated size of the file of `tokens` cells: a part per token and a constant part (recurrent state). With one
+ * sample, the whole size is taken as per token.
  *
- * @param contextBytes - Of the context for each of its cells, compute buffers included: what tells without any sample.
+ * @param contextBytes - Memory of the context per cell, including compute buffers, used without samples.
  */
 export function estimateBytes(
   samples: readonly SizeSample[],
@@ -119,6 +121,6 @@ export function estimateBytes(
   return Math.ceil(Math.max(0, large.bytes + (tokens - large.tokens) * perToken));
 }
 
-/** Whether `cells` hold so much of `tokens` that nobody would read the rest from a file. */
+/** Whether `cells` contain so much of `tokens` that reading the rest from a file is not worthwhile. */
 export const isSuperseded = (tokens: ArrayLike<number>, cells: ArrayLike<number>): boolean =>
   tokens.length - sharedTokens(tokens, cells) < REPLACED_TOKENS;

@@ -19,29 +19,31 @@ import {
   type SizeSample,
 } from './cache-plan.ts';
 
-/** What tmpfs writes per millisecond on two shared cores; reading is a little faster. */
+/** Write speed of tmpfs on two shared cores; reading is slightly faster. */
 const MOVED_BYTES_PER_MS = (1.2 * 1024 ** 3) / 1000;
 
 /** The cells of a conversation that lost its slot. */
 export interface CacheEntry extends SavedCells {
   lastUse: number;
   readonly path: string;
-  /** In RAM, and counted against its bound; else in the folder that an earlier engine saved to. */
+  /**
+   * Whether the file is in RAM and counts against the bound; else it is in the folder that an earlier engine saved to.
+   */
   readonly isInRam: boolean;
-  /** Of a file on disk. The library trusts what it reads: a count that is wrong there makes it ask for all memory. */
+  /** Checksum of a file on disk. The library trusts the file, and a wrong count makes it allocate all memory. */
   readonly checksum?: number | undefined;
   /** First position whose cell is in the file. */
   readonly minPosition: number;
-  /** Earlier states, where cells cannot be cut. */
+  /** Earlier states, for cells that cannot be cut. */
   checkpoints: Checkpoint[];
 }
 
 export interface SaveOptions {
   /** Cells that the slot is about to lose. */
   readonly lostTokens: number;
-  /** Cells that it goes on with. */
+  /** Cells that the slot keeps. */
   readonly keptTokens: number;
-  /** Stays, whatever room it takes. */
+  /** An entry that must not be removed. */
   readonly keep?: CacheEntry | undefined;
   readonly rates: CostRates;
 }
@@ -50,9 +52,9 @@ export interface PromptCacheOptions {
   readonly context: Pick<NativeContext, 'saveSequenceStateToFile' | 'loadSequenceStateFromFile'>;
   readonly cells: SlotCells;
   readonly contextTokens: number;
-  /** Memory of the context for each of its cells, compute buffers included. */
+  /** Memory of the context per cell, including compute buffers. */
   readonly contextBytesPerCell: number;
-  /** Undefined: nothing is saved. */
+  /** Undefined: no cells are saved. */
   readonly folder: CacheFolder | undefined;
   readonly log: (line: string) => void;
 }
@@ -60,8 +62,8 @@ export interface PromptCacheOptions {
 /**
  * Conversations that lost their slot, as files in RAM.
  *
- * Only between two decodes. What goes wrong here costs the entry it is about and nothing else: the prompt is decoded
- * from its start. `cache-plan.ts` decides.
+ * Call it only between two decodes. An error costs only its own entry: the prompt is decoded from its start.
+ * `cache-plan.ts` decides.
  */
 export class PromptCache {
   readonly #options: PromptCacheOptions;
@@ -77,12 +79,12 @@ export class PromptCache {
     this.#options = options;
   }
 
-  /** Newest use first. */
+  /** Most recently used first. */
   get entries(): readonly CacheEntry[] {
     return this.#entries.toSorted((a, b) => b.lastUse - a.lastUse);
   }
 
-  /** More lost cells than this are saved; undefined: none are. */
+  /** A loss of more cells than this is saved; undefined: never saved. */
   get savedFromTokens(): number | undefined {
     return this.#options.folder === undefined ? undefined : MIN_LOST_TOKENS;
   }
@@ -92,7 +94,7 @@ export class PromptCache {
     return this.#options.contextBytesPerCell / MOVED_BYTES_PER_MS;
   }
 
-  /** Files written or read so far, or tried to: everybody waits for each. */
+  /** Number of files written or read so far, including failures. All runs wait for each. */
   get fileMoves(): number {
     return this.#fileMoves;
   }
@@ -103,7 +105,7 @@ export class PromptCache {
     return { entries: this.#entries.length, bytes, hits: this.#hits };
   }
 
-  /** Cells that were saved by an earlier engine, on disk; read when a prompt asks for them. Oldest first. */
+  /** Adds cells that an earlier engine saved to disk, oldest first. They are read when a prompt matches them. */
   adopt(saved: readonly SavedState[]): void {
     for (const entry of saved) {
       const lastUse = ++this.#uses;
@@ -112,7 +114,7 @@ export class PromptCache {
     }
   }
 
-  /** What the saved cells hold of the first `limit` tokens of `prompt`. */
+  /** The saved cells that the first `limit` tokens of `prompt` can reuse. */
   find(prompt: Uint32Array, limit: number): SavedCandidate<CacheEntry>[] {
     return this.#entries.map((entry) => {
       const shared = Math.min(sharedTokens(entry.tokens, prompt), limit);
@@ -122,7 +124,7 @@ export class PromptCache {
     });
   }
 
-  /** Saves what `slot` holds where losing some of it is worth a file. */
+  /** Saves the cells of `slot` if the loss is worth a file. */
   async save(slot: Slot, { lostTokens, keptTokens, keep, rates }: SaveOptions): Promise<void> {
     const { folder, cells } = this.#options;
     if (folder === undefined) return;
@@ -147,23 +149,23 @@ export class PromptCache {
     const lastUse = ++this.#uses;
     const entry = { path, tokens, bytes, lastUse, minPosition, isInRam: true, checkpoints };
     this.#entries.push(entry);
-    // The first file tells how large they are: too large for the bound, and it is the last.
+    // The first file shows the size of all. If it is too large for the bound, no more are written.
     const unwanted = bytes + kept > folder.maxBytes ? [entry] : plan.replaced;
     for (const one of unwanted) await this.#drop(one);
   }
 
-  /** `slot` then holds the cells of `entry`, or nothing where the file is broken. */
+  /** Loads the cells of `entry` into `slot`, which is empty if the file is broken. */
   async restore(entry: CacheEntry, slot: Slot): Promise<void> {
     const { context, cells, contextTokens } = this.#options;
     this.#fileMoves++;
     cells.drop(slot);
     try {
       if (entry.checksum !== undefined && entry.checksum !== (await checksumOf(entry.path)))
-        throw new Error('the file is not what was written');
+        throw new Error('the checksum of the file is wrong');
       const tokens = await context.loadSequenceStateFromFile(entry.path, slot.id, contextTokens);
       const isWhole = tokens.length === entry.tokens.length;
       if (!isWhole || sharedTokens(tokens, entry.tokens) !== tokens.length)
-        throw new Error('the file holds other cells');
+        throw new Error('the file has the cells of another text');
       for (const token of tokens) slot.cells.push(token);
       cells.checkpoints.adopt(slot, entry.checkpoints);
       entry.checkpoints = [];
@@ -176,19 +178,19 @@ export class PromptCache {
     }
   }
 
-  /** What the file of `slot` would take. Bytes. */
+  /** Estimated size of the file of `slot`, in bytes. */
   estimate(slot: Slot): number {
     return estimateBytes(this.#samples, slot.cells.length, this.#options.contextBytesPerCell);
   }
 
-  /** First position whose cell is, or would be, in the file of `source`. */
+  /** Position of the first cell in the file of `source`, written or not. */
   minPosition(source: Slot | CacheEntry): number {
     return 'path' in source
       ? source.minPosition
       : this.#options.cells.movedState(source).minPosition;
   }
 
-  /** Writes `slot`, or copies the file of an entry, to `path`. Undefined where that failed. Bytes. */
+  /** Writes `slot`, or copies the file of an entry, to `path`. Returns its size in bytes, or undefined on failure. */
   async store(source: Slot | CacheEntry, path: string): Promise<number | undefined> {
     if (!('path' in source)) return this.#write(path, source, Uint32Array.from(source.cells));
     try {
@@ -205,7 +207,7 @@ export class PromptCache {
     this.#fileMoves++;
     try {
       const bytes = await this.#options.context.saveSequenceStateToFile(path, slot.id, tokens);
-      // The library does not look whether the last of it reached a file system that is full.
+      // The library does not check whether a full file system took the last bytes.
       if ((await stat(path)).size !== bytes) throw new Error('the file system is full');
       this.#sample({ tokens: tokens.length, bytes });
       return bytes;
@@ -222,7 +224,7 @@ export class PromptCache {
     await rm(entry.path, { force: true }).catch(() => undefined);
   }
 
-  /** The smallest and the largest tell most. */
+  /** The smallest and the largest sample are the most useful. */
   #sample(sample: SizeSample): void {
     const [small = sample, large = sample] = this.#samples;
     this.#samples = [
@@ -236,7 +238,7 @@ export class PromptCache {
     this.#told.add(done);
     const said = error instanceof Error ? error.message : String(error);
     this.#options.log(
-      `prompt cache: saved cells could not be ${done} (${said}); prompts are decoded again instead, and this is not told again`,
+      `prompt cache: saved cells could not be ${done} (${said}). Prompts are decoded again; later errors are not logged`,
     );
   }
 }

@@ -10,10 +10,13 @@ import { type Source, StateWriter, tokensOf } from './state-writer.ts';
 
 const MIB = 1024 * 1024;
 
-/** What cells depend on: of two loads with the same, one can go on with the cells of the other. */
+/** Everything that cells depend on. A load can use the cells of another load with the same fingerprint. */
 export type Fingerprint = Readonly<Record<string, unknown>>;
 
-/** The fingerprint of a load. The model's files are told by size and time: reading them whole would take as long as loading. */
+/**
+ * The fingerprint of a load. It uses sizes and times of the model's files, because reading them would take as long as
+ * loading.
+ */
 export async function fingerprintOf(spec: EngineLoadSpec, contextTokens: number): Promise<string> {
   const file = async (path: string): Promise<Fingerprint> => {
     const { size, mtimeMs } = await stat(path);
@@ -32,8 +35,8 @@ export async function fingerprintOf(spec: EngineLoadSpec, contextTokens: number)
 }
 
 /**
- * What an earlier `saveState` left in `folder` and this load can go on with, used last first. What does not fit is
- * deleted; of a folder that is missing or broken nothing is read. Never throws.
+ * The states that an earlier `saveState` left in `folder` for the same fingerprint, most recently used first. Others
+ * are deleted. A missing or broken folder has no states. Never throws.
  */
 export async function readState(folder: string, fingerprint: string): Promise<SavedState[]> {
   const saved = await readIndex(folder, fingerprint);
@@ -51,13 +54,14 @@ export interface SaveStateOptions {
 }
 
 /**
- * Writes what the slots and the cache hold to `folder` in place of what was there, used last first, as much as fits.
+ * Writes the cells of the slots and the cache to `folder`, most recently used first, up to the bound, and replaces its
+ * old states.
  *
- * Each file counts as soon as it is written, and what it replaces until then: a process that is killed meanwhile loses
- * what it had not written yet, and nothing else. While a file is written the folder may therefore hold more than its
- * bound, by what that file replaces: the turn before of the same conversation, or the only state there is.
+ * Each file is listed in the index as soon as it is written, and the state that it replaces is listed until then. A
+ * process that is killed meanwhile loses only what it had not written. While a file is written, the folder may
+ * therefore exceed its bound by the state that it replaces: the previous turn of the conversation, or the only state.
  *
- * Only when nothing runs any more. Never throws: what cannot be written is decoded again after the next load.
+ * Call it only when no request runs. Never throws: cells that cannot be written are decoded again after the next load.
  */
 export async function saveState(options: SaveStateOptions): Promise<void> {
   const { folder, fingerprint, log, slots, cache, maxMib = Infinity } = options;
@@ -69,17 +73,17 @@ export async function saveState(options: SaveStateOptions): Promise<void> {
     await writer.finish();
   } catch (error) {
     const said = error instanceof Error ? error.message : String(error);
-    log(`state: the slots could not be saved to ${folder}: ${said}`);
+    log(`state: cannot save the slots to ${folder}: ${said}`);
   }
 }
 
-/** Slots before saved cells, each used last first, without those that another holds. */
+/** Slots before saved cells, each most recently used first, without those that another one contains. */
 function worthSaving(slots: readonly Slot[], entries: readonly CacheEntry[]): Source[] {
   const recent = slots.toSorted((a, b) => b.lastUsedMs - a.lastUsedMs);
   const worth: Source[] = [];
   for (const source of [...recent, ...entries]) {
     const tokens = tokensOf(source);
-    // With nothing to supersede it, this asks whether it is long enough to be read again.
+    // With no other cells, this checks whether it is long enough to be worth reading.
     const isHeld = [[], ...worth.map(tokensOf)].some((other) => isSuperseded(tokens, other));
     if (!isHeld) worth.push(source);
   }

@@ -1,4 +1,4 @@
-/** The folder that a closed engine leaves its cells in: files of cells, and an index that says which of them count. */
+/** The folder with the cells of a closed engine: files of cells, and an index of the valid ones. */
 import { readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -7,13 +7,13 @@ import { z } from 'zod';
 const INDEX = 'index.json';
 const NEW_INDEX = 'index.json.new';
 
-/** What `saveState` calls its files; others in the folder are not touched. */
+/** Names of the files of `saveState`. Other files in the folder are not touched. */
 const STATE_FILE = /^[0-9a-f-]{36}\.state$/;
 
-/** A file that no index lists counts for nothing. */
+/** A file that the index does not list is not valid. */
 const Index = z.object({
   fingerprint: z.string(),
-  /** Those used last come first. */
+  /** Most recently used first. */
   states: z.array(
     z.object({
       file: z.string().regex(STATE_FILE),
@@ -34,7 +34,7 @@ export interface SavedState {
   readonly minPosition: number;
 }
 
-/** What counts in `folder` for a load with that fingerprint, used last first; nothing where there is no index. Never throws. */
+/** The states in `folder` for that fingerprint, most recently used first; none without an index. Never throws. */
 export async function readIndex(folder: string, fingerprint: string): Promise<SavedState[]> {
   const saved: SavedState[] = [];
   for (const state of await readStates(folder, fingerprint)) {
@@ -50,7 +50,7 @@ export async function readIndex(folder: string, fingerprint: string): Promise<Sa
   return saved;
 }
 
-/** Makes `states` what counts in `folder`, used last first, in place of what counted before, and then removes the rest. */
+/** Replaces the index of `folder` with `states`, most recently used first, and then removes all other files. */
 export async function writeIndex(
   folder: string,
   fingerprint: string,
@@ -84,7 +84,10 @@ async function readStates(
   }
 }
 
-/** Removes what is not listed: of an older index, or of a process that was killed while it saved. Never throws. */
+/**
+ * Removes files that are not listed: those of an older index, or of a process that was killed while it saved. Never
+ * throws.
+ */
 export async function removeOthers(folder: string, listed: readonly SavedState[]): Promise<void> {
   const kept = new Set(listed.map(({ path }) => path));
   const names = await readdir(folder).catch(() => []);

@@ -15,16 +15,16 @@ export interface StateWriterOptions {
   readonly fingerprint: string;
   readonly cache: Pick<PromptCache, 'estimate' | 'minPosition' | 'store'>;
   readonly maxBytes: number;
-  /** What counts in the folder, used last first. */
+  /** The states in the folder, most recently used first. */
   readonly old: readonly SavedState[];
 }
 
-/** Replaces the states in a folder one by one: at any time its index lists what is whole. */
+/** Replaces the states in a folder one by one. Its index lists only complete files at any time. */
 export class StateWriter {
   readonly #options: StateWriterOptions;
-  /** Of this save, used last first. */
+  /** States of this save, most recently used first. */
   readonly #states: SavedState[] = [];
-  /** Of the one before, not replaced yet. */
+  /** States of the previous save that are not replaced yet. */
   #old: readonly SavedState[];
 
   constructor(options: StateWriterOptions) {
@@ -32,7 +32,7 @@ export class StateWriter {
     this.#old = options.old;
   }
 
-  /** Adds the cells of `source`, unless they do not fit beside what was added before. */
+  /** Adds the cells of `source` if they fit in addition to those added before. */
   async add(source: Source): Promise<void> {
     const inPlace = this.#old.find(({ path }) => 'path' in source && source.path === path);
     const bytes = 'path' in source ? source.bytes : this.#options.cache.estimate(source);
@@ -45,7 +45,7 @@ export class StateWriter {
     await this.finish();
   }
 
-  /** Of what was there before stays what nothing replaced, where it fits. */
+  /** Keeps the old states that were not replaced, as far as they fit. */
   async finish(): Promise<void> {
     this.#old = this.#fitting(this.#old, 0);
     await this.#list();
@@ -55,7 +55,7 @@ export class StateWriter {
     return this.#options.maxBytes - totalBytes(this.#states);
   }
 
-  /** Puts `state` in the place of itself and of those before that nobody would read beside it. */
+  /** Replaces the old version of `state` and the old states that it supersedes. */
   #replace(state: SavedState): void {
     this.#states.push(state);
     this.#old = this.#old.filter(
@@ -63,13 +63,15 @@ export class StateWriter {
     );
   }
 
-  /** Lets go what was used longest ago, so that `bytes` fit: what they replace stays meanwhile. */
+  /**
+   * Removes the least recently used states so that `bytes` fit. States that the new one replaces are kept meanwhile.
+   */
   async #makeRoom(bytes: number, tokens: ArrayLike<number>): Promise<void> {
     const others = this.#old.filter((old) => !isSuperseded(old.tokens, tokens));
     const fitting = this.#fitting(others, bytes);
     const gone = new Set(others.filter((old) => !fitting.includes(old)));
     const [first] = this.#old;
-    // The only state there is stays until there is another.
+    // The only state is kept until there is another.
     if (first !== undefined && this.#states.length === 0 && gone.size === this.#old.length)
       gone.delete(first);
     if (gone.size === 0) return;
@@ -77,14 +79,14 @@ export class StateWriter {
     await this.#list();
   }
 
-  /** The first of `old` that fit beside what was added and `bytes` more. */
+  /** The first of `old` that fit in addition to the added states and `bytes`. */
   #fitting(old: readonly SavedState[], bytes: number): readonly SavedState[] {
     let left = this.#leftBytes - bytes;
     const end = old.findIndex((state) => (left -= state.bytes) < 0);
     return end < 0 ? old : old.slice(0, end);
   }
 
-  /** Undefined where it cannot be written or takes more than there is room for. */
+  /** Undefined if it cannot be written or does not fit. */
   async #write(source: Source): Promise<SavedState | undefined> {
     const { cache, folder } = this.#options;
     const path = join(folder, `${randomUUID()}.state`);
@@ -92,7 +94,7 @@ export class StateWriter {
     const bytes = await cache.store(source, path);
     if (bytes === undefined) return undefined;
     if (bytes > this.#leftBytes) {
-      // The first slot tells how large they are.
+      // The first slot shows the size of all.
       await rm(path, { force: true });
       return undefined;
     }
@@ -109,6 +111,6 @@ export class StateWriter {
 const totalBytes = (states: readonly SavedState[]): number =>
   states.reduce((total, { bytes }) => total + bytes, 0);
 
-/** What a state would bring back. */
+/** The tokens that a state restores. */
 export const tokensOf = (source: Source): ArrayLike<number> & Iterable<number> =>
   'path' in source ? source.tokens : source.cells;

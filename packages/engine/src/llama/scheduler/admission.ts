@@ -15,19 +15,19 @@ export interface AdmissionOptions {
   readonly slots: readonly Slot[];
   readonly cells: SlotCells;
   readonly cache: PromptCache | undefined;
-  /** Whether a prompt's last token is never decoded by itself: see `passesOf`. */
+  /** Whether the last token of a prompt is never decoded alone: see `passesOf`. */
   readonly isBatchInvariant: boolean;
-  /** How fast this model is here, as far as that is known. */
+  /** Measured speeds of this model on this machine. */
   readonly rates: () => CostRates;
   readonly createSampler: (config: SamplerConfig) => NativeSampler;
   readonly nowMs: () => number;
 }
 
 /**
- * From the queue into slots, each prompt where most of it is there already.
+ * Moves requests from the queue into slots, each to the place with the lowest cost.
  *
- * Only between two decodes. What was cancelled while its cells were fetched is left to the caller to drop: its slot may
- * hold anything then, but always what it says.
+ * Call it only between two decodes. The caller drops requests that were cancelled while their cells were fetched. The
+ * cells of such a slot may be of any text, but always match its recorded tokens.
  */
 export class Admission {
   readonly queue = new PrincipalQueue<Job>();
@@ -37,15 +37,17 @@ export class Admission {
     this.#options = options;
   }
 
-  /** Whether somebody waits and a slot is free. */
+  /** Whether a request waits and a slot is free. */
   get isDue(): boolean {
     return this.queue.length > 0 && this.#options.slots.some((slot) => !slot.isBusy);
   }
 
   /**
-   * Gives free slots to those whose turn it is and adds their runs to `runs`; one that needs several gets them together.
+   * Gives free slots to the next requests and adds their runs to `runs`. A request that needs several slots gets them
+   * together.
    *
-   * No further than the first for which files are written or read: those who generate get a token before the next one.
+   * Stops after the first request that needs files to be written or read, so that generating runs get a token before
+   * the next.
    */
   async admit(runs: Run[]): Promise<void> {
     const { cache, nowMs } = this.#options;
@@ -92,7 +94,7 @@ export class Admission {
     }
   }
 
-  /** The last token of a prompt is always decoded: its logits are needed. Where widths matter not by itself. */
+  /** The last token of a prompt is always decoded, because its logits are needed; if widths matter, not alone. */
   #mostCells({ prompt }: Job): number {
     return Math.max(0, prompt.length - (this.#options.isBatchInvariant ? 2 : 1));
   }
@@ -111,7 +113,7 @@ export class Admission {
     };
   }
 
-  /** Brings the cells that serve the prompt into the slot, after what it would lose is saved. */
+  /** Saves the cells that the slot loses, and then brings the reusable cells of the prompt into it. */
   async #fetch(job: Job, { slot, from, kept, lost }: Place<CacheEntry>): Promise<void> {
     const { cells, cache } = this.#options;
     await cache?.save(slot, {
@@ -128,7 +130,7 @@ export class Admission {
     const { shared } = cells.candidate(slot, job.prompt, limit);
     await cells.keep(slot, Math.min(shared, limit));
     job.cachedTokens = slot.cells.length;
-    // The end of the turn before: the caller may replace the message that follows.
+    // The end of the previous turn: the caller may replace the message after it.
     if (slot.cells.length > 0 && cells.losesCells) await cells.checkpoints.take(slot);
   }
 }

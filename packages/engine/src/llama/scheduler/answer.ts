@@ -10,16 +10,16 @@ export interface AnswerOptions {
   readonly decoder: TokenDecoder;
   readonly stop: readonly string[];
   readonly parser: OutputParser;
-  /** Tokens it may have at most: what was asked for, cut to the room in the context. */
+  /** Maximum number of tokens: the requested limit, reduced to the space in the context. */
   readonly maxTokens: number;
-  /** Tool calls it may make at most; one more ends it. */
+  /** Maximum number of tool calls; one more ends the answer. */
   readonly maxToolCalls: number;
-  /** Tokens of thoughts at most, and those that end them; absent: no limit. */
+  /** Maximum number of reasoning tokens, and the tokens that end the reasoning. Absent: no limit. */
   readonly thoughtLimit?: { readonly tokens: number; readonly close: readonly Token[] } | undefined;
 }
 
 /**
- * One choice of a request: tokens in, items out, until it is finished.
+ * One choice of a request: takes tokens and returns items until it is finished.
  *
  * The parser runs first, because stop strings and log-probabilities apply to content only.
  */
@@ -33,9 +33,9 @@ export class Answer {
   readonly #maxToolCalls: number;
   readonly #logprobs = new ContentLogprobs();
   readonly #thoughtLimit: AnswerOptions['thoughtLimit'];
-  /** What of the tokens that end the thoughts is still to come. */
+  /** The remaining tokens of the sequence that ends the reasoning. */
   #closing: readonly Token[] = [];
-  /** Characters of content handed out. */
+  /** Characters of content emitted so far. */
   #contentChars = 0;
   #reasoningTokens = 0;
   #finish: FinishReason | undefined;
@@ -51,12 +51,12 @@ export class Answer {
     this.#thoughtLimit = options.thoughtLimit;
   }
 
-  /** Whether the next token may depend on what was read of those before. */
+  /** Whether the next token may depend on the parsed text of earlier tokens. */
   get hasThoughtLimit(): boolean {
     return this.#thoughtLimit !== undefined;
   }
 
-  /** The token that follows whatever the model would write: at the limit of its thoughts those that end them. */
+  /** The forced next token, if any: at the reasoning limit, the tokens that end the reasoning. */
   takeForced(): Token | undefined {
     const limit = this.#thoughtLimit;
     if (limit === undefined) return undefined;
@@ -79,7 +79,7 @@ export class Answer {
     return this.#reasoningTokens;
   }
 
-  /** Takes a token that was sampled; gives what the consumer gets of it. */
+  /** Takes a sampled token and returns the items for the consumer. */
   push(token: Token, logprob?: TokenLogprob): StepItem[] {
     this.tokens.push(token);
     const wasReasoning = this.#parser.isReasoning;
@@ -93,7 +93,7 @@ export class Answer {
     return items;
   }
 
-  /** Ends without a stop string: the model said so, or there is no room; gives what was held back. */
+  /** Ends the answer without a stop string: the model ended it, or the context is full. Returns the text held back. */
   end(reason: 'stop' | 'length' | 'cancelled'): StepItem[] {
     const rest = this.#decoder.end();
     this.#logprobs.add(rest.length, undefined);
@@ -112,11 +112,11 @@ export class Answer {
     const { toolCalls, isCallCut } = this.#parser;
     if (reason === 'stop' && isCallCut) return 'length';
     if (reason === 'stop' && toolCalls > 0) return 'tool_calls';
-    // One that shows only now that all was read ends the answer as any other.
+    // A stop string that is complete only at the end still ends the answer.
     return reason === 'length' && toolCalls > this.#maxToolCalls ? 'tool_calls' : reason;
   }
 
-  /** What the consumer gets of `deltas`: nothing behind a stop string, nothing of a call too many. */
+  /** The items for the consumer: nothing after a stop string, nothing of a call above the limit. */
   #items(deltas: readonly OutputDelta[]): StepItem[] {
     const items: StepItem[] = [];
     for (const delta of deltas) {
@@ -125,7 +125,7 @@ export class Answer {
         items.push(...this.#content(delta));
         continue;
       }
-      // A stop string does not continue behind a call or reasoning.
+      // A stop string does not match across a call or reasoning.
       items.push(...this.#heldContent());
       if ('reasoning' in delta || delta.tool.index < this.#maxToolCalls)
         items.push(this.#item(delta));

@@ -14,7 +14,9 @@ export interface PricedPlace<E> {
   readonly costMs: number;
 }
 
-/** The cheapest place for a prompt; of equally cheap ones the slot idle longest. Undefined when no slot is free. */
+/**
+ * The place with the lowest cost for a prompt; among equal costs, the longest idle slot. Undefined if no slot is free.
+ */
 export function choosePlace<E>(request: PlaceRequest<E>): Place<E> | undefined {
   let best: PricedPlace<E> | undefined;
   for (const priced of pricedPlaces(request))
@@ -22,7 +24,7 @@ export function choosePlace<E>(request: PlaceRequest<E>): Place<E> | undefined {
   return best?.place;
 }
 
-/** Every place that a prompt could go to, those in the slot idle longest first. */
+/** All possible places of a prompt, those in the longest idle slot first. */
 export function pricedPlaces<E>(request: PlaceRequest<E>): PricedPlace<E>[] {
   const { promptTokens, candidates, saved, rates } = request;
   const free = candidates

@@ -2,17 +2,17 @@ import type { TokenLogprob } from '../../engine.ts';
 
 interface Noted {
   readonly logprob: TokenLogprob;
-  /** Where the text of the token begins in the whole answer, markers and reasoning included; UTF-16 units. */
+  /** Start of the token's text in the whole answer, including markers and reasoning, in UTF-16 units. */
   readonly start: number;
   /** Undefined while the token is part of an incomplete character. */
   end: number | undefined;
 }
 
-/** Selects the log-probabilities of the tokens that wrote content. */
+/** Selects the log-probabilities of the tokens that form content. */
 export class ContentLogprobs {
   readonly #waiting: Noted[] = [];
   #read = 0;
-  /** Those of content that was not emitted yet, with their position in the content. */
+  /** Log-probabilities of content that is not emitted yet, with their position in the content. */
   readonly #content: { readonly logprob: TokenLogprob; readonly start: number }[] = [];
   #contentRead = 0;
 
@@ -34,7 +34,7 @@ export class ContentLogprobs {
     this.#contentRead += chars;
   }
 
-  /** Takes those of the content before position `end` in the content. */
+  /** Removes and returns the log-probabilities of the content before position `end`. */
   takeBefore(end: number): readonly TokenLogprob[] {
     const first = this.#content.findIndex(({ start }) => start >= end);
     const taken = this.#content.splice(0, first < 0 ? this.#content.length : first);

@@ -12,10 +12,12 @@ export interface StepDrafterOptions {
   readonly stats: Pick<StepStats, 'draftFailed'>;
 }
 
-/** Draft tokens of one step, all runs together: the more sequences a batch has, the less idle compute is left for them. */
+/**
+ * Draft tokens per step, all runs together. The more sequences a batch has, the less idle compute remains for drafts.
+ */
 const DRAFT_TOKENS_PER_STEP = 16;
 
-/** Drafts tokens for the runs that generate. Stops for good when the drafter fails: drafts only save time. */
+/** Drafts tokens for the generating runs. Stops permanently if the drafter fails, because drafts only save time. */
 export class StepDrafter {
   readonly #options: StepDrafterOptions;
   #hasFailed = false;

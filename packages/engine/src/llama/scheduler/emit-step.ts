@@ -11,40 +11,40 @@ export interface SampledToken {
 }
 
 /**
- * Turns the tokens of a step into events, one batch per request.
+ * Converts the tokens of a step to events, one batch per request.
  *
- * The next decode needs only the tokens themselves. So it starts at once, and what else a token costs (its text, stop
- * strings, tool calls, events) is done while the kernels work.
+ * The next decode needs only the tokens and starts at once. Text, stop strings, tool calls and events are processed
+ * while the kernels work.
  */
 export class StepEmitter {
   #sampled: SampledToken[] = [];
   readonly #jobs = new Set<Job>();
   #time = { atMs: 0, stepMs: 0 };
 
-  /** Adds a token that the next step does not depend on, except that it may be one too many. */
+  /** Adds a token whose text the next step does not need. The token after it may have to be discarded. */
   add(sampled: SampledToken): void {
     this.#sampled.push(sampled);
     this.#jobs.add(sampled.run.job);
   }
 
-  /** Adds a token and reads it at once, because the next step depends on whether the answer goes on. */
+  /** Adds a token and processes it at once, because the next step depends on whether the answer continues. */
   addRead(sampled: SampledToken): void {
     read(sampled);
     this.#jobs.add(sampled.run.job);
   }
 
-  /** Adds the end of an answer: the model wrote a token that ends it. */
+  /** Adds the end of an answer, after a token that ends it. */
   addEnd({ job, answer }: Run): void {
     job.add(answer.end('stop'));
     this.#jobs.add(job);
   }
 
-  /** Notes when the tokens added last were sampled, and how long their step had taken until then. */
+  /** Records when the last added tokens were sampled, and how long their step had taken until then. */
   sampledAt(time: { readonly atMs: number; readonly stepMs: number }): void {
     this.#time = time;
   }
 
-  /** Emits what was added. False when there was nothing. Never throws: an error ends the request it belongs to. */
+  /** Emits the added tokens. False if there were none. Never throws: an error ends its own request. */
   emit(): boolean {
     if (this.#jobs.size === 0) return false;
     for (const sampled of this.#sampled) read(sampled);
@@ -55,7 +55,7 @@ export class StepEmitter {
   }
 }
 
-/** Ignores tokens of a request that has ended meanwhile. */
+/** Ignores tokens of a request that has ended since. */
 function read({ run: { job, answer }, token, logprob }: SampledToken): void {
   if (job.isEnded) return;
   try {

@@ -1,21 +1,21 @@
 import type { EngineEvent } from '../../engine.ts';
 
 /**
- * Items a request may be ahead of its consumer before its slots pause: 64 (contracts, the engine protocol), the one
- * that the step before has sampled included.
+ * Items that a request may be ahead of its consumer before its slots pause. The limit of the engine protocol is 64,
+ * which includes the item sampled by the previous step.
  */
 const MAX_AHEAD = 63;
 
 export interface EventBufferListeners {
-  /** The consumer took so much that the request may go on. */
+  /** Called when the consumer has taken enough for the request to continue. */
   readonly onRoom: () => void;
-  /** The consumer left before the last event. */
+  /** Called when the consumer stops before the last event. */
   readonly onLeave: () => void;
-  /** The last event is in, or nobody waits for it any more. */
+  /** The last event was pushed, or the consumer has stopped. */
   readonly onEnd?: () => void;
 }
 
-/** The events of one request between the scheduler, which pushes, and the consumer, who pulls. */
+/** The events of one request: the scheduler pushes them, the consumer pulls them. */
 export class EventBuffer implements AsyncIterableIterator<EngineEvent, undefined> {
   readonly #listeners: EventBufferListeners;
   readonly #events: EngineEvent[] = [];
@@ -31,7 +31,7 @@ export class EventBuffer implements AsyncIterableIterator<EngineEvent, undefined
     return this.#items >= MAX_AHEAD;
   }
 
-  /** After `done` or `error` nothing more is taken. */
+  /** Events after `done` or `error` are ignored. */
   push(event: EngineEvent): void {
     if (this.#isEnded) return;
     if (event.type === 'done' || event.type === 'error') this.#end();

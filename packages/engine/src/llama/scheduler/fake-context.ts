@@ -2,12 +2,12 @@ import { readFile, writeFile } from 'node:fs/promises';
 
 import type { NativeCheckpoint, NativeSampler, SamplerConfig, Token } from '../native-types.ts';
 
-/** Of the fake's files. */
+/** Version of the fake's files. */
 export const BYTES_PER_TOKEN = 16;
 
 /**
- * A context that holds tokens in place of cells: it notes what it was asked to decode, and refuses what the library
- * would turn into a wrong answer (a gap, a cut where none is possible, a checkpoint of another sequence).
+ * A context that holds tokens in place of cells. It records every decode, and rejects calls for which the library would
+ * give wrong answers (a gap, an impossible cut, a checkpoint of another sequence).
  */
 export class FakeContext {
   /** Per decode: sequence → tokens. */
@@ -18,7 +18,7 @@ export class FakeContext {
   failDecode: (() => void) | undefined;
   failFile: ((path: string) => void | Promise<void>) | undefined;
   onStep: (() => void) | undefined;
-  /** Before a token is sampled: what its sequence holds. */
+  /** Called before a token is sampled, with the tokens of its sequence. */
   onSample: ((sampler: FakeSampler, sequence: readonly Token[]) => void) | undefined;
   sample = (_sampler: FakeSampler): number => 7;
   minPosition = 0;
@@ -53,7 +53,7 @@ export class FakeContext {
     if (!(sampler instanceof FakeSampler)) throw new Error('not one of ours');
     if (sampler.isDisposed) throw new Error('freed while it samples');
     this.onSample?.(sampler, held);
-    // Both overloads of the binding are served: the plain one is the only one asked for here.
+    // The binding has two overloads. Only the plain one is called here.
     return this.sample(sampler) as never;
   }
 

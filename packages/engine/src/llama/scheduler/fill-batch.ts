@@ -2,13 +2,13 @@ import type { NativeContext } from '../native-types.ts';
 import type { StepShare } from './plan-step.ts';
 import type { Run } from './run.ts';
 
-/** The rows of logits that a run samples from: its next token from the first, those that follow draft tokens from the rest. */
+/** The rows of logits for one run: the first for its next token, the rest for the tokens after draft tokens. */
 export interface LogitRows {
   readonly run: Run;
   readonly logitIndexes: Uint32Array;
 }
 
-/** Puts the shares of one decode into the batch and their tokens into the slots. Returns what to sample afterwards. */
+/** Adds the shares of one decode to the batch and their tokens to the slots. Returns the rows to sample afterwards. */
 export function fillBatch(
   context: NativeContext,
   plan: readonly StepShare<Run>[],
@@ -16,8 +16,8 @@ export function fillBatch(
 ): readonly LogitRows[] {
   const rows: LogitRows[] = [];
   context.initBatch(plan.reduce((total, share) => total + share.tokens, 0));
-  // llama.cpp computes sequences together only where their numbers follow one another in the batch: out of order,
-  // eight streams are up to eight passes over the weights.
+  // llama.cpp computes only sequences with consecutive ids together. Out of order, eight streams take up to eight
+  // passes over the weights.
   for (const { run, tokens } of plan.toSorted((a, b) => a.run.slot.id - b.run.slot.id)) {
     const { slot, text, nextToken } = run;
     const from = slot.cells.length;
@@ -34,7 +34,7 @@ export function fillBatch(
   return rows;
 }
 
-/** The places in a run's part of the batch whose logits are needed: the last of a text, or every one of an answer. */
+/** The positions in a run's part of the batch whose logits are needed: the last of a text, or all of an answer. */
 function wantedLogits({ nextToken, text, slot }: Run, tokens: number): Uint32Array {
   if (nextToken !== undefined) return Uint32Array.from({ length: tokens }, (_, index) => index);
   const isWhole = slot.cells.length + tokens === text.length;

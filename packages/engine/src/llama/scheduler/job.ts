@@ -9,12 +9,15 @@ export interface JobOptions {
   readonly prompt: Uint32Array;
   readonly sampling: Sampling;
   readonly answers: readonly Answer[];
-  /** Log-probabilities of so many most likely tokens beside the chosen one's; undefined: none at all. */
+  /**
+   * Number of most likely tokens whose log-probabilities are returned with the sampled token's. Undefined: no
+   * log-probabilities.
+   */
   readonly topLogprobs: number | undefined;
   readonly events: JobEvents;
   readonly signal: AbortSignal;
   readonly arrivedMs: number;
-  /** By choice: the grammar it keeps to; none where it is free. */
+  /** The grammar of each choice; none if the output is not constrained. */
   readonly grammars: readonly NativeGrammarState[];
 }
 
@@ -51,7 +54,10 @@ export class Job {
     return this.#isEnded;
   }
 
-  /** The sampler settings of one choice: the seed counts on, so that choices differ and a seed repeats them all. */
+  /**
+   * The sampler settings of one choice. Each choice has the next seed, so choices differ and a seed repeats all of
+   * them.
+   */
   samplerConfig(answer: Answer): SamplerConfig {
     const { config, seed, bias, penalties } = this.sampling;
     const grammar = this.grammarOf(answer);
@@ -66,7 +72,7 @@ export class Job {
         repeatPenalty: penalties.repeat,
         repeatPenaltyPresencePenalty: penalties.presence,
         repeatPenaltyFrequencyPenalty: penalties.frequency,
-        // The sampler notes what it samples by itself; only the answer counts, as OpenAI has it.
+        // The sampler records its samples itself. Penalties apply only to the answer, as in OpenAI's API.
         repeatPenaltyTokens: new Uint32Array(0),
         repeatPenaltyMaxTokens: answer.maxTokens,
       }),
@@ -74,7 +80,7 @@ export class Job {
     };
   }
 
-  /** The grammar that one choice keeps to; undefined where it is free. */
+  /** The grammar of one choice; undefined if the output is not constrained. */
   grammarOf(answer: Answer): NativeGrammarState | undefined {
     return this.#grammars[answer.index];
   }
@@ -83,7 +89,7 @@ export class Job {
     this.#admittedMs = nowMs;
   }
 
-  /** The first one ends the prompt's time and begins the answer's, whether it shows or is a marker. */
+  /** The first token ends the time of the prompt and starts that of the answer, even if it is a marker. */
   tokenSampled(nowMs: number): void {
     this.#firstTokenMs ??= nowMs;
   }
@@ -92,7 +98,7 @@ export class Job {
     this.#items.push(...items);
   }
 
-  /** Hands out what the step made, and the end when every choice has one. */
+  /** Emits the items of the step, and the end after every choice has ended. */
   flush(stepMs: number, nowMs: number): void {
     if (this.#items.length > 0) this.events.push({ type: 'items', items: this.#items, stepMs });
     this.#items = [];

@@ -1,8 +1,8 @@
 import type { EngineEvent, StepItem } from '../../engine.ts';
 
-/** Where the events of a job go. */
+/** Receiver of the events of a job. */
 export interface JobEvents {
-  /** The consumer is so far behind that the job pauses. */
+  /** The consumer is so far behind that the job has to pause. */
   readonly isFull: boolean;
   push(event: EngineEvent): void;
 }
@@ -13,15 +13,15 @@ export interface JoinedEventsOptions {
   readonly events: JobEvents;
   /** Jobs that answer one request. */
   readonly jobs: number;
-  /** Choices of each. */
+  /** Choices per job. */
   readonly choices: number;
   readonly arrivedMs: number;
   readonly nowMs: () => number;
-  /** One of the jobs failed, and the request with it. */
+  /** A job failed, and with it the request. */
   readonly onFailure: () => void;
 }
 
-/** The events of several jobs as those of one request: choices counted on from job to job, one end. */
+/** Merges the events of several jobs into those of one request, with consecutive choice indexes and one end. */
 export class JoinedEvents {
   readonly #options: JoinedEventsOptions;
   readonly #done = new Map<number, Done>();
@@ -30,7 +30,7 @@ export class JoinedEvents {
     this.#options = options;
   }
 
-  /** What the job at that place pushes to. */
+  /** The receiver for the job at that index. */
   of(job: number): JobEvents {
     const { events, choices } = this.#options;
     const isFull = (): boolean => events.isFull;
@@ -76,7 +76,7 @@ export class JoinedEvents {
         queueMs,
         promptMs,
         firstTokenMs: tokenMs,
-        // From the first token on, the prompts of later jobs included.
+        // Measured from the first token, including the prompts of later jobs.
         decodeMs: Math.max(0, nowMs() - arrivedMs - queueMs - promptMs),
       },
     };

@@ -1,36 +1,37 @@
-/** One sequence that could go on in the next step. */
+/** One sequence that can continue in the next step. */
 export interface PlannedRun<R> {
   readonly run: R;
   /** Prompt tokens not decoded yet; 0 when it is generating. */
   readonly promptTokensLeft: number;
-  /** Draft tokens that may follow the one it is at, decoded along with it where there is room. */
+  /** Draft tokens after the current one, decoded with it if the batch has space. */
   readonly draftTokens: number;
 }
 
 export interface StepLimits {
   /** Tokens of one batch. */
   readonly batchTokens: number;
-  /** Prompt tokens of one step while somebody generates. */
+  /** Prompt tokens per step while a run generates. */
   readonly prefillChunkTokens: number;
 }
 
 export interface StepShare<R> {
   readonly run: R;
   readonly tokens: number;
-  /** Of its prompt, not of its answer. */
+  /** Whether the tokens are of the prompt, not of the answer. */
   readonly isPrompt: boolean;
 }
 
-/** Of a batch that those who generate fill alone, prompts get one part in so many. */
+/** When generating runs could fill the batch, prompts get one part in this many. */
 const PROMPT_PART = 8;
 
 /**
- * What the next batch holds: a token for everybody who generates, then prompt chunks.
+ * Plans the next batch: a token for each generating run, then prompt chunks.
  *
- * More who generate than there is room for get it in the order of `runs` (`nextTurns`), and a part of the batch is left
- * for prompts. The budget keeps a running stream's pace while others prefill; with nobody generating prompts take the
- * whole batch. Of the budget the prompt admitted first gets half, so that it never starves; the rest goes to whoever is nearest to
- * the first token, so that a short prompt does not wait for a long one. Prompts of equal length come one after another.
+ * If more runs generate than the batch holds, they take turns in the order of `runs` (`nextTurns`), and a part of the
+ * batch is left for prompts. The budget limits the prompt tokens per step while a run generates; otherwise prompts use
+ * the whole batch. The prompt admitted first gets half of the budget, so that it never starves. The rest goes to the
+ * prompts with the fewest tokens left, so that a short prompt does not wait for a long one. Prompts of equal length are
+ * decoded one after another.
  */
 export function planStep<R>(runs: readonly PlannedRun<R>[], limits: StepLimits): StepShare<R>[] {
   const shares: StepShare<R>[] = [];
@@ -38,7 +39,7 @@ export function planStep<R>(runs: readonly PlannedRun<R>[], limits: StepLimits):
   let room = limits.batchTokens - kept;
   const generating = runs.filter(({ promptTokensLeft }) => promptTokensLeft === 0).slice(0, room);
   for (const [index, { run, draftTokens }] of generating.entries()) {
-    // Each run's own token comes before any draft token.
+    // The runs' own tokens take precedence over draft tokens.
     const tokens = 1 + Math.max(0, Math.min(draftTokens, room - (generating.length - index)));
     shares.push({ run, tokens, isPrompt: false });
     room -= tokens;
@@ -49,7 +50,7 @@ export function planStep<R>(runs: readonly PlannedRun<R>[], limits: StepLimits):
   return shares;
 }
 
-/** What of the batch nobody generates in, however many could. */
+/** The part of the batch that is reserved for prompts. */
 function keptForPrompts<R>(runs: readonly PlannedRun<R>[], limits: StepLimits): number {
   const left = runs.reduce((total, { promptTokensLeft }) => total + promptTokensLeft, 0);
   const part = Math.floor(limits.batchTokens / PROMPT_PART);
@@ -57,8 +58,8 @@ function keptForPrompts<R>(runs: readonly PlannedRun<R>[], limits: StepLimits): 
 }
 
 /**
- * `runs` in the order of their turns in the step behind `plan`: whose token was in it stands behind those whose was not, so
- * that all get on alike when there are more than a batch has room for. Prompts keep the order they were admitted in.
+ * `runs` in the order of their turns after `plan`: runs with a token in it come after those without, so that all
+ * progress equally when there are more than a batch holds. Prompts keep the order of admission.
  */
 export function nextTurns<R>(runs: readonly R[], plan: readonly StepShare<R>[]): R[] {
   const served = new Set(plan.filter(({ isPrompt }) => !isPrompt).map(({ run }) => run));
@@ -84,18 +85,18 @@ function promptShares<R>(runs: readonly PlannedRun<R>[], budget: number): StepSh
   return shares;
 }
 
-/** At most `most` of a prompt, so that neither the share nor what is left is a single token where that can be. */
+/** At most `most` tokens of a prompt. Neither the share nor the rest is a single token if that can be avoided. */
 function severalOf(left: number, most: number): number {
   if (most >= left) return left;
   return left - most === 1 && most > 2 ? most - 1 : most;
 }
 
 /**
- * The decodes of a step: one, or with `isBatchInvariant` one for all runs that generate and one for each prompt.
+ * The decodes of a step: one, or with `isBatchInvariant` one for all generating runs and one per prompt.
  *
- * llama.cpp takes as many tokens of each sequence at a time as the shortest has: beside a run that generates, one token
- * of a prompt. On a CPU the kernels for one token add up in another order than those for several, so the cells of the
- * prompt would depend on what else was in the batch.
+ * llama.cpp processes as many tokens per sequence at a time as the shortest sequence has: with a generating run in the
+ * batch, one token of a prompt. On a CPU the kernels for one token sum in a different order than those for several, so
+ * the cells of the prompt would depend on the rest of the batch.
  */
 export function passesOf<R>(
   plan: readonly StepShare<R>[],

@@ -1,30 +1,30 @@
-/** Who has a key comes before who has none. */
+/** Principals with a key come before those without. */
 type PrincipalClass = 'key' | 'other';
 
 /**
- * Requests of keys served in a row while others wait. Others then get every fifth slot at least, so that whoever uses the
- * fleet without a key is slow under load and never stuck.
+ * Requests of keys served in a row while others wait. The others get at least every fifth slot, so that clients without
+ * a key are slow under load but never starve.
  */
 const KEYS_IN_A_ROW = 4;
 
 /**
- * Requests that may pass one that needs several slots together. Without any, slots stand idle until enough are free;
- * without a bound a stream of small requests would keep them from ever being free together.
+ * Requests that may pass one that needs several slots together. Without passing, slots would be idle until enough are
+ * free. Without a bound, a stream of small requests would prevent enough slots from ever being free together.
  */
 const MOST_PASSING = 4;
 
 interface Waiting<T> {
   readonly item: T;
-  /** Requests that got a slot although this one's turn was before theirs. */
+  /** Requests that passed this one. */
   passedBy: number;
 }
 
 /**
- * Requests that wait for slots: `key:` principals before the others, within each class principals take turns, each in
- * its own order.
+ * Requests that wait for slots. `key:` principals come before the others. Within each class principals take turns, and
+ * the requests of each keep their order.
  */
 export class PrincipalQueue<T extends { readonly principal: string }> {
-  /** In the order of turns: the principal served last stands at the end. */
+  /** In the order of turns: the principal served last is at the end. */
   readonly #lines: Readonly<Record<PrincipalClass, Map<string, Waiting<T>[]>>> = {
     key: new Map(),
     other: new Map(),
@@ -46,8 +46,8 @@ export class PrincipalQueue<T extends { readonly principal: string }> {
   }
 
   /**
-   * Takes the first whose turn it is and that `fits`; its principal goes to the end of the round. Undefined when nobody
-   * waits, or nobody fits, or one that does not fit was passed by often enough: then it is the next.
+   * Takes the next request that `fits`; its principal goes to the end of the round. Undefined if none waits, none fits,
+   * or a request that does not fit was passed often enough and has to be served next.
    */
   take(fits: (item: T) => boolean = () => true): T | undefined {
     const passed: Waiting<T>[] = [];
@@ -65,7 +65,7 @@ export class PrincipalQueue<T extends { readonly principal: string }> {
     return undefined;
   }
 
-  /** False when it was not waiting any more. */
+  /** False if it was not waiting. */
   remove(item: T): boolean {
     const lines = this.#linesOf(item);
     const line = lines.get(item.principal);
@@ -77,7 +77,7 @@ export class PrincipalQueue<T extends { readonly principal: string }> {
     return true;
   }
 
-  /** The lines in the order of their turns. */
+  /** The queues in the order of their turns. */
   #turns(): Waiting<T>[][] {
     const keys = [...this.#lines.key.values()];
     const others = [...this.#lines.other.values()];

@@ -8,7 +8,7 @@ export interface StopOptions {
   readonly batchTokens: number;
 }
 
-/** A run as the next step's plan sees it. Its prompt stops where a checkpoint is to be taken. */
+/** The run for the plan of the next step. Its prompt stops at the next checkpoint. */
 export function plannedRun(run: Run, { cells, batchTokens }: StopOptions): PlannedRun<Run> {
   const { slot, text, nextToken, draft } = run;
   const decoded = slot.cells.length;
@@ -20,7 +20,7 @@ export function plannedRun(run: Run, { cells, batchTokens }: StopOptions): Plann
   return { run, promptTokensLeft, draftTokens: draft.length };
 }
 
-/** Takes the checkpoints that a step has reached: where a prompt stopped for one, and one per batch of an answer. */
+/** Takes the checkpoints that are due after a step: where a prompt stopped for one, and one per batch of an answer. */
 export async function takeCheckpoints(
   shares: readonly StepShare<Run>[],
   { cells, batchTokens }: StopOptions,

@@ -10,13 +10,13 @@ export interface Run {
   readonly answer: Answer;
   readonly slot: Slot;
   readonly sampler: NativeSampler;
-  /** What is decoded before the next token is sampled: the prompt, or more where cells were lost later. */
+  /** The tokens to decode before the next one is sampled: the prompt, or more if cells were lost later. */
   text: Uint32Array;
-  /** The run whose prompt cells and first logits this one shares; undefined once the cells are its own. */
+  /** The run whose prompt cells and first logits this one shares; undefined once it has its own cells. */
   leader: Run | undefined;
-  /** Sampled and not decoded yet; undefined while `text` is being decoded. */
+  /** Sampled but not decoded yet; undefined while `text` is decoded. */
   nextToken: Token | undefined;
-  /** Draft tokens that may follow `nextToken`; the next step checks them. */
+  /** Draft tokens after `nextToken`, checked by the next step. */
   draft: readonly Token[];
   readonly draftLength: DraftLength;
 }

@@ -12,7 +12,7 @@ export interface StepSamplerOptions {
   readonly cells: SlotCells;
   readonly stats: StepStats;
   readonly emitter: StepEmitter;
-  /** Drafts continue the text, so every token is read before the next step. */
+  /** Whether there are drafts, which continue the text, so that every token is processed before the next step. */
   readonly isDrafting: boolean;
   readonly nowMs: () => number;
 }
@@ -26,10 +26,10 @@ export class StepSampler {
   }
 
   /**
-   * Samples for all runs in parallel. A sampler that fails ends its own request, once all the others have read the
-   * logits. Never throws.
+   * Samples for all runs in parallel. A failed sampler ends its own request after all others have read the logits.
+   * Never throws.
    *
-   * @returns How many tokens followed another of their answer: the first one belongs to the step of the prompt.
+   * @returns The number of tokens that are not the first of their answer. The first one counts for the prompt.
    */
   all(rows: readonly LogitRows[]): Promise<number> {
     const [only] = rows;
@@ -39,14 +39,14 @@ export class StepSampler {
     );
   }
 
-  /** Samples the next token of a run, and the ones after it as long as they match the draft. */
+  /** Samples the next token of a run, and the tokens after it while they match the draft. */
   async #sample({ run, logitIndexes }: LogitRows): Promise<number> {
     const { job } = run;
     const { model } = this.#options;
     const isFirst = run.nextToken === undefined;
     const draft = run.draft.slice(0, logitIndexes.length - 1);
     let accepted = 0;
-    // Reading the token before may have shown meanwhile that it was the last.
+    // The previous token may have been the last, which is known only after it was processed.
     if (isOver(run)) return 0;
     for (const [index, logitIndex] of logitIndexes.entries()) {
       try {
@@ -91,7 +91,7 @@ export class StepSampler {
     else emitter.add(sampled);
   }
 
-  /** Removes the cells of rejected draft tokens. Where the library cannot, the text is decoded again. */
+  /** Removes the cells of rejected draft tokens. If the library cannot, the text is decoded again. */
   async #undoRejected(
     run: Run,
     { drafted, accepted }: { readonly drafted: number; readonly accepted: number },

@@ -7,14 +7,14 @@ import type {
   Token,
 } from '../native-types.ts';
 
-/** What the scheduler needs of the loaded model. */
+/** The part of the loaded model that the scheduler uses. */
 export interface SchedulerModel {
   readonly context: NativeContext;
   isEndOfGeneration(token: Token): boolean;
   createSampler(config: SamplerConfig): NativeSampler;
-  /** Below 0 where no token is possible. */
+  /** Below 0 if no token is possible. */
   sample(logitIndex: number, sampler: NativeSampler): Promise<Token>;
-  /** Tells a grammar of a token that was not sampled. @throws where the grammar does not allow it. */
+  /** Advances a grammar by a token that was not sampled. @throws if the grammar does not allow the token. */
   accept(token: Token, grammar: NativeGrammarState | undefined): void;
   /** Log-probability of `token` from raw logits, before the sampler chain. */
   readLogprob(

@@ -25,16 +25,16 @@ export const END = 0;
 export interface SetUpOptions {
   readonly slots?: number;
   readonly windowTokens?: number;
-  /** Cells cannot be cut, only brought back by checkpoints. */
+  /** Cells cannot be cut, only restored from checkpoints. */
   readonly isRecurrent?: boolean;
   readonly contextTokens?: number;
-  /** Tokens that the prompt cache holds; absent: there is none. */
+  /** Capacity of the prompt cache in tokens; absent: no cache. */
   readonly cacheTokens?: number;
-  /** A clock that stands still except for that much per decode. Default 64: a token of a prompt takes 1 ms. */
+  /** Milliseconds that the clock advances per decode. Default 64, so that a prompt token takes 1 ms. */
   readonly stepMs?: number | undefined;
 }
 
-/** A scheduler on the fake context, and `send` that puts a request in line. */
+/** A scheduler on the fake context, and `send`, which queues a request. */
 export function setUp(options: SetUpOptions = {}) {
   const {
     windowTokens,

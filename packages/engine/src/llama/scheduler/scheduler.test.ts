@@ -184,7 +184,7 @@ describe('Scheduler', () => {
     expect(new Set([...context.samplers].map(({ config }) => config.seed)).size).toBe(3);
   });
 
-  test('keeps a request for several slots waiting until they are free together, and lets no other overtake it', async () => {
+  test('keeps a request for several slots waiting until they are free together, without overtaking', async () => {
     const { send } = setUp({ slots: 2 });
     const ended: string[] = [];
     const note = async (name: string, last: Promise<unknown>) => {

@@ -21,14 +21,14 @@ import type { Slot } from '../cells/slots.ts';
 import { toErrorEvent, toStepError } from './step-error.ts';
 import { StepStats } from './step-stats.ts';
 
-/** Until prompts have been measured: an 8B model on a small GPU, or a 0.1B model on one core. */
+/** Used until prompts have been measured: the speed of an 8B model on a small GPU, or a 0.1B model on one core. */
 const DECODE_MS_PER_TOKEN = 1;
 
 export interface SchedulerOptions {
   readonly model: SchedulerModel;
   readonly slots: readonly Slot[];
   readonly cells: SlotCells;
-  /** Conversations that lost their slot; undefined: they are forgotten. */
+  /** Conversations that lost their slot; undefined: they are discarded. */
   readonly cache: PromptCache | undefined;
   readonly contextTokens: number;
   readonly batchTokens: number;
@@ -43,8 +43,8 @@ export interface SchedulerOptions {
 /**
  * Continuous batching over the slots of one context.
  *
- * Each step: drop what was cancelled, admit, one token for each run that generates, prompt chunks into the rest,
- * decode, sample, emit. Everything that touches the context happens between two decodes.
+ * Each step drops cancelled requests, admits waiting ones, plans one token per generating run and prompt chunks for the
+ * rest, decodes, samples and emits. All access to the context happens between two decodes.
  */
 export class Scheduler {
   readonly #options: SchedulerOptions;
@@ -54,7 +54,7 @@ export class Scheduler {
   readonly #emitter = new StepEmitter();
   readonly #stepSampler: StepSampler;
   #uncounted: Step | undefined;
-  /** In the order of their turns; prompts as they were admitted. */
+  /** In the order of their turns; prompts in the order of admission. */
   #runs: Run[] = [];
   #isLooping = false;
   /** Something changed since the loop last looked. */
@@ -79,7 +79,7 @@ export class Scheduler {
     });
   }
 
-  /** Puts `job` in line. Its `signal` ends it within one step, at once while it waits. */
+  /** Queues `job`. Its `signal` ends it within one step, or at once while it waits. */
   submit(job: Job): void {
     if (this.#closing !== undefined) return job.fail(toErrorEvent(this.#closing));
     this.#admission.queue.add(job);
@@ -87,7 +87,7 @@ export class Scheduler {
     this.wake();
   }
 
-  /** To be called when something changed that may let the loop go on: new work, room at a consumer, a cancel. */
+  /** Call it after a change that may let the loop continue: new work, room at a consumer, a cancel. */
   wake(): void {
     this.#isWoken = true;
     if (this.#isLooping) return;
@@ -109,7 +109,10 @@ export class Scheduler {
     };
   }
 
-  /** Admits nothing more, lets what runs and waits end within `graceMs`, ends the rest with `shutting_down`. */
+  /**
+   * Admits no more requests, lets running and waiting ones end within `graceMs`, and ends the rest with
+   * `shutting_down`.
+   */
   async close(graceMs: number): Promise<void> {
     this.#closing = unloading();
     if (!this.#isIdle) {
@@ -161,7 +164,7 @@ export class Scheduler {
     }
   }
 
-  /** One step; false when nothing can go on. */
+  /** One step; false if nothing can continue. */
   async #step(): Promise<boolean> {
     if (this.#runs.some(({ leader }) => leader !== undefined)) await this.#copyPrompts();
     this.#dropEnded();
@@ -169,7 +172,7 @@ export class Scheduler {
       // Fetching cells may take a while.
       this.#finishStep();
       await this.#admission.admit(this.#runs);
-      // What was cancelled while its cells were fetched is not decoded, and its slot is the next one's.
+      // A request that was cancelled during the fetch is not decoded, and its slot is free for the next.
       if (this.#dropEnded()) return true;
     }
     const ready = this.#runs.filter(isReady);
@@ -206,8 +209,8 @@ export class Scheduler {
   }
 
   /**
-   * Counts the last step and emits its tokens: while the kernels work on the next one, or at once where there is none or
-   * cells are moved first. False when there was nothing to emit.
+   * Counts the last step and emits its tokens: during the next decode, or at once if there is none or cells are moved
+   * first. False if there was nothing to emit.
    */
   #finishStep(): boolean {
     if (this.#uncounted !== undefined) this.#record(this.#uncounted);
@@ -227,7 +230,7 @@ export class Scheduler {
     });
   }
 
-  /** Frees the slots of what is finished, cancelled or failed. False when there was none. */
+  /** Frees the slots of runs that are finished, cancelled or failed. False if there were none. */
   #dropEnded(): boolean {
     const before = this.#runs.length;
     const nowMs = this.#options.nowMs();
@@ -246,7 +249,10 @@ export class Scheduler {
     run.slot.lastUsedMs = nowMs;
   }
 
-  /** The further choices of a job take over the prompt cells of the first, whose logits gave their first token too. */
+  /**
+   * Copies the prompt cells of a job's first choice for its further choices. Their first token comes from the same
+   * logits.
+   */
   async #copyPrompts(): Promise<void> {
     this.#finishStep();
     for (const run of this.#runs) {
@@ -262,7 +268,7 @@ export class Scheduler {
     }
   }
 
-  /** A decode that failed costs the requests in its batch, whose cells are in doubt, and nobody else. */
+  /** Ends the requests in the batch of a failed decode, and drops their cells, which are unreliable. */
   #failStep(plan: readonly StepShare<Run>[], error: unknown): void {
     const event = toErrorEvent(toStepError(error));
     for (const { run } of plan) {
@@ -277,6 +283,6 @@ interface Step {
   readonly plan: readonly StepShare<Run>[];
   readonly startMs: number;
   readonly atMs: number;
-  /** Tokens sampled after another of their answer. */
+  /** Sampled tokens that are not the first of their answer. */
   readonly generatedTokens: number;
 }

@@ -4,7 +4,7 @@ import type { EngineEvent } from '../../engine.ts';
 import type { Token } from '../native-types.ts';
 import type { Sampling } from '../request/sampling.ts';
 
-/** What went wrong within a step, as an error of the product. */
+/** An exception in a step as an error event. */
 export const toStepError = (error: unknown): CortexError =>
   error instanceof CortexError
     ? error
@@ -14,7 +14,7 @@ export const toStepError = (error: unknown): CortexError =>
         { cause: error },
       );
 
-/** What the library says when it sampled a token that the grammar does not allow: none that it allows was left. */
+/** The library's message when a sampled token is not allowed by the grammar, because no allowed token was left. */
 const GRAMMAR_IS_STUCK = 'empty grammar stack';
 
 /** No token of the vocabulary is possible. */
@@ -22,13 +22,13 @@ class NoTokenError extends Error {
   override readonly name = 'NoTokenError';
 }
 
-/** @throws when `token` stands for none: it is below 0, or one that is banned, which is sampled only where all others are banned, too. */
+/** @throws if `token` is below 0 or banned: a banned token is sampled only if all others are banned too. */
 export function checkSampled(token: Token, { bias }: Pick<Sampling, 'bias'>): void {
   if (token < 0 || bias.get(token) === -Infinity)
     throw new NoTokenError('no token of the vocabulary is possible here');
 }
 
-/** What went wrong while a token was sampled. Where the request bans tokens it may have banned all that were possible. */
+/** The error of a failed sample. If the request bans tokens, it may have banned every possible one. */
 export function toSampleError(error: unknown, { bias }: Pick<Sampling, 'bias'>): CortexError {
   const isWithoutToken =
     error instanceof NoTokenError ||

@@ -1,13 +1,13 @@
-/** Share of the newest measurement in a moving average: about the last twenty steps count. */
+/** Weight of the newest measurement in a moving average over about twenty steps. */
 const NEWEST = 0.1;
 
-/** What one step did and how long it took. */
+/** The work and the duration of one step. */
 export interface RecordedStep {
   readonly sequences: number;
-  /** Of these, those that read their prompt; the others generate. */
+  /** Of these, the runs in their prompt; the others generate. */
   readonly promptSequences: number;
   readonly promptTokens: number;
-  /** Tokens sampled behind another of their answer; none where each answer turned out to have ended before. */
+  /** Sampled tokens that are not the first of their answer; 0 if each answer had already ended. */
   readonly generatedTokens: number;
   readonly ms: number;
   readonly atMs: number;
@@ -28,7 +28,7 @@ export class StepStats {
     this.#batchSizes.set(step.sequences, (this.#batchSizes.get(step.sequences) ?? 0) + 1);
     this.#lastStepAtMs = step.atMs;
     this.#longestStepMs = Math.max(this.#longestStepMs, step.ms);
-    // The time of a mixed step belongs to both: it tells the speed of neither.
+    // The time of a mixed step covers both kinds of work, so it measures neither.
     if (step.promptSequences === step.sequences && step.promptTokens > 0)
       this.#tokSPrefill = average(this.#tokSPrefill, rate(step.promptTokens, step.ms));
     if (step.promptSequences === 0 && step.generatedTokens > 0)

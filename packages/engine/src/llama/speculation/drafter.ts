@@ -1,27 +1,27 @@
 import type { Memory } from '../binding.ts';
 import type { Token } from '../native-types.ts';
 
-/** The tokens of a slot so far, the one sampled last included; not copied, because it is long and asked for each step. */
+/** The tokens of a slot, including the last sampled one. Not copied, because the list is long and read every step. */
 export interface SlotText {
   readonly length: number;
   /** Token `index`, below `length`. */
   at(index: number): Token;
 }
 
-/** A slot that wants draft tokens. */
+/** A request for draft tokens of one slot. */
 export interface DraftRequest {
-  /** Number of the slot: a drafter may keep something of each. */
+  /** Id of the slot: a drafter may keep state per slot. */
   readonly slot: number;
   readonly text: SlotText;
-  /** Tokens wanted at most; at least 1. */
+  /** Maximum number of draft tokens; at least 1. */
   readonly most: number;
 }
 
-/** Drafts the tokens that follow. A wrong one costs time, never text: the model checks every token itself. */
+/** Drafts the next tokens. A wrong token costs only time, because the model checks every token. */
 export interface Drafter {
-  /** One list per request, in their order; empty where there is nothing to draft. */
+  /** One list per request, in order; empty if there is no draft. */
   draft(requests: readonly DraftRequest[]): Promise<readonly (readonly Token[])[]>;
-  /** Bytes, beside those of the model. */
+  /** Bytes, in addition to those of the model. */
   memory(): Memory;
   dispose(): Promise<void>;
 }

@@ -13,9 +13,9 @@ export interface DraftedModel {
 }
 
 /**
- * The drafter of a model, as the load asks for it; undefined: none.
+ * The drafter that the load spec asks for; undefined: none.
  *
- * @throws Error naming what does not go together.
+ * @throws Error naming the incompatibility.
  */
 export async function loadDrafter(
   library: Library,
@@ -27,7 +27,7 @@ export async function loadDrafter(
   if (draft === undefined) return undefined;
   if (drafted.model.hasRecurrentState) {
     throw new Error(
-      'speculative decoding ("draft") needs a model whose cells can be cut, and this one has recurrent state',
+      'speculative decoding ("draft") requires a model whose cells can be cut; this model has recurrent state',
     );
   }
   if (draft.kind === 'lookup') return new LookupDrafter();
@@ -51,7 +51,7 @@ export async function loadDrafter(
     drafted.context.native.ensureDraftContextIsCompatibleForSpeculative(context.native);
   } catch (error) {
     const said = error instanceof Error ? error.message : String(error);
-    throw new Error(`${draft.modelPath} cannot draft for it: ${said}`, { cause: error });
+    throw new Error(`${draft.modelPath} cannot be its draft model: ${said}`, { cause: error });
   }
   return new ModelDrafter({
     model,

@@ -1,10 +1,10 @@
 import type { Token } from '../native-types.ts';
 import type { Drafter, DraftRequest, SlotText } from './drafter.ts';
 
-/** Tokens that must repeat before the ones after them are drafted; fewer are wrong more often. */
+/** Length of a repetition before its continuation is drafted, in tokens. Shorter ones give more wrong drafts. */
 const NGRAM = 3;
 
-/** Drafts that the text repeats itself: code edits, quotations, summaries. Costs no memory and next to no time. */
+/** Drafts repetitions of the text: code edits, quotations, summaries. Needs no model memory and almost no time. */
 export class LookupDrafter implements Drafter {
   readonly #indexes = new Map<number, NgramIndex>();
 
@@ -28,10 +28,13 @@ export class LookupDrafter implements Drafter {
   }
 }
 
-/** Where each sequence of `NGRAM` tokens was last seen in one slot. Grows with the text, so a step costs its new tokens. */
+/**
+ * The last position of each sequence of `NGRAM` tokens in one slot. Updated incrementally, so a step costs only its new
+ * tokens.
+ */
 class NgramIndex {
   readonly #lastEnd = new Map<number, number>();
-  /** Copy of what is indexed: a slot that took up another text is noticed by it. */
+  /** Copy of the indexed tokens, to detect that a slot holds another text. */
   readonly #tokens: Token[] = [];
 
   draft({ text, most }: DraftRequest): Token[] {
@@ -42,7 +45,7 @@ class NgramIndex {
     return Array.from({ length }, (_, index) => text.at(at + index));
   }
 
-  /** Takes up what is new; the last n-gram stays out, because it is what is looked for. */
+  /** Indexes the new tokens, except the last n-gram, which is the one to look up. */
   #follow(text: SlotText): void {
     if (!this.#isContinuedBy(text)) {
       this.#lastEnd.clear();
@@ -54,7 +57,9 @@ class NgramIndex {
     }
   }
 
-  /** Looks at the end of what is indexed and at its beginning: two texts alike in both would only give bad drafts. */
+  /**
+   * Compares only the start and the end of the indexed tokens. If two texts agree in both, the only harm is bad drafts.
+   */
   #isContinuedBy(text: SlotText): boolean {
     const known = this.#tokens;
     if (known.length > text.length) return false;
@@ -63,7 +68,7 @@ class NgramIndex {
   }
 }
 
-/** 32 bits; different n-grams may share a hash, so a hit is compared. */
+/** 32 bits. Different n-grams may have the same hash, so a hit is compared. */
 function hashEndingAt(text: SlotText, end: number): number {
   if (end < NGRAM) return 0;
   return (
@@ -73,7 +78,7 @@ function hashEndingAt(text: SlotText, end: number): number {
   );
 }
 
-/** Whether the n-gram that ends at `end` is the one at the end of the text. */
+/** Whether the n-gram that ends at `end` equals the last one of the text. */
 function isAlike(text: SlotText, end: number): boolean {
   for (let back = 1; back <= NGRAM; back++)
     if (text.at(end - back) !== text.at(text.length - back)) return false;

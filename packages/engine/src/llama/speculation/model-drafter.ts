@@ -7,13 +7,13 @@ export interface ModelDrafterOptions {
   readonly model: Model;
   readonly context: Context;
   readonly batchTokens: number;
-  /** Of one slot; a longer text gets no draft. */
+  /** Context of one slot; a longer text gets no draft. */
   readonly contextTokens: number;
-  /** Tokens below this are the larger model's too. */
+  /** Tokens below this number exist in the larger model too. */
   readonly vocabularySize: number;
 }
 
-/** One slot of the small model: the tokens whose cells it holds, brought up to the text of the larger one. */
+/** One slot of the small model: the tokens of its cells, which follow the text of the larger model. */
 interface Draft {
   readonly request: DraftRequest;
   readonly cells: Token[];
@@ -23,8 +23,8 @@ interface Draft {
 /**
  * Drafts with a smaller model, greedily, all slots in one batch.
  *
- * It follows the text of each slot: what it has not read yet is read a batch at a time, and until it has caught up a
- * slot gets no draft, so that a long prompt stalls nobody.
+ * It follows the text of each slot: missing tokens are decoded one batch at a time, and a slot gets no draft until it
+ * has caught up, so that a long prompt does not stall the others.
  */
 export class ModelDrafter implements Drafter {
   readonly #options: ModelDrafterOptions;
@@ -43,7 +43,7 @@ export class ModelDrafter implements Drafter {
       drafts.filter(({ request }) => request.text.length + request.most <= contextTokens),
     );
     while (active.length > 0) {
-      // The last draft token is not decoded: what follows it is not needed.
+      // The last draft token is not decoded, because its logits are not needed.
       const goingOn = active.filter(({ request, drafted }) => drafted.length < request.most);
       active = await this.#read(
         goingOn.map((draft) => ({ draft, tokens: draft.drafted.slice(-1) })),
@@ -64,11 +64,11 @@ export class ModelDrafter implements Drafter {
     await this.#options.model.disposeWeights();
   }
 
-  /** Cuts the slot back to what it shares with the text; rejected draft tokens go with it. */
+  /** Cuts the slot to the prefix that it shares with the text, which also removes rejected draft tokens. */
   #open(request: DraftRequest): Draft {
     const cells = this.#cells.get(request.slot) ?? [];
     this.#cells.set(request.slot, cells);
-    // The last token is always read: what it makes likely is the first draft token.
+    // The last token is always decoded, because its logits give the first draft token.
     const end = Math.min(cells.length, request.text.length - 1);
     let shared = 0;
     while (shared < end && cells[shared] === request.text.at(shared)) shared++;
@@ -89,7 +89,7 @@ export class ModelDrafter implements Drafter {
     }
   }
 
-  /** Reads what is missing, as much as one batch holds; returns those that have read all and drafted a first token. */
+  /** Decodes missing tokens, up to one batch. Returns the slots that have caught up and drafted a first token. */
   #catchUp(drafts: readonly Draft[]): Promise<Draft[]> {
     let room = this.#options.batchTokens;
     const parts = drafts
@@ -106,7 +106,7 @@ export class ModelDrafter implements Drafter {
     return this.#read(parts.filter(({ tokens }) => tokens.length > 0));
   }
 
-  /** One batch of the small model; those whose text ends in it get one more draft token. */
+  /** One batch of the small model. Slots whose text ends in it get one more draft token. */
   async #read(
     parts: readonly { readonly draft: Draft; readonly tokens: readonly Token[] }[],
   ): Promise<Draft[]> {
