@@ -1,15 +1,15 @@
 import { open } from 'node:fs/promises';
 
-/** Where a file is read from: a disk, memory, or a server that answers range requests. */
+/** Source of a file: a disk, memory, or a server that supports range requests. */
 export interface ByteSource {
-  /** Bytes of the whole file. */
+  /** Size of the file in bytes. */
   readonly size: number;
-  /** The bytes from `start` to before `end`, or as many of them as there are. */
+  /** The bytes from `start` to before `end`, or fewer at the end of the file. */
   read(start: number, end: number): Promise<Uint8Array<ArrayBuffer>>;
   close(): Promise<void>;
 }
 
-/** @throws what the file system says when the file cannot be opened */
+/** @throws the error of the file system if the file cannot be opened */
 export async function openFile(path: string): Promise<ByteSource> {
   const file = await open(path);
   const { size } = await file.stat();
@@ -28,7 +28,7 @@ export async function openFile(path: string): Promise<ByteSource> {
   };
 }
 
-/** A file that is in memory. */
+/** A file in memory. */
 export const bytesSource = (bytes: Uint8Array): ByteSource => ({
   size: bytes.length,
   read: (start, end) => Promise.resolve(new Uint8Array(bytes.subarray(start, end))),

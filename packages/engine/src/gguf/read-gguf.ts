@@ -1,10 +1,10 @@
-/** The one reader of GGUF files: @huggingface/gguf, held to what a file of that size can say. */
+/** The reader of GGUF files: @huggingface/gguf, bounded by the size of the file. */
 import { type ByteSource, openFile } from './byte-source.ts';
 
-/** Of the library: how much it asks for at a time, and from how near to the end of that it asks for more. */
+/** The library's chunk size, and the distance from the end of a chunk at which it requests the next. */
 const CHUNK_BYTES = 2_000_000;
 const LEEWAY_BYTES = 500_000;
-/** What the library holds at most. A vocabulary of 262,000 tokens takes 15 MB. */
+/** Maximum size of a header. A vocabulary of 262,000 tokens takes 15 MB. */
 const MAX_HEADER_BYTES = 50_000_000;
 
 /** Magic, version and two counts. */
@@ -15,7 +15,7 @@ const MAX_DIMENSIONS = 4;
 type Scalar = string | number | bigint | boolean;
 
 export interface GgufMetadata {
-  /** Number of the type in the GGUF specification; of a list, the type of its items is `subType`. */
+  /** Number of the type in the GGUF specification. For a list, `subType` is the type of its items. */
   readonly type: number;
   readonly subType?: number | undefined;
   /** 64-bit numbers are bigints. */
@@ -24,7 +24,7 @@ export interface GgufMetadata {
 
 export interface GgufTensorInfo {
   readonly name: string;
-  /** Elements per dimension, the fastest running first. */
+  /** Elements per dimension, the innermost first. */
   readonly shape: readonly bigint[];
   /** Number of the ggml type. */
   readonly dtype: number;
@@ -36,7 +36,7 @@ export interface GgufHeader {
   readonly architecture: string;
   readonly metadata: ReadonlyMap<string, GgufMetadata>;
   readonly tensors: readonly GgufTensorInfo[];
-  /** Where the weights begin. */
+  /** Start of the weights. */
   readonly dataAt: number;
 }
 
@@ -48,12 +48,12 @@ export type GgufReading =
 class BrokenGguf extends Error {}
 
 /**
- * The header of a GGUF file, when its parts fit together and into the file; else what is wrong with it.
+ * The header of a GGUF file if it is consistent and within the file, else what is wrong with it.
  *
- * llama.cpp and the parser believe the counts that they read. Here time and memory depend on the size of the file
- * alone: the parser is stopped where it leaves the file.
+ * llama.cpp and the parser trust the counts in the file. Here time and memory are bounded by the size of the file: the
+ * parser is stopped when it reads beyond the end.
  *
- * @throws what `source` throws when the file cannot be read
+ * @throws the error of `source` if the file cannot be read
  */
 export async function readGguf(source: ByteSource): Promise<GgufReading> {
   try {
@@ -64,7 +64,7 @@ export async function readGguf(source: ByteSource): Promise<GgufReading> {
   }
 }
 
-/** The header of a file on disk. @throws what the file system says when it cannot be read */
+/** The header of a file on disk. @throws the error of the file system if it cannot be read */
 export async function readGgufFile(path: string): Promise<GgufReading> {
   const source = await openFile(path);
   try {
@@ -76,7 +76,7 @@ export async function readGgufFile(path: string): Promise<GgufReading> {
 
 async function parseHeader(source: ByteSource): Promise<GgufHeader> {
   checkStart(await source.read(0, MIN_BYTES));
-  // Not at the start of a process: most of them never look into a file, and it takes 10 MB.
+  // Imported on demand, because most processes never read a file and the library takes 10 MB.
   const { gguf } = await import('@huggingface/gguf');
   let readFailure: { readonly error: unknown } | undefined;
   const readRange = async (_url: unknown, init?: RequestInit): Promise<Response> => {
@@ -87,7 +87,7 @@ async function parseHeader(source: ByteSource): Promise<GgufHeader> {
       throw error;
     }
   };
-  // The parser knows files by their address only; `readRange` is asked whatever that is.
+  // The parser requires a URL; `readRange` is called for any.
   const parsed = await gguf('https://file.invalid/', {
     fetch: Object.assign(readRange, { preconnect: () => undefined }),
     typedMetadata: true,
@@ -116,7 +116,7 @@ function checkStart(start: Uint8Array): void {
   if (bytes.toString('latin1', 0, 4) !== 'GGUF')
     throw new BrokenGguf('it is not a GGUF file (it does not begin with "GGUF")');
   const version = bytes.readUInt32LE(4);
-  // The other byte order, which llama.cpp does not read on the machines that run this.
+  // The other byte order, which llama.cpp does not support on these machines.
   if ((version & 0xffff) === 0 && version !== 0) throw new BrokenGguf('it is big-endian');
   if (version < 2 || version > 3)
     throw new BrokenGguf(`its GGUF version ${version} is not supported (2 and 3 are)`);
@@ -125,7 +125,7 @@ function checkStart(start: Uint8Array): void {
 async function answerRange(source: ByteSource, range: string): Promise<Response> {
   const start = Number(/^bytes=(\d+)-/.exec(range)?.[1] ?? 0);
   const end = start + CHUNK_BYTES;
-  // What lies behind the end of the file reads as zeros, and zeros can be parsed for ever.
+  // Bytes beyond the end of the file read as zeros, which can be parsed endlessly.
   if (start - LEEWAY_BYTES > source.size) throw new BrokenGguf('its header is cut off');
   if (end > MAX_HEADER_BYTES)
     throw new BrokenGguf(`its header is larger than ${MAX_HEADER_BYTES / 1e6} MB`);
@@ -135,7 +135,7 @@ async function answerRange(source: ByteSource, range: string): Promise<Response>
   });
 }
 
-/** A header that reaches behind what was read shows as a RangeError. */
+/** A header beyond the end of the data causes a RangeError. */
 function parserProblem(error: unknown): BrokenGguf {
   if (error instanceof RangeError) return new BrokenGguf('its header is cut off');
   const said = error instanceof Error ? error.message : String(error);

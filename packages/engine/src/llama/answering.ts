@@ -1,4 +1,4 @@
-/** From a request that was read to the jobs that answer it. */
+/** Creates the jobs that answer a parsed request. */
 import type { EngineEvent } from '../engine.ts';
 import type { ReadPrompt, ReadRequest } from './request/request-reader.ts';
 import { TokenDecoder, type TokenTexts } from './request/token-text.ts';
@@ -16,7 +16,7 @@ interface Answering {
   readonly submit: (job: Job) => void;
 }
 
-/** Says that the request is accepted, and puts a job for each of its prompts in line. */
+/** Reports the request as accepted, and queues a job for each of its prompts. */
 export function answer(answering: Answering): void {
   const { read, events, signal, arrivedMs } = answering;
   const { prompts, sampling } = read;
@@ -79,7 +79,7 @@ const echoOf = (text: string, indexes: readonly number[]): EngineEvent => ({
   items: indexes.map((index) => (index === 0 ? { text } : { index, text })),
 });
 
-/** The end of an answer that may have no token. */
+/** The end of an answer whose token limit is 0. */
 const nothingWritten = (promptTokens: number, indexes: readonly number[]): EngineEvent => ({
   type: 'done',
   finish: indexes.map(() => ({ reason: 'length' })),

@@ -1,8 +1,8 @@
 /**
- * The one file that knows node-llama-cpp.
+ * The only file that imports node-llama-cpp.
  *
- * The product drives the library's private low-level binding with a scheduler of its own (docs/decisions); the calls
- * used are spelled out in `native-types.ts` and pinned by `test/llama-binding.test.ts` against the exact version.
+ * The engine drives the library's private low-level binding with its own scheduler (docs/decisions). The calls are
+ * declared in `native-types.ts` and pinned by `test/llama-binding.test.ts` to the exact version.
  */
 import type {
   GgmlType,
@@ -52,11 +52,11 @@ export interface CreateContextOptions {
   readonly kvType: 'f16' | 'q8_0' | 'q4_0';
   readonly isBatchInvariant: boolean;
   readonly lora?: readonly LoraAdapter[] | undefined;
-  /** Gives embeddings or rank scores instead of logits. */
+  /** Whether it returns embeddings or rank scores instead of logits. */
   readonly pooled?: 'embedding' | 'rerank' | undefined;
 }
 
-/** What a context costs beside the weights, by what decides it. */
+/** The settings that decide the memory of a context. */
 export interface ContextSize {
   readonly slots: number;
   readonly contextTokens: number;
@@ -64,7 +64,7 @@ export interface ContextSize {
   readonly kvType: 'f16' | 'q8_0' | 'q4_0';
   readonly gpuLayers: number;
   readonly isBatchInvariant: boolean;
-  /** Gives embeddings or rank scores instead of logits. */
+  /** Whether it returns embeddings or rank scores instead of logits. */
   readonly isPooled?: boolean | undefined;
 }
 
@@ -90,29 +90,29 @@ const POOLINGS: Readonly<Record<number, 'none' | 'mean' | 'cls' | 'last' | 'rank
   4: 'rank',
 };
 
-/** What the library takes for "any seed": -1 of a request would never repeat. */
+/** The seed that the library takes as "random", so that it would never repeat. */
 const RANDOM_SEED = 0xffffffff;
 
 /**
- * Whether a load fits is decided before the engine is asked, with a reserve of its own: the library keeps nothing back
- * beside it (by default 8 % or 1.6 GiB of a GPU) and refuses nothing by its own estimate.
+ * The caller decides whether a load fits, with its own reserve. So the library must not keep another one (by default 8
+ * % or 1.6 GiB of a GPU), and must not refuse a load by its own estimate.
  */
 const NO_PADDING = { vramPadding: 0, ramPadding: 0 } as const;
 const NO_SECOND_JUDGE = { ignoreMemorySafetyChecks: true } as const;
 
 const KV_TYPES = { f16: 'F16', q8_0: 'Q8_0', q4_0: 'Q4_0' } as const;
 
-/** The version of the library this build is written against. */
+/** The library version that this build requires. */
 export const LIBRARY_VERSION = '3.22.1';
 
-/** The version of the library that is installed. */
+/** The installed version of the library. */
 export const installedVersion = async (): Promise<string> =>
   (await importLibrary()).getModuleVersion();
 
-/** Imported when it is needed: a host that only routes goes without it, and an engine that starts can say so. */
+/** Imported on demand: a host that only routes requests does not need it, and an engine can report that it starts. */
 const importLibrary = () => import('node-llama-cpp');
 
-/** The library, opened for one kind of device. Never falls back to another: throws what the library says is missing. */
+/** Opens the library for one kind of device. Never falls back to another: throws the library's error. */
 export async function openLibrary(options: OpenLibraryOptions): Promise<Library> {
   const { getLlama, GgufFileType, LlamaLogLevel } = await importLibrary();
   const llama = await getLlama({
@@ -133,8 +133,8 @@ export async function openLibrary(options: OpenLibraryOptions): Promise<Library>
 }
 
 /**
- * The file of the library's own package that holds the kernels for `backend`: what it links to is what the machine needs.
- * Undefined where that package is not installed.
+ * The file of the library's package with the kernels for `backend`; the machine needs the libraries it links to.
+ * Undefined if that package is not installed.
  */
 export function kernelsPath(backend: Backend): string | undefined {
   if (backend === 'cpu' || backend === 'metal') return undefined;
@@ -144,14 +144,14 @@ export function kernelsPath(backend: Backend): string | undefined {
   return existsSync(path) ? path : undefined;
 }
 
-/** What of a file tells how its model is to be used. */
+/** The metadata that decides how a model is used. */
 export interface FileUse {
   readonly architecture: string;
-  /** How token vectors become one; undefined where the file does not say. */
+  /** How token vectors are pooled; undefined if the file does not declare it. */
   readonly pooling: 'none' | 'mean' | 'cls' | 'last' | 'rank' | undefined;
-  /** Every token sees only those before it; false for encoders, whose input is decoded in one batch. */
+  /** Each token attends only to earlier ones. False for encoders, whose input is decoded in one batch. */
   readonly isCausal: boolean;
-  /** There is the layer that makes a score of a query with a document. */
+  /** The model has the layer that scores a query with a document. */
   readonly hasRankHead: boolean;
   readonly trainedContextTokens: number | undefined;
 }
@@ -191,7 +191,8 @@ export class Library {
       gpuLayers: gpuLayers === 'all' ? 'max' : gpuLayers,
       ...NO_SECOND_JUDGE,
       vocabOnly,
-      // On the CPU weights are repacked for its vector units: a mapped file would stay in memory beside the copy.
+      // On a CPU the weights are repacked for its vector units, and a mapped file would stay in memory in addition to
+      // the copy.
       useMmap: this.#llama.gpu !== false,
       loadSignal: signal,
       onLoadProgress: onProgress,
@@ -200,7 +201,7 @@ export class Library {
     return new Model(this.#llama, model, this.#fileTypes);
   }
 
-  /** Reads the header of a file, for estimates. @throws when it is broken */
+  /** Reads the header of a file for estimates. @throws if it is invalid */
   async readHeader(path: string): Promise<ModelHeader> {
     const { GgmlType, GgufInsights, readGgufFileInfo } = await importLibrary();
     const info = await readGgufFileInfo(path, { sourceType: 'filesystem', logWarnings: false });
@@ -208,7 +209,7 @@ export class Library {
     return new ModelHeader(insights, { types: GgmlType, gpu: this.#llama.gpu });
   }
 
-  /** The GPUs that the library sees; none on the CPU. */
+  /** The GPUs that the library uses; none on a CPU. */
   deviceNames(): Promise<readonly string[]> {
     return this.#llama.getGpuDeviceNames();
   }
@@ -220,7 +221,7 @@ export class Library {
 
 type GgmlTypes = typeof GgmlType;
 
-/** A file whose weights are not loaded: what it would cost, by the library's own dry run. */
+/** A file whose weights are not loaded. Its memory is estimated by the library's dry run. */
 export class ModelHeader {
   readonly #insights: GgufInsights;
   readonly #types: GgmlTypes;
@@ -232,7 +233,7 @@ export class ModelHeader {
     this.#gpu = gpu;
   }
 
-  /** The output layer included. */
+  /** Includes the output layer. */
   get layers(): number {
     return this.#insights.totalLayers;
   }
@@ -288,7 +289,7 @@ export class Model {
     return this.#model.trainContextSize;
   }
 
-  /** How far a sliding window reaches back; undefined where every token attends to all before it. */
+  /** Size of the sliding window; undefined if the file declares none. */
   get windowTokens(): number | undefined {
     return this.#model.fileInsights.swaSize;
   }
@@ -301,7 +302,7 @@ export class Model {
     return readUse(this.#model.fileInsights);
   }
 
-  /** State that is no cells, so that a sequence cannot be cut: recurrent and hybrid models. */
+  /** Whether there is state other than cells, so that a sequence cannot be cut: recurrent and hybrid models. */
   get hasRecurrentState(): boolean {
     const { isRecurrent, isHybrid } = this.#model.fileInsights;
     return isRecurrent || isHybrid;
@@ -311,13 +312,13 @@ export class Model {
     return this.#model.embeddingVectorSize;
   }
 
-  /** Under which the file calls itself; empty where it does not. */
+  /** The names in the file's metadata; may be empty. */
   get names(): readonly string[] {
     const { name, basename } = this.#model.fileInfo.metadata.general;
     return [name, basename].filter((text) => text !== undefined);
   }
 
-  /** How the file wants query and document put together for ranking; undefined where it does not say. */
+  /** The file's template for query and document; undefined if it has none. */
   get rerankTemplate(): string | undefined {
     return this.#model.fileInfo.metadata.tokenizer['chat_template.rerank'];
   }
@@ -326,7 +327,7 @@ export class Model {
     return this.#model.gpuLayers;
   }
 
-  /** As `Q8_0`, or undefined where the file does not say. */
+  /** For example `Q8_0`; undefined if the file does not declare it. */
   get quant(): string | undefined {
     const fileType = this.#model.fileInfo.metadata.general.file_type;
     const name = fileType === undefined ? undefined : this.#fileTypes[fileType];
@@ -366,7 +367,7 @@ export class Model {
     return sampler;
   }
 
-  /** @throws when the GBNF is broken; one state serves one sequence. */
+  /** One state serves one sequence. @throws if the GBNF is invalid */
   createGrammarState(gbnf: string): NativeGrammarState {
     const grammar = new this.#bindings.AddonGrammar(gbnf, {
       addonExports: this.#bindings,
@@ -375,12 +376,12 @@ export class Model {
     return new this.#bindings.AddonGrammarEvaluationState(this.#native, grammar);
   }
 
-  /** Moves a grammar on behind a token that no sampler has drawn. @throws when the grammar does not allow it. */
+  /** Advances a grammar by a token that was not sampled. @throws if the grammar does not allow it. */
   acceptToken(token: Token, grammar: NativeGrammarState): void {
     this.#bindings.AddonSampler.acceptGrammarEvaluationStateToken(grammar, token);
   }
 
-  /** @throws when the template does not compile. */
+  /** @throws if the template does not compile */
   compileTemplate(template: string): (variables: Record<string, unknown>) => string {
     const renderer = new this.#bindings.AddonJinjaRenderer(template);
     return (variables) => renderer.render(variables);
@@ -409,12 +410,12 @@ export class Model {
     return new Context(context, this.#bindings);
   }
 
-  /** The GPUs that the library sees; none on the CPU. */
+  /** The GPUs that the library uses; none on a CPU. */
   deviceNames(): Promise<readonly string[]> {
     return this.#llama.getGpuDeviceNames();
   }
 
-  /** Frees the weights; the library stays open for the other models it loaded. */
+  /** Frees the weights. The library stays open for the other models it loaded. */
   async disposeWeights(): Promise<void> {
     await this.#model.dispose();
   }
@@ -450,18 +451,18 @@ export class Context {
 }
 
 /**
- * Whether attention runs as one fused kernel; `auto`: where the device has one.
+ * Whether attention runs as one fused kernel; `auto`: if the device has one.
  *
- * Not on a CPU where texts must not depend on their batch: its kernel for 16-bit cells sums 64 or more tokens of a prompt
- * in 32 bits and fewer in 16, so that a text would depend on how its prompt was cut and on what else was in the batch.
- * Quantised cells exist only with the fused kernel, which treats all of them alike.
+ * Off on a CPU if texts must not depend on their batch: its kernel for 16-bit cells sums 64 or more tokens of a prompt
+ * in 32 bits and fewer in 16, so a text would depend on the chunks of its prompt and on the rest of the batch.
+ * Quantised cells require the fused kernel, which sums them all alike.
  */
 const flashAttention = (
   gpu: Llama['gpu'],
   { kvType, isBatchInvariant }: Pick<ContextSize, 'kvType' | 'isBatchInvariant'>,
 ): 'auto' | false => (gpu === false && kvType === 'f16' && isBatchInvariant ? false : 'auto');
 
-/** The cast that the binding's stripped types make necessary; the contract test holds what is behind it. */
+/** A cast, because the package does not declare these types. The binding test verifies the members. */
 function privateMember<T>(owner: object, name: string): T {
   const member: unknown = Reflect.get(owner, name);
   if (typeof member !== 'object' || member === null) {

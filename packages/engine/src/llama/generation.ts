@@ -17,7 +17,7 @@ import { createSlots, type Slot } from './cells/slots.ts';
 
 const MIB = 1024 * 1024;
 
-/** Part of the RAM for saved cells that checkpoints may take. */
+/** Share of the prompt cache's RAM for checkpoints. */
 const CHECKPOINT_PART = 0.5;
 
 export interface GenerationOptions {
@@ -37,7 +37,7 @@ interface Parts {
   readonly log: (line: string) => void;
 }
 
-/** A model that writes text: its slots, who shares them, and what they remember. */
+/** A model that generates text: its slots, scheduler and prompt cache. */
 export class Generation {
   readonly scheduler: Scheduler;
   readonly #parts: Parts;
@@ -47,7 +47,7 @@ export class Generation {
     this.#parts = parts;
   }
 
-  /** Ends what runs, saves what is wanted, and frees all but the context. */
+  /** Ends all requests, saves the cells if `saveDir` is set, and frees everything except the context. */
   async close(graceMs: number, { saveDir, saveMaxMib }: CloseOptions): Promise<void> {
     await this.scheduler.close(graceMs);
     if (saveDir !== undefined)
@@ -58,7 +58,7 @@ export class Generation {
   }
 }
 
-/** Undefined where only the vocabulary was loaded. */
+/** Undefined if only the vocabulary was loaded. */
 export async function createGeneration(
   options: GenerationOptions,
 ): Promise<Generation | undefined> {

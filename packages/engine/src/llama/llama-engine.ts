@@ -40,7 +40,7 @@ import { unloading } from './unloading.ts';
 
 const MIB = 1024 * 1024;
 
-/** The engine on llama.cpp's kernels: one GGUF model, a scheduler of our own. */
+/** The engine on llama.cpp's kernels: one GGUF model and our own scheduler. */
 export function createLlamaEngine(): Engine {
   return new LlamaEngine();
 }
@@ -79,7 +79,8 @@ class LlamaEngine implements Engine {
     let generation: Generation | undefined;
     try {
       generation = await createGeneration({ llama, spec, log: writeLog });
-      // Before the chat template is tried: one that does not end must not look like a file that is read slowly.
+      // Reported before the chat template is tested, so that a template that never ends is not taken for a slow read of
+      // the file.
       onProgress({ phase: 'ready', ratio: 1 });
       const loaded = new LoadedLlama(llama, spec, generation);
       signal.throwIfAborted();
@@ -95,7 +96,7 @@ class LlamaEngine implements Engine {
   generate(request: GenerateRequest, signal: AbortSignal): AsyncIterable<EngineEvent> {
     const abort = new AbortController();
     const onAbort = (): void => abort.abort();
-    // Not `AbortSignal.any`: a signal that outlives its requests would keep something of each.
+    // Not `AbortSignal.any`, with which a long-lived signal would keep memory of each request.
     signal.addEventListener('abort', onAbort, { once: true });
     const events = new EventBuffer({
       onRoom: () => this.#loaded?.wake(),
@@ -162,13 +163,13 @@ class LlamaEngine implements Engine {
       const library = await this.#estimator(spec);
       return estimateMemory(library, { spec, batchTokens: batchTokensOf(spec) }, budget);
     };
-    // One after another: an estimate for another backend closes the library of the one before.
+    // Estimates run one after another, because an estimate for another backend closes the previous library.
     const estimated = this.#lastEstimate.then(estimate);
     this.#lastEstimate = estimated.catch(() => undefined);
     return estimated;
   }
 
-  /** Of the backend that a model was estimated or loaded for; nothing is opened to find others. */
+  /** Devices of the backend of the last estimate or load. The library is not opened to find others. */
   async devices(): Promise<readonly EngineDevice[]> {
     const backend = this.#loaded?.backend ?? this.#estimating?.backend ?? 'cpu';
     if (backend === 'cpu') {
@@ -180,7 +181,7 @@ class LlamaEngine implements Engine {
     return (names ?? []).map((name) => ({ name, backend }));
   }
 
-  /** The library for estimates: opened at the first, for one backend at a time, kept until the end. */
+  /** The library for estimates: opened on first use, for one backend at a time, and kept open. */
   async #estimator(spec: EngineLoadSpec): Promise<Library> {
     if (this.#estimating?.backend !== spec.backend) {
       await this.#estimating?.library.then((library) => library.dispose()).catch(() => undefined);
@@ -200,7 +201,7 @@ class LlamaEngine implements Engine {
   }
 
   async #close(graceMs: number, options: CloseOptions): Promise<void> {
-    // A load under way ends first: freeing the library under it is not safe.
+    // Waits for a running load, because freeing the library during it is not safe.
     const loaded = await this.#loading?.catch(() => undefined);
     await loaded?.close(graceMs, options);
     await this.#lastEstimate;
@@ -226,10 +227,12 @@ const CANCELLED: EngineEvent = {
   timings: { queueMs: 0, promptMs: 0, decodeMs: 0 },
 };
 
-/** The owner reads standard error line by line as the engine's log. */
+/** The owner reads the lines of standard error as the engine's log. */
 const writeLog = (line: string): void => void process.stderr.write(`${line}\n`);
 
-/** @throws CortexError `model_load_failed` for settings of the catalogue that no request could be answered with. */
+/**
+ * @throws CortexError `model_load_failed` for invalid settings in the catalogue, with which every request would fail.
+ */
 function checkModelParams(params: EngineLoadSpec['params']): void {
   try {
     readShape(SamplingBody, params);

@@ -13,13 +13,13 @@ import type { Drafter } from './speculation/drafter.ts';
 import { loadDrafter } from './speculation/load-drafter.ts';
 import { Tokenizer } from './tokenizer.ts';
 
-/** What `auto` means until memory is estimated before a load. */
+/** Value of `auto` if no memory estimate resolved it. */
 const AUTO_CONTEXT_TOKENS = 8192;
 const AUTO_SLOTS = 4;
 
 /**
- * Tokens of one batch. A GPU wants many. A CPU reads a prompt as fast with 128 as with 512 (SmolLM2-135M, 2,000 tokens), and
- * a step in which a prompt is read holds up running answers and cancels for a quarter of the time.
+ * Tokens per batch. A GPU needs many. A CPU decodes a prompt as fast with 128 as with 512 (SmolLM2-135M, 2,000 tokens),
+ * and such a step delays running answers and cancels by only a quarter of the time.
  */
 const BATCH_TOKENS: Readonly<Record<Backend, number>> = {
   cpu: 128,
@@ -28,34 +28,34 @@ const BATCH_TOKENS: Readonly<Record<Backend, number>> = {
   metal: 512,
 };
 
-/** Tokens that a load of `spec` decodes at once at most. */
+/** Maximum number of tokens that a load of `spec` decodes at once. */
 export const batchTokensOf = ({ backend }: EngineLoadSpec): number => BATCH_TOKENS[backend];
 
-/** `auto` is settled by whoever knows how much memory is free; where nobody did, the whole model is asked for. */
+/** The caller resolves `auto`, because it knows the free memory. An unresolved `auto` means the whole model. */
 const gpuLayersOf = ({ backend, gpuLayers }: EngineLoadSpec): number | 'all' => {
   if (backend === 'cpu') return 0;
   return gpuLayers === 'auto' ? 'all' : gpuLayers;
 };
 
-/** The part of the whole load at which the weights are in memory. */
+/** Progress of a load when the weights are in memory. */
 const WEIGHTS_RATIO = 0.9;
 
 export interface LlamaModel {
   readonly model: Model;
   readonly tokenizer: Tokenizer;
-  /** For writing text. Undefined when only the vocabulary was loaded, and for a model that is for something else. */
+  /** Context for generation. Undefined if only the vocabulary was loaded, and for models of another purpose. */
   readonly context: Context | undefined;
-  /** A model that embeds or ranks; undefined for one that writes text. */
+  /** The embedding or ranking part; undefined for a model that generates text. */
   readonly pooled: PooledModel | undefined;
   readonly contextTokens: number;
   readonly slots: number;
   readonly batchTokens: number;
-  /** Drafts for speculative decoding; undefined: none. */
+  /** Drafter for speculative decoding; undefined: none. */
   readonly drafter: Drafter | undefined;
 }
 
 /**
- * Loads the file of `spec` as written there.
+ * Loads the file of `spec` with its settings.
  *
  * @throws CortexError `model_load_failed` naming file and cause.
  */
@@ -69,9 +69,9 @@ export async function loadModel(
 ): Promise<LlamaModel> {
   const { onProgress, signal, log } = listeners;
   await checkFiles(spec);
-  const lastWords = new LastWords(log);
+  const failureLog = new FailureLog(log);
   onProgress({ phase: 'starting', ratio: 0 });
-  const library = await openDevice(spec, lastWords);
+  const library = await openDevice(spec, failureLog);
   try {
     const model = await library.loadModel({
       path: spec.modelPath,
@@ -90,12 +90,12 @@ export async function loadModel(
   } catch (error) {
     await library.dispose();
     if (signal.aborted) throw loadCancelled(spec, error);
-    const why = await lastWords.explain(error, spec.modelPath);
-    throw lastWords.areOutOfMemory ? outOfMemory(spec, error) : failure(spec, why, error);
+    const why = await failureLog.explain(error, spec.modelPath);
+    throw failureLog.isOutOfMemory ? outOfMemory(spec, error) : failure(spec, why, error);
   }
 }
 
-/** Passes: another load may find more memory, or ask for less. */
+/** A transient failure: a later load may find more memory, or need less. */
 function outOfMemory({ modelPath, backend }: EngineLoadSpec, cause: unknown): CortexError {
   const [where, less] =
     backend === 'cpu'
@@ -114,7 +114,7 @@ export const loadCancelled = ({ modelId }: EngineLoadSpec, cause: unknown): Cort
     cause,
   });
 
-/** Frees all of it, once nothing works with it any more. */
+/** Frees the model. Call it when nothing uses the model any more. */
 export async function disposeModel(llama: LlamaModel): Promise<void> {
   await llama.drafter?.dispose();
   await llama.context?.dispose();
@@ -150,7 +150,7 @@ async function withContext(
   return { ...parts, ...size, context };
 }
 
-/** @throws CortexError `model_load_failed` naming the first file of `spec` that cannot be what it is named for. */
+/** @throws CortexError `model_load_failed` naming the first file of `spec` that does not have the expected content. */
 export async function checkFiles({ modelPath, lora, draft }: EngineLoadSpec): Promise<void> {
   await checkModelFile(modelPath);
   for (const { path } of lora) await checkFile(path);
@@ -164,7 +164,7 @@ async function checkModelFile(path: string): Promise<void> {
   if (holds === 'mmproj') throw unfit(path, 'it holds the projector of a model, not a model');
 }
 
-/** What a user gets wrong most often, told before the library is asked: its own words do not name the cause. */
+/** Checks for the most common mistakes before the library is called, because its errors do not name the cause. */
 async function checkFile(path: string): Promise<GgufHeader> {
   const info = await stat(path).catch((error: unknown) => {
     throw unfit(path, 'there is no such file', error);
@@ -183,10 +183,10 @@ const unfit = (path: string, why: string, cause?: unknown): CortexError =>
 /** @throws CortexError `model_load_failed` naming the library that is missing. */
 export async function openDevice(
   spec: EngineLoadSpec,
-  lastWords: Pick<LastWords, 'log'>,
+  failureLog: Pick<FailureLog, 'log'>,
 ): Promise<Library> {
   try {
-    return await openLibrary({ backend: spec.backend, threads: spec.threads, log: lastWords.log });
+    return await openLibrary({ backend: spec.backend, threads: spec.threads, log: failureLog.log });
   } catch (error) {
     throw failure(
       spec,
@@ -218,33 +218,36 @@ async function deviceHint(backend: Backend, error: unknown): Promise<string> {
 const failure = (spec: EngineLoadSpec, why: string, cause: unknown): CortexError =>
   new CortexError('model_load_failed', `Cannot load ${spec.modelPath}: ${why}`, { cause });
 
-/** How long the last lines of the library's log may be on their way. */
+/** How long to wait for the last lines of the library's log. */
 const LATE_LOG_MS = 50;
 
-/** What the library logs where an allocation failed; its error only says that something was not created. */
+/** Log lines of a failed allocation. The library's error only says that an object was not created. */
 const OUT_OF_MEMORY =
   /out of memory|insufficient memory|(failed|unable) to allocate|bad_alloc|cannot allocate memory/i;
 
-/** What the library says beside the cause, or in place of it. */
+/** Log lines that do not name the cause. */
 const NO_CAUSE = /^Failed (simulating|to parse)|failed to load model|special token|newline token/;
 
-/** Passes the library's log on and remembers why: a failed load throws "Failed to load model" and logs the cause. */
-class LastWords {
+/**
+ * Forwards the library's log and keeps the cause of a failure: a failed load throws only "Failed to load model" and
+ * logs the cause.
+ */
+class FailureLog {
   readonly #pass: (line: string) => void;
   #cause: string | undefined;
-  #areOutOfMemory = false;
+  #isOutOfMemory = false;
 
   constructor(pass: (line: string) => void) {
     this.#pass = pass;
   }
 
-  /** Whether they tell of an allocation that failed. */
-  get areOutOfMemory(): boolean {
-    return this.#areOutOfMemory;
+  /** Whether the log reports a failed allocation. */
+  get isOutOfMemory(): boolean {
+    return this.#isOutOfMemory;
   }
 
   readonly log = (line: string): void => {
-    this.#areOutOfMemory ||= OUT_OF_MEMORY.test(line);
+    this.#isOutOfMemory ||= OUT_OF_MEMORY.test(line);
     const [, cause] = /error loading model: (.*)/.exec(line) ?? [];
     if (cause !== undefined && !NO_CAUSE.test(cause)) this.#cause = cause;
     else if (
@@ -256,18 +259,18 @@ class LastWords {
   };
 
   async explain(error: unknown, modelPath: string): Promise<string> {
-    // The library's log comes by way of the event loop, after the error.
+    // The library's log arrives through the event loop, after the error.
     await new Promise((resolve) => setTimeout(resolve, LATE_LOG_MS));
     const said = error instanceof Error ? error.message : String(error);
-    this.#areOutOfMemory ||= OUT_OF_MEMORY.test(said);
-    // The library has one log for all engines of a process, and may have given it back to an earlier one.
+    this.#isOutOfMemory ||= OUT_OF_MEMORY.test(said);
+    // The library has one log per process, and may have assigned it to another engine.
     const cause =
       this.#cause ?? (said === 'Failed to load model' && (await unknownKind(modelPath)));
     return cause === false || said.includes(cause) ? said : `${said} (${cause})`;
   }
 }
 
-/** What is mostly the reason when the library says none: a model newer than the library. */
+/** The usual reason if the library logs none: a model that is newer than the library. */
 async function unknownKind(path: string): Promise<string | false> {
   const reading = await readGgufFile(path);
   return (

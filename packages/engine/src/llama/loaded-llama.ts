@@ -34,7 +34,7 @@ import { unloading } from './unloading.ts';
 
 const MIB = 1024 * 1024;
 
-/** One loaded model: its parts, wired. */
+/** One loaded model, with its parts connected. */
 export class LoadedLlama {
   readonly tokenizer: Tokenizer;
   readonly #llama: LlamaModel;
@@ -46,7 +46,7 @@ export class LoadedLlama {
   readonly #arrivals = new ArrivalOrder();
   #isClosing = false;
 
-  /** @throws CortexError `model_load_failed` when the file's chat template is broken. */
+  /** @throws CortexError `model_load_failed` if the file's chat template is invalid. */
   constructor(llama: LlamaModel, spec: EngineLoadSpec, generation: Generation | undefined) {
     this.#llama = llama;
     this.#spec = spec;
@@ -86,9 +86,9 @@ export class LoadedLlama {
   }
 
   /**
-   * Puts a request in line, once its prompt is read.
+   * Queues a request after its prompt was tokenized.
    *
-   * @throws CortexError for a request that cannot be answered; the reason of `signal` when it aborts before that is known
+   * @throws CortexError for an invalid request; the reason of `signal` if it aborts before that is known
    */
   async generate(
     request: GenerateRequest,
@@ -129,7 +129,7 @@ export class LoadedLlama {
     return pooled.rerank(request, signal);
   }
 
-  /** With `addSpecial` as a prompt or an input of this model begins, and ends where it has to. */
+  /** With `addSpecial`, adds the special tokens that a prompt or input of this model starts and ends with. */
   async tokenize(
     text: string,
     options: { readonly addSpecial: boolean; readonly parseSpecial: boolean },
@@ -152,7 +152,7 @@ export class LoadedLlama {
     checkChatSize(body);
     const withParams = withDefaults(body, [this.#spec.params]);
     const read = readShape(ChatBody, withParams);
-    // Whoever asks for the tokens of a cold model holds nobody up.
+    // A model without weights has no other requests to delay, so the size is not checked.
     if (!this.#spec.vocabOnly) this.#reader.checkFits(read);
     return prepareChat(read, this.#chat).prompt;
   }
@@ -187,12 +187,12 @@ export class LoadedLlama {
     }
   }
 
-  /** @throws CortexError `shutting_down` from when it closes: the model may be gone. */
+  /** @throws CortexError `shutting_down` after close, when the model may be freed. */
   #checkOpen(): void {
     if (this.#isClosing) throw unloading();
   }
 
-  /** Why a call is refused that this model is not for. */
+  /** The error for a call that does not match the purpose of this model. */
   #notFor(what: string): CortexError {
     if (this.#spec.vocabOnly)
       return new CortexError('model_not_loaded', 'Only the vocabulary of this model is loaded.');
@@ -225,7 +225,7 @@ export class LoadedLlama {
     ];
   }
 
-  /** Markers that the vocabulary holds as one token: their text is wanted although it is a control token. */
+  /** Control tokens that are markers of the format: their text is part of the answer. */
   #markerTokens(): ReadonlySet<number> {
     const tokens = this.#chat.format.markers.map((marker) =>
       this.#llama.model.vocabulary.tokenize(marker, { parseSpecial: true }),
@@ -240,7 +240,7 @@ const PURPOSE_TEXTS = {
   rerank: 'ranking documents',
 } as const;
 
-/** What an engine without a model reports. */
+/** Stats of an engine without a model. */
 export const IDLE_STATS: EngineStats = {
   queueDepth: 0,
   slots: 0,

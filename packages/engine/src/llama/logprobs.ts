@@ -4,17 +4,17 @@ import type { Model } from './binding.ts';
 import type { NativeContext, NativeSampler, Token } from './native-types.ts';
 
 /**
- * Log-probabilities as the model gives them, before any sampling setting.
+ * Log-probabilities of the model, before any sampling setting.
  *
- * The library returns logits only together with a sample. The most likely tokens are read through a chain of their number:
- * with all tokens in it, the library would sort the whole vocabulary (152k tokens: 10 ms instead of 0.3).
+ * The library returns logits only with a sample. The most likely tokens are read through a chain limited to their
+ * number, because with all tokens the library would sort the whole vocabulary (152k tokens: 10 ms instead of 0.3).
  */
 export class Logprobs {
   readonly #model: Model;
   readonly #context: NativeContext;
   /**
-   * Chains not in use, by the number of tokens they keep; 0: all. One for each read under way, because a chain works in a
-   * buffer of its own and several rows are read at once.
+   * Unused chains, by the number of tokens they keep; 0: all. Each read in progress has its own, because a chain works
+   * in its own buffer and several rows are read at once.
    */
   readonly #idle = new Map<number, NativeSampler[]>();
 
@@ -23,7 +23,7 @@ export class Logprobs {
     this.#context = context;
   }
 
-  /** Of the token sampled at `logitIndex`, and of the `top` most likely ones there. */
+  /** The log-probabilities of the token sampled at `logitIndex` and of the `top` most likely tokens. */
   async read(
     logitIndex: number,
     { token, top }: { readonly token: Token; readonly top: number },
@@ -33,7 +33,7 @@ export class Logprobs {
       top > 0 ? this.#sample(logitIndex, { keep: top, tokens: [], top }) : undefined,
     ]);
     const logits = new Map([...own.logits, ...(best?.logits ?? [])]);
-    // The selected token of the neutral chain is the most likely one: its logit scales the sum.
+    // The neutral chain selects the most likely token, whose logit scales the sum.
     const total = Math.max(...own.logits.values()) + Math.log(own.weight);
     const describe = (of: Token): Omit<TokenLogprob, 'top'> => {
       const bytes = this.#model.vocabulary.bytesOf(of);
@@ -71,7 +71,7 @@ export class Logprobs {
     return { logits, weight };
   }
 
-  /** Not while a read is under way. */
+  /** Must not be called during a read. */
   dispose(): void {
     for (const chain of [...this.#idle.values()].flat()) chain.dispose();
     this.#idle.clear();
@@ -80,5 +80,5 @@ export class Logprobs {
 
 const NEUTRAL = { temperature: 0, topP: 1, minP: 0, seed: 0 } as const;
 
-/** Keeps the `topK` most likely tokens with their logits as they are. */
+/** Keeps the `topK` most likely tokens with unchanged logits. */
 const keeping = (topK: number) => ({ temperature: 1, topK, topP: 1, minP: 0, seed: 0 });

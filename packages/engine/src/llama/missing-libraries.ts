@@ -1,13 +1,13 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 
-/** `ldd` only reads headers; a machine on which it hangs has other troubles. */
+/** `ldd` only reads headers, so it takes longer only on a machine with other problems. */
 const TIMEOUT_MS = 5_000;
 
 /**
  * The shared libraries that `binary` needs and this machine does not have, by file name.
  *
- * Empty where all are there, and where the machine cannot tell (no `ldd`).
+ * Empty if none is missing, or if `ldd` is not installed.
  */
 export async function missingLibraries(binary: string): Promise<readonly string[]> {
   const listing = await promisify(execFile)('ldd', [binary], { timeout: TIMEOUT_MS }).catch(

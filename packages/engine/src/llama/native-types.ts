@@ -1,12 +1,14 @@
 /**
- * The private side of node-llama-cpp as far as the product calls it, spelled out as types.
+ * Types of the private members of node-llama-cpp that the engine calls.
  *
- * `binding.ts` gets hold of it; `test/llama-binding.test.ts` pins it against the exact version.
+ * `binding.ts` accesses them; `test/llama-binding.test.ts` pins them to the exact version.
  */
 
 export type Token = number;
 
-/** A sampler chain of one sequence. `applyConfig` again only with what changed, or its state starts anew. */
+/**
+ * A sampler chain of one sequence. Call `applyConfig` again only with changed settings, because it resets their state.
+ */
 export interface NativeSampler {
   applyConfig(config: SamplerConfig): void;
   dispose(): void;
@@ -15,7 +17,7 @@ export interface NativeSampler {
 export interface SamplerConfig {
   /** 0: greedy. */
   readonly temperature: number;
-  /** Absent: all tokens. (0 means that to the library too, but makes it sort the whole vocabulary for every token.) */
+  /** Absent: all tokens. (0 means the same to the library, but sorts the whole vocabulary for every token.) */
   readonly topK?: number;
   readonly topP: number;
   readonly minP: number;
@@ -35,7 +37,7 @@ export interface NativeGrammarState {
   readonly __native: 'grammar state';
 }
 
-/** What `sampleToken` gives with logits: token, –, –, [token, logit, …], sum of exp(logit − max). */
+/** Result of `sampleToken` with logits: token, –, –, [token, logit, …], sum of exp(logit − max). */
 export type SampledLogits = readonly [
   Token,
   unknown,
@@ -69,41 +71,41 @@ export interface NativeContext {
     ],
     totalLogitWeight: true,
   ): Promise<SampledLogits>;
-  /** False where the cells cannot be cut there (sliding windows, recurrent state). */
+  /** False if the cells cannot be cut there (sliding windows, recurrent state). */
   removeTokenCellsFromSequence(sequence: number, from: number, to: number): boolean;
   disposeSequence(sequence: number): void;
   copySequenceStateFromOtherSequence(target: number, source: number): Promise<number>;
-  /** -1 where the sequence is empty; above 0 where a sliding window has moved on. */
+  /** -1 if the sequence is empty; above 0 if a sliding window has dropped cells. */
   getSequenceKvCacheMinPosition(sequence: number): number;
   /** Bytes. */
   getMemoryBreakdown(): { cpuRam: number; gpuVram: number };
-  /** Writes the cells of a sequence, and `tokens` beside them. Bytes written. */
+  /** Writes the cells of a sequence with `tokens`. Returns the number of bytes. */
   saveSequenceStateToFile(path: string, sequence: number, tokens: Uint32Array): Promise<number>;
-  /** The tokens that were written beside the cells. Rejects where the file is broken or of another model. */
+  /** Returns the tokens written with the cells. Rejects if the file is invalid or of another model. */
   loadSequenceStateFromFile(
     path: string,
     sequence: number,
     maxTokens: number,
   ): Promise<Uint32Array>;
-  /** False where the checkpoint does not fit; what lies behind its end is the caller's to cut. */
+  /** False if the checkpoint does not fit. The caller has to cut the cells after its end. */
   restoreCheckpoint(
     checkpoint: NativeCheckpoint,
     maxPosition: number,
     sequence: number,
   ): Promise<boolean>;
-  /** Of sequence 0 in the batch decoded last, pooled as the model says; `maxSize` 0: whole. */
+  /** The pooled vector of sequence 0 in the last decoded batch; `maxSize` 0: all of it. */
   getEmbedding(inputTokens: number, maxSize: number): Float64Array;
-  /** @throws when the draft's vocabulary is not the same. */
+  /** @throws if the draft model has another vocabulary. */
   ensureDraftContextIsCompatibleForSpeculative(draft: NativeContext): void;
 }
 
-/** What of a sequence cannot be cut back to: recurrent state, cells within a sliding window. */
+/** The state of a sequence that cuts cannot restore: recurrent state, cells within a sliding window. */
 export interface NativeCheckpoint {
   init(context: NativeContext, sequence: number): Promise<void>;
   dispose(): void;
   /** Bytes. */
   readonly size: number;
-  /** -1 where the sequence was empty. */
+  /** -1 if the sequence was empty. */
   readonly minPos: number;
   readonly maxPos: number;
 }
@@ -121,7 +123,7 @@ export interface NativeModel {
   shouldPrependBosToken(): boolean;
   shouldAppendEosToken(): boolean;
   tokenEos(): Token;
-  /** -1 where there is none. */
+  /** -1 if there is none. */
   sepToken(): Token;
 }
 

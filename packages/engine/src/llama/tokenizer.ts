@@ -12,7 +12,7 @@ import type { Vocabulary } from './vocabulary.ts';
 /** One prompt of a completion. */
 export type CompletionPrompt = string | readonly Token[];
 
-/** What of a vocabulary prompts are made with. */
+/** The part of a vocabulary that prompts need. */
 export type PromptVocabulary = Pick<
   Vocabulary,
   | 'alwaysReadTexts'
@@ -27,25 +27,25 @@ export type PromptVocabulary = Pick<
   | 'tokenize'
 >;
 
-/** How long tokens are made without a turn for others, of however many texts. */
+/** Maximum time of tokenization, over all texts, before other work runs. */
 const SLICE_MS = 5;
 
 /**
- * Called between two slices with how many tokens a text has so far. Ends the work by throwing: nobody may want the tokens
- * any more, or the model may be gone.
+ * Called between two slices with the number of tokens so far. Throws to end the work, if the request was cancelled or
+ * the model is closed.
  */
 export type OnSlice = (tokens: number) => void;
 
 interface TextOptions {
   readonly addSpecial: boolean;
-  /** Texts of special tokens stand for those tokens. */
+  /** Whether texts of special tokens become those tokens. */
   readonly parseSpecial: boolean;
 }
 
 /**
  * The vocabulary of a loaded model, with its rules for the start of a prompt.
  *
- * Long texts become tokens in slices, one text in each turn of the event loop.
+ * Long texts are tokenized in slices, one text per turn of the event loop.
  */
 export class Tokenizer {
   readonly #vocabulary: PromptVocabulary;
@@ -80,7 +80,7 @@ export class Tokenizer {
     return tokens.map((token) => Array.from(this.#vocabulary.bytesOf(token)));
   }
 
-  /** A rendered prompt; a BOS is added only where the template printed none. */
+  /** Tokenizes a rendered prompt. A BOS is added only if the template printed none. */
   async rendered(prompt: RenderedPrompt, onSlice: OnSlice): Promise<Uint32Array> {
     this.#controls ??= {
       all: new ControlTexts(this.#vocabulary.controlTexts),
@@ -97,7 +97,7 @@ export class Tokenizer {
     return tokens[0] === this.#vocabulary.bosToken ? tokens : this.#behindBos(tokens);
   }
 
-  /** @throws CortexError `invalid_request` for an empty prompt and for tokens that do not exist. */
+  /** @throws CortexError `invalid_request` for an empty prompt and for unknown tokens. */
   async completion(prompt: CompletionPrompt, onSlice: OnSlice): Promise<Uint32Array> {
     const tokens =
       typeof prompt === 'string'
@@ -110,18 +110,18 @@ export class Tokenizer {
     return Uint32Array.from(tokens);
   }
 
-  /** The tokens of a short text of the model's own, markers included. */
+  /** The tokens of a short text of the model, including markers. */
   markerTokens(text: string): readonly Token[] {
     return Array.from(this.#vocabulary.tokenize(text, { parseSpecial: true }));
   }
 
-  /** Whether `text` becomes tokens in slices, with turns for others between them. */
+  /** Whether `text` is tokenized in slices, between which other work runs. */
   isSliced(text: string): boolean {
     const [first = text] = this.#vocabulary.piecesOf(text);
     return first.length < text.length;
   }
 
-  /** So many tokens `text` has at least, from its length alone. */
+  /** Minimum number of tokens of `text`, from its length. */
   leastTokens(text: string): number {
     this.#longestTokenBytes ??= this.#vocabulary.longestTokenBytes;
     return Math.ceil(Buffer.byteLength(text) / this.#longestTokenBytes);
@@ -146,7 +146,7 @@ export class Tokenizer {
     return joinTokens(parts);
   }
 
-  /** Behind those of other texts: together they would hold up everybody for as many slices as there are texts. */
+  /** Waits for the slices of other texts: together they would delay other work by one slice per text. */
   #nextSlice(): Promise<unknown> {
     this.#lastSlice = this.#lastSlice.then(() => nextTurn());
     return this.#lastSlice;

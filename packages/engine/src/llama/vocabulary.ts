@@ -19,15 +19,15 @@ const MERGED_PAIRS = 2;
 const WORD_PIECE = 3;
 const RWKV = 5;
 
-/** What the file of a model says of its tokens, by their numbers. */
+/** Metadata of the tokens in a model file, by token number. */
 export interface VocabularyFile {
-  /** As they are spelled there. */
+  /** Token texts as spelled in the file. */
   readonly tokens: readonly string[];
   /** `llama_token_type`; absent: all of them are ordinary. */
   readonly types: readonly number[] | undefined;
 }
 
-/** The tokens of one model: texts to tokens, tokens to bytes, and what single tokens stand for. */
+/** The tokens of one model: text to tokens, tokens to bytes, and the meaning of single tokens. */
 export class Vocabulary {
   readonly #native: NativeModel;
   readonly #file: VocabularyFile;
@@ -45,44 +45,41 @@ export class Vocabulary {
     return this.#file.tokens.length;
   }
 
-  /** The token to put before a prompt, or undefined where the model wants none. */
+  /** The token to put before a prompt; undefined if the model needs none. */
   get bosToken(): Token | undefined {
     return this.#native.shouldPrependBosToken() ? this.#native.tokenBos() : undefined;
   }
 
-  /** The token to put behind an input, or undefined where the model wants none. */
+  /** The token to put after an input; undefined if the model needs none. */
   get eosToken(): Token | undefined {
     return this.#native.shouldAppendEosToken() ? this.#native.tokenEos() : undefined;
   }
 
-  /** The token between two texts; undefined where the vocabulary has none. */
+  /** The token between two texts; undefined if the vocabulary has none. */
   get separatorToken(): Token | undefined {
     const token = this.#native.sepToken();
     return token < 0 ? undefined : token;
   }
 
-  /** The vocabulary of BERT, whose texts lie between `[CLS]` and `[SEP]`. */
+  /** The vocabulary of BERT, whose texts are wrapped in `[CLS]` and `[SEP]`. */
   get isWordPiece(): boolean {
     return this.#native.getVocabularyType() === WORD_PIECE;
   }
 
-  /** UTF-8 bytes of the longest token: no token covers more of a text. */
+  /** UTF-8 bytes of the longest token. */
   get longestTokenBytes(): number {
     const { tokens } = this.#file;
     return tokens.reduce((longest, text) => Math.max(longest, Buffer.byteLength(text)), 1);
   }
 
-  /**
-   * `text` in parts that have its tokens one by one, for a pause between them; whole where
-   * words are merged across everything.
-   */
+  /** Splits `text` into parts that can be tokenized separately; one part if merges may cross any cut. */
   piecesOf(text: string): Iterable<string> {
     if (text.length <= PIECE_CHARS || this.#spelling !== 'bytes') return [text];
     this.#pieces ??= new TextPieces(this.cutVocabulary);
     return this.#pieces.of(text);
   }
 
-  /** What the vocabulary says of where texts can be cut; for a byte-level one. */
+  /** Where a byte-level vocabulary allows cuts. */
   get cutVocabulary(): CutVocabulary {
     const { tokens, types } = this.#file;
     const isSpecial = (token: Token): boolean => SPECIAL_TYPES.has(types?.[token] ?? 1);
@@ -100,15 +97,15 @@ export class Vocabulary {
     );
   }
 
-  /** The text of `tokens`, control tokens spelled out. */
+  /** The text of `tokens`, including that of control tokens. */
   detokenize(tokens: readonly Token[]): string {
-    // Which spaces stood in a text is lost in this vocabulary; the library's guess is what its models are used with.
+    // This vocabulary does not encode spaces. The library's guess is what its models are used with.
     if (this.isWordPiece) return this.#native.detokenize(Uint32Array.from(tokens), true);
     const text = textOfBytes(Buffer.concat(tokens.map((token) => this.bytesOf(token))));
     return this.hidesFirstSpace && text.startsWith(' ') ? text.slice(1) : text;
   }
 
-  /** The bytes that `token` stands for, which may be a part of a character; of a control token its name. */
+  /** The bytes of `token`, which may be part of a character. For a control token, its name. */
   bytesOf(token: Token): Uint8Array {
     const attributes = this.#native.getTokenAttributes(token);
     return readSpelling(this.#native.getTokenString(token), this.#spelling, {
@@ -117,15 +114,15 @@ export class Vocabulary {
     });
   }
 
-  /** Written by the model for its own ends: no part of a text. */
+  /** Whether `token` is a control token, which is not part of the text. */
   isControl(token: Token): boolean {
     return (this.#native.getTokenAttributes(token) & CONTROL) !== 0;
   }
 
-  /** Texts that stand for control tokens in a prompt: what the library or the file has as such. */
+  /** Texts of the control tokens in a prompt, as declared by the library or the file. */
   get controlTexts(): readonly string[] {
     const { tokens, types } = this.#file;
-    // The library takes some tokens for control tokens that the file has as ordinary ones, by their look.
+    // The library treats some ordinary tokens of the file as control tokens because of their text.
     this.#controlTexts ??= tokens.filter(
       (text, token) =>
         (SPECIAL_TYPES.has(types?.[token] ?? 1) || /^[<[].+[>\]]$/.test(text)) &&
@@ -135,13 +132,15 @@ export class Vocabulary {
     return this.#controlTexts;
   }
 
-  /** Those of them that the library takes for user-defined (gpt-oss): it reads them in plain text too. */
+  /** Those of them that the library treats as user-defined (gpt-oss), so that it recognises them in plain text too. */
   get alwaysReadTexts(): readonly string[] {
     const { tokens, types } = this.#file;
     return tokens.filter((_, token) => types?.[token] === CONTROL_TYPE && !this.isControl(token));
   }
 
-  /** The vocabulary puts a space before the first word of a text (SentencePiece, where the file does not say otherwise). */
+  /**
+   * Whether the vocabulary puts a space before the first word of a text (SentencePiece, unless the file disables it).
+   */
   get hidesFirstSpace(): boolean {
     if (this.#hidesFirstSpace !== undefined) return this.#hidesFirstSpace;
     const word = this.#file.tokens.findIndex((text) => /^\u2581\p{L}/u.test(text));

@@ -1,4 +1,4 @@
-/** Main of an engine process: the llama engine on the descriptor its owner gave it. */
+/** Main of an engine process: runs the llama engine on the descriptor from its owner. */
 import { processChannel } from '../transport/process-channel.ts';
 import { serveEngine } from '../transport/serve-engine.ts';
 import { createLlamaEngine } from './llama-engine.ts';

@@ -3,13 +3,13 @@ import { CortexError } from '@cortex/protocol';
 import type { Token } from '../native-types.ts';
 import type { Vocabulary } from '../vocabulary.ts';
 
-/** What of a vocabulary inputs are read with. */
+/** The part of a vocabulary that inputs need. */
 export type InputVocabulary = Pick<
   Vocabulary,
   'bosToken' | 'eosToken' | 'isWordPiece' | 'separatorToken' | 'size' | 'tokenize'
 >;
 
-/** The token behind an input: WordPiece models were trained with a separator there. */
+/** The token after an input. WordPiece models were trained with a separator there. */
 export const endTokens = ({ isWordPiece, separatorToken, eosToken }: InputVocabulary): Token[] =>
   present(isWordPiece ? separatorToken : eosToken);
 
@@ -17,15 +17,15 @@ export const startTokens = ({ bosToken }: InputVocabulary): Token[] => present(b
 
 const present = (token: Token | undefined): Token[] => (token === undefined ? [] : [token]);
 
-/** Makes the tokens of a text; what looks like a special token in it is text. */
+/** Tokenizes a text. Special tokens in it are text. */
 export type MakeTokens = (text: string) => Promise<Uint32Array>;
 
 /**
- * The tokens of one input of an embedding request, within the special tokens that the model was trained with; tokens
- * that a caller made itself are taken as they are.
+ * The tokens of one input of an embedding request, wrapped in the special tokens that the model was trained with.
+ * Tokens from the caller are used unchanged.
  *
- * @param param - What the error names, as `input[3]`.
- * @throws CortexError `invalid_request` when it is empty or has tokens that do not exist.
+ * @param param - Name of the input in an error, such as `input[3]`.
+ * @throws CortexError `invalid_request` if it is empty or has unknown tokens.
  */
 export async function inputTokens(
   vocabulary: InputVocabulary,
@@ -58,7 +58,7 @@ export function checkLength(tokens: Uint32Array, contextTokens: number, param: s
   if (tokens.length > contextTokens) throw tooLong(String(tokens.length), contextTokens, param);
 }
 
-/** @param tokens - How many there are, in words. */
+/** @param tokens - The number of tokens, as text. */
 export const tooLong = (tokens: string, contextTokens: number, param: string): CortexError =>
   new CortexError(
     'context_length_exceeded',

@@ -8,9 +8,9 @@ import { PooledModel } from './pooled-model.ts';
 import { pooledSize } from './pooled-size.ts';
 
 /**
- * The context of a model that embeds or ranks; undefined for one that writes text.
+ * The context of a model that embeds or ranks; undefined for one that generates text.
  *
- * @throws CortexError `model_load_failed` for settings that only a writer of text can have.
+ * @throws CortexError `model_load_failed` for settings that only models that generate text support.
  */
 export async function loadPooled(
   { model, tokenizer }: { readonly model: Model; readonly tokenizer: Tokenizer },

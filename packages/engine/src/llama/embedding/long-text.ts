@@ -2,15 +2,15 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import type { InputVocabulary } from './input-tokens.ts';
 
-/** Characters whose tokens are made without a pause. 5 million in one go took 3 s. */
+/** Characters that are tokenized without a pause. 5 million in one call took 3 s. */
 const PIECE_CHARS = 32_768;
 
 /**
- * Whether `text` has far more tokens than `contextTokens`: looked at piece by piece, with turns for others between, and
- * no further than is needed to know.
+ * Whether `text` has far more tokens than `contextTokens`. Counts piece by piece, lets other work run in between, and
+ * stops as soon as the result is known.
  *
- * A cut between two pieces makes a token or two more, so that only what is twice too long counts. What is not far too
- * long is left to be counted exactly.
+ * A cut between two pieces may add a token or two, so only a text that is twice too long counts. Others are counted
+ * exactly later.
  */
 export async function isFarTooLong(
   vocabulary: Pick<InputVocabulary, 'tokenize'>,

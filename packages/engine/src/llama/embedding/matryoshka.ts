@@ -1,7 +1,7 @@
 /**
- * Models trained so that the first part of a vector is a good vector by itself (Matryoshka representation learning).
+ * Models trained so that the first part of a vector is a usable vector (Matryoshka representation learning).
  *
- * No entry of a GGUF file tells, so they are known by name; each is said to be by its own model card.
+ * GGUF has no key for this, so they are listed by name, as stated in their model cards.
  */
 const MATRYOSHKA: readonly RegExp[] = [
   /\bqwen3 (vl )?embedding\b/,

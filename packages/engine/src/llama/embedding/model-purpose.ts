@@ -2,10 +2,10 @@ import { CortexError } from '@cortex/protocol';
 
 import type { FileUse } from '../binding.ts';
 
-/** What a file is for: writing text, vectors of texts, or scores of documents. */
+/** Purpose of a file: text generation, embeddings, or rank scores. */
 export type ModelPurpose = 'generation' | 'embedding' | 'rerank';
 
-/** Architectures without a way to write text. (`attention.causal` alone does not tell: diffusion models write too.) */
+/** Architectures that cannot generate text. (`attention.causal` is not sufficient: diffusion models generate too.) */
 const ENCODERS: ReadonlySet<string> = new Set([
   'bert',
   'modern-bert',
@@ -23,11 +23,12 @@ const ENCODERS: ReadonlySet<string> = new Set([
 export const isEncoder = (architecture: string): boolean => ENCODERS.has(architecture);
 
 /**
- * What a file is for.
+ * The purpose of a file.
  *
- * Converters write a pooling type for models that embed or rank, whatever their architecture, and none for generators.
+ * Converters write a pooling type for models that embed or rank, of any architecture, and none for models that
+ * generate.
  *
- * @throws CortexError `model_load_failed` for an encoder that does not say how its token vectors become one.
+ * @throws CortexError `model_load_failed` for an encoder without a pooling type.
  */
 export function purposeOf({
   architecture,
@@ -37,7 +38,7 @@ export function purposeOf({
   if (pooling === 'rank') return 'rerank';
   if (pooling !== undefined && pooling !== 'none') return 'embedding';
   if (!isEncoder(architecture)) return 'generation';
-  // Files of rerankers that were converted before pooling types were written.
+  // Rerankers that were converted before converters wrote pooling types.
   if (hasRankHead) return 'rerank';
   throw new CortexError(
     'model_load_failed',

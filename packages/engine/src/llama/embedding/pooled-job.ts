@@ -7,7 +7,7 @@ export interface PooledJobOptions {
   readonly signal: AbortSignal;
 }
 
-/** A request among those that take turns: its inputs, and the vectors so far. Settles once. */
+/** A request of the scheduler: its inputs, and the vectors so far. Settles once. */
 export class PooledJob {
   readonly principal: string;
   readonly signal: AbortSignal;
@@ -28,12 +28,12 @@ export class PooledJob {
     return this.#isSettled;
   }
 
-  /** The input whose vector is due; undefined when all are there. */
+  /** The input to decode next; undefined if all vectors are complete. */
   get next(): Uint32Array | undefined {
     return this.#inputs[this.#done.length];
   }
 
-  /** Takes the vector of `next`. */
+  /** Adds the vector of `next`. */
   add(vector: Float64Array): void {
     if (this.#isSettled) return;
     this.#done.push(vector);
@@ -48,12 +48,12 @@ export class PooledJob {
     this.#outcome.reject(error);
   }
 
-  /** Ends it with the reason of its signal. */
+  /** Ends the job with the reason of its signal. */
   cancel(): void {
     this.fail(cancelled(this.signal));
   }
 }
 
-/** What a call that was cancelled rejects with: nobody waits for it any more. */
+/** The rejection of a cancelled call. */
 export const cancelled = (signal: AbortSignal): CortexError =>
   new CortexError('client_closed_request', 'The request was cancelled.', { cause: signal.reason });

@@ -28,10 +28,10 @@ import { type RerankPrompt, rerankPrompt } from './rerank-prompt.ts';
 import { TextTokens } from './text-tokens.ts';
 import { unitVector } from './unit-vector.ts';
 
-/** How long texts are turned into tokens before others get a turn, ms. */
+/** Milliseconds of tokenization before other work runs. */
 const TOKENISE_MS = 10;
 
-/** How the inputs of a request become tokens, and what an error calls each. */
+/** Tokenizes the inputs of a request, and names each in errors. */
 interface InputReader<T> {
   readonly paramOf: (index: number) => string;
   readonly read: (
@@ -48,11 +48,11 @@ export interface PooledModelOptions {
   readonly size: PooledSize;
   readonly purpose: Exclude<ModelPurpose, 'generation'>;
   readonly slots: number;
-  /** As the catalogue has it; some models are known by name only. */
+  /** The name in the catalogue; some models are detected only by name. */
   readonly modelId: string;
 }
 
-/** A model that makes vectors of texts, or scores of documents, with a context of its own. */
+/** A model that computes embeddings or rank scores, with its own context. */
 export class PooledModel {
   readonly purpose: PooledModelOptions['purpose'];
   readonly size: PooledSize;
@@ -124,7 +124,7 @@ export class PooledModel {
     if (query === '') throw empty('query');
     if (documents.length === 0) throw empty('documents');
     const makeTokens = this.#makeTokens('query', signal);
-    // By itself first: a template may hold it only together with a document, which is not to blame for its length.
+    // The query is checked first, because its length is not the fault of a document that shares the template.
     await makeTokens(query);
     const promptOf = await this.#rerankPrompt(query, makeTokens);
     const inputs = await this.#tokensOf(documents, signal, {
@@ -137,7 +137,7 @@ export class PooledModel {
     return { scores, promptTokens: total(inputs) };
   }
 
-  /** The tokens of `text` within those that an input is put between. */
+  /** The tokens of `text`, wrapped in the special tokens of an input. */
   tokenize(text: string, options: { readonly parseSpecial: boolean }): Promise<readonly Token[]> {
     return this.#track(this.#tokenize(text, options));
   }
@@ -146,17 +146,17 @@ export class PooledModel {
     return this.#scheduler.stats();
   }
 
-  /** What the context takes beside the weights. */
+  /** Memory of the context, without the weights. */
   memory(): Memory {
     return this.#options.context.memory();
   }
 
-  /** Lets requests end within `graceMs`, ends the rest with `shutting_down`, frees the context. */
+  /** Lets requests end within `graceMs`, ends the rest with `shutting_down`, and frees the context. */
   async close(graceMs: number): Promise<void> {
     const ended = Promise.allSettled(this.#running);
     await Promise.race([ended, sleep(graceMs, undefined, { ref: false })]);
     await this.#scheduler.close();
-    // Those whose texts are still being turned into tokens need the model for it.
+    // Requests that are being tokenized still use the model.
     await ended;
     await this.#options.context.dispose();
   }
@@ -178,7 +178,7 @@ export class PooledModel {
     return this.#scheduler.vectorsOf({ inputs, principal: principal ?? '', signal });
   }
 
-  /** All of them before any is decoded, so that a request is refused before work was done for it. */
+  /** Tokenizes all inputs before any is decoded, so that an invalid request is refused before it costs work. */
   async #tokensOf<T extends EmbedRequest['inputs'][number]>(
     items: readonly T[],
     signal: AbortSignal,
@@ -204,13 +204,13 @@ export class PooledModel {
     return (text) => this.#texts.of(text, { param, checkWanted });
   }
 
-  /** @throws CortexError when the request was cancelled or the model is being unloaded. */
+  /** @throws CortexError if the request was cancelled or the model is being unloaded. */
   #checkWanted(signal: AbortSignal): void {
     if (signal.aborted) throw cancelled(signal);
     this.#scheduler.checkOpen();
   }
 
-  /** How many numbers of a vector are wanted. */
+  /** The requested length of vectors. */
   #dimensions(asked: number | undefined): number {
     const { model, modelId } = this.#options;
     const size = model.embeddingSize;

@@ -13,18 +13,18 @@ export interface PooledSchedulerOptions extends PooledSize {
     NativeContext,
     'initBatch' | 'addToBatch' | 'decodeBatch' | 'disposeSequence' | 'getEmbedding'
   >;
-  /** Requests that count as being worked on; the rest count as waiting. All of them take turns. */
+  /** Requests that are reported as busy; the rest are reported as waiting. All of them take turns. */
   readonly slots: number;
   readonly nowMs: () => number;
 }
 
-/** The library reads the vector of this sequence, so that one input is decoded at a time. */
+/** The library returns only the vector of this sequence, so one input is decoded at a time. */
 const SEQUENCE = 0;
 
 /**
- * Makes one vector of each input: principals and their requests take turns, input by input.
+ * Computes one vector per input. Principals and their requests take turns, input by input.
  *
- * A cancel takes effect before the next decode; everything that touches the context happens between two decodes.
+ * A cancel takes effect before the next decode. All access to the context happens between two decodes.
  */
 export class PooledScheduler {
   readonly #options: PooledSchedulerOptions;
@@ -39,9 +39,9 @@ export class PooledScheduler {
   }
 
   /**
-   * One vector of each input, in their order, as the library gives it: neither scaled nor cut.
+   * One vector per input, in order, as the library returns it: not scaled and not cut.
    *
-   * @throws CortexError `client_closed_request` when `signal` aborts, `shutting_down` when the scheduler closes.
+   * @throws CortexError `client_closed_request` if `signal` aborts, `shutting_down` if the scheduler closes.
    */
   async vectorsOf(request: PooledJobOptions): Promise<readonly Float64Array[]> {
     this.checkOpen();
@@ -80,7 +80,7 @@ export class PooledScheduler {
     if (this.#closing !== undefined) throw this.#closing;
   }
 
-  /** Ends all requests with `shutting_down`, and waits for the decode under way. */
+  /** Ends all requests with `shutting_down`, and waits for the current decode. */
   async close(): Promise<void> {
     const closing = unloading();
     this.#closing = closing;
@@ -100,7 +100,7 @@ export class PooledScheduler {
     this.#onIdle?.();
   }
 
-  /** Makes one vector of `job`. Never throws: what goes wrong ends the job. */
+  /** Computes one vector of `job`. Never throws: an error ends the job. */
   async #serve(job: PooledJob): Promise<void> {
     const { next } = job;
     try {
@@ -115,7 +115,7 @@ export class PooledScheduler {
     if (job.isSettled) this.#turns.remove(job);
   }
 
-  /** False when `job` ended before its input was through. */
+  /** False if `job` ended before its input was decoded. */
   async #decode(job: PooledJob, input: Uint32Array): Promise<boolean> {
     const { context, batchTokens, nowMs } = this.#options;
     context.disposeSequence(SEQUENCE);
@@ -124,7 +124,7 @@ export class PooledScheduler {
       const part = input.subarray(from, from + batchTokens);
       const startMs = nowMs();
       context.initBatch(part.length);
-      // Pooling wants the vector of every token.
+      // Pooling needs the vector of every token.
       context.addToBatch(
         SEQUENCE,
         from,

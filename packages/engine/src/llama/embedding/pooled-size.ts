@@ -1,7 +1,7 @@
 import type { FileUse } from '../binding.ts';
 import { isEncoder } from './model-purpose.ts';
 
-/** What the size of a pooled context depends on. */
+/** The properties that decide the size of a pooled context. */
 export type PooledUse = Omit<FileUse, 'hasRankHead'>;
 
 /** Tokens of the longest input, and of one decode. */
@@ -16,7 +16,7 @@ const RANKED_AT_LAST: ReadonlySet<string> = new Set(['qwen3', 'qwen3vl']);
 /**
  * The context for inputs of up to `wantedTokens`.
  *
- * An encoder has positions for what it was trained for and none behind that: reading on would end the process.
+ * An encoder has only the positions that it was trained with. Decoding beyond them would abort the process.
  */
 export function pooledSize(
   use: PooledUse,
@@ -31,12 +31,15 @@ export function pooledSize(
   };
 }
 
-/** Whether an input may be decoded in parts: each token sees only earlier ones, and the last one's vector is the result. */
+/**
+ * Whether an input may be decoded in parts: each token attends only to earlier ones, and the last token's vector is the
+ * result.
+ */
 function isDivisible({ architecture, pooling, isCausal }: PooledUse): boolean {
   if (!isCausal || isEncoder(architecture)) return false;
   return pooling === 'last' || (pooling === 'rank' && RANKED_AT_LAST.has(architecture));
 }
 
-/** The library turns the scores of these into probabilities itself; those of others are logits. */
+/** Architectures whose scores the library converts to probabilities. Other scores are logits. */
 export const isScoreNormalised = (architecture: string): boolean =>
   RANKED_AT_LAST.has(architecture);

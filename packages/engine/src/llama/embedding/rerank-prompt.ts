@@ -1,16 +1,16 @@
 import type { Token } from '../native-types.ts';
 import { endTokens, type InputVocabulary, type MakeTokens, startTokens } from './input-tokens.ts';
 
-/** Makes the tokens of a query with each of its documents. */
+/** Builds the tokens of a query with each of its documents. */
 export type RerankPrompt = (
   query: string,
   makeTokens: MakeTokens,
 ) => Promise<(document: string, makeTokens: MakeTokens) => Promise<Uint32Array>>;
 
-/** What may be a special token in a template: `<|im_start|>`, `<s>`, `[SEP]`. */
+/** Possible special tokens in a template: `<|im_start|>`, `<s>`, `[SEP]`. */
 const MARKER = /(<[^<>\s]+>|\[[A-Z]+\])/;
 
-/** How a model was trained to see query and document: by the template in its file, else as two segments. */
+/** Combines query and document as the model was trained: by the template in its file, else as two segments. */
 export function rerankPrompt(
   vocabulary: InputVocabulary,
   template: string | undefined,
@@ -19,7 +19,7 @@ export function rerankPrompt(
   return isUsable ? templatePrompt(vocabulary, template) : segmentPrompt(vocabulary);
 }
 
-/** Special tokens of the template stay that; the same text in a query or document is only text. */
+/** Special tokens of the template are special. The same text in a query or document is text. */
 function templatePrompt(vocabulary: InputVocabulary, template: string): RerankPrompt {
   const split = template
     .split(MARKER)
@@ -27,14 +27,14 @@ function templatePrompt(vocabulary: InputVocabulary, template: string): RerankPr
     .map((part) => specialToken(vocabulary, part) ?? part);
   const pieces = split.reduce<(string | Token)[]>((joined, part) => {
     const before = joined.at(-1);
-    // What is no special token after all belongs to the text around it.
+    // A match that is not a special token belongs to the surrounding text.
     if (typeof part === 'string' && typeof before === 'string')
       return [...joined.slice(0, -1), before + part];
     return [...joined, part];
   }, []);
   const [start] = startTokens(vocabulary);
   return async (query, makeTokens) => {
-    // What no document is part of is the same for all of them.
+    // Parts without the document are the same for all documents.
     const parts: (string | readonly Token[])[] = [];
     for (const piece of pieces) {
       if (typeof piece === 'number') parts.push([piece]);
@@ -60,7 +60,7 @@ function templatePrompt(vocabulary: InputVocabulary, template: string): RerankPr
   };
 }
 
-/** `[CLS] query [SEP] document [SEP]`, `<s> query </s></s> document </s>`: as its family has it. */
+/** `[CLS] query [SEP] document [SEP]` or `<s> query </s></s> document </s>`, depending on the family. */
 function segmentPrompt(vocabulary: InputVocabulary): RerankPrompt {
   const { separatorToken, isWordPiece } = vocabulary;
   const end = endTokens(vocabulary);
@@ -73,7 +73,7 @@ function segmentPrompt(vocabulary: InputVocabulary): RerankPrompt {
   };
 }
 
-/** The one token that the vocabulary has for `text` as a whole and never makes of ordinary text. */
+/** The special token whose text is `text`, if the vocabulary has it and never produces it from ordinary text. */
 function specialToken(vocabulary: InputVocabulary, text: string): Token | undefined {
   if (!MARKER.test(text)) return undefined;
   const [token, ...more] = vocabulary.tokenize(text, { parseSpecial: true });

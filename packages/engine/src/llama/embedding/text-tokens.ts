@@ -5,7 +5,7 @@ import { isFarTooLong } from './long-text.ts';
 
 export interface TextTokensOptions {
   readonly vocabulary: Pick<Vocabulary, 'piecesOf' | 'tokenize'>;
-  /** Of this vocabulary. */
+  /** Tokens of this vocabulary. */
   readonly tokenizer: Tokenizer;
   readonly contextTokens: number;
 }
@@ -13,15 +13,15 @@ export interface TextTokensOptions {
 export interface TextSource {
   /** What an error names, as `input[3]`. */
   readonly param: string;
-  /** Called between slices of a long text; ends the work by throwing. */
+  /** Called between slices of a long text. Throws to end the work. */
   readonly checkWanted: () => void;
 }
 
 /**
- * The tokens of texts to be embedded or ranked; what looks like a special token is text.
+ * Tokenizes texts to be embedded or ranked. Special tokens in them are text.
  *
- * Those of a long text are made in slices, with turns for others between them, where its vocabulary allows cuts. Other
- * vocabularies (WordPiece, SentencePiece) take a text as a whole, after a look at whether it is far too long.
+ * If the vocabulary allows cuts, a long text is tokenized in slices, and other work runs in between. Other vocabularies
+ * (WordPiece, SentencePiece) tokenize a text in one call, after a check that it is not far too long.
  */
 export class TextTokens {
   readonly #vocabulary: Pick<Vocabulary, 'piecesOf' | 'tokenize'>;
@@ -34,7 +34,9 @@ export class TextTokens {
     this.#contextTokens = options.contextTokens;
   }
 
-  /** @throws CortexError `context_length_exceeded` for a text so long that all of its tokens are not worth counting */
+  /**
+   * @throws CortexError `context_length_exceeded` for a text that is far too long, before it is completely tokenized
+   */
   async of(text: string, { param, checkWanted }: TextSource): Promise<Uint32Array> {
     const most = 2 * this.#contextTokens;
     const farTooLong = () => tooLong(`more than ${most}`, this.#contextTokens, param);

@@ -1,10 +1,10 @@
 /**
- * Who is served next, one piece of work at a time: principals take turns, and within one its requests do.
+ * Decides which request is served next. Principals take turns, and so do the requests of each principal.
  *
- * Nothing leaves by being served: a request takes part until it is removed.
+ * A served request stays until it is removed.
  */
 export class Turns<T extends { readonly principal: string }> {
-  /** In the order of turns: who was served last stands at the end, on both levels. */
+  /** In the order of turns: on both levels, the last served is at the end. */
   readonly #lines = new Map<string, T[]>();
   #length = 0;
   #served: T | undefined;
@@ -20,14 +20,14 @@ export class Turns<T extends { readonly principal: string }> {
     this.#length++;
   }
 
-  /** Whose turn it is; undefined when nobody has work. Who had the last one stands behind all that came meanwhile. */
+  /** The next request; undefined if there is none. The last served comes after all that were added since. */
   next(): T | undefined {
     if (this.#served !== undefined) this.#moveBack(this.#served);
     this.#served = this.#lines.values().next().value?.[0];
     return this.#served;
   }
 
-  /** False when it took no part any more. */
+  /** False if it had been removed. */
   remove(item: T): boolean {
     const line = this.#lines.get(item.principal);
     const at = line?.indexOf(item) ?? -1;

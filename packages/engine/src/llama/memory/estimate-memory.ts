@@ -19,16 +19,18 @@ import {
 const MIB = 1024 * 1024;
 
 /**
- * What repacking for the vector units of this CPU may add to its weights: AMX took 1.35 times the bytes of the file for
- * Q4_1 and 1.25 for Q8_0, AVX2 less. The library's dry run does not count it.
+ * Factor for weights that are repacked for the CPU's vector units: AMX took 1.35 times the bytes of the file for Q4_1
+ * and 1.25 for Q8_0, AVX2 less. The library's dry run does not count it.
  */
 const CPU_REPACKING = 1.35;
 
-/** Beside what llama.cpp allocates, a process holds a context of the driver on each GPU; the size is that of NVIDIA cards. */
+/**
+ * Memory of the driver's context per process and GPU, in addition to llama.cpp's allocations; the size of NVIDIA cards.
+ */
 const CUDA_CONTEXT_MIB = 400;
 
 /**
- * What loading `spec` would take, from the header of its file.
+ * The memory that a load of `spec` needs, from the header of its file.
  *
  * @throws CortexError `model_load_failed` naming file and cause.
  */
@@ -71,13 +73,13 @@ async function readHeader(library: Library, path: string): Promise<ModelHeader> 
   }
 }
 
-/** Adapters lie beside the weights as they are in their files. */
+/** Adapters take the size of their files in addition to the weights. */
 async function loraBytes({ lora }: EngineLoadSpec): Promise<number> {
   const sizes = await Promise.all(lora.map(async ({ path }) => (await stat(path)).size));
   return sizes.reduce((total, size) => total + size, 0);
 }
 
-/** What the context takes with given settings. */
+/** The memory of a context with given settings. */
 type MeasureCells = (settings: MemorySettings) => Promise<Memory>;
 
 /** A model that embeds or ranks serves all its requests with one sequence, and may need a batch as wide as its context. */
@@ -109,10 +111,10 @@ const unreadable = (path: string, error: unknown): CortexError => {
 interface LoadParts {
   readonly header: ModelHeader;
   readonly cells: MeasureCells;
-  /** The model that drafts for it; whole on the device. */
+  /** The draft model, completely on the device. */
   readonly draft: ModelHeader | undefined;
   readonly loraBytes: number;
-  /** How many the process sees, and holds a context on. */
+  /** Number of GPUs that the process uses, each with a driver context. */
   readonly gpus: number;
 }
 
@@ -161,7 +163,7 @@ function plannedModel(parts: LoadParts, { spec, batchTokens }: Wanted): PlannedM
   };
 }
 
-/** Measured between two contexts, so that compute buffers, which do not grow with it, stay out. */
+/** Measured between two contexts, which excludes compute buffers, because they do not grow with it. */
 async function kvMibPer1kTokens(
   cells: MeasureCells,
   { gpuLayers }: MemorySettings,

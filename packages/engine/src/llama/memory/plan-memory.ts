@@ -12,11 +12,11 @@ export interface MemorySettings {
   readonly slots: number;
 }
 
-/** What a file would need with given settings; asked often, so it remembers. */
+/** Memory of a file with given settings. Called often, so results are cached. */
 export type MeasureNeed = (settings: MemorySettings) => Promise<MemoryNeed>;
 
 export interface PlannedModel {
-  /** The output layer included. */
+  /** Includes the output layer. */
   readonly layers: number;
   readonly trainedContextTokens: number;
   readonly measure: MeasureNeed;
@@ -29,18 +29,18 @@ export interface MemoryPlan extends MemorySettings {
 
 type Wanted = Pick<EngineLoadSpec, 'backend' | 'gpuLayers' | 'contextLength' | 'slots'>;
 
-/** The contexts that `auto` chooses from, largest first, below the model's own maximum. */
+/** Context lengths for `auto`, largest first, below the model's maximum. */
 const AUTO_CONTEXTS = [131_072, 65_536, 32_768, 16_384, 8192];
 const AUTO_SLOTS = 4;
 
-/** More slots than this are of no use to the few people that a fleet serves; the library's own limit is 256. */
+/** Maximum number of slots for `auto`, enough for the few users of a fleet. The library's limit is 256. */
 const MAX_SLOTS = 8;
 
 /**
- * Resolves `auto` within `budget`: the whole model on the GPU if it fits with one slot of 8k, else as many layers as do;
- * then the longest context, then the most slots up to 4.
+ * Resolves `auto` within `budget`: the whole model on the GPU if it fits with one slot of 8k, else as many layers as
+ * do; then the longest context, then the most slots up to 4.
  *
- * What is written down is taken as it is; `fits` says whether the result is within the budget.
+ * Explicit settings are used unchanged. `fits` is whether the result is within the budget.
  */
 export async function planMemory(
   wanted: Wanted,
@@ -65,7 +65,7 @@ export async function planMemory(
   return { ...settings, need: await model.measure(settings), fits: await fits(settings) };
 }
 
-/** How far each setting could go within `budget`, the others as planned. */
+/** The maximum of each setting within `budget`, with the others as planned. */
 export async function memoryLimits(
   plan: MemorySettings,
   model: PlannedModel,
@@ -130,7 +130,7 @@ const mostSlots = async (
   return (await firstThat(counts, holds)) ?? 0;
 };
 
-/** The largest count up to `most` that holds, 0 where none does; memory grows with the count. */
+/** The largest count up to `most` that fits, 0 if none does. Memory grows with the count. */
 async function largestThat(
   most: number,
   holds: (count: number) => Promise<boolean>,

@@ -1,12 +1,13 @@
 import type { EngineLoadSpec } from '../../engine.ts';
 
-/** Sequences that a context of llama.cpp can number. */
+/** Maximum number of sequences in a context of llama.cpp. */
 const MAX_SLOTS = 256;
 
 /**
- * Why no load can give the sizes asked for, naming the setting and how far it may go; undefined: it may.
+ * The reason why no load can have the requested sizes, with the setting and its maximum; undefined: they are possible.
  *
- * @param trainedContextTokens - What the model was trained for: beyond it answers are noise. Undefined: not known.
+ * @param trainedContextTokens - The length that the model was trained with; beyond it answers are noise. Undefined:
+ * unknown.
  */
 export function sizeProblem(
   { slots, contextLength }: Pick<EngineLoadSpec, 'slots' | 'contextLength'>,
