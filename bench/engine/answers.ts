@@ -1,4 +1,7 @@
-/** Prompts of 512 tokens and answers of 128 against native at its own defaults, greedily and at the API's default sampling. */
+/**
+ * Compares prompts of 512 tokens and answers of 128 with native at its own defaults, greedy and at the API's default
+ * sampling.
+ */
 import { readGguf } from '@cortex/testkit/gguf/read-gguf';
 import { largeVocabularyModel } from '@cortex/testkit/gguf/large-vocabulary';
 import { writeModel } from '@cortex/testkit/gguf/pooled-models';
@@ -11,11 +14,11 @@ import { msPerAnswerStep, startEngine } from './our-engine.ts';
 
 export const PROMPT_TOKENS = 512;
 export const ANSWER_TOKENS = 128;
-/** A pair of eight streams takes a minute: so no more of them, and of these numbers of streams. */
+/** Limits for pairs and streams, because a pair with eight streams takes a minute. */
 const MAX_PAIRS = 5;
 const STREAMS: readonly number[] = [1, 8];
 
-/** The options of the other figures within these bounds. */
+/** The options of the other figures, within these limits. */
 export const boundedOptions = (options: MeasureOptions): MeasureOptions => ({
   ...options,
   pairs: Math.min(options.pairs, MAX_PAIRS),
@@ -24,10 +27,10 @@ export const boundedOptions = (options: MeasureOptions): MeasureOptions => ({
 
 export const ANSWER_CONTEXT_TOKENS = PROMPT_TOKENS + ANSWER_TOKENS + 128;
 
-/** Fields of the request's body. */
+/** Fields of the request body. */
 export const SAMPLINGS = {
   temperature_0: { temperature: 0 },
-  /** Nothing asked: temperature 1, all tokens. */
+  /** The API's default: temperature 1, all tokens. */
   default_sampling: {},
 } as const;
 export type SamplingName = keyof typeof SAMPLINGS;
@@ -35,7 +38,7 @@ export type SamplingName = keyof typeof SAMPLINGS;
 /** Tokens per second, by sampling and number of streams. */
 export type Answers = Readonly<Record<SamplingName, Readonly<Record<string, readonly Pair[]>>>>;
 
-/** Native does not sample at all: what sampling costs is part of our side. */
+/** Native does not sample, so the cost of sampling counts only for our side. */
 export async function compareAnswers(options: MeasureOptions): Promise<Answers> {
   const compare = async (sampling: SamplingName) => {
     const byStreams: Record<string, readonly Pair[]> = {};

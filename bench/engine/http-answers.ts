@@ -1,4 +1,4 @@
-/** neuron against llama-server, over HTTP on both sides, with the same prompts and one client. */
+/** Compares neuron with llama-server, both over HTTP, with the same prompts and one client. */
 import { cpuMs } from '../process-figures.ts';
 import {
   ANSWER_CONTEXT_TOKENS,
@@ -88,7 +88,7 @@ async function run(server: Server, { streams, sampling }: Asked) {
   };
 }
 
-/** Tokens that both vocabularies of the benchmark have, at random: prompts share nothing. */
+/** Random tokens that both vocabularies of the benchmark have, so that prompts share no prefix. */
 const randomTokens = (): number[] =>
   Array.from({ length: PROMPT_TOKENS }, () => 300 + Math.floor(Math.random() * 600));
 

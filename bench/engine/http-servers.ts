@@ -19,7 +19,7 @@ export interface Server extends Disposable {
   /** The model's name in requests. */
   readonly model: string;
   readonly command: readonly string[];
-  /** Of the server and its children. */
+  /** CPU time of the server and its children. */
   cpuMs(): number;
 }
 
@@ -42,7 +42,7 @@ export async function startLlamaServer(program: string, load: ServedLoad): Promi
   return start(command, { port, model: basename(model), isReady: '/health' });
 }
 
-/** neuron with the model loaded, everything but threads, slots and context at its defaults. */
+/** neuron with the model loaded, at its own defaults except for threads, slots and context. */
 export async function startNeuron(load: ServedLoad): Promise<Server> {
   const port = await freePort();
   const folder = mkdtempSync(join(tmpdir(), 'bench-neuron-'));
@@ -78,7 +78,7 @@ async function start(
   command: readonly string[],
   { port, model, isReady }: { port: number; model: string; isReady: string },
 ): Promise<Server> {
-  // The pipe of whoever started the benchmark is not open in its children.
+  // Children must not inherit the pipe of the benchmark's caller.
   const child = Bun.spawn([...command], {
     stdout: 'ignore',
     stderr: 'ignore',

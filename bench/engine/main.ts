@@ -1,4 +1,4 @@
-/** `npm run bench:engine`: see `options.ts` for what it does and takes. */
+/** `npm run bench:engine`: see `options.ts` for its options. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { join, resolve } from 'node:path';

@@ -1,4 +1,4 @@
-/** The measurements: pairs of native and ours in turns, so that a slow moment of the machine hits both. */
+/** The measurements: native and ours take turns, so that a slow period of the machine affects both. */
 import { join } from 'node:path';
 
 import { cpuMs } from '../process-figures.ts';
@@ -16,14 +16,14 @@ import {
 const PROMPT_TOKENS = 32;
 const GENERATED_TOKENS = 16;
 /**
- * Turns that make a pair. A quiet moment of a shared machine lasts a second or two, and the same work takes a third longer
- * in the next: short turns meet the same moment.
+ * Turns per pair. On a shared machine the same work takes a third longer from one second to the next, so short turns
+ * measure both sides under the same conditions.
  */
 const TURNS_A_PAIR = 6;
 const TTFT_PROMPT_TOKENS = 512;
 const TURN_PROMPT_TOKENS = 2000;
 const CHAT_TURNS = 5;
-/** Of the library's own scheduler: context for the reader, not a target. */
+/** Result of the library's own scheduler, for comparison, not a target. */
 const STOCK_RUNS = 3;
 
 /** Both sides, over all turns of the pair. */
@@ -31,18 +31,18 @@ export interface Pair {
   readonly native: number;
   readonly ours: number;
   readonly stock?: number;
-  /** CPU of the run, prefill included, milliseconds. */
+  /** CPU of the run in milliseconds, including prefill. */
   readonly nativeCpuMs: number;
-  /** Of the engine's process and of the client's, milliseconds. */
+  /** CPU of the engine's process and of the client's, in milliseconds. */
   readonly oursCpuMs: number;
   readonly clientCpuMs: number;
 }
 
-/** Milliseconds of one sample and of eight together, by sampling. */
+/** Milliseconds of one sample and of eight in parallel, by sampling settings. */
 export type SamplingMs = Readonly<Record<string, { readonly one: number; readonly eight: number }>>;
 
 export interface Measured {
-  /** Tokens a second, by number of streams. */
+  /** Tokens per second, by number of streams. */
   readonly throughput: Readonly<Record<string, readonly Pair[]>>;
   /** Milliseconds. */
   readonly firstToken: readonly Pair[];
@@ -73,7 +73,7 @@ export async function measure(options: MeasureOptions): Promise<Measured> {
   };
 }
 
-/** What both sides run for a throughput. */
+/** The work of both sides for a throughput figure. */
 export const throughputLoad = (
   { model, threads, pairs }: Pick<BenchOptions, 'model' | 'threads' | 'pairs'>,
   streams: number,
@@ -143,11 +143,11 @@ export interface Contest {
   readonly native: (run: NativeRun) => number;
   readonly ours: () => Promise<number>;
   readonly pid: number;
-  /** Of each side in a pair. */
+  /** Turns of each side in a pair. */
   readonly turns: number;
 }
 
-/** Pairs of the mean times of both sides. Who goes first changes with each turn. */
+/** Pairs of the mean times of both sides. The order alternates with each turn. */
 export async function inTurns(
   { pairs, program }: MeasureOptions,
   load: NativeLoad,
@@ -186,7 +186,7 @@ async function oneTurn(
   return { native: contest.native(run), ours, nativeCpuMs: run.cpuMs, oursCpuMs, clientCpuMs };
 }
 
-/** First token of a second turn on a long chat ÷ of its first turn; and how soon a prefill ends that is cancelled. */
+/** First token of the second turn of a long chat ÷ of its first turn, and the time until a cancelled prefill ends. */
 async function cachedTurns(options: MeasureOptions): Promise<Measured['turns']> {
   const contextTokens = TURN_PROMPT_TOKENS + 256;
   const engine = await startEngine({ ...options, slots: 1, contextTokens });
@@ -204,7 +204,7 @@ async function cachedTurns(options: MeasureOptions): Promise<Measured['turns']> 
   return { ratios, cancelMs };
 }
 
-/** Runs the library's own LlamaContext in a process of its own. */
+/** Runs the library's own LlamaContext in a separate process. */
 async function stockThroughput(options: MeasureOptions, streams: number): Promise<number> {
   const { model, threads } = options;
   const args = [model, threads, streams, PROMPT_TOKENS, GENERATED_TOKENS].map(String);
@@ -212,7 +212,10 @@ async function stockThroughput(options: MeasureOptions, streams: number): Promis
   return tokS ?? Number.NaN;
 }
 
-/** One sample, and eight together, after a decode, in a process with the same model and nothing else to do; by sampling. */
+/**
+ * One sample, and eight in parallel, after a decode, in an otherwise idle process with the same model; by sampling
+ * settings.
+ */
 const measureSampling = (model: string): Promise<SamplingMs> =>
   runScript<SamplingMs>('sampling.ts', [model]);
 

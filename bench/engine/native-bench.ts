@@ -8,15 +8,15 @@ import { createInterface } from 'node:readline';
 import { cpuMs } from '../process-figures.ts';
 
 const MODULES = resolve(import.meta.dir, '../../node_modules');
-/** Whose libraries the program is linked to, the same that the engine loads. */
+/** The program is linked to its libraries, the same that the engine loads. */
 export const LIBRARY_VERSION = '3.22.1';
 const LIBRARIES = join(MODULES, '@node-llama-cpp/linux-x64/bins/linux-x64');
 
 export interface NativeRun {
-  /** Only where a single token is generated. */
+  /** Only if a single token is generated. */
   readonly promptS: number;
   readonly generateS: number;
-  /** From one run's end to the next one's. */
+  /** Milliseconds from the end of one run to the end of the next. */
   readonly cpuMs: number;
 }
 
@@ -27,7 +27,7 @@ export interface NativeLoad {
   readonly promptTokens: number;
   readonly generatedTokens: number;
   readonly streams: number;
-  /** How often it is run. Default once. */
+  /** Number of runs. Default 1. */
   readonly runs?: number;
 }
 
@@ -36,7 +36,7 @@ export function buildNativeBench(folder: string): string {
   const program = join(folder, 'bin/llama-batched-bench');
   if (existsSync(program)) return program;
   mkdirSync(join(folder, 'bin'), { recursive: true });
-  // The library looks for its CPU variants beside the program.
+  // The library looks for its CPU variants in the folder of the program.
   const libraries = readdirSync(LIBRARIES).filter((name) => name.endsWith('.so'));
   for (const name of libraries) {
     if (!existsSync(join(folder, 'bin', name)))
@@ -62,12 +62,14 @@ export function buildNativeBench(folder: string): string {
   return program;
 }
 
-/** Where prompts are timed, a run of this prompt stands between two others: in it the program is stopped. */
+/**
+ * When prompts are timed, a run with this prompt is placed between two others, and the program is stopped during it.
+ */
 const PAUSE_PROMPT_TOKENS = 8;
 
-/** At its own defaults: batch, attention and cell type are not named. */
+/** Use native's own defaults for batch, attention and cell type. */
 export function nativeCommand(program: string, load: NativeLoad): string[] {
-  // Else it is stopped in the prompt of the next run.
+  // Otherwise it is stopped during the prompt of the next run.
   const run = isPromptTimed(load)
     ? `${load.promptTokens},${PAUSE_PROMPT_TOKENS}`
     : `${load.promptTokens}`;
@@ -88,8 +90,8 @@ export function nativeCommand(program: string, load: NativeLoad): string[] {
 const isPromptTimed = ({ generatedTokens }: NativeLoad): boolean => generatedTokens === 1;
 
 /**
- * The program with all its runs of one load. It is stopped (SIGSTOP) between two of them, so that both sides take turns of
- * a fraction of a second without loading the model each time: a slow moment of the machine then meets both.
+ * The program with all runs of one load. It is stopped (SIGSTOP) between runs, so that both sides take turns of a
+ * fraction of a second without loading the model each time, and a slow period of the machine affects both.
  */
 export class NativeRuns {
   readonly #child: ChildProcess;
@@ -97,7 +99,7 @@ export class NativeRuns {
   readonly #promptTokens: number;
   #cpuMs = 0;
 
-  /** Reads the model and makes one run, which counts for nothing. */
+  /** Loads the model and does one run, which is not counted. */
   static async start(program: string, load: NativeLoad): Promise<NativeRuns> {
     const runs = new NativeRuns(program, { ...load, runs: (load.runs ?? 1) + 1 });
     await runs.next();

@@ -7,19 +7,19 @@ export interface OurLoad {
   readonly threads: number;
   readonly slots: number;
   readonly contextTokens: number;
-  /** CPU burnt on purpose at each clock reading of the engine, µs. */
+  /** CPU time wasted on purpose at each clock reading of the engine, in µs. */
   readonly slowUs: number;
-  /** Prints what its steps take besides decoding and sampling when it ends. */
+  /** Whether it prints, at exit, the time of its steps outside decoding and sampling. */
   readonly hasStepClock?: boolean;
 }
 
-/** Begins the line in the engine's log with the median of that, ms. */
+/** Start of the line in the engine's log with the median of that time, in ms. */
 export const STEP_CLOCK_LINE = 'step clock:';
 
-/** Tokens of one request, as the client saw them. */
+/** The tokens of one request, as received by the client. */
 export interface Stream {
   readonly sentMs: number;
-  /** Arrival of each token; several may share a moment. */
+  /** Arrival time of each token; several may have the same. */
   readonly tokensMs: readonly number[];
   readonly cachedTokens: number;
 }
@@ -69,8 +69,8 @@ const WORDS =
   );
 
 /**
- * Tokens of English words in random order: prompts share nothing, so that no cells are reused, and the answer is text,
- * so that every token shows as an item (half a character would wait for the next token).
+ * Tokens of English words in random order. Prompts share no prefix, so no cells are reused, and the answer is text, so
+ * every token gives an item (half a character would wait for the next token).
  */
 export async function randomPrompt(engine: EngineProcess, tokens: number): Promise<number[]> {
   const words = Array.from(
@@ -102,7 +102,7 @@ export async function complete(
   throw new Error('the stream ended without its last event');
 }
 
-/** Runs with a token that showed no text are repeated so often: their figure would be too low. */
+/** Number of retries of a run in which a token gave no text, because its figure would be too low. */
 const TRIES = 8;
 
 interface Streams {
@@ -111,7 +111,7 @@ interface Streams {
   readonly generatedTokens: number;
 }
 
-/** Milliseconds from one token of each of `streams` to the next, while all of them generate. */
+/** Milliseconds between two tokens of each of `streams`, while all of them generate. */
 export async function msPerStep(engine: EngineProcess, load: Streams): Promise<number> {
   for (let left = TRIES; left > 0; left--) {
     const ms = await msPerStepOnce(engine, load);
@@ -120,7 +120,7 @@ export async function msPerStep(engine: EngineProcess, load: Streams): Promise<n
   throw new Error(`in ${TRIES} runs there were tokens without text: no figure`);
 }
 
-/** Undefined where tokens came without text. */
+/** Undefined if tokens arrived without text. */
 async function msPerStepOnce(
   engine: EngineProcess,
   { streams, promptTokens, generatedTokens }: Streams,
@@ -135,7 +135,7 @@ async function msPerStepOnce(
   return msPerStepOf(done, generatedTokens);
 }
 
-/** The same for long answers of any sampling, in which a token may show no text by itself. */
+/** The same for long answers with any sampling, where a token may give no text. */
 export async function msPerAnswerStep(
   engine: EngineProcess,
   { streams, promptTokens, generatedTokens }: Streams,
@@ -150,9 +150,9 @@ export async function msPerAnswerStep(
   return msPerStepOf(done, generatedTokens);
 }
 
-/** Milliseconds from one token of each stream to the next, while all of them generate. */
+/** Milliseconds between two tokens of each stream, while all of them generate. */
 export function msPerStepOf(done: readonly Stream[], generatedTokens: number): number {
-  // One that began a few steps earlier ends earlier too.
+  // A stream that started a few steps earlier also ends earlier.
   const fromMs = Math.max(...done.map(({ tokensMs }) => tokensMs[0] ?? 0));
   const toMs = Math.min(...done.map(({ tokensMs }) => tokensMs.at(-1) ?? 0));
   const tokens = done.reduce((total, { tokensMs }) => {
@@ -162,7 +162,7 @@ export function msPerStepOf(done: readonly Stream[], generatedTokens: number): n
   return ((toMs - fromMs) * done.length) / tokens;
 }
 
-/** Milliseconds of a step of one stream in which neither a decode nor a sample is under way: the median of many. */
+/** Median milliseconds per step of one stream outside decodes and samples. */
 export async function schedulerMs(load: Omit<OurLoad, 'slots' | 'contextTokens'>): Promise<number> {
   const engine = await startEngine({
     ...load,
@@ -186,7 +186,7 @@ export async function firstTokenMs(
   return (stream.tokensMs[0] ?? Number.NaN) - stream.sentMs;
 }
 
-/** Milliseconds from cancelling a prefill until its last event, which frees the slot. */
+/** Milliseconds from the cancel of a prefill to its last event, which frees the slot. */
 export async function cancelPrefillMs(
   engine: EngineProcess,
   prompt: readonly number[],

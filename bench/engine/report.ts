@@ -1,4 +1,4 @@
-/** What the samples say: figures, their spread, and the targets they miss. */
+/** The report: figures, their spread, and missed targets. */
 import { median } from '../statistics.ts';
 import type { Answers } from './answers.ts';
 import type { HttpAnswers } from './http-answers.ts';
@@ -10,13 +10,13 @@ export interface Figures {
   readonly throughput_vs_native: Readonly<Record<string, number>>;
   readonly ttft_vs_native: number;
   readonly cached_turn_vs_cold: number;
-  /** Of the step that runs when the cancel comes: one chunk of the prompt. */
+  /** Duration of the step during the cancel: one chunk of the prompt. */
   readonly cancel_prefill_ms: number;
-  /** Of our scheduler, while neither a decode nor a sample is under way; one stream. */
+  /** Time of our scheduler outside decodes and samples; one stream. */
   readonly step_overhead_ms: number;
-  /** All that a step takes beyond native, sampling included: handing over between threads, too. */
+  /** Time of a step in addition to native, including sampling and switches between threads. */
   readonly step_beyond_native_ms: number;
-  /** One sample, and eight together. */
+  /** One sample, and eight in parallel. */
   readonly sampling_ms: SamplingMs;
   readonly stock_vs_ours: Readonly<Record<string, number>>;
   /** Lowest and highest pair of each ratio. */
@@ -61,7 +61,7 @@ export function summarise(measured: Measured): Figures {
   };
 }
 
-/** A target that was missed: the name of its figure, and a line for the reader. */
+/** A missed target: the name of its figure, and a line for the reader. */
 export interface Missed {
   readonly figure: string;
   readonly line: string;

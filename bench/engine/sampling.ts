@@ -1,4 +1,7 @@
-/** Prints the milliseconds of one sample and of eight together, at temperature 0 and at the API's default. Argument: model. */
+/**
+ * Prints the milliseconds of one sample and of eight in parallel, at temperature 0 and at the API's default. Argument:
+ * model.
+ */
 import { openLibrary } from '../../packages/engine/src/llama/binding.ts';
 import { Sampler } from '../../packages/engine/src/llama/sampler.ts';
 import { median } from '../statistics.ts';
@@ -26,7 +29,10 @@ const context = await model.createContext({
 const sampler = new Sampler(model, context.native);
 let position = 0;
 
-/** Milliseconds of a sample for each of the first `streams` rows, right after a decode: the weights have filled the caches. */
+/**
+ * Milliseconds to sample the first `streams` rows directly after a decode, which has filled the CPU caches with
+ * weights.
+ */
 async function timed(temperature: number, streams: number): Promise<number> {
   const chains = Array.from({ length: streams }, (_, seed) =>
     sampler.createSampler({ temperature, topP: 1, minP: 0, seed }),

@@ -1,7 +1,6 @@
 /**
- * Preloaded into the engine by `--slow-us N`: burns N microseconds of CPU at each reading of the clock, of which a step
- * takes a few between two decodes, so that one can see the benchmark notice a slower product. Nothing of this is in
- * the product.
+ * Preloaded into the engine by `--slow-us N`: wastes N microseconds of CPU at each clock reading, of which a step makes
+ * a few between two decodes. This shows that the benchmark detects a slower product. It is not part of the product.
  */
 const slowUs = Number(process.env['SLOW_US'] ?? 0);
 const read = performance.now.bind(performance);
@@ -9,7 +8,7 @@ const read = performance.now.bind(performance);
 performance.now = () => {
   const endMs = read() + slowUs / 1000;
   while (read() < endMs) {
-    // Burning is the point.
+    // A busy loop on purpose.
   }
   return read();
 };

@@ -1,6 +1,6 @@
 /**
- * Preloaded into the engine's process: times what a step of one stream takes while neither a decode nor a draw is under
- * way, which is our scheduler, and prints the median of the last steps when the process ends.
+ * Preloaded into the engine's process: measures the time of a step of one stream outside decodes and samples, which is
+ * our scheduler, and prints the median of the last steps when the process ends.
  */
 import { Model } from '../../packages/engine/src/llama/binding.ts';
 import type { NativeContext } from '../../packages/engine/src/llama/native-types.ts';
@@ -9,7 +9,7 @@ import { STEP_CLOCK_LINE } from './our-engine.ts';
 
 const STEPS = 256;
 
-/** Milliseconds, latest last. */
+/** Milliseconds, oldest first. */
 const steps: number[] = [];
 let decodedMs = 0;
 let drawnMs = 0;
@@ -23,7 +23,7 @@ Model.prototype.createContext = async function timed(options) {
   return context;
 };
 
-/** Laid over the methods themselves: a proxy would cost more than there is to measure. */
+/** Replaces the methods directly, because a proxy would cost more than the measured time. */
 function watch(native: NativeContext): void {
   const decodeBatch = native.decodeBatch.bind(native);
   const sampleToken = native.sampleToken.bind(native);

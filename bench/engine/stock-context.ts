@@ -1,5 +1,5 @@
 /**
- * The library's own scheduler (`LlamaContext`), for comparison: prints tokens a second of `streams` together.
+ * The library's own scheduler (`LlamaContext`), for comparison: prints the tokens per second of all `streams`.
  *
  * Arguments: model, threads, streams, prompt tokens, generated tokens.
  */

@@ -10,16 +10,19 @@ import { loadTiny, TINY_SPEC } from './llama-under-test.ts';
 const TURNS = 20;
 const BATCH_TOKENS = batchTokensOf(TINY_SPEC);
 
-/** What a template writes after the last message. */
+/** The text that a template writes after the last message. */
 const OPENING = [40, 41, 42];
-/** The token that every answer is made of, so that the next turn can repeat it. */
+/** Every answer repeats this token, so that the next turn can contain the answer. */
 const ANSWER_TOKEN = 77;
 const ANSWER_TOKENS = 20;
 
 /** Tokens of the tool result of a turn: short ones, and some longer than a batch. */
 const lengthOf = (turn: number): number => (turn % 6 === 5 ? 200 : 30);
 
-/** The conversation before the answer of `turn`; of each answer it keeps `keptTokens`, as a template that drops thoughts. */
+/**
+ * The conversation before the answer of `turn`. It keeps `keptTokens` of each answer, like a template that drops
+ * reasoning.
+ */
 const historyOf = (turn: number, keptTokens: number): number[] => [
   ...tokensOf(1, 150),
   ...Array.from({ length: turn + 1 }, (_, index) => [
@@ -56,7 +59,7 @@ for (const name of ['mamba', 'jamba', 'lfm2', 'lfm2-window', 'gemma'] as const) 
       async (_, keptTokens) => {
         const engine = await load();
         let before: readonly number[] = [];
-        /** Asks, and checks that no more was decoded than the new tokens and one batch. */
+        /** Sends a turn, and checks that at most the new tokens and one batch were decoded. */
         const turn = async (prompt: readonly number[], body: Readonly<Record<string, unknown>>) => {
           const answered = await greedy(engine, prompt, body);
           const newTokens = prompt.length - sharedOf(prompt, before);
@@ -120,7 +123,7 @@ for (const name of ['mamba', 'jamba', 'lfm2', 'lfm2-window', 'gemma'] as const) 
 
 let cancels = 0;
 
-/** Sends a prompt and leaves before its first token. */
+/** Sends a prompt and stops reading before its first token. */
 async function cancelled(engine: Engine, prompt: readonly number[]): Promise<void> {
   const id = `cancelled-${cancels++}`;
   const body = { prompt, max_tokens: 4 };

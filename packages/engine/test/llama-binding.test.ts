@@ -26,7 +26,7 @@ async function openModel(path: string): Promise<Model> {
   });
 }
 
-/** What the product takes from the library's private side: a new version is taken up only when this passes. */
+/** The private members of the library that the engine uses. A new version of the library must pass these tests. */
 describe('the binding to node-llama-cpp', () => {
   let model: Model;
   let context: Context;

@@ -46,18 +46,15 @@ describe('a broken model file', () => {
       () => Buffer.concat([whole.subarray(0, 8), Buffer.alloc(16, 0xff), whole.subarray(24)]),
       /./,
     ],
-  ])(
-    '(%s) fails to load with an error that names file and cause',
-    async (name, content, cause) => {
-      const error = await failureOf(name, content());
+  ])('(%s) fails to load with an error that names file and cause', async (name, content, cause) => {
+    const error = await failureOf(name, content());
 
-      expect(error.code).toBe('model_load_failed');
-      expect(error.status).toBe(422);
-      expect(error.message).toContain(name);
-      expect(error.message).toMatch(cause);
-      expect(error.message).not.toContain('\n');
-    },
-  );
+    expect(error.code).toBe('model_load_failed');
+    expect(error.status).toBe(422);
+    expect(error.message).toContain(name);
+    expect(error.message).toMatch(cause);
+    expect(error.message).not.toContain('\n');
+  });
 
   test('an unknown architecture is named in the error, with and without weights', async () => {
     const strange = changed(await readGguf(whole), { 'general.architecture': text('newarch9') });

@@ -22,7 +22,7 @@ const MODELS = {
   'a sliding window': writeModel(tinyGemma(tokenizer, WINDOW_TOKENS), folder, 'gemma.gguf'),
 };
 
-/** The answer at temperature 0, and how much of its prompt was there already. */
+/** The answer at temperature 0, and how many of its prompt tokens were cached. */
 async function greedy(engine: Engine, prompt: string) {
   const body = { prompt, temperature: 0, max_tokens: 16, ignore_eos: true };
   const { text: written, last } = await answer(engine, body, 'completions');
@@ -35,7 +35,7 @@ for (const [name, modelPath] of Object.entries(MODELS)) {
   describe(`with cells that cannot be cut (${name}),`, () => {
     const load = (overrides: Partial<EngineLoadSpec> = {}) =>
       loadTiny({ modelPath, slots: 1, contextLength: 4096, promptCacheMib: 64, ...overrides });
-    /** What an engine that remembers nothing writes. */
+    /** The answer of an engine without cached cells. */
     let forgetful: Engine;
     beforeAll(async () => {
       forgetful = await load({ promptCacheMib: 0 });
@@ -52,7 +52,7 @@ for (const [name, modelPath] of Object.entries(MODELS)) {
       const engine = await load();
       const base = text('river', 100);
       const first = await greedy(engine, base);
-      // Long enough that the window has left the cells before it.
+      // Long enough that the window has dropped the cells before it.
       await greedy(engine, `${base}${text(' mountain', 150)}`);
 
       const again = await greedy(engine, `${base}${text(' forest', 20)}`);

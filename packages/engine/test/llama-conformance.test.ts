@@ -58,7 +58,7 @@ for (const [transport, make] of overTransports(createLlamaEngine, {
       body: {
         messages: [
           { role: 'user', content: 'What is cortex?' },
-          // An answer that has begun to think: any model then thinks, however little it was trained.
+          // A prefilled answer that starts reasoning, so that even a barely trained model reasons.
           { role: 'assistant', content: '<think>\nThe' },
         ],
         chat_template_kwargs: { enable_thinking: true },

@@ -15,20 +15,20 @@ import { loadTiny, TINY_MODEL } from './llama-under-test.ts';
 const SCALE = Number(process.env['SCALE'] ?? 1 / 20);
 const SEED = 4;
 const REQUESTS = Math.round(32 + 372 * SCALE);
-/** Each way takes a share of its own, the batches all. */
+/** Each way gets its own share of the requests; the batches get all. */
 const SHARE = Math.round(8 + 392 * SCALE);
 const CONTEXT_TOKENS = 1024;
 const MAX_ANSWER_TOKENS = 32;
 
-/** Where two logits are nearer than that, kernels of another width may prefer the other. */
+/** If two logits differ by less than this, kernels of another batch width may prefer the other. */
 const EQUAL_GAP = 0.02;
 
-/** Share of the requests that may part from their text alone, at such places only. */
+/** Share of the requests that may differ from their text alone, only at such positions. */
 const MAX_PARTED = 0.02;
 
 const REAL_FILE = 'SmolLM2-135M-Instruct.Q4_1.gguf';
 const REAL_REQUESTS = Math.round(1 + 59 * SCALE);
-/** In small runs only the ways that differ most: in full batches, from cells of half the prompt, from a restored slot. */
+/** Small runs use only the ways that differ most: full batches, cells of half the prompt, and a restored slot. */
 const FULL_SCALE = 1;
 const SMALL_RUN_WAYS = [
   'with eight slots full',
@@ -69,7 +69,7 @@ describe('with batch_invariant cortex-tiny at temperature 0', () => {
 describe('with the fastest kernels cortex-tiny at temperature 0', () => {
   for (const way of WAYS.filter(isRun)) {
     test(`samples the most likely token at every position, within its limits, ${way.name}`, async () => {
-      // An answer that must not end is kept from its likeliest token.
+      // An answer that must not end may not use its most likely token.
       const requests = variedRequests(SHARE, SEED + 1).map(({ route, body }) => ({
         route,
         body: { ...body, ignore_eos: false },
@@ -146,13 +146,13 @@ const loadFrom =
 const isCached = ({ other }: Comparison): boolean => other.cachedTokens > 0;
 
 interface Parting {
-  /** How many tokens were the same. */
+  /** Number of equal tokens before the difference. */
   readonly at: number;
-  /** By how much the two tokens chosen there differ in their logits. */
+  /** Difference of the logits of the two tokens at that position. */
   readonly gap: number;
 }
 
-/** Where two answers part; undefined when they do not. */
+/** The first difference of two answers; undefined if there is none. */
 function partingOf(own: Answered, other: Answered): Parting | undefined {
   const at = own.tokens.findIndex(({ token }, index) => token !== other.tokens[index]?.token);
   if (at < 0) return own.text === other.text ? undefined : { at: own.tokens.length, gap: Infinity };

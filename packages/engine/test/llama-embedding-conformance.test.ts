@@ -4,7 +4,7 @@ import { ENGINE_WORKER_PATH } from '../src/transport/spawn-engine.ts';
 import { LLAMA_CLAIMS } from './fixtures/llama-claims.ts';
 import { pooledModel, POOLED_SPEC } from './pooled-under-test.ts';
 
-/** Lower case, and a space before each word: what WordPiece keeps of a text. */
+/** Lower case with a space before each word, as WordPiece preserves a text. */
 const WORD_PIECES = { text: 'The old lighthouse', back: ' the old lighthouse' };
 
 for (const [transport, make] of overTransports(createLlamaEngine, {

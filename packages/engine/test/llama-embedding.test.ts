@@ -104,7 +104,7 @@ describe('an encoder', () => {
     await engine.embed({ inputs: ['red'] }, never());
 
     const stats = await engine.stats();
-    // One step under way, its own, and what the loop began meanwhile.
+    // The current step, its own, and one that the loop started meanwhile.
     expect((stats.batchSizes['1'] ?? 0) - before).toBeLessThan(100);
     expect(stats).toMatchObject({ busySlots: 1, runnableSlots: 1, queueDepth: 0 });
     abort.abort();
@@ -276,7 +276,7 @@ describe('the purpose of a file', () => {
   });
 });
 
-/** The normalised vector of `tokens` in one batch, straight from the library. */
+/** The normalised vector of `tokens` in one batch, directly from the library. */
 async function decodedWhole(tokens: readonly number[]): Promise<number[]> {
   const library = await openLibrary({ backend: 'cpu', threads: 1, log: () => undefined });
   const path = pooledModel('qwenEmbedding');

@@ -1,4 +1,4 @@
-/** What the clients of other servers send, with the meaning that it has there. */
+/** Fields that clients of other servers send, with their meaning there. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 
 import type { Engine, EngineEvent } from '../src/engine.ts';

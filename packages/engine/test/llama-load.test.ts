@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { createLlamaEngine } from '../src/llama/llama-engine.ts';
 import { loadTiny, TINY_MODEL, TINY_SPEC } from './llama-under-test.ts';
 
-/** What engines of this process keep in RAM. */
+/** The cache folders of this process in RAM. */
 const ownFolders = (): string[] =>
   readdirSync('/dev/shm').filter((name) => name.includes(`-${process.pid}-`));
 
@@ -105,7 +105,7 @@ test('a load that runs out of memory fails with a transient error that says what
   const { stdout } = Bun.spawnSync([
     'sh',
     '-c',
-    // Enough for the runtime and the weights, too little for 2.5 GB of cells.
+    // Enough memory for the runtime and the weights, too little for 2.5 GB of cells.
     'ulimit -d 1200000; exec "$0" "$1" "$2"',
     process.execPath,
     program,

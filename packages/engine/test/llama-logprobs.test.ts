@@ -31,7 +31,7 @@ test('log-probabilities are the same alone and with all slots in use', async () 
   await engine.close(0);
 });
 
-/** Rounded, because kernels differ in the last bits with the width of the batch. */
+/** Rounded, because the last bits depend on the width of the batch. */
 const figures = ({ items }: Answered) =>
   items
     .flatMap((item) => item.logprobs ?? [])

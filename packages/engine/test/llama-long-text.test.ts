@@ -24,7 +24,7 @@ const PROSE =
 
 const RUNS = Number(process.env['SCALE'] ?? 1 / 20) * 400;
 
-/** What splits words, what joins them, and what stands for one token. */
+/** Text that splits words, joins words, or is one token. */
 const part = fc.oneof(
   fc.constantFrom(
     ...PROSE.split(' '),
@@ -57,7 +57,7 @@ const part = fc.oneof(
   fc.string({ unit: 'grapheme', maxLength: 6 }),
 );
 
-/** Not so long that it would be cut by itself. */
+/** Short enough not to be cut by default. */
 const wholeText = fc
   .array(part, { minLength: 50, maxLength: 200, size: 'max' })
   .map((parts) => parts.join('').slice(0, 1000).toWellFormed());
@@ -66,7 +66,7 @@ const folder = temporaryFolder('long-text');
 
 const TINY = await readGguf(readFileSync(TINY_MODEL));
 
-/** cortex-tiny with words split as models of other families split them. */
+/** cortex-tiny with the word rules of other families. */
 function splitAs(family: string): string {
   const file = changed(TINY, { 'tokenizer.ggml.pre': text(family) });
   return writeModel(file, folder, `${family}.gguf`);
@@ -74,7 +74,7 @@ function splitAs(family: string): string {
 
 const FAMILIES = ['llama-bpe', 'gpt-4o', 'deepseek-v3', 'tekken', 'bloom', 'kimi-k2', 'gpt-2'];
 
-/** Vocabularies of models that people run, out of the sources of llama.cpp. */
+/** Vocabularies of common models, from the sources of llama.cpp. */
 const VOCABULARIES = ['qwen2', 'llama-bpe', 'deepseek-llm', 'starcoder'];
 
 const SUBJECTS: readonly (readonly [name: string, path: string])[] = [
@@ -89,7 +89,7 @@ const SUBJECTS: readonly (readonly [name: string, path: string])[] = [
 
 const wanted = (): void => undefined;
 
-/** Whose pieces are all different. */
+/** A text whose pieces are all different. */
 const numbered = (count: number): string =>
   Array.from({ length: count }, (_, index) => `${index} ${PROSE}`).join('');
 
@@ -283,7 +283,7 @@ describe('a cut of a text', () => {
 });
 
 describe('while a long prompt is tokenized', () => {
-  // Short enough that it might fit, and slow enough for several turns.
+  // Short enough to possibly fit, and slow enough to take several turns.
   const slow = { modelPath: splitAs('gpt-4o'), contextLength: 4096, slots: 1 };
   const long = numbered(250);
   const begin = (engine: Engine, signal = new AbortController().signal, prompt = long) => {
@@ -316,7 +316,7 @@ describe('while a long prompt is tokenized', () => {
     const tooLong = numbered(450);
     const whole = (await engine.tokenize(tooLong, { addSpecial: false, parseSpecial: true }))
       .length;
-    // Another text: the pieces of that one are known.
+    // Another text, because the pieces of the first are cached.
     const [refusal] = await Array.fromAsync(begin(engine, undefined, `so ${tooLong}`));
 
     if (refusal?.type !== 'error') throw new Error('it was not refused');

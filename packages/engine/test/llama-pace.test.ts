@@ -7,7 +7,7 @@ import { loadTiny } from './llama-under-test.ts';
 const PROMPT_TOKENS = 1500;
 const CHUNK_TOKENS = 64;
 
-/** Steps that reading the long prompt takes at least, beside somebody who generates. */
+/** Minimum number of steps for the long prompt while a run generates. */
 const STEPS = Math.ceil(PROMPT_TOKENS / CHUNK_TOKENS);
 
 describe('while a long prompt is decoded', () => {
@@ -32,7 +32,7 @@ describe('while a long prompt is decoded', () => {
       },
       signal,
     );
-  /** Another prompt in each test: nothing of it is in the cells. */
+  /** Each test uses another prompt, so that no cells are reused. */
   const longPrompt = (seed: number) =>
     Array.from({ length: PROMPT_TOKENS }, (_, index) => 300 + ((index * 7 + seed) % 1000));
 
@@ -53,7 +53,7 @@ describe('while a long prompt is decoded', () => {
 
     const between = order.slice(order.indexOf('prompt accepted'), order.indexOf('prompt items'));
     expect(steps).toBeGreaterThanOrEqual(STEPS);
-    // The step under way when it came, and the one that its first token came with.
+    // The current step at its arrival, and the step of its first token.
     expect(between.filter((event) => event === 'stream items').length).toBeGreaterThanOrEqual(
       steps - 2,
     );
@@ -92,7 +92,7 @@ describe('while a long prompt is decoded', () => {
       order,
     );
     await reading.started;
-    // Some steps into it.
+    // After some steps.
     await running.next(5);
 
     abort.abort();
@@ -101,7 +101,7 @@ describe('while a long prompt is decoded', () => {
 
     const meanwhile = order.slice(at, order.indexOf('prompt done'));
     expect(order).not.toContain('prompt items');
-    // What the step under way made, which was decoded before the cancel could be heard.
+    // Items of the current step, which was decoded before the cancel was handled.
     expect(meanwhile.length).toBeLessThanOrEqual(1);
     await running.next(1);
     expect((await engine.stats()).busySlots).toBe(1);
@@ -114,7 +114,7 @@ async function stepsOf(engine: Engine): Promise<number> {
   return Object.values(batchSizes).reduce((sum, steps) => sum + steps, 0);
 }
 
-/** Reads `stream` to its end and notes each event by `name`, in the order in which the streams have them. */
+/** Reads `stream` to its end and records each event with `name`, in order of arrival. */
 function note(stream: AsyncIterable<EngineEvent>, name: string, order: string[]) {
   const started = Promise.withResolvers<void>();
   const sizes = new Set<number>();
@@ -132,7 +132,7 @@ function note(stream: AsyncIterable<EngineEvent>, name: string, order: string[])
     /** Accepted. */
     started: started.promise,
     ended: read(),
-    /** So many events with items later. */
+    /** Resolves after this many events with items. */
     next: (count: number) =>
       new Promise<void>((resolve) => {
         waiting = { left: count, resolve };

@@ -5,7 +5,7 @@ import { answer, loadTiny } from './llama-under-test.ts';
 
 const PROMPT = 'The weather in Sofia is';
 
-/** What other engines and services know and this one cannot do, by name. */
+/** Fields of other engines and services that this engine does not support. */
 const UNSUPPORTED: readonly (readonly [string, unknown])[] = [
   ['audio', { voice: 'alloy', format: 'wav' }],
   ['modalities', ['text', 'audio']],
@@ -39,7 +39,7 @@ const UNSUPPORTED: readonly (readonly [string, unknown])[] = [
   ['options', { num_ctx: 2048 }],
 ];
 
-/** Sent along by clients, and the same as not sent. */
+/** Values that clients send and that mean the same as no value. */
 const HARMLESS: Readonly<Record<string, unknown>> = {
   audio: null,
   modalities: ['text'],

@@ -13,7 +13,7 @@ const CONTEXT = { modelPath: writeTinyLlama(), contextLength: 4096, promptCacheM
 const text = (topic: string, count: number): string =>
   Array.from({ length: count }, (_, index) => `${topic} ${index}`).join(', ');
 
-/** A conversation that grows turn by turn, each with the answers of those before. */
+/** A conversation that grows by a turn, with the answers of earlier turns. */
 class Conversation {
   #prompt: string;
   readonly #topic: string;
@@ -47,10 +47,10 @@ const short = async (engine: Engine, topic: string) => {
   return last.usage;
 };
 
-/** Tokens at the seam of two texts that may be others when they are tokenized as one, or alike by chance. */
+/** Tokens at the boundary of two texts that may differ when they are tokenized as one, or agree by chance. */
 const SEAM = 4;
 
-/** The folders of engines in this process. */
+/** The cache folders of engines in this process. */
 const cacheFolders = async (pid = process.pid): Promise<string[]> => {
   const names = await readdir(RAM_ROOT);
   return names
@@ -61,7 +61,7 @@ const cacheFolders = async (pid = process.pid): Promise<string[]> => {
 describe('the prompt cache', () => {
   test('restores all cells of two long conversations that alternate on one slot, and never those of the other', async () => {
     const engine = await loadTiny({ ...CONTEXT, slots: 1 });
-    // With a slot for each nothing is ever saved or read.
+    // With one slot each, no cells are saved or read.
     const roomy = await loadTiny({ ...CONTEXT, slots: 2, promptCacheMib: 0 });
     const alternating = [new Conversation('river'), new Conversation('mountain')];
     const apart = [new Conversation('river'), new Conversation('mountain')];
@@ -108,7 +108,7 @@ describe('the prompt cache', () => {
   }
 
   test('keeps within its bound, and drops the least recently used conversation', async () => {
-    // Some 0.4 MiB per conversation.
+    // About 0.4 MiB per conversation.
     const boundMib = 0.8;
     const engine = await loadTiny({ ...CONTEXT, slots: 1, promptCacheMib: boundMib });
     const topics = ['river', 'mountain', 'forest', 'desert'].map((name) => new Conversation(name));
@@ -132,7 +132,7 @@ describe('the prompt cache', () => {
     const [folder = ''] = await cacheFolders();
     try {
       const [river, mountain] = [new Conversation('river'), new Conversation('mountain')];
-      // What is written there ends like on a full file system.
+      // Writes to it fail as on a full file system.
       await symlink('/dev/full', join(folder, '0.state'));
       await river.turn(engine);
       await mountain.turn(engine);

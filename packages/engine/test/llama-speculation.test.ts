@@ -10,7 +10,7 @@ import { TINY_MODEL, TINY_SPEC } from './llama-under-test.ts';
 
 const REPETITIVE = 'one two three four five one two three four five one two three four';
 
-/** Requests that end, branch or are held to something in the middle of a draft. */
+/** Requests that end, branch or meet a constraint in the middle of a draft. */
 const REQUESTS: readonly (readonly [string, Body])[] = [
   ['greedy', completionOf(40, { prompt: REPETITIVE })],
   ['seeded', completionOf(40, { prompt: REPETITIVE, temperature: 1, seed: 7 })],

@@ -29,7 +29,7 @@ describe('state across loads', () => {
   const load = (overrides: Partial<EngineLoadSpec> = {}) =>
     loadTiny({ modelPath, contextLength: 2048, restoreDir: folder, ...overrides });
 
-  /** Asks each prompt of an engine that is then closed; the answers come from cells that are in their slot. */
+  /** Sends each prompt to an engine that is then closed. The answers use cells in their slot. */
   async function save(
     prompts: readonly string[],
     { spec = {}, close = {} }: { spec?: Partial<EngineLoadSpec>; close?: CloseOptions } = {},
@@ -47,7 +47,7 @@ describe('state across loads', () => {
   const stateFiles = async (): Promise<string[]> =>
     (await readdir(folder)).filter((name) => name.endsWith('.state'));
 
-  /** How much of each prompt the next load finds. */
+  /** How many tokens of each prompt the next load reuses. */
   async function found(prompts: readonly string[], spec: Partial<EngineLoadSpec> = {}) {
     const engine = await load(spec);
     const cached = [];
@@ -108,7 +108,7 @@ describe('state across loads', () => {
   test('ignores the state of a folder that is half written, broken or of another owner', async () => {
     await save([text('river')]);
     const [file = ''] = await stateFiles();
-    // As a process leaves it that is killed while it writes.
+    // The state that a process leaves if it is killed during a write.
     await rm(join(folder, 'index.json'));
     await writeFile(join(folder, 'notes.txt'), 'mine');
     expect(await found([text('river')])).toEqual([0]);

@@ -9,18 +9,18 @@ const SCALE = Number(process.env['SCALE'] ?? 1 / 20);
 const REQUESTS = Math.max(300, Math.round(10_000 * SCALE));
 const SEED = Number(process.env['SEED'] ?? 1);
 
-/** The slots are idle between two rounds, and the memory is read then. */
+/** Between two rounds the slots are idle, and the memory is measured. */
 const ROUNDS = 12;
 
-/** Six for each slot: the queue is never empty within a round. */
+/** Six per slot, so that the queue is never empty within a round. */
 const CALLERS = 24;
 
-/** Longest time in which nothing ends: a request takes some 20 ms. */
+/** Maximum time without an ended request; a request takes about 20 ms. */
 const STUCK_MS = 20_000;
 
 /**
- * What the heap and the arenas of a process that keeps nothing move by: up to 20 MiB between two rounds here. At full
- * size 5 KiB left behind by each request are more.
+ * Variation of the heap and the arenas of a process without a leak: up to 20 MiB between two rounds. At full size, a
+ * leak of 5 KiB per request exceeds it.
  */
 const PLATEAU_MIB = 32;
 
@@ -78,12 +78,12 @@ describe(`${REQUESTS} random requests (SEED=${SEED})`, () => {
     await new Promise((resolve) => setImmediate(resolve));
     Bun.gc(true);
 
-    // The collector looks at the stack without knowing what is a pointer: it may keep some by chance.
+    // The collector scans the stack conservatively, so it may keep some by chance.
     const kept = streams.filter((stream) => stream.deref() !== undefined);
     expect(kept.length).toBeLessThan(CALLERS);
   });
 
-  /** The requests of a round, some at a time. @throws when one breaks the law or nothing ends any more */
+  /** Sends the requests of a round, some at a time. @throws if one violates the order of events or none ends in time */
   async function runRound(requests: readonly RandomRequest[], from: number): Promise<Outcome[]> {
     const ended: Outcome[] = [];
     const running = new Set<number>();
@@ -124,7 +124,7 @@ async function normalAnswer(engine: EngineProcess): Promise<string> {
   return (await answer(engine, body)).text;
 }
 
-/** Waits for the requests whose callers have left. */
+/** Waits for the requests whose callers have stopped reading. */
 async function idle(engine: EngineProcess): Promise<void> {
   for (;;) {
     const { busySlots, queueDepth } = await engine.stats();

@@ -1,4 +1,4 @@
-/** Thoughts that are bounded, for families that write them in different ways: at the bound the answer begins. */
+/** Bounded reasoning, for families that write it in different ways: at the limit the answer starts. */
 import { llamaSources } from '@cortex/testkit';
 import { scriptedModel } from '@cortex/testkit/gguf/scripted-model';
 import { writeGguf } from '@cortex/testkit/gguf/write-gguf';
@@ -12,7 +12,7 @@ import { answer, loadTiny } from './llama-under-test.ts';
 
 const THOUGHTS = Array.from({ length: 40 }, (_, i) => ` thought${i}`);
 
-/** How each family writes 40 tokens of thoughts and an answer. */
+/** 40 tokens of reasoning and an answer, as each family writes them. */
 const SCRIPTS = {
   'Qwen-Qwen3-0.6B': ['<think>', ...THOUGHTS, '</think>', '\n\n', 'The', ' answer.'],
   'google-gemma-4-31B-it': `<|channel>thought\n${THOUGHTS.join('')}<channel|>The answer.`,

@@ -1,4 +1,4 @@
-/** Texts of answers are those of their tokens, byte by byte, in every kind of vocabulary. */
+/** The text of an answer equals the bytes of its tokens, in every kind of vocabulary. */
 import { readFileSync } from 'node:fs';
 
 import { f32s, type GgufFile, i32s, text, texts as textList } from '@cortex/testkit/gguf/gguf-file';
@@ -14,7 +14,7 @@ import { answer, loadTiny, openVocabulary, TINY_MODEL } from './llama-under-test
 
 const tiny = await readGguf(readFileSync(TINY_MODEL));
 
-/** Spaces before signs, which the library takes away for many families, in what people ask for. */
+/** Common texts with spaces before punctuation marks, which the library removes for many families. */
 const TEXTS = [
   'git add .',
   'cd .. && ls .',
@@ -73,7 +73,7 @@ function gemmaLike(): GgufFile {
   });
 }
 
-/** SentencePiece: words with their scores, and bytes for all else. */
+/** SentencePiece: words with their scores, and bytes for everything else. */
 function sentencePiece(): GgufFile {
   const size = listOf<string>(tiny, 'tokenizer.ggml.tokens').length;
   const words = [
@@ -124,7 +124,7 @@ describe.each([
   });
   afterAll(() => model.dispose());
 
-  /** `said` as an answer: token by token. */
+  /** `said` as an answer, token by token. */
   const spoken = (said: string): string => {
     const decoder = new TokenDecoder(new TokenTexts(model.vocabulary, new Set()), {
       startsText: true,

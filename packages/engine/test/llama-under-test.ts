@@ -25,14 +25,14 @@ export const TINY_SPEC: EngineLoadSpec = {
   lora: [],
 };
 
-/** A llama engine with cortex-tiny, ready to answer. */
+/** A llama engine with cortex-tiny loaded. */
 export async function loadTiny(overrides: Partial<EngineLoadSpec> = {}): Promise<Engine> {
   const engine = createLlamaEngine();
   await engine.load({ ...TINY_SPEC, ...overrides }, () => undefined, new AbortController().signal);
   return engine;
 }
 
-/** The vocabulary of a model file and nothing else of it; to be disposed of. */
+/** Only the vocabulary of a model file. The caller has to dispose of it. */
 export async function openVocabulary(path: string = TINY_MODEL): Promise<Model> {
   const library = await openLibrary({ backend: 'cpu', threads: 1, log: () => undefined });
   return library.loadModel({
@@ -52,7 +52,7 @@ export interface Answered {
 
 let requests = 0;
 
-/** Sends one request and takes the whole answer. */
+/** Sends one request and returns the whole answer. */
 export async function answer(
   engine: Engine,
   body: Readonly<Record<string, unknown>>,

@@ -20,15 +20,15 @@ const generator = await readGguf(new Uint8Array(readFileSync(TINY_MODEL)));
 const POOLED_MODELS = {
   /** BERT, WordPiece, mean of all tokens, 512 tokens. */
   embedding: () => embeddingModel(),
-  /** BERT with a head that ranks. */
+  /** BERT with a ranking head. */
   rank: rankModel,
-  /** cortex-tiny as Qwen3-Embedding is made: causal, the last token's vector, an EOS behind each input. */
+  /** cortex-tiny built like Qwen3-Embedding: causal, the last token's vector, an EOS after each input. */
   qwenEmbedding: () => asEmbeddingModel(generator),
-  /** cortex-tiny as Qwen3-Reranker is made: causal, with a template for query and document. */
+  /** cortex-tiny built like Qwen3-Reranker: causal, with a template for query and document. */
   qwenRank: () => asRankModel(generator),
 } as const;
 
-/** Path of such a model: a file of its own, gone as `temporaryFolder` says. */
+/** Path of such a model, in its own file, which is removed with its `temporaryFolder`. */
 export const pooledModel = (model: keyof typeof POOLED_MODELS): string =>
   writeModel(POOLED_MODELS[model](), temporaryFolder('pooled'), `tiny-${model}.gguf`);
 

@@ -6,7 +6,7 @@ import { leastUseful, nextCheckpoint } from './checkpoints.ts';
 
 const BATCH_TOKENS = 128;
 
-/** The places where a prompt of `promptTokens` stops that goes on from `from` cells. */
+/** The positions at which a prompt of `promptTokens` stops if it reuses `from` cells. */
 function stopsOf(promptTokens: number, from = 0): number[] {
   const stops: number[] = [];
   for (let decoded = from; decoded < promptTokens; decoded = stops.at(-1) ?? promptTokens)

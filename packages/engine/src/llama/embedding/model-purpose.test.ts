@@ -37,12 +37,12 @@ const model = (architecture: string, pooling: PooledUse['pooling']): PooledUse =
 });
 
 test.each([
-  // An encoder sees all of an input at once, and has no positions behind those it was trained for.
+  // An encoder attends to the whole input, and has only the positions that it was trained with.
   [model('bert', 'mean'), { contextTokens: 2048, batchTokens: 2048 }],
   [model('bert', 'rank'), { contextTokens: 2048, batchTokens: 2048 }],
   [model('qwen3', 'last'), { contextTokens: 8192, batchTokens: 512 }],
   [model('qwen3', 'rank'), { contextTokens: 8192, batchTokens: 512 }],
-  // The mean is of all tokens, the score of others is read at the first.
+  // The mean is over all tokens; other scores are read at the first token.
   [model('qwen2', 'mean'), { contextTokens: 8192, batchTokens: 8192 }],
   [model('qwen2', 'rank'), { contextTokens: 8192, batchTokens: 8192 }],
 ])('%j has a context of %j', (facts, size) => {

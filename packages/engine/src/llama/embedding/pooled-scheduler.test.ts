@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test';
 
 import { PooledScheduler, type PooledSchedulerOptions } from './pooled-scheduler.ts';
 
-/** A context that notes what is decoded; each decode waits until the test lets it go on. */
+/** A context that records decodes. Each decode waits until the test continues it. */
 class SteppedContext {
   /** First token and length of each decode. */
   readonly decoded: string[] = [];
@@ -27,14 +27,14 @@ class SteppedContext {
     getEmbedding: (tokens) => Float64Array.of(tokens),
   };
 
-  /** Waits for the decode under way to begin. */
+  /** Waits for the next decode to start. */
   async entered(): Promise<void> {
     if (this.#release !== undefined) return;
     await new Promise<void>((resolve) => (this.#entered = resolve));
     this.#entered = undefined;
   }
 
-  /** Lets the decode under way end. */
+  /** Ends the current decode. */
   async step(error?: Error): Promise<void> {
     await this.entered();
     const release = this.#release;
@@ -56,7 +56,7 @@ function createScheduler(): { scheduler: PooledScheduler; context: SteppedContex
   return { scheduler, context };
 }
 
-/** Inputs of one request, told apart by their token. */
+/** Inputs of one request, identified by their token. */
 const inputsOf = (token: number, lengths: readonly number[]): Uint32Array[] =>
   lengths.map((length) => new Uint32Array(length).fill(token));
 

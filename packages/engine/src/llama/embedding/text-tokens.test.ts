@@ -3,10 +3,10 @@ import { describe, expect, test } from 'bun:test';
 import { type PromptVocabulary, Tokenizer } from '../tokenizer.ts';
 import { TextTokens } from './text-tokens.ts';
 
-/** Longer than texts are read without a turn for others, on any machine. */
+/** Long enough, on any machine, that other work runs during tokenization. */
 const PIECE_MS = 6;
 
-/** A token for each line, each of which takes a while to make; `isCut`: texts may be cut behind lines. */
+/** A slow tokenizer with one token per line; `isCut`: texts may be cut after lines. */
 function createVocabulary(isCut: boolean): PromptVocabulary & { readonly made: string[] } {
   const made: string[] = [];
   return {
@@ -35,7 +35,7 @@ const create = (vocabulary: PromptVocabulary, contextTokens: number): TextTokens
 const linesOf = (count: number): string =>
   Array.from({ length: count }, (_, index) => `${String.fromCharCode(50 + index)}\n`).join('');
 
-/** How often others get a turn while `work` is done. */
+/** How often other work runs during `work`. */
 async function turnsDuring(work: Promise<unknown>): Promise<number> {
   let turns = 0;
   let isDone = false;

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 
 import { memoryLimits, planMemory, type PlannedModel } from './plan-memory.ts';
 
-/** 100 MiB a layer, 1 MiB a 256 tokens of context; layers on the GPU take VRAM, the others RAM. */
+/** 100 MiB per layer, 1 MiB per 256 tokens of context. Layers on the GPU take VRAM, the others RAM. */
 const model = (layers: number, trainedContextTokens: number): PlannedModel => ({
   layers,
   trainedContextTokens,

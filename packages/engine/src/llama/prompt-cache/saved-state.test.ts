@@ -9,7 +9,7 @@ import { readState, saveState } from './saved-state.ts';
 const FINGERPRINT = 'the same load';
 const MIB = 1024 * 1024;
 
-/** Some 21 kB of cells that no other topic shares. */
+/** About 21 kB of cells that no other topic shares. */
 const talk = (topic: number, length = 1300): number[] => range(length, topic * 10_000);
 
 function newFolder(): string {
@@ -23,13 +23,13 @@ const bytesIn = (folder: string): number =>
     .filter((name) => name.endsWith('.state'))
     .reduce((total, name) => total + statSync(join(folder, name)).size, 0);
 
-/** Topic and length of what the next load finds. */
+/** Topic and length of the states that the next load finds. */
 async function found(folder: string): Promise<string[]> {
   const states = await readState(folder, FINGERPRINT);
   return states.map(({ tokens }) => `${Math.floor((tokens[0] ?? 0) / 10_000)}: ${tokens.length}`);
 }
 
-/** An engine that goes on with what is in `folder`, answers `prompts`, and saves. */
+/** An engine that restores `folder`, answers `prompts`, and saves. */
 async function save(
   folder: string,
   prompts: readonly number[][],
@@ -44,7 +44,7 @@ async function save(
   await saveState({ cache, slots, folder, fingerprint: FINGERPRINT, maxMib, log });
 }
 
-/** Saves, and gives the folder as a process leaves it that is killed while it writes each of the files. */
+/** Saves, and returns the folder as it is after a kill during the write of each file. */
 async function saveKilled(folder: string, prompts: readonly number[][], maxBytes?: number) {
   const left: string[] = [];
   const bytes: number[] = [];

@@ -6,7 +6,7 @@ import fc from 'fast-check';
 
 import { done, range, setUp } from './scheduler-under-test.ts';
 
-/** Tokens that no other topic shares, above what is worth saving. */
+/** Tokens that no other topic shares, above the limit for saving. */
 const talk = (topic: number, length = 1300): number[] => range(length, topic * 10_000);
 
 const CACHED = { slots: 1, contextTokens: 4096, cacheTokens: 10_000 };
@@ -66,7 +66,7 @@ describe('admission', () => {
     await send({ prompt: talk(1, 1400) }).last;
     let writes = 0;
     context.failFile = (path) => {
-      // The second turn, as the slot goes to another conversation; what is read later may be read.
+      // Fails the write of the second turn, when the slot goes to another conversation. Later reads succeed.
       if (!path.endsWith('0.state') && ++writes === 1) throw new Error('no space');
     };
     await send({ prompt: talk(3) }).last;

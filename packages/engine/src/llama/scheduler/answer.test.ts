@@ -7,7 +7,7 @@ import { PlainParser } from '../parsers/output-parser.ts';
 import { TokenDecoder, TokenTexts } from '../request/token-text.ts';
 import { Answer } from './answer.ts';
 
-/** A token for each character. */
+/** One token per character. */
 const TEXTS = new TokenTexts(
   {
     bytesOf: (token) => new TextEncoder().encode(String.fromCodePoint(token)),
@@ -19,10 +19,10 @@ const TEXTS = new TokenTexts(
 
 const CALL = '<tool_call>\n{"name": "get", "arguments": {}}\n</tool_call>\n';
 
-/** Complete but for its end marker: the parser knows it for a call only when the answer has ended. */
+/** Complete except for its end marker: the parser detects the call only when the answer has ended. */
 const UNCLOSED = '<tool_call>\n{"arguments": {"b": 1}, "name": "get"}';
 
-/** What the consumer gets of an answer that may make one call, and how it ended. */
+/** The items of an answer with at most one call, and its finish reason. */
 function readAnswer(text: string, options: { stop?: string[]; maxTokens?: number } = {}) {
   const parser = chooseParser(
     { reasoning: { open: '<think>', close: '</think>' }, tools: HERMES, markers: [] },

@@ -16,7 +16,7 @@ const slot = (id: number, cells: readonly number[], overrides: Partial<Slot> = {
   ...overrides,
 });
 
-/** As a model sees the slots whose cells can be cut anywhere. */
+/** Candidates for slots whose cells can be cut anywhere. */
 const seenBy = (prompt: readonly number[], slots: readonly Slot[]): SlotCandidate[] =>
   slots.map((one) => {
     const shared = sharedTokens(one.cells, prompt);

@@ -123,7 +123,7 @@ describe('PrincipalQueue', () => {
             if (small !== undefined) queue.add(request(small.principal, round, small.slots));
             const taken = queue.take(({ slots }) => slots <= free);
             if (taken?.slots === 4) return;
-            // Slots that nobody takes run empty, those that are taken stay so.
+            // Slots that are not assigned become free; assigned slots stay busy.
             free = taken === undefined ? 4 : 2;
           }
           throw new Error('it never got them');

@@ -12,7 +12,7 @@ const textOf = (tokens: readonly Token[]): SlotText => ({
   at: (index) => tokens[index] ?? -1,
 });
 
-/** What the latest earlier place with the same three tokens goes on with. */
+/** The tokens after the latest earlier occurrence of the same three tokens. */
 function expected(tokens: readonly Token[], most: number): Token[] {
   const key = tokens.slice(-3).join();
   for (let end = tokens.length - 1; end >= 3; end--)
