@@ -138,7 +138,7 @@ async function compareFirstToken(options: MeasureOptions): Promise<Pair[]> {
   return pairs;
 }
 
-export interface Contest {
+export interface Comparison {
   /** Milliseconds, as `ours`. */
   readonly native: (run: NativeRun) => number;
   readonly ours: () => Promise<number>;
@@ -151,14 +151,14 @@ export interface Contest {
 export async function inTurns(
   { pairs, program }: MeasureOptions,
   load: NativeLoad,
-  contest: Contest,
+  comparison: Comparison,
 ): Promise<Pair[]> {
   using native = await NativeRuns.start(program, load);
   const out: Pair[] = [];
   for (let pair = 0; pair < pairs; pair++) {
     const turns: Pair[] = [];
-    for (let turn = 0; turn < contest.turns; turn++)
-      turns.push(await oneTurn(native, contest, (pair + turn) % 2 === 0));
+    for (let turn = 0; turn < comparison.turns; turn++)
+      turns.push(await oneTurn(native, comparison, (pair + turn) % 2 === 0));
     const sum = (of: (turn: Pair) => number): number =>
       turns.reduce((total, turn) => total + of(turn), 0);
     out.push({
@@ -174,16 +174,16 @@ export async function inTurns(
 
 async function oneTurn(
   native: NativeRuns,
-  contest: Contest,
+  comparison: Comparison,
   isNativeFirst: boolean,
 ): Promise<Pair> {
   const early = isNativeFirst ? await native.next() : undefined;
-  const [engineMs, clientMs] = [cpuMs(contest.pid), cpuMs(process.pid)];
-  const ours = await contest.ours();
-  const oursCpuMs = cpuMs(contest.pid) - engineMs;
+  const [engineMs, clientMs] = [cpuMs(comparison.pid), cpuMs(process.pid)];
+  const ours = await comparison.ours();
+  const oursCpuMs = cpuMs(comparison.pid) - engineMs;
   const clientCpuMs = cpuMs(process.pid) - clientMs;
   const run = early ?? (await native.next());
-  return { native: contest.native(run), ours, nativeCpuMs: run.cpuMs, oursCpuMs, clientCpuMs };
+  return { native: comparison.native(run), ours, nativeCpuMs: run.cpuMs, oursCpuMs, clientCpuMs };
 }
 
 /** First token of the second turn of a long chat ÷ of its first turn, and the time until a cancelled prefill ends. */

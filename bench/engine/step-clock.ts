@@ -34,7 +34,7 @@ function watch(native: NativeContext): void {
       decodedMs = performance.now();
     });
   };
-  const timedDraw = (...args: Parameters<typeof sampleToken>): Promise<unknown> => {
+  const timedSample = (...args: Parameters<typeof sampleToken>): Promise<unknown> => {
     beforeDrawMs = performance.now() - decodedMs;
     return sampleToken(...args).then((drawn: unknown) => {
       drawnMs = performance.now();
@@ -43,7 +43,7 @@ function watch(native: NativeContext): void {
   };
   Object.defineProperties(native, {
     decodeBatch: { value: timedDecode },
-    sampleToken: { value: timedDraw },
+    sampleToken: { value: timedSample },
   });
 }
 

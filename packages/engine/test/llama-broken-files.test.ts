@@ -73,7 +73,7 @@ describe('a broken model file', () => {
 
     await expect(loadTiny({ modelPath })).rejects.toMatchObject({
       code: 'model_load_failed',
-      message: expect.stringContaining('holds a LoRA adapter'),
+      message: expect.stringContaining('is a LoRA adapter'),
     });
   });
 

@@ -269,13 +269,13 @@ describe('a request in the idiom of another server', () => {
     },
   );
 
-  test('reasoning.exclude is refused by name', async () => {
+  test('with reasoning.exclude is refused by name', async () => {
     const { last } = await answer(engine, { messages, reasoning: { exclude: true } });
 
     expect(last).toMatchObject({ code: 'invalid_request', param: 'reasoning.exclude' });
   });
 
-  test('images in a member of a message are refused, and an empty list is accepted', async () => {
+  test('with images in a member of a message is refused, and with an empty list of them is accepted', async () => {
     const withImages = (images: readonly string[]) =>
       answer(engine, { messages: [{ ...user('What is this?'), images }], max_tokens: 1 });
 

@@ -46,7 +46,7 @@ function answerOne(answering: Answering, prompt: ReadPrompt): void {
   const { tokens, maxTokens, echo } = prompt;
   const indexes = Array.from({ length: sampling.choices }, (_, index) => index);
   if (echo !== '') events.push(echoOf(echo, indexes));
-  if (maxTokens === 0) return events.push(nothingWritten(tokens.length, indexes));
+  if (maxTokens === 0) return events.push(emptyAnswer(tokens.length, indexes));
   const answers = indexes.map(
     (index) =>
       new Answer({
@@ -80,7 +80,7 @@ const echoOf = (text: string, indexes: readonly number[]): EngineEvent => ({
 });
 
 /** The end of an answer whose token limit is 0. */
-const nothingWritten = (promptTokens: number, indexes: readonly number[]): EngineEvent => ({
+const emptyAnswer = (promptTokens: number, indexes: readonly number[]): EngineEvent => ({
   type: 'done',
   finish: indexes.map(() => ({ reason: 'length' })),
   usage: { promptTokens, completionTokens: 0, cachedTokens: 0, reasoningTokens: 0 },

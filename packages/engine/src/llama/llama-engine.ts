@@ -100,7 +100,7 @@ class LlamaEngine implements Engine {
     signal.addEventListener('abort', onAbort, { once: true });
     const events = new EventBuffer({
       onRoom: () => this.#loaded?.wake(),
-      onLeave: onAbort,
+      onConsumerStop: onAbort,
       onEnd: () => signal.removeEventListener('abort', onAbort),
     });
     if (signal.aborted) onAbort();

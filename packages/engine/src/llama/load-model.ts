@@ -160,14 +160,14 @@ export async function checkFiles({ modelPath, lora, draft }: EngineLoadSpec): Pr
 async function checkModelFile(path: string): Promise<void> {
   const { metadata } = await checkFile(path);
   const holds = metadata.get('general.type')?.value;
-  if (holds === 'adapter') throw unfit(path, 'it holds a LoRA adapter, not a model (see lora)');
-  if (holds === 'mmproj') throw unfit(path, 'it holds the projector of a model, not a model');
+  if (holds === 'adapter') throw unfit(path, 'it is a LoRA adapter, not a model (use lora for it)');
+  if (holds === 'mmproj') throw unfit(path, 'it is the projector of a model, not a model');
 }
 
 /** Checks for the most common mistakes before the library is called, because its errors do not name the cause. */
 async function checkFile(path: string): Promise<GgufHeader> {
   const info = await stat(path).catch((error: unknown) => {
-    throw unfit(path, 'there is no such file', error);
+    throw unfit(path, 'the file does not exist', error);
   });
   if (!info.isFile()) throw unfit(path, 'it is not a file');
   const reading = await readGgufFile(path).catch((error: unknown) => {
@@ -211,7 +211,7 @@ async function deviceHint(backend: Backend, error: unknown): Promise<string> {
   const said = error instanceof Error ? error.message || error.name : String(error);
   const isGpu = backend === 'cuda' || backend === 'vulkan';
   return isGpu && kernels === undefined
-    ? `the package of its kernels is not installed (run npm install without --cpu)`
+    ? `its kernel package is not installed (run npm install without --cpu)`
     : `${DEVICE_NEEDS[backend]}. The library says: ${said}`;
 }
 

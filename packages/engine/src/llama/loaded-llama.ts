@@ -270,7 +270,7 @@ function compileTemplate(
     const said = error instanceof Error ? error.message : String(error);
     throw new CortexError(
       'model_load_failed',
-      `Cannot load ${modelPath}: its chat template is broken: ${said}`,
+      `Cannot load ${modelPath}: its chat template is invalid: ${said}`,
       { cause: error },
     );
   }

@@ -54,7 +54,7 @@ export class Logprobs {
     const { keep, tokens, top } = wanted;
     const idle = this.#idle.get(keep) ?? [];
     this.#idle.set(keep, idle);
-    const chain = idle.pop() ?? this.#model.createSampler(keep === 0 ? NEUTRAL : keeping(keep));
+    const chain = idle.pop() ?? this.#model.createSampler(keep === 0 ? NEUTRAL : topKConfig(keep));
     const isSelectedWanted = keep === 0;
     const [, , , pairs = [], weight = 1] = await this.#context
       .sampleToken(
@@ -81,4 +81,4 @@ export class Logprobs {
 const NEUTRAL = { temperature: 0, topP: 1, minP: 0, seed: 0 } as const;
 
 /** Keeps the `topK` most likely tokens with unchanged logits. */
-const keeping = (topK: number) => ({ temperature: 1, topK, topP: 1, minP: 0, seed: 0 });
+const topKConfig = (topK: number) => ({ temperature: 1, topK, topP: 1, minP: 0, seed: 0 });

@@ -176,7 +176,7 @@ export class Tokenizer {
     if (wrong < 0) return;
     throw new CortexError(
       'invalid_request',
-      `"${param}[${wrong}]": the vocabulary has the tokens 0 to ${size - 1}.`,
+      `"${param}[${wrong}]" must be a token of the vocabulary, 0 to ${size - 1}.`,
       { param: `${param}[${wrong}]` },
     );
   }

@@ -48,7 +48,7 @@ function givenTokens(
   if (wrong < 0) return Uint32Array.from(input);
   throw new CortexError(
     'invalid_request',
-    `"${param}[${wrong}]": the vocabulary has the tokens 0 to ${size - 1}.`,
+    `"${param}[${wrong}]" must be a token of the vocabulary, 0 to ${size - 1}.`,
     { param: `${param}[${wrong}]` },
   );
 }

@@ -219,16 +219,14 @@ export class PooledModel {
     if (!isMatryoshka([...model.names, modelId])) {
       throw new CortexError(
         'unsupported_parameter',
-        `"dimensions": vectors of this model always have ${size} dimensions.`,
+        `"dimensions" is not supported: vectors of this model always have ${size} dimensions.`,
         { param },
       );
     }
     if (Number.isInteger(asked) && asked >= 1 && asked <= size) return asked;
-    throw new CortexError(
-      'invalid_request',
-      `"dimensions": vectors of this model have 1 to ${size} dimensions.`,
-      { param },
-    );
+    throw new CortexError('invalid_request', `"dimensions" must be 1 to ${size} for this model.`, {
+      param,
+    });
   }
 }
 

@@ -69,7 +69,7 @@ export class PromptCache {
   readonly #options: PromptCacheOptions;
   #entries: CacheEntry[] = [];
   #samples: SizeSample[] = [];
-  readonly #told = new Set<string>();
+  readonly #logged = new Set<string>();
   #files = 0;
   #fileMoves = 0;
   #uses = 0;
@@ -173,7 +173,7 @@ export class PromptCache {
       this.#hits++;
     } catch (error) {
       cells.drop(slot);
-      this.#tell('read', error);
+      this.#logOnce('read', error);
       await this.#drop(entry);
     }
   }
@@ -197,7 +197,7 @@ export class PromptCache {
       await copyFile(source.path, path);
       return source.bytes;
     } catch (error) {
-      this.#tell('written', error);
+      this.#logOnce('written', error);
       await rm(path, { force: true });
       return undefined;
     }
@@ -212,7 +212,7 @@ export class PromptCache {
       this.#sample({ tokens: tokens.length, bytes });
       return bytes;
     } catch (error) {
-      this.#tell('written', error);
+      this.#logOnce('written', error);
       await rm(path, { force: true });
       return undefined;
     }
@@ -233,9 +233,9 @@ export class PromptCache {
     ];
   }
 
-  #tell(done: 'read' | 'written', error: unknown): void {
-    if (this.#told.has(done)) return;
-    this.#told.add(done);
+  #logOnce(done: 'read' | 'written', error: unknown): void {
+    if (this.#logged.has(done)) return;
+    this.#logged.add(done);
     const said = error instanceof Error ? error.message : String(error);
     this.#options.log(
       `prompt cache: saved cells could not be ${done} (${said}). Prompts are decoded again; later errors are not logged`,

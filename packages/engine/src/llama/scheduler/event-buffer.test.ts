@@ -13,7 +13,7 @@ function create() {
   const heard: string[] = [];
   const buffer = new EventBuffer({
     onRoom: () => heard.push('room'),
-    onLeave: () => heard.push('leave'),
+    onConsumerStop: () => heard.push('leave'),
     onEnd: () => heard.push('end'),
   });
   return { buffer, heard };

@@ -10,7 +10,7 @@ export interface EventBufferListeners {
   /** Called when the consumer has taken enough for the request to continue. */
   readonly onRoom: () => void;
   /** Called when the consumer stops before the last event. */
-  readonly onLeave: () => void;
+  readonly onConsumerStop: () => void;
   /** The last event was pushed, or the consumer has stopped. */
   readonly onEnd?: () => void;
 }
@@ -68,7 +68,7 @@ export class EventBuffer implements AsyncIterableIterator<EngineEvent, undefined
     this.#items = 0;
     if (!this.#isEnded) {
       this.#end();
-      this.#listeners.onLeave();
+      this.#listeners.onConsumerStop();
     }
     this.#waiting?.({ done: true, value: undefined });
     this.#waiting = undefined;

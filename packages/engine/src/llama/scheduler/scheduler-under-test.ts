@@ -113,7 +113,7 @@ function sendTo(scheduler: Scheduler, request: SentRequest) {
   const abort = new AbortController();
   const events = new EventBuffer({
     onRoom: () => scheduler.wake(),
-    onLeave: () => abort.abort(),
+    onConsumerStop: () => abort.abort(),
   });
   const { maxTokens = 4, n = 1, stop = [] } = request;
   const body = { seed: request.seed ?? 1, n, logit_bias: request.logitBias };

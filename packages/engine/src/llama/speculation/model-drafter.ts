@@ -44,9 +44,9 @@ export class ModelDrafter implements Drafter {
     );
     while (active.length > 0) {
       // The last draft token is not decoded, because its logits are not needed.
-      const goingOn = active.filter(({ request, drafted }) => drafted.length < request.most);
+      const unfinished = active.filter(({ request, drafted }) => drafted.length < request.most);
       active = await this.#read(
-        goingOn.map((draft) => ({ draft, tokens: draft.drafted.slice(-1) })),
+        unfinished.map((draft) => ({ draft, tokens: draft.drafted.slice(-1) })),
       );
     }
     return drafts.map(({ drafted }) => drafted);
