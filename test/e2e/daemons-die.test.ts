@@ -28,7 +28,7 @@ describe('cortex up', () => {
     process.kill(neuron.pid, 'SIGKILL');
 
     await eventually('the engines to end', () => !engines.some(({ pid }) => isRunning(pid)), 2000);
-    await up.program.printed('neuron runs again');
+    await up.program.printed('neuron is running again');
     await eventually('requests to be answered again', serves, 30_000);
     expect(engines.length).toBeGreaterThan(0);
     expect((await fetch(`${up.node}/health`)).status).toBe(200);
@@ -43,7 +43,7 @@ describe('cortex up', () => {
 
     process.kill(gateway.pid, 'SIGKILL');
 
-    await up.program.printed('cortex runs again');
+    await up.program.printed('cortex is running again');
     await eventually('requests to be answered again', () => serves().catch(() => false), 30_000);
     expect((await fetch(`${up.metrics}/metrics`)).status).toBe(200);
   }, 60_000);
@@ -66,7 +66,7 @@ describe('cortex up', () => {
     const startedMs = performance.now();
 
     up.program.interrupt();
-    await up.program.printed('Ending');
+    await up.program.printed('Shutting down');
     const again = setTimeout(() => {
       if (isRunning(up.program.pid)) up.program.interrupt();
     }, 1100);
@@ -85,7 +85,7 @@ test('SIGTERM to npm start ends npm and every process that cortex up started', a
 
   up.program.child.kill('SIGTERM');
 
-  await up.program.printed('Ending');
+  await up.program.printed('Shutting down');
   await eventually('everything to end', () => !below.some(({ pid }) => isRunning(pid)), 6000);
   expect(below.length).toBeGreaterThan(4);
 }, 60_000);

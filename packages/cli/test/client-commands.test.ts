@@ -53,7 +53,7 @@ describe('cortex models', () => {
     expect(await run(modelsCommand(context))).toContain('models_dir');
   });
 
-  test('prints JSON for scripts', async () => {
+  test('prints JSON with --json', async () => {
     const { client, context, run } = fixture();
 
     expect(JSON.parse(await run(modelsCommand(context), '--json'))).toEqual(client.listed);

@@ -70,7 +70,7 @@ describe('the command line', () => {
     [['chat']],
     [['config']],
     [['config', 'check']],
-  ])('explains itself: %p --help', async (command) => {
+  ])('prints help for %p --help', async (command) => {
     const { code, printed } = await run(...command, '--help');
 
     expect(code).toBe(0);

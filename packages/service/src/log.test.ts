@@ -46,7 +46,7 @@ describe('the log level', () => {
     expect(read()).toHaveLength(1);
   });
 
-  test('is the configured one, and an unknown level is an error', () => {
+  test('is the configured one, and an unknown one is refused', () => {
     const { log, read } = logTo('debug');
 
     log.debug('yes');

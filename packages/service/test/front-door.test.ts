@@ -38,7 +38,7 @@ describe('a request', () => {
     'GET /health HTTP/1.1\r\nHost: \r\nConnection: close',
     'GET /health HTTP/1.1\r\nHost: any.name.at.all\r\nConnection: close',
     'GET /health/?probe=1 HTTP/1.1\r\nHost: a\r\nConnection: close',
-  ])('is served at its path without a Host, or with any valid one: %p', async (head) => {
+  ])('without a Host or with a valid one is served: %p', async (head) => {
     const answer = await ask(head);
 
     expect(statusOf(answer)).toBe(200);
@@ -171,7 +171,7 @@ describe('a web page', () => {
     },
   );
 
-  test('is not assumed for requests without an Origin: any Host and content type are served', async () => {
+  test('has an Origin: without one, any Host and content type are served', async () => {
     const answer = await call('/admin', { method: 'POST', host: 'any.example', body: '{}' });
 
     expect(answer.status).toBe(200);

@@ -205,7 +205,7 @@ test('under Bun without a raised fetch limit the launcher is replaced, and the p
   expect(await ended(ready.pid)).toBeLessThan(2000);
 });
 
-describe('the launcher looks for Bun', () => {
+describe('the launcher finds Bun', () => {
   test('where the install script of npm puts it', () => {
     const folder = install((modules) => addPackage(modules, 'bun', 'bun.exe', 'real'));
 
@@ -231,7 +231,7 @@ describe('the launcher looks for Bun', () => {
     expect(findBun(folder, folder)).toEqual({ code: 0, output: join(folder, 'bun') });
   });
 
-  test('and ignores one that is too old', () => {
+  test('only if it is recent enough', () => {
     const folder = install((modules) =>
       writeFileSync(join(modules, '../bun'), '#!/bin/sh\necho 1.4.4\n', { mode: 0o755 }),
     );

@@ -73,7 +73,7 @@ const countDescriptors = (): Promise<number> =>
   );
 const runChild = () => spawnChild({ command: ['true'], onLine: () => undefined }).exited;
 
-test('starting children again and again leaves no descriptors open', async () => {
+test('starting and ending many children leaves no descriptors open', async () => {
   await runChild();
   const before = await countDescriptors();
 

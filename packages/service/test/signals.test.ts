@@ -24,7 +24,7 @@ test.each(['SIGTERM', 'SIGINT'] as const)('%s ends a daemon with exit code 0', a
   expect(await log).toContain('"msg":"ended"');
 });
 
-test('one Ctrl-C that arrives twice counts once', async () => {
+test('a Ctrl-C that is delivered twice counts once', async () => {
   const { child } = await start('quick');
 
   child.kill('SIGINT');
@@ -68,7 +68,7 @@ describe('an uncaught error ends a daemon', () => {
 
     expect(await child.exited).toBe(1);
     const line: unknown = JSON.parse(log.trim().split('\n').at(-1) ?? '');
-    expect(line).toMatchObject({ level: 'fatal', err: { message: 'nobody caught this' } });
+    expect(line).toMatchObject({ level: 'fatal', err: { message: 'uncaught test error' } });
   });
 });
 

@@ -51,8 +51,8 @@ function readAvailable(fd: number): string {
 
 describe('a daemon answers every request and ends on SIGTERM if its stderr', () => {
   const kinds: [string, () => number | 'pipe'][] = [
-    ['is a pipe that nobody reads', () => createPipe().write],
-    ['is a socket that nobody reads', () => 'pipe'],
+    ['is a pipe that nothing reads', () => createPipe().write],
+    ['is a socket that nothing reads', () => 'pipe'],
     ['is on a full disk', () => openSync('/dev/full', 'w')],
     [
       'is a pipe whose reader has closed it',

@@ -8,7 +8,7 @@ test.each([
   [{ NO_PROXY: 'unused', no_proxy: 'corp.example' }, 'corp.example,127.0.0.1'],
   [{ NO_PROXY: 'corp.example', no_proxy: '' }, 'corp.example,127.0.0.1'],
   [{ NO_PROXY: '127.0.0.1' }, '127.0.0.1'],
-])('the host is added to what %p lists, in both spellings', (given, hosts) => {
+])('the host is added to %p in both spellings of NO_PROXY', (given, hosts) => {
   const env: Record<string, string | undefined> = { ...given };
 
   bypassProxy('http://127.0.0.1:31313', env);
@@ -16,7 +16,7 @@ test.each([
   expect(env).toEqual({ NO_PROXY: hosts, no_proxy: hosts });
 });
 
-test('addresses and the name of this machine itself are loopback, others are not', () => {
+test('only localhost and loopback addresses are loopback URLs', () => {
   const isLoopback = (host: string): boolean => isLoopbackUrl(`http://${host}:31313`);
 
   expect(['localhost', '127.0.0.1', '127.8.9.1', '[::1]'].filter(isLoopback)).toHaveLength(4);

@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test';
 
 import { formatTable } from './format-table.ts';
 
-test('aligns text left and numbers right, and shows what is absent as a dash', () => {
+test('a table aligns text left and numbers right, and shows a missing value as a dash', () => {
   const table = formatTable(
     ['NODE', 'STATE', 'FREE MB'],
     [

@@ -69,7 +69,7 @@ describe('formatLogLine', () => {
     expect(format(JSON.stringify({ level: 'info', msg: 'polled' }))).toBeUndefined();
   });
 
-  test('shows a line that is not JSON as it is', () => {
+  test('shows a line that is not JSON unchanged', () => {
     expect(format('ggml: out of memory')).toBe('12:03:04  neuron: ggml: out of memory');
   });
 });

@@ -13,6 +13,6 @@ test.each([
   ['NEURON_STATE_DIR', 'state', join(process.cwd(), 'state')],
   ['--state-dir', 'state', join(process.cwd(), 'state')],
   ['default', '/var/lib/neuron', '/var/lib/neuron'],
-])('a path from %s, written %s, is %s', (origin, path, expected) => {
+])('a path whose origin is %s and whose text is %s is resolved to %s', (origin, path, expected) => {
   expect(resolveConfigPath(from(origin), 'state_dir', path)).toBe(expected);
 });

@@ -200,7 +200,7 @@ describe('an environment variable', () => {
       'gateway.cors_origins must be a list of text, not "*": write ["*"]',
     ],
     ['CORTEX_SLOTS', 'atuo', 'slots must be a whole number or "auto", not "atuo"'],
-  ])('%s=%j stops the start', (name, text, message) => {
+  ])('%s=%j is refused', (name, text, message) => {
     expect(refusal(undefined, { env: { [name]: text } }).message).toBe(`${name}: ${message}`);
   });
 });
@@ -287,14 +287,14 @@ describe('the start is refused for', () => {
     ['aliases.a.__proto__', '[aliases]\na = { model = "m", __proto__ = 1 }\n'],
     ['neurons[0].__proto__', '[[neurons]]\nname = "a"\n__proto__ = 1\n'],
     ['__proto__', '[__proto__]\nlisten = "a"\n'],
-  ])('the key %s, which would be dropped', (key, toml) => {
+  ])('the key %s, which cannot be a member of an object', (key, toml) => {
     const { message } = refusal(toml);
 
     expect(message).toEndWith(`: ${key}: the name "__proto__" is not allowed here`);
     expect(message).toMatch(/^cortex\.toml:\d+: [^\n]*$/);
   });
 
-  test('a text of the wrong format, with what it must be', () => {
+  test('text of the wrong format, with the expected format', () => {
     const name = z.string().regex(/^[a-z]+$/, 'must contain only letters');
     const schema = z.strictObject({ name, url: z.url() });
     writeFileSync(main, 'name = "a b"\nurl = "x"\n');

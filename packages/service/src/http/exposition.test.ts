@@ -7,8 +7,8 @@ import {
   metricsResponse,
 } from './exposition.ts';
 
-describe('metrics as Prometheus text', () => {
-  test('a histogram renders cumulative buckets, sum and count', async () => {
+describe('the metrics page', () => {
+  test('renders cumulative buckets, sum and count of a histogram', async () => {
     const family = createHistogramFamily({
       name: 'cortex_test_seconds',
       help: 'Test.',
@@ -46,14 +46,14 @@ cortex_test_seconds_count{api="chat"} 4
     [-Infinity, '-Inf'],
     [Number.NaN, 'NaN'],
     [1e21, '1e+21'],
-  ])('the value %p is written as %s', (value, text) => {
+  ])('writes the value %p as %s', (value, text) => {
     const family = createGaugeFamily({ name: 'g', help: 'Test.', labels: [] });
     family.series([]).value = value;
 
     expect(family.render()).toEndWith(`g ${text}\n`);
   });
 
-  test('a family without series renders nothing, and pruned series disappear', () => {
+  test('renders nothing for a family without series, and no pruned series', () => {
     const family = createCounterFamily({ name: 'c', help: 'Test.', labels: ['model'] });
     expect(family.render()).toBe('');
 

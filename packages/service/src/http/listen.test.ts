@@ -10,7 +10,7 @@ test.each([
   ['localhost:80', 'localhost', 80],
   ['[::1]:0', '::1', 0],
   ['[::]:65535', '::', 65_535],
-])('%s is read', (text, hostname, port) => {
+])('the address %s is parsed', (text, hostname, port) => {
   expect(parseListen(text, 'listen')).toEqual({ hostname, port });
 });
 
@@ -27,7 +27,7 @@ test.each([
   'a:1 ',
   '*:1',
   'http://a:1',
-])('%p is refused, naming the key', (text) => {
+])('the address %p is refused with an error that names the key', (text) => {
   expect(() => parseListen(text, 'gateway.listen')).toThrow(ConfigError);
   expect(() => parseListen(text, 'gateway.listen')).toThrow(/^gateway\.listen = /);
 });
@@ -39,7 +39,7 @@ test.each([
   ['fe80::1:80', '"[fe80::1]:80"'],
   ['localhost', 'host:port, such as 127.0.0.1:31313'],
   ['localhost:99999', 'host:port, such as 127.0.0.1:31313'],
-])('the refusal of %p says what to write', (text, advice) => {
+])('the error for the address %p says what to write', (text, advice) => {
   const origins = new Map([['listen', 'neuron.toml:3']]);
 
   expect(() => parseListen(text, 'listen', origins)).toThrow(

@@ -42,7 +42,7 @@ describe('cors_origins', () => {
     ['chrome-extension://', '"chrome-extension://*"'],
     ['chrome-extension://abc/page.html', '"chrome-extension://*"'],
     [' https://chat.example', '"https://chat.example"'],
-  ])('refuses %p and names what to write: %s', (entry, suggestion) => {
+  ])('refuses %p and suggests %s', (entry, suggestion) => {
     expect(corsOriginProblem(entry)).toContain(`write`);
     expect(corsOriginProblem(entry)).toContain(suggestion);
   });
@@ -70,7 +70,7 @@ describe('allowed_hosts', () => {
     ['Cortex.Example', '"cortex.example"'],
     ['cortex.example/', '"cortex.example"'],
     ['*.example', '"cortex.example"'],
-  ])('refuses %p and names what to write: %s', (entry, suggestion) => {
+  ])('refuses %p and suggests %s', (entry, suggestion) => {
     expect(allowedHostProblem(entry)).toContain(`write ${suggestion}`);
   });
 });
@@ -87,7 +87,7 @@ test.each([
   'a.home.arpa',
   'app.localhost',
   'cortex.example:443',
-])('a page may have come from the Host %p', (host) => {
+])('a page with the Host %p belongs to this server', (host) => {
   expect(isOwnName(host, new Set(['cortex.example']))).toBe(true);
 });
 
@@ -107,6 +107,6 @@ test.each([
   ['http://10.0.0.5', '10.0.0.5:31313', false],
   ['chrome-extension://10.0.0.5', '10.0.0.5', false],
   ['null', '', false],
-])('the origin %p is that of the Host %p: %p', (origin, host, isSame) => {
+])('the origin %p matches the Host %p: %p', (origin, host, isSame) => {
   expect(isSameHost(origin, host)).toBe(isSame);
 });

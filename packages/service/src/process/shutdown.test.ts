@@ -87,11 +87,11 @@ test('a shutdown that the program itself begins drains once', async () => {
     return Promise.resolve();
   });
 
-  installed.begin('parent is gone');
-  installed.begin('parent is gone');
+  installed.begin('parent has ended');
+  installed.begin('parent has ended');
   process.emit('SIGTERM');
 
   expect(await exited).toBe(0);
   expect(drains).toBe(1);
-  expect(installed.signal.reason).toEqual(new Error('parent is gone'));
+  expect(installed.signal.reason).toEqual(new Error('parent has ended'));
 });
