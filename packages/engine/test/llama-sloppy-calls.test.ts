@@ -43,7 +43,8 @@ function readBoth(family: FamilyCalls, answer: string) {
     });
     const { text, reasoning, calls } = readAll(parser, pieces, 'finished');
     const args = calls.map((call) => JSON.parse(call.arguments));
-    return { text, reasoning, args, isCallCut: parser.isCallCut };
+    const names = calls.map((call) => call.name);
+    return { text, reasoning, names, args, isCallCut: parser.isCallCut };
   });
   expect(split).toEqual(whole);
   if (whole === undefined) throw new Error('nothing was read');
@@ -204,6 +205,46 @@ describe.each(tagged)('a careless call of %s', (_, family) => {
   });
 });
 
+const OUTER = {
+  'qwen3-coder': ['<tool_call>\n', '\n</tool_call>'],
+  'qwen3.5': ['<tool_call>\n', '\n</tool_call>'],
+  seed: ['<seed:tool_call>', '</seed:tool_call>'],
+  glm: ['<tool_call>', '</tool_call>'],
+};
+
+describe.each(Object.entries(OUTER))('a careless call of %s', (name, [open = '', close]) => {
+  const family = TAGGED_FAMILIES[name];
+  const json = '{"name": "search", "arguments": {"query": "a", "limit": 5}}';
+
+  test('in JSON between the tags of the family is a call', () => {
+    if (family === undefined) throw new Error(`no family ${name}`);
+
+    expect(read({ ...family, open }, `${json}${close} Done.`, '')).toEqual({
+      text: ' Done.',
+      args: [{ query: 'a', limit: 5 }],
+    });
+    expect(read({ ...family, open }, json, '')).toEqual(one({ query: 'a', limit: 5 }));
+  });
+
+  test('in other JSON between the tags of the family is content', () => {
+    if (family === undefined) throw new Error(`no family ${name}`);
+    const other = `{"query": "a"}${close}`;
+
+    expect(read({ ...family, open }, other, '')).toEqual({ text: open + other, args: [] });
+  });
+});
+
+test('a function name in quotes names the tool without them', () => {
+  const family = TAGGED_FAMILIES['qwen3-coder'];
+  if (family === undefined) throw new Error('no family qwen3-coder');
+  const open = family.open.replace('=search', '="search"');
+  const answer = `${open}${family.key('limit')}5${family.endValue}${family.close}`;
+
+  // The schema of the tool makes the value a number.
+  expect(readBoth(family, answer).args).toEqual([{ limit: 5 }]);
+  expect(readBoth(family, answer).names).toEqual(['search']);
+});
+
 describe.each(Object.entries(LITERAL_FAMILIES))('a careless call of %s', (_, family) => {
   const { member, text, close } = family;
 
@@ -253,7 +294,7 @@ describe.each(thinking)('reasoning of %s', (name, family) => {
   test('that is never closed yields the call in it', () => {
     const answered = readBoth(family, `${think}I will look.\n${open}${args}${close}`);
 
-    expect(answered).toEqual({
+    expect(answered).toMatchObject({
       text: '',
       reasoning: 'I will look.',
       args: [{ query: 'a' }],

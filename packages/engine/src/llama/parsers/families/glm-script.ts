@@ -1,6 +1,7 @@
 import type { CallableTool } from '../../../grammar/answer-grammar.ts';
 import type { AnswerText, Script } from '../answer-text.ts';
 import { callsBehind, MAX_HEAD_CHARS, readOneOf } from '../script-steps.ts';
+import { readJsonBetweenTags } from './json-between-tags.ts';
 import { isCutShort, readParameter, type ValueTags } from './parameter-script.ts';
 import { ParameterTypes } from './parameter-types.ts';
 
@@ -13,14 +14,17 @@ const END_VALUE = '</arg_value>';
 const HEAD = /^\s*([\w./:-]+)\s*(?:<arg_key>|<\/tool_call>)$/;
 const HEAD_START = /^\s*[\w./:-]*\s*(?:<\/?[a-z_]*>?)?$/;
 
-/** Calls as a name, and key-value pairs between tags. A call starts at the tag after its name. */
+/**
+ * Calls as a name, and key-value pairs between tags. A call starts at the tag after its name. Between the outer tags,
+ * models may also write a call in JSON.
+ */
 export const readGlm = (text: AnswerText, tools: readonly CallableTool[]): Script<void> =>
   callsBehind(text, [OPEN], () => readCall(text, tools));
 
 /** False: it is not a call, and the text read is held. */
 function* readCall(text: AnswerText, tools: readonly CallableTool[]): Script<boolean> {
   const name = yield* readName(text);
-  if (name === undefined) return false;
+  if (name === undefined) return yield* readJsonBetweenTags(text, CLOSE);
   text.beginCall(name);
   const types = new ParameterTypes(tools.find((tool) => tool.name === name)?.parameters);
   yield* readParameters(text, types);

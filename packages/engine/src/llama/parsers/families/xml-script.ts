@@ -1,6 +1,7 @@
 import type { CallableTool } from '../../../grammar/answer-grammar.ts';
 import type { AnswerText, Script } from '../answer-text.ts';
 import { contentUntil, isTooLong, readOneOf } from '../script-steps.ts';
+import { readJsonBetweenTags, skipClose } from './json-between-tags.ts';
 import { isCutShort, readParameter, type ValueTags } from './parameter-script.ts';
 import { ParameterTypes } from './parameter-types.ts';
 
@@ -26,6 +27,7 @@ const END_PARAMETER = '</parameter>';
  *
  * A call starts at its first parameter or its end. Models may omit the outer marker; then a function is a call only if
  * the tool is offered.
+ * Between the outer markers, models may also write a call in JSON.
  */
 export function* readXmlCalls(text: AnswerText, request: XmlRequest): Script<void> {
   const { markers, tools } = request;
@@ -37,6 +39,7 @@ export function* readXmlCalls(text: AnswerText, request: XmlRequest): Script<voi
     if (isWrapped) {
       const isFunction = (yield* readOneOf(text, [FUNCTION])) !== undefined;
       if (!isFunction) {
+        if (yield* readJsonBetweenTags(text, markers.close)) continue;
         text.content(before);
         text.reread();
         continue;
@@ -67,7 +70,11 @@ export function* readXmlCalls(text: AnswerText, request: XmlRequest): Script<voi
 function* readName(text: AnswerText): Script<string | undefined> {
   while (yield* text.more()) {
     if (text.held.endsWith('>')) {
-      const name = text.held.slice(0, -1).trim();
+      // Some models quote it, as an attribute.
+      const name = text.held
+        .slice(0, -1)
+        .trim()
+        .replace(/^(["'])(.*)\1$/, '$2');
       return name === '' ? undefined : name;
     }
     if (isTooLong(text) || /[<\n]$/.test(text.held)) return undefined;
@@ -124,10 +131,4 @@ function* readParameters(text: AnswerText, call: CallRequest): Script<boolean> {
     if (!(yield* readParameter(text, { key, isFirst, types, others, tags: valueTags })))
       return false;
   }
-}
-
-function* skipClose(text: AnswerText, close: string): Script<void> {
-  const marker = yield* readOneOf(text, [close]);
-  if (marker !== undefined || isCutShort(text.held, [close])) text.take();
-  else text.reread();
 }
