@@ -167,7 +167,7 @@ async function createNeuron(config: NeuronConfig, log: Logger, parts: NeuronPart
   });
   const probe = new Probe({
     cpu: createProbeProcess(),
-    gpu: createProbeProcess(() => ledger.visit()),
+    gpu: createProbeProcess(() => ledger.trackProbe()),
     facts: new FileFactsStore(join(stateDir, 'probe'), { version: PRODUCT_VERSION, writer }),
     nowMs: () => clock.nowMs(),
     log,

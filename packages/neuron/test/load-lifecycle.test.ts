@@ -317,19 +317,16 @@ describe('a failed load', () => {
   test.each([
     ['draft', { draft: 'helper' }],
     ['lora', { lora: [{ source: 'file:helper.gguf' }] }],
-  ])(
-    'a load is tried at once when the file of its %s is put in its place',
-    async (_name, fields) => {
-      const engines = counted(scriptedEngine());
-      await using neuron = await TestNeuron.start({ parts: { startEngine: engines.start } });
-      expect((await load(neuron, fields)).status).toBe(422);
+  ])('is tried again at once when the missing file of its %s was added', async (_name, fields) => {
+    const engines = counted(scriptedEngine());
+    await using neuron = await TestNeuron.start({ parts: { startEngine: engines.start } });
+    expect((await load(neuron, fields)).status).toBe(422);
 
-      writeFileSync(join(neuron.modelsDir, 'helper.gguf'), 'GGUF');
+    writeFileSync(join(neuron.modelsDir, 'helper.gguf'), 'GGUF');
 
-      await load(neuron, fields);
-      expect(engines.count()).toBe(1);
-    },
-  );
+    await load(neuron, fields);
+    expect(engines.count()).toBe(1);
+  });
 
   test('is no longer listed once its file was put back, without a new call', async () => {
     await using neuron = await TestNeuron.start({ parts: { startEngine: scriptedEngine() } });

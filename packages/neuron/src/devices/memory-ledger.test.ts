@@ -160,11 +160,11 @@ describe('the memory budget of a load', () => {
   test('includes the memory of a process that only inspects a file', async () => {
     const machine = new Machine([8000]);
     await machine.budget('a', onCards(0));
-    const leave = machine.ledger.visit();
+    const probeEnded = machine.ledger.trackProbe();
     machine.use(0, 400);
 
     expect(await machine.budget('a', onCards(0))).toMatchObject({ vramMib: 7500 });
-    leave();
+    probeEnded();
     machine.use(0, -400);
     expect(await machine.budget('a', onCards(0))).toMatchObject({ vramMib: 7500 });
     machine.use(0, 400);

@@ -55,7 +55,7 @@ export interface PlacedBudget {
 /** How often a load is planned again because another load or program took the memory. */
 const MAX_PLANS = 8;
 /** More than the driver context of a process that inspects a file. */
-const VISITOR_MIB = 1024;
+const PROBE_MIB = 1024;
 
 /**
  * The free memory of a GPU is its total, less the reserve, less the memory of other programs, less the memory that
@@ -68,8 +68,8 @@ export class MemoryLedger {
   readonly #options: MemoryLedgerOptions;
   readonly #holdings = new Map<string, Holding>();
   readonly #foreignMib = new Map<number, number>();
-  /** When each process ended, monotonic; undefined while it runs. */
-  readonly #visitors = new Set<{ leftMs: number | undefined }>();
+  /** When each probe process on a GPU ended, monotonic; undefined while it runs. */
+  readonly #probes = new Set<{ endedMs: number | undefined }>();
   #releases = 0;
 
   constructor(options: MemoryLedgerOptions) {
@@ -132,11 +132,11 @@ export class MemoryLedger {
   }
 
   /** Accounts for a process that inspects files on the GPUs, until the returned function is called. */
-  visit(): () => void {
-    const visitor: { leftMs: number | undefined } = { leftMs: undefined };
-    this.#visitors.add(visitor);
+  trackProbe(): () => void {
+    const probe: { endedMs: number | undefined } = { endedMs: undefined };
+    this.#probes.add(probe);
     return () => {
-      visitor.leftMs = this.#nowMs();
+      probe.endedMs = this.#nowMs();
     };
   }
 
@@ -209,14 +209,14 @@ export class MemoryLedger {
   /** Updates the memory of other programs from the last answer of the driver. */
   #observe(): void {
     const { gpus, askedMs } = this.#options.readings();
-    for (const visitor of this.#visitors) {
-      if ((visitor.leftMs ?? Infinity) <= askedMs) this.#visitors.delete(visitor);
+    for (const probe of this.#probes) {
+      if ((probe.endedMs ?? Infinity) <= askedMs) this.#probes.delete(probe);
     }
-    const visitors = Array.from(this.#visitors, () => ({ mib: VISITOR_MIB, isShown: false }));
+    const probes = Array.from(this.#probes, () => ({ mib: PROBE_MIB, isShown: false }));
     for (const gpu of gpus) {
       const usedMib = usedMibOf(gpu);
       if (usedMib === undefined) continue;
-      const shares = [...this.#shares(gpu.index, () => true), ...visitors];
+      const shares = [...this.#shares(gpu.index, () => true), ...probes];
       const before = this.#foreignMib.get(gpu.index);
       this.#foreignMib.set(gpu.index, foreignMib(usedMib, { shares, before }));
     }

@@ -35,7 +35,7 @@ type Inspection =
 /** Pause before a file whose inspection failed is inspected again. */
 const FORGET_MS = 10_000;
 
-export class ColdModelDesk {
+export class ColdModelQueries {
   readonly #deps: LoadDeps;
   /** By fingerprint; results of successful inspections are in the facts. */
   readonly #inspections = new Map<string, Inspection>();

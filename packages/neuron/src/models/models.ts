@@ -3,7 +3,7 @@ import { CortexError, type LoadModelRequest, type ModelEntry } from '@cortex/pro
 
 import type { Harness } from '../harness/harness.ts';
 import { refuse } from '../refusal.ts';
-import { type ColdModel, ColdModelDesk, type LoadForecast } from './cold-models.ts';
+import { type ColdModel, ColdModelQueries, type LoadForecast } from './cold-models.ts';
 import { toModelEntry } from './model-entry.ts';
 import { type LifecycleDeps, ModelLifecycle, type UnloadOptions } from './model-lifecycle.ts';
 import { servabilityOf } from './servability.ts';
@@ -19,12 +19,12 @@ export interface ServableModel {
 
 export class Models {
   readonly #deps: LifecycleDeps;
-  readonly #cold: ColdModelDesk;
+  readonly #cold: ColdModelQueries;
   readonly #lifecycles = new Map<string, ModelLifecycle>();
 
   constructor(deps: LifecycleDeps) {
     this.#deps = deps;
-    this.#cold = new ColdModelDesk(deps);
+    this.#cold = new ColdModelQueries(deps);
   }
 
   /** Every model this node knows, by id. Reads cached state only. */
@@ -105,7 +105,7 @@ export class Models {
     return this.#cold.find(id, this.#lifecycles.get(id)?.settings);
   }
 
-  /** @see ColdModelDesk.forecast */
+  /** @see ColdModelQueries.forecast */
   forecast(request: LoadModelRequest): Promise<LoadForecast> {
     return this.#cold.forecast(request);
   }
