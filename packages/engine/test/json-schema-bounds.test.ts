@@ -4,7 +4,7 @@ import { GrammarRules } from '../src/grammar/grammar-rules.ts';
 import { jsonSchemaRule } from '../src/grammar/json-schema.ts';
 import { refusalOf } from './schemas-under-test.ts';
 
-/** Generous on a shared machine: what is bounded takes a fraction, what is not took minutes. */
+/** Generous for a shared machine: with the limits a conversion takes a fraction, without them it took minutes. */
 const TIMEOUT_MS = 5_000;
 
 const list = <T>(length: number, make: (i: number) => T): T[] =>

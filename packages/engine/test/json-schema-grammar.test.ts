@@ -175,12 +175,12 @@ const SCHEMAS: readonly (object | boolean)[] = [
   },
 ];
 
-/** Without what ajv calls on a value that it compares, as if it were a method. */
+/** JSON values without members that ajv would call as methods when it compares values. */
 const listedValue = fc
   .jsonValue({ maxDepth: 1 })
   .filter((value) => !/"(valueOf|toString|constructor)"/.test(JSON.stringify(value)));
 
-/** Schemas as programs write them: objects of objects, arrays, unions, bounds. */
+/** Schemas as client programs write them: nested objects, arrays, unions, bounds. */
 const generatedSchema = fc.letrec<{ schema: object }>((tie) => ({
   schema: fc.oneof(
     { maxDepth: 3, depthSize: 'small' },
@@ -226,7 +226,7 @@ const generatedSchema = fc.letrec<{ schema: object }>((tie) => ({
   ),
 })).schema;
 
-/** A schema that names another one twice. */
+/** A schema that refers twice to another one. */
 const doubled = (to: number): object => ({
   allOf: [{ $ref: `#/$defs/s${to}` }, { $ref: `#/$defs/s${to}` }],
 });
@@ -289,14 +289,14 @@ describe('the grammar of a JSON schema', () => {
   });
 
   test.each([
-    // The grammar writes "k", though the first branch does not declare it.
+    // The grammar may write "k" although the first branch does not declare it.
     {
       oneOf: [
         { properties: { a: { type: 'integer' } }, required: ['k', 'a'] },
         { properties: { b: { type: 'integer' } }, required: ['k'] },
       ],
     },
-    // What stands beside the branches has more written than the branches say.
+    // The keywords outside the branches add members that the branches do not declare.
     {
       additionalProperties: true,
       anyOf: [{ oneOf: [{ properties: { a: { type: 'integer' } } }, { required: ['z'] }] }],

@@ -1,4 +1,4 @@
-/** Schemas as the libraries of clients write them: what comes out suits the library that asked. */
+/** Schemas of client libraries: the library accepts the answers. */
 import { expect, test } from 'bun:test';
 import { z } from 'zod';
 
@@ -117,7 +117,7 @@ test.each(Object.entries(ZOD))(
   },
 );
 
-/** As pydantic 2 writes them with `model_json_schema()`. */
+/** Output of `model_json_schema()` of pydantic 2. */
 const PYDANTIC: Readonly<Record<string, object>> = {
   'a nested model with defaults': {
     $defs: {

@@ -1,4 +1,4 @@
-/** Numbers within bounds: every number that is within them for a validator can be written, in some digits or other. */
+/** Numbers within bounds: every number that a validator accepts has a form that the grammar can write. */
 import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
 
@@ -12,7 +12,7 @@ const inObject = (value: object, required: readonly string[] = ['value']) => ({
   additionalProperties: false,
 });
 
-/** Different texts that the grammar of `schema` writes. */
+/** The number of different samples of the grammar of `schema`. */
 const variety = (schema: object): number => new Set(texts(schema, 60)).size;
 
 describe('a narrow interval of numbers has values between its ends', () => {
@@ -72,7 +72,7 @@ const name = {
   high: fc.constantFrom('maximum', 'exclusiveMaximum'),
 };
 
-/** Both ends of an interval, often close to each other. */
+/** Both ends of an interval, often close together. */
 const interval = fc
   .tuple(
     bound,

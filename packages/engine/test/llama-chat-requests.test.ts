@@ -179,7 +179,7 @@ test('a token count uses the params of the model as a chat does', async () => {
   await engine.close(0);
 });
 
-/** Makes the end of a thought likely: a model that is hardly trained thinks on and on. */
+/** Makes the end of reasoning likely. A model with little training reasons endlessly. */
 async function closeThought(engine: Engine): Promise<Record<string, number>> {
   const tokens = await engine.tokenize('</think>', { addSpecial: false, parseSpecial: true });
   return Object.fromEntries(tokens.map((token) => [String(token), 8]));

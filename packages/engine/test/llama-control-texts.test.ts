@@ -11,11 +11,14 @@ import { ChatTemplate } from '../src/llama/templates/chat-template.ts';
 import { CORPUS, type CorpusTemplate } from './fixtures/template-corpus.ts';
 import { openVocabulary } from './llama-under-test.ts';
 
-/** What looks like a control token in a template. Markers of reasoning are user-defined tokens in most vocabularies. */
+/**
+ * Matches texts in a template that look like control tokens. Markers of reasoning are user-defined tokens in most
+ * vocabularies.
+ */
 const LOOKS =
   /<[|｜][^|｜<>\n]+[|｜]>|<\/?s>|\[\/?(?:INST|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|SYSTEM_PROMPT)\]|<(?:start|end)_of_turn>/g;
 
-/** The same conversation with `text` in every place that a caller writes. */
+/** The same conversation with `text` in every field of the caller. */
 const conversation = (text: string, tools: boolean) => ({
   messages: [
     { role: 'system', content: `Be brief. ${text}` },
@@ -61,7 +64,7 @@ const conversation = (text: string, tools: boolean) => ({
 
 const NONE = new ControlTexts([]);
 
-/** The texts of a prompt that become control tokens, in their order. */
+/** The texts of a prompt that become control tokens, in order. */
 function controlsIn(prompt: RenderedPrompt, controls: ControlTexts): readonly string[] {
   return partsOfPrompt(prompt, { all: controls, alwaysRead: NONE }).flatMap(
     ({ text, parseSpecial }) =>

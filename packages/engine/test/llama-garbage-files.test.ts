@@ -18,15 +18,15 @@ const SCALE = Number(process.env['SCALE'] ?? 1 / 20);
 const FLIPS = Math.max(10, Math.round(200 * SCALE));
 const SEED = Number(process.env['SEED'] ?? 1);
 
-/** At full size all of them; else every third, because those that kill the process take seconds. */
+/** At full size all of them; otherwise every third, because files that crash the process take seconds. */
 const BROKEN = BROKEN_MODELS.filter((_, index) => SCALE >= 1 || index % 3 === 0);
 
 const PROGRAM = fileURLToPath(new URL('fixtures/load-files.ts', import.meta.url));
 
-/** A file is looked at in well under a second; a process that says nothing for so long hangs. */
+/** A file takes well under a second. A process without output for this long hangs. */
 const HANGS_MS = 20_000;
 
-/** The library and a model of 4 MB take some 430; a count that is believed takes as much as there is. */
+/** The library and a model of 4 MB take about 430. A trusted count in a broken file takes all memory. */
 const MOST_RSS_MIB = 1024;
 
 const Line = z.object({
@@ -40,7 +40,7 @@ const Line = z.object({
 
 interface Loaded {
   readonly path: string;
-  /** `died`: the process ended with it. */
+  /** `died`: the process crashed. */
   readonly outcome: 'died' | 'hung' | z.infer<typeof Line>;
 }
 
@@ -51,7 +51,7 @@ describe('broken model files', () => {
   });
   afterAll(() => rm(folder, { recursive: true }));
 
-  /** Writes each file under a name of its own. */
+  /** Writes each file under a unique name. */
   async function write(kind: string, files: readonly Uint8Array[]): Promise<readonly string[]> {
     await mkdir(join(folder, kind));
     const paths = files.map((_, index) => join(folder, kind, `${kind}-${index}.gguf`));
@@ -136,7 +136,7 @@ async function expectDeathIsTold(modelPath: string): Promise<void> {
   await engine.ended;
 }
 
-/** What becomes of each file, in order; a process that dies is followed by another for the files behind. */
+/** The outcome of each file, in order. After a crash, another process continues with the remaining files. */
 async function loadAll(kind: '--model' | '--lora', paths: readonly string[]): Promise<Loaded[]> {
   const loaded: Loaded[] = [];
   while (loaded.length < paths.length) {
@@ -160,7 +160,7 @@ async function loadSome(kind: string, paths: readonly string[]): Promise<Loaded[
   for await (const text of linesOf(child.stdout)) {
     clearTimeout(timer);
     timer = setTimeout(hang, HANGS_MS);
-    // The library writes here, too.
+    // The library also writes here.
     if (!text.startsWith('{')) continue;
     const line = Line.parse(JSON.parse(text));
     current = line.began;

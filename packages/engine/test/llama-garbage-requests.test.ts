@@ -6,10 +6,10 @@ import { GARBAGE_REQUESTS } from './fixtures/garbage-requests.ts';
 import { eventsOf, never } from './fixtures/requests.ts';
 import { answer, TINY_SPEC } from './llama-under-test.ts';
 
-/** Long for whoever waits behind it; most take some ms, the longest a second, and the machine may be busy otherwise. */
+/** Most requests take some ms, the longest a second; the rest is tolerance for a busy machine. */
 const DEADLINE_MS = 5000;
 
-/** Also of a refusal, which stands in logs and headers. */
+/** The longest error message, because it appears in logs and headers. */
 const LONGEST_MESSAGE = 2000;
 
 describe('a malformed request', () => {

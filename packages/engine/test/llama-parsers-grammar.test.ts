@@ -23,7 +23,7 @@ const ajv = new Ajv({ strict: false });
 addFormats(ajv);
 
 interface FamilyExample {
-  /** A template of the corpus, or where it has none the part that tells the family. */
+  /** A template of the corpus, or the part of a template that identifies the family. */
   readonly template?: string;
   readonly source?: string;
   /** The end of its prompt. */
@@ -86,7 +86,7 @@ const FAMILIES: Readonly<Record<string, FamilyExample>> = {
 
 interface Model {
   readonly format: OutputFormat;
-  /** What the template renders, whatever it is given. */
+  /** The output of the template for every input. */
   readonly prompt: string;
 }
 
@@ -117,7 +117,7 @@ function prepare({ format, prompt }: Model, body: object): PreparedChat {
   return prepareChat(readShape(ChatBody, { messages, ...body }), { template, format });
 }
 
-/** The calls in the answer that the grammar for `body` lets through for a seed. Content beside calls is an error. */
+/** The calls in the sample of the grammar for `body` with a seed. Content in addition to calls is an error. */
 function answersOf(model: Model, body: object): (seed: number) => readonly Call[] {
   const { format } = model;
   const prepared = prepare(model, body);
@@ -131,12 +131,12 @@ function answersOf(model: Model, body: object): (seed: number) => readonly Call[
   };
 }
 
-/** A failure names the seed. */
+/** A failure prints the seed. */
 function forAnySeed(check: (seed: number) => void, numRuns: number): void {
   fc.assert(fc.property(fc.nat(), check), { numRuns });
 }
 
-/** Fails unless every answer that the grammar lets through is calls whose arguments validate. */
+/** Fails unless every sample of the grammar consists of calls with valid arguments. */
 function expectCalls(model: Model, tools: readonly Tool[], numRuns: number): void {
   const offered = tools.map((tool) => ({ type: 'function', function: tool }));
   const answer = answersOf(model, { tools: offered, tool_choice: 'required' });
@@ -213,7 +213,7 @@ const SCHEMAS: readonly object[] = [
   },
 ];
 
-/** What clients send for a tool that takes nothing. */
+/** Declarations of a tool without parameters, as clients send them. */
 const WITHOUT_PARAMETERS: readonly object[] = [
   {},
   { parameters: null },
@@ -231,7 +231,7 @@ const enumValue = fc
   .jsonValue({ maxDepth: 1 })
   .filter((value) => !/"(?:valueOf|toString|__proto__)"/.test(JSON.stringify(value)));
 
-/** Parameters as programs declare them. */
+/** Parameters as client programs declare them. */
 const parameters = fc
   .dictionary(
     fc.stringMatching(/^[a-zA-Z_][\w-]{0,8}$/).filter((key) => key !== '__proto__'),
@@ -256,7 +256,7 @@ const parameters = fc
       .map((required) => ({ type: 'object', properties, required })),
   );
 
-/** As the templates print them: models were trained on nothing else. */
+/** Models were trained only on the form that the templates print. */
 test.each([
   ['minicpm', '<function name="f"><param name="a">1</param><param name="b">2</param></function>'],
   [

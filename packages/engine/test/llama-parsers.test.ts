@@ -59,7 +59,7 @@ function parserFor(family: Family, one: Case): OutputParser {
   });
 }
 
-/** How an answer is read that comes in `pieces`. */
+/** The parsed form of an answer that arrives in `pieces`. */
 function reader(family: Family, one: Case, end: AnswerEnd = one.end) {
   return (pieces: readonly string[]) => {
     const { text, reasoning, calls } = readAll(parserFor(family, one), pieces, end);
@@ -67,14 +67,14 @@ function reader(family: Family, one: Case, end: AnswerEnd = one.end) {
   };
 }
 
-/** `text` cut after every so many characters. */
+/** Splits `text` into pieces of a fixed length. */
 function cut(text: string, lengths: readonly number[]): string[] {
   let at = 0;
   const pieces = lengths.map((length) => text.slice(at, (at += length)));
   return [...pieces, text.slice(at)];
 }
 
-/** What answers of a family are made of: markers, brackets, words. */
+/** The fragments of answers of a family: markers, brackets, words. */
 const fragmentsOf = ({ cases }: Family): readonly string[] => [
   ...new Set(
     Object.values(cases).flatMap(({ answer }) =>
@@ -87,7 +87,7 @@ const fragmentsOf = ({ cases }: Family): readonly string[] => [
 
 const MORE = ['\n', ' '.repeat(150), '{', '"', '\\', '\t', '{"name": "plan", "arguments": {"a": "'];
 
-/** Whether markers are taken away although no call stands in them: those of reasoning and of channels. */
+/** Whether markers are removed without a call between them: those of reasoning and of channels. */
 const hasFrame = (whole: string): boolean =>
   /think|THINK|(?:START|END)_|channel|<\|(?:start|message|end)\|>/.test(whole);
 
@@ -136,5 +136,5 @@ describe.each(families)('the answers of %s', (_, family) => {
   });
 });
 
-/** The arguments of a call that is written as its name and them. */
+/** The arguments of a call in the form name and arguments. */
 const argumentsOf = (call: string): unknown => JSON.parse(call.slice(call.indexOf('{')));

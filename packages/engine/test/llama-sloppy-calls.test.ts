@@ -29,7 +29,7 @@ const SEARCH = {
   },
 };
 
-/** What is read of an answer that the model ended itself, in one piece and character by character. */
+/** Parses an answer that the model ended itself, in one piece and character by character. */
 function readBoth(family: FamilyCalls, answer: string) {
   const path = join(llamaSources(), 'models/templates', `${family.template}.jinja`);
   const format = readOutputFormat(family.source ?? readFileSync(path, 'utf8'));
@@ -62,7 +62,7 @@ const one = (args: object) => ({ text: '', args: [args] });
 const markersOf = ({ open, close }: FamilyCalls): string =>
   (close + open).match(/<[^<>\n]+>|\[[A-Z_]+\]/g)?.join(' ') ?? '';
 
-describe.each(Object.entries(JSON_FAMILIES))('a careless call of %s', (_, family) => {
+describe.each(Object.entries(JSON_FAMILIES))('a malformed call of %s', (_, family) => {
   test('with raw line breaks and tabs in a string keeps them in its arguments', () => {
     expect(read(family, '{"query": "a\n\tb\r\n", "limit": 5}')).toEqual(
       one({ query: 'a\n\tb\r\n', limit: 5 }),
@@ -113,7 +113,7 @@ describe.each(Object.entries(JSON_FAMILIES))('a careless call of %s', (_, family
 /** DeepSeek R1 writes the arguments within a fence. */
 const unfenced = Object.entries(JSON_FAMILIES).filter(([name]) => name !== 'deepseek-r1');
 
-describe.each(unfenced)('a careless call of %s', (_, family) => {
+describe.each(unfenced)('a malformed call of %s', (_, family) => {
   test('with null as arguments has empty arguments', () => {
     expect(read(family, 'null')).toEqual(one({}));
   });
@@ -123,7 +123,7 @@ describe.each(unfenced)('a careless call of %s', (_, family) => {
 const BARE = ['llama-tagged', 'mistral', 'deepseek', 'kimi', 'harmony'];
 const bare = Object.entries(JSON_FAMILIES).filter(([name]) => BARE.includes(name));
 
-describe.each(bare)('a careless call of %s', (_, family) => {
+describe.each(bare)('a malformed call of %s', (_, family) => {
   test('with an extra bracket leaves no bracket and no marker in the content', () => {
     expect(read(family, '{"query": "a"}}')).toEqual(one({ query: 'a' }));
     expect(read(family, '{"query": "a"}]} ')).toEqual(one({ query: 'a' }));
@@ -154,7 +154,7 @@ describe.each(bare)('a careless call of %s', (_, family) => {
 
 const tagged = Object.entries(TAGGED_FAMILIES);
 
-describe.each(tagged)('a careless call of %s', (_, family) => {
+describe.each(tagged)('a malformed call of %s', (_, family) => {
   const { key, endValue, gap, close } = family;
 
   test('with line breaks, quotes and tags of its family in a value keeps them in the value', () => {
@@ -212,7 +212,7 @@ const OUTER = {
   glm: ['<tool_call>', '</tool_call>'],
 };
 
-describe.each(Object.entries(OUTER))('a careless call of %s', (name, [open = '', close]) => {
+describe.each(Object.entries(OUTER))('a malformed call of %s', (name, [open = '', close]) => {
   const family = TAGGED_FAMILIES[name];
   const json = '{"name": "search", "arguments": {"query": "a", "limit": 5}}';
 
@@ -245,7 +245,7 @@ test('a function name in quotes names the tool without them', () => {
   expect(readBoth(family, answer).names).toEqual(['search']);
 });
 
-describe.each(Object.entries(LITERAL_FAMILIES))('a careless call of %s', (_, family) => {
+describe.each(Object.entries(LITERAL_FAMILIES))('a malformed call of %s', (_, family) => {
   const { member, text, close } = family;
 
   test('with line breaks, quotes and markers of its family in a string keeps them in the string', () => {

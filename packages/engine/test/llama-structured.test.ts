@@ -20,7 +20,10 @@ const PERSON = {
   additionalProperties: false,
 };
 
-/** A format beside a pattern, several patterns, look-ahead, keys with a pattern, remainders: rules for each state. */
+/**
+ * A format with a pattern, several patterns, look-ahead, keys with a pattern, and remainders, all of which need
+ * automata.
+ */
 const STATES = {
   type: 'object',
   properties: {
@@ -81,7 +84,7 @@ function calls(items: readonly StepItem[]): { name: string; arguments: string }[
   return list;
 }
 
-/** At temperature 1, so that the grammar and not the model makes the shape. */
+/** At temperature 1, so that the form comes from the grammar and not from the model. */
 describe('structured output', () => {
   let engine: Engine;
   beforeAll(async () => {

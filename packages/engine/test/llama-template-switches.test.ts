@@ -1,4 +1,4 @@
-/** What a request asks of a template beside its conversation, for the templates that llama.cpp tests with. */
+/** Template options of a request, with the templates of llama.cpp's tests. */
 import { readShape } from '@cortex/protocol';
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 
@@ -12,7 +12,7 @@ import { openVocabulary } from './llama-under-test.ts';
 
 const messages = [{ role: 'user', content: 'Where?' }];
 
-/** Templates that know thoughts only as on and off, and by what name. */
+/** Templates that can only switch thinking on and off, and their variable. */
 const SWITCHED: readonly (readonly [name: string, variable: string])[] = [
   ['Qwen-Qwen3-0.6B', 'enable_thinking'],
   ['google-gemma-4-31B-it', 'enable_thinking'],

@@ -13,7 +13,7 @@ import { type Answered, answer, loadTiny, TINY_MODEL } from './llama-under-test.
 const ajv = new Ajv({ strict: false });
 const folder = temporaryFolder('templates');
 
-/** cortex-tiny with the chat template of another model: the grammar makes it answer as that one does. */
+/** cortex-tiny with the chat template of another model. The grammar makes it answer in the form of that model. */
 async function loadAs(template: string): Promise<Engine> {
   const source = CORPUS.find(({ name }) => name === template)?.source ?? '';
   const file = await readGguf(readFileSync(TINY_MODEL));
@@ -40,7 +40,7 @@ const TRIP = {
   },
 };
 const body = {
-  // A system message, or else some of these templates write pages of their own.
+  // Without a system message some of these templates write long ones.
   messages: [
     { role: 'system', content: 'Be brief.' },
     { role: 'user', content: 'Plan a trip.' },
@@ -94,7 +94,7 @@ describe.each([
 
   test.each([
     ['', []],
-    // Behind a thought of its own this small model seldom ends: the answer that was begun leaves it none.
+    // This small model rarely ends its reasoning. A started answer leaves no room for reasoning.
     [', after the start of an answer in the request', [{ role: 'assistant', content: 'Sure.' }]],
   ])('streams the enforced tool call with valid arguments%s', async (_, begun) => {
     const tool_choice = { type: 'function', function: { name: TRIP.name } };
@@ -129,7 +129,7 @@ test('a call that max_tokens cuts off is streamed up to there and ends with leng
   }
 });
 
-/** Random thoughts may fill the whole answer; anything else that ends it early is an error. */
+/** Random reasoning may fill the whole answer. Every other early end is an error. */
 const isStillThinking = (last: Answered['last']): boolean =>
   last.type === 'done' && last.finish[0]?.reason === 'length' && last.usage.reasoningTokens > 500;
 

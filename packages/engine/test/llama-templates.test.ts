@@ -93,14 +93,14 @@ const TOOL_CHATS = {
   ],
 } as const;
 
-/** Continue behind the results of tools without a header of their own: that is how these models were trained. */
+/** Templates that continue after tool results without a header, as these models were trained. */
 const NO_HEADER_BEHIND_RESULTS = [
   'deepseek-ai-DeepSeek-V3.1',
   'deepseek-ai-DeepSeek-R1',
   'llama-cpp-deepseek-r1',
 ];
 
-/** Print no calls of earlier turns: whoever writes the conversation is to put them into its texts. */
+/** Templates that print no calls of earlier turns. */
 const NO_CALLS_PRINTED = ['LFM2-8B-A1B', 'LFM2.5-Instruct', 'ibm-granite-granite-3.3-2B-Instruct'];
 
 const BOS = '<|endoftext|>';
@@ -191,7 +191,7 @@ describe('the chat templates of llama.cpp', () => {
           word !== 'lighthouse' || !NO_CALLS_PRINTED.includes(template.name);
         const missing = words.filter((word) => isPrinted(word) && !prompt.includes(word));
         expect({ what, missing }).toEqual({ what, missing: [] });
-        // Neither text quoted once more nor the notation of another language.
+        // Neither a second level of quotes nor the notation of another language.
         expect(prompt).not.toMatch(/\{\\"place|\{'place/);
         const isBehindResult = body.messages.at(-1)?.role === 'tool';
         if (
@@ -355,7 +355,7 @@ function render(template: ChatTemplate, body: object): string {
   return template.render(toTemplateInput(read, { tools, thinking })).prompt.text;
 }
 
-/** Where the last of `words` ends. */
+/** The end of the last of `words`. */
 const endOf = (prompt: string, ...words: readonly string[]): number =>
   Math.max(...words.map((word) => prompt.lastIndexOf(word) + word.length));
 

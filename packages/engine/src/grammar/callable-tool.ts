@@ -54,7 +54,8 @@ export function toCallable({ name, parameters = {} }: DeclaredFunction): Callabl
 }
 
 /** Whether the tool has no parameters. */
-export const takesNothing = ({ parameters }: CallableTool): boolean => parameters === NO_PARAMETERS;
+export const hasNoParameters = ({ parameters }: CallableTool): boolean =>
+  parameters === NO_PARAMETERS;
 
 /** OpenAI: omitting `parameters` defines a function with an empty parameter list. */
 const hasParameters = (schema: Readonly<Record<string, unknown>>): boolean =>

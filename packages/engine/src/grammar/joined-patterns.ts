@@ -48,7 +48,7 @@ export function shorterBody(rules: GrammarRules, joined: Joined): string | undef
   } catch (error) {
     if (!(error instanceof UnsupportedPattern) || joined.maxLength === Infinity) throw error;
     const automaton = patternsAutomaton(rules, joined)?.automaton;
-    const maxLength = Math.floor(WRITTEN_STATES / (automaton?.states.length ?? 1)) - 1;
+    const maxLength = Math.floor(MAX_WRITTEN_STATES / (automaton?.states.length ?? 1)) - 1;
     if (maxLength < joined.minLength || maxLength >= joined.maxLength) throw error;
     const body = joinedBody(rules, { ...joined, maxLength });
     if (body === undefined) throw error;
@@ -60,7 +60,7 @@ export function shorterBody(rules: GrammarRules, joined: Joined): string | undef
 const MAX_COUNTED_STATES = 1200;
 
 /** The most states to write when a length needs too many. */
-const WRITTEN_STATES = 1000;
+const MAX_WRITTEN_STATES = 1000;
 
 /** Number of character-counting steps that count as one step. */
 const COUNTING = 8;

@@ -37,7 +37,7 @@ const MAX_LEVELS = 256;
 const MAX_CHECKS = 150_000;
 
 /** Number of characters of a schema that count as one step. */
-const CHARS_A_STEP = 16;
+const CHARS_PER_STEP = 16;
 
 /** State of the conversion of one schema document. */
 export class SchemaReader {
@@ -48,7 +48,7 @@ export class SchemaReader {
   /** @throws CortexError if `root` is too large. */
   constructor(rules: GrammarRules, root: unknown) {
     const spend = (steps: number): void => rules.spendReading(steps);
-    spend(checkSize(root) / CHARS_A_STEP);
+    spend(checkSize(root) / CHARS_PER_STEP);
     this.document = new SchemaDocument(asSchema(root, 'schema'), spend);
     this.#exclusion = new Exclusion(this.document, spend);
     const work = new WorkBudget(

@@ -13,7 +13,7 @@ import { isEnforcedFormat } from './string-formats.ts';
 import type { WorkBudget } from './work-budget.ts';
 
 /** Keywords whose meaning depends on other keywords of the same schema. */
-const BOUND_TOGETHER = new Set([
+const CONTEXT_DEPENDENT = new Set([
   'properties',
   'additionalProperties',
   'propertyNames',
@@ -34,7 +34,7 @@ export function mergeAll(parts: readonly FlatSchema[], work: WorkBudget): FlatSc
   const gathered = new Map<string, unknown[]>();
   for (const part of parts) {
     for (const [keyword, value] of Object.entries(part)) {
-      if (BOUND_TOGETHER.has(keyword)) continue;
+      if (CONTEXT_DEPENDENT.has(keyword)) continue;
       const values = gathered.get(keyword);
       if (values === undefined) gathered.set(keyword, [value]);
       else values.push(value);

@@ -107,7 +107,7 @@ function listedRule(rules: GrammarRules, { values, size, isWhole }: Listed): str
 interface Stepped {
   readonly range: ScaledRange;
   readonly step: bigint;
-  /** Digits behind the point. */
+  /** Digits after the point. */
   readonly places: number;
 }
 

@@ -62,18 +62,19 @@ function language(languages: Languages, { node, rest, atStart }: Place): Languag
 type Repeat = Extract<PatternNode, { readonly kind: 'repeat' }>;
 
 /** The most repetitions of anchors and look-aheads, which are expanded one by one. */
-const MAX_LOOKING = 8;
+const MAX_LOOKAROUNDS = 8;
 
 function repeated(
   languages: Languages,
   { node, rest, atStart }: Place & { readonly node: Repeat },
 ): Language {
   const { item, min, max } = node;
-  if (!looksAround(item)) {
+  if (!hasLookaround(item)) {
     const once = language(languages, { node: item, rest: languages.empty, atStart: undefined });
     return languages.sequence(languages.repeat(once, min, max), rest);
   }
-  if (max > MAX_LOOKING) throw new UnsupportedPattern('an anchor or look-ahead that is repeated');
+  if (max > MAX_LOOKAROUNDS)
+    throw new UnsupportedPattern('an anchor or look-ahead that is repeated');
   let behind = rest;
   for (let times = max - 1; times >= 0; times--) {
     const before = times === 0 ? atStart : consumes(item) ? false : undefined;
@@ -83,16 +84,16 @@ function repeated(
   return behind;
 }
 
-function looksAround(node: PatternNode): boolean {
+function hasLookaround(node: PatternNode): boolean {
   switch (node.kind) {
     case 'set':
       return false;
     case 'sequence':
-      return node.items.some(looksAround);
+      return node.items.some(hasLookaround);
     case 'choice':
-      return node.options.some(looksAround);
+      return node.options.some(hasLookaround);
     case 'repeat':
-      return looksAround(node.item);
+      return hasLookaround(node.item);
     case 'anchor':
     case 'ahead':
       return true;

@@ -30,7 +30,7 @@ type Shape =
 const MAX_LANGUAGES = 20_000;
 
 /** Number of visited parts of an expression that count as one step. */
-const PARTS_A_STEP = 2;
+const PARTS_PER_STEP = 2;
 
 /** Builds languages. Only languages of the same builder can be combined. */
 export class Languages {
@@ -54,7 +54,7 @@ export class Languages {
 
   /** One character of `ranges`. */
   set(ranges: readonly Range[]): Language {
-    this.spend(ranges.length / PARTS_A_STEP);
+    this.spend(ranges.length / PARTS_PER_STEP);
     const sorted = normalise(ranges);
     return this.#make(`s${sorted.join(';')}`, { kind: 'set', ranges: sorted }, false);
   }
@@ -83,7 +83,7 @@ export class Languages {
   }
 
   either(languages: readonly Language[]): Language {
-    this.spend(languages.length / PARTS_A_STEP);
+    this.spend(languages.length / PARTS_PER_STEP);
     const parts = flat('either', languages).filter((part) => part !== this.none);
     if (parts.includes(this.all)) return this.all;
     const sets = parts.flatMap(({ shape }) => (shape.kind === 'set' ? [shape.ranges] : []));
@@ -93,7 +93,7 @@ export class Languages {
   }
 
   both(languages: readonly Language[]): Language {
-    this.spend(languages.length / PARTS_A_STEP);
+    this.spend(languages.length / PARTS_PER_STEP);
     const parts = flat('both', languages).filter((part) => part !== this.all);
     if (parts.includes(this.none)) return this.none;
     const sets = parts.flatMap(({ shape }) => (shape.kind === 'set' ? [shape.ranges] : []));
@@ -168,7 +168,7 @@ export class Languages {
   }
 
   #list(kind: 'either' | 'both', list: readonly Language[], nothing: Language): Language {
-    this.spend(list.length / PARTS_A_STEP);
+    this.spend(list.length / PARTS_PER_STEP);
     const parts = [...new Set(list)].sort((a, b) => a.id - b.id);
     const [only] = parts;
     if (parts.length <= 1) return only ?? nothing;

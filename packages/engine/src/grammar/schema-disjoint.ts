@@ -13,7 +13,7 @@ const MAX_DEPTH = 4;
 const MAX_COMPARISONS = 400_000;
 
 /** Number of compared values that count as one schema. */
-const VALUES_A_STEP = 8;
+const VALUES_PER_STEP = 8;
 
 const REFUSAL =
   'has branches that one value might satisfy at the same time; use anyOf, or give each branch a required property with a different const';
@@ -77,7 +77,7 @@ export class Exclusion {
   /** The values in both lists. */
   #shared(a: readonly unknown[], b: readonly unknown[]): readonly unknown[] {
     const [few, many] = a.length < b.length ? [a, b] : [b, a];
-    this.#work.spend(few.length / VALUES_A_STEP);
+    this.#work.spend(few.length / VALUES_PER_STEP);
     const keys = valueKeys(many);
     if ([...valueKeys(few)].every((key) => !keys.has(key))) return [];
     return few.filter((value) => keys.has(valueKey(value)));

@@ -4,7 +4,7 @@ import { isNever, mergeAll, normalised } from './merge-keywords.ts';
 import { asSchema, type FlatSchema, isOfType, type Schema, unsupported } from './schema.ts';
 import { isAnnotation, KNOWN } from './schema-vocabulary.ts';
 import { SchemaIds } from './schema-ids.ts';
-import { type Spend, unshared, WorkBudget } from './work-budget.ts';
+import { type Spend, unlimited, WorkBudget } from './work-budget.ts';
 
 /** The most alternatives of one subschema (products of several anyOf). */
 const MAX_ALTERNATIVES = 256;
@@ -71,7 +71,7 @@ export class SchemaDocument {
     let options = this.#options.get(id);
     if (options === undefined) {
       const parts = new WorkBudget(
-        [MAX_PARTS, unshared],
+        [MAX_PARTS, unlimited],
         'allOf',
         `and references combine more than ${MAX_PARTS} schemas`,
       );
@@ -109,9 +109,7 @@ export class SchemaDocument {
     for (const part of list(allOf, 'allOf')) join(this.#spread(asSchema(part, 'allOf'), within));
     if (anyOf !== undefined) {
       const branches = branchesOf(anyOf, 'anyOf');
-      join(
-        listedTogether(branches.flatMap((part) => this.#spread(asSchema(part, 'anyOf'), within))),
-      );
+      join(mergeListed(branches.flatMap((part) => this.#spread(asSchema(part, 'anyOf'), within))));
     }
     if (oneOf !== undefined) join(this.#exclusive(branchesOf(oneOf, 'oneOf'), within));
     return unevaluatedProperties === undefined
@@ -167,7 +165,7 @@ export const flatten = (
   schema: Schema,
   root: Schema,
 ): { readonly options: readonly FlatSchema[] } => ({
-  options: new SchemaDocument(root, unshared).flat(schema),
+  options: new SchemaDocument(root, unlimited).flat(schema),
 });
 
 /** Keywords that combine or refer to schemas and do not constrain the value themselves. */
@@ -194,7 +192,7 @@ export function ownKeywords(schema: Schema): FlatSchema {
 /**
  * Merges alternatives that only list values into one list, because an `enum` is often written as `anyOf` of constants.
  */
-function listedTogether(ways: readonly Way[]): readonly Way[] {
+function mergeListed(ways: readonly Way[]): readonly Way[] {
   const values: unknown[] = [];
   const others = ways.filter(({ parts: [only, ...more], rivals }) => {
     const listed = more.length === 0 && rivals.length === 0 ? valuesOf(only) : undefined;

@@ -59,7 +59,7 @@ export function stringRule(
   try {
     const body =
       source !== undefined && others.length === 0 && except.length === 0
-        ? soleBody(rules, { source, format: bounds.format, minLength, maxLength, form })
+        ? singlePatternBody(rules, { source, format: bounds.format, minLength, maxLength, form })
         : shorterBody(rules, { sources, except, minLength, maxLength, form });
     if (body !== undefined)
       return rules.add('string', sequence(form.quote, body, form.quote) || '""');
@@ -94,7 +94,7 @@ interface Sole extends Bounded {
  * The texts of one pattern: with the structure of the pattern if possible, else as an automaton, else only the shorter
  * texts.
  */
-function soleBody(rules: GrammarRules, sole: Sole): string | undefined {
+function singlePatternBody(rules: GrammarRules, sole: Sole): string | undefined {
   const { source, format, minLength, maxLength, form } = sole;
   const short = maxLength === Infinity ? undefined : shortFormatPattern(format, maxLength);
   const plain =

@@ -5,7 +5,7 @@ import { unsupported } from './schema.ts';
 export type Spend = (steps: number) => void;
 
 /** For work without a shared limit. */
-export const unshared: Spend = () => undefined;
+export const unlimited: Spend = () => undefined;
 
 /** Counts steps of one kind, so that a small but expensive schema is refused instead of processed. */
 export class WorkBudget {

@@ -5,7 +5,7 @@ import { type Script, ScriptedParser } from './answer-text.ts';
 import { repairedObject, streamObject } from './json-arguments.ts';
 import type { OutputDelta } from './output-parser.ts';
 
-/** The arguments that begin with the first character, and what is behind them as content. */
+/** Parses the arguments at the start; the text after them is content. */
 function read(pieces: readonly string[], how: 'finished' | 'cut' = 'finished') {
   const parser = new ScriptedParser(
     function* (text): Script<void> {

@@ -1,5 +1,5 @@
 import type { CallableTool } from '../../grammar/answer-grammar.ts';
-import { takesNothing } from '../../grammar/callable-tool.ts';
+import { hasNoParameters } from '../../grammar/callable-tool.ts';
 import type { AnswerEnd, OutputDelta, OutputParser } from './output-parser.ts';
 
 /** Replaces the arguments of calls of tools without parameters by `{}`. */
@@ -12,7 +12,7 @@ export class NoArguments implements OutputParser {
 
   constructor(inner: OutputParser, tools: readonly CallableTool[]) {
     this.#inner = inner;
-    this.#names = new Set(tools.filter(takesNothing).map(({ name }) => name));
+    this.#names = new Set(tools.filter(hasNoParameters).map(({ name }) => name));
   }
 
   get isReasoning(): boolean {

@@ -24,7 +24,7 @@ export function* readReasoned(
 ): Script<void> {
   const start = startsInside ? markers.open : yield* readStart(text, markers);
   const calls = hasTools ? answer : undefined;
-  if (start === markers.open) yield* readThoughts(text, { close: markers.close, calls });
+  if (start === markers.open) yield* readReasoning(text, { close: markers.close, calls });
   if (start === markers.close) yield* skipClosing(text, markers.close);
   text.stray = new StrayMarkers(markers);
   yield* answer(text);
@@ -49,7 +49,7 @@ function* readStart(
   return undefined;
 }
 
-export interface Thoughts {
+export interface Reasoning {
   readonly close: string;
   /** Parses the calls of an answer; undefined if calls are impossible. */
   readonly calls: AnswerScript | undefined;
@@ -61,7 +61,7 @@ export interface Thoughts {
  * Some models write a call without closing their reasoning first. Text that reads as a call is held until the answer
  * shows what it is: reasoning if the closing marker and more text follow, a call if the answer ends before that.
  */
-export function* readThoughts(text: AnswerText, { close, calls }: Thoughts): Script<void> {
+export function* readReasoning(text: AnswerText, { close, calls }: Reasoning): Script<void> {
   const watch = calls === undefined ? undefined : new CallWatch(calls, text.markers);
   text.isReasoning = true;
   do text.take();

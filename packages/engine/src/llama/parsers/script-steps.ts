@@ -83,7 +83,7 @@ export function* readContent(text: AnswerText): Script<void> {
  * Emits text as content, and calls `readCalls` after each of `markers`. If that returns false, the text is not a call
  * and stays held, and the marker is content too.
  */
-export function* callsBehind(
+export function* callsAfter(
   text: AnswerText,
   markers: readonly string[],
   readCalls: () => Script<boolean>,

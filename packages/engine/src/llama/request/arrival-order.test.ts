@@ -90,6 +90,6 @@ test('no request stays in memory while a principal sends requests without a paus
   await new Promise((resolve) => setImmediate(resolve));
   Bun.gc(true);
 
-  // The collector looks at the stack without knowing what is a pointer: it may keep some by chance.
+  // The garbage collector scans the stack conservatively, so it may keep a few by chance.
   expect(kept.filter((value) => value.deref() !== undefined).length).toBeLessThan(20);
 });

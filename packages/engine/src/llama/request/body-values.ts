@@ -27,15 +27,15 @@ export const text = z.string('must be a string');
 /** `words` describe one entry. */
 export const object = z.record(z.string(), z.unknown(), 'must be an object');
 
-const LEAST_SEED = -(2n ** 63n);
-const GREATEST_SEED = 2n ** 64n - 1n;
+const MIN_SEED = -(2n ** 63n);
+const MAX_SEED = 2n ** 64n - 1n;
 const SEED_WORDS = 'must be a 64-bit integer';
 
 /** 64 bits, signed or unsigned. A JavaScript number has 53 bits, so larger values are strings. */
 export const seed = z
   .union([z.int(SEED_WORDS), z.string().regex(/^-?\d{1,20}$/, SEED_WORDS)], SEED_WORDS)
   .transform((value) => BigInt(value))
-  .refine((value) => value >= LEAST_SEED && value <= GREATEST_SEED, SEED_WORDS);
+  .refine((value) => value >= MIN_SEED && value <= MAX_SEED, SEED_WORDS);
 
 /** The number of tokens to generate; -1: no limit. */
 export const tokenCount = (min: 0 | 1) =>

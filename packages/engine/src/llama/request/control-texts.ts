@@ -3,7 +3,7 @@ export interface FoundText {
   readonly end: number;
 }
 
-/** The texts that stand for control tokens in a rendered prompt. */
+/** The texts that become control tokens in a rendered prompt. */
 export class ControlTexts {
   readonly #texts: ReadonlySet<string>;
   /** The lengths by first character, longest first. */

@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test';
 
 import { KnownPieces } from './known-pieces.ts';
 
-/** Tokens of each piece, with what the piece itself counts for 100. */
+/** The 36 tokens of each piece; with its overhead a piece counts as 100. */
 const TOKENS = Uint32Array.from({ length: 36 });
 
 test('a piece is tokenized once per kind until it is the least recently used', () => {

@@ -30,10 +30,10 @@ export interface PreparedChat {
   /** The most calls of an answer. */
   readonly maxToolCalls: number;
   /** The most reasoning tokens, and the text that ends reasoning; undefined: no limit. */
-  readonly thoughtLimit: ThoughtLimit | undefined;
+  readonly thoughtLimit: ReasoningLimit | undefined;
 }
 
-export interface ThoughtLimit {
+export interface ReasoningLimit {
   readonly tokens: number;
   readonly close: string;
 }
@@ -101,7 +101,7 @@ const canThink = (reasoning: ReasoningState, { tools }: OutputFormat): boolean =
 function thoughtLimit(
   { isOn, budgetTokens }: ThinkingRequest,
   { reasoning }: OutputFormat,
-): ThoughtLimit | undefined {
+): ReasoningLimit | undefined {
   const tokens = budgetTokens ?? (isOn === false ? 0 : undefined);
   if (tokens === undefined || reasoning === undefined) return undefined;
   return { tokens, close: reasoning.close };
@@ -150,11 +150,11 @@ function allowedTools(tools: readonly Tool[], choice: Choice): readonly Tool[] {
   if (choice.kind === 'named' || choice.names === undefined) return tools;
   const { names } = choice;
   const missing = names.find((name) => !tools.some((tool) => tool.function.name === name));
-  if (missing !== undefined) throw notAmongTools(missing);
+  if (missing !== undefined) throw unknownTool(missing);
   return tools.filter((tool) => names.includes(tool.function.name));
 }
 
-const notAmongTools = (name: string): CortexError =>
+const unknownTool = (name: string): CortexError =>
   new CortexError(
     'invalid_request',
     `"tool_choice" names "${name}", which is not among the tools.`,
@@ -212,7 +212,7 @@ function enforcedCalls(body: ChatBody, request: AnswerRequest): string {
   const called =
     choice.kind === 'named' ? tools.filter((tool) => tool.function.name === choice.name) : tools;
   if (called.length === 0) {
-    if (choice.kind === 'named') throw notAmongTools(choice.name);
+    if (choice.kind === 'named') throw unknownTool(choice.name);
     throw new CortexError('invalid_request', '"tool_choice" needs "tools".', {
       param: 'tool_choice',
     });

@@ -9,7 +9,7 @@ const CONTROLS = new ControlTexts(['<a>', '<a><b>', '<b>', '</a>', 'x', '']);
 
 const PARTS = { all: CONTROLS, alwaysRead: new ControlTexts(['</a>']) };
 
-/** A prompt of what the template writes and, at odd places, of what a caller writes. */
+/** A prompt with text of the template at even and text of the caller at odd indexes. */
 function rendered(pieces: readonly string[]): RenderedPrompt {
   return takeBreaks(
     pieces.map((piece, i) => (i % 2 === 1 ? String(withBreaks(piece, CONTROLS)) : piece)).join(''),

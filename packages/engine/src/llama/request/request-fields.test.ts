@@ -1,4 +1,4 @@
-/** The table of fields and the schemas that read bodies name the same fields. */
+/** Checks that the table of fields and the schemas of bodies have the same fields. */
 import { CortexError } from '@cortex/protocol';
 import { expect, test } from 'bun:test';
 
@@ -6,7 +6,7 @@ import { checkFields, FIELD_GROUPS } from '../../request-fields/index.ts';
 import type { FieldRoute } from '../../request-fields/field-rule.ts';
 import { ChatBody, CompletionsBody } from './chat-body.ts';
 
-/** Read by neuron. */
+/** Fields that neuron reads. */
 const OUTSIDE = ['model', 'stream', 'stream_options'];
 
 const honoured = (route: FieldRoute): string[] =>

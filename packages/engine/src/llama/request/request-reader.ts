@@ -10,7 +10,7 @@ import { type OutputParser, PlainParser } from '../parsers/output-parser.ts';
 import type { CompletionPrompt, OnSlice, Tokenizer } from '../tokenizer.ts';
 import { ChatBody, type ChatMessage, CompletionsBody, type SamplingBody } from './chat-body.ts';
 import { checkChatSize } from './chat-size.ts';
-import { type ChatModel, prepareChat, type ThoughtLimit } from './prepare-chat.ts';
+import { type ChatModel, prepareChat, type ReasoningLimit } from './prepare-chat.ts';
 import { readSampling, recommendedParams, type Sampling, withDefaults } from './sampling.ts';
 
 /** A prepared request of any route, for the scheduler. */
@@ -19,7 +19,7 @@ export interface ReadRequest {
   readonly prompts: readonly ReadPrompt[];
   readonly sampling: Sampling;
   readonly maxToolCalls: number;
-  readonly thoughtLimit: ReadThoughtLimit | undefined;
+  readonly thoughtLimit: ReadReasoningLimit | undefined;
   /** The number of most likely tokens to report in addition to the chosen one; undefined: no log-probabilities. */
   readonly topLogprobs: number | undefined;
   /** One per choice; empty for unconstrained answers. */
@@ -37,7 +37,7 @@ export interface ReadPrompt {
   readonly echo: string;
 }
 
-export interface ReadThoughtLimit {
+export interface ReadReasoningLimit {
   /** The most reasoning tokens. */
   readonly tokens: number;
   /** The tokens that end reasoning. */
@@ -68,7 +68,7 @@ interface Prepared {
   readonly grammar: string | undefined;
   readonly grammarParam?: string;
   readonly maxToolCalls: number;
-  readonly thoughtLimit: ReadThoughtLimit | undefined;
+  readonly thoughtLimit: ReadReasoningLimit | undefined;
   newParser(): OutputParser;
   /** The answer does not continue another text. */
   readonly startsText: boolean;
@@ -187,7 +187,7 @@ export class RequestReader {
     return typeof prompt === 'string' ? prompt : this.#options.tokenizer.detokenize(prompt);
   }
 
-  #readThoughtLimit(limit: ThoughtLimit | undefined): ReadThoughtLimit | undefined {
+  #readThoughtLimit(limit: ReasoningLimit | undefined): ReadReasoningLimit | undefined {
     if (limit === undefined) return undefined;
     const { tokenizer } = this.#options;
     return { tokens: limit.tokens, close: tokenizer.markerTokens(limit.close) };

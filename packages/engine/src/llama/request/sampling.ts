@@ -32,7 +32,7 @@ const MAX_STOP_CHARS = 4096;
  * Below this temperature the most likely token is taken, because logits divided by less overflow a 32-bit float and all
  * tokens become equally likely. At this temperature a difference of 0.0001 between logits already decides.
  */
-const LEAST_TEMPERATURE = 1e-6;
+const MIN_TEMPERATURE = 1e-6;
 
 /** OpenAI's defaults, not the library's (top_k 40, top_p 0.95, the second as seed). */
 const DEFAULTS = { temperature: 1, top_p: 1, top_k: 0, min_p: 0 } as const;
@@ -90,11 +90,11 @@ type Layer = Readonly<Record<string, unknown>>;
  */
 export function withDefaults(body: Layer, layers: readonly Layer[]): Record<string, unknown> {
   let merged: Record<string, unknown> = {};
-  for (const layer of [...layers.toReversed(), body]) merged = laidOver(merged, layer);
+  for (const layer of [...layers.toReversed(), body]) merged = mergeLayers(merged, layer);
   return merged;
 }
 
-function laidOver(below: Layer, layer: Layer): Record<string, unknown> {
+function mergeLayers(below: Layer, layer: Layer): Record<string, unknown> {
   let merged: Record<string, unknown> = { ...below };
   for (const names of SYNONYMS) if (setsOneOf(layer, names)) merged = without(merged, names);
   const kwargs = below['chat_template_kwargs'];
@@ -148,7 +148,7 @@ export function readSampling(body: SamplingBody, defaultTokens?: number): Sampli
   const topK = body.top_k ?? DEFAULTS.top_k;
   return {
     config: {
-      temperature: temperature < LEAST_TEMPERATURE ? 0 : temperature,
+      temperature: temperature < MIN_TEMPERATURE ? 0 : temperature,
       ...(topK > 0 && { topK }),
       topP: body.top_p ?? DEFAULTS.top_p,
       minP: body.min_p ?? DEFAULTS.min_p,

@@ -61,8 +61,8 @@ export class TextPieces {
     this.#sizes = sizes;
     const joined = ordinary.join('\n');
     const places = [
-      ...placesBehind(LATIN, safeAfter(AFTER_LATIN, LATIN, joined)),
-      ...placesBehind(OTHERS, safeAfter(AFTER_OTHERS, LAST_BYTE, joined)),
+      ...splitPatterns(LATIN, safeAfter(AFTER_LATIN, LATIN, joined)),
+      ...splitPatterns(OTHERS, safeAfter(AFTER_OTHERS, LAST_BYTE, joined)),
     ];
     this.#place = places.length === 0 ? undefined : new RegExp(places.join('|'), 'gv');
     // Such a text may span a position, or end there and include the white space after it.
@@ -130,7 +130,7 @@ export class TextPieces {
   }
 }
 
-const placesBehind = (wordEnd: string, after: readonly string[]): readonly string[] =>
+const splitPatterns = (wordEnd: string, after: readonly string[]): readonly string[] =>
   after.length === 0 ? [] : [`${wordEnd}(?=[${after.join('')}])`];
 
 /**

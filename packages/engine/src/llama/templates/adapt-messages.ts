@@ -46,7 +46,7 @@ export function adaptMessages(
   if (needs.lateSystemAsUser) out = out.map((message, at) => (at > 0 ? asUser(message) : message));
   if (needs.systemAsUser) out = joined(out.map(asUser), ['user']);
   if (needs.rolesAlternate) out = joined(out, ['user', 'assistant']);
-  if (needs.textApart) out = out.flatMap(withTextApart);
+  if (needs.textApart) out = out.flatMap(withSeparateText);
   if (needs.singleCalls) out = withSingleCalls(out);
   return out.map((message) => adaptMessage(message, needs));
 }
@@ -92,7 +92,7 @@ const isJoinable = (a: TemplateMessage, b: TemplateMessage, roles: readonly stri
   roles.includes(String(a['role'])) &&
   [a, b].every((one) => typeof one['content'] === 'string' && one['tool_calls'] === undefined);
 
-function withTextApart(message: TemplateMessage): readonly TemplateMessage[] {
+function withSeparateText(message: TemplateMessage): readonly TemplateMessage[] {
   const { tool_calls: calls, content, ...rest } = message;
   if (calls === undefined || typeof content !== 'string' || content === '') return [message];
   return [
@@ -112,7 +112,7 @@ function withSingleCalls(messages: readonly TemplateMessage[]): readonly Templat
       out.push(message);
       continue;
     }
-    results = toolsBehind(messages.slice(at + 1));
+    results = toolResultsAfter(messages.slice(at + 1));
     for (const [i, call] of calls.entries()) {
       const id = isJsonObject(call) ? call['id'] : undefined;
       out.push(
@@ -128,7 +128,7 @@ function withSingleCalls(messages: readonly TemplateMessage[]): readonly Templat
   return out;
 }
 
-function toolsBehind(messages: readonly TemplateMessage[]): readonly TemplateMessage[] {
+function toolResultsAfter(messages: readonly TemplateMessage[]): readonly TemplateMessage[] {
   const end = messages.findIndex((message) => message['role'] !== 'tool');
   return end < 0 ? messages : messages.slice(0, end);
 }

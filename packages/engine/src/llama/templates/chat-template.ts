@@ -83,8 +83,8 @@ export class ChatTemplate {
    */
   render(input: TemplateInput): RenderedChat {
     const messages = adaptMessages(this.#messages(input), this.#needs);
-    const begun = input.continuesLast === false ? undefined : begunAnswer(messages);
-    if (input.continuesLast === true && begun === undefined) throw nothingBegun();
+    const begun = input.continuesLast === false ? undefined : startedAnswer(messages);
+    if (input.continuesLast === true && begun === undefined) throw noStartedAnswer();
     const { documents } = input;
     if (documents !== undefined && !this.#switches.knowsDocuments) throw noDocuments();
     const tools = input.tools.map((tool) => withBreaks(withMarks(tool), this.#controls));
@@ -133,7 +133,10 @@ export class ChatTemplate {
     try {
       return withNumbers(this.#render(variables));
     } catch (error) {
-      throw refused(ownWords(error instanceof Error ? error.message : String(error)), error);
+      throw refused(
+        templateMessageOf(error instanceof Error ? error.message : String(error)),
+        error,
+      );
     }
   }
 }
@@ -145,7 +148,7 @@ const refused = (reason: string, cause?: unknown): CortexError =>
     { param: 'messages', cause },
   );
 
-const nothingBegun = (): CortexError =>
+const noStartedAnswer = (): CortexError =>
   new CortexError(
     'invalid_request',
     '"continue_final_message" needs an assistant message with text as the last message.',
@@ -188,7 +191,7 @@ export function toTemplateInput(
 }
 
 /** The text of a last assistant message; undefined for a new turn. */
-function begunAnswer(messages: readonly TemplateMessage[]): string | undefined {
+function startedAnswer(messages: readonly TemplateMessage[]): string | undefined {
   const last = messages.at(-1);
   if (last?.['role'] !== 'assistant' || last['tool_calls'] !== undefined) return undefined;
   const content = last['content'];
@@ -202,7 +205,7 @@ const marked = (messages: readonly TemplateMessage[], begun: string): TemplateMe
 });
 
 /** The message of the template, without its source position. */
-function ownWords(message: string): string {
+function templateMessageOf(message: string): string {
   const said = message.slice(message.lastIndexOf('\nError: ') + 1);
   return said.replace(/^(?:AddonJinjaRenderer|Error): (?:Jinja Exception: )?/, '').trim();
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test';
 
 import { parseWithMarks, upToEnd, withEnd, withMarks, withNumbers } from './marked-text.ts';
 
-/** As the library's renderer prints a value: six digits for what is no integer. */
+/** Prints a value like the library's renderer: with six digits for a fraction. */
 const printed = (value: unknown): string =>
   JSON.stringify(value, (_, item: unknown) =>
     typeof item === 'number' && !Number.isInteger(item) ? Number(item.toPrecision(6)) : item,

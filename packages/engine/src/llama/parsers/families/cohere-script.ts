@@ -1,5 +1,5 @@
 import type { AnswerScript, AnswerText, Script } from '../answer-text.ts';
-import { readThoughts, type Thoughts } from '../reasoning-script.ts';
+import { readReasoning, type Reasoning } from '../reasoning-script.ts';
 import { contentUntil } from '../script-steps.ts';
 import { readKeyedCall } from './keyed-call.ts';
 import { type CallList, readList } from './list-script.ts';
@@ -35,15 +35,15 @@ export function* readCohere(
   { hasTools, reasoning }: CohereRequest,
 ): Script<void> {
   const calls: AnswerScript | undefined = hasTools
-    ? (thoughts) => readCohere(thoughts, { hasTools, reasoning: 'closed' })
+    ? (inner) => readCohere(inner, { hasTools, reasoning: 'closed' })
     : undefined;
-  const thoughts: Thoughts = { close: THINKING.close, calls };
-  if (reasoning === 'inside') yield* readThoughts(text, thoughts);
+  const reasoned: Reasoning = { close: THINKING.close, calls };
+  if (reasoning === 'inside') yield* readReasoning(text, reasoned);
   const marks = [THINKING.open, ...FRAMES, ...(hasTools ? [ACTION.open] : [])];
   for (;;) {
     const found = yield* contentUntil(text, marks);
     if (found === undefined) return;
-    if (found.marker === THINKING.open) yield* readThoughts(text, thoughts);
+    if (found.marker === THINKING.open) yield* readReasoning(text, reasoned);
     if (found.marker !== ACTION.open || (yield* readList(text, LIST))) continue;
     text.content(found.space + found.marker);
     text.reread();

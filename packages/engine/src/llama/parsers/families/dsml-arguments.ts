@@ -29,7 +29,7 @@ export function dsmlCallRule(rules: GrammarRules, tool: CallableTool, form: Invo
 interface Value {
   readonly schema: Schema;
   readonly reader: SchemaReader;
-  /** The tag behind it. */
+  /** The tag after it. */
   readonly end: string;
 }
 

@@ -1,6 +1,6 @@
 import type { CallableTool } from '../../../grammar/answer-grammar.ts';
 import type { AnswerText, Script } from '../answer-text.ts';
-import { callsBehind, isTooLong, readOneOf } from '../script-steps.ts';
+import { callsAfter, isTooLong, readOneOf } from '../script-steps.ts';
 import { type Notation, streamMembers } from './literal-script.ts';
 
 export const OPEN = '<|tool_call>';
@@ -22,7 +22,7 @@ const NOTATION: Notation = {
 
 /** Calls as `<|tool_call>call:name{key:<|"|>text<|"|>,other:1}<tool_call|>`. A call starts at its brace. */
 export const readGemma = (text: AnswerText, tools: readonly CallableTool[]): Script<void> =>
-  callsBehind(text, [OPEN], () => readCall(text, tools));
+  callsAfter(text, [OPEN], () => readCall(text, tools));
 
 /** False: it is not a call, and the text read is held. */
 function* readCall(text: AnswerText, tools: readonly CallableTool[]): Script<boolean> {

@@ -1,6 +1,6 @@
 import type { CallableTool } from '../../../grammar/answer-grammar.ts';
 import type { AnswerText, Script } from '../answer-text.ts';
-import { callsBehind, MAX_HEAD_CHARS, readOneOf } from '../script-steps.ts';
+import { callsAfter, MAX_HEAD_CHARS, readOneOf } from '../script-steps.ts';
 import { readJsonBetweenTags } from './json-between-tags.ts';
 import { isCutShort, readParameter, type ValueTags } from './parameter-script.ts';
 import { ParameterTypes } from './parameter-types.ts';
@@ -19,7 +19,7 @@ const HEAD_START = /^\s*[\w./:-]*\s*(?:<\/?[a-z_]*>?)?$/;
  * models may also write a call in JSON.
  */
 export const readGlm = (text: AnswerText, tools: readonly CallableTool[]): Script<void> =>
-  callsBehind(text, [OPEN], () => readCall(text, tools));
+  callsAfter(text, [OPEN], () => readCall(text, tools));
 
 /** False: it is not a call, and the text read is held. */
 function* readCall(text: AnswerText, tools: readonly CallableTool[]): Script<boolean> {

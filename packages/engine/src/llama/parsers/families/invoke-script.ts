@@ -147,7 +147,7 @@ function* readParameters(
     const parameter = {
       key: tag.name,
       isFirst,
-      types: typesAsSaid(types, said),
+      types: statedTypes(types, said),
       others: types.others(tag.name),
       tags: {
         ends,
@@ -173,7 +173,7 @@ function* readQuote(text: AnswerText, { quotes }: InvokeForm): Script<boolean> {
 }
 
 /** The types of a value by its attribute, or those of the schema without an attribute. */
-function typesAsSaid(
+function statedTypes(
   types: ParameterTypes,
   isText: boolean | undefined,
 ): Pick<ParameterTypes, 'isText' | 'read'> {

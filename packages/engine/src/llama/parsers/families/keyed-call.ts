@@ -43,7 +43,7 @@ export function* readKeyedCall(text: AnswerText, members: CallMembers): Script<b
     }
     if (scanner.isDone) return readWhole(text, { json, members, argumentsAt });
     const isTooFar = argumentsAt === undefined && json.length > MAX_HEAD_CHARS;
-    if (isTooFar || isNoCall(json, members)) return false;
+    if (isTooFar || isNotCall(json, members)) return false;
     at = text.held.length;
     if (!(yield* text.more())) return false;
   }
@@ -83,7 +83,7 @@ function memberOf(json: string, key: string): unknown {
 }
 
 /** Decides as early as possible, so that an answer in JSON is not held back. */
-function isNoCall(json: string, { name, arguments: given, others }: CallMembers): boolean {
+function isNotCall(json: string, { name, arguments: given, others }: CallMembers): boolean {
   const first = /^\{\s*(?:"([^"\\]*)"|([^"\s]|"[^"]*\\))/.exec(json);
   return first !== null && ![name, given, ...others].includes(first[1] ?? '');
 }

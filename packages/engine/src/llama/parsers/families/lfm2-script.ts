@@ -1,7 +1,7 @@
 import type { CallableTool } from '../../../grammar/answer-grammar.ts';
 import type { AnswerText, Script } from '../answer-text.ts';
 import { readJsonCall } from '../json-calls.ts';
-import { callsBehind, isTooLong, readOneOf } from '../script-steps.ts';
+import { callsAfter, isTooLong, readOneOf } from '../script-steps.ts';
 import { type Notation, streamMembers } from './literal-script.ts';
 
 export const OPEN = '<|tool_call_start|>';
@@ -23,7 +23,7 @@ const FIRST_GAP = /^\s*\[?\s*$/;
 
 /** Calls as a list in Python, `[name(key="text", other=1), name()]`; in JSON if the prompt requests it. */
 export const readLfm2 = (text: AnswerText, tools: readonly CallableTool[]): Script<void> =>
-  callsBehind(text, [OPEN], () => readList(text, tools));
+  callsAfter(text, [OPEN], () => readList(text, tools));
 
 /** False: the first call cannot be parsed, and the text read is held. */
 function* readList(text: AnswerText, tools: readonly CallableTool[]): Script<boolean> {

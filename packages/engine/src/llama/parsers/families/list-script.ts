@@ -1,5 +1,5 @@
 import type { AnswerText, Script } from '../answer-text.ts';
-import { callsBehind, isTooLong, readOneOf } from '../script-steps.ts';
+import { callsAfter, isTooLong, readOneOf } from '../script-steps.ts';
 
 /** Calls as consecutive JSON objects between two markers. */
 export interface CallList {
@@ -17,7 +17,7 @@ const GAP = /^[\s,]*$/;
 
 /** Reads lists of calls, with or without brackets. Other text is content. */
 export const readLists = (text: AnswerText, list: CallList): Script<void> =>
-  callsBehind(text, list.opens, () => readList(text, list));
+  callsAfter(text, list.opens, () => readList(text, list));
 
 /** Reads the calls after a marker up to the closing marker. False: there is none, and the text read is held. */
 export function* readList(text: AnswerText, list: CallList): Script<boolean> {

@@ -89,7 +89,7 @@ interface CutShort {
 const BETWEEN: CutShort = { missing: '', place: 'between values' };
 const IN_STRING: CutShort = { missing: '"', place: 'in a value' };
 const IN_KEY: CutShort = { missing: '', place: 'in a value' };
-const BEHIND_KEY: CutShort = { missing: 'null', place: 'in a value' };
+const AFTER_KEY: CutShort = { missing: 'null', place: 'in a value' };
 
 function cutOff(text: AnswerText, levels: readonly Level[], { missing, place }: CutShort): false {
   const rest = levels.toReversed().map(({ json }) => json);
@@ -126,12 +126,12 @@ function* readElement(
       level.count++;
       return 'read';
     }
-    if (key.isHeld === undefined && (yield* nextChar(text)) === undefined) return BEHIND_KEY;
+    if (key.isHeld === undefined && (yield* nextChar(text)) === undefined) return AFTER_KEY;
   }
   level.count++;
   level.isBehind = true;
   const quote = yield* readQuote(text, notation);
-  if (quote === 'cut short') return BEHIND_KEY;
+  if (quote === 'cut short') return AFTER_KEY;
   if (quote !== undefined) return (yield* streamString(text, quote)) ? 'read' : IN_STRING;
   const [first] = text.held;
   if (first !== '{' && first !== '[') return (yield* readBare(text, notation)) ? 'read' : BETWEEN;

@@ -1,7 +1,7 @@
 import type { AnswerText, Script } from '../answer-text.ts';
 import { readJsonCall } from '../json-calls.ts';
 import { readArguments } from '../named-arguments.ts';
-import { callsBehind, isTooLong, skipBrackets } from '../script-steps.ts';
+import { callsAfter, isTooLong, skipBrackets } from '../script-steps.ts';
 
 const CALLS = '[TOOL_CALLS]';
 
@@ -12,7 +12,7 @@ const HEAD_START = /^\s*[\w./:-]*\s*(?:\[[A-Z_\]]*[\w\s-]*){0,2}\{?$/;
 
 /** Both forms that Mistral models write after `[TOOL_CALLS]`: a JSON list of calls, or `name[ARGS]{…}`. */
 export const readMistral = (text: AnswerText): Script<void> =>
-  callsBehind(text, [CALLS], () => readCalls(text));
+  callsAfter(text, [CALLS], () => readCalls(text));
 
 function* readCalls(text: AnswerText): Script<boolean> {
   while ((yield* text.more()) && !isTooLong(text) && text.held.trim() === '');

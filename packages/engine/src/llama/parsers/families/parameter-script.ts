@@ -78,7 +78,7 @@ function* readValue(
       return true;
     }
     if (end.kind !== 'no tag') continue;
-    const close = yield* closeBehind(text, { tags, isCallEnd: end.isCallEnd });
+    const close = yield* closeAfter(text, { tags, isCallEnd: end.isCallEnd });
     if (close === undefined) {
       text.reread(text.held.startsWith('\n') ? 1 : 0);
       return true;
@@ -152,7 +152,7 @@ interface Close {
  *
  * Undefined: there is no closing tag, or it belongs to a parameter that starts at that position.
  */
-function* closeBehind(
+function* closeAfter(
   text: AnswerText,
   { tags, isCallEnd }: { readonly tags: ValueTags; readonly isCallEnd: boolean },
 ): Script<Close | undefined> {
