@@ -103,3 +103,16 @@ test('a command that finds no admin key lists where it looked', async () => {
     `${join(stateDir, 'admin.key')} (no such file or folder)`,
   );
 });
+
+test.each(['two keys', 'a\nb', '\u6a21'])(
+  'CORTEX_ADMIN_KEY=%j is refused by name: it could not be sent in a header',
+  async (key) => {
+    const { env } = setUp();
+
+    const found = findAdminKeys({ env: { ...env, CORTEX_ADMIN_KEY: key }, url: HERE });
+
+    await expect(found).rejects.toThrow(
+      'CORTEX_ADMIN_KEY cannot be used: it must hold one line of visible ASCII without spaces',
+    );
+  },
+);

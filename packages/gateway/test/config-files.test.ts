@@ -71,6 +71,18 @@ const WRONG = {
     '[[neurons]]\nname = "a"\nendpoint = "a:1"',
     /cortex\.toml:3: neurons\[0\]\.endpoint must be an http:\/\/ or https:\/\/ URL, not "a:1"/,
   ],
+  'an endpoint with a password': [
+    '[[neurons]]\nname = "a"\nendpoint = "http://me:secret@a:1"',
+    /cortex\.toml:3: neurons\[0\]\.endpoint: a node is called without user name, query and fragment: write http:\/\/host:port$/,
+  ],
+  'an endpoint with a query': [
+    '[[neurons]]\nname = "a"\nendpoint = "http://a:1/?token=x"',
+    /neurons\[0\]\.endpoint: a node is called without user name, query and fragment/,
+  ],
+  'a number that is none': [
+    '[timeouts]\nconnect_s = nan',
+    /cortex\.toml:2: timeouts\.connect_s must be a number, not NaN/,
+  ],
   'a node name with a space': [
     '[[neurons]]\nname = "my node"\nendpoint = "http://a:1"',
     /cortex\.toml:2: neurons\[0\]\.name must be 1 to 63 letters, digits, "\.", "_" or "-", and start with a letter or a digit, not "my node"/,

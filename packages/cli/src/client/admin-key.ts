@@ -40,14 +40,16 @@ function reasonOf(error: unknown): string {
   return REASONS.get(code) ?? (error instanceof Error ? error.message : String(error));
 }
 
+/** A key is sent in a header. */
+const isKey = (text: string): boolean => /^[\x21-\x7e]+$/.test(text);
+const NOT_A_KEY = 'it must hold one line of visible ASCII without spaces';
+
 /** The key in `file`, or why it has none. */
 function readKey(file: string): { readonly key: string } | { readonly reason: string } {
   try {
     const key = readFileSync(file, 'utf8').trim();
     if (key === '') return { reason: 'it is empty' };
-    return /^[\x21-\x7e]+$/.test(key)
-      ? { key }
-      : { reason: 'it must hold one line of visible ASCII without spaces' };
+    return isKey(key) ? { key } : { reason: NOT_A_KEY };
   } catch (error) {
     return { reason: reasonOf(error) };
   }
@@ -102,7 +104,7 @@ function readKeyPointer(file: string): string | undefined {
  * or `CORTEX_ADMIN_KEY_FILE`, otherwise from the state folders of this machine. The latter are sent only to this
  * machine.
  *
- * @throws CliError if a named file cannot be used
+ * @throws CliError if a named file or `CORTEX_ADMIN_KEY` cannot be used
  */
 export async function findAdminKeys({
   keyFile,
@@ -112,6 +114,8 @@ export async function findAdminKeys({
 }: AdminKeySource): Promise<AdminKeys> {
   if (keyFile !== undefined) return readNamed(keyFile, '--key-file');
   const given = env['CORTEX_ADMIN_KEY']?.trim();
+  if (given && !isKey(given))
+    throw new CliError(`CORTEX_ADMIN_KEY cannot be used: ${NOT_A_KEY}`);
   if (given) return { keys: [given], tried: ['CORTEX_ADMIN_KEY'] };
   const named = env['CORTEX_ADMIN_KEY_FILE'];
   if (named) return readNamed(named, 'CORTEX_ADMIN_KEY_FILE');

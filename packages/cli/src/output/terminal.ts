@@ -1,3 +1,5 @@
+import { systemReason } from '@cortex/service';
+
 /** The output of a command; replaceable in tests. */
 export interface Terminal {
   /** Writes the text without adding a line end. */
@@ -15,8 +17,11 @@ export function processTerminal(): Terminal {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     // The reader closed the pipe, as in `cortex models | head -1`.
     if (error.code === 'EPIPE') process.exit(0);
-    throw error;
+    process.stderr.write(`cortex: standard output cannot be written: ${systemReason(error)}\n`);
+    process.exit(1);
   });
+  // An error that cannot be told is left untold: the exit code says that there was one.
+  process.stderr.on('error', () => undefined);
   return {
     write: (text) => void process.stdout.write(text),
     print: (text) => void process.stdout.write(`${text}\n`),

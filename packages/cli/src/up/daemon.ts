@@ -40,8 +40,14 @@ export interface DaemonOptions<Ready> {
 
 /** A supervised daemon. */
 export interface Daemon<Ready> {
-  /** The content of the ready file of its last start. */
-  readonly ready: Ready;
+  /**
+   * The content of its first ready file.
+   *
+   * Rejects with a CliError that has the daemon's own one-line cause if the first start fails.
+   */
+  readonly started: Promise<Ready>;
+  /** The content of the ready file of its last start; undefined before the first. */
+  readonly ready: Ready | undefined;
   /** Ends it permanently: SIGTERM, then SIGKILL. */
   stop(): Promise<void>;
   /** Ends it permanently with SIGKILL. */
@@ -49,24 +55,29 @@ export interface Daemon<Ready> {
 }
 
 /**
- * Starts a daemon, waits until it listens, and then restarts it whenever it ends.
+ * Starts a daemon, and restarts it whenever it ends after its first start.
  *
- * @throws CliError with the daemon's own one-line cause if the first start fails.
+ * It can be stopped at any time, also before it listens.
  */
-export async function startDaemon<Ready>(options: DaemonOptions<Ready>): Promise<Daemon<Ready>> {
+export function startDaemon<Ready>(options: DaemonOptions<Ready>): Daemon<Ready> {
   const stopping = new AbortController();
-  let child: Child;
+  let child: Child | undefined;
+  let ready: Ready | undefined;
   const adopt = (started: Child): void => {
     child = started;
   };
-  let ready = await startOnce(options, undefined, adopt);
-  const supervision = supervise();
+  const started = startOnce(options, undefined, adopt).then((first) => {
+    ready = first;
+    return first;
+  });
+  // A failed first start is reported by `started`.
+  const supervision = started.then(supervise, () => undefined);
 
   async function supervise(): Promise<void> {
     const pause = backoff(RESTART_PAUSE);
     while (!stopping.signal.aborted) {
       const startedMs = performance.now();
-      let cause = (await child.exited).text;
+      let cause = (await child?.exited)?.text ?? '';
       if (performance.now() - startedMs > HEALTHY_AFTER_MS) pause.reset();
       for (;;) {
         const retryMs = pause.next();
@@ -85,21 +96,22 @@ export async function startDaemon<Ready>(options: DaemonOptions<Ready>): Promise
   }
 
   return {
+    started,
     get ready() {
       return ready;
     },
     async stop() {
       stopping.abort();
       const last = child;
-      last.kill('SIGTERM');
-      const timer = setTimeout(() => last.kill('SIGKILL'), STOP_TIMEOUT_MS);
-      await last.exited;
+      last?.kill('SIGTERM');
+      const timer = setTimeout(() => last?.kill('SIGKILL'), STOP_TIMEOUT_MS);
+      await last?.exited;
       clearTimeout(timer);
       await supervision;
     },
     kill() {
       stopping.abort();
-      child.kill('SIGKILL');
+      child?.kill('SIGKILL');
     },
   };
 }

@@ -75,39 +75,49 @@ export async function runUp(options: UpOptions): Promise<void> {
   shutdown.signal.addEventListener('abort', () => terminal.print('\nShutting down …'));
   endWithParent(() => shutdown.begin('parent process has ended'));
 
-  const { api, metrics, node, keyFile } = await startBoth(options, daemons).catch(
-    async (error: unknown) => {
-      await stopAll();
-      throw error;
-    },
-  );
-  const apiUrl = localUrl(api);
-  if (options.readyFile !== undefined) {
-    writeReadyFile(options.readyFile, { pid: process.pid, api: apiUrl, node, metrics });
+  try {
+    const both = await startBoth(options, daemons, shutdown.signal);
+    const timeoutMs = BANNER_AFTER_MS - (performance.now() - startedMs);
+    const banner = await describeBoth(options, both, timeoutMs);
+    if (!shutdown.signal.aborted) terminal.print(banner);
+  } catch (error) {
+    // The shutdown ends the daemons, which caused the error, and then this process.
+    if (shutdown.signal.aborted) return;
+    await stopAll();
+    throw error;
   }
-  bypassProxy(apiUrl);
-  const timeoutMs = BANNER_AFTER_MS - (performance.now() - startedMs);
-  const client = createGatewayClient(apiUrl, {
-    adminKeys: () =>
-      findAdminKeys({
-        keyFile,
-        env: options.env,
-        url: apiUrl,
-        stateDir: () => stateDirectory(options.env),
-      }),
-  });
-  const fleet = await waitForModels(client, { node: LOCAL_NODE, timeoutMs });
-  if (shutdown.signal.aborted) return;
-  const port = new URL(api).port;
-  const lanUrls = options.isOnLan ? lanAddresses().map((host) => `http://${host}:${port}`) : [];
-  terminal.print(formatBanner({ apiUrl, metricsUrl: metrics, lanUrls, ...fleet }, paint));
 }
 
-/** Starts neuron, then the gateway with it as a node; fills `daemons` as they start. */
+interface RunningBoth {
+  readonly apiUrl: string;
+  readonly metrics: string;
+  /** The port of the API. */
+  readonly port: string;
+  readonly keyFile: string;
+}
+
+/** The banner, as soon as a model serves or `timeoutMs` have passed. */
+async function describeBoth(
+  { env, isOnLan, paint }: UpOptions,
+  { apiUrl, metrics, port, keyFile }: RunningBoth,
+  timeoutMs: number,
+): Promise<string> {
+  bypassProxy(apiUrl);
+  const client = createGatewayClient(apiUrl, {
+    adminKeys: () =>
+      findAdminKeys({ keyFile, env, url: apiUrl, stateDir: () => stateDirectory(env) }),
+  });
+  const fleet = await waitForModels(client, { node: LOCAL_NODE, timeoutMs });
+  const lanUrls = isOnLan ? lanAddresses().map((host) => `http://${host}:${port}`) : [];
+  return formatBanner({ apiUrl, metricsUrl: metrics, lanUrls, ...fleet }, paint);
+}
+
+/** Starts neuron, then the gateway with it as a node, and writes the ready file; fills `daemons` as they start. */
 async function startBoth(
   options: UpOptions,
   daemons: Daemons,
-): Promise<{ api: string; metrics: string; node: string; keyFile: string }> {
+  signal: AbortSignal,
+): Promise<RunningBoth> {
   const { env, configFile, modelsFile, neuronConfigFile, isOnLan } = options;
   const { config } = loadGatewayConfig({ file: configFile, modelsFile, env });
   const stateDir = stateDirectory(env);
@@ -121,7 +131,7 @@ async function startBoth(
   });
 
   const ofNeuron = hooks('neuron');
-  const neuron = await startDaemon({
+  const neuron = startDaemon({
     ...ofNeuron,
     ready: NeuronReady,
     launch: neuronLaunch({
@@ -132,8 +142,10 @@ async function startBoth(
     }),
   });
   daemons.neuron = neuron;
+  const first = await neuron.started;
+  signal.throwIfAborted();
   const ofGateway = hooks('cortex');
-  const gateway = await startDaemon({
+  const gateway = startDaemon({
     ...ofGateway,
     ready: GatewayReady,
     launch: gatewayLaunch({
@@ -143,15 +155,20 @@ async function startBoth(
       modelsFile,
       readyFile: ofGateway.readyFile,
       isOnLan,
-      nodeUrl: () => neuron.ready.node,
+      nodeUrl: () => (neuron.ready ?? first).node,
     }),
   });
   daemons.gateway = gateway;
-  const { api, metrics } = gateway.ready;
+  const { api, metrics } = await gateway.started;
   const keyFile = adminKeyFile(config.value);
   // The other commands find the admin key of this gateway through this file.
   writeFileSync(join(runFolder, KEY_POINTER), keyFile);
-  return { api, metrics, node: neuron.ready.node, keyFile };
+  const apiUrl = localUrl(api);
+  if (options.readyFile !== undefined) {
+    const { node } = neuron.ready ?? first;
+    writeReadyFile(options.readyFile, { pid: process.pid, api: apiUrl, node, metrics });
+  }
+  return { apiUrl, metrics, port: new URL(api).port, keyFile };
 }
 
 /** Replaces the wildcard address of a listener by the loopback address. */

@@ -12,7 +12,12 @@ const NodeName = z
     'must be 1 to 63 letters, digits, ".", "_" or "-", and start with a letter or a digit',
   );
 
-const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' });
+/** Scheme, host, port and path prefix; a password, a query or a fragment would be dropped or shown. */
+const nodeEndpoint = z
+  .url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' })
+  .refine((text) => !/[@?#\\]/.test(text), {
+    error: 'a node is called without user name, query and fragment: write http://host:port',
+  });
 
 /**
  * `cortex.toml` as the operator writes it. Unknown keys are refused: a misspelt setting must not be silently
@@ -130,7 +135,7 @@ export const GatewayConfig = z.strictObject({
     .array(
       z.strictObject({
         name: NodeName.describe('Node name, unique in the fleet.'),
-        endpoint: httpUrl.describe('Base URL of the neuron, such as http://host:13131.'),
+        endpoint: nodeEndpoint.describe('Base URL of the neuron, such as http://host:13131.'),
         tls_fingerprint: z
           .string()
           .regex(/^sha256:[0-9a-f]{64}$/i, 'must be "sha256:" and 64 hex digits')

@@ -18,7 +18,7 @@ export function toControlConfig(
       weight: neuron.weight,
       expectedOffline: neuron.expected_offline,
       token: nodeToken,
-      tlsFingerprint: neuron.tls_fingerprint?.replace('sha256:', '').toLowerCase(),
+      tlsFingerprint: toTlsFingerprint(neuron),
     })),
     pollIntervalS: control.poll_interval_s,
     failuresBeforeDown: control.failures_before_down,
@@ -48,3 +48,8 @@ export function toAliases(config: ModelsConfig): Alias[] {
         },
   );
 }
+
+/** The pin of a node's certificate as 64 lower-case hex digits; undefined: none is configured. */
+export const toTlsFingerprint = (
+  neuron: Pick<GatewayConfig['neurons'][number], 'tls_fingerprint'>,
+): string | undefined => neuron.tls_fingerprint?.replace(/^sha256:/i, '').toLowerCase();

@@ -16,7 +16,8 @@ const toKeyPath = (path: readonly PropertyKey[]): KeyPath =>
 const MAX_SHOWN_CHARS = 60;
 
 function showValue(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
+  // JSON has no NaN and no infinity.
+  const text = typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? String(value));
   return text.length > MAX_SHOWN_CHARS ? `${text.slice(0, MAX_SHOWN_CHARS)}…` : text;
 }
 
