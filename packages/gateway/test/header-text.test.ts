@@ -65,6 +65,8 @@ describe('an answer of a node that cannot be relayed', () => {
     'a carriage return in a header': `${HEAD}x-odd: a\rb\r\n${BODY}`,
     'a space in the name of a header': `${HEAD}x odd: a\r\n${BODY}`,
     'a header without a name': `${HEAD}: a\r\n${BODY}`,
+    'a redirect to another server': `HTTP/1.1 307 Temporary Redirect\r\nlocation: http://evil.example/\r\n${BODY}`,
+    'a choice of other servers': `HTTP/1.1 300 Multiple Choices\r\n${BODY}`,
   };
   for (const [what, answer] of Object.entries(answers)) {
     for (const stream of [false, true]) {
@@ -122,6 +124,23 @@ describe('an unusual but valid answer of a node', () => {
       expect(await gateway.record()).toMatchObject({ status });
     });
   }
+
+  test('reaches the client without what the node says of its own address, credentials and pages', async () => {
+    const own = [
+      'Alt-Svc: h2="evil.example:443"',
+      'WWW-Authenticate: Basic',
+      'Access-Control-Allow-Origin: *',
+      'Access-Control-Allow-Credentials: true',
+      'Strict-Transport-Security: max-age=9',
+      'Location: http://evil.example/',
+      'Set-Cookie: a=b',
+    ];
+    const gateway = await start(new RawNode(() => `${HEAD}${own.join('\r\n')}\r\n${BODY}`));
+
+    const { headers } = await gateway.chat({ model: 'm' });
+
+    for (const line of own) expect(headers.has(line.slice(0, line.indexOf(':')))).toBe(false);
+  });
 
   test('keeps its header bytes', async () => {
     const gateway = await start(new RawNode(() => `${HEAD}x-odd: caf\xe9\r\n${BODY}`));

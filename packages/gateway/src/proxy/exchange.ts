@@ -15,7 +15,13 @@ import {
   toUnreachable,
 } from './attempt-failure.ts';
 import { type Deadlines } from './deadlines.ts';
-import { errorCodeOf, type NodeAnswer, refusalOf, type WholeAnswer } from './node-answer.ts';
+import {
+  checkHead,
+  errorCodeOf,
+  type NodeAnswer,
+  refusalOf,
+  type WholeAnswer,
+} from './node-answer.ts';
 import { type OpenExchanges } from './open-exchanges.ts';
 
 /** Maximum number of attempts of a request, including the first (behaviour 7). */
@@ -223,11 +229,7 @@ export class Exchange {
       return toUnreachable(error, lease);
     }
     const { status, headers, body } = response;
-    if ((headers['content-encoding'] ?? 'identity') !== 'identity')
-      throw new CortexError(
-        'node_protocol_error',
-        `Node ${lease.node} compressed its answer, which cortex did not ask for.`,
-      );
+    checkHead(response, lease.node);
     this.#readPromptTokens(headers);
     if (status === 200 && isEventStream(headers)) {
       this.#isAwaited = false;

@@ -44,6 +44,19 @@ const NOT_RELAYED: ReadonlySet<string> = new Set([
   'server',
   'set-cookie',
   'x-request-id',
+  // What a node says of its own address, its own credentials and its own pages is not true of cortex.
+  'alt-svc',
+  'clear-site-data',
+  'location',
+  'refresh',
+  'strict-transport-security',
+  'www-authenticate',
+  'access-control-allow-credentials',
+  'access-control-allow-headers',
+  'access-control-allow-methods',
+  'access-control-allow-origin',
+  'access-control-expose-headers',
+  'access-control-max-age',
 ]);
 
 const isIdentity = (name: string): boolean =>

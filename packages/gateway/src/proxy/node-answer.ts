@@ -39,6 +39,28 @@ export function errorCodeOf({ bytes }: WholeAnswer): string | undefined {
   return typeof code === 'string' ? code : undefined;
 }
 
+/**
+ * Checks that an answer can be relayed.
+ *
+ * @throws CortexError node_protocol_error if it is compressed, or a redirect: clients follow a redirect with the prompt,
+ * and a node must not choose where prompts go
+ */
+export function checkHead(
+  { status, headers }: Pick<WholeAnswer, 'status' | 'headers'>,
+  node: string,
+): void {
+  if ((headers['content-encoding'] ?? 'identity') !== 'identity')
+    throw new CortexError(
+      'node_protocol_error',
+      `Node ${node} compressed its answer, which cortex did not ask for.`,
+    );
+  if (status >= 300 && status < 400 && status !== 304)
+    throw new CortexError(
+      'node_protocol_error',
+      `Node ${node} answered with a redirect (status ${status}).`,
+    );
+}
+
 /** Codes with which neuron refuses before it does any work, so that another replica may be tried. */
 const RETRIED = ['model_not_loaded', 'queue_full', 'node_recovering', 'shutting_down'] as const;
 export type RefusalCode = (typeof RETRIED)[number];
