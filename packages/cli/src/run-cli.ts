@@ -3,6 +3,7 @@ import { ConfigError, isSystemError } from '@cortex/service';
 
 import { CliError } from './cli-error.ts';
 import { type Terminal } from './output/terminal.ts';
+import { visibleText } from './output/visible-text.ts';
 
 /** Makes commander throw instead of ending the process, for `command` and its subcommands. */
 function neverExit(command: CommandUnknownOpts): void {
@@ -25,7 +26,7 @@ export async function runCli(
     // commander has already printed its message; help and version are not errors.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     if (error instanceof CliError || error instanceof ConfigError || isSystemError(error)) {
-      terminal.warn(`cortex: ${error.message}`);
+      terminal.warn(`cortex: ${visibleText(error.message)}`);
       return error instanceof CliError ? error.exitCode : 1;
     }
     throw error;

@@ -3,6 +3,7 @@ import { createInterface } from 'node:readline';
 import { CliError } from '../cli-error.ts';
 import { type GatewayClient } from '../client/gateway-client.ts';
 import { type Paint, type Terminal } from '../output/terminal.ts';
+import { visibleText } from '../output/visible-text.ts';
 import { AnswerWriter } from './answer-writer.ts';
 import { type Answer, type Conversation } from './conversation.ts';
 import { runSlashCommand, type SlashOutcome } from './slash-command.ts';
@@ -39,7 +40,7 @@ async function answer(session: ChatSession, question: string, signal: AbortSigna
   } catch (error) {
     writer.end();
     if (!(error instanceof CliError)) throw error;
-    terminal.print(paint('red', error.message));
+    terminal.print(paint('red', visibleText(error.message)));
   }
 }
 
@@ -52,7 +53,7 @@ async function command(
     return await runSlashCommand(line, { conversation, client });
   } catch (error) {
     if (!(error instanceof CliError)) throw error;
-    return { kind: 'say', text: error.message };
+    return { kind: 'say', text: visibleText(error.message) };
   }
 }
 

@@ -1,8 +1,13 @@
+import { visibleLine } from './visible-text.ts';
+
 type Cell = string | number | undefined;
 
-const textOf = (cell: Cell): string => (cell === undefined ? '-' : String(cell));
+const textOf = (cell: Cell): string => (cell === undefined ? '-' : visibleLine(String(cell)));
 
-/** Rows below headers, columns two spaces apart, numbers aligned right; undefined is shown as `-`. */
+/**
+ * Rows below headers, columns two spaces apart, numbers aligned right; undefined is shown as `-`, control characters
+ * as escapes.
+ */
 export function formatTable(
   headers: readonly string[],
   rows: readonly (readonly Cell[])[],

@@ -2,6 +2,7 @@ import { type AdminModel, type AdminNode } from '@cortex/protocol';
 
 import { DEFAULT_URL } from '../client/default-url.ts';
 import { type Paint } from '../output/terminal.ts';
+import { visibleLine } from '../output/visible-text.ts';
 
 export interface BannerFacts {
   readonly apiUrl: string;
@@ -27,7 +28,7 @@ const hardwareOf = ({ devices, cpu, ram_total_mb: ramMb }: AdminNode): string =>
     : `${processor}, ${Math.round(ramMb / 1024)} GB RAM, no GPU in use`;
 };
 
-function modelLine({ id, replicas, reason }: AdminModel): string {
+function describeModel({ id, replicas, reason }: AdminModel): string {
   const [replica] = replicas;
   if (replica === undefined) return `${id}  ${reason ?? 'loads at its first request'}`;
   const { status, limit, backend, gpu_layers: layers, reason: why } = replica.model;
@@ -40,6 +41,8 @@ function modelLine({ id, replicas, reason }: AdminModel): string {
   } else parts.push(status === 'unloaded' ? 'loads at its first request' : status);
   return parts.join('  ');
 }
+
+const modelLine = (model: AdminModel): string => visibleLine(describeModel(model));
 
 const isLoaded = ({ replicas }: AdminModel): boolean =>
   replicas.some(({ model }) => model.status === 'loaded');

@@ -27,6 +27,14 @@ describe('formatLogLine', () => {
     );
   });
 
+  test('shows control characters in the name of the requested model as escapes', () => {
+    const asked = { ...record, model: undefined, model_asked: 'a\u001B]0;title\u0007\nb' };
+
+    expect(format(JSON.stringify(asked))).toContain(
+      String.raw`chat         a\u001b]0;title\u0007\u000ab  200`,
+    );
+  });
+
   test('shows the error code of a failed request, and the requested model if it is unknown', () => {
     const failed = {
       ...record,

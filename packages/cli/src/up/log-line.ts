@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 import { type Paint } from '../output/terminal.ts';
+import { visibleLine, visibleText } from '../output/visible-text.ts';
 
 /** A log line of a daemon: pino's fields, or the record of a request. */
 const LogRecord = z.looseObject({
@@ -58,19 +59,19 @@ function formatRequest(record: RequestRecord, now: Date, paint: Paint): string {
   const parts = [
     paint('dim', clockTime(now)),
     record.api.padEnd(11),
-    record.model ?? record.model_asked ?? '-',
+    visibleLine(record.model ?? record.model_asked ?? '-'),
     isOk
       ? paint('green', String(record.status))
       : paint(
           record.status >= 500 ? 'red' : 'yellow',
-          `${record.status} ${record.code ?? record.outcome}`,
+          `${record.status} ${visibleLine(record.code ?? record.outcome)}`,
         ),
   ];
   if (record.completion_tokens) parts.push(`${record.completion_tokens} tokens`);
   if (record.first_token_ms) parts.push(`first after ${seconds(record.first_token_ms)}`);
   parts.push(`in ${seconds(record.total_ms)}`);
   if (record.cold_start === true) parts.push('cold start');
-  if (!isOk && record.message) parts.push(record.message);
+  if (!isOk && record.message) parts.push(visibleLine(record.message));
   parts.push(paint('dim', record.request_id));
   return parts.join('  ');
 }
@@ -83,7 +84,7 @@ function whyOf({ reason, cause, err }: LogRecord): string | undefined {
 /** Node and model, message, and reason. */
 function formatRecord(record: LogRecord): string {
   const about = [record.node, record.model].filter(Boolean).join(', ');
-  return [about, record.msg, whyOf(record)].filter(Boolean).join(': ');
+  return visibleText([about, record.msg, whyOf(record)].filter(Boolean).join(': '));
 }
 
 /** A daemon's log line as text for the terminal; undefined for lines that are not shown. */
@@ -96,7 +97,7 @@ export function formatLogLine(
   const request = RequestRecord.safeParse(json);
   if (request.success) return formatRequest(request.data, now, paint);
   const record = LogRecord.safeParse(json);
-  if (!record.success) return `${paint('dim', clockTime(now))}  ${name}: ${line}`;
+  if (!record.success) return `${paint('dim', clockTime(now))}  ${name}: ${visibleText(line)}`;
   const { level = 'info' } = record.data;
   if (!LOUD.has(level)) return undefined;
   const text = formatRecord(record.data);

@@ -52,7 +52,7 @@ interface Daemons {
  * @throws CliError with the one-line cause if a daemon cannot start.
  */
 export async function runUp(options: UpOptions): Promise<void> {
-  const { terminal, paint } = options;
+  const { terminal } = options;
   const startedMs = performance.now();
   const daemons: Daemons = {};
   const stopAll = async (): Promise<void> => {
