@@ -83,6 +83,10 @@ const WRONG = {
     '[timeouts]\nconnect_s = nan',
     /cortex\.toml:2: timeouts\.connect_s must be a number, not NaN/,
   ],
+  'a duration that timers cannot wait for': [
+    '[queue]\nmax_wait_s = 9999999',
+    /cortex\.toml:2: queue\.max_wait_s must be at most 1000000, not 9999999/,
+  ],
   'a node name with a space': [
     '[[neurons]]\nname = "my node"\nendpoint = "http://a:1"',
     /cortex\.toml:2: neurons\[0\]\.name must be 1 to 63 letters, digits, "\.", "_" or "-", and start with a letter or a digit, not "my node"/,

@@ -7,11 +7,11 @@ import {
   type LoadedConfig,
   loadConfig,
   parseListen,
+  positiveSeconds,
   resolveConfigPath,
+  seconds,
 } from '@cortex/service';
 import { z } from 'zod';
-
-const seconds = z.number().positive();
 
 /** `neuron.toml`. Unknown keys are refused: a misspelt setting must not be silently ignored. */
 export const NeuronConfig = z.strictObject({
@@ -39,9 +39,7 @@ export const NeuronConfig = z.strictObject({
     .describe(
       'Folder for the state of the daemon: facts about model files, engine records, saved slots.',
     ),
-  shutdown_grace_s: z
-    .number()
-    .min(0)
+  shutdown_grace_s: seconds()
     .default(30)
     .describe('Time that requests in flight have to finish when the daemon shuts down.'),
   default_models: z
@@ -73,7 +71,7 @@ export const NeuronConfig = z.strictObject({
         .describe(
           'Requests per model that may wait for a slot. Further requests get 503 queue_full.',
         ),
-      max_wait_secs: seconds
+      max_wait_secs: positiveSeconds()
         .default(60)
         .describe('Longest wait for a slot of a request that is not streamed.'),
       max_per_principal: z
@@ -130,10 +128,10 @@ export const NeuronConfig = z.strictObject({
         .describe(
           'MiB in state_dir, for all models together, for the slots of unloaded models. The next load of a model restores them. 0: none.',
         ),
-      startup_timeout_s: seconds
+      startup_timeout_s: positiveSeconds()
         .default(1800)
         .describe('Longest duration of a load. A load that takes longer fails.'),
-      wedge_s: seconds
+      wedge_s: positiveSeconds()
         .default(60)
         .describe(
           'An engine that has work and completes no step for this time is killed and restarted.',

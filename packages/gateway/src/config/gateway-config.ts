@@ -1,7 +1,6 @@
-import { allowedHosts, corsOrigins } from '@cortex/service';
+import { allowedHosts, corsOrigins, positiveSeconds, seconds } from '@cortex/service';
 import { z } from 'zod';
 
-const seconds = z.number().positive();
 const listenAddress = z.string().min(1);
 
 /** Node names are used in URLs, headers, labels and `id@node`. */
@@ -43,9 +42,7 @@ export const GatewayConfig = z.strictObject({
           'State folder of cortex, relative to this file. Default: $CORTEX_STATE_DIR, else $XDG_STATE_HOME/cortex, else ~/.local/state/cortex.',
         ),
       max_body_mb: z.number().positive().default(64).describe('Largest request body, in MiB.'),
-      shutdown_grace_s: z
-        .number()
-        .min(0)
+      shutdown_grace_s: seconds()
         .default(30)
         .describe('How long running requests may take to finish after SIGTERM.'),
       trusted_proxies: z
@@ -84,23 +81,23 @@ export const GatewayConfig = z.strictObject({
         .min(0)
         .default(256)
         .describe('Maximum number of waiting requests per model.'),
-      max_wait_s: seconds.default(600).describe('How long a streamed request may wait.'),
-      max_hold_s: seconds
+      max_wait_s: positiveSeconds().default(600).describe('How long a streamed request may wait.'),
+      max_hold_s: positiveSeconds()
         .default(120)
         .describe('How long a request that is not streamed may wait. Clients give up after 300 s.'),
     })
     .prefault({}),
   timeouts: z
     .strictObject({
-      stream_idle_s: seconds
+      stream_idle_s: positiveSeconds()
         .default(300)
         .describe('A stream ends with an error when its node sends nothing for this long.'),
-      stall_s: seconds
+      stall_s: positiveSeconds()
         .default(60)
         .describe(
           'A connection is closed when its client reads nothing of a stream for this long.',
         ),
-      connect_s: seconds
+      connect_s: positiveSeconds()
         .default(5)
         .describe('Time limit for connecting to a node, and for its answers to status calls.'),
     })
@@ -123,7 +120,7 @@ export const GatewayConfig = z.strictObject({
     .prefault({}),
   control: z
     .strictObject({
-      poll_interval_s: seconds.default(10).describe('Pause between two polls of a node.'),
+      poll_interval_s: positiveSeconds().default(10).describe('Pause between two polls of a node.'),
       failures_before_down: z
         .int()
         .min(1)
