@@ -1,5 +1,3 @@
-import { systemReason } from '@cortex/service';
-
 /** The output of a command; replaceable in tests. */
 export interface Terminal {
   /** Writes the text without adding a line end. */
@@ -17,10 +15,11 @@ export function processTerminal(): Terminal {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     // The reader closed the pipe, as in `cortex models | head -1`.
     if (error.code === 'EPIPE') process.exit(0);
-    process.stderr.write(`cortex: standard output cannot be written: ${systemReason(error)}\n`);
+    const reason = error.code === 'ENOSPC' ? 'no space left on the disk' : `error ${error.code}`;
+    process.stderr.write(`cortex: standard output cannot be written: ${reason}\n`);
     process.exit(1);
   });
-  // An error that cannot be told is left untold: the exit code says that there was one.
+  // An error that cannot be printed is visible in the exit code alone.
   process.stderr.on('error', () => undefined);
   return {
     write: (text) => void process.stdout.write(text),
