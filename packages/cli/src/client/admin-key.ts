@@ -114,8 +114,7 @@ export async function findAdminKeys({
 }: AdminKeySource): Promise<AdminKeys> {
   if (keyFile !== undefined) return readNamed(keyFile, '--key-file');
   const given = env['CORTEX_ADMIN_KEY']?.trim();
-  if (given && !isKey(given))
-    throw new CliError(`CORTEX_ADMIN_KEY cannot be used: ${NOT_A_KEY}`);
+  if (given && !isKey(given)) throw new CliError(`CORTEX_ADMIN_KEY cannot be used: ${NOT_A_KEY}`);
   if (given) return { keys: [given], tried: ['CORTEX_ADMIN_KEY'] };
   const named = env['CORTEX_ADMIN_KEY_FILE'];
   if (named) return readNamed(named, 'CORTEX_ADMIN_KEY_FILE');
