@@ -20,7 +20,7 @@ describe('the grammar of a text up to a marker', () => {
   // A small alphabet, so that texts often contain parts of the marker.
   const word = fc.stringMatching(/^[ab<]{1,5}$/);
 
-  test('accepts texts that end with the marker and do not contain it before', () => {
+  test('accepts texts that end with the marker and do not contain it earlier', () => {
     fc.assert(
       fc.property(word, (marker) => {
         for (const text of samples(marker, {}, 30))

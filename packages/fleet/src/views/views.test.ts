@@ -72,7 +72,7 @@ describe('GET /v1/models', () => {
     ]);
   });
 
-  test('reports a catalogue entry whose harness no node has, without a failure', () => {
+  test('lists a catalogue entry whose harness no node has, with the reason', () => {
     const { snapshot } = fleet({ nodes: ['a'], catalogue: [{ id: 'm', harness: 'mistralrs' }] }, [
       report('a', []),
     ]);
@@ -96,7 +96,7 @@ describe('GET /v1/models', () => {
     expect(describeModel(open.snapshot, 'gpt-5', { createdS })).toMatchObject({ id: 'gpt-5' });
   });
 
-  test('does not list a model that only a node that is down has', () => {
+  test('omits a model whose only node is down', () => {
     const state = fleet({ nodes: ['a'] }, [report('a', [entry('m')])]);
     takeDown(state, 'a');
     expect(listModels(state.snapshot, { createdS })).toEqual([]);
@@ -129,7 +129,7 @@ describe('GET /v1/models', () => {
 });
 
 describe('GET /health', () => {
-  test('is impaired when a model of an up node cannot serve, with node, model and reason', () => {
+  test('is impaired when a model on a running node cannot serve, and names node, model and reason', () => {
     const { snapshot } = fleet({ nodes: ['a'] }, [
       report('a', [entry('m', { servable: { ok: false, reason: 'poisoned' } }), entry('n')]),
     ]);
@@ -154,7 +154,7 @@ describe('GET /health', () => {
     expect(fleetHealth(state.snapshot).status).toBe('ok');
   });
 
-  test('is ok with a saturated or a loading model', () => {
+  test('is ok while a model is saturated or loading', () => {
     const { snapshot } = fleet({ nodes: ['a'] }, [
       report('a', [entry('m'), entry('n', { status: 'loading' })]),
     ]);

@@ -15,7 +15,7 @@ const configured = (name: string, atMs: number) =>
     atMs,
   }) as const;
 
-test('every listener gets every revision in order, even if a listener applies events', () => {
+test('every listener of the fleet gets every revision in order, even if a listener applies events', () => {
   const holder = new FleetHolder(SILENT);
   const seen: Record<string, number[]> = { before: [], applying: [], after: [] };
   const note = (who: string) =>

@@ -27,7 +27,7 @@ describe('Leases', () => {
     expect(leases.ownByModel('a').size).toBe(0);
   });
 
-  test('count a repeated release once', () => {
+  test('count a lease that is released twice once', () => {
     const leases = new Leases();
     leases.take(claim());
     const { release } = leases.take(claim());

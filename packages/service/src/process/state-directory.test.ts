@@ -10,7 +10,7 @@ describe('stateDirectory', () => {
     );
   });
 
-  test('is the folder cortex in XDG_STATE_HOME otherwise', () => {
+  test('is the folder cortex in XDG_STATE_HOME without CORTEX_STATE_DIR', () => {
     expect(stateDirectory({ XDG_STATE_HOME: '/x' }, '/home/a')).toBe('/x/cortex');
   });
 
@@ -24,7 +24,7 @@ describe('stateDirectory', () => {
     expect(stateDirectory({ XDG_STATE_HOME: 'x' }, '/home/a')).toBe('/home/a/.local/state/cortex');
   });
 
-  test('is ~/.local/state/cortex if neither variable is set', () => {
+  test('is ~/.local/state/cortex without CORTEX_STATE_DIR and XDG_STATE_HOME', () => {
     expect(stateDirectory({ CORTEX_STATE_DIR: '' }, '/home/a')).toBe('/home/a/.local/state/cortex');
   });
 });

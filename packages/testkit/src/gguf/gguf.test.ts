@@ -9,13 +9,13 @@ import { writeGguf } from './write-gguf.ts';
 
 const TINY = fileURLToPath(new URL('../../../../models/cortex-tiny.gguf', import.meta.url));
 
-test('a GGUF file stays byte-identical when it is read and written', async () => {
+test('the bytes of a GGUF file survive read and write', async () => {
   const bytes = new Uint8Array(readFileSync(TINY));
 
   expect(Buffer.compare(writeGguf(await readGguf(bytes)), bytes)).toBe(0);
 });
 
-test('a GGUF file has the same content after it is written and read', async () => {
+test('the content of a GGUF file survives write and read', async () => {
   const file: GgufFile = {
     metadata: new Map([
       ['general.architecture', text('bert')],

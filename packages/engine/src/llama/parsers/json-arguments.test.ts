@@ -102,7 +102,7 @@ describe('JSON arguments of a call', () => {
     '"b"',
   );
 
-  test('are always valid JSON, and the same in every chunking', () => {
+  test('of a complete call are valid JSON, and the same in every chunking', () => {
     fc.assert(
       fc.property(
         fc.array(piece, { maxLength: 25 }),

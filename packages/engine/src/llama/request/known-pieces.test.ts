@@ -5,7 +5,7 @@ import { KnownPieces } from './known-pieces.ts';
 /** The 36 tokens of each piece; with its overhead a piece counts as 100. */
 const TOKENS = Uint32Array.from({ length: 36 });
 
-test('a piece is tokenized once per kind until it is the least recently used', () => {
+test('a text piece is tokenized once per kind until the cache drops it', () => {
   const known = new KnownPieces(200);
   const made: string[] = [];
   const ask = (piece: string, kind = 'plain') =>

@@ -37,7 +37,7 @@ describe('LookupDrafter', () => {
     );
   });
 
-  test('indexes a slot again when its text was replaced', async () => {
+  test('indexes a slot again when its text has been replaced', async () => {
     const drafter = new LookupDrafter();
     await drafter.draft([{ slot: 0, text: textOf([1, 2, 3, 4, 5, 1, 2, 3]), most: 2 }]);
 

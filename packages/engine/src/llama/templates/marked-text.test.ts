@@ -18,7 +18,7 @@ describe('numbers in the input of a template', () => {
     expect(withNumbers(printed(parseWithMarks(json)))).toBe(json);
   });
 
-  test('have no quotes where a template prints them without quotes or as JSON within a text', () => {
+  test('stay unquoted where a template prints them bare or in JSON text', () => {
     const marked = Object(parseWithMarks('{"lat":48.858844}'));
 
     expect(withNumbers(`<lat>${marked.lat}</lat>`)).toBe('<lat>48.858844</lat>');
@@ -42,7 +42,7 @@ describe('numbers in the input of a template', () => {
   });
 });
 
-test('the end of a started answer is found even if the same text follows it', () => {
+test('the end of a partial answer to be continued is found even if the same text follows it', () => {
   expect(upToEnd(`<|im_start|>${withEnd('<')}<|im_end|>`)).toBe('<|im_start|><');
   expect(upToEnd('nothing of it')).toBeUndefined();
 });
