@@ -224,6 +224,9 @@ const WITHOUT_PARAMETERS: readonly object[] = [
   { parameters: { type: 'object', properties: null, additionalProperties: false } },
   { parameters: { $schema: 'https://json-schema.org/draft/2020-12/schema', type: 'object' } },
   { parameters: { type: 'object', title: 'NowArguments', description: 'None.' } },
+  { parameters: { anyOf: [{ type: 'object', properties: {} }] } },
+  { parameters: { anyOf: [{ type: 'object', properties: {} }, { type: 'null' }] } },
+  { parameters: { type: 'object', allOf: [{ type: 'object' }, { oneOf: [{}] }] } },
 ];
 
 /** The validator compares objects by calling their own `valueOf` and `toString`. */

@@ -1,4 +1,4 @@
-import { CortexError } from '@cortex/protocol';
+import { CortexError, isJsonObject } from '@cortex/protocol';
 
 import type { CallableTool } from './answer-grammar.ts';
 
@@ -19,10 +19,10 @@ const LISTS = [
   'dependentSchemas',
   'dependentRequired',
   'dependencies',
-  'allOf',
-  'anyOf',
-  'oneOf',
 ] as const;
+
+/** Keywords with a list of schemas for the object itself. */
+const COMBINED = ['allOf', 'anyOf', 'oneOf'] as const;
 
 /** Keywords that can do so with any value except the neutral ones. */
 const OTHERS = [
@@ -42,7 +42,7 @@ const OTHERS = [
  * @throws CortexError `invalid_request` on `tools` if the arguments would not be an object.
  */
 export function toCallable({ name, parameters = {} }: DeclaredFunction): CallableTool {
-  if (![parameters['type'] ?? 'object'].flat().includes('object')) {
+  if (!allowsObject(parameters)) {
     throw new CortexError(
       'invalid_request',
       `The parameters of the tool "${name}" must have the type "object".`,
@@ -60,4 +60,15 @@ export const hasNoParameters = ({ parameters }: CallableTool): boolean =>
 /** OpenAI: omitting `parameters` defines a function with an empty parameter list. */
 const hasParameters = (schema: Readonly<Record<string, unknown>>): boolean =>
   LISTS.some((keyword) => Object.keys(schema[keyword] ?? {}).length > 0) ||
-  OTHERS.some((keyword) => ![undefined, null, false, 0].some((no) => schema[keyword] === no));
+  OTHERS.some((keyword) => ![undefined, null, false, 0].some((no) => schema[keyword] === no)) ||
+  COMBINED.some((keyword) => partsWithMembers(schema[keyword]));
+
+/** Parts that exclude objects do not count, because the arguments are an object. */
+function partsWithMembers(list: unknown): boolean {
+  if (!Array.isArray(list) || list.length === 0) return false;
+  const objects = list.filter((part) => !isJsonObject(part) || allowsObject(part));
+  return objects.length === 0 || objects.some((part) => !isJsonObject(part) || hasParameters(part));
+}
+
+const allowsObject = (schema: Readonly<Record<string, unknown>>): boolean =>
+  [schema['type'] ?? 'object'].flat().includes('object');

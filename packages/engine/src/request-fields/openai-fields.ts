@@ -70,7 +70,7 @@ export const OPENAI_FIELDS: readonly FieldGroup[] = [
       messages: honoured('the conversation; a last message of the assistant is continued'),
       tools: honoured('functions that the model may call', empty),
       tool_choice: honoured(
-        '`none`, `auto`, `required`, one function, or `allowed_tools`; enforced',
+        '`none`, `auto`, `required` (or `any`), one function, or `allowed_tools`; enforced',
         anyValue,
       ),
       parallel_tool_calls: honoured('`false`: one call per answer', anyValue),

@@ -56,7 +56,7 @@ test.each([
     { messages, tools: [{ type: 'function', function: { name: 'do it <now>' } }] },
     '"tools[0].function.name" must have 1 to 128 letters',
   ],
-  [{ messages, tool_choice: 'any' }, 'must be "none", "auto", "required", {'],
+  [{ messages, tool_choice: 'all' }, 'must be "none", "auto", "required", {'],
 ])('%j is refused with the expected value: %s', (body, words) => {
   expect(refusal(body)?.message).toContain(words);
 });
@@ -73,4 +73,31 @@ test('null means absent, and unknown fields are accepted', () => {
 
   expect(body.temperature).toBeUndefined();
   expect(body.tools).toBeUndefined();
+});
+
+test('a string in a list of content parts is a text part', () => {
+  const content = ['a', { type: 'text', text: 'b' }];
+  const body = readShape(ChatBody, { messages: [{ role: 'user', content }] });
+
+  expect(body.messages[0]?.content).toEqual([
+    { type: 'text', text: 'a' },
+    { type: 'text', text: 'b' },
+  ]);
+});
+
+test('tool_choice "any" means "required"', () => {
+  expect(readShape(ChatBody, { messages, tool_choice: 'any' }).tool_choice).toBe('required');
+});
+
+test.each(['tool', 'function'])('an object as content of role %s is its JSON text', (role) => {
+  const content = { city: 'Oslo', degrees: [3] };
+  const body = readShape(ChatBody, { messages: [{ role, name: 'get', content }] });
+
+  expect(body.messages[0]?.content).toBe(JSON.stringify(content));
+});
+
+test('an object as content of a user is refused', () => {
+  const asked = { messages: [{ role: 'user', content: { a: 1 } }] };
+
+  expect(refusal(asked)).toMatchObject({ details: { param: 'messages[0].content' } });
 });

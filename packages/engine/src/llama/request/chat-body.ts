@@ -1,3 +1,4 @@
+import { isJsonObject } from '@cortex/protocol';
 import { z } from 'zod';
 
 import {
@@ -14,12 +15,18 @@ import { THINKING_FIELDS } from './thinking-fields.ts';
 
 const TEXT_PARTS: readonly string[] = ['text', 'input_text', 'output_text'];
 
-const ContentPart = z
+const PartObject = z
   .looseObject({ type: text, text: z.unknown().optional() }, 'must be an object')
   .superRefine((part, context) => {
     if (!TEXT_PARTS.includes(part.type) || typeof part.text === 'string') return;
     context.addIssue({ code: 'custom', path: ['text'], message: 'must be a string' });
   });
+
+/** A string in the list is a text part. */
+const ContentPart = z.preprocess(
+  (part) => (typeof part === 'string' ? { type: 'text', text: part } : part),
+  PartObject,
+);
 
 const ToolCall = z.looseObject({
   id: text.optional(),
@@ -32,7 +39,14 @@ const ToolCall = z.looseObject({
   }),
 });
 
-export const ChatMessage = z
+/** The result of a tool may be a JSON object; its content is the JSON text of the object. */
+function withTextOfResult(message: unknown): unknown {
+  if (!isJsonObject(message) || !isJsonObject(message['content'])) return message;
+  const isResult = message['role'] === 'tool' || message['role'] === 'function';
+  return isResult ? { ...message, content: JSON.stringify(message['content']) } : message;
+}
+
+const MessageObject = z
   .looseObject({
     role: z.enum(['system', 'developer', 'user', 'assistant', 'tool', 'function']),
     content: z
@@ -53,6 +67,7 @@ export const ChatMessage = z
     reasoning_content:
       message.reasoning_content ?? (typeof reasoning === 'string' ? reasoning : undefined),
   }));
+export const ChatMessage = z.preprocess(withTextOfResult, MessageObject);
 export type ChatMessage = z.infer<typeof ChatMessage>;
 
 const FUNCTION = z.literal('function', 'must be "function": no other kind is supported');
@@ -90,6 +105,8 @@ const AllowedTools = z.union([
 const ToolChoice = z.union(
   [
     z.enum(['none', 'auto', 'required']),
+    // The name of `required` in Anthropic and Mistral.
+    z.literal('any').transform(() => 'required' as const),
     NamedTool.transform((named) => ({ name: named.function.name })),
     AllowedTools.transform(({ mode, tools }) => ({
       mode,
