@@ -1,5 +1,7 @@
 import { homedir } from 'node:os';
 
+import { systemReason } from '@cortex/service';
+
 import { runNeuron } from './program.ts';
 
 try {
@@ -8,6 +10,15 @@ try {
   // A library of the engine asks for it when it is loaded, and service users may have none.
   process.env['HOME'] = '/';
 }
+
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  // The reader closed the pipe, as in `neuron discover | head -1`.
+  if (error.code === 'EPIPE') process.exit(0);
+  process.stderr.write(`neuron: standard output cannot be written: ${systemReason(error)}\n`);
+  process.exit(1);
+});
+// An error that cannot be printed is visible in the exit code alone.
+process.stderr.on('error', () => undefined);
 
 const exitCode = await runNeuron(process.argv.slice(2), {
   env: process.env,
