@@ -25,6 +25,7 @@ const SEARCH = {
       limit: { type: 'integer' },
       places: { type: 'array', items: { type: 'string' } },
       filter: { type: 'object' },
+      ratio: { type: 'number' },
     },
   },
 };
@@ -301,4 +302,131 @@ describe.each(thinking)('reasoning of %s', (name, family) => {
       isCallCut: false,
     });
   });
+});
+
+/** A whole call of every family, and the markers that close it. */
+const closed = Object.entries(ALL).flatMap(([name, family]) => {
+  const args = name in JSON_FAMILIES ? '{"query": "a"}' : 'a';
+  const closers =
+    family.close.match(/<[^<>\n]*[^<>\n|]\|?>/g)?.filter((one) => one !== '</parameter>') ?? [];
+  const last = closers.at(-1);
+  return last === undefined ? [] : [[name, { family, args, last }] as const];
+});
+
+test.each(closed)(
+  'a call of %s with its closing marker twice leaves no marker in the content',
+  (_, call) => {
+    const { family, args, last } = call;
+    const answered = readBoth(
+      { ...family, prompt: '' },
+      `${family.open}${args}${family.close}\n${last}${last} Done.`,
+    );
+
+    expect(answered).toMatchObject({ text: ' Done.', args: [{ query: 'a' }] });
+  },
+);
+
+const NUMBERS = { '007': 7, '+15': 15, '-08': -8, '0x1F': 31, '5.': 5 };
+const FRACTIONS = { '+1.5': 1.5, '.5': 0.5, '-.25e1': -2.5, '01.50': 1.5 };
+
+test.each(tagged)(
+  'a call of %s with numbers in another notation has them as numbers',
+  (_, family) => {
+    for (const [written, limit] of Object.entries(NUMBERS)) {
+      expect(read(family, family.key('limit') + written + family.endValue)).toEqual(one({ limit }));
+      const query = family.key('query') + written + family.endValue;
+      expect(read(family, query)).toEqual(one({ query: written }));
+    }
+    for (const [written, ratio] of Object.entries(FRACTIONS)) {
+      expect(read(family, family.key('ratio') + written + family.endValue)).toEqual(one({ ratio }));
+    }
+  },
+);
+
+test.each(Object.entries(LITERAL_FAMILIES))(
+  'a call of %s with numbers in another notation has them as numbers',
+  (_, family) => {
+    for (const [written, limit] of Object.entries(NUMBERS)) {
+      expect(read(family, family.member('limit', written))).toEqual(one({ limit }));
+    }
+    for (const [written, ratio] of Object.entries(FRACTIONS)) {
+      expect(read(family, family.member('ratio', written))).toEqual(one({ ratio }));
+    }
+  },
+);
+
+test.each(['deepseek-dsml', 'deepseek-v4'])(
+  'a value of %s has a type that the schema allows, whatever its attribute states',
+  (name) => {
+    const family = TAGGED_FAMILIES[name];
+    if (family === undefined) throw new Error(`no family ${name}`);
+    const as = (key: string, isText: boolean, value: string) =>
+      `${family.key(key).replace(/string="\w+"/, `string="${isText}"`)}${value}${family.endValue}`;
+
+    expect(read(family, as('query', false, '5'))).toEqual(one({ query: '5' }));
+    expect(read(family, as('query', false, '"a"'))).toEqual(one({ query: 'a' }));
+    expect(read(family, as('query', false, '{"a": 1}'))).toEqual(one({ query: '{"a": 1}' }));
+    expect(read(family, as('limit', true, '5'))).toEqual(one({ limit: 5 }));
+    expect(read(family, as('other', false, '5'))).toEqual(one({ other: 5 }));
+    expect(read(family, as('other', true, '5'))).toEqual(one({ other: '5' }));
+  },
+);
+
+test.each(Object.entries(LITERAL_FAMILIES))(
+  'a call of %s with single quotes has the text in them',
+  (_, family) => {
+    const members = [
+      family.member('query', "'it's a \"b\"'"),
+      family.member('places', "['x', 'y, z']"),
+    ];
+
+    expect(read(family, members.join(', '))).toEqual(
+      one({ query: 'it\'s a "b"', places: ['x', 'y, z'] }),
+    );
+  },
+);
+
+test.each(['null', ''])(
+  'a call of deepseek-r1 with %j in its fence has empty arguments',
+  (args) => {
+    const family = JSON_FAMILIES['deepseek-r1'];
+    if (family === undefined) throw new Error('no family deepseek-r1');
+
+    expect(read(family, args)).toEqual(one({}));
+  },
+);
+
+describe('a call of hermes', () => {
+  const { hermes } = JSON_FAMILIES;
+  const args = '{"query": "a", "limit": 5}';
+
+  test.each([
+    `{"tool": "search", "args": ${args}}`,
+    `{"function": {"name": "search", "arguments": ${args}}}`,
+    `{"type": "function", "function": {"name": "search", "arguments": ${JSON.stringify(args)}}}`,
+    `{"function": "search", "parameters": ${args}}`,
+    `\`\`\`json\n{"name": "search", "arguments": ${args}}\n\`\`\``,
+    `\`\`\`\n[{"name": "search", "arguments": ${args}}]\n\`\`\``,
+    '<function=search>\n<parameter=query>\na\n</parameter>\n<parameter=limit>\n5\n</parameter>\n</function>',
+  ])('in another form between the markers is a call: %s', (call) => {
+    if (hermes === undefined) throw new Error('no family hermes');
+    const between = (close: string) => readBoth(hermes, `Hi.\n<tool_call>\n${call}\n${close}`);
+
+    for (const close of ['</tool_call>', ''])
+      expect(between(close)).toMatchObject({
+        text: 'Hi.',
+        names: ['search'],
+        args: [{ query: 'a', limit: 5 }],
+      });
+  });
+
+  test.each(['<function=', '<function=search>x', '```js', '``{"query": 1}', '{"tool": 5}', '<b>'])(
+    'that cannot be read is content: %s',
+    (call) => {
+      if (hermes === undefined) throw new Error('no family hermes');
+      const answer = `Hi.\n<tool_call>${call}</tool_call> Done.`;
+
+      expect(readBoth(hermes, answer)).toMatchObject({ text: answer, args: [] });
+    },
+  );
 });

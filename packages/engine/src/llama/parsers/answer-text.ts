@@ -15,9 +15,17 @@ export class ScriptedParser implements OutputParser {
   readonly #text: AnswerText;
   readonly #run: Script<void>;
 
-  /** @param markers - Texts that the family writes around and within calls. */
-  constructor(script: AnswerScript, newCallId: () => string, markers: readonly string[]) {
-    this.#text = new AnswerText(newCallId, markers);
+  /**
+   * @param markers - Texts that the family writes around and within calls.
+   * @param closers - Texts that the family writes at the end of calls.
+   */
+  constructor(
+    script: AnswerScript,
+    newCallId: () => string,
+    markers: readonly string[],
+    closers: readonly string[] = [],
+  ) {
+    this.#text = new AnswerText(newCallId, markers, closers);
     this.#run = script(this.#text);
     // Runs until it needs text, because the parser must know before the first token whether the answer starts in
     // reasoning.
@@ -66,12 +74,21 @@ export class AnswerText {
   isReasoning = false;
   /** Markers of the family. A marker after a quote shows that the quote ends its string. */
   readonly markers: readonly string[];
+  /** Texts at the end of calls. Further ones right after a call are dropped. */
+  readonly closers: readonly string[];
+  /** Whether the last delta belongs to a call. */
+  isAfterCall = false;
   /** Set after the end of the reasoning. */
   stray: StrayMarkers | undefined;
 
-  constructor(newCallId: () => string, markers: readonly string[] = []) {
+  constructor(
+    newCallId: () => string,
+    markers: readonly string[] = [],
+    closers: readonly string[] = [],
+  ) {
     this.#newCallId = newCallId;
     this.markers = markers;
+    this.closers = closers;
   }
 
   /** Text that is read and not taken. */
@@ -157,6 +174,7 @@ export class AnswerText {
   beginCall(name: string, whole = ''): void {
     const index = this.#toolCalls++;
     const call = { index, id: this.#newCallId(), name };
+    this.isAfterCall = true;
     this.#deltas.push({ tool: whole === '' ? call : { ...call, arguments: whole } });
   }
 
@@ -185,6 +203,7 @@ export class AnswerText {
 
   /** Merges adjacent deltas. */
   #add(delta: OutputDelta): void {
+    this.isAfterCall = 'tool' in delta;
     const last = this.#deltas.at(-1);
     const joined = last === undefined ? undefined : join(last, delta);
     if (joined === undefined) this.#deltas.push(delta);

@@ -57,7 +57,7 @@ export function chooseParser(format: OutputFormat, request: ParserRequest): Outp
       ? answer
       : (text) => readReasoned(text, { markers, startsInside, answer, hasTools });
   return new NoArguments(
-    new ScriptedParser(script, request.newCallId, family?.markers ?? []),
+    new ScriptedParser(script, request.newCallId, family?.markers ?? [], family?.closers),
     request.tools,
   );
 }

@@ -1,4 +1,5 @@
 /** Calls as JSON objects. */
+import { isJsonObject } from '@cortex/protocol';
 import type { AnswerText, Script } from './answer-text.ts';
 import { type CallHead, readCallHead } from './call-head.ts';
 import { JsonObjectScanner } from './json-object-scanner.ts';
@@ -67,15 +68,24 @@ function* skipRest(text: AnswerText): Script<void> {
   text.reread();
 }
 
-/** A complete call: `{"name": …, "arguments": {…}}`, members in any order, `parameters` accepted for `arguments`. */
+/** Members with the name and with the arguments, in the order of preference. */
+const NAMES = ['name', 'tool', 'tool_name', 'function'];
+const ARGUMENTS = ['arguments', 'parameters', 'args'];
+
+/**
+ * A complete call: `{"name": …, "arguments": {…}}`, members in any order and under the other names that models use. The
+ * member `function` may contain the call.
+ */
 function readCall(json: string): { readonly name: string; readonly arguments: string } | undefined {
   const call = parseJson(json);
   if (call === undefined && json !== repairedObject(json)) return readCall(repairedObject(json));
-  if (typeof call !== 'object' || call === null || !('name' in call)) return undefined;
-  const { name } = call;
+  if (!isJsonObject(call)) return undefined;
+  const name = call[NAMES.find((member) => member in call) ?? 'name'];
+  if (isJsonObject(name) && name === call['function'])
+    return readCall(memberText(json, 'function'));
   if (typeof name !== 'string' || name === '') return undefined;
-  const member = 'arguments' in call ? 'arguments' : 'parameters';
-  const given: unknown = Reflect.get(call, member);
+  const member = ARGUMENTS.find((one) => one in call) ?? 'arguments';
+  const given = call[member];
   if (typeof given === 'string') return { name, arguments: textAsJson(given) };
   if (given === undefined || given === null) return { name, arguments: '{}' };
   if (typeof given !== 'object' || Array.isArray(given)) return undefined;

@@ -62,7 +62,7 @@ export interface Reasoning {
  * shows what it is: reasoning if the closing marker and more text follow, a call if the answer ends before that.
  */
 export function* readReasoning(text: AnswerText, { close, calls }: Reasoning): Script<void> {
-  const watch = calls === undefined ? undefined : new CallWatch(calls, text.markers);
+  const watch = calls === undefined ? undefined : new CallWatch(calls, text);
   text.isReasoning = true;
   do text.take();
   while ((yield* text.more()) && text.held === '\n');
@@ -118,8 +118,8 @@ class CallWatch {
   settled = 0;
   hasCall = false;
 
-  constructor(answer: AnswerScript, markers: readonly string[]) {
-    this.#text = new AnswerText(() => '', markers);
+  constructor(answer: AnswerScript, { markers, closers }: AnswerText) {
+    this.#text = new AnswerText(() => '', markers, closers);
     this.#run = answer(this.#text);
   }
 

@@ -22,6 +22,7 @@ export function* contentUntil(
   text: AnswerText,
   markers: readonly string[],
 ): Script<FoundMarker | undefined> {
+  if (text.isAfterCall) yield* skipClosers(text);
   const stray = text.stray?.markers ?? [];
   const all = [...markers, ...stray];
   for (;;) {
@@ -50,6 +51,16 @@ export function* contentUntil(
   const rest = text.take();
   text.content(text.toolCalls > 0 ? rest.trimEnd() : rest);
   return undefined;
+}
+
+/** Takes further closing markers right after a call, which some models write twice. */
+function* skipClosers(text: AnswerText): Script<void> {
+  const { closers } = text;
+  while ((yield* readOneOf(text, closers)) !== undefined) text.take();
+  const rest = text.held.trimStart();
+  const isCutShort = rest !== '' && closers.some((closer) => closer.startsWith(rest));
+  if (isCutShort) text.take();
+  else text.reread();
 }
 
 /** Whether the held reasoning marker is not content. Of an empty pair of markers, both are held then. */
@@ -86,13 +97,14 @@ export function* readContent(text: AnswerText): Script<void> {
 export function* callsAfter(
   text: AnswerText,
   markers: readonly string[],
-  readCalls: () => Script<boolean>,
+  readCalls: (before: string) => Script<boolean>,
 ): Script<void> {
   for (;;) {
     const found = yield* contentUntil(text, markers);
     if (found === undefined) return;
-    if (yield* readCalls()) continue;
-    text.content(found.space + found.marker);
+    const before = found.space + found.marker;
+    if (yield* readCalls(before)) continue;
+    text.content(before);
     text.reread();
   }
 }

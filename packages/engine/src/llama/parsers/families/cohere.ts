@@ -40,6 +40,7 @@ function cohereFamily(name: string, contentFrame: string): ToolFamily {
     name,
     isFamilyOf: (template) => template.includes(ACTION.open) && template.includes(contentFrame),
     markers: [ACTION.open, ACTION.close, ...FRAMES],
+    closers: [ACTION.close],
     readAnswer:
       ({ tools, reasoning }) =>
       (text) =>

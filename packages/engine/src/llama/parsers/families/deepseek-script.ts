@@ -45,8 +45,8 @@ const ENDS = [...SPELLINGS.callEnd, ...SPELLINGS.callBegin, ...SPELLINGS.callsEn
 
 /** Before the separator: the name, or in R1 the word `function`. */
 const LABEL_START = /^\s*[\w./:-]*\s*(?:<[^>]*>?)?$/;
-/** After the separator: in R1 the name and a fence, then the first character of the arguments, or of the next marker. */
-const FENCED = /^\s*([\w./:-]*)\s*(?:```(?:json)?\s*)?[{"<]$/;
+/** After the separator: in R1 the name and a fence, then the first character of the arguments, of `null`, or of the next marker. */
+const FENCED = /^\s*([\w./:-]*)\s*(?:(?:```(?:json)?\s*)?[{"<]|```(?:json)?\s*[n`])$/;
 const FENCED_START = /^\s*[\w./:-]*\s*(?:`{0,3}|```[json]*)\s*$/;
 
 /** `<｜tool▁calls▁begin｜>`, calls of either form, `<｜tool▁calls▁end｜>`. */
@@ -111,7 +111,7 @@ function* readCall(text: AnswerText): Script<'whole' | 'cut' | 'none'> {
     const inside = fenced?.[1] === 'null' ? '' : fenced?.[1];
     const name = inside === undefined ? '' : inside || label;
     if (name !== '')
-      return yield* readArguments(text, { name, at: text.held.length - 1, ends: ENDS });
+      return yield* readArguments(text, { name, at: text.held.length - 1, ends: [...ENDS, '```'] });
     if (isTooLong(text) || !FENCED_START.test(behind)) return 'none';
   }
   return 'none';

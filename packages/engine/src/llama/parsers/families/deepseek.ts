@@ -5,6 +5,7 @@ import type { DescribedTool, ToolFamily } from './tool-family.ts';
 
 const { callsBegin, callsEnd, callBegin, callEnd, sep } = spelled('｜', '▁');
 const MARKERS = Object.values(SPELLINGS).flat();
+const CLOSERS = [...SPELLINGS.callEnd, ...SPELLINGS.callsEnd];
 const FENCE = '```';
 
 /** Most templates of these models expect the tools in the system prompt. The form is DeepSeek's own. */
@@ -31,6 +32,7 @@ export const DEEPSEEK_R1: ToolFamily = {
   name: 'deepseek-r1',
   isFamilyOf: (template) => template.includes(callsBegin) && template.includes('```json'),
   markers: MARKERS,
+  closers: CLOSERS,
   readAnswer: () => readDeepSeek,
   callsRule(rules, { tools, isSingle }) {
     const calls = tools.map((tool) => {
@@ -53,6 +55,7 @@ export const DEEPSEEK: ToolFamily = {
   name: 'deepseek',
   isFamilyOf: (template) => template.includes(callsBegin),
   markers: MARKERS,
+  closers: CLOSERS,
   readAnswer: () => readDeepSeek,
   callsRule(rules, { tools, isSingle }) {
     const calls = tools.map((tool) => {

@@ -26,6 +26,7 @@ function dsmlFamily(name: string, section: string): ToolFamily {
     name,
     isFamilyOf: (template) => template.includes(MARK) && template.includes(`'${section}>`),
     markers: [MARK, open, close],
+    closers: [form.endInvoke, close],
     readAnswer:
       ({ tools }) =>
       (text) =>

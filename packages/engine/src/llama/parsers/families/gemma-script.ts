@@ -11,12 +11,13 @@ export const QUOTE = '<|"|>';
 const HEAD = /^\s*call:\s*([\w./:-]+)\s*\{$/;
 const HEAD_START = /^\s*(?:c|ca|cal|call|call:\s*[\w./:-]*\s*)?$/;
 
-/** Strings in the delimiters of the family, or in JSON quotes when a model falls back to them. */
+/** Strings in the delimiters of the family, or in quotes when a model falls back to them. */
 const NOTATION: Notation = {
   members: { colon: ':', close: '}' },
   quotes: [
     { mark: QUOTE, hasEscapes: false, close: CLOSE },
     { mark: '"', hasEscapes: true },
+    { mark: "'", hasEscapes: true },
   ],
 };
 

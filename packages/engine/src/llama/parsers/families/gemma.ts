@@ -8,6 +8,7 @@ export const GEMMA: ToolFamily = {
   name: 'gemma',
   isFamilyOf: (template) => template.includes(`${OPEN}call:`),
   markers: [OPEN, CLOSE, QUOTE],
+  closers: [CLOSE],
   readAnswer:
     ({ tools }) =>
     (text) =>

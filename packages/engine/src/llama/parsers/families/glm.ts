@@ -23,6 +23,7 @@ export const GLM: ToolFamily = {
     '<arg_value>',
     '</arg_value>',
   ],
+  closers: ['</tool_call>'],
   readAnswer:
     ({ tools }) =>
     (text) =>

@@ -99,8 +99,9 @@ function* readCall(text: AnswerText, name: string): Script<boolean> {
   while (yield* text.more()) {
     const end = ENDS.find((marker) => text.held.trimStart() === marker);
     if (end !== undefined) {
+      // Some models write the marker twice.
       text.take();
-      return true;
+      continue;
     }
     if (BREAKS.some((marker) => marker.startsWith(text.held.trimStart()))) continue;
     text.reread();

@@ -172,15 +172,18 @@ function* readQuote(text: AnswerText, { quotes }: InvokeForm): Script<boolean> {
   return isQuoted;
 }
 
-/** The types of a value by its attribute, or those of the schema without an attribute. */
+/** The types of a value by its attribute. The schema decides if it allows only strings or no string. */
 function statedTypes(
   types: ParameterTypes,
   isText: boolean | undefined,
 ): Pick<ParameterTypes, 'isText' | 'read'> {
   if (isText === undefined) return types;
   return {
-    isText: () => isText,
-    read: (key, value) =>
-      parseJson(value.trim()) === undefined ? types.read(key, value) : value.trim(),
+    isText: (key) => isText && types.mayBeText(key),
+    read(key, value) {
+      const json = parseJson(value.trim());
+      const isAllowed = typeof json === 'string' || !types.isText(key);
+      return json === undefined || !isAllowed ? types.read(key, value) : value.trim();
+    },
   };
 }

@@ -54,6 +54,7 @@ function listFamily({ list, form, readCall, ...family }: ListFamily): ToolFamily
   return {
     ...family,
     markers: [...list.opens, ...list.closes],
+    closers: list.closes,
     readAnswer: () => (text) => readLists(text, whole),
     callsRule: (rules, request) => callListRule(rules, { ...request, form }),
   };

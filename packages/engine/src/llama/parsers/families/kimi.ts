@@ -20,6 +20,7 @@ export const KIMI: ToolFamily = {
   name: 'kimi',
   isFamilyOf: (template) => template.includes(ARGUMENTS),
   markers: [FORM.begin, FORM.end, FORM.callBegin, FORM.callEnd, ARGUMENTS],
+  closers: [FORM.callEnd, FORM.end],
   readAnswer: () => (text) => readSections(text, FORM),
   callsRule(rules, { tools, isSingle }) {
     const args = tools.map((tool) => ({

@@ -10,6 +10,7 @@ export const LFM2: ToolFamily = {
   isFamilyOf: (template) =>
     template.includes(OPEN) || /"List of tools: (?:<\|tool_list_start\|>)?\[/.test(template),
   markers: [OPEN, CLOSE],
+  closers: [CLOSE],
   readAnswer:
     ({ tools }) =>
     (text) =>

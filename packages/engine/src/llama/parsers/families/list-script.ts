@@ -11,8 +11,10 @@ export interface CallList {
   readCall(text: AnswerText): Script<boolean>;
 }
 
-/** Text before the first call, and before the next ones. */
-const FIRST_GAP = /^\s*\[?\s*$/;
+const FENCE = '```';
+
+/** Text before the first call, which some models put in a fence, and before the next ones. */
+const FIRST_GAP = /^\s*(?:`{1,2}|```(?:j|js|jso|(?:json)?\s*\[?)|\[)?\s*$/;
 const GAP = /^[\s,]*$/;
 
 /** Reads lists of calls, with or without brackets. Other text is content. */
@@ -21,25 +23,38 @@ export const readLists = (text: AnswerText, list: CallList): Script<void> =>
 
 /** Reads the calls after a marker up to the closing marker. False: there is none, and the text read is held. */
 export function* readList(text: AnswerText, list: CallList): Script<boolean> {
+  let isFenced = false;
   for (let gap = FIRST_GAP; ; gap = GAP) {
     while ((yield* text.more()) && !isTooLong(text) && gap.test(text.held));
+    if (gap === FIRST_GAP) isFenced = text.held.trimStart().startsWith(FENCE);
     if (text.held.endsWith('{') && (yield* list.readCall(text))) continue;
     if (gap === FIRST_GAP) return false;
-    yield* skipEnd(text, list.closes);
+    yield* skipEnd(text, { closes: list.closes, isFenced });
     return true;
   }
 }
 
+interface ListEnd {
+  readonly closes: readonly string[];
+  readonly isFenced: boolean;
+}
+
 /** Reads the end of the list after the last call. Text that is neither bracket nor marker stays unread. */
-function* skipEnd(text: AnswerText, closes: readonly string[]): Script<void> {
+function* skipEnd(text: AnswerText, { closes, isFenced }: ListEnd): Script<void> {
   if (GAP.test(text.held)) {
     text.take();
     return;
   }
   if (/^[\s,]*\]$/.test(text.held)) text.take();
   else text.reread();
-  if (closes.length === 0) return;
-  const close = yield* readOneOf(text, closes);
-  if (close !== undefined || closes.some((one) => one.startsWith(text.held.trim()))) text.take();
+  if (isFenced) yield* skipMarker(text, [FENCE]);
+  yield* skipMarker(text, closes);
+}
+
+/** Takes one of `markers`, if it follows. */
+function* skipMarker(text: AnswerText, markers: readonly string[]): Script<void> {
+  if (markers.length === 0) return;
+  const close = yield* readOneOf(text, markers);
+  if (close !== undefined || markers.some((one) => one.startsWith(text.held.trim()))) text.take();
   else text.reread();
 }

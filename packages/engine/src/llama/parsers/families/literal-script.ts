@@ -1,7 +1,7 @@
 /** Translates values in another notation (Gemma's, Python's) to JSON as they arrive. */
 import type { CallableTool } from '../../../grammar/answer-grammar.ts';
 import type { AnswerText, Script } from '../answer-text.ts';
-import { parameterNames } from './parameter-types.ts';
+import { parameterNames, ParameterTypes } from './parameter-types.ts';
 import { isTooLong, parseJson, readOneOf } from '../script-steps.ts';
 import { readString, type StringQuote } from './literal-string.ts';
 
@@ -25,6 +25,8 @@ interface Level {
   readonly colon: string | undefined;
   /** Keys for values without a key, by position. Undefined if every value needs a key. */
   readonly names: readonly string[] | undefined;
+  /** The types of the values by key, for the arguments of a known tool. */
+  readonly types: ParameterTypes | undefined;
   /** Its closing bracket in JSON. */
   readonly json: '}' | ']';
   count: number;
@@ -57,7 +59,8 @@ export function* streamMembers(
   notation: Notation,
   tool: CallableTool | undefined,
 ): Script<boolean> {
-  const levels = [openObject(text, notation.members, parameterNames(tool))];
+  const types = new ParameterTypes(tool?.parameters);
+  const levels = [openObject(text, notation.members, { names: parameterNames(tool), types })];
   for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
     const first = yield* nextChar(text);
     if (first === undefined) return cutOff(text, levels, BETWEEN);
@@ -116,12 +119,14 @@ function* readElement(
   { notation, levels, level }: Element,
 ): Script<'read' | CutShort | Broken> {
   const separator = level.count === 0 ? '' : ', ';
+  let numberOf: NumberReader = () => undefined;
   if (level.colon === undefined) text.callArguments(separator);
   else {
     const key = yield* readKey(text, { notation, level });
     if (!('name' in key)) return key;
     text.callArguments(`${separator}${JSON.stringify(key.name)}: ${key.value ?? ''}`);
     level.isBehind = true;
+    numberOf = (value) => level.types?.number(key.name, value);
     if (key.value !== undefined) {
       level.count++;
       return 'read';
@@ -134,7 +139,8 @@ function* readElement(
   if (quote === 'cut short') return AFTER_KEY;
   if (quote !== undefined) return (yield* streamString(text, quote)) ? 'read' : IN_STRING;
   const [first] = text.held;
-  if (first !== '{' && first !== '[') return (yield* readBare(text, notation)) ? 'read' : BETWEEN;
+  if (first !== '{' && first !== '[')
+    return (yield* readBare(text, notation, numberOf)) ? 'read' : BETWEEN;
   text.take();
   levels.push(first === '{' ? openObject(text, OBJECT) : openList(text));
   return 'read';
@@ -179,7 +185,10 @@ function* readKey(text: AnswerText, { notation, level }: KeyForm): Script<Key | 
     const isValue = word !== '' && [',', level.close].includes(text.held.slice(-1));
     if (position !== undefined && isValue) {
       text.reread(text.held.length - 1);
-      return { name: position, value: bareJson(word) };
+      return {
+        name: position,
+        value: bareJson(word, (value) => level.types?.number(position, value)),
+      };
     }
     if (isTooLong(text) || NO_KEY.test(text.held)) return BROKEN;
     if (yield* text.more()) continue;
@@ -218,24 +227,31 @@ function* streamString(text: AnswerText, quote: StringQuote): Script<boolean> {
 }
 
 /** Emits an unquoted value that starts with the held text. False: the answer ends within it. */
-function* readBare(text: AnswerText, { members }: Notation): Script<boolean> {
+function* readBare(
+  text: AnswerText,
+  { members }: Notation,
+  numberOf: NumberReader,
+): Script<boolean> {
   text.reread();
   while (yield* text.more()) {
     const last = text.held.slice(-1);
     if (!BARE_ENDS.includes(last) && last !== members.close) continue;
     const value = text.take(text.held.length - 1).trim();
     text.reread();
-    text.callArguments(bareJson(value));
+    text.callArguments(bareJson(value, numberOf));
     return true;
   }
   const rest = text.take();
-  text.callArguments(text.isCutOff ? rest : bareJson(rest.trim()));
+  text.callArguments(text.isCutOff ? rest : bareJson(rest.trim(), numberOf));
   return false;
 }
 
-function bareJson(value: string): string {
+/** The JSON of a number in another notation; undefined if the value may be a string. */
+type NumberReader = (value: string) => string | undefined;
+
+function bareJson(value: string, numberOf: NumberReader): string {
   const json = CONSTANTS[value] ?? value;
-  return parseJson(json) === undefined ? JSON.stringify(value) : json;
+  return parseJson(json) === undefined ? (numberOf(value) ?? JSON.stringify(value)) : json;
 }
 
 /** The next character that is not white space; only it stays held. Undefined at the end of the answer. */
@@ -249,15 +265,16 @@ function* nextChar(text: AnswerText): Script<string | undefined> {
 function openObject(
   text: AnswerText,
   { colon, close }: MemberForm,
-  names?: readonly string[],
+  { names, types }: Partial<Pick<Level, 'names' | 'types'>> = {},
 ): Level {
   text.callArguments('{');
-  return { close, colon, names, json: '}', count: 0, isBehind: false };
+  return { close, colon, names, types, json: '}', count: 0, isBehind: false };
 }
 
 function openList(text: AnswerText): Level {
   text.callArguments('[');
-  return { close: ']', colon: undefined, names: undefined, json: ']', count: 0, isBehind: false };
+  const none = { colon: undefined, names: undefined, types: undefined };
+  return { close: ']', ...none, json: ']', count: 0, isBehind: false };
 }
 
 /** Closes all open brackets, so that the arguments are JSON. The held text stays unread, after `lost`. */

@@ -33,6 +33,7 @@ export const LLAMA_TAGGED: ToolFamily = {
   isFamilyOf: (template) =>
     template.includes('</function>') && /<function=[\w{}' +[\]"~.]*>\{/.test(template),
   markers: MARKERS,
+  closers: ['</function>'],
   readAnswer,
   callsRule(rules, { tools, isSingle }) {
     const calls = tools.map((tool) => {

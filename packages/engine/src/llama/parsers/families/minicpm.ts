@@ -26,6 +26,7 @@ export const MINICPM: ToolFamily = {
   isFamilyOf: (template) =>
     template.includes('<function name="') && template.includes('<param name="'),
   markers: ['<function', '</function>', '<param', '</param>', '<![CDATA[', ']]>'],
+  closers: ['</function>'],
   readAnswer:
     ({ tools }) =>
     (text) =>

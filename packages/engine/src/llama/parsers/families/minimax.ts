@@ -27,6 +27,7 @@ export const MINIMAX: ToolFamily = {
   name: 'minimax',
   isFamilyOf: (template) => template.includes(OPEN),
   markers: [OPEN, CLOSE],
+  closers: [FORM.endInvoke, CLOSE],
   readAnswer:
     ({ tools }) =>
     (text) =>

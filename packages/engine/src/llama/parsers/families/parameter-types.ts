@@ -53,7 +53,15 @@ export class ParameterTypes {
       const isOnlyJson = type !== undefined && !type.types.has('string');
       if (isOnlyJson || (typeof value !== 'string' && isOf(value, type))) return json;
     }
-    return this.#repaired(trimmed, type) ?? JSON.stringify(text);
+    return this.number(key, trimmed) ?? this.#repaired(trimmed, type) ?? JSON.stringify(text);
+  }
+
+  /** The JSON of a number in another notation, such as `007`, `+1.5` or `0x1F`, if the schema allows no string. */
+  number(key: string, text: string): string | undefined {
+    const type = this.#typeOf(key);
+    if (type === undefined || type.types.has('string')) return undefined;
+    const json = jsonNumber(text);
+    return json !== undefined && isOf(parseJson(json), type) ? json : undefined;
   }
 
   /** A list or an object in Python syntax as JSON, if the schema allows no string. */
@@ -67,6 +75,18 @@ export class ParameterTypes {
     if (!this.#known.has(key)) this.#known.set(key, readType(this.#root, key));
     return this.#known.get(key);
   }
+}
+
+/** Changes the notation only, so that digits beyond a double are kept. */
+function jsonNumber(text: string): string | undefined {
+  const [, sign = '', digits = ''] = /^([+-]?)([\d.].*)$/.exec(text) ?? [];
+  const minus = sign === '-' ? '-' : '';
+  if (/^0(?:x[\da-f]+|o[0-7]+|b[01]+)$/i.test(digits)) return minus + BigInt(digits).toString();
+  const decimal = /^(\d*)(?:\.(\d*))?(e[+-]?\d+)?$/i.exec(digits);
+  if (decimal === null || !/^\.?\d/.test(digits)) return undefined;
+  const [, whole = '', fraction = '', exponent = ''] = decimal;
+  const point = fraction === '' ? '' : `.${fraction}`;
+  return minus + (whole.replace(/^0+(?=\d)/, '') || '0') + point + exponent;
 }
 
 /** The parameters of a tool in the order of its schema. */

@@ -28,6 +28,8 @@ export interface ToolFamily {
   isFamilyOf(template: string): boolean;
   /** Texts that must stay visible even if they are control tokens of the vocabulary. */
   readonly markers: readonly string[];
+  /** Texts at the end of calls. Further ones right after a call are dropped. None is a prefix of another. */
+  readonly closers?: readonly string[];
   /** Parses an answer to a request with tools. Reasoning is already removed, except with `channels`. */
   readAnswer(request: AnswerRequest): AnswerScript;
   /** GBNF of calls only, in the form that the parser reads. @throws CortexError naming what cannot be enforced. */

@@ -30,6 +30,7 @@ function xmlFamily(name: string, markers: XmlMarkers): ToolFamily {
     isFamilyOf: (template) =>
       ['<parameter=', '<function=', open].every((marker) => template.includes(marker)),
     markers: [open, close, '<function=', '</function>', '</parameter>'],
+    closers: ['</function>', close],
     readAnswer:
       ({ tools }) =>
       (text) =>

@@ -30,7 +30,7 @@ const END_PARAMETER = '</parameter>';
  * Between the outer markers, models may also write a call in JSON.
  */
 export function* readXmlCalls(text: AnswerText, request: XmlRequest): Script<void> {
-  const { markers, tools } = request;
+  const { markers } = request;
   for (;;) {
     const found = yield* contentUntil(text, [markers.open, FUNCTION]);
     if (found === undefined) return;
@@ -46,24 +46,54 @@ export function* readXmlCalls(text: AnswerText, request: XmlRequest): Script<voi
       }
       before += text.take();
     }
-    const name = yield* readName(text);
-    const isCallable = isWrapped || tools.some((tool) => tool.name === name);
-    if (name === undefined || !isCallable) {
-      text.content(before);
-      text.reread();
-      continue;
-    }
-    before += text.take();
-    const first = yield* readOneOf(text, [PARAMETER, END_FUNCTION]);
-    if (first === undefined) {
-      text.content(before);
-      text.reread();
-      continue;
-    }
-    text.beginCall(name);
-    const types = new ParameterTypes(tools.find((tool) => tool.name === name)?.parameters);
-    if (yield* readParameters(text, { types, markers })) yield* skipClose(text, markers.close);
+    const lost = yield* readFunction(text, { request, isWrapped });
+    if (lost === undefined) continue;
+    text.content(before + lost);
+    text.reread();
   }
+}
+
+interface WrappedFunction extends XmlRequest {
+  /** The outer marker and the white space before it. Emitted as content if the function cannot be read. */
+  readonly before: string;
+}
+
+/** Reads a function after the opening outer marker. False: there is none, and the text read is held. */
+export function* readWrappedFunction(
+  text: AnswerText,
+  { before, ...request }: WrappedFunction,
+): Script<boolean> {
+  if ((yield* readOneOf(text, [FUNCTION])) === undefined) return false;
+  const head = text.take();
+  const lost = yield* readFunction(text, { request, isWrapped: true });
+  if (lost === undefined) return true;
+  text.content(before + head + lost);
+  text.reread();
+  return true;
+}
+
+interface FunctionRequest {
+  readonly request: XmlRequest;
+  readonly isWrapped: boolean;
+}
+
+/**
+ * Reads a call after `<function=`. Undefined: it is read. Otherwise it is not a call: the returned text is taken, and
+ * the rest of the text read is held.
+ */
+function* readFunction(
+  text: AnswerText,
+  { request: { markers, tools }, isWrapped }: FunctionRequest,
+): Script<string | undefined> {
+  const name = yield* readName(text);
+  const tool = tools.find((one) => one.name === name);
+  if (name === undefined || (!isWrapped && tool === undefined)) return '';
+  const head = text.take();
+  if ((yield* readOneOf(text, [PARAMETER, END_FUNCTION])) === undefined) return head;
+  text.beginCall(name);
+  const types = new ParameterTypes(tool?.parameters);
+  if (yield* readParameters(text, { types, markers })) yield* skipClose(text, markers.close);
+  return undefined;
 }
 
 /** A name or key up to `>`, which is held too; undefined if there is none. */
