@@ -430,3 +430,11 @@ describe('a call of hermes', () => {
     },
   );
 });
+
+test('a call of gemma with an extra brace leaves no brace and no marker in the content', () => {
+  const { gemma } = LITERAL_FAMILIES;
+  if (gemma === undefined) throw new Error('no family gemma');
+
+  expect(read(gemma, 'limit:5}')).toEqual(one({ limit: 5 }));
+  expect(read(gemma, 'limit:5', '} } Done.')).toEqual({ text: ' } Done.', args: [{ limit: 5 }] });
+});

@@ -1,6 +1,6 @@
 import type { CallableTool } from '../../../grammar/answer-grammar.ts';
 import type { AnswerText, Script } from '../answer-text.ts';
-import { callsAfter, isTooLong, readOneOf } from '../script-steps.ts';
+import { callsAfter, isTooLong, readOneOf, skipBrackets } from '../script-steps.ts';
 import { type Notation, streamMembers } from './literal-script.ts';
 
 export const OPEN = '<|tool_call>';
@@ -33,6 +33,7 @@ function* readCall(text: AnswerText, tools: readonly CallableTool[]): Script<boo
   text.beginCall(name);
   const tool = tools.find((one) => one.name === name);
   if (!(yield* streamMembers(text, NOTATION, tool))) return true;
+  yield* skipBrackets(text, [CLOSE]);
   const close = yield* readOneOf(text, [CLOSE]);
   if (close !== undefined || CLOSE.startsWith(text.held.trim())) text.take();
   else text.reread();
