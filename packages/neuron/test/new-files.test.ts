@@ -41,7 +41,7 @@ describe('a new file in a models folder', () => {
 
     expect(half).toMatchObject({ status: 503, retryAfter: '2' });
     expect(ErrorEnvelope.parse(half.body).error.message).toMatch(
-      /growing\.gguf.*if it is being copied, try again/,
+      /growing\.gguf.*If it is being copied, try again/,
     );
     expect(complete.status).toBe(200);
   });
