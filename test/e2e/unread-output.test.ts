@@ -12,10 +12,10 @@ const answers = async (api: string): Promise<boolean> => {
   return response.ok;
 };
 
-/** Number of requests for an unknown model. For each, `cortex up` prints a line of about 150 bytes. */
+/** Sends requests that are refused at once. For each, `cortex up` prints a line of about 100 bytes. */
 async function makeLines(api: string, lines: number): Promise<void> {
   for (let count = 0; count < lines; count += 1) {
-    await (await post(api, { model: 'nobody' })).text();
+    await (await post(api, { n: 1000 })).text();
   }
 }
 
