@@ -5,7 +5,7 @@ import type { ColdFacts, ColdModels, HarnessFiles } from '../harness/harness.ts'
 import { toFileRequest, toHarnessFiles } from './harness-files.ts';
 import { choiceOf, type LoadDeps } from './load-onto-harness.ts';
 import { type LoadSettings, toLoadSettings } from '../harness/load-settings.ts';
-import type { ModelFile } from './model-file.ts';
+import type { ModelFile } from '../store/model-file.ts';
 import { type Shortage, shortageOf } from './plan-load.ts';
 
 /** A model on disk, and the part of its harness that answers about it. */

@@ -4,9 +4,9 @@ import { CortexError, type LoadModelRequest } from '@cortex/protocol';
 
 import type { HarnessFiles } from '../harness/harness.ts';
 import type { LoadSettings } from '../harness/load-settings.ts';
-import type { ModelFile } from './model-file.ts';
-import type { FileRequest, ModelStore } from './model-store.ts';
-import { isFileSource } from './source-path.ts';
+import type { ModelFile } from '../store/model-file.ts';
+import type { FileRequest, ModelStore } from '../store/model-store.ts';
+import { isFileSource } from '../store/source-path.ts';
 
 /** The fields of a load call that select the file. */
 export const toFileRequest = ({

@@ -5,7 +5,7 @@ import type { LoadModelRequest } from '@cortex/protocol';
 
 import { findAdapters, findDraft, toFileRequest } from './harness-files.ts';
 import { toLoadSettings } from '../harness/load-settings.ts';
-import type { ModelStore } from './model-store.ts';
+import type { ModelStore } from '../store/model-store.ts';
 
 /**
  * The state of every file that a load call names, as text. Equal while no file was replaced, added, removed or made

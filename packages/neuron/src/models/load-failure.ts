@@ -1,7 +1,7 @@
 import { CortexError } from '@cortex/protocol';
 
 import type { LoadSettings } from '../harness/load-settings.ts';
-import { isUnfinished } from './unfinished-file.ts';
+import { isUnfinished } from '../store/unfinished-file.ts';
 
 const FIRST_PAUSE_MS = 10_000;
 const MAX_PAUSE_MS = 300_000;

@@ -14,9 +14,9 @@ import type {
 import type { HarnessRegistry } from '../harness/registry.ts';
 import { toFileRequest, toHarnessFiles } from './harness-files.ts';
 import type { LoadSettings } from '../harness/load-settings.ts';
-import type { ModelFile } from './model-file.ts';
-import type { ModelStore } from './model-store.ts';
-import { explainLoadFailure } from './unfinished-file.ts';
+import type { ModelFile } from '../store/model-file.ts';
+import type { ModelStore } from '../store/model-store.ts';
+import { explainLoadFailure } from '../store/unfinished-file.ts';
 import { type LoadPlan, planLoad, planUnknown } from './plan-load.ts';
 
 const MIB = 1 << 20;

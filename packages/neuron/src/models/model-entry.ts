@@ -1,7 +1,7 @@
 import { formatModelSettings, type ModelEntry } from '@cortex/protocol';
 
 import type { ColdFacts } from '../harness/harness.ts';
-import type { ModelFile } from './model-file.ts';
+import type { ModelFile } from '../store/model-file.ts';
 import type { ModelLifecycle } from './model-lifecycle.ts';
 import { servabilityOf } from './servability.ts';
 
