@@ -26,8 +26,8 @@ function twoCards() {
     listPciVendors: async () => ['nvidia'],
   };
   const startEngine: StartEngine = (options) => {
-    if (options.visibleDevices === 'GPU-a') usedMib['GPU-a'] += MODEL_MIB;
-    if (options.visibleDevices === 'GPU-b') usedMib['GPU-b'] += MODEL_MIB;
+    if (options.env?.['CUDA_VISIBLE_DEVICES'] === 'GPU-a') usedMib['GPU-a'] += MODEL_MIB;
+    if (options.env?.['CUDA_VISIBLE_DEVICES'] === 'GPU-b') usedMib['GPU-b'] += MODEL_MIB;
     return scriptedEngine()(options);
   };
   const startProbe: StartEngine = async () => {

@@ -3,6 +3,7 @@ import { createLogger } from '@cortex/service';
 import { describe, expect, test } from 'bun:test';
 
 import { DeviceMonitor, type DeviceMonitorOptions } from './device-monitor.ts';
+import { NO_GPU_ENV } from './device.ts';
 import { EngineCheck } from './engine-check.ts';
 import type { GpuSources } from './gpu-survey.ts';
 import type { CommandResult } from './run-command.ts';
@@ -78,7 +79,7 @@ describe('DeviceMonitor', () => {
     const devices = await monitor({ sources: sources(async () => undefined) });
 
     expect(devices.unavailableReason).toBeUndefined();
-    expect(place(devices)).toEqual({ backend: 'cpu', deviceIndexes: [], visibleDevices: '' });
+    expect(place(devices)).toEqual({ backend: 'cpu', deviceIndexes: [], env: NO_GPU_ENV });
   });
 
   test('asks the engine again after a failure, and lists the GPU once the engine can open it', async () => {
@@ -260,14 +261,14 @@ describe('DeviceMonitor.place', () => {
     expect(place(await monitor())).toEqual({
       backend: 'cuda',
       deviceIndexes: [1],
-      visibleDevices: 'GPU-b',
+      env: { ...NO_GPU_ENV, CUDA_VISIBLE_DEVICES: 'GPU-b' },
     });
   });
 
   test('chooses the requested devices', async () => {
     expect(place(await monitor(), { devices: [0, 1] })).toMatchObject({
       deviceIndexes: [0, 1],
-      visibleDevices: 'GPU-a,GPU-b',
+      env: { CUDA_VISIBLE_DEVICES: 'GPU-a,GPU-b' },
     });
   });
 

@@ -4,7 +4,7 @@ import { CortexError } from '@cortex/protocol';
 import type { Logger } from '@cortex/service';
 
 import type { Every } from '../every.ts';
-import type { Placement } from '../harness/harness.ts';
+import { NO_GPU_ENV, type Placement } from './device.ts';
 import { EngineCheck } from './engine-check.ts';
 import { type GpuSources, type GpuSurvey, readCudaVersion, surveyGpus } from './gpu-survey.ts';
 import { type HostFacts, readHostFacts, readStorage, type StorageFacts } from './host-facts.ts';
@@ -219,12 +219,15 @@ export class DeviceMonitor {
   }
 }
 
-const CPU: Placement = { backend: 'cpu', deviceIndexes: [], visibleDevices: '' };
+const CPU: Placement = { backend: 'cpu', deviceIndexes: [], env: NO_GPU_ENV };
 
 const onGpus = (gpus: readonly NvidiaGpu[]): Placement => ({
   backend: 'cuda',
   deviceIndexes: gpus.map(({ index }) => index),
-  visibleDevices: gpus.map(({ uuid, index }) => uuid ?? String(index)).join(','),
+  env: {
+    ...NO_GPU_ENV,
+    CUDA_VISIBLE_DEVICES: gpus.map(({ uuid, index }) => uuid ?? String(index)).join(','),
+  },
 });
 
 const unusable = (reason: string): CortexError =>

@@ -1,14 +1,14 @@
 import { describe, expect, test } from 'bun:test';
 
-import type { Placement } from '../harness/harness.ts';
+import type { Placement } from './device.ts';
 import { MemoryLedger, type MemoryNeed } from './memory-ledger.ts';
 import type { NvidiaGpu } from './nvidia-smi.ts';
 
-const CPU: Placement = { backend: 'cpu', deviceIndexes: [], visibleDevices: '' };
+const CPU: Placement = { backend: 'cpu', deviceIndexes: [], env: {} };
 const onCards = (...deviceIndexes: number[]): Placement => ({
   backend: 'cuda',
   deviceIndexes,
-  visibleDevices: deviceIndexes.join(','),
+  env: { CUDA_VISIBLE_DEVICES: deviceIndexes.join(',') },
 });
 
 /** A machine with GPUs: what the driver says of them, and what programs take. */

@@ -2,7 +2,7 @@
 import type { MemoryBudget } from '@cortex/engine';
 import { CortexError } from '@cortex/protocol';
 
-import type { Placement } from '../harness/harness.ts';
+import type { Placement } from './device.ts';
 import type { DriverReadings } from './device-monitor.ts';
 import { foreignMib, type Share, usedMibOf } from './gpu-room.ts';
 import type { NvidiaGpu } from './nvidia-smi.ts';

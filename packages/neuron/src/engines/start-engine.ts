@@ -5,6 +5,7 @@ import {
   spawnEngine,
 } from '@cortex/engine';
 
+import type { DeviceEnv } from '../devices/device.ts';
 import { processCpuMs } from '../process-cpu-time.ts';
 
 /** A running engine, with a way to kill it. */
@@ -18,8 +19,8 @@ export interface StartedEngine {
 
 export interface StartEngineOptions {
   readonly modelId: string;
-  /** `CUDA_VISIBLE_DEVICES` of the child; empty hides every GPU, absent shows what the daemon sees. */
-  readonly visibleDevices?: string;
+  /** Chooses the devices of the child; absent: it sees what the daemon sees. */
+  readonly env?: DeviceEnv | undefined;
   readonly onLog: (line: string) => void;
   readonly signal: AbortSignal;
 }
@@ -50,14 +51,14 @@ export function engineProcesses(options: {
   readonly command?: readonly [string, ...string[]];
   readonly records: EngineRecords;
 }): StartEngine {
-  return async ({ modelId, visibleDevices, onLog, signal }) => {
+  return async ({ modelId, env, onLog, signal }) => {
     let spawnedPid: number | undefined;
     try {
       const engine = await spawnEngine({
         // The name appears in process lists.
         command: [...(options.command ?? llamaCommand(undefined)), modelId],
         env: {
-          ...(visibleDevices !== undefined && { CUDA_VISIBLE_DEVICES: visibleDevices }),
+          ...env,
           // With this order, indexes match those of nvidia-smi.
           CUDA_DEVICE_ORDER: 'PCI_BUS_ID',
           CORTEX_PARENT_FD: undefined,

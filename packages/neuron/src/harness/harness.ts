@@ -12,6 +12,7 @@ import type {
   MemoryEstimate,
 } from '@cortex/engine';
 
+import type { Placement } from '../devices/device.ts';
 import type { LoadSettings } from './load-settings.ts';
 
 /** Routes that generate text, one slot per choice; the path on neuron's own listener. */
@@ -49,17 +50,6 @@ export interface HarnessFiles {
 /** A load with resolved files and devices. */
 export interface HarnessLoadSpec extends HarnessFiles {
   readonly placement: Placement;
-}
-
-/** Where a model runs. */
-export interface Placement {
-  readonly backend: 'cpu' | 'cuda';
-  /** Indexes as in `/discovery`; empty on the CPU. */
-  readonly deviceIndexes: readonly number[];
-  /** The GPUs that the child sees (`CUDA_VISIBLE_DEVICES`); empty hides all. */
-  readonly visibleDevices: string;
-  /** Human-readable: why the load does not use a GPU of this machine. */
-  readonly warning?: string | undefined;
 }
 
 /** A model that the harness has loaded or is recovering. */

@@ -2,6 +2,7 @@
 import { CortexError, type LoadModelRequest } from '@cortex/protocol';
 import type { Logger } from '@cortex/service';
 
+import type { Placement } from '../devices/device.ts';
 import { type DeviceMonitor, mayUseGpu } from '../devices/device-monitor.ts';
 import type { LoadChoice, MemoryLedger } from '../devices/memory-ledger.ts';
 import type {
@@ -9,7 +10,6 @@ import type {
   HarnessFiles,
   HarnessModel,
   LoadProgressListener,
-  Placement,
 } from '../harness/harness.ts';
 import type { HarnessRegistry } from '../harness/registry.ts';
 import { toFileRequest, toHarnessFiles } from './harness-files.ts';

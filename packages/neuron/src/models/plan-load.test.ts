@@ -2,12 +2,17 @@ import { CortexError } from '@cortex/protocol';
 import fc from 'fast-check';
 import { describe, expect, test } from 'bun:test';
 
-import type { LoadEstimate, Placement } from '../harness/harness.ts';
+import type { Placement } from '../devices/device.ts';
+import type { LoadEstimate } from '../harness/harness.ts';
 import { toLoadSettings } from '../harness/load-settings.ts';
 import { planLoad, planUnknown, shortageOf } from './plan-load.ts';
 
-const CPU: Placement = { backend: 'cpu', deviceIndexes: [], visibleDevices: '' };
-const CARD: Placement = { backend: 'cuda', deviceIndexes: [1], visibleDevices: 'GPU-b' };
+const CPU: Placement = { backend: 'cpu', deviceIndexes: [], env: {} };
+const CARD: Placement = {
+  backend: 'cuda',
+  deviceIndexes: [1],
+  env: { CUDA_VISIBLE_DEVICES: 'GPU-b' },
+};
 
 const estimate = (overrides: Partial<LoadEstimate> = {}): LoadEstimate => ({
   vramMib: 8000,

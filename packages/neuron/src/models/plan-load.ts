@@ -2,8 +2,9 @@
 import type { MemoryBudget, MemoryEstimate } from '@cortex/engine';
 import { CortexError } from '@cortex/protocol';
 
+import type { Placement } from '../devices/device.ts';
 import type { MemoryNeed } from '../devices/memory-ledger.ts';
-import type { LoadEstimate, Placement } from '../harness/harness.ts';
+import type { LoadEstimate } from '../harness/harness.ts';
 import type { LoadSettings } from '../harness/load-settings.ts';
 
 /** The conversation of a coding agent does not fit below this. */

@@ -4,12 +4,13 @@ import { createGate, createScriptedEngine, FakeClock } from '@cortex/testkit';
 import { describe, expect, test } from 'bun:test';
 import { fileURLToPath } from 'node:url';
 
+import { type DeviceEnv, NO_GPU_ENV } from '../devices/device.ts';
 import type { StartEngine } from '../engines/start-engine.ts';
 import { type ProbeNeed, ProbeProcess } from './probe-process.ts';
 
 const THIS_FILE = fileURLToPath(import.meta.url);
-const CPU: ProbeNeed = { visibleDevices: '' };
-const GPU: ProbeNeed = { visibleDevices: 'GPU-a' };
+const CPU: ProbeNeed = { env: NO_GPU_ENV, opensGpu: false };
+const GPU: ProbeNeed = { env: { CUDA_VISIBLE_DEVICES: 'GPU-a' }, opensGpu: true };
 
 const spec = (modelId: string): EngineLoadSpec => ({
   modelId,
@@ -29,7 +30,7 @@ const spec = (modelId: string): EngineLoadSpec => ({
 });
 
 const vocabularyOf = (modelId: string): ProbeNeed => ({
-  visibleDevices: '',
+  ...CPU,
   vocabulary: { spec: spec(modelId), fingerprint: modelId },
 });
 
@@ -39,12 +40,12 @@ function createProbe(
   cpuMs?: () => number,
 ) {
   const clock = new FakeClock();
-  const started: { connection: EngineConnection; visibleDevices: string; isKilled: boolean }[] = [];
-  const start: StartEngine = async ({ visibleDevices = '' }) => {
+  const started: { connection: EngineConnection; env: DeviceEnv; isKilled: boolean }[] = [];
+  const start: StartEngine = async ({ env = {} }) => {
     const engine = createScriptedEngine();
     change(engine);
     const connection = await inProcessEngine(engine);
-    const process = { connection, visibleDevices, isKilled: false };
+    const process = { connection, env, isKilled: false };
     started.push(process);
     return {
       connection,
@@ -206,7 +207,7 @@ describe('ProbeProcess', () => {
     ]);
     await started[1]?.connection.ended;
 
-    expect(started.map(({ visibleDevices }) => visibleDevices)).toEqual(['', 'GPU-a']);
+    expect(started.map(({ env }) => env)).toEqual([CPU.env, GPU.env]);
     expect(probe.isRunning).toBe(false);
   });
 

@@ -3,6 +3,7 @@ import type { EngineConnection, EngineLoadSpec } from '@cortex/engine';
 import { CortexError } from '@cortex/protocol';
 
 import type { AwakeClock } from '../awake-clock.ts';
+import type { DeviceEnv } from '../devices/device.ts';
 import type { Every } from '../every.ts';
 import type { StartedEngine, StartEngine } from '../engines/start-engine.ts';
 
@@ -37,8 +38,10 @@ export interface AnswerLimit {
 
 /** Requirements of a question on the process. */
 export interface ProbeNeed {
-  /** GPUs that it sees; empty hides them all. */
-  readonly visibleDevices: string;
+  /** The devices that it sees. */
+  readonly env: DeviceEnv;
+  /** Whether it opens a GPU, which takes GPU memory. */
+  readonly opensGpu: boolean;
   /** The model whose vocabulary must be loaded; absent if none is needed. */
   readonly vocabulary?: { readonly spec: EngineLoadSpec; readonly fingerprint: string };
 }
@@ -56,7 +59,7 @@ type NoAnswer = Extract<ProbeOutcome<never>, { kind: 'endless' | 'late' }>;
 
 interface Running {
   readonly started: StartedEngine;
-  readonly visibleDevices: string;
+  readonly need: Pick<ProbeNeed, 'env' | 'opensGpu'>;
   /** Fingerprint of the file whose vocabulary is loaded. An engine loads once. */
   readonly vocabulary: string | undefined;
 }
@@ -134,38 +137,39 @@ export class ProbeProcess {
   async #afterTurn(): Promise<void> {
     this.#waiting -= 1;
     this.#usedMs = this.#options.clock.nowMs();
-    if (this.#waiting === 0 && this.#running && this.#running.visibleDevices !== '') {
+    if (this.#waiting === 0 && this.#running && this.#running.need.opensGpu) {
       await this.#end();
     }
   }
 
   async #processFor(
-    { visibleDevices, vocabulary }: ProbeNeed,
+    { env, opensGpu, vocabulary }: ProbeNeed,
     limit: AnswerLimit,
   ): Promise<Running | NoAnswer> {
     this.#closing.signal.throwIfAborted();
     const running = this.#running;
     const fits =
-      running?.visibleDevices === visibleDevices &&
+      running?.need.opensGpu === opensGpu &&
+      Bun.deepEquals(running.need.env, env) &&
       (vocabulary === undefined ||
         running.vocabulary === undefined ||
         running.vocabulary === vocabulary.fingerprint);
     if (running && !fits) await this.#end();
-    const process = this.#running ?? (await this.#start(visibleDevices));
+    const process = this.#running ?? (await this.#start({ env, opensGpu }));
     if (!vocabulary || process.vocabulary === vocabulary.fingerprint) return process;
     const failure = await this.#readVocabulary(process, vocabulary.spec, limit);
     if (failure) return failure;
     return (this.#running = { ...process, vocabulary: vocabulary.fingerprint });
   }
 
-  async #start(visibleDevices: string): Promise<Running> {
+  async #start(need: Running['need']): Promise<Running> {
     const { start, onLog, every } = this.#options;
     const signal = this.#closing.signal;
-    const started = await start({ modelId: PROBE_ID, visibleDevices, onLog, signal });
-    const running: Running = { started, visibleDevices, vocabulary: undefined };
+    const started = await start({ modelId: PROBE_ID, env: need.env, onLog, signal });
+    const running: Running = { started, need, vocabulary: undefined };
     this.#running = running;
     this.#stopIdling = every(1000, () => this.#endIdle());
-    const hasLeft = visibleDevices === '' ? undefined : this.#options.onGpu?.();
+    const hasLeft = need.opensGpu ? this.#options.onGpu?.() : undefined;
     void started.connection.ended.then(() => {
       hasLeft?.();
       this.#forget(started);

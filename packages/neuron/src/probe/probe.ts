@@ -3,6 +3,7 @@ import type { Engine, EngineLoadSpec, MemoryBudget, MemoryEstimate } from '@cort
 import { CortexError } from '@cortex/protocol';
 import type { Logger } from '@cortex/service';
 
+import { type DeviceEnv, NO_GPU_ENV } from '../devices/device.ts';
 import type { LoadEstimate } from '../harness/harness.ts';
 import { type FileFacts, type FileFactsStore, type ProbedFile } from './file-facts.ts';
 import type { AnswerLimit, ProbeNeed, ProbeProcess } from './probe-process.ts';
@@ -19,8 +20,8 @@ const ENDLESS_MS = 600_000;
 export interface ProbedModel {
   readonly file: ProbedFile;
   readonly spec: EngineLoadSpec;
-  /** GPUs that a load would see; empty for none. */
-  readonly visibleDevices: string;
+  /** Devices that a load would see. */
+  readonly env: DeviceEnv;
 }
 
 /** Results of the sample conversations. */
@@ -149,12 +150,13 @@ export class Probe {
   }
 
   async #ask(
-    { spec, visibleDevices }: ProbedModel,
+    { spec, env }: ProbedModel,
     budget: MemoryBudget,
   ): Promise<MemoryEstimate | undefined> {
     const { cpu, gpu } = this.#options;
-    const process = visibleDevices === '' ? cpu : gpu;
-    const outcome = await process.ask({ visibleDevices }, ESTIMATE_LIMIT, (engine) =>
+    const opensGpu = spec.backend !== 'cpu';
+    const process = opensGpu ? gpu : cpu;
+    const outcome = await process.ask({ env, opensGpu }, ESTIMATE_LIMIT, (engine) =>
       engine.estimate(spec, budget),
     );
     if (outcome.kind === 'answered') return outcome.value;
@@ -213,7 +215,8 @@ const endless = (path: string): CortexError =>
 
 /** Vocabularies are read on the CPU, without opening a GPU. */
 const vocabularyOf = ({ spec, file }: ProbedModel): ProbeNeed => ({
-  visibleDevices: '',
+  env: NO_GPU_ENV,
+  opensGpu: false,
   vocabulary: { spec, fingerprint: file.fingerprint },
 });
 
@@ -221,7 +224,7 @@ const isWithin = ({ vramMib, ramMib }: MemoryEstimate, budget: MemoryBudget): bo
   vramMib <= (budget.vramMib ?? Infinity) && ramMib <= (budget.ramMib ?? Infinity);
 
 /** The settings that an estimate depends on. */
-const settingsKey = ({ spec, visibleDevices }: ProbedModel): string =>
+const settingsKey = ({ spec, env }: ProbedModel): string =>
   JSON.stringify([
     spec.backend,
     spec.contextLength,
@@ -230,7 +233,7 @@ const settingsKey = ({ spec, visibleDevices }: ProbedModel): string =>
     spec.kvType,
     spec.prefillChunkTokens,
     spec.isBatchInvariant,
-    visibleDevices,
+    env,
     spec.lora,
     spec.draft ?? null,
   ]);

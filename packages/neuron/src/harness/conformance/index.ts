@@ -2,6 +2,7 @@
 import { ChatCompletion, CortexError } from '@cortex/protocol';
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 
+import { NO_GPU_ENV } from '../../devices/device.ts';
 import { toLoadSettings } from '../load-settings.ts';
 import { isRefusal } from '../../refusal.ts';
 import {
@@ -78,7 +79,7 @@ export function harnessConformance(name: string, make: () => Promise<HarnessUnde
         fingerprint: made.modelPath,
         lora: [],
         settings: toLoadSettings({ model_id: 'm', slots: 2 }),
-        placement: { backend: 'cpu', deviceIndexes: [], visibleDevices: '' },
+        placement: { backend: 'cpu', deviceIndexes: [], env: NO_GPU_ENV },
       };
       await harness.start?.();
       await harness.loadModel(load(), () => undefined, never());

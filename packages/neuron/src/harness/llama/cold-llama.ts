@@ -1,23 +1,18 @@
+import { NO_GPU_ENV, type Placement } from '../../devices/device.ts';
 import type { Probe, ProbedModel } from '../../probe/probe.ts';
-import type {
-  ColdFacts,
-  ColdModels,
-  HarnessFiles,
-  HarnessLoadSpec,
-  Placement,
-} from '../harness.ts';
+import type { ColdFacts, ColdModels, HarnessFiles, HarnessLoadSpec } from '../harness.ts';
 import { checkSettings, type EngineDefaults, toEngineSpec } from './engine-spec.ts';
 import { answerTokenizerRoute } from './tokenizer-routes.ts';
 
 /** Vocabulary and template are read on the CPU, even if the model will run on a GPU. */
-const ON_CPU: Placement = { backend: 'cpu', deviceIndexes: [], visibleDevices: '' };
+const ON_CPU: Placement = { backend: 'cpu', deviceIndexes: [], env: NO_GPU_ENV };
 
 /** Answers about GGUF files that are not loaded, from the probe. */
 export function createColdLlama(probe: Probe, defaults: EngineDefaults): ColdModels {
   const toProbed = (spec: HarnessLoadSpec): ProbedModel => ({
     file: { path: spec.modelPath, fingerprint: spec.fingerprint },
     spec: toEngineSpec(spec, defaults),
-    visibleDevices: spec.placement.visibleDevices,
+    env: spec.placement.env,
   });
   const onCpu = (files: HarnessFiles): ProbedModel => toProbed({ ...files, placement: ON_CPU });
   return {

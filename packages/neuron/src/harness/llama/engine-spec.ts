@@ -1,6 +1,7 @@
 import type { EngineLoadSpec } from '@cortex/engine';
 import { CortexError } from '@cortex/protocol';
 
+import type { Placement } from '../../devices/device.ts';
 import type { LoadSettings } from '../load-settings.ts';
 import type { HarnessLoadSpec } from '../harness.ts';
 
@@ -23,7 +24,7 @@ export function toEngineSpec(
     ...defaults,
     modelId,
     modelPath,
-    backend: placement.backend,
+    backend: toBackend(placement),
     contextLength: settings.contextLength,
     slots: settings.slots,
     gpuLayers: placement.backend === 'cpu' ? 0 : settings.gpuLayers,
@@ -33,6 +34,14 @@ export function toEngineSpec(
     lora,
     draft,
   };
+}
+
+function toBackend({ backend }: Placement): EngineLoadSpec['backend'] {
+  if (backend !== 'rocm') return backend;
+  throw new CortexError(
+    'model_load_failed',
+    'The llama engine has no ROCm kernels. It uses AMD GPUs through Vulkan.',
+  );
 }
 
 /** Load settings of other harnesses, by wire name. Each is refused; none is ignored. */

@@ -72,7 +72,7 @@ export function createLlamaHarness(options: LlamaHarnessOptions): Harness {
       ...toEngineSpec(spec, { ...defaults, promptCacheMib: cacheMibOf(spec) }),
       restoreDir: states.restoreDir(spec.modelId),
     };
-    return new SupervisedEngine(engineSpec, spec.placement.visibleDevices, options);
+    return new SupervisedEngine(engineSpec, spec.placement.env, options);
   }
 
   /** Stores the facts that a load has shown, for the time when the model is not loaded. */

@@ -4,6 +4,7 @@ import { CortexError, toCortexError } from '@cortex/protocol';
 import type { Logger } from '@cortex/service';
 
 import type { AwakeClock } from '../../awake-clock.ts';
+import type { DeviceEnv } from '../../devices/device.ts';
 import type { Every } from '../../every.ts';
 import type { HarnessModel, LoadProgressListener } from '../harness.ts';
 import { toCapabilityWords } from './capability-words.ts';
@@ -61,7 +62,7 @@ function aborted(signal: AbortSignal): Promise<never> {
 export class SupervisedEngine {
   readonly modelId: string;
   readonly #spec: EngineLoadSpec;
-  readonly #visibleDevices: string;
+  readonly #env: DeviceEnv;
   readonly #options: SupervisionOptions;
   readonly #closing = new AbortController();
   readonly #stopWatching: () => void;
@@ -72,10 +73,10 @@ export class SupervisedEngine {
   #incarnation = 0;
   #closeReason: CortexError | undefined;
 
-  constructor(spec: EngineLoadSpec, visibleDevices: string, options: SupervisionOptions) {
+  constructor(spec: EngineLoadSpec, env: DeviceEnv, options: SupervisionOptions) {
     this.modelId = spec.modelId;
     this.#spec = spec;
-    this.#visibleDevices = visibleDevices;
+    this.#env = env;
     this.#options = options;
     this.#stopWatching = options.every(1000, () => this.#watch());
   }
@@ -184,7 +185,7 @@ export class SupervisedEngine {
     try {
       started = await start({
         modelId: this.modelId,
-        visibleDevices: this.#visibleDevices,
+        env: this.#env,
         onLog: (line) => onLog(this.modelId, line),
         signal: within,
       });
