@@ -2,7 +2,7 @@ import type { NativeSampler, SamplerConfig } from '../native-types.ts';
 import type { CacheEntry, PromptCache } from '../prompt-cache/prompt-cache.ts';
 import { DraftLength } from '../speculation/draft-length.ts';
 import type { Job } from './job.ts';
-import { PrincipalQueue } from './principal-queue.ts';
+import { PrincipalQueue } from '../../principal-queue.ts';
 import type { Run } from './run.ts';
 import type { SlotCells } from '../cells/slot-cells.ts';
 import { choosePlace } from './choose-place.ts';
