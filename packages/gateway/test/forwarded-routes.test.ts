@@ -32,6 +32,8 @@ const USAGE = { ...SCRIPTED_USAGE, prompt_tokens: 7, completion_tokens: 0, decod
 describe.each([
   ['/v1/embeddings', 'embeddings', '{ "input":["a", "ü"],"model":"org/model" , "x":1e3}'],
   ['/v1/rerank', 'rerank', '{"query":"a","documents":["b",{"text":"c"}], "model":"org/model"}'],
+  ['/v1/images/generations', 'images', '{"prompt":"a", "n":4,"model":"org/model"}'],
+  ['/v1/audio/speech', 'audio', '{"input":"a","model" :"org/model","voice":"x"}'],
   ['/tokenize', 'tokenize', '{"model":"org/model","content":"ab", "add_special" : false}'],
   ['/detokenize', 'tokenize', '{"tokens":[1, 2,3],"model":"org/model"}'],
 ])('%s', (path, api, body) => {
@@ -203,5 +205,65 @@ describe('while all slots of the node are taken', () => {
     (await neuron.exchange(3)).json({ data: [] });
 
     expect(await (await answer).json()).toEqual({ data: [] });
+  });
+});
+
+describe('a form with a recording', () => {
+  const form = (fields: Readonly<Record<string, string>>): FormData => {
+    const data = new FormData();
+    data.set('file', new File([Uint8Array.from({ length: 256 }, (_, at) => at)], 'a.wav'));
+    for (const [name, value] of Object.entries(fields)) data.set(name, value);
+    return data;
+  };
+
+  const send = (gateway: GatewayUnderTest, path: string, body: FormData): Promise<Response> =>
+    fetch(gateway.url + path, { method: 'POST', body });
+
+  const received = (exchange: Awaited<ReturnType<FakeNeuron['exchange']>>) => {
+    const headers = { 'content-type': exchange.headers.get('content-type') ?? '' };
+    return new Response(Uint8Array.from(exchange.bytes), { headers }).formData();
+  };
+
+  test.each(['/v1/audio/transcriptions', '/v1/audio/translations'])(
+    'reaches the model in its field at %s, with the bytes of the file and the resolved name',
+    async (path) => {
+      const { neuron, gateway } = await setUp(1, {
+        modelsToml: '[aliases]\n"whisper-1" = "org/model"\n',
+      });
+
+      const answer = send(gateway, path, form({ model: 'whisper-1', language: 'de' }));
+      const exchange = await neuron.exchange();
+      exchange.json({ text: 'heard' });
+
+      const data = await received(exchange);
+      expect(data.get('model')).toBe('org/model');
+      expect(data.get('language')).toBe('de');
+      const file = data.get('file');
+      expect(file instanceof File ? (await file.bytes()).length : undefined).toBe(256);
+      expect(await (await answer).json()).toEqual({ text: 'heard' });
+      expect(await gateway.record()).toMatchObject({ api: 'audio', model_asked: 'whisper-1' });
+    },
+  );
+
+  test('without a model goes to the only one there is, which is added to it', async () => {
+    const { neuron, gateway } = await setUp();
+
+    const answer = send(gateway, '/v1/audio/transcriptions', form({ language: 'de' }));
+    const exchange = await neuron.exchange();
+    exchange.json({ text: 'heard' });
+
+    expect((await received(exchange)).get('model')).toBe('org/model');
+    expect((await answer).status).toBe(200);
+  });
+
+  test('that is cut is refused with 400', async () => {
+    const { gateway } = await setUp();
+
+    const answer = await gateway.post('/v1/audio/transcriptions', '--x\r\n', {
+      headers: { 'content-type': 'multipart/form-data; boundary=x' },
+    });
+
+    expect(answer.status).toBe(400);
+    expect((await answer.json()).error.code).toBe('invalid_request');
   });
 });

@@ -4,6 +4,7 @@ export * from './edit-distance.ts';
 export * from './errors.ts';
 export * from './json/json-object.ts';
 export {
+  insertMembers,
   insertModel,
   type JsonScalar,
   type JsonView,
@@ -15,6 +16,7 @@ export * from './key-case.ts';
 export * from './model-settings.ts';
 export * from './model-states.ts';
 export * from './header-text.ts';
+export * from './multipart.ts';
 export * from './neuron.ts';
 export * from './openai.ts';
 export * from './read-shape.ts';

@@ -6,6 +6,7 @@ import {
   readJsonView,
   readJsonViewInSlices,
 } from './json/json-view.ts';
+import { type FormField, readFormFields } from './multipart.ts';
 
 const WANTED = [
   'model',
@@ -38,7 +39,10 @@ export interface RequestView {
   readonly affinityKey?: string | undefined;
 }
 
-function readModel({ values, isModelContainer }: JsonView): string | undefined {
+function readModel({
+  values,
+  isModelContainer,
+}: Pick<JsonView, 'values' | 'isModelContainer'>): string | undefined {
   const value = values['model'];
   if (!isModelContainer && (value === undefined || value === null || value === ''))
     return undefined;
@@ -100,6 +104,26 @@ function toRequestView(
       return readAffinityKey(headers, json);
     },
     json,
+  };
+}
+
+/**
+ * Reads the fields of a form that routing needs (`/v1/audio/transcriptions`).
+ *
+ * @throws CortexError `invalid_request` for a malformed form
+ */
+export function readFormView(
+  bytes: Uint8Array,
+  headers: Headers,
+): RequestView & { readonly modelField?: FormField | undefined } {
+  const modelField = readFormFields(bytes, headers.get('content-type')).get('model');
+  const session = sessionOf(headers);
+  return {
+    model: readModel({ values: { model: modelField?.value ?? null }, isModelContainer: false }),
+    stream: false,
+    n: 1,
+    affinityKey: session === undefined ? undefined : `session:${hash(session)}`,
+    modelField,
   };
 }
 

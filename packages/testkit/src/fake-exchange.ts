@@ -1,4 +1,11 @@
-import { formatUsageComment, NEURON_HEADERS, type NeuronUsage, SSE_DONE } from '@cortex/protocol';
+import {
+  formatUsageComment,
+  isMultipart,
+  NEURON_HEADERS,
+  type NeuronUsage,
+  readFormFields,
+  SSE_DONE,
+} from '@cortex/protocol';
 
 /** A list of occurrences, with a way to wait for the nth one. */
 export class Occurrences<T> {
@@ -104,7 +111,7 @@ export class FakeExchange {
     this.path = new URL(request.url).pathname;
     this.headers = request.headers;
     this.bytes = bytes;
-    this.model = readModelOf(bytes);
+    this.model = readModelOf(request, bytes);
     const response = Promise.withResolvers<Response>();
     this.response = response.promise;
     this.#answer = response.resolve;
@@ -212,7 +219,9 @@ export class FakeExchange {
   }
 }
 
-function readModelOf(bytes: Uint8Array): string {
+function readModelOf({ headers }: Request, bytes: Uint8Array): string {
+  const contentType = headers.get('content-type');
+  if (isMultipart(contentType)) return readFormFields(bytes, contentType).get('model')?.value ?? '';
   const body: unknown = JSON.parse(new TextDecoder().decode(bytes));
   const hasModel = typeof body === 'object' && body !== null && 'model' in body;
   return hasModel && typeof body.model === 'string' ? body.model : '';

@@ -10,6 +10,8 @@ export interface InferenceRoute {
   readonly canStream: boolean;
   /** It takes a slot of the node. Tokenizer routes do not, and are answered while all slots are taken. */
   readonly takesSlot: boolean;
+  /** Its body may be a form with files. */
+  readonly takesForms?: boolean | undefined;
 }
 
 /** All inference routes (contracts, section 1). */
@@ -18,6 +20,22 @@ export const INFERENCE_ROUTES: readonly InferenceRoute[] = [
   { api: 'completions', path: '/v1/completions', canStream: true, takesSlot: true },
   { api: 'embeddings', path: '/v1/embeddings', canStream: false, takesSlot: true },
   { api: 'rerank', path: '/v1/rerank', canStream: false, takesSlot: true },
+  { api: 'images', path: '/v1/images/generations', canStream: false, takesSlot: true },
+  {
+    api: 'audio',
+    path: '/v1/audio/transcriptions',
+    canStream: false,
+    takesSlot: true,
+    takesForms: true,
+  },
+  {
+    api: 'audio',
+    path: '/v1/audio/translations',
+    canStream: false,
+    takesSlot: true,
+    takesForms: true,
+  },
+  { api: 'audio', path: '/v1/audio/speech', canStream: false, takesSlot: true },
   { api: 'tokenize', path: '/tokenize', canStream: false, takesSlot: false },
   { api: 'tokenize', path: '/detokenize', canStream: false, takesSlot: false },
 ];

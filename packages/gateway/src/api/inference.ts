@@ -1,12 +1,4 @@
-import {
-  CortexError,
-  insertModel,
-  readRequestView,
-  readRequestViewInSlices,
-  type RequestView,
-  spliceModel,
-  type JsonView,
-} from '@cortex/protocol';
+import { CortexError } from '@cortex/protocol';
 import type { Resolution } from '@cortex/fleet';
 import { ClientConnection, errorResponse, readBody, requestIdOf } from '@cortex/service';
 import type { Context } from 'hono';
@@ -17,6 +9,7 @@ import { Exchange, type ProxyDeps } from '../proxy/exchange.ts';
 import { forwardStream, forwardWhole } from '../proxy/forward.ts';
 import { toNodeHeaders } from '../proxy/headers.ts';
 import { type Environment } from './environment.ts';
+import { readForwardBody } from './forward-body.ts';
 import { type InferenceRoute } from './inference-routes.ts';
 import { type Principals } from './principal.ts';
 
@@ -29,11 +22,6 @@ export interface InferenceDeps {
   /** Seconds; absent: `IDLE_LIMIT_S`. */
   readonly idleLimitS?: number | undefined;
 }
-
-/** Bodies up to this size are parsed without a pause. */
-const SMALL_BODY_BYTES = 64 << 10;
-
-type View = RequestView & { readonly json: JsonView };
 
 /** The model that `asked` resolves to. @throws CortexError the final 404, or 503 while a node may still have it */
 async function resolveModel(
@@ -69,9 +57,15 @@ async function unnamed(control: Control, signal: AbortSignal): Promise<string> {
   );
 }
 
+/** Slots that a request takes: each answer of a generation takes one, `n` images are one piece of work. */
+function weightOf({ api, takesSlot }: InferenceRoute, { n }: { readonly n: number }): number {
+  if (!takesSlot) return 0;
+  return api === 'images' ? 1 : n;
+}
+
 /** The handler of an inference route: reads a view of the body, resolves the model and forwards the client's bytes. */
 export function inferenceHandler(route: InferenceRoute, deps: InferenceDeps) {
-  const { api, path, canStream, takesSlot } = route;
+  const { api, path, canStream } = route;
   return async (context: Context<Environment>): Promise<Response> => {
     const request = context.req.raw;
     const { server } = context.env;
@@ -82,16 +76,14 @@ export function inferenceHandler(route: InferenceRoute, deps: InferenceDeps) {
     meter.principal = deps.principals.of(headers, peer);
     const connection = new ClientConnection(server, request, deps.idleLimitS);
     let exchange: Exchange;
-    let view: View;
     try {
       if (deps.proxy.exchanges.isClosing)
         throw new CortexError('shutting_down', 'cortex is shutting down.', { retryAfterS: 5 });
       const bytes = await readBody(request, { maxBytes: deps.maxBodyBytes, signal });
       connection.liftIdleLimit();
-      view =
-        bytes.length <= SMALL_BODY_BYTES
-          ? readRequestView(bytes, headers)
-          : await readRequestViewInSlices(bytes, headers);
+      const body = await readForwardBody(bytes, headers, route);
+      const { view } = body;
+      const weight = weightOf(route, view);
       meter.modelAsked = view.model;
       meter.isStream = canStream && view.stream;
       const target = await resolveModel(
@@ -99,7 +91,7 @@ export function inferenceHandler(route: InferenceRoute, deps: InferenceDeps) {
         {
           asked: view.model ?? (await unnamed(deps.control, signal)),
           requestId,
-          weight: takesSlot ? view.n : 0,
+          weight,
           startedMs: meter.startedMs,
         },
         signal,
@@ -109,7 +101,7 @@ export function inferenceHandler(route: InferenceRoute, deps: InferenceDeps) {
         wire: {
           method: 'POST',
           path,
-          body: withModel(bytes, view, target.model),
+          body: body.named(target.model),
           headers: toNodeHeaders(headers, {
             requestId,
             principal: meter.principal,
@@ -120,7 +112,7 @@ export function inferenceHandler(route: InferenceRoute, deps: InferenceDeps) {
           requestId,
           model: target.model,
           node: target.node,
-          weight: takesSlot ? view.n : 0,
+          weight,
           stream: meter.isStream,
           // Computed on demand: it is not needed for a model with one replica.
           get affinityKey() {
@@ -138,17 +130,6 @@ export function inferenceHandler(route: InferenceRoute, deps: InferenceDeps) {
     }
     return meter.isStream ? forwardStream(exchange) : forwardWhole(exchange);
   };
-}
-
-/** The client's bytes, with `model` replaced if the node uses another name, or added if it is missing. */
-function withModel(
-  bytes: Uint8Array<ArrayBuffer>,
-  view: View,
-  model: string,
-): Uint8Array<ArrayBuffer> {
-  if (view.model === model) return bytes;
-  const range = view.json.modelRange;
-  return range === undefined ? insertModel(bytes, model) : spliceModel(bytes, range, model);
 }
 
 function refuseUnsent(meter: RequestMeter, thrown: unknown): Response {

@@ -130,15 +130,25 @@ export function spliceModel(
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 
-/** The body with `model` as its first member; every other byte is kept. For a JSON object without that member. */
-export function insertModel(bytes: Uint8Array, model: string): Uint8Array<ArrayBuffer> {
+/**
+ * The body with more members, which come first; every other byte is kept. For a JSON object without those members.
+ */
+export function insertMembers(
+  bytes: Uint8Array,
+  members: Readonly<Record<string, unknown>>,
+): Uint8Array<ArrayBuffer> {
   const at = bytes.indexOf(OPEN_BRACE) + 1;
   // Only white space can be between the braces of an empty object.
   const isEmpty = bytes[at + bytes.subarray(at).findIndex((byte) => byte > 0x20)] === CLOSE_BRACE;
-  const member = encoder.encode(`"model":${JSON.stringify(model)}${isEmpty ? '' : ','}`);
-  const whole = new Uint8Array(bytes.length + member.length);
+  const text = JSON.stringify(members).slice(1, -1);
+  const inserted = encoder.encode(isEmpty || text === '' ? text : `${text},`);
+  const whole = new Uint8Array(bytes.length + inserted.length);
   whole.set(bytes.subarray(0, at));
-  whole.set(member, at);
-  whole.set(bytes.subarray(at), at + member.length);
+  whole.set(inserted, at);
+  whole.set(bytes.subarray(at), at + inserted.length);
   return whole;
 }
+
+/** The body with `model` as its first member; every other byte is kept. For a JSON object without that member. */
+export const insertModel = (bytes: Uint8Array, model: string): Uint8Array<ArrayBuffer> =>
+  insertMembers(bytes, { model });
