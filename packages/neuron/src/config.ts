@@ -13,6 +13,8 @@ import {
 } from '@cortex/service';
 import { z } from 'zod';
 
+import { checkHarnesses, HarnessConfig } from './harness/external/harness-config.ts';
+
 /** `neuron.toml`. Unknown keys are refused: a misspelt setting must not be silently ignored. */
 export const NeuronConfig = z.strictObject({
   listen: z
@@ -96,6 +98,12 @@ export const NeuronConfig = z.strictObject({
         .describe(
           'Program that runs engine processes, Bun or Node. Default: the one that runs neuron.',
         ),
+      llama_server: z
+        .string()
+        .optional()
+        .describe(
+          'Path of a llama-server, used for what the own engine cannot do (images, experts in RAM). Default: the one in state_dir/bin, else the one on the PATH. "": none.',
+        ),
       threads: z
         .int()
         .min(1)
@@ -138,6 +146,10 @@ export const NeuronConfig = z.strictObject({
         ),
     })
     .prefault({}),
+  harnesses: z
+    .array(HarnessConfig)
+    .default([])
+    .describe('External engines. "llama", neuron\'s own, is always there.'),
   security: z
     .strictObject({
       node_token_file: z
@@ -187,7 +199,7 @@ function withAbsolutePaths(loaded: LoadedConfig<NeuronConfig>): NeuronConfig {
   const { value } = loaded;
   const absolute = (key: string, path: string): string => resolveConfigPath(loaded, key, path);
   const { node_token_file: tokenFile, file_roots: roots } = value.security;
-  const { runtime } = value.engine;
+  const { runtime, llama_server: llamaServer } = value.engine;
   return {
     ...value,
     models_dir: absolute('models_dir', value.models_dir),
@@ -197,7 +209,19 @@ function withAbsolutePaths(loaded: LoadedConfig<NeuronConfig>): NeuronConfig {
       ...value.engine,
       // A name without a slash is looked up on the PATH.
       runtime: runtime?.includes('/') ? absolute('engine.runtime', runtime) : runtime,
+      llama_server: llamaServer ? absolute('engine.llama_server', llamaServer) : llamaServer,
     },
+    harnesses: value.harnesses.map((harness) => ({
+      ...harness,
+      api_key_file:
+        harness.api_key_file === undefined
+          ? undefined
+          : absolute('harnesses', harness.api_key_file),
+      // A name without a slash is looked up on the PATH.
+      command: harness.command?.map((element, index) =>
+        index === 0 && element.includes('/') ? absolute('harnesses', element) : element,
+      ),
+    })),
     security: {
       ...value.security,
       node_token_file:
@@ -228,6 +252,7 @@ export function loadNeuronConfig(input: {
     ...input,
   });
   checkExposure(loaded);
+  checkHarnesses(loaded.value.harnesses);
   const warnings = corsWarnings(loaded.value.security.cors_origins, 'security.cors_origins');
   return {
     ...loaded,

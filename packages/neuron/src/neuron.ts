@@ -1,5 +1,4 @@
 /** The daemon: composition, start and close. */
-import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 
 import {
@@ -22,9 +21,8 @@ import { DeviceMonitor } from './devices/device-monitor.ts';
 import { type GpuSources, LOCAL_GPU_SOURCES } from './devices/gpu-survey.ts';
 import { readFreeRamMib } from './devices/host-facts.ts';
 import { MemoryLedger } from './devices/memory-ledger.ts';
+import { composeHarnesses } from './compose-harnesses.ts';
 import { createGate } from './gate.ts';
-import { createEngineRecords, endLeftoverEngines } from './harness/llama/engine-records.ts';
-import { createLlamaHarness } from './harness/llama/llama-harness.ts';
 import { probeDevices } from './harness/llama/probe-devices.ts';
 import { SlotStates } from './harness/llama/slot-states.ts';
 import {
@@ -33,11 +31,12 @@ import {
   llamaCommand,
   type StartEngine,
 } from './engines/start-engine.ts';
-import { createHarnessRegistry } from './harness/registry.ts';
+import { PulseGroup } from './harness/pulse.ts';
 import { Activation } from './models/activation.ts';
 import { ModelLogs } from './models/model-logs.ts';
 import { ModelStore } from './store/model-store.ts';
 import { Models } from './models/models.ts';
+import { createProcessRecords, endLeftoverProcesses } from './processes/process-records.ts';
 import { FileFactsStore } from './probe/file-facts.ts';
 import { Probe } from './probe/probe.ts';
 import { PROBE_ID, ProbeProcess } from './probe/probe-process.ts';
@@ -70,6 +69,8 @@ export interface NeuronParts {
   readonly gpuSources?: GpuSources | undefined;
   readonly freeRamMib?: (() => number) | undefined;
   readonly ticker?: Ticker | undefined;
+  /** Where programs are looked for; absent: `PATH`. */
+  readonly searchPath?: string | undefined;
   readonly maxBodyBytes?: number | undefined;
   /** Idle limit of client connections, in seconds. */
   readonly idleLimitS?: number | undefined;
@@ -126,7 +127,7 @@ async function createNeuron(config: NeuronConfig, log: Logger, parts: NeuronPart
     isLoopback: isLoopback(hostname),
   });
   const unlock = lockState(stateDir);
-  endLeftoverEngines(enginesDir, log);
+  endLeftoverProcesses(enginesDir, log);
   const writer = new StateWriter(log);
 
   let listener: Listener | undefined;
@@ -134,9 +135,10 @@ async function createNeuron(config: NeuronConfig, log: Logger, parts: NeuronPart
   const ending = new AbortController();
   const gate = createGate();
   const logs = new ModelLogs();
+  const records = createProcessRecords(enginesDir, writer);
   const startProcess = engineProcesses({
     command: llamaCommand(config.engine.runtime),
-    records: createEngineRecords(enginesDir, writer),
+    records,
   });
   const startEngine =
     parts.startEngine ?? (config.engine.isolation === 'none' ? enginesInProcess : startProcess);
@@ -150,8 +152,9 @@ async function createNeuron(config: NeuronConfig, log: Logger, parts: NeuronPart
       onLog: (line) => logs.add(PROBE_ID, line),
       onGpu,
     });
+  const gpuSources = parts.gpuSources ?? LOCAL_GPU_SOURCES;
   const devices = new DeviceMonitor({
-    sources: parts.gpuSources ?? LOCAL_GPU_SOURCES,
+    sources: gpuSources,
     probe: (signal) => probeDevices(parts.startProbe ?? startProcess, signal),
     exclude: config.devices.exclude,
     reserveMib: config.devices.reserve_mb,
@@ -178,27 +181,25 @@ async function createNeuron(config: NeuronConfig, log: Logger, parts: NeuronPart
     writer,
     log,
   });
-  const llama = createLlamaHarness({
+  const pulses = new PulseGroup(every);
+  const harnesses = composeHarnesses(config, {
     start: startEngine,
     probe,
     states,
     freeRamMib: parts.freeRamMib ?? readFreeRamMib,
-    defaults: {
-      threads: config.engine.threads ?? Math.max(1, Math.floor(availableParallelism() / 2)),
-      prefillChunkTokens: config.engine.prefill_chunk_tokens,
-      isBatchInvariant: config.engine.batch_invariant,
-      promptCacheMib: config.engine.prompt_cache_mb,
-    },
     startupTimeoutMs: config.engine.startup_timeout_s * 1000,
     wedgeMs: config.engine.wedge_s * 1000,
     respawnPauseMs: parts.respawnPauseMs ?? respawnPauseMs,
     every,
     clock,
     log,
-    onLog: (modelId, line) => logs.add(modelId, line),
+    onLog: (name, line) => logs.add(name, line),
     ownUrl,
+    pulses,
+    records,
+    gpuSources,
+    searchPath: parts.searchPath ?? process.env['PATH'] ?? '',
   });
-  const harnesses = createHarnessRegistry([llama]);
   const admission = new Admission({
     maxQueueDepth: config.admission.max_queue_depth,
     maxWaitMs: config.admission.max_wait_secs * 1000,
@@ -289,6 +290,7 @@ async function createNeuron(config: NeuronConfig, log: Logger, parts: NeuronPart
       await Promise.all(harnesses.all.map(async (harness) => harness.stop?.(0)));
       for (const stop of stopTicking) stop();
       devices.close();
+      pulses.close();
       await listener?.stop('now');
       unlock();
     },

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 
 import { ConfigError, systemReason } from '@cortex/service';
 
-import { processStartTime } from './process-start-time.ts';
+import { processStartTime } from './processes/process-start-time.ts';
 
 const unusable = (stateDir: string, cause: unknown): ConfigError =>
   new ConfigError(

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import type { CloseOptions, EngineLoadSpec } from '@cortex/engine';
+import { Discovery } from '@cortex/protocol';
 import { listConfigKeys } from '@cortex/service';
 import { createGate, createScriptedEngine } from '@cortex/testkit';
 import { temporaryFolder } from '@cortex/testkit/temporary-folder';
@@ -67,6 +68,10 @@ const engineWithGpu: StartEngine = async () => {
 
 const start = (flags: Readonly<Record<string, unknown>>, startEngine = scriptedEngine()) =>
   TestNeuron.start({ flags, parts: { startEngine } });
+
+async function harnessNames(neuron: TestNeuron): Promise<readonly string[]> {
+  return Discovery.parse(await (await neuron.get('/discovery')).json()).harnesses;
+}
 
 /** For each key: change it, observe the change. */
 const OBSERVATIONS: Readonly<Record<string, () => Promise<void>>> = {
@@ -176,6 +181,21 @@ const OBSERVATIONS: Readonly<Record<string, () => Promise<void>>> = {
     const answer = await neuron.post('/models/load?wait=true', { model_id: 'tiny' });
     expect(answer.status).toBe(503);
   },
+  'engine.llama_server': async () => {
+    await using absent = await start({ 'engine.llama_server': '' });
+    expect(await harnessNames(absent)).not.toContain('llama-server');
+    const program = join(folder(), 'mine');
+    writeFileSync(program, '#!/bin/sh\n', { mode: 0o755 });
+    await using neuron = await start({ 'engine.llama_server': program });
+    expect(await harnessNames(neuron)).toContain('llama-server');
+    // What it is used for is shown in llama-server.test.ts.
+  },
+  harnesses: async () => {
+    const endpoint = 'http://127.0.0.1:1';
+    await using neuron = await start({ harnesses: [{ name: 'mine', kind: 'vllm', endpoint }] });
+    expect(await harnessNames(neuron)).toEqual(expect.arrayContaining(['mine', 'vllm']));
+    // What their members do is shown in external-servers.test.ts and started-servers.test.ts.
+  },
   'engine.threads': async () => {
     const { specs, start: startEngine } = recordingEngine();
     await using neuron = await start({ 'engine.threads': 3 }, startEngine);
@@ -260,7 +280,7 @@ describe('neuron.toml', () => {
   test('has a test for the effect of each key of the schema', () => {
     const keys = new Set(
       listConfigKeys(NeuronConfig).map(({ key }) =>
-        key.replace(/^default_models\b.*/, 'default_models'),
+        key.replace(/^(default_models|harnesses)\b.*/, '$1'),
       ),
     );
 

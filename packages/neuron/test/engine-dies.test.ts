@@ -5,8 +5,8 @@ import { createLogger } from '@cortex/service';
 import { SCRIPTED_WORKER_PATH } from '@cortex/testkit';
 import { describe, expect, test } from 'bun:test';
 
-import { endLeftoverEngines } from '../src/harness/llama/engine-records.ts';
-import { processStartTime } from '../src/process-start-time.ts';
+import { endLeftoverProcesses } from '../src/processes/process-records.ts';
+import { processStartTime } from '../src/processes/process-start-time.ts';
 import {
   createTestFolder,
   readEngineRecords,
@@ -166,7 +166,7 @@ describe('engines that an earlier daemon left running', () => {
   test('are ended at the start, and their records deleted', async () => {
     const { child, folder } = recorded((actual) => actual);
 
-    endLeftoverEngines(folder, log);
+    endLeftoverProcesses(folder, log);
 
     await child.exited;
     expect(child.signalCode).toBe('SIGKILL');
@@ -176,7 +176,7 @@ describe('engines that an earlier daemon left running', () => {
   test('are not ended if their pid belongs to another process', () => {
     const { child, folder } = recorded((actual) => `${actual}1`);
 
-    endLeftoverEngines(folder, log);
+    endLeftoverProcesses(folder, log);
 
     expect(child.exitCode).toBeNull();
     expect(child.signalCode).toBeNull();

@@ -23,6 +23,7 @@ const EVERY: Required<WireModelSettings> = {
   kv_type: 'q8_0',
   lora: [{ source: 'file:a.gguf', scale: 0.5 }],
   mmproj: 'off',
+  n_cpu_moe: 4,
   args: ['--flag'],
   upstream_model: 'other',
   params: { top_k: 4, stop_at: { max_len: 1 } },

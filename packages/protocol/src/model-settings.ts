@@ -56,7 +56,17 @@ export const ModelSettingsFields = {
     )
     .optional()
     .describe('LoRA adapters applied to the weights.'),
-  mmproj: z.string().optional().describe('Vision projector: auto, off, or a path.'),
+  mmproj: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'Vision projector: off, file:/path on the node, or auto (the one beside the model, if any). Default: auto.',
+    ),
+  n_cpu_moe: z
+    .union([z.int().min(0), z.literal('auto')])
+    .optional()
+    .describe('Layers whose experts are kept in RAM, where the engine can (llama-server).'),
   args: z.array(z.string()).optional().describe('Additional arguments for an external engine.'),
   upstream_model: z.string().optional().describe('Name of the model in the external engine.'),
   params: z

@@ -80,6 +80,8 @@ export type NodeHealth = z.infer<typeof NodeHealth>;
 export const ModelEntry = z.looseObject({
   id: z.string(),
   harness: z.string(),
+  /** Why neuron chose this harness; absent if it was asked for, or is neuron's own. */
+  harness_reason: z.string().optional(),
   status: z.string(),
   devices: z.array(z.int()).default([]),
   vram_used_mb: z.number().optional(),

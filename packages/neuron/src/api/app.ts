@@ -8,7 +8,12 @@ import {
 } from '@cortex/service';
 import { Hono } from 'hono';
 
-import { GENERATE_ROUTES, TOKENIZER_ROUTES, VECTOR_ROUTES } from '../harness/harness.ts';
+import {
+  GENERATE_ROUTES,
+  MEDIA_ROUTES,
+  TOKENIZER_ROUTES,
+  VECTOR_ROUTES,
+} from '../harness/harness.ts';
 import { isRefusal } from '../refusal.ts';
 import type { ApiContext, ApiDeps, ApiEnv } from './context.ts';
 import { inference } from './inference.ts';
@@ -42,6 +47,7 @@ const isEventStream = ({ headers }: Response): boolean =>
 const INFERENCE_PATHS: ReadonlySet<string> = new Set([
   ...GENERATE_ROUTES,
   ...VECTOR_ROUTES,
+  ...MEDIA_ROUTES,
   ...TOKENIZER_ROUTES,
 ]);
 
@@ -66,10 +72,11 @@ export function createApi(deps: ApiDeps, log: Logger): Hono<ApiEnv> {
   });
 
   app.get('/version', (context) => context.json(version(deps)));
-  const harnesses = deps.harnesses.all.map(({ name }) => name);
   const cpuMemoryMib = deps.ledger.cpu.totalMib;
   app.get('/discovery', (context) =>
-    context.json(discovery({ devices: deps.devices, cpuMemoryMib, harnesses })),
+    context.json(
+      discovery({ devices: deps.devices, cpuMemoryMib, harnesses: deps.harnesses.names }),
+    ),
   );
   app.get('/health', (context) => context.json(health(deps)));
   app.get('/metrics', metrics(deps));
@@ -81,7 +88,7 @@ export function createApi(deps: ApiDeps, log: Logger): Hono<ApiEnv> {
   app.post('/models/rescan', rescanModels(deps));
   app.get('/models/:id{.+}/capabilities', capabilities(deps));
   app.post('/models/:id{.+}/estimate', estimateModel(deps));
-  for (const route of [...GENERATE_ROUTES, ...VECTOR_ROUTES]) {
+  for (const route of [...GENERATE_ROUTES, ...VECTOR_ROUTES, ...MEDIA_ROUTES]) {
     app.post(route, inference(route, deps));
   }
   for (const route of TOKENIZER_ROUTES) app.post(route, tokenizer(route, deps));

@@ -30,7 +30,7 @@ export async function checkBodySize(bytes: Uint8Array, models: Models): Promise<
   // An invalid or unknown name is reported when the body is read.
   if (serving === undefined) return;
   const { harness, contextTokens } = serving;
-  const limit = harness.maxBodyBytes?.(contextTokens);
+  const limit = contextTokens === undefined ? undefined : harness.maxBodyBytes?.(contextTokens);
   if (limit === undefined || bytes.length <= Math.max(limit, ALWAYS_PARSED_BYTES)) return;
   if (hasImagePart(bytes) && !serving.capabilities.includes('vision')) {
     throw new CortexError(

@@ -1,5 +1,5 @@
 /** The inference routes: a seat, then the harness. */
-import { CortexError } from '@cortex/protocol';
+import { CortexError, isMultipart, readFormFields } from '@cortex/protocol';
 import { readBody } from '@cortex/service';
 
 import type { Seat } from '../admission/admission.ts';
@@ -7,7 +7,8 @@ import {
   GENERATE_ROUTES,
   type GenerateRoutePath,
   type HarnessRequest,
-  type VectorRoute,
+  MEDIA_ROUTES,
+  type SeatedRoute,
 } from '../harness/harness.ts';
 import { parseJsonObject, withExactSeed } from '../json-body.ts';
 import type { ServableModel } from '../models/models.ts';
@@ -22,7 +23,6 @@ interface InferenceView {
   readonly isStreamed: boolean;
 }
 
-type SeatedRoute = GenerateRoutePath | VectorRoute;
 type Parsed = Pick<HarnessRequest, 'body' | 'bytes'>;
 
 /** The capability that each route needs, as named in `/models`, and the error text without it. */
@@ -31,6 +31,10 @@ const WANTED = {
   '/v1/completions': { word: 'text', lack: 'does not generate text' },
   '/v1/embeddings': { word: 'embedding', lack: 'does not create embeddings' },
   '/v1/rerank': { word: 'rerank', lack: 'does not rerank' },
+  '/v1/images/generations': { word: 'images', lack: 'does not create images' },
+  '/v1/audio/transcriptions': { word: 'audio', lack: 'does not transcribe speech' },
+  '/v1/audio/translations': { word: 'audio', lack: 'does not translate speech' },
+  '/v1/audio/speech': { word: 'speech', lack: 'does not speak' },
 } as const satisfies Record<SeatedRoute, { word: string; lack: string }>;
 
 const invalid = (param: string, must: string): CortexError =>
@@ -62,6 +66,15 @@ function readView(route: SeatedRoute, body: Readonly<Record<string, unknown>>): 
   return { model, n, isStreamed: stream === true };
 }
 
+/** The text fields of a form, as the members of a body. */
+const formBody = (
+  bytes: Uint8Array,
+  contentType: string | null,
+): Readonly<Record<string, unknown>> =>
+  Object.fromEntries(
+    [...readFormFields(bytes, contentType)].map(([name, { value }]) => [name, value]),
+  );
+
 /**
  * Reads the entire body of an inference request.
  *
@@ -77,7 +90,12 @@ export async function readInference(
   const bytes = await readBody(request, { maxBytes, signal: request.signal });
   context.get('connection').liftIdleLimit();
   await checkBytes?.(bytes);
-  const body = withExactSeed(parseJsonObject(bytes), bytes);
+  const contentType = request.headers.get('content-type');
+  const takesForms = MEDIA_ROUTES.some((route) => route === context.req.path);
+  const body =
+    takesForms && isMultipart(contentType)
+      ? formBody(bytes, contentType)
+      : withExactSeed(parseJsonObject(bytes), bytes);
   gate.check();
   return { body, bytes };
 }
@@ -116,7 +134,8 @@ export function inference(route: SeatedRoute, deps: ApiDeps) {
   async function checkWorthWaiting(model: ServableModel, { body, bytes }: Parsed): Promise<void> {
     const { lifecycle, harness, contextTokens } = model;
     // No token is shorter than a byte, so a body with fewer bytes fits and needs no check.
-    if (!isGenerated(route) || bytes.length <= contextTokens) return;
+    const isSurelyShort = contextTokens !== undefined && bytes.length <= contextTokens;
+    if (!isGenerated(route) || isSurelyShort) return;
     await harness.checkAnswerable?.(route, lifecycle.id, body);
   }
 
@@ -125,7 +144,7 @@ export function inference(route: SeatedRoute, deps: ApiDeps) {
     const view = readView(route, parsed.body);
     const model = models.servable(view.model);
     const { word, lack } = WANTED[route];
-    if (!model.capabilities.includes(word)) {
+    if (!model.harness.judgesRequests && !model.capabilities.includes(word)) {
       throw new CortexError('wrong_modality', `${view.model} ${lack}.`, { param: 'model' });
     }
     const identity = identify(context, deps);

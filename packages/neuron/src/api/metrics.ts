@@ -140,7 +140,9 @@ export class NodeMetrics {
     this.#inFlight.series([id]).value = seats.inFlight;
     this.#queueDepth.series([id]).value = seats.queueDepth;
     this.#slots.series([id]).value = running.slots;
-    this.#vram.series([id]).value = running.vramMib * BYTES_PER_MIB;
+    if (running.vramMib !== undefined) {
+      this.#vram.series([id]).value = running.vramMib * BYTES_PER_MIB;
+    }
     for (const [code, count] of Object.entries(seats.rejected)) {
       this.#rejected.series([id, code]).value = count;
     }

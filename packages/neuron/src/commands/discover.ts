@@ -32,7 +32,7 @@ async function discoverHere(config: NeuronConfig): Promise<Discovery> {
   return discovery({
     devices,
     cpuMemoryMib: cpuMemoryMib(config, devices.host.ramTotalMib),
-    harnesses: ['llama'],
+    harnesses: ['llama', ...config.harnesses.map(({ name }) => name)],
   });
 }
 

@@ -6,7 +6,8 @@ import {
 } from '@cortex/engine';
 
 import type { DeviceEnv } from '../devices/device.ts';
-import { processCpuMs } from '../process-cpu-time.ts';
+import { processCpuMs } from '../processes/process-cpu-time.ts';
+import type { ProcessRecords } from '../processes/process-records.ts';
 
 /** A running engine, with a way to kill it. */
 export interface StartedEngine {
@@ -28,12 +29,6 @@ export interface StartEngineOptions {
 /** Starts an engine without a model. @throws CortexError `model_load_failed`, transient */
 export type StartEngine = (options: StartEngineOptions) => Promise<StartedEngine>;
 
-/** Records engine processes, so that none outlives a daemon that was killed. */
-export interface EngineRecords {
-  add(pid: number, modelId: string): void;
-  remove(pid: number): void;
-}
-
 /**
  * Program and arguments that run the llama engine under `runtime`, a Bun or Node.
  *
@@ -49,7 +44,7 @@ export const llamaCommand = (runtime: string | undefined): readonly [string, ...
 export function engineProcesses(options: {
   /** Program and arguments of the engine; absent: the llama engine under this runtime. */
   readonly command?: readonly [string, ...string[]];
-  readonly records: EngineRecords;
+  readonly records: ProcessRecords;
 }): StartEngine {
   return async ({ modelId, env, onLog, signal }) => {
     let spawnedPid: number | undefined;
@@ -65,7 +60,7 @@ export function engineProcesses(options: {
         },
         onSpawn: (pid) => {
           spawnedPid = pid;
-          options.records.add(pid, modelId);
+          options.records.add(pid, { name: modelId, isGroup: false });
         },
         onLog,
         signal,

@@ -23,6 +23,18 @@ export type GenerateRoutePath = (typeof GENERATE_ROUTES)[number];
 export const VECTOR_ROUTES = ['/v1/embeddings', '/v1/rerank'] as const;
 export type VectorRoute = (typeof VECTOR_ROUTES)[number];
 
+/** Routes for images and sound, which only external servers have. They take a seat. */
+export const MEDIA_ROUTES = [
+  '/v1/images/generations',
+  '/v1/audio/transcriptions',
+  '/v1/audio/translations',
+  '/v1/audio/speech',
+] as const;
+export type MediaRoute = (typeof MEDIA_ROUTES)[number];
+
+/** Routes whose requests take a seat. */
+export type SeatedRoute = GenerateRoutePath | VectorRoute | MediaRoute;
+
 /** Routes of the tokenizer and the template. They take no seat and need no loaded model. */
 export const TOKENIZER_ROUTES = [
   '/tokenize',
@@ -33,18 +45,24 @@ export const TOKENIZER_ROUTES = [
 export type TokenizerRoute = (typeof TOKENIZER_ROUTES)[number];
 
 /** Inference routes that a harness may be asked to serve. */
-export type InferenceRoute = GenerateRoutePath | VectorRoute | TokenizerRoute;
+export type InferenceRoute = SeatedRoute | TokenizerRoute;
+
+/** A model as a load call names it, before its files are found. */
+export interface HarnessLoad {
+  readonly modelId: string;
+  readonly settings: LoadSettings;
+}
 
 /** A load with resolved files, before its devices are chosen. */
-export interface HarnessFiles {
-  readonly modelId: string;
+export interface HarnessFiles extends HarnessLoad {
   /** Absolute path of the (first) file. */
   readonly modelPath: string;
   /** As `ModelFile.fingerprint`. */
   readonly fingerprint: string;
-  readonly settings: LoadSettings;
   readonly lora: readonly LoraAdapter[];
   readonly draft?: DraftSource | undefined;
+  /** Absolute path of the vision projector; absent: there is none, or it is switched off. */
+  readonly mmprojPath?: string | undefined;
 }
 
 /** A load with resolved files and devices. */
@@ -52,10 +70,16 @@ export interface HarnessLoadSpec extends HarnessFiles {
   readonly placement: Placement;
 }
 
+/** A load for a harness that finds the model by itself. */
+export interface ForeignLoadSpec extends HarnessLoad {
+  /** Absent if the harness manages its own memory. */
+  readonly placement?: Placement | undefined;
+}
+
 /** A model that the harness has loaded or is recovering. */
 export interface HarnessModel {
   readonly id: string;
-  readonly state: 'loaded' | 'recovering' | 'failed';
+  readonly state: 'loaded' | 'sleeping' | 'recovering' | 'failed';
   /** Why it does not serve; absent if it serves. */
   readonly reason?: string | undefined;
   /** Whole seconds until a recovering model is expected to serve again. */
@@ -65,13 +89,15 @@ export interface HarnessModel {
   /** As in `/models`: text, tools, reasoning, embedding, … */
   readonly capabilities: readonly string[];
   readonly slots: number;
-  readonly contextTokens: number;
-  readonly backend: string;
-  readonly gpuLayers: string;
+  /** Tokens per slot; absent if the harness does not know. */
+  readonly contextTokens?: number | undefined;
+  readonly backend?: string | undefined;
+  readonly gpuLayers?: string | undefined;
   readonly quant?: string | undefined;
-  readonly vramMib: number;
-  /** Weights, KV cells and buffers in RAM, MiB. */
-  readonly ramMib: number;
+  /** MiB; absent if the harness does not know. */
+  readonly vramMib?: number | undefined;
+  /** Weights, KV cells and buffers in RAM, MiB; absent if the harness does not know. */
+  readonly ramMib?: number | undefined;
   /** Latest statistics; absent until the engine sends the first. */
   readonly stats?: EngineStats | undefined;
 }
@@ -94,10 +120,10 @@ export interface WorkOutcome {
 }
 
 export interface HarnessRequest {
-  /** The caller's JSON body, parsed. */
+  /** The caller's JSON body, parsed; the text fields of a form. */
   readonly body: Readonly<Record<string, unknown>>;
   /** The bytes of the body as received. */
-  readonly bytes: Uint8Array;
+  readonly bytes: Uint8Array<ArrayBuffer>;
   readonly headers: Headers;
   readonly principal: string;
   readonly requestId: string;
@@ -153,8 +179,27 @@ export interface ColdModels {
 /** Progress of a load, 0 to 1. */
 export type LoadProgressListener = (ratio: number) => void;
 
-export interface Harness {
+interface HarnessBase<Spec> {
   readonly name: string;
+  /** Of several harnesses of one kind, the first is also found by it. */
+  readonly kind: string;
+  /**
+   * Calls `listener` after every change of a model's state in this harness: loaded, recovering, failed, gone. There
+   * is no call while a first load is under way.
+   */
+  onChange(listener: (modelId: string) => void): void;
+  /** Whether it can load models now; absent: always. */
+  readonly isAvailable?: (() => boolean) | undefined;
+  /**
+   * Called before memory is reserved for a load. @throws CortexError `unsupported_parameter` naming a setting that this
+   * harness does not support
+   */
+  readonly checkSettings?: ((settings: LoadSettings) => void) | undefined;
+  /**
+   * It refuses by itself what a model cannot do, because only the server behind it knows. Absent: requests are compared
+   * with the capabilities of the model.
+   */
+  readonly judgesRequests?: boolean | undefined;
   /** Absent if the harness has no information on unloaded models. */
   readonly cold?: ColdModels | undefined;
   start?(): Promise<void>;
@@ -169,13 +214,18 @@ export interface Harness {
    * @throws CortexError `unsupported_parameter` naming a setting that this harness does not support,
    * `model_load_failed`
    */
-  loadModel(
-    spec: HarnessLoadSpec,
-    progress: LoadProgressListener,
-    signal: AbortSignal,
-  ): Promise<HarnessModel>;
+  loadModel(spec: Spec, progress: LoadProgressListener, signal: AbortSignal): Promise<HarnessModel>;
   /** Unloads the model and frees its memory; requests in flight end with an error. No effect for an unknown id. */
   unloadModel(id: string): Promise<void>;
+  /**
+   * Gives the memory of a loaded model back and keeps its process; absent if the harness cannot. Requests in flight
+   * have ended before.
+   *
+   * @throws CortexError `unsupported_parameter` if this model cannot
+   */
+  sleepModel?(id: string): Promise<void>;
+  /** Ends the sleep of a model. When `signal` aborts, the model sleeps again or is gone. */
+  wakeModel?(id: string, signal: AbortSignal): Promise<HarnessModel>;
   /**
    * Bytes of JSON that a request to generate, or for tokens, may have for a model with that context; larger ones are
    * refused before they are parsed. Absent: only the limit of the daemon applies.
@@ -205,3 +255,21 @@ export interface Harness {
   ): Promise<Response>;
   restart?(): Promise<void>;
 }
+
+/** A harness whose models are GGUF files of this node. */
+export interface GgufHarness extends HarnessBase<HarnessLoadSpec> {
+  readonly needs: 'gguf';
+}
+
+/** A harness that needs no file from this node. */
+export interface ForeignHarness extends HarnessBase<ForeignLoadSpec> {
+  /**
+   * What a load needs: `repository`, which the harness fetches by its name; `nothing`, because the server behind it
+   * has the model.
+   */
+  readonly needs: 'repository' | 'nothing';
+  /** Whether neuron chooses devices for its models and reserves their memory. */
+  readonly isPlaced: boolean;
+}
+
+export type Harness = GgufHarness | ForeignHarness;

@@ -6,6 +6,7 @@ import type { HarnessFiles } from '../harness/harness.ts';
 import type { LoadSettings } from '../harness/load-settings.ts';
 import type { ModelFile } from '../store/model-file.ts';
 import type { FileRequest, ModelStore } from '../store/model-store.ts';
+import { projectorBeside } from '../store/projector.ts';
 import { isFileSource } from '../store/source-path.ts';
 
 /** The fields of a load call that select the file. */
@@ -63,6 +64,27 @@ export async function findDraft(
   }
 }
 
+/**
+ * The vision projector of a load: the one that it names, else the one beside the model.
+ *
+ * @throws CortexError errors of the store; `unsupported_parameter` for a projector that is not a file
+ */
+async function findProjector(
+  store: ModelStore,
+  file: Pick<ModelFile, 'path'>,
+  { mmproj = 'auto' }: LoadSettings,
+): Promise<string | undefined> {
+  if (mmproj === 'off') return undefined;
+  if (mmproj === 'auto') return projectorBeside(file.path);
+  const source = mmproj.startsWith('/') ? `file:${mmproj}` : mmproj;
+  if (isFileSource(source)) return (await store.findSource(source, 'mmproj')).path;
+  throw new CortexError(
+    'unsupported_parameter',
+    `mmproj must be auto, off, or a file on this node, such as "file:Qwen/mmproj-F16.gguf", not ${mmproj}.`,
+    { param: 'mmproj' },
+  );
+}
+
 /** @throws CortexError errors of the store; `unsupported_parameter` for an adapter that is not a file */
 export async function toHarnessFiles(
   store: ModelStore,
@@ -76,5 +98,6 @@ export async function toHarnessFiles(
     settings,
     lora: await findAdapters(store, settings),
     draft: await findDraft(store, settings),
+    mmprojPath: await findProjector(store, file, settings),
   };
 }

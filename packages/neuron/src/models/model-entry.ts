@@ -24,12 +24,13 @@ function runningMembers(lifecycle: ModelLifecycle | undefined): Partial<ModelEnt
   const model = lifecycle?.running;
   if (!model) return {};
   const warnings = lifecycle.loaded?.warnings ?? [];
+  const { vramMib, ramMib, backend, gpuLayers, stats } = model;
   return {
-    vram_used_mb: model.vramMib,
+    ...(vramMib !== undefined && { vram_used_mb: vramMib }),
     // The engine counts only its own buffers; the process uses more.
-    ram_used_mb: Math.max(model.ramMib, model.stats?.rssMib ?? 0),
-    backend: model.backend,
-    gpu_layers: model.gpuLayers,
+    ...(ramMib !== undefined && { ram_used_mb: Math.max(ramMib, stats?.rssMib ?? 0) }),
+    ...(backend !== undefined && { backend }),
+    ...(gpuLayers !== undefined && { gpu_layers: gpuLayers }),
     ...(warnings.length > 0 && { warnings: [...warnings] }),
   };
 }
@@ -61,6 +62,7 @@ export function toModelEntry(known: KnownModel, nowMs: number): ModelEntry {
   return {
     id,
     harness: lifecycle?.settings?.harness ?? 'llama',
+    ...(loaded?.harnessReason !== undefined && { harness_reason: loaded.harnessReason }),
     status: lifecycle?.state ?? 'unloaded',
     devices: [...(loaded?.deviceIndexes ?? [])],
     ...runningMembers(lifecycle),

@@ -13,7 +13,8 @@ export interface ServableModel {
   readonly lifecycle: ModelLifecycle;
   readonly harness: Harness;
   readonly slots: number;
-  readonly contextTokens: number;
+  /** Tokens per slot; absent if unknown. */
+  readonly contextTokens: number | undefined;
   readonly capabilities: readonly string[];
 }
 

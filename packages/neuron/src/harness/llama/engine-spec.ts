@@ -50,6 +50,7 @@ const UNSUPPORTED = {
   mmproj: 'mmproj',
   args: 'args',
   upstreamModel: 'upstream_model',
+  nCpuMoe: 'n_cpu_moe',
 } as const satisfies Partial<Record<keyof LoadSettings, string>>;
 
 function refuseSetting(param: string): never {
@@ -68,9 +69,11 @@ function isAsked(value: unknown): boolean {
 export function checkSettings(settings: LoadSettings): void {
   for (const [name, param] of Object.entries(UNSUPPORTED)) {
     const value = Object.entries(settings).find(([key]) => key === name)?.[1];
-    // These values are the defaults: one GPU, and a projector only if there is one.
+    // These values ask for nothing: one GPU, a projector only if there is one, no experts in RAM.
     const isNeutral =
-      (name === 'tensorParallel' && value === 1) || (name === 'mmproj' && value === 'auto');
+      (name === 'tensorParallel' && value === 1) ||
+      (name === 'mmproj' && value === 'auto') ||
+      (name === 'nCpuMoe' && (value === 'auto' || value === 0));
     if (isAsked(value) && !isNeutral) refuseSetting(param);
   }
   if (settings.onImage === 'placeholder') refuseSetting('on_image');

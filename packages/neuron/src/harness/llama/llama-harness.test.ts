@@ -10,6 +10,7 @@ import { Probe } from '../../probe/probe.ts';
 import { ProbeProcess } from '../../probe/probe-process.ts';
 import { StateWriter } from '../../state-writer.ts';
 import { harnessConformance } from '../conformance/index.ts';
+import { PulseGroup } from '../pulse.ts';
 import { createLlamaHarness } from './llama-harness.ts';
 import { SlotStates } from './slot-states.ts';
 import { engineProcesses, type StartEngine } from '../../engines/start-engine.ts';
@@ -53,6 +54,7 @@ const under = (start: StartEngine) => {
       respawnPauseMs: () => 0,
       every,
       clock,
+      pulses: new PulseGroup(every),
       log,
       onLog: () => undefined,
       ownUrl: () => OWN_URL,

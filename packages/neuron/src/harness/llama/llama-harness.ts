@@ -5,9 +5,11 @@ import type { Probe } from '../../probe/probe.ts';
 import { refuse } from '../../refusal.ts';
 import {
   GENERATE_ROUTES,
-  type Harness,
+  type ColdModels,
+  type GgufHarness,
   type HarnessLoadSpec,
   type InferenceRoute,
+  TOKENIZER_ROUTES,
   VECTOR_ROUTES,
 } from '../harness.ts';
 import { checkAnswerable } from './check-answerable.ts';
@@ -15,19 +17,20 @@ import { createColdLlama } from './cold-llama.ts';
 import { callEngine } from './engine-calls.ts';
 import { checkSettings, type EngineDefaults, toEngineSpec } from './engine-spec.ts';
 import { promptCacheMib } from './prompt-cache-size.ts';
-import { PulseGroup } from './pulse.ts';
+import type { PulseGroup } from '../pulse.ts';
 import { recoveringRefusal, serveFromEngine } from './serve.ts';
 import type { SlotStates } from './slot-states.ts';
-import { SupervisedEngine, type SupervisionOptions } from './supervised-engine.ts';
+import { type EngineSupervision, SupervisedEngine } from './supervised-engine.ts';
 import { answerTokenizerRoute } from './tokenizer-routes.ts';
 import { serveVectors } from './vector-routes.ts';
 
-export interface LlamaHarnessOptions extends SupervisionOptions {
+export interface LlamaHarnessOptions extends EngineSupervision {
   readonly defaults: EngineDefaults;
   readonly probe: Probe;
   readonly states: SlotStates;
   /** RAM that is free now, MiB. */
   readonly freeRamMib: () => number;
+  readonly pulses: PulseGroup;
   /** Base URL of neuron's own listener. */
   readonly ownUrl: () => string;
 }
@@ -47,12 +50,19 @@ const isOneOf = <T extends InferenceRoute>(
 ): route is T => routes.some((known) => known === route);
 
 /** A harness named `llama`. */
-export function createLlamaHarness(options: LlamaHarnessOptions): Harness {
+export function createLlamaHarness(
+  options: LlamaHarnessOptions,
+): GgufHarness & { readonly cold: ColdModels } {
   const { probe, states, defaults } = options;
   const engines = new Map<string, SupervisedEngine>();
   const paths = new Map<string, string>();
-  const pulses = new PulseGroup(options.every);
+  const { pulses } = options;
+  const listeners = new Set<(modelId: string) => void>();
   let version: string | undefined;
+
+  function changed(modelId: string): void {
+    for (const listener of listeners) listener(modelId);
+  }
 
   function cacheMibOf({ modelId }: HarnessLoadSpec): number {
     const wantedMib = defaults.promptCacheMib;
@@ -72,14 +82,18 @@ export function createLlamaHarness(options: LlamaHarnessOptions): Harness {
       ...toEngineSpec(spec, { ...defaults, promptCacheMib: cacheMibOf(spec) }),
       restoreDir: states.restoreDir(spec.modelId),
     };
-    return new SupervisedEngine(engineSpec, spec.placement.env, options);
+    return new SupervisedEngine(engineSpec, spec.placement.env, {
+      ...options,
+      onChange: () => changed(spec.modelId),
+    });
   }
 
   /** Stores the facts that a load has shown, for the time when the model is not loaded. */
-  async function remember(spec: HarnessLoadSpec, { model }: SupervisedEngine): Promise<void> {
-    if (!model) return;
+  async function remember(spec: HarnessLoadSpec, engine: SupervisedEngine): Promise<void> {
+    const { model, contextTokens } = engine;
+    if (!model || contextTokens === undefined) return;
     const { modelId, modelPath: path, fingerprint } = spec;
-    const { capabilities, contextTokens } = model;
+    const { capabilities } = model;
     try {
       await probe.learn({ path, fingerprint }, { capabilities: [...capabilities], contextTokens });
     } catch (error) {
@@ -92,12 +106,16 @@ export function createLlamaHarness(options: LlamaHarnessOptions): Harness {
 
   return {
     name: 'llama',
+    kind: 'llama',
+    needs: 'gguf',
+    checkSettings,
     cold: createColdLlama(probe, defaults),
     health() {
       version =
         [...engines.values()].find((engine) => engine.version !== undefined)?.version ?? version;
       return { ok: true, version };
     },
+    onChange: (listener) => void listeners.add(listener),
     listModels: () => [...engines.values()].flatMap((engine) => engine.model ?? []),
     inferenceEndpoint: (id) => (engines.has(id) ? options.ownUrl() : undefined),
 
@@ -163,6 +181,12 @@ export function createLlamaHarness(options: LlamaHarnessOptions): Harness {
       const work = { modelId, request, serving, signal };
       if (isOneOf(GENERATE_ROUTES, route)) return serveFromEngine({ ...work, route, pulses });
       if (isOneOf(VECTOR_ROUTES, route)) return serveVectors(route, work);
+      if (!isOneOf(TOKENIZER_ROUTES, route)) {
+        request.ended({ kind: 'refused' });
+        throw new CortexError('wrong_modality', `The llama harness has no route ${route}.`, {
+          param: 'model',
+        });
+      }
       const { value } = await callEngine(work, (asked) =>
         answerTokenizerRoute(route, request.body, {
           engine: asked,
@@ -176,7 +200,6 @@ export function createLlamaHarness(options: LlamaHarnessOptions): Harness {
       const closing = [...engines.values()].map((engine) => engine.close(graceMs, shuttingDown()));
       engines.clear();
       await Promise.all([...closing, probe.close()]);
-      pulses.close();
     },
   };
 }

@@ -12,8 +12,9 @@ import {
 
 import { refuse } from '../../refusal.ts';
 import type { GenerateRoutePath, HarnessRequest } from '../harness.ts';
+import { STREAM_HEADERS } from '../stream-headers.ts';
 import { EngineWork } from './engine-work.ts';
-import type { PulseGroup } from './pulse.ts';
+import type { PulseGroup } from '../pulse.ts';
 import {
   type AnswerIdentity,
   answerId,
@@ -52,12 +53,6 @@ const DIALECTS = {
     answer: createCompletionAnswer,
   },
 } as const satisfies Record<GenerateRoutePath, Dialect>;
-
-const STREAM_HEADERS = {
-  'content-type': 'text/event-stream; charset=utf-8',
-  'cache-control': 'no-cache, no-transform',
-  'x-accel-buffering': 'no',
-} as const;
 
 /** The engine of a request, for the renderer. */
 export interface ServingEngine {

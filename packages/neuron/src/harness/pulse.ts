@@ -1,4 +1,4 @@
-import type { Every } from '../../every.ts';
+import type { Every } from '../every.ts';
 
 /** Silence before the first keep-alive of a stream: some clients time out after a second or two. */
 const FIRST_SILENCE_MS = 1000;

@@ -1,0 +1,130 @@
+/** The harnesses of `[[harnesses]]`. */
+import { readFileSync } from 'node:fs';
+
+import { ConfigError, systemReason } from '@cortex/service';
+
+import type { ProcessRecords } from '../../processes/process-records.ts';
+import type { SupervisionOptions } from '../../processes/supervised-process.ts';
+import type { ColdModels, Harness } from '../harness.ts';
+import type { PulseGroup } from '../pulse.ts';
+import { checkExternalSettings } from './check-settings.ts';
+import { CommandServer } from './command-server.ts';
+import { fillCommand } from './command-template.ts';
+import { EndpointServer } from './endpoint-server.ts';
+import type { HarnessConfig } from './harness-config.ts';
+import { createPerModelHarness, type ServerMemory } from './per-model-harness.ts';
+import type { Server } from './server.ts';
+import { KINDS } from './server-kinds.ts';
+import { SharedHarness } from './shared-harness.ts';
+import { systemdUnit } from './systemd-unit.ts';
+
+/** What all external harnesses of a node share. */
+export interface ExternalParts extends SupervisionOptions {
+  readonly wedgeMs: number;
+  /** Answers about GGUF files that are not loaded. */
+  readonly cold: ColdModels;
+  /** @param pid - Leads the process group of a server. */
+  readonly measure: (pid: number) => Promise<ServerMemory>;
+  readonly records: ProcessRecords;
+  /** @param name - The model, or the harness if several models share the server. */
+  readonly onLog: (name: string, line: string) => void;
+  readonly pulses: PulseGroup;
+  /** Base URL of neuron's own listener. */
+  readonly ownUrl: () => string;
+}
+
+/** @throws ConfigError naming a key file that cannot be read */
+function headersOf({ name, api_key_file: path }: HarnessConfig): Record<string, string> {
+  if (path === undefined) return {};
+  const key = 'harnesses';
+  try {
+    const secret = readFileSync(path, 'utf8').trim();
+    if (secret !== '') return { authorization: `Bearer ${secret}` };
+  } catch (error) {
+    const why = systemReason(error);
+    throw new ConfigError(
+      `harnesses "${name}": api_key_file ${path} cannot be read: ${why}`,
+      { key },
+      error,
+    );
+  }
+  throw new ConfigError(`harnesses "${name}": api_key_file ${path} is empty`, { key });
+}
+
+/** The port of an endpoint whose server neuron starts. */
+const portOf = (endpoint: string | undefined): number | undefined => {
+  if (endpoint === undefined) return undefined;
+  const { port, protocol } = new URL(endpoint);
+  return Number(port || (protocol === 'https:' ? 443 : 80));
+};
+
+function createServer(config: HarnessConfig, parts: ExternalParts): Server {
+  const { name, kind, command, endpoint, env, systemd_unit: unit } = config;
+  const { ready_path: readyPath = KINDS[kind].readyPath } = config;
+  const headers = headersOf(config);
+  if (!command) {
+    const url = (endpoint ?? '').replace(/\/+$/, '').replace(/\/v1$/, '');
+    return new EndpointServer({
+      ...parts,
+      upstream: { harness: name, url, headers },
+      readyPath,
+      unit: unit === undefined ? undefined : systemdUnit(unit),
+    });
+  }
+  return new CommandServer({
+    ...parts,
+    harness: name,
+    name,
+    command: (port) =>
+      fillCommand(command, {
+        port,
+        file: undefined,
+        context_total: undefined,
+        slots: undefined,
+        mmproj: undefined,
+        gpu_layers: undefined,
+        n_cpu_moe: undefined,
+      }),
+    port: portOf(endpoint),
+    env,
+    readyPath,
+    headers,
+    onLog: (line) => parts.onLog(name, line),
+  });
+}
+
+/** @throws ConfigError naming a key file that cannot be read */
+export function createExternalHarness(config: HarnessConfig, parts: ExternalParts): Harness {
+  const { name, kind, mode, command, env } = config;
+  const { tensor_parallel: tensorParallel, accept_args: acceptsArgs } = config;
+  if (mode === 'per_model') {
+    return createPerModelHarness({
+      ...parts,
+      name,
+      kind,
+      command: command ?? [],
+      env,
+      readyPath: config.ready_path ?? KINDS[kind].readyPath,
+      headers: headersOf(config),
+      acceptsArgs,
+      tensorParallel,
+    });
+  }
+  return new SharedHarness({
+    name,
+    kind,
+    server: createServer(config, parts),
+    isOwn: command !== undefined,
+    hasOneModel: false,
+    check: (settings) =>
+      checkExternalSettings(settings, {
+        harness: name,
+        isShared: true,
+        acceptsArgs: false,
+        tensorParallel,
+        placeholders: new Set(),
+      }),
+    pulses: parts.pulses,
+    ownUrl: parts.ownUrl,
+  });
+}

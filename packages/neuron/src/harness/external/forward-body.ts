@@ -1,0 +1,52 @@
+/** The body that an external server gets: the caller's bytes, with the server's name of the model (behaviour 1). */
+import {
+  insertMembers,
+  isMultipart,
+  readFormFields,
+  readJsonViewInSlices,
+  spliceFormField,
+  spliceModel,
+} from '@cortex/protocol';
+
+import type { HarnessRequest } from '../harness.ts';
+
+export interface ForwardOptions {
+  readonly upstreamModel: string;
+  /** Defaults of the operator, for fields that the body does not have. */
+  readonly defaults: Readonly<Record<string, unknown>>;
+  /** Whether to ask for the usage at the end of the stream. */
+  readonly asksUsage: boolean;
+}
+
+const MODEL = ['model'] as const;
+
+/** Whether the body is a stream that says nothing about usage. */
+export const isUsageOpen = ({ body }: Pick<HarnessRequest, 'body'>): boolean =>
+  body['stream'] === true && !('stream_options' in body);
+
+export async function toForwardBody(
+  { bytes, body, headers }: Pick<HarnessRequest, 'bytes' | 'body' | 'headers'>,
+  { upstreamModel, defaults, asksUsage }: ForwardOptions,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const contentType = headers.get('content-type');
+  if (isMultipart(contentType)) {
+    const field = readFormFields(bytes, contentType).get('model');
+    if (!field || field.value === upstreamModel) return bytes;
+    return spliceFormField(bytes, field, upstreamModel);
+  }
+  const absent = Object.entries(defaults).filter(([name]) => !(name in body));
+  const members = {
+    ...Object.fromEntries(absent),
+    ...(asksUsage && { stream_options: { include_usage: true } }),
+  };
+  const named = body['model'] === upstreamModel ? bytes : await renamed(bytes, upstreamModel);
+  return Object.keys(members).length === 0 ? named : insertMembers(named, members);
+}
+
+async function renamed(
+  bytes: Uint8Array<ArrayBuffer>,
+  upstreamModel: string,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const { modelRange } = await readJsonViewInSlices(bytes, MODEL);
+  return modelRange ? spliceModel(bytes, modelRange, upstreamModel) : bytes;
+}

@@ -1,0 +1,133 @@
+/** `[[harnesses]]` of neuron.toml: external engines. */
+import { ConfigError } from '@cortex/service';
+import { z } from 'zod';
+
+import { checkCommand, placeholdersOf } from './command-template.ts';
+import { SERVER_KINDS } from './server-kinds.ts';
+
+/** Names of the harnesses that neuron brings. */
+const BUILT_IN = ['llama', 'llama-server'];
+
+export const HarnessConfig = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'letters, digits, and . _ - between them')
+    .describe('Name of the harness; models.toml and load calls name it.'),
+  kind: z
+    .enum(SERVER_KINDS)
+    .describe(
+      'What the server is: openai (any OpenAI-compatible server), vllm, mistralrs or llamacpp (llama-server).',
+    ),
+  mode: z
+    .enum(['shared', 'per_model'])
+    .default('shared')
+    .describe('shared: one server for many models. per_model: one process per model.'),
+  endpoint: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .describe('Base URL of a server that is already running, without /v1.'),
+  command: z
+    .array(z.string().min(1))
+    .min(1)
+    .optional()
+    .describe(
+      'Program and arguments that start the server; no shell reads them. An element may be ${file}, ${port}, ${context_total}, ${slots}, ${mmproj}, ${gpu_layers} or ${n_cpu_moe}.',
+    ),
+  systemd_unit: z
+    .string()
+    .regex(/^[A-Za-z0-9:_.\\@-]+$/, 'the name of a unit, such as vllm.service')
+    .optional()
+    .describe(
+      'Unit of systemd that runs the server; neuron starts and restarts it. Needs endpoint.',
+    ),
+  api_key_file: z
+    .string()
+    .optional()
+    .describe('File with the key that neuron sends to the server as Authorization: Bearer.'),
+  env: z
+    .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string())
+    .default({})
+    .describe('Environment of the command, added to that of the daemon.'),
+  ready_path: z
+    .string()
+    .startsWith('/')
+    .optional()
+    .describe('Path that answers 200 once the server is ready. Default: that of the kind.'),
+  accept_args: z
+    .boolean()
+    .default(false)
+    .describe(
+      'per_model: append the args of a load call to the command. Whoever may load models can then run programs here.',
+    ),
+  tensor_parallel: z
+    .int()
+    .min(1)
+    .default(1)
+    .describe('Devices that share each layer, as the command or the server has it.'),
+});
+export type HarnessConfig = z.infer<typeof HarnessConfig>;
+
+/** The name of a member of `[[harnesses]]`, for errors. */
+const keyOf = ({ name }: HarnessConfig, member: string): string => `harnesses "${name}": ${member}`;
+
+function refuse(harness: HarnessConfig, member: string, why: string): never {
+  throw new ConfigError(`${keyOf(harness, member)} ${why}`, { key: 'harnesses' });
+}
+
+/** @throws ConfigError naming the harness and the member that is wrong or missing */
+export function checkHarnesses(harnesses: readonly HarnessConfig[]): void {
+  const names = new Set<string>(BUILT_IN);
+  for (const harness of harnesses) {
+    const { name, mode } = harness;
+    if (BUILT_IN.includes(name))
+      refuse(harness, 'name', 'is one that neuron brings: choose another');
+    if (names.has(name)) refuse(harness, 'name', 'is used twice: choose another');
+    names.add(name);
+    if (harness.command) checkCommand(harness.command, keyOf(harness, 'command'));
+    if (mode === 'shared') checkShared(harness);
+    else checkPerModel(harness);
+  }
+}
+
+function checkShared(harness: HarnessConfig): void {
+  const { endpoint, command, systemd_unit: unit } = harness;
+  if (command && unit !== undefined) {
+    refuse(harness, 'command', 'and systemd_unit both start the server: keep one');
+  }
+  if (!command && endpoint === undefined) {
+    refuse(harness, 'endpoint', 'is missing: say where the server is, or give a command');
+  }
+  if (harness.accept_args) refuse(harness, 'accept_args', 'is for mode = "per_model"');
+  if (!command) return;
+  const others = [...placeholdersOf(command)].filter((name) => name !== 'port');
+  const [other] = others;
+  if (other !== undefined) {
+    refuse(
+      harness,
+      'command',
+      `may not hold \${${other}} with mode = "shared": it starts one server for all models`,
+    );
+  }
+  const hasPort = placeholdersOf(command).has('port');
+  if (!hasPort && endpoint === undefined) {
+    refuse(
+      harness,
+      'command',
+      'needs ${port}, so that neuron knows where the server is, or endpoint',
+    );
+  }
+  if (hasPort && endpoint !== undefined) {
+    refuse(harness, 'endpoint', 'and ${port} in command both choose the port: keep one');
+  }
+}
+
+function checkPerModel(harness: HarnessConfig): void {
+  const { endpoint, command, systemd_unit: unit } = harness;
+  if (endpoint !== undefined) refuse(harness, 'endpoint', 'is for mode = "shared"');
+  if (unit !== undefined) refuse(harness, 'systemd_unit', 'is for mode = "shared"');
+  if (!command)
+    refuse(harness, 'command', 'is missing: mode = "per_model" starts a server per model');
+  if (!placeholdersOf(command).has('port')) {
+    refuse(harness, 'command', 'needs ${port}: every model has a server of its own');
+  }
+}

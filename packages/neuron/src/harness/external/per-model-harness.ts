@@ -1,0 +1,238 @@
+/** A harness that starts one server per model (`mode = "per_model"`). */
+import { CortexError } from '@cortex/protocol';
+
+import type { ProcessRecords } from '../../processes/process-records.ts';
+import type { SupervisionOptions } from '../../processes/supervised-process.ts';
+import { refuse } from '../../refusal.ts';
+import type {
+  ColdModels,
+  ForeignLoadSpec,
+  Harness,
+  HarnessFiles,
+  HarnessModel,
+} from '../harness.ts';
+import type { LoadSettings } from '../load-settings.ts';
+import type { PulseGroup } from '../pulse.ts';
+import { checkExternalSettings } from './check-settings.ts';
+import { CommandServer } from './command-server.ts';
+import { fillCommand, placeholdersOf } from './command-template.ts';
+import type { ServerKindName } from './server-kinds.ts';
+import { SharedHarness } from './shared-harness.ts';
+
+/** Used where neither the load call nor an estimate says how much. */
+const DEFAULT_CONTEXT_TOKENS = 8192;
+const DEFAULT_SLOTS = 1;
+/** More than any model has. */
+const ALL_LAYERS = 999;
+
+/** Memory of the processes of a server, MiB. */
+export interface ServerMemory {
+  readonly ramMib: number;
+  readonly vramMib?: number | undefined;
+}
+
+export interface PerModelOptions extends SupervisionOptions {
+  readonly name: string;
+  readonly kind: ServerKindName;
+  readonly command: readonly string[];
+  /** The program at the time of a start; absent: the first element of `command`. */
+  readonly program?: (() => string) | undefined;
+  readonly isAvailable?: (() => boolean) | undefined;
+  readonly env: Readonly<Record<string, string>>;
+  readonly readyPath: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly acceptsArgs: boolean;
+  readonly tensorParallel: number;
+  readonly wedgeMs: number;
+  /** Answers about GGUF files that are not loaded. */
+  readonly cold: ColdModels;
+  /** @param pid - Leads the process group of the server. */
+  readonly measure: (pid: number) => Promise<ServerMemory>;
+  readonly records: ProcessRecords;
+  readonly onLog: (modelId: string, line: string) => void;
+  readonly pulses: PulseGroup;
+  readonly ownUrl: () => string;
+}
+
+interface ModelServer {
+  readonly harness: SharedHarness;
+  readonly server: CommandServer;
+  memory: ServerMemory | undefined;
+  readonly backend: string | undefined;
+}
+
+type LoadSpec = ForeignLoadSpec & Partial<HarnessFiles>;
+
+/** Kinds whose `${file}` is a repository that the server fetches by itself. */
+const BY_REPOSITORY: ReadonlySet<ServerKindName> = new Set(['vllm', 'mistralrs']);
+
+/** The repository of a load: its `hf:` source, else the id of the model. */
+function repositoryOf(modelId: string, { source }: LoadSettings): string {
+  if (source === undefined) return modelId;
+  const [, repository] = /^hf:([^@:]+)/.exec(source) ?? [];
+  if (repository !== undefined) return repository;
+  throw new CortexError(
+    'unsupported_parameter',
+    `This harness fetches models from Hugging Face by itself: source must begin with hf:, not ${source}.`,
+    { param: 'source' },
+  );
+}
+
+/** All layers go to a GPU unless the load says otherwise; a CPU takes none. */
+function layersOnGpu({ placement, settings: { gpuLayers } }: LoadSpec): number {
+  if (placement?.backend === 'cpu') return 0;
+  return typeof gpuLayers === 'number' ? gpuLayers : ALL_LAYERS;
+}
+
+const numberOr = (value: number | 'auto', other: number): number =>
+  value === 'auto' ? other : value;
+
+/** The settings that the server of one model is told by its command. */
+const settledSettings = (settings: LoadSettings): LoadSettings => ({
+  ...settings,
+  contextLength: numberOr(settings.contextLength, DEFAULT_CONTEXT_TOKENS),
+  slots: numberOr(settings.slots, DEFAULT_SLOTS),
+});
+
+/** A harness named `options.name`. */
+export function createPerModelHarness(options: PerModelOptions): Harness {
+  const { name, kind, command } = options;
+  const models = new Map<string, ModelServer>();
+  const listeners = new Set<(modelId: string) => void>();
+  const placeholders = placeholdersOf(command);
+  const needsFile = placeholders.has('file') && !BY_REPOSITORY.has(kind);
+
+  const check = (settings: LoadSettings): void =>
+    checkExternalSettings(settings, {
+      harness: name,
+      isShared: false,
+      acceptsArgs: options.acceptsArgs,
+      tensorParallel: options.tensorParallel,
+      placeholders,
+    });
+
+  function commandFor(port: number, spec: LoadSpec): readonly string[] {
+    const { modelId, modelPath, mmprojPath } = spec;
+    const settings = settledSettings(spec.settings);
+    const contextTokens = numberOr(settings.contextLength, DEFAULT_CONTEXT_TOKENS);
+    const slots = numberOr(settings.slots, DEFAULT_SLOTS);
+    const { nCpuMoe, args = [] } = settings;
+    const [first = '', ...rest] = command;
+    const filled = fillCommand([options.program?.() ?? first, ...rest], {
+      file: modelPath ?? repositoryOf(modelId, settings),
+      port,
+      context_total: contextTokens * slots,
+      slots,
+      mmproj: mmprojPath,
+      gpu_layers: layersOnGpu(spec),
+      n_cpu_moe: typeof nCpuMoe === 'number' ? nCpuMoe : undefined,
+    });
+    return [...filled, ...args];
+  }
+
+  function createServer(spec: LoadSpec): ModelServer {
+    const { modelId, placement } = spec;
+    const server = new CommandServer({
+      ...options,
+      harness: name,
+      name: modelId,
+      command: (port) => commandFor(port, spec),
+      // With this order, indexes match those of nvidia-smi.
+      env: { CUDA_DEVICE_ORDER: 'PCI_BUS_ID', ...placement?.env, ...options.env },
+      onLog: (line) => options.onLog(modelId, line),
+    });
+    const harness = new SharedHarness({
+      name,
+      kind,
+      server,
+      isOwn: true,
+      hasOneModel: true,
+      check: () => undefined,
+      pulses: options.pulses,
+      ownUrl: options.ownUrl,
+    });
+    harness.onChange((id) => {
+      for (const listener of listeners) listener(id);
+    });
+    return { harness, server, memory: undefined, backend: placement?.backend };
+  }
+
+  function withMemory(model: HarnessModel, { memory, backend }: ModelServer): HarnessModel {
+    return { ...model, ...memory, backend };
+  }
+
+  async function loadModel(
+    spec: LoadSpec,
+    progress: (ratio: number) => void,
+    signal: AbortSignal,
+  ): Promise<HarnessModel> {
+    const { modelId } = spec;
+    // The plan has made a number of `auto`, which every server follows by itself.
+    check({ ...spec.settings, gpuLayers: 'auto' });
+    await unloadModel(modelId);
+    const held = createServer(spec);
+    models.set(modelId, held);
+    try {
+      const settings = settledSettings(spec.settings);
+      const model = await held.harness.loadModel({ modelId, settings }, progress, signal);
+      const { pid } = held.server;
+      if (pid !== undefined) held.memory = await options.measure(pid);
+      return withMemory(model, held);
+    } catch (error) {
+      if (models.get(modelId) === held) models.delete(modelId);
+      await held.harness.stop();
+      throw error;
+    }
+  }
+
+  async function unloadModel(id: string): Promise<void> {
+    const held = models.get(id);
+    if (!held) return;
+    models.delete(id);
+    await held.harness.unloadModel(id);
+  }
+
+  const common = {
+    name,
+    kind,
+    isAvailable: options.isAvailable,
+    checkSettings: check,
+    judgesRequests: true,
+    onChange: (listener: (modelId: string) => void) => void listeners.add(listener),
+    health: () => ({ ok: true }),
+    listModels: () =>
+      [...models.values()].flatMap((held) =>
+        held.harness.listModels().map((model) => withMemory(model, held)),
+      ),
+    inferenceEndpoint: (id: string) => models.get(id)?.harness.inferenceEndpoint(id),
+    loadModel,
+    unloadModel,
+    ...(kind === 'vllm' && {
+      sleepModel: async (id: string) => models.get(id)?.harness.sleepModel?.(id),
+      wakeModel: (id: string, signal: AbortSignal) => wakeModel(id, signal),
+    }),
+    serve: async (...[route, modelId, request, signal]: Parameters<Harness['serve']>) => {
+      const held = models.get(modelId);
+      if (held) return held.harness.serve(route, modelId, request, signal);
+      request.ended({ kind: 'refused' });
+      throw refuse(new CortexError('model_not_loaded', `${modelId} is not loaded on this node.`));
+    },
+    stop: async () => {
+      const stopping = [...models.values()].map(({ harness }) => harness.stop());
+      models.clear();
+      await Promise.all(stopping);
+    },
+  };
+
+  async function wakeModel(id: string, signal: AbortSignal): Promise<HarnessModel> {
+    const held = models.get(id);
+    if (!held?.harness.wakeModel) {
+      throw refuse(new CortexError('model_not_loaded', `${id} is not loaded on this node.`));
+    }
+    return withMemory(await held.harness.wakeModel(id, signal), held);
+  }
+
+  if (needsFile) return { ...common, needs: 'gguf', cold: options.cold };
+  const needs = placeholders.has('file') ? 'repository' : 'nothing';
+  return { ...common, needs, isPlaced: true };
+}

@@ -1,0 +1,34 @@
+/** The inference entry of external harnesses. */
+import { CortexError } from '@cortex/protocol';
+
+import { type InferenceRoute, TOKENIZER_ROUTES, type TokenizerRoute } from '../harness.ts';
+import { KINDS, type ServerKindName } from './server-kinds.ts';
+import { serveUpstream } from './serve-upstream.ts';
+import { serveTokenizer } from './tokenizer-upstream.ts';
+import type { UpstreamServing } from './upstream-target.ts';
+
+export interface ExternalServing extends Omit<UpstreamServing, 'route'> {
+  readonly kind: ServerKindName;
+}
+
+const isTokenizerRoute = (route: InferenceRoute): route is TokenizerRoute =>
+  TOKENIZER_ROUTES.some((known) => known === route);
+
+/** @throws CortexError what the server refused, or why it could not be asked */
+export async function serveExternal(
+  route: InferenceRoute,
+  { kind, ...serving }: ExternalServing,
+): Promise<Response> {
+  if (!isTokenizerRoute(route)) return serveUpstream({ ...serving, route });
+  const { tokenizer } = KINDS[kind];
+  const { request, target } = serving;
+  if (tokenizer === undefined) {
+    request.ended({ kind: 'refused' });
+    throw new CortexError(
+      'wrong_modality',
+      `The server of ${target.modelId} (${target.upstream.harness}) has no route ${route}.`,
+      { param: 'model' },
+    );
+  }
+  return serveTokenizer(route, tokenizer, serving);
+}
