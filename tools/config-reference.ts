@@ -58,6 +58,9 @@ reader or its disk is full, are dropped and counted.
 
 const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ');
 
+/** Prose: without the escape, `*` starts emphasis and `<id>` is an HTML tag. */
+const prose = (text: string): string => text.replaceAll(/[*<]/g, '\\$&');
+
 function variable(key: string, prefix: string | undefined): string {
   if (prefix === undefined || /[[*]/.test(key)) return '';
   return `\`${prefix}${key.toUpperCase().replaceAll('.', '__')}\``;
@@ -74,7 +77,7 @@ function row(entry: ConfigKey, prefix: string | undefined): string {
     entry.type,
     fallback,
     variable(entry.key, prefix),
-    entry.description ?? '',
+    prose(entry.description ?? ''),
   ];
   return `| ${cells.map(cell).join(' | ')} |`;
 }

@@ -82,9 +82,9 @@ async function stopWithin(listener: Listener, ms: number, clock: Clock): Promise
  */
 export async function startGateway(options: GatewayOptions): Promise<RunningGateway> {
   const { log } = options;
-  const config = options.config.value;
-  const nodeToken = readNodeToken(config);
-  const adminKey = readAdminKey(config);
+  const { value: config, origins } = options.config;
+  const nodeToken = readNodeToken(options.config);
+  const adminKey = readAdminKey(options.config);
   for (const warning of [...options.config.warnings, ...options.models.warnings]) log.warn(warning);
 
   const clock = options.clock ?? systemClock;
@@ -112,6 +112,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
   const metrics = listen({
     listen: config.gateway.metrics_listen,
     key: 'gateway.metrics_listen',
+    origins,
     envPrefix: 'CORTEX_',
     log,
     fetch: metricsPage,
@@ -157,6 +158,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     listener = listen({
       listen: config.gateway.listen,
       key: 'gateway.listen',
+      origins,
       envPrefix: 'CORTEX_',
       log,
       idleLimitS: options.idleLimitS,

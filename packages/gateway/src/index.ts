@@ -1,4 +1,4 @@
-export { adminKeyFile } from './admin/admin-key.ts';
+export { adminKeyFile, readConfiguredAdminKey } from './admin/admin-key.ts';
 export { askNodes, type NodeReport } from './config-check/ask-nodes.ts';
 export { GatewayConfig } from './config/gateway-config.ts';
 export {

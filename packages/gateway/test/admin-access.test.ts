@@ -87,7 +87,7 @@ describe('the admin key', () => {
   const configIn = (folder: string, toml = '') => {
     const file = join(folder, 'cortex.toml');
     writeFileSync(file, `[gateway]\nstate_dir = "state"\n${toml}`);
-    return loadGatewayConfig({ file, env: {} }).config.value;
+    return loadGatewayConfig({ file, env: {} }).config;
   };
 
   test('is created by the first start, readable only by its owner, and then stays the same', () => {
@@ -122,7 +122,7 @@ describe('the admin key', () => {
     const folder = temporaryFolder('cortex-admin-key');
 
     expect(() => readAdminKey(configIn(folder, '[auth]\nadmin_key_file = "mine"\n'))).toThrow(
-      /^auth\.admin_key_file: .*mine cannot be read/,
+      /^\S*cortex\.toml:4: auth\.admin_key_file: .*mine cannot be read: no such file or folder$/,
     );
   });
 
@@ -131,7 +131,7 @@ describe('the admin key', () => {
     writeFileSync(join(folder, 'state'), 'a file where the folder should be');
 
     expect(() => readAdminKey(configIn(folder))).toThrow(
-      /^gateway\.state_dir: the admin key cannot be written to .*state\/admin\.key: .*(?:EEXIST|ENOTDIR).*Set gateway\.state_dir \(or CORTEX_STATE_DIR\)/,
+      /^\S*cortex\.toml:2: gateway\.state_dir: the admin key cannot be written to .*state\/admin\.key: (?:it exists already|a part of the path is not a folder)\. Set gateway\.state_dir \(or CORTEX_STATE_DIR\)/,
     );
   });
 });

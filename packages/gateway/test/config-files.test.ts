@@ -2,9 +2,11 @@ import { expect, test } from 'bun:test';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { createLogger } from '@cortex/service';
 import { temporaryFolder } from '@cortex/testkit/temporary-folder';
 
 import { loadGatewayConfig } from '../src/config/load-gateway-config.ts';
+import { startGateway } from '../src/gateway.ts';
 import { GatewayUnderTest } from './gateway-under-test.ts';
 
 function folderWith(files: Readonly<Record<string, string>>): string {
@@ -94,7 +96,15 @@ const WRONG = {
   'an origin with a path': ['[gateway]\ncors_origins = ["https://a.example/"]', /cors_origins/],
   'a catalogue that is not there': [
     '[gateway]\nmodels_config = "other.toml"',
-    /other\.toml cannot be read: no such/,
+    /cortex\.toml:2: gateway\.models_config: \S*\/other\.toml cannot be read: no such/,
+  ],
+  'an address that is not one': [
+    '[gateway]\n\nlisten = "a b:80"',
+    /cortex\.toml:3: gateway\.listen: "a b:80" is not an address: .*write host:port/,
+  ],
+  'an address of the metrics without a host': [
+    '[gateway]\nmetrics_listen = ":8080"',
+    /cortex\.toml:2: gateway\.metrics_listen: ":8080" is not an address: write "127\.0\.0\.1:8080"/,
   ],
 } as const;
 for (const [what, [toml, message]] of Object.entries(WRONG)) {
@@ -118,6 +128,27 @@ test('an alias with the name "__proto__" stops the start with an error that name
   );
 });
 
+test('a port in use stops the start with an error that names file, line and key', async () => {
+  using taken = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: () => new Response() });
+  const file = join(
+    folderWith({
+      'cortex.toml': `[gateway]\nstate_dir = "state"\nlisten = "127.0.0.1:${taken.port}"\nmetrics_listen = "127.0.0.1:0"\n`,
+    }),
+    'cortex.toml',
+  );
+
+  const refused = await refusal(
+    startGateway({
+      ...loadGatewayConfig({ file, env: {} }),
+      log: createLogger({ name: 'cortex', level: 'silent' }),
+    }),
+  );
+
+  expect(refused).toBe(
+    `${file}:3: gateway.listen: 127.0.0.1:${taken.port} is in use by another program: set gateway.listen (or CORTEX_GATEWAY__LISTEN) to another port`,
+  );
+});
+
 test('a port in use stops the start with an error that names its key, and leaves no listener open', async () => {
   const taken = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: () => new Response() });
 
@@ -130,10 +161,12 @@ test('a port in use stops the start with an error that names its key, and leaves
   await taken.stop(true);
 });
 
-test('a secret that cannot be read stops the start with an error that names its key', async () => {
+test('a secret that cannot be read stops the start with an error that names file, line and key', async () => {
   const refused = await refusal(
     GatewayUnderTest.start({ toml: '[auth]\nadmin_key_file = "nowhere"\n' }),
   );
 
-  expect(refused).toMatch(/auth\.admin_key_file.*cannot be read/);
+  expect(refused).toMatch(
+    /cortex\.toml:\d+: auth\.admin_key_file: \S*\/nowhere cannot be read: no such/,
+  );
 });

@@ -1,9 +1,10 @@
 import { LoadModelRequest } from '@cortex/protocol';
 import {
   allowedHosts,
-  ConfigError,
   corsOrigins,
   corsWarnings,
+  keyError,
+  listenAddress,
   type LoadedConfig,
   loadConfig,
   parseListen,
@@ -17,8 +18,7 @@ import { checkHarnesses, HarnessConfig } from './harness/external/harness-config
 
 /** `neuron.toml`. Unknown keys are refused: a misspelt setting must not be silently ignored. */
 export const NeuronConfig = z.strictObject({
-  listen: z
-    .string()
+  listen: listenAddress()
     .default('127.0.0.1:13131')
     .describe(
       'Address of the API, host:port. An address beyond loopback needs security.node_token_file.',
@@ -185,13 +185,12 @@ export const isLoopback = (hostname: string): boolean =>
 
 /** Refuses a port that is open to other machines without a token, unless the operator allows it. */
 function checkExposure({ value, origins }: LoadedConfig<NeuronConfig>): void {
-  const { hostname } = parseListen(value.listen, 'listen', origins);
+  const { hostname } = parseListen(value.listen);
   const { node_token_file: tokenFile, insecure } = value.security;
   if (isLoopback(hostname) || tokenFile !== undefined || insecure) return;
-  throw new ConfigError(
-    `${origins.get('listen') ?? 'listen'}: listen = "${value.listen}" is reachable from other machines: set security.node_token_file, or security.insecure = true`,
-    { key: 'security.node_token_file' },
-  );
+  throw keyError(origins, 'listen', {
+    message: `"${value.listen}" is reachable from other machines: set security.node_token_file, or security.insecure = true`,
+  });
 }
 
 /** The configuration with absolute paths: those of the file are relative to it. */

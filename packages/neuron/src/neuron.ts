@@ -100,7 +100,7 @@ const callableUrl = ({ url }: Listener): string =>
  */
 export async function startNeuron(options: NeuronOptions): Promise<RunningNeuron> {
   const { config, log, readyFile, parts = {} } = options;
-  const neuron = await createNeuron(config.value, log, parts);
+  const neuron = await createNeuron(config, log, parts);
   for (const warning of config.warnings) log.warn(warning);
   try {
     await neuron.start();
@@ -114,19 +114,23 @@ export async function startNeuron(options: NeuronOptions): Promise<RunningNeuron
   return { url, close: (graceMs) => neuron.close(graceMs) };
 }
 
-async function createNeuron(config: NeuronConfig, log: Logger, parts: NeuronParts) {
+async function createNeuron(
+  { value: config, origins }: LoadedConfig<NeuronConfig>,
+  log: Logger,
+  parts: NeuronParts,
+) {
   const ticker = parts.ticker ?? processTicker;
   const every = (everyMs: number, run: () => void): (() => void) => ticker.every(everyMs, run);
   const stateDir = resolve(config.state_dir);
   const modelsDir = resolve(config.models_dir);
   const enginesDir = join(stateDir, 'engines');
-  const { hostname } = parseListen(config.listen, 'listen');
+  const { hostname } = parseListen(config.listen);
   const tokenFile = config.security.node_token_file;
   const access = createAccess({
-    token: tokenFile === undefined ? undefined : readToken(tokenFile),
+    token: tokenFile === undefined ? undefined : readToken(tokenFile, origins),
     isLoopback: isLoopback(hostname),
   });
-  const unlock = lockState(stateDir);
+  const unlock = lockState(stateDir, origins);
   endLeftoverProcesses(enginesDir, log);
   const writer = new StateWriter(log);
 
@@ -268,6 +272,7 @@ async function createNeuron(config: NeuronConfig, log: Logger, parts: NeuronPart
       listener = listen({
         listen: config.listen,
         key: 'listen',
+        origins,
         envPrefix: 'NEURON_',
         log,
         idleLimitS: parts.idleLimitS,

@@ -1,24 +1,11 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 
-import { ConfigError, systemReason } from '@cortex/service';
+import { type ConfigOrigins, keyError, systemReason } from '@cortex/service';
 
 import { processStartTime } from './processes/process-start-time.ts';
 
-const unusable = (stateDir: string, cause: unknown): ConfigError =>
-  new ConfigError(
-    `state_dir: ${stateDir} cannot be used: ${systemReason(cause)}`,
-    { key: 'state_dir' },
-    cause,
-  );
-
-function makeFolder(stateDir: string): void {
-  try {
-    mkdirSync(stateDir, { recursive: true });
-  } catch (error) {
-    throw unusable(stateDir, error);
-  }
-}
+const KEY = 'state_dir';
 
 /** On a full disk the daemon runs without the lock. */
 function write(path: string, text: string): void {
@@ -26,7 +13,7 @@ function write(path: string, text: string): void {
     writeFileSync(path, text);
   } catch (error) {
     const isFull = error instanceof Error && 'code' in error && error.code === 'ENOSPC';
-    if (!isFull) throw unusable(dirname(path), error);
+    if (!isFull) throw error;
   }
 }
 
@@ -36,22 +23,29 @@ function write(path: string, text: string): void {
  * @returns a function that releases it
  * @throws ConfigError naming `state_dir` when another running daemon holds it, or when it cannot be written
  */
-export function lockState(stateDir: string): () => void {
-  makeFolder(stateDir);
+export function lockState(stateDir: string, origins: ConfigOrigins): () => void {
   const path = join(stateDir, 'neuron.lock');
   const own = `${process.pid} ${processStartTime(process.pid) ?? ''}`;
-  if (existsSync(path)) {
-    const holder = readFileSync(path, 'utf8').trim();
-    const [pid = '', startTime = ''] = holder.split(' ');
-    const isAlive = startTime !== '' && processStartTime(Number(pid)) === startTime;
-    if (isAlive && holder !== own) {
-      throw new ConfigError(
-        `state_dir: ${stateDir} is used by another neuron (process ${pid}): give this one its own folder`,
-        { key: 'state_dir' },
-      );
+  const usable = <T>(step: () => T): T => {
+    try {
+      return step();
+    } catch (cause) {
+      const message = `${stateDir} cannot be used: ${systemReason(cause)}`;
+      throw keyError(origins, KEY, { message, cause });
     }
+  };
+  const holder = usable(() => {
+    mkdirSync(stateDir, { recursive: true });
+    return existsSync(path) ? readFileSync(path, 'utf8').trim() : '';
+  });
+  const [pid = '', startTime = ''] = holder.split(' ');
+  const isAlive = startTime !== '' && processStartTime(Number(pid)) === startTime;
+  if (isAlive && holder !== own) {
+    throw keyError(origins, KEY, {
+      message: `${stateDir} is used by another neuron (process ${pid}): give this one its own folder`,
+    });
   }
-  write(path, `${own}\n`);
+  usable(() => write(path, `${own}\n`));
   return () => {
     try {
       rmSync(path, { force: true });

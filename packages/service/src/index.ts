@@ -1,6 +1,7 @@
 export type { Clock } from './clock.ts';
 export { resolveConfigPath } from './config/config-path.ts';
 export { ConfigError, type ConfigPlace } from './config/config-error.ts';
+export { type ConfigOrigins, keyError } from './config/config-origin.ts';
 export { positiveSeconds, seconds } from './config/duration.ts';
 export {
   type ConfigInput,
@@ -18,18 +19,14 @@ export { type BodyLimits, readBody } from './http/body.ts';
 export { ClientConnection, IDLE_LIMIT_S } from './http/client-connection.ts';
 export { errorResponse, type ErrorResponseOptions } from './http/error-response.ts';
 export * from './http/exposition.ts';
-export {
-  listen,
-  type ListenAddress,
-  type Listener,
-  type ListenOptions,
-  parseListen,
-} from './http/listen.ts';
+export { listen, type Listener, type ListenOptions } from './http/listen.ts';
+export { type ListenAddress, listenAddress, parseListen } from './http/listen-address.ts';
 export { createRequestId, requestIdOf } from './http/request-id.ts';
 export { LineSink } from './line-sink.ts';
 export { createLogger, type LogDestination, type Logger, STDERR } from './log.ts';
 export { type Backoff, backoff } from './process/backoff.ts';
-export { assertFetchLimit, FETCH_LIMIT } from './process/fetch-limit.ts';
+export { refuseEmptyValues } from './process/command-values.ts';
+export { assertFetchLimit } from './process/fetch-limit.ts';
 export { endWithParent } from './process/parent-pipe.ts';
 export { writeReadyFile } from './process/ready-file.ts';
 export { installShutdown, type Shutdown, type ShutdownOptions } from './process/shutdown.ts';

@@ -1,5 +1,11 @@
 import { Command } from '@commander-js/extra-typings';
-import { askNodes, loadGatewayConfig, type NodeReport, readNodeToken } from '@cortex/gateway';
+import {
+  askNodes,
+  loadGatewayConfig,
+  type NodeReport,
+  readConfiguredAdminKey,
+  readNodeToken,
+} from '@cortex/gateway';
 import { type LoadedConfig } from '@cortex/service';
 
 import { checkModel, type ModelCheck } from '../config-check/check-models.ts';
@@ -44,8 +50,9 @@ export function configCommand(context: {
     .addOption(jsonOption())
     .action(async ({ config: file, models: modelsFile, json }) => {
       const { config, models } = loadGatewayConfig({ file, modelsFile, env });
+      readConfiguredAdminKey(config);
       const reports = await askNodes(config.value, {
-        token: readNodeToken(config.value),
+        token: readNodeToken(config),
         timeoutMs: ASK_TIMEOUT_MS,
       });
       const checks = models.value.models.map((profile) => checkModel(profile, reports));

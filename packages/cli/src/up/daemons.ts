@@ -113,7 +113,7 @@ export function gatewayLaunch(options: {
   if (modelsFile !== undefined) args.push('--models', modelsFile);
   if (isOnLan) args.push('--local-admin');
   const hasOwnGrace = config.origins.get('gateway.shutdown_grace_s') !== 'default';
-  const listenPort = parseListen(gateway.listen, 'gateway.listen').port;
+  const listenPort = parseListen(gateway.listen).port;
 
   return (last) => {
     const others = neurons.filter(({ name }) => name !== LOCAL_NODE);

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, linkSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-import { ConfigError } from '@cortex/service';
+import { keyError, type LoadedConfig, systemReason } from '@cortex/service';
 
 import { type GatewayConfig } from '../config/gateway-config.ts';
 import { readSecretFile } from '../config/read-secret-file.ts';
@@ -36,23 +36,32 @@ function createKey(file: string): void {
   }
 }
 
+/** The key in `auth.admin_key_file`; undefined: none is configured. @throws ConfigError when it cannot be read */
+export function readConfiguredAdminKey({
+  value,
+  origins,
+}: LoadedConfig<GatewayConfig>): string | undefined {
+  const file = value.auth.admin_key_file;
+  return file === undefined ? undefined : readSecretFile({ file, key: FILE_KEY, origins });
+}
+
 /**
  * The key of the admin API. If no file is configured, the first start creates one in the state folder.
  *
  * @throws ConfigError when the file can neither be read nor created
  */
-export function readAdminKey(config: GatewayConfig): string {
-  const file = adminKeyFile(config);
-  if (config.auth.admin_key_file !== undefined) return readSecretFile(file, FILE_KEY);
+export function readAdminKey(config: LoadedConfig<GatewayConfig>): string {
+  const configured = readConfiguredAdminKey(config);
+  if (configured !== undefined) return configured;
+  const { value, origins } = config;
+  const file = adminKeyFile(value);
   try {
     if (!existsSync(file)) createKey(file);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new ConfigError(
-      `${STATE_KEY}: the admin key cannot be written to ${file}: ${reason}. Set ${STATE_KEY} (or CORTEX_STATE_DIR) to a folder that this user can write to, or set ${FILE_KEY} to a file with a key`,
-      { key: STATE_KEY },
-      error,
-    );
+    throw keyError(origins, STATE_KEY, {
+      message: `the admin key cannot be written to ${file}: ${systemReason(error)}. Set ${STATE_KEY} (or CORTEX_STATE_DIR) to a folder that this user can write to, or set ${FILE_KEY} to a file with a key`,
+      cause: error,
+    });
   }
-  return readSecretFile(file, STATE_KEY);
+  return readSecretFile({ file, key: STATE_KEY, origins });
 }

@@ -1,7 +1,11 @@
-import { allowedHosts, corsOrigins, positiveSeconds, seconds } from '@cortex/service';
+import {
+  allowedHosts,
+  corsOrigins,
+  listenAddress,
+  positiveSeconds,
+  seconds,
+} from '@cortex/service';
 import { z } from 'zod';
-
-const listenAddress = z.string().min(1);
 
 /** Node names are used in URLs, headers, labels and `id@node`. */
 const NodeName = z
@@ -25,8 +29,8 @@ const nodeEndpoint = z
 export const GatewayConfig = z.strictObject({
   gateway: z
     .strictObject({
-      listen: listenAddress.default('127.0.0.1:31313').describe('Client API, host:port.'),
-      metrics_listen: listenAddress
+      listen: listenAddress().default('127.0.0.1:31313').describe('Client API, host:port.'),
+      metrics_listen: listenAddress()
         .default('127.0.0.1:31314')
         .describe('Prometheus metrics, host:port.'),
       models_config: z

@@ -5,7 +5,6 @@ import {
   corsWarnings,
   loadConfig,
   type LoadedConfig,
-  parseListen,
   resolveConfigPath,
   stateDirectory,
 } from '@cortex/service';
@@ -23,6 +22,8 @@ const OTHER_VARIABLES = [
   'CORTEX_PARENT_FD',
 ];
 
+const MODELS_KEY = 'gateway.models_config';
+
 export interface GatewayConfigInput {
   /** `cortex.toml`; undefined: only defaults, environment and flags apply. */
   readonly file: string | undefined;
@@ -30,7 +31,7 @@ export interface GatewayConfigInput {
   readonly modelsFile?: string | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Dotted key → value. */
-  readonly flags?: Readonly<Record<string, unknown>>;
+  readonly flags?: Readonly<Record<string, unknown>> | undefined;
 }
 
 export interface LoadedGatewayConfig {
@@ -44,9 +45,9 @@ function modelsFileOf(
   config: LoadedConfig<GatewayConfig>,
 ): string | undefined {
   if (modelsFile !== undefined) return modelsFile;
-  const key = 'gateway.models_config';
   const name = config.value.gateway.models_config;
-  if (config.origins.get(key) !== 'default') return resolveConfigPath(config, key, name);
+  if (config.origins.get(MODELS_KEY) !== 'default')
+    return resolveConfigPath(config, MODELS_KEY, name);
   const path = file === undefined ? undefined : resolve(dirname(file), name);
   return path !== undefined && existsSync(path) ? path : undefined;
 }
@@ -73,18 +74,18 @@ export function loadGatewayConfig(input: GatewayConfigInput): LoadedGatewayConfi
     env: input.env,
     prefix: 'CORTEX_',
     ignoreEnv: OTHER_VARIABLES,
-    ...(input.flags !== undefined && { flags: input.flags }),
+    flags: input.flags,
     alsoMerge: { directory: 'nodes.d', arrays: ['neurons'] },
   });
   const models = loadConfig({
     schema: ModelsConfig,
     file: modelsFileOf(input, config),
+    fileKey:
+      input.modelsFile === undefined ? { origins: config.origins, key: MODELS_KEY } : undefined,
     env: {},
     prefix: 'CORTEX_',
   });
   const { auth, gateway } = config.value;
-  parseListen(gateway.listen, 'gateway.listen', config.origins);
-  parseListen(gateway.metrics_listen, 'gateway.metrics_listen', config.origins);
   const absolute = (key: string, path: string | undefined): string | undefined =>
     path === undefined ? undefined : resolveConfigPath(config, key, path);
   const value: GatewayConfig = {

@@ -3,4 +3,4 @@ import { readAdminKey } from '../../src/admin/admin-key.ts';
 import { loadGatewayConfig } from '../../src/config/load-gateway-config.ts';
 
 const { config } = loadGatewayConfig({ file: process.argv[2], env: {} });
-process.stdout.write(readAdminKey(config.value));
+process.stdout.write(readAdminKey(config));

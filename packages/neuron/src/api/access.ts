@@ -2,22 +2,24 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
 import { CortexError, NEURON_HEADERS } from '@cortex/protocol';
-import { ConfigError, networkOf, systemReason } from '@cortex/service';
+import { type ConfigOrigins, keyError, networkOf, systemReason } from '@cortex/service';
 
 import { parseJsonObject } from '../json-body.ts';
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 
+const TOKEN_KEY = 'security.node_token_file';
+
 /** Reads the shared token. @throws ConfigError naming the key when the file has none */
-export function readToken(path: string): string {
-  const key = 'security.node_token_file';
+export function readToken(path: string, origins: ConfigOrigins): string {
   let token: string;
   try {
     token = readFileSync(path, 'utf8').trim();
   } catch (error) {
-    throw new ConfigError(`${key}: ${path} cannot be read: ${systemReason(error)}`, { key }, error);
+    const message = `${path} cannot be read: ${systemReason(error)}`;
+    throw keyError(origins, TOKEN_KEY, { message, cause: error });
   }
-  if (token === '') throw new ConfigError(`${key}: ${path} is empty`, { key });
+  if (token === '') throw keyError(origins, TOKEN_KEY, { message: `${path} is empty` });
   return token;
 }
 

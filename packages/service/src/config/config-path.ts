@@ -1,6 +1,6 @@
 import { dirname, resolve } from 'node:path';
 
-import { type LoadedConfig } from './load-config.ts';
+import { type ConfigOrigins, filePlaceOf } from './config-origin.ts';
 
 /**
  * The absolute form of a path in a configuration: relative to the file that contains it, or to the working
@@ -9,10 +9,10 @@ import { type LoadedConfig } from './load-config.ts';
  * @param key - Dotted, as in `origins`.
  */
 export function resolveConfigPath(
-  { origins }: Pick<LoadedConfig<unknown>, 'origins'>,
+  { origins }: { readonly origins: ConfigOrigins },
   key: string,
   path: string,
 ): string {
-  const [, file] = /^(.+):\d+$/.exec(origins.get(key) ?? '') ?? [];
-  return file === undefined ? resolve(path) : resolve(dirname(file), path);
+  const place = filePlaceOf(origins, key);
+  return place === undefined ? resolve(path) : resolve(dirname(place.file), path);
 }

@@ -2,7 +2,14 @@ import { type z } from 'zod';
 
 import { formatKeyPath, isTree, type KeyPath } from './key-path.ts';
 import { nearestName } from './nearest-name.ts';
-import { keysAt, listConfigKeys, listHint, schemaAt, typePhrase } from './schema-shape.ts';
+import {
+  headerHint,
+  keysAt,
+  listConfigKeys,
+  listHint,
+  schemaAt,
+  typePhrase,
+} from './schema-shape.ts';
 
 /** One problem of a configuration, without its place. */
 export interface Problem {
@@ -121,7 +128,10 @@ export function describeIssue(issue: z.core.$ZodIssue, schema: z.ZodType): Probl
   if (issue.code === 'custom') return [{ path, message: `${key}: ${issue.message}` }];
   const value =
     issue.input === undefined || issue.input === '' ? '' : `, not ${showValue(issue.input)}`;
-  const at = schemaAt(schema, path);
-  const hint = issue.code === 'invalid_type' && at !== undefined ? listHint(at, issue.input) : '';
+  const at = issue.code === 'invalid_type' ? schemaAt(schema, path) : undefined;
+  const header = at === undefined ? undefined : headerHint(at, issue.input, path);
+  if (header !== undefined)
+    return [{ path, message: `${key} ${expectation(issue, path, schema)}: write ${header}` }];
+  const hint = at === undefined ? '' : listHint(at, issue.input);
   return [{ path, message: `${key} ${expectation(issue, path, schema)}${value}${hint}` }];
 }

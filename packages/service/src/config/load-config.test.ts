@@ -272,6 +272,30 @@ describe('the start is refused for', () => {
     expect(refusal('[gateway\n').message).toStartWith('cortex.toml:1: not valid TOML: ');
   });
 
+  test('a file that is not UTF-8, with the line', () => {
+    writeFileSync(main, Buffer.from('slots = 1\n# caf\u00e9\n', 'latin1'));
+
+    expect(refusal(undefined, { file: main })).toMatchObject({
+      message: 'cortex.toml:2: not valid TOML: the text is not UTF-8',
+      line: 2,
+    });
+  });
+
+  test('a table in place of a list of tables, and the reverse, with the header to write', () => {
+    expect(refusal('\n[neurons]\nname = "a"\n').message).toBe(
+      'cortex.toml:2: neurons must be a list of tables: write [[neurons]]',
+    );
+    expect(refusal('[[gateway]]\nlisten = "a"\n').message).toBe(
+      'cortex.toml:1: gateway must be a table: write [gateway]',
+    );
+    expect(refusal('neurons = 5').message).toBe(
+      'cortex.toml:1: neurons must be a list of tables, not 5',
+    );
+    expect(refusal(undefined, { env: { CORTEX_NEURONS: 'beast' } }).message).toBe(
+      'CORTEX_NEURONS: neurons must be a list of tables, not "beast"',
+    );
+  });
+
   test('a named file that is missing or is a folder', () => {
     expect(refusal(undefined, { file: join(folder, 'nope.toml') }).message).toBe(
       'nope.toml cannot be read: no such file or folder',

@@ -6,16 +6,16 @@ import { type z } from 'zod';
 import { systemReason } from '../system-reason.ts';
 
 import { ConfigError, type ConfigPlace } from './config-error.ts';
+import { type ConfigOrigins } from './config-origin.ts';
 import { describeFormat, describeIssue, findUnusableKeys } from './describe-issue.ts';
 import { formatKeyPath, isTree, type KeyPath, type Tree } from './key-path.ts';
 import { applySettings, readEnvSettings, type Setting } from './overlay-env.ts';
-import { readTomlFile, type TomlFile } from './toml-file.ts';
+import { type NamingKey, readTomlFile, type TomlFile } from './toml-file.ts';
 
 /** A configuration with the origin of each value. */
 export interface LoadedConfig<T> {
   readonly value: T;
-  /** Dotted key → `default`, `cortex.toml:12`, `CORTEX_GATEWAY__LISTEN` or `--listen`. */
-  readonly origins: ReadonlyMap<string, string>;
+  readonly origins: ConfigOrigins;
   /** Problems that do not stop the start. */
   readonly warnings: readonly string[];
 }
@@ -32,12 +32,14 @@ export interface ConfigInput<T> {
   readonly schema: z.ZodType<T>;
   /** Undefined: no file; only environment, flags and defaults apply. */
   readonly file: string | undefined;
+  /** The key that names `file`; undefined: a flag names it. */
+  readonly fileKey?: NamingKey | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly prefix: 'CORTEX_' | 'NEURON_';
   /** Full names of variables with the prefix that are not keys. */
   readonly ignoreEnv?: Iterable<string>;
   /** Dotted key → value, or `{ value, flag }` to be named `--flag`; undefined values are skipped. */
-  readonly flags?: Readonly<Record<string, unknown>>;
+  readonly flags?: Readonly<Record<string, unknown>> | undefined;
   readonly alsoMerge?: MergedDirectory;
 }
 
@@ -151,7 +153,7 @@ function* leafPaths(value: unknown, path: KeyPath): Generator<KeyPath> {
 
 function readTree<T>(input: ConfigInput<T>, origins: Origins): Tree {
   if (input.file === undefined) return {};
-  const main = readTomlFile(input.file);
+  const main = readTomlFile(input.file, input.fileKey);
   origins.addFile(main);
   const tree: Tree = { ...main.tree };
   if (input.alsoMerge !== undefined) {

@@ -34,7 +34,7 @@ test('the configuration reference lists every key with type, default and descrip
     { key: 'gateway.token_file', type: 'text', isRequired: false },
     {
       key: 'neurons',
-      type: 'list of table',
+      type: 'list of tables',
       isRequired: false,
       default: [],
       description: 'The nodes.',

@@ -142,11 +142,14 @@ function wordsFor(option: Schema): string {
     return option.options.map((value) => JSON.stringify(value)).join(' or ');
   if (option instanceof z.ZodLiteral)
     return option.def.values.map((value) => JSON.stringify(value)).join(' or ');
-  if (option instanceof z.ZodArray) return `list of ${typeInWords(option.def.element)}`;
+  if (option instanceof z.ZodArray) return `list of ${toPlural(typeInWords(option.def.element))}`;
   if (option instanceof z.ZodObject || option instanceof z.ZodRecord) return 'table';
   if (option instanceof z.ZodString || option instanceof z.ZodStringFormat) return 'text';
   return 'value';
 }
+
+/** `text` and enumerated values have no plural. */
+const toPlural = (type: string): string => type.replace(/\b(?:table|number|value)\b/g, '$&s');
 
 /** The type of a key in words, for the reference. */
 function typeInWords(schema: Schema): string {
@@ -162,6 +165,18 @@ export function typePhrase(schema: Schema): string {
 export function listHint(schema: Schema, given: unknown): string {
   if (typeof given !== 'string' || typeInWords(schema) !== 'list of text') return '';
   return given === '' ? ': write []' : `: write ${JSON.stringify([given])}`;
+}
+
+/**
+ * The TOML header to write when `given` is one table instead of a list of tables, or the reverse; undefined in all
+ * other cases.
+ */
+export function headerHint(schema: Schema, given: unknown, path: KeyPath): string | undefined {
+  const type = typeInWords(schema);
+  const name = formatKeyPath(path.filter((part) => typeof part === 'string'));
+  if (type === 'list of tables' && isTree(given)) return `[[${name}]]`;
+  const isList = Array.isArray(given) && given.length > 0 && given.every(isTree);
+  return type === 'table' && isList ? `[${name}]` : undefined;
 }
 
 function* listBelow(schema: Schema, path: string): Generator<ConfigKey> {

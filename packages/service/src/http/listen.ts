@@ -2,25 +2,18 @@ import { isIP, isIPv6 } from 'node:net';
 
 import { type Dialect } from '@cortex/protocol';
 
-import { ConfigError } from '../config/config-error.ts';
+import { type ConfigOrigins, keyError } from '../config/config-origin.ts';
 
 import { type BrowserRules, NO_FOREIGN_PAGES } from './browser-guard.ts';
 import { IDLE_LIMIT_S } from './client-connection.ts';
 import { type Logger } from '../log.ts';
 import { errorResponse } from './error-response.ts';
 import { frontDoor } from './front-door.ts';
+import { parseListen } from './listen-address.ts';
 import { createRequestId } from './request-id.ts';
 
 /** Body limit of Bun itself: far above ours, because its refusal has no error envelope. */
 const NO_LIMIT_BYTES = Number.MAX_SAFE_INTEGER;
-
-const MAX_PORT = 65_535;
-
-export interface ListenAddress {
-  readonly hostname: string;
-  /** 0: any free port. */
-  readonly port: number;
-}
 
 /** A running HTTP listener. */
 export interface Listener {
@@ -38,6 +31,8 @@ export interface ListenOptions {
   readonly listen: string;
   /** The configuration key that sets the address; named in errors. */
   readonly key: string;
+  /** Where the values of the configuration come from; absent: errors name only `key`. */
+  readonly origins?: ConfigOrigins | undefined;
   /** Prefix of the environment variable that sets `key`, such as `CORTEX_`; named in errors. */
   readonly envPrefix?: 'CORTEX_' | 'NEURON_';
   /** Routes a request; its path is `routePath(request)`. */
@@ -53,43 +48,6 @@ export interface ListenOptions {
   readonly log?: Pick<Logger, 'error'> | undefined;
 }
 
-/** What to write instead of the invalid address `text`. */
-function suggestListen(text: string): string {
-  const [port] = /\d{1,5}$/.exec(text) ?? [];
-  if (port === undefined || Number(port) > MAX_PORT)
-    return 'write host:port, such as 127.0.0.1:31313 or [::1]:31313';
-  if (/^(?:\*|0)?:?\d+$/.test(text))
-    return `write "127.0.0.1:${port}" for this machine only, "0.0.0.0:${port}" for every address`;
-  const host = text.slice(0, -port.length).replace(/:$/, '');
-  if (isIPv6(host)) return `write "[${host}]:${port}"`;
-  return 'write host:port, such as 127.0.0.1:31313 or [::1]:31313';
-}
-
-/**
- * Reads `127.0.0.1:31313`, `[::1]:0` or `localhost:80`.
- *
- * @param origins - Origins of the configuration that contains `key`: the error then begins with file and line.
- * @throws ConfigError naming `key` and what to write
- */
-export function parseListen(
-  text: string,
-  key: string,
-  origins?: ReadonlyMap<string, string>,
-): ListenAddress {
-  const [, bracketed, plain, portText] = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text) ?? [];
-  const hostname = bracketed ?? plain;
-  const port = Number(portText);
-  const isAddress = bracketed === undefined || isIPv6(bracketed);
-  if (hostname === undefined || !isAddress || hostname === '*' || port > MAX_PORT) {
-    const origin = origins?.get(key);
-    const place = origin === undefined || origin === 'default' ? '' : `${origin}: `;
-    throw new ConfigError(`${place}${key} = "${text}" is not an address: ${suggestListen(text)}`, {
-      key,
-    });
-  }
-  return { hostname, port };
-}
-
 /** `gateway.listen` → `set gateway.listen (or CORTEX_GATEWAY__LISTEN)`. */
 function settingHint({ key, envPrefix }: ListenOptions): string {
   if (envPrefix === undefined) return `set ${key}`;
@@ -97,8 +55,8 @@ function settingHint({ key, envPrefix }: ListenOptions): string {
 }
 
 /** Whether the host is a name that cannot be bound at any port. Bun reports such a name as in use. */
-function isUnknownName({ listen: text, key }: ListenOptions): boolean {
-  const { hostname } = parseListen(text, key);
+function isUnknownName({ listen: text }: ListenOptions): boolean {
+  const { hostname } = parseListen(text);
   if (isIP(hostname) !== 0) return false;
   try {
     void Bun.serve({ hostname, port: 0, fetch: () => new Response() }).stop(true);
@@ -110,7 +68,7 @@ function isUnknownName({ listen: text, key }: ListenOptions): boolean {
 
 function listenError(error: unknown, options: ListenOptions): unknown {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  const { key } = options;
+  const { key, origins = new Map() } = options;
   const at = options.listen;
   const reasons: Readonly<Record<string, string>> = {
     EADDRINUSE: `${at} is in use by another program: ${settingHint(options)} to another port`,
@@ -120,12 +78,12 @@ function listenError(error: unknown, options: ListenOptions): unknown {
   const reason = isUnknownName(options)
     ? `the host of ${at} does not resolve to an address of this machine: ${settingHint(options)} to one`
     : reasons[String(code)];
-  return reason === undefined ? error : new ConfigError(`${key}: ${reason}`, { key }, error);
+  return reason === undefined ? error : keyError(origins, key, { message: reason, cause: error });
 }
 
 /** Binds and serves. @throws ConfigError naming `key` if the address cannot be bound */
 export function listen(options: ListenOptions): Listener {
-  const address = parseListen(options.listen, options.key);
+  const address = parseListen(options.listen);
   let server: Bun.Server<undefined>;
   try {
     server = Bun.serve({
