@@ -62,8 +62,10 @@ describe('the gateway client', () => {
       yield new TextEncoder().encode(`data: ${chunk({ content: 'Ye' })}\n\n`);
       throw new TypeError('The socket connection was closed unexpectedly.');
     }
-    // @ts-expect-error -- Bun takes an async generator as body, TypeScript's DOM library does not know.
-    const stream = client(() => new Response(broken())).chat({}, new AbortController().signal);
+    const answer = () =>
+      // @ts-expect-error -- Bun takes an async generator as body, TypeScript's DOM library does not know.
+      new Response(broken(), { headers: { 'content-type': 'text/event-stream' } });
+    const stream = client(answer).chat({}, new AbortController().signal);
 
     const error = await Array.fromAsync(stream).catch((thrown: unknown) => thrown);
 

@@ -3,9 +3,7 @@ import {
   AdminModels,
   AdminNodes,
   ChatCompletionChunk,
-  ErrorEnvelope,
   ModelList,
-  readEvents,
   type AdminModel,
   type AdminNode,
   type CompletionUsage,
@@ -16,6 +14,15 @@ import { z } from 'zod';
 import { CliError } from '../cli-error.ts';
 import { bypassProxy, isLoopbackUrl } from './bypass-proxy.ts';
 import { type AdminKeys } from './admin-key.ts';
+import { callFailure } from './call-failure.ts';
+import {
+  endedEarly,
+  envelopeError,
+  failedAnswer,
+  eventsOf,
+  parseJson,
+  readAnswer,
+} from './read-answer.ts';
 
 const GatewayHealth = z.looseObject({
   status: z.string(),
@@ -40,10 +47,10 @@ export interface ModelCall {
 
 /** A part of a streamed answer. */
 export interface ChatDelta {
-  readonly text?: string;
-  readonly reasoning?: string;
-  readonly finish?: string;
-  readonly usage?: CompletionUsage;
+  readonly text?: string | undefined;
+  readonly reasoning?: string | undefined;
+  readonly finish?: string | undefined;
+  readonly usage?: CompletionUsage | undefined;
 }
 
 /** The calls of the commands to a gateway. Every call throws a `CliError` that says what to do. */
@@ -75,43 +82,21 @@ interface GatewayClientOptions {
   readonly fetch?: Fetch;
 }
 
-async function failure(response: Response): Promise<CliError> {
-  const text = await response.text();
-  const envelope = ErrorEnvelope.safeParse(parseJson(text));
-  const retryAfter = response.headers.get('retry-after');
-  const hint = retryAfter === null ? '' : ` (try again in ${retryAfter} s)`;
-  if (envelope.success) {
-    const { message, code } = envelope.data.error;
-    return new CliError(`${message}${hint} [${code ?? response.status}]`);
-  }
-  return new CliError(`the gateway answered ${response.status} ${text.slice(0, 200)}${hint}`);
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // Not JSON; the caller reports the status instead.
-    return undefined;
-  }
-}
-
 /** The call without unset fields, which the admin API refuses. */
 function callBody({ model, node, force }: ModelCall): string {
-  return JSON.stringify({ model, ...(node && { node }), ...(force === true && { force }) });
+  return JSON.stringify({ model, node, force: force === true ? true : undefined });
 }
 
 function* deltasOf(data: string): Generator<ChatDelta> {
   const json = parseJson(data);
-  const failed = ErrorEnvelope.safeParse(json);
-  if (failed.success)
-    throw new CliError(`${failed.data.error.message} [${failed.data.error.code}]`);
+  const failed = envelopeError(json);
+  if (failed !== undefined) throw failed;
   const { choices, usage } = ChatCompletionChunk.parse(json);
   for (const { delta, finish_reason: finish } of choices) {
     yield {
-      ...(delta.content && { text: delta.content }),
-      ...(delta.reasoning_content && { reasoning: delta.reasoning_content }),
-      ...(finish && { finish }),
+      text: delta.content || undefined,
+      reasoning: delta.reasoning_content || undefined,
+      finish: finish ?? undefined,
     };
   }
   if (usage) yield { usage };
@@ -125,27 +110,25 @@ export function createGatewayClient(
   baseUrl: string,
   { adminKeys, fetch = globalThis.fetch }: GatewayClientOptions,
 ): GatewayClient {
-  const url = baseUrl.replace(/\/+$/, '').replace(/\/v1$/, '');
+  const { origin, pathname } = new URL(baseUrl);
+  const url = (origin + pathname).replace(/\/+$/, '').replace(/\/v1$/, '');
   if (isLoopbackUrl(url)) bypassProxy(url);
   let found: Promise<AdminKeys> | undefined;
 
   async function call(path: string, init: RequestInit): Promise<Response> {
     try {
-      return await fetch(url + path, init);
+      return await fetch(url + path, { ...init, redirect: 'manual' });
     } catch (cause) {
       if (isTimeout(cause))
         throw new CliError(`the gateway at ${url} did not answer within 30 s`, { cause });
       if (init.signal?.aborted) throw cause;
-      throw new CliError(
-        `no gateway answers at ${url}: start one with "npx cortex up", or set --url or CORTEX_URL`,
-        { cause },
-      );
+      throw await callFailure(url, cause);
     }
   }
 
   async function send(path: string, init: PlainInit = {}): Promise<Response> {
     const response = await (path.startsWith('/admin/') ? callAdmin(path, init) : call(path, init));
-    if (!response.ok) throw await failure(response);
+    if (!response.ok) throw await failedAnswer(response, url);
     return response;
   }
 
@@ -170,18 +153,7 @@ export function createGatewayClient(
 
   async function get<T>(path: string, schema: z.ZodType<T>): Promise<T> {
     const response = await send(path, { signal: AbortSignal.timeout(30_000) });
-    return read(response, schema);
-  }
-
-  async function read<T>(response: Response, schema: z.ZodType<T>): Promise<T> {
-    const parsed = schema.safeParse(parseJson(await response.text()));
-    if (parsed.success) return parsed.data;
-    throw new CliError(
-      `${url} did not answer like a cortex gateway: check that the URL is that of a gateway`,
-      {
-        cause: parsed.error,
-      },
-    );
+    return readAnswer(response, schema, url);
   }
 
   const post = (path: string, body: string, signal?: AbortSignal): Promise<Response> =>
@@ -191,7 +163,7 @@ export function createGatewayClient(
       headers: { 'content-type': 'application/json' },
       // An unload waits for running requests, and `fetch` would give up after 300 s without data.
       timeout: false,
-      ...(signal && { signal }),
+      signal: signal ?? null,
     });
 
   return {
@@ -201,28 +173,28 @@ export function createGatewayClient(
     nodes: async () => (await get('/admin/v1/nodes', AdminNodes)).nodes,
     adminModels: async () => (await get('/admin/v1/models', AdminModels)).models,
     loadModel: async (call) =>
-      read(await post('/admin/v1/models/load', callBody(call)), AdminModelResult),
+      readAnswer(await post('/admin/v1/models/load', callBody(call)), AdminModelResult, url),
     unloadModel: async (call) =>
-      read(await post('/admin/v1/models/unload', callBody(call)), UnloadResults),
+      readAnswer(await post('/admin/v1/models/unload', callBody(call)), UnloadResults, url),
     async *chat(body, signal) {
       const response = await post(
         '/v1/chat/completions',
         JSON.stringify({ ...body, stream: true, stream_options: { include_usage: true } }),
         signal,
       );
-      if (response.body === null) return;
+      const stream = await eventsOf(response, url);
       try {
-        for await (const events of readEvents(response.body)) {
+        for await (const events of stream) {
           for (const { data } of events) {
-            if (data !== '[DONE]') yield* deltasOf(data);
+            if (data === '[DONE]') return;
+            yield* deltasOf(data);
           }
         }
       } catch (cause) {
         if (cause instanceof CliError || signal.aborted) throw cause;
-        throw new CliError(`the gateway at ${url} ended the answer early`, {
-          cause,
-        });
+        throw endedEarly(url, cause);
       }
+      throw endedEarly(url);
     },
   };
 }

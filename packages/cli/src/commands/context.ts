@@ -14,9 +14,15 @@ export interface ClientContext {
 
 /** @throws InvalidArgumentError, which commander completes with the option or the variable that gave `text`. */
 function parseUrl(text: string): string {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url !== undefined && /^https?:$/.test(url.protocol) && url.hostname !== '') return text;
-  throw new InvalidArgumentError(`It must be the URL of a gateway, such as ${DEFAULT_URL}.`);
+  const url = URL.parse(text);
+  if (url === null || !/^https?:$/.test(url.protocol) || url.hostname === '')
+    throw new InvalidArgumentError(`It must be the URL of a gateway, such as ${DEFAULT_URL}.`);
+  const { username, password, search, hash } = url;
+  if (username || password || search || hash)
+    throw new InvalidArgumentError(
+      `It must have no user name, query or fragment: write ${url.origin}.`,
+    );
+  return text;
 }
 
 /** `--url`, otherwise `CORTEX_URL`, otherwise this machine. */
