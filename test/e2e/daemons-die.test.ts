@@ -1,8 +1,17 @@
+import { existsSync, globSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
 
 import { post } from './ask.ts';
 import { eventually, isRunning, processTree } from './processes.ts';
-import { engineProcesses, neuronProcess, startUp, type Up } from './start-up.ts';
+import {
+  CORTEX_BIN,
+  engineProcesses,
+  neuronProcess,
+  Program,
+  startUp,
+  type Up,
+  Workspace,
+} from './start-up.ts';
 
 describe('cortex up', () => {
   let up: Up;
@@ -78,6 +87,37 @@ describe('cortex up', () => {
     await answer;
   }, 60_000);
 });
+
+test('cortex up restarts a gateway that ends before the banner, and then prints the banner', async () => {
+  using workspace = new Workspace();
+  const readyFile = workspace.path('up.json');
+  const program = new Program([CORTEX_BIN, 'up', '--ready-file', readyFile], {
+    env: workspace.env,
+  });
+  const daemon = (name: string) =>
+    processTree(program.pid).findLast(({ commandLine }) =>
+      new RegExp(`packages/${name}/.* serve\\b`).test(commandLine),
+    );
+  await eventually('the ready file of the neuron', () =>
+    globSync(workspace.path('state/up/*/neuron.json')).at(0),
+  );
+  const neuron = daemon('neuron');
+  if (neuron === undefined) throw new Error('no neuron process');
+  // A node that does not answer holds back the banner.
+  process.kill(neuron.pid, 'SIGSTOP');
+
+  await eventually('the ready file', () => existsSync(readyFile), 20_000);
+  const gateway = daemon('cli');
+  if (gateway === undefined) throw new Error('no gateway process');
+  process.kill(gateway.pid, 'SIGKILL');
+  await program.printed('cortex has ended (SIGKILL)');
+  process.kill(neuron.pid, 'SIGCONT');
+
+  await program.printed('cortex is up.', 30_000);
+  expect(program.output).toContain('cortex is running again');
+  program.child.kill('SIGTERM');
+  expect(await program.ended).toBe(0);
+}, 60_000);
 
 test('SIGTERM to npm start ends npm and every process that cortex up started', async () => {
   await using up = await startUp({ command: ['npm', 'start', '--silent', '--'] });

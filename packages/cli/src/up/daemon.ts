@@ -48,6 +48,8 @@ export interface Daemon<Ready> {
   readonly started: Promise<Ready>;
   /** The content of the ready file of its last start; undefined before the first. */
   readonly ready: Ready | undefined;
+  /** Why it is not running; undefined while it runs. */
+  readonly failure: string | undefined;
   /** Ends it permanently: SIGTERM, then SIGKILL. */
   stop(): Promise<void>;
   /** Ends it permanently with SIGKILL. */
@@ -63,6 +65,7 @@ export function startDaemon<Ready>(options: DaemonOptions<Ready>): Daemon<Ready>
   const stopping = new AbortController();
   let child: Child | undefined;
   let ready: Ready | undefined;
+  let failure: string | undefined;
   const adopt = (started: Child): void => {
     child = started;
   };
@@ -77,19 +80,20 @@ export function startDaemon<Ready>(options: DaemonOptions<Ready>): Daemon<Ready>
     const pause = backoff(RESTART_PAUSE);
     while (!stopping.signal.aborted) {
       const startedMs = performance.now();
-      let cause = (await child?.exited)?.text ?? '';
+      failure = (await child?.exited)?.text ?? '';
       if (performance.now() - startedMs > HEALTHY_AFTER_MS) pause.reset();
       for (;;) {
         const retryMs = pause.next();
         await sleep(retryMs, undefined, { signal: stopping.signal }).catch(() => undefined);
         if (stopping.signal.aborted) return;
-        options.onEvent({ kind: 'ended', cause, retryMs });
+        options.onEvent({ kind: 'ended', cause: failure, retryMs });
         try {
           ready = await startOnce(options, ready, adopt);
+          failure = undefined;
           options.onEvent({ kind: 'restarted' });
           break;
         } catch (error) {
-          cause = error instanceof Error ? error.message : String(error);
+          failure = error instanceof Error ? error.message : String(error);
         }
       }
     }
@@ -99,6 +103,9 @@ export function startDaemon<Ready>(options: DaemonOptions<Ready>): Daemon<Ready>
     started,
     get ready() {
       return ready;
+    },
+    get failure() {
+      return failure;
     },
     async stop() {
       stopping.abort();

@@ -11,6 +11,7 @@ import {
   writeReadyFile,
 } from '@cortex/service';
 
+import { CliError } from '../cli-error.ts';
 import { findAdminKeys, KEY_POINTER } from '../client/admin-key.ts';
 import { bypassProxy } from '../client/bypass-proxy.ts';
 import { createGatewayClient } from '../client/gateway-client.ts';
@@ -27,6 +28,8 @@ import { waitForModels } from './wait-for-models.ts';
 const GRACE_MS = 2000;
 /** The banner must appear within 10 s of the start, even if no model is loaded by then. */
 const BANNER_AFTER_MS = 8000;
+/** A gateway that ends before the banner is restarted, like at any other time; it may take this long to answer. */
+const ANSWER_WITHIN_MS = 30_000;
 
 export interface UpOptions {
   readonly configFile: string | undefined;
@@ -83,8 +86,10 @@ export async function runUp(options: UpOptions): Promise<void> {
   } catch (error) {
     // The shutdown ends the daemons, which caused the error, and then this process.
     if (shutdown.signal.aborted) return;
+    const failure = daemons.gateway?.failure;
     await stopAll();
-    throw error;
+    if (failure === undefined) throw error;
+    throw new CliError(`cortex does not keep running: ${failure}`, { cause: error });
   }
 }
 
@@ -107,7 +112,11 @@ async function describeBoth(
     adminKeys: () =>
       findAdminKeys({ keyFile, env, url: apiUrl, stateDir: () => stateDirectory(env) }),
   });
-  const fleet = await waitForModels(client, { node: LOCAL_NODE, timeoutMs });
+  const fleet = await waitForModels(client, {
+    node: LOCAL_NODE,
+    settleMs: timeoutMs,
+    answerMs: ANSWER_WITHIN_MS,
+  });
   const lanUrls = isOnLan ? lanAddresses().map((host) => `http://${host}:${port}`) : [];
   return formatBanner({ apiUrl, metricsUrl: metrics, lanUrls, ...fleet }, paint);
 }

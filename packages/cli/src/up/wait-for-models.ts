@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { type AdminModel, type AdminNode, stateTraits } from '@cortex/protocol';
 
+import { CliError } from '../cli-error.ts';
 import { type GatewayClient } from '../client/gateway-client.ts';
 
 const POLL_MS = 150;
@@ -28,16 +29,37 @@ function isSettled({ nodes, models }: FleetView, node: string): boolean {
   return hasAnswered && statuses.length > 0 && !statuses.some(isStarting);
 }
 
-/** The fleet once the models that `node` loads at start serve or have failed, at the latest after `timeoutMs`. */
+/** The fleet as the gateway reports it, or why it does not answer. */
+async function readFleet(
+  client: Pick<GatewayClient, 'nodes' | 'adminModels'>,
+): Promise<FleetView | CliError> {
+  try {
+    const [nodes, models] = await Promise.all([client.nodes(), client.adminModels()]);
+    return { nodes, models };
+  } catch (error) {
+    if (error instanceof CliError) return error;
+    throw error;
+  }
+}
+
+/**
+ * The fleet once the models that `node` loads at start serve or have failed, at the latest after `settleMs`.
+ *
+ * A gateway that does not answer, because it is being restarted, is asked again until `answerMs` have passed.
+ *
+ * @throws CliError with the reason of the last call if the gateway has not answered by then
+ */
 export async function waitForModels(
   client: Pick<GatewayClient, 'nodes' | 'adminModels'>,
-  { node, timeoutMs }: { node: string; timeoutMs: number },
+  { node, settleMs, answerMs }: { node: string; settleMs: number; answerMs: number },
 ): Promise<FleetView> {
-  const giveUpMs = performance.now() + timeoutMs;
+  const startedMs = performance.now();
   for (;;) {
-    const [nodes, models] = await Promise.all([client.nodes(), client.adminModels()]);
-    const fleet = { nodes, models };
-    if (isSettled(fleet, node) || performance.now() > giveUpMs) return fleet;
+    const fleet = await readFleet(client);
+    const elapsedMs = performance.now() - startedMs;
+    if (fleet instanceof CliError) {
+      if (elapsedMs > answerMs) throw fleet;
+    } else if (isSettled(fleet, node) || elapsedMs > settleMs) return fleet;
     await sleep(POLL_MS);
   }
 }
