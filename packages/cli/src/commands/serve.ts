@@ -1,6 +1,6 @@
 import { Command } from '@commander-js/extra-typings';
 import { loadGatewayConfig, startGateway } from '@cortex/gateway';
-import { assertFetchLimit, createLogger, endWithParent, installShutdown } from '@cortex/service';
+import { createLogger, endWithParent, installShutdown } from '@cortex/service';
 
 /** `cortex serve`: the gateway alone, in the foreground, logging JSON lines to stderr. */
 export function serveCommand(env: Readonly<Record<string, string | undefined>>) {
@@ -11,7 +11,6 @@ export function serveCommand(env: Readonly<Record<string, string | undefined>>) 
     .option('--ready-file <path>', 'file to write when it is listening: {"pid","api","metrics"}')
     .option('--local-admin', 'accept admin calls from this machine only', false)
     .action(async ({ config: file, models, readyFile, localAdmin }) => {
-      assertFetchLimit();
       const configs = loadGatewayConfig({ file, modelsFile: models, env });
       const log = createLogger({ name: 'cortex', level: env['CORTEX_LOG'] });
       const gateway = await startGateway({

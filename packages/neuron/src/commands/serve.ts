@@ -1,5 +1,5 @@
 import { Command } from '@commander-js/extra-typings';
-import { createLogger, endWithParent, installShutdown } from '@cortex/service';
+import { assertFetchLimit, createLogger, endWithParent, installShutdown } from '@cortex/service';
 
 import { loadNeuronConfig } from '../config.ts';
 import { startNeuron } from '../neuron.ts';
@@ -16,6 +16,8 @@ export function serveCommand(env: Env) {
     )
     .option('--ready-file <path>', 'write {"pid","node"} to this file once the daemon listens')
     .action(async ({ config: file, readyFile }) => {
+      // Requests for external engines are relayed with `fetch`.
+      assertFetchLimit();
       const config = loadNeuronConfig({ file, env });
       const log = createLogger({ name: 'neuron', level: env['NEURON_LOG'] });
       const neuron = await startNeuron({

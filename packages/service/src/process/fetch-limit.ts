@@ -1,13 +1,15 @@
+import { ConfigError } from '../config/config-error.ts';
+
 /** Concurrent requests that `fetch` must allow. Its default is 256; further requests wait without an error. */
 export const FETCH_LIMIT = 65_336;
 
-/** @throws Error naming the variable if this process was started without the raised limit. */
+/** @throws ConfigError naming the variable if this process was started without the raised limit. */
 export function assertFetchLimit(
   env: Readonly<Record<string, string | undefined>> = process.env,
 ): void {
   const limit = Number(env['BUN_CONFIG_MAX_HTTP_REQUESTS']);
   if (limit >= FETCH_LIMIT) return;
-  throw new Error(
+  throw new ConfigError(
     `BUN_CONFIG_MAX_HTTP_REQUESTS must be at least ${FETCH_LIMIT}, otherwise Bun queues every request after the 256th: start the program with its launcher, or set the variable.`,
   );
 }
