@@ -1,6 +1,6 @@
 import { Command } from '@commander-js/extra-typings';
 
-import { stateDirectory } from '@cortex/service';
+import { refuseEmptyValues, stateDirectory } from '@cortex/service';
 
 import manifest from '../package.json' with { type: 'json' };
 import { findAdminKeys } from './client/admin-key.ts';
@@ -9,6 +9,7 @@ import { chatCommand } from './commands/chat.ts';
 import { configCommand } from './commands/config-check.ts';
 import { loadCommand } from './commands/load.ts';
 import { modelsCommand } from './commands/models.ts';
+import { nodesCommand } from './commands/nodes.ts';
 import { serveCommand } from './commands/serve.ts';
 import { statusCommand } from './commands/status.ts';
 import { unloadCommand } from './commands/unload.ts';
@@ -36,9 +37,11 @@ export function createProgram(options: {
   const program = new Command('cortex')
     .description('One OpenAI-compatible address for a self-hosted fleet of GPU hosts.')
     .version(manifest.version)
+    .hook('preAction', (_, action) => refuseEmptyValues(action))
     .addCommand(upCommand({ terminal: serviceTerminal, paint, env }))
     .addCommand(serveCommand(env))
     .addCommand(statusCommand(client))
+    .addCommand(nodesCommand(client, manifest.version))
     .addCommand(modelsCommand(client))
     .addCommand(loadCommand(client))
     .addCommand(unloadCommand(client))

@@ -1,9 +1,11 @@
 import { Readable, Writable } from 'node:stream';
 import { describe, expect, test } from 'bun:test';
 
+import { CliError } from '../src/cli-error.ts';
 import { chatCommand } from '../src/commands/chat.ts';
 import { loadCommand } from '../src/commands/load.ts';
 import { modelsCommand } from '../src/commands/models.ts';
+import { nodesCommand } from '../src/commands/nodes.ts';
 import { statusCommand } from '../src/commands/status.ts';
 import { unloadCommand } from '../src/commands/unload.ts';
 import {
@@ -96,6 +98,77 @@ describe('cortex status', () => {
 
     expect(text).toContain('loading 40 %');
     expect(text).toContain('broken.gguf: not a GGUF file');
+  });
+});
+
+describe('cortex status --watch', () => {
+  test('goes on when the gateway stops answering, and reports why', async () => {
+    const { client, context, terminal, run } = fixture();
+    const pauses = [
+      () => {
+        client.health = () => Promise.reject(new CliError('the connection was refused'));
+      },
+      () => {
+        client.health = new FakeClient().health;
+      },
+      () => {
+        throw new Error('end of the test');
+      },
+    ];
+    const sleep = () => Promise.resolve(pauses.shift()?.());
+
+    await expect(run(statusCommand(context, sleep), '--watch')).rejects.toThrow('end of the test');
+
+    expect(terminal.text.match(/1 of 1 nodes up/g)).toHaveLength(2);
+    expect(terminal.warnings).toBe('the connection was refused\n');
+  });
+
+  test('ends at once if no gateway answers at its start', async () => {
+    const { client, context, run } = fixture();
+    client.health = () => Promise.reject(new CliError('the connection was refused'));
+
+    await expect(run(statusCommand(context), '--watch')).rejects.toThrow('refused');
+  });
+});
+
+describe('cortex nodes', () => {
+  test('shows hardware and models of a node, and why one is unreachable', async () => {
+    const { client, context, run } = fixture();
+    const models = [
+      { id: 'a', status: 'loaded' },
+      { id: 'b', status: 'loading' },
+      { id: 'c', status: 'unloaded' },
+    ];
+    client.nodeList = [
+      adminNode({ models }),
+      adminNode({ name: 'beast', state: 'down', version: undefined, error: 'refused' }),
+    ];
+
+    const text = await run(nodesCommand(context, '0.1.0'));
+
+    expect(text).toMatch(/^local +up +0\.1\.0 +Example CPU, 8 cores +a, b \(loading\) +0 /m);
+    expect(text).toMatch(/^beast +down +- .* refused$/m);
+  });
+
+  test('marks a version that is not its own', async () => {
+    const { context, run } = fixture();
+
+    expect(await run(nodesCommand(context, '0.2.0'))).toContain('0.1.0 (here 0.2.0)');
+  });
+
+  test('says how to add a node if there is none', async () => {
+    const { client, context, run } = fixture();
+    client.nodeList = [];
+
+    expect(await run(nodesCommand(context, '0.1.0'))).toContain('[[neurons]]');
+  });
+
+  test('prints JSON with --json', async () => {
+    const { client, context, run } = fixture();
+
+    expect(JSON.parse(await run(nodesCommand(context, '0.1.0'), '--json'))).toEqual(
+      client.nodeList,
+    );
   });
 });
 

@@ -75,7 +75,7 @@ export class FakeClient implements GatewayClient {
   nodeList: readonly AdminNode[] = [adminNode()];
   modelList: readonly AdminModel[] = [adminModel()];
 
-  health() {
+  health(): ReturnType<GatewayClient['health']> {
     const total = this.nodeList.length;
     return Promise.resolve({ status: 'ok', nodes: { healthy: total, total } });
   }

@@ -53,6 +53,20 @@ describe('the command line', () => {
     },
   );
 
+  test.each([
+    [['serve', '-c', ''], '-c, --config <file>'],
+    [['up', '--models', ''], '--models <file>'],
+    [['config', 'check', '--config='], '-c, --config <file>'],
+    [['status', '--key-file', ''], '--key-file <path>'],
+    [['load', 'm', '--node', ''], '--node <name>'],
+    [['load', ''], 'model'],
+  ])('refuses the empty value in %j as a usage error that names it', async (args, name) => {
+    const { code, printed } = await run(...args);
+
+    expect(code).toBe(2);
+    expect(printed).toContain(`'${name}' must not be empty`);
+  });
+
   test('exits with 2 on a usage error', async () => {
     expect((await run('load')).code).toBe(2);
     expect((await run('sttus')).code).toBe(2);
@@ -64,6 +78,7 @@ describe('the command line', () => {
     [['up']],
     [['serve']],
     [['status']],
+    [['nodes']],
     [['models']],
     [['load']],
     [['unload']],

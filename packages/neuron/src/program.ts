@@ -1,5 +1,5 @@
 import { Command, CommanderError, type CommandUnknownOpts } from '@commander-js/extra-typings';
-import { ConfigError, isSystemError } from '@cortex/service';
+import { ConfigError, isSystemError, refuseEmptyValues } from '@cortex/service';
 
 import { discoverCommand } from './commands/discover.ts';
 import { serveCommand } from './commands/serve.ts';
@@ -35,6 +35,7 @@ export async function runNeuron(
   const program = new Command('neuron')
     .description('The node daemon: manages the hardware, engines and models of one machine.')
     .version(PRODUCT_VERSION)
+    .hook('preAction', (_, action) => refuseEmptyValues(action))
     .addCommand(serveCommand(env))
     .addCommand(discoverCommand(env, output.print));
   neverExit(program, output);

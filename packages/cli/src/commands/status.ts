@@ -1,11 +1,12 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-
 import { Command } from '@commander-js/extra-typings';
 import { type AdminModel, type AdminNode } from '@cortex/protocol';
 
+import { CliError } from '../cli-error.ts';
 import { type GatewayClient, type GatewayHealth } from '../client/gateway-client.ts';
 import { formatTable } from '../output/format-table.ts';
+import { nodeMemory, nodeNote, nodeState } from '../output/node-text.ts';
 import { type Paint } from '../output/terminal.ts';
+import { visibleText } from '../output/visible-text.ts';
 import { type ClientContext, jsonOption, keyFileOption, urlOption } from './context.ts';
 
 const WATCH_INTERVAL_MS = 1000;
@@ -27,33 +28,14 @@ async function readStatus(client: GatewayClient): Promise<FleetStatus> {
   return { health, nodes, models };
 }
 
-const memoryOf = (node: AdminNode): string | undefined => {
-  const gpus = node.devices.filter(({ kind }) => kind !== 'cpu');
-  if (gpus.length > 0) {
-    return gpus
-      .map(
-        ({ name, vram_used_mb: used, vram_total_mb: total }) =>
-          `${name} ${used ?? '?'}/${total} MB`,
-      )
-      .join(', ');
-  }
-  const cpu = node.devices.find(({ kind }) => kind === 'cpu');
-  if (cpu !== undefined) {
-    return `CPU ${cpu.vram_used_mb ?? '?'}/${Math.round(cpu.vram_total_mb)} MB for models`;
-  }
-  return node.ram_total_mb === undefined
-    ? undefined
-    : `CPU, ${Math.round(node.ram_total_mb)} MB RAM`;
-};
-
 const nodeRow = (node: AdminNode): (string | number | undefined)[] => [
   node.name,
-  node.draining ? `${node.state}, draining` : node.state,
-  memoryOf(node),
+  nodeState(node),
+  nodeMemory(node),
   node.in_flight,
   node.version,
   node.endpoint,
-  node.error ?? node.gpu_unavailable_reason,
+  nodeNote(node),
 ];
 
 function modelRows(model: AdminModel): (string | number | undefined)[][] {
@@ -91,7 +73,11 @@ function formatStatus({ health, nodes, models }: FleetStatus, url: string, paint
 }
 
 /** `cortex status`: nodes and models; exits with 0 even if something is down. */
-export function statusCommand({ connect, terminal, paint }: ClientContext) {
+export function statusCommand(
+  { connect, terminal, paint }: ClientContext,
+  /** Waits between two readings of `--watch`; for tests. */
+  sleep: (ms: number) => Promise<unknown> = Bun.sleep,
+) {
   return new Command('status')
     .description('Show the nodes and models of the fleet, and why a node or model is unavailable.')
     .option('--watch', 'redraw every second until Ctrl-C', false)
@@ -100,15 +86,28 @@ export function statusCommand({ connect, terminal, paint }: ClientContext) {
     .addOption(jsonOption())
     .action(async ({ url, keyFile, json, watch }) => {
       const client = connect(url, keyFile);
-      for (;;) {
+      const read = async (): Promise<string> => {
         const status = await readStatus(client);
-        const text = json
+        return json
           ? JSON.stringify(status, null, watch ? 0 : 2)
-          : formatStatus(status, url, paint);
-        if (watch && !json && terminal.isInteractive) terminal.write(REDRAW);
+          : formatStatus(status, client.url, paint);
+      };
+      const isRedrawn = watch && !json && terminal.isInteractive;
+      const show = (text: string): void => {
+        if (isRedrawn) terminal.write(REDRAW);
         terminal.print(text);
-        if (!watch) return;
+      };
+      show(await read());
+      while (watch) {
         await sleep(WATCH_INTERVAL_MS);
+        try {
+          show(await read());
+        } catch (error) {
+          if (!(error instanceof CliError)) throw error;
+          // The gateway may come back.
+          if (isRedrawn) show(paint('red', visibleText(error.message)));
+          else terminal.warn(visibleText(error.message));
+        }
       }
     });
 }

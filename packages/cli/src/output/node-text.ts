@@ -1,0 +1,38 @@
+import { type AdminNode } from '@cortex/protocol';
+
+const gpusOf = ({ devices }: AdminNode): AdminNode['devices'] =>
+  devices.filter(({ kind }) => kind !== 'cpu');
+
+/** `up`, or for example `down` or `up, draining`. */
+export const nodeState = ({ state, draining }: AdminNode): string =>
+  draining ? `${state}, draining` : state;
+
+/** Memory that models use and may use, by device; undefined if the node has never answered. */
+export function nodeMemory(node: AdminNode): string | undefined {
+  const gpus = gpusOf(node);
+  if (gpus.length > 0) {
+    return gpus
+      .map(
+        ({ name, vram_used_mb: used, vram_total_mb: total }) =>
+          `${name} ${used ?? '?'}/${total} MB`,
+      )
+      .join(', ');
+  }
+  const cpu = node.devices.find(({ kind }) => kind === 'cpu');
+  if (cpu !== undefined)
+    return `CPU ${cpu.vram_used_mb ?? '?'}/${Math.round(cpu.vram_total_mb)} MB for models`;
+  return node.ram_total_mb === undefined
+    ? undefined
+    : `CPU, ${Math.round(node.ram_total_mb)} MB RAM`;
+}
+
+/** GPUs, or the processor of a node without one; undefined if the node has never answered. */
+export function nodeHardware(node: AdminNode): string | undefined {
+  const gpus = gpusOf(node);
+  if (gpus.length > 0) return gpus.map(({ name }) => name).join(', ');
+  return node.cpu && `${node.cpu.model}, ${node.cpu.cores} cores`;
+}
+
+/** Why the node cannot be reached, or why its GPU is not used; undefined if nothing is wrong. */
+export const nodeNote = (node: AdminNode): string | undefined =>
+  node.error ?? node.gpu_unavailable_reason;
