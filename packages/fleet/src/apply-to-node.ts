@@ -93,10 +93,11 @@ function withReport(node: NodeSnapshot, event: NodeReported): NodeSnapshot {
     newerAtMs,
     ownAtReport: event.ownInFlight ?? new Map(),
     fullModels: health ? new Map(stillFull) : alive.fullModels,
-    ...(health && { health, isDraining: health.draining }),
-    ...(models && { reported: mergeReported(node, models, newerAtMs) }),
-    ...(discovery && { discovery }),
-    ...(version !== undefined && { version }),
+    health: health ?? alive.health,
+    isDraining: health?.draining ?? alive.isDraining,
+    reported: models ? mergeReported(node, models, newerAtMs) : alive.reported,
+    discovery: discovery ?? alive.discovery,
+    version: version ?? alive.version,
   };
 }
 

@@ -43,9 +43,9 @@ export interface ScriptedAnswer {
 
 export interface ScriptedEngineOptions {
   /** Overrides the value of the load. */
-  readonly slots?: number;
+  readonly slots?: number | undefined;
   /** Overrides the value of the load. */
-  readonly contextTokens?: number;
+  readonly contextTokens?: number | undefined;
   readonly capabilities?: readonly EngineCapability[];
   /** The answer to a request; undefined: the built-in pseudo model answers. */
   readonly answer?: (request: GenerateRequest) => ScriptedAnswer | undefined;
@@ -130,12 +130,7 @@ class Scripted implements ScriptedEngine {
     const admitted = this.#prepare(request);
     if (admitted instanceof CortexError) {
       const { code, message, details } = admitted;
-      yield {
-        type: 'error',
-        code,
-        message,
-        ...(details.param !== undefined && { param: details.param }),
-      };
+      yield { type: 'error', code, message, param: details.param };
       return;
     }
     const cancel = () => this.#slots.cancel(admitted);

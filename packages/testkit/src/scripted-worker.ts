@@ -6,12 +6,6 @@ import { createScriptedEngine } from './scripted-engine.ts';
 
 const Options = z.strictObject({ slots: z.int().optional(), contextTokens: z.int().optional() });
 
-const { slots, contextTokens } = Options.parse(JSON.parse(process.env['SCRIPTED_ENGINE'] ?? '{}'));
+const options = Options.parse(JSON.parse(process.env['SCRIPTED_ENGINE'] ?? '{}'));
 
-await serveEngine(
-  createScriptedEngine({
-    ...(slots !== undefined && { slots }),
-    ...(contextTokens !== undefined && { contextTokens }),
-  }),
-  processChannel(),
-);
+await serveEngine(createScriptedEngine(options), processChannel());

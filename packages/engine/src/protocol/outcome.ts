@@ -37,7 +37,7 @@ export function formatDone(id: string, event: DoneEvent): object {
     kind: 'done',
     id,
     finish: isSingle ? first?.reason : event.finish.map((choice) => choice.reason),
-    ...(stopped && { matched_stop: isSingle ? first?.matchedStop : stops }),
+    matched_stop: stopped ? (isSingle ? first?.matchedStop : stops) : undefined,
     usage: {
       prompt_tokens: event.usage.promptTokens,
       completion_tokens: event.usage.completionTokens,

@@ -66,7 +66,8 @@ export function estimateModel({ models }: ApiDeps) {
       gpu_layers: forecast.gpuLayers,
       devices: forecast.deviceIndexes,
       fits: shortage === undefined,
-      ...(shortage && { device: shortage.device, missing_mb: shortage.missingMib }),
+      device: shortage?.device,
+      missing_mb: shortage?.missingMib,
     });
   };
 }

@@ -86,9 +86,10 @@ function modelLoad({ admission }: ApiDeps, { id, running }: ModelLifecycle): Mod
     max_in_flight: running?.slots ?? 0,
     max_queue_depth: seats.maxQueueDepth,
     rejected: seats.rejected,
-    ...(stats?.tokSPrefill !== undefined && { tok_s_prefill: stats.tokSPrefill }),
-    ...(stats?.tokSDecode !== undefined && { tok_s_decode: stats.tokSDecode }),
-    ...(stats && { kv_cells_used: stats.kvCellsUsed, kv_cells_total: stats.kvCellsTotal }),
+    tok_s_prefill: stats?.tokSPrefill,
+    tok_s_decode: stats?.tokSDecode,
+    kv_cells_used: stats?.kvCellsUsed,
+    kv_cells_total: stats?.kvCellsTotal,
   };
 }
 

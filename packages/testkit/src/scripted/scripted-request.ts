@@ -145,9 +145,8 @@ export class ScriptedRequest {
       timings: {
         queueMs: admittedMs - this.#arrivedMs,
         promptMs: Math.max(0, prefilledMs - admittedMs),
-        ...(this.#firstTokenMs !== undefined && {
-          firstTokenMs: this.#firstTokenMs - this.#arrivedMs,
-        }),
+        firstTokenMs:
+          this.#firstTokenMs === undefined ? undefined : this.#firstTokenMs - this.#arrivedMs,
         decodeMs: nowMs - prefilledMs,
       },
     });

@@ -23,9 +23,8 @@ export class ScriptedSlots {
       busySlots: busy.length,
       runnableSlots: busy.filter((request) => request.isRunnable).length,
       kvCellsUsed: busy.reduce((sum, request) => sum + request.usedTokens, 0),
-      ...(this.#lastStepMs !== undefined && {
-        lastStepAgeMs: performance.now() - this.#lastStepMs,
-      }),
+      lastStepAgeMs:
+        this.#lastStepMs === undefined ? undefined : performance.now() - this.#lastStepMs,
     };
   }
 

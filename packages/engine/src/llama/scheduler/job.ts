@@ -138,9 +138,8 @@ export class Job {
     return {
       queueMs: admittedMs - this.#arrivedMs,
       promptMs: this.#admittedMs === undefined ? 0 : promptDoneMs - admittedMs,
-      ...(this.#firstTokenMs !== undefined && {
-        firstTokenMs: this.#firstTokenMs - this.#arrivedMs,
-      }),
+      firstTokenMs:
+        this.#firstTokenMs === undefined ? undefined : this.#firstTokenMs - this.#arrivedMs,
       decodeMs: nowMs - promptDoneMs,
     };
   }

@@ -105,7 +105,7 @@ export class Scheduler {
       kvCellsUsed: slots.reduce((total, slot) => total + slot.cells.length, 0),
       kvCellsTotal: slots.length * contextTokens,
       ...this.#stats.read(nowMs()),
-      ...(cache !== undefined && { promptCache: cache.stats() }),
+      promptCache: cache?.stats(),
     };
   }
 

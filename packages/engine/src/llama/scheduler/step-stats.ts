@@ -55,7 +55,7 @@ export class StepStats {
     draftError?: string | undefined;
   } {
     return {
-      ...(this.#lastStepAtMs !== undefined && { lastStepAgeMs: nowMs - this.#lastStepAtMs }),
+      lastStepAgeMs: this.#lastStepAtMs === undefined ? undefined : nowMs - this.#lastStepAtMs,
       longestStepMs: this.#longestStepMs,
       batchSizes: Object.fromEntries(this.#batchSizes),
       tokSPrefill: this.#tokSPrefill,
