@@ -1,7 +1,7 @@
 import { ConfigError } from '../config/config-error.ts';
 
 /** Concurrent requests that `fetch` must allow. Its default is 256; further requests wait without an error. */
-export const FETCH_LIMIT = 65_336;
+const FETCH_LIMIT = 65_336;
 
 /** @throws ConfigError naming the variable if this process was started without the raised limit. */
 export function assertFetchLimit(
