@@ -109,7 +109,7 @@ describe('cortex status --watch', () => {
         client.health = () => Promise.reject(new CliError('the connection was refused'));
       },
       () => {
-        client.health = new FakeClient().health;
+        client.health = () => new FakeClient().health();
       },
       () => {
         throw new Error('end of the test');
