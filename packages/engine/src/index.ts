@@ -1,4 +1,10 @@
-export * from './engine.ts';
+export * from './engine/connection.ts';
+export * from './engine/engine.ts';
+export * from './engine/generate.ts';
+export * from './engine/load.ts';
+export * from './engine/memory.ts';
+export * from './engine/stats.ts';
+export * from './engine/vectors.ts';
 export * from './request-fields/index.ts';
 export * from './transport/engine-channel.ts';
 export { inProcessEngine, type InProcessOptions } from './transport/in-process-engine.ts';

@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 
 import { temporaryFolder } from '@cortex/testkit/temporary-folder';
 
-import type { Engine, EngineLoadSpec } from '../src/engine.ts';
+import type { Engine } from '../src/engine/engine.ts';
+import type { EngineLoadSpec } from '../src/engine/load.ts';
 import { batchTokensOf } from '../src/llama/load-model.ts';
 import { greedy, tokensOf, writeUncuttable } from './fixtures/uncuttable-models.ts';
 import { loadTiny, TINY_SPEC } from './llama-under-test.ts';

@@ -7,7 +7,8 @@ import { tinyGemma } from '@cortex/testkit/gguf/tiny-gemma';
 import { tinyMamba } from '@cortex/testkit/gguf/tiny-recurrent';
 import { temporaryFolder } from '@cortex/testkit/temporary-folder';
 
-import type { Engine, EngineLoadSpec } from '../src/engine.ts';
+import type { Engine } from '../src/engine/engine.ts';
+import type { EngineLoadSpec } from '../src/engine/load.ts';
 import { answer, loadTiny, TINY_MODEL } from './llama-under-test.ts';
 
 const WINDOW_TOKENS = 64;

@@ -5,7 +5,7 @@ import type { Model } from '../src/llama/binding.ts';
 import { readOutputFormat } from '../src/llama/parsers/choose-parser.ts';
 import { ChatBody } from '../src/llama/request/chat-body.ts';
 import { ControlTexts } from '../src/llama/request/control-texts.ts';
-import { prepareChat } from '../src/llama/request/prepare-chat.ts';
+import { prepareChat } from '../src/llama/prepare/prepare-chat.ts';
 import { partsOfPrompt, type RenderedPrompt } from '../src/llama/request/prompt-parts.ts';
 import { ChatTemplate } from '../src/llama/templates/chat-template.ts';
 import { CORPUS, type CorpusTemplate } from './fixtures/template-corpus.ts';

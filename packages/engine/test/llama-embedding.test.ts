@@ -8,7 +8,8 @@ import { tinyBert } from '@cortex/testkit/gguf/tiny-bert';
 import { temporaryFolder } from '@cortex/testkit/temporary-folder';
 import fc from 'fast-check';
 
-import type { Engine, EngineLoadSpec } from '../src/engine.ts';
+import type { Engine } from '../src/engine/engine.ts';
+import type { EngineLoadSpec } from '../src/engine/load.ts';
 import { openLibrary } from '../src/llama/binding.ts';
 import { createLlamaEngine } from '../src/llama/llama-engine.ts';
 import { cosine, loadPooledModel, pooledModel, POOLED_SPEC } from './pooled-under-test.ts';

@@ -1,7 +1,8 @@
 /** Fields that clients of other servers send, with their meaning there. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 
-import type { Engine, EngineEvent } from '../src/engine.ts';
+import type { Engine } from '../src/engine/engine.ts';
+import type { EngineEvent } from '../src/engine/generate.ts';
 import { answer, loadTiny } from './llama-under-test.ts';
 
 const user = (content: string) => ({ role: 'user', content });

@@ -10,7 +10,8 @@ import { temporaryFolder } from '@cortex/testkit/temporary-folder';
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
 
-import type { Engine, EngineEvent } from '../src/engine.ts';
+import type { Engine } from '../src/engine/engine.ts';
+import type { EngineEvent } from '../src/engine/generate.ts';
 import type { Model } from '../src/llama/binding.ts';
 import { TextPieces } from '../src/llama/request/text-pieces.ts';
 import { Tokenizer } from '../src/llama/tokenizer.ts';

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 
-import type { Engine, EngineEvent } from '../src/engine.ts';
+import type { Engine } from '../src/engine/engine.ts';
+import type { EngineEvent } from '../src/engine/generate.ts';
 import { never } from './fixtures/requests.ts';
 import { loadTiny } from './llama-under-test.ts';
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 
-import type { Engine } from '../src/engine.ts';
+import type { Engine } from '../src/engine/engine.ts';
 import { answer, loadTiny } from './llama-under-test.ts';
 
 const PROMPT = 'The weather in Sofia is';

@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { type PreparedChat, prepareChat } from '../src/llama/request/prepare-chat.ts';
+import { type PreparedChat, prepareChat } from '../src/llama/prepare/prepare-chat.ts';
 import { ChatBody } from '../src/llama/request/chat-body.ts';
 import {
   chooseParser,

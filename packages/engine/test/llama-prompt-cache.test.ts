@@ -2,7 +2,8 @@ import { describe, expect, test } from 'bun:test';
 import { readdir, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import type { Engine, EngineLoadSpec } from '../src/engine.ts';
+import type { Engine } from '../src/engine/engine.ts';
+import type { EngineLoadSpec } from '../src/engine/load.ts';
 import { spawnEngine } from '../src/transport/spawn-engine.ts';
 import { writeTinyLlama } from './fixtures/tiny-llama.ts';
 import { answer, loadTiny, TINY_SPEC } from './llama-under-test.ts';

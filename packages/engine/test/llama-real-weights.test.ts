@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 
-import type { Engine } from '../src/engine.ts';
+import type { Engine } from '../src/engine/engine.ts';
 import { answer, loadTiny } from './llama-under-test.ts';
 
 const FILE = 'SmolLM2-135M-Instruct.Q4_1.gguf';

@@ -3,7 +3,8 @@ import { describe, expect, test } from 'bun:test';
 import { embeddingModel, writeModel } from '@cortex/testkit/gguf/pooled-models';
 import { temporaryFolder } from '@cortex/testkit/temporary-folder';
 
-import type { DraftSource, Engine } from '../src/engine.ts';
+import type { Engine } from '../src/engine/engine.ts';
+import type { DraftSource } from '../src/engine/load.ts';
 import { answerOf, ask, type Body, completionOf } from '../src/conformance/subject.ts';
 import { createLlamaEngine } from '../src/llama/llama-engine.ts';
 import { TINY_MODEL, TINY_SPEC } from './llama-under-test.ts';

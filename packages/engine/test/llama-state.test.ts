@@ -3,7 +3,8 @@ import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import type { CloseOptions, Engine, EngineLoadSpec } from '../src/engine.ts';
+import type { CloseOptions, Engine } from '../src/engine/engine.ts';
+import type { EngineLoadSpec } from '../src/engine/load.ts';
 import { writeTinyLlama } from './fixtures/tiny-llama.ts';
 import { answer, loadTiny } from './llama-under-test.ts';
 

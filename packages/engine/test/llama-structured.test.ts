@@ -3,7 +3,8 @@ import addFormats from 'ajv-formats';
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { z } from 'zod';
 
-import type { Engine, StepItem } from '../src/engine.ts';
+import type { Engine } from '../src/engine/engine.ts';
+import type { StepItem } from '../src/engine/generate.ts';
 import { answer, loadTiny } from './llama-under-test.ts';
 
 const ajv = new Ajv({ strict: false });

@@ -6,7 +6,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import type { Engine, StepItem } from '../src/engine.ts';
+import type { Engine } from '../src/engine/engine.ts';
+import type { StepItem } from '../src/engine/generate.ts';
 import { CORPUS } from './fixtures/template-corpus.ts';
 import { type Answered, answer, loadTiny, TINY_MODEL } from './llama-under-test.ts';
 

@@ -7,7 +7,7 @@ import { describe, expect, test } from 'bun:test';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import type { Engine } from '../src/engine.ts';
+import type { Engine } from '../src/engine/engine.ts';
 import { answer, loadTiny } from './llama-under-test.ts';
 
 const THOUGHTS = Array.from({ length: 40 }, (_, i) => ` thought${i}`);

@@ -1,6 +1,8 @@
 import { fileURLToPath } from 'node:url';
 
-import type { Engine, EngineEvent, EngineLoadSpec, StepItem } from '../src/engine.ts';
+import type { Engine } from '../src/engine/engine.ts';
+import type { EngineEvent, StepItem } from '../src/engine/generate.ts';
+import type { EngineLoadSpec } from '../src/engine/load.ts';
 import { type Model, openLibrary } from '../src/llama/binding.ts';
 import { createLlamaEngine } from '../src/llama/llama-engine.ts';
 

@@ -10,7 +10,8 @@ import {
 import { readGguf } from '@cortex/testkit/gguf/read-gguf';
 import { temporaryFolder } from '@cortex/testkit/temporary-folder';
 
-import type { Engine, EngineLoadSpec } from '../src/engine.ts';
+import type { Engine } from '../src/engine/engine.ts';
+import type { EngineLoadSpec } from '../src/engine/load.ts';
 import { createLlamaEngine } from '../src/llama/llama-engine.ts';
 import { TINY_MODEL, TINY_SPEC } from './llama-under-test.ts';
 

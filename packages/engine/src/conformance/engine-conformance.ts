@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, setDefaultTimeout } from 'bun:test';
 
-import type { Engine, EngineCapability, LoadedModel } from '../engine.ts';
+import type { Engine } from '../engine/engine.ts';
+import type { EngineCapability, LoadedModel } from '../engine/load.ts';
 import { cancelling } from './sections/cancelling.ts';
 import { CAPABILITY_SECTIONS, refusals } from './sections/capabilities.ts';
 import { closing } from './sections/closing.ts';

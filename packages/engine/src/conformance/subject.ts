@@ -1,15 +1,9 @@
 import { expect } from 'bun:test';
 
-import type {
-  Engine,
-  EngineCapability,
-  EngineEvent,
-  EngineLoadSpec,
-  EngineStats,
-  GenerateRoute,
-  LoadedModel,
-  StepItem,
-} from '../engine.ts';
+import type { Engine } from '../engine/engine.ts';
+import type { EngineEvent, GenerateRoute, StepItem } from '../engine/generate.ts';
+import type { EngineCapability, EngineLoadSpec, LoadedModel } from '../engine/load.ts';
+import type { EngineStats } from '../engine/stats.ts';
 
 /** What the suite must know about an implementation and its model. */
 export interface ConformanceOptions {

@@ -1,4 +1,4 @@
-import type { Engine } from '../engine.ts';
+import type { Engine } from '../engine/engine.ts';
 import { inProcessEngine } from '../transport/in-process-engine.ts';
 import { spawnEngine, type SpawnEngineOptions } from '../transport/spawn-engine.ts';
 import type { MakeEngine } from './subject.ts';

@@ -1,6 +1,6 @@
 /** Creates the jobs that answer a parsed request. */
-import type { EngineEvent } from '../engine.ts';
-import type { ReadPrompt, ReadRequest } from './request/request-reader.ts';
+import type { EngineEvent } from '../engine/generate.ts';
+import type { ReadPrompt, ReadRequest } from './prepare/request-reader.ts';
 import { TokenDecoder, type TokenTexts } from './request/token-text.ts';
 import { Answer } from './scheduler/answer.ts';
 import { Job } from './scheduler/job.ts';

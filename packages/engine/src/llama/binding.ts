@@ -16,7 +16,7 @@ import type {
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-import type { Backend, LoraAdapter } from '../engine.ts';
+import type { Backend, LoraAdapter } from '../engine/load.ts';
 import type {
   NativeBindings,
   NativeCheckpoint,

@@ -1,4 +1,5 @@
-import type { CloseOptions, EngineLoadSpec } from '../engine.ts';
+import type { CloseOptions } from '../engine/engine.ts';
+import type { EngineLoadSpec } from '../engine/load.ts';
 import type { Context, Model } from './binding.ts';
 import type { LlamaModel } from './load-model.ts';
 import { Sampler } from './sampler.ts';

@@ -2,24 +2,12 @@ import { cpus, totalmem } from 'node:os';
 
 import { CortexError, readShape, toCortexError } from '@cortex/protocol';
 
-import type {
-  Backend,
-  CloseOptions,
-  Embeddings,
-  EmbedRequest,
-  Engine,
-  EngineDevice,
-  EngineEvent,
-  EngineLoadSpec,
-  EngineStats,
-  GenerateRequest,
-  LoadedModel,
-  LoadProgress,
-  MemoryBudget,
-  MemoryEstimate,
-  RerankRequest,
-  RerankScores,
-} from '../engine.ts';
+import type { CloseOptions, Engine } from '../engine/engine.ts';
+import type { EngineEvent, GenerateRequest } from '../engine/generate.ts';
+import type { Backend, EngineLoadSpec, LoadedModel, LoadProgress } from '../engine/load.ts';
+import type { EngineDevice, MemoryBudget, MemoryEstimate } from '../engine/memory.ts';
+import type { EngineStats } from '../engine/stats.ts';
+import type { Embeddings, EmbedRequest, RerankRequest, RerankScores } from '../engine/vectors.ts';
 import { checkParams } from '../request-fields/check-fields.ts';
 import { type Library, LIBRARY_VERSION } from './binding.ts';
 import { createGeneration, type Generation } from './generation.ts';

@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 
 import { CortexError } from '@cortex/protocol';
 
-import type { Backend, EngineLoadSpec, LoadProgress } from '../engine.ts';
+import type { Backend, EngineLoadSpec, LoadProgress } from '../engine/load.ts';
 import { type GgufHeader, readGgufFile } from '../gguf/index.ts';
 import { type Context, kernelsPath, type Library, type Model, openLibrary } from './binding.ts';
 import { loadPooled } from './embedding/load-pooled.ts';

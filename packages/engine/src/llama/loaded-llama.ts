@@ -1,18 +1,10 @@
 import { CortexError, readShape } from '@cortex/protocol';
 
-import type {
-  Backend,
-  CloseOptions,
-  Embeddings,
-  EmbedRequest,
-  EngineCapability,
-  EngineLoadSpec,
-  EngineStats,
-  GenerateRequest,
-  LoadedModel,
-  RerankRequest,
-  RerankScores,
-} from '../engine.ts';
+import type { CloseOptions } from '../engine/engine.ts';
+import type { GenerateRequest } from '../engine/generate.ts';
+import type { Backend, EngineCapability, EngineLoadSpec, LoadedModel } from '../engine/load.ts';
+import type { EngineStats } from '../engine/stats.ts';
+import type { Embeddings, EmbedRequest, RerankRequest, RerankScores } from '../engine/vectors.ts';
 import { checkDepth } from '../protocol/index.ts';
 import { answer } from './answering.ts';
 import type { Generation } from './generation.ts';
@@ -22,9 +14,9 @@ import { type OutputFormat, readOutputFormat } from './parsers/choose-parser.ts'
 import { ArrivalOrder } from './request/arrival-order.ts';
 import { ChatBody } from './request/chat-body.ts';
 import { checkChatSize } from './request/chat-size.ts';
-import { type ChatModel, prepareChat } from './request/prepare-chat.ts';
+import { type ChatModel, prepareChat } from './prepare/prepare-chat.ts';
 import type { RenderedPrompt } from './request/prompt-parts.ts';
-import { RequestReader } from './request/request-reader.ts';
+import { RequestReader } from './prepare/request-reader.ts';
 import { withDefaults } from './request/sampling.ts';
 import { TokenTexts } from './request/token-text.ts';
 import type { EventBuffer } from './scheduler/event-buffer.ts';

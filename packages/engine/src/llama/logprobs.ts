@@ -1,4 +1,4 @@
-import type { TokenLogprob } from '../engine.ts';
+import type { TokenLogprob } from '../engine/generate.ts';
 import { tokenName } from '../token-name.ts';
 import type { Model } from './binding.ts';
 import type { NativeContext, NativeSampler, Token } from './native-types.ts';

@@ -1,17 +1,10 @@
 import { withoutUndefined } from '@cortex/protocol';
 import { z } from 'zod';
 
-import type {
-  Embeddings,
-  EmbedRequest,
-  Engine,
-  EngineDevice,
-  EngineLoadSpec,
-  MemoryBudget,
-  MemoryEstimate,
-  RerankRequest,
-  RerankScores,
-} from '../engine.ts';
+import type { Engine } from '../engine/engine.ts';
+import type { EngineLoadSpec } from '../engine/load.ts';
+import type { EngineDevice, MemoryBudget, MemoryEstimate } from '../engine/memory.ts';
+import type { Embeddings, EmbedRequest, RerankRequest, RerankScores } from '../engine/vectors.ts';
 import { formatLoadSpec, readLoadSpec } from './load-spec.ts';
 import { packVector, unpackVector } from './packed-vector.ts';
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
-import type { LoadProgress, StepItem } from '../engine.ts';
+import type { StepItem } from '../engine/generate.ts';
+import type { LoadProgress } from '../engine/load.ts';
 
 /** Any message: an object with a kind. */
 export interface Message {

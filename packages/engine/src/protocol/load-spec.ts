@@ -1,7 +1,7 @@
 import { ModelSettingsFields, withoutUndefined } from '@cortex/protocol';
 import { z } from 'zod';
 
-import type { EngineLoadSpec, LoadedModel } from '../engine.ts';
+import type { EngineLoadSpec, LoadedModel } from '../engine/load.ts';
 
 const Backend = z.enum(['cpu', 'cuda', 'vulkan', 'metal']);
 

@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test';
 
-import type { EngineLoadSpec, EngineStats, LoadedModel } from '../engine.ts';
+import type { EngineLoadSpec, LoadedModel } from '../engine/load.ts';
+import type { EngineStats } from '../engine/stats.ts';
 import { isStepItem } from './from-engine.ts';
 import { formatLoaded, formatLoadSpec, readLoaded, readLoadSpec } from './load-spec.ts';
 import { readStep } from './read-step.ts';

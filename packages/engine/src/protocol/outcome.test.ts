@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test';
 import { CortexError } from '@cortex/protocol';
 
-import type { EngineEvent } from '../engine.ts';
+import type { EngineEvent } from '../engine/generate.ts';
 import { formatDone, formatFailure, readDone, readFailure } from './outcome.ts';
 
 type Done = Extract<EngineEvent, { type: 'done' }>;

@@ -1,7 +1,7 @@
 import { CortexError, isErrorCode, toCortexError, withoutUndefined } from '@cortex/protocol';
 import { z } from 'zod';
 
-import type { EngineEvent, FinishReason } from '../engine.ts';
+import type { EngineEvent, FinishReason } from '../engine/generate.ts';
 
 type DoneEvent = Extract<EngineEvent, { type: 'done' }>;
 type ErrorEvent = Extract<EngineEvent, { type: 'error' }>;

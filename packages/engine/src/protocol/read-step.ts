@@ -1,4 +1,4 @@
-import type { StepItem } from '../engine.ts';
+import type { StepItem } from '../engine/generate.ts';
 import { isStepItem, type Message, readStepItem } from './from-engine.ts';
 
 /** The output of one `step` for one request. */

@@ -1,7 +1,7 @@
 import { withoutUndefined } from '@cortex/protocol';
 import { z } from 'zod';
 
-import type { EngineStats } from '../engine.ts';
+import type { EngineStats } from '../engine/stats.ts';
 
 /** `stats`: the state of the engine, sent every second and on request. */
 export const WireStats = z.looseObject({

@@ -1,7 +1,8 @@
 import { withoutUndefined } from '@cortex/protocol';
 import { z } from 'zod';
 
-import type { CloseOptions, GenerateRequest } from '../engine.ts';
+import type { CloseOptions } from '../engine/engine.ts';
+import type { GenerateRequest } from '../engine/generate.ts';
 import { INITIAL_CREDIT } from './version.ts';
 
 /** `generate`: one request to answer as a stream. */

@@ -1,18 +1,12 @@
 import { CortexError } from '@cortex/protocol';
 
-import type {
-  CloseOptions,
-  EmbedRequest,
-  EngineConnection,
-  EngineEvent,
-  EngineLoadSpec,
-  EngineStats,
-  GenerateRequest,
-  LoadedModel,
-  LoadProgress,
-  RerankRequest,
-  MemoryBudget,
-} from '../engine.ts';
+import type { EngineConnection } from '../engine/connection.ts';
+import type { CloseOptions } from '../engine/engine.ts';
+import type { EngineEvent, GenerateRequest } from '../engine/generate.ts';
+import type { EngineLoadSpec, LoadedModel, LoadProgress } from '../engine/load.ts';
+import type { MemoryBudget } from '../engine/memory.ts';
+import type { EngineStats } from '../engine/stats.ts';
+import type { EmbedRequest, RerankRequest } from '../engine/vectors.ts';
 import {
   type CallCodec,
   checkDepth,

@@ -1,4 +1,5 @@
-import type { Engine, EngineConnection } from '../engine.ts';
+import type { EngineConnection } from '../engine/connection.ts';
+import type { Engine } from '../engine/engine.ts';
 import { formatHello, readHello } from '../protocol/index.ts';
 import { createChannelPair } from './channel-pair.ts';
 import { EngineClient } from './engine-client.ts';

@@ -1,4 +1,4 @@
-import type { EngineLoadSpec, LoadedModel, LoadProgress } from '../engine.ts';
+import type { EngineLoadSpec, LoadedModel, LoadProgress } from '../engine/load.ts';
 import {
   formatLoadSpec,
   type Message,

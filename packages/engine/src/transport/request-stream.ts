@@ -1,4 +1,4 @@
-import type { EngineEvent, EngineUsage } from '../engine.ts';
+import type { EngineEvent, EngineUsage } from '../engine/generate.ts';
 import { CREDIT_OVERDRAFT, INITIAL_CREDIT } from '../protocol/index.ts';
 
 /** What a stream needs of its connection. */

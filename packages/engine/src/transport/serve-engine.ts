@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import type { Engine } from '../engine.ts';
+import type { Engine } from '../engine/engine.ts';
 import {
   CALL_RUNNERS,
   EXIT_CODES,

@@ -1,4 +1,5 @@
-import type { Engine, EngineEvent, GenerateRequest } from '../engine.ts';
+import type { Engine } from '../engine/engine.ts';
+import type { EngineEvent, GenerateRequest } from '../engine/generate.ts';
 import { formatDone, formatFailure, toErrorEvent } from '../protocol/index.ts';
 import type { StepBatch } from './step-batch.ts';
 

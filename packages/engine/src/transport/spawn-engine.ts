@@ -2,7 +2,8 @@ import { fileURLToPath } from 'node:url';
 
 import { CortexError } from '@cortex/protocol';
 
-import type { CloseOptions, EngineProcess } from '../engine.ts';
+import type { EngineProcess } from '../engine/connection.ts';
+import type { CloseOptions } from '../engine/engine.ts';
 import { ENGINE_PROTOCOL, formatHello, type Hello, readHello } from '../protocol/index.ts';
 import { EngineChild } from './engine-child.ts';
 import { EngineClient } from './engine-client.ts';

@@ -1,4 +1,4 @@
-import type { StepItem } from '../engine.ts';
+import type { StepItem } from '../engine/generate.ts';
 
 /**
  * Collects the output of one turn of the event loop, for all requests, into one `step` message.

@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test';
 
 import { CortexError } from '@cortex/protocol';
 
-import type { EngineCapability } from '../../engine.ts';
+import type { EngineCapability } from '../../engine/load.ts';
 import {
   answerOf,
   ask,

@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test';
 
-import type { Embeddings, EmbedRequest, Engine } from '../../engine.ts';
+import type { Engine } from '../../engine/engine.ts';
+import type { Embeddings, EmbedRequest } from '../../engine/vectors.ts';
 import { CONTEXT_TOKENS, idle, loadFresh, type Section, statsWhere, thrownBy } from '../subject.ts';
 
 const TEXTS = ['a lighthouse near the sea', 'the fox', 'red', 'is the old ship under the rain?'];

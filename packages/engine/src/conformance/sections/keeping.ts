@@ -3,7 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import type { Engine, EngineLoadSpec } from '../../engine.ts';
+import type { Engine } from '../../engine/engine.ts';
+import type { EngineLoadSpec } from '../../engine/load.ts';
 import { answerOf, ask, type Body, completionOf, type Section, suiteSpec } from '../subject.ts';
 
 const CONTEXT_TOKENS = 2048;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 
-import type { EngineCapability } from '../../engine.ts';
+import type { EngineCapability } from '../../engine/load.ts';
 import { answerOf, ask, type Body, chat, chatOf, refusalOf, type Section } from '../subject.ts';
 
 const WRONG: readonly (readonly [Body, string])[] = [

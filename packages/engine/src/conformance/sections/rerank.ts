@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test';
 
-import type { Engine, RerankRequest, RerankScores } from '../../engine.ts';
+import type { Engine } from '../../engine/engine.ts';
+import type { RerankRequest, RerankScores } from '../../engine/vectors.ts';
 import { CONTEXT_TOKENS, idle, type Section, statsWhere, thrownBy } from '../subject.ts';
 
 const QUERY = 'light near the sea';

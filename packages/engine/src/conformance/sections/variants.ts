@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test';
 
-import type { EngineLoadSpec } from '../../engine.ts';
+import type { EngineLoadSpec } from '../../engine/load.ts';
 import {
   answerOf,
   ask,

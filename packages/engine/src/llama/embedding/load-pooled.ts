@@ -1,6 +1,6 @@
 import { CortexError } from '@cortex/protocol';
 
-import type { EngineLoadSpec } from '../../engine.ts';
+import type { EngineLoadSpec } from '../../engine/load.ts';
 import type { Model } from '../binding.ts';
 import type { Tokenizer } from '../tokenizer.ts';
 import { purposeOf } from './model-purpose.ts';

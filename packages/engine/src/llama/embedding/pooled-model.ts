@@ -2,13 +2,13 @@ import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promi
 
 import { CortexError } from '@cortex/protocol';
 
+import type { EngineStats } from '../../engine/stats.ts';
 import type {
   Embeddings,
   EmbedRequest,
-  EngineStats,
   RerankRequest,
   RerankScores,
-} from '../../engine.ts';
+} from '../../engine/vectors.ts';
 import type { Context, Memory, Model } from '../binding.ts';
 import type { Token } from '../native-types.ts';
 import type { Tokenizer } from '../tokenizer.ts';

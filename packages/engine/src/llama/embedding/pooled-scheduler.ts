@@ -1,6 +1,6 @@
 import { CortexError } from '@cortex/protocol';
 
-import type { EngineStats } from '../../engine.ts';
+import type { EngineStats } from '../../engine/stats.ts';
 import type { NativeContext } from '../native-types.ts';
 import { StepStats } from '../scheduler/step-stats.ts';
 import { unloading } from '../unloading.ts';

@@ -2,7 +2,8 @@ import { stat } from 'node:fs/promises';
 
 import { CortexError } from '@cortex/protocol';
 
-import type { EngineLoadSpec, MemoryBudget, MemoryEstimate } from '../../engine.ts';
+import type { EngineLoadSpec } from '../../engine/load.ts';
+import type { MemoryBudget, MemoryEstimate } from '../../engine/memory.ts';
 import type { FileUse, Library, Memory, ModelHeader } from '../binding.ts';
 import { type ModelPurpose, purposeOf } from '../embedding/model-purpose.ts';
 import { pooledSize } from '../embedding/pooled-size.ts';

@@ -1,4 +1,5 @@
-import type { EngineLoadSpec, MemoryBudget } from '../../engine.ts';
+import type { EngineLoadSpec } from '../../engine/load.ts';
+import type { MemoryBudget } from '../../engine/memory.ts';
 
 /** MiB. */
 export interface MemoryNeed {

@@ -1,4 +1,4 @@
-import type { EngineLoadSpec } from '../../engine.ts';
+import type { EngineLoadSpec } from '../../engine/load.ts';
 
 /** Maximum number of sequences in a context of llama.cpp. */
 const MAX_SLOTS = 256;

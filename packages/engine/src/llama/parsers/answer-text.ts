@@ -1,4 +1,4 @@
-import type { ToolCallDelta } from '../../engine.ts';
+import type { ToolCallDelta } from '../../engine/generate.ts';
 import type { AnswerEnd, OutputDelta, OutputParser } from './output-parser.ts';
 import type { StrayMarkers } from './stray-markers.ts';
 

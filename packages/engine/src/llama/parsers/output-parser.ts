@@ -1,4 +1,4 @@
-import type { ToolCallDelta } from '../../engine.ts';
+import type { ToolCallDelta } from '../../engine/generate.ts';
 
 /** A piece of an answer, with its kind. */
 export type OutputDelta = ContentDelta | { readonly reasoning: string } | ToolDelta;

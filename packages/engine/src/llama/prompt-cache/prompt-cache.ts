@@ -1,7 +1,7 @@
 import { copyFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import type { PromptCacheStats } from '../../engine.ts';
+import type { PromptCacheStats } from '../../engine/stats.ts';
 import type { NativeContext } from '../native-types.ts';
 import type { Checkpoint } from '../cells/checkpoints.ts';
 import type { SlotCells } from '../cells/slot-cells.ts';

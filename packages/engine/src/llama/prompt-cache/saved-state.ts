@@ -1,6 +1,6 @@
 import { mkdir, stat } from 'node:fs/promises';
 
-import type { EngineLoadSpec } from '../../engine.ts';
+import type { EngineLoadSpec } from '../../engine/load.ts';
 import { LIBRARY_VERSION } from '../binding.ts';
 import type { Slot } from '../cells/slots.ts';
 import { isSuperseded } from './cache-plan.ts';

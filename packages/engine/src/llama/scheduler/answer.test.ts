@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 
-import type { StepItem } from '../../engine.ts';
+import type { StepItem } from '../../engine/generate.ts';
 import { chooseParser } from '../parsers/choose-parser.ts';
 import { HERMES } from '../parsers/families/hermes.ts';
 import { PlainParser } from '../parsers/output-parser.ts';

@@ -1,4 +1,4 @@
-import type { FinishReason, StepItem, TokenLogprob } from '../../engine.ts';
+import type { FinishReason, StepItem, TokenLogprob } from '../../engine/generate.ts';
 import type { Token } from '../native-types.ts';
 import type { ContentDelta, OutputDelta, OutputParser } from '../parsers/output-parser.ts';
 import { StopStrings } from '../request/stop-strings.ts';

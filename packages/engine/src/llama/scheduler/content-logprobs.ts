@@ -1,4 +1,4 @@
-import type { TokenLogprob } from '../../engine.ts';
+import type { TokenLogprob } from '../../engine/generate.ts';
 
 interface Noted {
   readonly logprob: TokenLogprob;

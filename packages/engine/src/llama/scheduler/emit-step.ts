@@ -1,4 +1,4 @@
-import type { TokenLogprob } from '../../engine.ts';
+import type { TokenLogprob } from '../../engine/generate.ts';
 import type { Token } from '../native-types.ts';
 import type { Job } from './job.ts';
 import type { Run } from './run.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test';
 
-import type { EngineEvent } from '../../engine.ts';
+import type { EngineEvent } from '../../engine/generate.ts';
 import { EventBuffer } from './event-buffer.ts';
 
 const items = (count: number): EngineEvent => ({

@@ -1,4 +1,4 @@
-import type { EngineEvent } from '../../engine.ts';
+import type { EngineEvent } from '../../engine/generate.ts';
 
 /**
  * Items that a request may be ahead of its consumer before its slots pause. The limit of the engine protocol is 64,

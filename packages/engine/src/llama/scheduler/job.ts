@@ -1,4 +1,4 @@
-import type { EngineEvent, EngineTimings, StepItem } from '../../engine.ts';
+import type { EngineEvent, EngineTimings, StepItem } from '../../engine/generate.ts';
 import type { NativeGrammarState, SamplerConfig } from '../native-types.ts';
 import type { Sampling } from '../request/sampling.ts';
 import type { Answer } from './answer.ts';

@@ -1,4 +1,4 @@
-import type { EngineEvent, StepItem } from '../../engine.ts';
+import type { EngineEvent, StepItem } from '../../engine/generate.ts';
 
 /** Receiver of the events of a job. */
 export interface JobEvents {

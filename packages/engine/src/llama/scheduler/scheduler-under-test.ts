@@ -5,7 +5,7 @@ import { join } from 'node:path';
 
 import { readShape } from '@cortex/protocol';
 
-import type { EngineEvent } from '../../engine.ts';
+import type { EngineEvent } from '../../engine/generate.ts';
 import { PlainParser } from '../parsers/output-parser.ts';
 import { PromptCache } from '../prompt-cache/prompt-cache.ts';
 import { SamplingBody } from '../request/chat-body.ts';

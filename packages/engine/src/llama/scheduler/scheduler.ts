@@ -1,6 +1,6 @@
 import type { CortexError } from '@cortex/protocol';
 
-import type { EngineStats } from '../../engine.ts';
+import type { EngineStats } from '../../engine/stats.ts';
 import type { NativeSampler, SamplerConfig } from '../native-types.ts';
 import type { PromptCache } from '../prompt-cache/prompt-cache.ts';
 import type { Drafter } from '../speculation/drafter.ts';

@@ -1,6 +1,6 @@
 import { CortexError } from '@cortex/protocol';
 
-import type { EngineEvent } from '../../engine.ts';
+import type { EngineEvent } from '../../engine/generate.ts';
 import type { Token } from '../native-types.ts';
 import type { Sampling } from '../request/sampling.ts';
 

@@ -1,4 +1,4 @@
-import type { EngineLoadSpec } from '../../engine.ts';
+import type { EngineLoadSpec } from '../../engine/load.ts';
 import type { Context, Library, Model } from '../binding.ts';
 import type { Drafter } from './drafter.ts';
 import { LookupDrafter } from './lookup-drafter.ts';

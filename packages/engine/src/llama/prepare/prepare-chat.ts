@@ -12,9 +12,9 @@ import type { GrammarRules } from '../../grammar/grammar-rules.ts';
 import { type OutputFormat, reasoningState } from '../parsers/choose-parser.ts';
 import type { ReasoningState, ToolFamily } from '../parsers/families/tool-family.ts';
 import { type ChatTemplate, toTemplateInput } from '../templates/chat-template.ts';
-import type { ChatBody, Tool } from './chat-body.ts';
-import type { RenderedPrompt } from './prompt-parts.ts';
-import { readThinking, type ThinkingRequest } from './thinking-fields.ts';
+import type { ChatBody, Tool } from '../request/chat-body.ts';
+import type { RenderedPrompt } from '../request/prompt-parts.ts';
+import { readThinking, type ThinkingRequest } from '../request/thinking-fields.ts';
 
 export interface PreparedChat {
   readonly prompt: RenderedPrompt;

@@ -1,6 +1,6 @@
 import { CortexError, readShape } from '@cortex/protocol';
 
-import type { GenerateRequest } from '../../engine.ts';
+import type { GenerateRequest } from '../../engine/generate.ts';
 import { checkDepth } from '../../protocol/index.ts';
 import { checkFields, checkParams } from '../../request-fields/check-fields.ts';
 import type { Model } from '../binding.ts';
@@ -8,10 +8,16 @@ import type { NativeGrammarState, Token } from '../native-types.ts';
 import { chooseParser } from '../parsers/choose-parser.ts';
 import { type OutputParser, PlainParser } from '../parsers/output-parser.ts';
 import type { CompletionPrompt, OnSlice, Tokenizer } from '../tokenizer.ts';
-import { ChatBody, type ChatMessage, CompletionsBody, type SamplingBody } from './chat-body.ts';
-import { checkChatSize } from './chat-size.ts';
+import { ChatBody, CompletionsBody, type SamplingBody } from '../request/chat-body.ts';
+import { checkChatSize } from '../request/chat-size.ts';
+import { ContextLimit } from './context-limit.ts';
 import { type ChatModel, prepareChat, type ReasoningLimit } from './prepare-chat.ts';
-import { readSampling, recommendedParams, type Sampling, withDefaults } from './sampling.ts';
+import {
+  readSampling,
+  recommendedParams,
+  type Sampling,
+  withDefaults,
+} from '../request/sampling.ts';
 
 /** A prepared request of any route, for the scheduler. */
 export interface ReadRequest {
@@ -74,18 +80,17 @@ interface Prepared {
   readonly startsText: boolean;
 }
 
-/** Rendering this much text takes about 5 ms. */
-const LONG_CHARS = 256 * 1024;
-
 /** OpenAI's default for completions. */
 const DEFAULT_COMPLETION_TOKENS = 16;
 
 /** Prepares requests for one loaded model: validates, renders, tokenizes, and refuses what can never be answered. */
 export class RequestReader {
   readonly #options: RequestReaderOptions;
+  readonly #limit: ContextLimit;
 
   constructor(options: RequestReaderOptions) {
     this.#options = options;
+    this.#limit = new ContextLimit(options.tokenizer, options.limits.contextTokens);
   }
 
   /** @throws CortexError naming the field that is invalid, not supported, or too long; whatever `onSlice` throws. */
@@ -115,7 +120,7 @@ export class RequestReader {
         ...prompt,
         maxTokens: Math.min(
           sampling.maxTokens ?? Infinity,
-          this.#roomBehind(prompt.tokens.length, request.route),
+          this.#limit.roomBehind(prompt.tokens.length, request.route),
         ),
       })),
       sampling,
@@ -125,18 +130,18 @@ export class RequestReader {
 
   async #prepareChat(raw: Readonly<Record<string, unknown>>, onSlice: OnSlice): Promise<Prepared> {
     const { chat, tokenizer } = this.#options;
-    this.#checkCount(raw['messages']);
+    this.#limit.checkCount(raw['messages']);
     checkChatSize(raw);
     const body = readShape(ChatBody, raw);
-    await this.#checkTexts(body, onSlice);
+    await this.#limit.checkTexts(body, onSlice);
     const prepared = prepareChat(body, chat);
-    this.#checkLength(prepared.prompt.text, 'chat');
+    this.#limit.checkLength(prepared.prompt.text, 'chat');
     return {
       ...prepared,
       body,
       prompts: [
         {
-          tokens: await tokenizer.rendered(prepared.prompt, this.#withinContext(onSlice, 'chat')),
+          tokens: await tokenizer.rendered(prepared.prompt, this.#limit.within(onSlice, 'chat')),
           echo: '',
         },
       ],
@@ -179,88 +184,23 @@ export class RequestReader {
   }
 
   #completionPrompt(prompt: CompletionPrompt, onSlice: OnSlice): Promise<Uint32Array> {
-    if (typeof prompt === 'string') this.#checkLength(prompt, 'completions');
-    return this.#options.tokenizer.completion(prompt, this.#withinContext(onSlice, 'completions'));
+    if (typeof prompt === 'string') this.#limit.checkLength(prompt, 'completions');
+    return this.#options.tokenizer.completion(prompt, this.#limit.within(onSlice, 'completions'));
   }
 
   #textOf(prompt: CompletionPrompt): string {
     return typeof prompt === 'string' ? prompt : this.#options.tokenizer.detokenize(prompt);
   }
 
+  /** @throws CortexError `context_length_exceeded` if the texts alone are too long, judged by their bytes. */
+  checkFits(body: ChatBody): void {
+    this.#limit.checkFits(body);
+  }
+
   #readThoughtLimit(limit: ReasoningLimit | undefined): ReadReasoningLimit | undefined {
     if (limit === undefined) return undefined;
     const { tokenizer } = this.#options;
     return { tokens: limit.tokens, close: tokenizer.markerTokens(limit.close) };
-  }
-
-  /** @throws CortexError `context_length_exceeded` if the texts alone are too long, judged by their bytes. */
-  checkFits({ messages }: ChatBody): void {
-    const { tokenizer, limits } = this.#options;
-    const least = messages
-      .flatMap(textsOf)
-      .reduce((sum, text) => sum + tokenizer.leastTokens(text), 0);
-    if (least > limits.contextTokens) throw this.#tooLong(`at least ${least} tokens`, 'chat');
-  }
-
-  /**
-   * Refuses a chat that is too long before its template is rendered, because rendering is not interruptible. Assistant
-   * messages are not counted, because templates drop earlier reasoning.
-   */
-  async #checkTexts(body: ChatBody, onSlice: OnSlice): Promise<void> {
-    this.checkFits(body);
-    const texts = body.messages.flatMap(textsOf);
-    if (texts.reduce((sum, { length }) => sum + length, 0) < LONG_CHARS) return;
-    const within = this.#withinContext(onSlice, 'chat');
-    let count = 0;
-    for (const text of texts) {
-      if (!this.#options.tokenizer.isSliced(text)) continue;
-      const before = count;
-      const options = { addSpecial: false, parseSpecial: false };
-      const tokens = await this.#options.tokenizer.tokenize(text, options, (more) =>
-        within(before + more),
-      );
-      count += tokens.length;
-      within(count);
-    }
-  }
-
-  /** Every message costs tokens. */
-  #checkCount(messages: unknown): void {
-    if (!Array.isArray(messages) || messages.length <= this.#options.limits.contextTokens) return;
-    throw this.#tooLong(`at least ${messages.length} tokens`, 'chat');
-  }
-
-  /**
-   * Returns `prompt`, or refuses it if its length shows that it cannot fit: tokenizing megabytes delays all requests.
-   */
-  #checkLength(prompt: string, route: GenerateRequest['route']): string {
-    const least = this.#options.tokenizer.leastTokens(prompt);
-    if (least <= this.#options.limits.contextTokens) return prompt;
-    throw this.#tooLong(`at least ${least} tokens`, route);
-  }
-
-  /** Stops tokenizing a prompt as soon as it exceeds the context. */
-  #withinContext(onSlice: OnSlice, route: GenerateRequest['route']): OnSlice {
-    return (tokens) => {
-      onSlice(tokens);
-      if (tokens > this.#options.limits.contextTokens)
-        throw this.#tooLong(`at least ${tokens} tokens`, route);
-    };
-  }
-
-  /** @throws CortexError `context_length_exceeded` if not even one token of an answer fits. */
-  #roomBehind(promptTokens: number, route: GenerateRequest['route']): number {
-    const { contextTokens } = this.#options.limits;
-    if (promptTokens < contextTokens) return contextTokens - promptTokens;
-    throw this.#tooLong(`${promptTokens} tokens`, route);
-  }
-
-  #tooLong(length: string, route: GenerateRequest['route']): CortexError {
-    return new CortexError(
-      'context_length_exceeded',
-      `This model's maximum context length is ${this.#options.limits.contextTokens} tokens. However, your prompt has ${length}. Please shorten it.`,
-      { param: route === 'chat' ? 'messages' : 'prompt' },
-    );
   }
 
   #checkBias({ bias }: Sampling): void {
@@ -298,13 +238,6 @@ export class RequestReader {
       });
     }
   }
-}
-
-/** Texts of a message that every template prints completely. */
-function textsOf({ role, content }: ChatMessage): readonly string[] {
-  if (role === 'assistant' || content === null) return [];
-  if (typeof content === 'string') return [content];
-  return content.flatMap(({ text }) => (typeof text === 'string' ? [text] : []));
 }
 
 /** The prompts of a completion, one by one. */
