@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { readGgufFile } from '@cortex/engine/gguf';
+import { readGgufFileInThread } from '@cortex/engine/gguf';
 import { CortexError } from '@cortex/protocol';
 import { z } from 'zod';
 
@@ -76,7 +76,7 @@ async function readStart(path: string): Promise<Uint8Array> {
 
 /** The pooling type of a file (`llama_pooling_type`). The engine reports unreadable files. */
 async function readPooling(path: string): Promise<unknown> {
-  const reading = await readGgufFile(path);
+  const reading = await readGgufFileInThread(path);
   if (reading.kind === 'broken') return NO_POOLING;
   const { architecture, metadata } = reading.header;
   return metadata.get(`${architecture}.pooling_type`)?.value ?? NO_POOLING;
