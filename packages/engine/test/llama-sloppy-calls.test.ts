@@ -3,61 +3,15 @@ import { describe, expect, test } from 'bun:test';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import {
-  chooseParser,
-  readOutputFormat,
-  reasoningState,
-} from '../src/llama/parsers/choose-parser.ts';
+import { chooseParser, readOutputFormat } from '../src/llama/parsers/choose-parser.ts';
 import {
   type FamilyCalls,
   JSON_FAMILIES,
   LITERAL_FAMILIES,
   TAGGED_FAMILIES,
 } from '@cortex/testkit/family-calls';
+import { one, readBoth, readCall, SEARCH } from './family-reader.ts';
 import { readAll } from './parsed-answer.ts';
-
-const SEARCH = {
-  name: 'search',
-  parameters: {
-    type: 'object',
-    properties: {
-      query: { type: 'string' },
-      limit: { type: 'integer' },
-      places: { type: 'array', items: { type: 'string' } },
-      filter: { type: 'object' },
-      ratio: { type: 'number' },
-    },
-  },
-};
-
-/** Parses an answer that the model ended itself, in one piece and character by character. */
-function readBoth(family: FamilyCalls, answer: string) {
-  const path = join(llamaSources(), 'models/templates', `${family.template}.jinja`);
-  const format = readOutputFormat(family.source ?? readFileSync(path, 'utf8'));
-  const [whole, split] = [[answer], Array.from(answer)].map((pieces) => {
-    const prompt = family.think === '' || answer.startsWith('</') ? (family.prompt ?? '') : '';
-    const parser = chooseParser(format, {
-      reasoning: reasoningState(format, { prompt, begun: undefined }),
-      tools: [SEARCH],
-      isContinued: false,
-      newCallId: () => 'id',
-    });
-    const { text, reasoning, calls } = readAll(parser, pieces, 'finished');
-    const args = calls.map((call) => JSON.parse(call.arguments));
-    const names = calls.map((call) => call.name);
-    return { text, reasoning, names, args, isCallCut: parser.isCallCut };
-  });
-  expect(split).toEqual(whole);
-  if (whole === undefined) throw new Error('nothing was read');
-  return whole;
-}
-
-const read = (family: FamilyCalls, args: string, close = family.close) => {
-  const answered = readBoth({ ...family, prompt: '' }, family.open + args + close);
-  return { text: answered.text, args: answered.args };
-};
-
-const one = (args: object) => ({ text: '', args: [args] });
 
 /** The markers at the end of a call. */
 const markersOf = ({ open, close }: FamilyCalls): string =>
@@ -65,7 +19,7 @@ const markersOf = ({ open, close }: FamilyCalls): string =>
 
 describe.each(Object.entries(JSON_FAMILIES))('a malformed call of %s', (_, family) => {
   test('with raw line breaks and tabs in a string keeps them in its arguments', () => {
-    expect(read(family, '{"query": "a\n\tb\r\n", "limit": 5}')).toEqual(
+    expect(readCall(family, '{"query": "a\n\tb\r\n", "limit": 5}')).toEqual(
       one({ query: 'a\n\tb\r\n', limit: 5 }),
     );
   });
@@ -73,17 +27,17 @@ describe.each(Object.entries(JSON_FAMILIES))('a malformed call of %s', (_, famil
   test('with markers of its family in a string keeps them in the string', () => {
     const query = `x ${markersOf(family)} y`;
 
-    expect(read(family, JSON.stringify({ query, limit: 5 }))).toEqual(one({ query, limit: 5 }));
+    expect(readCall(family, JSON.stringify({ query, limit: 5 }))).toEqual(one({ query, limit: 5 }));
   });
 
   test('with unescaped quotes in a string keeps them in the string', () => {
-    expect(read(family, '{"query": "say "hi" to "all"", "limit": 5}')).toEqual(
+    expect(readCall(family, '{"query": "say "hi" to "all"", "limit": 5}')).toEqual(
       one({ query: 'say "hi" to "all"', limit: 5 }),
     );
   });
 
   test('without its closing marker is complete', () => {
-    expect(read(family, '{"query": "a"}', '')).toEqual(one({ query: 'a' }));
+    expect(readCall(family, '{"query": "a"}', '')).toEqual(one({ query: 'a' }));
   });
 
   test('without the last brace of its arguments is complete', () => {
@@ -101,11 +55,11 @@ describe.each(Object.entries(JSON_FAMILIES))('a malformed call of %s', (_, famil
   test('with its arguments in a JSON string has the object as arguments', () => {
     const args = JSON.stringify({ query: 'say "hi"', limit: 5 });
 
-    expect(read(family, JSON.stringify(args))).toEqual(one({ query: 'say "hi"', limit: 5 }));
+    expect(readCall(family, JSON.stringify(args))).toEqual(one({ query: 'say "hi"', limit: 5 }));
   });
 
   test('with a string that contains no object as arguments is content', () => {
-    const { text, args } = read(family, '"cats"');
+    const { text, args } = readCall(family, '"cats"');
 
     expect(`${text}${JSON.stringify(args)}`).toContain('cats');
   });
@@ -116,7 +70,7 @@ const unfenced = Object.entries(JSON_FAMILIES).filter(([name]) => name !== 'deep
 
 describe.each(unfenced)('a malformed call of %s', (_, family) => {
   test('with null as arguments has empty arguments', () => {
-    expect(read(family, 'null')).toEqual(one({}));
+    expect(readCall(family, 'null')).toEqual(one({}));
   });
 });
 
@@ -126,16 +80,16 @@ const bare = Object.entries(JSON_FAMILIES).filter(([name]) => BARE.includes(name
 
 describe.each(bare)('a malformed call of %s', (_, family) => {
   test('with an extra bracket leaves no bracket and no marker in the content', () => {
-    expect(read(family, '{"query": "a"}}')).toEqual(one({ query: 'a' }));
-    expect(read(family, '{"query": "a"}]} ')).toEqual(one({ query: 'a' }));
-    expect(read(family, '{"query": "a"}', '} Done.')).toEqual({
+    expect(readCall(family, '{"query": "a"}}')).toEqual(one({ query: 'a' }));
+    expect(readCall(family, '{"query": "a"}]} ')).toEqual(one({ query: 'a' }));
+    expect(readCall(family, '{"query": "a"}', '} Done.')).toEqual({
       text: '} Done.',
       args: [{ query: 'a' }],
     });
   });
 
   test('without arguments has empty arguments', () => {
-    expect(read(family, '')).toEqual(one({}));
+    expect(readCall(family, '')).toEqual(one({}));
   });
 
   test('that is cut off before its arguments is not a complete call', () => {
@@ -161,32 +115,32 @@ describe.each(tagged)('a malformed call of %s', (_, family) => {
   test('with line breaks, quotes and tags of its family in a value keeps them in the value', () => {
     const query = `a\n\t"b" ${endValue.trim()} c ${close.trim()} ${key('other').trim()} d`;
 
-    expect(read(family, key('query') + query + endValue)).toEqual(one({ query }));
+    expect(readCall(family, key('query') + query + endValue)).toEqual(one({ query }));
   });
 
   test('with a list or an object in Python syntax has JSON as arguments', () => {
     const places = `${key('places')}['Sofia', "Ruse's"]${endValue}`;
     const filter = `${key('filter')}{'open': True, 'by': None, 'x': [1,]}${endValue}`;
 
-    expect(read(family, places + gap + filter)).toEqual(
+    expect(readCall(family, places + gap + filter)).toEqual(
       one({ places: ['Sofia', "Ruse's"], filter: { open: true, by: null, x: [1] } }),
     );
   });
 
   test('with a list that other text follows has all of it as a string', () => {
-    expect(read(family, `${key('places')}['Sofia'] or so${endValue}`)).toEqual(
+    expect(readCall(family, `${key('places')}['Sofia'] or so${endValue}`)).toEqual(
       one({ places: "['Sofia'] or so" }),
     );
   });
 
   test('without the closing tag of its last parameter ends that parameter at the end of the call', () => {
-    expect(read(family, `${key('query')}abc`, `\n${close.trimStart()}`)).toEqual(
+    expect(readCall(family, `${key('query')}abc`, `\n${close.trimStart()}`)).toEqual(
       one({ query: 'abc' }),
     );
   });
 
   test('without the closing tag of a parameter ends that parameter at the start of the next one', () => {
-    expect(read(family, `${key('query')}abc\n${key('limit')}5${endValue}`)).toEqual(
+    expect(readCall(family, `${key('query')}abc\n${key('limit')}5${endValue}`)).toEqual(
       one({ query: 'abc', limit: 5 }),
     );
   });
@@ -195,14 +149,16 @@ describe.each(tagged)('a malformed call of %s', (_, family) => {
     const { open } = family;
     const second = open + key('query') + 'b' + endValue + close;
 
-    expect(read(family, `${key('query')}a`, `\n${close.trimStart()}\n${second}`)).toEqual({
+    expect(readCall(family, `${key('query')}a`, `\n${close.trimStart()}\n${second}`)).toEqual({
       text: '',
       args: [{ query: 'a' }, { query: 'b' }],
     });
   });
 
   test('without its last closing tag is complete', () => {
-    expect(read(family, `${key('query')}abc${endValue}${gap}`, '')).toEqual(one({ query: 'abc' }));
+    expect(readCall(family, `${key('query')}abc${endValue}${gap}`, '')).toEqual(
+      one({ query: 'abc' }),
+    );
   });
 });
 
@@ -220,18 +176,18 @@ describe.each(Object.entries(OUTER))('a malformed call of %s', (name, [open = ''
   test('in JSON between the tags of the family is a call', () => {
     if (family === undefined) throw new Error(`no family ${name}`);
 
-    expect(read({ ...family, open }, `${json}${close} Done.`, '')).toEqual({
+    expect(readCall({ ...family, open }, `${json}${close} Done.`, '')).toEqual({
       text: ' Done.',
       args: [{ query: 'a', limit: 5 }],
     });
-    expect(read({ ...family, open }, json, '')).toEqual(one({ query: 'a', limit: 5 }));
+    expect(readCall({ ...family, open }, json, '')).toEqual(one({ query: 'a', limit: 5 }));
   });
 
   test('in other JSON between the tags of the family is content', () => {
     if (family === undefined) throw new Error(`no family ${name}`);
     const other = `{"query": "a"}${close}`;
 
-    expect(read({ ...family, open }, other, '')).toEqual({ text: open + other, args: [] });
+    expect(readCall({ ...family, open }, other, '')).toEqual({ text: open + other, args: [] });
   });
 });
 
@@ -254,18 +210,18 @@ describe.each(Object.entries(LITERAL_FAMILIES))('a malformed call of %s', (_, fa
 
     const members = `${member('query', text(query))},${member('limit', '5')}`;
 
-    expect(read(family, members)).toEqual(one({ query, limit: 5 }));
+    expect(readCall(family, members)).toEqual(one({ query, limit: 5 }));
   });
 
   test('with values without keys assigns them to parameters by position', () => {
-    expect(read(family, `${text('a, b')}, 5`)).toEqual(one({ query: 'a, b', limit: 5 }));
-    expect(read(family, `${text('a')}, ${member('limit', '5')}`)).toEqual(
+    expect(readCall(family, `${text('a, b')}, 5`)).toEqual(one({ query: 'a, b', limit: 5 }));
+    expect(readCall(family, `${text('a')}, ${member('limit', '5')}`)).toEqual(
       one({ query: 'a', limit: 5 }),
     );
   });
 
   test('without its closing marker is complete', () => {
-    expect(read(family, member('query', text('a')), '')).toEqual(one({ query: 'a' }));
+    expect(readCall(family, member('query', text('a')), '')).toEqual(one({ query: 'a' }));
   });
 });
 
@@ -333,12 +289,16 @@ test.each(tagged)(
   'a call of %s with numbers in another notation has them as numbers',
   (_, family) => {
     for (const [written, limit] of Object.entries(NUMBERS)) {
-      expect(read(family, family.key('limit') + written + family.endValue)).toEqual(one({ limit }));
+      expect(readCall(family, family.key('limit') + written + family.endValue)).toEqual(
+        one({ limit }),
+      );
       const query = family.key('query') + written + family.endValue;
-      expect(read(family, query)).toEqual(one({ query: written }));
+      expect(readCall(family, query)).toEqual(one({ query: written }));
     }
     for (const [written, ratio] of Object.entries(FRACTIONS)) {
-      expect(read(family, family.key('ratio') + written + family.endValue)).toEqual(one({ ratio }));
+      expect(readCall(family, family.key('ratio') + written + family.endValue)).toEqual(
+        one({ ratio }),
+      );
     }
   },
 );
@@ -347,10 +307,10 @@ test.each(Object.entries(LITERAL_FAMILIES))(
   'a call of %s with numbers in another notation has them as numbers',
   (_, family) => {
     for (const [written, limit] of Object.entries(NUMBERS)) {
-      expect(read(family, family.member('limit', written))).toEqual(one({ limit }));
+      expect(readCall(family, family.member('limit', written))).toEqual(one({ limit }));
     }
     for (const [written, ratio] of Object.entries(FRACTIONS)) {
-      expect(read(family, family.member('ratio', written))).toEqual(one({ ratio }));
+      expect(readCall(family, family.member('ratio', written))).toEqual(one({ ratio }));
     }
   },
 );
@@ -363,12 +323,12 @@ test.each(['deepseek-dsml', 'deepseek-v4'])(
     const as = (key: string, isText: boolean, value: string) =>
       `${family.key(key).replace(/string="\w+"/, `string="${isText}"`)}${value}${family.endValue}`;
 
-    expect(read(family, as('query', false, '5'))).toEqual(one({ query: '5' }));
-    expect(read(family, as('query', false, '"a"'))).toEqual(one({ query: 'a' }));
-    expect(read(family, as('query', false, '{"a": 1}'))).toEqual(one({ query: '{"a": 1}' }));
-    expect(read(family, as('limit', true, '5'))).toEqual(one({ limit: 5 }));
-    expect(read(family, as('other', false, '5'))).toEqual(one({ other: 5 }));
-    expect(read(family, as('other', true, '5'))).toEqual(one({ other: '5' }));
+    expect(readCall(family, as('query', false, '5'))).toEqual(one({ query: '5' }));
+    expect(readCall(family, as('query', false, '"a"'))).toEqual(one({ query: 'a' }));
+    expect(readCall(family, as('query', false, '{"a": 1}'))).toEqual(one({ query: '{"a": 1}' }));
+    expect(readCall(family, as('limit', true, '5'))).toEqual(one({ limit: 5 }));
+    expect(readCall(family, as('other', false, '5'))).toEqual(one({ other: 5 }));
+    expect(readCall(family, as('other', true, '5'))).toEqual(one({ other: '5' }));
   },
 );
 
@@ -380,7 +340,7 @@ test.each(Object.entries(LITERAL_FAMILIES))(
       family.member('places', "['x', 'y, z']"),
     ];
 
-    expect(read(family, members.join(', '))).toEqual(
+    expect(readCall(family, members.join(', '))).toEqual(
       one({ query: 'it\'s a "b"', places: ['x', 'y, z'] }),
     );
   },
@@ -392,7 +352,7 @@ test.each(['null', ''])(
     const family = JSON_FAMILIES['deepseek-r1'];
     if (family === undefined) throw new Error('no family deepseek-r1');
 
-    expect(read(family, args)).toEqual(one({}));
+    expect(readCall(family, args)).toEqual(one({}));
   },
 );
 
@@ -435,6 +395,9 @@ test('a call of gemma with an extra brace leaves no brace and no marker in the c
   const { gemma } = LITERAL_FAMILIES;
   if (gemma === undefined) throw new Error('no family gemma');
 
-  expect(read(gemma, 'limit:5}')).toEqual(one({ limit: 5 }));
-  expect(read(gemma, 'limit:5', '} } Done.')).toEqual({ text: ' } Done.', args: [{ limit: 5 }] });
+  expect(readCall(gemma, 'limit:5}')).toEqual(one({ limit: 5 }));
+  expect(readCall(gemma, 'limit:5', '} } Done.')).toEqual({
+    text: ' } Done.',
+    args: [{ limit: 5 }],
+  });
 });

@@ -1,6 +1,7 @@
 import type { ToolCallDelta } from '../../engine/generate.ts';
+import type { CallableTool } from '../../grammar/answer-grammar.ts';
 import type { AnswerEnd, OutputDelta, OutputParser } from './output-parser.ts';
-import type { StrayMarkers } from './stray-markers.ts';
+import type { LaterMarkers } from './later-markers.ts';
 
 /**
  * How a family parses an answer, as a generator that can wait for more text.
@@ -10,22 +11,30 @@ import type { StrayMarkers } from './stray-markers.ts';
 export type AnswerScript = (text: AnswerText) => Script<void>;
 export type Script<T> = Generator<void, T, void>;
 
+/** What a script knows about the calls of an answer. */
+export interface AnswerSyntax {
+  readonly newCallId: () => string;
+  /** Texts that the family writes around and within calls. A marker after a quote shows that the quote ends its string. */
+  readonly markers?: readonly string[];
+  /** Texts that the family writes at the end of calls. Further ones right after a call are dropped. */
+  readonly closers?: readonly string[];
+  /** The offered tools. */
+  readonly tools?: readonly CallableTool[];
+}
+
+export interface LaterReasoning {
+  readonly markers: LaterMarkers;
+  /** Reads reasoning whose opening marker is held. */
+  readonly read: AnswerScript;
+}
+
 /** A parser that runs `script`. */
 export class ScriptedParser implements OutputParser {
   readonly #text: AnswerText;
   readonly #run: Script<void>;
 
-  /**
-   * @param markers - Texts that the family writes around and within calls.
-   * @param closers - Texts that the family writes at the end of calls.
-   */
-  constructor(
-    script: AnswerScript,
-    newCallId: () => string,
-    markers: readonly string[],
-    closers: readonly string[] = [],
-  ) {
-    this.#text = new AnswerText(newCallId, markers, closers);
+  constructor(script: AnswerScript, syntax: AnswerSyntax) {
+    this.#text = new AnswerText(syntax);
     this.#run = script(this.#text);
     // Runs until it needs text, because the parser must know before the first token whether the answer starts in
     // reasoning.
@@ -59,7 +68,7 @@ export class ScriptedParser implements OutputParser {
 
 /** The state of an answer during parsing: text that is held until its meaning is known, and the deltas of the rest. */
 export class AnswerText {
-  readonly #newCallId: () => string;
+  readonly syntax: Required<AnswerSyntax>;
   /** Text that arrived and is not taken: held before `#at`, unread after it. */
   #text = '';
   #at = 0;
@@ -70,25 +79,18 @@ export class AnswerText {
   #deltas: OutputDelta[] = [];
   #toolCalls = 0;
   #isCallCut = false;
+  #calledTool: CallableTool | undefined;
+  /** Arguments that are held until text before them is known, the innermost last. */
+  readonly #heldArguments: string[] = [];
   /** Whether the text being read is reasoning. */
   isReasoning = false;
-  /** Markers of the family. A marker after a quote shows that the quote ends its string. */
-  readonly markers: readonly string[];
-  /** Texts at the end of calls. Further ones right after a call are dropped. */
-  readonly closers: readonly string[];
   /** Whether the last delta belongs to a call. */
   isAfterCall = false;
-  /** Set after the end of the reasoning. */
-  stray: StrayMarkers | undefined;
+  /** The reasoning that may follow after the start of an answer; set after the start. */
+  later: LaterReasoning | undefined;
 
-  constructor(
-    newCallId: () => string,
-    markers: readonly string[] = [],
-    closers: readonly string[] = [],
-  ) {
-    this.#newCallId = newCallId;
-    this.markers = markers;
-    this.closers = closers;
+  constructor({ newCallId, markers = [], closers = [], tools = [] }: AnswerSyntax) {
+    this.syntax = { newCallId, markers, closers, tools };
   }
 
   /** Text that is read and not taken. */
@@ -164,7 +166,9 @@ export class AnswerText {
 
   /** Emits `text`, the end of the text taken last, as content. */
   content(text: string): void {
-    if (text !== '') this.#add({ text, at: Math.max(0, this.#taken - text.length) });
+    if (text === '') return;
+    this.later?.markers.addContent(text);
+    this.#add({ text, at: Math.max(0, this.#taken - text.length) });
   }
 
   reasoning(text: string): void {
@@ -173,14 +177,38 @@ export class AnswerText {
 
   beginCall(name: string, whole = ''): void {
     const index = this.#toolCalls++;
-    const call = { index, id: this.#newCallId(), name };
+    const call = { index, id: this.syntax.newCallId(), name };
+    this.#calledTool = this.toolNamed(name);
     this.isAfterCall = true;
     this.#deltas.push({ tool: whole === '' ? call : { ...call, arguments: whole } });
   }
 
+  /** The offered tool with this name. */
+  toolNamed(name: string): CallableTool | undefined {
+    return this.syntax.tools.find((tool) => tool.name === name);
+  }
+
+  /** The tool of the last call; undefined if it was not offered. */
+  get calledTool(): CallableTool | undefined {
+    return this.#calledTool;
+  }
+
   /** Emits the next piece of the arguments of the last call. */
   callArguments(text: string): void {
-    if (text !== '') this.#add({ tool: { index: this.#toolCalls - 1, arguments: text } });
+    const held = this.#heldArguments.pop();
+    if (held !== undefined) this.#heldArguments.push(held + text);
+    else if (text !== '') this.#add({ tool: { index: this.#toolCalls - 1, arguments: text } });
+  }
+
+  /** Holds the arguments emitted from now on until `releaseArguments`. Calls may be nested. */
+  holdArguments(): void {
+    this.#heldArguments.push('');
+  }
+
+  /** Emits the arguments held since the last `holdArguments`, after `before`. */
+  releaseArguments(before: string): void {
+    const held = this.#heldArguments.pop() ?? '';
+    this.callArguments(before + held);
   }
 
   /**

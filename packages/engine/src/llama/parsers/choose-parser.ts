@@ -57,7 +57,12 @@ export function chooseParser(format: OutputFormat, request: ParserRequest): Outp
       ? answer
       : (text) => readReasoned(text, { markers, startsInside, answer, hasTools });
   return new NoArguments(
-    new ScriptedParser(script, request.newCallId, family?.markers ?? [], family?.closers),
+    new ScriptedParser(script, {
+      newCallId: request.newCallId,
+      markers: family?.markers ?? [],
+      closers: family?.closers ?? [],
+      tools: request.tools,
+    }),
     request.tools,
   );
 }

@@ -14,8 +14,7 @@ function read(pieces: readonly string[], how: 'finished' | 'cut' = 'finished') {
       yield* streamObject(text);
       while (yield* text.more()) text.content(text.take());
     },
-    () => 'id',
-    ['</tool_call>', '<|call|>'],
+    { newCallId: () => 'id', markers: ['</tool_call>', '<|call|>'] },
   );
   const deltas: OutputDelta[] = pieces.flatMap((piece) => [...parser.push(piece)]);
   deltas.push(...parser.end(how));

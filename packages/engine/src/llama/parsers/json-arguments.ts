@@ -1,6 +1,8 @@
 /** Streams JSON arguments, and repairs invalid JSON. */
 import { AnswerText, type Script } from './answer-text.ts';
 import { readJsonString } from './json-string.ts';
+import { MemberTypes } from './member-types.ts';
+import { parseJson } from './script-steps.ts';
 
 /** What is expected next. */
 type Place =
@@ -26,10 +28,22 @@ const CONSTANTS: Readonly<Record<string, string>> = {
  * Emits the JSON object whose first brace is held, as arguments. False: the answer ends within the object.
  *
  * Valid JSON passes through unchanged. Raw line breaks and quotes within strings are escaped, bare words become
- * strings, and open brackets are closed where other text starts.
+ * strings, or numbers where the schema of the called tool allows no string, and open brackets are closed where other text
+ * starts.
  */
 export function* streamObject(text: AnswerText): Script<boolean> {
-  const object = new ObjectReader(text);
+  const types = new MemberTypes(text.calledTool?.parameters);
+  return yield* readObject(text, { types, depth: 1 });
+}
+
+/** The types of the members of objects at a depth; those of the outermost object have depth 1. */
+interface TypesAt {
+  readonly types: MemberTypes;
+  readonly depth: number;
+}
+
+function* readObject(text: AnswerText, typesAt: TypesAt | undefined): Script<boolean> {
+  const object = new ObjectReader(text, typesAt);
   do {
     const outcome = yield* object.step();
     if (outcome !== 'open') return outcome === 'whole';
@@ -40,14 +54,18 @@ export function* streamObject(text: AnswerText): Script<boolean> {
 
 class ObjectReader {
   readonly #text: AnswerText;
+  readonly #typesAt: TypesAt | undefined;
   /** Open brackets. */
   readonly #closers: string[] = [];
   #place: Place = 'value';
   /** A comma and the white space after it, held until an element follows. */
   #gap = '';
+  /** The last key, in JSON, without its quotes. */
+  #key = '';
 
-  constructor(text: AnswerText) {
+  constructor(text: AnswerText, typesAt: TypesAt | undefined) {
     this.#text = text;
+    this.#typesAt = typesAt;
   }
 
   /** Reads the token that starts with the held character. */
@@ -128,7 +146,12 @@ class ObjectReader {
     this.#gap = '';
     if (char === '"' || char === "'") {
       this.#place = isKey ? 'colon' : 'behind';
-      if (yield* readJsonString(this.#text, { isKey, closers: this.#closers })) return true;
+      if (isKey) this.#key = '';
+      const settle = (piece: string): void => {
+        if (isKey) this.#key += piece;
+        this.#text.callArguments(piece);
+      };
+      if (yield* readJsonString(this.#text, { isKey, closers: this.#closers, settle })) return true;
       this.#text.endCall(`"${this.#missing()}${this.#rest()}`, 'in a value');
       return false;
     }
@@ -150,7 +173,8 @@ class ObjectReader {
     const length = isEnded ? this.#text.held.length - 1 : this.#text.held.length;
     const word = this.#text.take(length);
     const value = word.trim();
-    const json = isKey ? JSON.stringify(value) : jsonOf(value);
+    const json = isKey ? JSON.stringify(value) : this.#jsonOf(value);
+    if (isKey) this.#key = json.slice(1, -1);
     this.#place = isKey ? 'colon' : 'behind';
     if (!isEnded) {
       this.#text.callArguments(this.#text.isCutOff ? word : json);
@@ -160,6 +184,20 @@ class ObjectReader {
     this.#text.callArguments(json + word.slice(word.trimEnd().length));
     this.#text.reread();
     return true;
+  }
+
+  #jsonOf(value: string): string {
+    const json = CONSTANTS[value] ?? value;
+    if (parseJson(json) !== undefined) return json;
+    return this.#numberOf(value) ?? JSON.stringify(value);
+  }
+
+  /** The value of a typed member as a number, if it is one in another notation. */
+  #numberOf(value: string): string | undefined {
+    if (this.#typesAt?.depth !== this.#closers.length || this.#closers.at(-1) !== '}')
+      return undefined;
+    const key = parseJson(`"${this.#key}"`);
+    return typeof key === 'string' ? this.#typesAt.types.number(key, value) : undefined;
   }
 
   /** JSON for a missing value. */
@@ -173,18 +211,13 @@ class ObjectReader {
   }
 }
 
-function jsonOf(value: string): string {
-  const json = CONSTANTS[value] ?? value;
-  try {
-    JSON.parse(json);
-    return json;
-  } catch {
-    return JSON.stringify(value);
-  }
-}
-
-/** Repairs the JSON object at the start of `json`, which starts with a brace. */
-export const repairedObject = (json: string): string => repair(json).repaired;
+/**
+ * Repairs the JSON object at the start of `json`, which starts with a brace.
+ *
+ * @param typesAt - The types of the arguments in it; absent: unknown.
+ */
+export const repairedObject = (json: string, typesAt?: TypesAt): string =>
+  repair(json, typesAt).repaired;
 
 /** Repairs a JSON object or list. Undefined: `json` does not end, or other text follows. */
 export function repairedValue(json: string): string | undefined {
@@ -192,15 +225,18 @@ export function repairedValue(json: string): string | undefined {
   return isWhole ? repaired : undefined;
 }
 
-function repair(json: string): { readonly repaired: string; readonly isWhole: boolean } {
-  const text = new AnswerText(() => '');
+function repair(
+  json: string,
+  typesAt?: TypesAt,
+): { readonly repaired: string; readonly isWhole: boolean } {
+  const text = new AnswerText({ newCallId: () => '' });
   text.beginCall('');
   text.feed(json);
   text.end('finished');
   let isWhole = false;
   const run = (function* (): Script<void> {
     yield* text.more();
-    isWhole = (yield* streamObject(text)) && !(yield* text.more());
+    isWhole = (yield* readObject(text, typesAt)) && !(yield* text.more());
   })();
   run.next();
   const pieces = text.takeDeltas().map((delta) => ('tool' in delta ? delta.tool.arguments : ''));

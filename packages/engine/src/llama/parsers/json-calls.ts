@@ -1,9 +1,11 @@
 /** Calls as JSON objects. */
 import { isJsonObject } from '@cortex/protocol';
+import type { CallableTool } from '../../grammar/answer-grammar.ts';
 import type { AnswerText, Script } from './answer-text.ts';
 import { type CallHead, readCallHead } from './call-head.ts';
 import { JsonObjectScanner } from './json-object-scanner.ts';
 import { repairedObject, streamObject } from './json-arguments.ts';
+import { MemberTypes } from './member-types.ts';
 import { objectInText } from './named-arguments.ts';
 import { MAX_HEAD_CHARS, parseJson } from './script-steps.ts';
 
@@ -43,7 +45,7 @@ function* readObject(text: AnswerText, { isCallable, readHead }: CallObject): Sc
       return true;
     }
     if (scanner.isDone) {
-      const call = readCall(json);
+      const call = readCall(json, (called) => text.toolNamed(called));
       if (call === undefined || !isCallable(call.name)) return false;
       text.beginCall(call.name, call.arguments);
       text.take();
@@ -72,30 +74,46 @@ function* skipRest(text: AnswerText): Script<void> {
 const NAMES = ['name', 'tool', 'tool_name', 'function'];
 const ARGUMENTS = ['arguments', 'parameters', 'args'];
 
+interface WholeCall {
+  readonly name: string;
+  readonly arguments: string;
+}
+
+type ToolNamed = (name: string) => CallableTool | undefined;
+
 /**
  * A complete call: `{"name": …, "arguments": {…}}`, members in any order and under the other names that models use. The
  * member `function` may contain the call.
  */
-function readCall(json: string): { readonly name: string; readonly arguments: string } | undefined {
+function readCall(json: string, toolNamed: ToolNamed): WholeCall | undefined {
   const call = parseJson(json);
-  if (call === undefined && json !== repairedObject(json)) return readCall(repairedObject(json));
+  if (call === undefined) return readBroken(json, toolNamed);
   if (!isJsonObject(call)) return undefined;
   const name = call[NAMES.find((member) => member in call) ?? 'name'];
   if (isJsonObject(name) && name === call['function'])
-    return readCall(memberText(json, 'function'));
+    return readCall(memberText(json, 'function'), toolNamed);
   if (typeof name !== 'string' || name === '') return undefined;
   const member = ARGUMENTS.find((one) => one in call) ?? 'arguments';
   const given = call[member];
-  if (typeof given === 'string') return { name, arguments: textAsJson(given) };
+  if (typeof given === 'string') return { name, arguments: textAsJson(given, toolNamed(name)) };
   if (given === undefined || given === null) return { name, arguments: '{}' };
   if (typeof given !== 'object' || Array.isArray(given)) return undefined;
   return { name, arguments: memberText(json, member) };
 }
 
+/** A call in invalid JSON. The types of its arguments are known only when its name is. */
+function readBroken(json: string, toolNamed: ToolNamed): WholeCall | undefined {
+  const repaired = repairedObject(json);
+  const call = repaired === json ? undefined : readCall(repaired, toolNamed);
+  if (call === undefined) return undefined;
+  const types = new MemberTypes(toolNamed(call.name)?.parameters);
+  return readCall(repairedObject(json, { types, depth: 2 }), toolNamed);
+}
+
 /** Arguments that the model wrote as a string: the JSON in the string, otherwise the string. */
-function textAsJson(given: string): string {
+function textAsJson(given: string, tool: CallableTool | undefined): string {
   if (parseJson(given) !== undefined) return given;
-  return objectInText(given) ?? JSON.stringify(given);
+  return objectInText(given, tool) ?? JSON.stringify(given);
 }
 
 /** The unchanged text of an object member in `json`, so that digits beyond a double are kept. */

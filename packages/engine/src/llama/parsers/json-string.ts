@@ -6,6 +6,8 @@ interface JsonString {
   readonly isKey: boolean;
   /** Open brackets, the innermost last. */
   readonly closers: readonly string[];
+  /** Gets the JSON text between the quotes, in pieces. */
+  readonly settle: (piece: string) => void;
 }
 
 const ESCAPES: Readonly<Record<string, string>> = {
@@ -17,10 +19,11 @@ const ESCAPES: Readonly<Record<string, string>> = {
 };
 
 /**
- * Emits the string whose first quote is held. False: the answer ends within the string, and no closing quote was
- * emitted.
+ * Emits the string whose first quote is held, its quotes included. False: the answer ends within the string, and no
+ * closing quote was emitted.
  */
 export function* readJsonString(text: AnswerText, string: JsonString): Script<boolean> {
+  const { settle } = string;
   const quote = text.take();
   text.callArguments('"');
   while (yield* text.more()) {
@@ -28,10 +31,13 @@ export function* readJsonString(text: AnswerText, string: JsonString): Script<bo
     if (char === quote) {
       const isEnd = yield* endsString(text, string);
       text.reread(1);
-      text.callArguments(isEnd ? '"' : asText(quote));
-      if (isEnd) return true;
-    } else if (char === '\\') yield* readEscape(text);
-    else text.callArguments(asText(text.take()));
+      if (isEnd) {
+        text.callArguments('"');
+        return true;
+      }
+      settle(asText(quote));
+    } else if (char === '\\') yield* readEscape(text, settle);
+    else settle(asText(text.take()));
   }
   return false;
 }
@@ -47,19 +53,19 @@ function asText(char: string): string {
  * Reads an escape whose backslash is held. An escape that JSON does not have becomes an escaped backslash and its
  * character.
  */
-function* readEscape(text: AnswerText): Script<void> {
+function* readEscape(text: AnswerText, settle: JsonString['settle']): Script<void> {
   if (!(yield* text.more())) {
-    if (text.isCutOff) text.callArguments(text.take());
+    if (text.isCutOff) settle(text.take());
     text.take();
     return;
   }
   const kind = text.held.slice(1);
-  if (kind === "'") text.callArguments(text.take().slice(1));
-  else if ('"\\/bfnrt'.includes(kind)) text.callArguments(text.take());
+  if (kind === "'") settle(text.take().slice(1));
+  else if ('"\\/bfnrt'.includes(kind)) settle(text.take());
   else if (kind !== 'u' || !(yield* isCode(text))) {
     text.reread(1);
-    text.callArguments(String.raw`\\`);
-  } else text.callArguments(text.take());
+    settle(String.raw`\\`);
+  } else settle(text.take());
 }
 
 /** Whether four hexadecimal digits follow; they are then held. An escape that is cut off counts as complete. */
@@ -74,7 +80,7 @@ function* isCode(text: AnswerText): Script<boolean> {
 /** Whether the held quote ends the string, judged by the text after it. That text stays held. */
 function* endsString(text: AnswerText, string: JsonString): Script<boolean> {
   while ((yield* text.more()) && !isTooLong(text)) {
-    const isEnd = mayFollow(text.held.slice(1), string, text.markers);
+    const isEnd = mayFollow(text.held.slice(1), string, text.syntax.markers);
     if (isEnd !== undefined) return isEnd;
   }
   return !isTooLong(text);

@@ -1,5 +1,7 @@
+import type { CallableTool } from '../../grammar/answer-grammar.ts';
 import type { AnswerText, Script } from './answer-text.ts';
 import { repairedObject, streamObject } from './json-arguments.ts';
+import { MemberTypes } from './member-types.ts';
 import { MAX_HEAD_CHARS, parseJson } from './script-steps.ts';
 
 /** Where the arguments of a call start, after its name. */
@@ -57,7 +59,7 @@ function* readText(text: AnswerText, name: string): Script<'whole' | 'none'> {
   while (yield* text.more()) {
     const char = text.heldFrom(text.held.length - 1);
     if (char === '"' && !isEscaped) {
-      const json = objectInText(parseJson(text.heldFrom(start)));
+      const json = objectInText(parseJson(text.heldFrom(start)), text.toolNamed(name));
       if (json === undefined) return 'none';
       text.beginCall(name, json);
       text.take();
@@ -68,8 +70,9 @@ function* readText(text: AnswerText, name: string): Script<'whole' | 'none'> {
   return 'none';
 }
 
-/** The JSON object in a string; undefined if there is none. */
-export function objectInText(value: unknown): string | undefined {
+/** The JSON object in a string, as arguments of `tool` (undefined: not offered); undefined if there is none. */
+export function objectInText(value: unknown, tool: CallableTool | undefined): string | undefined {
   if (typeof value !== 'string' || !value.trimStart().startsWith('{')) return undefined;
-  return parseJson(value) === undefined ? repairedObject(value.trimStart()) : value;
+  if (parseJson(value) !== undefined) return value;
+  return repairedObject(value.trimStart(), { types: new MemberTypes(tool?.parameters), depth: 1 });
 }

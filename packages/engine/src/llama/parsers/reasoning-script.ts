@@ -2,7 +2,7 @@ import { type AnswerScript, AnswerText, type Script } from './answer-text.ts';
 import { lengthBeforeSpace, MAX_SPACE_CHARS, partialMarker } from './output-parser.ts';
 import type { ReasoningMarkers } from './reasoning-markers.ts';
 import { readOneOf } from './script-steps.ts';
-import { StrayMarkers } from './stray-markers.ts';
+import { LaterMarkers } from './later-markers.ts';
 
 export interface ReasonedAnswer {
   readonly markers: ReasoningMarkers;
@@ -14,7 +14,8 @@ export interface ReasonedAnswer {
 }
 
 /**
- * Separates `<think>…</think>` at the start of an answer; `answer` parses the rest.
+ * Separates `<think>…</think>` at the start of an answer; `answer` parses the rest. Later reasoning is read by
+ * `contentUntil`.
  *
  * The line breaks that models put around the markers belong to the markers.
  */
@@ -26,7 +27,10 @@ export function* readReasoned(
   const calls = hasTools ? answer : undefined;
   if (start === markers.open) yield* readReasoning(text, { close: markers.close, calls });
   if (start === markers.close) yield* skipClosing(text, markers.close);
-  text.stray = new StrayMarkers(markers);
+  text.later = {
+    markers: new LaterMarkers(markers),
+    read: (later) => readReasoning(later, { close: markers.close, calls }),
+  };
   yield* answer(text);
 }
 
@@ -118,8 +122,8 @@ class CallWatch {
   settled = 0;
   hasCall = false;
 
-  constructor(answer: AnswerScript, { markers, closers }: AnswerText) {
-    this.#text = new AnswerText(() => '', markers, closers);
+  constructor(answer: AnswerScript, { syntax }: AnswerText) {
+    this.#text = new AnswerText({ ...syntax, newCallId: () => '' });
     this.#run = answer(this.#text);
   }
 

@@ -1,5 +1,6 @@
 /** Steps that several families share. */
-import type { AnswerText, Script } from './answer-text.ts';
+import type { AnswerText, LaterReasoning, Script } from './answer-text.ts';
+import type { LaterMarker, LaterMarkers } from './later-markers.ts';
 import { partialMarker, lengthBeforeSpace } from './output-parser.ts';
 
 /** The longest head of a call: names have at most 64 characters. */
@@ -23,8 +24,8 @@ export function* contentUntil(
   markers: readonly string[],
 ): Script<FoundMarker | undefined> {
   if (text.isAfterCall) yield* skipClosers(text);
-  const stray = text.stray?.markers ?? [];
-  const all = [...markers, ...stray];
+  const { later } = text;
+  const all = [...markers, ...(later?.markers.all ?? [])];
   for (;;) {
     const marker = all.find((one) => text.held.endsWith(one));
     if (marker !== undefined && markers.includes(marker)) {
@@ -34,13 +35,7 @@ export function* contentUntil(
       text.take();
       return { marker, space: before.slice(settled.length) };
     }
-    if (marker !== undefined) {
-      const before = text.held.slice(0, -marker.length);
-      text.content(text.take(before.trimEnd().length));
-      const isStray = yield* isStrayMarker(text, marker, before.at(-1) ?? text.charBefore);
-      const taken = text.take();
-      if (!isStray) text.content(taken);
-    }
+    if (marker !== undefined && later !== undefined) yield* readLater(text, marker, later);
     const partial = Math.max(0, ...all.map((one) => partialMarker(text.held, one)));
     const settled = text.held.slice(0, text.held.length - partial);
     // White space may belong to a call that follows.
@@ -55,7 +50,7 @@ export function* contentUntil(
 
 /** Takes further closing markers right after a call, which some models write twice. */
 function* skipClosers(text: AnswerText): Script<void> {
-  const { closers } = text;
+  const { closers } = text.syntax;
   while ((yield* readOneOf(text, closers)) !== undefined) text.take();
   const rest = text.held.trimStart();
   const isCutShort = rest !== '' && closers.some((closer) => closer.startsWith(rest));
@@ -63,18 +58,46 @@ function* skipClosers(text: AnswerText): Script<void> {
   else text.reread();
 }
 
+/** Takes the reasoning marker at the end of the held text, and the reasoning that it starts, if any. */
+function* readLater(
+  text: AnswerText,
+  marker: string,
+  { markers, read }: LaterReasoning,
+): Script<void> {
+  const before = text.held.slice(0, -marker.length);
+  const settled = before.trimEnd().length;
+  text.content(text.take(settled));
+  const found: LaterMarker = {
+    marker,
+    charBefore: before.at(-1) ?? text.charBefore,
+    space: before.slice(settled),
+    isAfterCall: text.isAfterCall,
+  };
+  if (markers.startsReasoning(found)) {
+    const space = text.take(found.space.length);
+    if (!found.isAfterCall) text.content(space);
+    yield* read(text);
+    return;
+  }
+  const isStray = yield* isStrayMarker(text, markers, found);
+  const taken = text.take();
+  if (!isStray) text.content(taken);
+}
+
 /** Whether the held reasoning marker is not content. Of an empty pair of markers, both are held then. */
-function* isStrayMarker(text: AnswerText, marker: string, charBefore: string): Script<boolean> {
-  const { stray } = text;
-  if (stray === undefined) return false;
-  if (stray.isStray(marker, charBefore)) return true;
-  const [open, close = ''] = stray.markers;
-  if (marker !== open || stray.isQuoted(charBefore)) return false;
+function* isStrayMarker(
+  text: AnswerText,
+  markers: LaterMarkers,
+  found: LaterMarker,
+): Script<boolean> {
+  if (markers.isStray(found)) return true;
+  const [open, close = ''] = markers.all;
+  if (found.marker !== open || markers.isText(found)) return false;
   const start = text.held.length;
   while (yield* text.more()) {
     const behind = text.held.slice(start).trimStart();
     if (behind === close) {
-      stray.isStray(close, '');
+      markers.addEmptyPair();
       return true;
     }
     if (!close.startsWith(behind) || text.held.length > start + MAX_HEAD_CHARS) break;

@@ -114,7 +114,20 @@ function* readCall(text: AnswerText): Script<'whole' | 'cut' | 'none'> {
       return yield* readArguments(text, { name, at: text.held.length - 1, ends: [...ENDS, '```'] });
     if (isTooLong(text) || !FENCED_START.test(behind)) return 'none';
   }
-  return 'none';
+  const name = nameBeforeEnd(text, { label, behind: text.held.slice(start) });
+  if (name === undefined) return 'none';
+  return yield* readArguments(text, { name, at: text.held.length, ends: [] });
+}
+
+/** The name in a call of which the answer ends before the arguments; undefined if it is not certain. */
+function nameBeforeEnd(
+  text: AnswerText,
+  { label, behind }: { readonly label: string; readonly behind: string },
+): string | undefined {
+  const [head = '', inside = ''] = /^\s*([\w./:-]*)/.exec(behind) ?? [];
+  if (inside === '') return label === '' || label === 'function' ? undefined : label;
+  const isWhole = behind.length > head.length;
+  return isWhole || (!text.isCutOff && text.toolNamed(inside) !== undefined) ? inside : undefined;
 }
 
 function* skipOne(text: AnswerText, markers: readonly string[]): Script<void> {

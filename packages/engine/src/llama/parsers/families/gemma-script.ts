@@ -1,4 +1,3 @@
-import type { CallableTool } from '../../../grammar/answer-grammar.ts';
 import type { AnswerText, Script } from '../answer-text.ts';
 import { callsAfter, isTooLong, readOneOf, skipBrackets } from '../script-steps.ts';
 import { type Notation, streamMembers } from './literal-script.ts';
@@ -22,17 +21,16 @@ const NOTATION: Notation = {
 };
 
 /** Calls as `<|tool_call>call:name{key:<|"|>text<|"|>,other:1}<tool_call|>`. A call starts at its brace. */
-export const readGemma = (text: AnswerText, tools: readonly CallableTool[]): Script<void> =>
-  callsAfter(text, [OPEN], () => readCall(text, tools));
+export const readGemma = (text: AnswerText): Script<void> =>
+  callsAfter(text, [OPEN], () => readCall(text));
 
 /** False: it is not a call, and the text read is held. */
-function* readCall(text: AnswerText, tools: readonly CallableTool[]): Script<boolean> {
+function* readCall(text: AnswerText): Script<boolean> {
   const name = yield* readName(text);
   if (name === undefined) return false;
   text.take();
   text.beginCall(name);
-  const tool = tools.find((one) => one.name === name);
-  if (!(yield* streamMembers(text, NOTATION, tool))) return true;
+  if (!(yield* streamMembers(text, NOTATION))) return true;
   yield* skipBrackets(text, [CLOSE]);
   const close = yield* readOneOf(text, [CLOSE]);
   if (close !== undefined || CLOSE.startsWith(text.held.trim())) text.take();

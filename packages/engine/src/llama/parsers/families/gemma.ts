@@ -9,10 +9,7 @@ export const GEMMA: ToolFamily = {
   isFamilyOf: (template) => template.includes(`${OPEN}call:`),
   markers: [OPEN, CLOSE, QUOTE],
   closers: [CLOSE],
-  readAnswer:
-    ({ tools }) =>
-    (text) =>
-      readGemma(text, tools),
+  readAnswer: () => readGemma,
   callsRule(rules, { tools, isSingle }) {
     const calls = tools.map((tool) => {
       const args = gemmaObjectRule(rules, tool.parameters);

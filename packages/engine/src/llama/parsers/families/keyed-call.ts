@@ -1,4 +1,5 @@
 import { isJsonObject } from '@cortex/protocol';
+import type { CallableTool } from '../../../grammar/answer-grammar.ts';
 import type { AnswerText, Script } from '../answer-text.ts';
 import { JsonObjectScanner } from '../json-object-scanner.ts';
 import { streamObject } from '../json-arguments.ts';
@@ -59,17 +60,19 @@ interface WholeCall {
 function readWhole(text: AnswerText, { json, members, argumentsAt }: WholeCall): boolean {
   const name = nameIn(json, members);
   const rest = argumentsAt === undefined ? undefined : json.slice(argumentsAt);
-  const given = rest?.slice(0, new JsonObjectScanner().scan(rest)) ?? plainArguments(json, members);
-  if (name === undefined || given === undefined) return false;
+  if (name === undefined) return false;
+  const given =
+    rest?.slice(0, new JsonObjectScanner().scan(rest)) ??
+    plainArguments(memberOf(json, members.arguments), text.toolNamed(name));
+  if (given === undefined) return false;
   text.beginCall(name, given);
   text.take();
   return true;
 }
 
 /** Arguments that are not an object: `null`, missing, or an object in a string. Undefined: they cannot be parsed. */
-function plainArguments(json: string, members: CallMembers): string | undefined {
-  const given = memberOf(json, members.arguments);
-  return given === undefined || given === null ? '{}' : objectInText(given);
+function plainArguments(given: unknown, tool: CallableTool | undefined): string | undefined {
+  return given === undefined || given === null ? '{}' : objectInText(given, tool);
 }
 
 function nameIn(json: string, members: CallMembers): string | undefined {

@@ -1,4 +1,3 @@
-import type { CallableTool } from '../../../grammar/answer-grammar.ts';
 import type { AnswerText, Script } from '../answer-text.ts';
 import { readJsonCall } from '../json-calls.ts';
 import { callsAfter, isTooLong, readOneOf } from '../script-steps.ts';
@@ -22,16 +21,16 @@ const GAP_START = /^[\s,]+/;
 const FIRST_GAP = /^\s*\[?\s*$/;
 
 /** Calls as a list in Python, `[name(key="text", other=1), name()]`; in JSON if the prompt requests it. */
-export const readLfm2 = (text: AnswerText, tools: readonly CallableTool[]): Script<void> =>
-  callsAfter(text, [OPEN], () => readList(text, tools));
+export const readLfm2 = (text: AnswerText): Script<void> =>
+  callsAfter(text, [OPEN], () => readList(text));
 
 /** False: the first call cannot be parsed, and the text read is held. */
-function* readList(text: AnswerText, tools: readonly CallableTool[]): Script<boolean> {
+function* readList(text: AnswerText): Script<boolean> {
   for (let gap = FIRST_GAP; ; gap = GAP) {
     while ((yield* text.more()) && !isTooLong(text) && gap.test(text.held));
     const isCall = text.held.endsWith('{')
       ? yield* readJsonCall(text, () => true)
-      : yield* readCall(text, tools);
+      : yield* readCall(text);
     if (isCall) continue;
     if (gap === FIRST_GAP) return false;
     const rest = text.held.replace(GAP_START, '');
@@ -46,17 +45,13 @@ const HEAD = /^[\s,[]*([\w./-]+)\s*\($/;
 const HEAD_START = /^[\s,[]*[\w./-]*\s*$/;
 
 /** `name(key=value, …)`, which starts with the held text. False: it is not a call, and the text read is held. */
-function* readCall(text: AnswerText, tools: readonly CallableTool[]): Script<boolean> {
+function* readCall(text: AnswerText): Script<boolean> {
   for (;;) {
     const name = HEAD.exec(text.held)?.[1];
     if (name !== undefined) {
       text.take();
       text.beginCall(name);
-      yield* streamMembers(
-        text,
-        PYTHON,
-        tools.find((tool) => tool.name === name),
-      );
+      yield* streamMembers(text, PYTHON);
       return true;
     }
     const mayBeHead = !isTooLong(text) && HEAD_START.test(text.held);

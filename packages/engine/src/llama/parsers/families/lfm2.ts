@@ -11,10 +11,7 @@ export const LFM2: ToolFamily = {
     template.includes(OPEN) || /"List of tools: (?:<\|tool_list_start\|>)?\[/.test(template),
   markers: [OPEN, CLOSE],
   closers: [CLOSE],
-  readAnswer:
-    ({ tools }) =>
-    (text) =>
-      readLfm2(text, tools),
+  readAnswer: () => readLfm2,
   callsRule(rules, { tools, isSingle }) {
     const calls = tools.map((tool) => {
       const args = pythonArgumentsRule(rules, tool.parameters);

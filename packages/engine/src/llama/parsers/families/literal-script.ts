@@ -1,15 +1,19 @@
 /** Translates values in another notation (Gemma's, Python's) to JSON as they arrive. */
-import type { CallableTool } from '../../../grammar/answer-grammar.ts';
 import type { AnswerText, Script } from '../answer-text.ts';
-import { parameterNames, ParameterTypes } from './parameter-types.ts';
+import { MemberTypes } from '../member-types.ts';
 import { isTooLong, parseJson, readOneOf } from '../script-steps.ts';
+import {
+  afterComma,
+  bracketOf,
+  closeLast,
+  endOfAll,
+  type Level,
+  type MemberForm,
+  openArguments,
+  openSpread,
+  openValue,
+} from './literal-levels.ts';
 import { readString, type StringQuote } from './literal-string.ts';
-
-/** The form of the members of an object: the sign after the key, and the end of the object. */
-export interface MemberForm {
-  readonly colon: ':' | '=';
-  readonly close: '}' | ')';
-}
 
 export interface Notation {
   /** For the arguments; objects within them are `{key: value}`. */
@@ -17,24 +21,6 @@ export interface Notation {
   /** Delimiters of strings and keys. None is a prefix of another. */
   readonly quotes: readonly StringQuote[];
 }
-
-/** An open object or list. */
-interface Level {
-  readonly close: string;
-  /** The sign after a key; undefined in a list. */
-  readonly colon: string | undefined;
-  /** Keys for values without a key, by position. Undefined if every value needs a key. */
-  readonly names: readonly string[] | undefined;
-  /** The types of the values by key, for the arguments of a known tool. */
-  readonly types: ParameterTypes | undefined;
-  /** Its closing bracket in JSON. */
-  readonly json: '}' | ']';
-  count: number;
-  /** After an element: a comma or the end follows. */
-  isBehind: boolean;
-}
-
-const OBJECT: MemberForm = { colon: ':', close: '}' };
 
 /** Spellings of constants in either notation. Some templates print an empty text for null. */
 const CONSTANTS: Readonly<Record<string, string>> = {
@@ -51,27 +37,22 @@ const NO_KEY = /[,{}[\]()<>"'\n]/;
 /**
  * Emits the members after the opening bracket as one JSON object.
  *
- * A value without a key is the parameter of `tool` at its position. Text that cannot be parsed ends the object and
+ * A value without a key is the parameter of the called tool at its position. Text that cannot be parsed ends the object and
  * stays unread. False: the answer ends within the object.
  */
-export function* streamMembers(
-  text: AnswerText,
-  notation: Notation,
-  tool: CallableTool | undefined,
-): Script<boolean> {
-  const types = new ParameterTypes(tool?.parameters);
-  const levels = [openObject(text, notation.members, { names: parameterNames(tool), types })];
+export function* streamMembers(text: AnswerText, notation: Notation): Script<boolean> {
+  const types = new MemberTypes(text.calledTool?.parameters);
+  const levels = [openArguments(text, notation.members, types)];
   for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
     const first = yield* nextChar(text);
     if (first === undefined) return cutOff(text, levels, BETWEEN);
     if (first === level.close) {
       text.take();
-      text.callArguments(level.json);
-      levels.pop();
+      closeLast(text, levels);
     } else if (level.isBehind) {
       if (first !== ',') return closeAll(text, levels);
       text.take();
-      level.isBehind = false;
+      afterComma(text, level);
     } else {
       const outcome = yield* readElement(text, { notation, levels, level });
       if (outcome === 'read') continue;
@@ -95,8 +76,7 @@ const IN_KEY: CutShort = { missing: '', place: 'in a value' };
 const AFTER_KEY: CutShort = { missing: 'null', place: 'in a value' };
 
 function cutOff(text: AnswerText, levels: readonly Level[], { missing, place }: CutShort): false {
-  const rest = levels.toReversed().map(({ json }) => json);
-  text.endCall(missing + rest.join(''), place);
+  text.endCall(missing + endOfAll(text, levels), place);
   return false;
 }
 
@@ -118,15 +98,21 @@ function* readElement(
   text: AnswerText,
   { notation, levels, level }: Element,
 ): Script<'read' | CutShort | Broken> {
+  const spread = yield* readSpread(text, level);
+  if (spread !== undefined) {
+    level.isBehind = true;
+    levels.push(spread);
+    return 'read';
+  }
   const separator = level.count === 0 ? '' : ', ';
-  let numberOf: NumberReader = () => undefined;
+  let name: string | undefined;
   if (level.colon === undefined) text.callArguments(separator);
   else {
     const key = yield* readKey(text, { notation, level });
     if (!('name' in key)) return key;
-    text.callArguments(`${separator}${JSON.stringify(key.name)}: ${key.value ?? ''}`);
+    name = key.name;
+    text.callArguments(`${separator}${JSON.stringify(name)}: ${key.value ?? ''}`);
     level.isBehind = true;
-    numberOf = (value) => level.types?.number(key.name, value);
     if (key.value !== undefined) {
       level.count++;
       return 'read';
@@ -138,12 +124,37 @@ function* readElement(
   const quote = yield* readQuote(text, notation);
   if (quote === 'cut short') return AFTER_KEY;
   if (quote !== undefined) return (yield* streamString(text, quote)) ? 'read' : IN_STRING;
-  const [first] = text.held;
-  if (first !== '{' && first !== '[')
-    return (yield* readBare(text, notation, numberOf)) ? 'read' : BETWEEN;
+  const bracket = bracketOf(text.held);
+  if (bracket === undefined) {
+    const ends = [...BARE_ENDS, notation.members.close, level.close];
+    return (yield* readBare(text, ends, numberReader(level, name))) ? 'read' : BETWEEN;
+  }
   text.take();
-  levels.push(first === '{' ? openObject(text, OBJECT) : openList(text));
+  const isList = name !== undefined && level.types?.isOnly(name, 'array') === true;
+  levels.push(openValue(text, bracket, isList));
   return 'read';
+}
+
+/**
+ * A list or an object in place of all arguments: after stars, as in Python, or if the first parameter can be neither.
+ * Its bracket is taken. Undefined: there is none, and the first character stays held.
+ */
+function* readSpread(text: AnswerText, level: Level): Script<Level | undefined> {
+  const [first] = level.names ?? [];
+  if (level.names === undefined || level.count > 0 || level.isSpread) return undefined;
+  while (/^\*+$/.test(text.held) && (yield* text.more()));
+  const bracket = bracketOf(text.held.slice(-1));
+  const hasStars = text.held.startsWith('*');
+  const isOther = bracket !== '(' && bracket !== undefined && level.types?.excludes(first, bracket);
+  if (bracket !== undefined && (hasStars || isOther === true)) {
+    text.take();
+    return openSpread(bracket, level);
+  }
+  if (hasStars) {
+    text.reread();
+    yield* text.more();
+  }
+  return undefined;
 }
 
 interface KeyForm {
@@ -155,7 +166,7 @@ interface Key {
   readonly name: string;
   /** JSON of a value without a key that is already read. */
   readonly value?: string;
-  /** Set for a list or an object without a key; its bracket is held. */
+  /** Set for a list, an object or a tuple without a key; its bracket is held. */
   readonly isHeld?: true;
 }
 
@@ -179,16 +190,14 @@ function* readKey(text: AnswerText, { notation, level }: KeyForm): Script<Key | 
     text.take();
     return { name };
   }
-  if (position !== undefined && '{['.includes(text.held)) return { name: position, isHeld: true };
+  if (position !== undefined && bracketOf(text.held) !== undefined)
+    return { name: position, isHeld: true };
   while (!text.held.endsWith(colon)) {
     const word = text.held.slice(0, -1).trim();
     const isValue = word !== '' && [',', level.close].includes(text.held.slice(-1));
     if (position !== undefined && isValue) {
       text.reread(text.held.length - 1);
-      return {
-        name: position,
-        value: bareJson(word, (value) => level.types?.number(position, value)),
-      };
+      return { name: position, value: bareJson(word, numberReader(level, position)) };
     }
     if (isTooLong(text) || NO_KEY.test(text.held)) return BROKEN;
     if (yield* text.more()) continue;
@@ -229,13 +238,12 @@ function* streamString(text: AnswerText, quote: StringQuote): Script<boolean> {
 /** Emits an unquoted value that starts with the held text. False: the answer ends within it. */
 function* readBare(
   text: AnswerText,
-  { members }: Notation,
+  ends: readonly string[],
   numberOf: NumberReader,
 ): Script<boolean> {
   text.reread();
   while (yield* text.more()) {
-    const last = text.held.slice(-1);
-    if (!BARE_ENDS.includes(last) && last !== members.close) continue;
+    if (!ends.includes(text.held.slice(-1))) continue;
     const value = text.take(text.held.length - 1).trim();
     text.reread();
     text.callArguments(bareJson(value, numberOf));
@@ -248,6 +256,11 @@ function* readBare(
 
 /** The JSON of a number in another notation; undefined if the value may be a string. */
 type NumberReader = (value: string) => string | undefined;
+
+const numberReader =
+  ({ types }: Level, key: string | undefined): NumberReader =>
+  (value) =>
+    key === undefined ? undefined : types?.number(key, value);
 
 function bareJson(value: string, numberOf: NumberReader): string {
   const json = CONSTANTS[value] ?? value;
@@ -262,24 +275,9 @@ function* nextChar(text: AnswerText): Script<string | undefined> {
   return text.held === '' || text.held.trim() === '' ? undefined : text.held;
 }
 
-function openObject(
-  text: AnswerText,
-  { colon, close }: MemberForm,
-  { names, types }: Partial<Pick<Level, 'names' | 'types'>> = {},
-): Level {
-  text.callArguments('{');
-  return { close, colon, names, types, json: '}', count: 0, isBehind: false };
-}
-
-function openList(text: AnswerText): Level {
-  text.callArguments('[');
-  const none = { colon: undefined, names: undefined, types: undefined };
-  return { close: ']', ...none, json: ']', count: 0, isBehind: false };
-}
-
 /** Closes all open brackets, so that the arguments are JSON. The held text stays unread, after `lost`. */
 function closeAll(text: AnswerText, levels: readonly Level[], lost = ''): true {
-  for (const { json } of levels.toReversed()) text.callArguments(json);
+  text.callArguments(endOfAll(text, levels));
   text.content(lost);
   text.reread();
   return true;

@@ -105,7 +105,7 @@ function* readEscaped(
 function* isLast(text: AnswerText): Script<boolean> {
   const { length } = text.held;
   const follows = (): boolean | undefined =>
-    mayFollow(text.held.slice(length).trimStart(), text.markers);
+    mayFollow(text.held.slice(length).trimStart(), text.syntax.markers);
   while (follows() === undefined && !isTooLong(text) && (yield* text.more()));
   const isEnd = follows() ?? !isTooLong(text);
   text.reread(length);

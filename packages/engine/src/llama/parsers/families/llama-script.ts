@@ -31,7 +31,7 @@ export function* readLlama(text: AnswerText, { tools, isContinued }: LlamaReques
     const isCall =
       found.marker === FUNCTION
         ? yield* readTagged(text)
-        : (yield* readJsonCalls(text, () => true)) || (yield* readPython(text, tools));
+        : (yield* readJsonCalls(text, () => true)) || (yield* readPython(text));
     if (isCall) continue;
     text.content(found.space + found.marker);
     text.reread();
@@ -66,7 +66,7 @@ function* readTagged(text: AnswerText): Script<boolean> {
 }
 
 /** `name.call(arg="…")`, after the marker. False: it is not a call, and the text read is held. */
-function* readPython(text: AnswerText, tools: readonly CallableTool[]): Script<boolean> {
+function* readPython(text: AnswerText): Script<boolean> {
   while (yield* text.more()) {
     const name = /^\s*([\w.]+)\.call\($/.exec(text.held)?.[1];
     if (name === undefined) {
@@ -75,11 +75,7 @@ function* readPython(text: AnswerText, tools: readonly CallableTool[]): Script<b
     }
     text.take();
     text.beginCall(name);
-    yield* streamMembers(
-      text,
-      PYTHON,
-      tools.find((tool) => tool.name === name),
-    );
+    yield* streamMembers(text, PYTHON);
     return true;
   }
   return false;

@@ -68,13 +68,17 @@ function* readValue(
   settle: (piece: string) => void,
 ): Script<boolean> {
   let isBegun = false;
+  let value = '';
+  const opensTag = (): boolean => count(value, [tags.parameterOpen]) > count(value, tags.ends);
   while (yield* text.more()) {
     if (!isBegun && text.held === tags.lineBreak) text.take();
-    const end = endOfValue(text.held, { tags, others, isBegun });
+    const end = endOfValue(text.held, { tags, others, isBegun, opensTag });
     isBegun = true;
-    settle(text.take(end.start));
+    const piece = text.take(end.start);
+    value += piece;
+    settle(piece);
     if (end.kind === 'tag') {
-      text.reread(text.held.indexOf(end.tag) + end.tag.length);
+      text.reread(end.length);
       return true;
     }
     if (end.kind !== 'no tag') continue;
@@ -96,13 +100,17 @@ function* readValue(
 /** Whether the end of a value starts in the held text: no, perhaps at `start`, or certainly at `start`. */
 type ValueEnd =
   | { readonly kind: 'none' | 'open'; readonly start: number }
-  | { readonly kind: 'tag'; readonly start: number; readonly tag: string }
+  /** `length`: of the closing tag, with its line break and its repetitions. */
+  | { readonly kind: 'tag'; readonly start: number; readonly length: number }
   | { readonly kind: 'no tag'; readonly start: number; readonly isCallEnd: boolean };
 
-function endOfValue(
-  held: string,
-  { tags, others, isBegun }: ValueForm & { readonly isBegun: boolean },
-): ValueEnd {
+interface ValueState extends ValueForm {
+  readonly isBegun: boolean;
+  /** Whether the value so far opens a parameter itself, so that the next closing tag is part of it. */
+  readonly opensTag: () => boolean;
+}
+
+function endOfValue(held: string, { tags, others, isBegun, opensTag }: ValueState): ValueEnd {
   const { ends, followers, lineBreak } = tags;
   for (let start = 0; start < held.length; start++) {
     const isBreak = held[start] === lineBreak;
@@ -112,10 +120,15 @@ function endOfValue(
         if (tag.startsWith(behind)) return { kind: 'open', start };
         continue;
       }
-      const next = behind.slice(tag.length).trimStart();
       if (behind.length > MAX_HEAD_CHARS) continue;
-      if (followers.includes(next)) return { kind: 'tag', start, tag };
-      if (followers.some((follower) => follower.startsWith(next))) return { kind: 'open', start };
+      // Some models write the closing tag twice.
+      const isOwnLine = lineBreak === '' || isBreak || (start === 0 && !isBegun);
+      const repeated = isOwnLine && !opensTag() ? ends : [];
+      const next = behind.slice(lengthOfRepeated(behind, { tag, repeated })).trimStart();
+      const length = held.length - start - next.length;
+      if (followers.includes(next)) return { kind: 'tag', start, length };
+      const may = [...followers, ...repeated];
+      if (may.some((follower) => follower.startsWith(next))) return { kind: 'open', start };
     }
     // In families that write tags on separate lines, a tag elsewhere is text.
     const startsLine = held[start] === '\n';
@@ -125,6 +138,19 @@ function endOfValue(
     if (without !== undefined) return { kind: 'no tag', start, isCallEnd: without === 'call' };
   }
   return { kind: 'none', start: held.length };
+}
+
+/** The length of `tag` at the start of `behind`, with the `repeated` tags and the white space that follow it. */
+function lengthOfRepeated(
+  behind: string,
+  { tag, repeated }: { readonly tag: string; readonly repeated: readonly string[] },
+): number {
+  for (let length = tag.length; ;) {
+    const next = behind.slice(length).trimStart();
+    const again = repeated.find((one) => next.startsWith(one));
+    if (again === undefined) return length;
+    length = behind.length - next.length + again.length;
+  }
 }
 
 /** Whether `behind` starts another parameter or ends the call. */
