@@ -15,6 +15,7 @@ const model = await library.loadModel({
   path,
   gpuLayers: 0,
   vocabOnly: false,
+  loadMode: 'read',
   signal,
   onProgress: () => undefined,
 });

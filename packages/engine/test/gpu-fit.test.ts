@@ -47,7 +47,12 @@ async function plan(model: SimulatedModel, card: SimulatedCard): Promise<Simulat
 }
 
 const never = () => new AbortController().signal;
-const loadOptions = { path: TINY_MODEL, signal: never(), onProgress: () => undefined };
+const loadOptions = {
+  path: TINY_MODEL,
+  loadMode: 'read',
+  signal: never(),
+  onProgress: () => undefined,
+} as const;
 const SMALL = {
   slots: 1,
   contextTokens: 256,

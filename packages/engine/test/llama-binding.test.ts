@@ -21,6 +21,7 @@ async function openModel(path: string): Promise<Model> {
     path,
     gpuLayers: 0,
     vocabOnly: false,
+    loadMode: 'read',
     signal: new AbortController().signal,
     onProgress: () => undefined,
   });

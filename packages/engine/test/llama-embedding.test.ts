@@ -285,6 +285,7 @@ async function decodedWhole(tokens: readonly number[]): Promise<number[]> {
     path,
     gpuLayers: 0,
     vocabOnly: false,
+    loadMode: 'read',
     signal: never(),
     onProgress: () => undefined,
   });

@@ -41,6 +41,7 @@ export async function openVocabulary(path: string = TINY_MODEL): Promise<Model> 
     path,
     gpuLayers: 0,
     vocabOnly: true,
+    loadMode: 'read',
     signal: new AbortController().signal,
     onProgress: () => undefined,
   });

@@ -3,6 +3,12 @@ import type { ModelSettings } from '@cortex/protocol';
 /** The kernels that run the model. An engine never falls back to another kind by itself. */
 export type Backend = 'cpu' | 'cuda' | 'vulkan' | 'metal';
 
+/**
+ * How a file is read: mapped into memory, so that other loads and other processes share its pages; read into memory; or
+ * read without the page cache of the system.
+ */
+export type LoadMode = 'mmap' | 'read' | 'direct';
+
 /** What to load. Where a member is absent, the engine decides and reports its choice in `LoadedModel`. */
 export interface EngineLoadSpec {
   readonly modelId: string;
@@ -28,6 +34,8 @@ export interface EngineLoadSpec {
   readonly promptCacheMib: number;
   /** Sampling defaults for requests that name none (`params` of the catalogue). */
   readonly params: Readonly<Record<string, unknown>>;
+  /** Absent: the engine chooses. `direct` becomes `read` where the file system does not support it. */
+  readonly loadMode?: LoadMode | undefined;
   /** Only tokenizer and template: no weights, no context, no `generate`. */
   readonly vocabOnly: boolean;
   /** LoRA adapters applied to the weights. */
@@ -98,4 +106,6 @@ export interface LoadedModel {
   /** `31/48`: layers on the device / all layers. */
   readonly gpuLayers: string;
   readonly quant?: string | undefined;
+  /** How the file was read; absent if the engine does not report it. */
+  readonly loadMode?: LoadMode | undefined;
 }

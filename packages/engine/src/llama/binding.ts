@@ -16,7 +16,7 @@ import type {
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-import type { Backend, LoraAdapter } from '../engine/load.ts';
+import type { Backend, LoadMode, LoraAdapter } from '../engine/load.ts';
 import type {
   NativeBindings,
   NativeCheckpoint,
@@ -39,6 +39,7 @@ export interface LoadModelOptions {
   readonly path: string;
   readonly gpuLayers: number | 'all';
   readonly vocabOnly: boolean;
+  readonly loadMode: LoadMode;
   readonly signal: AbortSignal;
   /** 0 to 1. */
   readonly onProgress: (ratio: number) => void;
@@ -183,6 +184,7 @@ export class Library {
     path,
     gpuLayers,
     vocabOnly,
+    loadMode,
     signal,
     onProgress,
   }: LoadModelOptions): Promise<Model> {
@@ -191,9 +193,8 @@ export class Library {
       gpuLayers: gpuLayers === 'all' ? 'max' : gpuLayers,
       ...NO_SECOND_JUDGE,
       vocabOnly,
-      // On a CPU the weights are repacked for its vector units, and a mapped file would stay in memory in addition to
-      // the copy.
-      useMmap: this.#llama.gpu !== false,
+      useMmap: loadMode === 'mmap',
+      useDirectIo: loadMode === 'direct',
       loadSignal: signal,
       onLoadProgress: onProgress,
       defaultContextFlashAttention: 'auto',

@@ -2,11 +2,12 @@ import { stat } from 'node:fs/promises';
 
 import { CortexError } from '@cortex/protocol';
 
-import type { Backend, EngineLoadSpec, LoadProgress } from '../engine/load.ts';
+import type { Backend, EngineLoadSpec, LoadMode, LoadProgress } from '../engine/load.ts';
 import { type GgufHeader, readGgufFile } from '../gguf/index.ts';
 import { type Context, kernelsPath, type Library, type Model, openLibrary } from './binding.ts';
 import { loadPooled } from './embedding/load-pooled.ts';
 import type { PooledModel } from './embedding/pooled-model.ts';
+import { loadModeOf } from './load-mode.ts';
 import { sizeProblem } from './memory/size-problem.ts';
 import { missingLibraries } from './missing-libraries.ts';
 import type { Drafter } from './speculation/drafter.ts';
@@ -50,6 +51,8 @@ export interface LlamaModel {
   readonly contextTokens: number;
   readonly slots: number;
   readonly batchTokens: number;
+  /** How the file was read. */
+  readonly loadMode: LoadMode;
   /** Drafter for speculative decoding; undefined: none. */
   readonly drafter: Drafter | undefined;
 }
@@ -73,10 +76,12 @@ export async function loadModel(
   onProgress({ phase: 'starting', ratio: 0 });
   const library = await openDevice(spec, failureLog);
   try {
+    const loadMode = await loadModeOf(spec);
     const model = await library.loadModel({
       path: spec.modelPath,
       gpuLayers: gpuLayersOf(spec),
       vocabOnly: spec.vocabOnly,
+      loadMode,
       signal,
       onProgress: (ratio) => onProgress({ phase: 'weights', ratio: ratio * WEIGHTS_RATIO }),
     });
@@ -84,9 +89,10 @@ export async function loadModel(
     signal.throwIfAborted();
     const { context } = loaded;
     const drafter =
-      context && (await loadDrafter(library, spec, { drafted: { ...loaded, context }, signal }));
+      context &&
+      (await loadDrafter(library, spec, { drafted: { ...loaded, context }, loadMode, signal }));
     signal.throwIfAborted();
-    return { ...loaded, drafter };
+    return { ...loaded, loadMode, drafter };
   } catch (error) {
     await library.dispose();
     if (signal.aborted) throw loadCancelled(spec, error);
@@ -125,7 +131,7 @@ async function withContext(
   model: Model,
   spec: EngineLoadSpec,
   onProgress: (progress: LoadProgress) => void,
-): Promise<Omit<LlamaModel, 'drafter'>> {
+): Promise<Omit<LlamaModel, 'drafter' | 'loadMode'>> {
   const slots = spec.slots === 'auto' ? AUTO_SLOTS : spec.slots;
   const contextTokens =
     spec.contextLength === 'auto'

@@ -58,7 +58,7 @@ export class LoadedLlama {
   }
 
   describe(): LoadedModel {
-    const { model, context, pooled, drafter, contextTokens, slots } = this.#llama;
+    const { model, context, pooled, drafter, contextTokens, slots, loadMode } = this.#llama;
     const parts = [model, context, pooled, drafter].map(
       (part) => part?.memory() ?? { ram: 0, vram: 0 },
     );
@@ -74,6 +74,7 @@ export class LoadedLlama {
       backend: this.#spec.backend,
       gpuLayers: `${this.#spec.backend === 'cpu' ? 0 : model.gpuLayers}/${model.layers}`,
       quant,
+      loadMode,
     };
   }
 

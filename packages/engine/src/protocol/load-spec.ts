@@ -5,6 +5,8 @@ import type { EngineLoadSpec, LoadedModel } from '../engine/load.ts';
 
 const Backend = z.enum(['cpu', 'cuda', 'vulkan', 'metal']);
 
+const LoadMode = z.enum(['mmap', 'read', 'direct']);
+
 const settings = ModelSettingsFields;
 
 /** What to load, as `load` and `estimate` carry it. */
@@ -21,6 +23,7 @@ export const WireLoadSpec = z.looseObject({
   batch_invariant: z.boolean().default(false),
   prompt_cache_mib: z.number().min(0),
   params: z.record(z.string(), z.unknown()).default({}),
+  load_mode: LoadMode.optional(),
   vocab_only: z.boolean().default(false),
   lora: z.array(z.looseObject({ path: z.string(), scale: z.number().default(1) })).default([]),
   draft: z
@@ -47,6 +50,7 @@ export function formatLoadSpec(spec: EngineLoadSpec): WireLoadSpec {
     batch_invariant: spec.isBatchInvariant,
     prompt_cache_mib: spec.promptCacheMib,
     params: { ...spec.params },
+    load_mode: spec.loadMode,
     vocab_only: spec.vocabOnly,
     lora: spec.lora.map(({ path, scale }) => ({ path, scale })),
     draft:
@@ -73,6 +77,7 @@ export function readLoadSpec(message: unknown): EngineLoadSpec {
     isBatchInvariant: wire.batch_invariant,
     promptCacheMib: wire.prompt_cache_mib,
     params: wire.params,
+    loadMode: wire.load_mode,
     vocabOnly: wire.vocab_only,
     lora: wire.lora.map(({ path, scale }) => ({ path, scale })),
     draft: readDraft(wire.draft),
@@ -120,6 +125,8 @@ export const WireLoaded = z.looseObject({
   backend: Backend,
   gpu_layers: z.string(),
   quant: z.string().optional(),
+  // A newer engine may report another one.
+  load_mode: LoadMode.optional().catch(undefined),
 });
 
 export function formatLoaded(model: LoadedModel): z.input<typeof WireLoaded> {
@@ -134,6 +141,7 @@ export function formatLoaded(model: LoadedModel): z.input<typeof WireLoaded> {
     backend: model.backend,
     gpu_layers: model.gpuLayers,
     quant: model.quant,
+    load_mode: model.loadMode,
   };
 }
 
@@ -151,5 +159,6 @@ export function readLoaded(message: unknown): LoadedModel {
     backend: wire.backend,
     gpuLayers: wire.gpu_layers,
     quant: wire.quant,
+    loadMode: wire.load_mode,
   });
 }

@@ -25,6 +25,7 @@ test('a load spec survives formatting and reading', () => {
     isBatchInvariant: true,
     promptCacheMib: 1024,
     params: { temperature: 0.7 },
+    loadMode: 'direct',
     vocabOnly: true,
     lora: [{ path: '/m/style.gguf', scale: 0.5 }],
     draft: { kind: 'model', modelPath: '/m/small.gguf' },
@@ -42,10 +43,24 @@ test('a loaded message survives formatting and reading, except for unknown capab
     backend: 'vulkan',
     gpuLayers: '31/48',
     quant: 'Q4_K_M',
+    loadMode: 'mmap',
   };
   const wire = { ...formatLoaded(model), capabilities: ['chat', 'tools', 'telepathy'] };
 
   expect(readLoaded(overTheWire(wire))).toEqual(model);
+});
+
+test('a loaded message of a newer engine with an unknown load mode is read without it', () => {
+  const wire = {
+    capabilities: [],
+    limits: { context_tokens: 1, slots: 1, trained_context_tokens: 1 },
+    memory: { ram_mib: 1, vram_mib: 0 },
+    backend: 'cpu',
+    gpu_layers: '0/1',
+    load_mode: 'telepathy',
+  };
+
+  expect(readLoaded(wire)).not.toHaveProperty('loadMode');
 });
 
 test('stats survive formatting and reading, and unmeasured values stay absent', () => {

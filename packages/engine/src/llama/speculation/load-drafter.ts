@@ -1,4 +1,4 @@
-import type { EngineLoadSpec } from '../../engine/load.ts';
+import type { EngineLoadSpec, LoadMode } from '../../engine/load.ts';
 import type { Context, Library, Model } from '../binding.ts';
 import type { Drafter } from './drafter.ts';
 import { LookupDrafter } from './lookup-drafter.ts';
@@ -20,10 +20,14 @@ export interface DraftedModel {
 export async function loadDrafter(
   library: Library,
   spec: EngineLoadSpec,
-  options: { readonly drafted: DraftedModel; readonly signal: AbortSignal },
+  options: {
+    readonly drafted: DraftedModel;
+    readonly loadMode: LoadMode;
+    readonly signal: AbortSignal;
+  },
 ): Promise<Drafter | undefined> {
   const { draft } = spec;
-  const { drafted, signal } = options;
+  const { drafted, loadMode, signal } = options;
   if (draft === undefined) return undefined;
   if (drafted.model.hasRecurrentState) {
     throw new Error(
@@ -35,6 +39,7 @@ export async function loadDrafter(
     path: draft.modelPath,
     gpuLayers: spec.backend === 'cpu' ? 0 : 'all',
     vocabOnly: false,
+    loadMode,
     signal,
     onProgress: () => undefined,
   });
