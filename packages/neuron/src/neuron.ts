@@ -66,6 +66,8 @@ export interface NeuronParts {
   readonly startEngine?: StartEngine | undefined;
   /** How the probe's process is started; absent: as other engine processes. */
   readonly startProbe?: StartEngine | undefined;
+  /** CPU time after which a chat template counts as endless. */
+  readonly templateWorkMs?: number | undefined;
   readonly gpuSources?: GpuSources | undefined;
   readonly freeRamMib?: (() => number) | undefined;
   readonly ticker?: Ticker | undefined;
@@ -176,6 +178,7 @@ async function createNeuron(
     cpu: createProbeProcess(),
     gpu: createProbeProcess(() => ledger.trackProbe()),
     facts: new FileFactsStore(join(stateDir, 'probe'), { version: PRODUCT_VERSION, writer }),
+    templateWorkMs: parts.templateWorkMs,
     nowMs: () => clock.nowMs(),
     log,
   });

@@ -14,6 +14,7 @@ const ESTIMATE_LIMIT: AnswerLimit = { ms: 60_000 };
  * A template renders in milliseconds, so one that has used 5 s of CPU time is endless. Time without CPU is no evidence.
  */
 const TEMPLATE_LIMIT = { ms: 120_000, workMs: 5000 } as const satisfies AnswerLimit;
+type TemplateLimit = Readonly<Record<keyof typeof TEMPLATE_LIMIT, number>>;
 /** How long an endless template is not rendered again. */
 const ENDLESS_MS = 600_000;
 
@@ -37,6 +38,8 @@ export interface ProbeOptions {
   /** For questions that open a GPU, so that a hanging driver blocks no others. */
   readonly gpu: ProbeProcess;
   readonly facts: FileFactsStore;
+  /** CPU time after which a template counts as endless; absent: 5,000. */
+  readonly templateWorkMs?: number | undefined;
   /** Monotonic. */
   readonly nowMs: () => number;
   readonly log: Logger;
@@ -46,6 +49,7 @@ export class Probe {
   readonly #options: ProbeOptions;
   readonly #facts: FileFactsStore;
   readonly #log: Logger;
+  readonly #templateLimit: TemplateLimit;
   readonly #inspecting = new Map<string, Promise<FileFacts>>();
   /** Fingerprints of files with an endless template, and when each verdict expires. */
   readonly #endlessUntilMs = new Map<string, number>();
@@ -54,6 +58,8 @@ export class Probe {
     this.#options = options;
     this.#facts = options.facts;
     this.#log = options.log;
+    const { templateWorkMs = TEMPLATE_LIMIT.workMs } = options;
+    this.#templateLimit = { ...TEMPLATE_LIMIT, workMs: templateWorkMs };
   }
 
   /** Known facts about a file. Reads memory only. */
@@ -120,7 +126,7 @@ export class Probe {
    */
   async askTokenizer<T>(model: ProbedModel, work: (engine: Engine) => Promise<T>): Promise<T> {
     await this.inspect(model);
-    const outcome = await this.#options.cpu.ask(vocabularyOf(model), TEMPLATE_LIMIT, work);
+    const outcome = await this.#options.cpu.ask(vocabularyOf(model), this.#templateLimit, work);
     const { modelId } = model.spec;
     switch (outcome.kind) {
       case 'answered':
@@ -128,13 +134,13 @@ export class Probe {
       case 'endless':
         throw new CortexError(
           'template_render_failed',
-          `The chat template of ${modelId} ran for ${TEMPLATE_LIMIT.workMs / 1000} s with these messages and was stopped.`,
+          `The chat template of ${modelId} ran for ${this.#templateLimit.workMs / 1000} s with these messages and was stopped.`,
           { param: 'messages' },
         );
       case 'late':
         throw new CortexError(
           'node_recovering',
-          `This node is too busy: the tokenizer of ${modelId} did not answer within ${TEMPLATE_LIMIT.ms / 1000} s. Try again.`,
+          `This node is too busy: the tokenizer of ${modelId} did not answer within ${this.#templateLimit.ms / 1000} s. Try again.`,
         );
       case 'ended':
         break;
@@ -169,17 +175,18 @@ export class Probe {
     const { cpu, nowMs } = this.#options;
     const facts = await this.#facts.current(model.file);
     if (facts.template === 'ends') return facts;
-    if (nowMs() < (this.#endlessUntilMs.get(fingerprint) ?? -Infinity)) throw endless(path);
+    if (nowMs() < (this.#endlessUntilMs.get(fingerprint) ?? -Infinity))
+      throw endless(path, this.#templateLimit);
     this.#endlessUntilMs.delete(fingerprint);
-    const outcome = await cpu.ask(vocabularyOf(model), TEMPLATE_LIMIT, renderSamples);
+    const outcome = await cpu.ask(vocabularyOf(model), this.#templateLimit, renderSamples);
     if (outcome.kind === 'endless') {
       this.#endlessUntilMs.set(fingerprint, nowMs() + ENDLESS_MS);
-      throw endless(path);
+      throw endless(path, this.#templateLimit);
     }
     if (outcome.kind === 'late') {
       throw new CortexError(
         'model_load_failed',
-        `Cannot load ${path}: this node is too busy to test the chat template within ${TEMPLATE_LIMIT.ms / 1000} s. Try again.`,
+        `Cannot load ${path}: this node is too busy to test the chat template within ${this.#templateLimit.ms / 1000} s. Try again.`,
         { transient: true },
       );
     }
@@ -207,10 +214,10 @@ export class Probe {
   }
 }
 
-const endless = (path: string): CortexError =>
+const endless = (path: string, { workMs }: TemplateLimit): CortexError =>
   new CortexError(
     'model_load_failed',
-    `Cannot load ${path}: the chat template (tokenizer.chat_template) does not end. It ran for ${TEMPLATE_LIMIT.workMs / 1000} s on a sample conversation.`,
+    `Cannot load ${path}: the chat template (tokenizer.chat_template) does not end. It ran for ${workMs / 1000} s on a sample conversation.`,
   );
 
 /** Vocabularies are read on the CPU, without opening a GPU. */
