@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { findBun } from '../packages/service/launch.mjs';
@@ -84,6 +84,34 @@ export async function runTests(paths, { isHeld = false } = {}) {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** The test files below `folders`, sorted, as paths from the root. */
+export const testFiles = (...folders) =>
+  folders.flatMap((folder) =>
+    readdirSync(join(ROOT, folder), { recursive: true })
+      .filter((name) => name.endsWith('.test.ts') && !name.split(sep).includes('node_modules'))
+      .map((name) => `./${join(folder, name)}`)
+      .sort(),
+  );
+
+/**
+ * Runs chunks of test files, one process per chunk and `workers` at a time, in their order. The output of a chunk is
+ * printed when it ends.
+ *
+ * @param {readonly (readonly string[])[]} chunks
+ * @param {number} workers
+ * @returns {Promise<Outcome[]>}
+ */
+export async function runChunks(chunks, workers) {
+  const left = chunks.filter((paths) => paths.length > 0);
+  const outcomes = [];
+  const work = async () => {
+    for (let paths = left.shift(); paths !== undefined; paths = left.shift())
+      outcomes.push(await runTests(paths, { isHeld: true }));
+  };
+  await Promise.all(Array.from({ length: workers }, work));
+  return outcomes;
 }
 
 /** @param {readonly Outcome[]} outcomes @returns {Outcome} */

@@ -4,41 +4,60 @@
  * SCALE sizes the load tests: 1 is full size (`npm run soak`), the default is 1/20. With arguments, only the named
  * files or folders run. The last line is `N passed, N failed, N skipped`.
  */
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 
-import { pinFiles, ROOT, runTests, sum } from './run-tests.mjs';
+import { pinFiles, ROOT, runChunks, runTests, sum, testFiles } from './run-tests.mjs';
 
 process.env.SCALE ??= String(1 / 20);
 
-const otherPackages = readdirSync(join(ROOT, 'packages'))
-  .filter((name) => name !== 'engine')
-  .map((name) => `./packages/${name}`);
-
 /**
- * The groups run one after the other, because end-to-end tests measure times and other tests would distort them. The lanes
- * of one group run in parallel: the engine tests compute on one core, and the tests of other packages mostly wait.
+ * End-to-end tests that measure no times, so that they may share the machine with other tests. All others run alone,
+ * after them.
  */
-const GROUPS = [
-  {
-    title: 'unit and integration',
-    lanes: [['./packages/engine'], [...otherPackages, './tools', './bench']],
-  },
-  { title: 'pins', lanes: [pinFiles()] },
-  { title: 'end to end', lanes: [['./test/e2e']] },
-];
+const UNTIMED = [
+  'cli-commands',
+  'embeddings',
+  'environment',
+  'first-design',
+  'install',
+  'new-models',
+  'request-idioms',
+  'tools',
+  'up-options',
+].map((name) => `./test/e2e/${name}.test.ts`);
+
+/** The tests of packages that take long, in chunks of about half a minute. */
+const CHUNKS = { engine: 8, neuron: 5, gateway: 2 };
+/** More workers would distort each other's times. */
+const MAX_WORKERS = 4;
+
+/** Deals `files` into `count` chunks, so that similar files, which are neighbours, are spread. */
+const dealt = (files, count) =>
+  Array.from({ length: count }, (_, chunk) =>
+    files.filter((_file, index) => index % count === chunk),
+  );
+
+const large = Object.entries(CHUNKS).flatMap(([name, count]) =>
+  dealt(testFiles(`packages/${name}`), count),
+);
+const small = readdirSync(join(ROOT, 'packages'))
+  .filter((name) => !Object.hasOwn(CHUNKS, name))
+  .map((name) => testFiles(`packages/${name}`));
+
+async function runAll() {
+  const workers = Math.min(MAX_WORKERS, Math.max(2, availableParallelism()));
+  console.log(`\n== unit, integration and pins, ${workers} at a time (SCALE=${process.env.SCALE})`);
+  const chunks = [...large, UNTIMED, ...small, testFiles('tools', 'bench'), pinFiles()];
+  const outcomes = await runChunks(chunks, workers);
+  console.log('\n== end to end, with times');
+  const timed = testFiles('test/e2e').filter((file) => !UNTIMED.includes(file));
+  return [...outcomes, await runTests(timed)];
+}
 
 const named = process.argv.slice(2);
-const groups = named.length > 0 ? [{ title: 'named', lanes: [named] }] : GROUPS;
-const outcomes = [];
-for (const { title, lanes } of groups) {
-  console.log(`\n== ${title} (SCALE=${process.env.SCALE})`);
-  const running = lanes.map((paths, index) => {
-    const present = paths.filter((path) => existsSync(join(ROOT, path)));
-    return runTests(present, { isHeld: index > 0 });
-  });
-  outcomes.push(...(await Promise.all(running)));
-}
+const outcomes = named.length > 0 ? [await runTests(named)] : await runAll();
 const { passed, failed, skipped, failedNames, skippedNames } = sum(outcomes);
 
 if (skipped > 0) console.log('\nSkipped (each name ends with its requirement):');
