@@ -75,6 +75,16 @@ describe('a command that reaches no gateway says why and what to do:', () => {
     );
   });
 
+  test('a refused connection to another machine, which may listen on loopback only', async () => {
+    // Reaches this machine, but is not a loopback address.
+    const url = (await rawServer('')).replace('127.0.0.1', '0.0.0.0');
+    await closing.pop()?.();
+
+    expect(await messageOf(clientOf(url).models())).toBe(
+      `no gateway answers at ${url}: the host refused the connection or cannot be reached; check --url or CORTEX_URL, and that gateway.listen of that gateway is not a loopback address`,
+    );
+  });
+
   test('a host name that does not exist', async () => {
     expect(await messageOf(clientOf('http://no-such-host.invalid:31313').models())).toMatch(
       /^no gateway answers at http:\/\/no-such-host\.invalid:31313: the host name cannot be resolved.*; check --url or CORTEX_URL$/,

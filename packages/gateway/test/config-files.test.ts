@@ -45,6 +45,23 @@ test('nodes of nodes.d are added, and paths are relative to the file that contai
   expect(models.value.models.map(({ id }) => id)).toEqual(['m']);
 });
 
+test('the state folder has an origin: the file, CORTEX_STATE_DIR, or the default', () => {
+  const folder = folderWith({ 'cortex.toml': '[gateway]\nstate_dir = "state"\n' });
+  const file = join(folder, 'cortex.toml');
+  const env = { CORTEX_STATE_DIR: '/from/env' };
+  const stateOf = (input: Parameters<typeof loadGatewayConfig>[0]) => {
+    const { value, origins } = loadGatewayConfig(input).config;
+    return [value.gateway.state_dir, origins.get('gateway.state_dir')];
+  };
+
+  expect(stateOf({ file, env })).toEqual([join(folder, 'state'), `${file}:2`]);
+  expect(stateOf({ file: undefined, env })).toEqual(['/from/env', 'CORTEX_STATE_DIR']);
+  expect(stateOf({ file: undefined, env: {} })).toEqual([
+    expect.stringMatching(/\/cortex$/),
+    'default',
+  ]);
+});
+
 /** The message that `starting` fails with. */
 async function refusal(starting: Promise<unknown>): Promise<string> {
   try {

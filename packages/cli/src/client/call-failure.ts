@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 
 import { CliError } from '../cli-error.ts';
-import { type Proxy, proxyFor } from './bypass-proxy.ts';
+import { isLoopbackUrl, type Proxy, proxyFor } from './bypass-proxy.ts';
 
 /** How long the second attempt to connect may take, which only finds the reason. */
 const PROBE_MS = 3000;
@@ -18,8 +18,9 @@ interface Explanation {
 const codeOf = (error: unknown): string =>
   error instanceof Error && 'code' in error ? String(error.code) : '';
 
+const REFUSED = 'the connection was refused';
 const REASONS: ReadonlyMap<string, string> = new Map([
-  ['ECONNREFUSED', 'the connection was refused'],
+  ['ECONNREFUSED', REFUSED],
   ['ECONNRESET', 'the connection was reset'],
   ['EHOSTUNREACH', 'there is no route to the host'],
   ['ENETUNREACH', 'the network is unreachable'],
@@ -82,10 +83,16 @@ async function explain(base: string, cause: unknown): Promise<Explanation> {
   const proxy = proxyFor(base);
   if (proxy !== undefined) return explainProxy(proxy, url.hostname);
   const reason = await connectReason(url);
-  if (reason !== undefined) {
-    const isAbsent = reason === REASONS.get('ECONNREFUSED');
-    return { reason, advice: isAbsent ? START : CHECK };
+  if (reason === REFUSED) {
+    return isLoopbackUrl(base)
+      ? { reason, advice: START }
+      : {
+          // The runtime reports a host without a route like one that refuses.
+          reason: 'the host refused the connection or cannot be reached',
+          advice: `${CHECK}, and that gateway.listen of that gateway is not a loopback address`,
+        };
   }
+  if (reason !== undefined) return { reason, advice: CHECK };
   if (url.protocol === 'https:') return explainTls(url, cause);
   return {
     reason: 'the server there closed the connection or did not answer in HTTP',
@@ -93,8 +100,17 @@ async function explain(base: string, cause: unknown): Promise<Explanation> {
   };
 }
 
-/** The error for a call that got no answer: where, why, and what to do. Connects once more to find the reason. */
-export async function callFailure(base: string, cause: unknown): Promise<CliError> {
-  const { reason, advice } = await explain(base, cause);
-  return new CliError(`no gateway answers at ${base}: ${reason}; ${advice}`, { cause });
+/** A call that got no answer. The message says where, why, and what to do. */
+export class NoAnswer extends CliError {
+  readonly reason: string;
+
+  constructor(base: string, { reason, advice }: Explanation, cause: unknown) {
+    super(`no gateway answers at ${base}: ${reason}; ${advice}`, { cause });
+    this.reason = reason;
+  }
+}
+
+/** The error for a call that got no answer. Connects once more to find the reason. */
+export async function callFailure(base: string, cause: unknown): Promise<NoAnswer> {
+  return new NoAnswer(base, await explain(base, cause), cause);
 }

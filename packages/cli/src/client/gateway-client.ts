@@ -147,7 +147,7 @@ export function createGatewayClient(
     const refused = keys.length > 0 ? undefined : await call(path, init);
     if (refused !== undefined && refused.status !== 401) return refused;
     throw new CliError(
-      `${url} requires its admin key, and ${keys.length === 0 ? 'none was found' : 'refused the keys that were found'}: set --key-file or CORTEX_ADMIN_KEY.\nTried: ${tried.join('; ')}.`,
+      `${url} requires its admin key, and ${keys.length === 0 ? 'none was found' : 'refused the keys that were found'}: set --key-file or CORTEX_ADMIN_KEY, or CORTEX_STATE_DIR to the state folder of that gateway.\nTried: ${tried.join('; ')}.`,
     );
   }
 

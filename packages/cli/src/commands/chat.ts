@@ -32,6 +32,7 @@ export function chatCommand(
   { input, output }: ChatStreams,
 ) {
   return new Command('chat')
+    .summary('Talk to a model in the terminal, or print one answer.')
     .description(
       'Talk to a model. With a question on standard input, print only the answer:\n  echo "What is cortex?" | cortex chat',
     )

@@ -10,6 +10,7 @@ export function upCommand(context: {
   readonly env: Readonly<Record<string, string | undefined>>;
 }) {
   return new Command('up')
+    .summary('Run the gateway and a neuron on this machine until Ctrl-C.')
     .description(
       'Run the gateway and a neuron on this machine, with the embedded model, until Ctrl-C.\nState: $CORTEX_STATE_DIR, else $XDG_STATE_HOME/cortex, else ~/.local/state/cortex.',
     )

@@ -41,7 +41,7 @@ describe('formatLogLine', () => {
       outcome: 'not_found',
       status: 404,
       code: 'model_not_found',
-      model: undefined,
+      model: 'unknown',
       completion_tokens: 0,
       first_token_ms: undefined,
       total_ms: 2,
@@ -50,6 +50,12 @@ describe('formatLogLine', () => {
     expect(format(JSON.stringify(failed))).toBe(
       '12:03:04  chat         tiny  404 model_not_found  in 2 ms  req_1',
     );
+  });
+
+  test('shows "-" as the model of a request that names none', () => {
+    const listing = { ...record, api: 'models', model_asked: undefined, model: 'unknown' };
+
+    expect(format(JSON.stringify(listing))).toContain('models       -  200');
   });
 
   test('shows warnings and errors with their cause', () => {

@@ -35,6 +35,9 @@ const RequestRecord = z.looseObject({
 });
 type RequestRecord = z.infer<typeof RequestRecord>;
 
+/** In the record of a request without a resolved model (contracts, section 5). */
+const UNKNOWN_MODEL = 'unknown';
+
 const LOUD = new Set(['warn', 'error', 'fatal']);
 
 function parseObject(line: string): unknown {
@@ -54,12 +57,17 @@ function clockTime(now: Date): string {
   return now.toTimeString().slice(0, 8);
 }
 
+/** The model that answered, else the name that was asked for; `-` for a request without a model. */
+function modelOf({ model, model_asked: asked }: RequestRecord): string {
+  return (model === UNKNOWN_MODEL ? undefined : model) ?? asked ?? '-';
+}
+
 function formatRequest(record: RequestRecord, now: Date, paint: Paint): string {
   const isOk = record.outcome === 'ok';
   const parts = [
     paint('dim', clockTime(now)),
     record.api.padEnd(11),
-    visibleLine(record.model ?? record.model_asked ?? '-'),
+    visibleLine(modelOf(record)),
     isOk
       ? paint('green', String(record.status))
       : paint(

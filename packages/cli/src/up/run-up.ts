@@ -14,6 +14,7 @@ import {
 import { CliError } from '../cli-error.ts';
 import { findAdminKeys, KEY_POINTER } from '../client/admin-key.ts';
 import { bypassProxy } from '../client/bypass-proxy.ts';
+import { NoAnswer } from '../client/call-failure.ts';
 import { createGatewayClient } from '../client/gateway-client.ts';
 import { type Paint, type Terminal } from '../output/terminal.ts';
 import { formatBanner } from './banner.ts';
@@ -86,11 +87,22 @@ export async function runUp(options: UpOptions): Promise<void> {
   } catch (error) {
     // The shutdown ends the daemons, which caused the error, and then this process.
     if (shutdown.signal.aborted) return;
-    const failure = daemons.gateway?.failure;
+    const cause = startFailure(error, daemons);
     await stopAll();
-    if (failure === undefined) throw error;
-    throw new CliError(`cortex does not keep running: ${failure}`, { cause: error });
+    throw cause;
   }
+}
+
+/** Why the start failed, for the operator: a gateway that has started is not one to start. */
+function startFailure(error: unknown, { gateway }: Daemons): unknown {
+  const failure = gateway?.failure;
+  if (failure !== undefined)
+    return new CliError(`cortex does not keep running: ${failure}`, { cause: error });
+  if (error instanceof NoAnswer)
+    return new CliError(`cortex has started, but it cannot be reached: ${error.reason}`, {
+      cause: error,
+    });
+  return error;
 }
 
 interface RunningBoth {

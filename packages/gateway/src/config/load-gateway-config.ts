@@ -12,17 +12,19 @@ import {
 import { GatewayConfig, KEYS_WITHOUT_EFFECT } from './gateway-config.ts';
 import { ModelsConfig } from './models-config.ts';
 
+const MODELS_KEY = 'gateway.models_config';
+const STATE_KEY = 'gateway.state_dir';
+const STATE_VARIABLE = 'CORTEX_STATE_DIR';
+
 /** Variables with the prefix of cortex that are not keys of cortex.toml. */
 const OTHER_VARIABLES = [
-  'CORTEX_STATE_DIR',
+  STATE_VARIABLE,
   'CORTEX_URL',
   'CORTEX_ADMIN_KEY',
   'CORTEX_ADMIN_KEY_FILE',
   'CORTEX_LOG',
   'CORTEX_PARENT_FD',
 ];
-
-const MODELS_KEY = 'gateway.models_config';
 
 export interface GatewayConfigInput {
   /** `cortex.toml`; undefined: only defaults, environment and flags apply. */
@@ -92,18 +94,20 @@ export function loadGatewayConfig(input: GatewayConfigInput): LoadedGatewayConfi
     ...config.value,
     gateway: {
       ...gateway,
-      state_dir:
-        absolute('gateway.state_dir', gateway.state_dir) ?? resolve(stateDirectory(input.env)),
+      state_dir: absolute(STATE_KEY, gateway.state_dir) ?? resolve(stateDirectory(input.env)),
     },
     auth: {
       node_token_file: absolute('auth.node_token_file', auth.node_token_file),
       admin_key_file: absolute('auth.admin_key_file', auth.admin_key_file),
     },
   };
+  const origins = new Map(config.origins);
+  if (gateway.state_dir === undefined)
+    origins.set(STATE_KEY, input.env[STATE_VARIABLE] ? STATE_VARIABLE : 'default');
   const warnings = [
     ...config.warnings,
     ...keysWithoutEffect(config.origins),
     ...corsWarnings(gateway.cors_origins, 'gateway.cors_origins'),
   ];
-  return { config: { ...config, value, warnings }, models };
+  return { config: { ...config, value, origins, warnings }, models };
 }
