@@ -106,7 +106,7 @@ export const plain: Paint = (_, text) => text;
 
 /** A terminal that records its output. */
 export class FakeTerminal implements Terminal {
-  readonly isInteractive = false;
+  readonly isInteractive: boolean = false;
   text = '';
   warnings = '';
   write(text: string): void {

@@ -20,6 +20,28 @@ async function converse(lines: readonly string[], client = new FakeClient()) {
   return { client, terminal, conversation };
 }
 
+class InteractiveTerminal extends FakeTerminal {
+  override readonly isInteractive: boolean = true;
+}
+
+/** A chat in which these keys are pressed: `\x03` is Ctrl-C, `\x04` Ctrl-D, `\r` Enter. */
+async function press(...keys: readonly string[]) {
+  const client = new FakeClient();
+  const terminal = new InteractiveTerminal();
+  const input = new PassThrough();
+  const output = new PassThrough();
+  output.resume();
+  const conversation = new Conversation(client, { model: 'cortex-tiny' });
+  const over = runInteractiveChat({ conversation, client, terminal, paint: plain, input, output });
+  for (const some of keys) {
+    input.write(some);
+    // The chat takes a line one turn of the event loop after Enter.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await over;
+  return { client, terminal };
+}
+
 class FailingOnce extends FakeClient {
   override async *chat(body: Readonly<Record<string, unknown>>): AsyncGenerator<ChatDelta> {
     if (this.bodies.length === 0) {
@@ -80,6 +102,29 @@ describe('cortex chat in a terminal', () => {
 
     expect(client.bodies).toEqual([]);
     expect(terminal.text.match(/\/system/g)).toHaveLength(2);
+    expect(terminal.text).toContain('Unknown command /nonsense.');
+  });
+
+  test('Ctrl-C deletes a begun line and does not ask to quit', async () => {
+    const { client, terminal } = await press('half a line\x03hi\r\x04');
+
+    expect(client.bodies.map((body) => body['messages'])).toEqual([
+      [{ role: 'user', content: 'hi' }],
+    ]);
+    expect(terminal.text).not.toContain('press Ctrl-C again');
+  });
+
+  test('Ctrl-C deletes the earlier lines of a question that continues', async () => {
+    const { client } = await press('one \\\r', '\x03hi\r\x04');
+
+    expect(client.bodies[0]?.['messages']).toEqual([{ role: 'user', content: 'hi' }]);
+  });
+
+  test('Ctrl-C on an empty line asks, and a second one quits', async () => {
+    const { client, terminal } = await press('\x03\x03hi\r');
+
+    expect(terminal.text).toContain('press Ctrl-C again');
+    expect(client.bodies).toEqual([]);
   });
 
   test('ends at once on /quit', async () => {

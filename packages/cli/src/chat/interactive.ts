@@ -1,4 +1,4 @@
-import { createInterface } from 'node:readline';
+import { createInterface, type Interface } from 'node:readline';
 
 import { CliError } from '../cli-error.ts';
 import { type GatewayClient } from '../client/gateway-client.ts';
@@ -57,6 +57,12 @@ async function command(
   }
 }
 
+/** Deletes the text that has been typed: Ctrl-U deletes only what is before the cursor. */
+function deleteLine(readline: Interface): void {
+  readline.write(null, { ctrl: true, name: 'e' });
+  readline.write(null, { ctrl: true, name: 'u' });
+}
+
 /** Runs a chat in the terminal until Ctrl-D, `/quit`, or Ctrl-C twice. */
 export async function runInteractiveChat(session: ChatSession): Promise<void> {
   const { conversation, terminal, paint } = session;
@@ -68,8 +74,16 @@ export async function runInteractiveChat(session: ChatSession): Promise<void> {
   });
   let running: AbortController | undefined;
   let interruptedMs = -LEAVE_WINDOW_MS;
+  /** The lines before the current one that belong to the same question. */
+  let unfinished = '';
   readline.on('SIGINT', () => {
     if (running !== undefined) return running.abort();
+    if (readline.line !== '' || unfinished !== '') {
+      unfinished = '';
+      deleteLine(readline);
+      terminal.print('');
+      return readline.prompt();
+    }
     if (performance.now() - interruptedMs < LEAVE_WINDOW_MS) return readline.close();
     interruptedMs = performance.now();
     terminal.print(paint('dim', '\n(press Ctrl-C again or Ctrl-D to quit)'));
@@ -89,7 +103,6 @@ export async function runInteractiveChat(session: ChatSession): Promise<void> {
     paint('dim', `Talking to ${conversation.model}. /help for commands, Ctrl-D to quit.`),
   );
   prompt();
-  let unfinished = '';
   for await (const line of readline) {
     if (line.endsWith('\\')) {
       unfinished += `${line.slice(0, -1)}\n`;

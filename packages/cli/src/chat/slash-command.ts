@@ -10,7 +10,7 @@ const HELP = [
   '/think          turn thinking on or off',
   '/clear          delete the conversation',
   '/quit           quit (also Ctrl-D, or Ctrl-C twice)',
-  'Ctrl-C stops an answer. A line that ends with \\ continues on the next one.',
+  'Ctrl-C stops an answer or deletes the typed text. A line that ends with \\ continues on the next one.',
 ].join('\n');
 
 const say = (text: string): SlashOutcome => ({ kind: 'say', text });
@@ -58,7 +58,9 @@ export async function runSlashCommand(
       return say(conversation.isThinking ? 'Thinking is on.' : 'Thinking is off.');
     case 'model':
       return changeModel(argument.trim(), conversation, client);
-    default:
+    case 'help':
       return say(HELP);
+    default:
+      return say(`Unknown command /${name}.\n${HELP}`);
   }
 }
