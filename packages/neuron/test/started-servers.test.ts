@@ -254,3 +254,36 @@ test('a key file that cannot be read stops the start with the harness and the fi
 
   expect(failure.message).toContain(`harnesses "x": api_key_file ${path} is empty`);
 });
+
+describe('POST /harnesses/{name}/restart', () => {
+  test('waits for the running requests, refuses new ones, and keeps the models', async () => {
+    await using neuron = await start(SHARED);
+    await neuron.load({ harness: 'one' });
+    const pid = pidOf(neuron, 'one');
+    const running = await readUntil(await neuron.chat({ stream: true, max_tokens: 300 }), 'w2 ');
+
+    const restart = neuron.post('/harnesses/one/restart', {});
+    await until(async () => (await neuron.model()).status === 'recovering');
+    const refused = await neuron.chat();
+    const { seen } = await readUntil(running.reader, '[DONE]');
+
+    expect(refused.status).toBe(503);
+    expect(refused.headers.get('x-neuron-refused')).toBe('1');
+    expect(seen).toContain('"finish_reason":"length"');
+    expect(await (await restart).json()).toEqual({ status: 'restarted', lifecycle_cycles: 0 });
+    expect(pidOf(neuron, 'one')).not.toBe(pid);
+    expect((await neuron.chat()).status).toBe(200);
+  });
+
+  test.each([
+    ['llama', 422, 'The harness llama cannot be restarted'],
+    ['absent', 400, 'This node has no harness absent: llama, one'],
+  ])('is refused for the harness %s', async (name, status, why) => {
+    await using neuron = await start(SHARED);
+
+    const answer = await neuron.post(`/harnesses/${name}/restart`, {});
+
+    expect(answer.status).toBe(status);
+    expect((await answer.json()).error.message).toContain(why);
+  });
+});

@@ -16,6 +16,7 @@ import {
 } from '../harness/harness.ts';
 import { isRefusal } from '../refusal.ts';
 import type { ApiContext, ApiDeps, ApiEnv } from './context.ts';
+import { restartHarness } from './harnesses.ts';
 import { inference } from './inference.ts';
 import { estimateModel, loadModel, rescanModels, unloadModel } from './management.ts';
 import { metrics } from './metrics.ts';
@@ -86,6 +87,7 @@ export function createApi(deps: ApiDeps, log: Logger): Hono<ApiEnv> {
   app.post('/models/load', loadModel(deps));
   app.post('/models/unload', unloadModel(deps));
   app.post('/models/rescan', rescanModels(deps));
+  app.post('/harnesses/:name/restart', restartHarness(deps));
   app.get('/models/:id{.+}/capabilities', capabilities(deps));
   app.post('/models/:id{.+}/estimate', estimateModel(deps));
   for (const route of [...GENERATE_ROUTES, ...VECTOR_ROUTES, ...MEDIA_ROUTES]) {

@@ -253,7 +253,13 @@ interface HarnessBase<Spec> {
     request: HarnessRequest,
     signal: AbortSignal,
   ): Promise<Response>;
-  restart?(): Promise<void>;
+  /**
+   * Restarts the server of the harness; its models keep their place. New requests are refused from the call on, and the
+   * server ends once `idle` has resolved. Absent if there is nothing to restart.
+   *
+   * @throws CortexError why it does not serve again
+   */
+  restart?(idle: Promise<void>): Promise<void>;
 }
 
 /** A harness whose models are GGUF files of this node. */

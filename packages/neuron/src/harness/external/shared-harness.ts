@@ -11,7 +11,7 @@ import type {
 } from '../harness.ts';
 import type { LoadSettings } from '../load-settings.ts';
 import type { PulseGroup } from '../pulse.ts';
-import type { Server } from './server.ts';
+import type { Server, ServerState } from './server.ts';
 import { KINDS, type ServerKindName } from './server-kinds.ts';
 import { serveExternal } from './serve-external.ts';
 import { toHarnessModel, type SharedModel } from './shared-model.ts';
@@ -34,6 +34,8 @@ export interface SharedHarnessOptions {
   readonly ownUrl: () => string;
 }
 
+const NEVER = new AbortController().signal;
+
 const notLoaded = (id: string): CortexError =>
   refuse(new CortexError('model_not_loaded', `${id} is not loaded on this node.`));
 
@@ -46,27 +48,26 @@ export class SharedHarness implements ForeignHarness {
   readonly checkSettings: (settings: LoadSettings) => void;
   readonly sleepModel?: (id: string) => Promise<void>;
   readonly wakeModel?: (id: string, signal: AbortSignal) => Promise<HarnessModel>;
-  readonly restart?: () => Promise<void>;
+  readonly restart?: (idle: Promise<void>) => Promise<void>;
   readonly #options: SharedHarnessOptions;
   readonly #models = new Map<string, SharedModel>();
   readonly #listeners = new Set<(modelId: string) => void>();
   #loads = 0;
   #cycles = 0;
+  #isRestarting = false;
 
   constructor(options: SharedHarnessOptions) {
     this.name = options.name;
     this.kind = options.kind;
     this.#options = options;
     const { server, kind } = options;
-    server.onChange(() => {
-      for (const id of this.#models.keys()) this.#changed(id);
-    });
+    server.onChange(() => this.#allChanged());
     this.checkSettings = options.check;
     if (KINDS[kind].sleeps) {
       this.sleepModel = (id) => this.#sleep(id);
       this.wakeModel = (id, signal) => this.#wake(id, signal);
     }
-    if (server.restart) this.restart = () => this.#restart();
+    if (server.restart) this.restart = (idle) => this.#restart(idle);
   }
 
   onChange(listener: (modelId: string) => void): void {
@@ -80,8 +81,8 @@ export class SharedHarness implements ForeignHarness {
   }
 
   listModels(): readonly HarnessModel[] {
-    const { server } = this.#options;
-    return Array.from(this.#models.values(), (model) => toHarnessModel(model, server));
+    const state = this.#state;
+    return Array.from(this.#models.values(), (model) => toHarnessModel(model, state));
   }
 
   inferenceEndpoint(id: string): string | undefined {
@@ -123,7 +124,7 @@ export class SharedHarness implements ForeignHarness {
       this.#models.set(modelId, model);
       progress(1);
       this.#changed(modelId);
-      return toHarnessModel(model, server);
+      return toHarnessModel(model, server.state);
     } finally {
       this.#loads -= 1;
       await this.#stopIfUnused();
@@ -154,7 +155,7 @@ export class SharedHarness implements ForeignHarness {
   ): Promise<Response> {
     const { server, kind, pulses } = this.#options;
     const model = this.#models.get(modelId);
-    const { state } = server;
+    const state = this.#state;
     if (!model || model.isAsleep || state.kind !== 'up') {
       request.ended({ kind: 'refused' });
       if (model && state.kind === 'recovering') {
@@ -225,13 +226,33 @@ export class SharedHarness implements ForeignHarness {
     await new ServerModels(upstream, this.#options.kind).wake(signal);
     model.isAsleep = false;
     this.#changed(id);
-    return toHarnessModel(model, this.#options.server);
+    return toHarnessModel(model, this.#state);
   }
 
-  async #restart(): Promise<void> {
-    await this.#options.server.restart?.(new AbortController().signal);
-    this.#cycles = 0;
-    for (const model of this.#models.values()) model.isAsleep = false;
+  async #restart(idle: Promise<void>): Promise<void> {
+    const { server } = this.#options;
+    this.#isRestarting = true;
+    this.#allChanged();
+    try {
+      await idle;
+      // A server that does not run begins with its next load.
+      if (server.state.kind !== 'stopped') await server.restart?.(NEVER);
+      this.#cycles = 0;
+      for (const model of this.#models.values()) model.isAsleep = false;
+    } finally {
+      this.#isRestarting = false;
+      this.#allChanged();
+    }
+  }
+
+  #allChanged(): void {
+    for (const id of this.#models.keys()) this.#changed(id);
+  }
+
+  /** The state of the server, as requests and `/models` see it. */
+  get #state(): ServerState {
+    if (!this.#isRestarting) return this.#options.server.state;
+    return { kind: 'recovering', reason: 'its server is being restarted', retryAfterS: 5 };
   }
 }
 

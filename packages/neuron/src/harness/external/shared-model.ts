@@ -1,5 +1,5 @@
 import type { HarnessModel } from '../harness.ts';
-import type { Server } from './server.ts';
+import type { ServerState } from './server.ts';
 import type { SlotQueue } from './slot-queue.ts';
 
 /** A loaded model of a server that several models share. */
@@ -17,7 +17,7 @@ export interface SharedModel {
 }
 
 /** The model for `/models`, from the state of its server. */
-export function toHarnessModel(model: SharedModel, { state }: Pick<Server, 'state'>): HarnessModel {
+export function toHarnessModel(model: SharedModel, state: ServerState): HarnessModel {
   const { id, capabilities, contextTokens, slotCount: slots, earlier, isAsleep } = model;
   const fixed = { id, capabilities, contextTokens, slots };
   switch (state.kind) {
