@@ -8,6 +8,7 @@ export * from './engine/vectors.ts';
 export * from './request-fields/index.ts';
 export * from './transport/engine-channel.ts';
 export { inProcessEngine, type InProcessOptions } from './transport/in-process-engine.ts';
+export { type LibraryFiles, libraryFiles, type LibraryVariant } from './library-files.ts';
 export { PrincipalQueue } from './principal-queue.ts';
 export * as engineProtocol from './protocol/index.ts';
 export { LogLines } from './transport/log-lines.ts';

@@ -1,6 +1,7 @@
 import { Command, CommanderError, type CommandUnknownOpts } from '@commander-js/extra-typings';
 import { ConfigError, isSystemError, refuseEmptyValues } from '@cortex/service';
 
+import { buildCommand } from './commands/build.ts';
 import { discoverCommand } from './commands/discover.ts';
 import { serveCommand } from './commands/serve.ts';
 import { PRODUCT_VERSION } from './version.ts';
@@ -37,7 +38,8 @@ export async function runNeuron(
     .version(PRODUCT_VERSION)
     .hook('preAction', (_, action) => refuseEmptyValues(action))
     .addCommand(serveCommand(env))
-    .addCommand(discoverCommand(env, output.print));
+    .addCommand(discoverCommand(env, output.print))
+    .addCommand(buildCommand(env, output.print));
   neverExit(program, output);
   try {
     await program.parseAsync([...args], { from: 'user' });

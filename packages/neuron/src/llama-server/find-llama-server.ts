@@ -17,7 +17,7 @@ export interface LlamaServerPlaces {
 }
 
 /** Where `neuron build llama-server` puts it. */
-const builtServerPath = (stateDir: string): string => join(stateDir, 'bin', 'llama-server');
+export const builtServerPath = (stateDir: string): string => join(stateDir, 'bin', 'llama-server');
 
 const OTHERS_WRITE = 0o002;
 const GROUP_WRITES = 0o020;
