@@ -211,3 +211,14 @@ describe('a mistake in the configuration ends cortex up with one line and exit c
     expect(program.output).toContain('--lan');
   });
 });
+
+test('a second cortex up with the same state folder ends with exit code 1 and names the process of the first', async () => {
+  await using up = await startUp();
+
+  const output = await failedStart(up.workspace, {});
+
+  expect(output).toContain('is used by another neuron');
+  expect(output.split('\n').at(-1)).toMatch(
+    new RegExp(`"cortex up" is already running with .* \\(process ${up.pid}\\): stop it, or set`),
+  );
+});

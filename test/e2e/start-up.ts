@@ -115,6 +115,8 @@ export class Workspace implements Disposable {
 
 /** A running `cortex up`. */
 export interface Up extends AsyncDisposable {
+  /** The process of `cortex up` itself, without a launcher that waits for it. */
+  readonly pid: number;
   readonly api: string;
   readonly node: string;
   readonly metrics: string;
@@ -172,8 +174,9 @@ export async function startUp(
     program.child.kill('SIGKILL');
     throw new Error(`cortex up did not start:\n${program.output}`, { cause: error });
   }
-  const { api, node, metrics } = UpReady.parse(JSON.parse(readFileSync(readyFile, 'utf8')));
+  const { pid, api, node, metrics } = UpReady.parse(JSON.parse(readFileSync(readyFile, 'utf8')));
   return {
+    pid,
     api,
     node,
     metrics,

@@ -42,6 +42,7 @@ import { Probe } from './probe/probe.ts';
 import { PROBE_ID, ProbeProcess } from './probe/probe-process.ts';
 import { lockState } from './state-lock.ts';
 import { StateWriter } from './state-writer.ts';
+import { unreadableFolders } from './unreadable-folders.ts';
 import { PRODUCT_VERSION } from './version.ts';
 
 /** Above the limit of cortex, so that callers meet the limit of cortex. */
@@ -103,7 +104,7 @@ const callableUrl = ({ url }: Listener): string =>
 export async function startNeuron(options: NeuronOptions): Promise<RunningNeuron> {
   const { config, log, readyFile, parts = {} } = options;
   const neuron = await createNeuron(config, log, parts);
-  for (const warning of config.warnings) log.warn(warning);
+  for (const warning of [...config.warnings, ...unreadableFolders(config)]) log.warn(warning);
   try {
     await neuron.start();
   } catch (error) {

@@ -42,7 +42,7 @@ export function lockState(stateDir: string, origins: ConfigOrigins): () => void 
   const isAlive = startTime !== '' && processStartTime(Number(pid)) === startTime;
   if (isAlive && holder !== own) {
     throw keyError(origins, KEY, {
-      message: `${stateDir} is used by another neuron (process ${pid}): give this one its own folder`,
+      message: `${stateDir} is used by another neuron (process ${pid}): stop that one, or give this one its own folder`,
     });
   }
   usable(() => write(path, `${own}\n`));

@@ -7,6 +7,7 @@ import { temporaryFolder } from '@cortex/testkit/temporary-folder';
 
 import { loadNeuronConfig } from '../src/config.ts';
 import { startNeuron } from '../src/neuron.ts';
+import { unreadableFolders } from '../src/unreadable-folders.ts';
 
 /** The message with which neuron refuses to start with `lines` in its neuron.toml, and the folder of that file. */
 async function refusalOf(...lines: readonly string[]) {
@@ -59,4 +60,17 @@ test.each([
   expect(await refusalOf(`state_dir = "${name}"`, ...others)).toBe(
     `ConfigError: neuron.toml:1: state_dir: ${name} cannot be used: ${reason}`,
   );
+});
+
+test('a models folder that cannot be read is a warning with file, line, key and reason', () => {
+  const folder = temporaryFolder('neuron-config');
+  const file = join(folder, 'neuron.toml');
+  writeFileSync(file, 'models_dir = "."\nmodels_dirs = [".", "absent", "neuron.toml"]\n');
+
+  const warnings = unreadableFolders(loadNeuronConfig({ file, env: {} }));
+
+  expect(warnings.map((warning) => warning.replaceAll(`${folder}/`, ''))).toEqual([
+    'neuron.toml:2: models_dirs: absent cannot be read: no such file or folder; neuron serves no model from it',
+    'neuron.toml:2: models_dirs: neuron.toml cannot be read: a part of the path is not a folder; neuron serves no model from it',
+  ]);
 });

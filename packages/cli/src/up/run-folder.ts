@@ -18,6 +18,13 @@ export function createRunFolder(stateDir: string): string {
   return folder;
 }
 
+/** Processes of other runs that use `stateDir`. After a restart of the machine, one may be another program. */
+export function otherRuns(stateDir: string): number[] {
+  return readdirSync(join(stateDir, 'up'))
+    .map((name) => Number.parseInt(name, 10))
+    .filter((pid) => pid !== process.pid && isAlive(pid));
+}
+
 const removeFolder = (path: string): void => rmSync(path, { recursive: true, force: true });
 
 function isAlive(pid: number): boolean {

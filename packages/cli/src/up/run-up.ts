@@ -22,7 +22,7 @@ import { type Daemon, type DaemonEvent, startDaemon } from './daemon.ts';
 import { GatewayReady, gatewayLaunch, LOCAL_NODE, NeuronReady, neuronLaunch } from './daemons.ts';
 import { lanAddresses } from './lan-addresses.ts';
 import { formatLogLine } from './log-line.ts';
-import { createRunFolder } from './run-folder.ts';
+import { createRunFolder, otherRuns } from './run-folder.ts';
 import { waitForModels } from './wait-for-models.ts';
 
 /** Grace period of running answers after Ctrl-C; the daemons get it as `shutdown_grace_s`. */
@@ -87,15 +87,20 @@ export async function runUp(options: UpOptions): Promise<void> {
   } catch (error) {
     // The shutdown ends the daemons, which caused the error, and then this process.
     if (shutdown.signal.aborted) return;
-    const cause = startFailure(error, daemons);
+    const cause = startFailure(error, { daemons, stateDir: stateDirectory(options.env) });
     await stopAll();
     throw cause;
   }
 }
 
 /** Why the start failed, for the operator: a gateway that has started is not one to start. */
-function startFailure(error: unknown, { gateway }: Daemons): unknown {
-  const failure = gateway?.failure;
+function startFailure(
+  error: unknown,
+  { daemons, stateDir }: { readonly daemons: Daemons; readonly stateDir: string },
+): unknown {
+  if (daemons.neuron !== undefined && daemons.neuron.ready === undefined)
+    return besideOtherRuns(error, stateDir);
+  const failure = daemons.gateway?.failure;
   if (failure !== undefined)
     return new CliError(`cortex does not keep running: ${failure}`, { cause: error });
   if (error instanceof NoAnswer)
@@ -103,6 +108,16 @@ function startFailure(error: unknown, { gateway }: Daemons): unknown {
       cause: error,
     });
   return error;
+}
+
+/** Names the runs of `cortex up` with the same state folder: a second one is the usual reason of this failure. */
+function besideOtherRuns(error: unknown, stateDir: string): unknown {
+  const pids = otherRuns(stateDir);
+  if (pids.length === 0 || !(error instanceof CliError)) return error;
+  return new CliError(
+    `${error.message}\n"cortex up" is already running with the state folder ${stateDir} (process ${pids.join(', ')}): stop it, or set CORTEX_STATE_DIR to another folder`,
+    { cause: error },
+  );
 }
 
 interface RunningBoth {
