@@ -10,6 +10,7 @@ import { answer } from './answering.ts';
 import type { Generation } from './generation.ts';
 import { disposeModel, type LlamaModel } from './load-model.ts';
 import type { Token } from './native-types.ts';
+import { driverContextMib } from './memory/driver-context.ts';
 import { type OutputFormat, readOutputFormat } from './parsers/choose-parser.ts';
 import { ArrivalOrder } from './request/arrival-order.ts';
 import { ChatBody } from './request/chat-body.ts';
@@ -57,22 +58,24 @@ export class LoadedLlama {
     this.#generation = generation;
   }
 
-  describe(): LoadedModel {
+  async describe(): Promise<LoadedModel> {
+    const { backend } = this.#spec;
     const { model, context, pooled, drafter, contextTokens, slots, loadMode } = this.#llama;
     const parts = [model, context, pooled, drafter].map(
       (part) => part?.memory() ?? { ram: 0, vram: 0 },
     );
     const sum = (of: 'ram' | 'vram'): number => parts.reduce((total, part) => total + part[of], 0);
-    const { quant } = model;
+    const { quant, gpuLayers } = model;
+    const gpus = backend === 'cpu' ? 0 : (await this.deviceNames()).length;
     return {
       capabilities: this.#capabilities(),
       limits: { contextTokens, slots, trainedContextTokens: model.trainedContextTokens },
       memory: {
         ramMib: Math.ceil(sum('ram') / MIB),
-        vramMib: Math.ceil(sum('vram') / MIB),
+        vramMib: Math.ceil(sum('vram') / MIB) + driverContextMib(backend, { gpuLayers, gpus }),
       },
-      backend: this.#spec.backend,
-      gpuLayers: `${this.#spec.backend === 'cpu' ? 0 : model.gpuLayers}/${model.layers}`,
+      backend,
+      gpuLayers: `${backend === 'cpu' ? 0 : gpuLayers}/${model.layers}`,
       quant,
       loadMode,
     };

@@ -8,6 +8,7 @@ import type { FileUse, Library, Memory, ModelHeader } from '../binding.ts';
 import { type ModelPurpose, purposeOf } from '../embedding/model-purpose.ts';
 import { pooledSize } from '../embedding/pooled-size.ts';
 
+import { driverContextMib } from './driver-context.ts';
 import { sizeProblem } from './size-problem.ts';
 import {
   memoryLimits,
@@ -24,11 +25,6 @@ const MIB = 1024 * 1024;
  * and 1.25 for Q8_0, AVX2 less. The library's dry run does not count it.
  */
 const CPU_REPACKING = 1.35;
-
-/**
- * Memory of the driver's context per process and GPU, in addition to llama.cpp's allocations; the size of NVIDIA cards.
- */
-const CUDA_CONTEXT_MIB = 400;
 
 /**
  * The memory that a load of `spec` needs, from the header of its file.
@@ -146,7 +142,7 @@ function plannedModel(parts: LoadParts, { spec, batchTokens }: Wanted): PlannedM
       list.reduce((total, part) => total + (part?.[of] ?? 0), 0);
     const weightsRam = sum('ram', weights) + (isCpu ? parts.loraBytes : 0);
     const weightsVram = sum('vram', weights) + (isCpu ? 0 : parts.loraBytes);
-    const deviceMib = spec.backend === 'cuda' && gpuLayers > 0 ? CUDA_CONTEXT_MIB * parts.gpus : 0;
+    const deviceMib = driverContextMib(spec.backend, { gpuLayers, gpus: parts.gpus });
     return {
       vramMib: toMib(weightsVram + sum('vram', cells)) + deviceMib,
       ramMib: toMib(weightsRam * (isCpu ? CPU_REPACKING : 1) + sum('ram', cells)),
@@ -164,7 +160,7 @@ function plannedModel(parts: LoadParts, { spec, batchTokens }: Wanted): PlannedM
   };
 }
 
-/** Measured between two contexts, which excludes compute buffers, because they do not grow with it. */
+/** Measured between two contexts, which leaves only what grows: the cells, and the mask of the attention. */
 async function kvMibPer1kTokens(
   cells: MeasureCells,
   { gpuLayers }: MemorySettings,

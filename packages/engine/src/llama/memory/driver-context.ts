@@ -1,0 +1,13 @@
+import type { Backend } from '../../engine.ts';
+
+/**
+ * Memory of the driver per process and GPU, in addition to llama.cpp's allocations, MiB: the size of NVIDIA cards, and a
+ * guess for Vulkan, whose drivers load the compiled kernels there.
+ */
+const CONTEXT_MIB: Readonly<Record<Backend, number>> = { cpu: 0, cuda: 400, vulkan: 128, metal: 0 };
+
+/** What the driver takes on all GPUs of a process together, MiB. */
+export const driverContextMib = (
+  backend: Backend,
+  { gpuLayers, gpus }: { readonly gpuLayers: number; readonly gpus: number },
+): number => (gpuLayers > 0 ? CONTEXT_MIB[backend] * gpus : 0);
