@@ -15,7 +15,7 @@ import { tinyJamba, tinyLfm2, tinyMamba } from '@cortex/testkit/gguf/tiny-recurr
 import { temporaryFolder } from '@cortex/testkit/temporary-folder';
 import { describe, expect, test } from 'bun:test';
 
-import type { EngineLoadSpec } from '../src/engine.ts';
+import type { EngineLoadSpec } from '../src/engine/load.ts';
 import { createLlamaEngine } from '../src/llama/llama-engine.ts';
 import { answer, TINY_MODEL, TINY_SPEC } from './llama-under-test.ts';
 

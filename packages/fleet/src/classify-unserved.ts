@@ -1,6 +1,6 @@
 import { stateTraits } from '@cortex/protocol';
 
-import { type Lack, lackFor } from './feasibility.ts';
+import { isYielding, type Lack, lackFor } from './feasibility.ts';
 import {
   type DecisionContext,
   isInBackOff,
@@ -53,6 +53,7 @@ const refused = (refusal: Refusal): Unserved => ({ kind: 'refused', refusal });
 /** Why an up node that could hold the model cannot do so now. */
 function obstacle(node: NodeSnapshot, replica: Replica | undefined): string {
   if (node.isDraining) return 'is draining';
+  if (isYielding(node)) return 'has given its GPUs to other programs for now';
   if (replica && stateTraits(replica.status).serves)
     return `has it loaded but cannot serve it: ${replica.reason ?? 'no reason given'}`;
   return `has it in state "${replica?.status ?? 'unloaded'}"`;

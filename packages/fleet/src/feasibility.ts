@@ -52,6 +52,12 @@ export function lackFor(
   return { node: node.name, what: 'model', text };
 }
 
+/** Whether every GPU of the node belongs to other programs for now (behaviour 36a). */
+export function isYielding(node: NodeSnapshot): boolean {
+  const gpus = (node.health?.devices ?? []).filter(({ kind }) => kind !== 'cpu');
+  return gpus.length > 0 && gpus.every((device) => device.yielding === true);
+}
+
 /**
  * Whether the known free memory suffices: the memory of the GPUs, or without a GPU the share of RAM that models may
  * use. Unknown values do not count against the node.
@@ -59,7 +65,9 @@ export function lackFor(
 export function fitsFreeMemory(node: NodeSnapshot, model: CatalogueModel | undefined): boolean {
   const devices = node.health?.devices ?? [];
   const gpus = devices.filter(({ kind }) => kind !== 'cpu');
-  const free = (gpus.length > 0 ? gpus : devices).flatMap((device) => device.vram_free_mb ?? []);
+  const free = (gpus.length > 0 ? gpus : devices).flatMap((device) =>
+    device.yielding === true ? 0 : (device.vram_free_mb ?? []),
+  );
   if (model?.vramMb === undefined || free.length === 0) return true;
   return free.reduce((sum, freeMb) => sum + freeMb, 0) >= model.vramMb;
 }

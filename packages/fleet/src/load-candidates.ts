@@ -1,6 +1,6 @@
 import { stateTraits } from '@cortex/protocol';
 
-import { fitsFreeMemory, lackFor } from './feasibility.ts';
+import { fitsFreeMemory, isYielding, lackFor } from './feasibility.ts';
 import type { LeasesView, LoadFailures } from './leases-view.ts';
 import { replicaLoad } from './replica-load.ts';
 import type { FleetSnapshot, NodeSnapshot } from './snapshot.ts';
@@ -65,7 +65,7 @@ function compareRanks(a: readonly number[], b: readonly number[]): number {
  * Nodes that can load the model now, best first.
  *
  * A node that failed this request, or the model, comes last; then the operator's `pinned_on`, a file
- * already on disk, free memory, an idle node, and the name.
+ * already on disk, free memory, an idle node, and the name. A node whose GPUs other programs have taken is none.
  */
 export function loadCandidates(
   snapshot: FleetSnapshot,
@@ -78,6 +78,7 @@ export function loadCandidates(
         (question.node === undefined || node.name === question.node) &&
         node.state === 'up' &&
         !node.isDraining &&
+        !isYielding(node) &&
         stateTraits(node.replicas.get(question.model)?.status ?? 'unloaded').loadable &&
         lackFor(snapshot, node, question.model) === undefined &&
         !isInBackOff(context, node.name, question.model),

@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os';
 
 import type { NeuronConfig } from './config.ts';
-import type { GpuSources } from './devices/gpu-survey.ts';
+import type { GpuSources } from './devices/gpu-sources.ts';
 import { processVramMib } from './devices/process-vram.ts';
 import { createColdGguf } from './harness/external/cold-gguf.ts';
 import { createExternalHarness } from './harness/external/create-harnesses.ts';

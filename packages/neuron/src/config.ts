@@ -62,6 +62,14 @@ export const NeuronConfig = z.strictObject({
         .positive()
         .optional()
         .describe('MiB of RAM that all models together may use. Default: half of the RAM.'),
+      yield_at: z
+        .number()
+        .min(0)
+        .max(1)
+        .default(0)
+        .describe(
+          'Part of a GPU, such as 0.9. When other programs fill it beyond that, idle models leave it, and models are placed only up to it. 0: never.',
+        ),
     })
     .prefault({}),
   admission: z

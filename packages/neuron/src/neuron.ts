@@ -18,7 +18,7 @@ import { createApi, isOpenToPages } from './api/app.ts';
 import { AwakeClock } from './awake-clock.ts';
 import { cpuMemoryMib, isLoopback, type NeuronConfig } from './config.ts';
 import { DeviceMonitor } from './devices/device-monitor.ts';
-import { type GpuSources, LOCAL_GPU_SOURCES } from './devices/gpu-survey.ts';
+import { type GpuSources, LOCAL_GPU_SOURCES } from './devices/gpu-sources.ts';
 import { readFreeRamMib } from './devices/host-facts.ts';
 import { MemoryLedger } from './devices/memory-ledger.ts';
 import { composeHarnesses } from './compose-harnesses.ts';
@@ -33,9 +33,11 @@ import {
 } from './engines/start-engine.ts';
 import { PulseGroup } from './harness/pulse.ts';
 import { Activation } from './models/activation.ts';
+import { LearnedNeeds } from './models/learned-needs.ts';
 import { ModelLogs } from './models/model-logs.ts';
 import { ModelStore } from './store/model-store.ts';
 import { Models } from './models/models.ts';
+import { Yielding } from './models/yielding.ts';
 import { createProcessRecords, endLeftoverProcesses } from './processes/process-records.ts';
 import { FileFactsStore } from './probe/file-facts.ts';
 import { Probe } from './probe/probe.ts';
@@ -162,7 +164,7 @@ async function createNeuron(
   const gpuSources = parts.gpuSources ?? LOCAL_GPU_SOURCES;
   const devices = new DeviceMonitor({
     sources: gpuSources,
-    probe: (signal) => probeDevices(parts.startProbe ?? startProcess, signal),
+    probe: (question, signal) => probeDevices(parts.startProbe ?? startProcess, question, signal),
     exclude: config.devices.exclude,
     reserveMib: config.devices.reserve_mb,
     storagePaths: [modelsDir, stateDir],
@@ -172,7 +174,8 @@ async function createNeuron(
   const ledger = new MemoryLedger({
     cpuMemoryMib: cpuMemoryMib(config, devices.host.ramTotalMib),
     reserveMib: config.devices.reserve_mb,
-    readings: () => devices.readings,
+    fillRatio: config.devices.yield_at === 0 ? 1 : config.devices.yield_at,
+    devices: () => devices.gpus,
     refresh: () => devices.refresh(),
   });
   const probe = new Probe({
@@ -221,12 +224,20 @@ async function createNeuron(
   });
   const models = new Models({
     ledger,
+    learned: new LearnedNeeds(join(stateDir, 'memory-needs.json'), writer),
     harnesses,
     store,
     devices,
     admission,
     log,
     ...(parts.abandonMs !== undefined && { abandonMs: parts.abandonMs }),
+  });
+  const yielding = new Yielding({
+    yieldAt: config.devices.yield_at,
+    devices: () => devices.gpus,
+    ledger,
+    models: () => models.loaded(),
+    log,
   });
   const activation = new Activation(config.default_models, { models, log, signal: ending.signal });
   const api = createApi(
@@ -236,6 +247,7 @@ async function createNeuron(
       admission,
       devices,
       ledger,
+      yielding,
       activation,
       logs,
       access,
@@ -250,6 +262,7 @@ async function createNeuron(
   const stopTicking = [
     every(SCAN_MS, () => void store.refresh()),
     every(1000, () => models.sweep(performance.now())),
+    every(1000, () => yielding.sweep()),
     every(STATES_SWEEP_MS, () => void logged(states.sweep())),
   ];
 

@@ -66,6 +66,10 @@ const engineWithGpu: StartEngine = async () => {
   return { connection, kill: () => void connection.close(0) };
 };
 
+/** A card that another program has filled. */
+const CARD_IN_USE = '0, GPU-a, 8192, 7900, 292, 0, 40, 20, 550.90.07, 8.9, Card\n';
+const answerOf = (stdout: string) => ({ code: 0, stdout, stderr: '' });
+
 const start = (flags: Readonly<Record<string, unknown>>, startEngine = scriptedEngine()) =>
   TestNeuron.start({ flags, parts: { startEngine } });
 
@@ -138,6 +142,15 @@ const OBSERVATIONS: Readonly<Record<string, () => Promise<void>>> = {
       code: 'insufficient_vram',
       device: 'cpu',
     });
+  },
+  'devices.yield_at': async () => {
+    const full = { ...ONE_CARD, runNvidiaSmi: async () => answerOf(CARD_IN_USE) };
+    const parts = { gpuSources: full, startEngine: engineWithGpu, startProbe: engineWithGpu };
+    await using neuron = await TestNeuron.start({ flags: { 'devices.yield_at': 0.9 }, parts });
+    await until(async () => (await neuron.health()).devices[0]?.yielding === true);
+    await using never = await TestNeuron.start({ parts });
+    await until(async () => (await never.health()).devices[0]?.kind === 'cuda');
+    expect((await never.health()).devices[0]?.yielding).toBeUndefined();
   },
   'admission.max_queue_depth': async () => {
     await using neuron = await start({ 'admission.max_queue_depth': 5 });

@@ -13,7 +13,7 @@ import { temporaryFolder } from '@cortex/testkit/temporary-folder';
 import { z } from 'zod';
 
 import { loadNeuronConfig } from '../src/config.ts';
-import type { GpuSources } from '../src/devices/gpu-survey.ts';
+import type { GpuSources } from '../src/devices/gpu-sources.ts';
 import type { StartEngine } from '../src/engines/start-engine.ts';
 import { type NeuronParts, type RunningNeuron, startNeuron } from '../src/neuron.ts';
 

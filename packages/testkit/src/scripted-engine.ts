@@ -190,14 +190,14 @@ class Scripted implements ScriptedEngine {
     return this.#render(body, (read) => read.promptTokens);
   }
 
-  estimate() {
+  estimate({ backend }: EngineLoadSpec) {
     return Promise.resolve({
       vramMib: 0,
       ramMib: 1,
       kvMibPer1kTokens: 0.1,
       contextTokens: 8192,
       slots: 4,
-      gpuLayers: 0,
+      gpuLayers: backend === 'cpu' ? 0 : 2,
       layers: 2,
       fits: true,
       contextMax: 32_768,

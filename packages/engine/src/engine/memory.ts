@@ -3,7 +3,11 @@ import type { Backend } from './load.ts';
 export interface EngineDevice {
   readonly name: string;
   readonly backend: Backend;
+  /** Memory, if it is known for this device alone. A GPU among several gives none. */
   readonly totalMib?: number | undefined;
+  readonly freeMib?: number | undefined;
+  /** Whether its memory is that of the host. Absent: no. */
+  readonly sharesRam?: boolean | undefined;
 }
 
 /** Memory that a load may take, MiB. An absent member means no limit. */

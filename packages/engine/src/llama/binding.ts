@@ -215,6 +215,16 @@ export class Library {
     return this.#llama.getGpuDeviceNames();
   }
 
+  /** Bytes of all GPUs together; `shared` is the part that is memory of the host. */
+  async deviceMemory(): Promise<{
+    readonly total: number;
+    readonly free: number;
+    readonly shared: number;
+  }> {
+    const { total, free, unifiedSize } = await this.#llama.getVramState();
+    return { total, free, shared: unifiedSize };
+  }
+
   dispose(): Promise<void> {
     return this.#llama.dispose();
   }

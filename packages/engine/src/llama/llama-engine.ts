@@ -164,9 +164,22 @@ class LlamaEngine implements Engine {
       const name = cpus()[0]?.model.trim() ?? 'CPU';
       return [{ name, backend, totalMib: Math.floor(totalmem() / MIB) }];
     }
-    const names = await (this.#loaded?.deviceNames() ??
-      this.#estimating?.library.then((library) => library.deviceNames()));
-    return (names ?? []).map((name) => ({ name, backend }));
+    if (this.#loaded) {
+      return (await this.#loaded.deviceNames()).map((name) => ({ name, backend }));
+    }
+    const library = await this.#estimating?.library;
+    const names = (await library?.deviceNames()) ?? [];
+    // The library gives only the sum over all devices.
+    const memory = names.length === 1 ? await library?.deviceMemory() : undefined;
+    return names.map((name) => ({
+      name,
+      backend,
+      ...(memory && {
+        totalMib: Math.floor(memory.total / MIB),
+        freeMib: Math.floor(memory.free / MIB),
+        sharesRam: memory.shared > 0,
+      }),
+    }));
   }
 
   /** The library for estimates: opened on first use, for one backend at a time, and kept open. */

@@ -110,7 +110,7 @@ function outOfMemory({ modelPath, backend }: EngineLoadSpec, cause: unknown): Co
   return new CortexError(
     'model_load_failed',
     `Cannot load ${modelPath}: ${where} too little free memory for it. Unload another model, or load this one with ${less}.`,
-    { transient: true, cause },
+    { transient: true, extra: { out_of_memory: true }, cause },
   );
 }
 

@@ -66,6 +66,8 @@ const DevicesResult = z.looseObject({
       name: z.string(),
       backend: z.enum(['cpu', 'cuda', 'vulkan', 'metal']),
       total_mib: z.number().optional(),
+      free_mib: z.number().optional(),
+      shares_ram: z.boolean().optional(),
     }),
   ),
 });
@@ -221,6 +223,8 @@ export const DEVICES: CallCodec<undefined, readonly EngineDevice[]> = {
       name: device.name,
       backend: device.backend,
       total_mib: device.totalMib,
+      free_mib: device.freeMib,
+      shares_ram: device.sharesRam,
     })),
   }),
   readOutput: (message) =>
@@ -229,6 +233,8 @@ export const DEVICES: CallCodec<undefined, readonly EngineDevice[]> = {
         name: device.name,
         backend: device.backend,
         totalMib: device.total_mib,
+        freeMib: device.free_mib,
+        sharesRam: device.shares_ram,
       }),
     ),
 };

@@ -85,6 +85,7 @@ export const WireFailure = z.looseObject({
   param: z.string().optional(),
   transient: z.boolean().optional(),
   retry_after_s: z.number().optional(),
+  out_of_memory: z.boolean().optional(),
 });
 
 /** The members of `error` and `failed` for a thrown value. The text of an unknown exception is not sent. */
@@ -96,6 +97,7 @@ export function formatFailure(thrown: unknown): z.input<typeof WireFailure> {
     param: error.details.param,
     transient: error.details.transient,
     retry_after_s: error.details.retryAfterS,
+    out_of_memory: error.details.extra?.['out_of_memory'] === true ? true : undefined,
   };
 }
 
@@ -109,6 +111,7 @@ export function readFailure(message: unknown): CortexError {
       param: wire.param,
       transient: wire.transient,
       retryAfterS: wire.retry_after_s,
+      extra: wire.out_of_memory === true ? { out_of_memory: true } : undefined,
     }),
   );
 }

@@ -22,6 +22,7 @@ export function toLoadRequest(
     model_id: model,
     ...Object.fromEntries(settings.filter((setting) => !isAutomatic(setting))),
     vram_mb: entry.vramMb,
+    min_devices: (entry.minDevices ?? 1) > 1 ? entry.minDevices : undefined,
     ttl_s: entry.ttlS,
     pinned: entry.pinnedOn?.includes(node) === true ? true : undefined,
   });

@@ -3,6 +3,7 @@ import type { Context } from 'hono';
 
 import type { Admission } from '../admission/admission.ts';
 import type { DeviceMonitor } from '../devices/device-monitor.ts';
+import type { Yielding } from '../models/yielding.ts';
 import type { MemoryLedger } from '../devices/memory-ledger.ts';
 import type { HarnessRegistry } from '../harness/registry.ts';
 import type { Activation } from '../models/activation.ts';
@@ -17,7 +18,8 @@ export interface ApiDeps {
   readonly harnesses: HarnessRegistry;
   readonly admission: Admission;
   readonly devices: DeviceMonitor;
-  readonly ledger: Pick<MemoryLedger, 'cpu'>;
+  readonly yielding: Yielding;
+  readonly ledger: Pick<MemoryLedger, 'cpu' | 'foreignMib'>;
   readonly activation: Activation;
   readonly logs: ModelLogs;
   readonly access: Access;

@@ -8,6 +8,7 @@ import {
   metricsResponse,
 } from '@cortex/service';
 
+import { usedMibOf } from '../devices/device.ts';
 import type { ModelLifecycle } from '../models/model-lifecycle.ts';
 import type { ApiDeps } from './context.ts';
 
@@ -170,10 +171,9 @@ export class NodeMetrics {
   #updateDevices({ devices }: ApiDeps): void {
     for (const gpu of devices.gpus) {
       const device = [String(gpu.index)];
-      this.#vramTotal.series(device).value = devices.totalMibOf(gpu) * BYTES_PER_MIB;
-      if (gpu.usedMib !== undefined) {
-        this.#vramUsed.series(device).value = gpu.usedMib * BYTES_PER_MIB;
-      }
+      this.#vramTotal.series(device).value = gpu.totalMib * BYTES_PER_MIB;
+      const usedMib = usedMibOf(gpu);
+      if (usedMib !== undefined) this.#vramUsed.series(device).value = usedMib * BYTES_PER_MIB;
       if (gpu.utilizationPct !== undefined) {
         this.#utilization.series(device).value = gpu.utilizationPct / 100;
       }

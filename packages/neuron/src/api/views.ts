@@ -7,6 +7,7 @@ import {
   type NodeVersion,
 } from '@cortex/protocol';
 
+import { usedMibOf } from '../devices/device.ts';
 import type { DeviceMonitor } from '../devices/device-monitor.ts';
 import type { ModelLifecycle } from '../models/model-lifecycle.ts';
 import { unknownModel } from '../models/models.ts';
@@ -66,8 +67,8 @@ export function discovery({
         index: gpu.index,
         uuid: gpu.uuid,
         name: gpu.name,
-        kind: 'cuda',
-        vram_total_mb: devices.totalMibOf(gpu),
+        kind: gpu.kind,
+        vram_total_mb: gpu.totalMib,
         compute_capability: gpu.computeCapability,
       })),
       { index: CPU_INDEX, name: host.cpu.model, kind: 'cpu', vram_total_mb: cpuMemoryMib },
@@ -93,7 +94,7 @@ function modelLoad({ admission }: ApiDeps, { id, running }: ModelLifecycle): Mod
   };
 }
 
-function deviceLoads({ devices, ledger }: ApiDeps): NodeHealth['devices'] {
+function deviceLoads({ devices, ledger, yielding }: ApiDeps): NodeHealth['devices'] {
   const { totalMib, usedMib } = ledger.cpu;
   const cpu = {
     index: CPU_INDEX,
@@ -103,13 +104,16 @@ function deviceLoads({ devices, ledger }: ApiDeps): NodeHealth['devices'] {
   };
   const gpus = devices.gpus.map((gpu) => ({
     index: gpu.index,
-    kind: 'cuda',
-    vram_used_mb: gpu.usedMib,
+    kind: gpu.kind,
+    vram_used_mb: usedMibOf(gpu),
     vram_free_mb: gpu.freeMib,
     vram_reserved_mb: devices.reserveMib,
     utilization_pct: gpu.utilizationPct,
     temp_c: gpu.tempC,
     power_w: gpu.powerW,
+    energy_j: gpu.energyJ === undefined ? undefined : Math.round(gpu.energyJ),
+    foreign_mb: ledger.foreignMib(gpu),
+    yielding: yielding.isYielding(gpu.index) ? true : undefined,
   }));
   return [...gpus, cpu];
 }

@@ -5,7 +5,7 @@ import { createLogger } from '@cortex/service';
 import { discovery } from '../api/views.ts';
 import { cpuMemoryMib, loadNeuronConfig, type NeuronConfig } from '../config.ts';
 import { DeviceMonitor } from '../devices/device-monitor.ts';
-import { LOCAL_GPU_SOURCES } from '../devices/gpu-survey.ts';
+import { LOCAL_GPU_SOURCES } from '../devices/gpu-sources.ts';
 import { probeDevices } from '../harness/llama/probe-devices.ts';
 import { engineProcesses, llamaCommand } from '../engines/start-engine.ts';
 
@@ -20,7 +20,7 @@ async function discoverHere(config: NeuronConfig): Promise<Discovery> {
   });
   const devices = new DeviceMonitor({
     sources: LOCAL_GPU_SOURCES,
-    probe: (signal) => probeDevices(startEngine, signal),
+    probe: (question, signal) => probeDevices(startEngine, question, signal),
     exclude: config.devices.exclude,
     reserveMib: config.devices.reserve_mb,
     storagePaths: [config.models_dir, config.state_dir],

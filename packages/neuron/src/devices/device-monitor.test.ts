@@ -5,7 +5,7 @@ import { describe, expect, test } from 'bun:test';
 import { DeviceMonitor, type DeviceMonitorOptions } from './device-monitor.ts';
 import { NO_GPU_ENV } from './device.ts';
 import { EngineCheck } from './engine-check.ts';
-import type { GpuSources } from './gpu-survey.ts';
+import type { GpuSources } from './gpu-sources.ts';
 import type { CommandResult } from './run-command.ts';
 
 const TWO_CARDS = [
@@ -89,7 +89,7 @@ describe('DeviceMonitor', () => {
       throw new Error('libcublas.so.12: cannot open shared object file');
     };
     let nowMs = 0;
-    const check = new EngineCheck({ probe, log, nowMs: () => nowMs });
+    const check = new EngineCheck({ ask: probe, log, nowMs: () => nowMs });
     await check.ask();
     expect(check.reason).toContain('libcublas.so.12');
 
@@ -104,7 +104,7 @@ describe('DeviceMonitor', () => {
     let attempts = 0;
     let nowMs = 0;
     const check = new EngineCheck({
-      probe: async () => {
+      ask: async () => {
         attempts += 1;
         throw new Error('no driver');
       },
@@ -123,11 +123,11 @@ describe('DeviceMonitor', () => {
 
   test('delays loads only until the timeout of a GPU check that never ends', async () => {
     let isEnded = false;
-    const probe = (signal: AbortSignal) => {
+    const ask = (_question: unknown, signal: AbortSignal) => {
       signal.addEventListener('abort', () => (isEnded = true));
       return new Promise<never>(() => undefined);
     };
-    const check = new EngineCheck({ probe, log, limitMs: 1 });
+    const check = new EngineCheck({ ask, log, limitMs: 1 });
 
     await check.ask();
 
@@ -229,8 +229,9 @@ describe('DeviceMonitor', () => {
       ),
     });
 
-    const [gpu] = devices.gpus;
-    expect(gpu && devices.totalMibOf(gpu)).toBe(devices.host.ramTotalMib);
+    expect(devices.gpus).toMatchObject([
+      { totalMib: devices.host.ramTotalMib, freeMib: undefined },
+    ]);
   });
 });
 

@@ -1,46 +1,42 @@
 /** The hardware of this node, refreshed in the background so that no GET runs a command. */
-import type { EngineDevice } from '@cortex/engine';
 import { CortexError } from '@cortex/protocol';
 import type { Logger } from '@cortex/service';
 
 import type { Every } from '../every.ts';
-import { NO_GPU_ENV, type Placement } from './device.ts';
-import { EngineCheck } from './engine-check.ts';
-import { type GpuSources, type GpuSurvey, readCudaVersion, surveyGpus } from './gpu-survey.ts';
+import type { AskEngine } from './ask-engine.ts';
+import { mostDevices, roomiest, type RoomOf } from './choose-devices.ts';
+import { createDeviceSources } from './create-device-sources.ts';
+import { type Device, envOf, NO_GPU_ENV, type Placement } from './device.ts';
+import { DeviceTable } from './device-table.ts';
+import type { Exclusions } from './exclusions.ts';
+import type { GpuSources } from './gpu-sources.ts';
 import { type HostFacts, readHostFacts, readStorage, type StorageFacts } from './host-facts.ts';
-import type { NvidiaGpu } from './nvidia-smi.ts';
+import { SourcePoll } from './source-poll.ts';
 
 const REFRESH_MS = 5000;
-/** Failed queries of the driver in a row after which its last answer no longer counts. */
-const MAX_FAILED_LOOKS = 3;
+/** How long a load waits for a source that has not answered yet, if another one has found a GPU. */
+const LATE_SOURCE_MS = 3000;
 
 export interface DeviceMonitorOptions {
   readonly sources: GpuSources;
-  /**
-   * Starts an engine, asks it which devices it can use, and kills it when `signal` aborts. Called only if the
-   * driver shows a GPU.
-   */
-  readonly probe: (signal: AbortSignal) => Promise<readonly EngineDevice[]>;
-  /** Indexes or UUIDs of GPUs that are not used. */
-  readonly exclude: readonly (number | string)[];
+  /** Asks a temporary engine. Called only if a GPU is there. */
+  readonly probe: AskEngine;
+  readonly exclude: Exclusions;
   /** MiB to keep free on each GPU. */
   readonly reserveMib: number;
   /** Folders whose file systems are reported. */
   readonly storagePaths: readonly string[];
   readonly every: Every;
   readonly log: Logger;
+  /** Monotonic. */
+  readonly nowMs?: (() => number) | undefined;
 }
 
 export interface PlacementRequest {
   readonly devices?: readonly number[] | undefined;
   readonly gpuLayers: number | 'auto' | 'all';
-}
-
-/** The last answer of the driver. */
-export interface DriverReadings {
-  readonly gpus: readonly NvidiaGpu[];
-  /** Time of the query, monotonic. Later allocations may be missing. */
-  readonly askedMs: number;
+  /** GPUs to split the model over, if `devices` does not name them. Default: 1. */
+  readonly deviceCount?: number | undefined;
 }
 
 /** Whether a load can be placed on a GPU. */
@@ -50,48 +46,55 @@ export const mayUseGpu = ({ devices, gpuLayers }: PlacementRequest): boolean =>
 export class DeviceMonitor {
   readonly host: HostFacts = readHostFacts();
   readonly #options: DeviceMonitorOptions;
-  readonly #check: EngineCheck;
+  readonly #polls: readonly SourcePoll[];
   readonly #stop: () => void;
-  readonly #first: Promise<void>;
-  #survey: GpuSurvey = { gpus: [] };
-  #askedMs = 0;
-  #failedLooks = 0;
-  #cudaVersion: string | undefined;
+  readonly #first: Promise<unknown>;
   #storage: readonly StorageFacts[] = [];
   #reported: string | undefined;
-  #looking: Promise<void> | undefined;
   #readingStorage = false;
 
   constructor(options: DeviceMonitorOptions) {
     this.#options = options;
-    this.#check = new EngineCheck({ probe: options.probe, log: options.log });
-    this.#first = this.#lookOnce();
-    this.#stop = options.every(REFRESH_MS, () => void this.#lookOnce());
+    const nowMs = options.nowMs ?? (() => performance.now());
+    const { ramTotalMib } = this.host;
+    const table = new DeviceTable();
+    this.#polls = createDeviceSources({ ...options, nowMs, ramTotalMib }).map(
+      (source) => new SourcePoll({ source, table, log: options.log, nowMs }),
+    );
+    this.#first = this.#firstReadings();
+    this.#stop = options.every(REFRESH_MS, () => this.#look());
   }
 
-  /** Resolves when the driver query and the engine check have finished or failed. Never rejects. */
+  /**
+   * Resolves when every source and the engine check have answered or failed; a source that is late is not awaited
+   * if another one has found a GPU. Never rejects.
+   */
   async ready(): Promise<void> {
     await this.#first;
-    if (this.#survey.gpus.length > 0) await this.#check.ask();
+    await Promise.all(
+      this.#polls.map(async ({ source, devices }) => {
+        if (devices.length > 0) await source.check?.ask();
+      }),
+    );
     this.#report();
   }
 
   /** GPUs on which models may be placed. */
-  get gpus(): readonly NvidiaGpu[] {
-    return this.#check.isUsable ? this.#survey.gpus : [];
-  }
-
-  get readings(): DriverReadings {
-    return { gpus: this.gpus, askedMs: this.#askedMs };
+  get gpus(): readonly Device[] {
+    return this.#polls.filter(isUsable).flatMap(({ devices }) => devices);
   }
 
   get cudaVersion(): string | undefined {
-    return this.#cudaVersion;
+    return this.#polls.map(({ reading }) => reading.cudaVersion).find((text) => text !== undefined);
   }
 
   /** Why a GPU of this machine cannot be used; undefined if all can be used or there is none. */
   get unavailableReason(): string | undefined {
-    return this.#unusableReason ?? this.#survey.unavailableReason;
+    const reasons = this.#polls.flatMap(
+      ({ source, devices, reading }) =>
+        (devices.length > 0 ? source.check?.reason : undefined) ?? reading.unavailableReason ?? [],
+    );
+    return reasons.length === 0 ? undefined : reasons.join(' ');
   }
 
   get storage(): readonly StorageFacts[] {
@@ -102,26 +105,29 @@ export class DeviceMonitor {
     return this.#options.reserveMib;
   }
 
-  /** Memory of a GPU, MiB. A GPU with unified memory reports none, so it has the memory of the host. */
-  totalMibOf(gpu: NvidiaGpu): number {
-    return gpu.totalMib ?? this.host.ramTotalMib;
+  /** The most GPUs over which a load can be split. 1 if it names its devices or uses no GPU. */
+  mostDevices(request: PlacementRequest): number {
+    if (request.devices !== undefined || !mayUseGpu(request)) return 1;
+    return Math.max(1, mostDevices(this.gpus));
   }
 
   /**
-   * Places a load on the GPUs that it names, else on the GPU with the most free memory, else on the CPU if there is
-   * no GPU.
+   * Places a load on the GPUs that it names, else on those with the most free memory, else on the CPU if there is no
+   * GPU.
    *
-   * @param roomMib - Memory of a GPU that a load may use now.
+   * @param roomOf - Memory of a GPU that a load may use now.
    * @throws CortexError `invalid_request` for an unknown device; `model_load_failed` when a GPU is requested and
    * there is none; `no_capacity` when a GPU cannot be used now, instead of a fallback to the CPU
    */
-  place(request: PlacementRequest, roomMib: (gpu: NvidiaGpu) => number): Placement {
+  place(request: PlacementRequest, roomOf: RoomOf): Placement {
     if (!mayUseGpu(request)) return CPU;
-    const { devices, gpuLayers } = request;
-    if (this.#unusableReason !== undefined) throw unusable(this.#unusableReason);
-    const chosen = devices ? devices.map((index) => this.#gpu(index)) : this.#roomiest(roomMib);
-    if (chosen.length > 0) return onGpus(chosen);
-    const { unavailableReason } = this;
+    const { devices, gpuLayers, deviceCount: count = 1 } = request;
+    const { gpus, unavailableReason } = this;
+    const failure = this.#failure;
+    if (failure !== undefined && gpus.length === 0) throw unusable(failure);
+    const chosen = devices ? this.#named(devices) : roomiest(gpus, { count, roomOf });
+    if (chosen.length > 0) return { ...onGpus(chosen), warning: otherGpu(failure) };
+    if (count > 1) throw tooFew(count, mostDevices(gpus));
     if (gpuLayers === 'auto') {
       if (unavailableReason === undefined) return CPU;
       return { ...CPU, warning: `it runs on the CPU. ${unavailableReason}` };
@@ -137,70 +143,70 @@ export class DeviceMonitor {
     this.#stop();
   }
 
-  /** Queries the driver now. The result includes everything that was allocated or freed before the call. */
+  /**
+   * Reads the devices now. The result includes everything that was allocated or freed before the call. A source that
+   * fails is not awaited while another one works.
+   */
   async refresh(): Promise<void> {
-    await this.#looking;
-    await this.#lookOnce();
+    const working = this.#polls.filter(
+      ({ isFailing, devices }) => !isFailing && devices.length > 0,
+    );
+    const awaited = working.length > 0 ? working : this.#polls;
+    await Promise.all(awaited.map((poll) => poll.readAfresh()));
+    this.#report();
   }
 
-  /** Error for a GPU with a driver that cannot be used. The load does not fall back to the CPU. */
-  get #unusableReason(): string | undefined {
-    const { isFailure, unavailableReason, gpus } = this.#survey;
-    if (isFailure) return unavailableReason;
-    return gpus.length > 0 ? this.#check.reason : undefined;
+  /** Why a GPU with a driver cannot be used. A load does not fall back to the CPU instead. */
+  get #failure(): string | undefined {
+    return this.#polls
+      .map(({ source, devices, reading }) => {
+        if (devices.length > 0) return source.check?.reason;
+        return reading.isFailure === true ? reading.unavailableReason : undefined;
+      })
+      .find((reason) => reason !== undefined);
   }
 
-  #gpu(index: number): NvidiaGpu {
-    const gpu = this.gpus.find((candidate) => candidate.index === index);
-    if (gpu) return gpu;
-    const known = this.gpus.map((candidate) => candidate.index).join(', ');
-    throw new CortexError(
+  #named(indexes: readonly number[]): Device[] {
+    const { gpus } = this;
+    const chosen = indexes.map((index) => gpus.find((gpu) => gpu.index === index) ?? index);
+    const missing = chosen.find((gpu) => typeof gpu === 'number');
+    if (missing !== undefined) throw this.#unknown(missing, gpus);
+    const named = chosen.filter((gpu) => typeof gpu !== 'number');
+    if (named.length > 1 && mostDevices(named) < named.length) throw cannotSplit(named);
+    return named;
+  }
+
+  #unknown(index: number, gpus: readonly Device[]): CortexError {
+    const known = gpus.map((candidate) => candidate.index).join(', ');
+    return new CortexError(
       'invalid_request',
       `This node has no device ${index}. Available: ${known === '' ? 'none' : known}. ${this.unavailableReason ?? ''}`.trim(),
       { param: 'devices' },
     );
   }
 
-  #roomiest(roomMib: (gpu: NvidiaGpu) => number): NvidiaGpu[] {
-    const byRoom = this.gpus
-      .map((gpu) => ({ gpu, room: roomMib(gpu) }))
-      .sort((a, b) => b.room - a.room);
-    return byRoom.slice(0, 1).map(({ gpu }) => gpu);
-  }
-
-  #lookOnce(): Promise<void> {
-    this.#looking ??= this.#look().finally(() => {
-      this.#looking = undefined;
+  async #firstReadings(): Promise<void> {
+    const first = this.#polls.map(async (poll) => {
+      await poll.read();
+      return poll.devices.length;
     });
-    return this.#looking;
+    const all = Promise.all(first);
+    const late = Promise.withResolvers<void>();
+    const timer = setTimeout(late.resolve, LATE_SOURCE_MS);
+    const found = Promise.withResolvers<void>();
+    for (const devices of first) void devices.then((count) => count > 0 && found.resolve());
+    await Promise.race([all, Promise.all([late.promise, found.promise])]);
+    clearTimeout(timer);
+    this.#look();
   }
 
-  async #look(): Promise<void> {
+  #look(): void {
     void this.#readStorage();
-    const askedMs = performance.now();
-    try {
-      this.#take(await surveyGpus(this.#options.sources), askedMs);
-      if (this.#survey.gpus.length > 0) {
-        this.#check.askIfDue();
-        this.#cudaVersion ??= await readCudaVersion(this.#options.sources);
-      }
-    } catch (error) {
-      this.#options.log.error({ err: error }, 'the GPUs of this machine could not be queried');
+    for (const poll of this.#polls) {
+      poll.pollIfDue();
+      if (poll.devices.length > 0) poll.source.check?.askIfDue();
     }
     this.#report();
-  }
-
-  /** One failed query does not mean that a GPU is gone, so the last answer stays valid for a while. */
-  #take(survey: GpuSurvey, askedMs: number): void {
-    this.#failedLooks = survey.isFailure ? this.#failedLooks + 1 : 0;
-    const isSlip = this.#failedLooks > 0 && this.#failedLooks < MAX_FAILED_LOOKS;
-    if (isSlip && this.#survey.gpus.length > 0) return;
-    const excluded = new Set(this.#options.exclude);
-    const gpus = survey.gpus.filter(
-      ({ index, uuid }) => !excluded.has(index) && !(uuid !== undefined && excluded.has(uuid)),
-    );
-    this.#survey = { ...survey, gpus };
-    this.#askedMs = askedMs;
   }
 
   async #readStorage(): Promise<void> {
@@ -219,16 +225,32 @@ export class DeviceMonitor {
   }
 }
 
+const isUsable = ({ source }: SourcePoll): boolean => source.check?.isUsable ?? true;
+
 const CPU: Placement = { backend: 'cpu', deviceIndexes: [], env: NO_GPU_ENV };
 
-const onGpus = (gpus: readonly NvidiaGpu[]): Placement => ({
-  backend: 'cuda',
+const onGpus = (gpus: readonly Device[]): Placement => ({
+  backend: gpus[0]?.kind ?? 'cpu',
   deviceIndexes: gpus.map(({ index }) => index),
-  env: {
-    ...NO_GPU_ENV,
-    CUDA_VISIBLE_DEVICES: gpus.map(({ uuid, index }) => uuid ?? String(index)).join(','),
-  },
+  env: envOf(gpus),
 });
+
+const otherGpu = (failure: string | undefined): string | undefined =>
+  failure === undefined ? undefined : `another GPU of this machine cannot be used. ${failure}`;
+
+const tooFew = (count: number, most: number): CortexError =>
+  new CortexError(
+    'invalid_request',
+    `min_devices = ${count} is more than the ${most} GPUs of one kind that this node has.`,
+    { param: 'min_devices' },
+  );
+
+const cannotSplit = (named: readonly Device[]): CortexError =>
+  new CortexError(
+    'invalid_request',
+    `A model cannot be split over the devices ${named.map(({ index, name }) => `${index} (${name})`).join(' and ')}: one process opens only GPUs of one kind, and one MIG instance.`,
+    { param: 'devices' },
+  );
 
 const unusable = (reason: string): CortexError =>
   new CortexError(

@@ -2,19 +2,22 @@
 import type { EngineDevice } from '@cortex/engine';
 import type { Logger } from '@cortex/service';
 
-/** An engine opens a GPU within two seconds; a hanging driver never answers. */
-const LIMIT_MS = 30_000;
+import { type AskEngine, askWithin } from './ask-engine.ts';
+import type { DeviceCheck } from './device-source.ts';
+import { gpuRemedy } from './gpu-remedy.ts';
+
 const FIRST_PAUSE_MS = 5000;
 const MAX_PAUSE_MS = 300_000;
 
 export interface EngineCheckOptions {
-  /** Starts an engine, asks it which devices it sees, and kills it when `signal` aborts. */
-  readonly probe: (signal: AbortSignal) => Promise<readonly EngineDevice[]>;
+  readonly ask: AskEngine;
   readonly log: Logger;
   /** Monotonic. */
   readonly nowMs?: (() => number) | undefined;
   /** Timeout of one attempt. Default: 30 s. */
   readonly limitMs?: number | undefined;
+  /** Text of `/etc/os-release`, for the command that installs a missing library. */
+  readonly readOsRelease?: (() => Promise<string>) | undefined;
 }
 
 /** Result of the last attempt. A failure is valid until the next attempt. */
@@ -27,7 +30,7 @@ type Verdict =
  * Asks an engine process until it can open the GPU: again after 5 s, then with doubled pauses up to 5 min. So a
  * library that was installed meanwhile is found without a restart, and a driver that was slow once is asked again.
  */
-export class EngineCheck {
+export class EngineCheck implements DeviceCheck {
   readonly #options: EngineCheckOptions;
   #verdict: Verdict = { kind: 'unknown' };
   #attempt: Promise<void> | undefined;
@@ -77,19 +80,13 @@ export class EngineCheck {
   }
 
   async #verdictOf(): Promise<Verdict> {
-    const { probe, limitMs = LIMIT_MS } = this.#options;
-    const limit = new AbortController();
-    const late = Promise.withResolvers<Verdict>();
-    const timer = setTimeout(() => {
-      late.resolve(unusable(`it did not answer within ${limitMs / 1000} s; the driver may hang`));
-      limit.abort(new Error('the check of the GPU took too long'));
-    }, limitMs);
+    const { ask, limitMs, readOsRelease } = this.#options;
     try {
-      return await Promise.race([probe(limit.signal).then(toVerdict), late.promise]);
+      return toVerdict(await askWithin(ask, CUDA, limitMs));
     } catch (error) {
-      return unusable(error instanceof Error ? error.message : String(error));
-    } finally {
-      clearTimeout(timer);
+      const cause = error instanceof Error ? error.message : String(error);
+      const remedy = gpuRemedy(cause, (await readOsRelease?.()) ?? '');
+      return unusable(remedy === undefined ? cause : `${cause.replace(/\.$/, '')}. ${remedy}`);
     }
   }
 
@@ -97,6 +94,9 @@ export class EngineCheck {
     return this.#options.nowMs?.() ?? performance.now();
   }
 }
+
+/** The check opens every NVIDIA GPU that the daemon sees. */
+const CUDA = { backend: 'cuda', env: {} } as const;
 
 const unusable = (cause: string): Verdict => ({
   kind: 'unusable',

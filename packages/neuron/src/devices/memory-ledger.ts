@@ -2,10 +2,9 @@
 import type { MemoryBudget } from '@cortex/engine';
 import { CortexError } from '@cortex/protocol';
 
-import type { Placement } from './device.ts';
-import type { DriverReadings } from './device-monitor.ts';
-import { foreignMib, type Share, usedMibOf } from './gpu-room.ts';
-import type { NvidiaGpu } from './nvidia-smi.ts';
+import type { RoomOf } from './choose-devices.ts';
+import { type Device, type Placement, usedMibOf } from './device.ts';
+import { foreignMib, type Share } from './foreign-memory.ts';
 
 /** MiB. */
 export interface MemoryNeed {
@@ -29,9 +28,11 @@ export interface MemoryLedgerOptions {
   readonly cpuMemoryMib: number;
   /** Kept free on each GPU, MiB. */
   readonly reserveMib: number;
-  /** The last answer of the driver. */
-  readonly readings: () => DriverReadings;
-  /** Queries the driver again, so that recent loads and unloads count. */
+  /** Part of each GPU that models may fill together with other programs, 0 to 1. Default: all of it. */
+  readonly fillRatio?: number | undefined;
+  /** The GPUs as they were last read. */
+  readonly devices: () => readonly Device[];
+  /** Reads the GPUs again, so that recent loads and unloads count. */
   readonly refresh: () => Promise<void>;
   /** Monotonic. */
   readonly nowMs?: (() => number) | undefined;
@@ -43,7 +44,7 @@ export interface LoadChoice {
   /** False: the load cannot use a GPU, so the driver is not queried. */
   readonly mayUseGpu: boolean;
   /** Chooses the devices by the free memory of each GPU. */
-  readonly place: (roomMib: (gpu: NvidiaGpu) => number) => Placement;
+  readonly place: (roomOf: RoomOf) => Placement;
 }
 
 /** A placement and its memory budget. */
@@ -54,6 +55,11 @@ export interface PlacedBudget {
 
 /** How often a load is planned again because another load or program took the memory. */
 const MAX_PLANS = 8;
+/**
+ * Part of a split model that a GPU may get beyond its share: the cuts are between layers, of which a model has 20 or
+ * more, and the output layer is larger than the others.
+ */
+const UNEVEN_RATIO = 0.06;
 /** More than the driver context of a process that inspects a file. */
 const PROBE_MIB = 1024;
 
@@ -131,6 +137,18 @@ export class MemoryLedger {
     this.#holdings.set(modelId, { ...parts, settledMs: this.#nowMs(), isInMemory });
   }
 
+  /** MiB that programs other than this node's engines use on a GPU; undefined if it shares the memory of the host. */
+  foreignMib(gpu: Device): number | undefined {
+    this.#observe();
+    const mib = this.#foreignMib.get(gpu.index);
+    return mib === undefined ? undefined : Math.round(mib);
+  }
+
+  /** MiB that a model holds or has reserved on a GPU. */
+  heldMib(modelId: string, index: number): number {
+    return this.#holdings.get(modelId)?.vramMib.get(index) ?? 0;
+  }
+
   /** Accounts for a process that inspects files on the GPUs, until the returned function is called. */
   trackProbe(): () => void {
     const probe: { endedMs: number | undefined } = { endedMs: undefined };
@@ -184,8 +202,10 @@ export class MemoryLedger {
     if (placement.backend === 'cpu') return { ramMib };
     if (this.#sharesHostMemory(placement)) return { vramMib: ramMib, ramMib };
     // A model on several GPUs is split in proportion to their free memory.
-    const rooms = this.#parts(placement).map(({ gpu, ratio }) =>
-      ratio === 0 ? Infinity : Math.max(0, this.#roomMib(gpu, modelId) ?? 0) / ratio,
+    const parts = this.#parts(placement);
+    const slack = parts.length > 1 ? UNEVEN_RATIO : 0;
+    const rooms = parts.map(({ gpu, ratio }) =>
+      ratio === 0 ? Infinity : Math.max(0, this.#roomMib(gpu, modelId) ?? 0) / (ratio + slack),
     );
     return { vramMib: Math.min(...rooms), ramMib };
   }
@@ -197,37 +217,38 @@ export class MemoryLedger {
   }
 
   /** Undefined for a GPU with unified memory. */
-  #roomMib(gpu: NvidiaGpu, modelId: string): number | undefined {
+  #roomMib(gpu: Device, modelId: string): number | undefined {
     const { index, totalMib } = gpu;
-    if (totalMib === undefined || usedMibOf(gpu) === undefined) return undefined;
-    const others = this.#shares(index, (id) => id !== modelId);
+    if (usedMibOf(gpu) === undefined) return undefined;
+    const others = this.#shares(gpu, (id) => id !== modelId);
     const foreign = this.#foreignMib.get(index) ?? 0;
     const held = sum(others.map(({ mib }) => mib));
-    return totalMib - this.#options.reserveMib - foreign - held;
+    const { reserveMib, fillRatio = 1 } = this.#options;
+    return Math.min(totalMib - reserveMib, totalMib * fillRatio) - foreign - held;
   }
 
   /** Updates the memory of other programs from the last answer of the driver. */
   #observe(): void {
-    const { gpus, askedMs } = this.#options.readings();
+    const gpus = this.#options.devices();
+    const oldestMs = Math.min(...gpus.map(({ readAtMs }) => readAtMs));
     for (const probe of this.#probes) {
-      if ((probe.endedMs ?? Infinity) <= askedMs) this.#probes.delete(probe);
+      if (probe.endedMs !== undefined && probe.endedMs <= oldestMs) this.#probes.delete(probe);
     }
     const probes = Array.from(this.#probes, () => ({ mib: PROBE_MIB, isShown: false }));
     for (const gpu of gpus) {
       const usedMib = usedMibOf(gpu);
       if (usedMib === undefined) continue;
-      const shares = [...this.#shares(gpu.index, () => true), ...probes];
+      const shares = [...this.#shares(gpu, () => true), ...probes];
       const before = this.#foreignMib.get(gpu.index);
       this.#foreignMib.set(gpu.index, foreignMib(usedMib, { shares, before }));
     }
   }
 
-  #shares(index: number, isWanted: (modelId: string) => boolean): Share[] {
-    const { askedMs } = this.#options.readings();
+  #shares({ index, readAtMs }: Device, isWanted: (modelId: string) => boolean): Share[] {
     return [...this.#holdings].flatMap(([id, { vramMib, settledMs, isInMemory }]) => {
       const mib = vramMib.get(index);
       if (mib === undefined || !isWanted(id)) return [];
-      const isShown = settledMs !== undefined && settledMs <= askedMs && isInMemory();
+      const isShown = settledMs !== undefined && settledMs <= readAtMs && isInMemory();
       return [{ mib, isShown }];
     });
   }
@@ -244,8 +265,8 @@ export class MemoryLedger {
   }
 
   /** The GPUs of a placement, and the share of a model on each. */
-  #parts({ deviceIndexes }: Placement): { readonly gpu: NvidiaGpu; readonly ratio: number }[] {
-    const gpus = this.#options.readings().gpus.filter(({ index }) => deviceIndexes.includes(index));
+  #parts({ deviceIndexes }: Placement): { readonly gpu: Device; readonly ratio: number }[] {
+    const gpus = this.#options.devices().filter(({ index }) => deviceIndexes.includes(index));
     const freeMib = sum(gpus.map((gpu) => gpu.freeMib ?? 0));
     return gpus.map((gpu) => ({
       gpu,

@@ -1,4 +1,4 @@
-import type { GpuSources } from './gpu-survey.ts';
+import type { GpuSources } from './gpu-sources.ts';
 
 const QUERY = ['--query-compute-apps=pid,used_gpu_memory', '--format=csv,noheader,nounits'];
 

@@ -3,10 +3,17 @@ import { CortexError, type LoadModelRequest, toCortexError } from '@cortex/proto
 
 import type { ColdFacts, ColdModels, HarnessFiles } from '../harness/harness.ts';
 import { toFileRequest, toHarnessFiles } from './harness-files.ts';
-import { choiceOf, type LoadDeps } from './load-onto-harness.ts';
+import type { LoadDeps } from './load-onto-harness.ts';
 import { type LoadSettings, toLoadSettings } from '../harness/load-settings.ts';
 import type { ModelFile } from '../store/model-file.ts';
 import { type Shortage, shortageOf } from './plan-load.ts';
+import {
+  choiceOf,
+  deviceCounts,
+  learnedKey,
+  withoutSurplus,
+  withSurplus,
+} from './reserve-memory.ts';
 
 /** A model on disk, and the part of its harness that answers about it. */
 export interface ColdModel {
@@ -79,21 +86,41 @@ export class ColdModelQueries {
    */
   async forecast(request: LoadModelRequest): Promise<LoadForecast> {
     const { files, models } = await this.#toCold(request);
-    const choice = await choiceOf(this.#deps, files);
-    const { placement, budget } = await this.#deps.ledger.freshBudget(choice);
-    const estimate = await models.estimateLimits({ ...files, placement }, budget);
-    if (!estimate) {
+    const counts = await deviceCounts(this.#deps.devices, files, request.min_devices);
+    for (const count of counts) {
+      const forecast = await this.#forecastOn(count, { files, models });
+      const { shortage, isWhole } = forecast;
+      if (count === counts.at(-1) || (shortage === undefined && isWhole)) return forecast.load;
+    }
+    throw new Error('no number of devices to try');
+  }
+
+  /** The forecast for a load on `count` GPUs. */
+  async #forecastOn(count: number, { files, models }: ColdModel) {
+    const { devices, ledger, learned } = this.#deps;
+    const placed = await ledger.freshBudget(choiceOf(devices, files, count));
+    const { placement, budget } = placed;
+    const surplusMib = learned.surplusMib(learnedKey(files, placement));
+    const raw = await models.estimateLimits(
+      { ...files, placement },
+      withoutSurplus(placed, surplusMib),
+    );
+    if (!raw) {
       throw new CortexError(
         'no_capacity',
         `The memory that ${files.modelId} needs could not be estimated. Try again.`,
       );
     }
-    return {
+    const estimate = withSurplus(raw, surplusMib, placement);
+    const shortage = shortageOf(estimate, { budget, placement });
+    const load: LoadForecast = {
       ...estimate,
       gpuLayers: `${estimate.gpuLayers}/${estimate.layers}`,
       deviceIndexes: placement.deviceIndexes,
-      shortage: shortageOf(estimate, { budget, placement }),
+      shortage,
     };
+    const isWhole = placement.backend === 'cpu' || estimate.gpuLayers === estimate.layers;
+    return { load, shortage, isWhole };
   }
 
   /**

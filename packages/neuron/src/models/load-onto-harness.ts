@@ -3,8 +3,6 @@ import { CortexError, type LoadModelRequest } from '@cortex/protocol';
 import type { Logger } from '@cortex/service';
 
 import type { Placement } from '../devices/device.ts';
-import { type DeviceMonitor, mayUseGpu } from '../devices/device-monitor.ts';
-import type { LoadChoice, MemoryLedger } from '../devices/memory-ledger.ts';
 import type {
   ForeignHarness,
   GgufHarness,
@@ -26,17 +24,22 @@ import type { LoadSettings } from '../harness/load-settings.ts';
 import type { ModelFile } from '../store/model-file.ts';
 import type { ModelStore } from '../store/model-store.ts';
 import { explainLoadFailure } from '../store/unfinished-file.ts';
-import { type LoadPlan, planLoad, planUnknown } from './plan-load.ts';
+import { type LoadPlan, planUnknown } from './plan-load.ts';
+import {
+  choiceOf,
+  deviceCounts,
+  learnedKey,
+  reserveMemory,
+  type ReservedLoad,
+  type ReserveDeps,
+} from './reserve-memory.ts';
 
-const MIB = 1 << 20;
 /** The harness for what our own engine cannot do. */
 const OTHER_ENGINE = 'llama-server';
 
-export interface LoadDeps {
+export interface LoadDeps extends ReserveDeps {
   readonly store: ModelStore;
-  readonly devices: Pick<DeviceMonitor, 'place' | 'ready'>;
   readonly harnesses: HarnessRegistry;
-  readonly ledger: MemoryLedger;
   readonly log: Logger;
 }
 
@@ -83,45 +86,9 @@ async function checkQuant(
   );
 }
 
-/** The device choice for a load with these settings; waits until the usable devices are known. */
-export async function choiceOf(
-  { devices }: Pick<LoadDeps, 'devices'>,
-  { modelId, settings }: Pick<HarnessFiles, 'modelId' | 'settings'>,
-): Promise<LoadChoice> {
-  const isGpuAllowed = mayUseGpu(settings);
-  // A load for the CPU does not wait for a GPU.
-  if (isGpuAllowed) await devices.ready();
-  return {
-    modelId,
-    mayUseGpu: isGpuAllowed,
-    place: (roomMib) => devices.place(settings, roomMib),
-  };
-}
-
-interface PlannedLoad {
-  readonly harness: GgufHarness;
-  readonly files: HarnessFiles;
-  readonly file: ModelFile;
-  /** The memory according to the caller; used if there is no estimate. */
-  readonly vramMib: number | undefined;
-}
-
-/**
- * Chooses devices, resolves `auto`, reserves memory. @throws CortexError `insufficient_vram`, or the problem of the
- * file
- */
-async function reserve(
-  deps: LoadDeps,
-  { harness, files, file, vramMib }: PlannedLoad,
-): Promise<LoadPlan & { readonly placement: Placement }> {
-  const { modelId, settings } = files;
-  const fileMib = Math.ceil(file.sizeBytes / MIB);
-  return deps.ledger.reserve(await choiceOf(deps, files), async ({ placement, budget }) => {
-    const estimate = await harness.cold?.estimate({ ...files, placement }, budget);
-    if (estimate) return planLoad(modelId, settings, { estimate, budget, placement });
-    return planUnknown(modelId, settings, { vramMib, fileMib, budget, placement });
-  });
-}
+/** Whether the engine reported that an allocation failed. */
+const ranOutOfMemory = (error: unknown): boolean =>
+  error instanceof CortexError && error.details.extra?.['out_of_memory'] === true;
 
 interface LoadResult {
   readonly loaded: Loaded;
@@ -167,8 +134,23 @@ interface FileLoad {
   readonly files: HarnessFiles;
 }
 
-/** Loads a file with the chosen engine. The settings name it, because the call did not. */
-async function loadWith(
+/**
+ * Loads a file with the chosen engine. The settings name it, because the call did not. A load that runs out of memory
+ * is planned once more, with a larger need.
+ */
+async function loadWith(deps: LoadDeps, choice: EngineChoice, load: FileLoad): Promise<LoadResult> {
+  try {
+    return await attempt(deps, choice, load);
+  } catch (error) {
+    if (!ranOutOfMemory(error) || load.work.signal.aborted) throw error;
+    const { modelId } = load.files;
+    deps.log.warn({ err: error, model: modelId }, 'the load ran out of memory: trying once more');
+    deps.ledger.release(modelId);
+    return attempt(deps, choice, load);
+  }
+}
+
+async function attempt(
   deps: LoadDeps,
   { harness, reason, warning }: EngineChoice,
   { work, file, files }: FileLoad,
@@ -176,7 +158,8 @@ async function loadWith(
   const { request, signal, prepared, progress } = work;
   const settings = { ...work.settings, harness: harness.name };
   harness.checkSettings?.(settings);
-  const reserved = await reserve(deps, { harness, files, file, vramMib: request.vram_mb });
+  const { vram_mb: vramMib, min_devices: minDevices } = request;
+  const reserved = await reserveMemory(deps, { harness, files, file, vramMib, minDevices });
   const plan = { ...reserved, warnings: [...reserved.warnings, ...(warning ? [warning] : [])] };
   const { placement } = plan;
   for (const text of plan.warnings) deps.log.warn({ model: files.modelId }, text);
@@ -185,9 +168,28 @@ async function loadWith(
   await harness.cold?.inspect(files);
   signal.throwIfAborted();
   const spec = { ...files, settings: plan.settings, placement };
-  const model = await harness.loadModel(spec, progress, signal);
+  const needs = learnedOf(deps, files, plan);
+  const model = await harness.loadModel(spec, progress, signal).catch((error: unknown) => {
+    if (ranOutOfMemory(error)) needs.ranOut();
+    throw error;
+  });
   await checkQuant(model, settings, harness);
+  needs.measured(model.vramMib);
   return finish(deps, { harness, model, settings, plan, placement, file, harnessReason: reason });
+}
+
+/** Records what the load of `plan` shows about its memory. */
+function learnedOf({ learned }: LoadDeps, files: HarnessFiles, { placement, need }: ReservedLoad) {
+  const key = learnedKey(files, placement);
+  const isOnCpu = placement.backend === 'cpu';
+  const plannedMib = (isOnCpu ? need?.ramMib : need?.vramMib) ?? 0;
+  return {
+    ranOut: () => learned.ranOut(key, plannedMib),
+    measured: (heldMib: number | undefined) => {
+      if (!need || isOnCpu || heldMib === undefined) return;
+      learned.measured(key, { plannedMib, heldMib });
+    },
+  };
 }
 
 /** The engine of the call, else the one that can do what the load needs. */
@@ -230,10 +232,11 @@ async function loadFile(deps: LoadDeps, named: GgufHarness, work: LoadWork): Pro
 async function reserveForeign(
   deps: LoadDeps,
   { modelId, settings }: HarnessLoad,
-  vramMib: number | undefined,
-): Promise<LoadPlan & { readonly placement: Placement }> {
+  { vram_mb: vramMib, min_devices: minDevices }: LoadModelRequest,
+): Promise<ReservedLoad> {
+  const [count = 1] = await deviceCounts(deps.devices, { settings }, minDevices);
   return deps.ledger.reserve(
-    await choiceOf(deps, { modelId, settings }),
+    choiceOf(deps.devices, { modelId, settings }, count),
     async ({ placement, budget }) => {
       if (placement.backend !== 'cpu' && vramMib === undefined) {
         throw new CortexError(
@@ -255,7 +258,7 @@ async function loadForeign(
   const wanted: HarnessLoad = { modelId: request.model_id, settings };
   harness.checkSettings?.(settings);
   const plan = harness.isPlaced
-    ? await reserveForeign(deps, wanted, request.vram_mb)
+    ? await reserveForeign(deps, wanted, request)
     : { settings, need: undefined, warnings: [], placement: undefined };
   const { placement } = plan;
   for (const warning of plan.warnings) deps.log.warn({ model: wanted.modelId }, warning);

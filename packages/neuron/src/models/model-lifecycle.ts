@@ -112,6 +112,11 @@ export class ModelLifecycle {
     return this.#phase.kind === 'loading' ? this.#phase.loading.ratio : undefined;
   }
 
+  /** Whether requests hold seats. */
+  get isBusy(): boolean {
+    return !this.#deps.admission.isIdle(this.id);
+  }
+
   /** Milliseconds since the end of the last request or of the load; 0 while busy; absent if not loaded. */
   idleMs(nowMs: number): number | undefined {
     if (!this.loaded) return undefined;

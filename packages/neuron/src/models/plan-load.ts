@@ -16,6 +16,8 @@ export interface LoadPlan {
   readonly need: MemoryNeed | undefined;
   /** Human-readable: compromises of the plan. */
   readonly warnings: readonly string[];
+  /** Whether every layer that may be on a GPU is on one. */
+  readonly isWhole: boolean;
 }
 
 /** Why a load does not fit: the device, and the missing memory. */
@@ -55,10 +57,9 @@ function warningsOf(
   settings: LoadSettings,
   { estimate, placement }: { readonly estimate: LoadEstimate; readonly placement: Placement },
 ): string[] {
-  if (placement.backend === 'cpu')
-    return placement.warning === undefined ? [] : [placement.warning];
+  const warnings = placement.warning === undefined ? [] : [placement.warning];
+  if (placement.backend === 'cpu') return warnings;
   const { contextTokens, roomyContextTokens, gpuLayers, layers } = estimate;
-  const warnings: string[] = [];
   if (settings.gpuLayers === 'auto' && gpuLayers < layers) {
     warnings.push(
       `only ${gpuLayers} of ${layers} layers fit on the GPU; the others run on the CPU, which is slow`,
@@ -101,6 +102,8 @@ export function planLoad(
         gpuLayers === 'auto' && placement.backend !== 'cpu' ? estimate.gpuLayers : gpuLayers,
     },
     need: { vramMib: estimate.vramMib, ramMib: estimate.ramMib },
+    isWhole:
+      placement.backend === 'cpu' || gpuLayers !== 'auto' || estimate.gpuLayers === estimate.layers,
     warnings: warningsOf(settings, facts),
   };
 }
@@ -121,16 +124,11 @@ export function planUnknown(
   },
 ): LoadPlan {
   const { fileMib, budget, placement } = facts;
-  if (placement.backend === 'cpu') {
-    return {
-      settings,
-      need: undefined,
-      warnings: placement.warning === undefined ? [] : [placement.warning],
-    };
-  }
+  const warnings = placement.warning === undefined ? [] : [placement.warning];
+  if (placement.backend === 'cpu') return { settings, need: undefined, warnings, isWhole: true };
   const vramMib = facts.vramMib ?? fileMib;
   const fits = vramMib <= (budget.vramMib ?? Infinity);
   const shortage = shortageOf({ vramMib, ramMib: 0, fits }, facts);
   if (shortage) throw insufficient(modelId, shortage);
-  return { settings, need: { vramMib, ramMib: 0 }, warnings: [] };
+  return { settings, need: { vramMib, ramMib: 0 }, warnings, isWhole: true };
 }

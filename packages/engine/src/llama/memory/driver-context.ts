@@ -1,4 +1,4 @@
-import type { Backend } from '../../engine.ts';
+import type { Backend } from '../../engine/load.ts';
 
 /**
  * Memory of the driver per process and GPU, in addition to llama.cpp's allocations, MiB: the size of NVIDIA cards, and a

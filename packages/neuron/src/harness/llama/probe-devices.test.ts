@@ -6,11 +6,12 @@ import { expect, test } from 'bun:test';
 import { probeDevices } from './probe-devices.ts';
 import { engineProcesses } from '../../engines/start-engine.ts';
 
+const CUDA = { backend: 'cuda', env: {} } as const;
 const never = new AbortController().signal;
 const forgetful = { add: () => undefined, remove: () => undefined };
 
 test('the real engine lists its GPUs, or names the library that it lacks to open them', async () => {
-  const answer = await probeDevices(engineProcesses({ records: forgetful }), never).catch(
+  const answer = await probeDevices(engineProcesses({ records: forgetful }), CUDA, never).catch(
     (error: unknown) => error,
   );
 
@@ -31,7 +32,11 @@ test('probeDevices asks for devices after it has opened the kind of device, and 
   engine.devices = async () => [{ name: opened.join(), backend: 'cuda' }];
   const connection = await inProcessEngine(engine);
 
-  const devices = await probeDevices(async () => ({ connection, kill: () => undefined }), never);
+  const devices = await probeDevices(
+    async () => ({ connection, kill: () => undefined }),
+    CUDA,
+    never,
+  );
 
   expect(devices).toEqual([{ name: 'cuda', backend: 'cuda' }]);
   await connection.ended;
@@ -50,6 +55,7 @@ test('probeDevices kills an engine that does not answer when its caller aborts',
 
   void probeDevices(
     async () => ({ connection, kill: () => killed.resolve() }),
+    CUDA,
     caller.signal,
   ).catch(() => undefined);
   await asked.promise;

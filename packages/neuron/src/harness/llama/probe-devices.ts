@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { EngineDevice, EngineLoadSpec } from '@cortex/engine';
 import { CortexError } from '@cortex/protocol';
 
+import type { DeviceQuestion } from '../../devices/ask-engine.ts';
 import type { StartEngine } from '../../engines/start-engine.ts';
 
 /** A GGUF string: length and bytes. */
@@ -23,10 +24,10 @@ const EMPTY_GGUF = Buffer.concat([
   toText('llama'),
 ]);
 
-const cudaLoad = (modelPath: string): EngineLoadSpec => ({
+const loadOn = (backend: EngineLoadSpec['backend'], modelPath: string): EngineLoadSpec => ({
   modelId: 'device probe',
   modelPath,
-  backend: 'cuda',
+  backend,
   contextLength: 'auto',
   slots: 'auto',
   gpuLayers: 'auto',
@@ -58,6 +59,7 @@ function withoutPath(error: unknown, path: string): unknown {
  */
 export async function probeDevices(
   start: StartEngine,
+  { backend, env }: DeviceQuestion,
   signal: AbortSignal,
 ): Promise<readonly EngineDevice[]> {
   const folder = await mkdtemp(join(tmpdir(), 'neuron-devices-'));
@@ -66,6 +68,7 @@ export async function probeDevices(
     await writeFile(path, EMPTY_GGUF);
     const started = await start({
       modelId: 'device probe',
+      env,
       onLog: () => undefined,
       signal,
     });
@@ -74,7 +77,7 @@ export async function probeDevices(
     signal.addEventListener('abort', kill, { once: true });
     try {
       signal.throwIfAborted();
-      await connection.estimate(cudaLoad(path), {}).catch(() => undefined);
+      await connection.estimate(loadOn(backend, path), {}).catch(() => undefined);
       return await connection.devices();
     } catch (error) {
       throw withoutPath(error, path);

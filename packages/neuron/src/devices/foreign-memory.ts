@@ -1,5 +1,4 @@
 /** Splits the memory of a GPU into models, other programs and free memory. */
-import type { NvidiaGpu } from './nvidia-smi.ts';
 
 /** Memory that a model holds or has reserved on one GPU, MiB. */
 export interface Share {
@@ -28,7 +27,3 @@ export function foreignMib(
   const least = Math.max(0, usedMib - shown - underWay);
   return Math.min(most, Math.max(least, before ?? most));
 }
-
-/** MiB in use by all programs; undefined for a GPU with unified memory, which reports none. */
-export const usedMibOf = ({ totalMib, freeMib }: NvidiaGpu): number | undefined =>
-  totalMib === undefined || freeMib === undefined ? undefined : totalMib - freeMib;

@@ -1,5 +1,7 @@
 /** Parses the output of `nvidia-smi`. Pure. Every field may be missing; a missing field does not drop its device. */
 
+import { withoutUndefined } from '@cortex/protocol';
+
 /** One GPU as the driver reports it. Unknown values are absent. */
 export interface NvidiaGpu {
   readonly index: number;
@@ -51,31 +53,23 @@ function readNumber(field: string | undefined): number | undefined {
   return Number.isFinite(number) ? number : undefined;
 }
 
-/** Keeps the members that are known. */
-function known<T extends object>(members: T): { [K in keyof T]?: Exclude<T[K], undefined> };
-function known(members: object): object {
-  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined));
-}
-
 function parseLine(line: string, withComputeCapability: boolean, position: number): NvidiaGpu {
   const fields = line.split(',');
   const nameAt = BASIC_FIELDS.length + (withComputeCapability ? 1 : 0);
   const [index, uuid, total, used, free, utilization, temp, power, driver] = fields;
-  return {
+  return withoutUndefined({
     index: readNumber(index) ?? position,
     name: readText(fields.slice(nameAt).join(',')) ?? 'NVIDIA GPU',
-    ...known({
-      uuid: readText(uuid),
-      totalMib: readNumber(total),
-      usedMib: readNumber(used),
-      freeMib: readNumber(free),
-      utilizationPct: readNumber(utilization),
-      tempC: readNumber(temp),
-      powerW: readNumber(power),
-      driverVersion: readText(driver),
-      computeCapability: withComputeCapability ? readText(fields[nameAt - 1]) : undefined,
-    }),
-  };
+    uuid: readText(uuid),
+    totalMib: readNumber(total),
+    usedMib: readNumber(used),
+    freeMib: readNumber(free),
+    utilizationPct: readNumber(utilization),
+    tempC: readNumber(temp),
+    powerW: readNumber(power),
+    driverVersion: readText(driver),
+    computeCapability: withComputeCapability ? readText(fields[nameAt - 1]) : undefined,
+  });
 }
 
 /** The GPUs in the answer to a query with `queryArguments`. */

@@ -1,0 +1,134 @@
+/** Chooses the devices of a load and reserves its memory: on one GPU where one is enough, else on several. */
+import { CortexError } from '@cortex/protocol';
+
+import type { Placement } from '../devices/device.ts';
+import { type DeviceMonitor, mayUseGpu } from '../devices/device-monitor.ts';
+import type { LoadChoice, MemoryLedger, PlacedBudget } from '../devices/memory-ledger.ts';
+import type { GgufHarness, HarnessFiles } from '../harness/harness.ts';
+import type { LearnedKey, LearnedNeeds } from './learned-needs.ts';
+import type { ModelFile } from '../store/model-file.ts';
+import { type LoadPlan, planLoad, planUnknown } from './plan-load.ts';
+
+const MIB = 1 << 20;
+
+export interface ReserveDeps {
+  readonly devices: Pick<DeviceMonitor, 'place' | 'ready' | 'mostDevices'>;
+  readonly ledger: MemoryLedger;
+  readonly learned: LearnedNeeds;
+}
+
+export interface PlannedLoad {
+  readonly harness: GgufHarness;
+  readonly files: HarnessFiles;
+  readonly file: ModelFile;
+  /** The memory according to the caller; used if there is no estimate. */
+  readonly vramMib: number | undefined;
+  /** The fewest GPUs to split the model over. Default: 1. */
+  readonly minDevices: number | undefined;
+}
+
+export type ReservedLoad = LoadPlan & { readonly placement: Placement };
+
+/** What is known about the memory of a load with this placement. */
+export const learnedKey = (
+  { fingerprint, settings }: Pick<HarnessFiles, 'fingerprint' | 'settings'>,
+  { backend }: Placement,
+): LearnedKey => ({ fingerprint, settings, backend });
+
+/** The device choice for a load with these settings on `deviceCount` GPUs. */
+export const choiceOf = (
+  devices: Pick<DeviceMonitor, 'place'>,
+  { modelId, settings }: Pick<HarnessFiles, 'modelId' | 'settings'>,
+  deviceCount: number,
+): LoadChoice => ({
+  modelId,
+  mayUseGpu: mayUseGpu(settings),
+  place: (roomOf) => devices.place({ ...settings, deviceCount }, roomOf),
+});
+
+/**
+ * Numbers of GPUs to try for a load, the fewest first: a model that fits one is not split. Waits until the usable
+ * devices are known.
+ */
+export async function deviceCounts(
+  devices: Pick<DeviceMonitor, 'ready' | 'mostDevices'>,
+  { settings }: Pick<HarnessFiles, 'settings'>,
+  minDevices: number = 1,
+): Promise<readonly number[]> {
+  // A load for the CPU does not wait for a GPU.
+  if (!mayUseGpu(settings)) return [1];
+  await devices.ready();
+  const fewest = settings.devices ? 1 : Math.max(minDevices, settings.tensorParallel ?? 1);
+  const most = Math.max(fewest, devices.mostDevices(settings));
+  return Array.from({ length: most - fewest + 1 }, (_, at) => fewest + at);
+}
+
+/** The budget less what the model is known to need beyond its estimate. */
+export function withoutSurplus(
+  { budget }: PlacedBudget,
+  surplusMib: number,
+): PlacedBudget['budget'] {
+  const { vramMib, ramMib } = budget;
+  if (vramMib !== undefined) return { ...budget, vramMib: Math.max(0, vramMib - surplusMib) };
+  return { ...budget, ramMib: ramMib === undefined ? undefined : Math.max(0, ramMib - surplusMib) };
+}
+
+/** The estimate with what the model is known to need beyond it. */
+export const withSurplus = <T extends { readonly vramMib: number; readonly ramMib: number }>(
+  estimate: T,
+  surplusMib: number,
+  { backend }: Placement,
+): T =>
+  backend === 'cpu'
+    ? { ...estimate, ramMib: estimate.ramMib + surplusMib }
+    : { ...estimate, vramMib: estimate.vramMib + surplusMib };
+
+/** More GPUs may hold more of the model. */
+class NotWhole extends Error {}
+
+const isShort = (error: unknown): boolean =>
+  error instanceof NotWhole || (error instanceof CortexError && error.code === 'insufficient_vram');
+
+/**
+ * Chooses devices, resolves `auto`, reserves memory.
+ *
+ * @throws CortexError `insufficient_vram`, or the problem of the file
+ */
+export async function reserveMemory(deps: ReserveDeps, load: PlannedLoad): Promise<ReservedLoad> {
+  const { devices, ledger } = deps;
+  const { files, minDevices } = load;
+  const counts = await deviceCounts(devices, files, minDevices);
+  for (const count of counts) {
+    const isLast = count === counts.at(-1);
+    try {
+      return await ledger.reserve(choiceOf(devices, files, count), async (placed) => {
+        const plan = await planWithin(deps, load, placed);
+        if (!isLast && !plan.isWhole) throw new NotWhole();
+        return plan;
+      });
+    } catch (error) {
+      if (isLast || !isShort(error)) throw error;
+    }
+  }
+  throw new Error('no number of devices to try');
+}
+
+async function planWithin(
+  { learned }: ReserveDeps,
+  { harness, files, file, vramMib }: PlannedLoad,
+  placed: PlacedBudget,
+): Promise<LoadPlan> {
+  const { modelId, settings } = files;
+  const { placement, budget } = placed;
+  const surplusMib = learned.surplusMib(learnedKey(files, placement));
+  const raw = await harness.cold?.estimate(
+    { ...files, placement },
+    withoutSurplus(placed, surplusMib),
+  );
+  if (raw) {
+    const estimate = withSurplus(raw, surplusMib, placement);
+    return planLoad(modelId, settings, { estimate, budget, placement });
+  }
+  const fileMib = Math.ceil(file.sizeBytes / MIB) + surplusMib;
+  return planUnknown(modelId, settings, { vramMib, fileMib, budget, placement });
+}
