@@ -13,7 +13,7 @@ import type {
   LlamaModel,
 } from 'node-llama-cpp';
 
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 import type { Backend, LoadMode, LoraAdapter } from '../engine/load.ts';
@@ -27,6 +27,7 @@ import type {
   SamplerConfig,
   Token,
 } from './native-types.ts';
+import { RenderThread } from './templates/render-thread.ts';
 import { Vocabulary } from './vocabulary.ts';
 
 export interface OpenLibraryOptions {
@@ -143,6 +144,16 @@ export function kernelsPath(backend: Backend): string | undefined {
   const file = `../../@node-llama-cpp/${target}/bins/${target}/libggml-${backend}.so`;
   const path = fileURLToPath(new URL(file, import.meta.resolve('node-llama-cpp')));
   return existsSync(path) ? path : undefined;
+}
+
+/** The native library that this process has opened; undefined where the system does not list it. */
+function openedLibrary(): string | undefined {
+  try {
+    return / (\/.*llama-addon\.node)$/m.exec(readFileSync('/proc/self/maps', 'utf8'))?.[1];
+  } catch {
+    // Not Linux.
+    return undefined;
+  }
 }
 
 /** The metadata that decides how a model is used. */
@@ -396,6 +407,19 @@ export class Model {
   compileTemplate(template: string): (variables: Record<string, unknown>) => string {
     const renderer = new this.#bindings.AddonJinjaRenderer(template);
     return (variables) => renderer.render(variables);
+  }
+
+  /**
+   * Compiles the template for another thread, where a large conversation does not hold up this one. Undefined where the
+   * library cannot be opened a second time.
+   */
+  compileTemplateApart(
+    template: string,
+  ): ((variables: Readonly<Record<string, unknown>>) => Promise<string>) | undefined {
+    const library = openedLibrary();
+    if (library === undefined) return undefined;
+    const thread = new RenderThread(library, template);
+    return (variables) => thread.render(variables);
   }
 
   async createContext(options: CreateContextOptions): Promise<Context> {

@@ -15,7 +15,7 @@ import { type OutputFormat, readOutputFormat } from './parsers/choose-parser.ts'
 import { ArrivalOrder } from './request/arrival-order.ts';
 import { ChatBody } from './request/chat-body.ts';
 import { checkChatSize } from './request/chat-size.ts';
-import { type ChatModel, prepareChat } from './prepare/prepare-chat.ts';
+import { type ChatModel, prepareChatApart } from './prepare/prepare-chat.ts';
 import type { RenderedPrompt } from './request/prompt-parts.ts';
 import { RequestReader } from './prepare/request-reader.ts';
 import { withDefaults } from './request/sampling.ts';
@@ -139,23 +139,23 @@ export class LoadedLlama {
     this.#generation?.scheduler.wake();
   }
 
-  applyTemplate(body: Readonly<Record<string, unknown>>): string {
-    return this.#prompt(body).text;
+  async applyTemplate(body: Readonly<Record<string, unknown>>): Promise<string> {
+    return (await this.#prompt(body)).text;
   }
 
-  #prompt(body: Readonly<Record<string, unknown>>): RenderedPrompt {
+  async #prompt(body: Readonly<Record<string, unknown>>): Promise<RenderedPrompt> {
     checkDepth(body);
     checkChatSize(body);
     const withParams = withDefaults(body, [this.#spec.params]);
     const read = readShape(ChatBody, withParams);
     // A model without weights has no other requests to delay, so the size is not checked.
     if (!this.#spec.vocabOnly) this.#reader.checkFits(read);
-    return prepareChat(read, this.#chat).prompt;
+    return (await prepareChatApart(read, this.#chat)).prompt;
   }
 
   /** The prompt of a chat as tokens. */
   async tokenizeChat(body: Readonly<Record<string, unknown>>): Promise<readonly Token[]> {
-    const prompt = this.#prompt(body);
+    const prompt = await this.#prompt(body);
     return Array.from(await this.tokenizer.rendered(prompt, () => this.#checkOpen()));
   }
 

@@ -11,10 +11,25 @@ import { toCallable } from '../../grammar/callable-tool.ts';
 import type { GrammarRules } from '../../grammar/grammar-rules.ts';
 import { type OutputFormat, reasoningState } from '../parsers/choose-parser.ts';
 import type { ReasoningState, ToolFamily } from '../parsers/families/tool-family.ts';
-import { type ChatTemplate, toTemplateInput } from '../templates/chat-template.ts';
+import {
+  type ChatTemplate,
+  type RenderedChat,
+  type TemplateInput,
+  toTemplateInput,
+} from '../templates/chat-template.ts';
 import type { ChatBody, Tool } from '../request/chat-body.ts';
+import { isLargeChat } from '../request/chat-size.ts';
 import type { RenderedPrompt } from '../request/prompt-parts.ts';
 import { readThinking, type ThinkingRequest } from '../request/thinking-fields.ts';
+import {
+  allowedTools,
+  isEnforced,
+  isSingleCall,
+  offeredTools,
+  readChoice,
+  type ToolChoice,
+  unknownTool,
+} from '../request/tool-choice.ts';
 
 export interface PreparedChat {
   readonly prompt: RenderedPrompt;
@@ -39,14 +54,13 @@ export interface ReasoningLimit {
 }
 
 export interface ChatModel {
-  readonly template: Pick<ChatTemplate, 'asText' | 'render' | 'showsTools'> | undefined;
+  /** Without `renderApart`, every chat is rendered in the main thread. */
+  readonly template:
+    | (Pick<ChatTemplate, 'asText' | 'render' | 'showsTools'> &
+        Partial<Pick<ChatTemplate, 'renderApart'>>)
+    | undefined;
   readonly format: OutputFormat;
 }
-
-/** The value of `tool_choice`, including the legacy `function_call`. */
-type Choice =
-  | { readonly kind: 'auto' | 'none' | 'required'; readonly names?: readonly string[] | undefined }
-  | { readonly kind: 'named'; readonly name: string };
 
 /**
  * The prompt of a chat, and the constraints of its answer.
@@ -54,7 +68,26 @@ type Choice =
  * @throws CortexError `unsupported_parameter` for what this model cannot do, `invalid_request`,
  *   `template_render_failed`, `vision_unsupported`. No field is silently ignored.
  */
-export function prepareChat(body: ChatBody, { template, format }: ChatModel): PreparedChat {
+export function prepareChat(body: ChatBody, model: ChatModel): PreparedChat {
+  const plan = planChat(body, model);
+  return plan.complete(plan.template.render(plan.input));
+}
+
+/** As `prepareChat`. The template of a large chat is rendered beside the main thread. */
+export async function prepareChatApart(body: ChatBody, model: ChatModel): Promise<PreparedChat> {
+  if (!isLargeChat(body)) return prepareChat(body, model);
+  const plan = planChat(body, model);
+  const { template, input } = plan;
+  return plan.complete(await (template.renderApart?.(input) ?? template.render(input)));
+}
+
+interface ChatPlan {
+  readonly template: NonNullable<ChatModel['template']>;
+  readonly input: TemplateInput;
+  complete(rendered: RenderedChat): PreparedChat;
+}
+
+function planChat(body: ChatBody, { template, format }: ChatModel): ChatPlan {
   if (template === undefined) {
     throw new CortexError(
       'unsupported_parameter',
@@ -78,18 +111,23 @@ export function prepareChat(body: ChatBody, { template, format }: ChatModel): Pr
   }
   const preface = template.showsTools ? undefined : toolsPreface(body, tools, { template, format });
   const thinking = readThinking(body);
-  const rendered = template.render({ ...toTemplateInput(body, { tools, thinking }), preface });
-  const reasoning = reasoningState(format, { ...rendered, prompt: rendered.prompt.text });
   return {
-    prompt: rendered.prompt,
-    reasoning,
-    tools: tools.map((tool) => toCallable(tool.function)),
-    // An enforced call starts a new answer, even after a started one.
-    isContinued: rendered.begun !== undefined && !isEnforced(choice),
-    grammar: answerGrammar(body, { choice, tools, reasoning, format }),
-    grammarParam: isEnforced(choice) ? 'tools' : 'response_format',
-    maxToolCalls: isSingleCall(body) ? 1 : Infinity,
-    thoughtLimit: canThink(reasoning, format) ? thoughtLimit(thinking, format) : undefined,
+    template,
+    input: { ...toTemplateInput(body, { tools, thinking }), preface },
+    complete(rendered) {
+      const reasoning = reasoningState(format, { ...rendered, prompt: rendered.prompt.text });
+      return {
+        prompt: rendered.prompt,
+        reasoning,
+        tools: tools.map((tool) => toCallable(tool.function)),
+        // An enforced call starts a new answer, even after a started one.
+        isContinued: rendered.begun !== undefined && !isEnforced(choice),
+        grammar: answerGrammar(body, { choice, tools, reasoning, format }),
+        grammarParam: isEnforced(choice) ? 'tools' : 'response_format',
+        maxToolCalls: isSingleCall(body) ? 1 : Infinity,
+        thoughtLimit: canThink(reasoning, format) ? thoughtLimit(thinking, format) : undefined,
+      };
+    },
   };
 }
 
@@ -134,33 +172,6 @@ function toolsPreface(
   );
 }
 
-/** The tools of a request; the legacy `functions` are converted. */
-const offeredTools = (body: ChatBody): readonly Tool[] =>
-  body.tools ?? body.functions?.map((fn) => ({ type: 'function' as const, function: fn })) ?? [];
-
-function readChoice(body: ChatBody): Choice {
-  const choice = body.tool_choice ?? body.function_call ?? 'auto';
-  if (typeof choice === 'string') return { kind: choice };
-  if ('mode' in choice) return { kind: choice.mode, names: choice.names };
-  return { kind: 'named', name: choice.name };
-}
-
-/** @throws CortexError `invalid_request` if an allowed tool is not in the request. */
-function allowedTools(tools: readonly Tool[], choice: Choice): readonly Tool[] {
-  if (choice.kind === 'named' || choice.names === undefined) return tools;
-  const { names } = choice;
-  const missing = names.find((name) => !tools.some((tool) => tool.function.name === name));
-  if (missing !== undefined) throw unknownTool(missing);
-  return tools.filter((tool) => names.includes(tool.function.name));
-}
-
-const unknownTool = (name: string): CortexError =>
-  new CortexError(
-    'invalid_request',
-    `"tool_choice" names "${name}", which is not among the tools.`,
-    { param: 'tool_choice' },
-  );
-
 /** Attributes `error` to the parameters of `tool`; undefined: to those of all tools together. */
 function asToolError(error: unknown, tool: Tool | undefined): unknown {
   if (!(error instanceof CortexError) || error.code !== 'invalid_request') return error;
@@ -178,10 +189,8 @@ function isExpressible(make: () => string): boolean {
   }
 }
 
-const isEnforced = ({ kind }: Choice): boolean => kind === 'required' || kind === 'named';
-
 interface AnswerRequest {
-  readonly choice: Choice;
+  readonly choice: ToolChoice;
   readonly tools: readonly Tool[];
   readonly reasoning: ReasoningState;
   readonly format: OutputFormat;
@@ -229,10 +238,6 @@ function enforcedCalls(body: ChatBody, request: AnswerRequest): string {
     toolCallGrammar(callsRule, frameOf(request)('calls')),
   );
 }
-
-/** An answer to `functions` can contain only one call. */
-const isSingleCall = ({ parallel_tool_calls: isParallel, tools, functions }: ChatBody): boolean =>
-  isParallel === false || (tools === undefined && functions !== undefined);
 
 interface Calls {
   readonly tools: readonly Tool[];

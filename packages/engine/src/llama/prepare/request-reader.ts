@@ -11,7 +11,7 @@ import type { CompletionPrompt, OnSlice, Tokenizer } from '../tokenizer.ts';
 import { ChatBody, CompletionsBody, type SamplingBody } from '../request/chat-body.ts';
 import { checkChatSize } from '../request/chat-size.ts';
 import { ContextLimit } from './context-limit.ts';
-import { type ChatModel, prepareChat, type ReasoningLimit } from './prepare-chat.ts';
+import { type ChatModel, prepareChatApart, type ReasoningLimit } from './prepare-chat.ts';
 import {
   readSampling,
   recommendedParams,
@@ -134,7 +134,8 @@ export class RequestReader {
     checkChatSize(raw);
     const body = readShape(ChatBody, raw);
     await this.#limit.checkTexts(body, onSlice);
-    const prepared = prepareChat(body, chat);
+    const prepared = await prepareChatApart(body, chat);
+    onSlice(0);
     this.#limit.checkLength(prepared.prompt.text, 'chat');
     return {
       ...prepared,

@@ -9,6 +9,7 @@ import { adaptMessages, adaptTools, type TemplateNeeds } from './adapt-messages.
 import { dateVariables } from './dates.ts';
 import { takeBreaks, upToEnd, withBreaks, withEnd, withMarks, withNumbers } from './marked-text.ts';
 import { type TemplateMessage, toTemplateMessages } from './template-message.ts';
+import { RenderThreadFailure } from './render-thread.ts';
 import { readNeeds } from './template-needs.ts';
 import { readSwitches, type TemplateSwitches, thinkingVariables } from './template-switches.ts';
 
@@ -44,6 +45,7 @@ export interface RenderedChat {
 /** The GGUF's own Jinja template, rendered natively. */
 export class ChatTemplate {
   readonly #render: (variables: Record<string, unknown>) => string;
+  readonly #renderApart: ((variables: Record<string, unknown>) => Promise<string>) | undefined;
   readonly #special: { readonly bos_token: string; readonly eos_token: string };
   readonly #needs: TemplateNeeds;
   readonly #switches: TemplateSwitches;
@@ -52,7 +54,8 @@ export class ChatTemplate {
 
   /** @throws if the template does not compile. */
   constructor(
-    model: Pick<Model, 'compileTemplate' | 'bosText' | 'eosText'>,
+    model: Pick<Model, 'compileTemplate' | 'bosText' | 'eosText'> &
+      Partial<Pick<Model, 'compileTemplateApart'>>,
     template: string,
     { controlTexts, reasoning }: ChatMarkers = { controlTexts: [], reasoning: [] },
   ) {
@@ -61,6 +64,7 @@ export class ChatTemplate {
       controlTexts.filter((text) => !reasoning.includes(text)),
     );
     this.#render = model.compileTemplate(template);
+    this.#renderApart = model.compileTemplateApart?.(template);
     this.#special = { bos_token: model.bosText, eos_token: model.eosText };
     const render = (variables: Readonly<Record<string, unknown>>): string =>
       this.#render({ ...this.#special, ...variables, add_generation_prompt: true });
@@ -82,13 +86,42 @@ export class ChatTemplate {
    *   `invalid_request` if there is no answer to continue.
    */
   render(input: TemplateInput): RenderedChat {
+    const { variables, begun } = this.#prepare(input);
+    let text: string;
+    try {
+      text = this.#render(variables);
+    } catch (error) {
+      throw refusedBy(error);
+    }
+    return finish(text, begun);
+  }
+
+  /** As `render`, beside the main thread if possible. */
+  async renderApart(input: TemplateInput): Promise<RenderedChat> {
+    if (this.#renderApart === undefined) return this.render(input);
+    const { variables, begun } = this.#prepare(input);
+    let text: string;
+    try {
+      text = await this.#renderApart(variables);
+    } catch (error) {
+      if (error instanceof RenderThreadFailure) return this.render(input);
+      throw refusedBy(error);
+    }
+    return finish(text, begun);
+  }
+
+  /** The variables of the template, and the start of the answer. */
+  #prepare(input: TemplateInput): {
+    readonly variables: Record<string, unknown>;
+    readonly begun: string | undefined;
+  } {
     const messages = adaptMessages(this.#messages(input), this.#needs);
     const begun = input.continuesLast === false ? undefined : startedAnswer(messages);
     if (input.continuesLast === true && begun === undefined) throw noStartedAnswer();
     const { documents } = input;
     if (documents !== undefined && !this.#switches.knowsDocuments) throw noDocuments();
     const tools = input.tools.map((tool) => withBreaks(withMarks(tool), this.#controls));
-    const text = this.#renderText({
+    const variables = {
       ...this.#special,
       ...dateVariables(new Date()),
       ...thinkingVariables(input.thinking, this.#switches),
@@ -99,12 +132,8 @@ export class ChatTemplate {
       // Templates test `if tools`, so an empty list must be absent.
       ...(tools.length > 0 && { tools: adaptTools(tools, this.#needs) }),
       add_generation_prompt: begun === undefined && input.beginsAnswer,
-    });
-    if (begun === undefined) return { prompt: takeBreaks(text), begun };
-    // The template closed the turn after the started answer.
-    const prompt = upToEnd(text);
-    if (prompt !== undefined) return { prompt: takeBreaks(prompt), begun: takeBreaks(begun).text };
-    throw refused('it does not print the beginning of an answer, which the last message is');
+    };
+    return { variables, begun };
   }
 
   /** The messages of the conversation with marked texts, so that only the template creates control tokens. */
@@ -128,17 +157,16 @@ export class ChatTemplate {
   asText(text: string): string {
     return String(withBreaks(text, this.#controls));
   }
+}
 
-  #renderText(variables: Record<string, unknown>): string {
-    try {
-      return withNumbers(this.#render(variables));
-    } catch (error) {
-      throw refused(
-        templateMessageOf(error instanceof Error ? error.message : String(error)),
-        error,
-      );
-    }
-  }
+/** The prompt in a rendered text. @throws CortexError `template_render_failed` if the start of the answer is missing */
+function finish(rendered: string, begun: string | undefined): RenderedChat {
+  const text = withNumbers(rendered);
+  if (begun === undefined) return { prompt: takeBreaks(text), begun };
+  // The template closed the turn after the started answer.
+  const prompt = upToEnd(text);
+  if (prompt !== undefined) return { prompt: takeBreaks(prompt), begun: takeBreaks(begun).text };
+  throw refused('it does not print the beginning of an answer, which the last message is');
 }
 
 const refused = (reason: string, cause?: unknown): CortexError =>
@@ -147,6 +175,9 @@ const refused = (reason: string, cause?: unknown): CortexError =>
     `The model's chat template refuses this conversation: ${reason}`,
     { param: 'messages', cause },
   );
+
+const refusedBy = (error: unknown): CortexError =>
+  refused(templateMessageOf(error instanceof Error ? error.message : String(error)), error);
 
 const noStartedAnswer = (): CortexError =>
   new CortexError(
