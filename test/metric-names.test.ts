@@ -8,6 +8,7 @@ import { FleetMetrics } from '../packages/gateway/src/metering/fleet-metrics.ts'
 import { RequestMetrics } from '../packages/gateway/src/metering/request-metrics.ts';
 import { NodeMetrics } from '../packages/neuron/src/api/metrics.ts';
 import { type Family } from '../packages/service/src/http/exposition.ts';
+import { ProcessMetrics } from '../packages/service/src/http/process-metrics.ts';
 
 const PLACE = ['api', 'model', 'node'];
 
@@ -62,15 +63,36 @@ const EXPECTED_OF_A_NODE: typeof EXPECTED = {
   neuron_device_power_watts: ['gauge', ['device']],
 };
 
+const EXPECTED_OF_A_PROCESS: typeof EXPECTED = {
+  process_cpu_seconds_total: ['counter', []],
+  process_resident_memory_bytes: ['gauge', []],
+  process_open_fds: ['gauge', []],
+  process_start_time_seconds: ['gauge', []],
+};
+
 const describeFamilies = (families: readonly Family[]): unknown =>
   Object.fromEntries(families.map(({ name, type, labels }) => [name, [type, labels]]));
 
 test('cortex exports exactly these metrics', () => {
-  const families = [...new RequestMetrics().families, ...new FleetMetrics().families];
+  const families = [
+    ...new RequestMetrics().families,
+    ...new FleetMetrics().families,
+    ...new ProcessMetrics('cortex').families,
+  ];
 
-  expect(describeFamilies(families)).toEqual({ ...EXPECTED });
+  expect(describeFamilies(families)).toEqual({
+    ...EXPECTED,
+    ...EXPECTED_OF_A_PROCESS,
+    cortex_event_loop_delay_seconds: ['histogram', []],
+  });
 });
 
 test('neuron exports exactly these metrics', () => {
-  expect(describeFamilies(new NodeMetrics().families)).toEqual({ ...EXPECTED_OF_A_NODE });
+  const families = [...new NodeMetrics().families, ...new ProcessMetrics('neuron').families];
+
+  expect(describeFamilies(families)).toEqual({
+    ...EXPECTED_OF_A_NODE,
+    ...EXPECTED_OF_A_PROCESS,
+    neuron_event_loop_delay_seconds: ['histogram', []],
+  });
 });

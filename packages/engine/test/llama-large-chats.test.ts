@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 
 import { readShape } from '@cortex/protocol';
 
-import type { Engine } from '../src/engine.ts';
+import type { Engine } from '../src/engine/engine.ts';
 import type { Model } from '../src/llama/binding.ts';
 import { readOutputFormat } from '../src/llama/parsers/choose-parser.ts';
 import { ChatBody } from '../src/llama/request/chat-body.ts';

@@ -6,6 +6,7 @@ import {
   type Listener,
   type LoadedConfig,
   type Logger,
+  ProcessMetrics,
   STDERR,
   systemClock,
   writeReadyFile,
@@ -19,7 +20,7 @@ import { dialectOf } from './api/dialect.ts';
 import { Principals } from './api/principal.ts';
 import { type GatewayConfig } from './config/gateway-config.ts';
 import { type ModelsConfig } from './config/models-config.ts';
-import { readNodeToken } from './config/read-secret-file.ts';
+import { readNodeToken, readOwnTls, secretWarnings } from './config/read-secret-file.ts';
 import { toAliases, toCatalogue, toControlConfig } from './config/to-control-settings.ts';
 import { type Control } from './control/control.ts';
 import { createControl } from './control/create-control.ts';
@@ -85,7 +86,13 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
   const { value: config, origins } = options.config;
   const nodeToken = readNodeToken(options.config);
   const adminKey = readAdminKey(options.config);
-  for (const warning of [...options.config.warnings, ...options.models.warnings]) log.warn(warning);
+  const tls = readOwnTls(options.config, Date.now());
+  const warnings = [
+    ...options.config.warnings,
+    ...options.models.warnings,
+    ...secretWarnings(options.config, Date.now()),
+  ];
+  for (const warning of warnings) log.warn(warning);
 
   const clock = options.clock ?? systemClock;
   const transport = new NodeTransport(clock);
@@ -102,9 +109,11 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     delayMs: RECORD_DELAY_MS,
   });
   const deadlines = new Deadlines(clock);
+  const processMetrics = new ProcessMetrics('cortex');
   const metricsPage = createMetricsPage({
     requests: requestMetrics,
     fleet: new FleetMetrics(),
+    process: processMetrics,
     snapshot: () => control.snapshot(),
     activity: control,
   });
@@ -119,6 +128,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
   });
   const exchanges = new OpenExchanges(clock);
   const stopTicking = [
+    processMetrics.watchEventLoop(),
     clock.every(NODE_CHECK_MS, () => exchanges.checkNodes(clock.nowMs())),
     clock.every(METRICS_SWEEP_MS, () => requestMetrics.keep(control.snapshot())),
   ];
@@ -162,6 +172,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
       envPrefix: 'CORTEX_',
       log,
       idleLimitS: options.idleLimitS,
+      tls,
       fetch: (request, server) => api.fetch(request, { server }),
       browsers: {
         corsOrigins: config.gateway.cors_origins,

@@ -6,6 +6,6 @@ export {
   type LoadedGatewayConfig,
   loadGatewayConfig,
 } from './config/load-gateway-config.ts';
-export { readNodeToken } from './config/read-secret-file.ts';
+export { readNodeToken, secretWarnings } from './config/read-secret-file.ts';
 export { ModelsConfig } from './config/models-config.ts';
 export { type GatewayOptions, type RunningGateway, startGateway } from './gateway.ts';

@@ -40,6 +40,9 @@ function fileWith(text: string): string {
   return file;
 }
 
+const tlsToml = ({ cert, key }: { readonly cert: string; readonly key: string }): string =>
+  `tls_cert = "${fileWith(cert)}"\ntls_key = "${fileWith(key)}"`;
+
 /** One node whose only slot is taken, so that the next request waits. */
 async function startFull(toml: string): Promise<GatewayUnderTest> {
   const neuron = fake({ models: [{ id: 'm', load: { max_in_flight: 1, max_queue_depth: 0 } }] });
@@ -171,6 +174,18 @@ const GATEWAY_CASES: Readonly<Record<string, () => Promise<void>>> = {
     const gateway = await start({ gatewayToml: 'allowed_hosts = ["cortex.example"]' });
     const headers = { host: 'cortex.example', origin: 'https://cortex.example' };
     expect((await gateway.get('/v1/models', { headers })).status).toBe(200);
+  },
+  async 'gateway.tls_cert'() {
+    const gateway = await start({ gatewayToml: tlsToml(createSelfSigned('localhost')) });
+    expect(gateway.url).toStartWith('https://127.0.0.1:');
+    const answer = await fetch(`${gateway.url}/health`, { tls: { rejectUnauthorized: false } });
+    expect(answer.status).toBe(200);
+  },
+  async 'gateway.tls_key'() {
+    const { cert } = createSelfSigned('localhost');
+    const { key } = createSelfSigned('localhost');
+    const started = GatewayUnderTest.start({ gatewayToml: tlsToml({ cert, key }) });
+    await expect(started).rejects.toThrow(/gateway\.tls_key: .*is not the key of the certificate/);
   },
   async 'queue.max_waiting'() {
     const gateway = await startFull('[queue]\nmax_waiting = 0\n');

@@ -1,6 +1,8 @@
 import { LoadModelRequest } from '@cortex/protocol';
 import {
   allowedHosts,
+  checkTlsPair,
+  type ConfigOrigins,
   corsOrigins,
   corsWarnings,
   keyError,
@@ -9,8 +11,10 @@ import {
   loadConfig,
   parseListen,
   positiveSeconds,
+  readTlsIdentity,
   resolveConfigPath,
   seconds,
+  type TlsIdentity,
 } from '@cortex/service';
 import { z } from 'zod';
 
@@ -163,7 +167,21 @@ export const NeuronConfig = z.strictObject({
       node_token_file: z
         .string()
         .optional()
-        .describe('File with the token that every request must send as Authorization: Bearer.'),
+        .describe(
+          'File with the token that every request must send as Authorization: Bearer. While callers change to a new token it has two lines, and both are valid. The file is read again on SIGHUP and when it changes.',
+        ),
+      tls_cert: z
+        .string()
+        .min(1)
+        .optional()
+        .describe(
+          'Certificate of the API in PEM form, with its chain; needs tls_key. The API then speaks https only. "neuron cert" creates one.',
+        ),
+      tls_key: z
+        .string()
+        .min(1)
+        .optional()
+        .describe('Private key of tls_cert in PEM form, without a passphrase.'),
       insecure: z
         .boolean()
         .default(false)
@@ -179,6 +197,7 @@ export const NeuronConfig = z.strictObject({
         'Host names by which browsers may reach this node. Always allowed: IP addresses, names without a dot, and names below .local, .lan, .internal, .home.arpa and .localhost.',
       ),
     })
+    .superRefine(checkTlsPair)
     .prefault({}),
 });
 export type NeuronConfig = z.infer<typeof NeuronConfig>;
@@ -186,6 +205,34 @@ export type NeuronConfig = z.infer<typeof NeuronConfig>;
 /** RAM that all models together may use, MiB. */
 export const cpuMemoryMib = ({ devices }: NeuronConfig, ramTotalMib: number): number =>
   devices.cpu_memory_mb ?? Math.floor(ramTotalMib / 2);
+
+/**
+ * The certificate of the API and its key; undefined without TLS.
+ *
+ * @param nowMs - Wall clock.
+ * @throws ConfigError as `readTlsIdentity`
+ */
+export function readOwnTls(
+  { value, origins }: Pick<LoadedConfig<NeuronConfig>, 'value' | 'origins'>,
+  nowMs: number,
+): TlsIdentity | undefined {
+  const { tls_cert: cert, tls_key: key } = value.security;
+  if (cert === undefined || key === undefined) return undefined;
+  return readTlsFiles({ cert, key, origins }, nowMs);
+}
+
+/** Reads a certificate and its key; errors name the keys of neuron.toml. @throws ConfigError as `readTlsIdentity` */
+export const readTlsFiles = (
+  { cert, key, origins }: { readonly cert: string; readonly key: string; origins: ConfigOrigins },
+  nowMs: number,
+): TlsIdentity =>
+  readTlsIdentity(
+    {
+      cert: { file: cert, key: 'security.tls_cert', origins },
+      key: { file: key, key: 'security.tls_key', origins },
+    },
+    nowMs,
+  );
 
 /** Whether a host name of a `listen` is reachable from this machine only. */
 export const isLoopback = (hostname: string): boolean =>
@@ -205,7 +252,14 @@ function checkExposure({ value, origins }: LoadedConfig<NeuronConfig>): void {
 function withAbsolutePaths(loaded: LoadedConfig<NeuronConfig>): NeuronConfig {
   const { value } = loaded;
   const absolute = (key: string, path: string): string => resolveConfigPath(loaded, key, path);
-  const { node_token_file: tokenFile, file_roots: roots } = value.security;
+  const ifSet = (name: string, path: string | undefined): string | undefined =>
+    path === undefined ? undefined : absolute(name, path);
+  const {
+    node_token_file: tokenFile,
+    tls_cert: cert,
+    tls_key: key,
+    file_roots: roots,
+  } = value.security;
   const { runtime, llama_server: llamaServer } = value.engine;
   return {
     ...value,
@@ -231,8 +285,9 @@ function withAbsolutePaths(loaded: LoadedConfig<NeuronConfig>): NeuronConfig {
     })),
     security: {
       ...value.security,
-      node_token_file:
-        tokenFile === undefined ? undefined : absolute('security.node_token_file', tokenFile),
+      node_token_file: ifSet('security.node_token_file', tokenFile),
+      tls_cert: ifSet('security.tls_cert', cert),
+      tls_key: ifSet('security.tls_key', key),
       file_roots: roots.map((path) => absolute('security.file_roots', path)),
     },
   };

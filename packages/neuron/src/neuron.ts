@@ -7,16 +7,18 @@ import {
   type LoadedConfig,
   type Logger,
   parseListen,
+  ProcessMetrics,
   type Ticker,
   ticker as processTicker,
   writeReadyFile,
 } from '@cortex/service';
 
 import { Admission } from './admission/admission.ts';
-import { createAccess, readToken } from './api/access.ts';
+import { createAccess } from './api/access.ts';
 import { createApi, isOpenToPages } from './api/app.ts';
+import { NodeToken } from './api/node-token.ts';
 import { AwakeClock } from './awake-clock.ts';
-import { cpuMemoryMib, isLoopback, type NeuronConfig } from './config.ts';
+import { cpuMemoryMib, isLoopback, type NeuronConfig, readOwnTls } from './config.ts';
 import { DeviceMonitor } from './devices/device-monitor.ts';
 import { type GpuSources, LOCAL_GPU_SOURCES } from './devices/gpu-sources.ts';
 import { readFreeRamMib } from './devices/host-facts.ts';
@@ -51,6 +53,8 @@ import { PRODUCT_VERSION } from './version.ts';
 const MAX_BODY_BYTES = 256 << 20;
 /** New files in a models folder are listed within this time. */
 const SCAN_MS = 5000;
+/** A new node token is valid within this time. */
+const TOKEN_LOOK_MS = 5000;
 /** Saved slots of a model whose file is gone are deleted within this time. */
 const STATES_SWEEP_MS = 60_000;
 /** Pauses before the respawns that follow the first, second and third death of an engine. */
@@ -87,6 +91,8 @@ export interface NeuronParts {
 export interface RunningNeuron {
   /** Base URL of the API, reachable from this machine. */
   readonly url: string;
+  /** Reads the node token again. */
+  reload(): void;
   /** Refuses new work, gives requests in flight `graceMs` to finish, ends the engines and the listener. */
   close(graceMs: number): Promise<void>;
 }
@@ -114,9 +120,12 @@ export async function startNeuron(options: NeuronOptions): Promise<RunningNeuron
     throw error;
   }
   const url = neuron.url();
-  if (readyFile !== undefined) writeReadyFile(readyFile, { pid: process.pid, node: url });
-  log.info({ url }, 'neuron is listening');
-  return { url, close: (graceMs) => neuron.close(graceMs) };
+  const { tlsFingerprint } = neuron;
+  if (readyFile !== undefined) {
+    writeReadyFile(readyFile, { pid: process.pid, node: url, tls_fingerprint: tlsFingerprint });
+  }
+  log.info({ url, tls_fingerprint: tlsFingerprint }, 'neuron is listening');
+  return { url, reload: neuron.reload, close: (graceMs) => neuron.close(graceMs) };
 }
 
 async function createNeuron(
@@ -131,10 +140,11 @@ async function createNeuron(
   const enginesDir = join(stateDir, 'engines');
   const { hostname } = parseListen(config.listen);
   const tokenFile = config.security.node_token_file;
-  const access = createAccess({
-    token: tokenFile === undefined ? undefined : readToken(tokenFile, origins),
-    isLoopback: isLoopback(hostname),
-  });
+  const token =
+    tokenFile === undefined ? undefined : new NodeToken({ file: tokenFile, origins }, log);
+  const access = createAccess({ token, isLoopback: isLoopback(hostname) });
+  const tls = readOwnTls({ value: config, origins }, Date.now());
+  for (const warning of tls?.warnings ?? []) log.warn(warning);
   const unlock = lockState(stateDir, origins);
   endLeftoverProcesses(enginesDir, log);
   const writer = new StateWriter(log);
@@ -144,6 +154,7 @@ async function createNeuron(
   const ending = new AbortController();
   const gate = createGate();
   const logs = new ModelLogs();
+  const processMetrics = new ProcessMetrics('neuron');
   const records = createProcessRecords(enginesDir, writer);
   const startProcess = engineProcesses({
     command: llamaCommand(config.engine.runtime),
@@ -250,6 +261,7 @@ async function createNeuron(
       yielding,
       activation,
       logs,
+      processMetrics,
       access,
       gate,
       ownUrl,
@@ -260,7 +272,9 @@ async function createNeuron(
     log,
   );
   const stopTicking = [
+    processMetrics.watchEventLoop(),
     every(SCAN_MS, () => void store.refresh()),
+    every(TOKEN_LOOK_MS, () => void token?.refresh()),
     every(1000, () => models.sweep(performance.now())),
     every(1000, () => yielding.sweep()),
     every(STATES_SWEEP_MS, () => void logged(states.sweep())),
@@ -283,6 +297,8 @@ async function createNeuron(
 
   return {
     url: ownUrl,
+    tlsFingerprint: tls?.fingerprint,
+    reload: () => token?.reload(),
     async start(): Promise<void> {
       // The models on disk are known before the first request.
       await store.refresh();
@@ -293,6 +309,7 @@ async function createNeuron(
         envPrefix: 'NEURON_',
         log,
         idleLimitS: parts.idleLimitS,
+        tls,
         fetch: (request, server) => api.fetch(request, { server }),
         browsers: {
           corsOrigins: config.security.cors_origins,

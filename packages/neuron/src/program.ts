@@ -2,7 +2,10 @@ import { Command, CommanderError, type CommandUnknownOpts } from '@commander-js/
 import { ConfigError, isSystemError, refuseEmptyValues } from '@cortex/service';
 
 import { buildCommand } from './commands/build.ts';
+import { certCommand } from './commands/cert.ts';
+import { CommandFailed } from './commands/command-failed.ts';
 import { discoverCommand } from './commands/discover.ts';
+import { doctorCommand } from './commands/doctor.ts';
 import { serveCommand } from './commands/serve.ts';
 import { PRODUCT_VERSION } from './version.ts';
 
@@ -39,6 +42,8 @@ export async function runNeuron(
     .hook('preAction', (_, action) => refuseEmptyValues(action))
     .addCommand(serveCommand(env))
     .addCommand(discoverCommand(env, output.print))
+    .addCommand(doctorCommand(env, output.print))
+    .addCommand(certCommand(env, output.print))
     .addCommand(buildCommand(env, output.print));
   neverExit(program, output);
   try {
@@ -47,6 +52,7 @@ export async function runNeuron(
   } catch (error) {
     // commander has printed its message; help and version are not errors.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    if (error instanceof CommandFailed) return 1;
     if (!(error instanceof ConfigError) && !isSystemError(error)) throw error;
     output.warn(`neuron: ${error.message}`);
     return 1;

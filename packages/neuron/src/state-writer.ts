@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 import type { Logger } from '@cortex/service';
@@ -15,9 +15,18 @@ export class StateWriter {
     this.#log = log;
   }
 
-  /** Writes a file and creates its folders; false on failure. */
+  /** Writes a file completely, or leaves it as it was, and creates its folders; false on failure. */
   write(path: string, text: string): boolean {
-    return this.#try(path, () => writeFileSync(path, text));
+    return this.#try(path, () => {
+      const draft = `${path}.new`;
+      try {
+        writeFileSync(draft, text, { mode: 0o600 });
+        renameSync(draft, path);
+      } catch (error) {
+        rmSync(draft, { force: true });
+        throw error;
+      }
+    });
   }
 
   /** Creates a folder; false on failure. */

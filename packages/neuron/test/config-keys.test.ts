@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { CloseOptions, EngineLoadSpec } from '@cortex/engine';
 import { Discovery } from '@cortex/protocol';
 import { listConfigKeys } from '@cortex/service';
-import { createGate, createScriptedEngine } from '@cortex/testkit';
+import { createGate, createScriptedEngine, createSelfSigned } from '@cortex/testkit';
 import { temporaryFolder } from '@cortex/testkit/temporary-folder';
 import { inProcessEngine } from '@cortex/engine';
 import { describe, expect, test } from 'bun:test';
@@ -28,6 +28,12 @@ function file(text: string): string {
   const path = join(folder(), 'file');
   writeFileSync(path, text);
   return path;
+}
+
+/** The flags of a node with a certificate. */
+function tlsFlags(): Record<string, string> {
+  const { cert, key } = createSelfSigned('localhost');
+  return { 'security.tls_cert': file(cert), 'security.tls_key': file(key) };
 }
 
 /** Starts a scripted engine and keeps what it was told to load, and how it was closed. */
@@ -260,6 +266,15 @@ const OBSERVATIONS: Readonly<Record<string, () => Promise<void>>> = {
     const authorization = 'Bearer secret';
     expect((await neuron.get('/models')).status).toBe(401);
     expect((await neuron.get('/models', { headers: { authorization } })).status).toBe(200);
+  },
+  'security.tls_cert': async () => {
+    await using neuron = await start(tlsFlags());
+    expect(neuron.url).toStartWith('https://');
+  },
+  'security.tls_key': async () => {
+    const other = { 'security.tls_key': file(createSelfSigned('other').key) };
+    const { message } = await failureOf(start({ ...tlsFlags(), ...other }));
+    expect(message).toContain('security.tls_key');
   },
   'security.insecure': async () => {
     const open = { listen: '0.0.0.0:0' };

@@ -1,84 +1,12 @@
 import { closeSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 
 import { afterEach, describe, expect, test } from 'bun:test';
 
-import { createTestFolder, readEngineRecords, readUntil, until } from './test-neuron.ts';
+import { adopt, isAlive, killDaemons, MAIN, outcome, runNeuron, startDaemon } from './daemon.ts';
+import { createTestFolder, readUntil, until } from './test-neuron.ts';
 
-const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
-
-const children: Bun.Subprocess[] = [];
-afterEach(() => {
-  for (const child of children.splice(0)) child.kill('SIGKILL');
-});
-
-function runNeuron(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-  const child = Bun.spawn([process.execPath, MAIN, ...args], {
-    stdin: 'ignore',
-    stdout: 'pipe',
-    stderr: 'pipe',
-    env: { ...process.env, ...env },
-  });
-  children.push(child);
-  return child;
-}
-
-async function outcome(child: ReturnType<typeof runNeuron>) {
-  const [stdout, stderr, code] = await Promise.all([
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-    child.exited,
-  ]);
-  return { stdout, stderr, code };
-}
-
-/** A daemon with `tiny` as default model, once that is loaded. */
-async function startDaemon(extra = '') {
-  const { root, modelsDir } = createTestFolder();
-  const config = join(root, 'neuron.toml');
-  const readyFile = join(root, 'ready.json');
-  writeFileSync(
-    config,
-    [
-      'listen = "127.0.0.1:0"',
-      `models_dir = "${modelsDir}"`,
-      `state_dir = "${join(root, 'state')}"`,
-      extra,
-      '[[default_models]]',
-      'model_id = "tiny"',
-      '[engine]',
-      'threads = 1',
-    ].join('\n'),
-  );
-  const child = runNeuron(['serve', '-c', config, '--ready-file', readyFile]);
-  await until(() => existsSync(readyFile));
-  const { node, pid }: { node: string; pid: number } = JSON.parse(readFileSync(readyFile, 'utf8'));
-  const engines = () =>
-    readEngineRecords(join(root, 'state'))
-      .filter(({ model_id: id }) => id === 'tiny')
-      .map((record) => record.pid);
-  const isReady = async () => (await (await fetch(`${node}/health`)).json()).ready === true;
-  await until(isReady, 20_000);
-  const chat = (fields: Readonly<Record<string, unknown>>) =>
-    fetch(`${node}/v1/chat/completions`, {
-      method: 'POST',
-      body: JSON.stringify({
-        model: 'tiny',
-        messages: [{ role: 'user', content: 'hi' }],
-        ...fields,
-      }),
-    });
-  return { child, node, pid, engines, chat };
-}
-
-const isAlive = (pid: number): boolean => {
-  try {
-    return readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.startsWith('Z') === false;
-  } catch {
-    return false;
-  }
-};
+afterEach(killDaemons);
 
 describe('neuron serve', () => {
   test('loads the default models after it has bound the port, and answers', async () => {
@@ -156,7 +84,7 @@ describe('neuron serve', () => {
         NEURON_STATE_DIR: join(root, 'state'),
       },
     });
-    children.push(child);
+    adopt(child);
     await until(() => existsSync(readyFile));
 
     const pipe = child.stdio[3];

@@ -57,3 +57,17 @@ test('GET /metrics on a node shows its devices as the driver last reported them'
   expect(valueOf(text, 'neuron_device_temperature_celsius{device="0"}')).toBe(40);
   expect(valueOf(text, 'neuron_draining')).toBe(0);
 });
+
+test('GET /metrics on a node shows the CPU, the memory and the event loop of the daemon', async () => {
+  await using neuron = await TestNeuron.start({ parts: { startEngine: engineWithGpu } });
+  const samples = 'neuron_event_loop_delay_seconds_count';
+  await until(async () => (valueOf(await scrape(neuron), samples) ?? 0) > 0);
+
+  const text = await scrape(neuron);
+
+  expect(valueOf(text, 'process_resident_memory_bytes')).toBeGreaterThan(2 ** 20);
+  expect(valueOf(text, 'process_cpu_seconds_total')).toBeGreaterThan(0);
+  expect(valueOf(text, 'process_open_fds')).toBeGreaterThan(3);
+  const startedS = valueOf(text, 'process_start_time_seconds') ?? 0;
+  expect(Math.abs(Date.now() / 1000 - startedS - process.uptime())).toBeLessThan(5);
+});

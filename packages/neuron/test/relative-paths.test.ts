@@ -20,6 +20,8 @@ test('relative paths in neuron.toml are relative to that file, those of variable
       'runtime = "bin/bun"',
       '[security]',
       'node_token_file = "token"',
+      'tls_cert = "cert.pem"',
+      'tls_key = "key.pem"',
       'file_roots = ["files"]',
     ].join('\n'),
   );
@@ -31,7 +33,12 @@ test('relative paths in neuron.toml are relative to that file, those of variable
     models_dirs: [join(folder, 'more'), '/srv/models'],
     state_dir: join(process.cwd(), 'here'),
     engine: { runtime: join(folder, 'bin/bun') },
-    security: { node_token_file: join(folder, 'token'), file_roots: [join(folder, 'files')] },
+    security: {
+      node_token_file: join(folder, 'token'),
+      tls_cert: join(folder, 'cert.pem'),
+      tls_key: join(folder, 'key.pem'),
+      file_roots: [join(folder, 'files')],
+    },
   });
 });
 

@@ -78,6 +78,7 @@ interface TestNeuronOptions {
   readonly flags?: Readonly<Record<string, unknown>>;
   readonly parts?: NeuronParts;
   readonly prepare?: (modelsDir: string) => void;
+  readonly readyFile?: string;
   /** That of an earlier daemon, which it follows; absent: a fresh one. */
   readonly folder?: TestFolder;
 }
@@ -120,6 +121,7 @@ export class TestNeuron implements AsyncDisposable {
     const neuron = await startNeuron({
       config,
       log: createLogger({ name: 'neuron', level: process.env['NEURON_LOG'] ?? 'fatal' }),
+      readyFile: options.readyFile,
       // A scripted engine is one for its own test: what the probe is asked is answered by another.
       ...(options.parts && {
         parts: {
@@ -175,6 +177,10 @@ export class TestNeuron implements AsyncDisposable {
   async seatsTaken(): Promise<number> {
     const load = (await this.health()).models.find(({ id }) => id === 'tiny');
     return (load?.in_flight ?? 0) + (load?.queue_depth ?? 0);
+  }
+
+  reload(): void {
+    this.#neuron.reload();
   }
 
   close(graceMs = 0): Promise<void> {

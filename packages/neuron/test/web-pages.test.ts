@@ -59,3 +59,53 @@ test('a request without an Origin is served at a node, whatever its Host and how
 
   expect(answers.map(({ status }) => status)).toEqual([200, 200]);
 });
+
+/** Every route of a node. */
+const ROUTES = `/version /discovery /metrics /models /models/tiny/endpoint /models/tiny/logs
+  /models/tiny/capabilities /events /nowhere`
+  .split(/\s+/)
+  .map((path) => ['GET', path] as const);
+const CALLS = `/models/load /models/unload /models/rescan /models/tiny/estimate /models/pull /drain
+  /models/tiny/pin /v1/chat/completions /v1/completions /v1/embeddings /v1/rerank
+  /tokenize /detokenize /apply-template /count-tokens`
+  .split(/\s+/)
+  .map((path) => ['POST', path] as const);
+
+test('a foreign page and a name that is not its own are refused with 403 on every route but GET /health, preflights too', async () => {
+  await using neuron = await TestNeuron.start({ parts });
+  const foreign = { origin: 'https://evil.example', 'content-type': 'application/json' };
+  const rebound = { ...foreign, origin: 'http://evil.example', host: 'evil.example' };
+  const preflight = (method: string) => ({
+    method: 'OPTIONS',
+    headers: { ...foreign, 'access-control-request-method': method },
+  });
+
+  const answers = await Promise.all(
+    [...ROUTES, ...CALLS].flatMap(([method, path]) => {
+      const body = method === 'POST' ? { body: '{}' } : {};
+      return [
+        { method, headers: foreign, ...body },
+        { method, headers: rebound, ...body },
+        preflight(method),
+      ].map(async (init) => [path, (await fetch(neuron.url + path, init)).status] as const);
+    }),
+  );
+  const health = await neuron.get('/health', { headers: foreign });
+
+  expect(answers.filter(([, status]) => status !== 403)).toEqual([]);
+  expect(health.status).toBe(200);
+  expect(health.headers.get('access-control-allow-origin')).toBeNull();
+});
+
+test('a Host that is not valid is refused with 400 on every route', async () => {
+  await using neuron = await TestNeuron.start({ parts });
+
+  const answers = await Promise.all(
+    ROUTES.map(async ([, path]) => {
+      const headers = { host: 'not a host' };
+      return [path, (await neuron.get(path, { headers })).status] as const;
+    }),
+  );
+
+  expect(answers.filter(([, status]) => status !== 400)).toEqual([]);
+});

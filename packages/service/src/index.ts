@@ -9,6 +9,7 @@ export {
   type LoadedConfig,
   type MergedDirectory,
 } from './config/load-config.ts';
+export { type ConfiguredFile, readSecretFile, type SecretFile } from './config/secret-file.ts';
 export { nearestName } from './config/nearest-name.ts';
 export { type ConfigKey, configJsonSchema, listConfigKeys } from './config/schema-shape.ts';
 export { type BrowserRules } from './http/browser-guard.ts';
@@ -19,8 +20,10 @@ export { type BodyLimits, readBody } from './http/body.ts';
 export { ClientConnection, IDLE_LIMIT_S } from './http/client-connection.ts';
 export { errorResponse, type ErrorResponseOptions } from './http/error-response.ts';
 export * from './http/exposition.ts';
+export { ProcessMetrics } from './http/process-metrics.ts';
 export { listen, type Listener, type ListenOptions } from './http/listen.ts';
 export { type ListenAddress, listenAddress, parseListen } from './http/listen-address.ts';
+export { checkTlsPair, readTlsIdentity, type TlsIdentity } from './http/tls-identity.ts';
 export { createRequestId, requestIdOf } from './http/request-id.ts';
 export { LineSink } from './line-sink.ts';
 export { createLogger, type LogDestination, type Logger, STDERR } from './log.ts';
@@ -28,6 +31,7 @@ export { type Backoff, backoff } from './process/backoff.ts';
 export { refuseEmptyValues } from './process/command-values.ts';
 export { assertFetchLimit } from './process/fetch-limit.ts';
 export { endWithParent } from './process/parent-pipe.ts';
+export { installHangup } from './process/hangup.ts';
 export { writeReadyFile } from './process/ready-file.ts';
 export { installShutdown, type Shutdown, type ShutdownOptions } from './process/shutdown.ts';
 export {

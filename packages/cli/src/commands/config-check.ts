@@ -5,6 +5,7 @@ import {
   type NodeReport,
   readConfiguredAdminKey,
   readNodeToken,
+  secretWarnings,
 } from '@cortex/gateway';
 import { type LoadedConfig } from '@cortex/service';
 
@@ -57,7 +58,11 @@ export function configCommand(context: {
         timeoutMs: ASK_TIMEOUT_MS,
       });
       const checks = models.value.models.map((profile) => checkModel(profile, reports));
-      const warnings = [...config.warnings, ...models.warnings];
+      const warnings = [
+        ...config.warnings,
+        ...models.warnings,
+        ...secretWarnings(config, Date.now()),
+      ];
       if (json) {
         const document = {
           config: listValues(config),

@@ -13,7 +13,12 @@ import { toInlineToml } from './inline-toml.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-export const NeuronReady = z.looseObject({ pid: z.int(), node: z.url() });
+export const NeuronReady = z.looseObject({
+  pid: z.int(),
+  node: z.url(),
+  /** Absent without TLS. */
+  tls_fingerprint: z.string().optional(),
+});
 export type NeuronReady = z.infer<typeof NeuronReady>;
 export const GatewayReady = z.looseObject({ pid: z.int(), api: z.url(), metrics: z.url() });
 export type GatewayReady = z.infer<typeof GatewayReady>;
@@ -102,10 +107,10 @@ export function gatewayLaunch(options: {
   readonly modelsFile: string | undefined;
   readonly readyFile: string;
   readonly isOnLan: boolean;
-  /** The current URL of the neuron. */
-  readonly nodeUrl: () => string;
+  /** What the running neuron reported. */
+  readonly node: () => NeuronReady;
 }): (last: GatewayReady | undefined) => DaemonLaunch {
-  const { env, config, configFile, modelsFile, readyFile, isOnLan, nodeUrl } = options;
+  const { env, config, configFile, modelsFile, readyFile, isOnLan, node } = options;
   const { gateway, neurons } = config.value;
   const bin = fileURLToPath(new URL('../../bin/cortex', import.meta.url));
   const args = ['serve', '--ready-file', readyFile];
@@ -117,10 +122,16 @@ export function gatewayLaunch(options: {
 
   return (last) => {
     const others = neurons.filter(({ name }) => name !== LOCAL_NODE);
+    const { node: endpoint, tls_fingerprint: pin } = node();
+    const local = {
+      name: LOCAL_NODE,
+      endpoint,
+      ...(pin !== undefined && { tls_fingerprint: pin }),
+    };
     const port = last === undefined ? listenPort : Number(new URL(last.api).port);
     return launchWith(bin, args, {
       ...env,
-      CORTEX_NEURONS: toInlineToml([...others, { name: LOCAL_NODE, endpoint: nodeUrl() }]),
+      CORTEX_NEURONS: toInlineToml([...others, local]),
       ...(!hasOwnGrace && { CORTEX_GATEWAY__SHUTDOWN_GRACE_S: GRACE_S }),
       ...(last && { CORTEX_GATEWAY__LISTEN: addressOf(last.api) }),
       ...(last && { CORTEX_GATEWAY__METRICS_LISTEN: addressOf(last.metrics) }),

@@ -1,5 +1,6 @@
 import {
   allowedHosts,
+  checkTlsPair,
   corsOrigins,
   listenAddress,
   positiveSeconds,
@@ -59,7 +60,22 @@ export const GatewayConfig = z.strictObject({
       allowed_hosts: allowedHosts().describe(
         'Host names that browsers may use for the gateway, in addition to IP addresses, names without a dot, and names below .local, .lan, .internal, .home.arpa and .localhost.',
       ),
+      tls_cert: z
+        .string()
+        .min(1)
+        .optional()
+        .describe(
+          'Certificate of the client API in PEM form, with its chain, relative to this file; needs tls_key. The API then speaks https only; metrics_listen does not change.',
+        ),
+      tls_key: z
+        .string()
+        .min(1)
+        .optional()
+        .describe(
+          'Private key of tls_cert in PEM form, without a passphrase, relative to this file.',
+        ),
     })
+    .superRefine(checkTlsPair)
     .prefault({}),
   eviction: z
     .strictObject({
@@ -112,7 +128,9 @@ export const GatewayConfig = z.strictObject({
         .string()
         .min(1)
         .optional()
-        .describe('File with the bearer token that the neurons require, relative to this file.'),
+        .describe(
+          'File with the bearer token that the neurons require, relative to this file. Of two lines the first is sent, so that the file of a node that changes its token can be used as it is.',
+        ),
       admin_key_file: z
         .string()
         .min(1)

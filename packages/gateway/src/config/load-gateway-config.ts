@@ -95,6 +95,8 @@ export function loadGatewayConfig(input: GatewayConfigInput): LoadedGatewayConfi
     gateway: {
       ...gateway,
       state_dir: absolute(STATE_KEY, gateway.state_dir) ?? resolve(stateDirectory(input.env)),
+      tls_cert: absolute('gateway.tls_cert', gateway.tls_cert),
+      tls_key: absolute('gateway.tls_key', gateway.tls_key),
     },
     auth: {
       node_token_file: absolute('auth.node_token_file', auth.node_token_file),

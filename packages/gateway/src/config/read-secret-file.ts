@@ -1,42 +1,73 @@
-import { readFileSync } from 'node:fs';
-
-import { type ConfigOrigins, keyError, type LoadedConfig, systemReason } from '@cortex/service';
+import {
+  type ConfiguredFile,
+  type LoadedConfig,
+  readSecretFile as readSecrets,
+  readTlsIdentity,
+  type SecretFile,
+  type TlsIdentity,
+} from '@cortex/service';
 
 import { type GatewayConfig } from './gateway-config.ts';
 
-/** A file with a secret, and the key of the configuration that names it. */
-interface SecretFile {
-  readonly file: string;
-  readonly key: string;
-  readonly origins: ConfigOrigins;
-}
-
-function readText({ file, key, origins }: SecretFile): string {
-  try {
-    return readFileSync(file, 'utf8').trim();
-  } catch (error) {
-    const message = `${file} cannot be read: ${systemReason(error)}`;
-    throw keyError(origins, key, { message, cause: error });
-  }
-}
+type Loaded = LoadedConfig<GatewayConfig>;
 
 /** The one line of a secret's file. @throws ConfigError naming its key when it cannot be read or is empty */
-export function readSecretFile(secret: SecretFile): string {
-  const { file, key, origins } = secret;
-  const text = readText(secret);
-  if (text === '') throw keyError(origins, key, { message: `${file} is empty` });
-  // It is sent in a header, where a line break would start another one.
-  if (!/^[\x21-\x7e]+$/.test(text))
-    throw keyError(origins, key, {
-      message: `${file} must hold one line of visible ASCII without spaces`,
-    });
-  return text;
+export const readSecretFile = (file: ConfiguredFile): string => readSecrets(file).secrets[0] ?? '';
+
+/** While nodes change to a new token, the file has two lines: the new token and the old one. */
+const MAX_NODE_TOKENS = 2;
+
+/**
+ * The token that is sent to every node: the first line of its file; undefined: none is configured.
+ *
+ * @throws ConfigError like `readSecretFile`
+ */
+export const readNodeToken = (config: Loaded): string | undefined =>
+  readNodeTokens(config)?.secrets[0];
+
+function readNodeTokens({ value, origins }: Loaded): SecretFile | undefined {
+  const file = value.auth.node_token_file;
+  if (file === undefined) return undefined;
+  const key = 'auth.node_token_file';
+  return readSecrets({ file, key, origins }, { maxSecrets: MAX_NODE_TOKENS });
 }
 
-/** The token that is sent to every node; undefined: none is configured. @throws ConfigError like `readSecretFile` */
-export function readNodeToken({ value, origins }: LoadedConfig<GatewayConfig>): string | undefined {
-  const file = value.auth.node_token_file;
-  return file === undefined
-    ? undefined
-    : readSecretFile({ file, key: 'auth.node_token_file', origins });
+/**
+ * The certificate of the client API and its key; undefined without TLS.
+ *
+ * @param nowMs - Wall clock.
+ * @throws ConfigError when a file cannot be used
+ */
+export function readOwnTls({ value, origins }: Loaded, nowMs: number): TlsIdentity | undefined {
+  const { tls_cert: cert, tls_key: key } = value.gateway;
+  if (cert === undefined || key === undefined) return undefined;
+  return readTlsIdentity(
+    {
+      cert: { file: cert, key: 'gateway.tls_cert', origins },
+      key: { file: key, key: 'gateway.tls_key', origins },
+    },
+    nowMs,
+  );
+}
+
+/**
+ * What an operator should know about the files with secrets: a mode that lets every user read one, or a certificate
+ * that has expired.
+ *
+ * @param nowMs - Wall clock.
+ * @throws ConfigError when a file cannot be used
+ */
+export function secretWarnings(config: Loaded, nowMs: number): readonly string[] {
+  const { value, origins } = config;
+  const adminFile = value.auth.admin_key_file;
+  const files = [
+    readNodeTokens(config),
+    adminFile === undefined
+      ? undefined
+      : readSecrets({ file: adminFile, key: 'auth.admin_key_file', origins }),
+  ];
+  return [
+    ...files.flatMap((file) => file?.warning ?? []),
+    ...(readOwnTls(config, nowMs)?.warnings ?? []),
+  ];
 }

@@ -1,5 +1,5 @@
 import { type FleetSnapshot } from '@cortex/fleet';
-import { metricsResponse, routePath } from '@cortex/service';
+import { metricsResponse, type ProcessMetrics, routePath } from '@cortex/service';
 
 import { type FleetActivity, type FleetMetrics } from './fleet-metrics.ts';
 import { type RequestMetrics } from './request-metrics.ts';
@@ -7,6 +7,7 @@ import { type RequestMetrics } from './request-metrics.ts';
 export interface MetricsPageDeps {
   readonly requests: RequestMetrics;
   readonly fleet: FleetMetrics;
+  readonly process: ProcessMetrics;
   readonly snapshot: () => FleetSnapshot;
   readonly activity: FleetActivity;
 }
@@ -19,6 +20,11 @@ export function createMetricsPage(deps: MetricsPageDeps): (request: Request) => 
     const snapshot = deps.snapshot();
     deps.fleet.update(snapshot, deps.activity);
     deps.requests.keep(snapshot);
-    return metricsResponse([...deps.requests.families, ...deps.fleet.families]);
+    deps.process.update();
+    return metricsResponse([
+      ...deps.requests.families,
+      ...deps.fleet.families,
+      ...deps.process.families,
+    ]);
   };
 }

@@ -3,7 +3,10 @@ import { describe, expect, test } from 'bun:test';
 import { createAccess } from './access.ts';
 
 describe('a node with a token', () => {
-  const access = createAccess({ token: 'secret', isLoopback: false });
+  const access = createAccess({
+    token: { isValid: (given) => given === 'secret' },
+    isLoopback: false,
+  });
 
   test('accepts a request with the token', () => {
     expect(() => access.check(new Headers({ authorization: 'Bearer secret' }))).not.toThrow();

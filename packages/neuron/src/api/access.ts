@@ -1,27 +1,8 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-
 import { CortexError, NEURON_HEADERS } from '@cortex/protocol';
-import { type ConfigOrigins, keyError, networkOf, systemReason } from '@cortex/service';
+import { networkOf } from '@cortex/service';
 
 import { parseJsonObject } from '../json-body.ts';
-
-const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
-
-const TOKEN_KEY = 'security.node_token_file';
-
-/** Reads the shared token. @throws ConfigError naming the key when the file has none */
-export function readToken(path: string, origins: ConfigOrigins): string {
-  let token: string;
-  try {
-    token = readFileSync(path, 'utf8').trim();
-  } catch (error) {
-    const message = `${path} cannot be read: ${systemReason(error)}`;
-    throw keyError(origins, TOKEN_KEY, { message, cause: error });
-  }
-  if (token === '') throw keyError(origins, TOKEN_KEY, { message: `${path} is empty` });
-  return token;
-}
+import type { TokenCheck } from './node-token.ts';
 
 /** Authentication of callers and their principals. */
 export interface Access {
@@ -44,17 +25,16 @@ export interface Access {
  * header of callers is trusted only in this case.
  */
 export function createAccess(options: {
-  readonly token: string | undefined;
+  readonly token: TokenCheck | undefined;
   readonly isLoopback: boolean;
 }): Access {
-  const expected = options.token === undefined ? undefined : digest(options.token);
-  const isStampBelieved = expected !== undefined || options.isLoopback;
+  const { token, isLoopback } = options;
+  const isStampBelieved = token !== undefined || isLoopback;
   return {
     check(headers) {
-      if (!expected) return;
+      if (token === undefined) return;
       const [scheme = '', given = ''] = (headers.get('authorization') ?? '').split(/\s+/);
-      // Compares digests, so that the time reveals neither content nor length.
-      if (scheme.toLowerCase() === 'bearer' && timingSafeEqual(digest(given), expected)) return;
+      if (scheme.toLowerCase() === 'bearer' && token.isValid(given)) return;
       throw new CortexError(
         'invalid_api_key',
         'This node needs its token: send Authorization: Bearer <token>.',

@@ -1,4 +1,4 @@
-import type { ClientConnection } from '@cortex/service';
+import type { ClientConnection, ProcessMetrics } from '@cortex/service';
 import type { Context } from 'hono';
 
 import type { Admission } from '../admission/admission.ts';
@@ -22,6 +22,7 @@ export interface ApiDeps {
   readonly ledger: Pick<MemoryLedger, 'cpu' | 'foreignMib'>;
   readonly activation: Activation;
   readonly logs: ModelLogs;
+  readonly processMetrics: ProcessMetrics;
   readonly access: Access;
   readonly gate: Gate;
   /** Base URL of this daemon's listener. */

@@ -188,6 +188,7 @@ export function metrics(deps: ApiDeps): () => Response {
   const nodeMetrics = new NodeMetrics();
   return () => {
     nodeMetrics.update(deps, performance.now());
-    return metricsResponse(nodeMetrics.families);
+    deps.processMetrics.update();
+    return metricsResponse([...nodeMetrics.families, ...deps.processMetrics.families]);
   };
 }

@@ -7,17 +7,20 @@ import { cpuMemoryMib, loadNeuronConfig, type NeuronConfig } from '../config.ts'
 import { DeviceMonitor } from '../devices/device-monitor.ts';
 import { LOCAL_GPU_SOURCES } from '../devices/gpu-sources.ts';
 import { probeDevices } from '../harness/llama/probe-devices.ts';
-import { engineProcesses, llamaCommand } from '../engines/start-engine.ts';
+import { engineProcesses, llamaCommand, type StartEngine } from '../engines/start-engine.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** This machine as `GET /discovery` would report it, without a daemon. */
-async function discoverHere(config: NeuronConfig): Promise<Discovery> {
-  const startEngine = engineProcesses({
-    command: llamaCommand(config.engine.runtime),
-    // The only engine ends within this call, so it needs no record.
+/** Starts engines that end within a command and need no record. */
+export const unrecordedEngines = ({ engine }: NeuronConfig): StartEngine =>
+  engineProcesses({
+    command: llamaCommand(engine.runtime),
     records: { add: () => undefined, remove: () => undefined },
   });
+
+/** This machine as `GET /discovery` would report it, without a daemon. */
+export async function discoverHere(config: NeuronConfig): Promise<Discovery> {
+  const startEngine = unrecordedEngines(config);
   const devices = new DeviceMonitor({
     sources: LOCAL_GPU_SOURCES,
     probe: (question, signal) => probeDevices(startEngine, question, signal),

@@ -1,5 +1,11 @@
 import { Command } from '@commander-js/extra-typings';
-import { assertFetchLimit, createLogger, endWithParent, installShutdown } from '@cortex/service';
+import {
+  assertFetchLimit,
+  createLogger,
+  endWithParent,
+  installHangup,
+  installShutdown,
+} from '@cortex/service';
 
 import { loadNeuronConfig } from '../config.ts';
 import { startNeuron } from '../neuron.ts';
@@ -29,6 +35,11 @@ export function serveCommand(env: Env) {
         graceMs: config.value.shutdown_grace_s * 1000,
         log,
         drain: (graceMs) => neuron.close(graceMs),
+      });
+      installHangup({
+        isInTerminal: process.stdin.isTTY === true,
+        reload: () => neuron.reload(),
+        end: () => shutdown.begin('the terminal was closed'),
       });
       endWithParent(() => shutdown.begin('the parent process ended'));
     });

@@ -11,13 +11,14 @@ import { errorResponse } from './error-response.ts';
 import { frontDoor } from './front-door.ts';
 import { parseListen } from './listen-address.ts';
 import { createRequestId } from './request-id.ts';
+import { type TlsIdentity } from './tls-identity.ts';
 
 /** Body limit of Bun itself: far above ours, because its refusal has no error envelope. */
 const NO_LIMIT_BYTES = Number.MAX_SAFE_INTEGER;
 
 /** A running HTTP listener. */
 export interface Listener {
-  /** `http://127.0.0.1:31313`, with the actual port. */
+  /** `http://127.0.0.1:31313`, with the actual port; `https:` with TLS. */
   readonly url: string;
   readonly hostname: string;
   readonly port: number;
@@ -41,6 +42,8 @@ export interface ListenOptions {
   readonly browsers?: BrowserRules | undefined;
   /** The dialect of a client in refusals; absent: that of OpenAI. */
   readonly dialectOf?: ((headers: Headers) => Dialect) | undefined;
+  /** The certificate and its key; absent: plain HTTP. */
+  readonly tls?: Pick<TlsIdentity, 'cert' | 'key'> | undefined;
   /** Seconds without a byte in either direction; `IDLE_LIMIT_S` when absent. See `ClientConnection`. */
   readonly idleLimitS?: number | undefined;
   readonly maxRequestBodyBytes?: number;
@@ -95,6 +98,7 @@ export function listen(options: ListenOptions): Listener {
       // would share a port that is in use instead of failing.
       development: false,
       reusePort: false,
+      ...(options.tls && { tls: { cert: options.tls.cert, key: options.tls.key } }),
       fetch: frontDoor({
         browsers: options.browsers ?? NO_FOREIGN_PAGES,
         dialectOf: options.dialectOf,
@@ -111,7 +115,7 @@ export function listen(options: ListenOptions): Listener {
   const port = server.port ?? address.port;
   const host = isIPv6(address.hostname) ? `[${address.hostname}]` : address.hostname;
   return {
-    url: `http://${host}:${port}`,
+    url: `${options.tls === undefined ? 'http' : 'https'}://${host}:${port}`,
     hostname: address.hostname,
     port,
     server,
