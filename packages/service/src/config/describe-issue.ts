@@ -28,20 +28,20 @@ function showValue(value: unknown): string {
   return text.length > MAX_SHOWN_CHARS ? `${text.slice(0, MAX_SHOWN_CHARS)}…` : text;
 }
 
-/** The known key that was probably meant: a sibling, otherwise the only key of this name in another table. */
+const lastNameOf = (key: string): string => key.slice(key.lastIndexOf('.') + 1);
+
+/** The known key that was probably meant: a sibling, otherwise the only key of such a name in another table. */
 function nearestKey(path: KeyPath, schema: z.ZodType): string | undefined {
   const name = String(path.at(-1));
   const base = path.slice(0, -1);
   const sibling = nearestName(name, keysAt(schema, base));
   if (sibling !== undefined) return formatKeyPath([...base, sibling]);
-  const elsewhere = listConfigKeys(schema)
-    .map(({ key }) => key)
-    .filter((key) => key.split('.').at(-1) === name);
-  if (elsewhere.length === 1) return elsewhere[0];
-  return nearestName(
-    formatKeyPath(path),
-    listConfigKeys(schema).map(({ key }) => key),
-  );
+  const keys = listConfigKeys(schema).map(({ key }) => key);
+  // `*` is a name that the operator chooses.
+  const names = keys.map(lastNameOf).filter((known) => known !== '*');
+  const meant = nearestName(name, names);
+  const elsewhere = keys.filter((key) => lastNameOf(key) === meant);
+  return elsewhere.length === 1 ? elsewhere[0] : undefined;
 }
 
 function unknownKey(path: KeyPath, schema: z.ZodType): Problem {
@@ -58,10 +58,10 @@ function expectation(issue: z.core.$ZodIssue, path: KeyPath, schema: z.ZodType):
     case 'invalid_value':
       return `must be ${at === undefined ? 'another value' : typePhrase(at)}`;
     case 'too_small':
-      if (issue.origin === 'string' && issue.minimum === 1) return 'must not be empty';
-      return `must be ${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum}${sizeUnit(issue.origin)}`;
+      if (isSize(issue) && issue.minimum === 1) return 'must not be empty';
+      return `${isSize(issue) ? 'must have' : 'must be'} ${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum}${sizeUnit(issue.origin)}`;
     case 'too_big':
-      return `must be ${issue.inclusive === false ? 'less than' : 'at most'} ${issue.maximum}${sizeUnit(issue.origin)}`;
+      return `${isSize(issue) ? 'must have' : 'must be'} ${issue.inclusive === false ? 'less than' : 'at most'} ${issue.maximum}${sizeUnit(issue.origin)}`;
     case 'invalid_format':
       return issue.message;
     case 'custom':
@@ -74,10 +74,12 @@ function expectation(issue: z.core.$ZodIssue, path: KeyPath, schema: z.ZodType):
   }
 }
 
-function sizeUnit(origin: string): string {
-  if (origin === 'string') return ' characters long';
-  return origin === 'array' ? ' entries long' : '';
-}
+const SIZE_UNITS: ReadonlyMap<string, string> = new Map([
+  ['string', ' characters'],
+  ['array', ' entries'],
+]);
+const sizeUnit = (origin: string): string => SIZE_UNITS.get(origin) ?? '';
+const isSize = ({ origin }: { readonly origin: string }): boolean => SIZE_UNITS.has(origin);
 
 /** The issues within the alternative of a union that the table was meant to be; undefined if that is ambiguous. */
 function innerIssues(issue: z.core.$ZodIssue): readonly z.core.$ZodIssue[] | undefined {

@@ -234,6 +234,21 @@ describe('the start is refused for', () => {
     expect(refusal('gateway = 5').message).toBe('cortex.toml:1: gateway must be a table, not 5');
   });
 
+  test('an unknown key that is like one of another table, with that key', () => {
+    expect(refusal('max_body = 5').message).toBe(
+      'cortex.toml:1: unknown key max_body, did you mean gateway.max_body_mb?',
+    );
+    expect(refusal('[[neurons]]\nname = "a"\nendpoint = "http://a"\nx = 1').message).toBe(
+      'cortex.toml:4: unknown key neurons[0].x',
+    );
+  });
+
+  test('an empty list in place of a text, which is one problem', () => {
+    const toml = '[[neurons]]\nname = []\nendpoint = "http://a"\n';
+
+    expect(refusal(toml).message).toBe('cortex.toml:2: neurons[0].name must be text, not []');
+  });
+
   test('an invalid entry of an array of tables, with its index', () => {
     const toml = '[[neurons]]\nname = "a"\nendpoint = "http://a"\n[[neurons]]\nname = ""\n';
 

@@ -151,6 +151,16 @@ function* leafPaths(value: unknown, path: KeyPath): Generator<KeyPath> {
   } else if (value !== undefined) yield path;
 }
 
+/** A value of the wrong type is one problem: the schema library also reports the size of an empty list, for example. */
+function withoutRepeats(issues: readonly z.core.$ZodIssue[]): readonly z.core.$ZodIssue[] {
+  const mistyped = new Set(
+    issues.filter(({ code }) => code === 'invalid_type').map(({ path }) => path.join('.')),
+  );
+  return issues.filter(
+    ({ code, path }) => code === 'invalid_type' || !mistyped.has(path.join('.')),
+  );
+}
+
 function readTree<T>(input: ConfigInput<T>, origins: Origins): Tree {
   if (input.file === undefined) return {};
   const main = readTomlFile(input.file, input.fileKey);
@@ -186,7 +196,7 @@ export function loadConfig<T>(input: ConfigInput<T>): LoadedConfig<T> {
   );
   const unusable = findUnusableKeys(tree);
   const issues = unusable.length > 0 ? [] : (parsed.error?.issues ?? []);
-  const described = issues.flatMap((issue) => describeIssue(issue, input.schema));
+  const described = withoutRepeats(issues).flatMap((issue) => describeIssue(issue, input.schema));
   for (const { path, message } of [...unusable, ...described]) {
     const origin = origins.of(path);
     const prefix = origin?.text ?? input.file;

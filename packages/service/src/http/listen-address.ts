@@ -56,7 +56,7 @@ function adviceFor(text: string): string {
     return `an IPv6 address is written in brackets; ${FORM}`;
   if (port === undefined) return `the port is missing; ${FORM}`;
   if (!isPort(port)) return `the port must be a number from 0 to ${MAX_PORT}; ${FORM}`;
-  return `"${host}" is neither a host name nor an IP address; ${FORM}`;
+  return `${JSON.stringify(host)} is neither a host name nor an IP address; ${FORM}`;
 }
 
 function readAddress(text: string): Reading {
@@ -67,7 +67,7 @@ function readAddress(text: string): Reading {
 }
 
 const problemOf = (text: string, advice: string): string =>
-  `"${text}" is not an address: ${advice}`;
+  `${JSON.stringify(text)} is not an address: ${advice}`;
 
 /** The type of a key such as `gateway.listen`: `127.0.0.1:31313`, `[::1]:0` or `localhost:80`. */
 export const listenAddress = () =>
