@@ -7,6 +7,7 @@ import { findAdminKeys } from './client/admin-key.ts';
 import { createGatewayClient } from './client/gateway-client.ts';
 import { chatCommand } from './commands/chat.ts';
 import { configCommand } from './commands/config-check.ts';
+import { connectCommand } from './commands/connect.ts';
 import { loadCommand } from './commands/load.ts';
 import { modelsCommand } from './commands/models.ts';
 import { nodesCommand } from './commands/nodes.ts';
@@ -46,6 +47,7 @@ export function createProgram(options: {
     .addCommand(loadCommand(client))
     .addCommand(unloadCommand(client))
     .addCommand(chatCommand(client, { input: process.stdin, output: process.stdout }))
+    .addCommand(connectCommand(client))
     .addCommand(configCommand({ terminal, paint, env }));
   return program;
 }

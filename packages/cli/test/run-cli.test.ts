@@ -83,6 +83,7 @@ describe('the command line', () => {
     [['load']],
     [['unload']],
     [['chat']],
+    [['connect']],
     [['config']],
     [['config', 'check']],
   ])('prints help for %p --help', async (command) => {

@@ -6,6 +6,7 @@ import { AnswerWriter } from '../chat/answer-writer.ts';
 import { Conversation } from '../chat/conversation.ts';
 import { runInteractiveChat } from '../chat/interactive.ts';
 import { CliError } from '../cli-error.ts';
+import { chatModels, noModels } from '../client/chat-models.ts';
 import { type GatewayClient } from '../client/gateway-client.ts';
 import { type ClientContext, jsonOption, urlOption } from './context.ts';
 
@@ -16,13 +17,8 @@ export interface ChatStreams {
 
 /** The model if none is named: a loaded one if there is one. */
 async function chooseModel(client: GatewayClient): Promise<string> {
-  const models = (await client.models()).filter(
-    ({ capabilities }) => !capabilities.includes('embedding') || capabilities.includes('text'),
-  );
-  const chosen = models.find(({ loaded }) => loaded) ?? models[0];
-  if (chosen === undefined) {
-    throw new CliError('the gateway has no model: "cortex status" shows the models of its nodes');
-  }
+  const [chosen] = await chatModels(client);
+  if (chosen === undefined) throw noModels();
   return chosen.id;
 }
 
