@@ -5,7 +5,7 @@ import type { NeuronConfig } from './config.ts';
 import type { GpuSources } from './devices/gpu-sources.ts';
 import { processVramMib } from './devices/process-vram.ts';
 import { createColdGguf } from './harness/external/cold-gguf.ts';
-import { createExternalHarness } from './harness/external/create-harnesses.ts';
+import { createExternalHarness } from './harness/external-harness.ts';
 import { createLlamaHarness, type LlamaHarnessOptions } from './harness/llama/llama-harness.ts';
 import { createHarnessRegistry, type HarnessRegistry } from './harness/registry.ts';
 import { findLlamaServer } from './llama-server/find-llama-server.ts';

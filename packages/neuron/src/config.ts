@@ -278,6 +278,8 @@ function withAbsolutePaths(loaded: LoadedConfig<NeuronConfig>): NeuronConfig {
         harness.api_key_file === undefined
           ? undefined
           : absolute('harnesses', harness.api_key_file),
+      workflows:
+        harness.workflows === undefined ? undefined : absolute('harnesses', harness.workflows),
       // A name without a slash is looked up on the PATH.
       command: harness.command?.map((element, index) =>
         index === 0 && element.includes('/') ? absolute('harnesses', element) : element,

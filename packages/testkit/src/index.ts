@@ -2,6 +2,7 @@ export * from './fake-clock.ts';
 export { FakeExchange, REFUSALS, SCRIPTED_USAGE, type ScriptedError } from './fake-exchange.ts';
 export { FakeLoad } from './fake-load.ts';
 export { type FakeModel, FakeNeuron } from './fake-neuron.ts';
+export { FakeComfy, type FakeComfyOptions } from './external/fake-comfy.ts';
 export { sha256 } from './external/fake-answers.ts';
 export { FakeServer, type FakeServerOptions } from './external/fake-server.ts';
 export { FAKE_LLAMA_SERVER } from './external/fake-llama-server-path.ts';

@@ -1,8 +1,8 @@
 /**
  * Builds llama-server from the sources that came with the engine's library, linked to the library's compiled files.
  *
- * Nothing is downloaded. Only the server itself is compiled, about ten minutes on two cores; the kernels, GPU kernels
- * included, are those that the engine uses.
+ * Nothing is downloaded. Only the server itself is compiled, in a few minutes; the kernels, GPU kernels included, are
+ * those that the engine uses.
  */
 import {
   chmodSync,
@@ -136,7 +136,7 @@ export async function buildLlamaServer(options: BuildOptions): Promise<string> {
       ],
       what: 'Configuring llama-server',
     });
-    report('compiling llama-server, about ten minutes on two cores');
+    report('compiling llama-server: a few minutes');
     await run({
       command: [cmake, '--build', build, '--target', 'llama-server', '--parallel', String(jobs)],
       what: 'Compiling llama-server',

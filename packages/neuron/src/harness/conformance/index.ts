@@ -23,11 +23,29 @@ export interface HarnessUnderTest {
   readonly ownUrl: string;
 }
 
+/** What the models of a harness answer, and requests for it. */
+const WORK = {
+  text: {
+    route: '/v1/chat/completions',
+    body: { messages: [{ role: 'user', content: 'hi' }] },
+    short: { max_tokens: 4 },
+    long: { max_tokens: 2000, ignore_eos: true },
+    invalid: { messages: 'none' },
+  },
+  images: {
+    route: '/v1/images/generations',
+    body: { prompt: 'a cat' },
+    short: {},
+    long: { prompt: 'a held cat' },
+    invalid: { prompt: '' },
+  },
+} as const;
+
 const LIMIT_MS = 60_000;
 
 /** A request, and the outcomes of its work. */
-function createRequest(fields: Readonly<Record<string, unknown>>) {
-  const body = { model: 'm', messages: [{ role: 'user', content: 'hi' }], ...fields };
+function requestOf(fields: Readonly<Record<string, unknown>>) {
+  const body = { model: 'm', ...fields };
   const outcomes: WorkOutcome[] = [];
   const ended = Promise.withResolvers<WorkOutcome>();
   const request: HarnessRequest = {
@@ -57,8 +75,21 @@ async function failureOf(promise: Promise<unknown>): Promise<CortexError> {
 
 const never = (): AbortSignal => new AbortController().signal;
 
-/** Runs the suite against the result of `make`. The model is loaded once, with one slot. */
-export function harnessConformance(name: string, make: () => Promise<HarnessUnderTest>): void {
+/**
+ * Runs the suite against the result of `make`. The model is loaded once, with two slots.
+ *
+ * @param answers - What the models of the harness answer.
+ */
+export function harnessConformance(
+  name: string,
+  make: () => Promise<HarnessUnderTest>,
+  answers: keyof typeof WORK = 'text',
+): void {
+  const work = WORK[answers];
+  const isText = answers === 'text';
+  const forText = isText ? test : undefined;
+  const createRequest = (fields: Readonly<Record<string, unknown>>) =>
+    requestOf({ ...work.body, ...fields });
   describe(`${name} keeps the promises of a harness`, () => {
     let harness: Harness;
     let ownUrl: string;
@@ -86,15 +117,15 @@ export function harnessConformance(name: string, make: () => Promise<HarnessUnde
     }, LIMIT_MS);
     afterAll(async () => harness.stop?.(0), LIMIT_MS);
 
-    const chat = (request: HarnessRequest, signal = never()): Promise<Response> =>
-      harness.serve('/v1/chat/completions', 'm', request, signal);
+    const ask = (request: HarnessRequest, signal = never()): Promise<Response> =>
+      harness.serve(work.route, 'm', request, signal);
 
     test('lists a loaded model with its slots, context and capabilities', () => {
       const [model] = harness.listModels();
 
       expect(model).toMatchObject({ id: 'm', state: 'loaded', slots: 2 });
-      expect(model?.contextTokens).toBeGreaterThan(0);
-      expect(model?.capabilities).toContain('text');
+      if (isText) expect(model?.contextTokens).toBeGreaterThan(0);
+      expect(model?.capabilities).toContain(answers);
       expect(harness.health().ok).toBe(true);
     });
 
@@ -104,33 +135,35 @@ export function harnessConformance(name: string, make: () => Promise<HarnessUnde
     });
 
     test('answers a request that is not streamed, and reports the end of the work once', async () => {
-      const { request, outcomes } = createRequest({ max_tokens: 4 });
+      const { request, outcomes } = createRequest(work.short);
 
-      const answer = await chat(request);
+      const answer = await ask(request);
 
       expect(answer.status).toBe(200);
-      expect(await answer.json()).toMatchObject({ object: 'chat.completion', model: 'm' });
-      expect(answer.headers.has('x-neuron-usage')).toBe(true);
+      const body: unknown = await answer.json();
+      if (isText) expect(body).toMatchObject({ object: 'chat.completion', model: 'm' });
+      else expect(body).toMatchObject({ data: [{ b64_json: expect.any(String) }] });
+      expect(answer.headers.has('x-neuron-usage')).toBe(isText);
       expect(outcomes).toMatchObject([{ kind: 'done' }]);
     });
 
-    test('streams an answer, and reports the end of the work once', async () => {
+    forText?.('streams an answer, and reports the end of the work once', async () => {
       const { request, outcomes } = createRequest({ max_tokens: 4, stream: true });
 
-      const text = await (await chat(request)).text();
+      const text = await (await ask(request)).text();
 
       expect(text).toMatch(/\n\n: usage \{.*\}\ndata: \[DONE\]\n\n$/);
       expect(outcomes).toMatchObject([{ kind: 'done' }]);
     });
 
-    test('ends the work of a stream when its client disconnects', async () => {
+    forText?.('ends the work of a stream when its client disconnects', async () => {
       const { request, outcomes, ended } = createRequest({
         max_tokens: 2000,
         ignore_eos: true,
         stream: true,
       });
       const leaving = new AbortController();
-      const answer = await chat(request, leaving.signal);
+      const answer = await ask(request, leaving.signal);
       const reader = answer.body?.getReader();
       await reader?.read();
 
@@ -141,10 +174,10 @@ export function harnessConformance(name: string, make: () => Promise<HarnessUnde
       await reader?.cancel();
     });
 
-    test('ends the work of a stream that is never read', async () => {
+    forText?.('ends the work of a stream that is never read', async () => {
       const { request, outcomes, ended } = createRequest({ ignore_eos: true, stream: true });
       const leaving = new AbortController();
-      await chat(request, leaving.signal);
+      await ask(request, leaving.signal);
 
       leaving.abort();
 
@@ -153,9 +186,9 @@ export function harnessConformance(name: string, make: () => Promise<HarnessUnde
     });
 
     test('ends the work of an answer that is not streamed when its client disconnects', async () => {
-      const { request, outcomes } = createRequest({ max_tokens: 2000, ignore_eos: true });
+      const { request, outcomes } = createRequest(work.long);
       const leaving = new AbortController();
-      const answer = failureOf(chat(request, leaving.signal));
+      const answer = failureOf(ask(request, leaving.signal));
 
       leaving.abort();
 
@@ -166,16 +199,16 @@ export function harnessConformance(name: string, make: () => Promise<HarnessUnde
     test('does no work for a client that disconnected before the request started', async () => {
       const { request, outcomes } = createRequest({});
 
-      await failureOf(chat(request, AbortSignal.abort()));
+      await failureOf(ask(request, AbortSignal.abort()));
 
       expect(outcomes).toHaveLength(1);
     });
 
     test('refuses an invalid body before the answer starts, streamed or not', async () => {
-      for (const stream of [true, false]) {
-        const { request, outcomes } = createRequest({ messages: 'none', stream });
+      for (const stream of isText ? [true, false] : [false]) {
+        const { request, outcomes } = createRequest({ ...work.invalid, stream });
 
-        const failure = await failureOf(chat(request));
+        const failure = await failureOf(ask(request));
 
         expect(failure.status).toBe(400);
         expect(outcomes).toMatchObject([{ kind: 'refused' }]);
@@ -185,16 +218,14 @@ export function harnessConformance(name: string, make: () => Promise<HarnessUnde
     test('refuses a model that it has not loaded, marked as no work done', async () => {
       const { request, outcomes } = createRequest({});
 
-      const failure = await failureOf(
-        harness.serve('/v1/chat/completions', 'unknown', request, never()),
-      );
+      const failure = await failureOf(harness.serve(work.route, 'unknown', request, never()));
 
       expect(failure.code).toBe('model_not_loaded');
       expect(isRefusal(failure)).toBe(true);
       expect(outcomes).toMatchObject([{ kind: 'refused' }]);
     });
 
-    test('answers tokenizer routes, and reports the end of the work once', async () => {
+    forText?.('answers tokenizer routes, and reports the end of the work once', async () => {
       const { request, outcomes } = createRequest({ content: 'one two', tokens: [1, 2] });
 
       for (const route of TOKENIZER_ROUTES) {
@@ -205,9 +236,9 @@ export function harnessConformance(name: string, make: () => Promise<HarnessUnde
       expect(outcomes.map(({ kind }) => kind)).toEqual(TOKENIZER_ROUTES.map(() => 'done'));
     });
 
-    test('counts the tokens of a chat as generation does', async () => {
+    forText?.('counts the tokens of a chat as generation does', async () => {
       const counted = await harness.serve('/count-tokens', 'm', createRequest({}).request, never());
-      const answer = await chat(createRequest({ max_tokens: 1 }).request);
+      const answer = await ask(createRequest({ max_tokens: 1 }).request);
 
       const { usage } = ChatCompletion.parse(await answer.json());
       expect(await counted.json()).toEqual({ input_tokens: usage?.prompt_tokens });
@@ -228,7 +259,7 @@ export function harnessConformance(name: string, make: () => Promise<HarnessUnde
       }
     });
 
-    test('ends an embeddings call when its client disconnects', async () => {
+    forText?.('ends an embeddings call when its client disconnects', async () => {
       const { request, outcomes } = createRequest({ messages: undefined, input: 'one' });
 
       const failure = await failureOf(

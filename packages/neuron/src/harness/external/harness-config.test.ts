@@ -49,6 +49,9 @@ describe('[[harnesses]]', () => {
     ['accept_args of a shared server', [{ ...shared, accept_args: true }], 'per_model'],
     ['an endpoint per model', [{ ...each, endpoint: 'http://a' }], 'is for mode = "shared"'],
     ['no command per model', [{ ...each, command: undefined }], 'command is missing'],
+    ['comfyui without workflows', [{ ...shared, kind: 'comfyui' }], 'workflows is missing'],
+    ['comfyui per model', [{ ...each, kind: 'comfyui', workflows: 'w' }], 'mode must be "shared"'],
+    ['workflows of another kind', [{ ...shared, workflows: 'w' }], 'is for kind = "comfyui"'],
     ['a command per model without port', [{ ...each, command: ['run'] }], 'needs ${port}'],
   ])('with %s are refused with the reason', (_name, harnesses, why) => {
     expect(() => check(...harnesses)).toThrow(why);

@@ -16,7 +16,7 @@ export const HarnessConfig = z.strictObject({
   kind: z
     .enum(SERVER_KINDS)
     .describe(
-      'What the server is: openai (any OpenAI-compatible server), vllm, mistralrs or llamacpp (llama-server).',
+      'What the server is: openai (any OpenAI-compatible server), vllm, mistralrs, llamacpp (llama-server) or comfyui.',
     ),
   mode: z
     .enum(['shared', 'per_model'])
@@ -39,6 +39,13 @@ export const HarnessConfig = z.strictObject({
     .optional()
     .describe(
       'Unit of systemd that runs the server; neuron starts and restarts it. Needs endpoint.',
+    ),
+  workflows: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'comfyui: folder of workflows in API format; <id>.json is the model <id>. A value may be "${prompt}", "${negative_prompt}", "${width}", "${height}", "${steps}", "${seed}" or "${n}".',
     ),
   api_key_file: z
     .string()
@@ -83,10 +90,21 @@ export function checkHarnesses(harnesses: readonly HarnessConfig[]): void {
       refuse(harness, 'name', 'is one that neuron brings: choose another');
     if (names.has(name)) refuse(harness, 'name', 'is used twice: choose another');
     names.add(name);
+    if (harness.kind === 'comfyui') checkComfy(harness);
+    else if (harness.workflows !== undefined)
+      refuse(harness, 'workflows', 'is for kind = "comfyui"');
     if (harness.command) checkCommand(harness.command, keyOf(harness, 'command'));
     if (mode === 'shared') checkShared(harness);
     else checkPerModel(harness);
   }
+}
+
+function checkComfy(harness: HarnessConfig): void {
+  const { workflows, mode, tensor_parallel: tensorParallel } = harness;
+  if (workflows === undefined)
+    refuse(harness, 'workflows', 'is missing: name the folder of the workflows');
+  if (mode === 'per_model') refuse(harness, 'mode', 'must be "shared" with kind = "comfyui"');
+  if (tensorParallel !== 1) refuse(harness, 'tensor_parallel', 'is not for kind = "comfyui"');
 }
 
 function checkShared(harness: HarnessConfig): void {

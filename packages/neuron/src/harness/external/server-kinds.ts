@@ -1,5 +1,5 @@
 /** What neuron knows about each kind of external server. */
-export const SERVER_KINDS = ['openai', 'vllm', 'mistralrs', 'llamacpp'] as const;
+export const SERVER_KINDS = ['openai', 'vllm', 'mistralrs', 'llamacpp', 'comfyui'] as const;
 export type ServerKindName = (typeof SERVER_KINDS)[number];
 
 export interface ServerKind {
@@ -25,6 +25,7 @@ export const KINDS: Readonly<Record<ServerKindName, ServerKind>> = {
     tokenizer: 'vllm',
   },
   mistralrs: { readyPath: '/health', defaultSlots: 16, loadsModels: true, sleeps: false },
+  comfyui: { readyPath: '/system_stats', defaultSlots: 1, loadsModels: false, sleeps: false },
   llamacpp: {
     readyPath: '/health',
     defaultSlots: 4,

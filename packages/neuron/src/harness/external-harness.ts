@@ -3,20 +3,21 @@ import { readFileSync } from 'node:fs';
 
 import { ConfigError, systemReason } from '@cortex/service';
 
-import type { ProcessRecords } from '../../processes/process-records.ts';
-import type { SupervisionOptions } from '../../processes/supervised-process.ts';
-import type { ColdModels, Harness } from '../harness.ts';
-import type { PulseGroup } from '../pulse.ts';
-import { checkExternalSettings } from './check-settings.ts';
-import { CommandServer } from './command-server.ts';
-import { fillCommand } from './command-template.ts';
-import { EndpointServer } from './endpoint-server.ts';
-import type { HarnessConfig } from './harness-config.ts';
-import { createPerModelHarness, type ServerMemory } from './per-model-harness.ts';
-import type { Server } from './server.ts';
-import { KINDS } from './server-kinds.ts';
-import { SharedHarness } from './shared-harness.ts';
-import { systemdUnit } from './systemd-unit.ts';
+import type { ProcessRecords } from '../processes/process-records.ts';
+import type { SupervisionOptions } from '../processes/supervised-process.ts';
+import type { ColdModels, Harness } from './harness.ts';
+import type { PulseGroup } from './pulse.ts';
+import { checkExternalSettings } from './external/check-settings.ts';
+import { CommandServer } from './external/command-server.ts';
+import { fillCommand } from './external/command-template.ts';
+import { EndpointServer } from './external/endpoint-server.ts';
+import type { HarnessConfig } from './external/harness-config.ts';
+import { createPerModelHarness, type ServerMemory } from './external/per-model-harness.ts';
+import type { Server } from './external/server.ts';
+import { KINDS } from './external/server-kinds.ts';
+import { SharedHarness } from './external/shared-harness.ts';
+import { ComfyHarness } from './comfyui/comfy-harness.ts';
+import { systemdUnit } from './external/systemd-unit.ts';
 
 /** What all external harnesses of a node share. */
 export interface ExternalParts extends SupervisionOptions {
@@ -96,7 +97,18 @@ function createServer(config: HarnessConfig, parts: ExternalParts): Server {
 /** @throws ConfigError naming a key file that cannot be read */
 export function createExternalHarness(config: HarnessConfig, parts: ExternalParts): Harness {
   const { name, kind, mode, command, env } = config;
-  const { tensor_parallel: tensorParallel, accept_args: acceptsArgs } = config;
+  const { tensor_parallel: tensorParallel, accept_args: acceptsArgs, workflows } = config;
+  const isOwn = command !== undefined;
+  if (kind === 'comfyui') {
+    const server = createServer(config, parts);
+    return new ComfyHarness({
+      name,
+      server,
+      isOwn,
+      workflows: workflows ?? '',
+      ownUrl: parts.ownUrl,
+    });
+  }
   if (mode === 'per_model') {
     return createPerModelHarness({
       ...parts,
@@ -114,7 +126,7 @@ export function createExternalHarness(config: HarnessConfig, parts: ExternalPart
     name,
     kind,
     server: createServer(config, parts),
-    isOwn: command !== undefined,
+    isOwn,
     hasOneModel: false,
     check: (settings) =>
       checkExternalSettings(settings, {
