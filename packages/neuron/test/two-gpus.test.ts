@@ -99,24 +99,3 @@ describe('two models that each fit one of two equal GPUs', () => {
     ]);
   });
 });
-
-test('a model does not fall back to the CPU while the engine cannot open the GPU, and loads once it can', async () => {
-  const parts = twoCards();
-  let isInstalled = false;
-  const startProbe: StartEngine = (options) => {
-    if (!isInstalled) throw new Error('this machine has no libcudart.so.13');
-    return parts.startProbe(options);
-  };
-  await using neuron = await TestNeuron.start({ parts: { ...parts, startProbe } });
-
-  const refused = await neuron.post('/models/load?wait=true', { model_id: 'tiny' });
-  isInstalled = true;
-  await until(async () => (await neuron.health()).devices[0]?.kind === 'cuda', 20_000);
-  await neuron.load();
-
-  expect([refused.status, (await refused.json()).error.message]).toEqual([
-    503,
-    expect.stringContaining('libcudart.so.13'),
-  ]);
-  expect(await neuron.model()).toMatchObject({ status: 'loaded', devices: [0] });
-}, 30_000);

@@ -2,24 +2,14 @@
 import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { Ticker } from '@cortex/service';
 import { createGate } from '@cortex/testkit';
 import { describe, expect, test } from 'bun:test';
 
+import { createHurriedTicker } from './hurried-ticker.ts';
 import { SimulatedGpus } from './simulated-gpus.ts';
 import { readUntil, TestNeuron, until } from './test-neuron.ts';
 
 const LIMIT_MS = 20_000;
-
-/** Periodic work ten times as often: the devices are read every half second instead of every 5 s. */
-const hurried = () =>
-  new Ticker({
-    nowMs: () => performance.now() * 10,
-    setTimer: (ms, run) => {
-      const timer = setTimeout(run, ms / 10);
-      return () => clearTimeout(timer);
-    },
-  });
 
 /** A node with two cards of 24 GiB; `small` and `large` are on the first, `tiny` on the second. */
 async function start() {
@@ -31,7 +21,7 @@ async function start() {
   const { gpuSources, startEngine, startProbe } = gpus;
   const neuron = await TestNeuron.start({
     flags: { 'devices.yield_at': 0.9 },
-    parts: { gpuSources, startEngine, startProbe, ticker: hurried() },
+    parts: { gpuSources, startEngine, startProbe, ticker: createHurriedTicker() },
     prepare: (dir) => {
       copyFileSync(join(dir, 'tiny.gguf'), join(dir, 'small.gguf'));
       copyFileSync(join(dir, 'tiny.gguf'), join(dir, 'large.gguf'));

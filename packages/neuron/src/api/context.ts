@@ -19,7 +19,7 @@ export interface ApiDeps {
   readonly admission: Admission;
   readonly devices: DeviceMonitor;
   readonly yielding: Yielding;
-  readonly ledger: Pick<MemoryLedger, 'cpu' | 'foreignMib'>;
+  readonly ledger: Pick<MemoryLedger, 'cpu' | 'foreignMib' | 'usedMib'>;
   readonly activation: Activation;
   readonly logs: ModelLogs;
   readonly processMetrics: ProcessMetrics;

@@ -8,7 +8,6 @@ import {
   metricsResponse,
 } from '@cortex/service';
 
-import { usedMibOf } from '../devices/device.ts';
 import type { ModelLifecycle } from '../models/model-lifecycle.ts';
 import type { ApiDeps } from './context.ts';
 
@@ -168,11 +167,11 @@ export class NodeMetrics {
     this.#cacheBytes.series([id]).value = promptCache.bytes;
   }
 
-  #updateDevices({ devices }: ApiDeps): void {
+  #updateDevices({ devices, ledger }: ApiDeps): void {
     for (const gpu of devices.gpus) {
       const device = [String(gpu.index)];
       this.#vramTotal.series(device).value = gpu.totalMib * BYTES_PER_MIB;
-      const usedMib = usedMibOf(gpu);
+      const usedMib = ledger.usedMib(gpu);
       if (usedMib !== undefined) this.#vramUsed.series(device).value = usedMib * BYTES_PER_MIB;
       if (gpu.utilizationPct !== undefined) {
         this.#utilization.series(device).value = gpu.utilizationPct / 100;

@@ -7,7 +7,6 @@ import {
   type NodeVersion,
 } from '@cortex/protocol';
 
-import { usedMibOf } from '../devices/device.ts';
 import type { DeviceMonitor } from '../devices/device-monitor.ts';
 import type { ModelLifecycle } from '../models/model-lifecycle.ts';
 import { unknownModel } from '../models/models.ts';
@@ -94,6 +93,11 @@ function modelLoad({ admission }: ApiDeps, { id, running }: ModelLifecycle): Mod
   };
 }
 
+const vramMembers = (totalMib: number, usedMib: number | undefined) => ({
+  vram_used_mb: usedMib === undefined ? undefined : Math.round(usedMib),
+  vram_free_mb: usedMib === undefined ? undefined : Math.max(0, Math.floor(totalMib - usedMib)),
+});
+
 function deviceLoads({ devices, ledger, yielding }: ApiDeps): NodeHealth['devices'] {
   const { totalMib, usedMib } = ledger.cpu;
   const cpu = {
@@ -105,8 +109,7 @@ function deviceLoads({ devices, ledger, yielding }: ApiDeps): NodeHealth['device
   const gpus = devices.gpus.map((gpu) => ({
     index: gpu.index,
     kind: gpu.kind,
-    vram_used_mb: usedMibOf(gpu),
-    vram_free_mb: gpu.freeMib,
+    ...vramMembers(gpu.totalMib, ledger.usedMib(gpu)),
     vram_reserved_mb: devices.reserveMib,
     utilization_pct: gpu.utilizationPct,
     temp_c: gpu.tempC,

@@ -61,7 +61,8 @@ function formatDiscovery(found: Discovery): string {
       `${device.name}, ${gib(device.vram_total_mb)}, ${device.kind}`,
     ]),
   ];
-  if (gpus.length === 0) rows.push(['gpu', found.gpu_unavailable_reason ?? 'none']);
+  if (found.gpu_unavailable_reason !== undefined) rows.push(['gpu', found.gpu_unavailable_reason]);
+  else if (gpus.length === 0) rows.push(['gpu', 'none']);
   if (found.driver_version !== undefined) rows.push(['driver', found.driver_version]);
   return rows.map(([name, value]) => `${name.padEnd(8)}${value}`).join('\n');
 }

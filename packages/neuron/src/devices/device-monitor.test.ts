@@ -235,6 +235,73 @@ describe('DeviceMonitor', () => {
   });
 });
 
+const XTX: EngineDevice = {
+  name: 'AMD Radeon RX 7900 XTX (RADV NAVI31)',
+  backend: 'vulkan',
+  totalMib: 24_560,
+  freeMib: 24_000,
+};
+
+/** A machine with NVIDIA cards and an AMD card; the engine opens both kinds. */
+const bothKinds = (runNvidiaSmi: GpuSources['runNvidiaSmi']): Partial<DeviceMonitorOptions> => ({
+  sources: {
+    ...sources(runNvidiaSmi, ['nvidia', 'amd']),
+    runAmdSmi: async () => answer('[{"gpu": 0, "mem_usage": {"total_vram": {"value": 24560}}}]'),
+  },
+  probe: async ({ backend }) => [backend === 'vulkan' ? XTX : cuda],
+});
+
+describe('a machine with GPUs of two kinds', () => {
+  test('has all of them as devices, with an index for each', async () => {
+    const devices = await monitor(bothKinds(async () => answer(TWO_CARDS)));
+
+    expect(devices.gpus.map(({ index, kind }) => [index, kind])).toEqual([
+      [0, 'cuda'],
+      [1, 'cuda'],
+      [2, 'vulkan'],
+    ]);
+  });
+
+  test('places a model on the GPU of one kind while the tool of the other hangs', async () => {
+    const devices = new DeviceMonitor({
+      ...options,
+      ...bothKinds(() => new Promise(() => undefined)),
+    });
+
+    await devices.ready();
+    await devices.refresh();
+
+    expect(devices.gpus.map(({ kind }) => kind)).toEqual(['vulkan']);
+    expect(place(devices)).toMatchObject({
+      backend: 'vulkan',
+      env: { ...NO_GPU_ENV, GGML_VK_VISIBLE_DEVICES: '0', HIP_VISIBLE_DEVICES: '0' },
+    });
+  });
+
+  test('places a model on the other kind, with a warning, if the engine cannot open one', async () => {
+    const devices = await monitor({
+      ...bothKinds(async () => answer(TWO_CARDS)),
+      probe: async ({ backend }) => {
+        if (backend === 'vulkan') return [XTX];
+        throw new Error('this machine has no libcudart.so.13');
+      },
+    });
+
+    expect(place(devices)).toMatchObject({
+      backend: 'vulkan',
+      warning: expect.stringContaining('libcudart.so.13'),
+    });
+    expect(() => place(devices, { devices: [1] })).toThrow('libcudart.so.13');
+  });
+
+  test('refuses to split a model over both kinds', async () => {
+    const devices = await monitor(bothKinds(async () => answer(TWO_CARDS)));
+
+    expect(() => place(devices, { devices: [0, 2] })).toThrow('cannot be split');
+    expect(devices.mostDevices({ gpuLayers: 'auto' })).toBe(2);
+  });
+});
+
 describe('DeviceMonitor.place', () => {
   test.each(['auto', 'all'] as const)(
     'does not fall back to the CPU with gpu_layers = %s when the engine cannot open the GPU',

@@ -1,4 +1,8 @@
 /** Splits the memory of a GPU into models, other programs and free memory. */
+import { type Device, usedMibOf } from './device.ts';
+
+/** More than the driver context of a process that inspects a file. */
+const PROBE_MIB = 1024;
 
 /** Memory that a model holds or has reserved on one GPU, MiB. */
 export interface Share {
@@ -17,7 +21,7 @@ const sum = (shares: readonly Share[]): number => shares.reduce((total, { mib })
  *
  * @param before - The value when no load was under way; undefined if unknown.
  */
-export function foreignMib(
+function foreignMib(
   usedMib: number,
   { shares, before }: { readonly shares: readonly Share[]; readonly before: number | undefined },
 ): number {
@@ -26,4 +30,45 @@ export function foreignMib(
   const most = Math.max(0, usedMib - shown);
   const least = Math.max(0, usedMib - shown - underWay);
   return Math.min(most, Math.max(least, before ?? most));
+}
+
+/** The memory of other programs on each GPU, observed at every reading. */
+export class ForeignMemory {
+  readonly #mib = new Map<number, number>();
+  /** When each probe process on a GPU ended, monotonic; undefined while it runs. */
+  readonly #probes = new Set<{ endedMs: number | undefined }>();
+  readonly #nowMs: () => number;
+
+  constructor(nowMs: () => number) {
+    this.#nowMs = nowMs;
+  }
+
+  /** MiB, as last observed; undefined before, and for a GPU that shares the memory of the host. */
+  on({ index }: Device): number | undefined {
+    return this.#mib.get(index);
+  }
+
+  /** Accounts for a process that inspects files on the GPUs, until the returned function is called. */
+  trackProbe(): () => void {
+    const probe: { endedMs: number | undefined } = { endedMs: undefined };
+    this.#probes.add(probe);
+    return () => {
+      probe.endedMs = this.#nowMs();
+    };
+  }
+
+  /** Takes over the last readings. */
+  observe(gpus: readonly Device[], sharesOn: (gpu: Device) => readonly Share[]): void {
+    const oldestMs = Math.min(...gpus.map(({ readAtMs }) => readAtMs));
+    for (const probe of this.#probes) {
+      if (probe.endedMs !== undefined && probe.endedMs <= oldestMs) this.#probes.delete(probe);
+    }
+    const probes = Array.from(this.#probes, () => ({ mib: PROBE_MIB, isShown: false }));
+    for (const gpu of gpus) {
+      const usedMib = usedMibOf(gpu);
+      if (usedMib === undefined) continue;
+      const shares = [...sharesOn(gpu), ...probes];
+      this.#mib.set(gpu.index, foreignMib(usedMib, { shares, before: this.on(gpu) }));
+    }
+  }
 }

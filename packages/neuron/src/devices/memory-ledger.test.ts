@@ -36,6 +36,10 @@ class Machine {
     });
   }
 
+  get devices(): readonly Device[] {
+    return this.#devices;
+  }
+
   /** A program takes memory of a GPU, or gives it back. */
   use(index: number, mib: number): void {
     this.#usedMib[index] = (this.#usedMib[index] ?? 0) + mib;
@@ -204,6 +208,16 @@ describe('the memory budget of a load', () => {
 
     expect(budgets).toEqual([10_000, 9000]);
   });
+});
+
+test('a GPU whose driver reports no use is used by the models on it at least', async () => {
+  const machine = new Machine([8000]);
+  await machine.reserve('a', onCards(0), { vramMib: 3000 });
+  machine.ledger.settle('a', { vramMib: 2900, ramMib: 0, placement: onCards(0) }, isLoaded);
+
+  const [device] = machine.devices;
+
+  expect(device && machine.ledger.usedMib(device)).toBe(2900);
 });
 
 describe('MemoryLedger.reserve', () => {

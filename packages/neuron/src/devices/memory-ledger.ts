@@ -4,7 +4,7 @@ import { CortexError } from '@cortex/protocol';
 
 import type { RoomOf } from './choose-devices.ts';
 import { type Device, type Placement, usedMibOf } from './device.ts';
-import { foreignMib, type Share } from './foreign-memory.ts';
+import { ForeignMemory, type Share } from './foreign-memory.ts';
 
 /** MiB. */
 export interface MemoryNeed {
@@ -60,8 +60,6 @@ const MAX_PLANS = 8;
  * more, and the output layer is larger than the others.
  */
 const UNEVEN_RATIO = 0.06;
-/** More than the driver context of a process that inspects a file. */
-const PROBE_MIB = 1024;
 
 /**
  * The free memory of a GPU is its total, less the reserve, less the memory of other programs, less the memory that
@@ -73,9 +71,7 @@ const PROBE_MIB = 1024;
 export class MemoryLedger {
   readonly #options: MemoryLedgerOptions;
   readonly #holdings = new Map<string, Holding>();
-  readonly #foreignMib = new Map<number, number>();
-  /** When each probe process on a GPU ended, monotonic; undefined while it runs. */
-  readonly #probes = new Set<{ endedMs: number | undefined }>();
+  readonly #foreign = new ForeignMemory(() => this.#nowMs());
   #releases = 0;
 
   constructor(options: MemoryLedgerOptions) {
@@ -140,8 +136,19 @@ export class MemoryLedger {
   /** MiB that programs other than this node's engines use on a GPU; undefined if it shares the memory of the host. */
   foreignMib(gpu: Device): number | undefined {
     this.#observe();
-    const mib = this.#foreignMib.get(gpu.index);
+    const mib = this.#foreign.on(gpu);
     return mib === undefined ? undefined : Math.round(mib);
+  }
+
+  /**
+   * MiB in use on a GPU: what the driver says, and at least what the models there hold, because some drivers do not
+   * say. Undefined if it shares the memory of the host.
+   */
+  usedMib(gpu: Device): number | undefined {
+    const usedMib = usedMibOf(gpu);
+    if (usedMib === undefined) return undefined;
+    const held = this.#shares({ ...gpu, readAtMs: Infinity }, () => true);
+    return Math.max(usedMib, sum(held.filter(({ isShown }) => isShown).map(({ mib }) => mib)));
   }
 
   /** MiB that a model holds or has reserved on a GPU. */
@@ -149,13 +156,9 @@ export class MemoryLedger {
     return this.#holdings.get(modelId)?.vramMib.get(index) ?? 0;
   }
 
-  /** Accounts for a process that inspects files on the GPUs, until the returned function is called. */
+  /** @see ForeignMemory.trackProbe */
   trackProbe(): () => void {
-    const probe: { endedMs: number | undefined } = { endedMs: undefined };
-    this.#probes.add(probe);
-    return () => {
-      probe.endedMs = this.#nowMs();
-    };
+    return this.#foreign.trackProbe();
   }
 
   release(modelId: string): void {
@@ -218,30 +221,18 @@ export class MemoryLedger {
 
   /** Undefined for a GPU with unified memory. */
   #roomMib(gpu: Device, modelId: string): number | undefined {
-    const { index, totalMib } = gpu;
+    const { totalMib } = gpu;
     if (usedMibOf(gpu) === undefined) return undefined;
     const others = this.#shares(gpu, (id) => id !== modelId);
-    const foreign = this.#foreignMib.get(index) ?? 0;
+    const foreign = this.#foreign.on(gpu) ?? 0;
     const held = sum(others.map(({ mib }) => mib));
     const { reserveMib, fillRatio = 1 } = this.#options;
     return Math.min(totalMib - reserveMib, totalMib * fillRatio) - foreign - held;
   }
 
-  /** Updates the memory of other programs from the last answer of the driver. */
+  /** Updates the memory of other programs from the last readings. */
   #observe(): void {
-    const gpus = this.#options.devices();
-    const oldestMs = Math.min(...gpus.map(({ readAtMs }) => readAtMs));
-    for (const probe of this.#probes) {
-      if (probe.endedMs !== undefined && probe.endedMs <= oldestMs) this.#probes.delete(probe);
-    }
-    const probes = Array.from(this.#probes, () => ({ mib: PROBE_MIB, isShown: false }));
-    for (const gpu of gpus) {
-      const usedMib = usedMibOf(gpu);
-      if (usedMib === undefined) continue;
-      const shares = [...this.#shares(gpu, () => true), ...probes];
-      const before = this.#foreignMib.get(gpu.index);
-      this.#foreignMib.set(gpu.index, foreignMib(usedMib, { shares, before }));
-    }
+    this.#foreign.observe(this.#options.devices(), (gpu) => this.#shares(gpu, () => true));
   }
 
   #shares({ index, readAtMs }: Device, isWanted: (modelId: string) => boolean): Share[] {
