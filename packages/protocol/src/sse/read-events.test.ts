@@ -34,6 +34,16 @@ test('readEvents gives the same events for every chunking, including split chara
   );
 });
 
+test.each(['\n', '\r\n', '\r'])('readEvents reads a stream with the line end %j', async (end) => {
+  const text = ['data: a', 'data: b', '', 'data: c', '', 'data: cut'].join(end);
+
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.nat(), { maxLength: 30 }), async (places) => {
+      expect(await read(text, places)).toEqual(['a\nb', 'c']);
+    }),
+  );
+});
+
 test('readEvents yields the events of one chunk as one batch', async () => {
   const batches = [];
   for await (const batch of readEvents(

@@ -1,5 +1,7 @@
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
 
+import { LineEnds } from './line-ends.ts';
+
 /**
  * Splits a byte stream into server-sent events.
  *
@@ -10,11 +12,13 @@ export async function* readEvents(
   source: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<readonly EventSourceMessage[], void> {
   const decoder = new TextDecoder();
+  // The parser loses events of streams whose lines end with CR alone.
+  const lineEnds = new LineEnds();
   let complete: EventSourceMessage[] = [];
   const parser = createParser({ onEvent: (event) => complete.push(event) });
 
   for await (const chunk of source) {
-    parser.feed(decoder.decode(chunk, { stream: true }));
+    parser.feed(decoder.decode(lineEnds.push(chunk), { stream: true }));
     if (complete.length > 0) {
       yield complete;
       complete = [];

@@ -39,6 +39,22 @@ describe('WholeEvents', () => {
     expect(pushText(first, second)).toEqual(['', first + second]);
   });
 
+  test('passes every event of a stream with CR line ends at once, with LF line ends', () => {
+    const events = new WholeEvents();
+    const chunks = ['data: 1\r\r: note\r', 'data: 2\r\r', ': usage {"a":1}\rdata: [DONE]\r\r'];
+
+    expect(pushAll(chunks.map(bytes), events)).toEqual([
+      'data: 1\n\n: note\n',
+      'data: 2\n\n',
+      'data: [DONE]\n\n',
+    ]);
+    expect(events).toMatchObject({ eventCount: 2, isDone: true, usageText: '{"a":1}' });
+  });
+
+  test('finds the first event of a stream that begins with a byte order mark', () => {
+    expect(pushText('\uFEFFdata: 1\n\n')).toEqual(['data: 1\n\n']);
+  });
+
   test('passes a whole comment line at once, even after the last event of a chunk', () => {
     expect(pushText(': keep-alive\n', 'data: 1\n\n: keep-alive\n')).toEqual([
       ': keep-alive\n',
@@ -167,7 +183,7 @@ describe('for every chunking of a stream,', () => {
   );
   const stream = fc
     .tuple(
-      fc.constantFrom('\n', '\r\n'),
+      fc.constantFrom('\n', '\r\n', '\r'),
       fc.array(fc.array(line, { maxLength: 3 }), { maxLength: 8 }),
       fc.constantFrom('', 'data: unfinished', 'data: cut\n', 'data: cut\r', ': cut'),
     )

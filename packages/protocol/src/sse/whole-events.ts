@@ -1,6 +1,8 @@
 import { CortexError } from '../errors.ts';
 import { USAGE_COMMENT } from '../neuron.ts';
 
+import { LineEnds } from './line-ends.ts';
+
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 const SPACE = 0x20;
@@ -53,7 +55,7 @@ function addRange(
  *
  * Events pass unchanged. Three things are dropped, because clients fail on them or must not see them: the usage
  * comment of a node, a blank line that follows only comments, and a block without data, which some decoders read as
- * an event with empty data. Line ends are LF or CRLF.
+ * an event with empty data. Line ends are LF, CRLF or CR; a CR that ends a line alone is passed as LF.
  */
 export class WholeEvents {
   /** Events passed so far, without `[DONE]`. */
@@ -72,6 +74,13 @@ export class WholeEvents {
   /** The current event has a line with data. */
   #hasData = false;
   #isDoneLine = false;
+  readonly #lineEnds = new LineEnds();
+  readonly #sender: string;
+
+  /** @param sender - Who sends the stream, as the first words of an error: `Node beast`. */
+  constructor(sender = 'The node') {
+    this.#sender = sender;
+  }
 
   /** Text of the last `data:` line before `[DONE]`; undefined until there is one. */
   get lastData(): string | undefined {
@@ -85,22 +94,23 @@ export class WholeEvents {
    * @throws CortexError `node_protocol_error` when an incomplete event grows beyond 1 MiB
    */
   push(chunk: Uint8Array): Uint8Array | undefined {
-    if (this.#partial.length === 0) return this.#endPush(this.#scan(chunk));
-    const lineEnd = chunk.indexOf(LINE_FEED) + 1;
-    this.#addPartial(lineEnd === 0 ? chunk : chunk.subarray(0, lineEnd));
+    const bytes = this.#lineEnds.push(chunk);
+    if (this.#partial.length === 0) return this.#endPush(this.#scan(bytes));
+    const lineEnd = bytes.indexOf(LINE_FEED) + 1;
+    this.#addPartial(lineEnd === 0 ? bytes : bytes.subarray(0, lineEnd));
     if (lineEnd === 0) return this.#endPush([]);
-    const line = concat(this.#partial) ?? chunk;
+    const line = concat(this.#partial) ?? bytes;
     this.#partial = [];
     this.#partialBytes = 0;
     const first = this.#scan(line);
-    return this.#endPush([...first, ...this.#scan(chunk.subarray(lineEnd))]);
+    return this.#endPush([...first, ...this.#scan(bytes.subarray(lineEnd))]);
   }
 
   #endPush(passed: readonly Uint8Array[]): Uint8Array | undefined {
     if (this.#heldBytes + this.#partialBytes > MAX_UNFINISHED_BYTES) {
       throw new CortexError(
         'node_protocol_error',
-        `The node sent an event of more than ${MAX_UNFINISHED_BYTES} bytes without its end.`,
+        `${this.#sender} sent an event of more than ${MAX_UNFINISHED_BYTES} bytes without its end.`,
       );
     }
     return concat(passed);
