@@ -45,13 +45,16 @@ const EXPECTED: Readonly<Record<number, string>> = {
 /** Keys of interest are shorter, even when every character is written as `\uXXXX`. */
 const MAX_ESCAPED_KEY_BYTES = 6 * 64;
 
+/** UTF-8 form of U+FEFF, which some editors write at the start of a file. A parser may ignore it (RFC 8259, section 8.1). */
+const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf] as const;
+
 const LITERALS = ['true', 'false', 'null'].map((word) => new TextEncoder().encode(word));
 
 /**
  * One forward scan over the bytes of a JSON object, which reports the values that its interests name.
  *
- * The structure (brackets, commas, colons, literals, numbers) is checked; the inside of strings is not. Nesting is
- * kept in a byte array, so any depth is safe.
+ * The structure (brackets, commas, colons, literals, numbers) is checked; the inside of strings is not. A byte order
+ * mark at the start is skipped. Nesting is kept in a byte array, so any depth is safe.
  */
 export class JsonScanner<Kind> {
   readonly #bytes: Uint8Array;
@@ -73,6 +76,8 @@ export class JsonScanner<Kind> {
     this.#bytes = bytes;
     this.#listener = listener;
     this.#nextInterest = root;
+    if (BYTE_ORDER_MARK.every((byte, at) => bytes[at] === byte))
+      this.#position = BYTE_ORDER_MARK.length;
   }
 
   /** Bytes scanned so far. */

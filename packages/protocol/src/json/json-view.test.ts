@@ -74,6 +74,33 @@ describe('the scalars that a JSON view wants', () => {
   });
 });
 
+describe('a body with a byte order mark at its start', () => {
+  test('is read like one without, and its byte range of the model counts the mark', () => {
+    const view = read('\uFEFF {"model":"m","stream":true}');
+
+    expect(view.values).toEqual({ model: 'm', stream: true });
+    expect(view.modelRange).toEqual([13, 16]);
+  });
+
+  test('keeps it when a model is inserted or replaced', () => {
+    const without = encoder.encode('\uFEFF{"n":1}');
+    const { modelRange } = read('\uFEFF{"model":"m"}');
+    if (modelRange === undefined) throw new Error('no range');
+
+    expect([...insertModel(without, 'x')]).toEqual([
+      ...encoder.encode('\uFEFF{"model":"x","n":1}'),
+    ]);
+    expect([...spliceModel(encoder.encode('\uFEFF{"model":"m"}'), modelRange, 'x')]).toEqual([
+      ...encoder.encode('\uFEFF{"model":"x"}'),
+    ]);
+  });
+
+  test('is refused if the mark is cut off or not at the start', () => {
+    expect(refusal(new Uint8Array([0xef, 0xbb, 0x7b, 0x7d]))).toContain('found 0xef at byte 0');
+    expect(refusal('{\uFEFF}')).toContain('found 0xef at byte 1');
+  });
+});
+
 describe('a body that is not a JSON object', () => {
   test.each([
     ['', 'it ends at byte 0'],
@@ -104,7 +131,6 @@ describe('a body that is not a JSON object', () => {
     ['{"a":nulll}', 'found "l" at byte 9'],
     ['{"a":NaN}', 'found "N" at byte 5'],
     ['{"a":\u00001}', 'found 0x00 at byte 5'],
-    ['\uFEFF{}', 'found 0xef at byte 0'],
     ['{"a":\u00a01}', 'found 0xc2 at byte 5'],
     ['{"model":"a\nb"}', 'the string at byte 9 contains a control character'],
     ['{"model":"\\x"}', 'the string at byte 9'],
