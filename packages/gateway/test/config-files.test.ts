@@ -88,7 +88,11 @@ const WRONG = {
   ],
   'an endpoint that is not a URL': [
     '[[neurons]]\nname = "a"\nendpoint = "a:1"',
-    /cortex\.toml:3: neurons\[0\]\.endpoint must be an http:\/\/ or https:\/\/ URL, not "a:1"/,
+    /cortex\.toml:3: neurons\[0\]\.endpoint: "a:1" has no scheme: write http:\/\/a:1$/,
+  ],
+  'one endpoint for two nodes': [
+    '[[neurons]]\nname = "a"\nendpoint = "http://h:1"\n[[neurons]]\nname = "b"\nendpoint = "http://H:1/"',
+    /cortex\.toml:6: neurons\[1\]\.endpoint: the neurons "a" and "b" have the same endpoint/,
   ],
   'an endpoint with a password': [
     '[[neurons]]\nname = "a"\nendpoint = "http://me:secret@a:1"',
@@ -143,6 +147,21 @@ test('an alias with the name "__proto__" stops the start with an error that name
   expect(() => loadGatewayConfig({ file: join(folder, 'cortex.toml'), env: {} })).toThrow(
     /models\.toml:2: aliases\.__proto__: the name "__proto__" is not allowed here/,
   );
+});
+
+test('fields of an alias that are too long for a header stop the start with an error that names the place', () => {
+  const alias = (length: number): string =>
+    folderWith({
+      'cortex.toml': '',
+      'models.toml': `[aliases]\nbig = { model = "m", params = { stop = "${'x'.repeat(length)}" } }\n`,
+    });
+  const load = (folder: string) =>
+    loadGatewayConfig({ file: join(folder, 'cortex.toml'), env: {} });
+
+  expect(() => load(alias(6000))).toThrow(
+    /models\.toml:2: aliases\.big\.params: the fields have more than 6000 bytes as JSON: shorten them/,
+  );
+  expect(() => load(alias(5980))).not.toThrow();
 });
 
 test('a port in use stops the start with an error that names file, line and key', async () => {

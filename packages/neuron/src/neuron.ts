@@ -6,6 +6,7 @@ import {
   listen,
   type LoadedConfig,
   type Logger,
+  MAX_BODY_MIB,
   parseListen,
   ProcessMetrics,
   type Ticker,
@@ -49,8 +50,9 @@ import { StateWriter } from './state-writer.ts';
 import { unreadableFolders } from './unreadable-folders.ts';
 import { PRODUCT_VERSION } from './version.ts';
 
-/** Above the limit of cortex, so that callers meet the limit of cortex. */
-const MAX_BODY_BYTES = 256 << 20;
+/** A body of the largest size also fits after cortex has replaced its model name. */
+const MODEL_NAME_BYTES = 4096;
+const MAX_BODY_BYTES = MAX_BODY_MIB * (1 << 20) + MODEL_NAME_BYTES;
 /** New files in a models folder are listed within this time. */
 const SCAN_MS = 5000;
 /** A new node token is valid within this time. */

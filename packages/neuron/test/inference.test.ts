@@ -231,6 +231,22 @@ describe('neuron', () => {
     expect((await plain.json()).error.code).toBe('request_too_large');
   });
 
+  test('reads a body with a byte order mark, and names the encoding of a body that is cut off', async () => {
+    await using neuron = await TestNeuron.start({ parts: { startEngine: scriptedEngine() } });
+    await neuron.load();
+    const body = JSON.stringify({ model: 'tiny', messages: [{ role: 'user', content: 'Hi' }] });
+    const compressed = new Uint8Array(Bun.zstdCompressSync(body));
+    const cut = await fetch(`${neuron.url}/v1/chat/completions`, {
+      method: 'POST',
+      body: compressed.subarray(0, compressed.length - 2),
+      headers: { 'content-encoding': 'zstd' },
+    });
+
+    expect((await neuron.post('/v1/chat/completions', `\uFEFF${body}`)).status).toBe(200);
+    expect(cut.status).toBe(400);
+    expect((await cut.json()).error.message).toContain('is not valid zstd');
+  });
+
   test('answers an unknown route with the error envelope', async () => {
     await using neuron = await TestNeuron.start();
 

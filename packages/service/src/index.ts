@@ -16,7 +16,7 @@ export { type BrowserRules } from './http/browser-guard.ts';
 export { allowedHosts, corsOrigins, corsWarnings } from './http/origin-rules.ts';
 export { routePath } from './http/request-target.ts';
 export { networkOf, plainAddress } from './http/client-address.ts';
-export { type BodyLimits, readBody } from './http/body.ts';
+export { type BodyLimits, MAX_BODY_MIB, namingEncoding, readBody } from './http/body.ts';
 export { ClientConnection, IDLE_LIMIT_S } from './http/client-connection.ts';
 export { errorResponse, type ErrorResponseOptions } from './http/error-response.ts';
 export * from './http/exposition.ts';

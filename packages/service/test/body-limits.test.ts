@@ -155,10 +155,32 @@ describe('a compressed body is refused', () => {
     ]);
   });
 
-  test('if its bytes are truncated', async () => {
-    const cut = gzipSync(random(1000)).subarray(0, 500);
+  describe.each(['gzip', 'deflate', 'br', 'zstd'] as const)('in %s', (encoding) => {
+    const whole = COMPRESSORS[encoding](
+      new TextEncoder().encode(JSON.stringify(Array.from({ length: 300 }, (_, at) => at * 7919))),
+    );
+    const refused: Outcome = [
+      400,
+      {
+        error: {
+          code: 'invalid_request',
+          message: `The body is not valid ${encoding}, which its Content-Encoding names: it is cut off or corrupt.`,
+        },
+      },
+    ];
 
-    expect(await send(cut, 'gzip')).toMatchObject([400, { error: { code: 'invalid_request' } }]);
+    test.each([0, 1, 5, 20, 100, whole.length / 2, whole.length - 4, whole.length - 1])(
+      'if its bytes are cut off after %d',
+      async (length) => {
+        expect(await send(whole.subarray(0, Math.floor(length)), encoding)).toMatchObject(refused);
+      },
+    );
+
+    test('if other bytes follow', async () => {
+      const longer = Buffer.concat([whole, Buffer.from('{}')]);
+
+      expect(await send(longer, encoding)).toMatchObject(refused);
+    });
   });
 });
 

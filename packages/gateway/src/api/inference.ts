@@ -1,6 +1,12 @@
 import { CortexError } from '@cortex/protocol';
 import type { Resolution } from '@cortex/fleet';
-import { ClientConnection, errorResponse, readBody, requestIdOf } from '@cortex/service';
+import {
+  ClientConnection,
+  errorResponse,
+  namingEncoding,
+  readBody,
+  requestIdOf,
+} from '@cortex/service';
 import type { Context } from 'hono';
 
 import { type Control } from '../control/control.ts';
@@ -9,7 +15,7 @@ import { Exchange, type ProxyDeps } from '../proxy/exchange.ts';
 import { forwardStream, forwardWhole } from '../proxy/forward.ts';
 import { toNodeHeaders } from '../proxy/headers.ts';
 import { type Environment } from './environment.ts';
-import { readForwardBody } from './forward-body.ts';
+import { type ForwardBody, readForwardBody } from './forward-body.ts';
 import { type InferenceRoute } from './inference-routes.ts';
 import { type Principals } from './principal.ts';
 
@@ -81,7 +87,7 @@ export function inferenceHandler(route: InferenceRoute, deps: InferenceDeps) {
         throw new CortexError('shutting_down', 'cortex is shutting down.', { retryAfterS: 5 });
       const bytes = await readBody(request, { maxBytes: deps.maxBodyBytes, signal });
       connection.liftIdleLimit();
-      const body = await readForwardBody(bytes, headers, route);
+      const body = await readView(bytes, { request, route });
       const { view } = body;
       const weight = weightOf(route, view);
       meter.modelAsked = view.model;
@@ -130,6 +136,18 @@ export function inferenceHandler(route: InferenceRoute, deps: InferenceDeps) {
     }
     return meter.isStream ? forwardStream(exchange) : forwardWhole(exchange);
   };
+}
+
+/** @throws CortexError as `readForwardBody` */
+async function readView(
+  bytes: Uint8Array<ArrayBuffer>,
+  { request, route }: { readonly request: Request; readonly route: InferenceRoute },
+): Promise<ForwardBody> {
+  try {
+    return await readForwardBody(bytes, request.headers, route);
+  } catch (error) {
+    throw namingEncoding(error, request);
+  }
 }
 
 function refuseUnsent(meter: RequestMeter, thrown: unknown): Response {

@@ -3,10 +3,13 @@ import {
   checkTlsPair,
   corsOrigins,
   listenAddress,
+  MAX_BODY_MIB,
   positiveSeconds,
   seconds,
 } from '@cortex/service';
 import { z } from 'zod';
+
+import { nodeEndpoint, sameEndpoint } from './node-endpoint.ts';
 
 /** Node names are used in URLs, headers, labels and `id@node`. */
 const NodeName = z
@@ -15,13 +18,6 @@ const NodeName = z
     /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/,
     'must be 1 to 63 letters, digits, ".", "_" or "-", and start with a letter or a digit',
   );
-
-/** Scheme, host, port and path prefix; a password, a query or a fragment would be dropped or shown. */
-const nodeEndpoint = z
-  .url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' })
-  .refine((text) => !/[@?#\\]/.test(text), {
-    error: 'a node is called without user name, query and fragment: write http://host:port',
-  });
 
 /**
  * `cortex.toml` as the operator writes it. Unknown keys are refused: a misspelt setting must not be silently
@@ -46,7 +42,12 @@ export const GatewayConfig = z.strictObject({
         .describe(
           'State folder of cortex, relative to this file. Default: $CORTEX_STATE_DIR, else $XDG_STATE_HOME/cortex, else ~/.local/state/cortex.',
         ),
-      max_body_mb: z.number().positive().default(64).describe('Largest request body, in MiB.'),
+      max_body_mb: z
+        .number()
+        .positive()
+        .max(MAX_BODY_MIB)
+        .default(MAX_BODY_MIB)
+        .describe(`Largest request body, in MiB. Nodes take at most ${MAX_BODY_MIB} MiB.`),
       shutdown_grace_s: seconds()
         .default(30)
         .describe('How long running requests may take to finish after SIGTERM.'),
@@ -177,8 +178,9 @@ export const GatewayConfig = z.strictObject({
     .describe('The nodes of the fleet. More can be listed in nodes.d/*.toml next to this file.')
     .superRefine((neurons, context) => {
       const seen = new Set<string>();
+      const names = new Map<string, string>();
       for (const [index, { name, endpoint, tls_fingerprint: pin }] of neurons.entries()) {
-        if (pin !== undefined && !endpoint.startsWith('https:'))
+        if (pin !== undefined && !/^https:/i.test(endpoint))
           context.addIssue({
             code: 'custom',
             path: [index, 'tls_fingerprint'],
@@ -191,6 +193,14 @@ export const GatewayConfig = z.strictObject({
             message: `two neurons are named "${name}"`,
           });
         seen.add(name);
+        const other = names.get(sameEndpoint(endpoint));
+        if (other !== undefined)
+          context.addIssue({
+            code: 'custom',
+            path: [index, 'endpoint'],
+            message: `the neurons "${other}" and "${name}" have the same endpoint ${endpoint}: its memory would count twice`,
+          });
+        names.set(sameEndpoint(endpoint), name);
       }
     }),
 });

@@ -38,6 +38,12 @@ export type ModelProfile = z.infer<typeof ModelProfile>;
 
 const target = z.string().min(1);
 
+/** The fields of an alias travel in a header, and the heads of requests have at most 16 KiB. */
+const MAX_PARAMS_BYTES = 6000;
+
+const isShort = (params: object): boolean =>
+  Buffer.byteLength(JSON.stringify(params)) <= MAX_PARAMS_BYTES;
+
 const Alias = z.union([
   target,
   z.array(target).min(1),
@@ -46,6 +52,7 @@ const Alias = z.union([
     listed: z.boolean().default(false).describe('Whether GET /v1/models shows the alias.'),
     params: z
       .record(z.string(), z.unknown())
+      .refine(isShort, `the fields have more than ${MAX_PARAMS_BYTES} bytes as JSON: shorten them`)
       .optional()
       .describe('Defaults of request fields for requests that use this name.'),
   }),

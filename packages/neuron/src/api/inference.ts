@@ -1,6 +1,6 @@
 /** The inference routes: a seat, then the harness. */
 import { CortexError, isMultipart, readFormFields } from '@cortex/protocol';
-import { readBody } from '@cortex/service';
+import { namingEncoding, readBody } from '@cortex/service';
 
 import type { Seat } from '../admission/admission.ts';
 import {
@@ -89,15 +89,19 @@ export async function readInference(
   gate.check();
   const bytes = await readBody(request, { maxBytes, signal: request.signal });
   context.get('connection').liftIdleLimit();
-  await checkBytes?.(bytes);
-  const contentType = request.headers.get('content-type');
-  const takesForms = MEDIA_ROUTES.some((route) => route === context.req.path);
-  const body =
-    takesForms && isMultipart(contentType)
-      ? formBody(bytes, contentType)
-      : withExactSeed(parseJsonObject(bytes), bytes);
-  gate.check();
-  return { body, bytes };
+  try {
+    await checkBytes?.(bytes);
+    const contentType = request.headers.get('content-type');
+    const takesForms = MEDIA_ROUTES.some((route) => route === context.req.path);
+    const body =
+      takesForms && isMultipart(contentType)
+        ? formBody(bytes, contentType)
+        : withExactSeed(parseJsonObject(bytes), bytes);
+    gate.check();
+    return { body, bytes };
+  } catch (error) {
+    throw namingEncoding(error, request);
+  }
 }
 
 /** The identity of a request, and the parameters that cortex sent with it. */

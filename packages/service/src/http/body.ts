@@ -1,20 +1,16 @@
-import { brotliDecompress, gunzip, inflate, zstdDecompress } from 'node:zlib';
-import { promisify } from 'node:util';
-
 import { CortexError } from '@cortex/protocol';
 
-type Decompress = (
-  bytes: Uint8Array,
-  options: { maxOutputLength: number },
-) => Promise<Uint8Array<ArrayBuffer>>;
-
-const DECOMPRESSORS: ReadonlyMap<string, Decompress> = new Map<string, Decompress>([
-  ['gzip', promisify(gunzip)],
-  ['x-gzip', promisify(gunzip)],
-  ['deflate', promisify(inflate)],
-  ['br', promisify(brotliDecompress)],
-  ['zstd', promisify(zstdDecompress)],
+/** Content-Encoding → format of `DecompressionStream`. */
+const FORMATS: ReadonlyMap<string, Bun.CompressionFormat> = new Map<string, Bun.CompressionFormat>([
+  ['gzip', 'gzip'],
+  ['x-gzip', 'gzip'],
+  ['deflate', 'deflate'],
+  ['br', 'brotli'],
+  ['zstd', 'zstd'],
 ]);
+
+/** The largest request body of both daemons, in MiB, counted after decompression (behaviour 11). */
+export const MAX_BODY_MIB = 64;
 
 export interface BodyLimits {
   /** Counted after decompression. */
@@ -24,8 +20,8 @@ export interface BodyLimits {
 }
 
 function tooLarge(maxBytes: number): CortexError {
-  const maxMb = maxBytes / (1 << 20);
-  const shown = Number.isInteger(maxMb) ? `${maxMb} MiB` : `${maxBytes} bytes`;
+  const maxMib = maxBytes / (1 << 20);
+  const shown = maxMib >= 1 ? `${Number(maxMib.toFixed(1))} MiB` : `${maxBytes} bytes`;
   return new CortexError('request_too_large', `The body is larger than ${shown}.`);
 }
 
@@ -68,6 +64,33 @@ async function readRaw(
   return chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks, size);
 }
 
+/** The encoding that a request declares, in lower case; `identity` if it declares none. */
+const encodingOf = ({ headers }: Request): string =>
+  (headers.get('content-encoding') ?? '').trim().toLowerCase() || 'identity';
+
+/**
+ * Decompresses a body. The functions of node:zlib would return the part before the end of a truncated zstd body.
+ *
+ * @throws CortexError `request_too_large`; another error for bytes that are not in `format`
+ */
+async function decompress(
+  bytes: Uint8Array<ArrayBuffer>,
+  format: Bun.CompressionFormat,
+  maxBytes: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  // @ts-expect-error -- Bun takes brotli and zstd as well; TypeScript's DOM library does not know.
+  const decompressor = new DecompressionStream(format);
+  const decompressed = new Blob([bytes]).stream().pipeThrough(decompressor);
+  for await (const chunk of decompressed) {
+    size += chunk.length;
+    if (size > maxBytes) throw tooLarge(maxBytes);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks, size);
+}
+
 /**
  * Reads the whole body of a request and decompresses it (gzip, deflate, br, zstd).
  *
@@ -80,23 +103,39 @@ export async function readBody(
   request: Request,
   limits: BodyLimits,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const encoding = (request.headers.get('content-encoding') ?? 'identity').trim().toLowerCase();
-  const decompress = DECOMPRESSORS.get(encoding);
-  if (decompress === undefined && encoding !== 'identity' && encoding !== '') {
+  const encoding = encodingOf(request);
+  const format = FORMATS.get(encoding);
+  if (format === undefined && encoding !== 'identity') {
     throw new CortexError(
       'unsupported_media_type',
       `Content-Encoding ${JSON.stringify(encoding.slice(0, 64))} is not supported: send gzip, zstd, br, deflate or none.`,
     );
   }
   const raw = await readRaw(request, limits);
-  if (decompress === undefined) return raw;
+  if (format === undefined) return raw;
   try {
-    return await decompress(raw, { maxOutputLength: limits.maxBytes });
+    return await decompress(raw, format, limits.maxBytes);
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE')
-      throw tooLarge(limits.maxBytes);
-    throw new CortexError('invalid_request', `The body is not valid ${encoding}.`, {
-      cause: error,
-    });
+    if (error instanceof CortexError) throw error;
+    throw new CortexError(
+      'invalid_request',
+      `The body is not valid ${encoding}, which its Content-Encoding names: it is cut off or corrupt.`,
+      { cause: error },
+    );
   }
+}
+
+/**
+ * Adds the encoding to an error about JSON whose body was compressed: corrupt zstd can decompress to other text without
+ * an error.
+ */
+export function namingEncoding(error: unknown, request: Request): unknown {
+  const encoding = encodingOf(request);
+  const isAboutJson = error instanceof CortexError && error.code === 'malformed_json';
+  if (!isAboutJson || encoding === 'identity') return error;
+  return new CortexError(
+    'malformed_json',
+    `${error.message} The body was decompressed from ${encoding}.`,
+    { ...error.details, cause: error },
+  );
 }
