@@ -80,7 +80,6 @@ describe('a model that is not loaded', () => {
         retryInMs: 4_000,
       },
     });
-    expect(selectNode(snapshot, ask(), { ...failing, nowMs: 4_010 }).kind).toBe('load');
   });
 
   test('makes requests wait while a node that may have it is still pending', () => {

@@ -1,12 +1,7 @@
 import { stateTraits } from '@cortex/protocol';
 
 import { isYielding, type Lack, lackFor } from './feasibility.ts';
-import {
-  type DecisionContext,
-  isInBackOff,
-  loadCandidates,
-  type LoadQuestion,
-} from './load-candidates.ts';
+import { type DecisionContext, loadCandidates, type LoadQuestion } from './load-candidates.ts';
 import type { FleetSnapshot, NodeSnapshot, Replica } from './snapshot.ts';
 
 /** Why no node can serve a model now. */
@@ -65,7 +60,6 @@ function latestFailure(
   context: DecisionContext,
 ): Refusal | undefined {
   const failed = nodes
-    .filter((node) => isInBackOff(context, node.name, model))
     .flatMap((node) => {
       const failure = context.failures.failure(node.name, model);
       return failure ? [{ node: node.name, ...failure }] : [];

@@ -4,10 +4,10 @@ export interface LeasesView {
   ownByNode(model: string): ReadonlyMap<string, number> | undefined;
 }
 
-/** Why a load failed recently, so that callers get the reason instead of one attempt per request. */
+/** Why a load failed recently. While it counts, the node is not asked again. */
 export interface LoadFailure {
   readonly reason: string;
-  /** Monotonic time from which a caller can retry. */
+  /** Monotonic time at which the back-off of the node ends: callers are told to retry then. */
   readonly retryAtMs: number;
   /** True: the cause can be temporary (out of memory, registry unreachable); false: the same load fails again. */
   readonly isTransient: boolean;

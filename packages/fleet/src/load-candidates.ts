@@ -27,16 +27,6 @@ function isBusy(node: NodeSnapshot, leases: LeasesView): boolean {
   return false;
 }
 
-/** True while a failed load of the model on this node is remembered. */
-export function isInBackOff(
-  { failures, nowMs }: DecisionContext,
-  node: string,
-  model: string,
-): boolean {
-  const failure = failures.failure(node, model);
-  return failure !== undefined && failure.retryAtMs > nowMs;
-}
-
 /** Smaller is better; compared from the left. */
 function rank(
   snapshot: FleetSnapshot,
@@ -81,7 +71,7 @@ export function loadCandidates(
         !isYielding(node) &&
         stateTraits(node.replicas.get(question.model)?.status ?? 'unloaded').loadable &&
         lackFor(snapshot, node, question.model) === undefined &&
-        !isInBackOff(context, node.name, question.model),
+        context.failures.failure(node.name, question.model) === undefined,
     )
     .map((node) => ({
       name: node.name,

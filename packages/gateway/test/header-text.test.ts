@@ -94,10 +94,6 @@ describe('an answer of a node that cannot be relayed', () => {
 
 describe('an unusual but valid answer of a node', () => {
   const answers: Readonly<Record<string, readonly [string, number, string]>> = {
-    'a 204 with a body': ['HTTP/1.1 204 No Content\r\ncontent-length: 2\r\n\r\n{}', 204, ''],
-    'a 204 without a length': ['HTTP/1.1 204 No Content\r\n\r\n', 204, ''],
-    'a 205 with a body': [`HTTP/1.1 205 Reset Content\r\n${BODY}`, 205, ''],
-    'a 304 with a length': ['HTTP/1.1 304 Not Modified\r\ncontent-length: 9\r\n\r\n', 304, ''],
     'a 599': [`HTTP/1.1 599 Odd\r\n${BODY}`, 599, '{}'],
     'an interim answer before it': [
       `HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n${HEAD}${BODY}`,

@@ -38,7 +38,35 @@ describe('the operator', () => {
 
     expect(error).toMatchObject({
       code: 'model_not_found',
-      message: expect.stringContaining('Did you mean Qwen3-8B?'),
+      message:
+        'No model is named "Qwen3-8b". Did you mean "Qwen3-8B"? "cortex models" and GET /v1/models list all names.',
+    });
+  });
+
+  test('gets an error for an unknown model that says what to do in a fleet without models', async () => {
+    const a = new FakeNeuron();
+    under = await ControlUnderTest.started({ neurons: { a } });
+
+    const error = await refusal(
+      under.control.unloadModel({ model: 'gpt-4o', force: false }, signal),
+    );
+
+    expect(error).toMatchObject({
+      message:
+        'No model is named "gpt-4o". There are no models yet: put a GGUF file into the models folder of a node, or add [[models]] to models.toml.',
+    });
+  });
+
+  test('gets the names of the nodes for a model on an unknown one', async () => {
+    const [a, b] = [new FakeNeuron({ models: [{ id: 'm' }] }), new FakeNeuron()];
+    under = await ControlUnderTest.started({ neurons: { a, b } });
+
+    const error = await refusal(
+      under.control.unloadModel({ model: 'm@nowhere', force: false }, signal),
+    );
+
+    expect(error).toMatchObject({
+      message: expect.stringContaining('There is no node "nowhere": the nodes are a, b.'),
     });
   });
 

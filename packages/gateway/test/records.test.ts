@@ -110,7 +110,7 @@ describe('the outcome of a refusal of a node', () => {
     [422, 'model_load_failed', 'load_failed'],
     [503, 'model_load_failed', 'load_failed'],
     [429, 'insufficient_quota', 'rate_limited'],
-    [403, 'model_not_allowed', 'unauthorized'],
+    [409, 'conflict', 'client_error'],
     [418, 'teapot', 'client_error'],
   ])('depends on code and status: %d %s is %s', async (status, code, outcome) => {
     const { neuron, gateway } = await setUp();

@@ -47,9 +47,7 @@ export async function askNodes(
       ]);
       return { name, endpoint, kind: 'answered', discovery, models };
     } catch (error) {
-      const { code, message } = toCortexError(error);
-      const reason = code === 'invalid_api_key' ? tokenReason(token) : message;
-      return { name, endpoint, kind: 'failed', reason };
+      return { name, endpoint, kind: 'failed', reason: toCortexError(error).message };
     }
   });
   try {
@@ -58,8 +56,3 @@ export async function askNodes(
     transport.close();
   }
 }
-
-const tokenReason = (token: string | undefined): string =>
-  token === undefined
-    ? 'the node requires a token: set auth.node_token_file'
-    : 'the node refuses the token of auth.node_token_file';

@@ -69,6 +69,8 @@ export interface Lease {
   readonly queueMs: number;
   /** Milliseconds that the request waited for the load of this replica; undefined: it did not wait for a load. */
   readonly loadMs: number | undefined;
+  /** Whether requests to the node carry a node token. */
+  readonly hasToken: boolean;
   /** Sends a request to the replica, with the node's token. @throws as `NodeTransport.send` */
   send(request: WireRequest, options: LeaseSendOptions): Promise<WireResponse>;
   /** Whether the node is down. False for a node that was removed from the configuration: its requests finish. */

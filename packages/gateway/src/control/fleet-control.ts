@@ -183,7 +183,7 @@ export class FleetControl implements Control {
 
   #select(request: AcquireRequest): Selection {
     const [leases, nowMs] = [this.#leases, this.#clock.nowMs()];
-    const failures = this.#failures.seenBy(request.arrivedMs, nowMs);
+    const failures = this.#failures.seenBy(request.arrivedMs);
     const select = request.weight === 0 ? selectFileHolder : selectNode;
     return select(this.#fleet.snapshot, request, { leases, failures, nowMs });
   }
@@ -199,6 +199,7 @@ export class FleetControl implements Control {
       node,
       model,
       ...waited,
+      hasToken: target.token !== undefined,
       send: (wireRequest, options) =>
         this.#transport.send(wireRequest, { target, basePath, ...options }),
       isNodeDown: () => this.#isDown(node, target),

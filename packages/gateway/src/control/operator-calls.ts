@@ -7,7 +7,7 @@ import type { FleetHolder } from './fleet-holder.ts';
 import type { Leases } from './leases.ts';
 import { toLoadRequest } from './load-request.ts';
 import type { NodeConnections } from './node-connections.ts';
-import { refusalError } from './refusal-error.ts';
+import { refusalError, unknownModel } from './refusal-error.ts';
 
 interface OperatorDeps {
   readonly clock: Clock;
@@ -63,7 +63,7 @@ export class OperatorCalls {
     assertNode(snapshot, node);
     if (!isKnownModel(snapshot, model)) {
       if (snapshot.pendingNodes > 0) throw notSettled();
-      throw refusalError({ kind: 'not_found', lacks: [] }, model, snapshot);
+      throw unknownModel(model, snapshot);
     }
     const holders = (snapshot.replicasByModel.get(model) ?? []).filter(
       (replica) =>

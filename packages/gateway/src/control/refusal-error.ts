@@ -9,28 +9,38 @@ const NO_CAPACITY_RETRY_S = 5;
 const sentence = (parts: readonly { readonly node: string; readonly text: string }[]): string =>
   parts.map(({ node, text }) => `${node} ${text}`).join('; ');
 
+/** The error for a name that no model and no alias has. */
+export function unknownModel(model: string, snapshot: FleetSnapshot): CortexError {
+  const { catalogue, replicasByModel, aliases, nodes } = snapshot;
+  const names = [...catalogue.keys(), ...replicasByModel.keys(), ...aliases.exact.keys()];
+  const near = nearNames(model, names).map((name) => JSON.stringify(name));
+  const silent = [...nodes.values()].filter(({ hasAnswered }) => !hasAnswered);
+  const at = model.lastIndexOf('@');
+  const isOnUnknownNode = at > 0 && isKnownModel(snapshot, model.slice(0, at));
+  const parts = [
+    isOnUnknownNode
+      ? `There is no node ${JSON.stringify(model.slice(at + 1))}: the nodes are ${[...nodes.keys()].join(', ')}.`
+      : `No model is named ${JSON.stringify(model)}.`,
+    near.length > 0 && `Did you mean ${near.join(' or ')}?`,
+    silent.length > 0 &&
+      `Models of ${silent.map(({ name }) => name).join(', ')} are not known: no answer yet.`,
+    names.length > 0
+      ? '"cortex models" and GET /v1/models list all names.'
+      : 'There are no models yet: put a GGUF file into the models folder of a node, or add [[models]] to models.toml.',
+  ];
+  return new CortexError('model_not_found', parts.filter(Boolean).join(' '), { param: 'model' });
+}
+
 function notFound(
   refusal: Extract<Refusal, { kind: 'not_found' }>,
   model: string,
   snapshot: FleetSnapshot,
 ): CortexError {
+  if (!isKnownModel(snapshot, model)) return unknownModel(model, snapshot);
   const lacks = refusal.lacks.length > 0 ? `: ${sentence(refusal.lacks)}` : '';
-  if (isKnownModel(snapshot, model)) {
-    return new CortexError('model_not_found', `No node can serve ${model}${lacks}.`, {
-      param: 'model',
-    });
-  }
-  const near = nearNames(model, [
-    ...snapshot.catalogue.keys(),
-    ...snapshot.replicasByModel.keys(),
-    ...snapshot.aliases.exact.keys(),
-  ]);
-  const hint = near.length > 0 ? ` Did you mean ${near.join(', ')}?` : '';
-  return new CortexError(
-    'model_not_found',
-    `There is no model ${model} in the catalogue or on a node${lacks}.${hint}`,
-    { param: 'model' },
-  );
+  return new CortexError('model_not_found', `No node can serve ${model}${lacks}.`, {
+    param: 'model',
+  });
 }
 
 function noHealthyNode(

@@ -84,6 +84,7 @@ class Simulation {
       model: 'm',
       queueMs: 0,
       loadMs: undefined,
+      hasToken: false,
       send: () => Promise.reject(new Error('sends nothing')),
       isNodeDown: () => false,
       release: () => {

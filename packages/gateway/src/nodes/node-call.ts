@@ -8,6 +8,7 @@ import { type NodeTarget } from '../wire/node-target.ts';
 import { type NodeTransport } from '../wire/node-transport.ts';
 import { ConnectionLost } from '../wire/wire-error.ts';
 import { toNodeError } from './node-error.ts';
+import { tokenRefusal } from './token-refusal.ts';
 
 /** A node whose management API is called. */
 export interface CalledNode {
@@ -50,8 +51,19 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** The error of the node, with its code. An unknown code becomes `node_protocol_error`. */
-function readRefusal({ status, headers, text }: Answer, where: string): CortexError {
+/**
+ * The error of the node, with its code. An unknown code, and a refusal of the credentials of cortex, become
+ * `node_protocol_error`.
+ */
+function readRefusal(
+  { status, headers, text }: Answer,
+  { where, node }: { readonly where: string; readonly node: CalledNode },
+): CortexError {
+  const refusal = tokenRefusal(status, {
+    node: node.name,
+    hasToken: node.target.token !== undefined,
+  });
+  if (refusal !== undefined) return refusal;
   const envelope = ErrorEnvelope.safeParse(parseJson(text));
   const code = envelope.data?.error.code;
   if (!envelope.success || typeof code !== 'string' || !isErrorCode(code)) {
@@ -125,7 +137,7 @@ export async function sendNodeCall<T>(node: CalledNode, call: NodeCall<T>): Prom
     const answer = await exchange(node, call, (cut) => {
       cancel = cut;
     });
-    if (answer.status < 200 || answer.status > 299) throw readRefusal(answer, where);
+    if (answer.status < 200 || answer.status > 299) throw readRefusal(answer, { where, node });
     return readAnswer(answer.text, call.schema, where);
   } catch (error) {
     if (signal.aborted) throw signal.reason;

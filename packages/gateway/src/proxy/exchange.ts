@@ -17,7 +17,9 @@ import {
 import { type Deadlines } from './deadlines.ts';
 import {
   checkHead,
+  checkWhole,
   errorCodeOf,
+  isEventStream,
   type NodeAnswer,
   refusalOf,
   type WholeAnswer,
@@ -228,14 +230,15 @@ export class Exchange {
       if (this.#isEnded) throw clientLeft();
       return toUnreachable(error, lease);
     }
-    const { status, headers, body } = response;
-    checkHead(response, lease.node);
+    const { headers, body } = response;
+    checkHead(response, lease, this.#request.place);
     this.#readPromptTokens(headers);
-    if (status === 200 && isEventStream(headers)) {
+    if (isEventStream(response)) {
       this.#isAwaited = false;
       return { kind: 'final', answer: { kind: 'stream', headers, body } };
     }
     const answer = await this.#readWhole(response, lease);
+    checkWhole(answer, lease.node);
     const refusal = refusalOf(answer);
     if (refusal !== undefined)
       return { kind: refusal, node: lease.node, model: lease.model, answer };
@@ -291,9 +294,6 @@ export class Exchange {
     }
   }
 }
-
-const isEventStream = (headers: WireHeaders): boolean =>
-  headers['content-type']?.startsWith('text/event-stream') ?? false;
 
 /** The code in a node's error answer, for the record; undefined for a good answer. */
 export const codeOfAnswer = (answer: WholeAnswer): string | undefined =>

@@ -50,13 +50,10 @@ function refuse(exchange: Exchange, thrown: unknown): Response {
   });
 }
 
-/** Statuses whose answers never have a body (Fetch standard, "null body status"). */
-const HAS_NO_BODY: ReadonlySet<number> = new Set([204, 205, 304]);
-
 function answerWhole(exchange: Exchange, answer: WholeAnswer): Response {
   const { status, bytes } = answer;
   const headers = Object.assign(toClientHeaders(answer.headers), ownHeaders(exchange));
-  const response = new Response(HAS_NO_BODY.has(status) ? null : bytes, { status, headers });
+  const response = new Response(bytes, { status, headers });
   // After the response is built: a request whose answer cannot be built has not succeeded.
   exchange.end(status, codeOfAnswer(answer));
   return response;
@@ -108,7 +105,8 @@ async function* hold(
       yield* relay(exchange, answer, dialect);
       return;
     }
-    const { event, status, code } = renderAnswerAsEvent(answer, exchange.meter.requestId);
+    const { requestId, node = 'unknown' } = exchange.meter;
+    const { event, status, code } = renderAnswerAsEvent(answer, { node, requestId });
     exchange.end(status, code);
     yield event;
   } catch (thrown) {

@@ -1,5 +1,7 @@
 import { CortexError, NEURON_HEADERS, renderErrorEvent, SSE_DONE } from '@cortex/protocol';
 
+import { type AcquireRequest, type Lease } from '../control/control.ts';
+import { tokenRefusal } from '../nodes/token-refusal.ts';
 import { type WireHeaders } from '../wire/response-parser.ts';
 
 /** An answer of a node that was read whole: not streamed, or refused. The client gets its bytes unchanged. */
@@ -39,25 +41,51 @@ export function errorCodeOf({ bytes }: WholeAnswer): string | undefined {
   return typeof code === 'string' ? code : undefined;
 }
 
+/** Statuses whose answers never have a body (Fetch standard, "null body status"). */
+const HAS_NO_BODY: ReadonlySet<number> = new Set([204, 205, 304]);
+
+/** Whether the answer is a stream of events. */
+export const isEventStream = ({ status, headers }: Pick<WholeAnswer, 'status' | 'headers'>) =>
+  status === 200 && /^text\/event-stream(?:\s*;|$)/i.test(headers['content-type'] ?? '');
+
+const isCompressed = ({ headers }: Pick<WholeAnswer, 'headers'>): boolean =>
+  !/^(?:identity)?$/i.test(headers['content-encoding'] ?? '');
+
 /**
- * Checks that an answer can be relayed.
+ * Checks that an answer can be relayed: that it is in the form that was asked for.
  *
- * @throws CortexError node_protocol_error if it is compressed, or a redirect: clients follow a redirect with the prompt,
- * and a node must not choose where prompts go
+ * @param request.stream - Whether the request asked for a stream.
+ * @throws CortexError node_protocol_error if it is compressed, has no body, refuses cortex, is a stream and should not
+ * be one or the other way round, or is a redirect: clients follow a redirect with the prompt, and a node must not
+ * choose where prompts go
  */
 export function checkHead(
-  { status, headers }: Pick<WholeAnswer, 'status' | 'headers'>,
-  node: string,
+  head: Pick<WholeAnswer, 'status' | 'headers'>,
+  { node, hasToken }: Pick<Lease, 'node' | 'hasToken'>,
+  { stream }: Pick<AcquireRequest, 'stream'>,
 ): void {
-  if ((headers['content-encoding'] ?? 'identity') !== 'identity')
+  const { status } = head;
+  const refusal = tokenRefusal(status, { node, hasToken });
+  if (refusal !== undefined) throw refusal;
+  const wrong = (what: string): CortexError =>
+    new CortexError('node_protocol_error', `Node ${node} ${what}.`);
+  if (isCompressed(head)) throw wrong('compressed its answer, which cortex did not ask for');
+  if (HAS_NO_BODY.has(status)) throw wrong(`answered with status ${status}, which has no body`);
+  if (status >= 300 && status < 400) throw wrong(`answered with a redirect (status ${status})`);
+  if (status >= 400 || isEventStream(head) === stream) return;
+  throw wrong(
+    stream
+      ? `answered with status ${status} instead of a stream`
+      : 'answered with a stream, which the request did not ask for',
+  );
+}
+
+/** @throws CortexError node_protocol_error for an answer without a body that is not an error */
+export function checkWhole({ status, bytes }: WholeAnswer, node: string): void {
+  if (status < 400 && bytes.length === 0)
     throw new CortexError(
       'node_protocol_error',
-      `Node ${node} compressed its answer, which cortex did not ask for.`,
-    );
-  if (status >= 300 && status < 400 && status !== 304)
-    throw new CortexError(
-      'node_protocol_error',
-      `Node ${node} answered with a redirect (status ${status}).`,
+      `Node ${node} answered with status ${status} and an empty body.`,
     );
 }
 
@@ -79,14 +107,17 @@ interface LateAnswer {
   readonly code: string;
 }
 
-/** Renders a whole answer as the last event of a stream that has started. */
-export function renderAnswerAsEvent(answer: WholeAnswer, requestId: string): LateAnswer {
+/** Renders an error answer as the last event of a stream that has started. */
+export function renderAnswerAsEvent(
+  answer: WholeAnswer,
+  { node, requestId }: { readonly node: string; readonly requestId: string },
+): LateAnswer {
   const { status, headers, bytes } = answer;
-  const envelope = status >= 400 ? readEnvelope(bytes) : undefined;
+  const envelope = readEnvelope(bytes);
   if (envelope === undefined) {
     const error = new CortexError(
       'node_protocol_error',
-      `The node answered with status ${status} instead of a stream.`,
+      `Node ${node} answered with status ${status} instead of a stream.`,
     );
     const event = renderErrorEvent(error, 'openai', requestId);
     return { event, status: error.status, code: error.code };

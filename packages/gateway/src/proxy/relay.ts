@@ -51,7 +51,7 @@ export async function* relay(
 ): AsyncGenerator<Uint8Array | string, void> {
   const { deadlines, limits } = exchange.deps;
   const node = exchange.lease?.node ?? 'unknown';
-  const tap = new StreamTap();
+  const tap = new StreamTap(node);
   const onSilence = (): void => exchange.abortAttempt(idleError(node, limits.streamIdleMs));
   // The generator is suspended at a yield until the client has read the previous bytes.
   const onStall = (): void => exchange.drop();

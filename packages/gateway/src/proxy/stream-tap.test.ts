@@ -9,7 +9,7 @@ const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const chunk = (delta: object): string => `data: ${JSON.stringify({ choices: [{ delta }] })}\n\n`;
 
 function tapped(...pushes: readonly string[]): StreamTap {
-  const tap = new StreamTap();
+  const tap = new StreamTap('beast');
   for (const [index, text] of pushes.entries()) tap.push(bytes(text), index + 1);
   return tap;
 }

@@ -98,7 +98,12 @@ export class StreamTap {
   /** Times of the first content and of the last event, in monotonic ms. */
   firstContentMs: number | undefined;
   lastContentMs: number | undefined;
-  readonly #events = new WholeEvents();
+  readonly #events: WholeEvents;
+
+  /** @param node - Named in errors. */
+  constructor(node: string) {
+    this.#events = new WholeEvents(`Node ${node}`);
+  }
 
   /**
    * The bytes that `chunk` completes and that can be relayed now; undefined if there are none. @throws CortexError

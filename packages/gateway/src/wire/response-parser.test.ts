@@ -131,6 +131,7 @@ describe('the response parser refuses an answer', () => {
     'with a chunk longer than its size':
       'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\nab\r\n',
     'followed by further bytes': 'HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nab',
+    'whose lines end with LF alone': 'HTTP/1.1 200 OK\ncontent-length: 1\n\na',
     'with a head that does not end': `HTTP/1.1 200 OK\r\nx: ${'y'.repeat(70_000)}`,
   })) {
     test(what, () => {

@@ -163,6 +163,10 @@ export class ResponseParser {
     const end = buffer.indexOf('\r\n\r\n');
     if (end === -1) {
       if (joined.length > MAX_HEAD_BYTES) throw new WireError('the head is too long');
+      const lineEnd = buffer.indexOf(LINE_FEED);
+      // The end of such a head would never be found.
+      if (lineEnd !== -1 && buffer[lineEnd - 1] !== CARRIAGE_RETURN)
+        throw new WireError('a line of its head ends without CR');
       this.#head = [joined];
       return undefined;
     }
