@@ -1,4 +1,4 @@
-import { CortexError, readShape, isJsonObject } from '@cortex/protocol';
+import { CortexError, isJsonObject, readShape } from '@cortex/protocol';
 import type { z } from 'zod';
 
 const decoder = new TextDecoder('utf-8', { fatal: true });
@@ -50,6 +50,21 @@ export function withExactSeed(
 export const parseBody = <T>(body: Readonly<Record<string, unknown>>, schema: z.ZodType<T>): T =>
   readShape(schema, body);
 
-/** Parses the body of a management call. @throws CortexError as `parseJsonObject` and `parseBody` */
+/**
+ * Parses the fields of a management call.
+ *
+ * @throws CortexError `invalid_request` naming the member as `param`, also for a name that the schema of a table
+ * (`params`) would drop
+ */
+export function parseFields<T>(fields: Readonly<Record<string, unknown>>, schema: z.ZodType<T>): T {
+  for (const [name, table] of Object.entries(fields)) {
+    if (!isJsonObject(table) || !Object.hasOwn(table, '__proto__')) continue;
+    const param = `${name}.__proto__`;
+    throw new CortexError('invalid_request', `"${param}" is not a known field.`, { param });
+  }
+  return parseBody(fields, schema);
+}
+
+/** Parses the body of a management call. @throws CortexError as `parseJsonObject` and `parseFields` */
 export const parseCall = <T>(bytes: Uint8Array, schema: z.ZodType<T>): T =>
-  parseBody(parseJsonObject(bytes), schema);
+  parseFields(parseJsonObject(bytes), schema);

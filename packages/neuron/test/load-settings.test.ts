@@ -95,6 +95,13 @@ describe('a load call', () => {
     ],
     [{ lora: [{ source: 'file:/etc/passwd' }] }, 422, 'lora[0].source', 'outside models_dir'],
     [{ lora: [{ source: 'hf:org/adapter' }] }, 400, 'lora[0].source', 'hf:org/adapter'],
+    [
+      { params: JSON.parse('{"__proto__":{"temperature":0}}') },
+      400,
+      'params.__proto__',
+      'is not a known field',
+    ],
+    [JSON.parse('{"__proto__":{"slots":1}}'), 400, '__proto__', 'is not a known field'],
     [{ draft: 'absent' }, 422, 'draft', 'absent.gguf does not exist'],
     [{ draft: '/etc/passwd' }, 422, 'draft', 'outside models_dir'],
   ])('refuses %p before it starts an engine', async (fields, status, param, said) => {

@@ -1,4 +1,4 @@
-import { withoutUndefined } from '@cortex/protocol';
+import { JsonObjectShape, withoutUndefined } from '@cortex/protocol';
 import { z } from 'zod';
 
 import type { Engine } from '../engine/engine.ts';
@@ -23,14 +23,13 @@ export interface CallCodec<Input, Output> {
 }
 
 const Tokens = z.array(z.int());
-const Body = z.record(z.string(), z.unknown());
 const TextMessage = z.looseObject({
   text: z.string(),
   add_special: z.boolean().default(true),
   parse_special: z.boolean().default(false),
 });
 const TokensMessage = z.looseObject({ tokens: Tokens });
-const BodyMessage = z.looseObject({ body: Body });
+const BodyMessage = z.looseObject({ body: JsonObjectShape });
 const EmbedMessage = z.looseObject({
   inputs: z.array(z.union([z.string(), Tokens])),
   dimensions: z.int().min(1).optional(),

@@ -1,4 +1,4 @@
-import { ModelSettingsFields, withoutUndefined } from '@cortex/protocol';
+import { JsonObjectShape, ModelSettingsFields, withoutUndefined } from '@cortex/protocol';
 import { z } from 'zod';
 
 import type { EngineLoadSpec, LoadedModel } from '../engine/load.ts';
@@ -22,7 +22,7 @@ export const WireLoadSpec = z.looseObject({
   prefill_chunk_tokens: z.int().min(1),
   batch_invariant: z.boolean().default(false),
   prompt_cache_mib: z.number().min(0),
-  params: z.record(z.string(), z.unknown()).default({}),
+  params: JsonObjectShape.default({}),
   load_mode: LoadMode.optional(),
   vocab_only: z.boolean().default(false),
   lora: z.array(z.looseObject({ path: z.string(), scale: z.number().default(1) })).default([]),

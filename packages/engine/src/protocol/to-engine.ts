@@ -1,4 +1,4 @@
-import { withoutUndefined } from '@cortex/protocol';
+import { JsonObjectShape, withoutUndefined } from '@cortex/protocol';
 import { z } from 'zod';
 
 import type { CloseOptions } from '../engine/engine.ts';
@@ -9,11 +9,11 @@ import { INITIAL_CREDIT } from './version.ts';
 export const WireGenerate = z.looseObject({
   id: z.string(),
   route: z.enum(['chat', 'completions']),
-  body: z.record(z.string(), z.unknown()),
+  body: JsonObjectShape,
   principal: z.string(),
   request_id: z.string(),
   credit: z.int().min(1).default(INITIAL_CREDIT),
-  params: z.record(z.string(), z.unknown()).optional(),
+  params: JsonObjectShape.optional(),
 });
 
 export function formatGenerate(id: string, request: GenerateRequest): object {

@@ -3,7 +3,7 @@ import { LoadModelRequest, UnloadModelRequest } from '@cortex/protocol';
 import { readBody } from '@cortex/service';
 
 import type { ApiContext, ApiDeps } from './context.ts';
-import { parseBody, parseCall, parseJsonObject } from '../json-body.ts';
+import { parseCall, parseFields, parseJsonObject } from '../json-body.ts';
 
 /** A load call is a few hundred bytes. */
 const MAX_CALL_BYTES = 1 << 20;
@@ -52,7 +52,7 @@ export function estimateModel({ models }: ApiDeps) {
   return async (context: ApiContext): Promise<Response> => {
     const modelId = context.req.param('id') ?? '';
     const fields = parseJsonObject(await readCall(context));
-    const call = parseBody({ ...fields, model_id: modelId }, LoadModelRequest);
+    const call = parseFields({ ...fields, model_id: modelId }, LoadModelRequest);
     const forecast = await models.forecast(call);
     const { shortage } = forecast;
     return context.json({

@@ -24,9 +24,6 @@ export const flag = z.boolean('must be true or false');
 
 export const text = z.string('must be a string');
 
-/** `words` describe one entry. */
-export const object = z.record(z.string(), z.unknown(), 'must be an object');
-
 const MIN_SEED = -(2n ** 63n);
 const MAX_SEED = 2n ** 64n - 1n;
 const SEED_WORDS = 'must be a 64-bit integer';

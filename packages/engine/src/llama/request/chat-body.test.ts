@@ -38,6 +38,10 @@ test.each([
 test.each([
   [{}, '"messages" is missing.'],
   [{ messages, logit_bias: { cat: 1 } }, '"logit_bias.cat" must be named by the id of a token.'],
+  [
+    { messages, logit_bias: JSON.parse('{"__proto__":1}') },
+    '"logit_bias" must be named by the id of a token.',
+  ],
   [{ messages, tools: [{ type: 'function', function: {} }] }, '.name" is missing.'],
   [{ messages: [{ role: 'user', content: 5 }] }, 'must be a string or a list of parts.'],
   [{ messages, stop: 5 }, 'must be a string or a list of up to 64 strings.'],
@@ -100,4 +104,24 @@ test('an object as content of a user is refused', () => {
   const asked = { messages: [{ role: 'user', content: { a: 1 } }] };
 
   expect(refusal(asked)).toMatchObject({ details: { param: 'messages[0].content' } });
+});
+
+test('objects of the client keep every member, also one named like a member of all objects', () => {
+  const values = JSON.parse('{"__proto__":{"a":1},"constructor":2,"x":3}');
+  const calls = [{ function: { name: 'f', arguments: values } }];
+
+  const body = readShape(ChatBody, {
+    messages: [...messages, { role: 'assistant', content: null, tool_calls: calls }],
+    chat_template_kwargs: values,
+    documents: [values],
+    tools: [{ type: 'function', function: { name: 'f', parameters: values } }],
+  });
+
+  const kept = [
+    body.messages[1]?.tool_calls?.[0]?.function.arguments,
+    body.chat_template_kwargs,
+    body.documents?.[0],
+    body.tools?.[0]?.function.parameters,
+  ];
+  for (const value of kept) expect(JSON.stringify(value)).toBe(JSON.stringify(values));
 });

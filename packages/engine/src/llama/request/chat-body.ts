@@ -1,17 +1,10 @@
-import { isJsonObject } from '@cortex/protocol';
+import { isJsonObject, JsonObjectShape } from '@cortex/protocol';
 import { z } from 'zod';
 
-import {
-  flag,
-  numberFrom,
-  object,
-  optional,
-  seed,
-  text,
-  tokenCount,
-  wholeFrom,
-} from './body-values.ts';
+import { flag, numberFrom, optional, seed, text, tokenCount, wholeFrom } from './body-values.ts';
 import { THINKING_FIELDS } from './thinking-fields.ts';
+
+const NOT_A_TOKEN = 'must be named by the id of a token';
 
 const TEXT_PARTS: readonly string[] = ['text', 'input_text', 'output_text'];
 
@@ -34,7 +27,7 @@ const ToolCall = z.looseObject({
   function: z.looseObject({
     name: text,
     arguments: z
-      .union([z.string(), z.record(z.string(), z.unknown())], 'must be JSON text or an object')
+      .union([z.string(), JsonObjectShape], 'must be JSON text or an object')
       .default('{}'),
   }),
 });
@@ -82,7 +75,7 @@ export const Tool = z.looseObject({
   function: z.looseObject({
     name: ToolName,
     description: optional(text),
-    parameters: optional(object),
+    parameters: optional(JsonObjectShape),
   }),
 });
 export type Tool = z.infer<typeof Tool>;
@@ -143,12 +136,15 @@ export const SamplingBody = z.looseObject(
     repeat_penalty: optional(numberFrom(0.01, 10)),
     repetition_penalty: optional(numberFrom(0.01, 10)),
     logit_bias: optional(
-      z.record(z.string().regex(/^\d+$/), numberFrom(-100, 100), {
-        error: ({ code }) =>
-          code === 'invalid_key'
-            ? 'must be named by the id of a token'
-            : 'must be an object of numbers from -100 to 100 by token id',
-      }),
+      // `z.record` would drop the name that the first check refuses.
+      JsonObjectShape.refine((bias) => !Object.hasOwn(bias, '__proto__'), NOT_A_TOKEN).pipe(
+        z.record(z.string().regex(/^\d+$/), numberFrom(-100, 100), {
+          error: ({ code }) =>
+            code === 'invalid_key'
+              ? NOT_A_TOKEN
+              : 'must be an object of numbers from -100 to 100 by token id',
+        }),
+      ),
     ),
     stop: optional(
       z.union(
@@ -175,10 +171,10 @@ export const ChatBody = SamplingBody.extend({
   response_format: optional(ResponseFormat),
   logprobs: optional(flag),
   top_logprobs: optional(wholeFrom(0, 20)),
-  chat_template_kwargs: optional(object),
+  chat_template_kwargs: optional(JsonObjectShape),
   add_generation_prompt: optional(flag),
   continue_final_message: optional(flag),
-  documents: optional(z.array(object, 'must be a list of objects')),
+  documents: optional(z.array(JsonObjectShape, 'must be a list of objects')),
   functions: optional(z.array(Tool.shape.function, 'must be a list of functions')),
   function_call: optional(
     z.union(

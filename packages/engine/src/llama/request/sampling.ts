@@ -103,15 +103,14 @@ function mergeLayers(below: Layer, layer: Layer): Record<string, unknown> {
   const own = layer['chat_template_kwargs'];
   if (isJsonObject(own) && setsOneOf(own, THINKING_VARIABLES))
     merged = without(merged, THINKING_FIELDS);
-  for (const [key, value] of Object.entries(layer)) {
-    if (!isSet(value)) continue;
+  const set = Object.entries(layer).filter(([, value]) => isSet(value));
+  const added = set.map(([key, value]): [string, unknown] => {
     const known = merged[key];
-    merged[key] =
-      key === 'chat_template_kwargs' && isJsonObject(known) && isJsonObject(value)
-        ? { ...known, ...value }
-        : value;
-  }
-  return merged;
+    const isMerged = key === 'chat_template_kwargs' && isJsonObject(known) && isJsonObject(value);
+    return [key, isMerged ? { ...known, ...value } : value];
+  });
+  // Not by assignment, which would take a member with the name `__proto__` for the prototype.
+  return Object.fromEntries([...Object.entries(merged), ...added]);
 }
 
 const setsOneOf = (layer: Layer, names: readonly string[]): boolean =>
