@@ -136,7 +136,7 @@ describe('a mistake in a request or a model file is answered clearly:', () => {
 
     expect(list.data.find(({ id }) => id === 'cortex-tiny')).toMatchObject({
       loaded: true,
-      status: 'loaded',
+      status: { value: 'loaded' },
     });
   });
 });

@@ -42,10 +42,22 @@ describe('cortex models', () => {
   test('shows why no node can serve a model', async () => {
     const { client, context, run } = fixture();
     client.listed = [
-      listedModel({ loaded: false, status: 'unloaded', locations: [], reason: 'no harness x' }),
+      listedModel({
+        loaded: false,
+        status: { value: 'unloaded' },
+        locations: [],
+        reason: 'no harness x',
+      }),
     ];
 
     expect(await run(modelsCommand(context))).toContain('no harness x');
+  });
+
+  test('shows the progress of a load', async () => {
+    const { client, context, run } = fixture();
+    client.listed = [listedModel({ loaded: false, status: { value: 'loading', progress: 0.426 } })];
+
+    expect(await run(modelsCommand(context))).toContain('loading 43 %');
   });
 
   test('explains how to add a model if there is none', async () => {

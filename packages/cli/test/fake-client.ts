@@ -14,7 +14,7 @@ export const listedModel = (overrides: Partial<ListedModel> = {}): ListedModel =
     created: 0,
     owned_by: 'cortex',
     loaded: true,
-    status: 'loaded',
+    status: { value: 'loaded' },
     locations: [{ node: 'local', status: 'loaded' }],
     feasible_on: ['local'],
     capabilities: ['text'],

@@ -69,6 +69,7 @@ function toReplica(node: NodeSnapshot, entry: ModelEntry, load: ReplicaLoad | un
     reason,
     progress,
     harness: entry.harness === '' ? undefined : entry.harness,
+    quant: entry.quant,
     onDisk: entry.on_disk,
     isPinned: entry.pinned,
     capabilities: entry.capabilities,

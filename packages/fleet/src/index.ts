@@ -8,7 +8,13 @@ export * from './leases-view.ts';
 export { type DecisionContext, loadCandidates, type LoadQuestion } from './load-candidates.ts';
 export { nearNames } from './near-names.ts';
 export { hasRoom, replicaLoad } from './replica-load.ts';
-export { isKnownModel, nameForUnnamed, resolveModel, type Resolution } from './resolve-model.ts';
+export {
+  ANTHROPIC_PREFIX,
+  isKnownModel,
+  nameForUnnamed,
+  resolveModel,
+  type Resolution,
+} from './resolve-model.ts';
 export { selectFileHolder } from './select-file-holder.ts';
 export { selectNode, type Selection, type SelectionRequest } from './select-node.ts';
 export * from './snapshot.ts';

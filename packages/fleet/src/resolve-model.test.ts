@@ -80,6 +80,26 @@ describe('resolveModel', () => {
     expect(resolve('claude-sonnet@20240620')).toMatchObject({ model: 'big' });
   });
 
+  test('resolves anthropic/NAME like NAME, unless the whole name is known', () => {
+    const models = ['small', 'small@a', 'pair', 'claude-haiku-4', 'nope'].map((name) => [
+      resolve(`anthropic/${name}`),
+      resolve(name),
+    ]);
+    for (const [prefixed, plain] of models) {
+      if (plain?.kind === 'model') expect(prefixed).toEqual(plain);
+      else expect(prefixed?.kind).toBe('unknown');
+    }
+    const whole = fleet({ nodes: ['a'], aliases: { '*': 'glob' } }, [
+      report('a', [entry('x'), entry('y'), entry('anthropic/y')]),
+    ]);
+    const asked = ['anthropic/x', 'anthropic/y', 'anthropic/z'];
+    expect(asked.map((name) => resolveModel(whole.snapshot, name))).toMatchObject([
+      { model: 'x' },
+      { model: 'anthropic/y' },
+      { model: 'glob' },
+    ]);
+  });
+
   test('answers an unknown name with near names, or with the alias default if there is one', () => {
     expect(resolve('qwen3-8b')).toEqual({ kind: 'unknown', near: ['Qwen/Qwen3-8B'] });
     const withDefault = fleet({ nodes: ['a'], aliases: { default: 'small' } });

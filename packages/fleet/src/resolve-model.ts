@@ -85,14 +85,23 @@ function near(snapshot: FleetSnapshot, asked: string): readonly string[] {
   ]);
 }
 
+/** Every name in front of which this stands resolves like the name itself: Claude Code offers no other ids. */
+export const ANTHROPIC_PREFIX = 'anthropic/';
+
 /**
  * The model that a name resolves to (behaviour 41): an exact alias, a model id, `id@node`, the longest matching
- * glob, the alias `default`. Aliases name models, never other aliases.
+ * glob, the alias `default`. Aliases name models, never other aliases. An exact name after `anthropic/` precedes the
+ * globs.
  */
 export function resolveModel(snapshot: FleetSnapshot, asked: string): Resolution {
-  const known =
-    resolveExact(snapshot, asked) ?? resolveOnNode(snapshot, asked) ?? resolveGlob(snapshot, asked);
-  if (known) return known;
+  const plain = asked.startsWith(ANTHROPIC_PREFIX) ? asked.slice(ANTHROPIC_PREFIX.length) : asked;
+  const names = plain === asked ? [asked] : [asked, plain];
+  for (const resolve of [resolveExact, resolveOnNode, resolveGlob]) {
+    for (const name of names) {
+      const known = resolve(snapshot, name);
+      if (known) return known;
+    }
+  }
   const fallback = snapshot.aliases.exact.get('default');
   return fallback ? viaAlias(snapshot, fallback) : { kind: 'unknown', near: near(snapshot, asked) };
 }

@@ -40,6 +40,8 @@ export interface Replica {
   /** 0 to 1, of a load. */
   readonly progress?: number | undefined;
   readonly harness?: string | undefined;
+  /** Such as `Q4_K_M`. */
+  readonly quant?: string | undefined;
   readonly onDisk: boolean;
   readonly isPinned: boolean;
   readonly capabilities: readonly string[];

@@ -39,25 +39,10 @@ describe('/v1/models', () => {
       object: 'model',
       owned_by: 'cortex',
       loaded: true,
-      status: 'loaded',
+      status: { value: 'loaded' },
       locations: [{ node: 'beast', status: 'loaded' }],
       aliases: ['hidden', 'z-listed'],
     });
-  });
-
-  test('uses the Anthropic format for Anthropic clients and adds aliases with claude- names', async () => {
-    const { gateway } = await setUp({
-      modelsToml: '[aliases]\n"claude-tiny" = "org/model"\nhidden = "org/model"\n',
-    });
-    const headers = { 'anthropic-version': '2023-06-01' };
-
-    const list = await jsonOf(gateway.get('/v1/models', { headers }));
-    const one = await jsonOf(gateway.get('/v1/models/org/model', { headers }));
-
-    expect(idsOf(list['data'])).toEqual(['claude-tiny', 'org/model']);
-    expect(list).toMatchObject({ has_more: false, first_id: 'claude-tiny', last_id: 'org/model' });
-    expect(one).toMatchObject({ type: 'model', id: 'org/model', display_name: 'org/model' });
-    expect(Date.parse(String(one['created_at']))).toBeGreaterThan(0);
   });
 
   for (const path of ['/v1/models/org/model', '/v1/models/org%2Fmodel']) {

@@ -13,6 +13,7 @@ export {
   spliceModel,
 } from './json/json-view.ts';
 export * from './key-case.ts';
+export * from './listed-model.ts';
 export * from './model-settings.ts';
 export * from './model-states.ts';
 export * from './header-text.ts';

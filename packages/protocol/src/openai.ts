@@ -1,5 +1,5 @@
 /**
- * The OpenAI shapes that neuron writes and cortex lists (contracts, section 1).
+ * The OpenAI shapes that neuron writes (contracts, section 1).
  *
  * Loose, because other servers and newer versions add fields; nothing here is used to forward a request.
  */
@@ -100,36 +100,6 @@ export const Completion = z.looseObject({
   usage: CompletionUsage.nullish(),
 });
 export type Completion = z.infer<typeof Completion>;
-
-/** An entry of `GET /v1/models`. Unknown values are absent, never 0. */
-export const ListedModel = z.looseObject({
-  id: z.string(),
-  object: z.literal('model'),
-  created: z.int(),
-  owned_by: z.string(),
-  /** At least one replica serves. */
-  loaded: z.boolean(),
-  /** The best state of its replicas, in the order of contracts section 1. */
-  status: z.string(),
-  locations: z.array(
-    z.looseObject({ node: z.string(), status: z.string(), vram_mb: z.number().optional() }),
-  ),
-  feasible_on: z.array(z.string()),
-  capabilities: z.array(z.string()),
-  limit: z.looseObject({ context: z.int(), input: z.int().optional(), output: z.int() }).optional(),
-  max_model_len: z.int().optional(),
-  cost: z.looseObject({ input: z.number(), output: z.number() }).optional(),
-  aliases: z.array(z.string()).optional(),
-  /** Why no node can serve it, when none can. */
-  reason: z.string().optional(),
-});
-export type ListedModel = z.infer<typeof ListedModel>;
-
-export const ModelList = z.looseObject({
-  object: z.literal('list'),
-  data: z.array(ListedModel),
-});
-export type ModelList = z.infer<typeof ModelList>;
 
 /** The OpenAI error envelope (contracts, section 2). */
 export const ErrorEnvelope = z.looseObject({

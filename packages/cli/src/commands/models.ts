@@ -9,10 +9,13 @@ const nodesOf = (model: ListedModel): string =>
     .map(({ node, status }) => (status === 'loaded' ? node : `${node} (${status})`))
     .join(', ');
 
+const statusOf = ({ status: { value, progress } }: ListedModel): string =>
+  progress === undefined ? value : `${value} ${Math.round(progress * 100)} %`;
+
 function rowOf(model: ListedModel): (string | number | undefined)[] {
   return [
     model.id,
-    model.status,
+    statusOf(model),
     model.limit?.context,
     nodesOf(model) || undefined,
     model.aliases?.join(', ') || undefined,

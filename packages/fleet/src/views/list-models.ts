@@ -1,4 +1,4 @@
-import type { ListedModel } from '@cortex/protocol';
+import { limitFields, type ListedModel } from '@cortex/protocol';
 
 import { lackFor } from '../feasibility.ts';
 import { knownModels, resolveModel } from '../resolve-model.ts';
@@ -28,6 +28,21 @@ function tightestLimit(replicas: readonly Replica[]): ListedModel['limit'] {
   return first;
 }
 
+/** The state of the best replica, with the progress of the replica that is furthest in this state. */
+function statusOf(replicas: readonly Replica[]): ListedModel['status'] {
+  const value = modelStatus(replicas);
+  const progress = replicas.flatMap((replica) =>
+    replica.status === value && replica.progress !== undefined ? [replica.progress] : [],
+  );
+  return { value, progress: progress.length > 0 ? Math.max(...progress) : undefined };
+}
+
+/** The quantisation of the replicas; undefined when it is unknown or differs. */
+function quantOf(replicas: readonly Replica[]): string | undefined {
+  const [quant, ...others] = unique(replicas.flatMap((replica) => replica.quant ?? []));
+  return others.length === 0 ? quant : undefined;
+}
+
 /** Exact names that resolve only to this model, which a client can use as well. */
 function aliasesOf(snapshot: FleetSnapshot, model: string): string[] {
   return [...snapshot.aliases.exact.values()]
@@ -52,7 +67,6 @@ function feasibleOn(snapshot: FleetSnapshot, model: string): string[] {
 
 function describe(snapshot: FleetSnapshot, model: string, { createdS }: ListOptions): ListedModel {
   const replicas = upReplicas(snapshot, model);
-  const limit = tightestLimit(replicas);
   const aliases = aliasesOf(snapshot, model);
   const reason = unservableReason(snapshot, model);
   return {
@@ -61,11 +75,12 @@ function describe(snapshot: FleetSnapshot, model: string, { createdS }: ListOpti
     created: createdS,
     owned_by: 'cortex',
     loaded: replicas.some(({ isServable }) => isServable),
-    status: modelStatus(replicas),
+    status: statusOf(replicas),
     locations: replicas.map(location),
     feasible_on: feasibleOn(snapshot, model),
     capabilities: unique(replicas.flatMap(({ capabilities }) => capabilities)),
-    ...(limit && { limit, max_model_len: limit.context }),
+    ...limitFields(tightestLimit(replicas)),
+    quantization: quantOf(replicas),
     ...(aliases.length > 0 && { aliases }),
     reason,
   };

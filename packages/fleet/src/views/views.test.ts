@@ -50,7 +50,7 @@ describe('GET /v1/models', () => {
 
   test('reports where a model is and where it can be loaded, and omits unknown values', () => {
     const { snapshot } = fleet({ nodes: ['a', 'b'], catalogue: [{ id: 'm', harness: 'vllm' }] }, [
-      report('a', [entry('m', { vram_used_mb: 5, limit: { context: 8192, output: 8192 } })], {
+      report('a', [entry('m', { vram_used_mb: 5, limit: { context: 8192, output: 4096 } })], {
         discovery: discovery({ harnesses: ['vllm'] }),
       }),
       report('b', []),
@@ -62,14 +62,41 @@ describe('GET /v1/models', () => {
         created: 7,
         owned_by: 'cortex',
         loaded: true,
-        status: 'loaded',
+        status: { value: 'loaded' },
         locations: [{ node: 'a', status: 'loaded', vram_mb: 5 }],
         feasible_on: ['a'],
         capabilities: [],
-        limit: { context: 8192, output: 8192 },
+        limit: { context: 8192, output: 4096 },
         max_model_len: 8192,
+        context_length: 8192,
+        max_context_length: 8192,
+        context_window: 8192,
+        max_output_tokens: 4096,
+        meta: { n_ctx: 8192 },
       },
     ]);
+  });
+
+  test('shows the progress of the replica that is furthest in the best state, and only while it is known', () => {
+    const { snapshot } = fleet({ nodes: ['a', 'b', 'c'] }, [
+      report('a', [entry('m', { status: 'loading', progress: 0.25 }), entry('n')]),
+      report('b', [entry('m', { status: 'loading', progress: 0.5 })]),
+      report('c', [entry('m', { status: 'pulling', progress: 0.75 })]),
+    ]);
+    expect(describeModel(snapshot, 'm', { createdS })?.status).toEqual({
+      value: 'loading',
+      progress: 0.5,
+    });
+    expect(describeModel(snapshot, 'n', { createdS })?.status).toEqual({ value: 'loaded' });
+  });
+
+  test('shows the quantisation of a model if all its replicas have the same', () => {
+    const { snapshot } = fleet({ nodes: ['a', 'b'] }, [
+      report('a', [entry('same', { quant: 'Q4_K_M' }), entry('mixed', { quant: 'Q4_K_M' })]),
+      report('b', [entry('same', { quant: 'Q4_K_M' }), entry('mixed', { quant: 'Q8_0' })]),
+    ]);
+    expect(describeModel(snapshot, 'same', { createdS })?.quantization).toBe('Q4_K_M');
+    expect(describeModel(snapshot, 'mixed', { createdS })?.quantization).toBeUndefined();
   });
 
   test('lists a catalogue entry whose harness no node has, with the reason', () => {
@@ -78,7 +105,7 @@ describe('GET /v1/models', () => {
     ]);
     expect(describeModel(snapshot, 'm', { createdS })).toMatchObject({
       loaded: false,
-      status: 'unloaded',
+      status: { value: 'unloaded' },
       feasible_on: [],
       reason: 'no node can serve it: a has no harness "mistralrs" (it has llama)',
     });
@@ -90,7 +117,7 @@ describe('GET /v1/models', () => {
     const { snapshot } = fleet({ nodes: ['a'], aliases }, [report('a', [entry('m')])]);
     const open = fleet({ nodes: ['a'], aliases: { default: 'm' } }, [report('a', [entry('m')])]);
 
-    for (const id of ['m', 'exact', 'claude-sonnet-5', 'm@a'])
+    for (const id of ['m', 'exact', 'claude-sonnet-5', 'm@a', 'anthropic/m', 'anthropic/exact'])
       expect(describeModel(snapshot, id, { createdS })).toMatchObject({ id, loaded: true });
     expect(describeModel(snapshot, 'gpt-5', { createdS })).toBeUndefined();
     expect(describeModel(open.snapshot, 'gpt-5', { createdS })).toMatchObject({ id: 'gpt-5' });
@@ -123,7 +150,7 @@ describe('GET /v1/models', () => {
     ]);
     expect(describeModel(snapshot, 'm', { createdS })).toMatchObject({
       loaded: false,
-      status: 'failed',
+      status: { value: 'failed' },
     });
   });
 });

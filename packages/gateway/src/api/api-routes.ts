@@ -8,7 +8,12 @@ import { type InferenceDeps, inferenceHandler } from './inference.ts';
 import { INFERENCE_ROUTES, isInferencePath } from './inference-routes.ts';
 import { dialectOf } from './dialect.ts';
 import { metered } from './metered.ts';
-import { getModelHandler, listModelsHandler } from './models.ts';
+import {
+  getLmStudioModelHandler,
+  getModelHandler,
+  listLmStudioModelsHandler,
+  listModelsHandler,
+} from './models.ts';
 import { rootPage } from './root-page.ts';
 import { refuseRoute } from './refuse-route.ts';
 
@@ -25,8 +30,13 @@ export function createApi(deps: ApiDeps): Hono<Environment> {
   const { control } = deps;
 
   for (const route of INFERENCE_ROUTES) app.post(route.path, inferenceHandler(route, deps));
-  app.get('/v1/models', metered('models', deps, listModelsHandler(control, deps.createdS)));
-  app.get('/v1/models/:id{.+}', metered('models', deps, getModelHandler(control, deps.createdS)));
+  const models = (path: string, handle: Parameters<typeof metered>[2]): void => {
+    app.get(path, metered('models', deps, handle));
+  };
+  models('/v1/models', listModelsHandler(deps));
+  models('/v1/models/:id{.+}', getModelHandler(deps));
+  models('/api/v0/models', listLmStudioModelsHandler(deps));
+  models('/api/v0/models/:id{.+}', getLmStudioModelHandler(deps));
   app.get('/health', () => Response.json(fleetHealth(control.snapshot())));
   app.get('/', ({ req, env }) => {
     const host = req.header('host');
@@ -49,7 +59,7 @@ const SHOWN_CHARS = 200;
 
 /** The methods of known paths that are not forwarded; used only when no handler matched. */
 const ALLOWED_METHODS: readonly (readonly [RegExp, string])[] = [
-  [/^\/v1\/models(?:\/.+)?$/, 'GET, HEAD'],
+  [/^\/(?:v1|api\/v0)\/models(?:\/.+)?$/, 'GET, HEAD'],
   [/^\/(?:health)?$/, 'GET, HEAD'],
   [/^\/admin\/v1\/(?:nodes|models)$/, 'GET, HEAD'],
   [/^\/admin\/v1\/models\/(?:load|unload)$/, 'POST'],

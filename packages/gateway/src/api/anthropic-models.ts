@@ -1,0 +1,45 @@
+import { ANTHROPIC_PREFIX, describeModel, type FleetSnapshot } from '@cortex/fleet';
+import { type ListedModel } from '@cortex/protocol';
+
+/** A model as Anthropic's `GET /v1/models` shows it. Unknown limits are absent. */
+export function toAnthropicModel({ id, created, limit }: ListedModel) {
+  return {
+    type: 'model',
+    id,
+    display_name: id,
+    created_at: new Date(created * 1000).toISOString(),
+    max_input_tokens: limit?.input ?? limit?.context,
+    max_tokens: limit?.output,
+  };
+}
+
+/** Claude Code offers only ids that begin like this. */
+const isOffered = (id: string): boolean => id.startsWith('claude') || id.startsWith('anthropic');
+
+/**
+ * Anthropic's list of `models`, ordered by id. Each model has a second entry with the prefix `anthropic/`, and aliases
+ * with names like those of Anthropic are added even if they are not listed.
+ */
+export function toAnthropicList(
+  snapshot: FleetSnapshot,
+  models: readonly ListedModel[],
+  createdS: number,
+) {
+  const aliases = [...snapshot.aliases.exact.keys()].filter((name) => name.startsWith('claude-'));
+  const prefixed = models
+    .filter(({ id }) => !isOffered(id))
+    .map(({ id }) => `${ANTHROPIC_PREFIX}${id}`);
+  const shown = new Set(models.map(({ id }) => id));
+  const added = [...new Set([...aliases, ...prefixed])]
+    .filter((name) => !shown.has(name))
+    .flatMap((name) => describeModel(snapshot, name, { createdS }) ?? []);
+  const data = [...models, ...added]
+    .toSorted((a, b) => (a.id < b.id ? -1 : 1))
+    .map(toAnthropicModel);
+  return {
+    data,
+    has_more: false,
+    first_id: data[0]?.id ?? null,
+    last_id: data.at(-1)?.id ?? null,
+  };
+}
