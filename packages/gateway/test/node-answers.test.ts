@@ -190,6 +190,20 @@ describe('an answer in another form than the request asked for', () => {
     expect(gateway.inFlight).toBe(0);
   });
 
+  test('is relayed whole on a route without streamed answers', async () => {
+    const neuron = new FakeNeuron({ models: [{ id: 'm' }] });
+    const gateway = await start(neuron);
+
+    const answer = gateway.post('/v1/audio/speech', { model: 'm', input: 'x', stream: true });
+    const exchange = await neuron.exchange();
+    exchange.stream().raw('data: {"audio":"AA=="}\n\n');
+    exchange.end();
+
+    const response = await answer;
+    expect(response.headers.get('content-type')).toBe('text/event-stream');
+    expect(await response.text()).toBe('data: {"audio":"AA=="}\n\n');
+  });
+
   test('is relayed as a stream whatever the case of its headers', async () => {
     const gateway = await start(
       new RawNode(

@@ -298,7 +298,7 @@ export class FakeNeuron {
     return {
       ...toEntry(model),
       status: this.#status(model.id),
-      progress,
+      progress: progress ?? model.progress,
     };
   }
 

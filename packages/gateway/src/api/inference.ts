@@ -114,6 +114,7 @@ export function inferenceHandler(route: InferenceRoute, deps: InferenceDeps) {
             params: target.params,
           }),
         },
+        canStream,
         place: {
           requestId,
           model: target.model,

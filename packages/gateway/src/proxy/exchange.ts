@@ -18,7 +18,6 @@ import { type Deadlines } from './deadlines.ts';
 import {
   checkHead,
   checkWhole,
-  errorCodeOf,
   isEventStream,
   type NodeAnswer,
   refusalOf,
@@ -48,6 +47,8 @@ export interface ProxyDeps {
 export interface OutgoingRequest {
   readonly wire: WireRequest;
   /** Failed nodes are added to `tried`, or become `avoided`. */
+  /** Whether the route has streamed answers; the other answers of such a route are no events. */
+  readonly canStream: boolean;
   readonly place: AcquireRequest & { readonly tried: string[]; avoided?: string | undefined };
   /** Aborts when the client has disconnected. */
   readonly signal: AbortSignal;
@@ -231,9 +232,9 @@ export class Exchange {
       return toUnreachable(error, lease);
     }
     const { headers, body } = response;
-    checkHead(response, lease, this.#request.place);
+    checkHead(response, lease, this.#request);
     this.#readPromptTokens(headers);
-    if (isEventStream(response)) {
+    if (this.#request.place.stream && isEventStream(response)) {
       this.#isAwaited = false;
       return { kind: 'final', answer: { kind: 'stream', headers, body } };
     }
@@ -294,7 +295,3 @@ export class Exchange {
     }
   }
 }
-
-/** The code in a node's error answer, for the record; undefined for a good answer. */
-export const codeOfAnswer = (answer: WholeAnswer): string | undefined =>
-  answer.status >= 400 ? (errorCodeOf(answer) ?? 'unknown') : undefined;

@@ -1,9 +1,14 @@
 import { renderErrorEvent, SSE_KEEP_ALIVE, toHeaderText } from '@cortex/protocol';
 import { errorResponse } from '@cortex/service';
 
-import { codeOfAnswer, type Exchange } from './exchange.ts';
+import { type Exchange } from './exchange.ts';
 import { toClientHeaders } from './headers.ts';
-import { type NodeAnswer, renderAnswerAsEvent, type WholeAnswer } from './node-answer.ts';
+import {
+  codeOfAnswer,
+  type NodeAnswer,
+  renderAnswerAsEvent,
+  type WholeAnswer,
+} from './node-answer.ts';
 import { relay, type StreamDialect } from './relay.ts';
 import { streamResponse } from './stream-response.ts';
 

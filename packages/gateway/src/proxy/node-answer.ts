@@ -36,13 +36,17 @@ function readEnvelope(bytes: Uint8Array): Readonly<Record<string, unknown>> | un
 }
 
 /** The code of a node's error; undefined if there is none. */
-export function errorCodeOf({ bytes }: WholeAnswer): string | undefined {
+function errorCodeOf({ bytes }: WholeAnswer): string | undefined {
   const code = readEnvelope(bytes)?.['code'];
   return typeof code === 'string' ? code : undefined;
 }
 
 /** Statuses whose answers never have a body (Fetch standard, "null body status"). */
 const HAS_NO_BODY: ReadonlySet<number> = new Set([204, 205, 304]);
+
+/** The code in a node's error answer, for the record; undefined for a good answer. */
+export const codeOfAnswer = (answer: WholeAnswer): string | undefined =>
+  answer.status >= 400 ? (errorCodeOf(answer) ?? 'unknown') : undefined;
 
 /** Whether the answer is a stream of events. */
 export const isEventStream = ({ status, headers }: Pick<WholeAnswer, 'status' | 'headers'>) =>
@@ -51,10 +55,16 @@ export const isEventStream = ({ status, headers }: Pick<WholeAnswer, 'status' | 
 const isCompressed = ({ headers }: Pick<WholeAnswer, 'headers'>): boolean =>
   !/^(?:identity)?$/i.test(headers['content-encoding'] ?? '');
 
+/** The form of the answer that a request asked for. */
+interface ExpectedAnswer {
+  /** Whether the route has streamed answers. Without them, any answer is relayed whole. */
+  readonly canStream: boolean;
+  readonly place: Pick<AcquireRequest, 'stream'>;
+}
+
 /**
  * Checks that an answer can be relayed: that it is in the form that was asked for.
  *
- * @param request.stream - Whether the request asked for a stream.
  * @throws CortexError node_protocol_error if it is compressed, has no body, refuses cortex, is a stream and should not
  * be one or the other way round, or is a redirect: clients follow a redirect with the prompt, and a node must not
  * choose where prompts go
@@ -62,7 +72,7 @@ const isCompressed = ({ headers }: Pick<WholeAnswer, 'headers'>): boolean =>
 export function checkHead(
   head: Pick<WholeAnswer, 'status' | 'headers'>,
   { node, hasToken }: Pick<Lease, 'node' | 'hasToken'>,
-  { stream }: Pick<AcquireRequest, 'stream'>,
+  { canStream, place: { stream } }: ExpectedAnswer,
 ): void {
   const { status } = head;
   const refusal = tokenRefusal(status, { node, hasToken });
@@ -72,7 +82,7 @@ export function checkHead(
   if (isCompressed(head)) throw wrong('compressed its answer, which cortex did not ask for');
   if (HAS_NO_BODY.has(status)) throw wrong(`answered with status ${status}, which has no body`);
   if (status >= 300 && status < 400) throw wrong(`answered with a redirect (status ${status})`);
-  if (status >= 400 || isEventStream(head) === stream) return;
+  if (status >= 400 || !canStream || isEventStream(head) === stream) return;
   throw wrong(
     stream
       ? `answered with status ${status} instead of a stream`
