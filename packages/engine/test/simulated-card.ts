@@ -73,7 +73,7 @@ export class SimulatedGpu implements AsyncDisposable {
       supportsGpuOffloading: { value: true },
       _vramOrchestrator: { value: memory },
     });
-    this.library = new Library(simulated, GgufFileType);
+    this.library = new Library(simulated, GgufFileType, () => llama.dispose());
     this.#restore = this.#simulateEstimates();
   }
 

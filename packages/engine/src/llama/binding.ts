@@ -27,6 +27,7 @@ import type {
   SamplerConfig,
   Token,
 } from './native-types.ts';
+import { SharedResources } from './shared-resources.ts';
 import { RenderThread } from './templates/render-thread.ts';
 import { Vocabulary } from './vocabulary.ts';
 
@@ -114,24 +115,53 @@ export const installedVersion = async (): Promise<string> =>
 /** Imported on demand: a host that only routes requests does not need it, and an engine can report that it starts. */
 const importLibrary = () => import('node-llama-cpp');
 
-/** Opens the library for one kind of device. Never falls back to another: throws the library's error. */
-export async function openLibrary(options: OpenLibraryOptions): Promise<Library> {
-  const { getLlama, GgufFileType, LlamaLogLevel } = await importLibrary();
+/** Open libraries, by device and threads. Opening one takes 0.2 s, because it tests its kernels in another process. */
+const libraries = new SharedResources<string, Llama>();
+
+/** The library has one log per process. Its lines go to the user that opened it last, which is most likely loading. */
+const logs: ((line: string) => void)[] = [];
+
+/**
+ * Opens the library for one kind of device; engines in one process share it. Never falls back to another: throws the
+ * library's error.
+ */
+export async function openLibrary({ backend, threads, log }: OpenLibraryOptions): Promise<Library> {
+  const { GgufFileType } = await importLibrary();
+  logs.push(log);
+  const forget = (): void => void logs.splice(logs.indexOf(log), 1);
+  try {
+    const lease = await libraries.lease(`${backend} ${threads}`, {
+      open: () => openLlama(backend, threads),
+      close: (llama) => llama.dispose(),
+    });
+    const release = async (): Promise<void> => {
+      forget();
+      await lease.release();
+    };
+    return new Library(lease.value, GgufFileType, release);
+  } catch (error) {
+    forget();
+    throw error;
+  }
+}
+
+async function openLlama(backend: Backend, threads: number): Promise<Llama> {
+  const { getLlama, LlamaLogLevel } = await importLibrary();
   const llama = await getLlama({
-    gpu: GPU_KIND[options.backend],
+    gpu: GPU_KIND[backend],
     build: 'never',
-    maxThreads: options.threads,
+    maxThreads: threads,
     ...NO_PADDING,
     logLevel: LlamaLogLevel.warn,
-    logger: (_level, message) => options.log(message.trimEnd()),
+    logger: (_level, message) => logs.at(-1)?.(message.trimEnd()),
     progressLogs: false,
   });
   const opened: Backend = llama.gpu === false ? 'cpu' : llama.gpu;
-  if (opened !== options.backend) {
+  if (opened !== backend) {
     await llama.dispose();
-    throw new Error(`the library opened ${opened} instead of ${options.backend}`);
+    throw new Error(`the library opened ${opened} instead of ${backend}`);
   }
-  return new Library(llama, GgufFileType);
+  return llama;
 }
 
 /**
@@ -185,10 +215,15 @@ type FileTypes = typeof GgufFileType;
 export class Library {
   readonly #llama: Llama;
   readonly #fileTypes: FileTypes;
+  readonly #release: () => Promise<void>;
+  readonly #models = new Set<LlamaModel>();
+  #isDisposed = false;
 
-  constructor(llama: Llama, fileTypes: FileTypes) {
+  /** @param release - Called once, when the library is not used any more. */
+  constructor(llama: Llama, fileTypes: FileTypes, release: () => Promise<void>) {
     this.#llama = llama;
     this.#fileTypes = fileTypes;
+    this.#release = release;
   }
 
   async loadModel({
@@ -210,7 +245,8 @@ export class Library {
       onLoadProgress: onProgress,
       defaultContextFlashAttention: 'auto',
     });
-    return new Model(this.#llama, model, this.#fileTypes);
+    this.#models.add(model);
+    return new Model(this.#llama, model, { fileTypes: this.#fileTypes, library: this });
   }
 
   /** Reads the header of a file for estimates. @throws if it is invalid */
@@ -236,8 +272,12 @@ export class Library {
     return { total, free, shared: unifiedSize };
   }
 
-  dispose(): Promise<void> {
-    return this.#llama.dispose();
+  /** Frees the models that it loaded, and closes the library if no other engine uses it. Idempotent. */
+  async dispose(): Promise<void> {
+    if (this.#isDisposed) return;
+    this.#isDisposed = true;
+    for (const model of this.#models) await model.dispose();
+    await this.#release();
   }
 }
 
@@ -295,12 +335,18 @@ export class Model {
   readonly #native: NativeModel;
   readonly #bindings: NativeBindings;
   readonly #fileTypes: FileTypes;
+  readonly #library: Library;
   readonly vocabulary: Vocabulary;
 
-  constructor(llama: Llama, model: LlamaModel, fileTypes: FileTypes) {
+  constructor(
+    llama: Llama,
+    model: LlamaModel,
+    { fileTypes, library }: { readonly fileTypes: FileTypes; readonly library: Library },
+  ) {
     this.#llama = llama;
     this.#model = model;
     this.#fileTypes = fileTypes;
+    this.#library = library;
     this.#native = privateMember<NativeModel>(model, '_model');
     this.#bindings = privateMember<NativeBindings>(llama, '_bindings');
     const { tokens, token_type: types } = model.fileInfo.metadata.tokenizer.ggml;
@@ -455,9 +501,9 @@ export class Model {
     await this.#model.dispose();
   }
 
-  async dispose(): Promise<void> {
-    await this.#model.dispose();
-    await this.#llama.dispose();
+  /** Frees the weights, and those of the other models that its library loaded. */
+  dispose(): Promise<void> {
+    return this.#library.dispose();
   }
 }
 
