@@ -31,19 +31,26 @@ export const NeuronConfig = z.strictObject({
     .string()
     .default('/var/lib/neuron/models')
     .describe(
-      'Folder with the GGUF files of this node. The id of a model is its path below this folder without .gguf.',
+      'Folder with the GGUF files of this node, to which downloads are written. The id of a model is its path below this folder without .gguf.',
     ),
   models_dirs: z
     .array(z.string())
     .default([])
     .describe(
-      'More folders with GGUF files (a Hugging Face cache, LM Studio). neuron does not write to them.',
+      'More folders with GGUF files: a Hugging Face cache, the models of LM Studio or Ollama ("/home/me/.ollama/models"), plain folders. neuron does not write to them.',
     ),
   state_dir: z
     .string()
     .default('/var/lib/neuron')
     .describe(
       'Folder for the state of the daemon: facts about model files, engine records, saved slots.',
+    ),
+  min_free_disk_mb: z
+    .number()
+    .min(0)
+    .default(2048)
+    .describe(
+      'MiB to keep free on the disk of models_dir. A download that would leave less does not start.',
     ),
   shutdown_grace_s: seconds()
     .default(30)
@@ -190,6 +197,12 @@ export const NeuronConfig = z.strictObject({
         .array(z.string())
         .default([])
         .describe('Folders that file: sources may name, besides models_dir and models_dirs.'),
+      https_hosts: z
+        .array(z.string().min(1))
+        .default([])
+        .describe(
+          'The only hosts that https: sources and their redirects may name, such as "files.example" or "files.example:8443". Empty: every host with a public address.',
+        ),
       cors_origins: corsOrigins().describe(
         'Origins of web pages that may list and use models, but change nothing: "https://chat.example", "chrome-extension://*" for every origin of a scheme, or "*" for all.',
       ),

@@ -1,5 +1,6 @@
 /** The daemon: composition, start and close. */
 import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import {
   type Listener,
@@ -38,7 +39,6 @@ import { PulseGroup } from './harness/pulse.ts';
 import { Activation } from './models/activation.ts';
 import { LearnedNeeds } from './models/learned-needs.ts';
 import { ModelLogs } from './models/model-logs.ts';
-import { ModelStore } from './store/model-store.ts';
 import { Models } from './models/models.ts';
 import { Yielding } from './models/yielding.ts';
 import { createProcessRecords, endLeftoverProcesses } from './processes/process-records.ts';
@@ -47,6 +47,11 @@ import { Probe } from './probe/probe.ts';
 import { PROBE_ID, ProbeProcess } from './probe/probe-process.ts';
 import { lockState } from './state-lock.ts';
 import { StateWriter } from './state-writer.ts';
+import { readHubSettings } from './store/hub/hub-settings.ts';
+import { ModelStore } from './store/model-store.ts';
+import { createRemoteAccess } from './store/plan-pull.ts';
+import { type FreeBytes, readFreeBytes } from './store/pull/disk-space.ts';
+import type { Pause } from './store/pull/retry-budget.ts';
 import { unreadableFolders } from './unreadable-folders.ts';
 import { PRODUCT_VERSION } from './version.ts';
 
@@ -65,6 +70,8 @@ const RESPAWN_PAUSES_MS = [500, 2000, 8000] as const;
 export interface NeuronOptions {
   readonly config: LoadedConfig<NeuronConfig>;
   readonly log: Logger;
+  /** The environment, for the variables of the Hugging Face tools; absent: none is set. */
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
   /** Path of the file to write once the daemon listens. */
   readonly readyFile?: string | undefined;
   /** Parts that tests replace. */
@@ -88,7 +95,22 @@ export interface NeuronParts {
   readonly respawnPauseMs?: ((deaths: number) => number) | undefined;
   /** How long a load without waiters continues. */
   readonly abandonMs?: number | undefined;
+  readonly pulls?: PullParts | undefined;
 }
+
+/** Parts of the downloads that tests replace. */
+export interface PullParts {
+  readonly pause?: Pause | undefined;
+  readonly freeBytes?: FreeBytes | undefined;
+  /** A connection without data for this long is replaced. */
+  readonly stallMs?: number | undefined;
+  /** PEM certificates that are trusted for `https:` sources, besides those of the system. */
+  readonly ca?: string | undefined;
+}
+
+const pauseFor: Pause = async (ms, signal) => {
+  await sleep(ms, undefined, { signal });
+};
 
 export interface RunningNeuron {
   /** Base URL of the API, reachable from this machine. */
@@ -112,8 +134,8 @@ const callableUrl = ({ url }: Listener): string =>
  * @throws ConfigError if it cannot start with this configuration
  */
 export async function startNeuron(options: NeuronOptions): Promise<RunningNeuron> {
-  const { config, log, readyFile, parts = {} } = options;
-  const neuron = await createNeuron(config, log, parts);
+  const { config, log, readyFile } = options;
+  const neuron = await createNeuron(options);
   for (const warning of [...config.warnings, ...unreadableFolders(config)]) log.warn(warning);
   try {
     await neuron.start();
@@ -130,11 +152,12 @@ export async function startNeuron(options: NeuronOptions): Promise<RunningNeuron
   return { url, reload: neuron.reload, close: (graceMs) => neuron.close(graceMs) };
 }
 
-async function createNeuron(
-  { value: config, origins }: LoadedConfig<NeuronConfig>,
-  log: Logger,
-  parts: NeuronParts,
-) {
+async function createNeuron({
+  config: { value: config, origins },
+  log,
+  env = {},
+  parts = {},
+}: NeuronOptions) {
   const ticker = parts.ticker ?? processTicker;
   const every = (everyMs: number, run: () => void): (() => void) => ticker.every(everyMs, run);
   const stateDir = resolve(config.state_dir);
@@ -233,6 +256,20 @@ async function createNeuron(
     modelsDir,
     modelsDirs: config.models_dirs,
     fileRoots: config.security.file_roots,
+    remote: createRemoteAccess({
+      hub: readHubSettings(env),
+      modelsDir,
+      httpsHosts: config.security.https_hosts,
+      ca: parts.pulls?.ca,
+    }),
+    downloads: {
+      freeBytes: parts.pulls?.freeBytes ?? readFreeBytes,
+      minFreeBytes: config.min_free_disk_mb * 2 ** 20,
+      pause: parts.pulls?.pause ?? pauseFor,
+      stallMs: parts.pulls?.stallMs,
+    },
+    headersDir: join(stateDir, 'headers'),
+    nowMs: () => performance.now(),
     log,
   });
   const models = new Models({
@@ -256,6 +293,7 @@ async function createNeuron(
   const api = createApi(
     {
       models,
+      store,
       harnesses,
       admission,
       devices,
@@ -327,7 +365,7 @@ async function createNeuron(
     async close(graceMs: number): Promise<void> {
       gate.close();
       ending.abort(new Error('the daemon shuts down'));
-      await drain(graceMs);
+      await Promise.all([drain(graceMs), store.close()]);
       await Promise.all(harnesses.all.map(async (harness) => harness.stop?.(0)));
       for (const stop of stopTicking) stop();
       devices.close();

@@ -12,6 +12,7 @@ import { describe, expect, test } from 'bun:test';
 
 import { loadNeuronConfig, NeuronConfig } from '../src/config.ts';
 import type { StartEngine } from '../src/engines/start-engine.ts';
+import { PullFixture, REPO } from './pull-fixture.ts';
 import {
   failureOf,
   ONE_CARD,
@@ -100,6 +101,14 @@ const OBSERVATIONS: Readonly<Record<string, () => Promise<void>>> = {
     writeFileSync(join(models, 'mine.gguf'), 'GGUF');
     await using neuron = await start({ models_dirs: [models] });
     expect((await neuron.model('mine')).on_disk).toBe(true);
+  },
+  min_free_disk_mb: async () => {
+    await using fixture = await PullFixture.start({
+      flags: { min_free_disk_mb: 10_000 },
+      pulls: { freeBytes: () => Promise.resolve(9000 * 2 ** 20) },
+    });
+    const report = await fixture.pulled({ model_id: REPO });
+    expect(report.error).toContain('min_free_disk_mb keeps 10.5 GB');
   },
   state_dir: async () => {
     const state = join(folder(), 'deep', 'state');
@@ -281,6 +290,13 @@ const OBSERVATIONS: Readonly<Record<string, () => Promise<void>>> = {
     expect((await failureOf(start(open))).message).toContain('security.node_token_file');
     await using neuron = await start({ ...open, 'security.insecure': true });
     expect((await neuron.get('/health')).status).toBe(200);
+  },
+  'security.https_hosts': async () => {
+    await using fixture = await PullFixture.start({
+      flags: { 'security.https_hosts': ['files.example'] },
+    });
+    const report = await fixture.pulled({ model_id: 'm', source: 'https://1.1.1.1/m.gguf' });
+    expect(report.error).toContain('is not in security.https_hosts');
   },
   'security.file_roots': async () => {
     const path = file('GGUF');

@@ -212,7 +212,7 @@ describe('a failed load', () => {
 
     expect(error).toMatchObject({ status: 422, code: 'model_load_failed' });
     expect(error.message).toContain(join(neuron.modelsDir, 'org/absent.gguf'));
-    expect(error.message).toContain('cannot download');
+    expect(error.message).toContain('name a source');
     expect((await neuron.model('org/absent')).reason).toBe(error.message);
   });
 

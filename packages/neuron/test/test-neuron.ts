@@ -40,7 +40,7 @@ export const ONE_CARD: GpuSources = {
   listPciVendors: async () => [],
 };
 
-interface TestFolder {
+export interface TestFolder {
   readonly root: string;
   readonly modelsDir: string;
 }
@@ -77,6 +77,8 @@ interface Call {
 interface TestNeuronOptions {
   readonly flags?: Readonly<Record<string, unknown>>;
   readonly parts?: NeuronParts;
+  /** Absent: empty. */
+  readonly env?: Readonly<Record<string, string>>;
   readonly prepare?: (modelsDir: string) => void;
   readonly readyFile?: string;
   /** That of an earlier daemon, which it follows; absent: a fresh one. */
@@ -120,6 +122,8 @@ export class TestNeuron implements AsyncDisposable {
     });
     const neuron = await startNeuron({
       config,
+      // The home of whoever runs the tests may hold a token of the hub.
+      env: { HOME: folder.root, ...options.env },
       log: createLogger({ name: 'neuron', level: process.env['NEURON_LOG'] ?? 'fatal' }),
       readyFile: options.readyFile,
       // A scripted engine is one for its own test: what the probe is asked is answered by another.

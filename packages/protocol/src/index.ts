@@ -20,6 +20,7 @@ export * from './header-text.ts';
 export * from './multipart.ts';
 export * from './neuron.ts';
 export * from './openai.ts';
+export * from './pulls.ts';
 export * from './read-shape.ts';
 export * from './render-error.ts';
 export * from './request-view.ts';

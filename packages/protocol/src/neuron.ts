@@ -6,6 +6,7 @@
 import { z } from 'zod';
 
 import { ModelSettingsFields } from './model-settings.ts';
+import { PullReport } from './pulls.ts';
 
 export const DeviceInfo = z.looseObject({
   index: z.int(),
@@ -104,6 +105,8 @@ export const ModelEntry = z.looseObject({
   last_used_at: z.string().optional(),
   progress: z.number().optional(),
   reason: z.string().optional(),
+  /** The running pull of its files, or the last one if that failed. */
+  pull: PullReport.optional(),
 });
 export type ModelEntry = z.infer<typeof ModelEntry>;
 

@@ -1,4 +1,4 @@
 /** `@cortex/engine/gguf`: the header of a model file, without the library that runs it. */
-export { bytesSource } from './byte-source.ts';
+export { type ByteSource, bytesSource } from './byte-source.ts';
 export * from './read-gguf.ts';
 export { readGgufFileInThread, readGgufInThread } from './read-in-thread.ts';

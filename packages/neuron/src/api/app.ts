@@ -20,6 +20,7 @@ import { restartHarness } from './harnesses.ts';
 import { inference } from './inference.ts';
 import { estimateModel, loadModel, rescanModels, unloadModel } from './management.ts';
 import { metrics } from './metrics.ts';
+import { cancelPull, pullModel, pullReport, removeFiles } from './pulls.ts';
 import { tokenizer } from './tokenizer.ts';
 import { capabilities, discovery, endpoint, health, logs, version } from './views.ts';
 
@@ -88,6 +89,10 @@ export function createApi(deps: ApiDeps, log: Logger): Hono<ApiEnv> {
   app.post('/models/unload', unloadModel(deps));
   app.post('/models/rescan', rescanModels(deps));
   app.post('/harnesses/:name/restart', restartHarness(deps));
+  app.post('/models/pull', pullModel(deps));
+  app.get('/models/pull/:id{.+}', pullReport(deps));
+  app.delete('/models/pull/:id{.+}', cancelPull(deps));
+  app.delete('/models/:id{.+}/files', removeFiles(deps));
   app.get('/models/:id{.+}/capabilities', capabilities(deps));
   app.post('/models/:id{.+}/estimate', estimateModel(deps));
   for (const route of [...GENERATE_ROUTES, ...VECTOR_ROUTES, ...MEDIA_ROUTES]) {

@@ -9,12 +9,14 @@ import type { HarnessRegistry } from '../harness/registry.ts';
 import type { Activation } from '../models/activation.ts';
 import type { ModelLogs } from '../models/model-logs.ts';
 import type { Models } from '../models/models.ts';
+import type { ModelStore } from '../store/model-store.ts';
 import type { Gate } from '../gate.ts';
 import type { Access } from './access.ts';
 
 /** Dependencies of the routes. */
 export interface ApiDeps {
   readonly models: Models;
+  readonly store: Pick<ModelStore, 'pull' | 'pulls' | 'remove'>;
   readonly harnesses: HarnessRegistry;
   readonly admission: Admission;
   readonly devices: DeviceMonitor;

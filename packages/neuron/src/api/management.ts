@@ -5,10 +5,11 @@ import { readBody } from '@cortex/service';
 import type { ApiContext, ApiDeps } from './context.ts';
 import { parseCall, parseFields, parseJsonObject } from '../json-body.ts';
 
-/** A load call is a few hundred bytes. */
+/** A management call is a few hundred bytes. */
 const MAX_CALL_BYTES = 1 << 20;
 
-function readCall({ req }: ApiContext): Promise<Uint8Array> {
+/** The body of a management call. @throws CortexError `request_too_large` */
+export function readCall({ req }: ApiContext): Promise<Uint8Array> {
   return readBody(req.raw, { maxBytes: MAX_CALL_BYTES, signal: req.raw.signal });
 }
 

@@ -29,6 +29,7 @@ export function serveCommand(env: Env) {
       const neuron = await startNeuron({
         config,
         log,
+        env,
         readyFile,
       });
       const shutdown = installShutdown({

@@ -85,7 +85,7 @@ export class ColdModelQueries {
    * @throws CortexError errors of the store, the devices or the file; `no_capacity` if it cannot be estimated
    */
   async forecast(request: LoadModelRequest): Promise<LoadForecast> {
-    const { files, models } = await this.#toCold(request);
+    const { files, models } = await this.#toCold(request, 'header');
     const counts = await deviceCounts(this.#deps.devices, files, request.min_devices);
     for (const count of counts) {
       const forecast = await this.#forecastOn(count, { files, models });
@@ -160,7 +160,8 @@ export class ColdModelQueries {
     }
   }
 
-  async #toCold(request: LoadModelRequest): Promise<ColdModel> {
+  /** @param need - `header`: of a file that is not on this node, the header is fetched from its source. */
+  async #toCold(request: LoadModelRequest, need: 'file' | 'header' = 'file'): Promise<ColdModel> {
     const settings = toLoadSettings(request);
     const models = this.#deps.harnesses.get(settings.harness).cold;
     if (!models) {
@@ -170,9 +171,11 @@ export class ColdModelQueries {
         { param: 'harness' },
       );
     }
-    const file = await this.#deps.store.find(toFileRequest(request));
+    const { store } = this.#deps;
+    const asked = toFileRequest(request);
+    const file = await (need === 'header' ? store.findHeader(asked) : store.find(asked));
     const model = { id: request.model_id, file, settings };
-    return { files: await toHarnessFiles(this.#deps.store, model), models };
+    return { files: await toHarnessFiles(store, model), models };
   }
 }
 

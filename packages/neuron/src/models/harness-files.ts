@@ -5,8 +5,8 @@ import { CortexError, type LoadModelRequest } from '@cortex/protocol';
 import type { HarnessFiles } from '../harness/harness.ts';
 import type { LoadSettings } from '../harness/load-settings.ts';
 import type { ModelFile } from '../store/model-file.ts';
-import type { FileRequest, ModelStore } from '../store/model-store.ts';
-import { projectorBeside } from '../store/projector.ts';
+import type { FileRequest } from '../store/find-stored.ts';
+import type { ModelStore } from '../store/model-store.ts';
 import { isFileSource } from '../store/source-path.ts';
 
 /** The fields of a load call that select the file. */
@@ -14,10 +14,12 @@ export const toFileRequest = ({
   model_id: modelId,
   source,
   quant,
+  mmproj,
 }: LoadModelRequest): FileRequest => ({
   modelId,
   source,
   quant,
+  mmproj,
 });
 
 /**
@@ -71,11 +73,11 @@ export async function findDraft(
  */
 async function findProjector(
   store: ModelStore,
-  file: Pick<ModelFile, 'path'>,
+  file: Pick<ModelFile, 'projector'>,
   { mmproj = 'auto' }: LoadSettings,
 ): Promise<string | undefined> {
   if (mmproj === 'off') return undefined;
-  if (mmproj === 'auto') return projectorBeside(file.path);
+  if (mmproj === 'auto') return file.projector;
   const source = mmproj.startsWith('/') ? `file:${mmproj}` : mmproj;
   if (isFileSource(source)) return (await store.findSource(source, 'mmproj')).path;
   throw new CortexError(

@@ -65,7 +65,7 @@ export interface LoadWork {
   readonly request: LoadModelRequest;
   readonly settings: LoadSettings;
   readonly signal: AbortSignal;
-  /** Called when devices are chosen and memory is reserved, so the preconditions hold. */
+  /** Called when devices are chosen and memory is reserved, so the preconditions hold; or when a pull has begun. */
   readonly prepared: () => void;
   readonly progress: LoadProgressListener;
 }
@@ -202,7 +202,11 @@ async function loadFile(deps: LoadDeps, named: GgufHarness, work: LoadWork): Pro
   const other = llamaServer?.needs === 'gguf' ? llamaServer : undefined;
   if (isNamed) named.checkSettings?.(settings);
   else checkEngineFor(settings, other);
-  const file = await store.find(toFileRequest(request));
+  // A pull may take hours: the caller of a load that is not awaited gets the answer when it has begun.
+  const file = await store.ensure(toFileRequest(request), {
+    signal: work.signal,
+    onProgress: work.prepared,
+  });
   const files = await toHarnessFiles(store, { id, file, settings });
   const load = { work, file, files };
   try {

@@ -1,7 +1,8 @@
-import { formatModelSettings, type ModelEntry } from '@cortex/protocol';
+import { formatModelSettings, type ModelEntry, withoutUndefined } from '@cortex/protocol';
 
 import type { ColdFacts } from '../harness/harness.ts';
 import type { ModelFile } from '../store/model-file.ts';
+import type { Pull } from '../store/pull/pull.ts';
 import type { ModelLifecycle } from './model-lifecycle.ts';
 import { servabilityOf } from './servability.ts';
 
@@ -12,6 +13,8 @@ interface KnownModel {
   readonly file: ModelFile | undefined;
   /** Known facts about the file. */
   readonly facts: ColdFacts;
+  /** Its running or last pull. */
+  readonly pull: Pull | undefined;
 }
 
 const toLimit = (contextTokens: number): NonNullable<ModelEntry['limit']> => ({
@@ -52,6 +55,30 @@ function toServable(lifecycle: ModelLifecycle | undefined): ModelEntry['servable
   return servability.kind === 'serves' ? { ok: true } : { ok: false, reason: servability.reason };
 }
 
+/**
+ * The state of a model with that of its files: it is `pulling` while they are downloaded for it, and has failed if
+ * they are absent because their pull failed.
+ */
+function stateMembers({
+  lifecycle,
+  file,
+  pull,
+}: KnownModel): Pick<ModelEntry, 'status' | 'progress' | 'reason' | 'pull'> {
+  const { state = 'unloaded', progress, reason } = lifecycle ?? {};
+  const isWaiting = state === 'unloaded' || state === 'failed' || state === 'loading';
+  const report = pull?.report();
+  if (report?.status === 'running') {
+    return isWaiting
+      ? { status: 'pulling', progress: report.progress, pull: report }
+      : { status: state, progress, reason, pull: report };
+  }
+  if (report?.status !== 'failed') return { status: state, progress, reason };
+  const isFailed = state === 'unloaded' && file === undefined;
+  return isFailed
+    ? { status: 'failed', reason: report.error, pull: report }
+    : { status: state, progress, reason, pull: report };
+}
+
 /** The model as `GET /models` shows it. Unknown values are absent. */
 export function toModelEntry(known: KnownModel, nowMs: number): ModelEntry {
   const { id, lifecycle, file } = known;
@@ -63,7 +90,7 @@ export function toModelEntry(known: KnownModel, nowMs: number): ModelEntry {
     id,
     harness: lifecycle?.settings?.harness ?? 'llama',
     ...(loaded?.harnessReason !== undefined && { harness_reason: loaded.harnessReason }),
-    status: lifecycle?.state ?? 'unloaded',
+    ...withoutUndefined(stateMembers(known)),
     devices: [...(loaded?.deviceIndexes ?? [])],
     ...runningMembers(lifecycle),
     ...abilityMembers(known),
@@ -77,7 +104,5 @@ export function toModelEntry(known: KnownModel, nowMs: number): ModelEntry {
     ...(loaded && { age_ms: Math.round(nowMs - loaded.loadedAtMs) }),
     ...(loaded && { loaded_at: loaded.loadedAt }),
     last_used_at: lastUsedAt,
-    ...(lifecycle?.progress !== undefined && { progress: lifecycle.progress }),
-    ...(lifecycle?.reason !== undefined && { reason: lifecycle.reason }),
   };
 }

@@ -30,12 +30,20 @@ export class Models {
 
   /** Every model this node knows, by id. Reads cached state only. */
   entries(nowMs: number): ModelEntry[] {
-    const ids = new Set([...this.#deps.store.files.keys(), ...this.#lifecycles.keys()]);
+    const { store } = this.#deps;
+    const ids = new Set([
+      ...store.files.keys(),
+      ...this.#lifecycles.keys(),
+      // A finished pull says nothing about files that were removed since.
+      ...store.pulls.all
+        .filter((pull) => pull.isRunning || pull.error)
+        .map((p) => p.request.modelId),
+    ]);
     return [...ids].sort().map((id) => {
       const lifecycle = this.#lifecycles.get(id);
-      const file = lifecycle?.loaded?.file ?? this.#deps.store.files.get(id);
+      const file = lifecycle?.loaded?.file ?? store.files.get(id);
       const facts = this.#cold.facts(file, lifecycle?.settings?.harness);
-      return toModelEntry({ id, lifecycle, file, facts }, nowMs);
+      return toModelEntry({ id, lifecycle, file, facts, pull: store.pulls.get(id) }, nowMs);
     });
   }
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 
-import { groupModelFiles, quantOfName } from './model-file.ts';
+import type { FoundFile } from './found-file.ts';
+import { groupModels } from './model-file.ts';
 
 const found = (relativePath: string) => ({
   relativePath,
@@ -10,14 +11,16 @@ const found = (relativePath: string) => ({
   isPartial: false,
 });
 
-describe('groupModelFiles', () => {
-  test('names a model by its path without .gguf', () => {
+const groupModelFiles = (files: readonly FoundFile[]) => groupModels(files).models;
+
+describe('the models of a folder', () => {
+  test('have their path without .gguf as id', () => {
     const [model] = groupModelFiles([found('Qwen/Qwen3-8B-Q4_K_M.gguf')]);
 
     expect(model).toMatchObject({ id: 'Qwen/Qwen3-8B-Q4_K_M', quant: 'Q4_K_M' });
   });
 
-  test('combines the parts of a split model, with the path of the first', () => {
+  test('combine the parts of a split model, with the path of the first', () => {
     const models = groupModelFiles([
       found('big-00002-of-00002.gguf'),
       found('big-00001-of-00002.gguf'),
@@ -28,7 +31,7 @@ describe('groupModelFiles', () => {
     ]);
   });
 
-  test('names a missing part', () => {
+  test('name a missing part', () => {
     const [model] = groupModelFiles([
       found('big-00001-of-00003.gguf'),
       found('big-00003-of-00003.gguf'),
@@ -37,12 +40,35 @@ describe('groupModelFiles', () => {
     expect(model?.missingPart).toBe('/m/big-00002-of-00003.gguf');
   });
 
-  test('names a file of a Hugging Face cache by its repository', () => {
-    const [model] = groupModelFiles([
-      found('models--unsloth--Qwen3-8B-GGUF/snapshots/0123abc/Qwen3-8B-Q8_0.gguf'),
+  test('have the name of their repository in a Hugging Face cache, the oldest alone if there are several', () => {
+    const folder = 'models--unsloth--Qwen3-8B-GGUF/snapshots/0123abc';
+    const models = groupModelFiles([
+      { ...found(`${folder}/Qwen3-8B-Q4_0.gguf`), modifiedMs: 2 },
+      found(`${folder}/Qwen3-8B-Q8_0.gguf`),
     ]);
 
-    expect(model?.id).toBe('unsloth/Qwen3-8B-GGUF/Qwen3-8B-Q8_0');
+    expect(models.map(({ id, quant }) => [id, quant])).toEqual([
+      ['unsloth/Qwen3-8B-GGUF/Qwen3-8B-Q4_0', 'Q4_0'],
+      ['unsloth/Qwen3-8B-GGUF', 'Q8_0'],
+    ]);
+  });
+
+  test('are those of the newest snapshot of a repository, and no parts of others', () => {
+    const at = (snapshot: string, name: string) =>
+      found(`models--org--m/snapshots/${snapshot}/m-Q8_0${name}.gguf`);
+    const models = groupModelFiles([
+      at('aaa', '-00001-of-00002'),
+      at('aaa', '-00002-of-00002'),
+      { ...at('bbb', '-00001-of-00002'), modifiedMs: 5 },
+      { ...at('bbb', '-00002-of-00002'), modifiedMs: 5 },
+    ]);
+
+    expect(models).toMatchObject([
+      {
+        id: 'org/m',
+        parts: [1, 2].map((n) => at('bbb', `-0000${n}-of-00002`).path),
+      },
+    ]);
   });
 
   test.each([
@@ -52,7 +78,7 @@ describe('groupModelFiles', () => {
     ['a part number above the count', 'big-00003-of-00002.gguf'],
     ['part number 0', 'big-00000-of-00002.gguf'],
     ['a count of 0', 'big-00001-of-00000.gguf'],
-  ])('does not treat a file with %s as a model', (_why, name) => {
+  ])('do not include a file with %s', (_why, name) => {
     expect(groupModelFiles([found(name)])).toEqual([]);
   });
 
@@ -60,25 +86,13 @@ describe('groupModelFiles', () => {
     [['a.gguf', 'a.GGUF'], '/m/a.gguf'],
     [['a-00001-of-00002.gguf', 'a.gguf'], '/m/a.gguf'],
     [['a-00001-of-00003.gguf', 'a-00001-of-00001.gguf'], '/m/a-00001-of-00001.gguf'],
-  ])('gives the id that %p share to the first complete file', (names, path) => {
+  ])('share the id of %p: the first complete file gets it', (names, path) => {
     const models = groupModelFiles(names.map(found));
 
     expect(models).toMatchObject([{ id: 'a', path, sizeBytes: 10, missingPart: undefined }]);
   });
 
-  test('does not treat a vision projector as a model', () => {
+  test('do not include a vision projector', () => {
     expect(groupModelFiles([found('org/mmproj-model-f16.gguf')])).toEqual([]);
   });
-});
-
-test.each([
-  ['Qwen3-8B-Q4_K_M', 'Q4_K_M'],
-  ['x.IQ2_XXS', 'IQ2_XXS'],
-  ['gpt-oss-20b-mxfp4', 'MXFP4'],
-  ['m-UD-Q4_K_XL', 'UD-Q4_K_XL'],
-  ['org/Q8_0', 'Q8_0'],
-  ['cortex-tiny', undefined],
-  ['Qwen3', undefined],
-])('the quantisation of %s is %p', (name, quant) => {
-  expect(quantOfName(name)).toBe(quant);
 });

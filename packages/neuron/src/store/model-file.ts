@@ -1,10 +1,18 @@
+import type { FoundFile } from './found-file.ts';
+import { isProjector, projectorOf } from './projectors.ts';
+import { quantOfName } from './quant-names.ts';
+
 /** A model on disk: one GGUF, or the parts of a split one. */
 export interface ModelFile {
   /** Path below its folder without `.gguf` and without the part number. */
   readonly id: string;
   /** Absolute path of the (first) file. */
   readonly path: string;
-  /** All parts together. */
+  /** The paths of all files that are present, in order. */
+  readonly parts: readonly string[];
+  /** The vision projector in the same folder (`mmproj…gguf`); absent if there is none. */
+  readonly projector?: string | undefined;
+  /** All parts together, without the projector. */
   readonly sizeBytes: number;
   /** From the file name (`Q4_K_M`); absent if the name has none. */
   readonly quant?: string | undefined;
@@ -18,75 +26,38 @@ export interface ModelFile {
   readonly fingerprint: string;
 }
 
-export interface FoundFile {
-  /** Relative to the scanned folder, with `/`. */
-  readonly relativePath: string;
-  readonly path: string;
-  readonly sizeBytes: number;
-  readonly modifiedMs: number;
-  readonly isPartial: boolean;
-}
-
 const PART = /^(.*)-(\d{5})-of-(\d{5})$/;
-const QUANT =
-  /(?:^|[-._/])((?:UD-)?(?:I?Q\d(?:_[A-Z0-9]+)*|TQ\d_\d|MXFP4(?:_MOE)?|BF16|F16|F32))$/i;
 
-/** The quantisation at the end of a file name, in capitals. */
-export function quantOfName(name: string): string | undefined {
-  return QUANT.exec(name)?.[1]?.toUpperCase();
-}
-
-/** `models--org--repo/snapshots/<rev>/file` of a Hugging Face cache → `org/repo/file`. */
-function withoutCacheFolders(stem: string): string {
-  const [, org, repo, rest] =
+/** A file of a Hugging Face cache: `models--org--repo/snapshots/<commit>/<path>`. */
+function readCachePath(stem: string): { readonly repo: string; readonly path: string } | undefined {
+  const [, org, name, path] =
     /^(?:.*\/)?models--([^/]+?)--([^/]+)\/snapshots\/[^/]+\/(.+)$/.exec(stem) ?? [];
-  return rest === undefined ? stem : `${org}/${repo}/${rest}`;
+  return path === undefined ? undefined : { repo: `${org}/${name}`, path };
 }
-
-/** Vision projectors lie beside their model and are not models. */
-const isProjector = (path: string): boolean => /(^|\/)mmproj[^/]*$/i.test(path);
 
 interface Group {
   readonly id: string;
+  /** Repository of a Hugging Face cache. */
+  readonly repo: string | undefined;
+  /** Path without `.gguf` and part number, relative to the scanned folder. */
+  readonly stem: string;
   /** Number of parts according to the names; 1 for a file that is not split. */
   readonly count: number;
   readonly parts: Map<number, FoundFile>;
 }
 
 /** The model and part of a file; undefined if the file is not a model. */
-function readName(file: FoundFile): (Omit<Group, 'parts'> & { readonly part: number }) | undefined {
-  if (isProjector(file.relativePath)) return undefined;
-  const stem = withoutCacheFolders(file.relativePath.replace(/\.gguf$/i, ''));
-  const [, base, part, count] = PART.exec(stem) ?? [];
-  const name = { id: base ?? stem, part: Number(part ?? 1), count: Number(count ?? 1) };
-  const isPart = name.part >= 1 && name.part <= name.count;
-  return isPart && !/(?:^|\/)$/.test(name.id) ? name : undefined;
-}
-
-/**
- * Groups the GGUF files of one folder into models. Pure.
- *
- * If several files have one id (`a.gguf`, `a.GGUF`, `a-00001-of-00002.gguf`), the first complete one gets it.
- */
-export function groupModelFiles(files: readonly FoundFile[]): ModelFile[] {
-  const groups = new Map<string, Group>();
-  for (const file of files) {
-    const name = readName(file);
-    if (!name) continue;
-    const { id, part, count } = name;
-    const key = `${count} ${id}`;
-    const group = groups.get(key) ?? { id, count, parts: new Map<number, FoundFile>() };
-    if (!group.parts.has(part)) group.parts.set(part, file);
-    groups.set(key, group);
-  }
-  const models = new Map<string, ModelFile>();
-  for (const model of [...groups.values()].map(toModelFile)) {
-    const known = models.get(model.id);
-    if (!known || (known.missingPart !== undefined && model.missingPart === undefined)) {
-      models.set(model.id, model);
-    }
-  }
-  return [...models.values()];
+function readName({
+  relativePath,
+}: FoundFile): (Omit<Group, 'parts'> & { readonly part: number }) | undefined {
+  if (isProjector(relativePath)) return undefined;
+  const path = relativePath.replace(/\.gguf$/i, '');
+  const [, base, partText, countText] = PART.exec(path) ?? [];
+  const [stem, part, count] = [base ?? path, Number(partText ?? 1), Number(countText ?? 1)];
+  if (part < 1 || part > count || /(?:^|\/)$/.test(stem)) return undefined;
+  const cached = readCachePath(stem);
+  const id = cached ? `${cached.repo}/${cached.path}` : stem;
+  return { id, stem, repo: cached?.repo, part, count };
 }
 
 /** As `PART` has it. */
@@ -100,12 +71,14 @@ function missingPartOf({ count, parts }: Group): string | undefined {
   return any.path.replace(/-\d{5}(-of-\d{5}\.gguf)$/i, `-${numbered(part)}$1`);
 }
 
-function toModelFile(group: Group): ModelFile {
+function toModelFile(group: Group, projector: FoundFile | undefined): ModelFile {
   const { id, parts } = group;
-  const present = [...parts.values()];
+  const present = [...parts].sort(([a], [b]) => a - b).map(([, file]) => file);
   return {
     id,
     path: parts.get(1)?.path ?? present[0]?.path ?? '',
+    parts: present.map(({ path }) => path),
+    projector: projector?.path,
     sizeBytes: present.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
     quant: quantOfName(id),
     missingPart: missingPartOf(group),
@@ -115,4 +88,71 @@ function toModelFile(group: Group): ModelFile {
       .map(({ path, sizeBytes, modifiedMs }) => `${path}:${sizeBytes}:${modifiedMs}`)
       .join('|'),
   };
+}
+
+interface NamedModel {
+  readonly model: ModelFile;
+  readonly repo: string | undefined;
+}
+
+/** Complete models first; among snapshots of a cache the newer one; else the first. */
+function isBetter(a: NamedModel, b: NamedModel): boolean {
+  const [aWhole, bWhole] = [a, b].map(({ model }) => model.missingPart === undefined);
+  if (aWhole !== bWhole) return aWhole === true;
+  return a.repo !== undefined && b.repo !== undefined && a.model.modifiedMs > b.model.modifiedMs;
+}
+
+/** Groups the GGUF files of one folder into models, all snapshots of a cache included. Pure. */
+function groupParts(files: readonly FoundFile[]): NamedModel[] {
+  const groups = new Map<string, Group>();
+  for (const file of files) {
+    const name = readName(file);
+    if (!name) continue;
+    const { part, ...group } = name;
+    // The id alone is the same in all snapshots of a cache.
+    const key = `${group.count} ${group.stem}`;
+    const { parts } = groups.get(key) ?? { parts: new Map<number, FoundFile>() };
+    if (!parts.has(part)) parts.set(part, file);
+    groups.set(key, { ...group, parts });
+  }
+  const stems = [...groups.values()].map(({ stem }) => stem);
+  const projectors = files.filter(({ relativePath }) => isProjector(relativePath));
+  return [...groups.values()].map((group) => ({
+    model: toModelFile(group, projectorOf(group.stem, stems, projectors)),
+    repo: group.repo,
+  }));
+}
+
+/** The models of one folder. */
+export interface FolderModels {
+  /** One per id. */
+  readonly models: readonly ModelFile[];
+  /** By the path of the (first) file, those included that another one of the same id hides. */
+  readonly byPath: ReadonlyMap<string, ModelFile>;
+}
+
+/**
+ * Groups the GGUF files of one folder into models. Pure.
+ *
+ * If several files have one id (`a.gguf`, `a.GGUF`, `a-00001-of-00002.gguf`), the first complete one gets it. In a
+ * Hugging Face cache, the newest snapshot gets it, and the oldest model of a repository has the name of the
+ * repository as id, so that an id keeps its meaning when more files are downloaded.
+ */
+export function groupModels(files: readonly FoundFile[]): FolderModels {
+  const all = groupParts(files);
+  const byId = new Map<string, NamedModel>();
+  for (const named of all) {
+    const known = byId.get(named.model.id);
+    if (!known || isBetter(named, known)) byId.set(named.model.id, named);
+  }
+  const oldest = new Map<string, ModelFile>();
+  for (const { model, repo } of byId.values()) {
+    if (repo === undefined || byId.has(repo) || model.missingPart !== undefined) continue;
+    const known = oldest.get(repo);
+    if (!known || model.modifiedMs < known.modifiedMs) oldest.set(repo, model);
+  }
+  const models = [...byId.values()].map(({ model, repo }) =>
+    repo !== undefined && oldest.get(repo) === model ? { ...model, id: repo } : model,
+  );
+  return { models, byPath: new Map(all.map(({ model }) => [model.path, model])) };
 }

@@ -6,6 +6,7 @@ import { temporaryFolder } from '@cortex/testkit/temporary-folder';
 import { beforeEach, describe, expect, test } from 'bun:test';
 
 import { ModelStore } from './model-store.ts';
+import { createRemoteAccess } from './plan-pull.ts';
 
 let root = '';
 let modelsDir = '';
@@ -28,6 +29,19 @@ const store = (overrides: Partial<ConstructorParameters<typeof ModelStore>[0]> =
     modelsDir,
     modelsDirs: [],
     fileRoots: [],
+    // Nothing is pulled here.
+    remote: createRemoteAccess({
+      hub: { endpoint: 'http://127.0.0.1:9', isOffline: true },
+      modelsDir,
+      httpsHosts: [],
+    }),
+    downloads: {
+      freeBytes: () => Promise.resolve(0),
+      minFreeBytes: 0,
+      pause: () => Promise.resolve(),
+    },
+    headersDir: join(root, 'headers'),
+    nowMs: () => 0,
     log: createLogger({ name: 'test', level: 'fatal' }),
     ...overrides,
   });

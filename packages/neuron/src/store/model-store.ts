@@ -1,93 +1,138 @@
-/** The model files of this node: scanned in the background, so that no GET touches the disk. */
-import { join, resolve } from 'node:path';
+/**
+ * The model files of this node: those in its folders, and those that it pulls.
+ *
+ * `find` looks on the disk only; `ensure` pulls what is absent.
+ */
+import { resolve } from 'node:path';
 
-import { CortexError } from '@cortex/protocol';
+import { CortexError, toCortexError } from '@cortex/protocol';
 import type { Logger } from '@cortex/service';
 
-import { groupModelFiles, type ModelFile, quantOfName } from './model-file.ts';
-import { type ModelIndex, readModelIndex } from './model-index.ts';
-import { scanFolder } from './scan-folder.ts';
+import { type FileRequest, isVariantOf } from './find-stored.ts';
+import { FolderScan } from './folder-scan.ts';
+import { isBelow } from './folders.ts';
+import { LocalFiles, remoteSourceOf } from './local-files.ts';
+import type { ModelFile } from './model-file.ts';
+import { fromIndexPath, ModelIndexWriter, toIndexPath } from './model-index.ts';
+import { planPull, type RemoteAccess } from './plan-pull.ts';
+import { type DownloadsOptions, Downloads } from './pull/downloads.ts';
+import type { Pull, PullRequest, PullResult } from './pull/pull.ts';
+import { Pulls, type PullWait } from './pull/pulls.ts';
+import { RemoteHeaders } from './remote-headers.ts';
+import { type Removal, removeFiles } from './remove-files.ts';
+import { formatSource, parseSource, type RemoteSource } from './source.ts';
+import { findSourceFile, type SourceFile, type SourceRoots } from './source-path.ts';
 import { checkComplete } from './unfinished-file.ts';
-import { findSourceFile, isFileSource, type SourceFile, type SourceRoots } from './source-path.ts';
 
 export interface ModelStoreOptions extends SourceRoots {
   readonly log: Logger;
+  readonly remote: RemoteAccess;
+  readonly downloads: Omit<DownloadsOptions, 'log'>;
+  /** Folder for the headers of files that are not on this node. */
+  readonly headersDir: string;
+  /** Monotonic. */
+  readonly nowMs: () => number;
 }
 
-export interface FileRequest {
-  readonly modelId: string;
-  readonly source?: string | undefined;
-  readonly quant?: string | undefined;
-}
-
-const structural = (message: string, param: string): CortexError =>
-  new CortexError('model_load_failed', message, { param });
-
-const sameQuant = (a: string, b: string): boolean => a.toUpperCase() === b.toUpperCase();
-
-/** `org/repo/anything` of `org/repo`, `name-Q4_K_M` of `name`; but not `name-large`, which is another model. */
-const isVariantOf = ({ id, quant }: ModelFile, modelId: string): boolean =>
-  id.startsWith(`${modelId}/`) ||
-  (quant !== undefined &&
-    id.length === modelId.length + 1 + quant.length &&
-    id.startsWith(modelId) &&
-    !/[a-z0-9]/i.test(id.charAt(modelId.length)));
+/** Longest time to ask a server which files a model has, when the caller waits for the answer. */
+const PLAN_TIMEOUT_MS = 60_000;
 
 export class ModelStore {
+  readonly pulls: Pulls;
   readonly #options: ModelStoreOptions;
-  #files: ReadonlyMap<string, ModelFile> = new Map();
-  #scanning: Promise<void> | undefined;
-  #nextScan: Promise<void> | undefined;
-  #indexProblem: string | undefined;
+  readonly #scan: FolderScan;
+  readonly #local: LocalFiles;
+  readonly #index: ModelIndexWriter;
+  readonly #headers: RemoteHeaders;
+  /** Absolute; neuron writes to these. */
+  readonly #ownFolders: readonly string[];
 
   constructor(options: ModelStoreOptions) {
     this.#options = options;
+    const { modelsDir, modelsDirs, remote, log, nowMs } = options;
+    this.#ownFolders = [...new Set([resolve(modelsDir), resolve(remote.cacheDir)])];
+    const folders = [...this.#ownFolders, ...modelsDirs];
+    this.#scan = new FolderScan({ modelsDir, folders, log });
+    this.#local = new LocalFiles(this.#scan, options, folders);
+    this.#index = new ModelIndexWriter(resolve(modelsDir));
+    this.#headers = new RemoteHeaders(options.headersDir);
+    this.pulls = new Pulls({
+      plan: (request, signal) => planPull(remote, request, signal),
+      downloads: new Downloads({ ...options.downloads, log }),
+      onPulled: (request, result) => this.#pulled(request, result),
+      pause: options.downloads.pause,
+      nowMs,
+      log,
+    });
   }
 
   /** The models of the last scan, by id. */
   get files(): ReadonlyMap<string, ModelFile> {
-    return this.#files;
+    return this.#scan.files;
   }
 
   /** Whether the last scan found one or more files for this id. */
   knows(modelId: string): boolean {
-    return (
-      this.#files.has(modelId) ||
-      [...this.#files.values()].some((file) => isVariantOf(file, modelId))
-    );
+    return this.files.has(modelId) || [...this.files.values()].some((f) => isVariantOf(f, modelId));
   }
 
-  /** Resolves after a scan that began after this call. Never rejects; read errors are logged. */
+  /** @see FolderScan.refresh */
   refresh(): Promise<void> {
-    if (!this.#scanning) return this.#beginScan();
-    // The scan under way may have passed the folder already, so all callers share one more scan after it.
-    this.#nextScan ??= this.#scanning.then(() => {
-      this.#nextScan = undefined;
-      return this.#beginScan();
-    });
-    return this.#nextScan;
-  }
-
-  #beginScan(): Promise<void> {
-    this.#scanning = this.#scan().finally(() => {
-      this.#scanning = undefined;
-    });
-    return this.#scanning;
+    return this.#scan.refresh();
   }
 
   /**
    * Finds the file of a load call on the current disk.
    *
    * @throws CortexError `model_load_failed` naming the expected path or the available files; transient for an
-   * incomplete file
+   * incomplete file; `invalid_request` for a source that is not one
    */
   async find(request: FileRequest): Promise<ModelFile> {
-    const { source } = request;
-    if (source !== undefined && isFileSource(source)) return this.#findSource(source, request);
-    await this.refresh();
-    const file = this.#findStored(request);
-    checkComplete(file);
-    return file;
+    const stored = await this.#local.locate(request);
+    if (stored.kind === 'absent') throw stored.error;
+    checkComplete(stored.file);
+    return stored.file;
+  }
+
+  /**
+   * Like `find`; files that are not on this node are pulled from the source of the call.
+   *
+   * @param wait - Its signal ends the wait; the pull goes on.
+   * @throws CortexError as `find`, and why the pull failed
+   */
+  async ensure(request: FileRequest, wait: PullWait): Promise<ModelFile> {
+    const source = remoteSourceOf(request);
+    if (!source) return this.find(request);
+    const stored = await this.#local.locate(request);
+    if (stored.kind === 'absent') await this.pulls.pulled(toPullRequest(request, source), wait);
+    return this.find(request);
+  }
+
+  /**
+   * Like `find`; of files that are not on this node only the header is fetched. The file can be read like the model,
+   * but its weights are zeros.
+   *
+   * @throws CortexError as `find`, and why the header could not be fetched
+   */
+  async findHeader(request: FileRequest): Promise<ModelFile> {
+    const source = remoteSourceOf(request);
+    if (!source || (await this.#local.locate(request)).kind === 'found') return this.find(request);
+    const plan = await planPull(
+      this.#options.remote,
+      toPullRequest(request, source),
+      AbortSignal.timeout(PLAN_TIMEOUT_MS),
+    );
+    return this.#headers.fetch(request.modelId, plan);
+  }
+
+  /**
+   * Starts a pull, or joins the one that runs. A pull of files that are here is done at once.
+   *
+   * @throws CortexError `invalid_request` for a source from which nothing is pulled; `conflict`
+   */
+  pull(request: FileRequest): Pull {
+    const source = remoteSourceOf(request) ?? fromOwnName(request);
+    return this.pulls.start(toPullRequest(request, source));
   }
 
   /** @see findSourceFile */
@@ -95,87 +140,94 @@ export class ModelStore {
     return findSourceFile(source, this.#options, param);
   }
 
-  async #scan(): Promise<void> {
-    const { modelsDir, modelsDirs, log } = this.#options;
-    const files = new Map<string, ModelFile>();
-    try {
-      // The first folder with an id wins, and models_dir comes first.
-      for (const folder of [modelsDir, ...modelsDirs]) {
-        for (const file of groupModelFiles(await scanFolder(resolve(folder)))) {
-          if (!files.has(file.id)) files.set(file.id, file);
-        }
-      }
-      applyIndex(files, await readModelIndex(modelsDir), resolve(modelsDir));
-      this.#indexProblem = undefined;
-    } catch (error) {
-      const problem = error instanceof Error ? error.message : String(error);
-      if (problem !== this.#indexProblem)
-        log.error({ err: error }, 'the models folders cannot be listed');
-      this.#indexProblem = problem;
+  /**
+   * Removes the files of a model. Files that another pulled model uses are kept.
+   *
+   * @throws CortexError `model_not_found`; `forbidden` for files in folders that neuron does not write to;
+   * `conflict` while the model is pulled
+   */
+  async remove(modelId: string): Promise<Removal> {
+    if (this.pulls.get(modelId)?.isRunning === true) {
+      throw new CortexError('conflict', `${modelId} is being pulled. Cancel the pull first.`);
     }
-    this.#files = files;
-  }
-
-  #findStored({ modelId, source, quant }: FileRequest): ModelFile {
-    const exact = this.#files.get(modelId);
-    const below = [...this.#files.values()].filter((file) => isVariantOf(file, modelId));
-    const candidates = exact ? [exact, ...below] : below;
-    if (quant === undefined) {
-      const [only] = candidates;
-      if (exact) return exact;
-      if (only && candidates.length === 1) return only;
-    } else {
-      const match = candidates.find(
-        (file) => file.quant !== undefined && sameQuant(file.quant, quant),
+    await this.refresh();
+    const file = this.files.get(modelId);
+    if (!file) {
+      throw new CortexError('model_not_found', `This node has no files of ${modelId}.`);
+    }
+    const root = this.#ownFolders.find((folder) => isBelow(file.path, folder));
+    if (root === undefined || file.parts.some((path) => !isBelow(path, root))) {
+      throw new CortexError(
+        'forbidden',
+        `${file.path} is in one of models_dirs, to which neuron does not write.`,
       );
-      if (match) return match;
-      // A name without a quantisation is accepted; the engine reports the loaded one.
-      if (exact && exact.quant === undefined) return exact;
     }
-    if (candidates.length === 0) throw this.#notOnDisk(modelId, source);
-    const available = candidates.map((file) => file.quant ?? file.id).join(', ');
-    throw structural(
-      quant === undefined
-        ? `${modelId} matches several files (${available}). Choose one with quant or by its own id.`
-        : `${modelId} is not on this node as ${quant}. Available: ${available}.`,
-      'quant',
+    const modelsDir = resolve(this.#options.modelsDir);
+    const { [modelId]: entry, ...others } = this.#scan.index;
+    const pulled = (entry?.files ?? []).map((name) => fromIndexPath(modelsDir, name));
+    const kept = new Set(
+      Object.values(others).flatMap(({ files }) => files.map((n) => fromIndexPath(modelsDir, n))),
     );
+    const doomed = [...new Set([...file.parts, ...pulled])].filter(
+      (path) => isBelow(path, root) && !kept.has(path),
+    );
+    await this.#index.change(({ [modelId]: _removed, ...rest }) => rest);
+    const removal = await removeFiles(doomed, root);
+    await this.refresh();
+    this.#options.log.info({ model: modelId, ...removal }, 'model files removed');
+    return removal;
   }
 
-  #notOnDisk(modelId: string, source: string | undefined): CortexError {
-    const path = `${join(resolve(this.#options.modelsDir), modelId)}.gguf`;
-    const from = source === undefined ? '' : ` from ${source}`;
-    return structural(
-      `${path} does not exist, and this node cannot download models${from} yet. Put the file there.`,
-      'model_id',
-    );
+  /** Ends all pulls; what was downloaded is taken up after a restart. */
+  close(): Promise<void> {
+    return this.pulls.close();
   }
 
-  async #findSource(source: string, { modelId, quant }: FileRequest): Promise<ModelFile> {
-    const { path, realPath, sizeBytes, modifiedMs } = await this.findSource(source, 'source');
-    const ownQuant = quantOfName(path.replace(/\.gguf$/i, ''));
-    if (ownQuant !== undefined && quant !== undefined && !sameQuant(ownQuant, quant)) {
-      throw structural(`${path} is ${ownQuant}, not ${quant}.`, 'quant');
+  async #pulled({ modelId, source }: PullRequest, { quant, files }: PullResult): Promise<void> {
+    const modelsDir = resolve(this.#options.modelsDir);
+    const name = (path: string): string => toIndexPath(modelsDir, path);
+    const sha256 = files.flatMap((file) =>
+      file.sha256 === undefined ? [] : [[name(file.path), file.sha256]],
+    );
+    try {
+      await this.#index.change((index) => ({
+        ...index,
+        [modelId]: {
+          source: formatSource(source),
+          ...(quant !== undefined && { quant }),
+          files: files.map(({ path }) => name(path)),
+          sha256: Object.fromEntries(sha256),
+        },
+      }));
+    } catch (cause) {
+      const { message } = toCortexError(cause);
+      throw new CortexError(
+        'model_load_failed',
+        `The files of ${modelId} are complete, but ${modelsDir}/index.json could not be written: ${cause instanceof Error ? cause.message : message}`,
+        { transient: true, cause },
+      );
     }
-    return {
-      id: modelId,
-      path,
-      sizeBytes,
-      quant: ownQuant,
-      isPartial: false,
-      modifiedMs,
-      fingerprint: `${realPath}:${sizeBytes}:${modifiedMs}`,
-    };
+    await this.refresh();
   }
 }
 
-/** Files in the index are listed under its ids instead of their paths. */
-function applyIndex(files: Map<string, ModelFile>, index: ModelIndex, modelsDir: string): void {
-  const byPath = new Map([...files.values()].map((file) => [file.path, file]));
-  for (const [id, entry] of Object.entries(index)) {
-    const file = byPath.get(join(modelsDir, entry.files[0] ?? ''));
-    if (!file) continue;
-    files.delete(file.id);
-    files.set(id, { ...file, id, quant: entry.quant ?? file.quant });
+const toPullRequest = ({ modelId, quant, mmproj }: FileRequest, source: RemoteSource) => ({
+  modelId,
+  source,
+  quant,
+  wantsProjector: mmproj !== 'off',
+});
+
+/** The source of a model that names none: the repository of that name. */
+function fromOwnName({ modelId, source }: FileRequest): RemoteSource {
+  if (source !== undefined) {
+    throw new CortexError(
+      'invalid_request',
+      `${source} is a file on this node already, so it cannot be pulled.`,
+      { param: 'source' },
+    );
   }
+  const parsed = parseSource(`hf:${modelId}`, 'model_id');
+  if (parsed.kind === 'hub') return parsed;
+  throw new CortexError('invalid_request', `Name a source for ${modelId}.`, { param: 'source' });
 }

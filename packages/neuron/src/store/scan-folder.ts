@@ -1,7 +1,7 @@
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import type { FoundFile } from './model-file.ts';
+import type { FoundFile } from './found-file.ts';
 
 /**
  * `models_dir/org/repo/quant/file` and a Hugging Face cache fit; a link to `/` does not make the scan walk the
