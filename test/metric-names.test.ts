@@ -61,6 +61,9 @@ const EXPECTED_OF_A_NODE: typeof EXPECTED = {
   neuron_device_utilization_ratio: ['gauge', ['device']],
   neuron_device_temperature_celsius: ['gauge', ['device']],
   neuron_device_power_watts: ['gauge', ['device']],
+  neuron_device_energy_joules_total: ['counter', ['device']],
+  neuron_device_foreign_bytes: ['gauge', ['device']],
+  neuron_device_yielding: ['gauge', ['device']],
 };
 
 const EXPECTED_OF_A_PROCESS: typeof EXPECTED = {

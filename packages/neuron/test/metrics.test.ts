@@ -55,6 +55,9 @@ test('GET /metrics on a node shows its devices as the driver last reported them'
 
   expect(valueOf(text, 'neuron_device_vram_total_bytes{device="0"}')).toBe(8192 * 2 ** 20);
   expect(valueOf(text, 'neuron_device_temperature_celsius{device="0"}')).toBe(40);
+  expect(valueOf(text, 'neuron_device_foreign_bytes{device="0"}')).toBe(0);
+  expect(valueOf(text, 'neuron_device_yielding{device="0"}')).toBe(0);
+  expect(valueOf(text, 'neuron_device_energy_joules_total{device="0"}')).toBeGreaterThanOrEqual(0);
   expect(valueOf(text, 'neuron_draining')).toBe(0);
 });
 

@@ -93,6 +93,21 @@ export class NodeMetrics {
     'device',
   ]);
   readonly #power = gauge('neuron_device_power_watts', 'Power draw of a device.', ['device']);
+  readonly #energy = counter(
+    'neuron_device_energy_joules_total',
+    'Energy that a device has used: by its own counter, else its power since the daemon started.',
+    ['device'],
+  );
+  readonly #foreign = gauge(
+    'neuron_device_foreign_bytes',
+    'Memory of a device in use by other programs.',
+    ['device'],
+  );
+  readonly #yielding = gauge(
+    'neuron_device_yielding',
+    '1 while models leave the device for other programs.',
+    ['device'],
+  );
 
   readonly #families = [
     this.#uptime,
@@ -119,6 +134,9 @@ export class NodeMetrics {
     this.#utilization,
     this.#temperature,
     this.#power,
+    this.#energy,
+    this.#foreign,
+    this.#yielding,
   ];
 
   /** In rendering order. */
@@ -167,7 +185,7 @@ export class NodeMetrics {
     this.#cacheBytes.series([id]).value = promptCache.bytes;
   }
 
-  #updateDevices({ devices, ledger }: ApiDeps): void {
+  #updateDevices({ devices, ledger, yielding }: ApiDeps): void {
     for (const gpu of devices.gpus) {
       const device = [String(gpu.index)];
       this.#vramTotal.series(device).value = gpu.totalMib * BYTES_PER_MIB;
@@ -178,6 +196,10 @@ export class NodeMetrics {
       }
       if (gpu.tempC !== undefined) this.#temperature.series(device).value = gpu.tempC;
       if (gpu.powerW !== undefined) this.#power.series(device).value = gpu.powerW;
+      if (gpu.energyJ !== undefined) this.#energy.series(device).value = gpu.energyJ;
+      const foreignMib = ledger.foreignMib(gpu);
+      if (foreignMib !== undefined) this.#foreign.series(device).value = foreignMib * BYTES_PER_MIB;
+      this.#yielding.series(device).value = Number(yielding.isYielding(gpu.index));
     }
   }
 }

@@ -203,6 +203,25 @@ describe('the Vulkan source', () => {
     expect([reading, asked]).toEqual([{ devices: [] }, []]);
   });
 
+  test('lists the cards that HIP_VISIBLE_DEVICES of the daemon names', async () => {
+    const { ask } = library([XTX, XT]);
+    const source = sourceOf(ask, { runAmdSmi: smi([24_560, 16_368]), visibleHip: '1' });
+
+    expect((await source.read()).devices.map(({ name }) => name)).toEqual([XT.name]);
+  });
+
+  test('gives its cards indexes that no NVIDIA GPU of the machine has', async () => {
+    const { ask } = library([GEFORCE, XTX]);
+    const tools = {
+      runAmdSmi: smi([24_560]),
+      listPciVendors: async () => ['nvidia', 'amd'] as const,
+    };
+
+    expect((await sourceOf(ask, tools).read()).devices).toMatchObject([{ index: 50 }]);
+    expect((await sourceOf(ask, tools, { exclude: [0] }).read()).devices).toHaveLength(1);
+    expect((await sourceOf(ask, tools, { exclude: [50] }).read()).devices).toEqual([]);
+  });
+
   test('does not list an excluded card', async () => {
     const { ask } = library([XTX, XT]);
     const source = sourceOf(ask, { runAmdSmi: smi([24_560, 16_368]) }, { exclude: [0] });

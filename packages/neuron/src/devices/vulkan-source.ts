@@ -22,6 +22,11 @@ export interface VulkanSourceOptions {
 const MAX_LISTED = 16;
 /** A graphics unit inside a processor has less memory of its own, and is slower than the cores beside it. */
 const MIN_OWN_MIB = 4096;
+/**
+ * Index of the first GPU on a machine that has NVIDIA GPUs too, whose indexes are those of nvidia-smi. Fixed, so that
+ * it does not depend on which source answers first.
+ */
+const INDEX_BESIDE_NVIDIA = 50;
 /** Age after which the engine is asked again for the free memory of a GPU without other readings. */
 const REASK_MS = 60_000;
 
@@ -83,7 +88,7 @@ export function createVulkanSource(options: VulkanSourceOptions): DeviceSource {
     );
   }
 
-  async function readGpus(cards: readonly AmdCard[]): Promise<SourceReading> {
+  async function readGpus(cards: readonly AmdCard[], firstIndex: number): Promise<SourceReading> {
     try {
       known = await renewed(known ?? (await find()), cards);
     } catch (error) {
@@ -91,9 +96,10 @@ export function createVulkanSource(options: VulkanSourceOptions): DeviceSource {
       return unusable(message(error), await osReleaseOf(tools));
     }
     const matched = matchCards(known, cards);
-    const devices = known.flatMap((gpu) => toDevice(gpu, matched.get(gpu)));
+    const devices = known.flatMap((gpu) => toDevice(gpu, { card: matched.get(gpu), firstIndex }));
     if (devices.length > 0) {
-      return { devices: devices.filter((device) => !isExcluded(device, exclude)) };
+      const visible = devices.filter((device) => isVisibleToHip(device, tools.visibleHip));
+      return { devices: visible.filter((device) => !isExcluded(device, exclude)) };
     }
     known = undefined;
     return unusable('the Vulkan driver of the GPU is not installed', await osReleaseOf(tools));
@@ -107,7 +113,8 @@ export function createVulkanSource(options: VulkanSourceOptions): DeviceSource {
       const hasAmd = vendors.includes('amd') && !hidesAll(tools.visibleHip);
       const cards = hasAmd ? await readAmdCards(tools) : [];
       const hasCard = cards.some(hasOwnMemory);
-      if (hasCard || vendors.includes('intel')) return readGpus(cards);
+      const firstIndex = vendors.includes('nvidia') ? INDEX_BESIDE_NVIDIA : 0;
+      if (hasCard || vendors.includes('intel')) return readGpus(cards, firstIndex);
       if (!hasAmd || cards.length > 0) return { devices: [] };
       return {
         devices: [],
@@ -154,7 +161,18 @@ function matchCards(
   return pair(all, cards) ?? pair(dedicated, cards.filter(hasOwnMemory)) ?? new Map();
 }
 
-function toDevice(gpu: ListedGpu, card: AmdCard | undefined): FoundDevice[] {
+/** `HIP_VISIBLE_DEVICES` counts AMD cards; a value that is not a list of numbers names them in another way. */
+function isVisibleToHip({ env }: FoundDevice, visible: string | undefined): boolean {
+  const card = env['HIP_VISIBLE_DEVICES'];
+  if (visible === undefined || card === undefined) return true;
+  const entries = entriesOf(visible);
+  return !entries.every((entry) => /^\d+$/.test(entry)) || entries.includes(card);
+}
+
+function toDevice(
+  gpu: ListedGpu,
+  { card, firstIndex }: { readonly card: AmdCard | undefined; readonly firstIndex: number },
+): FoundDevice[] {
   const isUsed = card ? hasOwnMemory(card) : gpu.sharesRam !== true;
   const totalMib = card?.totalMib ?? gpu.totalMib;
   if (!isUsed || totalMib === undefined) return [];
@@ -162,7 +180,7 @@ function toDevice(gpu: ListedGpu, card: AmdCard | undefined): FoundDevice[] {
     card?.usedMib === undefined ? (gpu.freeMib ?? totalMib) : Math.floor(totalMib - card.usedMib);
   return [
     {
-      index: card?.index ?? gpu.listed,
+      index: firstIndex + (card?.index ?? gpu.listed),
       name: gpu.name,
       kind: 'vulkan',
       totalMib,
