@@ -342,6 +342,24 @@ const MODELS_CASES: Readonly<Record<string, () => Promise<void>>> = {
   async 'models[].kv_type'() {
     expect((await loadWith('kv_type = "q8_0"')).request.kv_type).toBe('q8_0');
   },
+  async 'models[].devices'() {
+    expect((await loadWith('devices = [1]')).request.devices).toEqual([1]);
+  },
+  async 'models[].tensor_parallel'() {
+    expect((await loadWith('tensor_parallel = 2')).request.tensor_parallel).toBe(2);
+  },
+  async 'models[].mmproj'() {
+    expect((await loadWith('mmproj = "off"')).request.mmproj).toBe('off');
+  },
+  async 'models[].n_cpu_moe'() {
+    expect((await loadWith('n_cpu_moe = 4')).request.n_cpu_moe).toBe(4);
+  },
+  async 'models[].upstream_model'() {
+    expect((await loadWith('upstream_model = "x"')).request.upstream_model).toBe('x');
+  },
+  async 'models[].args'() {
+    expect((await loadWith('args = ["--x"]')).request.args).toEqual(['--x']);
+  },
   async 'models[].draft'() {
     expect((await loadWith('draft = "lookup"')).request.draft).toBe('lookup');
   },

@@ -15,7 +15,9 @@ export const ModelSettingsFields = {
     .string()
     .min(1)
     .optional()
-    .describe('Name or kind of the engine that serves the model.'),
+    .describe(
+      'Name or kind of the engine that serves the model. Absent: the node chooses its own engine, or a llama-server for what that cannot do.',
+    ),
   source: z
     .string()
     .min(1)

@@ -1,5 +1,8 @@
 import { type ModelsConfig, type NodeReport } from '@cortex/gateway';
 
+/** The node's own engine, which a model gets that names none. */
+const OWN_ENGINE = 'llama';
+
 type Profile = ModelsConfig['models'][number];
 
 export interface ModelCheck {
@@ -13,14 +16,17 @@ export interface ModelCheck {
 
 /** Which of the nodes that answered can serve the model `profile`. */
 export function checkModel(
-  { id, harness }: Pick<Profile, 'id' | 'harness'>,
+  { id, harness = OWN_ENGINE }: Pick<Profile, 'id' | 'harness'>,
   reports: readonly NodeReport[],
 ): ModelCheck {
   const answered = reports.filter((report) => report.kind === 'answered');
   const able = answered.filter(({ discovery }) => discovery.harnesses.includes(harness));
   const nodes = able
-    .filter(({ models }) =>
-      models.some((model) => model.id === id && (model.on_disk || model.status === 'loaded')),
+    // A server of its own may have the model without a file on the node.
+    .filter(
+      ({ models }) =>
+        harness !== OWN_ENGINE ||
+        models.some((model) => model.id === id && (model.on_disk || model.status === 'loaded')),
     )
     .map(({ name }) => name);
   if (nodes.length > 0) return { id, harness, nodes };

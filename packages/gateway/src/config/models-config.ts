@@ -6,7 +6,7 @@ const settings = ModelSettingsFields;
 /** One model of `models.toml`. The node gets the settings as they are written here. */
 const ModelProfile = z.strictObject({
   id: z.string().min(1).describe('The name that clients use.'),
-  harness: settings.harness.unwrap().default('llama'),
+  harness: settings.harness,
   source: settings.source,
   quant: settings.quant,
   vram_mb: z
@@ -24,6 +24,12 @@ const ModelProfile = z.strictObject({
   slots: settings.slots.unwrap().default('auto'),
   gpu_layers: settings.gpu_layers.unwrap().default('auto'),
   kv_type: settings.kv_type,
+  devices: settings.devices,
+  tensor_parallel: settings.tensor_parallel,
+  mmproj: settings.mmproj,
+  n_cpu_moe: settings.n_cpu_moe,
+  upstream_model: settings.upstream_model,
+  args: settings.args,
   draft: settings.draft,
   lora: settings.lora,
   params: settings.params,
