@@ -1,31 +1,44 @@
 /**
- * The machine's llama-server, taken for what our own engine cannot do (behaviour 26b). The program is a fake with the
- * options and the API of llama-server.
+ * The machine's llama-server, taken for what our own engine cannot do (behaviour 26b).
+ *
+ * The suite runs with a fake that has the options and the API of llama-server, and with the real one that
+ * `LLAMA_SERVER` names (`neuron build llama-server` makes one).
  */
-import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { FAKE_LLAMA_SERVER, sha256 } from '@cortex/testkit';
+import { tinyProjector } from '@cortex/testkit/gguf/tiny-projector';
+import { writeGguf } from '@cortex/testkit/gguf/write-gguf';
 import { temporaryFolder } from '@cortex/testkit/temporary-folder';
 import { describe, expect, test } from 'bun:test';
 
 import { readEngineRecords, readUntil, TestNeuron, until } from './test-neuron.ts';
 
+const FAKE = `exec "${process.execPath}" "${FAKE_LLAMA_SERVER}" "$@"`;
+const real = process.env['LLAMA_SERVER'];
+const REAL = `exec "${real}" "$@"`;
+
 /** A folder of the PATH with a llama-server. */
-function folderWithServer(mode = 0o755): string {
+function folderWithServer(mode = 0o755, script = FAKE): string {
   const folder = temporaryFolder('path');
   const program = join(folder, 'llama-server');
-  writeFileSync(program, `#!/bin/sh\nexec "${process.execPath}" "${FAKE_LLAMA_SERVER}" "$@"\n`);
-  Bun.spawnSync(['chmod', mode.toString(8), program]);
+  writeFileSync(program, `#!/bin/sh\n${script}\n`);
+  chmodSync(program, mode);
   return folder;
 }
+
+/** 16 × 16 pixels of one colour. */
+const PICTURE =
+  'data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAABAAAAAQCAIAAACQkWg2AAAAFklEQVR42mM4EaBBEmIY1TCqYfhqAAC/xkAQBZlNgAAAAABJRU5ErkJggg==';
 
 /** `seeing/tiny` has a projector beside it, `tiny` has none. */
 function withProjector(modelsDir: string): void {
   const folder = join(modelsDir, 'seeing');
   mkdirSync(folder);
   cpSync(join(modelsDir, 'tiny.gguf'), join(folder, 'tiny.gguf'));
-  writeFileSync(join(folder, 'mmproj-F16.gguf'), 'GGUF');
+  // The width of cortex-tiny.
+  writeFileSync(join(folder, 'mmproj-F16.gguf'), writeGguf(tinyProjector(256)));
 }
 
 const start = (searchPath: string, flags: Readonly<Record<string, unknown>> = {}) =>
@@ -35,14 +48,20 @@ const start = (searchPath: string, flags: Readonly<Record<string, unknown>> = {}
     prepare: withProjector,
   });
 
+const LONG = { stream: true, ignore_eos: true, max_tokens: 100_000 };
 const SEEING = { model_id: 'seeing/tiny', context_length: 512, slots: 2 };
 
 const serverPid = ({ root }: TestNeuron): number =>
   readEngineRecords(join(root, 'state')).find(({ model_id: id }) => id === 'seeing/tiny')?.pid ?? 0;
 
-describe('a model with a projector beside it', () => {
-  test('runs on the llama-server of the PATH, and /models says so and why', async () => {
-    await using neuron = await start(folderWithServer());
+describe.each([
+  ['a fake llama-server', FAKE, true],
+  ['llama-server (needs a llama-server)', REAL, real !== undefined],
+])('a model with a projector beside it, on %s', (_name, script, isThere) => {
+  const server = (): string => folderWithServer(0o755, script);
+
+  test.if(isThere)('runs there, and /models says so and why', async () => {
+    await using neuron = await start(server());
 
     await neuron.load(SEEING);
 
@@ -54,43 +73,78 @@ describe('a model with a projector beside it', () => {
       limit: { context: 512 },
     });
     expect(model.capabilities).toContain('vision');
+    expect(model['ram_used_mb']).toBeGreaterThan(5);
   });
 
-  test('gets the image of a request unchanged, streamed', async () => {
-    await using neuron = await start(folderWithServer());
+  test.if(isThere)('reads the image of a request, streamed', async () => {
+    await using neuron = await start(server());
     await neuron.load(SEEING);
-    const url = `data:image/png;base64,${Buffer.from('picture').toString('base64')}`;
-    const messages = [{ role: 'user', content: [{ type: 'image_url', image_url: { url } }] }];
+    const image = { type: 'image_url', image_url: { url: PICTURE } };
+    const messages = [{ role: 'user', content: [{ type: 'text', text: 'hi' }, image] }];
 
-    const answer = await neuron.chat({ model: 'seeing/tiny', messages, stream: true });
+    const answer = await neuron.chat({
+      model: 'seeing/tiny',
+      messages,
+      stream: true,
+      max_tokens: 4,
+    });
 
-    expect(await answer.text()).toContain(`image:${sha256(url)}`);
+    const text = await answer.text();
+    expect(text).toMatch(/\n\n: usage \{.*"estimated":false\}\ndata: \[DONE\]\n\n$/);
+    expect(text).toContain('"model":"seeing/tiny"');
+    if (script === FAKE) expect(text).toContain(`image:${sha256(PICTURE)}`);
   });
 
-  test('is unloaded when its TTL has passed', async () => {
-    await using neuron = await start(folderWithServer());
+  test.if(isThere)('is unloaded when its TTL has passed', async () => {
+    await using neuron = await start(server());
 
     await neuron.load({ ...SEEING, ttl_s: 0.2 });
 
     await until(async () => (await neuron.model('seeing/tiny')).status === 'unloaded');
   });
 
-  test('recovers when its server crashes, like a model of our own engine', async () => {
-    await using neuron = await start(folderWithServer());
+  test.if(isThere)('recovers when its server crashes', async () => {
+    await using neuron = await start(server());
     await neuron.load(SEEING);
     const { generation } = await neuron.model('seeing/tiny');
-    const answer = await neuron.chat({ model: 'seeing/tiny', stream: true, max_tokens: 100_000 });
-    const { reader } = await readUntil(answer, 'w2 ');
+    const answer = await neuron.chat({ ...LONG, model: 'seeing/tiny' });
+    const { reader } = await readUntil(answer, '"content":"');
 
     process.kill(serverPid(neuron), 'SIGKILL');
 
     const { seen } = await readUntil(reader, '[DONE]');
     expect(seen).toContain('"code":"node_recovering"');
     await until(async () => (await neuron.model('seeing/tiny')).generation === generation + 1);
-    expect((await neuron.chat({ model: 'seeing/tiny' })).status).toBe(200);
+    expect((await neuron.chat({ model: 'seeing/tiny', max_tokens: 2 })).status).toBe(200);
   });
 
-  test('runs on our own engine with mmproj = "off", and where the call names it', async () => {
+  test.if(isThere)('answers the tokenizer routes', async () => {
+    await using neuron = await start(server());
+    await neuron.load(SEEING);
+    const messages = [{ role: 'user', content: 'one two' }];
+
+    const counted = await neuron.post('/count-tokens', { model: 'seeing/tiny', messages });
+    const answer = await neuron.chat({ model: 'seeing/tiny', messages, max_tokens: 1 });
+
+    const { usage } = await answer.json();
+    expect(await counted.json()).toEqual({ input_tokens: usage.prompt_tokens });
+  });
+
+  test.if(isThere)('refuses a prompt that is too long in known words', async () => {
+    await using neuron = await start(server());
+    await neuron.load(SEEING);
+    const messages = [{ role: 'user', content: 'word '.repeat(1500) }];
+
+    const answer = await neuron.chat({ model: 'seeing/tiny', messages });
+
+    const { error } = await answer.json();
+    expect([answer.status, error.code]).toEqual([400, 'context_length_exceeded']);
+    expect(error.message).toContain('maximum context length is 512 tokens');
+  });
+});
+
+describe('the engine of a model with a projector beside it', () => {
+  test('is our own with mmproj = "off", and where the call names it', async () => {
     await using neuron = await start(folderWithServer());
 
     await neuron.load({ ...SEEING, mmproj: 'off' });
@@ -100,7 +154,7 @@ describe('a model with a projector beside it', () => {
     expect((await neuron.model('seeing/tiny')).harness).toBe('llama');
   });
 
-  test('runs on our own engine where there is no llama-server, with a warning that says what is missing', async () => {
+  test('is our own where there is no llama-server, with a warning that says what is missing', async () => {
     await using neuron = await start('/nowhere');
 
     await neuron.load(SEEING);
