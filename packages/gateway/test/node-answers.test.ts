@@ -219,6 +219,52 @@ describe('an answer in another form than the request asked for', () => {
   });
 });
 
+test('a web page instead of an answer is a 502 that names the node, but an error page is relayed', async () => {
+  const page = (status: string) =>
+    `HTTP/1.1 ${status}\r\ncontent-type: text/html; charset=utf-8\r\ncontent-length: 6\r\n\r\n<html>`;
+  const answers = [page('200 OK'), page('502 Bad Gateway')];
+  const gateway = await start(new RawNode(() => answers.shift()));
+
+  expect(await errorOf(gateway.chat({ model: 'm' }))).toMatchObject({
+    code: 'node_protocol_error',
+    message:
+      'Node beast answered with status 200 and a web page: check its endpoint in cortex.toml.',
+  });
+  expect(await (await gateway.chat({ model: 'm' })).text()).toBe('<html>');
+});
+
+test('model_not_loaded of a node never reaches a client, also if the node may have done work', async () => {
+  const neuron = new FakeNeuron({ models: [{ id: 'm' }] });
+  const gateway = await start(neuron);
+
+  const answer = gateway.chat({ model: 'm' });
+  (await neuron.exchange()).fail({ status: 404, code: 'model_not_loaded', message: 'x' });
+
+  const response = await answer;
+  expect(response.status).toBe(503);
+  expect(response.headers.has('retry-after')).toBe(true);
+  expect(await errorOf(Promise.resolve(response))).toMatchObject({
+    code: 'no_capacity',
+    message: 'Node beast no longer has m loaded.',
+  });
+});
+
+test('a stream that lacks only the blank line after [DONE] is complete', async () => {
+  const gateway = await start(
+    new RawNode(({ socket }) => {
+      socket.end(
+        'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\ndata: {"a":1}\n\ndata: [DONE]',
+      );
+      return undefined;
+    }),
+  );
+
+  const text = await (await gateway.chat({ model: 'm', stream: true })).text();
+
+  expect(text).toBe('data: {"a":1}\n\ndata: [DONE]\n\n');
+  expect(await gateway.record()).toMatchObject({ outcome: 'ok', status: 200 });
+});
+
 test('a stream of a node with CR line ends is relayed event by event, and counted', async () => {
   const neuron = new FakeNeuron({ models: [{ id: 'm' }] });
   const gateway = await start(neuron);

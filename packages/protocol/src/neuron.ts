@@ -156,14 +156,14 @@ export const NEURON_HEADERS = {
  * `x-neuron-usage`.
  */
 export const NeuronUsage = z.looseObject({
-  prompt_tokens: z.int(),
-  completion_tokens: z.int(),
-  cached_tokens: z.int().default(0),
-  reasoning_tokens: z.int().default(0),
-  queue_ms: z.number().default(0),
-  prompt_ms: z.number().default(0),
-  first_token_ms: z.number().optional(),
-  decode_ms: z.number().default(0),
+  prompt_tokens: z.int().min(0),
+  completion_tokens: z.int().min(0),
+  cached_tokens: z.int().min(0).default(0),
+  reasoning_tokens: z.int().min(0).default(0),
+  queue_ms: z.number().min(0).default(0),
+  prompt_ms: z.number().min(0).default(0),
+  first_token_ms: z.number().min(0).optional(),
+  decode_ms: z.number().min(0).default(0),
   estimated: z.boolean().default(false),
 });
 export type NeuronUsage = z.infer<typeof NeuronUsage>;

@@ -42,7 +42,11 @@ const NO_REPLICA: ReadonlySet<string> = new Set([
   'node_recovering',
 ]);
 
-const notLoaded = ({ node, model }: Failure, cause?: CortexError): CortexError =>
+/** `model_not_loaded` of a node in words for clients. */
+export const notLoaded = (
+  { node, model }: { readonly node: string; readonly model: string },
+  cause?: CortexError,
+): CortexError =>
   new CortexError('no_capacity', `Node ${node} no longer has ${model} loaded.`, { cause });
 
 /**

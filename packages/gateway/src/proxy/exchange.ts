@@ -12,12 +12,14 @@ import {
   clientLeft,
   type Failure,
   lastAnswer,
+  notLoaded,
   toUnreachable,
 } from './attempt-failure.ts';
 import { type Deadlines } from './deadlines.ts';
 import {
   checkHead,
   checkWhole,
+  codeOfAnswer,
   isEventStream,
   type NodeAnswer,
   refusalOf,
@@ -243,6 +245,7 @@ export class Exchange {
     const refusal = refusalOf(answer);
     if (refusal !== undefined)
       return { kind: refusal, node: lease.node, model: lease.model, answer };
+    if (codeOfAnswer(answer) === 'model_not_loaded') throw notLoaded(lease);
     return { kind: 'final', answer };
   }
 

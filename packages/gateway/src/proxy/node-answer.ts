@@ -90,13 +90,20 @@ export function checkHead(
   );
 }
 
-/** @throws CortexError node_protocol_error for an answer without a body that is not an error */
-export function checkWhole({ status, bytes }: WholeAnswer, node: string): void {
-  if (status < 400 && bytes.length === 0)
-    throw new CortexError(
-      'node_protocol_error',
-      `Node ${node} answered with status ${status} and an empty body.`,
-    );
+/**
+ * Checks that an answer that was read whole can be relayed.
+ *
+ * @throws CortexError node_protocol_error for an answer without a body, or a web page, that is not an error
+ */
+export function checkWhole({ status, headers, bytes }: WholeAnswer, node: string): void {
+  if (status >= 400) return;
+  const isPage = /^text\/html\b/i.test(headers['content-type'] ?? '');
+  if (bytes.length > 0 && !isPage) return;
+  const what = isPage ? 'a web page: check its endpoint in cortex.toml' : 'an empty body';
+  throw new CortexError(
+    'node_protocol_error',
+    `Node ${node} answered with status ${status} and ${what}.`,
+  );
 }
 
 /** Codes with which neuron refuses before it does any work, so that another replica may be tried. */

@@ -77,7 +77,7 @@ export async function* relay(
     const end = tap.end();
     exchange.meter.usage = end.usage;
     // An incomplete event is dropped, because no event can be written after it.
-    if (!end.isDone && end.error === undefined) throw brokenOff(node);
+    if (!end.isDone && !end.isDoneCut && end.error === undefined) throw brokenOff(node);
     exchange.end(end.error?.status ?? 200, end.error?.code);
     // The last event has the reason of the end. A second error would hide it.
     if (!end.isDone) yield SSE_DONE;

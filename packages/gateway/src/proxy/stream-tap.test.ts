@@ -55,6 +55,15 @@ test('counts every event from the first content on, also several per chunk with 
   expect(tap.lastContentMs).toBe(3);
 });
 
+test('does not count [DONE] of a stream that arrives as one chunk', () => {
+  const one = chunk({ content: 'a' });
+
+  expect(tapped(one + one + SSE_DONE).contentEvents).toBe(2);
+  expect(
+    tapped(one + SSE_DONE.replace('data: ', 'data:').replaceAll('\n', '\r\n')).contentEvents,
+  ).toBe(1);
+});
+
 describe('StreamTap.end()', () => {
   test('returns the usage that the node sent, whatever the length of the stream', () => {
     const long = chunk({ content: 'x'.repeat(1000) });
@@ -68,6 +77,30 @@ describe('StreamTap.end()', () => {
 
   test('reports a stream as incomplete without [DONE], even if a text contains [DONE]', () => {
     expect(tapped(chunk({ content: 'data: [DONE]' })).end().isDone).toBe(false);
+  });
+
+  test.each(['data: [DONE]', 'data: [DONE]\n', 'data:[DONE]\r\n', ': x\ndata: [DONE]\n'])(
+    'reports a stream that ends with %j as complete',
+    (rest) => {
+      for (const pushes of [
+        [chunk({ content: 'a' }) + rest],
+        [chunk({ content: 'a' }), ...rest.split('')],
+      ])
+        expect(tapped(...pushes).end()).toMatchObject({ isDone: false, isDoneCut: true });
+    },
+  );
+
+  test.each([
+    'data: [DON',
+    'data: [DONE] x',
+    'event: x\ndata: [DONE]\n',
+    'data: a\ndata: [DONE]\n',
+    '',
+  ])('reports a stream that ends with %j as incomplete', (rest) => {
+    expect(tapped(chunk({ content: 'a' }) + rest).end()).toMatchObject({
+      isDone: false,
+      isDoneCut: false,
+    });
   });
 
   test.each([

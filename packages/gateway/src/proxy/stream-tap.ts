@@ -52,7 +52,8 @@ function contentEventsIn(events: Uint8Array): number {
     .decode(events)
     .split('\n')
     .filter((line) => line.startsWith('data:'))
-    .map((line) => line.slice('data:'.length));
+    .map((line) => line.slice('data:'.length).trim())
+    .filter((text) => text !== '[DONE]');
   const first = data.findIndex(hasContent);
   return first === -1 ? 0 : data.length - first;
 }
@@ -62,6 +63,8 @@ export interface StreamEnd {
   readonly usage: NeuronUsage | undefined;
   /** `data: [DONE]` was the last event. */
   readonly isDone: boolean;
+  /** The stream ended in the middle of that event, after its data: nothing of the answer is missing. */
+  readonly isDoneCut: boolean;
   /** The error event that ended the stream; undefined if there was none. */
   readonly error: StreamError | undefined;
 }
@@ -124,10 +127,11 @@ export class StreamTap {
   }
 
   end(): StreamEnd {
-    const { usageText, isDone, lastData } = this.#events;
+    const { usageText, isDone, isDoneCut, lastData } = this.#events;
     return {
       usage: usageText === undefined ? undefined : parseUsage(usageText),
       isDone,
+      isDoneCut,
       error: errorIn(lastData),
     };
   }

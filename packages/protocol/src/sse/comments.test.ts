@@ -27,12 +27,18 @@ test('each comment of a stream is one line without a blank line after it', () =>
     expect(comment).toMatch(/^: [^\n]+\n$/);
 });
 
-test.each(['{"prompt\n', '{"prompt_tokens":1}', ''])(
-  'parseUsage returns undefined for %p',
-  (text) => {
-    expect(parseUsage(text)).toBeUndefined();
-  },
-);
+test.each([
+  '{"prompt\n',
+  '{"prompt_tokens":1}',
+  '',
+  JSON.stringify({ ...usage, prompt_tokens: -1 }),
+  JSON.stringify({ ...usage, completion_tokens: 1.5 }),
+  JSON.stringify({ ...usage, queue_ms: -1 }),
+  JSON.stringify(usage).replace('"decode_ms":80', '"decode_ms":1e999'),
+  '{"prompt_tokens":1,"completion_tokens":-2}',
+])('parseUsage returns undefined for %p', (text) => {
+  expect(parseUsage(text)).toBeUndefined();
+});
 
 test('the usage of an older node gets defaults for missing members', () => {
   expect(parseUsage('{"prompt_tokens":1,"completion_tokens":2}')).toMatchObject({

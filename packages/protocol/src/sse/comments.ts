@@ -17,7 +17,10 @@ export function formatUsageComment(usage: NeuronUsage): string {
   return `${USAGE_COMMENT}${JSON.stringify(usage)}\n`;
 }
 
-const isCount = (value: unknown): value is number => Number.isSafeInteger(value);
+const isCount = (value: unknown): value is number =>
+  Number.isSafeInteger(value) && Number(value) >= 0;
+const isMs = (value: unknown): value is number => Number.isFinite(value) && Number(value) >= 0;
+
 /**
  * `NeuronUsage` as this version writes it, with every field; undefined for other values.
  *
@@ -32,10 +35,10 @@ function readOwnUsage(usage: unknown): NeuronUsage | undefined {
     !isCount(completion_tokens) ||
     !isCount(cached_tokens) ||
     !isCount(reasoning_tokens) ||
-    typeof queue_ms !== 'number' ||
-    typeof prompt_ms !== 'number' ||
-    typeof first_token_ms !== 'number' ||
-    typeof decode_ms !== 'number' ||
+    !isMs(queue_ms) ||
+    !isMs(prompt_ms) ||
+    !isMs(first_token_ms) ||
+    !isMs(decode_ms) ||
     typeof estimated !== 'boolean'
   ) {
     return undefined;

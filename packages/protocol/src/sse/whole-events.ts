@@ -82,6 +82,12 @@ export class WholeEvents {
     this.#sender = sender;
   }
 
+  /** The incomplete event at the end is `data: [DONE]` without the blank line after it. */
+  get isDoneCut(): boolean {
+    const rest = concat([...this.#held, ...this.#partial]);
+    return rest !== undefined && /^data: ?\[DONE\]\r?\n?$/.test(decoder.decode(rest));
+  }
+
   /** Text of the last `data:` line before `[DONE]`; undefined until there is one. */
   get lastData(): string | undefined {
     return this.#lastData === undefined ? undefined : decoder.decode(this.#lastData);
