@@ -33,8 +33,10 @@ import {
   WireAccepted,
 } from '../protocol/index.ts';
 import { toAbortError } from './abort-error.ts';
+import { excerpt, idOf, quote, summary } from './message-texts.ts';
 import { PendingLoad } from './pending-load.ts';
 import { PendingCalls } from './pending-calls.ts';
+import { ReceivedStats } from './received-stats.ts';
 import { RequestStream } from './request-stream.ts';
 
 /** What a client needs from the owner of the channel. */
@@ -59,9 +61,7 @@ export class EngineClient implements EngineConnection {
   readonly #streams = new Map<string, RequestStream>();
   readonly #calls: PendingCalls;
   #load: PendingLoad | undefined;
-  #statsWaiters: ((stats: EngineStats | CortexError) => void)[] = [];
-  #lastStats: { readonly atMs: number; readonly stats: EngineStats } | undefined;
-  #lastStepAtMs: number | undefined;
+  readonly #stats = new ReceivedStats();
   #nextId = 1;
   #isClosing = false;
   #end: CortexError | undefined;
@@ -79,11 +79,11 @@ export class EngineClient implements EngineConnection {
   }
 
   get lastStats() {
-    return this.#lastStats;
+    return this.#stats.last;
   }
 
   get lastStepAtMs() {
-    return this.#lastStepAtMs;
+    return this.#stats.lastStepAtMs;
   }
 
   load(
@@ -160,12 +160,9 @@ export class EngineClient implements EngineConnection {
   /** Asks for fresh `stats`. An engine that does not know the question answers with its next regular one. */
   stats(): Promise<EngineStats> {
     if (this.#end !== undefined) return Promise.reject(this.#end);
-    return new Promise((resolve, reject) => {
-      this.#statsWaiters.push((answer) =>
-        answer instanceof CortexError ? reject(answer) : resolve(answer),
-      );
-      this.#owner.send({ kind: 'stats' });
-    });
+    const next = this.#stats.next();
+    this.#owner.send({ kind: 'stats' });
+    return next;
   }
 
   /** Asks the engine to end. The owner of the connection makes sure that it does. */
@@ -201,7 +198,7 @@ export class EngineClient implements EngineConnection {
     for (const stream of this.#streams.values()) stream.push(toErrorEvent(error));
     this.#streams.clear();
     this.#calls.end(error);
-    for (const waiter of this.#statsWaiters.splice(0)) waiter(error);
+    this.#stats.end(error);
     this.#load?.fail(
       loadFailure(`Cannot load ${this.#load.modelPath}: the engine ended: ${cause}`),
     );
@@ -227,7 +224,7 @@ export class EngineClient implements EngineConnection {
       case 'failed':
         return this.#load?.receive(message);
       case 'stats':
-        return this.#stats(readStats(message));
+        return this.#stats.add(readStats(message));
       default:
         return;
     }
@@ -235,7 +232,7 @@ export class EngineClient implements EngineConnection {
 
   #step(message: Message): void {
     const { requests, stepMs } = readStep(message);
-    this.#lastStepAtMs = performance.now();
+    this.#stats.addStep();
     for (const { id, items } of requests) {
       const event = { type: 'items', items } as const;
       this.#event(id, stepMs === undefined ? event : { ...event, stepMs });
@@ -278,15 +275,6 @@ export class EngineClient implements EngineConnection {
     this.#owner.note(`engine sent a result for the unknown call ${quote(id)}`);
   }
 
-  #stats(stats: EngineStats): void {
-    const nowMs = performance.now();
-    this.#lastStats = { atMs: nowMs, stats };
-    // Only the stats show steps without items, such as those of a long prefill or of embeddings.
-    if (stats.lastStepAgeMs !== undefined)
-      this.#lastStepAtMs = Math.max(this.#lastStepAtMs ?? 0, nowMs - stats.lastStepAgeMs);
-    for (const waiter of this.#statsWaiters.splice(0)) waiter(stats);
-  }
-
   #ask<Input, Output>(
     codec: CallCodec<Input, Output>,
     input: Input,
@@ -305,17 +293,3 @@ const shuttingDown = () => new CortexError('shutting_down', 'The engine is shutt
 
 const loadFailure = (message: string) =>
   new CortexError('model_load_failed', message, { transient: true });
-
-const quote = (id: string) => JSON.stringify(id.slice(0, 40));
-
-const summary = (error: unknown) =>
-  error instanceof Error ? error.message.replaceAll(/\s+/g, ' ').slice(0, 200) : 'unreadable';
-
-/** The start of a message, for a log line. */
-const excerpt = (value: unknown) => (JSON.stringify(value) ?? String(value)).slice(0, 80);
-
-function idOf(message: Message): string {
-  const { id } = message;
-  if (typeof id !== 'string') throw new TypeError('id is no string');
-  return id;
-}
