@@ -14,6 +14,8 @@ export class Sampler {
   readonly #greedy: NativeSampler;
   /** The shared chain has one buffer, so it samples one row after another. */
   #lastGreedy: Promise<unknown> = Promise.resolve();
+  /** Samples of the shared chain that have not ended. */
+  #greedyWaiting = 0;
 
   constructor(model: Model, context: NativeContext) {
     this.#model = model;
@@ -29,10 +31,15 @@ export class Sampler {
   sample(logitIndex: number, sampler: NativeSampler): Promise<Token> {
     if (sampler !== SHARED) return this.#context.sampleToken(logitIndex, sampler);
     const sample = (): Promise<Token> => this.#context.sampleToken(logitIndex, this.#greedy);
-    const sampled = this.#lastGreedy.then(sample, sample);
-    this.#lastGreedy = sampled;
+    const sampled = this.#greedyWaiting === 0 ? sample() : this.#lastGreedy.then(sample, sample);
+    this.#greedyWaiting++;
+    this.#lastGreedy = sampled.then(this.#greedyEnded, this.#greedyEnded);
     return sampled;
   }
+
+  readonly #greedyEnded = (): void => {
+    this.#greedyWaiting--;
+  };
 
   /** Must not be called during a sample. */
   dispose(): void {

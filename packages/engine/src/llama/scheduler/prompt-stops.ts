@@ -20,15 +20,25 @@ export function plannedRun(run: Run, { cells, batchTokens }: StopOptions): Plann
   return { run, promptTokensLeft, draftTokens: draft.length };
 }
 
-/** Takes the checkpoints that are due after a step: where a prompt stopped for one, and one per batch of an answer. */
-export async function takeCheckpoints(
+/**
+ * Takes the checkpoints that are due after a step: where a prompt stopped for one, and one per batch of an answer.
+ *
+ * @returns Undefined if the cells can be cut without checkpoints.
+ */
+export function takeCheckpoints(
+  shares: readonly StepShare<Run>[],
+  options: StopOptions,
+): Promise<void> | undefined {
+  for (const { run } of shares) options.cells.decoded(run.slot);
+  return options.cells.losesCells ? takeDue(shares, options) : undefined;
+}
+
+async function takeDue(
   shares: readonly StepShare<Run>[],
   { cells, batchTokens }: StopOptions,
 ): Promise<void> {
   for (const { run, isPrompt } of shares) {
     const { slot, text } = run;
-    cells.decoded(slot);
-    if (!cells.losesCells) continue;
     const decoded = slot.cells.length;
     const isDue = isPrompt
       ? nextCheckpoint({ decoded: decoded - 1, promptTokens: text.length, batchTokens }) === decoded

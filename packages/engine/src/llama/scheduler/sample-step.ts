@@ -1,4 +1,3 @@
-import type { Token } from '../native-types.ts';
 import type { StepEmitter, SampledToken } from './emit-step.ts';
 import type { LogitRows } from './fill-batch.ts';
 import type { Run } from './run.ts';
@@ -50,7 +49,10 @@ export class StepSampler {
     if (isOver(run)) return 0;
     for (const [index, logitIndex] of logitIndexes.entries()) {
       try {
-        const token = await this.#tokenAt(logitIndex, run);
+        const forced = run.answer.takeForced();
+        const token = forced ?? (await model.sample(logitIndex, run.sampler));
+        if (forced === undefined) checkSampled(token, job.sampling);
+        else model.accept(token, job.grammarOf(run.answer));
         const top = job.topLogprobs;
         const logprob =
           top === undefined ? undefined : await model.readLogprob(logitIndex, { token, top });
@@ -63,18 +65,6 @@ export class StepSampler {
     }
     if (draft.length > 0) await this.#undoRejected(run, { drafted: draft.length, accepted });
     return accepted + (isFirst ? 0 : 1);
-  }
-
-  async #tokenAt(logitIndex: number, { job, answer, sampler }: Run): Promise<Token> {
-    const { model } = this.#options;
-    const forced = answer.takeForced();
-    if (forced !== undefined) {
-      model.accept(forced, job.grammarOf(answer));
-      return forced;
-    }
-    const token = await model.sample(logitIndex, sampler);
-    checkSampled(token, job.sampling);
-    return token;
   }
 
   #take(sampled: SampledToken): void {

@@ -203,7 +203,8 @@ export class Scheduler {
         this.#failStep(pass, error);
       }
     }
-    await takeCheckpoints(plan, this.#options);
+    const checkpoints = takeCheckpoints(plan, this.#options);
+    if (checkpoints !== undefined) await checkpoints;
     this.#uncounted = { plan, startMs, atMs: this.#options.nowMs(), generatedTokens };
     return true;
   }
@@ -232,6 +233,7 @@ export class Scheduler {
 
   /** Frees the slots of runs that are finished, cancelled or failed. False if there were none. */
   #dropEnded(): boolean {
+    if (!this.#runs.some(isEnding)) return false;
     const before = this.#runs.length;
     const nowMs = this.#options.nowMs();
     for (const { job } of this.#runs) if (job.signal.aborted && !job.isEnded) job.cancel(nowMs);
@@ -277,6 +279,9 @@ export class Scheduler {
     }
   }
 }
+
+const isEnding = ({ job, answer }: Run): boolean =>
+  job.isEnded || job.signal.aborted || answer.finish !== undefined;
 
 /** A step that was decoded and sampled. */
 interface Step {
