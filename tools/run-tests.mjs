@@ -107,8 +107,12 @@ export async function runChunks(chunks, workers) {
   const left = chunks.filter((paths) => paths.length > 0);
   const outcomes = [];
   const work = async () => {
-    for (let paths = left.shift(); paths !== undefined; paths = left.shift())
+    for (let paths = left.shift(); paths !== undefined; paths = left.shift()) {
+      const startedMs = performance.now();
       outcomes.push(await runTests(paths, { isHeld: true }));
+      const seconds = Math.round((performance.now() - startedMs) / 1000);
+      console.log(`-- ${paths.length} files from ${paths[0]} in ${seconds} s`);
+    }
   };
   await Promise.all(Array.from({ length: workers }, work));
   return outcomes;
