@@ -38,6 +38,7 @@ const VALUES = [
   '[{ x = 1 }]',
   '{}',
   '{ x = 1 }',
+  '{ "a b" = "x" }',
 ];
 
 const folder = mkdtempSync(join(tmpdir(), 'cortex-config-values-'));
@@ -86,7 +87,7 @@ describe.each(FILES)('$name', ({ name, schema }) => {
         for (const problem of problems) {
           expect(problem).toMatch(new RegExp(`^${file}:[2-${lines.length}]: \\S`));
           expect(problem).not.toMatch(
-            /Invalid|expected |received|undefined|\[object|\0|did you mean/,
+            /Invalid|expected |received|undefined|valid (?:regex|starts)|must match|\[object|\0|did you mean/,
           );
         }
       }

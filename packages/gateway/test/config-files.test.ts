@@ -114,6 +114,10 @@ const WRONG = {
     '[[neurons]]\nname = "my node"\nendpoint = "http://a:1"',
     /cortex\.toml:2: neurons\[0\]\.name must be 1 to 63 letters, digits, "\.", "_" or "-", and start with a letter or a digit, not "my node"/,
   ],
+  'a trusted proxy that is a name': [
+    '[gateway]\ntrusted_proxies = ["10.0.0.1", "proxy.lan"]',
+    /cortex\.toml:2: gateway\.trusted_proxies\[1\] must be an IP address or a block of them, such as "10\.0\.0\.0\/8", not "proxy\.lan"$/,
+  ],
   'an origin with a path': ['[gateway]\ncors_origins = ["https://a.example/"]', /cors_origins/],
   'a catalogue that is not there': [
     '[gateway]\nmodels_config = "other.toml"',

@@ -52,7 +52,12 @@ export const GatewayConfig = z.strictObject({
         .default(30)
         .describe('How long running requests may take to finish after SIGTERM.'),
       trusted_proxies: z
-        .array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()]))
+        .array(
+          z.union(
+            [z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()],
+            'must be an IP address or a block of them, such as "10.0.0.0/8"',
+          ),
+        )
         .default([])
         .describe('Proxies whose X-Forwarded-For header is trusted: addresses or CIDR blocks.'),
       cors_origins: corsOrigins().describe(

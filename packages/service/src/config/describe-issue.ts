@@ -53,8 +53,10 @@ function unknownKey(path: KeyPath, schema: z.ZodType): Problem {
 function expectation(issue: z.core.$ZodIssue, path: KeyPath, schema: z.ZodType): string {
   const at = schemaAt(schema, path);
   switch (issue.code) {
-    case 'invalid_type':
     case 'invalid_union':
+      if (formatsOf(issue).length > 0) return issue.message;
+      return `must be ${at === undefined ? 'another value' : typePhrase(at)}`;
+    case 'invalid_type':
     case 'invalid_value':
       return `must be ${at === undefined ? 'another value' : typePhrase(at)}`;
     case 'too_small':
@@ -90,9 +92,36 @@ function innerIssues(issue: z.core.$ZodIssue): readonly z.core.$ZodIssue[] | und
   return deeper.length === 1 ? deeper[0] : undefined;
 }
 
-/** What a text of a known format must be, for schemas without a message of their own. */
-export const describeFormat: z.core.$ZodErrorMap = (issue) =>
-  issue.code === 'invalid_format' ? `must be a valid ${issue.format}` : undefined;
+const FORMATS: ReadonlyMap<string, string> = new Map([
+  ['url', 'a URL'],
+  ['ipv4', 'an IPv4 address'],
+  ['ipv6', 'an IPv6 address'],
+  ['cidrv4', 'an IPv4 block'],
+  ['cidrv6', 'an IPv6 block'],
+]);
+
+const inWords = (format: string): string => FORMATS.get(format) ?? `a valid ${format}`;
+
+/** The formats that a union accepts, if the value is a text of none of them. */
+function formatsOf({ errors }: Pick<z.core.$ZodIssueInvalidUnion, 'errors'>): readonly string[] {
+  return errors
+    .flat()
+    .flatMap((error) =>
+      error.code === 'invalid_format' && error.path.length === 0 ? [error.format] : [],
+    );
+}
+
+/** What a text must be, for schemas without a message of their own. */
+export const describeFormat: z.core.$ZodErrorMap = (issue) => {
+  if (issue.code === 'invalid_union') {
+    const formats = formatsOf(issue);
+    return formats.length === 0 ? undefined : `must be ${formats.map(inWords).join(' or ')}`;
+  }
+  if (issue.code !== 'invalid_format') return undefined;
+  if (issue.format === 'starts_with') return `must start with "${String(issue['prefix'])}"`;
+  if (issue.format === 'regex') return `must match ${String(issue['pattern'])}`;
+  return `must be ${inWords(issue.format)}`;
+};
 
 const UNUSABLE_KEY = '__proto__';
 
@@ -128,6 +157,12 @@ export function describeIssue(issue: z.core.$ZodIssue, schema: z.ZodType): Probl
     return [{ path, message: `${key} is missing` }];
   // The message of a custom check is complete and includes the value.
   if (issue.code === 'custom') return [{ path, message: `${key}: ${issue.message}` }];
+  if (issue.code === 'invalid_key') {
+    return issue.issues.map((inner) => ({
+      path,
+      message: `${key}: the name ${expectation(inner, path, schema)}`,
+    }));
+  }
   const value =
     issue.input === undefined || issue.input === '' ? '' : `, not ${showValue(issue.input)}`;
   const at = issue.code === 'invalid_type' ? schemaAt(schema, path) : undefined;

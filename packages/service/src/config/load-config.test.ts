@@ -340,7 +340,31 @@ describe('the start is refused for', () => {
     const starting = () => loadConfig({ schema, file: main, env: {}, prefix: 'CORTEX_' });
 
     expect(starting).toThrow('name must contain only letters, not "a b"');
-    expect(starting).toThrow('url must be a valid url, not "x"');
+    expect(starting).toThrow('url must be a URL, not "x"');
+  });
+
+  test('text of none of several formats, with these formats', () => {
+    const schema = z.strictObject({
+      proxy: z.union([z.ipv4(), z.cidrv4()]),
+      path: z.string().startsWith('/'),
+      id: z.string().regex(/^x/),
+    });
+    writeFileSync(main, 'proxy = "here"\npath = "a"\nid = "y"\n');
+    const starting = () => loadConfig({ schema, file: main, env: {}, prefix: 'CORTEX_' });
+
+    expect(starting).toThrow('proxy must be an IPv4 address or an IPv4 block, not "here"');
+    expect(starting).toThrow('path must start with "/", not "a"');
+    expect(starting).toThrow('id must match /^x/, not "y"');
+  });
+
+  test('a name that the operator chooses and that is not allowed', () => {
+    const name = z.string().regex(/^[a-z]+$/, 'must contain only letters');
+    const schema = z.strictObject({ env: z.record(name, z.string()) });
+    writeFileSync(main, '[env]\n"a b" = "x"\n');
+
+    expect(() => loadConfig({ schema, file: main, env: {}, prefix: 'CORTEX_' })).toThrow(
+      'cortex.toml:2: env."a b": the name must contain only letters',
+    );
   });
 
   test('a flag with an invalid value', () => {

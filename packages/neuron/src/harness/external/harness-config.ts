@@ -11,7 +11,10 @@ const BUILT_IN = ['llama', 'llama-server'];
 export const HarnessConfig = z.strictObject({
   name: z
     .string()
-    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'letters, digits, and . _ - between them')
+    .regex(
+      /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
+      'must be 1 to 64 letters, digits, ".", "_" or "-", and start with a letter or a digit',
+    )
     .describe('Name of the harness; models.toml and load calls name it.'),
   kind: z
     .enum(SERVER_KINDS)
@@ -23,7 +26,7 @@ export const HarnessConfig = z.strictObject({
     .default('shared')
     .describe('shared: one server for many models. per_model: one process per model.'),
   endpoint: z
-    .url({ protocol: /^https?$/ })
+    .url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' })
     .optional()
     .describe('Base URL of a server that is already running, without /v1.'),
   command: z
@@ -35,7 +38,7 @@ export const HarnessConfig = z.strictObject({
     ),
   systemd_unit: z
     .string()
-    .regex(/^[A-Za-z0-9:_.\\@-]+$/, 'the name of a unit, such as vllm.service')
+    .regex(/^[A-Za-z0-9:_.\\@-]+$/, 'must be the name of a unit, such as vllm.service')
     .optional()
     .describe(
       'Unit of systemd that runs the server; neuron starts and restarts it. Needs endpoint.',
@@ -52,7 +55,10 @@ export const HarnessConfig = z.strictObject({
     .optional()
     .describe('File with the key that neuron sends to the server as Authorization: Bearer.'),
   env: z
-    .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string())
+    .record(
+      z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be letters, digits or "_"'),
+      z.string(),
+    )
     .default({})
     .describe('Environment of the command, added to that of the daemon.'),
   ready_path: z
