@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 
+import OpenAI from 'openai';
+
 import { eventually } from './processes.ts';
 import { CORTEX_BIN, Program, startUp, type Up } from './start-up.ts';
 
@@ -30,6 +32,29 @@ describe('the client commands', () => {
       health: { status: 'ok' },
       nodes: [{ name: 'local', state: 'up' }],
     });
+  });
+
+  test('nodes shows the hardware and the loaded model of each node', async () => {
+    expect(await cortex('nodes')).toMatch(/local +up +\d\S+ +.*, \d+ cores +cortex-tiny +0 +http/);
+  });
+
+  test('connect prints variables with which the OpenAI SDK gets an answer', async () => {
+    const text = await cortex('connect', 'openai');
+    const variables = Object.fromEntries(
+      [...text.matchAll(/^export (\w+)=(.*)$/gm)].map(([, name, value]) => [name, value]),
+    );
+    const client = new OpenAI({
+      baseURL: variables['OPENAI_BASE_URL'],
+      apiKey: variables['OPENAI_API_KEY'],
+    });
+
+    const answer = await client.chat.completions.create({
+      model: 'cortex-tiny',
+      messages: [{ role: 'user', content: 'What is cortex?' }],
+      max_tokens: 4,
+    });
+
+    expect(answer.choices).toHaveLength(1);
   });
 
   test('unload frees the memory, and load loads the model again', async () => {

@@ -1,10 +1,13 @@
 /** The harnesses of a node: our own engine, those of `[[harnesses]]`, and the machine's llama-server. */
 import { availableParallelism } from 'node:os';
 
+import type { LoadedConfig } from '@cortex/service';
+
 import type { NeuronConfig } from './config.ts';
 import type { GpuSources } from './devices/gpu-sources.ts';
 import { processVramMib } from './devices/process-vram.ts';
 import { createColdGguf } from './harness/external/cold-gguf.ts';
+import { forHarness } from './harness/external/harness-config.ts';
 import { createExternalHarness } from './harness/external-harness.ts';
 import { createLlamaHarness, type LlamaHarnessOptions } from './harness/llama/llama-harness.ts';
 import { createHarnessRegistry, type HarnessRegistry } from './harness/registry.ts';
@@ -21,8 +24,11 @@ export interface HarnessParts extends Omit<LlamaHarnessOptions, 'defaults'> {
 }
 
 /** @throws ConfigError naming a key file that cannot be read */
-export function composeHarnesses(config: NeuronConfig, parts: HarnessParts): HarnessRegistry {
-  const { engine, harnesses, state_dir: stateDir } = config;
+export function composeHarnesses(
+  { value, origins }: LoadedConfig<NeuronConfig>,
+  parts: HarnessParts,
+): HarnessRegistry {
+  const { engine, harnesses, state_dir: stateDir } = value;
   const threads = engine.threads ?? Math.max(1, Math.floor(availableParallelism() / 2));
   const llama = createLlamaHarness({
     ...parts,
@@ -52,7 +58,9 @@ export function composeHarnesses(config: NeuronConfig, parts: HarnessParts): Har
   });
   return createHarnessRegistry([
     llama,
-    ...harnesses.map((harness) => createExternalHarness(harness, external)),
+    ...harnesses.map((harness, index) =>
+      forHarness(index, { origins, step: () => createExternalHarness(harness, external) }),
+    ),
     llamaServer,
   ]);
 }

@@ -285,17 +285,15 @@ function withAbsolutePaths(loaded: LoadedConfig<NeuronConfig>): NeuronConfig {
       runtime: runtime?.includes('/') ? absolute('engine.runtime', runtime) : runtime,
       llama_server: llamaServer ? absolute('engine.llama_server', llamaServer) : llamaServer,
     },
-    harnesses: value.harnesses.map((harness) => ({
+    harnesses: value.harnesses.map((harness, index) => ({
       ...harness,
-      api_key_file:
-        harness.api_key_file === undefined
-          ? undefined
-          : absolute('harnesses', harness.api_key_file),
-      workflows:
-        harness.workflows === undefined ? undefined : absolute('harnesses', harness.workflows),
+      api_key_file: ifSet(`harnesses[${index}].api_key_file`, harness.api_key_file),
+      workflows: ifSet(`harnesses[${index}].workflows`, harness.workflows),
       // A name without a slash is looked up on the PATH.
-      command: harness.command?.map((element, index) =>
-        index === 0 && element.includes('/') ? absolute('harnesses', element) : element,
+      command: harness.command?.map((element, at) =>
+        at === 0 && element.includes('/')
+          ? absolute(`harnesses[${index}].command`, element)
+          : element,
       ),
     })),
     security: {
@@ -329,7 +327,7 @@ export function loadNeuronConfig(input: {
     ...input,
   });
   checkExposure(loaded);
-  checkHarnesses(loaded.value.harnesses);
+  checkHarnesses(loaded.value.harnesses, loaded.origins);
   const warnings = corsWarnings(loaded.value.security.cors_origins, 'security.cors_origins');
   return {
     ...loaded,

@@ -152,12 +152,8 @@ export async function startNeuron(options: NeuronOptions): Promise<RunningNeuron
   return { url, reload: neuron.reload, close: (graceMs) => neuron.close(graceMs) };
 }
 
-async function createNeuron({
-  config: { value: config, origins },
-  log,
-  env = {},
-  parts = {},
-}: NeuronOptions) {
+async function createNeuron({ config: loaded, log, env = {}, parts = {} }: NeuronOptions) {
+  const { value: config, origins } = loaded;
   const ticker = parts.ticker ?? processTicker;
   const every = (everyMs: number, run: () => void): (() => void) => ticker.every(everyMs, run);
   const stateDir = resolve(config.state_dir);
@@ -229,7 +225,7 @@ async function createNeuron({
     log,
   });
   const pulses = new PulseGroup(every);
-  const harnesses = composeHarnesses(config, {
+  const harnesses = composeHarnesses(loaded, {
     start: startEngine,
     probe,
     states,

@@ -62,6 +62,28 @@ test.each([
   );
 });
 
+test.each([
+  [
+    'a command without a port',
+    ['command = ["serve"]'],
+    'neuron.toml:7: harnesses[0].command needs ${port}, so that neuron knows where the server is, or endpoint',
+  ],
+  [
+    'neither command nor endpoint',
+    [],
+    'neuron.toml:5: harnesses[0].endpoint is missing: say where the server is, or give a command',
+  ],
+  [
+    'a key file that does not exist',
+    ['endpoint = "http://127.0.0.1:1"', 'api_key_file = "absent"'],
+    'neuron.toml:8: harnesses[0].api_key_file is absent, which cannot be read: no such file or folder',
+  ],
+])('a harness with %s stops neuron with file, line, key and reason', async (_, lines, message) => {
+  const harness = ['[[harnesses]]', 'name = "x"', 'kind = "vllm"', ...lines];
+
+  expect(await refusalOf(...FOLDERS, ...harness)).toBe(`ConfigError: ${message}`);
+});
+
 test('a models folder that cannot be read is a warning with file, line, key and reason', () => {
   const folder = temporaryFolder('neuron-config');
   const file = join(folder, 'neuron.toml');

@@ -23,6 +23,15 @@ test('relative paths in neuron.toml are relative to that file, those of variable
       'tls_cert = "cert.pem"',
       'tls_key = "key.pem"',
       'file_roots = ["files"]',
+      '[[harnesses]]',
+      'name = "a"',
+      'kind = "openai"',
+      'endpoint = "http://127.0.0.1:1"',
+      'api_key_file = "key"',
+      '[[harnesses]]',
+      'name = "b"',
+      'kind = "llamacpp"',
+      'command = ["bin/serve", "-p", "${port}"]',
     ].join('\n'),
   );
 
@@ -39,6 +48,10 @@ test('relative paths in neuron.toml are relative to that file, those of variable
       tls_key: join(folder, 'key.pem'),
       file_roots: [join(folder, 'files')],
     },
+    harnesses: [
+      { api_key_file: join(folder, 'key') },
+      { command: [join(folder, 'bin/serve'), '-p', '${port}'] },
+    ],
   });
 });
 

@@ -252,7 +252,7 @@ test('a key file that cannot be read stops the start with the harness and the fi
 
   const failure = await failureOf(TestNeuron.start({ flags: { harnesses: [harness] } }));
 
-  expect(failure.message).toContain(`harnesses "x": api_key_file ${path} is empty`);
+  expect(failure.message).toContain(`harnesses[0].api_key_file is the empty file ${path}`);
 });
 
 describe('POST /harnesses/{name}/restart', () => {

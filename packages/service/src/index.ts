@@ -1,7 +1,7 @@
 export type { Clock } from './clock.ts';
 export { resolveConfigPath } from './config/config-path.ts';
 export { ConfigError, type ConfigPlace } from './config/config-error.ts';
-export { type ConfigOrigins, keyError } from './config/config-origin.ts';
+export { type ConfigOrigins, keyError, problemAt } from './config/config-origin.ts';
 export { positiveSeconds, seconds } from './config/duration.ts';
 export {
   type ConfigInput,

@@ -1,7 +1,7 @@
 /** The harnesses of `[[harnesses]]`. */
 import { readFileSync } from 'node:fs';
 
-import { ConfigError, systemReason } from '@cortex/service';
+import { systemReason } from '@cortex/service';
 
 import type { ProcessRecords } from '../processes/process-records.ts';
 import type { SupervisionOptions } from '../processes/supervised-process.ts';
@@ -11,7 +11,7 @@ import { checkExternalSettings } from './external/check-settings.ts';
 import { CommandServer } from './external/command-server.ts';
 import { fillCommand } from './external/command-template.ts';
 import { EndpointServer } from './external/endpoint-server.ts';
-import type { HarnessConfig } from './external/harness-config.ts';
+import { type HarnessConfig, HarnessProblem } from './external/harness-config.ts';
 import { createPerModelHarness, type ServerMemory } from './external/per-model-harness.ts';
 import type { Server } from './external/server.ts';
 import { KINDS } from './external/server-kinds.ts';
@@ -34,22 +34,21 @@ export interface ExternalParts extends SupervisionOptions {
   readonly ownUrl: () => string;
 }
 
-/** @throws ConfigError naming a key file that cannot be read */
-function headersOf({ name, api_key_file: path }: HarnessConfig): Record<string, string> {
+/** @throws HarnessProblem for a key file that cannot be read */
+function headersOf({ api_key_file: path }: HarnessConfig): Record<string, string> {
   if (path === undefined) return {};
-  const key = 'harnesses';
+  const secret = readKey(path);
+  if (secret === '') throw new HarnessProblem('api_key_file', `is the empty file ${path}`);
+  return { authorization: `Bearer ${secret}` };
+}
+
+function readKey(path: string): string {
   try {
-    const secret = readFileSync(path, 'utf8').trim();
-    if (secret !== '') return { authorization: `Bearer ${secret}` };
+    return readFileSync(path, 'utf8').trim();
   } catch (error) {
-    const why = systemReason(error);
-    throw new ConfigError(
-      `harnesses "${name}": api_key_file ${path} cannot be read: ${why}`,
-      { key },
-      error,
-    );
+    const why = `is ${path}, which cannot be read: ${systemReason(error)}`;
+    throw new HarnessProblem('api_key_file', why, error);
   }
-  throw new ConfigError(`harnesses "${name}": api_key_file ${path} is empty`, { key });
 }
 
 /** The port of an endpoint whose server neuron starts. */
@@ -94,7 +93,7 @@ function createServer(config: HarnessConfig, parts: ExternalParts): Server {
   });
 }
 
-/** @throws ConfigError naming a key file that cannot be read */
+/** @throws HarnessProblem for a key file that cannot be read */
 export function createExternalHarness(config: HarnessConfig, parts: ExternalParts): Harness {
   const { name, kind, mode, command, env } = config;
   const { tensor_parallel: tensorParallel, accept_args: acceptsArgs, workflows } = config;

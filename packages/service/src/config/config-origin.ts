@@ -13,20 +13,26 @@ export function filePlaceOf(
 }
 
 /**
- * A value of the configuration that is valid by itself and cannot be used, such as a file that does not exist.
+ * A problem that the schema of a configuration cannot express. `text` is a sentence that begins with the key.
  *
- * The message begins with what set the value, and with the key: `cortex.toml:12: auth.node_token_file: …`.
+ * The message begins with what set the key `at`, if it is not a default: `cortex.toml:12: …`.
  */
-export function keyError(
+export function problemAt(
+  origins: ConfigOrigins,
+  at: string,
+  { text, cause }: { readonly text: string; readonly cause?: unknown },
+): ConfigError {
+  const origin = origins.get(at) ?? 'default';
+  const prefix = origin === 'default' ? '' : `${origin}: `;
+  return new ConfigError(`${prefix}${text}`, { ...filePlaceOf(origins, at), key: at }, cause);
+}
+
+/**
+ * A value of the configuration that is valid by itself and cannot be used, such as a file that does not exist:
+ * `cortex.toml:12: auth.node_token_file: …`.
+ */
+export const keyError = (
   origins: ConfigOrigins,
   key: string,
   { message, cause }: { readonly message: string; readonly cause?: unknown },
-): ConfigError {
-  const origin = origins.get(key) ?? 'default';
-  const prefix = origin === 'default' ? '' : `${origin}: `;
-  return new ConfigError(
-    `${prefix}${key}: ${message}`,
-    { ...filePlaceOf(origins, key), key },
-    cause,
-  );
-}
+): ConfigError => problemAt(origins, key, { text: `${key}: ${message}`, cause });

@@ -1,6 +1,4 @@
 /** The command of a server, with placeholders as whole elements: no shell ever reads it. */
-import { ConfigError } from '@cortex/service';
-
 /** What the elements of a command may stand for. */
 const PLACEHOLDERS = [
   'file',
@@ -31,17 +29,20 @@ function placeholderOf(element: string): Placeholder | undefined {
 export const placeholdersOf = (command: readonly string[]): ReadonlySet<Placeholder> =>
   new Set(command.map(placeholderOf).filter((name) => name !== undefined));
 
-/** @throws ConfigError naming an element that holds a placeholder and other text, or an unknown placeholder */
-export function checkCommand(command: readonly string[], key: string): void {
+/**
+ * What is wrong with a command: an element with a placeholder and other text, or an unknown placeholder. Completes a
+ * sentence about the command; undefined if nothing is wrong.
+ */
+export function commandProblem(command: readonly string[]): string | undefined {
   for (const [index, element] of command.entries()) {
     const [, name] = /\$\{([^}]*)\}/.exec(element) ?? [];
     if (name === undefined || (index > 0 && placeholderOf(element) !== undefined)) continue;
     const known = PLACEHOLDERS.map((placeholder) => `\${${placeholder}}`).join(' ');
-    const problem = isPlaceholder(name)
-      ? `"${element}" must be an element of its own, behind the program`
-      : `\${${name}} is not a placeholder`;
-    throw new ConfigError(`${key}: ${problem}. Placeholders: ${known}`, { key });
+    return isPlaceholder(name)
+      ? `has "${element}": \${${name}} must be an element of its own, behind the program`
+      : `has \${${name}}, which is not a placeholder: ${known}`;
   }
+  return undefined;
 }
 
 /**

@@ -6,7 +6,10 @@ const shared = { name: 'x', kind: 'openai', endpoint: 'http://127.0.0.1:1' };
 const each = { name: 'x', kind: 'llamacpp', mode: 'per_model', command: ['run', '${port}'] };
 
 const check = (...harnesses: readonly object[]): void =>
-  checkHarnesses(harnesses.map((harness) => HarnessConfig.parse(harness)));
+  checkHarnesses(
+    harnesses.map((harness) => HarnessConfig.parse(harness)),
+    new Map(),
+  );
 
 describe('[[harnesses]]', () => {
   test('may be an endpoint, a command, a unit, or a command per model', () => {

@@ -1,8 +1,8 @@
 /** `[[harnesses]]` of neuron.toml: external engines. */
-import { ConfigError } from '@cortex/service';
+import { type ConfigOrigins, problemAt } from '@cortex/service';
 import { z } from 'zod';
 
-import { checkCommand, placeholdersOf } from './command-template.ts';
+import { commandProblem, placeholdersOf } from './command-template.ts';
 import { SERVER_KINDS } from './server-kinds.ts';
 
 /** Names of the harnesses that neuron brings. */
@@ -80,78 +80,104 @@ export const HarnessConfig = z.strictObject({
 });
 export type HarnessConfig = z.infer<typeof HarnessConfig>;
 
-/** The name of a member of `[[harnesses]]`, for errors. */
-const keyOf = ({ name }: HarnessConfig, member: string): string => `harnesses "${name}": ${member}`;
+/** A member of a harness that cannot be used. */
+export class HarnessProblem extends Error {
+  override readonly name = 'HarnessProblem';
+  readonly member: keyof HarnessConfig;
 
-function refuse(harness: HarnessConfig, member: string, why: string): never {
-  throw new ConfigError(`${keyOf(harness, member)} ${why}`, { key: 'harnesses' });
+  /** @param why - Completes a sentence that begins with the member. */
+  constructor(member: keyof HarnessConfig, why: string, cause?: unknown) {
+    super(why, { cause });
+    this.member = member;
+  }
+}
+
+function refuse(member: keyof HarnessConfig, why: string): never {
+  throw new HarnessProblem(member, why);
+}
+
+/**
+ * The result of `step`, which examines or uses the harness at `index` of `[[harnesses]]`.
+ *
+ * @throws ConfigError with file, line and key in place of a HarnessProblem
+ */
+export function forHarness<T>(
+  index: number,
+  { origins, step }: { readonly origins: ConfigOrigins; readonly step: () => T },
+): T {
+  try {
+    return step();
+  } catch (error) {
+    if (!(error instanceof HarnessProblem)) throw error;
+    const key = `harnesses[${index}].${error.member}`;
+    const isWritten = (origins.get(key) ?? 'default') !== 'default';
+    // A member that is missing has no line of its own.
+    const at = isWritten ? key : `harnesses[${index}].name`;
+    throw problemAt(origins, at, { text: `${key} ${error.message}`, cause: error.cause });
+  }
 }
 
 /** @throws ConfigError naming the harness and the member that is wrong or missing */
-export function checkHarnesses(harnesses: readonly HarnessConfig[]): void {
+export function checkHarnesses(harnesses: readonly HarnessConfig[], origins: ConfigOrigins): void {
   const names = new Set<string>(BUILT_IN);
-  for (const harness of harnesses) {
-    const { name, mode } = harness;
-    if (BUILT_IN.includes(name))
-      refuse(harness, 'name', 'is one that neuron brings: choose another');
-    if (names.has(name)) refuse(harness, 'name', 'is used twice: choose another');
-    names.add(name);
-    if (harness.kind === 'comfyui') checkComfy(harness);
-    else if (harness.workflows !== undefined)
-      refuse(harness, 'workflows', 'is for kind = "comfyui"');
-    if (harness.command) checkCommand(harness.command, keyOf(harness, 'command'));
-    if (mode === 'shared') checkShared(harness);
-    else checkPerModel(harness);
-  }
+  for (const [index, harness] of harnesses.entries())
+    forHarness(index, { origins, step: () => checkHarness(harness, names) });
+}
+
+/** @param names - Those that are taken; gets the name of the harness. */
+function checkHarness(harness: HarnessConfig, names: Set<string>): void {
+  const { name, mode } = harness;
+  if (BUILT_IN.includes(name)) refuse('name', 'is one that neuron brings: choose another');
+  if (names.has(name)) refuse('name', `"${name}" is used twice: choose another`);
+  names.add(name);
+  if (harness.kind === 'comfyui') checkComfy(harness);
+  else if (harness.workflows !== undefined) refuse('workflows', 'is for kind = "comfyui"');
+  const problem = harness.command && commandProblem(harness.command);
+  if (problem !== undefined) refuse('command', problem);
+  if (mode === 'shared') checkShared(harness);
+  else checkPerModel(harness);
 }
 
 function checkComfy(harness: HarnessConfig): void {
   const { workflows, mode, tensor_parallel: tensorParallel } = harness;
-  if (workflows === undefined)
-    refuse(harness, 'workflows', 'is missing: name the folder of the workflows');
-  if (mode === 'per_model') refuse(harness, 'mode', 'must be "shared" with kind = "comfyui"');
-  if (tensorParallel !== 1) refuse(harness, 'tensor_parallel', 'is not for kind = "comfyui"');
+  if (workflows === undefined) refuse('workflows', 'is missing: name the folder of the workflows');
+  if (mode === 'per_model') refuse('mode', 'must be "shared" with kind = "comfyui"');
+  if (tensorParallel !== 1) refuse('tensor_parallel', 'is not for kind = "comfyui"');
 }
 
 function checkShared(harness: HarnessConfig): void {
   const { endpoint, command, systemd_unit: unit } = harness;
   if (command && unit !== undefined) {
-    refuse(harness, 'command', 'and systemd_unit both start the server: keep one');
+    refuse('command', 'and systemd_unit both start the server: keep one');
   }
   if (!command && endpoint === undefined) {
-    refuse(harness, 'endpoint', 'is missing: say where the server is, or give a command');
+    refuse('endpoint', 'is missing: say where the server is, or give a command');
   }
-  if (harness.accept_args) refuse(harness, 'accept_args', 'is for mode = "per_model"');
+  if (harness.accept_args) refuse('accept_args', 'is for mode = "per_model"');
   if (!command) return;
   const others = [...placeholdersOf(command)].filter((name) => name !== 'port');
   const [other] = others;
   if (other !== undefined) {
     refuse(
-      harness,
       'command',
       `may not hold \${${other}} with mode = "shared": it starts one server for all models`,
     );
   }
   const hasPort = placeholdersOf(command).has('port');
   if (!hasPort && endpoint === undefined) {
-    refuse(
-      harness,
-      'command',
-      'needs ${port}, so that neuron knows where the server is, or endpoint',
-    );
+    refuse('command', 'needs ${port}, so that neuron knows where the server is, or endpoint');
   }
   if (hasPort && endpoint !== undefined) {
-    refuse(harness, 'endpoint', 'and ${port} in command both choose the port: keep one');
+    refuse('endpoint', 'and ${port} in command both choose the port: keep one');
   }
 }
 
 function checkPerModel(harness: HarnessConfig): void {
   const { endpoint, command, systemd_unit: unit } = harness;
-  if (endpoint !== undefined) refuse(harness, 'endpoint', 'is for mode = "shared"');
-  if (unit !== undefined) refuse(harness, 'systemd_unit', 'is for mode = "shared"');
-  if (!command)
-    refuse(harness, 'command', 'is missing: mode = "per_model" starts a server per model');
+  if (endpoint !== undefined) refuse('endpoint', 'is for mode = "shared"');
+  if (unit !== undefined) refuse('systemd_unit', 'is for mode = "shared"');
+  if (!command) refuse('command', 'is missing: mode = "per_model" starts a server per model');
   if (!placeholdersOf(command).has('port')) {
-    refuse(harness, 'command', 'needs ${port}: every model has a server of its own');
+    refuse('command', 'needs ${port}: every model has a server of its own');
   }
 }
