@@ -20,8 +20,12 @@ export function adopt(child: Bun.Subprocess): void {
 }
 
 /** Runs `neuron …`. */
-export function runNeuron(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-  const child = Bun.spawn([process.execPath, MAIN, ...args], {
+export function runNeuron(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  program: string = MAIN,
+) {
+  const child = Bun.spawn([process.execPath, program, ...args], {
     stdin: 'ignore',
     stdout: 'pipe',
     stderr: 'pipe',
@@ -46,8 +50,13 @@ export async function outcome(child: ReturnType<typeof runNeuron>) {
  *
  * @param extra - Text of neuron.toml before its tables.
  * @param env - `TEST_TOKEN` is the token that the calls of the test send.
+ * @param program - Run instead of neuron, with the same arguments.
  */
-export async function startDaemon(extra = '', env: Readonly<Record<string, string>> = {}) {
+export async function startDaemon(
+  extra = '',
+  env: Readonly<Record<string, string>> = {},
+  program: string = MAIN,
+) {
   const { root, modelsDir } = createTestFolder();
   const config = join(root, 'neuron.toml');
   const readyFile = join(root, 'ready.json');
@@ -64,7 +73,7 @@ export async function startDaemon(extra = '', env: Readonly<Record<string, strin
       'threads = 1',
     ].join('\n'),
   );
-  const child = runNeuron(['serve', '-c', config, '--ready-file', readyFile], env);
+  const child = runNeuron(['serve', '-c', config, '--ready-file', readyFile], env, program);
   await until(() => existsSync(readyFile));
   const { node, pid }: { node: string; pid: number } = JSON.parse(readFileSync(readyFile, 'utf8'));
   const engines = () =>
