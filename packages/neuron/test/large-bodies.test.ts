@@ -88,6 +88,47 @@ describe('a large body during a running stream', () => {
     expect((await answer.json()).error.code).toBe('context_length_exceeded');
   });
 
+  test.each([
+    ['at the start', (rest: object) => ({ model: 'tiny', ...rest })],
+    ['at the end', (rest: object) => ({ ...rest, model: 'tiny' })],
+  ])('that is not kept is judged by the model that it names %s', async (_, make) => {
+    const rest = { messages: [user('"model": "other" '.repeat(300_000))] };
+    const answer = await neuron.post('/v1/chat/completions', JSON.stringify(make(rest)));
+
+    expect(answer.status).toBe(400);
+    expect((await answer.json()).error.code).toBe('context_length_exceeded');
+  });
+
+  test('that names an unknown model or none is refused with 404 and 413', async () => {
+    const rest = { messages: [user('x'.repeat(5 << 20))] };
+    const answers = await Promise.all(
+      [{ model: 'nobody', ...rest }, rest].map((body) =>
+        neuron.post('/v1/chat/completions', JSON.stringify(body)),
+      ),
+    );
+
+    expect(answers.map(({ status }) => status)).toEqual([404, 413]);
+    expect((await answers[1]?.json()).error.message).toContain('reads at most');
+  });
+
+  test('of texts to embed is refused with 413 above 16 MiB', async () => {
+    const input = Array.from({ length: 17 }, () => 'x'.repeat(1 << 20));
+    const answer = await neuron.post('/v1/embeddings', JSON.stringify({ input }));
+
+    expect(answer.status).toBe(413);
+  });
+
+  test('of unknown length is counted while it arrives, and refused by name', async () => {
+    const body = JSON.stringify({ model: 'tiny', messages: [user('lorem '.repeat(1 << 20))] });
+    const answer = await fetch(`${neuron.url}/v1/chat/completions`, {
+      method: 'POST',
+      body: new Blob([body]).stream(),
+      headers: { 'content-type': 'application/json' },
+    });
+
+    expect((await answer.json()).error.code).toBe('context_length_exceeded');
+  });
+
   test('is refused with the name of the member on /count-tokens', async () => {
     const body = JSON.stringify({
       model: 'tiny',

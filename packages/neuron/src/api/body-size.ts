@@ -1,19 +1,64 @@
 import { CortexError, readJsonViewInSlices } from '@cortex/protocol';
 
-import type { Models } from '../models/models.ts';
+import type { Models, ServableModel } from '../models/models.ts';
 
 /** Bodies up to this size are parsed for every model; that takes a few milliseconds. */
-const ALWAYS_PARSED_BYTES = 1 << 20;
+export const ALWAYS_PARSED_BYTES = 1 << 20;
 
 const IMAGE_PART = Buffer.from('"image_url"');
 const BACKSLASH = 0x5c;
 
-/** Whether the body has an image part. In a text the quotes would be escaped. */
+/** Looks for an image part in a body that arrives in chunks. */
+export class ImageSearch {
+  #end: Uint8Array = new Uint8Array();
+  #isFound = false;
+
+  /** Whether there is one. In a text the quotes would be escaped. */
+  get isFound(): boolean {
+    return this.#isFound;
+  }
+
+  add(chunk: Uint8Array): void {
+    if (this.#isFound) return;
+    // A part may begin in the chunk before, and the character before it decides.
+    const seam = Buffer.concat([this.#end, chunk.subarray(0, IMAGE_PART.length)]);
+    this.#isFound = hasImagePart(seam) || hasImagePart(chunk);
+    this.#end = Buffer.concat([this.#end, chunk.subarray(-IMAGE_PART.length)]).subarray(
+      -IMAGE_PART.length,
+    );
+  }
+}
+
 function hasImagePart(bytes: Uint8Array): boolean {
   const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let at = body.indexOf(IMAGE_PART);
   while (at > 0 && body[at - 1] === BACKSLASH) at = body.indexOf(IMAGE_PART, at + 1);
   return at !== -1;
+}
+
+/** The largest body that a model reads, bytes; undefined: no limit. */
+export function bodyLimitOf({ harness, contextTokens }: ServableModel): number | undefined {
+  const limit = contextTokens === undefined ? undefined : harness.maxBodyBytes?.(contextTokens);
+  return limit === undefined ? undefined : Math.max(limit, ALWAYS_PARSED_BYTES);
+}
+
+/** The error for a body that is longer than its model can read. */
+export function tooLongFor(
+  { capabilities, contextTokens }: ServableModel,
+  body: { readonly bytes: number; readonly limit: number; readonly hasImage: boolean },
+): CortexError {
+  if (body.hasImage && !capabilities.includes('vision')) {
+    return new CortexError(
+      'vision_unsupported',
+      'This model cannot read images. Remove the image, or choose a model with vision.',
+      { param: 'messages' },
+    );
+  }
+  return new CortexError(
+    'context_length_exceeded',
+    `This model's maximum context length is ${contextTokens} tokens. However, your request has ${body.bytes} bytes, and the limit for this model is ${body.limit}. Please shorten it.`,
+    { param: 'messages' },
+  );
 }
 
 /**
@@ -29,19 +74,7 @@ export async function checkBodySize(bytes: Uint8Array, models: Models): Promise<
   const serving = typeof model === 'string' ? models.serving(model) : undefined;
   // An invalid or unknown name is reported when the body is read.
   if (serving === undefined) return;
-  const { harness, contextTokens } = serving;
-  const limit = contextTokens === undefined ? undefined : harness.maxBodyBytes?.(contextTokens);
-  if (limit === undefined || bytes.length <= Math.max(limit, ALWAYS_PARSED_BYTES)) return;
-  if (hasImagePart(bytes) && !serving.capabilities.includes('vision')) {
-    throw new CortexError(
-      'vision_unsupported',
-      'This model cannot read images. Remove the image, or choose a model with vision.',
-      { param: 'messages' },
-    );
-  }
-  throw new CortexError(
-    'context_length_exceeded',
-    `This model's maximum context length is ${contextTokens} tokens. However, your request has ${bytes.length} bytes, and the limit for this model is ${limit}. Please shorten it.`,
-    { param: 'messages' },
-  );
+  const limit = bodyLimitOf(serving);
+  if (limit === undefined || bytes.length <= limit) return;
+  throw tooLongFor(serving, { bytes: bytes.length, limit, hasImage: hasImagePart(bytes) });
 }

@@ -11,10 +11,11 @@ import {
   type SeatedRoute,
 } from '../harness/harness.ts';
 import { parseJsonObject, withExactSeed } from '../json-body.ts';
-import type { ServableModel } from '../models/models.ts';
+import type { Models, ServableModel } from '../models/models.ts';
 import { isRefusal } from '../refusal.ts';
 import { checkBodySize } from './body-size.ts';
 import type { ApiContext, ApiDeps } from './context.ts';
+import { largestReadable, refuseOversized } from './oversized-body.ts';
 
 /** The fields that admission reads; the harness validates the rest. */
 interface InferenceView {
@@ -75,22 +76,30 @@ const formBody = (
     [...readFormFields(bytes, contentType)].map(([name, { value }]) => [name, value]),
   );
 
-/**
- * Reads the entire body of an inference request.
- *
- * @param checkBytes - refuses bodies that are too large before they are parsed
- */
+/** What a route demands of the size of a body, before it is parsed. */
+export interface BodyDemands {
+  /** Bytes above which a body is refused without being kept; undefined: none. */
+  readonly mostBytes: (models: Models) => number | undefined;
+  /** Refuses a body that is too large for its model. */
+  readonly check?: ((bytes: Uint8Array, models: Models) => Promise<void>) | undefined;
+}
+
+/** Reads the entire body of an inference request. */
 export async function readInference(
   context: ApiContext,
-  { gate, maxBodyBytes: maxBytes }: ApiDeps,
-  checkBytes?: (bytes: Uint8Array) => Promise<void>,
+  { gate, models, maxBodyBytes: maxBytes }: ApiDeps,
+  { mostBytes, check }: BodyDemands,
 ): Promise<Parsed> {
   const request = context.req.raw;
   gate.check();
+  const most = mostBytes(models);
+  if (most !== undefined && most < maxBytes) {
+    await refuseOversized(request, { models, mostBytes: most });
+  }
   const bytes = await readBody(request, { maxBytes, signal: request.signal });
   context.get('connection').liftIdleLimit();
   try {
-    await checkBytes?.(bytes);
+    await check?.(bytes, models);
     const contentType = request.headers.get('content-type');
     const takesForms = MEDIA_ROUTES.some((route) => route === context.req.path);
     const body =
@@ -127,12 +136,23 @@ const endOf = (
   { isStreamed }: InferenceView,
 ): AbortSignal => (isStreamed ? signal : AbortSignal.any([signal, expired]));
 
+/** Texts to embed or to rank are read whole: 16 MiB are far more than one request should have. */
+const VECTOR_BYTES = 16 << 20;
+
+function demandsOf(route: SeatedRoute): BodyDemands {
+  if (isGenerated(route)) return { mostBytes: largestReadable, check: checkBodySize };
+  const isMedia = MEDIA_ROUTES.some((known) => known === route);
+  // An engine of another program has its own limits.
+  return {
+    mostBytes: (models) =>
+      isMedia || largestReadable(models) === undefined ? undefined : VECTOR_BYTES,
+  };
+}
+
 /** Handler of an inference route whose requests take a seat. */
 export function inference(route: SeatedRoute, deps: ApiDeps) {
   const { models, admission } = deps;
-  const checkBytes = isGenerated(route)
-    ? (bytes: Uint8Array): Promise<void> => checkBodySize(bytes, models)
-    : undefined;
+  const demands = demandsOf(route);
 
   /** Reports a request that can never be answered even when the queue is full (behaviour 45). */
   async function checkWorthWaiting(model: ServableModel, { body, bytes }: Parsed): Promise<void> {
@@ -144,7 +164,7 @@ export function inference(route: SeatedRoute, deps: ApiDeps) {
   }
 
   return async (context: ApiContext): Promise<Response> => {
-    const parsed = await readInference(context, deps, checkBytes);
+    const parsed = await readInference(context, deps, demands);
     const view = readView(route, parsed.body);
     const model = models.servable(view.model);
     const { word, lack } = WANTED[route];

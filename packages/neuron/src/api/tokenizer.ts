@@ -5,13 +5,24 @@ import type { TokenizerRoute } from '../harness/harness.ts';
 import { refuse } from '../refusal.ts';
 import { checkBodySize } from './body-size.ts';
 import type { ApiContext, ApiDeps } from './context.ts';
-import { identify, readInference, readModel } from './inference.ts';
+import { type BodyDemands, identify, readInference, readModel } from './inference.ts';
+import { largestReadable } from './oversized-body.ts';
+
+/** A model on disk has no limit of its own. */
+const COLD_BYTES = 8 << 20;
+const DEMANDS: BodyDemands = {
+  mostBytes(models) {
+    const largest = largestReadable(models);
+    return largest === undefined ? undefined : Math.max(largest, COLD_BYTES);
+  },
+  check: checkBodySize,
+};
 
 /** Handler of a tokenizer route. The engine answers for a loaded model, the probe for one on disk. */
 export function tokenizer(route: TokenizerRoute, deps: ApiDeps) {
   const { models } = deps;
   return async (context: ApiContext): Promise<Response> => {
-    const parsed = await readInference(context, deps, (bytes) => checkBodySize(bytes, models));
+    const parsed = await readInference(context, deps, DEMANDS);
     const modelId = readModel(parsed.body);
     const loaded = models.loadedOn(modelId);
     if (loaded) {
