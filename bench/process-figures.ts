@@ -21,10 +21,13 @@ function* processTree(pid: number): Generator<number> {
 
 /** Resident memory of a process and all below it, MiB: what a user sees of a program, its launcher included. */
 export const treeRssMib = (pid: number): number =>
-  [...processTree(pid)].reduce((sum, each) => sum + rssMib(each), 0);
+  [...processTree(pid)].reduce((sum, each) => sum + processRssMib(each), 0);
+
+/** The ids of a process and of all below it. */
+export const treePids = (pid: number): number[] => [...processTree(pid)];
 
 /** Resident memory of a process, MiB. */
-function rssMib(pid: number): number {
+export function processRssMib(pid: number): number {
   const [, kib] = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
   return Number(kib) / 1024;
 }

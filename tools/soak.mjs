@@ -32,6 +32,12 @@ const BENCHES = [
     hasMoved: (figure, slowed) =>
       slowed.throughput_vs_native[1] < figure.throughput_vs_native[1] * 0.9,
   },
+  {
+    name: 'node',
+    // CPU added to every request, µs; more than the target for a GET.
+    handicap: ['--slow-us', '80000', '--quick'],
+    hasMoved: (figure, slowed) => slowed.control_p99_ms > figure.control_p99_ms + 50,
+  },
 ];
 
 /** The figures of one run; undefined when it failed or missed a target. */

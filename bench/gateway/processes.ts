@@ -132,7 +132,7 @@ export class Contenders {
       `[gateway]\nlisten = "127.0.0.1:0"\nmetrics_listen = "127.0.0.1:0"\nstate_dir = "state"\n[[neurons]]\nname = "bench"\nendpoint = "${upstream.url}"\n`,
     );
     const command = ['packages/cli/bin/cortex', 'serve', '-c', config, '--ready-file', ready];
-    const preload = resolve(import.meta.dir, 'slow-down.ts');
+    const preload = resolve(import.meta.dir, '../slow-requests.ts');
     const child = this.#spawn(command, {
       env: slowUs > 0 ? { BUN_OPTIONS: `--preload ${preload}`, SLOW_US: String(slowUs) } : {},
       stderr: Bun.file(join(this.folder, 'cortex.log')),

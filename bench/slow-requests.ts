@@ -1,5 +1,5 @@
 /**
- * Preloaded into the gateway by `--slow-us N`: burns N microseconds of CPU per request, to check that the benchmark
+ * Preloaded into a daemon by `--slow-us N`: burns N microseconds of CPU per request, to check that a benchmark
  * detects a slower product. Not part of the product.
  */
 const slowUs = Number(process.env['SLOW_US'] ?? 0);
@@ -16,7 +16,7 @@ function burn(): void {
   }
 }
 
-// @ts-expect-error -- The types of Bun.serve include routes and sockets; the gateway passes a plain `fetch`.
+// @ts-expect-error -- The types of Bun.serve include routes and sockets; the daemons pass a plain `fetch`.
 Bun.serve = (options: PlainOptions) =>
   serve({
     ...options,
