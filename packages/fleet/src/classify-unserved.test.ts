@@ -91,6 +91,22 @@ describe('a model that is not loaded', () => {
 });
 
 describe('classifyUnserved', () => {
+  test('says that the only node has given its GPU to other programs (behaviour 36a)', () => {
+    const { snapshot } = fleet({ nodes: ['a'], catalogue: [{ id: 'm' }] }, [
+      report('a', [], {
+        health: health([], { devices: [{ index: 0, kind: 'cuda', yielding: true }] }),
+      }),
+    ]);
+
+    expect(selectNode(snapshot, ask(), quiet)).toEqual({
+      kind: 'refused',
+      refusal: {
+        kind: 'no_capacity',
+        obstacles: [{ node: 'a', text: 'has given its GPUs to other programs for now' }],
+      },
+    });
+  });
+
   test('names what each node lacks when no node can ever serve the model', () => {
     const { snapshot } = fleet(
       { nodes: ['a', 'b'], catalogue: [{ id: 'm', minDevices: 2, minDeviceVramMb: 10_000 }] },

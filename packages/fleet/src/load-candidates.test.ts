@@ -24,6 +24,40 @@ describe('loadCandidates', () => {
     expect(loadCandidates(snapshot, question, busy)).toEqual(['e', 'd', 'b', 'c', 'a']);
   });
 
+  test('omits a node whose GPUs have all been given to other programs (behaviour 36a)', () => {
+    const gpus = (...yielding: boolean[]) =>
+      health([], {
+        devices: [
+          ...yielding.map((isSo, index) => ({ index, kind: 'cuda', yielding: isSo })),
+          { index: -1, kind: 'cpu', vram_free_mb: 64_000 },
+        ],
+      });
+    const { snapshot } = fleet({ nodes: ['all', 'one', 'none', 'cpu'], catalogue: [{ id: 'm' }] }, [
+      report('all', [], { health: gpus(true, true) }),
+      report('one', [], { health: gpus(true, false) }),
+      report('none', [], { health: gpus(false) }),
+      report('cpu', [], { health: gpus() }),
+    ]);
+
+    expect(loadCandidates(snapshot, question, quiet)).toEqual(['cpu', 'none', 'one']);
+  });
+
+  test('does not count the free memory of a GPU that belongs to other programs', () => {
+    const twoGpus = (yielding: boolean) =>
+      health([], {
+        devices: [
+          { index: 0, kind: 'cuda', vram_free_mb: 20_000, yielding },
+          { index: 1, kind: 'cuda', vram_free_mb: 1000 },
+        ],
+      });
+    const { snapshot } = fleet({ nodes: ['a', 'b'], catalogue: [{ id: 'm', vramMb: 8000 }] }, [
+      report('a', [], { health: twoGpus(true) }),
+      report('b', [], { health: twoGpus(false) }),
+    ]);
+
+    expect(loadCandidates(snapshot, question, quiet)).toEqual(['b', 'a']);
+  });
+
   test('omits nodes that are down, draining, in back-off, or lack something', () => {
     const { snapshot } = fleet(
       {

@@ -198,7 +198,6 @@ async function createNeuron({ config: loaded, log, env = {}, parts = {} }: Neuro
     sources: gpuSources,
     probe: (question, signal) => probeDevices(parts.startProbe ?? startProcess, question, signal),
     exclude: config.devices.exclude,
-    reserveMib: config.devices.reserve_mb,
     storagePaths: [modelsDir, stateDir],
     every,
     log,

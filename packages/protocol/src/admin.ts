@@ -22,6 +22,7 @@ export const AdminNode = z.looseObject({
       kind: z.string(),
       vram_total_mb: z.number(),
       vram_used_mb: z.number().optional(),
+      yielding: z.boolean().optional(),
     }),
   ),
   gpu_unavailable_reason: z.string().optional(),

@@ -13,8 +13,8 @@ export function nodeMemory(node: AdminNode): string | undefined {
   if (gpus.length > 0) {
     return gpus
       .map(
-        ({ name, vram_used_mb: used, vram_total_mb: total }) =>
-          `${name} ${used ?? '?'}/${total} MB`,
+        ({ name, vram_used_mb: used, vram_total_mb: total, yielding }) =>
+          `${name} ${used ?? '?'}/${total} MB${yielding === true ? ' (taken by other programs)' : ''}`,
       )
       .join(', ');
   }

@@ -4,10 +4,10 @@ import type { FleetSnapshot, NodeSnapshot } from '../snapshot.ts';
 import type { Activity } from './activity.ts';
 
 function devices({ discovery, health }: NodeSnapshot): AdminNode['devices'] {
-  const usedMb = new Map(health?.devices.map(({ index, vram_used_mb }) => [index, vram_used_mb]));
+  const readings = new Map(health?.devices.map((reading) => [reading.index, reading]));
   return (discovery?.devices ?? []).map(({ index, name, kind, vram_total_mb }) => {
-    const used = usedMb.get(index);
-    return { index, name, kind, vram_total_mb, vram_used_mb: used };
+    const { vram_used_mb, yielding } = readings.get(index) ?? {};
+    return { index, name, kind, vram_total_mb, vram_used_mb, yielding };
   });
 }
 

@@ -21,7 +21,7 @@ export interface ApiDeps {
   readonly admission: Admission;
   readonly devices: DeviceMonitor;
   readonly yielding: Yielding;
-  readonly ledger: Pick<MemoryLedger, 'cpu' | 'foreignMib' | 'usedMib'>;
+  readonly ledger: Pick<MemoryLedger, 'cpu' | 'foreignMib' | 'reservedMib' | 'usedMib'>;
   readonly activation: Activation;
   readonly logs: ModelLogs;
   readonly processMetrics: ProcessMetrics;

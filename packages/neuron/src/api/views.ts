@@ -110,7 +110,7 @@ function deviceLoads({ devices, ledger, yielding }: ApiDeps): NodeHealth['device
     index: gpu.index,
     kind: gpu.kind,
     ...vramMembers(gpu.totalMib, ledger.usedMib(gpu)),
-    vram_reserved_mb: devices.reserveMib,
+    vram_reserved_mb: Math.round(ledger.reservedMib(gpu)),
     utilization_pct: gpu.utilizationPct,
     temp_c: gpu.tempC,
     power_w: gpu.powerW,

@@ -25,7 +25,6 @@ export async function discoverHere(config: NeuronConfig): Promise<Discovery> {
     sources: LOCAL_GPU_SOURCES,
     probe: (question, signal) => probeDevices(startEngine, question, signal),
     exclude: config.devices.exclude,
-    reserveMib: config.devices.reserve_mb,
     storagePaths: [config.models_dir, config.state_dir],
     every: () => () => undefined,
     log: createLogger({ name: 'neuron', level: 'fatal' }),

@@ -32,7 +32,6 @@ const options: DeviceMonitorOptions = {
   sources: sources(async () => answer(TWO_CARDS)),
   probe: async () => [cuda],
   exclude: [],
-  reserveMib: 512,
   storagePaths: ['/'],
   every: () => () => undefined,
   log,
@@ -73,6 +72,10 @@ describe('DeviceMonitor', () => {
     const devices = await monitor({ sources: sources(async () => undefined, ['nvidia']) });
 
     expect(devices.unavailableReason).toContain('nvidia-smi');
+  });
+
+  test('knows the space on disk when it is ready', async () => {
+    expect((await monitor()).storage).toMatchObject([{ path: '/' }]);
   });
 
   test('reports no reason on a machine without a GPU', async () => {

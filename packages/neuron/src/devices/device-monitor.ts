@@ -22,8 +22,6 @@ export interface DeviceMonitorOptions {
   /** Asks a temporary engine. Called only if a GPU is there. */
   readonly probe: AskEngine;
   readonly exclude: Exclusions;
-  /** MiB to keep free on each GPU. */
-  readonly reserveMib: number;
   /** Folders whose file systems are reported. */
   readonly storagePaths: readonly string[];
   readonly every: Every;
@@ -99,10 +97,6 @@ export class DeviceMonitor {
 
   get storage(): readonly StorageFacts[] {
     return this.#storage;
-  }
-
-  get reserveMib(): number {
-    return this.#options.reserveMib;
   }
 
   /** The most GPUs over which a load can be split. 1 if it names its devices or uses no GPU. */
@@ -191,11 +185,14 @@ export class DeviceMonitor {
       return poll.devices.length;
     });
     const all = Promise.all(first);
+    const storage = this.#readStorage();
     const late = Promise.withResolvers<void>();
     const timer = setTimeout(late.resolve, LATE_SOURCE_MS);
     const found = Promise.withResolvers<void>();
     for (const devices of first) void devices.then((count) => count > 0 && found.resolve());
     await Promise.race([all, Promise.all([late.promise, found.promise])]);
+    // A network file system may not answer.
+    await Promise.race([storage, late.promise]);
     clearTimeout(timer);
     this.#look();
   }

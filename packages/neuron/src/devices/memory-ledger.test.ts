@@ -20,13 +20,14 @@ class Machine {
   #devices: readonly Device[];
 
   /** @param totalsMib - Of each GPU; undefined: it shares the memory of the host. */
-  constructor(totalsMib: readonly (number | undefined)[]) {
+  constructor(totalsMib: readonly (number | undefined)[], fillRatio?: number) {
     this.#totalsMib = totalsMib;
     this.#usedMib = totalsMib.map(() => 0);
     this.#devices = this.#read();
     this.ledger = new MemoryLedger({
       cpuMemoryMib: 10_000,
       reserveMib: 500,
+      fillRatio,
       devices: () => this.#devices,
       refresh: async () => {
         this.refreshes += 1;
@@ -218,6 +219,15 @@ test('a GPU whose driver reports no use is used by the models on it at least', a
   const [device] = machine.devices;
 
   expect(device && machine.ledger.usedMib(device)).toBe(2900);
+});
+
+test('the part of a GPU that is kept free is the larger of reserve_mb and what yield_at leaves', () => {
+  const reservedOf = (fillRatio: number | undefined): number => {
+    const { ledger, devices } = new Machine([8000], fillRatio);
+    return devices[0] ? ledger.reservedMib(devices[0]) : 0;
+  };
+
+  expect([reservedOf(undefined), reservedOf(0.99), reservedOf(0.75)]).toEqual([500, 500, 2000]);
 });
 
 describe('MemoryLedger.reserve', () => {

@@ -151,6 +151,12 @@ export class MemoryLedger {
     return Math.max(usedMib, sum(held.filter(({ isShown }) => isShown).map(({ mib }) => mib)));
   }
 
+  /** MiB of a GPU that are kept free of models. */
+  reservedMib({ totalMib }: Device): number {
+    const { reserveMib, fillRatio = 1 } = this.#options;
+    return Math.max(reserveMib, totalMib * (1 - fillRatio));
+  }
+
   /** MiB that a model holds or has reserved on a GPU. */
   heldMib(modelId: string, index: number): number {
     return this.#holdings.get(modelId)?.vramMib.get(index) ?? 0;
@@ -221,13 +227,11 @@ export class MemoryLedger {
 
   /** Undefined for a GPU with unified memory. */
   #roomMib(gpu: Device, modelId: string): number | undefined {
-    const { totalMib } = gpu;
     if (usedMibOf(gpu) === undefined) return undefined;
     const others = this.#shares(gpu, (id) => id !== modelId);
     const foreign = this.#foreign.on(gpu) ?? 0;
     const held = sum(others.map(({ mib }) => mib));
-    const { reserveMib, fillRatio = 1 } = this.#options;
-    return Math.min(totalMib - reserveMib, totalMib * fillRatio) - foreign - held;
+    return gpu.totalMib - this.reservedMib(gpu) - foreign - held;
   }
 
   /** Updates the memory of other programs from the last readings. */
