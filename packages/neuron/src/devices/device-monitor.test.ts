@@ -74,6 +74,18 @@ describe('DeviceMonitor', () => {
     expect(devices.unavailableReason).toContain('nvidia-smi');
   });
 
+  test('asks the driver once at its start', async () => {
+    let queries = 0;
+    const devices = await monitor({
+      sources: sources(async (args) => {
+        queries += Number(args.length > 0);
+        return answer(TWO_CARDS);
+      }),
+    });
+
+    expect([devices.gpus.length, queries]).toEqual([2, 1]);
+  });
+
   test('knows the space on disk when it is ready', async () => {
     expect((await monitor()).storage).toMatchObject([{ path: '/' }]);
   });

@@ -194,14 +194,19 @@ export class DeviceMonitor {
     // A network file system may not answer.
     await Promise.race([storage, late.promise]);
     clearTimeout(timer);
-    this.#look();
+    this.#check();
   }
 
   #look(): void {
     void this.#readStorage();
-    for (const poll of this.#polls) {
-      poll.pollIfDue();
-      if (poll.devices.length > 0) poll.source.check?.askIfDue();
+    for (const poll of this.#polls) poll.pollIfDue();
+    this.#check();
+  }
+
+  /** Has the engine try the devices that it could not open, if an attempt is due. */
+  #check(): void {
+    for (const { source, devices } of this.#polls) {
+      if (devices.length > 0) source.check?.askIfDue();
     }
     this.#report();
   }
