@@ -31,7 +31,7 @@ const PURE_PACKAGES = new Set(['protocol', 'fleet']);
 
 /** Commands that only call a gateway. They use its protocol, not its implementation. */
 const CLIENT_CODE =
-  /^packages\/cli\/src\/(?:client|chat|output|commands\/(?:status|models|load|unload|chat|context)\.ts)/;
+  /^packages\/cli\/src\/(?:client|chat|output|commands\/(?:status|models|load|unload|pull|rm|chat|context)\.ts)/;
 
 interface Import {
   readonly file: string;

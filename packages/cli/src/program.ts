@@ -11,6 +11,8 @@ import { connectCommand } from './commands/connect.ts';
 import { loadCommand } from './commands/load.ts';
 import { modelsCommand } from './commands/models.ts';
 import { nodesCommand } from './commands/nodes.ts';
+import { pullCommand } from './commands/pull.ts';
+import { rmCommand } from './commands/rm.ts';
 import { serveCommand } from './commands/serve.ts';
 import { statusCommand } from './commands/status.ts';
 import { unloadCommand } from './commands/unload.ts';
@@ -46,6 +48,8 @@ export function createProgram(options: {
     .addCommand(modelsCommand(client))
     .addCommand(loadCommand(client))
     .addCommand(unloadCommand(client))
+    .addCommand(pullCommand(client))
+    .addCommand(rmCommand(client))
     .addCommand(chatCommand(client, { input: process.stdin, output: process.stdout }))
     .addCommand(connectCommand(client))
     .addCommand(configCommand({ terminal, paint, env }));

@@ -1,9 +1,10 @@
-import { AdminModel, AdminNode, ListedModel } from '@cortex/protocol';
+import { AdminModel, AdminNode, type AdminPull, AdminRemoved, ListedModel } from '@cortex/protocol';
 
 import {
   type ChatDelta,
   type GatewayClient,
   type ModelCall,
+  type PullCall,
 } from '../src/client/gateway-client.ts';
 import { type Paint, type Terminal } from '../src/output/terminal.ts';
 
@@ -68,7 +69,7 @@ export const adminModel = (
 /** A gateway with scripted answers that records its calls. */
 export class FakeClient implements GatewayClient {
   readonly url = 'http://gateway';
-  readonly calls: ModelCall[] = [];
+  readonly calls: (ModelCall & PullCall)[] = [];
   readonly bodies: Readonly<Record<string, unknown>>[] = [];
   answer: readonly ChatDelta[] = [{ text: 'Hello.' }, { finish: 'stop' }];
   listed: readonly ListedModel[] = [listedModel()];
@@ -95,6 +96,21 @@ export class FakeClient implements GatewayClient {
   unloadModel(call: ModelCall) {
     this.calls.push(call);
     return Promise.resolve([{ model: call.model, node: 'local', status: 'unloaded' }]);
+  }
+  pulls: AdminPull[] = [];
+  pullModel(call: PullCall) {
+    this.calls.push(call);
+    return this.pullReport();
+  }
+  /** The next state of the download; the last one stays. */
+  pullReport() {
+    const [state] = this.pulls.length > 1 ? this.pulls.splice(0, 1) : this.pulls;
+    return state ? Promise.resolve(state) : Promise.reject(new Error('no pull is scripted'));
+  }
+  removed: AdminRemoved = AdminRemoved.parse({ model: 'm', results: [], catalogued: false });
+  removeFiles(call: ModelCall) {
+    this.calls.push(call);
+    return Promise.resolve(this.removed);
   }
   async *chat(body: Readonly<Record<string, unknown>>) {
     this.bodies.push(body);

@@ -22,7 +22,7 @@ export const ModelSettingsFields = {
     .string()
     .min(1)
     .optional()
-    .describe('hf:org/repo[@rev][:file], file:/path or https://…; absent: hf:<id>.'),
+    .describe('hf:org/repo[@rev][:file], file:/path or https://…; absent: a file on the node.'),
   quant: z.string().min(1).optional().describe('Quantisation, such as Q4_K_M.'),
   devices: z.array(z.int()).optional().describe('Indexes of the only devices to use.'),
   tensor_parallel: z.int().optional().describe('Number of devices that share each layer.'),

@@ -4,6 +4,7 @@ import {
   type ModelEntry,
   type ModelLoad,
   type NodeHealth,
+  PullModelRequest,
   UnloadModelRequest,
 } from '@cortex/protocol';
 
@@ -261,6 +262,11 @@ export class FakeNeuron {
     if (path === '/models/rescan') {
       this.#options.rescanned?.();
       return Response.json({ models: this.#models.size });
+    }
+    if (path === '/models/pull') {
+      const { model_id, source = `hf:${model_id}`, quant } = PullModelRequest.parse(json);
+      const report = { model_id, source, quant, status: 'running', bytes_done: 0, files: [] };
+      return Response.json(report, { status: 202 });
     }
     if (path !== '/models/unload') {
       return errorAnswer({ status: 404, code: 'invalid_request', message: `no route ${path}` });

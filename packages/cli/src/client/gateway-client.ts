@@ -2,6 +2,8 @@ import {
   AdminModelResult,
   AdminModels,
   AdminNodes,
+  AdminPull,
+  AdminRemoved,
   ChatCompletionChunk,
   ModelList,
   type AdminModel,
@@ -45,6 +47,14 @@ export interface ModelCall {
   readonly force?: boolean | undefined;
 }
 
+export interface PullCall {
+  readonly model: string;
+  readonly node?: string | undefined;
+  /** Absent: that of models.toml. */
+  readonly source?: string | undefined;
+  readonly quant?: string | undefined;
+}
+
 /** A part of a streamed answer. */
 export interface ChatDelta {
   readonly text?: string | undefined;
@@ -62,6 +72,11 @@ export interface GatewayClient {
   adminModels(): Promise<readonly AdminModel[]>;
   loadModel(call: ModelCall): Promise<AdminModelResult>;
   unloadModel(call: ModelCall): Promise<readonly AdminModelResult[]>;
+  /** Starts a download, or joins the one that runs. */
+  pullModel(call: PullCall): Promise<AdminPull>;
+  /** The download of a model on a node. */
+  pullReport(call: { readonly model: string; readonly node: string }): Promise<AdminPull>;
+  removeFiles(call: Pick<ModelCall, 'model' | 'node'>): Promise<AdminRemoved>;
   /** Streams a chat answer; `body` is an OpenAI body without `stream`. */
   chat(body: Readonly<Record<string, unknown>>, signal: AbortSignal): AsyncGenerator<ChatDelta>;
 }
@@ -176,6 +191,16 @@ export function createGatewayClient(
       readAnswer(await post('/admin/v1/models/load', callBody(call)), AdminModelResult, url),
     unloadModel: async (call) =>
       readAnswer(await post('/admin/v1/models/unload', callBody(call)), UnloadResults, url),
+    pullModel: async ({ model, node, source, quant }) =>
+      readAnswer(
+        await post('/admin/v1/models/pull', JSON.stringify({ model, node, source, quant })),
+        AdminPull,
+        url,
+      ),
+    pullReport: ({ model, node }) =>
+      get(`/admin/v1/models/pull?${new URLSearchParams({ model, node }).toString()}`, AdminPull),
+    removeFiles: async (call) =>
+      readAnswer(await post('/admin/v1/models/remove', callBody(call)), AdminRemoved, url),
     async *chat(body, signal) {
       const response = await post(
         '/v1/chat/completions',

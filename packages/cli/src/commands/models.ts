@@ -34,7 +34,7 @@ export function modelsCommand({ connect, terminal }: ClientContext) {
       if (json) return terminal.print(JSON.stringify(models, null, 2));
       if (models.length === 0) {
         return terminal.print(
-          'No models. Put a GGUF file into the models_dir of a neuron, or add [[models]] to models.toml.',
+          'No models. Download one with "cortex pull hf:org/repo", put a GGUF file into the models_dir of a neuron, or add [[models]] to models.toml.',
         );
       }
       const headers = ['MODEL', 'STATUS', 'CONTEXT', 'NODES', 'ALIASES', 'NOTE'];

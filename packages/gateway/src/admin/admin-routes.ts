@@ -1,5 +1,11 @@
 import { listAdminModels, listAdminNodes } from '@cortex/fleet';
-import { AdminModelCall, CortexError, readShape } from '@cortex/protocol';
+import {
+  AdminModelCall,
+  AdminPullCall,
+  AdminRemoveCall,
+  CortexError,
+  readShape,
+} from '@cortex/protocol';
 import {
   ClientConnection,
   errorResponse,
@@ -8,6 +14,7 @@ import {
   requestIdOf,
 } from '@cortex/service';
 import type { Context, Hono } from 'hono';
+import type { z } from 'zod';
 
 import { type Environment } from '../api/environment.ts';
 import { type Control } from '../control/control.ts';
@@ -25,7 +32,11 @@ interface AdminDeps {
 }
 
 /** The body of a management call. The idle limit is lifted then, because an unload waits for running requests. */
-async function readCall(request: Request, connection: ClientConnection): Promise<AdminModelCall> {
+async function readCall<T>(
+  request: Request,
+  connection: ClientConnection,
+  schema: z.ZodType<T>,
+): Promise<T> {
   const bytes = await readBody(request, { maxBytes: MAX_BODY_BYTES, signal: request.signal });
   connection.liftIdleLimit();
   let body: unknown;
@@ -34,7 +45,7 @@ async function readCall(request: Request, connection: ClientConnection): Promise
   } catch (error) {
     throw new CortexError('malformed_json', 'The body is not valid JSON.', { cause: error });
   }
-  return readShape(AdminModelCall, body);
+  return readShape(schema, body);
 }
 
 /** A handler of the admin API: it checks access before `handle` runs, and answers errors in the envelope. */
@@ -70,7 +81,7 @@ export function addAdminRoutes(app: Hono<Environment>, deps: AdminDeps): void {
   app.post(
     '/admin/v1/models/load',
     guarded(deps, async (request, connection) => {
-      const { model, node } = await readCall(request, connection);
+      const { model, node } = await readCall(request, connection, AdminModelCall);
       const result = await control.loadModel({ model, node }, request.signal);
       return { model, ...result };
     }),
@@ -78,7 +89,7 @@ export function addAdminRoutes(app: Hono<Environment>, deps: AdminDeps): void {
   app.post(
     '/admin/v1/models/unload',
     guarded(deps, async (request, connection) => {
-      const { model, node, force } = await readCall(request, connection);
+      const { model, node, force } = await readCall(request, connection, AdminModelCall);
       const results = await control.unloadModel(
         { model, node, force: force ?? false },
         request.signal,
@@ -86,4 +97,32 @@ export function addAdminRoutes(app: Hono<Environment>, deps: AdminDeps): void {
       return { results: results.map((result) => ({ model, ...result })) };
     }),
   );
+  app.post(
+    '/admin/v1/models/pull',
+    guarded(deps, async (request, connection) =>
+      control.pullModel(await readCall(request, connection, AdminPullCall), request.signal),
+    ),
+  );
+  app.get(
+    '/admin/v1/models/pull',
+    guarded(deps, (request) => {
+      const query = new URL(request.url).searchParams;
+      return control.pullReport(
+        { model: required(query, 'model'), node: required(query, 'node') },
+        request.signal,
+      );
+    }),
+  );
+  app.post(
+    '/admin/v1/models/remove',
+    guarded(deps, async (request, connection) =>
+      control.removeFiles(await readCall(request, connection, AdminRemoveCall), request.signal),
+    ),
+  );
+}
+
+function required(query: URLSearchParams, name: string): string {
+  const value = query.get(name);
+  if (value !== null && value !== '') return value;
+  throw new CortexError('invalid_request', `The query needs ${name}=….`, { param: name });
 }

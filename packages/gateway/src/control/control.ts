@@ -1,4 +1,5 @@
 import type { Alias, CatalogueModel, FleetSnapshot, NodeConfig, Resolution } from '@cortex/fleet';
+import type { AdminPull, AdminPullCall, AdminRemoveCall, AdminRemoved } from '@cortex/protocol';
 
 import type { WireRequest } from '../wire/format-request.ts';
 import type { WireResponse } from '../wire/node-connection.ts';
@@ -137,6 +138,15 @@ export interface Control {
     call: ModelCall & { readonly force: boolean },
     signal: AbortSignal,
   ): Promise<readonly ModelCallResult[]>;
+  /** Starts a download on a node, or joins the one that runs, and returns its report. */
+  pullModel(call: AdminPullCall, signal: AbortSignal): Promise<AdminPull>;
+  /** The download of a model on a node: the running one, or else the last. */
+  pullReport(
+    call: { readonly model: string; readonly node: string },
+    signal: AbortSignal,
+  ): Promise<AdminPull>;
+  /** Removes the files of a model from `node`, or from every node that has them. */
+  removeFiles(call: AdminRemoveCall, signal: AbortSignal): Promise<AdminRemoved>;
   /** Number of requests that wait in cortex for the model. */
   waiting(model: string): number;
   /** Sum of the weights of the leases on a configured node. */

@@ -6,7 +6,13 @@ import {
   selectNode,
   type Selection,
 } from '@cortex/fleet';
-import { CortexError } from '@cortex/protocol';
+import {
+  type AdminPull,
+  type AdminPullCall,
+  type AdminRemoveCall,
+  type AdminRemoved,
+  CortexError,
+} from '@cortex/protocol';
 import type { Clock } from '@cortex/service';
 
 import type {
@@ -21,6 +27,7 @@ import type {
 } from './control.ts';
 import type { NodeTarget } from '../wire/node-target.ts';
 import type { NodeTransport } from '../wire/node-transport.ts';
+import { FileCalls } from './file-calls.ts';
 import { FleetHolder } from './fleet-holder.ts';
 import { Leases } from './leases.ts';
 import { LoadFailureTable } from './load-failure-table.ts';
@@ -53,6 +60,7 @@ export class FleetControl implements Control {
   readonly #room: WaitingRoom;
   readonly #loads: LoadQueue;
   readonly #operator: OperatorCalls;
+  readonly #files: FileCalls;
   readonly #rescan: Rescan;
   readonly #names: ModelNames;
   #isClosed = false;
@@ -69,6 +77,7 @@ export class FleetControl implements Control {
     this.#connections = new NodeConnections({ transport, clock, log, fleet, leases, waiting });
     this.#loads = this.#createLoads();
     this.#operator = new OperatorCalls({ clock, fleet, leases, connections: this.#connections });
+    this.#files = new FileCalls({ clock, fleet, leases, connections: this.#connections });
     const rescan = this.#createRescan();
     this.#rescan = rescan;
     const connectMs = () => this.#settings.config.connectS * 1000;
@@ -137,6 +146,21 @@ export class FleetControl implements Control {
     signal: AbortSignal,
   ): Promise<readonly ModelCallResult[]> {
     return this.#operate(signal, () => this.#operator.unload(call, signal));
+  }
+
+  pullModel(call: AdminPullCall, signal: AbortSignal): Promise<AdminPull> {
+    return this.#operate(signal, () => this.#files.pull(call, signal));
+  }
+
+  pullReport(
+    call: { readonly model: string; readonly node: string },
+    signal: AbortSignal,
+  ): Promise<AdminPull> {
+    return this.#operate(signal, () => this.#files.pullReport(call, signal));
+  }
+
+  removeFiles(call: AdminRemoveCall, signal: AbortSignal): Promise<AdminRemoved> {
+    return this.#operate(signal, () => this.#files.remove(call, signal));
   }
 
   waiting(model: string): number {

@@ -5,6 +5,9 @@ import {
   NodeHealth,
   NodeModels,
   NodeVersion,
+  type PullModelRequest,
+  PullReport,
+  RemovedFiles,
   type UnloadModelRequest,
 } from '@cortex/protocol';
 import { z } from 'zod';
@@ -89,6 +92,35 @@ export class NeuronClient {
       path: '/models/rescan',
       body: {},
       schema: z.unknown(),
+      signal,
+      timeoutMs,
+    });
+  }
+
+  /** Starts a download, or joins the one that runs; resolves with its report. */
+  startPull(request: PullModelRequest, signal: AbortSignal): Promise<PullReport> {
+    const { timeoutMs } = this.#options;
+    return sendNodeCall(this.#options, {
+      path: '/models/pull',
+      body: request,
+      schema: PullReport,
+      signal,
+      timeoutMs,
+    });
+  }
+
+  /** The running download of the model, or else its last one. */
+  pullReport(model: string, signal: AbortSignal): Promise<PullReport> {
+    return this.#get(`/models/pull/${encodeURIComponent(model)}`, PullReport, signal);
+  }
+
+  /** Removes the files of a model that is not loaded. */
+  removeFiles(model: string, signal: AbortSignal): Promise<RemovedFiles> {
+    const { timeoutMs } = this.#options;
+    return sendNodeCall(this.#options, {
+      path: `/models/${encodeURIComponent(model)}/files`,
+      method: 'DELETE',
+      schema: RemovedFiles,
       signal,
       timeoutMs,
     });

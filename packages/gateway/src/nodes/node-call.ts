@@ -20,8 +20,9 @@ export interface CalledNode {
 
 interface NodeCall<T> {
   readonly path: string;
-  /** JSON body of a POST; undefined: a GET. */
+  /** JSON body of a POST; undefined: a GET, or a DELETE. */
   readonly body?: object | undefined;
+  readonly method?: 'GET' | 'DELETE' | undefined;
   readonly schema: z.ZodType<T>;
   readonly signal: AbortSignal;
   /** Time limit for the whole answer; undefined: none. */
@@ -32,9 +33,9 @@ interface Answer extends Omit<WireResponse, 'body'> {
   readonly text: string;
 }
 
-function toRequest({ path, body }: NodeCall<unknown>): WireRequest {
+function toRequest({ path, body, method = 'GET' }: NodeCall<unknown>): WireRequest {
   const accept = 'application/json';
-  if (body === undefined) return { method: 'GET', path, headers: { accept }, body: undefined };
+  if (body === undefined) return { method, path, headers: { accept }, body: undefined };
   return {
     method: 'POST',
     path,
@@ -99,8 +100,8 @@ async function exchange(
     const { body, ...head } = await transport.send(request, { target, connection, onCancel });
     return { ...head, text: new TextDecoder().decode(await body.readAll()) };
   };
-  // A node may have started to work on a POST when its connection breaks, so a POST is never repeated.
-  if (request.method === 'POST') return send('new');
+  // A node may have started to work on a call when its connection breaks, so only reads are repeated.
+  if (request.method !== 'GET') return send('new');
   try {
     return await send('any');
   } catch (error) {

@@ -2,7 +2,7 @@
 const ONE_WRITE_BYTES = 64 << 10;
 
 export interface WireRequest {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'DELETE';
   /** With its leading slash, percent-encoded. */
   readonly path: string;
   /** Names in lower case. */
