@@ -141,6 +141,12 @@ export const NeuronConfig = z.strictObject({
         .describe(
           'true: at temperature 0 the text does not depend on other requests in the batch; slower. false: the fastest kernels.',
         ),
+      load_mode: z
+        .enum(['auto', 'mmap', 'read', 'direct'])
+        .default('auto')
+        .describe(
+          'How weights are read. mmap: the file is mapped. read: copied. direct: copied past the page cache of the system. auto: the first load of a large file on this machine measures which is quickest; a file that is larger than the RAM, or that runs on the CPU, is not mapped.',
+        ),
       prompt_cache_mb: z
         .number()
         .min(0)

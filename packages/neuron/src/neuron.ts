@@ -35,6 +35,8 @@ import {
   llamaCommand,
   type StartEngine,
 } from './engines/start-engine.ts';
+import { LoadModes } from './harness/llama/load-mode/load-modes.ts';
+import { measureReads } from './harness/llama/load-mode/measure-reads.ts';
 import { PulseGroup } from './harness/pulse.ts';
 import { Activation } from './models/activation.ts';
 import { LearnedNeeds } from './models/learned-needs.ts';
@@ -228,6 +230,14 @@ async function createNeuron({ config: loaded, log, env = {}, parts = {} }: Neuro
     start: startEngine,
     probe,
     states,
+    loadModes: new LoadModes({
+      setting: config.engine.load_mode,
+      memoryPath: join(stateDir, 'read-speeds.json'),
+      writer,
+      ramBytes: devices.host.ramTotalMib * 2 ** 20,
+      measure: measureReads,
+      log,
+    }),
     freeRamMib: parts.freeRamMib ?? readFreeRamMib,
     startupTimeoutMs: config.engine.startup_timeout_s * 1000,
     wedgeMs: config.engine.wedge_s * 1000,

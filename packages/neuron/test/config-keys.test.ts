@@ -242,6 +242,12 @@ const OBSERVATIONS: Readonly<Record<string, () => Promise<void>>> = {
     await neuron.load();
     expect(specs[0]?.isBatchInvariant).toBe(true);
   },
+  'engine.load_mode': async () => {
+    const { specs, start: startEngine } = recordingEngine();
+    await using neuron = await start({ 'engine.load_mode': 'direct' }, startEngine);
+    await neuron.load();
+    expect(specs[0]?.loadMode).toBe('direct');
+  },
   'engine.prompt_cache_mb': async () => {
     const { specs, start: startEngine } = recordingEngine();
     const flags = { 'engine.prompt_cache_mb': 77 };

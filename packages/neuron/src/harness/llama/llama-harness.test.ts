@@ -48,6 +48,7 @@ const under = (start: StartEngine) => {
         writer: new StateWriter(log),
         log,
       }),
+      loadModes: { modeFor: () => Promise.resolve('read') },
       freeRamMib: () => 0,
       wedgeMs: 60_000,
       startupTimeoutMs: 60_000,

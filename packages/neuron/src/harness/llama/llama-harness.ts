@@ -18,6 +18,7 @@ import { callEngine } from './engine-calls.ts';
 import { checkSettings, type EngineDefaults, toEngineSpec } from './engine-spec.ts';
 import { promptCacheMib } from './prompt-cache-size.ts';
 import type { PulseGroup } from '../pulse.ts';
+import { type LoadMode, type LoadModes, weightBytes } from './load-mode/load-modes.ts';
 import { recoveringRefusal, serveFromEngine } from './serve.ts';
 import type { SlotStates } from './slot-states.ts';
 import { type EngineSupervision, SupervisedEngine } from './supervised-engine.ts';
@@ -28,6 +29,7 @@ export interface LlamaHarnessOptions extends EngineSupervision {
   readonly defaults: EngineDefaults;
   readonly probe: Probe;
   readonly states: SlotStates;
+  readonly loadModes: Pick<LoadModes, 'modeFor'>;
   /** RAM that is free now, MiB. */
   readonly freeRamMib: () => number;
   readonly pulses: PulseGroup;
@@ -77,9 +79,17 @@ export function createLlamaHarness(
     return cacheMib;
   }
 
-  function createEngine(spec: HarnessLoadSpec): SupervisedEngine {
+  /** How the weights of a load are read. */
+  async function loadModeOf({ modelPath, placement }: HarnessLoadSpec): Promise<LoadMode> {
+    const sizeBytes = await weightBytes(modelPath).catch(() => 0);
+    const backend = placement.backend === 'cpu' ? 'cpu' : 'gpu';
+    return options.loadModes.modeFor({ path: modelPath, sizeBytes, backend });
+  }
+
+  function createEngine(spec: HarnessLoadSpec, loadMode: LoadMode): SupervisedEngine {
     const engineSpec = {
       ...toEngineSpec(spec, { ...defaults, promptCacheMib: cacheMibOf(spec) }),
+      loadMode,
       restoreDir: states.restoreDir(spec.modelId),
     };
     return new SupervisedEngine(engineSpec, spec.placement.env, {
@@ -123,7 +133,7 @@ export function createLlamaHarness(
       checkSettings(spec.settings);
       const { modelId } = spec;
       await engines.get(modelId)?.close(0, forcedOut(modelId));
-      const engine = createEngine(spec);
+      const engine = createEngine(spec, await loadModeOf(spec));
       engines.set(modelId, engine);
       paths.set(modelId, spec.modelPath);
       try {

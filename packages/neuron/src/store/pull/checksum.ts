@@ -12,10 +12,13 @@ export function startHash(checksum: Checksum | undefined, sizeBytes: number): Ha
   return createHash('sha1').update(`blob ${sizeBytes}\0`);
 }
 
-/** Adds the first `bytes` of a file. @throws the error of the file system */
-export async function hashFile(hash: Hash, path: string, bytes: number): Promise<void> {
+/** Adds the first `bytes` of a file. @throws the error of the file system; an abort error when `signal` aborts */
+export async function hashFile(
+  hash: Hash,
+  { path, bytes }: { readonly path: string; readonly bytes: number },
+  signal: AbortSignal,
+): Promise<void> {
   if (bytes === 0) return;
-  for await (const chunk of createReadStream(path, { end: bytes - 1, highWaterMark: READ_BYTES })) {
-    hash.update(chunk);
-  }
+  const stream = createReadStream(path, { end: bytes - 1, highWaterMark: READ_BYTES, signal });
+  for await (const chunk of stream) hash.update(chunk);
 }

@@ -66,7 +66,7 @@ function diskError(failure: DiskFailure, { partialPath }: DownloadTask): CortexE
 
 async function attempt(task: DownloadTask, budget: RetryBudget): Promise<string | undefined> {
   const { file, path, partialPath, onBytes } = task;
-  const partial = await PartialFile.open(file, partialPath);
+  const partial = await PartialFile.open(file, partialPath, task.signal);
   try {
     const wasResumed = partial.bytes > 0;
     onBytes(partial.bytes);

@@ -59,8 +59,8 @@ export class PartialFile {
     this.#bytes = content.bytes;
   }
 
-  /** Opens or creates the file, and hashes what it has. Bytes that cannot be of this version are dropped. */
-  static open(file: RemoteFile, path: string): Promise<PartialFile> {
+  /** Opens or creates the file, and hashes what it has; `signal` ends that. Bytes that cannot be of this version are dropped. */
+  static open(file: RemoteFile, path: string, signal: AbortSignal): Promise<PartialFile> {
     return onDisk(async () => {
       await mkdir(dirname(path), { recursive: true });
       const found = await sizeOnDisk(path);
@@ -69,7 +69,12 @@ export class PartialFile {
       const handle = await open(path, 'a');
       if (bytes < found) await handle.truncate(0);
       const hash = startHash(file.checksum, file.sizeBytes);
-      await hashFile(hash, path, bytes);
+      try {
+        await hashFile(hash, { path, bytes }, signal);
+      } catch (error) {
+        await handle.close();
+        throw error;
+      }
       return new PartialFile({ file, path }, handle, { hash, bytes });
     });
   }
