@@ -47,11 +47,15 @@ function noHealthyNode(
   { nodes }: Extract<Refusal, { kind: 'no_healthy_node' }>,
   model: string,
 ): CortexError {
-  const which = nodes.map(({ node, error }) => ({ node, text: error ?? 'has not answered' }));
+  const reasons = nodes.map(({ node, error = `${node} has not answered` }) => {
+    const reason = error.replace(/\.$/, '');
+    // Most errors begin with the name of their node.
+    return reason.includes(node) ? reason : `${node}: ${reason}`;
+  });
   const text =
     nodes.length === 0
       ? 'No neuron is configured: add one under [[neurons]] in cortex.toml.'
-      : `No node that could serve ${model} is up: ${which.map(({ node, text: why }) => `${node}: ${why}`).join('; ')}`;
+      : `No node that could serve ${model} is up: ${reasons.join('; ')}.`;
   return new CortexError('no_healthy_node', text, { retryAfterS: NO_NODE_RETRY_S });
 }
 

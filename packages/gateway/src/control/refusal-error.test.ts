@@ -1,0 +1,28 @@
+import { expect, test } from 'bun:test';
+
+import { FleetState } from '@cortex/fleet';
+
+import { refusalError } from './refusal-error.ts';
+
+test('the error without a node that is up names every node once, with its reason', () => {
+  const nodes = [
+    { node: 'a', error: 'Node a could not be reached: the connection was refused.' },
+    { node: 'b', error: 'b (/health) did not answer within 5 s.' },
+    { node: 'c', error: 'no reason' },
+    { node: 'd' },
+  ];
+
+  const error = refusalError({ kind: 'no_healthy_node', nodes }, 'm', new FleetState().snapshot);
+
+  expect(error.message).toBe(
+    'No node that could serve m is up: Node a could not be reached: the connection was refused; b (/health) did not answer within 5 s; c: no reason; d has not answered.',
+  );
+});
+
+test('the error in a fleet without nodes says where to add one', () => {
+  const refusal = { kind: 'no_healthy_node', nodes: [] } as const;
+
+  expect(refusalError(refusal, 'm', new FleetState().snapshot).message).toBe(
+    'No neuron is configured: add one under [[neurons]] in cortex.toml.',
+  );
+});
