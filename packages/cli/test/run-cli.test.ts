@@ -1,8 +1,19 @@
 import { describe, expect, spyOn, test } from 'bun:test';
 
+import type { CommandUnknownOpts } from '@commander-js/extra-typings';
+
 import { createProgram } from '../src/program.ts';
 import { runCli } from '../src/run-cli.ts';
 import { FakeTerminal } from './fake-client.ts';
+
+const programWith = (terminal: FakeTerminal) =>
+  createProgram({ terminal, serviceTerminal: terminal, env: {} });
+
+/** `command` and every command below it, as a user writes them: `cortex config check`. */
+function commandsOf(command: CommandUnknownOpts, parent = ''): string[] {
+  const name = `${parent}${command.name()}`;
+  return [name, ...command.commands.flatMap((child) => commandsOf(child, `${name} `))];
+}
 
 async function run(...args: string[]) {
   const terminal = new FakeTerminal();
@@ -17,11 +28,7 @@ async function run(...args: string[]) {
     spyOn(process.stderr, 'write').mockImplementation(record),
   ];
   try {
-    const code = await runCli(
-      createProgram({ terminal, serviceTerminal: terminal, env: {} }),
-      args,
-      terminal,
-    );
+    const code = await runCli(programWith(terminal), args, terminal);
     return { code, printed, warnings: terminal.warnings };
   } finally {
     for (const spy of spies) spy.mockRestore();
@@ -53,6 +60,16 @@ describe('the command line', () => {
     },
   );
 
+  test.each(['http://me:secret@gateway', 'http://gateway/?a=b', 'http://gateway#a'])(
+    'refuses --url %p, whose further parts would be lost',
+    async (url) => {
+      const { code, printed } = await run('status', '--url', url);
+
+      expect(code).toBe(2);
+      expect(printed).toContain('no user name, query or fragment: write http://gateway.');
+    },
+  );
+
   test.each([
     [['serve', '-c', ''], '-c, --config <file>'],
     [['up', '--models', ''], '--models <file>'],
@@ -73,23 +90,13 @@ describe('the command line', () => {
     expect((await run('status', '--nonsense')).code).toBe(2);
   });
 
-  test.each([
-    [[]],
-    [['up']],
-    [['serve']],
-    [['status']],
-    [['nodes']],
-    [['models']],
-    [['load']],
-    [['unload']],
-    [['chat']],
-    [['connect']],
-    [['config']],
-    [['config', 'check']],
-  ])('prints help for %p --help', async (command) => {
-    const { code, printed } = await run(...command, '--help');
+  test.each(commandsOf(programWith(new FakeTerminal())))(
+    'prints help for "%s --help"',
+    async (name) => {
+      const { code, printed } = await run(...name.split(' ').slice(1), '--help');
 
-    expect(code).toBe(0);
-    expect(printed).toContain('Usage: cortex');
-  });
+      expect(code).toBe(0);
+      expect(printed).toContain(`Usage: ${name} `);
+    },
+  );
 });
