@@ -8,11 +8,14 @@ import { createGatewayClient } from './client/gateway-client.ts';
 import { chatCommand } from './commands/chat.ts';
 import { configCommand } from './commands/config-check.ts';
 import { connectCommand } from './commands/connect.ts';
+import { drainCommand } from './commands/drain.ts';
+import { freeCommand } from './commands/free.ts';
 import { loadCommand } from './commands/load.ts';
 import { modelsCommand } from './commands/models.ts';
 import { nodesCommand } from './commands/nodes.ts';
 import { pullCommand } from './commands/pull.ts';
 import { rmCommand } from './commands/rm.ts';
+import { pinCommand } from './commands/pin.ts';
 import { serveCommand } from './commands/serve.ts';
 import { statusCommand } from './commands/status.ts';
 import { unloadCommand } from './commands/unload.ts';
@@ -50,6 +53,9 @@ export function createProgram(options: {
     .addCommand(unloadCommand(client))
     .addCommand(pullCommand(client))
     .addCommand(rmCommand(client))
+    .addCommand(pinCommand(client))
+    .addCommand(drainCommand(client))
+    .addCommand(freeCommand(client))
     .addCommand(chatCommand(client, { input: process.stdin, output: process.stdout }))
     .addCommand(connectCommand(client))
     .addCommand(configCommand({ terminal, paint, env }));

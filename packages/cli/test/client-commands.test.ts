@@ -3,9 +3,12 @@ import { describe, expect, test } from 'bun:test';
 
 import { CliError } from '../src/cli-error.ts';
 import { chatCommand } from '../src/commands/chat.ts';
+import { drainCommand } from '../src/commands/drain.ts';
+import { freeCommand, parseDuration } from '../src/commands/free.ts';
 import { loadCommand } from '../src/commands/load.ts';
 import { modelsCommand } from '../src/commands/models.ts';
 import { nodesCommand } from '../src/commands/nodes.ts';
+import { pinCommand } from '../src/commands/pin.ts';
 import { statusCommand } from '../src/commands/status.ts';
 import { unloadCommand } from '../src/commands/unload.ts';
 import {
@@ -260,5 +263,70 @@ describe('cortex chat through a pipe', () => {
     await expect(run(chatCommand(context, streams('  \n')))).rejects.toThrow(
       'standard input is empty',
     );
+  });
+});
+
+describe('cortex pin', () => {
+  test('names the node that keeps the model', async () => {
+    const { context, run } = fixture();
+
+    expect(await run(pinCommand(context), 'cortex-tiny')).toBe('cortex-tiny is pinned on local.\n');
+  });
+
+  test('removes the pin with --undo', async () => {
+    const { context, run } = fixture();
+
+    expect(await run(pinCommand(context), 'cortex-tiny', '--undo')).toBe(
+      'cortex-tiny is no longer pinned on local.\n',
+    );
+  });
+});
+
+describe('cortex drain', () => {
+  test('says how to use the node again', async () => {
+    const { context, run } = fixture();
+
+    expect(await run(drainCommand(context), 'local')).toContain('cortex drain local --undo');
+  });
+
+  test('with --undo says that the node takes requests again', async () => {
+    const { context, run } = fixture();
+
+    expect(await run(drainCommand(context), 'local', '--undo')).toBe(
+      'local takes requests and loads again.\n',
+    );
+  });
+});
+
+describe('cortex free', () => {
+  test('lists the models that were unloaded, and when the node loads models again', async () => {
+    const { context, run } = fixture();
+
+    const text = await run(freeCommand(context), 'local', '--for', '2h');
+
+    expect(text).toContain('Unloaded from local: cortex-tiny.');
+    expect(text).toContain('in 120 minutes');
+  });
+
+  test('warns about a model that the node still has', async () => {
+    const { client, context, run, terminal } = fixture();
+    client.freed = { unloaded: [], kept: [{ model: 'm', reason: 'it was loaded again' }] };
+
+    await run(freeCommand(context), 'local');
+
+    expect(terminal.warnings).toBe('m is still on local: it was loaded again\n');
+  });
+
+  test.each([
+    ['90s', 90],
+    ['1.5m', 90],
+    ['2h', 7200],
+    ['7d', 604_800],
+  ])('reads the duration %s as %p seconds', (text, seconds) => {
+    expect(parseDuration(text)).toBe(seconds);
+  });
+
+  test.each(['2', '2 h', '-1h', '0s', '8d', '1w', ''])('refuses the duration %p', (text) => {
+    expect(() => parseDuration(text)).toThrow('such as 90s');
   });
 });

@@ -1,10 +1,20 @@
-import { AdminModel, AdminNode, type AdminPull, AdminRemoved, ListedModel } from '@cortex/protocol';
+import {
+  type AdminFreeResult,
+  AdminModel,
+  AdminNode,
+  type AdminPull,
+  AdminRemoved,
+  ListedModel,
+} from '@cortex/protocol';
 
 import {
   type ChatDelta,
+  type DrainCall,
+  type FreeCall,
   type GatewayClient,
   type ModelCall,
   type PullCall,
+  type PinCall,
 } from '../src/client/gateway-client.ts';
 import { type Paint, type Terminal } from '../src/output/terminal.ts';
 
@@ -71,6 +81,7 @@ export class FakeClient implements GatewayClient {
   readonly url = 'http://gateway';
   readonly calls: (ModelCall & PullCall)[] = [];
   readonly bodies: Readonly<Record<string, unknown>>[] = [];
+  freed: Pick<AdminFreeResult, 'unloaded' | 'kept'> = { unloaded: ['cortex-tiny'], kept: [] };
   answer: readonly ChatDelta[] = [{ text: 'Hello.' }, { finish: 'stop' }];
   listed: readonly ListedModel[] = [listedModel()];
   nodeList: readonly AdminNode[] = [adminNode()];
@@ -111,6 +122,15 @@ export class FakeClient implements GatewayClient {
   removeFiles(call: ModelCall) {
     this.calls.push(call);
     return Promise.resolve(this.removed);
+  }
+  pinModel({ model, pinned }: PinCall) {
+    return Promise.resolve([{ model, node: 'local', pinned }]);
+  }
+  drainNode(call: DrainCall) {
+    return Promise.resolve({ ...call });
+  }
+  freeNode({ node, forS }: FreeCall) {
+    return Promise.resolve({ node, draining: true, for_s: forS, ...this.freed });
   }
   async *chat(body: Readonly<Record<string, unknown>>) {
     this.bodies.push(body);

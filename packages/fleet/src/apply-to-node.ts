@@ -1,9 +1,9 @@
-import type { ModelEntry } from '@cortex/protocol';
+import type { ModelEntry, ModelLoad, NodeHealth } from '@cortex/protocol';
 
 import type { NodeConfig } from './catalogue.ts';
 import { deriveReplicas, knownEntry } from './derive-replicas.ts';
 import type { FleetEvent, LoadResult, NodeReported } from './fleet-event.ts';
-import type { NodeSnapshot } from './snapshot.ts';
+import type { EventAge, NodeSnapshot } from './snapshot.ts';
 
 type NodeEvent = Exclude<FleetEvent, { readonly kind: 'config_changed' }>;
 
@@ -19,8 +19,9 @@ export function createNode(config: NodeConfig, configuredAtMs: number): NodeSnap
     hasAnswered: false,
     configuredAtMs,
     reportedAtMs: configuredAtMs,
-    newerAtMs: new Map(),
+    newer: new Map(),
     isDraining: false,
+    healthEventAtMs: -Infinity,
     reported: new Map(),
     basePaths: new Map(),
     ownAtReport: new Map(),
@@ -37,23 +38,37 @@ const withReplicas = (node: NodeSnapshot): NodeSnapshot => ({
 
 /** Time of the newest information on a model: the last report, or a later event of this model. */
 const knownAtMs = (node: NodeSnapshot, model: string): number =>
-  Math.max(node.reportedAtMs, node.newerAtMs.get(model) ?? -Infinity);
+  Math.max(node.reportedAtMs, node.newer.get(model)?.atMs ?? -Infinity);
 
-/** Sets the time of the newest information on the model to `atMs`, unless it is later already. */
-const withAge = (node: NodeSnapshot, model: string, atMs: number): NodeSnapshot =>
-  atMs <= knownAtMs(node, model)
+/** Whether more is known of the model than this event says: by its revision on the node, else by time. */
+const isOutdated = (node: NodeSnapshot, model: string, { atMs, revision }: EventAge): boolean =>
+  atMs < knownAtMs(node, model) ||
+  (revision !== undefined &&
+    node.reportedRevision !== undefined &&
+    revision <= node.reportedRevision);
+
+/** Sets the age of the newest information on the model, unless newer information is known. */
+const withAge = (node: NodeSnapshot, model: string, age: EventAge): NodeSnapshot =>
+  age.revision === undefined && age.atMs <= knownAtMs(node, model)
     ? node
-    : { ...node, newerAtMs: new Map(node.newerAtMs).set(model, atMs) };
+    : { ...node, newer: new Map(node.newer).set(model, age) };
 
-function withEntry(node: NodeSnapshot, entry: ModelEntry, atMs: number): NodeSnapshot {
+function withEntry(node: NodeSnapshot, entry: ModelEntry, age: EventAge): NodeSnapshot {
   const reported = new Map(node.reported).set(entry.id, entry);
-  return withAge({ ...node, reported }, entry.id, atMs);
+  return withAge({ ...node, reported }, entry.id, age);
 }
 
-function withoutEntry(node: NodeSnapshot, model: string, atMs: number): NodeSnapshot {
+function withoutEntry(node: NodeSnapshot, model: string, age: EventAge): NodeSnapshot {
   const reported = new Map(node.reported);
   reported.delete(model);
-  return withAge({ ...node, reported }, model, atMs);
+  return withAge({ ...node, reported }, model, age);
+}
+
+/** With the seats of one model as an event gave them; absent: the model has none. */
+function withLoad(node: NodeSnapshot, model: string, load: ModelLoad | undefined): NodeSnapshot {
+  if (!node.health) return node;
+  const others = node.health.models.filter(({ id }) => id !== model);
+  return { ...node, health: { ...node.health, models: load ? [...others, load] : others } };
 }
 
 /** One answer makes a node up, even when its content is older than known events. */
@@ -62,14 +77,21 @@ function withSignOfLife(node: NodeSnapshot): NodeSnapshot {
   return { ...rest, state: 'up', misses: 0, hasAnswered: true };
 }
 
-const newerThan = (sentMs: number, ages: NodeSnapshot['newerAtMs']): NodeSnapshot['newerAtMs'] =>
-  new Map([...ages].filter(([, atMs]) => atMs > sentMs));
+/** Whether a report does not contain an event yet. The time of its arrival says less than its revision. */
+function isNewer(
+  { atMs, revision }: EventAge,
+  report: Pick<NodeReported, 'sentMs' | 'revision'>,
+): boolean {
+  if (revision === undefined || report.revision === undefined) return atMs > report.sentMs;
+  // An event from before the poll is in its answer, whatever its revision: the node may have started again.
+  return atMs >= report.sentMs && revision > report.revision;
+}
 
 /** The models of a report, except those with newer information. */
 function mergeReported(
   node: NodeSnapshot,
   models: readonly ModelEntry[],
-  newer: NodeSnapshot['newerAtMs'],
+  newer: NodeSnapshot['newer'],
 ): NodeSnapshot['reported'] {
   const reported = new Map(
     models.filter(({ id }) => !newer.has(id)).map((entry) => [entry.id, entry]),
@@ -81,21 +103,32 @@ function mergeReported(
   return reported;
 }
 
+/** Events about devices that are newer than the report stay in force. */
+function mergeHealth(
+  { health: known }: NodeSnapshot,
+  health: NodeHealth | undefined,
+  isOvertaken: boolean,
+): NodeHealth | undefined {
+  return health && isOvertaken && known ? { ...health, devices: known.devices } : health;
+}
+
 function withReport(node: NodeSnapshot, event: NodeReported): NodeSnapshot {
   const alive = withSignOfLife(node);
   if (event.sentMs < node.reportedAtMs) return alive;
   const { health, models, discovery, version, sentMs } = event;
-  const newerAtMs = newerThan(sentMs, node.newerAtMs);
+  const newer = new Map([...node.newer].filter(([, age]) => isNewer(age, event)));
+  const isOvertaken = node.healthEventAtMs > sentMs;
   const stillFull = [...node.fullModels].filter(([, { atMs }]) => atMs > sentMs);
   return {
     ...alive,
     reportedAtMs: sentMs,
-    newerAtMs,
+    newer,
     ownAtReport: event.ownInFlight ?? new Map(),
     fullModels: health ? new Map(stillFull) : alive.fullModels,
-    health: health ?? alive.health,
-    isDraining: health?.draining ?? alive.isDraining,
-    reported: models ? mergeReported(node, models, newerAtMs) : alive.reported,
+    health: mergeHealth(node, health, isOvertaken) ?? alive.health,
+    isDraining: isOvertaken ? node.isDraining : (health?.draining ?? alive.isDraining),
+    reported: models ? mergeReported(node, models, newer) : alive.reported,
+    reportedRevision: models ? event.revision : alive.reportedRevision,
     discovery: discovery ?? alive.discovery,
     version: version ?? alive.version,
   };
@@ -112,7 +145,7 @@ function withLoadEnded(
 ): NodeSnapshot {
   const ownLoads = new Map(node.ownLoads);
   ownLoads.delete(event.model);
-  const ended = withAge({ ...node, ownLoads }, event.model, event.atMs);
+  const ended = withAge({ ...node, ownLoads }, event.model, { atMs: event.atMs });
   const before = node.reported.get(event.model);
   // A report that was requested after the end is newer: the model may be gone again.
   const isOvertaken = before !== undefined && knownAtMs(node, event.model) >= event.atMs;
@@ -122,8 +155,10 @@ function withLoadEnded(
     event.result.kind === 'loaded'
       ? { ...known, status: 'loaded' }
       : { ...known, status: 'failed', reason: event.result.reason };
-  return withEntry(ended, entry, event.atMs);
+  return withEntry(ended, entry, { atMs: event.atMs });
 }
+
+const ageOf = ({ atMs, revision }: EventAge): EventAge => ({ atMs, revision });
 
 /** The node after `event`; the same object when the event belongs to a machine that has been replaced. */
 export function applyToNode(
@@ -140,19 +175,31 @@ export function applyToNode(
       return withReplicas(withMiss(node, event.error, failuresBeforeDown));
     case 'base_paths_known':
       return withReplicas({ ...node, basePaths: event.basePaths });
-    case 'model_changed':
-      return event.atMs < knownAtMs(node, event.entry.id)
-        ? node
-        : withReplicas(withEntry(node, event.entry, event.atMs));
+    case 'model_changed': {
+      const { entry, load } = event;
+      if (isOutdated(node, entry.id, event)) return node;
+      return withReplicas(withLoad(withEntry(node, entry, ageOf(event)), entry.id, load));
+    }
     case 'model_gone':
-      return event.atMs < knownAtMs(node, event.model)
+      return isOutdated(node, event.model, event)
         ? node
-        : withReplicas(withoutEntry(node, event.model, event.atMs));
+        : withReplicas(withoutEntry(node, event.model, ageOf(event)));
     case 'model_status': {
       const { servable: _past, ...entry } =
         node.reported.get(event.model) ?? knownEntry(event.model, event.status);
-      return withReplicas(withEntry(node, { ...entry, status: event.status }, event.atMs));
+      const changed = { ...entry, status: event.status };
+      return withReplicas(withEntry(node, changed, { atMs: event.atMs }));
     }
+    case 'devices_changed': {
+      const health = node.health && { ...node.health, devices: event.devices };
+      return { ...node, health, healthEventAtMs: event.atMs };
+    }
+    case 'draining_changed':
+      return withReplicas({
+        ...node,
+        isDraining: event.draining,
+        healthEventAtMs: event.atMs,
+      });
     case 'model_full': {
       const { model, ownInFlight, atMs } = event;
       const fullModels = new Map(node.fullModels).set(model, { ownInFlight, atMs });

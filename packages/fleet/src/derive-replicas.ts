@@ -68,6 +68,7 @@ function toReplica(node: NodeSnapshot, entry: ModelEntry, load: ReplicaLoad | un
     isReady: isServable && node.state === 'up' && !node.isDraining,
     reason,
     progress,
+    etaS: entry.eta_s,
     harness: entry.harness === '' ? undefined : entry.harness,
     quant: entry.quant,
     onDisk: entry.on_disk,

@@ -1,4 +1,4 @@
-import type { Discovery, ModelEntry, NodeHealth } from '@cortex/protocol';
+import type { Discovery, ModelEntry, ModelLoad, NodeHealth } from '@cortex/protocol';
 
 import type { FleetConfig } from './catalogue.ts';
 
@@ -23,6 +23,8 @@ export interface NodeReported {
   readonly atMs: number;
   readonly health?: NodeHealth | undefined;
   readonly models?: readonly ModelEntry[] | undefined;
+  /** Revision of the last change that `models` contains; absent for a node without events. */
+  readonly revision?: number | undefined;
   readonly discovery?: Discovery | undefined;
   readonly version?: string | undefined;
   /** Own leases on this node at the time of the poll, by model id, summed by weight. */
@@ -54,6 +56,22 @@ export type FleetEvent =
       readonly kind: 'model_changed';
       readonly node: string;
       readonly entry: ModelEntry;
+      /** Its seats; absent if it is not loaded. */
+      readonly load?: ModelLoad | undefined;
+      /** Revision of the change on the node; absent: only the time counts. */
+      readonly revision?: number | undefined;
+      readonly atMs: number;
+    }
+  | {
+      readonly kind: 'devices_changed';
+      readonly node: string;
+      readonly devices: NodeHealth['devices'];
+      readonly atMs: number;
+    }
+  | {
+      readonly kind: 'draining_changed';
+      readonly node: string;
+      readonly draining: boolean;
       readonly atMs: number;
     }
   | {
@@ -76,6 +94,8 @@ export type FleetEvent =
       readonly kind: 'model_gone';
       readonly node: string;
       readonly model: string;
+      /** As in `model_changed`. */
+      readonly revision?: number | undefined;
       readonly atMs: number;
     }
   | {

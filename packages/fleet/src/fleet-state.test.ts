@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 
-import { entry, fleet, fleetConfig, report, takeDown } from '../test/build-fleet.ts';
+import { entry, fleet, fleetConfig, load, report, takeDown } from '../test/build-fleet.ts';
 
 const loadStatus = (state: ReturnType<typeof fleet>, model = 'm') =>
   state.snapshot.replicasByModel.get(model)?.map(({ node, status }) => `${node}:${status}`);
@@ -94,6 +94,65 @@ describe('FleetState:', () => {
     },
   );
 
+  test('an event whose revision the last report contains changes nothing, whenever it arrives', () => {
+    const state = fleet({ nodes: ['a'] }, [report('a', [entry('m')], { revision: 20 })]);
+    const late = { node: 'a', entry: entry('m', { status: 'draining' }) };
+
+    const isChanged = state.apply({ ...late, kind: 'model_changed', revision: 20, atMs: 9 });
+    state.apply({ kind: 'model_gone', node: 'a', model: 'm', revision: 19, atMs: 9 });
+
+    expect(isChanged).toBe(false);
+    expect(loadStatus(state)).toEqual(['a:loaded']);
+  });
+
+  test('an event that a report in flight does not contain is kept, even in the same millisecond', () => {
+    const state = fleet({ nodes: ['a'] }, [report('a', [entry('m')], { revision: 20 })]);
+    const changed = entry('m', { status: 'draining' });
+    state.apply({ kind: 'model_changed', node: 'a', entry: changed, revision: 22, atMs: 5 });
+
+    state.apply(report('a', [entry('m')], { sentMs: 5, atMs: 6, revision: 21 }));
+    const kept = loadStatus(state);
+    state.apply(report('a', [entry('m')], { sentMs: 7, atMs: 8, revision: 22 }));
+
+    expect([kept, loadStatus(state)]).toEqual([['a:draining'], ['a:loaded']]);
+  });
+
+  test('a node that started again with lower revisions is believed', () => {
+    const state = fleet({ nodes: ['a'] }, [report('a', [entry('m')], { revision: 900 })]);
+    const changed = entry('m', { status: 'draining' });
+    state.apply({ kind: 'model_changed', node: 'a', entry: changed, revision: 901, atMs: 5 });
+
+    state.apply(report('a', [entry('m')], { sentMs: 6, atMs: 7, revision: 3 }));
+
+    expect(loadStatus(state)).toEqual(['a:loaded']);
+  });
+
+  test('a model event brings the seats of the model with it', () => {
+    const state = fleet({ nodes: ['a'] }, [report('a', [entry('m')])]);
+
+    state.apply({
+      kind: 'model_changed',
+      node: 'a',
+      entry: entry('m'),
+      load: load('m', { max_in_flight: 9 }),
+      atMs: 5,
+    });
+
+    expect(state.snapshot.replicasByModel.get('m')?.[0]?.load?.maxInFlight).toBe(9);
+  });
+
+  test('a drain that a node reports by event is not undone by a report from before it', () => {
+    const state = fleet({ nodes: ['a'] }, [report('a', [entry('m')])]);
+    state.apply({ kind: 'draining_changed', node: 'a', draining: true, atMs: 10 });
+
+    state.apply(report('a', [entry('m')], { sentMs: 9, atMs: 11 }));
+    const seen = [state.snapshot.nodes.get('a')?.isDraining];
+    state.apply(report('a', [entry('m')], { sentMs: 12, atMs: 12 }));
+    seen.push(state.snapshot.nodes.get('a')?.isDraining);
+
+    expect(seen).toEqual([true, false]);
+  });
+
   test('a refusal for a full queue is kept after a report that was requested before it', () => {
     const state = fleet({ nodes: ['a'] }, [report('a', [entry('m')])]);
     state.apply({ kind: 'model_full', node: 'a', model: 'm', ownInFlight: 2, atMs: 10 });
@@ -111,7 +170,7 @@ describe('FleetState:', () => {
       state.apply({ kind: 'model_gone', node: 'a', model: `m${index}`, atMs: 10 });
     state.apply(report('a', [], { sentMs: 11, atMs: 11 }));
 
-    expect(state.snapshot.nodes.get('a')?.newerAtMs.size).toBe(0);
+    expect(state.snapshot.nodes.get('a')?.newer.size).toBe(0);
   });
 
   test('a late report still marks the node as up', () => {

@@ -39,6 +39,8 @@ export interface Replica {
   readonly reason?: string | undefined;
   /** 0 to 1, of a load. */
   readonly progress?: number | undefined;
+  /** Seconds until the load ends, as the node estimates. */
+  readonly etaS?: number | undefined;
   readonly harness?: string | undefined;
   /** Such as `Q4_K_M`. */
   readonly quant?: string | undefined;
@@ -57,6 +59,12 @@ interface FullModel {
   readonly atMs: number;
 }
 
+/** When cortex learned of an event, and its revision on the node if the node counts its changes. */
+export interface EventAge {
+  readonly atMs: number;
+  readonly revision?: number | undefined;
+}
+
 /** One configured node with its last known state. */
 export interface NodeSnapshot {
   readonly name: string;
@@ -73,12 +81,13 @@ export interface NodeSnapshot {
   readonly configuredAtMs: number;
   /** Time of the poll of the newest report; older reports are ignored. */
   readonly reportedAtMs: number;
-  /**
-   * Models with events newer than that report, and the time of the event. An event of one model does not affect
-   * others.
-   */
-  readonly newerAtMs: ReadonlyMap<string, number>;
+  /** Revision of the last change in that report; undefined for a node without events. */
+  readonly reportedRevision?: number | undefined;
+  /** Models with events newer than that report. An event of one model does not affect others. */
+  readonly newer: ReadonlyMap<string, EventAge>;
   readonly isDraining: boolean;
+  /** Time of the last event about draining or devices; an older report does not overwrite it. */
+  readonly healthEventAtMs: number;
   readonly version?: string | undefined;
   readonly discovery?: Discovery | undefined;
   readonly health?: NodeHealth | undefined;

@@ -104,7 +104,7 @@ describe('a management call to a neuron', () => {
 
   test('accepts unknown fields and values', async () => {
     neuron = new FakeNeuron({ models: [{ id: 'm', status: 'hibernating', novelty: 1 }] });
-    const [entry] = await connect(neuron.url).models(signal);
+    const [entry] = (await connect(neuron.url).models(signal)).models;
     expect(entry).toMatchObject({ id: 'm', status: 'hibernating', novelty: 1 });
   });
 });

@@ -163,7 +163,9 @@ export const NeuronConfig = z.strictObject({
         ),
       startup_timeout_s: positiveSeconds()
         .default(1800)
-        .describe('Longest duration of a load. A load that takes longer fails.'),
+        .describe(
+          'Longest duration of a load, in addition to the time to read its file at 10 MB/s. A load that takes longer fails.',
+        ),
       wedge_s: positiveSeconds()
         .default(60)
         .describe(

@@ -8,6 +8,8 @@ export interface Gate {
   /** @throws CortexError `shutting_down`, a refusal, when closed */
   check(): void;
   close(): void;
+  /** Calls `listener` when it closes. */
+  onClose(listener: () => void): void;
 }
 
 /** Longer than most restarts, shorter than most client timeouts. */
@@ -16,6 +18,7 @@ const RESTART_S = 15;
 /** An open gate. */
 export function createGate(): Gate {
   let isOpen = true;
+  const listeners = new Set<() => void>();
   return {
     get isOpen() {
       return isOpen;
@@ -30,6 +33,10 @@ export function createGate(): Gate {
     },
     close() {
       isOpen = false;
+      for (const listener of listeners) listener();
+    },
+    onClose(listener) {
+      listeners.add(listener);
     },
   };
 }

@@ -18,6 +18,7 @@ import {
 import { Admission } from './admission/admission.ts';
 import { createAccess } from './api/access.ts';
 import { createApi, isOpenToPages } from './api/app.ts';
+import { createNodeFeed } from './api/node-feed.ts';
 import { NodeToken } from './api/node-token.ts';
 import { AwakeClock } from './awake-clock.ts';
 import { cpuMemoryMib, isLoopback, type NeuronConfig, readOwnTls } from './config.ts';
@@ -26,6 +27,7 @@ import { type GpuSources, LOCAL_GPU_SOURCES } from './devices/gpu-sources.ts';
 import { readFreeRamMib } from './devices/host-facts.ts';
 import { MemoryLedger } from './devices/memory-ledger.ts';
 import { composeHarnesses } from './compose-harnesses.ts';
+import { Drain } from './drain.ts';
 import { createGate } from './gate.ts';
 import { probeDevices } from './harness/llama/probe-devices.ts';
 import { SlotStates } from './harness/llama/slot-states.ts';
@@ -44,6 +46,7 @@ import { ModelLogs } from './models/model-logs.ts';
 import { Models } from './models/models.ts';
 import { Yielding } from './models/yielding.ts';
 import { createProcessRecords, endLeftoverProcesses } from './processes/process-records.ts';
+import { NodeState } from './node-state.ts';
 import { FileFactsStore } from './probe/file-facts.ts';
 import { Probe } from './probe/probe.ts';
 import { PROBE_ID, ProbeProcess } from './probe/probe-process.ts';
@@ -277,7 +280,11 @@ async function createNeuron({ config: loaded, log, env = {}, parts = {} }: Neuro
     nowMs: () => performance.now(),
     log,
   });
+  const state = new NodeState({ path: join(stateDir, 'node.json'), writer, every, log });
+  const drain = new Drain({ state, every });
   const models = new Models({
+    state,
+    checkLoad: () => drain.checkLoad(),
     ledger,
     learned: new LearnedNeeds(join(stateDir, 'memory-needs.json'), writer),
     harnesses,
@@ -285,7 +292,7 @@ async function createNeuron({ config: loaded, log, env = {}, parts = {} }: Neuro
     devices,
     admission,
     log,
-    ...(parts.abandonMs !== undefined && { abandonMs: parts.abandonMs }),
+    abandonMs: parts.abandonMs,
   });
   const yielding = new Yielding({
     yieldAt: config.devices.yield_at,
@@ -293,6 +300,16 @@ async function createNeuron({ config: loaded, log, env = {}, parts = {} }: Neuro
     ledger,
     models: () => models.loaded(),
     log,
+  });
+  const events = createNodeFeed({
+    models,
+    admission,
+    devices,
+    ledger,
+    yielding,
+    gate,
+    drain,
+    every,
   });
   const activation = new Activation(config.default_models, { models, log, signal: ending.signal });
   const api = createApi(
@@ -309,6 +326,8 @@ async function createNeuron({ config: loaded, log, env = {}, parts = {} }: Neuro
       processMetrics,
       access,
       gate,
+      drain,
+      events,
       ownUrl,
       maxBodyBytes: parts.maxBodyBytes ?? MAX_BODY_BYTES,
       idleLimitS: parts.idleLimitS,
@@ -318,7 +337,7 @@ async function createNeuron({ config: loaded, log, env = {}, parts = {} }: Neuro
   );
   const stopTicking = [
     processMetrics.watchEventLoop(),
-    every(SCAN_MS, () => void store.refresh()),
+    every(SCAN_MS, () => void models.rescan()),
     every(TOKEN_LOOK_MS, () => void token?.refresh()),
     every(1000, () => models.sweep(performance.now())),
     every(1000, () => yielding.sweep()),
@@ -332,7 +351,7 @@ async function createNeuron({ config: loaded, log, env = {}, parts = {} }: Neuro
   }
 
   /** The wait for requests in flight ends after the grace period. */
-  async function drain(graceMs: number): Promise<void> {
+  async function finishRequests(graceMs: number): Promise<void> {
     const over = Promise.withResolvers<void>();
     const timer = setTimeout(over.resolve, graceMs);
     const idle = models.loaded().map(({ id }) => admission.whenIdle(id));
@@ -370,9 +389,13 @@ async function createNeuron({ config: loaded, log, env = {}, parts = {} }: Neuro
     async close(graceMs: number): Promise<void> {
       gate.close();
       ending.abort(new Error('the daemon shuts down'));
-      await Promise.all([drain(graceMs), store.close()]);
+      await Promise.all([finishRequests(graceMs), store.close()]);
+      models.close();
       await Promise.all(harnesses.all.map(async (harness) => harness.stop?.(0)));
       for (const stop of stopTicking) stop();
+      events.close();
+      drain.close();
+      state.close();
       devices.close();
       pulses.close();
       await listener?.stop('now');

@@ -1,8 +1,9 @@
 import { readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { inProcessEngine } from '@cortex/engine';
 import { CortexError } from '@cortex/protocol';
-import { createGate } from '@cortex/testkit';
+import { createGate, createScriptedEngine } from '@cortex/testkit';
 import { describe, expect, test } from 'bun:test';
 
 import type { StartEngine } from '../src/engines/start-engine.ts';
@@ -19,6 +20,21 @@ function counted(start: StartEngine): { readonly start: StartEngine; count(): nu
     count: () => count,
   };
 }
+
+/** A probe by whose estimates every model needs that much RAM. */
+const estimating =
+  (ramMib: number): StartEngine =>
+  async () => {
+    const engine = createScriptedEngine();
+    const estimate = engine.estimate.bind(engine);
+    engine.estimate = async (spec, budget) => ({
+      ...(await estimate(spec, budget)),
+      ramMib,
+      fits: ramMib <= (budget.ramMib ?? Infinity),
+    });
+    const connection = await inProcessEngine(engine);
+    return { connection, kill: () => void connection.close(0) };
+  };
 
 const load = (neuron: TestNeuron, fields: Readonly<Record<string, unknown>> = {}) =>
   neuron.post('/models/load?wait=true', { model_id: 'tiny', ...fields });
@@ -125,6 +141,35 @@ describe('a load', () => {
     expect(asked.status).toBe(202);
     expect(await asked.json()).toEqual({ status: 'loading' });
     await until(async () => (await neuron.model()).status === 'loaded');
+  });
+
+  test('that no caller waits for ends at once when another load wants its room', async () => {
+    const loadGate = createGate();
+    const [held, free] = [scriptedEngine({ loadGate }), scriptedEngine()];
+    await using neuron = await TestNeuron.start({
+      flags: { 'devices.cpu_memory_mb': 1000 },
+      parts: {
+        startEngine: (options) => (options.modelId === 'tiny' ? held : free)(options),
+        startProbe: estimating(600),
+      },
+      prepare: (dir) => writeFileSync(join(dir, 'other.gguf'), 'GGUF'),
+    });
+    const leaving = new AbortController();
+    const left = neuron.post(
+      '/models/load?wait=true',
+      { model_id: 'tiny' },
+      { signal: leaving.signal },
+    );
+    await until(async () => ((await neuron.model()).progress ?? 0) > 0);
+    const refused = await load(neuron, { model_id: 'other' });
+    leaving.abort();
+    await failureOf(left);
+
+    const answer = await load(neuron, { model_id: 'other' });
+
+    expect(await readError(refused)).toMatchObject({ status: 503, code: 'insufficient_vram' });
+    expect(answer.status).toBe(200);
+    expect((await neuron.model()).status).toBe('unloaded');
   });
 
   test('shows its progress in /models', async () => {
@@ -385,6 +430,59 @@ describe('an unload', () => {
     expect((await unload).status).toBe(200);
     expect(await readError(refused)).toMatchObject({ status: 404, code: 'model_not_loaded' });
     expect(refused.headers.get('x-neuron-refused')).toBe('1');
+  });
+
+  test('is withdrawn when its caller leaves while requests are in flight, and the model serves again', async () => {
+    const { gate, startEngine } = held();
+    await using neuron = await TestNeuron.start({ parts: { startEngine } });
+    await neuron.load();
+    const { reader } = await readUntil(await neuron.chat({ stream: true }), 'one');
+    const leaving = new AbortController();
+    const unload = neuron.post('/models/unload', { model_id: 'tiny' }, { signal: leaving.signal });
+    await until(async () => (await neuron.model()).status === 'draining');
+
+    leaving.abort();
+
+    await failureOf(unload);
+    await until(async () => (await neuron.model()).status === 'loaded');
+    gate.open();
+    await readUntil(reader, '[DONE]');
+    expect((await neuron.chat()).status).toBe(200);
+  });
+
+  test("is withdrawn by an operator's load, and its caller gets 409", async () => {
+    const { gate, startEngine } = held();
+    await using neuron = await TestNeuron.start({ parts: { startEngine } });
+    await neuron.load();
+    const { generation } = await neuron.model();
+    const { reader } = await readUntil(await neuron.chat({ stream: true }), 'one');
+    const unload = neuron.post('/models/unload', { model_id: 'tiny' });
+    await until(async () => (await neuron.model()).status === 'draining');
+
+    const loaded = await neuron.post('/models/load', { model_id: 'tiny' });
+
+    expect(await loaded.json()).toEqual({ status: 'loaded' });
+    expect(await readError(await unload)).toMatchObject({ status: 409, code: 'conflict' });
+    gate.open();
+    await readUntil(reader, '[DONE]');
+    expect(await neuron.model()).toMatchObject({ status: 'loaded', generation });
+  });
+
+  test('is followed by a waiting load, which queues behind it', async () => {
+    const { gate, startEngine } = held();
+    await using neuron = await TestNeuron.start({ parts: { startEngine } });
+    await neuron.load();
+    const { generation } = await neuron.model();
+    const { reader } = await readUntil(await neuron.chat({ stream: true }), 'one');
+    const unload = neuron.post('/models/unload', { model_id: 'tiny' });
+    await until(async () => (await neuron.model()).status === 'draining');
+    const again = load(neuron);
+
+    gate.open();
+
+    await readUntil(reader, '[DONE]');
+    expect([(await unload).status, (await again).status]).toEqual([200, 200]);
+    expect(await neuron.model()).toMatchObject({ status: 'loaded', generation: generation + 1 });
   });
 
   test('with force ends a request in flight with an error and a complete stream', async () => {

@@ -1,13 +1,15 @@
 /** The shapes of `/admin/v1` (contracts, section 1). */
 import { z } from 'zod';
 
-import { ModelEntry } from './neuron.ts';
+import { DrainAnswer, DrainRequest, ModelEntry } from './neuron.ts';
 
 export const AdminNode = z.looseObject({
   name: z.string(),
   endpoint: z.string(),
   state: z.enum(['unknown', 'up', 'down']),
   draining: z.boolean(),
+  /** Seconds until the drain ends by itself; absent: it does not. */
+  drain_remaining_s: z.number().optional(),
   /** Why the node is not up; absent when it is. */
   error: z.string().optional(),
   misses: z.int(),
@@ -52,6 +54,34 @@ export const AdminModelCall = z.strictObject({
   force: z.boolean().optional(),
 });
 export type AdminModelCall = z.infer<typeof AdminModelCall>;
+
+/** Body of `POST /admin/v1/models/pin`. */
+export const AdminPinCall = z.strictObject({
+  model: z.string().min(1),
+  node: z.string().min(1).optional(),
+  pinned: z.boolean().default(true),
+});
+
+export const AdminPinResults = z.looseObject({
+  results: z.array(z.looseObject({ model: z.string(), node: z.string(), pinned: z.boolean() })),
+});
+
+export type AdminPinResults = z.infer<typeof AdminPinResults>;
+
+/** Body of `POST /admin/v1/nodes/{name}/free`: without `for_s` until the drain is undone. */
+export const AdminFreeCall = DrainRequest.pick({ for_s: true });
+
+/** Answer of `/admin/v1/nodes/{name}/drain`. */
+export const AdminDrainResult = DrainAnswer.extend({ node: z.string() });
+export type AdminDrainResult = z.infer<typeof AdminDrainResult>;
+
+/** Answer of `/admin/v1/nodes/{name}/free`. */
+export const AdminFreeResult = AdminDrainResult.extend({
+  unloaded: z.array(z.string()),
+  /** Models that the node still has, and why. */
+  kept: z.array(z.looseObject({ model: z.string(), reason: z.string() })),
+});
+export type AdminFreeResult = z.infer<typeof AdminFreeResult>;
 
 export const AdminModelResult = z.looseObject({
   model: z.string(),

@@ -19,6 +19,7 @@ export * from './model-states.ts';
 export * from './header-text.ts';
 export * from './multipart.ts';
 export * from './neuron.ts';
+export * from './node-events.ts';
 export * from './openai.ts';
 export * from './pulls.ts';
 export * from './read-shape.ts';

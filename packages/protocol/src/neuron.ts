@@ -51,7 +51,10 @@ export type ModelLoad = z.infer<typeof ModelLoad>;
 export const NodeHealth = z.looseObject({
   uptime_secs: z.number(),
   ready: z.boolean(),
+  /** It takes no loads; running models serve. */
   draining: z.boolean(),
+  /** Seconds until the drain ends by itself; absent: it does not. */
+  drain_remaining_s: z.number().optional(),
   activation: z.looseObject({
     state: z.string(),
     pending: z.array(z.string()),
@@ -104,6 +107,7 @@ export const ModelEntry = z.looseObject({
   loaded_at: z.string().optional(),
   last_used_at: z.string().optional(),
   progress: z.number().optional(),
+  eta_s: z.number().optional(),
   reason: z.string().optional(),
   /** The running pull of its files, or the last one if that failed. */
   pull: PullReport.optional(),
@@ -132,6 +136,26 @@ export const UnloadModelRequest = z.strictObject({
 });
 export type UnloadModelRequest = z.infer<typeof UnloadModelRequest>;
 
+/** `POST /models/{id}/pin`. */
+export const PinModelRequest = z.strictObject({ pinned: z.boolean() });
+
+/** Longest drain that ends by itself: a week. */
+const MAX_DRAIN_S = 604_800;
+
+/** `POST /drain`. Without `for_s` a drain lasts until it is ended. */
+export const DrainRequest = z.strictObject({
+  draining: z.boolean(),
+  for_s: z.number().positive().max(MAX_DRAIN_S).optional(),
+});
+export type DrainRequest = z.infer<typeof DrainRequest>;
+
+export const DrainAnswer = z.looseObject({
+  draining: z.boolean(),
+  /** Seconds until it ends by itself; absent: it does not. */
+  for_s: z.number().optional(),
+});
+export type DrainAnswer = z.infer<typeof DrainAnswer>;
+
 export const NodeVersion = z.looseObject({
   version: z.string(),
   commit: z.string().optional(),
@@ -149,6 +173,8 @@ export const NEURON_HEADERS = {
   principal: 'x-cortex-principal',
   keyId: 'x-cortex-key-id',
   params: 'x-cortex-params',
+  /** On `GET /models`: the revision of the last change that the answer contains (see node-events.ts). */
+  revision: 'x-neuron-revision',
 } as const;
 
 /**

@@ -1,9 +1,12 @@
 import {
   type Discovery,
+  DrainRequest,
   LoadModelRequest,
   type ModelEntry,
   type ModelLoad,
+  NEURON_HEADERS,
   type NodeHealth,
+  PinModelRequest,
   PullModelRequest,
   UnloadModelRequest,
 } from '@cortex/protocol';
@@ -15,6 +18,7 @@ import {
   REFUSALS,
   type ScriptedError,
 } from './fake-exchange.ts';
+import type { FakeEvents } from './fake-events.ts';
 import { FakeLoad } from './fake-load.ts';
 import { type SelfSigned } from './self-signed.ts';
 
@@ -36,6 +40,8 @@ interface FakeNeuronOptions {
    * address.
    */
   readonly endpointUrl?: string;
+  /** Serves `GET /events`; absent: it answers 404, as a neuron without events does. */
+  readonly events?: FakeEvents;
   /** Called at each `POST /models/rescan`. */
   readonly rescanned?: () => void;
   /** Answers inference requests; absent: the test takes each exchange with `exchange(n)`. */
@@ -222,7 +228,11 @@ export class FakeNeuron {
     const failure = this.#failures.get(path);
     if (failure) return errorAnswer(failure);
     if (isInference) return this.#infer(request, bytes);
-    return method === 'POST' ? this.#manage(request, path, body) : this.#read(path);
+    if (method === 'POST') return this.#manage(request, path, body);
+    if (path === '/events' && this.#options.events) {
+      return this.#options.events.respond(request.signal, this.#listed());
+    }
+    return this.#read(path);
   }
 
   #infer(request: Request, bytes: Uint8Array): Promise<Response> | Response {
@@ -246,7 +256,10 @@ export class FakeNeuron {
   #read(path: string): Response {
     if (path === '/health') return Response.json(this.#health());
     if (path === '/models') {
-      return Response.json([...this.#models.values()].map((model) => this.#entry(model)));
+      const { events } = this.#options;
+      return Response.json(this.#listed(), {
+        headers: events ? { [NEURON_HEADERS.revision]: String(events.revision) } : {},
+      });
     }
     if (path === '/discovery') return Response.json({ ...DISCOVERY, ...this.#options.discovery });
     if (path === '/version') return Response.json({ version: '0.0.0-fake', runtime: 'bun' });
@@ -267,6 +280,16 @@ export class FakeNeuron {
       const { model_id, source = `hf:${model_id}`, quant } = PullModelRequest.parse(json);
       const report = { model_id, source, quant, status: 'running', bytes_done: 0, files: [] };
       return Response.json(report, { status: 202 });
+    }
+    if (path === '/drain') {
+      const { draining, for_s } = DrainRequest.parse(json);
+      this.#isDraining = draining;
+      return Response.json({ draining, for_s });
+    }
+    if (path.endsWith('/pin')) {
+      const { pinned } = PinModelRequest.parse(json);
+      this.setModel({ id: decodeURIComponent(path.slice('/models/'.length, -4)), pinned });
+      return Response.json({ pinned });
     }
     if (path !== '/models/unload') {
       return errorAnswer({ status: 404, code: 'invalid_request', message: `no route ${path}` });
@@ -291,6 +314,10 @@ export class FakeNeuron {
   #endLoad(id: string, error: ScriptedError | undefined): void {
     this.#loading.delete(id);
     if (!error) this.setModel({ id, status: 'loaded', on_disk: true });
+  }
+
+  #listed(): ModelEntry[] {
+    return [...this.#models.values()].map((model) => this.#entry(model));
   }
 
   #status(id: string): string {

@@ -1,4 +1,5 @@
 export * from './fake-clock.ts';
+export { FakeEvents } from './fake-events.ts';
 export { FakeExchange, REFUSALS, SCRIPTED_USAGE, type ScriptedError } from './fake-exchange.ts';
 export { FakeLoad } from './fake-load.ts';
 export { type FakeModel, FakeNeuron } from './fake-neuron.ts';

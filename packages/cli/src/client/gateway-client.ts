@@ -1,9 +1,12 @@
 import {
+  AdminDrainResult,
+  AdminFreeResult,
   AdminModelResult,
   AdminModels,
   AdminNodes,
   AdminPull,
   AdminRemoved,
+  AdminPinResults,
   ChatCompletionChunk,
   ModelList,
   type AdminModel,
@@ -55,6 +58,23 @@ export interface PullCall {
   readonly quant?: string | undefined;
 }
 
+export interface PinCall {
+  readonly model: string;
+  readonly node?: string | undefined;
+  readonly pinned: boolean;
+}
+
+export interface DrainCall {
+  readonly node: string;
+  readonly draining: boolean;
+}
+
+export interface FreeCall {
+  readonly node: string;
+  /** Seconds until the node loads models again; undefined: until the drain is undone. */
+  readonly forS?: number | undefined;
+}
+
 /** A part of a streamed answer. */
 export interface ChatDelta {
   readonly text?: string | undefined;
@@ -77,6 +97,10 @@ export interface GatewayClient {
   /** The download of a model on a node. */
   pullReport(call: { readonly model: string; readonly node: string }): Promise<AdminPull>;
   removeFiles(call: Pick<ModelCall, 'model' | 'node'>): Promise<AdminRemoved>;
+  pinModel(call: PinCall): Promise<AdminPinResults['results']>;
+  drainNode(call: DrainCall): Promise<AdminDrainResult>;
+  /** Drains the node and unloads its models. */
+  freeNode(call: FreeCall): Promise<AdminFreeResult>;
   /** Streams a chat answer; `body` is an OpenAI body without `stream`. */
   chat(body: Readonly<Record<string, unknown>>, signal: AbortSignal): AsyncGenerator<ChatDelta>;
 }
@@ -101,6 +125,9 @@ interface GatewayClientOptions {
 function callBody({ model, node, force }: ModelCall): string {
   return JSON.stringify({ model, node, force: force === true ? true : undefined });
 }
+
+const nodePath = (node: string, call: string): string =>
+  `/admin/v1/nodes/${encodeURIComponent(node)}/${call}`;
 
 function* deltasOf(data: string): Generator<ChatDelta> {
   const json = parseJson(data);
@@ -201,6 +228,22 @@ export function createGatewayClient(
       get(`/admin/v1/models/pull?${new URLSearchParams({ model, node }).toString()}`, AdminPull),
     removeFiles: async (call) =>
       readAnswer(await post('/admin/v1/models/remove', callBody(call)), AdminRemoved, url),
+    pinModel: async (call) => {
+      const answer = await post('/admin/v1/models/pin', JSON.stringify(call));
+      return (await readAnswer(answer, AdminPinResults, url)).results;
+    },
+    drainNode: async ({ node, draining }) =>
+      readAnswer(
+        await post(nodePath(node, 'drain'), JSON.stringify({ draining })),
+        AdminDrainResult,
+        url,
+      ),
+    freeNode: async ({ node, forS }) =>
+      readAnswer(
+        await post(nodePath(node, 'free'), JSON.stringify({ for_s: forS })),
+        AdminFreeResult,
+        url,
+      ),
     async *chat(body, signal) {
       const response = await post(
         '/v1/chat/completions',

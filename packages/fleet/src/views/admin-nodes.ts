@@ -29,6 +29,7 @@ export function listAdminNodes(snapshot: FleetSnapshot, activity: Activity): rea
     endpoint: node.endpoint,
     state: node.state,
     draining: node.isDraining,
+    drain_remaining_s: node.isDraining ? node.health?.drain_remaining_s : undefined,
     error: node.error,
     misses: node.misses,
     version: node.version,

@@ -1,9 +1,12 @@
 import { listAdminModels, listAdminNodes } from '@cortex/fleet';
 import {
+  AdminFreeCall,
   AdminModelCall,
+  AdminPinCall,
   AdminPullCall,
   AdminRemoveCall,
   CortexError,
+  DrainRequest,
   readShape,
 } from '@cortex/protocol';
 import {
@@ -51,7 +54,7 @@ async function readCall<T>(
 /** A handler of the admin API: it checks access before `handle` runs, and answers errors in the envelope. */
 function guarded(
   { checkAccess, log, idleLimitS }: AdminDeps,
-  handle: (request: Request, connection: ClientConnection) => unknown,
+  handle: (request: Request, connection: ClientConnection, node: string) => unknown,
 ) {
   return async (context: Context<Environment>): Promise<Response> => {
     const request = context.req.raw;
@@ -60,7 +63,7 @@ function guarded(
     const connection = new ClientConnection(server, request, idleLimitS);
     try {
       checkAccess(request, server.requestIP(request)?.address ?? '');
-      const result = await handle(request, connection);
+      const result = await handle(request, connection, context.req.param('node') ?? '');
       return Response.json(result, { headers: { 'x-request-id': requestId } });
     } catch (error) {
       return errorResponse(error, { dialect: 'openai', requestId, log });
@@ -118,6 +121,28 @@ export function addAdminRoutes(app: Hono<Environment>, deps: AdminDeps): void {
     guarded(deps, async (request, connection) =>
       control.removeFiles(await readCall(request, connection, AdminRemoveCall), request.signal),
     ),
+  );
+  app.post(
+    '/admin/v1/models/pin',
+    guarded(deps, async (request, connection) => {
+      const { model, node, pinned } = await readCall(request, connection, AdminPinCall);
+      const results = await control.pinModel({ model, node, pinned }, request.signal);
+      return { results: results.map((result) => ({ model, ...result })) };
+    }),
+  );
+  app.post(
+    '/admin/v1/nodes/:node/drain',
+    guarded(deps, async (request, connection, node) => {
+      const { draining, for_s: forS } = await readCall(request, connection, DrainRequest);
+      return control.drainNode({ node, draining, forS }, request.signal);
+    }),
+  );
+  app.post(
+    '/admin/v1/nodes/:node/free',
+    guarded(deps, async (request, connection, node) => {
+      const { for_s: forS } = await readCall(request, connection, AdminFreeCall);
+      return control.freeNode({ node, forS }, request.signal);
+    }),
   );
 }
 

@@ -41,7 +41,7 @@ export async function askNodes(
       timeoutMs,
     });
     try {
-      const [discovery, models] = await Promise.all([
+      const [discovery, { models }] = await Promise.all([
         client.discovery(signal),
         client.models(signal),
       ]);

@@ -1,5 +1,12 @@
 import type { Alias, CatalogueModel, FleetSnapshot, NodeConfig, Resolution } from '@cortex/fleet';
-import type { AdminPull, AdminPullCall, AdminRemoveCall, AdminRemoved } from '@cortex/protocol';
+import type {
+  AdminDrainResult,
+  AdminFreeResult,
+  AdminPull,
+  AdminPullCall,
+  AdminRemoveCall,
+  AdminRemoved,
+} from '@cortex/protocol';
 
 import type { WireRequest } from '../wire/format-request.ts';
 import type { WireResponse } from '../wire/node-connection.ts';
@@ -102,6 +109,22 @@ export interface ModelCallResult {
   readonly status: string;
 }
 
+export interface DrainCall {
+  readonly node: string;
+  readonly draining: boolean;
+  /** Seconds until the drain ends by itself; undefined: it does not. */
+  readonly forS?: number | undefined;
+}
+
+export interface PinCall extends ModelCall {
+  readonly pinned: boolean;
+}
+
+export interface PinResult {
+  readonly node: string;
+  readonly pinned: boolean;
+}
+
 /** Gives requests a slot, and holds the snapshot of the fleet. */
 export interface Control {
   /** Immutable and indexed. Router, API, admin and metrics use the same one (behaviour 18). */
@@ -147,6 +170,12 @@ export interface Control {
   ): Promise<AdminPull>;
   /** Removes the files of a model from `node`, or from every node that has them. */
   removeFiles(call: AdminRemoveCall, signal: AbortSignal): Promise<AdminRemoved>;
+  /** Pins or unpins the model on `node`, or on every node that is up and has it. */
+  pinModel(call: PinCall, signal: AbortSignal): Promise<readonly PinResult[]>;
+  /** Begins or ends a drain of a node: it gets no new requests and no loads, and running requests finish. */
+  drainNode(call: DrainCall, signal: AbortSignal): Promise<AdminDrainResult>;
+  /** Drains a node and unloads every model that it holds. */
+  freeNode(call: Omit<DrainCall, 'draining'>, signal: AbortSignal): Promise<AdminFreeResult>;
   /** Number of requests that wait in cortex for the model. */
   waiting(model: string): number;
   /** Sum of the weights of the leases on a configured node. */

@@ -7,6 +7,8 @@ import {
   type Selection,
 } from '@cortex/fleet';
 import {
+  type AdminDrainResult,
+  type AdminFreeResult,
   type AdminPull,
   type AdminPullCall,
   type AdminRemoveCall,
@@ -21,9 +23,12 @@ import type {
   Control,
   ControlLog,
   ControlSettings,
+  DrainCall,
   Lease,
   ModelCall,
   ModelCallResult,
+  PinCall,
+  PinResult,
 } from './control.ts';
 import type { NodeTarget } from '../wire/node-target.ts';
 import type { NodeTransport } from '../wire/node-transport.ts';
@@ -35,6 +40,7 @@ import { LoadQueue, type LoadTarget } from './load-queue.ts';
 import { toLoadRequest } from './load-request.ts';
 import { ModelNames } from './model-names.ts';
 import { NodeConnections } from './node-connections.ts';
+import { NodeDrains } from './node-drains.ts';
 import { OperatorCalls } from './operator-calls.ts';
 import { refusalError } from './refusal-error.ts';
 import { Rescan } from './rescan.ts';
@@ -61,6 +67,7 @@ export class FleetControl implements Control {
   readonly #loads: LoadQueue;
   readonly #operator: OperatorCalls;
   readonly #files: FileCalls;
+  readonly #drains: NodeDrains;
   readonly #rescan: Rescan;
   readonly #names: ModelNames;
   #isClosed = false;
@@ -76,8 +83,10 @@ export class FleetControl implements Control {
     const waiting = (model: string) => this.#room.waiting(model);
     this.#connections = new NodeConnections({ transport, clock, log, fleet, leases, waiting });
     this.#loads = this.#createLoads();
-    this.#operator = new OperatorCalls({ clock, fleet, leases, connections: this.#connections });
-    this.#files = new FileCalls({ clock, fleet, leases, connections: this.#connections });
+    const connections = this.#connections;
+    this.#operator = new OperatorCalls({ clock, fleet, leases, connections });
+    this.#files = new FileCalls({ clock, fleet, leases, connections });
+    this.#drains = new NodeDrains({ clock, fleet, connections });
     const rescan = this.#createRescan();
     this.#rescan = rescan;
     const connectMs = () => this.#settings.config.connectS * 1000;
@@ -161,6 +170,18 @@ export class FleetControl implements Control {
 
   removeFiles(call: AdminRemoveCall, signal: AbortSignal): Promise<AdminRemoved> {
     return this.#operate(signal, () => this.#files.remove(call, signal));
+  }
+
+  pinModel(call: PinCall, signal: AbortSignal): Promise<readonly PinResult[]> {
+    return this.#operate(signal, () => this.#operator.pin(call, signal));
+  }
+
+  drainNode(call: DrainCall, signal: AbortSignal): Promise<AdminDrainResult> {
+    return this.#operate(signal, () => this.#drains.drain(call, signal));
+  }
+
+  freeNode(call: Omit<DrainCall, 'draining'>, signal: AbortSignal): Promise<AdminFreeResult> {
+    return this.#operate(signal, () => this.#drains.free(call, signal));
   }
 
   waiting(model: string): number {

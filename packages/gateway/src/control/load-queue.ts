@@ -118,12 +118,14 @@ export class LoadQueue {
     const { progress } = replica;
     const elapsedS =
       startedMs === undefined ? undefined : (this.#deps.clock.nowMs() - startedMs) / 1000;
-    const hasEta = elapsedS !== undefined && progress !== undefined && progress > 0;
+    const isMeasured = elapsedS !== undefined && progress !== undefined && progress > 0;
+    const ownEtaS = isMeasured ? Math.ceil((elapsedS * (1 - progress)) / progress) : undefined;
     return {
       state: replica.status,
       node: replica.node,
       progress,
-      eta_s: hasEta ? Math.ceil((elapsedS * (1 - progress)) / progress) : undefined,
+      // The node knows its earlier loads, and when a load began that cortex has only joined.
+      eta_s: replica.etaS ?? ownEtaS,
     };
   }
 

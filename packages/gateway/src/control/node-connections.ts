@@ -8,6 +8,7 @@ import { type NodeTransport } from '../wire/node-transport.ts';
 import type { ControlConfig, ControlLog, NodeSettings } from './control.ts';
 import type { FleetHolder } from './fleet-holder.ts';
 import type { Leases } from './leases.ts';
+import { NodeEvents } from './node-events.ts';
 import { NodePoller } from './node-poller.ts';
 
 /** Pause between polls of a node that requests wait for. */
@@ -20,6 +21,7 @@ interface Connection {
   readonly target: NodeTarget;
   readonly client: NeuronClient;
   readonly poller: NodePoller;
+  readonly events: NodeEvents;
 }
 
 interface ConnectionsDeps {
@@ -124,33 +126,41 @@ export class NodeConnections {
     const { clock, log, fleet, leases, transport } = this.#deps;
     const { name } = node;
     const target = toTarget(node, config);
-    const client = new NeuronClient({
-      name,
-      target,
-      transport,
-      clock,
-      timeoutMs: target.connectMs,
-    });
+    const called = { name, target, transport, clock };
+    const client = new NeuronClient({ ...called, timeoutMs: target.connectMs });
     const poller = new NodePoller({
       name,
       client,
       clock,
       log,
-      apply: (event) => fleet.apply(event),
+      apply: (event) => {
+        fleet.apply(event);
+        if (event.kind === 'node_reported') events.nodeAnswered();
+      },
       node: () => fleet.snapshot.nodes.get(name),
       ownInFlight: () => leases.ownByModel(name),
       pauseMs: () => this.#pauseMs(fleet.snapshot, name),
       firstPauseRatio,
       missSpacingMs: () => this.#pollIntervalMs / 2,
     });
-    this.#connections.set(name, { target, client, poller });
+    const events = new NodeEvents({
+      called,
+      log,
+      apply: (event) => fleet.apply(event),
+      node: () => fleet.snapshot.nodes.get(name),
+      poll: () => void poller.pollNow(),
+    });
+    this.#connections.set(name, { target, client, poller, events });
     if (this.#isStarted) poller.start();
   }
 
   #disconnect(name: string): void {
     const connection = this.#connections.get(name);
     if (!connection) return;
-    const stopped = connection.poller.stop().finally(() => this.#stopping.delete(stopped));
+    const { poller, events } = connection;
+    const stopped = Promise.all([poller.stop(), events.stop()])
+      .then(() => undefined)
+      .finally(() => this.#stopping.delete(stopped));
     this.#stopping.add(stopped);
     this.#connections.delete(name);
   }

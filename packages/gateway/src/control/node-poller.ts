@@ -37,6 +37,7 @@ interface Found {
 interface Answers extends Found {
   readonly health: NodeHealth;
   readonly models: readonly ModelEntry[];
+  readonly revision: number | undefined;
 }
 
 interface KnownPath {
@@ -145,12 +146,13 @@ export class NodePoller {
   /** All or nothing: a node that cannot list its models cannot be used. */
   async #ask(signal: AbortSignal): Promise<Answers> {
     const { client } = this.#deps;
-    const [health, models, found] = await Promise.all([
+    const [health, listed, found] = await Promise.all([
       client.health(signal),
       client.models(signal),
       this.#discover(signal),
     ]);
-    return { health, models: acceptModels(models), ...found };
+    const { models, revision } = listed;
+    return { health, models: acceptModels(models), revision, ...found };
   }
 
   #miss(sentMs: number, thrown: unknown): void {

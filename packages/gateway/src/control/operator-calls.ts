@@ -1,8 +1,9 @@
-import { type FleetSnapshot, isKnownModel, type LoadFailures, selectNode } from '@cortex/fleet';
+import { isKnownModel, type LoadFailures, type Replica, selectNode } from '@cortex/fleet';
 import { CortexError, stateTraits } from '@cortex/protocol';
 import type { Clock } from '@cortex/service';
 
-import type { ModelCall, ModelCallResult } from './control.ts';
+import { assertNode } from './assert-node.ts';
+import type { ModelCall, ModelCallResult, PinCall, PinResult } from './control.ts';
 import type { FleetHolder } from './fleet-holder.ts';
 import type { Leases } from './leases.ts';
 import { toLoadRequest } from './load-request.ts';
@@ -18,18 +19,6 @@ interface OperatorDeps {
 
 /** Failures do not matter here: the operator decides when to try again. */
 const NO_FAILURES: LoadFailures = { failure: () => undefined };
-
-function assertNode(snapshot: FleetSnapshot, node: string | undefined): void {
-  if (node === undefined || snapshot.nodes.has(node)) return;
-  const names = [...snapshot.nodes.keys()].join(', ');
-  throw new CortexError(
-    'invalid_request',
-    `There is no node ${node}. Configured nodes: ${names || 'none'}.`,
-    {
-      param: 'node',
-    },
-  );
-}
 
 const notSettled = (): CortexError =>
   new CortexError('no_healthy_node', 'Not every node has answered yet.');
@@ -59,16 +48,8 @@ export class OperatorCalls {
     { model, node, force }: ModelCall & { readonly force: boolean },
     signal: AbortSignal,
   ): Promise<readonly ModelCallResult[]> {
-    const { snapshot } = this.#deps.fleet;
-    assertNode(snapshot, node);
-    if (!isKnownModel(snapshot, model)) {
-      if (snapshot.pendingNodes > 0) throw notSettled();
-      throw unknownModel(model, snapshot);
-    }
-    const holders = (snapshot.replicasByModel.get(model) ?? []).filter(
-      (replica) =>
-        replica.isNodeUp &&
-        (node === undefined ? stateTraits(replica.status).held : replica.node === node),
+    const holders = this.#upReplicas(model, node).filter(
+      ({ status }) => node !== undefined || stateTraits(status).held,
     );
     const nodes = node === undefined ? holders.map((replica) => replica.node) : [node];
     return Promise.all(
@@ -78,6 +59,35 @@ export class OperatorCalls {
         this.#applyStatus(name, model, status);
         return { node: name, status };
       }),
+    );
+  }
+
+  /** Pins the model on `node`, or on every node that has it. The nodes keep the pin. */
+  async pin({ model, node, pinned }: PinCall, signal: AbortSignal): Promise<readonly PinResult[]> {
+    const holders = this.#upReplicas(model, node).map((replica) => replica.node);
+    const nodes = node === undefined ? holders : [node];
+    if (nodes.length === 0) {
+      throw new CortexError('no_healthy_node', `No node that answers has ${model}.`);
+    }
+    return Promise.all(
+      nodes.map(async (name) => {
+        await this.#deps.connections.client(name).pin(model, pinned, signal);
+        void this.#deps.connections.poll(name);
+        return { node: name, pinned };
+      }),
+    );
+  }
+
+  /** The replicas of a known model on nodes that are up, on `node` where given. */
+  #upReplicas(model: string, node: string | undefined): readonly Replica[] {
+    const { snapshot } = this.#deps.fleet;
+    assertNode(snapshot, node);
+    if (!isKnownModel(snapshot, model)) {
+      if (snapshot.pendingNodes > 0) throw notSettled();
+      throw unknownModel(model, snapshot);
+    }
+    return (snapshot.replicasByModel.get(model) ?? []).filter(
+      (replica) => replica.isNodeUp && (node === undefined || replica.node === node),
     );
   }
 

@@ -1,7 +1,10 @@
 import {
   CortexError,
   Discovery,
+  DrainAnswer,
+  type DrainRequest,
   type LoadModelRequest,
+  NEURON_HEADERS,
   NodeHealth,
   NodeModels,
   NodeVersion,
@@ -17,6 +20,11 @@ import { type CalledNode, sendNodeCall } from './node-call.ts';
 
 const StatusAnswer = z.looseObject({ status: z.string() });
 const EndpointAnswer = z.looseObject({ url: z.string() });
+
+interface ListedModels {
+  readonly models: z.infer<typeof NodeModels>;
+  readonly revision: number | undefined;
+}
 
 interface NeuronClientOptions extends CalledNode {
   /** Time limit for calls that a node answers from memory. */
@@ -38,8 +46,21 @@ export class NeuronClient {
     return this.#get('/health', NodeHealth, signal);
   }
 
-  models(signal: AbortSignal): Promise<z.infer<typeof NodeModels>> {
-    return this.#get('/models', NodeModels, signal);
+  /** The models, and the revision of the last change in the list; undefined for a node without events. */
+  async models(signal: AbortSignal): Promise<ListedModels> {
+    const { timeoutMs } = this.#options;
+    let revision: number | undefined;
+    const models = await sendNodeCall(this.#options, {
+      path: '/models',
+      schema: NodeModels,
+      signal,
+      timeoutMs,
+      onHeaders: (headers) => {
+        const text = headers[NEURON_HEADERS.revision];
+        revision = text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+      },
+    });
+    return { models, revision };
   }
 
   discovery(signal: AbortSignal): Promise<Discovery> {
@@ -135,6 +156,30 @@ export class NeuronClient {
       signal,
     });
     return status;
+  }
+
+  /** Resolves when the node has pinned or unpinned the model. */
+  async pin(model: string, pinned: boolean, signal: AbortSignal): Promise<void> {
+    const { timeoutMs } = this.#options;
+    await sendNodeCall(this.#options, {
+      path: `/models/${encodeURIComponent(model)}/pin`,
+      body: { pinned },
+      schema: z.unknown(),
+      signal,
+      timeoutMs,
+    });
+  }
+
+  /** Begins or ends a drain of the node. */
+  drain(request: DrainRequest, signal: AbortSignal): Promise<DrainAnswer> {
+    const { timeoutMs } = this.#options;
+    return sendNodeCall(this.#options, {
+      path: '/drain',
+      body: request,
+      schema: DrainAnswer,
+      signal,
+      timeoutMs,
+    });
   }
 
   #get<T>(path: string, schema: z.ZodType<T>, signal: AbortSignal): Promise<T> {

@@ -27,6 +27,8 @@ interface NodeCall<T> {
   readonly signal: AbortSignal;
   /** Time limit for the whole answer; undefined: none. */
   readonly timeoutMs?: number | undefined;
+  /** Called with the headers of an answer that is not an error. */
+  readonly onHeaders?: ((headers: WireResponse['headers']) => void) | undefined;
 }
 
 interface Answer extends Omit<WireResponse, 'body'> {
@@ -139,6 +141,7 @@ export async function sendNodeCall<T>(node: CalledNode, call: NodeCall<T>): Prom
       cancel = cut;
     });
     if (answer.status < 200 || answer.status > 299) throw readRefusal(answer, { where, node });
+    call.onHeaders?.(answer.headers);
     return readAnswer(answer.text, call.schema, where);
   } catch (error) {
     if (signal.aborted) throw signal.reason;

@@ -18,11 +18,21 @@ import { isRefusal } from '../refusal.ts';
 import type { ApiContext, ApiDeps, ApiEnv } from './context.ts';
 import { restartHarness } from './harnesses.ts';
 import { inference } from './inference.ts';
-import { estimateModel, loadModel, rescanModels, unloadModel } from './management.ts';
+import { events } from './events.ts';
+import {
+  drainNode,
+  estimateModel,
+  loadModel,
+  pinModel,
+  rescanModels,
+  sleepModel,
+  unloadModel,
+  wakeModel,
+} from './management.ts';
 import { metrics } from './metrics.ts';
 import { cancelPull, pullModel, pullReport, removeFiles } from './pulls.ts';
 import { tokenizer } from './tokenizer.ts';
-import { capabilities, discovery, endpoint, health, logs, version } from './views.ts';
+import { capabilities, discovery, endpoint, health, listModels, logs, version } from './views.ts';
 
 /** Turns a failure into the answer for the caller. Failures are logged only here. */
 function answerFailure(thrown: unknown, context: ApiContext, log: Logger): Response {
@@ -82,7 +92,8 @@ export function createApi(deps: ApiDeps, log: Logger): Hono<ApiEnv> {
   );
   app.get('/health', (context) => context.json(health(deps)));
   app.get('/metrics', metrics(deps));
-  app.get('/models', (context) => context.json(deps.models.entries(performance.now())));
+  app.get('/models', listModels(deps));
+  app.get('/events', events(deps));
   app.get('/models/:id{.+}/endpoint', endpoint(deps));
   app.get('/models/:id{.+}/logs', logs(deps));
   app.post('/models/load', loadModel(deps));
@@ -93,6 +104,10 @@ export function createApi(deps: ApiDeps, log: Logger): Hono<ApiEnv> {
   app.get('/models/pull/:id{.+}', pullReport(deps));
   app.delete('/models/pull/:id{.+}', cancelPull(deps));
   app.delete('/models/:id{.+}/files', removeFiles(deps));
+  app.post('/models/:id{.+}/sleep', sleepModel(deps));
+  app.post('/models/:id{.+}/wake', wakeModel(deps));
+  app.post('/models/:id{.+}/pin', pinModel(deps));
+  app.post('/drain', drainNode(deps));
   app.get('/models/:id{.+}/capabilities', capabilities(deps));
   app.post('/models/:id{.+}/estimate', estimateModel(deps));
   for (const route of [...GENERATE_ROUTES, ...VECTOR_ROUTES, ...MEDIA_ROUTES]) {

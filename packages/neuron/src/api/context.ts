@@ -10,6 +10,8 @@ import type { Activation } from '../models/activation.ts';
 import type { ModelLogs } from '../models/model-logs.ts';
 import type { Models } from '../models/models.ts';
 import type { ModelStore } from '../store/model-store.ts';
+import type { Drain } from '../drain.ts';
+import type { EventFeed } from '../events/event-feed.ts';
 import type { Gate } from '../gate.ts';
 import type { Access } from './access.ts';
 
@@ -27,6 +29,8 @@ export interface ApiDeps {
   readonly processMetrics: ProcessMetrics;
   readonly access: Access;
   readonly gate: Gate;
+  readonly drain: Drain;
+  readonly events: EventFeed;
   /** Base URL of this daemon's listener. */
   readonly ownUrl: () => string;
   readonly maxBodyBytes: number;

@@ -1,7 +1,15 @@
-/** Routes that load and unload models. */
-import { LoadModelRequest, UnloadModelRequest } from '@cortex/protocol';
+/** Routes that change what the node holds: loads, unloads, pins, the drain. */
+import {
+  CortexError,
+  type DrainAnswer,
+  DrainRequest,
+  LoadModelRequest,
+  PinModelRequest,
+  UnloadModelRequest,
+} from '@cortex/protocol';
 import { readBody } from '@cortex/service';
 
+import { abortable } from '../abortable.ts';
 import type { ApiContext, ApiDeps } from './context.ts';
 import { parseCall, parseFields, parseJsonObject } from '../json-body.ts';
 
@@ -20,23 +28,76 @@ export function loadModel({ models, gate }: ApiDeps) {
     const call = parseCall(await readCall(context), LoadModelRequest);
     gate.check();
     const isWaiting = context.req.query('wait') === 'true';
-    if (isWaiting) context.get('connection').liftIdleLimit();
-    const status = await models.load(call, isWaiting ? context.req.raw.signal : undefined);
+    context.get('connection').liftIdleLimit();
+    const { signal } = context.req.raw;
+    const status = await (isWaiting
+      ? models.load(call, signal)
+      : abortable(models.load(call), signal));
     return context.json({ status }, status === 'loaded' ? 200 : 202);
   };
 }
 
-/** `POST /models/unload`: answers once the memory is free. */
+/**
+ * `POST /models/unload`: answers once the memory is free. If the caller leaves while requests are still in flight, the
+ * unload is withdrawn.
+ */
 export function unloadModel({ models }: ApiDeps) {
   return async (context: ApiContext): Promise<Response> => {
     const call = parseCall(await readCall(context), UnloadModelRequest);
     context.get('connection').liftIdleLimit();
-    await models.unload(call.model_id, {
-      force: call.force ?? false,
-      ifIdle: call.if_idle ?? false,
-      ifGeneration: call.if_generation,
-    });
+    await models.unload(
+      call.model_id,
+      {
+        force: call.force ?? false,
+        ifIdle: call.if_idle ?? false,
+        ifGeneration: call.if_generation,
+      },
+      context.req.raw.signal,
+    );
     return context.json({ status: 'unloaded' });
+  };
+}
+
+/** `POST /models/{id}/sleep`: an idle model gives its memory back and keeps its process. */
+export function sleepModel({ models }: ApiDeps) {
+  return async (context: ApiContext): Promise<Response> => {
+    context.get('connection').liftIdleLimit();
+    await models.sleep(context.req.param('id') ?? '');
+    return context.json({ status: 'sleeping' });
+  };
+}
+
+/** `POST /models/{id}/wake`: answers once the model serves again. */
+export function wakeModel({ models, gate }: ApiDeps) {
+  return async (context: ApiContext): Promise<Response> => {
+    gate.check();
+    context.get('connection').liftIdleLimit();
+    await models.wake(context.req.param('id') ?? '', context.req.raw.signal);
+    return context.json({ status: 'loaded' });
+  };
+}
+
+/** `POST /models/{id}/pin`: a pinned model is not unloaded by its TTL or for another model. */
+export function pinModel({ models }: ApiDeps) {
+  return async (context: ApiContext): Promise<Response> => {
+    const id = context.req.param('id') ?? '';
+    const { pinned } = parseCall(await readCall(context), PinModelRequest);
+    models.pin(id, pinned);
+    return context.json({ id, pinned });
+  };
+}
+
+/** `POST /drain`: begins or ends a drain. While it lasts, the node refuses loads and serves what it has. */
+export function drainNode({ drain }: ApiDeps) {
+  return async (context: ApiContext): Promise<Response> => {
+    const { draining, for_s: forS } = parseCall(await readCall(context), DrainRequest);
+    if (draining) drain.begin(forS);
+    else if (forS === undefined) drain.end();
+    else {
+      throw new CortexError('invalid_request', 'for_s needs draining: true.', { param: 'for_s' });
+    }
+    const answer: DrainAnswer = { draining: drain.isActive, for_s: drain.remainingS };
+    return context.json(answer);
   };
 }
 

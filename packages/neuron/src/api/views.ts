@@ -3,6 +3,7 @@ import {
   CortexError,
   type Discovery,
   type ModelLoad,
+  NEURON_HEADERS,
   type NodeHealth,
   type NodeVersion,
 } from '@cortex/protocol';
@@ -76,7 +77,11 @@ export function discovery({
   };
 }
 
-function modelLoad({ admission }: ApiDeps, { id, running }: ModelLifecycle): ModelLoad {
+/** The entry of a loaded model in `/health`. */
+export function modelLoad(
+  { admission }: Pick<ApiDeps, 'admission'>,
+  { id, running }: Pick<ModelLifecycle, 'id' | 'running'>,
+): ModelLoad {
   const seats = admission.report(id);
   const stats = running?.stats;
   return {
@@ -98,7 +103,12 @@ const vramMembers = (totalMib: number, usedMib: number | undefined) => ({
   vram_free_mb: usedMib === undefined ? undefined : Math.max(0, Math.floor(totalMib - usedMib)),
 });
 
-function deviceLoads({ devices, ledger, yielding }: ApiDeps): NodeHealth['devices'] {
+/** The readings of the devices in `/health`. */
+export function deviceLoads({
+  devices,
+  ledger,
+  yielding,
+}: Pick<ApiDeps, 'devices' | 'ledger' | 'yielding'>): NodeHealth['devices'] {
   const { totalMib, usedMib } = ledger.cpu;
   const cpu = {
     index: CPU_INDEX,
@@ -121,13 +131,26 @@ function deviceLoads({ devices, ledger, yielding }: ApiDeps): NodeHealth['device
   return [...gpus, cpu];
 }
 
+/** Whether the node takes no loads, because of an operator or because it shuts down. */
+export const isDraining = ({ gate, drain }: Pick<ApiDeps, 'gate' | 'drain'>): boolean =>
+  drain.isActive || !gate.isOpen;
+
+/** `GET /models`: every model on disk, loaded or failed. */
+export function listModels({ models, events }: ApiDeps) {
+  return (context: ApiContext): Response =>
+    context.json(models.entries(performance.now()), 200, {
+      [NEURON_HEADERS.revision]: String(events.revision),
+    });
+}
+
 /** `GET /health` */
 export function health(deps: ApiDeps): NodeHealth {
   const activation = deps.activation.report();
   return {
     uptime_secs: Math.floor((performance.now() - deps.startedAtMs) / 1000),
     ready: deps.gate.isOpen && activation.state === 'ready',
-    draining: !deps.gate.isOpen,
+    draining: isDraining(deps),
+    drain_remaining_s: deps.drain.remainingS,
     activation,
     devices: deviceLoads(deps),
     models: deps.models.loaded().map((lifecycle) => modelLoad(deps, lifecycle)),

@@ -25,6 +25,7 @@ const files = (fields: object = {}, mmprojPath?: string): HarnessFiles => ({
   modelId: 'm',
   modelPath: '/m.gguf',
   fingerprint: 'm',
+  sizeBytes: 1,
   lora: [],
   mmprojPath,
   settings: toLoadSettings({ model_id: 'm', ...fields }),

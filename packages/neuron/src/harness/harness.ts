@@ -59,6 +59,8 @@ export interface HarnessFiles extends HarnessLoad {
   readonly modelPath: string;
   /** As `ModelFile.fingerprint`. */
   readonly fingerprint: string;
+  /** All parts of the model together. */
+  readonly sizeBytes: number;
   readonly lora: readonly LoraAdapter[];
   readonly draft?: DraftSource | undefined;
   /** Absolute path of the vision projector; absent: there is none, or it is switched off. */

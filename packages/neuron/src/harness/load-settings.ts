@@ -29,12 +29,8 @@ export const toLoadSettings = (request: LoadModelRequest): LoadSettings => ({
   ...readModelSettings(request),
 });
 
-/**
- * Compares only the fields that the call sets, so a call without settings matches every loaded model.
- *
- * @throws CortexError `conflict` naming the settings that differ from the loaded ones
- */
-export function checkSameSettings(request: LoadModelRequest, running: LoadSettings): void {
+/** The settings of a call that differ from `running`. A call without settings matches every loaded model. */
+export function differingSettings(request: LoadModelRequest, running: LoadSettings): string[] {
   const asked = Object.entries(formatModelSettings(toLoadSettings(request)));
   const current = new Map<string, unknown>(Object.entries(formatModelSettings(running)));
   const differing = new Set(
@@ -42,9 +38,12 @@ export function checkSameSettings(request: LoadModelRequest, running: LoadSettin
       .filter(([name, value]) => !Bun.deepEquals(value, current.get(name)))
       .map(([name]) => name),
   );
-  const keys = MODEL_SETTING_NAMES.filter(
-    (name) => request[name] !== undefined && differing.has(name),
-  );
+  return MODEL_SETTING_NAMES.filter((name) => request[name] !== undefined && differing.has(name));
+}
+
+/** @throws CortexError `conflict` naming the settings that differ from the loaded ones */
+export function checkSameSettings(request: LoadModelRequest, running: LoadSettings): void {
+  const keys = differingSettings(request, running);
   if (keys.length === 0) return;
   throw new CortexError(
     'conflict',

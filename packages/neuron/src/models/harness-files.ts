@@ -6,7 +6,7 @@ import type { HarnessFiles } from '../harness/harness.ts';
 import type { LoadSettings } from '../harness/load-settings.ts';
 import type { ModelFile } from '../store/model-file.ts';
 import type { FileRequest } from '../store/find-stored.ts';
-import type { ModelStore } from '../store/model-store.ts';
+import type { ModelFiles } from '../store/model-store.ts';
 import { isFileSource } from '../store/source-path.ts';
 
 /** The fields of a load call that select the file. */
@@ -26,7 +26,7 @@ export const toFileRequest = ({
  * The adapters of a load. @throws CortexError `unsupported_parameter` for one that is not a file, and errors of the
  * store
  */
-export async function findAdapters(store: ModelStore, { lora = [] }: LoadSettings) {
+export async function findAdapters(store: ModelFiles, { lora = [] }: LoadSettings) {
   return Promise.all(
     lora.map(async ({ source, scale = 1 }, index): Promise<LoraAdapter> => {
       const param = `lora[${index}].source`;
@@ -46,7 +46,7 @@ export async function findAdapters(store: ModelStore, { lora = [] }: LoadSetting
  * `lookup`, a `file:` source or absolute path, or the id of a model on disk. @throws CortexError errors of the store
  */
 export async function findDraft(
-  store: ModelStore,
+  store: ModelFiles,
   { draft }: LoadSettings,
 ): Promise<DraftSource | undefined> {
   if (draft === undefined) return undefined;
@@ -72,7 +72,7 @@ export async function findDraft(
  * @throws CortexError errors of the store; `unsupported_parameter` for a projector that is not a file
  */
 async function findProjector(
-  store: ModelStore,
+  store: ModelFiles,
   file: Pick<ModelFile, 'projector'>,
   { mmproj = 'auto' }: LoadSettings,
 ): Promise<string | undefined> {
@@ -89,7 +89,7 @@ async function findProjector(
 
 /** @throws CortexError errors of the store; `unsupported_parameter` for an adapter that is not a file */
 export async function toHarnessFiles(
-  store: ModelStore,
+  store: ModelFiles,
   model: { readonly id: string; readonly file: ModelFile; readonly settings: LoadSettings },
 ): Promise<HarnessFiles> {
   const { id, file, settings } = model;
@@ -97,6 +97,7 @@ export async function toHarnessFiles(
     modelId: id,
     modelPath: file.path,
     fingerprint: file.fingerprint,
+    sizeBytes: file.sizeBytes,
     settings,
     lora: await findAdapters(store, settings),
     draft: await findDraft(store, settings),

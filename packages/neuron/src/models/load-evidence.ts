@@ -5,13 +5,13 @@ import type { LoadModelRequest } from '@cortex/protocol';
 
 import { findAdapters, findDraft, toFileRequest } from './harness-files.ts';
 import { toLoadSettings } from '../harness/load-settings.ts';
-import type { ModelStore } from '../store/model-store.ts';
+import type { ModelFiles } from '../store/model-store.ts';
 
 /**
  * The state of every file that a load call names, as text. Equal while no file was replaced, added, removed or made
  * readable.
  */
-export async function fileEvidence(store: ModelStore, request: LoadModelRequest): Promise<string> {
+export async function fileEvidence(store: ModelFiles, request: LoadModelRequest): Promise<string> {
   const settings = toLoadSettings(request);
   const states = await Promise.all([
     stateOf(async () => {

@@ -3,6 +3,7 @@ import { CortexError, type LoadModelRequest } from '@cortex/protocol';
 import type { Logger } from '@cortex/service';
 
 import type { Placement } from '../devices/device.ts';
+import type { MemoryNeed } from '../devices/memory-ledger.ts';
 import type {
   ForeignHarness,
   GgufHarness,
@@ -22,7 +23,7 @@ import type { HarnessRegistry } from '../harness/registry.ts';
 import { toFileRequest, toHarnessFiles } from './harness-files.ts';
 import type { LoadSettings } from '../harness/load-settings.ts';
 import type { ModelFile } from '../store/model-file.ts';
-import type { ModelStore } from '../store/model-store.ts';
+import type { ModelFiles } from '../store/model-store.ts';
 import { explainLoadFailure } from '../store/unfinished-file.ts';
 import { type LoadPlan, planUnknown } from './plan-load.ts';
 import {
@@ -38,7 +39,7 @@ import {
 const OTHER_ENGINE = 'llama-server';
 
 export interface LoadDeps extends ReserveDeps {
-  readonly store: ModelStore;
+  readonly store: ModelFiles;
   readonly harnesses: HarnessRegistry;
   readonly log: Logger;
 }
@@ -54,7 +55,10 @@ export interface Loaded {
   readonly loadedAtMs: number;
   /** ISO 8601. */
   readonly loadedAt: string;
-  readonly deviceIndexes: readonly number[];
+  /** Absent if the harness manages its own memory. */
+  readonly placement: Placement | undefined;
+  /** The memory that it takes, as measured or else as planned. */
+  readonly need: MemoryNeed;
   /** Why this harness was chosen; absent if the call named it, or for our own engine. */
   readonly harnessReason?: string | undefined;
   /** Human-readable: compromises of the load. */
@@ -65,6 +69,8 @@ export interface LoadWork {
   readonly request: LoadModelRequest;
   readonly settings: LoadSettings;
   readonly signal: AbortSignal;
+  /** Called when the files are on this node. */
+  readonly filesFound: () => void;
   /** Called when devices are chosen and memory is reserved, so the preconditions hold; or when a pull has begun. */
   readonly prepared: () => void;
   readonly progress: LoadProgressListener;
@@ -111,17 +117,17 @@ function finish({ ledger }: LoadDeps, done: FinishedLoad): LoadResult {
   const { harness, model, settings, plan, placement, file, harnessReason } = done;
   const isLoaded = (): boolean =>
     harness.listModels().some((held) => held.id === model.id && held.state === 'loaded');
-  if (placement) {
-    const { vramMib = plan.need?.vramMib ?? 0, ramMib = plan.need?.ramMib ?? 0 } = model;
-    ledger.settle(model.id, { vramMib, ramMib, placement }, isLoaded);
-  }
+  const { vramMib = plan.need?.vramMib ?? 0, ramMib = plan.need?.ramMib ?? 0 } = model;
+  const need = { vramMib, ramMib };
+  if (placement) ledger.settle(model.id, { ...need, placement }, isLoaded);
   const loaded: Loaded = {
     settings,
     harness,
     file,
     loadedAtMs: performance.now(),
     loadedAt: new Date().toISOString(),
-    deviceIndexes: placement?.deviceIndexes ?? [],
+    placement,
+    need,
     harnessReason,
     warnings: plan.warnings,
   };
@@ -207,6 +213,7 @@ async function loadFile(deps: LoadDeps, named: GgufHarness, work: LoadWork): Pro
     signal: work.signal,
     onProgress: work.prepared,
   });
+  work.filesFound();
   const files = await toHarnessFiles(store, { id, file, settings });
   const load = { work, file, files };
   try {

@@ -1,6 +1,7 @@
 import { CortexError, type LoadModelRequest } from '@cortex/protocol';
 
 import type { LoadSettings } from '../harness/load-settings.ts';
+import { etaS } from './load-time.ts';
 import { Waiters } from './waiters.ts';
 
 /** Reports from the work of a load. */
@@ -12,6 +13,8 @@ export interface LoadReports {
   readonly progress: (ratio: number) => void;
 }
 
+const percent = (ratio: number): number => Math.floor(ratio * 100);
+
 /** A load under way: its waiters, its progress and its end. */
 export class LoadUnderWay {
   readonly settings: LoadSettings;
@@ -21,17 +24,23 @@ export class LoadUnderWay {
   readonly #modelId: string;
   readonly #controller = new AbortController();
   readonly #waiters: Waiters;
+  readonly #beganMs = performance.now();
+  readonly #lastLoadMs: number | undefined;
   #ratio = 0;
 
   /**
    * Starts `work` in a later turn.
    *
+   * @param lastLoadMs - Duration of the last load of this model; undefined if there was none.
+   * @param onProgress - Called when the progress in whole percent has changed.
    * @param onAbandoned - Called when the last waiter has left and no detached caller asked for the load.
    */
   constructor(
     options: {
       readonly modelId: string;
       readonly settings: LoadSettings;
+      readonly lastLoadMs: number | undefined;
+      readonly onProgress: () => void;
       readonly onAbandoned: () => void;
       readonly abandonMs: number | undefined;
     },
@@ -39,6 +48,7 @@ export class LoadUnderWay {
   ) {
     this.settings = options.settings;
     this.#modelId = options.modelId;
+    this.#lastLoadMs = options.lastLoadMs;
     this.#waiters = new Waiters(options.onAbandoned, options.abandonMs);
     const prepared = Promise.withResolvers<void>();
     this.prepared = prepared.promise;
@@ -48,7 +58,9 @@ export class LoadUnderWay {
           signal: this.#controller.signal,
           prepared: prepared.resolve,
           progress: (ratio) => {
+            const isNews = percent(ratio) !== percent(this.#ratio);
             this.#ratio = ratio;
+            if (isNews) options.onProgress();
           },
         }),
       )
@@ -61,6 +73,17 @@ export class LoadUnderWay {
   /** 0 to 1. */
   get ratio(): number {
     return this.#ratio;
+  }
+
+  /** Whole seconds until its expected end; undefined if unknown. */
+  etaS(nowMs: number): number | undefined {
+    const elapsedMs = nowMs - this.#beganMs;
+    return etaS({ elapsedMs, ratio: this.#ratio, lastLoadMs: this.#lastLoadMs });
+  }
+
+  /** True while no caller waits and none asked for it without waiting. */
+  get isAbandoned(): boolean {
+    return this.#waiters.isAbandoned;
   }
 
   get isCancelled(): boolean {

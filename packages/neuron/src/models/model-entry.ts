@@ -15,6 +15,7 @@ interface KnownModel {
   readonly facts: ColdFacts;
   /** Its running or last pull. */
   readonly pull: Pull | undefined;
+  readonly isPinned: boolean;
 }
 
 const toLimit = (contextTokens: number): NonNullable<ModelEntry['limit']> => ({
@@ -59,24 +60,24 @@ function toServable(lifecycle: ModelLifecycle | undefined): ModelEntry['servable
  * The state of a model with that of its files: it is `pulling` while they are downloaded for it, and has failed if
  * they are absent because their pull failed.
  */
-function stateMembers({
-  lifecycle,
-  file,
-  pull,
-}: KnownModel): Pick<ModelEntry, 'status' | 'progress' | 'reason' | 'pull'> {
-  const { state = 'unloaded', progress, reason } = lifecycle ?? {};
-  const isWaiting = state === 'unloaded' || state === 'failed' || state === 'loading';
+function stateMembers(
+  { lifecycle, file, pull }: KnownModel,
+  nowMs: number,
+): Pick<ModelEntry, 'status' | 'progress' | 'eta_s' | 'reason' | 'pull'> {
+  const { state = 'unloaded', reason, loading } = lifecycle ?? {};
+  const own = { status: state, progress: loading?.ratio, eta_s: loading?.etaS(nowMs), reason };
   const report = pull?.report();
   if (report?.status === 'running') {
-    return isWaiting
-      ? { status: 'pulling', progress: report.progress, pull: report }
-      : { status: state, progress, reason, pull: report };
+    const isWaiting = state === 'unloaded' || state === 'failed' || state === 'loading';
+    if (!isWaiting && state !== 'pulling') return { ...own, pull: report };
+    const { progress, eta_s } = report;
+    return { status: 'pulling', progress, eta_s, pull: report };
   }
-  if (report?.status !== 'failed') return { status: state, progress, reason };
+  if (report?.status !== 'failed') return own;
   const isFailed = state === 'unloaded' && file === undefined;
   return isFailed
     ? { status: 'failed', reason: report.error, pull: report }
-    : { status: state, progress, reason, pull: report };
+    : { ...own, pull: report };
 }
 
 /** The model as `GET /models` shows it. Unknown values are absent. */
@@ -85,24 +86,23 @@ export function toModelEntry(known: KnownModel, nowMs: number): ModelEntry {
   const quant = lifecycle?.running?.quant ?? file?.quant;
   const idleMs = lifecycle?.idleMs(nowMs);
   const loaded = lifecycle?.loaded;
-  const { isPinned = false, lastUsedAt } = lifecycle?.residency ?? {};
   return {
     id,
     harness: lifecycle?.settings?.harness ?? 'llama',
     ...(loaded?.harnessReason !== undefined && { harness_reason: loaded.harnessReason }),
-    ...withoutUndefined(stateMembers(known)),
-    devices: [...(loaded?.deviceIndexes ?? [])],
+    ...withoutUndefined(stateMembers(known, nowMs)),
+    devices: [...(loaded?.placement?.deviceIndexes ?? [])],
     ...runningMembers(lifecycle),
     ...abilityMembers(known),
     servable: toServable(lifecycle),
     quant,
     settings: lifecycle?.settings ? formatModelSettings(lifecycle.settings) : {},
     generation: lifecycle?.generation ?? 0,
-    pinned: isPinned,
+    pinned: known.isPinned,
     on_disk: file !== undefined,
     ...(idleMs !== undefined && { idle_ms: Math.round(idleMs) }),
     ...(loaded && { age_ms: Math.round(nowMs - loaded.loadedAtMs) }),
     ...(loaded && { loaded_at: loaded.loadedAt }),
-    last_used_at: lastUsedAt,
+    last_used_at: lifecycle?.lastUsedAt,
   };
 }

@@ -1,43 +1,28 @@
-/** The lifecycle of one model on this node (contracts, section 3): the only place that changes its state. */
-import { setTimeout as sleep } from 'node:timers/promises';
-
-import {
-  CortexError,
-  type LoadModelRequest,
-  type ModelState,
-  toCortexError,
-} from '@cortex/protocol';
+/** The lifecycle of one model on this node (contracts, section 3). */
+import { CortexError, type LoadModelRequest, type ModelState } from '@cortex/protocol';
 
 import type { Admission } from '../admission/admission.ts';
 import type { HarnessModel } from '../harness/harness.ts';
-import { fileEvidence } from './load-evidence.ts';
 import {
-  givenUp,
-  hasLostItsCause,
-  isModelsFault,
-  type LoadCauses,
-  type LoadFailure,
-  nextFailure,
-  rememberedError,
-} from './load-failure.ts';
-import { type LoadDeps, type Loaded, loadOntoHarness } from './load-onto-harness.ts';
-import { checkSameSettings, type LoadSettings, toLoadSettings } from '../harness/load-settings.ts';
-import { type LoadReports, LoadUnderWay } from './load-under-way.ts';
+  checkSameSettings,
+  differingSettings,
+  type LoadSettings,
+  toLoadSettings,
+} from '../harness/load-settings.ts';
+import type { NodeState } from '../node-state.ts';
+import { type AttemptDeps, LoadAttempts } from './load-attempts.ts';
+import type { Loaded } from './load-onto-harness.ts';
+import type { LoadUnderWay } from './load-under-way.ts';
+import { ModelPhase } from './model-phase.ts';
 import { Residency } from './residency.ts';
-import { UnloadUnderWay } from './unload-under-way.ts';
+import { sleepModel } from './sleep-model.ts';
+import { beginUnload, type Held } from './begin-unload.ts';
 
-export interface LifecycleDeps extends LoadDeps {
+export interface LifecycleDeps extends AttemptDeps {
   readonly admission: Admission;
-  /** How long an abandoned load continues. Default: 30 s. */
-  readonly abandonMs?: number;
+  /** Keeps pins and TTLs. */
+  readonly state: Pick<NodeState, 'residency' | 'setResidency'>;
 }
-
-type Phase =
-  | { readonly kind: 'unloaded' }
-  | { readonly kind: 'loading'; readonly loading: LoadUnderWay }
-  | { readonly kind: 'loaded'; readonly loaded: Loaded }
-  | { readonly kind: 'leaving'; readonly loaded: Loaded; readonly unloading: UnloadUnderWay }
-  | { readonly kind: 'failed'; readonly failure: LoadFailure; readonly listed: string | undefined };
 
 export interface UnloadOptions {
   readonly force: boolean;
@@ -45,71 +30,72 @@ export interface UnloadOptions {
   readonly ifGeneration: number | undefined;
 }
 
-interface LoadAttempt {
-  readonly loading: LoadUnderWay;
-  readonly previous: LoadFailure | undefined;
-}
-
 /** How long the failure of a model without a file is remembered after its back-off. */
 const FORGET_MS = 600_000;
-/** Pause between two checks of a recovering engine. */
-const RECOVERY_POLL_MS = 100;
+
+const conflict = (message: string): CortexError => new CortexError('conflict', message);
 
 export class ModelLifecycle {
   readonly id: string;
   readonly #deps: LifecycleDeps;
-  #phase: Phase = { kind: 'unloaded' };
-  #loads = 0;
-  /** The file state of the last load that began. */
-  #fileEvidence = '';
-  readonly #residency = new Residency();
+  readonly #phase: ModelPhase;
+  readonly #attempts: LoadAttempts;
+  readonly #onChange: () => void;
+  readonly #residency: Residency;
 
-  constructor(id: string, deps: LifecycleDeps) {
+  /** @param onChange - Called when something changes that `/models` shows of it, except times. */
+  constructor(id: string, deps: LifecycleDeps, onChange: () => void) {
     this.id = id;
     this.#deps = deps;
+    this.#onChange = onChange;
+    this.#residency = new Residency(id, deps.state);
+    this.#phase = new ModelPhase(id, onChange);
+    this.#attempts = new LoadAttempts(id, deps, {
+      phase: this.#phase,
+      onProgress: onChange,
+      onLoaded: () => this.harnessChanged(),
+    });
   }
 
   // --- reading ---
 
-  /** The model in its harness; undefined unless loaded or draining. */
+  /** The model in its harness; undefined unless it holds memory or a process. */
   get running(): HarnessModel | undefined {
     return this.loaded?.harness.listModels().find(({ id }) => id === this.id);
   }
 
-  /** Settings and placement; undefined unless loaded or draining. */
+  /** Settings and placement; undefined unless it holds memory or a process. */
   get loaded(): Loaded | undefined {
-    return 'loaded' in this.#phase ? this.#phase.loaded : undefined;
+    const phase = this.#phase.current;
+    return 'loaded' in phase ? phase.loaded : undefined;
   }
 
-  /** The state as `/models` reports it: the harness reports the state of a loaded model. */
   get state(): ModelState {
-    const phase = this.#phase;
-    if (phase.kind === 'leaving') return phase.unloading.state;
-    if (phase.kind !== 'loaded') return phase.kind;
-    return this.running?.state ?? 'failed';
+    return this.#phase.state;
   }
 
   /** Why it has failed or is recovering; absent otherwise. */
   get reason(): string | undefined {
-    if (this.#phase.kind === 'failed') return this.#phase.failure.error.message;
-    if (this.#phase.kind !== 'loaded') return undefined;
-    return this.running ? this.running.reason : 'its harness no longer has the model';
+    const phase = this.#phase.current;
+    if (phase.kind === 'failed') return phase.failure.error.message;
+    return phase.kind === 'recovering' ? this.running?.reason : undefined;
   }
 
   get settings(): LoadSettings | undefined {
-    const phase = this.#phase;
-    if (phase.kind === 'loading') return phase.loading.settings;
+    const phase = this.#phase.current;
+    if ('loading' in phase) return phase.loading.settings;
     return phase.kind === 'failed' ? phase.failure.causes.settings : this.loaded?.settings;
   }
 
   /** Changes with every load and every respawn. */
   get generation(): number {
-    return this.#loads + Math.max(0, (this.running?.incarnation ?? 1) - 1);
+    return this.#attempts.count + Math.max(0, (this.running?.incarnation ?? 1) - 1);
   }
 
-  /** 0 to 1 while it loads. */
-  get progress(): number | undefined {
-    return this.#phase.kind === 'loading' ? this.#phase.loading.ratio : undefined;
+  /** The load or download under way. */
+  get loading(): Pick<LoadUnderWay, 'ratio' | 'etaS' | 'isAbandoned'> | undefined {
+    const phase = this.#phase.current;
+    return 'loading' in phase ? phase.loading : undefined;
   }
 
   /** Whether requests hold seats. */
@@ -126,14 +112,18 @@ export class ModelLifecycle {
 
   /** Whether a model without a file can be removed from the list, because it has no state to show. */
   isForgettable(nowMs: number): boolean {
-    const phase = this.#phase;
+    const phase = this.#phase.current;
     if (phase.kind === 'failed') return nowMs - phase.failure.retryAtMs > FORGET_MS;
     return phase.kind === 'unloaded';
   }
 
-  /** Pin, TTL and time of the last use. */
-  get residency(): Pick<Residency, 'isPinned' | 'lastUsedAt'> {
-    return this.#residency;
+  get isPinned(): boolean {
+    return this.#residency.isPinned;
+  }
+
+  /** End of the last request, ISO 8601; absent before the first. */
+  get lastUsedAt(): string | undefined {
+    return this.#residency.lastUsedAt;
   }
 
   // --- using ---
@@ -145,26 +135,57 @@ export class ModelLifecycle {
 
   /** Whether the TTL has passed without a request. */
   isExpired(nowMs: number): boolean {
-    if (this.#phase.kind !== 'loaded' || !this.#deps.admission.isIdle(this.id)) return false;
+    const { state } = this;
+    if (state !== 'loaded' && state !== 'sleeping') return false;
+    if (!this.#deps.admission.isIdle(this.id)) return false;
     return this.#residency.isOver(this.idleMs(nowMs) ?? 0);
   }
 
-  /**
-   * Takes over changes from outside: a model whose engine the harness has given up has failed, and a failed model
-   * whose file was replaced or put back is unloaded.
-   */
-  observe(): void {
-    const phase = this.#phase;
-    if (phase.kind === 'failed' && phase.listed !== this.#listed)
-      this.#phase = { kind: 'unloaded' };
-    if (phase.kind !== 'loaded') return;
-    const model = this.running;
-    if (model && model.state !== 'failed') return;
-    const { harness, settings } = phase.loaded;
-    const reason = model?.reason ?? `${harness.name} no longer has the model`;
+  /** A pinned model is not unloaded by its TTL or for another model. */
+  pin(pinned: boolean): void {
+    this.#keep({ pinned });
+  }
+
+  // --- changes from outside ---
+
+  /** Call it after a scan: a failed model whose file was replaced or put back is unloaded. */
+  filesScanned(): void {
+    const phase = this.#phase.current;
+    if (phase.kind === 'failed' && phase.listed !== this.#attempts.listed) {
+      this.#phase.enter({ kind: 'unloaded' });
+    }
+  }
+
+  /** Call it when the harness has changed the state of the model. */
+  harnessChanged(): void {
+    const phase = this.#phase.current;
+    if (phase.kind !== 'loaded' && phase.kind !== 'recovering' && phase.kind !== 'sleeping') return;
+    const { loaded } = phase;
+    const held = this.running?.state;
+    if (held === phase.kind) return undefined;
+    if (held === undefined || held === 'failed') return this.#giveUp(phase);
+    switch (phase.kind) {
+      case 'loaded':
+        if (held === 'recovering') return this.#phase.enter({ kind: 'recovering', loaded });
+        // Somebody has put it to sleep behind our back.
+        this.#deps.ledger.release(this.id);
+        return this.#phase.enter({ kind: 'sleeping', loaded, asleep: Promise.resolve() });
+      case 'recovering':
+        return held === 'loaded' ? this.#phase.enter({ kind: 'loaded', loaded }) : undefined;
+      case 'sleeping':
+        // Its process has ended, so there is nothing to wake.
+        return held === 'recovering' ? this.#giveUp(phase) : undefined;
+    }
+  }
+
+  /** The harness has given the model up. */
+  #giveUp({ kind, loaded }: Held): void {
+    const { harness, settings } = loaded;
+    const reason = this.running?.reason ?? `${harness.name} no longer has the model`;
+    // Its process has ended, even if there was no attempt to start another one.
+    if (kind === 'loaded') this.#phase.enter({ kind: 'recovering', loaded });
     this.#deps.ledger.release(this.id);
-    const failure = givenUp(this.id, { reason, causes: this.#causes(settings) }, performance.now());
-    this.#phase = { kind: 'failed', failure, listed: this.#listed };
+    this.#attempts.giveUp(reason, settings);
     harness.unloadModel(this.id).catch((cause: unknown) => {
       this.#deps.log.error({ err: cause, model: this.id }, 'a failed model could not be unloaded');
     });
@@ -175,6 +196,8 @@ export class ModelLifecycle {
   /**
    * Loads the model, or joins the load under way.
    *
+   * A call without `wait` withdraws an unload that still waits for requests; a call with `wait` queues behind it.
+   *
    * @param wait - Present: resolves when the model is loaded; counts as a waiter until it aborts. Absent: resolves
    * when the load has begun and its preconditions hold.
    * @throws CortexError `conflict` naming the settings that differ, `model_load_failed`, `unsupported_parameter`
@@ -184,49 +207,48 @@ export class ModelLifecycle {
     this.#deps.harnesses.get(toLoadSettings(request).harness);
     for (;;) {
       wait?.throwIfAborted();
-      this.observe();
-      const phase = this.#phase;
-      if (phase.kind === 'leaving') {
-        await phase.unloading.done;
-      } else if (phase.kind === 'loaded') {
-        checkSameSettings(request, phase.loaded.settings);
-        this.#residency.keep(request);
-        if (this.state !== 'recovering') return 'loaded';
-        if (!wait) return 'loading';
-        await sleep(RECOVERY_POLL_MS, undefined, { signal: wait });
-      } else if (phase.kind === 'loading') {
-        checkSameSettings(request, phase.loading.settings);
-        return this.#join(phase.loading, request, wait);
-      } else if (await this.#mayTry(phase, request, wait)) {
-        // Another call may have changed the phase while `mayTry` waited.
-        if (this.#phase === phase) return this.#join(this.#begin(request), request, wait);
+      const phase = this.#phase.current;
+      switch (phase.kind) {
+        case 'loaded':
+          checkSameSettings(request, phase.loaded.settings);
+          this.#keep(request);
+          return 'loaded';
+        case 'recovering':
+          checkSameSettings(request, phase.loaded.settings);
+          this.#keep(request);
+          if (!wait) return 'loading';
+          await this.#phase.changed(wait);
+          break;
+        case 'sleeping':
+          checkSameSettings(request, phase.loaded.settings);
+          return this.#join(this.#attempts.wake(phase), request, wait);
+        case 'pulling':
+        case 'loading':
+          checkSameSettings(request, phase.loading.settings);
+          return this.#join(phase.loading, request, wait);
+        case 'draining':
+          if (wait || differingSettings(request, phase.loaded.settings).length > 0) {
+            await this.#phase.changed(wait);
+          } else {
+            phase.unloading.withdraw(conflict(`${this.id} was loaded again during its unload.`));
+          }
+          break;
+        case 'unloading':
+          await this.#phase.changed(wait);
+          break;
+        case 'failed':
+          await this.#attempts.checkMayTry(phase.failure, request, wait);
+          // Another call may have changed the phase meanwhile.
+          if (this.#phase.current === phase) return this.#begin(request, wait);
+          break;
+        case 'unloaded':
+          return this.#begin(request, wait);
       }
     }
   }
 
-  /** A detached (operator's) call may always try; others only after the back-off, or once the cause has ended. */
-  async #mayTry(
-    phase: Phase,
-    request: LoadModelRequest,
-    wait: AbortSignal | undefined,
-  ): Promise<boolean> {
-    if (phase.kind !== 'failed' || request.detached === true || !wait) return true;
-    const nowMs = performance.now();
-    if (nowMs >= phase.failure.retryAtMs) return true;
-    const files = await fileEvidence(this.#deps.store, request);
-    const { releases } = this.#deps.ledger;
-    const now = { settings: toLoadSettings(request), files, releases };
-    if (hasLostItsCause(phase.failure, now)) return true;
-    throw rememberedError(phase.failure, nowMs);
-  }
-
-  /** The fingerprint of its file in the last scan. */
-  get #listed(): string | undefined {
-    return this.#deps.store.files.get(this.id)?.fingerprint;
-  }
-
-  #causes(settings: LoadSettings): LoadCauses {
-    return { settings, files: this.#fileEvidence, releases: this.#deps.ledger.releases };
+  #begin(request: LoadModelRequest, wait: AbortSignal | undefined): Promise<'loading' | 'loaded'> {
+    return this.#join(this.#attempts.begin(request), request, wait);
   }
 
   async #join(
@@ -234,127 +256,91 @@ export class ModelLifecycle {
     request: LoadModelRequest,
     wait: AbortSignal | undefined,
   ): Promise<'loading' | 'loaded'> {
-    this.#residency.keep(request);
+    this.#keep(request);
     await loading.join(request, wait);
     return wait || this.state === 'loaded' ? 'loaded' : 'loading';
   }
 
-  #begin(request: LoadModelRequest): LoadUnderWay {
-    const previous = this.#phase.kind === 'failed' ? this.#phase.failure : undefined;
-    const loading = new LoadUnderWay(
-      {
-        modelId: this.id,
-        settings: toLoadSettings(request),
-        onAbandoned: () => this.#cancel(loading),
-        abandonMs: this.#deps.abandonMs,
-      },
-      (reports) => this.#run({ request, loading, previous }, reports),
-    );
-    this.#phase = { kind: 'loading', loading };
-    return loading;
+  /** TTL and pin of a load call hold from then on, whatever becomes of the load. */
+  #keep(request: Pick<LoadModelRequest, 'ttl_s' | 'pinned'>): void {
+    const { isPinned } = this.#residency;
+    this.#residency.keep(request);
+    if (isPinned !== this.#residency.isPinned) this.#onChange();
   }
 
-  #cancel(loading: LoadUnderWay): void {
-    this.#deps.log.info({ model: this.id }, 'load cancelled: no caller waits for it any more');
-    loading.cancel();
+  // --- sleeping and unloading ---
+
+  /** @see sleepModel */
+  sleep(): Promise<void> {
+    return sleepModel(this.id, this.#phase, {
+      ...this.#deps,
+      unload: () => this.unload({ force: true, ifIdle: false, ifGeneration: undefined }),
+    });
   }
 
-  async #run(
-    { request, loading, previous }: LoadAttempt & { readonly request: LoadModelRequest },
-    reports: LoadReports,
-  ): Promise<void> {
-    const beganMs = performance.now();
-    try {
-      // Read before the load reads the files, so that a change during the load permits another try.
-      this.#fileEvidence = await fileEvidence(this.#deps.store, request);
-      const { settings } = loading;
-      const { loaded, model } = await loadOntoHarness(this.#deps, {
-        ...reports,
-        request,
-        settings,
-      });
-      this.#loads += 1;
-      this.#phase = { kind: 'loaded', loaded };
-      const loadMs = Math.round(performance.now() - beganMs);
-      this.#deps.log.info(
-        { model: this.id, loadMs, slots: model.slots, context: model.contextTokens },
-        'model loaded',
-      );
-    } catch (thrown) {
-      throw this.#fail(thrown, { loading, previous });
-    }
+  /**
+   * Wakes a model. No effect if it is loaded.
+   *
+   * @param leaves - Aborts when the caller leaves.
+   * @throws CortexError `conflict` if it is neither asleep nor loaded; `insufficient_vram`; the error of the harness
+   */
+  async wake(leaves: AbortSignal): Promise<void> {
+    const phase = this.#phase.current;
+    if (phase.kind === 'loaded') return;
+    if (phase.kind !== 'sleeping') throw conflict(`${this.id} is ${phase.kind}, not asleep.`);
+    await this.#join(this.#attempts.wake(phase), { model_id: this.id, detached: true }, leaves);
   }
-
-  #fail(thrown: unknown, { loading, previous }: LoadAttempt): CortexError {
-    const error = toCortexError(thrown);
-    if (loading.isCancelled || !isModelsFault(error)) {
-      this.#phase = { kind: 'unloaded' };
-      return error;
-    }
-    const causes = this.#causes(loading.settings);
-    const failure = nextFailure(previous, { error, causes }, performance.now());
-    this.#phase = { kind: 'failed', failure, listed: this.#listed };
-    this.#deps.log.error(
-      {
-        model: this.id,
-        reason: error.message,
-        err: error.cause,
-      },
-      'model load failed',
-    );
-    return rememberedError(failure, performance.now());
-  }
-
-  // --- unloading ---
 
   /**
    * Unloads the model. Requests in flight finish first, unless `force` is set. No effect if it is not loaded.
    *
-   * @throws CortexError `conflict` if it is busy (`ifIdle`) or has another generation (`ifGeneration`)
+   * @param leaves - Aborts when the caller leaves. An unload without callers is withdrawn while it waits for
+   * requests. Absent: the caller stays.
+   * @throws CortexError `conflict` if it is busy (`ifIdle`), has another generation (`ifGeneration`), or the unload
+   * was withdrawn
    */
-  async unload(options: UnloadOptions): Promise<void> {
+  async unload(options: UnloadOptions, leaves?: AbortSignal): Promise<void> {
     const { force, ifIdle, ifGeneration } = options;
-    const phase = this.#phase;
+    const phase = this.#phase.current;
     if (ifGeneration !== undefined && ifGeneration !== this.generation) {
-      throw new CortexError('conflict', `${this.id} is at generation ${this.generation} now.`);
+      throw conflict(`${this.id} is at generation ${this.generation} now.`);
     }
-    if (ifIdle && (phase.kind === 'loading' || !this.#deps.admission.isIdle(this.id))) {
-      throw new CortexError('conflict', `${this.id} is in use.`);
+    if (ifIdle && ('loading' in phase || !this.#deps.admission.isIdle(this.id))) {
+      throw conflict(`${this.id} is in use.`);
     }
     switch (phase.kind) {
+      case 'pulling':
       case 'loading':
-        this.#cancel(phase.loading);
+        this.#attempts.cancel(phase.loading);
         await phase.loading.done.catch(() => undefined);
+        // The load may have ended just before it was cancelled.
+        if (this.loaded) await this.unload(options, leaves);
         return;
       case 'loaded':
-        await this.#beginUnload(phase.loaded, options).done;
+      case 'recovering':
+      case 'sleeping':
+        await beginUnload(this.id, this.#phase, {
+          ...this.#deps,
+          phase,
+          force,
+          // Its engine may have ended during the drain.
+          onWithdrawn: () => this.harnessChanged(),
+        }).join(leaves, this.#abandoned());
         return;
-      case 'leaving':
+      case 'draining':
+      case 'unloading':
         if (force) phase.unloading.force();
-        await phase.unloading.done;
+        await phase.unloading.join(leaves, this.#abandoned());
         return;
       case 'failed':
-        this.#phase = { kind: 'unloaded' };
+        this.#phase.enter({ kind: 'unloaded' });
         return;
       case 'unloaded':
         return;
     }
   }
 
-  #beginUnload(loaded: Loaded, { force }: Pick<UnloadOptions, 'force'>): UnloadUnderWay {
-    const unloading = new UnloadUnderWay({
-      ...(!force && { idle: this.#deps.admission.whenIdle(this.id) }),
-      end: async () => {
-        try {
-          await loaded.harness.unloadModel(this.id);
-        } finally {
-          this.#deps.ledger.release(this.id);
-          this.#phase = { kind: 'unloaded' };
-          this.#deps.log.info({ model: this.id }, 'model unloaded');
-        }
-      },
-    });
-    this.#phase = { kind: 'leaving', loaded, unloading };
-    return unloading;
+  #abandoned(): CortexError {
+    return conflict(`The unload of ${this.id} was withdrawn: no caller waits for it any more.`);
   }
 }

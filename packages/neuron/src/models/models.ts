@@ -6,7 +6,10 @@ import { refuse } from '../refusal.ts';
 import { type ColdModel, ColdModelQueries, type LoadForecast } from './cold-models.ts';
 import { toModelEntry } from './model-entry.ts';
 import { type LifecycleDeps, ModelLifecycle, type UnloadOptions } from './model-lifecycle.ts';
+import type { ModelStore } from '../store/model-store.ts';
 import { servabilityOf } from './servability.ts';
+
+type ModelListener = (modelId: string) => void;
 
 /** A model that can serve now. */
 export interface ServableModel {
@@ -18,14 +21,36 @@ export interface ServableModel {
   readonly capabilities: readonly string[];
 }
 
+interface ModelsDeps extends Omit<LifecycleDeps, 'endAbandonedLoads'> {
+  readonly store: ModelStore;
+}
+
 export class Models {
-  readonly #deps: LifecycleDeps;
+  readonly #deps: ModelsDeps;
   readonly #cold: ColdModelQueries;
   readonly #lifecycles = new Map<string, ModelLifecycle>();
+  readonly #listeners = new Set<ModelListener>();
+  /** The files of the last scan that was reported. */
+  #files: ModelStore['files'] = new Map();
+  #isClosed = false;
 
-  constructor(deps: LifecycleDeps) {
+  constructor(deps: ModelsDeps) {
     this.#deps = deps;
     this.#cold = new ColdModelQueries(deps);
+    deps.store.pulls.onChange((id) => this.#changed(id));
+    for (const harness of deps.harnesses.all) {
+      harness.onChange((id) => {
+        if (!this.#isClosed) this.#lifecycles.get(id)?.harnessChanged();
+      });
+    }
+  }
+
+  /**
+   * Calls `listener` with the id of a model after every change of what `/models` shows of it, except times. The
+   * listener must not throw.
+   */
+  onChange(listener: ModelListener): void {
+    this.#listeners.add(listener);
   }
 
   /** Every model this node knows, by id. Reads cached state only. */
@@ -34,17 +59,16 @@ export class Models {
     const ids = new Set([
       ...store.files.keys(),
       ...this.#lifecycles.keys(),
-      // A finished pull says nothing about files that were removed since.
-      ...store.pulls.all
-        .filter((pull) => pull.isRunning || pull.error)
-        .map((p) => p.request.modelId),
+      ...store.pulls.all.map(({ request }) => request.modelId).filter((id) => this.#isPulled(id)),
     ]);
-    return [...ids].sort().map((id) => {
-      const lifecycle = this.#lifecycles.get(id);
-      const file = lifecycle?.loaded?.file ?? store.files.get(id);
-      const facts = this.#cold.facts(file, lifecycle?.settings?.harness);
-      return toModelEntry({ id, lifecycle, file, facts, pull: store.pulls.get(id) }, nowMs);
-    });
+    return [...ids].sort().map((id) => this.#entry(id, nowMs));
+  }
+
+  /** One of `entries`; undefined for an unknown id. */
+  entry(id: string, nowMs: number): ModelEntry | undefined {
+    const isKnown =
+      this.#lifecycles.has(id) || this.#deps.store.files.has(id) || this.#isPulled(id);
+    return isKnown ? this.#entry(id, nowMs) : undefined;
   }
 
   /** A model that is on disk, or was loaded or tried; undefined for an unknown id. */
@@ -54,9 +78,10 @@ export class Models {
     return this.#deps.store.files.has(id) ? this.#lifecycleOf(id) : undefined;
   }
 
-  /** Scans the models folders again. */
-  rescan(): Promise<void> {
-    return this.#deps.store.refresh();
+  /** Scans the models folders again, and reports what has changed. */
+  async rescan(): Promise<void> {
+    await this.#deps.store.refresh();
+    this.#filesScanned();
   }
 
   /** Models that hold memory now. */
@@ -70,10 +95,23 @@ export class Models {
   }
 
   /** @throws CortexError `model_not_found` for an unknown id; else as ModelLifecycle.unload */
-  async unload(id: string, options: UnloadOptions): Promise<void> {
-    const lifecycle = this.get(id);
-    if (!lifecycle) throw unknownModel(id);
-    await lifecycle.unload(options);
+  async unload(id: string, options: UnloadOptions, leaves?: AbortSignal): Promise<void> {
+    await this.#known(id).unload(options, leaves);
+  }
+
+  /** Pins or unpins a model. @throws CortexError `model_not_found` for an unknown id */
+  pin(id: string, pinned: boolean): void {
+    this.#known(id).pin(pinned);
+  }
+
+  /** @throws CortexError `model_not_found` for an unknown id; else as ModelLifecycle.sleep */
+  async sleep(id: string): Promise<void> {
+    await this.#known(id).sleep();
+  }
+
+  /** @throws CortexError `model_not_found` for an unknown id; else as ModelLifecycle.wake */
+  async wake(id: string, leaves: AbortSignal): Promise<void> {
+    await this.#known(id).wake(leaves);
   }
 
   /**
@@ -132,14 +170,66 @@ export class Models {
     throw unknownModel(id);
   }
 
-  /** Runs every second: handles given-up engines, expired TTLs and old failures. */
+  /** Runs every second: handles new files, expired TTLs and old failures. */
   sweep(nowMs: number): void {
+    this.#filesScanned();
     for (const lifecycle of this.#lifecycles.values()) {
-      lifecycle.observe();
       if (lifecycle.isExpired(nowMs)) this.#expire(lifecycle);
       const isOnDisk = this.#deps.store.files.has(lifecycle.id);
-      if (!isOnDisk && lifecycle.isForgettable(nowMs)) this.#lifecycles.delete(lifecycle.id);
+      if (isOnDisk || !lifecycle.isForgettable(nowMs)) continue;
+      this.#lifecycles.delete(lifecycle.id);
+      this.#changed(lifecycle.id);
     }
+  }
+
+  /** Call it before the harnesses stop: the end of their engines is then no failure. */
+  close(): void {
+    this.#isClosed = true;
+  }
+
+  #entry(id: string, nowMs: number): ModelEntry {
+    const lifecycle = this.#lifecycles.get(id);
+    const file = lifecycle?.loaded?.file ?? this.#deps.store.files.get(id);
+    const facts = this.#cold.facts(file, lifecycle?.settings?.harness);
+    const { isPinned } = this.#deps.state.residency(id);
+    const pull = this.#deps.store.pulls.get(id);
+    return toModelEntry({ id, lifecycle, file, facts, pull, isPinned }, nowMs);
+  }
+
+  /** A finished pull says nothing about files that were removed since. */
+  #isPulled(id: string): boolean {
+    const pull = this.#deps.store.pulls.get(id);
+    return pull !== undefined && (pull.isRunning || pull.error !== undefined);
+  }
+
+  #known(id: string): ModelLifecycle {
+    const lifecycle = this.get(id);
+    if (!lifecycle) throw unknownModel(id);
+    return lifecycle;
+  }
+
+  #changed(id: string): void {
+    for (const listener of this.#listeners) listener(id);
+  }
+
+  /** Any load may have scanned the folders, so this compares with what was reported last. */
+  #filesScanned(): void {
+    const [before, { files }] = [this.#files, this.#deps.store];
+    if (before === files) return;
+    this.#files = files;
+    for (const lifecycle of this.#lifecycles.values()) lifecycle.filesScanned();
+    for (const id of new Set([...before.keys(), ...files.keys()])) {
+      if (before.get(id)?.fingerprint !== files.get(id)?.fingerprint) this.#changed(id);
+    }
+  }
+
+  async #endAbandonedLoads(exceptId: string): Promise<boolean> {
+    const abandoned = [...this.#lifecycles.values()].filter(
+      ({ id, loading }) => id !== exceptId && loading?.isAbandoned === true,
+    );
+    const options = { force: true, ifIdle: false, ifGeneration: undefined };
+    await Promise.all(abandoned.map((lifecycle) => lifecycle.unload(options)));
+    return abandoned.length > 0;
   }
 
   #expire(lifecycle: ModelLifecycle): void {
@@ -154,7 +244,10 @@ export class Models {
   #lifecycleOf(id: string): ModelLifecycle {
     let lifecycle = this.#lifecycles.get(id);
     if (!lifecycle) {
-      lifecycle = new ModelLifecycle(id, this.#deps);
+      const endAbandonedLoads = (exceptId: string): Promise<boolean> =>
+        this.#endAbandonedLoads(exceptId);
+      const deps = { ...this.#deps, endAbandonedLoads };
+      lifecycle = new ModelLifecycle(id, deps, () => this.#changed(id));
       this.#lifecycles.set(id, lifecycle);
     }
     return lifecycle;

@@ -108,6 +108,18 @@ export function planLoad(
   };
 }
 
+/** @throws CortexError `insufficient_vram` with `device` and `missing_mb` if `need` is more than `budget` */
+export function checkFits(
+  modelId: string,
+  need: MemoryNeed,
+  place: { readonly budget: MemoryBudget; readonly placement: Placement },
+): void {
+  const { vramMib = Infinity, ramMib = Infinity } = place.budget;
+  const fits = need.vramMib <= vramMib && need.ramMib <= ramMib;
+  const shortage = shortageOf({ ...need, fits }, place);
+  if (shortage) throw insufficient(modelId, shortage);
+}
+
 /**
  * The plan without an estimate: the settings as requested, with the caller's `vram_mb`, else the size of the file.
  *
@@ -127,8 +139,7 @@ export function planUnknown(
   const warnings = placement.warning === undefined ? [] : [placement.warning];
   if (placement.backend === 'cpu') return { settings, need: undefined, warnings, isWhole: true };
   const vramMib = facts.vramMib ?? fileMib;
-  const fits = vramMib <= (budget.vramMib ?? Infinity);
-  const shortage = shortageOf({ vramMib, ramMib: 0, fits }, facts);
-  if (shortage) throw insufficient(modelId, shortage);
-  return { settings, need: { vramMib, ramMib: 0 }, warnings, isWhole: true };
+  const need = { vramMib, ramMib: 0 };
+  checkFits(modelId, need, { budget, placement });
+  return { settings, need, warnings, isWhole: true };
 }

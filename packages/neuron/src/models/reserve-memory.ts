@@ -14,7 +14,7 @@ const MIB = 1 << 20;
 export interface ReserveDeps {
   readonly devices: Pick<DeviceMonitor, 'place' | 'ready' | 'mostDevices'>;
   readonly ledger: MemoryLedger;
-  readonly learned: LearnedNeeds;
+  readonly learned: Pick<LearnedNeeds, 'surplusMib' | 'ranOut' | 'measured'>;
 }
 
 export interface PlannedLoad {

@@ -1,14 +1,21 @@
 import type { LoadModelRequest } from '@cortex/protocol';
 
-/** How long an idle model stays loaded: TTL, pin, and time of the last use. */
+import type { NodeState } from '../node-state.ts';
+
+/** How long an idle model stays loaded: TTL and pin, which survive a restart, and the time of the last use. */
 export class Residency {
-  #ttlMs = 0;
-  #isPinned = false;
+  readonly #modelId: string;
+  readonly #state: Pick<NodeState, 'residency' | 'setResidency'>;
   #lastUsedMs: number | undefined;
   #lastUsedAt: string | undefined;
 
+  constructor(modelId: string, state: Pick<NodeState, 'residency' | 'setResidency'>) {
+    this.#modelId = modelId;
+    this.#state = state;
+  }
+
   get isPinned(): boolean {
-    return this.#isPinned;
+    return this.#state.residency(this.#modelId).isPinned;
   }
 
   /** ISO 8601; absent before the first use. */
@@ -17,9 +24,12 @@ export class Residency {
   }
 
   /** TTL and pin are not engine settings, so the last call that sets them wins. */
-  keep({ ttl_s: ttlS, pinned }: LoadModelRequest): void {
-    if (ttlS !== undefined) this.#ttlMs = ttlS * 1000;
-    if (pinned !== undefined) this.#isPinned = pinned;
+  keep({ ttl_s: ttlS, pinned }: Pick<LoadModelRequest, 'ttl_s' | 'pinned'>): void {
+    const before = this.#state.residency(this.#modelId);
+    this.#state.setResidency(this.#modelId, {
+      isPinned: pinned ?? before.isPinned,
+      ttlS: ttlS ?? before.ttlS,
+    });
   }
 
   /** Call it when a request has ended (behaviour 34). */
@@ -35,6 +45,7 @@ export class Residency {
 
   /** Whether an idle model has exceeded its TTL. */
   isOver(idleMs: number): boolean {
-    return this.#ttlMs > 0 && !this.#isPinned && idleMs >= this.#ttlMs;
+    const { isPinned, ttlS } = this.#state.residency(this.#modelId);
+    return ttlS > 0 && !isPinned && idleMs >= ttlS * 1000;
   }
 }

@@ -1,3 +1,5 @@
+import { abortable } from '../abortable.ts';
+
 /** How long a load continues after its last waiter has left. */
 const ABANDON_MS = 30_000;
 
@@ -18,8 +20,9 @@ export class Waiters {
     this.#abandonMs = abandonMs;
   }
 
-  get count(): number {
-    return this.#count;
+  /** True when the last waiter has left and nobody else wants the load. */
+  get isAbandoned(): boolean {
+    return this.#timer !== undefined && this.#count === 0 && !this.#isDetached;
   }
 
   /** Adds a detached caller, who does not wait or whose disconnect has no effect. */
@@ -30,16 +33,11 @@ export class Waiters {
 
   /** Waits for `outcome` until `signal` aborts; then rejects with its reason. */
   async wait<T>(outcome: Promise<T>, signal: AbortSignal): Promise<T> {
-    const left = Promise.withResolvers<never>();
-    const leave = (): void => left.reject(signal.reason);
-    if (signal.aborted) leave();
-    signal.addEventListener('abort', leave, { once: true });
     clearTimeout(this.#timer);
     this.#count += 1;
     try {
-      return await Promise.race([outcome, left.promise]);
+      return await abortable(outcome, signal);
     } finally {
-      signal.removeEventListener('abort', leave);
       this.#count -= 1;
       if (this.#count === 0 && !this.#isDetached) {
         this.#timer = setTimeout(this.#onAbandoned, this.#abandonMs);

@@ -81,7 +81,7 @@ export class Yielding {
       .filter(({ state }) => state === 'draining' || state === 'unloading')
       .reduce((sum, { id }) => sum + ledger.heldMib(id, device.index), 0);
     const idle = there.filter(
-      ({ state, isBusy, residency }) => state === 'loaded' && !isBusy && !residency.isPinned,
+      ({ state, isBusy, isPinned }) => state === 'loaded' && !isBusy && !isPinned,
     );
     const leaving = planYield(
       idle.map(({ id, loaded }) => ({

@@ -37,6 +37,12 @@ export interface ModelStoreOptions extends SourceRoots {
 /** Longest time to ask a server which files a model has, when the caller waits for the answer. */
 const PLAN_TIMEOUT_MS = 60_000;
 
+/** What loads ask of the files of this node. */
+export type ModelFiles = Pick<
+  ModelStore,
+  'files' | 'find' | 'findSource' | 'findHeader' | 'knows' | 'ensure'
+>;
+
 export class ModelStore {
   readonly pulls: Pulls;
   readonly #options: ModelStoreOptions;

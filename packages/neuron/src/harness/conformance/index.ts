@@ -108,6 +108,7 @@ export function harnessConformance(
         modelId: 'm',
         modelPath: made.modelPath,
         fingerprint: made.modelPath,
+        sizeBytes: 1,
         lora: [],
         settings: toLoadSettings({ model_id: 'm', slots: 2 }),
         placement: { backend: 'cpu', deviceIndexes: [], env: NO_GPU_ENV },

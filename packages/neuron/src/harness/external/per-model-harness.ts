@@ -11,6 +11,7 @@ import type {
   HarnessFiles,
   HarnessModel,
 } from '../harness.ts';
+import { loadLimitMs } from '../load-limit.ts';
 import type { LoadSettings } from '../load-settings.ts';
 import type { PulseGroup } from '../pulse.ts';
 import { checkExternalSettings } from './check-settings.ts';
@@ -131,9 +132,10 @@ export function createPerModelHarness(options: PerModelOptions): Harness {
   }
 
   function createServer(spec: LoadSpec): ModelServer {
-    const { modelId, placement } = spec;
+    const { modelId, placement, sizeBytes } = spec;
     const server = new CommandServer({
       ...options,
+      startupTimeoutMs: loadLimitMs(options.startupTimeoutMs, sizeBytes),
       harness: name,
       name: modelId,
       command: (port) => commandFor(port, spec),

@@ -12,6 +12,7 @@ import {
   TOKENIZER_ROUTES,
   VECTOR_ROUTES,
 } from '../harness.ts';
+import { loadLimitMs } from '../load-limit.ts';
 import { checkAnswerable } from './check-answerable.ts';
 import { createColdLlama } from './cold-llama.ts';
 import { callEngine } from './engine-calls.ts';
@@ -94,6 +95,7 @@ export function createLlamaHarness(
     };
     return new SupervisedEngine(engineSpec, spec.placement.env, {
       ...options,
+      startupTimeoutMs: loadLimitMs(options.startupTimeoutMs, spec.sizeBytes),
       onChange: () => changed(spec.modelId),
     });
   }

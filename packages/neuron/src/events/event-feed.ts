@@ -1,0 +1,143 @@
+/** The changes of this node, in order, for any number of readers (`GET /events`). */
+import { formatNodeEvent, type NodeEvent, SSE_KEEP_ALIVE } from '@cortex/protocol';
+
+import type { Every } from '../every.ts';
+
+/** Unread text of one reader after which it is dropped, beside what the sockets hold: hundreds of changes. */
+const MAX_UNREAD_CHARS = 1 << 20;
+/** Pause between two keep-alive comments. */
+const KEEP_ALIVE_MS = 15_000;
+
+type WithoutRevision<T> = T extends unknown ? Omit<T, 'revision'> : never;
+type Change = WithoutRevision<Exclude<NodeEvent, { readonly kind: 'snapshot' }>>;
+type Snapshot = Omit<Extract<NodeEvent, { readonly kind: 'snapshot' }>, 'kind' | 'revision'>;
+
+interface EventFeedOptions {
+  readonly snapshot: () => Snapshot;
+  readonly every: Every;
+  readonly onClose: () => void;
+  /** Revision to begin with; absent: the current time in milliseconds, which is above those of earlier starts. */
+  readonly firstRevision?: number | undefined;
+}
+
+/** One reader: the text that it has not taken yet. */
+class Reader {
+  readonly #onDropped: () => void;
+  #unread: string[] = [];
+  #unreadChars = 0;
+  #wake = Promise.withResolvers<void>();
+  #isEnded = false;
+  /** Text was waiting at the last keep-alive, and none of it has been taken since. */
+  #isStalled = false;
+
+  constructor(onDropped: () => void) {
+    this.#onDropped = onDropped;
+  }
+
+  push(text: string): void {
+    this.#unread.push(text);
+    this.#unreadChars += text.length;
+    if (this.#unreadChars > MAX_UNREAD_CHARS) this.#drop();
+    this.#wake.resolve();
+  }
+
+  /** A comment if nothing is unread. A reader that has taken nothing since the last call is dropped. */
+  keepAlive(): void {
+    if (this.#unread.length === 0) return this.push(SSE_KEEP_ALIVE);
+    if (this.#isStalled) this.#drop();
+    this.#isStalled = true;
+  }
+
+  end(): void {
+    this.#isEnded = true;
+    this.#wake.resolve();
+  }
+
+  /** All unread text; undefined at the end. */
+  async next(): Promise<string | undefined> {
+    while (this.#unread.length === 0) {
+      if (this.#isEnded) return undefined;
+      await this.#wake.promise;
+      this.#wake = Promise.withResolvers();
+    }
+    const text = this.#unread.join('');
+    this.#unread = [];
+    this.#unreadChars = 0;
+    this.#isStalled = false;
+    return text;
+  }
+
+  #drop(): void {
+    this.#unread = [];
+    this.end();
+    this.#onDropped();
+  }
+}
+
+/** Numbers the changes and gives every reader all of them after its snapshot; a reader that is too slow is dropped. */
+export class EventFeed {
+  readonly #options: EventFeedOptions;
+  readonly #readers = new Set<Reader>();
+  readonly #stop: () => void;
+  #revision: number;
+
+  constructor(options: EventFeedOptions) {
+    this.#options = options;
+    this.#revision = options.firstRevision ?? Date.now();
+    this.#stop = options.every(KEEP_ALIVE_MS, () => {
+      for (const reader of this.#readers) reader.keepAlive();
+    });
+  }
+
+  /** The revision of the last change. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  /** Readers that are connected. */
+  get readerCount(): number {
+    return this.#readers.size;
+  }
+
+  publish(change: Change): void {
+    this.#revision += 1;
+    if (this.#readers.size === 0) return;
+    const text = formatNodeEvent({ ...change, revision: this.#revision });
+    for (const reader of this.#readers) reader.push(text);
+  }
+
+  /**
+   * The snapshot and every later change as server-sent events, until `signal` aborts, the feed closes or the reader
+   * is too slow.
+   *
+   * @param onDropped - Called when the reader is too slow; its connection has to be closed.
+   */
+  async *read(signal: AbortSignal, onDropped: () => void): AsyncGenerator<string, void> {
+    const reader = new Reader(onDropped);
+    const end = (): void => reader.end();
+    signal.addEventListener('abort', end, { once: true });
+    this.#readers.add(reader);
+    try {
+      if (signal.aborted) return;
+      const snapshot = this.#options.snapshot();
+      yield formatNodeEvent({ kind: 'snapshot', ...snapshot, revision: this.#revision });
+      for (
+        let text = await reader.next();
+        text !== undefined && !signal.aborted;
+        text = await reader.next()
+      ) {
+        yield text;
+      }
+    } finally {
+      this.#readers.delete(reader);
+      signal.removeEventListener('abort', end);
+    }
+  }
+
+  /** Ends every answer. */
+  close(): void {
+    this.#stop();
+    this.#options.onClose();
+    for (const reader of this.#readers) reader.end();
+  }
+}

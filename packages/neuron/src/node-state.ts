@@ -1,0 +1,131 @@
+/** What operators have set at run time, kept in `state_dir` across restarts: the drain, pins and TTLs. */
+import { readFileSync } from 'node:fs';
+
+import type { Logger } from '@cortex/service';
+import { z } from 'zod';
+
+import type { Every } from './every.ts';
+import type { StateWriter } from './state-writer.ts';
+
+/** Pause before a failed write is tried again. */
+const RETRY_MS = 10_000;
+
+const StoredState = z.object({
+  /** Absent: the node takes loads. */
+  drain: z
+    .object({
+      /** ISO 8601; absent: until an operator ends it. */
+      until: z.iso.datetime().optional(),
+      /** Its whole length in seconds. */
+      for_s: z.number().positive().optional(),
+    })
+    .optional(),
+  /** Only models with a pin or a TTL. */
+  models: z.array(
+    z.object({
+      id: z.string(),
+      pinned: z.boolean().default(false),
+      ttl_s: z.number().min(0).default(0),
+    }),
+  ),
+});
+type StoredState = z.infer<typeof StoredState>;
+
+export type StoredDrain = NonNullable<StoredState['drain']>;
+
+/** How long an idle model stays loaded. */
+export interface StoredResidency {
+  readonly isPinned: boolean;
+  /** 0: no limit. */
+  readonly ttlS: number;
+}
+
+const NO_RESIDENCY: StoredResidency = { isPinned: false, ttlS: 0 };
+
+interface NodeStateOptions {
+  /** Path of the file. */
+  readonly path: string;
+  readonly writer: StateWriter;
+  readonly every: Every;
+  readonly log: Pick<Logger, 'warn'>;
+}
+
+export class NodeState {
+  readonly #options: NodeStateOptions;
+  readonly #models: Map<string, StoredResidency>;
+  readonly #stop: () => void;
+  #drain: StoredDrain | undefined;
+  #isUnsaved = false;
+
+  /** Reads the file. A file that cannot be read is logged and replaced by the next change. */
+  constructor(options: NodeStateOptions) {
+    this.#options = options;
+    const { drain, models } = read(options);
+    this.#drain = drain;
+    this.#models = new Map(
+      models.map(({ id, pinned, ttl_s }) => [id, { isPinned: pinned, ttlS: ttl_s }]),
+    );
+    this.#stop = options.every(RETRY_MS, () => {
+      if (this.#isUnsaved) this.#save();
+    });
+  }
+
+  get drain(): StoredDrain | undefined {
+    return this.#drain;
+  }
+
+  setDrain(drain: StoredDrain | undefined): void {
+    this.#drain = drain;
+    this.#save();
+  }
+
+  residency(modelId: string): StoredResidency {
+    return this.#models.get(modelId) ?? NO_RESIDENCY;
+  }
+
+  setResidency(modelId: string, residency: StoredResidency): void {
+    if (Bun.deepEquals(this.residency(modelId), residency)) return;
+    if (Bun.deepEquals(residency, NO_RESIDENCY)) this.#models.delete(modelId);
+    else this.#models.set(modelId, residency);
+    this.#save();
+  }
+
+  /** Ends the retries, after a last one. */
+  close(): void {
+    this.#stop();
+    if (this.#isUnsaved) this.#save();
+  }
+
+  #save(): void {
+    const { writer, path } = this.#options;
+    const state: StoredState = {
+      drain: this.#drain,
+      models: [...this.#models].map(([id, { isPinned, ttlS }]) => ({
+        id,
+        pinned: isPinned,
+        ttl_s: ttlS,
+      })),
+    };
+    this.#isUnsaved = !writer.write(path, `${JSON.stringify(state)}\n`);
+  }
+}
+
+function read({ path, log }: NodeStateOptions): StoredState {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    const isAbsent = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+    if (!isAbsent) log.warn({ err: error, path }, 'pins, TTLs and the drain could not be read');
+    return { models: [] };
+  }
+  try {
+    return StoredState.parse(JSON.parse(text));
+  } catch (error) {
+    log.warn(
+      { err: error, path },
+      'the file with pins, TTLs and the drain is damaged: it is ignored, and the next change replaces it',
+    );
+    return { models: [] };
+  }
+}

@@ -1,0 +1,97 @@
+import { describe, expect, test } from 'bun:test';
+
+import { scriptedEngine, TestNeuron } from './test-neuron.ts';
+import { ID, LifecycleUnderTest } from './lifecycle-under-test.ts';
+
+/** A loaded model on a harness that can put models to sleep. */
+async function loaded(): Promise<LifecycleUnderTest> {
+  const subject = new LifecycleUnderTest();
+  subject.load('waits');
+  await subject.settle();
+  subject.fake.endLoad(ID, 'ok');
+  await subject.settle();
+  return subject;
+}
+
+describe('a model that is put to sleep', () => {
+  test('gives its memory back and keeps its settings', async () => {
+    const { lifecycle, ledger } = await loaded();
+    const before = ledger.cpu.usedMib;
+
+    await lifecycle.sleep();
+
+    expect(lifecycle.state).toBe('sleeping');
+    expect([before, ledger.cpu.usedMib]).toEqual([10, 0]);
+    expect(lifecycle.settings).toBeDefined();
+  });
+
+  test('reserves its memory again when it wakes, and serves', async () => {
+    const { lifecycle, ledger, states } = await loaded();
+    await lifecycle.sleep();
+
+    await lifecycle.wake(new AbortController().signal);
+
+    expect(ledger.cpu.usedMib).toBe(10);
+    expect(states.slice(-4)).toEqual(['loaded', 'sleeping', 'loading', 'loaded']);
+  });
+
+  test('wakes for a load call', async () => {
+    const { lifecycle } = await loaded();
+    await lifecycle.sleep();
+
+    const result = await lifecycle.load({ model_id: ID }, new AbortController().signal);
+
+    expect([result, lifecycle.state]).toEqual(['loaded', 'loaded']);
+  });
+
+  test('has failed with the reason when its process is gone at the wake, and holds nothing', async () => {
+    const subject = await loaded();
+    const { lifecycle, fake, ledger } = subject;
+    await lifecycle.sleep();
+    fake.happen(ID, 'fails');
+
+    expect(lifecycle).toMatchObject({ state: 'failed', reason: 'm failed: it died.' });
+    expect(ledger.cpu.usedMib).toBe(0);
+  });
+
+  test('is not put to sleep while a request runs', async () => {
+    const subject = await loaded();
+    subject.takeSeat();
+
+    expect(subject.lifecycle.sleep()).rejects.toMatchObject({ code: 'conflict' });
+    expect(subject.lifecycle.state).toBe('loaded');
+  });
+
+  test('is unloaded when its harness could not put it to sleep, because its memory is unknown', async () => {
+    const subject = await loaded();
+    subject.sleep('fails');
+    await subject.settle();
+
+    expect(subject.lifecycle.state).toBe('unloaded');
+    expect(subject.ledger.cpu.usedMib).toBe(0);
+  });
+});
+
+describe('a harness that cannot put models to sleep', () => {
+  test('is named in the 422 of POST /models/{id}/sleep', async () => {
+    await using neuron = await TestNeuron.start({ parts: { startEngine: scriptedEngine() } });
+    await neuron.load();
+
+    const answer = await neuron.post('/models/tiny/sleep', {});
+
+    expect(answer.status).toBe(422);
+    expect((await answer.json()).error.message).toContain('llama');
+    expect((await neuron.model()).status).toBe('loaded');
+  });
+
+  test.each([
+    ['sleep', 'tiny', 409],
+    ['wake', 'tiny', 409],
+    ['sleep', 'nobody', 404],
+    ['wake', 'nobody', 404],
+  ])('POST %s of the model %s, which is not loaded, is %p', async (call, id, status) => {
+    await using neuron = await TestNeuron.start({ parts: { startEngine: scriptedEngine() } });
+
+    expect((await neuron.post(`/models/${id}/${call}`, {})).status).toBe(status);
+  });
+});
