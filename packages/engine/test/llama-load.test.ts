@@ -115,6 +115,7 @@ test('a load that runs out of memory fails with a transient error that says what
   expect(JSON.parse(stdout.toString())).toEqual({
     code: 'model_load_failed',
     transient: true,
+    extra: { out_of_memory: true },
     message: `Cannot load ${TINY_MODEL}: this machine has too little free memory for it. Unload another model, or load this one with fewer slots or a shorter context_length.`,
   });
 });

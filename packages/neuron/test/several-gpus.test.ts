@@ -1,3 +1,4 @@
+/** Behaviour 30, and models that one GPU does not hold. */
 import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 

@@ -46,6 +46,17 @@ test('an error keeps its code, param, transience and retry time', () => {
   expect(read).toMatchObject({ code: error.code, message: error.message, details: error.details });
 });
 
+test('a load that ran out of memory is told from other transient failures', () => {
+  const failure = (extra?: Readonly<Record<string, unknown>>) =>
+    new CortexError('model_load_failed', 'Too little memory.', { transient: true, extra });
+
+  const read = [failure({ out_of_memory: true }), failure({ other: 1 }), failure()].map(
+    (error) => readFailure(overTheWire(formatFailure(error))).details.extra,
+  );
+
+  expect(read).toEqual([{ out_of_memory: true }, undefined, undefined]);
+});
+
 test('the text of an unexpected exception stays inside the engine', () => {
   expect(formatFailure(new Error('secret path'))).toMatchObject({
     code: 'internal_error',
