@@ -155,6 +155,16 @@ describe('neuron doctor', () => {
     expect(text).toContain(`→ chmod 600 ${token}`);
   }, 30_000);
 
+  test('finds a disk with less free space than min_free_disk_mb', async () => {
+    const { file } = configure();
+    writeFileSync(file, `min_free_disk_mb = 1e12\n${readFileSync(file, 'utf8')}`);
+
+    const { wrong, of } = await examine(file);
+
+    expect(wrong).toEqual(['models_dir', 'state_dir']);
+    expect(of('models_dir')?.mend).toContain('delete models');
+  }, 30_000);
+
   test('says which program to look for when the port is in use, and that a neuron there is fine', async () => {
     const other = Bun.serve({ hostname: '127.0.0.1', port: 0, fetch: () => new Response('hi') });
     servers.push(other);

@@ -146,7 +146,8 @@ async function describeBoth(
     settleMs: timeoutMs,
     answerMs: ANSWER_WITHIN_MS,
   });
-  const lanUrls = isOnLan ? lanAddresses().map((host) => `http://${host}:${port}`) : [];
+  const { protocol } = new URL(apiUrl);
+  const lanUrls = isOnLan ? lanAddresses().map((host) => `${protocol}//${host}:${port}`) : [];
   return formatBanner({ apiUrl, metricsUrl: metrics, lanUrls, ...fleet }, paint);
 }
 

@@ -8,8 +8,6 @@ import { scanFolder } from '../store/scan-folder.ts';
 import { type Finding, note, ok, wrong } from './finding.ts';
 
 const MIB = 1 << 20;
-/** Where less is free, the state and the next model will not fit. */
-const LITTLE_DISK_MIB = 2048;
 const SHARED_MEMORY = '/dev/shm';
 
 async function freeMib(path: string): Promise<number> {
@@ -17,15 +15,19 @@ async function freeMib(path: string): Promise<number> {
   return Math.floor((bavail * bsize) / MIB);
 }
 
-/** A folder that the daemon writes to. */
-async function checkWritable(key: string, path: string): Promise<Finding> {
+/** A folder that the daemon writes to. @param leastMib - Free space below which it needs attention. */
+async function checkWritable(key: string, path: string, leastMib: number): Promise<Finding> {
   try {
     await mkdir(path, { recursive: true });
     await access(path, constants.R_OK | constants.W_OK | constants.X_OK);
     const free = await freeMib(path);
     const text = `${path} has ${free} MiB of free space`;
-    return free < LITTLE_DISK_MIB
-      ? wrong(key, text, 'delete models that are no longer used, or set it to a larger disk')
+    return free < leastMib
+      ? wrong(
+          key,
+          `${text}, less than min_free_disk_mb = ${leastMib}`,
+          'delete models that are no longer used, or set it to a larger disk',
+        )
       : ok(key, text);
   } catch (error) {
     return wrong(
@@ -75,9 +77,10 @@ async function checkSharedMemory({ engine }: NeuronConfig): Promise<Finding | un
 /** Every folder of the configuration. Creates those that the daemon would create. */
 export async function checkFolders(config: NeuronConfig): Promise<readonly Finding[]> {
   const { models_dir: modelsDir, state_dir: stateDir, models_dirs: more } = config;
+  const least = config.min_free_disk_mb;
   const findings = await Promise.all([
-    checkWritable('models_dir', modelsDir),
-    checkWritable('state_dir', stateDir),
+    checkWritable('models_dir', modelsDir, least),
+    checkWritable('state_dir', stateDir, least),
     ...more.map(checkReadable),
     checkModels(config),
     checkSharedMemory(config),
