@@ -198,12 +198,13 @@ async function createNeuron({ config: loaded, log, env = {}, parts = {} }: Neuro
       onLog: (line) => logs.add(PROBE_ID, line),
       onGpu,
     });
+  const hub = readHubSettings(env);
   const gpuSources = parts.gpuSources ?? LOCAL_GPU_SOURCES;
   const devices = new DeviceMonitor({
     sources: gpuSources,
     probe: (question, signal) => probeDevices(parts.startProbe ?? startProcess, question, signal),
     exclude: config.devices.exclude,
-    storagePaths: [modelsDir, stateDir],
+    storagePaths: [...new Set([modelsDir, hub.cacheDir ?? modelsDir, stateDir])],
     every,
     log,
   });
@@ -265,7 +266,7 @@ async function createNeuron({ config: loaded, log, env = {}, parts = {} }: Neuro
     modelsDirs: config.models_dirs,
     fileRoots: config.security.file_roots,
     remote: createRemoteAccess({
-      hub: readHubSettings(env),
+      hub,
       modelsDir,
       httpsHosts: config.security.https_hosts,
       ca: parts.pulls?.ca,

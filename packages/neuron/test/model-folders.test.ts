@@ -110,6 +110,20 @@ test('the files of a model in models_dirs are not removed', async () => {
   expect(existsSync(blob)).toBe(true);
 });
 
+test('files in a folder that is linked into models_dir are not removed', async () => {
+  const elsewhere = temporaryFolder('elsewhere');
+  const file = put(elsewhere, 'm.gguf');
+  await using neuron = await TestNeuron.start({
+    parts: { startEngine: scriptedEngine() },
+    prepare: (modelsDir) => symlinkSync(elsewhere, join(modelsDir, 'linked')),
+  });
+
+  const answer = await fetch(`${neuron.url}/models/linked/m/files`, { method: 'DELETE' });
+
+  expect(answer.status).toBe(403);
+  expect(existsSync(file)).toBe(true);
+});
+
 test('a pulled model is removed with its blob, and can be pulled again', async () => {
   await using fixture = await PullFixture.start();
   await fixture.pulled({ model_id: 'a/b', source: `hf:${REPO}` });

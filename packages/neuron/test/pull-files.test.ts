@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { Discovery } from '@cortex/protocol';
 import { sha256Of } from '@cortex/testkit/hub/hub-server';
 import { temporaryFolder } from '@cortex/testkit/temporary-folder';
 import { describe, expect, test } from 'bun:test';
@@ -136,6 +137,10 @@ describe('a pull from the hub', () => {
     expect(load.status).toBe(200);
     expect((await second.neuron.model(REPO)).on_disk).toBe(true);
     expect(second.hub.requestsOf('info')).toHaveLength(0);
+    await until(async () => {
+      const { storage } = Discovery.parse(await (await second.neuron.get('/discovery')).json());
+      return storage.some(({ path, free_mb: freeMib }) => path === cache && freeMib > 0);
+    });
   });
 
   test('is shown as pulling with its progress, also in the list of models', async () => {

@@ -10,7 +10,7 @@ import type { Logger } from '@cortex/service';
 
 import { type FileRequest, isVariantOf } from './find-stored.ts';
 import { FolderScan } from './folder-scan.ts';
-import { isBelow } from './folders.ts';
+import { areInside, isBelow } from './folders.ts';
 import { LocalFiles, remoteSourceOf } from './local-files.ts';
 import type { ModelFile } from './model-file.ts';
 import { fromIndexPath, ModelIndexWriter, toIndexPath } from './model-index.ts';
@@ -162,10 +162,10 @@ export class ModelStore {
       throw new CortexError('model_not_found', `This node has no files of ${modelId}.`);
     }
     const root = this.#ownFolders.find((folder) => isBelow(file.path, folder));
-    if (root === undefined || file.parts.some((path) => !isBelow(path, root))) {
+    if (root === undefined || !(await areInside(file.parts, root))) {
       throw new CortexError(
         'forbidden',
-        `${file.path} is in one of models_dirs, to which neuron does not write.`,
+        `${file.path} is not in models_dir, or is linked from another folder: neuron writes to neither.`,
       );
     }
     const modelsDir = resolve(this.#options.modelsDir);
