@@ -3,7 +3,27 @@ import type { z } from 'zod';
 
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
-/** Parses a body that must be a JSON object. @throws CortexError `malformed_json` */
+const isInfinite = (value: unknown): boolean => value === Infinity || value === -Infinity;
+
+/**
+ * Refuses numbers that are read as infinity, which their next JSON form would turn into null: those of the body and of
+ * the objects directly in it, because a walk through a large body would take too long.
+ *
+ * @throws CortexError `invalid_request`
+ */
+function refuseInfinity(body: Readonly<Record<string, unknown>>): void {
+  const paths = Object.entries(body).flatMap(([name, value]): readonly string[] => {
+    if (isInfinite(value)) return [name];
+    if (!isJsonObject(value)) return [];
+    const inner = Object.keys(value).filter((key) => isInfinite(value[key]));
+    return inner.map((key) => `${name}.${key}`);
+  });
+  const [param] = paths;
+  if (param !== undefined)
+    throw new CortexError('invalid_request', `"${param}" is too large a number.`, { param });
+}
+
+/** Parses a body that must be a JSON object. @throws CortexError `malformed_json`, or `invalid_request` */
 export function parseJsonObject(bytes: Uint8Array): Readonly<Record<string, unknown>> {
   let text: string;
   let value: unknown;
@@ -17,8 +37,10 @@ export function parseJsonObject(bytes: Uint8Array): Readonly<Record<string, unkn
   } catch (error) {
     throw new CortexError('malformed_json', 'The body is not valid JSON.', { cause: error });
   }
-  if (isJsonObject(value)) return value;
-  throw new CortexError('malformed_json', 'The body must be a JSON object.');
+  if (!isJsonObject(value))
+    throw new CortexError('malformed_json', 'The body must be a JSON object.');
+  refuseInfinity(value);
+  return value;
 }
 
 /**
