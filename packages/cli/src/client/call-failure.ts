@@ -69,7 +69,7 @@ function explainTls(url: URL, cause: unknown): Explanation {
     return {
       reason: `its certificate is not trusted (${message})`,
       advice:
-        'set NODE_EXTRA_CA_CERTS to a file with the certificate of the authority that issued it',
+        'set NODE_EXTRA_CA_CERTS to a file with this certificate, or with that of its authority',
     };
   }
   return {
