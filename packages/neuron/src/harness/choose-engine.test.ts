@@ -1,7 +1,7 @@
 import { CortexError } from '@cortex/protocol';
 import { describe, expect, test } from 'bun:test';
 
-import { checkEngineFor, chooseEngine, chooseForUnknown } from './choose-engine.ts';
+import { checkEngineFor, chooseEngine, chooseForUnknown, withEngineHint } from './choose-engine.ts';
 import type { GgufHarness, HarnessFiles } from './harness.ts';
 import { toLoadSettings } from './load-settings.ts';
 
@@ -75,5 +75,19 @@ describe('the engine of a load that names none', () => {
     expect(chooseForUnknown(unknown, other)).toMatchObject({ harness: other });
     expect(chooseForUnknown(unknown, undefined)).toBeUndefined();
     expect(chooseForUnknown(new CortexError('model_load_failed', 'broken'), other)).toBeUndefined();
+  });
+
+  test('that does not know an architecture is reported with what may help', () => {
+    const unknown = new CortexError(
+      'model_load_failed',
+      'the engine does not know its architecture.',
+    );
+    const broken = new CortexError('model_load_failed', 'broken');
+
+    expect(withEngineHint(unknown)).toMatchObject({
+      code: 'model_load_failed',
+      message: expect.stringContaining('A newer llama-server may know it'),
+    });
+    expect(withEngineHint(broken)).toBe(broken);
   });
 });

@@ -63,13 +63,21 @@ export function chooseEngine(
   return { harness: own, warning };
 }
 
+const isUnknownArchitecture = (error: unknown): error is CortexError =>
+  error instanceof CortexError && /does not know its architecture/.test(error.message);
+
+/** The error with what would help, where our engine does not know the architecture and there is no other engine. */
+export function withEngineHint(error: unknown): unknown {
+  if (!isUnknownArchitecture(error)) return error;
+  const message = `${error.message} A newer llama-server may know it: put one on the PATH.`;
+  return new CortexError(error.code, message, { ...error.details, cause: error });
+}
+
 /** The choice after our engine has refused a file because it is too new for it; undefined if that is not the reason. */
 export function chooseForUnknown(
   error: unknown,
   other: GgufHarness | undefined,
 ): EngineChoice | undefined {
-  const isUnknown =
-    error instanceof CortexError && /does not know its architecture/.test(error.message);
-  if (!isUnknown || !other) return undefined;
+  if (!isUnknownArchitecture(error) || !other) return undefined;
   return { harness: other, reason: 'our engine does not know its architecture' };
 }

@@ -18,6 +18,7 @@ import {
   chooseEngine,
   chooseForUnknown,
   type EngineChoice,
+  withEngineHint,
 } from '../harness/choose-engine.ts';
 import type { HarnessRegistry } from '../harness/registry.ts';
 import { toFileRequest, toHarnessFiles } from './harness-files.ts';
@@ -222,7 +223,7 @@ async function loadFile(deps: LoadDeps, named: GgufHarness, work: LoadWork): Pro
       return await loadWith(deps, choice, load);
     } catch (error) {
       const second = isNamed ? undefined : chooseForUnknown(error, other);
-      if (!second) throw error;
+      if (!second) throw isNamed ? error : withEngineHint(error);
       ledger.release(id);
       return await loadWith(deps, second, load);
     }

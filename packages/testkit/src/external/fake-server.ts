@@ -43,6 +43,8 @@ const failure = (status: number, type: string, message: string): Response =>
 
 export class FakeServer implements Disposable {
   readonly seen: SeenRequest[] = [];
+  /** Base URL; valid after the end of the server too. */
+  readonly url: string;
   readonly #options: FakeServerOptions;
   readonly #server: Bun.Server<undefined>;
   readonly #startedMs = performance.now();
@@ -60,10 +62,7 @@ export class FakeServer implements Disposable {
       idleTimeout: 0,
       fetch: (request) => this.#answer(request),
     });
-  }
-
-  get url(): string {
-    return `http://127.0.0.1:${this.#server.port}`;
+    this.url = `http://127.0.0.1:${this.#server.port}`;
   }
 
   /** Most generations that ran at the same time. */

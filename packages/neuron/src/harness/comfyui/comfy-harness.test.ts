@@ -29,6 +29,7 @@ harnessConformance(
         upstream: { harness: 'comfy', url: comfy.url, headers: {} },
         readyPath: '/system_stats',
         startupTimeoutMs: 1000,
+        clock: { nowMs: () => 0, elapsedMs: () => 0 },
         every: (everyMs, run) => ticker.every(everyMs, run),
         log: createLogger({ name: 'test', level: 'fatal' }),
       }),

@@ -4,12 +4,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CortexError } from '@cortex/protocol';
 import type { Logger } from '@cortex/service';
 
+import type { AwakeClock } from '../../awake-clock.ts';
 import type { Every } from '../../every.ts';
 import { isReady } from '../../processes/server-process.ts';
 import type { Server, ServerState } from './server.ts';
 import type { Upstream } from './upstream.ts';
 
 const POLL_MS = 5000;
+/** A server elsewhere may count or charge for every request. */
+const REMOTE_POLL_MS = 60_000;
 /** Missed polls in a row after which the server is down. */
 const MAX_MISSES = 3;
 /** Down for so long, it has failed: its models can be loaded elsewhere. */
@@ -32,6 +35,8 @@ export interface EndpointServerOptions {
   /** For a unit, from the start of the unit until the server is ready. */
   readonly startupTimeoutMs: number;
   readonly every: Every;
+  /** Excludes time in which this daemon did not run. */
+  readonly clock: Pick<AwakeClock, 'nowMs' | 'elapsedMs'>;
   readonly log: Logger;
 }
 
@@ -66,7 +71,7 @@ export class EndpointServer implements Server {
     return new CortexError(
       'node_recovering',
       `The connection to the server of the harness ${harness} at ${url} broke.`,
-      { retryAfterS: POLL_MS / 1000 },
+      { retryAfterS: this.#pollMs / 1000 },
     );
   }
 
@@ -82,7 +87,7 @@ export class EndpointServer implements Server {
       await this.#startUnit(unit, 'start', signal);
     }
     this.#enterUp();
-    this.#stopPolling ??= every(POLL_MS, () => void this.#poll());
+    this.#stopPolling ??= every(this.#pollMs, () => void this.#poll());
     return upstream;
   }
 
@@ -91,6 +96,11 @@ export class EndpointServer implements Server {
     this.#stopPolling = undefined;
     this.#lost.abort(reason);
     this.#enter({ kind: 'stopped' });
+  }
+
+  get #pollMs(): number {
+    const { protocol } = new URL(this.#options.upstream.url);
+    return protocol === 'https:' ? REMOTE_POLL_MS : POLL_MS;
   }
 
   async #restartUnit(unit: ServerUnit, signal: AbortSignal): Promise<void> {
@@ -140,15 +150,18 @@ export class EndpointServer implements Server {
     if (this.#stopPolling === undefined) return;
     if (isUp) return this.#enterUp();
     this.#misses += 1;
-    const nowMs = performance.now();
+    const { clock } = this.#options;
     if (this.#state.kind === 'up' && this.#misses >= MAX_MISSES) {
-      this.#downSinceMs = nowMs;
+      this.#downSinceMs = clock.nowMs();
       this.#lost.abort(this.loss());
       const { upstream, log } = this.#options;
       const reason = `its server does not answer at ${upstream.url}`;
       log.error({ harness: upstream.harness, url: upstream.url }, 'an external server is down');
-      this.#enter({ kind: 'recovering', reason, retryAfterS: POLL_MS / 1000 });
-    } else if (this.#state.kind === 'recovering' && nowMs - this.#downSinceMs > FAILED_MS) {
+      this.#enter({ kind: 'recovering', reason, retryAfterS: this.#pollMs / 1000 });
+    } else if (
+      this.#state.kind === 'recovering' &&
+      clock.elapsedMs(this.#downSinceMs) > FAILED_MS
+    ) {
       this.#enter({ kind: 'failed', reason: this.#state.reason });
     }
   }
