@@ -7,6 +7,7 @@
 import { chmodSync, cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { NodeHealth } from '@cortex/protocol';
 import { FAKE_LLAMA_SERVER, sha256 } from '@cortex/testkit';
 import { tinyProjector } from '@cortex/testkit/gguf/tiny-projector';
 import { writeGguf } from '@cortex/testkit/gguf/write-gguf';
@@ -195,6 +196,18 @@ test('a llama-server to which everybody may write is not used', async () => {
   await neuron.load(SEEING);
 
   expect((await neuron.model('seeing/tiny')).harness).toBe('llama');
+});
+
+test('GET /health lists the llama-server only where there is one', async () => {
+  const namesAt = async (neuron: TestNeuron): Promise<string[]> => {
+    const { harnesses } = NodeHealth.parse(await (await neuron.get('/health')).json());
+    return harnesses.map(({ name }) => name);
+  };
+  await using without = await start('/nowhere');
+  await using neuron = await start(folderWithServer());
+
+  expect(await namesAt(without)).toEqual(['llama']);
+  expect(await namesAt(neuron)).toEqual(['llama', 'llama-server']);
 });
 
 test('a llama-server that appears while the daemon runs is used by the next load', async () => {

@@ -154,7 +154,7 @@ export function health(deps: ApiDeps): NodeHealth {
     activation,
     devices: deviceLoads(deps),
     models: deps.models.loaded().map((lifecycle) => modelLoad(deps, lifecycle)),
-    harnesses: deps.harnesses.all.map((harness) => {
+    harnesses: deps.harnesses.available.map((harness) => {
       const { ok, lifecycleCycles } = harness.health();
       return {
         name: harness.name,
