@@ -286,6 +286,12 @@ const GATEWAY_CASES: Readonly<Record<string, () => Promise<void>>> = {
     });
     expect(neuron.count('/models')).toBeGreaterThan(0);
   },
+  async 'eviction.defrag_after_cycles'() {
+    const harnesses = [{ name: 'mistral', ok: true, lifecycle_cycles: 3 }];
+    const neuron = fake({ harnesses });
+    await start({ neurons: { beast: neuron }, toml: '[eviction]\ndefrag_after_cycles = 3' });
+    await neuron.call('/harnesses/mistral/restart');
+  },
   async 'neurons[].weight'() {
     const gateway = await start({ neurons: { beast: fake() }, neuronToml: 'weight = 2.5' });
     const replica = gateway.running.control.snapshot().replicasByModel.get('m')?.[0];

@@ -30,6 +30,7 @@ export const configOf = (
   maxWaiting: 256,
   maxWaitS: 600,
   maxHoldS: 120,
+  defragAfterCycles: 50,
   ...config,
 });
 

@@ -42,6 +42,8 @@ interface FakeNeuronOptions {
   readonly endpointUrl?: string;
   /** Serves `GET /events`; absent: it answers 404, as a neuron without events does. */
   readonly events?: FakeEvents;
+  /** As `/health` reports them; absent: `llama`. */
+  readonly harnesses?: NodeHealth['harnesses'];
   /** Called at each `POST /models/rescan`. */
   readonly rescanned?: () => void;
   /** Answers inference requests; absent: the test takes each exchange with `exchange(n)`. */
@@ -291,6 +293,7 @@ export class FakeNeuron {
       this.setModel({ id: decodeURIComponent(path.slice('/models/'.length, -4)), pinned });
       return Response.json({ pinned });
     }
+    if (/^\/harnesses\/[^/]+\/restart$/.test(path)) return Response.json({ status: 'restarted' });
     if (path !== '/models/unload') {
       return errorAnswer({ status: 404, code: 'invalid_request', message: `no route ${path}` });
     }
@@ -345,7 +348,7 @@ export class FakeNeuron {
       models: [...this.#models.values()]
         .filter(({ id }) => this.#status(id) === 'loaded')
         .map((model) => this.#loadOf(model)),
-      harnesses: [{ name: 'llama', ok: true }],
+      harnesses: this.#options.harnesses ?? [{ name: 'llama', ok: true }],
     };
   }
 

@@ -96,7 +96,7 @@ export const GatewayConfig = z.strictObject({
         .min(0)
         .default(50)
         .describe(
-          'Has no effect yet. Number of loads after which an external engine is restarted when idle. 0: never.',
+          'Number of loads and unloads inside one process after which an external engine is restarted when idle. 0: never.',
         ),
     })
     .prefault({}),
@@ -211,9 +211,6 @@ export const GatewayConfig = z.strictObject({
 });
 
 /** Keys that are accepted and have no effect yet. The start warns about each one that is set. */
-export const KEYS_WITHOUT_EFFECT: readonly string[] = [
-  'eviction.strategy',
-  'eviction.defrag_after_cycles',
-];
+export const KEYS_WITHOUT_EFFECT: readonly string[] = ['eviction.strategy'];
 
 export type GatewayConfig = z.infer<typeof GatewayConfig>;

@@ -26,6 +26,7 @@ export function toControlConfig(
     maxWaiting: queue.max_waiting,
     maxWaitS: queue.max_wait_s,
     maxHoldS: queue.max_hold_s,
+    defragAfterCycles: config.eviction.defrag_after_cycles,
   };
 }
 

@@ -25,6 +25,8 @@ export interface ControlConfig {
   readonly maxWaitS: number;
   /** Maximum wait of a request that is not streamed, from its arrival. */
   readonly maxHoldS: number;
+  /** Loads and unloads after which an idle external engine is restarted; 0: never. */
+  readonly defragAfterCycles: number;
 }
 
 /** One `[[neurons]]`. */

@@ -7,6 +7,7 @@ import { isSameTarget, type NodeTarget } from '../wire/node-target.ts';
 import { type NodeTransport } from '../wire/node-transport.ts';
 import type { ControlConfig, ControlLog, NodeSettings } from './control.ts';
 import type { FleetHolder } from './fleet-holder.ts';
+import { HarnessRestarts } from './harness-restarts.ts';
 import type { Leases } from './leases.ts';
 import { NodeEvents } from './node-events.ts';
 import { NodePoller } from './node-poller.ts';
@@ -45,11 +46,20 @@ export class NodeConnections {
   readonly #deps: ConnectionsDeps;
   readonly #connections = new Map<string, Connection>();
   readonly #stopping = new Set<Promise<void>>();
+  readonly #restarts: HarnessRestarts;
+  readonly #stop = new AbortController();
   #pollIntervalMs = 10_000;
+  #maxCycles = 0;
   #isStarted = false;
 
   constructor(deps: ConnectionsDeps) {
     this.#deps = deps;
+    const { log, leases, waiting } = deps;
+    this.#restarts = new HarnessRestarts({
+      log,
+      maxCycles: () => this.#maxCycles,
+      requests: (node, model) => (leases.ownByModel(node).get(model) ?? 0) + waiting(model),
+    });
   }
 
   /**
@@ -57,6 +67,7 @@ export class NodeConnections {
    */
   configure(config: ControlConfig): readonly string[] {
     this.#pollIntervalMs = config.pollIntervalS * 1000;
+    this.#maxCycles = config.defragAfterCycles;
     const wanted = new Map(config.nodes.map((node) => [node.name, node]));
     const gone: string[] = [];
     for (const [name, { target }] of this.#connections) {
@@ -80,6 +91,7 @@ export class NodeConnections {
   }
 
   async stop(): Promise<void> {
+    this.#stop.abort(new Error('cortex is shutting down'));
     for (const name of Array.from(this.#connections.keys())) this.#disconnect(name);
     await Promise.all(this.#stopping);
   }
@@ -135,7 +147,11 @@ export class NodeConnections {
       log,
       apply: (event) => {
         fleet.apply(event);
-        if (event.kind === 'node_reported') events.nodeAnswered();
+        if (event.kind !== 'node_reported') return;
+        events.nodeAnswered();
+        const { health, models } = event;
+        if (!health || !models) return;
+        this.#restarts.observe({ node: name, client, health, models }, this.#stop.signal);
       },
       node: () => fleet.snapshot.nodes.get(name),
       ownInFlight: () => leases.ownByModel(name),

@@ -182,6 +182,16 @@ export class NeuronClient {
     });
   }
 
+  /** Resolves when an external engine has been restarted. It has no deadline: running requests end first. */
+  async restartHarness(name: string, signal: AbortSignal): Promise<void> {
+    await sendNodeCall(this.#options, {
+      path: `/harnesses/${encodeURIComponent(name)}/restart`,
+      body: {},
+      schema: StatusAnswer,
+      signal,
+    });
+  }
+
   #get<T>(path: string, schema: z.ZodType<T>, signal: AbortSignal): Promise<T> {
     const { timeoutMs } = this.#options;
     return sendNodeCall(this.#options, { path, schema, signal, timeoutMs });

@@ -88,7 +88,8 @@ export function toModelEntry(known: KnownModel, nowMs: number): ModelEntry {
   const loaded = lifecycle?.loaded;
   return {
     id,
-    harness: lifecycle?.settings?.harness ?? 'llama',
+    // A call may name a kind; this is the harness that it found.
+    harness: loaded?.harness.name ?? lifecycle?.settings?.harness ?? 'llama',
     ...(loaded?.harnessReason !== undefined && { harness_reason: loaded.harnessReason }),
     ...withoutUndefined(stateMembers(known, nowMs)),
     devices: [...(loaded?.placement?.deviceIndexes ?? [])],
