@@ -43,7 +43,7 @@ export const NeuronConfig = z.strictObject({
     .string()
     .default('/var/lib/neuron')
     .describe(
-      'Folder for the state of the daemon: facts about model files, engine records, saved slots.',
+      'Folder for the state of the daemon: facts about model files, engine records, saved slots, pins, TTLs and the drain.',
     ),
   min_free_disk_mb: z
     .number()

@@ -183,6 +183,22 @@ describe('a load', () => {
 
     loadGate.open();
   });
+
+  test('shows its progress and the expected wait in the refusal of a request', async () => {
+    const loadGate = createGate();
+    await using neuron = await TestNeuron.start({
+      parts: { startEngine: scriptedEngine({ loadGate }) },
+    });
+    await neuron.post('/models/load', { model_id: 'tiny' });
+    await until(async () => ((await neuron.model()).progress ?? 0) > 0.1);
+
+    const error = await readError(await neuron.chat());
+
+    expect(error).toMatchObject({ status: 404, code: 'model_not_loaded' });
+    expect(error.loading).toMatchObject({ state: 'loading', progress: expect.any(Number) });
+    expect(error.loading.eta_s).toBeNumber();
+    loadGate.open();
+  });
 });
 
 describe('load calls', () => {

@@ -128,7 +128,15 @@ export class Models {
       throw refuse(new CortexError('node_recovering', `${id}: ${reason}.`, { retryAfterS }));
     }
     const why = servability.kind === 'absent' ? servability.reason : 'unloaded';
-    throw refuse(new CortexError('model_not_loaded', `${id} is not loaded on this node: ${why}.`));
+    const entry = this.#lifecycles.get(id)?.loading && this.entry(id, performance.now());
+    const loading = entry && {
+      state: entry.status,
+      progress: entry.progress,
+      eta_s: entry.eta_s,
+    };
+    throw refuse(
+      new CortexError('model_not_loaded', `${id} is not loaded on this node: ${why}.`, { loading }),
+    );
   }
 
   /** As `servable`; undefined if the model does not serve. */
