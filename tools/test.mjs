@@ -29,9 +29,9 @@ const UNTIMED = [
 ].map((name) => `./test/e2e/${name}.test.ts`);
 
 /** The tests of packages that take long, in chunks of about half a minute. */
-const CHUNKS = { engine: 8, neuron: 5, gateway: 2 };
-/** More workers would distort each other's times. */
-const MAX_WORKERS = 4;
+const CHUNKS = { engine: 8, neuron: 8, gateway: 2 };
+/** One more than cores, because many tests wait. More than four would distort each other's times. */
+const WORKERS = Math.min(4, availableParallelism() + 1);
 
 /** Deals `files` into `count` chunks, so that similar files, which are neighbours, are spread. */
 const dealt = (files, count) =>
@@ -39,18 +39,19 @@ const dealt = (files, count) =>
     files.filter((_file, index) => index % count === chunk),
   );
 
-const large = Object.entries(CHUNKS).flatMap(([name, count]) =>
-  dealt(testFiles(`packages/${name}`), count),
-);
+/** The engine's tests compute and the others mostly wait, so their chunks alternate. */
+const large = Array.from({ length: Math.max(...Object.values(CHUNKS)) }, (_, chunk) => chunk)
+  .flatMap((chunk) => Object.entries(CHUNKS).map(([name, count]) => ({ name, count, chunk })))
+  .filter(({ count, chunk }) => chunk < count)
+  .map(({ name, count, chunk }) => dealt(testFiles(`packages/${name}`), count)[chunk] ?? []);
 const small = readdirSync(join(ROOT, 'packages'))
   .filter((name) => !Object.hasOwn(CHUNKS, name))
   .map((name) => testFiles(`packages/${name}`));
 
 async function runAll() {
-  const workers = Math.min(MAX_WORKERS, Math.max(2, availableParallelism()));
-  console.log(`\n== unit, integration and pins, ${workers} at a time (SCALE=${process.env.SCALE})`);
+  console.log(`\n== unit, integration and pins, ${WORKERS} at a time (SCALE=${process.env.SCALE})`);
   const chunks = [...large, UNTIMED, ...small, testFiles('tools', 'bench'), pinFiles()];
-  const outcomes = await runChunks(chunks, workers);
+  const outcomes = await runChunks(chunks, WORKERS);
   console.log('\n== end to end, with times');
   const timed = testFiles('test/e2e').filter((file) => !UNTIMED.includes(file));
   return [...outcomes, await runTests(timed)];
