@@ -4,6 +4,7 @@ import { join } from 'node:path';
 
 import { afterEach, describe, expect, test } from 'bun:test';
 
+import { FAKE_LLAMA_SERVER } from '@cortex/testkit';
 import { temporaryFolder } from '@cortex/testkit/temporary-folder';
 
 import { isAlive, killDaemons, startDaemon } from './daemon.ts';
@@ -55,6 +56,21 @@ test('SIGHUP makes a daemon without a terminal read its token again, and does no
 
   await until(async () => (await statusWith('new')) === 200, 4000);
   expect(await statusWith('old')).toBe(200);
+}, 30_000);
+
+test('a proxy of the environment is not asked for servers of this machine', async () => {
+  const command = [process.execPath, FAKE_LLAMA_SERVER, '--port', '${port}', '-a', 'other'];
+  const harness = `[[harnesses]]\nname = "mine"\nkind = "llamacpp"\ncommand = ${JSON.stringify(command)}`;
+  const nowhere = 'http://127.0.0.1:1';
+  const { node, chat } = await startDaemon(harness, { HTTP_PROXY: nowhere, http_proxy: nowhere });
+
+  const loaded = await fetch(`${node}/models/load?wait=true`, {
+    method: 'POST',
+    body: JSON.stringify({ model_id: 'other', harness: 'mine' }),
+  });
+
+  expect(await loaded.json()).toEqual({ status: 'loaded' });
+  expect((await chat({ model: 'other' })).status).toBe(200);
 }, 30_000);
 
 test('a daemon whose log nothing reads goes on serving', async () => {

@@ -9,6 +9,7 @@ import {
 
 import { loadNeuronConfig } from '../config.ts';
 import { startNeuron } from '../neuron.ts';
+import { excludeLoopbackFromProxy } from '../processes/loopback-proxy.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -24,6 +25,7 @@ export function serveCommand(env: Env) {
     .action(async ({ config: file, readyFile }) => {
       // Requests for external engines are relayed with `fetch`.
       assertFetchLimit();
+      excludeLoopbackFromProxy();
       const config = loadNeuronConfig({ file, env });
       const log = createLogger({ name: 'neuron', level: env['NEURON_LOG'] });
       const neuron = await startNeuron({
