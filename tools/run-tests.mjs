@@ -27,6 +27,10 @@ const decode = (text) => text.replaceAll(/&(lt|gt|quot|apos|amp);/g, (_, name) =
 const attribute = (element, name) =>
   decode(new RegExp(`\\b${name}="([^"]*)"`).exec(element)?.[1] ?? '');
 
+/** The name of a test, after those of its groups. */
+const fullName = (element) =>
+  [attribute(element, 'classname'), attribute(element, 'name')].filter(Boolean).join(' > ');
+
 /** Counts in a JUnit report of `bun test`. */
 function readReport(path) {
   const xml = readFileSync(path, 'utf8');
@@ -35,7 +39,7 @@ function readReport(path) {
   const skipped = Number(attribute(total, 'skipped'));
   const namesWith = (mark) =>
     [...xml.matchAll(new RegExp(`(<testcase [^>]*[^/])>\\s*<${mark}`, 'g'))].map(
-      ([, element]) => `${attribute(element, 'file')}: ${attribute(element, 'name')}`,
+      ([, element]) => `${attribute(element, 'file')}: ${fullName(element)}`,
     );
   return {
     passed: Number(attribute(total, 'tests')) - failed - skipped,

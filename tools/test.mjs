@@ -61,7 +61,7 @@ const named = process.argv.slice(2);
 const outcomes = named.length > 0 ? [await runTests(named)] : await runAll();
 const { passed, failed, skipped, failedNames, skippedNames } = sum(outcomes);
 
-if (skipped > 0) console.log('\nSkipped (each name ends with its requirement):');
+if (skipped > 0) console.log('\nSkipped (each name says its requirement):');
 for (const name of skippedNames) console.log(`  ${name}`);
 if (failed > 0) console.log('\nFailed:');
 for (const name of failedNames) console.log(`  ${name}`);
