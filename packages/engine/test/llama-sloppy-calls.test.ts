@@ -127,7 +127,7 @@ describe.each(tagged)('a malformed call of %s', (_, family) => {
     );
   });
 
-  test('with a list that other text follows has all of it as a string', () => {
+  test('in which text follows a list has both as one string', () => {
     expect(readCall(family, `${key('places')}['Sofia'] or so${endValue}`)).toEqual(
       one({ places: "['Sofia'] or so" }),
     );

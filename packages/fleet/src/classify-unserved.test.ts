@@ -91,7 +91,7 @@ describe('a model that is not loaded', () => {
 });
 
 describe('classifyUnserved', () => {
-  test('says that the only node has given its GPU to other programs (behaviour 36a)', () => {
+  test('says that the only node has given its GPU to other programs', () => {
     const { snapshot } = fleet({ nodes: ['a'], catalogue: [{ id: 'm' }] }, [
       report('a', [], {
         health: health([], { devices: [{ index: 0, kind: 'cuda', yielding: true }] }),

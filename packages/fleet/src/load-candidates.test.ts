@@ -24,7 +24,7 @@ describe('loadCandidates', () => {
     expect(loadCandidates(snapshot, question, busy)).toEqual(['e', 'd', 'b', 'c', 'a']);
   });
 
-  test('omits a node whose GPUs have all been given to other programs (behaviour 36a)', () => {
+  test('omits a node whose GPUs have all been given to other programs', () => {
     const gpus = (...yielding: boolean[]) =>
       health([], {
         devices: [

@@ -121,7 +121,7 @@ describe('an unusual but valid answer of a node', () => {
     });
   }
 
-  test('reaches the client without what the node says of its own address, credentials and pages', async () => {
+  test('reaches the client without headers about the address, credentials and web pages of the node', async () => {
     const own = [
       'Alt-Svc: h2="evil.example:443"',
       'WWW-Authenticate: Basic',
@@ -138,7 +138,7 @@ describe('an unusual but valid answer of a node', () => {
     for (const line of own) expect(headers.has(line.slice(0, line.indexOf(':')))).toBe(false);
   });
 
-  test('keeps its header bytes', async () => {
+  test('reaches the client with the same bytes in its headers', async () => {
     const gateway = await start(new RawNode(() => `${HEAD}x-odd: caf\xe9\r\n${BODY}`));
 
     const { headers } = await gateway.chat({ model: 'm' });

@@ -106,7 +106,7 @@ describe('the waiting room', () => {
     expect(under.clock.pendingTimers).toBe(timers);
   });
 
-  test('counts a lease that is released twice once', async () => {
+  test('ignores the second release of a lease', async () => {
     const { held } = await full();
     held[0]?.release();
     held[0]?.release();

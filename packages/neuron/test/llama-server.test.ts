@@ -145,7 +145,7 @@ describe.each([
 });
 
 describe('the engine of a model with a projector beside it', () => {
-  test('is our own with mmproj = "off", and where the call names it', async () => {
+  test('is our own if the load sets mmproj = "off" or names our engine', async () => {
     await using neuron = await start(folderWithServer());
 
     await neuron.load({ ...SEEING, mmproj: 'off' });
@@ -155,7 +155,7 @@ describe('the engine of a model with a projector beside it', () => {
     expect((await neuron.model('seeing/tiny')).harness).toBe('llama');
   });
 
-  test('is our own where there is no llama-server, with a warning that says what is missing', async () => {
+  test('is our own if there is no llama-server, with a warning that says what is missing', async () => {
     await using neuron = await start('/nowhere');
 
     await neuron.load(SEEING);
@@ -176,7 +176,7 @@ test('a model without a projector stays on our own engine although there is a ll
   expect(model.harness_reason).toBeUndefined();
 });
 
-test('experts are kept in RAM by the llama-server, and the setting is refused where there is none', async () => {
+test('a load with n_cpu_moe runs on llama-server, and is refused if there is none', async () => {
   await using without = await start('/nowhere');
   const refused = await without.post('/models/load?wait=true', { model_id: 'tiny', n_cpu_moe: 2 });
   expect((await refused.json()).error).toMatchObject({
@@ -190,7 +190,7 @@ test('experts are kept in RAM by the llama-server, and the setting is refused wh
   expect(await neuron.model()).toMatchObject({ harness: 'llama-server', status: 'loaded' });
 });
 
-test('a llama-server to which everybody may write is not used', async () => {
+test('a llama-server that every user may write to is not used', async () => {
   await using neuron = await start(folderWithServer(0o777));
 
   await neuron.load(SEEING);

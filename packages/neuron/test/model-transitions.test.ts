@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import type { HarnessEvent } from './fake-harness.ts';
 import { ID, LifecycleUnderTest } from './lifecycle-under-test.ts';
 
-/** The states and arrows of the contract (section 3), and those of docs/decisions/0007. */
+/** The states and changes of the specification (contracts, section 3), and those of docs/decisions/0007. */
 const CONTRACT = `
   unloaded > pulling, unloaded > loading, pulling > loading, loading > loaded,
   loaded > draining, draining > unloading, unloading > unloaded,

@@ -231,7 +231,7 @@ describe('the launcher finds Bun', () => {
     expect(findBun(folder, folder)).toEqual({ code: 0, output: join(folder, 'bun') });
   });
 
-  test('only if it is recent enough', () => {
+  test('only if its version is recent enough', () => {
     const folder = install((modules) =>
       writeFileSync(join(modules, '../bun'), '#!/bin/sh\necho 1.4.4\n', { mode: 0o755 }),
     );

@@ -45,7 +45,7 @@ export function configCommand(context: {
   const check = new Command('check')
     .summary('Print every value with its origin, and ask every neuron.')
     .description(
-      'Read the configuration as "cortex serve" does, print every value and its origin, and ask every neuron which models of the catalogue it can serve. Exits with 1 if "cortex serve" would not start.',
+      'Read the configuration as "cortex serve" does, print every value and its origin, and ask every neuron which models of models.toml it can serve. Exits with 1 if "cortex serve" would not start.',
     )
     .option('-c, --config <file>', 'cortex.toml; default: none')
     .option('--models <file>', 'models.toml; default: the one that cortex.toml names')

@@ -19,7 +19,7 @@ const formatClients = (): string =>
     CLIENT_NAMES.map((name) => [name, CLIENTS[name].about]),
   );
 
-/** The models of `access` without those that the client cannot be told, each of which is reported. */
+/** `access` without the models that the settings of the client cannot describe. Reports each of those. */
 function withoutLacking(
   access: Access,
   { lackOf }: ClientSettings,
@@ -47,7 +47,7 @@ export function connectCommand({ connect, terminal, paint }: ClientContext) {
   return new Command('connect')
     .summary('Print the settings with which an editor or agent uses the gateway.')
     .description(
-      'Print the settings with which an editor or agent uses the gateway. Without a name, list the programs.',
+      'Print the settings with which an editor or agent uses the gateway. Without a client, list the known ones.',
     )
     .addArgument(new Argument('[client]', 'program to connect').choices(CLIENT_NAMES))
     .option('--write', 'add the settings to the file of the program in this folder', false)

@@ -22,7 +22,9 @@ const modelsOf = ({ models }: AdminNode): string =>
 /** `cortex nodes`: every node with version, hardware and models, and why it cannot be reached. */
 export function nodesCommand({ connect, terminal }: ClientContext, ownVersion: string) {
   return new Command('nodes')
-    .description('List the nodes with version, hardware and models, and why one is unreachable.')
+    .description(
+      'List the nodes with version, hardware and models. Says why a node is unreachable.',
+    )
     .addOption(urlOption())
     .addOption(keyFileOption())
     .addOption(jsonOption())

@@ -2,11 +2,11 @@ import { Command } from '@commander-js/extra-typings';
 
 import { type ClientContext, jsonOption, keyFileOption, urlOption } from './context.ts';
 
-/** `cortex pin MODEL`: its nodes keep it loaded, whatever its TTL, and never unload it for another model. */
+/** `cortex pin MODEL`: its nodes keep it loaded, whatever its TTL, until it is unloaded by a call. */
 export function pinCommand({ connect, terminal }: ClientContext) {
   return new Command('pin')
     .description(
-      'Keep a model loaded: it is not unloaded when idle, nor for another model. The nodes remember the pin.',
+      'Keep a model loaded, also when it is idle or another program needs the GPU. "cortex unload" and "cortex free" still unload it. The nodes remember the pin.',
     )
     .argument('<model>', 'model id, as in `cortex models`')
     .option('--undo', 'remove the pin', false)

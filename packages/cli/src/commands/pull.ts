@@ -62,7 +62,7 @@ async function pullAndWait(
 /** `cortex pull MODEL`: downloads its files to a node. */
 export function pullCommand({ connect, terminal }: ClientContext) {
   return new Command('pull')
-    .description('Download the files of a model to a node. The download goes on after Ctrl-C.')
+    .description('Download the files of a model to a node. The download continues after Ctrl-C.')
     .argument(
       '<model>',
       'model id, hf:org/repo[:QUANT], hf:org/repo:file.gguf or https://host/file.gguf',

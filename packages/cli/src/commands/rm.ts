@@ -9,7 +9,7 @@ export function rmCommand({ connect, terminal }: ClientContext) {
   return new Command('rm')
     .description('Remove the files of a model from the nodes. The model must not be loaded.')
     .argument('<model>', 'model id, as in `cortex models`')
-    .option('--files', 'remove the files; required, because they are gone then', false)
+    .option('--files', 'remove the files; required, because this cannot be undone', false)
     .option('--node <name>', 'only from this node; default: from every node')
     .addOption(urlOption())
     .addOption(keyFileOption())
@@ -17,7 +17,7 @@ export function rmCommand({ connect, terminal }: ClientContext) {
     .action(async (model, { url, keyFile, files, node, json }) => {
       if (!files) {
         throw new CliError(
-          `set --files to remove the files of ${model} from the nodes. An entry in models.toml is removed with an editor.`,
+          `set --files to remove the files of ${model} from the nodes. To remove the model from models.toml, edit that file.`,
           { exitCode: 2 },
         );
       }
@@ -25,7 +25,9 @@ export function rmCommand({ connect, terminal }: ClientContext) {
       if (json) return terminal.print(JSON.stringify(removed, null, 2));
       for (const { node: name, files: paths, freed_bytes: bytes } of removed.results) {
         const what =
-          paths.length === 0 ? 'another model uses the files, which stay' : formatBytes(bytes);
+          paths.length === 0
+            ? 'the files stay, because another model uses them'
+            : formatBytes(bytes);
         terminal.print(`${model} is removed from ${name}: ${what}.`);
       }
       if (removed.catalogued) {

@@ -12,7 +12,7 @@ export function upCommand(context: {
   return new Command('up')
     .summary('Run the gateway and a neuron on this machine until Ctrl-C.')
     .description(
-      'Run the gateway and a neuron on this machine, with the embedded model, until Ctrl-C.\nState: $CORTEX_STATE_DIR, else $XDG_STATE_HOME/cortex, else ~/.local/state/cortex.',
+      'Run the gateway and a neuron on this machine, with the demonstration model, until Ctrl-C.\nState: $CORTEX_STATE_DIR, else $XDG_STATE_HOME/cortex, else ~/.local/state/cortex.',
     )
     .option('--lan', 'open the API to the network, but not the admin API and the neuron', false)
     .option('-c, --config <file>', 'cortex.toml; default: none')

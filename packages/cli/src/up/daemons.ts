@@ -68,7 +68,7 @@ const launchWith = (bin: string, args: readonly string[], env: Env): DaemonLaunc
 
 /**
  * How to run the neuron of this machine: with its ordinary configuration, and by default with state below
- * `stateDir` and the embedded model.
+ * `stateDir` and the demonstration model.
  */
 export function neuronLaunch(options: {
   readonly env: Env;

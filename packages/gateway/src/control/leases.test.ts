@@ -27,7 +27,7 @@ describe('Leases', () => {
     expect(leases.ownByModel('a').size).toBe(0);
   });
 
-  test('count a lease that is released twice once', () => {
+  test('ignore the second release of a lease', () => {
     const leases = new Leases();
     leases.take(claim());
     const { release } = leases.take(claim());

@@ -21,7 +21,7 @@ describe('LoadFailureTable', () => {
     expect(seen(table, 5 * SECOND + 1)).toBeUndefined();
   });
 
-  test('tells callers to retry when the back-off of the node ends, at once if the node told none', () => {
+  test('tells callers to retry when the back-off of the node ends, or at once if the node gave none', () => {
     const table = new LoadFailureTable();
     table.record(at(SECOND), memory);
     table.record(at(SECOND, 'b'), new CortexError('node_unreachable', 'gone'));

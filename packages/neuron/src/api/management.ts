@@ -77,7 +77,7 @@ export function wakeModel({ models, gate }: ApiDeps) {
   };
 }
 
-/** `POST /models/{id}/pin`: a pinned model is not unloaded by its TTL or for another model. */
+/** `POST /models/{id}/pin`: a pinned model is not unloaded by its TTL or for another program. */
 export function pinModel({ models }: ApiDeps) {
   return async (context: ApiContext): Promise<Response> => {
     const id = context.req.param('id') ?? '';

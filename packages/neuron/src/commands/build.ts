@@ -23,14 +23,14 @@ function readJobs(text: string): number {
 export function buildCommand(env: Env, print: (text: string) => void) {
   const llamaServer = new Command('llama-server')
     .description(
-      'Compile a llama-server, for images and experts in RAM. Needs git, cmake and a C++ compiler, and no network.',
+      'Compile a llama-server, for models with images or with experts in RAM. Needs git, cmake and a C++ compiler, but no network.',
     )
     .option('-c, --config <file>', 'path of neuron.toml, read for state_dir')
     .option('-j, --jobs <n>', 'compilers that run at the same time', readJobs)
     .addOption(
       new Option(
         '--gpu <kind>',
-        'kind of GPU; default: cuda with a driver of NVIDIA, else cpu',
+        'kind of GPU; default: cuda if the NVIDIA driver is installed, else cpu',
       ).choices(VARIANTS),
     )
     .action(async ({ config: file, jobs, gpu }) => {

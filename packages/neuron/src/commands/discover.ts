@@ -66,10 +66,10 @@ function formatDiscovery(found: Discovery): string {
   return rows.map(([name, value]) => `${name.padEnd(8)}${value}`).join('\n');
 }
 
-/** `neuron discover`: prints the hardware of this machine and which of it models can use. Writes with `print`. */
+/** `neuron discover`: prints the hardware of this machine, and what models can use of it. Writes with `print`. */
 export function discoverCommand(env: Env, print: (text: string) => void) {
   return new Command('discover')
-    .description('Show the hardware of this machine and which of it models can use.')
+    .description('Show the hardware of this machine, and what models can use of it.')
     .option('-c, --config <file>', 'path of neuron.toml, read for devices.exclude and the folders')
     .option('--json', 'print JSON, for scripts', false)
     .action(async ({ config: file, json }) => {

@@ -40,7 +40,7 @@ async function examine(
 export function doctorCommand(env: Env, print: (text: string) => void) {
   return new Command('doctor')
     .description(
-      'Examine this machine and the configuration: engine, GPUs, folders, port, token, certificate, clock. Prints what is wrong and what mends it, and exits with 1 if something is.',
+      'Examine this machine and the configuration: engine, GPUs, folders, port, token, certificate, clock. Prints each problem with the command that solves it. Exits with 1 if there is a problem.',
     )
     .option('-c, --config <file>', 'path of neuron.toml')
     .option('--gateway <url>', 'a gateway whose clock is compared with that of this machine')

@@ -16,7 +16,9 @@ type Env = Readonly<Record<string, string | undefined>>;
 /** `neuron serve`: runs the daemon until a signal ends it. */
 export function serveCommand(env: Env) {
   return new Command('serve')
-    .description('Run the node daemon: detects the hardware, loads models, answers requests.')
+    .description(
+      'Run the node daemon, which detects the hardware, loads models and answers requests.',
+    )
     .option(
       '-c, --config <file>',
       'path of neuron.toml; without it, defaults and NEURON_… variables apply',

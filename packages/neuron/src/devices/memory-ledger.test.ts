@@ -211,7 +211,7 @@ describe('the memory budget of a load', () => {
   });
 });
 
-test('a GPU whose driver reports no use is used by the models on it at least', async () => {
+test('if the driver of a GPU reports no use, the memory of the models on it counts as its use', async () => {
   const machine = new Machine([8000]);
   await machine.reserve('a', onCards(0), { vramMib: 3000 });
   machine.ledger.settle('a', { vramMib: 2900, ramMib: 0, placement: onCards(0) }, isLoaded);

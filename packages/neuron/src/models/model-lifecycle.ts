@@ -141,7 +141,7 @@ export class ModelLifecycle {
     return this.#residency.isOver(this.idleMs(nowMs) ?? 0);
   }
 
-  /** A pinned model is not unloaded by its TTL or for another model. */
+  /** A pinned model is not unloaded by its TTL or for another program. */
   pin(pinned: boolean): void {
     this.#keep({ pinned });
   }

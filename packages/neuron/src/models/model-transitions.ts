@@ -3,8 +3,8 @@ import type { ModelState } from '@cortex/protocol';
 /**
  * The states that may follow each state (contracts, section 3).
  *
- * Arrows beside those of the contract (docs/decisions/0007-model-transitions.md): a failure can be dismissed, and a
- * model that is asleep or recovering can be unloaded without a drain, because it has no requests. A model that is
+ * Changes that the specification does not list (docs/decisions/0007-model-transitions.md): a failure can be dismissed, and
+ * a model that is asleep or recovering can be unloaded without a drain, because it has no requests. A model that is
  * asleep can fail, because its process can die.
  */
 const NEXT: Readonly<Record<ModelState, readonly ModelState[]>> = {

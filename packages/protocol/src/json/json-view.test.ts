@@ -82,7 +82,7 @@ describe('a body with a byte order mark at its start', () => {
     expect(view.modelRange).toEqual([13, 16]);
   });
 
-  test('keeps it when a model is inserted or replaced', () => {
+  test('keeps its byte order mark when a model is inserted or replaced', () => {
     const without = encoder.encode('\uFEFF{"n":1}');
     const { modelRange } = read('\uFEFF{"model":"m"}');
     if (modelRange === undefined) throw new Error('no range');

@@ -88,7 +88,7 @@ describe('a server that somebody else runs', () => {
     expect(server.state).toMatchObject({ kind: 'failed' });
   });
 
-  test('is not polled any more once it is stopped', async () => {
+  test('is no longer polled once it is stopped', async () => {
     using fake = new FakeServer(FAKE);
     const { server, polls } = setUp(fake.url);
     await server.ensure(never);
