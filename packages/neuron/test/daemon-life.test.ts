@@ -62,7 +62,8 @@ test('a proxy of the environment is not asked for servers of this machine', asyn
   const command = [process.execPath, FAKE_LLAMA_SERVER, '--port', '${port}', '-a', 'other'];
   const harness = `[[harnesses]]\nname = "mine"\nkind = "llamacpp"\ncommand = ${JSON.stringify(command)}`;
   const nowhere = 'http://127.0.0.1:1';
-  const { node, chat } = await startDaemon(harness, { HTTP_PROXY: nowhere, http_proxy: nowhere });
+  const env = { HTTP_PROXY: nowhere, http_proxy: nowhere };
+  const { child, node, chat } = await startDaemon(harness, env);
 
   const loaded = await fetch(`${node}/models/load?wait=true`, {
     method: 'POST',
@@ -71,6 +72,9 @@ test('a proxy of the environment is not asked for servers of this machine', asyn
 
   expect(await loaded.json()).toEqual({ status: 'loaded' });
   expect((await chat({ model: 'other' })).status).toBe(200);
+  // A daemon that is killed leaves the server to its next start.
+  child.kill('SIGTERM');
+  expect(await child.exited).toBe(0);
 }, 30_000);
 
 test('a daemon whose log nothing reads goes on serving', async () => {
