@@ -114,6 +114,16 @@ describe('cortex status', () => {
     expect(text).toContain('loading 40 %');
     expect(text).toContain('broken.gguf: not a GGUF file');
   });
+
+  test('does not repeat the status of an unloaded model as a note', async () => {
+    const { client, context, run } = fixture();
+    const servable = { ok: false, reason: 'unloaded' };
+    client.modelList = [adminModel({}, { status: 'unloaded', servable })];
+
+    const text = await run(statusCommand(context));
+
+    expect(text.match(/unloaded/g)).toHaveLength(1);
+  });
 });
 
 describe('cortex status --watch', () => {

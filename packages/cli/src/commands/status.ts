@@ -1,5 +1,5 @@
 import { Command } from '@commander-js/extra-typings';
-import { type AdminModel, type AdminNode } from '@cortex/protocol';
+import { type AdminModel, type AdminNode, type ModelEntry } from '@cortex/protocol';
 
 import { CliError } from '../cli-error.ts';
 import { type GatewayClient, type GatewayHealth } from '../client/gateway-client.ts';
@@ -38,6 +38,12 @@ const nodeRow = (node: AdminNode): (string | number | undefined)[] => [
   nodeNote(node),
 ];
 
+/** Why a replica does not serve; undefined if that only repeats its status. */
+function modelNote({ status, reason, servable }: ModelEntry): string | undefined {
+  const why = reason ?? servable?.reason;
+  return why === status ? undefined : why;
+}
+
 function modelRows(model: AdminModel): (string | number | undefined)[][] {
   if (model.replicas.length === 0)
     return [[model.id, model.status, undefined, 0, model.waiting, model.reason]];
@@ -51,7 +57,7 @@ function modelRows(model: AdminModel): (string | number | undefined)[][] {
       .join(', '),
     inFlight,
     model.waiting,
-    entry.reason ?? entry.servable?.reason ?? model.reason,
+    modelNote(entry) ?? model.reason,
   ]);
 }
 
