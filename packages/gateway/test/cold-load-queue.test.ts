@@ -137,6 +137,35 @@ describe('a load that fails', () => {
     ]);
   });
 
+  test('is logged once per minute while a client repeats its request, and at once for another reason', async () => {
+    const neuron = new FakeNeuron({ models: [unloaded] });
+    under = await ControlUnderTest.started({ neurons: { a: neuron } });
+    const loadLines = () =>
+      under.logged.flatMap(({ level, message }) =>
+        message.includes('load') ? [`${level} ${message}`] : [],
+      );
+    let count = 0;
+    const failOnce = async (reason: object = {}): Promise<void> => {
+      under.clock.advance(1000);
+      const attempt = refusal(under.acquire());
+      count += 1;
+      (await neuron.load(count)).fail({ ...broken, ...reason });
+      await attempt;
+    };
+
+    for (let index = 0; index < 30; index += 1) await failOnce();
+    const firstLines = loadLines();
+    await failOnce({ message: 'm.gguf: unknown architecture' });
+    const otherReason = loadLines().slice(firstLines.length);
+    under.clock.advance(60_000);
+    await failOnce({ message: 'm.gguf: unknown architecture' });
+    const nextMinute = loadLines().slice(firstLines.length + otherReason.length);
+
+    expect(firstLines).toEqual(['info loading', 'warn load failed']);
+    expect(otherReason).toEqual(['warn load failed']);
+    expect(nextMinute).toEqual(['info loading', 'warn load failed']);
+  });
+
   test('is tried again on another node that can hold the model', async () => {
     const a = new FakeNeuron({ models: [unloaded] });
     const b = new FakeNeuron({ models: [unloaded] });

@@ -17,7 +17,12 @@ interface Setup {
   readonly config?: Partial<ControlConfig>;
 }
 
-const SILENT = { debug() {}, info() {}, warn() {}, error() {} };
+/** A line at level info or above. */
+interface LogLine {
+  readonly level: 'info' | 'warn' | 'error';
+  readonly message: string;
+  readonly fields: object;
+}
 
 export const configOf = (
   neurons: Setup['neurons'],
@@ -38,6 +43,7 @@ export const configOf = (
 export class ControlUnderTest {
   readonly clock = new FakeClock(1_000_000);
   readonly control;
+  readonly logged: LogLine[] = [];
   /** On real time: its connections are real. */
   readonly #transport = new NodeTransport(systemClock);
   readonly #neurons: readonly FakeNeuron[];
@@ -49,7 +55,12 @@ export class ControlUnderTest {
       config: configOf(neurons, config),
       catalogue,
       aliases,
-      log: SILENT,
+      log: {
+        debug: () => undefined,
+        info: (fields, message) => this.logged.push({ level: 'info', message, fields }),
+        warn: (fields, message) => this.logged.push({ level: 'warn', message, fields }),
+        error: (fields, message) => this.logged.push({ level: 'error', message, fields }),
+      },
       clock: this.clock,
       transport: this.#transport,
     });

@@ -325,6 +325,7 @@ export class FleetControl implements Control {
         return this.#connections.client(node).loadAndWait(request, signal);
       },
       poll: (node) => this.#connections.poll(node),
+      isRepeat: (target) => this.#failures.isLoggedRepeat({ ...target, nowMs: now() }),
       failed: (target, error) => this.#failures.record({ ...target, nowMs: now() }, error),
       loaded: ({ node, model }) => this.#failures.clear(node, model),
       ended: (model) => this.#room.pump(model),

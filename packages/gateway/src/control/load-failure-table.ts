@@ -11,11 +11,21 @@ const STRUCTURAL: ReadonlySet<string> = new Set([
 const MAX_MODELS = 1_000;
 /** Length to which a reason from a node is shortened. */
 const MAX_REASON_CHARS = 2_000;
+/** A client that repeats its request repeats the failure: its log lines come at most this often. */
+const LOG_EVERY_MS = 60_000;
 
 interface Entry {
   readonly failure: LoadFailure;
   /** Monotonic. */
   readonly recordedMs: number;
+  /** When a failure with this reason was last logged; monotonic. */
+  readonly loggedMs: number;
+}
+
+interface LoadAttempt {
+  readonly node: string;
+  readonly model: string;
+  readonly nowMs: number;
 }
 
 function isTransient(error: CortexError): boolean {
@@ -42,21 +52,35 @@ export class LoadFailureTable {
     };
   }
 
-  /** Records a failure. A caller can retry when the back-off that the node told has passed. */
-  record(call: { node: string; model: string; nowMs: number }, error: CortexError): void {
-    const { node, model, nowMs } = call;
+  /** Whether the load repeats one whose failure was logged a moment ago. */
+  isLoggedRepeat({ node, model, nowMs }: LoadAttempt): boolean {
+    const entry = this.#byNode.get(node)?.get(model);
+    return entry !== undefined && nowMs - entry.loggedMs < LOG_EVERY_MS;
+  }
+
+  /**
+   * Records a failure. A caller can retry when the back-off that the node told has passed.
+   *
+   * @returns whether to log it: false if the same reason was logged a moment ago
+   */
+  record(attempt: LoadAttempt, error: CortexError): boolean {
+    const { node, model, nowMs } = attempt;
     const byModel = this.#byNode.get(node) ?? new Map<string, Entry>();
     const failure = {
       reason: error.message.slice(0, MAX_REASON_CHARS),
       retryAtMs: nowMs + (error.details.retryAfterS ?? 0) * 1000,
       isTransient: isTransient(error),
     };
+    const last = byModel.get(model);
+    const isRepeat = last?.failure.reason === failure.reason && this.isLoggedRepeat(attempt);
+    const loggedMs = isRepeat ? last.loggedMs : nowMs;
     // Moved to the end: the first key is the oldest one.
     byModel.delete(model);
-    byModel.set(model, { failure, recordedMs: nowMs });
+    byModel.set(model, { failure, recordedMs: nowMs, loggedMs });
     const [oldest] = byModel.keys();
     if (byModel.size > MAX_MODELS && oldest !== undefined) byModel.delete(oldest);
     this.#byNode.set(node, byModel);
+    return !isRepeat;
   }
 
   clear(node: string, model: string): void {

@@ -14,7 +14,10 @@ interface LoadQueueDeps {
   readonly load: (target: LoadTarget, signal: AbortSignal) => Promise<void>;
   /** Polls the node. Never rejects. */
   readonly poll: (node: string) => Promise<void>;
-  readonly failed: (target: LoadTarget, error: CortexError) => void;
+  /** Whether the load repeats one whose failure was logged a moment ago. */
+  readonly isRepeat: (target: LoadTarget) => boolean;
+  /** Records the failure; returns whether to log it. */
+  readonly failed: (target: LoadTarget, error: CortexError) => boolean;
   readonly loaded: (target: LoadTarget) => void;
   /** Called when cortex no longer waits for a load, for any reason. */
   readonly ended: (model: string) => void;
@@ -138,7 +141,7 @@ export class LoadQueue {
     const { apply, clock, log, load, loaded } = this.#deps;
     const { model, node, startedMs } = job;
     apply({ kind: 'load_started', node, model, atMs: startedMs });
-    log.info({ node, model }, 'loading');
+    log[this.#deps.isRepeat(job) ? 'debug' : 'info']({ node, model }, 'loading');
     try {
       await load(job, job.controller.signal);
       const loadedMs = clock.nowMs();
@@ -180,8 +183,8 @@ export class LoadQueue {
     }
     if (job.controller.signal.reason === NOT_WANTED) return this.#cancelled(job);
     this.#remove(job);
-    failed(job, error);
-    log.warn({ node, model, code: error.code, reason: error.message }, 'load failed');
+    const level = failed(job, error) ? 'warn' : 'debug';
+    log[level]({ node, model, code: error.code, reason: error.message }, 'load failed');
     const result = { kind: 'failed', reason: error.message } as const;
     apply({ kind: 'load_ended', node, model, result, atMs: clock.nowMs() });
     this.#deps.ended(model);
