@@ -27,7 +27,7 @@ async function modelsOf(folder: string): Promise<FolderModels> {
 export class FolderScan {
   readonly #options: FolderScanOptions;
   #files: ReadonlyMap<string, ModelFile> = new Map();
-  #index: ModelIndex = {};
+  #index: ModelIndex = new Map();
   #scanning: Promise<void> | undefined;
   #nextScan: Promise<void> | undefined;
   #problem: string | undefined;
@@ -93,7 +93,7 @@ function applyIndex(
   paths: ReadonlyMap<string, ModelFile>,
   { index, modelsDir }: { readonly index: ModelIndex; readonly modelsDir: string },
 ): void {
-  const named = Object.entries(index).flatMap(([id, { quant, files: names }]) => {
+  const named = [...index].flatMap(([id, { quant, files: names }]) => {
     const model = paths.get(fromIndexPath(modelsDir, names[0] ?? ''));
     return model ? [{ ...model, id, quant: quant ?? model.quant }] : [];
   });

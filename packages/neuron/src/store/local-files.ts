@@ -51,14 +51,14 @@ export class LocalFiles {
     const file = this.#findPulled(source, request) ?? (await this.#findCached(source, request));
     if (file) return { kind: 'found', file };
     // A file that somebody put there under this id; but not one that was pulled from another source.
-    const byHand = [...files].filter(([id]) => index[id] === undefined);
+    const byHand = [...files].filter(([id]) => !index.has(id));
     return findStored(request, { files: new Map(byHand), modelsDir });
   }
 
   /** A file that was pulled from this source, under whatever id. */
   #findPulled(source: RemoteSource, { modelId, quant }: FileRequest): ModelFile | undefined {
     const text = formatSource(source);
-    const fitting = Object.entries(this.#scan.index).flatMap(([id, entry]) => {
+    const fitting = [...this.#scan.index].flatMap(([id, entry]) => {
       const file = entry.source === text ? this.#scan.files.get(id) : undefined;
       if (!file || file.missingPart !== undefined) return [];
       const fits =

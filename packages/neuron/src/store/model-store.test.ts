@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { createLogger } from '@cortex/service';
@@ -137,6 +137,22 @@ describe('a scan of the models folders', () => {
 
     expect([...listed.files.values()]).toMatchObject([{ id: 'org/m', quant: 'Q4_0' }]);
   });
+
+  test('takes any name of a model from the index, and a removal keeps the other entries', async () => {
+    put('models/a.gguf');
+    put('models/b.gguf');
+    const index = join(modelsDir, 'index.json');
+    writeFileSync(index, '{"__proto__":{"files":["a.gguf"]},"constructor":{"files":["b.gguf"]}}');
+    const listed = store();
+    await listed.refresh();
+
+    await listed.remove('constructor');
+
+    expect([...listed.files.keys()]).toEqual(['__proto__']);
+    expect(JSON.stringify(JSON.parse(readFileSync(index, 'utf8')))).toBe(
+      '{"__proto__":{"files":["a.gguf"]}}',
+    );
+  });
 });
 
 describe('ModelStore.find', () => {
@@ -156,6 +172,15 @@ describe('ModelStore.find', () => {
       'Available: Q4_0',
     );
   });
+
+  test.each(['constructor', '__proto__'])(
+    'finds %s.gguf, which somebody put there, although the call names a source',
+    async (modelId) => {
+      const path = put(`models/${modelId}.gguf`);
+
+      expect(await store().find({ modelId, source: 'hf:org/repo' })).toMatchObject({ path });
+    },
+  );
 
   test('does not treat another model as a variant', async () => {
     put('models/Qwen3-8B-Q4_0.gguf');

@@ -13,7 +13,7 @@ import { FolderScan } from './folder-scan.ts';
 import { areInside, isBelow } from './folders.ts';
 import { LocalFiles, remoteSourceOf } from './local-files.ts';
 import type { ModelFile } from './model-file.ts';
-import { fromIndexPath, ModelIndexWriter, toIndexPath } from './model-index.ts';
+import { fromIndexPath, type IndexEntry, ModelIndexWriter, toIndexPath } from './model-index.ts';
 import { planPull, type RemoteAccess } from './plan-pull.ts';
 import { type DownloadsOptions, Downloads } from './pull/downloads.ts';
 import type { Pull, PullRequest, PullResult } from './pull/pull.ts';
@@ -169,15 +169,16 @@ export class ModelStore {
       );
     }
     const modelsDir = resolve(this.#options.modelsDir);
-    const { [modelId]: entry, ...others } = this.#scan.index;
-    const pulled = (entry?.files ?? []).map((name) => fromIndexPath(modelsDir, name));
-    const kept = new Set(
-      Object.values(others).flatMap(({ files }) => files.map((n) => fromIndexPath(modelsDir, n))),
-    );
+    const pathsOf = ({ files }: IndexEntry): string[] =>
+      files.map((name) => fromIndexPath(modelsDir, name));
+    const entry = this.#scan.index.get(modelId);
+    const pulled = entry ? pathsOf(entry) : [];
+    const others = [...this.#scan.index.values()].filter((other) => other !== entry);
+    const kept = new Set(others.flatMap(pathsOf));
     const doomed = [...new Set([...file.parts, ...pulled])].filter(
       (path) => isBelow(path, root) && !kept.has(path),
     );
-    await this.#index.change(({ [modelId]: _removed, ...rest }) => rest);
+    await this.#index.change((index) => void index.delete(modelId));
     const removal = await removeFiles(doomed, root);
     await this.refresh();
     this.#options.log.info({ model: modelId, ...removal }, 'model files removed');
@@ -196,15 +197,13 @@ export class ModelStore {
       file.sha256 === undefined ? [] : [[name(file.path), file.sha256]],
     );
     try {
-      await this.#index.change((index) => ({
-        ...index,
-        [modelId]: {
-          source: formatSource(source),
-          ...(quant !== undefined && { quant }),
-          files: files.map(({ path }) => name(path)),
-          sha256: Object.fromEntries(sha256),
-        },
-      }));
+      const entry: IndexEntry = {
+        source: formatSource(source),
+        ...(quant !== undefined && { quant }),
+        files: files.map(({ path }) => name(path)),
+        sha256: Object.fromEntries(sha256),
+      };
+      await this.#index.change((index) => void index.set(modelId, entry));
     } catch (cause) {
       const { message } = toCortexError(cause);
       throw new CortexError(
