@@ -10,6 +10,7 @@ import { ChatBody } from '../src/llama/request/chat-body.ts';
 import { isLargeChat } from '../src/llama/request/chat-size.ts';
 import { prepareChat, prepareChatApart } from '../src/llama/prepare/prepare-chat.ts';
 import { ChatTemplate } from '../src/llama/templates/chat-template.ts';
+import { RenderThreadFailure } from '../src/llama/templates/render-thread.ts';
 import { never } from './fixtures/requests.ts';
 import { loadTiny, openVocabulary } from './llama-under-test.ts';
 
@@ -93,11 +94,18 @@ describe('a large chat', () => {
     await expect(prepareChatApart(body, chat)).rejects.toMatchObject(refused);
   });
 
-  test('is rendered in the main thread where there is no other', async () => {
+  test.each([
+    ['there is no other', undefined],
+    ['the other has ended', () => () => Promise.reject(new RenderThreadFailure('it has ended'))],
+  ])('is rendered in the main thread if %s', async (_, compileTemplateApart) => {
     const source = model.chatTemplate ?? '';
     const { bosText, eosText } = model;
     const compileTemplate = (text: string) => model.compileTemplate(text);
-    const template = new ChatTemplate({ bosText, eosText, compileTemplate }, source);
+    const parts = { bosText, eosText, compileTemplate };
+    const template = new ChatTemplate(
+      { ...parts, ...(compileTemplateApart && { compileTemplateApart }) },
+      source,
+    );
     const chat = { template, format: readOutputFormat(source) };
     const body = readShape(ChatBody, LARGE['many messages']);
 

@@ -121,6 +121,9 @@ const libraries = new SharedResources<string, Llama>();
 /** The library has one log per process. Its lines go to the user that opened it last, which is most likely loading. */
 const logs: ((line: string) => void)[] = [];
 
+/** The thread that renders the templates of all models. */
+let renderThread: RenderThread | undefined;
+
 /**
  * Opens the library for one kind of device; engines in one process share it. Never falls back to another: throws the
  * library's error.
@@ -456,7 +459,7 @@ export class Model {
   }
 
   /**
-   * Compiles the template for another thread, where a large conversation does not hold up this one. Undefined where the
+   * Renders the template in another thread, where a large conversation does not hold up this one. Undefined where the
    * library cannot be opened a second time.
    */
   compileTemplateApart(
@@ -464,8 +467,8 @@ export class Model {
   ): ((variables: Readonly<Record<string, unknown>>) => Promise<string>) | undefined {
     const library = openedLibrary();
     if (library === undefined) return undefined;
-    const thread = new RenderThread(library, template);
-    return (variables) => thread.render(variables);
+    const thread = (renderThread ??= new RenderThread(library));
+    return (variables) => thread.render(template, variables);
   }
 
   async createContext(options: CreateContextOptions): Promise<Context> {

@@ -1,16 +1,17 @@
 import { Worker } from 'node:worker_threads';
 
 /**
- * The thread: compiles the template with its own instance of the native renderer, which shares no state with others.
- * Only the renderer is used there. The rest of the library belongs to the main thread.
+ * The thread: compiles templates with its own instance of the native renderer, which shares no state with others, and
+ * keeps the last one compiled. Only the renderer is used there. The rest of the library belongs to the main thread.
  */
 const THREAD = `
 const { parentPort, workerData } = require('node:worker_threads');
 const { AddonJinjaRenderer } = require(workerData.library);
-const renderer = new AddonJinjaRenderer(workerData.template);
-parentPort.on('message', ({ id, variables }) => {
+let last;
+parentPort.on('message', ({ id, template, variables }) => {
   try {
-    parentPort.postMessage({ id, text: renderer.render(JSON.parse(variables)) });
+    if (last?.template !== template) last = { template, renderer: new AddonJinjaRenderer(template) };
+    parentPort.postMessage({ id, text: last.renderer.render(JSON.parse(variables)) });
   } catch (error) {
     parentPort.postMessage({ id, error: String(error?.message ?? error) });
   }
@@ -29,41 +30,36 @@ interface Answer {
 }
 
 /**
- * Renders a chat template beside the main thread, so that a large conversation does not hold up the streams.
+ * Renders chat templates beside the main thread, so that a large conversation does not hold up the streams.
  *
  * The thread starts with the first conversation and ends with the process: the library frees its global state when a
- * thread that opened it ends.
+ * thread that opened it ends. So a process has one, whatever models it loads.
  */
 export class RenderThread {
   readonly #library: string;
-  readonly #template: string;
   readonly #waiting = new Map<number, PromiseWithResolvers<string>>();
   #worker: Worker | undefined;
   #lastId = 0;
 
   /** @param library - Path of the native library that this process has opened. */
-  constructor(library: string, template: string) {
+  constructor(library: string) {
     this.#library = library;
-    this.#template = template;
   }
 
   /** The rendered text. @throws Error of the template; RenderThreadFailure if there is no thread */
-  render(variables: Readonly<Record<string, unknown>>): Promise<string> {
+  render(template: string, variables: Readonly<Record<string, unknown>>): Promise<string> {
     const worker = (this.#worker ??= this.#start());
     const id = (this.#lastId += 1);
     const waiting = Promise.withResolvers<string>();
     this.#waiting.set(id, waiting);
     worker.ref();
     // As text, because copying a large object takes longer than writing and parsing it.
-    worker.postMessage({ id, variables: JSON.stringify(variables) });
+    worker.postMessage({ id, template, variables: JSON.stringify(variables) });
     return waiting.promise;
   }
 
   #start(): Worker {
-    const worker = new Worker(THREAD, {
-      eval: true,
-      workerData: { library: this.#library, template: this.#template },
-    });
+    const worker = new Worker(THREAD, { eval: true, workerData: { library: this.#library } });
     worker.on('message', (answer: Answer) => this.#take(worker, answer));
     worker.on('error', (error: Error) => this.#fail(worker, error.message));
     worker.on('exit', () => this.#fail(worker, 'it has ended'));
@@ -79,7 +75,9 @@ export class RenderThread {
   }
 
   #fail(worker: Worker, reason: string): void {
-    if (this.#worker === worker) this.#worker = undefined;
+    // An error is followed by an exit, when the next thread may already render.
+    if (this.#worker !== worker) return;
+    this.#worker = undefined;
     const failure = new RenderThreadFailure(`the thread that renders templates failed: ${reason}`);
     for (const waiting of this.#waiting.values()) waiting.reject(failure);
     this.#waiting.clear();
