@@ -64,6 +64,7 @@ describe('a broken model file', () => {
       await expect(loadTiny({ modelPath, vocabOnly })).rejects.toMatchObject({
         code: 'model_load_failed',
         message: expect.stringMatching(/newarch\.gguf.*architecture.*newarch9/),
+        details: { extra: { unknown_architecture: true } },
       });
     }
   });

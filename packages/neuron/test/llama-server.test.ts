@@ -4,17 +4,20 @@
  * The suite runs with a fake that has the options and the API of llama-server, and with the real one that
  * `LLAMA_SERVER` names (`neuron build llama-server` makes one).
  */
-import { chmodSync, cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { NodeHealth } from '@cortex/protocol';
 import { FAKE_LLAMA_SERVER, sha256 } from '@cortex/testkit';
+import { text } from '@cortex/testkit/gguf/gguf-file';
+import { changed } from '@cortex/testkit/gguf/pooled-models';
+import { readGguf } from '@cortex/testkit/gguf/read-gguf';
 import { tinyProjector } from '@cortex/testkit/gguf/tiny-projector';
 import { writeGguf } from '@cortex/testkit/gguf/write-gguf';
 import { temporaryFolder } from '@cortex/testkit/temporary-folder';
-import { describe, expect, test } from 'bun:test';
+import { beforeAll, describe, expect, test } from 'bun:test';
 
-import { readEngineRecords, readUntil, TestNeuron, until } from './test-neuron.ts';
+import { CORTEX_TINY, readEngineRecords, readUntil, TestNeuron, until } from './test-neuron.ts';
 
 const FAKE = `exec "${process.execPath}" "${FAKE_LLAMA_SERVER}" "$@"`;
 const real = process.env['LLAMA_SERVER'];
@@ -188,6 +191,44 @@ test('a load with n_cpu_moe runs on llama-server, and is refused if there is non
   await using neuron = await start(folderWithServer());
   await neuron.load({ n_cpu_moe: 2, context_length: 512 });
   expect(await neuron.model()).toMatchObject({ harness: 'llama-server', status: 'loaded' });
+});
+
+describe('a file whose architecture our own engine does not know', () => {
+  const NEWER = { model_id: 'newer', context_length: 512 };
+  let file: Uint8Array;
+  beforeAll(async () => {
+    const tiny = await readGguf(readFileSync(CORTEX_TINY));
+    file = writeGguf(changed(tiny, { 'general.architecture': text('newarch9') }));
+  });
+
+  const startNewer = (searchPath: string) =>
+    TestNeuron.start({
+      parts: { searchPath, respawnPauseMs: () => 0 },
+      prepare: (modelsDir) => writeFileSync(join(modelsDir, 'newer.gguf'), file),
+    });
+
+  test('runs on llama-server, and /models says why', async () => {
+    await using neuron = await startNewer(folderWithServer());
+
+    await neuron.load(NEWER);
+
+    expect(await neuron.model('newer')).toMatchObject({
+      harness: 'llama-server',
+      harness_reason: 'our engine does not know its architecture',
+      status: 'loaded',
+    });
+  });
+
+  test('is refused with the architecture and what may help if there is no llama-server', async () => {
+    await using neuron = await startNewer('/nowhere');
+
+    const answer = await neuron.post('/models/load?wait=true', NEWER);
+
+    expect(answer.status).toBe(422);
+    const { error } = await answer.json();
+    expect(error.code).toBe('model_load_failed');
+    expect(error.message).toMatch(/newarch9.*A newer llama-server may know it/);
+  });
 });
 
 test('a llama-server that every user may write to is not used', async () => {

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 
-import { CortexError } from '@cortex/protocol';
+import { CortexError, type ErrorDetails } from '@cortex/protocol';
 
 import type { Backend, EngineLoadSpec, LoadMode, LoadProgress } from '../engine/load.ts';
 import { type GgufHeader, readGgufFile } from '../gguf/index.ts';
@@ -96,8 +96,12 @@ export async function loadModel(
   } catch (error) {
     await library.dispose();
     if (signal.aborted) throw loadCancelled(spec, error);
-    const why = await failureLog.explain(error, spec.modelPath);
-    throw failureLog.isOutOfMemory ? outOfMemory(spec, error) : failure(spec, why, error);
+    const { why, isUnknownArchitecture } = await failureLog.explain(error, spec.modelPath);
+    if (failureLog.isOutOfMemory) throw outOfMemory(spec, error);
+    throw failure(spec, why, {
+      cause: error,
+      extra: isUnknownArchitecture ? { unknown_architecture: true } : undefined,
+    });
   }
 }
 
@@ -197,7 +201,7 @@ export async function openDevice(
     throw failure(
       spec,
       `the ${spec.backend} device cannot be used: ${await deviceHint(spec.backend, error)}`,
-      error,
+      { cause: error },
     );
   }
 }
@@ -221,8 +225,8 @@ async function deviceHint(backend: Backend, error: unknown): Promise<string> {
     : `${DEVICE_NEEDS[backend]}. The library says: ${said}`;
 }
 
-const failure = (spec: EngineLoadSpec, why: string, cause: unknown): CortexError =>
-  new CortexError('model_load_failed', `Cannot load ${spec.modelPath}: ${why}`, { cause });
+const failure = (spec: EngineLoadSpec, why: string, details: ErrorDetails): CortexError =>
+  new CortexError('model_load_failed', `Cannot load ${spec.modelPath}: ${why}`, details);
 
 /** How long to wait for the last lines of the library's log. */
 const LATE_LOG_MS = 50;
@@ -230,6 +234,9 @@ const LATE_LOG_MS = 50;
 /** Log lines of a failed allocation. The library's error only says that an object was not created. */
 const OUT_OF_MEMORY =
   /out of memory|insufficient memory|(failed|unable) to allocate|bad_alloc|cannot allocate memory/i;
+
+/** How the library reports a model that is newer than itself. */
+const UNKNOWN_ARCHITECTURE = /unknown model architecture/;
 
 /** Log lines that do not name the cause. */
 const NO_CAUSE = /^Failed (simulating|to parse)|failed to load model|special token|newline token/;
@@ -264,23 +271,28 @@ class FailureLog {
     this.#pass(line);
   };
 
-  async explain(error: unknown, modelPath: string): Promise<string> {
+  async explain(
+    error: unknown,
+    modelPath: string,
+  ): Promise<{ readonly why: string; readonly isUnknownArchitecture: boolean }> {
     // The library's log arrives through the event loop, after the error.
     await new Promise((resolve) => setTimeout(resolve, LATE_LOG_MS));
     const said = error instanceof Error ? error.message : String(error);
     this.#isOutOfMemory ||= OUT_OF_MEMORY.test(said);
     // The library has one log per process, and may have assigned it to another engine.
-    const cause =
-      this.#cause ?? (said === 'Failed to load model' && (await unknownKind(modelPath)));
-    return cause === false || said.includes(cause) ? said : `${said} (${cause})`;
+    const isSilent = this.#cause === undefined && said === 'Failed to load model';
+    const guess = isSilent ? await unknownKind(modelPath) : undefined;
+    const cause = this.#cause ?? guess;
+    return {
+      why: cause === undefined || said.includes(cause) ? said : `${said} (${cause})`,
+      isUnknownArchitecture: guess !== undefined || UNKNOWN_ARCHITECTURE.test(cause ?? ''),
+    };
   }
 }
 
 /** The usual reason if the library logs none: a model that is newer than the library. */
-async function unknownKind(path: string): Promise<string | false> {
+async function unknownKind(path: string): Promise<string | undefined> {
   const reading = await readGgufFile(path);
-  return (
-    reading.kind === 'whole' &&
-    `most likely the engine does not know its architecture "${reading.header.architecture}"`
-  );
+  if (reading.kind !== 'whole') return undefined;
+  return `most likely the engine does not know its architecture "${reading.header.architecture}"`;
 }

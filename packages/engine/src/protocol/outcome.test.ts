@@ -46,15 +46,23 @@ test('an error keeps its code, param, transience and retry time', () => {
   expect(read).toMatchObject({ code: error.code, message: error.message, details: error.details });
 });
 
-test('a load that ran out of memory is told from other transient failures', () => {
+test('a failed load keeps its reason: too little memory, or an unknown architecture', () => {
   const failure = (extra?: Readonly<Record<string, unknown>>) =>
-    new CortexError('model_load_failed', 'Too little memory.', { transient: true, extra });
+    new CortexError('model_load_failed', 'Cannot load it.', { extra });
 
-  const read = [failure({ out_of_memory: true }), failure({ other: 1 }), failure()].map(
-    (error) => readFailure(overTheWire(formatFailure(error))).details.extra,
-  );
+  const read = [
+    failure({ out_of_memory: true }),
+    failure({ unknown_architecture: true }),
+    failure({ other: 1 }),
+    failure(),
+  ].map((error) => readFailure(overTheWire(formatFailure(error))).details.extra);
 
-  expect(read).toEqual([{ out_of_memory: true }, undefined, undefined]);
+  expect(read).toEqual([
+    { out_of_memory: true },
+    { unknown_architecture: true },
+    undefined,
+    undefined,
+  ]);
 });
 
 test('the text of an unexpected exception stays inside the engine', () => {

@@ -86,7 +86,18 @@ export const WireFailure = z.looseObject({
   transient: z.boolean().optional(),
   retry_after_s: z.number().optional(),
   out_of_memory: z.boolean().optional(),
+  unknown_architecture: z.boolean().optional(),
 });
+
+/** What a failed load says to its owner beyond its text. */
+const LOAD_REASONS = ['out_of_memory', 'unknown_architecture'] as const;
+
+const readLoadReasons = (
+  from: Readonly<Record<string, unknown>> = {},
+): Partial<Record<(typeof LOAD_REASONS)[number], true>> =>
+  Object.fromEntries(
+    LOAD_REASONS.filter((name) => from[name] === true).map((name) => [name, true]),
+  );
 
 /** The members of `error` and `failed` for a thrown value. The text of an unknown exception is not sent. */
 export function formatFailure(thrown: unknown): z.input<typeof WireFailure> {
@@ -97,13 +108,14 @@ export function formatFailure(thrown: unknown): z.input<typeof WireFailure> {
     param: error.details.param,
     transient: error.details.transient,
     retry_after_s: error.details.retryAfterS,
-    out_of_memory: error.details.extra?.['out_of_memory'] === true ? true : undefined,
+    ...readLoadReasons(error.details.extra),
   };
 }
 
 /** The error in an `error` or `failed` message. An unknown code becomes `internal_error`. @throws ZodError */
 export function readFailure(message: unknown): CortexError {
   const wire = WireFailure.parse(message);
+  const extra = readLoadReasons(wire);
   return new CortexError(
     isErrorCode(wire.code) ? wire.code : 'internal_error',
     wire.message,
@@ -111,7 +123,7 @@ export function readFailure(message: unknown): CortexError {
       param: wire.param,
       transient: wire.transient,
       retryAfterS: wire.retry_after_s,
-      extra: wire.out_of_memory === true ? { out_of_memory: true } : undefined,
+      extra: Object.keys(extra).length > 0 ? extra : undefined,
     }),
   );
 }

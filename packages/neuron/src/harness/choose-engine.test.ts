@@ -21,6 +21,10 @@ const harness = (name: string): GgufHarness => ({
 const own = harness('llama');
 const other = harness('llama-server');
 
+const unknown = new CortexError('model_load_failed', 'Cannot load it', {
+  extra: { unknown_architecture: true },
+});
+
 const files = (fields: object = {}, mmprojPath?: string): HarnessFiles => ({
   modelId: 'm',
   modelPath: '/m.gguf',
@@ -67,21 +71,12 @@ describe('the engine of a load that names none', () => {
   });
 
   test('is llama-server after our own has refused an architecture that it does not know', () => {
-    const unknown = new CortexError(
-      'model_load_failed',
-      'the engine does not know its architecture "x"',
-    );
-
     expect(chooseForUnknown(unknown, other)).toMatchObject({ harness: other });
     expect(chooseForUnknown(unknown, undefined)).toBeUndefined();
     expect(chooseForUnknown(new CortexError('model_load_failed', 'broken'), other)).toBeUndefined();
   });
 
   test('that does not know an architecture is reported with what may help', () => {
-    const unknown = new CortexError(
-      'model_load_failed',
-      'the engine does not know its architecture.',
-    );
     const broken = new CortexError('model_load_failed', 'broken');
 
     expect(withEngineHint(unknown)).toMatchObject({

@@ -64,12 +64,12 @@ export function chooseEngine(
 }
 
 const isUnknownArchitecture = (error: unknown): error is CortexError =>
-  error instanceof CortexError && /does not know its architecture/.test(error.message);
+  error instanceof CortexError && error.details.extra?.['unknown_architecture'] === true;
 
 /** The error with what would help, where our engine does not know the architecture and there is no other engine. */
 export function withEngineHint(error: unknown): unknown {
   if (!isUnknownArchitecture(error)) return error;
-  const message = `${error.message} A newer llama-server may know it: put one on the PATH.`;
+  const message = `${error.message}. A newer llama-server may know it: put one on the PATH.`;
   return new CortexError(error.code, message, { ...error.details, cause: error });
 }
 
