@@ -51,6 +51,24 @@ describe('the state of a node', () => {
     expect(JSON.parse(readFileSync(path, 'utf8'))).toEqual({ models: [] });
   });
 
+  test('keeps the thousand models that were changed last', () => {
+    const path = freshPath();
+    const ids = Array.from({ length: 1001 }, (_, index) => `m${index}`);
+    mkdirSync(dirname(path));
+    writeFileSync(path, JSON.stringify({ models: ids.map((id) => ({ id, ttl_s: 1 })) }));
+    const { state } = open(path);
+    state.setResidency('m1', { isPinned: true, ttlS: 1 });
+
+    state.setResidency('new', { isPinned: true, ttlS: 0 });
+
+    const kept = ['m0', 'm1', 'm2', 'm1000', 'new'].filter((id) => {
+      const { isPinned, ttlS } = state.residency(id);
+      return isPinned || ttlS > 0;
+    });
+    expect(kept).toEqual(['m1', 'm1000', 'new']);
+    expect(JSON.parse(readFileSync(path, 'utf8')).models).toHaveLength(1000);
+  });
+
   test('is written again after a failed write, and leaves no unfinished file', () => {
     const path = freshPath();
     const { state, retry } = open(path);

@@ -9,6 +9,11 @@ import type { StateWriter } from './state-writer.ts';
 
 /** Pause before a failed write is tried again. */
 const RETRY_MS = 10_000;
+/**
+ * Models that are kept, those that were changed last. A model that is not on disk may still be loaded again, by
+ * another program's server or from its source, so only their number tells which are gone.
+ */
+const MAX_MODELS = 1000;
 
 const StoredState = z.object({
   /** Absent: the node takes loads. */
@@ -40,7 +45,8 @@ export interface StoredResidency {
   readonly ttlS: number;
 }
 
-const NO_RESIDENCY: StoredResidency = { isPinned: false, ttlS: 0 };
+/** Of a model without pin and TTL. */
+export const NO_RESIDENCY: StoredResidency = { isPinned: false, ttlS: 0 };
 
 interface NodeStateOptions {
   /** Path of the file. */
@@ -63,7 +69,9 @@ export class NodeState {
     const { drain, models } = read(options);
     this.#drain = drain;
     this.#models = new Map(
-      models.map(({ id, pinned, ttl_s }) => [id, { isPinned: pinned, ttlS: ttl_s }]),
+      models
+        .slice(-MAX_MODELS)
+        .map(({ id, pinned, ttl_s }) => [id, { isPinned: pinned, ttlS: ttl_s }]),
     );
     this.#stop = options.every(RETRY_MS, () => {
       if (this.#isUnsaved) this.#save();
@@ -85,8 +93,10 @@ export class NodeState {
 
   setResidency(modelId: string, residency: StoredResidency): void {
     if (Bun.deepEquals(this.residency(modelId), residency)) return;
-    if (Bun.deepEquals(residency, NO_RESIDENCY)) this.#models.delete(modelId);
-    else this.#models.set(modelId, residency);
+    this.#models.delete(modelId);
+    if (!Bun.deepEquals(residency, NO_RESIDENCY)) this.#models.set(modelId, residency);
+    const [oldest] = this.#models.keys();
+    if (this.#models.size > MAX_MODELS && oldest !== undefined) this.#models.delete(oldest);
     this.#save();
   }
 

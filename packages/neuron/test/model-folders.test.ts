@@ -167,3 +167,14 @@ test('a file that somebody put into models_dir is removed; one that is loaded is
   expect([loaded.status, unloaded.status, unknown.status]).toEqual([409, 200, 404]);
   expect(existsSync(join(neuron.modelsDir, 'tiny.gguf'))).toBe(false);
 });
+
+test('the removal of its files ends the pin of a model, also if they come back', async () => {
+  await using neuron = await start([]);
+  await neuron.post('/models/tiny/pin', { pinned: true });
+
+  await fetch(`${neuron.url}/models/tiny/files`, { method: 'DELETE' });
+
+  put(neuron.modelsDir, 'tiny.gguf');
+  await neuron.post('/models/rescan', {});
+  expect(await neuron.model('tiny')).toMatchObject({ on_disk: true, pinned: false });
+});

@@ -51,6 +51,7 @@ export function removeFiles({ models, store }: ApiDeps) {
       );
     }
     const { files, freedBytes } = await store.remove(id);
+    models.filesRemoved(id);
     return context.json({ model_id: id, files, freed_bytes: freedBytes });
   };
 }

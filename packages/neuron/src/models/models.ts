@@ -2,6 +2,7 @@
 import { CortexError, type LoadModelRequest, type ModelEntry } from '@cortex/protocol';
 
 import type { Harness } from '../harness/harness.ts';
+import { NO_RESIDENCY } from '../node-state.ts';
 import { refuse } from '../refusal.ts';
 import { type ColdModel, ColdModelQueries, type LoadForecast } from './cold-models.ts';
 import { toModelEntry } from './model-entry.ts';
@@ -102,6 +103,11 @@ export class Models {
   /** Pins or unpins a model. @throws CortexError `model_not_found` for an unknown id */
   pin(id: string, pinned: boolean): void {
     this.#known(id).pin(pinned);
+  }
+
+  /** Call it when an operator has removed the files of a model: its pin and its TTL end with them. */
+  filesRemoved(id: string): void {
+    this.#deps.state.setResidency(id, NO_RESIDENCY);
   }
 
   /** @throws CortexError `model_not_found` for an unknown id; else as ModelLifecycle.sleep */
