@@ -1,5 +1,5 @@
 import type { FoundFile } from './found-file.ts';
-import { isProjector, projectorOf } from './projectors.ts';
+import { isProjector, projectorFinder } from './projectors.ts';
 import { quantOfName } from './quant-names.ts';
 
 /** A model on disk: one GGUF, or the parts of a split one. */
@@ -117,8 +117,9 @@ function groupParts(files: readonly FoundFile[]): NamedModel[] {
   }
   const stems = [...groups.values()].map(({ stem }) => stem);
   const projectors = files.filter(({ relativePath }) => isProjector(relativePath));
+  const projectorOf = projectorFinder(stems, projectors);
   return [...groups.values()].map((group) => ({
-    model: toModelFile(group, projectorOf(group.stem, stems, projectors)),
+    model: toModelFile(group, projectorOf(group.stem)),
     repo: group.repo,
   }));
 }

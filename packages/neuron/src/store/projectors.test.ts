@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test';
 
-import { projectorOf } from './projectors.ts';
+import { projectorFinder } from './projectors.ts';
 
 const found = (relativePath: string) => ({
   relativePath,
@@ -11,7 +11,7 @@ const found = (relativePath: string) => ({
 });
 
 const pick = (stem: string, neighbours: readonly string[], names: readonly string[]) =>
-  projectorOf(stem, neighbours, names.map(found))?.relativePath;
+  projectorFinder(neighbours, names.map(found))(stem)?.relativePath;
 
 test('a projector belongs to the models of its folder, F16 first', () => {
   const models = ['org/m/m-Q4_0', 'org/m/m-Q8_0'];

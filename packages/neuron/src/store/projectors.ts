@@ -36,32 +36,48 @@ function foldersFor(folder: string): string[] {
   return isQuant ? [folder, folderOf(name)] : [folder];
 }
 
+/** A folder with projectors. */
+interface Place {
+  /** The best first. */
+  readonly projectors: readonly FoundFile[];
+  /** Base names of the models that the folder has the files for. */
+  readonly bases: Set<string>;
+}
+
 /**
- * The projector of a model; undefined if there is none. Pure.
+ * Finds the projector of a model; undefined if there is none. Pure.
  *
- * @param stem - Path of the model without `.gguf` and part number.
- * @param neighbours - The stems of all models of the scan.
+ * @param stems - The paths of all models of the scan, without `.gguf` and part number.
  */
-export function projectorOf(
-  stem: string,
-  neighbours: readonly string[],
+export function projectorFinder(
+  stems: readonly string[],
   projectors: readonly FoundFile[],
-): FoundFile | undefined {
-  if (projectors.length === 0) return undefined;
-  const base = baseOf(stem);
-  for (const folder of foldersFor(folderOf(stem))) {
-    const here = projectors.filter(({ relativePath }) => folderOf(relativePath) === folder);
-    const isShared = neighbours.some(
-      (other) => foldersFor(folderOf(other)).includes(folder) && baseOf(other) !== base,
-    );
-    // In a folder with different models, the name tells to which one it belongs.
-    const own = isShared
-      ? here.filter(({ relativePath }) => nameOf(relativePath).toLowerCase().includes(base))
-      : here;
-    const [best] = own.sort((a, b) => rankOf(a) - rankOf(b));
-    if (best) return best;
+): (stem: string) => FoundFile | undefined {
+  const byFolder = Map.groupBy(projectors, ({ relativePath }) => folderOf(relativePath));
+  const places = new Map<string, Place>();
+  for (const [folder, here] of byFolder) {
+    places.set(folder, {
+      projectors: here.sort((a, b) => rankOf(a) - rankOf(b)),
+      bases: new Set(),
+    });
   }
-  return undefined;
+  const placesFor = (stem: string): Place[] =>
+    places.size === 0
+      ? []
+      : foldersFor(folderOf(stem)).flatMap((folder) => places.get(folder) ?? []);
+  for (const stem of stems) for (const { bases } of placesFor(stem)) bases.add(baseOf(stem));
+  return (stem) => {
+    const base = baseOf(stem);
+    for (const { projectors: here, bases } of placesFor(stem)) {
+      // In a folder with different models, the name tells to which one it belongs.
+      const isShared = bases.size > 1;
+      const best = here.find(
+        ({ relativePath }) => !isShared || nameOf(relativePath).toLowerCase().includes(base),
+      );
+      if (best) return best;
+    }
+    return undefined;
+  };
 }
 
 /** The projector in the folder of a model file; undefined if there is none, or the folder cannot be read. */
@@ -76,5 +92,5 @@ export async function projectorBeside(modelPath: string): Promise<string | undef
     isPartial: false,
   }));
   const models = names.filter((name) => !isProjector(name)).map(withoutSuffix);
-  return projectorOf(withoutSuffix(nameOf(modelPath)), models, projectors)?.path;
+  return projectorFinder(models, projectors)(withoutSuffix(nameOf(modelPath)))?.path;
 }
