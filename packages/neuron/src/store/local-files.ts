@@ -1,5 +1,5 @@
 /** The files of load calls, among those that are on this node. */
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 
 import { CortexError } from '@cortex/protocol';
 
@@ -7,11 +7,11 @@ import { chooseModel } from './choose-model.ts';
 import { type FileRequest, findStored, type Stored } from './find-stored.ts';
 import type { FolderScan } from './folder-scan.ts';
 import { cachedFiles } from './hub/hub-cache.ts';
-import type { ModelFile } from './model-file.ts';
-import { projectorBeside } from './projectors.ts';
+import { groupModels, type ModelFile } from './model-file.ts';
 import { quantOfName, sameQuant } from './quant-names.ts';
+import { scanFolder } from './scan-folder.ts';
 import { formatSource, type HubSource, parseSource, type RemoteSource } from './source.ts';
-import { findSourceFile, isFileSource, type SourceRoots } from './source-path.ts';
+import { findSourceFile, isFileSource, type SourceFile, type SourceRoots } from './source-path.ts';
 
 /** The source of a call, if files can be pulled from it. @throws CortexError `invalid_request` */
 export function remoteSourceOf({ source }: FileRequest): RemoteSource | undefined {
@@ -84,25 +84,36 @@ export class LocalFiles {
 
   async #findSource(source: string, { modelId, quant }: FileRequest): Promise<ModelFile> {
     const found = await findSourceFile(source, this.#roots, 'source');
-    const { path, realPath, sizeBytes, modifiedMs } = found;
-    const ownQuant = quantOfName(path.replace(/\.gguf$/i, ''));
-    if (ownQuant !== undefined && quant !== undefined && !sameQuant(ownQuant, quant)) {
-      throw new CortexError('model_load_failed', `${path} is ${ownQuant}, not ${quant}.`, {
+    const model = await modelAt(found);
+    if (model.quant !== undefined && quant !== undefined && !sameQuant(model.quant, quant)) {
+      throw new CortexError('model_load_failed', `${model.path} is ${model.quant}, not ${quant}.`, {
         param: 'quant',
       });
     }
-    return {
-      id: modelId,
-      path,
-      parts: [path],
-      projector: await projectorBeside(path),
-      sizeBytes,
-      quant: ownQuant,
-      isPartial: false,
-      modifiedMs,
-      fingerprint: `${realPath}:${sizeBytes}:${modifiedMs}`,
-    };
+    return { ...model, id: modelId };
   }
+}
+
+/** The model of a file: with the other parts if it is the first of several, and with its projector. */
+async function modelAt({
+  path,
+  realPath,
+  sizeBytes,
+  modifiedMs,
+}: SourceFile): Promise<Omit<ModelFile, 'id'>> {
+  const quant = quantOfName(path.replace(/\.gguf$/i, ''));
+  const listed = groupModels(await scanFolder(dirname(path), 0)).byPath.get(path);
+  if (listed) return { ...listed, quant: listed.quant ?? quant };
+  // A file with another name than scans take.
+  return {
+    path,
+    parts: [path],
+    sizeBytes,
+    quant,
+    isPartial: false,
+    modifiedMs,
+    fingerprint: `${realPath}:${sizeBytes}:${modifiedMs}`,
+  };
 }
 
 async function chooseCached(

@@ -241,6 +241,31 @@ describe('a file: source', () => {
     expect(await messageOf(store().find({ modelId: 'x', source: source() }))).toContain('outside');
   });
 
+  test('that names the first part of a split model means all parts and the projector', async () => {
+    put('models/deep/m-Q4_0-00001-of-00002.gguf');
+    put('models/deep/m-Q4_0-00002-of-00002.gguf');
+    const projector = put('models/deep/mmproj-F16.gguf');
+    const source = 'file:deep/m-Q4_0-00001-of-00002.gguf';
+
+    const file = await store().find({ modelId: 'x', source });
+
+    expect(file).toMatchObject({ id: 'x', quant: 'Q4_0', sizeBytes: 8, projector });
+    expect(file.parts).toHaveLength(2);
+    expect(await messageOf(store().find({ modelId: 'x', source, quant: 'Q8_0' }))).toContain(
+      'is Q4_0, not Q8_0',
+    );
+  });
+
+  test('may name a file whose name does not end in .gguf', async () => {
+    const path = put('models/blobs/sha256-00');
+
+    expect(await store().find({ modelId: 'x', source: 'file:blobs/sha256-00' })).toMatchObject({
+      id: 'x',
+      parts: [path],
+      sizeBytes: 4,
+    });
+  });
+
   test('with a missing file is refused with its path', async () => {
     const found = store().find({ modelId: 'x', source: 'file:x.gguf' });
 

@@ -1,7 +1,4 @@
 /** Vision projectors (`mmproj…gguf`): which one belongs to which model, by name and place. */
-import { readdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-
 import type { FoundFile } from './found-file.ts';
 import { quantOfName } from './quant-names.ts';
 
@@ -78,19 +75,4 @@ export function projectorFinder(
     }
     return undefined;
   };
-}
-
-/** The projector in the folder of a model file; undefined if there is none, or the folder cannot be read. */
-export async function projectorBeside(modelPath: string): Promise<string | undefined> {
-  const folder = dirname(modelPath);
-  const names = (await readdir(folder).catch(() => [])).filter((name) => /\.gguf$/i.test(name));
-  const projectors = names.filter(isProjector).map((name): FoundFile => ({
-    relativePath: name,
-    path: join(folder, name),
-    sizeBytes: 0,
-    modifiedMs: 0,
-    isPartial: false,
-  }));
-  const models = names.filter((name) => !isProjector(name)).map(withoutSuffix);
-  return projectorFinder(models, projectors)(withoutSuffix(nameOf(modelPath)))?.path;
 }

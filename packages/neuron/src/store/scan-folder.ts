@@ -42,14 +42,16 @@ async function ifPresent<T>(action: Promise<T>): Promise<T | undefined> {
  * Every GGUF below `root`. Follows links, visits each folder once. An unreadable folder counts as empty.
  *
  * Only regular files count, not a folder, a pipe or a dangling link whose name ends in `.gguf`.
+ *
+ * @param maxDepth - 0: the files of the folder itself.
  */
-export async function scanFolder(root: string): Promise<FoundFile[]> {
+export async function scanFolder(root: string, maxDepth = MAX_DEPTH): Promise<FoundFile[]> {
   const found: FoundFile[] = [];
   const visited = new Set<string>();
 
   async function visit(folder: string, prefix: string, depth: number): Promise<void> {
     const real = await ifPresent(realpath(folder));
-    if (real === undefined || visited.has(real) || depth > MAX_DEPTH) return;
+    if (real === undefined || visited.has(real) || depth > maxDepth) return;
     visited.add(real);
     const entries = (await ifPresent(readdir(folder, { withFileTypes: true }))) ?? [];
     const names = new Set(entries.map(({ name }) => name));
