@@ -53,6 +53,16 @@ describe('LoadFailureTable', () => {
     expect(kinds).toEqual([true, true, false, false]);
   });
 
+  test('asks for one log line per minute for a temporary cause whose text keeps changing', () => {
+    const table = new LoadFailureTable();
+    const isLogged = [0, 1, 59, 60, 61].map((nowS) => {
+      const error = new CortexError('insufficient_vram', `${2000 + nowS} MiB missing`);
+      return table.record(at(nowS * SECOND), error);
+    });
+
+    expect(isLogged).toEqual([true, false, false, true, false]);
+  });
+
   test('forgets a failure after a successful load, only for that node and model', () => {
     const table = new LoadFailureTable();
     table.record(at(0), memory);

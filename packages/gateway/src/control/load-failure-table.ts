@@ -18,7 +18,7 @@ interface Entry {
   readonly failure: LoadFailure;
   /** Monotonic. */
   readonly recordedMs: number;
-  /** When a failure with this reason was last logged; monotonic. */
+  /** When a failure like this one was last logged; monotonic. */
   readonly loggedMs: number;
 }
 
@@ -31,6 +31,10 @@ interface LoadAttempt {
 function isTransient(error: CortexError): boolean {
   return error.details.transient === true || !STRUCTURAL.has(error.code);
 }
+
+/** The text of a temporary reason changes with every attempt, for example the memory that is missing. */
+const isAlike = (a: LoadFailure, b: LoadFailure): boolean =>
+  a.reason === b.reason || (a.isTransient && b.isTransient);
 
 /**
  * Failed loads by node and model.
@@ -61,7 +65,7 @@ export class LoadFailureTable {
   /**
    * Records a failure. A caller can retry when the back-off that the node told has passed.
    *
-   * @returns whether to log it: false if the same reason was logged a moment ago
+   * @returns whether to log it: false if one like it was logged a moment ago
    */
   record(attempt: LoadAttempt, error: CortexError): boolean {
     const { node, model, nowMs } = attempt;
@@ -72,7 +76,8 @@ export class LoadFailureTable {
       isTransient: isTransient(error),
     };
     const last = byModel.get(model);
-    const isRepeat = last?.failure.reason === failure.reason && this.isLoggedRepeat(attempt);
+    const isRepeat =
+      last !== undefined && isAlike(last.failure, failure) && this.isLoggedRepeat(attempt);
     const loggedMs = isRepeat ? last.loggedMs : nowMs;
     // Moved to the end: the first key is the oldest one.
     byModel.delete(model);
