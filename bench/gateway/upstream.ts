@@ -3,7 +3,7 @@
  * and an answer that takes almost no time to generate. Usage: upstream.ts READY_FILE
  */
 import { formatUsageComment, SSE_DONE } from '@cortex/protocol';
-import { writeReadyFile } from '@cortex/service';
+import { streamResponse, writeReadyFile } from '@cortex/service';
 
 const MODEL_COUNT = 10;
 const ANSWER_BYTES = 1024;
@@ -102,8 +102,7 @@ function streamOf(text: string): { readonly tokens: number; readonly everyMs: nu
 async function chat(request: Request): Promise<Response> {
   const stream = streamOf(await request.text());
   if (stream === undefined) return new Response(ANSWER, { headers: ANSWER_HEADERS });
-  // @ts-expect-error -- Bun accepts an async generator as body; the DOM types of TypeScript do not.
-  return new Response(tokens(stream.tokens, stream.everyMs), { headers: STREAM_HEADERS });
+  return streamResponse(tokens(stream.tokens, stream.everyMs), STREAM_HEADERS);
 }
 
 const health = () => ({

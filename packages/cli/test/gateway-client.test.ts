@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 
+import { streamResponse } from '@cortex/service';
+
 import { CliError } from '../src/cli-error.ts';
 import { createGatewayClient } from '../src/client/gateway-client.ts';
 
@@ -62,10 +64,7 @@ describe('the gateway client', () => {
       yield new TextEncoder().encode(`data: ${chunk({ content: 'Ye' })}\n\n`);
       throw new TypeError('The socket connection was closed unexpectedly.');
     }
-    const answer = () =>
-      // @ts-expect-error -- Bun takes an async generator as body, TypeScript's DOM library does not know.
-      new Response(broken(), { headers: { 'content-type': 'text/event-stream' } });
-    const stream = client(answer).chat({}, new AbortController().signal);
+    const stream = client(() => streamResponse(broken())).chat({}, new AbortController().signal);
 
     const error = await Array.fromAsync(stream).catch((thrown: unknown) => thrown);
 

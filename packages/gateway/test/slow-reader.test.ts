@@ -1,6 +1,7 @@
 import { afterEach, expect, test } from 'bun:test';
 import { connect, type Socket } from 'node:net';
 
+import { streamResponse } from '@cortex/service';
 import { FakeNeuron } from '@cortex/testkit';
 
 import { GatewayUnderTest } from './gateway-under-test.ts';
@@ -76,8 +77,7 @@ function serveEndlessly() {
       if (path === '/health') return Response.json(health);
       if (path.endsWith('/endpoint')) return Response.json({ url: String(server.url) });
       if (request.method !== 'POST') return new Response(null, { status: 404 });
-      // @ts-expect-error -- Bun takes an async generator as body, TypeScript's DOM library does not know.
-      return new Response(endless(), { headers: { 'content-type': 'text/event-stream' } });
+      return streamResponse(endless());
     },
   });
   open.push({ close: () => server.stop(true) });

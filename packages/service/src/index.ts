@@ -24,6 +24,7 @@ export { ProcessMetrics } from './http/process-metrics.ts';
 export { listen, type Listener, type ListenOptions } from './http/listen.ts';
 export { type ListenAddress, listenAddress, parseListen } from './http/listen-address.ts';
 export { checkTlsPair, readTlsIdentity, type TlsIdentity } from './http/tls-identity.ts';
+export { EVENT_STREAM_HEADERS, streamResponse } from './http/stream-response.ts';
 export { createRequestId, requestIdOf } from './http/request-id.ts';
 export { LineSink } from './line-sink.ts';
 export { createLogger, type LogDestination, type Logger, STDERR } from './log.ts';

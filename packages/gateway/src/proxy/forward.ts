@@ -1,5 +1,5 @@
 import { renderErrorEvent, SSE_KEEP_ALIVE, toHeaderText } from '@cortex/protocol';
-import { errorResponse } from '@cortex/service';
+import { errorResponse, EVENT_STREAM_HEADERS, streamResponse } from '@cortex/service';
 
 import { type Exchange } from './exchange.ts';
 import { toClientHeaders } from './headers.ts';
@@ -10,7 +10,6 @@ import {
   type WholeAnswer,
 } from './node-answer.ts';
 import { relay, type StreamDialect } from './relay.ts';
-import { streamResponse } from './stream-response.ts';
 
 /** How long the status of a stream is held back for the answer of the node (behaviour 4). */
 const HOLD_MS = 1000;
@@ -27,14 +26,10 @@ function ownHeaders(exchange: Exchange): Record<string, string> {
   return headers;
 }
 
-function streamHeaders(exchange: Exchange): Record<string, string> {
-  return {
-    'content-type': 'text/event-stream; charset=utf-8',
-    'cache-control': 'no-cache, no-transform',
-    'x-accel-buffering': 'no',
-    ...ownHeaders(exchange),
-  };
-}
+const streamHeaders = (exchange: Exchange): Record<string, string> => ({
+  ...EVENT_STREAM_HEADERS,
+  ...ownHeaders(exchange),
+});
 
 const openAiDialect = (exchange: Exchange): StreamDialect => ({
   errorEvent: (error) => renderErrorEvent(error, 'openai', exchange.meter.requestId),

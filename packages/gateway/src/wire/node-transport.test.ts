@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'bun:test';
 
-import { systemClock } from '@cortex/service';
+import { streamResponse, systemClock } from '@cortex/service';
 import { createSelfSigned, FakeClock } from '@cortex/testkit';
 
 import { type WireResponse } from './node-connection.ts';
@@ -105,8 +105,7 @@ describe.each(['http', 'https'] as const)('node transport over %s', (scheme) => 
     const left = Promise.withResolvers<void>();
     const endpoint = serve((request) => {
       request.signal.addEventListener('abort', () => left.resolve());
-      return new Response(
-        // @ts-expect-error -- Bun takes an async generator as body, TypeScript's DOM library does not know.
+      return streamResponse(
         (async function* () {
           yield 'a';
           await left.promise;
@@ -301,20 +300,18 @@ test('the transport does not repeat a request that the node may have read before
 test('the node is paused when the reader of the answer stops reading', async () => {
   const chunk = new Uint8Array(64 << 10);
   const taken = { bytes: 0 };
-  const endpoint = serve(
-    () =>
-      new Response(
-        // @ts-expect-error -- Bun takes an async generator as body, TypeScript's DOM library does not know.
-        (async function* () {
-          for (let index = 0; index < 2000; index += 1) {
-            yield chunk;
-            taken.bytes += chunk.length;
-            await new Promise((resolve) => {
-              setImmediate(resolve);
-            });
-          }
-        })(),
-      ),
+  const endpoint = serve(() =>
+    streamResponse(
+      (async function* () {
+        for (let index = 0; index < 2000; index += 1) {
+          yield chunk;
+          taken.bytes += chunk.length;
+          await new Promise((resolve) => {
+            setImmediate(resolve);
+          });
+        }
+      })(),
+    ),
   );
 
   const response = await send(create(), targetOf(endpoint)).response;

@@ -1,3 +1,5 @@
+import { streamResponse } from '@cortex/service';
+
 import type { ApiContext, ApiDeps } from './context.ts';
 
 /** `GET /events`: the state of models and devices, then their changes, as server-sent events. */
@@ -6,13 +8,6 @@ export function events({ events: feed }: ApiDeps) {
     const connection = context.get('connection');
     connection.liftIdleLimit();
     const body = feed.read(context.req.raw.signal, () => connection.drop());
-    // @ts-expect-error -- Bun takes an async generator as body, TypeScript's DOM library does not know.
-    return new Response(body, {
-      headers: {
-        'content-type': 'text/event-stream; charset=utf-8',
-        'cache-control': 'no-cache, no-transform',
-        'x-accel-buffering': 'no',
-      },
-    });
+    return streamResponse(body);
   };
 }

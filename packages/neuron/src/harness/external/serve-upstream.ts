@@ -7,9 +7,9 @@ import {
   SSE_DONE,
   SSE_KEEP_ALIVE,
 } from '@cortex/protocol';
+import { streamResponse } from '@cortex/service';
 
 import { GENERATE_ROUTES } from '../harness.ts';
-import { STREAM_HEADERS } from '../stream-headers.ts';
 import { isUsageOpen, toForwardBody } from './forward-body.ts';
 import { EventRelay } from './relay-events.ts';
 import { toCortexError as toFailedAnswer } from './upstream-error.ts';
@@ -121,8 +121,7 @@ export async function serveUpstream(serving: UpstreamServing): Promise<Response>
   }
   const isEvents = first?.headers.get('content-type')?.startsWith('text/event-stream') ?? true;
   if (first && !isEvents) return wholeAnswer(first, work, serving);
-  // @ts-expect-error -- Bun takes an async generator as body, TypeScript's DOM library does not know.
-  return new Response(streamBody(answer, work, serving), { headers: STREAM_HEADERS });
+  return streamResponse(streamBody(answer, work, serving));
 }
 
 /** Each choice takes a slot. */

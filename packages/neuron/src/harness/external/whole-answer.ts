@@ -6,6 +6,7 @@ import {
   readJsonViewInSlices,
   spliceModel,
 } from '@cortex/protocol';
+import { streamResponse } from '@cortex/service';
 
 import type { UpstreamServing } from './upstream-target.ts';
 import { readUsage } from './upstream-usage.ts';
@@ -35,10 +36,7 @@ export async function wholeAnswer(
     if (!(answer instanceof Response)) throw answer.thrown;
     const contentType = answer.headers.get('content-type');
     const headers = { 'content-type': contentType ?? 'application/octet-stream' };
-    if (!isJson(contentType)) {
-      // @ts-expect-error -- Bun takes an async generator as body, TypeScript's DOM library does not know.
-      return new Response(relayBytes(answer, work, serving), { headers });
-    }
+    if (!isJson(contentType)) return streamResponse(relayBytes(answer, work, serving), headers);
     const bytes = await answer.bytes();
     serving.request.started();
     const usage = usageOf(bytes, work);

@@ -9,10 +9,10 @@ import {
   SSE_KEEP_ALIVE,
   toCortexError,
 } from '@cortex/protocol';
+import { EVENT_STREAM_HEADERS, streamResponse } from '@cortex/service';
 
 import { refuse } from '../../refusal.ts';
 import type { GenerateRoutePath, HarnessRequest } from '../harness.ts';
-import { STREAM_HEADERS } from '../stream-headers.ts';
 import { EngineWork } from './engine-work.ts';
 import type { PulseGroup } from '../pulse.ts';
 import {
@@ -250,9 +250,9 @@ export async function serveFromEngine(options: Serving): Promise<Response> {
   try {
     const accepted = await accept(work, options);
     if (request.body['stream'] !== true) return await wholeAnswer(work, accepted, options);
-    // @ts-expect-error -- Bun takes an async generator as body, TypeScript's DOM library does not know.
-    return new Response(streamBody(work, accepted, options), {
-      headers: { ...STREAM_HEADERS, [NEURON_HEADERS.promptTokens]: String(accepted.promptTokens) },
+    return streamResponse(streamBody(work, accepted, options), {
+      ...EVENT_STREAM_HEADERS,
+      [NEURON_HEADERS.promptTokens]: String(accepted.promptTokens),
     });
   } catch (error) {
     work.abort();
