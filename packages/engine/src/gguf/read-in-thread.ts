@@ -22,8 +22,8 @@ export async function readGgufInThread(source: ByteSource): Promise<GgufReading>
       thread.on('exit', (code) =>
         reject(new Error(`The thread that reads a GGUF header ended with code ${code}.`)),
       );
-      const send = (bytes: Uint8Array<ArrayBuffer>): void =>
-        thread.postMessage(bytes, [bytes.buffer]);
+      // Copied, because the source may keep them.
+      const send = (bytes: Uint8Array<ArrayBuffer>): void => thread.postMessage(bytes);
       thread.on('message', (message: HeaderMessage) => {
         if (message.kind === 'done') resolve(message.reading);
         else void source.read(message.start, message.end).then(send, reject);

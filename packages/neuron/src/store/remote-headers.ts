@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { type ByteSource, readGguf } from '@cortex/engine/gguf';
+import { type ByteSource, readGgufInThread } from '@cortex/engine/gguf';
 import { CortexError } from '@cortex/protocol';
 
 import type { ModelFile } from './model-file.ts';
@@ -63,7 +63,7 @@ function recordingSource(file: RemoteFile, signal: AbortSignal): Recorded {
 /** Writes the header of a remote file to `path`, with the size of the whole file. */
 async function writeHeader(file: RemoteFile, path: string, signal: AbortSignal): Promise<void> {
   const source = recordingSource(file, signal);
-  const reading = await readGguf(source);
+  const reading = await readGgufInThread(source);
   if (reading.kind === 'broken') {
     throw new CortexError('model_load_failed', `Cannot read ${file.name}: ${reading.problem}.`, {
       param: 'source',
