@@ -7,6 +7,7 @@ import {
 
 import type { DeviceEnv } from '../devices/device.ts';
 import { processCpuMs } from '../processes/process-cpu-time.ts';
+import { processRamMib } from '../processes/process-memory.ts';
 import type { ProcessRecords } from '../processes/process-records.ts';
 
 /** A running engine, with a way to kill it. */
@@ -16,6 +17,8 @@ export interface StartedEngine {
   kill(cause?: string): void;
   /** CPU time used so far, in milliseconds; absent or undefined if unknown. */
   readonly cpuMs?: (() => number | undefined) | undefined;
+  /** RAM that its process uses now, MiB; absent or undefined if unknown. */
+  readonly ramMib?: (() => number | undefined) | undefined;
 }
 
 export interface StartEngineOptions {
@@ -70,6 +73,7 @@ export function engineProcesses(options: {
         connection: engine,
         kill: (cause) => engine.kill(cause),
         cpuMs: () => processCpuMs(engine.pid),
+        ramMib: () => processRamMib(engine.pid),
       };
     } catch (error) {
       if (spawnedPid !== undefined) options.records.remove(spawnedPid);

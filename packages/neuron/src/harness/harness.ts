@@ -98,7 +98,7 @@ export interface HarnessModel {
   readonly quant?: string | undefined;
   /** MiB; absent if the harness does not know. */
   readonly vramMib?: number | undefined;
-  /** Weights, KV cells and buffers in RAM, MiB; absent if the harness does not know. */
+  /** RAM that its processes used when the load ended, MiB; absent if the harness does not know. */
   readonly ramMib?: number | undefined;
   /** Latest statistics; absent until the engine sends the first. */
   readonly stats?: EngineStats | undefined;

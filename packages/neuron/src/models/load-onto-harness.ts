@@ -181,7 +181,7 @@ async function attempt(
     throw error;
   });
   await checkQuant(model, settings, harness);
-  needs.measured(model.vramMib);
+  needs.measured(model);
   return finish(deps, { harness, model, settings, plan, placement, file, harnessReason: reason });
 }
 
@@ -192,8 +192,9 @@ function learnedOf({ learned }: LoadDeps, files: HarnessFiles, { placement, need
   const plannedMib = (isOnCpu ? need?.ramMib : need?.vramMib) ?? 0;
   return {
     ranOut: () => learned.ranOut(key, plannedMib),
-    measured: (heldMib: number | undefined) => {
-      if (!need || isOnCpu || heldMib === undefined) return;
+    measured: ({ vramMib, ramMib }: HarnessModel) => {
+      const heldMib = isOnCpu ? ramMib : vramMib;
+      if (!need || heldMib === undefined) return;
       learned.measured(key, { plannedMib, heldMib });
     },
   };

@@ -28,11 +28,10 @@ function runningMembers(lifecycle: ModelLifecycle | undefined): Partial<ModelEnt
   const model = lifecycle?.running;
   if (!model) return {};
   const warnings = lifecycle.loaded?.warnings ?? [];
-  const { vramMib, ramMib, backend, gpuLayers, stats } = model;
+  const { vramMib, ramMib, backend, gpuLayers } = model;
   return {
     ...(vramMib !== undefined && { vram_used_mb: vramMib }),
-    // The engine counts only its own buffers; the process uses more.
-    ...(ramMib !== undefined && { ram_used_mb: Math.max(ramMib, stats?.rssMib ?? 0) }),
+    ...(ramMib !== undefined && { ram_used_mb: Math.ceil(ramMib) }),
     ...(backend !== undefined && { backend }),
     ...(gpuLayers !== undefined && { gpu_layers: gpuLayers }),
     ...(warnings.length > 0 && { warnings: [...warnings] }),

@@ -14,21 +14,37 @@ function groupOf(pid: string): number | undefined {
   }
 }
 
-function residentKib(pid: string): number {
+function listPids(): readonly string[] {
   try {
-    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-    return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0);
+    return readdirSync('/proc').filter((name) => /^\d+$/.test(name));
   } catch {
-    return 0;
+    // Not Linux.
+    return [];
   }
 }
 
-/** Ids of the processes of a group. */
+/** RAM in use by a process, MiB, with the pages of files that it has mapped; undefined if the system does not report it. */
+export function processRamMib(pid: number): number | undefined {
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+    const kib = /^VmRSS:\s+(\d+) kB/m.exec(status)?.[1];
+    return kib === undefined ? undefined : Number(kib) / KIB_PER_MIB;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Ids of the processes of a group; none if the system does not list them. */
 export const groupPids = (leaderPid: number): readonly number[] =>
-  readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name) && groupOf(name) === leaderPid)
+  listPids()
+    .filter((name) => groupOf(name) === leaderPid)
     .map(Number);
 
-/** RAM that the processes of a group use together, MiB; pages that they share are counted for each. */
-export const groupRamMib = (leaderPid: number): number =>
-  groupPids(leaderPid).reduce((sum, pid) => sum + residentKib(String(pid)), 0) / KIB_PER_MIB;
+/**
+ * RAM that the processes of a group use together, MiB; pages that they share are counted for each. Undefined if the
+ * system does not report it.
+ */
+export function groupRamMib(leaderPid: number): number | undefined {
+  const parts = groupPids(leaderPid).flatMap((pid) => processRamMib(pid) ?? []);
+  return parts.length === 0 ? undefined : parts.reduce((sum, mib) => sum + mib, 0);
+}

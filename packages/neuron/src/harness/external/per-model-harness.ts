@@ -28,7 +28,7 @@ const ALL_LAYERS = 999;
 
 /** Memory of the processes of a server, MiB. */
 export interface ServerMemory {
-  readonly ramMib: number;
+  readonly ramMib?: number | undefined;
   readonly vramMib?: number | undefined;
 }
 

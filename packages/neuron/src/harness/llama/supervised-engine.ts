@@ -188,7 +188,11 @@ export class SupervisedEngine {
     const { connection } = started;
     const { wedgeMs, clock } = this.#options;
     const watch = new WedgeWatch({ wedgeMs, clock });
-    this.#lastLoaded = { ...loaded, words: toCapabilityWords(loaded.capabilities) };
+    this.#lastLoaded = {
+      ...loaded,
+      memory: measuredMemory(started, loaded),
+      words: toCapabilityWords(loaded.capabilities),
+    };
     return {
       started,
       loaded,
@@ -221,4 +225,9 @@ export class SupervisedEngine {
       cause: `it had work and completed no step for ${seconds} s (engine.wedge_s)`,
     };
   }
+}
+
+/** Mapped weights that the kernel has dropped are not resident, so it is at least what the engine counts. */
+function measuredMemory({ ramMib }: StartedEngine, { memory }: LoadedModel): LoadedModel['memory'] {
+  return { ...memory, ramMib: Math.max(memory.ramMib, Math.round(ramMib?.() ?? 0)) };
 }
