@@ -11,10 +11,15 @@ import { StateWriter } from '../state-writer.ts';
 import { type LearnedKey, LearnedNeeds } from './learned-needs.ts';
 
 const log = createLogger({ name: 'test', level: 'fatal' });
-const create = (path = join(temporaryFolder('needs'), 'needs.json')) => ({
-  path,
-  needs: new LearnedNeeds(path, new StateWriter(log)),
-});
+const DAY_MS = 24 * 3600 * 1000;
+const create = (path = join(temporaryFolder('needs'), 'needs.json')) => {
+  const clock = { nowMs: 1e12 };
+  return {
+    path,
+    clock,
+    needs: new LearnedNeeds(path, new StateWriter(log), () => clock.nowMs),
+  };
+};
 
 const keyOf = (fingerprint: string, fields: object = {}): LearnedKey => ({
   fingerprint,
@@ -33,6 +38,53 @@ describe('LearnedNeeds', () => {
     expect([needs.surplusMib(keyOf('large')), needs.surplusMib(keyOf('small'))]).toEqual([
       4200, 512,
     ]);
+  });
+
+  test('adds at most half of the estimate for failures, however often a load fails', () => {
+    const { needs } = create();
+    const plannedMib = (name: string, estimateMib: number) =>
+      estimateMib + needs.surplusMib(keyOf(name));
+
+    for (let count = 0; count < 50; count += 1) {
+      needs.ranOut(keyOf('large'), plannedMib('large', 20_000));
+      needs.ranOut(keyOf('small'), plannedMib('small', 300));
+    }
+
+    expect([needs.surplusMib(keyOf('large')), needs.surplusMib(keyOf('small'))]).toEqual([
+      10_000, 1024,
+    ]);
+  });
+
+  test('keeps a measured need that is larger than what failures may add', () => {
+    const { needs } = create();
+    needs.measured(keyOf('a'), { plannedMib: 300, heldMib: 4300 });
+
+    needs.ranOut(keyOf('a'), 4300);
+
+    expect(needs.surplusMib(keyOf('a'))).toBe(4000);
+  });
+
+  test('forgets a need a week after the last load that showed it', () => {
+    const { needs, clock, path } = create();
+    needs.ranOut(keyOf('once'), 300);
+    needs.ranOut(keyOf('again'), 300);
+    clock.nowMs += 4 * DAY_MS;
+    needs.measured(keyOf('again'), { plannedMib: 812, heldMib: 900 });
+
+    clock.nowMs += 4 * DAY_MS;
+    needs.ranOut(keyOf('other'), 300);
+
+    expect([needs.surplusMib(keyOf('once')), needs.surplusMib(keyOf('again'))]).toEqual([0, 600]);
+    expect(Object.keys(JSON.parse(readFileSync(path, 'utf8')))).toHaveLength(2);
+  });
+
+  test('forgets a need of the far future, from before the clock was set back', () => {
+    const { needs, clock } = create();
+    needs.ranOut(keyOf('a'), 300);
+
+    clock.nowMs -= 30 * DAY_MS;
+
+    expect(needs.surplusMib(keyOf('a'))).toBe(0);
   });
 
   test('adds what a load holds beyond its plan, and takes nothing off for one that holds less', () => {
