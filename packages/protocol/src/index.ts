@@ -21,6 +21,7 @@ export * from './multipart.ts';
 export * from './neuron.ts';
 export * from './node-events.ts';
 export * from './openai.ts';
+export * from './proxy-exceptions.ts';
 export * from './pulls.ts';
 export * from './read-shape.ts';
 export * from './render-error.ts';

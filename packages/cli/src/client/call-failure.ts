@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 
 import { CliError } from '../cli-error.ts';
-import { isLoopbackUrl, type Proxy, proxyFor } from './bypass-proxy.ts';
+import { isLoopbackUrl, type Proxy, proxyFor } from './proxy-for.ts';
 
 /** How long the second attempt to connect may take, which only finds the reason. */
 const PROBE_MS = 3000;

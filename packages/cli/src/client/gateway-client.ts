@@ -13,11 +13,11 @@ import {
   type AdminNode,
   type CompletionUsage,
   type ListedModel,
+  withProxyExceptions,
 } from '@cortex/protocol';
 import { z } from 'zod';
 
 import { CliError } from '../cli-error.ts';
-import { bypassProxy, isLoopbackUrl } from './bypass-proxy.ts';
 import { type AdminKeys } from './admin-key.ts';
 import { callFailure } from './call-failure.ts';
 import {
@@ -28,6 +28,7 @@ import {
   parseJson,
   readAnswer,
 } from './read-answer.ts';
+import { isLoopbackUrl } from './proxy-for.ts';
 
 const GatewayHealth = z.looseObject({
   status: z.string(),
@@ -152,9 +153,9 @@ export function createGatewayClient(
   baseUrl: string,
   { adminKeys, fetch = globalThis.fetch }: GatewayClientOptions,
 ): GatewayClient {
-  const { origin, pathname } = new URL(baseUrl);
+  const { origin, pathname, hostname } = new URL(baseUrl);
   const url = (origin + pathname).replace(/\/+$/, '').replace(/\/v1$/, '');
-  if (isLoopbackUrl(url)) bypassProxy(url);
+  if (isLoopbackUrl(url)) Object.assign(process.env, withProxyExceptions(process.env, [hostname]));
   let found: Promise<AdminKeys> | undefined;
 
   async function call(path: string, init: RequestInit): Promise<Response> {

@@ -2,7 +2,7 @@ import { ErrorEnvelope, readEvents } from '@cortex/protocol';
 import { type z } from 'zod';
 
 import { CliError } from '../cli-error.ts';
-import { proxyFor } from './bypass-proxy.ts';
+import { proxyFor } from './proxy-for.ts';
 
 /** A JSON value; undefined for a text that is not JSON. */
 export function parseJson(text: string): unknown {

@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { adminKeyFile, loadGatewayConfig } from '@cortex/gateway';
+import { withProxyExceptions } from '@cortex/protocol';
 import {
   createLogger,
   endWithParent,
@@ -13,7 +14,6 @@ import {
 
 import { CliError } from '../cli-error.ts';
 import { findAdminKeys, KEY_POINTER } from '../client/admin-key.ts';
-import { bypassProxy } from '../client/bypass-proxy.ts';
 import { NoAnswer } from '../client/call-failure.ts';
 import { createGatewayClient } from '../client/gateway-client.ts';
 import { type Paint, type Terminal } from '../output/terminal.ts';
@@ -134,7 +134,7 @@ async function describeBoth(
   { apiUrl, metrics, port, keyFile }: RunningBoth,
   timeoutMs: number,
 ): Promise<string> {
-  bypassProxy(apiUrl);
+  Object.assign(process.env, withProxyExceptions(process.env, [new URL(apiUrl).hostname]));
   const client = createGatewayClient(apiUrl, {
     // This is our own child, reached over the loopback interface, and its certificate may be for another name.
     fetch: (url, init) => fetch(url, { ...init, tls: { rejectUnauthorized: false } }),

@@ -1,4 +1,5 @@
 import { Command } from '@commander-js/extra-typings';
+import { withProxyExceptions } from '@cortex/protocol';
 import {
   assertFetchLimit,
   createLogger,
@@ -9,7 +10,9 @@ import {
 
 import { loadNeuronConfig } from '../config.ts';
 import { startNeuron } from '../neuron.ts';
-import { excludeLoopbackFromProxy } from '../processes/loopback-proxy.ts';
+
+/** A proxy cannot reach the engines of this machine. */
+const LOOPBACK = ['127.0.0.1', 'localhost', '[::1]', '::1'] as const;
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -27,7 +30,7 @@ export function serveCommand(env: Env) {
     .action(async ({ config: file, readyFile }) => {
       // Requests for external engines are relayed with `fetch`.
       assertFetchLimit();
-      excludeLoopbackFromProxy();
+      Object.assign(process.env, withProxyExceptions(process.env, LOOPBACK));
       const config = loadNeuronConfig({ file, env });
       const log = createLogger({ name: 'neuron', level: env['NEURON_LOG'] });
       const neuron = await startNeuron({
