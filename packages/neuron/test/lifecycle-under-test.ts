@@ -67,6 +67,7 @@ export class LifecycleUnderTest {
             if (source !== undefined) await this.fake.pull(signal);
             return this.#file;
           },
+          draftBeside: () => Promise.resolve(undefined),
           findSource: () => Promise.reject(new Error('no source')),
         },
       },

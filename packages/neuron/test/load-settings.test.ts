@@ -1,15 +1,18 @@
-import { cpSync } from 'node:fs';
+import { cpSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { type EngineLoadSpec, inProcessEngine, type MemoryEstimate } from '@cortex/engine';
 import { createScriptedEngine } from '@cortex/testkit';
-import { writeModel } from '@cortex/testkit/gguf/pooled-models';
+import { type GgufValue, text, u32 } from '@cortex/testkit/gguf/gguf-file';
+import { changed, writeModel } from '@cortex/testkit/gguf/pooled-models';
+import { readGguf } from '@cortex/testkit/gguf/read-gguf';
+import { tinyLlama } from '@cortex/testkit/gguf/tiny-llama';
 import { tinyLora } from '@cortex/testkit/gguf/tiny-lora';
 import { describe, expect, test } from 'bun:test';
 
 import type { StartEngine } from '../src/engines/start-engine.ts';
 import type { NeuronParts } from '../src/neuron.ts';
-import { ONE_CARD, TestNeuron, until } from './test-neuron.ts';
+import { CORTEX_TINY, ONE_CARD, TestNeuron, until } from './test-neuron.ts';
 
 /** A daemon on scripted engines that keeps what it told them to load. */
 async function startRecording(prepare?: (modelsDir: string) => void, parts: NeuronParts = {}) {
@@ -84,6 +87,38 @@ describe('a load call', () => {
       byModel,
       byModel,
     ]);
+  });
+
+  describe('without a draft', () => {
+    async function beside(change: Readonly<Record<string, GgufValue>> = {}) {
+      const draft = tinyLlama(await readGguf(readFileSync(CORTEX_TINY)));
+      return startRecording((dir) => {
+        writeModel(changed(draft, change), dir, 'tiny-draft-F32.gguf');
+      });
+    }
+
+    test('uses the draft model beside the model', async () => {
+      const { neuron, specs } = await beside();
+      await using _ = neuron;
+
+      await neuron.load();
+
+      const modelPath = join(neuron.modelsDir, 'tiny-draft-F32.gguf');
+      expect(specs.at(-1)?.draft).toEqual({ kind: 'model', modelPath });
+    });
+
+    test.each([
+      ['draft is off', { draft: 'off' }, {}],
+      ['that has another tokenizer', {}, { 'tokenizer.ggml.pre': text('llama-bpe') }],
+      ['that has recurrent state', {}, { 'llama.ssm.state_size': u32(8) }],
+    ])('leaves out the one beside the model if %s', async (_when, fields, change) => {
+      const { neuron, specs } = await beside(change);
+      await using _ = neuron;
+
+      await neuron.load(fields);
+
+      expect(specs.at(-1)?.draft).toBeUndefined();
+    });
   });
 
   test.each([

@@ -108,6 +108,37 @@ describe('a pull from the hub', () => {
     expect(readFileSync(join(snapshot, 'mmproj-F16.gguf'), 'utf8')).toBe('projector');
   });
 
+  const DRAFTED = {
+    [REPO]: {
+      files: {
+        'm-Q4_0.gguf': TINY,
+        'm-draft-Q8_0.gguf': TINY.slice(1),
+        'm-draft-Q4_0.gguf': TINY.slice(2),
+        'mtp-m.gguf': TINY.slice(3),
+      },
+    },
+  };
+
+  test('brings one draft model beside the model, and no layers that only other engines use', async () => {
+    await using fixture = await PullFixture.start({ repositories: DRAFTED });
+
+    const report = await fixture.pulled({ model_id: 'm', source: SOURCE });
+    const removal = await fetch(`${fixture.neuron.url}/models/m/files`, { method: 'DELETE' });
+
+    expect(report.status).toBe('done');
+    const names = report.files.map(({ name }) => name.replace(`${SOURCE}:`, ''));
+    expect(names).toEqual(['m-Q4_0.gguf', 'm-draft-Q8_0.gguf']);
+    expect((await removal.json()).files).toHaveLength(2);
+  });
+
+  test.each(['off', 'lookup', 'another'])('leaves the draft out if draft is %s', async (draft) => {
+    await using fixture = await PullFixture.start({ repositories: DRAFTED });
+
+    const report = await fixture.pulled({ model_id: 'm', source: SOURCE, draft });
+
+    expect(report.files).toHaveLength(1);
+  });
+
   test('leaves the projector out if mmproj is off', async () => {
     await using fixture = await PullFixture.start({
       repositories: { [REPO]: { files: { 'm.gguf': TINY, 'mmproj-F16.gguf': TINY.slice(1) } } },

@@ -1,6 +1,9 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { readGguf } from '@cortex/testkit/gguf/read-gguf';
+import { tinyLlama } from '@cortex/testkit/gguf/tiny-llama';
+import { writeGguf } from '@cortex/testkit/gguf/write-gguf';
 import { type HubServer, startHubServer } from '@cortex/testkit/hub/hub-server';
 import { expect, test } from 'bun:test';
 
@@ -39,6 +42,19 @@ test('an estimate of a model on the hub is that of the same file on this node, f
   // It is not a model of this node.
   const load = await neuron.post('/v1/chat/completions', { model: 'org/remote', messages: [] });
   expect(load.status).toBe(404);
+});
+
+test('an estimate of a model on the hub includes the draft model beside it', async () => {
+  const draft = writeGguf(tinyLlama(await readGguf(TINY)));
+  await using hub = await startHubServer({
+    repositories: { [REPO]: { files: { 'm-Q8_0.gguf': TINY, 'm-draft-F32.gguf': draft } } },
+  });
+  await using neuron = await startNeuron(hub);
+
+  const drafted = await estimate(neuron, 'm', { source: SOURCE });
+  const alone = await estimate(neuron, 'm', { source: SOURCE, draft: 'off' });
+
+  expect(drafted.body.ram_mb).toBeGreaterThan(alone.body.ram_mb);
 });
 
 test('an estimate of a file on the hub that is not a GGUF says so', async () => {

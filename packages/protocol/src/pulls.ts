@@ -3,7 +3,7 @@ import { z } from 'zod';
 
 import { ModelSettingsFields } from './model-settings.ts';
 
-const { source, quant, mmproj } = ModelSettingsFields;
+const { source, quant, mmproj, draft } = ModelSettingsFields;
 
 /** `POST /models/pull` of a node. Without a source, the repository with the name of the model. */
 export const PullModelRequest = z.strictObject({
@@ -11,6 +11,7 @@ export const PullModelRequest = z.strictObject({
   source,
   quant,
   mmproj,
+  draft,
 });
 export type PullModelRequest = z.infer<typeof PullModelRequest>;
 

@@ -17,9 +17,10 @@ export function pullModel({ store, gate }: ApiDeps) {
       source,
       quant,
       mmproj,
+      draft,
     } = parseCall(await readCall(context), PullModelRequest);
     gate.check();
-    const pull = store.pull({ modelId, source, quant, mmproj });
+    const pull = store.pull({ modelId, source, quant, mmproj, draft });
     return context.json(pull.report(), pull.isRunning ? 202 : 200);
   };
 }

@@ -15,11 +15,13 @@ export const toFileRequest = ({
   source,
   quant,
   mmproj,
+  draft,
 }: LoadModelRequest): FileRequest => ({
   modelId,
   source,
   quant,
   mmproj,
+  draft,
 });
 
 /**
@@ -43,13 +45,15 @@ export async function findAdapters(store: ModelFiles, { lora = [] }: LoadSetting
 }
 
 /**
- * `lookup`, a `file:` source or absolute path, or the id of a model on disk. @throws CortexError errors of the store
+ * The draft that the call names: `lookup`, a `file:` source or absolute path, or the id of a model on disk.
+ *
+ * @throws CortexError errors of the store
  */
-export async function findDraft(
+export async function findNamedDraft(
   store: ModelFiles,
-  { draft }: LoadSettings,
+  { draft = 'auto' }: LoadSettings,
 ): Promise<DraftSource | undefined> {
-  if (draft === undefined) return undefined;
+  if (draft === 'auto' || draft === 'off') return undefined;
   if (draft === 'lookup') return { kind: 'lookup' };
   const source = draft.startsWith('/') ? `file:${draft}` : draft;
   if (isFileSource(source)) {
@@ -64,6 +68,17 @@ export async function findDraft(
       cause: error,
     });
   }
+}
+
+/** The draft of a load: the one that it names, else the one beside the model. @throws CortexError errors of the store */
+async function findDraft(
+  store: ModelFiles,
+  file: ModelFile,
+  settings: LoadSettings,
+): Promise<DraftSource | undefined> {
+  if ((settings.draft ?? 'auto') !== 'auto') return findNamedDraft(store, settings);
+  const modelPath = await store.draftBeside(file);
+  return modelPath === undefined ? undefined : { kind: 'model', modelPath };
 }
 
 /**
@@ -100,7 +115,7 @@ export async function toHarnessFiles(
     sizeBytes: file.sizeBytes,
     settings,
     lora: await findAdapters(store, settings),
-    draft: await findDraft(store, settings),
+    draft: await findDraft(store, file, settings),
     mmprojPath: await findProjector(store, file, settings),
   };
 }

@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 
 import type { LoadModelRequest } from '@cortex/protocol';
 
-import { findAdapters, findDraft, toFileRequest } from './harness-files.ts';
+import { findAdapters, findNamedDraft, toFileRequest } from './harness-files.ts';
 import { toLoadSettings } from '../harness/load-settings.ts';
 import type { ModelFiles } from '../store/model-store.ts';
 
@@ -15,15 +15,15 @@ export async function fileEvidence(store: ModelFiles, request: LoadModelRequest)
   const settings = toLoadSettings(request);
   const states = await Promise.all([
     stateOf(async () => {
-      const { path, fingerprint } = await store.find(toFileRequest(request));
-      return `${fingerprint} ${await stateOfFile(path)}`;
+      const { path, fingerprint, draft = '' } = await store.find(toFileRequest(request));
+      return `${fingerprint} ${draft} ${await stateOfFile(path)}`;
     }),
     stateOf(async () => {
       const adapters = await findAdapters(store, settings);
       return (await Promise.all(adapters.map(({ path }) => stateOfFile(path)))).join(' ');
     }),
     stateOf(async () => {
-      const draft = await findDraft(store, settings);
+      const draft = await findNamedDraft(store, settings);
       return draft?.kind === 'model' ? stateOfFile(draft.modelPath) : '';
     }),
   ]);

@@ -31,9 +31,13 @@ export type ReservedLoad = LoadPlan & { readonly placement: Placement };
 
 /** What is known about the memory of a load with this placement. */
 export const learnedKey = (
-  { fingerprint, settings }: Pick<HarnessFiles, 'fingerprint' | 'settings'>,
+  { fingerprint, settings, draft }: Pick<HarnessFiles, 'fingerprint' | 'settings' | 'draft'>,
   { backend }: Placement,
-): LearnedKey => ({ fingerprint, settings, backend });
+): LearnedKey => ({
+  fingerprint,
+  settings: draft?.kind === 'model' ? { ...settings, draft: draft.modelPath } : settings,
+  backend,
+});
 
 /** The device choice for a load with these settings on `deviceCount` GPUs. */
 export const choiceOf = (

@@ -1,6 +1,7 @@
 /** Chooses a model among the GGUF files of one repository. Pure. */
 import { CortexError } from '@cortex/protocol';
 
+import { isDraft } from './companions.ts';
 import type { FoundFile } from './found-file.ts';
 import { groupModels, type ModelFile } from './model-file.ts';
 import { nearestQuants, sameQuant } from './quant-names.ts';
@@ -15,10 +16,6 @@ export interface ModelChoice {
   readonly file?: string | undefined;
   readonly quant?: string | undefined;
 }
-
-/** Small models for speculative decoding lie beside the model and are not meant by its name. */
-const isDraft = ({ id }: ModelFile): boolean =>
-  /(?:^|[-._/])(?:draft|mtp|eagle\d*)(?=[-._/]|$)/i.test(id);
 
 const nameOf = ({ id }: ModelFile): string => `${id}.gguf`;
 
@@ -90,7 +87,7 @@ export function chooseModel(
 ): ModelFile {
   const all = groupModels(files).models;
   if (all.length === 0) throw fail('source', `${label} has no GGUF file of a model.`);
-  const main = all.filter((model) => !isDraft(model));
+  const main = all.filter((model) => !isDraft(model.id));
   const offer = { label, models: main.length > 0 ? main : all };
   const path = files.find(({ relativePath }) => relativePath === file)?.path ?? '';
   const model =

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 
 import { CortexError } from '@cortex/protocol';
 
+import { isDraft } from './companions.ts';
 import type { ModelFile } from './model-file.ts';
 import { nearestQuants, sameQuant } from './quant-names.ts';
 
@@ -12,6 +13,8 @@ export interface FileRequest {
   readonly quant?: string | undefined;
   /** `off`: no vision projector is wanted. */
   readonly mmproj?: string | undefined;
+  /** Absent or `auto`: the draft model beside the model is wanted. */
+  readonly draft?: string | undefined;
 }
 
 /** `org/repo/anything` of `org/repo`, `name-Q4_K_M` of `name`; but not `name-large`, which is another model. */
@@ -43,7 +46,10 @@ export function findStored(
   }: { readonly files: ReadonlyMap<string, ModelFile>; readonly modelsDir: string },
 ): Stored {
   const exact = files.get(modelId);
-  const below = [...files.values()].filter((file) => isVariantOf(file, modelId));
+  const variants = [...files.values()].filter((file) => isVariantOf(file, modelId));
+  // A draft beside a model is not meant by the name of that model.
+  const models = variants.filter(({ id }) => !isDraft(id.slice(modelId.length)));
+  const below = models.length > 0 ? models : variants;
   const candidates = exact ? [exact, ...below] : below;
   if (quant === undefined) {
     const [only] = candidates;

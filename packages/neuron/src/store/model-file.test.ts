@@ -53,6 +53,28 @@ describe('the models of a folder', () => {
     ]);
   });
 
+  test('do not give the name of their repository to a draft', () => {
+    const folder = 'models--org--m/snapshots/0123abc';
+    const models = groupModelFiles([
+      { ...found(`${folder}/m-Q4_0.gguf`), modifiedMs: 2, sizeBytes: 20 },
+      found(`${folder}/m-draft-Q8_0.gguf`),
+    ]);
+
+    expect(models).toMatchObject([
+      { id: 'org/m', draft: `/m/${folder}/m-draft-Q8_0.gguf` },
+      { id: 'org/m/m-draft-Q8_0', draft: undefined },
+    ]);
+  });
+
+  test.each([
+    ['as large as the model', {}],
+    ['still being downloaded', { sizeBytes: 1, isPartial: true }],
+  ])('have no draft that is %s', (_which, draft) => {
+    const models = groupModelFiles([found('m.gguf'), { ...found('m-draft.gguf'), ...draft }]);
+
+    expect(models.map((model) => model.draft)).toEqual([undefined, undefined]);
+  });
+
   test('are those of the newest snapshot of a repository, and no parts of others', () => {
     const at = (snapshot: string, name: string) =>
       found(`models--org--m/snapshots/${snapshot}/m-Q8_0${name}.gguf`);

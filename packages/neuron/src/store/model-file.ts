@@ -1,5 +1,12 @@
 import type { FoundFile } from './found-file.ts';
-import { isProjector, projectorFinder } from './projectors.ts';
+import {
+  draftFinder,
+  isDraft,
+  isDraftModel,
+  isProjector,
+  nameOf,
+  projectorFinder,
+} from './companions.ts';
 import { quantOfName } from './quant-names.ts';
 
 /** A model on disk: one GGUF, or the parts of a split one. */
@@ -12,7 +19,9 @@ export interface ModelFile {
   readonly parts: readonly string[];
   /** The vision projector in the same folder (`mmproj…gguf`); absent if there is none. */
   readonly projector?: string | undefined;
-  /** All parts together, without the projector. */
+  /** The draft model beside it (`…-draft-….gguf`), if that is smaller; absent if there is none. */
+  readonly draft?: string | undefined;
+  /** All parts together, without the projector and the draft. */
   readonly sizeBytes: number;
   /** From the file name (`Q4_K_M`); absent if the name has none. */
   readonly quant?: string | undefined;
@@ -71,15 +80,23 @@ function missingPartOf({ count, parts }: Group): string | undefined {
   return any.path.replace(/-\d{5}(-of-\d{5}\.gguf)$/i, `-${numbered(part)}$1`);
 }
 
-function toModelFile(group: Group, projector: FoundFile | undefined): ModelFile {
+/** The files beside a model. */
+interface Companions {
+  readonly projector: FoundFile | undefined;
+  readonly draft: FoundFile | undefined;
+}
+
+function toModelFile(group: Group, { projector, draft }: Companions): ModelFile {
   const { id, parts } = group;
   const present = [...parts].sort(([a], [b]) => a - b).map(([, file]) => file);
+  const sizeBytes = present.reduce((sum, file) => sum + file.sizeBytes, 0);
   return {
     id,
     path: parts.get(1)?.path ?? present[0]?.path ?? '',
     parts: present.map(({ path }) => path),
     projector: projector?.path,
-    sizeBytes: present.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+    draft: draft && draft.sizeBytes < sizeBytes && !draft.isPartial ? draft.path : undefined,
+    sizeBytes,
     quant: quantOfName(id),
     missingPart: missingPartOf(group),
     isPartial: present.some(({ isPartial }) => isPartial),
@@ -118,10 +135,17 @@ function groupParts(files: readonly FoundFile[]): NamedModel[] {
   const stems = [...groups.values()].map(({ stem }) => stem);
   const projectors = files.filter(({ relativePath }) => isProjector(relativePath));
   const projectorOf = projectorFinder(stems, projectors);
+  const draftOf = draftFinder(stems, files.filter(isDraftModel));
   return [...groups.values()].map((group) => ({
-    model: toModelFile(group, projectorOf(group.stem)),
+    model: toModelFile(group, { projector: projectorOf(group.stem), draft: draftOf(group.stem) }),
     repo: group.repo,
   }));
+}
+
+/** Drafts last: they may have been downloaded before their model. */
+function isOlder(a: ModelFile, b: ModelFile): boolean {
+  const [isADraft, isBDraft] = [isDraft(nameOf(a.id)), isDraft(nameOf(b.id))];
+  return isADraft === isBDraft ? a.modifiedMs < b.modifiedMs : isBDraft;
 }
 
 /** The models of one folder. */
@@ -136,8 +160,8 @@ export interface FolderModels {
  * Groups the GGUF files of one folder into models. Pure.
  *
  * If several files have one id (`a.gguf`, `a.GGUF`, `a-00001-of-00002.gguf`), the first complete one gets it. In a
- * Hugging Face cache, the newest snapshot gets it, and the oldest model of a repository has the name of the
- * repository as id, so that an id keeps its meaning when more files are downloaded.
+ * Hugging Face cache, the newest snapshot gets it, and the oldest model of a repository, drafts last, has the name of
+ * the repository as id, so that an id keeps its meaning when more files are downloaded.
  */
 export function groupModels(files: readonly FoundFile[]): FolderModels {
   const all = groupParts(files);
@@ -150,7 +174,7 @@ export function groupModels(files: readonly FoundFile[]): FolderModels {
   for (const { model, repo } of byId.values()) {
     if (repo === undefined || byId.has(repo) || model.missingPart !== undefined) continue;
     const known = oldest.get(repo);
-    if (!known || model.modifiedMs < known.modifiedMs) oldest.set(repo, model);
+    if (!known || isOlder(model, known)) oldest.set(repo, model);
   }
   const models = [...byId.values()].map(({ model, repo }) =>
     repo !== undefined && oldest.get(repo) === model ? { ...model, id: repo } : model,

@@ -165,6 +165,17 @@ describe('ModelStore.find', () => {
     expect(file.path).toEndWith('m-Q8_0.gguf');
   });
 
+  test('does not take a draft for its model', async () => {
+    put('models/Qwen/Q-Q4_0.gguf');
+    put('models/Qwen/Q-draft-Q8_0.gguf');
+
+    expect(await messageOf(store().find({ modelId: 'Qwen', quant: 'Q8_0' }))).toContain(
+      'Qwen is not on this node as Q8_0. Available: Q4_0.',
+    );
+    const named = await store().find({ modelId: 'Qwen/Q-draft-Q8_0' });
+    expect(named.path).toBe(join(modelsDir, 'Qwen/Q-draft-Q8_0.gguf'));
+  });
+
   test('names the available quantisations if the requested one is missing', async () => {
     put('models/m-Q4_0.gguf');
 

@@ -8,6 +8,7 @@ import { resolve } from 'node:path';
 import { CortexError, toCortexError } from '@cortex/protocol';
 import type { Logger } from '@cortex/service';
 
+import { DraftFits } from './draft-fits.ts';
 import { type FileRequest, isVariantOf } from './find-stored.ts';
 import { FolderScan } from './folder-scan.ts';
 import { areInside, isBelow } from './folders.ts';
@@ -40,7 +41,7 @@ const PLAN_TIMEOUT_MS = 60_000;
 /** What loads ask of the files of this node. */
 export type ModelFiles = Pick<
   ModelStore,
-  'files' | 'find' | 'findSource' | 'findHeader' | 'knows' | 'ensure'
+  'files' | 'find' | 'findSource' | 'findHeader' | 'draftBeside' | 'knows' | 'ensure'
 >;
 
 export class ModelStore {
@@ -50,6 +51,7 @@ export class ModelStore {
   readonly #local: LocalFiles;
   readonly #index: ModelIndexWriter;
   readonly #headers: RemoteHeaders;
+  readonly #drafts: DraftFits;
   /** Absolute; neuron writes to these. */
   readonly #ownFolders: readonly string[];
 
@@ -62,6 +64,7 @@ export class ModelStore {
     this.#local = new LocalFiles(this.#scan, options, folders);
     this.#index = new ModelIndexWriter(resolve(modelsDir));
     this.#headers = new RemoteHeaders(options.headersDir);
+    this.#drafts = new DraftFits(log);
     this.pulls = new Pulls({
       plan: (request, signal) => planPull(remote, request, signal),
       downloads: new Downloads({ ...options.downloads, log }),
@@ -141,6 +144,11 @@ export class ModelStore {
     return this.pulls.start(toPullRequest(request, source));
   }
 
+  /** @see DraftFits.usable */
+  draftBeside(file: ModelFile): Promise<string | undefined> {
+    return this.#drafts.usable(file);
+  }
+
   /** @see findSourceFile */
   findSource(source: string, param: string): Promise<SourceFile> {
     return findSourceFile(source, this.#options, param);
@@ -216,11 +224,15 @@ export class ModelStore {
   }
 }
 
-const toPullRequest = ({ modelId, quant, mmproj }: FileRequest, source: RemoteSource) => ({
+const toPullRequest = (
+  { modelId, quant, mmproj, draft = 'auto' }: FileRequest,
+  source: RemoteSource,
+): PullRequest => ({
   modelId,
   source,
   quant,
   wantsProjector: mmproj !== 'off',
+  wantsDraft: draft === 'auto',
 });
 
 /** The source of a model that names none: the repository of that name. */

@@ -39,10 +39,10 @@ export function createRemoteAccess(options: {
 /** @throws CortexError `model_load_failed`, transient if the server may answer later */
 export function planPull(
   { hub, web, modelsDir, cacheDir }: RemoteAccess,
-  { source, quant, wantsProjector }: PullRequest,
+  { source, ...wanted }: PullRequest,
   signal: AbortSignal,
 ): Promise<PullPlan> {
   return source.kind === 'hub'
-    ? planHubPull({ client: hub, cacheDir }, { source, quant, wantsProjector }, signal)
-    : planWebPull({ client: web, modelsDir }, { source, quant }, signal);
+    ? planHubPull({ client: hub, cacheDir }, { ...wanted, source }, signal)
+    : planWebPull({ client: web, modelsDir }, { ...wanted, source }, signal);
 }

@@ -97,21 +97,23 @@ export class RemoteHeaders {
    */
   async fetch(modelId: string, plan: PullPlan): Promise<ModelFile> {
     const parts = plan.files.slice(0, plan.parts);
+    const needed = [...parts, ...(plan.draft ? [plan.draft] : [])];
     const key = createHash('sha256')
-      .update(parts.map(({ remote }) => `${remote.name} ${remote.version ?? ''}`).join('\n'))
+      .update(needed.map(({ remote }) => `${remote.name} ${remote.version ?? ''}`).join('\n'))
       .digest('hex')
       .slice(0, 16);
     const folder = join(this.#directory, key);
     await mkdir(folder, { recursive: true });
     const paths: string[] = [];
-    for (const part of parts) paths.push(await this.#fetchPart(part, folder));
+    for (const file of needed) paths.push(await this.#fetchFile(file, folder));
     await utimes(folder, new Date(), new Date());
     await this.#removeOldest();
     const sizeBytes = parts.reduce((sum, { remote }) => sum + remote.sizeBytes, 0);
     return {
       id: modelId,
       path: paths[0] ?? '',
-      parts: paths,
+      parts: paths.slice(0, parts.length),
+      draft: paths[parts.length],
       sizeBytes,
       quant: plan.quant,
       isPartial: false,
@@ -120,7 +122,7 @@ export class RemoteHeaders {
     };
   }
 
-  async #fetchPart({ remote }: PlannedFile, folder: string): Promise<string> {
+  async #fetchFile({ remote }: PlannedFile, folder: string): Promise<string> {
     const path = join(folder, remote.fileName);
     if ((await sizeOnDisk(path)) === remote.sizeBytes && remote.version !== undefined) return path;
     const running =

@@ -12,6 +12,7 @@ export interface HubChoice {
   readonly source: HubSource;
   readonly quant?: string | undefined;
   readonly wantsProjector: boolean;
+  readonly wantsDraft: boolean;
 }
 
 const toFoundFile = ({ path, sizeBytes }: HubFile): FoundFile => ({
@@ -23,13 +24,13 @@ const toFoundFile = ({ path, sizeBytes }: HubFile): FoundFile => ({
 });
 
 /**
- * Chooses the files of a repository by name: the parts of the model, and its vision projector.
+ * Chooses the files of a repository by name: the parts of the model, its vision projector and its draft model.
  *
  * @throws CortexError `model_load_failed` naming what the repository has; errors of the hub
  */
 export async function planHubPull(
   { client, cacheDir }: { readonly client: HubClient; readonly cacheDir: string },
-  { source, quant, wantsProjector }: HubChoice,
+  { source, quant, wantsProjector, wantsDraft }: HubChoice,
   signal: AbortSignal,
 ): Promise<PullPlan> {
   const { repo, revision } = source;
@@ -40,11 +41,8 @@ export async function planHubPull(
     files.filter(({ path }) => /\.gguf$/i.test(path)).map(toFoundFile),
     { file: source.file, quant },
   );
-  const paths = [
-    ...model.parts,
-    ...(wantsProjector && model.projector !== undefined ? [model.projector] : []),
-  ];
-  const plan = (path: string): PlannedFile[] => {
+  const plan = (path: string | undefined): PlannedFile[] => {
+    if (path === undefined) return [];
     const file = byPath.get(path);
     if (!file) return [];
     const entry: CacheEntry = { cacheDir, repo, commit, path, checksum: file.checksum.hex };
@@ -69,5 +67,12 @@ export async function planHubPull(
       },
     ];
   };
-  return { files: paths.flatMap(plan), parts: model.parts.length, quant: model.quant };
+  const [draft] = plan(wantsDraft ? model.draft : undefined);
+  const projector = plan(wantsProjector ? model.projector : undefined);
+  return {
+    files: [...model.parts.flatMap(plan), ...projector, ...(draft ? [draft] : [])],
+    parts: model.parts.length,
+    draft,
+    quant: model.quant,
+  };
 }

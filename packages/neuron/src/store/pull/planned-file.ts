@@ -17,6 +17,8 @@ export interface PullPlan {
   readonly files: readonly PlannedFile[];
   /** How many of them are parts of the model. */
   readonly parts: number;
+  /** The one of them that is a draft model. */
+  readonly draft?: PlannedFile | undefined;
   /** From the names of the files; absent if they have none. */
   readonly quant?: string | undefined;
 }

@@ -14,6 +14,8 @@ export interface PullRequest {
   readonly quant?: string | undefined;
   /** Whether the vision projector of the repository is downloaded too, if there is one. */
   readonly wantsProjector: boolean;
+  /** Whether the draft model beside the model is downloaded too, if there is one. */
+  readonly wantsDraft: boolean;
 }
 
 /** A file of a finished pull. */
