@@ -8,6 +8,7 @@ import { type Context, kernelsPath, type Library, type Model, openLibrary } from
 import { loadPooled } from './embedding/load-pooled.ts';
 import type { PooledModel } from './embedding/pooled-model.ts';
 import { loadModeOf } from './load-mode.ts';
+import { saysOutOfMemory } from './out-of-memory.ts';
 import { sizeProblem } from './memory/size-problem.ts';
 import { missingLibraries } from './missing-libraries.ts';
 import type { Drafter } from './speculation/drafter.ts';
@@ -231,10 +232,6 @@ const failure = (spec: EngineLoadSpec, why: string, details: ErrorDetails): Cort
 /** How long to wait for the last lines of the library's log. */
 const LATE_LOG_MS = 50;
 
-/** Log lines of a failed allocation. The library's error only says that an object was not created. */
-const OUT_OF_MEMORY =
-  /out of memory|insufficient memory|(failed|unable) to allocate|bad_alloc|cannot allocate memory/i;
-
 /** How the library reports a model that is newer than itself. */
 const UNKNOWN_ARCHITECTURE = /unknown model architecture/;
 
@@ -254,13 +251,13 @@ class FailureLog {
     this.#pass = pass;
   }
 
-  /** Whether the log reports a failed allocation. */
+  /** Whether the log reports a failed allocation: the library's error only says that an object was not created. */
   get isOutOfMemory(): boolean {
     return this.#isOutOfMemory;
   }
 
   readonly log = (line: string): void => {
-    this.#isOutOfMemory ||= OUT_OF_MEMORY.test(line);
+    this.#isOutOfMemory ||= saysOutOfMemory(line);
     const [, cause] = /error loading model: (.*)/.exec(line) ?? [];
     if (cause !== undefined && !NO_CAUSE.test(cause)) this.#cause = cause;
     else if (
@@ -278,7 +275,7 @@ class FailureLog {
     // The library's log arrives through the event loop, after the error.
     await new Promise((resolve) => setTimeout(resolve, LATE_LOG_MS));
     const said = error instanceof Error ? error.message : String(error);
-    this.#isOutOfMemory ||= OUT_OF_MEMORY.test(said);
+    this.#isOutOfMemory ||= saysOutOfMemory(said);
     // The library has one log per process, and may have assigned it to another engine.
     const isSilent = this.#cause === undefined && said === 'Failed to load model';
     const guess = isSilent ? await unknownKind(modelPath) : undefined;

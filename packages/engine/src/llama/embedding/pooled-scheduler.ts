@@ -1,7 +1,9 @@
-import { CortexError } from '@cortex/protocol';
+import type { CortexError } from '@cortex/protocol';
 
 import type { EngineStats } from '../../engine/stats.ts';
+import { abortIfOutOfMemory } from '../out-of-memory.ts';
 import type { NativeContext } from '../native-types.ts';
+import { toStepError } from '../scheduler/step-error.ts';
 import { StepStats } from '../scheduler/step-stats.ts';
 import { unloading } from '../unloading.ts';
 import { PooledJob, type PooledJobOptions } from './pooled-job.ts';
@@ -107,10 +109,8 @@ export class PooledScheduler {
       if (next !== undefined && (await this.#decode(job, next)))
         job.add(this.#options.context.getEmbedding(next.length, 0));
     } catch (error) {
-      const said = error instanceof Error ? error.message : String(error);
-      job.fail(
-        new CortexError('internal_error', `The engine could not decode: ${said}`, { cause: error }),
-      );
+      abortIfOutOfMemory(error);
+      job.fail(toStepError(error));
     }
     if (job.isSettled) this.#turns.remove(job);
   }

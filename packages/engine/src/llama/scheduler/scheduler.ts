@@ -1,6 +1,7 @@
 import type { CortexError } from '@cortex/protocol';
 
 import type { EngineStats } from '../../engine/stats.ts';
+import { abortIfOutOfMemory } from '../out-of-memory.ts';
 import type { NativeSampler, SamplerConfig } from '../native-types.ts';
 import type { PromptCache } from '../prompt-cache/prompt-cache.ts';
 import type { Drafter } from '../speculation/drafter.ts';
@@ -200,6 +201,7 @@ export class Scheduler {
         this.#emitter.sampledAt({ atMs, stepMs: atMs - startMs });
       } catch (error) {
         this.#finishStep();
+        abortIfOutOfMemory(error);
         this.#failStep(pass, error);
       }
     }
