@@ -107,6 +107,8 @@ export interface NeuronParts {
 export interface PullParts {
   readonly pause?: Pause | undefined;
   readonly freeBytes?: FreeBytes | undefined;
+  /** Monotonic. */
+  readonly nowMs?: (() => number) | undefined;
   /** A connection without data for this long is replaced. */
   readonly stallMs?: number | undefined;
   /** PEM certificates that are trusted for `https:` sources, besides those of the system. */
@@ -278,7 +280,7 @@ async function createNeuron({ config: loaded, log, env = {}, parts = {} }: Neuro
       stallMs: parts.pulls?.stallMs,
     },
     headersDir: join(stateDir, 'headers'),
-    nowMs: () => performance.now(),
+    nowMs: parts.pulls?.nowMs ?? (() => performance.now()),
     log,
   });
   const state = new NodeState({ path: join(stateDir, 'node.json'), writer, every, log });

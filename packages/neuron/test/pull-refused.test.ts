@@ -1,6 +1,8 @@
+import { NodeModels } from '@cortex/protocol';
 import { describe, expect, test } from 'bun:test';
 
 import { noPauses, PullFixture, type PullerOptions, REPO, TINY } from './pull-fixture.ts';
+import { until } from './test-neuron.ts';
 
 const SOURCE = `hf:${REPO}`;
 
@@ -91,6 +93,39 @@ describe('a pull that the hub refuses fails at once with a sentence', () => {
 
     expect(load.status).toBe(422);
     expect((await load.json()).error.message).toContain('has no revision v9');
+  });
+});
+
+describe('a failed pull of a model that is not on this node', () => {
+  const CALL = { model_id: 'm', source: `${SOURCE}@v9` };
+  const isListed = async (fixture: PullFixture): Promise<boolean> =>
+    NodeModels.parse(await (await fixture.neuron.get('/models')).json()).some(
+      ({ id }) => id === 'm',
+    );
+
+  test('is listed with its reason for an hour, and then forgotten', async () => {
+    let nowMs = 0;
+    await using fixture = await PullFixture.start({
+      pulls: noPauses({ nowMs: () => nowMs }).pulls,
+    });
+    await fixture.pulled(CALL);
+    const entry = await fixture.neuron.model('m');
+
+    nowMs = 3_600_000;
+
+    await until(async () => !(await isListed(fixture)));
+    expect(entry).toMatchObject({ status: 'failed', reason: expect.stringContaining('v9') });
+    expect((await fixture.neuron.get('/models/pull/m')).status).toBe(404);
+  });
+
+  test('ends with DELETE /models/pull/{id}', async () => {
+    await using fixture = await PullFixture.start();
+    await fixture.pulled(CALL);
+
+    const answer = await fetch(`${fixture.neuron.url}/models/pull/m`, { method: 'DELETE' });
+
+    expect(await answer.json()).toMatchObject({ status: 'failed', model_id: 'm' });
+    expect(await isListed(fixture)).toBe(false);
   });
 });
 

@@ -187,6 +187,7 @@ export class Models {
   /** Runs every second: handles new files, expired TTLs and old failures. */
   sweep(nowMs: number): void {
     this.#filesScanned();
+    this.#deps.store.pulls.sweep();
     for (const lifecycle of this.#lifecycles.values()) {
       if (lifecycle.isExpired(nowMs)) this.#expire(lifecycle);
       const isOnDisk = this.#deps.store.files.has(lifecycle.id);

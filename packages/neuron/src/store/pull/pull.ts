@@ -42,7 +42,7 @@ export interface PullResult {
 
 type Outcome =
   | { readonly kind: 'running' | 'done' | 'cancelled' }
-  | { readonly kind: 'failed'; readonly error: CortexError };
+  | { readonly kind: 'failed'; readonly error: CortexError; readonly atMs: number };
 
 export interface PullBytes {
   readonly done: number;
@@ -77,6 +77,11 @@ export class Pull {
   /** Why it failed; undefined otherwise. */
   get error(): CortexError | undefined {
     return this.#outcome.kind === 'failed' ? this.#outcome.error : undefined;
+  }
+
+  /** Whether it failed, this long ago or longer. */
+  hasFailedFor(ms: number): boolean {
+    return this.#outcome.kind === 'failed' && this.#deps.nowMs() - this.#outcome.atMs >= ms;
   }
 
   get bytes(): PullBytes {
@@ -153,7 +158,7 @@ export class Pull {
     } catch (thrown) {
       this.#outcome = signal.aborted
         ? { kind: 'cancelled' }
-        : { kind: 'failed', error: toCortexError(thrown) };
+        : { kind: 'failed', error: toCortexError(thrown), atMs: nowMs() };
     }
     this.#onChange(this);
   }

@@ -9,6 +9,11 @@ import { Pull, type PullBytes, type PullDeps, type PullRequest } from './pull.ts
 
 /** Ended pulls that are still listed. */
 const MAX_ENDED = 100;
+/**
+ * How long a failed pull is listed, with its reason. Its model counts as one that cannot serve meanwhile, so it is
+ * long enough to be seen, and not for ever.
+ */
+const KEEP_FAILED_MS = 3_600_000;
 /** Shortest time between two reports of the bytes of one pull. */
 const PROGRESS_MS = 1000;
 
@@ -127,6 +132,14 @@ export class Pulls {
     this.#pulls.delete(modelId);
     this.#emit(modelId);
     return pull.report();
+  }
+
+  /** Runs every second: forgets pulls that failed an hour ago. */
+  sweep(): void {
+    for (const pull of this.all.filter((one) => one.hasFailedFor(KEEP_FAILED_MS))) {
+      this.#pulls.delete(pull.request.modelId);
+      this.#emit(pull.request.modelId);
+    }
   }
 
   /** Ends all pulls; what was downloaded is taken up by the next pull. */
