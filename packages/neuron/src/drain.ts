@@ -1,6 +1,7 @@
 import { CortexError } from '@cortex/protocol';
 
 import type { Every } from './every.ts';
+import { Listeners } from './listeners.ts';
 import type { NodeState, StoredDrain } from './node-state.ts';
 import { refuse } from './refusal.ts';
 
@@ -23,7 +24,7 @@ interface DrainOptions {
  */
 export class Drain {
   readonly #options: DrainOptions;
-  readonly #listeners = new Set<() => void>();
+  readonly #changes = new Listeners();
   readonly #stop: () => void;
   /** Monotonic time of its end; Infinity: until it is ended; undefined: no drain. */
   #endsMs: number | undefined;
@@ -48,7 +49,7 @@ export class Drain {
 
   /** Calls `listener` when a drain begins or ends. */
   onChange(listener: () => void): void {
-    this.#listeners.add(listener);
+    this.#changes.add(listener);
   }
 
   /** @param forS - Seconds until it ends by itself; undefined: until `end`. */
@@ -86,8 +87,7 @@ export class Drain {
   #set(endsMs: number | undefined): void {
     const wasActive = this.isActive;
     this.#endsMs = endsMs;
-    if (wasActive === this.isActive) return;
-    for (const listener of this.#listeners) listener();
+    if (wasActive !== this.isActive) this.#changes.call();
   }
 
   #check(): void {

@@ -1,5 +1,6 @@
 import { CortexError } from '@cortex/protocol';
 
+import { Listeners } from './listeners.ts';
 import { refuse } from './refusal.ts';
 
 /** Open while the daemon accepts work; closed for good when it shuts down (behaviour 47). */
@@ -18,7 +19,7 @@ const RESTART_S = 15;
 /** An open gate. */
 export function createGate(): Gate {
   let isOpen = true;
-  const listeners = new Set<() => void>();
+  const closing = new Listeners();
   return {
     get isOpen() {
       return isOpen;
@@ -33,10 +34,10 @@ export function createGate(): Gate {
     },
     close() {
       isOpen = false;
-      for (const listener of listeners) listener();
+      closing.call();
     },
     onClose(listener) {
-      listeners.add(listener);
+      closing.add(listener);
     },
   };
 }

@@ -1,6 +1,7 @@
 import { CortexError } from '@cortex/protocol';
 
 import type { Harness, HarnessModel } from '../src/harness/harness.ts';
+import { Listeners } from '../src/listeners.ts';
 
 /** What a test lets happen to a model in the harness. */
 export type HarnessEvent = 'dies' | 'returns' | 'fails' | 'vanishes';
@@ -12,7 +13,7 @@ interface PendingLoad {
 
 /** A harness without engines, whose loads end and whose models die when a test says so. */
 export class FakeHarness {
-  readonly #listeners = new Set<(modelId: string) => void>();
+  readonly #changes = new Listeners<[modelId: string]>();
   readonly #models = new Map<string, HarnessModel>();
   readonly #loads = new Map<string, PendingLoad>();
   /** Whether loads have to wait for a download. */
@@ -25,7 +26,7 @@ export class FakeHarness {
     name: 'llama',
     kind: 'llama',
     needs: 'gguf',
-    onChange: (listener) => void this.#listeners.add(listener),
+    onChange: (listener) => this.#changes.add(listener),
     health: () => ({ ok: true }),
     listModels: () => [...this.#models.values()],
     loadModel: ({ modelId }, progress, signal) => {
@@ -108,7 +109,7 @@ export class FakeHarness {
     if (event === 'returns') {
       this.#models.set(id, { ...model, state: 'loaded', incarnation: model.incarnation + 1 });
     }
-    for (const listener of this.#listeners) listener(id);
+    this.#changes.call(id);
   }
 }
 

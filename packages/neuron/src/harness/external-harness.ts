@@ -3,36 +3,19 @@ import { readFileSync } from 'node:fs';
 
 import { systemReason } from '@cortex/service';
 
-import type { ProcessRecords } from '../processes/process-records.ts';
-import type { SupervisionOptions } from '../processes/supervised-process.ts';
-import type { ColdModels, Harness } from './harness.ts';
-import type { PulseGroup } from './pulse.ts';
+import type { Harness } from './harness.ts';
 import { checkExternalSettings } from './external/check-settings.ts';
 import { CommandServer } from './external/command-server.ts';
 import { fillCommand } from './external/command-template.ts';
 import { EndpointServer } from './external/endpoint-server.ts';
+import type { ExternalParts } from './external/external-parts.ts';
 import { type HarnessConfig, HarnessProblem } from './external/harness-config.ts';
-import { createPerModelHarness, type ServerMemory } from './external/per-model-harness.ts';
+import { createPerModelHarness } from './external/per-model-harness.ts';
 import type { Server } from './external/server.ts';
 import { KINDS } from './external/server-kinds.ts';
 import { SharedHarness } from './external/shared-harness.ts';
 import { ComfyHarness } from './comfyui/comfy-harness.ts';
 import { systemdUnit } from './external/systemd-unit.ts';
-
-/** What all external harnesses of a node share. */
-export interface ExternalParts extends SupervisionOptions {
-  readonly wedgeMs: number;
-  /** Answers about GGUF files that are not loaded. */
-  readonly cold: ColdModels;
-  /** @param pid - Leads the process group of a server. */
-  readonly measure: (pid: number) => Promise<ServerMemory>;
-  readonly records: ProcessRecords;
-  /** @param name - The model, or the harness if several models share the server. */
-  readonly onLog: (name: string, line: string) => void;
-  readonly pulses: PulseGroup;
-  /** Base URL of neuron's own listener. */
-  readonly ownUrl: () => string;
-}
 
 /** @throws HarnessProblem for a key file that cannot be read */
 function headersOf({ api_key_file: path }: HarnessConfig): Record<string, string> {
@@ -100,13 +83,8 @@ export function createExternalHarness(config: HarnessConfig, parts: ExternalPart
   const isOwn = command !== undefined;
   if (kind === 'comfyui') {
     const server = createServer(config, parts);
-    return new ComfyHarness({
-      name,
-      server,
-      isOwn,
-      workflows: workflows ?? '',
-      ownUrl: parts.ownUrl,
-    });
+    const { ownUrl } = parts;
+    return new ComfyHarness({ name, server, isOwn, workflows: workflows ?? '', ownUrl });
   }
   if (mode === 'per_model') {
     return createPerModelHarness({

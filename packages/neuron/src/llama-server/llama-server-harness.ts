@@ -1,7 +1,7 @@
 /** The harness `llama-server`: one process of the machine's own llama-server per model (behaviour 26b). */
 import { CortexError } from '@cortex/protocol';
 
-import type { ExternalParts } from '../harness/external-harness.ts';
+import type { ExternalParts } from '../harness/external/external-parts.ts';
 import { createPerModelHarness } from '../harness/external/per-model-harness.ts';
 import { KINDS } from '../harness/external/server-kinds.ts';
 import type { Harness } from '../harness/harness.ts';

@@ -2,6 +2,7 @@
 import { CortexError, type LoadModelRequest, type ModelEntry } from '@cortex/protocol';
 
 import type { Harness } from '../harness/harness.ts';
+import { Listeners } from '../listeners.ts';
 import { NO_RESIDENCY } from '../node-state.ts';
 import { refuse } from '../refusal.ts';
 import { type ColdModel, ColdModelQueries, type LoadForecast } from './cold-models.ts';
@@ -9,8 +10,6 @@ import { toModelEntry } from './model-entry.ts';
 import { type LifecycleDeps, ModelLifecycle, type UnloadOptions } from './model-lifecycle.ts';
 import type { ModelStore } from '../store/model-store.ts';
 import { servabilityOf } from './servability.ts';
-
-type ModelListener = (modelId: string) => void;
 
 /** A model that can serve now. */
 export interface ServableModel {
@@ -30,7 +29,7 @@ export class Models {
   readonly #deps: ModelsDeps;
   readonly #cold: ColdModelQueries;
   readonly #lifecycles = new Map<string, ModelLifecycle>();
-  readonly #listeners = new Set<ModelListener>();
+  readonly #changes = new Listeners<[modelId: string]>();
   /** The files of the last scan that was reported. */
   #files: ModelStore['files'] = new Map();
   #isClosed = false;
@@ -47,11 +46,10 @@ export class Models {
   }
 
   /**
-   * Calls `listener` with the id of a model after every change of what `/models` shows of it, except times. The
-   * listener must not throw.
+   * Calls `listener` with the id of a model after every change of what `/models` shows of it, except times.
    */
-  onChange(listener: ModelListener): void {
-    this.#listeners.add(listener);
+  onChange(listener: (modelId: string) => void): void {
+    this.#changes.add(listener);
   }
 
   /** Every model this node knows, by id. Reads cached state only. */
@@ -224,7 +222,7 @@ export class Models {
   }
 
   #changed(id: string): void {
-    for (const listener of this.#listeners) listener(id);
+    this.#changes.call(id);
   }
 
   /** Any load may have scanned the folders, so this compares with what was reported last. */

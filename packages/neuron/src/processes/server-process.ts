@@ -18,7 +18,7 @@ const ANSWER_MS = 5000;
 const TERM_MS = 5000;
 
 export interface ServerOptions {
-  /** The model, or the harness whose server it is. */
+  /** The model, or the harness if several models share the server; for records, log and errors. */
   readonly name: string;
   /** Program and arguments for a port. */
   readonly command: (port: number) => readonly string[];

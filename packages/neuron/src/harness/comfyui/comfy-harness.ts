@@ -1,15 +1,16 @@
 /** A harness for images on ComfyUI: each workflow file is a model. */
 import { CortexError } from '@cortex/protocol';
 
-import { refuse } from '../../refusal.ts';
 import { checkExternalSettings } from '../external/check-settings.ts';
+import { type HostedModel, HostedModels } from '../external/hosted-models.ts';
 import type { Server } from '../external/server.ts';
 import { SlotQueue } from '../external/slot-queue.ts';
-import { callUpstream } from '../external/upstream.ts';
+import { callUpstream, type Upstream } from '../external/upstream.ts';
 import { UpstreamWork } from '../external/upstream-work.ts';
 import type {
   ForeignHarness,
   ForeignLoadSpec,
+  HarnessHealth,
   HarnessModel,
   HarnessRequest,
   InferenceRoute,
@@ -30,16 +31,20 @@ export interface ComfyHarnessOptions {
   readonly ownUrl: () => string;
 }
 
-interface ComfyModel {
+interface ComfyModel extends HostedModel {
   readonly workflow: Workflow;
-  readonly slotCount: number;
-  readonly slots: SlotQueue;
-  readonly params: Readonly<Record<string, unknown>>;
-  readonly earlier: number;
 }
 
 /** ComfyUI runs one workflow after the other. */
 const DEFAULT_SLOTS = 1;
+
+/** ComfyUI keeps its models in memory until it is told to free it. */
+async function free(upstream: Upstream): Promise<void> {
+  await callUpstream(upstream, '/free', {
+    method: 'POST',
+    body: { unload_models: true, free_memory: true },
+  });
+}
 
 export class ComfyHarness implements ForeignHarness {
   readonly name: string;
@@ -47,16 +52,13 @@ export class ComfyHarness implements ForeignHarness {
   readonly needs = 'nothing';
   readonly isPlaced = true;
   readonly #options: ComfyHarnessOptions;
-  readonly #models = new Map<string, ComfyModel>();
-  readonly #listeners = new Set<(modelId: string) => void>();
-  #loads = 0;
+  readonly #models: HostedModels<ComfyModel>;
 
   constructor(options: ComfyHarnessOptions) {
-    this.name = options.name;
+    const { name, isOwn } = options;
+    this.name = name;
     this.#options = options;
-    options.server.onChange(() => {
-      for (const id of this.#models.keys()) this.#changed(id);
-    });
+    this.#models = new HostedModels({ ...options, endsServer: isOwn, free });
   }
 
   readonly checkSettings = (settings: LoadSettings): void => {
@@ -81,33 +83,19 @@ export class ComfyHarness implements ForeignHarness {
   };
 
   onChange(listener: (modelId: string) => void): void {
-    this.#listeners.add(listener);
+    this.#models.changes.add(listener);
   }
 
-  health() {
-    const { state } = this.#options.server;
-    const reason = 'reason' in state ? state.reason : undefined;
-    return { ok: reason === undefined, reason };
+  health(): HarnessHealth {
+    return this.#models.health();
   }
 
   listModels(): readonly HarnessModel[] {
-    const { state } = this.#options.server;
-    return Array.from(this.#models, ([id, { slotCount: slots, earlier }]) => {
-      const fixed = { id, slots, capabilities: ['images'] };
-      if (state.kind === 'up') {
-        return { ...fixed, state: 'loaded', incarnation: state.incarnation - earlier } as const;
-      }
-      if (state.kind === 'recovering') {
-        const { kind, reason, retryAfterS } = state;
-        return { ...fixed, state: kind, incarnation: 1, reason, retryAfterS } as const;
-      }
-      const reason = state.kind === 'failed' ? state.reason : 'its server was stopped';
-      return { ...fixed, state: 'failed', incarnation: 1, reason } as const;
-    });
+    return this.#models.list();
   }
 
   inferenceEndpoint(id: string): string | undefined {
-    return this.#models.has(id) ? this.#options.ownUrl() : undefined;
+    return this.#models.endpoint(id);
   }
 
   async loadModel(
@@ -117,35 +105,24 @@ export class ComfyHarness implements ForeignHarness {
   ): Promise<HarnessModel> {
     const { server, workflows } = this.#options;
     this.checkSettings(settings);
-    this.#loads += 1;
-    try {
+    return this.#models.add(async () => {
       const workflow = await readWorkflow(workflows, modelId);
-      signal.throwIfAborted();
       await server.ensure(signal);
-      signal.throwIfAborted();
+      progress(1);
       const slotCount = settings.slots === 'auto' ? DEFAULT_SLOTS : settings.slots;
-      this.#models.set(modelId, {
+      return {
+        id: modelId,
         workflow,
+        capabilities: ['images'],
         slotCount,
         slots: new SlotQueue(slotCount),
         params: settings.params,
-        earlier: server.state.kind === 'up' ? server.state.incarnation - 1 : 0,
-      });
-      progress(1);
-      this.#changed(modelId);
-      const model = this.listModels().find(({ id }) => id === modelId);
-      if (model) return model;
-      throw new CortexError('model_load_failed', `${modelId} was unloaded meanwhile.`);
-    } finally {
-      this.#loads -= 1;
-      await this.#yieldIfUnused();
-    }
+      };
+    }, signal);
   }
 
   async unloadModel(id: string): Promise<void> {
-    if (!this.#models.delete(id)) return;
-    this.#changed(id);
-    await this.#yieldIfUnused();
+    await this.#models.remove(id);
   }
 
   async serve(
@@ -154,28 +131,13 @@ export class ComfyHarness implements ForeignHarness {
     request: HarnessRequest,
     signal: AbortSignal,
   ): Promise<Response> {
-    const model = this.#models.get(modelId);
     const { server } = this.#options;
-    const { state } = server;
-    const refused = (error: CortexError): CortexError => {
-      request.ended({ kind: 'refused' });
-      return error;
-    };
-    if (!model || state.kind !== 'up') {
-      const isBack = model && state.kind === 'recovering';
-      const error = isBack
-        ? new CortexError('node_recovering', `${modelId}: ${state.reason}.`, {
-            retryAfterS: state.retryAfterS,
-          })
-        : new CortexError('model_not_loaded', `${modelId} is not loaded on this node.`);
-      throw refused(refuse(error));
-    }
+    const { model, state } = this.#models.serving(modelId, request);
     if (route !== '/v1/images/generations') {
-      throw refused(
-        new CortexError('wrong_modality', `${modelId} creates images and does nothing else.`, {
-          param: 'model',
-        }),
-      );
+      request.ended({ kind: 'refused' });
+      throw new CortexError('wrong_modality', `${modelId} creates images and does nothing else.`, {
+        param: 'model',
+      });
     }
     const { workflow, params, slots } = model;
     let image;
@@ -194,29 +156,6 @@ export class ComfyHarness implements ForeignHarness {
   }
 
   async stop(): Promise<void> {
-    this.#models.clear();
-    await this.#options.server.stop(
-      new CortexError('shutting_down', 'This node is shutting down.', { retryAfterS: 15 }),
-    );
-  }
-
-  #changed(id: string): void {
-    for (const listener of this.#listeners) listener(id);
-  }
-
-  /** ComfyUI keeps its models in memory until it is told to free it. */
-  async #yieldIfUnused(): Promise<void> {
-    const { server, isOwn } = this.#options;
-    if (this.#models.size > 0 || this.#loads > 0) return;
-    if (isOwn) {
-      await server.stop(
-        new CortexError('no_capacity', `The last model of the harness ${this.name} was unloaded.`),
-      );
-    } else if (server.state.kind === 'up') {
-      await callUpstream(server.state.upstream, '/free', {
-        method: 'POST',
-        body: { unload_models: true, free_memory: true },
-      });
-    }
+    await this.#models.stop();
   }
 }

@@ -2,9 +2,14 @@
 import { CortexError } from '@cortex/protocol';
 
 import { aborted } from '../../aborted.ts';
+import { Listeners } from '../../listeners.ts';
 import { AnswerWatch } from '../../processes/answer-watch.ts';
-import type { ProcessRecords } from '../../processes/process-records.ts';
-import { isAnswering, type ServerProcess, startServer } from '../../processes/server-process.ts';
+import {
+  isAnswering,
+  type ServerOptions,
+  type ServerProcess,
+  startServer,
+} from '../../processes/server-process.ts';
 import {
   type ReadyProcess,
   SupervisedProcess,
@@ -13,18 +18,9 @@ import {
 import type { Server, ServerState } from './server.ts';
 import type { Upstream } from './upstream.ts';
 
-export interface CommandServerOptions extends SupervisionOptions {
+export interface CommandServerOptions extends SupervisionOptions, Omit<ServerOptions, 'signal'> {
   readonly harness: string;
-  /** The model, or the harness if several models share the server; for records, log and errors. */
-  readonly name: string;
-  readonly command: (port: number) => readonly string[];
-  readonly port?: number | undefined;
-  readonly env: Readonly<Record<string, string>>;
-  readonly readyPath: string;
-  readonly headers: Readonly<Record<string, string>>;
   readonly wedgeMs: number;
-  readonly records: ProcessRecords;
-  readonly onLog: (line: string) => void;
 }
 
 interface RunningServer extends ReadyProcess {
@@ -40,7 +36,7 @@ const CLOSE_MS = 10_000;
 
 export class CommandServer implements Server {
   readonly #options: CommandServerOptions;
-  readonly #listeners = new Set<() => void>();
+  readonly #changes = new Listeners();
   #process: SupervisedProcess<RunningServer> | undefined;
   #starting: Promise<RunningServer> | undefined;
   #closeReason: CortexError | undefined;
@@ -93,7 +89,7 @@ export class CommandServer implements Server {
   }
 
   onChange(listener: () => void): void {
-    this.#listeners.add(listener);
+    this.#changes.add(listener);
   }
 
   async ensure(signal: AbortSignal): Promise<Upstream> {
@@ -157,9 +153,7 @@ export class CommandServer implements Server {
             `The server of ${name} was not ready within ${seconds} s (engine.startup_timeout_s).`,
             { transient: true },
           ),
-        onChange: () => {
-          for (const listener of this.#listeners) listener();
-        },
+        onChange: () => this.#changes.call(),
       },
       this.#options,
     );

@@ -6,6 +6,7 @@ import type { Logger } from '@cortex/service';
 
 import type { AwakeClock } from '../../awake-clock.ts';
 import type { Every } from '../../every.ts';
+import { Listeners } from '../../listeners.ts';
 import { isReady } from '../../processes/server-process.ts';
 import type { Server, ServerState } from './server.ts';
 import type { Upstream } from './upstream.ts';
@@ -43,7 +44,7 @@ export interface EndpointServerOptions {
 export class EndpointServer implements Server {
   readonly restart?: (signal: AbortSignal) => Promise<void>;
   readonly #options: EndpointServerOptions;
-  readonly #listeners = new Set<() => void>();
+  readonly #changes = new Listeners();
   #state: ServerState = { kind: 'stopped' };
   #lost = new AbortController();
   #incarnation = 0;
@@ -76,7 +77,7 @@ export class EndpointServer implements Server {
   }
 
   onChange(listener: () => void): void {
-    this.#listeners.add(listener);
+    this.#changes.add(listener);
   }
 
   async ensure(signal: AbortSignal): Promise<Upstream> {
@@ -178,6 +179,6 @@ export class EndpointServer implements Server {
 
   #enter(state: ServerState): void {
     this.#state = state;
-    for (const listener of this.#listeners) listener();
+    this.#changes.call();
   }
 }

@@ -7,7 +7,8 @@ import { AwakeClock } from '../../awake-clock.ts';
 import { harnessConformance } from '../conformance/index.ts';
 import type { ColdModels } from '../harness.ts';
 import { PulseGroup } from '../pulse.ts';
-import { createExternalHarness, type ExternalParts } from '../external-harness.ts';
+import { createExternalHarness } from '../external-harness.ts';
+import type { ExternalParts } from './external-parts.ts';
 import { HarnessConfig } from './harness-config.ts';
 
 const CORTEX_TINY = fileURLToPath(

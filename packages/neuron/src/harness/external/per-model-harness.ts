@@ -1,22 +1,15 @@
 /** A harness that starts one server per model (`mode = "per_model"`). */
 import { CortexError } from '@cortex/protocol';
 
-import type { ProcessRecords } from '../../processes/process-records.ts';
-import type { SupervisionOptions } from '../../processes/supervised-process.ts';
-import { refuse } from '../../refusal.ts';
-import type {
-  ColdModels,
-  ForeignLoadSpec,
-  Harness,
-  HarnessFiles,
-  HarnessModel,
-} from '../harness.ts';
+import { Listeners } from '../../listeners.ts';
+import type { ForeignLoadSpec, Harness, HarnessFiles, HarnessModel } from '../harness.ts';
 import { loadLimitMs } from '../load-limit.ts';
 import type { LoadSettings } from '../load-settings.ts';
-import type { PulseGroup } from '../pulse.ts';
 import { checkExternalSettings } from './check-settings.ts';
 import { CommandServer } from './command-server.ts';
 import { fillCommand, placeholdersOf } from './command-template.ts';
+import type { ExternalParts, ServerMemory } from './external-parts.ts';
+import { notLoaded } from './hosted-models.ts';
 import type { ServerKindName } from './server-kinds.ts';
 import { SharedHarness } from './shared-harness.ts';
 
@@ -26,13 +19,7 @@ const DEFAULT_SLOTS = 1;
 /** More than any model has. */
 const ALL_LAYERS = 999;
 
-/** Memory of the processes of a server, MiB. */
-export interface ServerMemory {
-  readonly ramMib?: number | undefined;
-  readonly vramMib?: number | undefined;
-}
-
-export interface PerModelOptions extends SupervisionOptions {
+export interface PerModelOptions extends ExternalParts {
   readonly name: string;
   readonly kind: ServerKindName;
   readonly command: readonly string[];
@@ -44,15 +31,6 @@ export interface PerModelOptions extends SupervisionOptions {
   readonly headers: Readonly<Record<string, string>>;
   readonly acceptsArgs: boolean;
   readonly tensorParallel: number;
-  readonly wedgeMs: number;
-  /** Answers about GGUF files that are not loaded. */
-  readonly cold: ColdModels;
-  /** @param pid - Leads the process group of the server. */
-  readonly measure: (pid: number) => Promise<ServerMemory>;
-  readonly records: ProcessRecords;
-  readonly onLog: (modelId: string, line: string) => void;
-  readonly pulses: PulseGroup;
-  readonly ownUrl: () => string;
 }
 
 interface ModelServer {
@@ -99,7 +77,7 @@ const settledSettings = (settings: LoadSettings): LoadSettings => ({
 export function createPerModelHarness(options: PerModelOptions): Harness {
   const { name, kind, command } = options;
   const models = new Map<string, ModelServer>();
-  const listeners = new Set<(modelId: string) => void>();
+  const changes = new Listeners<[modelId: string]>();
   const placeholders = placeholdersOf(command);
   const needsFile = placeholders.has('file') && !BY_REPOSITORY.has(kind);
 
@@ -153,9 +131,7 @@ export function createPerModelHarness(options: PerModelOptions): Harness {
       pulses: options.pulses,
       ownUrl: options.ownUrl,
     });
-    harness.onChange((id) => {
-      for (const listener of listeners) listener(id);
-    });
+    harness.onChange((id) => changes.call(id));
     return { harness, server, memory: undefined, backend: placement?.backend };
   }
 
@@ -200,7 +176,7 @@ export function createPerModelHarness(options: PerModelOptions): Harness {
     isAvailable: options.isAvailable,
     checkSettings: check,
     judgesRequests: true,
-    onChange: (listener: (modelId: string) => void) => void listeners.add(listener),
+    onChange: (listener: (modelId: string) => void) => changes.add(listener),
     health: () => ({ ok: true }),
     listModels: () =>
       [...models.values()].flatMap((held) =>
@@ -217,7 +193,7 @@ export function createPerModelHarness(options: PerModelOptions): Harness {
       const held = models.get(modelId);
       if (held) return held.harness.serve(route, modelId, request, signal);
       request.ended({ kind: 'refused' });
-      throw refuse(new CortexError('model_not_loaded', `${modelId} is not loaded on this node.`));
+      throw notLoaded(modelId);
     },
     stop: async () => {
       const stopping = [...models.values()].map(({ harness }) => harness.stop());
@@ -228,9 +204,7 @@ export function createPerModelHarness(options: PerModelOptions): Harness {
 
   async function wakeModel(id: string, signal: AbortSignal): Promise<HarnessModel> {
     const held = models.get(id);
-    if (!held?.harness.wakeModel) {
-      throw refuse(new CortexError('model_not_loaded', `${id} is not loaded on this node.`));
-    }
+    if (!held?.harness.wakeModel) throw notLoaded(id);
     return withMemory(await held.harness.wakeModel(id, signal), held);
   }
 

@@ -1,6 +1,7 @@
 /** GGUF models on our own engine: one supervised engine process per model. */
 import { CortexError } from '@cortex/protocol';
 
+import { Listeners } from '../../listeners.ts';
 import type { Probe } from '../../probe/probe.ts';
 import { refuse } from '../../refusal.ts';
 import {
@@ -60,12 +61,8 @@ export function createLlamaHarness(
   const engines = new Map<string, SupervisedEngine>();
   const paths = new Map<string, string>();
   const { pulses } = options;
-  const listeners = new Set<(modelId: string) => void>();
+  const changes = new Listeners<[modelId: string]>();
   let version: string | undefined;
-
-  function changed(modelId: string): void {
-    for (const listener of listeners) listener(modelId);
-  }
 
   function cacheMibOf({ modelId }: HarnessLoadSpec): number {
     const wantedMib = defaults.promptCacheMib;
@@ -96,7 +93,7 @@ export function createLlamaHarness(
     return new SupervisedEngine(engineSpec, spec.placement.env, {
       ...options,
       startupTimeoutMs: loadLimitMs(options.startupTimeoutMs, spec.sizeBytes),
-      onChange: () => changed(spec.modelId),
+      onChange: () => changes.call(spec.modelId),
     });
   }
 
@@ -127,7 +124,7 @@ export function createLlamaHarness(
         [...engines.values()].find((engine) => engine.version !== undefined)?.version ?? version;
       return { ok: true, version };
     },
-    onChange: (listener) => void listeners.add(listener),
+    onChange: (listener) => changes.add(listener),
     listModels: () => [...engines.values()].flatMap((engine) => engine.model ?? []),
     inferenceEndpoint: (id) => (engines.has(id) ? options.ownUrl() : undefined),
 
