@@ -26,6 +26,12 @@ const start = (server: FakeServer, fields: Readonly<Record<string, unknown>> = {
     },
   });
 
+/** Of each chat in order, whether neuron asked for its usage. */
+const askedForUsage = ({ seen }: FakeServer): readonly boolean[] =>
+  seen
+    .filter(({ path }) => path === '/v1/chat/completions')
+    .map(({ bytes }) => 'stream_options' in JSON.parse(new TextDecoder().decode(bytes)));
+
 const ON_OTHER = { harness: 'other', upstream_model: 'upstream/name' };
 
 describe('a model on a running server', () => {
@@ -116,6 +122,37 @@ describe('a model on a running server', () => {
 
     expect(text).toContain('"completion_tokens":5');
     expect(text).toContain('"estimated":true');
+  });
+
+  test('whose server refuses stream_options is asked without it, and from then on only so', async () => {
+    using server = fake({ isStrict: true });
+    await using neuron = await start(server);
+    await neuron.load(ON_OTHER);
+    const stream = { stream: true, max_tokens: 4 };
+
+    const texts = [
+      await (await neuron.chat(stream)).text(),
+      await (await neuron.chat(stream)).text(),
+    ];
+
+    for (const text of texts) {
+      expect(text).toMatch(/"completion_tokens":4,.*"estimated":true\}\ndata: \[DONE\]\n\n$/);
+    }
+    expect(askedForUsage(server)).toEqual([true, false, false]);
+  });
+
+  test('whose server refuses a stream for another reason is asked again only until it has served one', async () => {
+    using server = fake();
+    await using neuron = await start(server);
+    await neuron.load(ON_OTHER);
+    const tooLong = { stream: true, messages: [{ role: 'user', content: 'word '.repeat(600) }] };
+
+    const refused = await neuron.chat(tooLong);
+    await (await neuron.chat({ stream: true, max_tokens: 1 })).text();
+    await neuron.chat(tooLong);
+
+    expect((await refused.json()).error.code).toBe('context_length_exceeded');
+    expect(askedForUsage(server)).toEqual([true, false, true, true]);
   });
 
   test('stops its work when the client disconnects, and frees the seat', async () => {

@@ -4,9 +4,8 @@ import { namingEncoding, readBody } from '@cortex/service';
 
 import type { Seat } from '../admission/admission.ts';
 import {
-  GENERATE_ROUTES,
-  type GenerateRoutePath,
   type HarnessRequest,
+  isGenerateRoute,
   MEDIA_ROUTES,
   type SeatedRoute,
 } from '../harness/harness.ts';
@@ -50,13 +49,10 @@ export function readModel({ model }: Readonly<Record<string, unknown>>): string 
   return model;
 }
 
-const isGenerated = (route: SeatedRoute): route is GenerateRoutePath =>
-  GENERATE_ROUTES.some((known) => known === route);
-
 function readView(route: SeatedRoute, body: Readonly<Record<string, unknown>>): InferenceView {
   const model = readModel(body);
   const { n, stream } = body;
-  if (!isGenerated(route)) return { model, n: 1, isStreamed: false };
+  if (!isGenerateRoute(route)) return { model, n: 1, isStreamed: false };
   if (stream !== undefined && stream !== null && typeof stream !== 'boolean') {
     throw invalid('stream', 'true or false');
   }
@@ -140,7 +136,7 @@ const endOf = (
 const VECTOR_BYTES = 16 << 20;
 
 function demandsOf(route: SeatedRoute): BodyDemands {
-  if (isGenerated(route)) return { mostBytes: largestReadable, check: checkBodySize };
+  if (isGenerateRoute(route)) return { mostBytes: largestReadable, check: checkBodySize };
   const isMedia = MEDIA_ROUTES.some((known) => known === route);
   // An engine of another program has its own limits.
   return {
@@ -159,7 +155,7 @@ export function inference(route: SeatedRoute, deps: ApiDeps) {
     const { lifecycle, harness, contextTokens } = model;
     // No token is shorter than a byte, so a body with fewer bytes fits and needs no check.
     const isSurelyShort = contextTokens !== undefined && bytes.length <= contextTokens;
-    if (!isGenerated(route) || isSurelyShort) return;
+    if (!isGenerateRoute(route) || isSurelyShort) return;
     await harness.checkAnswerable?.(route, lifecycle.id, body);
   }
 

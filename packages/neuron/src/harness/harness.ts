@@ -19,6 +19,9 @@ import type { LoadSettings } from './load-settings.ts';
 export const GENERATE_ROUTES = ['/v1/chat/completions', '/v1/completions'] as const;
 export type GenerateRoutePath = (typeof GENERATE_ROUTES)[number];
 
+export const isGenerateRoute = (route: InferenceRoute): route is GenerateRoutePath =>
+  GENERATE_ROUTES.some((known) => known === route);
+
 /** Routes that return vectors or scores. They take a seat, as generation does. */
 export const VECTOR_ROUTES = ['/v1/embeddings', '/v1/rerank'] as const;
 export type VectorRoute = (typeof VECTOR_ROUTES)[number];

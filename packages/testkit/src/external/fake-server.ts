@@ -20,6 +20,8 @@ export interface FakeServerOptions {
   readonly loadMs?: number | undefined;
   /** Streams end without usage, whatever the request asks for. */
   readonly isMute?: boolean | undefined;
+  /** `stream_options` is refused as an unknown field. */
+  readonly isStrict?: boolean | undefined;
   /** Between two words of a stream. Default 1. */
   readonly wordMs?: number | undefined;
   /** What a request to end or to hang does; absent: no such routes. */
@@ -198,6 +200,9 @@ export class FakeServer implements Disposable {
     }
     if (imagesOf(body).length > 0 && !this.#options.hasVision) {
       return failure(500, 'server_error', 'image input is not supported');
+    }
+    if (this.#options.isStrict === true && 'stream_options' in body) {
+      return failure(400, 'invalid_request_error', 'Extra inputs are not permitted');
     }
     const prompted = wordsOf(promptOf(body)).length;
     const { contextTokens } = this.#options;

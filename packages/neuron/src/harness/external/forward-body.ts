@@ -8,7 +8,8 @@ import {
   spliceModel,
 } from '@cortex/protocol';
 
-import type { HarnessRequest } from '../harness.ts';
+import { type HarnessRequest, isGenerateRoute } from '../harness.ts';
+import type { UpstreamServing } from './upstream-target.ts';
 
 export interface ForwardOptions {
   readonly upstreamModel: string;
@@ -20,9 +21,12 @@ export interface ForwardOptions {
 
 const MODEL = ['model'] as const;
 
-/** Whether the body is a stream that says nothing about usage. */
-export const isUsageOpen = ({ body }: Pick<HarnessRequest, 'body'>): boolean =>
-  body['stream'] === true && !('stream_options' in body);
+/** Whether the request is for a stream of text and says nothing about usage. */
+export const isUsageOpen = ({
+  route,
+  request: { body },
+}: Pick<UpstreamServing, 'route' | 'request'>): boolean =>
+  isGenerateRoute(route) && body['stream'] === true && !('stream_options' in body);
 
 export async function toForwardBody(
   { bytes, body, headers }: Pick<HarnessRequest, 'bytes' | 'body' | 'headers'>,

@@ -9,10 +9,10 @@ import {
 } from '@cortex/protocol';
 import { streamResponse } from '@cortex/service';
 
-import { GENERATE_ROUTES } from '../harness.ts';
-import { isUsageOpen, toForwardBody } from './forward-body.ts';
+import { isGenerateRoute } from '../harness.ts';
+import { fetchUpstream } from './fetch-upstream.ts';
+import { isUsageOpen } from './forward-body.ts';
 import { EventRelay } from './relay-events.ts';
-import { toCortexError as toFailedAnswer } from './upstream-error.ts';
 import type { UpstreamServing, UpstreamTarget } from './upstream-target.ts';
 import { UpstreamWork } from './upstream-work.ts';
 import { wholeAnswer } from './whole-answer.ts';
@@ -21,69 +21,6 @@ import { wholeAnswer } from './whole-answer.ts';
 const COMMIT_MS = 1000;
 /** A server that sends nothing of an answer for so long has lost it (behaviour 3). */
 const IDLE_MS = 300_000;
-
-/** Headers of the caller that the server gets; credentials and identity are not among them. */
-const FORWARDED = ['content-type', 'accept'] as const;
-
-function toHeaders({ target, request }: UpstreamServing): Headers {
-  const headers = new Headers(target.upstream.headers);
-  for (const name of FORWARDED) {
-    const value = request.headers.get(name);
-    if (value !== null) headers.set(name, value);
-  }
-  if (!headers.has('content-type')) headers.set('content-type', 'application/json');
-  headers.set('accept-encoding', 'identity');
-  headers.set('x-request-id', request.requestId);
-  return headers;
-}
-
-async function fetchUpstream(serving: UpstreamServing, signal: AbortSignal): Promise<Response> {
-  const { route, target, request } = serving;
-  const body = await toForwardBody(request, {
-    upstreamModel: target.upstreamModel,
-    defaults: { ...target.params, ...request.params },
-    asksUsage: isUsageOpen(request),
-  });
-  let answer: Response;
-  try {
-    answer = await fetch(target.upstream.url + route, {
-      method: 'POST',
-      headers: toHeaders(serving),
-      body,
-      redirect: 'manual',
-      // A connection that the server closes meanwhile would fail the next request on it.
-      keepalive: false,
-      timeout: false,
-      signal,
-    });
-  } catch (error) {
-    if (signal.aborted) throw error;
-    throw target.loss();
-  }
-  if (answer.ok) return answer;
-  throw await readFailure(serving, answer);
-}
-
-async function readFailure({ target }: UpstreamServing, answer: Response): Promise<CortexError> {
-  const text = await answer.text().catch(() => '');
-  const retryAfterS = Number(answer.headers.get('retry-after') ?? Number.NaN);
-  return toFailedAnswer({
-    harness: target.upstream.harness,
-    modelId: target.modelId,
-    contextTokens: target.contextTokens,
-    status: answer.status,
-    value: parse(text),
-    retryAfterS: Number.isFinite(retryAfterS) ? retryAfterS : undefined,
-  });
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
 
 /** An answer that failed after the commit is not an unhandled rejection: the stream reports it. */
 async function settled(
@@ -126,17 +63,17 @@ export async function serveUpstream(serving: UpstreamServing): Promise<Response>
 
 /** Each choice takes a slot. */
 function weightOf({ route, request: { body } }: UpstreamServing): number {
-  const isGenerated = GENERATE_ROUTES.some((known) => known === route);
-  return isGenerated && typeof body['n'] === 'number' ? body['n'] : 1;
+  return isGenerateRoute(route) && typeof body['n'] === 'number' ? body['n'] : 1;
 }
 
 async function* streamBody(
   answering: Promise<Response | { readonly thrown: unknown }>,
   work: UpstreamWork,
-  { target, request, pulses }: UpstreamServing,
+  serving: UpstreamServing,
 ): AsyncGenerator<string, void> {
+  const { target, request, pulses } = serving;
   const { modelId, upstreamModel } = target;
-  const relay = new EventRelay({ modelId, upstreamModel, isUsageHidden: isUsageOpen(request) });
+  const relay = new EventRelay({ modelId, upstreamModel, isUsageHidden: isUsageOpen(serving) });
   const pulse = pulses.open({
     isProgressing: () => target.isAnswering(),
     onStall: () => work.abort(),

@@ -18,6 +18,7 @@ import { serveExternal } from './serve-external.ts';
 import { SlotQueue } from './slot-queue.ts';
 import { ServerModels } from './server-models.ts';
 import type { Upstream } from './upstream.ts';
+import { UsageOptions } from './usage-option.ts';
 
 interface SharedModel extends HostedModel {
   /** The name that the server knows it by. */
@@ -48,6 +49,7 @@ export class SharedHarness implements ForeignHarness {
   readonly restart?: (idle: Promise<void>) => Promise<void>;
   readonly #options: SharedHarnessOptions;
   readonly #models: HostedModels<SharedModel>;
+  readonly #usageOptions = new UsageOptions();
   #cycles = 0;
 
   constructor(options: SharedHarnessOptions) {
@@ -141,6 +143,7 @@ export class SharedHarness implements ForeignHarness {
       params,
       contextTokens,
       slots,
+      usageOption: this.#usageOptions.of(state.incarnation),
       lost: state.lost,
       isAnswering: () => server.isAnswering,
       loss: () => server.loss(),

@@ -5,6 +5,7 @@ import type { HarnessRequest, SeatedRoute } from '../harness.ts';
 import type { PulseGroup } from '../pulse.ts';
 import type { SlotQueue } from './slot-queue.ts';
 import type { Upstream } from './upstream.ts';
+import type { UsageOption } from './usage-option.ts';
 
 /** The model of a request on its server. */
 export interface UpstreamTarget {
@@ -16,6 +17,7 @@ export interface UpstreamTarget {
   readonly params: Readonly<Record<string, unknown>>;
   readonly contextTokens: number | undefined;
   readonly slots: SlotQueue;
+  readonly usageOption: UsageOption;
   /** Aborts when the server has ended, with the error for its requests as reason. */
   readonly lost: AbortSignal;
   /** Whether the server has answered lately. */

@@ -1,0 +1,101 @@
+/** Sends one inference request to an external server. */
+import type { CortexError } from '@cortex/protocol';
+
+import { isUsageOpen, toForwardBody } from './forward-body.ts';
+import { toCortexError } from './upstream-error.ts';
+import type { UpstreamServing } from './upstream-target.ts';
+
+/** Headers of the caller that the server gets; credentials and identity are not among them. */
+const FORWARDED = ['content-type', 'accept'] as const;
+
+/** How servers refuse a field that they do not know. */
+const REFUSED_FIELD: ReadonlySet<number> = new Set([400, 422]);
+
+function toHeaders({ target, request }: UpstreamServing): Headers {
+  const headers = new Headers(target.upstream.headers);
+  for (const name of FORWARDED) {
+    const value = request.headers.get(name);
+    if (value !== null) headers.set(name, value);
+  }
+  if (!headers.has('content-type')) headers.set('content-type', 'application/json');
+  headers.set('accept-encoding', 'identity');
+  headers.set('x-request-id', request.requestId);
+  return headers;
+}
+
+async function post(
+  serving: UpstreamServing,
+  { asksUsage, signal }: { readonly asksUsage: boolean; readonly signal: AbortSignal },
+): Promise<Response> {
+  const { route, target, request } = serving;
+  const body = await toForwardBody(request, {
+    upstreamModel: target.upstreamModel,
+    defaults: { ...target.params, ...request.params },
+    asksUsage,
+  });
+  try {
+    return await fetch(target.upstream.url + route, {
+      method: 'POST',
+      headers: toHeaders(serving),
+      body,
+      redirect: 'manual',
+      // A connection that the server closes meanwhile would fail the next request on it.
+      keepalive: false,
+      timeout: false,
+      signal,
+    });
+  } catch (error) {
+    if (signal.aborted) throw error;
+    throw target.loss();
+  }
+}
+
+/**
+ * Asks for the usage of a stream where the client does not. Some servers refuse every request with the field that asks
+ * for it, so the first refusal is answered with a request without it.
+ */
+async function postStream(serving: UpstreamServing, signal: AbortSignal): Promise<Response> {
+  const { usageOption } = serving.target;
+  const asksUsage = usageOption.isTaken !== false;
+  const answer = await post(serving, { asksUsage, signal });
+  if (usageOption.isTaken !== undefined) return answer;
+  if (answer.ok) usageOption.isTaken = true;
+  if (!REFUSED_FIELD.has(answer.status)) return answer;
+  await answer.body?.cancel();
+  const again = await post(serving, { asksUsage: false, signal });
+  if (again.ok) usageOption.isTaken = false;
+  return again;
+}
+
+/** @throws CortexError what the server refused, or why it could not be asked; the reason of `signal` */
+export async function fetchUpstream(
+  serving: UpstreamServing,
+  signal: AbortSignal,
+): Promise<Response> {
+  const answer = isUsageOpen(serving)
+    ? await postStream(serving, signal)
+    : await post(serving, { asksUsage: false, signal });
+  if (answer.ok) return answer;
+  throw await readFailure(serving, answer);
+}
+
+async function readFailure({ target }: UpstreamServing, answer: Response): Promise<CortexError> {
+  const text = await answer.text().catch(() => '');
+  const retryAfterS = Number(answer.headers.get('retry-after') ?? Number.NaN);
+  return toCortexError({
+    harness: target.upstream.harness,
+    modelId: target.modelId,
+    contextTokens: target.contextTokens,
+    status: answer.status,
+    value: parse(text),
+    retryAfterS: Number.isFinite(retryAfterS) ? retryAfterS : undefined,
+  });
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
