@@ -66,12 +66,12 @@ function diskError(failure: DiskFailure, { partialPath }: DownloadTask): CortexE
 
 async function attempt(task: DownloadTask, budget: RetryBudget): Promise<string | undefined> {
   const { file, path, partialPath, onBytes } = task;
-  const partial = await PartialFile.open(file, partialPath, task.signal);
+  const partial = await PartialFile.open(file, partialPath);
   try {
     const wasResumed = partial.bytes > 0;
     onBytes(partial.bytes);
     if (partial.bytes < file.sizeBytes) await receive(task, partial, budget);
-    const hex = partial.digest();
+    const hex = await partial.digest(task.signal);
     if (file.checksum && file.checksum.hex !== hex) {
       await partial.remove();
       throw wrongContent(file, hex, wasResumed);

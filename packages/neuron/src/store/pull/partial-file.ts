@@ -1,9 +1,8 @@
 /** The incomplete file of a download, with the hash of the bytes that it has. */
-import type { Hash } from 'node:crypto';
 import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-import { hashFile, startHash } from './checksum.ts';
+import { FileHash } from './file-hash.ts';
 import type { RemoteFile } from './remote-file.ts';
 
 /** A failure of the disk, as opposed to one of the network. */
@@ -41,41 +40,39 @@ export async function sizeOnDisk(path: string): Promise<number> {
 
 /** Methods throw a `DiskFailure`. */
 export class PartialFile {
-  readonly #file: RemoteFile;
   readonly #path: string;
   readonly #handle: FileHandle;
-  #hash: Hash;
+  readonly #hash: FileHash;
   #bytes: number;
 
   private constructor(
-    { file, path }: { readonly file: RemoteFile; readonly path: string },
+    path: string,
     handle: FileHandle,
-    content: { readonly hash: Hash; readonly bytes: number },
+    content: { readonly hash: FileHash; readonly bytes: number },
   ) {
-    this.#file = file;
     this.#path = path;
     this.#handle = handle;
     this.#hash = content.hash;
     this.#bytes = content.bytes;
   }
 
-  /** Opens or creates the file, and hashes what it has; `signal` ends that. Bytes that cannot be of this version are dropped. */
-  static open(file: RemoteFile, path: string, signal: AbortSignal): Promise<PartialFile> {
+  /** Opens or creates the file. Bytes that cannot be of this version are dropped. */
+  static open(file: RemoteFile, path: string): Promise<PartialFile> {
     return onDisk(async () => {
       await mkdir(dirname(path), { recursive: true });
       const found = await sizeOnDisk(path);
-      const isUsable = found <= file.sizeBytes && file.version !== undefined;
-      const bytes = isUsable ? found : 0;
-      const handle = await open(path, 'a');
+      const { checksum, sizeBytes, version } = file;
+      const bytes = found <= sizeBytes && version !== undefined ? found : 0;
+      const handle = await open(path, 'a+');
       if (bytes < found) await handle.truncate(0);
-      const hash = startHash(file.checksum, file.sizeBytes);
-      try {
-        await hashFile(hash, { path, bytes }, signal);
-      } catch (error) {
-        await handle.close();
-        throw error;
-      }
-      return new PartialFile({ file, path }, handle, { hash, bytes });
+      const hash = new FileHash({
+        path,
+        fd: handle.fd,
+        kind: checksum?.kind ?? 'sha256',
+        sizeBytes,
+      });
+      hash.reached(bytes);
+      return new PartialFile(path, handle, { hash, bytes });
     });
   }
 
@@ -88,8 +85,8 @@ export class PartialFile {
       for (let at = 0; at < chunk.length;) {
         at += (await this.#handle.write(chunk, at)).bytesWritten;
       }
-      this.#hash.update(chunk);
       this.#bytes += chunk.length;
+      this.#hash.reached(this.#bytes);
     });
   }
 
@@ -97,14 +94,14 @@ export class PartialFile {
   restart(): Promise<void> {
     return onDisk(async () => {
       await this.#handle.truncate(0);
-      this.#hash = startHash(this.#file.checksum, this.#file.sizeBytes);
+      this.#hash.restart();
       this.#bytes = 0;
     });
   }
 
-  /** The hash of the bytes, once: nothing can be appended afterwards. */
-  digest(): string {
-    return this.#hash.digest('hex');
+  /** The hash of the file, once: nothing can be appended afterwards. `signal` ends it. */
+  digest(signal: AbortSignal): Promise<string> {
+    return onDisk(() => this.#hash.digest(signal));
   }
 
   /** Gives the complete file its final name, in one step. */
@@ -119,7 +116,8 @@ export class PartialFile {
     return onDisk(() => rm(this.#path, { force: true }));
   }
 
-  close(): Promise<void> {
-    return this.#handle.close();
+  async close(): Promise<void> {
+    await this.#hash.close();
+    await this.#handle.close();
   }
 }
