@@ -1,16 +1,25 @@
-/** `state_dir` on a disk without space: a real one, a file system of 128 KiB in memory. */
+/** `state_dir` and `models_dir` on a disk without space: a real one, a small file system in memory. */
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { describe, expect, onTestFinished, test } from 'bun:test';
 
+import { noPauses, PullFixture, REPO, TINY } from './pull-fixture.ts';
 import { TestNeuron } from './test-neuron.ts';
 
 /** Mounts a small file system; undefined without the right to. It is unmounted after the test. */
-function smallDisk(): string | undefined {
+function smallDisk(size = '128k'): string | undefined {
   const folder = mkdtempSync(join(tmpdir(), 'neuron-disk-'));
-  const { exitCode } = Bun.spawnSync(['mount', '-t', 'tmpfs', '-o', 'size=128k', 'disk', folder]);
+  const { exitCode } = Bun.spawnSync([
+    'mount',
+    '-t',
+    'tmpfs',
+    '-o',
+    `size=${size}`,
+    'disk',
+    folder,
+  ]);
   onTestFinished(() => {
     Bun.spawnSync(['umount', folder]);
     rmSync(folder, { recursive: true, force: true });
@@ -62,3 +71,30 @@ describe('a state folder on a full disk', () => {
     60_000,
   );
 });
+
+test.skipIf(!canMount)(
+  'a pull that fills the disk fails with the folder that is full, and goes on when there is space (needs root)',
+  async () => {
+    const disk = smallDisk('1m');
+    if (disk === undefined) throw new Error('cannot mount');
+    const call = { model_id: 'm', source: `hf:${REPO}` };
+    await using fixture = await PullFixture.start({
+      flags: { models_dir: disk },
+      // Other programs fill the disk after the pull has checked it.
+      pulls: noPauses({ freeBytes: () => Promise.resolve(1e9) }).pulls,
+    });
+
+    const full = await fixture.pulled(call);
+    const listed = await fixture.neuron.model('m');
+    Bun.spawnSync(['mount', '-o', 'remount,size=16m', disk]);
+    const done = await fixture.pulled(call);
+
+    expect(full).toMatchObject({ status: 'failed' });
+    expect(full.error).toContain(`${disk}/models--org--tiny-GGUF/blobs has no space left`);
+    expect(listed).toMatchObject({ status: 'failed', on_disk: false });
+    expect(done).toMatchObject({ status: 'done', bytes_done: TINY.length });
+    const [, second] = fixture.hub.requestsOf('cdn');
+    expect(second?.headers.get('range')).toMatch(/^bytes=[1-9]\d+-$/);
+  },
+  60_000,
+);

@@ -109,6 +109,24 @@ describe('a pull', () => {
     expect(ms).toEqual([17_000, 2000, 4000]);
   });
 
+  test.each<HubStage>(['info', 'tree', 'resolve'])(
+    'whose question (%s) gets 429 waits as long as the server says, and completes',
+    async (stage) => {
+      const answers = [{ status: 429, headers: { 'retry-after': '17' } }];
+      const { ms, pulls } = noPauses();
+      await using fixture = await PullFixture.start({
+        pulls,
+        fault: (at) => {
+          const answer = at === stage ? answers.shift() : undefined;
+          return answer && { kind: 'answer', answer };
+        },
+      });
+
+      expect(await fixture.pulled(CALL)).toMatchObject({ status: 'done' });
+      expect(ms).toEqual([17_000]);
+    },
+  );
+
   test('gives up after six failures in a row without a byte, and says which', async () => {
     const { ms, pulls } = noPauses();
     await using fixture = await PullFixture.start({

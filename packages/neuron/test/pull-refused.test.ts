@@ -32,7 +32,13 @@ describe('a pull that the hub refuses fails at once with a sentence', () => {
     ],
     [
       'on a private repository without a token',
-      { repository: { privateFor: 'hf_me' }, says: ['does not exist, is private, or is gated'] },
+      {
+        repository: { privateFor: 'hf_me' },
+        says: [
+          `refused hf:${REPO} (401): it does not exist, is private, or is gated`,
+          'If it is private, set HF_TOKEN',
+        ],
+      },
     ],
     [
       'on a token that is not valid',

@@ -42,7 +42,7 @@ export function explainHubRefusal(
   }
   if (status === 401) {
     return fail(
-      `The hub refused hf:${repo} (401): it does not exist, is private, or is gated. Check the name; if it is gated, ${licence}.`,
+      `The hub refused hf:${repo} (401): it does not exist, is private, or is gated. Check the name. If it is private, set HF_TOKEN to a token of an account that may read it. If it is gated, ${licence}.`,
     );
   }
   if (status !== 404) return undefined;
