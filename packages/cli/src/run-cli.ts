@@ -1,15 +1,19 @@
 import { type Command, CommanderError, type CommandUnknownOpts } from '@commander-js/extra-typings';
-import { ConfigError, isSystemError } from '@cortex/service';
+import { ConfigError, hideFalseDefaults, isSystemError } from '@cortex/service';
 
 import { CliError } from './cli-error.ts';
 import { type Terminal } from './output/terminal.ts';
 import { visibleText } from './output/visible-text.ts';
 
-/** Makes commander throw instead of ending the process, for `command` and its subcommands. */
-function neverExit(command: CommandUnknownOpts): void {
+/**
+ * Makes commander throw instead of ending the process, and sets the style of its help, for `command` and its
+ * subcommands.
+ */
+function configure(command: CommandUnknownOpts): void {
   command.exitOverride();
+  hideFalseDefaults(command);
   command.showHelpAfterError('(see --help for usage)');
-  for (const child of command.commands) neverExit(child);
+  for (const child of command.commands) configure(child);
 }
 
 /** Runs the command line. @returns 0 on success, 1 on failure, 2 on a usage error */
@@ -18,7 +22,7 @@ export async function runCli(
   args: readonly string[],
   terminal: Terminal,
 ): Promise<0 | 1 | 2> {
-  neverExit(program);
+  configure(program);
   try {
     await program.parseAsync([...args], { from: 'user' });
     return 0;

@@ -36,6 +36,23 @@ async function run(...args: string[]) {
 }
 
 describe('the command line', () => {
+  test('shows no default of a flag in any help, and the defaults of other options', async () => {
+    const commands = commandsOf(programWith(new FakeTerminal())).map((name) =>
+      name.split(' ').slice(1),
+    );
+
+    const helps = await Promise.all(
+      commands.map(async (words) => {
+        const { code, printed } = await run(...words, '--help');
+        expect(code).toBe(0);
+        return printed;
+      }),
+    );
+
+    expect(helps.filter((text) => /default:\s+false/.test(text))).toEqual([]);
+    expect(helps.join('')).toMatch(/default:\s+"http:\/\/127\.0\.0\.1:31313"/);
+  });
+
   test('exits with 1 and one line that says what to do if no gateway runs', async () => {
     const { code, warnings } = await run('status', '--url', 'http://127.0.0.1:9');
 

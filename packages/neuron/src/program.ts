@@ -1,5 +1,5 @@
 import { Command, CommanderError, type CommandUnknownOpts } from '@commander-js/extra-typings';
-import { ConfigError, isSystemError, refuseEmptyValues } from '@cortex/service';
+import { ConfigError, hideFalseDefaults, isSystemError, refuseEmptyValues } from '@cortex/service';
 
 import { buildCommand } from './commands/build.ts';
 import { certCommand } from './commands/cert.ts';
@@ -15,15 +15,16 @@ export interface Output {
   readonly warn: (text: string) => void;
 }
 
-/** Makes commander throw instead of ending the process, in `command` and all below it. */
-function neverExit(command: CommandUnknownOpts, { print, warn }: Output): void {
+/** Makes commander throw instead of ending the process, and sets the style of its help, in `command` and all below it. */
+function configure(command: CommandUnknownOpts, { print, warn }: Output): void {
   command.exitOverride();
   command.configureOutput({
     writeOut: (text) => print(text.trimEnd()),
     writeErr: (text) => warn(text.trimEnd()),
   });
+  hideFalseDefaults(command);
   command.showHelpAfterError('(run with --help for usage)');
-  for (const child of command.commands) neverExit(child, { print, warn });
+  for (const child of command.commands) configure(child, { print, warn });
 }
 
 /**
@@ -45,7 +46,7 @@ export async function runNeuron(
     .addCommand(doctorCommand(env, output.print))
     .addCommand(certCommand(env, output.print))
     .addCommand(buildCommand(env, output.print));
-  neverExit(program, output);
+  configure(program, output);
   try {
     await program.parseAsync([...args], { from: 'user' });
     return 0;

@@ -169,6 +169,17 @@ describe('neuron', () => {
     expect(stdout).toContain('discover');
   });
 
+  test.each(['serve', 'discover', 'doctor', 'cert', 'build llama-server'])(
+    'shows no default of a flag in the help of neuron %s',
+    async (words) => {
+      const { code, stdout } = await outcome(runNeuron([...words.split(' '), '--help']));
+
+      expect(code).toBe(0);
+      expect(stdout).toContain('--help');
+      expect(stdout).not.toMatch(/default:\s+false/);
+    },
+  );
+
   test.each([[['srve']], [['serve', '--nope']]])(
     'exits with 2 on the usage error %p',
     async (args) => {

@@ -29,6 +29,7 @@ export { createRequestId, requestIdOf } from './http/request-id.ts';
 export { LineSink } from './line-sink.ts';
 export { createLogger, type LogDestination, type Logger, STDERR } from './log.ts';
 export { type Backoff, backoff } from './process/backoff.ts';
+export { hideFalseDefaults } from './process/command-help.ts';
 export { refuseEmptyValues } from './process/command-values.ts';
 export { assertFetchLimit } from './process/fetch-limit.ts';
 export { endWithParent } from './process/parent-pipe.ts';
