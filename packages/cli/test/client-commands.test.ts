@@ -318,9 +318,24 @@ describe('cortex free', () => {
     expect(text).toContain('in 120 minutes');
   });
 
+  test('says which of the unloaded models are pinned', async () => {
+    const { client, context, run, terminal } = fixture();
+    client.freed = { unloaded: ['m', 'n'], pinned: ['n'], kept: [] };
+
+    const text = await run(freeCommand(context), 'local');
+
+    expect(text).toContain('Unloaded from local: m, n.');
+    expect(terminal.warnings).toStartWith('n is pinned on local and was unloaded too.');
+    expect(terminal.warnings).toContain('It stays pinned');
+  });
+
   test('warns about a model that the node still has', async () => {
     const { client, context, run, terminal } = fixture();
-    client.freed = { unloaded: [], kept: [{ model: 'm', reason: 'it was loaded again' }] };
+    client.freed = {
+      unloaded: [],
+      pinned: [],
+      kept: [{ model: 'm', reason: 'it was loaded again' }],
+    };
 
     await run(freeCommand(context), 'local');
 

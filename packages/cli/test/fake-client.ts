@@ -81,7 +81,11 @@ export class FakeClient implements GatewayClient {
   readonly url = 'http://gateway';
   readonly calls: (ModelCall & PullCall)[] = [];
   readonly bodies: Readonly<Record<string, unknown>>[] = [];
-  freed: Pick<AdminFreeResult, 'unloaded' | 'kept'> = { unloaded: ['cortex-tiny'], kept: [] };
+  freed: Pick<AdminFreeResult, 'unloaded' | 'pinned' | 'kept'> = {
+    unloaded: ['cortex-tiny'],
+    pinned: [],
+    kept: [],
+  };
   answer: readonly ChatDelta[] = [{ text: 'Hello.' }, { finish: 'stop' }];
   listed: readonly ListedModel[] = [listedModel()];
   nodeList: readonly AdminNode[] = [adminNode()];

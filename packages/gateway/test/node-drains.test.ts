@@ -81,6 +81,15 @@ describe('freeing a node', () => {
     expect(under.statusOf('m')).toEqual(['a:unloaded']);
   });
 
+  test('unloads pinned models too, and names them', async () => {
+    const a = new FakeNeuron({ models: [{ id: 'm' }, { id: 'p', pinned: true }] });
+    const under = await control({ a });
+
+    const result = await under.control.freeNode({ node: 'a' }, signal);
+
+    expect(result).toMatchObject({ unloaded: ['m', 'p'], pinned: ['p'], kept: [] });
+  });
+
   test('names a model that could not be unloaded, and why', async () => {
     const a = new FakeNeuron({ models: [{ id: 'm' }] });
     const under = await control({ a });

@@ -78,6 +78,8 @@ export type AdminDrainResult = z.infer<typeof AdminDrainResult>;
 /** Answer of `/admin/v1/nodes/{name}/free`. */
 export const AdminFreeResult = AdminDrainResult.extend({
   unloaded: z.array(z.string()),
+  /** Those of `unloaded` that are pinned. The node keeps the pins. */
+  pinned: z.array(z.string()).default([]),
   /** Models that the node still has, and why. */
   kept: z.array(z.looseObject({ model: z.string(), reason: z.string() })),
 });

@@ -19,7 +19,7 @@ export function parseDuration(text: string): number {
 export function freeCommand({ connect, terminal }: ClientContext) {
   return new Command('free')
     .description(
-      'Free the memory of a node: drain it and unload its models. Running requests finish first.',
+      'Free the memory of a node: drain it and unload its models, also pinned ones. Running requests finish first.',
     )
     .argument('<node>', 'name of the node, as in `cortex status`')
     .option(
@@ -35,6 +35,11 @@ export function freeCommand({ connect, terminal }: ClientContext) {
       if (json) return terminal.print(JSON.stringify(result, null, 2));
       for (const { model, reason } of result.kept) {
         terminal.warn(`${model} is still on ${node}: ${reason}`);
+      }
+      for (const model of result.pinned) {
+        terminal.warn(
+          `${model} is pinned on ${node} and was unloaded too. It stays pinned, and is loaded again by the next request for it once ${node} loads models again.`,
+        );
       }
       const what =
         result.unloaded.length === 0

@@ -1,4 +1,4 @@
-import type { FleetSnapshot } from '@cortex/fleet';
+import type { FleetSnapshot, Replica } from '@cortex/fleet';
 import {
   type AdminDrainResult,
   type AdminFreeResult,
@@ -43,7 +43,7 @@ export class NodeDrains {
   }
 
   /**
-   * Drains the node, then unloads every model that it holds; running requests finish first.
+   * Drains the node, then unloads every model that it holds, the pinned ones too; running requests finish first.
    *
    * @throws CortexError as `drain`. A model that cannot be unloaded is in the answer.
    */
@@ -54,10 +54,11 @@ export class NodeDrains {
     const { fleet, connections } = this.#deps;
     const drained = await this.drain({ node, draining: true, forS }, signal);
     await connections.poll(node);
+    const held = heldReplicas(fleet.snapshot, node);
     const unloaded: string[] = [];
     const kept: { model: string; reason: string }[] = [];
     await Promise.all(
-      heldModels(fleet.snapshot, node).map(async (model) => {
+      held.map(async ({ model }) => {
         try {
           await connections.client(node).unload({ model_id: model }, signal);
           unloaded.push(model);
@@ -68,12 +69,18 @@ export class NodeDrains {
       }),
     );
     await connections.poll(node);
-    return { ...drained, unloaded: unloaded.toSorted(), kept };
+    const pinned = held.filter(({ isPinned, model }) => isPinned && unloaded.includes(model));
+    return {
+      ...drained,
+      unloaded: unloaded.toSorted(),
+      pinned: pinned.map(({ model }) => model).toSorted(),
+      kept,
+    };
   }
 }
 
 /** Models with memory, a process or a load under way. */
-function heldModels({ nodes }: FleetSnapshot, name: string): readonly string[] {
+function heldReplicas({ nodes }: FleetSnapshot, name: string): readonly Replica[] {
   const node = nodes.get(name);
   if (node?.state !== 'up') {
     throw new CortexError(
@@ -81,7 +88,7 @@ function heldModels({ nodes }: FleetSnapshot, name: string): readonly string[] {
       `${name} is draining, but no longer answers: its models were not unloaded.`,
     );
   }
-  return [...node.replicas.values()]
-    .filter(({ status }) => stateTraits(status).held && status !== 'failed')
-    .map(({ model }) => model);
+  return [...node.replicas.values()].filter(
+    ({ status }) => stateTraits(status).held && status !== 'failed',
+  );
 }
