@@ -205,6 +205,16 @@ describe('a workflow of ComfyUI', () => {
     ]);
   });
 
+  test('refuses a request of more than a MiB with 413', async () => {
+    await using up = await setUp();
+
+    const answer = await up.draw({ prompt: 'x'.repeat(2 << 20) });
+
+    expect(answer.status).toBe(413);
+    expect((await answer.json()).error.message).toContain('reads at most 1048576 bytes');
+    expect(await up.neuron.seatsTaken()).toBe(0);
+  });
+
   test('does nothing else: other routes are refused with 422', async () => {
     await using up = await setUp();
 

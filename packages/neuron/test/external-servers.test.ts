@@ -73,6 +73,25 @@ describe('a model on a running server', () => {
     });
   });
 
+  test('gets a large body with the same changes as a small one', async () => {
+    using server = fake();
+    await using neuron = await start(server);
+    const params = { temperature: 0.25, chat_template_kwargs: { a: 1 }, top_p: 0.5 };
+    await neuron.load({ ...ON_OTHER, params });
+    const fields = { chat_template_kwargs: { b: 2 }, top_p: null, stream: true };
+    const messages = [{ role: 'user', content: 'x'.repeat(2 << 20) }];
+
+    await (await neuron.chat({ messages, ...fields })).text();
+
+    expect(JSON.parse(server.lastBody('/v1/chat/completions'))).toEqual({
+      temperature: 0.25,
+      stream_options: { include_usage: true },
+      model: 'upstream/name',
+      messages,
+      ...fields,
+    });
+  });
+
   test('gets the defaults of its operator for fields that the request does not have', async () => {
     using server = fake();
     await using neuron = await start(server);

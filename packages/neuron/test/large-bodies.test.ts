@@ -1,5 +1,6 @@
 /** One large body beside running streams: it is refused by name, or read without holding them up for long. */
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { FAKE_LLAMA_SERVER } from '@cortex/testkit';
+import { afterAll, beforeAll, describe, expect, spyOn, test } from 'bun:test';
 
 import { TestNeuron } from './test-neuron.ts';
 
@@ -138,6 +139,39 @@ describe('a large body during a running stream', () => {
       expect((await answer.json()).error.code).toBe('context_length_exceeded');
     });
 
+    expect(pause).toBeLessThan(MOST_PAUSE_MS);
+  });
+});
+
+describe('a large body for a model of an external server', () => {
+  const server = (name: string) => ({
+    name,
+    kind: 'llamacpp',
+    command: [process.execPath, FAKE_LLAMA_SERVER, '--port', '${port}'],
+  });
+  let neuron: TestNeuron;
+  beforeAll(async () => {
+    neuron = await TestNeuron.start({ flags: { harnesses: [server('large'), server('small')] } });
+    const params = { chat_template_kwargs: { a: 1 }, temperature: 0.5 };
+    await neuron.load({ model_id: 'tiny', harness: 'small', upstream_model: 'fake' });
+    await neuron.load({ model_id: 'large', harness: 'large', upstream_model: 'fake', params });
+  });
+  afterAll(() => neuron[Symbol.asyncDispose]());
+
+  test.each([
+    ['60 MB of short messages', { messages: Array.from({ length: 1_700_000 }, () => user('x')) }],
+    ['60 MB of images', { messages: [user('x'.repeat(60 << 20))] }],
+  ])('of %s is sent on without being parsed, and does not hold up a stream', async (_, fields) => {
+    const body = new TextEncoder().encode(JSON.stringify({ model: 'large', ...fields }));
+    using parse = spyOn(JSON, 'parse');
+    const pause = await longestPause(neuron, async () => {
+      const answer = await fetch(`${neuron.url}/v1/chat/completions`, { method: 'POST', body });
+
+      expect(await answer.text()).toMatch(/"object":"chat.completion"|maximum context length/);
+    });
+
+    const longest = Math.max(...parse.mock.calls.map(([{ length }]) => length));
+    expect(longest).toBeLessThan(1 << 20);
     expect(pause).toBeLessThan(MOST_PAUSE_MS);
   });
 });

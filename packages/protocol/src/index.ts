@@ -4,12 +4,12 @@ export * from './edit-distance.ts';
 export * from './errors.ts';
 export * from './json/json-object.ts';
 export {
-  insertMembers,
   insertModel,
   type JsonScalar,
   type JsonView,
   readJsonView,
   readJsonViewInSlices,
+  rewriteBody,
   spliceModel,
 } from './json/json-view.ts';
 export * from './key-case.ts';

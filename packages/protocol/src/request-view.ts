@@ -39,12 +39,14 @@ export interface RequestView {
   readonly affinityKey?: string | undefined;
 }
 
+const NO_NAMES: ReadonlySet<string> = new Set();
+
 function readModel({
   values,
-  isModelContainer,
-}: Pick<JsonView, 'values' | 'isModelContainer'>): string | undefined {
+  containers,
+}: Pick<JsonView, 'values' | 'containers'>): string | undefined {
   const value = values['model'];
-  if (!isModelContainer && (value === undefined || value === null || value === ''))
+  if (!containers.has('model') && (value === undefined || value === null || value === ''))
     return undefined;
   if (typeof value !== 'string') {
     throw new CortexError('invalid_request', '"model" must be a string.', { param: 'model' });
@@ -119,7 +121,7 @@ export function readFormView(
   const modelField = readFormFields(bytes, headers.get('content-type')).get('model');
   const session = sessionOf(headers);
   return {
-    model: readModel({ values: { model: modelField?.value ?? null }, isModelContainer: false }),
+    model: readModel({ values: { model: modelField?.value ?? null }, containers: NO_NAMES }),
     stream: false,
     n: 1,
     affinityKey: session === undefined ? undefined : `session:${hash(session)}`,

@@ -1,6 +1,6 @@
-import { CortexError, readJsonViewInSlices } from '@cortex/protocol';
+import { CortexError } from '@cortex/protocol';
 
-import type { Models, ServableModel } from '../models/models.ts';
+import type { ServableModel } from '../models/models.ts';
 
 /** Bodies up to this size are parsed for every model; that takes a few milliseconds. */
 export const ALWAYS_PARSED_BYTES = 1 << 20;
@@ -62,19 +62,31 @@ export function tooLongFor(
 }
 
 /**
- * Refuses a body that its model cannot read, before it is parsed: parsing delays every stream of this daemon.
+ * Refuses a body that would be parsed and is too large for that: parsing delays every stream of this daemon.
+ *
+ * @throws CortexError `request_too_large` naming the size
+ */
+export function checkParsedSize(
+  { lifecycle, harness }: ServableModel,
+  { length }: Uint8Array,
+  mostBytes: number,
+): void {
+  if (harness.forwardsBodies === true || length <= mostBytes) return;
+  throw new CortexError(
+    'request_too_large',
+    `The body has ${length} bytes, and ${lifecycle.id} reads at most ${mostBytes} bytes of such a request.`,
+  );
+}
+
+/**
+ * Refuses a prompt that its model cannot read, before it is parsed.
  *
  * @throws CortexError `context_length_exceeded` naming the size, `vision_unsupported` where an image makes the body too
- *   large, `malformed_json`
+ *   large; as `checkParsedSize`
  */
-export async function checkBodySize(bytes: Uint8Array, models: Models): Promise<void> {
-  if (bytes.length <= ALWAYS_PARSED_BYTES) return;
-  const { values } = await readJsonViewInSlices(bytes, ['model']);
-  const { model } = values;
-  const serving = typeof model === 'string' ? models.serving(model) : undefined;
-  // An invalid or unknown name is reported when the body is read.
-  if (serving === undefined) return;
+export function checkBodySize(serving: ServableModel, bytes: Uint8Array): void {
   const limit = bodyLimitOf(serving);
-  if (limit === undefined || bytes.length <= limit) return;
+  if (limit === undefined) return checkParsedSize(serving, bytes, ALWAYS_PARSED_BYTES);
+  if (bytes.length <= limit) return;
   throw tooLongFor(serving, { bytes: bytes.length, limit, hasImage: hasImagePart(bytes) });
 }

@@ -9,11 +9,11 @@ import {
   MEDIA_ROUTES,
   type SeatedRoute,
 } from '../harness/harness.ts';
-import { parseJsonObject, withExactSeed } from '../json-body.ts';
 import type { Models, ServableModel } from '../models/models.ts';
 import { isRefusal } from '../refusal.ts';
-import { checkBodySize } from './body-size.ts';
+import { ALWAYS_PARSED_BYTES, checkBodySize, checkParsedSize } from './body-size.ts';
 import type { ApiContext, ApiDeps } from './context.ts';
+import { parseWhole, type ReadBody, readLargeBody } from './large-body.ts';
 import { largestReadable, refuseOversized } from './oversized-body.ts';
 
 /** The fields that admission reads; the harness validates the rest. */
@@ -22,8 +22,6 @@ interface InferenceView {
   readonly n: number;
   readonly isStreamed: boolean;
 }
-
-type Parsed = Pick<HarnessRequest, 'body' | 'bytes'>;
 
 /** The capability that each route needs, as named in `/models`, and the error text without it. */
 const WANTED = {
@@ -76,16 +74,18 @@ const formBody = (
 export interface BodyDemands {
   /** Bytes above which a body is refused without being kept; undefined: none. */
   readonly mostBytes: (models: Models) => number | undefined;
-  /** Refuses a body that is too large for its model. */
-  readonly check?: ((bytes: Uint8Array, models: Models) => Promise<void>) | undefined;
+  /** Refuses a large body that its model cannot read. */
+  readonly check?: ((serving: ServableModel, bytes: Uint8Array) => void) | undefined;
+  /** Whether a large body may be sent on without being parsed. */
+  readonly isForwarded: boolean;
 }
 
 /** Reads the entire body of an inference request. */
 export async function readInference(
   context: ApiContext,
-  { gate, models, maxBodyBytes: maxBytes }: ApiDeps,
-  { mostBytes, check }: BodyDemands,
-): Promise<Parsed> {
+  { gate, models, access, maxBodyBytes: maxBytes }: ApiDeps,
+  { mostBytes, ...demands }: BodyDemands,
+): Promise<ReadBody> {
   const request = context.req.raw;
   gate.check();
   const most = mostBytes(models);
@@ -95,15 +95,14 @@ export async function readInference(
   const bytes = await readBody(request, { maxBytes, signal: request.signal });
   context.get('connection').liftIdleLimit();
   try {
-    await check?.(bytes, models);
     const contentType = request.headers.get('content-type');
     const takesForms = MEDIA_ROUTES.some((route) => route === context.req.path);
-    const body =
-      takesForms && isMultipart(contentType)
-        ? formBody(bytes, contentType)
-        : withExactSeed(parseJsonObject(bytes), bytes);
-    gate.check();
-    return { body, bytes };
+    if (takesForms && isMultipart(contentType)) {
+      return { body: formBody(bytes, contentType), bytes };
+    }
+    if (bytes.length <= ALWAYS_PARSED_BYTES) return parseWhole(bytes);
+    const params = access.paramsOf(request.headers);
+    return await readLargeBody(bytes, { ...demands, models, params });
   } catch (error) {
     throw namingEncoding(error, request);
   }
@@ -136,12 +135,18 @@ const endOf = (
 const VECTOR_BYTES = 16 << 20;
 
 function demandsOf(route: SeatedRoute): BodyDemands {
-  if (isGenerateRoute(route)) return { mostBytes: largestReadable, check: checkBodySize };
-  const isMedia = MEDIA_ROUTES.some((known) => known === route);
+  if (isGenerateRoute(route)) {
+    return { mostBytes: largestReadable, check: checkBodySize, isForwarded: true };
+  }
   // An engine of another program has its own limits.
+  const isMedia = MEDIA_ROUTES.some((known) => known === route);
   return {
     mostBytes: (models) =>
       isMedia || largestReadable(models) === undefined ? undefined : VECTOR_BYTES,
+    // Only a text for an image or for speech is in JSON.
+    check: (serving, bytes) =>
+      checkParsedSize(serving, bytes, isMedia ? ALWAYS_PARSED_BYTES : VECTOR_BYTES),
+    isForwarded: true,
   };
 }
 
@@ -151,7 +156,7 @@ export function inference(route: SeatedRoute, deps: ApiDeps) {
   const demands = demandsOf(route);
 
   /** Reports a request that can never be answered even when the queue is full (behaviour 45). */
-  async function checkWorthWaiting(model: ServableModel, { body, bytes }: Parsed): Promise<void> {
+  async function checkWorthWaiting(model: ServableModel, { body, bytes }: ReadBody): Promise<void> {
     const { lifecycle, harness, contextTokens } = model;
     // No token is shorter than a byte, so a body with fewer bytes fits and needs no check.
     const isSurelyShort = contextTokens !== undefined && bytes.length <= contextTokens;
@@ -161,6 +166,7 @@ export function inference(route: SeatedRoute, deps: ApiDeps) {
 
   return async (context: ApiContext): Promise<Response> => {
     const parsed = await readInference(context, deps, demands);
+    deps.gate.check();
     const view = readView(route, parsed.body);
     const model = models.servable(view.model);
     const { word, lack } = WANTED[route];

@@ -16,6 +16,7 @@ const DEMANDS: BodyDemands = {
     return largest === undefined ? undefined : Math.max(largest, COLD_BYTES);
   },
   check: checkBodySize,
+  isForwarded: false,
 };
 
 /** Handler of a tokenizer route. The engine answers for a loaded model, the probe for one on disk. */
@@ -23,6 +24,7 @@ export function tokenizer(route: TokenizerRoute, deps: ApiDeps) {
   const { models } = deps;
   return async (context: ApiContext): Promise<Response> => {
     const parsed = await readInference(context, deps, DEMANDS);
+    deps.gate.check();
     const modelId = readModel(parsed.body);
     const loaded = models.loadedOn(modelId);
     if (loaded) {

@@ -11,6 +11,7 @@ import type {
   MemoryBudget,
   MemoryEstimate,
 } from '@cortex/engine';
+import type { JsonView } from '@cortex/protocol';
 
 import type { Placement } from '../devices/device.ts';
 import type { LoadSettings } from './load-settings.ts';
@@ -125,10 +126,16 @@ export interface WorkOutcome {
 }
 
 export interface HarnessRequest {
-  /** The caller's JSON body, parsed; the text fields of a form. */
+  /**
+   * The caller's JSON body, parsed; the text fields of a form. Of a large body for a harness that `forwardsBodies`:
+   * `model`, `n`, `stream`, `stream_options` and the names of sampling defaults, where it has them; an object or an
+   * array is `{}`.
+   */
   readonly body: Readonly<Record<string, unknown>>;
   /** The bytes of the body as received. */
   readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Where the value of `model` is in `bytes`; absent if the body was parsed. */
+  readonly modelRange?: JsonView['modelRange'];
   readonly headers: Headers;
   readonly principal: string;
   readonly requestId: string;
@@ -205,6 +212,8 @@ interface HarnessBase<Spec> {
    * with the capabilities of the model.
    */
   readonly judgesRequests?: boolean | undefined;
+  /** It sends the bytes of a request on, and reads only the fields that `HarnessRequest.body` names. */
+  readonly forwardsBodies?: boolean | undefined;
   /** Absent if the harness has no information on unloaded models. */
   readonly cold?: ColdModels | undefined;
   start?(): Promise<void>;

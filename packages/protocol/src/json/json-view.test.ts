@@ -10,6 +10,7 @@ import {
   readJsonView,
   readJsonViewInSlices,
   insertModel,
+  rewriteBody,
   spliceModel,
 } from './json-view.ts';
 
@@ -43,6 +44,13 @@ describe('the scalars that a JSON view wants', () => {
   test('are absent when missing or when the value is an object', () => {
     expect(read('{"model":{"model":"x"},"n":[1]}').values).toEqual({});
     expect(read('{"model":{"model":"x"}}').modelRange).toBeUndefined();
+  });
+
+  test('are named as containers when the last value is an object or an array', () => {
+    const view = read('{"n":[1],"user":{"a":1},"user":"u","stream":true,"stream":{},"other":{}}');
+
+    expect(view.containers).toEqual(new Set(['n', 'stream']));
+    expect(view.values).toEqual({ user: 'u' });
   });
 
   test('are read only at the top level', () => {
@@ -417,3 +425,18 @@ test.each(['{}', ' {\n }', '{"a":{}}', '\t{ "model2" : 1 , "b":[{}]}', '{ "ü":"
     expect(inserted.replace(/"model":"org\/\\"quoted\\"",?/, '')).toBe(text);
   },
 );
+
+test('a body is rewritten with more members and another name of its model, and every other byte is kept', () => {
+  const rewrite = (text: string): string => {
+    const bytes = encoder.encode(text);
+    const { modelRange } = readJsonView(bytes, []);
+    const parts = rewriteBody(bytes, { members: { a: 1 }, modelRange, model: 'new' });
+    return parts.map((part) => decoder.decode(part)).join('');
+  };
+
+  expect(rewrite(' { "x" : 1.0, "model" : "old" , "y":[] }')).toBe(
+    ' {"a":1, "x" : 1.0, "model" : "new" , "y":[] }',
+  );
+  expect(rewrite('{"x":1}')).toBe('{"a":1,"x":1}');
+  expect(rewrite('{ }')).toBe('{"a":1 }');
+});

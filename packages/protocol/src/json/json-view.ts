@@ -19,8 +19,8 @@ export interface JsonView {
   readonly values: Readonly<Record<string, JsonScalar>>;
   /** Byte range [start, end) of the value of the top-level `model` (quotes included); absent if it is not a scalar. */
   readonly modelRange?: ByteRange | undefined;
-  /** The top-level `model` is an object or an array. */
-  readonly isModelContainer: boolean;
+  /** Those of `model` and the wanted names whose value is an object or an array. */
+  readonly containers: ReadonlySet<string>;
   /**
    * Text that identifies a conversation: the system text and the first user turn, or the prompt, 4 KiB of each;
    * absent if the body has none.
@@ -56,11 +56,11 @@ class ViewScan {
   scan(maxBytes: number): JsonView | undefined {
     if (!this.#scanner.scan(this.#scanner.position + maxBytes)) return undefined;
     const listener = this.#listener;
-    const { values, modelRange, isModelContainer } = listener;
+    const { values, modelRange, containers } = listener;
     return {
       values,
       modelRange,
-      isModelContainer,
+      containers,
       // Decoded lazily, because most requests have only one candidate node.
       get affinityText() {
         return listener.readAffinityText();
@@ -113,42 +113,77 @@ export async function readJsonViewInSlices(
 
 const encoder = new TextEncoder();
 
-/** The body with another model name; every other byte is kept. `range` is `JsonView.modelRange`. */
-export function spliceModel(
-  bytes: Uint8Array,
-  range: ByteRange,
-  model: string,
-): Uint8Array<ArrayBuffer> {
-  const name = encoder.encode(JSON.stringify(model));
-  const spliced = new Uint8Array(range[0] + name.length + bytes.length - range[1]);
-  spliced.set(bytes.subarray(0, range[0]));
-  spliced.set(name, range[0]);
-  spliced.set(bytes.subarray(range[1]), range[0] + name.length);
-  return spliced;
+type Bytes = Uint8Array<ArrayBuffer>;
+
+interface Edit {
+  /** What it replaces. */
+  readonly range: ByteRange;
+  readonly bytes: Bytes;
 }
+
+/** @param edits - In the order of their ranges. */
+function* editedParts(bytes: Bytes, edits: readonly Edit[]): Generator<Bytes, void> {
+  let at = 0;
+  for (const { range, bytes: part } of edits) {
+    yield bytes.subarray(at, range[0]);
+    yield part;
+    [, at] = range;
+  }
+  yield bytes.subarray(at);
+}
+
+function edited(bytes: Bytes, edit: Edit): Bytes {
+  const [[start, end], { length }] = [edit.range, edit.bytes];
+  const whole = new Uint8Array(bytes.length + length - (end - start));
+  let at = 0;
+  for (const part of editedParts(bytes, [edit])) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+const modelEdit = (range: ByteRange, model: string): Edit => ({
+  range,
+  bytes: encoder.encode(JSON.stringify(model)),
+});
 
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 
-/**
- * The body with more members, which come first; every other byte is kept. For a JSON object without those members.
- */
-export function insertMembers(
-  bytes: Uint8Array,
-  members: Readonly<Record<string, unknown>>,
-): Uint8Array<ArrayBuffer> {
+/** Members that come first in a JSON object without those members. */
+function membersEdit(bytes: Uint8Array, members: Readonly<Record<string, unknown>>): Edit {
   const at = bytes.indexOf(OPEN_BRACE) + 1;
   // Only white space can be between the braces of an empty object.
   const isEmpty = bytes[at + bytes.subarray(at).findIndex((byte) => byte > 0x20)] === CLOSE_BRACE;
   const text = JSON.stringify(members).slice(1, -1);
-  const inserted = encoder.encode(isEmpty || text === '' ? text : `${text},`);
-  const whole = new Uint8Array(bytes.length + inserted.length);
-  whole.set(bytes.subarray(0, at));
-  whole.set(inserted, at);
-  whole.set(bytes.subarray(at), at + inserted.length);
-  return whole;
+  return { range: [at, at], bytes: encoder.encode(isEmpty || text === '' ? text : `${text},`) };
 }
 
+/** The body with another model name; every other byte is kept. `range` is `JsonView.modelRange`. */
+export const spliceModel = (bytes: Bytes, range: ByteRange, model: string): Bytes =>
+  edited(bytes, modelEdit(range, model));
+
 /** The body with `model` as its first member; every other byte is kept. For a JSON object without that member. */
-export const insertModel = (bytes: Uint8Array, model: string): Uint8Array<ArrayBuffer> =>
-  insertMembers(bytes, { model });
+export const insertModel = (bytes: Bytes, model: string): Bytes =>
+  edited(bytes, membersEdit(bytes, { model }));
+
+/**
+ * The parts of the body with more members, which come first, and with another model name where it has one; every other
+ * byte is kept. For a JSON object without those members. A large body is not copied.
+ */
+export function rewriteBody(
+  bytes: Bytes,
+  {
+    members,
+    modelRange,
+    model,
+  }: {
+    readonly members: Readonly<Record<string, unknown>>;
+    readonly modelRange: ByteRange | undefined;
+    readonly model: string;
+  },
+): readonly Bytes[] {
+  const renamed = modelRange === undefined ? [] : [modelEdit(modelRange, model)];
+  return [...editedParts(bytes, [membersEdit(bytes, members), ...renamed])];
+}

@@ -95,7 +95,8 @@ export function viewInterest(wanted: readonly string[]): Interest<Kind> {
 export class ViewListener implements ScanListener<Kind> {
   readonly values: Record<string, JsonScalar> = {};
   modelRange: ByteRange | undefined;
-  isModelContainer = false;
+  /** Wanted names whose value is an object or an array. */
+  readonly containers = new Set<string>();
 
   readonly #bytes: Uint8Array;
   #system: ByteRange[] = [];
@@ -122,10 +123,8 @@ export class ViewListener implements ScanListener<Kind> {
     const isString = this.#bytes[start] === QUOTE;
     switch (kind.what) {
       case 'scalar':
-        if (kind.name === 'model') {
-          this.modelRange = [start, end];
-          this.isModelContainer = false;
-        }
+        if (kind.name === 'model') this.modelRange = [start, end];
+        this.containers.delete(kind.name);
         this.values[kind.name] = this.#read(start, end);
         return;
       case 'role':
@@ -161,13 +160,14 @@ export class ViewListener implements ScanListener<Kind> {
     switch (kind.what) {
       case 'scalar':
         delete this.values[kind.name];
-        if (kind.name === 'model') {
-          this.modelRange = undefined;
-          this.isModelContainer = true;
-        }
+        if (kind.name === 'model') this.modelRange = undefined;
+        this.containers.add(kind.name);
         return false;
       case 'parent':
-        for (const name of kind.names) delete this.values[name];
+        for (const name of kind.names) {
+          delete this.values[name];
+          this.containers.delete(name);
+        }
         return true;
       case 'messages':
         this.#systemTurns = [];

@@ -28,7 +28,7 @@ async function post(
   { asksUsage, signal }: { readonly asksUsage: boolean; readonly signal: AbortSignal },
 ): Promise<Response> {
   const { route, target, request } = serving;
-  const body = await toForwardBody(request, {
+  const parts = await toForwardBody(request, {
     upstreamModel: target.upstreamModel,
     defaults: { ...target.params, ...request.params },
     asksUsage,
@@ -37,7 +37,8 @@ async function post(
     return await fetch(target.upstream.url + route, {
       method: 'POST',
       headers: toHeaders(serving),
-      body,
+      // To send the bytes themselves takes another, slower copy of a large body.
+      body: new Blob([...parts]),
       redirect: 'manual',
       // A connection that the server closes meanwhile would fail the next request on it.
       keepalive: false,

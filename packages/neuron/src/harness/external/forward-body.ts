@@ -1,11 +1,11 @@
 /** The body that an external server gets: the caller's bytes, with the server's name of the model (behaviour 1). */
 import {
-  insertMembers,
   isMultipart,
+  type JsonView,
   readFormFields,
   readJsonViewInSlices,
+  rewriteBody,
   spliceFormField,
-  spliceModel,
 } from '@cortex/protocol';
 
 import { type HarnessRequest, isGenerateRoute } from '../harness.ts';
@@ -28,29 +28,32 @@ export const isUsageOpen = ({
 }: Pick<UpstreamServing, 'route' | 'request'>): boolean =>
   isGenerateRoute(route) && body['stream'] === true && !('stream_options' in body);
 
+/** The body in parts. */
 export async function toForwardBody(
-  { bytes, body, headers }: Pick<HarnessRequest, 'bytes' | 'body' | 'headers'>,
+  request: Pick<HarnessRequest, 'bytes' | 'body' | 'headers' | 'modelRange'>,
   { upstreamModel, defaults, asksUsage }: ForwardOptions,
-): Promise<Uint8Array<ArrayBuffer>> {
+): Promise<readonly Uint8Array<ArrayBuffer>[]> {
+  const { bytes, body, headers } = request;
   const contentType = headers.get('content-type');
   if (isMultipart(contentType)) {
     const field = readFormFields(bytes, contentType).get('model');
-    if (!field || field.value === upstreamModel) return bytes;
-    return spliceFormField(bytes, field, upstreamModel);
+    if (!field || field.value === upstreamModel) return [bytes];
+    return [spliceFormField(bytes, field, upstreamModel)];
   }
   const absent = Object.entries(defaults).filter(([name]) => !(name in body));
   const members = {
     ...Object.fromEntries(absent),
     ...(asksUsage && { stream_options: { include_usage: true } }),
   };
-  const named = body['model'] === upstreamModel ? bytes : await renamed(bytes, upstreamModel);
-  return Object.keys(members).length === 0 ? named : insertMembers(named, members);
+  const isNamed = body['model'] === upstreamModel;
+  if (isNamed && Object.keys(members).length === 0) return [bytes];
+  const modelRange = isNamed ? undefined : await modelRangeOf(request);
+  return rewriteBody(bytes, { members, modelRange, model: upstreamModel });
 }
 
-async function renamed(
-  bytes: Uint8Array<ArrayBuffer>,
-  upstreamModel: string,
-): Promise<Uint8Array<ArrayBuffer>> {
-  const { modelRange } = await readJsonViewInSlices(bytes, MODEL);
-  return modelRange ? spliceModel(bytes, modelRange, upstreamModel) : bytes;
+async function modelRangeOf({
+  bytes,
+  modelRange,
+}: Pick<HarnessRequest, 'bytes' | 'modelRange'>): Promise<JsonView['modelRange']> {
+  return modelRange ?? (await readJsonViewInSlices(bytes, MODEL)).modelRange;
 }

@@ -176,6 +176,7 @@ export function createPerModelHarness(options: PerModelOptions): Harness {
     isAvailable: options.isAvailable,
     checkSettings: check,
     judgesRequests: true,
+    forwardsBodies: true,
     onChange: (listener: (modelId: string) => void) => changes.add(listener),
     health: () => ({ ok: true }),
     listModels: () =>

@@ -43,6 +43,7 @@ export class SharedHarness implements ForeignHarness {
   readonly needs = 'nothing';
   readonly isPlaced = false;
   readonly judgesRequests = true;
+  readonly forwardsBodies = true;
   readonly checkSettings: (settings: LoadSettings) => void;
   readonly sleepModel?: (id: string) => Promise<void>;
   readonly wakeModel?: (id: string, signal: AbortSignal) => Promise<HarnessModel>;
