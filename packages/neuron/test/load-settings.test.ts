@@ -151,9 +151,9 @@ describe('a load call', () => {
 });
 
 describe('a load on a GPU', () => {
-  /** A probe that sees the card; `estimate` is what it says of every model. */
+  /** A probe that sees the card; `estimate` is what it says of a model. */
   const seeing =
-    (estimate: Partial<MemoryEstimate>): StartEngine =>
+    (estimate: (spec: EngineLoadSpec) => Partial<MemoryEstimate>): StartEngine =>
     async () => {
       const engine = createScriptedEngine();
       const unlimited = engine.estimate.bind(engine);
@@ -161,16 +161,19 @@ describe('a load on a GPU', () => {
       engine.estimate = async (spec, budget) => {
         const roomy = { ...(await unlimited(spec, budget)), vramMib: 20_000, layers: 48 };
         if (budget.vramMib === undefined) return { ...roomy, contextTokens: 131_072 };
-        return { ...roomy, ...estimate };
+        return { ...roomy, ...estimate(spec) };
       };
       const connection = await inProcessEngine(engine);
       return { connection, kill: () => void connection.close(0) };
     };
 
-  async function startOnCard(estimate: Partial<MemoryEstimate>) {
-    const started = await startRecording(undefined, {
+  async function startOnCard(
+    estimate: Partial<MemoryEstimate> | ((spec: EngineLoadSpec) => Partial<MemoryEstimate>),
+    prepare?: (modelsDir: string) => void,
+  ) {
+    const started = await startRecording(prepare, {
       gpuSources: ONE_CARD,
-      startProbe: seeing(estimate),
+      startProbe: seeing(typeof estimate === 'function' ? estimate : () => estimate),
     });
     await until(async () =>
       (await started.neuron.health()).devices.some(({ kind }) => kind === 'cuda'),
@@ -194,6 +197,28 @@ describe('a load on a GPU', () => {
       expect.stringContaining('kv_type = "q8_0"'),
     ]);
     expect((await neuron.model()).devices).toEqual([0]);
+  });
+
+  test.each<[string, Partial<MemoryEstimate>, boolean]>([
+    ['uses the draft beside the model if both fit', {}, true],
+    ['leaves it out if layers of the model would be in RAM', { gpuLayers: 31 }, false],
+    ['leaves it out if the context would be too short', { contextTokens: 8192 }, false],
+    ['leaves it out if the load would not fit', { fits: false, vramMib: 90_000 }, false],
+  ])('%s', async (_what, drafted, isUsed) => {
+    const draft = tinyLlama(await readGguf(readFileSync(CORTEX_TINY)));
+    const whole = { vramMib: 7000, gpuLayers: 48, contextTokens: 65_536 };
+    const { neuron, specs } = await startOnCard(
+      (spec) => ({ ...whole, ...(spec.draft && drafted) }),
+      (dir) => void writeModel(draft, dir, 'tiny-draft-F32.gguf'),
+    );
+    await using _ = neuron;
+
+    await neuron.load();
+
+    expect(specs.map((spec) => spec.draft !== undefined)).toEqual([isUsed]);
+    expect(specs).toMatchObject([{ gpuLayers: 48, contextLength: 65_536 }]);
+    const { warnings = [] } = await neuron.model();
+    expect(String(warnings).includes('the draft model beside it is not used')).toBe(!isUsed);
   });
 
   test('passes explicit numbers to the engine unchanged', async () => {

@@ -11,6 +11,7 @@ import {
   choiceOf,
   deviceCounts,
   learnedKey,
+  variantsOf,
   withoutSurplus,
   withSurplus,
 } from './reserve-memory.ts';
@@ -87,10 +88,11 @@ export class ColdModelQueries {
   async forecast(request: LoadModelRequest): Promise<LoadForecast> {
     const { files, models } = await this.#toCold(request, 'header');
     const counts = await deviceCounts(this.#deps.devices, files, request.min_devices);
-    for (const count of counts) {
-      const forecast = await this.#forecastOn(count, { files, models });
+    const variants = variantsOf(counts, files);
+    for (const variant of variants) {
+      const forecast = await this.#forecastOn(variant.count, { files: variant.files, models });
       const { shortage, isWhole } = forecast;
-      if (count === counts.at(-1) || (shortage === undefined && isWhole)) return forecast.load;
+      if (variant === variants.at(-1) || (shortage === undefined && isWhole)) return forecast.load;
     }
     throw new Error('no number of devices to try');
   }

@@ -36,9 +36,6 @@ import {
   type ReserveDeps,
 } from './reserve-memory.ts';
 
-/** The harness for what our own engine cannot do. */
-const OTHER_ENGINE = 'llama-server';
-
 export interface LoadDeps extends ReserveDeps {
   readonly store: ModelFiles;
   readonly harnesses: HarnessRegistry;
@@ -160,13 +157,14 @@ async function loadWith(deps: LoadDeps, choice: EngineChoice, load: FileLoad): P
 async function attempt(
   deps: LoadDeps,
   { harness, reason, warning }: EngineChoice,
-  { work, file, files }: FileLoad,
+  { work, file, files: wanted }: FileLoad,
 ): Promise<LoadResult> {
   const { request, signal, prepared, progress } = work;
   const settings = { ...work.settings, harness: harness.name };
   harness.checkSettings?.(settings);
   const { vram_mb: vramMib, min_devices: minDevices } = request;
-  const reserved = await reserveMemory(deps, { harness, files, file, vramMib, minDevices });
+  const wish = { harness, files: wanted, file, vramMib, minDevices };
+  const { files, ...reserved } = await reserveMemory(deps, wish);
   const plan = { ...reserved, warnings: [...reserved.warnings, ...(warning ? [warning] : [])] };
   const { placement } = plan;
   for (const text of plan.warnings) deps.log.warn({ model: files.modelId }, text);
@@ -206,7 +204,8 @@ async function loadFile(deps: LoadDeps, named: GgufHarness, work: LoadWork): Pro
   const { request, settings } = work;
   const id = request.model_id;
   const isNamed = request.harness !== undefined;
-  const llamaServer = harnesses.find(OTHER_ENGINE);
+  // For what our own engine cannot do.
+  const llamaServer = harnesses.find('llama-server');
   const other = llamaServer?.needs === 'gguf' ? llamaServer : undefined;
   if (isNamed) named.checkSettings?.(settings);
   else checkEngineFor(settings, other);

@@ -18,6 +18,8 @@ export interface LoadPlan {
   readonly warnings: readonly string[];
   /** Whether every layer that may be on a GPU is on one. */
   readonly isWhole: boolean;
+  /** Whether the context is as long as asked for, or long enough for a conversation. */
+  readonly isRoomy: boolean;
 }
 
 /** Why a load does not fit: the device, and the missing memory. */
@@ -53,21 +55,26 @@ function insufficient(modelId: string, { device, missingMib }: Shortage): Cortex
 /** The next smaller KV type; undefined if there is none. */
 const SMALLER_KV = { f16: 'q8_0', q8_0: 'q4_0', q4_0: undefined } as const;
 
+/** A model trained for no more context loses nothing. */
+const isRoomyFor = (
+  { contextLength }: LoadSettings,
+  { contextTokens, roomyContextTokens }: Pick<LoadEstimate, 'contextTokens' | 'roomyContextTokens'>,
+): boolean =>
+  contextLength !== 'auto' || contextTokens >= Math.min(SMALL_CONTEXT_TOKENS, roomyContextTokens);
+
 function warningsOf(
   settings: LoadSettings,
   { estimate, placement }: { readonly estimate: LoadEstimate; readonly placement: Placement },
 ): string[] {
   const warnings = placement.warning === undefined ? [] : [placement.warning];
   if (placement.backend === 'cpu') return warnings;
-  const { contextTokens, roomyContextTokens, gpuLayers, layers } = estimate;
+  const { contextTokens, gpuLayers, layers } = estimate;
   if (settings.gpuLayers === 'auto' && gpuLayers < layers) {
     warnings.push(
       `only ${gpuLayers} of ${layers} layers fit on the GPU; the others run on the CPU, which is slow`,
     );
   }
-  // A model trained for no more context loses nothing.
-  const isCut = contextTokens < Math.min(SMALL_CONTEXT_TOKENS, roomyContextTokens);
-  if (settings.contextLength === 'auto' && isCut) {
+  if (!isRoomyFor(settings, estimate)) {
     const smaller = SMALLER_KV[settings.kvType];
     const advice = smaller === undefined ? '' : `; kv_type = "${smaller}" makes room for more`;
     warnings.push(`the context that fits is only ${contextTokens} tokens per slot${advice}`);
@@ -104,6 +111,7 @@ export function planLoad(
     need: { vramMib: estimate.vramMib, ramMib: estimate.ramMib },
     isWhole:
       placement.backend === 'cpu' || gpuLayers !== 'auto' || estimate.gpuLayers === estimate.layers,
+    isRoomy: isRoomyFor(settings, estimate),
     warnings: warningsOf(settings, facts),
   };
 }
@@ -137,9 +145,10 @@ export function planUnknown(
 ): LoadPlan {
   const { fileMib, budget, placement } = facts;
   const warnings = placement.warning === undefined ? [] : [placement.warning];
-  if (placement.backend === 'cpu') return { settings, need: undefined, warnings, isWhole: true };
+  if (placement.backend === 'cpu')
+    return { settings, need: undefined, warnings, isWhole: true, isRoomy: true };
   const vramMib = facts.vramMib ?? fileMib;
   const need = { vramMib, ramMib: 0 };
   checkFits(modelId, need, { budget, placement });
-  return { settings, need, warnings, isWhole: true };
+  return { settings, need, warnings, isWhole: true, isRoomy: true };
 }

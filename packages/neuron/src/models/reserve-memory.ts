@@ -29,6 +29,11 @@ export interface PlannedLoad {
 
 export type ReservedLoad = LoadPlan & { readonly placement: Placement };
 
+export interface ReservedFiles extends ReservedLoad {
+  /** Those of the load, without the draft beside the model if that has no room. */
+  readonly files: HarnessFiles;
+}
+
 /** What is known about the memory of a load with this placement. */
 export const learnedKey = (
   { fingerprint, settings, draft }: Pick<HarnessFiles, 'fingerprint' | 'settings' | 'draft'>,
@@ -87,7 +92,36 @@ export const withSurplus = <T extends { readonly vramMib: number; readonly ramMi
     ? { ...estimate, ramMib: estimate.ramMib + surplusMib }
     : { ...estimate, vramMib: estimate.vramMib + surplusMib };
 
-/** More GPUs may hold more of the model. */
+/** A way to place a load. */
+interface Variant<F> {
+  /** Number of GPUs. */
+  readonly count: number;
+  readonly files: F;
+  /** The draft that lies beside the model is loaded too. The call has not asked for it. */
+  readonly hasOwnDraft: boolean;
+}
+
+/**
+ * The ways to place a load, the best first: on the fewest GPUs, with the draft beside the model if it takes no room
+ * from the model.
+ */
+export function variantsOf<F extends Pick<HarnessFiles, 'settings' | 'draft'>>(
+  counts: readonly number[],
+  files: F,
+): readonly Variant<F>[] {
+  const { draft = 'auto' } = files.settings;
+  const hasOwnDraft = draft === 'auto' && files.draft !== undefined;
+  const bare = hasOwnDraft ? { ...files, draft: undefined } : files;
+  return counts.flatMap((count) => [
+    ...(hasOwnDraft ? [{ count, files, hasOwnDraft }] : []),
+    { count, files: bare, hasOwnDraft: false },
+  ]);
+}
+
+const NO_ROOM_FOR_DRAFT =
+  'the draft model beside it is not used, because the model needs the memory';
+
+/** Another variant may hold more of the model. */
 class NotWhole extends Error {}
 
 const isShort = (error: unknown): boolean =>
@@ -98,18 +132,23 @@ const isShort = (error: unknown): boolean =>
  *
  * @throws CortexError `insufficient_vram`, or the problem of the file
  */
-export async function reserveMemory(deps: ReserveDeps, load: PlannedLoad): Promise<ReservedLoad> {
+export async function reserveMemory(deps: ReserveDeps, load: PlannedLoad): Promise<ReservedFiles> {
   const { devices, ledger } = deps;
-  const { files, minDevices } = load;
-  const counts = await deviceCounts(devices, files, minDevices);
-  for (const count of counts) {
-    const isLast = count === counts.at(-1);
+  const counts = await deviceCounts(devices, load.files, load.minDevices);
+  const variants = variantsOf(counts, load.files);
+  for (const variant of variants) {
+    const { count, files, hasOwnDraft } = variant;
+    const isLast = variant === variants.at(-1);
     try {
-      return await ledger.reserve(choiceOf(devices, files, count), async (placed) => {
-        const plan = await planWithin(deps, load, placed);
-        if (!isLast && !plan.isWhole) throw new NotWhole();
+      const reserved = await ledger.reserve(choiceOf(devices, files, count), async (placed) => {
+        const plan = await planWithin(deps, { ...load, files }, placed);
+        const isEnough = plan.isWhole && (plan.isRoomy || !hasOwnDraft);
+        if (!isLast && !isEnough) throw new NotWhole();
         return plan;
       });
+      const isLeftOut = load.files.draft !== undefined && files.draft === undefined;
+      const warnings = isLeftOut ? [...reserved.warnings, NO_ROOM_FOR_DRAFT] : reserved.warnings;
+      return { ...reserved, files, warnings };
     } catch (error) {
       if (isLast || !isShort(error)) throw error;
     }
