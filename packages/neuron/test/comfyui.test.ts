@@ -192,6 +192,21 @@ describe('a workflow of ComfyUI', () => {
     expect(await up.neuron.seatsTaken()).toBe(0);
   });
 
+  test('shows the progress of its run in /health until the run has ended', async () => {
+    await using up = await setUp({ isHeld: true });
+    const progress = async () => (await up.neuron.health()).models[0]?.progress;
+    const drawing = up.draw({ n: 2 });
+
+    await until(() => up.comfy.pending === 1);
+    await until(async () => (await progress()) === 0.025);
+    up.comfy.release();
+    await until(async () => (await progress()) === 0.525);
+    up.comfy.release();
+
+    expect((await drawing).status).toBe(200);
+    expect(await progress()).toBeUndefined();
+  });
+
   test('frees the memory of ComfyUI when its last model is unloaded', async () => {
     await using up = await setUp();
     await up.neuron.load({ model_id: 'batch', harness: 'comfy' });

@@ -41,6 +41,8 @@ export const ModelLoad = z.looseObject({
   max_in_flight: z.int(),
   max_queue_depth: z.int(),
   rejected: z.record(z.string(), z.int()).default({}),
+  /** Of a request that creates images, 0 to 1. */
+  progress: z.number().optional(),
   tok_s_prefill: z.number().optional(),
   tok_s_decode: z.number().optional(),
   kv_cells_used: z.int().optional(),

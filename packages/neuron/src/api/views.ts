@@ -91,6 +91,7 @@ export function modelLoad(
     max_in_flight: running?.slots ?? 0,
     max_queue_depth: seats.maxQueueDepth,
     rejected: seats.rejected,
+    progress: running?.progress,
     tok_s_prefill: stats?.tokSPrefill,
     tok_s_decode: stats?.tokSDecode,
     kv_cells_used: stats?.kvCellsUsed,

@@ -95,6 +95,8 @@ export interface HarnessModel {
   /** As in `/models`: text, tools, reasoning, embedding, … */
   readonly capabilities: readonly string[];
   readonly slots: number;
+  /** Of the request that runs, 0 to 1; absent if none runs or the server does not say. */
+  readonly progress?: number | undefined;
   /** Tokens per slot; absent if the harness does not know. */
   readonly contextTokens?: number | undefined;
   readonly backend?: string | undefined;

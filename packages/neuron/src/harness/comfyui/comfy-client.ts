@@ -15,6 +15,8 @@ export interface ComfyRun {
   readonly prompt: Readonly<Record<string, unknown>>;
   /** Called when the run has left the queue of ComfyUI. */
   readonly started: () => void;
+  /** Called with the progress of the node that runs, 0 to 1. */
+  readonly progress: (ratio: number) => void;
   readonly signal: AbortSignal;
 }
 
@@ -30,6 +32,8 @@ const Event = z.looseObject({
     node: z.string().nullish(),
     exception_message: z.string().optional(),
     node_type: z.string().optional(),
+    value: z.number().optional().catch(undefined),
+    max: z.number().positive().optional().catch(undefined),
   }),
 });
 type Event = z.infer<typeof Event>;
@@ -118,10 +122,16 @@ class RunEvents {
 
   #take({ type, data }: Event): void {
     if (data.prompt_id !== this.#promptId) return;
-    const { upstream, started } = this.#run;
+    const { upstream, started, progress } = this.#run;
     switch (type) {
       case 'execution_start':
         return started();
+      case 'progress': {
+        const { value, max } = data;
+        if (value !== undefined && max !== undefined)
+          progress(Math.min(1, Math.max(0, value / max)));
+        return;
+      }
       case 'execution_success':
         return this.#end.resolve();
       case 'executing':

@@ -32,6 +32,8 @@ export interface ComfyHarnessOptions {
 }
 
 interface ComfyModel extends HostedModel {
+  /** Of the request that runs. */
+  progress: number | undefined;
   readonly workflow: Workflow;
 }
 
@@ -113,6 +115,7 @@ export class ComfyHarness implements ForeignHarness {
       return {
         id: modelId,
         workflow,
+        progress: undefined,
         capabilities: ['images'],
         slotCount,
         slots: new SlotQueue(slotCount),
@@ -152,7 +155,16 @@ export class ComfyHarness implements ForeignHarness {
     const { lost, upstream } = state;
     const loss = (): CortexError => server.loss();
     const work = new UpstreamWork({ slots, principal, weight: 1, signal, lost, loss, ended });
-    return createImages({ work, upstream, workflow, image, started: request.started });
+    return createImages({
+      work,
+      upstream,
+      workflow,
+      image,
+      started: request.started,
+      progress(ratio) {
+        model.progress = ratio;
+      },
+    });
   }
 
   async stop(): Promise<void> {

@@ -11,6 +11,8 @@ export interface ImageWork {
   readonly workflow: Workflow;
   readonly image: ImageRequest;
   readonly started: () => void;
+  /** Called with the progress of the request, 0 to 1; undefined when it has ended. */
+  readonly progress: (ratio: number | undefined) => void;
 }
 
 const encode = ({ bytes }: ComfyImage): string => Buffer.from(bytes).toString('base64');
@@ -22,13 +24,14 @@ const asData = (image: ComfyImage, { format }: ImageRequest): object =>
 
 /** One run with all images where the workflow has `${n}`; else one run per image, each with the next seed. */
 async function runAll(
-  { upstream, workflow, image, started }: ImageWork,
+  { upstream, workflow, image, started, progress }: ImageWork,
   signal: AbortSignal,
 ): Promise<readonly ComfyImage[]> {
   const { prompt, negativePrompt, width, height, steps, seed, count } = image;
   const isBatch = workflow.placeholders.has('n');
   const images: ComfyImage[] = [];
-  for (let run = 0; run < (isBatch ? 1 : count); run += 1) {
+  const runs = isBatch ? 1 : count;
+  for (let run = 0; run < runs; run += 1) {
     const filled = workflow.fill({
       prompt,
       negative_prompt: negativePrompt,
@@ -42,6 +45,7 @@ async function runAll(
       upstream,
       prompt: filled,
       started,
+      progress: (ratio) => progress((run + ratio) / runs),
       signal,
     });
     images.push(...made);
@@ -64,5 +68,7 @@ export async function createImages(options: ImageWork): Promise<Response> {
     const error = work.toError(thrown);
     work.fail();
     throw error;
+  } finally {
+    options.progress(undefined);
   }
 }

@@ -15,6 +15,8 @@ export interface HostedModel {
   readonly contextTokens?: number | undefined;
   readonly slotCount: number;
   readonly slots: SlotQueue;
+  /** As `HarnessModel.progress`. */
+  readonly progress?: number | undefined;
 }
 
 export interface HostedModelsOptions {
@@ -191,8 +193,8 @@ function toHarnessModel(
   { model, earlier, isAsleep }: Entry<HostedModel>,
   state: ServerState,
 ): HarnessModel {
-  const { id, capabilities, contextTokens, slotCount: slots } = model;
-  const fixed = { id, capabilities, contextTokens, slots };
+  const { id, capabilities, contextTokens, slotCount: slots, progress } = model;
+  const fixed = { id, capabilities, contextTokens, slots, progress };
   switch (state.kind) {
     case 'up':
       return {
