@@ -12,20 +12,14 @@ import { pinFiles, ROOT, runChunks, runTests, sum, testFiles } from './run-tests
 
 process.env.SCALE ??= String(1 / 20);
 
-/**
- * End-to-end tests that measure no times, so that they may share the machine with other tests. All others run alone,
- * after them.
- */
-const UNTIMED = [
-  'cli-commands',
-  'embeddings',
-  'environment',
-  'first-design',
-  'install',
-  'new-models',
-  'request-idioms',
-  'tools',
-  'up-options',
+/** End-to-end tests that measure times. They run alone, after all others. */
+const TIMED = [
+  'daemons-die',
+  'engine-dies',
+  'many-streams',
+  'mistakes',
+  'streaming',
+  'two-commands',
 ].map((name) => `./test/e2e/${name}.test.ts`);
 
 /** The tests of packages that take long, in chunks of about a quarter of a minute. */
@@ -51,11 +45,11 @@ const small = readdirSync(join(ROOT, 'packages'))
 async function runAll() {
   console.log(`\n== unit, integration and pins, ${WORKERS} at a time (SCALE=${process.env.SCALE})`);
   const others = [...small, testFiles('tools', 'bench'), pinFiles()];
-  const chunks = [UNTIMED, ...large, ...others];
+  const untimed = testFiles('test/e2e').filter((file) => !TIMED.includes(file));
+  const chunks = [...dealt(untimed, 2), ...large, ...others];
   const outcomes = await runChunks(chunks, WORKERS);
   console.log('\n== end to end, with times');
-  const timed = testFiles('test/e2e').filter((file) => !UNTIMED.includes(file));
-  return [...outcomes, await runTests(timed)];
+  return [...outcomes, await runTests(TIMED)];
 }
 
 const named = process.argv.slice(2);

@@ -39,7 +39,7 @@ async function readAll(reader: ReadableStreamDefaultReader<Uint8Array>): Promise
 
 /** A stream of every model, each past its first token. */
 async function streamAll(neuron: TestNeuron) {
-  const long = { stream: true, ignore_eos: true, max_tokens: 1500 };
+  const long = { stream: true, ignore_eos: true, max_tokens: 600 };
   return Promise.all(
     MODELS.map(async (model) => {
       const answer = await neuron.chat({ ...long, model });
