@@ -6,6 +6,10 @@ import { afterEach, describe, expect, test } from 'bun:test';
 import { adopt, isAlive, killDaemons, MAIN, outcome, runNeuron, startDaemon } from './daemon.ts';
 import { createTestFolder, readUntil, until } from './test-neuron.ts';
 
+const SCALE = Number(process.env['SCALE'] ?? 1 / 20);
+/** How long the daemon is stopped: longer than it lets an engine with work be silent. */
+const STOPPED_S = SCALE >= 1 ? 30 : 5;
+
 afterEach(killDaemons);
 
 describe('neuron serve', () => {
@@ -28,7 +32,7 @@ describe('neuron serve', () => {
     await until(() => engine !== undefined && !isAlive(engine), 2000);
   }, 30_000);
 
-  test('that was stopped for 30 s kills no healthy engine when it runs again, and still finds a wedged one', async () => {
+  test(`that was stopped for ${STOPPED_S} s (30 with SCALE=1) kills no healthy engine when it runs again, and still finds a wedged one`, async () => {
     const { pid, engines, chat } = await startDaemon('', { NEURON_ENGINE__WEDGE_S: '2' });
     const before = engines();
     const [engine] = before;
@@ -39,7 +43,7 @@ describe('neuron serve', () => {
     );
     process.kill(pid, 'SIGSTOP');
     // A stopped daemon reports nothing, so only time can be waited for.
-    await Bun.sleep(30_000);
+    await Bun.sleep(STOPPED_S * 1000);
 
     process.kill(pid, 'SIGCONT');
 
