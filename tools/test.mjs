@@ -12,15 +12,11 @@ import { pinFiles, ROOT, runChunks, runTests, sum, testFiles } from './run-tests
 
 process.env.SCALE ??= String(1 / 20);
 
-/** End-to-end tests that measure times. They run alone, after all others. */
+/** End-to-end tests that measure times, those that mostly wait apart. They run after all others. */
 const TIMED = [
-  'daemons-die',
-  'engine-dies',
-  'many-streams',
-  'mistakes',
-  'streaming',
-  'two-commands',
-].map((name) => `./test/e2e/${name}.test.ts`);
+  ['daemons-die', 'engine-dies'],
+  ['many-streams', 'mistakes', 'streaming', 'two-commands'],
+].map((names) => names.map((name) => `./test/e2e/${name}.test.ts`));
 
 /** The tests of packages that take long, in chunks of about a quarter of a minute. */
 const CHUNKS = { engine: 16, neuron: 16, gateway: 3 };
@@ -45,11 +41,11 @@ const small = readdirSync(join(ROOT, 'packages'))
 async function runAll() {
   console.log(`\n== unit, integration and pins, ${WORKERS} at a time (SCALE=${process.env.SCALE})`);
   const others = [...small, testFiles('tools', 'bench'), pinFiles()];
-  const untimed = testFiles('test/e2e').filter((file) => !TIMED.includes(file));
+  const untimed = testFiles('test/e2e').filter((file) => !TIMED.flat().includes(file));
   const chunks = [...dealt(untimed, 2), ...large, ...others];
   const outcomes = await runChunks(chunks, WORKERS);
   console.log('\n== end to end, with times');
-  return [...outcomes, await runTests(TIMED)];
+  return [...outcomes, ...(await runChunks(TIMED, TIMED.length))];
 }
 
 const named = process.argv.slice(2);

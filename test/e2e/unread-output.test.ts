@@ -38,7 +38,7 @@ describe('cortex up keeps serving, and ends on SIGTERM, when its output', () => 
     up.program.child.stdout?.pause();
     up.program.child.stderr?.pause();
 
-    await makeLines(up.api, 5000);
+    await makeLines(up.api, 2000);
 
     expect(await answers(up.api)).toBe(true);
     const below = processTree(up.program.pid);

@@ -14,9 +14,9 @@ import { loadTiny, TINY_MODEL } from './llama-under-test.ts';
 
 const SCALE = Number(process.env['SCALE'] ?? 1 / 20);
 const SEED = 4;
-const REQUESTS = Math.round(32 + 372 * SCALE);
+const REQUESTS = Math.round(20 + 384 * SCALE);
 /** Each way gets its own share of the requests; the batches get all. */
-const SHARE = Math.round(8 + 392 * SCALE);
+const SHARE = Math.round(4 + 396 * SCALE);
 const CONTEXT_TOKENS = 1024;
 const MAX_ANSWER_TOKENS = 32;
 
