@@ -120,6 +120,19 @@ describe('a supervised process', () => {
     expect(started).toHaveLength(4);
   });
 
+  test('that dies less often than four times in ten minutes is started again each time', async () => {
+    const { supervised, started, changed, pass } = supervise();
+    await supervised.start(() => undefined, never);
+
+    for (let death = 1; death <= 6; death += 1) {
+      pass(210_000);
+      started.at(-1)?.end(`cause ${death}`);
+      await until(changed, () => supervised.incarnation === death + 1);
+    }
+
+    expect(supervised.state.kind).toBe('running');
+  });
+
   test('whose restart fails for good is not tried again', async () => {
     const { supervised, started, changed } = supervise({
       start: async ({ isFirst }) => {

@@ -104,7 +104,8 @@ export class SupervisedProcess<T extends ReadyProcess> {
 
   /** Whole seconds until a recovering process is expected to be ready again. */
   get retryAfterS(): number {
-    const waitMs = this.#state.kind === 'recovering' ? this.#state.dueAtMs - performance.now() : 0;
+    const { clock } = this.#options;
+    const waitMs = this.#state.kind === 'recovering' ? this.#state.dueAtMs - clock.nowMs() : 0;
     return Math.max(1, Math.ceil((Math.max(0, waitMs) + this.#startMs) / 1000));
   }
 
@@ -214,7 +215,7 @@ export class SupervisedProcess<T extends ReadyProcess> {
   }
 
   #onDeath(cause: string): void {
-    const nowMs = performance.now();
+    const nowMs = this.#options.clock.nowMs();
     this.#deathsMs.push(nowMs);
     while ((this.#deathsMs[0] ?? nowMs) < nowMs - DEATH_WINDOW_MS) this.#deathsMs.shift();
     const deaths = this.#deathsMs.length;
