@@ -101,6 +101,8 @@ export interface NeuronParts {
   /** How long a load without waiters continues. */
   readonly abandonMs?: number | undefined;
   readonly pulls?: PullParts | undefined;
+  /** The pause before default models are tried again. */
+  readonly pause?: Pause | undefined;
 }
 
 /** Parts of the downloads that tests replace. */
@@ -314,7 +316,12 @@ async function createNeuron({ config: loaded, log, env = {}, parts = {} }: Neuro
     drain,
     every,
   });
-  const activation = new Activation(config.default_models, { models, log, signal: ending.signal });
+  const activation = new Activation(config.default_models, {
+    models,
+    log,
+    signal: ending.signal,
+    pause: parts.pause ?? pauseFor,
+  });
   const api = createApi(
     {
       models,

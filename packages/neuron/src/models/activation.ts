@@ -1,9 +1,8 @@
 /** Loads the default models once the port is bound (behaviour 25). */
-import { setTimeout as sleep } from 'node:timers/promises';
-
 import { type LoadModelRequest, type NodeHealth, toCortexError } from '@cortex/protocol';
 import { type Logger } from '@cortex/service';
 
+import type { Pause } from '../store/pull/retry-budget.ts';
 import type { Models } from './models.ts';
 
 /** Pauses before a default model with a transient failure is tried again; the last one repeats. */
@@ -11,25 +10,34 @@ const RETRY_PAUSES_MS = [10_000, 30_000, 60_000, 120_000, 300_000] as const;
 
 type Report = NodeHealth['activation'];
 
+interface ActivationOptions {
+  readonly models: Models;
+  readonly log: Logger;
+  /** Aborts when the daemon shuts down; nothing is tried again after that. */
+  readonly signal: AbortSignal;
+  readonly pause: Pause;
+}
+
 export class Activation {
   readonly #requests: readonly LoadModelRequest[];
   readonly #models: Models;
   readonly #log: Logger;
   readonly #signal: AbortSignal;
+  readonly #wait: Pause;
   readonly #pending = new Set<string>();
   readonly #completed = new Set<string>();
   readonly #failed = new Map<string, string>();
   #inProgress: string | undefined;
 
-  /** @param signal - Aborts when the daemon shuts down; nothing is tried again after that. */
   constructor(
     requests: readonly LoadModelRequest[],
-    options: { readonly models: Models; readonly log: Logger; readonly signal: AbortSignal },
+    { models, log, signal, pause }: ActivationOptions,
   ) {
     this.#requests = requests;
-    this.#models = options.models;
-    this.#log = options.log;
-    this.#signal = options.signal;
+    this.#models = models;
+    this.#log = log;
+    this.#signal = signal;
+    this.#wait = pause;
     for (const { model_id: id } of requests) this.#pending.add(id);
   }
 
@@ -64,7 +72,7 @@ export class Activation {
 
   async #pause(round: number): Promise<void> {
     const pauseMs = RETRY_PAUSES_MS[Math.min(round, RETRY_PAUSES_MS.length) - 1];
-    await sleep(pauseMs, undefined, { signal: this.#signal }).catch(() => undefined);
+    await this.#wait(pauseMs ?? 0, this.#signal).catch(() => undefined);
   }
 
   async #load(request: LoadModelRequest): Promise<'done' | 'again'> {
