@@ -98,15 +98,21 @@ test('an embeddings request takes a seat, and releases it when the client discon
   await until(async () => (await neuron.seatsTaken()) === 0);
 });
 
-test('max_tokens above the free context is reduced to it', async () => {
+test('max_tokens above the free context is reduced to it, for chats and completions', async () => {
   await using neuron = await TestNeuron.start();
-  await neuron.load({ context_length: 256, slots: 1 });
+  await neuron.load({ context_length: 256, slots: 2 });
+  const fields = { model: 'tiny', max_tokens: 100_000, ignore_eos: true };
 
-  const answer = await neuron.chat({ max_tokens: 100_000, ignore_eos: true });
+  const answers = await Promise.all([
+    neuron.chat(fields),
+    neuron.post('/v1/completions', { ...fields, prompt: 'What is cortex?' }),
+  ]);
 
-  const { choices, usage } = await answer.json();
-  expect(choices[0].finish_reason).toBe('length');
-  expect(usage.total_tokens).toBeLessThanOrEqual(256);
+  for (const answer of answers) {
+    const { choices, usage } = await answer.json();
+    expect(choices[0].finish_reason).toBe('length');
+    expect(usage.total_tokens).toBe(256);
+  }
 }, 30_000);
 
 describe("the params of an alias, in cortex's header", () => {

@@ -77,6 +77,24 @@ test('a proxy of the environment is not asked for servers of this machine', asyn
   expect(await child.exited).toBe(0);
 }, 30_000);
 
+test('a load that fails is one line of the log, with the file and the cause', async () => {
+  const { child, node, root } = await startDaemon();
+  writeFileSync(join(root, 'models/broken.gguf'), 'this is not a GGUF file');
+
+  const answer = await fetch(`${node}/models/load?wait=true`, {
+    method: 'POST',
+    body: JSON.stringify({ model_id: 'broken' }),
+  });
+  const { message } = (await answer.json()).error;
+  child.kill('SIGTERM');
+
+  const lines = (await new Response(child.stderr).text()).split('\n');
+  const failures = lines.filter((line) => line.includes('broken.gguf'));
+  expect(failures.map((line) => JSON.parse(line))).toMatchObject([
+    { level: 'error', model: 'broken', reason: message, msg: 'model load failed' },
+  ]);
+}, 30_000);
+
 test('a daemon whose log nothing reads goes on serving', async () => {
   const { node, child } = await startDaemon('', { NEURON_LOG: 'trace' });
   // Each refusal is a line of the log; together they are more than the pipe and the buffer hold.

@@ -1,3 +1,4 @@
+import { FakeServer } from '@cortex/testkit';
 import { describe, expect, test } from 'bun:test';
 
 import { scriptedEngine, TestNeuron } from './test-neuron.ts';
@@ -70,6 +71,27 @@ describe('a model that is put to sleep', () => {
     expect(subject.lifecycle.state).toBe('unloaded');
     expect(subject.ledger.cpu.usedMib).toBe(0);
   });
+});
+
+test('a model of vLLM sleeps and wakes by the API, and is refused meanwhile', async () => {
+  const options = { models: ['org/m'], contextTokens: 512, slots: 2, hasVision: false };
+  using server = new FakeServer({ port: 0, ...options });
+  await using neuron = await TestNeuron.start({
+    flags: { harnesses: [{ name: 'mine', kind: 'vllm', endpoint: server.url }] },
+  });
+  await neuron.load({ model_id: 'org/m', harness: 'mine' });
+
+  const slept = await neuron.post('/models/org/m/sleep', {});
+  const asleep = await neuron.model('org/m');
+  const refused = await neuron.chat({ model: 'org/m' });
+  const woken = await neuron.post('/models/org/m/wake', {});
+  const answer = await neuron.chat({ model: 'org/m' });
+
+  expect([slept, refused, woken, answer].map(({ status }) => status)).toEqual([200, 404, 200, 200]);
+  expect(asleep).toMatchObject({ status: 'sleeping', servable: { ok: false, reason: 'sleeping' } });
+  expect((await neuron.model('org/m')).status).toBe('loaded');
+  const paths = server.seen.map(({ path }) => path);
+  expect(paths.filter((path) => /sleep\?|wake/.test(path))).toEqual(['/sleep?level=1', '/wake_up']);
 });
 
 describe('a harness that cannot put models to sleep', () => {
