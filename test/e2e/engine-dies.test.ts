@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 
 import { askStream, askWhole, post } from './ask.ts';
 import { eventually } from './processes.ts';
@@ -8,6 +7,7 @@ import { engineProcesses, startUp, type Up } from './start-up.ts';
 describe('when the engine process is killed in the middle of a stream,', () => {
   let up: Up;
   let killedMs: number;
+  let servedMs: number;
   let stream: Awaited<ReturnType<typeof askStream>>;
   const answers: { status: number; retryAfter: string | null; code: unknown }[] = [];
   const healthMs: number[] = [];
@@ -51,6 +51,7 @@ describe('when the engine process is killed in the middle of a stream,', () => {
       },
       20_000,
     );
+    servedMs = performance.now();
   }, 60_000);
   afterAll(async () => {
     await up[Symbol.asyncDispose]();
@@ -78,8 +79,8 @@ describe('when the engine process is killed in the middle of a stream,', () => {
     }
   });
 
-  test('a request that is sent 10 s later succeeds', async () => {
-    await sleep(Math.max(0, killedMs + 10_000 - performance.now()));
+  test('requests succeed again within 10 s', async () => {
+    expect(servedMs - killedMs).toBeLessThan(10_000);
 
     const { choices } = await askWhole(up.api, { max_tokens: 8 });
 
