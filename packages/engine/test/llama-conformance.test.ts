@@ -73,6 +73,8 @@ if (existsSync(realModel)) {
   engineConformance(`llama, ${REAL_FILE}`, async () => createLlamaEngine(), {
     spec: { ...spec, modelId: 'smollm2', modelPath: realModel },
     claims: LLAMA_CLAIMS.writes,
+    // Conversations that fill its context take most of a minute on a busy machine.
+    timeoutMs: 300_000,
     batchText: 'close',
     loraPath: writeModel(tinyLora(SMOL_LORA_TARGET), folder, 'smol-lora.gguf'),
   });
