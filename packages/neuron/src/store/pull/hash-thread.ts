@@ -64,21 +64,27 @@ class FollowingHash {
     this.#epoch += 1;
   }
 
-  /** Hashes what can be read, and what becomes readable meanwhile. */
+  /**
+   * Hashes what can be read, and what becomes readable meanwhile. Ends early where the file has become shorter: it is
+   * about to be written again.
+   */
   async follow(): Promise<void> {
-    const { fd, path } = this.#task;
+    const { fd } = this.#task;
     while (this.#done < this.#reached) {
       const epoch = this.#epoch;
       const length = Math.min(READ_BYTES, this.#reached - this.#done);
       const { bytesRead } = await readAt(fd, this.#buffer, 0, length, this.#done);
       if (epoch !== this.#epoch) continue;
-      if (bytesRead === 0) throw new Error(`${path} is shorter than what was written.`);
+      if (bytesRead === 0) return;
       this.#hash.update(this.#buffer.subarray(0, bytesRead));
       this.#done += bytesRead;
     }
   }
 
+  /** @throws Error if the file is shorter than what was written */
   digest(): string {
+    if (this.#done < this.#reached)
+      throw new Error(`${this.#task.path} is shorter than what was written.`);
     return this.#hash.digest('hex');
   }
 }
@@ -93,17 +99,15 @@ function answer(): void {
   port.on('message', (order: HashOrder) => {
     if (order.kind === 'restart') hash.restart();
     if (order.kind === 'reached') hash.reach(order.bytes);
-    following = following.then(() => hash.follow());
-    following.then(
-      () => {
-        if (order.kind === 'digest') send({ kind: 'digest', hex: hash.digest() });
-      },
-      (thrown: unknown) => {
-        const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-        const code = 'code' in error ? String(error.code) : undefined;
-        send({ kind: 'failed', error, code });
-      },
-    );
+    following = following.then(async () => {
+      await hash.follow();
+      if (order.kind === 'digest') send({ kind: 'digest', hex: hash.digest() });
+    });
+    following.catch((thrown: unknown) => {
+      const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+      const code = 'code' in error ? String(error.code) : undefined;
+      send({ kind: 'failed', error, code });
+    });
   });
 }
 
