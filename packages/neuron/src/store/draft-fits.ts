@@ -61,35 +61,41 @@ export class DraftFits {
     const key = `${fingerprint} ${draft}:${stats.size}:${stats.mtimeMs}`;
     const fits = this.#known.get(key) ?? this.#check(model, draft);
     this.#known.set(key, fits);
+    // A file that could not be read may be readable the next time.
+    fits.catch(() => this.#known.delete(key));
     for (const oldest of this.#known.keys()) {
       if (this.#known.size <= MAX_KNOWN) break;
       this.#known.delete(oldest);
     }
-    return (await fits) ? draft : undefined;
+    return (await fits.catch(() => false)) ? draft : undefined;
   }
 
+  /** @throws the error of the file system */
   async #check({ path }: ModelFile, draft: string): Promise<boolean> {
-    const problem = await compare(path, draft);
-    if (problem === undefined) {
+    const notUsed = (reason: string): void =>
+      this.#log.info({ path, draft, reason }, 'the draft model beside it is not used');
+    let reason: string | undefined;
+    try {
+      reason = await compare(path, draft);
+    } catch (error) {
+      notUsed(error instanceof Error ? error.message : String(error));
+      throw error;
+    }
+    if (reason === undefined) {
       this.#log.info({ path, draft }, 'the draft model beside the model is used');
     } else {
-      this.#log.info({ path, draft, reason: problem }, 'the draft model beside it is not used');
+      notUsed(reason);
     }
-    return problem === undefined;
+    return reason === undefined;
   }
 }
 
+/** @throws the error of the file system */
 async function compare(path: string, draftPath: string): Promise<string | undefined> {
-  try {
-    const [model, draft] = [
-      await readGgufFileInThread(path),
-      await readGgufFileInThread(draftPath),
-    ];
-    // The engine reports an unreadable model.
-    if (model.kind === 'broken') return 'the model cannot be read';
-    if (draft.kind === 'broken') return draft.problem;
-    return misfit(model.header, draft.header);
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
-  }
+  const model = await readGgufFileInThread(path);
+  const draft = await readGgufFileInThread(draftPath);
+  // The engine reports an unreadable model.
+  if (model.kind === 'broken') return 'the model cannot be read';
+  if (draft.kind === 'broken') return draft.problem;
+  return misfit(model.header, draft.header);
 }
