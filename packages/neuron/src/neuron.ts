@@ -1,6 +1,5 @@
 /** The daemon: composition, start and close. */
 import { join, resolve } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 
 import {
   type Listener,
@@ -45,6 +44,7 @@ import { LearnedNeeds } from './models/learned-needs.ts';
 import { ModelLogs } from './models/model-logs.ts';
 import { Models } from './models/models.ts';
 import { Yielding } from './models/yielding.ts';
+import { type Pause, pauseFor } from './pause.ts';
 import { createProcessRecords, endLeftoverProcesses } from './processes/process-records.ts';
 import { NodeState } from './node-state.ts';
 import { FileFactsStore } from './probe/file-facts.ts';
@@ -56,7 +56,6 @@ import { readHubSettings } from './store/hub/hub-settings.ts';
 import { ModelStore } from './store/model-store.ts';
 import { createRemoteAccess } from './store/plan-pull.ts';
 import { type FreeBytes, readFreeBytes } from './store/pull/disk-space.ts';
-import type { Pause } from './store/pull/retry-budget.ts';
 import { unreadableFolders } from './unreadable-folders.ts';
 import { PRODUCT_VERSION } from './version.ts';
 
@@ -116,10 +115,6 @@ export interface PullParts {
   /** PEM certificates that are trusted for `https:` sources, besides those of the system. */
   readonly ca?: string | undefined;
 }
-
-const pauseFor: Pause = async (ms, signal) => {
-  await sleep(ms, undefined, { signal });
-};
 
 export interface RunningNeuron {
   /** Base URL of the API, reachable from this machine. */

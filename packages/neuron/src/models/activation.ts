@@ -2,7 +2,7 @@
 import { type LoadModelRequest, type NodeHealth, toCortexError } from '@cortex/protocol';
 import { type Logger } from '@cortex/service';
 
-import type { Pause } from '../store/pull/retry-budget.ts';
+import type { Pause } from '../pause.ts';
 import type { Models } from './models.ts';
 
 /** Pauses before a default model with a transient failure is tried again; the last one repeats. */

@@ -4,11 +4,12 @@ import { dirname } from 'node:path';
 import { CortexError, toCortexError } from '@cortex/protocol';
 import { isSystemError, systemReason } from '@cortex/service';
 
+import type { Pause } from '../../pause.ts';
 import { temporary } from '../web/web-client.ts';
 import { RangeRefused } from './open-range.ts';
 import { DiskFailure, PartialFile } from './partial-file.ts';
 import type { OpenedFile, RemoteFile } from './remote-file.ts';
-import { type Pause, RetryBudget } from './retry-budget.ts';
+import { RetryBudget } from './retry-budget.ts';
 
 /** A connection without data for this long is closed, and the download continues on another one. */
 const STALL_MS = 60_000;

@@ -2,11 +2,11 @@
 import type { CortexError } from '@cortex/protocol';
 import type { Logger } from '@cortex/service';
 
+import type { Pause } from '../../pause.ts';
 import { checkSpace, type FreeBytes } from './disk-space.ts';
 import { download } from './download.ts';
 import { sizeOnDisk } from './partial-file.ts';
 import type { PlannedFile } from './planned-file.ts';
-import type { Pause } from './retry-budget.ts';
 
 export interface DownloadsOptions {
   readonly freeBytes: FreeBytes;

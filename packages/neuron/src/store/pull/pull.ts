@@ -1,11 +1,12 @@
 /** One pull: it plans, downloads the files one after the other, and puts them in their places. */
 import { CortexError, type PullReport, toCortexError } from '@cortex/protocol';
 
+import type { Pause } from '../../pause.ts';
 import type { RemoteSource } from '../source.ts';
 import { formatSource } from '../source.ts';
 import type { Downloads } from './downloads.ts';
 import type { PlannedFile, PullPlan } from './planned-file.ts';
-import { type Pause, withRetries } from './retry-budget.ts';
+import { withRetries } from './retry-budget.ts';
 import { TransferRate } from './transfer-rate.ts';
 
 export interface PullRequest {

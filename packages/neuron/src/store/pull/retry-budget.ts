@@ -1,13 +1,12 @@
 /** How often a transfer is tried again, and after which pauses. */
 import { type CortexError, toCortexError } from '@cortex/protocol';
 
+import type { Pause } from '../../pause.ts';
+
 /** Failures in a row without progress, after which a transfer gives up. */
 const MAX_FAILURES = 6;
 const FIRST_PAUSE_MS = 1000;
 const MAX_PAUSE_MS = 30_000;
-
-/** Waits; rejects with the reason of `signal` when that aborts. */
-export type Pause = (ms: number, signal: AbortSignal) => Promise<void>;
 
 export class RetryBudget {
   #failures = 0;
