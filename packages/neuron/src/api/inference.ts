@@ -75,7 +75,7 @@ export interface BodyDemands {
   /** Bytes above which a body is refused without being kept; undefined: none. */
   readonly mostBytes: (models: Models) => number | undefined;
   /** Refuses a large body that its model cannot read. */
-  readonly check?: ((serving: ServableModel, bytes: Uint8Array) => void) | undefined;
+  readonly check: (serving: ServableModel, bytes: Uint8Array) => void;
   /** Whether a large body may be sent on without being parsed. */
   readonly isForwarded: boolean;
 }

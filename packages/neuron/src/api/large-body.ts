@@ -14,7 +14,7 @@ export interface LargeBodyOptions {
   /** Whether the bytes may be sent on without being parsed. */
   readonly isForwarded: boolean;
   /** Refuses a body that its model cannot read. */
-  readonly check?: ((serving: ServableModel, bytes: Uint8Array) => void) | undefined;
+  readonly check: (serving: ServableModel, bytes: Uint8Array) => void;
 }
 
 /** What a harness that forwards bodies reads of them, besides the names of its defaults. */
@@ -47,7 +47,7 @@ export async function readLargeBody(
   const view = await readJsonViewInSlices(bytes, [...FIELDS, ...defaultNames(options)]);
   const { model } = view.values;
   const serving = typeof model === 'string' ? models.serving(model) : undefined;
-  if (serving) check?.(serving, bytes);
+  if (serving) check(serving, bytes);
   // A name that is invalid or unknown is all that is read of such a body.
   const isRead = serving ? serving.harness.forwardsBodies !== true : false;
   if (isRead || !isForwarded) return parseWhole(bytes);
