@@ -1,32 +1,10 @@
 import { describe, expect, test } from 'bun:test';
 
-import { AwakeClock } from './awake-clock.ts';
-
-/** An awake clock that ticks every 250 ms as long as the process runs. */
-function createClock() {
-  let nowMs = 1000;
-  let tick = (): void => undefined;
-  const clock = new AwakeClock(
-    (_everyMs, run) => {
-      tick = run;
-      return () => undefined;
-    },
-    () => nowMs,
-  );
-  return {
-    clock,
-    run: (ms: number) => {
-      for (const endMs = nowMs + ms; nowMs < endMs; tick()) nowMs += 250;
-    },
-    stop: (ms: number) => {
-      nowMs += ms;
-    },
-  };
-}
+import { createAwakeClock } from './awake-clock-under-test.ts';
 
 describe('AwakeClock', () => {
   test('counts time in which the process ran', () => {
-    const { clock, run } = createClock();
+    const { clock, run } = createAwakeClock();
     const sinceMs = clock.nowMs();
     run(10_000);
 
@@ -34,7 +12,7 @@ describe('AwakeClock', () => {
   });
 
   test('does not count a pause of the process, even before the next tick', () => {
-    const { clock, run, stop } = createClock();
+    const { clock, run, stop } = createAwakeClock();
     const sinceMs = clock.nowMs();
     run(2000);
     stop(12_000);
@@ -45,7 +23,7 @@ describe('AwakeClock', () => {
   });
 
   test('excludes only the part of a pause after the start of the measurement', () => {
-    const { clock, run, stop } = createClock();
+    const { clock, run, stop } = createAwakeClock();
     run(1000);
     stop(5000);
     run(1000);

@@ -1,7 +1,7 @@
 import type { EngineStats } from '@cortex/engine';
 import { describe, expect, test } from 'bun:test';
 
-import { AwakeClock } from '../../awake-clock.ts';
+import { createAwakeClock } from '../../awake-clock-under-test.ts';
 import { WedgeWatch } from './wedge-watch.ts';
 
 const stats = (overrides: Partial<EngineStats> = {}): EngineStats => ({
@@ -142,27 +142,14 @@ describe('WedgeWatch', () => {
   test.each([30, 90, 86_400])(
     'kills no healthy engine after %p s in which the daemon was stopped, and still finds a wedged one',
     (stoppedS) => {
-      let nowMs = 0;
-      let tick = (): void => undefined;
-      const clock = new AwakeClock(
-        (_everyMs, run) => {
-          tick = run;
-          return () => undefined;
-        },
-        () => nowMs,
-      );
+      const { clock, run, stop } = createAwakeClock();
       const watch = new WedgeWatch({ wedgeMs: 10_000, clock });
-      const engine = { lastStats: { atMs: 0, stats: stats() }, lastStepAtMs: 0 };
-      const runFor = (ms: number): void => {
-        for (const endMs = nowMs + ms; nowMs < endMs;) {
-          nowMs += 250;
-          tick();
-          watch.observe(engine);
-        }
-      };
+      const atMs = clock.nowMs();
+      const engine = { lastStats: { atMs, stats: stats() }, lastStepAtMs: atMs };
+      const runFor = (ms: number): void => run(ms, () => watch.observe(engine));
       runFor(5000);
 
-      nowMs += stoppedS * 1000;
+      stop(stoppedS * 1000);
       // The first look may come before the clock's own tick.
       watch.observe(engine);
       expect(watch.isWedged(engine)).toBe(false);
