@@ -7,7 +7,10 @@ import type { Backend } from '../../engine/load.ts';
  */
 export const PROCESS_RAM_MIB = 150;
 
-/** Per process and GPU, MiB: the size of NVIDIA cards, and a guess for Vulkan, whose drivers load the compiled kernels there. */
+/**
+ * Per process and GPU, MiB: the size of NVIDIA cards, and a guess for Vulkan, whose drivers load the compiled kernels
+ * there.
+ */
 const CONTEXT_MIB: Readonly<Record<Backend, number>> = { cpu: 0, cuda: 400, vulkan: 128, metal: 0 };
 
 /** What the driver takes on all GPUs of a process together, MiB. */
