@@ -8,7 +8,7 @@ import { CORTEX_BIN, Program, startUp, Workspace } from './start-up.ts';
 const DEAD_PROXY = 'http://127.0.0.1:9';
 
 describe('cortex up', () => {
-  test.each(['http_proxy', 'ALL_PROXY'])(
+  test.each(['HTTP_PROXY', 'http_proxy', 'ALL_PROXY'])(
     'is reachable by its commands and clients with %s set',
     async (name) => {
       await using up = await startUp({ env: { [name]: DEAD_PROXY } });
