@@ -121,7 +121,7 @@ export const NeuronConfig = z.strictObject({
         .string()
         .optional()
         .describe(
-          'Path of a llama-server, used for what the engine of neuron cannot do (images, experts in RAM). Default: the one in state_dir/bin, else the one on the PATH. "": none.',
+          'Path of a llama-server, used for what the engine of neuron cannot do (images, experts in RAM, drafting with prediction layers). Default: the one in state_dir/bin, else the one on the PATH. "": none.',
         ),
       threads: z
         .int()

@@ -155,6 +155,22 @@ describe('neuron doctor', () => {
     expect(text).toContain(`→ chmod 600 ${token}`);
   }, 30_000);
 
+  test('says what a newer llama-server would bring', async () => {
+    const path = join(temporaryFolder('old-server'), 'llama-server');
+    const server = (help: string): void =>
+      writeFileSync(path, `#!/bin/sh\necho "${help}"\n`, { mode: 0o755 });
+    const { file } = configure(`[engine]\nllama_server = "${path}"`);
+    server('--spec-type none');
+    const old = (await examine(file)).of('llama-server');
+
+    server('--spec-type none,draft-mtp');
+    const newer = (await examine(file)).of('llama-server');
+
+    expect(old).toMatchObject({ level: 'note', mend: expect.stringContaining('newer') });
+    expect(old?.text).toContain('prediction layers (MTP)');
+    expect(newer).toMatchObject({ level: 'ok', text: path });
+  }, 30_000);
+
   test('finds a disk with less free space than min_free_disk_mb', async () => {
     const { file } = configure();
     writeFileSync(file, `min_free_disk_mb = 1e12\n${readFileSync(file, 'utf8')}`);

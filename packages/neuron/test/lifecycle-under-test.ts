@@ -68,6 +68,7 @@ export class LifecycleUnderTest {
             return this.#file;
           },
           draftBeside: () => Promise.resolve(undefined),
+          predictionLayers: () => Promise.resolve(undefined),
           findSource: () => Promise.reject(new Error('no source')),
         },
       },

@@ -9,9 +9,10 @@ import { join } from 'node:path';
 
 import { NodeHealth } from '@cortex/protocol';
 import { FAKE_LLAMA_SERVER, sha256 } from '@cortex/testkit';
-import { text } from '@cortex/testkit/gguf/gguf-file';
-import { changed } from '@cortex/testkit/gguf/pooled-models';
+import { type GgufFile, text } from '@cortex/testkit/gguf/gguf-file';
+import { changed, writeModel } from '@cortex/testkit/gguf/pooled-models';
 import { readGguf } from '@cortex/testkit/gguf/read-gguf';
+import { tinyQwen3Next } from '@cortex/testkit/gguf/tiny-experts';
 import { tinyProjector } from '@cortex/testkit/gguf/tiny-projector';
 import { writeGguf } from '@cortex/testkit/gguf/write-gguf';
 import { temporaryFolder } from '@cortex/testkit/temporary-folder';
@@ -228,6 +229,91 @@ describe('a file whose architecture our own engine does not know', () => {
     const { error } = await answer.json();
     expect(error.code).toBe('model_load_failed');
     expect(error.message).toMatch(/newarch9.*A newer llama-server may know it/);
+  });
+});
+
+describe('a model with prediction layers (MTP)', () => {
+  const PREDICTING = { model_id: 'predicting', context_length: 512, slots: 1 };
+  const REASON = 'it drafts with its own prediction layers (MTP)';
+  /** As one that is older than these layers. */
+  const OLD = `[ "$1" = --help ] && echo "--spec-type none,ngram-simple" && exit 0\n${FAKE}`;
+  /** As one that knows the option, but not these layers of this architecture. */
+  const UNABLE = `case "$*" in *draft-mtp*) echo "GGML_ASSERT(layer.nextn) failed" >&2; exit 1;; esac\n${FAKE}`;
+
+  const startPredicting = (searchPath: string) =>
+    TestNeuron.start({
+      parts: { searchPath, respawnPauseMs: () => 0 },
+      prepare: (modelsDir) => {
+        writeModel(tinyQwen3Next(tokenizer, 1), modelsDir, 'predicting.gguf');
+      },
+    });
+  const startedWith = async (neuron: TestNeuron): Promise<string> =>
+    (await neuron.get('/models/predicting/logs')).text();
+
+  let tokenizer: GgufFile;
+  beforeAll(async () => {
+    tokenizer = await readGguf(readFileSync(CORTEX_TINY));
+  });
+
+  test.each([
+    ['a fake llama-server', FAKE, true],
+    ['llama-server (needs a llama-server)', REAL, real !== undefined],
+  ])('is drafted for on %s, and /models says why', async (_name, script, isThere) => {
+    if (!isThere) return;
+    await using neuron = await startPredicting(folderWithServer(0o755, script));
+
+    await neuron.load(PREDICTING);
+
+    const model = await neuron.model('predicting');
+    expect(model).toMatchObject({ harness: 'llama-server', harness_reason: REASON });
+    expect(model['warnings']).toBeUndefined();
+    if (script === FAKE) expect(await startedWith(neuron)).toContain('decoding: draft-mtp');
+    const answer = await neuron.chat({ model: 'predicting', max_tokens: 8, ignore_eos: true });
+    const { usage, timings } = await answer.json();
+    expect(usage.completion_tokens).toBe(8);
+    if (script === REAL) expect(timings.draft_n).toBeGreaterThan(0);
+  });
+
+  test('stays on our engine with draft = "off"', async () => {
+    await using neuron = await startPredicting(folderWithServer());
+
+    await neuron.load({ ...PREDICTING, draft: 'off' });
+
+    const model = await neuron.model('predicting');
+    expect(model.harness).toBe('llama');
+    expect(model['warnings']).toBeUndefined();
+  });
+
+  test('is drafted for where the load names llama-server', async () => {
+    await using neuron = await startPredicting(folderWithServer());
+
+    await neuron.load({ ...PREDICTING, harness: 'llama-server' });
+
+    expect(await startedWith(neuron)).toContain('decoding: draft-mtp');
+  });
+
+  test.each([
+    ['there is no llama-server', undefined],
+    ['the llama-server is too old', OLD],
+  ])('is loaded by our engine, with a warning, if %s', async (_why, script) => {
+    const path = script === undefined ? '/nowhere' : folderWithServer(0o755, script);
+    await using neuron = await startPredicting(path);
+
+    await neuron.load(PREDICTING);
+
+    const model = await neuron.model('predicting');
+    expect(model).toMatchObject({ harness: 'llama', status: 'loaded' });
+    expect(model['warnings']).toEqual([expect.stringContaining('--spec-type draft-mtp')]);
+  });
+
+  test('is loaded by our engine, with the reason, if llama-server cannot load it', async () => {
+    await using neuron = await startPredicting(folderWithServer(0o755, UNABLE));
+
+    await neuron.load(PREDICTING);
+
+    const model = await neuron.model('predicting');
+    expect(model).toMatchObject({ harness: 'llama', status: 'loaded' });
+    expect(model['warnings']).toEqual([expect.stringContaining('GGML_ASSERT(layer.nextn) failed')]);
   });
 });
 

@@ -39,7 +39,7 @@ export const ModelSettingsFields = {
     .min(1)
     .optional()
     .describe(
-      'Speculative decoding: id or path of a small model with the same vocabulary, lookup, off, or auto (the draft model beside the model, if any). Default: auto.',
+      'Speculative decoding: id or path of a small model with the same vocabulary, lookup, off, or auto (the draft model beside the model, else the prediction layers in its file, if any). Default: auto.',
     ),
   gpu_layers: z
     .union([z.int().min(0), z.enum(['auto', 'all'])])

@@ -24,13 +24,11 @@ async function examine(
     checkFolders(config),
     checkPort(config),
     gateway === undefined ? undefined : checkClock(gateway, Date.now),
-  ]);
-  return [
-    ...findings.flat(),
-    checkToken(loaded),
-    checkTls(loaded, Date.now()),
     checkLlamaServer(config, searchPath),
-  ].filter((finding) => finding !== undefined);
+  ]);
+  return [...findings.flat(), checkToken(loaded), checkTls(loaded, Date.now())].filter(
+    (finding) => finding !== undefined,
+  );
 }
 
 /**

@@ -4,6 +4,7 @@ import type { Discovery } from '@cortex/protocol';
 import type { NeuronConfig } from '../config.ts';
 import type { StartEngine } from '../engines/start-engine.ts';
 import { findLlamaServer } from '../llama-server/find-llama-server.ts';
+import { ServerHelp } from '../llama-server/server-help.ts';
 import { type Finding, note, ok, wrong } from './finding.ts';
 
 const LIMIT_MS = 30_000;
@@ -53,22 +54,27 @@ export function checkGpus({
 }
 
 /** A llama-server, which runs what the engine of neuron cannot. @param searchPath - `PATH`. */
-export function checkLlamaServer(
+export async function checkLlamaServer(
   { engine, state_dir: stateDir }: NeuronConfig,
   searchPath: string,
-): Finding {
+): Promise<Finding> {
   const part = 'llama-server';
   const found = findLlamaServer({ configured: engine.llama_server, stateDir, searchPath });
   switch (found.kind) {
     case 'found':
-      return ok(part, found.path);
+      if (await new ServerHelp().listsMtp(found.path)) return ok(part, found.path);
+      return note(
+        part,
+        `${found.path} has no --spec-type draft-mtp: a model with prediction layers (MTP) is slower than it could be`,
+        'neuron build llama-server, or install a newer one',
+      );
     case 'refused':
       return wrong(part, `${found.path} is not run: ${found.reason}`);
     case 'none':
       if (engine.llama_server === '') return ok(part, 'none: engine.llama_server is empty');
       return note(
         part,
-        'none: a model with images or with experts in RAM needs one',
+        'none: a model with images or with experts in RAM needs one, and a model with prediction layers (MTP) is faster with one',
         'neuron build llama-server',
       );
   }

@@ -67,6 +67,7 @@ function createServer(config: HarnessConfig, parts: ExternalParts): Server {
         mmproj: undefined,
         gpu_layers: undefined,
         n_cpu_moe: undefined,
+        spec_type: undefined,
       }),
     port: portOf(endpoint),
     env,

@@ -14,6 +14,7 @@ import type {
 import type { JsonView } from '@cortex/protocol';
 
 import type { Placement } from '../devices/device.ts';
+import type { PredictionLayers } from '../store/prediction-layers.ts';
 import type { LoadSettings } from './load-settings.ts';
 
 /** Routes that generate text, one slot per choice; the path on neuron's own listener. */
@@ -67,6 +68,8 @@ export interface HarnessFiles extends HarnessLoad {
   readonly sizeBytes: number;
   readonly lora: readonly LoraAdapter[];
   readonly draft?: DraftSource | undefined;
+  /** Present: the load drafts with these layers of the model (MTP). */
+  readonly predictionLayers?: PredictionLayers | undefined;
   /** Absolute path of the vision projector; absent: there is none, or it is switched off. */
   readonly mmprojPath?: string | undefined;
 }
@@ -281,6 +284,8 @@ interface HarnessBase<Spec> {
 /** A harness whose models are GGUF files of this node. */
 export interface GgufHarness extends HarnessBase<HarnessLoadSpec> {
   readonly needs: 'gguf';
+  /** Whether it can draft with the prediction layers (MTP) of a model now; absent: it cannot. */
+  readonly draftsWithMtp?: (() => Promise<boolean>) | undefined;
 }
 
 /** A harness that needs no file from this node. */

@@ -6,6 +6,7 @@ import { createPerModelHarness } from '../harness/external/per-model-harness.ts'
 import { KINDS } from '../harness/external/server-kinds.ts';
 import type { Harness } from '../harness/harness.ts';
 import type { LlamaServer } from './find-llama-server.ts';
+import { ServerHelp } from './server-help.ts';
 
 const LLAMA_SERVER = 'llama-server';
 
@@ -18,6 +19,7 @@ const OPTIONS = {
   '-np': '${slots}',
   '-ngl': '${gpu_layers}',
   '--n-cpu-moe': '${n_cpu_moe}',
+  '--spec-type': '${spec_type}',
 } as const;
 
 /** @param options.find - The program as it is now; it may be built while the daemon runs. */
@@ -26,6 +28,7 @@ export function createLlamaServerHarness(
   options: { readonly find: () => LlamaServer; readonly threads: number },
 ): Harness {
   const { find, threads } = options;
+  const help = new ServerHelp();
   function program(): string {
     const found = find();
     if (found.kind === 'found') return found.path;
@@ -42,6 +45,10 @@ export function createLlamaServerHarness(
     command: [LLAMA_SERVER, ...Object.entries(OPTIONS).flat(), '--jinja', '-t', String(threads)],
     program,
     isAvailable: () => find().kind === 'found',
+    draftsWithMtp: async () => {
+      const found = find();
+      return found.kind === 'found' && help.listsMtp(found.path);
+    },
     env: {},
     readyPath: KINDS.llamacpp.readyPath,
     headers: {},

@@ -2,7 +2,7 @@
 import { CortexError, type LoadModelRequest, toCortexError } from '@cortex/protocol';
 
 import type { ColdFacts, ColdModels, HarnessFiles } from '../harness/harness.ts';
-import { toFileRequest, toHarnessFiles } from './harness-files.ts';
+import { toFileRequest, toHarnessFiles, withPredictionLayers } from './harness-files.ts';
 import type { LoadDeps } from './load-onto-harness.ts';
 import { type LoadSettings, toLoadSettings } from '../harness/load-settings.ts';
 import type { ModelFile } from '../store/model-file.ts';
@@ -165,7 +165,8 @@ export class ColdModelQueries {
   /** @param need - `header`: of a file that is not on this node, the header is fetched from its source. */
   async #toCold(request: LoadModelRequest, need: 'file' | 'header' = 'file'): Promise<ColdModel> {
     const settings = toLoadSettings(request);
-    const models = this.#deps.harnesses.get(settings.harness).cold;
+    const harness = this.#deps.harnesses.get(settings.harness);
+    const { cold: models } = harness;
     if (!models) {
       throw new CortexError(
         'unsupported_parameter',
@@ -176,8 +177,11 @@ export class ColdModelQueries {
     const { store } = this.#deps;
     const asked = toFileRequest(request);
     const file = await (need === 'header' ? store.findHeader(asked) : store.find(asked));
-    const model = { id: request.model_id, file, settings };
-    return { files: await toHarnessFiles(store, model), models };
+    const files = await toHarnessFiles(store, { id: request.model_id, file, settings });
+    const drafts =
+      need === 'header' && harness.needs === 'gguf' ? harness.draftsWithMtp : undefined;
+    if ((await drafts?.()) !== true) return { files, models };
+    return { files: await withPredictionLayers(store, file, files), models };
   }
 }
 

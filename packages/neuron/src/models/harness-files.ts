@@ -102,6 +102,17 @@ async function findProjector(
   );
 }
 
+/** The files with the prediction layers of the model, if the load has no draft and does not forbid one. */
+export async function withPredictionLayers(
+  store: ModelFiles,
+  file: ModelFile,
+  files: HarnessFiles,
+): Promise<HarnessFiles> {
+  const { draft = 'auto' } = files.settings;
+  if (draft !== 'auto' || files.draft) return files;
+  return { ...files, predictionLayers: await store.predictionLayers(file) };
+}
+
 /** @throws CortexError errors of the store; `unsupported_parameter` for an adapter that is not a file */
 export async function toHarnessFiles(
   store: ModelFiles,

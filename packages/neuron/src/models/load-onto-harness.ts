@@ -15,13 +15,16 @@ import type {
 } from '../harness/harness.ts';
 import {
   checkEngineFor,
+  chooseAgain,
   chooseEngine,
-  chooseForUnknown,
   type EngineChoice,
+  enginesFor,
+  namedEngine,
   withEngineHint,
 } from '../harness/choose-engine.ts';
 import type { HarnessRegistry } from '../harness/registry.ts';
-import { toFileRequest, toHarnessFiles } from './harness-files.ts';
+import { checkQuant } from './check-quant.ts';
+import { toFileRequest, toHarnessFiles, withPredictionLayers } from './harness-files.ts';
 import type { LoadSettings } from '../harness/load-settings.ts';
 import type { ModelFile } from '../store/model-file.ts';
 import type { ModelFiles } from '../store/model-store.ts';
@@ -72,22 +75,6 @@ export interface LoadWork {
   /** Called when devices are chosen and memory is reserved, so the preconditions hold; or when a pull has begun. */
   readonly prepared: () => void;
   readonly progress: LoadProgressListener;
-}
-
-/** The quantisation in the file name may be missing or wrong. */
-async function checkQuant(
-  model: HarnessModel,
-  { quant }: LoadSettings,
-  harness: Harness,
-): Promise<void> {
-  if (quant === undefined || model.quant === undefined) return;
-  if (model.quant.toUpperCase() === quant.toUpperCase()) return;
-  await harness.unloadModel(model.id);
-  throw new CortexError(
-    'model_load_failed',
-    `The file of ${model.id} is ${model.quant}, not ${quant}.`,
-    { param: 'quant' },
-  );
 }
 
 /** Whether the engine reported that an allocation failed. */
@@ -156,16 +143,17 @@ async function loadWith(deps: LoadDeps, choice: EngineChoice, load: FileLoad): P
 
 async function attempt(
   deps: LoadDeps,
-  { harness, reason, warning }: EngineChoice,
-  { work, file, files: wanted }: FileLoad,
+  { harness, reason, draftsWithMtp, warnings }: EngineChoice,
+  { work, file, files: found }: FileLoad,
 ): Promise<LoadResult> {
   const { request, signal, prepared, progress } = work;
   const settings = { ...work.settings, harness: harness.name };
   harness.checkSettings?.(settings);
   const { vram_mb: vramMib, min_devices: minDevices } = request;
+  const wanted = draftsWithMtp ? found : { ...found, predictionLayers: undefined };
   const wish = { harness, files: wanted, file, vramMib, minDevices };
   const { files, ...reserved } = await reserveMemory(deps, wish);
-  const plan = { ...reserved, warnings: [...reserved.warnings, ...(warning ? [warning] : [])] };
+  const plan = { ...reserved, warnings: [...reserved.warnings, ...warnings] };
   const { placement } = plan;
   for (const text of plan.warnings) deps.log.warn({ model: files.modelId }, text);
   signal.throwIfAborted();
@@ -215,17 +203,24 @@ async function loadFile(deps: LoadDeps, named: GgufHarness, work: LoadWork): Pro
     onProgress: work.prepared,
   });
   work.filesFound();
-  const files = await toHarnessFiles(store, { id, file, settings });
-  const load = { work, file, files };
+  const files = await withPredictionLayers(
+    store,
+    file,
+    await toHarnessFiles(store, { id, file, settings }),
+  );
+  const engines = isNamed ? undefined : await enginesFor(files, { own: named, other });
+  let choice = engines ? chooseEngine(files, engines) : await namedEngine(named, files);
   try {
-    const choice = isNamed ? { harness: named } : chooseEngine(files, { own: named, other });
-    try {
-      return await loadWith(deps, choice, load);
-    } catch (error) {
-      const second = isNamed ? undefined : chooseForUnknown(error, other);
-      if (!second) throw isNamed ? error : withEngineHint(error);
-      ledger.release(id);
-      return await loadWith(deps, second, load);
+    for (;;) {
+      try {
+        return await loadWith(deps, choice, { work, file, files });
+      } catch (error) {
+        const isOver = work.signal.aborted;
+        const next = isOver ? undefined : chooseAgain(error, { tried: choice, files, engines });
+        if (!next) throw isNamed ? error : withEngineHint(error);
+        ledger.release(id);
+        choice = next;
+      }
     }
   } catch (error) {
     ledger.release(id);

@@ -16,6 +16,7 @@ import { LocalFiles, remoteSourceOf } from './local-files.ts';
 import type { ModelFile } from './model-file.ts';
 import { fromIndexPath, type IndexEntry, ModelIndexWriter, toIndexPath } from './model-index.ts';
 import { planPull, type RemoteAccess } from './plan-pull.ts';
+import { type PredictionLayers, PredictionLayersOfFiles } from './prediction-layers.ts';
 import { type DownloadsOptions, Downloads } from './pull/downloads.ts';
 import type { Pull, PullRequest, PullResult } from './pull/pull.ts';
 import { Pulls, type PullWait } from './pull/pulls.ts';
@@ -41,7 +42,14 @@ const PLAN_TIMEOUT_MS = 60_000;
 /** What loads ask of the files of this node. */
 export type ModelFiles = Pick<
   ModelStore,
-  'files' | 'find' | 'findSource' | 'findHeader' | 'draftBeside' | 'knows' | 'ensure'
+  | 'files'
+  | 'find'
+  | 'findSource'
+  | 'findHeader'
+  | 'draftBeside'
+  | 'predictionLayers'
+  | 'knows'
+  | 'ensure'
 >;
 
 export class ModelStore {
@@ -52,6 +60,7 @@ export class ModelStore {
   readonly #index: ModelIndexWriter;
   readonly #headers: RemoteHeaders;
   readonly #drafts: DraftFits;
+  readonly #predictionLayers = new PredictionLayersOfFiles();
   /** Absolute; neuron writes to these. */
   readonly #ownFolders: readonly string[];
 
@@ -147,6 +156,11 @@ export class ModelStore {
   /** @see DraftFits.usable */
   draftBeside(file: ModelFile): Promise<string | undefined> {
     return this.#drafts.usable(file);
+  }
+
+  /** @see PredictionLayersOfFiles.of */
+  predictionLayers(file: ModelFile): Promise<PredictionLayers | undefined> {
+    return this.#predictionLayers.of(file);
   }
 
   /** @see findSourceFile */

@@ -20,6 +20,8 @@ const { values } = parseArgs({
     alias: { type: 'string', short: 'a' },
     threads: { type: 'string', short: 't' },
     jinja: { type: 'boolean' },
+    'spec-type': { type: 'string' },
+    help: { type: 'boolean' },
     version: { type: 'boolean' },
   },
   strict: true,
@@ -29,12 +31,20 @@ if (values.version === true) {
   process.stderr.write('version: 9999 (fake)\n');
   process.exit(0);
 }
+if (values.help === true) {
+  process.stdout.write(
+    `--spec-type none,draft-simple,draft-mtp,ngram-simple
+                                        comma-separated list of types of speculative decoding to use (default: none)
+`,
+  );
+  process.exit(0);
+}
 const { model = 'fake', port = '8080', np = '1', mmproj } = values;
 if (values.model !== undefined && !existsSync(model)) {
   process.stderr.write(`error: failed to load model '${model}'\n`);
   process.exit(1);
 }
-process.stderr.write(`loading ${model}\n`);
+process.stderr.write(`loading ${model}, speculative decoding: ${values['spec-type'] ?? 'none'}\n`);
 const contextTotal = Number(values['ctx-size'] ?? 4096);
 const server = new FakeServer({
   port: Number(port),

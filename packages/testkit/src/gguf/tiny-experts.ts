@@ -5,6 +5,7 @@ import {
   ends,
   FEED_FORWARD,
   feedForward,
+  LAYERS,
   layersOf,
   metadata,
   SIZE,
@@ -146,8 +147,12 @@ const STATE_HEADS = 2;
 const INNER = STATE * STATE_HEADS;
 const KERNEL = 4;
 
-/** A Qwen3-Next of one layer with linear attention, whose state has no cells, and one with full attention: a hybrid. */
-export function tinyQwen3Next(tokenizer: GgufFile): GgufFile {
+/**
+ * A Qwen3-Next of one layer with linear attention, whose state has no cells, and one with full attention: a hybrid.
+ *
+ * @param predictionLayers - Layers after these that predict further tokens (MTP): 0 or 1.
+ */
+export function tinyQwen3Next(tokenizer: GgufFile, predictionLayers: 0 | 1 = 0): GgufFile {
   const make = tensorMaker(47);
   const linear = (at: string): GgufTensor[] => [
     make.random(`${at}.attn_qkv.weight`, [SIZE, 3 * INNER], 0.3),
@@ -167,10 +172,16 @@ export function tinyQwen3Next(tokenizer: GgufFile): GgufFile {
     make.ones(`${at}.attn_q_norm.weight`, [SIZE]),
     make.ones(`${at}.attn_k_norm.weight`, [SIZE]),
   ];
+  const predicts = (at: string): GgufTensor[] => [
+    make.random(`${at}.nextn.eh_proj.weight`, [2 * SIZE, SIZE], 0.3),
+    make.ones(`${at}.nextn.enorm.weight`, [SIZE]),
+    make.ones(`${at}.nextn.hnorm.weight`, [SIZE]),
+  ];
   const layer = (at: string, index: number): GgufTensor[] => [
     make.ones(`${at}.attn_norm.weight`, [SIZE]),
     make.ones(`${at}.post_attention_norm.weight`, [SIZE]),
     ...(index === 0 ? linear(at) : full(at)),
+    ...(index < LAYERS ? [] : predicts(at)),
     ...experts(make, at),
     make.ones(`${at}.ffn_gate_inp_shexp.weight`, [SIZE]),
     ...sharedExperts(make, at),
@@ -186,7 +197,9 @@ export function tinyQwen3Next(tokenizer: GgufFile): GgufFile {
       'qwen3next.ssm.state_size': u32(STATE),
       'qwen3next.ssm.time_step_rank': u32(STATE_HEADS),
       'qwen3next.ssm.group_count': u32(STATE_HEADS),
+      'qwen3next.block_count': u32(LAYERS + predictionLayers),
+      ...(predictionLayers > 0 && { 'qwen3next.nextn_predict_layers': u32(predictionLayers) }),
     }),
-    tensors: [...ends(make, tokenizer), ...layersOf(layer)],
+    tensors: [...ends(make, tokenizer), ...layersOf(layer, LAYERS + predictionLayers)],
   };
 }

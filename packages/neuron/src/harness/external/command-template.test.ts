@@ -10,6 +10,7 @@ const VALUES = {
   mmproj: undefined,
   gpu_layers: 0,
   n_cpu_moe: undefined,
+  spec_type: undefined,
 };
 
 test('a value of a command is one argument, whatever characters it has', () => {

@@ -8,6 +8,7 @@ const PLACEHOLDERS = [
   'mmproj',
   'gpu_layers',
   'n_cpu_moe',
+  'spec_type',
 ] as const;
 export type Placeholder = (typeof PLACEHOLDERS)[number];
 

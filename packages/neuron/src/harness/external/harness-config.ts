@@ -34,7 +34,7 @@ export const HarnessConfig = z.strictObject({
     .min(1)
     .optional()
     .describe(
-      'Program and arguments that start the server; no shell reads them. An element may be ${file}, ${port}, ${context_total}, ${slots}, ${mmproj}, ${gpu_layers} or ${n_cpu_moe}.',
+      'Program and arguments that start the server; no shell reads them. An element may be ${file}, ${port}, ${context_total}, ${slots}, ${mmproj}, ${gpu_layers}, ${n_cpu_moe} or ${spec_type}.',
     ),
   systemd_unit: z
     .string()

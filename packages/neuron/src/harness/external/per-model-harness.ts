@@ -16,6 +16,8 @@ import { SharedHarness } from './shared-harness.ts';
 /** Used where neither the load call nor an estimate says how much. */
 const DEFAULT_CONTEXT_TOKENS = 8192;
 const DEFAULT_SLOTS = 1;
+/** What llama-server calls drafting with prediction layers. */
+const WITH_MTP = 'draft-mtp';
 /** More than any model has. */
 const ALL_LAYERS = 999;
 
@@ -26,6 +28,8 @@ export interface PerModelOptions extends ExternalParts {
   /** The program at the time of a start; absent: the first element of `command`. */
   readonly program?: (() => string) | undefined;
   readonly isAvailable?: (() => boolean) | undefined;
+  /** Whether the program knows `${spec_type}` now; absent: it does if the command has it. */
+  readonly draftsWithMtp?: (() => Promise<boolean>) | undefined;
   readonly env: Readonly<Record<string, string>>;
   readonly readyPath: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -91,7 +95,7 @@ export function createPerModelHarness(options: PerModelOptions): Harness {
     });
 
   function commandFor(port: number, spec: LoadSpec): readonly string[] {
-    const { modelId, modelPath, mmprojPath } = spec;
+    const { modelId, modelPath, mmprojPath, predictionLayers } = spec;
     const settings = settledSettings(spec.settings);
     const contextTokens = numberOr(settings.contextLength, DEFAULT_CONTEXT_TOKENS);
     const slots = numberOr(settings.slots, DEFAULT_SLOTS);
@@ -105,6 +109,7 @@ export function createPerModelHarness(options: PerModelOptions): Harness {
       mmproj: mmprojPath,
       gpu_layers: layersOnGpu(spec),
       n_cpu_moe: typeof nCpuMoe === 'number' ? nCpuMoe : undefined,
+      spec_type: predictionLayers && WITH_MTP,
     });
     return [...filled, ...args];
   }
@@ -209,7 +214,11 @@ export function createPerModelHarness(options: PerModelOptions): Harness {
     return withMemory(await held.harness.wakeModel(id, signal), held);
   }
 
-  if (needsFile) return { ...common, needs: 'gguf', cold: options.cold };
+  if (needsFile) {
+    const { cold, draftsWithMtp = () => Promise.resolve(true) } = options;
+    const drafts = placeholders.has('spec_type') ? draftsWithMtp : undefined;
+    return { ...common, needs: 'gguf', cold, draftsWithMtp: drafts };
+  }
   const needs = placeholders.has('file') ? 'repository' : 'nothing';
   return { ...common, needs, isPlaced: true };
 }
