@@ -2,10 +2,12 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { NodeModels } from '@cortex/protocol';
 import { FakeServer, type FakeServerOptions, sha256 } from '@cortex/testkit';
 import { temporaryFolder } from '@cortex/testkit/temporary-folder';
 import { describe, expect, test } from 'bun:test';
 
+import { createHurriedTicker } from './hurried-ticker.ts';
 import { failureOf, readUntil, TestNeuron, until } from './test-neuron.ts';
 
 const FAKE: FakeServerOptions = {
@@ -266,6 +268,85 @@ describe('a model on a running server', () => {
 
     expect(await tokens.json()).toMatchObject({ tokens: [0, 1, 2], count: 3 });
     expect(await counted.json()).toEqual({ input_tokens: 4 });
+  });
+});
+
+describe('the models that a running server lists', () => {
+  const startHurried = (server: FakeServer) =>
+    TestNeuron.start({
+      flags: { harnesses: [{ name: 'other', kind: 'openai', endpoint: server.url }] },
+      parts: { ticker: createHurriedTicker() },
+    });
+  const idsOf = async (neuron: TestNeuron): Promise<readonly string[]> =>
+    NodeModels.parse(await (await neuron.get('/models')).json()).map(({ id }) => id);
+
+  test('are in /models before any load, and a load that names no harness serves one', async () => {
+    using server = fake();
+    await using neuron = await startHurried(server);
+    await until(async () => (await idsOf(neuron)).includes('upstream/name'));
+    expect(await neuron.model('upstream/name')).toMatchObject({
+      harness: 'other',
+      status: 'unloaded',
+      servable: { ok: false, reason: 'unloaded' },
+      on_disk: false,
+      limit: { context: 512 },
+    });
+
+    await neuron.load({ model_id: 'upstream/name' });
+
+    expect(await neuron.model('upstream/name')).toMatchObject({
+      harness: 'other',
+      status: 'loaded',
+      on_disk: false,
+    });
+    const answer = await neuron.chat({ model: 'upstream/name', max_tokens: 2 });
+    expect((await answer.json()).usage.completion_tokens).toBe(2);
+    await neuron.post('/models/unload', { model_id: 'upstream/name' });
+    expect(await neuron.model('upstream/name')).toMatchObject({
+      harness: 'other',
+      status: 'unloaded',
+    });
+  });
+
+  test('do not take the id of a file on this node', async () => {
+    using server = fake();
+    await using neuron = await startHurried(server);
+    await until(async () => (await idsOf(neuron)).includes('upstream/name'));
+
+    await neuron.load({ context_length: 512 });
+
+    expect(await neuron.model()).toMatchObject({ id: 'tiny', harness: 'llama', on_disk: true });
+  });
+
+  test('are gone when the server no longer lists them, and a load then fails as for any unknown model', async () => {
+    const models = ['kept', 'dropped'];
+    using server = fake({ models });
+    await using neuron = await startHurried(server);
+    await until(async () => (await idsOf(neuron)).includes('dropped'));
+
+    models.pop();
+
+    await until(async () => !(await idsOf(neuron)).includes('dropped'));
+    expect(await idsOf(neuron)).toContain('kept');
+    const failure = await failureOf(neuron.load({ model_id: 'dropped' }));
+    expect(failure.message).toContain('dropped');
+    expect((await neuron.get('/models/absent/capabilities')).status).toBe(404);
+  });
+
+  test('have capabilities and an estimate only after a load, which the answers say', async () => {
+    using server = fake();
+    await using neuron = await startHurried(server);
+    await until(async () => (await idsOf(neuron)).includes('upstream/name'));
+
+    const capabilities = await neuron.get('/models/upstream%2Fname/capabilities');
+    const estimate = await neuron.post('/models/upstream%2Fname/estimate', {});
+
+    expect((await capabilities.json()).error.message).toContain(
+      'on the server of the harness other',
+    );
+    expect((await estimate.json()).error.message).toContain(
+      'The harness other gives no information',
+    );
   });
 });
 

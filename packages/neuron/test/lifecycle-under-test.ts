@@ -50,6 +50,7 @@ export class LifecycleUnderTest {
         log: createLogger({ name: 'test', level: 'silent' }),
         checkLoad: () => undefined,
         abandonMs: 0,
+        complete: (request) => request,
         learned: {
           surplusMib: () => 0,
           ranOut: () => undefined,

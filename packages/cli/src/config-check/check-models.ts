@@ -1,4 +1,5 @@
 import { type ModelsConfig, type NodeReport } from '@cortex/gateway';
+import type { ModelEntry } from '@cortex/protocol';
 
 /** The node's own engine, which a model gets that names none. */
 const OWN_ENGINE = 'llama';
@@ -14,6 +15,10 @@ export interface ModelCheck {
   readonly note?: string;
 }
 
+/** Whether the node can serve the model without being told a harness: it has the file, or one of its servers lists it. */
+const serves = (model: ModelEntry, id: string): boolean =>
+  model.id === id && (model.on_disk || model.status === 'loaded' || model.harness !== OWN_ENGINE);
+
 /** Which of the nodes that answered can serve the model `profile`. */
 export function checkModel(
   { id, harness = OWN_ENGINE }: Pick<Profile, 'id' | 'harness'>,
@@ -23,11 +28,7 @@ export function checkModel(
   const able = answered.filter(({ discovery }) => discovery.harnesses.includes(harness));
   const nodes = able
     // A server of its own may have the model without a file on the node.
-    .filter(
-      ({ models }) =>
-        harness !== OWN_ENGINE ||
-        models.some((model) => model.id === id && (model.on_disk || model.status === 'loaded')),
-    )
+    .filter(({ models }) => harness !== OWN_ENGINE || models.some((model) => serves(model, id)))
     .map(({ name }) => name);
   if (nodes.length > 0) return { id, harness, nodes };
   if (reports.length === 0) return { id, harness, nodes, note: 'no [[neurons]] are configured' };

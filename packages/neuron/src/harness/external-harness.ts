@@ -10,6 +10,7 @@ import { fillCommand } from './external/command-template.ts';
 import { EndpointServer } from './external/endpoint-server.ts';
 import type { ExternalParts } from './external/external-parts.ts';
 import { type HarnessConfig, HarnessProblem } from './external/harness-config.ts';
+import { OfferedList } from './external/offered-list.ts';
 import { createPerModelHarness } from './external/per-model-harness.ts';
 import type { Server } from './external/server.ts';
 import { KINDS } from './external/server-kinds.ts';
@@ -41,16 +42,25 @@ const portOf = (endpoint: string | undefined): number | undefined => {
   return Number(port || (protocol === 'https:' ? 443 : 80));
 };
 
+/**
+ * Whether this node offers what the server lists. The models of ComfyUI are the workflows of this node. Those of a
+ * hosted API may cost money, so the operator names the ones that may be used.
+ */
+const isListed = ({ kind, endpoint }: HarnessConfig): boolean =>
+  kind !== 'comfyui' && endpoint !== undefined && new URL(endpoint).protocol === 'http:';
+
 function createServer(config: HarnessConfig, parts: ExternalParts): Server {
   const { name, kind, command, endpoint, env, systemd_unit: unit } = config;
   const { ready_path: readyPath = KINDS[kind].readyPath } = config;
   const headers = headersOf(config);
   if (!command) {
     const url = (endpoint ?? '').replace(/\/+$/, '').replace(/\/v1$/, '');
+    const upstream = { harness: name, url, headers };
     return new EndpointServer({
       ...parts,
-      upstream: { harness: name, url, headers },
+      upstream,
       readyPath,
+      offered: isListed(config) ? new OfferedList(upstream, parts.log) : undefined,
       unit: unit === undefined ? undefined : systemdUnit(unit),
     });
   }

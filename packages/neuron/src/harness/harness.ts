@@ -15,6 +15,7 @@ import type { JsonView } from '@cortex/protocol';
 
 import type { Placement } from '../devices/device.ts';
 import type { PredictionLayers } from '../store/prediction-layers.ts';
+import type { Listeners } from '../listeners.ts';
 import type { LoadSettings } from './load-settings.ts';
 
 /** Routes that generate text, one slot per choice; the path on neuron's own listener. */
@@ -163,6 +164,22 @@ export interface LoadEstimate extends MemoryEstimate {
   readonly roomyContextTokens: number;
 }
 
+/** A model that the server of a harness lists. */
+export interface OfferedModel {
+  /** The name that the server has for it, which is its id on this node. */
+  readonly id: string;
+  /** Tokens per slot; absent if the server does not say. */
+  readonly contextTokens?: number | undefined;
+}
+
+/** The models that the server of a harness lists, loaded on this node or not. */
+export interface Offers {
+  /** As last read; waits for nothing. */
+  readonly models: readonly OfferedModel[];
+  /** Has its listeners called after every change of `models`. */
+  readonly changes: Pick<Listeners, 'add'>;
+}
+
 /** Known facts about a model file, from an inspection or an earlier load. */
 export interface ColdFacts {
   /** As in `/models`; absent if unknown. */
@@ -297,6 +314,8 @@ export interface ForeignHarness extends HarnessBase<ForeignLoadSpec> {
   readonly needs: 'repository' | 'nothing';
   /** Whether neuron chooses devices for its models and reserves their memory. */
   readonly isPlaced: boolean;
+  /** Absent: what its server has is known only by a load. */
+  readonly offers?: Offers | undefined;
 }
 
 export type Harness = GgufHarness | ForeignHarness;

@@ -4,14 +4,16 @@ import type { ColdFacts } from '../harness/harness.ts';
 import type { ModelFile } from '../store/model-file.ts';
 import type { Pull } from '../store/pull/pull.ts';
 import type { ModelLifecycle } from './model-lifecycle.ts';
+import type { Offer } from './offered-models.ts';
 import { servabilityOf } from './servability.ts';
 
-/** The sources of a model entry; at least one of the two is present. */
+/** The sources of a model entry; at least one of the first three is present. */
 interface KnownModel {
   readonly id: string;
   readonly lifecycle: ModelLifecycle | undefined;
   readonly file: ModelFile | undefined;
-  /** Known facts about the file. */
+  readonly offer: Offer | undefined;
+  /** Known facts about the file, or about what the server offers. */
   readonly facts: ColdFacts;
   /** Its running or last pull. */
   readonly pull: Pull | undefined;
@@ -81,14 +83,14 @@ function stateMembers(
 
 /** The model as `GET /models` shows it. Unknown values are absent. */
 export function toModelEntry(known: KnownModel, nowMs: number): ModelEntry {
-  const { id, lifecycle, file } = known;
+  const { id, lifecycle, file, offer } = known;
   const quant = lifecycle?.running?.quant ?? file?.quant;
   const idleMs = lifecycle?.idleMs(nowMs);
   const loaded = lifecycle?.loaded;
   return {
     id,
     // A call may name a kind; this is the harness that it found.
-    harness: loaded?.harness.name ?? lifecycle?.settings?.harness ?? 'llama',
+    harness: loaded?.harness.name ?? lifecycle?.settings?.harness ?? offer?.harness ?? 'llama',
     ...(loaded?.harnessReason !== undefined && { harness_reason: loaded.harnessReason }),
     ...withoutUndefined(stateMembers(known, nowMs)),
     devices: [...(loaded?.placement?.deviceIndexes ?? [])],

@@ -19,6 +19,8 @@ import { sleepModel } from './sleep-model.ts';
 import { beginUnload, type Held } from './begin-unload.ts';
 
 export interface LifecycleDeps extends AttemptDeps {
+  /** The load call with the harness of the server that has the model, if it names none. */
+  readonly complete: (request: LoadModelRequest) => LoadModelRequest;
   readonly admission: Admission;
   /** Keeps pins and TTLs. */
   readonly state: Pick<NodeState, 'residency' | 'setResidency'>;
@@ -237,7 +239,7 @@ export class ModelLifecycle {
           await this.#phase.changed(wait);
           break;
         case 'failed':
-          await this.#attempts.checkMayTry(phase.failure, request, wait);
+          await this.#attempts.checkMayTry(phase.failure, this.#deps.complete(request), wait);
           // Another call may have changed the phase meanwhile.
           if (this.#phase.current === phase) return this.#begin(request, wait);
           break;
@@ -248,7 +250,7 @@ export class ModelLifecycle {
   }
 
   #begin(request: LoadModelRequest, wait: AbortSignal | undefined): Promise<'loading' | 'loaded'> {
-    return this.#join(this.#attempts.begin(request), request, wait);
+    return this.#join(this.#attempts.begin(this.#deps.complete(request)), request, wait);
   }
 
   async #join(

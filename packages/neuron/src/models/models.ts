@@ -1,4 +1,4 @@
-/** All models of this node: on disk, loaded and failed. */
+/** All models of this node: on disk, on external servers, loaded and failed. */
 import { CortexError, type LoadModelRequest, type ModelEntry } from '@cortex/protocol';
 
 import type { Harness } from '../harness/harness.ts';
@@ -8,6 +8,7 @@ import { refuse } from '../refusal.ts';
 import { type ColdModel, ColdModelQueries, type LoadForecast } from './cold-models.ts';
 import { toModelEntry } from './model-entry.ts';
 import { type LifecycleDeps, ModelLifecycle, type UnloadOptions } from './model-lifecycle.ts';
+import { OfferedModels } from './offered-models.ts';
 import type { ModelStore } from '../store/model-store.ts';
 import { servabilityOf } from './servability.ts';
 
@@ -21,13 +22,14 @@ export interface ServableModel {
   readonly capabilities: readonly string[];
 }
 
-interface ModelsDeps extends Omit<LifecycleDeps, 'endAbandonedLoads'> {
+interface ModelsDeps extends Omit<LifecycleDeps, 'endAbandonedLoads' | 'complete'> {
   readonly store: ModelStore;
 }
 
 export class Models {
   readonly #deps: ModelsDeps;
   readonly #cold: ColdModelQueries;
+  readonly #offered: OfferedModels;
   readonly #lifecycles = new Map<string, ModelLifecycle>();
   readonly #changes = new Listeners<[modelId: string]>();
   /** The files of the last scan that was reported. */
@@ -37,6 +39,12 @@ export class Models {
   constructor(deps: ModelsDeps) {
     this.#deps = deps;
     this.#cold = new ColdModelQueries(deps);
+    this.#offered = new OfferedModels({
+      harnesses: deps.harnesses.all,
+      isFile: (id) => deps.store.files.has(id),
+      onChange: (id) => this.#changed(id),
+      log: deps.log,
+    });
     deps.store.pulls.onChange((id) => this.#changed(id));
     for (const harness of deps.harnesses.all) {
       harness.onChange((id) => {
@@ -58,6 +66,7 @@ export class Models {
     const ids = new Set([
       ...store.files.keys(),
       ...this.#lifecycles.keys(),
+      ...this.#offered.ids,
       ...store.pulls.all.map(({ request }) => request.modelId).filter((id) => this.#isPulled(id)),
     ]);
     return [...ids].sort().map((id) => this.#entry(id, nowMs));
@@ -65,16 +74,15 @@ export class Models {
 
   /** One of `entries`; undefined for an unknown id. */
   entry(id: string, nowMs: number): ModelEntry | undefined {
-    const isKnown =
-      this.#lifecycles.has(id) || this.#deps.store.files.has(id) || this.#isPulled(id);
+    const isKnown = this.#lifecycles.has(id) || this.#isThere(id) || this.#isPulled(id);
     return isKnown ? this.#entry(id, nowMs) : undefined;
   }
 
-  /** A model that is on disk, or was loaded or tried; undefined for an unknown id. */
+  /** A model that is on disk or on a server, or was loaded or tried; undefined for an unknown id. */
   get(id: string): ModelLifecycle | undefined {
     const lifecycle = this.#lifecycles.get(id);
     if (lifecycle) return lifecycle;
-    return this.#deps.store.files.has(id) ? this.#lifecycleOf(id) : undefined;
+    return this.#isThere(id) ? this.#lifecycleOf(id) : undefined;
   }
 
   /** Scans the models folders again, and reports what has changed. */
@@ -166,7 +174,7 @@ export class Models {
 
   /** @see ColdModelQueries.forecast */
   forecast(request: LoadModelRequest): Promise<LoadForecast> {
-    return this.#cold.forecast(request);
+    return this.#cold.forecast(this.#offered.complete(request));
   }
 
   /**
@@ -179,7 +187,12 @@ export class Models {
     if (lifecycle?.running) return lifecycle.running.capabilities;
     const file = this.#deps.store.files.get(id);
     if (file) return this.#cold.capabilities(id, file);
-    throw unknownModel(id);
+    const offer = this.#offered.get(id);
+    if (!offer) throw unknownModel(id);
+    throw new CortexError(
+      'model_not_loaded',
+      `${id} is on the server of the harness ${offer.harness}, so its capabilities are known only after a load.`,
+    );
   }
 
   /** Runs every second: handles new files, expired TTLs and old failures. */
@@ -203,10 +216,16 @@ export class Models {
   #entry(id: string, nowMs: number): ModelEntry {
     const lifecycle = this.#lifecycles.get(id);
     const file = lifecycle?.loaded?.file ?? this.#deps.store.files.get(id);
-    const facts = this.#cold.facts(file, lifecycle?.settings?.harness);
+    const offer = this.#offered.get(id);
+    const facts = offer ?? this.#cold.facts(file, lifecycle?.settings?.harness);
     const { isPinned } = this.#deps.state.residency(id);
     const pull = this.#deps.store.pulls.get(id);
-    return toModelEntry({ id, lifecycle, file, facts, pull, isPinned }, nowMs);
+    return toModelEntry({ id, lifecycle, file, offer, facts, pull, isPinned }, nowMs);
+  }
+
+  /** Whether a file or a server has the model. */
+  #isThere(id: string): boolean {
+    return this.#deps.store.files.has(id) || this.#offered.get(id) !== undefined;
   }
 
   /** A finished pull says nothing about files that were removed since. */
@@ -231,6 +250,7 @@ export class Models {
     if (before === files) return;
     this.#files = files;
     for (const lifecycle of this.#lifecycles.values()) lifecycle.filesScanned();
+    this.#offered.filesScanned();
     for (const id of new Set([...before.keys(), ...files.keys()])) {
       if (before.get(id)?.fingerprint !== files.get(id)?.fingerprint) this.#changed(id);
     }
@@ -259,7 +279,8 @@ export class Models {
     if (!lifecycle) {
       const endAbandonedLoads = (exceptId: string): Promise<boolean> =>
         this.#endAbandonedLoads(exceptId);
-      const deps = { ...this.#deps, endAbandonedLoads };
+      const complete = (request: LoadModelRequest) => this.#offered.complete(request);
+      const deps = { ...this.#deps, endAbandonedLoads, complete };
       lifecycle = new ModelLifecycle(id, deps, () => this.#changed(id));
       this.#lifecycles.set(id, lifecycle);
     }

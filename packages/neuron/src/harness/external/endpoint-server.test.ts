@@ -3,6 +3,7 @@ import { FakeServer, type FakeServerOptions } from '@cortex/testkit';
 import { describe, expect, test } from 'bun:test';
 
 import { EndpointServer, type ServerUnit } from './endpoint-server.ts';
+import { OfferedList } from './offered-list.ts';
 
 const FAKE: FakeServerOptions = {
   port: 0,
@@ -14,14 +15,18 @@ const FAKE: FakeServerOptions = {
 const never = new AbortController().signal;
 
 /** A server at the address of `fake`, whose polls and clock the test drives. */
-function setUp(url: string, unit?: ServerUnit) {
+function setUp(url: string, unit?: ServerUnit, readyPath = '/health') {
   const polls: (() => void)[] = [];
   const states: string[] = [];
   let nowMs = 0;
   let changed = Promise.withResolvers<void>();
+  const upstream = { harness: 'h', url, headers: {} };
+  const log = createLogger({ name: 'test', level: 'fatal' });
+  const offered = new OfferedList(upstream, log);
   const server = new EndpointServer({
-    upstream: { harness: 'h', url, headers: {} },
-    readyPath: '/health',
+    upstream,
+    offered,
+    readyPath,
     unit,
     startupTimeoutMs: 5000,
     every: (_everyMs, run) => {
@@ -29,7 +34,7 @@ function setUp(url: string, unit?: ServerUnit) {
       return () => void polls.splice(0);
     },
     clock: { nowMs: () => nowMs, elapsedMs: (sinceMs) => nowMs - sinceMs },
-    log: createLogger({ name: 'test', level: 'fatal' }),
+    log,
   });
   server.onChange(() => {
     states.push(server.state.kind);
@@ -39,6 +44,19 @@ function setUp(url: string, unit?: ServerUnit) {
   return {
     server,
     states,
+    /** The ids that the server offers, once `polls` have changed them. */
+    nextOffer: async (): Promise<readonly string[]> => {
+      const change = new Promise<void>((resolve) => offered.changes.add(resolve));
+      let isChanged = false;
+      void change.then(() => {
+        isChanged = true;
+      });
+      while (!isChanged) {
+        for (const poll of polls) poll();
+        await Promise.race([change, Bun.sleep(5)]);
+      }
+      return offered.models.map(({ id }) => id);
+    },
     polls,
     pass: (ms: number): void => {
       nowMs += ms;
@@ -87,6 +105,25 @@ describe('a server that somebody else runs', () => {
 
     expect(server.state).toMatchObject({ kind: 'failed' });
   });
+
+  test.each(['/health', '/v1/models'])(
+    'offers what it lists as soon as it is watched, follows its list, and offers nothing when it is down (%s)',
+    async (readyPath) => {
+      const models = ['a', 'b'];
+      const fake = new FakeServer({ ...FAKE, models });
+      const { server, nextOffer, polls } = setUp(fake.url, undefined, readyPath);
+      server.watch();
+      expect(await nextOffer()).toEqual(['a', 'b']);
+      expect(server.offers?.models[0]).toEqual({ id: 'a', contextTokens: 512 });
+
+      models.shift();
+      expect(await nextOffer()).toEqual(['b']);
+      fake[Symbol.dispose]();
+
+      expect(await nextOffer()).toEqual([]);
+      expect(polls).toHaveLength(1);
+    },
+  );
 
   test('is no longer polled once it is stopped', async () => {
     using fake = new FakeServer(FAKE);

@@ -8,8 +8,10 @@ import type { AwakeClock } from '../../awake-clock.ts';
 import type { Every } from '../../every.ts';
 import { Listeners } from '../../listeners.ts';
 import { isReady } from '../../processes/server-process.ts';
+import type { Offers } from '../harness.ts';
+import type { OfferedList } from './offered-list.ts';
 import type { Server, ServerState } from './server.ts';
-import type { Upstream } from './upstream.ts';
+import { MODELS_PATH, type Upstream } from './upstream.ts';
 
 const POLL_MS = 5000;
 /** A server elsewhere may count or charge for every request. */
@@ -32,6 +34,8 @@ export interface ServerUnit {
 export interface EndpointServerOptions {
   readonly upstream: Upstream;
   readonly readyPath: string;
+  /** Its models; absent: they are not listed. */
+  readonly offered?: OfferedList | undefined;
   readonly unit?: ServerUnit | undefined;
   /** For a unit, from the start of the unit until the server is ready. */
   readonly startupTimeoutMs: number;
@@ -63,6 +67,10 @@ export class EndpointServer implements Server {
     return this.#state;
   }
 
+  get offers(): Offers | undefined {
+    return this.#options.offered;
+  }
+
   get isAnswering(): boolean {
     return this.#state.kind === 'up' && this.#misses === 0;
   }
@@ -81,15 +89,21 @@ export class EndpointServer implements Server {
   }
 
   async ensure(signal: AbortSignal): Promise<Upstream> {
-    const { upstream, unit, every } = this.#options;
+    const { upstream, unit } = this.#options;
     if (!(await this.#ask(signal))) {
       signal.throwIfAborted();
       if (!unit) throw this.#absent();
       await this.#startUnit(unit, 'start', signal);
     }
     this.#enterUp();
-    this.#stopPolling ??= every(this.#pollMs, () => void this.#poll());
+    this.#startPolling();
     return upstream;
+  }
+
+  watch(): void {
+    if (!this.#options.offered || this.#stopPolling) return;
+    this.#startPolling();
+    void this.#poll();
   }
 
   async stop(reason: CortexError): Promise<void> {
@@ -102,6 +116,10 @@ export class EndpointServer implements Server {
   get #pollMs(): number {
     const { protocol } = new URL(this.#options.upstream.url);
     return protocol === 'https:' ? REMOTE_POLL_MS : POLL_MS;
+  }
+
+  #startPolling(): void {
+    this.#stopPolling ??= this.#options.every(this.#pollMs, () => void this.#poll());
   }
 
   async #restartUnit(unit: ServerUnit, signal: AbortSignal): Promise<void> {
@@ -134,6 +152,16 @@ export class EndpointServer implements Server {
     return isReady(upstream.url + readyPath, { headers: upstream.headers, signal });
   }
 
+  /** Whether the server is up; reads its list of models on the way. */
+  async #look(): Promise<boolean> {
+    const { offered, readyPath } = this.#options;
+    // One request, because a server elsewhere may count them.
+    if (offered && readyPath === MODELS_PATH) return offered.refresh();
+    const isUp = await this.#ask(NEVER);
+    if (isUp) await offered?.refresh();
+    return isUp;
+  }
+
   #absent(): CortexError {
     const { upstream, readyPath } = this.#options;
     return new CortexError(
@@ -146,12 +174,13 @@ export class EndpointServer implements Server {
   async #poll(): Promise<void> {
     if (this.#isPolling) return;
     this.#isPolling = true;
-    const isUp = await this.#ask(NEVER);
+    const isUp = await this.#look();
     this.#isPolling = false;
     if (this.#stopPolling === undefined) return;
     if (isUp) return this.#enterUp();
     this.#misses += 1;
-    const { clock } = this.#options;
+    const { clock, offered } = this.#options;
+    if (this.#misses >= MAX_MISSES) offered?.clear();
     if (this.#state.kind === 'up' && this.#misses >= MAX_MISSES) {
       this.#downSinceMs = clock.nowMs();
       this.#lost.abort(this.loss());

@@ -1,6 +1,6 @@
 import { createLogger, ticker } from '@cortex/service';
 import { FAKE_LLAMA_SERVER, FakeServer, type FakeServerOptions } from '@cortex/testkit';
-import { afterAll } from 'bun:test';
+import { afterAll, expect, test } from 'bun:test';
 import { fileURLToPath } from 'node:url';
 
 import { AwakeClock } from '../../awake-clock.ts';
@@ -86,3 +86,18 @@ harnessConformance(
     command: [...COMMAND, '-m', '${file}', '-c', '${context_total}', '-np', '${slots}'],
   }),
 );
+
+test('only a server that already runs at an http: address offers what it lists: a hosted API may cost money', () => {
+  const offersOf = (fields: Readonly<Record<string, unknown>>): unknown => {
+    const config = HarnessConfig.parse({ name: 'h', kind: 'openai', ...fields });
+    const harness = createExternalHarness(config, parts);
+    return harness.needs === 'nothing' ? harness.offers?.models : undefined;
+  };
+
+  expect(offersOf({ endpoint: 'http://127.0.0.1:9' })).toEqual([]);
+  expect(offersOf({ endpoint: 'https://api.example.com' })).toBeUndefined();
+  expect(offersOf({ command: ['run', '${port}'] })).toBeUndefined();
+  expect(
+    offersOf({ kind: 'comfyui', workflows: 'w', endpoint: 'http://127.0.0.1:9' }),
+  ).toBeUndefined();
+});

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CortexError } from '@cortex/protocol';
 import { z } from 'zod';
 
+import type { OfferedModel } from '../harness.ts';
 import { KINDS, type ServerKindName } from './server-kinds.ts';
 import {
   callUpstream,
@@ -11,7 +12,6 @@ import {
   messageOf,
   readServerProps,
   type Upstream,
-  type UpstreamModel,
 } from './upstream.ts';
 
 /** What a server says about one of its models. */
@@ -138,7 +138,7 @@ export class ServerModels {
     );
   }
 
-  #unknown(name: string, offered: readonly UpstreamModel[]): CortexError {
+  #unknown(name: string, offered: readonly OfferedModel[]): CortexError {
     const names = offered.slice(0, MAX_NAMES).map(({ id }) => id);
     const more = offered.length > MAX_NAMES ? ` and ${offered.length - MAX_NAMES} more` : '';
     const has = names.length === 0 ? 'no model' : `${names.join(', ')}${more}`;

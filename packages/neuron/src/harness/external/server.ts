@@ -1,6 +1,7 @@
 /** A server that several models share: how it is reached, started and stopped. */
 import type { CortexError } from '@cortex/protocol';
 
+import type { Offers } from '../harness.ts';
 import type { Upstream } from './upstream.ts';
 
 export type ServerState =
@@ -18,6 +19,8 @@ export type ServerState =
 
 export interface Server {
   readonly state: ServerState;
+  /** Absent: its models are known only by a load. */
+  readonly offers?: Offers | undefined;
   /** Whether it has answered lately. */
   readonly isAnswering: boolean;
   /** The error for a request whose connection broke. */
@@ -33,4 +36,6 @@ export interface Server {
   /** Ends it and has it running again. Absent if neuron cannot start it. */
   restart?(signal: AbortSignal): Promise<void>;
   onChange(listener: () => void): void;
+  /** Keeps `offers` up to date from now on. Absent if there are none. */
+  watch?(): void;
 }

@@ -8,6 +8,7 @@ import type {
   HarnessModel,
   HarnessRequest,
   InferenceRoute,
+  Offers,
 } from '../harness.ts';
 import type { LoadSettings } from '../load-settings.ts';
 import type { ExternalParts } from './external-parts.ts';
@@ -48,6 +49,7 @@ export class SharedHarness implements ForeignHarness {
   readonly sleepModel?: (id: string) => Promise<void>;
   readonly wakeModel?: (id: string, signal: AbortSignal) => Promise<HarnessModel>;
   readonly restart?: (idle: Promise<void>) => Promise<void>;
+  readonly offers: Offers | undefined;
   readonly #options: SharedHarnessOptions;
   readonly #models: HostedModels<SharedModel>;
   readonly #usageOptions = new UsageOptions();
@@ -62,6 +64,7 @@ export class SharedHarness implements ForeignHarness {
     const endsServer = isOwn && !KINDS[kind].loadsModels;
     this.#models = new HostedModels({ ...options, endsServer });
     this.checkSettings = options.check;
+    this.offers = server.offers;
     if (KINDS[kind].sleeps) {
       this.sleepModel = (id) => this.#sleep(id);
       this.wakeModel = (id, signal) =>
@@ -150,6 +153,11 @@ export class SharedHarness implements ForeignHarness {
       loss: () => server.loss(),
     };
     return serveExternal(route, { target, request, pulses, signal, kind });
+  }
+
+  /** Does not wait for the server. */
+  async start(): Promise<void> {
+    this.#options.server.watch?.();
   }
 
   async stop(): Promise<void> {

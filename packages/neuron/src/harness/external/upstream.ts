@@ -2,7 +2,11 @@
 import { CortexError, isJsonObject } from '@cortex/protocol';
 import { z } from 'zod';
 
+import type { OfferedModel } from '../harness.ts';
+
 const CALL_MS = 10_000;
+/** The route that lists the models of a server. */
+export const MODELS_PATH = '/v1/models';
 
 /** Where an external server is, and how neuron authenticates itself. */
 export interface Upstream {
@@ -66,12 +70,6 @@ function parse(text: string): unknown {
   }
 }
 
-/** A model in `/v1/models` of an external server. */
-export interface UpstreamModel {
-  readonly id: string;
-  readonly contextTokens?: number | undefined;
-}
-
 const ModelList = z.looseObject({
   data: z.array(
     z.looseObject({
@@ -92,14 +90,14 @@ const ModelList = z.looseObject({
 export async function listUpstreamModels(
   upstream: Upstream,
   signal?: AbortSignal,
-): Promise<readonly UpstreamModel[]> {
-  const { status, value } = await callUpstream(upstream, '/v1/models', { signal });
+): Promise<readonly OfferedModel[]> {
+  const { status, value } = await callUpstream(upstream, MODELS_PATH, { signal });
   if (status === 401 || status === 403) throw refusedKey(upstream, status);
   const list = ModelList.safeParse(value);
   if (!list.success) {
     throw new CortexError(
       'model_load_failed',
-      `${upstream.url}/v1/models of the harness ${upstream.harness} does not list models (status ${status}). Is it an OpenAI-compatible server?`,
+      `${upstream.url}${MODELS_PATH} of the harness ${upstream.harness} does not list models (status ${status}). Is it an OpenAI-compatible server?`,
       { transient: true },
     );
   }
