@@ -159,7 +159,7 @@ export const NeuronConfig = z.strictObject({
         .min(0)
         .default(0)
         .describe(
-          'MiB in state_dir, for all models together, for the slots of unloaded models. The next load of a model restores them. 0: none.',
+          'MiB in state_dir, for all models together, for the slots of unloaded models. The next load of a model restores them. They hold what was said, and are deleted with the file of the model and after a week. 0: none.',
         ),
       startup_timeout_s: positiveSeconds()
         .default(1800)

@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 import type { Logger } from '@cortex/service';
@@ -29,9 +29,12 @@ export class StateWriter {
     });
   }
 
-  /** Creates a folder; false on failure. */
+  /** Creates a folder that only this user can read, and gives that mode to an existing one; false on failure. */
   makeFolder(path: string): boolean {
-    return this.#try(path, () => mkdirSync(path, { recursive: true }));
+    return this.#try(path, () => {
+      mkdirSync(path, { recursive: true, mode: 0o700 });
+      chmodSync(path, 0o700);
+    });
   }
 
   /** Removes a file; a missing file counts as removed. */

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { type CloseOptions, type EngineLoadSpec, inProcessEngine } from '@cortex/engine';
@@ -98,23 +98,44 @@ const Usage = z.looseObject({
   }),
 });
 
+const keepingSlots = () => TestNeuron.start({ flags: { 'engine.state_disk_mb': 500 } });
+const slotsOf = ({ root }: TestNeuron): string => join(root, 'state', 'slots');
+
+/** A conversation that is long enough to be saved, and its tokens. */
+async function ask(neuron: TestNeuron) {
+  const messages = [{ role: 'user', content: `What is cortex? ${'It is a fleet. '.repeat(60)}` }];
+  const answer = await neuron.chat({ messages, max_tokens: 2, temperature: 0 });
+  const { usage } = Usage.parse(await answer.json());
+  return { tokens: usage.prompt_tokens, cached: usage.prompt_tokens_details?.cached_tokens ?? 0 };
+}
+
 test('a long conversation keeps its prefix when its model is unloaded and loaded again', async () => {
-  await using neuron = await TestNeuron.start({ flags: { 'engine.state_disk_mb': 500 } });
-  const ask = async () => {
-    const messages = [{ role: 'user', content: `What is cortex? ${'It is a fleet. '.repeat(60)}` }];
-    const answer = await neuron.chat({ messages, max_tokens: 2, temperature: 0 });
-    const { usage } = Usage.parse(await answer.json());
-    return { tokens: usage.prompt_tokens, cached: usage.prompt_tokens_details?.cached_tokens ?? 0 };
-  };
+  await using neuron = await keepingSlots();
   await neuron.load({ slots: 1 });
-  const first = await ask();
+  const first = await ask(neuron);
   await unload(neuron);
-  const saved = readdirSync(join(neuron.root, 'state', 'slots'));
+  const saved = readdirSync(slotsOf(neuron));
 
   await neuron.load({ slots: 1 });
 
-  const second = await ask();
+  const second = await ask(neuron);
   expect(saved).toHaveLength(2);
   expect(first.cached).toBe(0);
   expect(second.cached).toBeGreaterThan(first.tokens * 0.9);
+}, 30_000);
+
+test('saved slots are readable only by the user of the daemon, because they hold what was said', async () => {
+  await using neuron = await keepingSlots();
+  await neuron.load({ slots: 1 });
+  await ask(neuron);
+
+  await unload(neuron);
+
+  const paths = readdirSync(slotsOf(neuron), { recursive: true, withFileTypes: true });
+  const modes = paths.map((entry) => {
+    const mode = statSync(join(entry.parentPath, entry.name)).mode & 0o777;
+    return `${entry.isDirectory() ? 'folder' : 'file'} ${mode.toString(8)}`;
+  });
+  expect(modes).toHaveLength(4);
+  expect([...new Set(modes)].sort()).toEqual(['file 600', 'folder 700']);
 }, 30_000);

@@ -67,7 +67,7 @@ export async function writeIndex(
       min_position: minPosition,
     })),
   };
-  await writeFile(making, JSON.stringify(index));
+  await writeFile(making, JSON.stringify(index), { mode: 0o600 });
   await rename(making, join(folder, INDEX));
   await removeOthers(folder, states);
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { rm } from 'node:fs/promises';
+import { chmod, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { Slot } from '../cells/slots.ts';
@@ -93,6 +93,8 @@ export class StateWriter {
     const minPosition = cache.minPosition(source);
     const bytes = await cache.store(source, path);
     if (bytes === undefined) return undefined;
+    // It holds what was said. The library creates it for all users.
+    await chmod(path, 0o600);
     if (bytes > this.#leftBytes) {
       // The first slot shows the size of all.
       await rm(path, { force: true });

@@ -59,6 +59,19 @@ describe('slots on disk', () => {
     expect(readdirSync(directory)).toEqual([]);
   });
 
+  test('are deleted a week after the unload', async () => {
+    const { states, save } = createStates();
+    await save('a week ago', 1, 7 * 86_400 + 60);
+    await save('from a clock that was wrong', 1, -8 * 86_400);
+    await save('six days ago', 1, 6 * 86_400);
+
+    await states.sweep();
+
+    expect(states.restoreDir('a week ago')).toBeUndefined();
+    expect(states.restoreDir('from a clock that was wrong')).toBeUndefined();
+    expect(states.restoreDir('six days ago')).toBeDefined();
+  });
+
   test('leave no file when the engine saved nothing', async () => {
     const { states, directory } = createStates();
     states.saveOptions('a');

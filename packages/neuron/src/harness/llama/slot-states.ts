@@ -14,6 +14,8 @@ import { z } from 'zod';
 import type { StateWriter } from '../../state-writer.ts';
 
 const MIB = 1 << 20;
+/** Saved slots are kept for a week. */
+const KEEP_MS = 7 * 86_400_000;
 
 const SavedModel = z.object({ model_id: z.string(), model_path: z.string() });
 
@@ -79,10 +81,12 @@ export class SlotStates {
     await this.sweep();
   }
 
-  /** Deletes slots of model files that no longer exist, and slots above the limit. */
+  /** Deletes slots of model files that no longer exist, slots that are older than a week, and slots above the limit. */
   async sweep(): Promise<void> {
-    for (const { path, modelPath } of await this.#list()) {
-      if (!existsSync(modelPath)) await remove(path);
+    for (const { path, modelPath, savedMs } of await this.#list()) {
+      // A date far in the future is from before the clock was set back.
+      const isOld = Math.abs(Date.now() - savedMs) > KEEP_MS;
+      if (isOld || !existsSync(modelPath)) await remove(path);
     }
     await this.#trim();
   }
