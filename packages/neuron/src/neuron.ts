@@ -228,7 +228,7 @@ async function createNeuron({ config: loaded, log, env = {}, parts = {} }: Neuro
     writer,
     log,
   });
-  const pulses = new PulseGroup(every);
+  const pulses = new PulseGroup(every, clock);
   const harnesses = composeHarnesses(loaded, {
     start: startEngine,
     probe,

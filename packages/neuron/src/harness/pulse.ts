@@ -1,3 +1,4 @@
+import type { AwakeClock } from '../awake-clock.ts';
 import type { Every } from '../every.ts';
 
 /** Silence before the first keep-alive of a stream: some clients time out after a second or two. */
@@ -28,11 +29,14 @@ interface Timers {
  * Keep-alives and stall detection for all streams of a process (behaviours 4a and 6): no timer per stream or per chunk.
  */
 export class PulseGroup {
+  /** Excludes time in which this daemon did not run: neither a client nor a server was silent then. */
+  readonly clock: Pick<AwakeClock, 'nowMs' | 'elapsedMs'>;
   readonly #open = new Map<Timers, { isProgressing: () => boolean; onStall: () => void }>();
   readonly #stop: () => void;
 
-  constructor(every: Every) {
-    this.#stop = every(250, () => this.tick(performance.now()));
+  constructor(every: Every, clock: Pick<AwakeClock, 'nowMs' | 'elapsedMs'>) {
+    this.clock = clock;
+    this.#stop = every(250, () => this.#tick());
   }
 
   /**
@@ -41,8 +45,9 @@ export class PulseGroup {
    * @param onStall - Called when the client has read nothing for 60 s.
    */
   open(options: { isProgressing: () => boolean; onStall: () => void }): StreamPulse {
+    const { clock } = this;
     const timers: Timers = {
-      dueAtMs: performance.now() + FIRST_SILENCE_MS,
+      dueAtMs: clock.nowMs() + FIRST_SILENCE_MS,
       offeredAtMs: undefined,
       wake: undefined,
     };
@@ -50,7 +55,7 @@ export class PulseGroup {
     return {
       race: (event) => race(event, timers),
       offered(what) {
-        const nowMs = performance.now();
+        const nowMs = clock.nowMs();
         timers.offeredAtMs = nowMs;
         timers.dueAtMs = nowMs + (what === 'content' ? FIRST_SILENCE_MS : SILENCE_MS);
       },
@@ -61,15 +66,12 @@ export class PulseGroup {
     };
   }
 
-  get openStreams(): number {
-    return this.#open.size;
-  }
-
   /** Checks every open stream once. */
-  tick(nowMs: number): void {
+  #tick(): void {
+    const nowMs = this.clock.nowMs();
     for (const [timers, { isProgressing, onStall }] of this.#open) {
       if (timers.offeredAtMs !== undefined) {
-        if (nowMs - timers.offeredAtMs > STALL_MS) {
+        if (this.clock.elapsedMs(timers.offeredAtMs) > STALL_MS) {
           this.#open.delete(timers);
           onStall();
         }

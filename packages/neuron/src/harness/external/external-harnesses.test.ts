@@ -17,6 +17,7 @@ const CORTEX_TINY = fileURLToPath(
 const OWN_URL = 'http://127.0.0.1:13131';
 const log = createLogger({ name: 'test', level: 'fatal' });
 const every = (everyMs: number, run: () => void): (() => void) => ticker.every(everyMs, run);
+const clock = new AwakeClock(every);
 
 /** Nothing is known about files; that is the part of our own engine, tested there. */
 const cold: ColdModels = {
@@ -44,13 +45,13 @@ const parts: ExternalParts = {
   wedgeMs: 60_000,
   respawnPauseMs: () => 0,
   every,
-  clock: new AwakeClock(every),
+  clock,
   log,
   cold,
   measure: async () => ({ ramMib: 1 }),
   records: { add: () => undefined, remove: () => undefined },
   onLog: () => undefined,
-  pulses: new PulseGroup(every),
+  pulses: new PulseGroup(every, clock),
   ownUrl: () => OWN_URL,
 };
 

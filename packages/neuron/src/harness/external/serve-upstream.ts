@@ -72,6 +72,7 @@ async function* streamBody(
   serving: UpstreamServing,
 ): AsyncGenerator<string, void> {
   const { target, request, pulses } = serving;
+  const { clock } = pulses;
   const { modelId, upstreamModel } = target;
   const relay = new EventRelay({ modelId, upstreamModel, isUsageHidden: isUsageOpen(serving) });
   const pulse = pulses.open({
@@ -86,7 +87,7 @@ async function* streamBody(
     );
   };
   try {
-    let heardMs = performance.now();
+    let heardMs = clock.nowMs();
     let answer = await pulse.race(answering);
     while (answer === 'due') {
       pulse.offered('keep-alive');
@@ -104,14 +105,14 @@ async function* streamBody(
       const read = await pulse.race(next);
       if (work.isOver) return;
       if (read === 'due') {
-        if (performance.now() - heardMs > IDLE_MS) {
+        if (clock.elapsedMs(heardMs) > IDLE_MS) {
           yield fail(silent(target));
           return;
         }
         pulse.offered('keep-alive');
         yield SSE_KEEP_ALIVE;
       } else {
-        heardMs = performance.now();
+        heardMs = clock.nowMs();
         if (read.done === true) break;
         next = events.next();
         // Not awaited when the stream ends before it.

@@ -55,7 +55,7 @@ const under = (start: StartEngine) => {
       respawnPauseMs: () => 0,
       every,
       clock,
-      pulses: new PulseGroup(every),
+      pulses: new PulseGroup(every, clock),
       log,
       onLog: () => undefined,
       ownUrl: () => OWN_URL,
