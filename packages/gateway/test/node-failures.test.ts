@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'bun:test';
 
-import { FakeNeuron, REFUSALS } from '@cortex/testkit';
+import { formatUsageComment, SSE_DONE } from '@cortex/protocol';
+import { FakeNeuron, REFUSALS, SCRIPTED_USAGE } from '@cortex/testkit';
 
 import { dataOf, GatewayUnderTest, readParts, toObject } from './gateway-under-test.ts';
 
@@ -173,6 +174,42 @@ describe('after the first byte of an answer', () => {
     expect(text).toContain('the engine died');
     expect(await gateway.record()).toMatchObject({ code: 'node_recovering', status: 503 });
   });
+
+  test.each([1, 2])(
+    'model_not_loaded of a node becomes no_capacity that names the node, after %p tokens',
+    async (tokens) => {
+      const { gateway, first } = await setUp(1);
+
+      const answer = gateway.chat({ model: 'm', stream: true });
+      const exchange = await first.exchange();
+      exchange.stream();
+      for (let token = 0; token < tokens; token += 1) exchange.token('a');
+      exchange
+        .raw(formatUsageComment({ ...SCRIPTED_USAGE, completion_tokens: 7 }))
+        .raw('data: {"error":{"message":"x","code":"model_not_loaded","status":404}}\n\n')
+        .raw(SSE_DONE)
+        .end();
+      const text = await (await answer).text();
+
+      const events = dataOf(text);
+      expect(text).not.toContain('model_not_loaded');
+      expect(events).toHaveLength(tokens + 2);
+      expect(errorOf(events.at(-2))).toMatchObject({
+        code: 'no_capacity',
+        status: 503,
+        retry_after_s: 1,
+        message: 'Node node-0 no longer has m loaded.',
+      });
+      expect(events.at(-1)).toBe('[DONE]');
+      expect(await gateway.record()).toMatchObject({
+        outcome: 'unavailable',
+        code: 'no_capacity',
+        status: 503,
+        completion_tokens: 7,
+      });
+      expect(gateway.inFlight).toBe(0);
+    },
+  );
 
   test('a silent node causes an error event after stream_idle_s', async () => {
     const { gateway, first } = await setUp(1, '[timeouts]\nstream_idle_s = 0.5\n');

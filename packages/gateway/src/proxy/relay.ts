@@ -1,5 +1,6 @@
 import { CortexError, SSE_DONE } from '@cortex/protocol';
 
+import { notLoaded } from './attempt-failure.ts';
 import { type Deadline } from './deadlines.ts';
 import { type Exchange } from './exchange.ts';
 import { type StreamAnswer } from './node-answer.ts';
@@ -50,7 +51,7 @@ export async function* relay(
   dialect: StreamDialect,
 ): AsyncGenerator<Uint8Array | string, void> {
   const { deadlines, limits } = exchange.deps;
-  const node = exchange.lease?.node ?? 'unknown';
+  const { node = 'unknown', model = 'unknown' } = exchange.lease ?? {};
   const tap = new StreamTap(node);
   const onSilence = (): void => exchange.abortAttempt(idleError(node, limits.streamIdleMs));
   // The generator is suspended at a yield until the client has read the previous bytes.
@@ -70,6 +71,10 @@ export async function* relay(
         yield whole;
         if (exchange.isEnded) return;
         deadline.run = onSilence;
+      }
+      if (tap.isNotLoaded) {
+        exchange.meter.usage = tap.end().usage;
+        throw notLoaded({ node, model });
       }
       deadline.dueMs = deadlines.nowMs() + limits.streamIdleMs;
     }

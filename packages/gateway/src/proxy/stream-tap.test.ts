@@ -64,6 +64,48 @@ test('does not count [DONE] of a stream that arrives as one chunk', () => {
   ).toBe(1);
 });
 
+describe('model_not_loaded', () => {
+  const lost = 'data: {"error":{"code":"model_not_loaded","message":"x","status":404}}\n\n';
+  const word = chunk({ content: 'a' });
+  const text = (passed: Uint8Array | undefined): string => new TextDecoder().decode(passed);
+
+  test.each([
+    ['alone', lost, ''],
+    ['after content and a comment in the same chunk', `${word}: keep-alive\n${lost}`, word],
+    ['before [DONE]', lost + SSE_DONE, ''],
+    ['with CRLF', (word + lost).replaceAll('\n', '\r\n'), word.replaceAll('\n', '\r\n')],
+    ['with spaces', `${word}data: { "error" : { "code" : "model_not_loaded" } }\n\n`, word],
+    ['as an error event', `${word}event: error\n${lost}`, word],
+    ['after characters of several bytes', chunk({ content: 'é€😀' }) + lost, chunk({ content: 'é€😀' })],
+  ])('is not passed on %s', (_, pushed, passed) => {
+    const tap = tapped(word);
+
+    expect(text(tap.push(bytes(pushed), 2))).toBe(passed);
+    expect(tap.isNotLoaded).toBe(true);
+    expect(tap.contentEvents).toBe(passed === '' ? 1 : 2);
+  });
+
+  test('is found in an event that arrives in pieces, as the first of a stream', () => {
+    const tap = tapped(lost.slice(0, 30));
+
+    expect(tap.isNotLoaded).toBe(false);
+    expect(tap.push(bytes(lost.slice(30)), 2)).toBeUndefined();
+    expect(tap.isNotLoaded).toBe(true);
+  });
+
+  test.each([
+    chunk({ content: '{"error":{"code":"model_not_loaded"}}' }),
+    'data: {"error":{"code":"queue_full","message":"model_not_loaded"}}\n\n',
+    'data: model_not_loaded\n\n',
+    ': model_not_loaded\n' + word,
+  ])('is only the code of an error event, not a text: %s', (pushed) => {
+    const tap = tapped(word);
+
+    expect(text(tap.push(bytes(pushed), 2))).toBe(pushed);
+    expect(tap.isNotLoaded).toBe(false);
+  });
+});
+
 describe('StreamTap.end()', () => {
   test('returns the usage that the node sent, whatever the length of the stream', () => {
     const long = chunk({ content: 'x'.repeat(1000) });

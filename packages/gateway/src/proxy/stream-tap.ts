@@ -46,14 +46,16 @@ function hasContent(data: string): boolean {
   );
 }
 
-/** Number of events from the first one with content on; 0 if there is none. */
-function contentEventsIn(events: Uint8Array): number {
-  const data = decoder
-    .decode(events)
+/** The values of the `data:` lines in `events`. */
+const dataIn = (events: string): readonly string[] =>
+  events
     .split('\n')
     .filter((line) => line.startsWith('data:'))
-    .map((line) => line.slice('data:'.length).trim())
-    .filter((text) => text !== '[DONE]');
+    .map((line) => line.slice('data:'.length).trim());
+
+/** Number of events from the first one with content on; 0 if there is none. */
+function contentEventsIn(events: Uint8Array): number {
+  const data = dataIn(decoder.decode(events)).filter((text) => text !== '[DONE]');
   const first = data.findIndex(hasContent);
   return first === -1 ? 0 : data.length - first;
 }
@@ -91,11 +93,31 @@ function errorIn(data: string | undefined): StreamError | undefined {
   };
 }
 
+const NOT_LOADED = 'model_not_loaded';
+const NOT_LOADED_BYTES = Buffer.from(NOT_LOADED);
+/** Text behind which the next event begins. */
+const EVENT_END = /(?<=\n\r?\n)/;
+
+/** Where the event begins with which a node says that it does not have the model; -1 if there is none. */
+function notLoadedAt(events: Uint8Array): number {
+  const bytes = Buffer.from(events.buffer, events.byteOffset, events.length);
+  if (!bytes.includes(NOT_LOADED_BYTES)) return -1;
+  let at = 0;
+  // One character per byte: a length of the text is a number of bytes.
+  for (const event of bytes.toString('latin1').split(EVENT_END)) {
+    if (dataIn(event).some((data) => errorIn(data)?.code === NOT_LOADED)) return at;
+    at += event.length;
+  }
+  return -1;
+}
+
 /**
  * Splits a stream into whole events and collects facts about it. Events are parsed until the first content, then
- * only counted.
+ * only counted. `model_not_loaded`, which never leaves cortex, is not passed on.
  */
 export class StreamTap {
+  /** The node has ended the stream with `model_not_loaded`. */
+  isNotLoaded = false;
   /** Events from the first content on. An estimate of the tokens sent, where a node reports no usage. */
   contentEvents = 0;
   /** Times of the first content and of the last event, in monotonic ms. */
@@ -109,21 +131,26 @@ export class StreamTap {
   }
 
   /**
-   * The bytes that `chunk` completes and that can be relayed now; undefined if there are none. @throws CortexError
-   * `node_protocol_error`
+   * The bytes that `chunk` completes and that can be relayed now; undefined if there are none. Nothing is to be
+   * relayed once `isNotLoaded`. @throws CortexError `node_protocol_error`
    */
   push(chunk: Uint8Array, nowMs: number): Uint8Array | undefined {
     const events = this.#events;
     const before = events.eventCount;
     const passed = events.push(chunk);
     if (passed === undefined || events.eventCount === before) return passed;
+    const endAt = notLoadedAt(passed);
+    this.isNotLoaded = endAt !== -1;
+    const kept = this.isNotLoaded ? passed.subarray(0, endAt) : passed;
     const hasBegun = this.firstContentMs !== undefined;
-    const count = hasBegun ? events.eventCount - before : contentEventsIn(passed);
-    if (count === 0) return passed;
-    this.contentEvents += count;
-    this.firstContentMs ??= nowMs;
-    this.lastContentMs = nowMs;
-    return passed;
+    const isCounted = hasBegun && !this.isNotLoaded;
+    const count = isCounted ? events.eventCount - before : contentEventsIn(kept);
+    if (count > 0) {
+      this.contentEvents += count;
+      this.firstContentMs ??= nowMs;
+      this.lastContentMs = nowMs;
+    }
+    return kept.length > 0 ? kept : undefined;
   }
 
   end(): StreamEnd {
