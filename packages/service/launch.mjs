@@ -43,6 +43,7 @@ function runChild(args) {
   parentPipe.on('error', () => undefined);
   watchParent(() => parentPipe.destroy());
   process.on('SIGTERM', () => child.kill('SIGTERM'));
+  process.on('SIGHUP', () => child.kill('SIGHUP'));
   process.on('SIGINT', () => {
     // A terminal sends Ctrl-C to the whole group, the child included.
     if (!process.stdin.isTTY) child.kill('SIGINT');

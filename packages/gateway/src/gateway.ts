@@ -7,22 +7,22 @@ import {
   type LoadedConfig,
   type Logger,
   ProcessMetrics,
+  SECRET_LOOK_MS,
   STDERR,
   systemClock,
   writeReadyFile,
 } from '@cortex/service';
 
 import { type AdminPeers, createAdminAccess } from './admin/admin-access.ts';
-import { readAdminKey } from './admin/admin-key.ts';
 import { addAdminRoutes } from './admin/admin-routes.ts';
 import { createApi } from './api/api-routes.ts';
 import { dialectOf } from './api/dialect.ts';
 import { Principals } from './api/principal.ts';
 import { type GatewayConfig } from './config/gateway-config.ts';
 import { type ModelsConfig } from './config/models-config.ts';
-import { readNodeToken, readOwnTls, secretWarnings } from './config/read-secret-file.ts';
+import { readOwnTls } from './config/read-secret-file.ts';
 import { toAliases, toCatalogue, toControlConfig } from './config/to-control-settings.ts';
-import { type Control } from './control/control.ts';
+import { type Control, type ControlSettings } from './control/control.ts';
 import { createControl } from './control/create-control.ts';
 import { createMetricsPage } from './metering/metrics-page.ts';
 import { FleetMetrics } from './metering/fleet-metrics.ts';
@@ -30,6 +30,7 @@ import { RequestMetrics } from './metering/request-metrics.ts';
 import { Deadlines } from './proxy/deadlines.ts';
 import { NodeTransport } from './wire/node-transport.ts';
 import { OpenExchanges } from './proxy/open-exchanges.ts';
+import { watchSecrets } from './watch-secrets.ts';
 
 const MIB = 2 ** 20;
 /** Interval between the checks that the nodes of unanswered requests are up. */
@@ -63,6 +64,8 @@ export interface RunningGateway {
   readonly apiUrl: string;
   readonly metricsUrl: string;
   readonly control: Control;
+  /** Reads the node token and the admin key again, under running requests. */
+  reload(): void;
   /** Refuses new requests, waits up to `graceMs` for running ones, then ends them (behaviour 47). Idempotent. */
   close(graceMs: number): Promise<void>;
 }
@@ -84,26 +87,26 @@ async function stopWithin(listener: Listener, ms: number, clock: Clock): Promise
 export async function startGateway(options: GatewayOptions): Promise<RunningGateway> {
   const { log } = options;
   const { value: config, origins } = options.config;
-  const nodeToken = readNodeToken(options.config);
-  const adminKey = readAdminKey(options.config);
   const tls = readOwnTls(options.config, Date.now());
   const warnings = [
     ...options.config.warnings,
     ...options.models.warnings,
-    ...secretWarnings(options.config, Date.now()),
+    ...(tls?.warnings ?? []),
   ];
   for (const warning of warnings) log.warn(warning);
+  const secrets = watchSecrets(options.config, {
+    log,
+    onNodeToken: () => control.reconfigure(settings()),
+  });
+  const settings = (): ControlSettings => ({
+    config: toControlConfig(config, secrets.nodeToken),
+    catalogue: toCatalogue(options.models.value),
+    aliases: toAliases(options.models.value),
+  });
 
   const clock = options.clock ?? systemClock;
   const transport = new NodeTransport(clock);
-  const control = createControl({
-    config: toControlConfig(config, nodeToken),
-    catalogue: toCatalogue(options.models.value),
-    aliases: toAliases(options.models.value),
-    log,
-    clock,
-    transport,
-  });
+  const control: Control = createControl({ ...settings(), log, clock, transport });
   const requestMetrics = new RequestMetrics();
   const records = createRecordWriter(options.writeRecords ?? ((text) => STDERR.write(text)), {
     delayMs: RECORD_DELAY_MS,
@@ -130,6 +133,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
   const stopTicking = [
     processMetrics.watchEventLoop(),
     clock.every(NODE_CHECK_MS, () => exchanges.checkNodes(clock.nowMs())),
+    clock.every(SECRET_LOOK_MS, () => secrets.refresh()),
     clock.every(METRICS_SWEEP_MS, () => requestMetrics.keep(control.snapshot())),
   ];
   const api = createApi({
@@ -159,7 +163,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
   });
   addAdminRoutes(api, {
     control,
-    checkAccess: createAdminAccess({ key: adminKey, peers: options.adminPeers ?? 'any' }),
+    checkAccess: createAdminAccess({ key: secrets.adminKey, peers: options.adminPeers ?? 'any' }),
     log,
     idleLimitS: options.idleLimitS,
   });
@@ -216,5 +220,11 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     return closing;
   };
   log.info({ api: listener.url, metrics: metrics.url, nodes: config.neurons.length }, 'listening');
-  return { apiUrl: listener.url, metricsUrl: metrics.url, control, close };
+  return {
+    apiUrl: listener.url,
+    metricsUrl: metrics.url,
+    control,
+    reload: () => secrets.reload(),
+    close,
+  };
 }

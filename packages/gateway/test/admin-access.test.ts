@@ -7,8 +7,9 @@ import { FakeNeuron } from '@cortex/testkit';
 import { temporaryFolder } from '@cortex/testkit/temporary-folder';
 
 import { type AdminPeers, createAdminAccess } from '../src/admin/admin-access.ts';
-import { readAdminKey } from '../src/admin/admin-key.ts';
+import { prepareAdminKey } from '../src/admin/admin-key.ts';
 import { loadGatewayConfig } from '../src/config/load-gateway-config.ts';
+import { readSecretFile } from '../src/config/read-secret-file.ts';
 import { GatewayUnderTest, toObject } from './gateway-under-test.ts';
 
 const open: { close(): Promise<void> }[] = [];
@@ -34,7 +35,7 @@ const check = (
 ): string => {
   const request = new Request('http://127.0.0.1:31313/admin/v1/nodes', { headers });
   try {
-    createAdminAccess({ key: 'right', peers })(request, peer);
+    createAdminAccess({ key: { isValid: (given) => given === 'right' }, peers })(request, peer);
     return 'allowed';
   } catch (error) {
     return error instanceof Error && 'code' in error ? String(error.code) : 'unexpected';
@@ -90,17 +91,20 @@ describe('the admin key', () => {
     return loadGatewayConfig({ file, env: {} }).config;
   };
 
+  const readKey = (config: ReturnType<typeof configIn>): string =>
+    readSecretFile(prepareAdminKey(config));
+
   test('is created by the first start, readable only by its owner, and then stays the same', () => {
     const folder = temporaryFolder('cortex-admin-key');
     const config = configIn(folder);
 
-    const key = readAdminKey(config);
+    const key = readKey(config);
 
     const file = join(folder, 'state', 'admin.key');
     expect(key).toMatch(/^[A-Za-z0-9_-]{43}$/);
     expect(readFileSync(file, 'utf8').trim()).toBe(key);
     expect(statSync(file).mode & 0o777).toBe(0o600);
-    expect(readAdminKey(config)).toBe(key);
+    expect(readKey(config)).toBe(key);
     expect(readdirSync(join(folder, 'state'))).toEqual(['admin.key']);
   });
 
@@ -121,7 +125,7 @@ describe('the admin key', () => {
   test('is not created when admin_key_file is set: a missing file stops the start', () => {
     const folder = temporaryFolder('cortex-admin-key');
 
-    expect(() => readAdminKey(configIn(folder, '[auth]\nadmin_key_file = "mine"\n'))).toThrow(
+    expect(() => readKey(configIn(folder, '[auth]\nadmin_key_file = "mine"\n'))).toThrow(
       /^\S*cortex\.toml:4: auth\.admin_key_file: .*mine cannot be read: no such file or folder$/,
     );
   });
@@ -130,7 +134,7 @@ describe('the admin key', () => {
     const folder = temporaryFolder('cortex-admin-key');
     writeFileSync(join(folder, 'state'), 'a file where the folder should be');
 
-    expect(() => readAdminKey(configIn(folder))).toThrow(
+    expect(() => prepareAdminKey(configIn(folder))).toThrow(
       /^\S*cortex\.toml:2: gateway\.state_dir: the admin key cannot be written to .*state\/admin\.key: (?:it exists already|a part of the path is not a folder)\. Set gateway\.state_dir \(or CORTEX_STATE_DIR\)/,
     );
   });

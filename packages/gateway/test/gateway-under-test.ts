@@ -94,10 +94,14 @@ export class GatewayUnderTest {
     for (;;) {
       const record = this.records[nth - 1];
       if (record !== undefined) return record;
-      await new Promise<void>((resolve) => {
-        this.#onLine = resolve;
-      });
+      await this.#nextLines();
     }
+  }
+
+  #nextLines(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onLine = resolve;
+    });
   }
 
   untilKnown(
@@ -135,6 +139,15 @@ export class GatewayUnderTest {
   /** The admin key that this gateway created at its start. */
   get adminKey(): string {
     return readFileSync(join(this.#folder, 'state', 'admin.key'), 'utf8').trim();
+  }
+
+  writeAdminKey(key: string): void {
+    writeFileSync(join(this.#folder, 'state', 'admin.key'), key);
+  }
+
+  /** Waits for a line of the log. */
+  async logged(message: string): Promise<void> {
+    while (!this.lines.some(({ msg }) => msg === message)) await this.#nextLines();
   }
 
   /** Calls the admin API with the key: POST if there is a body, else GET. */

@@ -52,6 +52,17 @@ describe('a node that is removed from the configuration', () => {
   });
 });
 
+test('a configuration that comes after the end adds no node', async () => {
+  const b = new FakeNeuron();
+  others.push(b);
+  under = await ControlUnderTest.started({ neurons: {} });
+
+  await under.control.close();
+  under.control.reconfigure(settings({ b }));
+
+  expect([...under.control.snapshot().nodes.keys()]).toEqual([]);
+});
+
 describe('requests on a node that is removed from the configuration', () => {
   test.each([true, false])('finish and appear in no view (streamed: %p)', async (stream) => {
     const removed = new FakeNeuron({ models: [{ id: 'm' }] });

@@ -9,6 +9,7 @@ import {
   MAX_BODY_MIB,
   parseListen,
   ProcessMetrics,
+  SECRET_LOOK_MS,
   type Ticker,
   ticker as processTicker,
   writeReadyFile,
@@ -18,7 +19,7 @@ import { Admission } from './admission/admission.ts';
 import { createAccess } from './api/access.ts';
 import { createApi, isOpenToPages } from './api/app.ts';
 import { createNodeFeed } from './api/node-feed.ts';
-import { NodeToken } from './api/node-token.ts';
+import { watchTokens } from './api/node-token.ts';
 import { AwakeClock } from './awake-clock.ts';
 import { cpuMemoryMib, isLoopback, type NeuronConfig, readOwnTls } from './config.ts';
 import { DeviceMonitor } from './devices/device-monitor.ts';
@@ -64,8 +65,6 @@ const MODEL_NAME_BYTES = 4096;
 const MAX_BODY_BYTES = MAX_BODY_MIB * (1 << 20) + MODEL_NAME_BYTES;
 /** New files in a models folder are listed within this time. */
 const SCAN_MS = 5000;
-/** A new node token is valid within this time. */
-const TOKEN_LOOK_MS = 5000;
 /** Saved slots of a model whose file is gone are deleted within this time. */
 const STATES_SWEEP_MS = 60_000;
 /** Pauses before the respawns that follow the first, second and third death of an engine. */
@@ -166,7 +165,7 @@ async function createNeuron({ config: loaded, log, env = {}, parts = {} }: Neuro
   const { hostname } = parseListen(config.listen);
   const tokenFile = config.security.node_token_file;
   const token =
-    tokenFile === undefined ? undefined : new NodeToken({ file: tokenFile, origins }, log);
+    tokenFile === undefined ? undefined : watchTokens({ file: tokenFile, origins }, log);
   const access = createAccess({ token, isLoopback: isLoopback(hostname) });
   const tls = readOwnTls({ value: config, origins }, Date.now());
   for (const warning of tls?.warnings ?? []) log.warn(warning);
@@ -343,7 +342,7 @@ async function createNeuron({ config: loaded, log, env = {}, parts = {} }: Neuro
   const stopTicking = [
     processMetrics.watchEventLoop(),
     every(SCAN_MS, () => void models.rescan()),
-    every(TOKEN_LOOK_MS, () => void token?.refresh()),
+    every(SECRET_LOOK_MS, () => void token?.refresh()),
     every(1000, () => models.sweep(performance.now())),
     every(1000, () => yielding.sweep()),
     every(STATES_SWEEP_MS, () => void logged(states.sweep())),

@@ -1,11 +1,9 @@
 import { describe, expect, test } from 'bun:test';
-import { chmodSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import type { Logger } from '@cortex/service';
 import { temporaryFolder } from '@cortex/testkit/temporary-folder';
 
-import { NodeToken } from '../src/api/node-token.ts';
 import { failureOf, scriptedEngine, TestNeuron } from './test-neuron.ts';
 
 const parts = { startEngine: scriptedEngine() };
@@ -16,16 +14,6 @@ function tokenFile(text: string, mode = 0o600): string {
   // The umask does not apply to it.
   chmodSync(path, mode);
   return path;
-}
-
-/** Collects what is logged. */
-function recordingLog() {
-  const lines: string[] = [];
-  const add = (first: unknown, second?: unknown): void => {
-    lines.push(String(typeof first === 'string' ? first : second));
-  };
-  const log: Pick<Logger, 'info' | 'warn'> = { info: add, warn: add };
-  return { lines, log };
 }
 
 const bearer = (token: string) => ({ headers: { authorization: `Bearer ${token}` } });
@@ -51,52 +39,6 @@ describe('the token of a node', () => {
     writeFileSync(path, 'new\n');
     neuron.reload();
     expect(await statuses()).toEqual([401, 200, 401]);
-  });
-
-  test('is read again once its file has changed', async () => {
-    const path = tokenFile('old\n');
-    const { lines, log } = recordingLog();
-    const token = new NodeToken({ file: path, origins: new Map() }, log);
-    await token.refresh();
-    expect(lines).toEqual([]);
-
-    writeFileSync(path, 'changed\n');
-    await token.refresh();
-
-    expect([token.isValid('old'), token.isValid('changed')]).toEqual([false, true]);
-    expect(lines).toEqual(['the node token has changed']);
-  });
-
-  test.each([
-    ['was removed', (path: string) => rmSync(path)],
-    ['is empty', (path: string) => writeFileSync(path, '')],
-    ['has three lines', (path: string) => writeFileSync(path, 'a\nb\nc\n')],
-    ['can be written by every user', (path: string) => chmodSync(path, 0o666)],
-  ])('stays the earlier one when its file %s', async (_, spoil) => {
-    const path = tokenFile('old\n');
-    const { lines, log } = recordingLog();
-    const token = new NodeToken({ file: path, origins: new Map() }, log);
-
-    spoil(path);
-    await token.refresh();
-    await token.refresh();
-    token.reload();
-
-    expect(token.isValid('old')).toBe(true);
-    expect(lines).toHaveLength(1);
-    expect(lines[0]).toStartWith('the earlier node token stays valid: security.node_token_file: ');
-  });
-
-  test('in a file that every user can read is served with a warning that names the command', () => {
-    const path = tokenFile('secret\n', 0o644);
-    const { lines, log } = recordingLog();
-
-    const token = new NodeToken({ file: path, origins: new Map() }, log);
-
-    expect(token.isValid('secret')).toBe(true);
-    expect(lines).toEqual([
-      `security.node_token_file: ${path} can be read by every user of this machine: run "chmod 600 ${path}"`,
-    ]);
   });
 
   test.each([

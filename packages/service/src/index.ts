@@ -10,6 +10,7 @@ export {
   type MergedDirectory,
 } from './config/load-config.ts';
 export { type ConfiguredFile, readSecretFile, type SecretFile } from './config/secret-file.ts';
+export { SECRET_LOOK_MS, type SecretCheck, WatchedSecrets } from './config/watched-secrets.ts';
 export { nearestName } from './config/nearest-name.ts';
 export { type ConfigKey, configJsonSchema, listConfigKeys } from './config/schema-shape.ts';
 export { type BrowserRules } from './http/browser-guard.ts';

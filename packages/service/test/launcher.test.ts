@@ -51,6 +51,23 @@ describe.each(NAMES)('the launcher of %s', (name) => {
     expect(isRunning(ready.pid)).toBe(false);
   });
 
+  test('forwards SIGHUP, which a daemon without a terminal takes as the request to read its files', async () => {
+    const { launcher, ready } = await launch(name);
+    const decoder = new TextDecoder();
+    let text = '';
+
+    launcher.kill('SIGHUP');
+    for await (const part of launcher.stdout) {
+      text += decoder.decode(part, { stream: true });
+      if (text.includes('reloaded')) break;
+    }
+
+    expect(text).toContain('reloaded');
+    expect(isRunning(ready.pid)).toBe(true);
+    launcher.kill('SIGTERM');
+    expect(await launcher.exited).toBe(0);
+  });
+
   test('returns the exit code', async () => {
     const { launcher } = await launch(name, 'quick', 'exit');
 

@@ -98,11 +98,13 @@ export class FakeNeuron {
   #hung:
     { readonly path: string | undefined; readonly until: PromiseWithResolvers<void> } | undefined;
   #isDraining = false;
+  #tokens: readonly string[];
   #server: Bun.Server<undefined>;
   readonly #port: number;
 
   constructor(options: FakeNeuronOptions = {}) {
     this.#options = options;
+    this.#tokens = options.token === undefined ? [] : [options.token];
     for (const model of options.models ?? []) this.setModel(model);
     this.#server = this.#listen(0);
     this.#port = this.#server.port ?? 0;
@@ -120,6 +122,11 @@ export class FakeNeuron {
 
   removeModel(id: string): void {
     this.#models.delete(id);
+  }
+
+  /** Every request must have one of these bearer tokens from now on. */
+  setTokens(tokens: readonly string[]): void {
+    this.#tokens = tokens;
   }
 
   setDraining(state: 'draining' | 'serving'): void {
@@ -223,8 +230,8 @@ export class FakeNeuron {
     if (this.#hung && (this.#hung.path === undefined || this.#hung.path === path)) {
       await this.#hung.until.promise;
     }
-    const { token } = this.#options;
-    if (token !== undefined && headers.get('authorization') !== `Bearer ${token}`) {
+    const given = headers.get('authorization')?.replace(/^Bearer /, '') ?? '';
+    if (this.#tokens.length > 0 && !this.#tokens.includes(given)) {
       return errorAnswer({ status: 401, code: 'invalid_api_key', message: 'wrong node token' });
     }
     const failure = this.#failures.get(path);

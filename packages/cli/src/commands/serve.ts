@@ -1,6 +1,6 @@
 import { Command } from '@commander-js/extra-typings';
 import { loadGatewayConfig, startGateway } from '@cortex/gateway';
-import { createLogger, endWithParent, installShutdown } from '@cortex/service';
+import { createLogger, endWithParent, installHangup, installShutdown } from '@cortex/service';
 
 /** `cortex serve`: the gateway alone, in the foreground, logging JSON lines to stderr. */
 export function serveCommand(env: Readonly<Record<string, string | undefined>>) {
@@ -23,6 +23,11 @@ export function serveCommand(env: Readonly<Record<string, string | undefined>>) 
         graceMs: configs.config.value.gateway.shutdown_grace_s * 1000,
         log,
         drain: (graceMs) => gateway.close(graceMs),
+      });
+      installHangup({
+        isInTerminal: process.stdin.isTTY === true,
+        reload: () => gateway.reload(),
+        end: () => shutdown.begin('the terminal was closed'),
       });
       endWithParent(() => shutdown.begin('parent process has ended'));
     });

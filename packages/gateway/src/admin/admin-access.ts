@@ -1,8 +1,5 @@
-import { timingSafeEqual } from 'node:crypto';
-
 import { CortexError } from '@cortex/protocol';
-
-const sha256 = (text: string): Buffer => new Bun.CryptoHasher('sha256').update(text).digest();
+import { type SecretCheck } from '@cortex/service';
 
 /** The key of a request, as OpenAI or Anthropic clients send it. */
 function keyOf(headers: Headers): string | undefined {
@@ -16,7 +13,7 @@ const LOOPBACK_PEER = /^(?:127\.\d+\.\d+\.\d+|::1|::ffff:127\.\d+\.\d+\.\d+)$/;
 export type AdminPeers = 'any' | 'this machine';
 
 interface AdminAccess {
-  readonly key: string;
+  readonly key: SecretCheck;
   readonly peers: AdminPeers;
 }
 
@@ -31,7 +28,6 @@ export function createAdminAccess({
   key: adminKey,
   peers,
 }: AdminAccess): (request: Request, peer: string) => void {
-  const wanted = sha256(adminKey);
   return ({ headers, method }, peer) => {
     if (peers === 'this machine' && !LOOPBACK_PEER.test(peer)) {
       throw new CortexError(
@@ -46,7 +42,7 @@ export function createAdminAccess({
         'The admin API needs the admin key as "Authorization: Bearer KEY". The key is in the file that auth.admin_key_file names, or else in admin.key in the state folder of the gateway.',
       );
     }
-    if (!timingSafeEqual(sha256(key), wanted))
+    if (!adminKey.isValid(key))
       throw new CortexError('invalid_api_key', 'The admin key is wrong.');
     const type = headers.get('content-type')?.split(';')[0]?.trim().toLowerCase();
     if (method === 'POST' && type !== 'application/json') {

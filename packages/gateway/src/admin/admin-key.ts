@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, linkSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-import { keyError, type LoadedConfig, systemReason } from '@cortex/service';
+import { type ConfiguredFile, keyError, type LoadedConfig, systemReason } from '@cortex/service';
 
 import { type GatewayConfig } from '../config/gateway-config.ts';
 import { readSecretFile } from '../config/read-secret-file.ts';
@@ -46,15 +46,13 @@ export function readConfiguredAdminKey({
 }
 
 /**
- * The key of the admin API. If no file is configured, the first start creates one in the state folder.
+ * The file with the key of the admin API. If none is configured, the first start creates one in the state folder.
  *
- * @throws ConfigError when the file can neither be read nor created
+ * @throws ConfigError when it cannot be created
  */
-export function readAdminKey(config: LoadedConfig<GatewayConfig>): string {
-  const configured = readConfiguredAdminKey(config);
-  if (configured !== undefined) return configured;
-  const { value, origins } = config;
+export function prepareAdminKey({ value, origins }: LoadedConfig<GatewayConfig>): ConfiguredFile {
   const file = adminKeyFile(value);
+  if (value.auth.admin_key_file !== undefined) return { file, key: FILE_KEY, origins };
   try {
     if (!existsSync(file)) createKey(file);
   } catch (error) {
@@ -63,5 +61,5 @@ export function readAdminKey(config: LoadedConfig<GatewayConfig>): string {
       cause: error,
     });
   }
-  return readSecretFile({ file, key: STATE_KEY, origins });
+  return { file, key: STATE_KEY, origins };
 }

@@ -135,14 +135,14 @@ export const GatewayConfig = z.strictObject({
         .min(1)
         .optional()
         .describe(
-          'File with the bearer token that the neurons require, relative to this file. Of two lines the first is sent, so that the file of a node that changes its token can be used as it is.',
+          'File with the bearer token that the neurons require, relative to this file. Of two lines the first is sent, so that the file of a node that changes its token can be used as it is. A changed file is read again within 15 s, which is later than the nodes read theirs, and at once on SIGHUP.',
         ),
       admin_key_file: z
         .string()
         .min(1)
         .optional()
         .describe(
-          'File with the key of the admin API, relative to this file. Default: admin.key in gateway.state_dir, which the first start creates.',
+          'File with the key of the admin API, relative to this file. Default: admin.key in gateway.state_dir, which the first start creates. A changed file is read again within 5 s, and at once on SIGHUP.',
         ),
     })
     .prefault({}),

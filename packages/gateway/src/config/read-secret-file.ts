@@ -15,7 +15,13 @@ type Loaded = LoadedConfig<GatewayConfig>;
 export const readSecretFile = (file: ConfiguredFile): string => readSecrets(file).secrets[0] ?? '';
 
 /** While nodes change to a new token, the file has two lines: the new token and the old one. */
-const MAX_NODE_TOKENS = 2;
+export const MAX_NODE_TOKENS = 2;
+
+/** The file with the token of the nodes; undefined: none is configured. */
+export function nodeTokenFile({ value, origins }: Loaded): ConfiguredFile | undefined {
+  const file = value.auth.node_token_file;
+  return file === undefined ? undefined : { file, key: 'auth.node_token_file', origins };
+}
 
 /**
  * The token that is sent to every node: the first line of its file; undefined: none is configured.
@@ -25,11 +31,9 @@ const MAX_NODE_TOKENS = 2;
 export const readNodeToken = (config: Loaded): string | undefined =>
   readNodeTokens(config)?.secrets[0];
 
-function readNodeTokens({ value, origins }: Loaded): SecretFile | undefined {
-  const file = value.auth.node_token_file;
-  if (file === undefined) return undefined;
-  const key = 'auth.node_token_file';
-  return readSecrets({ file, key, origins }, { maxSecrets: MAX_NODE_TOKENS });
+function readNodeTokens(config: Loaded): SecretFile | undefined {
+  const file = nodeTokenFile(config);
+  return file && readSecrets(file, { maxSecrets: MAX_NODE_TOKENS });
 }
 
 /**

@@ -187,7 +187,7 @@ export interface Control {
    * not throw.
    */
   subscribe(listener: (snapshot: FleetSnapshot) => void): () => void;
-  /** Replaces nodes, catalogue, aliases and limits. Running requests continue. */
+  /** Replaces nodes, catalogue, aliases and limits. Running requests continue. Without effect after `close`. */
   reconfigure(settings: ControlSettings): void;
   start(): void;
   /** Rejects waiting requests with shutting_down, and ends polls and load calls. */

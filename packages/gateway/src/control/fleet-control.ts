@@ -197,6 +197,7 @@ export class FleetControl implements Control {
   }
 
   reconfigure(settings: ControlSettings): void {
+    if (this.#isClosed) return;
     this.#settings = settings;
     const { config, catalogue, aliases } = settings;
     const { nodes, failuresBeforeDown } = config;

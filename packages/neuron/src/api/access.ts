@@ -1,8 +1,7 @@
 import { CortexError, NEURON_HEADERS } from '@cortex/protocol';
-import { networkOf } from '@cortex/service';
+import { networkOf, type SecretCheck } from '@cortex/service';
 
 import { parseJsonObject } from '../json-body.ts';
-import type { TokenCheck } from './node-token.ts';
 
 /** Authentication of callers and their principals. */
 export interface Access {
@@ -25,7 +24,7 @@ export interface Access {
  * header of callers is trusted only in this case.
  */
 export function createAccess(options: {
-  readonly token: TokenCheck | undefined;
+  readonly token: SecretCheck | undefined;
   readonly isLoopback: boolean;
 }): Access {
   const { token, isLoopback } = options;
