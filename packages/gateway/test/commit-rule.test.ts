@@ -60,14 +60,17 @@ test('a client of a slow node first gets a comment, then the events', async () =
   expect(await gateway.record()).toMatchObject({ outcome: 'ok', status: 200 });
 });
 
-test('a late refusal becomes an error event with status and retry time, and a clean end', async () => {
+test.each([
+  [7, 7],
+  [300, 60],
+])('a late refusal becomes an error event with status and retry time, and a clean end', async (retryAfterS, retry_after_s) => {
   const { neuron, gateway } = await setUp();
 
   const answer = gateway.chat({ model: 'm', stream: true });
   const exchange = await neuron.exchange();
   const parts = readParts(await answer);
   await parts.next();
-  exchange.fail({ ...REFUSAL, status: 503, code: 'queue_full', retryAfterS: 7 });
+  exchange.fail({ ...REFUSAL, status: 503, code: 'queue_full', retryAfterS });
   let text = '';
   for await (const part of parts) text += part;
 
@@ -79,7 +82,7 @@ test('a late refusal becomes an error event with status and retry time, and a cl
         code: 'queue_full',
         param: null,
         status: 503,
-        retry_after_s: 7,
+        retry_after_s,
       },
     },
     '[DONE]',

@@ -74,6 +74,10 @@ export interface ErrorDetails {
   readonly cause?: unknown;
 }
 
+/** `seconds` as `Retry-After` may say it: whole, from 1 to 60, because clients stop retrying above 60. */
+export const toRetryAfterS = (seconds: number): number =>
+  Number.isNaN(seconds) ? 1 : Math.min(60, Math.max(1, Math.ceil(seconds)));
+
 /** The one error class. Matched by `code`, rendered by one function per dialect, logged once at the edge. */
 export class CortexError extends Error {
   override readonly name = 'CortexError';
@@ -90,11 +94,10 @@ export class CortexError extends Error {
     return this.#isTransient ? 503 : ERROR_CODES[this.code].status;
   }
 
-  /** Whole seconds from 1 to 60 (clients stop retrying above 60), or undefined for errors without `Retry-After`. */
+  /** As `toRetryAfterS`, or undefined for errors without `Retry-After`. */
   get retryAfterS(): number | undefined {
     if (!this.#isTransient && ERROR_CODES[this.code].retry !== 'wait') return undefined;
-    const seconds = Math.ceil(this.details.retryAfterS ?? 1);
-    return Number.isNaN(seconds) ? 1 : Math.min(60, Math.max(1, seconds));
+    return toRetryAfterS(this.details.retryAfterS ?? 1);
   }
 
   /** False when the same request would fail again: every 4xx except `rate_limit_exceeded`. */

@@ -1,4 +1,4 @@
-import { NEURON_HEADERS, toHeaderText } from '@cortex/protocol';
+import { NEURON_HEADERS, toHeaderText, toRetryAfterS } from '@cortex/protocol';
 
 import { type WireHeaders } from '../wire/response-parser.ts';
 
@@ -110,6 +110,17 @@ export function toNodeHeaders(client: Headers, identity: Identity): Record<strin
   return headers;
 }
 
+/** The seconds of a node's `Retry-After` (RFC 9110, 10.2.3: a number or a date), from 1 to 60; absent: it has none. */
+export function retryAfterOf({ 'retry-after': text }: WireHeaders): number | undefined {
+  if (text === undefined) return undefined;
+  const seconds = Number(text);
+  return toRetryAfterS(Number.isNaN(seconds) ? (Date.parse(text) - Date.now()) / 1000 : seconds);
+}
+
 /** The headers that the client gets from a node's answer, without those that cortex adds. */
-export const toClientHeaders = (node: WireHeaders): Record<string, string> =>
-  passOn(node, NOT_RELAYED);
+export function toClientHeaders(node: WireHeaders): Record<string, string> {
+  const headers = passOn(node, NOT_RELAYED);
+  const retryAfterS = retryAfterOf(node);
+  if (retryAfterS !== undefined) headers['retry-after'] = String(retryAfterS);
+  return headers;
+}

@@ -3,6 +3,7 @@ import { CortexError, NEURON_HEADERS, renderErrorEvent, SSE_DONE } from '@cortex
 import { type AcquireRequest, type Lease } from '../control/control.ts';
 import { tokenRefusal } from '../nodes/token-refusal.ts';
 import { type WireHeaders } from '../wire/response-parser.ts';
+import { retryAfterOf } from './headers.ts';
 
 /** An answer of a node that was read whole: not streamed, or refused. The client gets its bytes unchanged. */
 export interface WholeAnswer {
@@ -139,9 +140,8 @@ export function renderAnswerAsEvent(
     const event = renderErrorEvent(error, 'openai', requestId);
     return { event, status: error.status, code: error.code };
   }
-  const retryAfter = Number(headers['retry-after'] ?? Number.NaN);
   // `JSON.stringify` leaves out what is undefined.
-  const late = { status, retry_after_s: Number.isFinite(retryAfter) ? retryAfter : undefined };
+  const late = { status, retry_after_s: retryAfterOf(headers) };
   return {
     event: `data: ${JSON.stringify({ error: { ...envelope, ...late } })}\n\n${SSE_DONE}`,
     status,
