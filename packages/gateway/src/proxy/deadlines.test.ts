@@ -50,3 +50,25 @@ test('a deadline can set the next one when it runs', () => {
   passTo(2000);
   expect(runs).toEqual([1000, 2000]);
 });
+
+test('a deadline that falls due while the process is stopped gets 10 s more', () => {
+  const running = new FakeClock();
+  let stoppedMs = 0;
+  const deadlines = new Deadlines({
+    nowMs: () => running.nowMs() + stoppedMs,
+    setTimer: (delayMs, run) => running.setTimer(delayMs, run),
+    every: (everyMs, run) => running.every(everyMs, run),
+  });
+  const runs: string[] = [];
+  const idle = deadlines.set(300_000, () => runs.push('idle'));
+  deadlines.set(600_000, () => runs.push('silent'));
+  running.advance(1000);
+
+  stoppedMs = 3_600_000;
+  running.advance(9000);
+  expect(runs).toEqual([]);
+  // The bytes that waited in the socket.
+  idle.dueMs = deadlines.nowMs() + 300_000;
+  running.advance(2000);
+  expect(runs).toEqual(['silent']);
+});

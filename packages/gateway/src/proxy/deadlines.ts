@@ -2,6 +2,11 @@ import { type Clock } from '@cortex/service';
 
 /** Accuracy of a deadline. Commits, keep-alives and idle limits are seconds long. */
 const SWEEP_MS = 250;
+/**
+ * A sweep that is later than this means that the process did not run: it was stopped, or the machine was suspended.
+ * Deadlines that fell due meanwhile get this time once more, because what has arrived is still to be read.
+ */
+const PAUSE_MS = 10_000;
 
 /** A timeout that is moved by writing `dueMs`; costs nothing until it is due. */
 export interface Deadline {
@@ -20,6 +25,7 @@ export class Deadlines {
   readonly #pending = new Set<Deadline>();
   readonly #clock: Clock;
   #stop: (() => void) | undefined;
+  #sweptMs = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -41,7 +47,7 @@ export class Deadlines {
       },
     };
     pending.add(deadline);
-    this.#stop ??= this.#clock.every(SWEEP_MS, () => this.#sweep());
+    this.#stop ??= this.#start();
     return deadline;
   }
 
@@ -51,10 +57,21 @@ export class Deadlines {
     this.#pending.clear();
   }
 
+  #start(): () => void {
+    this.#sweptMs = this.#clock.nowMs();
+    return this.#clock.every(SWEEP_MS, () => this.#sweep());
+  }
+
   #sweep(): void {
     const nowMs = this.#clock.nowMs();
+    const hasPaused = nowMs - this.#sweptMs > PAUSE_MS;
+    this.#sweptMs = nowMs;
     for (const deadline of this.#pending) {
       if (deadline.dueMs > nowMs) continue;
+      if (hasPaused) {
+        deadline.dueMs = nowMs + PAUSE_MS;
+        continue;
+      }
       this.#pending.delete(deadline);
       deadline.run();
     }
