@@ -46,7 +46,8 @@ async function whenCalledWith(neuron: FakeNeuron, token: string): Promise<void> 
   }
 }
 
-const isWhole = (text: string): boolean => text.endsWith('data: [DONE]\n\n') && !text.includes('error');
+const isWhole = (text: string): boolean =>
+  text.endsWith('data: [DONE]\n\n') && !text.includes('error');
 
 describe('a new node token', () => {
   test('loses no answer while streams run', async () => {

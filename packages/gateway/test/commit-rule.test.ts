@@ -63,32 +63,35 @@ test('a client of a slow node first gets a comment, then the events', async () =
 test.each([
   [7, 7],
   [300, 60],
-])('a late refusal becomes an error event with status and retry time, and a clean end', async (retryAfterS, retry_after_s) => {
-  const { neuron, gateway } = await setUp();
+])(
+  'a late refusal becomes an error event with status and retry time, and a clean end',
+  async (retryAfterS, retry_after_s) => {
+    const { neuron, gateway } = await setUp();
 
-  const answer = gateway.chat({ model: 'm', stream: true });
-  const exchange = await neuron.exchange();
-  const parts = readParts(await answer);
-  await parts.next();
-  exchange.fail({ ...REFUSAL, status: 503, code: 'queue_full', retryAfterS });
-  let text = '';
-  for await (const part of parts) text += part;
+    const answer = gateway.chat({ model: 'm', stream: true });
+    const exchange = await neuron.exchange();
+    const parts = readParts(await answer);
+    await parts.next();
+    exchange.fail({ ...REFUSAL, status: 503, code: 'queue_full', retryAfterS });
+    let text = '';
+    for await (const part of parts) text += part;
 
-  expect(dataOf(text)).toEqual([
-    {
-      error: {
-        message: REFUSAL.message,
-        type: 'server_error',
-        code: 'queue_full',
-        param: null,
-        status: 503,
-        retry_after_s,
+    expect(dataOf(text)).toEqual([
+      {
+        error: {
+          message: REFUSAL.message,
+          type: 'server_error',
+          code: 'queue_full',
+          param: null,
+          status: 503,
+          retry_after_s,
+        },
       },
-    },
-    '[DONE]',
-  ]);
-  expect(await gateway.record()).toMatchObject({ code: 'queue_full', status: 503 });
-});
+      '[DONE]',
+    ]);
+    expect(await gateway.record()).toMatchObject({ code: 'queue_full', status: 503 });
+  },
+);
 
 test('a request that is not streamed gets no byte before the complete answer', async () => {
   const { neuron, gateway } = await setUp();

@@ -240,19 +240,22 @@ test.each([
   ['0', '1'],
   [new Date(Date.now() + 3_600_000).toUTCString(), '60'],
   ['soon', '1'],
-])('Retry-After %j of a node reaches the client as seconds from 1 to 60: %s', async (given, sent) => {
-  const body = '{"error":{"code":"queue_full", "message":"x"}}';
-  const head = `HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: ${given}\r\n`;
-  const gateway = await start(
-    new RawNode(() => `${head}content-length: ${body.length}\r\n\r\n${body}`),
-  );
+])(
+  'Retry-After %j of a node reaches the client as seconds from 1 to 60: %s',
+  async (given, sent) => {
+    const body = '{"error":{"code":"queue_full", "message":"x"}}';
+    const head = `HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: ${given}\r\n`;
+    const gateway = await start(
+      new RawNode(() => `${head}content-length: ${body.length}\r\n\r\n${body}`),
+    );
 
-  const response = await gateway.chat({ model: 'm' });
+    const response = await gateway.chat({ model: 'm' });
 
-  expect(response.status).toBe(503);
-  expect(response.headers.get('retry-after')).toBe(sent);
-  expect(await response.text()).toBe(body);
-});
+    expect(response.status).toBe(503);
+    expect(response.headers.get('retry-after')).toBe(sent);
+    expect(await response.text()).toBe(body);
+  },
+);
 
 test('model_not_loaded of a node never reaches a client, also if the node may have done work', async () => {
   const neuron = new FakeNeuron({ models: [{ id: 'm' }] });

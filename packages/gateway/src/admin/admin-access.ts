@@ -42,8 +42,7 @@ export function createAdminAccess({
         'The admin API needs the admin key as "Authorization: Bearer KEY". The key is in the file that auth.admin_key_file names, or else in admin.key in the state folder of the gateway.',
       );
     }
-    if (!adminKey.isValid(key))
-      throw new CortexError('invalid_api_key', 'The admin key is wrong.');
+    if (!adminKey.isValid(key)) throw new CortexError('invalid_api_key', 'The admin key is wrong.');
     const type = headers.get('content-type')?.split(';')[0]?.trim().toLowerCase();
     if (method === 'POST' && type !== 'application/json') {
       throw new CortexError(

@@ -76,7 +76,11 @@ describe('model_not_loaded', () => {
     ['with CRLF', (word + lost).replaceAll('\n', '\r\n'), word.replaceAll('\n', '\r\n')],
     ['with spaces', `${word}data: { "error" : { "code" : "model_not_loaded" } }\n\n`, word],
     ['as an error event', `${word}event: error\n${lost}`, word],
-    ['after characters of several bytes', chunk({ content: 'é€😀' }) + lost, chunk({ content: 'é€😀' })],
+    [
+      'after characters of several bytes',
+      chunk({ content: 'é€😀' }) + lost,
+      chunk({ content: 'é€😀' }),
+    ],
   ])('is not passed on %s', (_, pushed, passed) => {
     const tap = tapped(word);
 

@@ -78,7 +78,7 @@ export interface SecretFile {
  */
 export function readSecretFile(
   configured: ConfiguredFile,
-  { maxSecrets = 1 }: { readonly maxSecrets?: number } = {},
+  { maxSecrets = 1 }: { readonly maxSecrets?: number | undefined } = {},
 ): SecretFile {
   const { text, warning } = readPrivateFile(configured);
   const secrets = text
