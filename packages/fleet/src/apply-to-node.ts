@@ -1,7 +1,8 @@
 import type { ModelEntry, ModelLoad, NodeHealth } from '@cortex/protocol';
 
 import type { NodeConfig } from './catalogue.ts';
-import { deriveReplicas, knownEntry } from './derive-replicas.ts';
+import { knownEntry, withReplicaOf, withReplicas } from './derive-replicas.ts';
+import { withDevices } from './node-devices.ts';
 import type { FleetEvent, LoadResult, NodeReported } from './fleet-event.ts';
 import type { EventAge, NodeSnapshot } from './snapshot.ts';
 
@@ -14,6 +15,7 @@ export function createNode(config: NodeConfig, configuredAtMs: number): NodeSnap
     endpoint: config.endpoint,
     speedWeight: config.weight ?? 1,
     isExpectedOffline: config.expectedOffline ?? false,
+    canWake: config.canWake ?? false,
     state: 'unknown',
     misses: 0,
     hasAnswered: false,
@@ -26,15 +28,12 @@ export function createNode(config: NodeConfig, configuredAtMs: number): NodeSnap
     basePaths: new Map(),
     ownAtReport: new Map(),
     replicas: new Map(),
+    residents: [],
+    devices: [],
     ownLoads: new Map(),
     fullModels: new Map(),
   };
 }
-
-const withReplicas = (node: NodeSnapshot): NodeSnapshot => ({
-  ...node,
-  replicas: deriveReplicas(node),
-});
 
 /** Time of the newest information on a model: the last report, or a later event of this model. */
 const knownAtMs = (node: NodeSnapshot, model: string): number =>
@@ -170,7 +169,7 @@ export function applyToNode(
   if (askedMs < node.configuredAtMs) return node;
   switch (event.kind) {
     case 'node_reported':
-      return withReplicas(withReport(node, event));
+      return withDevices(withReplicas(withReport(node, event)));
     case 'node_missed':
       return withReplicas(withMiss(node, event.error, failuresBeforeDown));
     case 'base_paths_known':
@@ -178,21 +177,24 @@ export function applyToNode(
     case 'model_changed': {
       const { entry, load } = event;
       if (isOutdated(node, entry.id, event)) return node;
-      return withReplicas(withLoad(withEntry(node, entry, ageOf(event)), entry.id, load));
+      return withReplicaOf(
+        withLoad(withEntry(node, entry, ageOf(event)), entry.id, load),
+        entry.id,
+      );
     }
     case 'model_gone':
       return isOutdated(node, event.model, event)
         ? node
-        : withReplicas(withoutEntry(node, event.model, ageOf(event)));
+        : withReplicaOf(withoutEntry(node, event.model, ageOf(event)), event.model);
     case 'model_status': {
       const { servable: _past, ...entry } =
         node.reported.get(event.model) ?? knownEntry(event.model, event.status);
       const changed = { ...entry, status: event.status };
-      return withReplicas(withEntry(node, changed, { atMs: event.atMs }));
+      return withReplicaOf(withEntry(node, changed, { atMs: event.atMs }), event.model);
     }
     case 'devices_changed': {
       const health = node.health && { ...node.health, devices: event.devices };
-      return { ...node, health, healthEventAtMs: event.atMs };
+      return withDevices({ ...node, health, healthEventAtMs: event.atMs });
     }
     case 'draining_changed':
       return withReplicas({
@@ -203,16 +205,16 @@ export function applyToNode(
     case 'model_full': {
       const { model, ownInFlight, atMs } = event;
       const fullModels = new Map(node.fullModels).set(model, { ownInFlight, atMs });
-      return withReplicas({ ...node, fullModels });
+      return withReplicaOf({ ...node, fullModels }, model);
     }
     case 'load_started':
     case 'load_progress': {
       const progress = event.kind === 'load_progress' ? event.progress : undefined;
       const ownLoads = new Map(node.ownLoads).set(event.model, progress);
-      return withReplicas({ ...node, ownLoads });
+      return withReplicaOf({ ...node, ownLoads }, event.model);
     }
     case 'load_ended':
       break;
   }
-  return withReplicas(withLoadEnded(node, event));
+  return withReplicaOf(withLoadEnded(node, event), event.model);
 }

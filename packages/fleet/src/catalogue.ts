@@ -14,6 +14,16 @@ export interface CatalogueModel extends ModelSettings {
   /** Nodes that are preferred for the model and never evict it. */
   readonly pinnedOn?: readonly string[] | undefined;
   readonly ttlS?: number | undefined;
+  /** A model never displaces one of a higher priority. Absent: 100. */
+  readonly residencyPriority?: number | undefined;
+  /** `manual`: only the operator loads it. Absent: `auto`. */
+  readonly load?: 'auto' | 'manual' | undefined;
+  /** Loaded before it is asked for, and loaded again after its node is lost. */
+  readonly preload?: boolean | undefined;
+  /** Replicas while it is wanted. Absent: 1. */
+  readonly replicas?: number | undefined;
+  /** Above `replicas`: more of them on nodes with room, when requests wait longer than a load takes. */
+  readonly maxReplicas?: number | undefined;
   /** False hides it from `/v1/models`; it still serves. Absent: true. */
   readonly listed?: boolean | undefined;
 }
@@ -41,6 +51,8 @@ export interface NodeConfig {
   readonly weight?: number | undefined;
   /** The node may sleep: ranks last and does not degrade `/health`. */
   readonly expectedOffline?: boolean | undefined;
+  /** cortex can wake it. Absent: it cannot. */
+  readonly canWake?: boolean | undefined;
 }
 
 /** The part of the configuration that the fleet snapshot depends on. */

@@ -43,7 +43,10 @@ export type Unserved =
   | { readonly kind: 'pending' }
   | { readonly kind: 'refused'; readonly refusal: Refusal };
 
-const refused = (refusal: Refusal): Unserved => ({ kind: 'refused', refusal });
+const refused = (refusal: Refusal): Extract<Unserved, { kind: 'refused' }> => ({
+  kind: 'refused',
+  refusal,
+});
 
 /** Why an up node that could hold the model cannot do so now. */
 function obstacle(node: NodeSnapshot, replica: Replica | undefined): string {
@@ -77,7 +80,8 @@ function latestFailure(
   };
 }
 
-function refusalOf(
+/** Why no node can load the model now. */
+export function refusalOf(
   snapshot: FleetSnapshot,
   question: LoadQuestion,
   context: DecisionContext,
@@ -115,12 +119,11 @@ function refusalOf(
   };
 }
 
-/** Called when no ready replica can take the request. This is rare, so it can scan the whole fleet. */
-export function classifyUnserved(
+/** What a request waits for, or why it is refused, if that does not depend on a new load; else undefined. */
+export function classifyPresent(
   snapshot: FleetSnapshot,
   question: LoadQuestion,
-  context: DecisionContext,
-): Unserved {
+): Exclude<Unserved, { kind: 'load' }> | undefined {
   const replicas = (snapshot.replicasByModel.get(question.model) ?? []).filter(
     ({ node, isNodeUp }) => isNodeUp && (question.node === undefined || node === question.node),
   );
@@ -131,7 +134,17 @@ export function classifyUnserved(
   const recovering = replicas.find(({ status }) => status === 'recovering');
   if (recovering) return refused({ kind: 'recovering', node: recovering.node });
   // A node that has not answered yet may have the model ready, and a load elsewhere would be a second one.
-  if (snapshot.pendingNodes > 0) return { kind: 'pending' };
+  return snapshot.pendingNodes > 0 ? { kind: 'pending' } : undefined;
+}
+
+/** Called when no ready replica can take the request. This is rare, so it can scan the whole fleet. */
+export function classifyUnserved(
+  snapshot: FleetSnapshot,
+  question: LoadQuestion,
+  context: DecisionContext,
+): Unserved {
+  const present = classifyPresent(snapshot, question);
+  if (present) return present;
   const nodes = loadCandidates(snapshot, question, context);
   if (nodes.length > 0) return { kind: 'load', nodes };
   return refused(refusalOf(snapshot, question, context));

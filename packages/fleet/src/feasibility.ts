@@ -1,6 +1,31 @@
 import type { CatalogueModel } from './catalogue.ts';
 import type { FleetSnapshot, NodeSnapshot } from './snapshot.ts';
 
+/** One thing that a node needs for a model, and what it has of it. */
+export interface Lacking {
+  readonly what: LackedThing;
+  readonly need: number | string;
+  readonly have: number | string;
+  readonly unit: 'MiB' | 'ms' | 'devices' | 'name';
+}
+
+/** Permanent: `node model harness devices memory`. The others end by themselves or by an event. */
+export type LackedThing =
+  | 'node'
+  | 'model'
+  | 'harness'
+  | 'devices'
+  | 'memory'
+  | 'up'
+  | 'undrained'
+  | 'unyielding'
+  | 'state'
+  | 'back_off'
+  | 'free_memory'
+  /** A GPU of the fleet can hold it, so that it does not go to RAM here. */
+  | 'tier'
+  | 'unclaimed';
+
 /** What a node permanently lacks for a model. */
 export interface Lack {
   readonly node: string;
@@ -9,47 +34,73 @@ export interface Lack {
   readonly text: string;
 }
 
+/** A permanent lack as data. */
+export type PermanentLack = Lacking & { readonly what: Lack['what'] };
+
 const largeDevices = (node: NodeSnapshot, minVramMb: number): number =>
   (node.discovery?.devices ?? []).filter(
     (device) => device.kind !== 'cpu' && device.vram_total_mb >= minVramMb,
   ).length;
 
-function lackOfHarness(node: NodeSnapshot, { harness }: CatalogueModel): Lack | undefined {
+function lackOfHarness(node: NodeSnapshot, { harness }: CatalogueModel): PermanentLack | undefined {
   const offered = node.discovery?.harnesses;
   if (offered === undefined || harness === undefined || offered.includes(harness)) return undefined;
-  const has = offered.length > 0 ? offered.join(', ') : 'none';
-  return { node: node.name, what: 'harness', text: `has no harness "${harness}" (it has ${has})` };
+  const have = offered.length > 0 ? offered.join(', ') : 'none';
+  return { what: 'harness', need: harness, have, unit: 'name' };
 }
 
-function lackOfDevices(node: NodeSnapshot, model: CatalogueModel): Lack | undefined {
+function lackOfDevices(node: NodeSnapshot, model: CatalogueModel): PermanentLack | undefined {
   const { minDevices = 1, minDeviceVramMb = 0, allowCpu = false } = model;
   const asksForDevices = minDevices > 1 || minDeviceVramMb > 0;
   if (!node.discovery || !asksForDevices || allowCpu) return undefined;
-  const count = largeDevices(node, minDeviceVramMb);
-  if (count >= minDevices) return undefined;
-  const size = minDeviceVramMb > 0 ? ` of ${minDeviceVramMb} MiB` : '';
-  return {
-    node: node.name,
-    what: 'devices',
-    text: `has ${count} of ${minDevices} GPU${minDevices === 1 ? '' : 's'}${size}`,
-  };
+  const have = largeDevices(node, minDeviceVramMb);
+  return have >= minDevices
+    ? undefined
+    : { what: 'devices', need: minDevices, have, unit: 'devices' };
 }
 
 /**
- * What `node` lacks to hold `model`; undefined when it can, or when it has never answered and therefore may.
+ * What `node` lacks to hold `model`, as data; undefined when it can, or when it has never answered and therefore may.
  *
  * Memory in use is not a lack, because it can be freed.
  */
+export function permanentLack(
+  snapshot: FleetSnapshot,
+  node: NodeSnapshot,
+  model: string,
+): PermanentLack | undefined {
+  const entry = snapshot.catalogue.get(model);
+  if (entry) return lackOfHarness(node, entry) ?? lackOfDevices(node, entry);
+  if (node.replicas.has(model)) return undefined;
+  const have = node.hasAnswered ? 'absent' : 'unknown';
+  return { what: 'model', need: model, have, unit: 'name' };
+}
+
+function textOf({ what, need, have }: PermanentLack, model: CatalogueModel | undefined): string {
+  switch (what) {
+    case 'harness':
+      return `has no harness "${need}" (it has ${have})`;
+    case 'devices': {
+      const minVramMb = model?.minDeviceVramMb ?? 0;
+      const size = minVramMb > 0 ? ` of ${minVramMb} MiB` : '';
+      return `has ${have} of ${need} GPU${need === 1 ? '' : 's'}${size}`;
+    }
+    case 'model':
+    case 'node':
+      break;
+  }
+  return have === 'unknown' ? 'has not answered yet' : 'does not have it';
+}
+
+/** As `permanentLack`, in words. */
 export function lackFor(
   snapshot: FleetSnapshot,
   node: NodeSnapshot,
   model: string,
 ): Lack | undefined {
-  const entry = snapshot.catalogue.get(model);
-  if (entry) return lackOfHarness(node, entry) ?? lackOfDevices(node, entry);
-  if (node.replicas.has(model)) return undefined;
-  const text = node.hasAnswered ? 'does not have it' : 'has not answered yet';
-  return { node: node.name, what: 'model', text };
+  const lack = permanentLack(snapshot, node, model);
+  if (!lack) return undefined;
+  return { node: node.name, what: lack.what, text: textOf(lack, snapshot.catalogue.get(model)) };
 }
 
 /** Whether every GPU of the node belongs to other programs for now (behaviour 36a). */

@@ -299,7 +299,7 @@ describe('FleetState:', () => {
 
   test('unchanged parts of a snapshot stay the same objects', () => {
     const state = fleet({ nodes: ['a', 'b'] }, [
-      report('a', [entry('m')]),
+      report('a', [entry('m', { idle_ms: 4 })]),
       report('b', [entry('n')]),
     ]);
     const before = state.snapshot;

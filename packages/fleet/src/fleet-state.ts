@@ -1,7 +1,7 @@
 import { createAliasTable } from './alias-table.ts';
 import { applyToNode, createNode } from './apply-to-node.ts';
 import type { FleetConfig } from './catalogue.ts';
-import { deriveReplicas } from './derive-replicas.ts';
+import { withReplicas } from './derive-replicas.ts';
 import type { FleetEvent } from './fleet-event.ts';
 import type { FleetSnapshot, NodeSnapshot, Replica } from './snapshot.ts';
 
@@ -78,9 +78,8 @@ function configureNodes(
       const fresh = createNode(entry, atMs);
       // A new machine under an old name is a different node, so the old state is dropped.
       if (before?.endpoint !== entry.endpoint) return fresh;
-      const { speedWeight, isExpectedOffline } = fresh;
-      const kept = { ...before, speedWeight, isExpectedOffline };
-      return { ...kept, replicas: deriveReplicas(kept) };
+      const { speedWeight, isExpectedOffline, canWake } = fresh;
+      return withReplicas({ ...before, speedWeight, isExpectedOffline, canWake });
     });
   return new Map(nodes.map((node) => [node.name, node]));
 }

@@ -24,3 +24,13 @@ export { listAdminNodes } from './views/admin-nodes.ts';
 export { type FleetHealth, fleetHealth } from './views/fleet-health.ts';
 export { describeModel, listModels } from './views/list-models.ts';
 export { modelStatus } from './views/model-status.ts';
+export { decide } from './decide/decide.ts';
+export { DecideState, DEFAULT_SETTINGS } from './decide/decide-state.ts';
+export type {
+  Action,
+  DecideEvent,
+  DecideRefusal,
+  FleetRequest,
+  LoadOutcome,
+} from './decide/events.ts';
+export type { DecideSettings } from './decide/settings.ts';

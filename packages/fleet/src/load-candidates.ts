@@ -1,9 +1,9 @@
 import { stateTraits } from '@cortex/protocol';
 
-import { fitsFreeMemory, isYielding, lackFor } from './feasibility.ts';
+import { fitsFreeMemory, isYielding, type Lacking, permanentLack } from './feasibility.ts';
 import type { LeasesView, LoadFailures } from './leases-view.ts';
 import { replicaLoad } from './replica-load.ts';
-import type { FleetSnapshot, NodeSnapshot } from './snapshot.ts';
+import type { FleetSnapshot, NodeSnapshot, Replica } from './snapshot.ts';
 
 export interface LoadQuestion {
   readonly model: string;
@@ -17,6 +17,18 @@ export interface DecisionContext {
   readonly leases: LeasesView;
   readonly failures: LoadFailures;
   readonly nowMs: number;
+  /** Absent: the least loaded replica. */
+  readonly routing?:
+    | {
+        readonly policy: 'prefix-affinity' | 'least-loaded' | 'round-robin';
+        /** A replica may have this many times the mean load before its conversations go elsewhere. */
+        readonly loadFactor: number;
+      }
+    | undefined;
+  /** True: the replica is to be evicted, and gets no more requests. */
+  readonly isYielded?: ((replica: Replica) => boolean) | undefined;
+  /** When the replica last got a request; needed for `round-robin`. */
+  readonly lastGrantMs?: ((replica: Replica) => number) | undefined;
 }
 
 function isBusy(node: NodeSnapshot, leases: LeasesView): boolean {
@@ -51,6 +63,24 @@ function compareRanks(a: readonly number[], b: readonly number[]): number {
   return index === -1 ? 0 : (a[index] ?? 0) - (b[index] ?? 0);
 }
 
+/** What keeps a node from loading the model now, and may end by itself; undefined: nothing but memory. */
+export function temporaryLack(
+  node: NodeSnapshot,
+  model: string,
+  { failures, nowMs }: Pick<DecisionContext, 'failures' | 'nowMs'>,
+): Lacking | undefined {
+  if (node.state !== 'up') return { what: 'up', need: 'up', have: node.state, unit: 'name' };
+  if (node.isDraining) return { what: 'undrained', need: 'up', have: 'draining', unit: 'name' };
+  if (isYielding(node)) return { what: 'unyielding', need: 'up', have: 'yielding', unit: 'name' };
+  const status = node.replicas.get(model)?.status ?? 'unloaded';
+  if (!stateTraits(status).loadable) {
+    return { what: 'state', need: 'unloaded', have: status, unit: 'name' };
+  }
+  const failure = failures.failure(node.name, model);
+  if (!failure) return undefined;
+  return { what: 'back_off', need: 0, have: failure.retryAtMs - nowMs, unit: 'ms' };
+}
+
 /**
  * Nodes that can load the model now, best first.
  *
@@ -66,12 +96,8 @@ export function loadCandidates(
     .filter(
       (node) =>
         (question.node === undefined || node.name === question.node) &&
-        node.state === 'up' &&
-        !node.isDraining &&
-        !isYielding(node) &&
-        stateTraits(node.replicas.get(question.model)?.status ?? 'unloaded').loadable &&
-        lackFor(snapshot, node, question.model) === undefined &&
-        context.failures.failure(node.name, question.model) === undefined,
+        temporaryLack(node, question.model, context) === undefined &&
+        permanentLack(snapshot, node, question.model) === undefined,
     )
     .map((node) => ({
       name: node.name,

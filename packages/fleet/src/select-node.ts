@@ -1,5 +1,6 @@
 import { classifyUnserved, type Unserved } from './classify-unserved.ts';
 import type { DecisionContext, LoadQuestion } from './load-candidates.ts';
+import { hashText, rendezvousHash } from './rendezvous-hash.ts';
 import { hasRoom, replicaLoad } from './replica-load.ts';
 import type { FleetSnapshot, Replica } from './snapshot.ts';
 
@@ -8,6 +9,8 @@ export interface SelectionRequest extends LoadQuestion {
   readonly weight: number;
   /** A node that is chosen only when no other has room; undefined: none. */
   readonly avoided?: string | undefined;
+  /** Requests with the same key go to the same replica while it is not overloaded. */
+  readonly affinityKey?: string | undefined;
 }
 
 /** The node for a request, what the request waits for, or why it cannot be served. */
@@ -17,14 +20,15 @@ export type Selection =
   | { readonly kind: 'full' }
   | Unserved;
 
-const FULL: Selection = { kind: 'full' };
+const FULL = { kind: 'full' } as const;
 /** Score of a replica after all others. */
 const WORST_SCORE = Number.MAX_VALUE;
 
 /** Most slots of a model whose settings leave the number to the node (contracts, section 4). */
 const MAX_AUTO_SLOTS = 4;
 
-function slotsOnceLoaded({ catalogue }: FleetSnapshot, model: string): number {
+/** The most slots that a model has once it is loaded. */
+export function slotsOnceLoaded({ catalogue }: FleetSnapshot, model: string): number {
   const slots = catalogue.get(model)?.slots ?? 'auto';
   return slots === 'auto' ? MAX_AUTO_SLOTS : slots;
 }
@@ -41,33 +45,94 @@ function speedOfUnitWeight(replicas: readonly Replica[]): number {
   return count === 0 ? 1 : sum / count;
 }
 
+/** What the choice among ready replicas reads of a request. */
+export type ReadyQuestion = Pick<
+  SelectionRequest,
+  'model' | 'node' | 'tried' | 'weight' | 'avoided' | 'affinityKey'
+>;
+
+/** The choice among ready replicas; `none`: there is no ready replica that the request may use. */
+export type ReadyChoice =
+  | { readonly kind: 'node'; readonly replica: Replica; readonly by: 'affinity' | 'load' }
+  | { readonly kind: 'full' }
+  | { readonly kind: 'too_many'; readonly slots: number }
+  | { readonly kind: 'none' };
+
+const NONE: ReadyChoice = { kind: 'none' };
+
+const mayUse = (replica: Replica, { node, tried }: ReadyQuestion): boolean =>
+  replica.isReady &&
+  (node === undefined || replica.node === node) &&
+  (tried.length === 0 || !tried.includes(replica.node));
+
 /**
- * Chooses the ready replica with the least load relative to its speed.
+ * The replica that a rendezvous hash of the affinity key prefers among those under the load bound (behaviour 39):
+ * ceil(factor × (total load + 1) ÷ replicas).
+ */
+function byAffinity(
+  replicas: readonly Replica[],
+  request: ReadyQuestion,
+  context: DecisionContext,
+): Replica | undefined {
+  const { affinityKey } = request;
+  const { routing } = context;
+  if (affinityKey === undefined || routing?.policy !== 'prefix-affinity') return undefined;
+  const own = context.leases.ownByNode(request.model);
+  let total = 0;
+  let count = 0;
+  for (const replica of replicas) {
+    if (!mayUse(replica, request)) continue;
+    total += replicaLoad(replica, own?.get(replica.node) ?? 0);
+    count += 1;
+  }
+  const bound = Math.ceil((routing.loadFactor * (total + 1)) / count);
+  const key = hashText(affinityKey);
+  let best: Replica | undefined;
+  let bestHash = -1;
+  for (const replica of replicas) {
+    if (!mayUse(replica, request) || replica.node === request.avoided) continue;
+    if (context.isYielded?.(replica) === true) continue;
+    const held = own?.get(replica.node) ?? 0;
+    const slots = replica.load?.maxInFlight ?? Infinity;
+    if (request.weight > slots || !hasRoom(replica, held, request.weight)) continue;
+    if (replicaLoad(replica, held) >= bound) continue;
+    const hash = rendezvousHash(key, replica.node);
+    if (hash > bestHash) {
+      best = replica;
+      bestHash = hash;
+    }
+  }
+  return best;
+}
+
+/**
+ * Chooses the ready replica that the affinity key prefers, else the one with the least load relative to its speed.
  *
  * Score is (load + 1) / (slots × tokens per second), ties by name. A replica without a measured speed counts by the
  * weight of its node. Only replicas with room are chosen. Allocates nothing proportional to the fleet.
  */
-export function selectNode(
+export function chooseReady(
   snapshot: FleetSnapshot,
-  request: SelectionRequest,
+  request: ReadyQuestion,
   context: DecisionContext,
-): Selection {
+): ReadyChoice {
   const replicas = snapshot.replicasByModel.get(request.model) ?? [];
+  const preferred = replicas.length > 1 ? byAffinity(replicas, request, context) : undefined;
+  if (preferred) return { kind: 'node', replica: preferred, by: 'affinity' };
   const ownByNode = context.leases.ownByNode(request.model);
+  const isInTurn = context.routing?.policy === 'round-robin';
   const unitSpeed = replicas.length > 1 ? speedOfUnitWeight(replicas) : 1;
   let best: Replica | undefined;
   let bestScore = Infinity;
   let isFull = false;
   let mostSlots = -1;
   for (const replica of replicas) {
-    if (!replica.isReady) continue;
-    if (request.node !== undefined && replica.node !== request.node) continue;
-    if (request.tried.length > 0 && request.tried.includes(replica.node)) continue;
+    if (!mayUse(replica, request)) continue;
     const slots = replica.load?.maxInFlight;
     mostSlots = Math.max(mostSlots, slots ?? Infinity);
     if (slots !== undefined && request.weight > slots) continue;
     const own = ownByNode?.get(replica.node) ?? 0;
-    if (!hasRoom(replica, own, request.weight)) {
+    if (context.isYielded?.(replica) === true || !hasRoom(replica, own, request.weight)) {
       isFull = true;
       continue;
     }
@@ -75,20 +140,36 @@ export function selectNode(
     const isAvoided = replica.node === request.avoided;
     const score = isAvoided
       ? WORST_SCORE
-      : (replicaLoad(replica, own) + 1) / ((slots ?? 1) * speed);
+      : isInTurn
+        ? (context.lastGrantMs?.(replica) ?? 0)
+        : (replicaLoad(replica, own) + 1) / ((slots ?? 1) * speed);
     if (score < bestScore) {
       best = replica;
       bestScore = score;
     }
   }
-  if (best) return { kind: 'node', replica: best };
+  if (best) return { kind: 'node', replica: best, by: 'load' };
   if (isFull) return FULL;
-  if (mostSlots >= 0)
-    return { kind: 'refused', refusal: { kind: 'too_many_answers', slots: mostSlots } };
+  return mostSlots >= 0 ? { kind: 'too_many', slots: mostSlots } : NONE;
+}
+
+const tooMany = (slots: number): Selection => ({
+  kind: 'refused',
+  refusal: { kind: 'too_many_answers', slots },
+});
+
+/** The ready replica for a request, what the request waits for, or why it cannot be served. */
+export function selectNode(
+  snapshot: FleetSnapshot,
+  request: SelectionRequest,
+  context: DecisionContext,
+): Selection {
+  const ready = chooseReady(snapshot, request, context);
+  if (ready.kind === 'node') return { kind: 'node', replica: ready.replica };
+  if (ready.kind === 'full') return ready;
+  if (ready.kind === 'too_many') return tooMany(ready.slots);
   const unserved = classifyUnserved(snapshot, request, context);
   const slots = slotsOnceLoaded(snapshot, request.model);
   // Checked before the load, so that a model of 40 GB is not loaded for a request that it must refuse.
-  return unserved.kind === 'load' && request.weight > slots
-    ? { kind: 'refused', refusal: { kind: 'too_many_answers', slots } }
-    : unserved;
+  return unserved.kind === 'load' && request.weight > slots ? tooMany(slots) : unserved;
 }

@@ -49,7 +49,29 @@ export interface Replica {
   readonly capabilities: readonly string[];
   readonly limit?: ModelEntry['limit'] | undefined;
   readonly vramUsedMb?: number | undefined;
+  readonly ramUsedMb?: number | undefined;
+  /** Indexes of its devices on the node; undefined: not known. */
+  readonly devices?: readonly number[] | undefined;
+  /** Changes with every load; a conditional unload names it. */
+  readonly generation?: number | undefined;
+  /** End of its last request on the node, monotonic; undefined: busy, or not known. */
+  readonly idleSinceMs?: number | undefined;
+  /** Monotonic; undefined: not loaded, or not known. */
+  readonly loadedAtMs?: number | undefined;
   readonly load?: ReplicaLoad | undefined;
+}
+
+/** The memory of one device, as the node last reported it: its size, and what models cannot use. MiB. */
+export interface NodeDevice {
+  readonly index: number;
+  readonly isCpu: boolean;
+  readonly totalMib: number;
+  /** Kept free of models by the node. */
+  readonly reservedMib: number;
+  /** Used by other programs. */
+  readonly foreignMib: number;
+  /** The node gives it to other programs for now. */
+  readonly isYielding: boolean;
 }
 
 /** A refusal for a full queue. */
@@ -71,6 +93,8 @@ export interface NodeSnapshot {
   readonly endpoint: string;
   readonly speedWeight: number;
   readonly isExpectedOffline: boolean;
+  /** cortex can wake it. */
+  readonly canWake: boolean;
   readonly state: NodeState;
   /** Failed polls in a row. */
   readonly misses: number;
@@ -98,6 +122,10 @@ export interface NodeSnapshot {
   /** Own leases at the time of the last poll, by model, summed by weight. */
   readonly ownAtReport: ReadonlyMap<string, number>;
   readonly replicas: ReadonlyMap<string, Replica>;
+  /** The replicas that hold memory or are about to: a node can list hundreds that it only has on disk. */
+  readonly residents: readonly Replica[];
+  /** Empty: not known. */
+  readonly devices: readonly NodeDevice[];
   /** Models that this node is loading for cortex, with their progress (0 to 1) if known. */
   readonly ownLoads: ReadonlyMap<string, number | undefined>;
   /** Models that refused for a full queue since the last report. */

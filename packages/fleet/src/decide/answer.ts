@@ -1,0 +1,175 @@
+/** What a request is told: a replica, a refusal, or what it waits for. */
+import { classifyPresent, refusalOf } from '../classify-unserved.ts';
+import { selectFileHolder } from '../select-file-holder.ts';
+import { chooseReady, slotsOnceLoaded } from '../select-node.ts';
+import type { Replica } from '../snapshot.ts';
+import type { DecideState } from './decide-state.ts';
+import type { Action, DecideRefusal, FleetRequest, WaitedFor } from './events.ts';
+import { grant } from './grant.ts';
+import { cancelUnwanted, claim, joinLoad, startLoad } from './loads.ts';
+import { place, type Placement } from './place.ts';
+import type { Candidate, PlacementRecord } from './record.ts';
+import { noteBlocked, noteNext } from './replan.ts';
+import { couldHold } from './survey.ts';
+
+/** How long a node may take to wake up; the wake itself is an action whose outcome is an event. */
+const WAKE_MS = 120_000;
+
+export type Answer =
+  | { readonly kind: 'granted' }
+  | { readonly kind: 'refused' }
+  | { readonly kind: 'waits'; readonly waitedFor: WaitedFor };
+
+const waits = (waitedFor: WaitedFor): Answer => ({ kind: 'waits', waitedFor });
+
+export function refuse(
+  state: DecideState,
+  { id, model }: FleetRequest,
+  refusal: DecideRefusal,
+  actions: Action[],
+): Answer {
+  const queue = state.queues.get(model);
+  const wasWaiting = queue?.remove(id) !== undefined;
+  actions.push({ kind: 'refuse', requestId: id, model, refusal });
+  if (wasWaiting && queue?.size === 0) cancelUnwanted(state, model, actions);
+  return { kind: 'refused' };
+}
+
+function granted(
+  state: DecideState,
+  request: FleetRequest,
+  chosen: { readonly replica: Replica; readonly by: 'affinity' | 'load' | 'file' },
+  actions: Action[],
+): Answer {
+  state.queues.get(request.model)?.remove(request.id);
+  grant(state, request, chosen, actions);
+  return { kind: 'granted' };
+}
+
+/** Grants, starts a load, refuses, or says what the request waits for. */
+export function answer(state: DecideState, request: FleetRequest, actions: Action[]): Answer {
+  if (request.weight === 0) return answerForFile(state, request, actions);
+  const choice = chooseReady(state.snapshot, request, state.context);
+  switch (choice.kind) {
+    case 'node':
+      return granted(state, request, choice, actions);
+    case 'full':
+      return waits('seat');
+    case 'too_many':
+      return refuse(state, request, { kind: 'too_many_answers', slots: choice.slots }, actions);
+    case 'none':
+      break;
+  }
+  const present = classifyPresent(state.snapshot, request);
+  switch (present?.kind) {
+    case 'loading': {
+      const { node, status } = present.replica;
+      joinLoad(state, { model: request.model, node }, actions);
+      return waits(status === 'pulling' ? 'pull' : 'load');
+    }
+    case 'pending':
+      return waits('node');
+    case 'refused':
+      return refuse(state, request, present.refusal, actions);
+    case undefined:
+      return answerCold(state, request, actions);
+  }
+}
+
+/** A request for the file of a model only: it starts no load, and waits for nothing but nodes that have not answered. */
+function answerForFile(state: DecideState, request: FleetRequest, actions: Action[]): Answer {
+  const selection = selectFileHolder(state.snapshot, request, state.context);
+  if (selection.kind === 'node') {
+    return granted(state, request, { replica: selection.replica, by: 'file' }, actions);
+  }
+  return selection.kind === 'refused'
+    ? refuse(state, request, selection.refusal, actions)
+    : waits('node');
+}
+
+/** A request for a model that no node has, and that none is loading. */
+function answerCold(state: DecideState, request: FleetRequest, actions: Action[]): Answer {
+  const { model, tried, node, weight } = request;
+  if (state.snapshot.catalogue.get(model)?.load === 'manual') {
+    return refuse(state, request, { kind: 'manual' }, actions);
+  }
+  const slots = slotsOnceLoaded(state.snapshot, model);
+  // Checked before the load, so that a model of 40 GB is not loaded for a request that it must refuse.
+  if (weight > slots) return refuse(state, request, { kind: 'too_many_answers', slots }, actions);
+  const placement = place(state, { model, node, tried, mayEvict: true });
+  if (placement.kind === 'impossible') {
+    if (wake(state, { model, node }, actions)) return waits('wake');
+    return refuse(state, request, refusalFor(state, request, placement.candidates), actions);
+  }
+  performPlacement(state, { model, placement, why: 'waiting', isDetached: false }, actions);
+  if (placement.kind === 'plan' && !placement.fit.isWaiting) return waits('load');
+  // A host that sleeps is woken rather than waiting for room that others use.
+  return waits(wake(state, { model, node }, actions) ? 'wake' : 'room');
+}
+
+function refusalFor(
+  state: DecideState,
+  request: FleetRequest,
+  candidates: readonly Candidate[],
+): DecideRefusal {
+  const isTooLarge =
+    candidates.length > 0 &&
+    candidates.every(({ lacked }) => lacked.some(({ what }) => what === 'memory'));
+  return isTooLarge
+    ? { kind: 'too_large', candidates }
+    : refusalOf(state.snapshot, request, state.context);
+}
+
+interface Planned {
+  readonly model: string;
+  readonly placement: Exclude<Placement, { kind: 'impossible' }>;
+  readonly why: PlacementRecord['why'];
+  readonly isDetached: boolean;
+}
+
+/** Starts the load, keeps the node for it, or notes what it waits for. */
+export function performPlacement(
+  state: DecideState,
+  { model, placement, why, isDetached }: Planned,
+  actions: Action[],
+): void {
+  if (placement.kind === 'blocked') {
+    noteBlocked(state, model, placement.nodes);
+    noteNext(state, model, placement.nextMs);
+    return;
+  }
+  const { node, fit, candidates } = placement;
+  if (fit.isWaiting) {
+    claim(state, { node, model, fit });
+    noteBlocked(state, model, [node]);
+    return;
+  }
+  const { victims, set } = fit;
+  const record = { model, node, candidates, victims, needMib: set.needMib, why };
+  startLoad(state, { node, model, fit, record, isDetached }, actions);
+}
+
+/** Wakes a node that may hold the model when no node that is up has room for it now; false: there is none. */
+function wake(
+  state: DecideState,
+  { model, node }: { readonly model: string; readonly node: string | undefined },
+  actions: Action[],
+): boolean {
+  for (const asleep of state.snapshot.nodes.values()) {
+    const { name, isExpectedOffline, canWake } = asleep;
+    if (asleep.state === 'up' || !isExpectedOffline || !canWake) continue;
+    if ((node !== undefined && name !== node) || !couldHold(state, asleep, model)) continue;
+    const untilMs = state.waking.get(name);
+    if (untilMs !== undefined && untilMs > state.nowMs) {
+      noteNext(state, model, untilMs);
+      return true;
+    }
+    // It did not come up in its time: these requests are refused, and a later one tries again.
+    if (state.waking.delete(name)) continue;
+    state.waking.set(name, state.nowMs + WAKE_MS);
+    noteNext(state, model, state.nowMs + WAKE_MS);
+    actions.push({ kind: 'wake_node', node: name });
+    return true;
+  }
+  return false;
+}

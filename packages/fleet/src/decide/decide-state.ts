@@ -1,0 +1,108 @@
+import { FleetState } from '../fleet-state.ts';
+import type { FleetSnapshot, Replica } from '../snapshot.ts';
+import type { DecisionContext } from '../load-candidates.ts';
+import { BackOffTable } from './back-off-table.ts';
+import type { Tier } from './events.ts';
+import { LeaseTable } from './lease-table.ts';
+import type { PlacementRecord } from './record.ts';
+import { ReplicaFactsTable } from './replica-facts.ts';
+import { SessionTable } from './session-table.ts';
+import type { DecideSettings } from './settings.ts';
+import { WaitingQueue } from './waiting-queue.ts';
+
+/** What a load under way takes. */
+export interface Reservation {
+  readonly model: string;
+  readonly node: string;
+  readonly devices: readonly number[];
+  /** MiB on those devices together; undefined: not known. */
+  readonly needMib: number | undefined;
+  readonly tier: Tier;
+  readonly startedMs: number;
+  /** Its victims that have not left yet. */
+  readonly leaving: Set<string>;
+  /** Goes on although nobody waits for it. */
+  readonly isDetached: boolean;
+  /** A victim stays, so the node will refuse the load. */
+  isVoid: boolean;
+  readonly record: PlacementRecord;
+}
+
+/** The defaults of cortex.toml. */
+export const DEFAULT_SETTINGS: DecideSettings = {
+  strategy: 'lru',
+  minResidencyMs: 10_000,
+  policy: 'prefix-affinity',
+  affinityLoadFactor: 1.25,
+  maxWaiting: 256,
+  maxWaitMs: 600_000,
+  maxHoldMs: 120_000,
+  starveMs: 30_000,
+  holdMs: 5000,
+};
+
+/**
+ * Everything that decisions depend on. `decide` owns it and changes it in place; readers take `snapshot`, which never
+ * changes, or the counts.
+ */
+export class DecideState {
+  readonly fleet = new FleetState();
+  readonly leases = new LeaseTable();
+  readonly facts = new ReplicaFactsTable();
+  readonly sessions = new SessionTable();
+  readonly backOff = new BackOffTable();
+  readonly queues = new Map<string, WaitingQueue>();
+  /** By model, then node. */
+  readonly reservations = new Map<string, Map<string, Reservation>>();
+  /** Models that cannot be placed, by the nodes that are in the way. */
+  readonly blockedBy = new Map<string, Set<string>>();
+  /** Starving models by the node whose memory is kept for them. */
+  readonly claims = new Map<string, string>();
+  /** When the answer for a model could change without an event. */
+  readonly nextMs = new Map<string, number>();
+  /** Nodes that were asked to wake, and until when that counts. */
+  readonly waking = new Map<string, number>();
+  /** Models that the operator asked to load, with the node or '' for any. */
+  readonly wantedByOperator = new Map<string, string>();
+  /** Models that are loaded before they are asked for. */
+  preloads: readonly string[] = [];
+  readonly dirty = new Set<string>();
+  /** Measured load speed by node, bytes per ms. */
+  readonly speeds = new Map<string, number>();
+  settings: DecideSettings = DEFAULT_SETTINGS;
+  nowMs = 0;
+  timerAtMs = Infinity;
+  /** One object for all requests: a decision on the hot path builds none. */
+  readonly context: { -readonly [Key in keyof DecisionContext]: DecisionContext[Key] };
+
+  constructor() {
+    const { leases, facts, backOff } = this;
+    this.context = {
+      leases,
+      failures: backOff,
+      nowMs: 0,
+      routing: { policy: 'prefix-affinity', loadFactor: 1.25 },
+      isYielded: ({ node, model }: Replica) => facts.find(node, model)?.yieldsTo !== undefined,
+      lastGrantMs: ({ node, model }: Replica) => facts.find(node, model)?.lastGrantMs ?? 0,
+    };
+  }
+
+  get snapshot(): FleetSnapshot {
+    return this.fleet.snapshot;
+  }
+
+  waiting(model: string): number {
+    return this.queues.get(model)?.size ?? 0;
+  }
+
+  /** The newcomer for which the model is being unloaded; undefined: it is not. */
+  leavingTo(node: string, model: string): string | undefined {
+    const newcomer = this.facts.find(node, model)?.yieldsTo;
+    if (newcomer === undefined) return undefined;
+    return this.reservation(node, newcomer)?.leaving.has(model) === true ? newcomer : undefined;
+  }
+
+  reservation(node: string, model: string): Reservation | undefined {
+    return this.reservations.get(model)?.get(node);
+  }
+}

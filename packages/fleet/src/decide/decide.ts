@@ -1,0 +1,281 @@
+/** The decisions of the fleet: events in, actions out. */
+import type { FleetEvent } from '../fleet-event.ts';
+import { chooseReady } from '../select-node.ts';
+import type { NodeSnapshot } from '../snapshot.ts';
+import type { DecideState } from './decide-state.ts';
+import type { Action, DecideEvent, FleetRequest } from './events.ts';
+import { isBusy } from './evictable.ts';
+import { grant } from './grant.ts';
+import { cancelUnwanted, loadEnded, releaseClaim, unloadEnded } from './loads.ts';
+import { pass, waiterOf } from './pass.ts';
+import { memoryChanged, noteNext } from './replan.ts';
+import { WaitingQueue } from './waiting-queue.ts';
+
+/**
+ * Applies an event to the state, in place, and returns what has to be done. Deterministic: the same events give the
+ * same actions. What an action leads to is the next event.
+ *
+ * @param nowMs - Monotonic, never less than in the call before.
+ */
+export function decide(state: DecideState, event: DecideEvent, nowMs: number): readonly Action[] {
+  state.nowMs = nowMs;
+  state.context.nowMs = nowMs;
+  state.backOff.at(nowMs);
+  const actions: Action[] = [];
+  if (event.kind === 'arrived') {
+    // Most requests end here: a replica is ready and nobody waits.
+    if (arrived(state, event.request, actions)) return actions;
+  } else {
+    apply(state, event, actions);
+  }
+  settle(state, actions);
+  return actions;
+}
+
+/** True when nothing else can have changed. */
+function arrived(state: DecideState, request: FleetRequest, actions: Action[]): boolean {
+  const { model, id } = request;
+  const queue = state.queues.get(model);
+  if (!queue && request.weight > 0) {
+    const choice = chooseReady(state.snapshot, request, state.context);
+    if (choice.kind === 'node') {
+      grant(state, request, choice, actions);
+      return true;
+    }
+  } else if (queue && queue.size >= state.settings.maxWaiting) {
+    actions.push({
+      kind: 'refuse',
+      requestId: id,
+      model,
+      refusal: { kind: 'queue_full', waiting: queue.size },
+    });
+    return true;
+  }
+  const waiting = queue ?? new WaitingQueue();
+  const waiter = waiterOf(state, request);
+  // Behind a request that may use any node and waits, this one waits as well; only its deadline is new.
+  const isFree = request.weight > 0 && request.node === undefined && request.tried.length === 0;
+  const isBehind = isFree && waiting.hasFree;
+  waiting.add(waiter, state.nowMs);
+  state.queues.set(model, waiting);
+  if (isBehind) noteNext(state, model, waiting.deadlineMs);
+  else state.dirty.add(model);
+  return false;
+}
+
+function apply(
+  state: DecideState,
+  event: Exclude<DecideEvent, { kind: 'arrived' }>,
+  actions: Action[],
+): void {
+  switch (event.kind) {
+    case 'left':
+      left(state, event, actions);
+      return;
+    case 'lease_ended':
+      leaseEnded(state, event.leaseId);
+      return;
+    case 'load_ended':
+      loadEnded(state, event, actions);
+      return;
+    case 'unload_ended':
+      unloadEnded(state, event, actions);
+      return;
+    case 'estimated':
+      state.facts.of(event.node, event.model).needMib ??= event.mib;
+      state.dirty.add(event.model);
+      return;
+    case 'woke':
+      if (event.isAwake) actions.push({ kind: 'poll', node: event.node });
+      else state.waking.set(event.node, state.nowMs);
+      dirtyAll(state);
+      return;
+    case 'operator':
+      operate(state, event, actions);
+      return;
+    case 'time':
+      state.timerAtMs = Infinity;
+      for (const [model, atMs] of state.nextMs) if (atMs <= state.nowMs) state.dirty.add(model);
+      return;
+    case 'config_changed':
+      configure(state, event);
+      return;
+    default:
+      report(state, event, actions);
+  }
+}
+
+function left(
+  state: DecideState,
+  { model, requestId }: { model: string; requestId: string },
+  actions: Action[],
+): void {
+  const queue = state.queues.get(model);
+  if (!queue?.remove(requestId)) return;
+  cancelUnwanted(state, model, actions);
+  state.dirty.add(model);
+}
+
+function leaseEnded(state: DecideState, leaseId: string): void {
+  const lease = state.leases.end(leaseId);
+  if (!lease) return;
+  const { model, node, affinityKey } = lease;
+  const { nowMs } = state;
+  const { holdMs } = state.settings;
+  const facts = state.facts.of(node, model);
+  facts.lastUsedMs = nowMs;
+  if (affinityKey !== undefined && state.sessions.answered(affinityKey, model, { nowMs, holdMs })) {
+    facts.heldUntilMs = nowMs + holdMs;
+  }
+  if (state.queues.has(model)) state.dirty.add(model);
+  const replica = state.snapshot.nodes.get(node)?.replicas.get(model);
+  if (state.blockedBy.has(node) && replica && !isBusy(state, replica)) memoryChanged(state, node);
+}
+
+function operate(
+  state: DecideState,
+  { call, model, node, force = false }: Extract<DecideEvent, { kind: 'operator' }>,
+  actions: Action[],
+): void {
+  if (call === 'load') {
+    state.wantedByOperator.set(model, node ?? '');
+    state.dirty.add(model);
+    return;
+  }
+  state.wantedByOperator.delete(model);
+  for (const replica of state.snapshot.replicasByModel.get(model) ?? []) {
+    if (node !== undefined && replica.node !== node) continue;
+    actions.push({
+      kind: 'unload',
+      model,
+      node: replica.node,
+      ifGeneration: replica.generation,
+      force,
+    });
+  }
+}
+
+function configure(
+  state: DecideState,
+  { config, settings }: Extract<DecideEvent, { kind: 'config_changed' }>,
+): void {
+  const before = state.snapshot.nodes;
+  state.settings = settings;
+  state.context.routing = { policy: settings.policy, loadFactor: settings.affinityLoadFactor };
+  state.fleet.apply({ kind: 'config_changed', config, atMs: state.nowMs });
+  for (const [name, node] of before) {
+    if (state.snapshot.nodes.get(name)?.endpoint === node.endpoint) continue;
+    forgetNode(state, name);
+  }
+  // What failed may have failed because of the configuration.
+  state.backOff.forgetAll();
+  state.preloads = config.catalogue.filter(({ preload }) => preload === true).map(({ id }) => id);
+  dirtyAll(state);
+}
+
+/** A node that was removed or replaced leaves nothing behind (behaviour 19). */
+function forgetNode(state: DecideState, name: string): void {
+  releaseClaim(state, name);
+  state.leases.forgetNode(name);
+  state.facts.forgetNode(name);
+  state.speeds.delete(name);
+  state.waking.delete(name);
+  for (const byNode of state.reservations.values()) byNode.delete(name);
+}
+
+function dirtyAll(state: DecideState): void {
+  for (const model of state.queues.keys()) state.dirty.add(model);
+  for (const model of state.wantedByOperator.keys()) state.dirty.add(model);
+  for (const model of state.preloads) state.dirty.add(model);
+}
+
+function report(
+  state: DecideState,
+  event: Exclude<FleetEvent, { kind: 'config_changed' }>,
+  actions: Action[],
+): void {
+  const before = state.snapshot.nodes.get(event.node);
+  if (!state.fleet.apply(event)) return;
+  const after = state.snapshot.nodes.get(event.node);
+  if (!before || !after) return;
+  nodeChanged(state, { before, after }, actions);
+}
+
+function nodeChanged(
+  state: DecideState,
+  { before, after }: { before: NodeSnapshot; after: NodeSnapshot },
+  actions: Action[],
+): void {
+  const node = after.name;
+  if (before.state !== after.state) {
+    if (after.state === 'up') state.waking.delete(node);
+    else loseNode(state, node, actions);
+    dirtyAll(state);
+  }
+  const isMemory =
+    before.residents !== after.residents ||
+    before.devices !== after.devices ||
+    before.isDraining !== after.isDraining;
+  if (isMemory) {
+    for (const model of state.backOff.memoryFreed(node)) state.dirty.add(model);
+    memoryChanged(state, node);
+    for (const model of state.preloads) state.dirty.add(model);
+  }
+  if (before.replicas === after.replicas) return;
+  for (const model of state.queues.keys()) {
+    if (before.replicas.get(model) !== after.replicas.get(model)) state.dirty.add(model);
+  }
+  for (const { model, generation } of after.residents) {
+    // A model that was loaded again, or by another cortex, starts its turn now.
+    const known = before.replicas.get(model)?.generation;
+    if (known === generation || state.reservation(node, model)) continue;
+    state.facts.of(node, model).loadedAtMs = undefined;
+  }
+}
+
+/** Loads on a node that went down will not end by themselves. */
+function loseNode(state: DecideState, node: string, actions: Action[]): void {
+  releaseClaim(state, node);
+  for (const model of [...state.reservations.keys()]) {
+    if (!state.reservation(node, model)) continue;
+    actions.push({ kind: 'cancel_load', model, node });
+    loadEnded(state, { node, model, outcome: { kind: 'cancelled' } }, actions);
+  }
+}
+
+/** The model whose oldest request has waited longest; of equals the first by name. */
+function longestWaiting({ dirty, queues }: DecideState): string | undefined {
+  let found: string | undefined;
+  let foundMs = Infinity;
+  for (const model of dirty) {
+    const oldestMs = queues.get(model)?.oldestMs ?? Infinity;
+    if (found !== undefined && (oldestMs > foundMs || (oldestMs === foundMs && model > found)))
+      continue;
+    found = model;
+    foundMs = oldestMs;
+  }
+  return found;
+}
+
+/** A pass that makes another one necessary ends in a few rounds; the bound keeps a mistake from hanging the process. */
+const MAX_PASSES = 8;
+
+/** Plans every model whose plan may have changed, the longest waiting first, until nothing changes. */
+function settle(state: DecideState, actions: Action[]): void {
+  const passes = new Map<string, number>();
+  for (let model = longestWaiting(state); model !== undefined; model = longestWaiting(state)) {
+    state.dirty.delete(model);
+    const count = (passes.get(model) ?? 0) + 1;
+    passes.set(model, count);
+    if (count <= MAX_PASSES) pass(state, model, actions);
+  }
+  armTimer(state, actions);
+}
+
+function armTimer(state: DecideState, actions: Action[]): void {
+  let atMs = Infinity;
+  for (const nextMs of state.nextMs.values()) atMs = Math.min(atMs, nextMs);
+  if (atMs >= state.timerAtMs) return;
+  state.timerAtMs = atMs;
+  actions.push({ kind: 'timer', atMs: Math.max(atMs, state.nowMs) });
+}

@@ -1,0 +1,146 @@
+import type { FleetConfig } from '../catalogue.ts';
+import type { Refusal } from '../classify-unserved.ts';
+import type { FleetEvent } from '../fleet-event.ts';
+import type { Candidate, GrantRecord, PlacementRecord } from './record.ts';
+import type { DecideSettings } from './settings.ts';
+
+/** A request that wants a replica. */
+export interface FleetRequest {
+  readonly id: string;
+  readonly model: string;
+  /** The only node it may use; undefined: any. */
+  readonly node?: string | undefined;
+  /** Slots, all or none; 0: it needs only the file of the model, and never waits for a load. */
+  readonly weight: number;
+  readonly stream: boolean;
+  readonly affinityKey?: string | undefined;
+  /** Nodes that failed it. */
+  readonly tried: readonly string[];
+  /** A node that is used only if no other has room. */
+  readonly avoided?: string | undefined;
+  /** A request that comes back keeps its place in the queue. */
+  readonly arrivedMs: number;
+}
+
+/** How a load ended. `changed`: the node refused because a victim was used meanwhile. */
+export type LoadOutcome =
+  | { readonly kind: 'loaded' }
+  | { readonly kind: 'cancelled' }
+  | { readonly kind: 'changed' }
+  | {
+      readonly kind: 'failed';
+      readonly reason: string;
+      readonly isTransient: boolean;
+      /** Until the node tries again; undefined: it says nothing. */
+      readonly retryInMs?: number | undefined;
+      /** What the load turned out to need, when memory ran out. MiB. */
+      readonly needMib?: number | undefined;
+    };
+
+/** What `FleetState` knows of; loads that cortex itself starts and ends are not reported but decided. */
+type ReportedEvent = Exclude<
+  FleetEvent,
+  { readonly kind: 'config_changed' | 'load_started' | 'load_ended' }
+>;
+
+export type DecideEvent =
+  | ReportedEvent
+  | {
+      readonly kind: 'config_changed';
+      readonly config: FleetConfig;
+      readonly settings: DecideSettings;
+    }
+  | { readonly kind: 'arrived'; readonly request: FleetRequest }
+  | { readonly kind: 'left'; readonly model: string; readonly requestId: string }
+  | { readonly kind: 'lease_ended'; readonly leaseId: string }
+  | {
+      readonly kind: 'load_ended';
+      readonly node: string;
+      readonly model: string;
+      readonly outcome: LoadOutcome;
+    }
+  | {
+      readonly kind: 'unload_ended';
+      readonly node: string;
+      readonly model: string;
+      /** `kept`: it was used or changed meanwhile, or the node did not answer. */
+      readonly outcome: 'unloaded' | 'kept';
+    }
+  | {
+      readonly kind: 'estimated';
+      readonly node: string;
+      readonly model: string;
+      readonly mib: number;
+    }
+  | { readonly kind: 'woke'; readonly node: string; readonly isAwake: boolean }
+  | {
+      readonly kind: 'operator';
+      readonly call: 'load' | 'unload';
+      readonly model: string;
+      readonly node?: string | undefined;
+      readonly force?: boolean | undefined;
+    }
+  | { readonly kind: 'time' };
+
+/** What a request waited for when its time was over. */
+export type WaitedFor = 'load' | 'pull' | 'seat' | 'room' | 'node' | 'wake';
+
+export type DecideRefusal =
+  | Refusal
+  | { readonly kind: 'manual' }
+  /** No node has the memory, even without any other model. */
+  | { readonly kind: 'too_large'; readonly candidates: readonly Candidate[] }
+  | { readonly kind: 'queue_full'; readonly waiting: number }
+  | {
+      readonly kind: 'waited_too_long';
+      readonly waitedFor: WaitedFor;
+      readonly waitedMs: number;
+      readonly node?: string | undefined;
+    };
+
+export interface UnloadStep {
+  readonly model: string;
+  /** The node refuses if the model was loaded again since the plan. */
+  readonly ifGeneration: number | undefined;
+}
+
+export type Action =
+  | {
+      readonly kind: 'grant';
+      readonly requestId: string;
+      readonly leaseId: string;
+      readonly model: string;
+      readonly node: string;
+      readonly record: GrantRecord;
+    }
+  | {
+      readonly kind: 'refuse';
+      readonly requestId: string;
+      readonly model: string;
+      readonly refusal: DecideRefusal;
+    }
+  | {
+      readonly kind: 'load';
+      readonly model: string;
+      readonly node: string;
+      /** Indexes of the devices that the plan is for; empty: the node chooses. */
+      readonly devices: readonly number[];
+      readonly tier: Tier;
+      /** Unloaded first, each only if it is still idle and unchanged. */
+      readonly after: readonly UnloadStep[];
+      readonly record: PlacementRecord;
+    }
+  | { readonly kind: 'cancel_load'; readonly model: string; readonly node: string }
+  | {
+      readonly kind: 'unload';
+      readonly model: string;
+      readonly node: string;
+      readonly ifGeneration: number | undefined;
+      readonly force: boolean;
+    }
+  | { readonly kind: 'wake_node'; readonly node: string }
+  | { readonly kind: 'poll'; readonly node: string }
+  | { readonly kind: 'timer'; readonly atMs: number };
+
+/** Where the weights go, best first. */
+export type Tier = 'gpu' | 'experts_in_ram' | 'layers_in_ram' | 'cpu';

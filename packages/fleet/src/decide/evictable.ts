@@ -1,0 +1,95 @@
+import { replicaLoad } from '../replica-load.ts';
+import type { NodeSnapshot, Replica } from '../snapshot.ts';
+import type { DecideState } from './decide-state.ts';
+import { loadMs } from './need.ts';
+
+/** An idle model is half as likely to be asked for again after so long. */
+const HALF_WANTED_MS = 600_000;
+
+/** A model that wants room. */
+export interface Newcomer {
+  readonly model: string;
+  readonly priority: number;
+  /** Arrival of the oldest request that waits for it; undefined: nobody waits. */
+  readonly oldestMs: number | undefined;
+}
+
+/** Whether a model may be evicted for a newcomer now. */
+export type Eviction =
+  | { readonly kind: 'allowed'; readonly starved: boolean }
+  /** Only once it is idle. */
+  | { readonly kind: 'busy' }
+  | { readonly kind: 'protected'; readonly untilMs: number }
+  | { readonly kind: 'never' };
+
+const NEVER: Eviction = { kind: 'never' };
+
+/** Absent: 100 (contracts, section 4). */
+export const residencyPriorityOf = (state: DecideState, model: string): number =>
+  state.snapshot.catalogue.get(model)?.residencyPriority ?? 100;
+
+export const newcomerOf = (state: DecideState, model: string): Newcomer => ({
+  model,
+  priority: residencyPriorityOf(state, model),
+  oldestMs: state.queues.get(model)?.first?.request.arrivedMs,
+});
+
+/** When the wait of a newcomer ends the protection of what is in its way on that node (rule 35). */
+export function starvesAtMs(
+  state: DecideState,
+  node: string,
+  { model, oldestMs }: Newcomer,
+): number {
+  if (oldestMs === undefined) return Infinity;
+  return oldestMs + Math.max(state.settings.starveMs, 3 * loadMs(state, node, model));
+}
+
+/** Until when a model keeps its place: its turn, and the conversations that hold it (rules 32, 35, 35a). */
+function protectedUntilMs(state: DecideState, replica: Replica, newcomer: Newcomer): number {
+  const { node, model } = replica;
+  const facts = state.facts.find(node, model);
+  const loadedAtMs = facts?.loadedAtMs ?? replica.loadedAtMs ?? -Infinity;
+  const turnMs = Math.max(state.settings.minResidencyMs, 2 * loadMs(state, node, model));
+  const isEqual = residencyPriorityOf(state, model) === newcomer.priority;
+  return Math.max(isEqual ? loadedAtMs + turnMs : -Infinity, facts?.heldUntilMs ?? -Infinity);
+}
+
+const isPinnedThere = (state: DecideState, { isPinned, model, node }: Replica): boolean =>
+  isPinned || (state.snapshot.catalogue.get(model)?.pinnedOn?.includes(node) ?? false);
+
+export const isBusy = (state: DecideState, replica: Replica): boolean =>
+  replicaLoad(replica, state.leases.on(replica.model, replica.node)) > 0;
+
+/** Whether `replica` may be evicted for `newcomer` (rules 32 to 35a). */
+export function evictionOf(
+  state: DecideState,
+  node: NodeSnapshot,
+  { replica, newcomer }: { readonly replica: Replica; readonly newcomer: Newcomer },
+): Eviction {
+  if (replica.status !== 'loaded' && replica.status !== 'sleeping') return NEVER;
+  if (replica.model === newcomer.model || isPinnedThere(state, replica)) return NEVER;
+  if (residencyPriorityOf(state, replica.model) > newcomer.priority) return NEVER;
+  if (state.leavingTo(node.name, replica.model) !== undefined) return NEVER;
+  if (isBusy(state, replica)) return { kind: 'busy' };
+  const untilMs = protectedUntilMs(state, replica, newcomer);
+  if (untilMs <= state.nowMs) return { kind: 'allowed', starved: false };
+  return starvesAtMs(state, node.name, newcomer) <= state.nowMs
+    ? { kind: 'allowed', starved: true }
+    : { kind: 'protected', untilMs };
+}
+
+/** How likely a model is asked for again, relative to others. */
+export function wantedOf(state: DecideState, replica: Replica): number {
+  const { node, model } = replica;
+  const facts = state.facts.find(node, model);
+  const usedMs = Math.max(
+    facts?.lastUsedMs ?? -Infinity,
+    replica.idleSinceMs ?? -Infinity,
+    facts?.loadedAtMs ?? replica.loadedAtMs ?? -Infinity,
+  );
+  const idleMs = Number.isFinite(usedMs) ? Math.max(0, state.nowMs - usedMs) : HALF_WANTED_MS;
+  let ready = 0;
+  for (const { isReady } of state.snapshot.replicasByModel.get(model) ?? [])
+    ready += Number(isReady);
+  return (1 + state.waiting(model)) / (1 + idleMs / HALF_WANTED_MS) / Math.max(1, ready);
+}

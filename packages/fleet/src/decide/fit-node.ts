@@ -1,0 +1,204 @@
+/** Where on one node a model fits, and what has to leave for it. */
+import type { NodeSnapshot } from '../snapshot.ts';
+import { cheapestVictims } from './cheapest-victims.ts';
+import type { DecideState } from './decide-state.ts';
+import type { Tier } from './events.ts';
+import {
+  evictionOf,
+  type Newcomer,
+  residencyPriorityOf,
+  starvesAtMs,
+  wantedOf,
+} from './evictable.ts';
+import { loadMs, needMib } from './need.ts';
+import { type DeviceRoom, roomOf, takenOn } from './node-room.ts';
+import type { Victim } from './record.ts';
+
+/** A set of devices for a load. */
+export interface DeviceSet {
+  readonly tier: Tier;
+  readonly devices: readonly DeviceRoom[];
+  /** MiB on these devices; undefined: not known. */
+  readonly needMib: number | undefined;
+}
+
+export interface Fit {
+  readonly set: DeviceSet;
+  readonly victims: readonly Victim[];
+  readonly cost: number;
+  /** MiB free on the devices before the load. */
+  readonly freeMib: number;
+  /** Some victims are still busy: they get no more requests, and the plan waits for them. */
+  readonly isWaiting: boolean;
+}
+
+const sum = (rooms: readonly DeviceRoom[], of: (room: DeviceRoom) => number): number =>
+  rooms.reduce((total, room) => total + of(room), 0);
+
+const usable = (rooms: readonly DeviceRoom[]): number => sum(rooms, ({ usableMib }) => usableMib);
+const free = (rooms: readonly DeviceRoom[]): number => sum(rooms, ({ freeMib }) => freeMib);
+
+/** The GPUs of the node that the model may use. */
+function gpusFor(
+  state: DecideState,
+  rooms: readonly DeviceRoom[],
+  model: string,
+): readonly DeviceRoom[] {
+  const { devices: only, minDeviceVramMb = 0 } = state.snapshot.catalogue.get(model) ?? {};
+  return rooms.filter(
+    ({ device }) =>
+      !device.isCpu &&
+      !device.isYielding &&
+      device.totalMib >= minDeviceVramMb &&
+      (only === undefined || only.includes(device.index)),
+  );
+}
+
+/** Single GPUs that can hold it, else the fewest that can together. */
+function gpuSets(
+  gpus: readonly DeviceRoom[],
+  need: number,
+  minDevices: number,
+): readonly (readonly DeviceRoom[])[] {
+  const single = minDevices > 1 ? [] : gpus.filter(({ usableMib }) => usableMib >= need);
+  if (single.length > 0) return single.map((room) => [room]);
+  const largest = gpus.toSorted((a, b) => b.usableMib - a.usableMib || b.freeMib - a.freeMib);
+  for (let count = Math.max(2, minDevices); count <= largest.length; count += 1) {
+    const chosen = largest.slice(0, count);
+    if (usable(chosen) >= need) return [chosen];
+  }
+  return [];
+}
+
+/** The device sets of one tier on a node that can hold the model once others have left; empty: none. */
+export function setsOf(
+  state: DecideState,
+  node: NodeSnapshot,
+  { model, tier }: { readonly model: string; readonly tier: Tier },
+): readonly DeviceSet[] {
+  const need = needMib(state, node.name, model);
+  const rooms = roomOf(state, node);
+  const entry = state.snapshot.catalogue.get(model);
+  if (need === undefined || rooms.length === 0) {
+    return tier === 'gpu' ? [{ tier, devices: [], needMib: need }] : [];
+  }
+  const gpus = gpusFor(state, rooms, model);
+  const cpu = rooms.filter(({ device }) => device.isCpu);
+  if (tier === 'gpu') {
+    const sets = gpuSets(gpus, need, entry?.minDevices ?? 1);
+    return sets.map((devices) => ({ tier, devices, needMib: need }));
+  }
+  if (tier === 'cpu') {
+    return usable(cpu) >= need ? [{ tier, devices: cpu, needMib: need }] : [];
+  }
+  const isExperts = tier === 'experts_in_ram';
+  if (isExperts !== (entry?.nCpuMoe !== undefined) || entry?.gpuLayers === 'all') return [];
+  return gpus
+    .filter((gpu) => gpu.usableMib > 0 && gpu.usableMib + usable(cpu) >= need)
+    .map((gpu) => ({ tier, devices: [gpu], needMib: Math.min(need, gpu.usableMib) }));
+}
+
+interface Residents {
+  readonly victims: readonly Victim[];
+  readonly busy: readonly Victim[];
+  /** When the first protection of a resident ends. */
+  readonly nextMs: number;
+}
+
+function residentsOn(
+  state: DecideState,
+  node: NodeSnapshot,
+  { set, newcomer }: { readonly set: DeviceSet; readonly newcomer: Newcomer },
+): Residents {
+  const victims: Victim[] = [];
+  const busy: Victim[] = [];
+  let nextMs = Infinity;
+  for (const replica of node.residents) {
+    const eviction = evictionOf(state, node, { replica, newcomer });
+    if (eviction.kind === 'never') continue;
+    const freesMib = sum(set.devices, ({ device }) => takenOn(state, node, { replica, device }));
+    if (freesMib <= 0) continue;
+    if (eviction.kind === 'protected') {
+      nextMs = Math.min(nextMs, eviction.untilMs);
+      continue;
+    }
+    const { model, generation } = replica;
+    const [costMs, wanted] = [loadMs(state, node.name, model), wantedOf(state, replica)];
+    const isStarved = eviction.kind === 'busy' || eviction.starved;
+    const victim: Victim = {
+      model,
+      generation,
+      freesMib,
+      loadMs: costMs,
+      wanted,
+      cost: costMs * wanted,
+      priority: residencyPriorityOf(state, model),
+      why: isStarved ? 'starved' : 'idle',
+    };
+    (eviction.kind === 'busy' ? busy : victims).push(victim);
+  }
+  return { victims, busy, nextMs };
+}
+
+const costOf = (victims: readonly Victim[]): number =>
+  victims.reduce((total, { cost }) => total + cost, 0);
+
+export type FitResult =
+  | { readonly kind: 'fits'; readonly fit: Fit }
+  | { readonly kind: 'blocked'; readonly nextMs: number; readonly haveMib: number };
+
+/** The cheapest way to make room in one set. `fits` with `isWaiting` only for a newcomer that starves. */
+function fitSet(
+  state: DecideState,
+  node: NodeSnapshot,
+  { set, newcomer, mayEvict }: { set: DeviceSet; newcomer: Newcomer; mayEvict: boolean },
+): FitResult {
+  const freeMib = set.devices.length === 0 ? Infinity : free(set.devices);
+  const missingMib = (set.needMib ?? 0) - freeMib;
+  const bare = { set, freeMib, isWaiting: false };
+  if (missingMib <= 0) return { kind: 'fits', fit: { ...bare, victims: [], cost: 0 } };
+  if (!mayEvict) return { kind: 'blocked', nextMs: Infinity, haveMib: freeMib };
+  const { victims, busy, nextMs } = residentsOn(state, node, { set, newcomer });
+  const { strategy } = state.settings;
+  const idle = cheapestVictims(victims, missingMib, strategy);
+  if (idle) return { kind: 'fits', fit: { ...bare, victims: idle, cost: costOf(idle) } };
+  const starvesMs = starvesAtMs(state, node.name, newcomer);
+  if (starvesMs <= state.nowMs) {
+    const all = cheapestVictims([...victims, ...busy], missingMib, strategy);
+    if (all)
+      return { kind: 'fits', fit: { ...bare, victims: all, cost: costOf(all), isWaiting: true } };
+  }
+  const wakesMs = Math.min(nextMs, starvesMs > state.nowMs ? starvesMs : Infinity);
+  const idleMib = victims.reduce((total, { freesMib }) => total + freesMib, 0);
+  return { kind: 'blocked', nextMs: wakesMs, haveMib: freeMib + idleMib };
+}
+
+const isBetter = (a: Fit, b: Fit): boolean =>
+  Number(a.isWaiting) - Number(b.isWaiting) < 0 ||
+  (a.isWaiting === b.isWaiting &&
+    (a.cost < b.cost || (a.cost === b.cost && a.freeMib > b.freeMib)));
+
+/** The cheapest way to make room for the newcomer on a node in one of `sets`. */
+export function fitNode(
+  state: DecideState,
+  node: NodeSnapshot,
+  options: {
+    readonly sets: readonly DeviceSet[];
+    readonly newcomer: Newcomer;
+    readonly mayEvict: boolean;
+  },
+): FitResult {
+  let best: Fit | undefined;
+  let nextMs = Infinity;
+  let haveMib = -Infinity;
+  for (const set of options.sets) {
+    const result = fitSet(state, node, { ...options, set });
+    if (result.kind === 'fits') {
+      if (!best || isBetter(result.fit, best)) best = result.fit;
+    } else {
+      nextMs = Math.min(nextMs, result.nextMs);
+      haveMib = Math.max(haveMib, result.haveMib);
+    }
+  }
+  return best ? { kind: 'fits', fit: best } : { kind: 'blocked', nextMs, haveMib };
+}

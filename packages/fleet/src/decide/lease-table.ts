@@ -1,0 +1,64 @@
+import type { LeasesView } from '../leases-view.ts';
+
+export interface LeaseEntry {
+  readonly id: string;
+  readonly model: string;
+  readonly node: string;
+  readonly weight: number;
+  readonly affinityKey: string | undefined;
+}
+
+/** The requests that run, with their sums by model and node. */
+export class LeaseTable implements LeasesView {
+  readonly #byId = new Map<string, LeaseEntry>();
+  readonly #byModel = new Map<string, Map<string, number>>();
+  #count = 0;
+
+  get size(): number {
+    return this.#byId.size;
+  }
+
+  ownByNode(model: string): ReadonlyMap<string, number> | undefined {
+    return this.#byModel.get(model);
+  }
+
+  on(model: string, node: string): number {
+    return this.#byModel.get(model)?.get(node) ?? 0;
+  }
+
+  take(lease: Omit<LeaseEntry, 'id'>): string {
+    this.#count += 1;
+    const id = `lease_${this.#count}`;
+    this.#byId.set(id, { ...lease, id });
+    this.#add(lease, lease.weight);
+    return id;
+  }
+
+  /** The lease that ended; undefined if it had ended before. */
+  end(id: string): LeaseEntry | undefined {
+    const lease = this.#byId.get(id);
+    if (!lease) return undefined;
+    this.#byId.delete(id);
+    this.#add(lease, -lease.weight);
+    return lease;
+  }
+
+  /** Forgets the leases on a node that was removed or replaced: their streams go on, and their ends change nothing. */
+  forgetNode(node: string): void {
+    for (const lease of this.#byId.values()) {
+      if (lease.node === node) this.end(lease.id);
+    }
+  }
+
+  #add({ model, node }: Pick<LeaseEntry, 'model' | 'node'>, weight: number): void {
+    const byNode = this.#byModel.get(model);
+    const sum = (byNode?.get(node) ?? 0) + weight;
+    if (sum > 0) {
+      if (byNode) byNode.set(node, sum);
+      else this.#byModel.set(model, new Map([[node, sum]]));
+      return;
+    }
+    byNode?.delete(node);
+    if (byNode?.size === 0) this.#byModel.delete(model);
+  }
+}

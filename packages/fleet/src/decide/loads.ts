@@ -1,0 +1,206 @@
+/** Starts and ends of loads, with what they reserve and unload. */
+import type { Action, LoadOutcome } from './events.ts';
+import type { DecideState, Reservation } from './decide-state.ts';
+import type { Fit } from './fit-node.ts';
+import { noteLoad } from './need.ts';
+import type { PlacementRecord } from './record.ts';
+import { takenOn } from './node-room.ts';
+import { memoryChanged } from './replan.ts';
+
+/** Ends what a starving model has kept for itself on a node. */
+export function releaseClaim(state: DecideState, node: string): void {
+  const model = state.claims.get(node);
+  if (model === undefined) return;
+  state.claims.delete(node);
+  for (const resident of state.snapshot.nodes.get(node)?.residents ?? []) {
+    const facts = state.facts.find(node, resident.model);
+    if (facts?.yieldsTo !== model || state.leavingTo(node, resident.model) !== undefined) continue;
+    facts.yieldsTo = undefined;
+    state.dirty.add(resident.model);
+  }
+  memoryChanged(state, node);
+}
+
+export function releaseClaimsOf(state: DecideState, model: string): void {
+  for (const [node, claimant] of state.claims) if (claimant === model) releaseClaim(state, node);
+}
+
+/** Keeps a node for a starving model: its busy victims get no more requests. */
+export function claim(
+  state: DecideState,
+  { node, model, fit }: { node: string; model: string; fit: Fit },
+): void {
+  if (state.claims.get(node) === model) return;
+  releaseClaimsOf(state, model);
+  releaseClaim(state, node);
+  state.claims.set(node, model);
+  for (const victim of fit.victims) state.facts.of(node, victim.model).yieldsTo = model;
+}
+
+interface NewLoad {
+  readonly node: string;
+  readonly model: string;
+  readonly fit: Fit;
+  readonly record: PlacementRecord;
+  readonly isDetached: boolean;
+}
+
+/** The parts of a model on several devices, in proportion to their room once the victims have left, as nodes split it. */
+function sharesOf(state: DecideState, node: string, { set, victims }: Fit): ReadonlyMap<number, number> {
+  const snapshot = state.snapshot.nodes.get(node);
+  const rooms = set.devices.map(({ device, freeMib }) => {
+    let roomMib = freeMib;
+    for (const { model } of victims) {
+      const replica = snapshot?.replicas.get(model);
+      if (snapshot && replica) roomMib += takenOn(state, snapshot, { replica, device });
+    }
+    return { index: device.index, roomMib: Math.max(0, roomMib) };
+  });
+  const total = rooms.reduce((sum, { roomMib }) => sum + roomMib, 0);
+  return new Map(rooms.map(({ index, roomMib }) => [index, roomMib / Math.max(1, total)]));
+}
+
+export function startLoad(state: DecideState, load: NewLoad, actions: Action[]): void {
+  const { node, model, fit, record, isDetached } = load;
+  releaseClaimsOf(state, model);
+  const devices = fit.set.devices.map(({ device }) => device.index);
+  const { tier, needMib } = fit.set;
+  state.facts.of(node, model).shares =
+    devices.length > 1 ? sharesOf(state, node, fit) : undefined;
+  const byNode = state.reservations.get(model) ?? new Map<string, Reservation>();
+  byNode.set(node, {
+    model,
+    node,
+    devices,
+    needMib,
+    tier,
+    startedMs: state.nowMs,
+    leaving: new Set(fit.victims.map((victim) => victim.model)),
+    isDetached,
+    isVoid: false,
+    record,
+  });
+  state.reservations.set(model, byNode);
+  for (const victim of fit.victims) {
+    state.facts.of(node, victim.model).yieldsTo = model;
+    state.fleet.apply({
+      kind: 'model_status',
+      node,
+      model: victim.model,
+      status: 'unloading',
+      atMs: state.nowMs,
+    });
+    state.dirty.add(victim.model);
+  }
+  state.fleet.apply({ kind: 'load_started', node, model, atMs: state.nowMs });
+  const after = fit.victims.map((victim) => ({
+    model: victim.model,
+    ifGeneration: victim.generation,
+  }));
+  actions.push({ kind: 'load', model, node, devices, tier, after, record });
+}
+
+/**
+ * Waits for a load that somebody else started: the node keeps it only while somebody does. It is not ours to measure.
+ */
+export function joinLoad(
+  state: DecideState,
+  { model, node }: { readonly model: string; readonly node: string },
+  actions: Action[],
+): void {
+  if (state.reservation(node, model)) return;
+  const record = {
+    model,
+    node,
+    candidates: [],
+    victims: [],
+    needMib: undefined,
+    why: 'joined',
+  } as const;
+  const set = { tier: 'gpu', devices: [], needMib: undefined } as const;
+  const fit = { set, victims: [], cost: 0, freeMib: 0, isWaiting: false };
+  startLoad(state, { node, model, fit, record, isDetached: false }, actions);
+}
+
+/** Loads that nobody waits for any more and that nobody asked for by hand end (behaviour 21). */
+export function cancelUnwanted(state: DecideState, model: string, actions: Action[]): void {
+  for (const { node, isDetached } of state.reservations.get(model)?.values() ?? []) {
+    if (isDetached || state.queues.get(model)?.wants(node) === true) continue;
+    actions.push({ kind: 'cancel_load', model, node });
+  }
+}
+
+function forget(
+  state: DecideState,
+  { model, node }: { model: string; node: string },
+): Reservation | undefined {
+  const byNode = state.reservations.get(model);
+  const reservation = byNode?.get(node);
+  byNode?.delete(node);
+  if (byNode?.size === 0) state.reservations.delete(model);
+  return reservation;
+}
+
+/** A victim left, or stays after all. */
+export function unloadEnded(
+  state: DecideState,
+  { node, model, outcome }: { node: string; model: string; outcome: 'unloaded' | 'kept' },
+  actions: Action[],
+): void {
+  const facts = state.facts.find(node, model);
+  const newcomer = facts?.yieldsTo;
+  const reservation = newcomer === undefined ? undefined : state.reservation(node, newcomer);
+  reservation?.leaving.delete(model);
+  if (reservation && outcome === 'kept') reservation.isVoid = true;
+  if (facts) facts.yieldsTo = undefined;
+  const status = outcome === 'unloaded' ? 'unloaded' : 'loaded';
+  if (facts && outcome === 'unloaded') facts.loadedAtMs = undefined;
+  state.fleet.apply({ kind: 'model_status', node, model, status, atMs: state.nowMs });
+  state.dirty.add(model);
+  if (outcome === 'kept') actions.push({ kind: 'poll', node });
+  else memoryChanged(state, node);
+}
+
+export function loadEnded(
+  state: DecideState,
+  { node, model, outcome }: { node: string; model: string; outcome: LoadOutcome },
+  actions: Action[],
+): void {
+  const reservation = forget(state, { model, node });
+  const atMs = state.nowMs;
+  for (const victim of reservation?.leaving ?? []) {
+    const facts = state.facts.find(node, victim);
+    if (facts?.yieldsTo === model) facts.yieldsTo = undefined;
+    state.fleet.apply({ kind: 'model_status', node, model: victim, status: 'loaded', atMs });
+    state.dirty.add(victim);
+  }
+  state.dirty.add(model);
+  if (outcome.kind === 'loaded') {
+    state.fleet.apply({ kind: 'load_ended', node, model, result: { kind: 'loaded' }, atMs });
+    state.facts.of(node, model).loadedAtMs = atMs;
+    if (reservation && reservation.record.why !== 'joined')
+      noteLoad(state, { node, model, tookMs: atMs - reservation.startedMs });
+    state.backOff.clear(node, model);
+    memoryChanged(state, node);
+    return;
+  }
+  if (outcome.kind === 'failed' && !learnsNeed(state, { node, model, needMib: outcome.needMib })) {
+    state.fleet.apply({ kind: 'load_ended', node, model, result: outcome, atMs });
+    state.backOff.record(node, model, outcome);
+  } else {
+    state.fleet.apply({ kind: 'load_ended', node, model, result: { kind: 'cancelled' }, atMs });
+  }
+  if (outcome.kind !== 'cancelled') actions.push({ kind: 'poll', node });
+  memoryChanged(state, node);
+}
+
+/** A load that ran out of memory is tried again at once with the larger need (rule 30); false: it said nothing new. */
+function learnsNeed(
+  state: DecideState,
+  { node, model, needMib }: { node: string; model: string; needMib: number | undefined },
+): boolean {
+  const facts = state.facts.of(node, model);
+  if (needMib === undefined || needMib <= (facts.needMib ?? 0)) return false;
+  facts.needMib = needMib;
+  return true;
+}

@@ -1,0 +1,50 @@
+/** What a model needs on a node, and how long it loads there. */
+import type { FleetSnapshot } from '../snapshot.ts';
+import type { DecideState } from './decide-state.ts';
+
+const MIB = 1 << 20;
+/** Bytes a second of a node that has not loaded anything yet: a SATA SSD reads half as fast, an NVMe several times. */
+const UNMEASURED_BYTES_PER_MS = 1_000_000;
+/** Start of the process and the first step. */
+const START_MS = 1000;
+
+/** MiB: measured or estimated there, else measured on another node, else as the catalogue says; undefined: unknown. */
+export function needMib(state: DecideState, node: string, model: string): number | undefined {
+  const known = state.facts.find(node, model)?.needMib;
+  if (known !== undefined) return known;
+  const declared = state.snapshot.catalogue.get(model)?.vramMb;
+  return measuredElsewhere(state.snapshot, model) ?? declared;
+}
+
+function measuredElsewhere({ replicasByModel }: FleetSnapshot, model: string): number | undefined {
+  for (const { vramUsedMb } of replicasByModel.get(model) ?? []) {
+    if (vramUsedMb !== undefined && vramUsedMb > 0) return vramUsedMb;
+  }
+  return undefined;
+}
+
+/** The time that a load takes: measured there, else from the bytes and the speed of the node. */
+export function loadMs(state: DecideState, node: string, model: string): number {
+  const measured = state.facts.find(node, model)?.loadMs;
+  if (measured !== undefined) return measured;
+  const bytes = (needMib(state, node, model) ?? 0) * MIB;
+  const speed = state.speeds.get(node);
+  return speed === undefined ? START_MS + bytes / UNMEASURED_BYTES_PER_MS : bytes / speed;
+}
+
+/** Notes what a load took, for the model and for the others on that node. */
+export function noteLoad(
+  state: DecideState,
+  { node, model, tookMs }: { node: string; model: string; tookMs: number },
+): void {
+  const facts = state.facts.of(node, model);
+  facts.loadMs = tookMs;
+  const replica = state.snapshot.nodes.get(node)?.replicas.get(model);
+  if (replica?.vramUsedMb !== undefined) facts.needMib = replica.vramUsedMb;
+  const bytes = (needMib(state, node, model) ?? 0) * MIB;
+  if (bytes <= 0 || tookMs <= 0) return;
+  const known = state.speeds.get(node);
+  const now = bytes / tookMs;
+  // Half new, half old: the file may have been in the page cache, or the disk busy.
+  state.speeds.set(node, known === undefined ? now : (known + now) / 2);
+}

@@ -1,0 +1,79 @@
+/** One pass for a model whose plan may have changed: grant, wait, place, expire. */
+import { answer, refuse } from './answer.ts';
+import type { DecideState } from './decide-state.ts';
+import type { Action, FleetRequest, WaitedFor } from './events.ts';
+import { releaseClaimsOf } from './loads.ts';
+import { noteNext } from './replan.ts';
+import { keepReplicas, loadForOperator, wantAnother } from './want-replicas.ts';
+import type { Waiter, WaitingQueue } from './waiting-queue.ts';
+
+/** Equal for requests with the same choice of nodes: if one is blocked, so is the other. */
+const constraintOf = ({ node = '', tried, weight }: FleetRequest): string =>
+  `${weight === 0 ? 'file' : ''}${node}${tried.length === 0 ? '' : ` ${tried.join(' ')}`}`;
+
+/** What each group of equal requests waits for. */
+type Blocked = ReadonlyMap<string, WaitedFor>;
+
+/** Answers the requests in order of arrival; of equal requests only the first that has to wait is looked at. */
+function answerInOrder(state: DecideState, queue: WaitingQueue, actions: Action[]): Blocked {
+  const blocked = new Map<string, WaitedFor>();
+  for (const { request } of queue.inOrder()) {
+    const constraint = constraintOf(request);
+    // A request that may use any node takes the next seat anywhere: one for a single node does not overtake it.
+    if (blocked.has(constraint) || blocked.get('') === 'seat') continue;
+    const told = answer(state, request, actions);
+    if (told.kind !== 'waits') continue;
+    blocked.set(constraint, told.waitedFor);
+    if (constraint === '' && !queue.hasBound) break;
+  }
+  return blocked;
+}
+
+function expire(
+  state: DecideState,
+  { queue, blocked }: { readonly queue: WaitingQueue; readonly blocked: Blocked },
+  actions: Action[],
+): void {
+  const { nowMs } = state;
+  if (nowMs < queue.deadlineMs) return;
+  for (const { request, holdUntilMs, hardMs } of queue.inOrder()) {
+    const waitedFor = blocked.get(constraintOf(request)) ?? blocked.get('') ?? 'room';
+    const isOver = nowMs >= hardMs || (waitedFor === 'pull' && nowMs >= holdUntilMs);
+    if (!isOver) continue;
+    const [node] = state.reservations.get(request.model)?.keys() ?? [];
+    const waitedMs = nowMs - request.arrivedMs;
+    refuse(state, request, { kind: 'waited_too_long', waitedFor, waitedMs, node }, actions);
+  }
+}
+
+function passQueue(state: DecideState, model: string, actions: Action[]): void {
+  const queue = state.queues.get(model);
+  if (!queue) return;
+  const blocked = answerInOrder(state, queue, actions);
+  expire(state, { queue, blocked }, actions);
+  if (queue.size === 0) {
+    state.queues.delete(model);
+    releaseClaimsOf(state, model);
+    return;
+  }
+  queue.refreshDeadline(state.nowMs);
+  noteNext(state, model, queue.deadlineMs);
+  if (blocked.get('') === 'seat') wantAnother(state, model, actions);
+}
+
+/** Plans a model again. */
+export function pass(state: DecideState, model: string, actions: Action[]): void {
+  state.nextMs.delete(model);
+  passQueue(state, model, actions);
+  keepReplicas(state, model, actions);
+  loadForOperator(state, model, actions);
+}
+
+/** The request with its deadlines, measured from its arrival. */
+export function waiterOf(state: DecideState, request: FleetRequest): Waiter {
+  const { maxWaitMs, maxHoldMs } = state.settings;
+  const { arrivedMs, stream } = request;
+  const holdUntilMs = arrivedMs + maxHoldMs;
+  const hardMs = stream ? arrivedMs + Math.max(maxWaitMs, maxHoldMs) : holdUntilMs;
+  return { request, holdUntilMs, hardMs };
+}

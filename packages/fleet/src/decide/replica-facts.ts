@@ -1,0 +1,53 @@
+/** What cortex itself knows of a model on a node, beside the reports of the node. Times are monotonic ms. */
+export interface ReplicaFacts {
+  /** Measured by the last load there. */
+  loadMs: number | undefined;
+  /** MiB, measured, else estimated by the node. */
+  needMib: number | undefined;
+  loadedAtMs: number | undefined;
+  /** Parts of it on each device, if it was planned for several: a node reports only the sum. */
+  shares: ReadonlyMap<number, number> | undefined;
+  /** End of its last request from this cortex. */
+  lastUsedMs: number | undefined;
+  lastGrantMs: number;
+  /** A conversation with short pauses holds it until then. */
+  heldUntilMs: number;
+  /** The model for which it is to be evicted: it gets no more requests. */
+  yieldsTo: string | undefined;
+}
+
+/** Per node. Nodes choose the names of their models, so the table is bounded; the oldest go. */
+const MAX_MODELS = 1000;
+
+export class ReplicaFactsTable {
+  readonly #byNode = new Map<string, Map<string, ReplicaFacts>>();
+
+  find(node: string, model: string): ReplicaFacts | undefined {
+    return this.#byNode.get(node)?.get(model);
+  }
+
+  of(node: string, model: string): ReplicaFacts {
+    const byModel = this.#byNode.get(node) ?? new Map<string, ReplicaFacts>();
+    const known = byModel.get(model);
+    if (known) return known;
+    const fresh: ReplicaFacts = {
+      loadMs: undefined,
+      needMib: undefined,
+      loadedAtMs: undefined,
+      shares: undefined,
+      lastUsedMs: undefined,
+      lastGrantMs: 0,
+      heldUntilMs: -Infinity,
+      yieldsTo: undefined,
+    };
+    byModel.set(model, fresh);
+    this.#byNode.set(node, byModel);
+    const [oldest] = byModel.keys();
+    if (byModel.size > MAX_MODELS && oldest !== undefined) byModel.delete(oldest);
+    return fresh;
+  }
+
+  forgetNode(node: string): void {
+    this.#byNode.delete(node);
+  }
+}

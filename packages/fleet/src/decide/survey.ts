@@ -1,0 +1,192 @@
+/** Which nodes can hold a model at all, in which way, and in which order they are preferred (rule 31). */
+import { type Lacking, permanentLack } from '../feasibility.ts';
+import { temporaryLack } from '../load-candidates.ts';
+import { replicaLoad } from '../replica-load.ts';
+import type { NodeSnapshot } from '../snapshot.ts';
+import type { DecideState } from './decide-state.ts';
+import type { Newcomer } from './evictable.ts';
+import type { Tier } from './events.ts';
+import { type DeviceSet, setsOf } from './fit-node.ts';
+import { needMib } from './need.ts';
+import type { Candidate } from './record.ts';
+
+export interface PlaceQuestion {
+  readonly model: string;
+  /** The only node; undefined: any. */
+  readonly node?: string | undefined;
+  /** Nodes that failed the request: they come last. */
+  readonly tried: readonly string[];
+  /** False: only where there is room. */
+  readonly mayEvict: boolean;
+}
+
+/** A node that can hold the model once there is room. */
+export interface Option {
+  readonly node: NodeSnapshot;
+  readonly sets: readonly DeviceSet[];
+  /** Smaller is better, compared from the left: what decides before room does. */
+  readonly rank: readonly number[];
+}
+
+export interface Survey {
+  /** Best first. */
+  readonly options: readonly Option[];
+  /** The nodes that are no options, with what they lack. */
+  readonly candidates: readonly Candidate[];
+  /** Nodes that become an option when another program or a starving model gives memory back. */
+  readonly hoped: readonly string[];
+}
+
+const TIERS: readonly Tier[] = ['gpu', 'experts_in_ram', 'layers_in_ram', 'cpu'];
+
+interface TierSets {
+  /** Index in `TIERS`. */
+  readonly tier: number;
+  readonly sets: readonly DeviceSet[];
+}
+
+/** The best tier of the node that can hold the model. A node of which nothing is known counts as the best tier. */
+function tierOf(state: DecideState, node: NodeSnapshot, model: string): TierSets | undefined {
+  for (const [index, tier] of TIERS.entries()) {
+    const sets = setsOf(state, node, { model, tier });
+    if (sets.length > 0) return { tier: index, sets };
+  }
+  return undefined;
+}
+
+const hasGpu = ({ devices }: NodeSnapshot): boolean => devices.some(({ isCpu }) => !isCpu);
+
+/**
+ * The worst tier that is allowed. Layers go to RAM, and models to the CPU, only if no node of the fleet could hold the
+ * model on a GPU, asleep or not, or with `allow_cpu`.
+ */
+function worstTier(state: DecideState, model: string): number {
+  const { nodes, catalogue } = state.snapshot;
+  let worst = TIERS.length - 1;
+  if (catalogue.get(model)?.allowCpu === true) return worst;
+  for (const node of nodes.values()) {
+    if (worst === 0) break;
+    if (node.state !== 'up' && !node.isExpectedOffline) continue;
+    if (!hasGpu(node) || permanentLack(state.snapshot, node, model) !== undefined) continue;
+    worst = Math.min(worst, tierOf(state, node, model)?.tier ?? worst);
+  }
+  return worst;
+}
+
+/** Whether the node could hold the model if it were up and empty; true for one that has never told its devices. */
+export const couldHold = (state: DecideState, node: NodeSnapshot, model: string): boolean =>
+  permanentLack(state.snapshot, node, model) === undefined &&
+  tierOf(state, node, model) !== undefined;
+
+/** Requests on the replica of the model on a node. */
+export function loadOn(
+  state: DecideState,
+  { name, replicas }: NodeSnapshot,
+  model: string,
+): number {
+  const replica = replicas.get(model);
+  return replica ? replicaLoad(replica, state.leases.on(model, name)) : 0;
+}
+
+export function compareRanks(a: readonly number[], b: readonly number[]): number {
+  for (let index = 0; index < a.length; index += 1) {
+    const difference = (a[index] ?? 0) - (b[index] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}
+
+function rankOf(
+  state: DecideState,
+  { node, tier, question }: { node: NodeSnapshot; tier: number; question: PlaceQuestion },
+): readonly number[] {
+  const replica = node.replicas.get(question.model);
+  const pinnedOn = state.snapshot.catalogue.get(question.model)?.pinnedOn;
+  return [
+    Number(question.tried.includes(node.name)),
+    Number(replica?.status === 'failed'),
+    Number(pinnedOn?.includes(node.name) !== true),
+    tier,
+    Number(replica?.status !== 'sleeping'),
+    Number(replica?.onDisk !== true),
+  ];
+}
+
+/**
+ * Whether `option` is a place of a worse kind than one that only lacks room for now: a slower tier, or a download. A
+ * request waits for room rather than for that.
+ */
+export function isWorseKind({ rank }: Option, blocked: Option): boolean {
+  const isWorseAt = (position: number): boolean =>
+    (rank[position] ?? 0) > (blocked.rank[position] ?? 0);
+  return isWorseAt(3) || isWorseAt(5);
+}
+
+/** What a node lacks for the newcomer now, room aside. */
+function lackOf(state: DecideState, node: NodeSnapshot, newcomer: Newcomer): Lacking | undefined {
+  const { model, oldestMs = Infinity } = newcomer;
+  const lack =
+    permanentLack(state.snapshot, node, model) ?? temporaryLack(node, model, state.context);
+  if (lack) return lack;
+  const claimant = state.claims.get(node.name);
+  if (claimant === undefined || claimant === model) return undefined;
+  const isOlder = (state.queues.get(claimant)?.oldestMs ?? Infinity) <= oldestMs;
+  return isOlder ? { what: 'unclaimed', need: model, have: claimant, unit: 'name' } : undefined;
+}
+
+const tooSlow = (tier: number, worst: number): Lacking => ({
+  what: 'tier',
+  need: TIERS[worst] ?? '',
+  have: TIERS[tier] ?? '',
+  unit: 'name',
+});
+
+/** `free_memory` if the model would fit once other programs have left, else `memory`. */
+function tooSmall(state: DecideState, node: NodeSnapshot, model: string): Lacking {
+  const need = needMib(state, node.name, model) ?? 0;
+  const isOnCpu = !hasGpu(node);
+  let have = 0;
+  let taken = 0;
+  for (const { totalMib, reservedMib, foreignMib, isCpu, isYielding } of node.devices) {
+    if (isCpu !== isOnCpu) continue;
+    have = Math.max(have, totalMib - reservedMib);
+    taken += Number(isYielding || foreignMib > 0);
+  }
+  const what = have >= need && taken > 0 ? 'free_memory' : 'memory';
+  return { what, need, have, unit: 'MiB' };
+}
+
+function nodesFor(state: DecideState, { node }: PlaceQuestion): Iterable<NodeSnapshot> {
+  const { nodes } = state.snapshot;
+  if (node === undefined) return nodes.values();
+  const only = nodes.get(node);
+  return only ? [only] : [];
+}
+
+/** The nodes that can hold the model, in the order of their rank, and what the others lack. */
+export function survey(state: DecideState, question: PlaceQuestion, newcomer: Newcomer): Survey {
+  const { model } = question;
+  const worst = worstTier(state, model);
+  const options: Option[] = [];
+  const candidates: Candidate[] = [];
+  const hoped: string[] = [];
+  for (const node of nodesFor(state, question)) {
+    const lack = lackOf(state, node, newcomer);
+    const found = lack ? undefined : tierOf(state, node, model);
+    if (found && found.tier <= worst) {
+      options.push({
+        node,
+        sets: found.sets,
+        rank: rankOf(state, { node, tier: found.tier, question }),
+      });
+      continue;
+    }
+    const lacking = lack ?? (found ? tooSlow(found.tier, worst) : tooSmall(state, node, model));
+    const load = loadOn(state, node, model);
+    candidates.push({ node: node.name, feasible: false, lacked: [lacking], rank: [], load });
+    if (HOPED.has(lacking.what)) hoped.push(node.name);
+  }
+  return { options: options.toSorted((a, b) => compareRanks(a.rank, b.rank)), candidates, hoped };
+}
+
+const HOPED: ReadonlySet<Lacking['what']> = new Set(['unclaimed', 'unyielding', 'free_memory']);

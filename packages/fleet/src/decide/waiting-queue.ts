@@ -1,0 +1,105 @@
+import type { FleetRequest } from './events.ts';
+
+export interface Waiter {
+  readonly request: FleetRequest;
+  /** When the answer to it must be known at the latest; a streamed request may outlive it (see `hardMs`). */
+  readonly holdUntilMs: number;
+  readonly hardMs: number;
+}
+
+const isBound = ({ request }: Waiter): boolean =>
+  request.weight === 0 || request.node !== undefined || request.tried.length > 0;
+
+/** The requests that wait for one model, in the order of arrival. */
+export class WaitingQueue {
+  readonly #byId = new Map<string, Waiter>();
+  #inOrder: Waiter[] = [];
+  #bound = 0;
+  #free = 0;
+  #deadlineMs = Infinity;
+
+  get size(): number {
+    return this.#byId.size;
+  }
+
+  /** Whether a request that may use any node waits: it is in front of every later one. */
+  get hasFree(): boolean {
+    return this.#free > 0;
+  }
+
+  get hasBound(): boolean {
+    return this.#bound > 0;
+  }
+
+  get oldestMs(): number {
+    return this.first?.request.arrivedMs ?? Infinity;
+  }
+
+  /** The first deadline of a request; may be of one that has left. */
+  get deadlineMs(): number {
+    return this.#deadlineMs;
+  }
+
+  /** Finds the first deadline that is still to come. */
+  refreshDeadline(nowMs: number): void {
+    if (this.#deadlineMs > nowMs) return;
+    this.#deadlineMs = Infinity;
+    for (const waiter of this.#byId.values()) this.#noteDeadline(waiter, nowMs);
+  }
+
+  #noteDeadline({ holdUntilMs, hardMs }: Waiter, nowMs: number): void {
+    const nextMs = holdUntilMs > nowMs ? holdUntilMs : hardMs;
+    if (nextMs > nowMs) this.#deadlineMs = Math.min(this.#deadlineMs, nextMs);
+  }
+
+  get first(): Waiter | undefined {
+    return this.#compacted()[0];
+  }
+
+  /** A copy, so that requests can be removed meanwhile. */
+  inOrder(): readonly Waiter[] {
+    return [...this.#compacted()];
+  }
+
+  add(waiter: Waiter, nowMs: number): void {
+    this.#noteDeadline(waiter, nowMs);
+    const { id, arrivedMs } = waiter.request;
+    const last = this.#inOrder.at(-1);
+    this.#byId.set(id, waiter);
+    if (isBound(waiter)) this.#bound += 1;
+    else this.#free += 1;
+    if (!last || last.request.arrivedMs <= arrivedMs) {
+      this.#inOrder.push(waiter);
+      return;
+    }
+    const at = this.#inOrder.findIndex(({ request }) => request.arrivedMs > arrivedMs);
+    this.#inOrder.splice(at, 0, waiter);
+  }
+
+  remove(id: string): Waiter | undefined {
+    const waiter = this.#byId.get(id);
+    if (!waiter) return undefined;
+    this.#byId.delete(id);
+    if (isBound(waiter)) this.#bound -= 1;
+    else this.#free -= 1;
+    return waiter;
+  }
+
+  /** Whether a load on `node` serves one of the requests. */
+  wants(node: string): boolean {
+    if (this.#free > 0) return true;
+    return this.#compacted().some(
+      ({ request }) => request.node === undefined || request.node === node,
+    );
+  }
+
+  /** Removed requests are dropped from the order in one go, so that a queue of thousands drains in linear time. */
+  #compacted(): readonly Waiter[] {
+    if (this.#inOrder.length !== this.#byId.size) {
+      this.#inOrder = this.#inOrder.filter(
+        (waiter) => this.#byId.get(waiter.request.id) === waiter,
+      );
+    }
+    return this.#inOrder;
+  }
+}

@@ -1,0 +1,76 @@
+/** How many replicas a model has, and when it gets another one. */
+import { stateTraits } from '@cortex/protocol';
+
+import { performPlacement } from './answer.ts';
+import type { DecideState } from './decide-state.ts';
+import type { Action } from './events.ts';
+import { loadMs } from './need.ts';
+import { place } from './place.ts';
+import { noteNext } from './replan.ts';
+
+/** Replicas that serve or soon will. */
+function countReplicas(state: DecideState, model: string): number {
+  let count = 0;
+  for (const { isReady, status, isNodeUp } of state.snapshot.replicasByModel.get(model) ?? []) {
+    const isComing = stateTraits(status).underWay || status === 'recovering';
+    if (isReady || (isNodeUp && isComing)) count += 1;
+  }
+  return count;
+}
+
+/** Another replica where there is room, once the oldest request has waited longer than a load takes there. */
+export function wantAnother(state: DecideState, model: string, actions: Action[]): void {
+  const { replicas = 1, maxReplicas = 1 } = state.snapshot.catalogue.get(model) ?? {};
+  if (countReplicas(state, model) >= Math.max(replicas, maxReplicas)) return;
+  const placement = place(state, { model, tried: [], mayEvict: false });
+  if (placement.kind !== 'plan') return;
+  const oldestMs = state.queues.get(model)?.oldestMs ?? Infinity;
+  const worthMs = oldestMs + loadMs(state, placement.node, model);
+  if (worthMs > state.nowMs) {
+    noteNext(state, model, worthMs);
+    return;
+  }
+  const planned = { model, placement, why: 'another_replica', isDetached: false } as const;
+  performPlacement(state, planned, actions);
+}
+
+/** A preloaded or wanted model keeps its number of replicas, where there is room. */
+export function keepReplicas(state: DecideState, model: string, actions: Action[]): void {
+  // A node that has not answered yet may have it: after a restart nothing is loaded twice.
+  if (state.snapshot.pendingNodes > 0) return;
+  const { preload = false, replicas = 1 } = state.snapshot.catalogue.get(model) ?? {};
+  const count = countReplicas(state, model);
+  // The first replica of a model that requests wait for is theirs to place: they may evict for it.
+  const isWanted = preload
+    ? state.waiting(model) === 0 || count > 0
+    : count > 0 && isUsed(state, model);
+  if (!isWanted || count >= replicas) return;
+  const placement = place(state, { model, tried: [], mayEvict: false });
+  if (placement.kind === 'impossible') return;
+  performPlacement(state, { model, placement, why: 'preload', isDetached: preload }, actions);
+}
+
+const isUsed = (state: DecideState, model: string): boolean =>
+  state.waiting(model) > 0 || state.leases.ownByNode(model) !== undefined;
+
+/** Loads what the operator asked for, evicting as a request would. */
+export function loadForOperator(state: DecideState, model: string, actions: Action[]): void {
+  const asked = state.wantedByOperator.get(model);
+  if (asked === undefined) return;
+  if (isThere(state, asked, model)) {
+    state.wantedByOperator.delete(model);
+    return;
+  }
+  const node = asked === '' ? undefined : asked;
+  const placement = place(state, { model, node, tried: [], mayEvict: true });
+  if (placement.kind === 'impossible') state.wantedByOperator.delete(model);
+  else performPlacement(state, { model, placement, why: 'operator', isDetached: true }, actions);
+}
+
+function isThere(state: DecideState, node: string, model: string): boolean {
+  if (node === '') return countReplicas(state, model) > 0;
+  const { serves, underWay } = stateTraits(
+    state.snapshot.nodes.get(node)?.replicas.get(model)?.status ?? 'unloaded',
+  );
+  return serves || underWay;
+}

@@ -1,0 +1,50 @@
+import type { NodeDevice, NodeSnapshot, Replica } from './snapshot.ts';
+
+/** Whether the node serves the replica from RAM. */
+const isOnCpu = ({ devices }: Replica): boolean => devices?.every((index) => index < 0) ?? false;
+
+/**
+ * MiB that a replica holds on one device, from its reported memory. A model on several GPUs counts in equal parts,
+ * because the node reports only the sum.
+ */
+export function heldOn(replica: Replica, device: NodeDevice, node: NodeSnapshot): number {
+  const { devices, vramUsedMb = 0, ramUsedMb } = replica;
+  if (device.isCpu) return ramUsedMb ?? (isOnCpu(replica) ? vramUsedMb : 0);
+  if (devices) return devices.includes(device.index) ? vramUsedMb / devices.length : 0;
+  const isOnlyGpu = node.devices.filter(({ isCpu }) => !isCpu).length === 1;
+  return isOnlyGpu ? vramUsedMb : 0;
+}
+
+/**
+ * The node with its devices joined from discovery and health. What other programs use is measured by the node; where
+ * it does not say, it is what is in use beyond what its models hold.
+ */
+export function withDevices(node: NodeSnapshot): NodeSnapshot {
+  const sizes = new Map(node.discovery?.devices.map((device) => [device.index, device]));
+  const readings = node.health?.devices ?? [];
+  const joined = readings.flatMap((reading): NodeDevice[] => {
+    const { vram_free_mb: freeMib, vram_used_mb: usedMib, index } = reading;
+    const kind = reading.kind ?? sizes.get(index)?.kind;
+    const isCpu = kind === 'cpu' || index < 0;
+    const known = sizes.get(index)?.vram_total_mb;
+    const bare = { index, isCpu, totalMib: 0, reservedMib: 0, foreignMib: 0, isYielding: false };
+    const heldMib = node.residents.reduce(
+      (sum, replica) => sum + heldOn(replica, bare, { ...node, devices: [bare] }),
+      0,
+    );
+    const totalMib = known ?? (freeMib === undefined ? undefined : freeMib + (usedMib ?? heldMib));
+    if (totalMib === undefined) return [];
+    const inUseMib = usedMib ?? totalMib - (freeMib ?? totalMib);
+    return [
+      {
+        index,
+        isCpu,
+        totalMib,
+        reservedMib: reading.vram_reserved_mb ?? 0,
+        foreignMib: isCpu ? 0 : (reading.foreign_mb ?? Math.max(0, inUseMib - heldMib)),
+        isYielding: reading.yielding === true,
+      },
+    ];
+  });
+  return Bun.deepEquals(joined, node.devices) ? node : { ...node, devices: joined };
+}

@@ -1,0 +1,237 @@
+import type { ModelEntry, ModelLoad } from '@cortex/protocol';
+
+import {
+  type Action,
+  type CatalogueModel,
+  decide,
+  type DecideEvent,
+  type DecideSettings,
+  DecideState,
+  DEFAULT_SETTINGS,
+  type FleetRequest,
+  type LoadOutcome,
+  type NodeConfig,
+} from '../src/index.ts';
+import { brokenPromises } from './broken-promises.ts';
+import { discovery, entry, health, load } from './build-fleet.ts';
+
+export interface HostShape {
+  /** MiB of each GPU. */
+  readonly gpus?: readonly number[];
+  /** MiB of RAM for models. */
+  readonly ramMib?: number;
+  /** MiB of other programs on each GPU. */
+  readonly foreignMib?: number;
+  readonly yielding?: boolean;
+  readonly draining?: boolean;
+  readonly harnesses?: readonly string[];
+  /** Models that are loaded, with what differs from the default entry. */
+  readonly loaded?: Readonly<Record<string, Partial<ModelEntry>>>;
+  /** Seats of its loaded models. */
+  readonly seats?: Partial<ModelLoad>;
+  /** Models on disk; default: all of the catalogue. */
+  readonly onDisk?: readonly string[];
+  readonly config?: Partial<NodeConfig>;
+}
+
+export interface FleetShape {
+  readonly hosts: Readonly<Record<string, HostShape>>;
+  readonly models: readonly CatalogueModel[];
+  readonly settings?: Partial<DecideSettings>;
+}
+
+type Kind = Action['kind'];
+export type ActionOf<K extends Kind> = Extract<Action, { kind: K }>;
+
+/** A fleet of hosts with the decisions of cortex, and a clock that only `after` moves. */
+export class DecidedFleet {
+  readonly state = new DecideState();
+  readonly actions: Action[] = [];
+  readonly #shape: FleetShape;
+  #nowMs = 1_000_000;
+  #count = 0;
+
+  constructor(shape: FleetShape) {
+    this.#shape = shape;
+    this.configure();
+    for (const name of Object.keys(shape.hosts)) this.report(name);
+    this.actions.length = 0;
+  }
+
+  get nowMs(): number {
+    return this.#nowMs;
+  }
+
+  /** Applies the configuration, changed by `settings`. */
+  configure(settings: Partial<DecideSettings> = {}): readonly Action[] {
+    const { hosts, models } = this.#shape;
+    const nodes = Object.entries(hosts).map(([name, { config }]) => ({
+      name,
+      endpoint: `http://${name}`,
+      ...config,
+    }));
+    return this.tell({
+      kind: 'config_changed',
+      config: { nodes, catalogue: models, aliases: [], failuresBeforeDown: 3 },
+      settings: { ...DEFAULT_SETTINGS, ...this.#shape.settings, ...settings },
+    });
+  }
+
+  /** A report of the host as `shape` describes it. */
+  report(name: string, changes: HostShape = {}): readonly Action[] {
+    const shape = { ...this.#shape.hosts[name], ...changes };
+    const { gpus = [24_000], ramMib = 0, foreignMib = 0, yielding = false } = shape;
+    const { draining = false, harnesses = ['llama'], loaded = {}, seats = {} } = shape;
+    const onDisk = shape.onDisk ?? this.#shape.models.map(({ id }) => id);
+    const sizes = new Map(this.#shape.models.map(({ id, vramMb }) => [id, vramMb]));
+    const entries = [
+      ...onDisk.filter((id) => !(id in loaded)).map((id) => entry(id, { status: 'unloaded' })),
+      ...Object.entries(loaded).map(([id, changed]) =>
+        entry(id, { devices: [0], vram_used_mb: sizes.get(id), ...changed }),
+      ),
+    ];
+    const cards = gpus.map((mib, index) => ({
+      index,
+      kind: 'cuda',
+      name: 'gpu',
+      vram_total_mb: mib,
+    }));
+    const ram = { index: -1, kind: 'cpu', name: 'cpu', vram_total_mb: ramMib };
+    const readings = cards.map(({ index, kind, vram_total_mb }) => ({
+      index,
+      kind,
+      yielding,
+      foreign_mb: foreignMib,
+      vram_free_mb: vram_total_mb - foreignMib,
+    }));
+    const ramReading = { index: -1, kind: 'cpu', vram_free_mb: ramMib };
+    return this.tell({
+      kind: 'node_reported',
+      node: name,
+      sentMs: this.#nowMs,
+      atMs: this.#nowMs,
+      health: health(
+        Object.entries(loaded).map(([id]) => load(id, seats)),
+        { draining, devices: ramMib > 0 ? [...readings, ramReading] : readings },
+      ),
+      models: entries,
+      discovery: discovery({
+        harnesses: [...harnesses],
+        devices: ramMib > 0 ? [...cards, ram] : cards,
+      }),
+    });
+  }
+
+  /** Tells an event and checks what is always true. */
+  tell(event: DecideEvent): readonly Action[] {
+    const actions = decide(this.state, event, this.#nowMs);
+    this.actions.push(...actions);
+    const broken = brokenPromises(this.state);
+    if (broken.length > 0) throw new Error(broken.join('; '));
+    return actions;
+  }
+
+  /** Moves the clock and tells the time. */
+  after(ms: number): readonly Action[] {
+    this.#nowMs += ms;
+    return this.tell({ kind: 'time' });
+  }
+
+  request(model: string, overrides: Partial<FleetRequest> = {}): FleetRequest {
+    this.#count += 1;
+    return {
+      id: `r${this.#count}`,
+      model,
+      weight: 1,
+      stream: true,
+      tried: [],
+      arrivedMs: this.#nowMs,
+      ...overrides,
+    };
+  }
+
+  ask(model: string, overrides: Partial<FleetRequest> = {}): readonly Action[] {
+    return this.tell({ kind: 'arrived', request: this.request(model, overrides) });
+  }
+
+  /** Ends the oldest granted request of the model that has not ended, as its client sees it. */
+  answer(model: string): readonly Action[] {
+    const at = this.actions.findIndex(
+      (action) => action.kind === 'grant' && action.model === model,
+    );
+    const [grant] = at === -1 ? [] : this.actions.splice(at, 1);
+    if (grant?.kind !== 'grant') throw new Error(`no request of ${model} runs`);
+    return this.tell({ kind: 'lease_ended', leaseId: grant.leaseId });
+  }
+
+  /** The victims of a load leave. */
+  unload(
+    node: string,
+    model: string,
+    outcome: 'unloaded' | 'kept' = 'unloaded',
+  ): readonly Action[] {
+    return this.tell({ kind: 'unload_ended', node, model, outcome });
+  }
+
+  /** A load ends, the victims having left before. */
+  endLoad(
+    node: string,
+    model: string,
+    outcome: LoadOutcome = { kind: 'loaded' },
+  ): readonly Action[] {
+    const told: Action[] = [];
+    for (const victim of this.state.reservation(node, model)?.leaving ?? []) {
+      told.push(...this.unload(node, victim));
+    }
+    if (outcome.kind === 'loaded') {
+      const known = this.#shape.models.find(({ id }) => id === model);
+      const devices = [...(this.state.reservation(node, model)?.devices ?? [0])];
+      told.push(
+        ...this.tell({
+          kind: 'model_changed',
+          node,
+          entry: entry(model, { devices, vram_used_mb: known?.vramMb, generation: 2 }),
+          load: load(model, this.#shape.hosts[node]?.seats),
+          atMs: this.#nowMs,
+        }),
+      );
+    }
+    return [...told, ...this.tell({ kind: 'load_ended', node, model, outcome })];
+  }
+
+  /** Three polls in a row fail. */
+  lose(node: string): readonly Action[] {
+    return Array.from({ length: 3 }, () =>
+      this.tell({ kind: 'node_missed', node, atMs: this.#nowMs, error: 'connection refused' }),
+    ).flat();
+  }
+}
+
+/** The actions of one kind. */
+export const only = <K extends Kind>(actions: readonly Action[], kind: K): readonly ActionOf<K>[] =>
+  actions.filter((action): action is ActionOf<K> => action.kind === kind);
+
+/** In one word each: `grant a`, `load m on a`, `load m on a after x,y`, `refuse no_capacity`. Timers and polls are left out. */
+export function told(actions: readonly Action[]): readonly string[] {
+  return actions.flatMap((action) => {
+    switch (action.kind) {
+      case 'grant':
+        return `grant ${action.node}`;
+      case 'refuse':
+        return `refuse ${action.refusal.kind}`;
+      case 'load': {
+        const victims = action.after.map(({ model }) => model).join();
+        return `load ${action.model} on ${action.node}${victims && ` after ${victims}`}`;
+      }
+      case 'unload':
+        return `unload ${action.model} on ${action.node}`;
+      case 'cancel_load':
+        return `cancel ${action.model} on ${action.node}`;
+      case 'wake_node':
+        return `wake ${action.node}`;
+      case 'poll':
+      case 'timer':
+        return [];
+    }
+  });
+}
