@@ -33,7 +33,6 @@ export interface SimHost {
   readonly replicas: Map<string, SimReplica>;
 }
 
-
 /** @throws if the conversation has no such turn */
 export const turnOf = ({ turns }: Conversation, index: number): Turn => {
   const turn = turns[index];

@@ -46,7 +46,11 @@ interface NewLoad {
 }
 
 /** The parts of a model on several devices, in proportion to their room once the victims have left, as nodes split it. */
-function sharesOf(state: DecideState, node: string, { set, victims }: Fit): ReadonlyMap<number, number> {
+function sharesOf(
+  state: DecideState,
+  node: string,
+  { set, victims }: Fit,
+): ReadonlyMap<number, number> {
   const snapshot = state.snapshot.nodes.get(node);
   const rooms = set.devices.map(({ device, freeMib }) => {
     let roomMib = freeMib;
@@ -65,8 +69,7 @@ export function startLoad(state: DecideState, load: NewLoad, actions: Action[]):
   releaseClaimsOf(state, model);
   const devices = fit.set.devices.map(({ device }) => device.index);
   const { tier, needMib } = fit.set;
-  state.facts.of(node, model).shares =
-    devices.length > 1 ? sharesOf(state, node, fit) : undefined;
+  state.facts.of(node, model).shares = devices.length > 1 ? sharesOf(state, node, fit) : undefined;
   const byNode = state.reservations.get(model) ?? new Map<string, Reservation>();
   byNode.set(node, {
     model,
