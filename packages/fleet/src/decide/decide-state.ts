@@ -8,7 +8,7 @@ import type { PlacementRecord } from './record.ts';
 import { ReplicaFactsTable } from './replica-facts.ts';
 import { SessionTable } from './session-table.ts';
 import type { DecideSettings } from './settings.ts';
-import { WaitingQueue } from './waiting-queue.ts';
+import type { WaitingQueue } from './waiting-queue.ts';
 
 /** What a load under way takes. */
 export interface Reservation {

@@ -100,7 +100,16 @@ function apply(
     case 'config_changed':
       configure(state, event);
       return;
-    default:
+    case 'node_reported':
+    case 'node_missed':
+    case 'base_paths_known':
+    case 'model_changed':
+    case 'model_status':
+    case 'model_full':
+    case 'model_gone':
+    case 'devices_changed':
+    case 'draining_changed':
+    case 'load_progress':
       report(state, event, actions);
   }
 }
@@ -236,7 +245,7 @@ function nodeChanged(
 /** Loads on a node that went down will not end by themselves. */
 function loseNode(state: DecideState, node: string, actions: Action[]): void {
   releaseClaim(state, node);
-  for (const model of [...state.reservations.keys()]) {
+  for (const model of state.reservations.keys()) {
     if (!state.reservation(node, model)) continue;
     actions.push({ kind: 'cancel_load', model, node });
     loadEnded(state, { node, model, outcome: { kind: 'cancelled' } }, actions);
