@@ -47,11 +47,15 @@ export class DecidePolicy implements Policy {
 
   handle(event: SimEvent, nowMs: number): readonly SimAction[] {
     const done: SimAction[] = [];
-    for (const told of this.#translate(event, nowMs)) {
+    const events = [...this.#translate(event, nowMs)];
+    for (let told = events.shift(); told; told = events.shift()) {
       const startNs = this.#options.timed ? Bun.nanoseconds() : 0;
       const actions = decide(this.state, told, nowMs);
       this.#options.timed?.(told, actions, (Bun.nanoseconds() - startNs) / 1000);
-      for (const action of actions) this.#perform(action, done);
+      for (const action of actions) {
+        if (action.kind === 'estimate') events.push(this.#estimated(action));
+        else this.#perform(action, done);
+      }
       this.#check(nowMs);
     }
     return done;
@@ -200,6 +204,11 @@ export class DecidePolicy implements Policy {
     ];
   }
 
+  #estimated({ node, model }: Extract<Action, { kind: 'estimate' }>): DecideEvent {
+    const mib = this.#scenario.models.find(({ id }) => id === model)?.sizeMib;
+    return { kind: 'estimated', node, model, mib };
+  }
+
   #perform(action: Action, done: SimAction[]): void {
     switch (action.kind) {
       case 'grant':
@@ -223,7 +232,9 @@ export class DecidePolicy implements Policy {
       case 'timer':
         done.push({ kind: 'timer', atMs: action.atMs });
         return;
-      case 'unload':
+      case 'estimate':
+      case 'keep_load':
+      case 'operator_answer':
       case 'poll':
     }
   }

@@ -1,7 +1,7 @@
 export { type AliasTable, createAliasTable, findAlias } from './alias-table.ts';
 export * from './catalogue.ts';
 export { type Refusal, type Unserved } from './classify-unserved.ts';
-export { fitsFreeMemory, type Lack, lackFor } from './feasibility.ts';
+export { fitsFreeMemory, type Lack, type Lacking, lackFor } from './feasibility.ts';
 export * from './fleet-event.ts';
 export { FleetState } from './fleet-state.ts';
 export * from './leases-view.ts';
@@ -26,11 +26,16 @@ export { describeModel, listModels } from './views/list-models.ts';
 export { modelStatus } from './views/model-status.ts';
 export { decide } from './decide/decide.ts';
 export { DecideState, DEFAULT_SETTINGS } from './decide/decide-state.ts';
+export { nodeForFiles } from './decide/node-for-files.ts';
 export type {
   Action,
   DecideEvent,
   DecideRefusal,
   FleetRequest,
   LoadOutcome,
+  OperatorAnswer,
+  ReportedEvent,
+  WaitedFor,
 } from './decide/events.ts';
+export type { Candidate } from './decide/record.ts';
 export type { DecideSettings } from './decide/settings.ts';

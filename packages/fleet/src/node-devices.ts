@@ -3,6 +3,12 @@ import type { NodeDevice, NodeSnapshot, Replica } from './snapshot.ts';
 /** Whether the node serves the replica from RAM. */
 const isOnCpu = ({ devices }: Replica): boolean => devices?.every((index) => index < 0) ?? false;
 
+/** MiB that a replica holds where it runs: on its GPUs, or in RAM if it runs on the CPU; undefined: not known. */
+export function memoryOf(replica: Replica): number | undefined {
+  const { vramUsedMb, ramUsedMb } = replica;
+  return isOnCpu(replica) ? (ramUsedMb ?? vramUsedMb) : vramUsedMb;
+}
+
 /**
  * MiB that a replica holds on one device, from its reported memory. A model on several GPUs counts in equal parts,
  * because the node reports only the sum.

@@ -124,11 +124,21 @@ export class DecidedFleet {
 
   /** Tells an event and checks what is always true. */
   tell(event: DecideEvent): readonly Action[] {
-    const actions = decide(this.state, event, this.#nowMs);
+    const actions = this.#decided(event);
     this.actions.push(...actions);
     const broken = brokenPromises(this.state);
     if (broken.length > 0) throw new Error(broken.join('; '));
     return actions;
+  }
+
+  /** The actions that follow from the event, and from what nodes answer at once: the size that models.toml declares. */
+  #decided(event: DecideEvent): readonly Action[] {
+    return decide(this.state, event, this.#nowMs).flatMap((action) => {
+      if (action.kind !== 'estimate') return [action];
+      const { node, model } = action;
+      const mib = this.#shape.models.find(({ id }) => id === model)?.vramMb;
+      return [action, ...this.#decided({ kind: 'estimated', node, model, mib })];
+    });
   }
 
   /** Moves the clock and tells the time. */
@@ -211,7 +221,7 @@ export class DecidedFleet {
 export const only = <K extends Kind>(actions: readonly Action[], kind: K): readonly ActionOf<K>[] =>
   actions.filter((action): action is ActionOf<K> => action.kind === kind);
 
-/** In one word each: `grant a`, `load m on a`, `load m on a after x,y`, `refuse no_capacity`. Timers and polls are left out. */
+/** In one word each: `grant a`, `load m on a`, `load m on a after x,y`, `refuse no_capacity`. Timers, polls and estimates are left out. */
 export function told(actions: readonly Action[]): readonly string[] {
   return actions.flatMap((action) => {
     switch (action.kind) {
@@ -223,12 +233,15 @@ export function told(actions: readonly Action[]): readonly string[] {
         const victims = action.after.map(({ model }) => model).join();
         return `load ${action.model} on ${action.node}${victims && ` after ${victims}`}`;
       }
-      case 'unload':
-        return `unload ${action.model} on ${action.node}`;
+      case 'operator_answer':
+        return `operator ${action.answer.kind}`;
+      case 'keep_load':
+        return `keep ${action.model} on ${action.node}`;
       case 'cancel_load':
         return `cancel ${action.model} on ${action.node}`;
       case 'wake_node':
         return `wake ${action.node}`;
+      case 'estimate':
       case 'poll':
       case 'timer':
         return [];

@@ -3,12 +3,16 @@ import { afterEach, describe, expect, test } from 'bun:test';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { type DecideSettings } from '@cortex/fleet';
 import { listConfigKeys } from '@cortex/service';
 import { createSelfSigned, type FakeLoad, FakeNeuron } from '@cortex/testkit';
 import { temporaryFolder } from '@cortex/testkit/temporary-folder';
 
-import { GatewayConfig, KEYS_WITHOUT_EFFECT } from '../src/config/gateway-config.ts';
+import { GatewayConfig } from '../src/config/gateway-config.ts';
+import { loadGatewayConfig } from '../src/config/load-gateway-config.ts';
 import { ModelsConfig } from '../src/config/models-config.ts';
+import { toControlConfig } from '../src/config/to-control-settings.ts';
+import { toDecideSettings } from '../src/control/to-decide-settings.ts';
 import { GatewayUnderTest, toObject } from './gateway-under-test.ts';
 
 const open: { close(): Promise<void> }[] = [];
@@ -38,6 +42,14 @@ function fileWith(text: string): string {
   const file = join(temporaryFolder('cortex-keys'), 'file');
   writeFileSync(file, text);
   return file;
+}
+
+/** The decisions get the value of a key; the tests of `fleet` show what each does. */
+async function expectSetting(toml: string, setting: keyof DecideSettings, value: unknown) {
+  const file = join(temporaryFolder('cortex-keys'), 'cortex.toml');
+  writeFileSync(file, toml);
+  const { config } = loadGatewayConfig({ file, env: {} });
+  expect(toDecideSettings(toControlConfig(config.value, undefined))[setting]).toBe(value);
 }
 
 const tlsToml = ({ cert, key }: { readonly cert: string; readonly key: string }): string =>
@@ -286,6 +298,15 @@ const GATEWAY_CASES: Readonly<Record<string, () => Promise<void>>> = {
     });
     expect(neuron.count('/models')).toBeGreaterThan(0);
   },
+  'eviction.strategy': () => expectSetting('[eviction]\nstrategy = "priority"', 'strategy', 'priority'),
+  'eviction.min_residency_s': () =>
+    expectSetting('[eviction]\nmin_residency_s = 42', 'minResidencyMs', 42_000),
+  'routing.policy': () =>
+    expectSetting('[routing]\npolicy = "round-robin"', 'policy', 'round-robin'),
+  'routing.affinity_load_factor': () =>
+    expectSetting('[routing]\naffinity_load_factor = 2', 'affinityLoadFactor', 2),
+  'queue.starve_s': () => expectSetting('[queue]\nstarve_s = 42', 'starveMs', 42_000),
+  'queue.hold_s': () => expectSetting('[queue]\nhold_s = 0', 'holdMs', 0),
   async 'eviction.defrag_after_cycles'() {
     const harnesses = [{ name: 'mistral', ok: true, lifecycle_cycles: 3 }];
     const neuron = fake({ harnesses });
@@ -418,9 +439,7 @@ const FILES = [
 
 for (const [file, schema, cases] of FILES) {
   describe(file, () => {
-    const keys = listConfigKeys(schema)
-      .map(({ key }) => key)
-      .filter((key) => !KEYS_WITHOUT_EFFECT.includes(key));
+    const keys = listConfigKeys(schema).map(({ key }) => key);
 
     test('has a test for each of its keys', () => {
       expect(Object.keys(cases).toSorted()).toEqual(keys.toSorted());
@@ -431,32 +450,3 @@ for (const [file, schema, cases] of FILES) {
     }
   });
 }
-
-describe('a key that has no effect yet', () => {
-  test.each(KEYS_WITHOUT_EFFECT)('%s causes a warning at the start when it is set', async (key) => {
-    const [section = '', name = ''] = key.split('.');
-    const value = name === 'strategy' ? '"priority"' : '3';
-
-    const gateway = await start({ toml: `[${section}]\n${name} = ${value}` });
-
-    const warnings = gateway.lines.filter(({ level }) => level === 'warn').map(({ msg }) => msg);
-    expect(warnings).toHaveLength(1);
-    expect(String(warnings[0])).toMatch(/cortex\.toml:\d+: /);
-    expect(String(warnings[0])).toEndWith(`: ${key} has no effect yet`);
-  });
-
-  test('causes no warning when it is not set', async () => {
-    const gateway = await start({});
-
-    expect(gateway.lines.filter(({ level }) => level === 'warn')).toEqual([]);
-  });
-
-  test('is marked in the configuration reference', () => {
-    const keys = listConfigKeys(GatewayConfig).filter(({ key }) =>
-      KEYS_WITHOUT_EFFECT.includes(key),
-    );
-
-    expect(keys).toHaveLength(KEYS_WITHOUT_EFFECT.length);
-    for (const { description } of keys) expect(description).toStartWith('Has no effect yet.');
-  });
-});

@@ -36,6 +36,10 @@ export const configOf = (
   maxWaitS: 600,
   maxHoldS: 120,
   defragAfterCycles: 50,
+  eviction: { strategy: 'lru', minResidencyMs: 10_000 },
+  routing: { policy: 'prefix-affinity', affinityLoadFactor: 1.25 },
+  starveS: 30,
+  holdS: 5,
   ...config,
 });
 

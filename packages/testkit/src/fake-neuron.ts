@@ -20,6 +20,7 @@ import {
 } from './fake-exchange.ts';
 import type { FakeEvents } from './fake-events.ts';
 import { FakeLoad } from './fake-load.ts';
+import { FakeMemory } from './fake-memory.ts';
 import { type SelfSigned } from './self-signed.ts';
 
 export interface FakeModel extends Partial<ModelEntry> {
@@ -44,6 +45,8 @@ interface FakeNeuronOptions {
   readonly events?: FakeEvents;
   /** As `/health` reports them; absent: `llama`. */
   readonly harnesses?: NodeHealth['harnesses'];
+  /** MiB of its only GPU, which models take by their `vram_used_mb`; absent: it does not tell its memory. */
+  readonly memoryMib?: number;
   /** Called at each `POST /models/rescan`. */
   readonly rescanned?: () => void;
   /** Answers inference requests; absent: the test takes each exchange with `exchange(n)`. */
@@ -95,6 +98,7 @@ export class FakeNeuron {
   readonly #loads = new Occurrences<FakeLoad>();
   readonly #loading = new Map<string, FakeLoad>();
   readonly #failures = new Map<string, ScriptedError>();
+  readonly #memory: FakeMemory;
   #hung:
     { readonly path: string | undefined; readonly until: PromiseWithResolvers<void> } | undefined;
   #isDraining = false;
@@ -104,6 +108,7 @@ export class FakeNeuron {
 
   constructor(options: FakeNeuronOptions = {}) {
     this.#options = options;
+    this.#memory = new FakeMemory(options.memoryMib);
     this.#tokens = options.token === undefined ? [] : [options.token];
     for (const model of options.models ?? []) this.setModel(model);
     this.#server = this.#listen(0);
@@ -270,12 +275,36 @@ export class FakeNeuron {
         headers: events ? { [NEURON_HEADERS.revision]: String(events.revision) } : {},
       });
     }
-    if (path === '/discovery') return Response.json({ ...DISCOVERY, ...this.#options.discovery });
+    if (path === '/discovery') return this.#discovery();
     if (path === '/version') return Response.json({ version: '0.0.0-fake', runtime: 'bun' });
     if (path.startsWith('/models/') && path.endsWith('/endpoint')) {
       return Response.json({ url: this.#options.endpointUrl ?? this.url });
     }
     return errorAnswer({ status: 404, code: 'invalid_request', message: `no route ${path}` });
+  }
+
+  #discovery(): Response {
+    const { discovery } = this.#options;
+    return Response.json({ ...DISCOVERY, ...this.#memory.discovered, ...discovery });
+  }
+
+  #estimate(id: string): Response {
+    const { vram_used_mb: mib } = this.#models.get(id) ?? {};
+    if (mib === undefined) {
+      return errorAnswer({ status: 404, code: 'model_not_found', message: `no file of ${id}` });
+    }
+    return Response.json({ vram_mb: mib, devices: [0] });
+  }
+
+  /** A model that is used, or was loaded again, stays. */
+  #unload({ model_id: id, if_idle, if_generation }: UnloadModelRequest): Response {
+    const isBusy = if_idle === true && (this.#active.get(id) ?? 0) > 0;
+    const generation = this.#models.get(id)?.generation ?? 1;
+    if (isBusy || (if_generation !== undefined && if_generation !== generation)) {
+      return errorAnswer({ status: 409, code: 'conflict', message: `${id} is in use` });
+    }
+    this.setModel({ id, status: 'unloaded' });
+    return Response.json({ status: 'unloaded' });
   }
 
   #manage(request: Request, path: string, body: string): Promise<Response> | Response {
@@ -300,19 +329,25 @@ export class FakeNeuron {
       this.setModel({ id: decodeURIComponent(path.slice('/models/'.length, -4)), pinned });
       return Response.json({ pinned });
     }
+    const estimated = /^\/models\/(.+)\/estimate$/.exec(path)?.[1];
+    if (estimated !== undefined) return this.#estimate(decodeURIComponent(estimated));
     if (/^\/harnesses\/[^/]+\/restart$/.test(path)) return Response.json({ status: 'restarted' });
     if (path !== '/models/unload') {
       return errorAnswer({ status: 404, code: 'invalid_request', message: `no route ${path}` });
     }
-    const { model_id: id } = UnloadModelRequest.parse(json);
-    this.setModel({ id, status: 'unloaded' });
-    return Response.json({ status: 'unloaded' });
+    return this.#unload(UnloadModelRequest.parse(json));
   }
 
   #load(request: Request, wanted: LoadModelRequest): Promise<Response> | Response {
     const id = wanted.model_id;
     if (this.#status(id) === 'loaded') return Response.json({ status: 'loaded' });
     const running = this.#loading.get(id);
+    const { vram_used_mb: needMib = 0 } = this.#models.get(id) ?? {};
+    const missingMib = running ? 0 : this.#memory.missingMib(needMib, this.#listed());
+    if (missingMib > 0) {
+      const message = `${missingMib} MiB are missing`;
+      return errorAnswer({ status: 503, code: 'insufficient_vram', message });
+    }
     const load = running ?? new FakeLoad(wanted, (error) => this.#endLoad(id, error));
     this.#loading.set(id, load);
     if (!this.#models.has(id)) this.setModel({ id, status: 'unloaded', on_disk: false });
@@ -323,7 +358,9 @@ export class FakeNeuron {
 
   #endLoad(id: string, error: ScriptedError | undefined): void {
     this.#loading.delete(id);
-    if (!error) this.setModel({ id, status: 'loaded', on_disk: true });
+    if (error) return;
+    const { generation = 0 } = this.#models.get(id) ?? {};
+    this.setModel({ id, status: 'loaded', on_disk: true, generation: generation + 1 });
   }
 
   #listed(): ModelEntry[] {
@@ -338,9 +375,12 @@ export class FakeNeuron {
 
   #entry(model: FakeModel): ModelEntry {
     const progress = this.#loading.get(model.id)?.progress;
+    const status = this.#status(model.id);
+    const vram_used_mb = status === 'unloaded' ? undefined : model.vram_used_mb;
     return {
       ...toEntry(model),
-      status: this.#status(model.id),
+      vram_used_mb,
+      status,
       progress: progress ?? model.progress,
     };
   }
@@ -351,7 +391,7 @@ export class FakeNeuron {
       ready: true,
       draining: this.#isDraining,
       activation: { state: 'ready', pending: [], completed: [], failed: [] },
-      devices: [],
+      devices: this.#memory.readings(this.#listed()),
       models: [...this.#models.values()]
         .filter(({ id }) => this.#status(id) === 'loaded')
         .map((model) => this.#loadOf(model)),

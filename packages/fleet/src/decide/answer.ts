@@ -4,6 +4,7 @@ import { selectFileHolder } from '../select-file-holder.ts';
 import { chooseReady, slotsOnceLoaded } from '../select-node.ts';
 import type { Replica } from '../snapshot.ts';
 import type { DecideState } from './decide-state.ts';
+import { awaitsEstimate } from './estimates.ts';
 import type { Action, DecideRefusal, FleetRequest, WaitedFor } from './events.ts';
 import { grant } from './grant.ts';
 import { cancelUnwanted, claim, joinLoad, startLoad } from './loads.ts';
@@ -48,6 +49,7 @@ function granted(
 
 /** Grants, starts a load, refuses, or says what the request waits for. */
 export function answer(state: DecideState, request: FleetRequest, actions: Action[]): Answer {
+  state.backOff.countSince(request.arrivedMs);
   if (request.weight === 0) return answerForFile(state, request, actions);
   const choice = chooseReady(state.snapshot, request, state.context);
   switch (choice.kind) {
@@ -64,7 +66,7 @@ export function answer(state: DecideState, request: FleetRequest, actions: Actio
   switch (present?.kind) {
     case 'loading': {
       const { node, status } = present.replica;
-      joinLoad(state, { model: request.model, node }, actions);
+      joinLoad(state, { model: request.model, node, isDetached: false }, actions);
       return waits(status === 'pulling' ? 'pull' : 'load');
     }
     case 'pending':
@@ -96,6 +98,7 @@ function answerCold(state: DecideState, request: FleetRequest, actions: Action[]
   const slots = slotsOnceLoaded(state.snapshot, model);
   // Checked before the load, so that a model of 40 GB is not loaded for a request that it must refuse.
   if (weight > slots) return refuse(state, request, { kind: 'too_many_answers', slots }, actions);
+  if (awaitsEstimate(state, model, actions)) return waits('load');
   const placement = place(state, { model, node, tried, mayEvict: true });
   if (placement.kind === 'impossible') {
     if (wake(state, { model, node }, actions)) return waits('wake');
@@ -120,6 +123,8 @@ function refusalFor(
     : refusalOf(state.snapshot, request, state.context);
 }
 
+type Plan = Extract<Placement, { kind: 'plan' }>;
+
 interface Planned {
   readonly model: string;
   readonly placement: Exclude<Placement, { kind: 'impossible' }>;
@@ -138,12 +143,22 @@ export function performPlacement(
     noteNext(state, model, placement.nextMs);
     return;
   }
-  const { node, fit, candidates } = placement;
+  const { node, fit } = placement;
   if (fit.isWaiting) {
     claim(state, { node, model, fit });
     noteBlocked(state, model, [node]);
     return;
   }
+  startPlan(state, { model, placement, why, isDetached }, actions);
+}
+
+/** Starts the load of a plan whose victims are idle. */
+export function startPlan(
+  state: DecideState,
+  { model, placement, why, isDetached }: Planned & { readonly placement: Plan },
+  actions: Action[],
+): void {
+  const { node, fit, candidates } = placement;
   const { victims, set } = fit;
   const record = { model, node, candidates, victims, needMib: set.needMib, why };
   startLoad(state, { node, model, fit, record, isDetached }, actions);

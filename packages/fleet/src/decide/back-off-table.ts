@@ -9,28 +9,42 @@ const MAX_FAILURES = 10_000;
 interface Failure extends LoadFailure {
   readonly node: string;
   readonly model: string;
+  readonly recordedMs: number;
   readonly inARow: number;
 }
 
 const keyOf = (node: string, model: string): string => `${node}\n${model}`;
 
 /**
- * Failed loads by node and model (behaviour 24): 10 s, doubled with each failure in a row, at most 5 min. A temporary
- * failure ends early when memory on its node changes, any failure with the configuration or a new file.
+ * Failed loads by node and model (behaviour 24). The back-off is what the node says, else 10 s, doubled with each failure
+ * in a row, at most 5 min. A temporary failure ends early when memory on its node changes, any failure with the
+ * configuration.
+ *
+ * A failure answers the requests that arrived before it. A later request asks the node again, which answers at once
+ * while its own back-off lasts: only the node knows when the cause has ended, such as a missing file. Loads that no
+ * request asks for wait for the end of the back-off.
  */
 export class BackOffTable implements LoadFailures {
   readonly #failures = new Map<string, Failure>();
   #nowMs = 0;
+  #sinceMs = -Infinity;
 
   /** Sets the time for `failure`, which ignores what is over. */
-  at(nowMs: number): this {
+  at(nowMs: number): void {
     this.#nowMs = nowMs;
-    return this;
+    this.#sinceMs = -Infinity;
+  }
+
+  /** `failure` counts only failures since then: the arrival of the request; -Infinity: all. */
+  countSince(sinceMs: number): void {
+    this.#sinceMs = sinceMs;
   }
 
   failure(node: string, model: string): LoadFailure | undefined {
     const failure = this.#failures.get(keyOf(node, model));
-    return failure && failure.retryAtMs > this.#nowMs ? failure : undefined;
+    return failure && failure.retryAtMs > this.#nowMs && failure.recordedMs >= this.#sinceMs
+      ? failure
+      : undefined;
   }
 
   record(node: string, model: string, outcome: Extract<LoadOutcome, { kind: 'failed' }>): void {
@@ -44,6 +58,7 @@ export class BackOffTable implements LoadFailures {
       model,
       reason,
       isTransient,
+      recordedMs: this.#nowMs,
       inARow,
       retryAtMs: this.#nowMs + retryInMs,
     });
@@ -76,6 +91,10 @@ export class BackOffTable implements LoadFailures {
       }
     }
     return nextMs;
+  }
+
+  forgetNode(node: string): void {
+    for (const [key, failure] of this.#failures) if (failure.node === node) this.#failures.delete(key);
   }
 
   forgetAll(): void {

@@ -22,10 +22,25 @@ export interface Reservation {
   /** Its victims that have not left yet. */
   readonly leaving: Set<string>;
   /** Goes on although nobody waits for it. */
-  readonly isDetached: boolean;
+  isDetached: boolean;
   /** A victim stays, so the node will refuse the load. */
   isVoid: boolean;
   readonly record: PlacementRecord;
+}
+
+/** What nodes have said about a model that nobody has measured. */
+export interface Estimate {
+  readonly asked: Set<string>;
+  /** The node whose answer is awaited. */
+  awaited: string | undefined;
+  /** MiB. */
+  mib: number | undefined;
+}
+
+/** A load that the operator asked for and that has no answer yet. */
+export interface OperatorLoad {
+  readonly model: string;
+  readonly node?: string | undefined;
 }
 
 /** The defaults of cortex.toml. */
@@ -62,8 +77,10 @@ export class DecideState {
   readonly nextMs = new Map<string, number>();
   /** Nodes that were asked to wake, and until when that counts. */
   readonly waking = new Map<string, number>();
-  /** Models that the operator asked to load, with the node or '' for any. */
-  readonly wantedByOperator = new Map<string, string>();
+  /** Calls of the operator that have no answer yet, by id. */
+  readonly operatorLoads = new Map<string, OperatorLoad>();
+  /** What nodes have said that models need, by model. */
+  readonly estimates = new Map<string, Estimate>();
   /** Models that are loaded before they are asked for. */
   preloads: readonly string[] = [];
   readonly dirty = new Set<string>();

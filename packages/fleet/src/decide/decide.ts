@@ -5,6 +5,7 @@ import type { NodeSnapshot } from '../snapshot.ts';
 import type { DecideState } from './decide-state.ts';
 import type { Action, DecideEvent, FleetRequest } from './events.ts';
 import { isBusy } from './evictable.ts';
+import { estimated, forgetEstimatesOf } from './estimates.ts';
 import { grant } from './grant.ts';
 import { cancelUnwanted, loadEnded, releaseClaim, unloadEnded } from './loads.ts';
 import { pass, waiterOf } from './pass.ts';
@@ -42,13 +43,11 @@ function arrived(state: DecideState, request: FleetRequest, actions: Action[]): 
       grant(state, request, choice, actions);
       return true;
     }
-  } else if (queue && queue.size >= state.settings.maxWaiting) {
-    actions.push({
-      kind: 'refuse',
-      requestId: id,
-      model,
-      refusal: { kind: 'queue_full', waiting: queue.size },
-    });
+  }
+  const waitingCount = queue?.size ?? 0;
+  if (request.weight > 0 && waitingCount >= state.settings.maxWaiting) {
+    const refusal = { kind: 'queue_full', waiting: waitingCount } as const;
+    actions.push({ kind: 'refuse', requestId: id, model, refusal });
     return true;
   }
   const waiting = queue ?? new WaitingQueue();
@@ -82,23 +81,23 @@ function apply(
       unloadEnded(state, event, actions);
       return;
     case 'estimated':
-      state.facts.of(event.node, event.model).needMib ??= event.mib;
-      state.dirty.add(event.model);
+      estimated(state, event);
       return;
     case 'woke':
       if (event.isAwake) actions.push({ kind: 'poll', node: event.node });
       else state.waking.set(event.node, state.nowMs);
       dirtyAll(state);
       return;
-    case 'operator':
-      operate(state, event, actions);
+    case 'operator_load':
+      state.operatorLoads.set(event.callId, event);
+      state.dirty.add(event.model);
       return;
     case 'time':
       state.timerAtMs = Infinity;
       for (const [model, atMs] of state.nextMs) if (atMs <= state.nowMs) state.dirty.add(model);
       return;
     case 'config_changed':
-      configure(state, event);
+      configure(state, event, actions);
       return;
     case 'node_reported':
     case 'node_missed':
@@ -141,32 +140,10 @@ function leaseEnded(state: DecideState, leaseId: string): void {
   if (state.blockedBy.has(node) && replica && !isBusy(state, replica)) memoryChanged(state, node);
 }
 
-function operate(
-  state: DecideState,
-  { call, model, node, force = false }: Extract<DecideEvent, { kind: 'operator' }>,
-  actions: Action[],
-): void {
-  if (call === 'load') {
-    state.wantedByOperator.set(model, node ?? '');
-    state.dirty.add(model);
-    return;
-  }
-  state.wantedByOperator.delete(model);
-  for (const replica of state.snapshot.replicasByModel.get(model) ?? []) {
-    if (node !== undefined && replica.node !== node) continue;
-    actions.push({
-      kind: 'unload',
-      model,
-      node: replica.node,
-      ifGeneration: replica.generation,
-      force,
-    });
-  }
-}
-
 function configure(
   state: DecideState,
   { config, settings }: Extract<DecideEvent, { kind: 'config_changed' }>,
+  actions: Action[],
 ): void {
   const before = state.snapshot.nodes;
   state.settings = settings;
@@ -174,27 +151,34 @@ function configure(
   state.fleet.apply({ kind: 'config_changed', config, atMs: state.nowMs });
   for (const [name, node] of before) {
     if (state.snapshot.nodes.get(name)?.endpoint === node.endpoint) continue;
-    forgetNode(state, name);
+    forgetNode(state, name, actions);
   }
   // What failed may have failed because of the configuration.
   state.backOff.forgetAll();
+  state.estimates.clear();
   state.preloads = config.catalogue.filter(({ preload }) => preload === true).map(({ id }) => id);
   dirtyAll(state);
 }
 
 /** A node that was removed or replaced leaves nothing behind (behaviour 19). */
-function forgetNode(state: DecideState, name: string): void {
+function forgetNode(state: DecideState, name: string, actions: Action[]): void {
   releaseClaim(state, name);
   state.leases.forgetNode(name);
   state.facts.forgetNode(name);
   state.speeds.delete(name);
   state.waking.delete(name);
-  for (const byNode of state.reservations.values()) byNode.delete(name);
+  forgetEstimatesOf(state, name);
+  state.backOff.forgetNode(name);
+  for (const [model, byNode] of state.reservations) {
+    if (!byNode.delete(name)) continue;
+    actions.push({ kind: 'cancel_load', model, node: name });
+    if (byNode.size === 0) state.reservations.delete(model);
+  }
 }
 
 function dirtyAll(state: DecideState): void {
   for (const model of state.queues.keys()) state.dirty.add(model);
-  for (const model of state.wantedByOperator.keys()) state.dirty.add(model);
+  for (const { model } of state.operatorLoads.values()) state.dirty.add(model);
   for (const model of state.preloads) state.dirty.add(model);
 }
 
@@ -204,7 +188,10 @@ function report(
   actions: Action[],
 ): void {
   const before = state.snapshot.nodes.get(event.node);
+  const { pendingNodes } = state.snapshot;
   if (!state.fleet.apply(event)) return;
+  // What waits for a first answer may wait no longer.
+  if (state.snapshot.pendingNodes !== pendingNodes) dirtyAll(state);
   const after = state.snapshot.nodes.get(event.node);
   if (!before || !after) return;
   nodeChanged(state, { before, after }, actions);
@@ -245,6 +232,7 @@ function nodeChanged(
 /** Loads on a node that went down will not end by themselves. */
 function loseNode(state: DecideState, node: string, actions: Action[]): void {
   releaseClaim(state, node);
+  forgetEstimatesOf(state, node);
   for (const model of state.reservations.keys()) {
     if (!state.reservation(node, model)) continue;
     actions.push({ kind: 'cancel_load', model, node });
@@ -284,7 +272,8 @@ function settle(state: DecideState, actions: Action[]): void {
 function armTimer(state: DecideState, actions: Action[]): void {
   let atMs = Infinity;
   for (const nextMs of state.nextMs.values()) atMs = Math.min(atMs, nextMs);
-  if (atMs >= state.timerAtMs) return;
+  // A timer that comes too early costs nothing; one that nobody needs is cancelled.
+  if (atMs === state.timerAtMs || (atMs > state.timerAtMs && atMs < Infinity)) return;
   state.timerAtMs = atMs;
   actions.push({ kind: 'timer', atMs: Math.max(atMs, state.nowMs) });
 }

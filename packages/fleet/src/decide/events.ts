@@ -38,7 +38,7 @@ export type LoadOutcome =
     };
 
 /** What `FleetState` knows of; loads that cortex itself starts and ends are not reported but decided. */
-type ReportedEvent = Exclude<
+export type ReportedEvent = Exclude<
   FleetEvent,
   { readonly kind: 'config_changed' | 'load_started' | 'load_ended' }
 >;
@@ -70,15 +70,16 @@ export type DecideEvent =
       readonly kind: 'estimated';
       readonly node: string;
       readonly model: string;
-      readonly mib: number;
+      /** What a load needs there; undefined: the node cannot say. */
+      readonly mib: number | undefined;
     }
   | { readonly kind: 'woke'; readonly node: string; readonly isAwake: boolean }
   | {
-      readonly kind: 'operator';
-      readonly call: 'load' | 'unload';
+      readonly kind: 'operator_load';
+      readonly callId: string;
       readonly model: string;
+      /** The only node it may use; undefined: any. */
       readonly node?: string | undefined;
-      readonly force?: boolean | undefined;
     }
   | { readonly kind: 'time' };
 
@@ -88,6 +89,8 @@ export type WaitedFor = 'load' | 'pull' | 'seat' | 'room' | 'node' | 'wake';
 export type DecideRefusal =
   | Refusal
   | { readonly kind: 'manual' }
+  /** Nodes that could hold it have no room, and may not make any for it. */
+  | { readonly kind: 'no_room'; readonly candidates: readonly Candidate[] }
   /** No node has the memory, even without any other model. */
   | { readonly kind: 'too_large'; readonly candidates: readonly Candidate[] }
   | { readonly kind: 'queue_full'; readonly waiting: number }
@@ -128,19 +131,35 @@ export type Action =
       readonly tier: Tier;
       /** Unloaded first, each only if it is still idle and unchanged. */
       readonly after: readonly UnloadStep[];
+      /** It goes on although nobody waits for it. */
+      readonly isDetached: boolean;
       readonly record: PlacementRecord;
     }
   | { readonly kind: 'cancel_load'; readonly model: string; readonly node: string }
+  /** The operator wants a load that runs: it goes on although nobody waits. */
+  | { readonly kind: 'keep_load'; readonly model: string; readonly node: string }
+  /** The node is to say what a load needs there, without loading. */
+  | { readonly kind: 'estimate'; readonly model: string; readonly node: string }
   | {
-      readonly kind: 'unload';
+      readonly kind: 'operator_answer';
+      readonly callId: string;
       readonly model: string;
-      readonly node: string;
-      readonly ifGeneration: number | undefined;
-      readonly force: boolean;
+      readonly answer: OperatorAnswer;
     }
   | { readonly kind: 'wake_node'; readonly node: string }
   | { readonly kind: 'poll'; readonly node: string }
+  /** `time` is to be told then; Infinity: not at all. It replaces the timer before. */
   | { readonly kind: 'timer'; readonly atMs: number };
+
+/** What becomes of a load that the operator asked for. */
+export type OperatorAnswer =
+  /** It is there, or comes without a new load. */
+  | { readonly kind: 'present'; readonly node: string; readonly status: string }
+  /** A `load` action for it precedes this one. */
+  | { readonly kind: 'started'; readonly node: string }
+  /** Nodes that have not answered yet may have it. */
+  | { readonly kind: 'pending' }
+  | { readonly kind: 'refused'; readonly refusal: DecideRefusal };
 
 /** Where the weights go, best first. */
 export type Tier = 'gpu' | 'experts_in_ram' | 'layers_in_ram' | 'cpu';

@@ -28,10 +28,14 @@ const NEVER: Eviction = { kind: 'never' };
 export const residencyPriorityOf = (state: DecideState, model: string): number =>
   state.snapshot.catalogue.get(model)?.residencyPriority ?? 100;
 
-export const newcomerOf = (state: DecideState, model: string): Newcomer => ({
+export const newcomerOf = (
+  state: DecideState,
+  model: string,
+  isUrgent: boolean,
+): Newcomer => ({
   model,
   priority: residencyPriorityOf(state, model),
-  oldestMs: state.queues.get(model)?.first?.request.arrivedMs,
+  oldestMs: isUrgent ? -Infinity : state.queues.get(model)?.first?.request.arrivedMs,
 });
 
 /** When the wait of a newcomer ends the protection of what is in its way on that node (rule 35). */

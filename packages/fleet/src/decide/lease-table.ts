@@ -26,6 +26,16 @@ export class LeaseTable implements LeasesView {
     return this.#byModel.get(model)?.get(node) ?? 0;
   }
 
+  /** The requests on a node by model, summed by weight. The map is a copy: it does not change later. */
+  onNode(node: string): ReadonlyMap<string, number> {
+    const byModel = new Map<string, number>();
+    for (const [model, byNode] of this.#byModel) {
+      const sum = byNode.get(node);
+      if (sum !== undefined) byModel.set(model, sum);
+    }
+    return byModel;
+  }
+
   take(lease: Omit<LeaseEntry, 'id'>): string {
     this.#count += 1;
     const id = `lease_${this.#count}`;

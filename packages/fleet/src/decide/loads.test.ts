@@ -36,14 +36,22 @@ describe('A cold model', () => {
     expect(refusal?.refusal).toMatchObject({ kind: 'load_failed', reason: 'broken file' });
   });
 
-  test('that failed is refused at once during the back-off of 10 s, and loaded again after it', () => {
+  test('that failed is loaded again for a later request: only the node knows whether the cause has ended', () => {
     const fleet = new DecidedFleet({ hosts: { a: {} }, models: [{ id: 'm' }] });
     fleet.ask('m');
-    fleet.endLoad('a', 'm', FAILED);
-    fleet.after(9000);
-    expect(told(fleet.ask('m'))).toEqual(['refuse load_failed']);
-    fleet.after(1000);
+    expect(told(fleet.endLoad('a', 'm', FAILED))).toEqual(['refuse load_failed']);
+    fleet.after(1);
     expect(told(fleet.ask('m'))).toEqual(['load m on a']);
+  });
+
+  test('that failed is not preloaded during the back-off of 10 s, but after it', () => {
+    const fleet = new DecidedFleet({
+      hosts: { a: {} },
+      models: [{ id: 'm', vramMb: 8000, preload: true }],
+    });
+    expect(told(fleet.endLoad('a', 'm', FAILED))).toEqual([]);
+    expect(told(fleet.after(9000))).toEqual([]);
+    expect(told(fleet.after(1000))).toEqual(['load m on a']);
   });
 
   test('waits longer after each failure in a row, at most 5 minutes', () => {
@@ -87,9 +95,8 @@ describe('A cold model', () => {
 
   test('that the operator asked for is loaded although nobody waits', () => {
     const fleet = cold();
-    expect(told(fleet.tell({ kind: 'operator', call: 'load', model: 'm', node: 'b' }))).toEqual([
-      'load m on b',
-    ]);
+    const call = { kind: 'operator_load', callId: 'c', model: 'm', node: 'b' } as const;
+    expect(told(fleet.tell(call))).toEqual(['load m on b', 'operator started']);
     fleet.ask('m', { id: 'guest' });
     expect(told(fleet.tell({ kind: 'left', model: 'm', requestId: 'guest' }))).toEqual([]);
   });
@@ -97,7 +104,7 @@ describe('A cold model', () => {
   test('with load = "manual" is refused, and served once the operator has loaded it', () => {
     const fleet = new DecidedFleet({ hosts: { a: {} }, models: [{ id: 'm', load: 'manual' }] });
     expect(told(fleet.ask('m'))).toEqual(['refuse manual']);
-    fleet.tell({ kind: 'operator', call: 'load', model: 'm' });
+    fleet.tell({ kind: 'operator_load', callId: 'c', model: 'm' });
     fleet.endLoad('a', 'm');
     expect(told(fleet.ask('m'))).toEqual(['grant a']);
   });

@@ -100,7 +100,7 @@ export function startLoad(state: DecideState, load: NewLoad, actions: Action[]):
     model: victim.model,
     ifGeneration: victim.generation,
   }));
-  actions.push({ kind: 'load', model, node, devices, tier, after, record });
+  actions.push({ kind: 'load', model, node, devices, tier, after, isDetached, record });
 }
 
 /**
@@ -108,7 +108,11 @@ export function startLoad(state: DecideState, load: NewLoad, actions: Action[]):
  */
 export function joinLoad(
   state: DecideState,
-  { model, node }: { readonly model: string; readonly node: string },
+  {
+    model,
+    node,
+    isDetached,
+  }: { readonly model: string; readonly node: string; readonly isDetached: boolean },
   actions: Action[],
 ): void {
   if (state.reservation(node, model)) return;
@@ -122,7 +126,7 @@ export function joinLoad(
   } as const;
   const set = { tier: 'gpu', devices: [], needMib: undefined } as const;
   const fit = { set, victims: [], cost: 0, freeMib: 0, isWaiting: false };
-  startLoad(state, { node, model, fit, record, isDetached: false }, actions);
+  startLoad(state, { node, model, fit, record, isDetached }, actions);
 }
 
 /** Loads that nobody waits for any more and that nobody asked for by hand end (behaviour 21). */

@@ -1,4 +1,5 @@
 /** What a model needs on a node, and how long it loads there. */
+import { memoryOf } from '../node-devices.ts';
 import type { FleetSnapshot } from '../snapshot.ts';
 import type { DecideState } from './decide-state.ts';
 
@@ -8,19 +9,36 @@ const UNMEASURED_BYTES_PER_MS = 1_000_000;
 /** Start of the process and the first step. */
 const START_MS = 1000;
 
-/** MiB: measured or estimated there, else measured on another node, else as the catalogue says; undefined: unknown. */
+/**
+ * MiB: measured or estimated there, else measured on another node, else estimated by another, else as the catalogue says;
+ * undefined: unknown.
+ */
 export function needMib(state: DecideState, node: string, model: string): number | undefined {
   const known = state.facts.find(node, model)?.needMib;
   if (known !== undefined) return known;
-  const declared = state.snapshot.catalogue.get(model)?.vramMb;
-  return measuredElsewhere(state.snapshot, model) ?? declared;
+  return (
+    heldMib(state.snapshot, model) ??
+    state.estimates.get(model)?.mib ??
+    state.snapshot.catalogue.get(model)?.vramMb
+  );
 }
 
-function measuredElsewhere({ replicasByModel }: FleetSnapshot, model: string): number | undefined {
-  for (const { vramUsedMb } of replicasByModel.get(model) ?? []) {
-    if (vramUsedMb !== undefined && vramUsedMb > 0) return vramUsedMb;
+/** MiB that the model holds where it is loaded. */
+function heldMib({ replicasByModel }: FleetSnapshot, model: string): number | undefined {
+  for (const replica of replicasByModel.get(model) ?? []) {
+    const mib = memoryOf(replica);
+    if (mib !== undefined && mib > 0) return mib;
   }
   return undefined;
+}
+
+/** MiB measured or estimated on any node; undefined: nobody knows. */
+export function measuredMib(state: DecideState, model: string): number | undefined {
+  for (const { node } of state.snapshot.replicasByModel.get(model) ?? []) {
+    const known = state.facts.find(node, model)?.needMib;
+    if (known !== undefined) return known;
+  }
+  return heldMib(state.snapshot, model);
 }
 
 /** The time that a load takes: measured there, else from the bytes and the speed of the node. */
@@ -40,7 +58,8 @@ export function noteLoad(
   const facts = state.facts.of(node, model);
   facts.loadMs = tookMs;
   const replica = state.snapshot.nodes.get(node)?.replicas.get(model);
-  if (replica?.vramUsedMb !== undefined) facts.needMib = replica.vramUsedMb;
+  const heldThereMib = replica && memoryOf(replica);
+  if (heldThereMib !== undefined && heldThereMib > 0) facts.needMib = heldThereMib;
   const bytes = (needMib(state, node, model) ?? 0) * MIB;
   if (bytes <= 0 || tookMs <= 0) return;
   const known = state.speeds.get(node);

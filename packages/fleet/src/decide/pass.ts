@@ -3,8 +3,9 @@ import { answer, refuse } from './answer.ts';
 import type { DecideState } from './decide-state.ts';
 import type { Action, FleetRequest, WaitedFor } from './events.ts';
 import { releaseClaimsOf } from './loads.ts';
+import { answerOperator } from './operator-load.ts';
 import { noteNext } from './replan.ts';
-import { keepReplicas, loadForOperator, wantAnother } from './want-replicas.ts';
+import { keepReplicas, wantAnother } from './want-replicas.ts';
 import type { Waiter, WaitingQueue } from './waiting-queue.ts';
 
 /** Equal for requests with the same choice of nodes: if one is blocked, so is the other. */
@@ -20,7 +21,8 @@ function answerInOrder(state: DecideState, queue: WaitingQueue, actions: Action[
   for (const { request } of queue.inOrder()) {
     const constraint = constraintOf(request);
     // A request that may use any node takes the next seat anywhere: one for a single node does not overtake it.
-    if (blocked.has(constraint) || blocked.get('') === 'seat') continue;
+    const isBehind = request.weight > 0 && blocked.get('') === 'seat';
+    if (blocked.has(constraint) || isBehind) continue;
     const told = answer(state, request, actions);
     if (told.kind !== 'waits') continue;
     blocked.set(constraint, told.waitedFor);
@@ -58,6 +60,7 @@ function passQueue(state: DecideState, model: string, actions: Action[]): void {
   }
   queue.refreshDeadline(state.nowMs);
   noteNext(state, model, queue.deadlineMs);
+  state.backOff.countSince(-Infinity);
   if (blocked.get('') === 'seat') wantAnother(state, model, actions);
 }
 
@@ -65,8 +68,9 @@ function passQueue(state: DecideState, model: string, actions: Action[]): void {
 export function pass(state: DecideState, model: string, actions: Action[]): void {
   state.nextMs.delete(model);
   passQueue(state, model, actions);
+  state.backOff.countSince(-Infinity);
   keepReplicas(state, model, actions);
-  loadForOperator(state, model, actions);
+  answerOperator(state, model, actions);
 }
 
 /** The request with its deadlines, measured from its arrival. */

@@ -125,8 +125,8 @@ function explained(
 
 /** Where the model is loaded now. Equal inputs give equal plans. */
 export function place(state: DecideState, question: PlaceQuestion): Placement {
-  const { model, mayEvict } = question;
-  const newcomer = newcomerOf(state, model);
+  const { model, mayEvict, isUrgent = false } = question;
+  const newcomer = newcomerOf(state, model, isUrgent);
   const { options, candidates, hoped } = survey(state, question, newcomer);
   const blocked: BlockedOption[] = [];
   let nextMs = state.backOff.nextEndMs(model);

@@ -18,6 +18,8 @@ export interface PlaceQuestion {
   readonly tried: readonly string[];
   /** False: only where there is room. */
   readonly mayEvict: boolean;
+  /** It has waited long enough for what is in its way: neither turns nor conversations protect that. */
+  readonly isUrgent?: boolean | undefined;
 }
 
 /** A node that can hold the model once there is room. */

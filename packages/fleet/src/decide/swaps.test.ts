@@ -57,7 +57,7 @@ describe('Two models that fit only alternately', () => {
   test('a timer is set for the end of the turn', () => {
     const fleet = alternate();
     fleet.answer('x');
-    expect(only(fleet.ask('y'), 'timer')).toEqual([{ kind: 'timer', atMs: fleet.nowMs + 20_000 }]);
+    expect(only(fleet.ask('y'), 'timer').at(-1)?.atMs).toBe(fleet.nowMs + 20_000);
   });
 
   test('a busy one gets no new requests once the other has waited for starve_s, and leaves when idle', () => {

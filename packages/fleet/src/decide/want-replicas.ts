@@ -3,6 +3,7 @@ import { stateTraits } from '@cortex/protocol';
 
 import { performPlacement } from './answer.ts';
 import type { DecideState } from './decide-state.ts';
+import { awaitsEstimate } from './estimates.ts';
 import type { Action } from './events.ts';
 import { loadMs } from './need.ts';
 import { place } from './place.ts';
@@ -44,33 +45,14 @@ export function keepReplicas(state: DecideState, model: string, actions: Action[
   const isWanted = preload
     ? state.waiting(model) === 0 || count > 0
     : count > 0 && isUsed(state, model);
-  if (!isWanted || count >= replicas) return;
+  if (!isWanted || count >= replicas || awaitsEstimate(state, model, actions)) return;
   const placement = place(state, { model, tried: [], mayEvict: false });
-  if (placement.kind === 'impossible') return;
+  if (placement.kind === 'impossible') {
+    noteNext(state, model, state.backOff.nextEndMs(model));
+    return;
+  }
   performPlacement(state, { model, placement, why: 'preload', isDetached: preload }, actions);
 }
 
 const isUsed = (state: DecideState, model: string): boolean =>
   state.waiting(model) > 0 || state.leases.ownByNode(model) !== undefined;
-
-/** Loads what the operator asked for, evicting as a request would. */
-export function loadForOperator(state: DecideState, model: string, actions: Action[]): void {
-  const asked = state.wantedByOperator.get(model);
-  if (asked === undefined) return;
-  if (isThere(state, asked, model)) {
-    state.wantedByOperator.delete(model);
-    return;
-  }
-  const node = asked === '' ? undefined : asked;
-  const placement = place(state, { model, node, tried: [], mayEvict: true });
-  if (placement.kind === 'impossible') state.wantedByOperator.delete(model);
-  else performPlacement(state, { model, placement, why: 'operator', isDetached: true }, actions);
-}
-
-function isThere(state: DecideState, node: string, model: string): boolean {
-  if (node === '') return countReplicas(state, model) > 0;
-  const { serves, underWay } = stateTraits(
-    state.snapshot.nodes.get(node)?.replicas.get(model)?.status ?? 'unloaded',
-  );
-  return serves || underWay;
-}

@@ -89,7 +89,12 @@ export const GatewayConfig = z.strictObject({
         .enum(['lru', 'priority'])
         .default('lru')
         .describe(
-          'Has no effect yet. Which idle model is evicted first: lru compares idle time, priority compares residency first.',
+          'Which idle model is unloaded for one that needs room: with lru the cheapest to lose (load time, time since its last use), with priority the one with the lowest residency_priority, then the cheapest. Neither unloads one with a higher residency_priority.',
+        ),
+      min_residency_s: positiveSeconds()
+        .default(10)
+        .describe(
+          'A model that was just loaded is not unloaded for another one of equal priority for this long, or twice its load time if that is longer.',
         ),
       defrag_after_cycles: z
         .int()
@@ -97,6 +102,23 @@ export const GatewayConfig = z.strictObject({
         .default(50)
         .describe(
           'Number of loads and unloads inside one process after which an external engine is restarted when idle. 0: never.',
+        ),
+    })
+    .prefault({}),
+  routing: z
+    .strictObject({
+      policy: z
+        .enum(['prefix-affinity', 'least-loaded', 'round-robin'])
+        .default('prefix-affinity')
+        .describe(
+          'How one of several replicas is chosen: prefix-affinity keeps a conversation on the replica that has it in its prefix cache.',
+        ),
+      affinity_load_factor: z
+        .number()
+        .min(1)
+        .default(1.25)
+        .describe(
+          'A conversation goes to another replica while its own has more than this many times the mean load.',
         ),
     })
     .prefault({}),
@@ -111,6 +133,18 @@ export const GatewayConfig = z.strictObject({
       max_hold_s: positiveSeconds()
         .default(120)
         .describe('How long a request that is not streamed may wait. Clients give up after 300 s.'),
+      starve_s: positiveSeconds()
+        .default(30)
+        .describe(
+          'A request that waits this long for another model to leave, or three times its own load time if that is longer, ends the protection of that model: it gets no new requests and is unloaded once it is idle.',
+        ),
+      hold_s: z
+        .number()
+        .min(0)
+        .default(5)
+        .describe(
+          'An idle model is not unloaded for this long for a conversation whose last pauses were shorter, such as that of an agent. 0: never.',
+        ),
     })
     .prefault({}),
   timeouts: z
@@ -209,8 +243,5 @@ export const GatewayConfig = z.strictObject({
       }
     }),
 });
-
-/** Keys that are accepted and have no effect yet. The start warns about each one that is set. */
-export const KEYS_WITHOUT_EFFECT: readonly string[] = ['eviction.strategy'];
 
 export type GatewayConfig = z.infer<typeof GatewayConfig>;

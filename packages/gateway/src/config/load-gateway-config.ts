@@ -9,7 +9,7 @@ import {
   stateDirectory,
 } from '@cortex/service';
 
-import { GatewayConfig, KEYS_WITHOUT_EFFECT } from './gateway-config.ts';
+import { GatewayConfig } from './gateway-config.ts';
 import { ModelsConfig } from './models-config.ts';
 
 const MODELS_KEY = 'gateway.models_config';
@@ -52,14 +52,6 @@ function modelsFileOf(
     return resolveConfigPath(config, MODELS_KEY, name);
   const path = file === undefined ? undefined : resolve(dirname(file), name);
   return path !== undefined && existsSync(path) ? path : undefined;
-}
-
-/** One warning for each key that is set and has no effect yet. */
-function keysWithoutEffect(origins: ReadonlyMap<string, string>): readonly string[] {
-  return KEYS_WITHOUT_EFFECT.flatMap((key) => {
-    const origin = origins.get(key) ?? 'default';
-    return origin === 'default' ? [] : [`${origin}: ${key} has no effect yet`];
-  });
 }
 
 /**
@@ -108,7 +100,6 @@ export function loadGatewayConfig(input: GatewayConfigInput): LoadedGatewayConfi
     origins.set(STATE_KEY, input.env[STATE_VARIABLE] ? STATE_VARIABLE : 'default');
   const warnings = [
     ...config.warnings,
-    ...keysWithoutEffect(config.origins),
     ...corsWarnings(gateway.cors_origins, 'gateway.cors_origins'),
   ];
   return { config: { ...config, value, origins, warnings }, models };

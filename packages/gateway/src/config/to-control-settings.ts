@@ -10,7 +10,7 @@ export function toControlConfig(
   config: GatewayConfig,
   nodeToken: string | undefined,
 ): ControlConfig {
-  const { control, queue, timeouts } = config;
+  const { control, eviction, queue, routing, timeouts } = config;
   return {
     nodes: config.neurons.map((neuron) => ({
       name: neuron.name,
@@ -26,7 +26,11 @@ export function toControlConfig(
     maxWaiting: queue.max_waiting,
     maxWaitS: queue.max_wait_s,
     maxHoldS: queue.max_hold_s,
-    defragAfterCycles: config.eviction.defrag_after_cycles,
+    defragAfterCycles: eviction.defrag_after_cycles,
+    eviction: { strategy: eviction.strategy, minResidencyMs: eviction.min_residency_s * 1000 },
+    routing: { policy: routing.policy, affinityLoadFactor: routing.affinity_load_factor },
+    starveS: queue.starve_s,
+    holdS: queue.hold_s,
   };
 }
 

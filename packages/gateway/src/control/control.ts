@@ -1,4 +1,11 @@
-import type { Alias, CatalogueModel, FleetSnapshot, NodeConfig, Resolution } from '@cortex/fleet';
+import type {
+  Alias,
+  CatalogueModel,
+  DecideSettings,
+  FleetSnapshot,
+  NodeConfig,
+  Resolution,
+} from '@cortex/fleet';
 import type {
   AdminDrainResult,
   AdminFreeResult,
@@ -27,6 +34,12 @@ export interface ControlConfig {
   readonly maxHoldS: number;
   /** Loads and unloads after which an idle external engine is restarted; 0: never. */
   readonly defragAfterCycles: number;
+  readonly eviction: Pick<DecideSettings, 'strategy' | 'minResidencyMs'>;
+  readonly routing: Pick<DecideSettings, 'policy' | 'affinityLoadFactor'>;
+  /** @see DecideSettings.starveMs */
+  readonly starveS: number;
+  /** @see DecideSettings.holdMs */
+  readonly holdS: number;
 }
 
 /** One `[[neurons]]`. */

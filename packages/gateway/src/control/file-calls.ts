@@ -1,5 +1,5 @@
 /** Calls of the operator about model files: download and removal. */
-import { type FleetSnapshot, type LoadFailures, selectNode } from '@cortex/fleet';
+import { type FleetSnapshot, nodeForFiles } from '@cortex/fleet';
 import {
   type AdminPull,
   type AdminPullCall,
@@ -8,22 +8,15 @@ import {
   CortexError,
   withoutUndefined,
 } from '@cortex/protocol';
-import type { Clock } from '@cortex/service';
 
 import type { ModelCall } from './control.ts';
-import type { FleetHolder } from './fleet-holder.ts';
-import type { Leases } from './leases.ts';
+import type { FleetLoop } from './fleet-loop.ts';
 import type { NodeConnections } from './node-connections.ts';
 
 interface FileDeps {
-  readonly clock: Clock;
-  readonly fleet: FleetHolder;
-  readonly leases: Leases;
+  readonly loop: FleetLoop;
   readonly connections: NodeConnections;
 }
-
-/** Failures do not matter here: the operator decides when to try again. */
-const NO_FAILURES: LoadFailures = { failure: () => undefined };
 
 const chooseNode = (names: readonly string[], model: string): CortexError =>
   new CortexError(
@@ -57,9 +50,9 @@ export class FileCalls {
     { model, node, source, quant }: AdminPullCall,
     signal: AbortSignal,
   ): Promise<AdminPull> {
-    const { connections, fleet } = this.#deps;
+    const { connections, loop } = this.#deps;
     const target = this.#target({ model, node });
-    const entry = fleet.snapshot.catalogue.get(model);
+    const entry = loop.snapshot.catalogue.get(model);
     const request = withoutUndefined({
       model_id: model,
       source: source ?? entry?.source,
@@ -76,15 +69,15 @@ export class FileCalls {
     { model, node }: { readonly model: string; readonly node: string },
     signal: AbortSignal,
   ): Promise<AdminPull> {
-    const { connections, fleet } = this.#deps;
-    assertUp(fleet.snapshot, node);
+    const { connections, loop } = this.#deps;
+    assertUp(loop.snapshot, node);
     return { node, pull: await connections.client(node).pullReport(model, signal) };
   }
 
   /** Removes the files on one node, or on all that have them. */
   async remove({ model, node }: AdminRemoveCall, signal: AbortSignal): Promise<AdminRemoved> {
-    const { connections, fleet } = this.#deps;
-    const { snapshot } = fleet;
+    const { connections, loop } = this.#deps;
+    const { snapshot } = loop;
     if (node !== undefined) assertUp(snapshot, node);
     const replicas = snapshot.replicasByModel.get(model) ?? [];
     const holders = replicas.filter(
@@ -106,21 +99,13 @@ export class FileCalls {
   }
 
   #target({ model, node }: ModelCall): string {
-    const { fleet, leases, clock } = this.#deps;
-    const { snapshot } = fleet;
+    const { state, snapshot } = this.#deps.loop;
     if (node !== undefined) {
       assertUp(snapshot, node);
       return node;
     }
-    const ready = snapshot.replicasByModel.get(model)?.find((replica) => replica.isReady);
-    if (ready) return ready.node;
-    const selection = selectNode(
-      snapshot,
-      { model, tried: [], weight: 1, node },
-      { leases, failures: NO_FAILURES, nowMs: clock.nowMs() },
-    );
-    if (selection.kind === 'load' && selection.nodes[0] !== undefined) return selection.nodes[0];
-    if (selection.kind === 'loading') return selection.replica.node;
+    const best = nodeForFiles(state, model);
+    if (best !== undefined) return best;
     const up = [...snapshot.nodes.values()].filter(({ state }) => state === 'up');
     const [only] = up;
     if (only && up.length === 1) return only.name;

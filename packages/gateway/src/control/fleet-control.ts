@@ -1,11 +1,4 @@
-import {
-  type FleetSnapshot,
-  type Replica,
-  type Resolution,
-  selectFileHolder,
-  selectNode,
-  type Selection,
-} from '@cortex/fleet';
+import type { FleetSnapshot, Resolution } from '@cortex/fleet';
 import {
   type AdminDrainResult,
   type AdminFreeResult,
@@ -17,6 +10,7 @@ import {
 } from '@cortex/protocol';
 import type { Clock } from '@cortex/service';
 
+import type { NodeTransport } from '../wire/node-transport.ts';
 import type {
   AcquireRequest,
   AttemptReport,
@@ -30,22 +24,17 @@ import type {
   PinCall,
   PinResult,
 } from './control.ts';
-import type { NodeTarget } from '../wire/node-target.ts';
-import type { NodeTransport } from '../wire/node-transport.ts';
+import { Effects } from './effects.ts';
 import { FileCalls } from './file-calls.ts';
-import { FleetHolder } from './fleet-holder.ts';
-import { Leases } from './leases.ts';
-import { LoadFailureTable } from './load-failure-table.ts';
-import { LoadQueue, type LoadTarget } from './load-queue.ts';
-import { toLoadRequest } from './load-request.ts';
+import { FleetLoop } from './fleet-loop.ts';
+import { LoadCalls } from './load-calls.ts';
 import { ModelNames } from './model-names.ts';
 import { NodeConnections } from './node-connections.ts';
 import { NodeDrains } from './node-drains.ts';
 import { OperatorCalls } from './operator-calls.ts';
-import { refusalError } from './refusal-error.ts';
 import { Rescan } from './rescan.ts';
-import { waitError } from './wait-error.ts';
-import { WaitingRoom } from './waiting-room.ts';
+import { toDecideSettings } from './to-decide-settings.ts';
+import { type Waiter, Waiters } from './waiters.ts';
 
 export interface ControlOptions extends ControlSettings {
   readonly log: ControlLog;
@@ -53,53 +42,63 @@ export interface ControlOptions extends ControlSettings {
   readonly transport: NodeTransport;
 }
 
-/** Performs the decisions of `fleet`: connects the snapshot, the leases, the waiting room and the loads. */
+/** Tells the decisions of `fleet` what happens, and has them performed. */
 export class FleetControl implements Control {
   readonly #clock: Clock;
   readonly #log: ControlLog;
-  readonly #transport: NodeTransport;
   #settings: ControlSettings;
-  readonly #fleet: FleetHolder;
-  readonly #leases = new Leases();
-  readonly #failures = new LoadFailureTable();
+  readonly #loop: FleetLoop;
+  readonly #waiters = new Waiters();
   readonly #connections: NodeConnections;
-  readonly #room: WaitingRoom;
-  readonly #loads: LoadQueue;
+  readonly #loads: LoadCalls;
   readonly #operator: OperatorCalls;
   readonly #files: FileCalls;
   readonly #drains: NodeDrains;
+  readonly #effects: Effects;
   readonly #rescan: Rescan;
   readonly #names: ModelNames;
-  #isClosed = false;
+  readonly #ending = new AbortController();
 
   constructor({ log, clock, transport, ...settings }: ControlOptions) {
     this.#clock = clock;
     this.#log = log;
-    this.#transport = transport;
     this.#settings = settings;
-    this.#fleet = new FleetHolder(log);
-    const [fleet, leases] = [this.#fleet, this.#leases];
-    this.#room = this.#createRoom();
-    const waiting = (model: string) => this.#room.waiting(model);
-    this.#connections = new NodeConnections({ transport, clock, log, fleet, leases, waiting });
+    const loop = new FleetLoop({ clock, log, perform: (action) => this.#effects.perform(action) });
+    const connections = new NodeConnections({ transport, clock, log, loop });
+    this.#loop = loop;
+    this.#connections = connections;
     this.#loads = this.#createLoads();
-    const connections = this.#connections;
-    this.#operator = new OperatorCalls({ clock, fleet, leases, connections });
-    this.#files = new FileCalls({ clock, fleet, leases, connections });
-    this.#drains = new NodeDrains({ clock, fleet, connections });
+    const [loads, waiters] = [this.#loads, this.#waiters];
+    const operator = new OperatorCalls({
+      clock,
+      loop,
+      loads,
+      connections,
+      errorOf: (refusal, model) => this.#effects.errorOf(refusal, { model, stream: false }),
+    });
+    this.#operator = operator;
+    const { signal } = this.#ending;
+    this.#effects = new Effects({
+      clock,
+      transport,
+      loop,
+      connections,
+      loads,
+      waiters,
+      operator,
+      signal,
+    });
+    this.#files = new FileCalls({ loop, connections });
+    this.#drains = new NodeDrains({ clock, loop, connections });
     const rescan = this.#createRescan();
     this.#rescan = rescan;
     const connectMs = () => this.#settings.config.connectS * 1000;
-    this.#names = new ModelNames({ clock, fleet, rescan, connectMs });
-    this.#fleet.subscribe((snapshot) => {
-      this.#loads.failUnreachable(snapshot);
-      this.#room.pumpAll();
-    });
+    this.#names = new ModelNames({ clock, loop, rescan, connectMs });
     this.reconfigure(settings);
   }
 
   snapshot(): FleetSnapshot {
-    return this.#fleet.snapshot;
+    return this.#loop.snapshot;
   }
 
   resolve(asked: string): Resolution {
@@ -115,17 +114,15 @@ export class FleetControl implements Control {
   }
 
   acquire(request: AcquireRequest, signal: AbortSignal): Promise<Lease> {
-    if (this.#isClosed) return Promise.reject(shuttingDown());
+    if (this.#ending.signal.aborted) return Promise.reject(shuttingDown());
     if (signal.aborted) return Promise.reject(clientLeft());
-    // A request that needs no slot does not wait for one.
-    if (request.weight === 0 || this.#room.waiting(request.model) === 0) {
-      const selection = this.#select(request);
-      if (selection.kind === 'node') {
-        return Promise.resolve(this.#grant(request, selection.replica));
-      }
-      if (selection.kind === 'refused') return Promise.reject(this.#refuse(request, selection));
-    }
-    return this.#room.enter(request, signal);
+    const { promise, resolve, reject } = Promise.withResolvers<Lease>();
+    const enteredMs = this.#clock.nowMs();
+    const waiter = { request, enteredMs, resolve, reject, isWaiting: false, stopListening: undefined };
+    const id = this.#waiters.add(waiter);
+    this.#loop.tell({ kind: 'arrived', request: { ...request, id } });
+    if (this.#waiters.get(id)) this.#wait(id, waiter, signal);
+    return promise;
   }
 
   report({ kind, node, model }: AttemptReport): void {
@@ -133,10 +130,10 @@ export class FleetControl implements Control {
     this.#log.debug({ node, model, kind }, 'attempt failed');
     if (kind === 'model_not_loaded' || kind === 'node_recovering') {
       const status = kind === 'model_not_loaded' ? 'unloaded' : 'recovering';
-      this.#fleet.apply({ kind: 'model_status', node, model, status, atMs });
+      this.#loop.tell({ kind: 'model_status', node, model, status, atMs });
     } else if (kind === 'queue_full') {
-      const ownInFlight = this.#leases.inFlight(node, model);
-      this.#fleet.apply({ kind: 'model_full', node, model, ownInFlight, atMs });
+      const ownInFlight = this.#loop.state.leases.on(model, node);
+      this.#loop.tell({ kind: 'model_full', node, model, ownInFlight, atMs });
       this.#connections.pollSoon(node);
       return;
     }
@@ -185,35 +182,31 @@ export class FleetControl implements Control {
   }
 
   waiting(model: string): number {
-    return this.#room.waiting(model);
+    return this.#loop.state.waiting(model);
   }
 
   inFlight(node: string, model?: string): number {
-    return this.#leases.inFlight(node, model);
+    const { leases } = this.#loop.state;
+    if (model !== undefined) return leases.on(model, node);
+    return [...leases.onNode(node).values()].reduce((sum, own) => sum + own, 0);
   }
 
   subscribe(listener: (snapshot: FleetSnapshot) => void): () => void {
-    return this.#fleet.subscribe(listener);
+    return this.#loop.subscribe(listener);
   }
 
   reconfigure(settings: ControlSettings): void {
-    if (this.#isClosed) return;
+    if (this.#ending.signal.aborted) return;
     this.#settings = settings;
     const { config, catalogue, aliases } = settings;
     const { nodes, failuresBeforeDown } = config;
     // First the snapshot, then the polls: an answer to a poll from before its node was configured does not count.
-    this.#fleet.apply({
+    this.#loop.tell({
       kind: 'config_changed',
       config: { nodes, catalogue, aliases, failuresBeforeDown },
-      atMs: this.#clock.nowMs(),
+      settings: toDecideSettings(config),
     });
-    for (const node of this.#connections.configure(config)) {
-      this.#leases.forgetNode(node);
-      this.#loads.forgetNode(node);
-    }
-    // Failed loads may have been caused by settings that are corrected now.
-    this.#failures.forgetAll();
-    this.#room.pumpAll();
+    for (const node of this.#connections.configure(config)) this.#loads.forgetNode(node);
   }
 
   start(): void {
@@ -221,85 +214,31 @@ export class FleetControl implements Control {
   }
 
   async close(): Promise<void> {
-    this.#isClosed = true;
+    this.#ending.abort(new Error('cortex is shutting down'));
     this.#rescan.close();
-    this.#room.empty(shuttingDown());
+    for (const id of this.#waiters.ids) this.#leave(id, shuttingDown());
     await Promise.all([this.#loads.close(), this.#connections.stop()]);
+    this.#effects.close();
   }
 
-  #select(request: AcquireRequest): Selection {
-    const [leases, nowMs] = [this.#leases, this.#clock.nowMs()];
-    const failures = this.#failures.seenBy(request.arrivedMs);
-    const select = request.weight === 0 ? selectFileHolder : selectNode;
-    return select(this.#fleet.snapshot, request, { leases, failures, nowMs });
-  }
-
-  /** `enteredMs`: when the request started to wait; undefined: it did not wait. */
-  #grant(request: AcquireRequest, { node, model, basePath }: Replica, enteredMs?: number): Lease {
-    const { requestId, weight } = request;
-    const target = this.#connections.target(node);
-    const waited = this.#waited({ node, model }, enteredMs);
-    const { record, release } = this.#leases.take({ requestId, node, model, weight });
-    return {
-      id: record.id,
-      node,
-      model,
-      ...waited,
-      hasToken: target.token !== undefined,
-      send: (wireRequest, options) =>
-        this.#transport.send(wireRequest, { target, basePath, ...options }),
-      isNodeDown: () => this.#isDown(node, target),
-      release: () => {
-        if (release(this.#clock.nowMs())) this.#room.pump(model);
-      },
-    };
-  }
-
-  /**
-   * Splits the wait since `enteredMs` into the time for the load of this replica and the time for room.
-   */
-  #waited(target: LoadTarget, enteredMs: number | undefined): Pick<Lease, 'queueMs' | 'loadMs'> {
-    if (enteredMs === undefined) return { queueMs: 0, loadMs: undefined };
-    const waitedMs = this.#clock.nowMs() - enteredMs;
-    const load = this.#loads.lastLoad(target);
-    if (load === undefined || load.endedMs < enteredMs)
-      return { queueMs: waitedMs, loadMs: undefined };
-    const loadMs = load.endedMs - Math.max(enteredMs, load.startedMs);
-    return { queueMs: waitedMs - loadMs, loadMs };
-  }
-
-  /** A node of the same name at another endpoint is another machine. */
-  #isDown(name: string, { endpoint }: NodeTarget): boolean {
-    const node = this.snapshot().nodes.get(name);
-    return node !== undefined && node.endpoint === endpoint && node.state === 'down';
-  }
-
-  #refuse(request: AcquireRequest, selection: Selection): CortexError {
-    if (selection.kind === 'refused') {
-      return refusalError(selection.refusal, request.model, this.#fleet.snapshot);
+  #wait(id: string, waiter: Waiter, signal: AbortSignal): void {
+    const { model } = waiter.request;
+    waiter.isWaiting = true;
+    const onAbort = (): void => this.#leave(id, clientLeft());
+    signal.addEventListener('abort', onAbort, { once: true });
+    waiter.stopListening = () => signal.removeEventListener('abort', onAbort);
+    if (this.waiting(model) !== 1) return;
+    for (const { node } of this.snapshot().replicasByModel.get(model) ?? []) {
+      this.#connections.pollSoon(node);
     }
-    return waitError(request, selection, (replica) => this.#loads.describe(replica));
   }
 
-  #createRoom(): WaitingRoom {
-    return new WaitingRoom({
-      clock: this.#clock,
-      limits: () => {
-        const { maxWaiting, maxWaitS, maxHoldS } = this.#settings.config;
-        return { maxWaiting, maxWaitMs: maxWaitS * 1000, maxHoldMs: maxHoldS * 1000 };
-      },
-      select: (request) => this.#select(request),
-      grant: (request, replica, enteredMs) => this.#grant(request, replica, enteredMs),
-      refuse: (request, selection) => this.#refuse(request, selection),
-      expire: (request, selection) => this.#refuse(request, selection),
-      wantLoad: (request, selection) => this.#wantLoad(request, selection),
-      left: (model, isWanted) => this.#loads.abandon(model, isWanted),
-      waitingBegan: (model) => {
-        for (const { node } of this.snapshot().replicasByModel.get(model) ?? []) {
-          this.#connections.pollSoon(node);
-        }
-      },
-    });
+  /** A request ends without an answer of `decide`. */
+  #leave(id: string, error: CortexError): void {
+    const waiter = this.#waiters.take(id);
+    if (!waiter) return;
+    waiter.reject(error);
+    this.#loop.tell({ kind: 'left', model: waiter.request.model, requestId: id });
   }
 
   #createRescan(): Rescan {
@@ -313,46 +252,21 @@ export class FleetControl implements Control {
     });
   }
 
-  #createLoads(): LoadQueue {
-    const now = () => this.#clock.nowMs();
-    return new LoadQueue({
+  #createLoads(): LoadCalls {
+    const [loop, connections] = [this.#loop, this.#connections];
+    return new LoadCalls({
       clock: this.#clock,
       log: this.#log,
-      snapshot: () => this.#fleet.snapshot,
-      apply: (event) => this.#fleet.apply(event),
-      subscribe: (listener) => this.#fleet.subscribe(listener),
-      load: ({ model, node }, signal) => {
-        const request = toLoadRequest(model, node, this.snapshot().catalogue.get(model));
-        return this.#connections.client(node).loadAndWait(request, signal);
-      },
-      poll: (node) => this.#connections.poll(node),
-      isRepeat: (target) => this.#failures.isLoggedRepeat({ ...target, nowMs: now() }),
-      failed: (target, error) => this.#failures.record({ ...target, nowMs: now() }, error),
-      loaded: ({ node, model }) => this.#failures.clear(node, model),
-      ended: (model) => this.#room.pump(model),
+      snapshot: () => loop.snapshot,
+      subscribe: (listener) => loop.subscribe(listener),
+      tell: (event) => loop.tell(event),
+      client: (node) => connections.client(node),
+      poll: (node) => connections.poll(node),
     });
   }
 
-  #wantLoad(request: AcquireRequest, selection: Selection): void {
-    const { model } = request;
-    if (selection.kind === 'loading') {
-      this.#startLoad({ model, node: selection.replica.node });
-    } else if (selection.kind === 'load') {
-      const [node] = selection.nodes;
-      const isAnywhere = request.node === undefined;
-      if (node !== undefined && !(isAnywhere && this.#loads.has(model))) {
-        this.#startLoad({ model, node });
-      }
-    }
-  }
-
-  #startLoad(target: LoadTarget): void {
-    this.#loads.ensure(target);
-    this.#connections.pollSoon(target.node);
-  }
-
   async #operate<T>(signal: AbortSignal, call: () => Promise<T>): Promise<T> {
-    if (this.#isClosed) throw shuttingDown();
+    if (this.#ending.signal.aborted) throw shuttingDown();
     await this.#names.firstContact(signal);
     return call();
   }

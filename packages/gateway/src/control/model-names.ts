@@ -1,12 +1,12 @@
 import { isKnownModel, nameForUnnamed, resolveModel, type Resolution } from '@cortex/fleet';
 import type { Clock } from '@cortex/service';
 
-import type { FleetHolder } from './fleet-holder.ts';
+import type { FleetLoop } from './fleet-loop.ts';
 import type { Rescan } from './rescan.ts';
 
 interface ModelNamesDeps {
   readonly clock: Clock;
-  readonly fleet: FleetHolder;
+  readonly loop: FleetLoop;
   readonly rescan: Rescan;
   /** Maximum wait for nodes that have not answered yet. */
   readonly connectMs: () => number;
@@ -23,38 +23,38 @@ export class ModelNames {
   /** @see Control.resolve */
   resolve(asked: string): Resolution {
     if (this.#mayBeOnPendingNode(asked)) return { kind: 'unknown', near: [] };
-    return resolveModel(this.#deps.fleet.snapshot, asked);
+    return resolveModel(this.#deps.loop.snapshot, asked);
   }
 
   /** @see Control.resolveSettled */
   async resolveSettled(asked: string, signal: AbortSignal): Promise<Resolution> {
-    const { fleet, rescan } = this.#deps;
+    const { loop, rescan } = this.#deps;
     if (this.#mayBeOnPendingNode(asked)) await this.firstContact(signal);
-    const resolution = resolveModel(fleet.snapshot, asked);
+    const resolution = resolveModel(loop.snapshot, asked);
     if (resolution.kind === 'model') return resolution;
     // The file may have just been added to a models folder.
     await rescan.request(signal);
-    return resolveModel(fleet.snapshot, asked);
+    return resolveModel(loop.snapshot, asked);
   }
 
   /** @see Control.nameForUnnamed */
   async nameForUnnamed(signal: AbortSignal): Promise<string | undefined> {
-    const { fleet } = this.#deps;
+    const { loop } = this.#deps;
     if (this.#mayBeOnPendingNode('default')) await this.firstContact(signal);
-    return nameForUnnamed(fleet.snapshot);
+    return nameForUnnamed(loop.snapshot);
   }
 
   /** Resolves once it is known whether a node or the catalogue has the model. */
   async settle(model: string, signal: AbortSignal): Promise<void> {
-    const { fleet, rescan } = this.#deps;
+    const { loop, rescan } = this.#deps;
     await this.firstContact(signal);
-    if (!isKnownModel(fleet.snapshot, model)) await rescan.request(signal);
+    if (!isKnownModel(loop.snapshot, model)) await rescan.request(signal);
   }
 
   /** Resolves when every node has answered or missed once, after `connectMs` at the latest, or when `signal` aborts. */
   firstContact(signal: AbortSignal): Promise<void> {
-    const { clock, fleet, connectMs } = this.#deps;
-    if (fleet.snapshot.pendingNodes === 0) return Promise.resolve();
+    const { clock, loop, connectMs } = this.#deps;
+    if (loop.snapshot.pendingNodes === 0) return Promise.resolve();
     return new Promise((resolve) => {
       const end = () => {
         stop();
@@ -62,7 +62,7 @@ export class ModelNames {
         signal.removeEventListener('abort', end);
         resolve();
       };
-      const stop = fleet.subscribe(({ pendingNodes }) => {
+      const stop = loop.subscribe(({ pendingNodes }) => {
         if (pendingNodes === 0) end();
       });
       const cancelTimer = clock.setTimer(connectMs(), end);
@@ -72,7 +72,7 @@ export class ModelNames {
 
   /** A node without a first contact may have a model of this name, which has priority over globs and `default`. */
   #mayBeOnPendingNode(asked: string): boolean {
-    const { snapshot } = this.#deps.fleet;
+    const { snapshot } = this.#deps.loop;
     if (snapshot.pendingNodes === 0) return false;
     return !snapshot.aliases.exact.has(asked) && !isKnownModel(snapshot, asked);
   }

@@ -6,9 +6,8 @@ import { NeuronClient } from '../nodes/neuron-client.ts';
 import { isSameTarget, type NodeTarget } from '../wire/node-target.ts';
 import { type NodeTransport } from '../wire/node-transport.ts';
 import type { ControlConfig, ControlLog, NodeSettings } from './control.ts';
-import type { FleetHolder } from './fleet-holder.ts';
+import type { FleetLoop } from './fleet-loop.ts';
 import { HarnessRestarts } from './harness-restarts.ts';
-import type { Leases } from './leases.ts';
 import { NodeEvents } from './node-events.ts';
 import { NodePoller } from './node-poller.ts';
 
@@ -29,9 +28,7 @@ interface ConnectionsDeps {
   readonly transport: NodeTransport;
   readonly clock: Clock;
   readonly log: ControlLog;
-  readonly fleet: FleetHolder;
-  readonly leases: Leases;
-  readonly waiting: (model: string) => number;
+  readonly loop: FleetLoop;
 }
 
 const toTarget = (node: NodeSettings, { connectS }: ControlConfig): NodeTarget => ({
@@ -54,11 +51,11 @@ export class NodeConnections {
 
   constructor(deps: ConnectionsDeps) {
     this.#deps = deps;
-    const { log, leases, waiting } = deps;
+    const { log, loop } = deps;
     this.#restarts = new HarnessRestarts({
       log,
       maxCycles: () => this.#maxCycles,
-      requests: (node, model) => (leases.ownByModel(node).get(model) ?? 0) + waiting(model),
+      requests: (node, model) => loop.state.leases.on(model, node) + loop.state.waiting(model),
     });
   }
 
@@ -135,7 +132,7 @@ export class NodeConnections {
     node: NodeSettings,
     { config, firstPauseRatio }: { config: ControlConfig; firstPauseRatio: number },
   ): void {
-    const { clock, log, fleet, leases, transport } = this.#deps;
+    const { clock, log, loop, transport } = this.#deps;
     const { name } = node;
     const target = toTarget(node, config);
     const called = { name, target, transport, clock };
@@ -146,24 +143,24 @@ export class NodeConnections {
       clock,
       log,
       apply: (event) => {
-        fleet.apply(event);
+        loop.tell(event);
         if (event.kind !== 'node_reported') return;
         events.nodeAnswered();
         const { health, models } = event;
         if (!health || !models) return;
         this.#restarts.observe({ node: name, client, health, models }, this.#stop.signal);
       },
-      node: () => fleet.snapshot.nodes.get(name),
-      ownInFlight: () => leases.ownByModel(name),
-      pauseMs: () => this.#pauseMs(fleet.snapshot, name),
+      node: () => loop.snapshot.nodes.get(name),
+      ownInFlight: () => loop.state.leases.onNode(name),
+      pauseMs: () => this.#pauseMs(loop.snapshot, name),
       firstPauseRatio,
       missSpacingMs: () => this.#pollIntervalMs / 2,
     });
     const events = new NodeEvents({
       called,
       log,
-      apply: (event) => fleet.apply(event),
-      node: () => fleet.snapshot.nodes.get(name),
+      apply: (event) => loop.tell(event),
+      node: () => loop.snapshot.nodes.get(name),
       poll: () => void poller.pollNow(),
     });
     this.#connections.set(name, { target, client, poller, events });
@@ -191,7 +188,7 @@ export class NodeConnections {
   #isWaitedFor({ state, replicas }: NodeSnapshot): boolean {
     if (state !== 'up') return false;
     for (const { model, status, isReady } of replicas.values()) {
-      if (stateTraits(status).transient || (isReady && this.#deps.waiting(model) > 0)) return true;
+      if (stateTraits(status).transient || (isReady && this.#deps.loop.state.waiting(model) > 0)) return true;
     }
     return false;
   }

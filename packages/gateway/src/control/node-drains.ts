@@ -10,12 +10,12 @@ import type { Clock } from '@cortex/service';
 
 import { assertNode } from './assert-node.ts';
 import type { DrainCall } from './control.ts';
-import type { FleetHolder } from './fleet-holder.ts';
+import type { FleetLoop } from './fleet-loop.ts';
 import type { NodeConnections } from './node-connections.ts';
 
 interface DrainDeps {
   readonly clock: Clock;
-  readonly fleet: FleetHolder;
+  readonly loop: FleetLoop;
   readonly connections: NodeConnections;
 }
 
@@ -29,10 +29,10 @@ export class NodeDrains {
 
   /** @throws CortexError `invalid_request` for an unknown node, or the error of the node */
   async drain({ node, draining, forS }: DrainCall, signal: AbortSignal): Promise<AdminDrainResult> {
-    const { fleet, connections, clock } = this.#deps;
-    assertNode(fleet.snapshot, node);
+    const { loop, connections, clock } = this.#deps;
+    assertNode(loop.snapshot, node);
     const answer = await connections.client(node).drain({ draining, for_s: forS }, signal);
-    fleet.apply({
+    loop.tell({
       kind: 'draining_changed',
       node,
       draining: answer.draining,
@@ -51,10 +51,10 @@ export class NodeDrains {
     { node, forS }: Omit<DrainCall, 'draining'>,
     signal: AbortSignal,
   ): Promise<AdminFreeResult> {
-    const { fleet, connections } = this.#deps;
+    const { loop, connections } = this.#deps;
     const drained = await this.drain({ node, draining: true, forS }, signal);
     await connections.poll(node);
-    const held = heldReplicas(fleet.snapshot, node);
+    const held = heldReplicas(loop.snapshot, node);
     const unloaded: string[] = [];
     const kept: { model: string; reason: string }[] = [];
     await Promise.all(

@@ -1,4 +1,4 @@
-import { type FleetEvent, type NodeSnapshot } from '@cortex/fleet';
+import { type ReportedEvent, type NodeSnapshot } from '@cortex/fleet';
 import { type NodeEvent, stateTraits } from '@cortex/protocol';
 
 import type { CalledNode } from '../nodes/node-call.ts';
@@ -14,7 +14,7 @@ const ASK_AGAIN_MS = 600_000;
 interface NodeEventsDeps {
   readonly called: CalledNode;
   readonly log: ControlLog;
-  readonly apply: (event: FleetEvent) => void;
+  readonly apply: (event: ReportedEvent) => void;
   readonly node: () => NodeSnapshot | undefined;
   /** Polls the node now. */
   readonly poll: () => void;

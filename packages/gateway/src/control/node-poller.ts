@@ -1,4 +1,4 @@
-import type { FleetEvent, NodeSnapshot } from '@cortex/fleet';
+import type { ReportedEvent, NodeSnapshot } from '@cortex/fleet';
 import { type Discovery, type ModelEntry, type NodeHealth, toCortexError } from '@cortex/protocol';
 import type { Clock } from '@cortex/service';
 
@@ -14,7 +14,7 @@ interface PollerDeps {
   readonly client: NeuronClient;
   readonly clock: Clock;
   readonly log: ControlLog;
-  readonly apply: (event: FleetEvent) => void;
+  readonly apply: (event: ReportedEvent) => void;
   readonly node: () => NodeSnapshot | undefined;
   /** Own leases on the node by model, now. */
   readonly ownInFlight: () => ReadonlyMap<string, number>;

@@ -1,24 +1,23 @@
-import { isKnownModel, type LoadFailures, type Replica, selectNode } from '@cortex/fleet';
+import { type Action, type DecideRefusal, isKnownModel, type Replica } from '@cortex/fleet';
 import { CortexError, stateTraits } from '@cortex/protocol';
 import type { Clock } from '@cortex/service';
 
 import { assertNode } from './assert-node.ts';
 import type { ModelCall, ModelCallResult, PinCall, PinResult } from './control.ts';
-import type { FleetHolder } from './fleet-holder.ts';
-import type { Leases } from './leases.ts';
-import { toLoadRequest } from './load-request.ts';
+import type { FleetLoop } from './fleet-loop.ts';
+import type { LoadCalls } from './load-calls.ts';
 import type { NodeConnections } from './node-connections.ts';
-import { refusalError, unknownModel } from './refusal-error.ts';
+import { unknownModel } from './refusal-error.ts';
 
 interface OperatorDeps {
   readonly clock: Clock;
-  readonly fleet: FleetHolder;
-  readonly leases: Leases;
+  readonly loop: FleetLoop;
+  readonly loads: LoadCalls;
   readonly connections: NodeConnections;
+  readonly errorOf: (refusal: DecideRefusal, model: string) => CortexError;
 }
 
-/** Failures do not matter here: the operator decides when to try again. */
-const NO_FAILURES: LoadFailures = { failure: () => undefined };
+type Answered = Extract<Action, { readonly kind: 'operator_answer' }>;
 
 const notSettled = (): CortexError =>
   new CortexError('no_healthy_node', 'Not every node has answered yet.');
@@ -26,22 +25,49 @@ const notSettled = (): CortexError =>
 /** Loads and unloads by the operator, without waiting room and back-off. */
 export class OperatorCalls {
   readonly #deps: OperatorDeps;
+  readonly #open = new Map<string, (answered: Answered) => void>();
+  #count = 0;
 
   constructor(deps: OperatorDeps) {
     this.#deps = deps;
   }
 
-  async load(call: ModelCall, signal: AbortSignal): Promise<ModelCallResult> {
-    const { fleet, connections } = this.#deps;
-    const { model } = call;
-    const target = this.#loadTarget(call);
-    if (target.status === 'loaded') return target;
-    const { node } = target;
-    const entry = fleet.snapshot.catalogue.get(model);
-    const request = toLoadRequest(model, node, entry);
-    const status = await connections.client(node).startLoad(request, signal);
-    this.#applyStatus(node, model, status);
-    return { node, status };
+  /** Loads the model on the best node, or on `node`; resolves when the node has accepted it. */
+  async load({ model, node }: ModelCall, signal: AbortSignal): Promise<ModelCallResult> {
+    const { loop, loads, errorOf } = this.#deps;
+    assertNode(loop.snapshot, node);
+    const { answer } = await this.#ask({ model, node }, signal);
+    switch (answer.kind) {
+      case 'present':
+        return { node: answer.node, status: answer.status };
+      case 'started': {
+        const target = { model, node: answer.node };
+        return { node: answer.node, status: await loads.accepted(target) };
+      }
+      case 'refused':
+        throw errorOf(answer.refusal, model);
+      case 'pending':
+        throw notSettled();
+    }
+  }
+
+  /** An answer that was decided. */
+  answered(answered: Answered): void {
+    this.#open.get(answered.callId)?.(answered);
+  }
+
+  #ask({ model, node }: ModelCall, signal: AbortSignal): Promise<Answered> {
+    this.#count += 1;
+    const callId = `op${this.#count}`;
+    const { promise, resolve, reject } = Promise.withResolvers<Answered>();
+    const onAbort = (): void => reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    this.#open.set(callId, resolve);
+    this.#deps.loop.tell({ kind: 'operator_load', callId, model, node });
+    return promise.finally(() => {
+      this.#open.delete(callId);
+      signal.removeEventListener('abort', onAbort);
+    });
   }
 
   async unload(
@@ -80,7 +106,7 @@ export class OperatorCalls {
 
   /** The replicas of a known model on nodes that are up, on `node` where given. */
   #upReplicas(model: string, node: string | undefined): readonly Replica[] {
-    const { snapshot } = this.#deps.fleet;
+    const { snapshot } = this.#deps.loop;
     assertNode(snapshot, node);
     if (!isKnownModel(snapshot, model)) {
       if (snapshot.pendingNodes > 0) throw notSettled();
@@ -91,38 +117,9 @@ export class OperatorCalls {
     );
   }
 
-  /** The node where the model is loaded or loading, or else the best node to load it. */
-  #loadTarget({ model, node }: ModelCall): ModelCallResult {
-    const { fleet, leases, clock } = this.#deps;
-    const { snapshot } = fleet;
-    assertNode(snapshot, node);
-    const ready = snapshot.replicasByModel
-      .get(model)
-      ?.find((replica) => replica.isReady && (node === undefined || replica.node === node));
-    if (ready) return { node: ready.node, status: 'loaded' };
-    const selection = selectNode(
-      snapshot,
-      { model, tried: [], weight: 1, node },
-      { leases, failures: NO_FAILURES, nowMs: clock.nowMs() },
-    );
-    switch (selection.kind) {
-      case 'loading':
-        return { node: selection.replica.node, status: 'loading' };
-      case 'load':
-        return { node: selection.nodes[0] ?? '', status: 'unloaded' };
-      case 'refused':
-        throw refusalError(selection.refusal, model, snapshot);
-      case 'pending':
-      case 'node':
-      case 'full':
-        break;
-    }
-    throw notSettled();
-  }
-
   #applyStatus(node: string, model: string, status: string): void {
-    const { fleet, connections, clock } = this.#deps;
-    fleet.apply({ kind: 'model_status', node, model, status, atMs: clock.nowMs() });
+    const { loop, connections, clock } = this.#deps;
+    loop.tell({ kind: 'model_status', node, model, status, atMs: clock.nowMs() });
     void connections.poll(node);
   }
 }

@@ -4,6 +4,13 @@ import { FleetState } from '@cortex/fleet';
 
 import { refusalError } from './refusal-error.ts';
 
+const REQUEST = {
+  model: 'm',
+  stream: false,
+  snapshot: new FleetState().snapshot,
+  describe: () => ({ state: 'loading' }),
+};
+
 test('the error without a node that is up names every node once, with its reason', () => {
   const nodes = [
     { node: 'a', error: 'Node a could not be reached: the connection was refused.' },
@@ -12,7 +19,7 @@ test('the error without a node that is up names every node once, with its reason
     { node: 'd' },
   ];
 
-  const error = refusalError({ kind: 'no_healthy_node', nodes }, 'm', new FleetState().snapshot);
+  const error = refusalError({ kind: 'no_healthy_node', nodes }, REQUEST);
 
   expect(error.message).toBe(
     'No node that could serve m is up: Node a could not be reached: the connection was refused; b (/health) did not answer within 5 s; c: no reason; d has not answered.',
@@ -22,7 +29,7 @@ test('the error without a node that is up names every node once, with its reason
 test('the error in a fleet without nodes says where to add one', () => {
   const refusal = { kind: 'no_healthy_node', nodes: [] } as const;
 
-  expect(refusalError(refusal, 'm', new FleetState().snapshot).message).toBe(
+  expect(refusalError(refusal, REQUEST).message).toBe(
     'No neuron is configured: add one under [[neurons]] in cortex.toml.',
   );
 });

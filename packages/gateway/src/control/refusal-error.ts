@@ -1,10 +1,19 @@
-import type { FleetSnapshot, Refusal } from '@cortex/fleet';
-import { isKnownModel, nearNames } from '@cortex/fleet';
-import { CortexError } from '@cortex/protocol';
+import {
+  type Candidate,
+  type DecideRefusal,
+  type FleetSnapshot,
+  isKnownModel,
+  type Lacking,
+  nearNames,
+  type Refusal,
+  type Replica,
+} from '@cortex/fleet';
+import { CortexError, type LoadingState } from '@cortex/protocol';
 
 const NO_NODE_RETRY_S = 3;
 const RECOVERING_RETRY_S = 2;
 const NO_CAPACITY_RETRY_S = 5;
+const WAITED_RETRY_S = 5;
 
 const sentence = (parts: readonly { readonly node: string; readonly text: string }[]): string =>
   parts.map(({ node, text }) => `${node} ${text}`).join('; ');
@@ -59,13 +68,124 @@ function noHealthyNode(
   return new CortexError('no_healthy_node', text, { retryAfterS: NO_NODE_RETRY_S });
 }
 
-/** Converts a refusal of the fleet into the error for the client (behaviour 17). */
-export function refusalError(
-  refusal: Refusal,
-  model: string,
-  snapshot: FleetSnapshot,
+/** What the error for a refused request says besides the reason. */
+export interface RefusedRequest {
+  readonly model: string;
+  readonly stream: boolean;
+  readonly snapshot: FleetSnapshot;
+  /** The state of a load, for clients. */
+  readonly describe: (replica: Replica) => LoadingState;
+}
+
+/** What a node lacks, after its name. */
+function lackText({ what, need, have }: Lacking): string {
+  switch (what) {
+    case 'memory':
+      return `has ${have} MiB for models, and ${need} MiB are needed`;
+    case 'free_memory':
+      return `has room for ${Math.max(0, Number(have))} of ${need} MiB beside models in use`;
+    case 'undrained':
+      return 'is draining';
+    case 'unyielding':
+      return 'has given its GPUs to other programs for now';
+    case 'unclaimed':
+      return `makes room for ${have}`;
+    case 'back_off':
+      return 'failed to load it a moment ago';
+    case 'tier':
+      return 'would run it on the CPU, which a GPU of another node can hold';
+    case 'state':
+      return `has it in state "${have}"`;
+    case 'up':
+      return 'is not up';
+    case 'harness':
+      return `has no harness "${need}" (it has ${have})`;
+    case 'devices':
+      return `has ${have} of ${need} GPUs that are large enough`;
+    case 'model':
+    case 'node':
+      return 'does not have it';
+  }
+}
+
+const lacks = (candidates: readonly Candidate[]): string =>
+  sentence(
+    candidates.flatMap(({ node, lacked }) => lacked.map((lack) => ({ node, text: lackText(lack) }))),
+  );
+
+type TooLong = Extract<DecideRefusal, { readonly kind: 'waited_too_long' }>;
+
+function loadError(
+  { model, stream }: RefusedRequest,
+  loading: LoadingState,
 ): CortexError {
+  // A client of a request that is not streamed can retry while the load continues. A stream has already waited for
+  // the maximum time.
+  if (stream && loading.state !== 'pulling') {
+    return new CortexError('load_timeout', `${model} was not loaded in time.`, { loading });
+  }
+  return new CortexError('model_loading', `${model} is still ${loading.state}.`, {
+    loading,
+    retryAfterS: loading.eta_s ?? WAITED_RETRY_S,
+  });
+}
+
+/** The error for a request that waited too long, depending on what it waited for. */
+function waitedTooLong({ waitedFor, node }: TooLong, request: RefusedRequest): CortexError {
+  const { model, snapshot, describe } = request;
+  switch (waitedFor) {
+    case 'load':
+    case 'pull': {
+      const replica =
+        node === undefined ? undefined : snapshot.nodes.get(node)?.replicas.get(model);
+      return loadError(request, replica ? describe(replica) : { state: 'loading', node });
+    }
+    case 'wake':
+      return loadError(request, { state: 'waking', node });
+    case 'room':
+      return loadError(request, { state: 'waiting for room' });
+    case 'node':
+      return new CortexError(
+        'no_healthy_node',
+        `No node that could have ${model} has answered yet.`,
+      );
+    case 'seat':
+      return new CortexError('queue_full', `No slot for ${model} became free in time.`, {
+        retryAfterS: WAITED_RETRY_S,
+      });
+  }
+}
+
+/** Converts a refusal of the fleet into the error for the client (behaviour 17). */
+export function refusalError(refusal: DecideRefusal, request: RefusedRequest): CortexError {
+  const { model, snapshot } = request;
   switch (refusal.kind) {
+    case 'manual':
+      return new CortexError(
+        'no_capacity',
+        `${model} is loaded only by hand (load = "manual" in models.toml): run "cortex load ${model}".`,
+        { retryAfterS: NO_CAPACITY_RETRY_S },
+      );
+    case 'too_large':
+      return new CortexError(
+        'model_not_found',
+        `No node can hold ${model}: ${lacks(refusal.candidates)}.`,
+        { param: 'model' },
+      );
+    case 'no_room':
+      return new CortexError(
+        'no_capacity',
+        `No node has room for ${model} now: ${lacks(refusal.candidates)}.`,
+        { retryAfterS: NO_CAPACITY_RETRY_S },
+      );
+    case 'queue_full':
+      return new CortexError(
+        'queue_full',
+        `${refusal.waiting} requests are already waiting for ${model}.`,
+        { retryAfterS: WAITED_RETRY_S },
+      );
+    case 'waited_too_long':
+      return waitedTooLong(refusal, request);
     case 'not_found':
       return notFound(refusal, model, snapshot);
     case 'no_healthy_node':

@@ -20,6 +20,22 @@ import { type CalledNode, sendNodeCall } from './node-call.ts';
 
 const StatusAnswer = z.looseObject({ status: z.string() });
 const EndpointAnswer = z.looseObject({ url: z.string() });
+const EstimateAnswer = z.looseObject({
+  vram_mb: z.number(),
+  ram_mb: z.number().default(0),
+  devices: z.array(z.int()).default([]),
+  /** Such as `20/33`. */
+  gpu_layers: z.string().optional(),
+});
+
+/** MiB that a load needs where it would run. What does not fit on the GPUs counts as well: elsewhere it might. */
+function neededMib(estimate: z.infer<typeof EstimateAnswer>): number {
+  const { vram_mb: vramMib, ram_mb: ramMib, devices, gpu_layers: layers } = estimate;
+  const [onGpu, all] = layers?.split('/') ?? [];
+  const isOnCpu = devices.length > 0 && devices.every((index) => index < 0);
+  if (isOnCpu) return ramMib;
+  return onGpu === all ? vramMib : vramMib + ramMib;
+}
 
 interface ListedModels {
   readonly models: z.infer<typeof NodeModels>;
@@ -104,6 +120,19 @@ export class NeuronClient {
       timeoutMs,
     });
     return status;
+  }
+
+  /** MiB that a load with these settings needs on the node, which does not load for it. */
+  async estimate({ model_id: model, ...settings }: LoadModelRequest, signal: AbortSignal): Promise<number> {
+    const { timeoutMs } = this.#options;
+    const estimate = await sendNodeCall(this.#options, {
+      path: `/models/${encodeURIComponent(model)}/estimate`,
+      body: settings,
+      schema: EstimateAnswer,
+      signal,
+      timeoutMs,
+    });
+    return neededMib(estimate);
   }
 
   /** Resolves when the node has scanned its models folders. */

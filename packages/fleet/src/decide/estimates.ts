@@ -1,0 +1,61 @@
+/** What models need that nobody has measured: a node that has the file is asked before the first load. */
+import { permanentLack } from '../feasibility.ts';
+import type { DecideState, Estimate } from './decide-state.ts';
+import type { Action } from './events.ts';
+import { measuredMib } from './need.ts';
+
+/** So many nodes are asked. If none can say, the model is loaded all the same: its node refuses what does not fit. */
+const MAX_ASKED = 3;
+/** Nodes choose the names of their models, so the table is bounded; the oldest go. */
+const MAX_MODELS = 10_000;
+
+/** The next node to ask: one that has the file, else one that can get it. */
+function nextNode(state: DecideState, model: string, { asked }: Estimate): string | undefined {
+  let other: string | undefined;
+  for (const node of state.snapshot.nodes.values()) {
+    if (node.state !== 'up' || asked.has(node.name)) continue;
+    if (permanentLack(state.snapshot, node, model) !== undefined) continue;
+    if (node.replicas.get(model)?.onDisk === true) return node.name;
+    other ??= node.name;
+  }
+  return other;
+}
+
+/** Asks what the model needs if that is not known; true: its load has to wait for the answer. */
+export function awaitsEstimate(state: DecideState, model: string, actions: Action[]): boolean {
+  const known = state.estimates.get(model) ?? { asked: new Set(), awaited: undefined, mib: undefined };
+  if (known.awaited !== undefined) return true;
+  if (known.mib !== undefined || measuredMib(state, model) !== undefined) return false;
+  const node = known.asked.size < MAX_ASKED ? nextNode(state, model, known) : undefined;
+  if (node === undefined) return false;
+  known.asked.add(node);
+  known.awaited = node;
+  state.estimates.delete(model);
+  state.estimates.set(model, known);
+  const [oldest] = state.estimates.keys();
+  if (state.estimates.size > MAX_MODELS && oldest !== undefined) state.estimates.delete(oldest);
+  actions.push({ kind: 'estimate', model, node });
+  return true;
+}
+
+/** A node has answered, or could not. */
+export function estimated(
+  state: DecideState,
+  { node, model, mib }: { readonly node: string; readonly model: string; readonly mib: number | undefined },
+): void {
+  const known = state.estimates.get(model);
+  if (known?.awaited !== node) return;
+  known.awaited = undefined;
+  known.mib = mib;
+  if (mib !== undefined) state.facts.of(node, model).needMib ??= mib;
+  state.dirty.add(model);
+}
+
+/** A node that is gone answers nothing. */
+export function forgetEstimatesOf(state: DecideState, node: string): void {
+  for (const [model, known] of state.estimates) {
+    if (known.awaited !== node) continue;
+    known.awaited = undefined;
+    state.dirty.add(model);
+  }
+}

@@ -1,0 +1,87 @@
+/** Loads that the operator asks for: they evict like a request that has waited long, and are kept though nobody waits. */
+import { classifyPresent, refusalOf } from '../classify-unserved.ts';
+import type { Replica } from '../snapshot.ts';
+import { startPlan } from './answer.ts';
+import type { DecideState, OperatorLoad } from './decide-state.ts';
+import { awaitsEstimate } from './estimates.ts';
+import type { Action, DecideRefusal, OperatorAnswer } from './events.ts';
+import { joinLoad } from './loads.ts';
+import { place, type Placement } from './place.ts';
+
+function readyReplica(state: DecideState, { model, node }: OperatorLoad): Replica | undefined {
+  return state.snapshot.replicasByModel
+    .get(model)
+    ?.find((replica) => replica.isReady && (node === undefined || replica.node === node));
+}
+
+/** Keeps a load that is under way, whoever started it. */
+function keepLoad(state: DecideState, { model, node }: Replica, actions: Action[]): OperatorAnswer {
+  const reservation = state.reservation(node, model);
+  if (reservation) {
+    reservation.isDetached = true;
+    actions.push({ kind: 'keep_load', model, node });
+  } else {
+    joinLoad(state, { model, node, isDetached: true }, actions);
+  }
+  return { kind: 'started', node };
+}
+
+function refusalFor(
+  state: DecideState,
+  call: OperatorLoad,
+  placement: Exclude<Placement, { kind: 'plan' }>,
+): DecideRefusal {
+  const { candidates } = placement;
+  const isAboutRoom = candidates.some(({ lacked }) =>
+    lacked.some(({ what }) => what === 'free_memory' || what === 'memory'),
+  );
+  return isAboutRoom
+    ? { kind: 'no_room', candidates }
+    : refusalOf(state.snapshot, { ...call, tried: [] }, state.context);
+}
+
+/** Undefined: the answer depends on what a node is still to say. */
+function answerTo(
+  state: DecideState,
+  call: OperatorLoad,
+  actions: Action[],
+): OperatorAnswer | undefined {
+  const { model, node } = call;
+  const ready = readyReplica(state, call);
+  if (ready) return { kind: 'present', node: ready.node, status: 'loaded' };
+  const present = classifyPresent(state.snapshot, { model, node, tried: [] });
+  switch (present?.kind) {
+    case 'loading':
+      return keepLoad(state, present.replica, actions);
+    case 'pending':
+      return { kind: 'pending' };
+    case 'refused':
+      return { kind: 'refused', refusal: present.refusal };
+    case undefined:
+      break;
+  }
+  if (awaitsEstimate(state, model, actions)) return undefined;
+  // The operator decides when to try again.
+  state.backOff.countSince(Infinity);
+  const placement = place(state, { model, node, tried: [], mayEvict: true, isUrgent: true });
+  if (placement.kind === 'plan' && !placement.fit.isWaiting) {
+    startPlan(state, { model, placement, why: 'operator', isDetached: true }, actions);
+    return { kind: 'started', node: placement.node };
+  }
+  const blocked =
+    placement.kind === 'plan'
+      ? ({ kind: 'impossible', candidates: placement.candidates } as const)
+      : placement;
+  return { kind: 'refused', refusal: refusalFor(state, call, blocked) };
+}
+
+/** Answers the operator's calls for the model. */
+export function answerOperator(state: DecideState, model: string, actions: Action[]): void {
+  for (const [callId, call] of state.operatorLoads) {
+    if (call.model !== model) continue;
+    const answer = answerTo(state, call, actions);
+    if (!answer) continue;
+    state.operatorLoads.delete(callId);
+    actions.push({ kind: 'operator_answer', callId, model, answer });
+  }
+}

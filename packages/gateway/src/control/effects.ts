@@ -1,0 +1,157 @@
+import type { Action, DecideRefusal, FleetSnapshot } from '@cortex/fleet';
+import type { CortexError } from '@cortex/protocol';
+import type { Clock } from '@cortex/service';
+
+import type { NodeTransport } from '../wire/node-transport.ts';
+import type { NodeTarget } from '../wire/node-target.ts';
+import type { Lease } from './control.ts';
+import type { FleetLoop } from './fleet-loop.ts';
+import type { LoadCalls } from './load-calls.ts';
+import type { NodeConnections } from './node-connections.ts';
+import type { OperatorCalls } from './operator-calls.ts';
+import { refusalError } from './refusal-error.ts';
+import type { Waiter, Waiters } from './waiters.ts';
+
+interface EffectsDeps {
+  readonly clock: Clock;
+  readonly transport: NodeTransport;
+  readonly loop: FleetLoop;
+  readonly connections: NodeConnections;
+  readonly loads: LoadCalls;
+  readonly waiters: Waiters;
+  readonly operator: OperatorCalls;
+  /** Aborts when cortex ends. */
+  readonly signal: AbortSignal;
+}
+
+type ActionOf<K extends Action['kind']> = Extract<Action, { readonly kind: K }>;
+
+/** Performs what was decided. It decides nothing: what becomes of an action is told as the next event. */
+export class Effects {
+  readonly #deps: EffectsDeps;
+  #cancelTimer: (() => void) | undefined;
+
+  constructor(deps: EffectsDeps) {
+    this.#deps = deps;
+  }
+
+  perform(action: Action): void {
+    const { connections, loads, operator, signal } = this.#deps;
+    switch (action.kind) {
+      case 'grant':
+        this.#grant(action);
+        return;
+      case 'refuse':
+        this.#refuse(action);
+        return;
+      case 'load':
+        loads.start(action);
+        connections.pollSoon(action.node);
+        return;
+      case 'cancel_load':
+        loads.cancel(action);
+        return;
+      case 'keep_load':
+        loads.keep(action);
+        return;
+      case 'estimate':
+        void loads.estimate({ model: action.model, node: action.node }, signal);
+        return;
+      case 'operator_answer':
+        operator.answered(action);
+        return;
+      case 'poll':
+        void connections.poll(action.node);
+        return;
+      case 'wake_node':
+        this.#deps.loop.tell({ kind: 'woke', node: action.node, isAwake: false });
+        return;
+      case 'timer':
+        this.#setTimer(action.atMs);
+        return;
+    }
+  }
+
+  close(): void {
+    this.#cancelTimer?.();
+  }
+
+  #setTimer(atMs: number): void {
+    const { clock, loop } = this.#deps;
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    if (atMs === Infinity) return;
+    const delayMs = Math.max(0, atMs - clock.nowMs());
+    this.#cancelTimer = clock.setTimer(delayMs, () => loop.tell({ kind: 'time' }));
+  }
+
+  #grant({ requestId, leaseId, node, model }: ActionOf<'grant'>): void {
+    const { waiters, loop } = this.#deps;
+    const waiter = waiters.take(requestId);
+    if (waiter) waiter.resolve(this.#lease(waiter, { leaseId, node, model }));
+    else loop.tell({ kind: 'lease_ended', leaseId });
+  }
+
+  #lease(
+    waiter: Waiter,
+    { leaseId, node, model }: Pick<ActionOf<'grant'>, 'leaseId' | 'node' | 'model'>,
+  ): Lease {
+    const { connections, transport, loop } = this.#deps;
+    const target = connections.target(node);
+    const basePath = loop.snapshot.nodes.get(node)?.replicas.get(model)?.basePath ?? '';
+    let isHeld = true;
+    return {
+      id: leaseId,
+      node,
+      model,
+      ...this.#waited(waiter, { node, model }),
+      hasToken: target.token !== undefined,
+      send: (wireRequest, options) =>
+        transport.send(wireRequest, { target, basePath, ...options }),
+      isNodeDown: () => isDown(loop.snapshot, node, target),
+      release: () => {
+        if (!isHeld) return;
+        isHeld = false;
+        loop.tell({ kind: 'lease_ended', leaseId });
+      },
+    };
+  }
+
+  /** Splits the wait of a request into the time for the load of this replica and the time for room. */
+  #waited(
+    { isWaiting, enteredMs }: Waiter,
+    target: { readonly node: string; readonly model: string },
+  ): Pick<Lease, 'queueMs' | 'loadMs'> {
+    if (!isWaiting) return { queueMs: 0, loadMs: undefined };
+    const waitedMs = this.#deps.clock.nowMs() - enteredMs;
+    const load = this.#deps.loads.lastLoad(target);
+    if (load === undefined || load.endedMs < enteredMs)
+      return { queueMs: waitedMs, loadMs: undefined };
+    const loadMs = load.endedMs - Math.max(enteredMs, load.startedMs);
+    return { queueMs: waitedMs - loadMs, loadMs };
+  }
+
+  #refuse({ requestId, refusal }: ActionOf<'refuse'>): void {
+    const waiter = this.#deps.waiters.take(requestId);
+    waiter?.reject(this.errorOf(refusal, waiter.request));
+  }
+
+  /** The error for a refusal. */
+  errorOf(
+    refusal: DecideRefusal,
+    request: { readonly model: string; readonly stream: boolean },
+  ): CortexError {
+    const { loop, loads } = this.#deps;
+    return refusalError(refusal, {
+      ...request,
+      snapshot: loop.snapshot,
+      describe: (replica) => loads.describe(replica),
+    });
+  }
+}
+
+/** A node of the same name at another endpoint is another machine. */
+function isDown({ nodes }: FleetSnapshot, name: string, { endpoint }: NodeTarget): boolean {
+  const node = nodes.get(name);
+  return node !== undefined && node.endpoint === endpoint && node.state === 'down';
+}

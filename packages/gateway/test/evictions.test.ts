@@ -1,0 +1,113 @@
+/** A node with room for one of two models, which tells its memory. */
+import { afterEach, describe, expect, test } from 'bun:test';
+
+import { FakeNeuron } from '@cortex/testkit';
+
+import { ControlUnderTest, FAST_POLL_MS, refusal } from './control-under-test.ts';
+
+let under: ControlUnderTest;
+afterEach(() => under.close());
+
+/** `a` is loaded, and `b` is not. */
+async function oneOfTwo(): Promise<FakeNeuron> {
+  const neuron = new FakeNeuron({
+    memoryMib: 10_000,
+    models: [
+      { id: 'a', vram_used_mb: 8000, generation: 7, load: { max_in_flight: 1, max_queue_depth: 0 } },
+      { id: 'b', vram_used_mb: 8000, status: 'unloaded' },
+    ],
+  });
+  under = await ControlUnderTest.started({ neurons: { one: neuron } });
+  return neuron;
+}
+
+const bodies = (neuron: FakeNeuron, path: string): readonly unknown[] =>
+  neuron.calls.all.filter((call) => call.path === path).map(({ body }) => JSON.parse(body));
+
+describe('a request for a model without room', () => {
+  test('has the idle model unloaded, if it is still idle and unchanged, and then loads its own', async () => {
+    const neuron = await oneOfTwo();
+
+    const attempt = under.acquire({ model: 'b' });
+    (await neuron.load()).succeed();
+    const lease = await attempt;
+
+    expect(bodies(neuron, '/models/unload')).toEqual([
+      { model_id: 'a', if_idle: true, if_generation: 7 },
+    ]);
+    expect(lease.node).toBe('one');
+    lease.release();
+    expect(under.statusOf('a')).toEqual(['one:unloaded']);
+  });
+
+  test('waits while the other model is in use, and unloads nothing', async () => {
+    const neuron = await oneOfTwo();
+    const busy = await under.acquire({ model: 'a' });
+    const attempt = under.acquire({ model: 'b' });
+    await neuron.call('/models/b/estimate');
+    expect(under.control.waiting('b')).toBe(1);
+    expect(neuron.count('/models/unload')).toBe(0);
+
+    busy.release();
+
+    (await neuron.load()).succeed();
+    (await attempt).release();
+    expect(neuron.count('/models/unload')).toBe(1);
+  });
+
+  test('does not load where the other model is used by others meanwhile, and tries again later', async () => {
+    const neuron = await oneOfTwo();
+    neuron.failPath('/models/unload', { status: 409, code: 'conflict', message: 'a is in use.' });
+    const attempt = under.acquire({ model: 'b' });
+    await neuron.call('/models/unload');
+    await under.until(({ replicasByModel }) => replicasByModel.get('a')?.[0]?.status === 'loaded');
+    expect(neuron.loadCount).toBe(0);
+    neuron.heal('/models/unload');
+    await under.pollAgain(FAST_POLL_MS);
+
+    (await neuron.load()).succeed();
+    (await attempt).release();
+  });
+
+  test('is refused after its time, with what it waited for', async () => {
+    await oneOfTwo();
+    const busy = await under.acquire({ model: 'a' });
+    const attempt = refusal(under.acquire({ model: 'b', stream: false }));
+    under.clock.advance(120_000);
+
+    expect(await attempt).toMatchObject({
+      code: 'model_loading',
+      details: { loading: { state: 'waiting for room' } },
+    });
+    busy.release();
+  });
+});
+
+describe('a load by the operator', () => {
+  test('unloads an idle model although it was just loaded', async () => {
+    const neuron = await oneOfTwo();
+    const { signal } = new AbortController();
+    const first = under.control.loadModel({ model: 'b' }, signal);
+    (await neuron.load()).succeed();
+    expect(await first).toEqual({ node: 'one', status: 'loading' });
+    await under.until(({ replicasByModel }) => replicasByModel.get('b')?.[0]?.isReady === true);
+
+    const second = await under.control.loadModel({ model: 'a' }, signal);
+
+    expect(second).toEqual({ node: 'one', status: 'loading' });
+    expect(bodies(neuron, '/models/unload')).toHaveLength(2);
+  });
+
+  test('is refused while the other model is in use, with what is missing', async () => {
+    await oneOfTwo();
+    const busy = await under.acquire({ model: 'a' });
+
+    const error = await refusal(under.control.loadModel({ model: 'b' }, new AbortController().signal));
+
+    expect(error).toMatchObject({
+      code: 'no_capacity',
+      message: 'No node has room for b now: one has room for 2000 of 8000 MiB beside models in use.',
+    });
+    busy.release();
+  });
+});
