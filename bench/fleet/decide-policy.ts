@@ -121,7 +121,7 @@ export class DecidePolicy implements Policy {
         endpoint: `http://${name}`,
         weight: speed,
         expectedOffline: isAsleep,
-        canWake: isAsleep,
+        wakeMs: isAsleep ? 120_000 : undefined,
       })),
       catalogue: models.map(({ id, sizeMib, slots }) => ({ id, vramMb: sizeMib, slots })),
       aliases: [],

@@ -54,7 +54,7 @@ test('cortex pull downloads a model of the hub, which then answers; cortex rm re
   expect(await cortex('unload', 'org/tiny-GGUF').ended).toBe(0);
   const removed = cortex('rm', 'org/tiny-GGUF', '--files');
   expect(await removed.ended).toBe(0);
-  expect(removed.output).toContain('org/tiny-GGUF is removed from local: 4.3 MB.');
+  expect(removed.output).toContain('The files of org/tiny-GGUF are removed from local: 4.3 MB.');
 }, 60_000);
 
 test('cortex pull of a quantisation that the hub does not have names the nearest, and exits with 1', async () => {

@@ -5,10 +5,12 @@ import { refuseEmptyValues, stateDirectory } from '@cortex/service';
 import manifest from '../package.json' with { type: 'json' };
 import { findAdminKeys } from './client/admin-key.ts';
 import { createGatewayClient } from './client/gateway-client.ts';
+import { addCommand } from './commands/add.ts';
 import { chatCommand } from './commands/chat.ts';
 import { configCommand } from './commands/config-check.ts';
 import { connectCommand } from './commands/connect.ts';
 import { drainCommand } from './commands/drain.ts';
+import { explainCommand } from './commands/explain.ts';
 import { freeCommand } from './commands/free.ts';
 import { loadCommand } from './commands/load.ts';
 import { modelsCommand } from './commands/models.ts';
@@ -51,9 +53,11 @@ export function createProgram(options: {
     .addCommand(modelsCommand(client))
     .addCommand(loadCommand(client))
     .addCommand(unloadCommand(client))
+    .addCommand(addCommand(client))
     .addCommand(pullCommand(client))
     .addCommand(rmCommand(client))
     .addCommand(pinCommand(client))
+    .addCommand(explainCommand(client))
     .addCommand(drainCommand(client))
     .addCommand(freeCommand(client))
     .addCommand(chatCommand(client, { input: process.stdin, output: process.stdout }))

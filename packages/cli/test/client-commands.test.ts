@@ -4,6 +4,7 @@ import { describe, expect, test } from 'bun:test';
 import { CliError } from '../src/cli-error.ts';
 import { chatCommand } from '../src/commands/chat.ts';
 import { drainCommand } from '../src/commands/drain.ts';
+import { explainCommand } from '../src/commands/explain.ts';
 import { freeCommand, parseDuration } from '../src/commands/free.ts';
 import { loadCommand } from '../src/commands/load.ts';
 import { modelsCommand } from '../src/commands/models.ts';
@@ -32,6 +33,40 @@ function fixture(client = new FakeClient()) {
   };
   return { client, terminal, context, run };
 }
+
+describe('cortex explain', () => {
+  const explained = {
+    'model coder': ['coder is loaded on beast.'],
+    'request my-own-id': ['my-own-id asked for coder.'],
+  };
+
+  test.each([
+    ['coder', 'coder is loaded on beast.\n'],
+    ['my-own-id', 'my-own-id asked for coder.\n'],
+  ])('prints what is known of the model or request %s', async (asked, text) => {
+    const { client, context, run } = fixture();
+    client.explained = explained;
+
+    expect(await run(explainCommand(context), asked)).toBe(text);
+  });
+
+  test('fails with the reason for a name that is neither', async () => {
+    const { context, run } = fixture();
+
+    const failed = run(explainCommand(context), 'codr');
+
+    await expect(failed).rejects.toThrow('nothing is known of codr');
+  });
+
+  test('prints JSON with --json', async () => {
+    const { client, context, run } = fixture();
+    client.explained = explained;
+
+    const text = await run(explainCommand(context), 'coder', '--json');
+
+    expect(JSON.parse(text)).toMatchObject({ model: 'cortex-tiny', text: explained['model coder'] });
+  });
+});
 
 describe('cortex models', () => {
   test('prints one row per model and omits empty columns', async () => {

@@ -1,4 +1,6 @@
 import {
+  type AdminEstimate,
+  AdminExplanation,
   type AdminFreeResult,
   AdminModel,
   AdminNode,
@@ -7,14 +9,18 @@ import {
   ListedModel,
 } from '@cortex/protocol';
 
+import { CliError } from '../src/cli-error.ts';
 import {
+  type AddCall,
   type ChatDelta,
   type DrainCall,
+  type ExplainQuestion,
   type FreeCall,
   type GatewayClient,
   type ModelCall,
   type PullCall,
   type PinCall,
+  type RemoveCall,
 } from '../src/client/gateway-client.ts';
 import { type Paint, type Terminal } from '../src/output/terminal.ts';
 
@@ -123,12 +129,28 @@ export class FakeClient implements GatewayClient {
     return state ? Promise.resolve(state) : Promise.reject(new Error('no pull is scripted'));
   }
   removed: AdminRemoved = AdminRemoved.parse({ model: 'm', results: [], catalogued: false });
-  removeFiles(call: ModelCall) {
+  removeModel(call: RemoveCall) {
     this.calls.push(call);
     return Promise.resolve(this.removed);
   }
+  addedNodes: readonly AdminEstimate[] = [];
+  readonly added: AddCall[] = [];
+  addModel(call: AddCall) {
+    this.added.push(call);
+    return Promise.resolve({ model: call.id, file: '/etc/cortex/models.toml', nodes: [...this.addedNodes] });
+  }
   pinModel({ model, pinned }: PinCall) {
     return Promise.resolve([{ model, node: 'local', pinned }]);
+  }
+  /** By model or request; the others are refused. */
+  explained: Readonly<Record<string, readonly string[]>> = {};
+  explain(question: ExplainQuestion) {
+    const [asked = ''] = Object.values(question);
+    const text = this.explained[`${Object.keys(question)[0]} ${asked}`];
+    if (!text) return Promise.reject(new CliError(`nothing is known of ${asked}`));
+    const outlook = { kind: 'plan', victims: [], candidates: [] };
+    const bare = { model: 'cortex-tiny', waiting: 0, replicas: [], outlook };
+    return Promise.resolve(AdminExplanation.parse({ ...bare, text: [...text] }));
   }
   drainNode(call: DrainCall) {
     return Promise.resolve({ ...call });

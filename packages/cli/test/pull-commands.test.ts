@@ -3,6 +3,7 @@ import { describe, expect, test } from 'bun:test';
 import { AdminPull, AdminRemoved } from '@cortex/protocol';
 
 import { CliError } from '../src/cli-error.ts';
+import { addCommand } from '../src/commands/add.ts';
 import { pullCommand } from '../src/commands/pull.ts';
 import { rmCommand } from '../src/commands/rm.ts';
 import { FakeClient, FakeTerminal, plain } from './fake-client.ts';
@@ -66,16 +67,71 @@ describe('cortex rm', () => {
 
     await rmCommand(context).parseAsync(['org/m', '--files'], { from: 'user' });
 
-    expect(terminal.text).toBe('org/m is removed from beast: 4.9 GB.\n');
+    expect(terminal.text).toBe('The files of org/m are removed from beast: 4.9 GB.\n');
     expect(terminal.warnings).toContain('models.toml still has org/m');
   });
 
-  test('without --files removes nothing, and is a usage error', async () => {
+  test('without --files removes the model from models.toml only', async () => {
+    const { client, terminal, context } = fixture();
+    client.removed = AdminRemoved.parse({
+      model: 'org/m',
+      results: [],
+      catalogued: false,
+      file: '/etc/cortex/models.toml',
+    });
+
+    await rmCommand(context).parseAsync(['org/m'], { from: 'user' });
+
+    expect(client.calls).toEqual([{ model: 'org/m', node: undefined, files: false }]);
+    expect(terminal.text).toBe('org/m is removed from /etc/cortex/models.toml.\n');
+  });
+
+  test('with --node but without --files is a usage error', async () => {
     const { client, context } = fixture();
 
-    const failure = rmCommand(context).parseAsync(['org/m'], { from: 'user' });
+    const failure = rmCommand(context).parseAsync(['org/m', '--node', 'a'], { from: 'user' });
 
     await expect(failure).rejects.toMatchObject({ exitCode: 2 });
     expect(client.calls).toEqual([]);
+  });
+});
+
+describe('cortex add', () => {
+  test('says what the model needs, downloads it, and prints a call', async () => {
+    const { client, terminal, context } = fixture();
+    client.addedNodes = [
+      { node: 'beast', need_mb: 5120, fits: true },
+      { node: 'laptop', need_mb: 5120, fits: false, missing_mb: 1024 },
+      { node: 'old', error: 'no space' },
+    ];
+    client.pulls = [
+      AdminPull.parse({
+        node: 'beast',
+        pull: { model_id: 'org/m', source: 'hf:org/m', status: 'done', bytes_done: 4.9e9 },
+      }),
+    ];
+
+    await addCommand(context).parseAsync(['hf:org/m:Q4_K_M', '--context', '8192'], { from: 'user' });
+
+    expect(client.added).toEqual([
+      { id: 'org/m', source: 'hf:org/m', quant: 'Q4_K_M', context_length: 8192 },
+    ]);
+    expect(terminal.text.split('\n').slice(0, 5)).toEqual([
+      'org/m is in /etc/cortex/models.toml.',
+      '  beast: needs 5120 MiB, fits now',
+      '  laptop: needs 5120 MiB, 1024 MiB are missing now',
+      '  old: no space',
+      'It is on beast: 4.9 GB, complete and checked.',
+    ]);
+    expect(terminal.text).toContain("curl -s http://gateway/v1/chat/completions");
+  });
+
+  test.each([['org/m'], ['hf:org/m', '--context', 'many']])('%p %p is a usage error', async (...args) => {
+    const { client, context } = fixture();
+
+    const failure = addCommand(context).parseAsync([...args], { from: 'user' });
+
+    await expect(failure).rejects.toMatchObject({ exitCode: 2 });
+    expect(client.added).toEqual([]);
   });
 });

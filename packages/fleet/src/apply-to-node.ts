@@ -15,7 +15,7 @@ export function createNode(config: NodeConfig, configuredAtMs: number): NodeSnap
     endpoint: config.endpoint,
     speedWeight: config.weight ?? 1,
     isExpectedOffline: config.expectedOffline ?? false,
-    canWake: config.canWake ?? false,
+    wakeMs: config.wakeMs,
     state: 'unknown',
     misses: 0,
     hasAnswered: false,

@@ -51,8 +51,8 @@ export interface NodeConfig {
   readonly weight?: number | undefined;
   /** The node may sleep: ranks last and does not degrade `/health`. */
   readonly expectedOffline?: boolean | undefined;
-  /** cortex can wake it. Absent: it cannot. */
-  readonly canWake?: boolean | undefined;
+  /** cortex can wake it, which takes at most so long. Absent: it cannot. */
+  readonly wakeMs?: number | undefined;
 }
 
 /** The part of the configuration that the fleet snapshot depends on. */

@@ -11,17 +11,26 @@ import {
   report,
   takeDown,
 } from '../test/build-fleet.ts';
-import { type DecisionContext, selectNode } from './index.ts';
+import { classifyPresent, refusalOf } from './classify-unserved.ts';
+import type { DecisionContext } from './decision-context.ts';
+import type { FleetSnapshot } from './snapshot.ts';
 
 const ask = (overrides: object = {}) => ({ model: 'm', tried: [], weight: 1, ...overrides });
 const catalogue = [{ id: 'm', harness: 'llama' }];
 
+/** What a request is told that no replica takes and no node loads. */
+const told = (snapshot: FleetSnapshot, question = ask(), context = quiet) =>
+  classifyPresent(snapshot, question) ?? {
+    kind: 'refused',
+    refusal: refusalOf(snapshot, question, context),
+  };
+
 describe('a model that is not loaded', () => {
-  test('is loaded right after it was unloaded, never answered with 404', () => {
+  test('has nothing in the way of a load right after it was unloaded', () => {
     const { snapshot } = fleet({ nodes: ['a'] }, [
       report('a', [entry('m', { status: 'unloaded' })]),
     ]);
-    expect(selectNode(snapshot, ask(), quiet)).toEqual({ kind: 'load', nodes: ['a'] });
+    expect(classifyPresent(snapshot, ask())).toBeUndefined();
   });
 
   test('is waited for when a node already loads it', () => {
@@ -29,7 +38,7 @@ describe('a model that is not loaded', () => {
       report('a', []),
       report('b', [entry('m', { status: 'pulling' })]),
     ]);
-    expect(selectNode(snapshot, ask(), quiet)).toMatchObject({
+    expect(told(snapshot)).toMatchObject({
       kind: 'loading',
       replica: { node: 'b' },
     });
@@ -40,26 +49,10 @@ describe('a model that is not loaded', () => {
       report('a', [entry('m', { status: 'recovering' })]),
       report('b', []),
     ]);
-    expect(selectNode(snapshot, ask(), quiet)).toEqual({
+    expect(told(snapshot)).toEqual({
       kind: 'refused',
       refusal: { kind: 'recovering', node: 'a' },
     });
-  });
-
-  test('in recovery on one node is served by another ready replica', () => {
-    const { snapshot } = fleet({ nodes: ['a', 'b'] }, [
-      report('a', [entry('m', { status: 'recovering' })]),
-      report('b', [entry('m')]),
-    ]);
-    expect(selectNode(snapshot, ask(), quiet)).toMatchObject({ replica: { node: 'b' } });
-  });
-
-  test('is loaded on another node after it failed on one', () => {
-    const { snapshot } = fleet({ nodes: ['a', 'b'], catalogue }, [
-      report('a', [entry('m', { status: 'failed', reason: 'broken' })]),
-      report('b', []),
-    ]);
-    expect(selectNode(snapshot, ask(), quiet)).toEqual({ kind: 'load', nodes: ['b', 'a'] });
   });
 
   test('is refused with the reason and the remaining time while every node that can hold it has just failed', () => {
@@ -70,7 +63,7 @@ describe('a model that is not loaded', () => {
         failure: () => ({ reason: 'no such file', retryAtMs: 4_010, isTransient: false }),
       },
     };
-    expect(selectNode(snapshot, ask(), failing)).toEqual({
+    expect(told(snapshot, ask(), failing)).toEqual({
       kind: 'refused',
       refusal: {
         kind: 'load_failed',
@@ -84,13 +77,13 @@ describe('a model that is not loaded', () => {
 
   test('makes requests wait while a node that may have it is still pending', () => {
     const state = fleet({ nodes: ['a', 'b'], catalogue }, [report('a', [])]);
-    expect(selectNode(state.snapshot, ask(), quiet)).toEqual({ kind: 'pending' });
+    expect(told(state.snapshot)).toEqual({ kind: 'pending' });
     state.apply({ kind: 'node_missed', node: 'b', atMs: 2, error: 'refused' });
-    expect(selectNode(state.snapshot, ask(), quiet)).toEqual({ kind: 'load', nodes: ['a'] });
+    expect(classifyPresent(state.snapshot, ask())).toBeUndefined();
   });
 });
 
-describe('classifyUnserved', () => {
+describe('a refusal', () => {
   test('says that the only node has given its GPU to other programs', () => {
     const { snapshot } = fleet({ nodes: ['a'], catalogue: [{ id: 'm' }] }, [
       report('a', [], {
@@ -98,11 +91,11 @@ describe('classifyUnserved', () => {
       }),
     ]);
 
-    expect(selectNode(snapshot, ask(), quiet)).toEqual({
+    expect(told(snapshot)).toMatchObject({
       kind: 'refused',
       refusal: {
         kind: 'no_capacity',
-        obstacles: [{ node: 'a', text: 'has given its GPUs to other programs for now' }],
+        lacks: [{ node: 'a', lacking: { what: 'unyielding' } }],
       },
     });
   });
@@ -115,14 +108,14 @@ describe('classifyUnserved', () => {
         report('b', [], { discovery: discovery({ devices: [gpu(0, 8_000), gpu(1, 8_000)] }) }),
       ],
     );
-    const selection = selectNode(snapshot, ask(), quiet);
-    expect(selection).toEqual({
+    const lacking = { what: 'devices', need: 2, unit: 'devices', eachMib: 10_000 } as const;
+    expect(told(snapshot)).toEqual({
       kind: 'refused',
       refusal: {
         kind: 'not_found',
         lacks: [
-          { node: 'a', what: 'devices', text: 'has 1 of 2 GPUs of 10000 MiB' },
-          { node: 'b', what: 'devices', text: 'has 0 of 2 GPUs of 10000 MiB' },
+          { node: 'a', lacking: { ...lacking, have: 1 } },
+          { node: 'b', lacking: { ...lacking, have: 0 } },
         ],
       },
     });
@@ -132,10 +125,10 @@ describe('classifyUnserved', () => {
     const { snapshot } = fleet({ nodes: ['a'], catalogue: [{ id: 'm', harness: 'mistralrs' }] }, [
       report('a', []),
     ]);
-    expect(selectNode(snapshot, ask(), quiet)).toMatchObject({
+    expect(told(snapshot)).toMatchObject({
       refusal: {
         kind: 'not_found',
-        lacks: [{ text: 'has no harness "mistralrs" (it has llama)' }],
+        lacks: [{ lacking: { what: 'harness', need: 'mistralrs', have: 'llama' } }],
       },
     });
   });
@@ -143,7 +136,7 @@ describe('classifyUnserved', () => {
   test('answers no healthy node, with the cause, while the only node of a model is down', () => {
     const state = fleet({ nodes: ['a', 'b'] }, [report('a', [entry('m')]), report('b', [])]);
     takeDown(state, 'a');
-    expect(selectNode(state.snapshot, ask(), quiet)).toEqual({
+    expect(told(state.snapshot)).toEqual({
       kind: 'refused',
       refusal: {
         kind: 'no_healthy_node',
@@ -155,7 +148,7 @@ describe('classifyUnserved', () => {
   test('does not answer that a model is unknown before any node has answered', () => {
     const state = fleet({ nodes: ['a'] });
     takeDown(state, 'a');
-    expect(selectNode(state.snapshot, ask(), quiet)).toMatchObject({
+    expect(told(state.snapshot)).toMatchObject({
       refusal: { kind: 'no_healthy_node' },
     });
   });
@@ -167,13 +160,13 @@ describe('classifyUnserved', () => {
     const sick = fleet({ nodes: ['a'] }, [
       report('a', [entry('m', { servable: { ok: false, reason: 'too little memory' } })]),
     ]);
-    const refusals = [draining, sick].map(({ snapshot }) => selectNode(snapshot, ask(), quiet));
+    const refusals = [draining, sick].map(({ snapshot }) => told(snapshot));
     expect(refusals).toMatchObject([
-      { refusal: { kind: 'no_capacity', obstacles: [{ text: 'is draining' }] } },
+      { refusal: { kind: 'no_capacity', lacks: [{ lacking: { what: 'undrained' } }] } },
       {
         refusal: {
           kind: 'no_capacity',
-          obstacles: [{ text: 'has it loaded but cannot serve it: too little memory' }],
+          lacks: [{ lacking: { what: 'servable', have: 'too little memory' } }],
         },
       },
     ]);
@@ -181,8 +174,8 @@ describe('classifyUnserved', () => {
 
   test('refuses a node that is not configured', () => {
     const { snapshot } = fleet({ nodes: ['a'], catalogue }, [report('a', [])]);
-    expect(selectNode(snapshot, ask({ node: 'x' }), quiet)).toMatchObject({
-      refusal: { kind: 'not_found', lacks: [{ node: 'x', text: 'is not configured' }] },
+    expect(told(snapshot, ask({ node: 'x' }))).toMatchObject({
+      refusal: { kind: 'not_found', lacks: [{ node: 'x', lacking: { what: 'node' } }] },
     });
   });
 });

@@ -1,13 +1,13 @@
 import { stateTraits } from '@cortex/protocol';
 
-import { isYielding, type Lack, lackFor } from './feasibility.ts';
-import { type DecisionContext, loadCandidates, type LoadQuestion } from './load-candidates.ts';
+import type { DecisionContext, LoadQuestion } from './decision-context.ts';
+import { isYielding, type Lacking, type NodeLack, permanentLacks } from './feasibility.ts';
 import type { FleetSnapshot, NodeSnapshot, Replica } from './snapshot.ts';
 
 /** Why no node can serve a model now. */
 export type Refusal =
-  /** No node can ever hold it; `lacks` says what each one lacks. */
-  | { readonly kind: 'not_found'; readonly lacks: readonly Lack[] }
+  /** No node can ever hold it. */
+  | { readonly kind: 'not_found'; readonly lacks: readonly NodeLack[] }
   /** Nodes that could hold it are not up; empty: no node is configured. */
   | {
       readonly kind: 'no_healthy_node';
@@ -22,39 +22,32 @@ export type Refusal =
       /** Time until the next attempt. */
       readonly retryInMs: number;
     }
-  /** Nodes that could hold it accept no requests or loads now; `text` follows the name of the node in a sentence. */
-  | {
-      readonly kind: 'no_capacity';
-      readonly obstacles: readonly { readonly node: string; readonly text: string }[];
-    }
+  /** Nodes that could hold it accept no requests or loads now. */
+  | { readonly kind: 'no_capacity'; readonly lacks: readonly NodeLack[] }
   /** Every ready replica has failed this request already. */
   | { readonly kind: 'all_tried'; readonly nodes: readonly string[] }
   | { readonly kind: 'too_many_answers'; readonly slots: number }
   /** No up node has the file of the model on disk, and the request does not start loads. */
   | { readonly kind: 'no_file' };
 
-/** What a request for a model without a ready replica waits for, or why it is refused. */
-export type Unserved =
+/** What a request for a model that is present but not ready waits for, or why it is refused. */
+export type Present =
   /** A node is loading or pulling the model. */
   | { readonly kind: 'loading'; readonly replica: Replica }
-  /** No node has it loaded; these nodes can load it, best first. */
-  | { readonly kind: 'load'; readonly nodes: readonly string[] }
   /** Nodes that have not answered yet may have it. */
   | { readonly kind: 'pending' }
   | { readonly kind: 'refused'; readonly refusal: Refusal };
 
-const refused = (refusal: Refusal): Extract<Unserved, { kind: 'refused' }> => ({
-  kind: 'refused',
-  refusal,
-});
+const refused = (refusal: Refusal): Present => ({ kind: 'refused', refusal });
 
 /** Why an up node that could hold the model cannot do so now. */
-function obstacle(node: NodeSnapshot, replica: Replica | undefined): string {
-  if (node.isDraining) return 'is draining';
-  if (isYielding(node)) return 'has given its GPUs to other programs for now';
+function obstacle(node: NodeSnapshot, replica: Replica | undefined): Lacking {
+  const need = 'up';
+  if (node.isDraining) return { what: 'undrained', need, have: 'draining', unit: 'name' };
+  if (isYielding(node)) return { what: 'unyielding', need, have: 'yielding', unit: 'name' };
   if (replica && stateTraits(replica.status).serves)
-    return `has it loaded but cannot serve it: ${replica.reason ?? 'no reason given'}`;
-  return `has it in state "${replica?.status ?? 'unloaded'}"`;
+    return { what: 'servable', need, have: replica.reason ?? 'no reason given', unit: 'name' };
+  return { what: 'state', need, have: replica?.status ?? 'unloaded', unit: 'name' };
 }
 
 function latestFailure(
@@ -88,13 +81,13 @@ export function refusalOf(
 ): Refusal {
   const asked = question.node;
   if (asked !== undefined && !snapshot.nodes.has(asked)) {
-    const lack: Lack = { node: asked, what: 'node', text: 'is not configured' };
-    return { kind: 'not_found', lacks: [lack] };
+    const lacking = { what: 'node', need: asked, have: 'absent', unit: 'name' } as const;
+    return { kind: 'not_found', lacks: [{ node: asked, lacking }] };
   }
   const nodes = [...snapshot.nodes.values()].filter(
     ({ name }) => asked === undefined || name === asked,
   );
-  const lacks = nodes.flatMap((node) => lackFor(snapshot, node, question.model) ?? []);
+  const lacks = permanentLacks(snapshot, nodes, question.model);
   const lacking = new Set(lacks.map(({ node }) => node));
   const feasible = nodes.filter(({ name }) => !lacking.has(name));
   const up = feasible.filter(({ state }) => state === 'up');
@@ -103,9 +96,9 @@ export function refusalOf(
   if (up.length > 0) {
     const obstacles = up.map((node) => ({
       node: node.name,
-      text: obstacle(node, node.replicas.get(question.model)),
+      lacking: obstacle(node, node.replicas.get(question.model)),
     }));
-    return { kind: 'no_capacity', obstacles };
+    return { kind: 'no_capacity', lacks: obstacles };
   }
   const noneHasAnswered = nodes.every(({ hasAnswered }) => !hasAnswered);
   if (feasible.length === 0 && !noneHasAnswered) return { kind: 'not_found', lacks };
@@ -123,7 +116,7 @@ export function refusalOf(
 export function classifyPresent(
   snapshot: FleetSnapshot,
   question: LoadQuestion,
-): Exclude<Unserved, { kind: 'load' }> | undefined {
+): Present | undefined {
   const replicas = (snapshot.replicasByModel.get(question.model) ?? []).filter(
     ({ node, isNodeUp }) => isNodeUp && (question.node === undefined || node === question.node),
   );
@@ -135,17 +128,4 @@ export function classifyPresent(
   if (recovering) return refused({ kind: 'recovering', node: recovering.node });
   // A node that has not answered yet may have the model ready, and a load elsewhere would be a second one.
   return snapshot.pendingNodes > 0 ? { kind: 'pending' } : undefined;
-}
-
-/** Called when no ready replica can take the request. This is rare, so it can scan the whole fleet. */
-export function classifyUnserved(
-  snapshot: FleetSnapshot,
-  question: LoadQuestion,
-  context: DecisionContext,
-): Unserved {
-  const present = classifyPresent(snapshot, question);
-  if (present) return present;
-  const nodes = loadCandidates(snapshot, question, context);
-  if (nodes.length > 0) return { kind: 'load', nodes };
-  return refused(refusalOf(snapshot, question, context));
 }

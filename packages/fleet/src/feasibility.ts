@@ -1,4 +1,7 @@
+import { stateTraits } from '@cortex/protocol';
+
 import type { CatalogueModel } from './catalogue.ts';
+import type { DecisionContext } from './decision-context.ts';
 import type { FleetSnapshot, NodeSnapshot } from './snapshot.ts';
 
 /** One thing that a node needs for a model, and what it has of it. */
@@ -7,9 +10,11 @@ export interface Lacking {
   readonly need: number | string;
   readonly have: number | string;
   readonly unit: 'MiB' | 'ms' | 'devices' | 'name';
+  /** `devices` only: MiB that each of them must have. */
+  readonly eachMib?: number | undefined;
 }
 
-/** Permanent: `node model harness devices memory`. The others end by themselves or by an event. */
+/** Permanent: `node model harness devices memory`. The others end by themselves or by an event. `node`: it is not configured. */
 export type LackedThing =
   | 'node'
   | 'model'
@@ -20,22 +25,26 @@ export type LackedThing =
   | 'undrained'
   | 'unyielding'
   | 'state'
+  /** The node has it loaded and says that it cannot serve it. */
+  | 'servable'
   | 'back_off'
   | 'free_memory'
   /** A GPU of the fleet can hold it, so that it does not go to RAM here. */
   | 'tier'
-  | 'unclaimed';
+  | 'unclaimed'
+  /** Its files are not on the node, and requests may not download them. */
+  | 'files';
 
-/** What a node permanently lacks for a model. */
-export interface Lack {
+/** What one node lacks for a model. */
+export interface NodeLack {
   readonly node: string;
-  readonly what: 'node' | 'model' | 'harness' | 'devices';
-  /** Follows the name of the node in a sentence. */
-  readonly text: string;
+  readonly lacking: Lacking;
 }
 
-/** A permanent lack as data. */
-export type PermanentLack = Lacking & { readonly what: Lack['what'] };
+/** A lack that does not end by itself. */
+export type PermanentLack = Lacking & {
+  readonly what: 'node' | 'model' | 'harness' | 'devices';
+};
 
 const largeDevices = (node: NodeSnapshot, minVramMb: number): number =>
   (node.discovery?.devices ?? []).filter(
@@ -56,7 +65,7 @@ function lackOfDevices(node: NodeSnapshot, model: CatalogueModel): PermanentLack
   const have = largeDevices(node, minDeviceVramMb);
   return have >= minDevices
     ? undefined
-    : { what: 'devices', need: minDevices, have, unit: 'devices' };
+    : { what: 'devices', need: minDevices, have, unit: 'devices', eachMib: minDeviceVramMb };
 }
 
 /**
@@ -76,31 +85,16 @@ export function permanentLack(
   return { what: 'model', need: model, have, unit: 'name' };
 }
 
-function textOf({ what, need, have }: PermanentLack, model: CatalogueModel | undefined): string {
-  switch (what) {
-    case 'harness':
-      return `has no harness "${need}" (it has ${have})`;
-    case 'devices': {
-      const minVramMb = model?.minDeviceVramMb ?? 0;
-      const size = minVramMb > 0 ? ` of ${minVramMb} MiB` : '';
-      return `has ${have} of ${need} GPU${need === 1 ? '' : 's'}${size}`;
-    }
-    case 'model':
-    case 'node':
-      break;
-  }
-  return have === 'unknown' ? 'has not answered yet' : 'does not have it';
-}
-
-/** As `permanentLack`, in words. */
-export function lackFor(
+/** What every node lacks that cannot hold the model, however much memory is freed. */
+export function permanentLacks(
   snapshot: FleetSnapshot,
-  node: NodeSnapshot,
+  nodes: Iterable<NodeSnapshot>,
   model: string,
-): Lack | undefined {
-  const lack = permanentLack(snapshot, node, model);
-  if (!lack) return undefined;
-  return { node: node.name, what: lack.what, text: textOf(lack, snapshot.catalogue.get(model)) };
+): readonly NodeLack[] {
+  return [...nodes].flatMap((node) => {
+    const lacking = permanentLack(snapshot, node, model);
+    return lacking ? [{ node: node.name, lacking }] : [];
+  });
 }
 
 /** Whether every GPU of the node belongs to other programs for now (behaviour 36a). */
@@ -121,4 +115,22 @@ export function fitsFreeMemory(node: NodeSnapshot, model: CatalogueModel | undef
   );
   if (model?.vramMb === undefined || free.length === 0) return true;
   return free.reduce((sum, freeMb) => sum + freeMb, 0) >= model.vramMb;
+}
+
+/** What keeps a node from loading the model now, and may end by itself; undefined: nothing but memory. */
+export function temporaryLack(
+  node: NodeSnapshot,
+  model: string,
+  { failures, nowMs }: Pick<DecisionContext, 'failures' | 'nowMs'>,
+): Lacking | undefined {
+  if (node.state !== 'up') return { what: 'up', need: 'up', have: node.state, unit: 'name' };
+  if (node.isDraining) return { what: 'undrained', need: 'up', have: 'draining', unit: 'name' };
+  if (isYielding(node)) return { what: 'unyielding', need: 'up', have: 'yielding', unit: 'name' };
+  const status = node.replicas.get(model)?.status ?? 'unloaded';
+  if (!stateTraits(status).loadable) {
+    return { what: 'state', need: 'unloaded', have: status, unit: 'name' };
+  }
+  const failure = failures.failure(node.name, model);
+  if (!failure) return undefined;
+  return { what: 'back_off', need: 0, have: failure.retryAtMs - nowMs, unit: 'ms' };
 }

@@ -78,8 +78,8 @@ function configureNodes(
       const fresh = createNode(entry, atMs);
       // A new machine under an old name is a different node, so the old state is dropped.
       if (before?.endpoint !== entry.endpoint) return fresh;
-      const { speedWeight, isExpectedOffline, canWake } = fresh;
-      return withReplicas({ ...before, speedWeight, isExpectedOffline, canWake });
+      const { speedWeight, isExpectedOffline, wakeMs } = fresh;
+      return withReplicas({ ...before, speedWeight, isExpectedOffline, wakeMs });
     });
   return new Map(nodes.map((node) => [node.name, node]));
 }

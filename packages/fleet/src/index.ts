@@ -1,13 +1,11 @@
 export { type AliasTable, createAliasTable, findAlias } from './alias-table.ts';
 export * from './catalogue.ts';
-export { type Refusal, type Unserved } from './classify-unserved.ts';
-export { fitsFreeMemory, type Lack, type Lacking, lackFor } from './feasibility.ts';
+export { type Refusal } from './classify-unserved.ts';
+export { type Lacking, type NodeLack } from './feasibility.ts';
 export * from './fleet-event.ts';
 export { FleetState } from './fleet-state.ts';
-export * from './leases-view.ts';
-export { type DecisionContext, loadCandidates, type LoadQuestion } from './load-candidates.ts';
 export { nearNames } from './near-names.ts';
-export { hasRoom, replicaLoad } from './replica-load.ts';
+export { replicaLoad } from './replica-load.ts';
 export {
   ANTHROPIC_PREFIX,
   isKnownModel,
@@ -15,10 +13,9 @@ export {
   resolveModel,
   type Resolution,
 } from './resolve-model.ts';
-export { selectFileHolder } from './select-file-holder.ts';
-export { selectNode, type Selection, type SelectionRequest } from './select-node.ts';
 export * from './snapshot.ts';
 export type { Activity } from './views/activity.ts';
+export type { Words } from './views/words.ts';
 export { listAdminModels } from './views/admin-models.ts';
 export { listAdminNodes } from './views/admin-nodes.ts';
 export { type FleetHealth, fleetHealth } from './views/fleet-health.ts';
@@ -37,5 +34,6 @@ export type {
   ReportedEvent,
   WaitedFor,
 } from './decide/events.ts';
-export type { Candidate } from './decide/record.ts';
+export { explainModel, type ModelExplanation, type Outlook } from './decide/explain.ts';
+export type { Candidate, GrantRecord, PlacementRecord, Victim } from './decide/record.ts';
 export type { DecideSettings } from './decide/settings.ts';

@@ -3,12 +3,22 @@ import { describe, expect, test } from 'bun:test';
 import { MODEL_STATES, stateTraits } from '@cortex/protocol';
 
 import { entry, fleet, quiet, report } from '../test/build-fleet.ts';
-import { classifyUnserved } from './classify-unserved.ts';
-import { fleetHealth, modelStatus, selectNode } from './index.ts';
+import { DecidedFleet, told } from '../test/decided-fleet.ts';
+import { refusalOf } from './classify-unserved.ts';
+import { fleetHealth, modelStatus } from './index.ts';
 
 const fleetWith = (status: string) =>
   fleet({ nodes: ['a'] }, [report('a', [entry('m', { status })])]).snapshot;
 const question = { model: 'm', tried: [], weight: 1 };
+
+/** What becomes of a request for a model in this state. */
+function fateWith(status: string): string | undefined {
+  const hosts = { a: { loaded: { m: { status } } } };
+  const decided = new DecidedFleet({ hosts, models: [] });
+  const [load] = decided.ask('m').filter(({ kind }) => kind === 'load');
+  if (load?.kind === 'load') return load.record.why;
+  return told(decided.actions)[0];
+}
 
 describe('a model', () => {
   test.each([...MODEL_STATES, 'warming', 'constructor', ''])(
@@ -17,11 +27,11 @@ describe('a model', () => {
       const snapshot = fleetWith(status);
       const { serves, loadable, underWay, impairs } = stateTraits(status);
 
-      const selection = selectNode(snapshot, question, quiet).kind;
+      const fate = fateWith(status);
 
-      expect(selection === 'node').toBe(serves);
-      expect(selection === 'load').toBe(loadable);
-      expect(selection === 'loading').toBe(underWay);
+      expect(fate === 'grant a').toBe(serves);
+      expect(fate === 'waiting').toBe(loadable);
+      expect(fate === 'joined').toBe(underWay);
       expect(fleetHealth(snapshot).status === 'impaired').toBe(impairs);
     },
   );
@@ -29,12 +39,9 @@ describe('a model', () => {
   test('with a status of a newer neuron is refused by that status and listed as unloaded', () => {
     const snapshot = fleetWith('warming');
 
-    expect(classifyUnserved(snapshot, question, quiet)).toEqual({
-      kind: 'refused',
-      refusal: {
-        kind: 'no_capacity',
-        obstacles: [{ node: 'a', text: 'has it in state "warming"' }],
-      },
+    expect(refusalOf(snapshot, question, quiet)).toMatchObject({
+      kind: 'no_capacity',
+      lacks: [{ node: 'a', lacking: { what: 'state', have: 'warming' } }],
     });
     expect(modelStatus(snapshot.replicasByModel.get('m') ?? [])).toBe('unloaded');
   });

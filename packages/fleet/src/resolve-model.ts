@@ -1,6 +1,6 @@
 import { findAlias } from './alias-table.ts';
 import type { Alias } from './catalogue.ts';
-import { fitsFreeMemory, lackFor } from './feasibility.ts';
+import { fitsFreeMemory, permanentLack } from './feasibility.ts';
 import { nearNames } from './near-names.ts';
 import type { FleetSnapshot } from './snapshot.ts';
 
@@ -29,7 +29,7 @@ const fitsNow = (snapshot: FleetSnapshot, model: string): boolean =>
     (node) =>
       node.state === 'up' &&
       !node.isDraining &&
-      lackFor(snapshot, node, model) === undefined &&
+      permanentLack(snapshot, node, model) === undefined &&
       fitsFreeMemory(node, snapshot.catalogue.get(model)),
   );
 

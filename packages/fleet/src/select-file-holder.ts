@@ -1,13 +1,21 @@
 import { stateTraits } from '@cortex/protocol';
 
-import { classifyUnserved } from './classify-unserved.ts';
-import type { DecisionContext, LoadQuestion } from './load-candidates.ts';
-import type { Selection } from './select-node.ts';
+import { classifyPresent, type Refusal, refusalOf } from './classify-unserved.ts';
+import type { DecisionContext, LoadQuestion } from './decision-context.ts';
 import type { FleetSnapshot, Replica } from './snapshot.ts';
 
 /** 0 is best: a loaded model answers directly, a model on disk through the probe of the node. */
 const rankOf = ({ isReady, status }: Replica): number =>
   isReady ? 0 : stateTraits(status).underWay ? 2 : 1;
+
+/** The node with the file, what the request waits for, or why there is none. */
+export type FileHolder =
+  | { readonly kind: 'node'; readonly replica: Replica }
+  | { readonly kind: 'pending' }
+  | { readonly kind: 'refused'; readonly refusal: Refusal };
+
+/** Refusals that say no more than that no node has the file. */
+const ABOUT_LOADS: ReadonlySet<Refusal['kind']> = new Set(['load_failed', 'no_capacity']);
 
 /**
  * Chooses a node for a request that only needs the file of a model, such as its tokenizer: a node that has it
@@ -17,7 +25,7 @@ export function selectFileHolder(
   snapshot: FleetSnapshot,
   question: LoadQuestion,
   context: DecisionContext,
-): Selection {
+): FileHolder {
   const [best] = (snapshot.replicasByModel.get(question.model) ?? [])
     .filter(
       ({ node, isNodeUp, isNodeDraining, onDisk, isReady }) =>
@@ -30,10 +38,10 @@ export function selectFileHolder(
     .toSorted((a, b) => rankOf(a) - rankOf(b));
   if (best) return { kind: 'node', replica: best };
   if (snapshot.pendingNodes > 0) return { kind: 'pending' };
-  const unserved = classifyUnserved(snapshot, question, context);
-  const isAboutLoads =
-    unserved.kind === 'load' ||
-    unserved.kind === 'loading' ||
-    (unserved.kind === 'refused' && unserved.refusal.kind === 'load_failed');
-  return isAboutLoads ? { kind: 'refused', refusal: { kind: 'no_file' } } : unserved;
+  const present = classifyPresent(snapshot, question);
+  if (present?.kind === 'refused') return present;
+  const refusal = present ? undefined : refusalOf(snapshot, question, context);
+  return refusal && !ABOUT_LOADS.has(refusal.kind)
+    ? { kind: 'refused', refusal }
+    : { kind: 'refused', refusal: { kind: 'no_file' } };
 }

@@ -93,8 +93,8 @@ export interface NodeSnapshot {
   readonly endpoint: string;
   readonly speedWeight: number;
   readonly isExpectedOffline: boolean;
-  /** cortex can wake it. */
-  readonly canWake: boolean;
+  /** cortex can wake it, which takes at most so long; undefined: it cannot. */
+  readonly wakeMs: number | undefined;
   readonly state: NodeState;
   /** Failed polls in a row. */
   readonly misses: number;

@@ -4,7 +4,6 @@ import {
   createRecordWriter,
   listen,
   type Listener,
-  type LoadedConfig,
   type Logger,
   ProcessMetrics,
   SECRET_LOOK_MS,
@@ -15,11 +14,15 @@ import {
 
 import { type AdminPeers, createAdminAccess } from './admin/admin-access.ts';
 import { addAdminRoutes } from './admin/admin-routes.ts';
+import { CatalogueEdits } from './admin/catalogue-edits.ts';
 import { createApi } from './api/api-routes.ts';
 import { dialectOf } from './api/dialect.ts';
 import { Principals } from './api/principal.ts';
-import { type GatewayConfig } from './config/gateway-config.ts';
-import { type ModelsConfig } from './config/models-config.ts';
+import {
+  type GatewayConfigInput,
+  type LoadedGatewayConfig,
+  modelsFileFor,
+} from './config/load-gateway-config.ts';
 import { readOwnTls } from './config/read-secret-file.ts';
 import { toAliases, toCatalogue, toControlConfig } from './config/to-control-settings.ts';
 import { type Control, type ControlSettings } from './control/control.ts';
@@ -30,6 +33,7 @@ import { RequestMetrics } from './metering/request-metrics.ts';
 import { Deadlines } from './proxy/deadlines.ts';
 import { NodeTransport } from './wire/node-transport.ts';
 import { OpenExchanges } from './proxy/open-exchanges.ts';
+import { CONFIG_LOOK_MS, WatchedConfig } from './watch-config.ts';
 import { watchSecrets } from './watch-secrets.ts';
 
 const MIB = 2 ** 20;
@@ -42,9 +46,9 @@ const RECORD_DELAY_MS = 25;
 /** Time that finished answers have to leave the socket. */
 const DRAIN_MS = 1000;
 
-export interface GatewayOptions {
-  readonly config: LoadedConfig<GatewayConfig>;
-  readonly models: LoadedConfig<ModelsConfig>;
+export interface GatewayOptions extends LoadedGatewayConfig {
+  /** Where it was read from, to be read again when a file changes; undefined: never. */
+  readonly input?: GatewayConfigInput | undefined;
   /** Written once both listeners are open. */
   readonly readyFile?: string | undefined;
   /** Which peers may call the admin API; `any` when absent. */
@@ -64,7 +68,7 @@ export interface RunningGateway {
   readonly apiUrl: string;
   readonly metricsUrl: string;
   readonly control: Control;
-  /** Reads the node token and the admin key again, under running requests. */
+  /** Reads the configuration, the node token and the admin key again, under running requests. */
   reload(): void;
   /** Refuses new requests, waits up to `graceMs` for running ones, then ends them (behaviour 47). Idempotent. */
   close(graceMs: number): Promise<void>;
@@ -98,10 +102,16 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     log,
     onNodeToken: () => control.reconfigure(settings()),
   });
+  const watched = new WatchedConfig({
+    loaded: options,
+    input: options.input,
+    log,
+    onChange: () => control.reconfigure(settings()),
+  });
   const settings = (): ControlSettings => ({
-    config: toControlConfig(config, secrets.nodeToken),
-    catalogue: toCatalogue(options.models.value),
-    aliases: toAliases(options.models.value),
+    config: toControlConfig(watched.loaded.config.value, secrets.nodeToken),
+    catalogue: toCatalogue(watched.loaded.models.value),
+    aliases: toAliases(watched.loaded.models.value),
   });
 
   const clock = options.clock ?? systemClock;
@@ -134,6 +144,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     processMetrics.watchEventLoop(),
     clock.every(NODE_CHECK_MS, () => exchanges.checkNodes(clock.nowMs())),
     clock.every(SECRET_LOOK_MS, () => secrets.refresh()),
+    clock.every(CONFIG_LOOK_MS, () => watched.refresh()),
     clock.every(METRICS_SWEEP_MS, () => requestMetrics.keep(control.snapshot())),
   ];
   const api = createApi({
@@ -144,8 +155,12 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
       exchanges,
       log,
       limits: {
-        streamIdleMs: config.timeouts.stream_idle_s * 1000,
-        stallMs: config.timeouts.stall_s * 1000,
+        get streamIdleMs() {
+          return watched.loaded.config.value.timeouts.stream_idle_s * 1000;
+        },
+        get stallMs() {
+          return watched.loaded.config.value.timeouts.stall_s * 1000;
+        },
       },
     },
     meter: {
@@ -163,6 +178,11 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
   });
   addAdminRoutes(api, {
     control,
+    edits: new CatalogueEdits({
+      control,
+      modelsFile: () => modelsFileFor(watched.loaded),
+      reload: () => watched.reload(),
+    }),
     checkAccess: createAdminAccess({ key: secrets.adminKey, peers: options.adminPeers ?? 'any' }),
     log,
     idleLimitS: options.idleLimitS,
@@ -224,7 +244,10 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     apiUrl: listener.url,
     metricsUrl: metrics.url,
     control,
-    reload: () => secrets.reload(),
+    reload: () => {
+      secrets.reload();
+      watched.reload();
+    },
     close,
   };
 }

@@ -1,5 +1,6 @@
 /** Every key of cortex.toml and models.toml is read: each is changed, and the change observed. */
 import { afterEach, describe, expect, test } from 'bun:test';
+import { createSocket } from 'node:dgram';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -306,6 +307,7 @@ const GATEWAY_CASES: Readonly<Record<string, () => Promise<void>>> = {
   'routing.affinity_load_factor': () =>
     expectSetting('[routing]\naffinity_load_factor = 2', 'affinityLoadFactor', 2),
   'queue.starve_s': () => expectSetting('[queue]\nstarve_s = 42', 'starveMs', 42_000),
+  'queue.auto_pull': () => expectSetting('[queue]\nauto_pull = false', 'autoPull', false),
   'queue.hold_s': () => expectSetting('[queue]\nhold_s = 0', 'holdMs', 0),
   async 'eviction.defrag_after_cycles'() {
     const harnesses = [{ name: 'mistral', ok: true, lifecycle_cycles: 3 }];
@@ -318,6 +320,15 @@ const GATEWAY_CASES: Readonly<Record<string, () => Promise<void>>> = {
     const replica = gateway.running.control.snapshot().replicasByModel.get('m')?.[0];
     expect(replica?.speedWeight).toBe(2.5);
   },
+  'neurons[].wake': expectWake,
+  'neurons[].wake.mac': expectWake,
+  'neurons[].wake.broadcast': expectWake,
+  'neurons[].wake.port': expectWake,
+  async 'neurons[].wake.timeout_s'() {
+    const wake = `wake = { mac = "${WAKE_MAC}", timeout_s = 7 }`;
+    const gateway = await start({ neurons: { beast: fake() }, neuronToml: wake });
+    expect(gateway.running.control.snapshot().nodes.get('beast')?.wakeMs).toBe(7000);
+  },
   async 'neurons[].expected_offline'() {
     const neuron = fake();
     await neuron.die();
@@ -328,6 +339,32 @@ const GATEWAY_CASES: Readonly<Record<string, () => Promise<void>>> = {
     expect(toObject(await (await gateway.get('/health')).json())['status']).toBe('ok');
   },
 };
+
+const WAKE_MAC = '00:1a:2b:3c:4d:5e';
+
+/** The packet that a gateway sends for a node that sleeps, when a request needs it. */
+async function wakePacket(keys: string): Promise<string> {
+  const receiver = createSocket('udp4');
+  open.push({ close: async () => void receiver.close() });
+  const received = Promise.withResolvers<Buffer>();
+  receiver.on('message', received.resolve);
+  await new Promise<void>((resolve) => receiver.bind(0, '127.0.0.1', resolve));
+  const neuron = fake();
+  await neuron.die();
+  const wake = `mac = "${WAKE_MAC}", broadcast = "127.0.0.1", port = ${receiver.address().port}${keys}`;
+  const gateway = await start({
+    neurons: { beast: neuron },
+    neuronToml: `wake = { ${wake} }`,
+    modelsToml: '[[models]]\nid = "m"\n',
+    toml: '[control]\nfailures_before_down = 1\n',
+  });
+  void gateway.chat({ model: 'm' }).catch(() => undefined);
+  return (await received.promise).toString('hex');
+}
+
+async function expectWake(): Promise<void> {
+  expect(await wakePacket('')).toEndWith('001a2b3c4d5e');
+}
 
 const MODELS_CASES: Readonly<Record<string, () => Promise<void>>> = {
   async models() {

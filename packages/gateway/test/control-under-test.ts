@@ -40,6 +40,7 @@ export const configOf = (
   routing: { policy: 'prefix-affinity', affinityLoadFactor: 1.25 },
   starveS: 30,
   holdS: 5,
+  autoPull: true,
   ...config,
 });
 

@@ -50,8 +50,10 @@ export class GatewayUnderTest {
       created.gateway?.takeLines(lines.splice(0));
     };
     try {
+      const input = { file: writeConfig(folder, setup), env: setup.env ?? {} };
       const running = await startGateway({
-        ...loadGatewayConfig({ file: writeConfig(folder, setup), env: setup.env ?? {} }),
+        ...loadGatewayConfig(input),
+        input,
         log: createLogger({
           name: 'cortex',
           level: setup.logLevel ?? 'debug',
@@ -134,6 +136,11 @@ export class GatewayUnderTest {
 
   get(path: string, init: RequestInit = {}): Promise<Response> {
     return fetch(`${this.url}${path}`, init);
+  }
+
+  /** A file of its configuration, such as `models.toml`. */
+  file(name: string): string {
+    return join(this.#folder, name);
   }
 
   /** The admin key that this gateway created at its start. */

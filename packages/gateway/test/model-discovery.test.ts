@@ -211,3 +211,23 @@ describe('GET /api/v0/models', () => {
     expect(await response.json()).toEqual({ path: '/v1/chat/completions' });
   });
 });
+
+describe('GET /v1/models/{name} with x-cortex-warm: 1', () => {
+  test('answers at once and loads the model as for a request', async () => {
+    const neuron = new FakeNeuron({ models: MODELS });
+    open.push(neuron);
+    const gateway = await GatewayUnderTest.start({ neurons: { beast: neuron } });
+    open.push(gateway);
+
+    const answer = await gateway.get('/v1/models/embedder', { headers: { 'x-cortex-warm': '1' } });
+
+    expect(answer.status).toBe(200);
+    const load = await neuron.load();
+    expect(load.request).toMatchObject({ model_id: 'embedder' });
+    load.succeed();
+    await gateway.untilKnown(
+      ({ replicasByModel }) => replicasByModel.get('embedder')?.[0]?.isReady === true,
+    );
+    expect(gateway.inFlight).toBe(0);
+  });
+});

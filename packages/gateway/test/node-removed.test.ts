@@ -3,6 +3,7 @@ import { afterEach, describe, expect, test } from 'bun:test';
 import { listAdminNodes, listModels } from '@cortex/fleet';
 import { FakeClock, FakeNeuron } from '@cortex/testkit';
 
+import { WORDS } from '../src/control/words.ts';
 import { GatewayUnderTest } from './gateway-under-test.ts';
 import { configOf, ControlUnderTest, POLL_MS, refusal } from './control-under-test.ts';
 
@@ -31,7 +32,7 @@ describe('a node that is removed from the configuration', () => {
     const { control } = under;
     expect(control.inFlight('a')).toBe(0);
     expect(listAdminNodes(control.snapshot(), control).map(({ name }) => name)).toEqual(['b']);
-    expect(listModels(control.snapshot(), { createdS: 1 }).map(({ id }) => id)).toEqual(['n']);
+    expect(listModels(control.snapshot(), { createdS: 1, words: WORDS }).map(({ id }) => id)).toEqual(['n']);
     lease.release();
     expect(control.inFlight('a')).toBe(0);
     const polls = a.count('/health');

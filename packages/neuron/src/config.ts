@@ -157,7 +157,7 @@ export const NeuronConfig = z.strictObject({
       state_disk_mb: z
         .number()
         .min(0)
-        .default(0)
+        .default(2048)
         .describe(
           'MiB in state_dir, for all models together, for the slots of unloaded models. The next load of a model restores them. They hold what was said, and are deleted with the file of the model and after a week. 0: none.',
         ),

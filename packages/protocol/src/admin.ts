@@ -47,6 +47,61 @@ export const AdminModel = z.looseObject({
 export type AdminModel = z.infer<typeof AdminModel>;
 export const AdminModels = z.looseObject({ models: z.array(AdminModel) });
 
+/** One thing that a node lacks for a model. */
+const AdminLack = z.looseObject({
+  what: z.string(),
+  need: z.union([z.number(), z.string()]),
+  have: z.union([z.number(), z.string()]),
+  unit: z.string(),
+});
+
+/** A node that was considered for a load; `rank` compares from the left, smaller first. */
+const AdminCandidate = z.looseObject({
+  node: z.string(),
+  feasible: z.boolean(),
+  lacked: z.array(AdminLack),
+  rank: z.array(z.number()),
+  load: z.number(),
+});
+
+/** A model that leaves to make room: `cost` = `load_ms` × `wanted`. */
+const AdminVictim = z.looseObject({
+  model: z.string(),
+  frees_mb: z.number(),
+  load_ms: z.number(),
+  wanted: z.number(),
+  cost: z.number(),
+  priority: z.number(),
+  why: z.string(),
+});
+
+const AdminPlacement = z.looseObject({
+  node: z.string().optional(),
+  need_mb: z.number().optional(),
+  why: z.string().optional(),
+  victims: z.array(AdminVictim),
+  candidates: z.array(AdminCandidate),
+});
+
+/** Answer of `GET /admin/v1/explain`: about a model, and about a request if one was asked for. */
+export const AdminExplanation = z.looseObject({
+  model: z.string(),
+  request_id: z.string().optional(),
+  /** `waiting`, `granted` or `refused`; absent: no request was asked for. */
+  outcome: z.string().optional(),
+  waiting: z.int(),
+  replicas: z.array(
+    z.looseObject({ node: z.string(), status: z.string(), ready: z.boolean(), load: z.number() }),
+  ),
+  /** Where a load would go now: `plan`, `waits_for_idle`, `blocked` or `impossible`. */
+  outlook: AdminPlacement.extend({ kind: z.string() }),
+  /** The load that the request waited for, or the last one of the model. */
+  last_load: AdminPlacement.extend({ ago_s: z.number() }).optional(),
+  /** The same in sentences. */
+  text: z.array(z.string()),
+});
+export type AdminExplanation = z.infer<typeof AdminExplanation>;
+
 /** Body of `POST /admin/v1/models/load` and `/unload`. */
 export const AdminModelCall = z.strictObject({
   model: z.string().min(1),

@@ -50,10 +50,14 @@ export type AdminPullCall = z.infer<typeof AdminPullCall>;
 export const AdminPull = z.looseObject({ node: z.string(), pull: PullReport });
 export type AdminPull = z.infer<typeof AdminPull>;
 
-/** Body of `POST /admin/v1/models/remove`. Without a node: on every node that has files of the model. */
+/**
+ * Body of `POST /admin/v1/models/remove`: removes the entry in models.toml, and with `files` the files on every node
+ * that has them. With a node, only its files.
+ */
 export const AdminRemoveCall = z.strictObject({
   model: z.string().min(1),
   node: z.string().min(1).optional(),
+  files: z.boolean().default(false),
 });
 export type AdminRemoveCall = z.infer<typeof AdminRemoveCall>;
 
@@ -72,5 +76,37 @@ export const AdminRemoved = z.looseObject({
   ),
   /** Whether models.toml still has an entry of the model, so that a request would pull it again. */
   catalogued: z.boolean(),
+  /** The models.toml that has lost its entry. */
+  file: z.string().optional(),
 });
 export type AdminRemoved = z.infer<typeof AdminRemoved>;
+
+/** Body of `POST /admin/v1/models/add`: an entry of models.toml. */
+export const AdminAddCall = z.strictObject({
+  id: z.string().min(1),
+  source: z.string().min(1),
+  quant,
+  context_length: z.int().min(1).optional(),
+});
+export type AdminAddCall = z.infer<typeof AdminAddCall>;
+
+/** What one node says about a load: what it needs and what is missing now, or why it cannot say. */
+export const AdminEstimate = z.looseObject({
+  node: z.string(),
+  need_mb: z.number().optional(),
+  /** Whether it fits into the free memory now. */
+  fits: z.boolean().optional(),
+  missing_mb: z.number().optional(),
+  error: z.string().optional(),
+});
+export type AdminEstimate = z.infer<typeof AdminEstimate>;
+
+/** Answer of `POST /admin/v1/models/add`. */
+export const AdminAdded = z.looseObject({
+  model: z.string(),
+  /** The models.toml that has it now. */
+  file: z.string(),
+  /** Of every node that is up. */
+  nodes: z.array(AdminEstimate),
+});
+export type AdminAdded = z.infer<typeof AdminAdded>;

@@ -9,6 +9,8 @@ export {
   type LoadedConfig,
   type MergedDirectory,
 } from './config/load-config.ts';
+export { formatKeyPath, isTree } from './config/key-path.ts';
+export { readTomlFile } from './config/toml-file.ts';
 export { type ConfiguredFile, readSecretFile, type SecretFile } from './config/secret-file.ts';
 export { SECRET_LOOK_MS, type SecretCheck, WatchedSecrets } from './config/watched-secrets.ts';
 export { nearestName } from './config/nearest-name.ts';

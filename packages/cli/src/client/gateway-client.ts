@@ -1,5 +1,7 @@
 import {
+  AdminAdded,
   AdminDrainResult,
+  AdminExplanation,
   AdminFreeResult,
   AdminModelResult,
   AdminModels,
@@ -59,6 +61,19 @@ export interface PullCall {
   readonly quant?: string | undefined;
 }
 
+export interface AddCall {
+  readonly id: string;
+  readonly source: string;
+  readonly quant?: string | undefined;
+  readonly context_length?: number | undefined;
+}
+
+export interface RemoveCall {
+  readonly model: string;
+  readonly node?: string | undefined;
+  readonly files: boolean;
+}
+
 export interface PinCall {
   readonly model: string;
   readonly node?: string | undefined;
@@ -75,6 +90,8 @@ export interface FreeCall {
   /** Seconds until the node loads models again; undefined: until the drain is undone. */
   readonly forS?: number | undefined;
 }
+
+export type ExplainQuestion = { readonly model: string } | { readonly request: string };
 
 /** A part of a streamed answer. */
 export interface ChatDelta {
@@ -97,8 +114,13 @@ export interface GatewayClient {
   pullModel(call: PullCall): Promise<AdminPull>;
   /** The download of a model on a node. */
   pullReport(call: { readonly model: string; readonly node: string }): Promise<AdminPull>;
-  removeFiles(call: Pick<ModelCall, 'model' | 'node'>): Promise<AdminRemoved>;
+  /** Adds a model to models.toml. */
+  addModel(call: AddCall): Promise<AdminAdded>;
+  /** Removes a model from models.toml, and its files if asked for. */
+  removeModel(call: RemoveCall): Promise<AdminRemoved>;
   pinModel(call: PinCall): Promise<AdminPinResults['results']>;
+  /** Why a model is where it is, or what was decided about a request. */
+  explain(question: ExplainQuestion): Promise<AdminExplanation>;
   drainNode(call: DrainCall): Promise<AdminDrainResult>;
   /** Drains the node and unloads its models. */
   freeNode(call: FreeCall): Promise<AdminFreeResult>;
@@ -227,12 +249,16 @@ export function createGatewayClient(
       ),
     pullReport: ({ model, node }) =>
       get(`/admin/v1/models/pull?${new URLSearchParams({ model, node }).toString()}`, AdminPull),
-    removeFiles: async (call) =>
-      readAnswer(await post('/admin/v1/models/remove', callBody(call)), AdminRemoved, url),
+    addModel: async (call) =>
+      readAnswer(await post('/admin/v1/models/add', JSON.stringify(call)), AdminAdded, url),
+    removeModel: async (call) =>
+      readAnswer(await post('/admin/v1/models/remove', JSON.stringify(call)), AdminRemoved, url),
     pinModel: async (call) => {
       const answer = await post('/admin/v1/models/pin', JSON.stringify(call));
       return (await readAnswer(answer, AdminPinResults, url)).results;
     },
+    explain: (question) =>
+      get(`/admin/v1/explain?${new URLSearchParams({ ...question }).toString()}`, AdminExplanation),
     drainNode: async ({ node, draining }) =>
       readAnswer(
         await post(nodePath(node, 'drain'), JSON.stringify({ draining })),

@@ -11,10 +11,12 @@ export function serveCommand(env: Readonly<Record<string, string | undefined>>) 
     .option('--ready-file <path>', 'file to write when it is listening: {"pid","api","metrics"}')
     .option('--local-admin', 'accept admin calls from this machine only', false)
     .action(async ({ config: file, models, readyFile, localAdmin }) => {
-      const configs = loadGatewayConfig({ file, modelsFile: models, env });
+      const input = { file, modelsFile: models, env };
+      const configs = loadGatewayConfig(input);
       const log = createLogger({ name: 'cortex', level: env['CORTEX_LOG'] });
       const gateway = await startGateway({
         ...configs,
+        input,
         log,
         readyFile,
         adminPeers: localAdmin ? 'this machine' : 'any',

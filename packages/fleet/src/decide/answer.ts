@@ -1,7 +1,7 @@
 /** What a request is told: a replica, a refusal, or what it waits for. */
 import { classifyPresent, refusalOf } from '../classify-unserved.ts';
 import { selectFileHolder } from '../select-file-holder.ts';
-import { chooseReady, slotsOnceLoaded } from '../select-node.ts';
+import { chooseReady, slotsOnceLoaded } from '../choose-ready.ts';
 import type { Replica } from '../snapshot.ts';
 import type { DecideState } from './decide-state.ts';
 import { awaitsEstimate } from './estimates.ts';
@@ -12,9 +12,6 @@ import { place, type Placement } from './place.ts';
 import type { Candidate, PlacementRecord } from './record.ts';
 import { noteBlocked, noteNext } from './replan.ts';
 import { couldHold } from './survey.ts';
-
-/** How long a node may take to wake up; the wake itself is an action whose outcome is an event. */
-const WAKE_MS = 120_000;
 
 export type Answer =
   | { readonly kind: 'granted' }
@@ -115,6 +112,8 @@ function refusalFor(
   request: FleetRequest,
   candidates: readonly Candidate[],
 ): DecideRefusal {
+  const lacks = new Set(candidates.flatMap(({ lacked }) => lacked.map(({ what }) => what)));
+  if (lacks.has('files')) return { kind: 'not_pulled' };
   const isTooLarge =
     candidates.length > 0 &&
     candidates.every(({ lacked }) => lacked.some(({ what }) => what === 'memory'));
@@ -171,8 +170,8 @@ function wake(
   actions: Action[],
 ): boolean {
   for (const asleep of state.snapshot.nodes.values()) {
-    const { name, isExpectedOffline, canWake } = asleep;
-    if (asleep.state === 'up' || !isExpectedOffline || !canWake) continue;
+    const { name, isExpectedOffline, wakeMs } = asleep;
+    if (asleep.state === 'up' || !isExpectedOffline || wakeMs === undefined) continue;
     if ((node !== undefined && name !== node) || !couldHold(state, asleep, model)) continue;
     const untilMs = state.waking.get(name);
     if (untilMs !== undefined && untilMs > state.nowMs) {
@@ -181,9 +180,9 @@ function wake(
     }
     // It did not come up in its time: these requests are refused, and a later one tries again.
     if (state.waking.delete(name)) continue;
-    state.waking.set(name, state.nowMs + WAKE_MS);
-    noteNext(state, model, state.nowMs + WAKE_MS);
-    actions.push({ kind: 'wake_node', node: name });
+    state.waking.set(name, state.nowMs + wakeMs);
+    noteNext(state, model, state.nowMs + wakeMs);
+    actions.push({ kind: 'wake_node', node: name, forMs: wakeMs });
     return true;
   }
   return false;

@@ -1,6 +1,6 @@
 import { FleetState } from '../fleet-state.ts';
 import type { FleetSnapshot, Replica } from '../snapshot.ts';
-import type { DecisionContext } from '../load-candidates.ts';
+import type { DecisionContext } from '../decision-context.ts';
 import { BackOffTable } from './back-off-table.ts';
 import type { Tier } from './events.ts';
 import { LeaseTable } from './lease-table.ts';
@@ -54,6 +54,7 @@ export const DEFAULT_SETTINGS: DecideSettings = {
   maxHoldMs: 120_000,
   starveMs: 30_000,
   holdMs: 5000,
+  autoPull: true,
 };
 
 /**

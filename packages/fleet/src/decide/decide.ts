@@ -1,6 +1,6 @@
 /** The decisions of the fleet: events in, actions out. */
 import type { FleetEvent } from '../fleet-event.ts';
-import { chooseReady } from '../select-node.ts';
+import { chooseReady } from '../choose-ready.ts';
 import type { NodeSnapshot } from '../snapshot.ts';
 import type { DecideState } from './decide-state.ts';
 import type { Action, DecideEvent, FleetRequest } from './events.ts';
@@ -83,9 +83,8 @@ function apply(
     case 'estimated':
       estimated(state, event);
       return;
-    case 'woke':
-      if (event.isAwake) actions.push({ kind: 'poll', node: event.node });
-      else state.waking.set(event.node, state.nowMs);
+    case 'wake_failed':
+      state.waking.set(event.node, state.nowMs);
       dirtyAll(state);
       return;
     case 'operator_load':

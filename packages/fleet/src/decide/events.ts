@@ -73,7 +73,7 @@ export type DecideEvent =
       /** What a load needs there; undefined: the node cannot say. */
       readonly mib: number | undefined;
     }
-  | { readonly kind: 'woke'; readonly node: string; readonly isAwake: boolean }
+  | { readonly kind: 'wake_failed'; readonly node: string }
   | {
       readonly kind: 'operator_load';
       readonly callId: string;
@@ -89,6 +89,8 @@ export type WaitedFor = 'load' | 'pull' | 'seat' | 'room' | 'node' | 'wake';
 export type DecideRefusal =
   | Refusal
   | { readonly kind: 'manual' }
+  /** No node has its files, and requests may not download them. */
+  | { readonly kind: 'not_pulled' }
   /** Nodes that could hold it have no room, and may not make any for it. */
   | { readonly kind: 'no_room'; readonly candidates: readonly Candidate[] }
   /** No node has the memory, even without any other model. */
@@ -146,7 +148,8 @@ export type Action =
       readonly model: string;
       readonly answer: OperatorAnswer;
     }
-  | { readonly kind: 'wake_node'; readonly node: string }
+  /** The host is given up after `forMs`. */
+  | { readonly kind: 'wake_node'; readonly node: string; readonly forMs: number }
   | { readonly kind: 'poll'; readonly node: string }
   /** `time` is to be told then; Infinity: not at all. It replaces the timer before. */
   | { readonly kind: 'timer'; readonly atMs: number };

@@ -12,6 +12,8 @@ export interface Newcomer {
   readonly priority: number;
   /** Arrival of the oldest request that waits for it; undefined: nobody waits. */
   readonly oldestMs: number | undefined;
+  /** The operator wants it: what is in its way has no protection. */
+  readonly isUrgent: boolean;
 }
 
 /** Whether a model may be evicted for a newcomer now. */
@@ -36,6 +38,7 @@ export const newcomerOf = (
   model,
   priority: residencyPriorityOf(state, model),
   oldestMs: isUrgent ? -Infinity : state.queues.get(model)?.first?.request.arrivedMs,
+  isUrgent,
 });
 
 /** When the wait of a newcomer ends the protection of what is in its way on that node (rule 35). */

@@ -109,6 +109,17 @@ describe('A cold model', () => {
     expect(told(fleet.ask('m'))).toEqual(['grant a']);
   });
 
+  test('whose files no node has is refused without auto_pull, but loaded for the operator', () => {
+    const fleet = new DecidedFleet({
+      hosts: { a: { onDisk: [] } },
+      models: [{ id: 'm', source: 'hf:org/m', vramMb: 8000 }],
+      settings: { autoPull: false },
+    });
+    expect(told(fleet.ask('m'))).toEqual(['refuse not_pulled']);
+    const call = { kind: 'operator_load', callId: 'c', model: 'm' } as const;
+    expect(told(fleet.tell(call))).toEqual(['load m on a', 'operator started']);
+  });
+
   test('is loaded again for the requests that wait when its node is lost', () => {
     const fleet = cold();
     fleet.ask('m');

@@ -137,7 +137,7 @@ describe('A model is placed', () => {
   });
 
   test('on a host that sleeps only if it is the only place, which is then woken', () => {
-    const asleep = { config: { expectedOffline: true, canWake: true } };
+    const asleep = { config: { expectedOffline: true, wakeMs: 120_000 } };
     const fleet = fleetOf({ a: { gpus: [4000] }, b: asleep });
     fleet.lose('b');
     expect(told(fleet.ask('m'))).toEqual(['wake b']);
@@ -145,7 +145,7 @@ describe('A model is placed', () => {
   });
 
   test('on a host that sleeps, which is woken, rather than after a model that others use', () => {
-    const asleep = { config: { expectedOffline: true, canWake: true } };
+    const asleep = { config: { expectedOffline: true, wakeMs: 120_000 } };
     const fleet = fleetOf({ a: { loaded: { other: {} } }, b: asleep });
     fleet.lose('b');
     fleet.ask('other');
@@ -154,11 +154,11 @@ describe('A model is placed', () => {
   });
 
   test('not at all on a host that did not wake in its time: the request is refused', () => {
-    const asleep = { config: { expectedOffline: true, canWake: true } };
+    const asleep = { config: { expectedOffline: true, wakeMs: 120_000 } };
     const fleet = fleetOf({ a: asleep });
     fleet.lose('a');
     fleet.ask('m');
-    expect(told(fleet.tell({ kind: 'woke', node: 'a', isAwake: false }))).toEqual([
+    expect(told(fleet.tell({ kind: 'wake_failed', node: 'a' }))).toEqual([
       'refuse no_healthy_node',
     ]);
   });

@@ -14,6 +14,8 @@ export interface DecideSettings {
   readonly maxHoldMs: number;
   /** A request that waits so long, or three loads if longer, ends the protection of what is in its way. */
   readonly starveMs: number;
+  /** A request downloads the files of a model that no node has. */
+  readonly autoPull: boolean;
   /** An idle model is held so long for a conversation with short pauses; 0: never. */
   readonly holdMs: number;
 }

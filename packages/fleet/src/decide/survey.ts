@@ -1,6 +1,5 @@
 /** Which nodes can hold a model at all, in which way, and in which order they are preferred (rule 31). */
-import { type Lacking, permanentLack } from '../feasibility.ts';
-import { temporaryLack } from '../load-candidates.ts';
+import { type Lacking, permanentLack, temporaryLack } from '../feasibility.ts';
 import { replicaLoad } from '../replica-load.ts';
 import type { NodeSnapshot } from '../snapshot.ts';
 import type { DecideState } from './decide-state.ts';
@@ -124,12 +123,25 @@ export function isWorseKind({ rank }: Option, blocked: Option): boolean {
   return isWorseAt(3) || isWorseAt(5);
 }
 
+/** Whether a load may download the files of the model there, or need not. */
+function mayPull(
+  { settings, snapshot }: DecideState,
+  node: NodeSnapshot,
+  { model, isUrgent }: Newcomer,
+): boolean {
+  const hasSource = snapshot.catalogue.get(model)?.source !== undefined;
+  // The operator may always.
+  return settings.autoPull || isUrgent || !hasSource || node.replicas.get(model)?.onDisk === true;
+}
+
 /** What a node lacks for the newcomer now, room aside. */
 function lackOf(state: DecideState, node: NodeSnapshot, newcomer: Newcomer): Lacking | undefined {
   const { model, oldestMs = Infinity } = newcomer;
   const lack =
     permanentLack(state.snapshot, node, model) ?? temporaryLack(node, model, state.context);
   if (lack) return lack;
+  if (!mayPull(state, node, newcomer))
+    return { what: 'files', need: 'files', have: 'absent', unit: 'name' };
   const claimant = state.claims.get(node.name);
   if (claimant === undefined || claimant === model) return undefined;
   const isOlder = (state.queues.get(claimant)?.oldestMs ?? Infinity) <= oldestMs;

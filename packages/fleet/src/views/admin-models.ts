@@ -6,6 +6,7 @@ import type { FleetSnapshot, Replica } from '../snapshot.ts';
 import type { Activity } from './activity.ts';
 import { unservableReason } from './list-models.ts';
 import { modelStatus } from './model-status.ts';
+import type { Words } from './words.ts';
 
 /** The report of the node on the model, with the current state. */
 function entryOf(snapshot: FleetSnapshot, { node, model, status, progress }: Replica): ModelEntry {
@@ -13,10 +14,19 @@ function entryOf(snapshot: FleetSnapshot, { node, model, status, progress }: Rep
   return { ...reported, status, progress };
 }
 
-function describe(snapshot: FleetSnapshot, model: string, activity: Activity): AdminModel {
+interface ListOptions {
+  readonly activity: Activity;
+  readonly words: Words;
+}
+
+function describe(
+  snapshot: FleetSnapshot,
+  model: string,
+  { activity, words }: ListOptions,
+): AdminModel {
   const replicas = (snapshot.replicasByModel.get(model) ?? []).filter(({ isNodeUp }) => isNodeUp);
   const reason =
-    unservableReason(snapshot, model) ??
+    unservableReason(snapshot, model, words) ??
     replicas.find(({ isServable, reason: why }) => !isServable && why !== undefined)?.reason;
   return {
     id: model,
@@ -38,7 +48,7 @@ function describe(snapshot: FleetSnapshot, model: string, activity: Activity): A
 /** `GET /admin/v1/models`, ordered by id: the catalogue and the models of up nodes, listed or not. */
 export function listAdminModels(
   snapshot: FleetSnapshot,
-  activity: Activity,
+  options: ListOptions,
 ): readonly AdminModel[] {
-  return [...knownModels(snapshot)].toSorted().map((model) => describe(snapshot, model, activity));
+  return [...knownModels(snapshot)].toSorted().map((model) => describe(snapshot, model, options));
 }

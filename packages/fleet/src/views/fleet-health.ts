@@ -10,7 +10,9 @@ export interface FleetHealth {
   readonly unservable?: readonly {
     readonly node: string;
     readonly model: string;
-    readonly reason: string;
+    readonly status: string;
+    /** As the node says. */
+    readonly reason?: string | undefined;
   }[];
 }
 
@@ -23,7 +25,8 @@ function cannotServe({ isNodeUp, isServable, status }: Replica): boolean {
 const unservable = (replica: Replica) => ({
   node: replica.node,
   model: replica.model,
-  reason: replica.reason ?? `its state is "${replica.status}"`,
+  status: replica.status,
+  reason: replica.reason,
 });
 
 /** Down, or without an answer since the first poll. A node that has not been polled yet is neither. */

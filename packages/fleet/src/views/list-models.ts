@@ -1,13 +1,15 @@
 import { limitFields, type ListedModel } from '@cortex/protocol';
 
-import { lackFor } from '../feasibility.ts';
+import { permanentLack, permanentLacks } from '../feasibility.ts';
 import { knownModels, resolveModel } from '../resolve-model.ts';
 import type { FleetSnapshot, Replica } from '../snapshot.ts';
 import { modelStatus } from './model-status.ts';
+import type { Words } from './words.ts';
 
 interface ListOptions {
   /** `created` of every entry, Unix seconds. */
   readonly createdS: number;
+  readonly words: Words;
 }
 
 const upReplicas = (snapshot: FleetSnapshot, model: string): readonly Replica[] =>
@@ -52,23 +54,30 @@ function aliasesOf(snapshot: FleetSnapshot, model: string): string[] {
 }
 
 /** Why no node can ever hold the model, in one line; undefined when one can or may. */
-export function unservableReason(snapshot: FleetSnapshot, model: string): string | undefined {
-  const nodes = [...snapshot.nodes.values()];
-  const lacks = nodes.flatMap((node) => lackFor(snapshot, node, model) ?? []);
-  if (nodes.length === 0 || lacks.length < nodes.length) return undefined;
-  return `no node can serve it: ${lacks.map(({ node, text }) => `${node} ${text}`).join('; ')}`;
+export function unservableReason(
+  snapshot: FleetSnapshot,
+  model: string,
+  words: Words,
+): string | undefined {
+  const { nodes } = snapshot;
+  const lacks = permanentLacks(snapshot, nodes.values(), model);
+  return nodes.size === 0 || lacks.length < nodes.size ? undefined : words.cannotServe(lacks);
 }
 
 function feasibleOn(snapshot: FleetSnapshot, model: string): string[] {
   return [...snapshot.nodes.values()]
-    .filter((node) => node.hasAnswered && lackFor(snapshot, node, model) === undefined)
+    .filter((node) => node.hasAnswered && permanentLack(snapshot, node, model) === undefined)
     .map(({ name }) => name);
 }
 
-function describe(snapshot: FleetSnapshot, model: string, { createdS }: ListOptions): ListedModel {
+function describe(
+  snapshot: FleetSnapshot,
+  model: string,
+  { createdS, words }: ListOptions,
+): ListedModel {
   const replicas = upReplicas(snapshot, model);
   const aliases = aliasesOf(snapshot, model);
-  const reason = unservableReason(snapshot, model);
+  const reason = unservableReason(snapshot, model, words);
   return {
     id: model,
     object: 'model',

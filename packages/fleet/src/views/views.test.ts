@@ -17,10 +17,14 @@ import {
   listAdminModels,
   listAdminNodes,
   listModels,
+  type Words,
   modelStatus,
 } from '../index.ts';
 
 const createdS = 7;
+const words: Words = {
+  cannotServe: (lacks) => lacks.map(({ node, lacking }) => `${node} lacks ${lacking.what}`).join(),
+};
 const idle = { inFlight: () => 0, waiting: () => 0 };
 
 describe('GET /v1/models', () => {
@@ -42,7 +46,7 @@ describe('GET /v1/models', () => {
       atMs: 0,
     });
     state.apply(report('a', [entry('m'), entry('hidden')]));
-    const models = listModels(state.snapshot, { createdS });
+    const models = listModels(state.snapshot, { createdS, words });
     expect(models.map(({ id }) => id)).toEqual(['fast', 'm', 'z']);
     expect(models[1]).toMatchObject({ aliases: ['fast', 'quiet'] });
     expect(models[0]).toMatchObject({ id: 'fast', loaded: true, locations: [{ node: 'a' }] });
@@ -55,7 +59,7 @@ describe('GET /v1/models', () => {
       }),
       report('b', []),
     ]);
-    expect(listModels(snapshot, { createdS })).toEqual([
+    expect(listModels(snapshot, { createdS, words })).toEqual([
       {
         id: 'm',
         object: 'model',
@@ -83,11 +87,11 @@ describe('GET /v1/models', () => {
       report('b', [entry('m', { status: 'loading', progress: 0.5 })]),
       report('c', [entry('m', { status: 'pulling', progress: 0.75 })]),
     ]);
-    expect(describeModel(snapshot, 'm', { createdS })?.status).toEqual({
+    expect(describeModel(snapshot, 'm', { createdS, words })?.status).toEqual({
       value: 'loading',
       progress: 0.5,
     });
-    expect(describeModel(snapshot, 'n', { createdS })?.status).toEqual({ value: 'loaded' });
+    expect(describeModel(snapshot, 'n', { createdS, words })?.status).toEqual({ value: 'loaded' });
   });
 
   test('shows the quantisation of a model if all its replicas have the same', () => {
@@ -95,19 +99,19 @@ describe('GET /v1/models', () => {
       report('a', [entry('same', { quant: 'Q4_K_M' }), entry('mixed', { quant: 'Q4_K_M' })]),
       report('b', [entry('same', { quant: 'Q4_K_M' }), entry('mixed', { quant: 'Q8_0' })]),
     ]);
-    expect(describeModel(snapshot, 'same', { createdS })?.quantization).toBe('Q4_K_M');
-    expect(describeModel(snapshot, 'mixed', { createdS })?.quantization).toBeUndefined();
+    expect(describeModel(snapshot, 'same', { createdS, words })?.quantization).toBe('Q4_K_M');
+    expect(describeModel(snapshot, 'mixed', { createdS, words })?.quantization).toBeUndefined();
   });
 
   test('lists a catalogue entry whose harness no node has, with the reason', () => {
     const { snapshot } = fleet({ nodes: ['a'], catalogue: [{ id: 'm', harness: 'mistralrs' }] }, [
       report('a', []),
     ]);
-    expect(describeModel(snapshot, 'm', { createdS })).toMatchObject({
+    expect(describeModel(snapshot, 'm', { createdS, words })).toMatchObject({
       loaded: false,
       status: { value: 'unloaded' },
       feasible_on: [],
-      reason: 'no node can serve it: a has no harness "mistralrs" (it has llama)',
+      reason: 'a lacks harness',
     });
     expect(fleetHealth(snapshot).status).toBe('ok');
   });
@@ -118,15 +122,15 @@ describe('GET /v1/models', () => {
     const open = fleet({ nodes: ['a'], aliases: { default: 'm' } }, [report('a', [entry('m')])]);
 
     for (const id of ['m', 'exact', 'claude-sonnet-5', 'm@a', 'anthropic/m', 'anthropic/exact'])
-      expect(describeModel(snapshot, id, { createdS })).toMatchObject({ id, loaded: true });
-    expect(describeModel(snapshot, 'gpt-5', { createdS })).toBeUndefined();
-    expect(describeModel(open.snapshot, 'gpt-5', { createdS })).toMatchObject({ id: 'gpt-5' });
+      expect(describeModel(snapshot, id, { createdS, words })).toMatchObject({ id, loaded: true });
+    expect(describeModel(snapshot, 'gpt-5', { createdS, words })).toBeUndefined();
+    expect(describeModel(open.snapshot, 'gpt-5', { createdS, words })).toMatchObject({ id: 'gpt-5' });
   });
 
   test('omits a model whose only node is down', () => {
     const state = fleet({ nodes: ['a'] }, [report('a', [entry('m')])]);
     takeDown(state, 'a');
-    expect(listModels(state.snapshot, { createdS })).toEqual([]);
+    expect(listModels(state.snapshot, { createdS, words })).toEqual([]);
   });
 
   test('gives a model the best state among its replicas', () => {
@@ -148,7 +152,7 @@ describe('GET /v1/models', () => {
     const { snapshot } = fleet({ nodes: ['a'] }, [
       report('a', [entry('m', { servable: { ok: false } })]),
     ]);
-    expect(describeModel(snapshot, 'm', { createdS })).toMatchObject({
+    expect(describeModel(snapshot, 'm', { createdS, words })).toMatchObject({
       loaded: false,
       status: { value: 'failed' },
     });
@@ -163,7 +167,7 @@ describe('GET /health', () => {
     expect(fleetHealth(snapshot)).toEqual({
       status: 'impaired',
       nodes: { healthy: 1, total: 1 },
-      unservable: [{ node: 'a', model: 'm', reason: 'poisoned' }],
+      unservable: [{ node: 'a', model: 'm', status: 'loaded', reason: 'poisoned' }],
     });
   });
 
@@ -206,7 +210,7 @@ describe('GET /admin/v1', () => {
     const { snapshot } = fleet({ nodes: ['a'], aliases: { 'x-*': 'm' } }, [
       report('a', [entry('m', { quant: 'Q4_K_M', idle_ms: 5 })]),
     ]);
-    expect(listAdminModels(snapshot, { inFlight: () => 2, waiting: () => 9 })).toMatchObject([
+    expect(listAdminModels(snapshot, { activity: { inFlight: () => 2, waiting: () => 9 }, words })).toMatchObject([
       {
         id: 'm',
         catalogued: false,

@@ -1,5 +1,6 @@
 import { listAdminModels, listAdminNodes } from '@cortex/fleet';
 import {
+  AdminAddCall,
   AdminFreeCall,
   AdminModelCall,
   AdminPinCall,
@@ -21,12 +22,15 @@ import type { z } from 'zod';
 
 import { type Environment } from '../api/environment.ts';
 import { type Control } from '../control/control.ts';
+import { WORDS } from '../control/words.ts';
+import { type CatalogueEdits } from './catalogue-edits.ts';
 
 /** Management bodies name a model and a node. */
 const MAX_BODY_BYTES = 1 << 20;
 
 interface AdminDeps {
   readonly control: Control;
+  readonly edits: CatalogueEdits;
   /** @throws CortexError when the caller is refused */
   readonly checkAccess: (request: Request, peer: string) => void;
   readonly log: Logger;
@@ -75,12 +79,22 @@ function guarded(
 
 /** `/admin/v1` (contracts, section 1): the views and calls of operators. */
 export function addAdminRoutes(app: Hono<Environment>, deps: AdminDeps): void {
-  const { control } = deps;
+  const { control, edits } = deps;
   const get = (path: string, handle: () => unknown): void => {
     app.get(path, guarded(deps, handle));
   };
   get('/admin/v1/nodes', () => ({ nodes: listAdminNodes(control.snapshot(), control) }));
-  get('/admin/v1/models', () => ({ models: listAdminModels(control.snapshot(), control) }));
+  get('/admin/v1/models', () => ({ models: listAdminModels(control.snapshot(), { activity: control, words: WORDS }) }));
+  app.get(
+    '/admin/v1/explain',
+    guarded(deps, (request) => {
+      const query = new URL(request.url).searchParams;
+      const requestId = query.get('request');
+      return control.explain(
+        requestId === null ? { model: required(query, 'model') } : { requestId },
+      );
+    }),
+  );
   app.post(
     '/admin/v1/models/load',
     guarded(deps, async (request, connection) => {
@@ -117,9 +131,15 @@ export function addAdminRoutes(app: Hono<Environment>, deps: AdminDeps): void {
     }),
   );
   app.post(
+    '/admin/v1/models/add',
+    guarded(deps, async (request, connection) =>
+      edits.add(await readCall(request, connection, AdminAddCall), request.signal),
+    ),
+  );
+  app.post(
     '/admin/v1/models/remove',
     guarded(deps, async (request, connection) =>
-      control.removeFiles(await readCall(request, connection, AdminRemoveCall), request.signal),
+      edits.remove(await readCall(request, connection, AdminRemoveCall), request.signal),
     ),
   );
   app.post(

@@ -1,6 +1,8 @@
 import { ANTHROPIC_PREFIX, describeModel, type FleetSnapshot } from '@cortex/fleet';
 import { type ListedModel } from '@cortex/protocol';
 
+import { WORDS } from '../control/words.ts';
+
 /** A model as Anthropic's `GET /v1/models` shows it. Unknown limits are absent. */
 export function toAnthropicModel({ id, created, limit }: ListedModel) {
   return {
@@ -32,7 +34,7 @@ export function toAnthropicList(
   const shown = new Set(models.map(({ id }) => id));
   const added = [...new Set([...aliases, ...prefixed])]
     .filter((name) => !shown.has(name))
-    .flatMap((name) => describeModel(snapshot, name, { createdS }) ?? []);
+    .flatMap((name) => describeModel(snapshot, name, { createdS, words: WORDS }) ?? []);
   const data = [...models, ...added]
     .toSorted((a, b) => (a.id < b.id ? -1 : 1))
     .map(toAnthropicModel);

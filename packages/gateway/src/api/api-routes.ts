@@ -33,10 +33,11 @@ export function createApi(deps: ApiDeps): Hono<Environment> {
   const models = (path: string, handle: Parameters<typeof metered>[2]): void => {
     app.get(path, metered('models', deps, handle));
   };
-  models('/v1/models', listModelsHandler(deps));
-  models('/v1/models/:id{.+}', getModelHandler(deps));
-  models('/api/v0/models', listLmStudioModelsHandler(deps));
-  models('/api/v0/models/:id{.+}', getLmStudioModelHandler(deps));
+  const lists = { control, createdS: deps.createdS, nowMs: deps.meter.nowMs };
+  models('/v1/models', listModelsHandler(lists));
+  models('/v1/models/:id{.+}', getModelHandler(lists));
+  models('/api/v0/models', listLmStudioModelsHandler(lists));
+  models('/api/v0/models/:id{.+}', getLmStudioModelHandler(lists));
   app.get('/health', () => Response.json(fleetHealth(control.snapshot())));
   app.get('/', ({ req, env }) => {
     const host = req.header('host');
@@ -61,7 +62,7 @@ const SHOWN_CHARS = 200;
 const ALLOWED_METHODS: readonly (readonly [RegExp, string])[] = [
   [/^\/(?:v1|api\/v0)\/models(?:\/.+)?$/, 'GET, HEAD'],
   [/^\/(?:health)?$/, 'GET, HEAD'],
-  [/^\/admin\/v1\/(?:nodes|models)$/, 'GET, HEAD'],
+  [/^\/admin\/v1\/(?:nodes|models|explain)$/, 'GET, HEAD'],
   [/^\/admin\/v1\/models\/(?:load|unload)$/, 'POST'],
 ];
 

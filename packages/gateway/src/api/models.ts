@@ -3,6 +3,7 @@ import { MAX_MODEL_CHARS, type ListedModel } from '@cortex/protocol';
 
 import { type Control } from '../control/control.ts';
 import { unknownModel } from '../control/refusal-error.ts';
+import { WORDS } from '../control/words.ts';
 import { toAnthropicList, toAnthropicModel } from './anthropic-models.ts';
 import { toLmStudioModel } from './lm-studio-models.ts';
 import { type MeteredRequest } from './metered.ts';
@@ -11,6 +12,8 @@ interface ModelsDeps {
   readonly control: Control;
   /** `created` of every model, Unix seconds. */
   readonly createdS: number;
+  /** Monotonic. */
+  readonly nowMs: () => number;
 }
 
 const answer = (body: unknown, { requestId }: MeteredRequest): Response =>
@@ -26,7 +29,7 @@ const CODEX_MODELS = { models: [] };
 export function listModelsHandler({ control, createdS }: ModelsDeps) {
   return (request: MeteredRequest): Response => {
     const snapshot = control.snapshot();
-    const models = listModels(snapshot, { createdS });
+    const models = listModels(snapshot, { createdS, words: WORDS });
     if (request.dialect === 'anthropic')
       return answer(toAnthropicList(snapshot, models, createdS), request);
     const isCodex = request.context.req.query('client_version') !== undefined;
@@ -43,15 +46,36 @@ async function modelInPath(
   const id = asked.slice(0, MAX_MODEL_CHARS);
   meter.modelAsked = id;
   if (id === asked) await control.resolveSettled(id, context.req.raw.signal);
-  const model = id === asked ? describeModel(control.snapshot(), id, { createdS }) : undefined;
+  const model = id === asked ? describeModel(control.snapshot(), id, { createdS, words: WORDS }) : undefined;
   if (model === undefined) throw unknownModel(id, control.snapshot());
   return model;
 }
 
-/** `GET /v1/models/{name}`: answers for every name that a request may use. A name may contain `/`. */
+/** With this header, the model is loaded as for a request, before the question comes. */
+const WARM_HEADER = 'x-cortex-warm';
+
+/** Loads the model of a request to come, and returns at once. */
+function warm({ context, requestId }: MeteredRequest, { control, nowMs }: ModelsDeps): void {
+  const resolution = control.resolve(context.req.param('id') ?? '');
+  if (resolution.kind === 'unknown') return;
+  const { model, node } = resolution;
+  if (control.waiting(model) > 0) return;
+  const place = { requestId, model, node, weight: 1, stream: false, tried: [], arrivedMs: nowMs() };
+  control.acquire(place, new AbortController().signal).then(
+    (lease) => lease.release(),
+    // Whoever asks next gets the reason.
+    () => undefined,
+  );
+}
+
+/**
+ * `GET /v1/models/{name}`: answers for every name that a request may use. A name may contain `/`. With
+ * `x-cortex-warm: 1` it also starts to load the model.
+ */
 export function getModelHandler(deps: ModelsDeps) {
   return async (request: MeteredRequest): Promise<Response> => {
     const model = await modelInPath(request, deps);
+    if (request.context.req.header(WARM_HEADER) === '1') warm(request, deps);
     return answer(request.dialect === 'anthropic' ? toAnthropicModel(model) : model, request);
   };
 }
@@ -59,7 +83,7 @@ export function getModelHandler(deps: ModelsDeps) {
 /** `GET /api/v0/models`: the models in the format of LM Studio, which editors detect. */
 export function listLmStudioModelsHandler({ control, createdS }: ModelsDeps) {
   return (request: MeteredRequest): Response => {
-    const models = listModels(control.snapshot(), { createdS });
+    const models = listModels(control.snapshot(), { createdS, words: WORDS });
     return answer({ object: 'list', data: models.map(toLmStudioModel) }, request);
   };
 }

@@ -143,7 +143,13 @@ export const GatewayConfig = z.strictObject({
         .min(0)
         .default(5)
         .describe(
-          'An idle model is not unloaded for this long for a conversation whose last pauses were shorter, such as that of an agent. 0: never.',
+          'An idle model is not unloaded for this long because of a conversation whose last pauses were shorter, such as that of an agent. 0: never.',
+        ),
+      auto_pull: z
+        .boolean()
+        .default(true)
+        .describe(
+          'A request for a model of models.toml with a source downloads its files if no node has them.',
         ),
     })
     .prefault({}),
@@ -211,6 +217,26 @@ export const GatewayConfig = z.strictObject({
           .boolean()
           .default(false)
           .describe('The node may be off: it does not degrade /health when it is down.'),
+        wake: z
+          .strictObject({
+            mac: z
+              .string()
+              .regex(/^[0-9a-f]{2}([:-][0-9a-f]{2}){5}$/i, 'must be six bytes in hex, such as "00:1a:2b:3c:4d:5e"')
+              .describe('Hardware address of its network card.'),
+            broadcast: z
+              .string()
+              .min(1)
+              .default('255.255.255.255')
+              .describe('Address to which the packet goes: the broadcast address of its network.'),
+            port: z.int().min(1).max(65_535).default(9).describe('Port to which the packet goes.'),
+            timeout_s: positiveSeconds()
+              .default(120)
+              .describe('A host that has not answered after this long counts as not woken.'),
+          })
+          .optional()
+          .describe(
+            'The node may be asleep, and is woken by a packet (Wake-on-LAN) when it is the only place for a model. Implies expected_offline.',
+          ),
       }),
     )
     .default([])

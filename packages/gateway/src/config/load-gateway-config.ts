@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 
 import {
   corsWarnings,
@@ -15,6 +15,8 @@ import { ModelsConfig } from './models-config.ts';
 const MODELS_KEY = 'gateway.models_config';
 const STATE_KEY = 'gateway.state_dir';
 const STATE_VARIABLE = 'CORTEX_STATE_DIR';
+/** Files with more `[[neurons]]`, beside cortex.toml. */
+export const NODES_FOLDER = 'nodes.d';
 
 /** Variables with the prefix of cortex that are not keys of cortex.toml. */
 const OTHER_VARIABLES = [
@@ -39,19 +41,25 @@ export interface GatewayConfigInput {
 export interface LoadedGatewayConfig {
   readonly config: LoadedConfig<GatewayConfig>;
   readonly models: LoadedConfig<ModelsConfig>;
+  /** The models.toml that was read; undefined: none. */
+  readonly modelsPath?: string | undefined;
 }
 
-/** The catalogue to read: a configured one always, the default one only if it exists. */
+/** The catalogue that `cortex add` begins where no file is named. */
+const OWN_MODELS = 'models.toml';
+
+/** The catalogue to read: a configured one always, the default ones only if they exist. */
 function modelsFileOf(
   { file, modelsFile }: GatewayConfigInput,
   config: LoadedConfig<GatewayConfig>,
+  stateDir: string,
 ): string | undefined {
   if (modelsFile !== undefined) return modelsFile;
   const name = config.value.gateway.models_config;
   if (config.origins.get(MODELS_KEY) !== 'default')
     return resolveConfigPath(config, MODELS_KEY, name);
-  const path = file === undefined ? undefined : resolve(dirname(file), name);
-  return path !== undefined && existsSync(path) ? path : undefined;
+  const beside = file === undefined ? [] : [resolve(dirname(file), name)];
+  return [...beside, join(stateDir, OWN_MODELS)].find((path) => existsSync(path));
 }
 
 /**
@@ -69,24 +77,27 @@ export function loadGatewayConfig(input: GatewayConfigInput): LoadedGatewayConfi
     prefix: 'CORTEX_',
     ignoreEnv: OTHER_VARIABLES,
     flags: input.flags,
-    alsoMerge: { directory: 'nodes.d', arrays: ['neurons'] },
+    alsoMerge: { directory: NODES_FOLDER, arrays: ['neurons'] },
   });
+  const absolute = (key: string, path: string | undefined): string | undefined =>
+    path === undefined ? undefined : resolveConfigPath(config, key, path);
+  const { auth, gateway } = config.value;
+  const stateDir =
+    absolute(STATE_KEY, gateway.state_dir) ?? resolve(stateDirectory(input.env));
+  const modelsPath = modelsFileOf(input, config, stateDir);
   const models = loadConfig({
     schema: ModelsConfig,
-    file: modelsFileOf(input, config),
+    file: modelsPath,
     fileKey:
       input.modelsFile === undefined ? { origins: config.origins, key: MODELS_KEY } : undefined,
     env: {},
     prefix: 'CORTEX_',
   });
-  const { auth, gateway } = config.value;
-  const absolute = (key: string, path: string | undefined): string | undefined =>
-    path === undefined ? undefined : resolveConfigPath(config, key, path);
   const value: GatewayConfig = {
     ...config.value,
     gateway: {
       ...gateway,
-      state_dir: absolute(STATE_KEY, gateway.state_dir) ?? resolve(stateDirectory(input.env)),
+      state_dir: stateDir,
       tls_cert: absolute('gateway.tls_cert', gateway.tls_cert),
       tls_key: absolute('gateway.tls_key', gateway.tls_key),
     },
@@ -102,5 +113,25 @@ export function loadGatewayConfig(input: GatewayConfigInput): LoadedGatewayConfi
     ...config.warnings,
     ...corsWarnings(gateway.cors_origins, 'gateway.cors_origins'),
   ];
-  return { config: { ...config, value, origins, warnings }, models };
+  return { config: { ...config, value, origins, warnings }, models, modelsPath };
+}
+
+/** The models.toml that commands change. */
+export interface ModelsFile {
+  readonly path: string;
+  /** Empty if it does not exist yet. */
+  readonly text: string;
+  /** @throws ConfigError if a file is no valid models.toml */
+  readonly check: (file: string) => void;
+}
+
+/** The models.toml in use, or the one in the state folder that the first added model creates. */
+export function modelsFileFor({ config, modelsPath }: LoadedGatewayConfig): ModelsFile {
+  const path = modelsPath ?? join(config.value.gateway.state_dir ?? '.', OWN_MODELS);
+  return {
+    path,
+    text: existsSync(path) ? readFileSync(path, 'utf8') : '',
+    check: (file) =>
+      void loadConfig({ schema: ModelsConfig, file, env: {}, prefix: 'CORTEX_' }),
+  };
 }

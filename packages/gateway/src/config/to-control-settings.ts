@@ -16,7 +16,9 @@ export function toControlConfig(
       name: neuron.name,
       endpoint: neuron.endpoint,
       weight: neuron.weight,
-      expectedOffline: neuron.expected_offline,
+      expectedOffline: neuron.expected_offline || neuron.wake !== undefined,
+      wake: neuron.wake,
+      wakeMs: neuron.wake && neuron.wake.timeout_s * 1000,
       token: nodeToken,
       tlsFingerprint: toTlsFingerprint(neuron),
     })),
@@ -31,6 +33,7 @@ export function toControlConfig(
     routing: { policy: routing.policy, affinityLoadFactor: routing.affinity_load_factor },
     starveS: queue.starve_s,
     holdS: queue.hold_s,
+    autoPull: queue.auto_pull,
   };
 }
 

@@ -8,13 +8,16 @@ import type {
 } from '@cortex/fleet';
 import type {
   AdminDrainResult,
+  AdminEstimate,
+  AdminExplanation,
   AdminFreeResult,
   AdminPull,
   AdminPullCall,
-  AdminRemoveCall,
   AdminRemoved,
+  LoadModelRequest,
 } from '@cortex/protocol';
 
+import type { WakeTarget } from '../nodes/wake-host.ts';
 import type { WireRequest } from '../wire/format-request.ts';
 import type { WireResponse } from '../wire/node-connection.ts';
 import type { SendOptions } from '../wire/node-transport.ts';
@@ -38,6 +41,8 @@ export interface ControlConfig {
   readonly routing: Pick<DecideSettings, 'policy' | 'affinityLoadFactor'>;
   /** @see DecideSettings.starveMs */
   readonly starveS: number;
+  /** @see DecideSettings.autoPull */
+  readonly autoPull: boolean;
   /** @see DecideSettings.holdMs */
   readonly holdS: number;
 }
@@ -48,6 +53,8 @@ export interface NodeSettings extends NodeConfig {
   readonly token?: string | undefined;
   /** SHA-256 of its TLS certificate, 64 lower-case hex digits; undefined: host name and chain are checked. */
   readonly tlsFingerprint?: string | undefined;
+  /** How it is woken; undefined: it is not. */
+  readonly wake?: WakeTarget | undefined;
 }
 
 /** The part of pino's logger that control uses. */
@@ -140,6 +147,9 @@ export interface PinResult {
   readonly pinned: boolean;
 }
 
+/** About a model, or a request that was decided or waits. */
+export type ExplainQuestion = { readonly model: string } | { readonly requestId: string };
+
 /** Gives requests a slot, and holds the snapshot of the fleet. */
 export interface Control {
   /** Immutable and indexed. Router, API, admin and metrics use the same one (behaviour 18). */
@@ -183,14 +193,22 @@ export interface Control {
     call: { readonly model: string; readonly node: string },
     signal: AbortSignal,
   ): Promise<AdminPull>;
+  /** What every node that is up says about a load: what it needs, whether it fits, or why it cannot say. */
+  estimate(request: LoadModelRequest, signal: AbortSignal): Promise<readonly AdminEstimate[]>;
   /** Removes the files of a model from `node`, or from every node that has them. */
-  removeFiles(call: AdminRemoveCall, signal: AbortSignal): Promise<AdminRemoved>;
+  removeFiles(call: ModelCall, signal: AbortSignal): Promise<AdminRemoved>;
   /** Pins or unpins the model on `node`, or on every node that is up and has it. */
   pinModel(call: PinCall, signal: AbortSignal): Promise<readonly PinResult[]>;
   /** Begins or ends a drain of a node: it gets no new requests and no loads, and running requests finish. */
   drainNode(call: DrainCall, signal: AbortSignal): Promise<AdminDrainResult>;
   /** Drains a node and unloads every model that it holds. */
   freeNode(call: Omit<DrainCall, 'draining'>, signal: AbortSignal): Promise<AdminFreeResult>;
+  /**
+   * Where a request for the model would go and why, or what was decided about a request.
+   *
+   * @throws CortexError `model_not_found` for an unknown model, `invalid_request` for a request that is not remembered
+   */
+  explain(question: ExplainQuestion): AdminExplanation;
   /** Number of requests that wait in cortex for the model. */
   waiting(model: string): number;
   /** Sum of the weights of the leases on a configured node. */

@@ -5,6 +5,7 @@ import type { Clock } from '@cortex/service';
 import type { NodeTransport } from '../wire/node-transport.ts';
 import type { NodeTarget } from '../wire/node-target.ts';
 import type { Lease } from './control.ts';
+import type { DecidedRequest, DecisionLog } from './decision-log.ts';
 import type { FleetLoop } from './fleet-loop.ts';
 import type { LoadCalls } from './load-calls.ts';
 import type { NodeConnections } from './node-connections.ts';
@@ -20,6 +21,7 @@ interface EffectsDeps {
   readonly loads: LoadCalls;
   readonly waiters: Waiters;
   readonly operator: OperatorCalls;
+  readonly decisions: DecisionLog;
   /** Aborts when cortex ends. */
   readonly signal: AbortSignal;
 }
@@ -45,6 +47,7 @@ export class Effects {
         this.#refuse(action);
         return;
       case 'load':
+        this.#deps.decisions.loadStarted(action, this.#deps.clock.nowMs());
         loads.start(action);
         connections.pollSoon(action.node);
         return;
@@ -64,7 +67,7 @@ export class Effects {
         void connections.poll(action.node);
         return;
       case 'wake_node':
-        this.#deps.loop.tell({ kind: 'woke', node: action.node, isAwake: false });
+        void connections.wake(action.node, action.forMs);
         return;
       case 'timer':
         this.#setTimer(action.atMs);
@@ -85,11 +88,24 @@ export class Effects {
     this.#cancelTimer = clock.setTimer(delayMs, () => loop.tell({ kind: 'time' }));
   }
 
-  #grant({ requestId, leaseId, node, model }: ActionOf<'grant'>): void {
+  #grant({ requestId, leaseId, node, model, record }: ActionOf<'grant'>): void {
     const { waiters, loop } = this.#deps;
     const waiter = waiters.take(requestId);
-    if (waiter) waiter.resolve(this.#lease(waiter, { leaseId, node, model }));
-    else loop.tell({ kind: 'lease_ended', leaseId });
+    if (!waiter) {
+      loop.tell({ kind: 'lease_ended', leaseId });
+      return;
+    }
+    this.#note(waiter, { kind: 'granted', node, record });
+    waiter.resolve(this.#lease(waiter, { leaseId, node, model }));
+  }
+
+  /** Notes what was decided about a request, with the load that it waited for. */
+  #note({ request, enteredMs, isWaiting }: Waiter, outcome: DecidedRequest['outcome']): void {
+    const { decisions, clock } = this.#deps;
+    const { requestId, model } = request;
+    const last = isWaiting ? decisions.lastLoad(model) : undefined;
+    const load = last && last.atMs >= enteredMs ? last : undefined;
+    decisions.decided({ requestId, model, atMs: clock.nowMs(), outcome, load });
   }
 
   #lease(
@@ -133,7 +149,10 @@ export class Effects {
 
   #refuse({ requestId, refusal }: ActionOf<'refuse'>): void {
     const waiter = this.#deps.waiters.take(requestId);
-    waiter?.reject(this.errorOf(refusal, waiter.request));
+    if (!waiter) return;
+    const error = this.errorOf(refusal, waiter.request);
+    this.#note(waiter, { kind: 'refused', message: error.message });
+    waiter.reject(error);
   }
 
   /** The error for a refusal. */

@@ -1,11 +1,13 @@
 /** Calls of the operator about model files: download and removal. */
 import { type FleetSnapshot, nodeForFiles } from '@cortex/fleet';
 import {
+  type AdminEstimate,
   type AdminPull,
   type AdminPullCall,
-  type AdminRemoveCall,
   type AdminRemoved,
   CortexError,
+  type LoadModelRequest,
+  toCortexError,
   withoutUndefined,
 } from '@cortex/protocol';
 
@@ -58,10 +60,33 @@ export class FileCalls {
       source: source ?? entry?.source,
       quant: quant ?? (source === undefined ? entry?.quant : undefined),
       mmproj: entry?.mmproj,
+      draft: entry?.draft,
     });
     const pull = await connections.client(target).startPull(request, signal);
     void connections.poll(target);
     return { node: target, pull };
+  }
+
+  /** What every node that is up says about a load. */
+  async estimate(
+    request: LoadModelRequest,
+    signal: AbortSignal,
+  ): Promise<readonly AdminEstimate[]> {
+    const { connections, loop } = this.#deps;
+    const up = [...loop.snapshot.nodes.values()].filter(({ state }) => state === 'up');
+    return Promise.all(
+      up.map(async ({ name: node }): Promise<AdminEstimate> => {
+        try {
+          const { needMib, fits, missingMib } = await connections
+            .client(node)
+            .estimate(request, signal);
+          return { node, need_mb: needMib, fits, missing_mb: missingMib };
+        } catch (error) {
+          signal.throwIfAborted();
+          return { node, error: toCortexError(error).message };
+        }
+      }),
+    );
   }
 
   /** The download of the model on a node. */
@@ -75,7 +100,7 @@ export class FileCalls {
   }
 
   /** Removes the files on one node, or on all that have them. */
-  async remove({ model, node }: AdminRemoveCall, signal: AbortSignal): Promise<AdminRemoved> {
+  async remove({ model, node }: ModelCall, signal: AbortSignal): Promise<AdminRemoved> {
     const { connections, loop } = this.#deps;
     const { snapshot } = loop;
     if (node !== undefined) assertUp(snapshot, node);

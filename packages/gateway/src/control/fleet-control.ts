@@ -1,12 +1,14 @@
 import type { FleetSnapshot, Resolution } from '@cortex/fleet';
 import {
   type AdminDrainResult,
+  type AdminEstimate,
+  type AdminExplanation,
   type AdminFreeResult,
   type AdminPull,
   type AdminPullCall,
-  type AdminRemoveCall,
   type AdminRemoved,
   CortexError,
+  type LoadModelRequest,
 } from '@cortex/protocol';
 import type { Clock } from '@cortex/service';
 
@@ -18,13 +20,16 @@ import type {
   ControlLog,
   ControlSettings,
   DrainCall,
+  ExplainQuestion,
   Lease,
   ModelCall,
   ModelCallResult,
   PinCall,
   PinResult,
 } from './control.ts';
+import { DecisionLog } from './decision-log.ts';
 import { Effects } from './effects.ts';
+import { Explanations } from './explanations.ts';
 import { FileCalls } from './file-calls.ts';
 import { FleetLoop } from './fleet-loop.ts';
 import { LoadCalls } from './load-calls.ts';
@@ -55,6 +60,7 @@ export class FleetControl implements Control {
   readonly #files: FileCalls;
   readonly #drains: NodeDrains;
   readonly #effects: Effects;
+  readonly #explanations: Explanations;
   readonly #rescan: Rescan;
   readonly #names: ModelNames;
   readonly #ending = new AbortController();
@@ -78,6 +84,7 @@ export class FleetControl implements Control {
     });
     this.#operator = operator;
     const { signal } = this.#ending;
+    const decisions = new DecisionLog();
     this.#effects = new Effects({
       clock,
       transport,
@@ -86,8 +93,10 @@ export class FleetControl implements Control {
       loads,
       waiters,
       operator,
+      decisions,
       signal,
     });
+    this.#explanations = new Explanations({ clock, loop, waiters, decisions });
     this.#files = new FileCalls({ loop, connections });
     this.#drains = new NodeDrains({ clock, loop, connections });
     const rescan = this.#createRescan();
@@ -165,7 +174,11 @@ export class FleetControl implements Control {
     return this.#operate(signal, () => this.#files.pullReport(call, signal));
   }
 
-  removeFiles(call: AdminRemoveCall, signal: AbortSignal): Promise<AdminRemoved> {
+  estimate(request: LoadModelRequest, signal: AbortSignal): Promise<readonly AdminEstimate[]> {
+    return this.#operate(signal, () => this.#files.estimate(request, signal));
+  }
+
+  removeFiles(call: ModelCall, signal: AbortSignal): Promise<AdminRemoved> {
     return this.#operate(signal, () => this.#files.remove(call, signal));
   }
 
@@ -179,6 +192,13 @@ export class FleetControl implements Control {
 
   freeNode(call: Omit<DrainCall, 'draining'>, signal: AbortSignal): Promise<AdminFreeResult> {
     return this.#operate(signal, () => this.#drains.free(call, signal));
+  }
+
+  explain(question: ExplainQuestion): AdminExplanation {
+    if (!('model' in question)) return this.#explanations.explain(question);
+    const resolution = this.#names.resolve(question.model);
+    const model = resolution.kind === 'model' ? resolution.model : question.model;
+    return this.#explanations.explain({ model });
   }
 
   waiting(model: string): number {

@@ -258,7 +258,8 @@ export class LoadCalls {
   async #needMib(target: LoadTarget, signal: AbortSignal): Promise<number | undefined> {
     const { client, log } = this.#deps;
     try {
-      return await client(target.node).estimate(this.#request(target), signal);
+      const { needMib } = await client(target.node).estimate(this.#request(target), signal);
+      return needMib;
     } catch (error) {
       log.debug({ ...target, err: error }, 'the memory that a load needs is not known');
       return undefined;

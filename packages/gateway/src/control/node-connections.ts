@@ -3,6 +3,7 @@ import { CortexError, stateTraits } from '@cortex/protocol';
 import type { Clock } from '@cortex/service';
 
 import { NeuronClient } from '../nodes/neuron-client.ts';
+import { wakeHost, type WakeTarget } from '../nodes/wake-host.ts';
 import { isSameTarget, type NodeTarget } from '../wire/node-target.ts';
 import { type NodeTransport } from '../wire/node-transport.ts';
 import type { ControlConfig, ControlLog, NodeSettings } from './control.ts';
@@ -14,10 +15,14 @@ import { NodePoller } from './node-poller.ts';
 /** Pause between polls of a node that requests wait for. */
 const FAST_POLL_MS = 1_000;
 
+/** Pause between polls of a host that wakes up. */
+const WAKE_POLL_MS = 2000;
+
 /** Fleets up to this size are polled simultaneously, in a burst of a few milliseconds. */
 const IN_STEP_NODES = 20;
 
 interface Connection {
+  readonly wake: WakeTarget | undefined;
   readonly target: NodeTarget;
   readonly client: NeuronClient;
   readonly poller: NodePoller;
@@ -128,6 +133,27 @@ export class NodeConnections {
     this.#connections.get(node)?.poller.pollSoon();
   }
 
+  /** Wakes the host of a node and polls it until it answers, for `forMs` at most. */
+  async wake(node: string, forMs: number): Promise<void> {
+    const { clock, log, loop } = this.#deps;
+    const target = this.#connections.get(node)?.wake;
+    if (!target) return;
+    const untilMs = clock.nowMs() + forMs;
+    log.info({ node, mac: target.mac }, 'waking a host');
+    try {
+      await wakeHost(target);
+    } catch (error) {
+      log.warn({ node, err: error }, 'the host could not be woken');
+      loop.tell({ kind: 'wake_failed', node });
+      return;
+    }
+    const stop = clock.every(WAKE_POLL_MS, () => {
+      const isOver = clock.nowMs() > untilMs || this.#stop.signal.aborted;
+      if (isOver || loop.snapshot.nodes.get(node)?.state === 'up') stop();
+      else void this.poll(node);
+    });
+  }
+
   #connect(
     node: NodeSettings,
     { config, firstPauseRatio }: { config: ControlConfig; firstPauseRatio: number },
@@ -163,7 +189,7 @@ export class NodeConnections {
       node: () => loop.snapshot.nodes.get(name),
       poll: () => void poller.pollNow(),
     });
-    this.#connections.set(name, { target, client, poller, events });
+    this.#connections.set(name, { wake: node.wake, target, client, poller, events });
     if (this.#isStarted) poller.start();
   }
 

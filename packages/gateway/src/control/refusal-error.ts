@@ -1,22 +1,19 @@
 import {
-  type Candidate,
   type DecideRefusal,
   type FleetSnapshot,
   isKnownModel,
-  type Lacking,
   nearNames,
   type Refusal,
   type Replica,
 } from '@cortex/fleet';
 import { CortexError, type LoadingState } from '@cortex/protocol';
 
+import { candidatesText, lacksText } from './words.ts';
+
 const NO_NODE_RETRY_S = 3;
 const RECOVERING_RETRY_S = 2;
 const NO_CAPACITY_RETRY_S = 5;
 const WAITED_RETRY_S = 5;
-
-const sentence = (parts: readonly { readonly node: string; readonly text: string }[]): string =>
-  parts.map(({ node, text }) => `${node} ${text}`).join('; ');
 
 /** The error for a name that no model and no alias has. */
 export function unknownModel(model: string, snapshot: FleetSnapshot): CortexError {
@@ -46,7 +43,7 @@ function notFound(
   snapshot: FleetSnapshot,
 ): CortexError {
   if (!isKnownModel(snapshot, model)) return unknownModel(model, snapshot);
-  const lacks = refusal.lacks.length > 0 ? `: ${sentence(refusal.lacks)}` : '';
+  const lacks = refusal.lacks.length > 0 ? `: ${lacksText(refusal.lacks)}` : '';
   return new CortexError('model_not_found', `No node can serve ${model}${lacks}.`, {
     param: 'model',
   });
@@ -76,42 +73,6 @@ export interface RefusedRequest {
   /** The state of a load, for clients. */
   readonly describe: (replica: Replica) => LoadingState;
 }
-
-/** What a node lacks, after its name. */
-function lackText({ what, need, have }: Lacking): string {
-  switch (what) {
-    case 'memory':
-      return `has ${have} MiB for models, and ${need} MiB are needed`;
-    case 'free_memory':
-      return `has room for ${Math.max(0, Number(have))} of ${need} MiB beside models in use`;
-    case 'undrained':
-      return 'is draining';
-    case 'unyielding':
-      return 'has given its GPUs to other programs for now';
-    case 'unclaimed':
-      return `makes room for ${have}`;
-    case 'back_off':
-      return 'failed to load it a moment ago';
-    case 'tier':
-      return 'would run it on the CPU, which a GPU of another node can hold';
-    case 'state':
-      return `has it in state "${have}"`;
-    case 'up':
-      return 'is not up';
-    case 'harness':
-      return `has no harness "${need}" (it has ${have})`;
-    case 'devices':
-      return `has ${have} of ${need} GPUs that are large enough`;
-    case 'model':
-    case 'node':
-      return 'does not have it';
-  }
-}
-
-const lacks = (candidates: readonly Candidate[]): string =>
-  sentence(
-    candidates.flatMap(({ node, lacked }) => lacked.map((lack) => ({ node, text: lackText(lack) }))),
-  );
 
 type TooLong = Extract<DecideRefusal, { readonly kind: 'waited_too_long' }>;
 
@@ -166,16 +127,22 @@ export function refusalError(refusal: DecideRefusal, request: RefusedRequest): C
         `${model} is loaded only by hand (load = "manual" in models.toml): run "cortex load ${model}".`,
         { retryAfterS: NO_CAPACITY_RETRY_S },
       );
+    case 'not_pulled':
+      return new CortexError(
+        'no_capacity',
+        `No node has the files of ${model}, and queue.auto_pull is off: run "cortex pull ${model}".`,
+        { retryAfterS: NO_CAPACITY_RETRY_S },
+      );
     case 'too_large':
       return new CortexError(
         'model_not_found',
-        `No node can hold ${model}: ${lacks(refusal.candidates)}.`,
+        `No node can hold ${model}: ${candidatesText(refusal.candidates)}.`,
         { param: 'model' },
       );
     case 'no_room':
       return new CortexError(
         'no_capacity',
-        `No node has room for ${model} now: ${lacks(refusal.candidates)}.`,
+        `No node has room for ${model} now: ${candidatesText(refusal.candidates)}.`,
         { retryAfterS: NO_CAPACITY_RETRY_S },
       );
     case 'queue_full':
@@ -205,7 +172,7 @@ export function refusalError(refusal: DecideRefusal, request: RefusedRequest): C
     case 'no_capacity':
       return new CortexError(
         'no_capacity',
-        `No node can serve ${model} now: ${sentence(refusal.obstacles)}.`,
+        `No node can serve ${model} now: ${lacksText(refusal.lacks)}.`,
         { retryAfterS: NO_CAPACITY_RETRY_S },
       );
     case 'all_tried':

@@ -11,4 +11,5 @@ export const toDecideSettings = (config: ControlConfig): DecideSettings => ({
   maxHoldMs: config.maxHoldS * 1000,
   starveMs: config.starveS * 1000,
   holdMs: config.holdS * 1000,
+  autoPull: config.autoPull,
 });

@@ -40,6 +40,14 @@ export class Waiters {
     return waiter;
   }
 
+  /** The request with the id of its client that has no answer yet; of several the first. */
+  ofRequest(requestId: string): Waiter | undefined {
+    for (const waiter of this.#byId.values()) {
+      if (waiter.request.requestId === requestId) return waiter;
+    }
+    return undefined;
+  }
+
   get ids(): readonly string[] {
     return [...this.#byId.keys()];
   }

@@ -26,7 +26,19 @@ const EstimateAnswer = z.looseObject({
   devices: z.array(z.int()).default([]),
   /** Such as `20/33`. */
   gpu_layers: z.string().optional(),
+  fits: z.boolean().optional(),
+  missing_mb: z.number().optional(),
 });
+
+/** What a load needs on a node, and whether it fits there now. */
+export interface LoadEstimate {
+  readonly needMib: number;
+  readonly fits: boolean | undefined;
+  readonly missingMib: number | undefined;
+}
+
+/** A node reads the header of a remote file for an estimate. */
+const ESTIMATE_MS = 30_000;
 
 /** MiB that a load needs where it would run. What does not fit on the GPUs counts as well: elsewhere it might. */
 function neededMib(estimate: z.infer<typeof EstimateAnswer>): number {
@@ -122,17 +134,23 @@ export class NeuronClient {
     return status;
   }
 
-  /** MiB that a load with these settings needs on the node, which does not load for it. */
-  async estimate({ model_id: model, ...settings }: LoadModelRequest, signal: AbortSignal): Promise<number> {
-    const { timeoutMs } = this.#options;
+  /** What a load with these settings needs on the node, which does not load for it. */
+  async estimate(
+    { model_id: model, ...settings }: LoadModelRequest,
+    signal: AbortSignal,
+  ): Promise<LoadEstimate> {
     const estimate = await sendNodeCall(this.#options, {
       path: `/models/${encodeURIComponent(model)}/estimate`,
       body: settings,
       schema: EstimateAnswer,
       signal,
-      timeoutMs,
+      timeoutMs: ESTIMATE_MS,
     });
-    return neededMib(estimate);
+    return {
+      needMib: neededMib(estimate),
+      fits: estimate.fits,
+      missingMib: estimate.missing_mb,
+    };
   }
 
   /** Resolves when the node has scanned its models folders. */

@@ -1,24 +1,7 @@
-import { classifyUnserved, type Unserved } from './classify-unserved.ts';
-import type { DecisionContext, LoadQuestion } from './load-candidates.ts';
+import type { DecisionContext, LoadQuestion } from './decision-context.ts';
 import { hashText, rendezvousHash } from './rendezvous-hash.ts';
 import { hasRoom, replicaLoad } from './replica-load.ts';
 import type { FleetSnapshot, Replica } from './snapshot.ts';
-
-export interface SelectionRequest extends LoadQuestion {
-  /** Slots that the request takes, all or none. */
-  readonly weight: number;
-  /** A node that is chosen only when no other has room; undefined: none. */
-  readonly avoided?: string | undefined;
-  /** Requests with the same key go to the same replica while it is not overloaded. */
-  readonly affinityKey?: string | undefined;
-}
-
-/** The node for a request, what the request waits for, or why it cannot be served. */
-export type Selection =
-  | { readonly kind: 'node'; readonly replica: Replica }
-  /** Every ready replica is full. */
-  | { readonly kind: 'full' }
-  | Unserved;
 
 const FULL = { kind: 'full' } as const;
 /** Score of a replica after all others. */
@@ -46,10 +29,14 @@ function speedOfUnitWeight(replicas: readonly Replica[]): number {
 }
 
 /** What the choice among ready replicas reads of a request. */
-export type ReadyQuestion = Pick<
-  SelectionRequest,
-  'model' | 'node' | 'tried' | 'weight' | 'avoided' | 'affinityKey'
->;
+export interface ReadyQuestion extends LoadQuestion {
+  /** Slots that the request takes, all or none. */
+  readonly weight: number;
+  /** A node that is chosen only when no other has room; undefined: none. */
+  readonly avoided?: string | undefined;
+  /** Requests with the same key go to the same replica while it is not overloaded. */
+  readonly affinityKey?: string | undefined;
+}
 
 /** The choice among ready replicas; `none`: there is no ready replica that the request may use. */
 export type ReadyChoice =
@@ -151,25 +138,4 @@ export function chooseReady(
   if (best) return { kind: 'node', replica: best, by: 'load' };
   if (isFull) return FULL;
   return mostSlots >= 0 ? { kind: 'too_many', slots: mostSlots } : NONE;
-}
-
-const tooMany = (slots: number): Selection => ({
-  kind: 'refused',
-  refusal: { kind: 'too_many_answers', slots },
-});
-
-/** The ready replica for a request, what the request waits for, or why it cannot be served. */
-export function selectNode(
-  snapshot: FleetSnapshot,
-  request: SelectionRequest,
-  context: DecisionContext,
-): Selection {
-  const ready = chooseReady(snapshot, request, context);
-  if (ready.kind === 'node') return { kind: 'node', replica: ready.replica };
-  if (ready.kind === 'full') return ready;
-  if (ready.kind === 'too_many') return tooMany(ready.slots);
-  const unserved = classifyUnserved(snapshot, request, context);
-  const slots = slotsOnceLoaded(snapshot, request.model);
-  // Checked before the load, so that a model of 40 GB is not loaded for a request that it must refuse.
-  return unserved.kind === 'load' && request.weight > slots ? tooMany(slots) : unserved;
 }

@@ -1,0 +1,90 @@
+/** models.toml as a file that commands change: comments and the rest of the text stay as they are. */
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
+
+import { CortexError } from '@cortex/protocol';
+import { formatKeyPath, isTree, readTomlFile, systemReason } from '@cortex/service';
+
+/** What `cortex add` writes about a model. */
+export interface ModelToAdd {
+  readonly id: string;
+  readonly source: string;
+  readonly quant?: string | undefined;
+  readonly context_length?: number | undefined;
+}
+
+/** A value of one line; TOML's basic strings are JSON's, but for control characters that ids do not have. */
+const line = ([key, value]: readonly [string, unknown]): string[] =>
+  value === undefined ? [] : [`${key} = ${JSON.stringify(value)}\n`];
+
+/** `text` with the model at its end. */
+export const withModel = (text: string, model: ModelToAdd): string =>
+  `${text.trim() === '' ? '' : `${text.trimEnd()}\n\n`}[[models]]\n${Object.entries(model).flatMap(line).join('')}`;
+
+/** The lines of the model's table, from 1, the last one excluded; undefined: it is not written as a table. */
+function linesOf(file: string, id: string): { readonly first: number; readonly end: number } | undefined {
+  const { tree, lines } = readTomlFile(file);
+  const models: unknown = tree['models'];
+  const index = Array.isArray(models)
+    ? models.findIndex((model) => isTree(model) && model['id'] === id)
+    : -1;
+  const name = formatKeyPath(['models', index]);
+  const first = lines.get(name);
+  if (first === undefined) return undefined;
+  let end = Infinity;
+  for (const [key, at] of lines) {
+    const isOwn = key === name || key.startsWith(`${name}.`);
+    if (!isOwn && at > first) end = Math.min(end, at);
+  }
+  return { first, end };
+}
+
+/** The text of `file` without the model; undefined: it has no table of that id. */
+export function withoutModel(file: string, id: string): string | undefined {
+  const found = linesOf(file, id);
+  if (!found) return undefined;
+  const all = readFileSync(file, 'utf8').split('\n');
+  // Written on the line of another key, as in an inline array, it is not a table of its own.
+  if (!/^\s*\[\[/.test(all[found.first - 1] ?? '')) return undefined;
+  let end = Math.min(found.end - 1, all.length);
+  // Comments and empty lines before the next table belong to that one.
+  if (Number.isFinite(found.end)) {
+    while (end > found.first && /^\s*(?:#.*)?$/.test(all[end - 1] ?? '')) end -= 1;
+  }
+  const kept = [...all.slice(0, found.first - 1), ...all.slice(end)].join('\n');
+  return `${kept.replace(/^\n+/, '').replace(/\n{3,}/g, '\n\n').trimEnd()}\n`;
+}
+
+/**
+ * Replaces the file in one step, after a check that it is valid.
+ *
+ * @throws CortexError naming the file and the reason; the file is as before then
+ */
+export function replaceModelsFile(file: string, text: string, check: (file: string) => void): void {
+  const isThere = existsSync(file);
+  // A link stays a link.
+  const target = isThere ? realpathSync(file) : file;
+  const making = `${target}.new`;
+  try {
+    mkdirSync(dirname(target), { recursive: true });
+    const mode = isThere ? statSync(target).mode & 0o777 : 0o644;
+    writeFileSync(making, text, { mode });
+    check(making);
+    renameSync(making, target);
+  } catch (error) {
+    rmSync(making, { force: true });
+    if (error instanceof CortexError) throw error;
+    throw new CortexError('invalid_request', `${file} cannot be written: ${systemReason(error)}`, {
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,134 @@
+import { readdirSync, statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+
+import { ConfigError, type Logger } from '@cortex/service';
+
+import { type GatewayConfig } from './config/gateway-config.ts';
+import {
+  type GatewayConfigInput,
+  loadGatewayConfig,
+  modelsFileFor,
+  type LoadedGatewayConfig,
+  NODES_FOLDER,
+} from './config/load-gateway-config.ts';
+
+/** The interval at which changed files are looked for. */
+export const CONFIG_LOOK_MS = 5000;
+
+export interface WatchedConfigOptions {
+  /** What was read at the start. */
+  readonly loaded: LoadedGatewayConfig;
+  /** Where it was read from; undefined: it never changes. */
+  readonly input: GatewayConfigInput | undefined;
+  readonly log: Pick<Logger, 'info' | 'warn'>;
+  readonly onChange: () => void;
+}
+
+/** Differs between two versions of a file, and when it appears or goes. */
+function versionOf(path: string): string {
+  const stats = statSync(path, { throwIfNoEntry: false });
+  return stats ? `${path} ${stats.mtimeMs} ${stats.ctimeMs} ${stats.ino} ${stats.size}` : path;
+}
+
+function filesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder).map((name) => join(folder, name));
+  } catch {
+    // There is none.
+    return [];
+  }
+}
+
+/** The keys that are read only at the start. */
+function startOnly({ gateway, auth }: GatewayConfig): ReadonlyMap<string, unknown> {
+  const keys = new Map<string, unknown>();
+  for (const [key, value] of Object.entries(gateway)) keys.set(`gateway.${key}`, value);
+  for (const [key, value] of Object.entries(auth)) keys.set(`auth.${key}`, value);
+  return keys;
+}
+
+function changedKeys(before: GatewayConfig, now: GatewayConfig): readonly string[] {
+  const [old, fresh] = [startOnly(before), startOnly(now)];
+  const keys = new Set([...old.keys(), ...fresh.keys()]);
+  return [...keys].filter((key) => !Bun.deepEquals(old.get(key), fresh.get(key)));
+}
+
+/** The part of the configuration that applies at once. */
+const liveOf = ({ config, models }: LoadedGatewayConfig): unknown => {
+  const { gateway: _gateway, auth: _auth, ...live } = config.value;
+  return { ...live, models: models.value };
+};
+
+/** The files of the configuration while the gateway runs. Files that cannot be used leave the earlier ones. */
+export class WatchedConfig {
+  readonly #options: WatchedConfigOptions;
+  readonly #atStart: GatewayConfig;
+  #loaded: LoadedGatewayConfig;
+  #version: string;
+  /** What was logged about the files; undefined if they are as they should be. */
+  #problem: string | undefined;
+
+  constructor(options: WatchedConfigOptions) {
+    this.#options = options;
+    this.#loaded = options.loaded;
+    this.#atStart = options.loaded.config.value;
+    this.#version = this.#lookAtFiles();
+  }
+
+  get loaded(): LoadedGatewayConfig {
+    return this.#loaded;
+  }
+
+  /** Reads the files again if one has changed. */
+  refresh(): void {
+    const version = this.#lookAtFiles();
+    if (version === this.#version) return;
+    this.#version = version;
+    this.reload();
+  }
+
+  /** Reads the files again. */
+  reload(): void {
+    const { input, log, onChange } = this.#options;
+    if (!input) return;
+    let loaded: LoadedGatewayConfig;
+    try {
+      loaded = loadGatewayConfig(input);
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      this.#report(`the earlier configuration stays in use: ${error.message}`);
+      return;
+    }
+    const needed = changedKeys(this.#atStart, loaded.config.value);
+    this.#report(
+      needed.length > 0 ? `a restart is needed for the new ${needed.join(', ')}` : undefined,
+    );
+    const before = this.#loaded;
+    this.#loaded = loaded;
+    if (Bun.deepEquals(liveOf(before), liveOf(loaded))) return;
+    log.info(
+      { nodes: loaded.config.value.neurons.length, models: loaded.models.value.models.length },
+      'the configuration has changed',
+    );
+    for (const warning of [...loaded.config.warnings, ...loaded.models.warnings]) log.warn(warning);
+    onChange();
+  }
+
+  #report(problem: string | undefined): void {
+    if (problem !== undefined && problem !== this.#problem) this.#options.log.warn(problem);
+    this.#problem = problem;
+  }
+
+  #lookAtFiles(): string {
+    const { input } = this.#options;
+    if (!input) return '';
+    const { file, modelsFile } = input;
+    const folder = file === undefined ? undefined : dirname(file);
+    const { models_config: named } = this.#loaded.config.value.gateway;
+    const beside = folder === undefined ? undefined : resolve(folder, named);
+    // What `cortex add` writes where no file is named.
+    const own = modelsFileFor({ ...this.#loaded, modelsPath: undefined }).path;
+    const nodes = folder === undefined ? [] : filesIn(join(folder, NODES_FOLDER));
+    return [file, modelsFile, beside, own, ...nodes].flatMap((path) => (path === undefined ? [] : versionOf(path))).join('\n');
+  }
+}
