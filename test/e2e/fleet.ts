@@ -13,15 +13,15 @@ const GatewayReady = z.object({ pid: z.int(), api: z.url() });
 const Estimate = z.object({ ram_mb: z.number() });
 
 /** What every model of these fleets is loaded with. */
-export const SETTINGS = { context_length: 1024, slots: 2 } as const;
+const SETTINGS = { context_length: 1024, slots: 2 } as const;
 
-export interface HostShape {
+interface HostShape {
   readonly name: string;
   /** MiB of RAM for models. */
   readonly memoryMib: number;
 }
 
-export interface FleetShape {
+interface FleetShape {
   readonly hosts: readonly HostShape[];
   /** Each a copy of the demonstration model, on every host. */
   readonly models: readonly string[];
@@ -31,7 +31,7 @@ export interface FleetShape {
 }
 
 /** A host with its neuron, which can be killed and started again. */
-export class Host {
+class Host {
   readonly name: string;
   readonly #workspace = new Workspace();
   #program: Program | undefined;
@@ -54,10 +54,9 @@ export class Host {
     const readyFile = this.#workspace.path('ready.json');
     rmSync(readyFile, { force: true });
     const config = this.#workspace.path('neuron.toml');
-    this.#program = new Program(
-      [NEURON_BIN, 'serve', '-c', config, '--ready-file', readyFile],
-      { env: { NEURON_LISTEN: this.#listen } },
-    );
+    this.#program = new Program([NEURON_BIN, 'serve', '-c', config, '--ready-file', readyFile], {
+      env: { NEURON_LISTEN: this.#listen },
+    });
     await ready(this.#program, readyFile);
     const { pid, node } = NodeReady.parse(JSON.parse(readFileSync(readyFile, 'utf8')));
     this.url = node;
@@ -91,6 +90,8 @@ async function ready(program: Program, readyFile: string): Promise<void> {
 export interface Fleet extends AsyncDisposable {
   readonly api: string;
   readonly gateway: Program;
+  /** Of the admin API. */
+  readonly keyFile: string;
   readonly hosts: readonly Host[];
   /** A view of the admin API. */
   admin(path: string): Promise<unknown>;
@@ -127,10 +128,12 @@ export async function startFleet(shape: FleetShape): Promise<Fleet> {
   await eventually('all nodes', async () =>
     (await (await fetch(`${api}/health`)).text()).includes(`"healthy":${hosts.length}`),
   );
-  const key = readFileSync(workspace.path('state/admin.key'), 'utf8').trim();
+  const keyFile = workspace.path('state/admin.key');
+  const key = readFileSync(keyFile, 'utf8').trim();
   return {
     api,
     gateway,
+    keyFile,
     hosts,
     async admin(path) {
       const headers = { authorization: `Bearer ${key}` };

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { type HubServer, startHubServer } from '@cortex/testkit/hub/hub-server';
 import { afterAll, beforeAll, expect, test } from 'bun:test';
 
+import { askWhole } from './ask.ts';
 import { CORTEX_BIN, Program, startUp, type Up } from './start-up.ts';
 
 const TINY = new Uint8Array(
@@ -55,6 +56,19 @@ test('cortex pull downloads a model of the hub, which then answers; cortex rm re
   const removed = cortex('rm', 'org/tiny-GGUF', '--files');
   expect(await removed.ended).toBe(0);
   expect(removed.output).toContain('The files of org/tiny-GGUF are removed from local: 4.3 MB.');
+}, 60_000);
+
+test('cortex add writes a model to models.toml and downloads it, and cortex rm takes it out again', async () => {
+  const add = cortex('add', 'hf:org/tiny-GGUF:Q8_0', '--id', 'added', '--context', '1024');
+  expect(await add.ended).toBe(0);
+  expect(add.output).toMatch(/^added is in .*models\.toml\.\n {2}local: needs \d+ MiB, fits now\n/);
+  expect(add.output).toContain('It is on local: 4.3 MB, complete and checked.');
+  expect((await askWhole(up.api, { model: 'added', max_tokens: 8 })).choices).toHaveLength(1);
+
+  const removed = cortex('rm', 'added');
+  expect(await removed.ended).toBe(0);
+  expect(removed.output).toMatch(/added is removed from .*models\.toml\./);
+  expect(await cortex('add', 'hf:org/tiny-GGUF:Q2_K', '--id', 'absent').ended).toBe(1);
 }, 60_000);
 
 test('cortex pull of a quantisation that the hub does not have names the nearest, and exits with 1', async () => {

@@ -64,7 +64,10 @@ describe('cortex explain', () => {
 
     const text = await run(explainCommand(context), 'coder', '--json');
 
-    expect(JSON.parse(text)).toMatchObject({ model: 'cortex-tiny', text: explained['model coder'] });
+    expect(JSON.parse(text)).toMatchObject({
+      model: 'cortex-tiny',
+      text: explained['model coder'],
+    });
   });
 });
 

@@ -85,7 +85,7 @@ export const adminModel = (
 /** A gateway with scripted answers that records its calls. */
 export class FakeClient implements GatewayClient {
   readonly url = 'http://gateway';
-  readonly calls: (ModelCall & PullCall)[] = [];
+  readonly calls: (ModelCall & PullCall & Partial<RemoveCall>)[] = [];
   readonly bodies: Readonly<Record<string, unknown>>[] = [];
   freed: Pick<AdminFreeResult, 'unloaded' | 'pinned' | 'kept'> = {
     unloaded: ['cortex-tiny'],
@@ -137,7 +137,11 @@ export class FakeClient implements GatewayClient {
   readonly added: AddCall[] = [];
   addModel(call: AddCall) {
     this.added.push(call);
-    return Promise.resolve({ model: call.id, file: '/etc/cortex/models.toml', nodes: [...this.addedNodes] });
+    return Promise.resolve({
+      model: call.id,
+      file: '/etc/cortex/models.toml',
+      nodes: [...this.addedNodes],
+    });
   }
   pinModel({ model, pinned }: PinCall) {
     return Promise.resolve([{ model, node: 'local', pinned }]);

@@ -111,7 +111,9 @@ describe('cortex add', () => {
       }),
     ];
 
-    await addCommand(context).parseAsync(['hf:org/m:Q4_K_M', '--context', '8192'], { from: 'user' });
+    await addCommand(context).parseAsync(['hf:org/m:Q4_K_M', '--context', '8192'], {
+      from: 'user',
+    });
 
     expect(client.added).toEqual([
       { id: 'org/m', source: 'hf:org/m', quant: 'Q4_K_M', context_length: 8192 },
@@ -123,15 +125,18 @@ describe('cortex add', () => {
       '  old: no space',
       'It is on beast: 4.9 GB, complete and checked.',
     ]);
-    expect(terminal.text).toContain("curl -s http://gateway/v1/chat/completions");
+    expect(terminal.text).toContain('curl -s http://gateway/v1/chat/completions');
   });
 
-  test.each([['org/m'], ['hf:org/m', '--context', 'many']])('%p %p is a usage error', async (...args) => {
-    const { client, context } = fixture();
+  test.each([[['org/m']], [['hf:org/m', '--context', 'many']]])(
+    '%p is a usage error',
+    async (args) => {
+      const { client, context } = fixture();
 
-    const failure = addCommand(context).parseAsync([...args], { from: 'user' });
+      const failure = addCommand(context).parseAsync(args, { from: 'user' });
 
-    await expect(failure).rejects.toMatchObject({ exitCode: 2 });
-    expect(client.added).toEqual([]);
-  });
+      await expect(failure).rejects.toMatchObject({ exitCode: 2 });
+      expect(client.added).toEqual([]);
+    },
+  );
 });

@@ -109,7 +109,10 @@ describe('chooseReady:', () => {
   test('a request for n answers takes n slots, and is refused when no replica has as many', () => {
     const snapshot = loaded({ a: { max_in_flight: 2 }, b: { max_in_flight: 4, in_flight: 3 } });
     expect(chosen(chooseReady(snapshot, ask({ weight: 3 }), quiet))).toBe('b');
-    expect(chooseReady(snapshot, ask({ weight: 5 }), quiet)).toEqual({ kind: 'too_many', slots: 4 });
+    expect(chooseReady(snapshot, ask({ weight: 5 }), quiet)).toEqual({
+      kind: 'too_many',
+      slots: 4,
+    });
   });
 });
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 
 import { entry, fleet, quiet, report, takeDown } from '../test/build-fleet.ts';
-import { selectFileHolder } from './index.ts';
+import { selectFileHolder } from './select-file-holder.ts';
 
 const ask = (overrides: object = {}) => ({ model: 'm', tried: [], ...overrides });
 const unloaded = (overrides: object = {}) =>

@@ -1,9 +1,9 @@
+import type { DecisionContext } from '../src/decision-context.ts';
 import type { Discovery, ModelEntry, ModelLoad, NodeHealth } from '@cortex/protocol';
 
 import {
   type Alias,
   type CatalogueModel,
-  type DecisionContext,
   type FleetConfig,
   FleetState,
   type NodeReported,

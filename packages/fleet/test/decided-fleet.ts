@@ -133,12 +133,12 @@ export class DecidedFleet {
 
   /** The actions that follow from the event, and from what nodes answer at once: the size that models.toml declares. */
   #decided(event: DecideEvent): readonly Action[] {
-    return decide(this.state, event, this.#nowMs).flatMap((action) => {
-      if (action.kind !== 'estimate') return [action];
-      const { node, model } = action;
+    const actions = decide(this.state, event, this.#nowMs);
+    const later = only(actions, 'estimate').flatMap(({ node, model }) => {
       const mib = this.#shape.models.find(({ id }) => id === model)?.vramMb;
-      return [action, ...this.#decided({ kind: 'estimated', node, model, mib })];
+      return this.#decided({ kind: 'estimated', node, model, mib });
     });
+    return [...actions, ...later];
   }
 
   /** Moves the clock and tells the time. */

@@ -129,6 +129,8 @@ export class WatchedConfig {
     // What `cortex add` writes where no file is named.
     const own = modelsFileFor({ ...this.#loaded, modelsPath: undefined }).path;
     const nodes = folder === undefined ? [] : filesIn(join(folder, NODES_FOLDER));
-    return [file, modelsFile, beside, own, ...nodes].flatMap((path) => (path === undefined ? [] : versionOf(path))).join('\n');
+    return [file, modelsFile, beside, own, ...nodes]
+      .flatMap((path) => (path === undefined ? [] : versionOf(path)))
+      .join('\n');
   }
 }

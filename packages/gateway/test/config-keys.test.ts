@@ -46,7 +46,11 @@ function fileWith(text: string): string {
 }
 
 /** The decisions get the value of a key; the tests of `fleet` show what each does. */
-async function expectSetting(toml: string, setting: keyof DecideSettings, value: unknown) {
+async function expectSetting<K extends keyof DecideSettings>(
+  toml: string,
+  setting: K,
+  value: DecideSettings[K],
+) {
   const file = join(temporaryFolder('cortex-keys'), 'cortex.toml');
   writeFileSync(file, toml);
   const { config } = loadGatewayConfig({ file, env: {} });
@@ -299,7 +303,8 @@ const GATEWAY_CASES: Readonly<Record<string, () => Promise<void>>> = {
     });
     expect(neuron.count('/models')).toBeGreaterThan(0);
   },
-  'eviction.strategy': () => expectSetting('[eviction]\nstrategy = "priority"', 'strategy', 'priority'),
+  'eviction.strategy': () =>
+    expectSetting('[eviction]\nstrategy = "priority"', 'strategy', 'priority'),
   'eviction.min_residency_s': () =>
     expectSetting('[eviction]\nmin_residency_s = 42', 'minResidencyMs', 42_000),
   'routing.policy': () =>

@@ -13,12 +13,24 @@ async function oneOfTwo(): Promise<FakeNeuron> {
   const neuron = new FakeNeuron({
     memoryMib: 10_000,
     models: [
-      { id: 'a', vram_used_mb: 8000, generation: 7, load: { max_in_flight: 1, max_queue_depth: 0 } },
+      {
+        id: 'a',
+        vram_used_mb: 8000,
+        generation: 7,
+        load: { max_in_flight: 1, max_queue_depth: 0 },
+      },
       { id: 'b', vram_used_mb: 8000, status: 'unloaded' },
     ],
   });
   under = await ControlUnderTest.started({ neurons: { one: neuron } });
   return neuron;
+}
+
+/** The node has said what `b` needs. */
+async function estimated(): Promise<void> {
+  while (under.control.explain({ model: 'b' }).outlook.candidates[0]?.lacked[0]?.need !== 8000) {
+    await new Promise(setImmediate);
+  }
 }
 
 const bodies = (neuron: FakeNeuron, path: string): readonly unknown[] =>
@@ -73,6 +85,7 @@ describe('a request for a model without room', () => {
     await oneOfTwo();
     const busy = await under.acquire({ model: 'a' });
     const attempt = refusal(under.acquire({ model: 'b', stream: false }));
+    await estimated();
     under.clock.advance(120_000);
 
     expect(await attempt).toMatchObject({
@@ -102,11 +115,14 @@ describe('a load by the operator', () => {
     await oneOfTwo();
     const busy = await under.acquire({ model: 'a' });
 
-    const error = await refusal(under.control.loadModel({ model: 'b' }, new AbortController().signal));
+    const error = await refusal(
+      under.control.loadModel({ model: 'b' }, new AbortController().signal),
+    );
 
     expect(error).toMatchObject({
       code: 'no_capacity',
-      message: 'No node has room for b now: one has room for 2000 of 8000 MiB beside models in use.',
+      message:
+        'No node has room for b now: one has room for 2000 of 8000 MiB beside models in use.',
     });
     busy.release();
   });

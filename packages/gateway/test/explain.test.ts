@@ -23,7 +23,8 @@ async function setUp() {
   open.push(beast, laptop);
   const gateway = await GatewayUnderTest.start({
     neurons: { beast, laptop },
-    modelsToml: '[[models]]\nid = "coder"\n',
+    toml: '[control]\npoll_interval_s = 0.1\n',
+    modelsToml: '[[models]]\nid = "coder"\nvram_mb = 15000\n',
   });
   open.push(gateway);
   return { beast, gateway };
@@ -37,13 +38,7 @@ async function explain(gateway: GatewayUnderTest, query: string): Promise<AdminE
 
 describe('GET /admin/v1/explain', () => {
   test('says where a model would be loaded, what leaves for it, and what other nodes lack', async () => {
-    const { beast, gateway } = await setUp();
-    // What a model needs is known once a node was asked.
-    void gateway.chat({ model: 'coder' }).catch(() => undefined);
-    const load = await beast.load();
-    load.fail({ status: 422, code: 'model_load_failed', message: 'broken' });
-    await beast.call('/models', 3);
-
+    const { gateway } = await setUp();
     const { outlook, text } = await explain(gateway, 'model=coder');
 
     expect(outlook).toMatchObject({
@@ -70,7 +65,11 @@ describe('GET /admin/v1/explain', () => {
 
     const explanation = await explain(gateway, `request=${requestId}`);
 
-    expect(explanation).toMatchObject({ model: 'coder', outcome: 'granted', request_id: requestId });
+    expect(explanation).toMatchObject({
+      model: 'coder',
+      outcome: 'granted',
+      request_id: requestId,
+    });
     expect(explanation.text[0]).toMatch(/^req_\w+ asked for coder and went to beast after \d/);
     expect(explanation.text[1]).toMatch(
       /^coder was loaded on beast \d+ ms ago for a request \(needs 15000 MiB\), unloading chat \(idle, frees 9000 MiB, /,

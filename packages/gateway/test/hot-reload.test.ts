@@ -18,7 +18,9 @@ function fake(...models: readonly string[]): FakeNeuron {
   return neuron;
 }
 
-async function start(setup: Parameters<typeof GatewayUnderTest.start>[0]): Promise<GatewayUnderTest> {
+async function start(
+  setup: Parameters<typeof GatewayUnderTest.start>[0],
+): Promise<GatewayUnderTest> {
   const gateway = await GatewayUnderTest.start(setup);
   open.push(gateway);
   return gateway;
@@ -62,7 +64,10 @@ describe('a change of models.toml', () => {
   });
 
   test('with a mistake changes nothing, and is logged once with file and line', async () => {
-    const gateway = await start({ neurons: { a: fake('m') }, modelsToml: '[[models]]\nid = "one"\n' });
+    const gateway = await start({
+      neurons: { a: fake('m') },
+      modelsToml: '[[models]]\nid = "one"\n',
+    });
 
     writeFileSync(gateway.file('models.toml'), '[[models]]\nid = "two"\nquantt = "Q4"\n');
     gateway.running.reload();
@@ -70,7 +75,9 @@ describe('a change of models.toml', () => {
 
     expect(await modelsOf(gateway)).toEqual(['m', 'one']);
     expect(warnings(gateway)).toHaveLength(1);
-    expect(warnings(gateway)[0]).toMatch(/^the earlier configuration stays in use: .*models\.toml:3/s);
+    expect(warnings(gateway)[0]).toMatch(
+      /^the earlier configuration stays in use: .*models\.toml:3/s,
+    );
   });
 });
 

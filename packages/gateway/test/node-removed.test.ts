@@ -32,7 +32,9 @@ describe('a node that is removed from the configuration', () => {
     const { control } = under;
     expect(control.inFlight('a')).toBe(0);
     expect(listAdminNodes(control.snapshot(), control).map(({ name }) => name)).toEqual(['b']);
-    expect(listModels(control.snapshot(), { createdS: 1, words: WORDS }).map(({ id }) => id)).toEqual(['n']);
+    expect(
+      listModels(control.snapshot(), { createdS: 1, words: WORDS }).map(({ id }) => id),
+    ).toEqual(['n']);
     lease.release();
     expect(control.inFlight('a')).toBe(0);
     const polls = a.count('/health');

@@ -7,7 +7,13 @@ import { pullAndWait } from '../output/pull-and-wait.ts';
 import { formatBytes } from '../output/pull-line.ts';
 import { type ClientContext, jsonOption, keyFileOption, urlOption } from './context.ts';
 
-function nodeLine({ node, need_mb: need, fits, missing_mb: missing, error }: AdminEstimate): string {
+function nodeLine({
+  node,
+  need_mb: need,
+  fits,
+  missing_mb: missing,
+  error,
+}: AdminEstimate): string {
   if (error !== undefined) return `  ${node}: ${error}`;
   const needs = `needs ${need ?? '?'} MiB`;
   if (fits === false) return `  ${node}: ${needs}, ${missing ?? '?'} MiB are missing now`;

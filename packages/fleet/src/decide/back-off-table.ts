@@ -94,7 +94,8 @@ export class BackOffTable implements LoadFailures {
   }
 
   forgetNode(node: string): void {
-    for (const [key, failure] of this.#failures) if (failure.node === node) this.#failures.delete(key);
+    for (const [key, failure] of this.#failures)
+      if (failure.node === node) this.#failures.delete(key);
   }
 
   forgetAll(): void {

@@ -23,7 +23,11 @@ function nextNode(state: DecideState, model: string, { asked }: Estimate): strin
 
 /** Asks what the model needs if that is not known; true: its load has to wait for the answer. */
 export function awaitsEstimate(state: DecideState, model: string, actions: Action[]): boolean {
-  const known = state.estimates.get(model) ?? { asked: new Set(), awaited: undefined, mib: undefined };
+  const known = state.estimates.get(model) ?? {
+    asked: new Set(),
+    awaited: undefined,
+    mib: undefined,
+  };
   if (known.awaited !== undefined) return true;
   if (known.mib !== undefined || measuredMib(state, model) !== undefined) return false;
   const node = known.asked.size < MAX_ASKED ? nextNode(state, model, known) : undefined;
@@ -41,7 +45,11 @@ export function awaitsEstimate(state: DecideState, model: string, actions: Actio
 /** A node has answered, or could not. */
 export function estimated(
   state: DecideState,
-  { node, model, mib }: { readonly node: string; readonly model: string; readonly mib: number | undefined },
+  {
+    node,
+    model,
+    mib,
+  }: { readonly node: string; readonly model: string; readonly mib: number | undefined },
 ): void {
   const known = state.estimates.get(model);
   if (known?.awaited !== node) return;

@@ -30,11 +30,7 @@ const NEVER: Eviction = { kind: 'never' };
 export const residencyPriorityOf = (state: DecideState, model: string): number =>
   state.snapshot.catalogue.get(model)?.residencyPriority ?? 100;
 
-export const newcomerOf = (
-  state: DecideState,
-  model: string,
-  isUrgent: boolean,
-): Newcomer => ({
+export const newcomerOf = (state: DecideState, model: string, isUrgent: boolean): Newcomer => ({
   model,
   priority: residencyPriorityOf(state, model),
   oldestMs: isUrgent ? -Infinity : state.queues.get(model)?.first?.request.arrivedMs,

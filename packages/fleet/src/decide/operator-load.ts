@@ -7,6 +7,7 @@ import { awaitsEstimate } from './estimates.ts';
 import type { Action, DecideRefusal, OperatorAnswer } from './events.ts';
 import { joinLoad } from './loads.ts';
 import { place, type Placement } from './place.ts';
+import type { Candidate } from './record.ts';
 
 function readyReplica(state: DecideState, { model, node }: OperatorLoad): Replica | undefined {
   return state.snapshot.replicasByModel
@@ -26,12 +27,21 @@ function keepLoad(state: DecideState, { model, node }: Replica, actions: Action[
   return { kind: 'started', node };
 }
 
-function refusalFor(
-  state: DecideState,
-  call: OperatorLoad,
-  placement: Exclude<Placement, { kind: 'plan' }>,
-): DecideRefusal {
-  const { candidates } = placement;
+/** The candidates of a plan whose victims are in use, which the operator does not wait for. */
+function busyCandidates({
+  node,
+  fit,
+  candidates,
+}: Extract<Placement, { kind: 'plan' }>): readonly Candidate[] {
+  const need = fit.set.needMib ?? 0;
+  const lacked = [{ what: 'free_memory', need, have: fit.freeMib, unit: 'MiB' }] as const;
+  return candidates.map((candidate) =>
+    candidate.node === node ? { ...candidate, feasible: false, lacked } : candidate,
+  );
+}
+
+function refusalFor(state: DecideState, call: OperatorLoad, placement: Placement): DecideRefusal {
+  const candidates = placement.kind === 'plan' ? busyCandidates(placement) : placement.candidates;
   const isAboutRoom = candidates.some(({ lacked }) =>
     lacked.some(({ what }) => what === 'free_memory' || what === 'memory'),
   );
@@ -68,11 +78,7 @@ function answerTo(
     startPlan(state, { model, placement, why: 'operator', isDetached: true }, actions);
     return { kind: 'started', node: placement.node };
   }
-  const blocked =
-    placement.kind === 'plan'
-      ? ({ kind: 'impossible', candidates: placement.candidates } as const)
-      : placement;
-  return { kind: 'refused', refusal: refusalFor(state, call, blocked) };
+  return { kind: 'refused', refusal: refusalFor(state, call, placement) };
 }
 
 /** Answers the operator's calls for the model. */

@@ -124,7 +124,9 @@ describe('GET /v1/models', () => {
     for (const id of ['m', 'exact', 'claude-sonnet-5', 'm@a', 'anthropic/m', 'anthropic/exact'])
       expect(describeModel(snapshot, id, { createdS, words })).toMatchObject({ id, loaded: true });
     expect(describeModel(snapshot, 'gpt-5', { createdS, words })).toBeUndefined();
-    expect(describeModel(open.snapshot, 'gpt-5', { createdS, words })).toMatchObject({ id: 'gpt-5' });
+    expect(describeModel(open.snapshot, 'gpt-5', { createdS, words })).toMatchObject({
+      id: 'gpt-5',
+    });
   });
 
   test('omits a model whose only node is down', () => {
@@ -210,7 +212,9 @@ describe('GET /admin/v1', () => {
     const { snapshot } = fleet({ nodes: ['a'], aliases: { 'x-*': 'm' } }, [
       report('a', [entry('m', { quant: 'Q4_K_M', idle_ms: 5 })]),
     ]);
-    expect(listAdminModels(snapshot, { activity: { inFlight: () => 2, waiting: () => 9 }, words })).toMatchObject([
+    expect(
+      listAdminModels(snapshot, { activity: { inFlight: () => 2, waiting: () => 9 }, words }),
+    ).toMatchObject([
       {
         id: 'm',
         catalogued: false,

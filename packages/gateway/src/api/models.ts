@@ -46,7 +46,8 @@ async function modelInPath(
   const id = asked.slice(0, MAX_MODEL_CHARS);
   meter.modelAsked = id;
   if (id === asked) await control.resolveSettled(id, context.req.raw.signal);
-  const model = id === asked ? describeModel(control.snapshot(), id, { createdS, words: WORDS }) : undefined;
+  const model =
+    id === asked ? describeModel(control.snapshot(), id, { createdS, words: WORDS }) : undefined;
   if (model === undefined) throw unknownModel(id, control.snapshot());
   return model;
 }

@@ -221,14 +221,24 @@ export const GatewayConfig = z.strictObject({
           .strictObject({
             mac: z
               .string()
-              .regex(/^[0-9a-f]{2}([:-][0-9a-f]{2}){5}$/i, 'must be six bytes in hex, such as "00:1a:2b:3c:4d:5e"')
+              .regex(
+                /^[0-9a-f]{2}([:-][0-9a-f]{2}){5}$/i,
+                'must be six bytes in hex, such as "00:1a:2b:3c:4d:5e"',
+              )
               .describe('Hardware address of its network card.'),
             broadcast: z
               .string()
               .min(1)
               .default('255.255.255.255')
               .describe('Address to which the packet goes: the broadcast address of its network.'),
-            port: z.int().min(1).max(65_535).default(9).describe('Port to which the packet goes.'),
+            port: z
+              .number()
+              .refine(
+                (port) => Number.isInteger(port) && port >= 1 && port <= 65_535,
+                'must be a port from 1 to 65535',
+              )
+              .default(9)
+              .describe('Port to which the packet goes.'),
             timeout_s: positiveSeconds()
               .default(120)
               .describe('A host that has not answered after this long counts as not woken.'),

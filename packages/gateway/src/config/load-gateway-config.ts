@@ -82,8 +82,7 @@ export function loadGatewayConfig(input: GatewayConfigInput): LoadedGatewayConfi
   const absolute = (key: string, path: string | undefined): string | undefined =>
     path === undefined ? undefined : resolveConfigPath(config, key, path);
   const { auth, gateway } = config.value;
-  const stateDir =
-    absolute(STATE_KEY, gateway.state_dir) ?? resolve(stateDirectory(input.env));
+  const stateDir = absolute(STATE_KEY, gateway.state_dir) ?? resolve(stateDirectory(input.env));
   const modelsPath = modelsFileOf(input, config, stateDir);
   const models = loadConfig({
     schema: ModelsConfig,
@@ -131,7 +130,6 @@ export function modelsFileFor({ config, modelsPath }: LoadedGatewayConfig): Mode
   return {
     path,
     text: existsSync(path) ? readFileSync(path, 'utf8') : '',
-    check: (file) =>
-      void loadConfig({ schema: ModelsConfig, file, env: {}, prefix: 'CORTEX_' }),
+    check: (file) => void loadConfig({ schema: ModelsConfig, file, env: {}, prefix: 'CORTEX_' }),
   };
 }

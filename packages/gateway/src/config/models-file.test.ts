@@ -76,6 +76,8 @@ describe('models.toml', () => {
   test('that cannot be written is named with the reason', () => {
     const file = join(fileWith(TEXT), 'below-a-file', 'models.toml');
 
-    expect(() => replaceModelsFile(file, 'x', () => undefined)).toThrow(/models\.toml cannot be written: /);
+    expect(() => replaceModelsFile(file, 'x', () => undefined)).toThrow(
+      /models\.toml cannot be written: /,
+    );
   });
 });

@@ -31,7 +31,10 @@ export const withModel = (text: string, model: ModelToAdd): string =>
   `${text.trim() === '' ? '' : `${text.trimEnd()}\n\n`}[[models]]\n${Object.entries(model).flatMap(line).join('')}`;
 
 /** The lines of the model's table, from 1, the last one excluded; undefined: it is not written as a table. */
-function linesOf(file: string, id: string): { readonly first: number; readonly end: number } | undefined {
+function linesOf(
+  file: string,
+  id: string,
+): { readonly first: number; readonly end: number } | undefined {
   const { tree, lines } = readTomlFile(file);
   const models: unknown = tree['models'];
   const index = Array.isArray(models)
@@ -61,7 +64,10 @@ export function withoutModel(file: string, id: string): string | undefined {
     while (end > found.first && /^\s*(?:#.*)?$/.test(all[end - 1] ?? '')) end -= 1;
   }
   const kept = [...all.slice(0, found.first - 1), ...all.slice(end)].join('\n');
-  return `${kept.replace(/^\n+/, '').replace(/\n{3,}/g, '\n\n').trimEnd()}\n`;
+  return `${kept
+    .replace(/^\n+/, '')
+    .replace(/\n{3,}/g, '\n\n')
+    .trimEnd()}\n`;
 }
 
 /**

@@ -122,8 +122,7 @@ export class Effects {
       model,
       ...this.#waited(waiter, { node, model }),
       hasToken: target.token !== undefined,
-      send: (wireRequest, options) =>
-        transport.send(wireRequest, { target, basePath, ...options }),
+      send: (wireRequest, options) => transport.send(wireRequest, { target, basePath, ...options }),
       isNodeDown: () => isDown(loop.snapshot, node, target),
       release: () => {
         if (!isHeld) return;

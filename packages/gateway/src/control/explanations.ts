@@ -3,6 +3,7 @@ import {
   explainModel,
   isKnownModel,
   type ModelExplanation,
+  type Outlook,
   type PlacementRecord,
   type Victim,
 } from '@cortex/fleet';
@@ -35,16 +36,17 @@ const toVictim = ({ model, freesMib, loadMs, wanted, cost, priority, why }: Vict
 
 const toCandidate = ({ lacked, rank, ...candidate }: Candidate) => ({
   ...candidate,
-  lacked: [...lacked],
+  lacked: lacked.map(({ what, need, have, unit, eachMib }) => ({
+    what,
+    need,
+    have,
+    unit,
+    each_mb: eachMib,
+  })),
   rank: [...rank],
 });
 
-function toPlacement({
-  node,
-  needMib,
-  victims,
-  candidates,
-}: Partial<PlacementRecord> & Pick<PlacementRecord, 'victims' | 'candidates'>) {
+function toPlacement({ node, needMib, victims, candidates }: Outlook | PlacementRecord) {
   return {
     node,
     need_mb: needMib,
@@ -99,10 +101,11 @@ export class Explanations {
   #rendered(
     explanation: ModelExplanation,
     load: DecidedLoad | undefined,
-    first: readonly string[] = [],
+    request?: readonly string[],
   ): AdminExplanation {
     const { model, waiting, replicas, outlook } = explanation;
-    const agoMs = load && this.#deps.clock.nowMs() - load.atMs;
+    const agoMs = load ? this.#deps.clock.nowMs() - load.atMs : 0;
+    const history = load ? loadText(load.record, agoMs) : [];
     return {
       model,
       waiting,
@@ -111,13 +114,11 @@ export class Explanations {
       last_load: load && {
         ...toPlacement(load.record),
         why: load.record.why,
-        ago_s: Math.round((agoMs ?? 0) / 1000),
+        ago_s: Math.round(agoMs / 1000),
       },
-      text: [
-        ...first,
-        ...(load ? loadText(load.record, agoMs ?? 0) : []),
-        ...modelText(explanation),
-      ],
+      text: request
+        ? [...request, ...history, ...modelText(explanation)]
+        : [...modelText(explanation), ...history],
     };
   }
 }

@@ -127,7 +127,14 @@ export class FleetControl implements Control {
     if (signal.aborted) return Promise.reject(clientLeft());
     const { promise, resolve, reject } = Promise.withResolvers<Lease>();
     const enteredMs = this.#clock.nowMs();
-    const waiter = { request, enteredMs, resolve, reject, isWaiting: false, stopListening: undefined };
+    const waiter = {
+      request,
+      enteredMs,
+      resolve,
+      reject,
+      isWaiting: false,
+      stopListening: undefined,
+    };
     const id = this.#waiters.add(waiter);
     this.#loop.tell({ kind: 'arrived', request: { ...request, id } });
     if (this.#waiters.get(id)) this.#wait(id, waiter, signal);

@@ -42,8 +42,7 @@ export class LoadLog {
   failed(target: LoadTarget, error: CortexError, isTransient: boolean, nowMs: number): void {
     const last = this.#last(target);
     // The text of a temporary reason changes with every attempt, for example the memory that is missing.
-    const isAlike =
-      last?.reason === error.message || (last?.isTransient === true && isTransient);
+    const isAlike = last?.reason === error.message || (last?.isTransient === true && isTransient);
     const isRepeat = isAlike && this.#isFresh(last, nowMs);
     const loggedMs = isRepeat && last ? last.loggedMs : nowMs;
     this.#remember(target, { reason: error.message, isTransient, loggedMs });

@@ -214,7 +214,8 @@ export class NodeConnections {
   #isWaitedFor({ state, replicas }: NodeSnapshot): boolean {
     if (state !== 'up') return false;
     for (const { model, status, isReady } of replicas.values()) {
-      if (stateTraits(status).transient || (isReady && this.#deps.loop.state.waiting(model) > 0)) return true;
+      if (stateTraits(status).transient || (isReady && this.#deps.loop.state.waiting(model) > 0))
+        return true;
     }
     return false;
   }

@@ -76,10 +76,7 @@ export interface RefusedRequest {
 
 type TooLong = Extract<DecideRefusal, { readonly kind: 'waited_too_long' }>;
 
-function loadError(
-  { model, stream }: RefusedRequest,
-  loading: LoadingState,
-): CortexError {
+function loadError({ model, stream }: RefusedRequest, loading: LoadingState): CortexError {
   // A client of a request that is not streamed can retry while the load continues. A stream has already waited for
   // the maximum time.
   if (stream && loading.state !== 'pulling') {

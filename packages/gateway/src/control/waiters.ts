@@ -1,4 +1,4 @@
-import { CortexError } from '@cortex/protocol';
+import type { CortexError } from '@cortex/protocol';
 
 import type { AcquireRequest, Lease } from './control.ts';
 

@@ -55,9 +55,7 @@ export const lacksText = (lacks: readonly NodeLack[]): string =>
 
 /** As `lacksText`, for the nodes that a placement considered. */
 export const candidatesText = (candidates: readonly Candidate[]): string =>
-  lacksText(
-    candidates.flatMap(({ node, lacked }) => lacked.map((lacking) => ({ node, lacking }))),
-  );
+  lacksText(candidates.flatMap(({ node, lacked }) => lacked.map((lacking) => ({ node, lacking }))));
 
 /** The sentences of lists. */
 export const WORDS: Words = {
@@ -90,7 +88,10 @@ const unloading = (victims: readonly Victim[]): string =>
 const needing = (mib: number | undefined): string =>
   mib === undefined ? '' : ` (needs ${Math.round(mib)} MiB)`;
 
-function othersText(candidates: readonly Candidate[], chosen: string | undefined): readonly string[] {
+function othersText(
+  candidates: readonly Candidate[],
+  chosen: string | undefined,
+): readonly string[] {
   const others = candidates.filter(({ node }) => node !== chosen);
   const lacking = candidatesText(others);
   const able = others.filter(({ feasible }) => feasible).map(({ node }) => node);
@@ -117,7 +118,9 @@ export function modelText(explanation: ModelExplanation): readonly string[] {
   const queue =
     waiting === 0
       ? []
-      : [`${count(waiting, 'request')} wait${waiting === 1 ? 's' : ''}, the oldest for ${duration(oldestWaitMs ?? 0)}.`];
+      : [
+          `${count(waiting, 'request')} wait${waiting === 1 ? 's' : ''}, the oldest for ${duration(oldestWaitMs ?? 0)}.`,
+        ];
   if (replicas.some(({ isReady }) => isReady)) return [state, ...queue];
   return [state, ...queue, ...outlookText(outlook)];
 }
@@ -163,7 +166,11 @@ export function requestText({
   return [`${asked} and went to ${node} ${when}${choiceText(record)}.`];
 }
 
-function choiceText({ by, load, replicas }: Extract<DecidedRequest['outcome'], { kind: 'granted' }>['record']): string {
+function choiceText({
+  by,
+  load,
+  replicas,
+}: Extract<DecidedRequest['outcome'], { kind: 'granted' }>['record']): string {
   if (replicas <= 1) return load > 0 ? `, which had ${count(load, 'request')}` : '';
   const how =
     by === 'affinity'
