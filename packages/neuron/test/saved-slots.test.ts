@@ -54,9 +54,12 @@ describe('slots of an unloaded model', () => {
     expect(loads.map(({ restoreDir }) => restoreDir)).toEqual([undefined, closes[0]?.saveDir]);
   });
 
-  test('are not saved by default', async () => {
+  test('are not saved with state_disk_mb = 0', async () => {
     const { closes, start } = savingEngines();
-    await using neuron = await TestNeuron.start({ parts: { startEngine: start } });
+    await using neuron = await TestNeuron.start({
+      flags: { 'engine.state_disk_mb': 0 },
+      parts: { startEngine: start },
+    });
     await neuron.load();
 
     await unload(neuron);

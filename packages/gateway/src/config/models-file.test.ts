@@ -53,7 +53,7 @@ describe('models.toml', () => {
       TEXT.replace(/\[\[models\]\]\nid = "chat".*?0\.7\n\n/s, ''),
     );
     expect(withoutModel(file, 'coder')).toBe(
-      TEXT.replace(/\[\[models\]\]\nid = "coder".*?\]\n\n/s, ''),
+      TEXT.replace(/\[\[models\]\]\nid = "coder".*?\]\n(?=\n)/s, ''),
     );
     expect(withoutModel(file, 'nobody')).toBeUndefined();
   });

@@ -87,7 +87,7 @@ export function replaceModelsFile(file: string, text: string, check: (file: stri
     check(making);
     renameSync(making, target);
   } catch (error) {
-    rmSync(making, { force: true });
+    if (existsSync(making)) rmSync(making);
     if (error instanceof CortexError) throw error;
     throw new CortexError('invalid_request', `${file} cannot be written: ${systemReason(error)}`, {
       cause: error,
