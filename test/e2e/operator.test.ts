@@ -12,7 +12,8 @@ async function cortex(fleet: Fleet, ...args: readonly string[]): Promise<string>
     env: { CORTEX_URL: fleet.api, CORTEX_ADMIN_KEY_FILE: fleet.keyFile, NO_COLOR: '1' },
   });
   const code = await program.ended;
-  if (code !== 0) throw new Error(`cortex ${args.join(' ')} ended with ${code}:\n${program.output}`);
+  if (code !== 0)
+    throw new Error(`cortex ${args.join(' ')} ended with ${code}:\n${program.output}`);
   return program.output;
 }
 
