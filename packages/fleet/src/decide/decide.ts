@@ -57,7 +57,7 @@ function arrived(state: DecideState, request: FleetRequest, actions: Action[]): 
   const isBehind = isFree && waiting.hasFree;
   waiting.add(waiter, state.nowMs);
   state.queues.set(model, waiting);
-  if (isBehind) noteNext(state, model, waiting.deadlineMs);
+  if (isBehind && waiting.deadlineMs > state.nowMs) noteNext(state, model, waiting.deadlineMs);
   else state.dirty.add(model);
   return false;
 }

@@ -97,6 +97,19 @@ describe('A request', () => {
     ]);
   });
 
+  test('that comes back after its time is refused at once, also behind others', () => {
+    const fleet = oneSlot({ maxWaitMs: 1000, maxHoldMs: 1000 });
+    const arrivedMs = fleet.nowMs;
+    fleet.after(5000);
+    fleet.ask('m');
+    const late = [fleet.ask('m', { arrivedMs })];
+    fleet.ask('m');
+    late.push(fleet.ask('m', { arrivedMs }));
+
+    expect(late.map(told)).toEqual([['refuse waited_too_long'], ['refuse waited_too_long']]);
+    expect(fleet.state.waiting('m')).toBe(1);
+  });
+
   test('for more answers than slots is refused instead of waiting for ever', () => {
     const [refusal] = only(oneSlot().ask('m', { weight: 2 }), 'refuse');
     expect(refusal?.refusal).toEqual({ kind: 'too_many_answers', slots: 1 });

@@ -49,7 +49,8 @@ export class WaitingQueue {
 
   #noteDeadline({ holdUntilMs, hardMs }: Waiter, nowMs: number): void {
     const nextMs = holdUntilMs > nowMs ? holdUntilMs : hardMs;
-    if (nextMs > nowMs) this.#deadlineMs = Math.min(this.#deadlineMs, nextMs);
+    // A request that comes back after its time is due now.
+    this.#deadlineMs = Math.min(this.#deadlineMs, Math.max(nextMs, nowMs));
   }
 
   get first(): Waiter | undefined {
