@@ -43,6 +43,13 @@ export interface OperatorLoad {
   readonly node?: string | undefined;
 }
 
+/** What a model holds where it is loaded, in MiB, in one snapshot. */
+interface HeldMemo {
+  readonly snapshot: FleetSnapshot;
+  readonly model: string;
+  readonly mib: number | undefined;
+}
+
 /** The defaults of cortex.toml. */
 export const DEFAULT_SETTINGS: DecideSettings = {
   strategy: 'lru',
@@ -88,6 +95,8 @@ export class DecideState {
   /** Measured load speed by node, bytes per ms. */
   readonly speeds = new Map<string, number>();
   settings: DecideSettings = DEFAULT_SETTINGS;
+  /** The last answer of `heldMib` in need.ts. */
+  heldMemo: HeldMemo | undefined;
   nowMs = 0;
   timerAtMs = Infinity;
   /** One object for all requests: a decision on the hot path builds none. */

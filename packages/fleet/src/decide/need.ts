@@ -17,19 +17,27 @@ export function needMib(state: DecideState, node: string, model: string): number
   const known = state.facts.find(node, model)?.needMib;
   if (known !== undefined) return known;
   return (
-    heldMib(state.snapshot, model) ??
+    heldMib(state, model) ??
     state.estimates.get(model)?.mib ??
     state.snapshot.catalogue.get(model)?.vramMb
   );
 }
 
-/** MiB that the model holds where it is loaded. */
-function heldMib({ replicasByModel }: FleetSnapshot, model: string): number | undefined {
+function findHeldMib({ replicasByModel }: FleetSnapshot, model: string): number | undefined {
   for (const replica of replicasByModel.get(model) ?? []) {
     const mib = memoryOf(replica);
     if (mib !== undefined && mib > 0) return mib;
   }
   return undefined;
+}
+
+/** MiB that the model holds where it is loaded. Searched once per snapshot: a placement asks for every node. */
+function heldMib(state: DecideState, model: string): number | undefined {
+  const { snapshot, heldMemo } = state;
+  if (heldMemo?.snapshot === snapshot && heldMemo.model === model) return heldMemo.mib;
+  const mib = findHeldMib(snapshot, model);
+  state.heldMemo = { snapshot, model, mib };
+  return mib;
 }
 
 /** MiB measured or estimated on any node; undefined: nobody knows. */
@@ -38,7 +46,7 @@ export function measuredMib(state: DecideState, model: string): number | undefin
     const known = state.facts.find(node, model)?.needMib;
     if (known !== undefined) return known;
   }
-  return heldMib(state.snapshot, model);
+  return heldMib(state, model);
 }
 
 /** The time that a load takes: measured there, else from the bytes and the speed of the node. */
