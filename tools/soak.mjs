@@ -39,6 +39,12 @@ const BENCHES = [
     handicap: ['--slow-us', '80000', '--quick'],
     hasMoved: (figure, slowed) => slowed.control_p99_ms > figure.control_p99_ms + 50,
   },
+  {
+    name: 'fleet',
+    // CPU added to every decision, µs; several times the cost of a grant.
+    handicap: ['--slow-us', '100', '--seeds', '2'],
+    hasMoved: (figure, slowed) => slowed.decision_us.p50 > figure.decision_us.p50 + 50,
+  },
 ];
 
 /** The figures of one run; undefined when it failed or missed a target. */

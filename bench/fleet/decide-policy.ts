@@ -20,8 +20,15 @@ export interface DecidePolicyOptions {
   readonly settings?: Partial<DecideSettings>;
   /** Check what is always true after every so many events; 0: never. */
   readonly checkEvery?: number;
+  /** CPU that is added to every decision, µs. */
+  readonly slowUs?: number;
   /** Gets the time of every decision, µs. */
   readonly timed?: (event: DecideEvent, actions: readonly Action[], tookUs: number) => void;
+}
+
+function spin(us: number): void {
+  const endNs = us > 0 ? Bun.nanoseconds() + us * 1000 : 0;
+  while (Bun.nanoseconds() < endNs);
 }
 
 export class DecidePolicy implements Policy {
@@ -51,6 +58,7 @@ export class DecidePolicy implements Policy {
     for (let told = events.shift(); told; told = events.shift()) {
       const startNs = this.#options.timed ? Bun.nanoseconds() : 0;
       const actions = decide(this.state, told, nowMs);
+      spin(this.#options.slowUs ?? 0);
       this.#options.timed?.(told, actions, (Bun.nanoseconds() - startNs) / 1000);
       for (const action of actions) {
         if (action.kind === 'estimate') events.push(this.#estimated(action));

@@ -25,7 +25,16 @@ const summary = (times: readonly number[]): DecisionTimes['decision_us'] => ({
 /** Arrivals before this are not counted: the code is compiled while they run. */
 const WARM_UP = 2000;
 
-export function measureDecisions(nodes: number, models: number): DecisionTimes {
+export function measureDecisions({
+  nodes,
+  models,
+  slowUs,
+}: {
+  readonly nodes: number;
+  readonly models: number;
+  /** CPU that is added to every decision, µs. */
+  readonly slowUs: number;
+}): DecisionTimes {
   const grants: number[] = [];
   const placements: number[] = [];
   let seen = 0;
@@ -36,7 +45,7 @@ export function measureDecisions(nodes: number, models: number): DecisionTimes {
     else if (event.kind === 'arrived' && actions[0]?.kind === 'grant') grants.push(tookUs);
   };
   const size = { nodes, models, concurrent: nodes * 3, durationMs: 400_000, incidents: true };
-  const figures = runOurs(mixed('large', 1, size), { checkEvery: 0, timed });
+  const figures = runOurs(mixed('large', 1, size), { checkEvery: 0, timed, slowUs });
   const [violation] = figures.violations;
   if (violation !== undefined) throw new Error(`the simulation broke a rule: ${violation}`);
   return { nodes, models, decision_us: summary(grants), place_us: summary(placements) };

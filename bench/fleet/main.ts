@@ -2,7 +2,7 @@
  * `npm run bench:fleet`: what the decisions of the fleet are worth and cost, in a simulation over 20 committed seeds.
  *
  * `--json` prints one line for scripts, `--no-check` exits with 0 even when a target is missed, `--seeds N` uses the
- * first N seeds.
+ * first N seeds, `--slow-us N` adds so much CPU to every decision.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
@@ -32,6 +32,7 @@ const { values: flags } = parseArgs({
     json: { type: 'boolean', default: false },
     'no-check': { type: 'boolean', default: false },
     seeds: { type: 'string', default: String(SEEDS.length) },
+    'slow-us': { type: 'string', default: '0' },
   },
 });
 
@@ -139,8 +140,9 @@ for (const [name, make] of Object.entries(SCENARIOS)) {
   summaries[name] = summarise(each);
   log(`${name.padEnd(13)} ${JSON.stringify(summaries[name])}`);
 }
-const times = measureDecisions(200, 500);
-const small = measureDecisions(20, 50);
+const slowUs = Number(flags['slow-us']);
+const times = measureDecisions({ nodes: 200, models: 500, slowUs });
+const small = measureDecisions({ nodes: 20, models: 50, slowUs });
 const optimum = measureOptimum(seeds);
 const { contended: busy, orchestrator: agents } = summaries;
 const figures = {
