@@ -48,7 +48,15 @@ export class RawNode {
 }
 
 async function relayGet(url: string, socket: Bun.Socket<{ nth: number }>): Promise<void> {
-  const body = await (await fetch(url)).text();
+  const body = await fetch(url).then(
+    (response) => response.text(),
+    // The test has ended, and the fake neuron with it.
+    () => undefined,
+  );
+  if (body === undefined) {
+    socket.end();
+    return;
+  }
   socket.write(
     `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
