@@ -12,6 +12,7 @@ export {
   rewriteBody,
   spliceModel,
 } from './json/json-view.ts';
+export * from './join.ts';
 export * from './key-case.ts';
 export * from './listed-model.ts';
 export * from './model-settings.ts';

@@ -4,6 +4,7 @@ export { ConfigError, type ConfigPlace } from './config/config-error.ts';
 export { type ConfigOrigins, keyError, problemAt } from './config/config-origin.ts';
 export { positiveSeconds, seconds } from './config/duration.ts';
 export {
+  type AddedFolder,
   type ConfigInput,
   loadConfig,
   type LoadedConfig,
@@ -29,6 +30,13 @@ export { type ListenAddress, listenAddress, parseListen } from './http/listen-ad
 export { checkTlsPair, readTlsIdentity, type TlsIdentity } from './http/tls-identity.ts';
 export { EVENT_STREAM_HEADERS, streamResponse } from './http/stream-response.ts';
 export { createRequestId, requestIdOf } from './http/request-id.ts';
+export {
+  createJoinToken,
+  formatJoinToken,
+  type JoinToken,
+  parseJoinToken,
+} from './join/join-token.ts';
+export { seal, unseal } from './join/sealed-body.ts';
 export { LineSink } from './line-sink.ts';
 export { createLogger, type LogDestination, type Logger, STDERR } from './log.ts';
 export { type Backoff, backoff } from './process/backoff.ts';
@@ -50,3 +58,4 @@ export { createStateFolders, stateDirectory } from './process/state-directory.ts
 export { createRecordWriter, type RecordWriter } from './record-writer.ts';
 export { systemClock, ticker } from './system-clock.ts';
 export { Ticker } from './ticker.ts';
+export { type WholeFile, writeWholeFiles } from './whole-files.ts';

@@ -419,3 +419,95 @@ describe('a nodes.d folder', () => {
     });
   });
 });
+
+describe('a folder of state that adds to an array', () => {
+  const alsoAdd = { folder: () => join(folder, 'state', 'nodes.d'), arrays: ['neurons'] };
+  const writeAdded = (name: string, text: string): void => {
+    mkdirSync(alsoAdd.folder(), { recursive: true });
+    writeFileSync(join(alsoAdd.folder(), name), text);
+  };
+
+  test('adds to the main file and without one, with the lines of its files', () => {
+    writeAdded('b.toml', `# joined\n${neuron('b')}`);
+
+    const beside = load(neuron('a'), { alsoAdd });
+    const alone = load(undefined, { alsoAdd });
+
+    expect(beside.value.neurons.map(({ name }) => name)).toEqual(['a', 'b']);
+    expect(beside.origins.get('neurons[1].name')).toBe(`${alsoAdd.folder()}/b.toml:3`);
+    expect(alone.value.neurons.map(({ name }) => name)).toEqual(['b']);
+    expect(alone.origins.get('neurons[0].name')).toBe(`${alsoAdd.folder()}/b.toml:3`);
+  });
+
+  test('adds to what a variable has set, each with its own origin', () => {
+    writeAdded('b.toml', neuron('b'));
+    const env = { CORTEX_NEURONS: '[{ name = "c", endpoint = "http://c" }]' };
+
+    const { value, origins } = load(neuron('a'), { alsoAdd, env });
+
+    expect(value.neurons.map(({ name }) => name)).toEqual(['c', 'b']);
+    expect(origins.get('neurons[0].name')).toBe('CORTEX_NEURONS');
+    expect(origins.get('neurons[1].name')).toBe(`${alsoAdd.folder()}/b.toml:2`);
+    expect(origins.get('neurons[1].endpoint')).toBe(`${alsoAdd.folder()}/b.toml:3`);
+  });
+
+  test('is where a key of the configuration says, relative to the file that sets it', () => {
+    writeAdded('b.toml', neuron('b'));
+    const named = {
+      ...alsoAdd,
+      folder: (pathOf: (key: string) => string | undefined) =>
+        join(pathOf('gateway.listen') ?? '', 'nodes.d'),
+    };
+
+    const fromFile = load('[gateway]\nlisten = "state"\n', { alsoAdd: named });
+    const fromEnv = load('[gateway]\nlisten = "nowhere"\n', {
+      alsoAdd: named,
+      env: { CORTEX_GATEWAY__LISTEN: join(folder, 'state') },
+    });
+
+    expect(fromFile.value.neurons).toHaveLength(1);
+    expect(fromEnv.value.neurons).toHaveLength(1);
+  });
+
+  test('adds its files once if it is the folder beside the main file as well', () => {
+    writeAdded('b.toml', neuron('b'));
+    const alsoMerge = { directory: 'state/nodes.d', arrays: ['neurons'] };
+
+    expect(load(neuron('a'), { alsoMerge, alsoAdd }).value.neurons).toHaveLength(2);
+  });
+});
+
+describe('a file below the main one', () => {
+  const below = (text: string) => {
+    const path = join(folder, 'joined.toml');
+    writeFileSync(path, text);
+    return { fileBelow: () => path };
+  };
+
+  test('sets what nothing else sets, and each value has the origin of its own file', () => {
+    const { value, origins } = load('require = true\n[gateway]\nmax_body_mb = 2\n', {
+      ...below(
+        'require = false\n[gateway]\nmax_body_mb = 1\nlisten = "below"\n[eviction]\nstrategy = "priority"\n',
+      ),
+      env: { CORTEX_EVICTION__STRATEGY: 'lru' },
+    });
+
+    expect(value).toMatchObject({
+      require: true,
+      gateway: { max_body_mb: 2, listen: 'below' },
+      eviction: { strategy: 'lru' },
+    });
+    expect(origins.get('gateway.max_body_mb')).toBe(`${main}:3`);
+    expect(origins.get('gateway.listen')).toBe(`${join(folder, 'joined.toml')}:4`);
+    expect(origins.get('require')).toBe(`${main}:1`);
+    expect(origins.get('eviction.strategy')).toBe('CORTEX_EVICTION__STRATEGY');
+  });
+
+  test('is read without a main file, may be missing, and is named in its errors', () => {
+    expect(load(undefined, below('require = true\n')).value.require).toBe(true);
+    expect(load(undefined, { fileBelow: () => join(folder, 'absent') }).value.require).toBe(false);
+    expect(refusal(undefined, below('\nrequir = true\n')).message).toContain(
+      'joined.toml:2: unknown key requir, did you mean require?',
+    );
+  });
+});

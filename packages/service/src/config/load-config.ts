@@ -1,5 +1,5 @@
-import { readdirSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync, readdirSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 
 import { type z } from 'zod';
 
@@ -9,6 +9,7 @@ import { ConfigError, type ConfigPlace } from './config-error.ts';
 import { type ConfigOrigins } from './config-origin.ts';
 import { describeFormat, describeIssue, findUnusableKeys } from './describe-issue.ts';
 import { formatKeyPath, isTree, type KeyPath, type Tree } from './key-path.ts';
+import { Origins } from './origins.ts';
 import { applySettings, readEnvSettings, type Setting } from './overlay-env.ts';
 import { type NamingKey, readTomlFile, type TomlFile } from './toml-file.ts';
 
@@ -28,6 +29,16 @@ export interface MergedDirectory {
   readonly arrays: readonly string[];
 }
 
+/** The absolute path that a key has in the configuration; undefined: none, as yet. */
+export type PathOfKey = (key: string) => string | undefined;
+
+/** A folder of state with files like those of `MergedDirectory`. They add to the arrays, whatever has set these. */
+export interface AddedFolder {
+  /** Where it is; it may be missing. */
+  readonly folder: (pathOf: PathOfKey) => string;
+  readonly arrays: readonly string[];
+}
+
 export interface ConfigInput<T> {
   readonly schema: z.ZodType<T>;
   /** Undefined: no file; only environment, flags and defaults apply. */
@@ -41,40 +52,9 @@ export interface ConfigInput<T> {
   /** Dotted key → value, or `{ value, flag }` to be named `--flag`; undefined values are skipped. */
   readonly flags?: Readonly<Record<string, unknown>> | undefined;
   readonly alsoMerge?: MergedDirectory;
-}
-
-interface Origin {
-  readonly text: string;
-  readonly file?: string;
-  readonly line?: number;
-}
-
-/** The origin of every key over all files, environment and flags. */
-class Origins {
-  readonly #places = new Map<string, { readonly file: string; readonly line: number }>();
-  readonly #settings = new Map<string, string>();
-
-  addFile(file: TomlFile, rename: (key: string) => string = (key) => key): void {
-    for (const [key, line] of file.lines) this.#places.set(rename(key), { file: file.file, line });
-  }
-
-  addSetting({ path, origin }: Setting): void {
-    this.#settings.set(formatKeyPath(path), origin);
-  }
-
-  /** Origin of `path` or of its nearest ancestor that is set; undefined if none is. */
-  of(path: KeyPath): Origin | undefined {
-    // A setting replaces the value of the file at its key and below, so settings are checked first.
-    for (let length = path.length; length > 0; length -= 1) {
-      const setting = this.#settings.get(formatKeyPath(path.slice(0, length)));
-      if (setting !== undefined) return { text: setting };
-    }
-    for (let length = path.length; length > 0; length -= 1) {
-      const place = this.#places.get(formatKeyPath(path.slice(0, length)));
-      if (place !== undefined) return { text: `${place.file}:${place.line}`, ...place };
-    }
-    return undefined;
-  }
+  readonly alsoAdd?: AddedFolder;
+  /** A file whose values apply where nothing else sets the key; it may be missing. */
+  readonly fileBelow?: (pathOf: PathOfKey) => string;
 }
 
 function tomlFilesIn(directory: string): string[] {
@@ -84,7 +64,8 @@ function tomlFilesIn(directory: string): string[] {
       .sort()
       .map((name) => join(directory, name));
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return [];
     throw new ConfigError(
       `${directory} cannot be read: ${systemReason(error)}`,
       { file: directory },
@@ -93,8 +74,17 @@ function tomlFilesIn(directory: string): string[] {
   }
 }
 
-/** Appends the arrays of a further file to `tree`. */
-function mergeFile(tree: Tree, file: TomlFile, arrays: readonly string[], origins: Origins): void {
+interface Merging {
+  /** The arrays that such a file may contain. */
+  readonly arrays: readonly string[];
+  readonly tree: Tree;
+  readonly origins: Origins;
+  /** Whether it adds to what settings have set. */
+  readonly isAdded: boolean;
+}
+
+/** Appends the arrays of a further file to a tree. */
+function mergeFile(file: TomlFile, { arrays, tree, origins, isAdded }: Merging): void {
   for (const [key, added] of Object.entries(file.tree)) {
     if (!arrays.includes(key) || !Array.isArray(added)) {
       const line = file.lines.get(formatKeyPath([key]));
@@ -108,17 +98,16 @@ function mergeFile(tree: Tree, file: TomlFile, arrays: readonly string[], origin
         },
       );
     }
-    const present: unknown = tree[key];
-    const before: unknown[] = Array.isArray(present) ? present : [];
+    const before: unknown = tree[key] ?? [];
+    // The schema refuses it.
+    if (!Array.isArray(before)) continue;
     tree[key] = [...before, ...added];
     const shift = (name: string): string =>
       name.replace(/^([^.[]+)\[(\d+)\]/, (whole, array: string, index: string) =>
         array === key ? `${array}[${Number(index) + before.length}]` : whole,
       );
-    origins.addFile(
-      { ...file, lines: new Map([...file.lines].filter(([name]) => name.startsWith(`${key}[`))) },
-      shift,
-    );
+    const lines = new Map([...file.lines].filter(([name]) => name.startsWith(`${key}[`)));
+    origins.addFile({ ...file, lines }, { rename: shift, isAdded });
   }
 }
 
@@ -161,16 +150,58 @@ function withoutRepeats(issues: readonly z.core.$ZodIssue[]): readonly z.core.$Z
   );
 }
 
-function readTree<T>(input: ConfigInput<T>, origins: Origins): Tree {
-  if (input.file === undefined) return {};
-  const main = readTomlFile(input.file, input.fileKey);
-  origins.addFile(main);
-  const tree: Tree = { ...main.tree };
-  if (input.alsoMerge !== undefined) {
-    const directory = join(dirname(input.file), input.alsoMerge.directory);
-    for (const file of tomlFilesIn(directory))
-      mergeFile(tree, readTomlFile(file), input.alsoMerge.arrays, origins);
+/** The path of a key in `tree`, relative to the file that contains it. */
+function pathIn(tree: Tree, origins: Origins): PathOfKey {
+  return (key) => {
+    const path = key.split('.');
+    const value = path.reduce<unknown>((at, part) => (isTree(at) ? at[part] : undefined), tree);
+    // The schema refuses any other value.
+    if (typeof value !== 'string' || value === '') return undefined;
+    const file = origins.of(path)?.file;
+    return file === undefined ? resolve(value) : resolve(dirname(file), value);
+  };
+}
+
+/** Fills `tree` with what `below` has and `tree` has not. */
+function fill(tree: Tree, below: Tree): void {
+  for (const [key, value] of Object.entries(below)) {
+    const own = tree[key];
+    if (own === undefined) tree[key] = value;
+    else if (isTree(own) && isTree(value)) fill(own, value);
   }
+}
+
+/** The values of all files and settings; the places of all of them are in `origins`. */
+function readTree<T>(input: ConfigInput<T>, settings: readonly Setting[], origins: Origins): Tree {
+  const { file, fileKey, alsoMerge, alsoAdd, fileBelow } = input;
+  const main = file === undefined ? undefined : readTomlFile(file, fileKey);
+  if (main !== undefined) origins.addFile(main);
+  for (const setting of settings) origins.addSetting(setting);
+  const tree: Tree = { ...main?.tree };
+
+  // Where the files of the state are depends on the settings, and these replace what the folder beside the file adds.
+  const preview = structuredClone(tree);
+  applySettings(preview, settings);
+  const pathOf = pathIn(preview, origins);
+  const stateFolder = alsoAdd && resolve(alsoAdd.folder(pathOf));
+  const below = fileBelow?.(pathOf);
+  const merge = (folder: string, how: Pick<Merging, 'arrays' | 'isAdded'>): void => {
+    for (const name of tomlFilesIn(folder))
+      mergeFile(readTomlFile(name), { ...how, tree, origins });
+  };
+  if (file !== undefined && alsoMerge !== undefined) {
+    const folder = join(dirname(file), alsoMerge.directory);
+    if (resolve(folder) !== stateFolder)
+      merge(folder, { isAdded: false, arrays: alsoMerge.arrays });
+  }
+  applySettings(tree, settings);
+  if (below !== undefined && existsSync(below)) {
+    const lowest = readTomlFile(below);
+    fill(tree, lowest.tree);
+    origins.addFileBelow(lowest);
+  }
+  if (alsoAdd !== undefined && stateFolder !== undefined)
+    merge(stateFolder, { isAdded: true, arrays: alsoAdd.arrays });
   return tree;
 }
 
@@ -181,14 +212,12 @@ function readTree<T>(input: ConfigInput<T>, origins: Origins): Tree {
  */
 export function loadConfig<T>(input: ConfigInput<T>): LoadedConfig<T> {
   const origins = new Origins();
-  const tree = readTree(input, origins);
   const env = readEnvSettings({
     ...input,
     ignore: new Set(input.ignoreEnv ?? []),
   });
   const settings = [...env.settings, ...flagSettings(input.flags ?? {})];
-  applySettings(tree, settings);
-  for (const setting of settings) origins.addSetting(setting);
+  const tree = readTree(input, settings, origins);
 
   const parsed = input.schema.safeParse(tree, { error: describeFormat, reportInput: true });
   const problems: { message: string; place: ConfigPlace }[] = env.errors.map(
