@@ -41,7 +41,8 @@ const INTRO = `# Configuration
 
 <!-- Written by tools/config-reference.ts from the schemas. Do not edit. -->
 
-Values come from defaults, the TOML file, the environment and flags; each source overrides the ones before it. The name
+Values come from defaults, the TOML file, the environment and flags; each source overrides the ones before it. For
+neuron, \`joined.toml\` in \`state_dir\`, which \`neuron join\` writes, comes between the defaults and the file. The name
 of a variable is the prefix and the keys in capitals, joined by two underscores: \`CORTEX_GATEWAY__LISTEN\` sets
 \`gateway.listen\`, \`NEURON_LISTEN\` sets \`listen\`. Text is used literally; other values are written as in TOML
 (\`CORTEX_GATEWAY__CORS_ORIGINS='["https://chat.example"]'\`).

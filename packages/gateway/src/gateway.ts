@@ -15,11 +15,14 @@ import {
 import { type AdminPeers, createAdminAccess } from './admin/admin-access.ts';
 import { addAdminRoutes } from './admin/admin-routes.ts';
 import { CatalogueEdits } from './admin/catalogue-edits.ts';
+import { addJoinRoutes } from './admin/join-routes.ts';
+import { Joining } from './admin/joining.ts';
 import { createApi } from './api/api-routes.ts';
 import { dialectOf } from './api/dialect.ts';
 import { Principals } from './api/principal.ts';
 import {
   type GatewayConfigInput,
+  joinedFolder,
   type LoadedGatewayConfig,
   modelsFileFor,
 } from './config/load-gateway-config.ts';
@@ -109,7 +112,10 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     onChange: () => control.reconfigure(settings()),
   });
   const settings = (): ControlSettings => ({
-    config: toControlConfig(watched.loaded.config.value, secrets.nodeToken),
+    config: toControlConfig(watched.loaded.config.value, {
+      shared: secrets.nodeToken,
+      own: watched.loaded.ownTokens,
+    }),
     catalogue: toCatalogue(watched.loaded.models.value),
     aliases: toAliases(watched.loaded.models.value),
   });
@@ -147,6 +153,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     clock.every(CONFIG_LOOK_MS, () => watched.refresh()),
     clock.every(METRICS_SWEEP_MS, () => requestMetrics.keep(control.snapshot())),
   ];
+  const principals = new Principals(config.gateway.trusted_proxies);
   const api = createApi({
     control,
     proxy: {
@@ -170,22 +177,36 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
       writeRecord: log.level === 'silent' ? () => undefined : records,
       nowMs: () => clock.nowMs(),
     },
-    principals: new Principals(config.gateway.trusted_proxies),
+    principals,
     maxBodyBytes: config.gateway.max_body_mb * MIB,
     idleLimitS: options.idleLimitS,
     metricsUrl: () => metrics.url,
     createdS: Math.floor(Date.now() / 1000),
   });
+  const admin = {
+    checkAccess: createAdminAccess({ key: secrets.adminKey, peers: options.adminPeers ?? 'any' }),
+    log,
+    idleLimitS: options.idleLimitS,
+  };
   addAdminRoutes(api, {
+    ...admin,
     control,
     edits: new CatalogueEdits({
       control,
       modelsFile: () => modelsFileFor(watched.loaded),
-      reload: () => watched.reload(),
+      reload: () => void watched.reload(),
     }),
-    checkAccess: createAdminAccess({ key: secrets.adminKey, peers: options.adminPeers ?? 'any' }),
-    log,
-    idleLimitS: options.idleLimitS,
+  });
+  addJoinRoutes(api, {
+    ...admin,
+    joining: new Joining({
+      nowMs: () => clock.nowMs(),
+      folder: () => joinedFolder(watched.loaded.config.value),
+      nodes: () => watched.loaded.config.value.neurons,
+      reload: () => watched.reload(),
+      log,
+    }),
+    clientAddress: (headers, peer) => principals.addressOf(headers, peer),
   });
   let listener: Listener;
   try {

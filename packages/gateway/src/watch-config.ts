@@ -6,6 +6,7 @@ import { ConfigError, type Logger } from '@cortex/service';
 import { type GatewayConfig } from './config/gateway-config.ts';
 import {
   type GatewayConfigInput,
+  joinedFolder,
   loadGatewayConfig,
   modelsFileFor,
   type LoadedGatewayConfig,
@@ -54,9 +55,9 @@ function changedKeys(before: GatewayConfig, now: GatewayConfig): readonly string
 }
 
 /** The part of the configuration that applies at once. */
-const liveOf = ({ config, models }: LoadedGatewayConfig): unknown => {
+const liveOf = ({ config, models, ownTokens }: LoadedGatewayConfig): unknown => {
   const { gateway: _gateway, auth: _auth, ...live } = config.value;
-  return { ...live, models: models.value };
+  return { ...live, models: models.value, ownTokens };
 };
 
 /** The files of the configuration while the gateway runs. Files that cannot be used leave the earlier ones. */
@@ -67,6 +68,8 @@ export class WatchedConfig {
   #version: string;
   /** What was logged about the files; undefined if they are as they should be. */
   #problem: string | undefined;
+  /** The files could not be used when they were read last. */
+  #isStale = false;
 
   constructor(options: WatchedConfigOptions) {
     this.#options = options;
@@ -79,39 +82,42 @@ export class WatchedConfig {
     return this.#loaded;
   }
 
-  /** Reads the files again if one has changed. */
+  /** Reads the files again if one has changed, or if they could not be used: the cause may be a file that is not watched. */
   refresh(): void {
     const version = this.#lookAtFiles();
-    if (version === this.#version) return;
+    if (version === this.#version && !this.#isStale) return;
     this.#version = version;
     this.reload();
   }
 
-  /** Reads the files again. */
-  reload(): void {
+  /** Reads the files again. @returns false if they cannot be used, so that the earlier configuration stays in use */
+  reload(): boolean {
     const { input, log, onChange } = this.#options;
-    if (!input) return;
+    if (!input) return true;
     let loaded: LoadedGatewayConfig;
     try {
       loaded = loadGatewayConfig(input);
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
+      this.#isStale = true;
       this.#report(`the earlier configuration stays in use: ${error.message}`);
-      return;
+      return false;
     }
+    this.#isStale = false;
     const needed = changedKeys(this.#atStart, loaded.config.value);
     this.#report(
       needed.length > 0 ? `a restart is needed for the new ${needed.join(', ')}` : undefined,
     );
     const before = this.#loaded;
     this.#loaded = loaded;
-    if (Bun.deepEquals(liveOf(before), liveOf(loaded))) return;
+    if (Bun.deepEquals(liveOf(before), liveOf(loaded))) return true;
     log.info(
       { nodes: loaded.config.value.neurons.length, models: loaded.models.value.models.length },
       'the configuration has changed',
     );
     for (const warning of [...loaded.config.warnings, ...loaded.models.warnings]) log.warn(warning);
     onChange();
+    return true;
   }
 
   #report(problem: string | undefined): void {
@@ -128,8 +134,11 @@ export class WatchedConfig {
     const beside = folder === undefined ? undefined : resolve(folder, named);
     // What `cortex add` writes where no file is named.
     const own = modelsFileFor({ ...this.#loaded, modelsPath: undefined }).path;
+    const { value } = this.#loaded.config;
     const nodes = folder === undefined ? [] : filesIn(join(folder, NODES_FOLDER));
-    return [file, modelsFile, beside, own, ...nodes]
+    const joined = filesIn(joinedFolder(value));
+    const tokens = value.neurons.map(({ token_file: tokenFile }) => tokenFile);
+    return [file, modelsFile, beside, own, ...nodes, ...joined, ...tokens]
       .flatMap((path) => (path === undefined ? [] : versionOf(path)))
       .join('\n');
   }

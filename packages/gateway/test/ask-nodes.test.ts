@@ -28,7 +28,9 @@ async function ask(
       },
     ],
   });
-  return (await askNodes(config, { token, timeoutMs: 5000 }))[0];
+  return (
+    await askNodes(config, { tokens: { shared: token, own: new Map() }, timeoutMs: 5000 })
+  )[0];
 }
 
 test('config check sends the node token, and reports a node that refuses or requires one', async () => {

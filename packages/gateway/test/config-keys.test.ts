@@ -53,8 +53,10 @@ async function expectSetting<K extends keyof DecideSettings>(
 ) {
   const file = join(temporaryFolder('cortex-keys'), 'cortex.toml');
   writeFileSync(file, toml);
-  const { config } = loadGatewayConfig({ file, env: {} });
-  expect(toDecideSettings(toControlConfig(config.value, undefined))[setting]).toBe(value);
+  const { config, ownTokens } = loadGatewayConfig({ file, env: {} });
+  expect(
+    toDecideSettings(toControlConfig(config.value, { shared: undefined, own: ownTokens }))[setting],
+  ).toBe(value);
 }
 
 const tlsToml = ({ cert, key }: { readonly cert: string; readonly key: string }): string =>
@@ -302,6 +304,15 @@ const GATEWAY_CASES: Readonly<Record<string, () => Promise<void>>> = {
       neuronToml: `tls_fingerprint = "sha256:${tls.fingerprint}"`,
     });
     expect(neuron.count('/models')).toBeGreaterThan(0);
+  },
+  async 'neurons[].token_file'() {
+    const neuron = fake({ token: 'own' });
+    const gateway = await start({
+      neurons: { beast: neuron },
+      toml: `[auth]\nnode_token_file = "${fileWith('fleet\n')}"\n`,
+      neuronToml: `token_file = "${fileWith('own\n')}"`,
+    });
+    expect(gateway.running.control.snapshot().nodes.get('beast')?.state).toBe('up');
   },
   'eviction.strategy': () =>
     expectSetting('[eviction]\nstrategy = "priority"', 'strategy', 'priority'),

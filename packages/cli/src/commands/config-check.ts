@@ -51,10 +51,10 @@ export function configCommand(context: {
     .option('--models <file>', 'models.toml; default: the one that cortex.toml names')
     .addOption(jsonOption())
     .action(async ({ config: file, models: modelsFile, json }) => {
-      const { config, models } = loadGatewayConfig({ file, modelsFile, env });
+      const { config, models, ownTokens } = loadGatewayConfig({ file, modelsFile, env });
       readConfiguredAdminKey(config);
       const reports = await askNodes(config.value, {
-        token: readNodeToken(config),
+        tokens: { shared: readNodeToken(config), own: ownTokens },
         timeoutMs: ASK_TIMEOUT_MS,
       });
       const checks = models.value.models.map((profile) => checkModel(profile, reports));

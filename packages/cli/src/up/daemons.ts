@@ -103,6 +103,8 @@ export function neuronLaunch(options: {
 export function gatewayLaunch(options: {
   readonly env: Env;
   readonly config: LoadedConfig<GatewayConfig>;
+  /** The names of the nodes that have joined, which the gateway reads itself. */
+  readonly joined: ReadonlySet<string>;
   readonly configFile: string | undefined;
   readonly modelsFile: string | undefined;
   readonly readyFile: string;
@@ -110,7 +112,7 @@ export function gatewayLaunch(options: {
   /** What the running neuron reported. */
   readonly node: () => NeuronReady;
 }): (last: GatewayReady | undefined) => DaemonLaunch {
-  const { env, config, configFile, modelsFile, readyFile, isOnLan, node } = options;
+  const { env, config, joined, configFile, modelsFile, readyFile, isOnLan, node } = options;
   const { gateway, neurons } = config.value;
   const bin = fileURLToPath(new URL('../../bin/cortex', import.meta.url));
   const args = ['serve', '--ready-file', readyFile];
@@ -121,7 +123,7 @@ export function gatewayLaunch(options: {
   const listenPort = parseListen(gateway.listen).port;
 
   return (last) => {
-    const others = neurons.filter(({ name }) => name !== LOCAL_NODE);
+    const others = neurons.filter(({ name }) => name !== LOCAL_NODE && !joined.has(name));
     const { node: endpoint, tls_fingerprint: pin } = node();
     const local = {
       name: LOCAL_NODE,

@@ -158,7 +158,7 @@ async function startBoth(
   signal: AbortSignal,
 ): Promise<RunningBoth> {
   const { env, configFile, modelsFile, neuronConfigFile, isOnLan } = options;
-  const { config } = loadGatewayConfig({ file: configFile, modelsFile, env });
+  const { config, joined } = loadGatewayConfig({ file: configFile, modelsFile, env });
   const stateDir = stateDirectory(env);
   createStateFolders(stateDir, ['models', 'neuron', 'up']);
   const runFolder = createRunFolder(stateDir);
@@ -190,6 +190,7 @@ async function startBoth(
     launch: gatewayLaunch({
       env,
       config,
+      joined,
       configFile,
       modelsFile,
       readyFile: ofGateway.readyFile,

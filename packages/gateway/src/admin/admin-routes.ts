@@ -46,6 +46,11 @@ async function readCall<T>(
 ): Promise<T> {
   const bytes = await readBody(request, { maxBytes: MAX_BODY_BYTES, signal: request.signal });
   connection.liftIdleLimit();
+  return parseCall(bytes, schema);
+}
+
+/** A body in its shape. @throws CortexError `malformed_json` or `invalid_request` */
+export function parseCall<T>(bytes: Uint8Array, schema: z.ZodType<T>): T {
   let body: unknown;
   try {
     body = JSON.parse(new TextDecoder().decode(bytes));
@@ -55,10 +60,18 @@ async function readCall<T>(
   return readShape(schema, body);
 }
 
+/** What a call says outside its body. */
+interface CallFacts {
+  /** The node that the path names; empty: none. */
+  readonly node: string;
+  /** The remote address of the connection. */
+  readonly peer: string;
+}
+
 /** A handler of the admin API: it checks access before `handle` runs, and answers errors in the envelope. */
-function guarded(
-  { checkAccess, log, idleLimitS }: AdminDeps,
-  handle: (request: Request, connection: ClientConnection, node: string) => unknown,
+export function guarded(
+  { checkAccess, log, idleLimitS }: Pick<AdminDeps, 'checkAccess' | 'log' | 'idleLimitS'>,
+  handle: (request: Request, connection: ClientConnection, facts: CallFacts) => unknown,
 ) {
   return async (context: Context<Environment>): Promise<Response> => {
     const request = context.req.raw;
@@ -66,8 +79,10 @@ function guarded(
     const requestId = requestIdOf(request.headers);
     const connection = new ClientConnection(server, request, idleLimitS);
     try {
-      checkAccess(request, server.requestIP(request)?.address ?? '');
-      const result = await handle(request, connection, context.req.param('node') ?? '');
+      const peer = server.requestIP(request)?.address ?? '';
+      checkAccess(request, peer);
+      const node = context.req.param('node') ?? '';
+      const result = await handle(request, connection, { node, peer });
       return Response.json(result, { headers: { 'x-request-id': requestId } });
     } catch (error) {
       return errorResponse(error, { dialect: 'openai', requestId, log });
@@ -154,14 +169,14 @@ export function addAdminRoutes(app: Hono<Environment>, deps: AdminDeps): void {
   );
   app.post(
     '/admin/v1/nodes/:node/drain',
-    guarded(deps, async (request, connection, node) => {
+    guarded(deps, async (request, connection, { node }) => {
       const { draining, for_s: forS } = await readCall(request, connection, DrainRequest);
       return control.drainNode({ node, draining, forS }, request.signal);
     }),
   );
   app.post(
     '/admin/v1/nodes/:node/free',
-    guarded(deps, async (request, connection, node) => {
+    guarded(deps, async (request, connection, { node }) => {
       const { for_s: forS } = await readCall(request, connection, AdminFreeCall);
       return control.freeNode({ node, forS }, request.signal);
     }),

@@ -29,7 +29,12 @@ export class Principals {
   of(headers: Headers, peer: string): string {
     const session = sessionOf(headers);
     if (session !== undefined) return hashSession(session);
-    return `addr:${networkOf(this.#hasProxies ? this.#clientBehind(headers, peer) : peer)}`;
+    return `addr:${networkOf(this.addressOf(headers, peer))}`;
+  }
+
+  /** The address of the client: `peer`, or the one behind trusted proxies. */
+  addressOf(headers: Headers, peer: string): string {
+    return this.#hasProxies ? this.#clientBehind(headers, peer) : peer;
   }
 
   /** The last address of the chain that is not one of the trusted proxies. */

@@ -1,3 +1,4 @@
+import { NodeName, TlsFingerprint } from '@cortex/protocol';
 import {
   allowedHosts,
   checkTlsPair,
@@ -10,14 +11,6 @@ import {
 import { z } from 'zod';
 
 import { nodeEndpoint, sameEndpoint } from './node-endpoint.ts';
-
-/** Node names are used in URLs, headers, labels and `id@node`. */
-const NodeName = z
-  .string()
-  .regex(
-    /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/,
-    'must be 1 to 63 letters, digits, ".", "_" or "-", and start with a letter or a digit',
-  );
 
 /**
  * `cortex.toml` as the operator writes it. Unknown keys are refused: a misspelt setting must not be silently
@@ -175,7 +168,7 @@ export const GatewayConfig = z.strictObject({
         .min(1)
         .optional()
         .describe(
-          'File with the bearer token that the neurons require, relative to this file. Of two lines the first is sent, so that the file of a node that changes its token can be used as it is. A changed file is read again within 15 s, which is later than the nodes read theirs, and at once on SIGHUP.',
+          'File with the bearer token that the neurons without a token_file of their own require, relative to this file. Of two lines the first is sent, so that the file of a node that changes its token can be used as it is. A changed file is read again within 15 s, which is later than the nodes read theirs, and at once on SIGHUP.',
         ),
       admin_key_file: z
         .string()
@@ -201,12 +194,15 @@ export const GatewayConfig = z.strictObject({
       z.strictObject({
         name: NodeName.describe('Node name, unique in the fleet.'),
         endpoint: nodeEndpoint.describe('Base URL of the neuron, such as http://host:13131.'),
-        tls_fingerprint: z
+        tls_fingerprint: TlsFingerprint.optional().describe(
+          'Pins the certificate of an https:// endpoint: "sha256:" and the SHA-256 of its DER form. Replaces the checks of host name and certificate chain.',
+        ),
+        token_file: z
           .string()
-          .regex(/^sha256:[0-9a-f]{64}$/i, 'must be "sha256:" and 64 hex digits')
+          .min(1)
           .optional()
           .describe(
-            'Pins the certificate of an https:// endpoint: "sha256:" and the SHA-256 of its DER form. Replaces the checks of host name and certificate chain.',
+            'File with the bearer token of this node, relative to this file. Default: auth.node_token_file. Of two lines the first is sent. A changed file is read again within 5 s, and at once on SIGHUP.',
           ),
         weight: z
           .number()
@@ -250,7 +246,9 @@ export const GatewayConfig = z.strictObject({
       }),
     )
     .default([])
-    .describe('The nodes of the fleet. More can be listed in nodes.d/*.toml next to this file.')
+    .describe(
+      'The nodes of the fleet. More can be listed in nodes.d/*.toml next to this file. "neuron join" adds nodes in nodes.d/*.toml in gateway.state_dir.',
+    )
     .superRefine((neurons, context) => {
       const seen = new Set<string>();
       const names = new Map<string, string>();

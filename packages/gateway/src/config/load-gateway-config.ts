@@ -11,11 +11,12 @@ import {
 
 import { GatewayConfig } from './gateway-config.ts';
 import { ModelsConfig } from './models-config.ts';
+import { readOwnTokens } from './read-secret-file.ts';
 
 const MODELS_KEY = 'gateway.models_config';
 const STATE_KEY = 'gateway.state_dir';
 const STATE_VARIABLE = 'CORTEX_STATE_DIR';
-/** Files with more `[[neurons]]`, beside cortex.toml. */
+/** Files with more `[[neurons]]`, beside cortex.toml and in the state folder. */
 export const NODES_FOLDER = 'nodes.d';
 
 /** Variables with the prefix of cortex that are not keys of cortex.toml. */
@@ -43,7 +44,23 @@ export interface LoadedGatewayConfig {
   readonly models: LoadedConfig<ModelsConfig>;
   /** The models.toml that was read; undefined: none. */
   readonly modelsPath?: string | undefined;
+  /** The tokens of `neurons[].token_file`, by node. */
+  readonly ownTokens: ReadonlyMap<string, string>;
+  /** The names of the nodes of `joinedFolder`. */
+  readonly joined: ReadonlySet<string>;
 }
+
+/** Where nodes that join are written. */
+export const joinedFolder = ({ gateway }: GatewayConfig): string =>
+  join(gateway.state_dir ?? '.', NODES_FOLDER);
+
+/** The nodes that a file of `folder` lists. */
+const nodesFrom = (folder: string, { value, origins }: LoadedConfig<GatewayConfig>): Set<string> =>
+  new Set(
+    value.neurons
+      .filter((_, index) => origins.get(`neurons[${index}].name`)?.startsWith(`${folder}/`))
+      .map(({ name }) => name),
+  );
 
 /** The catalogue that `cortex add` begins where no file is named. */
 const OWN_MODELS = 'models.toml';
@@ -63,7 +80,7 @@ function modelsFileOf(
 }
 
 /**
- * Reads cortex.toml, `nodes.d/*.toml` next to it, and models.toml.
+ * Reads cortex.toml, `nodes.d/*.toml` next to it and in the state folder, the tokens of the nodes, and models.toml.
  *
  * Paths in the result are absolute: those of a file are relative to it.
  *
@@ -78,6 +95,11 @@ export function loadGatewayConfig(input: GatewayConfigInput): LoadedGatewayConfi
     ignoreEnv: OTHER_VARIABLES,
     flags: input.flags,
     alsoMerge: { directory: NODES_FOLDER, arrays: ['neurons'] },
+    alsoAdd: {
+      folder: (pathOf) =>
+        join(pathOf(STATE_KEY) ?? resolve(stateDirectory(input.env)), NODES_FOLDER),
+      arrays: ['neurons'],
+    },
   });
   const absolute = (key: string, path: string | undefined): string | undefined =>
     path === undefined ? undefined : resolveConfigPath(config, key, path);
@@ -104,15 +126,23 @@ export function loadGatewayConfig(input: GatewayConfigInput): LoadedGatewayConfi
       node_token_file: absolute('auth.node_token_file', auth.node_token_file),
       admin_key_file: absolute('auth.admin_key_file', auth.admin_key_file),
     },
+    neurons: config.value.neurons.map((neuron, index) => ({
+      ...neuron,
+      token_file: absolute(`neurons[${index}].token_file`, neuron.token_file),
+    })),
   };
   const origins = new Map(config.origins);
   if (gateway.state_dir === undefined)
     origins.set(STATE_KEY, input.env[STATE_VARIABLE] ? STATE_VARIABLE : 'default');
+  const own = readOwnTokens({ value, origins });
   const warnings = [
     ...config.warnings,
     ...corsWarnings(gateway.cors_origins, 'gateway.cors_origins'),
+    ...own.warnings,
   ];
-  return { config: { ...config, value, origins, warnings }, models, modelsPath };
+  const loaded = { ...config, value, origins, warnings };
+  const joined = nodesFrom(joinedFolder(value), loaded);
+  return { config: loaded, models, modelsPath, ownTokens: own.tokens, joined };
 }
 
 /** The models.toml that commands change. */

@@ -14,6 +14,14 @@ type Loaded = LoadedConfig<GatewayConfig>;
 /** The one line of a secret's file. @throws ConfigError naming its key when it cannot be read or is empty */
 export const readSecretFile = (file: ConfiguredFile): string => readSecrets(file).secrets[0] ?? '';
 
+/** The tokens that the gateway sends to nodes. */
+export interface NodeTokens {
+  /** For nodes without one of their own; undefined: none is configured. */
+  readonly shared: string | undefined;
+  /** By the name of the node. */
+  readonly own: ReadonlyMap<string, string>;
+}
+
 /** While nodes change to a new token, the file has two lines: the new token and the old one. */
 export const MAX_NODE_TOKENS = 2;
 
@@ -30,6 +38,33 @@ export function nodeTokenFile({ value, origins }: Loaded): ConfiguredFile | unde
  */
 export const readNodeToken = (config: Loaded): string | undefined =>
   readNodeTokens(config)?.secrets[0];
+
+/** The tokens of `neurons[].token_file`, by node, and the warnings about these files. */
+export interface OwnTokens {
+  readonly tokens: ReadonlyMap<string, string>;
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Reads the files that `neurons[].token_file` names.
+ *
+ * @throws ConfigError naming file, line and key when one cannot be used
+ */
+export function readOwnTokens({ value, origins }: Pick<Loaded, 'value' | 'origins'>): OwnTokens {
+  const tokens = new Map<string, string>();
+  const warnings: string[] = [];
+  for (const [index, { name, token_file: file }] of value.neurons.entries()) {
+    if (file === undefined) continue;
+    const { secrets, warning } = readSecrets(
+      { file, key: `neurons[${index}].token_file`, origins },
+      { maxSecrets: MAX_NODE_TOKENS },
+    );
+    const [token] = secrets;
+    if (token !== undefined) tokens.set(name, token);
+    if (warning !== undefined) warnings.push(warning);
+  }
+  return { tokens, warnings };
+}
 
 function readNodeTokens(config: Loaded): SecretFile | undefined {
   const file = nodeTokenFile(config);

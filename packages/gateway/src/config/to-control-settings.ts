@@ -4,12 +4,10 @@ import { camelKeys } from '@cortex/protocol';
 import { type ControlConfig } from '../control/control.ts';
 import { type GatewayConfig } from './gateway-config.ts';
 import { type ModelsConfig } from './models-config.ts';
+import { type NodeTokens } from './read-secret-file.ts';
 
 /** The settings of control from cortex.toml. */
-export function toControlConfig(
-  config: GatewayConfig,
-  nodeToken: string | undefined,
-): ControlConfig {
+export function toControlConfig(config: GatewayConfig, tokens: NodeTokens): ControlConfig {
   const { control, eviction, queue, routing, timeouts } = config;
   return {
     nodes: config.neurons.map((neuron) => ({
@@ -19,7 +17,7 @@ export function toControlConfig(
       expectedOffline: neuron.expected_offline || neuron.wake !== undefined,
       wake: neuron.wake,
       wakeMs: neuron.wake && neuron.wake.timeout_s * 1000,
-      token: nodeToken,
+      token: tokens.own.get(neuron.name) ?? tokens.shared,
       tlsFingerprint: toTlsFingerprint(neuron),
     })),
     pollIntervalS: control.poll_interval_s,

@@ -15,7 +15,7 @@ export function tokenRefusal(
     const what = hasToken ? 'refused the node token' : 'requires a node token, but none is set';
     return new CortexError(
       'node_protocol_error',
-      `Node ${node} ${what} (status 401): auth.node_token_file in cortex.toml must name a file with the token of that node (security.node_token_file in its neuron.toml).`,
+      `Node ${node} ${what} (status 401): auth.node_token_file in cortex.toml, or token_file in the [[neurons]] of that node, must name a file with its token (security.node_token_file in its neuron.toml).`,
     );
   }
   if (status !== 403 && status !== 407) return undefined;
