@@ -19,6 +19,9 @@ import {
 import { z } from 'zod';
 
 import { checkHarnesses, HarnessConfig } from './harness/external/harness-config.ts';
+import { joinedFile } from './join/joined-file.ts';
+
+const DEFAULT_STATE_DIR = '/var/lib/neuron';
 
 /** `neuron.toml`. Unknown keys are refused: a misspelt setting must not be silently ignored. */
 export const NeuronConfig = z.strictObject({
@@ -41,7 +44,7 @@ export const NeuronConfig = z.strictObject({
     ),
   state_dir: z
     .string()
-    .default('/var/lib/neuron')
+    .default(DEFAULT_STATE_DIR)
     .describe(
       'Folder for the state of the daemon: facts about model files, engine records, saved slots, pins, TTLs and the drain.',
     ),
@@ -317,24 +320,34 @@ function withAbsolutePaths(loaded: LoadedConfig<NeuronConfig>): NeuronConfig {
 /** Variables with our prefix that are not settings. */
 const RESERVED_ENV = ['NEURON_LOG'];
 
-/**
- * Loads `neuron.toml` with environment and flags over it. Paths in the result are absolute.
- *
- * @throws ConfigError naming file, line and key; also for a listener beyond loopback without a token.
- */
-export function loadNeuronConfig(input: {
+interface NeuronConfigInput {
   readonly file: string | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Dotted key → value. */
   readonly flags?: Readonly<Record<string, unknown>>;
-}): LoadedConfig<NeuronConfig> {
+}
+
+/**
+ * Loads `joined.toml` of the state folder, `neuron.toml` over it, and environment and flags over both. Paths in the
+ * result are absolute.
+ *
+ * @throws ConfigError naming file, line and key; also for a listener beyond loopback without a token.
+ */
+export function loadNeuronConfig(input: NeuronConfigInput): LoadedConfig<NeuronConfig> {
+  const loaded = readNeuronConfig(input);
+  checkExposure(loaded);
+  return loaded;
+}
+
+/** Like `loadNeuronConfig`, for a command that makes the token that a listener beyond loopback needs. */
+export function readNeuronConfig(input: NeuronConfigInput): LoadedConfig<NeuronConfig> {
   const loaded = loadConfig({
     schema: NeuronConfig,
     prefix: 'NEURON_',
     ignoreEnv: RESERVED_ENV,
+    fileBelow: (pathOf) => joinedFile(pathOf('state_dir') ?? DEFAULT_STATE_DIR),
     ...input,
   });
-  checkExposure(loaded);
   checkHarnesses(loaded.value.harnesses, loaded.origins);
   const warnings = corsWarnings(loaded.value.security.cors_origins, 'security.cors_origins');
   return {

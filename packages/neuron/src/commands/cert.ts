@@ -1,17 +1,21 @@
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { hostname, networkInterfaces } from 'node:os';
+import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 
 import { Command, InvalidArgumentError } from '@commander-js/extra-typings';
-import { ConfigError, parseListen, systemReason, type TlsIdentity } from '@cortex/service';
+import {
+  ConfigError,
+  parseListen,
+  systemReason,
+  type TlsIdentity,
+  writeWholeFiles,
+} from '@cortex/service';
 
 import { loadNeuronConfig, type NeuronConfig, readTlsFiles } from '../config.ts';
+import { CERTIFICATE_DAYS, ownHosts, selfSignedFiles } from '../tls/own-certificate.ts';
 import type { SelfSigned } from '../tls/self-signed.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** Ten years: the certificate is trusted by its fingerprint, and replaced when the operator wants it. */
-const DEFAULT_DAYS = 3650;
 /** What certificates can express (RFC 5280): years have four digits. */
 const MAX_DAYS = 36_500;
 
@@ -28,34 +32,16 @@ function filesOf({ security }: NeuronConfig, folder: string): Files {
   };
 }
 
-/** The names and addresses of this machine. */
-function ownHosts(): readonly [string, ...string[]] {
-  const addresses = Object.values(networkInterfaces()).flatMap((some) => some ?? []);
-  // Link-local addresses have a zone, which a certificate cannot express.
-  const named = addresses.filter(({ scopeid }) => !scopeid).map(({ address }) => address);
-  return [hostname(), 'localhost', ...new Set(named)];
-}
-
-/** Writes both files completely, or neither. @throws ConfigError naming the file */
-function writeFiles(files: Files, { cert, key }: SelfSigned): void {
-  const drafts = [
-    { path: files.key, text: key, mode: 0o600 },
-    { path: files.cert, text: cert, mode: 0o644 },
-  ].map((file) => ({ ...file, draft: `${file.path}.${process.pid}.new` }));
+/** Writes both files completely, or neither. @throws ConfigError naming the folder */
+function writeFiles(files: Files, made: SelfSigned): void {
   try {
-    for (const { path, draft, text, mode } of drafts) {
-      mkdirSync(dirname(path), { recursive: true });
-      writeFileSync(draft, text, { mode, flag: 'wx' });
-    }
-    for (const { path, draft } of drafts) renameSync(draft, path);
+    writeWholeFiles(selfSignedFiles(files, made));
   } catch (error) {
     throw new ConfigError(
       `${dirname(files.key)} cannot be written: ${systemReason(error)}: choose another folder with --out`,
       {},
       error,
     );
-  } finally {
-    for (const { draft } of drafts) rmSync(draft, { force: true });
   }
 }
 
@@ -99,7 +85,7 @@ export function certCommand(env: Env, print: (text: string) => void) {
     .option('-c, --config <file>', 'path of neuron.toml; its tls_cert and tls_key are the files')
     .option('--out <folder>', 'folder of tls.crt and tls.key; default: that of neuron.toml')
     .option('--host <names...>', 'further names and addresses of this node')
-    .option('--days <n>', 'validity in days', readDays, DEFAULT_DAYS)
+    .option('--days <n>', 'validity in days', readDays, CERTIFICATE_DAYS)
     .option('--replace', 'replace an existing certificate', false)
     .option('--json', 'print JSON, for scripts', false)
     .action(async ({ config: file, out, host: more = [], days, replace, json }) => {
