@@ -7,6 +7,7 @@ import { z } from 'zod';
 
 import { askStream, askWhole, GOOD_ANSWER, post } from './ask.ts';
 import { eventually } from './processes.ts';
+import { freePort } from './free-port.ts';
 import { codeBlocks } from './readme-section.ts';
 import { Program, ROOT, Workspace } from './start-up.ts';
 
@@ -74,11 +75,15 @@ class Machine {
   }
 }
 
-const [, createToken = '', startNode = '', startGateway = ''] = codeBlocks(
-  'A second machine',
+const [, startFleet = '', joinFleet = ''] = codeBlocks('A second machine', 'sh');
+const [, makeToken = ''] = startFleet.trim().split('\n');
+const [joinNode = '', serveJoined = ''] = joinFleet.trim().split('\n');
+const [joiningToml = ''] = codeBlocks('A second machine', 'toml');
+const [createToken = '', startNode = '', startGateway = ''] = codeBlocks(
+  'A second machine by hand',
   'sh',
 );
-const [neuronToml = '', cortexToml = ''] = codeBlocks('A second machine', 'toml');
+const [neuronToml = '', cortexToml = ''] = codeBlocks('A second machine by hand', 'toml');
 const [examineNode = '', serveNode = ''] = startNode.trim().split('\n');
 const [checkGateway = '', serveGateway = ''] = startGateway
   .trim()
@@ -86,11 +91,11 @@ const [checkGateway = '', serveGateway = ''] = startGateway
   .map((line) => line.replace(/ +#.*$/, ''));
 
 /** A GPU host with the demonstration model. All hosts of the test are this machine, so their ports are free ones. */
-function createHost(): Machine {
+function createHost(toml = neuronToml): Machine {
   const host = new Machine();
   mkdirSync(host.path('models'));
   cpSync(join(ROOT, 'models/cortex-tiny.gguf'), host.path('models/cortex-tiny.gguf'));
-  const text = neuronToml
+  const text = toml
     .replace('0.0.0.0:13131', '127.0.0.1:0')
     .replace('/srv/models', 'models')
     .replace('/srv/neuron', 'state');
@@ -120,6 +125,23 @@ const isUp = async (api: string, nodes: number): Promise<boolean> => {
 };
 
 describe('the steps of the README', () => {
+  test('for a second machine add a node with a token of the gateway', async () => {
+    const gateway = createGateway({});
+    const host = createHost(`listen = "0.0.0.0:${await freePort()}"\n${joiningToml}`);
+    gateway.write('token', 'shared');
+
+    const { api } = await gateway.serve(serveGateway, GatewayReady);
+    const printed = await gateway.run(`${makeToken} --url ${api}`);
+    const [, given = ''] = /^neuron join (\S+ \S+)$/m.exec(printed) ?? [];
+    await host.run(joinNode.replace('http://cortex.internal:31313 TOKEN', given));
+    const { node } = await host.serve(serveJoined, NodeReady);
+    await eventually('the node', () => isUp(api, 1), 20_000);
+    const answer = await askWhole(api);
+
+    expect(node).toStartWith('https://');
+    expect(answer.choices[0]?.message.content).toMatch(GOOD_ANSWER);
+  }, 60_000);
+
   test('for a second machine work with two nodes, each in a folder of its own', async () => {
     const [one, two] = [createHost(), createHost()];
     await one.run(createToken);

@@ -12,6 +12,7 @@ import { connectCommand } from './commands/connect.ts';
 import { drainCommand } from './commands/drain.ts';
 import { explainCommand } from './commands/explain.ts';
 import { freeCommand } from './commands/free.ts';
+import { joinTokenCommand } from './commands/join-token.ts';
 import { loadCommand } from './commands/load.ts';
 import { modelsCommand } from './commands/models.ts';
 import { nodesCommand } from './commands/nodes.ts';
@@ -60,6 +61,7 @@ export function createProgram(options: {
     .addCommand(explainCommand(client))
     .addCommand(drainCommand(client))
     .addCommand(freeCommand(client))
+    .addCommand(joinTokenCommand(client))
     .addCommand(chatCommand(client, { input: process.stdin, output: process.stdout }))
     .addCommand(connectCommand(client))
     .addCommand(configCommand({ terminal, paint, env }));

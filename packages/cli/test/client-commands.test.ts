@@ -6,6 +6,7 @@ import { chatCommand } from '../src/commands/chat.ts';
 import { drainCommand } from '../src/commands/drain.ts';
 import { explainCommand } from '../src/commands/explain.ts';
 import { freeCommand, parseDuration } from '../src/commands/free.ts';
+import { joinTokenCommand } from '../src/commands/join-token.ts';
 import { loadCommand } from '../src/commands/load.ts';
 import { modelsCommand } from '../src/commands/models.ts';
 import { nodesCommand } from '../src/commands/nodes.ts';
@@ -33,6 +34,37 @@ function fixture(client = new FakeClient()) {
   };
   return { client, terminal, context, run };
 }
+
+describe('cortex join-token', () => {
+  test('prints the token and the command for the node, with the URL that was called', async () => {
+    const { context, run } = fixture();
+
+    const text = await run(joinTokenCommand(context));
+
+    expect(text).toContain('Token: 0a-token\n');
+    expect(text).toContain('valid once, within 60 minutes');
+    expect(text).toEndWith('\n\nneuron join http://gateway 0a-token\n');
+  });
+
+  test('says what to write instead of a loopback address on another machine', async () => {
+    const client = new FakeClient();
+    client.url = 'http://127.0.0.1:31313';
+    const { context, run } = fixture(client);
+
+    expect(await run(joinTokenCommand(context))).toContain('this one instead of 127.0.0.1');
+  });
+
+  test('prints JSON for scripts', async () => {
+    const { context, run } = fixture();
+
+    expect(JSON.parse(await run(joinTokenCommand(context), '--json'))).toEqual({
+      token: '0a-token',
+      expires_in_s: 3600,
+      url: 'http://gateway',
+      command: 'neuron join http://gateway 0a-token',
+    });
+  });
+});
 
 describe('cortex explain', () => {
   const explained = {

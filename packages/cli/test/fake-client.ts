@@ -84,7 +84,7 @@ export const adminModel = (
 
 /** A gateway with scripted answers that records its calls. */
 export class FakeClient implements GatewayClient {
-  readonly url = 'http://gateway';
+  url = 'http://gateway';
   readonly calls: (ModelCall & PullCall & Partial<RemoveCall>)[] = [];
   readonly bodies: Readonly<Record<string, unknown>>[] = [];
   freed: Pick<AdminFreeResult, 'unloaded' | 'pinned' | 'kept'> = {
@@ -161,6 +161,9 @@ export class FakeClient implements GatewayClient {
   }
   freeNode({ node, forS }: FreeCall) {
     return Promise.resolve({ node, draining: true, for_s: forS, ...this.freed });
+  }
+  joinToken() {
+    return Promise.resolve({ token: '0a-token', expires_in_s: 3600 });
   }
   async *chat(body: Readonly<Record<string, unknown>>) {
     this.bodies.push(body);

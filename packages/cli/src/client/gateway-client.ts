@@ -3,6 +3,7 @@ import {
   AdminDrainResult,
   AdminExplanation,
   AdminFreeResult,
+  AdminJoinToken,
   AdminModelResult,
   AdminModels,
   AdminNodes,
@@ -124,6 +125,8 @@ export interface GatewayClient {
   drainNode(call: DrainCall): Promise<AdminDrainResult>;
   /** Drains the node and unloads its models. */
   freeNode(call: FreeCall): Promise<AdminFreeResult>;
+  /** Makes a token with which one node joins the fleet. */
+  joinToken(): Promise<AdminJoinToken>;
   /** Streams a chat answer; `body` is an OpenAI body without `stream`. */
   chat(body: Readonly<Record<string, unknown>>, signal: AbortSignal): AsyncGenerator<ChatDelta>;
 }
@@ -271,6 +274,8 @@ export function createGatewayClient(
         AdminFreeResult,
         url,
       ),
+    joinToken: async () =>
+      readAnswer(await post('/admin/v1/join-tokens', '{}'), AdminJoinToken, url),
     async *chat(body, signal) {
       const response = await post(
         '/v1/chat/completions',
