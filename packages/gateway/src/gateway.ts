@@ -20,6 +20,7 @@ import { Joining } from './admin/joining.ts';
 import { createApi } from './api/api-routes.ts';
 import { dialectOf } from './api/dialect.ts';
 import { Principals } from './api/principal.ts';
+import { type GatewayConfig } from './config/gateway-config.ts';
 import {
   type GatewayConfigInput,
   joinedFolder,
@@ -77,6 +78,11 @@ export interface RunningGateway {
   close(graceMs: number): Promise<void>;
 }
 
+const limitsOf = ({ timeouts }: GatewayConfig) => ({
+  streamIdleMs: timeouts.stream_idle_s * 1000,
+  stallMs: timeouts.stall_s * 1000,
+});
+
 /** Waits up to `ms` until written answers have been sent, then closes all connections. */
 async function stopWithin(listener: Listener, ms: number, clock: Clock): Promise<void> {
   const late = Promise.withResolvers<void>();
@@ -109,8 +115,13 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     loaded: options,
     input: options.input,
     log,
-    onChange: () => control.reconfigure(settings()),
+    onChange: () => {
+      Object.assign(limits, limitsOf(watched.loaded.config.value));
+      control.reconfigure(settings());
+    },
   });
+  // One object, read for every chunk.
+  const limits = limitsOf(watched.loaded.config.value);
   const settings = (): ControlSettings => ({
     config: toControlConfig(watched.loaded.config.value, {
       shared: secrets.nodeToken,
@@ -161,14 +172,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
       deadlines,
       exchanges,
       log,
-      limits: {
-        get streamIdleMs() {
-          return watched.loaded.config.value.timeouts.stream_idle_s * 1000;
-        },
-        get stallMs() {
-          return watched.loaded.config.value.timeouts.stall_s * 1000;
-        },
-      },
+      limits,
     },
     meter: {
       metrics: requestMetrics,

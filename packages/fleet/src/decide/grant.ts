@@ -9,6 +9,10 @@ interface Chosen {
   readonly by: GrantRecord['by'];
 }
 
+/** Whether conversations can hold models: not if there is only one. Their keys cost time to compute. */
+const mayBeHeld = ({ settings, snapshot: { replicasByModel, catalogue } }: DecideState): boolean =>
+  settings.holdMs > 0 && (replicasByModel.size > 1 || catalogue.size > 1);
+
 /** Takes a lease on the chosen replica. */
 export function grant(
   state: DecideState,
@@ -16,7 +20,8 @@ export function grant(
   { replica, by }: Chosen,
   actions: Action[],
 ): void {
-  const { id, model, weight, affinityKey, arrivedMs } = request;
+  const { id, model, weight, arrivedMs } = request;
+  const affinityKey = mayBeHeld(state) ? request.affinityKey : undefined;
   const { node } = replica;
   const load = replicaLoad(replica, state.leases.on(model, node));
   const leaseId = state.leases.take({ model, node, weight, affinityKey });

@@ -18,6 +18,18 @@ describe('A request', () => {
     expect(grant).toMatchObject({ node: 'a', record: { by: 'load', load: 0, waitedMs: 0 } });
   });
 
+  test('in a fleet of one model is granted without a look at its conversation, which costs time', () => {
+    const fleet = oneSlot();
+    const request = {
+      ...fleet.request('m'),
+      get affinityKey(): string {
+        throw new Error('not needed');
+      },
+    };
+
+    expect(told(fleet.tell({ kind: 'arrived', request }))).toEqual(['grant a']);
+  });
+
   test('waits while every slot is taken, and gets the next one in order of arrival', () => {
     const fleet = oneSlot();
     fleet.ask('m');

@@ -1,4 +1,4 @@
-import type { FleetSnapshot, Resolution } from '@cortex/fleet';
+import type { FleetRequest, FleetSnapshot, Resolution } from '@cortex/fleet';
 import {
   type AdminDrainResult,
   type AdminEstimate,
@@ -136,7 +136,7 @@ export class FleetControl implements Control {
       stopListening: undefined,
     };
     const id = this.#waiters.add(waiter);
-    this.#loop.tell({ kind: 'arrived', request: { ...request, id } });
+    this.#loop.tell({ kind: 'arrived', request: toFleetRequest(request, id) });
     if (this.#waiters.get(id)) this.#wait(id, waiter, signal);
     return promise;
   }
@@ -297,6 +297,26 @@ export class FleetControl implements Control {
     await this.#names.firstContact(signal);
     return call();
   }
+}
+
+/** The request under its own id. Its affinity key is computed only if a decision needs it, and once. */
+function toFleetRequest(request: AcquireRequest, id: string): FleetRequest {
+  const { model, node, weight, stream, tried, avoided, arrivedMs } = request;
+  let key: { readonly value: string | undefined } | undefined;
+  return {
+    id,
+    model,
+    node,
+    weight,
+    stream,
+    tried,
+    avoided,
+    arrivedMs,
+    get affinityKey() {
+      key ??= { value: request.affinityKey };
+      return key.value;
+    },
+  };
 }
 
 const shuttingDown = (): CortexError =>
