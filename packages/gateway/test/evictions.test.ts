@@ -81,6 +81,76 @@ describe('a request for a model without room', () => {
     (await attempt).release();
   });
 
+  test('knows what the node reports when it is planned again, after the other model was kept', async () => {
+    const neuron = await oneOfTwo();
+    neuron.failPath('/models/unload', { status: 409, code: 'conflict', message: 'a is in use.' });
+    neuron.setModel({ id: 'a', load: { in_flight: 1 } });
+    neuron.setModel({ id: 'a', generation: 8 });
+
+    const attempt = under.acquire({ model: 'b' });
+    await neuron.call('/models/unload');
+    await under.until(({ nodes }) => nodes.get('one')?.reported.get('a')?.generation === 8);
+    await new Promise(setImmediate);
+    expect(neuron.count('/models/unload')).toBe(1);
+    neuron.heal('/models/unload');
+    neuron.setModel({ id: 'a', load: { in_flight: 0 } });
+    await under.pollAgain(FAST_POLL_MS);
+
+    (await neuron.load()).succeed();
+    (await attempt).release();
+    expect(bodies(neuron, '/models/unload').at(-1)).toMatchObject({ if_generation: 8 });
+  });
+
+  test.each([
+    [401, 'invalid_api_key'],
+    [500, 'internal_error'],
+    [503, 'shutting_down'],
+    [400, 'invalid_request'],
+  ])(
+    'fails with the reason where the other model cannot be unloaded: %p %p',
+    async (status, code) => {
+      const neuron = await oneOfTwo();
+      neuron.failPath('/models/unload', { status, code, message: 'the reason' });
+
+      const error = await refusal(under.acquire({ model: 'b' }));
+
+      expect(error).toMatchObject({
+        message: expect.stringContaining('a could not be unloaded to make room: '),
+      });
+      expect(neuron.count('/models/unload')).toBe(1);
+      expect(neuron.loadCount).toBe(0);
+      expect(under.statusOf('a')).toEqual(['one:loaded']);
+      expect(under.logged.filter(({ message }) => message === 'load failed')).toHaveLength(1);
+    },
+  );
+
+  test('fails once where the node dies before the unload', async () => {
+    const neuron = await oneOfTwo();
+    const busy = await under.acquire({ model: 'a' });
+    const attempt = refusal(under.acquire({ model: 'b' }));
+    await estimated();
+    await neuron.die();
+
+    busy.release();
+
+    expect(await attempt).toMatchObject({
+      message: expect.stringContaining('a could not be unloaded to make room: '),
+    });
+    expect(under.logged.filter(({ message }) => message === 'loading')).toHaveLength(1);
+  });
+
+  test('loads its own where the node does not have the other model any more', async () => {
+    const neuron = await oneOfTwo();
+    neuron.failPath('/models/unload', { status: 404, code: 'model_not_found', message: 'no a' });
+    neuron.removeModel('a');
+
+    const attempt = under.acquire({ model: 'b' });
+    (await neuron.load()).succeed();
+
+    (await attempt).release();
+    expect(neuron.count('/models/unload')).toBe(1);
+  });
+
   test('is refused after its time, with what it waited for', async () => {
     await oneOfTwo();
     const busy = await under.acquire({ model: 'a' });

@@ -6,6 +6,7 @@ import type { NeuronClient } from '../nodes/neuron-client.ts';
 import type { ControlLog } from './control.ts';
 import { LoadLog, type LoadTarget } from './load-log.ts';
 import { toLoadRequest } from './load-request.ts';
+import { unloadVictim } from './unload-victim.ts';
 
 interface LoadCallsDeps {
   readonly clock: Clock;
@@ -148,7 +149,8 @@ export class LoadCalls {
     );
     try {
       for (const victim of after) {
-        if (!(await this.#unload(job, victim))) return this.#end(job, { kind: 'changed' });
+        if (!(await unloadVictim(this.#deps, job, victim)))
+          return this.#end(job, { kind: 'changed' });
       }
       if (isDetached) await this.#detach(job);
       const request = this.#request(job);
@@ -179,24 +181,6 @@ export class LoadCalls {
       job.accepted.reject(error);
       throw error;
     }
-  }
-
-  /** Unloads a victim if it is still idle and the load that the plan knew; false: it stays. */
-  async #unload(
-    { node, controller }: Job,
-    { model, ifGeneration }: LoadAction['after'][number],
-  ): Promise<boolean> {
-    const { client, tell, log } = this.#deps;
-    const request = { model_id: model, if_idle: true, if_generation: ifGeneration };
-    try {
-      await client(node).unload(request, controller.signal);
-    } catch (error) {
-      log.debug({ node, model, err: error }, 'a model could not be unloaded for another');
-      tell({ kind: 'unload_ended', node, model, outcome: 'kept' });
-      return false;
-    }
-    tell({ kind: 'unload_ended', node, model, outcome: 'unloaded' });
-    return true;
   }
 
   /** Without this check, a node that returns "loaded" and then does not list the model would be asked endlessly. */
