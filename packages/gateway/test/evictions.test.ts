@@ -181,6 +181,39 @@ describe('a load by the operator', () => {
     expect(bodies(neuron, '/models/unload')).toHaveLength(2);
   });
 
+  test('that a request has started already is accepted when the other model has left', async () => {
+    const neuron = await oneOfTwo();
+    const { signal } = new AbortController();
+    neuron.hang('/models/unload');
+    const attempt = under.acquire({ model: 'b' });
+    await neuron.call('/models/unload');
+
+    const call = under.control.loadModel({ model: 'b' }, signal);
+    void call.catch(() => undefined);
+    // A call that was sent with the first of these polls has arrived before the last.
+    for (let polls = 0; polls < 3; polls += 1) await under.pollAgain(FAST_POLL_MS);
+    expect(neuron.count('/models/load')).toBe(0);
+    neuron.resume();
+
+    expect(await call).toEqual({ node: 'one', status: 'loading' });
+    expect(bodies(neuron, '/models/load')[0]).toMatchObject({ model_id: 'b', detached: true });
+    (await neuron.load()).succeed();
+    (await attempt).release();
+  });
+
+  test('that a request has started already is accepted at once while it runs', async () => {
+    const neuron = await oneOfTwo();
+    const attempt = under.acquire({ model: 'b' });
+    const load = await neuron.load();
+
+    const call = under.control.loadModel({ model: 'b' }, new AbortController().signal);
+
+    expect(await call).toEqual({ node: 'one', status: 'loading' });
+    expect(bodies(neuron, '/models/load').at(-1)).toMatchObject({ detached: true });
+    load.succeed();
+    (await attempt).release();
+  });
+
   test('is refused while the other model is in use, with what is missing', async () => {
     await oneOfTwo();
     const busy = await under.acquire({ model: 'a' });

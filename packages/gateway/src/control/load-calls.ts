@@ -32,6 +32,10 @@ interface Job extends LoadTarget {
   readonly startedMs: number;
   /** The state that the node answered to a load that goes on although nobody waits. */
   readonly accepted: PromiseWithResolvers<string>;
+  /** Victims are still there: the node would refuse the load. */
+  isMakingRoom: boolean;
+  /** The load goes on although nobody waits. */
+  isDetached: boolean;
   /** When the node reported the model as loaded. */
   loadedMs?: number | undefined;
 }
@@ -71,21 +75,31 @@ export class LoadCalls {
   }
 
   start(action: LoadAction): void {
-    const { model, node } = action;
+    const { model, node, isDetached } = action;
     const accepted = Promise.withResolvers<string>();
     // Only the operator waits for it.
     accepted.promise.catch(() => undefined);
     const startedMs = this.#deps.clock.nowMs();
-    const job = { model, node, accepted, startedMs, controller: new AbortController() };
+    const job = {
+      model,
+      node,
+      accepted,
+      startedMs,
+      isDetached,
+      isMakingRoom: true,
+      controller: new AbortController(),
+    };
     this.#jobs.set(keyOf(job), job);
     const run = this.#run(job, action).finally(() => this.#running.delete(run));
     this.#running.add(run);
   }
 
-  /** Has the node go on with a load although nobody waits. */
+  /** Has the node go on with a load although nobody waits; once there is room, if victims are still to leave. */
   keep(target: LoadTarget): void {
     const job = this.#jobs.get(keyOf(target));
-    if (job) void this.#detach(job).catch(() => undefined);
+    if (!job) return;
+    job.isDetached = true;
+    if (!job.isMakingRoom) void this.#detach(job).catch(() => undefined);
   }
 
   cancel(target: LoadTarget): void {
@@ -139,7 +153,7 @@ export class LoadCalls {
     await Promise.all(this.#running);
   }
 
-  async #run(job: Job, { after, isDetached }: LoadAction): Promise<void> {
+  async #run(job: Job, { after }: LoadAction): Promise<void> {
     const { model, node, startedMs } = job;
     const target = { model, node };
     this.#log.began(
@@ -152,7 +166,8 @@ export class LoadCalls {
         if (!(await unloadVictim(this.#deps, job, victim)))
           return this.#end(job, { kind: 'changed' });
       }
-      if (isDetached) await this.#detach(job);
+      job.isMakingRoom = false;
+      if (job.isDetached) await this.#detach(job);
       const request = this.#request(job);
       await this.#deps.client(node).loadAndWait(request, job.controller.signal);
       const loadedMs = this.#deps.clock.nowMs();
