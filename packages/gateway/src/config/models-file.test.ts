@@ -58,6 +58,49 @@ describe('models.toml', () => {
     expect(withoutModel(file, 'nobody')).toBeUndefined();
   });
 
+  test('keeps what follows an empty line below its last table', () => {
+    const below = '\n# Perhaps later:\n# [[models]]\n# id = "c"\n\n# The end.\n';
+    const file = fileWith(
+      `[[models]]\nid = "a"\n\n[[models]]\nid = "b"\n# quant = "Q4_K_M"\n${below}`,
+    );
+
+    expect(withoutModel(file, 'b')).toBe(`[[models]]\nid = "a"\n${below}`);
+  });
+
+  test('keeps empty lines elsewhere, also those in a value', () => {
+    const other = '# ours\n\n\n\n[[models]]\nid = "a"\nchat_template = """\n\n\n\n# text"""\n';
+    const file = fileWith(`${other}\n[[models]]\nid = "b"\n`);
+
+    expect(withoutModel(file, 'b')).toBe(other);
+  });
+
+  test('keeps its line ends and its comments where lines end with CRLF', () => {
+    const crlf = TEXT.replaceAll('\n', '\r\n');
+    const file = fileWith(crlf);
+
+    expect(withModel(crlf, { id: 'n', source: 'hf:o/n' })).toBe(
+      `${crlf}\r\n[[models]]\r\nid = "n"\r\nsource = "hf:o/n"\r\n`,
+    );
+    expect(withoutModel(file, 'chat')).toBe(
+      crlf.replace(/\[\[models\]\]\r\nid = "chat".*?0\.7\r\n\r\n/s, ''),
+    );
+  });
+
+  test.each([
+    ['one', 'two'],
+    ['modèle/ü 模型 😀', '模型/二'],
+    ['with "quotes" and \\', `it's "quoted"`],
+    ['# [[models]]', 'a]] # b'],
+  ])('with a byte order mark gains and loses the ids %p and %p', (first, second) => {
+    const before = `\uFEFF[[models]]\nid = ${JSON.stringify(first)}\n`;
+    const added = withModel(before, { id: second, source: 'hf:o/n' });
+    const file = fileWith(added);
+
+    expect(added.startsWith(before)).toBe(true);
+    expect(withoutModel(file, second)).toBe(before);
+    expect(withoutModel(file, first)).toBe(added.slice(before.length + 1));
+  });
+
   test('is left alone where models are an inline array', () => {
     expect(withoutModel(fileWith('models = [{ id = "a" }, { id = "b" }]\n'), 'a')).toBeUndefined();
   });

@@ -24,11 +24,17 @@ export interface ModelToAdd {
 
 /** A value of one line; TOML's basic strings are JSON's, but for control characters that ids do not have. */
 const line = ([key, value]: readonly [string, unknown]): string[] =>
-  value === undefined ? [] : [`${key} = ${JSON.stringify(value)}\n`];
+  value === undefined ? [] : [`${key} = ${JSON.stringify(value)}`];
+
+/** How the lines of `text` end. */
+const lineEndOf = (text: string): string => /\r?\n/.exec(text)?.[0] ?? '\n';
 
 /** `text` with the model at its end. */
-export const withModel = (text: string, model: ModelToAdd): string =>
-  `${text.trim() === '' ? '' : `${text.trimEnd()}\n\n`}[[models]]\n${Object.entries(model).flatMap(line).join('')}`;
+export function withModel(text: string, model: ModelToAdd): string {
+  const above = text.trim() === '' ? [] : [text.trimEnd(), ''];
+  const table = ['[[models]]', ...Object.entries(model).flatMap(line)];
+  return [...above, ...table, ''].join(lineEndOf(text));
+}
 
 /** The lines of the model's table, from 1, the last one excluded; undefined: it is not written as a table. */
 function linesOf(
@@ -51,23 +57,27 @@ function linesOf(
   return { first, end };
 }
 
+const isEmpty = (text: string | undefined): boolean => text?.trim() === '';
+const isComment = (text: string | undefined): boolean => text?.trim().startsWith('#') === true;
+
 /** The text of `file` without the model; undefined: it has no table of that id. */
 export function withoutModel(file: string, id: string): string | undefined {
   const found = linesOf(file, id);
   if (!found) return undefined;
-  const all = readFileSync(file, 'utf8').split('\n');
+  const text = readFileSync(file, 'utf8');
+  const all = text.split('\n');
   // Written on the line of another key, as in an inline array, it is not a table of its own.
   if (!/^\s*\[\[/.test(all[found.first - 1] ?? '')) return undefined;
   let end = Math.min(found.end - 1, all.length);
   // Comments and empty lines before the next table belong to that one.
-  if (Number.isFinite(found.end)) {
-    while (end > found.first && /^\s*(?:#.*)?$/.test(all[end - 1] ?? '')) end -= 1;
-  }
-  const kept = [...all.slice(0, found.first - 1), ...all.slice(end)].join('\n');
-  return `${kept
-    .replace(/^\n+/, '')
-    .replace(/\n{3,}/g, '\n\n')
-    .trimEnd()}\n`;
+  while (end > found.first && (isEmpty(all[end - 1]) || isComment(all[end - 1]))) end -= 1;
+  // At the end of the file, comments directly below the table belong to it.
+  if (!Number.isFinite(found.end)) while (isComment(all[end])) end += 1;
+  const above = all.slice(0, found.first - 1);
+  // The table leaves one empty line where it had one on both sides, and none at the start.
+  if (above.length === 0 || isEmpty(above.at(-1))) while (isEmpty(all[end])) end += 1;
+  const kept = [...above, ...all.slice(end)].join('\n').trimEnd();
+  return kept === '' ? '' : `${kept}${lineEndOf(text)}`;
 }
 
 /**
