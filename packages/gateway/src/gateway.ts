@@ -198,7 +198,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     edits: new CatalogueEdits({
       control,
       modelsFile: () => modelsFileFor(watched.loaded),
-      reload: () => void watched.reload(),
+      reload: () => watched.reload(),
     }),
   });
   addJoinRoutes(api, {

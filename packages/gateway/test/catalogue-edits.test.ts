@@ -1,6 +1,6 @@
 /** `cortex add` and `cortex rm`, as the admin API performs them. */
 import { afterEach, describe, expect, test } from 'bun:test';
-import { existsSync, readFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 
 import { AdminAdded, AdminRemoved, ModelList } from '@cortex/protocol';
 import { FakeNeuron } from '@cortex/testkit';
@@ -91,6 +91,38 @@ describe('POST /admin/v1/models/add', () => {
 
     expect(answer.status).toBe(400);
     expect(readFileSync(gateway.file('models.toml'), 'utf8')).toBe(TOML);
+  });
+});
+
+describe('while the configuration has a mistake', () => {
+  const MISTAKE = '\n[gateway_]\n';
+
+  test('a model is neither added to models.toml nor removed from it', async () => {
+    const { gateway } = await start({ modelsToml: TOML });
+    appendFileSync(gateway.file('cortex.toml'), MISTAKE);
+
+    const answers = [
+      await gateway.admin('/models/add', NEW),
+      await gateway.admin('/models/remove', { model: 'old' }),
+    ];
+
+    expect(answers.map(({ status }) => status)).toEqual([409, 409]);
+    for (const answer of answers) {
+      expect(await answer.text()).toContain('has a mistake, which its log names');
+    }
+    expect(readFileSync(gateway.file('models.toml'), 'utf8')).toBe(TOML);
+    const logged = gateway.lines.map(({ msg }) => String(msg));
+    expect(logged).toContainEqual(expect.stringContaining('cortex.toml'));
+  });
+
+  test('an added model creates no models.toml', async () => {
+    const { gateway } = await start();
+    appendFileSync(gateway.file('cortex.toml'), MISTAKE);
+
+    const answer = await gateway.admin('/models/add', NEW);
+
+    expect(answer.status).toBe(409);
+    expect(existsSync(gateway.file('state/models.toml'))).toBe(false);
   });
 });
 

@@ -15,8 +15,8 @@ interface CatalogueDeps {
   readonly control: Control;
   /** The models.toml in use, or the one that the first model creates. */
   readonly modelsFile: () => ModelsFile;
-  /** Reads the configuration again. */
-  readonly reload: () => void;
+  /** Reads the configuration again. @returns false if it cannot be used */
+  readonly reload: () => boolean;
 }
 
 /** Adds models to models.toml and removes them, for `cortex add` and `cortex rm`. */
@@ -30,11 +30,11 @@ export class CatalogueEdits {
   /**
    * Asks the nodes what the model needs, then writes it to models.toml.
    *
-   * @throws CortexError `conflict` for an id that is taken, the error of the nodes if none can use the source, or
+   * @throws CortexError `conflict` for an id that is taken or a configuration that cannot be used, the error of the nodes if none can use the source, or
    * `invalid_request` if the file cannot be written
    */
   async add(call: AdminAddCall, signal: AbortSignal): Promise<AdminAdded> {
-    const { control, reload } = this.#deps;
+    const { control } = this.#deps;
     const { id, ...settings } = call;
     if (control.snapshot().catalogue.has(id)) {
       throw new CortexError('conflict', `models.toml has ${id} already.`, { param: 'id' });
@@ -46,10 +46,9 @@ export class CatalogueEdits {
         param: 'source',
       });
     }
-    const { path, text, check } = this.#deps.modelsFile();
-    replaceModelsFile(path, withModel(text, call), asConfig(check));
-    reload();
-    return { model: id, file: path, nodes: [...nodes] };
+    const file = this.#deps.modelsFile();
+    this.#replace(file, withModel(file.text, call));
+    return { model: id, file: file.path, nodes: [...nodes] };
   }
 
   /** Removes the files of a model if asked for, and its entry unless only one node is meant. */
@@ -81,8 +80,8 @@ export class CatalogueEdits {
   }
 
   #removeEntry(model: string): string {
-    const { modelsFile, reload } = this.#deps;
-    const { path, check } = modelsFile();
+    const file = this.#deps.modelsFile();
+    const { path } = file;
     const text = withoutModel(path, model);
     if (text === undefined) {
       throw new CortexError(
@@ -90,9 +89,19 @@ export class CatalogueEdits {
         `${path} does not have ${model} in a table of its own ([[models]]): remove it by hand.`,
       );
     }
-    replaceModelsFile(path, text, asConfig(check));
-    reload();
+    this.#replace(file, text);
     return path;
+  }
+
+  /** Writes models.toml and has it in use; it is as before if this fails. */
+  #replace({ path, check }: ModelsFile, text: string): void {
+    const putBack = replaceModelsFile(path, text, asConfig(check));
+    if (this.#deps.reload()) return;
+    putBack();
+    throw new CortexError(
+      'conflict',
+      `${path} was not changed: the configuration of the gateway has a mistake, which its log names. Correct it, then try again.`,
+    );
   }
 }
 

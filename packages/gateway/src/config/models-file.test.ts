@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 import { CortexError } from '@cortex/protocol';
@@ -113,6 +113,19 @@ describe('models.toml', () => {
 
     expect(() => replaceModelsFile(file, 'x', refuse)).toThrow('two models have this id');
     expect(readFileSync(file, 'utf8')).toBe(TEXT);
+    expect(readdirSync(dirname(file))).toEqual(['models.toml']);
+  });
+
+  test('is put back with its bytes and mode, and a new one is removed', () => {
+    const file = fileWith(TEXT);
+    chmodSync(file, 0o600);
+    const fresh = join(dirname(file), 'fresh.toml');
+
+    replaceModelsFile(file, 'x', () => undefined)();
+    replaceModelsFile(fresh, 'x', () => undefined)();
+
+    expect(readFileSync(file, 'utf8')).toBe(TEXT);
+    expect(statSync(file).mode & 0o777).toBe(0o600);
     expect(readdirSync(dirname(file))).toEqual(['models.toml']);
   });
 

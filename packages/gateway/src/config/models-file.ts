@@ -83,21 +83,46 @@ export function withoutModel(file: string, id: string): string | undefined {
 /**
  * Replaces the file in one step, after a check that it is valid.
  *
+ * @returns puts the file back as it was, and throws like this function
  * @throws CortexError naming the file and the reason; the file is as before then
  */
-export function replaceModelsFile(file: string, text: string, check: (file: string) => void): void {
+export function replaceModelsFile(
+  file: string,
+  text: string,
+  check: (file: string) => void,
+): () => void {
+  return orNamed(file, () => {
+    const before = existsSync(file) ? readFileSync(file) : undefined;
+    writeWhole(file, text, check);
+    return () =>
+      orNamed(file, () => {
+        if (before === undefined) rmSync(file, { force: true });
+        else writeWhole(file, before);
+      });
+  });
+}
+
+/** A link stays a link, and a file keeps its mode. */
+function writeWhole(file: string, content: string | Buffer, check?: (file: string) => void): void {
   const isThere = existsSync(file);
-  // A link stays a link.
   const target = isThere ? realpathSync(file) : file;
   const making = `${target}.new`;
   try {
     mkdirSync(dirname(target), { recursive: true });
     const mode = isThere ? statSync(target).mode & 0o777 : 0o644;
-    writeFileSync(making, text, { mode });
-    check(making);
+    writeFileSync(making, content, { mode });
+    check?.(making);
     renameSync(making, target);
+  } finally {
+    rmSync(making, { force: true });
+  }
+}
+
+/** Errors of the file system as those of a call that concerns `file`. */
+function orNamed<T>(file: string, change: () => T): T {
+  try {
+    return change();
   } catch (error) {
-    if (existsSync(making)) rmSync(making);
     if (error instanceof CortexError) throw error;
     throw new CortexError('invalid_request', `${file} cannot be written: ${systemReason(error)}`, {
       cause: error,
