@@ -43,7 +43,8 @@ function filesIn(folder: string): readonly string[] {
 /** The keys that are read only at the start. */
 function startOnly({ gateway, auth }: GatewayConfig): ReadonlyMap<string, unknown> {
   const keys = new Map<string, unknown>();
-  for (const [key, value] of Object.entries(gateway)) keys.set(`gateway.${key}`, value);
+  const { models_config: _models, ...rest } = gateway;
+  for (const [key, value] of Object.entries(rest)) keys.set(`gateway.${key}`, value);
   for (const [key, value] of Object.entries(auth)) keys.set(`auth.${key}`, value);
   return keys;
 }
@@ -130,15 +131,16 @@ export class WatchedConfig {
     if (!input) return '';
     const { file, modelsFile } = input;
     const folder = file === undefined ? undefined : dirname(file);
-    const { models_config: named } = this.#loaded.config.value.gateway;
+    const { config, modelsPath } = this.#loaded;
+    const { models_config: named } = config.value.gateway;
     const beside = folder === undefined ? undefined : resolve(folder, named);
     // What `cortex add` writes where no file is named.
     const own = modelsFileFor({ ...this.#loaded, modelsPath: undefined }).path;
-    const { value } = this.#loaded.config;
+    const { value } = config;
     const nodes = folder === undefined ? [] : filesIn(join(folder, NODES_FOLDER));
     const joined = filesIn(joinedFolder(value));
     const tokens = value.neurons.map(({ token_file: tokenFile }) => tokenFile);
-    return [file, modelsFile, beside, own, ...nodes, ...joined, ...tokens]
+    return [file, modelsFile, modelsPath, beside, own, ...nodes, ...joined, ...tokens]
       .flatMap((path) => (path === undefined ? [] : versionOf(path)))
       .join('\n');
   }

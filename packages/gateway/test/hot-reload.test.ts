@@ -1,10 +1,14 @@
 /** Changes of cortex.toml, nodes.d and models.toml while the gateway serves. */
 import { afterEach, describe, expect, test } from 'bun:test';
 import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 
 import { ModelList } from '@cortex/protocol';
 import { FakeClock, FakeNeuron } from '@cortex/testkit';
+import { temporaryFolder } from '@cortex/testkit/temporary-folder';
 
+import { loadGatewayConfig } from '../src/config/load-gateway-config.ts';
+import { WatchedConfig } from '../src/watch-config.ts';
 import { GatewayUnderTest } from './gateway-under-test.ts';
 
 const open: { close(): Promise<void> }[] = [];
@@ -63,6 +67,27 @@ describe('a change of models.toml', () => {
     expect(await modelsOf(gateway)).toEqual(['found', 'm']);
   });
 
+  test('is found where only the environment names the file', async () => {
+    const folder = temporaryFolder('cortex-models');
+    const file = join(folder, 'ours.toml');
+    writeFileSync(file, '[[models]]\nid = "one"\n');
+    const changes: string[] = [];
+    const input = { file: undefined, env: { CORTEX_GATEWAY__MODELS_CONFIG: file } };
+    const loaded = loadGatewayConfig(input);
+    const log = { info: () => undefined, warn: () => undefined };
+    const watched = new WatchedConfig({
+      loaded,
+      input,
+      log,
+      onChange: () => changes.push(...watched.loaded.models.value.models.map(({ id }) => id)),
+    });
+
+    writeFileSync(file, '[[models]]\nid = "second"\n');
+    watched.refresh();
+
+    expect(changes).toEqual(['second']);
+  });
+
   test('with a mistake changes nothing, and is logged once with file and line', async () => {
     const gateway = await start({
       neurons: { a: fake('m') },
@@ -102,6 +127,21 @@ describe('a change of cortex.toml', () => {
     expect([...gateway.running.control.snapshot().nodes.keys()]).toEqual(['b']);
     exchange.json({ ok: true });
     expect((await answer).status).toBe(200);
+  });
+
+  test('can name another models.toml, without a warning', async () => {
+    const gateway = await start({ neurons: { a: fake('m') }, modelsToml: '' });
+    const text = readFileSync(gateway.file('cortex.toml'), 'utf8');
+    writeFileSync(gateway.file('other.toml'), '[[models]]\nid = "other"\n');
+
+    writeFileSync(
+      gateway.file('cortex.toml'),
+      text.replace('[gateway]', '[gateway]\nmodels_config = "other.toml"'),
+    );
+    gateway.running.reload();
+
+    expect(await modelsOf(gateway)).toEqual(['m', 'other']);
+    expect(warnings(gateway)).toEqual([]);
   });
 
   test('of a key that is read only at the start is named in a warning, and the rest is in use', async () => {
