@@ -35,7 +35,7 @@ function* memory(state: DecideState): Generator<string> {
 function* sums(state: DecideState): Generator<string> {
   for (const [model, queue] of state.queues) {
     if (queue.size === 0) yield `an empty queue of ${model} is kept`;
-    const ids = queue.inOrder().map(({ request }) => request.id);
+    const ids = [...queue.inOrder()].map(({ request }) => request.id);
     if (new Set(ids).size !== ids.length) yield `a request waits twice for ${model}`;
   }
   for (const [model, byNode] of state.reservations) {

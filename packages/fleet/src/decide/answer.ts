@@ -7,7 +7,7 @@ import type { DecideState } from './decide-state.ts';
 import { awaitsEstimate } from './estimates.ts';
 import type { Action, DecideRefusal, FleetRequest, WaitedFor } from './events.ts';
 import { grant } from './grant.ts';
-import { cancelUnwanted, claim, joinLoad, startLoad } from './loads.ts';
+import { cancelUnwanted, claim, joinLoad, releaseClaimsOf, startLoad } from './loads.ts';
 import { place, type Placement } from './place.ts';
 import type { Candidate, PlacementRecord } from './record.ts';
 import { noteBlocked, noteNext } from './replan.ts';
@@ -99,6 +99,8 @@ function answerCold(state: DecideState, request: FleetRequest, actions: Action[]
   const placement = place(state, { model, node, tried, mayEvict: true });
   if (placement.kind === 'impossible') {
     if (wake(state, { model, node }, actions)) return waits('wake');
+    // A node that failed before this request may be the reason.
+    state.backOff.countSince(-Infinity);
     return refuse(state, request, refusalFor(state, request, placement.candidates), actions);
   }
   performPlacement(state, { model, placement, why: 'waiting', isDetached: false }, actions);
@@ -138,6 +140,8 @@ export function performPlacement(
   actions: Action[],
 ): void {
   if (placement.kind === 'blocked') {
+    // What it had kept for itself does not help.
+    releaseClaimsOf(state, model);
     noteBlocked(state, model, placement.nodes);
     noteNext(state, model, placement.nextMs);
     return;
@@ -145,7 +149,12 @@ export function performPlacement(
   const { node, fit } = placement;
   if (fit.isWaiting) {
     claim(state, { node, model, fit });
-    noteBlocked(state, model, [node]);
+    // Room may come up on any of them first.
+    noteBlocked(
+      state,
+      model,
+      placement.candidates.map((candidate) => candidate.node),
+    );
     return;
   }
   startPlan(state, { model, placement, why, isDetached }, actions);

@@ -22,7 +22,8 @@ const keyOf = (node: string, model: string): string => `${node}\n${model}`;
  *
  * A failure answers the requests that arrived before it. A later request asks the node again, which answers at once
  * while its own back-off lasts: only the node knows when the cause has ended, such as a missing file. Loads that no
- * request asks for wait for the end of the back-off.
+ * request asks for wait for the end of the back-off. Nothing is unloaded for a model that a node failed to load, as long
+ * as that runs.
  */
 export class BackOffTable implements LoadFailures {
   readonly #failures = new Map<string, Failure>();
@@ -45,6 +46,12 @@ export class BackOffTable implements LoadFailures {
     return failure && failure.retryAtMs > this.#nowMs && failure.recordedMs >= this.#sinceMs
       ? failure
       : undefined;
+  }
+
+  /** The failure whose back-off runs, whoever it answers. */
+  running(node: string, model: string): LoadFailure | undefined {
+    const failure = this.#failures.get(keyOf(node, model));
+    return failure && failure.retryAtMs > this.#nowMs ? failure : undefined;
   }
 
   record(node: string, model: string, outcome: Extract<LoadOutcome, { kind: 'failed' }>): void {

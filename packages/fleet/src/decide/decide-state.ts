@@ -25,6 +25,8 @@ export interface Reservation {
   isDetached: boolean;
   /** A victim stays, so the node will refuse the load. */
   isVoid: boolean;
+  /** Its end has been asked for. */
+  isCancelled: boolean;
   readonly record: PlacementRecord;
 }
 
@@ -109,7 +111,7 @@ export class DecideState {
       failures: backOff,
       nowMs: 0,
       routing: { policy: 'prefix-affinity', loadFactor: 1.25 },
-      isYielded: ({ node, model }: Replica) => facts.find(node, model)?.yieldsTo !== undefined,
+      isYielded: ({ node, model }: Replica) => this.isYielding(node, model),
       lastGrantMs: ({ node, model }: Replica) => facts.find(node, model)?.lastGrantMs ?? 0,
     };
   }
@@ -120,6 +122,13 @@ export class DecideState {
 
   waiting(model: string): number {
     return this.queues.get(model)?.size ?? 0;
+  }
+
+  /** Whether the model is to leave for another one: the node is kept for that, or its unload has begun. */
+  isYielding(node: string, model: string): boolean {
+    const newcomer = this.facts.find(node, model)?.yieldsTo;
+    if (newcomer === undefined) return false;
+    return this.claims.get(node) === newcomer || this.leavingTo(node, model) !== undefined;
   }
 
   /** The newcomer for which the model is being unloaded; undefined: it is not. */

@@ -1,6 +1,7 @@
 /** The decisions of the fleet: events in, actions out. */
 import type { FleetEvent } from '../fleet-event.ts';
 import { chooseReady } from '../choose-ready.ts';
+import { memoryOf } from '../node-devices.ts';
 import type { NodeSnapshot } from '../snapshot.ts';
 import type { DecideState } from './decide-state.ts';
 import type { Action, DecideEvent, FleetRequest } from './events.ts';
@@ -212,7 +213,9 @@ function nodeChanged(
     before.devices !== after.devices ||
     before.isDraining !== after.isDraining;
   if (isMemory) {
-    for (const model of state.backOff.memoryFreed(node)) state.dirty.add(model);
+    if (spareMib(after) > spareMib(before)) {
+      for (const model of state.backOff.memoryFreed(node)) state.dirty.add(model);
+    }
     memoryChanged(state, node);
     for (const model of state.preloads) state.dirty.add(model);
   }
@@ -226,6 +229,16 @@ function nodeChanged(
     if (known === generation || state.reservation(node, model)) continue;
     state.facts.of(node, model).loadedAtMs = undefined;
   }
+}
+
+/** MiB that models may use and none holds. */
+function spareMib({ devices, residents }: NodeSnapshot): number {
+  let spare = 0;
+  for (const { totalMib, reservedMib, foreignMib } of devices) {
+    spare += totalMib - reservedMib - foreignMib;
+  }
+  for (const resident of residents) spare -= memoryOf(resident) ?? 0;
+  return spare;
 }
 
 /** Loads on a node that went down will not end by themselves. */

@@ -38,6 +38,10 @@ const sum = (rooms: readonly DeviceRoom[], of: (room: DeviceRoom) => number): nu
 const usable = (rooms: readonly DeviceRoom[]): number => sum(rooms, ({ usableMib }) => usableMib);
 const free = (rooms: readonly DeviceRoom[]): number => sum(rooms, ({ freeMib }) => freeMib);
 
+/** Whether the model fits beside what is there. */
+export const hasRoomFor = ({ devices, needMib = 0 }: DeviceSet): boolean =>
+  devices.length === 0 || free(devices) >= needMib;
+
 /** The GPUs of the node that the model may use. */
 function gpusFor(
   state: DecideState,

@@ -93,6 +93,44 @@ describe('A cold model', () => {
     ]);
   });
 
+  test('is no longer loaded on one node once its requests are served by another', () => {
+    const fleet = cold();
+    fleet.ask('m');
+    const atMs = fleet.nowMs;
+    fleet.tell({ kind: 'load_progress', node: 'a', model: 'm', progress: 0.5, atMs });
+
+    expect(told(fleet.report('b', { loaded: { m: {} } }))).toEqual(['grant b', 'cancel m on a']);
+  });
+
+  test('that failed is not loaded again at the cost of others while its back-off runs', () => {
+    const fleet = new DecidedFleet({
+      hosts: { a: { gpus: [10_000], loaded: { good: { age_ms: 999_999 } } } },
+      models: [
+        { id: 'm', vramMb: 8000 },
+        { id: 'good', vramMb: 8000 },
+      ],
+    });
+    expect(told(fleet.ask('m'))).toEqual(['load m on a after good']);
+    fleet.endLoad('a', 'm', FAILED);
+    fleet.after(1);
+    fleet.report('a', { loaded: { good: { generation: 3, age_ms: 999_999 } } });
+
+    expect(told(fleet.ask('m'))).toEqual(['refuse load_failed']);
+    fleet.after(10_000);
+    expect(told(fleet.ask('m'))).toEqual(['load m on a after good']);
+  });
+
+  test('that failed for want of memory is preloaded again when memory has come free, not at the next report', () => {
+    const fleet = new DecidedFleet({
+      hosts: { a: { foreignMib: 10_000 } },
+      models: [{ id: 'm', vramMb: 8000, preload: true }],
+    });
+    fleet.endLoad('a', 'm', { ...FAILED, isTransient: true });
+    fleet.after(1);
+    expect(told(fleet.report('a'))).toEqual([]);
+    expect(told(fleet.report('a', { foreignMib: 0 }))).toEqual(['load m on a']);
+  });
+
   test('that the operator asked for is loaded although nobody waits', () => {
     const fleet = cold();
     const call = { kind: 'operator_load', callId: 'c', model: 'm', node: 'b' } as const;

@@ -1,4 +1,6 @@
 /** Starts and ends of loads, with what they reserve and unload. */
+import { stateTraits } from '@cortex/protocol';
+
 import type { Action, LoadOutcome } from './events.ts';
 import type { DecideState, Reservation } from './decide-state.ts';
 import type { Fit } from './fit-node.ts';
@@ -30,11 +32,20 @@ export function claim(
   state: DecideState,
   { node, model, fit }: { node: string; model: string; fit: Fit },
 ): void {
-  if (state.claims.get(node) === model) return;
-  releaseClaimsOf(state, model);
-  releaseClaim(state, node);
-  state.claims.set(node, model);
-  for (const victim of fit.victims) state.facts.of(node, victim.model).yieldsTo = model;
+  if (state.claims.get(node) !== model) {
+    releaseClaimsOf(state, model);
+    releaseClaim(state, node);
+    state.claims.set(node, model);
+  }
+  const victims = new Set(fit.victims.map((victim) => victim.model));
+  // What was a victim before may be pinned now, or gone.
+  for (const resident of state.snapshot.nodes.get(node)?.residents ?? []) {
+    const facts = state.facts.find(node, resident.model);
+    if (facts?.yieldsTo !== model || victims.has(resident.model)) continue;
+    facts.yieldsTo = undefined;
+    state.dirty.add(resident.model);
+  }
+  for (const victim of victims) state.facts.of(node, victim).yieldsTo = model;
 }
 
 interface NewLoad {
@@ -69,6 +80,7 @@ export function startLoad(state: DecideState, load: NewLoad, actions: Action[]):
   releaseClaimsOf(state, model);
   const devices = fit.set.devices.map(({ device }) => device.index);
   const { tier, needMib } = fit.set;
+  state.facts.of(node, model).yieldsTo = undefined;
   state.facts.of(node, model).shares = devices.length > 1 ? sharesOf(state, node, fit) : undefined;
   const byNode = state.reservations.get(model) ?? new Map<string, Reservation>();
   byNode.set(node, {
@@ -81,6 +93,7 @@ export function startLoad(state: DecideState, load: NewLoad, actions: Action[]):
     leaving: new Set(fit.victims.map((victim) => victim.model)),
     isDetached,
     isVoid: false,
+    isCancelled: false,
     record,
   });
   state.reservations.set(model, byNode);
@@ -129,11 +142,30 @@ export function joinLoad(
   startLoad(state, { node, model, fit, record, isDetached }, actions);
 }
 
+function cancel(reservation: Reservation, actions: Action[]): void {
+  const { model, node, isCancelled } = reservation;
+  if (isCancelled) return;
+  reservation.isCancelled = true;
+  actions.push({ kind: 'cancel_load', model, node });
+}
+
+/** Ends loads for requests that were all served elsewhere. One that ends now anyway is left to its end. */
+export function cancelSurplus(state: DecideState, model: string, actions: Action[]): void {
+  for (const reservation of state.reservations.get(model)?.values() ?? []) {
+    const { node, isDetached, record } = reservation;
+    const status = state.snapshot.nodes.get(node)?.replicas.get(model)?.status ?? 'unloaded';
+    const isForRequests = record.why === 'waiting' || record.why === 'joined';
+    if (isDetached || !isForRequests || !stateTraits(status).underWay) continue;
+    cancel(reservation, actions);
+  }
+}
+
 /** Loads that nobody waits for any more and that nobody asked for by hand end (behaviour 21). */
 export function cancelUnwanted(state: DecideState, model: string, actions: Action[]): void {
-  for (const { node, isDetached } of state.reservations.get(model)?.values() ?? []) {
+  for (const reservation of state.reservations.get(model)?.values() ?? []) {
+    const { node, isDetached } = reservation;
     if (isDetached || state.queues.get(model)?.wants(node) === true) continue;
-    actions.push({ kind: 'cancel_load', model, node });
+    cancel(reservation, actions);
   }
 }
 

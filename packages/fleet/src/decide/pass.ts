@@ -2,7 +2,7 @@
 import { answer, refuse } from './answer.ts';
 import type { DecideState } from './decide-state.ts';
 import type { Action, FleetRequest, WaitedFor } from './events.ts';
-import { releaseClaimsOf } from './loads.ts';
+import { cancelSurplus, releaseClaimsOf } from './loads.ts';
 import { answerOperator } from './operator-load.ts';
 import { noteNext } from './replan.ts';
 import { keepReplicas, wantAnother } from './want-replicas.ts';
@@ -56,6 +56,7 @@ function passQueue(state: DecideState, model: string, actions: Action[]): void {
   if (queue.size === 0) {
     state.queues.delete(model);
     releaseClaimsOf(state, model);
+    cancelSurplus(state, model, actions);
     return;
   }
   queue.refreshDeadline(state.nowMs);

@@ -5,7 +5,7 @@ import type { NodeSnapshot } from '../snapshot.ts';
 import type { DecideState } from './decide-state.ts';
 import type { Newcomer } from './evictable.ts';
 import type { Tier } from './events.ts';
-import { type DeviceSet, setsOf } from './fit-node.ts';
+import { type DeviceSet, hasRoomFor, setsOf } from './fit-node.ts';
 import { needMib } from './need.ts';
 import type { Candidate } from './record.ts';
 
@@ -177,6 +177,17 @@ function nodesFor(state: DecideState, { node }: PlaceQuestion): Iterable<NodeSna
   return only ? [only] : [];
 }
 
+/** A load that failed there a moment ago, unless there is room: nothing is unloaded for another attempt. */
+function failureInTheWay(
+  state: DecideState,
+  { name }: NodeSnapshot,
+  { newcomer, sets }: { readonly newcomer: Newcomer; readonly sets: readonly DeviceSet[] },
+): Lacking | undefined {
+  const failure = newcomer.isUrgent ? undefined : state.backOff.running(name, newcomer.model);
+  if (!failure || sets.some(hasRoomFor)) return undefined;
+  return { what: 'back_off', need: 0, have: failure.retryAtMs - state.nowMs, unit: 'ms' };
+}
+
 /** The nodes that can hold the model, in the order of their rank, and what the others lack. */
 export function survey(state: DecideState, question: PlaceQuestion, newcomer: Newcomer): Survey {
   const { model } = question;
@@ -187,7 +198,8 @@ export function survey(state: DecideState, question: PlaceQuestion, newcomer: Ne
   for (const node of nodesFor(state, question)) {
     const lack = lackOf(state, node, newcomer);
     const found = lack ? undefined : tierOf(state, node, model);
-    if (found && found.tier <= worst) {
+    const failure = found && failureInTheWay(state, node, { newcomer, sets: found.sets });
+    if (found && !failure && found.tier <= worst) {
       options.push({
         node,
         sets: found.sets,
@@ -195,7 +207,8 @@ export function survey(state: DecideState, question: PlaceQuestion, newcomer: Ne
       });
       continue;
     }
-    const lacking = lack ?? (found ? tooSlow(found.tier, worst) : tooSmall(state, node, model));
+    const lacking =
+      lack ?? failure ?? (found ? tooSlow(found.tier, worst) : tooSmall(state, node, model));
     const load = loadOn(state, node, model);
     candidates.push({ node: node.name, feasible: false, lacked: [lacking], rank: [], load });
     if (HOPED.has(lacking.what)) hoped.push(node.name);

@@ -169,4 +169,47 @@ describe('A conversation with short pauses', () => {
       'load y on a after x',
     ]);
   });
+
+  test('a busy one that left by itself gets requests again when it comes back', () => {
+    const fleet = new DecidedFleet({
+      hosts: { a: { gpus: [10_000], loaded: { x: { age_ms: 999_999 } } } },
+      models: [
+        { id: 'x', vramMb: 8000 },
+        { id: 'y', vramMb: 8000 },
+      ],
+    });
+    fleet.ask('x');
+    fleet.ask('y');
+    fleet.after(60_000);
+    expect(fleet.state.claims.get('a')).toBe('y');
+
+    // Somebody unloads it by force.
+    expect(told(fleet.report('a', { loaded: {} }))).toEqual(['load y on a']);
+    fleet.endLoad('a', 'y');
+    fleet.answer('y');
+    fleet.after(600_000);
+    expect(told(fleet.ask('x'))).toEqual(['load x on a after y']);
+    expect(told(fleet.endLoad('a', 'x'))).toEqual(['grant a']);
+  });
+
+  test('a claim follows what is in its way: a victim that is pinned meanwhile gets requests again', () => {
+    const busy = { age_ms: 999_999 };
+    const fleet = new DecidedFleet({
+      hosts: { a: { gpus: [16_000], loaded: { x: busy, z: busy } } },
+      models: ['x', 'y', 'z'].map((id) => ({ id, vramMb: 8000 })),
+    });
+    fleet.ask('x');
+    fleet.ask('z');
+    fleet.ask('y');
+    fleet.after(60_000);
+    const [victim = ''] = ['x', 'z'].filter((id) => fleet.state.isYielding('a', id));
+    const [other = ''] = ['x', 'z'].filter((id) => id !== victim);
+
+    fleet.report('a', {
+      loaded: { [other]: busy, [victim]: { ...busy, pinned: true } },
+    });
+
+    expect([victim, other].map((id) => fleet.state.isYielding('a', id))).toEqual([false, true]);
+    expect(told(fleet.ask(victim))).toEqual(['grant a']);
+  });
 });

@@ -13,7 +13,9 @@ const isBound = ({ request }: Waiter): boolean =>
 /** The requests that wait for one model, in the order of arrival. */
 export class WaitingQueue {
   readonly #byId = new Map<string, Waiter>();
+  /** From `#head` on; with requests that have left, until they are too many. */
   #inOrder: Waiter[] = [];
+  #head = 0;
   #bound = 0;
   #free = 0;
   #deadlineMs = Infinity;
@@ -54,12 +56,20 @@ export class WaitingQueue {
   }
 
   get first(): Waiter | undefined {
-    return this.#compacted()[0];
+    for (; this.#head < this.#inOrder.length; this.#head += 1) {
+      const waiter = this.#inOrder[this.#head];
+      if (waiter && this.#isHere(waiter)) return waiter;
+    }
+    return undefined;
   }
 
-  /** A copy, so that requests can be removed meanwhile. */
-  inOrder(): readonly Waiter[] {
-    return [...this.#compacted()];
+  /** Requests can be removed meanwhile. */
+  *inOrder(): Generator<Waiter, void> {
+    const order = this.#inOrder;
+    for (let at = this.#head; at < order.length; at += 1) {
+      const waiter = order[at];
+      if (waiter && this.#isHere(waiter)) yield waiter;
+    }
   }
 
   add(waiter: Waiter, nowMs: number): void {
@@ -75,12 +85,14 @@ export class WaitingQueue {
     }
     const at = this.#inOrder.findIndex(({ request }) => request.arrivedMs > arrivedMs);
     this.#inOrder.splice(at, 0, waiter);
+    this.#head = Math.min(this.#head, at);
   }
 
   remove(id: string): Waiter | undefined {
     const waiter = this.#byId.get(id);
     if (!waiter) return undefined;
     this.#byId.delete(id);
+    this.#compact();
     if (isBound(waiter)) this.#bound -= 1;
     else this.#free -= 1;
     return waiter;
@@ -89,18 +101,21 @@ export class WaitingQueue {
   /** Whether a load on `node` serves one of the requests. */
   wants(node: string): boolean {
     if (this.#free > 0) return true;
-    return this.#compacted().some(
-      ({ request }) => request.node === undefined || request.node === node,
-    );
+    for (const { request } of this.#byId.values()) {
+      const isBoundHere = request.node === undefined || request.node === node;
+      if (request.weight > 0 && isBoundHere) return true;
+    }
+    return false;
   }
 
-  /** Removed requests are dropped from the order in one go, so that a queue of thousands drains in linear time. */
-  #compacted(): readonly Waiter[] {
-    if (this.#inOrder.length !== this.#byId.size) {
-      this.#inOrder = this.#inOrder.filter(
-        (waiter) => this.#byId.get(waiter.request.id) === waiter,
-      );
-    }
-    return this.#inOrder;
+  #isHere(waiter: Waiter): boolean {
+    return this.#byId.get(waiter.request.id) === waiter;
+  }
+
+  /** Drops the requests that have left once they are half of the list, so that a queue of thousands drains in linear time. */
+  #compact(): void {
+    if (this.#inOrder.length <= 2 * this.#byId.size + 16) return;
+    this.#inOrder = [...this.inOrder()];
+    this.#head = 0;
   }
 }
