@@ -2,7 +2,8 @@
  * `npm run bench:fleet`: what the decisions of the fleet are worth and cost, in a simulation over 20 committed seeds.
  *
  * `--json` prints one line for scripts, `--no-check` exits with 0 even when a target is missed, `--seeds N` uses the
- * first N seeds, `--slow-us N` adds so much CPU to every decision.
+ * first N seeds, `--slow-us N` adds so much CPU to every decision. `--allow NAMES` only reports targets
+ * whose names begin with one of these, separated by commas.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
@@ -33,6 +34,7 @@ const { values: flags } = parseArgs({
     'no-check': { type: 'boolean', default: false },
     seeds: { type: 'string', default: String(SEEDS.length) },
     'slow-us': { type: 'string', default: '0' },
+    allow: { type: 'string' },
   },
 });
 
@@ -111,11 +113,15 @@ type Summary = ReturnType<typeof summarise>;
 function missedTargets(
   times: DecisionTimes,
   summaries: Readonly<Record<string, Summary>>,
+  allowed: ReadonlySet<string>,
 ): readonly string[] {
   const missed: string[] = [];
   const check = (name: string, value: number | undefined, target: number): void => {
-    if (value === undefined || !(value <= target))
-      missed.push(`${name}: ${value}, target ${target}`);
+    if (value !== undefined && value <= target) return;
+    const isAllowed = [...allowed].some((part) => name.startsWith(part));
+    const text = `${name}: ${value}, target ${target}`;
+    if (isAllowed) console.error(`missed, as allowed: ${text}`);
+    else missed.push(text);
   };
   check('decision p99, µs', times.decision_us.p99, TARGETS.decisionUs);
   check('placement p99, µs', times.place_us.p99, TARGETS.placeUs);
@@ -167,6 +173,6 @@ writeFileSync(
 if (flags.json) console.log(JSON.stringify(figures));
 else
   log(`${JSON.stringify({ ...figures, small, machine }, null, 1)}\nsamples: bench/out/fleet.json`);
-const missed = missedTargets(times, summaries);
+const missed = missedTargets(times, summaries, new Set(flags.allow?.split(',')));
 for (const text of missed) console.error(`missed: ${text}`);
 process.exitCode = missed.length > 0 && !flags['no-check'] ? 1 : 0;

@@ -1,4 +1,7 @@
-/** The least total wait that a scheduler could reach that knows the future: 3 hosts of one model each, 4 models. */
+/**
+ * The least total wait of a scheduler that knows all requests to come, and loads a model once a request waits for it: 3
+ * hosts of one model each, 4 models.
+ */
 import { Random } from './random.ts';
 import type { Scenario } from './scenario.ts';
 import { START_MS, UNLOAD_MS } from './sim-host.ts';
@@ -54,7 +57,7 @@ const LOAD_MS = START_MS + (1000 * SIZE_MIB) / LOAD_MIB_S;
 
 /**
  * By exhaustive search with memory of what was seen. At each moment at which something happens every idle host may
- * start any load that a later request can use. A request is served at once where its model is ready.
+ * start the load of any model that a request waits for. A request is served at once where its model is ready.
  *
  * @returns ms of waiting of all requests together; undefined if the search was too large.
  */
@@ -137,10 +140,7 @@ function* loadChoices(
   from = 0,
 ): Generator<readonly HostState[]> {
   yield hosts;
-  const wanted = new Set([
-    ...waiting.map((index) => jobs[index]?.model),
-    ...jobs.slice(next).map(({ model }) => model),
-  ]);
+  const wanted = new Set(waiting.map((index) => jobs[index]?.model));
   for (const { model } of hosts) wanted.delete(model);
   for (let at = from; at < hosts.length; at += 1) {
     const host = hosts[at];
