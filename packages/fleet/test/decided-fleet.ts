@@ -47,7 +47,7 @@ export type ActionOf<K extends Kind> = Extract<Action, { kind: K }>;
 export class DecidedFleet {
   readonly state = new DecideState();
   readonly actions: Action[] = [];
-  readonly #shape: FleetShape;
+  #shape: FleetShape;
   #nowMs = 1_000_000;
   #count = 0;
 
@@ -62,9 +62,13 @@ export class DecidedFleet {
     return this.#nowMs;
   }
 
-  /** Applies the configuration, changed by `settings`. */
-  configure(settings: Partial<DecideSettings> = {}): readonly Action[] {
-    const { hosts, models } = this.#shape;
+  /** Applies the configuration, changed by `settings`, and from now on with `models`. */
+  configure(
+    settings: Partial<DecideSettings> = {},
+    models = this.#shape.models,
+  ): readonly Action[] {
+    this.#shape = { ...this.#shape, models };
+    const { hosts } = this.#shape;
     const nodes = Object.entries(hosts).map(([name, { config }]) => ({
       name,
       endpoint: `http://${name}`,

@@ -1,3 +1,4 @@
+import type { CatalogueModel } from '../catalogue.ts';
 import { FleetState } from '../fleet-state.ts';
 import type { FleetSnapshot, Replica } from '../snapshot.ts';
 import type { DecisionContext } from '../decision-context.ts';
@@ -19,6 +20,8 @@ export interface Reservation {
   readonly needMib: number | undefined;
   readonly tier: Tier;
   readonly startedMs: number;
+  /** The settings with which it was started; undefined: those of the node. */
+  readonly settings: CatalogueModel | undefined;
   /** Its victims that have not left yet. */
   readonly leaving: Set<string>;
   /** Goes on although nobody waits for it. */
@@ -37,6 +40,8 @@ export interface Estimate {
   awaited: string | undefined;
   /** MiB. */
   mib: number | undefined;
+  /** The awaited answer is for settings that have changed since. */
+  isStale: boolean;
 }
 
 /** A load that the operator asked for and that has no answer yet. */

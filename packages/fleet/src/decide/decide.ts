@@ -6,7 +6,7 @@ import type { NodeSnapshot } from '../snapshot.ts';
 import type { DecideState } from './decide-state.ts';
 import type { Action, DecideEvent, FleetRequest } from './events.ts';
 import { isBusy } from './evictable.ts';
-import { estimated, forgetEstimatesOf } from './estimates.ts';
+import { estimated, forgetChanged, forgetEstimatesOf } from './estimates.ts';
 import { grant } from './grant.ts';
 import { cancelUnwanted, loadEnded, releaseClaim, unloadEnded } from './loads.ts';
 import { pass, waiterOf } from './pass.ts';
@@ -145,17 +145,17 @@ function configure(
   { config, settings }: Extract<DecideEvent, { kind: 'config_changed' }>,
   actions: Action[],
 ): void {
-  const before = state.snapshot.nodes;
+  const before = state.snapshot;
   state.settings = settings;
   state.context.routing = { policy: settings.policy, loadFactor: settings.affinityLoadFactor };
   state.fleet.apply({ kind: 'config_changed', config, atMs: state.nowMs });
-  for (const [name, node] of before) {
+  for (const [name, node] of before.nodes) {
     if (state.snapshot.nodes.get(name)?.endpoint === node.endpoint) continue;
     forgetNode(state, name, actions);
   }
   // What failed may have failed because of the configuration.
   state.backOff.forgetAll();
-  state.estimates.clear();
+  forgetChanged(state, before.catalogue);
   state.preloads = config.catalogue.filter(({ preload }) => preload === true).map(({ id }) => id);
   dirtyAll(state);
 }

@@ -1,5 +1,6 @@
 /** What models need that nobody has measured: a node that has the file is asked before the first load. */
 import { permanentLack } from '../feasibility.ts';
+import type { FleetSnapshot } from '../snapshot.ts';
 import type { DecideState, Estimate } from './decide-state.ts';
 import type { Action } from './events.ts';
 import { measuredMib } from './need.ts';
@@ -27,6 +28,7 @@ export function awaitsEstimate(state: DecideState, model: string, actions: Actio
     asked: new Set(),
     awaited: undefined,
     mib: undefined,
+    isStale: false,
   };
   if (known.awaited !== undefined) return true;
   if (known.mib !== undefined || measuredMib(state, model) !== undefined) return false;
@@ -53,10 +55,14 @@ export function estimated(
 ): void {
   const known = state.estimates.get(model);
   if (known?.awaited !== node) return;
+  state.dirty.add(model);
+  if (known.isStale) {
+    state.estimates.delete(model);
+    return;
+  }
   known.awaited = undefined;
   known.mib = mib;
   if (mib !== undefined) state.facts.of(node, model).needMib ??= mib;
-  state.dirty.add(model);
 }
 
 /** A node that is gone answers nothing. */
@@ -64,6 +70,22 @@ export function forgetEstimatesOf(state: DecideState, node: string): void {
   for (const [model, known] of state.estimates) {
     if (known.awaited !== node) continue;
     known.awaited = undefined;
+    if (known.isStale) state.estimates.delete(model);
     state.dirty.add(model);
+  }
+}
+
+/** What is known of a model was so for its settings. Of the others, nodes that could not say are asked again. */
+export function forgetChanged(state: DecideState, before: FleetSnapshot['catalogue']): void {
+  const { catalogue } = state.snapshot;
+  const changed = new Set<string>();
+  for (const model of new Set([...before.keys(), ...catalogue.keys()])) {
+    if (Bun.deepEquals(before.get(model), catalogue.get(model))) continue;
+    changed.add(model);
+    state.facts.forgetMeasured(model);
+  }
+  for (const [model, known] of state.estimates) {
+    if (known.awaited !== undefined) known.isStale ||= changed.has(model);
+    else if (known.mib === undefined || changed.has(model)) state.estimates.delete(model);
   }
 }

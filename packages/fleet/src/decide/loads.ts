@@ -4,7 +4,7 @@ import { stateTraits } from '@cortex/protocol';
 import type { Action, LoadOutcome } from './events.ts';
 import type { DecideState, Reservation } from './decide-state.ts';
 import type { Fit } from './fit-node.ts';
-import { noteLoad } from './need.ts';
+import { hasSameSettings, noteLoad } from './need.ts';
 import type { PlacementRecord } from './record.ts';
 import { takenOn } from './node-room.ts';
 import { memoryChanged } from './replan.ts';
@@ -90,6 +90,7 @@ export function startLoad(state: DecideState, load: NewLoad, actions: Action[]):
     needMib,
     tier,
     startedMs: state.nowMs,
+    settings: state.snapshot.catalogue.get(model),
     leaving: new Set(fit.victims.map((victim) => victim.model)),
     isDetached,
     isVoid: false,
@@ -217,13 +218,17 @@ export function loadEnded(
   if (outcome.kind === 'loaded') {
     state.fleet.apply({ kind: 'load_ended', node, model, result: { kind: 'loaded' }, atMs });
     state.facts.of(node, model).loadedAtMs = atMs;
-    if (reservation && reservation.record.why !== 'joined')
-      noteLoad(state, { node, model, tookMs: atMs - reservation.startedMs });
+    if (reservation && reservation.record.why !== 'joined') noteLoad(state, reservation);
     state.backOff.clear(node, model);
     memoryChanged(state, node);
     return;
   }
-  if (outcome.kind === 'failed' && !learnsNeed(state, { node, model, needMib: outcome.needMib })) {
+  const isOutdated = reservation !== undefined && !hasSameSettings(state, reservation);
+  if (
+    outcome.kind === 'failed' &&
+    !isOutdated &&
+    !learnsNeed(state, { node, model, needMib: outcome.needMib })
+  ) {
     state.fleet.apply({ kind: 'load_ended', node, model, result: outcome, atMs });
     state.backOff.record(node, model, outcome);
   } else {

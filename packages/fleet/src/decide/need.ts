@@ -1,7 +1,7 @@
 /** What a model needs on a node, and how long it loads there. */
 import { memoryOf } from '../node-devices.ts';
 import type { FleetSnapshot } from '../snapshot.ts';
-import type { DecideState } from './decide-state.ts';
+import type { DecideState, Reservation } from './decide-state.ts';
 
 const MIB = 1 << 20;
 /** Bytes a second of a node that has not loaded anything yet: a SATA SSD reads half as fast, an NVMe several times. */
@@ -58,11 +58,17 @@ export function loadMs(state: DecideState, node: string, model: string): number 
   return speed === undefined ? START_MS + bytes / UNMEASURED_BYTES_PER_MS : bytes / speed;
 }
 
-/** Notes what a load took, for the model and for the others on that node. */
-export function noteLoad(
-  state: DecideState,
-  { node, model, tookMs }: { node: string; model: string; tookMs: number },
-): void {
+/** Whether the settings of the model are still those with which the load was started: else what came of it says nothing. */
+export const hasSameSettings = (
+  { snapshot }: DecideState,
+  { model, settings }: Reservation,
+): boolean => Bun.deepEquals(settings, snapshot.catalogue.get(model));
+
+/** Notes what a load took that ends now, for the model and for the others on that node. */
+export function noteLoad(state: DecideState, reservation: Reservation): void {
+  if (!hasSameSettings(state, reservation)) return;
+  const { node, model, startedMs } = reservation;
+  const tookMs = state.nowMs - startedMs;
   const facts = state.facts.of(node, model);
   facts.loadMs = tookMs;
   const replica = state.snapshot.nodes.get(node)?.replicas.get(model);

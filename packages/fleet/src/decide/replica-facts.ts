@@ -47,6 +47,14 @@ export class ReplicaFactsTable {
     return fresh;
   }
 
+  /** Of a model whose settings changed; `shares` are those of what is loaded, which keeps its settings. */
+  forgetMeasured(model: string): void {
+    for (const byModel of this.#byNode.values()) {
+      const facts = byModel.get(model);
+      if (facts) facts.loadMs = facts.needMib = undefined;
+    }
+  }
+
   forgetNode(node: string): void {
     this.#byNode.delete(node);
   }

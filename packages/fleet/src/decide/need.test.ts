@@ -1,0 +1,54 @@
+import { describe, expect, test } from 'bun:test';
+
+import { decide } from '../index.ts';
+import { DecidedFleet, only, told } from '../../test/decided-fleet.ts';
+
+describe('What a model needs', () => {
+  const estimates = (fleet: DecidedFleet): number => only(fleet.actions, 'estimate').length;
+
+  test('is asked for again when its settings change, and only then', () => {
+    const large = { id: 'm', vramMb: 30_000, contextLength: 131_072, slots: 1 };
+    const fleet = new DecidedFleet({ hosts: { a: {} }, models: [large] });
+    expect(told(fleet.ask('m'))).toEqual(['refuse too_large']);
+    fleet.configure();
+    expect(told(fleet.ask('m'))).toEqual(['refuse too_large']);
+    expect(estimates(fleet)).toBe(1);
+    fleet.configure({}, [{ ...large, vramMb: 8000, contextLength: 8192 }]);
+    expect(told(fleet.ask('m'))).toEqual(['load m on a']);
+  });
+
+  test('is not what was measured with other settings, even by a load that ran during the change', () => {
+    const large = { id: 'm', vramMb: 20_000, contextLength: 131_072, slots: 1 };
+    const small = { ...large, vramMb: 8000, contextLength: 8192 };
+    const fleet = new DecidedFleet({ hosts: { a: {} }, models: [large] });
+    fleet.ask('m');
+    fleet.after(60_000);
+    fleet.configure({}, [small]);
+    fleet.endLoad('a', 'm');
+    expect(fleet.state.facts.find('a', 'm')).toMatchObject({
+      needMib: undefined,
+      loadMs: undefined,
+    });
+    expect(fleet.state.speeds.size).toBe(0);
+  });
+
+  test('is not what a load with the settings before ran out of: it is tried with the new ones', () => {
+    const large = { id: 'm', vramMb: 20_000, contextLength: 131_072, slots: 1 };
+    const fleet = new DecidedFleet({ hosts: { a: {} }, models: [large] });
+    fleet.ask('m');
+    fleet.configure({}, [{ ...large, vramMb: 8000, contextLength: 8192 }]);
+    const failure = { kind: 'failed', reason: 'no memory', isTransient: true } as const;
+    expect(told(fleet.endLoad('a', 'm', { ...failure, needMib: 30_000 }))).toEqual(['load m on a']);
+  });
+
+  test('is not the answer to a question about the settings before', () => {
+    const large = { id: 'm', contextLength: 131_072, slots: 1 };
+    const fleet = new DecidedFleet({ hosts: { a: {} }, models: [large] });
+    const { state } = fleet;
+    decide(state, { kind: 'arrived', request: fleet.request('m') }, fleet.nowMs);
+    fleet.configure({}, [{ ...large, vramMb: 8000, contextLength: 8192 }]);
+    const answer = { kind: 'estimated', node: 'a', model: 'm', mib: 30_000 } as const;
+    expect(told(fleet.tell(answer))).toEqual(['load m on a']);
+    expect(state.facts.find('a', 'm')?.needMib).toBe(8000);
+  });
+});
