@@ -19,7 +19,8 @@ export interface Reservation {
   /** MiB on those devices together; undefined: not known. */
   readonly needMib: number | undefined;
   readonly tier: Tier;
-  readonly startedMs: number;
+  /** When the time of the load itself began: its victims had left. Undefined: a download is part of it. */
+  measuredFromMs: number | undefined;
   /** The settings with which it was started; undefined: those of the node. */
   readonly settings: CatalogueModel | undefined;
   /** Its victims that have not left yet. */

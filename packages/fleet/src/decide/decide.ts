@@ -9,6 +9,7 @@ import { isBusy } from './evictable.ts';
 import { estimated, forgetChanged, forgetEstimatesOf } from './estimates.ts';
 import { grant } from './grant.ts';
 import { cancelUnwanted, loadEnded, releaseClaim, unloadEnded } from './loads.ts';
+import { notePulls } from './need.ts';
 import { pass, waiterOf } from './pass.ts';
 import { memoryChanged, noteNext } from './replan.ts';
 import { WaitingQueue } from './waiting-queue.ts';
@@ -220,6 +221,7 @@ function nodeChanged(
     for (const model of state.preloads) state.dirty.add(model);
   }
   if (before.replicas === after.replicas) return;
+  notePulls(state, after);
   for (const model of state.queues.keys()) {
     if (before.replicas.get(model) !== after.replicas.get(model)) state.dirty.add(model);
   }

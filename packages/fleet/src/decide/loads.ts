@@ -4,7 +4,7 @@ import { stateTraits } from '@cortex/protocol';
 import type { Action, LoadOutcome } from './events.ts';
 import type { DecideState, Reservation } from './decide-state.ts';
 import type { Fit } from './fit-node.ts';
-import { hasSameSettings, noteLoad } from './need.ts';
+import { hasSameSettings, mayDownload, noteLoad } from './need.ts';
 import type { PlacementRecord } from './record.ts';
 import { takenOn } from './node-room.ts';
 import { memoryChanged } from './replan.ts';
@@ -89,7 +89,7 @@ export function startLoad(state: DecideState, load: NewLoad, actions: Action[]):
     devices,
     needMib,
     tier,
-    startedMs: state.nowMs,
+    measuredFromMs: mayDownload(state, node, model) ? undefined : state.nowMs,
     settings: state.snapshot.catalogue.get(model),
     leaving: new Set(fit.victims.map((victim) => victim.model)),
     isDetached,
@@ -191,6 +191,7 @@ export function unloadEnded(
   const newcomer = facts?.yieldsTo;
   const reservation = newcomer === undefined ? undefined : state.reservation(node, newcomer);
   reservation?.leaving.delete(model);
+  if (reservation?.measuredFromMs !== undefined) reservation.measuredFromMs = state.nowMs;
   if (reservation && outcome === 'kept') reservation.isVoid = true;
   if (facts) facts.yieldsTo = undefined;
   const status = outcome === 'unloaded' ? 'unloaded' : 'loaded';

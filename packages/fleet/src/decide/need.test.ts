@@ -52,3 +52,42 @@ describe('What a model needs', () => {
     expect(state.facts.find('a', 'm')?.needMib).toBe(8000);
   });
 });
+
+describe('The time of a load', () => {
+  const SOURCE = { id: 'm', vramMb: 8000, source: 'hf:org/m' };
+  const loadMs = ({ state }: DecidedFleet): number | undefined =>
+    state.facts.find('a', 'm')?.loadMs;
+
+  test('is that of the load without the download before it', () => {
+    const fleet = new DecidedFleet({ hosts: { a: { onDisk: [] } }, models: [SOURCE] });
+    fleet.ask('m');
+    fleet.after(400_000);
+    fleet.endLoad('a', 'm');
+    expect([loadMs(fleet), fleet.state.speeds.get('a')]).toEqual([undefined, undefined]);
+    expect(fleet.state.facts.find('a', 'm')?.needMib).toBe(8000);
+  });
+
+  test('is not known if the node downloads something although it has the file', () => {
+    const fleet = new DecidedFleet({ hosts: { a: {} }, models: [SOURCE] });
+    fleet.ask('m');
+    const pulling = { kind: 'model_status', node: 'a', model: 'm', status: 'pulling' } as const;
+    fleet.tell({ ...pulling, atMs: fleet.nowMs });
+    fleet.after(400_000);
+    fleet.endLoad('a', 'm');
+    expect(loadMs(fleet)).toBeUndefined();
+  });
+
+  test('begins when the last victim has left', () => {
+    const other = { id: 'other', vramMb: 20_000 };
+    const fleet = new DecidedFleet({
+      hosts: { a: { loaded: { other: { age_ms: 900_000, idle_ms: 900_000 } } } },
+      models: [SOURCE, other],
+    });
+    expect(told(fleet.ask('m'))).toEqual(['load m on a after other']);
+    fleet.after(60_000);
+    fleet.unload('a', 'other');
+    fleet.after(5000);
+    fleet.endLoad('a', 'm');
+    expect(loadMs(fleet)).toBe(5000);
+  });
+});

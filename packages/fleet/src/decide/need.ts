@@ -1,6 +1,6 @@
 /** What a model needs on a node, and how long it loads there. */
 import { memoryOf } from '../node-devices.ts';
-import type { FleetSnapshot } from '../snapshot.ts';
+import type { FleetSnapshot, NodeSnapshot } from '../snapshot.ts';
 import type { DecideState, Reservation } from './decide-state.ts';
 
 const MIB = 1 << 20;
@@ -64,16 +64,32 @@ export const hasSameSettings = (
   { model, settings }: Reservation,
 ): boolean => Bun.deepEquals(settings, snapshot.catalogue.get(model));
 
-/** Notes what a load took that ends now, for the model and for the others on that node. */
+/** Whether a load has to fetch the file first, as far as is known: nodes tell more when they do (`notePulls`). */
+export const mayDownload = ({ snapshot }: DecideState, node: string, model: string): boolean =>
+  snapshot.catalogue.get(model)?.source !== undefined &&
+  snapshot.nodes.get(node)?.replicas.get(model)?.onDisk !== true;
+
+/** The time of a load with a download says nothing about the next load. */
+export function notePulls(state: DecideState, { name, replicas }: NodeSnapshot): void {
+  for (const [model, byNode] of state.reservations) {
+    const reservation = byNode.get(name);
+    if (reservation && replicas.get(model)?.status === 'pulling') {
+      reservation.measuredFromMs = undefined;
+    }
+  }
+}
+
+/** Notes what a load needs that ends now, and the time it took, for the model and for the others on that node. */
 export function noteLoad(state: DecideState, reservation: Reservation): void {
   if (!hasSameSettings(state, reservation)) return;
-  const { node, model, startedMs } = reservation;
-  const tookMs = state.nowMs - startedMs;
+  const { node, model, measuredFromMs } = reservation;
   const facts = state.facts.of(node, model);
-  facts.loadMs = tookMs;
   const replica = state.snapshot.nodes.get(node)?.replicas.get(model);
   const heldThereMib = replica && memoryOf(replica);
   if (heldThereMib !== undefined && heldThereMib > 0) facts.needMib = heldThereMib;
+  if (measuredFromMs === undefined) return;
+  const tookMs = state.nowMs - measuredFromMs;
+  facts.loadMs = tookMs;
   const bytes = (needMib(state, node, model) ?? 0) * MIB;
   if (bytes <= 0 || tookMs <= 0) return;
   const known = state.speeds.get(node);
