@@ -58,6 +58,13 @@ function gpusFor(
   );
 }
 
+/** MiB on all GPUs of the node that the model may use, in RAM if the node has none. */
+export function mostMib(state: DecideState, node: NodeSnapshot, model: string): number {
+  const rooms = roomOf(state, node);
+  const isOnCpu = rooms.every(({ device }) => device.isCpu);
+  return usable(isOnCpu ? rooms : gpusFor(state, rooms, model));
+}
+
 /** Single GPUs that can hold it, else the fewest that can together. */
 function gpuSets(
   gpus: readonly DeviceRoom[],

@@ -100,6 +100,24 @@ describe('A model is placed', () => {
     expect(placed(fleetOf({ a: { foreignMib: 18_000 }, b: { gpus: [9000] } }))).toBe('b');
   });
 
+  test('on two GPUs once another program has left one of them, for which it waits', () => {
+    const fleet = fleetOf(
+      { a: { gpus: [24_000, 24_000], foreignMib: 10_000 } },
+      { vramMb: 40_000 },
+    );
+    expect(told(fleet.ask('m'))).toEqual([]);
+    expect(told(fleet.report('a', { foreignMib: 0 }))).toEqual(['load m on a']);
+  });
+
+  test('not on the GPUs that it may not use, however much they have once others have left', () => {
+    const hosts = { a: { gpus: [24_000, 24_000], foreignMib: 10_000 } };
+    const [refusal] = only(fleetOf(hosts, { vramMb: 40_000, devices: [0] }).ask('m'), 'refuse');
+    expect(refusal?.refusal).toMatchObject({
+      kind: 'too_large',
+      candidates: [{ lacked: [{ what: 'memory', need: 40_000, have: 24_000 }] }],
+    });
+  });
+
   test('nowhere on a node that drains, yields, lacks the harness or is down', () => {
     const fleet = fleetOf(
       {

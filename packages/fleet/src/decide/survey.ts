@@ -5,7 +5,7 @@ import type { NodeSnapshot } from '../snapshot.ts';
 import type { DecideState } from './decide-state.ts';
 import type { Newcomer } from './evictable.ts';
 import type { Tier } from './events.ts';
-import { type DeviceSet, hasRoomFor, setsOf } from './fit-node.ts';
+import { type DeviceSet, hasRoomFor, mostMib, setsOf } from './fit-node.ts';
 import { needMib } from './need.ts';
 import type { Candidate } from './record.ts';
 
@@ -156,18 +156,17 @@ const tooSlow = (tier: number, worst: number): Lacking => ({
 });
 
 /** `free_memory` if the model would fit once other programs have left, else `memory`. */
-function tooSmall(state: DecideState, node: NodeSnapshot, model: string): Lacking {
+function tooSmall(
+  state: DecideState,
+  node: NodeSnapshot,
+  { model, worst }: { readonly model: string; readonly worst: number },
+): Lacking {
+  const devices = node.devices.map((device) => ({ ...device, foreignMib: 0, isYielding: false }));
+  const alone = { ...node, devices };
+  const isHoped = (tierOf(state, alone, model)?.tier ?? Infinity) <= worst;
   const need = needMib(state, node.name, model) ?? 0;
-  const isOnCpu = !hasGpu(node);
-  let have = 0;
-  let taken = 0;
-  for (const { totalMib, reservedMib, foreignMib, isCpu, isYielding } of node.devices) {
-    if (isCpu !== isOnCpu) continue;
-    have = Math.max(have, totalMib - reservedMib);
-    taken += Number(isYielding || foreignMib > 0);
-  }
-  const what = have >= need && taken > 0 ? 'free_memory' : 'memory';
-  return { what, need, have, unit: 'MiB' };
+  const have = mostMib(state, isHoped ? node : alone, model);
+  return { what: isHoped ? 'free_memory' : 'memory', need, have, unit: 'MiB' };
 }
 
 function nodesFor(state: DecideState, { node }: PlaceQuestion): Iterable<NodeSnapshot> {
@@ -208,7 +207,9 @@ export function survey(state: DecideState, question: PlaceQuestion, newcomer: Ne
       continue;
     }
     const lacking =
-      lack ?? failure ?? (found ? tooSlow(found.tier, worst) : tooSmall(state, node, model));
+        lack ??
+        failure ??
+        (found ? tooSlow(found.tier, worst) : tooSmall(state, node, { model, worst }));
     const load = loadOn(state, node, model);
     candidates.push({ node: node.name, feasible: false, lacked: [lacking], rank: [], load });
     if (HOPED.has(lacking.what)) hoped.push(node.name);
