@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 
 import { decide } from '../index.ts';
+import { needMib } from './need.ts';
 import { DecidedFleet, only, told } from '../../test/decided-fleet.ts';
 
 describe('What a model needs', () => {
@@ -50,6 +51,63 @@ describe('What a model needs', () => {
     const answer = { kind: 'estimated', node: 'a', model: 'm', mib: 30_000 } as const;
     expect(told(fleet.tell(answer))).toEqual(['load m on a']);
     expect(state.facts.find('a', 'm')?.needMib).toBe(8000);
+  });
+});
+
+describe('A model whose context or slots are automatic', () => {
+  const wide = { vram_used_mb: 22_000, age_ms: 900_000, idle_ms: 900_000 };
+  const small = { gpus: [12_000] };
+
+  test('does not need elsewhere what it holds on a large GPU', () => {
+    const fleet = new DecidedFleet({
+      hosts: {
+        a: { loaded: { m: wide }, seats: { max_in_flight: 1, max_queue_depth: 0 } },
+        b: small,
+      },
+      models: [{ id: 'm', vramMb: 8000, slots: 4, maxReplicas: 2 }],
+    });
+    fleet.ask('m');
+    fleet.ask('m');
+    expect(told(fleet.after(60_000))).toEqual(['load m on b']);
+  });
+
+  test('shares a GPU with another although it had all of it before', () => {
+    const fleet = new DecidedFleet({
+      hosts: { a: {} },
+      models: [
+        { id: 'm', vramMb: 8000 },
+        { id: 'n', vramMb: 8000 },
+      ],
+    });
+    fleet.ask('m');
+    fleet.report('a', { loaded: { m: wide } });
+    fleet.tell({ kind: 'load_ended', node: 'a', model: 'm', outcome: { kind: 'loaded' } });
+    fleet.answer('m');
+    fleet.report('a', { loaded: { n: {} } });
+    expect(told(fleet.ask('m'))).toEqual(['load m on a']);
+  });
+
+  test('is placed by the least that it holds on a node that is up if no node can estimate it', () => {
+    const fleet = new DecidedFleet({
+      hosts: {
+        a: { loaded: { m: { ...wide, vram_used_mb: 7000 } } },
+        b: { loaded: { m: wide } },
+        c: { loaded: { m: { ...wide, vram_used_mb: 9000 } } },
+      },
+      models: [{ id: 'm' }],
+    });
+    fleet.lose('a');
+    expect(needMib(fleet.state, 'd', 'm')).toBe(9000);
+  });
+
+  test('needs what it holds with fixed ones, measured on a node that is up', () => {
+    const fleet = new DecidedFleet({
+      hosts: { a: { loaded: { m: wide } }, b: {} },
+      models: [{ id: 'm', vramMb: 8000, contextLength: 8192, slots: 4 }],
+    });
+    expect(needMib(fleet.state, 'b', 'm')).toBe(22_000);
+    fleet.lose('a');
+    expect(needMib(fleet.state, 'b', 'm')).toBe(8000);
   });
 });
 

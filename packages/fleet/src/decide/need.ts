@@ -9,26 +9,33 @@ const UNMEASURED_BYTES_PER_MS = 1_000_000;
 /** Start of the process and the first step. */
 const START_MS = 1000;
 
+/** Whether the node chooses context or slots. It then takes what is free, so what the model holds is not what it needs. */
+function isAutomatic({ snapshot }: DecideState, model: string): boolean {
+  const { contextLength = 'auto', slots = 'auto' } = snapshot.catalogue.get(model) ?? {};
+  return contextLength === 'auto' || slots === 'auto';
+}
+
 /**
  * MiB: measured or estimated there, else measured on another node, else estimated by another, else as the catalogue says;
- * undefined: unknown.
+ * undefined: unknown. With automatic settings an estimate comes before a measurement.
  */
 export function needMib(state: DecideState, node: string, model: string): number | undefined {
   const known = state.facts.find(node, model)?.needMib;
   if (known !== undefined) return known;
-  return (
-    heldMib(state, model) ??
-    state.estimates.get(model)?.mib ??
-    state.snapshot.catalogue.get(model)?.vramMb
-  );
+  const estimated = state.estimates.get(model)?.mib;
+  const measured =
+    estimated !== undefined && isAutomatic(state, model) ? estimated : heldMib(state, model);
+  return measured ?? estimated ?? state.snapshot.catalogue.get(model)?.vramMb;
 }
 
+/** The least that it holds on a node that is up. */
 function findHeldMib({ replicasByModel }: FleetSnapshot, model: string): number | undefined {
+  let least: number | undefined;
   for (const replica of replicasByModel.get(model) ?? []) {
-    const mib = memoryOf(replica);
-    if (mib !== undefined && mib > 0) return mib;
+    const mib = replica.isNodeUp ? (memoryOf(replica) ?? 0) : 0;
+    if (mib > 0) least = Math.min(mib, least ?? mib);
   }
-  return undefined;
+  return least;
 }
 
 /** MiB that the model holds where it is loaded. Searched once per snapshot: a placement asks for every node. */
@@ -46,7 +53,7 @@ export function measuredMib(state: DecideState, model: string): number | undefin
     const known = state.facts.find(node, model)?.needMib;
     if (known !== undefined) return known;
   }
-  return heldMib(state, model);
+  return isAutomatic(state, model) ? undefined : heldMib(state, model);
 }
 
 /** The time that a load takes: measured there, else from the bytes and the speed of the node. */
@@ -85,8 +92,9 @@ export function noteLoad(state: DecideState, reservation: Reservation): void {
   const { node, model, measuredFromMs } = reservation;
   const facts = state.facts.of(node, model);
   const replica = state.snapshot.nodes.get(node)?.replicas.get(model);
-  const heldThereMib = replica && memoryOf(replica);
-  if (heldThereMib !== undefined && heldThereMib > 0) facts.needMib = heldThereMib;
+  const heldThereMib = (replica && memoryOf(replica)) ?? 0;
+  const isEstimated = state.estimates.get(model)?.mib !== undefined;
+  if (heldThereMib > 0 && !(isEstimated && isAutomatic(state, model))) facts.needMib = heldThereMib;
   if (measuredFromMs === undefined) return;
   const tookMs = state.nowMs - measuredFromMs;
   facts.loadMs = tookMs;

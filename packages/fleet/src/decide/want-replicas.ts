@@ -23,6 +23,7 @@ function countReplicas(state: DecideState, model: string): number {
 export function wantAnother(state: DecideState, model: string, actions: Action[]): void {
   const { replicas = 1, maxReplicas = 1 } = state.snapshot.catalogue.get(model) ?? {};
   if (countReplicas(state, model) >= Math.max(replicas, maxReplicas)) return;
+  if (awaitsEstimate(state, model, actions)) return;
   const placement = place(state, { model, tried: [], mayEvict: false });
   if (placement.kind !== 'plan') return;
   const oldestMs = state.queues.get(model)?.oldestMs ?? Infinity;
