@@ -126,7 +126,12 @@ export function temporaryLack(
   if (node.state !== 'up') return { what: 'up', need: 'up', have: node.state, unit: 'name' };
   if (node.isDraining) return { what: 'undrained', need: 'up', have: 'draining', unit: 'name' };
   if (isYielding(node)) return { what: 'unyielding', need: 'up', have: 'yielding', unit: 'name' };
-  const status = node.replicas.get(model)?.status ?? 'unloaded';
+  const replica = node.replicas.get(model);
+  const status = replica?.status ?? 'unloaded';
+  if (replica && stateTraits(status).serves && !replica.isReady) {
+    const have = replica.reason ?? 'no reason given';
+    return { what: 'servable', need: 'up', have, unit: 'name' };
+  }
   if (!stateTraits(status).loadable) {
     return { what: 'state', need: 'unloaded', have: status, unit: 'name' };
   }

@@ -1,5 +1,6 @@
 /** What a request is told: a replica, a refusal, or what it waits for. */
 import { classifyPresent, refusalOf } from '../classify-unserved.ts';
+import type { LoadQuestion } from '../decision-context.ts';
 import { selectFileHolder } from '../select-file-holder.ts';
 import { chooseReady, slotsOnceLoaded } from '../choose-ready.ts';
 import type { Replica } from '../snapshot.ts';
@@ -119,9 +120,17 @@ function refusalFor(
   const isTooLarge =
     candidates.length > 0 &&
     candidates.every(({ lacked }) => lacked.some(({ what }) => what === 'memory'));
-  return isTooLarge
-    ? { kind: 'too_large', candidates }
-    : refusalOf(state.snapshot, request, state.context);
+  return isTooLarge ? { kind: 'too_large', candidates } : notPlaced(state, request, candidates);
+}
+
+/** Why the model was not placed: for one reason, or because nodes lack different things, which the placement knows. */
+export function notPlaced(
+  state: DecideState,
+  question: LoadQuestion,
+  candidates: readonly Candidate[],
+): DecideRefusal {
+  const refusal = refusalOf(state.snapshot, question, state.context);
+  return refusal.kind === 'no_capacity' ? { kind: 'no_room', candidates } : refusal;
 }
 
 type Plan = Extract<Placement, { kind: 'plan' }>;

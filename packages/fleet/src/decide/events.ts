@@ -91,7 +91,7 @@ export type DecideRefusal =
   | { readonly kind: 'manual' }
   /** No node has its files, and requests may not download them. */
   | { readonly kind: 'not_pulled' }
-  /** Nodes that could hold it have no room, and may not make any for it. */
+  /** No node can load it now: there is no room, and may not be made for it, or nodes lack different things. */
   | { readonly kind: 'no_room'; readonly candidates: readonly Candidate[] }
   /** No node has the memory, even without any other model. */
   | { readonly kind: 'too_large'; readonly candidates: readonly Candidate[] }

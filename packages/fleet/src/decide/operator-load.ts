@@ -1,7 +1,7 @@
 /** Loads that the operator asks for: they evict like a request that has waited long, and are kept though nobody waits. */
-import { classifyPresent, refusalOf } from '../classify-unserved.ts';
+import { classifyPresent } from '../classify-unserved.ts';
 import type { Replica } from '../snapshot.ts';
-import { startPlan } from './answer.ts';
+import { notPlaced, startPlan } from './answer.ts';
 import type { DecideState, OperatorLoad } from './decide-state.ts';
 import { awaitsEstimate } from './estimates.ts';
 import type { Action, DecideRefusal, OperatorAnswer } from './events.ts';
@@ -42,12 +42,7 @@ function busyCandidates({
 
 function refusalFor(state: DecideState, call: OperatorLoad, placement: Placement): DecideRefusal {
   const candidates = placement.kind === 'plan' ? busyCandidates(placement) : placement.candidates;
-  const isAboutRoom = candidates.some(({ lacked }) =>
-    lacked.some(({ what }) => what === 'free_memory' || what === 'memory'),
-  );
-  return isAboutRoom
-    ? { kind: 'no_room', candidates }
-    : refusalOf(state.snapshot, { ...call, tried: [] }, state.context);
+  return notPlaced(state, { ...call, tried: [] }, candidates);
 }
 
 /** Undefined: the answer depends on what a node is still to say. */

@@ -118,6 +118,41 @@ describe('A model is placed', () => {
     });
   });
 
+  test('nowhere if one node is too small and another down, and the refusal says so of each', () => {
+    const fleet = fleetOf({ small: { gpus: [4000] }, large: {} });
+    fleet.lose('large');
+    const [refusal] = only(fleet.ask('m'), 'refuse');
+    expect(refusal?.refusal).toMatchObject({
+      kind: 'no_room',
+      candidates: [
+        { node: 'large', lacked: [{ what: 'up' }] },
+        { node: 'small', lacked: [{ what: 'memory', need: 8000, have: 4000 }] },
+      ],
+    });
+  });
+
+  test('nowhere for the operator either if only a slower tier is up, and the answer says so', () => {
+    const hosts = { a: { gpus: [], ramMib: 64_000 }, b: { config: { expectedOffline: true } } };
+    const fleet = fleetOf(hosts);
+    fleet.lose('b');
+    const call = { kind: 'operator_load', callId: 'c', model: 'm' } as const;
+    const [answered] = only(fleet.tell(call), 'operator_answer');
+    expect(answered?.answer).toMatchObject({
+      kind: 'refused',
+      refusal: { candidates: [{ lacked: [{ what: 'tier' }] }, { lacked: [{ what: 'up' }] }] },
+    });
+  });
+
+  test('nowhere if its node has it loaded and cannot serve it, with the reason', () => {
+    const servable = { ok: false, reason: 'too little memory' };
+    const fleet = fleetOf({ a: { loaded: { m: { servable } } } });
+    const [refusal] = only(fleet.ask('m'), 'refuse');
+    expect(refusal?.refusal).toMatchObject({
+      kind: 'no_room',
+      candidates: [{ lacked: [{ what: 'servable', have: 'too little memory' }] }],
+    });
+  });
+
   test('nowhere on a node that drains, yields, lacks the harness or is down', () => {
     const fleet = fleetOf(
       {

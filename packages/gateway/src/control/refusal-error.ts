@@ -139,7 +139,7 @@ export function refusalError(refusal: DecideRefusal, request: RefusedRequest): C
     case 'no_room':
       return new CortexError(
         'no_capacity',
-        `No node has room for ${model} now: ${candidatesText(refusal.candidates)}.`,
+        `No node can load ${model} now: ${candidatesText(refusal.candidates)}.`,
         { retryAfterS: NO_CAPACITY_RETRY_S },
       );
     case 'queue_full':
