@@ -3,21 +3,26 @@ import { permanentLack } from '../feasibility.ts';
 import type { FleetSnapshot } from '../snapshot.ts';
 import type { DecideState, Estimate } from './decide-state.ts';
 import type { Action } from './events.ts';
-import { measuredMib } from './need.ts';
+import { mostMib } from './fit-node.ts';
+import { isAutomatic, measuredMib } from './need.ts';
 
 /** So many nodes are asked. If none can say, the model is loaded all the same: its node refuses what does not fit. */
 const MAX_ASKED = 3;
 /** Nodes choose the names of their models, so the table is bounded; the oldest go. */
 const MAX_MODELS = 10_000;
 
-/** The next node to ask: one that has the file, else one that can get it. */
-function nextNode(state: DecideState, model: string, { asked }: Estimate): string | undefined {
+/**
+ * The next node to ask: one that has the file, else one that can get it. Once one has answered, only those with the file
+ * that are too small for the answer: with automatic settings they need less.
+ */
+function nextNode(state: DecideState, model: string, { asked, mib }: Estimate): string | undefined {
   let other: string | undefined;
   for (const node of state.snapshot.nodes.values()) {
     if (node.state !== 'up' || asked.has(node.name)) continue;
     if (permanentLack(state.snapshot, node, model) !== undefined) continue;
+    if (mib !== undefined && mostMib(state, node, model) >= mib) continue;
     if (node.replicas.get(model)?.onDisk === true) return node.name;
-    other ??= node.name;
+    if (mib === undefined) other ??= node.name;
   }
   return other;
 }
@@ -31,7 +36,8 @@ export function awaitsEstimate(state: DecideState, model: string, actions: Actio
     isStale: false,
   };
   if (known.awaited !== undefined) return true;
-  if (known.mib !== undefined || measuredMib(state, model) !== undefined) return false;
+  const isKnown = known.mib !== undefined || measuredMib(state, model) !== undefined;
+  if (isKnown && (known.mib === undefined || !isAutomatic(state, model))) return false;
   const node = known.asked.size < MAX_ASKED ? nextNode(state, model, known) : undefined;
   if (node === undefined) return false;
   known.asked.add(node);
@@ -61,7 +67,7 @@ export function estimated(
     return;
   }
   known.awaited = undefined;
-  known.mib = mib;
+  if (mib !== undefined) known.mib = Math.min(mib, known.mib ?? mib);
   if (mib !== undefined) state.facts.of(node, model).needMib ??= mib;
 }
 

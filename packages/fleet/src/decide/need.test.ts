@@ -71,6 +71,16 @@ describe('A model whose context or slots are automatic', () => {
     expect(told(fleet.after(60_000))).toEqual(['load m on b']);
   });
 
+  test('is asked for of a node that is too small for what a larger one estimates', () => {
+    const fleet = new DecidedFleet({ hosts: { a: {}, b: small }, models: [{ id: 'm' }] });
+    decide(fleet.state, { kind: 'arrived', request: fleet.request('m') }, fleet.nowMs);
+    const answer = { kind: 'estimated', model: 'm' } as const;
+    const next = decide(fleet.state, { ...answer, node: 'a', mib: 22_000 }, fleet.nowMs);
+    expect(only(next, 'estimate')).toMatchObject([{ node: 'b' }]);
+    expect(told(fleet.tell({ ...answer, node: 'b', mib: 11_000 }))).toEqual(['load m on a']);
+    expect(told(fleet.lose('a'))).toEqual(['cancel m on a', 'load m on b']);
+  });
+
   test('shares a GPU with another although it had all of it before', () => {
     const fleet = new DecidedFleet({
       hosts: { a: {} },

@@ -10,7 +10,7 @@ const UNMEASURED_BYTES_PER_MS = 1_000_000;
 const START_MS = 1000;
 
 /** Whether the node chooses context or slots. It then takes what is free, so what the model holds is not what it needs. */
-function isAutomatic({ snapshot }: DecideState, model: string): boolean {
+export function isAutomatic({ snapshot }: DecideState, model: string): boolean {
   const { contextLength = 'auto', slots = 'auto' } = snapshot.catalogue.get(model) ?? {};
   return contextLength === 'auto' || slots === 'auto';
 }
