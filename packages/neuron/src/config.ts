@@ -75,7 +75,9 @@ export const NeuronConfig = z.strictObject({
         .number()
         .positive()
         .optional()
-        .describe('MiB of RAM that all models together may use. Default: half of the RAM.'),
+        .describe(
+          'MiB of RAM that all models together may use. Every engine process takes another 150 MiB. Default: half of the RAM.',
+        ),
       yield_at: z
         .number()
         .min(0)

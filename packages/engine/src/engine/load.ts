@@ -101,7 +101,7 @@ export interface LoadedModel {
     /** The context that the model was trained for. */
     readonly trainedContextTokens: number;
   };
-  /** As the engine counts it: weights, KV cells and buffers, and what its process takes besides. */
+  /** As the engine counts it: weights, KV cells and buffers. */
   readonly memory: { readonly ramMib: number; readonly vramMib: number };
   readonly backend: Backend;
   /** `31/48`: layers on the device / all layers. */

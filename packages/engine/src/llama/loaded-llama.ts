@@ -10,7 +10,7 @@ import { answer } from './answering.ts';
 import type { Generation } from './generation.ts';
 import { disposeModel, type LlamaModel } from './load-model.ts';
 import type { Token } from './native-types.ts';
-import { driverContextMib, PROCESS_RAM_MIB } from './memory/process-memory.ts';
+import { driverContextMib } from './memory/process-memory.ts';
 import { type OutputFormat, readOutputFormat } from './parsers/choose-parser.ts';
 import { ArrivalOrder } from './request/arrival-order.ts';
 import { ChatBody } from './request/chat-body.ts';
@@ -71,7 +71,7 @@ export class LoadedLlama {
       capabilities: this.#capabilities(),
       limits: { contextTokens, slots, trainedContextTokens: model.trainedContextTokens },
       memory: {
-        ramMib: Math.ceil(sum('ram') / MIB) + PROCESS_RAM_MIB,
+        ramMib: Math.ceil(sum('ram') / MIB),
         vramMib: Math.ceil(sum('vram') / MIB) + driverContextMib(backend, { gpuLayers, gpus }),
       },
       backend,

@@ -8,7 +8,7 @@ import type { FileUse, Library, Memory, ModelHeader } from '../binding.ts';
 import { type ModelPurpose, purposeOf } from '../embedding/model-purpose.ts';
 import { pooledSize } from '../embedding/pooled-size.ts';
 
-import { driverContextMib, PROCESS_RAM_MIB } from './process-memory.ts';
+import { driverContextMib } from './process-memory.ts';
 import { sizeProblem } from './size-problem.ts';
 import {
   memoryLimits,
@@ -145,7 +145,7 @@ function plannedModel(parts: LoadParts, { spec, batchTokens }: Wanted): PlannedM
     const deviceMib = driverContextMib(spec.backend, { gpuLayers, gpus: parts.gpus });
     return {
       vramMib: toMib(weightsVram + sum('vram', cells)) + deviceMib,
-      ramMib: toMib(weightsRam * (isCpu ? CPU_REPACKING : 1) + sum('ram', cells)) + PROCESS_RAM_MIB,
+      ramMib: toMib(weightsRam * (isCpu ? CPU_REPACKING : 1) + sum('ram', cells)),
     };
   };
   return {

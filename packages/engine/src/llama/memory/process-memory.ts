@@ -2,12 +2,6 @@
 import type { Backend } from '../../engine/load.ts';
 
 /**
- * RAM of the runtime, the library and the vocabulary, MiB. Measured on x64: 131 MiB beyond the allocations for a
- * vocabulary of 2,048 tokens, 150 MiB for one of 49,152.
- */
-export const PROCESS_RAM_MIB = 150;
-
-/**
  * Per process and GPU, MiB: the size of NVIDIA cards, and a guess for Vulkan, whose drivers load the compiled kernels
  * there.
  */
