@@ -207,9 +207,9 @@ export function survey(state: DecideState, question: PlaceQuestion, newcomer: Ne
       continue;
     }
     const lacking =
-        lack ??
-        failure ??
-        (found ? tooSlow(found.tier, worst) : tooSmall(state, node, { model, worst }));
+      lack ??
+      failure ??
+      (found ? tooSlow(found.tier, worst) : tooSmall(state, node, { model, worst }));
     const load = loadOn(state, node, model);
     candidates.push({ node: node.name, feasible: false, lacked: [lacking], rank: [], load });
     if (HOPED.has(lacking.what)) hoped.push(node.name);
