@@ -69,7 +69,7 @@ test('cortex up on a machine with little memory leaves it to the models that req
   copyFileSync(join(ROOT, 'models', 'cortex-tiny.gguf'), join(workspace.modelsDir, 'mine.gguf'));
   await using up = await startUp({
     workspace,
-    env: { NEURON_DEVICES__CPU_MEMORY_MB: '170' },
+    env: { NEURON_DEVICES__CPU_MEMORY_MB: '24' },
     modelsToml: '[[models]]\nid = "mine"\ncontext_length = 2048\nslots = 1\n',
   });
 
