@@ -84,22 +84,6 @@ describe('a model that is not loaded', () => {
 });
 
 describe('a refusal', () => {
-  test('says that the only node has given its GPU to other programs', () => {
-    const { snapshot } = fleet({ nodes: ['a'], catalogue: [{ id: 'm' }] }, [
-      report('a', [], {
-        health: health([], { devices: [{ index: 0, kind: 'cuda', yielding: true }] }),
-      }),
-    ]);
-
-    expect(told(snapshot)).toMatchObject({
-      kind: 'refused',
-      refusal: {
-        kind: 'no_capacity',
-        lacks: [{ node: 'a', lacking: { what: 'unyielding' } }],
-      },
-    });
-  });
-
   test('names what each node lacks when no node can ever serve the model', () => {
     const { snapshot } = fleet(
       { nodes: ['a', 'b'], catalogue: [{ id: 'm', minDevices: 2, minDeviceVramMb: 10_000 }] },
@@ -153,23 +137,15 @@ describe('a refusal', () => {
     });
   });
 
-  test('answers no capacity while the node of a model drains or cannot serve it', () => {
+  test('is left to the placement while a node that could hold the model is up but cannot take it', () => {
     const draining = fleet({ nodes: ['a'] }, [
       report('a', [entry('m')], { health: health([load('m')], { draining: true }) }),
     ]);
     const sick = fleet({ nodes: ['a'] }, [
       report('a', [entry('m', { servable: { ok: false, reason: 'too little memory' } })]),
     ]);
-    const refusals = [draining, sick].map(({ snapshot }) => told(snapshot));
-    expect(refusals).toMatchObject([
-      { refusal: { kind: 'no_capacity', lacks: [{ lacking: { what: 'undrained' } }] } },
-      {
-        refusal: {
-          kind: 'no_capacity',
-          lacks: [{ lacking: { what: 'servable', have: 'too little memory' } }],
-        },
-      },
-    ]);
+    const refusals = [draining, sick].map(({ snapshot }) => refusalOf(snapshot, ask(), quiet));
+    expect(refusals).toEqual([undefined, undefined]);
   });
 
   test('refuses a node that is not configured', () => {

@@ -1,7 +1,7 @@
 import { stateTraits } from '@cortex/protocol';
 
 import type { DecisionContext, LoadQuestion } from './decision-context.ts';
-import { isYielding, type Lacking, type NodeLack, permanentLacks } from './feasibility.ts';
+import { type NodeLack, permanentLacks } from './feasibility.ts';
 import type { FleetSnapshot, NodeSnapshot, Replica } from './snapshot.ts';
 
 /** Why no node can serve a model now. */
@@ -22,8 +22,6 @@ export type Refusal =
       /** Time until the next attempt. */
       readonly retryInMs: number;
     }
-  /** Nodes that could hold it accept no requests or loads now. */
-  | { readonly kind: 'no_capacity'; readonly lacks: readonly NodeLack[] }
   /** Every ready replica has failed this request already. */
   | { readonly kind: 'all_tried'; readonly nodes: readonly string[] }
   | { readonly kind: 'too_many_answers'; readonly slots: number }
@@ -39,16 +37,6 @@ export type Present =
   | { readonly kind: 'refused'; readonly refusal: Refusal };
 
 const refused = (refusal: Refusal): Present => ({ kind: 'refused', refusal });
-
-/** Why an up node that could hold the model cannot do so now. */
-function obstacle(node: NodeSnapshot, replica: Replica | undefined): Lacking {
-  const need = 'up';
-  if (node.isDraining) return { what: 'undrained', need, have: 'draining', unit: 'name' };
-  if (isYielding(node)) return { what: 'unyielding', need, have: 'yielding', unit: 'name' };
-  if (replica && stateTraits(replica.status).serves)
-    return { what: 'servable', need, have: replica.reason ?? 'no reason given', unit: 'name' };
-  return { what: 'state', need, have: replica?.status ?? 'unloaded', unit: 'name' };
-}
 
 function latestFailure(
   nodes: readonly NodeSnapshot[],
@@ -73,12 +61,12 @@ function latestFailure(
   };
 }
 
-/** Why no node can load the model now. */
+/** Why no node can load the model now. Undefined: nodes that could hold it are up, and the placement knows what they lack. */
 export function refusalOf(
   snapshot: FleetSnapshot,
   question: LoadQuestion,
   context: DecisionContext,
-): Refusal {
+): Refusal | undefined {
   const asked = question.node;
   if (asked !== undefined && !snapshot.nodes.has(asked)) {
     const lacking = { what: 'node', need: asked, have: 'absent', unit: 'name' } as const;
@@ -93,13 +81,7 @@ export function refusalOf(
   const up = feasible.filter(({ state }) => state === 'up');
   const failure = latestFailure(up, question.model, context);
   if (failure) return failure;
-  if (up.length > 0) {
-    const obstacles = up.map((node) => ({
-      node: node.name,
-      lacking: obstacle(node, node.replicas.get(question.model)),
-    }));
-    return { kind: 'no_capacity', lacks: obstacles };
-  }
+  if (up.length > 0) return undefined;
   const noneHasAnswered = nodes.every(({ hasAnswered }) => !hasAnswered);
   if (feasible.length === 0 && !noneHasAnswered) return { kind: 'not_found', lacks };
   const silent = feasible.length > 0 ? feasible : nodes;

@@ -98,7 +98,7 @@ export function permanentLacks(
 }
 
 /** Whether every GPU of the node belongs to other programs for now (behaviour 36a). */
-export function isYielding(node: NodeSnapshot): boolean {
+function isYielding(node: NodeSnapshot): boolean {
   const gpus = (node.health?.devices ?? []).filter(({ kind }) => kind !== 'cpu');
   return gpus.length > 0 && gpus.every((device) => device.yielding === true);
 }

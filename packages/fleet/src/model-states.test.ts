@@ -2,14 +2,12 @@ import { describe, expect, test } from 'bun:test';
 
 import { MODEL_STATES, stateTraits } from '@cortex/protocol';
 
-import { entry, fleet, quiet, report } from '../test/build-fleet.ts';
-import { DecidedFleet, told } from '../test/decided-fleet.ts';
-import { refusalOf } from './classify-unserved.ts';
+import { entry, fleet, report } from '../test/build-fleet.ts';
+import { DecidedFleet, only, told } from '../test/decided-fleet.ts';
 import { fleetHealth, modelStatus } from './index.ts';
 
 const fleetWith = (status: string) =>
   fleet({ nodes: ['a'] }, [report('a', [entry('m', { status })])]).snapshot;
-const question = { model: 'm', tried: [], weight: 1 };
 
 /** What becomes of a request for a model in this state. */
 function fateWith(status: string): string | undefined {
@@ -39,9 +37,11 @@ describe('a model', () => {
   test('with a status of a newer neuron is refused by that status and listed as unloaded', () => {
     const snapshot = fleetWith('warming');
 
-    expect(refusalOf(snapshot, question, quiet)).toMatchObject({
-      kind: 'no_capacity',
-      lacks: [{ node: 'a', lacking: { what: 'state', have: 'warming' } }],
+    const hosts = { a: { loaded: { m: { status: 'warming' } } } };
+    const [refusal] = only(new DecidedFleet({ hosts, models: [] }).ask('m'), 'refuse');
+    expect(refusal?.refusal).toMatchObject({
+      kind: 'no_room',
+      candidates: [{ node: 'a', lacked: [{ what: 'state', have: 'warming' }] }],
     });
     expect(modelStatus(snapshot.replicasByModel.get('m') ?? [])).toBe('unloaded');
   });

@@ -14,9 +14,6 @@ export type FileHolder =
   | { readonly kind: 'pending' }
   | { readonly kind: 'refused'; readonly refusal: Refusal };
 
-/** Refusals that say no more than that no node has the file. */
-const ABOUT_LOADS: ReadonlySet<Refusal['kind']> = new Set(['load_failed', 'no_capacity']);
-
 /**
  * Chooses a node for a request that only needs the file of a model, such as its tokenizer: a node that has it
  * loaded, else one that has it on disk. Never starts a load, and waits only for nodes that have not answered yet.
@@ -41,7 +38,7 @@ export function selectFileHolder(
   const present = classifyPresent(snapshot, question);
   if (present?.kind === 'refused') return present;
   const refusal = present ? undefined : refusalOf(snapshot, question, context);
-  return refusal && !ABOUT_LOADS.has(refusal.kind)
-    ? { kind: 'refused', refusal }
-    : { kind: 'refused', refusal: { kind: 'no_file' } };
+  // That a load failed says no more than that no node has the file.
+  const isAboutLoads = refusal === undefined || refusal.kind === 'load_failed';
+  return { kind: 'refused', refusal: isAboutLoads ? { kind: 'no_file' } : refusal };
 }

@@ -1,5 +1,6 @@
 import { takenOn } from '../src/decide/node-room.ts';
-import type { DecideState } from '../src/index.ts';
+import type { Reservation } from '../src/decide/decide-state.ts';
+import type { DecideState, NodeSnapshot } from '../src/index.ts';
 
 /**
  * What must always be true of a state between two events (fleet design): memory is never promised twice, a request is
@@ -9,20 +10,27 @@ export function brokenPromises(state: DecideState): readonly string[] {
   return [...memory(state), ...sums(state)];
 }
 
+/** One of its victims stays, so the node will refuse the load. */
+const isVoid = ({ record, leaving }: Reservation, node: NodeSnapshot): boolean =>
+  record.victims.some(
+    ({ model }) => !leaving.has(model) && node.replicas.get(model)?.status === 'loaded',
+  );
+
 function* memory(state: DecideState): Generator<string> {
   for (const node of state.snapshot.nodes.values()) {
-    const loads = node.residents.filter(({ model }) => {
-      const reservation = state.reservation(node.name, model);
-      return reservation !== undefined && !reservation.isVoid;
-    });
-    if (loads.length === 0) continue;
+    const loads = node.residents.flatMap(({ model }) => state.reservation(node.name, model) ?? []);
+    const sound = loads.filter((load) => !isVoid(load, node));
+    if (sound.length === 0) continue;
+    const voidModels = new Set(
+      loads.filter((load) => isVoid(load, node)).map(({ model }) => model),
+    );
     for (const device of node.devices) {
       let takenMib = 0;
       for (const replica of node.residents) {
         // A victim that leaves has promised its memory to the newcomer; a plan that is void takes none.
         const isLeaving = state.leavingTo(node.name, replica.model) !== undefined;
-        const isVoid = state.reservation(node.name, replica.model)?.isVoid === true;
-        if (!isLeaving && !isVoid) takenMib += takenOn(state, node, { replica, device });
+        if (isLeaving || voidModels.has(replica.model)) continue;
+        takenMib += takenOn(state, node, { replica, device });
       }
       const usableMib = device.totalMib - device.reservedMib - device.foreignMib;
       if (takenMib > usableMib + 1) {

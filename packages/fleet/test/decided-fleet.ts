@@ -225,7 +225,7 @@ export class DecidedFleet {
 export const only = <K extends Kind>(actions: readonly Action[], kind: K): readonly ActionOf<K>[] =>
   actions.filter((action): action is ActionOf<K> => action.kind === kind);
 
-/** In one word each: `grant a`, `load m on a`, `load m on a after x,y`, `refuse no_capacity`. Timers, polls and estimates are left out. */
+/** In one word each: `grant a`, `load m on a`, `load m on a after x,y`, `refuse no_room`. Timers, polls and estimates are left out. */
 export function told(actions: readonly Action[]): readonly string[] {
   return actions.flatMap((action) => {
     switch (action.kind) {

@@ -224,7 +224,7 @@ describe('a load by the operator', () => {
 
     expect(error).toMatchObject({
       code: 'no_capacity',
-      message: 'No node can load b now: one has room for 2000 of 8000 MiB beside models in use.',
+      message: 'No node can load b now: one has room for 2000 of 8000 MiB beside what is in use.',
     });
     busy.release();
   });

@@ -129,8 +129,7 @@ export function notPlaced(
   question: LoadQuestion,
   candidates: readonly Candidate[],
 ): DecideRefusal {
-  const refusal = refusalOf(state.snapshot, question, state.context);
-  return refusal.kind === 'no_capacity' ? { kind: 'no_room', candidates } : refusal;
+  return refusalOf(state.snapshot, question, state.context) ?? { kind: 'no_room', candidates };
 }
 
 type Plan = Extract<Placement, { kind: 'plan' }>;

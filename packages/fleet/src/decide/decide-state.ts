@@ -3,7 +3,6 @@ import { FleetState } from '../fleet-state.ts';
 import type { FleetSnapshot, Replica } from '../snapshot.ts';
 import type { DecisionContext } from '../decision-context.ts';
 import { BackOffTable } from './back-off-table.ts';
-import type { Tier } from './events.ts';
 import { LeaseTable } from './lease-table.ts';
 import type { PlacementRecord } from './record.ts';
 import { ReplicaFactsTable } from './replica-facts.ts';
@@ -18,7 +17,6 @@ export interface Reservation {
   readonly devices: readonly number[];
   /** MiB on those devices together; undefined: not known. */
   readonly needMib: number | undefined;
-  readonly tier: Tier;
   /** When the time of the load itself began: its victims had left. Undefined: a download is part of it. */
   measuredFromMs: number | undefined;
   /** The settings with which it was started; undefined: those of the node. */
@@ -27,8 +25,6 @@ export interface Reservation {
   readonly leaving: Set<string>;
   /** Goes on although nobody waits for it. */
   isDetached: boolean;
-  /** A victim stays, so the node will refuse the load. */
-  isVoid: boolean;
   /** Its end has been asked for. */
   isCancelled: boolean;
   readonly record: PlacementRecord;

@@ -130,7 +130,6 @@ export type Action =
       readonly node: string;
       /** Indexes of the devices that the plan is for; empty: the node chooses. */
       readonly devices: readonly number[];
-      readonly tier: Tier;
       /** Unloaded first, each only if it is still idle and unchanged. */
       readonly after: readonly UnloadStep[];
       /** It goes on although nobody waits for it. */
@@ -163,6 +162,3 @@ export type OperatorAnswer =
   /** Nodes that have not answered yet may have it. */
   | { readonly kind: 'pending' }
   | { readonly kind: 'refused'; readonly refusal: DecideRefusal };
-
-/** Where the weights go, best first. */
-export type Tier = 'gpu' | 'experts_in_ram' | 'layers_in_ram' | 'cpu';

@@ -2,7 +2,6 @@
 import type { NodeSnapshot } from '../snapshot.ts';
 import { cheapestVictims } from './cheapest-victims.ts';
 import type { DecideState } from './decide-state.ts';
-import type { Tier } from './events.ts';
 import {
   evictionOf,
   type Newcomer,
@@ -14,9 +13,11 @@ import { loadMs, needMib } from './need.ts';
 import { type DeviceRoom, roomOf, takenOn } from './node-room.ts';
 import type { Victim } from './record.ts';
 
+/** Where the weights go, best first. */
+export type Tier = 'gpu' | 'experts_in_ram' | 'layers_in_ram' | 'cpu';
+
 /** A set of devices for a load. */
 export interface DeviceSet {
-  readonly tier: Tier;
   readonly devices: readonly DeviceRoom[];
   /** MiB on these devices; undefined: not known. */
   readonly needMib: number | undefined;
@@ -91,22 +92,22 @@ export function setsOf(
   const rooms = roomOf(state, node);
   const entry = state.snapshot.catalogue.get(model);
   if (need === undefined || rooms.length === 0) {
-    return tier === 'gpu' ? [{ tier, devices: [], needMib: need }] : [];
+    return tier === 'gpu' ? [{ devices: [], needMib: need }] : [];
   }
   const gpus = gpusFor(state, rooms, model);
   const cpu = rooms.filter(({ device }) => device.isCpu);
   if (tier === 'gpu') {
     const sets = gpuSets(gpus, need, entry?.minDevices ?? 1);
-    return sets.map((devices) => ({ tier, devices, needMib: need }));
+    return sets.map((devices) => ({ devices, needMib: need }));
   }
   if (tier === 'cpu') {
-    return usable(cpu) >= need ? [{ tier, devices: cpu, needMib: need }] : [];
+    return usable(cpu) >= need ? [{ devices: cpu, needMib: need }] : [];
   }
   const isExperts = tier === 'experts_in_ram';
   if (isExperts !== (entry?.nCpuMoe !== undefined) || entry?.gpuLayers === 'all') return [];
   return gpus
     .filter((gpu) => gpu.usableMib > 0 && gpu.usableMib + usable(cpu) >= need)
-    .map((gpu) => ({ tier, devices: [gpu], needMib: Math.min(need, gpu.usableMib) }));
+    .map((gpu) => ({ devices: [gpu], needMib: Math.min(need, gpu.usableMib) }));
 }
 
 interface Residents {

@@ -79,7 +79,7 @@ export function startLoad(state: DecideState, load: NewLoad, actions: Action[]):
   const { node, model, fit, record, isDetached } = load;
   releaseClaimsOf(state, model);
   const devices = fit.set.devices.map(({ device }) => device.index);
-  const { tier, needMib } = fit.set;
+  const { needMib } = fit.set;
   state.facts.of(node, model).yieldsTo = undefined;
   state.facts.of(node, model).shares = devices.length > 1 ? sharesOf(state, node, fit) : undefined;
   const byNode = state.reservations.get(model) ?? new Map<string, Reservation>();
@@ -88,12 +88,10 @@ export function startLoad(state: DecideState, load: NewLoad, actions: Action[]):
     node,
     devices,
     needMib,
-    tier,
     measuredFromMs: mayDownload(state, node, model) ? undefined : state.nowMs,
     settings: state.snapshot.catalogue.get(model),
     leaving: new Set(fit.victims.map((victim) => victim.model)),
     isDetached,
-    isVoid: false,
     isCancelled: false,
     record,
   });
@@ -114,7 +112,7 @@ export function startLoad(state: DecideState, load: NewLoad, actions: Action[]):
     model: victim.model,
     ifGeneration: victim.generation,
   }));
-  actions.push({ kind: 'load', model, node, devices, tier, after, isDetached, record });
+  actions.push({ kind: 'load', model, node, devices, after, isDetached, record });
 }
 
 /**
@@ -138,7 +136,7 @@ export function joinLoad(
     needMib: undefined,
     why: 'joined',
   } as const;
-  const set = { tier: 'gpu', devices: [], needMib: undefined } as const;
+  const set = { devices: [], needMib: undefined } as const;
   const fit = { set, victims: [], cost: 0, freeMib: 0, isWaiting: false };
   startLoad(state, { node, model, fit, record, isDetached }, actions);
 }
@@ -192,7 +190,6 @@ export function unloadEnded(
   const reservation = newcomer === undefined ? undefined : state.reservation(node, newcomer);
   reservation?.leaving.delete(model);
   if (reservation?.measuredFromMs !== undefined) reservation.measuredFromMs = state.nowMs;
-  if (reservation && outcome === 'kept') reservation.isVoid = true;
   if (facts) facts.yieldsTo = undefined;
   const status = outcome === 'unloaded' ? 'unloaded' : 'loaded';
   if (facts && outcome === 'unloaded') facts.loadedAtMs = undefined;

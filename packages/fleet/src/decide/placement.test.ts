@@ -31,7 +31,7 @@ describe('A model is placed', () => {
     const hosts = { a: { gpus: [], ramMib: 64_000 }, b: { gpus: [12_000] } };
     const fleet = fleetOf(hosts, { vramMb: 20_000, gpuLayers: 'all' });
     const [load] = only(fleet.ask('m'), 'load');
-    expect(load).toMatchObject({ node: 'a', tier: 'cpu', devices: [-1] });
+    expect(load).toMatchObject({ node: 'a', devices: [-1] });
   });
 
   test('waits for a busy GPU rather than going to RAM', () => {
@@ -53,7 +53,7 @@ describe('A model is placed', () => {
   test('with layers in RAM before the CPU alone, if it is too large for every GPU', () => {
     const hosts = { a: { gpus: [], ramMib: 64_000 }, b: { gpus: [12_000], ramMib: 32_000 } };
     const [load] = only(fleetOf(hosts, { vramMb: 20_000 }).ask('m'), 'load');
-    expect(load).toMatchObject({ node: 'b', tier: 'layers_in_ram', devices: [0] });
+    expect(load).toMatchObject({ node: 'b', devices: [0] });
   });
 
   test('where it is on disk rather than where it must be downloaded', () => {
@@ -80,7 +80,7 @@ describe('A model is placed', () => {
   test('on several GPUs together if none alone can hold it', () => {
     const hosts = { a: { gpus: [12_000, 12_000] }, b: { gpus: [16_000] } };
     const [load] = only(fleetOf(hosts, { vramMb: 20_000 }).ask('m'), 'load');
-    expect(load).toMatchObject({ node: 'a', devices: [0, 1], tier: 'gpu' });
+    expect(load).toMatchObject({ node: 'a', devices: [0, 1] });
   });
 
   test('beside another on the GPU that has room, not on the sum of both', () => {

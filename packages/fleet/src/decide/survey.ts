@@ -4,8 +4,7 @@ import { replicaLoad } from '../replica-load.ts';
 import type { NodeSnapshot } from '../snapshot.ts';
 import type { DecideState } from './decide-state.ts';
 import type { Newcomer } from './evictable.ts';
-import type { Tier } from './events.ts';
-import { type DeviceSet, hasRoomFor, mostMib, setsOf } from './fit-node.ts';
+import { type DeviceSet, hasRoomFor, mostMib, setsOf, type Tier } from './fit-node.ts';
 import { needMib } from './need.ts';
 import type { Candidate } from './record.ts';
 

@@ -166,12 +166,6 @@ export function refusalError(refusal: DecideRefusal, request: RefusedRequest): C
         `${model} could not be loaded on ${refusal.node}: ${refusal.reason}`,
         { transient: refusal.isTransient, retryAfterS: refusal.retryInMs / 1000 },
       );
-    case 'no_capacity':
-      return new CortexError(
-        'no_capacity',
-        `No node can serve ${model} now: ${lacksText(refusal.lacks)}.`,
-        { retryAfterS: NO_CAPACITY_RETRY_S },
-      );
     case 'all_tried':
       return new CortexError(
         'no_capacity',

@@ -27,7 +27,7 @@ function lackText({ what, need, have, eachMib = 0 }: Lacking): string {
     case 'memory':
       return `has ${have} MiB for models, and ${need} MiB are needed`;
     case 'free_memory':
-      return `has room for ${Math.max(0, Number(have))} of ${need} MiB beside models in use`;
+      return `has room for ${Math.max(0, Number(have))} of ${need} MiB beside what is in use`;
     case 'up':
       return 'is not up';
     case 'undrained':
