@@ -225,15 +225,19 @@ export class ViewListener implements ScanListener<Kind> {
   }
 
   #join(texts: readonly ByteRange[]): string {
+    const [only] = texts;
+    if (only && texts.length === 1) return this.#readPart(only);
     let joined = '';
     for (const range of texts) {
       if (joined.length >= MAX_TEXT_BYTES) break;
-      joined +=
-        this.#bytes[range[0]] === OPEN_BRACKET && this.#bytes[range[0] - 1] !== QUOTE
-          ? this.#readRaw(range)
-          : this.#readText(range, MAX_TEXT_BYTES);
+      joined += this.#readPart(range);
     }
     return truncateText(joined, MAX_TEXT_BYTES);
+  }
+
+  #readPart(range: ByteRange): string {
+    const isList = this.#bytes[range[0]] === OPEN_BRACKET && this.#bytes[range[0] - 1] !== QUOTE;
+    return isList ? this.#readRaw(range) : this.#readText(range, MAX_TEXT_BYTES);
   }
 
   #readRaw([start, end]: ByteRange): string {
