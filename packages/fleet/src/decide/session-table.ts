@@ -1,7 +1,9 @@
+import QuickLRU from 'quick-lru';
+
 import { hashText } from '../rendezvous-hash.ts';
 
-/** Oldest out: a conversation that nobody has continued for so many others holds nothing. */
-const MAX_SESSIONS = 10_000;
+/** The table has at least this many conversations and at most twice as many. The oldest go. */
+const MIN_SESSIONS = 5000;
 const PAUSES = 3;
 
 interface Session {
@@ -13,11 +15,7 @@ interface Session {
 
 /** The pauses of conversations, by the hash of their affinity key and the model. */
 export class SessionTable {
-  readonly #sessions = new Map<number, Session>();
-
-  get size(): number {
-    return this.#sessions.size;
-  }
+  readonly #sessions = new QuickLRU<number, Session>({ maxSize: MIN_SESSIONS });
 
   /** A question of the conversation arrived. */
   asked(key: string, model: string, nowMs: number): void {
@@ -36,10 +34,7 @@ export class SessionTable {
     const hash = hashText(key);
     const known = this.#sessions.get(hash);
     const pauses = known?.model === model ? known.pauses : [];
-    this.#sessions.delete(hash);
     this.#sessions.set(hash, { model, endMs: nowMs, pauses });
-    const [oldest] = this.#sessions.keys();
-    if (this.#sessions.size > MAX_SESSIONS && oldest !== undefined) this.#sessions.delete(oldest);
     return pauses.length > 0 && pauses.every((pauseMs) => pauseMs < holdMs);
   }
 }

@@ -1,9 +1,10 @@
 import type { Action, GrantRecord, PlacementRecord } from '@cortex/fleet';
+import QuickLRU from 'quick-lru';
 
-/** Requests that are remembered; the oldest go. */
-const MAX_REQUESTS = 1000;
-/** Models whose last load is remembered; the oldest go. */
-const MAX_MODELS = 1000;
+/** At least this many requests are remembered and at most twice as many. The oldest go. */
+const MIN_REQUESTS = 500;
+/** As above, for models whose last load is remembered. */
+const MIN_MODELS = 500;
 
 /** A load that was decided. */
 export interface DecidedLoad {
@@ -25,15 +26,15 @@ export interface DecidedRequest {
 
 /** The last decisions, for whoever asks why. Times are monotonic ms. */
 export class DecisionLog {
-  readonly #requests = new Map<string, DecidedRequest>();
-  readonly #loads = new Map<string, DecidedLoad>();
+  readonly #requests = new QuickLRU<string, DecidedRequest>({ maxSize: MIN_REQUESTS });
+  readonly #loads = new QuickLRU<string, DecidedLoad>({ maxSize: MIN_MODELS });
 
   loadStarted({ model, record }: Extract<Action, { readonly kind: 'load' }>, atMs: number): void {
-    if (record.why !== 'joined') remember(this.#loads, model, { atMs, record }, MAX_MODELS);
+    if (record.why !== 'joined') this.#loads.set(model, { atMs, record });
   }
 
   decided(request: DecidedRequest): void {
-    remember(this.#requests, request.requestId, request, MAX_REQUESTS);
+    this.#requests.set(request.requestId, request);
   }
 
   request(requestId: string): DecidedRequest | undefined {
@@ -43,12 +44,4 @@ export class DecisionLog {
   lastLoad(model: string): DecidedLoad | undefined {
     return this.#loads.get(model);
   }
-}
-
-function remember<V>(map: Map<string, V>, key: string, value: V, max: number): void {
-  // Moved to the end: the first key is the oldest one.
-  map.delete(key);
-  map.set(key, value);
-  const [oldest] = map.keys();
-  if (map.size > max && oldest !== undefined) map.delete(oldest);
 }
