@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, test } from 'bun:test';
+import { readFileSync } from 'node:fs';
 
 import { thrownBy } from '../src/conformance/subject.ts';
-import type { EngineEvent, EngineProcess } from '../src/index.ts';
+import { type EngineEvent, type EngineProcess, spawnEngine } from '../src/index.ts';
 import { scriptedProcess } from './fixtures/engines.ts';
 import { chatOf, eventsOf, never } from './fixtures/requests.ts';
 
@@ -67,16 +68,27 @@ test('an engine process ignores SIGINT and SIGTERM', async () => {
   expect(events.at(-1)).toMatchObject({ type: 'done', usage: { completionTokens: 3 } });
 });
 
-test('an engine process stays in the session of its owner', async () => {
-  engine = await scriptedProcess();
+test('an engine process that is ended takes the processes that it started with it', async () => {
+  const cancelled = new AbortController();
+  const child = Promise.withResolvers<number>();
+  const start = spawnEngine({
+    command: ['/bin/sh', '-c', 'sleep 60 & echo "$!"; wait'],
+    onLog: (line) => child.resolve(Number(line)),
+    signal: cancelled.signal,
+  });
+  const pid = await child.promise;
 
-  expect(await sessionOf(engine.pid)).toBe(await sessionOf(process.pid));
+  cancelled.abort(new Error('cancelled'));
+
+  expect(await thrownBy(start)).toMatchObject({ message: 'cancelled' });
+  while (isRunning(pid)) await Bun.sleep(10);
 });
 
-/** Session id, from `ps`, which every supported system has. */
-async function sessionOf(pid: number): Promise<string> {
-  const shown = await new Response(
-    Bun.spawn(['ps', '-o', 'sess=', '-p', String(pid)]).stdout,
-  ).text();
-  return shown.trim();
+function isRunning(pid: number): boolean {
+  try {
+    // A process that has ended stays in the list until its new parent has heard of it.
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
 }

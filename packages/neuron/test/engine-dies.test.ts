@@ -148,7 +148,7 @@ test('an engine that completes no step although it has work is killed and restar
 }, 30_000);
 
 function recorded(startTime: (actual: string) => string) {
-  const child = Bun.spawn(['sleep', '60']);
+  const child = Bun.spawn(['sleep', '60'], { detached: true });
   const folder = join(createTestFolder().root, 'engines');
   mkdirSync(folder);
   const record = {

@@ -235,7 +235,6 @@ test('a server and its workers that an earlier daemon left running are ended at 
     pid: leader.pid,
     start_time: processStartTime(leader.pid),
     model_id: 'm',
-    group: true,
   };
   await Bun.write(join(folder, `${leader.pid}.json`), JSON.stringify(record));
 

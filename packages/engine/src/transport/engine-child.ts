@@ -43,6 +43,8 @@ export class EngineChild {
         NODE_CHANNEL_SERIALIZATION_MODE: 'json',
         [LIFE_FD]: String(LIFE_PIPE_FD),
       },
+      // A process group of its own, so that a process in which it tries its library ends with it.
+      detached: true,
     });
     this.pid = this.#process.pid;
   }
@@ -68,11 +70,11 @@ export class EngineChild {
     this.#channel?.send(message);
   }
 
-  /** Ends the process now. The first cause given is the one reported. */
+  /** Ends the process and its children now. The first cause given is the one reported. */
   kill(cause?: string): void {
     if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
     this.#cause ??= cause;
-    this.#process.kill('SIGKILL');
+    process.kill(-this.pid, 'SIGKILL');
   }
 
   #descriptor(index: number): number {

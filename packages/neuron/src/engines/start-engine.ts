@@ -63,7 +63,7 @@ export function engineProcesses(options: {
         },
         onSpawn: (pid) => {
           spawnedPid = pid;
-          options.records.add(pid, { name: modelId, isGroup: false });
+          options.records.add(pid, modelId);
         },
         onLog,
         signal,

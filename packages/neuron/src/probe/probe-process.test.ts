@@ -112,6 +112,22 @@ describe('ProbeProcess', () => {
     expect(started).toHaveLength(2);
   });
 
+  test('has closed when its process has ended', async () => {
+    const gate = createGate();
+    const { probe } = createProbe((engine) => {
+      engine.close = () => gate.opened;
+    });
+    await probe.ask(CPU, { ms: 1000 }, version);
+    let hasClosed = false;
+
+    const closed = probe.close().then(() => (hasClosed = true));
+
+    await Bun.sleep(20);
+    expect(hasClosed).toBe(false);
+    gate.open();
+    await closed;
+  });
+
   test('has no timer once it has ended', async () => {
     const { probe, clock } = createProbe();
     await probe.ask(CPU, { ms: 1000 }, version);

@@ -117,11 +117,13 @@ export class ProbeProcess {
     return turn;
   }
 
-  /** Ends it for good; waiting questions are refused. */
+  /** Ends it for good; waiting questions are refused. Resolves when no process is left. */
   async close(): Promise<void> {
     this.#closing.abort(closing());
+    const ended = this.#running?.started.connection.ended;
     this.#kill();
     await this.#turns;
+    await within(END_LIMIT_MS, ended);
   }
 
   async #turn<T>(
@@ -269,10 +271,10 @@ export class ProbeProcess {
     if (!running) return;
     this.#forget(running.started);
     const { started } = running;
-    const limit = Promise.withResolvers<void>();
-    const timer = setTimeout(limit.resolve, END_LIMIT_MS);
-    await Promise.race([started.connection.close(0).catch(() => started.kill()), limit.promise]);
-    clearTimeout(timer);
+    await within(
+      END_LIMIT_MS,
+      started.connection.close(0).catch(() => started.kill()),
+    );
   }
 
   #kill(): void {
@@ -287,6 +289,14 @@ export class ProbeProcess {
     this.#running = undefined;
     this.#stopIdling?.();
   }
+}
+
+/** Waits for an end, but not for longer than `ms`. */
+async function within(ms: number, end: Promise<unknown> | undefined): Promise<void> {
+  const limit = Promise.withResolvers<void>();
+  const timer = setTimeout(limit.resolve, ms);
+  await Promise.race([end, limit.promise]);
+  clearTimeout(timer);
 }
 
 const closing = (): CortexError =>

@@ -16,22 +16,15 @@ import { processStartTime } from './process-start-time.ts';
 
 /** Records processes, so that none outlives a daemon that was killed. */
 export interface ProcessRecords {
-  add(pid: number, process: RecordedProcess): void;
+  /** @param pid - A leader of a process group, which is ended with it. @param name - The model, or the harness whose server it is */
+  add(pid: number, name: string): void;
   remove(pid: number): void;
-}
-
-export interface RecordedProcess {
-  /** The model, or the harness whose server it is. */
-  readonly name: string;
-  /** Whether it leads a process group, which is ended with it. */
-  readonly isGroup: boolean;
 }
 
 const ProcessRecord = z.object({
   pid: z.int(),
   start_time: z.string(),
   model_id: z.string(),
-  group: z.boolean().default(false),
 });
 
 function readRecord(path: string): z.infer<typeof ProcessRecord> | undefined {
@@ -57,8 +50,7 @@ export function endLeftoverProcesses(directory: string, log: Logger): void {
         { pid: record.pid, model: record.model_id },
         'ending a process that an earlier daemon left running',
       );
-      if (record.group) killGroup(record.pid, 'SIGKILL');
-      else process.kill(record.pid, 'SIGKILL');
+      killGroup(record.pid, 'SIGKILL');
     }
     rmSync(path, { force: true });
   }
@@ -77,10 +69,10 @@ function namesIn(directory: string): string[] {
 export function createProcessRecords(directory: string, writer: StateWriter): ProcessRecords {
   const pathOf = (pid: number): string => join(directory, `${pid}.json`);
   return {
-    add(pid, { name, isGroup }) {
+    add(pid, name) {
       const startTime = processStartTime(pid);
       if (startTime === undefined) return;
-      const record = { pid, start_time: startTime, model_id: name, group: isGroup };
+      const record = { pid, start_time: startTime, model_id: name };
       writer.write(pathOf(pid), `${JSON.stringify(record)}\n`);
     },
     remove(pid) {

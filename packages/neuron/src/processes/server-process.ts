@@ -107,7 +107,7 @@ export async function startServer(options: ServerOptions): Promise<ServerProcess
   const port = options.port ?? (await freePort());
   const child = spawn({ command: options.command(port), env: options.env });
   const { pid } = child;
-  records.add(pid, { name, isGroup: true });
+  records.add(pid, name);
   const log = new LogLines();
   log.listen(onLog);
   const logged = Promise.allSettled([log.read(child.stdout), log.read(child.stderr)]);
