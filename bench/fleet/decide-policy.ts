@@ -189,7 +189,7 @@ export class DecidePolicy implements Policy {
       model,
       weight: 1,
       stream: true,
-      affinityKey: conversation,
+      affinityKey: () => conversation,
       tried: [],
       arrivedMs: nowMs,
     };

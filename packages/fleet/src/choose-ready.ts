@@ -35,7 +35,7 @@ export interface ReadyQuestion extends LoadQuestion {
   /** A node that is chosen only when no other has room; undefined: none. */
   readonly avoided?: string | undefined;
   /** Requests with the same key go to the same replica while it is not overloaded. */
-  readonly affinityKey?: string | undefined;
+  readonly affinityKey?: (() => string | undefined) | undefined;
 }
 
 /** The choice among ready replicas; `none`: there is no ready replica that the request may use. */
@@ -61,9 +61,10 @@ function byAffinity(
   request: ReadyQuestion,
   context: DecisionContext,
 ): Replica | undefined {
-  const { affinityKey } = request;
   const { routing } = context;
-  if (affinityKey === undefined || routing?.policy !== 'prefix-affinity') return undefined;
+  if (routing?.policy !== 'prefix-affinity') return undefined;
+  const affinityKey = request.affinityKey?.();
+  if (affinityKey === undefined) return undefined;
   const own = context.leases.ownByNode(request.model);
   let total = 0;
   let count = 0;

@@ -114,7 +114,8 @@ describe('two gateways in front of the same node', () => {
     );
     const one = await started({ neurons });
     const two = await started({ neurons });
-    for (const affinityKey of Array.from({ length: 20 }, (_, index) => `talk ${index}`)) {
+    for (let talk = 0; talk < 20; talk += 1) {
+      const affinityKey = (): string => `talk ${talk}`;
       const leases = [await one.acquire({ affinityKey }), await two.acquire({ affinityKey })];
       expect(leases[0]?.node).toBe(leases[1]?.node ?? '');
       for (const lease of leases) lease.release();

@@ -35,8 +35,11 @@ export interface RequestView {
   readonly n: number;
   /** `stream_options.include_usage`; absent when the caller did not set it. */
   readonly includeUsage?: boolean | undefined;
-  /** Short key that is constant through one conversation (behaviour 40); absent when nothing identifies it. */
-  readonly affinityKey?: string | undefined;
+  /**
+   * Short key that is constant through one conversation (behaviour 40); undefined when nothing identifies it. Computed
+   * when it is first called: few requests need it.
+   */
+  readonly affinityKey: () => string | undefined;
 }
 
 const NO_NAMES: ReadonlySet<string> = new Set();
@@ -76,17 +79,22 @@ function readCount(value: JsonScalar | undefined): number {
   });
 }
 
-const hash = (text: string): string => Bun.hash.xxHash64(text).toString(16).padStart(16, '0');
+const hash = (texts: readonly (string | Uint8Array)[]): string =>
+  texts
+    .reduce((seed, text) => Bun.hash.xxHash64(text, seed), 0n)
+    .toString(16)
+    .padStart(16, '0');
 
 /** From the session header, else the fields that name a session or a user, else the text (behaviour 40). */
 function readAffinityKey(headers: Headers, view: JsonView): string | undefined {
   const session = sessionOf(headers);
-  if (session !== undefined) return `session:${hash(session)}`;
+  if (session !== undefined) return `session:${hash([session])}`;
   for (const name of SESSION_FIELDS) {
     const value = view.values[name];
-    if (typeof value === 'string' && value !== '') return `session:${hash(value)}`;
+    if (typeof value === 'string' && value !== '') return `session:${hash([value])}`;
   }
-  return view.affinityText === undefined ? undefined : `text:${hash(view.affinityText)}`;
+  const texts = view.affinityTexts();
+  return texts && `text:${hash(texts)}`;
 }
 
 function toRequestView(
@@ -97,14 +105,13 @@ function toRequestView(
     json.values['stream_options.include_usage'],
     'stream_options.include_usage',
   );
+  let key: { readonly value: string | undefined } | undefined;
   return {
     model: readModel(json),
     stream: readFlag(json.values['stream'], 'stream') ?? false,
     n: readCount(json.values['n']),
     includeUsage,
-    get affinityKey() {
-      return readAffinityKey(headers, json);
-    },
+    affinityKey: () => (key ??= { value: readAffinityKey(headers, json) }).value,
     json,
   };
 }
@@ -124,7 +131,7 @@ export function readFormView(
     model: readModel({ values: { model: modelField?.value ?? null }, containers: NO_NAMES }),
     stream: false,
     n: 1,
-    affinityKey: session === undefined ? undefined : `session:${hash(session)}`,
+    affinityKey: () => (session === undefined ? undefined : `session:${hash([session])}`),
     modelField,
   };
 }

@@ -67,7 +67,7 @@ class Walk {
         this.#ids += 1;
         const id = `q${this.#ids}`;
         this.waiting.add(id);
-        this.#done(this.fleet.ask(model, { id, affinityKey: `talk ${next.pick % 7}` }));
+        this.#done(this.fleet.ask(model, { id, affinityKey: () => `talk ${next.pick % 7}` }));
         break;
       }
       case 'answer': {

@@ -54,6 +54,12 @@ interface HeldMemo {
   readonly mib: number | undefined;
 }
 
+/** Whether another model could want the memory of a node, by node, in one snapshot. */
+interface ContendedMemo {
+  readonly snapshot: FleetSnapshot;
+  readonly byNode: Map<string, boolean>;
+}
+
 /** The defaults of cortex.toml. */
 export const DEFAULT_SETTINGS: DecideSettings = {
   strategy: 'lru',
@@ -101,6 +107,7 @@ export class DecideState {
   settings: DecideSettings = DEFAULT_SETTINGS;
   /** The last answer of `heldMib` in need.ts. */
   heldMemo: HeldMemo | undefined;
+  #contended: ContendedMemo | undefined;
   nowMs = 0;
   timerAtMs = Infinity;
   /** One object for all requests: a decision on the hot path builds none. */
@@ -120,6 +127,22 @@ export class DecideState {
 
   get snapshot(): FleetSnapshot {
     return this.fleet.snapshot;
+  }
+
+  /** Whether a model is known that is not ready on the node, so that it could want the memory of another one there. */
+  isContended(node: string): boolean {
+    const { snapshot } = this;
+    if (this.#contended?.snapshot !== snapshot) this.#contended = { snapshot, byNode: new Map() };
+    const { byNode } = this.#contended;
+    const known = byNode.get(node);
+    if (known !== undefined) return known;
+    const replicas = snapshot.nodes.get(node)?.replicas;
+    const isReady = (model: string): boolean => replicas?.get(model)?.isReady === true;
+    const { catalogue, replicasByModel } = snapshot;
+    const isContended =
+      ![...catalogue.keys()].every(isReady) || ![...replicasByModel.keys()].every(isReady);
+    byNode.set(node, isContended);
+    return isContended;
   }
 
   waiting(model: string): number {

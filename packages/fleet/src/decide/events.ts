@@ -13,7 +13,8 @@ export interface FleetRequest {
   /** Slots, all or none; 0: it needs only the file of the model, and never waits for a load. */
   readonly weight: number;
   readonly stream: boolean;
-  readonly affinityKey?: string | undefined;
+  /** What its conversation is known by; absent: by nothing. Computed when it is called. */
+  readonly affinityKey?: (() => string | undefined) | undefined;
   /** Nodes that failed it. */
   readonly tried: readonly string[];
   /** A node that is used only if no other has room. */

@@ -9,9 +9,9 @@ interface Chosen {
   readonly by: GrantRecord['by'];
 }
 
-/** Whether conversations can hold models: not if there is only one. Their keys cost time to compute. */
-const mayBeHeld = ({ settings, snapshot: { replicasByModel, catalogue } }: DecideState): boolean =>
-  settings.holdMs > 0 && (replicasByModel.size > 1 || catalogue.size > 1);
+/** Whether a conversation can hold a model of the node. Its key costs time to compute. */
+const mayBeHeld = (state: DecideState, node: string): boolean =>
+  state.settings.holdMs > 0 && state.isContended(node);
 
 /** Takes a lease on the chosen replica. */
 export function grant(
@@ -21,8 +21,8 @@ export function grant(
   actions: Action[],
 ): void {
   const { id, model, weight, arrivedMs } = request;
-  const affinityKey = mayBeHeld(state) ? request.affinityKey : undefined;
   const { node } = replica;
+  const affinityKey = mayBeHeld(state, node) ? request.affinityKey?.() : undefined;
   const load = replicaLoad(replica, state.leases.on(model, node));
   const leaseId = state.leases.take({ model, node, weight, affinityKey });
   state.facts.of(node, model).lastGrantMs = state.nowMs;

@@ -36,11 +36,12 @@ export class LeaseTable implements LeasesView {
     return byModel;
   }
 
-  take(lease: Omit<LeaseEntry, 'id'>): string {
+  take({ model, node, weight, affinityKey }: Omit<LeaseEntry, 'id'>): string {
     this.#count += 1;
     const id = `lease_${this.#count}`;
-    this.#byId.set(id, { ...lease, id });
-    this.#add(lease, lease.weight);
+    const lease = { id, model, node, weight, affinityKey };
+    this.#byId.set(id, lease);
+    this.#add(lease, weight);
     return id;
   }
 

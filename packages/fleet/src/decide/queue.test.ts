@@ -18,16 +18,16 @@ describe('A request', () => {
     expect(grant).toMatchObject({ node: 'a', record: { by: 'load', load: 0, waitedMs: 0 } });
   });
 
-  test('in a fleet of one model is granted without a look at its conversation, which costs time', () => {
-    const fleet = oneSlot();
-    const request = {
-      ...fleet.request('m'),
-      get affinityKey(): string {
-        throw new Error('not needed');
-      },
+  test('is granted without a look at its conversation, which costs time, where all models are loaded', () => {
+    const fleet = new DecidedFleet({
+      hosts: { a: { loaded: { m: {}, other: {} } } },
+      models: [{ id: 'm' }, { id: 'other' }],
+    });
+    const affinityKey = (): string => {
+      throw new Error('not needed');
     };
 
-    expect(told(fleet.tell({ kind: 'arrived', request }))).toEqual(['grant a']);
+    expect(told(fleet.ask('m', { affinityKey }))).toEqual(['grant a']);
   });
 
   test('waits while every slot is taken, and gets the next one in order of arrival', () => {
@@ -167,8 +167,8 @@ describe('Requests of one conversation', () => {
       hosts: { a: { loaded: { m: {} } }, b: { loaded: { m: {} } }, c: { loaded: { m: {} } } },
       models: [{ id: 'm' }],
     });
-  const nodeOf = (fleet: DecidedFleet, affinityKey: string): string | undefined =>
-    only(fleet.ask('m', { affinityKey }), 'grant')[0]?.node;
+  const nodeOf = (fleet: DecidedFleet, key: string): string | undefined =>
+    only(fleet.ask('m', { affinityKey: () => key }), 'grant')[0]?.node;
 
   test('go to the same replica', () => {
     const fleet = two();

@@ -1,7 +1,5 @@
 import QuickLRU from 'quick-lru';
 
-import { hashText } from '../rendezvous-hash.ts';
-
 /** The table has at least this many conversations and at most twice as many. The oldest go. */
 const MIN_SESSIONS = 5000;
 const PAUSES = 3;
@@ -13,13 +11,13 @@ interface Session {
   pauses: readonly number[];
 }
 
-/** The pauses of conversations, by the hash of their affinity key and the model. */
+/** The pauses of conversations, by their affinity key. */
 export class SessionTable {
-  readonly #sessions = new QuickLRU<number, Session>({ maxSize: MIN_SESSIONS });
+  readonly #sessions = new QuickLRU<string, Session>({ maxSize: MIN_SESSIONS });
 
   /** A question of the conversation arrived. */
   asked(key: string, model: string, nowMs: number): void {
-    const session = this.#sessions.get(hashText(key));
+    const session = this.#sessions.get(key);
     if (!session || session.model !== model || session.endMs === Infinity) return;
     session.pauses = [...session.pauses.slice(1 - PAUSES), nowMs - session.endMs];
     session.endMs = Infinity;
@@ -31,10 +29,9 @@ export class SessionTable {
     model: string,
     { nowMs, holdMs }: { nowMs: number; holdMs: number },
   ): boolean {
-    const hash = hashText(key);
-    const known = this.#sessions.get(hash);
+    const known = this.#sessions.get(key);
     const pauses = known?.model === model ? known.pauses : [];
-    this.#sessions.set(hash, { model, endMs: nowMs, pauses });
+    this.#sessions.set(key, { model, endMs: nowMs, pauses });
     return pauses.length > 0 && pauses.every((pauseMs) => pauseMs < holdMs);
   }
 }

@@ -117,7 +117,7 @@ describe('Two models that fit only alternately', () => {
 describe('A conversation with short pauses', () => {
   const talk = (fleet: DecidedFleet, pauseMs: number, turns: number): void => {
     for (let turn = 0; turn < turns; turn += 1) {
-      fleet.ask('x', { affinityKey: 'agent' });
+      fleet.ask('x', { affinityKey: () => 'agent' });
       fleet.after(2000);
       fleet.answer('x');
       if (turn < turns - 1) fleet.after(pauseMs);
@@ -145,7 +145,7 @@ describe('A conversation with short pauses', () => {
     talk(fleet, 500, 3);
     fleet.ask('y');
     fleet.after(500);
-    expect(told(fleet.ask('x', { affinityKey: 'agent' }))).toEqual(['grant a']);
+    expect(told(fleet.ask('x', { affinityKey: () => 'agent' }))).toEqual(['grant a']);
   });
 
   test('holds nothing when its pauses are longer than hold_s', () => {

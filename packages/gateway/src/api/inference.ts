@@ -121,10 +121,7 @@ export function inferenceHandler(route: InferenceRoute, deps: InferenceDeps) {
           node: target.node,
           weight,
           stream: meter.isStream,
-          // Computed on demand: it is not needed for a model with one replica.
-          get affinityKey() {
-            return view.affinityKey;
-          },
+          affinityKey: view.affinityKey,
           tried: [],
           arrivedMs: meter.startedMs,
         },

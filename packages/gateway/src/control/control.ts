@@ -2,6 +2,7 @@ import type {
   Alias,
   CatalogueModel,
   DecideSettings,
+  FleetRequest,
   FleetSnapshot,
   NodeConfig,
   Resolution,
@@ -65,27 +66,14 @@ export interface ControlLog {
   error(fields: object, message: string): void;
 }
 
-export interface AcquireRequest {
+/**
+ * A request for a resolved model id; its `arrivedMs` is by `Clock.nowMs`. An unknown name is rejected with the final
+ * 404, or with 503 while no node has answered. Nodes that refused with `queue_full` or `model_not_loaded` are not in
+ * `tried`.
+ */
+export interface AcquireRequest extends Omit<FleetRequest, 'id'> {
+  /** As the client knows it. */
   readonly requestId: string;
-  /** A resolved model id. An unknown name is rejected with the final 404, or with 503 while no node has answered. */
-  readonly model: string;
-  /** The only allowed node (`id@node`); undefined: any node. */
-  readonly node?: string | undefined;
-  /** Number of slots, all or nothing: the request's `n`, or 0 if it needs only the model's file. */
-  readonly weight: number;
-  readonly stream: boolean;
-  readonly affinityKey?: string | undefined;
-  /**
-   * Nodes that failed this request and are not tried again. Nodes that refused with `queue_full` or
-   * `model_not_loaded` are not included.
-   */
-  readonly tried: readonly string[];
-  /** A node that is used only if no other has room. */
-  readonly avoided?: string | undefined;
-  /**
-   * Arrival by `Clock.nowMs`. Waits are measured from it, and a request that returns keeps its position in the queue.
-   */
-  readonly arrivedMs: number;
 }
 
 export type LeaseSendOptions = Pick<SendOptions, 'connection' | 'onCancel'>;

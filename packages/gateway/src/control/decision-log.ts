@@ -1,9 +1,9 @@
 import type { Action, GrantRecord, PlacementRecord } from '@cortex/fleet';
 import QuickLRU from 'quick-lru';
 
-/** At least this many requests are remembered and at most twice as many. The oldest go. */
-const MIN_REQUESTS = 500;
-/** As above, for models whose last load is remembered. */
+/** So many requests are remembered; the oldest go. */
+const MAX_REQUESTS = 500;
+/** At least so many models whose last load is remembered, and at most twice as many. The oldest go. */
 const MIN_MODELS = 500;
 
 /** A load that was decided. */
@@ -26,7 +26,9 @@ export interface DecidedRequest {
 
 /** The last decisions, for whoever asks why. Times are monotonic ms. */
 export class DecisionLog {
-  readonly #requests = new QuickLRU<string, DecidedRequest>({ maxSize: MIN_REQUESTS });
+  /** A ring: each request writes into it, and few are looked for. */
+  readonly #requests: DecidedRequest[] = [];
+  #next = 0;
   readonly #loads = new QuickLRU<string, DecidedLoad>({ maxSize: MIN_MODELS });
 
   loadStarted({ model, record }: Extract<Action, { readonly kind: 'load' }>, atMs: number): void {
@@ -34,11 +36,18 @@ export class DecisionLog {
   }
 
   decided(request: DecidedRequest): void {
-    this.#requests.set(request.requestId, request);
+    this.#requests[this.#next] = request;
+    this.#next = (this.#next + 1) % MAX_REQUESTS;
   }
 
+  /** The last of that id. */
   request(requestId: string): DecidedRequest | undefined {
-    return this.#requests.get(requestId);
+    const { length } = this.#requests;
+    for (let age = 1; age <= length; age += 1) {
+      const request = this.#requests[(this.#next - age + length) % length];
+      if (request?.requestId === requestId) return request;
+    }
+    return undefined;
   }
 
   lastLoad(model: string): DecidedLoad | undefined {

@@ -115,12 +115,14 @@ export class Effects {
     const { connections, transport, loop } = this.#deps;
     const target = connections.target(node);
     const basePath = loop.snapshot.nodes.get(node)?.replicas.get(model)?.basePath ?? '';
+    const { queueMs, loadMs } = this.#waited(waiter, { node, model });
     let isHeld = true;
     return {
       id: leaseId,
       node,
       model,
-      ...this.#waited(waiter, { node, model }),
+      queueMs,
+      loadMs,
       hasToken: target.token !== undefined,
       send: (wireRequest, options) => transport.send(wireRequest, { target, basePath, ...options }),
       isNodeDown: () => isDown(loop.snapshot, node, target),

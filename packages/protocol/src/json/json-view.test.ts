@@ -177,60 +177,88 @@ describe('an unusual but valid body', () => {
   });
 });
 
-describe('the affinity text of a body', () => {
-  test('is the system text and the first user turn, regardless of later turns', () => {
+/** A view that can be compared. */
+const contentOf = (view: JsonView) => ({ ...view, affinityTexts: view.affinityTexts() });
+
+/** The affinity texts of a body, decoded. */
+const affinityOf = (body: string): string[] | undefined =>
+  read(body)
+    .affinityTexts()
+    ?.map((text) => new TextDecoder().decode(text));
+
+describe('the affinity texts of a body', () => {
+  test('are the system text and the first user turn, regardless of later turns', () => {
     const first =
       '{"messages":[{"role":"system","content":"be kind"},{"content":"hi","role":"user"}';
 
-    const text = read(`${first}]}`).affinityText;
-
-    expect(text).toBe('be kind\0hi');
+    expect(affinityOf(`${first}]}`)).toEqual(['be kind', 'hi']);
     expect(
-      read(
+      affinityOf(
         `${first},{"role":"assistant","content":"yo"},{"role":"system","content":"more"},{"role":"user","content":"bye"}]}`,
-      ).affinityText,
-    ).toBe(text);
+      ),
+    ).toEqual(['be kind', 'hi']);
   });
 
-  test('joins text parts and the system field of Anthropic bodies', () => {
-    const view = read(
-      '{"system":[{"type":"text","text":"a"},{"type":"text","text":"b"}],"messages":[{"role":"user","content":[{"type":"image","source":{"text":"no"}},{"type":"text","text":"c\\nd"}]}]}',
-    );
-
-    expect(view.affinityText).toBe('ab\0c\nd');
+  test('join text parts and the system field of Anthropic bodies', () => {
+    expect(
+      affinityOf(
+        '{"system":[{"type":"text","text":"a"},{"type":"text","text":"b"}],"messages":[{"role":"user","content":[{"type":"image","source":{"text":"no"}},{"type":"text","text":"c\\nd"}]}]}',
+      ),
+    ).toEqual(['ab', 'c\nd']);
   });
 
-  test('is cut at a character boundary after 4 KiB of each text', () => {
-    const long = '\\u00fcü\\n'.repeat(10_000);
+  test('are cut at a character boundary after 4 KiB of each text', () => {
+    const escaped = '\\u00fcü\\n'.repeat(10_000);
+    const plain = 'üü€'.repeat(10_000);
 
     const [system, user] =
-      read(
-        `{"messages":[{"role":"developer","content":"${long}"},{"role":"user","content":"${long}"}]}`,
-      ).affinityText?.split('\0') ?? [];
+      affinityOf(
+        `{"messages":[{"role":"developer","content":"${escaped}"},{"role":"user","content":"${plain}"}]}`,
+      ) ?? [];
 
     expect(system).toBe('üü\n'.repeat(819));
-    expect(user).toBe(system ?? '');
+    expect(user).toBe('üü€'.repeat(585));
   });
 
-  test('is the prompt of a completion or its list of tokens', () => {
-    expect(read('{"prompt":"once upon"}').affinityText).toBe('once upon');
-    expect(read('{"prompt":[1, 2]}').affinityText).toBe('[1, 2]');
-    expect(read('{"prompt":{"a":1}}').affinityText).toBeUndefined();
+  test('have 4 KiB of many parts together', () => {
+    const parts = Array.from({ length: 100 }, () => `{"type":"text","text":"${'x'.repeat(1000)}"}`);
+
+    expect(affinityOf(`{"messages":[{"role":"user","content":[${parts.join(',')}]}]}`)).toEqual([
+      '',
+      'x'.repeat(4096),
+    ]);
   });
 
-  test('is absent when the body has none, and follows the last duplicate', () => {
-    expect(read('{"model":"m"}').affinityText).toBeUndefined();
+  test('are the same however their characters are escaped', () => {
+    const bodyWith = (text: string): string => `{"messages":[{"role":"user","content":"${text}"}]}`;
+
+    expect(affinityOf(bodyWith('gr\\u00fc\\u00dfe \\/'))).toEqual(affinityOf(bodyWith('grüße /')));
+  });
+
+  test('are taken as they are written where an escape is invalid', () => {
+    expect(affinityOf('{"prompt":"a\\q"}')).toEqual(['a\\q']);
+  });
+
+  test('are the prompt of a completion or its list of tokens', () => {
+    expect(affinityOf('{"prompt":"once upon"}')).toEqual(['once upon']);
+    expect(affinityOf('{"prompt":[1, 2]}')).toEqual(['[1, 2]']);
+    expect(affinityOf('{"prompt":{"a":1}}')).toBeUndefined();
+  });
+
+  test('are absent when the body has none, and follow the last duplicate', () => {
+    expect(affinityOf('{"model":"m"}')).toBeUndefined();
     expect(
-      read(
+      affinityOf(
         '{"messages":[{"role":"user","content":"a"}],"messages":[{"role":"user","content":"b"}]}',
-      ).affinityText,
-    ).toBe('\0b');
+      ),
+    ).toEqual(['', 'b']);
     expect(
-      read('{"messages":[{"role":"user","content":"a"}],"messages":null}').affinityText,
+      affinityOf('{"messages":[{"role":"user","content":"a"}],"messages":null}'),
     ).toBeUndefined();
-    expect(read('{"messages":[{"role":"user","content":"a","content":5}]}').affinityText).toBe(
-      '\0',
-    );
+    expect(affinityOf('{"messages":[{"role":"user","content":"a","content":5}]}')).toEqual([
+      '',
+      '',
+    ]);
   });
 });
 
@@ -342,7 +370,7 @@ describe('for any JSON document', () => {
 
         const view = await readJsonViewInSlices(bytes, WANTED);
 
-        expect(view).toEqual(readJsonView(bytes, WANTED));
+        expect(contentOf(view)).toEqual(contentOf(readJsonView(bytes, WANTED)));
       }),
       { numRuns: 50 },
     );

@@ -22,12 +22,10 @@ export interface JsonView {
   /** Those of `model` and the wanted names whose value is an object or an array. */
   readonly containers: ReadonlySet<string>;
   /**
-   * Text that identifies a conversation: the system text and the first user turn, or the prompt, 4 KiB of each;
-   * absent if the body has none.
-   *
-   * @throws CortexError `malformed_json` when that text is not a valid JSON string.
+   * UTF-8 of the texts that identify a conversation: the system text and the first user turn, or the prompt, 4 KiB of
+   * each; undefined if the body has none. Not read before it is called: few requests need them.
    */
-  readonly affinityText?: string | undefined;
+  readonly affinityTexts: () => readonly Uint8Array[] | undefined;
 }
 
 /** Interests by the list that they were created for. Callers pass the same constant for every request. */
@@ -61,10 +59,7 @@ class ViewScan {
       values,
       modelRange,
       containers,
-      // Decoded lazily, because most requests have only one candidate node.
-      get affinityText() {
-        return listener.readAffinityText();
-      },
+      affinityTexts: () => listener.readAffinityTexts(),
     };
   }
 }

@@ -36,7 +36,7 @@ function parseInside(bytes: Uint8Array, start: number, end: number): string {
 }
 
 /** `text` cut to at most `maxBytes` of UTF-8, at a character boundary. */
-export function truncateText(text: string, maxBytes: number): string {
+function truncateText(text: string, maxBytes: number): string {
   if (text.length * 3 <= maxBytes) return text;
   const { read } = encoder.encodeInto(text, new Uint8Array(maxBytes));
   return text.slice(0, read);
@@ -61,4 +61,23 @@ export function readStringText(
   const longest = start + maxBytes * MAX_ESCAPED_BYTES_PER_BYTE;
   const cut = longest < end ? wholeCharactersEnd(bytes, start, longest) : end;
   return truncateText(parseInside(bytes, start, cut), maxBytes);
+}
+
+/**
+ * The UTF-8 of what `readStringText` reads: without escapes a view of `bytes`, which costs nothing. A string with an
+ * invalid escape is taken as it is written.
+ */
+export function readStringBytes(
+  bytes: Uint8Array,
+  [start, end]: readonly [number, number],
+  maxBytes: number,
+): Uint8Array {
+  const stop = end - start <= maxBytes ? end : wholeCharactersEnd(bytes, start, start + maxBytes);
+  const written = bytes.subarray(start, stop);
+  if (!written.includes(BACKSLASH)) return written;
+  try {
+    return encoder.encode(readStringText(bytes, [start, end], maxBytes));
+  } catch {
+    return written;
+  }
 }

@@ -1,7 +1,7 @@
 import { CortexError } from '../errors.ts';
 
 import { type Interest, memberInterest, type ScanListener } from './interest.ts';
-import { readStringText, truncateText } from './string-text.ts';
+import { readStringBytes, readStringText } from './string-text.ts';
 
 /** Most bytes of UTF-8 that are decoded of a wanted string; the values that routing reads are shorter. */
 const MAX_SCALAR_BYTES = 1 << 16;
@@ -12,6 +12,7 @@ const decoder = new TextDecoder();
 
 const QUOTE = 0x22;
 const OPEN_BRACKET = 0x5b;
+const NO_TEXT = new Uint8Array();
 
 /** Byte range [start, end). */
 export type ByteRange = readonly [number, number];
@@ -111,12 +112,11 @@ export class ViewListener implements ScanListener<Kind> {
     this.#bytes = bytes;
   }
 
-  /** The system text and the first user turn, else the prompt, 4 KiB of each; undefined when the body has none. */
-  readAffinityText(): string | undefined {
+  /** UTF-8 of the system text and of the first user turn, else of the prompt; 4 KiB of each. Undefined: it has none. */
+  readAffinityTexts(): readonly Uint8Array[] | undefined {
     const system = this.#join([...this.#system, ...this.#systemTurns]);
-    if (system === '' && this.#userTurn === undefined)
-      return this.#prompt && this.#join([this.#prompt]);
-    return `${system}\0${this.#join(this.#userTurn ?? [])}`;
+    if (system.length > 0 || this.#userTurn) return [system, this.#join(this.#userTurn ?? [])];
+    return this.#prompt && [this.#join([this.#prompt])];
   }
 
   scalar(kind: Kind, start: number, end: number): void {
@@ -224,25 +224,25 @@ export class ViewListener implements ScanListener<Kind> {
     return typeof value === 'number' || typeof value === 'boolean' ? value : null;
   }
 
-  #join(texts: readonly ByteRange[]): string {
+  #join(texts: readonly ByteRange[]): Uint8Array {
     const [only] = texts;
-    if (only && texts.length === 1) return this.#readPart(only);
-    let joined = '';
+    if (only && texts.length === 1) return this.#readPart(only, MAX_TEXT_BYTES);
+    const parts: Uint8Array[] = [];
+    let left = MAX_TEXT_BYTES;
     for (const range of texts) {
-      if (joined.length >= MAX_TEXT_BYTES) break;
-      joined += this.#readPart(range);
+      const part = this.#readPart(range, left);
+      left -= part.length;
+      parts.push(part);
     }
-    return truncateText(joined, MAX_TEXT_BYTES);
+    return parts.length === 0 ? NO_TEXT : Buffer.concat(parts);
   }
 
-  #readPart(range: ByteRange): string {
-    const isList = this.#bytes[range[0]] === OPEN_BRACKET && this.#bytes[range[0] - 1] !== QUOTE;
-    return isList ? this.#readRaw(range) : this.#readText(range, MAX_TEXT_BYTES);
-  }
-
-  #readRaw([start, end]: ByteRange): string {
-    const stop = Math.min(end, start + MAX_TEXT_BYTES);
-    return decoder.decode(this.#bytes.subarray(start, stop));
+  #readPart(range: ByteRange, maxBytes: number): Uint8Array {
+    const [start, end] = range;
+    const isList = this.#bytes[start] === OPEN_BRACKET && this.#bytes[start - 1] !== QUOTE;
+    return isList
+      ? this.#bytes.subarray(start, Math.min(end, start + maxBytes))
+      : readStringBytes(this.#bytes, range, maxBytes);
   }
 
   #readText(range: ByteRange, maxBytes: number): string {
