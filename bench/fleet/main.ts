@@ -15,7 +15,7 @@ import { runAll, type RunFigures, runOurs } from './compare.ts';
 import { type DecisionTimes, measureDecisions } from './decision-times.ts';
 import { leastWaitMs, smallScenario } from './optimum.ts';
 import type { Scenario } from './scenario.ts';
-import { calm, contended, household, mishaps, orchestrator } from './scenarios.ts';
+import { calm, contended, household, mishaps, orchestrator, overloaded } from './scenarios.ts';
 
 const OUT = resolve(import.meta.dir, '../out');
 const SEEDS = Array.from({ length: 20 }, (_, index) => index + 1);
@@ -46,6 +46,7 @@ const round = (value: number): number => Math.round(value * 1000) / 1000;
 
 const SCENARIOS: Readonly<Record<string, (seed: number) => Scenario>> = {
   contended,
+  overloaded,
   mishaps,
   calm,
   household,

@@ -99,6 +99,16 @@ const TWENTY_MIN_MS = 1_200_000;
 export const contended = (seed: number): Scenario =>
   mixed('contended', seed, {
     nodes: 6,
+    models: 14,
+    concurrent: 24,
+    durationMs: TWENTY_MIN_MS,
+    incidents: false,
+  });
+
+/** As `contended`, with models of three times the memory: requests wait whoever decides. */
+export const overloaded = (seed: number): Scenario =>
+  mixed('overloaded', seed, {
+    nodes: 6,
     models: 28,
     concurrent: 24,
     durationMs: TWENTY_MIN_MS,

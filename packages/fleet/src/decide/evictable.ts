@@ -37,7 +37,7 @@ export const newcomerOf = (state: DecideState, model: string, isUrgent: boolean)
   isUrgent,
 });
 
-/** When the wait of a newcomer ends the protection of what is in its way on that node (rule 35). */
+/** When the wait of a newcomer makes what is in its way on that node give way (rule 35). */
 export function starvesAtMs(
   state: DecideState,
   node: string,
@@ -47,14 +47,10 @@ export function starvesAtMs(
   return oldestMs + Math.max(state.settings.starveMs, 3 * loadMs(state, node, model));
 }
 
-/** Until when a model keeps its place: its turn, and the conversations that hold it (rules 32, 35, 35a). */
-function protectedUntilMs(state: DecideState, replica: Replica, newcomer: Newcomer): number {
-  const { node, model } = replica;
-  const facts = state.facts.find(node, model);
-  const loadedAtMs = facts?.loadedAtMs ?? replica.loadedAtMs ?? -Infinity;
-  const turnMs = Math.max(state.settings.minResidencyMs, 2 * loadMs(state, node, model));
-  const isEqual = residencyPriorityOf(state, model) === newcomer.priority;
-  return Math.max(isEqual ? loadedAtMs + turnMs : -Infinity, facts?.heldUntilMs ?? -Infinity);
+/** When the turn of a model ends, which nobody of equal priority cuts short (rules 32, 35). */
+function turnEndsMs(state: DecideState, { node, model, loadedAtMs }: Replica): number {
+  const sinceMs = state.facts.find(node, model)?.loadedAtMs ?? loadedAtMs ?? -Infinity;
+  return sinceMs + Math.max(state.settings.minResidencyMs, 2 * loadMs(state, node, model));
 }
 
 const isPinnedThere = (state: DecideState, { isPinned, model, node }: Replica): boolean =>
@@ -73,12 +69,17 @@ export function evictionOf(
   if (replica.model === newcomer.model || isPinnedThere(state, replica)) return NEVER;
   if (residencyPriorityOf(state, replica.model) > newcomer.priority) return NEVER;
   if (state.leavingTo(node.name, replica.model) !== undefined) return NEVER;
+  const { nowMs } = state;
+  const isEqual = residencyPriorityOf(state, replica.model) === newcomer.priority;
+  const turnMs = isEqual && !newcomer.isUrgent ? turnEndsMs(state, replica) : -Infinity;
+  if (turnMs > nowMs) return { kind: 'protected', untilMs: turnMs };
   if (isBusy(state, replica)) return { kind: 'busy' };
-  const untilMs = protectedUntilMs(state, replica, newcomer);
-  if (untilMs <= state.nowMs) return { kind: 'allowed', starved: false };
-  return starvesAtMs(state, node.name, newcomer) <= state.nowMs
+  // A conversation holds it (rule 35a).
+  const heldMs = state.facts.find(node.name, replica.model)?.heldUntilMs ?? -Infinity;
+  if (heldMs <= nowMs) return { kind: 'allowed', starved: false };
+  return starvesAtMs(state, node.name, newcomer) <= nowMs
     ? { kind: 'allowed', starved: true }
-    : { kind: 'protected', untilMs };
+    : { kind: 'protected', untilMs: heldMs };
 }
 
 /** How likely a model is asked for again, relative to others. */

@@ -54,6 +54,21 @@ describe('Two models that fit only alternately', () => {
     expect(told(fleet.after(1))).toEqual(['load y on a after x']);
   });
 
+  test('a turn is not cut short by a model that starves, whether the one that has it is idle or busy', () => {
+    const idle = alternate({ minResidencyMs: 45_000 });
+    idle.answer('x');
+    idle.ask('y');
+    expect(told(idle.after(44_999))).toEqual([]);
+    expect(told(idle.after(1))).toEqual(['load y on a after x']);
+
+    const busy = alternate({ minResidencyMs: 45_000 });
+    busy.ask('y');
+    busy.after(44_999);
+    expect(told(busy.ask('x'))).toEqual(['grant a']);
+    busy.after(1);
+    expect(told(busy.ask('x'))).toEqual([]);
+  });
+
   test('a timer is set for the end of the turn', () => {
     const fleet = alternate();
     fleet.answer('x');
