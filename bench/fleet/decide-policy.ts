@@ -16,14 +16,22 @@ import { QUEUE_DEPTH } from './sim-host.ts';
 
 const MISSES = 3;
 
+export interface Decided {
+  readonly event: DecideEvent;
+  readonly actions: readonly Action[];
+  readonly tookUs: number;
+  /** After it. */
+  readonly state: DecideState;
+}
+
 export interface DecidePolicyOptions {
   readonly settings?: Partial<DecideSettings>;
   /** Check what is always true after every so many events; 0: never. */
   readonly checkEvery?: number;
   /** CPU that is added to every decision, µs. */
   readonly slowUs?: number;
-  /** Gets the time of every decision, µs. */
-  readonly timed?: (event: DecideEvent, actions: readonly Action[], tookUs: number) => void;
+  /** Gets every decision and its time, µs. */
+  readonly timed?: (decided: Decided) => void;
 }
 
 function spin(us: number): void {
@@ -59,7 +67,8 @@ export class DecidePolicy implements Policy {
       const startNs = this.#options.timed ? Bun.nanoseconds() : 0;
       const actions = decide(this.state, told, nowMs);
       spin(this.#options.slowUs ?? 0);
-      this.#options.timed?.(told, actions, (Bun.nanoseconds() - startNs) / 1000);
+      const tookUs = (Bun.nanoseconds() - startNs) / 1000;
+      this.#options.timed?.({ event: told, actions, tookUs, state: this.state });
       for (const action of actions) {
         if (action.kind === 'estimate') events.push(this.#estimated(action));
         else this.#perform(action, done);

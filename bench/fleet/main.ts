@@ -158,6 +158,7 @@ const figures = {
   models: times.models,
   decision_us: times.decision_us,
   place_us: times.place_us,
+  load_event_us: times.load_event_us,
   loads_vs_lru: busy?.vs_lru.loads,
   wait_p95_vs_lru: busy?.vs_lru.wait_p95,
   vs_optimum: optimum.ratio,

@@ -98,9 +98,14 @@ export function permanentLacks(
 }
 
 /** Whether every GPU of the node belongs to other programs for now (behaviour 36a). */
-function isYielding(node: NodeSnapshot): boolean {
-  const gpus = (node.health?.devices ?? []).filter(({ kind }) => kind !== 'cpu');
-  return gpus.length > 0 && gpus.every((device) => device.yielding === true);
+function isYielding({ health }: NodeSnapshot): boolean {
+  let hasGpu = false;
+  for (const { kind, yielding } of health?.devices ?? []) {
+    if (kind === 'cpu') continue;
+    if (yielding !== true) return false;
+    hasGpu = true;
+  }
+  return hasGpu;
 }
 
 /**

@@ -54,10 +54,13 @@ interface HeldMemo {
   readonly mib: number | undefined;
 }
 
-/** Whether another model could want the memory of a node, by node, in one snapshot. */
-interface ContendedMemo {
+/** What was counted in one snapshot, because decisions ask for it again and again. */
+interface Counted {
   readonly snapshot: FleetSnapshot;
-  readonly byNode: Map<string, boolean>;
+  /** Whether another model could want the memory of a node, by node. */
+  readonly contended: Map<string, boolean>;
+  /** Ready replicas by model; undefined: not counted yet. */
+  ready: ReadonlyMap<string, number> | undefined;
 }
 
 /** The defaults of cortex.toml. */
@@ -107,7 +110,7 @@ export class DecideState {
   settings: DecideSettings = DEFAULT_SETTINGS;
   /** The last answer of `heldMib` in need.ts. */
   heldMemo: HeldMemo | undefined;
-  #contended: ContendedMemo | undefined;
+  #counted: Counted | undefined;
   nowMs = 0;
   timerAtMs = Infinity;
   /** One object for all requests: a decision on the hot path builds none. */
@@ -131,18 +134,26 @@ export class DecideState {
 
   /** Whether a model is known that is not ready on the node, so that it could want the memory of another one there. */
   isContended(node: string): boolean {
-    const { snapshot } = this;
-    if (this.#contended?.snapshot !== snapshot) this.#contended = { snapshot, byNode: new Map() };
-    const { byNode } = this.#contended;
-    const known = byNode.get(node);
+    const { snapshot, contended } = this.#counts();
+    const known = contended.get(node);
     if (known !== undefined) return known;
-    const replicas = snapshot.nodes.get(node)?.replicas;
-    const isReady = (model: string): boolean => replicas?.get(model)?.isReady === true;
-    const { catalogue, replicasByModel } = snapshot;
-    const isContended =
-      ![...catalogue.keys()].every(isReady) || ![...replicasByModel.keys()].every(isReady);
-    byNode.set(node, isContended);
+    const isContended = lacksOne(snapshot, node);
+    contended.set(node, isContended);
     return isContended;
+  }
+
+  /** Replicas of the model that are ready. Nodes list what they have on disk too, so only residents are looked at. */
+  readyCount(model: string): number {
+    const counts = this.#counts();
+    counts.ready ??= readyByModel(counts.snapshot);
+    return counts.ready.get(model) ?? 0;
+  }
+
+  #counts(): Counted {
+    const { snapshot } = this;
+    if (this.#counted?.snapshot !== snapshot)
+      this.#counted = { snapshot, contended: new Map(), ready: undefined };
+    return this.#counted;
   }
 
   waiting(model: string): number {
@@ -166,4 +177,23 @@ export class DecideState {
   reservation(node: string, model: string): Reservation | undefined {
     return this.reservations.get(model)?.get(node);
   }
+}
+
+function readyByModel({ nodes }: FleetSnapshot): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const { residents } of nodes.values()) {
+    for (const { model, isReady } of residents) {
+      if (isReady) counts.set(model, (counts.get(model) ?? 0) + 1);
+    }
+  }
+  return counts;
+}
+
+/** Whether a model is known that is not ready on the node. */
+function lacksOne({ nodes, catalogue, replicasByModel }: FleetSnapshot, node: string): boolean {
+  const replicas = nodes.get(node)?.replicas;
+  for (const models of [catalogue, replicasByModel]) {
+    for (const model of models.keys()) if (replicas?.get(model)?.isReady !== true) return true;
+  }
+  return false;
 }

@@ -92,8 +92,6 @@ export function wantedOf(state: DecideState, replica: Replica): number {
     facts?.loadedAtMs ?? replica.loadedAtMs ?? -Infinity,
   );
   const idleMs = Number.isFinite(usedMs) ? Math.max(0, state.nowMs - usedMs) : HALF_WANTED_MS;
-  let ready = 0;
-  for (const { isReady } of state.snapshot.replicasByModel.get(model) ?? [])
-    ready += Number(isReady);
-  return (1 + state.waiting(model)) / (1 + idleMs / HALF_WANTED_MS) / Math.max(1, ready);
+  const wanted = (1 + state.waiting(model)) / (1 + idleMs / HALF_WANTED_MS);
+  return wanted / Math.max(1, state.readyCount(model));
 }

@@ -14,7 +14,9 @@ import { type DeviceRoom, roomOf, takenOn } from './node-room.ts';
 import type { Victim } from './record.ts';
 
 /** Where the weights go, best first. */
-export type Tier = 'gpu' | 'experts_in_ram' | 'layers_in_ram' | 'cpu';
+export const TIERS = ['gpu', 'experts_in_ram', 'layers_in_ram', 'cpu'] as const;
+
+export type Tier = (typeof TIERS)[number];
 
 /** A set of devices for a load. */
 export interface DeviceSet {
@@ -82,32 +84,57 @@ function gpuSets(
   return [];
 }
 
-/** The device sets of one tier on a node that can hold the model once others have left; empty: none. */
-export function setsOf(
+interface Question {
+  readonly rooms: readonly DeviceRoom[];
+  /** MiB. */
+  readonly need: number;
+  readonly model: string;
+}
+
+/** The device sets of one tier that can hold the model once others have left; empty: none. */
+function setsOf(
   state: DecideState,
-  node: NodeSnapshot,
-  { model, tier }: { readonly model: string; readonly tier: Tier },
+  { rooms, need, model }: Question,
+  tier: Tier,
 ): readonly DeviceSet[] {
-  const need = needMib(state, node.name, model);
-  const rooms = roomOf(state, node);
   const entry = state.snapshot.catalogue.get(model);
-  if (need === undefined || rooms.length === 0) {
-    return tier === 'gpu' ? [{ devices: [], needMib: need }] : [];
-  }
-  const gpus = gpusFor(state, rooms, model);
-  const cpu = rooms.filter(({ device }) => device.isCpu);
   if (tier === 'gpu') {
-    const sets = gpuSets(gpus, need, entry?.minDevices ?? 1);
+    const sets = gpuSets(gpusFor(state, rooms, model), need, entry?.minDevices ?? 1);
     return sets.map((devices) => ({ devices, needMib: need }));
   }
-  if (tier === 'cpu') {
-    return usable(cpu) >= need ? [{ devices: cpu, needMib: need }] : [];
-  }
+  const cpu = rooms.filter(({ device }) => device.isCpu);
+  if (tier === 'cpu') return usable(cpu) >= need ? [{ devices: cpu, needMib: need }] : [];
   const isExperts = tier === 'experts_in_ram';
   if (isExperts !== (entry?.nCpuMoe !== undefined) || entry?.gpuLayers === 'all') return [];
-  return gpus
+  return gpusFor(state, rooms, model)
     .filter((gpu) => gpu.usableMib > 0 && gpu.usableMib + usable(cpu) >= need)
     .map((gpu) => ({ devices: [gpu], needMib: Math.min(need, gpu.usableMib) }));
+}
+
+export interface TierSets {
+  /** Index in `TIERS`. */
+  readonly tier: number;
+  readonly sets: readonly DeviceSet[];
+}
+
+/**
+ * The best tier of the node that can hold the model once others have left, with its device sets. A node of which nothing
+ * is known counts as the best tier.
+ */
+export function tierOf(
+  state: DecideState,
+  node: NodeSnapshot,
+  model: string,
+): TierSets | undefined {
+  const need = needMib(state, node.name, model);
+  if (need === undefined || node.devices.length === 0)
+    return { tier: 0, sets: [{ devices: [], needMib: need }] };
+  const question = { rooms: roomOf(state, node), need, model };
+  for (const [tier, name] of TIERS.entries()) {
+    const sets = setsOf(state, question, name);
+    if (sets.length > 0) return { tier, sets };
+  }
+  return undefined;
 }
 
 interface Residents {

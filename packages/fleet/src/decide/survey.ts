@@ -4,7 +4,7 @@ import { replicaLoad } from '../replica-load.ts';
 import type { NodeSnapshot } from '../snapshot.ts';
 import type { DecideState } from './decide-state.ts';
 import type { Newcomer } from './evictable.ts';
-import { type DeviceSet, hasRoomFor, mostMib, setsOf, type Tier } from './fit-node.ts';
+import { type DeviceSet, hasRoomFor, mostMib, tierOf, TIERS } from './fit-node.ts';
 import { needMib } from './need.ts';
 import type { Candidate } from './record.ts';
 
@@ -35,23 +35,6 @@ export interface Survey {
   readonly candidates: readonly Candidate[];
   /** Nodes that become an option when another program or a starving model gives memory back. */
   readonly hoped: readonly string[];
-}
-
-const TIERS: readonly Tier[] = ['gpu', 'experts_in_ram', 'layers_in_ram', 'cpu'];
-
-interface TierSets {
-  /** Index in `TIERS`. */
-  readonly tier: number;
-  readonly sets: readonly DeviceSet[];
-}
-
-/** The best tier of the node that can hold the model. A node of which nothing is known counts as the best tier. */
-function tierOf(state: DecideState, node: NodeSnapshot, model: string): TierSets | undefined {
-  for (const [index, tier] of TIERS.entries()) {
-    const sets = setsOf(state, node, { model, tier });
-    if (sets.length > 0) return { tier: index, sets };
-  }
-  return undefined;
 }
 
 const hasGpu = ({ devices }: NodeSnapshot): boolean => devices.some(({ isCpu }) => !isCpu);
