@@ -120,7 +120,7 @@ describe('An eviction', () => {
     expect(load?.record).toMatchObject({
       why: 'waiting',
       needMib: 10_000,
-      candidates: [{ node: 'a', feasible: true, rank: [0, 0, 1, 0, 1, 0] }],
+      candidates: [{ node: 'a', feasible: true, rank: [0, 0, 0, 1, 0, 1, 0] }],
       victims: [{ model: 'old', freesMib: 10_000, why: 'idle' }],
     });
     const [victim] = load?.record.victims ?? [];

@@ -87,6 +87,7 @@ function rankOf(
   const pinnedOn = state.snapshot.catalogue.get(question.model)?.pinnedOn;
   return [
     Number(question.tried.includes(node.name)),
+    Number(state.circuits.isAvoided({ node: node.name, model: question.model }, state.nowMs)),
     Number(replica?.status === 'failed'),
     Number(pinnedOn?.includes(node.name) !== true),
     tier,
@@ -102,7 +103,7 @@ function rankOf(
 export function isWorseKind({ rank }: Option, blocked: Option): boolean {
   const isWorseAt = (position: number): boolean =>
     (rank[position] ?? 0) > (blocked.rank[position] ?? 0);
-  return isWorseAt(3) || isWorseAt(5);
+  return isWorseAt(4) || isWorseAt(6);
 }
 
 /** Whether a load may download the files of the model there, or need not. */

@@ -24,8 +24,9 @@ import {
 const createdS = 7;
 const words: Words = {
   cannotServe: (lacks) => lacks.map(({ node, lacking }) => `${node} lacks ${lacking.what}`).join(),
+  avoided: ({ model = 'all', failures }) => `${model} failed ${failures}`,
 };
-const idle = { inFlight: () => 0, waiting: () => 0 };
+const idle = { inFlight: () => 0, waiting: () => 0, circuits: () => [] };
 
 describe('GET /v1/models', () => {
   test('lists the catalogue, the models on up nodes and the listed aliases, ordered by id', () => {
@@ -201,7 +202,10 @@ describe('GET /admin/v1', () => {
       report('a', [entry('m')], { discovery: discovery({ devices: [gpu(0, 24_000)] }) }),
     ]);
     state.apply({ kind: 'node_missed', node: 'b', atMs: 2, error: 'connection refused' });
-    const nodes = listAdminNodes(state.snapshot, { ...idle, inFlight: () => 3 });
+    const nodes = listAdminNodes(state.snapshot, {
+      activity: { ...idle, inFlight: () => 3 },
+      words,
+    });
     expect(nodes).toMatchObject([
       { name: 'a', state: 'up', in_flight: 3, models: [{ id: 'm', status: 'loaded' }] },
       { name: 'b', state: 'unknown', error: 'connection refused', misses: 1, models: [] },
@@ -213,7 +217,10 @@ describe('GET /admin/v1', () => {
       report('a', [entry('m', { quant: 'Q4_K_M', idle_ms: 5 })]),
     ]);
     expect(
-      listAdminModels(snapshot, { activity: { inFlight: () => 2, waiting: () => 9 }, words }),
+      listAdminModels(snapshot, {
+        activity: { ...idle, inFlight: () => 2, waiting: () => 9 },
+        words,
+      }),
     ).toMatchObject([
       {
         id: 'm',

@@ -1,3 +1,4 @@
+import { type AttemptOutcome } from '@cortex/fleet';
 import { CortexError, NEURON_HEADERS, parseUsage, toCortexError } from '@cortex/protocol';
 import { type ClientConnection, type Logger } from '@cortex/service';
 
@@ -15,6 +16,7 @@ import {
   notLoaded,
   toUnreachable,
 } from './attempt-failure.ts';
+import { outcomeOfAnswer, outcomeOfError, outcomeOfFailure } from './attempt-outcome.ts';
 import { type Deadlines } from './deadlines.ts';
 import {
   checkHead,
@@ -126,7 +128,7 @@ export class Exchange {
       const result = await this.#attemptOn(lease, isStale ? 'new' : 'any');
       if (result.kind === 'final') return result.answer;
       failure = result;
-      this.#releaseLease();
+      this.#releaseLease(outcomeOfFailure(failure));
       this.#noteFailure(failure);
       if (failure.kind !== 'queue_full' && this.meter.attempts >= MAX_ATTEMPTS)
         return lastAnswer(failure);
@@ -152,13 +154,16 @@ export class Exchange {
 
   /** Ends the request: writes the record and releases the lease. */
   end(status: number, code?: string): void {
-    this.#finish(() => this.meter.end({ outcome: outcomeOf(status, code), status, code }));
+    this.#finish(
+      () => this.meter.end({ outcome: outcomeOf(status, code), status, code }),
+      outcomeOfAnswer(status, code),
+    );
   }
 
   /** Ends the request with an error of cortex. */
   fail(thrown: unknown): CortexError {
     const error = toCortexError(thrown);
-    this.#finish(() => this.meter.fail(error));
+    this.#finish(() => this.meter.fail(error), outcomeOfError(error));
     return error;
   }
 
@@ -180,7 +185,7 @@ export class Exchange {
     this.#cut?.(reason);
   }
 
-  #finish(record: () => void): void {
+  #finish(record: () => void, outcome?: AttemptOutcome): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
     this.#onEnd?.();
@@ -189,13 +194,13 @@ export class Exchange {
     this.#request.connection.restoreIdleLimit();
     record();
     if (this.#isReading) this.#cut?.(undefined);
-    this.#releaseLease();
+    this.#releaseLease(outcome);
     this.deps.exchanges.delete(this);
   }
 
-  #releaseLease(): void {
+  #releaseLease(outcome: AttemptOutcome | undefined): void {
     this.#isAwaited = false;
-    this.#lease?.release();
+    this.#lease?.release(outcome);
     this.#lease = undefined;
     this.#cut = undefined;
   }

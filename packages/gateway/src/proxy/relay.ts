@@ -61,10 +61,15 @@ export async function* relay(
     deadline.cancel();
     account(exchange, tap);
   });
+  let hasContent = false;
   try {
     for await (const chunk of answer.body) {
       const nowMs = deadlines.nowMs();
       const whole = tap.push(chunk, nowMs);
+      if (!hasContent && tap.firstContentMs !== undefined) {
+        hasContent = true;
+        exchange.lease?.answers();
+      }
       if (whole !== undefined) {
         deadline.dueMs = nowMs + limits.stallMs;
         deadline.run = onStall;
