@@ -212,6 +212,34 @@ describe('GET /admin/v1', () => {
     ]);
   });
 
+  test('nodes shows what requests avoid, since when, until when and why', () => {
+    const { snapshot } = fleet({ nodes: ['a'] }, [report('a', [entry('m')])]);
+    const circuit = {
+      node: 'a',
+      model: 'm',
+      failures: 4,
+      code: 'node_timeout',
+      openForMs: 6049,
+      remainingMs: 9000,
+    };
+
+    const [node] = listAdminNodes(snapshot, {
+      activity: { ...idle, circuits: () => [circuit] },
+      words,
+    });
+
+    expect(node?.avoided).toEqual([
+      {
+        model: 'm',
+        ago_s: 6,
+        remaining_s: 9,
+        failures: 4,
+        code: 'node_timeout',
+        text: 'm failed 4',
+      },
+    ]);
+  });
+
   test('models shows every replica with the report of its node, leases and waiting requests', () => {
     const { snapshot } = fleet({ nodes: ['a'], aliases: { 'x-*': 'm' } }, [
       report('a', [entry('m', { quant: 'Q4_K_M', idle_ms: 5 })]),
