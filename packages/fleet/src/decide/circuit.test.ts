@@ -314,7 +314,7 @@ test('whatever requests come to, as many are served as without circuits', () => 
   });
   const outcomes = { succeed: SUCCEEDED, fail: FAILED, leave: undefined };
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 150 }), (steps) => {
+    fc.property(fc.array(step, { maxLength: 150, size: 'max' }), (steps) => {
       const seats = { max_in_flight: 2, max_queue_depth: 1 };
       const [fleet, twin] = [0, 1].map(() => fleetOf(['a', 'b', 'c'], ['m'], { seats }));
       for (const { what, pick } of steps) {
