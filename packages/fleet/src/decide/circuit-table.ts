@@ -110,6 +110,8 @@ export class CircuitTable {
 
   /** Whether requests for the model go to other replicas if those have room. */
   isAvoided({ node, model }: { node: string; model: string }, nowMs: number): boolean {
+    // Asked of every replica for every request, and nearly always empty.
+    if (this.#byNode.size === 0) return false;
     const circuits = this.#byNode.get(node);
     if (!circuits) return false;
     const ofModel = circuits.byModel.get(model);

@@ -10,6 +10,7 @@ import { type WireHeaders } from '../wire/response-parser.ts';
 import { type WireRequest } from '../wire/format-request.ts';
 import {
   answerWithoutPlace,
+  brokenOff,
   clientLeft,
   type Failure,
   lastAnswer,
@@ -262,11 +263,7 @@ export class Exchange {
     } catch (error) {
       if (this.#isEnded) throw clientLeft();
       if (error instanceof CortexError) throw error;
-      throw new CortexError(
-        'upstream_disconnected',
-        `Node ${lease.node} closed the connection in the middle of its answer.`,
-        { cause: error },
-      );
+      throw brokenOff(lease.node, error);
     }
     this.#isReading = false;
     const usage = headers[NEURON_HEADERS.usage];

@@ -1,6 +1,6 @@
 import { CortexError, SSE_DONE } from '@cortex/protocol';
 
-import { notLoaded } from './attempt-failure.ts';
+import { brokenOff, notLoaded } from './attempt-failure.ts';
 import { type Deadline } from './deadlines.ts';
 import { type Exchange } from './exchange.ts';
 import { type StreamAnswer } from './node-answer.ts';
@@ -25,15 +25,6 @@ function account(exchange: Exchange, tap: StreamTap): void {
   meter.firstContentMs = tap.firstContentMs;
   meter.lastContentMs = tap.lastContentMs;
 }
-
-const brokenOff = (node: string, cause?: unknown): CortexError =>
-  new CortexError(
-    'upstream_disconnected',
-    `Node ${node} closed the connection in the middle of its answer.`,
-    {
-      cause,
-    },
-  );
 
 function toStreamError(thrown: unknown, node: string): CortexError {
   if (thrown instanceof CortexError) return thrown;
