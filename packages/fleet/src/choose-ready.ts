@@ -102,7 +102,8 @@ const avoidanceOf = (
  * Chooses the ready replica that the affinity key prefers, else the one with the least load relative to its speed.
  *
  * Score is (load + 1) / (slots × tokens per second), ties by name. A replica without a measured speed counts by the
- * weight of its node. Only replicas with room are chosen, and those that are avoided only if no other has room. Allocates nothing proportional to the fleet.
+ * weight of its node. Only replicas with room are chosen, and those that are avoided only if no other has room. Allocates
+ * nothing proportional to the fleet.
  */
 export function chooseReady(
   snapshot: FleetSnapshot,

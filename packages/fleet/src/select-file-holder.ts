@@ -16,7 +16,8 @@ export type FileHolder =
 
 /**
  * Chooses a node for a request that only needs the file of a model, such as its tokenizer: a node that has it
- * loaded, else one that has it on disk; last one that fails requests. Never starts a load, and waits only for nodes that have not answered yet.
+ * loaded, else one that has it on disk; one that fails requests comes last. Never starts a load, and waits only for nodes
+ * that have not answered yet.
  */
 export function selectFileHolder(
   snapshot: FleetSnapshot,
