@@ -61,11 +61,9 @@ export async function startFleet(shape: FleetShape): Promise<Fleet> {
   );
   await gateway.start();
   const allUp = async (): Promise<void> => {
-    const isWhole = async (): Promise<boolean> => {
-      const health = await fetch(`${gateway.api}/health`);
-      return (await health.text()).includes(`"healthy":${hosts.length}`);
-    };
-    await eventually('all nodes', isWhole, 60_000);
+    const areHealthy = async (): Promise<boolean> =>
+      (await (await fetch(`${gateway.api}/health`)).text()).includes(`"healthy":${hosts.length}`);
+    await eventually('all nodes', areHealthy, 60_000);
   };
   await allUp();
   const key = readFileSync(gateway.keyFile, 'utf8').trim();

@@ -6,7 +6,7 @@ import { NodeModels } from '@cortex/protocol';
 import { askWhole, GOOD_ANSWER, post } from './ask.ts';
 import { type Fleet, measureNeed, startFleet } from './fleet.ts';
 import { type Host } from './fleet-processes.ts';
-import { eventually, processTree } from './processes.ts';
+import { eventually, modelEngines } from './processes.ts';
 
 const MODELS = ['a', 'b'];
 /** More than the two slots of a model, so that some wait on the node. */
@@ -84,10 +84,7 @@ async function holdings({ url, pid }: Host) {
       generation,
       loadedAt,
     }));
-  const engines = processTree(pid)
-    .filter(({ commandLine }) => /worker\.ts (?!probe)/.test(commandLine))
-    .map((engine) => engine.pid);
-  return { pid, models, engines };
+  return { pid, models, engines: modelEngines(pid) };
 }
 
 const allHoldings = () => Promise.all(fleet.hosts.map(holdings));
