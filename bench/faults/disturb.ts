@@ -7,7 +7,7 @@ const FAULTS = ['kill', 'freeze', 'partition', 'cut', 'delay', 'flapping'] as co
 export type Fault = (typeof FAULTS)[number];
 
 /** Mean pause between two faults of one disturber. */
-const PAUSE_MS = 1000;
+const PAUSE_MS = 1500;
 /** Delays are up to this long in each direction. */
 const DELAY_MS = 300;
 
