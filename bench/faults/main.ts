@@ -22,9 +22,16 @@ const { values: flags } = parseArgs({
   },
 });
 
+/** @throws Error naming the flag when its value is not a whole number from 1 */
+function wholeNumber(flag: 'requests' | 'seed'): number {
+  const value = Number(flags[flag]);
+  if (Number.isSafeInteger(value) && value >= 1) return value;
+  throw new Error(`--${flag} must be a whole number from 1, not "${flags[flag]}"`);
+}
+
 const figures = await runFaults({
-  requests: Number(flags.requests),
-  seed: Number(flags.seed),
+  requests: wholeNumber('requests'),
+  seed: wholeNumber('seed'),
   onProgress: (text) => {
     if (!flags.json) console.log(text);
   },
