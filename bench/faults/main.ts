@@ -22,6 +22,9 @@ const { values: flags } = parseArgs({
   },
 });
 
+// Ends the daemons as well, which have process groups of their own.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+
 /** @throws Error naming the flag when its value is not a whole number from 1 */
 function wholeNumber(flag: 'requests' | 'seed'): number {
   const value = Number(flags[flag]);

@@ -18,6 +18,15 @@ class Daemon {
   #program: Program | undefined;
   #pastOutput = '';
   pid = 0;
+  /** A run that is interrupted leaves no process, not even one that is stopped. */
+  readonly #onExit = (): void => {
+    this.#program?.child.kill('SIGKILL');
+    this.workspace[Symbol.dispose]();
+  };
+
+  constructor() {
+    process.on('exit', this.#onExit);
+  }
 
   /** Output of all lives. */
   get output(): string {
@@ -69,6 +78,7 @@ class Daemon {
 
   async close(): Promise<void> {
     await this.stop();
+    process.off('exit', this.#onExit);
     this.workspace[Symbol.dispose]();
   }
 }
