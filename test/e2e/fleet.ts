@@ -1,95 +1,31 @@
 /** A fleet of real neurons behind a real gateway, all on this machine. */
-import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync, writeFileSync } from 'node:fs';
 
 import { z } from 'zod';
 
+import { Gateway, Host } from './fleet-processes.ts';
 import { eventually } from './processes.ts';
-import { CORTEX_BIN, Program, ROOT, Workspace } from './start-up.ts';
 
-const NEURON_BIN = join(ROOT, 'packages/neuron/bin/neuron');
-const NodeReady = z.object({ pid: z.int(), node: z.url() });
-const GatewayReady = z.object({ pid: z.int(), api: z.url() });
 const Estimate = z.object({ ram_mb: z.number() });
 
 /** What every model of these fleets is loaded with. */
 const SETTINGS = { context_length: 1024, slots: 2 } as const;
 
-interface HostShape {
-  readonly name: string;
-  /** MiB of RAM for models. */
-  readonly memoryMib: number;
-}
-
 interface FleetShape {
-  readonly hosts: readonly HostShape[];
+  readonly hosts: readonly { readonly name: string; readonly memoryMib: number }[];
   /** Each a copy of the demonstration model, on every host. */
   readonly models: readonly string[];
+  /** Begins with keys of `[gateway]`. */
   readonly cortexToml?: string;
   /** Additional keys of every `[[models]]`. */
   readonly modelToml?: string;
-}
-
-/** A host with its neuron, which can be killed and started again. */
-class Host {
-  readonly name: string;
-  readonly #workspace = new Workspace();
-  #program: Program | undefined;
-  #listen = '127.0.0.1:0';
-  url = '';
-  pid = 0;
-
-  constructor({ name, memoryMib }: HostShape, models: readonly string[]) {
-    this.name = name;
-    mkdirSync(this.#workspace.path('models'));
-    const tiny = join(ROOT, 'models/cortex-tiny.gguf');
-    for (const id of models) copyFileSync(tiny, this.#workspace.path(`models/${id}.gguf`));
-    this.#workspace.write(
-      'neuron.toml',
-      `models_dir = "models"\nstate_dir = "state"\n[devices]\ncpu_memory_mb = ${memoryMib}\n[engine]\nthreads = 1\n`,
-    );
-  }
-
-  async start(): Promise<void> {
-    const readyFile = this.#workspace.path('ready.json');
-    rmSync(readyFile, { force: true });
-    const config = this.#workspace.path('neuron.toml');
-    this.#program = new Program([NEURON_BIN, 'serve', '-c', config, '--ready-file', readyFile], {
-      env: { NEURON_LISTEN: this.#listen },
-    });
-    await ready(this.#program, readyFile);
-    const { pid, node } = NodeReady.parse(JSON.parse(readFileSync(readyFile, 'utf8')));
-    this.url = node;
-    this.pid = pid;
-    // After a restart it is the same node at the same address.
-    this.#listen = new URL(node).host;
-  }
-
-  async kill(): Promise<void> {
-    process.kill(this.pid, 'SIGKILL');
-    await this.#program?.ended;
-  }
-
-  async close(): Promise<void> {
-    if (this.#program?.child.exitCode === null && this.#program.child.signalCode === null) {
-      this.#program.child.kill('SIGTERM');
-    }
-    await this.#program?.ended;
-    this.#workspace[Symbol.dispose]();
-  }
-}
-
-async function ready(program: Program, readyFile: string): Promise<void> {
-  const ended = program.ended.then((code) => {
-    throw new Error(`the daemon ended with ${code}:\n${program.output}`);
-  });
-  ended.catch(() => undefined);
-  await Promise.race([ended, eventually(readyFile, () => existsSync(readyFile), 20_000)]);
+  /** Where the gateway reaches a host; absent: at its own address. */
+  readonly endpointOf?: (host: Host) => Promise<string>;
 }
 
 export interface Fleet extends AsyncDisposable {
   readonly api: string;
-  readonly gateway: Program;
+  readonly gateway: Gateway;
   /** Of the admin API. */
   readonly keyFile: string;
   readonly hosts: readonly Host[];
@@ -97,6 +33,8 @@ export interface Fleet extends AsyncDisposable {
   admin(path: string): Promise<unknown>;
   /** Writes models.toml and lets the gateway read it. */
   writeModels(toml: string): void;
+  /** Resolves when the gateway reaches all hosts. */
+  allUp(): Promise<void>;
 }
 
 export const modelsToml = (models: readonly string[], more = ''): string =>
@@ -110,44 +48,42 @@ export const modelsToml = (models: readonly string[], more = ''): string =>
 export async function startFleet(shape: FleetShape): Promise<Fleet> {
   const hosts = shape.hosts.map((host) => new Host(host, shape.models));
   await Promise.all(hosts.map((host) => host.start()));
-  const workspace = new Workspace();
-  const neurons = hosts.map(
-    ({ name, url }) => `[[neurons]]\nname = "${name}"\nendpoint = "${url}"\n`,
+  const { endpointOf = async ({ url }: Host) => url } = shape;
+  const neurons = await Promise.all(
+    hosts.map(
+      async (host) =>
+        `[[neurons]]\nname = "${host.name}"\nendpoint = "${await endpointOf(host)}"\n`,
+    ),
   );
-  const config = workspace.write(
-    'cortex.toml',
-    `[gateway]\nlisten = "127.0.0.1:0"\nmetrics_listen = "127.0.0.1:0"\n${shape.cortexToml ?? ''}\n${neurons.join('\n')}`,
+  const gateway = new Gateway(
+    `${shape.cortexToml ?? ''}\n${neurons.join('\n')}`,
+    modelsToml(shape.models, shape.modelToml),
   );
-  workspace.write('models.toml', modelsToml(shape.models, shape.modelToml));
-  const readyFile = workspace.path('gateway.json');
-  const gateway = new Program([CORTEX_BIN, 'serve', '-c', config, '--ready-file', readyFile], {
-    env: { CORTEX_STATE_DIR: workspace.path('state') },
-  });
-  await ready(gateway, readyFile);
-  const { api, pid } = GatewayReady.parse(JSON.parse(readFileSync(readyFile, 'utf8')));
-  await eventually('all nodes', async () =>
-    (await (await fetch(`${api}/health`)).text()).includes(`"healthy":${hosts.length}`),
-  );
-  const keyFile = workspace.path('state/admin.key');
-  const key = readFileSync(keyFile, 'utf8').trim();
+  await gateway.start();
+  const allUp = async (): Promise<void> => {
+    const areHealthy = async (): Promise<boolean> =>
+      (await (await fetch(`${gateway.api}/health`)).text()).includes(`"healthy":${hosts.length}`);
+    await eventually('all nodes', areHealthy, 60_000);
+  };
+  await allUp();
+  const key = readFileSync(gateway.keyFile, 'utf8').trim();
   return {
-    api,
+    api: gateway.api,
     gateway,
-    keyFile,
+    keyFile: gateway.keyFile,
     hosts,
+    allUp,
     async admin(path) {
       const headers = { authorization: `Bearer ${key}` };
-      return (await fetch(`${api}/admin/v1${path}`, { headers })).json();
+      return (await fetch(`${gateway.api}/admin/v1${path}`, { headers })).json();
     },
     writeModels(toml) {
-      writeFileSync(workspace.path('models.toml'), toml);
-      process.kill(pid, 'SIGHUP');
+      writeFileSync(gateway.workspace.path('models.toml'), toml);
+      gateway.signal('SIGHUP');
     },
     async [Symbol.asyncDispose]() {
-      gateway.child.kill('SIGTERM');
-      await gateway.ended;
+      await gateway.close();
       await Promise.all(hosts.map((host) => host.close()));
-      workspace[Symbol.dispose]();
     },
   };
 }

@@ -37,6 +37,18 @@ export function processTree(pid: number): ProcessEntry[] {
   return tree;
 }
 
+interface EngineProcess {
+  readonly pid: number;
+  readonly model: string;
+}
+
+/** The engine processes below `pid` that have a model; the probe of a node has none. */
+export const modelEngines = (pid: number): EngineProcess[] =>
+  processTree(pid).flatMap((entry) => {
+    const model = /worker\.ts (?!probe)(\S+)/.exec(entry.commandLine)?.[1];
+    return model === undefined ? [] : [{ pid: entry.pid, model }];
+  });
+
 export const isRunning = (pid: number): boolean => readProcess(pid) !== undefined;
 
 /** Polls every few milliseconds until `probe` returns a value. @throws Error naming what it waited for */

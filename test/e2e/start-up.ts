@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 import { z } from 'zod';
 
-import { eventually, processTree } from './processes.ts';
+import { eventually, modelEngines, processTree } from './processes.ts';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 export const CORTEX_BIN = join(ROOT, 'packages/cli/bin/cortex');
@@ -198,9 +198,8 @@ export const adminGet = (up: Up, path: string): Promise<Response> => {
   return fetch(`${up.api}/admin/v1${path}`, { headers: { authorization: `Bearer ${key}` } });
 };
 
-/** The engine processes of a `cortex up` that have a model loaded; the probe has none. */
-export const engineProcesses = (up: Up) =>
-  processTree(up.program.pid).filter(({ commandLine }) => /worker\.ts (?!probe)/.test(commandLine));
+/** The engine processes of a `cortex up` that have a model. */
+export const engineProcesses = (up: Up) => modelEngines(up.program.pid);
 
 /** The neuron daemon of a `cortex up`: the only process that runs the program of neuron. */
 export const neuronProcess = (up: Up) =>

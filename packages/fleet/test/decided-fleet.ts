@@ -83,8 +83,8 @@ export class DecidedFleet {
     });
   }
 
-  /** A report of the host as `shape` describes it. */
-  report(name: string, changes: HostShape = {}): readonly Action[] {
+  /** A report of the host as `shape` describes it, in answer to a poll sent at `sentMs`. */
+  report(name: string, changes: HostShape = {}, sentMs = this.#nowMs): readonly Action[] {
     const shape = { ...this.#shape.hosts[name], ...changes };
     const { gpus = [24_000], ramMib = 0, foreignMib = 0, yielding = false } = shape;
     const { draining = false, harnesses = ['llama'], loaded = {}, seats = {} } = shape;
@@ -114,7 +114,7 @@ export class DecidedFleet {
     return this.tell({
       kind: 'node_reported',
       node: name,
-      sentMs: this.#nowMs,
+      sentMs,
       atMs: this.#nowMs,
       health: health(
         Object.entries(loaded).map(([id]) => load(id, seats)),

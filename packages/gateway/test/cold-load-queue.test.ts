@@ -137,6 +137,36 @@ describe('a load that fails', () => {
     ]);
   });
 
+  test('because its node was lost begins again for the waiting requests once the node answers', async () => {
+    const big = { vram_used_mb: 8000 };
+    const a = new FakeNeuron({ memoryMib: 10_000, models: [{ ...unloaded, ...big }] });
+    const b = new FakeNeuron({
+      memoryMib: 10_000,
+      models: [
+        { id: 'busy', ...big },
+        { ...unloaded, ...big },
+      ],
+    });
+    under = await ControlUnderTest.started({ neurons: { a, b } });
+    const busy = await under.acquire({ model: 'busy' });
+    const attempt = under.acquire();
+    const load = await a.load();
+    await a.die();
+    await under.until(({ nodes }) => nodes.get('a')?.misses === 1);
+    // It starts again without the load.
+    load.fail(broken);
+    a.setModel(unloaded);
+    a.revive();
+    // Polls the node now, long before the end of a back-off.
+    under.control.report({ kind: 'transport_failure', node: 'a', model: 'm' });
+
+    (await a.load(2)).succeed();
+    const lease = await attempt;
+    expect(lease.node).toBe('a');
+    lease.release();
+    busy.release();
+  });
+
   test('is logged once per minute while a client repeats its request, and at once for another reason', async () => {
     const neuron = new FakeNeuron({ models: [unloaded] });
     under = await ControlUnderTest.started({ neurons: { a: neuron } });

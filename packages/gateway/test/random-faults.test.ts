@@ -61,6 +61,12 @@ function answerAtRandom(random: Random): (exchange: FakeExchange) => void {
   };
 }
 
+/** The second is that of a node that has less memory than it reported. */
+const FAILED_LOADS = [
+  failure(503, 'model_load_failed', false),
+  failure(503, 'insufficient_vram', false),
+];
+
 /** Lets loads end after a moment, and one of ten fail. */
 async function endLoads(neuron: FakeNeuron, random: Random, stop: AbortSignal): Promise<void> {
   for (let count = 1; !stop.aborted; count += 1) {
@@ -73,7 +79,7 @@ async function endLoads(neuron: FakeNeuron, random: Random, stop: AbortSignal): 
     if (!load) return;
     const isGood = random.chance(0.9);
     setTimeout(
-      () => (isGood ? load.succeed() : load.fail(failure(503, 'model_load_failed', false))),
+      () => (isGood ? load.succeed() : load.fail(random.pick(FAILED_LOADS))),
       30 * random.next(),
     );
   }

@@ -11,14 +11,15 @@ interface Failure extends LoadFailure {
   readonly model: string;
   readonly recordedMs: number;
   readonly inARow: number;
+  readonly isNodeLost: boolean;
 }
 
 const keyOf = (node: string, model: string): string => `${node}\n${model}`;
 
 /**
  * Failed loads by node and model (behaviour 24). The back-off is what the node says, else 10 s, doubled with each failure
- * in a row, at most 5 min. A temporary failure ends early when memory on its node changes, any failure with the
- * configuration.
+ * in a row, at most 5 min. A temporary failure ends early when memory on its node changes, one that was lost with its node
+ * when the node answers again, any failure with the configuration.
  *
  * A failure answers the requests that arrived before it. A later request asks the node again, which answers at once
  * while its own back-off lasts: only the node knows when the cause has ended, such as a missing file. Loads that no
@@ -58,13 +59,14 @@ export class BackOffTable implements LoadFailures {
     const key = keyOf(node, model);
     const inARow = (this.#failures.get(key)?.inARow ?? 0) + 1;
     const ownMs = Math.min(LAST_MS, FIRST_MS * 2 ** (inARow - 1));
-    const { reason, isTransient, retryInMs = ownMs } = outcome;
+    const { reason, isTransient, isNodeLost = false, retryInMs = ownMs } = outcome;
     this.#failures.delete(key);
     this.#failures.set(key, {
       node,
       model,
       reason,
       isTransient,
+      isNodeLost,
       recordedMs: this.#nowMs,
       inARow,
       retryAtMs: this.#nowMs + retryInMs,
@@ -79,10 +81,25 @@ export class BackOffTable implements LoadFailures {
 
   /** Memory was freed on the node: what failed for want of it can be tried again. The count of failures stays. */
   memoryFreed(node: string): readonly string[] {
+    return this.#endOn(node, ({ isTransient }) => isTransient);
+  }
+
+  /**
+   * The node answered a poll that was sent at `sentMs`: loads that were lost with it can be tried again. A load that
+   * loses its node twice in a row waits, because it may be what ends the node.
+   */
+  nodeAnswered(node: string, sentMs: number): readonly string[] {
+    return this.#endOn(
+      node,
+      ({ isNodeLost, inARow, recordedMs }) => isNodeLost && inARow === 1 && recordedMs <= sentMs,
+    );
+  }
+
+  /** Ends the back-offs on the node for which `isOver`; the count of failures stays. @returns their models */
+  #endOn(node: string, isOver: (failure: Failure) => boolean): readonly string[] {
     const models: string[] = [];
     for (const [key, failure] of this.#failures) {
-      if (failure.node !== node || !failure.isTransient || failure.retryAtMs <= this.#nowMs)
-        continue;
+      if (failure.node !== node || failure.retryAtMs <= this.#nowMs || !isOver(failure)) continue;
       this.#failures.set(key, { ...failure, retryAtMs: this.#nowMs });
       models.push(failure.model);
     }

@@ -185,6 +185,10 @@ function report(
   if (state.snapshot.pendingNodes !== pendingNodes) dirtyAll(state);
   const after = state.snapshot.nodes.get(event.node);
   if (!before || !after) return;
+  if (event.kind === 'node_reported') {
+    const models = state.backOff.nodeAnswered(event.node, event.sentMs);
+    for (const model of models) state.dirty.add(model);
+  }
   nodeChanged(state, { before, after }, actions);
 }
 

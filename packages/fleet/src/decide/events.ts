@@ -32,6 +32,8 @@ export type LoadOutcome =
       readonly kind: 'failed';
       readonly reason: string;
       readonly isTransient: boolean;
+      /** The node could not be reached, or was lost during the load. */
+      readonly isNodeLost?: boolean | undefined;
       /** Until the node tries again; undefined: it says nothing. */
       readonly retryInMs?: number | undefined;
       /** What the load turned out to need, when memory ran out. MiB. */

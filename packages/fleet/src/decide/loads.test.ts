@@ -11,6 +11,14 @@ const cold = (settings = {}) =>
 
 const FAILED = { kind: 'failed', reason: 'broken file', isTransient: false } as const;
 
+/** The connection to the node broke. */
+const LOST = {
+  kind: 'failed',
+  reason: 'node a could not be reached',
+  isTransient: true,
+  isNodeLost: true,
+} as const;
+
 describe('A cold model', () => {
   test('is loaded once, however many requests ask for it', () => {
     const fleet = cold();
@@ -129,6 +137,51 @@ describe('A cold model', () => {
     fleet.after(1);
     expect(told(fleet.report('a'))).toEqual([]);
     expect(told(fleet.report('a', { foreignMib: 0 }))).toEqual(['load m on a']);
+  });
+
+  test('whose load was lost with its node is loaded again once the node answers', () => {
+    const fleet = new DecidedFleet({
+      hosts: { a: { gpus: [10_000] }, b: { gpus: [10_000], loaded: { busy: {} } } },
+      models: [
+        { id: 'm', vramMb: 8000 },
+        { id: 'busy', vramMb: 8000 },
+      ],
+    });
+    fleet.ask('busy');
+    expect(told(fleet.ask('m'))).toEqual(['load m on a']);
+    expect(told(fleet.endLoad('a', 'm', LOST))).toEqual([]);
+    fleet.after(100);
+
+    expect(told(fleet.report('a'))).toEqual(['load m on a']);
+  });
+
+  test('that loses its node twice in a row waits for the back-off: it may be what ends the node', () => {
+    const fleet = new DecidedFleet({
+      hosts: { a: {} },
+      models: [{ id: 'm', vramMb: 8000, preload: true }],
+    });
+    fleet.endLoad('a', 'm', LOST);
+    fleet.after(100);
+    expect(told(fleet.report('a'))).toEqual(['load m on a']);
+    fleet.endLoad('a', 'm', LOST);
+    fleet.after(100);
+
+    expect(told(fleet.report('a'))).toEqual([]);
+    expect(told(fleet.after(20_000))).toEqual(['load m on a']);
+  });
+
+  test('whose load was lost with its node is not loaded again on a report from before that', () => {
+    const fleet = new DecidedFleet({
+      hosts: { a: {} },
+      models: [{ id: 'm', vramMb: 8000, preload: true }],
+    });
+    fleet.after(100);
+    const sentMs = fleet.nowMs;
+    fleet.after(100);
+    fleet.endLoad('a', 'm', LOST);
+    fleet.after(100);
+
+    expect(told(fleet.report('a', {}, sentMs))).toEqual([]);
   });
 
   test('that the operator asked for is loaded although nobody waits', () => {

@@ -227,6 +227,7 @@ export class LoadCalls {
       kind: 'failed',
       reason: error.message.slice(0, MAX_REASON_CHARS),
       isTransient: isTransient(error),
+      isNodeLost: error.code === 'node_unreachable',
       retryInMs: retryAfterS === undefined ? undefined : retryAfterS * 1000,
       needMib: error.code === 'insufficient_vram' ? await this.#needMib(job, signal) : undefined,
     };

@@ -1,0 +1,99 @@
+import { parseNodeEvent, readEvents } from '@cortex/protocol';
+
+import { type Host } from '../../test/e2e/fleet-processes.ts';
+import { modelEngines } from '../../test/e2e/processes.ts';
+
+/** Pause between two looks at the engine processes. */
+const LOOK_MS = 400;
+
+export interface WatchedHost {
+  readonly host: Host;
+  /** Models that fit at a time. */
+  readonly places: number;
+}
+
+/**
+ * Watches the nodes themselves, past the disturbed network: their events and their engine processes.
+ *
+ * It reports a model that was unloaded while it was busy, a model with two engines on one node, and more engines than
+ * fit there.
+ */
+export class Witness {
+  readonly violations: string[] = [];
+  /** Loads that began, by model. */
+  readonly loads = new Map<string, number>();
+  unloads = 0;
+  readonly #hosts: readonly WatchedHost[];
+  readonly #stop = new AbortController();
+  readonly #running: Promise<void>[] = [];
+
+  constructor(hosts: readonly WatchedHost[]) {
+    this.#hosts = hosts;
+    for (const { host } of hosts) this.follow(host);
+    this.#running.push(this.#lookAtEngines());
+  }
+
+  get loadCount(): number {
+    return [...this.loads.values()].reduce((sum, count) => sum + count, 0);
+  }
+
+  /** Follows the events of a host until it ends. Call it after each start of the host. */
+  follow({ name, url }: Host): void {
+    const end = async (): Promise<void> => {
+      try {
+        await this.#read(name, url);
+      } catch {
+        // The host was killed, or the run is over.
+      }
+    };
+    this.#running.push(end());
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort();
+    await Promise.all(this.#running);
+  }
+
+  async #read(name: string, url: string): Promise<void> {
+    const { body } = await fetch(`${url}/events`, { signal: this.#stop.signal });
+    const states = new Map<string, string>();
+    if (body === null) return;
+    for await (const events of readEvents(body)) {
+      for (const { event, data } of events) this.#take(name, parseNodeEvent(event, data), states);
+    }
+  }
+
+  #take(name: string, event: ReturnType<typeof parseNodeEvent>, states: Map<string, string>): void {
+    if (event.kind !== 'model') return;
+    const { model, load } = event;
+    const { id, status } = model;
+    if (states.get(id) === status) return;
+    states.set(id, status);
+    if (status === 'loading') this.loads.set(id, (this.loads.get(id) ?? 0) + 1);
+    if (status === 'unloading') this.unloads += 1;
+    const requests = (load?.in_flight ?? 0) + (load?.queue_depth ?? 0);
+    if (status === 'draining' && requests > 0)
+      this.violations.push(`${name} was told to unload ${id}, which had ${requests} requests`);
+  }
+
+  async #lookAtEngines(): Promise<void> {
+    while (!this.#stop.signal.aborted) {
+      for (const watched of this.#hosts) {
+        // One scan is not of one moment: an engine may have ended before another one began.
+        const wrong = enginesWrong(watched) && enginesWrong(watched);
+        if (wrong !== undefined) this.violations.push(wrong);
+      }
+      await Bun.sleep(LOOK_MS);
+    }
+  }
+}
+
+/** What is wrong with the engine processes of a host; undefined: nothing. */
+function enginesWrong({ host, places }: WatchedHost): string | undefined {
+  const models = modelEngines(host.pid).map(({ model }) => model);
+  const twice = models.find((model, index) => models.indexOf(model) !== index);
+  if (twice !== undefined) return `${host.name} has two engines of ${twice}`;
+  return models.length > places
+    ? `${host.name} has ${models.length} engines where ${places} fit`
+    : undefined;
+}
