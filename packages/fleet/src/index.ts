@@ -35,5 +35,11 @@ export type {
   WaitedFor,
 } from './decide/events.ts';
 export { explainModel, type ModelExplanation, type Outlook } from './decide/explain.ts';
-export type { Candidate, GrantRecord, PlacementRecord, Victim } from './decide/record.ts';
+export type {
+  Candidate,
+  ExpectedSpeed,
+  GrantRecord,
+  PlacementRecord,
+  Victim,
+} from './decide/record.ts';
 export type { DecideSettings } from './decide/settings.ts';

@@ -72,6 +72,10 @@ export interface NodeDevice {
   readonly foreignMib: number;
   /** The node gives it to other programs for now. */
   readonly isYielding: boolean;
+  /** Of the card, or of the processor for the RAM; undefined: not told. */
+  readonly name?: string | undefined;
+  /** Memory bandwidth that its maker publishes, GB/s; undefined: not known. */
+  readonly bandwidthGbS?: number | undefined;
 }
 
 /** A refusal for a full queue. */

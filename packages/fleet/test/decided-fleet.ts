@@ -18,6 +18,8 @@ import { discovery, entry, health, load } from './build-fleet.ts';
 export interface HostShape {
   /** MiB of each GPU. */
   readonly gpus?: readonly number[];
+  /** Name of its GPUs. */
+  readonly card?: string;
   /** MiB of RAM for models. */
   readonly ramMib?: number;
   /** MiB of other programs on each GPU. */
@@ -84,7 +86,7 @@ export class DecidedFleet {
   /** A report of the host as `shape` describes it. */
   report(name: string, changes: HostShape = {}): readonly Action[] {
     const shape = { ...this.#shape.hosts[name], ...changes };
-    const { gpus = [24_000], ramMib = 0, foreignMib = 0, yielding = false } = shape;
+    const { gpus = [24_000], card = 'gpu', ramMib = 0, foreignMib = 0, yielding = false } = shape;
     const { draining = false, harnesses = ['llama'], loaded = {}, seats = {} } = shape;
     const onDisk = shape.onDisk ?? this.#shape.models.map(({ id }) => id);
     const sizes = new Map(this.#shape.models.map(({ id, vramMb }) => [id, vramMb]));
@@ -97,7 +99,7 @@ export class DecidedFleet {
     const cards = gpus.map((mib, index) => ({
       index,
       kind: 'cuda',
-      name: 'gpu',
+      name: card,
       vram_total_mb: mib,
     }));
     const ram = { index: -1, kind: 'cpu', name: 'cpu', vram_total_mb: ramMib };

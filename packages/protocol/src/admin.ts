@@ -62,6 +62,8 @@ const AdminCandidate = z.looseObject({
   lacked: z.array(AdminLack),
   rank: z.array(z.number()),
   load: z.number(),
+  /** How fast the model would answer there; `measured`: it did. Absent: not known. */
+  speed: z.looseObject({ tok_s: z.number(), measured: z.boolean() }).optional(),
 });
 
 /** A model that leaves to make room: `cost` = `load_ms` × `wanted`. */

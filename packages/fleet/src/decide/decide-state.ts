@@ -41,6 +41,12 @@ export interface Estimate {
   isStale: boolean;
 }
 
+/** MiB of weights a second, the most that a model read on a node; undefined: none was measured. */
+export interface SeenBandwidth {
+  gpuMibS: number | undefined;
+  cpuMibS: number | undefined;
+}
+
 /** A load that the operator asked for and that has no answer yet. */
 export interface OperatorLoad {
   readonly model: string;
@@ -107,6 +113,8 @@ export class DecideState {
   readonly dirty = new Set<string>();
   /** Measured load speed by node, bytes per ms. */
   readonly speeds = new Map<string, number>();
+  /** Memory bandwidth by node, as models that ran there show it. */
+  readonly bandwidths = new Map<string, SeenBandwidth>();
   settings: DecideSettings = DEFAULT_SETTINGS;
   /** The last answer of `heldMib` in need.ts. */
   heldMemo: HeldMemo | undefined;

@@ -6,6 +6,7 @@ import type { NodeSnapshot } from '../snapshot.ts';
 import type { DecideState } from './decide-state.ts';
 import type { Action, DecideEvent, FleetRequest } from './events.ts';
 import { isBusy } from './evictable.ts';
+import { noteSpeed } from './expected-speed.ts';
 import { estimated, forgetChanged, forgetEstimatesOf } from './estimates.ts';
 import { grant } from './grant.ts';
 import { cancelUnwanted, loadEnded, releaseClaim, unloadEnded } from './loads.ts';
@@ -167,6 +168,7 @@ function forgetNode(state: DecideState, name: string, actions: Action[]): void {
   state.leases.forgetNode(name);
   state.facts.forgetNode(name);
   state.speeds.delete(name);
+  state.bandwidths.delete(name);
   state.waking.delete(name);
   forgetEstimatesOf(state, name);
   state.backOff.forgetNode(name);
@@ -225,10 +227,12 @@ function nodeChanged(
   for (const model of state.queues.keys()) {
     if (before.replicas.get(model) !== after.replicas.get(model)) state.dirty.add(model);
   }
-  for (const { model, generation } of after.residents) {
+  for (const replica of after.residents) {
+    const { model, generation } = replica;
+    const known = before.replicas.get(model);
+    if (known !== replica) noteSpeed(state, after, replica);
     // A model that was loaded again, or by another cortex, starts its turn now.
-    const known = before.replicas.get(model)?.generation;
-    if (known === generation || state.reservation(node, model)) continue;
+    if (known?.generation === generation || state.reservation(node, model)) continue;
     state.facts.of(node, model).loadedAtMs = undefined;
   }
 }

@@ -11,6 +11,16 @@ export interface Candidate {
   readonly rank: readonly number[];
   /** Requests on its replica of the model. */
   readonly load: number;
+  /** How fast the model answers there; absent: not known, or the node is not feasible. */
+  readonly speed?: ExpectedSpeed | undefined;
+}
+
+/** Decode speed of a model on a node. */
+export interface ExpectedSpeed {
+  /** Tokens per second. A prediction contains the `weight` of the node. */
+  readonly tokS: number;
+  /** True: the node measured it. False: predicted from memory bandwidth. */
+  readonly isMeasured: boolean;
 }
 
 /** A model that is unloaded to make room, and what that costs. */

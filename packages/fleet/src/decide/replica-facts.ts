@@ -1,3 +1,9 @@
+/** Tokens per second, and where the weights were. */
+export interface MeasuredSpeed {
+  readonly tokS: number;
+  readonly isOnCpu: boolean;
+}
+
 /** What cortex itself knows of a model on a node, beside the reports of the node. Times are monotonic ms. */
 export interface ReplicaFacts {
   /** Measured by the last load there. */
@@ -5,6 +11,8 @@ export interface ReplicaFacts {
   /** MiB, measured, else estimated by the node. */
   needMib: number | undefined;
   loadedAtMs: number | undefined;
+  /** Decode speed that the node measured the last time it was loaded there. */
+  speed: MeasuredSpeed | undefined;
   /** Parts of it on each device, if it was planned for several: a node reports only the sum. */
   shares: ReadonlyMap<number, number> | undefined;
   /** End of its last request from this cortex. */
@@ -34,6 +42,7 @@ export class ReplicaFactsTable {
       loadMs: undefined,
       needMib: undefined,
       loadedAtMs: undefined,
+      speed: undefined,
       shares: undefined,
       lastUsedMs: undefined,
       lastGrantMs: 0,
@@ -51,7 +60,7 @@ export class ReplicaFactsTable {
   forgetMeasured(model: string): void {
     for (const byModel of this.#byNode.values()) {
       const facts = byModel.get(model);
-      if (facts) facts.loadMs = facts.needMib = undefined;
+      if (facts) facts.loadMs = facts.needMib = facts.speed = undefined;
     }
   }
 

@@ -34,8 +34,9 @@ const toVictim = ({ model, freesMib, loadMs, wanted, cost, priority, why }: Vict
   why,
 });
 
-const toCandidate = ({ lacked, rank, ...candidate }: Candidate) => ({
+const toCandidate = ({ lacked, rank, speed, ...candidate }: Candidate) => ({
   ...candidate,
+  speed: speed && { tok_s: Math.round(speed.tokS * 10) / 10, measured: speed.isMeasured },
   lacked: lacked.map(({ what, need, have, unit, eachMib }) => ({
     what,
     need,
