@@ -28,6 +28,7 @@ export type {
   Action,
   DecideEvent,
   DecideRefusal,
+  EvictionStep,
   FleetRequest,
   LoadOutcome,
   OperatorAnswer,

@@ -46,6 +46,8 @@ export interface Replica {
   readonly quant?: string | undefined;
   readonly onDisk: boolean;
   readonly isPinned: boolean;
+  /** The node can put it to sleep instead of unloading it. */
+  readonly canSleep: boolean;
   readonly capabilities: readonly string[];
   readonly limit?: ModelEntry['limit'] | undefined;
   readonly vramUsedMb?: number | undefined;

@@ -69,6 +69,8 @@ const AdminCandidate = z.looseObject({
 /** A model that leaves to make room: `cost` = `load_ms` × `wanted`. */
 const AdminVictim = z.looseObject({
   model: z.string(),
+  /** `unload` or `sleep`. */
+  by: z.string(),
   frees_mb: z.number(),
   load_ms: z.number(),
   wanted: z.number(),

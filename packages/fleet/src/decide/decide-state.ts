@@ -17,6 +17,8 @@ export interface Reservation {
   readonly devices: readonly number[];
   /** MiB on those devices together; undefined: not known. */
   readonly needMib: number | undefined;
+  /** The model slept there: the load only wakes it. */
+  readonly isWake: boolean;
   /** When the time of the load itself began: its victims had left. Undefined: a download is part of it. */
   measuredFromMs: number | undefined;
   /** The settings with which it was started; undefined: those of the node. */

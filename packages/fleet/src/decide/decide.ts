@@ -10,7 +10,7 @@ import { noteSpeed } from './expected-speed.ts';
 import { estimated, forgetChanged, forgetEstimatesOf } from './estimates.ts';
 import { grant } from './grant.ts';
 import { cancelUnwanted, loadEnded, releaseClaim, unloadEnded } from './loads.ts';
-import { notePulls } from './need.ts';
+import { noteAsleep, notePulls } from './need.ts';
 import { pass, waiterOf } from './pass.ts';
 import { memoryChanged, noteNext } from './replan.ts';
 import { WaitingQueue } from './waiting-queue.ts';
@@ -230,7 +230,10 @@ function nodeChanged(
   for (const replica of after.residents) {
     const { model, generation } = replica;
     const known = before.replicas.get(model);
-    if (known !== replica) noteSpeed(state, after, replica);
+    if (known !== replica) {
+      noteSpeed(state, after, replica);
+      noteAsleep(state, replica);
+    }
     // A model that was loaded again, or by another cortex, starts its turn now.
     if (known?.generation === generation || state.reservation(node, model)) continue;
     state.facts.of(node, model).loadedAtMs = undefined;

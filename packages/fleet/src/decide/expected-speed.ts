@@ -7,8 +7,8 @@
 import type { NodeDevice, NodeSnapshot, Replica } from '../snapshot.ts';
 import { memoryOf } from '../node-devices.ts';
 import type { DecideState } from './decide-state.ts';
-import type { DeviceSet } from './fit-node.ts';
 import { needMib } from './need.ts';
+import type { DeviceSet } from './node-room.ts';
 import type { ExpectedSpeed } from './record.ts';
 
 const MIB_PER_GB = 1e9 / (1 << 20);

@@ -23,12 +23,17 @@ export interface ExpectedSpeed {
   readonly isMeasured: boolean;
 }
 
-/** A model that is unloaded to make room, and what that costs. */
+/** A model that leaves to make room, and what that costs. */
 export interface Victim {
   readonly model: string;
+  /** `sleep`: its process stays. */
+  readonly by: 'unload' | 'sleep';
   readonly generation: number | undefined;
   /** MiB that it frees on the devices of the plan. */
   readonly freesMib: number;
+  /** MiB that it is known to keep while it sleeps; 0 if it is unloaded. */
+  readonly keepsMib: number;
+  /** The time in which it comes back. */
   readonly loadMs: number;
   /** How likely it is asked for again, relative to others. */
   readonly wanted: number;

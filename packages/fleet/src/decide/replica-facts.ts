@@ -8,6 +8,10 @@ export interface MeasuredSpeed {
 export interface ReplicaFacts {
   /** Measured by the last load there. */
   loadMs: number | undefined;
+  /** Measured by the last wake there. */
+  wakeMs: number | undefined;
+  /** MiB that it kept when it last slept there. */
+  asleepMib: number | undefined;
   /** MiB, measured, else estimated by the node. */
   needMib: number | undefined;
   loadedAtMs: number | undefined;
@@ -40,6 +44,8 @@ export class ReplicaFactsTable {
     if (known) return known;
     const fresh: ReplicaFacts = {
       loadMs: undefined,
+      wakeMs: undefined,
+      asleepMib: undefined,
       needMib: undefined,
       loadedAtMs: undefined,
       speed: undefined,
@@ -60,7 +66,8 @@ export class ReplicaFactsTable {
   forgetMeasured(model: string): void {
     for (const byModel of this.#byNode.values()) {
       const facts = byModel.get(model);
-      if (facts) facts.loadMs = facts.needMib = facts.speed = undefined;
+      if (!facts) continue;
+      facts.loadMs = facts.wakeMs = facts.needMib = facts.asleepMib = facts.speed = undefined;
     }
   }
 

@@ -24,8 +24,9 @@ interface ExplanationDeps {
   readonly decisions: DecisionLog;
 }
 
-const toVictim = ({ model, freesMib, loadMs, wanted, cost, priority, why }: Victim) => ({
+const toVictim = ({ model, by, freesMib, loadMs, wanted, cost, priority, why }: Victim) => ({
   model,
+  by,
   frees_mb: freesMib,
   load_ms: Math.round(loadMs),
   wanted,

@@ -1,12 +1,18 @@
 import type { Action, DecideEvent, FleetSnapshot, LoadOutcome, Replica } from '@cortex/fleet';
-import { CortexError, type LoadingState, stateTraits, toCortexError } from '@cortex/protocol';
+import {
+  CortexError,
+  type LoadingState,
+  type LoadModelRequest,
+  stateTraits,
+  toCortexError,
+} from '@cortex/protocol';
 import type { Clock } from '@cortex/service';
 
 import type { NeuronClient } from '../nodes/neuron-client.ts';
 import type { ControlLog } from './control.ts';
 import { LoadLog, type LoadTarget } from './load-log.ts';
 import { toLoadRequest } from './load-request.ts';
-import { unloadVictim } from './unload-victim.ts';
+import { evictVictim } from './evict-victim.ts';
 
 interface LoadCallsDeps {
   readonly clock: Clock;
@@ -58,7 +64,7 @@ const isTransient = ({ code, details }: CortexError): boolean =>
 const keyOf = ({ node, model }: LoadTarget): string => `${node}\n${model}`;
 
 /**
- * The loads that cortex performs: the conditional unloads of a plan, then one open `POST /models/load?wait=true`, whose
+ * The loads that cortex performs: the conditional evictions of a plan, then one open `POST /models/load?wait=true`, whose
  * end is told as an event. Closing it tells the node that no request waits for the load.
  */
 export class LoadCalls {
@@ -163,13 +169,13 @@ export class LoadCalls {
     );
     try {
       for (const victim of after) {
-        if (!(await unloadVictim(this.#deps, job, victim)))
+        if (!(await evictVictim(this.#deps, job, victim)))
           return this.#end(job, { kind: 'changed' });
       }
       job.isMakingRoom = false;
       if (job.isDetached) await this.#detach(job);
       const request = this.#request(job);
-      await this.#deps.client(node).loadAndWait(request, job.controller.signal);
+      await this.#load(job, request);
       const loadedMs = this.#deps.clock.nowMs();
       job.loadedMs = loadedMs;
       // The report has slots and queue length, which are needed before waiting requests are admitted.
@@ -180,6 +186,23 @@ export class LoadCalls {
       return this.#end(job, { kind: 'loaded' });
     } catch (error) {
       return this.#end(job, await this.#failed(job, error));
+    }
+  }
+
+  /** A model that sleeps with other settings has to be unloaded first: a wake would bring those back. */
+  async #load(
+    { model, node, controller: { signal } }: Job,
+    request: LoadModelRequest,
+  ): Promise<void> {
+    const client = this.#deps.client(node);
+    try {
+      await client.loadAndWait(request, signal);
+    } catch (error) {
+      const { status, generation } =
+        this.#deps.snapshot().nodes.get(node)?.reported.get(model) ?? {};
+      if (toCortexError(error).code !== 'conflict' || status !== 'sleeping') throw error;
+      await client.unload({ model_id: model, if_idle: true, if_generation: generation }, signal);
+      await client.loadAndWait(request, signal);
     }
   }
 

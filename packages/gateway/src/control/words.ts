@@ -80,11 +80,19 @@ const WHY_LOADED: Readonly<Record<PlacementRecord['why'], string>> = {
   operator: 'for the operator',
 };
 
-const victimText = ({ model, freesMib, loadMs, why }: Victim): string =>
-  `${model} (${why === 'idle' ? 'idle' : 'a request had waited too long for its memory'}, frees ${Math.round(freesMib)} MiB, loads again in ${duration(loadMs)})`;
+const victimText = ({ model, by, freesMib, loadMs, why }: Victim): string =>
+  `${model} (${why === 'idle' ? 'idle' : 'a request had waited too long for its memory'}, frees ${Math.round(freesMib)} MiB, ${by === 'sleep' ? 'wakes' : 'loads'} again in ${duration(loadMs)})`;
 
-const unloading = (victims: readonly Victim[]): string =>
-  victims.length === 0 ? '' : `, unloading ${victims.map(victimText).join(' and ')}`;
+/** What leaves for a load, after the sentence about it. */
+function evicting(victims: readonly Victim[]): string {
+  const textOf = (wanted: Victim['by']): string =>
+    victims
+      .filter(({ by }) => by === wanted)
+      .map(victimText)
+      .join(' and ');
+  const [unloaded, asleep] = [textOf('unload'), textOf('sleep')];
+  return `${unloaded && `, unloading ${unloaded}`}${asleep && `, putting to sleep ${asleep}`}`;
+}
 
 function speedText(speed: ExpectedSpeed | undefined): readonly string[] {
   if (!speed) return [];
@@ -128,7 +136,7 @@ function othersText(
 /** A load that was decided. */
 export function loadText(record: PlacementRecord, agoMs: number): readonly string[] {
   const { model, node, needMib, victims, candidates, why } = record;
-  const first = `${model} was loaded on ${node} ${duration(agoMs)} ago ${WHY_LOADED[why]}${needing(needMib, record)}${unloading(victims)}.`;
+  const first = `${model} was loaded on ${node} ${duration(agoMs)} ago ${WHY_LOADED[why]}${needing(needMib, record)}${evicting(victims)}.`;
   return [first, ...othersText(candidates, node)];
 }
 
@@ -154,7 +162,7 @@ function outlookText(outlook: ModelExplanation['outlook']): readonly string[] {
   switch (kind) {
     case 'plan':
       return [
-        `A load would go to ${node}${needing(needMib, outlook)}${unloading(victims)}.`,
+        `A load would go to ${node}${needing(needMib, outlook)}${evicting(victims)}.`,
         ...othersText(candidates, node),
       ];
     case 'waits_for_idle':

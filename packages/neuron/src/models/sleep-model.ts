@@ -2,6 +2,7 @@ import { CortexError } from '@cortex/protocol';
 
 import type { Admission } from '../admission/admission.ts';
 import type { MemoryLedger } from '../devices/memory-ledger.ts';
+import type { Loaded } from './load-onto-harness.ts';
 import type { ModelPhase } from './model-phase.ts';
 
 interface SleepDeps {
@@ -9,6 +10,19 @@ interface SleepDeps {
   readonly ledger: MemoryLedger;
   /** Unloads the model at once. */
   readonly unload: () => Promise<void>;
+}
+
+/** Frees what the model held, but for what its process keeps while it sleeps. */
+function keepAsleep(
+  modelId: string,
+  { harness, placement }: Loaded,
+  ledger: SleepDeps['ledger'],
+): void {
+  const held = () => harness.listModels().find(({ id }) => id === modelId);
+  const { vramMib = 0, ramMib = 0 } = held() ?? {};
+  ledger.release(modelId);
+  if (!placement || vramMib + ramMib <= 0) return;
+  ledger.settle(modelId, { vramMib, ramMib, placement }, () => held()?.state === 'sleeping');
 }
 
 const conflict = (message: string): CortexError => new CortexError('conflict', message);
@@ -41,7 +55,7 @@ export async function sleepModel(
   owner.enter({ kind: 'sleeping', loaded, asleep: fallen.promise });
   try {
     await harness.sleepModel(modelId);
-    ledger.release(modelId);
+    keepAsleep(modelId, loaded, ledger);
     fallen.resolve();
   } catch (error) {
     fallen.resolve();

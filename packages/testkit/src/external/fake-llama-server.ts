@@ -21,6 +21,8 @@ const { values } = parseArgs({
     threads: { type: 'string', short: 't' },
     jinja: { type: 'boolean' },
     'spec-type': { type: 'string' },
+    // Of vLLM.
+    'enable-sleep-mode': { type: 'boolean' },
     help: { type: 'boolean' },
     version: { type: 'boolean' },
   },
