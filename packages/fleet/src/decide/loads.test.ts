@@ -246,3 +246,22 @@ describe('Replicas', () => {
     expect(told(fleet.lose('a'))).toEqual(['load m on b']);
   });
 });
+
+test('A victim that is planned again while it leaves counts as on its way, not as loaded, once the newcomer is there', () => {
+  const fleet = new DecidedFleet({
+    hosts: {
+      a: { gpus: [12_000, 12_000], loaded: { old: { age_ms: 900_000, idle_ms: 900_000 } } },
+    },
+    models: [
+      { id: 'old', vramMb: 8000 },
+      { id: 'new', vramMb: 9000, devices: [0] },
+    ],
+  });
+  expect(told(fleet.ask('new'))).toEqual(['load new on a after old']);
+  expect(told(fleet.ask('old'))).toEqual(['load old on a']);
+
+  fleet.endLoad('a', 'new');
+
+  const old = fleet.state.snapshot.nodes.get('a')?.replicas.get('old');
+  expect(old?.status).toBe('loading');
+});

@@ -81,8 +81,10 @@ export function startLoad(state: DecideState, load: NewLoad, actions: Action[]):
   const devices = fit.set.devices.map(({ device }) => device.index);
   const { needMib } = fit.set;
   const isWake = state.snapshot.nodes.get(node)?.replicas.get(model)?.status === 'sleeping';
-  state.facts.of(node, model).yieldsTo = undefined;
-  state.facts.of(node, model).shares = devices.length > 1 ? sharesOf(state, node, fit) : undefined;
+  const facts = state.facts.of(node, model);
+  // A load may queue behind the unload of the same model: its memory stays promised to the other one.
+  if (state.leavingTo(node, model) === undefined) facts.yieldsTo = undefined;
+  facts.shares = devices.length > 1 ? sharesOf(state, node, fit) : undefined;
   const byNode = state.reservations.get(model) ?? new Map<string, Reservation>();
   byNode.set(node, {
     model,
