@@ -1,4 +1,5 @@
 import { CortexError } from '@cortex/protocol';
+import type { Logger } from '@cortex/service';
 
 import type { Admission } from '../admission/admission.ts';
 import type { MemoryLedger } from '../devices/memory-ledger.ts';
@@ -8,6 +9,7 @@ import type { ModelPhase } from './model-phase.ts';
 interface SleepDeps {
   readonly admission: Admission;
   readonly ledger: MemoryLedger;
+  readonly log: Logger;
   /** Unloads the model at once. */
   readonly unload: () => Promise<void>;
 }
@@ -36,7 +38,7 @@ const conflict = (message: string): CortexError => new CortexError('conflict', m
 export async function sleepModel(
   modelId: string,
   owner: ModelPhase,
-  { admission, ledger, unload }: SleepDeps,
+  { admission, ledger, log, unload }: SleepDeps,
 ): Promise<void> {
   const phase = owner.current;
   if (phase.kind === 'sleeping') return phase.asleep;
@@ -56,6 +58,7 @@ export async function sleepModel(
   try {
     await harness.sleepModel(modelId);
     keepAsleep(modelId, loaded, ledger);
+    log.info({ model: modelId }, 'model put to sleep');
     fallen.resolve();
   } catch (error) {
     fallen.resolve();
