@@ -43,6 +43,12 @@ export interface Estimate {
   isStale: boolean;
 }
 
+/**
+ * Part of the published bandwidth of a card that decoding reaches, until a model of the fleet has shown more: llama.cpp
+ * reads dense models at 0.5 to 0.8 of it.
+ */
+const REACHED = 0.6;
+
 /** MiB of weights a second, the most that a model read on a node; undefined: none was measured. */
 export interface SeenBandwidth {
   gpuMibS: number | undefined;
@@ -117,6 +123,8 @@ export class DecideState {
   readonly speeds = new Map<string, number>();
   /** Memory bandwidth by node, as models that ran there show it. */
   readonly bandwidths = new Map<string, SeenBandwidth>();
+  /** Part of the published bandwidth of its cards that the fleet reaches, 0 to 1: the best that was measured. */
+  reachedRatio = REACHED;
   settings: DecideSettings = DEFAULT_SETTINGS;
   /** The last answer of `heldMib` in need.ts. */
   heldMemo: HeldMemo | undefined;

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'bun:test';
 import { DecidedFleet, type HostShape, only } from '../../test/decided-fleet.ts';
 import type { CatalogueModel } from '../catalogue.ts';
 import type { ExpectedSpeed } from './record.ts';
-import { activeRatio, speedOfUnit } from './expected-speed.ts';
+import { activeRatio, speedRanks } from './expected-speed.ts';
 
 const RTX_3090 = 'NVIDIA GeForce RTX 3090';
 const OLD = { age_ms: 900_000, idle_ms: 900_000 };
@@ -51,14 +51,33 @@ describe('The expected speed of a model', () => {
     expect(tokS(fleet, 'm')).toBeCloseTo(80);
   });
 
-  test('never rests on more than the card can read, as answers that share a step seem to show', () => {
-    const loaded = { other: OLD };
-    const hosts = { a: { card: RTX_3090, gpus: [80_000], loaded, seats: { tok_s_decode: 1000 } } };
-    const fleet = fleetOf(hosts, [
+  test('rests on the part of the published bandwidth that the fleet has reached, at most all of it', () => {
+    const models = [
       { id: 'm', vramMb: 4000 },
       { id: 'other', vramMb: 8000 },
-    ]);
-    expect(tokS(fleet, 'm')).toBeCloseTo(PUBLISHED_MIB_S / 4000);
+    ];
+    const speedAfter = (tok_s_decode: number): number | undefined => {
+      const seats = { tok_s_decode };
+      const loaded = { other: OLD };
+      const busy = { card: RTX_3090, loaded, seats, gpus: [9000] };
+      return tokS(fleetOf({ a: { card: 'NVIDIA GeForce RTX 4090' }, b: busy }, models), 'm');
+    };
+    const published = 1008e9 / (1 << 20) / 4000;
+    // 89 tokens/s × 8000 MiB are 0.8 of what an RTX 3090 reads; 10 are those of a model that is bound by other things.
+    const reached = (89 * 8000) / PUBLISHED_MIB_S;
+    expect(speedAfter(89)).toBeCloseTo(published * reached);
+    expect(speedAfter(10)).toBeCloseTo(published * 0.6);
+    expect(speedAfter(1000)).toBeCloseTo(published);
+  });
+
+  test('is equal on equal cards, whatever has run on one of them', () => {
+    const busy = { card: RTX_3090, loaded: { other: OLD }, seats: { tok_s_decode: 90 } };
+    const models = [
+      { id: 'm', vramMb: 4000 },
+      { id: 'other', vramMb: 8000 },
+    ];
+    const fleet = fleetOf({ a: busy, b: { card: RTX_3090 } }, models);
+    expect(only(fleet.ask('m'), 'load')[0]?.node).toBe('b');
   });
 
   test('is the measured one where it has run, also after it left', () => {
@@ -164,11 +183,27 @@ describe('activeRatio', () => {
   });
 });
 
-describe('speedOfUnit', () => {
-  test('is the mean of the known speeds by weight, and 1 if none is known', () => {
-    const measured = { speedWeight: 2, speed: { tokS: 40, isMeasured: true } };
-    const unknown = { speedWeight: 1, speed: undefined };
-    expect(speedOfUnit([measured, unknown])).toBe(20);
-    expect(speedOfUnit([unknown])).toBe(1);
+describe('speedRanks', () => {
+  const place = (tokS: number | undefined, speedWeight = 1) => ({
+    speedWeight,
+    speed: tokS === undefined ? undefined : { tokS, isMeasured: true },
+  });
+  const order = (...places: readonly ReturnType<typeof place>[]): readonly number[] => {
+    const ranks = speedRanks(places);
+    return ranks.map((rank) => ranks.filter((other) => other > rank).length);
+  };
+
+  test('put the faster first, and take speeds that hardly differ as equal', () => {
+    expect(order(place(20), place(40), place(30))).toEqual([2, 0, 1]);
+    expect(order(place(40), place(40.5))).toEqual([0, 0]);
+  });
+
+  test('take one of unknown speed as the mean of the others × its weight', () => {
+    expect(order(place(20), place(undefined), place(40))).toEqual([2, 1, 0]);
+    expect(order(place(20), place(undefined, 2), place(40))).toEqual([2, 0, 1]);
+  });
+
+  test('are the weights if no speed is known', () => {
+    expect(speedRanks([place(undefined, 1), place(undefined, 1.05)])).toEqual([1, 1.05]);
   });
 });

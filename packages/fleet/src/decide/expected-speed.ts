@@ -12,8 +12,8 @@ import type { DeviceSet } from './node-room.ts';
 import type { ExpectedSpeed } from './record.ts';
 
 const MIB_PER_GB = 1e9 / (1 << 20);
-/** Part of the published bandwidth that decoding reaches, until a model on that node has shown more or less. */
-const REACHED = 0.6;
+/** Measured speeds vary by so much from one load to the next: closer ones count as equal. */
+const STEP_RATIO = 1.1;
 
 /** `30B-A3B` in the name of a model: 3 of its 30 billion weights are active for a token. */
 const ACTIVE_WEIGHTS = /(\d+(?:\.\d+)?)b[-_]a(\d+(?:\.\d+)?)b(?![a-z0-9])/i;
@@ -43,15 +43,18 @@ function isSplit(node: NodeSnapshot, model: string): boolean {
   );
 }
 
-/** The slowest of the cards that a replica uses, which bounds what it can have read. */
-function mostMibS({ devices }: NodeSnapshot, used: readonly number[] | undefined): number {
-  let mostGbS = Infinity;
+/** The published bandwidth of the slowest card that a replica uses, MiB a second; undefined: not known of all. */
+function publishedMibS(
+  { devices }: NodeSnapshot,
+  used: readonly number[] | undefined,
+): number | undefined {
+  let leastGbS = Infinity;
   for (const { index, bandwidthGbS, isCpu } of devices) {
-    // RAM is often faster than the default of its processor says.
-    if (isCpu || bandwidthGbS === undefined) continue;
-    if (used?.includes(index) ?? true) mostGbS = Math.min(mostGbS, bandwidthGbS);
+    if (isCpu || used?.includes(index) === false) continue;
+    if (bandwidthGbS === undefined) return undefined;
+    leastGbS = Math.min(leastGbS, bandwidthGbS);
   }
-  return mostGbS * MIB_PER_GB;
+  return leastGbS === Infinity ? undefined : leastGbS * MIB_PER_GB;
 }
 
 /** Notes the speed that a node measured of a replica, and what it shows of the memory there. */
@@ -63,29 +66,35 @@ export function noteSpeed(state: DecideState, node: NodeSnapshot, replica: Repli
   state.facts.of(node.name, model).speed = { tokS, isOnCpu: isCpu };
   const heldMib = memoryOf(replica) ?? 0;
   if (heldMib <= 0 || isSplit(node, model)) return;
-  // With several answers in a step a weight is read once for all of them: more than the card can read is not believed.
-  const seen = Math.min(
-    tokS * heldMib * ratioOf(state, model),
-    isCpu ? Infinity : mostMibS(node, devices),
-  );
+  const seen = tokS * heldMib * ratioOf(state, model);
+  const published = isCpu ? undefined : publishedMibS(node, devices);
+  if (published !== undefined) {
+    // Answers that share a step read a weight once for all of them: no card reads more than its maker says.
+    state.reachedRatio = Math.min(1, Math.max(state.reachedRatio, seen / published));
+    return;
+  }
   const known = state.bandwidths.get(node.name) ?? { gpuMibS: undefined, cpuMibS: undefined };
   if (isCpu) known.cpuMibS = Math.max(seen, known.cpuMibS ?? 0);
   else known.gpuMibS = Math.max(seen, known.gpuMibS ?? 0);
   state.bandwidths.set(node.name, known);
 }
 
-/** MiB a second that decoding reads from a device; undefined: not known. */
+/**
+ * MiB a second that decoding reads from a device; undefined: not known.
+ *
+ * Of cards whose bandwidth is published all reach the same part of it. Otherwise nodes with equal cards would differ by
+ * which models have run there: a small model is bound by other things, and a busy one shares what it reads.
+ */
 function bandwidthOf(
   state: DecideState,
   node: string,
   { isCpu, bandwidthGbS }: Pick<NodeDevice, 'isCpu' | 'bandwidthGbS'>,
 ): number | undefined {
-  const published = bandwidthGbS === undefined ? undefined : bandwidthGbS * MIB_PER_GB;
+  const expected =
+    bandwidthGbS === undefined ? undefined : bandwidthGbS * MIB_PER_GB * state.reachedRatio;
   const known = state.bandwidths.get(node);
-  const seen = isCpu ? known?.cpuMibS : known?.gpuMibS;
-  if (seen === undefined) return published === undefined ? undefined : published * REACHED;
-  // Another card of the node may be the faster one.
-  return isCpu ? seen : Math.min(seen, published ?? Infinity);
+  // The name of a processor says little about its memory.
+  return isCpu ? (known?.cpuMibS ?? expected) : (expected ?? known?.gpuMibS);
 }
 
 /** Seconds in which a token reads the weights from the devices of a set, and from RAM what they do not hold. */
@@ -138,10 +147,10 @@ interface Compared {
 }
 
 /**
- * Tokens per second of one unit of weight among places of known speed, for those of unknown speed; 1 if none is known,
- * so that the weights alone count.
+ * How places compare by speed, more being faster. One of unknown speed counts as the mean of the others × its weight;
+ * where none is known, the weights alone count.
  */
-export function speedOfUnit(places: readonly Compared[]): number {
+export function speedRanks(places: readonly Compared[]): readonly number[] {
   let sum = 0;
   let count = 0;
   for (const { speed, speedWeight } of places) {
@@ -149,5 +158,9 @@ export function speedOfUnit(places: readonly Compared[]): number {
     sum += speed.tokS / speedWeight;
     count += 1;
   }
-  return count === 0 ? 1 : sum / count;
+  return places.map(({ speed, speedWeight }) => {
+    if (count === 0) return speedWeight;
+    const tokS = speed?.tokS ?? (sum / count) * speedWeight;
+    return Math.round(Math.log(tokS) / Math.log(STEP_RATIO));
+  });
 }

@@ -1,7 +1,7 @@
 /** On which node a model is loaded, and what leaves for it. */
 import type { DecideState } from './decide-state.ts';
 import { type Newcomer, newcomerOf } from './evictable.ts';
-import { expectedSpeed, speedOfUnit } from './expected-speed.ts';
+import { expectedSpeed, speedRanks } from './expected-speed.ts';
 import { type Fit, fitNode } from './fit-node.ts';
 import type { Candidate, ExpectedSpeed } from './record.ts';
 import {
@@ -38,27 +38,29 @@ interface Choice {
   readonly speed: ExpectedSpeed | undefined;
 }
 
-/**
- * Among equals in rank: nobody to wait for, nobody to evict, the cheapest, the fastest, the most room, the name. Where
- * a speed is not known, `unitTokS` × weight stands for it.
- */
-function compareChoices(a: Choice, b: Choice, unitTokS: number): number {
-  const tokS = ({ speed, speedWeight }: Choice): number => speed?.tokS ?? unitTokS * speedWeight;
+/** A choice with its rank by speed among the others. */
+interface Ranked extends Choice {
+  readonly speedRank: number;
+}
+
+/** Among equals in rank: nobody to wait for, nobody to evict, the cheapest, the fastest, the most room, the name. */
+function compareChoices(a: Ranked, b: Ranked): number {
   return (
     Number(a.fit.isWaiting) - Number(b.fit.isWaiting) ||
     Number(a.fit.victims.length > 0) - Number(b.fit.victims.length > 0) ||
     a.fit.cost - b.fit.cost ||
-    tokS(b) - tokS(a) ||
+    b.speedRank - a.speedRank ||
     b.fit.freeMib - a.fit.freeMib ||
     (a.option.node.name < b.option.node.name ? -1 : 1)
   );
 }
 
 function bestOf(choices: readonly Choice[]): Choice | undefined {
-  const unitTokS = speedOfUnit(choices);
-  let best: Choice | undefined;
-  for (const choice of choices) {
-    if (!best || compareChoices(choice, best, unitTokS) < 0) best = choice;
+  const ranks = speedRanks(choices);
+  let best: Ranked | undefined;
+  for (const [index, choice] of choices.entries()) {
+    const ranked = { ...choice, speedRank: ranks[index] ?? 0 };
+    if (!best || compareChoices(ranked, best) < 0) best = ranked;
   }
   return best;
 }
