@@ -114,8 +114,8 @@ describe('a request for a model without room', () => {
   });
 });
 
-describe('a request for a model that sleeps', () => {
-  test('wakes it', async () => {
+describe('a model that sleeps', () => {
+  test('is woken by a request', async () => {
     const neuron = await oneOfTwo({ status: 'sleeping', asleepMib: 1500 });
 
     const attempt = under.acquire({ model: 'a' });
@@ -126,7 +126,7 @@ describe('a request for a model that sleeps', () => {
     expect(neuron.count('/models/unload')).toBe(0);
   });
 
-  test('has it unloaded and loaded if its settings have changed since it fell asleep', async () => {
+  test('is unloaded and loaded by a request if its settings have changed since it fell asleep', async () => {
     const neuron = await oneOfTwo({ status: 'sleeping' });
     const message = 'a is loaded with other settings: slots.';
     neuron.failPath('/models/load', { status: 409, code: 'conflict', message });
@@ -141,5 +141,19 @@ describe('a request for a model that sleeps', () => {
       { model_id: 'a', if_idle: true, if_generation: 7 },
     ]);
     expect(neuron.count('/models/load')).toBe(2);
+  });
+
+  test('is unloaded and loaded with its new settings by the operator too', async () => {
+    const neuron = await oneOfTwo({ status: 'sleeping' });
+    const message = 'a is loaded with other settings: slots.';
+    neuron.failPath('/models/load', { status: 409, code: 'conflict', message });
+
+    const answer = under.control.loadModel({ model: 'a' }, new AbortController().signal);
+    await neuron.call('/models/load');
+    neuron.heal('/models/load');
+    (await neuron.load()).succeed();
+
+    expect(await answer).toMatchObject({ node: 'one' });
+    expect(neuron.count('/models/unload')).toBe(1);
   });
 });

@@ -1,17 +1,12 @@
 import type { Action, DecideEvent, FleetSnapshot, LoadOutcome, Replica } from '@cortex/fleet';
-import {
-  CortexError,
-  type LoadingState,
-  type LoadModelRequest,
-  stateTraits,
-  toCortexError,
-} from '@cortex/protocol';
+import { CortexError, type LoadingState, stateTraits, toCortexError } from '@cortex/protocol';
 import type { Clock } from '@cortex/service';
 
 import type { NeuronClient } from '../nodes/neuron-client.ts';
 import type { ControlLog } from './control.ts';
 import { LoadLog, type LoadTarget } from './load-log.ts';
 import { toLoadRequest } from './load-request.ts';
+import { replacingAsleep } from './replacing-asleep.ts';
 import { evictVictim } from './evict-victim.ts';
 
 interface LoadCallsDeps {
@@ -175,7 +170,9 @@ export class LoadCalls {
       job.isMakingRoom = false;
       if (job.isDetached) await this.#detach(job);
       const request = this.#request(job);
-      await this.#load(job, request);
+      const { signal } = job.controller;
+      const client = this.#deps.client(node);
+      await replacingAsleep(this.#deps, job, () => client.loadAndWait(request, signal));
       const loadedMs = this.#deps.clock.nowMs();
       job.loadedMs = loadedMs;
       // The report has slots and queue length, which are needed before waiting requests are admitted.
@@ -189,23 +186,6 @@ export class LoadCalls {
     }
   }
 
-  /** A model that sleeps with other settings has to be unloaded first: a wake would bring those back. */
-  async #load(
-    { model, node, controller: { signal } }: Job,
-    request: LoadModelRequest,
-  ): Promise<void> {
-    const client = this.#deps.client(node);
-    try {
-      await client.loadAndWait(request, signal);
-    } catch (error) {
-      const { status, generation } =
-        this.#deps.snapshot().nodes.get(node)?.reported.get(model) ?? {};
-      if (toCortexError(error).code !== 'conflict' || status !== 'sleeping') throw error;
-      await client.unload({ model_id: model, if_idle: true, if_generation: generation }, signal);
-      await client.loadAndWait(request, signal);
-    }
-  }
-
   #request({ model, node }: LoadTarget) {
     return toLoadRequest(model, node, this.#deps.snapshot().catalogue.get(model));
   }
@@ -213,7 +193,10 @@ export class LoadCalls {
   async #detach(job: Job): Promise<void> {
     const { client } = this.#deps;
     try {
-      const status = await client(job.node).startLoad(this.#request(job), job.controller.signal);
+      const { signal } = job.controller;
+      const status = await replacingAsleep(this.#deps, job, () =>
+        client(job.node).startLoad(this.#request(job), signal),
+      );
       job.accepted.resolve(status);
     } catch (error) {
       job.accepted.reject(error);
