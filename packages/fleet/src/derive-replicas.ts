@@ -89,6 +89,7 @@ function toReplica(node: NodeSnapshot, entry: ModelEntry, load: ReplicaLoad | un
     quant: entry.quant,
     onDisk: entry.on_disk,
     isPinned: entry.pinned,
+    canSleep: entry.can_sleep === true,
     capabilities: entry.capabilities,
     limit: entry.limit,
     vramUsedMb: entry.vram_used_mb,

@@ -30,6 +30,7 @@ export type {
   CircuitChange,
   DecideEvent,
   DecideRefusal,
+  EvictionStep,
   FleetRequest,
   LoadOutcome,
   OperatorAnswer,
@@ -38,5 +39,11 @@ export type {
 } from './decide/events.ts';
 export type { OpenCircuit } from './decide/circuit-table.ts';
 export { explainModel, type ModelExplanation, type Outlook } from './decide/explain.ts';
-export type { Candidate, GrantRecord, PlacementRecord, Victim } from './decide/record.ts';
+export type {
+  Candidate,
+  ExpectedSpeed,
+  GrantRecord,
+  PlacementRecord,
+  Victim,
+} from './decide/record.ts';
 export type { DecideSettings } from './decide/settings.ts';

@@ -1,3 +1,4 @@
+import { DEFAULT_CPU_GB_S, publishedBandwidth } from './published-bandwidth.ts';
 import type { NodeDevice, NodeSnapshot, Replica } from './snapshot.ts';
 
 /** Whether the node serves the replica from RAM. */
@@ -21,6 +22,17 @@ export function heldOn(replica: Replica, device: NodeDevice, node: NodeSnapshot)
   return isOnlyGpu ? vramUsedMb : 0;
 }
 
+/** The bandwidth of a device. A name that has not changed is not looked up again: reports come often. */
+function bandwidthOf(
+  { devices }: NodeSnapshot,
+  { index, isCpu, name }: Pick<NodeDevice, 'index' | 'isCpu' | 'name'>,
+): number | undefined {
+  const known = devices.find((device) => device.index === index);
+  if (known !== undefined && known.name === name) return known.bandwidthGbS;
+  const published = name === undefined ? undefined : publishedBandwidth(name);
+  return isCpu ? (published ?? DEFAULT_CPU_GB_S) : published;
+}
+
 /**
  * The node with its devices joined from discovery and health. What other programs use is measured by the node; where
  * it does not say, it is what is in use beyond what its models hold.
@@ -41,6 +53,7 @@ export function withDevices(node: NodeSnapshot): NodeSnapshot {
     const totalMib = known ?? (freeMib === undefined ? undefined : freeMib + (usedMib ?? heldMib));
     if (totalMib === undefined) return [];
     const inUseMib = usedMib ?? totalMib - (freeMib ?? totalMib);
+    const name = isCpu ? node.discovery?.cpu.model : sizes.get(index)?.name;
     return [
       {
         index,
@@ -49,6 +62,8 @@ export function withDevices(node: NodeSnapshot): NodeSnapshot {
         reservedMib: reading.vram_reserved_mb ?? 0,
         foreignMib: isCpu ? 0 : (reading.foreign_mb ?? Math.max(0, inUseMib - heldMib)),
         isYielding: reading.yielding === true,
+        name,
+        bandwidthGbS: bandwidthOf(node, { index, isCpu, name }),
       },
     ];
   });

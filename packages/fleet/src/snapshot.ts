@@ -46,6 +46,8 @@ export interface Replica {
   readonly quant?: string | undefined;
   readonly onDisk: boolean;
   readonly isPinned: boolean;
+  /** The node can put it to sleep instead of unloading it. */
+  readonly canSleep: boolean;
   readonly capabilities: readonly string[];
   readonly limit?: ModelEntry['limit'] | undefined;
   readonly vramUsedMb?: number | undefined;
@@ -72,6 +74,10 @@ export interface NodeDevice {
   readonly foreignMib: number;
   /** The node gives it to other programs for now. */
   readonly isYielding: boolean;
+  /** Of the card, or of the processor for the RAM; undefined: not told. */
+  readonly name?: string | undefined;
+  /** Memory bandwidth that its maker publishes, GB/s; undefined: not known. */
+  readonly bandwidthGbS?: number | undefined;
 }
 
 /** A refusal for a full queue. */

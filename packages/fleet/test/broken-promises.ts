@@ -42,11 +42,13 @@ export function* brokenGrants(
   }
 }
 
-/** One of its victims stays, so the node will refuse the load. */
+/** One of its victims stays, or keeps more memory asleep than the plan allows, so it will be made anew. */
 const isVoid = ({ record, leaving }: Reservation, node: NodeSnapshot): boolean =>
-  record.victims.some(
-    ({ model }) => !leaving.has(model) && node.replicas.get(model)?.status === 'loaded',
-  );
+  record.victims.some(({ model, keepsMib }) => {
+    const { status, vramUsedMb = 0 } = node.replicas.get(model) ?? {};
+    const keepsMore = status === 'sleeping' && vramUsedMb > keepsMib;
+    return !leaving.has(model) && (status === 'loaded' || keepsMore);
+  });
 
 function* memory(state: DecideState): Generator<string> {
   for (const node of state.snapshot.nodes.values()) {

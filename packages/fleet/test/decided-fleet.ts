@@ -12,6 +12,7 @@ import {
   type FleetRequest,
   type LoadOutcome,
   type NodeConfig,
+  type Victim,
 } from '../src/index.ts';
 import { brokenGrants, brokenPromises } from './broken-promises.ts';
 import { discovery, entry, health, load } from './build-fleet.ts';
@@ -19,6 +20,8 @@ import { discovery, entry, health, load } from './build-fleet.ts';
 export interface HostShape {
   /** MiB of each GPU. */
   readonly gpus?: readonly number[];
+  /** Name of its GPUs. */
+  readonly card?: string;
   /** MiB of RAM for models. */
   readonly ramMib?: number;
   /** MiB of other programs on each GPU. */
@@ -28,6 +31,8 @@ export interface HostShape {
   readonly harnesses?: readonly string[];
   /** Models that are loaded, with what differs from the default entry. */
   readonly loaded?: Readonly<Record<string, Partial<ModelEntry>>>;
+  /** It puts models to sleep, which then keep so many MiB. */
+  readonly keepsAsleepMib?: number;
   /** Seats of its loaded models. */
   readonly seats?: Partial<ModelLoad>;
   /** Models on disk; default: all of the catalogue. */
@@ -86,7 +91,7 @@ export class DecidedFleet {
   /** A report of the host as `shape` describes it, in answer to a poll sent at `sentMs`. */
   report(name: string, changes: HostShape = {}, sentMs = this.#nowMs): readonly Action[] {
     const shape = { ...this.#shape.hosts[name], ...changes };
-    const { gpus = [24_000], ramMib = 0, foreignMib = 0, yielding = false } = shape;
+    const { gpus = [24_000], card = 'gpu', ramMib = 0, foreignMib = 0, yielding = false } = shape;
     const { draining = false, harnesses = ['llama'], loaded = {}, seats = {} } = shape;
     const onDisk = shape.onDisk ?? this.#shape.models.map(({ id }) => id);
     const sizes = new Map(this.#shape.models.map(({ id, vramMb }) => [id, vramMb]));
@@ -99,7 +104,7 @@ export class DecidedFleet {
     const cards = gpus.map((mib, index) => ({
       index,
       kind: 'cuda',
-      name: 'gpu',
+      name: card,
       vram_total_mb: mib,
     }));
     const ram = { index: -1, kind: 'cpu', name: 'cpu', vram_total_mb: ramMib };
@@ -192,29 +197,52 @@ export class DecidedFleet {
   unload(
     node: string,
     model: string,
-    outcome: 'unloaded' | 'kept' = 'unloaded',
+    outcome: 'unloaded' | 'slept' | 'kept' = 'unloaded',
   ): readonly Action[] {
     return this.tell({ kind: 'unload_ended', node, model, outcome });
   }
 
-  /** A load ends, the victims having left before. */
+  /** A victim falls asleep; true: it keeps no more than the plan allows. */
+  #fallAsleep(node: string, { model, keepsMib }: Victim, told: Action[]): boolean {
+    const { keepsAsleepMib = 0 } = this.#shape.hosts[node] ?? {};
+    const known = this.state.snapshot.nodes.get(node)?.replicas.get(model);
+    const asleep = entry(model, {
+      status: 'sleeping',
+      can_sleep: true,
+      vram_used_mb: keepsAsleepMib,
+      devices: [...(known?.devices ?? [])],
+      generation: known?.generation ?? 1,
+    });
+    told.push(
+      ...this.tell({ kind: 'model_changed', node, entry: asleep, atMs: this.#nowMs }),
+      ...this.unload(node, model, 'slept'),
+    );
+    return keepsAsleepMib <= keepsMib;
+  }
+
+  /** A load ends, the victims having left before. The plan is void if one of them keeps too much asleep. */
   endLoad(
     node: string,
     model: string,
-    outcome: LoadOutcome = { kind: 'loaded' },
+    wanted: LoadOutcome = { kind: 'loaded' },
   ): readonly Action[] {
     const told: Action[] = [];
-    for (const victim of this.state.reservation(node, model)?.leaving ?? []) {
-      told.push(...this.unload(node, victim));
+    const { record, leaving = new Set() } = this.state.reservation(node, model) ?? {};
+    let outcome = wanted;
+    for (const victim of record?.victims ?? []) {
+      if (!leaving.has(victim.model)) continue;
+      if (victim.by === 'unload') told.push(...this.unload(node, victim.model));
+      else if (!this.#fallAsleep(node, victim, told)) outcome = { kind: 'changed' };
     }
     if (outcome.kind === 'loaded') {
       const known = this.#shape.models.find(({ id }) => id === model);
       const devices = [...(this.state.reservation(node, model)?.devices ?? [0])];
+      const can_sleep = this.#shape.hosts[node]?.keepsAsleepMib !== undefined;
       told.push(
         ...this.tell({
           kind: 'model_changed',
           node,
-          entry: entry(model, { devices, vram_used_mb: known?.vramMb, generation: 2 }),
+          entry: entry(model, { devices, vram_used_mb: known?.vramMb, generation: 2, can_sleep }),
           load: load(model, this.#shape.hosts[node]?.seats),
           atMs: this.#nowMs,
         }),

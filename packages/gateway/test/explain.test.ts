@@ -56,6 +56,21 @@ describe('GET /admin/v1/explain', () => {
     );
   });
 
+  test('says how fast the model would answer there, from what another one shows of that node', async () => {
+    const { beast, gateway } = await setUp();
+    beast.setModel({ id: 'chat', load: { tok_s_decode: 20 } });
+    await beast.call('/health', beast.count('/health') + 2);
+
+    const { outlook, text } = await explain(gateway, 'model=coder');
+
+    // 20 tokens/s × 9000 MiB ÷ 15,000 MiB.
+    const candidate = outlook.candidates.find(({ node }) => node === 'beast');
+    expect(candidate?.speed).toEqual({ tok_s: 12, measured: false });
+    expect(text[1]).toStartWith(
+      'A load would go to beast (needs 15000 MiB, about 12 tokens/s), unloading chat (idle',
+    );
+  });
+
   test('says what was decided about a request that waited for a load', async () => {
     const { beast, gateway } = await setUp();
     const answer = gateway.chat({ model: 'coder' });

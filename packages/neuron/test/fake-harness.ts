@@ -19,6 +19,8 @@ export class FakeHarness {
   /** Whether loads have to wait for a download. */
   pulls = false;
   #pull: PromiseWithResolvers<void> | undefined;
+  /** MiB of RAM that a model keeps while it sleeps. */
+  asleepMib = 0;
   /** Models cannot fall asleep while it is set. */
   sleepFailure: CortexError | undefined;
 
@@ -42,14 +44,14 @@ export class FakeHarness {
     sleepModel: async (id) => {
       if (this.sleepFailure) throw this.sleepFailure;
       const model = this.#models.get(id);
-      if (model) this.#models.set(id, { ...model, state: 'sleeping' });
+      if (model) this.#models.set(id, { ...model, state: 'sleeping', ramMib: this.asleepMib });
     },
     wakeModel: async (id, signal) => {
       signal.throwIfAborted();
       const model = this.#models.get(id);
       if (!model)
         throw new CortexError('model_load_failed', 'its process is gone', { transient: true });
-      const awake: HarnessModel = { ...model, state: 'loaded' };
+      const awake: HarnessModel = { ...model, state: 'loaded', ramMib: createModel(id).ramMib };
       this.#models.set(id, awake);
       return awake;
     },

@@ -36,6 +36,28 @@ describe('a model that is put to sleep', () => {
     expect(states.slice(-4)).toEqual(['loaded', 'sleeping', 'loading', 'loaded']);
   });
 
+  test('counts with what its process keeps until it wakes or leaves', async () => {
+    const { lifecycle, ledger, fake } = await loaded();
+    fake.asleepMib = 3;
+    await lifecycle.sleep();
+    const asleepMib = ledger.cpu.usedMib;
+    await lifecycle.wake(new AbortController().signal);
+    const awakeMib = ledger.cpu.usedMib;
+    await lifecycle.sleep();
+    await lifecycle.unload({ force: false, ifIdle: true, ifGeneration: undefined });
+
+    expect([asleepMib, awakeMib, ledger.cpu.usedMib]).toEqual([3, 10, 0]);
+  });
+
+  test('stays awake if it was loaded again since its generation was read', async () => {
+    const { lifecycle } = await loaded();
+
+    expect(lifecycle.sleep(lifecycle.generation + 1)).rejects.toMatchObject({ code: 'conflict' });
+    expect(lifecycle.state).toBe('loaded');
+    await lifecycle.sleep(lifecycle.generation);
+    expect(lifecycle.state).toBe('sleeping');
+  });
+
   test('wakes for a load call', async () => {
     const { lifecycle } = await loaded();
     await lifecycle.sleep();
@@ -81,7 +103,11 @@ test('a model of vLLM sleeps and wakes by the API, and is refused meanwhile', as
   });
   await neuron.load({ model_id: 'org/m', harness: 'mine' });
 
-  const slept = await neuron.post('/models/org/m/sleep', {});
+  const { can_sleep: canSleep, generation } = await neuron.model('org/m');
+  const other = await neuron.post('/models/org/m/sleep', { if_generation: generation + 1 });
+  const odd = await neuron.post('/models/org/m/sleep', { if_idle: true });
+  expect([canSleep, other.status, odd.status]).toEqual([true, 409, 400]);
+  const slept = await neuron.post('/models/org/m/sleep', { if_generation: generation });
   const asleep = await neuron.model('org/m');
   const refused = await neuron.chat({ model: 'org/m' });
   const woken = await neuron.post('/models/org/m/wake', {});
@@ -94,6 +120,20 @@ test('a model of vLLM sleeps and wakes by the API, and is refused meanwhile', as
   expect(paths.filter((path) => /sleep\?|wake/.test(path))).toEqual(['/sleep?level=1', '/wake_up']);
 });
 
+test('a model of vLLM that shares its server does not say that it can sleep', async () => {
+  const options = { models: ['org/m', 'org/n'], contextTokens: 512, slots: 2, hasVision: false };
+  using server = new FakeServer({ port: 0, ...options });
+  await using neuron = await TestNeuron.start({
+    flags: { harnesses: [{ name: 'mine', kind: 'vllm', endpoint: server.url }] },
+  });
+  await neuron.load({ model_id: 'org/m', harness: 'mine' });
+  await neuron.load({ model_id: 'org/n', harness: 'mine' });
+
+  expect((await neuron.model('org/m')).can_sleep).toBeUndefined();
+  await neuron.post('/models/unload', { model_id: 'org/n' });
+  expect((await neuron.model('org/m')).can_sleep).toBe(true);
+});
+
 describe('a harness that cannot put models to sleep', () => {
   test('is named in the 422 of POST /models/{id}/sleep', async () => {
     await using neuron = await TestNeuron.start({ parts: { startEngine: scriptedEngine() } });
@@ -103,7 +143,8 @@ describe('a harness that cannot put models to sleep', () => {
 
     expect(answer.status).toBe(422);
     expect((await answer.json()).error.message).toContain('llama');
-    expect((await neuron.model()).status).toBe('loaded');
+    expect(await neuron.model()).toMatchObject({ status: 'loaded' });
+    expect(await neuron.model()).not.toHaveProperty('can_sleep');
   });
 
   test.each([

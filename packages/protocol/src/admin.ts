@@ -80,11 +80,15 @@ const AdminCandidate = z.looseObject({
   lacked: z.array(AdminLack),
   rank: z.array(z.number()),
   load: z.number(),
+  /** How fast the model would answer there; `measured`: it did. Absent: not known. */
+  speed: z.looseObject({ tok_s: z.number(), measured: z.boolean() }).optional(),
 });
 
 /** A model that leaves to make room: `cost` = `load_ms` × `wanted`. */
 const AdminVictim = z.looseObject({
   model: z.string(),
+  /** `unload` or `sleep`. */
+  by: z.string(),
   frees_mb: z.number(),
   load_ms: z.number(),
   wanted: z.number(),

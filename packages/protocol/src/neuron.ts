@@ -103,6 +103,8 @@ export const ModelEntry = z.looseObject({
   settings: z.record(z.string(), z.unknown()).default({}),
   generation: z.int().default(0),
   pinned: z.boolean().default(false),
+  /** It is held, and `POST /models/{id}/sleep` can put it to sleep. Absent: it cannot, or an older neuron. */
+  can_sleep: z.boolean().optional(),
   on_disk: z.boolean().default(false),
   idle_ms: z.number().optional(),
   age_ms: z.number().optional(),
@@ -137,6 +139,10 @@ export const UnloadModelRequest = z.strictObject({
   if_generation: z.int().optional(),
 });
 export type UnloadModelRequest = z.infer<typeof UnloadModelRequest>;
+
+/** `POST /models/{id}/sleep`; the body may be empty. The model is put to sleep only if it is idle. */
+export const SleepModelRequest = z.strictObject({ if_generation: z.int().optional() });
+export type SleepModelRequest = z.infer<typeof SleepModelRequest>;
 
 /** `POST /models/{id}/pin`. */
 export const PinModelRequest = z.strictObject({ pinned: z.boolean() });

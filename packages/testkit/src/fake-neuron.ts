@@ -8,6 +8,7 @@ import {
   type NodeHealth,
   PinModelRequest,
   PullModelRequest,
+  SleepModelRequest,
   UnloadModelRequest,
 } from '@cortex/protocol';
 
@@ -27,6 +28,8 @@ export interface FakeModel extends Partial<ModelEntry> {
   readonly id: string;
   /** Absent: the current requests of the fake, 4 slots and a queue of 32. */
   readonly load?: Partial<ModelLoad>;
+  /** MiB that it keeps while it sleeps; absent: none. */
+  readonly asleepMib?: number;
 }
 
 interface FakeNeuronOptions {
@@ -60,7 +63,7 @@ interface ReceivedCall {
   readonly body: string;
 }
 
-const toEntry = ({ load: _load, ...model }: FakeModel): ModelEntry => ({
+const toEntry = ({ load: _load, asleepMib: _asleepMib, ...model }: FakeModel): ModelEntry => ({
   harness: 'llama',
   status: 'loaded',
   devices: [0],
@@ -297,14 +300,33 @@ export class FakeNeuron {
   }
 
   /** A model that is used, or was loaded again, stays. */
-  #unload({ model_id: id, if_idle, if_generation }: UnloadModelRequest): Response {
-    const isBusy = if_idle === true && (this.#active.get(id) ?? 0) > 0;
-    const generation = this.#models.get(id)?.generation ?? 1;
-    if (isBusy || (if_generation !== undefined && if_generation !== generation)) {
-      return errorAnswer({ status: 409, code: 'conflict', message: `${id} is in use` });
-    }
+  #unload({ model_id: id, if_idle = false, if_generation }: UnloadModelRequest): Response {
+    const refusal = this.#keeps(id, { ifIdle: if_idle, ifGeneration: if_generation });
+    if (refusal) return refusal;
     this.setModel({ id, status: 'unloaded' });
     return Response.json({ status: 'unloaded' });
+  }
+
+  #sleep(id: string, { if_generation }: SleepModelRequest): Response {
+    if (this.#models.get(id)?.can_sleep !== true) {
+      const message = `The harness llama cannot put a model to sleep. Unload ${id} instead.`;
+      return errorAnswer({ status: 422, code: 'wrong_modality', message });
+    }
+    const refusal = this.#keeps(id, { ifIdle: true, ifGeneration: if_generation });
+    if (refusal) return refusal;
+    this.setModel({ id, status: 'sleeping' });
+    return Response.json({ status: 'sleeping' });
+  }
+
+  #keeps(
+    id: string,
+    only: { readonly ifIdle: boolean; readonly ifGeneration: number | undefined },
+  ): Response | undefined {
+    const isBusy = only.ifIdle && (this.#active.get(id) ?? 0) > 0;
+    const generation = this.#models.get(id)?.generation ?? 1;
+    const isOther = only.ifGeneration !== undefined && only.ifGeneration !== generation;
+    if (!isBusy && !isOther) return undefined;
+    return errorAnswer({ status: 409, code: 'conflict', message: `${id} is in use` });
   }
 
   #manage(request: Request, path: string, body: string): Promise<Response> | Response {
@@ -329,6 +351,9 @@ export class FakeNeuron {
       this.setModel({ id: decodeURIComponent(path.slice('/models/'.length, -4)), pinned });
       return Response.json({ pinned });
     }
+    const slept = /^\/models\/(.+)\/sleep$/.exec(path)?.[1];
+    if (slept !== undefined)
+      return this.#sleep(decodeURIComponent(slept), SleepModelRequest.parse(json));
     const estimated = /^\/models\/(.+)\/estimate$/.exec(path)?.[1];
     if (estimated !== undefined) return this.#estimate(decodeURIComponent(estimated));
     if (/^\/harnesses\/[^/]+\/restart$/.test(path)) return Response.json({ status: 'restarted' });
@@ -343,7 +368,8 @@ export class FakeNeuron {
     if (this.#status(id) === 'loaded') return Response.json({ status: 'loaded' });
     const running = this.#loading.get(id);
     const { vram_used_mb: needMib = 0 } = this.#models.get(id) ?? {};
-    const missingMib = running ? 0 : this.#memory.missingMib(needMib, this.#listed());
+    const others = this.#listed().filter((model) => model.id !== id);
+    const missingMib = running ? 0 : this.#memory.missingMib(needMib, others);
     if (missingMib > 0) {
       const message = `${missingMib} MiB are missing`;
       return errorAnswer({ status: 503, code: 'insufficient_vram', message });
@@ -376,7 +402,8 @@ export class FakeNeuron {
   #entry(model: FakeModel): ModelEntry {
     const progress = this.#loading.get(model.id)?.progress;
     const status = this.#status(model.id);
-    const vram_used_mb = status === 'unloaded' ? undefined : model.vram_used_mb;
+    const heldMib = status === 'sleeping' ? model.asleepMib : model.vram_used_mb;
+    const vram_used_mb = status === 'unloaded' ? undefined : heldMib;
     return {
       ...toEntry(model),
       vram_used_mb,

@@ -6,8 +6,10 @@ import type { Victim } from './record.ts';
 
 const victim = (model: string, freesMib: number, cost: number, priority = 100): Victim => ({
   model,
+  by: 'unload',
   generation: 1,
   freesMib,
+  keepsMib: 0,
   loadMs: cost,
   wanted: 1,
   cost,

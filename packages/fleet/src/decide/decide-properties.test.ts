@@ -25,9 +25,13 @@ const step = fc.record({
     'fail',
     'fail',
     'load_ends',
+    'load_ends',
+    'load_ends',
     'load_fails',
     'load_changed',
     'leave',
+    'time',
+    'time',
     'time',
     'lose',
     'report',
@@ -52,10 +56,18 @@ class Walk {
 
   constructor(order: readonly string[]) {
     const hosts = { a: { gpus: [24_000] }, b: { gpus: [12_000, 12_000] }, c: { gpus: [9000] } };
+    // Of the models of `a`, some keep more asleep than others can spare.
+    const sleeps: Readonly<Record<string, object>> = {
+      a: { keepsAsleepMib: 1500 },
+      c: { keepsAsleepMib: 0 },
+    };
     const seats = { max_in_flight: 2, max_queue_depth: 1 };
     this.fleet = new DecidedFleet({
       hosts: Object.fromEntries(
-        order.map((name) => [name, { ...hosts[name as keyof typeof hosts], seats }]),
+        order.map((name) => [
+          name,
+          { ...hosts[name as keyof typeof hosts], ...sleeps[name], seats },
+        ]),
       ),
       models: MODELS.map((id, index) => ({
         id,

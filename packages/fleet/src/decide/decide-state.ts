@@ -18,6 +18,8 @@ export interface Reservation {
   readonly devices: readonly number[];
   /** MiB on those devices together; undefined: not known. */
   readonly needMib: number | undefined;
+  /** The model slept there: the load only wakes it. */
+  readonly isWake: boolean;
   /** When the time of the load itself began: its victims had left. Undefined: a download is part of it. */
   measuredFromMs: number | undefined;
   /** The settings with which it was started; undefined: those of the node. */
@@ -40,6 +42,18 @@ export interface Estimate {
   mib: number | undefined;
   /** The awaited answer is for settings that have changed since. */
   isStale: boolean;
+}
+
+/**
+ * Part of the published bandwidth of a card that decoding reaches, until a model of the fleet has shown more: llama.cpp
+ * reads dense models at 0.5 to 0.8 of it.
+ */
+const REACHED = 0.6;
+
+/** MiB of weights a second, the most that a model read on a node; undefined: none was measured. */
+export interface SeenBandwidth {
+  gpuMibS: number | undefined;
+  cpuMibS: number | undefined;
 }
 
 /** A load that the operator asked for and that has no answer yet. */
@@ -109,6 +123,10 @@ export class DecideState {
   readonly dirty = new Set<string>();
   /** Measured load speed by node, bytes per ms. */
   readonly speeds = new Map<string, number>();
+  /** Memory bandwidth by node, as models that ran there show it. */
+  readonly bandwidths = new Map<string, SeenBandwidth>();
+  /** Part of the published bandwidth of its cards that the fleet reaches, 0 to 1: the best that was measured. */
+  reachedRatio = REACHED;
   settings: DecideSettings = DEFAULT_SETTINGS;
   /** The last answer of `heldMib` in need.ts. */
   heldMemo: HeldMemo | undefined;

@@ -5,11 +5,12 @@ import { memoryOf } from '../node-devices.ts';
 import type { NodeSnapshot } from '../snapshot.ts';
 import type { DecideState } from './decide-state.ts';
 import type { Action, DecideEvent, FleetRequest } from './events.ts';
+import { noteSpeed } from './expected-speed.ts';
 import { estimated, forgetChanged, forgetEstimatesOf } from './estimates.ts';
 import { grant } from './grant.ts';
 import { leaseEnded } from './lease-ended.ts';
 import { cancelUnwanted, loadEnded, releaseClaim, unloadEnded } from './loads.ts';
-import { notePulls } from './need.ts';
+import { noteAsleep, notePulls } from './need.ts';
 import { pass, waiterOf } from './pass.ts';
 import { memoryChanged, noteNext } from './replan.ts';
 import { WaitingQueue } from './waiting-queue.ts';
@@ -156,6 +157,7 @@ function forgetNode(state: DecideState, name: string, actions: Action[]): void {
   state.leases.forgetNode(name);
   state.facts.forgetNode(name);
   state.speeds.delete(name);
+  state.bandwidths.delete(name);
   state.waking.delete(name);
   forgetEstimatesOf(state, name);
   state.backOff.forgetNode(name);
@@ -220,10 +222,15 @@ function nodeChanged(
   for (const model of state.queues.keys()) {
     if (before.replicas.get(model) !== after.replicas.get(model)) state.dirty.add(model);
   }
-  for (const { model, generation } of after.residents) {
+  for (const replica of after.residents) {
+    const { model, generation } = replica;
+    const known = before.replicas.get(model);
+    if (known !== replica) {
+      noteSpeed(state, after, replica);
+      noteAsleep(state, replica);
+    }
     // A model that was loaded again, or by another cortex, starts its turn now.
-    const known = before.replicas.get(model)?.generation;
-    if (known === generation || state.reservation(node, model)) continue;
+    if (known?.generation === generation || state.reservation(node, model)) continue;
     state.facts.of(node, model).loadedAtMs = undefined;
   }
 }

@@ -1,7 +1,7 @@
 import type { FleetConfig } from '../catalogue.ts';
 import type { Refusal } from '../classify-unserved.ts';
 import type { FleetEvent } from '../fleet-event.ts';
-import type { Candidate, GrantRecord, PlacementRecord } from './record.ts';
+import type { Candidate, GrantRecord, PlacementRecord, Victim } from './record.ts';
 import type { DecideSettings } from './settings.ts';
 
 /** A request that wants a replica. */
@@ -100,8 +100,8 @@ export type DecideEvent =
       readonly kind: 'unload_ended';
       readonly node: string;
       readonly model: string;
-      /** `kept`: it was used or changed meanwhile, or the node did not answer. */
-      readonly outcome: 'unloaded' | 'kept';
+      /** `slept`: it sleeps now. `kept`: it was used or changed meanwhile, or the node did not answer. */
+      readonly outcome: 'unloaded' | 'slept' | 'kept';
     }
   | {
       readonly kind: 'estimated';
@@ -140,10 +140,15 @@ export type DecideRefusal =
       readonly node?: string | undefined;
     };
 
-export interface UnloadStep {
+/** How a victim leaves. */
+export interface EvictionStep {
+  /** `sleep`: it is unloaded if the node refuses that. */
+  readonly by: Victim['by'];
   readonly model: string;
   /** The node refuses if the model was loaded again since the plan. */
   readonly ifGeneration: number | undefined;
+  /** MiB that it may keep for the plan to hold: it is made anew if the model keeps more. */
+  readonly keepsMib: number;
 }
 
 export type Action =
@@ -168,8 +173,8 @@ export type Action =
       readonly node: string;
       /** Indexes of the devices that the plan is for; empty: the node chooses. */
       readonly devices: readonly number[];
-      /** Unloaded first, each only if it is still idle and unchanged. */
-      readonly after: readonly UnloadStep[];
+      /** Unloaded or put to sleep first, each only if it is still idle and unchanged. */
+      readonly after: readonly EvictionStep[];
       /** It goes on although nobody waits for it. */
       readonly isDetached: boolean;
       readonly record: PlacementRecord;

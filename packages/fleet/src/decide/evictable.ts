@@ -1,7 +1,7 @@
 import { replicaLoad } from '../replica-load.ts';
 import type { NodeSnapshot, Replica } from '../snapshot.ts';
 import type { DecideState } from './decide-state.ts';
-import { loadMs } from './need.ts';
+import { backMs, comingMs } from './need.ts';
 
 /** An idle model is half as likely to be asked for again after so long. */
 const HALF_WANTED_MS = 600_000;
@@ -44,13 +44,14 @@ export function starvesAtMs(
   { model, oldestMs }: Newcomer,
 ): number {
   if (oldestMs === undefined) return Infinity;
-  return oldestMs + Math.max(state.settings.starveMs, 3 * loadMs(state, node, model));
+  return oldestMs + Math.max(state.settings.starveMs, 3 * comingMs(state, node, model));
 }
 
 /** When the turn of a model ends, which nobody of equal priority cuts short (rules 32, 35). */
-function turnEndsMs(state: DecideState, { node, model, loadedAtMs }: Replica): number {
+function turnEndsMs(state: DecideState, replica: Replica): number {
+  const { node, model, loadedAtMs } = replica;
   const sinceMs = state.facts.find(node, model)?.loadedAtMs ?? loadedAtMs ?? -Infinity;
-  return sinceMs + Math.max(state.settings.minResidencyMs, 2 * loadMs(state, node, model));
+  return sinceMs + Math.max(state.settings.minResidencyMs, 2 * backMs(state, replica));
 }
 
 const isPinnedThere = (state: DecideState, { isPinned, model, node }: Replica): boolean =>

@@ -29,7 +29,9 @@ describe('An eviction', () => {
     const [load] = only(full({ loaded: { old: { ...OLD, generation: 7 } } }).ask('new'), 'load');
     expect(load?.after).toEqual([]);
     const fleet = full({ gpus: [12_000], loaded: { old: { ...OLD, generation: 7 } } });
-    expect(only(fleet.ask('new'), 'load')[0]?.after).toEqual([{ model: 'old', ifGeneration: 7 }]);
+    expect(only(fleet.ask('new'), 'load')[0]?.after).toEqual([
+      { by: 'unload', model: 'old', ifGeneration: 7, keepsMib: 0 },
+    ]);
   });
 
   test('never unloads a model that is answering a request', () => {

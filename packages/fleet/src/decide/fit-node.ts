@@ -1,29 +1,16 @@
 /** Where on one node a model fits, and what has to leave for it. */
 import type { NodeSnapshot } from '../snapshot.ts';
-import { cheapestVictims } from './cheapest-victims.ts';
 import type { DecideState } from './decide-state.ts';
-import {
-  evictionOf,
-  type Newcomer,
-  residencyPriorityOf,
-  starvesAtMs,
-  wantedOf,
-} from './evictable.ts';
-import { loadMs, needMib } from './need.ts';
-import { type DeviceRoom, roomOf, takenOn } from './node-room.ts';
+import { type Newcomer, starvesAtMs } from './evictable.ts';
+import { leave, leaversOn } from './leavers.ts';
+import { needMib } from './need.ts';
+import { type DeviceRoom, type DeviceSet, roomOf } from './node-room.ts';
 import type { Victim } from './record.ts';
 
 /** Where the weights go, best first. */
 export const TIERS = ['gpu', 'experts_in_ram', 'layers_in_ram', 'cpu'] as const;
 
 export type Tier = (typeof TIERS)[number];
-
-/** A set of devices for a load. */
-export interface DeviceSet {
-  readonly devices: readonly DeviceRoom[];
-  /** MiB on these devices; undefined: not known. */
-  readonly needMib: number | undefined;
-}
 
 export interface Fit {
   readonly set: DeviceSet;
@@ -63,7 +50,7 @@ function gpusFor(
 
 /** MiB on all GPUs of the node that the model may use, in RAM if the node has none. */
 export function mostMib(state: DecideState, node: NodeSnapshot, model: string): number {
-  const rooms = roomOf(state, node);
+  const rooms = roomOf(state, node, model);
   const isOnCpu = rooms.every(({ device }) => device.isCpu);
   return usable(isOnCpu ? rooms : gpusFor(state, rooms, model));
 }
@@ -111,6 +98,19 @@ function setsOf(
     .map((gpu) => ({ devices: [gpu], needMib: Math.min(need, gpu.usableMib) }));
 }
 
+/** The GPUs of a model that sleeps: it wakes on those that it had. Undefined: it does not sleep there, or they cannot hold it. */
+function ownSet(
+  state: DecideState,
+  node: NodeSnapshot,
+  { rooms, need, model }: Question,
+): DeviceSet | undefined {
+  const { status, devices: own = [] } = node.replicas.get(model) ?? {};
+  if (status !== 'sleeping' || own.length === 0) return undefined;
+  const devices = gpusFor(state, rooms, model).filter(({ device }) => own.includes(device.index));
+  const isHeld = devices.length === own.length && usable(devices) >= need;
+  return isHeld ? { devices, needMib: need } : undefined;
+}
+
 export interface TierSets {
   /** Index in `TIERS`. */
   readonly tier: number;
@@ -129,54 +129,15 @@ export function tierOf(
   const need = needMib(state, node.name, model);
   if (need === undefined || node.devices.length === 0)
     return { tier: 0, sets: [{ devices: [], needMib: need }] };
-  const question = { rooms: roomOf(state, node), need, model };
+  const rooms = roomOf(state, node, model);
+  const own = ownSet(state, node, { rooms, need, model });
+  if (own) return { tier: 0, sets: [own] };
+  const question = { rooms, need, model };
   for (const [tier, name] of TIERS.entries()) {
     const sets = setsOf(state, question, name);
     if (sets.length > 0) return { tier, sets };
   }
   return undefined;
-}
-
-interface Residents {
-  readonly victims: readonly Victim[];
-  readonly busy: readonly Victim[];
-  /** When the first protection of a resident ends. */
-  readonly nextMs: number;
-}
-
-function residentsOn(
-  state: DecideState,
-  node: NodeSnapshot,
-  { set, newcomer }: { readonly set: DeviceSet; readonly newcomer: Newcomer },
-): Residents {
-  const victims: Victim[] = [];
-  const busy: Victim[] = [];
-  let nextMs = Infinity;
-  for (const replica of node.residents) {
-    const eviction = evictionOf(state, node, { replica, newcomer });
-    if (eviction.kind === 'never') continue;
-    const freesMib = sum(set.devices, ({ device }) => takenOn(state, node, { replica, device }));
-    if (freesMib <= 0) continue;
-    if (eviction.kind === 'protected') {
-      nextMs = Math.min(nextMs, eviction.untilMs);
-      continue;
-    }
-    const { model, generation } = replica;
-    const [costMs, wanted] = [loadMs(state, node.name, model), wantedOf(state, replica)];
-    const isStarved = eviction.kind === 'busy' || eviction.starved;
-    const victim: Victim = {
-      model,
-      generation,
-      freesMib,
-      loadMs: costMs,
-      wanted,
-      cost: costMs * wanted,
-      priority: residencyPriorityOf(state, model),
-      why: isStarved ? 'starved' : 'idle',
-    };
-    (eviction.kind === 'busy' ? busy : victims).push(victim);
-  }
-  return { victims, busy, nextMs };
 }
 
 const costOf = (victims: readonly Victim[]): number =>
@@ -197,18 +158,18 @@ function fitSet(
   const bare = { set, freeMib, isWaiting: false };
   if (missingMib <= 0) return { kind: 'fits', fit: { ...bare, victims: [], cost: 0 } };
   if (!mayEvict) return { kind: 'blocked', nextMs: Infinity, haveMib: freeMib };
-  const { victims, busy, nextMs } = residentsOn(state, node, { set, newcomer });
+  const { idle, busy, nextMs } = leaversOn(state, node, { set, newcomer });
   const { strategy } = state.settings;
-  const idle = cheapestVictims(victims, missingMib, strategy);
-  if (idle) return { kind: 'fits', fit: { ...bare, victims: idle, cost: costOf(idle) } };
+  const victims = leave(idle, missingMib, strategy);
+  if (victims) return { kind: 'fits', fit: { ...bare, victims, cost: costOf(victims) } };
   const starvesMs = starvesAtMs(state, node.name, newcomer);
   if (starvesMs <= state.nowMs) {
-    const all = cheapestVictims([...victims, ...busy], missingMib, strategy);
+    const all = leave([...idle, ...busy], missingMib, strategy);
     if (all)
       return { kind: 'fits', fit: { ...bare, victims: all, cost: costOf(all), isWaiting: true } };
   }
   const wakesMs = Math.min(nextMs, starvesMs > state.nowMs ? starvesMs : Infinity);
-  const idleMib = victims.reduce((total, { freesMib }) => total + freesMib, 0);
+  const idleMib = idle.reduce((total, { unload }) => total + unload.freesMib, 0);
   return { kind: 'blocked', nextMs: wakesMs, haveMib: freeMib + idleMib };
 }
 

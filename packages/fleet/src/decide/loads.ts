@@ -1,10 +1,10 @@
 /** Starts and ends of loads, with what they reserve and unload. */
 import { stateTraits } from '@cortex/protocol';
 
-import type { Action, LoadOutcome } from './events.ts';
+import type { Action, DecideEvent, LoadOutcome } from './events.ts';
 import type { DecideState, Reservation } from './decide-state.ts';
 import type { Fit } from './fit-node.ts';
-import { hasSameSettings, mayDownload, noteLoad } from './need.ts';
+import { hasSameSettings, mayDownload, noteAsleep, noteLoad } from './need.ts';
 import type { PlacementRecord } from './record.ts';
 import { takenOn } from './node-room.ts';
 import { memoryChanged } from './replan.ts';
@@ -80,15 +80,18 @@ export function startLoad(state: DecideState, load: NewLoad, actions: Action[]):
   releaseClaimsOf(state, model);
   const devices = fit.set.devices.map(({ device }) => device.index);
   const { needMib } = fit.set;
-  state.facts.of(node, model).yieldsTo = undefined;
-  state.facts.of(node, model).shares = devices.length > 1 ? sharesOf(state, node, fit) : undefined;
+  const isWake = state.snapshot.nodes.get(node)?.replicas.get(model)?.status === 'sleeping';
+  const facts = state.facts.of(node, model);
+  facts.yieldsTo = undefined;
+  facts.shares = devices.length > 1 ? sharesOf(state, node, fit) : undefined;
   const byNode = state.reservations.get(model) ?? new Map<string, Reservation>();
   byNode.set(node, {
     model,
     node,
     devices,
     needMib,
-    measuredFromMs: mayDownload(state, node, model) ? undefined : state.nowMs,
+    isWake,
+    measuredFromMs: !isWake && mayDownload(state, node, model) ? undefined : state.nowMs,
     settings: state.snapshot.catalogue.get(model),
     leaving: new Set(fit.victims.map((victim) => victim.model)),
     isDetached,
@@ -108,9 +111,11 @@ export function startLoad(state: DecideState, load: NewLoad, actions: Action[]):
     state.dirty.add(victim.model);
   }
   state.fleet.apply({ kind: 'load_started', node, model, atMs: state.nowMs });
-  const after = fit.victims.map((victim) => ({
-    model: victim.model,
-    ifGeneration: victim.generation,
+  const after = fit.victims.map(({ by, model: victim, generation, keepsMib }) => ({
+    by,
+    model: victim,
+    ifGeneration: generation,
+    keepsMib,
   }));
   actions.push({ kind: 'load', model, node, devices, after, isDetached, record });
 }
@@ -179,10 +184,12 @@ function forget(
   return reservation;
 }
 
-/** A victim left, or stays after all. */
+const STATUS_AFTER = { unloaded: 'unloaded', slept: 'sleeping', kept: 'loaded' } as const;
+
+/** A victim left, or stays after all. The node has reported what one keeps that fell asleep. */
 export function unloadEnded(
   state: DecideState,
-  { node, model, outcome }: { node: string; model: string; outcome: 'unloaded' | 'kept' },
+  { node, model, outcome }: Omit<Extract<DecideEvent, { kind: 'unload_ended' }>, 'kind'>,
   actions: Action[],
 ): void {
   const facts = state.facts.find(node, model);
@@ -191,8 +198,10 @@ export function unloadEnded(
   reservation?.leaving.delete(model);
   if (reservation?.measuredFromMs !== undefined) reservation.measuredFromMs = state.nowMs;
   if (facts) facts.yieldsTo = undefined;
-  const status = outcome === 'unloaded' ? 'unloaded' : 'loaded';
-  if (facts && outcome === 'unloaded') facts.loadedAtMs = undefined;
+  if (facts && outcome !== 'kept') facts.loadedAtMs = undefined;
+  const reported = state.snapshot.nodes.get(node)?.replicas.get(model);
+  if (outcome === 'slept' && reported) noteAsleep(state, reported);
+  const status = STATUS_AFTER[outcome];
   state.fleet.apply({ kind: 'model_status', node, model, status, atMs: state.nowMs });
   state.dirty.add(model);
   if (outcome === 'kept') actions.push({ kind: 'poll', node });

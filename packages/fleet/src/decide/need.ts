@@ -1,11 +1,13 @@
 /** What a model needs on a node, and how long it loads there. */
 import { memoryOf } from '../node-devices.ts';
-import type { FleetSnapshot, NodeSnapshot } from '../snapshot.ts';
+import type { FleetSnapshot, NodeSnapshot, Replica } from '../snapshot.ts';
 import type { DecideState, Reservation } from './decide-state.ts';
 
 const MIB = 1 << 20;
 /** Bytes a second of a node that has not loaded anything yet: a SATA SSD reads half as fast, an NVMe several times. */
 const UNMEASURED_BYTES_PER_MS = 1_000_000;
+/** Of a model that wakes: its weights come from RAM over PCIe, 4.0 x4 or more. */
+const UNMEASURED_WAKE_BYTES_PER_MS = 6_000_000;
 /** Start of the process and the first step. */
 const START_MS = 1000;
 
@@ -32,7 +34,8 @@ export function needMib(state: DecideState, node: string, model: string): number
 function findHeldMib({ replicasByModel }: FleetSnapshot, model: string): number | undefined {
   let least: number | undefined;
   for (const replica of replicasByModel.get(model) ?? []) {
-    const mib = replica.isNodeUp ? (memoryOf(replica) ?? 0) : 0;
+    const isAwake = replica.isNodeUp && replica.status !== 'sleeping';
+    const mib = isAwake ? (memoryOf(replica) ?? 0) : 0;
     if (mib > 0) least = Math.min(mib, least ?? mib);
   }
   return least;
@@ -63,6 +66,38 @@ export function loadMs(state: DecideState, node: string, model: string): number 
   const bytes = (needMib(state, node, model) ?? 0) * MIB;
   const speed = state.speeds.get(node);
   return speed === undefined ? START_MS + bytes / UNMEASURED_BYTES_PER_MS : bytes / speed;
+}
+
+/** The time that a wake takes there: measured, else from the bytes; never more than a load. */
+export function wakeMs(state: DecideState, node: string, model: string): number {
+  const measured = state.facts.find(node, model)?.wakeMs;
+  if (measured !== undefined) return measured;
+  const bytes = (needMib(state, node, model) ?? 0) * MIB;
+  return Math.min(loadMs(state, node, model), bytes / UNMEASURED_WAKE_BYTES_PER_MS);
+}
+
+const isAsleep = ({ snapshot }: DecideState, node: string, model: string): boolean =>
+  snapshot.nodes.get(node)?.replicas.get(model)?.status === 'sleeping';
+
+/** The time until the model would serve there: a wake if it sleeps there, else a load. */
+export const comingMs = (state: DecideState, node: string, model: string): number =>
+  isAsleep(state, node, model) ? wakeMs(state, node, model) : loadMs(state, node, model);
+
+/** Whether the model is put to sleep when it has to leave. */
+export const leavesAsleep = ({ canSleep, status }: Replica): boolean =>
+  canSleep && status === 'loaded';
+
+/** The time in which a model that has to leave would come back. */
+export const backMs = (state: DecideState, replica: Replica): number =>
+  leavesAsleep(replica)
+    ? wakeMs(state, replica.node, replica.model)
+    : loadMs(state, replica.node, replica.model);
+
+/** Notes what a model keeps while it sleeps. While it falls asleep the node may still show what it held. */
+export function noteAsleep(state: DecideState, replica: Replica): void {
+  const { node, model, status } = replica;
+  if (status !== 'sleeping' || state.leavingTo(node, model) !== undefined) return;
+  state.facts.of(node, model).asleepMib = memoryOf(replica) ?? 0;
 }
 
 /** Whether the settings of the model are still those with which the load was started: else what came of it says nothing. */
@@ -97,6 +132,11 @@ export function noteLoad(state: DecideState, reservation: Reservation): void {
   if (heldThereMib > 0 && !(isEstimated && isAutomatic(state, model))) facts.needMib = heldThereMib;
   if (measuredFromMs === undefined) return;
   const tookMs = state.nowMs - measuredFromMs;
+  if (reservation.isWake) {
+    // It read nothing from the disk, so it says nothing about loads.
+    facts.wakeMs = tookMs;
+    return;
+  }
   facts.loadMs = tookMs;
   const bytes = (needMib(state, node, model) ?? 0) * MIB;
   if (bytes <= 0 || tookMs <= 0) return;

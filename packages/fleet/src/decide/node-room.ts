@@ -14,6 +14,13 @@ export interface DeviceRoom {
   readonly freeMib: number;
 }
 
+/** A set of devices for a load. */
+export interface DeviceSet {
+  readonly devices: readonly DeviceRoom[];
+  /** MiB on these devices; undefined: not known. */
+  readonly needMib: number | undefined;
+}
+
 /** MiB that a replica holds or will hold on a device. */
 export function takenOn(
   state: DecideState,
@@ -39,12 +46,22 @@ export function takenOn(
   return devices.includes(device.index) ? (mib ?? 0) : 0;
 }
 
-/** The devices that models of `node` may use, with their room. Empty: nothing is known of its memory. */
-export function roomOf(state: DecideState, node: NodeSnapshot): readonly DeviceRoom[] {
+/**
+ * The devices that models of `node` may use, with their room for `newcomer`, whose own memory counts as free while it
+ * sleeps there. Empty: nothing is known of its memory.
+ */
+export function roomOf(
+  state: DecideState,
+  node: NodeSnapshot,
+  newcomer: string,
+): readonly DeviceRoom[] {
+  const others = node.residents.filter(
+    ({ model, status }) => model !== newcomer || status !== 'sleeping',
+  );
   return node.devices.map((device) => {
     const usableMib = device.totalMib - device.reservedMib - device.foreignMib;
     let freeMib = usableMib;
-    for (const replica of node.residents) freeMib -= takenOn(state, node, { replica, device });
+    for (const replica of others) freeMib -= takenOn(state, node, { replica, device });
     return { device, usableMib, freeMib };
   });
 }

@@ -2,8 +2,9 @@
 import type { Lacking } from '../feasibility.ts';
 import type { DecideState } from './decide-state.ts';
 import { type Newcomer, newcomerOf } from './evictable.ts';
+import { expectedSpeed, speedRanks } from './expected-speed.ts';
 import { type Fit, fitNode } from './fit-node.ts';
-import type { Candidate } from './record.ts';
+import type { Candidate, ExpectedSpeed } from './record.ts';
 import {
   compareRanks,
   isWorseKind,
@@ -33,18 +34,36 @@ export type Placement =
 interface Choice {
   readonly option: Option;
   readonly fit: Fit;
+  readonly speedWeight: number;
+  /** Undefined: not known. */
+  readonly speed: ExpectedSpeed | undefined;
+}
+
+/** A choice with its rank by speed among the others. */
+interface Ranked extends Choice {
+  readonly speedRank: number;
 }
 
 /** Among equals in rank: nobody to wait for, nobody to evict, the cheapest, the fastest, the most room, the name. */
-function compareChoices(a: Choice, b: Choice): number {
+function compareChoices(a: Ranked, b: Ranked): number {
   return (
     Number(a.fit.isWaiting) - Number(b.fit.isWaiting) ||
     Number(a.fit.victims.length > 0) - Number(b.fit.victims.length > 0) ||
     a.fit.cost - b.fit.cost ||
-    b.option.node.speedWeight - a.option.node.speedWeight ||
+    b.speedRank - a.speedRank ||
     b.fit.freeMib - a.fit.freeMib ||
     (a.option.node.name < b.option.node.name ? -1 : 1)
   );
+}
+
+function bestOf(choices: readonly Choice[]): Choice | undefined {
+  const ranks = speedRanks(choices);
+  let best: Ranked | undefined;
+  for (const [index, choice] of choices.entries()) {
+    const ranked = { ...choice, speedRank: ranks[index] ?? 0 };
+    if (!best || compareChoices(ranked, best) < 0) best = ranked;
+  }
+  return best;
 }
 
 /** Options of equal rank, best first. */
@@ -77,20 +96,23 @@ function choose(
   group: readonly Option[],
   how: { readonly newcomer: Newcomer; readonly mayEvict: boolean },
 ): GroupResult {
-  let choice: Choice | undefined;
+  const choices: Choice[] = [];
   let nextMs = Infinity;
   const blocked: BlockedOption[] = [];
+  const { model } = how.newcomer;
   for (const option of group) {
-    const result = fitNode(state, option.node, { sets: option.sets, ...how });
+    const { node, sets } = option;
+    const result = fitNode(state, node, { sets, ...how });
     if (result.kind === 'fits') {
-      const found = { option, fit: result.fit };
-      if (!choice || compareChoices(found, choice) < 0) choice = found;
+      const { fit } = result;
+      const speed = expectedSpeed(state, node, { model, set: fit.set });
+      choices.push({ option, fit, speedWeight: node.speedWeight, speed });
     } else {
       nextMs = Math.min(nextMs, result.nextMs);
       blocked.push({ option, haveMib: result.haveMib });
     }
   }
-  return { choice, blocked, nextMs };
+  return { choice: bestOf(choices), blocked, nextMs };
 }
 
 /** Sets of victims are searched only where no node of the group has room. */
@@ -109,16 +131,24 @@ function circuitLack(state: DecideState, node: string, model: string): readonly 
   return have === undefined ? [] : [{ what: 'circuit', need: 0, have, unit: 'ms' }];
 }
 
-/** All nodes for the record: what the blocked ones lack, and the others with their rank. */
+interface Considered {
+  readonly options: readonly Option[];
+  readonly blocked: readonly BlockedOption[];
+  readonly choice: Choice | undefined;
+}
+
+/** All nodes for the record: what the blocked ones lack, and the others with their rank and their speed. */
 function explained(
   state: DecideState,
   model: string,
-  { options, blocked }: { options: readonly Option[]; blocked: readonly BlockedOption[] },
+  { options, blocked, choice }: Considered,
 ): readonly Candidate[] {
   const have = new Map(blocked.map(({ option, haveMib }) => [option, haveMib]));
   return options.map((option): Candidate => {
     const haveMib = have.get(option);
-    const need = option.sets[0]?.needMib ?? 0;
+    const [set] = option.sets;
+    const need = set?.needMib ?? 0;
+    const speed = set && expectedSpeed(state, option.node, { model, set });
     const room: readonly Lacking[] =
       haveMib === undefined ? [] : [{ what: 'free_memory', need, have: haveMib, unit: 'MiB' }];
     return {
@@ -127,6 +157,7 @@ function explained(
       lacked: [...room, ...circuitLack(state, option.node.name, model)],
       rank: option.rank,
       load: loadOn(state, option.node, model),
+      speed: option === choice?.option ? choice.speed : speed,
     };
   });
 }
@@ -153,7 +184,7 @@ export function place(state: DecideState, question: PlaceQuestion): Placement {
       break;
     }
   }
-  const all = [...candidates, ...explained(state, model, { options, blocked })];
+  const all = [...candidates, ...explained(state, model, { options, blocked, choice })];
   if (choice)
     return { kind: 'plan', node: choice.option.node.name, fit: choice.fit, candidates: all };
   const nodes = [...hoped, ...blocked.map(({ option }) => option.node.name)];

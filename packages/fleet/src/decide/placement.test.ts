@@ -77,6 +77,44 @@ describe('A model is placed', () => {
     expect(placed(fleetOf({ b: {}, a: {} }))).toBe('a');
   });
 
+  test('on the card with more memory bandwidth rather than the one with more room', () => {
+    const [fast, slow] = ['NVIDIA GeForce RTX 4090', 'NVIDIA GeForce RTX 3060'];
+    const fleet = fleetOf({ a: { gpus: [48_000], card: slow }, b: { card: fast } });
+    const [load] = only(fleet.ask('m'), 'load');
+    expect(load?.node).toBe('b');
+    const tokS = load?.record.candidates.map(({ node, speed }) => [
+      node,
+      Math.round(speed?.tokS ?? 0),
+    ]);
+    expect(tokS).toEqual([
+      ['a', 26],
+      ['b', 72],
+    ]);
+  });
+
+  test('where the weight of a node makes up for its bandwidth', () => {
+    const [fast, slow] = ['NVIDIA GeForce RTX 4090', 'NVIDIA GeForce RTX 3090'];
+    const weighted = { card: slow, config: { weight: 1.5 } };
+    expect(placed(fleetOf({ a: { card: fast }, b: { card: slow } }))).toBe('a');
+    expect(placed(fleetOf({ a: { card: fast }, b: weighted }))).toBe('b');
+  });
+
+  test('by room among nodes of unknown speed, whatever the speed of the others', () => {
+    const card = 'NVIDIA GeForce RTX 4090';
+    expect(placed(fleetOf({ a: { card }, b: { gpus: [48_000] }, c: {} }))).toBe('b');
+    expect(placed(fleetOf({ a: { card }, b: { config: { weight: 0.5 } } }))).toBe('a');
+  });
+
+  test('where evicting costs less rather than where it would be faster', () => {
+    const loaded = { other: OLD };
+    const card = 'NVIDIA GeForce RTX 4090';
+    const fleet = fleetOf({
+      a: { loaded },
+      b: { loaded: { other: { idle_ms: 60_000, age_ms: 900_000 } }, card },
+    });
+    expect(placed(fleet)).toBe('a');
+  });
+
   test('on several GPUs together if none alone can hold it', () => {
     const hosts = { a: { gpus: [12_000, 12_000] }, b: { gpus: [16_000] } };
     const [load] = only(fleetOf(hosts, { vramMb: 20_000 }).ask('m'), 'load');

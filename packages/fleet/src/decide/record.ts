@@ -11,14 +11,29 @@ export interface Candidate {
   readonly rank: readonly number[];
   /** Requests on its replica of the model. */
   readonly load: number;
+  /** How fast the model answers there; absent: not known, or the node is not feasible. */
+  readonly speed?: ExpectedSpeed | undefined;
 }
 
-/** A model that is unloaded to make room, and what that costs. */
+/** Decode speed of a model on a node. */
+export interface ExpectedSpeed {
+  /** Tokens per second. A prediction contains the `weight` of the node. */
+  readonly tokS: number;
+  /** True: the node measured it. False: predicted from memory bandwidth. */
+  readonly isMeasured: boolean;
+}
+
+/** A model that leaves to make room, and what that costs. */
 export interface Victim {
   readonly model: string;
+  /** `sleep`: its process stays. */
+  readonly by: 'unload' | 'sleep';
   readonly generation: number | undefined;
   /** MiB that it frees on the devices of the plan. */
   readonly freesMib: number;
+  /** MiB that it is known to keep while it sleeps; 0 if it is unloaded. */
+  readonly keepsMib: number;
+  /** The time in which it comes back. */
   readonly loadMs: number;
   /** How likely it is asked for again, relative to others. */
   readonly wanted: number;

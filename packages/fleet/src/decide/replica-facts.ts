@@ -1,10 +1,22 @@
+/** Tokens per second, and where the weights were. */
+export interface MeasuredSpeed {
+  readonly tokS: number;
+  readonly isOnCpu: boolean;
+}
+
 /** What cortex itself knows of a model on a node, beside the reports of the node. Times are monotonic ms. */
 export interface ReplicaFacts {
   /** Measured by the last load there. */
   loadMs: number | undefined;
+  /** Measured by the last wake there. */
+  wakeMs: number | undefined;
+  /** MiB that it kept when it last slept there. */
+  asleepMib: number | undefined;
   /** MiB, measured, else estimated by the node. */
   needMib: number | undefined;
   loadedAtMs: number | undefined;
+  /** Decode speed that the node measured the last time it was loaded there. */
+  speed: MeasuredSpeed | undefined;
   /** Parts of it on each device, if it was planned for several: a node reports only the sum. */
   shares: ReadonlyMap<number, number> | undefined;
   /** End of its last request from this cortex. */
@@ -32,8 +44,11 @@ export class ReplicaFactsTable {
     if (known) return known;
     const fresh: ReplicaFacts = {
       loadMs: undefined,
+      wakeMs: undefined,
+      asleepMib: undefined,
       needMib: undefined,
       loadedAtMs: undefined,
+      speed: undefined,
       shares: undefined,
       lastUsedMs: undefined,
       lastGrantMs: 0,
@@ -51,7 +66,8 @@ export class ReplicaFactsTable {
   forgetMeasured(model: string): void {
     for (const byModel of this.#byNode.values()) {
       const facts = byModel.get(model);
-      if (facts) facts.loadMs = facts.needMib = undefined;
+      if (!facts) continue;
+      facts.loadMs = facts.wakeMs = facts.needMib = facts.asleepMib = facts.speed = undefined;
     }
   }
 

@@ -4,8 +4,9 @@ import { replicaLoad } from '../replica-load.ts';
 import type { NodeSnapshot } from '../snapshot.ts';
 import type { DecideState } from './decide-state.ts';
 import type { Newcomer } from './evictable.ts';
-import { type DeviceSet, hasRoomFor, mostMib, tierOf, TIERS } from './fit-node.ts';
+import { hasRoomFor, mostMib, tierOf, TIERS } from './fit-node.ts';
 import { needMib } from './need.ts';
+import type { DeviceSet } from './node-room.ts';
 import type { Candidate } from './record.ts';
 
 export interface PlaceQuestion {

@@ -5,7 +5,7 @@ import { performPlacement } from './answer.ts';
 import type { DecideState } from './decide-state.ts';
 import { awaitsEstimate } from './estimates.ts';
 import type { Action } from './events.ts';
-import { loadMs } from './need.ts';
+import { comingMs } from './need.ts';
 import { place } from './place.ts';
 import { noteNext } from './replan.ts';
 
@@ -27,7 +27,7 @@ export function wantAnother(state: DecideState, model: string, actions: Action[]
   const placement = place(state, { model, tried: [], mayEvict: false });
   if (placement.kind !== 'plan') return;
   const oldestMs = state.queues.get(model)?.oldestMs ?? Infinity;
-  const worthMs = oldestMs + loadMs(state, placement.node, model);
+  const worthMs = oldestMs + comingMs(state, placement.node, model);
   if (worthMs > state.nowMs) {
     noteNext(state, model, worthMs);
     return;

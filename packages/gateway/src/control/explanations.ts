@@ -25,8 +25,9 @@ interface ExplanationDeps {
   readonly decisions: DecisionLog;
 }
 
-const toVictim = ({ model, freesMib, loadMs, wanted, cost, priority, why }: Victim) => ({
+const toVictim = ({ model, by, freesMib, loadMs, wanted, cost, priority, why }: Victim) => ({
   model,
+  by,
   frees_mb: freesMib,
   load_ms: Math.round(loadMs),
   wanted,
@@ -35,8 +36,9 @@ const toVictim = ({ model, freesMib, loadMs, wanted, cost, priority, why }: Vict
   why,
 });
 
-const toCandidate = ({ lacked, rank, ...candidate }: Candidate) => ({
+const toCandidate = ({ lacked, rank, speed, ...candidate }: Candidate) => ({
   ...candidate,
+  speed: speed && { tok_s: Math.round(speed.tokS * 10) / 10, measured: speed.isMeasured },
   lacked: lacked.map(({ what, need, have, unit, eachMib }) => ({
     what,
     need,

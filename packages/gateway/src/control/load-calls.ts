@@ -6,7 +6,8 @@ import type { NeuronClient } from '../nodes/neuron-client.ts';
 import type { ControlLog } from './control.ts';
 import { LoadLog, type LoadTarget } from './load-log.ts';
 import { toLoadRequest } from './load-request.ts';
-import { unloadVictim } from './unload-victim.ts';
+import { replacingAsleep } from './replacing-asleep.ts';
+import { evictVictim } from './evict-victim.ts';
 
 interface LoadCallsDeps {
   readonly clock: Clock;
@@ -58,7 +59,7 @@ const isTransient = ({ code, details }: CortexError): boolean =>
 const keyOf = ({ node, model }: LoadTarget): string => `${node}\n${model}`;
 
 /**
- * The loads that cortex performs: the conditional unloads of a plan, then one open `POST /models/load?wait=true`, whose
+ * The loads that cortex performs: the conditional evictions of a plan, then one open `POST /models/load?wait=true`, whose
  * end is told as an event. Closing it tells the node that no request waits for the load.
  */
 export class LoadCalls {
@@ -163,13 +164,15 @@ export class LoadCalls {
     );
     try {
       for (const victim of after) {
-        if (!(await unloadVictim(this.#deps, job, victim)))
+        if (!(await evictVictim(this.#deps, job, victim)))
           return this.#end(job, { kind: 'changed' });
       }
       job.isMakingRoom = false;
       if (job.isDetached) await this.#detach(job);
       const request = this.#request(job);
-      await this.#deps.client(node).loadAndWait(request, job.controller.signal);
+      const { signal } = job.controller;
+      const client = this.#deps.client(node);
+      await replacingAsleep(this.#deps, job, () => client.loadAndWait(request, signal));
       const loadedMs = this.#deps.clock.nowMs();
       job.loadedMs = loadedMs;
       // The report has slots and queue length, which are needed before waiting requests are admitted.
@@ -190,7 +193,10 @@ export class LoadCalls {
   async #detach(job: Job): Promise<void> {
     const { client } = this.#deps;
     try {
-      const status = await client(job.node).startLoad(this.#request(job), job.controller.signal);
+      const { signal } = job.controller;
+      const status = await replacingAsleep(this.#deps, job, () =>
+        client(job.node).startLoad(this.#request(job), signal),
+      );
       job.accepted.resolve(status);
     } catch (error) {
       job.accepted.reject(error);

@@ -1,6 +1,7 @@
 /** What decisions say about nodes, in words. */
 import type {
   Candidate,
+  ExpectedSpeed,
   Lacking,
   ModelExplanation,
   NodeLack,
@@ -104,14 +105,45 @@ const WHY_LOADED: Readonly<Record<PlacementRecord['why'], string>> = {
   operator: 'for the operator',
 };
 
-const victimText = ({ model, freesMib, loadMs, why }: Victim): string =>
-  `${model} (${why === 'idle' ? 'idle' : 'a request had waited too long for its memory'}, frees ${Math.round(freesMib)} MiB, loads again in ${duration(loadMs)})`;
+const victimText = ({ model, by, freesMib, loadMs, why }: Victim): string =>
+  `${model} (${why === 'idle' ? 'idle' : 'a request had waited too long for its memory'}, frees ${Math.round(freesMib)} MiB, ${by === 'sleep' ? 'wakes' : 'loads'} again in ${duration(loadMs)})`;
 
-const unloading = (victims: readonly Victim[]): string =>
-  victims.length === 0 ? '' : `, unloading ${victims.map(victimText).join(' and ')}`;
+/** What leaves for a load, after the sentence about it. */
+function evicting(victims: readonly Victim[]): string {
+  const textOf = (wanted: Victim['by']): string =>
+    victims
+      .filter(({ by }) => by === wanted)
+      .map(victimText)
+      .join(' and ');
+  const [unloaded, asleep] = [textOf('unload'), textOf('sleep')];
+  return `${unloaded && `, unloading ${unloaded}`}${asleep && `, putting to sleep ${asleep}`}`;
+}
 
-const needing = (mib: number | undefined): string =>
-  mib === undefined ? '' : ` (needs ${Math.round(mib)} MiB)`;
+function speedText(speed: ExpectedSpeed | undefined): readonly string[] {
+  if (!speed) return [];
+  const { tokS, isMeasured } = speed;
+  const number = tokS < 10 ? tokS.toFixed(1) : String(Math.round(tokS));
+  return [`${isMeasured ? 'measured' : 'about'} ${number} tokens/s`];
+}
+
+/** What the load needs on the node where it goes, and how fast the model answers there. */
+function needing(
+  mib: number | undefined,
+  {
+    node,
+    candidates,
+  }: { readonly node?: string | undefined; readonly candidates: readonly Candidate[] },
+): string {
+  const { speed } = candidates.find((candidate) => candidate.node === node) ?? {};
+  const facts = [
+    ...(mib === undefined ? [] : [`needs ${Math.round(mib)} MiB`]),
+    ...speedText(speed),
+  ];
+  return facts.length === 0 ? '' : ` (${facts.join(', ')})`;
+}
+
+const ableText = ({ node, speed }: Candidate): string =>
+  [node, ...speedText(speed).map((text) => `(${text})`)].join(' ');
 
 function othersText(
   candidates: readonly Candidate[],
@@ -119,7 +151,7 @@ function othersText(
 ): readonly string[] {
   const others = candidates.filter(({ node }) => node !== chosen);
   const lacking = candidatesText(others);
-  const able = others.filter(({ feasible }) => feasible).map(({ node }) => node);
+  const able = others.filter(({ feasible }) => feasible).map(ableText);
   return [
     ...(lacking === '' ? [] : [`Other nodes: ${lacking}.`]),
     ...(able.length === 0 ? [] : [`Also possible, but ranked lower: ${able.join(', ')}.`]),
@@ -129,7 +161,7 @@ function othersText(
 /** A load that was decided. */
 export function loadText(record: PlacementRecord, agoMs: number): readonly string[] {
   const { model, node, needMib, victims, candidates, why } = record;
-  const first = `${model} was loaded on ${node} ${duration(agoMs)} ago ${WHY_LOADED[why]}${needing(needMib)}${unloading(victims)}.`;
+  const first = `${model} was loaded on ${node} ${duration(agoMs)} ago ${WHY_LOADED[why]}${needing(needMib, record)}${evicting(victims)}.`;
   return [first, ...othersText(candidates, node)];
 }
 
@@ -158,12 +190,12 @@ function outlookText(outlook: ModelExplanation['outlook']): readonly string[] {
   switch (kind) {
     case 'plan':
       return [
-        `A load would go to ${node}${needing(needMib)}${unloading(victims)}.`,
+        `A load would go to ${node}${needing(needMib, outlook)}${evicting(victims)}.`,
         ...othersText(candidates, node),
       ];
     case 'waits_for_idle':
       return [
-        `Its load waits on ${node}${needing(needMib)} until ${victims.map(({ model }) => model).join(' and ')} end their requests.`,
+        `Its load waits on ${node}${needing(needMib, outlook)} until ${victims.map(({ model }) => model).join(' and ')} end their requests.`,
         ...othersText(candidates, node),
       ];
     case 'blocked':

@@ -11,6 +11,7 @@ import {
   type PullModelRequest,
   PullReport,
   RemovedFiles,
+  type SleepModelRequest,
   type UnloadModelRequest,
 } from '@cortex/protocol';
 import { z } from 'zod';
@@ -203,6 +204,16 @@ export class NeuronClient {
       signal,
     });
     return status;
+  }
+
+  /** Resolves when the model sleeps. It has no deadline: its weights move to RAM first. */
+  async sleep(model: string, request: SleepModelRequest, signal: AbortSignal): Promise<void> {
+    await sendNodeCall(this.#options, {
+      path: `/models/${encodeURIComponent(model)}/sleep`,
+      body: request,
+      schema: StatusAnswer,
+      signal,
+    });
   }
 
   /** Resolves when the node has pinned or unpinned the model. */

@@ -5,6 +5,7 @@ import {
   DrainRequest,
   LoadModelRequest,
   PinModelRequest,
+  SleepModelRequest,
   UnloadModelRequest,
 } from '@cortex/protocol';
 import { readBody } from '@cortex/service';
@@ -58,11 +59,16 @@ export function unloadModel({ models }: ApiDeps) {
   };
 }
 
-/** `POST /models/{id}/sleep`: an idle model gives its memory back and keeps its process. */
+/**
+ * `POST /models/{id}/sleep`: an idle model gives its memory back and keeps its process; with `if_generation` only the
+ * load that is meant.
+ */
 export function sleepModel({ models }: ApiDeps) {
   return async (context: ApiContext): Promise<Response> => {
+    const bytes = await readCall(context);
+    const call = bytes.length === 0 ? {} : parseCall(bytes, SleepModelRequest);
     context.get('connection').liftIdleLimit();
-    await models.sleep(context.req.param('id') ?? '');
+    await models.sleep(context.req.param('id') ?? '', call.if_generation);
     return context.json({ status: 'sleeping' });
   };
 }

@@ -90,6 +90,8 @@ export interface ForeignLoadSpec extends HarnessLoad {
 export interface HarnessModel {
   readonly id: string;
   readonly state: 'loaded' | 'sleeping' | 'recovering' | 'failed';
+  /** `sleepModel` can put it to sleep now; absent: it cannot. */
+  readonly canSleep?: boolean | undefined;
   /** Why it does not serve; absent if it serves. */
   readonly reason?: string | undefined;
   /** Whole seconds until a recovering model is expected to serve again. */
@@ -106,9 +108,9 @@ export interface HarnessModel {
   readonly backend?: string | undefined;
   readonly gpuLayers?: string | undefined;
   readonly quant?: string | undefined;
-  /** MiB; absent if the harness does not know. */
+  /** MiB, of a model that sleeps what it keeps; absent if the harness does not know. */
   readonly vramMib?: number | undefined;
-  /** RAM that its processes used when the load ended, MiB; absent if the harness does not know. */
+  /** RAM that its processes used when the load ended, or when it fell asleep, MiB; absent if the harness does not know. */
   readonly ramMib?: number | undefined;
   /** Latest statistics; absent until the engine sends the first. */
   readonly stats?: EngineStats | undefined;

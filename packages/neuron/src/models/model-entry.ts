@@ -25,13 +25,14 @@ const toLimit = (contextTokens: number): NonNullable<ModelEntry['limit']> => ({
   output: contextTokens,
 });
 
-/** Members for the memory of a loaded model. */
+/** Members for the memory of a loaded model, and whether it can give that back. */
 function runningMembers(lifecycle: ModelLifecycle | undefined): Partial<ModelEntry> {
   const model = lifecycle?.running;
   if (!model) return {};
   const warnings = lifecycle.loaded?.warnings ?? [];
-  const { vramMib, ramMib, backend, gpuLayers } = model;
+  const { vramMib, ramMib, backend, gpuLayers, canSleep } = model;
   return {
+    ...(canSleep === true && { can_sleep: true }),
     ...(vramMib !== undefined && { vram_used_mb: vramMib }),
     ...(ramMib !== undefined && { ram_used_mb: Math.ceil(ramMib) }),
     ...(backend !== undefined && { backend }),

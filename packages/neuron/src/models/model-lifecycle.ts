@@ -272,9 +272,13 @@ export class ModelLifecycle {
 
   // --- sleeping and unloading ---
 
-  /** @see sleepModel */
-  sleep(): Promise<void> {
-    return sleepModel(this.id, this.#phase, {
+  /**
+   * @param ifGeneration - The generation that is meant; undefined: any.
+   * @throws CortexError `conflict` if it has another generation; else as `sleepModel`
+   */
+  async sleep(ifGeneration?: number): Promise<void> {
+    this.#checkGeneration(ifGeneration);
+    await sleepModel(this.id, this.#phase, {
       ...this.#deps,
       unload: () => this.unload({ force: true, ifIdle: false, ifGeneration: undefined }),
     });
@@ -304,9 +308,7 @@ export class ModelLifecycle {
   async unload(options: UnloadOptions, leaves?: AbortSignal): Promise<void> {
     const { force, ifIdle, ifGeneration } = options;
     const phase = this.#phase.current;
-    if (ifGeneration !== undefined && ifGeneration !== this.generation) {
-      throw conflict(`${this.id} is at generation ${this.generation} now.`);
-    }
+    this.#checkGeneration(ifGeneration);
     if (ifIdle && ('loading' in phase || !this.#deps.admission.isIdle(this.id))) {
       throw conflict(`${this.id} is in use.`);
     }
@@ -340,6 +342,11 @@ export class ModelLifecycle {
       case 'unloaded':
         return;
     }
+  }
+
+  #checkGeneration(wanted: number | undefined): void {
+    if (wanted === undefined || wanted === this.generation) return;
+    throw conflict(`${this.id} is at generation ${this.generation} now.`);
   }
 
   #abandoned(): CortexError {

@@ -117,8 +117,8 @@ export class Models {
   }
 
   /** @throws CortexError `model_not_found` for an unknown id; else as ModelLifecycle.sleep */
-  async sleep(id: string): Promise<void> {
-    await this.#known(id).sleep();
+  async sleep(id: string, ifGeneration?: number): Promise<void> {
+    await this.#known(id).sleep(ifGeneration);
   }
 
   /** @throws CortexError `model_not_found` for an unknown id; else as ModelLifecycle.wake */

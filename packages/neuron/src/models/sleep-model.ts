@@ -1,14 +1,30 @@
 import { CortexError } from '@cortex/protocol';
+import type { Logger } from '@cortex/service';
 
 import type { Admission } from '../admission/admission.ts';
 import type { MemoryLedger } from '../devices/memory-ledger.ts';
+import type { Loaded } from './load-onto-harness.ts';
 import type { ModelPhase } from './model-phase.ts';
 
 interface SleepDeps {
   readonly admission: Admission;
   readonly ledger: MemoryLedger;
+  readonly log: Logger;
   /** Unloads the model at once. */
   readonly unload: () => Promise<void>;
+}
+
+/** Frees what the model held, but for what its process keeps while it sleeps. */
+function keepAsleep(
+  modelId: string,
+  { harness, placement }: Loaded,
+  ledger: SleepDeps['ledger'],
+): void {
+  const held = () => harness.listModels().find(({ id }) => id === modelId);
+  const { vramMib = 0, ramMib = 0 } = held() ?? {};
+  ledger.release(modelId);
+  if (!placement || vramMib + ramMib <= 0) return;
+  ledger.settle(modelId, { vramMib, ramMib, placement }, () => held()?.state === 'sleeping');
 }
 
 const conflict = (message: string): CortexError => new CortexError('conflict', message);
@@ -22,7 +38,7 @@ const conflict = (message: string): CortexError => new CortexError('conflict', m
 export async function sleepModel(
   modelId: string,
   owner: ModelPhase,
-  { admission, ledger, unload }: SleepDeps,
+  { admission, ledger, log, unload }: SleepDeps,
 ): Promise<void> {
   const phase = owner.current;
   if (phase.kind === 'sleeping') return phase.asleep;
@@ -41,7 +57,8 @@ export async function sleepModel(
   owner.enter({ kind: 'sleeping', loaded, asleep: fallen.promise });
   try {
     await harness.sleepModel(modelId);
-    ledger.release(modelId);
+    keepAsleep(modelId, loaded, ledger);
+    log.info({ model: modelId }, 'model put to sleep');
     fallen.resolve();
   } catch (error) {
     fallen.resolve();

@@ -1,6 +1,6 @@
 /** The fake external server as a program with the options of llama-server. */
-import { existsSync } from 'node:fs';
-import { basename } from 'node:path';
+import { existsSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 
 import { FakeServer } from './fake-server.ts';
@@ -21,6 +21,8 @@ const { values } = parseArgs({
     threads: { type: 'string', short: 't' },
     jinja: { type: 'boolean' },
     'spec-type': { type: 'string' },
+    // Of vLLM.
+    'enable-sleep-mode': { type: 'boolean' },
     help: { type: 'boolean' },
     version: { type: 'boolean' },
   },
@@ -44,6 +46,13 @@ if (values.model !== undefined && !existsSync(model)) {
   process.stderr.write(`error: failed to load model '${model}'\n`);
   process.exit(1);
 }
+/** Says what it holds on a GPU that is not there: `FAKE_GPU_MIB` is what it takes, and what it keeps asleep. */
+function holdMemory(isAsleep: boolean): void {
+  const { FAKE_GPU_DIR: folder, FAKE_GPU_MIB: sizes = '0,0' } = process.env;
+  if (folder === undefined) return;
+  writeFileSync(join(folder, String(process.pid)), sizes.split(',')[isAsleep ? 1 : 0] ?? '');
+}
+
 process.stderr.write(`loading ${model}, speculative decoding: ${values['spec-type'] ?? 'none'}\n`);
 const contextTotal = Number(values['ctx-size'] ?? 4096);
 const server = new FakeServer({
@@ -57,5 +66,7 @@ const server = new FakeServer({
     if (fault === 'exit') process.exit(3);
     process.kill(process.pid, 'SIGSTOP');
   },
+  onSleep: holdMemory,
 });
+holdMemory(false);
 process.stderr.write(`server is listening on ${server.url}\n`);

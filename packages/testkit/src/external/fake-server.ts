@@ -26,6 +26,8 @@ export interface FakeServerOptions {
   readonly wordMs?: number | undefined;
   /** What a request to end or to hang does; absent: no such routes. */
   readonly onFault?: ((fault: 'exit' | 'hang') => void) | undefined;
+  /** Called when it was put to sleep or woken, as vLLM. */
+  readonly onSleep?: ((isAsleep: boolean) => void) | undefined;
 }
 
 /** A request that the server has read. */
@@ -161,9 +163,11 @@ export class FakeServer implements Disposable {
         return Response.json({ prompt: promptOf(body) });
       case '/sleep':
         this.#isAsleep = true;
+        this.#options.onSleep?.(true);
         return new Response(null);
       case '/wake_up':
         this.#isAsleep = false;
+        this.#options.onSleep?.(false);
         return new Response(null);
       case '/v1/models/unload':
         this.#unloaded.add(name);

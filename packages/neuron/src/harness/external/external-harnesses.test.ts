@@ -1,6 +1,6 @@
 import { createLogger, ticker } from '@cortex/service';
 import { FAKE_LLAMA_SERVER, FakeServer, type FakeServerOptions } from '@cortex/testkit';
-import { afterAll, expect, test } from 'bun:test';
+import { afterAll, describe, expect, test } from 'bun:test';
 import { fileURLToPath } from 'node:url';
 
 import { AwakeClock } from '../../awake-clock.ts';
@@ -8,6 +8,7 @@ import { harnessConformance } from '../conformance/index.ts';
 import type { ColdModels } from '../harness.ts';
 import { PulseGroup } from '../pulse.ts';
 import { createExternalHarness } from '../external-harness.ts';
+import { toLoadSettings } from '../load-settings.ts';
 import type { ExternalParts } from './external-parts.ts';
 import { HarnessConfig } from './harness-config.ts';
 
@@ -101,4 +102,42 @@ test('only a server that already runs at an http: address offers what it lists: 
   expect(
     offersOf({ kind: 'comfyui', workflows: 'w', endpoint: 'http://127.0.0.1:9' }),
   ).toBeUndefined();
+});
+
+describe('a vLLM server of one model', () => {
+  const start = async (flags: readonly string[], memory: readonly number[] = [0]) => {
+    const readings = [...memory];
+    const config = { name: 'v', kind: 'vllm', mode: 'per_model', command: [...COMMAND, ...flags] };
+    const measure = async () => ({ vramMib: readings.shift() });
+    const harness = createExternalHarness(HarnessConfig.parse(config), { ...parts, measure });
+    if (harness.needs === 'gguf') throw new Error('it needs no file');
+    const spec = {
+      modelId: 'm',
+      settings: toLoadSettings({ model_id: 'm', context_length: 4096 }),
+    };
+    await harness.loadModel(spec, () => undefined, new AbortController().signal);
+    return harness;
+  };
+
+  test('can sleep if its command says so, and then counts with what it keeps', async () => {
+    const harness = await start(['--enable-sleep-mode'], [9000, 800, 9100]);
+    const before = harness.listModels();
+    await harness.sleepModel?.('m');
+    const asleep = harness.listModels();
+    await harness.wakeModel?.('m', new AbortController().signal);
+
+    expect([before, asleep, harness.listModels()]).toMatchObject([
+      [{ state: 'loaded', canSleep: true, vramMib: 9000 }],
+      [{ state: 'sleeping', vramMib: 800 }],
+      [{ state: 'loaded', vramMib: 9100 }],
+    ]);
+    await harness.stop?.(0);
+  });
+
+  test('cannot sleep if its command does not say so', async () => {
+    const harness = await start([]);
+
+    expect(harness.listModels()[0]?.canSleep).not.toBe(true);
+    await harness.stop?.(0);
+  });
 });

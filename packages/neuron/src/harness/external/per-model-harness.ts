@@ -18,6 +18,8 @@ const DEFAULT_CONTEXT_TOKENS = 8192;
 const DEFAULT_SLOTS = 1;
 /** What llama-server calls drafting with prediction layers. */
 const WITH_MTP = 'draft-mtp';
+/** Without it vLLM has no route for sleep. */
+const SLEEP_FLAG = '--enable-sleep-mode';
 /** More than any model has. */
 const ALL_LAYERS = 999;
 
@@ -41,6 +43,8 @@ interface ModelServer {
   readonly harness: SharedHarness;
   readonly server: CommandServer;
   memory: ServerMemory | undefined;
+  /** Its command asks for what vLLM needs to sleep. */
+  readonly isStartedForSleep: boolean;
   readonly backend: string | undefined;
 }
 
@@ -137,11 +141,20 @@ export function createPerModelHarness(options: PerModelOptions): Harness {
       ownUrl: options.ownUrl,
     });
     harness.onChange((id) => changes.call(id));
-    return { harness, server, memory: undefined, backend: placement?.backend };
+    const isStartedForSleep = commandFor(0, spec).includes(SLEEP_FLAG);
+    return { harness, server, memory: undefined, isStartedForSleep, backend: placement?.backend };
   }
 
-  function withMemory(model: HarnessModel, { memory, backend }: ModelServer): HarnessModel {
-    return { ...model, ...memory, backend };
+  function withMemory(
+    model: HarnessModel,
+    { memory, backend, isStartedForSleep }: ModelServer,
+  ): HarnessModel {
+    return { ...model, ...memory, backend, canSleep: model.canSleep && isStartedForSleep };
+  }
+
+  async function measureAgain(held: ModelServer): Promise<void> {
+    const { pid } = held.server;
+    if (pid !== undefined) held.memory = await options.measure(pid);
   }
 
   async function loadModel(
@@ -158,8 +171,7 @@ export function createPerModelHarness(options: PerModelOptions): Harness {
     try {
       const settings = settledSettings(spec.settings);
       const model = await held.harness.loadModel({ modelId, settings }, progress, signal);
-      const { pid } = held.server;
-      if (pid !== undefined) held.memory = await options.measure(pid);
+      await measureAgain(held);
       return withMemory(model, held);
     } catch (error) {
       if (models.get(modelId) === held) models.delete(modelId);
@@ -192,7 +204,7 @@ export function createPerModelHarness(options: PerModelOptions): Harness {
     loadModel,
     unloadModel,
     ...(kind === 'vllm' && {
-      sleepModel: async (id: string) => models.get(id)?.harness.sleepModel?.(id),
+      sleepModel: (id: string) => sleepModel(id),
       wakeModel: (id: string, signal: AbortSignal) => wakeModel(id, signal),
     }),
     serve: async (...[route, modelId, request, signal]: Parameters<Harness['serve']>) => {
@@ -208,10 +220,18 @@ export function createPerModelHarness(options: PerModelOptions): Harness {
     },
   };
 
+  async function sleepModel(id: string): Promise<void> {
+    const held = models.get(id);
+    await held?.harness.sleepModel?.(id);
+    if (held) await measureAgain(held);
+  }
+
   async function wakeModel(id: string, signal: AbortSignal): Promise<HarnessModel> {
     const held = models.get(id);
     if (!held?.harness.wakeModel) throw notLoaded(id);
-    return withMemory(await held.harness.wakeModel(id, signal), held);
+    const model = await held.harness.wakeModel(id, signal);
+    await measureAgain(held);
+    return withMemory(model, held);
   }
 
   if (needsFile) {

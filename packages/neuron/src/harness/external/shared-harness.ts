@@ -1,5 +1,5 @@
 /** A harness with one server for many models (`mode = "shared"`). */
-import { CortexError } from '@cortex/protocol';
+import { CortexError, toCortexError } from '@cortex/protocol';
 
 import type {
   ForeignHarness,
@@ -54,6 +54,8 @@ export class SharedHarness implements ForeignHarness {
   readonly #models: HostedModels<SharedModel>;
   readonly #usageOptions = new UsageOptions();
   #cycles = 0;
+  /** The server was not started for it. */
+  #refusesSleep = false;
 
   constructor(options: SharedHarnessOptions) {
     const { name, kind, server, isOwn } = options;
@@ -82,7 +84,9 @@ export class SharedHarness implements ForeignHarness {
   }
 
   listModels(): readonly HarnessModel[] {
-    return this.#models.list();
+    const models = this.#models.list();
+    const canSleep = KINDS[this.kind].sleeps && models.length === 1 && !this.#refusesSleep;
+    return canSleep ? models.map((model) => ({ ...model, canSleep })) : models;
   }
 
   inferenceEndpoint(id: string): string | undefined {
@@ -178,8 +182,17 @@ export class SharedHarness implements ForeignHarness {
           `${id} cannot sleep alone: the server of the harness ${this.name} also serves ${others.join(', ')}.`,
         );
       }
-      await this.#on(upstream).sleep();
+      await this.#fallAsleep(upstream);
     });
+  }
+
+  async #fallAsleep(upstream: Upstream): Promise<void> {
+    try {
+      await this.#on(upstream).sleep();
+    } catch (error) {
+      this.#refusesSleep = toCortexError(error).code === 'unsupported_parameter';
+      throw error;
+    }
   }
 
   async #restart(idle: Promise<void>): Promise<void> {
