@@ -1,6 +1,16 @@
 /** `GET /admin/v1/requests`: the last requests that have ended. */
 import { z } from 'zod';
 
+/** The query. */
+export const AdminRequestsQuery = z.strictObject({
+  /** At most so many, the newest first. */
+  limit: z.coerce.number().int().min(1).max(1000).default(100),
+  /** Resolved id. */
+  model: z.string().min(1).optional(),
+  node: z.string().min(1).optional(),
+  outcome: z.string().min(1).optional(),
+});
+
 /** One request, as in the record of the log. Times and tokens are those of the whole request. */
 const AdminRequest = z.looseObject({
   /** When it ended, ISO 8601. */

@@ -22,9 +22,9 @@ function discovered({ discovery }: NodeSnapshot): Partial<AdminNode> {
   };
 }
 
-/** `GET /admin/v1/nodes`: every configured node, ordered by name. A node that is not up has its last report. */
-export function listAdminNodes(snapshot: FleetSnapshot, activity: Activity): readonly AdminNode[] {
-  return [...snapshot.nodes.values()].map((node) => ({
+/** One node. If it is not up, it has its last report. */
+export function describeAdminNode(node: NodeSnapshot, activity: Activity): AdminNode {
+  return {
     name: node.name,
     endpoint: node.endpoint,
     state: node.state,
@@ -40,5 +40,9 @@ export function listAdminNodes(snapshot: FleetSnapshot, activity: Activity): rea
         ? [...node.replicas.values()].map(({ model, status }) => ({ id: model, status }))
         : [],
     in_flight: activity.inFlight(node.name),
-  }));
+  };
 }
+
+/** `GET /admin/v1/nodes`: every configured node, ordered by name. */
+export const listAdminNodes = (snapshot: FleetSnapshot, activity: Activity): readonly AdminNode[] =>
+  [...snapshot.nodes.values()].map((node) => describeAdminNode(node, activity));
