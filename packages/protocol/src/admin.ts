@@ -86,6 +86,10 @@ const AdminPlacement = z.looseObject({
 /** Answer of `GET /admin/v1/explain`: about a model, and about a request if one was asked for. */
 export const AdminExplanation = z.looseObject({
   model: z.string(),
+  /** The only node that was asked about (`id@node`); absent: all. */
+  node: z.string().optional(),
+  /** Requests do not load the model (`load = "manual"`). */
+  manual: z.boolean().default(false),
   request_id: z.string().optional(),
   /** `waiting`, `granted` or `refused`; absent: no request was asked for. */
   outcome: z.string().optional(),
@@ -93,8 +97,11 @@ export const AdminExplanation = z.looseObject({
   replicas: z.array(
     z.looseObject({ node: z.string(), status: z.string(), ready: z.boolean(), load: z.number() }),
   ),
-  /** Where a load would go now: `plan`, `waits_for_idle`, `blocked` or `impossible`. */
-  outlook: AdminPlacement.extend({ kind: z.string() }),
+  /**
+   * Where a load would go now: `plan`, `wakes` (the host `node`, which takes at most `wake_ms`), `waits_for_idle`,
+   * `blocked` or `impossible`.
+   */
+  outlook: AdminPlacement.extend({ kind: z.string(), wake_ms: z.number().optional() }),
   /** The load that the request waited for, or the last one of the model. */
   last_load: AdminPlacement.extend({ ago_s: z.number() }).optional(),
   /** The same in sentences. */

@@ -10,8 +10,12 @@ import {
 import { type AdminExplanation, CortexError } from '@cortex/protocol';
 import type { Clock } from '@cortex/service';
 
-import type { ExplainQuestion } from './control.ts';
-import type { DecidedLoad, DecidedRequest, DecisionLog } from './decision-log.ts';
+import {
+  type DecidedLoad,
+  type DecidedRequest,
+  type DecisionLog,
+  MAX_DECISIONS,
+} from './decision-log.ts';
 import type { FleetLoop } from './fleet-loop.ts';
 import { unknownModel } from './refusal-error.ts';
 import type { Waiters } from './waiters.ts';
@@ -63,20 +67,21 @@ export class Explanations {
     this.#deps = deps;
   }
 
-  /** @see Control.explain */
-  explain(question: ExplainQuestion): AdminExplanation {
-    return 'model' in question
-      ? this.#ofModel(question.model)
-      : this.#ofRequest(question.requestId);
-  }
-
-  #ofModel(model: string): AdminExplanation {
+  /** @see Control.explain; `node`: the only one that is asked about */
+  ofModel({
+    model,
+    node,
+  }: {
+    readonly model: string;
+    readonly node?: string | undefined;
+  }): AdminExplanation {
     const { loop, decisions } = this.#deps;
     if (!isKnownModel(loop.snapshot, model)) throw unknownModel(model, loop.snapshot);
-    return this.#rendered(explainModel(loop.state, model), decisions.lastLoad(model));
+    return this.#rendered(explainModel(loop.state, { model, node }), decisions.lastLoad(model));
   }
 
-  #ofRequest(requestId: string): AdminExplanation {
+  /** @see Control.explain */
+  ofRequest(requestId: string): AdminExplanation {
     const { loop, waiters, decisions, clock } = this.#deps;
     const waiter = waiters.ofRequest(requestId);
     const decided = waiter ? undefined : decisions.request(requestId);
@@ -84,13 +89,14 @@ export class Explanations {
     if (model === undefined) {
       throw new CortexError(
         'invalid_request',
-        `No request ${requestId} is remembered: cortex keeps the last 1000 since its start.`,
+        `No request ${requestId} is remembered: cortex keeps the last ${MAX_DECISIONS.toLocaleString('en')} since its start.`,
         { param: 'request' },
       );
     }
-    const explanation = explainModel(loop.state, model);
+    const askedNode = waiter ? waiter.request.node : decided?.askedNode;
+    const explanation = explainModel(loop.state, { model, node: askedNode });
     const waitedMs = waiter ? clock.nowMs() - waiter.enteredMs : undefined;
-    const first = requestText({ requestId, model, decided, waitedMs });
+    const first = requestText({ requestId, model, askedNode, decided, waitedMs });
     return {
       ...this.#rendered(explanation, decided ? decided.load : decisions.lastLoad(model), first),
       request_id: requestId,
@@ -103,14 +109,19 @@ export class Explanations {
     load: DecidedLoad | undefined,
     request?: readonly string[],
   ): AdminExplanation {
-    const { model, waiting, replicas, outlook } = explanation;
+    const { model, node, isManual, waiting, replicas, outlook } = explanation;
     const agoMs = load ? this.#deps.clock.nowMs() - load.atMs : 0;
     const history = load ? loadText(load.record, agoMs) : [];
     return {
       model,
+      node,
+      manual: isManual,
       waiting,
-      replicas: replicas.map(({ isReady, ...replica }) => ({ ...replica, ready: isReady })),
-      outlook: { kind: outlook.kind, ...toPlacement(outlook) },
+      replicas: replicas.map(({ isReady, isUnderWay: _isUnderWay, ...replica }) => ({
+        ...replica,
+        ready: isReady,
+      })),
+      outlook: { kind: outlook.kind, wake_ms: outlook.wakeMs, ...toPlacement(outlook) },
       last_load: load && {
         ...toPlacement(load.record),
         why: load.record.why,

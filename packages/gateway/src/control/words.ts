@@ -11,6 +11,13 @@ import type {
 
 import type { DecidedRequest } from './decision-log.ts';
 
+/** How a host that can be woken sleeps, after its name. */
+const SLEEP: Readonly<Record<string, string>> = {
+  asleep: 'is asleep',
+  waking: 'is being woken',
+  overslept: 'was woken and did not come up in time',
+};
+
 /** What a node lacks, after its name. */
 function lackText({ what, need, have, eachMib = 0 }: Lacking): string {
   switch (what) {
@@ -29,7 +36,7 @@ function lackText({ what, need, have, eachMib = 0 }: Lacking): string {
     case 'free_memory':
       return `has room for ${Math.max(0, Number(have))} of ${need} MiB beside what is in use`;
     case 'up':
-      return 'is not up';
+      return SLEEP[have] ?? 'is not up';
     case 'undrained':
       return 'is draining';
     case 'unyielding':
@@ -110,36 +117,63 @@ export function loadText(record: PlacementRecord, agoMs: number): readonly strin
 
 /** How a model stands, and where a load of it would go now. */
 export function modelText(explanation: ModelExplanation): readonly string[] {
-  const { model, waiting, oldestWaitMs, replicas, outlook } = explanation;
+  const { model, node: only, waiting, oldestWaitMs, replicas } = explanation;
   const states = replicas.map(({ node, status, load }) =>
     load > 0 ? `${status} on ${node} with ${count(load, 'request')}` : `${status} on ${node}`,
   );
-  const state = `${model} is ${states.length === 0 ? 'not loaded' : states.join(', and ')}.`;
+  const absent = only === undefined ? 'not loaded' : `not loaded on ${only}`;
+  const state = `${model} is ${states.length === 0 ? absent : states.join(', and ')}.`;
   const queue =
     waiting === 0
       ? []
       : [
           `${count(waiting, 'request')} wait${waiting === 1 ? 's' : ''}, the oldest for ${duration(oldestWaitMs ?? 0)}.`,
         ];
-  if (replicas.some(({ isReady }) => isReady)) return [state, ...queue];
-  return [state, ...queue, ...outlookText(outlook)];
+  if (replicas.some(({ isReady, isUnderWay }) => isReady || isUnderWay)) return [state, ...queue];
+  return [state, ...queue, ...manualText(explanation), ...outlookText(explanation)];
 }
 
-function outlookText(outlook: ModelExplanation['outlook']): readonly string[] {
-  const { kind, node, needMib, victims, candidates } = outlook;
+const manualText = ({ model, node, isManual }: ModelExplanation): readonly string[] =>
+  isManual
+    ? [
+        `Requests do not load it (load = "manual" in models.toml): run "cortex load ${model}${node === undefined ? '' : ` --node ${node}`}".`,
+      ]
+    : [];
+
+function outlookText({ outlook, isManual }: ModelExplanation): readonly string[] {
+  const { kind, node, needMib, victims, candidates, wakeMs = 0 } = outlook;
   switch (kind) {
     case 'plan':
       return [
         `A load would go to ${node}${needing(needMib)}${unloading(victims)}.`,
         ...othersText(candidates, node),
       ];
+    case 'wakes': {
+      const host = candidates.find((candidate) => candidate.node === node);
+      const isWaking = host?.lacked.some(({ have }) => have === 'waking') === true;
+      return [
+        isWaking
+          ? `${node} is being woken, and a request would wait for it.`
+          : `A request would wake ${node} and wait for it, at most ${duration(wakeMs)}.`,
+        ...othersText(candidates, node),
+      ];
+    }
     case 'waits_for_idle':
+      if (isManual) {
+        return [
+          `A load is refused until ${victims.map(({ model }) => model).join(' and ')} on ${node} end their requests.`,
+        ];
+      }
       return [
         `Its load waits on ${node}${needing(needMib)} until ${victims.map(({ model }) => model).join(' and ')} end their requests.`,
         ...othersText(candidates, node),
       ];
-    case 'blocked':
-      return [`A load would wait for room: ${candidatesText(candidates)}.`];
+    case 'blocked': {
+      const wait = isManual
+        ? 'A load is refused, because no node has room'
+        : 'A load would wait for room';
+      return [`${wait}: ${candidatesText(candidates)}.`];
+    }
     case 'impossible':
       return [`No node can load it now: ${candidatesText(candidates) || 'none is up'}.`];
   }
@@ -149,21 +183,39 @@ function outlookText(outlook: ModelExplanation['outlook']): readonly string[] {
 export function requestText({
   requestId,
   model,
+  askedNode,
   decided,
   waitedMs = 0,
 }: {
   readonly requestId: string;
   readonly model: string;
+  readonly askedNode: string | undefined;
   readonly decided: DecidedRequest | undefined;
   readonly waitedMs: number | undefined;
 }): readonly string[] {
-  const asked = `${requestId} asked for ${model}`;
-  if (!decided) return [`${asked} and has waited ${duration(waitedMs)}.`];
-  const { outcome } = decided;
-  if (outcome.kind === 'refused') return [`${asked} and was refused: ${outcome.message}`];
+  const name = askedNode === undefined ? model : `${model} on ${askedNode}`;
+  const asked = `${requestId} asked for ${name}`;
+  return decided
+    ? [`${asked} and ${outcomeText(decided)}`]
+    : [`${asked} and has waited ${duration(waitedMs)}.`];
+}
+
+/** The end of a sentence about a request. */
+function outcomeText({ outcome }: DecidedRequest): string {
+  if (outcome.kind === 'refused') {
+    const { waitedMs, message } = outcome;
+    return `was refused${waitedMs < 1 ? '' : ` after ${duration(waitedMs)}`}: ${message}`;
+  }
   const { node, record } = outcome;
   const when = record.waitedMs < 1 ? 'at once' : `after ${duration(record.waitedMs)}`;
-  return [`${asked} and went to ${node} ${when}${choiceText(record)}.`];
+  return `went to ${node} ${when}${choiceText(record)}.`;
+}
+
+/** What was decided about a request, without its id: for the record and the header of its answer. */
+export function decisionText(decided: DecidedRequest, nowMs: number): readonly string[] {
+  const { load } = decided;
+  const first = `It ${outcomeText(decided)}`;
+  return load ? [first, ...loadText(load.record, nowMs - load.atMs)] : [first];
 }
 
 function choiceText({
