@@ -185,6 +185,18 @@ describe('GET /admin/v1/events', () => {
     expect(await end).toBeUndefined();
   });
 
+  test('answers HEAD without following anything', async () => {
+    const { gateway } = await start();
+
+    const response = await gateway.get('/admin/v1/events', {
+      method: 'HEAD',
+      headers: { authorization: `Bearer ${gateway.adminKey}` },
+    });
+
+    expect(response.status).toBe(200);
+    expect(await response.text()).toBe('');
+  });
+
   test('needs the admin key', async () => {
     const { gateway } = await start();
 

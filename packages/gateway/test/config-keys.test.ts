@@ -460,6 +460,7 @@ const MODELS_CASES: Readonly<Record<string, () => Promise<void>>> = {
       modelsToml: '[[models]]\nid = "m"\nload = "manual"\n',
     });
     const answer = await gateway.chat({ model: 'm' });
+    expect(answer.status).toBe(409);
     expect(await answer.text()).toContain('cortex load m');
   },
   async 'models[].listed'() {
