@@ -1,5 +1,6 @@
 /** `GET /admin/v1/events`: the fleet and its changes, in order. */
 import { afterEach, describe, expect, test } from 'bun:test';
+import { connect, type Socket } from 'node:net';
 
 import {
   type AdminEvent,
@@ -205,6 +206,40 @@ describe('GET /admin/v1/events', () => {
     expect(response.status).toBe(401);
   });
 });
+
+/** A client that asks for events and then reads nothing. */
+function silentReader(gateway: GatewayUnderTest): Promise<Socket> {
+  const { hostname, port } = new URL(gateway.url);
+  const socket = connect(Number(port), hostname);
+  return new Promise((resolve, reject) => {
+    socket.once('error', reject);
+    socket.once('connect', () => {
+      socket.pause();
+      const head = `GET /admin/v1/events HTTP/1.1\r\nHost: ${hostname}\r\nAuthorization: Bearer ${gateway.adminKey}\r\n\r\n`;
+      socket.write(head, () => resolve(socket));
+    });
+  });
+}
+
+test('a client that does not read its events is disconnected, and the others get all of them', async () => {
+  const { beast, gateway } = await start();
+  const { until } = await follow(gateway);
+  const socket = await silentReader(gateway);
+  const closed = new Promise((resolve) => socket.once('close', resolve));
+
+  // Together they are more than the buffers of both sockets hold.
+  const reason = 'x'.repeat(1_000_000);
+  for (let change = 1; change <= 30; change += 1) {
+    beast.setModel({ id: 'coder', status: 'failed', reason: `${change} ${reason}` });
+    gateway.running.control.report({ kind: 'transport_failure', node: 'beast', model: 'coder' });
+    await until('model', ({ model }) => model.reason?.startsWith(`${change} `) === true);
+  }
+  socket.resume();
+  await closed;
+
+  beast.setModel({ id: 'last' });
+  expect(await until('model', ({ model }) => model.id === 'last')).toBeDefined();
+}, 60_000);
 
 describe('GET /admin/v1/fleet', () => {
   test('has the health, the nodes and the models of the separate views', async () => {

@@ -74,10 +74,15 @@ function addEvents(app: Hono<Environment>, deps: AdminDeps): void {
     '/admin/v1/events',
     guarded(deps, (request, connection, { requestId }) => {
       if (feed.isClosed) throw new CortexError('shutting_down', 'cortex is shutting down.');
+      let isDropped = false;
+      const drop = (): void => {
+        isDropped = true;
+        connection.drop();
+      };
       async function* body(): AsyncGenerator<string, void> {
         connection.liftIdleLimit();
-        yield* feed.read(request.signal, () => connection.drop());
-        connection.restoreIdleLimit();
+        yield* feed.read(request.signal, drop);
+        if (!isDropped) connection.restoreIdleLimit();
       }
       return streamResponse(body(), { ...EVENT_STREAM_HEADERS, 'x-request-id': requestId });
     }),

@@ -68,14 +68,13 @@ export class FleetFeed {
   }
 
   #publishChanges(): void {
-    const changes = this.#view.changes(this.#deps.control.snapshot());
-    for (const change of changes) this.#feed.publish(change);
+    this.#feed.publishAll(this.#view.changes(this.#deps.control.snapshot()));
   }
 
   #publishCounts(): void {
     if (this.#feed.readerCount === 0) return;
     this.#publishChanges();
-    for (const change of this.#view.countChanges()) this.#feed.publish(change);
+    this.#feed.publishAll(this.#view.countChanges());
   }
 
   /** The view for a new reader, up to date, also for the other readers. */

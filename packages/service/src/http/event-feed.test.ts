@@ -79,7 +79,7 @@ describe('the feed of events', () => {
     await slow.next();
     await quick.next();
 
-    for (let count = 0; count < 11; count += 1) {
+    for (let count = 0; count < 12; count += 1) {
       feed.publish({ kind: 'gone', id: 'm'.repeat(100_000) });
       await quick.next();
     }
@@ -87,6 +87,24 @@ describe('the feed of events', () => {
     expect((await slow.next()).done).toBe(true);
     expect(dropped).toBe(1);
     expect(feed.readerCount).toBe(1);
+  });
+
+  test('gives a reader that keeps up any number of changes that come together', async () => {
+    const { feed } = createFeed();
+    const reader = feed.read(never, () => {
+      throw new Error('the reader was dropped');
+    });
+    await reader.next();
+
+    feed.publishAll(
+      Array.from({ length: 3 }, () => ({ kind: 'gone', id: 'm'.repeat(1_000_000) }) as const),
+    );
+
+    expect(textOf(await reader.next()).match(/"revision":\d+/g)).toEqual([
+      '"revision":8',
+      '"revision":9',
+      '"revision":10',
+    ]);
   });
 
   test('drops a reader that has taken nothing between two keep-alives', async () => {

@@ -45,9 +45,10 @@ class Reader {
   }
 
   push(text: string): void {
+    // Checked before, because what is published at once may be larger, such as all models of a node.
+    if (this.#unreadChars > MAX_UNREAD_CHARS) return this.#drop();
     this.#unread.push(text);
     this.#unreadChars += text.length;
-    if (this.#unreadChars > MAX_UNREAD_CHARS) this.#drop();
     this.#wake.resolve();
   }
 
@@ -119,9 +120,17 @@ export class EventFeed<Event extends NumberedEvent> {
   }
 
   publish(change: FeedChange<Event>): void {
-    this.#revision += 1;
-    if (this.#readers.size === 0) return;
-    const text = formatNumberedEvent({ ...change, revision: this.#revision });
+    this.publishAll([change]);
+  }
+
+  /** Publishes changes that belong together: a reader that keeps up gets them all, however many they are. */
+  publishAll(changes: readonly FeedChange<Event>[]): void {
+    const first = this.#revision + 1;
+    this.#revision += changes.length;
+    if (this.#readers.size === 0 || changes.length === 0) return;
+    const text = changes
+      .map((change, index) => formatNumberedEvent({ ...change, revision: first + index }))
+      .join('');
     for (const reader of this.#readers) reader.push(text);
   }
 
