@@ -4,7 +4,7 @@ import { replicaLoad } from '../replica-load.ts';
 import type { DecideState } from './decide-state.ts';
 import { place } from './place.ts';
 import type { Candidate, Victim } from './record.ts';
-import { hostToWake, sleepOf } from './wake.ts';
+import { hostToWake } from './wake.ts';
 
 /** Where a load would go now. */
 export interface Outlook {
@@ -49,17 +49,6 @@ interface ExplainedModel {
   readonly node?: string | undefined;
 }
 
-/** A host that sleeps is not just down. */
-function withSleep(state: DecideState, candidate: Candidate): Candidate {
-  const node = state.snapshot.nodes.get(candidate.node);
-  const sleep = node && sleepOf(state, node);
-  if (!sleep) return candidate;
-  const lacked = candidate.lacked.map((lack) =>
-    lack.what === 'up' ? { ...lack, have: sleep } : lack,
-  );
-  return { ...candidate, lacked };
-}
-
 function outlookOf(
   state: DecideState,
   { model, node }: ExplainedModel,
@@ -67,7 +56,7 @@ function outlookOf(
 ): Outlook {
   state.backOff.countSince(-Infinity);
   const placement = place(state, { model, node, tried: [], mayEvict: true, isUrgent: isManual });
-  const candidates = placement.candidates.map((candidate) => withSleep(state, candidate));
+  const { candidates } = placement;
   if (placement.kind === 'plan' && !placement.fit.isWaiting) {
     const { set, victims } = placement.fit;
     return { kind: 'plan', node: placement.node, needMib: set.needMib, victims, candidates };

@@ -7,6 +7,7 @@ import type { Newcomer } from './evictable.ts';
 import { type DeviceSet, hasRoomFor, mostMib, tierOf, TIERS } from './fit-node.ts';
 import { needMib } from './need.ts';
 import type { Candidate } from './record.ts';
+import { sleepOf } from './sleep.ts';
 
 export interface PlaceQuestion {
   readonly model: string;
@@ -121,6 +122,8 @@ function lackOf(state: DecideState, node: NodeSnapshot, newcomer: Newcomer): Lac
   const { model, oldestMs = Infinity } = newcomer;
   const lack =
     permanentLack(state.snapshot, node, model) ?? temporaryLack(node, model, state.context);
+  // A host that sleeps is not just down.
+  if (lack?.what === 'up') return { ...lack, have: sleepOf(state, node) ?? lack.have };
   if (lack) return lack;
   if (!mayPull(state, node, newcomer))
     return { what: 'files', need: 'files', have: 'absent', unit: 'name' };

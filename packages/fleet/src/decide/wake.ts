@@ -1,8 +1,8 @@
 /** Hosts that sleep and are woken for requests. */
-import type { NodeSnapshot } from '../snapshot.ts';
 import type { DecideState } from './decide-state.ts';
 import type { Action } from './events.ts';
 import { noteNext } from './replan.ts';
+import { hasOverslept, isSleeper } from './sleep.ts';
 import { couldHold } from './survey.ts';
 
 interface WakeQuestion {
@@ -16,9 +16,6 @@ interface Sleeper {
   /** How long it takes at most. */
   readonly wakeMs: number;
 }
-
-const isSleeper = ({ state, isExpectedOffline, wakeMs }: NodeSnapshot): boolean =>
-  state !== 'up' && isExpectedOffline && wakeMs !== undefined;
 
 /** The hosts that sleep, can be woken, and could hold the model. */
 function* sleepers(state: DecideState, { model, node }: WakeQuestion): Generator<Sleeper> {
@@ -55,17 +52,4 @@ export function hostToWake(state: DecideState, question: WakeQuestion): Sleeper 
     if (!hasOverslept(state, sleeper.name)) return sleeper;
   }
   return undefined;
-}
-
-const hasOverslept = ({ waking, nowMs }: DecideState, node: string): boolean =>
-  (waking.get(node) ?? Infinity) <= nowMs;
-
-/** How a host that can be woken sleeps; undefined for any other node. */
-export function sleepOf(
-  state: DecideState,
-  node: NodeSnapshot,
-): 'asleep' | 'waking' | 'overslept' | undefined {
-  if (!isSleeper(node)) return undefined;
-  if (!state.waking.has(node.name)) return 'asleep';
-  return hasOverslept(state, node.name) ? 'overslept' : 'waking';
 }
