@@ -72,7 +72,12 @@ describe('GET /admin/v1/explain', () => {
       model: 'coder',
       outcome: 'granted',
       request_id: requestId,
+      chosen: 'beast',
+      evicted: [{ node: 'beast', model: 'chat', why: 'idle', frees_mb: 9000 }],
     });
+    expect(explanation.candidates?.map(({ node }) => node).toSorted()).toEqual(['beast', 'laptop']);
+    expect(Date.now() - Date.parse(explanation.at ?? '')).toBeLessThan(60_000);
+    expect(explanation.waited_ms).toBeGreaterThanOrEqual(0);
     expect(explanation.text[0]).toMatch(/^req_\w+ asked for coder and went to beast after \d/);
     expect(explanation.text[1]).toMatch(
       /^coder was loaded on beast \d+ ms ago for a request \(needs 15000 MiB\), unloading chat \(idle, frees 9000 MiB, /,

@@ -68,6 +68,8 @@ const AdminCandidate = z.looseObject({
 const AdminVictim = z.looseObject({
   model: z.string(),
   frees_mb: z.number(),
+  /** Since its last request; absent: not known. */
+  idle_ms: z.number().optional(),
   load_ms: z.number(),
   wanted: z.number(),
   cost: z.number(),
@@ -93,6 +95,15 @@ export const AdminExplanation = z.looseObject({
   request_id: z.string().optional(),
   /** `waiting`, `granted` or `refused`; absent: no request was asked for. */
   outcome: z.string().optional(),
+  /** When the request was decided, ISO 8601. */
+  at: z.string().optional(),
+  /** The node that the request got. */
+  chosen: z.string().optional(),
+  waited_ms: z.number().optional(),
+  /** The nodes that were considered for the load that the request waited for; absent: it waited for none. */
+  candidates: z.array(AdminCandidate).optional(),
+  /** What left for that load. */
+  evicted: z.array(AdminVictim.extend({ node: z.string() })).optional(),
   waiting: z.int(),
   replicas: z.array(
     z.looseObject({ node: z.string(), status: z.string(), ready: z.boolean(), load: z.number() }),

@@ -56,6 +56,12 @@ describe('the outlook of a model', () => {
     expect(lackOn(fleet, 'a')).toBe('down');
   });
 
+  test('says for how long the models have been idle that would leave', () => {
+    const fleet = fleetOf({ a: { loaded: { other: { age_ms: 900_000, idle_ms: 600_000 } } } });
+
+    expect(outlookOf(fleet).victims).toMatchObject([{ model: 'other', idleMs: 600_000 }]);
+  });
+
   test('is only about the node that was asked for', () => {
     const fleet = fleetOf({ a: {}, b: {} }, { pinnedOn: ['a'] });
 

@@ -4,6 +4,7 @@ import { cheapestVictims } from './cheapest-victims.ts';
 import type { DecideState } from './decide-state.ts';
 import {
   evictionOf,
+  idleMsOf,
   type Newcomer,
   residencyPriorityOf,
   starvesAtMs,
@@ -168,6 +169,7 @@ function residentsOn(
       model,
       generation,
       freesMib,
+      idleMs: idleMsOf(state, replica),
       loadMs: costMs,
       wanted,
       cost: costMs * wanted,

@@ -19,6 +19,8 @@ export interface Victim {
   readonly generation: number | undefined;
   /** MiB that it frees on the devices of the plan. */
   readonly freesMib: number;
+  /** Since its last request; undefined: not known. */
+  readonly idleMs?: number | undefined;
   readonly loadMs: number;
   /** How likely it is asked for again, relative to others. */
   readonly wanted: number;

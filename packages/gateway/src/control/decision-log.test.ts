@@ -6,6 +6,7 @@ const granted = (requestId: string, node = 'a'): DecidedRequest => ({
   requestId,
   model: 'm',
   askedNode: undefined,
+  atMs: 4,
   outcome: {
     kind: 'granted',
     node,

@@ -18,6 +18,7 @@ export interface DecidedRequest {
   readonly model: string;
   /** The only node that was asked for; undefined: any. */
   readonly askedNode: string | undefined;
+  readonly atMs: number;
   readonly outcome:
     | { readonly kind: 'granted'; readonly node: string; readonly record: GrantRecord }
     | { readonly kind: 'refused'; readonly message: string; readonly waitedMs: number };
@@ -33,6 +34,7 @@ interface Slot {
   requestId: string;
   model: string;
   askedNode: string | undefined;
+  atMs: number;
   /** Undefined: it was refused with `message`. */
   node: string | undefined;
   message: string;
@@ -47,6 +49,7 @@ const emptySlot = (): Slot => ({
   requestId: '',
   model: '',
   askedNode: undefined,
+  atMs: 0,
   node: undefined,
   message: '',
   by: 'load',
@@ -57,11 +60,12 @@ const emptySlot = (): Slot => ({
 });
 
 function toDecided(slot: Slot): DecidedRequest {
-  const { requestId, model, askedNode, node, message, waitedMs, by, load, replicas } = slot;
+  const { requestId, model, askedNode, atMs, node, message, waitedMs, by, load, replicas } = slot;
   return {
     requestId,
     model,
     askedNode,
+    atMs,
     outcome:
       node === undefined
         ? { kind: 'refused', message, waitedMs }
@@ -80,12 +84,13 @@ export class DecisionLog {
     if (record.why !== 'joined') this.#loads.set(model, { atMs, record });
   }
 
-  decided({ requestId, model, askedNode, outcome, load }: DecidedRequest): void {
+  decided({ requestId, model, askedNode, atMs, outcome, load }: DecidedRequest): void {
     const slot = (this.#slots[this.#next] ??= emptySlot());
     this.#next = (this.#next + 1) % MAX_DECISIONS;
     slot.requestId = requestId;
     slot.model = model;
     slot.askedNode = askedNode;
+    slot.atMs = atMs;
     slot.decidedLoad = load;
     if (outcome.kind === 'refused') {
       slot.node = undefined;

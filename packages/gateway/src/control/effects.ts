@@ -109,11 +109,9 @@ export class Effects {
     const { requestId, model, node: askedNode } = request;
     const last = isWaiting ? decisions.lastLoad(model) : undefined;
     const load = last && last.atMs >= enteredMs ? last : undefined;
-    const decided = { requestId, model, askedNode, outcome, load };
+    const decided = { requestId, model, askedNode, atMs: clock.nowMs(), outcome, load };
     decisions.decided(decided);
-    return isWaiting || outcome.kind === 'refused'
-      ? decisionText(decided, clock.nowMs())
-      : undefined;
+    return isWaiting || outcome.kind === 'refused' ? decisionText(decided) : undefined;
   }
 
   #lease(

@@ -28,9 +28,10 @@ interface ExplanationDeps {
   readonly decisions: DecisionLog;
 }
 
-const toVictim = ({ model, freesMib, loadMs, wanted, cost, priority, why }: Victim) => ({
+const toVictim = ({ model, freesMib, idleMs, loadMs, wanted, cost, priority, why }: Victim) => ({
   model,
   frees_mb: freesMib,
+  idle_ms: idleMs === undefined ? undefined : Math.round(idleMs),
   load_ms: Math.round(loadMs),
   wanted,
   cost: Math.round(cost),
@@ -100,7 +101,24 @@ export class Explanations {
     return {
       ...this.#rendered(explanation, decided ? decided.load : decisions.lastLoad(model), first),
       request_id: requestId,
-      outcome: outcomeOf(decided),
+      ...(decided ? this.#decision(decided) : { outcome: 'waiting', waited_ms: waitedMs }),
+    };
+  }
+
+  /** What the record of a request says besides its model (contracts, section 5). */
+  #decision({ atMs, outcome, load }: DecidedRequest) {
+    const { clock } = this.#deps;
+    const waitedMs = outcome.kind === 'granted' ? outcome.record.waitedMs : outcome.waitedMs;
+    return {
+      outcome: outcome.kind,
+      at: new Date(Date.now() - (clock.nowMs() - atMs)).toISOString(),
+      chosen: outcome.kind === 'granted' ? outcome.node : undefined,
+      waited_ms: Math.round(waitedMs),
+      candidates: load?.record.candidates.map(toCandidate),
+      evicted: load?.record.victims.map((victim) => ({
+        ...toVictim(victim),
+        node: load.record.node,
+      })),
     };
   }
 
@@ -133,6 +151,3 @@ export class Explanations {
     };
   }
 }
-
-const outcomeOf = (decided: DecidedRequest | undefined): string =>
-  decided?.outcome.kind ?? 'waiting';

@@ -86,8 +86,13 @@ const WHY_LOADED: Readonly<Record<PlacementRecord['why'], string>> = {
   operator: 'for the operator',
 };
 
-const victimText = ({ model, freesMib, loadMs, why }: Victim): string =>
-  `${model} (${why === 'idle' ? 'idle' : 'a request had waited too long for its memory'}, frees ${Math.round(freesMib)} MiB, loads again in ${duration(loadMs)})`;
+function whyVictim({ why, idleMs }: Victim): string {
+  if (why === 'starved') return 'a request had waited too long for its memory';
+  return idleMs === undefined ? 'idle' : `idle for ${duration(idleMs)}`;
+}
+
+const victimText = (victim: Victim): string =>
+  `${victim.model} (${whyVictim(victim)}, frees ${Math.round(victim.freesMib)} MiB, loads again in ${duration(victim.loadMs)})`;
 
 const unloading = (victims: readonly Victim[]): string =>
   victims.length === 0 ? '' : `, unloading ${victims.map(victimText).join(' and ')}`;
@@ -212,10 +217,10 @@ function outcomeText({ outcome }: DecidedRequest): string {
 }
 
 /** What was decided about a request, without its id: for the record and the header of its answer. */
-export function decisionText(decided: DecidedRequest, nowMs: number): readonly string[] {
-  const { load } = decided;
+export function decisionText(decided: DecidedRequest): readonly string[] {
+  const { load, atMs } = decided;
   const first = `It ${outcomeText(decided)}`;
-  return load ? [first, ...loadText(load.record, nowMs - load.atMs)] : [first];
+  return load ? [first, ...loadText(load.record, atMs - load.atMs)] : [first];
 }
 
 function choiceText({
