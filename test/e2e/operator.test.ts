@@ -1,6 +1,8 @@
 /** What an operator does, with the command line alone, on a fleet of real nodes. */
 import { expect, test } from 'bun:test';
 
+import { AdminFleet, AdminRequests } from '@cortex/protocol';
+
 import { askStream, GOOD_ANSWER, post } from './ask.ts';
 import { type Fleet, measureNeed, modelsToml, startFleet } from './fleet.ts';
 import { eventually } from './processes.ts';
@@ -56,6 +58,13 @@ test('an operator sees, loads, pins, explains, drains, frees and reconfigures a 
   await waited.text();
   const why = await cortex(fleet, 'explain', waited.headers.get('x-request-id') ?? '');
   expect(why).toMatch(/asked for a and went to one /);
+  const explained = decodeURIComponent(waited.headers.get('x-cortex-explain') ?? '');
+  expect(explained).toMatch(/^It went to one after .+ a was loaded on one /);
+  expect(await cortex(fleet, 'explain', 'a@two')).toStartWith('a is not loaded on two.');
+  const { requests } = AdminRequests.parse(await fleet.admin('/requests?model=a&limit=1'));
+  expect(requests).toMatchObject([{ node: 'one', outcome: 'ok', explain: explained }]);
+  const status = AdminFleet.parse(JSON.parse(await cortex(fleet, 'status', '--json')));
+  expect(status.models.map(({ id }) => id)).toEqual(['a', 'b']);
 
   const stream = askStream(fleet.api, { model: 'b' });
   fleet.writeModels(`${modelsToml(['a', 'b'])}\n[aliases]\nfast = "b"\n`);

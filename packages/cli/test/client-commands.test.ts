@@ -1,7 +1,6 @@
 import { Readable, Writable } from 'node:stream';
 import { describe, expect, test } from 'bun:test';
 
-import { CliError } from '../src/cli-error.ts';
 import { chatCommand } from '../src/commands/chat.ts';
 import { drainCommand } from '../src/commands/drain.ts';
 import { explainCommand } from '../src/commands/explain.ts';
@@ -196,33 +195,11 @@ describe('cortex status', () => {
   });
 });
 
-describe('cortex status --watch', () => {
-  test('goes on when the gateway stops answering, and reports why', async () => {
-    const { client, context, terminal, run } = fixture();
-    const pauses = [
-      () => {
-        client.health = () => Promise.reject(new CliError('the connection was refused'));
-      },
-      () => {
-        client.health = () => new FakeClient().health();
-      },
-      () => {
-        throw new Error('end of the test');
-      },
-    ];
-    const sleep = () => Promise.resolve(pauses.shift()?.());
-
-    await expect(run(statusCommand(context, sleep), '--watch')).rejects.toThrow('end of the test');
-
-    expect(terminal.text.match(/1 of 1 nodes up/g)).toHaveLength(2);
-    expect(terminal.warnings).toBe('the connection was refused\n');
-  });
-
-  test('ends at once if no gateway answers at its start', async () => {
+describe('cortex status --json', () => {
+  test('prints the fleet as the admin API has it', async () => {
     const { client, context, run } = fixture();
-    client.health = () => Promise.reject(new CliError('the connection was refused'));
 
-    await expect(run(statusCommand(context), '--watch')).rejects.toThrow('refused');
+    expect(JSON.parse(await run(statusCommand(context), '--json'))).toEqual(await client.fleet());
   });
 });
 

@@ -1,6 +1,7 @@
 import {
   type AdminEstimate,
   AdminExplanation,
+  AdminFleet,
   type AdminFreeResult,
   AdminModel,
   AdminNode,
@@ -82,6 +83,18 @@ export const adminModel = (
     ...overrides,
   });
 
+export function adminFleet({
+  nodes = [adminNode()],
+  models = [adminModel()],
+}: {
+  readonly nodes?: readonly AdminNode[];
+  readonly models?: readonly AdminModel[];
+} = {}): AdminFleet {
+  const { length } = nodes;
+  const health = { status: 'ok', nodes: { healthy: length, total: length } };
+  return AdminFleet.parse({ health, nodes, models });
+}
+
 /** A gateway with scripted answers that records its calls. */
 export class FakeClient implements GatewayClient {
   url = 'http://gateway';
@@ -97,18 +110,17 @@ export class FakeClient implements GatewayClient {
   nodeList: readonly AdminNode[] = [adminNode()];
   modelList: readonly AdminModel[] = [adminModel()];
 
-  health(): ReturnType<GatewayClient['health']> {
-    const total = this.nodeList.length;
-    return Promise.resolve({ status: 'ok', nodes: { healthy: total, total } });
-  }
   models() {
     return Promise.resolve(this.listed);
   }
   nodes() {
     return Promise.resolve(this.nodeList);
   }
-  adminModels() {
-    return Promise.resolve(this.modelList);
+  fleet() {
+    return Promise.resolve(adminFleet({ nodes: this.nodeList, models: this.modelList }));
+  }
+  async *followFleet() {
+    yield await this.fleet();
   }
   loadModel(call: ModelCall) {
     this.calls.push(call);

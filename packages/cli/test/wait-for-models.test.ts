@@ -2,17 +2,16 @@ import { expect, test } from 'bun:test';
 
 import { CliError } from '../src/cli-error.ts';
 import { waitForModels } from '../src/up/wait-for-models.ts';
-import { adminModel, adminNode } from './fake-client.ts';
+import { adminFleet } from './fake-client.ts';
 
 /** A gateway that fails the first `failures` calls. */
 function gatewayFailing(failures: number) {
   let calls = 0;
   return {
-    nodes: () => Promise.resolve([adminNode()]),
-    adminModels: () => {
+    fleet: () => {
       calls += 1;
       return calls > failures
-        ? Promise.resolve([adminModel()])
+        ? Promise.resolve(adminFleet())
         : Promise.reject(new CliError('connection refused'));
     },
   };

@@ -16,8 +16,14 @@ export {
 export * from './snapshot.ts';
 export type { Activity } from './views/activity.ts';
 export type { Words } from './views/words.ts';
-export { listAdminModels } from './views/admin-models.ts';
-export { listAdminNodes, toAvoidance } from './views/admin-nodes.ts';
+export {
+  type AdminViewOptions,
+  describeAdminModel,
+  listAdminModels,
+} from './views/admin-models.ts';
+export { describeAdminNode, listAdminNodes, toAvoidance } from './views/admin-nodes.ts';
+export { isSameModelView, isSameNodeView } from './views/same-view.ts';
+export { type Touched, touchedBy } from './views/touched.ts';
 export { type FleetHealth, fleetHealth } from './views/fleet-health.ts';
 export { describeModel, listModels } from './views/list-models.ts';
 export { modelStatus } from './views/model-status.ts';

@@ -115,6 +115,11 @@ export function knownModels(snapshot: FleetSnapshot): ReadonlySet<string> {
   return models;
 }
 
+/** Whether `knownModels` has the model. */
+export const isRequestable = (snapshot: FleetSnapshot, model: string): boolean =>
+  snapshot.catalogue.has(model) ||
+  (snapshot.replicasByModel.get(model)?.some(({ isNodeUp }) => isNodeUp) ?? false);
+
 /** The model name of a request without one: the alias `default`, else the only model; else undefined. */
 export function nameForUnnamed(snapshot: FleetSnapshot): string | undefined {
   if (snapshot.aliases.exact.has('default')) return 'default';

@@ -15,6 +15,7 @@ import {
 import { type AdminPeers, createAdminAccess } from './admin/admin-access.ts';
 import { addAdminRoutes } from './admin/admin-routes.ts';
 import { CatalogueEdits } from './admin/catalogue-edits.ts';
+import { FleetFeed } from './admin/fleet-feed.ts';
 import { addJoinRoutes } from './admin/join-routes.ts';
 import { Joining } from './admin/joining.ts';
 import { createApi } from './api/api-routes.ts';
@@ -31,8 +32,10 @@ import { readOwnTls } from './config/read-secret-file.ts';
 import { toAliases, toCatalogue, toControlConfig } from './config/to-control-settings.ts';
 import { type Control, type ControlSettings } from './control/control.ts';
 import { createControl } from './control/create-control.ts';
+import { WORDS } from './control/words.ts';
 import { createMetricsPage } from './metering/metrics-page.ts';
 import { FleetMetrics } from './metering/fleet-metrics.ts';
+import { RecentRequests } from './metering/recent-requests.ts';
 import { RequestMetrics } from './metering/request-metrics.ts';
 import { Deadlines } from './proxy/deadlines.ts';
 import { NodeTransport } from './wire/node-transport.ts';
@@ -138,6 +141,14 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
   const records = createRecordWriter(options.writeRecords ?? ((text) => STDERR.write(text)), {
     delayMs: RECORD_DELAY_MS,
   });
+  // The log level filters events of the process, not records: all records are written, or none.
+  const logRecord = log.level === 'silent' ? () => undefined : records;
+  const requests = new RecentRequests();
+  const feed = new FleetFeed({
+    control,
+    every: (everyMs, run) => clock.every(everyMs, run),
+    view: { activity: control, words: WORDS },
+  });
   const deadlines = new Deadlines(clock);
   const processMetrics = new ProcessMetrics('cortex');
   const metricsPage = createMetricsPage({
@@ -177,8 +188,10 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     meter: {
       metrics: requestMetrics,
       log,
-      // The log level filters events of the process, not records: all records are written, or none.
-      writeRecord: log.level === 'silent' ? () => undefined : records,
+      writeRecord: (record) => {
+        requests.add(record);
+        logRecord(record);
+      },
       nowMs: () => clock.nowMs(),
     },
     principals,
@@ -195,6 +208,8 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
   addAdminRoutes(api, {
     ...admin,
     control,
+    feed,
+    requests,
     edits: new CatalogueEdits({
       control,
       modelsFile: () => modelsFileFor(watched.loaded),
@@ -254,6 +269,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
       const closed = exchanges.close(graceMs, reason);
       await control.close();
       await closed;
+      feed.close();
       await stopWithin(listener, DRAIN_MS, clock);
       await metrics.stop('now');
       for (const stop of stopTicking) stop();

@@ -120,6 +120,9 @@ describe('routes', () => {
     ['DELETE', '/v1/models', 405, 'GET, HEAD'],
     ['POST', '/health', 405, 'GET, HEAD'],
     ['GET', '/admin/v1/models/load', 405, 'POST'],
+    ['POST', '/admin/v1/events', 405, 'GET, HEAD'],
+    ['PUT', '/admin/v1/models/pull', 405, 'GET, HEAD, POST'],
+    ['GET', '/admin/v1/nodes/beast/drain', 405, 'POST'],
   ] as const;
   for (const [method, path, status, allow] of wrong) {
     test(`${method} ${path} is answered with ${status} in the error envelope`, async () => {

@@ -26,6 +26,11 @@ async function start(setup: Parameters<typeof GatewayUnderTest.start>[0] = {}) {
 const NEW = { id: 'org/new', source: 'hf:org/new', quant: 'Q4_K_M', context_length: 8192 };
 const TOML = '# ours\n[[models]]\nid = "old"   # keep\n';
 
+const WITH_FILES = `${TOML}\n[[models]]\nid = "org/new"\n`;
+
+const deletions = (neuron: FakeNeuron) =>
+  neuron.calls.all.filter(({ method }) => method === 'DELETE').map(({ path }) => path);
+
 const listed = async (gateway: GatewayUnderTest): Promise<readonly string[]> =>
   ModelList.parse(await (await gateway.get('/v1/models')).json()).data.map(({ id }) => id);
 
@@ -115,6 +120,17 @@ describe('while the configuration has a mistake', () => {
     expect(logged).toContainEqual(expect.stringContaining('cortex.toml'));
   });
 
+  test('the files of a model stay when its entry cannot be removed', async () => {
+    const { beast, gateway } = await start({ modelsToml: WITH_FILES });
+    appendFileSync(gateway.file('cortex.toml'), MISTAKE);
+
+    const answer = await gateway.admin('/models/remove', { model: 'org/new', files: true });
+
+    expect(answer.status).toBe(409);
+    expect(await answer.text()).toContain('was not changed');
+    expect(deletions(beast)).toEqual([]);
+  });
+
   test('an added model creates no models.toml', async () => {
     const { gateway } = await start();
     appendFileSync(gateway.file('cortex.toml'), MISTAKE);
@@ -128,7 +144,7 @@ describe('while the configuration has a mistake', () => {
 
 describe('POST /admin/v1/models/remove', () => {
   test('removes the entry, and leaves the files', async () => {
-    const { beast, gateway } = await start({ modelsToml: `${TOML}\n[[models]]\nid = "org/new"\n` });
+    const { beast, gateway } = await start({ modelsToml: WITH_FILES });
 
     const answer = await gateway.admin('/models/remove', { model: 'org/new' });
 
@@ -139,7 +155,31 @@ describe('POST /admin/v1/models/remove', () => {
       file: gateway.file('models.toml'),
     });
     expect(readFileSync(gateway.file('models.toml'), 'utf8')).toBe(TOML);
-    expect(beast.calls.all.filter(({ method }) => method === 'DELETE')).toEqual([]);
+    expect(deletions(beast)).toEqual([]);
+  });
+
+  test('with files removes them, then the entry', async () => {
+    const { beast, gateway } = await start({ modelsToml: WITH_FILES });
+
+    const answer = await gateway.admin('/models/remove', { model: 'org/new', files: true });
+
+    expect(answer.status).toBe(200);
+    expect(AdminRemoved.parse(await answer.json())).toMatchObject({
+      results: [{ node: 'beast' }],
+      catalogued: false,
+    });
+    expect(deletions(beast)).toEqual(['/models/org%2Fnew/files']);
+    expect(readFileSync(gateway.file('models.toml'), 'utf8')).toBe(TOML);
+  });
+
+  test('leaves the files of a model that is written in a way that only a person can remove', async () => {
+    const { beast, gateway } = await start({ modelsToml: 'models = [{ id = "org/new" }]\n' });
+
+    const answer = await gateway.admin('/models/remove', { model: 'org/new', files: true });
+
+    expect(answer.status).toBe(400);
+    expect(await answer.text()).toContain('remove it by hand');
+    expect(deletions(beast)).toEqual([]);
   });
 
   test('refuses a model that is neither in models.toml nor on a node', async () => {

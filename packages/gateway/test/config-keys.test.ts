@@ -454,6 +454,15 @@ const MODELS_CASES: Readonly<Record<string, () => Promise<void>>> = {
   async 'models[].pinned_on'() {
     expect((await loadWith('pinned_on = ["beast"]')).request.pinned).toBe(true);
   },
+  async 'models[].load'() {
+    const gateway = await start({
+      neurons: { a: fake({ models: [{ id: 'm', status: 'unloaded' }] }) },
+      modelsToml: '[[models]]\nid = "m"\nload = "manual"\n',
+    });
+    const answer = await gateway.chat({ model: 'm' });
+    expect(answer.status).toBe(409);
+    expect(await answer.text()).toContain('cortex load m');
+  },
   async 'models[].listed'() {
     const models = await listedModels('[[models]]\nid = "hidden"\nlisted = false\n');
     expect(models.map(({ id }) => id)).toEqual(['m']);

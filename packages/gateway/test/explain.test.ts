@@ -11,7 +11,7 @@ afterEach(async () => {
 });
 
 /** A host that holds `chat`, with room for it or for `coder`, and a smaller one. */
-async function setUp() {
+async function setUp(coderToml = '') {
   const beast = new FakeNeuron({
     memoryMib: 20_000,
     models: [
@@ -24,11 +24,14 @@ async function setUp() {
   const gateway = await GatewayUnderTest.start({
     neurons: { beast, laptop },
     toml: '[control]\npoll_interval_s = 0.1\n',
-    modelsToml: '[[models]]\nid = "coder"\nvram_mb = 15000\n',
+    modelsToml: `[[models]]\nid = "coder"\nvram_mb = 15000\n${coderToml}`,
   });
   open.push(gateway);
   return { beast, gateway };
 }
+
+const explanationOf = (response: Response): string =>
+  decodeURIComponent(response.headers.get('x-cortex-explain') ?? '');
 
 async function explain(gateway: GatewayUnderTest, query: string): Promise<AdminExplanation> {
   const response = await gateway.admin(`/explain?${query}`);
@@ -84,7 +87,12 @@ describe('GET /admin/v1/explain', () => {
       model: 'coder',
       outcome: 'granted',
       request_id: requestId,
+      chosen: 'beast',
+      evicted: [{ node: 'beast', model: 'chat', why: 'idle', frees_mb: 9000 }],
     });
+    expect(explanation.candidates?.map(({ node }) => node).toSorted()).toEqual(['beast', 'laptop']);
+    expect(Date.now() - Date.parse(explanation.at ?? '')).toBeLessThan(60_000);
+    expect(explanation.waited_ms).toBeGreaterThanOrEqual(0);
     expect(explanation.text[0]).toMatch(/^req_\w+ asked for coder and went to beast after \d/);
     expect(explanation.text[1]).toMatch(
       /^coder was loaded on beast \d+ ms ago for a request \(needs 15000 MiB\), unloading chat \(idle, frees 9000 MiB, /,
@@ -101,7 +109,63 @@ describe('GET /admin/v1/explain', () => {
 
     const { outcome, text } = await explain(gateway, `request=${requestId}`);
     expect([outcome, answer.status]).toEqual(['refused', 503]);
-    expect(text[0]).toContain('was refused: ');
+    expect(text[0]).toContain('was refused after ');
+  });
+
+  test('says that requests do not load a manual model, and how it is loaded', async () => {
+    const { gateway } = await setUp('load = "manual"\n');
+
+    const { manual, text } = await explain(gateway, 'model=coder');
+
+    expect(manual).toBe(true);
+    expect(text[1]).toBe(
+      'Requests do not load it (load = "manual" in models.toml): run "cortex load coder".',
+    );
+    expect(text[2]).toStartWith('A load would go to beast (needs 15000 MiB), unloading chat');
+  });
+
+  test('says that a request would wake a host, not that it is not up', async () => {
+    const laptop = new FakeNeuron({ memoryMib: 8000, models: [] });
+    const tower = new FakeNeuron();
+    open.push(laptop);
+    const gateway = await GatewayUnderTest.start({
+      neurons: { laptop },
+      toml: `[[neurons]]\nname = "tower"\nendpoint = "${tower.url}"\nexpected_offline = true\nwake = { mac = "00:1a:2b:3c:4d:5e", broadcast = "127.0.0.1", timeout_s = 90 }\n`,
+      modelsToml: '[[models]]\nid = "coder"\nvram_mb = 15000\n',
+      settled: false,
+    });
+    open.push(gateway);
+    await tower.close();
+    gateway.running.control.report({ kind: 'transport_failure', node: 'tower', model: 'coder' });
+    await gateway.untilKnown(({ pendingNodes }) => pendingNodes === 0);
+
+    const { outlook, text } = await explain(gateway, 'model=coder');
+
+    expect(outlook).toMatchObject({ kind: 'wakes', node: 'tower', wake_ms: 90_000 });
+    expect(text[1]).toBe('A request would wake tower and wait for it, at most 90 s.');
+    expect(text.join(' ')).not.toContain('is not up');
+  });
+
+  test('is only about the node of id@node', async () => {
+    const { gateway } = await setUp();
+
+    const { node, outlook, text } = await explain(gateway, 'model=coder@laptop');
+
+    expect(node).toBe('laptop');
+    expect(outlook.candidates.map((candidate) => candidate.node)).toEqual(['laptop']);
+    expect(text).toEqual([
+      'coder is not loaded on laptop.',
+      'No node can load it now: laptop has 8000 MiB for models, and 15000 MiB are needed.',
+    ]);
+  });
+
+  test('remembers which node a request asked for', async () => {
+    const { gateway } = await setUp();
+    const answer = await gateway.chat({ model: 'coder@laptop' });
+
+    const { text } = await explain(gateway, `request=${answer.headers.get('x-request-id') ?? ''}`);
+
+    expect(text[0]).toMatch(/asked for coder on laptop and was refused.*: /);
   });
 
   test.each([
@@ -115,5 +179,77 @@ describe('GET /admin/v1/explain', () => {
 
     expect(response.status).toBe(status);
     expect(await response.text()).toContain(code);
+  });
+});
+
+describe('the explanation in answer and record', () => {
+  test('of a request that waited for a load says where it went, what left, and what others lack', async () => {
+    const { beast, gateway } = await setUp();
+    const answer = gateway.chat({ model: 'coder' });
+    (await beast.load()).succeed();
+    (await beast.exchange()).json({ ok: true });
+    const response = await answer;
+    await response.text();
+
+    const header = explanationOf(response);
+    const { explain: recorded } = await gateway.record();
+    expect(header).toMatch(
+      /^It went to beast after .+\. coder was loaded on beast \d+ ms ago for a request \(needs 15000 MiB\), unloading chat .+ Other nodes: laptop has 8000 MiB for models, and 15000 MiB are needed\.$/,
+    );
+    expect(recorded).toBe(header);
+  });
+
+  test('of a request that was refused has the reason', async () => {
+    const { gateway } = await setUp();
+    const response = await gateway.chat({ model: 'coder@laptop' });
+    const unknown = await gateway.chat({ model: 'nobody' });
+
+    expect(explanationOf(response)).toMatch(
+      /^It was refused.*: No node can hold coder: laptop has/,
+    );
+    expect(explanationOf(unknown)).toMatch(/^It was refused.*: No model is named "nobody"/);
+    expect((await gateway.record(2))['explain']).toBe(explanationOf(unknown));
+  });
+
+  test('of a stream that was committed before its load ended is only in the record', async () => {
+    const { beast, gateway } = await setUp();
+    const response = await gateway.chat({ model: 'coder', stream: true });
+    (await beast.load()).succeed();
+    (await beast.exchange()).stream().token('a').finish();
+    await response.text();
+
+    expect(response.headers.has('x-cortex-explain')).toBe(false);
+    expect((await gateway.record())['explain']).toMatch(/^It went to beast after /);
+  });
+
+  test('of a request that got its slot at once does not exist', async () => {
+    const { beast, gateway } = await setUp();
+    const answer = gateway.chat({ model: 'chat' });
+    (await beast.exchange()).json({ ok: true });
+    const response = await answer;
+    await response.text();
+
+    expect(response.headers.has('x-cortex-explain')).toBe(false);
+    expect(await gateway.record()).not.toHaveProperty('explain');
+  });
+
+  test('of a request that waited for a slot is only in the record', async () => {
+    const one = { max_in_flight: 1, max_queue_depth: 0 };
+    const neuron = new FakeNeuron({ models: [{ id: 'm', load: one }] });
+    open.push(neuron);
+    const gateway = await GatewayUnderTest.start({ neurons: { neuron } });
+    open.push(gateway);
+    const first = gateway.chat({ model: 'm' });
+    const running = await neuron.exchange();
+    const second = gateway.chat({ model: 'm' });
+    while (gateway.running.control.waiting('m') === 0) await new Promise(setImmediate);
+    running.json({ ok: true });
+    (await neuron.exchange(2)).json({ ok: true });
+    await (await first).text();
+    const response = await second;
+    await response.text();
+
+    expect(response.headers.has('x-cortex-explain')).toBe(false);
+    expect((await gateway.record(2))['explain']).toMatch(/^It went to neuron /);
   });
 });

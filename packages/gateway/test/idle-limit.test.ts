@@ -84,3 +84,18 @@ test('the admin API answers an unload that takes longer than the idle limit', as
 
   expect((await unload).status).toBe(200);
 }, 20_000);
+
+test('the stream of events outlives the idle limit', async () => {
+  const { body } = await gateway.admin('/events');
+  const events = body?.getReader();
+  await events?.read();
+
+  // The connection of this request is idle for a shorter time than that of the events.
+  await untilClosed(gateway.url, { method: 'GET', path: '/health', body: '' }, 'nothing');
+  neuron.setModel({ id: 'new' });
+  gateway.running.control.report({ kind: 'transport_failure', node: 'beast', model: 'm' });
+
+  const { value } = (await events?.read()) ?? {};
+  expect(new TextDecoder().decode(value)).toContain('"id":"new"');
+  await events?.cancel();
+}, 20_000);

@@ -90,6 +90,8 @@ const AdminVictim = z.looseObject({
   /** `unload` or `sleep`. */
   by: z.string(),
   frees_mb: z.number(),
+  /** Since its last request; absent: not known. */
+  idle_ms: z.number().optional(),
   load_ms: z.number(),
   wanted: z.number(),
   cost: z.number(),
@@ -108,9 +110,22 @@ const AdminPlacement = z.looseObject({
 /** Answer of `GET /admin/v1/explain`: about a model, and about a request if one was asked for. */
 export const AdminExplanation = z.looseObject({
   model: z.string(),
+  /** The only node that was asked about (`id@node`); absent: all. */
+  node: z.string().optional(),
+  /** Requests do not load the model (`load = "manual"`). */
+  manual: z.boolean().default(false),
   request_id: z.string().optional(),
   /** `waiting`, `granted` or `refused`; absent: no request was asked for. */
   outcome: z.string().optional(),
+  /** When the request was decided, ISO 8601. */
+  at: z.string().optional(),
+  /** The node that the request got. */
+  chosen: z.string().optional(),
+  waited_ms: z.number().optional(),
+  /** The nodes that were considered for the load that the request waited for; absent: it waited for none. */
+  candidates: z.array(AdminCandidate).optional(),
+  /** What left for that load. */
+  evicted: z.array(AdminVictim.extend({ node: z.string() })).optional(),
   waiting: z.int(),
   replicas: z.array(
     z.looseObject({
@@ -121,8 +136,11 @@ export const AdminExplanation = z.looseObject({
       avoided: AdminAvoidance.optional(),
     }),
   ),
-  /** Where a load would go now: `plan`, `waits_for_idle`, `blocked` or `impossible`. */
-  outlook: AdminPlacement.extend({ kind: z.string() }),
+  /**
+   * Where a load would go now: `plan`, `wakes` (the host `node`, which takes at most `wake_ms`), `waits_for_idle`,
+   * `blocked` or `impossible`.
+   */
+  outlook: AdminPlacement.extend({ kind: z.string(), wake_ms: z.number().optional() }),
   /** The load that the request waited for, or the last one of the model. */
   last_load: AdminPlacement.extend({ ago_s: z.number() }).optional(),
   /** The same in sentences. */

@@ -69,6 +69,8 @@ export interface ErrorDetails {
   readonly loading?: LoadingState | undefined;
   /** `model_load_failed` only: 503 instead of 422, because the cause can be temporary. */
   readonly transient?: boolean | undefined;
+  /** What was decided about the request, in sentences, for the log and `x-cortex-explain`; it is not part of the body. */
+  readonly explanation?: readonly string[] | undefined;
   /** Additional members of the error object (`device`, `missing_mb`, `keys`). */
   readonly extra?: Readonly<Record<string, unknown>> | undefined;
   readonly cause?: unknown;

@@ -1,4 +1,6 @@
 export * from './admin.ts';
+export * from './admin-fleet.ts';
+export * from './admin-requests.ts';
 export * from './client-session.ts';
 export * from './edit-distance.ts';
 export * from './errors.ts';
@@ -28,6 +30,7 @@ export * from './read-shape.ts';
 export * from './render-error.ts';
 export * from './request-view.ts';
 export * from './sse/comments.ts';
+export * from './sse/numbered-events.ts';
 export * from './sse/read-events.ts';
 export * from './sse/whole-events.ts';
 export * from './vectors.ts';

@@ -1,4 +1,4 @@
-import { formatNodeEvent, type ModelEntry, type NodeEvent } from '@cortex/protocol';
+import { formatNumberedEvent, type ModelEntry, type NodeEvent } from '@cortex/protocol';
 
 import { Occurrences } from './fake-exchange.ts';
 
@@ -18,7 +18,7 @@ export class FakeEvents {
   /** Sends a change with the next revision. */
   emit(change: WithoutRevision<NodeEvent>): void {
     this.revision += 1;
-    this.send(formatNodeEvent({ ...change, revision: this.revision }));
+    this.send(formatNumberedEvent({ ...change, revision: this.revision }));
   }
 
   /** Sends any text, such as an event that is damaged or of another revision. */
@@ -34,7 +34,7 @@ export class FakeEvents {
       wake.resolve();
     };
     const { revision } = this;
-    push(formatNodeEvent({ kind: 'snapshot', revision, draining: false, models, devices: [] }));
+    push(formatNumberedEvent({ kind: 'snapshot', revision, draining: false, models, devices: [] }));
     this.#open.add(push);
     const end = (): void => {
       this.#open.delete(push);

@@ -246,6 +246,7 @@ export class FakeNeuron {
     if (failure) return errorAnswer(failure);
     if (isInference) return this.#infer(request, bytes);
     if (method === 'POST') return this.#manage(request, path, body);
+    if (method === 'DELETE') return this.#removeFiles(path);
     if (path === '/events' && this.#options.events) {
       return this.#options.events.respond(request.signal, this.#listed());
     }
@@ -284,6 +285,15 @@ export class FakeNeuron {
       return Response.json({ url: this.#options.endpointUrl ?? this.url });
     }
     return errorAnswer({ status: 404, code: 'invalid_request', message: `no route ${path}` });
+  }
+
+  /** `DELETE /models/{id}/files`: the model is gone. */
+  #removeFiles(path: string): Response {
+    const id = decodeURIComponent(/^\/models\/(.+)\/files$/.exec(path)?.[1] ?? '');
+    if (!this.#models.delete(id)) {
+      return errorAnswer({ status: 404, code: 'model_not_found', message: `no file of ${id}` });
+    }
+    return Response.json({ model_id: id, files: [`${id}.gguf`], freed_bytes: 1000 });
   }
 
   #discovery(): Response {

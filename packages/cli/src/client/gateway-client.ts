@@ -2,20 +2,20 @@ import {
   AdminAdded,
   AdminDrainResult,
   AdminExplanation,
+  AdminFleet,
   AdminFreeResult,
   AdminJoinToken,
   AdminModelResult,
-  AdminModels,
   AdminNodes,
   AdminPull,
   AdminRemoved,
   AdminPinResults,
   ChatCompletionChunk,
   ModelList,
-  type AdminModel,
   type AdminNode,
   type CompletionUsage,
   type ListedModel,
+  readEvents,
   withProxyExceptions,
 } from '@cortex/protocol';
 import { z } from 'zod';
@@ -23,24 +23,16 @@ import { z } from 'zod';
 import { CliError } from '../cli-error.ts';
 import { type AdminKeys } from './admin-key.ts';
 import { callFailure } from './call-failure.ts';
+import { followFleet } from './follow-fleet.ts';
 import {
   endedEarly,
   envelopeError,
+  eventStreamOf,
   failedAnswer,
-  eventsOf,
   parseJson,
   readAnswer,
 } from './read-answer.ts';
 import { isLoopbackUrl } from './proxy-for.ts';
-
-const GatewayHealth = z.looseObject({
-  status: z.string(),
-  nodes: z.looseObject({ healthy: z.int(), total: z.int() }),
-  unservable: z
-    .array(z.looseObject({ node: z.string(), model: z.string(), reason: z.string().optional() }))
-    .optional(),
-});
-export type GatewayHealth = z.infer<typeof GatewayHealth>;
 
 const UnloadResults = z.union([
   z.looseObject({ results: z.array(AdminModelResult) }).transform(({ results }) => results),
@@ -105,10 +97,12 @@ export interface ChatDelta {
 /** The calls of the commands to a gateway. Every call throws a `CliError` that says what to do. */
 export interface GatewayClient {
   readonly url: string;
-  health(): Promise<GatewayHealth>;
   models(): Promise<readonly ListedModel[]>;
   nodes(): Promise<readonly AdminNode[]>;
-  adminModels(): Promise<readonly AdminModel[]>;
+  /** Health, nodes and models. */
+  fleet(): Promise<AdminFleet>;
+  /** The fleet now, and after every change, until the gateway ends the stream or `signal` aborts. */
+  followFleet(signal: AbortSignal): AsyncGenerator<AdminFleet>;
   loadModel(call: ModelCall): Promise<AdminModelResult>;
   unloadModel(call: ModelCall): Promise<readonly AdminModelResult[]>;
   /** Starts a download, or joins the one that runs. */
@@ -236,10 +230,19 @@ export function createGatewayClient(
 
   return {
     url,
-    health: () => get('/health', GatewayHealth),
     models: async () => (await get('/v1/models', ModelList)).data,
     nodes: async () => (await get('/admin/v1/nodes', AdminNodes)).nodes,
-    adminModels: async () => (await get('/admin/v1/models', AdminModels)).models,
+    fleet: () => get('/admin/v1/fleet', AdminFleet),
+    async *followFleet(signal) {
+      const response = await send('/admin/v1/events', { timeout: false, signal });
+      const body = await eventStreamOf(response, url);
+      try {
+        yield* followFleet(body);
+      } catch (cause) {
+        if (cause instanceof CliError || signal.aborted) throw cause;
+        throw endedEarly(url, cause);
+      }
+    },
     loadModel: async (call) =>
       readAnswer(await post('/admin/v1/models/load', callBody(call)), AdminModelResult, url),
     unloadModel: async (call) =>
@@ -282,7 +285,7 @@ export function createGatewayClient(
         JSON.stringify({ ...body, stream: true, stream_options: { include_usage: true } }),
         signal,
       );
-      const stream = await eventsOf(response, url);
+      const stream = readEvents(await eventStreamOf(response, url));
       try {
         for await (const events of stream) {
           for (const { data } of events) {

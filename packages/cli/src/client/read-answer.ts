@@ -1,4 +1,4 @@
-import { ErrorEnvelope, readEvents } from '@cortex/protocol';
+import { ErrorEnvelope } from '@cortex/protocol';
 import { type z } from 'zod';
 
 import { CliError } from '../cli-error.ts';
@@ -70,15 +70,15 @@ export async function failedAnswer(response: Response, base: string): Promise<Cl
   return envelopeError(parseJson(text), hint) ?? foreignAnswer(response, text, base);
 }
 
-/** The events of a 2xx answer. @throws CliError if it is not a stream of events */
-export async function eventsOf(
+/** The body of a 2xx answer with events. @throws CliError if it is not a stream of events */
+export async function eventStreamOf(
   response: Response,
   base: string,
-): Promise<ReturnType<typeof readEvents>> {
+): Promise<ReadableStream<Uint8Array>> {
   const { body, headers } = response;
   if (body === null || headers.get('content-type')?.startsWith('text/event-stream') !== true)
     throw foreignAnswer(response, await textOf(response, base), base);
-  return readEvents(body);
+  return body;
 }
 
 /** The JSON of a 2xx answer in its `schema`. @throws CliError if it is not what a gateway answers */

@@ -26,7 +26,7 @@ export function explainCommand({ connect, terminal }: ClientContext) {
     .description(
       'Say where a model is or would go and why, or what was decided about a request: the nodes, what each one lacks, and what is unloaded for it.',
     )
-    .argument('<model-or-request>', 'model id, alias, or the x-request-id of an answer')
+    .argument('<model-or-request>', 'model id, alias, id@node, or the x-request-id of an answer')
     .addOption(urlOption())
     .addOption(keyFileOption())
     .addOption(jsonOption())

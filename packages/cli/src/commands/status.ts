@@ -1,32 +1,24 @@
 import { Command } from '@commander-js/extra-typings';
-import { type AdminModel, type AdminNode, type ModelEntry } from '@cortex/protocol';
+import {
+  type AdminFleet,
+  type AdminModel,
+  type AdminNode,
+  type ModelEntry,
+} from '@cortex/protocol';
 
 import { CliError } from '../cli-error.ts';
-import { type GatewayClient, type GatewayHealth } from '../client/gateway-client.ts';
+import { type GatewayClient } from '../client/gateway-client.ts';
+import { newestOf } from '../client/newest-of.ts';
 import { formatTable } from '../output/format-table.ts';
 import { nodeMemory, nodeNote, nodeState } from '../output/node-text.ts';
 import { type Paint } from '../output/terminal.ts';
 import { visibleText } from '../output/visible-text.ts';
 import { type ClientContext, jsonOption, keyFileOption, urlOption } from './context.ts';
 
+/** Shortest time between two redraws, and before a lost gateway is called again. */
 const WATCH_INTERVAL_MS = 1000;
 /** Moves the cursor home and clears the screen below it, to redraw in place. */
 const REDRAW = '\u001B[H\u001B[J';
-
-interface FleetStatus {
-  readonly health: GatewayHealth;
-  readonly nodes: readonly AdminNode[];
-  readonly models: readonly AdminModel[];
-}
-
-async function readStatus(client: GatewayClient): Promise<FleetStatus> {
-  const [health, nodes, models] = await Promise.all([
-    client.health(),
-    client.nodes(),
-    client.adminModels(),
-  ]);
-  return { health, nodes, models };
-}
 
 const nodeRow = (node: AdminNode): (string | number | undefined)[] => [
   node.name,
@@ -62,7 +54,7 @@ function modelRows(model: AdminModel): (string | number | undefined)[][] {
 }
 
 /** The status as text: health, nodes, models, and why something is unavailable. */
-function formatStatus({ health, nodes, models }: FleetStatus, url: string, paint: Paint): string {
+function formatStatus({ health, nodes, models }: AdminFleet, url: string, paint: Paint): string {
   const colour = health.status === 'ok' ? 'green' : 'yellow';
   const parts = [
     `${url}  ${paint(colour, health.status)}  ${health.nodes.healthy} of ${health.nodes.total} nodes up`,
@@ -78,42 +70,76 @@ function formatStatus({ health, nodes, models }: FleetStatus, url: string, paint
   return parts.join('\n\n');
 }
 
+type Sleep = (ms: number) => Promise<unknown>;
+
+/**
+ * Shows the fleet at its changes, the newest state at most once per interval, until the process ends. A gateway that
+ * stops answering is called again, because it may come back.
+ *
+ * @throws CliError if it does not answer the first call
+ */
+async function watchFleet(
+  client: Pick<GatewayClient, 'url' | 'followFleet'>,
+  {
+    show,
+    report,
+    sleep,
+  }: {
+    readonly show: (fleet: AdminFleet) => void;
+    readonly report: (problem: string) => void;
+    readonly sleep: Sleep;
+  },
+): Promise<never> {
+  let hasAnswered = false;
+  for (;;) {
+    const ending = new AbortController();
+    try {
+      for await (const fleet of newestOf(client.followFleet(ending.signal))) {
+        hasAnswered = true;
+        show(fleet);
+        await sleep(WATCH_INTERVAL_MS);
+      }
+      report(`the gateway at ${client.url} has ended; it is called again`);
+    } catch (error) {
+      if (!(error instanceof CliError) || !hasAnswered) throw error;
+      report(error.message);
+    } finally {
+      ending.abort();
+    }
+    await sleep(WATCH_INTERVAL_MS);
+  }
+}
+
 /** `cortex status`: nodes and models; exits with 0 even if something is down. */
 export function statusCommand(
   { connect, terminal, paint }: ClientContext,
-  /** Waits between two readings of `--watch`; for tests. */
-  sleep: (ms: number) => Promise<unknown> = Bun.sleep,
+  /** Waits between two redraws of `--watch`; for tests. */
+  sleep: Sleep = Bun.sleep,
 ) {
   return new Command('status')
     .description('Show the nodes and models of the fleet, and why a node or model is unavailable.')
-    .option('--watch', 'redraw every second until Ctrl-C', false)
+    .option('--watch', 'show it again whenever it changes, until Ctrl-C', false)
     .addOption(urlOption())
     .addOption(keyFileOption())
     .addOption(jsonOption())
     .action(async ({ url, keyFile, json, watch }) => {
       const client = connect(url, keyFile);
-      const read = async (): Promise<string> => {
-        const status = await readStatus(client);
-        return json
-          ? JSON.stringify(status, null, watch ? 0 : 2)
-          : formatStatus(status, client.url, paint);
-      };
       const isRedrawn = watch && !json && terminal.isInteractive;
-      const show = (text: string): void => {
+      const print = (text: string): void => {
         if (isRedrawn) terminal.write(REDRAW);
         terminal.print(text);
       };
-      show(await read());
-      while (watch) {
-        await sleep(WATCH_INTERVAL_MS);
-        try {
-          show(await read());
-        } catch (error) {
-          if (!(error instanceof CliError)) throw error;
-          // The gateway may come back.
-          if (isRedrawn) show(paint('red', visibleText(error.message)));
-          else terminal.warn(visibleText(error.message));
-        }
-      }
+      const show = (fleet: AdminFleet): void =>
+        print(
+          json
+            ? JSON.stringify(fleet, null, watch ? 0 : 2)
+            : formatStatus(fleet, client.url, paint),
+        );
+      const report = (problem: string): void => {
+        if (isRedrawn) print(paint('red', visibleText(problem)));
+        else terminal.warn(visibleText(problem));
+      };
+      if (watch) await watchFleet(client, { show, report, sleep });
+      else show(await client.fleet());
     });
 }

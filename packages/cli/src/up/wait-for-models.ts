@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { type AdminModel, type AdminNode, stateTraits } from '@cortex/protocol';
+import { type AdminFleet, stateTraits } from '@cortex/protocol';
 
 import { CliError } from '../cli-error.ts';
 import { type GatewayClient } from '../client/gateway-client.ts';
@@ -13,13 +13,8 @@ function isStarting(status: string): boolean {
   return transient && !loadable;
 }
 
-export interface FleetView {
-  readonly nodes: readonly AdminNode[];
-  readonly models: readonly AdminModel[];
-}
-
 /** Whether `node` has answered, and a model serves or none is starting. */
-function isSettled({ nodes, models }: FleetView, node: string): boolean {
+function isSettled({ nodes, models }: AdminFleet, node: string): boolean {
   const statuses = models
     .flatMap(({ replicas }) => replicas)
     .filter((replica) => replica.node === node)
@@ -30,12 +25,9 @@ function isSettled({ nodes, models }: FleetView, node: string): boolean {
 }
 
 /** The fleet as the gateway reports it, or why it does not answer. */
-async function readFleet(
-  client: Pick<GatewayClient, 'nodes' | 'adminModels'>,
-): Promise<FleetView | CliError> {
+async function readFleet(client: Pick<GatewayClient, 'fleet'>): Promise<AdminFleet | CliError> {
   try {
-    const [nodes, models] = await Promise.all([client.nodes(), client.adminModels()]);
-    return { nodes, models };
+    return await client.fleet();
   } catch (error) {
     if (error instanceof CliError) return error;
     throw error;
@@ -50,9 +42,9 @@ async function readFleet(
  * @throws CliError with the reason of the last call if the gateway has not answered by then
  */
 export async function waitForModels(
-  client: Pick<GatewayClient, 'nodes' | 'adminModels'>,
+  client: Pick<GatewayClient, 'fleet'>,
   { node, settleMs, answerMs }: { node: string; settleMs: number; answerMs: number },
-): Promise<FleetView> {
+): Promise<AdminFleet> {
   const startedMs = performance.now();
   for (;;) {
     const fleet = await readFleet(client);

@@ -12,7 +12,7 @@ import { cancelUnwanted, claim, joinLoad, releaseClaimsOf, startLoad } from './l
 import { place, type Placement } from './place.ts';
 import type { Candidate, PlacementRecord } from './record.ts';
 import { noteBlocked, noteNext } from './replan.ts';
-import { couldHold } from './survey.ts';
+import { wake } from './wake.ts';
 
 export type Answer =
   | { readonly kind: 'granted' }
@@ -178,29 +178,4 @@ export function startPlan(
   const { victims, set } = fit;
   const record = { model, node, candidates, victims, needMib: set.needMib, why };
   startLoad(state, { node, model, fit, record, isDetached }, actions);
-}
-
-/** Wakes a node that may hold the model when no node that is up has room for it now; false: there is none. */
-function wake(
-  state: DecideState,
-  { model, node }: { readonly model: string; readonly node: string | undefined },
-  actions: Action[],
-): boolean {
-  for (const asleep of state.snapshot.nodes.values()) {
-    const { name, isExpectedOffline, wakeMs } = asleep;
-    if (asleep.state === 'up' || !isExpectedOffline || wakeMs === undefined) continue;
-    if ((node !== undefined && name !== node) || !couldHold(state, asleep, model)) continue;
-    const untilMs = state.waking.get(name);
-    if (untilMs !== undefined && untilMs > state.nowMs) {
-      noteNext(state, model, untilMs);
-      return true;
-    }
-    // It did not come up in its time: these requests are refused, and a later one tries again.
-    if (state.waking.delete(name)) continue;
-    state.waking.set(name, state.nowMs + wakeMs);
-    noteNext(state, model, state.nowMs + wakeMs);
-    actions.push({ kind: 'wake_node', node: name, forMs: wakeMs });
-    return true;
-  }
-  return false;
 }

@@ -293,14 +293,14 @@ describe('A new load', () => {
     const fleet = cold();
     fleet.after(1000);
 
-    const { outlook } = explainModel(fleet.state, 'new');
+    const { outlook } = explainModel(fleet.state, { model: 'new' });
 
     expect(outlook).toMatchObject({ kind: 'plan', node: 'b' });
     expect(outlook.candidates.find(({ node }) => node === 'a')).toMatchObject({
       feasible: true,
       lacked: [{ what: 'circuit', have: 4000, unit: 'ms' }],
     });
-    expect(explainModel(fleet.state, 'm').replicas).toMatchObject([
+    expect(explainModel(fleet.state, { model: 'm' }).replicas).toMatchObject([
       { node: 'a', circuit: { node: 'a', failures: 3, code: 'node_unreachable' } },
       { node: 'b', circuit: undefined },
     ]);

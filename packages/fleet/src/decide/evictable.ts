@@ -83,6 +83,15 @@ export function evictionOf(
     : { kind: 'protected', untilMs: heldMs };
 }
 
+/** Time since the last request for a replica; undefined: not known. */
+export function idleMsOf(
+  { facts, nowMs }: DecideState,
+  { node, model, idleSinceMs = -Infinity }: Replica,
+): number | undefined {
+  const usedMs = Math.max(facts.find(node, model)?.lastUsedMs ?? -Infinity, idleSinceMs);
+  return Number.isFinite(usedMs) ? Math.max(0, nowMs - usedMs) : undefined;
+}
+
 /** How likely a model is asked for again, relative to others. */
 export function wantedOf(state: DecideState, replica: Replica): number {
   const { node, model } = replica;

@@ -1,17 +1,22 @@
+import { stateTraits } from '@cortex/protocol';
+
 import { replicaLoad } from '../replica-load.ts';
 import type { OpenCircuit } from './circuit-table.ts';
 import type { DecideState } from './decide-state.ts';
 import { place } from './place.ts';
 import type { Candidate, Victim } from './record.ts';
+import { hostToWake } from './wake.ts';
 
 /** Where a load would go now. */
 export interface Outlook {
   /**
-   * `plan`: it would start at once. `waits_for_idle`: its victims are still used. `blocked`: it would wait for room.
-   * `impossible`: no node could load it.
+   * `plan`: it would start at once. `wakes`: a request would wake the host `node`, or waits for it. `waits_for_idle`: its
+   * victims are still used. `blocked`: it would wait for room. `impossible`: no node could load it.
    */
-  readonly kind: 'plan' | 'waits_for_idle' | 'blocked' | 'impossible';
+  readonly kind: 'plan' | 'wakes' | 'waits_for_idle' | 'blocked' | 'impossible';
   readonly node?: string | undefined;
+  /** `wakes`: how long the host takes at most. */
+  readonly wakeMs?: number | undefined;
   readonly needMib?: number | undefined;
   readonly victims: readonly Victim[];
   readonly candidates: readonly Candidate[];
@@ -20,6 +25,10 @@ export interface Outlook {
 /** How a model stands, and what a request for it would lead to, as data. */
 export interface ModelExplanation {
   readonly model: string;
+  /** The only node that was asked about; undefined: all. */
+  readonly node: string | undefined;
+  /** Requests do not load it, only the operator does. */
+  readonly isManual: boolean;
   readonly waiting: number;
   /** Of the requests that wait, ms; undefined: none waits. */
   readonly oldestWaitMs: number | undefined;
@@ -27,6 +36,8 @@ export interface ModelExplanation {
     readonly node: string;
     readonly status: string;
     readonly isReady: boolean;
+    /** It is about to be ready. */
+    readonly isUnderWay: boolean;
     /** Requests on it. */
     readonly load: number;
     /** Requests failed there; undefined: they did not. */
@@ -35,35 +46,68 @@ export interface ModelExplanation {
   readonly outlook: Outlook;
 }
 
-function outlookOf(state: DecideState, model: string): Outlook {
+interface ExplainedModel {
+  readonly model: string;
+  /** The only node; undefined: any. */
+  readonly node?: string | undefined;
+}
+
+function outlookOf(
+  state: DecideState,
+  { model, node }: ExplainedModel,
+  isManual: boolean,
+): Outlook {
   state.backOff.countSince(-Infinity);
-  const placement = place(state, { model, tried: [], mayEvict: true });
+  const placement = place(state, { model, node, tried: [], mayEvict: true, isUrgent: isManual });
   const { candidates } = placement;
+  if (placement.kind === 'plan' && !placement.fit.isWaiting) {
+    const { set, victims } = placement.fit;
+    return { kind: 'plan', node: placement.node, needMib: set.needMib, victims, candidates };
+  }
+  // The operator's loads wake no host.
+  const host = isManual ? undefined : hostToWake(state, { model, node });
+  if (host) {
+    return { kind: 'wakes', node: host.name, wakeMs: host.wakeMs, victims: [], candidates };
+  }
   if (placement.kind !== 'plan') return { kind: placement.kind, victims: [], candidates };
-  const { node, fit } = placement;
-  const kind = fit.isWaiting ? 'waits_for_idle' : 'plan';
-  return { kind, node, needMib: fit.set.needMib, victims: fit.victims, candidates };
+  const { set, victims } = placement.fit;
+  return {
+    kind: 'waits_for_idle',
+    node: placement.node,
+    needMib: set.needMib,
+    victims,
+    candidates,
+  };
 }
 
 /** Changes nothing. */
-export function explainModel(state: DecideState, model: string): ModelExplanation {
+export function explainModel(state: DecideState, asked: ExplainedModel): ModelExplanation {
+  const { model, node } = asked;
+  const { replicasByModel, catalogue } = state.snapshot;
+  const isManual = catalogue.get(model)?.load === 'manual';
   const oldestMs = state.queues.get(model)?.oldestMs;
-  const replicas = (state.snapshot.replicasByModel.get(model) ?? []).filter(
-    ({ isNodeUp, status }) => isNodeUp && status !== 'unloaded',
+  const replicas = (replicasByModel.get(model) ?? []).filter(
+    (replica) =>
+      replica.isNodeUp &&
+      replica.status !== 'unloaded' &&
+      (node === undefined || replica.node === node),
   );
   return {
     model,
+    node,
+    isManual,
     waiting: state.waiting(model),
     oldestWaitMs: oldestMs === undefined ? undefined : state.nowMs - oldestMs,
     replicas: replicas.map((replica) => ({
       node: replica.node,
       status: replica.status,
       isReady: replica.isReady,
+      isUnderWay: stateTraits(replica.status).underWay,
       load: replicaLoad(replica, state.leases.on(model, replica.node)),
       circuit: state.circuits
         .open(replica.node, state.nowMs)
         .find((open) => open.model === undefined || open.model === model),
     })),
-    outlook: outlookOf(state, model),
+    outlook: outlookOf(state, asked, isManual),
   };
 }

@@ -3,7 +3,7 @@ import { memoryOf } from '../node-devices.ts';
 import type { NodeSnapshot, Replica } from '../snapshot.ts';
 import { cheapestVictims } from './cheapest-victims.ts';
 import type { DecideState } from './decide-state.ts';
-import { evictionOf, type Newcomer, residencyPriorityOf, wantedOf } from './evictable.ts';
+import { evictionOf, idleMsOf, type Newcomer, residencyPriorityOf, wantedOf } from './evictable.ts';
 import { leavesAsleep, loadMs, wakeMs } from './need.ts';
 import { type DeviceSet, takenOn } from './node-room.ts';
 import type { Victim } from './record.ts';
@@ -43,7 +43,8 @@ function leaverOf(
   const { node, model, generation } = replica;
   const wanted = wantedOf(state, replica);
   const priority = residencyPriorityOf(state, model);
-  const common = { model, generation, wanted, priority, why };
+  const idleMs = idleMsOf(state, replica);
+  const common = { model, generation, idleMs, wanted, priority, why };
   const reloadMs = loadMs(state, node, model);
   const unload: Victim = {
     ...common,

@@ -33,6 +33,8 @@ export interface Victim {
   readonly freesMib: number;
   /** MiB that it is known to keep while it sleeps; 0 if it is unloaded. */
   readonly keepsMib: number;
+  /** Since its last request; undefined: not known. */
+  readonly idleMs?: number | undefined;
   /** The time in which it comes back. */
   readonly loadMs: number;
   /** How likely it is asked for again, relative to others. */

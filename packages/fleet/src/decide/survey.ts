@@ -8,6 +8,7 @@ import { hasRoomFor, mostMib, tierOf, TIERS } from './fit-node.ts';
 import { needMib } from './need.ts';
 import type { DeviceSet } from './node-room.ts';
 import type { Candidate } from './record.ts';
+import { sleepOf } from './sleep.ts';
 
 export interface PlaceQuestion {
   readonly model: string;
@@ -123,6 +124,8 @@ function lackOf(state: DecideState, node: NodeSnapshot, newcomer: Newcomer): Lac
   const { model, oldestMs = Infinity } = newcomer;
   const lack =
     permanentLack(state.snapshot, node, model) ?? temporaryLack(node, model, state.context);
+  // A host that sleeps is not just down.
+  if (lack?.what === 'up') return { ...lack, have: sleepOf(state, node) ?? lack.have };
   if (lack) return lack;
   if (!mayPull(state, node, newcomer))
     return { what: 'files', need: 'files', have: 'absent', unit: 'name' };

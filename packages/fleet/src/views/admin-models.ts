@@ -1,7 +1,7 @@
 import type { AdminModel, ModelEntry } from '@cortex/protocol';
 
 import { knownEntry } from '../derive-replicas.ts';
-import { knownModels } from '../resolve-model.ts';
+import { isRequestable, knownModels } from '../resolve-model.ts';
 import type { FleetSnapshot, Replica } from '../snapshot.ts';
 import type { Activity } from './activity.ts';
 import { unservableReason } from './list-models.ts';
@@ -14,7 +14,7 @@ function entryOf(snapshot: FleetSnapshot, { node, model, status, progress }: Rep
   return { ...reported, status, progress };
 }
 
-interface ListOptions {
+export interface AdminViewOptions {
   readonly activity: Activity;
   readonly words: Words;
 }
@@ -22,7 +22,7 @@ interface ListOptions {
 function describe(
   snapshot: FleetSnapshot,
   model: string,
-  { activity, words }: ListOptions,
+  { activity, words }: AdminViewOptions,
 ): AdminModel {
   const replicas = (snapshot.replicasByModel.get(model) ?? []).filter(({ isNodeUp }) => isNodeUp);
   const reason =
@@ -48,7 +48,15 @@ function describe(
 /** `GET /admin/v1/models`, ordered by id: the catalogue and the models of up nodes, listed or not. */
 export function listAdminModels(
   snapshot: FleetSnapshot,
-  options: ListOptions,
+  options: AdminViewOptions,
 ): readonly AdminModel[] {
   return [...knownModels(snapshot)].toSorted().map((model) => describe(snapshot, model, options));
 }
+
+/** The entry of one model; undefined if the list does not have it. */
+export const describeAdminModel = (
+  snapshot: FleetSnapshot,
+  model: string,
+  options: AdminViewOptions,
+): AdminModel | undefined =>
+  isRequestable(snapshot, model) ? describe(snapshot, model, options) : undefined;

@@ -43,12 +43,17 @@ function avoided(circuits: readonly OpenCircuit[], words: Words): AdminNode['avo
   return circuits.length === 0 ? undefined : circuits.map((circuit) => toAvoidance(circuit, words));
 }
 
-/** `GET /admin/v1/nodes`: every configured node, ordered by name. A node that is not up has its last report. */
-export function listAdminNodes(
-  snapshot: FleetSnapshot,
-  { activity, words }: { readonly activity: Activity; readonly words: Words },
-): readonly AdminNode[] {
-  return [...snapshot.nodes.values()].map((node) => ({
+export interface AdminNodeOptions {
+  readonly activity: Activity;
+  readonly words: Words;
+}
+
+/** One node. If it is not up, it has its last report. */
+export function describeAdminNode(
+  node: NodeSnapshot,
+  { activity, words }: AdminNodeOptions,
+): AdminNode {
+  return {
     name: node.name,
     endpoint: node.endpoint,
     state: node.state,
@@ -65,5 +70,12 @@ export function listAdminNodes(
         ? [...node.replicas.values()].map(({ model, status }) => ({ id: model, status }))
         : [],
     in_flight: activity.inFlight(node.name),
-  }));
+  };
 }
+
+/** `GET /admin/v1/nodes`: every configured node, ordered by name. */
+export const listAdminNodes = (
+  snapshot: FleetSnapshot,
+  options: AdminNodeOptions,
+): readonly AdminNode[] =>
+  [...snapshot.nodes.values()].map((node) => describeAdminNode(node, options));

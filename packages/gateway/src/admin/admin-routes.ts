@@ -6,101 +6,55 @@ import {
   AdminPinCall,
   AdminPullCall,
   AdminRemoveCall,
+  AdminRequestsQuery,
   CortexError,
   DrainRequest,
   readShape,
 } from '@cortex/protocol';
-import {
-  ClientConnection,
-  errorResponse,
-  type Logger,
-  readBody,
-  requestIdOf,
-} from '@cortex/service';
-import type { Context, Hono } from 'hono';
-import type { z } from 'zod';
+import { EVENT_STREAM_HEADERS, streamResponse } from '@cortex/service';
+import type { Hono } from 'hono';
 
 import { type Environment } from '../api/environment.ts';
 import { type Control } from '../control/control.ts';
 import { WORDS } from '../control/words.ts';
+import { type RecentRequests } from '../metering/recent-requests.ts';
+import { type AdminCallDeps, guarded, readCall, required } from './admin-call.ts';
 import { type CatalogueEdits } from './catalogue-edits.ts';
+import { type FleetFeed } from './fleet-feed.ts';
+import { adminFleet } from './fleet-view.ts';
 
-/** Management bodies name a model and a node. */
-const MAX_BODY_BYTES = 1 << 20;
-
-interface AdminDeps {
+interface AdminDeps extends AdminCallDeps {
   readonly control: Control;
   readonly edits: CatalogueEdits;
-  /** @throws CortexError when the caller is refused */
-  readonly checkAccess: (request: Request, peer: string) => void;
-  readonly log: Logger;
-  /** Idle limit of client connections, in seconds; undefined: `IDLE_LIMIT_S`. */
-  readonly idleLimitS?: number | undefined;
-}
-
-/** The body of a management call. The idle limit is lifted then, because an unload waits for running requests. */
-async function readCall<T>(
-  request: Request,
-  connection: ClientConnection,
-  schema: z.ZodType<T>,
-): Promise<T> {
-  const bytes = await readBody(request, { maxBytes: MAX_BODY_BYTES, signal: request.signal });
-  connection.liftIdleLimit();
-  return parseCall(bytes, schema);
-}
-
-/** A body in its shape. @throws CortexError `malformed_json` or `invalid_request` */
-export function parseCall<T>(bytes: Uint8Array, schema: z.ZodType<T>): T {
-  let body: unknown;
-  try {
-    body = JSON.parse(new TextDecoder().decode(bytes));
-  } catch (error) {
-    throw new CortexError('malformed_json', 'The body is not valid JSON.', { cause: error });
-  }
-  return readShape(schema, body);
-}
-
-/** What a call says outside its body. */
-interface CallFacts {
-  /** The node that the path names; empty: none. */
-  readonly node: string;
-  /** The remote address of the connection. */
-  readonly peer: string;
-}
-
-/** A handler of the admin API: it checks access before `handle` runs, and answers errors in the envelope. */
-export function guarded(
-  { checkAccess, log, idleLimitS }: Pick<AdminDeps, 'checkAccess' | 'log' | 'idleLimitS'>,
-  handle: (request: Request, connection: ClientConnection, facts: CallFacts) => unknown,
-) {
-  return async (context: Context<Environment>): Promise<Response> => {
-    const request = context.req.raw;
-    const { server } = context.env;
-    const requestId = requestIdOf(request.headers);
-    const connection = new ClientConnection(server, request, idleLimitS);
-    try {
-      const peer = server.requestIP(request)?.address ?? '';
-      checkAccess(request, peer);
-      const node = context.req.param('node') ?? '';
-      const result = await handle(request, connection, { node, peer });
-      return Response.json(result, { headers: { 'x-request-id': requestId } });
-    } catch (error) {
-      return errorResponse(error, { dialect: 'openai', requestId, log });
-    } finally {
-      connection.restoreIdleLimit();
-    }
-  };
+  readonly feed: FleetFeed;
+  readonly requests: Pick<RecentRequests, 'list'>;
 }
 
 /** `/admin/v1` (contracts, section 1): the views and calls of operators. */
 export function addAdminRoutes(app: Hono<Environment>, deps: AdminDeps): void {
-  const { control, edits } = deps;
+  addViews(app, deps);
+  addModelCalls(app, deps);
+  addNodeCalls(app, deps);
+}
+
+/** What is, and what was decided. */
+function addViews(app: Hono<Environment>, deps: AdminDeps): void {
+  const { control, requests } = deps;
+  const view = { activity: control, words: WORDS };
   const get = (path: string, handle: () => unknown): void => {
     app.get(path, guarded(deps, handle));
   };
-  const view = { activity: control, words: WORDS };
   get('/admin/v1/nodes', () => ({ nodes: listAdminNodes(control.snapshot(), view) }));
   get('/admin/v1/models', () => ({ models: listAdminModels(control.snapshot(), view) }));
+  get('/admin/v1/fleet', () => adminFleet(control.snapshot(), view));
+  app.get(
+    '/admin/v1/requests',
+    guarded(deps, (request) => {
+      const query = Object.fromEntries(new URL(request.url).searchParams);
+      return { requests: requests.list(readShape(AdminRequestsQuery, query)) };
+    }),
+  );
+  addEvents(app, deps);
   app.get(
     '/admin/v1/explain',
     guarded(deps, (request) => {
@@ -111,6 +65,32 @@ export function addAdminRoutes(app: Hono<Environment>, deps: AdminDeps): void {
       );
     }),
   );
+}
+
+/** `GET /admin/v1/events`: the fleet, then its changes, as server-sent events. */
+function addEvents(app: Hono<Environment>, deps: AdminDeps): void {
+  const { feed } = deps;
+  app.get(
+    '/admin/v1/events',
+    guarded(deps, (request, connection, { requestId }) => {
+      if (feed.isClosed) throw new CortexError('shutting_down', 'cortex is shutting down.');
+      let isDropped = false;
+      const drop = (): void => {
+        isDropped = true;
+        connection.drop();
+      };
+      async function* body(): AsyncGenerator<string, void> {
+        connection.liftIdleLimit();
+        yield* feed.read(request.signal, drop);
+        if (!isDropped) connection.restoreIdleLimit();
+      }
+      return streamResponse(body(), { ...EVENT_STREAM_HEADERS, 'x-request-id': requestId });
+    }),
+  );
+}
+
+function addModelCalls(app: Hono<Environment>, deps: AdminDeps): void {
+  const { control, edits } = deps;
   app.post(
     '/admin/v1/models/load',
     guarded(deps, async (request, connection) => {
@@ -166,6 +146,10 @@ export function addAdminRoutes(app: Hono<Environment>, deps: AdminDeps): void {
       return { results: results.map((result) => ({ model, ...result })) };
     }),
   );
+}
+
+function addNodeCalls(app: Hono<Environment>, deps: AdminDeps): void {
+  const { control } = deps;
   app.post(
     '/admin/v1/nodes/:node/drain',
     guarded(deps, async (request, connection, { node }) => {
@@ -180,10 +164,4 @@ export function addAdminRoutes(app: Hono<Environment>, deps: AdminDeps): void {
       return control.freeNode({ node, forS }, request.signal);
     }),
   );
-}
-
-function required(query: URLSearchParams, name: string): string {
-  const value = query.get(name);
-  if (value !== null && value !== '') return value;
-  throw new CortexError('invalid_request', `The query needs ${name}=….`, { param: name });
 }

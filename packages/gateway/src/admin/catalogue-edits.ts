@@ -8,7 +8,12 @@ import {
 import { ConfigError } from '@cortex/service';
 
 import { type ModelsFile } from '../config/load-gateway-config.ts';
-import { replaceModelsFile, withModel, withoutModel } from '../config/models-file.ts';
+import {
+  checkModelsText,
+  replaceModelsFile,
+  withModel,
+  withoutModel,
+} from '../config/models-file.ts';
 import { type Control } from '../control/control.ts';
 
 interface CatalogueDeps {
@@ -51,17 +56,32 @@ export class CatalogueEdits {
     return { model: id, file: file.path, nodes: [...nodes] };
   }
 
-  /** Removes the files of a model if asked for, and its entry unless only one node is meant. */
+  /**
+   * Removes the files of a model if asked for, and its entry unless only one node is meant. Files are removed only once
+   * it is certain that the entry can be.
+   *
+   * @throws CortexError `model_not_found`, `conflict` for a configuration that cannot be used, the error of the node that
+   * removes files, or `invalid_request` if models.toml cannot be written
+   */
   async remove(call: AdminRemoveCall, signal: AbortSignal): Promise<AdminRemoved> {
     const { control } = this.#deps;
     const { model, node, files } = call;
     const isCatalogued = control.snapshot().catalogue.has(model);
+    if (!files && (node !== undefined || !isCatalogued))
+      throw new CortexError('model_not_found', `models.toml has no ${model}.`);
+    const isEntryMeant = isCatalogued && node === undefined;
+    if (isEntryMeant && files) this.#checkRemoval(model);
     const results = files ? await this.#removeFiles({ model, node }, isCatalogued, signal) : [];
-    if (node !== undefined || !isCatalogued) {
-      if (!files) throw new CortexError('model_not_found', `models.toml has no ${model}.`);
-      return { model, results, catalogued: isCatalogued };
-    }
+    if (!isEntryMeant) return { model, results, catalogued: isCatalogued };
     return { model, results, catalogued: false, file: this.#removeEntry(model) };
+  }
+
+  /** @throws CortexError if the entry of the model cannot be removed, whatever happens to its files */
+  #checkRemoval(model: string): void {
+    const { path } = this.#deps.modelsFile();
+    if (!this.#deps.reload()) throw unusable(path);
+    const { text, file } = this.#withoutEntry(model);
+    checkModelsText(file.path, text, asConfig(file.check));
   }
 
   async #removeFiles(
@@ -80,17 +100,20 @@ export class CatalogueEdits {
   }
 
   #removeEntry(model: string): string {
-    const file = this.#deps.modelsFile();
-    const { path } = file;
-    const text = withoutModel(path, model);
-    if (text === undefined) {
-      throw new CortexError(
-        'invalid_request',
-        `${path} does not have ${model} in a table of its own ([[models]]): remove it by hand.`,
-      );
-    }
+    const { text, file } = this.#withoutEntry(model);
     this.#replace(file, text);
-    return path;
+    return file.path;
+  }
+
+  /** models.toml without the model. @throws CortexError if the model has no table of its own there */
+  #withoutEntry(model: string): { readonly text: string; readonly file: ModelsFile } {
+    const file = this.#deps.modelsFile();
+    const text = withoutModel(file.path, model);
+    if (text !== undefined) return { text, file };
+    throw new CortexError(
+      'invalid_request',
+      `${file.path} does not have ${model} in a table of its own ([[models]]): remove it by hand.`,
+    );
   }
 
   /** Writes models.toml and has it in use; it is as before if this fails. */
@@ -98,12 +121,15 @@ export class CatalogueEdits {
     const putBack = replaceModelsFile(path, text, asConfig(check));
     if (this.#deps.reload()) return;
     putBack();
-    throw new CortexError(
-      'conflict',
-      `${path} was not changed: the configuration of the gateway has a mistake, which its log names. Correct it, then try again.`,
-    );
+    throw unusable(path);
   }
 }
+
+const unusable = (path: string): CortexError =>
+  new CortexError(
+    'conflict',
+    `${path} was not changed: the configuration of the gateway has a mistake, which its log names. Correct it, then try again.`,
+  );
 
 /** A check whose errors are those of the call. */
 const asConfig =

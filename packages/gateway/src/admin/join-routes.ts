@@ -1,23 +1,18 @@
 import { JoinCall } from '@cortex/protocol';
-import { type Logger, readBody } from '@cortex/service';
+import { readBody } from '@cortex/service';
 import { type Hono } from 'hono';
 
 import { type Environment } from '../api/environment.ts';
-import { guarded, parseCall } from './admin-routes.ts';
+import { type AdminCallDeps, guarded, parseCall } from './admin-call.ts';
 import { type Joining } from './joining.ts';
 
 /** A call says a name, a host, a token and a pin: less than 2 KiB. */
 const MAX_BODY_BYTES = 16 << 10;
 
-interface JoinDeps {
+interface JoinDeps extends AdminCallDeps {
   readonly joining: Joining;
-  /** @throws CortexError when the caller is refused */
-  readonly checkAccess: (request: Request, peer: string) => void;
   /** The address of the client, also behind a trusted proxy. */
   readonly clientAddress: (headers: Headers, peer: string) => string;
-  readonly log: Logger;
-  /** Idle limit of client connections, in seconds; undefined: `IDLE_LIMIT_S`. */
-  readonly idleLimitS?: number | undefined;
 }
 
 /** `POST /admin/v1/join-tokens`, and `POST /admin/v1/join`, for which the join token stands in for the admin key. */

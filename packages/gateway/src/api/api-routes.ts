@@ -62,8 +62,10 @@ const SHOWN_CHARS = 200;
 const ALLOWED_METHODS: readonly (readonly [RegExp, string])[] = [
   [/^\/(?:v1|api\/v0)\/models(?:\/.+)?$/, 'GET, HEAD'],
   [/^\/(?:health)?$/, 'GET, HEAD'],
-  [/^\/admin\/v1\/(?:nodes|models|explain)$/, 'GET, HEAD'],
-  [/^\/admin\/v1\/models\/(?:load|unload)$/, 'POST'],
+  [/^\/admin\/v1\/(?:fleet|nodes|models|requests|events|explain)$/, 'GET, HEAD'],
+  [/^\/admin\/v1\/models\/pull$/, 'GET, HEAD, POST'],
+  [/^\/admin\/v1\/(?:models\/(?:load|unload|pin|add|remove)|join-tokens|join)$/, 'POST'],
+  [/^\/admin\/v1\/nodes\/[^/]+\/(?:drain|free)$/, 'POST'],
 ];
 
 function refusalFor({ path, method }: { readonly path: string; readonly method: string }) {
@@ -74,7 +76,7 @@ function refusalFor({ path, method }: { readonly path: string; readonly method: 
     ? ({ status: 404, message: `Unknown path ${path.slice(0, SHOWN_CHARS)}.` } as const)
     : ({
         status: 405,
-        message: `${path} does not support ${method}: use ${allow.replace(', ', ' or ')}.`,
+        message: `${path} does not support ${method}: use ${allow.replace(/, (?=[^,]+$)/, ' or ')}.`,
         allow,
       } as const);
 }

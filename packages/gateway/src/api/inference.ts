@@ -12,6 +12,7 @@ import type { Context } from 'hono';
 import { type Control } from '../control/control.ts';
 import { type MeterDeps, RequestMeter } from '../metering/request-meter.ts';
 import { Exchange, type ProxyDeps } from '../proxy/exchange.ts';
+import { EXPLAIN_HEADER, explainHeader } from '../proxy/explain-header.ts';
 import { forwardStream, forwardWhole } from '../proxy/forward.ts';
 import { toNodeHeaders } from '../proxy/headers.ts';
 import { type Environment } from './environment.ts';
@@ -151,5 +152,7 @@ async function readView(
 function refuseUnsent(meter: RequestMeter, thrown: unknown): Response {
   const error = meter.fail(thrown);
   if (error.code === 'client_closed_request') return new Response(null, { status: 499 });
-  return errorResponse(error, { dialect: 'openai', requestId: meter.requestId });
+  const { explanation } = error.details;
+  const headers = explanation ? { [EXPLAIN_HEADER]: explainHeader(explanation) } : {};
+  return errorResponse(error, { dialect: 'openai', requestId: meter.requestId, headers });
 }

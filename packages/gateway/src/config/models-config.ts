@@ -38,6 +38,12 @@ const ModelProfile = z.strictObject({
     .array(z.string().min(1))
     .default([])
     .describe('Preferred nodes. It is never evicted from them.'),
+  load: z
+    .enum(['auto', 'manual'])
+    .default('auto')
+    .describe(
+      'auto: a request for it loads it. manual: only the operator does, with "cortex load".',
+    ),
   listed: z.boolean().default(true).describe('Whether GET /v1/models shows it.'),
 });
 export type ModelProfile = z.infer<typeof ModelProfile>;

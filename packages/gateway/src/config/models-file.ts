@@ -102,8 +102,27 @@ export function replaceModelsFile(
   });
 }
 
+/**
+ * Checks that the file could be replaced with `text`.
+ *
+ * @throws CortexError as `replaceModelsFile`
+ */
+export function checkModelsText(file: string, text: string, check: (file: string) => void): void {
+  orNamed(file, () => prepared(file, text, check, () => undefined));
+}
+
 /** A link stays a link, and a file keeps its mode. */
 function writeWhole(file: string, content: string | Buffer, check?: (file: string) => void): void {
+  prepared(file, content, check, renameSync);
+}
+
+/** Writes `content` beside the file, checks that, and calls `finish` with its path and that of the file itself. */
+function prepared(
+  file: string,
+  content: string | Buffer,
+  check: ((file: string) => void) | undefined,
+  finish: (making: string, target: string) => void,
+): void {
   const isThere = existsSync(file);
   const target = isThere ? realpathSync(file) : file;
   const making = `${target}.new`;
@@ -112,7 +131,7 @@ function writeWhole(file: string, content: string | Buffer, check?: (file: strin
     const mode = isThere ? statSync(target).mode & 0o777 : 0o644;
     writeFileSync(making, content, { mode });
     check?.(making);
-    renameSync(making, target);
+    finish(making, target);
   } finally {
     rmSync(making, { force: true });
   }

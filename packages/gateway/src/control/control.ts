@@ -89,6 +89,8 @@ export interface Lease {
   readonly queueMs: number;
   /** Milliseconds that the request waited for the load of this replica; undefined: it did not wait for a load. */
   readonly loadMs: number | undefined;
+  /** What was decided about the request, in sentences; undefined: it got its slot at once. */
+  readonly explanation: readonly string[] | undefined;
   /** Whether requests to the node carry a node token. */
   readonly hasToken: boolean;
   /** Sends a request to the replica, with the node's token. @throws as `NodeTransport.send` */
@@ -143,7 +145,7 @@ export interface PinResult {
   readonly pinned: boolean;
 }
 
-/** About a model, or a request that was decided or waits. */
+/** About a name that a request can use (a model, an alias, `id@node`), or a request that was decided or waits. */
 export type ExplainQuestion = { readonly model: string } | { readonly requestId: string };
 
 /** Gives requests a slot, and holds the snapshot of the fleet. */
@@ -164,7 +166,8 @@ export interface Control {
   /** The model of a request that names none; waits like `resolveSettled`. Undefined: the request has to name one. */
   nameForUnnamed(signal: AbortSignal): Promise<string | undefined>;
   /**
-   * Takes a lease on a replica with room, after waiting for room or for a load if necessary.
+   * Takes a lease on a replica with room, after waiting for room or for a load if necessary. The error of a request that
+   * was refused has an `explanation`.
    *
    * @throws CortexError the final reason: model_not_found, no_healthy_node, no_capacity, queue_full, model_loading,
    * load_timeout, model_load_failed, node_recovering, shutting_down, invalid_request (`n`), client_closed_request

@@ -1,5 +1,5 @@
 import type { Action, DecideRefusal, FleetSnapshot } from '@cortex/fleet';
-import type { CortexError } from '@cortex/protocol';
+import { CortexError } from '@cortex/protocol';
 import type { Clock } from '@cortex/service';
 
 import type { NodeTransport } from '../wire/node-transport.ts';
@@ -13,6 +13,7 @@ import type { NodeConnections } from './node-connections.ts';
 import type { OperatorCalls } from './operator-calls.ts';
 import { refusalError } from './refusal-error.ts';
 import type { Waiter, Waiters } from './waiters.ts';
+import { decisionText } from './words.ts';
 
 interface EffectsDeps {
   readonly clock: Clock;
@@ -101,22 +102,32 @@ export class Effects {
       loop.tell({ kind: 'lease_ended', leaseId });
       return;
     }
-    this.#note(waiter, { kind: 'granted', node, record });
-    waiter.resolve(this.#lease(waiter, { leaseId, node, model }));
+    const explanation = this.#note(waiter, { kind: 'granted', node, record });
+    waiter.resolve(this.#lease(waiter, { leaseId, node, model, explanation }));
   }
 
-  /** Notes what was decided about a request, with the load that it waited for. */
-  #note({ request, enteredMs, isWaiting }: Waiter, outcome: DecidedRequest['outcome']): void {
+  /** Notes what was decided about a request, with the load that it waited for. Undefined: it did not wait. */
+  #note(
+    { request, enteredMs, isWaiting }: Waiter,
+    outcome: DecidedRequest['outcome'],
+  ): readonly string[] | undefined {
     const { decisions, clock } = this.#deps;
-    const { requestId, model } = request;
+    const { requestId, model, node: askedNode } = request;
     const last = isWaiting ? decisions.lastLoad(model) : undefined;
     const load = last && last.atMs >= enteredMs ? last : undefined;
-    decisions.decided({ requestId, model, atMs: clock.nowMs(), outcome, load });
+    const decided = { requestId, model, askedNode, atMs: clock.nowMs(), outcome, load };
+    decisions.decided(decided);
+    return isWaiting || outcome.kind === 'refused' ? decisionText(decided) : undefined;
   }
 
   #lease(
     waiter: Waiter,
-    { leaseId, node, model }: Pick<ActionOf<'grant'>, 'leaseId' | 'node' | 'model'>,
+    {
+      leaseId,
+      node,
+      model,
+      explanation,
+    }: Pick<ActionOf<'grant'>, 'leaseId' | 'node' | 'model'> & Pick<Lease, 'explanation'>,
   ): Lease {
     const { connections, transport, loop } = this.#deps;
     const target = connections.target(node);
@@ -129,6 +140,7 @@ export class Effects {
       model,
       queueMs,
       loadMs,
+      explanation,
       hasToken: target.token !== undefined,
       send: (wireRequest, options) => transport.send(wireRequest, { target, basePath, ...options }),
       isNodeDown: () => isDown(loop.snapshot, node, target),
@@ -160,11 +172,13 @@ export class Effects {
   }
 
   #refuse({ requestId, refusal }: ActionOf<'refuse'>): void {
-    const waiter = this.#deps.waiters.take(requestId);
+    const { waiters, clock } = this.#deps;
+    const waiter = waiters.take(requestId);
     if (!waiter) return;
-    const error = this.errorOf(refusal, waiter.request);
-    this.#note(waiter, { kind: 'refused', message: error.message });
-    waiter.reject(error);
+    const { code, message, details } = this.errorOf(refusal, waiter.request);
+    const waitedMs = clock.nowMs() - waiter.enteredMs;
+    const explanation = this.#note(waiter, { kind: 'refused', message, waitedMs });
+    waiter.reject(new CortexError(code, message, { ...details, explanation }));
   }
 
   /** The error for a refusal. */

@@ -11,8 +11,12 @@ import {
 import { type AdminExplanation, CortexError } from '@cortex/protocol';
 import type { Clock } from '@cortex/service';
 
-import type { ExplainQuestion } from './control.ts';
-import type { DecidedLoad, DecidedRequest, DecisionLog } from './decision-log.ts';
+import {
+  type DecidedLoad,
+  type DecidedRequest,
+  type DecisionLog,
+  MAX_DECISIONS,
+} from './decision-log.ts';
 import type { FleetLoop } from './fleet-loop.ts';
 import { unknownModel } from './refusal-error.ts';
 import type { Waiters } from './waiters.ts';
@@ -25,10 +29,21 @@ interface ExplanationDeps {
   readonly decisions: DecisionLog;
 }
 
-const toVictim = ({ model, by, freesMib, loadMs, wanted, cost, priority, why }: Victim) => ({
+const toVictim = ({
+  model,
+  by,
+  freesMib,
+  idleMs,
+  loadMs,
+  wanted,
+  cost,
+  priority,
+  why,
+}: Victim) => ({
   model,
   by,
   frees_mb: freesMib,
+  idle_ms: idleMs === undefined ? undefined : Math.round(idleMs),
   load_ms: Math.round(loadMs),
   wanted,
   cost: Math.round(cost),
@@ -66,20 +81,21 @@ export class Explanations {
     this.#deps = deps;
   }
 
-  /** @see Control.explain */
-  explain(question: ExplainQuestion): AdminExplanation {
-    return 'model' in question
-      ? this.#ofModel(question.model)
-      : this.#ofRequest(question.requestId);
-  }
-
-  #ofModel(model: string): AdminExplanation {
+  /** @see Control.explain; `node`: the only one that is asked about */
+  ofModel({
+    model,
+    node,
+  }: {
+    readonly model: string;
+    readonly node?: string | undefined;
+  }): AdminExplanation {
     const { loop, decisions } = this.#deps;
     if (!isKnownModel(loop.snapshot, model)) throw unknownModel(model, loop.snapshot);
-    return this.#rendered(explainModel(loop.state, model), decisions.lastLoad(model));
+    return this.#rendered(explainModel(loop.state, { model, node }), decisions.lastLoad(model));
   }
 
-  #ofRequest(requestId: string): AdminExplanation {
+  /** @see Control.explain */
+  ofRequest(requestId: string): AdminExplanation {
     const { loop, waiters, decisions, clock } = this.#deps;
     const waiter = waiters.ofRequest(requestId);
     const decided = waiter ? undefined : decisions.request(requestId);
@@ -87,17 +103,35 @@ export class Explanations {
     if (model === undefined) {
       throw new CortexError(
         'invalid_request',
-        `No request ${requestId} is remembered: cortex keeps the last 1000 since its start.`,
+        `No request ${requestId} is remembered: cortex keeps the last ${MAX_DECISIONS.toLocaleString('en')} since its start.`,
         { param: 'request' },
       );
     }
-    const explanation = explainModel(loop.state, model);
+    const askedNode = waiter ? waiter.request.node : decided?.askedNode;
+    const explanation = explainModel(loop.state, { model, node: askedNode });
     const waitedMs = waiter ? clock.nowMs() - waiter.enteredMs : undefined;
-    const first = requestText({ requestId, model, decided, waitedMs });
+    const first = requestText({ requestId, model, askedNode, decided, waitedMs });
     return {
       ...this.#rendered(explanation, decided ? decided.load : decisions.lastLoad(model), first),
       request_id: requestId,
-      outcome: outcomeOf(decided),
+      ...(decided ? this.#decision(decided) : { outcome: 'waiting', waited_ms: waitedMs }),
+    };
+  }
+
+  /** What the record of a request says besides its model (contracts, section 5). */
+  #decision({ atMs, outcome, load }: DecidedRequest) {
+    const { clock } = this.#deps;
+    const waitedMs = outcome.kind === 'granted' ? outcome.record.waitedMs : outcome.waitedMs;
+    return {
+      outcome: outcome.kind,
+      at: new Date(Date.now() - (clock.nowMs() - atMs)).toISOString(),
+      chosen: outcome.kind === 'granted' ? outcome.node : undefined,
+      waited_ms: Math.round(waitedMs),
+      candidates: load?.record.candidates.map(toCandidate),
+      evicted: load?.record.victims.map((victim) => ({
+        ...toVictim(victim),
+        node: load.record.node,
+      })),
     };
   }
 
@@ -106,18 +140,20 @@ export class Explanations {
     load: DecidedLoad | undefined,
     request?: readonly string[],
   ): AdminExplanation {
-    const { model, waiting, replicas, outlook } = explanation;
+    const { model, node, isManual, waiting, replicas, outlook } = explanation;
     const agoMs = load ? this.#deps.clock.nowMs() - load.atMs : 0;
     const history = load ? loadText(load.record, agoMs) : [];
     return {
       model,
+      node,
+      manual: isManual,
       waiting,
-      replicas: replicas.map(({ isReady, circuit, ...replica }) => ({
+      replicas: replicas.map(({ isReady, isUnderWay: _isUnderWay, circuit, ...replica }) => ({
         ...replica,
         ready: isReady,
         avoided: circuit && toAvoidance(circuit, WORDS),
       })),
-      outlook: { kind: outlook.kind, ...toPlacement(outlook) },
+      outlook: { kind: outlook.kind, wake_ms: outlook.wakeMs, ...toPlacement(outlook) },
       last_load: load && {
         ...toPlacement(load.record),
         why: load.record.why,
@@ -129,6 +165,3 @@ export class Explanations {
     };
   }
 }
-
-const outcomeOf = (decided: DecidedRequest | undefined): string =>
-  decided?.outcome.kind ?? 'waiting';

@@ -206,10 +206,9 @@ export class FleetControl implements Control {
   }
 
   explain(question: ExplainQuestion): AdminExplanation {
-    if (!('model' in question)) return this.#explanations.explain(question);
+    if (!('model' in question)) return this.#explanations.ofRequest(question.requestId);
     const resolution = this.#names.resolve(question.model);
-    const model = resolution.kind === 'model' ? resolution.model : question.model;
-    return this.#explanations.explain({ model });
+    return this.#explanations.ofModel(resolution.kind === 'model' ? resolution : question);
   }
 
   waiting(model: string): number {

@@ -120,9 +120,9 @@ export function refusalError(refusal: DecideRefusal, request: RefusedRequest): C
   switch (refusal.kind) {
     case 'manual':
       return new CortexError(
-        'no_capacity',
+        'conflict',
         `${model} is loaded only by hand (load = "manual" in models.toml): run "cortex load ${model}".`,
-        { retryAfterS: NO_CAPACITY_RETRY_S },
+        { param: 'model' },
       );
     case 'not_pulled':
       return new CortexError(

@@ -13,6 +13,13 @@ import type {
 
 import type { DecidedRequest } from './decision-log.ts';
 
+/** How a host that can be woken sleeps, after its name. */
+const SLEEP: Readonly<Record<string, string>> = {
+  asleep: 'is asleep',
+  waking: 'is being woken',
+  overslept: 'was woken and did not come up in time',
+};
+
 /** What a node lacks, after its name. */
 function lackText({ what, need, have, eachMib = 0 }: Lacking): string {
   switch (what) {
@@ -31,7 +38,7 @@ function lackText({ what, need, have, eachMib = 0 }: Lacking): string {
     case 'free_memory':
       return `has room for ${Math.max(0, Number(have))} of ${need} MiB beside what is in use`;
     case 'up':
-      return 'is not up';
+      return SLEEP[have] ?? 'is not up';
     case 'undrained':
       return 'is draining';
     case 'unyielding':
@@ -105,8 +112,13 @@ const WHY_LOADED: Readonly<Record<PlacementRecord['why'], string>> = {
   operator: 'for the operator',
 };
 
-const victimText = ({ model, by, freesMib, loadMs, why }: Victim): string =>
-  `${model} (${why === 'idle' ? 'idle' : 'a request had waited too long for its memory'}, frees ${Math.round(freesMib)} MiB, ${by === 'sleep' ? 'wakes' : 'loads'} again in ${duration(loadMs)})`;
+function whyVictim({ why, idleMs }: Victim): string {
+  if (why === 'starved') return 'a request had waited too long for its memory';
+  return idleMs === undefined ? 'idle' : `idle for ${duration(idleMs)}`;
+}
+
+const victimText = (victim: Victim): string =>
+  `${victim.model} (${whyVictim(victim)}, frees ${Math.round(victim.freesMib)} MiB, ${victim.by === 'sleep' ? 'wakes' : 'loads'} again in ${duration(victim.loadMs)})`;
 
 /** What leaves for a load, after the sentence about it. */
 function evicting(victims: readonly Victim[]): string {
@@ -167,11 +179,12 @@ export function loadText(record: PlacementRecord, agoMs: number): readonly strin
 
 /** How a model stands, and where a load of it would go now. */
 export function modelText(explanation: ModelExplanation): readonly string[] {
-  const { model, waiting, oldestWaitMs, replicas, outlook } = explanation;
+  const { model, node: only, waiting, oldestWaitMs, replicas } = explanation;
   const states = replicas.map(({ node, status, load }) =>
     load > 0 ? `${status} on ${node} with ${count(load, 'request')}` : `${status} on ${node}`,
   );
-  const state = `${model} is ${states.length === 0 ? 'not loaded' : states.join(', and ')}.`;
+  const absent = only === undefined ? 'not loaded' : `not loaded on ${only}`;
+  const state = `${model} is ${states.length === 0 ? absent : states.join(', and ')}.`;
   const queue =
     waiting === 0
       ? []
@@ -182,24 +195,51 @@ export function modelText(explanation: ModelExplanation): readonly string[] {
     circuit ? [`On ${node}, ${avoidedText(circuit)}.`] : [],
   );
   const first = [state, ...avoided, ...queue];
-  return replicas.some(({ isReady }) => isReady) ? first : [...first, ...outlookText(outlook)];
+  if (replicas.some(({ isReady, isUnderWay }) => isReady || isUnderWay)) return first;
+  return [...first, ...manualText(explanation), ...outlookText(explanation)];
 }
 
-function outlookText(outlook: ModelExplanation['outlook']): readonly string[] {
-  const { kind, node, needMib, victims, candidates } = outlook;
+const manualText = ({ model, node, isManual }: ModelExplanation): readonly string[] =>
+  isManual
+    ? [
+        `Requests do not load it (load = "manual" in models.toml): run "cortex load ${model}${node === undefined ? '' : ` --node ${node}`}".`,
+      ]
+    : [];
+
+function outlookText({ outlook, isManual }: ModelExplanation): readonly string[] {
+  const { kind, node, needMib, victims, candidates, wakeMs = 0 } = outlook;
   switch (kind) {
     case 'plan':
       return [
         `A load would go to ${node}${needing(needMib, outlook)}${evicting(victims)}.`,
         ...othersText(candidates, node),
       ];
+    case 'wakes': {
+      const host = candidates.find((candidate) => candidate.node === node);
+      const isWaking = host?.lacked.some(({ have }) => have === 'waking') === true;
+      return [
+        isWaking
+          ? `${node} is being woken, and a request would wait for it.`
+          : `A request would wake ${node} and wait for it, at most ${duration(wakeMs)}.`,
+        ...othersText(candidates, node),
+      ];
+    }
     case 'waits_for_idle':
+      if (isManual) {
+        return [
+          `A load is refused until ${victims.map(({ model }) => model).join(' and ')} on ${node} end their requests.`,
+        ];
+      }
       return [
         `Its load waits on ${node}${needing(needMib, outlook)} until ${victims.map(({ model }) => model).join(' and ')} end their requests.`,
         ...othersText(candidates, node),
       ];
-    case 'blocked':
-      return [`A load would wait for room: ${candidatesText(candidates)}.`];
+    case 'blocked': {
+      const wait = isManual
+        ? 'A load is refused, because no node has room'
+        : 'A load would wait for room';
+      return [`${wait}: ${candidatesText(candidates)}.`];
+    }
     case 'impossible':
       return [`No node can load it now: ${candidatesText(candidates) || 'none is up'}.`];
   }
@@ -209,21 +249,39 @@ function outlookText(outlook: ModelExplanation['outlook']): readonly string[] {
 export function requestText({
   requestId,
   model,
+  askedNode,
   decided,
   waitedMs = 0,
 }: {
   readonly requestId: string;
   readonly model: string;
+  readonly askedNode: string | undefined;
   readonly decided: DecidedRequest | undefined;
   readonly waitedMs: number | undefined;
 }): readonly string[] {
-  const asked = `${requestId} asked for ${model}`;
-  if (!decided) return [`${asked} and has waited ${duration(waitedMs)}.`];
-  const { outcome } = decided;
-  if (outcome.kind === 'refused') return [`${asked} and was refused: ${outcome.message}`];
+  const name = askedNode === undefined ? model : `${model} on ${askedNode}`;
+  const asked = `${requestId} asked for ${name}`;
+  return decided
+    ? [`${asked} and ${outcomeText(decided)}`]
+    : [`${asked} and has waited ${duration(waitedMs)}.`];
+}
+
+/** The end of a sentence about a request. */
+function outcomeText({ outcome }: DecidedRequest): string {
+  if (outcome.kind === 'refused') {
+    const { waitedMs, message } = outcome;
+    return `was refused${waitedMs < 1 ? '' : ` after ${duration(waitedMs)}`}: ${message}`;
+  }
   const { node, record } = outcome;
   const when = record.waitedMs < 1 ? 'at once' : `after ${duration(record.waitedMs)}`;
-  return [`${asked} and went to ${node} ${when}${choiceText(record)}.`];
+  return `went to ${node} ${when}${choiceText(record)}.`;
+}
+
+/** What was decided about a request, without its id: for the record and the header of its answer. */
+export function decisionText(decided: DecidedRequest): readonly string[] {
+  const { load, atMs } = decided;
+  const first = `It ${outcomeText(decided)}`;
+  return load ? [first, ...loadText(load.record, atMs - load.atMs)] : [first];
 }
 
 const WHY_IN_SPITE: Readonly<Record<'probe' | 'last_resort', string>> = {

@@ -14,6 +14,8 @@ export interface Wait {
 /** The node of a request, and how long it waited for a slot there. */
 export interface Placement extends Wait {
   readonly node: string;
+  /** What was decided about the request, in sentences; undefined: it got its slot at once. */
+  readonly explanation: readonly string[] | undefined;
 }
 
 /** How a request ended. */
@@ -58,6 +60,8 @@ export class RequestMeter {
   usage: NeuronUsage | undefined;
   firstContentMs: number | undefined;
   lastContentMs: number | undefined;
+  /** The last decision about it, in sentences; undefined: it neither waited nor was refused. */
+  explanation: readonly string[] | undefined;
 
   readonly #deps: MeterDeps;
   /** Of the latest attempt. */
@@ -89,8 +93,9 @@ export class RequestMeter {
   }
 
   /** The request got a slot. Waits are summed over the attempts. */
-  place({ node, queueMs, loadMs }: Placement): void {
+  place({ node, queueMs, loadMs, explanation }: Placement): void {
     this.#node = node;
+    this.explanation = explanation ?? this.explanation;
     this.#queueMs += queueMs;
     if (loadMs !== undefined) this.#load = { node, ms: loadMs + (this.#load?.ms ?? 0) };
   }
@@ -113,6 +118,7 @@ export class RequestMeter {
   fail(thrown: unknown): CortexError {
     const error = toCortexError(thrown);
     if (this.#isEnded) return error;
+    this.explanation = error.details.explanation ?? this.explanation;
     if (error.code === 'internal_error') {
       const { log } = this.#deps;
       log.error({ err: error.cause ?? error, request_id: this.requestId }, 'request failed');
@@ -160,6 +166,7 @@ export class RequestMeter {
       tok_s: this.#tokensPerSecond(completionTokens),
       estimated: usage?.estimated ?? promptTokens + completionTokens > 0,
       affinity: 'none',
+      explain: this.explanation?.join(' '),
     };
   }
 

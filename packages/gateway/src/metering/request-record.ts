@@ -48,6 +48,8 @@ export interface RequestRecord {
   readonly tok_s: number | undefined;
   readonly estimated: boolean;
   readonly affinity: 'hit' | 'moved' | 'none';
+  /** What was decided about it, if it waited or was refused. */
+  readonly explain: string | undefined;
 }
 
 const BY_CODE: ReadonlyMap<string, Outcome> = new Map<ErrorCode, Outcome>([

@@ -1,5 +1,5 @@
 /** Reads `GET /events` of a neuron. */
-import { type NodeEvent, parseNodeEvent, readEvents } from '@cortex/protocol';
+import { type NodeEvent, parseNodeEvent, readNumberedEvents } from '@cortex/protocol';
 
 import type { CalledNode } from './node-call.ts';
 import { toNodeError } from './node-error.ts';
@@ -81,7 +81,6 @@ async function readAll(
   },
 ): Promise<void> {
   let unreadBytes = 0;
-  let revision: number | undefined;
   async function* limited(): AsyncGenerator<Uint8Array, void> {
     for await (const bytes of body) {
       callbacks.onBytes();
@@ -90,15 +89,8 @@ async function readAll(
       yield bytes;
     }
   }
-  for await (const events of readEvents(limited())) {
+  for await (const events of readNumberedEvents(limited(), parseNodeEvent)) {
     unreadBytes = 0;
-    for (const { event: name, data } of events) {
-      const event = parseNodeEvent(name, data);
-      if (revision !== undefined && event.revision !== revision + 1) {
-        throw new Error(`revision ${event.revision} follows ${revision}`);
-      }
-      revision = event.revision;
-      if (event.kind !== 'unknown') callbacks.onEvent(event);
-    }
+    for (const event of events) if (event.kind !== 'unknown') callbacks.onEvent(event);
   }
 }

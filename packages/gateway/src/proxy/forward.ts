@@ -2,6 +2,7 @@ import { renderErrorEvent, SSE_KEEP_ALIVE, toHeaderText } from '@cortex/protocol
 import { errorResponse, EVENT_STREAM_HEADERS, streamResponse } from '@cortex/service';
 
 import { type Exchange } from './exchange.ts';
+import { EXPLAIN_HEADER, explainHeader } from './explain-header.ts';
 import { toClientHeaders } from './headers.ts';
 import {
   codeOfAnswer,
@@ -22,7 +23,10 @@ function ownHeaders(exchange: Exchange): Record<string, string> {
   const headers: Record<string, string> = { 'x-request-id': meter.requestId };
   if (meter.model !== undefined) headers['x-cortex-model'] = toHeaderText(meter.model);
   if (meter.node !== undefined) headers['x-cortex-node'] = toHeaderText(meter.node);
-  if (meter.isColdStart) headers['x-cortex-cold-start'] = 'true';
+  if (meter.isColdStart) {
+    headers['x-cortex-cold-start'] = 'true';
+    if (meter.explanation) headers[EXPLAIN_HEADER] = explainHeader(meter.explanation);
+  }
   return headers;
 }
 
@@ -43,6 +47,8 @@ function refuse(exchange: Exchange, thrown: unknown): Response {
   const hasLeft = exchange.isEnded;
   const error = exchange.fail(thrown);
   if (hasLeft) return leftResponse();
+  const { explanation } = error.details;
+  if (explanation) headers[EXPLAIN_HEADER] = explainHeader(explanation);
   return errorResponse(error, {
     dialect: 'openai',
     requestId: exchange.meter.requestId,

@@ -39,6 +39,7 @@ export class NodeConnection {
   #unwritten: Uint8Array[] = [];
   #requests = 0;
   #isClosed = false;
+  #closeReason: unknown;
 
   constructor(
     peer: Peer,
@@ -102,6 +103,11 @@ export class NodeConnection {
   /** Sends a whole request; resolves with the head of its answer. @throws ConnectionLost, WireError */
   send(request: readonly Uint8Array[]): Promise<WireResponse> {
     const response = Promise.withResolvers<WireResponse>();
+    // It can be closed between the end of `connect` and the first request.
+    if (this.#isClosed) {
+      response.reject(this.#closeReason);
+      return response.promise;
+    }
     const body = new BodyQueue({
       pause: () => this.#socket?.pause(),
       resume: () => this.#socket?.resume(),
@@ -187,6 +193,7 @@ export class NodeConnection {
   #closed(reason: unknown): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#closeReason = reason;
     this.#socket?.terminate();
     this.#unwritten = [];
     const running = this.#running;

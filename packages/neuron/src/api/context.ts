@@ -1,4 +1,5 @@
-import type { ClientConnection, ProcessMetrics } from '@cortex/service';
+import type { NodeEvent } from '@cortex/protocol';
+import type { ClientConnection, EventFeed, ProcessMetrics } from '@cortex/service';
 import type { Context } from 'hono';
 
 import type { Admission } from '../admission/admission.ts';
@@ -11,7 +12,6 @@ import type { ModelLogs } from '../models/model-logs.ts';
 import type { Models } from '../models/models.ts';
 import type { ModelStore } from '../store/model-store.ts';
 import type { Drain } from '../drain.ts';
-import type { EventFeed } from '../events/event-feed.ts';
 import type { Gate } from '../gate.ts';
 import type { Access } from './access.ts';
 
@@ -30,7 +30,7 @@ export interface ApiDeps {
   readonly access: Access;
   readonly gate: Gate;
   readonly drain: Drain;
-  readonly events: EventFeed;
+  readonly events: EventFeed<NodeEvent>;
   /** Base URL of this daemon's listener. */
   readonly ownUrl: () => string;
   readonly maxBodyBytes: number;

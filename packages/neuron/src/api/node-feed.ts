@@ -1,6 +1,8 @@
 /** Turns the changes of models, devices and the drain into events. */
+import type { NodeEvent } from '@cortex/protocol';
+import { EventFeed } from '@cortex/service';
+
 import { DeviceChanges } from '../events/device-changes.ts';
-import { EventFeed } from '../events/event-feed.ts';
 import type { Every } from '../every.ts';
 import type { ApiDeps } from './context.ts';
 import { deviceLoads, isDraining, modelLoad } from './views.ts';
@@ -16,13 +18,13 @@ type FeedDeps = Pick<
 };
 
 /** The feed of this node. It publishes every change of a model, the drain, and material changes of devices. */
-export function createNodeFeed(deps: FeedDeps): EventFeed {
+export function createNodeFeed(deps: FeedDeps): EventFeed<NodeEvent> {
   const { models, drain, gate, every } = deps;
   const changes = new DeviceChanges();
   changes.check(deviceLoads(deps));
   const states = new Map<string, string>();
 
-  const feed = new EventFeed({
+  const feed = new EventFeed<NodeEvent>({
     snapshot: () => ({
       draining: isDraining(deps),
       models: models.entries(performance.now()),

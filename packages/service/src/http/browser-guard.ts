@@ -117,7 +117,7 @@ function markReadable(response: Response, origin: string): Response {
   response.headers.set('access-control-allow-origin', origin);
   response.headers.set(
     'access-control-expose-headers',
-    'x-request-id, retry-after, x-cortex-node, x-cortex-model, x-cortex-cold-start',
+    'x-request-id, retry-after, x-cortex-node, x-cortex-model, x-cortex-cold-start, x-cortex-explain',
   );
   response.headers.append('vary', 'origin');
   return response;

@@ -1,20 +1,30 @@
-/** The changes of this node, in order, for any number of readers (`GET /events`). */
-import { formatNodeEvent, type NodeEvent, SSE_KEEP_ALIVE } from '@cortex/protocol';
+import { formatNumberedEvent, type NumberedEvent, SSE_KEEP_ALIVE } from '@cortex/protocol';
 
-import type { Every } from '../every.ts';
+import type { Clock } from '../clock.ts';
 
 /** Unread text of one reader after which it is dropped, beside what the sockets hold: hundreds of changes. */
 const MAX_UNREAD_CHARS = 1 << 20;
 /** Pause between two keep-alive comments. */
 const KEEP_ALIVE_MS = 15_000;
 
-type WithoutRevision<T> = T extends unknown ? Omit<T, 'revision'> : never;
-type Change = WithoutRevision<Exclude<NodeEvent, { readonly kind: 'snapshot' }>>;
-type Snapshot = Omit<Extract<NodeEvent, { readonly kind: 'snapshot' }>, 'kind' | 'revision'>;
+type WithoutRevision<T> = T extends unknown
+  ? Omit<T, 'revision'> & { readonly kind: string }
+  : never;
 
-interface EventFeedOptions {
-  readonly snapshot: () => Snapshot;
-  readonly every: Every;
+/** What is published: an event other than the snapshot. It is numbered by the feed. */
+export type FeedChange<Event extends NumberedEvent> = WithoutRevision<
+  Exclude<Event, { readonly kind: 'snapshot' }>
+>;
+/** What a reader gets first. */
+export type FeedSnapshot<Event extends NumberedEvent> = Omit<
+  Extract<Event, { readonly kind: 'snapshot' }>,
+  'kind' | 'revision'
+>;
+
+interface EventFeedOptions<Event extends NumberedEvent> {
+  /** The state with all changes. It may publish changes that are due before it returns. */
+  readonly snapshot: () => FeedSnapshot<Event>;
+  readonly every: Clock['every'];
   readonly onClose: () => void;
   /** Revision to begin with; absent: the current time in milliseconds, which is above those of earlier starts. */
   readonly firstRevision?: number | undefined;
@@ -35,9 +45,10 @@ class Reader {
   }
 
   push(text: string): void {
+    // Checked before, because what is published at once may be larger, such as all models of a node.
+    if (this.#unreadChars > MAX_UNREAD_CHARS) return this.#drop();
     this.#unread.push(text);
     this.#unreadChars += text.length;
-    if (this.#unreadChars > MAX_UNREAD_CHARS) this.#drop();
     this.#wake.resolve();
   }
 
@@ -74,14 +85,18 @@ class Reader {
   }
 }
 
-/** Numbers the changes and gives every reader all of them after its snapshot; a reader that is too slow is dropped. */
-export class EventFeed {
-  readonly #options: EventFeedOptions;
+/**
+ * Changes in order, as numbered server-sent events for any number of readers: each gets a snapshot and then every
+ * change. A reader that is too slow is dropped.
+ */
+export class EventFeed<Event extends NumberedEvent> {
+  readonly #options: EventFeedOptions<Event>;
   readonly #readers = new Set<Reader>();
   readonly #stop: () => void;
   #revision: number;
+  #isClosed = false;
 
-  constructor(options: EventFeedOptions) {
+  constructor(options: EventFeedOptions<Event>) {
     this.#options = options;
     this.#revision = options.firstRevision ?? Date.now();
     this.#stop = options.every(KEEP_ALIVE_MS, () => {
@@ -99,10 +114,23 @@ export class EventFeed {
     return this.#readers.size;
   }
 
-  publish(change: Change): void {
-    this.#revision += 1;
-    if (this.#readers.size === 0) return;
-    const text = formatNodeEvent({ ...change, revision: this.#revision });
+  /** Whether the feed has ended: a new reader gets nothing. */
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  publish(change: FeedChange<Event>): void {
+    this.publishAll([change]);
+  }
+
+  /** Publishes changes that belong together: a reader that keeps up gets them all, however many they are. */
+  publishAll(changes: readonly FeedChange<Event>[]): void {
+    const first = this.#revision + 1;
+    this.#revision += changes.length;
+    if (this.#readers.size === 0 || changes.length === 0) return;
+    const text = changes
+      .map((change, index) => formatNumberedEvent({ ...change, revision: first + index }))
+      .join('');
     for (const reader of this.#readers) reader.push(text);
   }
 
@@ -113,14 +141,22 @@ export class EventFeed {
    * @param onDropped - Called when the reader is too slow; its connection has to be closed.
    */
   async *read(signal: AbortSignal, onDropped: () => void): AsyncGenerator<string, void> {
-    const reader = new Reader(onDropped);
-    const end = (): void => reader.end();
-    signal.addEventListener('abort', end, { once: true });
+    if (signal.aborted || this.#isClosed) return;
+    const snapshot = this.#options.snapshot();
+    const first = formatNumberedEvent({ ...snapshot, kind: 'snapshot', revision: this.#revision });
+    const reader = new Reader(() => {
+      this.#readers.delete(reader);
+      onDropped();
+    });
+    // A generator that is suspended at a yield when its client disconnects is never resumed.
+    const leave = (): void => {
+      this.#readers.delete(reader);
+      reader.end();
+    };
+    signal.addEventListener('abort', leave, { once: true });
     this.#readers.add(reader);
     try {
-      if (signal.aborted) return;
-      const snapshot = this.#options.snapshot();
-      yield formatNodeEvent({ kind: 'snapshot', ...snapshot, revision: this.#revision });
+      yield first;
       for (
         let text = await reader.next();
         text !== undefined && !signal.aborted;
@@ -129,13 +165,15 @@ export class EventFeed {
         yield text;
       }
     } finally {
-      this.#readers.delete(reader);
-      signal.removeEventListener('abort', end);
+      leave();
+      signal.removeEventListener('abort', leave);
     }
   }
 
-  /** Ends every answer. */
+  /** Ends every answer. Idempotent. */
   close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     this.#stop();
     this.#options.onClose();
     for (const reader of this.#readers) reader.end();
