@@ -1,5 +1,7 @@
 export * from './admin.ts';
 export * from './client-session.ts';
+export type * from './dialects/dialect.ts';
+export * from './dialects/openai/pass-through.ts';
 export * from './edit-distance.ts';
 export * from './errors.ts';
 export * from './json/json-object.ts';
