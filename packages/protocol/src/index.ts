@@ -1,6 +1,11 @@
 export * from './admin.ts';
 export * from './client-session.ts';
 export type * from './dialects/dialect.ts';
+export { resolveOllamaName } from './dialects/ollama/model-name.ts';
+export type { NodeRoute, OllamaRequest } from './dialects/ollama/ollama-request.ts';
+export { readOllamaChat } from './dialects/ollama/read-chat.ts';
+export * from './dialects/ollama/read-embed.ts';
+export { readOllamaGenerate } from './dialects/ollama/read-generate.ts';
 export * from './dialects/openai/pass-through.ts';
 export * from './edit-distance.ts';
 export * from './errors.ts';
