@@ -1,0 +1,105 @@
+import { createParser } from 'eventsource-parser';
+
+import { CortexError } from '../../errors.ts';
+import type { JsonObject } from '../../json/json-object.ts';
+import type { AnswerFacts, AnswerStream } from '../dialect.ts';
+import type { AnswerEvent } from '../neutral/answer-event.ts';
+import { AnswerReader } from '../neutral/read-answer.ts';
+import { errorIn, renderOllamaErrorLine, toOllamaRefusal } from './errors.ts';
+import { asChatAnswer, type OllamaAnswerOptions } from './node-answer.ts';
+import { OllamaAnswerWriter } from './write-answer.ts';
+import { toLine } from './write-line.ts';
+
+/** Media type of a streamed answer. */
+export const OLLAMA_STREAM_TYPE = 'application/x-ndjson';
+
+function parse(data: string): unknown {
+  try {
+    return JSON.parse(data);
+  } catch (cause) {
+    throw new CortexError('node_protocol_error', 'The node sent an event that is not JSON.', {
+      cause,
+    });
+  }
+}
+
+/** The answer of a streamed `/api/chat` or `/api/generate`: one JSON object a line. */
+export class OllamaStream implements AnswerStream {
+  readonly #facts: AnswerFacts;
+  readonly #options: OllamaAnswerOptions;
+  readonly #reader: AnswerReader;
+  readonly #writer: OllamaAnswerWriter;
+  readonly #decoder = new TextDecoder();
+  readonly #parser = createParser({ onEvent: ({ data }) => this.#read(data) });
+  #lines = '';
+  /** The last line is written. */
+  #isOver = false;
+
+  constructor(facts: AnswerFacts, options: OllamaAnswerOptions) {
+    this.#facts = facts;
+    this.#options = options;
+    this.#reader = new AnswerReader(options.newCallId);
+    this.#writer = new OllamaAnswerWriter(facts, options.form);
+  }
+
+  opening(): string {
+    return '';
+  }
+
+  keepAlive(): string {
+    return toLine(this.#writer.empty());
+  }
+
+  /** Takes any part of a node's stream. @throws CortexError `node_protocol_error` for an event that is not JSON */
+  push(nodeEvents: Uint8Array): string {
+    this.#parser.feed(this.#decoder.decode(nodeEvents, { stream: true }));
+    return this.#take();
+  }
+
+  end(): string {
+    if (this.#isOver) return '';
+    for (const event of this.#reader.end()) this.#write(event);
+    if (this.#isOver) return this.#take();
+    return this.fail(
+      new CortexError('upstream_disconnected', 'The node ended its answer in the middle.'),
+    );
+  }
+
+  fail(error: CortexError, nodeError?: JsonObject): string {
+    if (this.#isOver) return '';
+    this.#isOver = true;
+    return nodeError === undefined
+      ? renderOllamaErrorLine(error, this.#facts.requestId)
+      : toLine(toOllamaRefusal(nodeError));
+  }
+
+  #take(): string {
+    const lines = this.#lines;
+    this.#lines = '';
+    return lines;
+  }
+
+  #read(data: string): void {
+    if (this.#isOver || data.trim() === '[DONE]') return;
+    const chunk = parse(data);
+    const error = errorIn(chunk);
+    if (error === undefined) {
+      const answer = asChatAnswer(chunk, this.#options.route);
+      for (const event of this.#reader.push(answer)) this.#write(event);
+    } else {
+      this.#lines += toLine(toOllamaRefusal(error));
+      this.#isOver = true;
+    }
+  }
+
+  #write(event: AnswerEvent): void {
+    if (event.kind === 'finish') {
+      const { finish, usage } = event;
+      this.#lines += toLine(this.#writer.last(finish, usage, this.#options.timings()));
+      this.#isOver = true;
+      return;
+    }
+    const part = this.#writer.part(event);
+    if (part !== undefined) this.#lines += toLine(part);
+  }
+}
