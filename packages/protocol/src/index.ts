@@ -6,6 +6,7 @@ export {
   renderOllamaErrorLine,
   toOllamaRefusal,
 } from './dialects/ollama/errors.ts';
+export * from './dialects/ollama/model-lists.ts';
 export { resolveOllamaName } from './dialects/ollama/model-name.ts';
 export type { OllamaAnswerOptions } from './dialects/ollama/node-answer.ts';
 export type { NodeRoute, OllamaRequest } from './dialects/ollama/ollama-request.ts';
