@@ -30,11 +30,11 @@ const naming = (lack: string, message: string): string =>
     ? message
     : `This model does not support ${lack}. ${message}`;
 
+const OPENAI_MEMBERS = new Set(['message', 'type', 'code', 'param', 'object']);
+
 /** `loading`, `device`, `status` and whatever else an error has beside OpenAI's members. */
 const extraIn = (error: JsonObject): JsonObject =>
-  Object.fromEntries(
-    Object.entries(error).filter(([name]) => !['message', 'type', 'code', 'param'].includes(name)),
-  );
+  Object.fromEntries(Object.entries(error).filter(([name]) => !OPENAI_MEMBERS.has(name)));
 
 /**
  * The error object of a node, or one of OpenAI's API, as a body or the last line of a stream: clients show `error`, which
@@ -69,8 +69,10 @@ export function renderOllamaErrorLine(error: CortexError, requestId: string): st
 }
 
 /** The error in a body or an event of a node; undefined: it has none. */
-export const errorIn = (answer: unknown): JsonObject | undefined => {
-  const error = isJsonObject(answer) ? answer['error'] : undefined;
+export function errorIn(answer: unknown): JsonObject | undefined {
+  if (!isJsonObject(answer)) return undefined;
+  const { error, object } = answer;
   if (typeof error === 'string') return { message: error };
-  return isJsonObject(error) ? error : undefined;
-};
+  if (isJsonObject(error)) return error;
+  return object === 'error' ? answer : undefined;
+}

@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'bun:test';
 import * as fc from 'fast-check';
 
+import { CortexError } from '../../errors.ts';
 import { isJsonObject, type JsonObject } from '../../json/json-object.ts';
 import { parseUsage } from '../../sse/comments.ts';
 import { WholeEvents } from '../../sse/whole-events.ts';
@@ -131,6 +132,60 @@ describe('A recorded whole answer becomes that of its case:', () => {
       ),
     );
   });
+});
+
+test.each([
+  [{ error: { message: 'out of memory' } }, "The node's answer is an error: out of memory."],
+  [
+    { choices: [{ message: { content: 'Once' }, finish_reason: null }] },
+    "The node's answer does not say why it ends.",
+  ],
+])('A whole answer is refused: %j', (answer, message) => {
+  const options = answerOptions({ form: 'chat', route: 'chat' }, () => undefined);
+
+  expect(() => toOllamaAnswer(answer, FACTS, options)).toThrow(message);
+});
+
+test('Nothing follows the last line of a stream', () => {
+  const stream = new OllamaStream(
+    FACTS,
+    answerOptions({ form: 'chat', route: 'chat' }, () => undefined),
+  );
+  const error = new CortexError('node_timeout', 'Node a sent nothing for 300 s.');
+
+  expect(JSON.parse(stream.fail(error))).toMatchObject({ error: error.message, status: 504 });
+  expect(stream.push(new TextEncoder().encode('data: {"error":"late"}\n\n'))).toBe('');
+  expect(stream.end() + stream.fail(error)).toBe('');
+});
+
+test('A refusal of a node that comes late keeps what the node said', () => {
+  const stream = new OllamaStream(
+    FACTS,
+    answerOptions({ form: 'chat', route: 'chat' }, () => undefined),
+  );
+  const nodeError = {
+    message: 'Full.',
+    code: 'queue_full',
+    loading: { state: 'loading' },
+    status: 503,
+  };
+  const line = stream.fail(new CortexError('queue_full', 'Full.'), nodeError);
+
+  expect(JSON.parse(line)).toEqual({
+    error: 'Full.',
+    code: 'queue_full',
+    loading: { state: 'loading' },
+    status: 503,
+  });
+});
+
+test('An event that is not JSON is an error of the node', () => {
+  const stream = new OllamaStream(
+    FACTS,
+    answerOptions({ form: 'chat', route: 'chat' }, () => undefined),
+  );
+
+  expect(() => stream.push(new TextEncoder().encode('data: <html>\n\n'))).toThrow(CortexError);
 });
 
 describe('Every chunking of a stream gives the same message', () => {

@@ -86,17 +86,22 @@ export class OllamaStream implements AnswerStream {
     if (error === undefined) {
       const answer = asChatAnswer(chunk, this.#options.route);
       for (const event of this.#reader.push(answer)) this.#write(event);
-    } else {
-      this.#lines += toLine(toOllamaRefusal(error));
-      this.#isOver = true;
-    }
+    } else this.#endWith(toOllamaRefusal(error));
+  }
+
+  #endWith(last: JsonObject): void {
+    this.#lines += toLine(last);
+    this.#isOver = true;
   }
 
   #write(event: AnswerEvent): void {
     if (event.kind === 'finish') {
-      const { finish, usage } = event;
-      this.#lines += toLine(this.#writer.last(finish, usage, this.#options.timings()));
-      this.#isOver = true;
+      this.#endWith(this.#writer.last(event.finish, event.usage, this.#options.timings()));
+      return;
+    }
+    if (event.kind === 'error') {
+      const { code, status, message, retryAfterS } = event.error;
+      this.#endWith(toOllamaRefusal({ message, code, status, retry_after_s: retryAfterS }));
       return;
     }
     const part = this.#writer.part(event);

@@ -4,6 +4,7 @@ import { EmbeddingList } from '../../vectors.ts';
 import type { AnswerFacts } from '../dialect.ts';
 import type { AnswerEvent } from '../neutral/answer-event.ts';
 import { AnswerReader } from '../neutral/read-answer.ts';
+import { errorIn } from './errors.ts';
 import { asChatAnswer, type OllamaAnswerOptions } from './node-answer.ts';
 import { type AnswerTimings, totalFields } from './timings.ts';
 import { type OllamaForm, OllamaAnswerWriter } from './write-answer.ts';
@@ -23,13 +24,15 @@ const unreadable = (what: string): CortexError =>
 /**
  * The whole answer of a node, parsed, as that of `/api/chat` or `/api/generate` with `"stream": false`.
  *
- * @throws CortexError `node_protocol_error` for an answer without a reason for its end
+ * @throws CortexError `node_protocol_error` for an error, and for an answer without a reason for its end
  */
 export function toOllamaAnswer(
   answer: unknown,
   facts: AnswerFacts,
   options: OllamaAnswerOptions,
 ): JsonObject {
+  const error = errorIn(answer);
+  if (error !== undefined) throw unreadable(`is an error: ${String(error['message'])}`);
   const writer = new OllamaAnswerWriter(facts, options.form);
   const whole = writer.whole(eventsOf(answer, options), options.timings());
   if (whole === undefined) throw unreadable('does not say why it ends');
