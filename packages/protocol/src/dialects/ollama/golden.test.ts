@@ -136,10 +136,8 @@ describe('A recorded whole answer becomes that of its case:', () => {
 
 test.each([
   [{ error: { message: 'out of memory' } }, "The node's answer is an error: out of memory."],
-  [
-    { choices: [{ message: { content: 'Once' }, finish_reason: null }] },
-    "The node's answer does not say why it ends.",
-  ],
+  [{ choices: [] }, "The node's answer has no finished choice."],
+  [{}, "The node's answer has no finished choice."],
 ])('A whole answer is refused: %j', (answer, message) => {
   const options = answerOptions({ form: 'chat', route: 'chat' }, () => undefined);
 

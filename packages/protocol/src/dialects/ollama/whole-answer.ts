@@ -1,5 +1,5 @@
 import { CortexError } from '../../errors.ts';
-import type { JsonObject } from '../../json/json-object.ts';
+import { isJsonObject, type JsonObject } from '../../json/json-object.ts';
 import { EmbeddingList } from '../../vectors.ts';
 import type { AnswerFacts } from '../dialect.ts';
 import type { AnswerEvent } from '../neutral/answer-event.ts';
@@ -18,13 +18,18 @@ function* eventsOf(
   yield* reader.end();
 }
 
+function hasChoice(answer: unknown): boolean {
+  const choices = isJsonObject(answer) ? answer['choices'] : undefined;
+  return Array.isArray(choices) && choices.length > 0;
+}
+
 const unreadable = (what: string): CortexError =>
   new CortexError('node_protocol_error', `The node's answer ${what}.`);
 
 /**
  * The whole answer of a node, parsed, as that of `/api/chat` or `/api/generate` with `"stream": false`.
  *
- * @throws CortexError `node_protocol_error` for an error, and for an answer without a reason for its end
+ * @throws CortexError `node_protocol_error` for an error, and for an answer without a finished choice
  */
 export function toOllamaAnswer(
   answer: unknown,
@@ -34,8 +39,10 @@ export function toOllamaAnswer(
   const error = errorIn(answer);
   if (error !== undefined) throw unreadable(`is an error: ${String(error['message'])}`);
   const writer = new OllamaAnswerWriter(facts, options.form);
-  const whole = writer.whole(eventsOf(answer, options), options.timings());
-  if (whole === undefined) throw unreadable('does not say why it ends');
+  const whole = hasChoice(answer)
+    ? writer.whole(eventsOf(answer, options), options.timings())
+    : undefined;
+  if (whole === undefined) throw unreadable('has no finished choice');
   return whole;
 }
 
