@@ -1,5 +1,7 @@
 export * from './admin.ts';
 export * from './client-session.ts';
+export type { AnswerFacts, AnswerStream, NodeBody } from './dialects/dialect.ts';
+export { readResponsesRequest, type ResponsesRequest } from './dialects/responses/responses.ts';
 export * from './edit-distance.ts';
 export * from './errors.ts';
 export * from './json/json-object.ts';

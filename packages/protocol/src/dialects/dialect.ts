@@ -21,8 +21,8 @@ export interface NodeBody {
 export interface AnswerStream {
   /** The first events, which are sent by the commit rule; empty in dialects without. */
   opening(): string;
-  /** Sent while nothing else is. */
-  readonly keepAlive: string;
+  /** For a client that would otherwise get nothing for a while. */
+  keepAlive(): string;
   /** Events for whole events of a node. */
   push(nodeEvents: Uint8Array): Uint8Array | string;
   /** The last events. @throws CortexError `upstream_disconnected` if the answer was cut off */
