@@ -1,7 +1,6 @@
-import type { JsonObject } from '../../json/json-object.ts';
+import { isJsonObject, type JsonObject } from '../../json/json-object.ts';
 import type { CompletionUsage } from '../../openai.ts';
 import type { AnswerFacts } from '../dialect.ts';
-import type { ReadRequest } from './read-request.ts';
 
 /** What changes in a response while it is made. */
 export interface ResponseState {
@@ -41,15 +40,16 @@ const usageOf = (usage: CompletionUsage | undefined): JsonObject | null =>
         total_tokens: usage.total_tokens,
       };
 
+const objectOf = (value: unknown): JsonObject => (isJsonObject(value) ? value : {});
+
 /** Makes the response object of one request. @param id - Of the response */
 export function responseMaker(
-  { body, chat }: Pick<ReadRequest, 'body' | 'chat'>,
+  body: JsonObject,
   { id, model, createdS }: Pick<AnswerFacts, 'model' | 'createdS'> & { readonly id: string },
 ): (state: ResponseState) => JsonObject {
   const repeated = Object.fromEntries(
     Object.entries(REPEATED).map(([field, otherwise]) => [field, body[field] ?? otherwise]),
   );
-  const { text } = body;
   const fixed = {
     ...repeated,
     model,
@@ -57,8 +57,8 @@ export function responseMaker(
     previous_response_id: null,
     // The answer is not stored, whatever the request asks for.
     store: false,
-    reasoning: body['reasoning'] ?? { effort: chat.effort ?? null, summary: null },
-    text: text ?? { format: { type: 'text' } },
+    reasoning: { effort: null, summary: null, ...objectOf(body['reasoning']) },
+    text: { format: { type: 'text' }, ...objectOf(body['text']) },
     service_tier: 'default',
     truncation: 'disabled',
   };

@@ -27,7 +27,7 @@ function answerParts(
       stem,
       names: request.read.names,
       reasoning: { isSummary: request.hasSummary, isPacked: request.hasPackedThoughts },
-      response: responseMaker(request, { ...facts, id: `resp_${stem}` }),
+      response: responseMaker(request.body, { ...facts, id: `resp_${stem}` }),
     }),
   };
 }
