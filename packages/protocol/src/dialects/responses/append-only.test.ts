@@ -8,7 +8,7 @@ import * as fc from 'fast-check';
 
 import { readResponsesRequest } from './responses.ts';
 import { streamText } from './test/answer.ts';
-import { parseEvents } from './test/event-rules.ts';
+import { checkEvents, type Item, parseEvents } from './test/event-rules.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -122,11 +122,11 @@ function messageOf({ reasoning, text: said, calls }: Answer, turn: number): Json
 }
 
 /** Items as the client sends them back. Thoughts stay in one member at least. */
-function returned(item: Json, { without, summary, include }: Session): Json {
+function returned(item: Item, { without, summary, include }: Session): Json {
   const isKept = (member: string): boolean =>
     !without.includes(member) ||
     (member === 'content' &&
-      (item['type'] !== 'reasoning' || (summary === undefined && include.length === 0)));
+      (item.type !== 'reasoning' || (summary === undefined && include.length === 0)));
   return Object.fromEntries(Object.entries(item).filter(([member]) => isKept(member)));
 }
 
@@ -157,12 +157,12 @@ function* requestsOf(
       );
       yield { messages, said: messageOf(given, turn) };
       const events = parseEvents(streamText(request, [nodeStream(given, turn)]));
-      const { output } = events.at(-1)?.['response'] as { readonly output: readonly Json[] };
+      const { output } = checkEvents(events);
       input.push(...output.map((item) => returned(item, played)));
       const calls = output.filter((item) => 'call_id' in item);
       for (const [index, call] of calls.entries()) {
-        const type = `${call['type'] as string}_output`;
-        input.push({ type, call_id: call['call_id'], output: given.results[index] });
+        const type = `${call.type}_output`;
+        input.push({ type, call_id: call.call_id, output: given.results[index] });
       }
       // Only results, or a message of the user, ask for another answer.
       if (calls.length === 0) break;

@@ -6,7 +6,7 @@ import type { AnswerFacts } from '../dialect.ts';
 export interface ResponseState {
   readonly status: 'in_progress' | 'completed' | 'incomplete' | 'failed';
   readonly output: readonly JsonObject[];
-  readonly usage: CompletionUsage | undefined;
+  readonly usage?: CompletionUsage | undefined;
   readonly incompleteReason?: 'max_output_tokens' | 'content_filter' | undefined;
   readonly error?: { readonly code: string; readonly message: string } | undefined;
 }
@@ -27,18 +27,16 @@ const REPEATED: Readonly<Record<string, unknown>> = {
   user: undefined,
 };
 
-const usageOf = (usage: CompletionUsage | undefined): JsonObject | null =>
-  usage === undefined
-    ? null
-    : {
-        input_tokens: usage.prompt_tokens,
-        input_tokens_details: { cached_tokens: usage.prompt_tokens_details?.cached_tokens ?? 0 },
-        output_tokens: usage.completion_tokens,
-        output_tokens_details: {
-          reasoning_tokens: usage.completion_tokens_details?.reasoning_tokens ?? 0,
-        },
-        total_tokens: usage.total_tokens,
-      };
+/** Clients refuse an answer without counts, so a node that does not count gives zeros. */
+const usageOf = (usage: CompletionUsage | undefined): JsonObject => ({
+  input_tokens: usage?.prompt_tokens ?? 0,
+  input_tokens_details: { cached_tokens: usage?.prompt_tokens_details?.cached_tokens ?? 0 },
+  output_tokens: usage?.completion_tokens ?? 0,
+  output_tokens_details: {
+    reasoning_tokens: usage?.completion_tokens_details?.reasoning_tokens ?? 0,
+  },
+  total_tokens: usage?.total_tokens ?? 0,
+});
 
 const objectOf = (value: unknown): JsonObject => (isJsonObject(value) ? value : {});
 
@@ -71,6 +69,6 @@ export function responseMaker(
     incomplete_details: incompleteReason === undefined ? null : { reason: incompleteReason },
     ...fixed,
     output,
-    usage: usageOf(usage),
+    usage: status === 'in_progress' || status === 'failed' ? null : usageOf(usage),
   });
 }

@@ -4,7 +4,10 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'bun:test';
 
 import OpenAI from 'openai';
-import type { Response as ApiResponse } from 'openai/resources/responses/responses';
+import type {
+  Response as ApiResponse,
+  ResponseCreateParamsNonStreaming as Request,
+} from 'openai/resources/responses/responses';
 
 import { WholeEvents } from '../../sse/whole-events.ts';
 import { readResponsesRequest, type ResponsesRequest } from './responses.ts';
@@ -12,15 +15,18 @@ import { FACTS } from './test/answer.ts';
 
 const ROOT = fileURLToPath(new URL('__fixtures__/', import.meta.url));
 const NAMES = readdirSync(ROOT);
-const fixture = (name: string, file: string): Uint8Array => readFileSync(`${ROOT}${name}/${file}`);
-const json = (name: string, file: string): never =>
-  JSON.parse(new TextDecoder().decode(fixture(name, file)));
+type StreamRequest = Parameters<OpenAI['responses']['stream']>[0];
 
-/** The answer of a recorded case to a request of the client, in small chunks. */
-async function* streamed(
-  request: ResponsesRequest,
-  name: string,
-): AsyncGenerator<Uint8Array | string> {
+const fixture = (name: string, file: string): Uint8Array => readFileSync(`${ROOT}${name}/${file}`);
+const textOf = (name: string, file: string): string =>
+  readFileSync(`${ROOT}${name}/${file}`, 'utf8');
+
+const requestOf = (name: string): Request => JSON.parse(textOf(name, 'request.json'));
+const streamRequestOf = (name: string): StreamRequest => JSON.parse(textOf(name, 'request.json'));
+const responseOf = (name: string): ApiResponse => JSON.parse(textOf(name, 'response.json'));
+
+/** The answer of a recorded case to a request of the client, as a node sends it in small chunks. */
+function* streamed(request: ResponsesRequest, name: string): Generator<Uint8Array | string, void> {
   const answer = fixture(name, 'answer.sse');
   const stream = request.stream(FACTS);
   const whole = new WholeEvents();
@@ -31,6 +37,16 @@ async function* streamed(
   }
   yield stream.end();
 }
+
+/** Sends a part when the client has taken the one before. */
+const toBody = (parts: Iterator<Uint8Array | string, void>): ReadableStream =>
+  new ReadableStream({
+    pull(controller) {
+      const { value } = parts.next();
+      if (value === undefined) controller.close();
+      else controller.enqueue(typeof value === 'string' ? Buffer.from(value) : value);
+    },
+  });
 
 const server = Bun.serve({
   port: 0,
@@ -43,7 +59,7 @@ const server = Bun.serve({
         headers: { 'content-type': 'application/json' },
       });
     }
-    return new Response(streamed(read, name) as unknown as ReadableStream, {
+    return new Response(toBody(streamed(read, name)), {
       headers: { 'content-type': 'text/event-stream' },
     });
   },
@@ -57,62 +73,53 @@ const client = (name: string): OpenAI =>
     maxRetries: 0,
   });
 
-/** A response without what the client adds to it. */
-function sent(response: object): unknown {
-  return JSON.parse(
+const ADDED_BY_CLIENT = new Set(['output_parsed', 'parsed', 'parsed_arguments', 'output_text']);
+
+/** A response without the members that the client adds. */
+const sent = (response: ApiResponse | undefined): ApiResponse =>
+  JSON.parse(
     JSON.stringify(response, (key, value: unknown) =>
-      ['output_parsed', 'parsed', 'parsed_arguments', 'output_text'].includes(key) &&
-      typeof value !== 'object'
-        ? undefined
-        : key.includes('parsed')
-          ? undefined
-          : value,
+      ADDED_BY_CLIENT.has(key) ? undefined : value,
     ),
   );
-}
 
-const statusOf = (name: string): string =>
-  (json(name, 'response.json') as ApiResponse).status ?? '';
-const isStreamed = (name: string): boolean => 'stream' in (json(name, 'request.json') as object);
+/** What the messages of a response say. */
+const said = ({ output }: ApiResponse): string =>
+  output
+    .flatMap((item) => (item.type === 'message' ? item.content : []))
+    .map((part) => (part.type === 'output_text' ? part.text : ''))
+    .join('');
+
+const STREAMED = NAMES.filter((name) => requestOf(name).stream);
 
 describe('The official client', () => {
-  const complete = NAMES.filter((name) => isStreamed(name) && statusOf(name) === 'completed');
+  const complete = STREAMED.filter((name) => responseOf(name).status === 'completed');
 
   test.each(complete)('puts a stream together to the response: %s', async (name) => {
-    const response = await client(name)
-      .responses.stream(json(name, 'request.json'))
-      .finalResponse();
+    const response = await client(name).responses.stream(streamRequestOf(name)).finalResponse();
 
-    expect(sent(response)).toEqual(json(name, 'response.json'));
+    expect(sent(response)).toEqual(responseOf(name));
   });
 
-  test.each(NAMES.filter(isStreamed))(
-    'collects the output of a stream from its deltas: %s',
-    async (name) => {
-      const expected: ApiResponse = json(name, 'response.json');
-      const stream = client(name).responses.stream(json(name, 'request.json'));
-      let text = '';
-      stream.on('response.output_text.delta', ({ delta }) => (text += delta));
-      let last: ApiResponse | undefined;
-      for await (const event of stream) if ('response' in event) last = event.response;
+  test.each(STREAMED)('collects text from deltas and the last response: %s', async (name) => {
+    const stream = client(name).responses.stream(streamRequestOf(name));
+    let text = '';
+    stream.on('response.output_text.delta', ({ delta }) => (text += delta));
+    let last: ApiResponse | undefined;
+    for await (const event of stream) if ('response' in event) last = event.response;
 
-      expect(sent(last ?? {})).toEqual(expected as unknown);
-      const messages = expected.output.filter((item) => item.type === 'message');
-      const parts = messages.flatMap(({ content }) => content);
-      expect(text).toBe(parts.map((part) => ('text' in part ? part.text : '')).join(''));
-    },
-  );
+    expect(sent(last)).toEqual(responseOf(name));
+    expect(text).toBe(said(responseOf(name)));
+  });
 
-  test.each(['whole-text', 'whole-reasoning-text-and-calls', 'whole-length'])(
-    'reads a whole response: %s',
-    async (name) => {
-      const response = await client(name).responses.create(json(name, 'request.json'));
+  test.each([
+    ['whole-text', 'Hi'],
+    ['whole-reasoning-text-and-calls', 'I look.'],
+    ['whole-length', 'H'],
+  ])('reads a whole response: %s', async (name, text) => {
+    const response = await client(name).responses.create(requestOf(name));
 
-      const expected: ApiResponse = json(name, 'response.json');
-      expect(sent(response)).toEqual(expected as unknown);
-      expect(response.output_text).toBe(
-        { 'whole-length': 'H', 'whole-text': 'Hi' }[name] ?? 'I look.',
-      );
-    },
-  );
+    expect(sent(response)).toEqual(responseOf(name));
+    expect(response.output_text).toBe(text);
+  });
 });

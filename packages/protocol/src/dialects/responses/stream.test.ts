@@ -27,7 +27,7 @@ describe('A stream', () => {
     const { stream } = started();
     stream.push(node(said('a')));
 
-    const events = parseEvents(stream.push(node(said('b'))) as string);
+    const events = parseEvents(String(stream.push(node(said('b')))));
 
     expect(events).toMatchObject([{ type: 'response.output_text.delta', delta: 'b' }]);
   });
@@ -37,9 +37,9 @@ describe('A stream', () => {
     const all =
       text +
       stream.keepAlive() +
-      stream.push(node(said('a'))) +
+      String(stream.push(node(said('a')))) +
       stream.keepAlive() +
-      stream.push(node(said('b'), STOP)) +
+      String(stream.push(node(said('b'), STOP))) +
       stream.end();
 
     const events = parseEvents(all);
@@ -52,7 +52,7 @@ describe('A stream', () => {
     const { stream, text } = started();
     const failed = stream.push(node(said('a'), { error: { message: 'm', code: 'node_timeout' } }));
 
-    checkEvents(parseEvents(text + failed));
+    checkEvents(parseEvents(text + String(failed)));
     const late = [stream.push(node(said('b'), STOP)), stream.keepAlive(), stream.end()];
     expect(late).toEqual(['', '', '']);
   });
@@ -63,7 +63,7 @@ describe('A stream', () => {
 
     const response = checkEvents(parseEvents(text + stream.fail(error)));
 
-    expect(response['error']).toEqual({
+    expect(response.error).toEqual({
       code: 'model_loading',
       message: 'm is being loaded. Please try again in 9s.',
     });
@@ -75,7 +75,7 @@ describe('A stream', () => {
 
     const response = checkEvents(parseEvents(text + stream.fail(error)));
 
-    expect(response['error']).toEqual({
+    expect(response.error).toEqual({
       code: 'internal_error',
       message: 'An internal error occurred (req_test).',
     });
@@ -95,8 +95,10 @@ describe('A stream', () => {
     };
     const ids = [1, 2].map((createdS) => {
       const stream = request().stream({ ...FACTS, createdS });
-      const events = parseEvents(stream.opening() + stream.push(node(call, STOP)) + stream.end());
-      return JSON.stringify(checkEvents(events)['output']).match(/call_[0-9a-f]+_\d/)?.[0];
+      const events = parseEvents(
+        stream.opening() + String(stream.push(node(call, STOP))) + stream.end(),
+      );
+      return JSON.stringify(checkEvents(events).output).match(/call_[0-9a-f]+_\d/)?.[0];
     });
 
     expect(new Set(ids).size).toBe(2);

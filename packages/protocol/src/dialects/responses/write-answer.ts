@@ -126,23 +126,18 @@ export class AnswerWriter {
   }
 
   /** An open item stays so: clients call what is closed. */
-  #end(
-    type: ItemEvent['type'],
-    state: Pick<ResponseState, 'status' | 'error' | 'incompleteReason'> & {
-      readonly usage?: CompletionUsage | undefined;
-    },
-  ): ResponseEvent {
+  #end(type: ItemEvent['type'], state: Omit<ResponseState, 'output'>): ResponseEvent {
     const rest =
       this.#open === undefined ? [] : [this.#open.json(this.#isWhole ? 'completed' : 'incomplete')];
     const output = [...this.#output, ...rest];
     return this.#number({
       type,
-      response: this.#options.response({ usage: undefined, ...state, output }),
+      response: this.#options.response({ ...state, output }),
     });
   }
 
   #inProgress(): JsonObject {
-    return this.#options.response({ status: 'in_progress', output: [], usage: undefined });
+    return this.#options.response({ status: 'in_progress', output: [] });
   }
 
   #numbered(events: readonly ItemEvent[]): readonly ResponseEvent[] {

@@ -15,7 +15,7 @@ export function streamText(request: ResponsesRequest, chunks: readonly Uint8Arra
   let text = stream.opening();
   for (const chunk of chunks) {
     const events = whole.push(chunk);
-    if (events !== undefined) text += stream.push(events) as string;
+    if (events !== undefined) text += String(stream.push(events));
   }
   return text + stream.end();
 }

@@ -3,20 +3,46 @@ import { expect } from 'bun:test';
 
 import { createParser } from 'eventsource-parser';
 
-type Json = Readonly<Record<string, unknown>>;
-
-export interface StreamEvent extends Json {
+interface Part {
   readonly type: string;
+  readonly text: string;
+}
+
+export interface Item {
+  readonly id: string;
+  readonly type: string;
+  readonly content?: readonly Part[];
+  readonly summary?: readonly Part[];
+  readonly arguments?: string;
+  readonly input?: string;
+  readonly call_id?: string;
+}
+
+export interface SeenResponse {
+  readonly id: string;
+  readonly status: string;
+  readonly output: readonly Item[];
+  readonly error: { readonly code: string; readonly message: string } | null;
+}
+
+/** Members of all events. */
+export interface StreamEvent {
+  readonly type: string;
+  readonly sequence_number: number;
+  readonly output_index?: number;
+  readonly content_index?: number;
+  readonly summary_index?: number;
+  readonly item_id?: string;
+  readonly item?: Item;
+  readonly part?: Part;
+  readonly delta?: string;
+  readonly text?: string;
+  readonly arguments?: string;
+  readonly input?: string;
+  readonly response?: SeenResponse;
 }
 
 const LAST = ['response.completed', 'response.incomplete', 'response.failed'];
-
-/** The text that an item got by deltas, and that its parts and it had in the end. */
-interface SeenItem {
-  readonly id: unknown;
-  readonly texts: string[];
-  streamed: string;
-}
 
 /** The events of a stream. Each must name its type twice, as the API does. */
 export function parseEvents(text: string): readonly StreamEvent[] {
@@ -32,74 +58,75 @@ export function parseEvents(text: string): readonly StreamEvent[] {
   return events;
 }
 
-/** What the item in an event says. */
-function textOf(item: Json): string {
-  const { content, summary, arguments: called, input } = item;
-  if (typeof called === 'string') return called;
-  if (typeof input === 'string') return input;
-  const parts = [content, summary].flat().filter((part) => part !== undefined);
-  return parts.map((part) => (part as { readonly text: string }).text).join('');
+/** What an item says. */
+function textOf({ content = [], summary = [], arguments: called, input }: Item): string {
+  return called ?? input ?? [...content, ...summary].map(({ text }) => text).join('');
+}
+
+/** Reads the events of one item, which must be in order. */
+class ItemCheck {
+  readonly #id: string;
+  readonly #texts = new Set<string>();
+  #streamed: string;
+
+  constructor(item: Item) {
+    this.#id = item.id;
+    this.#streamed = textOf(item);
+  }
+
+  read(event: StreamEvent): void {
+    expect(event.item_id).toBe(this.#id);
+    expect(event.content_index ?? event.summary_index ?? 0).toBe(0);
+    const { type, delta = '', part, text, arguments: called, input } = event;
+    if (type.endsWith('.delta')) this.#streamed += delta;
+    if (type.endsWith('.done')) this.#texts.add(part?.text ?? text ?? called ?? input ?? '?');
+  }
+
+  /** All that the item and its parts say in the end is what the deltas said. */
+  end(item: Item): void {
+    expect(item.id).toBe(this.#id);
+    this.#texts.add(textOf(item));
+    expect([...this.#texts]).toEqual([this.#streamed]);
+  }
 }
 
 /** @returns the final response @throws if a rule is broken */
-export function checkEvents(events: readonly StreamEvent[]): Json {
-  expect(events.map((event) => event['sequence_number'])).toEqual(events.map((_, index) => index));
-  expect(events.slice(0, 2).map(({ type }) => type)).toEqual([
-    'response.created',
-    'response.in_progress',
-  ]);
-  const done: unknown[] = [];
-  let open: SeenItem | undefined;
+export function checkEvents(events: readonly StreamEvent[]): SeenResponse {
+  expect(events.map((event) => event.sequence_number)).toEqual(events.map((_, index) => index));
+  const [created, ...others] = events.map(({ type }) => type);
+  expect([created, others[0]]).toEqual(['response.created', 'response.in_progress']);
+  const done: Item[] = [];
+  let open: ItemCheck | undefined;
   for (const event of events.slice(2, -1)) {
     const { type, item } = event;
-    expect(event['output_index'] ?? done.length).toBe(done.length);
-    if (type === 'response.output_item.added') {
-      expect(open).toBeUndefined();
-      open = { id: (item as Json)['id'], texts: [], streamed: textOf(item as Json) };
-      continue;
-    }
+    expect(event.output_index ?? done.length).toBe(done.length);
     if (type === 'response.in_progress') continue;
-    expect(open).toBeDefined();
-    if (open === undefined) break;
-    if (type === 'response.output_item.done') {
-      expect((item as Json)['id']).toBe(open.id);
-      open.texts.push(textOf(item as Json));
-      expect(new Set(open.texts)).toEqual(new Set([open.streamed]));
+    if (item === undefined) {
+      if (open === undefined) throw new Error(`${type} belongs to no item.`);
+      open.read(event);
+    } else if (type === 'response.output_item.added') {
+      expect(open).toBeUndefined();
+      open = new ItemCheck(item);
+    } else {
+      open?.end(item);
       done.push(item);
       open = undefined;
-      continue;
     }
-    expect(event['item_id']).toBe(open.id);
-    expect(event['content_index'] ?? event['summary_index'] ?? 0).toBe(0);
-    if (type.endsWith('.delta')) open.streamed += event['delta'] as string;
-    if (type.endsWith('.done')) open.texts.push(textOf({ input: '', ...partIn(event) }));
   }
-  return checkLast(events.at(-1), done, open);
+  const last = events.at(-1);
+  expect(LAST).toContain(last?.type ?? '');
+  if (last?.response === undefined) throw new Error('The last event has no response.');
+  checkResponse(last.response, done);
+  expect(last.type).toBe(`response.${last.response.status}`);
+  if (last.response.status !== 'failed') expect(open).toBeUndefined();
+  return last.response;
 }
 
-/** The whole text in a `done` event, in the member of an item. */
-function partIn({ part, text, arguments: called, input }: StreamEvent): Json {
-  if (part !== undefined) return { input: (part as { readonly text: string }).text };
-  return { input: text ?? called ?? input };
-}
-
-function checkLast(
-  last: StreamEvent | undefined,
-  done: readonly unknown[],
-  open: SeenItem | undefined,
-): Json {
-  expect(LAST).toContain(last?.type);
-  const response = last?.['response'] as Json;
-  const output = response['output'] as readonly unknown[];
-  expect(`response.${response['status'] as string}`).toBe(last?.type ?? '');
-  if (response['status'] === 'failed') {
-    const { code, message } = response['error'] as Json;
-    expect([typeof code, typeof message]).toEqual(['string', 'string']);
-    expect(output.slice(0, done.length)).toEqual([...done]);
-    return response;
-  }
-  expect(response['error']).toBeNull();
-  expect(open).toBeUndefined();
-  expect(output).toEqual([...done]);
-  return response;
+function checkResponse({ status, output, error }: SeenResponse, done: readonly Item[]): void {
+  const isFailed = status === 'failed';
+  expect([typeof error?.code, typeof error?.message]).toEqual(
+    isFailed ? ['string', 'string'] : ['undefined', 'undefined'],
+  );
+  // An item that was open when the answer failed is the last.
+  expect(isFailed ? output.slice(0, done.length) : output).toEqual([...done]);
 }
