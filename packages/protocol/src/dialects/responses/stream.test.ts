@@ -81,12 +81,25 @@ describe('A stream', () => {
     });
   });
 
-  test('throws for events that are not JSON', () => {
-    const { stream } = started();
+  test('begins by itself', () => {
+    const stream = request().stream(FACTS);
+    const text = String(stream.push(node(said('a'), STOP))) + stream.end();
 
-    expect(() => stream.push(encoder.encode('data: {\n\n'))).toThrow(
-      new CortexError('node_protocol_error', 'The node sent something that is not JSON.'),
+    expect(checkEvents(parseEvents(text + stream.opening()))).toMatchObject({
+      status: 'completed',
+    });
+  });
+
+  test('has what the node said before something that is not JSON, and then fails', () => {
+    const { stream, text } = started();
+    const rest = String(
+      stream.push(Buffer.concat([node(said('a')), encoder.encode('data: {\n\n')])),
     );
+
+    const events = parseEvents(text + rest + stream.end());
+
+    expect(checkEvents(events).error?.code).toBe('node_protocol_error');
+    expect(events.at(-2)).toMatchObject({ type: 'response.output_text.delta', delta: 'a' });
   });
 
   test('has ids of calls that no other request has, also under the same request id', () => {
@@ -110,7 +123,7 @@ describe('A whole answer', () => {
   test.each([
     ['text', '{'],
     ['a list', '[]'],
-    ['without an end', '{"choices":[{"message":{"content":"a"}}]}'],
+    ['without choices', '{"choices":[]}'],
   ])('that is %s is an error', (_, answer) => {
     expect(() => request({ stream: false }).whole(encoder.encode(answer), FACTS)).toThrow(
       CortexError,

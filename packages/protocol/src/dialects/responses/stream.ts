@@ -1,10 +1,11 @@
 import { createParser } from 'eventsource-parser';
 
-import { CortexError } from '../../errors.ts';
+import { CortexError, toCortexError } from '../../errors.ts';
+import { isJsonObject } from '../../json/json-object.ts';
 import type { AnswerFacts, AnswerStream } from '../dialect.ts';
 import type { AnswerEvent } from '../neutral/answer-event.ts';
 import { AnswerReader } from '../neutral/read-answer.ts';
-import { cortexError, nodeError, toThrown } from './answer-error.ts';
+import { nodeError, type ShownError, shownError, toThrown } from './answer-error.ts';
 import type { ReadRequest } from './read-request.ts';
 import { responseMaker } from './response-object.ts';
 import { AnswerWriter, type ResponseEvent } from './write-answer.ts';
@@ -43,7 +44,7 @@ function parseData(data: string): unknown {
   try {
     return JSON.parse(data);
   } catch (cause) {
-    throw new CortexError('node_protocol_error', 'The node sent something that is not JSON.', {
+    throw new CortexError('node_protocol_error', 'The node sent an answer that is not JSON.', {
       cause,
     });
   }
@@ -52,7 +53,10 @@ function parseData(data: string): unknown {
 const formatEvent = (event: ResponseEvent): string =>
   `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`;
 
-/** A streamed answer in this API. A stream ends with `response.completed`, `response.incomplete` or `response.failed`. */
+/**
+ * A streamed answer in this API. It ends with `response.completed`, `response.incomplete` or `response.failed`, whatever
+ * the node sends; nothing follows.
+ */
 export class ResponsesStream implements AnswerStream {
   readonly #facts: AnswerFacts;
   readonly #reader: AnswerReader;
@@ -60,7 +64,8 @@ export class ResponsesStream implements AnswerStream {
   readonly #decoder = new TextDecoder();
   #data: string[] = [];
   readonly #parser = createParser({ onEvent: ({ data }) => this.#data.push(data) });
-  #isEnded = false;
+  #hasBegun = false;
+  #hasEnded = false;
 
   constructor(request: ReadRequest, facts: AnswerFacts) {
     this.#facts = facts;
@@ -69,16 +74,20 @@ export class ResponsesStream implements AnswerStream {
     this.#writer = writer;
   }
 
+  /** Sent once; before other events also if nobody has asked for it. */
   opening(): string {
-    return this.#writer.begin().map(formatEvent).join('');
+    if (this.#hasBegun) return '';
+    this.#hasBegun = true;
+    return this.#format(this.#writer.begin());
   }
 
   /** A whole event: some clients give up a stream that has only comments for some minutes. */
   keepAlive(): string {
-    return this.#isEnded ? '' : formatEvent(this.#writer.ping());
+    if (this.#hasEnded) return '';
+    return this.opening() + this.#format([this.#writer.ping()]);
   }
 
-  /** @throws CortexError `node_protocol_error` */
+  /** What is not an answer of a node ends the stream as failed. */
   push(nodeEvents: Uint8Array): string {
     this.#parser.feed(this.#decoder.decode(nodeEvents, { stream: true }));
     const events = this.#data;
@@ -88,30 +97,44 @@ export class ResponsesStream implements AnswerStream {
 
   /** An answer that was cut off ends as failed. */
   end(): string {
-    if (this.#isEnded) return '';
     const text = this.#write(this.#reader.end());
-    return this.#isEnded ? text : text + this.fail(cutOff());
+    return text + this.fail(cutOff());
   }
 
   fail(error: CortexError): string {
-    return this.#write([{ kind: 'error', error: cortexError(error, this.#facts.requestId) }]);
+    return this.#end(shownError(error, this.#facts.requestId));
   }
 
   #read(data: string): string {
-    if (data === DONE || this.#isEnded) return '';
-    const chunk = parseData(data);
+    if (data === DONE || this.#hasEnded) return '';
+    let chunk: unknown;
+    try {
+      chunk = parseData(data);
+    } catch (thrown) {
+      return this.fail(toCortexError(thrown));
+    }
     const error = nodeError(chunk);
-    return this.#write(error ? [{ kind: 'error', error }] : this.#reader.push(chunk));
+    return error === undefined ? this.#write(this.#reader.push(chunk)) : this.#end(error);
   }
 
   #write(events: Iterable<AnswerEvent>): string {
     let text = '';
     for (const event of events) {
-      if (this.#isEnded) break;
-      for (const written of this.#writer.write(event)) text += formatEvent(written);
-      this.#isEnded = event.kind === 'finish' || event.kind === 'error';
+      if (this.#hasEnded) break;
+      text += this.opening() + this.#format(this.#writer.write(event));
+      this.#hasEnded = event.kind === 'finish' || event.kind === 'error';
     }
     return text;
+  }
+
+  #end(error: ShownError): string {
+    if (this.#hasEnded) return '';
+    this.#hasEnded = true;
+    return this.opening() + this.#format(this.#writer.fail(error));
+  }
+
+  #format(events: readonly ResponseEvent[]): string {
+    return events.map(formatEvent).join('');
   }
 }
 
@@ -124,6 +147,8 @@ export function writeResponse(request: ReadRequest, bytes: Uint8Array, facts: An
   const answer = parseData(new TextDecoder().decode(bytes));
   const error = nodeError(answer);
   if (error !== undefined) throw toThrown(error);
+  if (!isJsonObject(answer) || !Array.isArray(answer['choices']) || answer['choices'].length === 0)
+    throw new CortexError('node_protocol_error', 'The node sent an answer without choices.');
   const { reader, writer } = answerParts(request, facts);
   let last: ResponseEvent | undefined;
   for (const event of [...reader.pushWhole(answer), ...reader.end()])

@@ -9,6 +9,21 @@ interface Answer {
   readonly results: (Turn & { readonly role: 'tool' })[];
 }
 
+/** Results are text on the wire of nodes. */
+function textsOf(parts: readonly Part[]): readonly Part[] {
+  const texts = parts.filter(({ type }) => type === 'text');
+  return texts.length === 0 && parts.length > 0
+    ? [{ type: 'text', text: 'The result is the image below.' }]
+    : texts;
+}
+
+/** The results of calls. Their images follow in a message of the user. */
+function resultTurns(results: Answer['results']): readonly Turn[] {
+  const images = results.flatMap(({ parts }) => parts.filter(({ type }) => type === 'image'));
+  const turns = results.map((result) => ({ ...result, parts: textsOf(result.parts) }));
+  return images.length === 0 ? turns : [...turns, { role: 'user', parts: images }];
+}
+
 const isAnswered = ({ results }: Answer, callId: string): boolean =>
   results.some((result) => result.callId === callId);
 
@@ -63,7 +78,7 @@ export class Transcript {
       if (!('calls' in turn)) return [turn];
       const { text, reasoning, calls, results } = turn;
       const said = text ?? (calls.length === 0 ? '' : null);
-      return [{ role: 'assistant', text: said, reasoning, calls }, ...results];
+      return [{ role: 'assistant', text: said, reasoning, calls }, ...resultTurns(results)];
     });
     const isEmpty = turns.every(({ role }) => role === 'system');
     return isEmpty ? [...turns, { role: 'user', parts: [{ type: 'text', text: '' }] }] : turns;

@@ -1,6 +1,7 @@
 import type { JsonObject } from '../../json/json-object.ts';
 import type { CompletionUsage } from '../../openai.ts';
-import type { AnswerError, AnswerEvent, BlockKind, Finish } from '../neutral/answer-event.ts';
+import type { AnswerEvent, BlockKind, Finish } from '../neutral/answer-event.ts';
+import type { ShownError } from './answer-error.ts';
 import { CustomCallItem, FunctionCallItem } from './call-items.ts';
 import { MessageItem } from './message-item.ts';
 import type { ItemEvent, ItemStatus, OutputItem } from './output-item.ts';
@@ -38,7 +39,7 @@ function incompleteReason({ reason }: Finish): ResponseState['incompleteReason']
 }
 
 /** Clients read in the message when to try again: an event has no header for it. */
-function errorOf({ code, message, retryAfterS }: AnswerError): ResponseState['error'] {
+function errorOf({ code, message, retryAfterS }: ShownError): ResponseState['error'] {
   const hint = retryAfterS === undefined ? '' : ` Please try again in ${retryAfterS}s.`;
   return { code, message: `${message}${hint}` };
 }
@@ -80,8 +81,13 @@ export class AnswerWriter {
       case 'finish':
         return this.#finish(event.finish, event.usage);
       case 'error':
-        return [this.#end('response.failed', { status: 'failed', error: errorOf(event.error) })];
+        return this.fail(event.error);
     }
+  }
+
+  /** The last event of an answer that goes no further. */
+  fail(error: ShownError): readonly ResponseEvent[] {
+    return [this.#end('response.failed', { status: 'failed', error: errorOf(error) })];
   }
 
   #openItem(block: BlockKind): readonly ResponseEvent[] {
