@@ -7,11 +7,13 @@ import { ToolNames } from './tool-names.ts';
 interface ListedTool {
   readonly tool: JsonObject;
   readonly namespace: string | undefined;
-  /** What the model is told in addition. */
+  /** Text for the model before the tool's own description. */
   readonly preface: string | undefined;
+  /** Its path in the request, for errors. */
   readonly param: string;
 }
 
+/** The tools of a request as a node gets them, and the way back to those of the client. */
 export interface ReadTools {
   readonly tools: readonly Tool[];
   readonly names: ToolNames;
@@ -56,7 +58,7 @@ const INPUT_PARAMETERS = {
 const joinTexts = (...texts: readonly (string | undefined)[]): string | undefined =>
   texts.filter((text) => text !== undefined).join('\n\n') || undefined;
 
-/** Nodes cannot constrain the input by a grammar, so the model is told of it. */
+/** Nodes cannot constrain the input of a call to a grammar, so its description shows the grammar to the model. */
 function grammarText({ format }: JsonObject): string | undefined {
   if (!isJsonObject(format) || format['type'] !== 'grammar') return undefined;
   const { syntax, definition } = format;

@@ -10,11 +10,11 @@ import {
 } from './output-item.ts';
 import { packThoughts } from './thoughts.ts';
 
-/** Which clients read thoughts where. */
+/** Where the thoughts are in a reasoning item. */
 export interface ReasoningForm {
-  /** As a summary: clients that ask for one show nothing else. Else as the text of the reasoning. */
+  /** In its summary, because clients that ask for a summary show nothing else; false: in its content. */
   readonly isSummary: boolean;
-  /** With `encrypted_content`. */
+  /** Also in `encrypted_content`. */
   readonly isPacked: boolean;
 }
 

@@ -1,6 +1,6 @@
 import type { Part, ToolCall, Turn } from '../neutral/conversation.ts';
 
-/** A turn of the model as it is put together. */
+/** A turn of the model that is still being put together. */
 interface Answer {
   text: string | undefined;
   reasoning: string | undefined;
@@ -9,7 +9,7 @@ interface Answer {
   readonly results: (Turn & { readonly role: 'tool' })[];
 }
 
-/** Results are text on the wire of nodes. */
+/** The text of a result: nodes take no images there. */
 function textsOf(parts: readonly Part[]): readonly Part[] {
   const texts = parts.filter(({ type }) => type === 'text');
   return texts.length === 0 && parts.length > 0
