@@ -18,6 +18,7 @@ export type { AnswerTimings } from './dialects/ollama/timings.ts';
 export * from './dialects/ollama/whole-answer.ts';
 export type { OllamaForm } from './dialects/ollama/write-answer.ts';
 export * from './dialects/openai/pass-through.ts';
+export { readResponsesRequest, type ResponsesRequest } from './dialects/responses/responses.ts';
 export * from './edit-distance.ts';
 export * from './errors.ts';
 export * from './json/json-object.ts';
