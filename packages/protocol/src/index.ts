@@ -14,7 +14,6 @@ export { readOllamaChat } from './dialects/ollama/read-chat.ts';
 export * from './dialects/ollama/read-embed.ts';
 export { readOllamaGenerate } from './dialects/ollama/read-generate.ts';
 export { OLLAMA_STREAM_TYPE, OllamaStream } from './dialects/ollama/stream.ts';
-export type { AnswerTimings } from './dialects/ollama/timings.ts';
 export * from './dialects/ollama/whole-answer.ts';
 export type { OllamaForm } from './dialects/ollama/write-answer.ts';
 export * from './dialects/openai/pass-through.ts';

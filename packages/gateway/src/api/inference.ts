@@ -111,7 +111,7 @@ export function inferenceHandler(route: InferenceRoute, deps: InferenceDeps) {
       exchange = new Exchange(deps.proxy, meter, {
         wire: {
           method: 'POST',
-          path: nodePath,
+          path: body.nodePath ?? nodePath,
           body: body.named(target.model),
           headers: toNodeHeaders(headers, {
             requestId,
@@ -120,9 +120,17 @@ export function inferenceHandler(route: InferenceRoute, deps: InferenceDeps) {
           }),
         },
         canStream,
-        dialect,
-        facts: { requestId, model: view.model ?? target.model, createdS: unixSeconds() },
-        headers: droppedHeaders(body),
+        client: {
+          dialect,
+          body,
+          facts: {
+            requestId,
+            model: view.model ?? target.model,
+            createdS: unixSeconds(),
+            timings: () => meter.timings(),
+          },
+          headers: droppedHeaders(body),
+        },
         place: {
           requestId,
           model: target.model,

@@ -1,5 +1,6 @@
 import {
   type AnswerFacts,
+  type ClientBody,
   CortexError,
   type Dialect,
   NEURON_HEADERS,
@@ -52,16 +53,21 @@ export interface ProxyDeps {
   readonly log: Logger;
 }
 
+/** How a client is answered. */
+export interface AnsweredClient {
+  readonly dialect: Dialect;
+  readonly body: ClientBody;
+  readonly facts: AnswerFacts;
+  /** Further headers of the answer. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
 /** A request that is ready to be sent to a node. */
 export interface OutgoingRequest {
   readonly wire: WireRequest;
   /** Whether the route has streamed answers; the other answers of such a route are no events. */
   readonly canStream: boolean;
-  /** The API that the client speaks. */
-  readonly dialect: Dialect;
-  readonly facts: AnswerFacts;
-  /** Further headers of the answer. */
-  readonly headers: Readonly<Record<string, string>>;
+  readonly client: AnsweredClient;
   /** Failed nodes are added to `tried`, or become `avoided`. */
   readonly place: AcquireRequest & { readonly tried: string[]; avoided?: string | undefined };
   /** Aborts when the client has disconnected. */
@@ -103,8 +109,8 @@ export class Exchange {
   }
 
   /** How the client is answered. */
-  get client(): Pick<OutgoingRequest, 'dialect' | 'facts' | 'headers'> {
-    return this.#request;
+  get client(): AnsweredClient {
+    return this.#request.client;
   }
 
   /** Whether the request has ended: nothing more is sent or recorded. */

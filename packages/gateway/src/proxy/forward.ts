@@ -27,7 +27,7 @@ const streamHeaders = (exchange: Exchange): Record<string, string> => ({
   ...ownHeaders(exchange),
 });
 
-const streamOf = ({ client: { dialect, facts } }: Exchange): AnswerStream => dialect.stream(facts);
+const streamOf = ({ client: { body, facts } }: Exchange): AnswerStream => body.stream(facts);
 
 /** For a client that has disconnected. It is never read, but every handler has to return a response. */
 const leftResponse = (): Response => new Response(null, { status: 499 });
@@ -46,9 +46,9 @@ const errorOptions = (exchange: Exchange) => ({
 });
 
 function answerWhole(exchange: Exchange, answer: WholeAnswer): Response {
-  const { dialect, facts } = exchange.client;
+  const { body, facts } = exchange.client;
   const { status } = answer;
-  if (dialect.whole === undefined) return relayWhole(exchange, answer);
+  if (body.whole === undefined) return relayWhole(exchange, answer);
   if (status >= 400) {
     const { error } = readRefusal(answer, exchange.meter.node);
     const refused = errorResponse(error, errorOptions(exchange));
@@ -56,7 +56,7 @@ function answerWhole(exchange: Exchange, answer: WholeAnswer): Response {
     return refused;
   }
   const headers = { 'content-type': 'application/json', ...ownHeaders(exchange) };
-  const response = new Response(dialect.whole(answer.bytes, facts), { status, headers });
+  const response = new Response(body.whole(answer.bytes, facts), { status, headers });
   exchange.end(status);
   return response;
 }

@@ -79,9 +79,10 @@ export async function* relay(
     exchange.meter.usage = end.usage;
     // An incomplete event is dropped, because no event can be written after it.
     if (!end.isDone && !end.isDoneCut && end.error === undefined) throw brokenOff(node);
-    exchange.end(end.error?.status ?? 200, end.error?.code);
-    // The last event of the node has the reason of the end. A second error would hide it.
+    // The last event of the node has the reason of the end: a second error would hide it. It is made before the exchange
+    // ends, because an answer that cannot be made is none.
     const last = client.end(end.isDone);
+    exchange.end(end.error?.status ?? 200, end.error?.code);
     if (last !== '') yield last;
   } catch (thrown) {
     if (exchange.isEnded) return;

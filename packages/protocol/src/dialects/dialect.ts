@@ -1,16 +1,19 @@
 import type { CortexError } from '../errors.ts';
+import type { JsonObject } from '../json/json-object.ts';
+import type { NeuronUsage } from '../neuron.ts';
 import type { RequestView } from '../request-view.ts';
 
 /** An API that clients speak. Nodes speak OpenAI. */
 export type DialectName = 'openai' | 'anthropic' | 'responses' | 'ollama';
 
-/** A request as the client sent it. */
-export interface ClientBody {
-  readonly view: RequestView;
-  /** The body for a node, which knows the model as `model`. */
-  named(model: string): Uint8Array<ArrayBuffer>;
-  /** Tools that no node can offer and that are left out; absent: none. */
-  readonly droppedTools?: readonly string[] | undefined;
+/** What is known of an answer when it ends. */
+export interface AnswerTimings {
+  /** Undefined: the node did not report it. */
+  readonly usage: NeuronUsage | undefined;
+  /** From the arrival of the request. */
+  readonly totalMs: number;
+  /** For which the request waited until its model was loaded; undefined: it was loaded. */
+  readonly loadMs?: number | undefined;
 }
 
 /** What an answer says of its request. */
@@ -20,6 +23,8 @@ export interface AnswerFacts {
   readonly model: string;
   /** Unix seconds. */
   readonly createdS: number;
+  /** What is known when the answer ends. */
+  readonly timings: () => AnswerTimings;
 }
 
 /** One streamed answer. What it returns is whole events, in order; nothing follows `end` or `fail`. */
@@ -33,7 +38,25 @@ export interface AnswerStream {
   /** The node has ended its answer. @param isDone - Its last event was `[DONE]`. */
   end(isDone: boolean): string;
   /** The answer ends with this error instead. @param nodeError - The error object of the node, if it is one of a node. */
-  fail(error: CortexError, nodeError?: Readonly<Record<string, unknown>>): string;
+  fail(error: CortexError, nodeError?: JsonObject): string;
+}
+
+/** A request as the client sent it, and how it is answered. */
+export interface ClientBody {
+  readonly view: RequestView;
+  /** The path at the node; absent: that of the route. */
+  readonly nodePath?: string | undefined;
+  /** The body for a node, which knows the model as `model`. */
+  named(model: string): Uint8Array<ArrayBuffer>;
+  /** Tools that no node can offer and that are left out; absent: none. */
+  readonly droppedTools?: readonly string[] | undefined;
+  stream(facts: AnswerFacts): AnswerStream;
+  /**
+   * The answer for a node's whole answer with a status below 400; absent: its bytes and headers pass as they are.
+   *
+   * @throws CortexError `node_protocol_error` for one that cannot be read
+   */
+  readonly whole?: ((answer: Uint8Array, facts: AnswerFacts) => string) | undefined;
 }
 
 /** Between the API of a client and that of the nodes. Pure: bytes in, bytes out. */
@@ -47,7 +70,4 @@ export interface Dialect {
    * @throws CortexError `malformed_json`, or `invalid_request` with `param`
    */
   read(bytes: Uint8Array<ArrayBuffer>, headers: Headers): Promise<ClientBody>;
-  stream(facts: AnswerFacts): AnswerStream;
-  /** A whole answer of a node, with a status below 400. Undefined: its bytes and headers pass as they are. */
-  readonly whole: ((answer: Uint8Array, facts: AnswerFacts) => string) | undefined;
 }

@@ -1,6 +1,6 @@
 import { isJsonObject } from '../../json/json-object.ts';
 import type { NodeRoute } from './ollama-request.ts';
-import type { AnswerTimings } from './timings.ts';
+import type { AnswerTimings } from '../dialect.ts';
 import type { OllamaForm } from './write-answer.ts';
 
 /** How the answer of a node becomes one of this API. */

@@ -1,15 +1,5 @@
-import type { NeuronUsage } from '../../neuron.ts';
+import type { AnswerTimings } from '../dialect.ts';
 import type { CompletionUsage } from '../../openai.ts';
-
-/** What is known of an answer when it ends. */
-export interface AnswerTimings {
-  /** Undefined: the node did not report it. */
-  readonly usage: NeuronUsage | undefined;
-  /** From the arrival of the request. */
-  readonly totalMs: number;
-  /** For which the request waited until its model was loaded; undefined: it was loaded. */
-  readonly loadMs?: number | undefined;
-}
 
 const NS_PER_MS = 1e6;
 const toNs = (ms: number): number => Math.round(ms * NS_PER_MS);

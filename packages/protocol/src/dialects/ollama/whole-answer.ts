@@ -6,7 +6,8 @@ import type { AnswerEvent } from '../neutral/answer-event.ts';
 import { AnswerReader } from '../neutral/read-answer.ts';
 import { errorIn } from './errors.ts';
 import { asChatAnswer, type OllamaAnswerOptions } from './node-answer.ts';
-import { type AnswerTimings, totalFields } from './timings.ts';
+import type { AnswerTimings } from '../dialect.ts';
+import { totalFields } from './timings.ts';
 import { type OllamaForm, OllamaAnswerWriter } from './write-answer.ts';
 
 function* eventsOf(

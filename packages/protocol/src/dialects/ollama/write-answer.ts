@@ -3,7 +3,8 @@ import type { CompletionUsage } from '../../openai.ts';
 import type { AnswerFacts } from '../dialect.ts';
 import type { AnswerEvent, Finish } from '../neutral/answer-event.ts';
 import { toArgumentObject } from './call-arguments.ts';
-import { type AnswerTimings, metricFields, totalFields } from './timings.ts';
+import type { AnswerTimings } from '../dialect.ts';
+import { metricFields, totalFields } from './timings.ts';
 
 /** Which route is answered: they have different members for the same content. */
 export type OllamaForm = 'chat' | 'generate';

@@ -6,6 +6,17 @@ import { readFormView, readRequestViewInSlices } from '../../request-view.ts';
 import { SSE_DONE, SSE_KEEP_ALIVE } from '../../sse/comments.ts';
 import type { AnswerFacts, AnswerStream, ClientBody, Dialect } from '../dialect.ts';
 
+const stream = ({ requestId }: AnswerFacts): AnswerStream => ({
+  opening: () => '',
+  keepAlive: () => SSE_KEEP_ALIVE,
+  push: (nodeEvents) => nodeEvents,
+  end: (isDone) => (isDone ? '' : SSE_DONE),
+  fail: (error, nodeError) =>
+    nodeError === undefined
+      ? renderErrorEvent(error, 'openai', requestId)
+      : `data: ${JSON.stringify({ error: nodeError })}\n\n${SSE_DONE}`,
+});
+
 /** The client's bytes, with `model` replaced if the node uses another name, or added if it is missing. */
 async function readJson(bytes: Uint8Array<ArrayBuffer>, headers: Headers): Promise<ClientBody> {
   const view = await readRequestViewInSlices(bytes, headers);
@@ -16,6 +27,7 @@ async function readJson(bytes: Uint8Array<ArrayBuffer>, headers: Headers): Promi
       const range = view.json.modelRange;
       return range === undefined ? insertModel(bytes, model) : spliceModel(bytes, range, model);
     },
+    stream,
   };
 }
 
@@ -29,26 +41,14 @@ function readForm(bytes: Uint8Array<ArrayBuffer>, headers: Headers): ClientBody 
       if (modelField) return spliceFormField(bytes, modelField, model);
       return insertFormField(bytes, contentType, { name: 'model', value: model });
     },
+    stream,
   };
 }
-
-const stream = ({ requestId }: AnswerFacts): AnswerStream => ({
-  opening: () => '',
-  keepAlive: () => SSE_KEEP_ALIVE,
-  push: (nodeEvents) => nodeEvents,
-  end: (isDone) => (isDone ? '' : SSE_DONE),
-  fail: (error, nodeError) =>
-    nodeError === undefined
-      ? renderErrorEvent(error, 'openai', requestId)
-      : `data: ${JSON.stringify({ error: nodeError })}\n\n${SSE_DONE}`,
-});
 
 export const OPENAI: Dialect = {
   name: 'openai',
   streamType: 'text/event-stream; charset=utf-8',
   read: readJson,
-  stream,
-  whole: undefined,
 };
 
 /** As `OPENAI`, for routes whose body may be a form with files. */
