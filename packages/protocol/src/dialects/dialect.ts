@@ -7,6 +7,10 @@ export interface AnswerFacts {
   readonly model: string;
   /** Unix seconds. */
   readonly createdS: number;
+  /** Tokens of the prompt; undefined: not known yet. Read when an event with usage is written. */
+  readonly promptTokens?: number | undefined;
+  /** Tokens of prompt and answer that the model takes; undefined: unknown. Read when the answer ends. */
+  readonly contextTokens?: number | undefined;
 }
 
 /** A body for a node, and what the gateway has to know of it. */
