@@ -27,7 +27,7 @@ export interface AnswerStream {
   opening(): string;
   /** Sent while nothing else is. */
   readonly keepAlive: string;
-  /** Events for whole events of a node. */
+  /** Events for whole events of a node. @throws CortexError for what is not an answer */
   push(nodeEvents: Uint8Array): Uint8Array | string;
   /** The last events. @throws CortexError `upstream_disconnected` if the answer was cut off */
   end(): string;

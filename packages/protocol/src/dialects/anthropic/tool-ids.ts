@@ -21,7 +21,7 @@ export function toNodeCallId(clientId: string): string {
     const encoded = clientId.slice(PREFIX.length);
     const bytes = Uint8Array.fromBase64(encoded, { alphabet: 'base64url' });
     const nodeId = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-    return toClientCallId(nodeId) === clientId ? nodeId : clientId;
+    return nodeId !== '' && toClientCallId(nodeId) === clientId ? nodeId : clientId;
   } catch {
     // Somebody else's id that begins in the same way.
     return clientId;
