@@ -1,11 +1,8 @@
 export * from './admin.ts';
 export * from './client-session.ts';
-export { countNodeBody, readCountAnswer } from './dialects/anthropic/count-tokens.ts';
-export { type MessagesRequest, readMessagesRequest } from './dialects/anthropic/read-request.ts';
-export { MessageStream } from './dialects/anthropic/stream.ts';
-export { toMessage } from './dialects/anthropic/write-answer.ts';
-export * from './dialects/dialect.ts';
-export { chatNodeBody } from './dialects/neutral/node-body.ts';
+export * from './dialects/anthropic/anthropic.ts';
+export type * from './dialects/dialect.ts';
+export * from './dialects/openai/pass-through.ts';
 export * from './edit-distance.ts';
 export * from './errors.ts';
 export * from './json/json-object.ts';

@@ -1,4 +1,10 @@
-import { CortexError } from '@cortex/protocol';
+import {
+  type ClientBody,
+  CortexError,
+  type Dialect,
+  type DialectName,
+  toHeaderText,
+} from '@cortex/protocol';
 import type { Resolution } from '@cortex/fleet';
 import {
   ClientConnection,
@@ -15,7 +21,6 @@ import { Exchange, type ProxyDeps } from '../proxy/exchange.ts';
 import { forwardStream, forwardWhole } from '../proxy/forward.ts';
 import { toNodeHeaders } from '../proxy/headers.ts';
 import { type Environment } from './environment.ts';
-import { type ForwardBody, readForwardBody } from './forward-body.ts';
 import { type InferenceRoute } from './inference-routes.ts';
 import { type Principals } from './principal.ts';
 
@@ -71,7 +76,7 @@ function weightOf({ api, takesSlot }: InferenceRoute, { n }: { readonly n: numbe
 
 /** The handler of an inference route: reads a view of the body, resolves the model and forwards the client's bytes. */
 export function inferenceHandler(route: InferenceRoute, deps: InferenceDeps) {
-  const { api, path, canStream } = route;
+  const { api, nodePath, canStream, dialect } = route;
   return async (context: Context<Environment>): Promise<Response> => {
     const request = context.req.raw;
     const { server } = context.env;
@@ -87,7 +92,7 @@ export function inferenceHandler(route: InferenceRoute, deps: InferenceDeps) {
         throw new CortexError('shutting_down', 'cortex is shutting down.', { retryAfterS: 5 });
       const bytes = await readBody(request, { maxBytes: deps.maxBodyBytes, signal });
       connection.liftIdleLimit();
-      const body = await readView(bytes, { request, route });
+      const body = await readView(bytes, request, dialect);
       const { view } = body;
       const weight = weightOf(route, view);
       meter.modelAsked = view.model;
@@ -106,7 +111,7 @@ export function inferenceHandler(route: InferenceRoute, deps: InferenceDeps) {
       exchange = new Exchange(deps.proxy, meter, {
         wire: {
           method: 'POST',
-          path,
+          path: nodePath,
           body: body.named(target.model),
           headers: toNodeHeaders(headers, {
             requestId,
@@ -115,6 +120,9 @@ export function inferenceHandler(route: InferenceRoute, deps: InferenceDeps) {
           }),
         },
         canStream,
+        dialect,
+        facts: { requestId, model: view.model ?? target.model, createdS: unixSeconds() },
+        headers: droppedHeaders(body),
         place: {
           requestId,
           model: target.model,
@@ -130,26 +138,37 @@ export function inferenceHandler(route: InferenceRoute, deps: InferenceDeps) {
       });
     } catch (error) {
       connection.restoreIdleLimit();
-      return refuseUnsent(meter, error);
+      return refuseUnsent(meter, error, dialect.name);
     }
     return meter.isStream ? forwardStream(exchange) : forwardWhole(exchange);
   };
 }
 
-/** @throws CortexError as `readForwardBody` */
+/** @throws CortexError as `Dialect.read` */
 async function readView(
   bytes: Uint8Array<ArrayBuffer>,
-  { request, route }: { readonly request: Request; readonly route: InferenceRoute },
-): Promise<ForwardBody> {
+  request: Request,
+  dialect: Dialect,
+): Promise<ClientBody> {
   try {
-    return await readForwardBody(bytes, request.headers, route);
+    return await dialect.read(bytes, request.headers);
   } catch (error) {
     throw namingEncoding(error, request);
   }
 }
 
-function refuseUnsent(meter: RequestMeter, thrown: unknown): Response {
+const unixSeconds = (): number => Math.floor(Date.now() / 1000);
+
+const NO_HEADERS = {};
+
+/** Tells the client which of its tools the model does not have. */
+const droppedHeaders = ({ droppedTools }: ClientBody): Readonly<Record<string, string>> =>
+  droppedTools === undefined || droppedTools.length === 0
+    ? NO_HEADERS
+    : { 'x-cortex-dropped-tools': droppedTools.map(toHeaderText).join(', ') };
+
+function refuseUnsent(meter: RequestMeter, thrown: unknown, dialect: DialectName): Response {
   const error = meter.fail(thrown);
   if (error.code === 'client_closed_request') return new Response(null, { status: 499 });
-  return errorResponse(error, { dialect: 'openai', requestId: meter.requestId });
+  return errorResponse(error, { dialect, requestId: meter.requestId });
 }

@@ -1,4 +1,4 @@
-import { type Dialect } from '@cortex/protocol';
+import { type DialectName } from '@cortex/protocol';
 import { errorResponse, requestIdOf } from '@cortex/service';
 import type { Context } from 'hono';
 
@@ -11,7 +11,7 @@ import { type Principals } from './principal.ts';
 /** The argument of a handler that answers without a node. */
 export interface MeteredRequest {
   readonly context: Context<Environment>;
-  readonly dialect: Dialect;
+  readonly dialect: DialectName;
   readonly requestId: string;
   readonly meter: RequestMeter;
 }

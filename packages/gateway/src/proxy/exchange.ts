@@ -1,4 +1,11 @@
-import { CortexError, NEURON_HEADERS, parseUsage, toCortexError } from '@cortex/protocol';
+import {
+  type AnswerFacts,
+  CortexError,
+  type Dialect,
+  NEURON_HEADERS,
+  parseUsage,
+  toCortexError,
+} from '@cortex/protocol';
 import { type ClientConnection, type Logger } from '@cortex/service';
 
 import { type AcquireRequest, type Control, type Lease } from '../control/control.ts';
@@ -48,9 +55,14 @@ export interface ProxyDeps {
 /** A request that is ready to be sent to a node. */
 export interface OutgoingRequest {
   readonly wire: WireRequest;
-  /** Failed nodes are added to `tried`, or become `avoided`. */
   /** Whether the route has streamed answers; the other answers of such a route are no events. */
   readonly canStream: boolean;
+  /** The API that the client speaks. */
+  readonly dialect: Dialect;
+  readonly facts: AnswerFacts;
+  /** Further headers of the answer. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Failed nodes are added to `tried`, or become `avoided`. */
   readonly place: AcquireRequest & { readonly tried: string[]; avoided?: string | undefined };
   /** Aborts when the client has disconnected. */
   readonly signal: AbortSignal;
@@ -88,6 +100,11 @@ export class Exchange {
     deps.exchanges.add(this);
     request.signal.addEventListener('abort', this.#onLeave);
     if (request.signal.aborted) this.leave();
+  }
+
+  /** How the client is answered. */
+  get client(): Pick<OutgoingRequest, 'dialect' | 'facts' | 'headers'> {
+    return this.#request;
   }
 
   /** Whether the request has ended: nothing more is sent or recorded. */

@@ -1,15 +1,10 @@
-import { CortexError, SSE_DONE } from '@cortex/protocol';
+import { type AnswerStream, CortexError } from '@cortex/protocol';
 
 import { notLoaded } from './attempt-failure.ts';
 import { type Deadline } from './deadlines.ts';
 import { type Exchange } from './exchange.ts';
 import { type StreamAnswer } from './node-answer.ts';
 import { StreamTap } from './stream-tap.ts';
-
-/** Renders the events that cortex itself adds to a stream, in the client's dialect. */
-export interface StreamDialect {
-  errorEvent(error: CortexError): string;
-}
 
 function idleError(node: string, idleMs: number): CortexError {
   return new CortexError(
@@ -48,7 +43,7 @@ function toStreamError(thrown: unknown, node: string): CortexError {
 export async function* relay(
   exchange: Exchange,
   answer: StreamAnswer,
-  dialect: StreamDialect,
+  client: AnswerStream,
 ): AsyncGenerator<Uint8Array | string, void> {
   const { deadlines, limits } = exchange.deps;
   const { node = 'unknown', model = 'unknown' } = exchange.lease ?? {};
@@ -68,7 +63,8 @@ export async function* relay(
       if (whole !== undefined) {
         deadline.dueMs = nowMs + limits.stallMs;
         deadline.run = onStall;
-        yield whole;
+        const told = client.push(whole);
+        if (told.length > 0) yield told;
         if (exchange.isEnded) return;
         deadline.run = onSilence;
       }
@@ -84,12 +80,13 @@ export async function* relay(
     // An incomplete event is dropped, because no event can be written after it.
     if (!end.isDone && !end.isDoneCut && end.error === undefined) throw brokenOff(node);
     exchange.end(end.error?.status ?? 200, end.error?.code);
-    // The last event has the reason of the end. A second error would hide it.
-    if (!end.isDone) yield SSE_DONE;
+    // The last event of the node has the reason of the end. A second error would hide it.
+    const last = client.end(end.isDone);
+    if (last !== '') yield last;
   } catch (thrown) {
     if (exchange.isEnded) return;
     const error = exchange.fail(toStreamError(thrown, node));
-    yield dialect.errorEvent(error);
+    yield client.fail(error);
   } finally {
     // The exchange is still open here only if the reader of this generator stopped.
     exchange.leave();

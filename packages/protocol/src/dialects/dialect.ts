@@ -1,6 +1,19 @@
 import type { CortexError } from '../errors.ts';
+import type { RequestView } from '../request-view.ts';
 
-/** What a translation knows of its request. */
+/** An API that clients speak. Nodes speak OpenAI. */
+export type DialectName = 'openai' | 'anthropic' | 'responses' | 'ollama';
+
+/** A request as the client sent it. */
+export interface ClientBody {
+  readonly view: RequestView;
+  /** The body for a node, which knows the model as `model`. */
+  named(model: string): Uint8Array<ArrayBuffer>;
+  /** Tools that no node can offer and that are left out; absent: none. */
+  readonly droppedTools?: readonly string[] | undefined;
+}
+
+/** What an answer says of its request. */
 export interface AnswerFacts {
   readonly requestId: string;
   /** As the client asked for it. */
@@ -13,31 +26,32 @@ export interface AnswerFacts {
   readonly contextTokens?: number | undefined;
 }
 
-/** A body for a node, and what the gateway has to know of it. */
-export interface NodeBody {
-  /** With `model` as the node knows it. */
-  named(model: string): Uint8Array<ArrayBuffer>;
-  /** Parts of the request that are left out, for `x-cortex-dropped-tools`. */
-  readonly dropped?: readonly string[] | undefined;
-}
-
-/** The answer of one streamed request, in the dialect of its client. Text is server-sent events, whole ones. */
+/** One streamed answer. What it returns is whole events, in order; nothing follows `end` or `fail`. */
 export interface AnswerStream {
-  /** The first events, which are sent by the commit rule; empty in dialects without. */
+  /** The first events, once, before everything else. */
   opening(): string;
-  /** Sent while nothing else is. */
-  readonly keepAlive: string;
-  /** Events for whole events of a node. @throws CortexError for what is not an answer */
+  /** For a client that would otherwise get nothing for a while. */
+  keepAlive(): string;
+  /** What whole events of a node say. @throws CortexError for what is not an answer */
   push(nodeEvents: Uint8Array): Uint8Array | string;
-  /** The last events. @throws CortexError `upstream_disconnected` if the answer was cut off */
-  end(): string;
-  /** The error that ends the stream instead. */
-  fail(error: CortexError): string;
+  /** The node has ended its answer. @param isDone - Its last event was `[DONE]`. */
+  end(isDone: boolean): string;
+  /** The answer ends with this error instead. @param nodeError - The error object of the node, if it is one of a node. */
+  fail(error: CortexError, nodeError?: Readonly<Record<string, unknown>>): string;
 }
 
-/** An error as a whole answer. */
-export interface RefusedAnswer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: Readonly<Record<string, unknown>>;
+/** Between the API of a client and that of the nodes. Pure: bytes in, bytes out. */
+export interface Dialect {
+  readonly name: DialectName;
+  /** `content-type` of streamed answers. */
+  readonly streamType: string;
+  /**
+   * Reads a request. Large bodies are read in slices, so that they delay no stream.
+   *
+   * @throws CortexError `malformed_json`, or `invalid_request` with `param`
+   */
+  read(bytes: Uint8Array<ArrayBuffer>, headers: Headers): Promise<ClientBody>;
+  stream(facts: AnswerFacts): AnswerStream;
+  /** A whole answer of a node, with a status below 400. Undefined: its bytes and headers pass as they are. */
+  readonly whole: ((answer: Uint8Array, facts: AnswerFacts) => string) | undefined;
 }

@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test';
 
 import { CortexError } from '../../errors.ts';
-import { countNodeBody, readCountAnswer } from './count-tokens.ts';
+import { readCountAnswer, toCountBody } from './count-tokens.ts';
 import { readMessagesRequest } from './read-request.ts';
 
 test('a count asks for what makes the prompt, and for nothing of the answer', () => {
@@ -21,7 +21,7 @@ test('a count asks for what makes the prompt, and for nothing of the answer', ()
     stream: true,
   });
 
-  const body: unknown = JSON.parse(new TextDecoder().decode(countNodeBody(request).named('m')));
+  const body: unknown = JSON.parse(JSON.stringify(toCountBody(request, 'm')));
 
   expect(body).toEqual({
     model: 'm',

@@ -2,16 +2,19 @@
 import { z } from 'zod';
 
 import { CortexError } from '../../errors.ts';
-import type { NodeBody } from '../dialect.ts';
-import { chatNodeBody } from '../neutral/node-body.ts';
+import type { JsonObject } from '../../json/json-object.ts';
+import { toChatBody } from '../neutral/to-chat-body.ts';
 import type { MessagesRequest } from './read-request.ts';
 
-/** The body for `/count-tokens` of a node: the parts of the request that make the prompt. */
-export function countNodeBody({ chat }: MessagesRequest): NodeBody {
+/** The parts of the request that make the prompt. */
+export function toCountBody({ chat }: MessagesRequest, model: string): JsonObject {
   const { turns, tools, toolChoice, parallelToolCalls, continuesLast } = chat;
   const { thinks, effort, thinkingBudget } = chat;
   const prompt = { turns, tools, toolChoice, parallelToolCalls, continuesLast };
-  return chatNodeBody({ ...prompt, thinks, effort, thinkingBudget, stop: [] }, { stream: false });
+  return toChatBody(
+    { ...prompt, thinks, effort, thinkingBudget, stop: [] },
+    { model, stream: false },
+  );
 }
 
 const CountAnswer = z.looseObject({ input_tokens: z.int().min(0) });

@@ -1,4 +1,5 @@
 import type { AnswerFacts } from '../dialect.ts';
+import { thrownError } from '../neutral/answer-error.ts';
 import type { AnswerEvent, BlockKind } from '../neutral/answer-event.ts';
 import { renderErrorEvent } from '../../render-error.ts';
 import { emptyBlock, emptyMessage, signatureOf, stopOf, usageOf } from './message.ts';
@@ -53,7 +54,7 @@ export class EventWriter {
           }) + formatEvent('message_stop')
         );
       case 'error':
-        return renderErrorEvent(event.error, 'anthropic', this.#facts.requestId);
+        return renderErrorEvent(thrownError(event.error), 'anthropic', this.#facts.requestId);
     }
   }
 

@@ -55,9 +55,9 @@ describe('A stream of a message', () => {
     const stream = newStream();
     stream.opening();
 
-    expect(stream.push(bytes(': keep-alive\n'))).toBe(stream.keepAlive);
+    expect(stream.push(bytes(': keep-alive\n'))).toBe(stream.keepAlive());
     expect(stream.push(bytes(': usage {"prompt_tokens":1}\n'))).toBe('');
-    expect(typesOf(stream.keepAlive)).toEqual(['ping']);
+    expect(typesOf(stream.keepAlive())).toEqual(['ping']);
   });
 
   test('waits for the usage behind the finish reason, and writes nothing after its end', () => {
@@ -75,16 +75,20 @@ describe('A stream of a message', () => {
     expect(stream.push(bytes(': keep-alive\n'))).toBe('');
     expect(stream.end()).toBe('');
     expect(stream.fail(new CortexError('node_timeout', 'Late.'))).toBe('');
+    expect(stream.keepAlive()).toBe('');
   });
 
   test('fails at its end if the node gave no reason, and says so once', () => {
     const stream = newStream();
     stream.push(chunk({ content: 'a' }));
 
-    expect(codeOf(() => stream.end())).toBe('upstream_disconnected');
-    const text = stream.fail(new CortexError('upstream_disconnected', 'Cut.'));
+    const text = stream.end();
+
     expect(typesOf(text)).toEqual(['error']);
+    expect(text).toContain('upstream_disconnected');
     expect(stream.end()).toBe('');
+    expect(stream.fail(new CortexError('upstream_disconnected', 'Cut.'))).toBe('');
+    expect(codeOf(() => newStream().push(DONE))).toBe('upstream_disconnected');
   });
 
   test('sends what came before an event that is not JSON, and then fails', () => {
@@ -96,7 +100,7 @@ describe('A stream of a message', () => {
 
     expect(text).toContain('"text":"a"');
     expect(codeOf(() => stream.push(chunk({ content: 'b' })))).toBe('node_protocol_error');
-    expect(codeOf(() => stream.end())).toBe('node_protocol_error');
+    expect(stream.end()).toContain('node_protocol_error');
     expect(codeOf(() => newStream().push(bytes('data: {\n\n')))).toBe('node_protocol_error');
   });
 

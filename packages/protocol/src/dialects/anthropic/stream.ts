@@ -1,4 +1,4 @@
-import { CortexError } from '../../errors.ts';
+import { CortexError, toCortexError } from '../../errors.ts';
 import { renderErrorEvent } from '../../render-error.ts';
 import { USAGE_COMMENT } from '../../neuron.ts';
 import { EventReader } from '../../sse/event-reader.ts';
@@ -28,7 +28,6 @@ const USAGE = USAGE_COMMENT.replace(/^: ?/, '');
  * written.
  */
 export class MessageStream implements AnswerStream {
-  readonly keepAlive = PING;
   readonly #facts: AnswerFacts;
   readonly #source = new EventReader();
   readonly #reader: AnswerReader;
@@ -45,16 +44,20 @@ export class MessageStream implements AnswerStream {
     this.#writer = new EventWriter(facts);
   }
 
-  /** `message_start`, once. `push` and `end` send it if nobody has asked for it. */
+  /** `message_start`, once. `push` sends it if nobody has asked for it. */
   opening(): string {
     if (this.#hasStarted) return '';
     this.#hasStarted = true;
     return this.#writer.start();
   }
 
+  keepAlive(): string {
+    return this.#hasEnded ? '' : PING;
+  }
+
   /**
    * @throws CortexError `node_protocol_error` for an event that is not JSON, `upstream_disconnected` for `[DONE]` in the
-   * middle of an answer. If events come before it, the next `push` or `end` throws it.
+   * middle of an answer. If events come before it, the next `push` throws it, or `end` writes it.
    */
   push(nodeEvents: Uint8Array): string {
     this.#throwFailure();
@@ -63,7 +66,7 @@ export class MessageStream implements AnswerStream {
     try {
       for (const { data } of events) {
         if (this.#hasEnded) break;
-        text += data === '[DONE]' ? this.end() : this.#write(this.#reader.push(parse(data)));
+        text += this.#write(data === '[DONE]' ? this.#rest() : this.#reader.push(parse(data)));
       }
     } catch (failure) {
       this.#failure = failure;
@@ -73,23 +76,31 @@ export class MessageStream implements AnswerStream {
     return text === '' && isAlive && !this.#hasEnded ? this.opening() + PING : text;
   }
 
+  /** An answer that was cut off ends with an error. */
   end(): string {
-    this.#throwFailure();
     if (this.#hasEnded) return '';
-    const rest = [...this.#reader.end()];
-    const last = rest.at(-1);
-    if (last?.kind !== 'finish')
-      throw new CortexError(
-        'upstream_disconnected',
-        'The node closed the connection in the middle of its answer.',
-      );
-    return this.#write(rest);
+    try {
+      this.#throwFailure();
+      return this.#write(this.#rest());
+    } catch (error) {
+      return this.fail(toCortexError(error));
+    }
   }
 
   fail(error: CortexError): string {
     if (this.#hasEnded) return '';
     this.#hasEnded = true;
     return renderErrorEvent(error, 'anthropic', this.#facts.requestId);
+  }
+
+  /** The last events. @throws CortexError `upstream_disconnected` */
+  #rest(): readonly AnswerEvent[] {
+    const rest = [...this.#reader.end()];
+    if (rest.at(-1)?.kind === 'finish') return rest;
+    throw new CortexError(
+      'upstream_disconnected',
+      'The node closed the connection in the middle of its answer.',
+    );
   }
 
   #throwFailure(): void {

@@ -1,5 +1,7 @@
+import { CortexError } from '../../errors.ts';
 import { isJsonObject } from '../../json/json-object.ts';
 import type { AnswerFacts } from '../dialect.ts';
+import { thrownError } from '../neutral/answer-error.ts';
 import type { AnswerEvent } from '../neutral/answer-event.ts';
 import { AnswerReader } from '../neutral/read-answer.ts';
 import { emptyBlock, emptyMessage, signatureOf, stopOf, usageOf } from './message.ts';
@@ -51,7 +53,7 @@ function messageOf(events: Iterable<AnswerEvent>, facts: AnswerFacts): Json {
         end = { ...stopOf(event.finish), usage: usageOf(event.usage, facts) };
         break;
       case 'error':
-        throw event.error;
+        throw thrownError(event.error);
     }
   }
   return { ...emptyMessage(facts), content, ...end };
@@ -61,10 +63,12 @@ function messageOf(events: Iterable<AnswerEvent>, facts: AnswerFacts): Json {
  * The whole answer of a node as a message, with the blocks that a stream would have.
  *
  * @param newCallId - makes an id for a call that has none of its own
- * @throws CortexError that the node sent in place of an answer
+ * @throws CortexError that the node sent in place of an answer; `node_protocol_error` for something else
  */
 export function toMessage(answer: unknown, facts: AnswerFacts, newCallId: () => string): Json {
   const reader = new AnswerReader(newCallId, facts);
   const events = [...reader.pushWhole(answer), ...reader.end()];
+  if (events.length === 0)
+    throw new CortexError('node_protocol_error', 'The node sent a body that is not an answer.');
   return messageOf(events, facts);
 }

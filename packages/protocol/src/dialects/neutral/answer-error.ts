@@ -1,5 +1,6 @@
 import { CortexError, type ErrorCode, isErrorCode } from '../../errors.ts';
 import { isJsonObject, type JsonObject } from '../../json/json-object.ts';
+import type { AnswerError } from './answer-event.ts';
 
 /** Codes for servers that send only a status. Other statuses say nothing about the request. */
 const CODES: Readonly<Record<number, ErrorCode>> = {
@@ -44,3 +45,11 @@ export function readAnswerError(body: JsonObject): CortexError | undefined {
     },
   );
 }
+
+/** The error of an answer, to be thrown or rendered. */
+export const thrownError = (error: AnswerError): CortexError =>
+  error instanceof CortexError
+    ? error
+    : new CortexError(isErrorCode(error.code) ? error.code : 'node_protocol_error', error.message, {
+        retryAfterS: error.retryAfterS,
+      });

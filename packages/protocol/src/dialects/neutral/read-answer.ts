@@ -43,6 +43,11 @@ const REASONS: ReadonlyMap<string, Exclude<Finish['reason'], 'stop_sequence'>> =
   ['content_filter', 'filter'],
 ]);
 
+const firstChoice = ({ choices }: Json): Json | undefined =>
+  listIn(choices)
+    .filter(isJson)
+    .find(({ index }) => (index ?? 0) === 0);
+
 /** What helps to read the answer to one request. */
 export interface ReadOptions {
   /**
@@ -75,10 +80,11 @@ export class AnswerReader {
     yield* this.#read(objectIn(chunk), 'delta');
   }
 
-  /** A whole answer. One without a reason for its end has ended all the same. */
+  /** A whole answer. A choice without a reason for its end has ended all the same. */
   *pushWhole(answer: unknown): Generator<AnswerEvent, void> {
-    yield* this.#read(objectIn(answer), 'message');
-    this.#reason ??= 'stop';
+    const body = objectIn(answer);
+    yield* this.#read(body, 'message');
+    if (firstChoice(body) !== undefined) this.#reason ??= 'stop';
   }
 
   /**
@@ -101,9 +107,8 @@ export class AnswerReader {
       yield { kind: 'error', error };
       return;
     }
-    const { choices, usage } = body;
-    const [first] = listIn(choices).filter((choice) => (objectIn(choice)['index'] ?? 0) === 0);
-    const choice = objectIn(first);
+    const { usage } = body;
+    const choice = firstChoice(body) ?? {};
     const message = objectIn(choice[member]);
     // In this order: a chunk can hold all three.
     yield* this.#blocks.add(

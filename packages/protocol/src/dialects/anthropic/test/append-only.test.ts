@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test';
 import fc from 'fast-check';
 
 import { isJsonObject, type JsonObject } from '../../../json/json-object.ts';
-import { chatNodeBody } from '../../neutral/node-body.ts';
+import { toChatBody } from '../../neutral/to-chat-body.ts';
 import { readMessagesRequest } from '../read-request.ts';
 
 /** What is another one in each request of a session, although the conversation only grows. */
@@ -121,8 +121,7 @@ function nodeBody(steps: readonly Step[], drift: Drift): JsonObject {
       ...steps.flatMap((step, at) => stepMessages(step, at, drift)),
     ],
   });
-  const text = new TextDecoder().decode(chatNodeBody(chat, { stream: true }).named('m'));
-  const body: unknown = JSON.parse(text);
+  const body: unknown = JSON.parse(JSON.stringify(toChatBody(chat, { model: 'm', stream: true })));
   return isJsonObject(body) ? body : {};
 }
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test';
 
 import { CortexError } from '../../../errors.ts';
 import type { JsonObject } from '../../../json/json-object.ts';
-import { chatNodeBody } from '../../neutral/node-body.ts';
+import { toChatBody } from '../../neutral/to-chat-body.ts';
 import { readMessagesRequest } from '../read-request.ts';
 import { toMessage } from '../write-answer.ts';
 import { clientMessage, eventsOf } from './client-message.ts';
@@ -58,8 +58,7 @@ describe('An answer', () => {
 function read({ title, request }: RequestCase): RequestCase {
   try {
     const { chat, stream, dropped } = readMessagesRequest(request);
-    const bytes = chatNodeBody(chat, { stream }).named('m');
-    const body: JsonObject = JSON.parse(new TextDecoder().decode(bytes));
+    const body: JsonObject = JSON.parse(JSON.stringify(toChatBody(chat, { model: 'm', stream })));
     return { title, request, body, dropped: dropped.length === 0 ? undefined : [...dropped] };
   } catch (error) {
     if (!(error instanceof CortexError)) throw error;
