@@ -3,7 +3,7 @@ import { CortexError } from '../../errors.ts';
 import type { JsonObject } from '../../json/json-object.ts';
 import { readRequestViewInSlices } from '../../request-view.ts';
 import type { AnswerFacts, ClientBody, Dialect } from '../dialect.ts';
-import { jsonText } from '../neutral/json-text.ts';
+import { parseExactly } from '../neutral/exact-json.ts';
 import { toChatBody } from '../neutral/to-chat-body.ts';
 import { readCountAnswer, toCountBody } from './count-tokens.ts';
 import { type MessagesRequest, readMessagesRequest } from './read-request.ts';
@@ -20,22 +20,26 @@ function callIds({ requestId, createdS }: AnswerFacts): () => string {
   return () => `toolu_${stem}_${(made += 1)}`;
 }
 
-function parseJson(bytes: Uint8Array, error: CortexError): unknown {
+function parseBody(bytes: Uint8Array): unknown {
   try {
-    return JSON.parse(new TextDecoder().decode(bytes));
-  } catch {
-    throw error;
+    return parseExactly(new TextDecoder().decode(bytes));
+  } catch (cause) {
+    // The parser calls itself for each level.
+    throw cause instanceof RangeError
+      ? new CortexError('invalid_request', 'The body is nested too deeply.', { cause })
+      : new CortexError('malformed_json', 'The body is not valid JSON.', { cause });
   }
 }
 
-const parseBody = (bytes: Uint8Array): unknown =>
-  parseJson(bytes, new CortexError('malformed_json', 'The body is not valid JSON.'));
-
-const parseAnswer = (bytes: Uint8Array): unknown =>
-  parseJson(
-    bytes,
-    new CortexError('node_protocol_error', 'The node sent a body that is not JSON.'),
-  );
+function parseAnswer(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch (cause) {
+    throw new CortexError('node_protocol_error', 'The node sent a body that is not JSON.', {
+      cause,
+    });
+  }
+}
 
 /** Reads a request whose body for a node is made by `toNode`. */
 const reading =
@@ -45,7 +49,7 @@ const reading =
     const request = readMessagesRequest(parseBody(bytes));
     return {
       view: { model, stream, n: 1, affinityKey },
-      named: (name) => new TextEncoder().encode(jsonText(toNode(request, name))),
+      named: (name) => new TextEncoder().encode(JSON.stringify(toNode(request, name))),
       droppedTools: request.dropped,
     };
   };

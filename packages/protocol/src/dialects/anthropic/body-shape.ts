@@ -2,6 +2,7 @@
 import { z } from 'zod';
 
 import { JsonObjectShape } from '../../json/json-object.ts';
+import { toNumber } from '../neutral/exact-json.ts';
 
 /** Clients send `null` for an absent field. */
 const optional = <T extends z.ZodType>(schema: T) =>
@@ -9,9 +10,11 @@ const optional = <T extends z.ZodType>(schema: T) =>
 
 const text = z.string('must be a string');
 const flag = z.boolean('must be true or false');
-const number = z.number('must be a number');
 
-const count = z.int('must be a whole number').min(0, 'must be at least 0');
+// The body is parsed with the spelling of its numbers, which matters in the arguments of calls.
+const number = z.preprocess(toNumber, z.number('must be a number'));
+const whole = z.preprocess(toNumber, z.int('must be a whole number'));
+const count = z.preprocess(toNumber, z.int('must be a whole number').min(0, 'must be at least 0'));
 
 /** A string in a list of blocks is a text block. */
 export const Block = z.preprocess(
@@ -87,7 +90,7 @@ export const MessagesBody = z.looseObject(
     stream: optional(flag),
     temperature: optional(number),
     top_p: optional(number),
-    top_k: optional(z.int('must be a whole number')),
+    top_k: optional(whole),
     stop_sequences: optional(z.array(text, 'must be a list of strings')),
     thinking: optional(Thinking),
     output_config: optional(
@@ -102,7 +105,7 @@ export const MessagesBody = z.looseObject(
     mcp_servers: optional(
       z.array(z.looseObject({ name: text }, 'must be an object'), 'must be a list of servers'),
     ),
-    metadata: optional(z.looseObject({ user_id: optional(text) }, 'must be an object')),
+    metadata: optional(z.looseObject({ user_id: z.unknown().optional() }, 'must be an object')),
   },
   'must be a JSON object',
 );

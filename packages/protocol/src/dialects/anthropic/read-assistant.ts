@@ -1,6 +1,5 @@
 import { isJsonObject } from '../../json/json-object.ts';
 import type { ToolCall, Turn } from '../neutral/conversation.ts';
-import { jsonText } from '../neutral/json-text.ts';
 import type { Block } from './body-shape.ts';
 import { textOf } from './read-parts.ts';
 import { refuseField } from './refuse-field.ts';
@@ -13,7 +12,8 @@ const OF_USERS = new Set(['image', 'document', 'tool_result']);
 
 /** @throws CortexError `invalid_request` if it is not an object */
 function argumentsOf(input: unknown, at: string): string {
-  if (isJsonObject(input)) return jsonText(input);
+  const text = isJsonObject(input) ? JSON.stringify(input) : '';
+  if (text.startsWith('{')) return text;
   // What clients make of a call without arguments.
   if (input === undefined || input === null || input === '') return '{}';
   throw refuseField(`${at}.input`, 'must be an object');

@@ -42,6 +42,9 @@ function schemaOf(format: Format | undefined, at: string): JsonObject | undefine
   return format.schema;
 }
 
+const userOf = ({ metadata }: MessagesBody): string | undefined =>
+  typeof metadata?.user_id === 'string' && metadata.user_id !== '' ? metadata.user_id : undefined;
+
 /** A last turn of the assistant is the beginning of the answer; one without text begins nothing. */
 function withPrefill(turns: readonly Turn[]): Pick<ChatRequest, 'turns' | 'continuesLast'> {
   const last = turns.at(-1);
@@ -59,7 +62,7 @@ function readTurns({ system, messages }: MessagesBody): readonly Turn[] {
 }
 
 /**
- * Reads the parsed body of a request. Unknown fields are tolerated.
+ * Reads the body of a request, parsed by `parseExactly`. Unknown fields are tolerated.
  *
  * @throws CortexError `invalid_request` naming the wrong field
  */
@@ -85,7 +88,7 @@ export function readMessagesRequest(body: unknown): MessagesRequest {
       answerSchema:
         schemaOf(read.output_config?.format, 'output_config.format') ??
         schemaOf(read.output_format, 'output_format'),
-      user: read.metadata?.user_id,
+      user: userOf(read),
     },
   };
 }

@@ -3,6 +3,7 @@ import { isJsonObject } from '../../json/json-object.ts';
 import type { AnswerFacts } from '../dialect.ts';
 import { thrownError } from '../neutral/answer-error.ts';
 import type { AnswerEvent } from '../neutral/answer-event.ts';
+import { parseExactly } from '../neutral/exact-json.ts';
 import { AnswerReader } from '../neutral/read-answer.ts';
 import { emptyBlock, emptyMessage, signatureOf, stopOf, usageOf } from './message.ts';
 
@@ -11,8 +12,8 @@ type Json = Readonly<Record<string, unknown>>;
 /** The input of a call. A client takes only objects, so that anything else is wrapped: the model sees what it wrote. */
 function inputOf(text: string): Json {
   try {
-    const input: unknown = JSON.parse(text);
-    if (isJsonObject(input)) return input;
+    const input = parseExactly(text);
+    if (isJsonObject(input) && text.trimStart().startsWith('{')) return input;
     if (input === null) return {};
   } catch {
     // The answer was cut off within the call, or the model cannot write JSON.
