@@ -1,5 +1,6 @@
 export * from './admin.ts';
 export * from './client-session.ts';
+export * from './dialects/anthropic/anthropic.ts';
 export type * from './dialects/dialect.ts';
 export {
   renderOllamaError,
@@ -46,6 +47,7 @@ export * from './read-shape.ts';
 export * from './render-error.ts';
 export * from './request-view.ts';
 export * from './sse/comments.ts';
+export * from './sse/event-reader.ts';
 export * from './sse/read-events.ts';
 export * from './sse/whole-events.ts';
 export * from './vectors.ts';

@@ -25,6 +25,10 @@ export interface AnswerFacts {
   readonly createdS: number;
   /** What is known when the answer ends. */
   readonly timings: () => AnswerTimings;
+  /** Tokens of the prompt; undefined: not known yet. Read when an event with usage is written. */
+  readonly promptTokens?: number | undefined;
+  /** Tokens of prompt and answer that the model takes; undefined: unknown. Read when the answer ends. */
+  readonly contextTokens?: number | undefined;
 }
 
 /** One streamed answer. What it returns is whole events, in order; nothing follows `end` or `fail`. */
@@ -33,7 +37,7 @@ export interface AnswerStream {
   opening(): string;
   /** For a client that would otherwise get nothing for a while. */
   keepAlive(): string;
-  /** What whole events of a node say. */
+  /** What whole events of a node say. @throws CortexError for what is not an answer */
   push(nodeEvents: Uint8Array): Uint8Array | string;
   /** The node has ended its answer. @param isDone - Its last event was `[DONE]`. */
   end(isDone: boolean): string;

@@ -91,16 +91,19 @@ export class BlockQueue {
 
   /**
    * The call that a part belongs to: by its index, unless the id says that it is another one; else by its id. A part with a
-   * name behind whole arguments begins a call: some nodes count none of them.
+   * name behind whole arguments begins a call: some nodes count none of them. Others repeat id and name in every part.
    */
-  #callOf({ index, id, name }: CallPart): CallBlock {
+  #callOf({ index, id, name, text }: CallPart): CallBlock {
     const known = this.#calls.findLast(
       (call) =>
         (index === undefined || call.index === index) &&
         (id === undefined || call.nodeId === undefined || call.nodeId === id),
     );
-    const isAnother = known !== undefined && name !== undefined && isWholeJson(known.text);
-    return known === undefined || isAnother ? this.#newCall(index, id) : known;
+    if (known === undefined) return this.#newCall(index, id);
+    const isRepeated =
+      text === '' && id !== undefined && id === known.nodeId && name === known.name;
+    const isAnother = name !== undefined && !isRepeated && isWholeJson(known.text);
+    return isAnother ? this.#newCall(index, id) : known;
   }
 
   #newCall(index: number | undefined, nodeId: string | undefined): CallBlock {

@@ -155,6 +155,14 @@ describe('Calls', () => {
       ['f#x {"a":1}'],
     ],
     [
+      'with id and name in each chunk, also behind the last argument',
+      [
+        calls({ index: 0, id: 'x', name: 'f', arguments: '{"a":1}' }),
+        calls({ index: 0, id: 'x', name: 'f', arguments: '' }),
+      ],
+      ['f#x {"a":1}'],
+    ],
+    [
       'with a name in pieces, and one after the id',
       [
         calls({ index: 0, id: 'x' }),
@@ -262,6 +270,46 @@ describe('The end of an answer', () => {
     expect(finishOf(read(...chunks))).toEqual(expected);
   });
 
+  test.each<[string, object, string]>([
+    ['tokens that fill it', { contextTokens: 30 }, 'context'],
+    ['tokens that leave room', { contextTokens: 31 }, 'length'],
+    ['a size that nobody knows', {}, 'length'],
+  ])('names the full context by %s', (_, options, reason) => {
+    const reader = new AnswerReader(newCallId, options);
+    const usage = { prompt_tokens: 20, completion_tokens: 10, total_tokens: 30 };
+
+    const events = [...reader.push({ ...ended('length'), usage }), ...reader.end()];
+
+    expect(finishOf(events)).toEqual({ reason });
+  });
+
+  test.each<[string, object, object]>([
+    [
+      'an error of a neuron',
+      { error: { message: 'Full.', code: 'queue_full', status: 503, retry_after_s: 7 } },
+      { code: 'queue_full', message: 'Full.', status: 503, retryAfterS: 7 },
+    ],
+    [
+      'a load that may work later',
+      { error: { message: 'Died.', code: 'model_load_failed', status: 503 } },
+      { code: 'model_load_failed', status: 503 },
+    ],
+    [
+      'an error with a status as its code',
+      { error: { message: 'Slow down.', code: 429 } },
+      { code: 'rate_limit_exceeded' },
+    ],
+    ['an error that is text', { error: 'Broken.' }, { message: 'Broken.', status: 502 }],
+    ['an error without an envelope', { object: 'error', message: 'Broken.' }, { status: 502 }],
+    ['an error that says nothing', { error: {} }, { code: 'node_protocol_error' }],
+  ])('is %s, and nothing follows', (_, chunk, expected) => {
+    const events = read(delta({ content: 'a' }), chunk, delta({ content: 'b' }), ended());
+
+    const last = events.at(-1);
+    expect(last?.kind === 'error' ? last.error : undefined).toMatchObject(expected);
+    expect(events).toHaveLength(3);
+  });
+
   test('is missing where the node gave no reason', () => {
     const events = read(delta({ content: 'cut' }));
 
@@ -281,4 +329,17 @@ test('a whole answer has the same blocks', () => {
   const events = [...reader.pushWhole(answer), ...reader.end()];
 
   expect(blocksOf(events)).toEqual(['reasoning a', 'text b', 'f#x {}']);
+});
+
+test('a whole answer without a reason has ended, and its content may be parts', () => {
+  const reader = new AnswerReader(newCallId);
+  const content = [
+    { type: 'text', text: 'a' },
+    { type: 'text', text: 'b' },
+  ];
+
+  const events = [...reader.pushWhole({ choices: [{ message: { content } }] }), ...reader.end()];
+
+  expect(blocksOf(events)).toEqual(['text ab']);
+  expect(finishOf(events)).toEqual({ reason: 'stop' });
 });
