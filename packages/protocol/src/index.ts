@@ -2,23 +2,11 @@ export * from './admin.ts';
 export * from './client-session.ts';
 export * from './dialects/anthropic/anthropic.ts';
 export type * from './dialects/dialect.ts';
-export {
-  renderOllamaError,
-  renderOllamaErrorLine,
-  toOllamaRefusal,
-} from './dialects/ollama/errors.ts';
 export * from './dialects/ollama/model-lists.ts';
-export { resolveOllamaName } from './dialects/ollama/model-name.ts';
-export type { OllamaAnswerOptions } from './dialects/ollama/node-answer.ts';
-export type { NodeRoute, OllamaRequest } from './dialects/ollama/ollama-request.ts';
-export { readOllamaChat } from './dialects/ollama/read-chat.ts';
-export * from './dialects/ollama/read-embed.ts';
-export { readOllamaGenerate } from './dialects/ollama/read-generate.ts';
-export { OLLAMA_STREAM_TYPE, OllamaStream } from './dialects/ollama/stream.ts';
-export * from './dialects/ollama/whole-answer.ts';
-export type { OllamaForm } from './dialects/ollama/write-answer.ts';
+export { otherSpelling } from './dialects/ollama/model-name.ts';
+export * from './dialects/ollama/ollama.ts';
 export * from './dialects/openai/pass-through.ts';
-export { readResponsesRequest, type ResponsesRequest } from './dialects/responses/responses.ts';
+export { RESPONSES } from './dialects/responses/responses.ts';
 export * from './edit-distance.ts';
 export * from './errors.ts';
 export * from './json/json-object.ts';

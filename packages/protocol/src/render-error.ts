@@ -1,4 +1,5 @@
 import type { DialectName } from './dialects/dialect.ts';
+import { toOllamaRefusal } from './dialects/ollama/refusal.ts';
 import { type CortexError } from './errors.ts';
 
 interface RenderedError {
@@ -90,10 +91,11 @@ export function renderError(
   requestId: string,
 ): RenderedError {
   if (dialect !== 'anthropic') {
+    const object = openAiError(error, requestId);
     return {
       status: error.status,
       headers: retryHeaders(error),
-      body: { error: openAiError(error, requestId) },
+      body: dialect === 'ollama' ? toOllamaRefusal(object) : { error: object },
     };
   }
   return {

@@ -8,25 +8,25 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'bun:test';
 import { type ChatResponse, Ollama } from 'ollama';
 
+import type { OllamaAnswerOptions } from '../src/dialects/ollama/node-answer.ts';
+import type { OllamaRequest } from '../src/dialects/ollama/ollama-request.ts';
+import { readOllamaChat } from '../src/dialects/ollama/read-chat.ts';
+import { readOllamaEmbed, readOllamaEmbeddings } from '../src/dialects/ollama/read-embed.ts';
+import { readOllamaGenerate } from '../src/dialects/ollama/read-generate.ts';
+import { OLLAMA_STREAM_TYPE, OllamaStream } from '../src/dialects/ollama/stream.ts';
 import {
-  CortexError,
-  type ListedModel,
-  OLLAMA_STREAM_TYPE,
-  type OllamaAnswerOptions,
-  type OllamaForm,
-  type OllamaRequest,
-  OllamaStream,
-  readOllamaChat,
-  readOllamaEmbed,
-  readOllamaEmbeddings,
-  readOllamaGenerate,
-  readOllamaShow,
-  renderOllamaError,
-  toCortexError,
   toOllamaAnswer,
   toOllamaEmbed,
   toOllamaEmbeddings,
   toOllamaLoadAnswer,
+} from '../src/dialects/ollama/whole-answer.ts';
+import type { OllamaForm } from '../src/dialects/ollama/write-answer.ts';
+import {
+  CortexError,
+  type ListedModel,
+  readOllamaShow,
+  renderError,
+  toCortexError,
   toOllamaPs,
   toOllamaShow,
   toOllamaTags,
@@ -135,7 +135,7 @@ const server = Bun.serve({
       const body: unknown = request.method === 'POST' ? await request.json() : undefined;
       return ROUTES[new URL(request.url).pathname]?.(body) ?? new Response(null, { status: 404 });
     } catch (thrown) {
-      const { status, headers, body } = renderOllamaError(toCortexError(thrown), 'req_1');
+      const { status, headers, body } = renderError(toCortexError(thrown), 'ollama', 'req_1');
       return Response.json(body, { status, headers });
     }
   },

@@ -1,4 +1,5 @@
 import { fleetHealth } from '@cortex/fleet';
+import { toOllamaPs, toOllamaTags, toOllamaVersion } from '@cortex/protocol';
 import { errorResponse, requestIdOf } from '@cortex/service';
 import { Hono } from 'hono';
 
@@ -13,6 +14,8 @@ import {
   getModelHandler,
   listLmStudioModelsHandler,
   listModelsHandler,
+  listOllamaModelsHandler,
+  showOllamaModelHandler,
 } from './models.ts';
 import { rootPage } from './root-page.ts';
 import { refuseRoute } from './refuse-route.ts';
@@ -38,6 +41,13 @@ export function createApi(deps: ApiDeps): Hono<Environment> {
   models('/v1/models/:id{.+}', getModelHandler(lists));
   models('/api/v0/models', listLmStudioModelsHandler(lists));
   models('/api/v0/models/:id{.+}', getLmStudioModelHandler(lists));
+  const ollama = (toList: Parameters<typeof listOllamaModelsHandler>[1]) =>
+    metered('ollama', deps, listOllamaModelsHandler(lists, toList), 'ollama');
+  app.get('/api/tags', ollama(toOllamaTags));
+  app.get('/api/ps', ollama(toOllamaPs));
+  app.get('/api/version', () => Response.json(toOllamaVersion()));
+  const show = showOllamaModelHandler(lists, deps.maxBodyBytes);
+  app.post('/api/show', metered('ollama', deps, show, 'ollama'));
   app.get('/health', () => Response.json(fleetHealth(control.snapshot())));
   app.get('/', ({ req, env }) => {
     const host = req.header('host');
@@ -62,6 +72,8 @@ const SHOWN_CHARS = 200;
 const ALLOWED_METHODS: readonly (readonly [RegExp, string])[] = [
   [/^\/(?:v1|api\/v0)\/models(?:\/.+)?$/, 'GET, HEAD'],
   [/^\/(?:health)?$/, 'GET, HEAD'],
+  [/^\/api\/(?:tags|ps|version)$/, 'GET, HEAD'],
+  [/^\/api\/show$/, 'POST'],
   [/^\/admin\/v1\/(?:nodes|models|explain)$/, 'GET, HEAD'],
   [/^\/admin\/v1\/models\/(?:load|unload)$/, 'POST'],
 ];

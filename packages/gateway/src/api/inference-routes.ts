@@ -1,4 +1,15 @@
-import { type Dialect, OPENAI, OPENAI_WITH_FORMS } from '@cortex/protocol';
+import {
+  ANTHROPIC,
+  ANTHROPIC_COUNT,
+  type Dialect,
+  OLLAMA_CHAT,
+  OLLAMA_EMBED,
+  OLLAMA_EMBEDDINGS,
+  OLLAMA_GENERATE,
+  OPENAI,
+  OPENAI_WITH_FORMS,
+  RESPONSES,
+} from '@cortex/protocol';
 
 import { type Api } from '../metering/request-record.ts';
 
@@ -8,7 +19,7 @@ export interface InferenceRoute {
   readonly api: Api;
   /** With its leading slash. */
   readonly path: string;
-  /** At the nodes. */
+  /** At the nodes, where a request does not say another one. */
   readonly nodePath: string;
   /** The API that its clients speak. */
   readonly dialect: Dialect;
@@ -25,10 +36,36 @@ const same = (
   { canStream = false, takesSlot = true, dialect = OPENAI } = {},
 ): InferenceRoute => ({ api, path, nodePath: path, dialect, canStream, takesSlot });
 
+const CHAT = '/v1/chat/completions';
+
+/** A route that is answered by the chat of nodes. */
+const byChat = (api: Api, path: string, dialect: Dialect): InferenceRoute => ({
+  api,
+  path,
+  nodePath: CHAT,
+  dialect,
+  canStream: true,
+  takesSlot: true,
+});
+
 /** All inference routes (contracts, section 1). */
 export const INFERENCE_ROUTES: readonly InferenceRoute[] = [
-  same('chat', '/v1/chat/completions', { canStream: true }),
+  same('chat', CHAT, { canStream: true }),
   same('completions', '/v1/completions', { canStream: true }),
+  byChat('messages', '/v1/messages', ANTHROPIC),
+  {
+    api: 'count_tokens',
+    path: '/v1/messages/count_tokens',
+    nodePath: '/count-tokens',
+    dialect: ANTHROPIC_COUNT,
+    canStream: false,
+    takesSlot: false,
+  },
+  byChat('responses', '/v1/responses', RESPONSES),
+  byChat('ollama', '/api/chat', OLLAMA_CHAT),
+  byChat('ollama', '/api/generate', OLLAMA_GENERATE),
+  { ...same('ollama', '/v1/embeddings', { dialect: OLLAMA_EMBED }), path: '/api/embed' },
+  { ...same('ollama', '/v1/embeddings', { dialect: OLLAMA_EMBEDDINGS }), path: '/api/embeddings' },
   same('embeddings', '/v1/embeddings'),
   same('rerank', '/v1/rerank'),
   same('images', '/v1/images/generations'),

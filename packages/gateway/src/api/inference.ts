@@ -1,8 +1,10 @@
 import {
+  type AnswerFacts,
   type ClientBody,
   CortexError,
   type Dialect,
   type DialectName,
+  type EmptyRequest,
   toHeaderText,
 } from '@cortex/protocol';
 import type { Resolution } from '@cortex/fleet';
@@ -15,7 +17,7 @@ import {
 } from '@cortex/service';
 import type { Context } from 'hono';
 
-import { type Control } from '../control/control.ts';
+import { type AcquireRequest, type Control } from '../control/control.ts';
 import { type MeterDeps, RequestMeter } from '../metering/request-meter.ts';
 import { Exchange, type ProxyDeps } from '../proxy/exchange.ts';
 import { forwardStream, forwardWhole } from '../proxy/forward.ts';
@@ -108,6 +110,31 @@ export function inferenceHandler(route: InferenceRoute, deps: InferenceDeps) {
         signal,
       );
       meter.model = target.model;
+      const place = {
+        requestId,
+        model: target.model,
+        node: target.node,
+        weight,
+        stream: meter.isStream,
+        affinityKey: view.affinityKey,
+        tried: [],
+        arrivedMs: meter.startedMs,
+      };
+      const facts = {
+        requestId,
+        model: view.model ?? target.model,
+        createdS: unixSeconds(),
+        timings: () => meter.timings(),
+      };
+      if (body.empty !== undefined) {
+        const response = await answerEmpty(
+          deps,
+          { meter, place, facts, empty: body.empty },
+          signal,
+        );
+        connection.restoreIdleLimit();
+        return response;
+      }
       exchange = new Exchange(deps.proxy, meter, {
         wire: {
           method: 'POST',
@@ -120,27 +147,8 @@ export function inferenceHandler(route: InferenceRoute, deps: InferenceDeps) {
           }),
         },
         canStream,
-        client: {
-          dialect,
-          body,
-          facts: {
-            requestId,
-            model: view.model ?? target.model,
-            createdS: unixSeconds(),
-            timings: () => meter.timings(),
-          },
-          headers: droppedHeaders(body),
-        },
-        place: {
-          requestId,
-          model: target.model,
-          node: target.node,
-          weight,
-          stream: meter.isStream,
-          affinityKey: view.affinityKey,
-          tried: [],
-          arrivedMs: meter.startedMs,
-        },
+        client: { dialect, body, facts, headers: droppedHeaders(body) },
+        place,
         signal,
         connection,
       });
@@ -150,6 +158,30 @@ export function inferenceHandler(route: InferenceRoute, deps: InferenceDeps) {
     }
     return meter.isStream ? forwardStream(exchange) : forwardWhole(exchange);
   };
+}
+
+interface Empty {
+  readonly meter: RequestMeter;
+  readonly place: AcquireRequest;
+  readonly facts: AnswerFacts;
+  readonly empty: EmptyRequest;
+}
+
+/** Answers a request that needs no node, once its model is loaded where it waits for that. */
+async function answerEmpty(
+  { control }: InferenceDeps,
+  { meter, place, facts, empty }: Empty,
+  signal: AbortSignal,
+): Promise<Response> {
+  if (empty.waitsFor === 'load') {
+    const lease = await control.acquire(place, signal);
+    meter.place(lease);
+    lease.release();
+  }
+  const headers = { 'content-type': 'application/json', 'x-request-id': facts.requestId };
+  const response = new Response(empty.answer(facts), { headers });
+  meter.end({ outcome: 'ok', status: response.status });
+  return response;
 }
 
 /** @throws CortexError as `Dialect.read` */

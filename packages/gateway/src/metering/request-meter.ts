@@ -1,4 +1,9 @@
-import { type AnswerTimings, type CortexError, type NeuronUsage, toCortexError } from '@cortex/protocol';
+import {
+  type AnswerTimings,
+  type CortexError,
+  type NeuronUsage,
+  toCortexError,
+} from '@cortex/protocol';
 import { type Logger } from '@cortex/service';
 
 import { NO_NODE, type RequestMetrics, UNKNOWN_MODEL } from './request-metrics.ts';

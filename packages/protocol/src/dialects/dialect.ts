@@ -23,8 +23,8 @@ export interface AnswerFacts {
   readonly model: string;
   /** Unix seconds. */
   readonly createdS: number;
-  /** What is known when the answer ends. */
-  readonly timings: () => AnswerTimings;
+  /** What is known when the answer ends; absent: nothing. */
+  readonly timings?: (() => AnswerTimings) | undefined;
   /** Tokens of the prompt; undefined: not known yet. Read when an event with usage is written. */
   readonly promptTokens?: number | undefined;
   /** Tokens of prompt and answer that the model takes; undefined: unknown. Read when the answer ends. */
@@ -61,6 +61,14 @@ export interface ClientBody {
    * @throws CortexError `node_protocol_error` for one that cannot be read
    */
   readonly whole?: ((answer: Uint8Array, facts: AnswerFacts) => string) | undefined;
+  /** What is answered without a node; absent: it needs one. */
+  readonly empty?: EmptyRequest | undefined;
+}
+
+/** A request without anything to compute. Some clients load a model in this way. */
+export interface EmptyRequest {
+  readonly waitsFor: 'load' | 'nothing';
+  answer(facts: AnswerFacts): string;
 }
 
 /** Between the API of a client and that of the nodes. Pure: bytes in, bytes out. */

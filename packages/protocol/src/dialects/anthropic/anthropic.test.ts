@@ -91,7 +91,8 @@ describe('A request to /v1/messages', () => {
 
 const call = (name: string): object => ({ function: { name, arguments: '{}' } });
 
-describe('An answer from /v1/messages', () => {
+describe('An answer from /v1/messages', async () => {
+  const body = await ANTHROPIC.read(bytesOf({ messages }), NO_HEADERS);
   const answer = {
     choices: [{ message: { tool_calls: [call('f'), call('g')] }, finish_reason: 'tool_calls' }],
   };
@@ -100,35 +101,32 @@ describe('An answer from /v1/messages', () => {
     const text =
       '{"choices":[{"message":{"tool_calls":[{"function":{"name":"f","arguments":"{\\"id\\":12345678901234567890}"}}]}}]}';
 
-    expect(ANTHROPIC.whole?.(bytesOf(text), facts)).toContain(
-      '"input":{"id":12345678901234567890}',
-    );
+    expect(body.whole?.(bytesOf(text), facts)).toContain('"input":{"id":12345678901234567890}');
   });
 
   test('has ids of calls that no other answer has', () => {
-    const whole = ANTHROPIC.whole?.(bytesOf(answer), facts) ?? '';
-    const other = ANTHROPIC.whole?.(bytesOf(answer), { ...facts, createdS: 8 }) ?? '';
+    const whole = body.whole?.(bytesOf(answer), facts) ?? '';
+    const other = body.whole?.(bytesOf(answer), { ...facts, createdS: 8 }) ?? '';
 
     const ids = [whole, other].flatMap((text) => text.match(/toolu_\w+/g) ?? []);
     expect(new Set(ids).size).toBe(4);
-    expect(ANTHROPIC.whole?.(bytesOf(answer), facts)).toBe(whole);
+    expect(body.whole?.(bytesOf(answer), facts)).toBe(whole);
   });
 
   test.each([['<html>'], ['{}'], ['{"choices":[]}'], ['[]']])(
     'is an error of the node if that sent %s',
     async (text) => {
-      const read = (): Promise<unknown> =>
-        Promise.try(() => ANTHROPIC.whole?.(bytesOf(text), facts));
+      const read = (): Promise<unknown> => Promise.try(() => body.whole?.(bytesOf(text), facts));
 
       expect(await codeOf(read)).toBe('node_protocol_error');
     },
   );
 
   test('is a stream of its own for each request', () => {
-    const one = ANTHROPIC.stream(facts);
+    const one = body.stream(facts);
 
     expect(one.opening()).toContain('"id":"msg_1"');
-    expect(ANTHROPIC.stream(facts).opening()).toContain('message_start');
+    expect(body.stream(facts).opening()).toContain('message_start');
   });
 });
 
@@ -141,6 +139,6 @@ describe('A request to /v1/messages/count_tokens', () => {
 
     expect(body.view.stream).toBe(false);
     expect(nodeBody(body, 'm')).toEqual({ model: 'm', messages });
-    expect(ANTHROPIC_COUNT.whole?.(bytesOf({ input_tokens: 3 }), facts)).toBe('{"input_tokens":3}');
+    expect(body.whole?.(bytesOf({ input_tokens: 3 }), facts)).toBe('{"input_tokens":3}');
   });
 });

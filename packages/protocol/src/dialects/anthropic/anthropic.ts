@@ -41,40 +41,40 @@ function parseAnswer(bytes: Uint8Array): unknown {
   }
 }
 
-/** Reads a request whose body for a node is made by `toNode`. */
-const reading =
-  (toNode: (request: MessagesRequest, model: string) => JsonObject): Dialect['read'] =>
-  async (bytes, headers): Promise<ClientBody> => {
+/** What the routes of this API do in their own way. */
+interface Route {
+  toNode(request: MessagesRequest, model: string): JsonObject;
+  whole(answer: Uint8Array, facts: AnswerFacts): string;
+  /** Whether it has streamed answers. */
+  readonly canStream: boolean;
+}
+
+const dialectOf = ({ toNode, whole, canStream }: Route): Dialect => ({
+  name: 'anthropic',
+  streamType: 'text/event-stream; charset=utf-8',
+  async read(bytes, headers): Promise<ClientBody> {
     const { model, stream, affinityKey } = await readRequestViewInSlices(bytes, headers);
     const request = readMessagesRequest(parseBody(bytes));
     return {
-      view: { model, stream, n: 1, affinityKey },
+      view: { model, stream: canStream && stream, n: 1, affinityKey },
       named: (name) => new TextEncoder().encode(JSON.stringify(toNode(request, name))),
       droppedTools: request.dropped,
+      stream: (facts) => new MessageStream(facts, callIds(facts)),
+      whole,
     };
-  };
-
-const MESSAGES = {
-  name: 'anthropic',
-  streamType: 'text/event-stream; charset=utf-8',
-  stream: (facts: AnswerFacts) => new MessageStream(facts, callIds(facts)),
-} as const;
+  },
+});
 
 /** `/v1/messages`, by `/v1/chat/completions` of a node. */
-export const ANTHROPIC: Dialect = {
-  ...MESSAGES,
-  read: reading(({ chat, stream }, model) => toChatBody(chat, { model, stream })),
+export const ANTHROPIC: Dialect = dialectOf({
+  toNode: ({ chat, stream }, model) => toChatBody(chat, { model, stream }),
   whole: (answer, facts) => JSON.stringify(toMessage(parseAnswer(answer), facts, callIds(facts))),
-};
+  canStream: true,
+});
 
-const readCount = reading(toCountBody);
-
-/** `/v1/messages/count_tokens`, by `/count-tokens` of a node. It has no streamed answer. */
-export const ANTHROPIC_COUNT: Dialect = {
-  ...MESSAGES,
-  read: async (bytes, headers) => {
-    const body = await readCount(bytes, headers);
-    return { ...body, view: { ...body.view, stream: false } };
-  },
+/** `/v1/messages/count_tokens`, by `/count-tokens` of a node. */
+export const ANTHROPIC_COUNT: Dialect = dialectOf({
+  toNode: toCountBody,
   whole: (answer) => JSON.stringify(readCountAnswer(parseAnswer(answer))),
-};
+  canStream: false,
+});

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'bun:test';
 
 import { CortexError } from '../../errors.ts';
-import { errorIn, renderOllamaError, renderOllamaErrorLine, toOllamaRefusal } from './errors.ts';
+import { renderError } from '../../render-error.ts';
+import { renderOllamaErrorLine } from './errors.ts';
+import { errorIn, toOllamaRefusal } from './refusal.ts';
 
 describe('An error', () => {
   test('is text, with the status of its code', () => {
@@ -9,7 +11,7 @@ describe('An error', () => {
       param: 'model',
     });
 
-    expect(renderOllamaError(error, 'req_1')).toEqual({
+    expect(renderError(error, 'ollama', 'req_1')).toEqual({
       status: 404,
       headers: { 'x-should-retry': 'false' },
       body: { error: 'No node has the model "x".', code: 'model_not_found', param: 'model' },
@@ -23,18 +25,18 @@ describe('An error', () => {
       loading,
     });
 
-    expect(renderOllamaError(error, 'req_1')).toMatchObject({
+    expect(renderError(error, 'ollama', 'req_1')).toMatchObject({
       status: 503,
       headers: { 'retry-after': '12' },
       body: { error: 'The model is being loaded.', loading },
     });
-    expect(renderOllamaError(new CortexError('queue_full', 'Full.'), 'req_1').status).toBe(503);
+    expect(renderError(new CortexError('queue_full', 'Full.'), 'ollama', 'req_1').status).toBe(503);
   });
 
   test('does not tell what an exception says', () => {
     const error = new CortexError('internal_error', 'secret', { cause: new Error('secret') });
 
-    expect(JSON.stringify(renderOllamaError(error, 'req_1'))).not.toContain('secret');
+    expect(JSON.stringify(renderError(error, 'ollama', 'req_1'))).not.toContain('secret');
     expect(renderOllamaErrorLine(error, 'req_1')).toContain('req_1');
   });
 
@@ -73,7 +75,7 @@ describe('An error', () => {
   ])('about "%s" has the words that clients look for', (param, message, told) => {
     const error = new CortexError('unsupported_parameter', message, { param });
 
-    expect(renderOllamaError(error, 'req_1').body).toMatchObject({ error: told });
+    expect(renderError(error, 'ollama', 'req_1').body).toMatchObject({ error: told });
   });
 
   test('of a node keeps its text and what else it says', () => {

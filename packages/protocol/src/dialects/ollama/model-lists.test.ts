@@ -10,7 +10,7 @@ import {
   toOllamaTags,
   toOllamaVersion,
 } from './model-lists.ts';
-import { resolveOllamaName } from './model-name.ts';
+import { otherSpelling } from './model-name.ts';
 
 const model = (id: string, members: Partial<ListedModel> = {}): ListedModel => ({
   id,
@@ -177,23 +177,14 @@ describe('What a name says:', () => {
   });
 });
 
-describe('A name', () => {
-  const known = new Set(['a', 'b:latest', 'c', 'c:latest', 'd:8b', 'org/e']);
-
+describe('The other spelling of a name', () => {
   test.each([
-    ['a', 'a'],
+    ['a', 'a:latest'],
     ['a:latest', 'a'],
-    ['b', 'b:latest'],
-    ['b:latest', 'b:latest'],
-    ['c', 'c'],
-    ['c:latest', 'c:latest'],
-    ['d:8b', 'd:8b'],
-    ['org/e:latest', 'org/e'],
-    // Not known: as the client means it.
-    ['a:8b', 'a:8b'],
-    ['none', 'none'],
-    ['none:latest', 'none'],
-  ])('%s means %s', (asked, meant) => {
-    expect(resolveOllamaName(asked, (name) => known.has(name))).toBe(meant);
+    ['org/e', 'org/e:latest'],
+    ['d:8b', undefined],
+    ['host:5000/e', 'host:5000/e:latest'],
+  ])('%s: %p', (name, other) => {
+    expect(otherSpelling(name)).toBe(other);
   });
 });

@@ -6,23 +6,9 @@ const LATEST = ':latest';
 const hasTag = (name: string): boolean => name.includes(':', name.lastIndexOf('/') + 1);
 
 /** The other spelling of a name; undefined for a name with another tag than `latest`. */
-function otherSpelling(name: string): string | undefined {
+export function otherSpelling(name: string): string | undefined {
   if (name.endsWith(LATEST)) return name.slice(0, -LATEST.length);
   return hasTag(name) ? undefined : name + LATEST;
-}
-
-/**
- * The name of the fleet that a client means.
- *
- * @param asked - As the client wrote it.
- * @param isKnown - Whether a name has a model, an alias or a glob of its own, without the alias `default`.
- */
-export function resolveOllamaName(asked: string, isKnown: (name: string) => boolean): string {
-  if (isKnown(asked)) return asked;
-  const other = otherSpelling(asked);
-  if (other !== undefined && isKnown(other)) return other;
-  // Errors and the alias `default` are for the name without the tag that clients add.
-  return asked.endsWith(LATEST) && other !== undefined ? other : asked;
 }
 
 /**

@@ -17,7 +17,7 @@ export type NodeRoute = 'chat' | 'completions';
 export type OllamaRequest =
   | {
       readonly kind: 'answer';
-      /** As the client wrote it (see `resolveOllamaName`); undefined: the client named none. */
+      /** As the client wrote it; undefined: the client named none. */
       readonly model: string | undefined;
       readonly stream: boolean;
       readonly route: NodeRoute;

@@ -4,7 +4,7 @@ import { EmbeddingList } from '../../vectors.ts';
 import type { AnswerFacts } from '../dialect.ts';
 import type { AnswerEvent } from '../neutral/answer-event.ts';
 import { AnswerReader } from '../neutral/read-answer.ts';
-import { errorIn } from './errors.ts';
+import { errorIn } from './refusal.ts';
 import { asChatAnswer, type OllamaAnswerOptions } from './node-answer.ts';
 import type { AnswerTimings } from '../dialect.ts';
 import { totalFields } from './timings.ts';

@@ -1,12 +1,15 @@
 /** OpenAI's Responses API, without its store: each request has its whole conversation. */
-import type { AnswerFacts, AnswerStream, NodeBody } from '../dialect.ts';
+import { readRequestViewInSlices } from '../../request-view.ts';
+import type { AnswerFacts, AnswerStream, ClientBody, Dialect } from '../dialect.ts';
 import { toChatBody } from '../neutral/to-chat-body.ts';
 import { readRequest } from './read-request.ts';
 import { ResponsesStream, writeResponse } from './stream.ts';
 
 /** A request of this API, for a node that speaks chat completions. */
-export interface ResponsesRequest extends NodeBody {
+export interface ResponsesRequest extends Pick<ClientBody, 'named'> {
   readonly isStream: boolean;
+  /** Tools that are left out. */
+  readonly dropped: readonly string[];
   /** For the answer of a streamed request. */
   stream(facts: AnswerFacts): AnswerStream;
   /**
@@ -34,3 +37,14 @@ export function readResponsesRequest(bytes: Uint8Array): ResponsesRequest {
     whole: (answer, facts) => writeResponse(request, answer, facts),
   };
 }
+
+/** `/v1/responses`, by `/v1/chat/completions` of a node. */
+export const RESPONSES: Dialect = {
+  name: 'responses',
+  streamType: 'text/event-stream; charset=utf-8',
+  async read(bytes, headers) {
+    const { model, stream, affinityKey } = await readRequestViewInSlices(bytes, headers);
+    const { dropped, ...answered } = readResponsesRequest(bytes);
+    return { view: { model, stream, n: 1, affinityKey }, droppedTools: dropped, ...answered };
+  },
+};

@@ -35,7 +35,7 @@ function* streamed(request: ResponsesRequest, name: string): Generator<Uint8Arra
     const events = whole.push(answer.subarray(at, at + 100));
     if (events !== undefined) yield stream.push(events);
   }
-  yield stream.end();
+  yield stream.end(true);
 }
 
 /** Sends a part when the client has taken the one before. */

@@ -40,7 +40,7 @@ describe('A stream', () => {
       String(stream.push(node(said('a')))) +
       stream.keepAlive() +
       String(stream.push(node(said('b'), STOP))) +
-      stream.end();
+      stream.end(true);
 
     const events = parseEvents(all);
 
@@ -53,7 +53,7 @@ describe('A stream', () => {
     const failed = stream.push(node(said('a'), { error: { message: 'm', code: 'node_timeout' } }));
 
     checkEvents(parseEvents(text + String(failed)));
-    const late = [stream.push(node(said('b'), STOP)), stream.keepAlive(), stream.end()];
+    const late = [stream.push(node(said('b'), STOP)), stream.keepAlive(), stream.end(true)];
     expect(late).toEqual(['', '', '']);
   });
 
@@ -83,7 +83,7 @@ describe('A stream', () => {
 
   test('begins by itself', () => {
     const stream = request().stream(FACTS);
-    const text = String(stream.push(node(said('a'), STOP))) + stream.end();
+    const text = String(stream.push(node(said('a'), STOP))) + stream.end(true);
 
     expect(checkEvents(parseEvents(text + stream.opening()))).toMatchObject({
       status: 'completed',
@@ -96,7 +96,7 @@ describe('A stream', () => {
       stream.push(Buffer.concat([node(said('a')), encoder.encode('data: {\n\n')])),
     );
 
-    const events = parseEvents(text + rest + stream.end());
+    const events = parseEvents(text + rest + stream.end(true));
 
     expect(checkEvents(events).error?.code).toBe('node_protocol_error');
     expect(events.at(-2)).toMatchObject({ type: 'response.output_text.delta', delta: 'a' });
@@ -109,7 +109,7 @@ describe('A stream', () => {
     const ids = [1, 2].map((createdS) => {
       const stream = request().stream({ ...FACTS, createdS });
       const events = parseEvents(
-        stream.opening() + String(stream.push(node(call, STOP))) + stream.end(),
+        stream.opening() + String(stream.push(node(call, STOP))) + stream.end(true),
       );
       return JSON.stringify(checkEvents(events).output).match(/call_[0-9a-f]+_\d/)?.[0];
     });

@@ -17,5 +17,5 @@ export function streamText(request: ResponsesRequest, chunks: readonly Uint8Arra
     const events = whole.push(chunk);
     if (events !== undefined) text += String(stream.push(events));
   }
-  return text + stream.end();
+  return text + stream.end(true);
 }
