@@ -29,6 +29,8 @@ const EXPECTED: Readonly<Record<string, readonly [string, readonly string[]]>> =
   cortex_model_in_flight: ['gauge', ['model', 'node']],
   cortex_model_queue_depth: ['gauge', ['model', 'node']],
   cortex_node_up: ['gauge', ['node']],
+  cortex_model_avoided: ['gauge', ['model', 'node']],
+  cortex_circuit_opens_total: ['counter', ['node']],
   cortex_device_vram_used_bytes: ['gauge', ['node', 'device']],
   cortex_device_vram_total_bytes: ['gauge', ['node', 'device']],
   cortex_device_utilization_ratio: ['gauge', ['node', 'device']],

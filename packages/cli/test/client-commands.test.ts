@@ -245,6 +245,24 @@ describe('cortex nodes', () => {
     expect(text).toMatch(/^beast +down +- .* refused$/m);
   });
 
+  test('says that requests avoid a node, and why', async () => {
+    const { client, context, run } = fixture();
+    const failed = { ago_s: 4, remaining_s: 6, failures: 4, code: 'node_unreachable' };
+    client.nodeList = [
+      adminNode({
+        avoided: [
+          { ...failed, text: 'requests avoid it for 6 s more' },
+          { ...failed, model: 'm', text: 'requests for m avoid it for 6 s more' },
+        ],
+      }),
+    ];
+
+    expect(await run(nodesCommand(context, '0.1.0'))).toMatch(
+      /^local +up .* requests avoid it for 6 s more; requests for m avoid it for 6 s more$/m,
+    );
+    expect(await run(statusCommand(context))).toContain('requests for m avoid it for 6 s more');
+  });
+
   test('marks a version that is not its own', async () => {
     const { context, run } = fixture();
 

@@ -4,9 +4,6 @@ import { hasRoom, replicaLoad } from './replica-load.ts';
 import type { FleetSnapshot, Replica } from './snapshot.ts';
 
 const FULL = { kind: 'full' } as const;
-/** Score of a replica after all others. */
-const WORST_SCORE = Number.MAX_VALUE;
-
 /** Most slots of a model whose settings leave the number to the node (contracts, section 4). */
 const MAX_AUTO_SLOTS = 4;
 
@@ -69,7 +66,8 @@ function byAffinity(
   let total = 0;
   let count = 0;
   for (const replica of replicas) {
-    if (!mayUse(replica, request)) continue;
+    // A replica that gets no requests would lower the bound of the others.
+    if (!mayUse(replica, request) || context.isAvoided?.(replica) === true) continue;
     total += replicaLoad(replica, own?.get(replica.node) ?? 0);
     count += 1;
   }
@@ -79,7 +77,7 @@ function byAffinity(
   let bestHash = -1;
   for (const replica of replicas) {
     if (!mayUse(replica, request) || replica.node === request.avoided) continue;
-    if (context.isYielded?.(replica) === true) continue;
+    if (context.isYielded?.(replica) === true || context.isAvoided?.(replica) === true) continue;
     const held = own?.get(replica.node) ?? 0;
     const slots = replica.load?.maxInFlight ?? Infinity;
     if (request.weight > slots || !hasRoom(replica, held, request.weight)) continue;
@@ -93,11 +91,19 @@ function byAffinity(
   return best;
 }
 
+/** 0: it is not avoided. A node that failed this request once is better than one that failed several in a row. */
+const avoidanceOf = (
+  replica: Replica,
+  { avoided }: ReadyQuestion,
+  { isAvoided }: DecisionContext,
+): number => (isAvoided?.(replica) === true ? 2 : 0) + (replica.node === avoided ? 1 : 0);
+
 /**
  * Chooses the ready replica that the affinity key prefers, else the one with the least load relative to its speed.
  *
  * Score is (load + 1) / (slots × tokens per second), ties by name. A replica without a measured speed counts by the
- * weight of its node. Only replicas with room are chosen. Allocates nothing proportional to the fleet.
+ * weight of its node. Only replicas with room are chosen, and those that are avoided only if no other has room. Allocates
+ * nothing proportional to the fleet.
  */
 export function chooseReady(
   snapshot: FleetSnapshot,
@@ -112,6 +118,7 @@ export function chooseReady(
   const unitSpeed = replicas.length > 1 ? speedOfUnitWeight(replicas) : 1;
   let best: Replica | undefined;
   let bestScore = Infinity;
+  let bestAvoidance = Infinity;
   let isFull = false;
   let mostSlots = -1;
   for (const replica of replicas) {
@@ -125,15 +132,14 @@ export function chooseReady(
       continue;
     }
     const speed = replica.load?.tokSDecode ?? replica.speedWeight * unitSpeed;
-    const isAvoided = replica.node === request.avoided;
-    const score = isAvoided
-      ? WORST_SCORE
-      : isInTurn
-        ? (context.lastGrantMs?.(replica) ?? 0)
-        : (replicaLoad(replica, own) + 1) / ((slots ?? 1) * speed);
-    if (score < bestScore) {
+    const score = isInTurn
+      ? (context.lastGrantMs?.(replica) ?? 0)
+      : (replicaLoad(replica, own) + 1) / ((slots ?? 1) * speed);
+    const avoidance = avoidanceOf(replica, request, context);
+    if (avoidance < bestAvoidance || (avoidance === bestAvoidance && score < bestScore)) {
       best = replica;
       bestScore = score;
+      bestAvoidance = avoidance;
     }
   }
   if (best) return { kind: 'node', replica: best, by: 'load' };

@@ -21,6 +21,8 @@ export interface DecisionContext {
         readonly loadFactor: number;
       }
     | undefined;
+  /** True: requests failed there, so it is chosen only if no other replica has room. */
+  readonly isAvoided?: ((replica: Replica) => boolean) | undefined;
   /** True: the replica is to be evicted, and gets no more requests. */
   readonly isYielded?: ((replica: Replica) => boolean) | undefined;
   /** When the replica last got a request; needed for `round-robin`. */

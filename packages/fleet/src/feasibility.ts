@@ -28,6 +28,8 @@ export type LackedThing =
   /** The node has it loaded and says that it cannot serve it. */
   | 'servable'
   | 'back_off'
+  /** Requests failed there and avoid it. It lowers the rank only: the node is used if no other can be. */
+  | 'circuit'
   | 'free_memory'
   /** A GPU of the fleet can hold it, so that it does not go to RAM here. */
   | 'tier'

@@ -17,7 +17,7 @@ export * from './snapshot.ts';
 export type { Activity } from './views/activity.ts';
 export type { Words } from './views/words.ts';
 export { listAdminModels } from './views/admin-models.ts';
-export { listAdminNodes } from './views/admin-nodes.ts';
+export { listAdminNodes, toAvoidance } from './views/admin-nodes.ts';
 export { type FleetHealth, fleetHealth } from './views/fleet-health.ts';
 export { describeModel, listModels } from './views/list-models.ts';
 export { modelStatus } from './views/model-status.ts';
@@ -26,6 +26,8 @@ export { DecideState, DEFAULT_SETTINGS } from './decide/decide-state.ts';
 export { nodeForFiles } from './decide/node-for-files.ts';
 export type {
   Action,
+  AttemptOutcome,
+  CircuitChange,
   DecideEvent,
   DecideRefusal,
   FleetRequest,
@@ -34,6 +36,7 @@ export type {
   ReportedEvent,
   WaitedFor,
 } from './decide/events.ts';
+export type { OpenCircuit } from './decide/circuit-table.ts';
 export { explainModel, type ModelExplanation, type Outlook } from './decide/explain.ts';
 export type { Candidate, GrantRecord, PlacementRecord, Victim } from './decide/record.ts';
 export type { DecideSettings } from './decide/settings.ts';

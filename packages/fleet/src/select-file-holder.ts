@@ -16,13 +16,15 @@ export type FileHolder =
 
 /**
  * Chooses a node for a request that only needs the file of a model, such as its tokenizer: a node that has it
- * loaded, else one that has it on disk. Never starts a load, and waits only for nodes that have not answered yet.
+ * loaded, else one that has it on disk; one that fails requests comes last. Never starts a load, and waits only for nodes
+ * that have not answered yet.
  */
 export function selectFileHolder(
   snapshot: FleetSnapshot,
   question: LoadQuestion,
   context: DecisionContext,
 ): FileHolder {
+  const avoided = (replica: Replica): number => Number(context.isAvoided?.(replica) === true);
   const [best] = (snapshot.replicasByModel.get(question.model) ?? [])
     .filter(
       ({ node, isNodeUp, isNodeDraining, onDisk, isReady }) =>
@@ -32,7 +34,7 @@ export function selectFileHolder(
         (question.node === undefined || node === question.node) &&
         !question.tried.includes(node),
     )
-    .toSorted((a, b) => rankOf(a) - rankOf(b));
+    .toSorted((a, b) => avoided(a) - avoided(b) || rankOf(a) - rankOf(b));
   if (best) return { kind: 'node', replica: best };
   if (snapshot.pendingNodes > 0) return { kind: 'pending' };
   const present = classifyPresent(snapshot, question);

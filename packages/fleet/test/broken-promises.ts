@@ -1,13 +1,45 @@
 import { takenOn } from '../src/decide/node-room.ts';
 import type { Reservation } from '../src/decide/decide-state.ts';
-import type { DecideState, NodeSnapshot } from '../src/index.ts';
+import type { Action, DecideState, FleetRequest, NodeSnapshot } from '../src/index.ts';
+import { hasRoom } from '../src/replica-load.ts';
 
 /**
  * What must always be true of a state between two events (fleet design): memory is never promised twice, a request is
  * in one place, and the sums agree with what they sum. Empty: all holds.
  */
 export function brokenPromises(state: DecideState): readonly string[] {
-  return [...memory(state), ...sums(state)];
+  return [...memory(state), ...sums(state), ...circuits(state)];
+}
+
+/**
+ * What must always be true of grants, in the state after their event: a replica that requests avoid gets one only to try
+ * it again, or if no other that the request may use has room.
+ */
+export function* brokenGrants(
+  state: DecideState,
+  actions: readonly Action[],
+  requestOf: (id: string) => FleetRequest | undefined,
+): Generator<string> {
+  const { circuits, leases, nowMs, snapshot } = state;
+  for (const action of actions) {
+    const request = action.kind === 'grant' ? requestOf(action.requestId) : undefined;
+    if (action.kind !== 'grant' || !request || request.weight === 0) continue;
+    const { leaseId: id, node, model } = action;
+    if (!circuits.isAvoided(action, nowMs) || circuits.isProbe({ id, node, model })) continue;
+    const other = snapshot.replicasByModel
+      .get(model)
+      ?.find(
+        (replica) =>
+          replica.isReady &&
+          (request.node === undefined || replica.node === request.node) &&
+          !request.tried.includes(replica.node) &&
+          !circuits.isAvoided(replica, nowMs) &&
+          !state.isYielding(replica.node, model) &&
+          request.weight <= (replica.load?.maxInFlight ?? Infinity) &&
+          hasRoom(replica, leases.on(model, replica.node), request.weight),
+      );
+    if (other) yield `${id} went to ${node}, which is avoided, though ${other.node} has room`;
+  }
 }
 
 /** One of its victims stays, so the node will refuse the load. */
@@ -37,6 +69,12 @@ function* memory(state: DecideState): Generator<string> {
         yield `${node.name}: ${takenMib} MiB of device ${device.index} are promised, it has ${usableMib}`;
       }
     }
+  }
+}
+
+function* circuits({ circuits: table, snapshot }: DecideState): Generator<string> {
+  for (const { name, state } of snapshot.nodes.values()) {
+    if (table.has(name) && state !== 'up') yield `failures of ${name} are kept, which is ${state}`;
   }
 }
 

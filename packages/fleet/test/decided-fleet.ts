@@ -2,6 +2,7 @@ import type { ModelEntry, ModelLoad } from '@cortex/protocol';
 
 import {
   type Action,
+  type AttemptOutcome,
   type CatalogueModel,
   decide,
   type DecideEvent,
@@ -12,7 +13,7 @@ import {
   type LoadOutcome,
   type NodeConfig,
 } from '../src/index.ts';
-import { brokenPromises } from './broken-promises.ts';
+import { brokenGrants, brokenPromises } from './broken-promises.ts';
 import { discovery, entry, health, load } from './build-fleet.ts';
 
 export interface HostShape {
@@ -48,6 +49,7 @@ export class DecidedFleet {
   readonly state = new DecideState();
   readonly actions: Action[] = [];
   #shape: FleetShape;
+  readonly #requests = new Map<string, FleetRequest>();
   #nowMs = 1_000_000;
   #count = 0;
 
@@ -128,9 +130,11 @@ export class DecidedFleet {
 
   /** Tells an event and checks what is always true. */
   tell(event: DecideEvent): readonly Action[] {
+    if (event.kind === 'arrived') this.#requests.set(event.request.id, event.request);
     const actions = this.#decided(event);
     this.actions.push(...actions);
-    const broken = brokenPromises(this.state);
+    const requestOf = (id: string) => this.#requests.get(id);
+    const broken = [...brokenPromises(this.state), ...brokenGrants(this.state, actions, requestOf)];
     if (broken.length > 0) throw new Error(broken.join('; '));
     return actions;
   }
@@ -168,14 +172,20 @@ export class DecidedFleet {
     return this.tell({ kind: 'arrived', request: this.request(model, overrides) });
   }
 
-  /** Ends the oldest granted request of the model that has not ended, as its client sees it. */
-  answer(model: string): readonly Action[] {
+  /** Ends the oldest granted request of the model, on `node` if given, that has not ended. */
+  answer(
+    model: string,
+    { node, outcome }: { readonly node?: string; readonly outcome?: AttemptOutcome } = {},
+  ): readonly Action[] {
     const at = this.actions.findIndex(
-      (action) => action.kind === 'grant' && action.model === model,
+      (action) =>
+        action.kind === 'grant' &&
+        action.model === model &&
+        (node === undefined || action.node === node),
     );
     const [grant] = at === -1 ? [] : this.actions.splice(at, 1);
     if (grant?.kind !== 'grant') throw new Error(`no request of ${model} runs`);
-    return this.tell({ kind: 'lease_ended', leaseId: grant.leaseId });
+    return this.tell({ kind: 'lease_ended', leaseId: grant.leaseId, outcome });
   }
 
   /** The victims of a load leave. */
@@ -245,6 +255,10 @@ export function told(actions: readonly Action[]): readonly string[] {
         return `cancel ${action.model} on ${action.node}`;
       case 'wake_node':
         return `wake ${action.node}`;
+      case 'circuit_opened':
+        return `avoid ${action.model ?? 'all'} on ${action.node} for ${action.forMs} ms`;
+      case 'circuit_closed':
+        return `use ${action.model ?? 'all'} on ${action.node} again`;
       case 'estimate':
       case 'poll':
       case 'timer':

@@ -31,7 +31,11 @@ describe('a node that is removed from the configuration', () => {
     under.control.reconfigure(settings({ b }));
     const { control } = under;
     expect(control.inFlight('a')).toBe(0);
-    expect(listAdminNodes(control.snapshot(), control).map(({ name }) => name)).toEqual(['b']);
+    expect(
+      listAdminNodes(control.snapshot(), { activity: control, words: WORDS }).map(
+        ({ name }) => name,
+      ),
+    ).toEqual(['b']);
     expect(
       listModels(control.snapshot(), { createdS: 1, words: WORDS }).map(({ id }) => id),
     ).toEqual(['n']);

@@ -3,6 +3,23 @@ import { z } from 'zod';
 
 import { DrainAnswer, DrainRequest, ModelEntry } from './neuron.ts';
 
+/** Requests avoid a node, or one of its models, because others failed there. */
+export const AdminAvoidance = z.looseObject({
+  /** Absent: all models of the node. */
+  model: z.string().optional(),
+  /** Seconds since it began. */
+  ago_s: z.number(),
+  /** Seconds until one request tries it again; 0: the next one does, or one is trying. */
+  remaining_s: z.number(),
+  /** Requests that failed in a row. */
+  failures: z.int(),
+  /** Error code of the last one. */
+  code: z.string(),
+  /** The same in a sentence. */
+  text: z.string(),
+});
+export type AdminAvoidance = z.infer<typeof AdminAvoidance>;
+
 export const AdminNode = z.looseObject({
   name: z.string(),
   endpoint: z.string(),
@@ -12,6 +29,7 @@ export const AdminNode = z.looseObject({
   drain_remaining_s: z.number().optional(),
   /** Why the node is not up; absent when it is. */
   error: z.string().optional(),
+  avoided: z.array(AdminAvoidance).optional(),
   misses: z.int(),
   version: z.string().optional(),
   hostname: z.string().optional(),
@@ -91,7 +109,13 @@ export const AdminExplanation = z.looseObject({
   outcome: z.string().optional(),
   waiting: z.int(),
   replicas: z.array(
-    z.looseObject({ node: z.string(), status: z.string(), ready: z.boolean(), load: z.number() }),
+    z.looseObject({
+      node: z.string(),
+      status: z.string(),
+      ready: z.boolean(),
+      load: z.number(),
+      avoided: AdminAvoidance.optional(),
+    }),
   ),
   /** Where a load would go now: `plan`, `waits_for_idle`, `blocked` or `impossible`. */
   outlook: AdminPlacement.extend({ kind: z.string() }),

@@ -33,6 +33,11 @@ export function nodeHardware(node: AdminNode): string | undefined {
   return node.cpu && `${node.cpu.model}, ${node.cpu.cores} cores`;
 }
 
-/** Why the node cannot be reached, or why its GPU is not used; undefined if nothing is wrong. */
+const avoidedNote = ({ avoided = [] }: AdminNode): string | undefined =>
+  avoided.length === 0 ? undefined : avoided.map(({ text }) => text).join('; ');
+
+/**
+ * Why the node cannot be reached, why requests avoid it, or why its GPU is not used; undefined if nothing is wrong.
+ */
 export const nodeNote = (node: AdminNode): string | undefined =>
-  node.error ?? node.gpu_unavailable_reason;
+  node.error ?? avoidedNote(node) ?? node.gpu_unavailable_reason;

@@ -199,6 +199,14 @@ export async function statsWhere(
   }
 }
 
+/** Waits until the engine works on `work`, or has ended it: on a busy machine it can be done before anybody looks. */
+export async function underWay(engine: Engine, work: Promise<unknown>): Promise<void> {
+  await Promise.race([
+    statsWhere(engine, ({ busySlots }) => busySlots > 0),
+    work.catch(() => undefined),
+  ]);
+}
+
 /** Waits until the engine is idle. */
 export function idle(engine: Engine): Promise<EngineStats> {
   return statsWhere(engine, (stats) => stats.busySlots === 0 && stats.queueDepth === 0);

@@ -7,6 +7,12 @@ import { type Action, type DecideEvent } from '../index.ts';
 const NODES = ['a', 'b', 'c'];
 const MODELS = ['m', 'n', 'o', 'p', 'q'];
 
+const OUTCOMES = {
+  answer: undefined,
+  succeed: { kind: 'succeeded' },
+  fail: { kind: 'failed', code: 'node_unreachable' },
+} as const;
+
 /** What may happen next, as numbers that are read in the situation of the moment. */
 const step = fc.record({
   what: fc.constantFrom(
@@ -15,6 +21,9 @@ const step = fc.record({
     'ask',
     'answer',
     'answer',
+    'succeed',
+    'fail',
+    'fail',
     'load_ends',
     'load_fails',
     'load_changed',
@@ -70,12 +79,14 @@ class Walk {
         this.#done(this.fleet.ask(model, { id, affinityKey: () => `talk ${next.pick % 7}` }));
         break;
       }
-      case 'answer': {
+      case 'answer':
+      case 'succeed':
+      case 'fail': {
         const [id, lease] = [...this.running][next.pick % Math.max(1, this.running.size)] ?? [];
         if (id === undefined || !lease) break;
         this.running.delete(id);
         this.ended.add(id);
-        this.#tell({ kind: 'lease_ended', leaseId: lease.leaseId });
+        this.#tell({ kind: 'lease_ended', leaseId: lease.leaseId, outcome: OUTCOMES[next.what] });
         break;
       }
       case 'load_ends':
@@ -157,7 +168,8 @@ const walk = (steps: readonly Step[], order = NODES): Walk => {
 };
 
 describe('For any sequence of events', () => {
-  const steps = fc.array(step, { maxLength: 120 });
+  // Of the default size, sequences are too short for loads to meet.
+  const steps = fc.array(step, { maxLength: 120, size: 'max' });
 
   test('memory is never promised twice, no victim is busy, and a request is in one place', () => {
     fc.assert(

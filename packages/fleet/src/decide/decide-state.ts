@@ -3,6 +3,7 @@ import { FleetState } from '../fleet-state.ts';
 import type { FleetSnapshot, Replica } from '../snapshot.ts';
 import type { DecisionContext } from '../decision-context.ts';
 import { BackOffTable } from './back-off-table.ts';
+import { CircuitTable } from './circuit-table.ts';
 import { LeaseTable } from './lease-table.ts';
 import type { PlacementRecord } from './record.ts';
 import { ReplicaFactsTable } from './replica-facts.ts';
@@ -87,6 +88,7 @@ export class DecideState {
   readonly facts = new ReplicaFactsTable();
   readonly sessions = new SessionTable();
   readonly backOff = new BackOffTable();
+  readonly circuits = new CircuitTable();
   readonly queues = new Map<string, WaitingQueue>();
   /** By model, then node. */
   readonly reservations = new Map<string, Map<string, Reservation>>();
@@ -117,12 +119,13 @@ export class DecideState {
   readonly context: { -readonly [Key in keyof DecisionContext]: DecisionContext[Key] };
 
   constructor() {
-    const { leases, facts, backOff } = this;
+    const { leases, facts, backOff, circuits } = this;
     this.context = {
       leases,
       failures: backOff,
       nowMs: 0,
       routing: { policy: 'prefix-affinity', loadFactor: 1.25 },
+      isAvoided: (replica: Replica) => circuits.isAvoided(replica, this.nowMs),
       isYielded: ({ node, model }: Replica) => this.isYielding(node, model),
       lastGrantMs: ({ node, model }: Replica) => facts.find(node, model)?.lastGrantMs ?? 0,
     };

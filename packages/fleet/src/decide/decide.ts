@@ -5,9 +5,9 @@ import { memoryOf } from '../node-devices.ts';
 import type { NodeSnapshot } from '../snapshot.ts';
 import type { DecideState } from './decide-state.ts';
 import type { Action, DecideEvent, FleetRequest } from './events.ts';
-import { isBusy } from './evictable.ts';
 import { estimated, forgetChanged, forgetEstimatesOf } from './estimates.ts';
 import { grant } from './grant.ts';
+import { leaseEnded } from './lease-ended.ts';
 import { cancelUnwanted, loadEnded, releaseClaim, unloadEnded } from './loads.ts';
 import { notePulls } from './need.ts';
 import { pass, waiterOf } from './pass.ts';
@@ -74,8 +74,13 @@ function apply(
       left(state, event, actions);
       return;
     case 'lease_ended':
-      leaseEnded(state, event.leaseId);
+      leaseEnded(state, event, actions);
       return;
+    case 'lease_answers': {
+      const lease = state.leases.get(event.leaseId);
+      if (lease) state.circuits.freeProbe(lease);
+      return;
+    }
     case 'load_ended':
       loadEnded(state, event, actions);
       return;
@@ -125,22 +130,6 @@ function left(
   state.dirty.add(model);
 }
 
-function leaseEnded(state: DecideState, leaseId: string): void {
-  const lease = state.leases.end(leaseId);
-  if (!lease) return;
-  const { model, node, affinityKey } = lease;
-  const { nowMs } = state;
-  const { holdMs } = state.settings;
-  const facts = state.facts.of(node, model);
-  facts.lastUsedMs = nowMs;
-  if (affinityKey !== undefined && state.sessions.answered(affinityKey, model, { nowMs, holdMs })) {
-    facts.heldUntilMs = nowMs + holdMs;
-  }
-  if (state.queues.has(model)) state.dirty.add(model);
-  const replica = state.snapshot.nodes.get(node)?.replicas.get(model);
-  if (state.blockedBy.has(node) && replica && !isBusy(state, replica)) memoryChanged(state, node);
-}
-
 function configure(
   state: DecideState,
   { config, settings }: Extract<DecideEvent, { kind: 'config_changed' }>,
@@ -170,6 +159,7 @@ function forgetNode(state: DecideState, name: string, actions: Action[]): void {
   state.waking.delete(name);
   forgetEstimatesOf(state, name);
   state.backOff.forgetNode(name);
+  state.circuits.forgetNode(name);
   for (const [model, byNode] of state.reservations) {
     if (!byNode.delete(name)) continue;
     actions.push({ kind: 'cancel_load', model, node: name });
@@ -222,6 +212,7 @@ function nodeChanged(
   }
   if (before.replicas === after.replicas) return;
   notePulls(state, after);
+  state.circuits.keepModels(node, after.replicas);
   for (const model of state.queues.keys()) {
     if (before.replicas.get(model) !== after.replicas.get(model)) state.dirty.add(model);
   }
@@ -247,6 +238,7 @@ function spareMib({ devices, residents }: NodeSnapshot): number {
 function loseNode(state: DecideState, node: string, actions: Action[]): void {
   releaseClaim(state, node);
   forgetEstimatesOf(state, node);
+  state.circuits.forgetNode(node);
   for (const model of state.reservations.keys()) {
     if (!state.reservation(node, model)) continue;
     actions.push({ kind: 'cancel_load', model, node });

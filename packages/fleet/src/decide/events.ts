@@ -38,6 +38,33 @@ export type LoadOutcome =
       readonly needMib?: number | undefined;
     };
 
+/** What the end of a request says about its node. */
+export type AttemptOutcome =
+  | { readonly kind: 'succeeded' }
+  /** By the fault of the node. `code`: an error code. */
+  | { readonly kind: 'failed'; readonly code: string };
+
+/** Requests begin to avoid a replica that fails them, or return to it. */
+export type CircuitChange =
+  | {
+      readonly kind: 'circuit_opened';
+      readonly node: string;
+      /** Undefined: all models of the node. */
+      readonly model: string | undefined;
+      /** Requests that failed in a row. */
+      readonly failures: number;
+      /** Why the last one failed. */
+      readonly code: string;
+      /** Until one request tries it again. */
+      readonly forMs: number;
+    }
+  | {
+      readonly kind: 'circuit_closed';
+      readonly node: string;
+      readonly model: string | undefined;
+      readonly openForMs: number;
+    };
+
 /** What `FleetState` knows of; loads that cortex itself starts and ends are not reported but decided. */
 export type ReportedEvent = Exclude<
   FleetEvent,
@@ -53,7 +80,14 @@ export type DecideEvent =
     }
   | { readonly kind: 'arrived'; readonly request: FleetRequest }
   | { readonly kind: 'left'; readonly model: string; readonly requestId: string }
-  | { readonly kind: 'lease_ended'; readonly leaseId: string }
+  /** The answer of a request has begun. Worth telling only of one that tries a replica after failures. */
+  | { readonly kind: 'lease_answers'; readonly leaseId: string }
+  | {
+      readonly kind: 'lease_ended';
+      readonly leaseId: string;
+      /** Absent: it says nothing about the node, as when the client left or its request was refused. */
+      readonly outcome?: AttemptOutcome | undefined;
+    }
   | {
       readonly kind: 'load_ended';
       readonly node: string;
@@ -111,6 +145,7 @@ export interface UnloadStep {
 }
 
 export type Action =
+  | CircuitChange
   | {
       readonly kind: 'grant';
       readonly requestId: string;

@@ -115,12 +115,26 @@ describe('An eviction', () => {
     expect(fleet.state.waiting('old')).toBe(1);
   });
 
+  test('does not load its victim again on the node before it has left', () => {
+    const fleet = new DecidedFleet({
+      hosts: { a: { loaded: { large: OLD, middle: OLD } } },
+      models: [
+        { id: 'large', vramMb: 15_000 },
+        { id: 'middle', vramMb: 8000 },
+        { id: 'small', vramMb: 3000 },
+      ],
+    });
+    expect(told(fleet.ask('small'))).toEqual(['load small on a after middle']);
+    expect(told(fleet.ask('middle'))).toEqual([]);
+    expect(told(fleet.unload('a', 'middle'))).toEqual(['load middle on a after large']);
+  });
+
   test('says what each node lacked, who left, and what that cost', () => {
     const [load] = only(full().ask('new'), 'load');
     expect(load?.record).toMatchObject({
       why: 'waiting',
       needMib: 10_000,
-      candidates: [{ node: 'a', feasible: true, rank: [0, 0, 1, 0, 1, 0] }],
+      candidates: [{ node: 'a', feasible: true, rank: [0, 0, 0, 1, 0, 1, 0] }],
       victims: [{ model: 'old', freesMib: 10_000, why: 'idle' }],
     });
     const [victim] = load?.record.victims ?? [];

@@ -1,4 +1,5 @@
 import { replicaLoad } from '../replica-load.ts';
+import type { OpenCircuit } from './circuit-table.ts';
 import type { DecideState } from './decide-state.ts';
 import { place } from './place.ts';
 import type { Candidate, Victim } from './record.ts';
@@ -28,6 +29,8 @@ export interface ModelExplanation {
     readonly isReady: boolean;
     /** Requests on it. */
     readonly load: number;
+    /** Requests failed there; undefined: they did not. */
+    readonly circuit: OpenCircuit | undefined;
   }[];
   readonly outlook: Outlook;
 }
@@ -57,6 +60,9 @@ export function explainModel(state: DecideState, model: string): ModelExplanatio
       status: replica.status,
       isReady: replica.isReady,
       load: replicaLoad(replica, state.leases.on(model, replica.node)),
+      circuit: state.circuits
+        .open(replica.node, state.nowMs)
+        .find((open) => open.model === undefined || open.model === model),
     })),
     outlook: outlookOf(state, model),
   };

@@ -24,10 +24,13 @@ export function grant(
   const { node } = replica;
   const affinityKey = mayBeHeld(state, node) ? request.affinityKey?.() : undefined;
   const load = replicaLoad(replica, state.leases.on(model, node));
-  const leaseId = state.leases.take({ model, node, weight, affinityKey });
-  state.facts.of(node, model).lastGrantMs = state.nowMs;
+  const { nowMs } = state;
+  const leaseId = state.leases.take({ model, node, weight, affinityKey, grantedMs: nowMs });
+  const isTold = weight > 0 && state.circuits.has(node);
+  const circuit = isTold ? state.circuits.granted({ id: leaseId, model, node }, nowMs) : undefined;
+  state.facts.of(node, model).lastGrantMs = nowMs;
   if (affinityKey !== undefined) state.sessions.asked(affinityKey, model, arrivedMs);
   const replicas = state.snapshot.replicasByModel.get(model)?.length ?? 0;
-  const record = { by, load, waitedMs: state.nowMs - arrivedMs, replicas };
+  const record = { by, load, waitedMs: nowMs - arrivedMs, replicas, circuit };
   actions.push({ kind: 'grant', requestId: id, leaseId, model, node, record });
 }

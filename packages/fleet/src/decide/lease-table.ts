@@ -6,6 +6,8 @@ export interface LeaseEntry {
   readonly node: string;
   readonly weight: number;
   readonly affinityKey: string | undefined;
+  /** Monotonic. */
+  readonly grantedMs: number;
 }
 
 /** The requests that run, with their sums by model and node. */
@@ -36,10 +38,14 @@ export class LeaseTable implements LeasesView {
     return byModel;
   }
 
-  take({ model, node, weight, affinityKey }: Omit<LeaseEntry, 'id'>): string {
+  get(id: string): LeaseEntry | undefined {
+    return this.#byId.get(id);
+  }
+
+  take({ model, node, weight, affinityKey, grantedMs }: Omit<LeaseEntry, 'id'>): string {
     this.#count += 1;
     const id = `lease_${this.#count}`;
-    const lease = { id, model, node, weight, affinityKey };
+    const lease = { id, model, node, weight, affinityKey, grantedMs };
     this.#byId.set(id, lease);
     this.#add(lease, weight);
     return id;

@@ -1,4 +1,5 @@
 /** On which node a model is loaded, and what leaves for it. */
+import type { Lacking } from '../feasibility.ts';
 import type { DecideState } from './decide-state.ts';
 import { type Newcomer, newcomerOf } from './evictable.ts';
 import { type Fit, fitNode } from './fit-node.ts';
@@ -102,6 +103,12 @@ function chooseInGroup(
   return free.choice || !mayEvict ? free : choose(state, group, { newcomer, mayEvict: true });
 }
 
+/** That requests for the model fail there, and for how long they avoid it. */
+function circuitLack(state: DecideState, node: string, model: string): readonly Lacking[] {
+  const have = state.circuits.avoidedForMs({ node, model }, state.nowMs);
+  return have === undefined ? [] : [{ what: 'circuit', need: 0, have, unit: 'ms' }];
+}
+
 /** All nodes for the record: what the blocked ones lack, and the others with their rank. */
 function explained(
   state: DecideState,
@@ -112,11 +119,12 @@ function explained(
   return options.map((option): Candidate => {
     const haveMib = have.get(option);
     const need = option.sets[0]?.needMib ?? 0;
+    const room: readonly Lacking[] =
+      haveMib === undefined ? [] : [{ what: 'free_memory', need, have: haveMib, unit: 'MiB' }];
     return {
       node: option.node.name,
       feasible: haveMib === undefined,
-      lacked:
-        haveMib === undefined ? [] : [{ what: 'free_memory', need, have: haveMib, unit: 'MiB' }],
+      lacked: [...room, ...circuitLack(state, option.node.name, model)],
       rank: option.rank,
       load: loadOn(state, option.node, model),
     };

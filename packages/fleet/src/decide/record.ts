@@ -5,7 +5,7 @@ import type { Lacking } from '../feasibility.ts';
 export interface Candidate {
   readonly node: string;
   readonly feasible: boolean;
-  /** Empty for a feasible node. */
+  /** Of a feasible node only `circuit`, which makes it the last choice. */
   readonly lacked: readonly Lacking[];
   /** Smaller is better, compared from the left; empty for a node that is not feasible. */
   readonly rank: readonly number[];
@@ -45,4 +45,6 @@ export interface GrantRecord {
   readonly waitedMs: number;
   /** Ready replicas among which the choice was made. */
   readonly replicas: number;
+  /** `probe`: it tries a replica that failed others. `last_resort`: no replica without failures had room. */
+  readonly circuit?: 'probe' | 'last_resort' | undefined;
 }

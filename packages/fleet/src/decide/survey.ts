@@ -87,6 +87,7 @@ function rankOf(
   const pinnedOn = state.snapshot.catalogue.get(question.model)?.pinnedOn;
   return [
     Number(question.tried.includes(node.name)),
+    Number(state.circuits.isAvoided({ node: node.name, model: question.model }, state.nowMs)),
     Number(replica?.status === 'failed'),
     Number(pinnedOn?.includes(node.name) !== true),
     tier,
@@ -102,7 +103,7 @@ function rankOf(
 export function isWorseKind({ rank }: Option, blocked: Option): boolean {
   const isWorseAt = (position: number): boolean =>
     (rank[position] ?? 0) > (blocked.rank[position] ?? 0);
-  return isWorseAt(3) || isWorseAt(5);
+  return isWorseAt(4) || isWorseAt(6);
 }
 
 /** Whether a load may download the files of the model there, or need not. */
@@ -129,6 +130,8 @@ function lackOf(state: DecideState, node: NodeSnapshot, newcomer: Newcomer): Lac
   const isOlder = (state.queues.get(claimant)?.oldestMs ?? Infinity) <= oldestMs;
   return isOlder ? { what: 'unclaimed', need: model, have: claimant, unit: 'name' } : undefined;
 }
+
+const LEAVING: Lacking = { what: 'state', need: 'unloaded', have: 'unloading', unit: 'name' };
 
 const tooSlow = (tier: number, worst: number): Lacking => ({
   what: 'tier',
@@ -177,7 +180,9 @@ export function survey(state: DecideState, question: PlaceQuestion, newcomer: Ne
   const candidates: Candidate[] = [];
   const hoped: string[] = [];
   for (const node of nodesFor(state, question)) {
-    const lack = lackOf(state, node, newcomer);
+    // It is loaded again once it has left: until then both of its loads would count.
+    const isLeaving = state.leavingTo(node.name, model) !== undefined;
+    const lack = isLeaving ? LEAVING : lackOf(state, node, newcomer);
     const found = lack ? undefined : tierOf(state, node, model);
     const failure = found && failureInTheWay(state, node, { newcomer, sets: found.sets });
     if (found && !failure && found.tier <= worst) {
@@ -194,7 +199,7 @@ export function survey(state: DecideState, question: PlaceQuestion, newcomer: Ne
       (found ? tooSlow(found.tier, worst) : tooSmall(state, node, { model, worst }));
     const load = loadOn(state, node, model);
     candidates.push({ node: node.name, feasible: false, lacked: [lacking], rank: [], load });
-    if (HOPED.has(lacking.what)) hoped.push(node.name);
+    if (isLeaving || HOPED.has(lacking.what)) hoped.push(node.name);
   }
   return { options: options.toSorted((a, b) => compareRanks(a.rank, b.rank)), candidates, hoped };
 }

@@ -1,6 +1,10 @@
-/** Leases and waiting requests of this cortex, which are not in the snapshot. */
+import type { OpenCircuit } from '../decide/circuit-table.ts';
+
+/** Leases, waiting requests and circuits of this cortex, which are not in the snapshot. */
 export interface Activity {
   /** Leases on the node, or on one model of it, summed by weight. */
   inFlight(node: string, model?: string): number;
   waiting(model: string): number;
+  /** What requests avoid on the node because it failed others. */
+  circuits(node: string): readonly OpenCircuit[];
 }

@@ -1,7 +1,9 @@
-import type { AdminNode } from '@cortex/protocol';
+import type { AdminAvoidance, AdminNode } from '@cortex/protocol';
 
 import type { FleetSnapshot, NodeSnapshot } from '../snapshot.ts';
+import type { OpenCircuit } from '../decide/circuit-table.ts';
 import type { Activity } from './activity.ts';
+import type { Words } from './words.ts';
 
 function devices({ discovery, health }: NodeSnapshot): AdminNode['devices'] {
   const readings = new Map(health?.devices.map((reading) => [reading.index, reading]));
@@ -22,8 +24,30 @@ function discovered({ discovery }: NodeSnapshot): Partial<AdminNode> {
   };
 }
 
+const seconds = (ms: number): number => Math.round(ms / 100) / 10;
+
+/** An open circuit as on the wire. */
+export function toAvoidance(circuit: OpenCircuit, words: Words): AdminAvoidance {
+  const { model, failures, code, openForMs, remainingMs } = circuit;
+  return {
+    model,
+    ago_s: seconds(openForMs),
+    remaining_s: seconds(remainingMs),
+    failures,
+    code,
+    text: words.avoided(circuit),
+  };
+}
+
+function avoided(circuits: readonly OpenCircuit[], words: Words): AdminNode['avoided'] {
+  return circuits.length === 0 ? undefined : circuits.map((circuit) => toAvoidance(circuit, words));
+}
+
 /** `GET /admin/v1/nodes`: every configured node, ordered by name. A node that is not up has its last report. */
-export function listAdminNodes(snapshot: FleetSnapshot, activity: Activity): readonly AdminNode[] {
+export function listAdminNodes(
+  snapshot: FleetSnapshot,
+  { activity, words }: { readonly activity: Activity; readonly words: Words },
+): readonly AdminNode[] {
   return [...snapshot.nodes.values()].map((node) => ({
     name: node.name,
     endpoint: node.endpoint,
@@ -31,6 +55,7 @@ export function listAdminNodes(snapshot: FleetSnapshot, activity: Activity): rea
     draining: node.isDraining,
     drain_remaining_s: node.isDraining ? node.health?.drain_remaining_s : undefined,
     error: node.error,
+    avoided: avoided(activity.circuits(node.name), words),
     misses: node.misses,
     version: node.version,
     ...discovered(node),

@@ -24,8 +24,9 @@ import {
 const createdS = 7;
 const words: Words = {
   cannotServe: (lacks) => lacks.map(({ node, lacking }) => `${node} lacks ${lacking.what}`).join(),
+  avoided: ({ model = 'all', failures }) => `${model} failed ${failures}`,
 };
-const idle = { inFlight: () => 0, waiting: () => 0 };
+const idle = { inFlight: () => 0, waiting: () => 0, circuits: () => [] };
 
 describe('GET /v1/models', () => {
   test('lists the catalogue, the models on up nodes and the listed aliases, ordered by id', () => {
@@ -201,10 +202,41 @@ describe('GET /admin/v1', () => {
       report('a', [entry('m')], { discovery: discovery({ devices: [gpu(0, 24_000)] }) }),
     ]);
     state.apply({ kind: 'node_missed', node: 'b', atMs: 2, error: 'connection refused' });
-    const nodes = listAdminNodes(state.snapshot, { ...idle, inFlight: () => 3 });
+    const nodes = listAdminNodes(state.snapshot, {
+      activity: { ...idle, inFlight: () => 3 },
+      words,
+    });
     expect(nodes).toMatchObject([
       { name: 'a', state: 'up', in_flight: 3, models: [{ id: 'm', status: 'loaded' }] },
       { name: 'b', state: 'unknown', error: 'connection refused', misses: 1, models: [] },
+    ]);
+  });
+
+  test('nodes shows what requests avoid, since when, until when and why', () => {
+    const { snapshot } = fleet({ nodes: ['a'] }, [report('a', [entry('m')])]);
+    const circuit = {
+      node: 'a',
+      model: 'm',
+      failures: 4,
+      code: 'node_timeout',
+      openForMs: 6049,
+      remainingMs: 9000,
+    };
+
+    const [node] = listAdminNodes(snapshot, {
+      activity: { ...idle, circuits: () => [circuit] },
+      words,
+    });
+
+    expect(node?.avoided).toEqual([
+      {
+        model: 'm',
+        ago_s: 6,
+        remaining_s: 9,
+        failures: 4,
+        code: 'node_timeout',
+        text: 'm failed 4',
+      },
     ]);
   });
 
@@ -213,7 +245,10 @@ describe('GET /admin/v1', () => {
       report('a', [entry('m', { quant: 'Q4_K_M', idle_ms: 5 })]),
     ]);
     expect(
-      listAdminModels(snapshot, { activity: { inFlight: () => 2, waiting: () => 9 }, words }),
+      listAdminModels(snapshot, {
+        activity: { ...idle, inFlight: () => 2, waiting: () => 9 },
+        words,
+      }),
     ).toMatchObject([
       {
         id: 'm',

@@ -98,10 +98,9 @@ export function addAdminRoutes(app: Hono<Environment>, deps: AdminDeps): void {
   const get = (path: string, handle: () => unknown): void => {
     app.get(path, guarded(deps, handle));
   };
-  get('/admin/v1/nodes', () => ({ nodes: listAdminNodes(control.snapshot(), control) }));
-  get('/admin/v1/models', () => ({
-    models: listAdminModels(control.snapshot(), { activity: control, words: WORDS }),
-  }));
+  const view = { activity: control, words: WORDS };
+  get('/admin/v1/nodes', () => ({ nodes: listAdminNodes(control.snapshot(), view) }));
+  get('/admin/v1/models', () => ({ models: listAdminModels(control.snapshot(), view) }));
   app.get(
     '/admin/v1/explain',
     guarded(deps, (request) => {

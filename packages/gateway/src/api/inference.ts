@@ -25,6 +25,7 @@ import { toNodeHeaders } from '../proxy/headers.ts';
 import { type Environment } from './environment.ts';
 import { type InferenceRoute } from './inference-routes.ts';
 import { type Principals } from './principal.ts';
+import { RequestFacts } from './request-facts.ts';
 
 export interface InferenceDeps {
   readonly control: Control;
@@ -120,12 +121,7 @@ export function inferenceHandler(route: InferenceRoute, deps: InferenceDeps) {
         tried: [],
         arrivedMs: meter.startedMs,
       };
-      const facts = {
-        requestId,
-        model: view.model ?? target.model,
-        createdS: unixSeconds(),
-        timings: () => meter.timings(),
-      };
+      const facts = new RequestFacts(view.model ?? target.model, meter, deps.control);
       if (body.empty !== undefined) {
         const response = await answerEmpty(
           deps,
@@ -196,8 +192,6 @@ async function readView(
     throw namingEncoding(error, request);
   }
 }
-
-const unixSeconds = (): number => Math.floor(Date.now() / 1000);
 
 const NO_HEADERS = {};
 

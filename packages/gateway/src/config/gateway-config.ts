@@ -129,7 +129,7 @@ export const GatewayConfig = z.strictObject({
       starve_s: positiveSeconds()
         .default(30)
         .describe(
-          'A request that waits this long for another model to leave, or three times its own load time if that is longer, ends the protection of that model: it gets no new requests and is unloaded once it is idle.',
+          'When a request has waited this long for another model to leave, or three times its own load time if that is longer, that model gets no new requests and is unloaded once it is idle, but not before its min_residency_s.',
         ),
       hold_s: z
         .number()

@@ -1,10 +1,12 @@
 import type {
   Alias,
+  AttemptOutcome,
   CatalogueModel,
   DecideSettings,
   FleetRequest,
   FleetSnapshot,
   NodeConfig,
+  OpenCircuit,
   Resolution,
 } from '@cortex/fleet';
 import type {
@@ -93,8 +95,14 @@ export interface Lease {
   send(request: WireRequest, options: LeaseSendOptions): Promise<WireResponse>;
   /** Whether the node is down. False for a node that was removed from the configuration: its requests finish. */
   isNodeDown(): boolean;
-  /** Idempotent. Sets the time of the model's last use. */
-  release(): void;
+  /** The first content of a streamed answer has arrived. */
+  answers(): void;
+  /**
+   * Idempotent. Sets the time of the model's last use.
+   *
+   * @param outcome - What it says about the node; undefined: nothing, as when the client left.
+   */
+  release(outcome?: AttemptOutcome): void;
 }
 
 /**
@@ -201,6 +209,10 @@ export interface Control {
   waiting(model: string): number;
   /** Sum of the weights of the leases on a configured node. */
   inFlight(node: string, model?: string): number;
+  /** What requests avoid on a node because it failed others: the node itself first. */
+  circuits(node: string): readonly OpenCircuit[];
+  /** How often requests began to avoid the node, or a model on it. */
+  circuitOpens(node: string): number;
   /**
    * Calls `listener` after every change of the snapshot; returns a function that unsubscribes. The listener must
    * not throw.

@@ -4,6 +4,7 @@ import type { Clock } from '@cortex/service';
 
 import type { NodeTransport } from '../wire/node-transport.ts';
 import type { NodeTarget } from '../wire/node-target.ts';
+import type { CircuitLog } from './circuit-log.ts';
 import type { Lease } from './control.ts';
 import type { DecidedRequest, DecisionLog } from './decision-log.ts';
 import type { FleetLoop } from './fleet-loop.ts';
@@ -22,6 +23,7 @@ interface EffectsDeps {
   readonly waiters: Waiters;
   readonly operator: OperatorCalls;
   readonly decisions: DecisionLog;
+  readonly circuits: CircuitLog;
   /** Aborts when cortex ends. */
   readonly signal: AbortSignal;
 }
@@ -71,6 +73,10 @@ export class Effects {
         return;
       case 'timer':
         this.#setTimer(action.atMs);
+        return;
+      case 'circuit_opened':
+      case 'circuit_closed':
+        this.#deps.circuits.changed(action);
         return;
     }
   }
@@ -126,10 +132,15 @@ export class Effects {
       hasToken: target.token !== undefined,
       send: (wireRequest, options) => transport.send(wireRequest, { target, basePath, ...options }),
       isNodeDown: () => isDown(loop.snapshot, node, target),
-      release: () => {
+      answers: () => {
+        // Told only if others wait for it: most answers begin on a node that has failed none.
+        const isProbe = isHeld && loop.state.circuits.isProbe({ id: leaseId, node, model });
+        if (isProbe) loop.tell({ kind: 'lease_answers', leaseId });
+      },
+      release: (outcome) => {
         if (!isHeld) return;
         isHeld = false;
-        loop.tell({ kind: 'lease_ended', leaseId });
+        loop.tell({ kind: 'lease_ended', leaseId, outcome });
       },
     };
   }

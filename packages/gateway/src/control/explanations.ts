@@ -5,6 +5,7 @@ import {
   type ModelExplanation,
   type Outlook,
   type PlacementRecord,
+  toAvoidance,
   type Victim,
 } from '@cortex/fleet';
 import { type AdminExplanation, CortexError } from '@cortex/protocol';
@@ -15,7 +16,7 @@ import type { DecidedLoad, DecidedRequest, DecisionLog } from './decision-log.ts
 import type { FleetLoop } from './fleet-loop.ts';
 import { unknownModel } from './refusal-error.ts';
 import type { Waiters } from './waiters.ts';
-import { loadText, modelText, requestText } from './words.ts';
+import { loadText, modelText, requestText, WORDS } from './words.ts';
 
 interface ExplanationDeps {
   readonly clock: Clock;
@@ -109,7 +110,11 @@ export class Explanations {
     return {
       model,
       waiting,
-      replicas: replicas.map(({ isReady, ...replica }) => ({ ...replica, ready: isReady })),
+      replicas: replicas.map(({ isReady, circuit, ...replica }) => ({
+        ...replica,
+        ready: isReady,
+        avoided: circuit && toAvoidance(circuit, WORDS),
+      })),
       outlook: { kind: outlook.kind, ...toPlacement(outlook) },
       last_load: load && {
         ...toPlacement(load.record),

@@ -1,4 +1,4 @@
-import type { FleetRequest, FleetSnapshot, Resolution } from '@cortex/fleet';
+import type { FleetRequest, FleetSnapshot, OpenCircuit, Resolution } from '@cortex/fleet';
 import {
   type AdminDrainResult,
   type AdminEstimate,
@@ -13,6 +13,7 @@ import {
 import type { Clock } from '@cortex/service';
 
 import type { NodeTransport } from '../wire/node-transport.ts';
+import { CircuitLog } from './circuit-log.ts';
 import type {
   AcquireRequest,
   AttemptReport,
@@ -59,6 +60,7 @@ export class FleetControl implements Control {
   readonly #operator: OperatorCalls;
   readonly #files: FileCalls;
   readonly #drains: NodeDrains;
+  readonly #circuits: CircuitLog;
   readonly #effects: Effects;
   readonly #explanations: Explanations;
   readonly #rescan: Rescan;
@@ -85,6 +87,7 @@ export class FleetControl implements Control {
     this.#operator = operator;
     const { signal } = this.#ending;
     const decisions = new DecisionLog();
+    this.#circuits = new CircuitLog(log);
     this.#effects = new Effects({
       clock,
       transport,
@@ -94,6 +97,7 @@ export class FleetControl implements Control {
       waiters,
       operator,
       decisions,
+      circuits: this.#circuits,
       signal,
     });
     this.#explanations = new Explanations({ clock, loop, waiters, decisions });
@@ -218,6 +222,14 @@ export class FleetControl implements Control {
     return [...leases.onNode(node).values()].reduce((sum, own) => sum + own, 0);
   }
 
+  circuits(node: string): readonly OpenCircuit[] {
+    return this.#loop.state.circuits.open(node, this.#clock.nowMs());
+  }
+
+  circuitOpens(node: string): number {
+    return this.#circuits.opens(node);
+  }
+
   subscribe(listener: (snapshot: FleetSnapshot) => void): () => void {
     return this.#loop.subscribe(listener);
   }
@@ -233,7 +245,10 @@ export class FleetControl implements Control {
       config: { nodes, catalogue, aliases, failuresBeforeDown },
       settings: toDecideSettings(config),
     });
-    for (const node of this.#connections.configure(config)) this.#loads.forgetNode(node);
+    for (const node of this.#connections.configure(config)) {
+      this.#loads.forgetNode(node);
+      this.#circuits.forgetNode(node);
+    }
   }
 
   start(): void {

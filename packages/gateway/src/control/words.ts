@@ -4,6 +4,7 @@ import type {
   Lacking,
   ModelExplanation,
   NodeLack,
+  OpenCircuit,
   PlacementRecord,
   Victim,
   Words,
@@ -40,6 +41,10 @@ function lackText({ what, need, have, eachMib = 0 }: Lacking): string {
       return `makes room for ${have}`;
     case 'back_off':
       return 'failed to load it a moment ago';
+    case 'circuit':
+      return Number(have) > 0
+        ? `is avoided for ${duration(Number(have))} more because it failed requests`
+        : 'failed requests, and one is trying it again';
     case 'tier':
       return 'could run it only on the CPU, and a GPU of another node can hold it';
     case 'servable':
@@ -57,9 +62,29 @@ export const lacksText = (lacks: readonly NodeLack[]): string =>
 export const candidatesText = (candidates: readonly Candidate[]): string =>
   lacksText(candidates.flatMap(({ node, lacked }) => lacked.map((lacking) => ({ node, lacking }))));
 
+/** Why a request failed by the fault of its node, by error code. Other codes are those of the node. */
+const WHY_FAILED: Readonly<Record<string, string>> = {
+  node_unreachable: 'it could not be reached',
+  node_timeout: 'it sent nothing for too long',
+  node_protocol_error: 'cortex could not use its answer',
+  upstream_disconnected: 'it broke off its answer',
+};
+
+/** That requests avoid a node, or a model on it. */
+function avoidedText({ model, failures, code, remainingMs }: OpenCircuit): string {
+  const who = model === undefined ? 'requests' : `requests for ${model}`;
+  const until =
+    remainingMs > 0
+      ? `avoid it for ${duration(remainingMs)} more`
+      : 'avoid it, except one that tries it again';
+  const why = WHY_FAILED[code] ?? `it answered with ${code}`;
+  return `${who} ${until}: ${failures} in a row failed, the last because ${why}`;
+}
+
 /** The sentences of lists. */
 export const WORDS: Words = {
   cannotServe: (lacks) => `no node can serve it: ${lacksText(lacks)}`,
+  avoided: avoidedText,
 };
 
 const count = (number: number, noun: string): string =>
@@ -121,8 +146,11 @@ export function modelText(explanation: ModelExplanation): readonly string[] {
       : [
           `${count(waiting, 'request')} wait${waiting === 1 ? 's' : ''}, the oldest for ${duration(oldestWaitMs ?? 0)}.`,
         ];
-  if (replicas.some(({ isReady }) => isReady)) return [state, ...queue];
-  return [state, ...queue, ...outlookText(outlook)];
+  const avoided = replicas.flatMap(({ node, circuit }) =>
+    circuit ? [`On ${node}, ${avoidedText(circuit)}.`] : [],
+  );
+  const first = [state, ...avoided, ...queue];
+  return replicas.some(({ isReady }) => isReady) ? first : [...first, ...outlookText(outlook)];
 }
 
 function outlookText(outlook: ModelExplanation['outlook']): readonly string[] {
@@ -166,14 +194,21 @@ export function requestText({
   return [`${asked} and went to ${node} ${when}${choiceText(record)}.`];
 }
 
+const WHY_IN_SPITE: Readonly<Record<'probe' | 'last_resort', string>> = {
+  probe: 'it tried this one again after requests had failed there',
+  last_resort: 'requests had failed there, and no other had room',
+};
+
 function choiceText({
   by,
   load,
   replicas,
+  circuit,
 }: Extract<DecidedRequest['outcome'], { kind: 'granted' }>['record']): string {
   if (replicas <= 1) return load > 0 ? `, which had ${count(load, 'request')}` : '';
-  const how =
-    by === 'affinity'
+  const how = circuit
+    ? WHY_IN_SPITE[circuit]
+    : by === 'affinity'
       ? 'its conversation belongs there'
       : by === 'file'
         ? 'it has the file'

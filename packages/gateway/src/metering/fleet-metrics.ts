@@ -1,5 +1,5 @@
-import { type FleetSnapshot, type NodeSnapshot } from '@cortex/fleet';
-import { createGaugeFamily, type Family } from '@cortex/service';
+import { type FleetSnapshot, type NodeSnapshot, type OpenCircuit } from '@cortex/fleet';
+import { createCounterFamily, createGaugeFamily, type Family } from '@cortex/service';
 
 import { NO_NODE } from './request-metrics.ts';
 
@@ -9,6 +9,8 @@ const BYTES_PER_MIB = 2 ** 20;
 export interface FleetActivity {
   inFlight(node: string, model?: string): number;
   waiting(model: string): number;
+  circuits(node: string): readonly OpenCircuit[];
+  circuitOpens(node: string): number;
 }
 
 /** The label of a GPU is its index. */
@@ -21,7 +23,7 @@ const gauge = (name: string, help: string, labels: readonly string[]) =>
   createGaugeFamily({ name, help, labels });
 
 /**
- * Gauges of nodes, models and devices. They are rewritten from the snapshot at every scrape, so that no stale
+ * Gauges of nodes, models and devices, and a counter of nodes. They are rewritten from the snapshot at every scrape, so that no stale
  * series remains.
  */
 export class FleetMetrics {
@@ -36,6 +38,16 @@ export class FleetMetrics {
     ['model', 'node'],
   );
   readonly #nodeUp = gauge('cortex_node_up', '1 while the node is up, else 0.', ['node']);
+  readonly #avoided = gauge(
+    'cortex_model_avoided',
+    '1 while requests avoid a model on a node because they failed there, else 0.',
+    ['model', 'node'],
+  );
+  readonly #circuitOpens = createCounterFamily({
+    name: 'cortex_circuit_opens_total',
+    help: 'Times that requests began to avoid a node, or a model on it, because they failed there.',
+    labels: ['node'],
+  });
   readonly #vramUsed = gauge('cortex_device_vram_used_bytes', 'Memory in use on a device.', [
     'node',
     'device',
@@ -62,6 +74,8 @@ export class FleetMetrics {
     this.#inFlight,
     this.#queueDepth,
     this.#nodeUp,
+    this.#avoided,
+    this.#circuitOpens,
     this.#vramUsed,
     this.#vramTotal,
     this.#utilization,
@@ -77,6 +91,7 @@ export class FleetMetrics {
     for (const family of this.#gauges) family.clear();
     for (const node of snapshot.nodes.values()) {
       this.#nodeUp.series([node.name]).value = node.state === 'up' ? 1 : 0;
+      this.#circuitOpens.series([node.name]).value = activity.circuitOpens(node.name);
       if (node.state === 'up') this.#updateDevices(node);
     }
     this.#updateModels(snapshot, activity);
@@ -89,6 +104,10 @@ export class FleetMetrics {
         const place = [model, replica.node];
         this.#inFlight.series(place).value = activity.inFlight(replica.node, model);
         this.#queueDepth.series(place).value = replica.load?.queueDepth ?? 0;
+        const isAvoided = activity
+          .circuits(replica.node)
+          .some((open) => open.model === undefined || open.model === model);
+        this.#avoided.series(place).value = isAvoided ? 1 : 0;
       }
     }
     const models = new Set([...snapshot.catalogue.keys(), ...snapshot.replicasByModel.keys()]);

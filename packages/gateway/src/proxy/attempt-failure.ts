@@ -19,6 +19,14 @@ export type Failure = { readonly node: string; readonly model: string } & (
 export const clientLeft = (): CortexError =>
   new CortexError('client_closed_request', 'The client disconnected.');
 
+/** For an answer whose end is missing. */
+export const brokenOff = (node: string, cause?: unknown): CortexError =>
+  new CortexError(
+    'upstream_disconnected',
+    `Node ${node} closed the connection in the middle of its answer.`,
+    { cause },
+  );
+
 /**
  * Converts a transport failure before the head of an answer.
  *

@@ -1,3 +1,4 @@
+import { type AttemptOutcome } from '@cortex/fleet';
 import {
   type AnswerFacts,
   type ClientBody,
@@ -17,12 +18,14 @@ import { type WireHeaders } from '../wire/response-parser.ts';
 import { type WireRequest } from '../wire/format-request.ts';
 import {
   answerWithoutPlace,
+  brokenOff,
   clientLeft,
   type Failure,
   lastAnswer,
   notLoaded,
   toUnreachable,
 } from './attempt-failure.ts';
+import { outcomeOfAnswer, outcomeOfError, outcomeOfFailure } from './attempt-outcome.ts';
 import { type Deadlines } from './deadlines.ts';
 import {
   checkHead,
@@ -149,7 +152,7 @@ export class Exchange {
       const result = await this.#attemptOn(lease, isStale ? 'new' : 'any');
       if (result.kind === 'final') return result.answer;
       failure = result;
-      this.#releaseLease();
+      this.#releaseLease(outcomeOfFailure(failure));
       this.#noteFailure(failure);
       if (failure.kind !== 'queue_full' && this.meter.attempts >= MAX_ATTEMPTS)
         return lastAnswer(failure);
@@ -175,13 +178,16 @@ export class Exchange {
 
   /** Ends the request: writes the record and releases the lease. */
   end(status: number, code?: string): void {
-    this.#finish(() => this.meter.end({ outcome: outcomeOf(status, code), status, code }));
+    this.#finish(
+      () => this.meter.end({ outcome: outcomeOf(status, code), status, code }),
+      outcomeOfAnswer(status, code),
+    );
   }
 
   /** Ends the request with an error of cortex. */
   fail(thrown: unknown): CortexError {
     const error = toCortexError(thrown);
-    this.#finish(() => this.meter.fail(error));
+    this.#finish(() => this.meter.fail(error), outcomeOfError(error));
     return error;
   }
 
@@ -203,7 +209,7 @@ export class Exchange {
     this.#cut?.(reason);
   }
 
-  #finish(record: () => void): void {
+  #finish(record: () => void, outcome?: AttemptOutcome): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
     this.#onEnd?.();
@@ -212,13 +218,13 @@ export class Exchange {
     this.#request.connection.restoreIdleLimit();
     record();
     if (this.#isReading) this.#cut?.(undefined);
-    this.#releaseLease();
+    this.#releaseLease(outcome);
     this.deps.exchanges.delete(this);
   }
 
-  #releaseLease(): void {
+  #releaseLease(outcome: AttemptOutcome | undefined): void {
     this.#isAwaited = false;
-    this.#lease?.release();
+    this.#lease?.release(outcome);
     this.#lease = undefined;
     this.#cut = undefined;
   }
@@ -280,11 +286,7 @@ export class Exchange {
     } catch (error) {
       if (this.#isEnded) throw clientLeft();
       if (error instanceof CortexError) throw error;
-      throw new CortexError(
-        'upstream_disconnected',
-        `Node ${lease.node} closed the connection in the middle of its answer.`,
-        { cause: error },
-      );
+      throw brokenOff(lease.node, error);
     }
     this.#isReading = false;
     const usage = headers[NEURON_HEADERS.usage];

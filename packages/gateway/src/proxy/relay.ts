@@ -1,6 +1,6 @@
 import { type AnswerStream, CortexError } from '@cortex/protocol';
 
-import { notLoaded } from './attempt-failure.ts';
+import { brokenOff, notLoaded } from './attempt-failure.ts';
 import { type Deadline } from './deadlines.ts';
 import { type Exchange } from './exchange.ts';
 import { type StreamAnswer } from './node-answer.ts';
@@ -20,15 +20,6 @@ function account(exchange: Exchange, tap: StreamTap): void {
   meter.firstContentMs = tap.firstContentMs;
   meter.lastContentMs = tap.lastContentMs;
 }
-
-const brokenOff = (node: string, cause?: unknown): CortexError =>
-  new CortexError(
-    'upstream_disconnected',
-    `Node ${node} closed the connection in the middle of its answer.`,
-    {
-      cause,
-    },
-  );
 
 function toStreamError(thrown: unknown, node: string): CortexError {
   if (thrown instanceof CortexError) return thrown;
@@ -56,10 +47,15 @@ export async function* relay(
     deadline.cancel();
     account(exchange, tap);
   });
+  let hasContent = false;
   try {
     for await (const chunk of answer.body) {
       const nowMs = deadlines.nowMs();
       const whole = tap.push(chunk, nowMs);
+      if (!hasContent && tap.firstContentMs !== undefined) {
+        hasContent = true;
+        exchange.lease?.answers();
+      }
       if (whole !== undefined) {
         deadline.dueMs = nowMs + limits.stallMs;
         deadline.run = onStall;

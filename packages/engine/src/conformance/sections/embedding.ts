@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test';
 
 import type { Engine } from '../../engine/engine.ts';
 import type { Embeddings, EmbedRequest } from '../../engine/vectors.ts';
-import { CONTEXT_TOKENS, idle, loadFresh, type Section, statsWhere, thrownBy } from '../subject.ts';
+import { CONTEXT_TOKENS, idle, loadFresh, type Section, underWay, thrownBy } from '../subject.ts';
 
 const TEXTS = ['a lighthouse near the sea', 'the fox', 'red', 'is the old ship under the rain?'];
 
@@ -121,7 +121,7 @@ export const embedding: Section = (subject, options) => {
     const abort = new AbortController();
     const cancelled = embed(engine, { inputs: manyTexts(2000) }, abort.signal);
     const other = embed(engine, { inputs: TEXTS });
-    await statsWhere(engine, (stats) => stats.busySlots > 0);
+    await underWay(engine, cancelled);
 
     abort.abort();
 
@@ -143,7 +143,7 @@ export const embedding: Section = (subject, options) => {
     const long = embed(engine, { inputs: manyTexts(2000) }, abort.signal).finally(
       () => (isLongDone = true),
     );
-    await statsWhere(engine, (stats) => stats.busySlots > 0);
+    await underWay(engine, long);
 
     await embed(engine, { inputs: ['red'] });
 
@@ -155,7 +155,7 @@ export const embedding: Section = (subject, options) => {
   test('a closing engine finishes its requests within the grace period and starts none', async () => {
     const engine = await loadFresh(subject(), 1);
     const requests = [1, 2, 3].map(() => embed(engine, { inputs: manyTexts(20) }));
-    await statsWhere(engine, (stats) => stats.busySlots > 0);
+    await underWay(engine, Promise.all(requests));
 
     const closed = engine.close(30_000);
 
@@ -169,7 +169,7 @@ export const embedding: Section = (subject, options) => {
   test('a close without a grace period ends requests with shutting_down', async () => {
     const engine = await loadFresh(subject(), 1);
     const running = embed(engine, { inputs: manyTexts(2000) });
-    await statsWhere(engine, (stats) => stats.busySlots > 0);
+    await underWay(engine, running);
 
     const [ended] = await Promise.all([thrownBy(running), engine.close(0)]);
 

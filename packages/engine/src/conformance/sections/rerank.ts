@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test';
 
 import type { Engine } from '../../engine/engine.ts';
 import type { RerankRequest, RerankScores } from '../../engine/vectors.ts';
-import { CONTEXT_TOKENS, idle, type Section, statsWhere, thrownBy } from '../subject.ts';
+import { CONTEXT_TOKENS, idle, type Section, underWay, thrownBy } from '../subject.ts';
 
 const QUERY = 'light near the sea';
 const DOCUMENTS = ['a lighthouse near the sea', 'a desk', 'the red fox is under the tree', 'ship'];
@@ -80,7 +80,7 @@ export const rerank: Section = (subject) => {
     const abort = new AbortController();
     const documents = manyDocuments(2000);
     const cancelled = rank(engine, { query: QUERY, documents }, abort.signal);
-    await statsWhere(engine, (stats) => stats.busySlots > 0);
+    await underWay(engine, cancelled);
 
     const other = await rank(engine, { query: QUERY, documents: DOCUMENTS });
     abort.abort();

@@ -1,0 +1,48 @@
+import { describe, expect, test } from 'bun:test';
+
+import { candidatesText, WORDS } from './words.ts';
+
+describe('That requests avoid a node', () => {
+  const circuit = {
+    node: 'a',
+    model: undefined,
+    failures: 3,
+    code: 'node_timeout',
+    openForMs: 0,
+    remainingMs: 12_000,
+  };
+
+  test('is said with the time that is left and the reason', () => {
+    expect(WORDS.avoided(circuit)).toBe(
+      'requests avoid it for 12 s more: 3 in a row failed, the last because it sent nothing for too long',
+    );
+  });
+
+  test('is said of one model, and with the code that the node gave', () => {
+    expect(WORDS.avoided({ ...circuit, model: 'm', code: 'internal_error' })).toBe(
+      'requests for m avoid it for 12 s more: 3 in a row failed, the last because it answered with internal_error',
+    );
+  });
+
+  test('is said differently once one of them may try it again', () => {
+    expect(WORDS.avoided({ ...circuit, remainingMs: 0 })).toStartWith(
+      'requests avoid it, except one that tries it again: ',
+    );
+  });
+
+  test('is said in numbers where a load is explained', () => {
+    const lacking = (have: number) =>
+      candidatesText([
+        {
+          node: 'a',
+          feasible: true,
+          lacked: [{ what: 'circuit', need: 0, have, unit: 'ms' }],
+          rank: [],
+          load: 0,
+        },
+      ]);
+
+    expect(lacking(4000)).toBe('a is avoided for 4.0 s more because it failed requests');
+    expect(lacking(0)).toBe('a failed requests, and one is trying it again');
+  });
+});
