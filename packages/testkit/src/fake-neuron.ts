@@ -72,7 +72,7 @@ const toEntry = ({ load: _load, ...model }: FakeModel): ModelEntry => ({
   ...model,
 });
 
-const INFERENCE_PATH = /^\/(?:v1\/.*|tokenize|detokenize)$/;
+const INFERENCE_PATH = /^\/(?:v1\/.*|tokenize|detokenize|count-tokens)$/;
 
 const DISCOVERY: Discovery = {
   hostname: 'fake',

@@ -7,7 +7,7 @@ import { clientPath } from './client-path.ts';
 import { type Environment } from './environment.ts';
 import { type InferenceDeps, inferenceHandler } from './inference.ts';
 import { INFERENCE_ROUTES, isInferencePath } from './inference-routes.ts';
-import { dialectOf } from './dialect.ts';
+import { dialectOfPath } from './dialect.ts';
 import { metered } from './metered.ts';
 import {
   getLmStudioModelHandler,
@@ -58,9 +58,12 @@ export function createApi(deps: ApiDeps): Hono<Environment> {
   // middleware.
   app.notFound((context) => refuseRoute(context.req.raw, refusalFor(context.req)));
   app.onError((error, context) => {
-    const { headers } = context.req.raw;
-    const requestId = requestIdOf(headers);
-    return errorResponse(error, { dialect: dialectOf(headers), requestId, log: deps.meter.log });
+    const { path, raw } = context.req;
+    return errorResponse(error, {
+      dialect: dialectOfPath(path, raw.headers),
+      requestId: requestIdOf(raw.headers),
+      log: deps.meter.log,
+    });
   });
   return app;
 }
@@ -83,8 +86,9 @@ function refusalFor({ path, method }: { readonly path: string; readonly method: 
     ? 'POST'
     : ALLOWED_METHODS.find(([pattern]) => pattern.test(path))?.[1];
   return allow === undefined
-    ? ({ status: 404, message: `Unknown path ${path.slice(0, SHOWN_CHARS)}.` } as const)
+    ? ({ path, status: 404, message: `Unknown path ${path.slice(0, SHOWN_CHARS)}.` } as const)
     : ({
+        path,
         status: 405,
         message: `${path} does not support ${method}: use ${allow.replace(', ', ' or ')}.`,
         allow,

@@ -17,6 +17,8 @@ function ownHeaders(exchange: Exchange): Record<string, string> {
   const headers: Record<string, string> = { 'x-request-id': meter.requestId };
   if (meter.model !== undefined) headers['x-cortex-model'] = toHeaderText(meter.model);
   if (meter.node !== undefined) headers['x-cortex-node'] = toHeaderText(meter.node);
+  // The name that Anthropic's clients read.
+  if (exchange.client.dialect.name === 'anthropic') headers['request-id'] = meter.requestId;
   if (meter.isColdStart) headers['x-cortex-cold-start'] = 'true';
   return Object.assign(headers, exchange.client.headers);
 }

@@ -62,6 +62,7 @@ export async function* relay(
         const told = client.push(whole);
         if (told.length > 0) yield told;
         if (exchange.isEnded) return;
+        if (client.failure !== undefined) throw client.failure;
         deadline.run = onSilence;
       }
       if (tap.isNotLoaded) {
@@ -78,12 +79,13 @@ export async function* relay(
     // The last event of the node has the reason of the end: a second error would hide it. It is made before the exchange
     // ends, because an answer that cannot be made is none.
     const last = client.end(end.isDone);
-    exchange.end(end.error?.status ?? 200, end.error?.code);
+    if (client.failure === undefined) exchange.end(end.error?.status ?? 200, end.error?.code);
+    else exchange.fail(client.failure);
     if (last !== '') yield last;
   } catch (thrown) {
     if (exchange.isEnded) return;
-    const error = exchange.fail(toStreamError(thrown, node));
-    yield client.fail(error);
+    const last = client.fail(exchange.fail(toStreamError(thrown, node)));
+    if (last !== '') yield last;
   } finally {
     // The exchange is still open here only if the reader of this generator stopped.
     exchange.leave();

@@ -43,6 +43,8 @@ export interface AnswerStream {
   end(isDone: boolean): string;
   /** The answer ends with this error instead. @param nodeError - The error object of the node, if it is one of a node. */
   fail(error: CortexError, nodeError?: JsonObject): string;
+  /** Why the stream has ended with an error that the node did not send; absent: it has not. */
+  readonly failure?: CortexError | undefined;
 }
 
 /** A request as the client sent it, and how it is answered. */

@@ -35,13 +35,18 @@ export class MessageStream implements AnswerStream {
   #hasStarted = false;
   #hasEnded = false;
   /** Thrown by the next call, because events before it are on their way. */
-  #failure: unknown;
+  #thrown: unknown;
+  #failure: CortexError | undefined;
 
   /** @param newCallId - makes an id for a call that has none of its own */
   constructor(facts: AnswerFacts, newCallId: () => string) {
     this.#facts = facts;
     this.#reader = new AnswerReader(newCallId, facts);
     this.#writer = new EventWriter(facts);
+  }
+
+  get failure(): CortexError | undefined {
+    return this.#failure;
   }
 
   /** `message_start`, once. `push` sends it if nobody has asked for it. */
@@ -68,8 +73,8 @@ export class MessageStream implements AnswerStream {
         if (this.#hasEnded) break;
         text += this.#write(data === '[DONE]' ? this.#rest() : this.#reader.push(parse(data)));
       }
-    } catch (failure) {
-      this.#failure = failure;
+    } catch (thrown) {
+      this.#thrown = thrown;
       if (text === '') this.#throwFailure();
     }
     const isAlive = comments.some((comment) => !comment.trimStart().startsWith(USAGE));
@@ -90,6 +95,7 @@ export class MessageStream implements AnswerStream {
   fail(error: CortexError): string {
     if (this.#hasEnded) return '';
     this.#hasEnded = true;
+    this.#failure = error;
     return renderErrorEvent(error, 'anthropic', this.#facts.requestId);
   }
 
@@ -104,7 +110,7 @@ export class MessageStream implements AnswerStream {
   }
 
   #throwFailure(): void {
-    if (this.#failure !== undefined && !this.#hasEnded) throw this.#failure;
+    if (this.#thrown !== undefined && !this.#hasEnded) throw this.#thrown;
   }
 
   #write(events: Iterable<AnswerEvent>): string {

@@ -22,7 +22,7 @@ const NODE_PATHS: Readonly<Record<NodeRoute, string>> = {
 };
 
 const UNKNOWN: AnswerTimings = { usage: undefined, totalMs: 0 };
-const timingsOf = ({ timings }: AnswerFacts): AnswerTimings => timings?.() ?? UNKNOWN;
+const timingsOf = (facts: AnswerFacts): AnswerTimings => facts.timings?.() ?? UNKNOWN;
 
 function parse(bytes: Uint8Array, code: 'malformed_json' | 'node_protocol_error'): unknown {
   try {

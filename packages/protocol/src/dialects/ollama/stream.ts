@@ -35,12 +35,17 @@ export class OllamaStream implements AnswerStream {
   #lines = '';
   /** The last line is written. */
   #isOver = false;
+  #failure: CortexError | undefined;
 
   constructor(facts: AnswerFacts, options: OllamaAnswerOptions) {
     this.#facts = facts;
     this.#options = options;
     this.#reader = new AnswerReader(options.newCallId);
     this.#writer = new OllamaAnswerWriter(facts, options.form);
+  }
+
+  get failure(): CortexError | undefined {
+    return this.#failure;
   }
 
   opening(): string {
@@ -69,9 +74,13 @@ export class OllamaStream implements AnswerStream {
   fail(error: CortexError, nodeError?: JsonObject): string {
     if (this.#isOver) return '';
     this.#isOver = true;
-    return nodeError === undefined
-      ? renderOllamaErrorLine(error, this.#facts.requestId)
-      : toLine(toOllamaRefusal(nodeError));
+    this.#failure = error;
+    // The lines before it are still here if what came after them could not be read.
+    const last =
+      nodeError === undefined
+        ? renderOllamaErrorLine(error, this.#facts.requestId)
+        : toLine(toOllamaRefusal(nodeError));
+    return this.#take() + last;
   }
 
   #take(): string {

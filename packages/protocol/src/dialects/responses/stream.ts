@@ -66,12 +66,17 @@ export class ResponsesStream implements AnswerStream {
   readonly #parser = createParser({ onEvent: ({ data }) => this.#data.push(data) });
   #hasBegun = false;
   #hasEnded = false;
+  #failure: CortexError | undefined;
 
   constructor(request: ReadRequest, facts: AnswerFacts) {
     this.#facts = facts;
     const { reader, writer } = answerParts(request, facts);
     this.#reader = reader;
     this.#writer = writer;
+  }
+
+  get failure(): CortexError | undefined {
+    return this.#failure;
   }
 
   /** Sent once; before other events also if nobody has asked for it. */
@@ -102,6 +107,7 @@ export class ResponsesStream implements AnswerStream {
   }
 
   fail(error: CortexError): string {
+    if (!this.#hasEnded) this.#failure = error;
     return this.#end(shownError(error, this.#facts.requestId));
   }
 
