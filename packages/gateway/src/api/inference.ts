@@ -77,7 +77,7 @@ function weightOf({ api, takesSlot }: InferenceRoute, { n }: { readonly n: numbe
   return api === 'images' ? 1 : n;
 }
 
-/** The handler of an inference route: reads a view of the body, resolves the model and forwards the client's bytes. */
+/** The handler of an inference route: reads the body in the dialect of the route, resolves the model and forwards the request. */
 export function inferenceHandler(route: InferenceRoute, deps: InferenceDeps) {
   const { api, nodePath, canStream, dialect } = route;
   return async (context: Context<Environment>): Promise<Response> => {

@@ -5,7 +5,7 @@ import { tokenRefusal } from '../nodes/token-refusal.ts';
 import { type WireHeaders } from '../wire/response-parser.ts';
 import { retryAfterOf } from './headers.ts';
 
-/** An answer of a node that was read whole: not streamed, or refused. The client gets its bytes unchanged. */
+/** An answer of a node that was read whole: not streamed, or refused. */
 export interface WholeAnswer {
   readonly kind: 'whole';
   readonly status: number;
