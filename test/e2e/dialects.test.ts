@@ -16,6 +16,8 @@ const RESULT = '{"temperature": 21, "condition": "sunny"}';
 const loadOf = ({ models }: Health): number =>
   models.reduce((sum, { in_flight, queue_depth }) => sum + in_flight + queue_depth, 0);
 
+const said = ({ calls, text }: AgentAnswer) => ({ calls, text });
+
 describe('the APIs of cortex', () => {
   let up: Up;
   let agents: Readonly<Record<Agent['name'], Agent>>;
@@ -52,8 +54,6 @@ describe('the APIs of cortex', () => {
     const answer = await agent.answer(call, RESULT, way);
     return { call, answer };
   }
-  const said = ({ calls, text }: AgentAnswer) => ({ calls, text });
-
   let first: Awaited<ReturnType<typeof loop>> | undefined;
   for (const name of ['chat', 'messages', 'responses', 'ollama'] as const) {
     for (const way of ['whole', 'streamed'] as const) {
