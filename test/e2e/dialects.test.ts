@@ -1,3 +1,7 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 
 import Anthropic, { NotFoundError as AnthropicNotFoundError } from '@anthropic-ai/sdk';
@@ -6,8 +10,9 @@ import { Ollama } from 'ollama';
 import OpenAI, { NotFoundError } from 'openai';
 
 import { type Agent, type AgentAnswer, agentsOf } from './agents.ts';
+import { GOOD_ANSWER } from './ask.ts';
 import { eventually } from './processes.ts';
-import { startUp, type Up } from './start-up.ts';
+import { ROOT, startUp, type Up } from './start-up.ts';
 
 const MODEL = 'cortex-tiny';
 const WEATHER = "What's the weather in Paris?";
@@ -82,6 +87,20 @@ describe('the APIs of cortex', () => {
       await eventually('the request to be counted', async () => (await left()).has(name));
     });
   }
+
+  test('answers each example of docs/apis.md', () => {
+    const page = readFileSync(join(ROOT, 'docs/apis.md'), 'utf8');
+    const examples = [...page.matchAll(/^curl .*?(?=^```$)/gms)].map(([command]) =>
+      command.replace('http://127.0.0.1:31313', up.api),
+    );
+
+    const answers = examples.map((command) =>
+      execFileSync('sh', ['-c', command], { encoding: 'utf8' }),
+    );
+
+    expect(answers).toHaveLength(4);
+    for (const answer of answers) expect(answer).toMatch(GOOD_ANSWER);
+  });
 
   test('counts as many tokens for a message as the answer to it reports', async () => {
     const asked = {
