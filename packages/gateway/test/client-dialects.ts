@@ -1,7 +1,7 @@
 /** The same question and answer in the APIs that clients speak. */
 import { expect } from 'bun:test';
 
-import { type FakeExchange } from '@cortex/testkit';
+import { type FakeExchange, SCRIPTED_USAGE } from '@cortex/testkit';
 
 import { dataOf, toObject } from './gateway-under-test.ts';
 
@@ -67,6 +67,11 @@ const OPENAI: ClientDialect = {
   failure: ({ code, message, status }) => [{ error: { code, message, status } }, '[DONE]'],
 };
 
+const COUNTED = {
+  input_tokens: SCRIPTED_USAGE.prompt_tokens,
+  output_tokens: SCRIPTED_USAGE.completion_tokens,
+};
+
 const ANTHROPIC_STATUS: Readonly<Record<number, number>> = { 503: 529 };
 
 const ANTHROPIC: ClientDialect = {
@@ -82,6 +87,7 @@ const ANTHROPIC: ClientDialect = {
     model,
     content: [{ type: 'text', text }],
     stop_reason: 'end_turn',
+    usage: COUNTED,
   }),
   eventsOf: dataOf,
   textIn: ({ delta }) => toObject(delta)['text'],
@@ -105,11 +111,12 @@ const RESPONSES: ClientDialect = {
     status: 'completed',
     model,
     output: [{ type: 'message', content: [{ type: 'output_text', text }] }],
+    usage: COUNTED,
   }),
   eventsOf: dataOf,
   textIn: ({ type, delta }) => (type === 'response.output_text.delta' ? delta : undefined),
   silence: 'event: response.created',
-  last: { type: 'response.completed', response: { status: 'completed' } },
+  last: { type: 'response.completed', response: { status: 'completed', usage: COUNTED } },
   refusal: OPENAI.refusal,
   // The text also says when to try again.
   failure: ({ code, message }) => [
@@ -126,6 +133,17 @@ const RESPONSES: ClientDialect = {
   ],
 };
 
+/** Nanoseconds are those of the node, and of the request. */
+const OLLAMA_END = {
+  done: true,
+  done_reason: 'stop',
+  prompt_eval_count: SCRIPTED_USAGE.prompt_tokens,
+  prompt_eval_duration: SCRIPTED_USAGE.prompt_ms * 1e6,
+  eval_count: SCRIPTED_USAGE.completion_tokens,
+  eval_duration: SCRIPTED_USAGE.decode_ms * 1e6,
+  total_duration: expect.any(Number),
+};
+
 const OLLAMA_CHAT: ClientDialect = {
   name: 'ollama',
   api: 'ollama',
@@ -137,13 +155,12 @@ const OLLAMA_CHAT: ClientDialect = {
   whole: (model, content) => ({
     model,
     message: { role: 'assistant', content },
-    done: true,
-    done_reason: 'stop',
+    ...OLLAMA_END,
   }),
   eventsOf: linesOf,
   textIn: ({ message }) => toObject(message)['content'],
   silence: '{"model":',
-  last: { done: true, done_reason: 'stop' },
+  last: OLLAMA_END,
   refusal: ({ code, message }) => ({ error: message, code }),
   failure: ({ code, message, status }) => [{ error: message, code, status }],
 };
@@ -152,7 +169,7 @@ const OLLAMA_GENERATE: ClientDialect = {
   ...OLLAMA_CHAT,
   path: '/api/generate',
   ask: (model, members) => ({ model, prompt: 'hi', stream: false, ...members }),
-  whole: (model, response) => ({ model, response, done: true, done_reason: 'stop' }),
+  whole: (model, response) => ({ model, response, ...OLLAMA_END }),
   textIn: ({ response }) => response,
 };
 
@@ -175,6 +192,13 @@ export const streamedText = ({ eventsOf, textIn }: ClientDialect, stream: string
 export const receivedBy = ({ bytes }: FakeExchange): Json =>
   toObject(JSON.parse(new TextDecoder().decode(bytes)));
 
+const { prompt_tokens, completion_tokens } = SCRIPTED_USAGE;
+const USAGE = {
+  prompt_tokens,
+  completion_tokens,
+  total_tokens: prompt_tokens + completion_tokens,
+};
+
 /** A whole chat answer of a node. */
 export const chatAnswer = (content: string): Json => ({
   id: 'chatcmpl-fake',
@@ -182,10 +206,13 @@ export const chatAnswer = (content: string): Json => ({
   created: 1,
   model: 'org/model',
   choices: [{ index: 0, message: { role: 'assistant', content }, finish_reason: 'stop' }],
-  usage: { prompt_tokens: 5, completion_tokens: 2, total_tokens: 7 },
+  usage: USAGE,
 });
 
 /** Ends the answer of a node: the reason, then usage and `[DONE]`. */
-export function finishChat(exchange: FakeExchange): void {
-  exchange.event({ choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] }).finish();
+export function finishChat(exchange: FakeExchange, finish_reason = 'stop'): void {
+  exchange
+    .event({ choices: [{ index: 0, delta: {}, finish_reason }] })
+    .event({ choices: [], usage: USAGE })
+    .finish();
 }

@@ -1,7 +1,7 @@
 /** Requests in the APIs that clients speak, answered by nodes that speak chat completions. */
 import { afterEach, describe, expect, test } from 'bun:test';
 
-import { FakeNeuron, SCRIPTED_USAGE } from '@cortex/testkit';
+import { type FakeModel, FakeNeuron, SCRIPTED_USAGE } from '@cortex/testkit';
 
 import {
   byPath,
@@ -21,8 +21,8 @@ afterEach(async () => {
 
 const ALIAS = '[aliases]\n"fast" = "org/model"\n';
 
-async function setUp(status: 'loaded' | 'unloaded' = 'loaded') {
-  const neuron = new FakeNeuron({ models: [{ id: 'org/model', status }] });
+async function setUp(model: Partial<FakeModel> = {}) {
+  const neuron = new FakeNeuron({ models: [{ id: 'org/model', ...model }] });
   open.push(neuron);
   const gateway = await GatewayUnderTest.start({ neurons: { beast: neuron }, modelsToml: ALIAS });
   open.push(gateway);
@@ -160,7 +160,7 @@ describe('/v1/messages/count_tokens', () => {
   test.each(['/v1/messages/count_tokens', '/messages/count_tokens?beta=true'])(
     '%s asks a node that has only the file, without a load and without a slot',
     async (path) => {
-      const { neuron, gateway } = await setUp('unloaded');
+      const { neuron, gateway } = await setUp({ status: 'unloaded' });
 
       const answer = gateway.post(path, body);
       const exchange = await neuron.exchange();
@@ -177,8 +177,7 @@ describe('/v1/messages/count_tokens', () => {
   );
 
   test('is answered while all slots are taken', async () => {
-    const { neuron, gateway } = await setUp();
-    neuron.setModel({ id: 'org/model', load: { max_in_flight: 1, max_queue_depth: 0 } });
+    const { neuron, gateway } = await setUp({ load: { max_in_flight: 1, max_queue_depth: 0 } });
     const busy = gateway.chat({ model: 'org/model' });
     const first = await neuron.exchange();
 
@@ -203,4 +202,25 @@ test.each([
 
   expect((await answer).headers.get('x-cortex-dropped-tools')).toBe('web_search');
   expect(receivedBy(exchange)).not.toHaveProperty('tools');
+});
+
+test('/v1/messages counts the prompt at the start, and tells a full context from a limit of tokens', async () => {
+  const { neuron, gateway } = await setUp({ limit: { context: 7, output: 7 } });
+  const client = CLIENTS[1];
+
+  const answer = gateway.post(client.path, client.ask('fast', { stream: true }));
+  const exchange = await neuron.exchange();
+  exchange.stream().token('hello');
+  finishChat(exchange, 'length');
+
+  const events = client.eventsOf(await (await answer).text());
+  expect(events[0]).toMatchObject({
+    type: 'message_start',
+    message: { usage: { input_tokens: SCRIPTED_USAGE.prompt_tokens } },
+  });
+  expect(events.at(-2)).toMatchObject({
+    type: 'message_delta',
+    delta: { stop_reason: 'model_context_window_exceeded' },
+    usage: { output_tokens: SCRIPTED_USAGE.completion_tokens },
+  });
 });

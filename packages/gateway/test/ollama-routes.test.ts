@@ -51,6 +51,11 @@ test.each([
 
     const response = await answer;
     expect(response.status).toBe(200);
+    expect(Object.fromEntries(response.headers)).toMatchObject({
+      'x-cortex-model': 'org/model',
+      'x-cortex-node': 'beast',
+      'x-cortex-cold-start': 'true',
+    });
     expect(toObject(await response.json())).toMatchObject(answered);
     expect(await gateway.record()).toMatchObject({ api: 'ollama', outcome: 'ok', node: 'beast' });
     expect(gateway.inFlight).toBe(0);
@@ -131,4 +136,44 @@ test('Ollama routes list, show and name the version, and every answer but the ve
   expect(version).toMatchObject({ version: expect.stringMatching(/^\d+\.\d+\.\d+/) });
   await gateway.record(3);
   expect(gateway.records.map(({ api }) => api)).toEqual(['ollama', 'ollama', 'ollama']);
+});
+
+test('a load without a prompt that fails is answered in the form of Ollama', async () => {
+  const { neuron, gateway } = await setUp('unloaded');
+
+  const answer = gateway.post('/api/chat', { model: 'fast' });
+  (await neuron.load()).fail({ status: 500, code: 'model_load_failed', message: 'a broken file' });
+
+  const response = await answer;
+  expect(toObject(await response.json())).toMatchObject({
+    error: expect.stringContaining('a broken file'),
+    code: 'model_load_failed',
+  });
+  expect(await gateway.record()).toMatchObject({
+    api: 'ollama',
+    outcome: 'load_failed',
+    status: response.status,
+  });
+  expect(gateway.inFlight).toBe(0);
+});
+
+test.each([
+  ['/api/embed', { input: 'a' }],
+  ['/api/embeddings', { prompt: 'a' }],
+])('%s passes the refusal of a node on in the form of Ollama', async (path, members) => {
+  const { neuron, gateway } = await setUp();
+
+  const answer = gateway.post(path, { model: 'fast', ...members });
+  (await neuron.exchange()).fail({
+    status: 503,
+    code: 'queue_full',
+    message: 'the queue is full',
+    retryAfterS: 7,
+  });
+
+  const response = await answer;
+  expect(response.status).toBe(503);
+  expect(response.headers.get('retry-after')).toBe('7');
+  expect(toObject(await response.json())).toMatchObject({ error: 'the queue is full' });
+  expect(await gateway.record()).toMatchObject({ outcome: 'unavailable', code: 'queue_full' });
 });

@@ -21,7 +21,7 @@ import { type AcquireRequest, type Control } from '../control/control.ts';
 import { type MeterDeps, RequestMeter } from '../metering/request-meter.ts';
 import { Exchange, type ProxyDeps } from '../proxy/exchange.ts';
 import { forwardStream, forwardWhole } from '../proxy/forward.ts';
-import { toNodeHeaders } from '../proxy/headers.ts';
+import { placeHeaders, toNodeHeaders } from '../proxy/headers.ts';
 import { type Environment } from './environment.ts';
 import { type InferenceRoute } from './inference-routes.ts';
 import { type Principals } from './principal.ts';
@@ -174,7 +174,7 @@ async function answerEmpty(
     meter.place(lease);
     lease.release();
   }
-  const headers = { 'content-type': 'application/json', 'x-request-id': facts.requestId };
+  const headers = { 'content-type': 'application/json', ...placeHeaders(meter) };
   const response = new Response(empty.answer(facts), { headers });
   meter.end({ outcome: 'ok', status: response.status });
   return response;

@@ -1,8 +1,8 @@
-import { type AnswerStream, toHeaderText } from '@cortex/protocol';
+import { type AnswerStream } from '@cortex/protocol';
 import { errorResponse, EVENT_STREAM_HEADERS, streamResponse } from '@cortex/service';
 
 import { type Exchange } from './exchange.ts';
-import { toClientHeaders } from './headers.ts';
+import { placeHeaders, toClientHeaders } from './headers.ts';
 import { codeOfAnswer, type NodeAnswer, readRefusal, type WholeAnswer } from './node-answer.ts';
 import { relay } from './relay.ts';
 
@@ -12,15 +12,11 @@ const HOLD_MS = 1000;
 const KEEP_ALIVE_MS = 5000;
 
 /** Headers of every answer to an inference request. */
-function ownHeaders(exchange: Exchange): Record<string, string> {
-  const { meter } = exchange;
-  const headers: Record<string, string> = { 'x-request-id': meter.requestId };
-  if (meter.model !== undefined) headers['x-cortex-model'] = toHeaderText(meter.model);
-  if (meter.node !== undefined) headers['x-cortex-node'] = toHeaderText(meter.node);
+function ownHeaders({ meter, client }: Exchange): Record<string, string> {
+  const headers = placeHeaders(meter);
   // The name that Anthropic's clients read.
-  if (exchange.client.dialect.name === 'anthropic') headers['request-id'] = meter.requestId;
-  if (meter.isColdStart) headers['x-cortex-cold-start'] = 'true';
-  return Object.assign(headers, exchange.client.headers);
+  if (client.dialect.name === 'anthropic') headers['request-id'] = meter.requestId;
+  return Object.assign(headers, client.headers);
 }
 
 const streamHeaders = (exchange: Exchange): Record<string, string> => ({
