@@ -21,6 +21,13 @@ const RESULT = '{"temperature": 21, "condition": "sunny"}';
 const loadOf = ({ models }: Health): number =>
   models.reduce((sum, { in_flight, queue_depth }) => sum + in_flight + queue_depth, 0);
 
+/** Asks, runs the tool that the model calls, and asks again with its result. */
+async function loop(agent: Agent, way: 'whole' | 'streamed') {
+  const call = await agent.ask(WEATHER, way);
+  const answer = await agent.answer(call, RESULT, way);
+  return { call, answer };
+}
+
 const said = ({ calls, text }: AgentAnswer) => ({ calls, text });
 
 describe('the APIs of cortex', () => {
@@ -53,12 +60,6 @@ describe('the APIs of cortex', () => {
     return new Set(lines.map((line) => /api="(\w+)"/.exec(line)?.[1] ?? ''));
   }
 
-  /** Asks, runs the tool that the model calls, and asks again with its result. */
-  async function loop(agent: Agent, way: 'whole' | 'streamed') {
-    const call = await agent.ask(WEATHER, way);
-    const answer = await agent.answer(call, RESULT, way);
-    return { call, answer };
-  }
   let first: Awaited<ReturnType<typeof loop>> | undefined;
   for (const name of ['chat', 'messages', 'responses', 'ollama'] as const) {
     for (const way of ['whole', 'streamed'] as const) {
