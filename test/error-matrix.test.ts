@@ -3,7 +3,7 @@ import { describe, expect, test } from 'bun:test';
 import {
   contextLengthExceeded,
   CortexError,
-  type Dialect,
+  type DialectName,
   ERROR_CODES,
   type ErrorCode,
   type ErrorDetails,
@@ -170,7 +170,7 @@ describe('an error as an HTTP answer', () => {
     },
   );
 
-  test.each(['openai', 'anthropic'] satisfies Dialect[])(
+  test.each(['openai', 'anthropic'] satisfies DialectName[])(
     'tells %s clients not to retry for every 4xx except rate_limit_exceeded, and for no 5xx',
     (dialect) => {
       for (const row of TABLE) {
@@ -245,7 +245,7 @@ describe('Retry-After', () => {
 describe('the content of an error', () => {
   const loading = { state: 'loading', node: 'beast', progress: 0.4, eta_s: 90 };
 
-  test.each(['openai', 'anthropic'] satisfies Dialect[])(
+  test.each(['openai', 'anthropic'] satisfies DialectName[])(
     'includes a load in progress for %s clients, in answers and events',
     (dialect) => {
       const error = new CortexError('model_loading', 'wait', { loading, retryAfterS: 90 });
@@ -282,7 +282,7 @@ describe('the content of an error', () => {
   test('never includes the text of an exception', () => {
     const error = toCortexError(new Error('secret of /etc/shadow'));
 
-    for (const dialect of ['openai', 'anthropic'] satisfies Dialect[]) {
+    for (const dialect of ['openai', 'anthropic'] satisfies DialectName[]) {
       const answer = JSON.stringify(renderError(error, dialect, REQUEST_ID));
       expect(answer + renderErrorEvent(error, dialect, REQUEST_ID)).not.toContain('secret');
       expect(answer).toContain(REQUEST_ID);

@@ -44,7 +44,7 @@ export function createProgram(options: {
       }),
   };
   const program = new Command('cortex')
-    .description('One OpenAI-compatible address for a self-hosted fleet of GPU hosts.')
+    .description('One address for a self-hosted fleet of GPU hosts, for clients of OpenAI, Anthropic and Ollama.')
     .version(manifest.version)
     .hook('preAction', (_, action) => refuseEmptyValues(action))
     .addCommand(upCommand({ terminal: serviceTerminal, paint, env }))

@@ -1,3 +1,5 @@
+import { otherSpelling } from '@cortex/protocol';
+
 import { findAlias } from './alias-table.ts';
 import type { Alias } from './catalogue.ts';
 import { fitsFreeMemory, permanentLack } from './feasibility.ts';
@@ -88,14 +90,22 @@ function near(snapshot: FleetSnapshot, asked: string): readonly string[] {
 /** Every name in front of which this stands resolves like the name itself: Claude Code offers no other ids. */
 export const ANTHROPIC_PREFIX = 'anthropic/';
 
+/** The names that a client can mean, the most likely first. Those of Ollama add the tag `latest`, or leave it out. */
+function spellingsOf(asked: string): readonly string[] {
+  const plain = asked.startsWith(ANTHROPIC_PREFIX) ? asked.slice(ANTHROPIC_PREFIX.length) : asked;
+  const other = otherSpelling(plain);
+  return [...new Set(other === undefined ? [asked, plain] : [asked, plain, other])];
+}
+
 /**
  * The model that a name resolves to (behaviour 41): an exact alias, a model id, `id@node`, the longest matching
- * glob, the alias `default`. Aliases name models, never other aliases. An exact name after `anthropic/` precedes the
- * globs.
+ * glob, the alias `default`. Aliases name models, never other aliases. An exact name after `anthropic/`, or with or without
+ * the tag `latest`, precedes the globs.
  */
 export function resolveModel(snapshot: FleetSnapshot, asked: string): Resolution {
-  const plain = asked.startsWith(ANTHROPIC_PREFIX) ? asked.slice(ANTHROPIC_PREFIX.length) : asked;
-  const names = plain === asked ? [asked] : [asked, plain];
+  const exact = resolveExact(snapshot, asked);
+  if (exact) return exact;
+  const names = spellingsOf(asked);
   for (const resolve of [resolveExact, resolveOnNode, resolveGlob]) {
     for (const name of names) {
       const known = resolve(snapshot, name);

@@ -1,6 +1,6 @@
+import type { DialectName } from './dialects/dialect.ts';
+import { toOllamaRefusal } from './dialects/ollama/refusal.ts';
 import { type CortexError } from './errors.ts';
-
-export type Dialect = 'openai' | 'anthropic';
 
 interface RenderedError {
   readonly status: number;
@@ -87,14 +87,15 @@ function anthropicError(error: CortexError, requestId: string): Record<string, u
 /** An error as a complete HTTP answer in the dialect of the client. */
 export function renderError(
   error: CortexError,
-  dialect: Dialect,
+  dialect: DialectName,
   requestId: string,
 ): RenderedError {
-  if (dialect === 'openai') {
+  if (dialect !== 'anthropic') {
+    const object = openAiError(error, requestId);
     return {
       status: error.status,
       headers: retryHeaders(error),
-      body: { error: openAiError(error, requestId) },
+      body: dialect === 'ollama' ? toOllamaRefusal(object) : { error: object },
     };
   }
   return {
@@ -109,12 +110,16 @@ export function renderError(
  *
  * OpenAI streams still end with `[DONE]`; Anthropic streams end with the error event.
  */
-export function renderErrorEvent(error: CortexError, dialect: Dialect, requestId: string): string {
+export function renderErrorEvent(
+  error: CortexError,
+  dialect: DialectName,
+  requestId: string,
+): string {
   const late = {
     status: dialect === 'anthropic' ? anthropicStatus(error) : error.status,
     retry_after_s: error.retryAfterS,
   };
-  if (dialect === 'openai') {
+  if (dialect !== 'anthropic') {
     return `data: ${JSON.stringify({ error: { ...openAiError(error, requestId), ...late } })}\n\ndata: [DONE]\n\n`;
   }
   const body = {

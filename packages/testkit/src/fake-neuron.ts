@@ -75,7 +75,7 @@ const toEntry = ({ load: _load, asleepMib: _asleepMib, ...model }: FakeModel): M
   ...model,
 });
 
-const INFERENCE_PATH = /^\/(?:v1\/.*|tokenize|detokenize)$/;
+const INFERENCE_PATH = /^\/(?:v1\/.*|tokenize|detokenize|count-tokens)$/;
 
 const DISCOVERY: Discovery = {
   hostname: 'fake',

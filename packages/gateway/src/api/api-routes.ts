@@ -1,4 +1,5 @@
 import { fleetHealth } from '@cortex/fleet';
+import { toOllamaPs, toOllamaTags, toOllamaVersion } from '@cortex/protocol';
 import { errorResponse, requestIdOf } from '@cortex/service';
 import { Hono } from 'hono';
 
@@ -6,13 +7,15 @@ import { clientPath } from './client-path.ts';
 import { type Environment } from './environment.ts';
 import { type InferenceDeps, inferenceHandler } from './inference.ts';
 import { INFERENCE_ROUTES, isInferencePath } from './inference-routes.ts';
-import { dialectOf } from './dialect.ts';
+import { dialectOfPath } from './dialect.ts';
 import { metered } from './metered.ts';
 import {
   getLmStudioModelHandler,
   getModelHandler,
   listLmStudioModelsHandler,
   listModelsHandler,
+  listOllamaModelsHandler,
+  showOllamaModelHandler,
 } from './models.ts';
 import { rootPage } from './root-page.ts';
 import { refuseRoute } from './refuse-route.ts';
@@ -38,6 +41,13 @@ export function createApi(deps: ApiDeps): Hono<Environment> {
   models('/v1/models/:id{.+}', getModelHandler(lists));
   models('/api/v0/models', listLmStudioModelsHandler(lists));
   models('/api/v0/models/:id{.+}', getLmStudioModelHandler(lists));
+  const ollama = (toList: Parameters<typeof listOllamaModelsHandler>[1]) =>
+    metered('ollama', deps, listOllamaModelsHandler(lists, toList), 'ollama');
+  app.get('/api/tags', ollama(toOllamaTags));
+  app.get('/api/ps', ollama(toOllamaPs));
+  app.get('/api/version', () => Response.json(toOllamaVersion()));
+  const show = showOllamaModelHandler(lists, deps.maxBodyBytes);
+  app.post('/api/show', metered('ollama', deps, show, 'ollama'));
   app.get('/health', () => Response.json(fleetHealth(control.snapshot())));
   app.get('/', ({ req, env }) => {
     const host = req.header('host');
@@ -48,9 +58,12 @@ export function createApi(deps: ApiDeps): Hono<Environment> {
   // middleware.
   app.notFound((context) => refuseRoute(context.req.raw, refusalFor(context.req)));
   app.onError((error, context) => {
-    const { headers } = context.req.raw;
-    const requestId = requestIdOf(headers);
-    return errorResponse(error, { dialect: dialectOf(headers), requestId, log: deps.meter.log });
+    const { path, raw } = context.req;
+    return errorResponse(error, {
+      dialect: dialectOfPath(path, raw.headers),
+      requestId: requestIdOf(raw.headers),
+      log: deps.meter.log,
+    });
   });
   return app;
 }
@@ -62,6 +75,8 @@ const SHOWN_CHARS = 200;
 const ALLOWED_METHODS: readonly (readonly [RegExp, string])[] = [
   [/^\/(?:v1|api\/v0)\/models(?:\/.+)?$/, 'GET, HEAD'],
   [/^\/(?:health)?$/, 'GET, HEAD'],
+  [/^\/api\/(?:tags|ps|version)$/, 'GET, HEAD'],
+  [/^\/api\/show$/, 'POST'],
   [/^\/admin\/v1\/(?:fleet|nodes|models|requests|events|explain)$/, 'GET, HEAD'],
   [/^\/admin\/v1\/models\/pull$/, 'GET, HEAD, POST'],
   [/^\/admin\/v1\/(?:models\/(?:load|unload|pin|add|remove)|join-tokens|join)$/, 'POST'],
@@ -73,8 +88,9 @@ function refusalFor({ path, method }: { readonly path: string; readonly method: 
     ? 'POST'
     : ALLOWED_METHODS.find(([pattern]) => pattern.test(path))?.[1];
   return allow === undefined
-    ? ({ status: 404, message: `Unknown path ${path.slice(0, SHOWN_CHARS)}.` } as const)
+    ? ({ path, status: 404, message: `Unknown path ${path.slice(0, SHOWN_CHARS)}.` } as const)
     : ({
+        path,
         status: 405,
         message: `${path} does not support ${method}: use ${allow.replace(/, (?=[^,]+$)/, ' or ')}.`,
         allow,

@@ -1,7 +1,8 @@
 import { routePath } from '@cortex/service';
 
 /** Paths below `/v1` that are also served without it: local clients use the server's address as the base URL. */
-const WITHOUT_V1 = /^\/(?:chat\/completions|completions|embeddings|rerank|models(?:\/.+)?)$/;
+const WITHOUT_V1 =
+  /^\/(?:chat\/completions|completions|responses|messages(?:\/count_tokens)?|embeddings|rerank|models(?:\/.+)?)$/;
 /** Inference at the base URL of clients that detect LM Studio. */
 const LM_STUDIO = /^\/api\/v0(\/(?:chat\/completions|completions|embeddings))$/;
 

@@ -1,4 +1,12 @@
-import { CortexError } from '@cortex/protocol';
+import {
+  type AnswerFacts,
+  type ClientBody,
+  CortexError,
+  type Dialect,
+  type DialectName,
+  type EmptyRequest,
+  toHeaderText,
+} from '@cortex/protocol';
 import type { Resolution } from '@cortex/fleet';
 import {
   ClientConnection,
@@ -9,16 +17,16 @@ import {
 } from '@cortex/service';
 import type { Context } from 'hono';
 
-import { type Control } from '../control/control.ts';
+import { type AcquireRequest, type Control } from '../control/control.ts';
 import { type MeterDeps, RequestMeter } from '../metering/request-meter.ts';
 import { Exchange, type ProxyDeps } from '../proxy/exchange.ts';
 import { EXPLAIN_HEADER, explainHeader } from '../proxy/explain-header.ts';
 import { forwardStream, forwardWhole } from '../proxy/forward.ts';
-import { toNodeHeaders } from '../proxy/headers.ts';
+import { placeHeaders, toNodeHeaders } from '../proxy/headers.ts';
 import { type Environment } from './environment.ts';
-import { type ForwardBody, readForwardBody } from './forward-body.ts';
 import { type InferenceRoute } from './inference-routes.ts';
 import { type Principals } from './principal.ts';
+import { RequestFacts } from './request-facts.ts';
 
 export interface InferenceDeps {
   readonly control: Control;
@@ -70,9 +78,9 @@ function weightOf({ api, takesSlot }: InferenceRoute, { n }: { readonly n: numbe
   return api === 'images' ? 1 : n;
 }
 
-/** The handler of an inference route: reads a view of the body, resolves the model and forwards the client's bytes. */
+/** The handler of an inference route: reads the body in the dialect of the route, resolves the model and forwards the request. */
 export function inferenceHandler(route: InferenceRoute, deps: InferenceDeps) {
-  const { api, path, canStream } = route;
+  const { api, nodePath, canStream, dialect } = route;
   return async (context: Context<Environment>): Promise<Response> => {
     const request = context.req.raw;
     const { server } = context.env;
@@ -88,7 +96,7 @@ export function inferenceHandler(route: InferenceRoute, deps: InferenceDeps) {
         throw new CortexError('shutting_down', 'cortex is shutting down.', { retryAfterS: 5 });
       const bytes = await readBody(request, { maxBytes: deps.maxBodyBytes, signal });
       connection.liftIdleLimit();
-      const body = await readView(bytes, { request, route });
+      const body = await readView(bytes, request, dialect);
       const { view } = body;
       const weight = weightOf(route, view);
       meter.modelAsked = view.model;
@@ -104,10 +112,30 @@ export function inferenceHandler(route: InferenceRoute, deps: InferenceDeps) {
         signal,
       );
       meter.model = target.model;
+      const place = {
+        requestId,
+        model: target.model,
+        node: target.node,
+        weight,
+        stream: meter.isStream,
+        affinityKey: view.affinityKey,
+        tried: [],
+        arrivedMs: meter.startedMs,
+      };
+      const facts = new RequestFacts(view.model ?? target.model, meter, deps.control);
+      if (body.empty !== undefined) {
+        const response = await answerEmpty(
+          deps,
+          { meter, place, facts, empty: body.empty },
+          signal,
+        );
+        connection.restoreIdleLimit();
+        return response;
+      }
       exchange = new Exchange(deps.proxy, meter, {
         wire: {
           method: 'POST',
-          path,
+          path: body.nodePath ?? nodePath,
           body: body.named(target.model),
           headers: toNodeHeaders(headers, {
             requestId,
@@ -116,43 +144,68 @@ export function inferenceHandler(route: InferenceRoute, deps: InferenceDeps) {
           }),
         },
         canStream,
-        place: {
-          requestId,
-          model: target.model,
-          node: target.node,
-          weight,
-          stream: meter.isStream,
-          affinityKey: view.affinityKey,
-          tried: [],
-          arrivedMs: meter.startedMs,
-        },
+        client: { dialect, body, facts, headers: droppedHeaders(body) },
+        place,
         signal,
         connection,
       });
     } catch (error) {
       connection.restoreIdleLimit();
-      return refuseUnsent(meter, error);
+      return refuseUnsent(meter, error, dialect.name);
     }
     return meter.isStream ? forwardStream(exchange) : forwardWhole(exchange);
   };
 }
 
-/** @throws CortexError as `readForwardBody` */
+interface Empty {
+  readonly meter: RequestMeter;
+  readonly place: AcquireRequest;
+  readonly facts: AnswerFacts;
+  readonly empty: EmptyRequest;
+}
+
+/** Answers a request that needs no node, once its model is loaded where it waits for that. */
+async function answerEmpty(
+  { control }: InferenceDeps,
+  { meter, place, facts, empty }: Empty,
+  signal: AbortSignal,
+): Promise<Response> {
+  if (empty.waitsFor === 'load') {
+    const lease = await control.acquire(place, signal);
+    meter.place(lease);
+    lease.release();
+  }
+  const headers = { 'content-type': 'application/json', ...placeHeaders(meter) };
+  const response = new Response(empty.answer(facts), { headers });
+  meter.end({ outcome: 'ok', status: response.status });
+  return response;
+}
+
+/** @throws CortexError as `Dialect.read` */
 async function readView(
   bytes: Uint8Array<ArrayBuffer>,
-  { request, route }: { readonly request: Request; readonly route: InferenceRoute },
-): Promise<ForwardBody> {
+  request: Request,
+  dialect: Dialect,
+): Promise<ClientBody> {
   try {
-    return await readForwardBody(bytes, request.headers, route);
+    return await dialect.read(bytes, request.headers);
   } catch (error) {
     throw namingEncoding(error, request);
   }
 }
 
-function refuseUnsent(meter: RequestMeter, thrown: unknown): Response {
+const NO_HEADERS = {};
+
+/** Tells the client which of its tools the model does not have. */
+const droppedHeaders = ({ droppedTools }: ClientBody): Readonly<Record<string, string>> =>
+  droppedTools === undefined || droppedTools.length === 0
+    ? NO_HEADERS
+    : { 'x-cortex-dropped-tools': droppedTools.map(toHeaderText).join(', ') };
+
+function refuseUnsent(meter: RequestMeter, thrown: unknown, dialect: DialectName): Response {
   const error = meter.fail(thrown);
   if (error.code === 'client_closed_request') return new Response(null, { status: 499 });
   const { explanation } = error.details;
   const headers = explanation ? { [EXPLAIN_HEADER]: explainHeader(explanation) } : {};
-  return errorResponse(error, { dialect: 'openai', requestId: meter.requestId, headers });
+  return errorResponse(error, { dialect, requestId: meter.requestId, headers });
 }

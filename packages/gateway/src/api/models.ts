@@ -1,5 +1,12 @@
 import { describeModel, listModels } from '@cortex/fleet';
-import { MAX_MODEL_CHARS, type ListedModel } from '@cortex/protocol';
+import {
+  CortexError,
+  type ListedModel,
+  MAX_MODEL_CHARS,
+  readOllamaShow,
+  toOllamaShow,
+} from '@cortex/protocol';
+import { readBody } from '@cortex/service';
 
 import { type Control } from '../control/control.ts';
 import { unknownModel } from '../control/refusal-error.ts';
@@ -93,4 +100,36 @@ export function listLmStudioModelsHandler({ control, createdS }: ModelsDeps) {
 export function getLmStudioModelHandler(deps: ModelsDeps) {
   return async (request: MeteredRequest): Promise<Response> =>
     answer(toLmStudioModel(await modelInPath(request, deps)), request);
+}
+
+/** `GET /api/tags` or `/api/ps`: the models in the format of Ollama. */
+export function listOllamaModelsHandler(
+  { control, createdS }: ModelsDeps,
+  toList: (models: readonly ListedModel[]) => unknown,
+) {
+  return (request: MeteredRequest): Response =>
+    answer(toList(listModels(control.snapshot(), { createdS, words: WORDS })), request);
+}
+
+/** `POST /api/show`. */
+export function showOllamaModelHandler({ control, createdS }: ModelsDeps, maxBodyBytes: number) {
+  return async (request: MeteredRequest): Promise<Response> => {
+    const { raw } = request.context.req;
+    const bytes = await readBody(raw, { maxBytes: maxBodyBytes, signal: raw.signal });
+    const asked = readOllamaShow(parseJson(bytes));
+    request.meter.modelAsked = asked.slice(0, MAX_MODEL_CHARS);
+    const resolution = await control.resolveSettled(asked, raw.signal);
+    const id = resolution.kind === 'model' ? resolution.model : asked;
+    const model = describeModel(control.snapshot(), id, { createdS, words: WORDS });
+    if (model === undefined) throw unknownModel(asked, control.snapshot());
+    return answer(toOllamaShow(model), request);
+  };
+}
+
+function parseJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch (cause) {
+    throw new CortexError('malformed_json', 'The body is not valid JSON.', { cause });
+  }
 }

@@ -1,27 +1,42 @@
+import { type DialectName } from '@cortex/protocol';
 import { requestIdOf } from '@cortex/service';
 
-import { dialectOf } from './dialect.ts';
+import { dialectOfPath } from './dialect.ts';
 
 /** Why no handler accepts a request. */
 export interface RouteRefusal {
+  /** That decides the route. */
+  readonly path: string;
   readonly status: 404 | 405;
   readonly message: string;
   /** The methods that the path supports, for `Allow`. */
   readonly allow?: string;
 }
 
-/** The answer to an unknown path or method, in the envelope of the client's dialect. */
-export function refuseRoute(request: Request, { status, message, allow }: RouteRefusal): Response {
-  const requestId = requestIdOf(request.headers);
-  const body =
-    dialectOf(request.headers) === 'openai'
-      ? { error: { message, type: 'invalid_request_error', code: 'invalid_request', param: null } }
-      : {
-          type: 'error',
-          error: { type: status === 404 ? 'not_found_error' : 'invalid_request_error', message },
-          request_id: requestId,
-        };
-  return Response.json(body, {
+function bodyOf(
+  dialect: DialectName,
+  { status, message, requestId }: Pick<RouteRefusal, 'status' | 'message'> & { requestId: string },
+): object {
+  const code = 'invalid_request';
+  switch (dialect) {
+    case 'anthropic': {
+      const type = status === 404 ? 'not_found_error' : 'invalid_request_error';
+      return { type: 'error', error: { type, message }, request_id: requestId };
+    }
+    case 'ollama':
+      return { error: message, code };
+    case 'openai':
+    case 'responses':
+      return { error: { message, type: 'invalid_request_error', code, param: null } };
+  }
+}
+
+/** The answer to an unknown path or method, in the envelope of the dialect. */
+export function refuseRoute({ headers }: Request, refusal: RouteRefusal): Response {
+  const requestId = requestIdOf(headers);
+  const { path, status, message, allow } = refusal;
+  const dialect = dialectOfPath(path, headers);
+  return Response.json(bodyOf(dialect, { status, message, requestId }), {
     status,
     headers: {
       'x-request-id': requestId,

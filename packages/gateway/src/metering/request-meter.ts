@@ -1,4 +1,9 @@
-import { type CortexError, type NeuronUsage, toCortexError } from '@cortex/protocol';
+import {
+  type AnswerTimings,
+  type CortexError,
+  type NeuronUsage,
+  toCortexError,
+} from '@cortex/protocol';
 import { type Logger } from '@cortex/service';
 
 import { NO_NODE, type RequestMetrics, UNKNOWN_MODEL } from './request-metrics.ts';
@@ -90,6 +95,12 @@ export class RequestMeter {
   /** The request waited for a load. */
   get isColdStart(): boolean {
     return this.#load !== undefined;
+  }
+
+  /** So far. */
+  timings(): AnswerTimings {
+    const totalMs = this.#deps.nowMs() - this.startedMs;
+    return { usage: this.usage, totalMs, loadMs: this.#load?.ms };
   }
 
   /** The request got a slot. Waits are summed over the attempts. */

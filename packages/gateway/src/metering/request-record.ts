@@ -2,7 +2,18 @@ import { type ErrorCode } from '@cortex/protocol';
 
 /** `api` of metrics and records (contracts, section 5), for the routes that exist. */
 export type Api =
-  'chat' | 'completions' | 'embeddings' | 'rerank' | 'images' | 'audio' | 'tokenize' | 'models';
+  | 'chat'
+  | 'completions'
+  | 'messages'
+  | 'count_tokens'
+  | 'responses'
+  | 'ollama'
+  | 'embeddings'
+  | 'rerank'
+  | 'images'
+  | 'audio'
+  | 'tokenize'
+  | 'models';
 
 /** How a request ended (contracts, section 5). */
 export type Outcome =

@@ -1,5 +1,13 @@
 import { type AttemptOutcome } from '@cortex/fleet';
-import { CortexError, NEURON_HEADERS, parseUsage, toCortexError } from '@cortex/protocol';
+import {
+  type AnswerFacts,
+  type ClientBody,
+  CortexError,
+  type Dialect,
+  NEURON_HEADERS,
+  parseUsage,
+  toCortexError,
+} from '@cortex/protocol';
 import { type ClientConnection, type Logger } from '@cortex/service';
 
 import { type AcquireRequest, type Control, type Lease } from '../control/control.ts';
@@ -48,12 +56,22 @@ export interface ProxyDeps {
   readonly log: Logger;
 }
 
+/** How a client is answered. */
+export interface AnsweredClient {
+  readonly dialect: Dialect;
+  readonly body: ClientBody;
+  readonly facts: AnswerFacts;
+  /** Further headers of the answer. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
 /** A request that is ready to be sent to a node. */
 export interface OutgoingRequest {
   readonly wire: WireRequest;
-  /** Failed nodes are added to `tried`, or become `avoided`. */
   /** Whether the route has streamed answers; the other answers of such a route are no events. */
   readonly canStream: boolean;
+  readonly client: AnsweredClient;
+  /** Failed nodes are added to `tried`, or become `avoided`. */
   readonly place: AcquireRequest & { readonly tried: string[]; avoided?: string | undefined };
   /** Aborts when the client has disconnected. */
   readonly signal: AbortSignal;
@@ -91,6 +109,11 @@ export class Exchange {
     deps.exchanges.add(this);
     request.signal.addEventListener('abort', this.#onLeave);
     if (request.signal.aborted) this.leave();
+  }
+
+  /** How the client is answered. */
+  get client(): AnsweredClient {
+    return this.#request.client;
   }
 
   /** Whether the request has ended: nothing more is sent or recorded. */

@@ -1,62 +1,68 @@
-import { renderErrorEvent, SSE_KEEP_ALIVE, toHeaderText } from '@cortex/protocol';
+import { type AnswerStream } from '@cortex/protocol';
 import { errorResponse, EVENT_STREAM_HEADERS, streamResponse } from '@cortex/service';
 
 import { type Exchange } from './exchange.ts';
 import { EXPLAIN_HEADER, explainHeader } from './explain-header.ts';
-import { toClientHeaders } from './headers.ts';
-import {
-  codeOfAnswer,
-  type NodeAnswer,
-  renderAnswerAsEvent,
-  type WholeAnswer,
-} from './node-answer.ts';
-import { relay, type StreamDialect } from './relay.ts';
+import { placeHeaders, toClientHeaders } from './headers.ts';
+import { codeOfAnswer, type NodeAnswer, readRefusal, type WholeAnswer } from './node-answer.ts';
+import { KEEP_ALIVE_MS, relay } from './relay.ts';
 
 /** How long the status of a stream is held back for the answer of the node (behaviour 4). */
 const HOLD_MS = 1000;
-/** Interval between keep-alive comments while the stream is silent. */
-const KEEP_ALIVE_MS = 5000;
 
 /** Headers of every answer to an inference request. */
-function ownHeaders(exchange: Exchange): Record<string, string> {
-  const { meter } = exchange;
-  const headers: Record<string, string> = { 'x-request-id': meter.requestId };
-  if (meter.model !== undefined) headers['x-cortex-model'] = toHeaderText(meter.model);
-  if (meter.node !== undefined) headers['x-cortex-node'] = toHeaderText(meter.node);
-  if (meter.isColdStart) {
-    headers['x-cortex-cold-start'] = 'true';
-    if (meter.explanation) headers[EXPLAIN_HEADER] = explainHeader(meter.explanation);
-  }
-  return headers;
+function ownHeaders({ meter, client }: Exchange): Record<string, string> {
+  const headers = placeHeaders(meter);
+  // The name that Anthropic's clients read.
+  if (client.dialect.name === 'anthropic') headers['request-id'] = meter.requestId;
+  return Object.assign(headers, client.headers);
 }
 
 const streamHeaders = (exchange: Exchange): Record<string, string> => ({
   ...EVENT_STREAM_HEADERS,
+  'content-type': exchange.client.dialect.streamType,
   ...ownHeaders(exchange),
 });
 
-const openAiDialect = (exchange: Exchange): StreamDialect => ({
-  errorEvent: (error) => renderErrorEvent(error, 'openai', exchange.meter.requestId),
-});
+const streamOf = ({ client: { body, facts } }: Exchange): AnswerStream => body.stream(facts);
 
 /** For a client that has disconnected. It is never read, but every handler has to return a response. */
 const leftResponse = (): Response => new Response(null, { status: 499 });
 
 function refuse(exchange: Exchange, thrown: unknown): Response {
-  const headers = ownHeaders(exchange);
+  const options = errorOptions(exchange);
   const hasLeft = exchange.isEnded;
   const error = exchange.fail(thrown);
   if (hasLeft) return leftResponse();
   const { explanation } = error.details;
-  if (explanation) headers[EXPLAIN_HEADER] = explainHeader(explanation);
-  return errorResponse(error, {
-    dialect: 'openai',
-    requestId: exchange.meter.requestId,
-    headers,
-  });
+  if (explanation) options.headers[EXPLAIN_HEADER] = explainHeader(explanation);
+  return errorResponse(error, options);
 }
 
+const errorOptions = (exchange: Exchange) => ({
+  dialect: exchange.client.dialect.name,
+  requestId: exchange.meter.requestId,
+  headers: ownHeaders(exchange),
+});
+
 function answerWhole(exchange: Exchange, answer: WholeAnswer): Response {
+  const { body, facts } = exchange.client;
+  const { status } = answer;
+  if (body.whole === undefined) return relayWhole(exchange, answer);
+  if (status >= 400) {
+    const { error } = readRefusal(answer, exchange.meter.node);
+    const refused = errorResponse(error, errorOptions(exchange));
+    exchange.end(status, codeOfAnswer(answer));
+    return refused;
+  }
+  const headers = { 'content-type': 'application/json', ...ownHeaders(exchange) };
+  const response = new Response(body.whole(answer.bytes, facts), { status, headers });
+  exchange.end(status);
+  return response;
+}
+
+/** The bytes and headers of the node. */
+function relayWhole(exchange: Exchange, answer: WholeAnswer): Response {
   const { status, bytes } = answer;
   const headers = Object.assign(toClientHeaders(answer.headers), ownHeaders(exchange));
   const response = new Response(bytes, { status, headers });
@@ -67,7 +73,25 @@ function answerWhole(exchange: Exchange, answer: WholeAnswer): Response {
 
 function answerWith(exchange: Exchange, answer: NodeAnswer): Response {
   if (answer.kind === 'whole') return answerWhole(exchange, answer);
-  return streamResponse(relay(exchange, answer, openAiDialect(exchange)), streamHeaders(exchange));
+  const client = streamOf(exchange);
+  return streamResponse(opened(relay(exchange, answer, client), client), streamHeaders(exchange));
+}
+
+/** The events with those before them. */
+function opened(
+  events: AsyncGenerator<Uint8Array | string, void>,
+  client: AnswerStream,
+): AsyncGenerator<Uint8Array | string, void> {
+  const opening = client.opening();
+  return opening === '' ? events : after(opening, events);
+}
+
+async function* after(
+  opening: string,
+  events: AsyncGenerator<Uint8Array | string, void>,
+): AsyncGenerator<Uint8Array | string, void> {
+  yield opening;
+  yield* events;
 }
 
 /** The result of `opening`, or undefined if it has not settled after about `ms`. */
@@ -99,25 +123,26 @@ async function* hold(
   exchange: Exchange,
   opening: Promise<NodeAnswer>,
 ): AsyncGenerator<Uint8Array | string, void> {
-  const dialect = openAiDialect(exchange);
+  const client = streamOf(exchange);
   try {
     let answer: NodeAnswer | undefined;
+    let first = client.opening();
     while (answer === undefined) {
-      yield SSE_KEEP_ALIVE;
+      yield first + client.keepAlive();
+      first = '';
       if (exchange.isEnded) return;
       answer = await settledWithin(exchange, opening, KEEP_ALIVE_MS);
     }
     if (answer.kind === 'stream') {
-      yield* relay(exchange, answer, dialect);
+      yield* relay(exchange, answer, client);
       return;
     }
-    const { requestId, node = 'unknown' } = exchange.meter;
-    const { event, status, code } = renderAnswerAsEvent(answer, { node, requestId });
-    exchange.end(status, code);
-    yield event;
+    const { error, nodeError } = readRefusal(answer, exchange.meter.node);
+    exchange.end(answer.status, codeOfAnswer(answer));
+    yield client.fail(error, nodeError);
   } catch (thrown) {
     if (exchange.isEnded) return;
-    yield dialect.errorEvent(exchange.fail(thrown));
+    yield client.fail(exchange.fail(thrown));
   } finally {
     exchange.leave();
   }

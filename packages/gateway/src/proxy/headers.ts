@@ -124,3 +124,25 @@ export function toClientHeaders(node: WireHeaders): Record<string, string> {
   if (retryAfterS !== undefined) headers['retry-after'] = String(retryAfterS);
   return headers;
 }
+
+/** What the headers of an answer say of its request. */
+interface Place {
+  readonly requestId: string;
+  readonly model: string | undefined;
+  readonly node: string | undefined;
+  readonly isColdStart: boolean;
+}
+
+/** The headers with which cortex says which request it was, and who answered it. */
+export function placeHeaders({
+  requestId,
+  model,
+  node,
+  isColdStart,
+}: Place): Record<string, string> {
+  const headers: Record<string, string> = { 'x-request-id': requestId };
+  if (model !== undefined) headers['x-cortex-model'] = toHeaderText(model);
+  if (node !== undefined) headers['x-cortex-node'] = toHeaderText(node);
+  if (isColdStart) headers['x-cortex-cold-start'] = 'true';
+  return headers;
+}

@@ -1,11 +1,11 @@
-import { CortexError, NEURON_HEADERS, renderErrorEvent, SSE_DONE } from '@cortex/protocol';
+import { CortexError, type ErrorCode, isErrorCode, NEURON_HEADERS } from '@cortex/protocol';
 
 import { type AcquireRequest, type Lease } from '../control/control.ts';
 import { tokenRefusal } from '../nodes/token-refusal.ts';
 import { type WireHeaders } from '../wire/response-parser.ts';
 import { retryAfterOf } from './headers.ts';
 
-/** An answer of a node that was read whole: not streamed, or refused. The client gets its bytes unchanged. */
+/** An answer of a node that was read whole: not streamed, or refused. */
 export interface WholeAnswer {
   readonly kind: 'whole';
   readonly status: number;
@@ -118,33 +118,48 @@ export function refusalOf(answer: WholeAnswer): RefusalCode | undefined {
   return RETRIED.find((retried) => retried === code);
 }
 
-/** The last event of a stream that has started, with status and code for the record. */
-interface LateAnswer {
-  readonly event: string;
-  readonly status: number;
-  readonly code: string;
+/** A refusal of a node for a client that does not get its bytes. */
+export interface ReadRefusal {
+  readonly error: CortexError;
+  /** The error object of the node, with the status and `Retry-After` that its answer had. */
+  readonly nodeError: Readonly<Record<string, unknown>> | undefined;
 }
 
-/** Renders an error answer as the last event of a stream that has started. */
-export function renderAnswerAsEvent(
-  answer: WholeAnswer,
-  { node, requestId }: { readonly node: string; readonly requestId: string },
-): LateAnswer {
-  const { status, headers, bytes } = answer;
+/** The code that says most for a status, where a server sends one that is not ours. */
+const CODE_BY_STATUS: ReadonlyMap<number, ErrorCode> = new Map([
+  [404, 'model_not_found'],
+  [413, 'request_too_large'],
+  [429, 'rate_limit_exceeded'],
+  [503, 'no_capacity'],
+  [504, 'node_timeout'],
+]);
+
+const codeFor = (code: unknown, status: number): ErrorCode =>
+  typeof code === 'string' && isErrorCode(code)
+    ? code
+    : (CODE_BY_STATUS.get(status) ?? (status < 500 ? 'invalid_request' : 'node_protocol_error'));
+
+/** Reads an error answer. One without an error object becomes `node_protocol_error`. */
+export function readRefusal(
+  { status, headers, bytes }: WholeAnswer,
+  node = 'unknown',
+): ReadRefusal {
   const envelope = readEnvelope(bytes);
   if (envelope === undefined) {
     const error = new CortexError(
       'node_protocol_error',
-      `Node ${node} answered with status ${status} instead of a stream.`,
+      `Node ${node} answered with status ${status} and no error.`,
     );
-    const event = renderErrorEvent(error, 'openai', requestId);
-    return { event, status: error.status, code: error.code };
+    return { error, nodeError: undefined };
   }
-  // `JSON.stringify` leaves out what is undefined.
-  const late = { status, retry_after_s: retryAfterOf(headers) };
-  return {
-    event: `data: ${JSON.stringify({ error: { ...envelope, ...late } })}\n\n${SSE_DONE}`,
-    status,
-    code: errorCodeOf(answer) ?? 'unknown',
-  };
+  const { code, message, param } = envelope;
+  const retryAfterS = retryAfterOf(headers);
+  const text =
+    typeof message === 'string' ? message : `Node ${node} answered with status ${status}.`;
+  const error = new CortexError(codeFor(code, status), text, {
+    param: typeof param === 'string' ? param : undefined,
+    retryAfterS,
+    transient: status === 503,
+  });
+  return { error, nodeError: { ...envelope, status, retry_after_s: retryAfterS } };
 }

@@ -1,4 +1,4 @@
-import { CortexError, SSE_DONE } from '@cortex/protocol';
+import { type AnswerStream, CortexError } from '@cortex/protocol';
 
 import { brokenOff, notLoaded } from './attempt-failure.ts';
 import { type Deadline } from './deadlines.ts';
@@ -6,10 +6,8 @@ import { type Exchange } from './exchange.ts';
 import { type StreamAnswer } from './node-answer.ts';
 import { StreamTap } from './stream-tap.ts';
 
-/** Renders the events that cortex itself adds to a stream, in the client's dialect. */
-export interface StreamDialect {
-  errorEvent(error: CortexError): string;
-}
+/** Interval between signs of life for a client whose stream is silent. */
+export const KEEP_ALIVE_MS = 5000;
 
 function idleError(node: string, idleMs: number): CortexError {
   return new CortexError(
@@ -31,6 +29,10 @@ function toStreamError(thrown: unknown, node: string): CortexError {
   return brokenOff(node, thrown);
 }
 
+/** For a client that gets nothing of what its node sends: comments, or a call that is not whole yet. */
+const signOfLife = (client: AnswerStream, silentMs: number): string =>
+  silentMs < KEEP_ALIVE_MS ? '' : client.keepAlive();
+
 /**
  * Relays a node's stream in whole events without delay (behaviours 2 and 3), and then ends the exchange.
  *
@@ -39,7 +41,7 @@ function toStreamError(thrown: unknown, node: string): CortexError {
 export async function* relay(
   exchange: Exchange,
   answer: StreamAnswer,
-  dialect: StreamDialect,
+  client: AnswerStream,
 ): AsyncGenerator<Uint8Array | string, void> {
   const { deadlines, limits } = exchange.deps;
   const { node = 'unknown', model = 'unknown' } = exchange.lease ?? {};
@@ -53,6 +55,8 @@ export async function* relay(
     account(exchange, tap);
   });
   let hasContent = false;
+  /** When the client last got something. */
+  let toldMs = deadlines.nowMs();
   try {
     for await (const chunk of answer.body) {
       const nowMs = deadlines.nowMs();
@@ -64,8 +68,13 @@ export async function* relay(
       if (whole !== undefined) {
         deadline.dueMs = nowMs + limits.stallMs;
         deadline.run = onStall;
-        yield whole;
+        const told = client.push(whole) || signOfLife(client, nowMs - toldMs);
+        if (told.length > 0) {
+          toldMs = nowMs;
+          yield told;
+        }
         if (exchange.isEnded) return;
+        if (client.failure !== undefined) throw client.failure;
         deadline.run = onSilence;
       }
       if (tap.isNotLoaded) {
@@ -79,13 +88,16 @@ export async function* relay(
     exchange.meter.usage = end.usage;
     // An incomplete event is dropped, because no event can be written after it.
     if (!end.isDone && !end.isDoneCut && end.error === undefined) throw brokenOff(node);
-    exchange.end(end.error?.status ?? 200, end.error?.code);
-    // The last event has the reason of the end. A second error would hide it.
-    if (!end.isDone) yield SSE_DONE;
+    // The last event of the node has the reason of the end: a second error would hide it. It is made before the exchange
+    // ends, because an answer that cannot be made is none.
+    const last = client.end(end.isDone);
+    if (client.failure === undefined) exchange.end(end.error?.status ?? 200, end.error?.code);
+    else exchange.fail(client.failure);
+    if (last !== '') yield last;
   } catch (thrown) {
     if (exchange.isEnded) return;
-    const error = exchange.fail(toStreamError(thrown, node));
-    yield dialect.errorEvent(error);
+    const last = client.fail(exchange.fail(toStreamError(thrown, node)));
+    if (last !== '') yield last;
   } finally {
     // The exchange is still open here only if the reader of this generator stopped.
     exchange.leave();

@@ -81,9 +81,10 @@ export interface StreamError {
 const isErrorStatus = (status: unknown): status is number =>
   typeof status === 'number' && Number.isInteger(status) && status >= 400 && status < 600;
 
-/** Code and status of an error event; undefined for any other event. */
+/** Code and status of an error event; undefined for any other event. Some servers send the error without an envelope. */
 function errorIn(data: string | undefined): StreamError | undefined {
-  const error = data === undefined ? undefined : parseEvent(data)?.['error'];
+  const event = data === undefined ? undefined : parseEvent(data);
+  const error = event?.['object'] === 'error' ? event : event?.['error'];
   if (error === undefined || error === null) return undefined;
   const { code, status } = isJsonObject(error) ? error : { code: undefined, status: undefined };
   const ownStatus = typeof code === 'string' && isErrorCode(code) ? ERROR_CODES[code].status : 502;

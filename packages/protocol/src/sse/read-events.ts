@@ -1,6 +1,6 @@
-import { createParser, type EventSourceMessage } from 'eventsource-parser';
+import { type EventSourceMessage } from 'eventsource-parser';
 
-import { LineEnds } from './line-ends.ts';
+import { EventReader } from './event-reader.ts';
 
 /**
  * Splits a byte stream into server-sent events.
@@ -11,17 +11,9 @@ import { LineEnds } from './line-ends.ts';
 export async function* readEvents(
   source: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<readonly EventSourceMessage[], void> {
-  const decoder = new TextDecoder();
-  // The parser loses events of streams whose lines end with CR alone.
-  const lineEnds = new LineEnds();
-  let complete: EventSourceMessage[] = [];
-  const parser = createParser({ onEvent: (event) => complete.push(event) });
-
+  const reader = new EventReader();
   for await (const chunk of source) {
-    parser.feed(decoder.decode(lineEnds.push(chunk), { stream: true }));
-    if (complete.length > 0) {
-      yield complete;
-      complete = [];
-    }
+    const { events } = reader.push(chunk);
+    if (events.length > 0) yield events;
   }
 }

@@ -1,9 +1,9 @@
-import { type Dialect, renderError, toCortexError } from '@cortex/protocol';
+import { type DialectName, renderError, toCortexError } from '@cortex/protocol';
 
 import { type Logger } from '../log.ts';
 
 export interface ErrorResponseOptions {
-  readonly dialect: Dialect;
+  readonly dialect: DialectName;
   readonly requestId: string;
   /** Logs an unexpected error with the request id that the client gets; undefined: it has been logged already. */
   readonly log?: Pick<Logger, 'error'> | undefined;

@@ -1,4 +1,4 @@
-import { CortexError, type Dialect } from '@cortex/protocol';
+import { CortexError, type DialectName } from '@cortex/protocol';
 
 import { BrowserGuard, type BrowserRules } from './browser-guard.ts';
 import { errorResponse } from './error-response.ts';
@@ -10,7 +10,7 @@ type Serve = (request: Request, server: Bun.Server<undefined>) => Response | Pro
 interface FrontDoorOptions {
   readonly browsers: BrowserRules;
   /** The dialect of a client; absent: that of OpenAI. */
-  readonly dialectOf?: ((headers: Headers) => Dialect) | undefined;
+  readonly dialectOf?: ((headers: Headers) => DialectName) | undefined;
   readonly serve: Serve;
 }
 

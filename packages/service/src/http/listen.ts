@@ -1,6 +1,6 @@
 import { isIP, isIPv6 } from 'node:net';
 
-import { type Dialect } from '@cortex/protocol';
+import { type DialectName } from '@cortex/protocol';
 
 import { type ConfigOrigins, keyError } from '../config/config-origin.ts';
 
@@ -41,7 +41,7 @@ export interface ListenOptions {
   /** Which web pages may call this listener; absent: only its own. */
   readonly browsers?: BrowserRules | undefined;
   /** The dialect of a client in refusals; absent: that of OpenAI. */
-  readonly dialectOf?: ((headers: Headers) => Dialect) | undefined;
+  readonly dialectOf?: ((headers: Headers) => DialectName) | undefined;
   /** The certificate and its key; absent: plain HTTP. */
   readonly tls?: Pick<TlsIdentity, 'cert' | 'key'> | undefined;
   /** Seconds without a byte in either direction; `IDLE_LIMIT_S` when absent. See `ClientConnection`. */

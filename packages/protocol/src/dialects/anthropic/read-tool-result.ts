@@ -1,0 +1,42 @@
+import type { Part, TextPart, Turn } from '../neutral/conversation.ts';
+import type { Block } from './body-shape.ts';
+import { readContent, textOf } from './read-parts.ts';
+import { toNodeCallId } from './tool-ids.ts';
+
+interface ToolResult {
+  readonly turn: Extract<Turn, { role: 'tool' }>;
+  /** As the client sent it. */
+  readonly clientId: string;
+  /** Images of the result. Results are text on the wire of nodes, so they follow in a user turn. */
+  readonly images: readonly Part[];
+}
+
+const FAILED = 'Error: ';
+
+const textPart = (text: string): TextPart => ({ type: 'text', text });
+
+/** OpenAI's form has no flag for a failure, so the text says it. */
+function markFailed(texts: readonly TextPart[]): readonly TextPart[] {
+  const [first, ...rest] = texts;
+  if (first === undefined) return [textPart(`${FAILED}the tool failed.`)];
+  return [textPart(FAILED + first.text), ...rest];
+}
+
+/** @throws CortexError `invalid_request` with the path of the wrong field */
+export function readToolResult(block: Block, at: string): ToolResult {
+  const clientId = textOf(block, 'tool_use_id', at);
+  const parts = readContent(block['content'], `${at}.content`);
+  const images = parts.filter((part) => part.type === 'image');
+  const texts = parts.filter((part) => part.type === 'text');
+  const shown =
+    texts.length === 0 && images.length > 0 ? [textPart('The result is the image below.')] : texts;
+  return {
+    clientId,
+    images,
+    turn: {
+      role: 'tool',
+      callId: toNodeCallId(clientId),
+      parts: block['is_error'] === true ? markFailed(shown) : shown,
+    },
+  };
+}

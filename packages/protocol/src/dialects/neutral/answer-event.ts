@@ -1,0 +1,37 @@
+import type { CompletionUsage } from '../../openai.ts';
+
+/** What a block of an answer holds. */
+export type BlockKind =
+  | { readonly type: 'reasoning' }
+  | { readonly type: 'text' }
+  /** Its deltas are JSON text; together they are an object. */
+  | { readonly type: 'call'; readonly id: string; readonly name: string };
+
+/** Why an answer ended. `context`: the context is full. `stop_sequence`: one of the request's, which is `sequence`. */
+export type Finish =
+  | { readonly reason: 'stop' | 'length' | 'context' | 'calls' | 'filter' }
+  | { readonly reason: 'stop_sequence'; readonly sequence: string };
+
+/** An error that a node sent in place of the rest of its answer. */
+export interface AnswerError {
+  readonly code: string;
+  /** That the answer would have had before its first byte. */
+  readonly status: number;
+  readonly message: string;
+  readonly retryAfterS?: number | undefined;
+}
+
+/**
+ * What happens in an answer, in order: blocks, one open at a time, each `open`, deltas, `close`; then one `finish`, or
+ * one `error` at any time, which leaves the open block open. Nothing follows either.
+ */
+export type AnswerEvent =
+  | { readonly kind: 'open'; readonly block: BlockKind }
+  | { readonly kind: 'delta'; readonly text: string }
+  | { readonly kind: 'close' }
+  | {
+      readonly kind: 'finish';
+      readonly finish: Finish;
+      readonly usage: CompletionUsage | undefined;
+    }
+  | { readonly kind: 'error'; readonly error: AnswerError };

@@ -1,0 +1,133 @@
+/** Ollama's API, for nodes that speak OpenAI's. */
+import { CortexError } from '../../errors.ts';
+import { readRequestViewInSlices, type RequestView } from '../../request-view.ts';
+import type { AnswerFacts, AnswerTimings, ClientBody, Dialect } from '../dialect.ts';
+import type { OllamaAnswerOptions } from './node-answer.ts';
+import type { NodeBody, NodeRoute, OllamaRequest } from './ollama-request.ts';
+import { readOllamaChat } from './read-chat.ts';
+import { type OllamaEmbedRequest, readOllamaEmbed, readOllamaEmbeddings } from './read-embed.ts';
+import { readOllamaGenerate } from './read-generate.ts';
+import { OLLAMA_STREAM_TYPE, OllamaStream } from './stream.ts';
+import {
+  toOllamaAnswer,
+  toOllamaEmbed,
+  toOllamaEmbeddings,
+  toOllamaLoadAnswer,
+} from './whole-answer.ts';
+import type { OllamaForm } from './write-answer.ts';
+
+const NODE_PATHS: Readonly<Record<NodeRoute, string>> = {
+  chat: '/v1/chat/completions',
+  completions: '/v1/completions',
+};
+
+const UNKNOWN: AnswerTimings = { usage: undefined, totalMs: 0 };
+const timingsOf = (facts: AnswerFacts): AnswerTimings => facts.timings?.() ?? UNKNOWN;
+
+function parse(bytes: Uint8Array, code: 'malformed_json' | 'node_protocol_error'): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch (cause) {
+    throw new CortexError(code, 'The body is not valid JSON.', { cause });
+  }
+}
+
+const parseAnswer = (answer: Uint8Array): unknown => parse(answer, 'node_protocol_error');
+
+/** A conversation must not have one id twice, and clients may use one request id for several requests. */
+function callIds({ requestId, createdS }: AnswerFacts): () => string {
+  const stem = Bun.hash.xxHash64(`${requestId} ${createdS}`).toString(16);
+  let made = 0;
+  return () => `call_${stem}_${(made += 1)}`;
+}
+
+const noAnswer = (): never => {
+  throw new CortexError('internal_error', 'This request has no answer of a node.');
+};
+
+function answeredBody(request: OllamaRequest, form: OllamaForm): Omit<ClientBody, 'view'> {
+  if (request.kind !== 'answer') {
+    const { kind } = request;
+    return {
+      named: noAnswer,
+      stream: noAnswer,
+      empty: {
+        waitsFor: kind === 'load' ? 'load' : 'nothing',
+        answer: (facts) =>
+          JSON.stringify(toOllamaLoadAnswer(kind, facts, { form, ...timingsOf(facts) })),
+      },
+    };
+  }
+  const { route, body } = request;
+  const options = (facts: AnswerFacts): OllamaAnswerOptions => ({
+    form,
+    route,
+    newCallId: callIds(facts),
+    timings: () => timingsOf(facts),
+  });
+  return {
+    ...body,
+    nodePath: NODE_PATHS[route],
+    stream: (facts) => new OllamaStream(facts, options(facts)),
+    whole: (answer, facts) =>
+      JSON.stringify(toOllamaAnswer(parseAnswer(answer), facts, options(facts))),
+  };
+}
+
+const dialectOf = (
+  read: (body: unknown) => {
+    readonly answered: Omit<ClientBody, 'view'>;
+    readonly view: Pick<RequestView, 'model' | 'stream'>;
+  },
+): Dialect => ({
+  name: 'ollama',
+  streamType: OLLAMA_STREAM_TYPE,
+  async read(bytes, headers) {
+    const { affinityKey } = await readRequestViewInSlices(bytes, headers);
+    const { answered, view } = read(parse(bytes, 'malformed_json'));
+    const { model, stream } = view;
+    return { ...answered, view: { stream, model, n: 1, affinityKey } };
+  },
+});
+
+const generating = (readRequest: (body: unknown) => OllamaRequest, form: OllamaForm): Dialect =>
+  dialectOf((body) => {
+    const request = readRequest(body);
+    return { answered: answeredBody(request, form), view: request };
+  });
+
+const embedding = (
+  readRequest: (body: unknown) => OllamaEmbedRequest,
+  write: (answer: unknown, facts: AnswerFacts) => unknown,
+): Dialect =>
+  dialectOf((parsed) => {
+    const { model, body } = readRequest(parsed);
+    const answer = (node: unknown, facts: AnswerFacts): string =>
+      JSON.stringify(write(node, facts));
+    const answered: NodeBody & Pick<ClientBody, 'empty'> = body ?? {
+      named: noAnswer,
+      empty: { waitsFor: 'load', answer: (facts) => answer(undefined, facts) },
+    };
+    return {
+      answered: {
+        ...answered,
+        stream: noAnswer,
+        whole: (node, facts) => answer(parseAnswer(node), facts),
+      },
+      view: { model, stream: false },
+    };
+  });
+
+/** `/api/chat`, by `/v1/chat/completions` of a node. */
+export const OLLAMA_CHAT: Dialect = generating(readOllamaChat, 'chat');
+
+/** `/api/generate`, by `/v1/chat/completions` or `/v1/completions` of a node. */
+export const OLLAMA_GENERATE: Dialect = generating(readOllamaGenerate, 'generate');
+
+/** `/api/embed`, by `/v1/embeddings` of a node. */
+export const OLLAMA_EMBED: Dialect = embedding(readOllamaEmbed, (answer, facts) =>
+  toOllamaEmbed(answer, facts, timingsOf(facts)),
+);
+
+/** `/api/embeddings`, the older route for one text. */
+export const OLLAMA_EMBEDDINGS: Dialect = embedding(readOllamaEmbeddings, toOllamaEmbeddings);

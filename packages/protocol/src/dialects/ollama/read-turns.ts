@@ -1,0 +1,126 @@
+import { z } from 'zod';
+
+import { CortexError } from '../../errors.ts';
+import { JsonObjectShape } from '../../json/json-object.ts';
+import type { Part, ToolCall, Turn } from '../neutral/conversation.ts';
+import { toArgumentText } from './call-arguments.ts';
+import { readImage } from './images.ts';
+
+const text = z.string().nullish();
+
+const Call = z.looseObject({
+  id: text,
+  function: z.looseObject({
+    name: z.string(),
+    arguments: z.union([JsonObjectShape, z.string()], 'must be an object').nullish(),
+  }),
+});
+
+export const Message = z.looseObject({
+  role: z.string(),
+  content: text,
+  thinking: text,
+  images: z.array(z.string()).nullish(),
+  tool_calls: z.array(Call).nullish(),
+  tool_name: text,
+  /** Older clients have it in place of `tool_name`. */
+  name: text,
+  tool_call_id: text,
+});
+type Message = z.infer<typeof Message>;
+
+const ROLES: Readonly<Record<string, Turn['role']>> = {
+  system: 'system',
+  developer: 'system',
+  user: 'user',
+  assistant: 'assistant',
+  tool: 'tool',
+};
+
+/** Images stand before the text, as the templates of Ollama have it. */
+const partsOf = ({ content, images }: Message, param: string): Part[] => [
+  ...(images ?? []).map((image, at) => readImage(image, `${param}.images[${at}]`)),
+  ...(content !== '' || !images?.length
+    ? [{ type: 'text', text: content ?? '' } satisfies Part]
+    : []),
+];
+
+/**
+ * Gives calls the ids that most clients of this API do not send, and finds the calls that results belong to. The ids depend only on
+ * the messages before, so that a conversation that goes on is the same up to there.
+ */
+class CallIds {
+  readonly #used = new Set<string>();
+  /** The calls of the last turn that have no result yet. */
+  #open: ToolCall[] = [];
+
+  begin(): void {
+    this.#open = [];
+  }
+
+  add({ id, function: called }: z.infer<typeof Call>): ToolCall {
+    const call = {
+      id: id && !this.#used.has(id) ? id : this.#newId(),
+      name: called.name,
+      arguments: toArgumentText(called.arguments),
+    };
+    this.#used.add(call.id);
+    this.#open.push(call);
+    return call;
+  }
+
+  /** By id, else by name, else in order. A result without a call, whose turn the client has cut off, gets an id of its own. */
+  take({ tool_call_id: id, tool_name: toolName, name }: Message): string {
+    const wanted = toolName ?? name;
+    const call =
+      this.#open.find((open) => open.id === id) ??
+      this.#open.find((open) => open.name === wanted) ??
+      this.#open[0];
+    if (call === undefined) return id || this.#newId();
+    this.#open.splice(this.#open.indexOf(call), 1);
+    return call.id;
+  }
+
+  #newId(): string {
+    let count = this.#used.size;
+    while (this.#used.has(`call_${count}`)) count += 1;
+    this.#used.add(`call_${count}`);
+    return `call_${count}`;
+  }
+}
+
+/** @throws CortexError `invalid_request` for an unknown role or a wrong image */
+export function readTurns(messages: readonly Message[]): readonly Turn[] {
+  const ids = new CallIds();
+  return messages.map((message, at) => readTurn(message, ids, `messages[${at}]`));
+}
+
+function readTurn(message: Message, ids: CallIds, param: string): Turn {
+  const role = ROLES[message.role];
+  if (role === undefined) {
+    throw new CortexError(
+      'invalid_request',
+      `"${param}.role" must be "system", "user", "assistant" or "tool".`,
+      { param: `${param}.role` },
+    );
+  }
+  switch (role) {
+    case 'system':
+    case 'user':
+      return { role, parts: partsOf(message, param) };
+    case 'tool':
+      return { role, callId: ids.take(message), parts: partsOf(message, param) };
+    case 'assistant': {
+      ids.begin();
+      const calls = (message.tool_calls ?? []).map((call) => ids.add(call));
+      // Images that a model made are not sent back to one: no API for nodes has them in this turn.
+      const { content, thinking } = message;
+      return {
+        role,
+        text: content || (calls.length > 0 ? null : ''),
+        reasoning: thinking || undefined,
+        calls,
+      };
+    }
+  }
+}

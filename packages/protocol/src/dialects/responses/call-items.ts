@@ -1,0 +1,120 @@
+import type { JsonObject } from '../../json/json-object.ts';
+import { CustomInput } from './custom-input.ts';
+import {
+  itemAdded,
+  itemDone,
+  type ItemEvent,
+  type ItemPlace,
+  type ItemStatus,
+  type OutputItem,
+} from './output-item.ts';
+import type { ClientTool } from './tool-names.ts';
+
+/** A call, and the tool as the client knows it. */
+export interface ItemCall {
+  readonly callId: string;
+  readonly tool: ClientTool;
+}
+
+/** A call of a function. */
+export class FunctionCallItem implements OutputItem {
+  readonly #place: ItemPlace;
+  readonly #call: ItemCall;
+  #arguments = '';
+
+  constructor(place: ItemPlace, call: ItemCall) {
+    this.#place = place;
+    this.#call = call;
+  }
+
+  open(): readonly ItemEvent[] {
+    return [itemAdded(this.#place, this.json('in_progress'))];
+  }
+
+  delta(text: string): readonly ItemEvent[] {
+    this.#arguments += text;
+    const { id, index } = this.#place;
+    const at = { item_id: id, output_index: index };
+    return [{ type: 'response.function_call_arguments.delta', ...at, delta: text }];
+  }
+
+  close(status: ItemStatus): readonly ItemEvent[] {
+    const { id, index } = this.#place;
+    return [
+      {
+        type: 'response.function_call_arguments.done',
+        item_id: id,
+        output_index: index,
+        name: this.#call.tool.name,
+        arguments: this.#arguments,
+      },
+      itemDone(this.#place, this.json(status)),
+    ];
+  }
+
+  json(status: ItemStatus): JsonObject {
+    const { callId, tool } = this.#call;
+    return {
+      id: this.#place.id,
+      type: 'function_call',
+      status,
+      call_id: callId,
+      name: tool.name,
+      namespace: tool.namespace,
+      arguments: this.#arguments,
+    };
+  }
+}
+
+/** A call of a custom tool: the node sends the arguments of a function, the client gets the input in them. */
+export class CustomCallItem implements OutputItem {
+  readonly #place: ItemPlace;
+  readonly #call: ItemCall;
+  readonly #reader = new CustomInput();
+  #input = '';
+
+  constructor(place: ItemPlace, call: ItemCall) {
+    this.#place = place;
+    this.#call = call;
+  }
+
+  open(): readonly ItemEvent[] {
+    return [itemAdded(this.#place, this.json('in_progress'))];
+  }
+
+  delta(text: string): readonly ItemEvent[] {
+    return this.#add(this.#reader.push(text));
+  }
+
+  close(status: ItemStatus): readonly ItemEvent[] {
+    const rest = this.#add(this.#reader.end());
+    const { id, index } = this.#place;
+    const at = { item_id: id, output_index: index };
+    return [
+      ...rest,
+      { type: 'response.custom_tool_call_input.done', ...at, input: this.#input },
+      itemDone(this.#place, this.json(status)),
+    ];
+  }
+
+  json(status: ItemStatus): JsonObject {
+    const { callId, tool } = this.#call;
+    return {
+      id: this.#place.id,
+      type: 'custom_tool_call',
+      status,
+      call_id: callId,
+      name: tool.name,
+      namespace: tool.namespace,
+      input: this.#input,
+    };
+  }
+
+  #add(input: string): readonly ItemEvent[] {
+    if (input === '') return [];
+    this.#input += input;
+    const { id, index } = this.#place;
+    const at = { item_id: id, output_index: index };
+    return [{ type: 'response.custom_tool_call_input.delta', ...at, delta: input }];
+  }
+}

@@ -1,0 +1,27 @@
+import { CortexError } from '../../errors.ts';
+import { isJsonObject, type JsonObject } from '../../json/json-object.ts';
+
+/** An error of the caller that names the field. @param must - Completes the sentence: `must be a string` */
+export const wrongField = (param: string, must: string): CortexError =>
+  new CortexError('invalid_request', `"${param}" ${must}.`, { param });
+
+/** An error for what no node can do. */
+export const unsupported = (param: string, message: string): CortexError =>
+  new CortexError('unsupported_parameter', message, { param });
+
+/** @throws CortexError `invalid_request` */
+export function objectAt(value: unknown, param: string): JsonObject {
+  if (isJsonObject(value)) return value;
+  throw wrongField(param, value === undefined ? 'is missing' : 'must be an object');
+}
+
+/** @throws CortexError `invalid_request` */
+export function textAt(value: unknown, param: string): string {
+  if (typeof value === 'string' && value !== '') return value;
+  const isMissing = value === undefined || value === null;
+  throw wrongField(param, isMissing ? 'is missing' : 'must be a string that is not empty');
+}
+
+/** Undefined for a missing value, null and empty text. */
+export const optionalText = (value: unknown): string | undefined =>
+  typeof value === 'string' && value !== '' ? value : undefined;

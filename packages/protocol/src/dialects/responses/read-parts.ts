@@ -1,0 +1,84 @@
+import { isJsonObject, type JsonObject } from '../../json/json-object.ts';
+import type { Part } from '../neutral/conversation.ts';
+import { objectAt, unsupported, wrongField } from './read-fields.ts';
+
+/** Types of parts that are text, with the member that has it. */
+const TEXT_MEMBERS: ReadonlyMap<unknown, string> = new Map([
+  ['input_text', 'text'],
+  ['output_text', 'text'],
+  ['text', 'text'],
+  ['reasoning_text', 'text'],
+  ['summary_text', 'text'],
+  ['refusal', 'refusal'],
+]);
+
+function textPart(part: JsonObject, param: string): string | undefined {
+  const member = TEXT_MEMBERS.get(part['type']);
+  if (member === undefined) return undefined;
+  const text = part[member];
+  if (typeof text === 'string') return text;
+  throw wrongField(`${param}.${member}`, text === undefined ? 'is missing' : 'must be a string');
+}
+
+/** `image_url` is text here; other APIs of OpenAI have an object around it. */
+function imageUrl({ image_url: image, file_id: file }: JsonObject, param: string): string {
+  const url = isJsonObject(image) ? image['url'] : image;
+  if (typeof url === 'string' && url !== '') return url;
+  if (typeof file === 'string') {
+    throw unsupported(
+      `${param}.file_id`,
+      `"${param}.file_id" names a file, but cortex stores no files. Send the image as a data: URI in "image_url".`,
+    );
+  }
+  throw wrongField(`${param}.image_url`, 'must be a data: URI or an address');
+}
+
+function readPart(value: unknown, param: string): Part | undefined {
+  const part = objectAt(value, param);
+  const text = textPart(part, param);
+  if (text !== undefined) return { type: 'text', text };
+  switch (part['type']) {
+    case 'input_image':
+    case 'image_url':
+      return { type: 'image', url: imageUrl(part, param) };
+    case 'input_file':
+    case 'input_audio':
+      throw unsupported(
+        param,
+        `"${param}" is a part of type "${part['type']}", which is not supported. Send its content as text.`,
+      );
+    default:
+      return undefined;
+  }
+}
+
+/**
+ * The content of a message: a string, parts, or nothing. Parts of unknown types are skipped.
+ *
+ * @throws CortexError `invalid_request`, or `unsupported_parameter` for files and audio
+ */
+export function readParts(content: unknown, param: string): readonly Part[] {
+  if (content === undefined || content === null) return [];
+  if (typeof content === 'string') return [{ type: 'text', text: content }];
+  if (!Array.isArray(content)) throw wrongField(param, 'must be a string or a list of parts');
+  return content
+    .map((part: unknown, index) => readPart(part, `${param}[${index}]`))
+    .filter((part) => part !== undefined);
+}
+
+/** The text of parts whose text is one after another: what a model has said. */
+export const joinText = (parts: readonly Part[], separator = ''): string =>
+  parts.map((part) => (part.type === 'text' ? part.text : '')).join(separator);
+
+/**
+ * The result of a call: a string, parts, or other JSON, such as the output of a shell, which becomes its text.
+ *
+ * @throws CortexError as `readParts`
+ */
+export function readResult(output: unknown, param: string): readonly Part[] {
+  const hasParts =
+    Array.isArray(output) && output.every((part) => isJsonObject(part) && 'type' in part);
+  if (hasParts || typeof output === 'string') return readParts(output, param);
+  if (output === undefined || output === null) return [];
+  return [{ type: 'text', text: JSON.stringify(output) }];
+}
