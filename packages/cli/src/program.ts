@@ -44,7 +44,9 @@ export function createProgram(options: {
       }),
   };
   const program = new Command('cortex')
-    .description('One address for a self-hosted fleet of GPU hosts, for clients of OpenAI, Anthropic and Ollama.')
+    .description(
+      'One address for a self-hosted fleet of GPU hosts, for clients of OpenAI, Anthropic and Ollama.',
+    )
     .version(manifest.version)
     .hook('preAction', (_, action) => refuseEmptyValues(action))
     .addCommand(upCommand({ terminal: serviceTerminal, paint, env }))
