@@ -45,6 +45,13 @@ function fileWith(text: string): string {
   return file;
 }
 
+/** The catalogue gets the value of a key; the tests of `fleet` show what it does. */
+async function entryWith(line: string) {
+  const modelsToml = `[[models]]\nid = "m"\n${line}\n`;
+  const gateway = await start({ neurons: { beast: fake() }, modelsToml });
+  return gateway.running.control.snapshot().catalogue.get('m');
+}
+
 /** The decisions get the value of a key; the tests of `fleet` show what each does. */
 async function expectSetting<K extends keyof DecideSettings>(
   toml: string,
@@ -448,6 +455,28 @@ const MODELS_CASES: Readonly<Record<string, () => Promise<void>>> = {
   'models[].lora[].scale': expectLora,
   'models[].params': expectParams,
   'models[].params.*': expectParams,
+  async 'models[].allow_cpu'() {
+    expect((await entryWith('allow_cpu = true'))?.allowCpu).toBe(true);
+  },
+  async 'models[].residency_priority'() {
+    expect((await entryWith('residency_priority = 7'))?.residencyPriority).toBe(7);
+  },
+  async 'models[].preload'() {
+    const neuron = fake({ models: [{ id: 'm', status: 'unloaded' }] });
+    await start({ neurons: { a: neuron }, modelsToml: '[[models]]\nid = "m"\npreload = true\n' });
+    expect((await neuron.load()).request.model_id).toBe('m');
+  },
+  async 'models[].replicas'() {
+    const second = fake({ models: [{ id: 'm', status: 'unloaded' }] });
+    await start({
+      neurons: { a: fake(), b: second },
+      modelsToml: '[[models]]\nid = "m"\npreload = true\nreplicas = 2\n',
+    });
+    expect((await second.load()).request.model_id).toBe('m');
+  },
+  async 'models[].max_replicas'() {
+    expect((await entryWith('max_replicas = 3'))?.maxReplicas).toBe(3);
+  },
   async 'models[].ttl_s'() {
     expect((await loadWith('ttl_s = 90')).request.ttl_s).toBe(90);
   },

@@ -20,6 +20,10 @@ const ModelProfile = z.strictObject({
     .positive()
     .optional()
     .describe('Memory that each device must have.'),
+  allow_cpu: z
+    .boolean()
+    .default(false)
+    .describe('It may go to a CPU although a GPU of the fleet could hold it.'),
   context_length: settings.context_length.unwrap().default('auto'),
   slots: settings.slots.unwrap().default('auto'),
   gpu_layers: settings.gpu_layers.unwrap().default('auto'),
@@ -33,6 +37,22 @@ const ModelProfile = z.strictObject({
   draft: settings.draft,
   lora: settings.lora,
   params: settings.params,
+  residency_priority: z
+    .number()
+    .default(100)
+    .describe('A model is never unloaded for one with a lower value.'),
+  preload: z
+    .boolean()
+    .default(false)
+    .describe('It is loaded before it is asked for, and again elsewhere when its node is lost.'),
+  replicas: z.int().min(1).default(1).describe('Nodes that have it loaded while it is in use.'),
+  max_replicas: z
+    .int()
+    .min(1)
+    .default(1)
+    .describe(
+      'With more than replicas, it is loaded on another node with room when requests have waited longer than a load takes there.',
+    ),
   ttl_s: z.number().min(0).default(0).describe('Idle time after which it is unloaded. 0: never.'),
   pinned_on: z
     .array(z.string().min(1))
