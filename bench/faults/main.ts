@@ -32,15 +32,16 @@ function wholeNumber(flag: 'requests' | 'seed'): number {
   throw new Error(`--${flag} must be a whole number from 1, not "${flags[flag]}"`);
 }
 
+mkdirSync(OUT, { recursive: true });
 const figures = await runFaults({
   requests: wholeNumber('requests'),
   seed: wholeNumber('seed'),
   onProgress: (text) => {
     if (!flags.json) console.log(text);
   },
+  onLog: (daemon, text) => writeFileSync(join(OUT, `faults-${daemon}.log`), text),
 });
 const machine = `${cpus().length} x ${cpus()[0]?.model ?? 'unknown'}`;
-mkdirSync(OUT, { recursive: true });
 writeFileSync(
   join(OUT, 'faults.json'),
   `${JSON.stringify({ machine, load: loadavg(), ...figures }, null, 2)}\n`,

@@ -63,6 +63,8 @@ interface FaultOptions {
   readonly requests: number;
   readonly seed: number;
   readonly onProgress: (text: string) => void;
+  /** Gets the log of each daemon at the end. */
+  readonly onLog?: (daemon: string, text: string) => void;
 }
 
 interface Scene extends AsyncDisposable {
@@ -188,6 +190,8 @@ export async function runFaults(options: FaultOptions): Promise<FaultFigures> {
   const tallies = [calm, tally, last];
   const ids = tallies.flatMap((one) => one.ids);
   const records = await wrongRecords(fleet, ids);
+  options.onLog?.('gateway', fleet.gateway.output);
+  for (const { name, output } of fleet.hosts) options.onLog?.(name, output);
   return {
     seed,
     requests: tally.asked,
