@@ -69,6 +69,13 @@ interface HeldMemo {
   readonly mib: number | undefined;
 }
 
+/** The part of the weights of a model that a token reads, in one snapshot. */
+interface RatioMemo {
+  readonly snapshot: FleetSnapshot;
+  readonly model: string;
+  readonly ratio: number;
+}
+
 /** What was counted in one snapshot, because decisions ask for it again and again. */
 interface Counted {
   readonly snapshot: FleetSnapshot;
@@ -130,6 +137,8 @@ export class DecideState {
   settings: DecideSettings = DEFAULT_SETTINGS;
   /** The last answer of `heldMib` in need.ts. */
   heldMemo: HeldMemo | undefined;
+  /** The last answer of `ratioOf` in expected-speed.ts. */
+  ratioMemo: RatioMemo | undefined;
   #counted: Counted | undefined;
   nowMs = 0;
   timerAtMs = Infinity;

@@ -28,8 +28,14 @@ export function activeRatio(...names: readonly (string | undefined)[]): number {
   return 1;
 }
 
-const ratioOf = ({ snapshot }: DecideState, model: string): number =>
-  activeRatio(model, snapshot.catalogue.get(model)?.source);
+/** Found once per snapshot and model: a placement asks for every node. */
+function ratioOf(state: DecideState, model: string): number {
+  const { snapshot, ratioMemo } = state;
+  if (ratioMemo?.snapshot === snapshot && ratioMemo.model === model) return ratioMemo.ratio;
+  const ratio = activeRatio(model, snapshot.catalogue.get(model)?.source);
+  state.ratioMemo = { snapshot, model, ratio };
+  return ratio;
+}
 
 const isOnCpu = (devices: readonly number[] | undefined): boolean =>
   devices?.every((index) => index < 0) ?? false;
