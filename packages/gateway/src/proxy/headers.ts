@@ -1,6 +1,7 @@
 import { NEURON_HEADERS, toHeaderText, toRetryAfterS } from '@cortex/protocol';
 
 import { type WireHeaders } from '../wire/response-parser.ts';
+import { EXPLAIN_HEADER, explainHeader } from './explain-header.ts';
 
 /** Headers for one hop only (RFC 9110, 7.6.1), or set again for the next hop. */
 const HOP_BY_HOP = [
@@ -131,6 +132,7 @@ interface Place {
   readonly model: string | undefined;
   readonly node: string | undefined;
   readonly isColdStart: boolean;
+  readonly explanation: readonly string[] | undefined;
 }
 
 /** The headers with which cortex says which request it was, and who answered it. */
@@ -139,10 +141,14 @@ export function placeHeaders({
   model,
   node,
   isColdStart,
+  explanation,
 }: Place): Record<string, string> {
   const headers: Record<string, string> = { 'x-request-id': requestId };
   if (model !== undefined) headers['x-cortex-model'] = toHeaderText(model);
   if (node !== undefined) headers['x-cortex-node'] = toHeaderText(node);
-  if (isColdStart) headers['x-cortex-cold-start'] = 'true';
+  if (isColdStart) {
+    headers['x-cortex-cold-start'] = 'true';
+    if (explanation) headers[EXPLAIN_HEADER] = explainHeader(explanation);
+  }
   return headers;
 }
