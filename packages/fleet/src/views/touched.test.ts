@@ -29,11 +29,6 @@ const options = {
     avoided: () => '',
   },
 };
-const words = {
-  cannotServe: (lacks: readonly { readonly node: string }[]) =>
-    lacks.map(({ node }) => node).join(),
-};
-
 const NODES = ['a', 'b'];
 const MODELS = ['m', 'n', 'o', 'p'];
 const node = fc.constantFrom(...NODES);
