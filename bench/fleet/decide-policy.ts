@@ -250,6 +250,8 @@ export class DecidePolicy implements Policy {
         done.push({ kind: 'timer', atMs: action.atMs });
         return;
       case 'estimate':
+      case 'circuit_opened':
+      case 'circuit_closed':
       case 'keep_load':
       case 'operator_answer':
       case 'poll':

@@ -91,8 +91,9 @@ describe('A request to /v1/messages', () => {
 
 const call = (name: string): object => ({ function: { name, arguments: '{}' } });
 
-describe('An answer from /v1/messages', async () => {
-  const body = await ANTHROPIC.read(bytesOf({ messages }), NO_HEADERS);
+const body = await ANTHROPIC.read(bytesOf({ messages }), NO_HEADERS);
+
+describe('An answer from /v1/messages', () => {
   const answer = {
     choices: [{ message: { tool_calls: [call('f'), call('g')] }, finish_reason: 'tool_calls' }],
   };

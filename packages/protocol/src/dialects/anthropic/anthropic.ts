@@ -43,8 +43,8 @@ function parseAnswer(bytes: Uint8Array): unknown {
 
 /** What the routes of this API do in their own way. */
 interface Route {
-  toNode(request: MessagesRequest, model: string): JsonObject;
-  whole(answer: Uint8Array, facts: AnswerFacts): string;
+  readonly toNode: (request: MessagesRequest, model: string) => JsonObject;
+  readonly whole: (answer: Uint8Array, facts: AnswerFacts) => string;
   /** Whether it has streamed answers. */
   readonly canStream: boolean;
 }

@@ -30,6 +30,7 @@ function readThinking({
     case 'enabled':
     case 'adaptive':
       return { thinks: true, effort, thinkingBudget: thinking.budget_tokens };
+    case undefined:
     default:
       return { effort };
   }

@@ -20,6 +20,8 @@ import type { OllamaAnswerOptions } from './node-answer.ts';
 import { OllamaStream } from './stream.ts';
 import { toOllamaAnswer } from './whole-answer.ts';
 
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
+
 const FIXTURES = join(import.meta.dir, '__fixtures__');
 const FACTS = { requestId: 'req_1', model: 'qwen3:latest', createdS: 1_764_510_000 };
 
@@ -90,8 +92,8 @@ function messageOf(lines: string): JsonObject {
       tool_calls: calls,
       ...end
     } = { ...rest, ...(isJsonObject(message) && message) };
-    merged.text += String(content ?? response ?? '');
-    merged.thinking += String(thinking ?? '');
+    merged.text += textOf(content ?? response);
+    merged.thinking += textOf(thinking);
     if (Array.isArray(calls)) merged.calls.push(...calls);
     merged.last = end;
   }

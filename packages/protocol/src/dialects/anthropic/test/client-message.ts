@@ -4,6 +4,8 @@ import { expect } from 'bun:test';
 import { isJsonObject, type JsonObject } from '../../../json/json-object.ts';
 import { EventReader } from '../../../sse/event-reader.ts';
 
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
+
 export interface ClientMessage {
   readonly message: JsonObject | undefined;
   /** The body of the error event that ended the stream. */
@@ -65,8 +67,7 @@ export function clientMessage(events: readonly JsonObject[]): ClientMessage {
         const { type: kind, ...grown } = objectIn(delta);
         expect([open?.['type'], index]).toEqual([TAKES[String(kind)], content.length]);
         const member = GROWN[String(kind)] ?? '';
-        if (open !== undefined)
-          open[member] = `${String(open[member] ?? '')}${String(grown[member])}`;
+        if (open !== undefined) open[member] = `${textOf(open[member])}${textOf(grown[member])}`;
         break;
       }
       case 'content_block_stop': {
