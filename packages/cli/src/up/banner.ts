@@ -79,7 +79,7 @@ export function formatBanner(facts: BannerFacts, paint: Paint): string {
     'Try it:',
     `  curl -s ${apiUrl}/v1/chat/completions -H 'content-type: application/json' -d '${body}'`,
     '',
-    `OpenAI clients: base URL ${apiUrl}/v1, any API key.`,
+    `OpenAI clients: base URL ${apiUrl}/v1; Anthropic and Ollama clients: ${apiUrl}. Any API key.`,
     `Next: ${paint('bold', chat)}   (in another terminal; Ctrl-C here stops everything)`,
     '',
   ];

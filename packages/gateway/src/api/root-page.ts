@@ -2,7 +2,9 @@
 export function rootPage(origin: string, metricsUrl: string): Response {
   const text = `cortex: one address for the models of this fleet.
 
-OpenAI clients   base URL ${origin}/v1
+OpenAI           base URL ${origin}/v1
+Anthropic        base URL ${origin}
+Ollama           host ${origin}
 chat             POST ${origin}/v1/chat/completions
 models           ${origin}/v1/models
 health           ${origin}/health

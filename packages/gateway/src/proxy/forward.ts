@@ -13,8 +13,8 @@ const HOLD_MS = 1000;
 /** Headers of every answer to an inference request. */
 function ownHeaders({ meter, client }: Exchange): Record<string, string> {
   const headers = placeHeaders(meter);
-  // The name that Anthropic's clients read.
-  if (client.dialect.name === 'anthropic') headers['request-id'] = meter.requestId;
+  const { requestIdHeader } = client.dialect;
+  if (requestIdHeader !== undefined) headers[requestIdHeader] = meter.requestId;
   return Object.assign(headers, client.headers);
 }
 
@@ -74,24 +74,7 @@ function relayWhole(exchange: Exchange, answer: WholeAnswer): Response {
 function answerWith(exchange: Exchange, answer: NodeAnswer): Response {
   if (answer.kind === 'whole') return answerWhole(exchange, answer);
   const client = streamOf(exchange);
-  return streamResponse(opened(relay(exchange, answer, client), client), streamHeaders(exchange));
-}
-
-/** The events with those before them. */
-function opened(
-  events: AsyncGenerator<Uint8Array | string, void>,
-  client: AnswerStream,
-): AsyncGenerator<Uint8Array | string, void> {
-  const opening = client.opening();
-  return opening === '' ? events : after(opening, events);
-}
-
-async function* after(
-  opening: string,
-  events: AsyncGenerator<Uint8Array | string, void>,
-): AsyncGenerator<Uint8Array | string, void> {
-  yield opening;
-  yield* events;
+  return streamResponse(relay(exchange, answer, client), streamHeaders(exchange));
 }
 
 /** The result of `opening`, or undefined if it has not settled after about `ms`. */
@@ -126,10 +109,8 @@ async function* hold(
   const client = streamOf(exchange);
   try {
     let answer: NodeAnswer | undefined;
-    let first = client.opening();
     while (answer === undefined) {
-      yield first + client.keepAlive();
-      first = '';
+      yield client.opening() + client.keepAlive();
       if (exchange.isEnded) return;
       answer = await settledWithin(exchange, opening, KEEP_ALIVE_MS);
     }

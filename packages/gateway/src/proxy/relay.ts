@@ -58,6 +58,8 @@ export async function* relay(
   /** When the client last got something. */
   let toldMs = deadlines.nowMs();
   try {
+    const opening = client.opening();
+    if (opening !== '') yield opening;
     for await (const chunk of answer.body) {
       const nowMs = deadlines.nowMs();
       const whole = tap.push(chunk, nowMs);

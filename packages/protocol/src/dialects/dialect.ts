@@ -33,7 +33,7 @@ export interface AnswerFacts {
 
 /** One streamed answer. What it returns is whole events, in order; nothing follows `end` or `fail`. */
 export interface AnswerStream {
-  /** The first events, once, before everything else. */
+  /** The first events, before everything else; empty once they have been asked for. */
   opening(): string;
   /** For a client that would otherwise get nothing for a while. */
   keepAlive(): string;
@@ -78,6 +78,8 @@ export interface Dialect {
   readonly name: DialectName;
   /** `content-type` of streamed answers. */
   readonly streamType: string;
+  /** In which its clients look for the id of their request; absent: only in `x-request-id`, as all. */
+  readonly requestIdHeader?: string | undefined;
   /**
    * Reads a request. Large bodies are read in slices, so that they delay no stream.
    *

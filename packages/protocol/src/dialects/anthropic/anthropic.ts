@@ -52,6 +52,7 @@ interface Route {
 const dialectOf = ({ toNode, whole, canStream }: Route): Dialect => ({
   name: 'anthropic',
   streamType: 'text/event-stream; charset=utf-8',
+  requestIdHeader: 'request-id',
   async read(bytes, headers): Promise<ClientBody> {
     const { model, stream, affinityKey } = await readRequestViewInSlices(bytes, headers);
     const request = readMessagesRequest(parseBody(bytes));
