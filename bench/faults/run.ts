@@ -141,7 +141,11 @@ async function storm(
   const goesOn = ({ asked }: Tally): boolean => asked < requests || !hadEveryFault(counts);
   const from = { api: fleet.api, name: 'storm' };
   try {
-    await demand({ ...from, models: MODELS, clients: CLIENTS, seed, goesOn }, tally);
+    // The demand goes on until every fault has been there: one that cannot be made ends the run.
+    await Promise.race([
+      demand({ ...from, models: MODELS, clients: CLIENTS, seed, goesOn }, tally),
+      Promise.all(disturbers),
+    ]);
   } finally {
     clearInterval(progress);
     stop.abort();

@@ -1,7 +1,7 @@
-import { parseNodeEvent, readEvents } from '@cortex/protocol';
+import { parseNodeEvent, readNumberedEvents } from '@cortex/protocol';
 
 import { type Host } from '../../test/e2e/fleet-processes.ts';
-import { modelEngines } from '../../test/e2e/processes.ts';
+import { isRunning, modelEngines } from '../../test/e2e/processes.ts';
 
 /** Pause between two looks at the engine processes. */
 const LOOK_MS = 400;
@@ -38,13 +38,17 @@ export class Witness {
   }
 
   /** Follows the events of a host until it ends. Call it after each start of the host. */
-  follow({ name, url }: Host): void {
+  follow(host: Host): void {
+    const { name, url, pid } = host;
     const end = async (): Promise<void> => {
-      try {
-        await this.#read(name, url);
-      } catch {
-        // The host was killed, or the run is over.
-      }
+      const why = await this.#read(name, url).then(
+        () => 'they ended',
+        (error: unknown) => String(error),
+      );
+      // Its end is seen a moment before that of its process.
+      await Bun.sleep(LOOK_MS);
+      if (!this.#stop.signal.aborted && isRunning(pid))
+        this.violations.push(`${name}: its events are not followed any more: ${why}`);
     };
     this.#running.push(end());
   }
@@ -55,11 +59,11 @@ export class Witness {
   }
 
   async #read(name: string, url: string): Promise<void> {
-    const { body } = await fetch(`${url}/events`, { signal: this.#stop.signal });
+    const { status, body } = await fetch(`${url}/events`, { signal: this.#stop.signal });
+    if (status !== 200 || body === null) throw new Error(`status ${status}`);
     const states = new Map<string, string>();
-    if (body === null) return;
-    for await (const events of readEvents(body)) {
-      for (const { event, data } of events) this.#take(name, parseNodeEvent(event, data), states);
+    for await (const events of readNumberedEvents(body, parseNodeEvent)) {
+      for (const event of events) this.#take(name, event, states);
     }
   }
 

@@ -17,8 +17,6 @@ test(
     });
 
     expect(figures.violations).toEqual([]);
-    expect(figures.crowd.loads).toBe(1);
-    expect(Object.keys(figures.faults).length).toBe(6);
     expect(figures.answered).toBeGreaterThan(figures.requests / 2);
   },
   { timeout: 180_000 + REQUESTS * 100 },

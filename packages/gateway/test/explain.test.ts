@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from 'bun:test';
+import { readFileSync } from 'node:fs';
 
 import { AdminExplanation } from '@cortex/protocol';
 import { FakeNeuron } from '@cortex/testkit';
@@ -252,4 +253,11 @@ describe('the explanation in answer and record', () => {
     expect(response.headers.has('x-cortex-explain')).toBe(false);
     expect((await gateway.record(2))['explain']).toMatch(/^It went to neuron /);
   });
+});
+
+test('the example of docs/admin-api.md is an answer of this API', () => {
+  const page = readFileSync(new URL('../../../docs/admin-api.md', import.meta.url), 'utf8');
+  const [, example = ''] = /```json\n([\s\S]*?)```/.exec(page) ?? [];
+
+  expect(AdminExplanation.parse(JSON.parse(example)).outlook?.kind).toBe('plan');
 });

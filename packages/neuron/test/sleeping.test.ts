@@ -1,7 +1,7 @@
 import { FakeServer } from '@cortex/testkit';
 import { describe, expect, test } from 'bun:test';
 
-import { scriptedEngine, TestNeuron } from './test-neuron.ts';
+import { scriptedEngine, TestNeuron, until } from './test-neuron.ts';
 import { ID, LifecycleUnderTest } from './lifecycle-under-test.ts';
 
 /** A loaded model on a harness that can put models to sleep. */
@@ -133,6 +133,23 @@ test('a model of vLLM that shares its server does not say that it can sleep', as
   await neuron.post('/models/unload', { model_id: 'org/n' });
   expect((await neuron.model('org/m')).can_sleep).toBe(true);
 });
+
+test('a server that refused to sleep is asked again once it has been restarted', async () => {
+  const options = { models: ['org/m'], contextTokens: 512, slots: 2, hasVision: false };
+  const first = new FakeServer({ port: 0, ...options, cannotSleep: true });
+  await using neuron = await TestNeuron.start({
+    flags: { harnesses: [{ name: 'mine', kind: 'vllm', endpoint: first.url }] },
+  });
+  await neuron.load({ model_id: 'org/m', harness: 'mine' });
+
+  const refused = await neuron.post('/models/org/m/sleep', {});
+  expect([refused.status, (await neuron.model('org/m')).can_sleep]).toEqual([422, undefined]);
+  first[Symbol.dispose]();
+  await until(async () => (await neuron.model('org/m')).status !== 'loaded');
+  using _second = new FakeServer({ port: Number(new URL(first.url).port), ...options });
+
+  await until(async () => (await neuron.model('org/m')).can_sleep === true);
+}, 60_000);
 
 describe('a harness that cannot put models to sleep', () => {
   test('is named in the 422 of POST /models/{id}/sleep', async () => {

@@ -31,6 +31,17 @@ const after = (...events: readonly AdminEvent[]): AdminFleet | undefined =>
   events.reduce<AdminFleet | undefined>(applyAdminEvent, START);
 
 describe('the fleet after an event', () => {
+  test('has thousands of changes in the order of ids, and each model once', () => {
+    const ids = Array.from({ length: 5000 }, (_, index) => `m${(index * 7919) % 5000}`);
+    const twice = [...ids, ...ids.toReversed()];
+
+    const fleet = after(
+      ...twice.map((id, revision) => ({ kind: 'model', revision, model: model(id) }) as const),
+    );
+
+    expect(fleet?.models.map(({ id }) => id)).toEqual(['m', ...ids].toSorted());
+  });
+
   test('has a new node in the order of names, and a changed one in its place', () => {
     const fleet = after(
       { kind: 'node', revision: 1, node: node('b') },

@@ -47,12 +47,22 @@ export type AdminEvent = z.infer<typeof AdminEventShape>;
 /** Reads a server-sent event. @throws Error if its data is not what its name promises */
 export const parseAdminEvent = numberedEventParser<AdminEvent>(AdminEventShape);
 
-/** `entries` with `entry` in its place by key, or in that of the one it replaces. */
+/**
+ * `entries`, which are ordered by key, with `entry` in its place, or in that of the one it replaces. A node that goes down can
+ * change thousands of entries at once, so each is found by halves.
+ */
 function withEntry<T>(entries: readonly T[], entry: T, keyOf: (entry: T) => string): T[] {
   const key = keyOf(entry);
-  const others = entries.filter((other) => keyOf(other) !== key);
-  const at = others.findIndex((other) => keyOf(other) > key);
-  return others.toSpliced(at === -1 ? others.length : at, 0, entry);
+  let [low, high] = [0, entries.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const other = entries[middle];
+    if (other !== undefined && keyOf(other) < key) low = middle + 1;
+    else high = middle;
+  }
+  const found = entries[low];
+  const isThere = found !== undefined && keyOf(found) === key;
+  return entries.toSpliced(low, isThere ? 1 : 0, entry);
 }
 
 const nameOf = ({ name }: AdminNode): string => name;

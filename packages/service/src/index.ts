@@ -23,7 +23,7 @@ export { networkOf, plainAddress } from './http/client-address.ts';
 export { type BodyLimits, MAX_BODY_MIB, namingEncoding, readBody } from './http/body.ts';
 export { ClientConnection, IDLE_LIMIT_S } from './http/client-connection.ts';
 export { errorResponse, type ErrorResponseOptions } from './http/error-response.ts';
-export { EventFeed, type FeedChange, type FeedSnapshot } from './http/event-feed.ts';
+export { EventFeed, type FeedChange } from './http/event-feed.ts';
 export * from './http/exposition.ts';
 export { ProcessMetrics } from './http/process-metrics.ts';
 export { listen, type Listener, type ListenOptions } from './http/listen.ts';

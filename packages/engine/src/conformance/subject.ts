@@ -201,10 +201,10 @@ export async function statsWhere(
 
 /** Waits until the engine works on `work`, or has ended it: on a busy machine it can be done before anybody looks. */
 export async function underWay(engine: Engine, work: Promise<unknown>): Promise<void> {
-  await Promise.race([
-    statsWhere(engine, ({ busySlots }) => busySlots > 0),
-    work.catch(() => undefined),
-  ]);
+  let hasEnded = false;
+  const note = (): boolean => (hasEnded = true);
+  void work.then(note, note);
+  await statsWhere(engine, ({ busySlots }) => hasEnded || busySlots > 0);
 }
 
 /** Waits until the engine is idle. */

@@ -23,8 +23,8 @@ const gauge = (name: string, help: string, labels: readonly string[]) =>
   createGaugeFamily({ name, help, labels });
 
 /**
- * Gauges of nodes, models and devices, and a counter of nodes. They are rewritten from the snapshot at every scrape, so that no stale
- * series remains.
+ * Gauges of nodes, models and devices, and a counter of nodes. They are rewritten from the snapshot at every scrape, so that no
+ * stale series remains.
  */
 export class FleetMetrics {
   readonly #inFlight = gauge(
@@ -70,7 +70,7 @@ export class FleetMetrics {
     'device',
   ]);
 
-  readonly #gauges = [
+  readonly #families = [
     this.#inFlight,
     this.#queueDepth,
     this.#nodeUp,
@@ -84,11 +84,11 @@ export class FleetMetrics {
   ];
 
   /** In the order in which they are rendered. */
-  readonly families: readonly Family[] = this.#gauges;
+  readonly families: readonly Family[] = this.#families;
 
-  /** Sets all gauges to their current values. */
+  /** Sets all to their current values. */
   update(snapshot: FleetSnapshot, activity: FleetActivity): void {
-    for (const family of this.#gauges) family.clear();
+    for (const family of this.#families) family.clear();
     for (const node of snapshot.nodes.values()) {
       this.#nodeUp.series([node.name]).value = node.state === 'up' ? 1 : 0;
       this.#circuitOpens.series([node.name]).value = activity.circuitOpens(node.name);
@@ -98,15 +98,16 @@ export class FleetMetrics {
   }
 
   #updateModels(snapshot: FleetSnapshot, activity: FleetActivity): void {
+    const open = new Map([...snapshot.nodes.keys()].map((name) => [name, activity.circuits(name)]));
     for (const [model, replicas] of snapshot.replicasByModel) {
       for (const replica of replicas) {
         if (!replica.isServable) continue;
         const place = [model, replica.node];
         this.#inFlight.series(place).value = activity.inFlight(replica.node, model);
         this.#queueDepth.series(place).value = replica.load?.queueDepth ?? 0;
-        const isAvoided = activity
-          .circuits(replica.node)
-          .some((open) => open.model === undefined || open.model === model);
+        const isAvoided = open
+          .get(replica.node)
+          ?.some((circuit) => circuit.model === undefined || circuit.model === model);
         this.#avoided.series(place).value = isAvoided ? 1 : 0;
       }
     }

@@ -6,6 +6,7 @@ import {
 } from '@cortex/protocol';
 import { type Logger } from '@cortex/service';
 
+import { shortExplanation } from '../control/short-explanation.ts';
 import { NO_NODE, type RequestMetrics, UNKNOWN_MODEL } from './request-metrics.ts';
 import { type Api, type Outcome, outcomeOf, type RequestRecord } from './request-record.ts';
 
@@ -177,7 +178,7 @@ export class RequestMeter {
       tok_s: this.#tokensPerSecond(completionTokens),
       estimated: usage?.estimated ?? promptTokens + completionTokens > 0,
       affinity: 'none',
-      explain: this.explanation?.join(' '),
+      explain: this.explanation && shortExplanation(this.explanation),
     };
   }
 

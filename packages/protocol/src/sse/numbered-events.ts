@@ -27,7 +27,7 @@ export function formatNumberedEvent<T extends NumberedEvent>({ kind, ...data }: 
 /**
  * A reader of server-sent events whose data, with their name as `kind`, has one of the shapes of a union.
  *
- * @returns throws Error if the data of an event is not what its name promises
+ * The reader throws an Error if the data of an event is not what its name promises.
  */
 export function numberedEventParser<T extends NumberedEvent>(union: {
   readonly options: readonly { readonly shape: { readonly kind: z.ZodLiteral<string> } }[];

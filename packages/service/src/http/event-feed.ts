@@ -16,7 +16,7 @@ export type FeedChange<Event extends NumberedEvent> = WithoutRevision<
   Exclude<Event, { readonly kind: 'snapshot' }>
 >;
 /** What a reader gets first. */
-export type FeedSnapshot<Event extends NumberedEvent> = Omit<
+type FeedSnapshot<Event extends NumberedEvent> = Omit<
   Extract<Event, { readonly kind: 'snapshot' }>,
   'kind' | 'revision'
 >;

@@ -26,6 +26,8 @@ export interface FakeServerOptions {
   readonly wordMs?: number | undefined;
   /** What a request to end or to hang does; absent: no such routes. */
   readonly onFault?: ((fault: 'exit' | 'hang') => void) | undefined;
+  /** It was not started for sleep: it has no such routes. */
+  readonly cannotSleep?: boolean | undefined;
   /** Called when it was put to sleep or woken, as vLLM. */
   readonly onSleep?: ((isAsleep: boolean) => void) | undefined;
 }
@@ -162,6 +164,7 @@ export class FakeServer implements Disposable {
       case '/apply-template':
         return Response.json({ prompt: promptOf(body) });
       case '/sleep':
+        if (this.#options.cannotSleep === true) return failure(404, 'not_found_error', 'Not Found');
         this.#isAsleep = true;
         this.#options.onSleep?.(true);
         return new Response(null);

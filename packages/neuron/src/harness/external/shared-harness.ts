@@ -54,8 +54,8 @@ export class SharedHarness implements ForeignHarness {
   readonly #models: HostedModels<SharedModel>;
   readonly #usageOptions = new UsageOptions();
   #cycles = 0;
-  /** The server was not started for it. */
-  #refusesSleep = false;
+  /** The start of the server that was not made for sleep; undefined: none is known. */
+  #awakeIncarnation: number | undefined;
 
   constructor(options: SharedHarnessOptions) {
     const { name, kind, server, isOwn } = options;
@@ -85,7 +85,12 @@ export class SharedHarness implements ForeignHarness {
 
   listModels(): readonly HarnessModel[] {
     const models = this.#models.list();
-    const canSleep = KINDS[this.kind].sleeps && models.length === 1 && !this.#refusesSleep;
+    const { state } = this.#options.server;
+    const canSleep =
+      KINDS[this.kind].sleeps &&
+      models.length === 1 &&
+      state.kind === 'up' &&
+      state.incarnation !== this.#awakeIncarnation;
     return canSleep ? models.map((model) => ({ ...model, canSleep })) : models;
   }
 
@@ -190,7 +195,9 @@ export class SharedHarness implements ForeignHarness {
     try {
       await this.#on(upstream).sleep();
     } catch (error) {
-      this.#refusesSleep = toCortexError(error).code === 'unsupported_parameter';
+      const { state } = this.#options.server;
+      const isRefused = toCortexError(error).code === 'unsupported_parameter';
+      if (isRefused && state.kind === 'up') this.#awakeIncarnation = state.incarnation;
       throw error;
     }
   }
