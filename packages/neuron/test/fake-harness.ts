@@ -120,6 +120,7 @@ const createModel = (id: string): HarnessModel => ({
   state: 'loaded',
   incarnation: 1,
   capabilities: ['text'],
+  canSleep: true,
   slots: 1,
   contextTokens: 512,
   backend: 'cpu',

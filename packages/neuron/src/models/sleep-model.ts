@@ -3,6 +3,7 @@ import type { Logger } from '@cortex/service';
 
 import type { Admission } from '../admission/admission.ts';
 import type { MemoryLedger } from '../devices/memory-ledger.ts';
+import type { Harness } from '../harness/harness.ts';
 import type { Loaded } from './load-onto-harness.ts';
 import type { ModelPhase } from './model-phase.ts';
 
@@ -27,12 +28,22 @@ function keepAsleep(
   ledger.settle(modelId, { vramMib, ramMib, placement }, () => held()?.state === 'sleeping');
 }
 
+function cannotSleep(modelId: string, harness: Harness): CortexError {
+  const needs = harness.sleepModel
+    ? 'Its server must have no other model, and vLLM must be started with --enable-sleep-mode and VLLM_SERVER_DEV_MODE=1'
+    : 'No model of this kind of harness can';
+  return new CortexError(
+    'wrong_modality',
+    `The harness ${harness.name} cannot put ${modelId} to sleep. ${needs}. Unload it instead.`,
+  );
+}
+
 const conflict = (message: string): CortexError => new CortexError('conflict', message);
 
 /**
  * Gives the memory of an idle model back and keeps its process. No effect if it sleeps already.
  *
- * @throws CortexError `wrong_modality` naming a harness that cannot; `conflict` if the model is not loaded, or busy;
+ * @throws CortexError `wrong_modality` naming the harness, if it cannot; `conflict` if the model is not loaded, or busy;
  * the error of the harness, and then the model is unloaded
  */
 export async function sleepModel(
@@ -45,12 +56,8 @@ export async function sleepModel(
   if (phase.kind !== 'loaded') throw conflict(`${modelId} is ${phase.kind}, not loaded.`);
   const { loaded } = phase;
   const { harness } = loaded;
-  if (!harness.sleepModel) {
-    throw new CortexError(
-      'wrong_modality',
-      `The harness ${harness.name} cannot put a model to sleep. Unload ${modelId} instead.`,
-    );
-  }
+  const listed = harness.listModels().find(({ id }) => id === modelId);
+  if (!harness.sleepModel || listed?.canSleep !== true) throw cannotSleep(modelId, harness);
   if (!admission.isIdle(modelId)) throw conflict(`${modelId} is in use.`);
   const fallen = Promise.withResolvers<void>();
   // It takes no requests from here on, because its weights are about to go.

@@ -47,6 +47,8 @@ const textOf = (value: unknown): string => (typeof value === 'string' ? value : 
 const failure = (status: number, type: string, message: string): Response =>
   Response.json({ error: { code: status, message, type } }, { status });
 
+const noRoute = (): Response => failure(404, 'not_found_error', 'File Not Found');
+
 export class FakeServer implements Disposable {
   readonly seen: SeenRequest[] = [];
   /** Base URL; valid after the end of the server too. */
@@ -119,13 +121,14 @@ export class FakeServer implements Disposable {
             modalities: { vision: hasVision, audio: false },
           });
         case '/is_sleeping':
+          if (this.#options.cannotSleep === true) return noRoute();
           return Response.json({ is_sleeping: this.#isAsleep });
         case '/fake/work':
           return Response.json({ ...this.work, mostRunning: this.#mostRunning });
         case '/fake/last-body':
           return new Response(this.lastBody('/v1/chat/completions'));
         default:
-          return failure(404, 'not_found_error', 'File Not Found');
+          return noRoute();
       }
     }
     if (headers['content-type']?.startsWith('multipart/'))
@@ -164,7 +167,7 @@ export class FakeServer implements Disposable {
       case '/apply-template':
         return Response.json({ prompt: promptOf(body) });
       case '/sleep':
-        if (this.#options.cannotSleep === true) return failure(404, 'not_found_error', 'Not Found');
+        if (this.#options.cannotSleep === true) return noRoute();
         this.#isAsleep = true;
         this.#options.onSleep?.(true);
         return new Response(null);

@@ -15,6 +15,8 @@ export interface HostedModel {
   readonly contextTokens?: number | undefined;
   readonly slotCount: number;
   readonly slots: SlotQueue;
+  /** As `HarnessModel.canSleep`. */
+  readonly canSleep?: boolean | undefined;
   /** As `HarnessModel.progress`. */
   readonly progress?: number | undefined;
 }
@@ -193,8 +195,8 @@ function toHarnessModel(
   { model, earlier, isAsleep }: Entry<HostedModel>,
   state: ServerState,
 ): HarnessModel {
-  const { id, capabilities, contextTokens, slotCount: slots, progress } = model;
-  const fixed = { id, capabilities, contextTokens, slots, progress };
+  const { id, capabilities, contextTokens, slotCount: slots, progress, canSleep } = model;
+  const fixed = { id, capabilities, contextTokens, slots, progress, canSleep };
   switch (state.kind) {
     case 'up':
       return {

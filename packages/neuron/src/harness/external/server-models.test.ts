@@ -63,14 +63,10 @@ describe('a model of vLLM', () => {
     expect(paths(server)).toEqual(['/sleep?level=1', '/v1/models', '/is_sleeping', '/wake_up']);
   });
 
-  test('cannot sleep if its server was not started for it, and the error says how', async () => {
-    using server = Bun.serve({ port: 0, fetch: () => new Response(null, { status: 404 }) });
-    const models = new ServerModels(
-      { harness: 'h', url: `http://127.0.0.1:${server.port}`, headers: {} },
-      'vllm',
-    );
+  test.each([true, false])('says whether its server has routes for sleep: %p', async (canSleep) => {
+    using server = new FakeServer({ ...FAKE, cannotSleep: !canSleep });
 
-    expect(models.sleep()).rejects.toThrow('--enable-sleep-mode and VLLM_SERVER_DEV_MODE=1');
+    expect(await on(server, 'vllm').load('a', never)).toMatchObject({ canSleep });
   });
 });
 

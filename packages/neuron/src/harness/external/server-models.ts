@@ -21,6 +21,8 @@ export interface ServedModel {
   readonly capabilities: readonly string[];
   readonly contextTokens?: number | undefined;
   readonly slots?: number | undefined;
+  /** The server has routes for it. */
+  readonly canSleep?: boolean | undefined;
 }
 
 /** Loading and waking take as long as reading the weights. */
@@ -31,6 +33,7 @@ const MAX_NAMES = 8;
 
 const NEVER = new AbortController().signal;
 
+const Asleep = z.looseObject({ is_sleeping: z.boolean() });
 const ModelStatus = z.looseObject({ status: z.string() });
 
 export class ServerModels {
@@ -56,9 +59,11 @@ export class ServerModels {
     const isDefault = this.#kind === 'mistralrs' && name === 'default';
     if (!found && !isDefault) throw this.#unknown(name, offered);
     if (KINDS[this.#kind].loadsModels && !isDefault) await this.#reload(name, signal);
-    if (this.#kind === 'vllm' && (await this.#isAsleep(signal))) await this.wake(signal);
+    const canSleep = KINDS[this.#kind].sleeps && (await this.#wakeIfAsleep(signal));
     const { contextTokens } = found ?? {};
-    if (this.#kind !== 'llamacpp') return { name, capabilities: ['text', 'tools'], contextTokens };
+    if (this.#kind !== 'llamacpp') {
+      return { name, capabilities: ['text', 'tools'], contextTokens, canSleep };
+    }
     const props = await readServerProps(this.#upstream, signal);
     return {
       name,
@@ -78,7 +83,7 @@ export class ServerModels {
     await this.#post('/v1/models/unload', { model_id: name }, NEVER);
   }
 
-  /** @throws CortexError `unsupported_parameter` if the server was not started for it */
+  /** @throws CortexError what the server said */
   async sleep(): Promise<void> {
     await this.#post('/sleep?level=1', undefined, NEVER);
   }
@@ -87,9 +92,11 @@ export class ServerModels {
     await this.#post('/wake_up', undefined, signal);
   }
 
-  async #isAsleep(signal: AbortSignal): Promise<boolean> {
-    const { value } = await callUpstream(this.#upstream, '/is_sleeping', { signal });
-    return z.looseObject({ is_sleeping: z.boolean() }).safeParse(value).data?.is_sleeping ?? false;
+  /** vLLM has routes for sleep if it was started as a server for development. @returns whether it has */
+  async #wakeIfAsleep(signal: AbortSignal): Promise<boolean> {
+    const { status, value } = await callUpstream(this.#upstream, '/is_sleeping', { signal });
+    if (Asleep.safeParse(value).data?.is_sleeping === true) await this.wake(signal);
+    return status < 300;
   }
 
   /** Loads it if it is not loaded; its `reloading` is our `loading`. */
@@ -125,12 +132,6 @@ export class ServerModels {
     });
     if (answer.status < 300) return answer.value;
     const route = path.replace(/\?.*/, '');
-    if (answer.status === 404 && this.#kind === 'vllm') {
-      throw new CortexError(
-        'unsupported_parameter',
-        `The server of the harness ${harness} has no ${route}: start vLLM with --enable-sleep-mode and VLLM_SERVER_DEV_MODE=1.`,
-      );
-    }
     throw new CortexError(
       'model_load_failed',
       `${url}${route} of the harness ${harness} answered with status ${answer.status}: ${messageOf(answer.value) ?? 'no reason given'}`,

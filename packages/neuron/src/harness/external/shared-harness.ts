@@ -1,5 +1,5 @@
 /** A harness with one server for many models (`mode = "shared"`). */
-import { CortexError, toCortexError } from '@cortex/protocol';
+import { CortexError } from '@cortex/protocol';
 
 import type {
   ForeignHarness,
@@ -54,8 +54,6 @@ export class SharedHarness implements ForeignHarness {
   readonly #models: HostedModels<SharedModel>;
   readonly #usageOptions = new UsageOptions();
   #cycles = 0;
-  /** The start of the server that was not made for sleep; undefined: none is known. */
-  #awakeIncarnation: number | undefined;
 
   constructor(options: SharedHarnessOptions) {
     const { name, kind, server, isOwn } = options;
@@ -68,7 +66,9 @@ export class SharedHarness implements ForeignHarness {
     this.checkSettings = options.check;
     this.offers = server.offers;
     if (KINDS[kind].sleeps) {
-      this.sleepModel = (id) => this.#sleep(id);
+      this.sleepModel = async (id) => {
+        await this.#models.setAsleep(id, true, (upstream) => this.#on(upstream).sleep());
+      };
       this.wakeModel = (id, signal) =>
         this.#models.setAsleep(id, false, (upstream) => this.#on(upstream).wake(signal));
     }
@@ -85,13 +85,8 @@ export class SharedHarness implements ForeignHarness {
 
   listModels(): readonly HarnessModel[] {
     const models = this.#models.list();
-    const { state } = this.#options.server;
-    const canSleep =
-      KINDS[this.kind].sleeps &&
-      models.length === 1 &&
-      state.kind === 'up' &&
-      state.incarnation !== this.#awakeIncarnation;
-    return canSleep ? models.map((model) => ({ ...model, canSleep })) : models;
+    // A server that sleeps takes all its models with it.
+    return models.length === 1 ? models : models.map((model) => ({ ...model, canSleep: false }));
   }
 
   inferenceEndpoint(id: string): string | undefined {
@@ -121,6 +116,7 @@ export class SharedHarness implements ForeignHarness {
         upstreamModel: facts.name,
         params: settings.params,
         capabilities: facts.capabilities,
+        canSleep: facts.canSleep,
         contextTokens,
         slotCount,
         slots: new SlotQueue(slotCount),
@@ -175,31 +171,6 @@ export class SharedHarness implements ForeignHarness {
 
   #on(upstream: Upstream): ServerModels {
     return new ServerModels(upstream, this.kind);
-  }
-
-  /** A server that sleeps takes all its models with it. */
-  async #sleep(id: string): Promise<void> {
-    await this.#models.setAsleep(id, true, async (upstream) => {
-      const others = this.#models.ids.filter((other) => other !== id);
-      if (others.length > 0) {
-        throw new CortexError(
-          'unsupported_parameter',
-          `${id} cannot sleep alone: the server of the harness ${this.name} also serves ${others.join(', ')}.`,
-        );
-      }
-      await this.#fallAsleep(upstream);
-    });
-  }
-
-  async #fallAsleep(upstream: Upstream): Promise<void> {
-    try {
-      await this.#on(upstream).sleep();
-    } catch (error) {
-      const { state } = this.#options.server;
-      const isRefused = toCortexError(error).code === 'unsupported_parameter';
-      if (isRefused && state.kind === 'up') this.#awakeIncarnation = state.incarnation;
-      throw error;
-    }
   }
 
   async #restart(idle: Promise<void>): Promise<void> {
