@@ -18,8 +18,32 @@ export const pinFiles = () =>
 const TEST_TIMEOUT_MS = 60_000;
 
 /**
- * @typedef {{ passed: number, failed: number, skipped: number, failedNames: string[], skippedNames: string[] }} Outcome
+ * @typedef {object} Outcome
+ * @property {number} passed
+ * @property {number} failed
+ * @property {number} skipped
+ * @property {string[]} failedNames
+ * @property {string[]} skippedNames
+ * @property {string[]} failures - What was printed for each failed test, if the output was held.
  */
+
+/** Lines that are kept of what a failed test printed. */
+const FAILURE_LINES = 60;
+const RESULT = /^\((pass|fail|skip|todo)\) /;
+
+/** What was printed for each failed test, its result last. */
+function failuresIn(output) {
+  const failures = [];
+  let lines = [];
+  for (const line of output.split('\n')) {
+    lines.push(line);
+    const [, result] = RESULT.exec(line) ?? [];
+    if (result === undefined) continue;
+    if (result === 'fail') failures.push(lines.slice(-FAILURE_LINES).join('\n'));
+    lines = [];
+  }
+  return failures;
+}
 
 const ENTITIES = { lt: '<', gt: '>', quot: '"', apos: "'", amp: '&' };
 const decode = (text) => text.replaceAll(/&(lt|gt|quot|apos|amp);/g, (_, name) => ENTITIES[name]);
@@ -50,7 +74,13 @@ function readReport(path) {
   };
 }
 
-const NOTHING_REPORTED = { passed: 0, failed: 0, skipped: 0, failedNames: [], skippedNames: [] };
+const NOTHING_REPORTED = {
+  passed: 0,
+  failed: 0,
+  skipped: 0,
+  failedNames: [],
+  skippedNames: [],
+};
 
 /**
  * Runs `bun test` over `paths`; its output is forwarded at once, or with `isHeld` when it ends.
@@ -78,13 +108,16 @@ export async function runTests(paths, { isHeld = false } = {}) {
   child.stdout?.on('data', (chunk) => held.push(chunk));
   child.stderr?.on('data', (chunk) => held.push(chunk));
   const code = await new Promise((done) => child.on('close', (status) => done(status ?? 1)));
-  process.stdout.write(Buffer.concat(held));
+  const output = Buffer.concat(held);
+  process.stdout.write(output);
   try {
-    const outcome = existsSync(report) ? readReport(report) : NOTHING_REPORTED;
+    const read = existsSync(report) ? readReport(report) : NOTHING_REPORTED;
+    const outcome = { ...read, failures: failuresIn(output.toString()) };
     if (code === 0 || outcome.failed > 0) return outcome;
     // Only the exit code shows a file that does not load or a crash of the runner.
     const failedNames = [`bun test ended with exit code ${code}: ${paths.join(' ')}`];
-    return { ...outcome, failed: 1, failedNames };
+    const failures = [output.toString().split('\n').slice(-FAILURE_LINES).join('\n')];
+    return { ...outcome, failed: 1, failedNames, failures };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -131,5 +164,6 @@ export function sum(outcomes) {
     skipped: total('skipped'),
     failedNames: outcomes.flatMap((outcome) => outcome.failedNames),
     skippedNames: outcomes.flatMap((outcome) => outcome.skippedNames),
+    failures: outcomes.flatMap((outcome) => outcome.failures),
   };
 }

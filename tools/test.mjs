@@ -54,10 +54,12 @@ async function runAll() {
 
 const named = process.argv.slice(2);
 const outcomes = named.length > 0 ? [await runTests(named)] : await runAll();
-const { passed, failed, skipped, failedNames, skippedNames } = sum(outcomes);
+const { passed, failed, skipped, failedNames, skippedNames, failures } = sum(outcomes);
 
 if (skipped > 0) console.log('\nSkipped (each name says its requirement):');
 for (const name of skippedNames) console.log(`  ${name}`);
+// Again at the end, where it is found.
+for (const failure of failures) console.log(`\n${failure.trim()}`);
 if (failed > 0) console.log('\nFailed:');
 for (const name of failedNames) console.log(`  ${name}`);
 const summary = process.env.CORTEX_TEST_SUMMARY;
