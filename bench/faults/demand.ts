@@ -24,8 +24,10 @@ export interface Tally {
   readonly violations: string[];
   /** From the request to the first content of each answer, in ms. */
   readonly waitsMs: number[];
-  /** `x-request-id` of each request. */
+  /** `x-request-id` of each request that its client waited for. */
   readonly ids: string[];
+  /** Those of the others, which may have left before the gateway saw them. */
+  readonly leftIds: string[];
 }
 
 export const emptyTally = (): Tally => ({
@@ -36,6 +38,7 @@ export const emptyTally = (): Tally => ({
   violations: [],
   waitsMs: [],
   ids: [],
+  leftIds: [],
 });
 
 interface Question {
@@ -94,7 +97,8 @@ async function ask(api: string, question: Question, id: string): Promise<Ending>
   }
 }
 
-function note(tally: Tally, question: Question, ending: Ending): void {
+function note(tally: Tally, id: string, question: Question, ending: Ending): void {
+  (ending.kind === 'left' ? tally.leftIds : tally.ids).push(id);
   switch (ending.kind) {
     case 'answered':
       tally.answered += 1;
@@ -107,7 +111,7 @@ function note(tally: Tally, question: Question, ending: Ending): void {
       tally.errors.set(ending.code, (tally.errors.get(ending.code) ?? 0) + 1);
       return;
     case 'invalid':
-      tally.violations.push(`${JSON.stringify(question)}: ${ending.why}`);
+      tally.violations.push(`${id} (${JSON.stringify(question)}): ${ending.why}`);
   }
 }
 
@@ -125,9 +129,8 @@ export async function askOnce(
 ): Promise<Ending> {
   const id = `${name}-${tally.asked}`;
   tally.asked += 1;
-  tally.ids.push(id);
   const ending = await ask(api, question, id);
-  note(tally, question, ending);
+  note(tally, id, question, ending);
   return ending;
 }
 

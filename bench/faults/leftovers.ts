@@ -58,19 +58,36 @@ export async function leftovers(fleet: Fleet): Promise<readonly string[]> {
   }
 }
 
-/** Requests without exactly one record in the log of the gateway, whose last lines may still be on their way. */
-export async function wrongRecords(
-  { gateway }: Fleet,
-  ids: readonly string[],
-): Promise<readonly string[]> {
+/** Requests whose records there must be. */
+export interface Asked {
+  /** One record each. */
+  readonly ids: readonly string[];
+  /** At most one record each. */
+  readonly leftIds: readonly string[];
+}
+
+/** Requests with a wrong number of records in the log of the gateway, whose last lines may still be on their way. */
+export async function wrongRecords({ gateway }: Fleet, asked: Asked): Promise<readonly string[]> {
   const giveUpMs = performance.now() + SETTLE_MS;
   for (;;) {
     const counts = new Map<string, number>();
     for (const [, id = ''] of gateway.output.matchAll(RECORD))
       counts.set(id, (counts.get(id) ?? 0) + 1);
-    const wrong = ids.filter((id) => counts.get(id) !== 1);
+    const of = (id: string): number => counts.get(id) ?? 0;
+    const wrong = [
+      ...asked.ids.filter((id) => of(id) !== 1),
+      ...asked.leftIds.filter((id) => of(id) > 1),
+    ];
     if (wrong.length === 0 || performance.now() > giveUpMs)
-      return wrong.map((id) => `${id} has ${counts.get(id) ?? 0} records`);
+      return wrong.map((id) => `${id} has ${of(id)} records`);
     await Bun.sleep(LOOK_MS);
   }
+}
+
+/** What the gateway logged of the requests that `violations` begin with. */
+export function logOf({ gateway }: Fleet, violations: readonly string[]): readonly string[] {
+  const ids = violations.map((text) => text.split(' ', 1)[0] ?? '');
+  return gateway.output
+    .split('\n')
+    .filter((line) => ids.some((id) => line.includes(`"request_id":"${id}"`)));
 }

@@ -2,7 +2,7 @@ import { type Fleet, measureNeed, startFleet } from '../../test/e2e/fleet.ts';
 import { percentile } from '../statistics.ts';
 import { askOnce, demand, emptyTally, type Tally } from './demand.ts';
 import { disturbUntil, type FaultCounts, hadEveryFault, type Target } from './disturb.ts';
-import { leftovers, wrongRecords } from './leftovers.ts';
+import { leftovers, logOf, wrongRecords } from './leftovers.ts';
 import { Link } from './link.ts';
 import { Witness } from './witness.ts';
 
@@ -192,8 +192,11 @@ export async function runFaults(options: FaultOptions): Promise<FaultFigures> {
   const last = emptyTally();
   await lastRequests(scene, last);
   const tallies = [calm, tally, last];
-  const ids = tallies.flatMap((one) => one.ids);
-  const records = await wrongRecords(fleet, ids);
+  const records = await wrongRecords(fleet, {
+    ids: tallies.flatMap(({ ids }) => ids),
+    leftIds: tallies.flatMap(({ leftIds }) => leftIds),
+  });
+  const answers = tallies.flatMap(({ violations }) => violations);
   options.onLog?.('gateway', fleet.gateway.output);
   for (const { name, output } of fleet.hosts) options.onLog?.(name, output);
   return {
@@ -209,11 +212,6 @@ export async function runFaults(options: FaultOptions): Promise<FaultFigures> {
     wait_ms: waitsOf(tally),
     duration_s: Math.round((performance.now() - startMs) / 1000),
     leftovers: left.length,
-    violations: [
-      ...tallies.flatMap(({ violations }) => violations),
-      ...witness.violations,
-      ...left,
-      ...records,
-    ],
+    violations: [...answers, ...logOf(fleet, answers), ...witness.violations, ...left, ...records],
   };
 }

@@ -94,10 +94,9 @@ export class Witness {
 
 /** What is wrong with the engine processes of a host; undefined: nothing. */
 function enginesWrong({ host, places }: WatchedHost): string | undefined {
-  const models = modelEngines(host.pid).map(({ model }) => model);
-  const twice = models.find((model, index) => models.indexOf(model) !== index);
-  if (twice !== undefined) return `${host.name} has two engines of ${twice}`;
-  return models.length > places
-    ? `${host.name} has ${models.length} engines where ${places} fit`
-    : undefined;
+  const engines = modelEngines(host.pid);
+  const isTwice = new Set(engines.map(({ model }) => model)).size < engines.length;
+  if (!isTwice && engines.length <= places) return undefined;
+  const found = engines.map(({ model, pid, parentPid }) => `${model} (${pid} of ${parentPid})`);
+  return `${host.name} (${host.pid}) has room for ${places} models and the engines ${found.join(', ')}`;
 }

@@ -39,15 +39,19 @@ export function processTree(pid: number): ProcessEntry[] {
 
 interface EngineProcess {
   readonly pid: number;
+  readonly parentPid: number;
   readonly model: string;
 }
 
 /** The engine processes below `pid` that have a model; the probe of a node has none. */
-export const modelEngines = (pid: number): EngineProcess[] =>
-  processTree(pid).flatMap((entry) => {
-    const model = /worker\.ts (?!probe)(\S+)/.exec(entry.commandLine)?.[1];
-    return model === undefined ? [] : [{ pid: entry.pid, model }];
+export function modelEngines(pid: number): EngineProcess[] {
+  const engines = processTree(pid).flatMap(({ commandLine, ...ids }) => {
+    const model = /worker\.ts (?!probe)(\S+)/.exec(commandLine)?.[1];
+    return model === undefined ? [] : [{ ...ids, model }];
   });
+  // A child has the command line of its parent until it has become another program.
+  return engines.filter(({ parentPid }) => !engines.some((engine) => engine.pid === parentPid));
+}
 
 export const isRunning = (pid: number): boolean => readProcess(pid) !== undefined;
 

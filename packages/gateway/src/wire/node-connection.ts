@@ -93,7 +93,10 @@ export class NodeConnection {
     } catch (error) {
       throw toConnectError(error);
     }
-    if (this.#isClosed) socket.terminate();
+    if (this.#isClosed) {
+      socket.terminate();
+      throw toConnectError(this.#closeReason);
+    }
     socket.setNoDelay(true);
     socket.setKeepAlive(true, PROBE_AFTER_MS);
     this.#socket = socket;
@@ -186,7 +189,7 @@ export class NodeConnection {
     this.#secured.reject(
       new ConnectError('the connection was closed during the TLS handshake', { cause: error }),
     );
-    const sent = { isReused: this.#requests > 1, isUnsent: this.#running?.isBegun === false };
+    const sent = { isReused: this.#requests > 1, isUnsent: this.#running?.isBegun !== true };
     this.#closed(new ConnectionLost(error ?? this.#cutOff(), sent));
   }
 
