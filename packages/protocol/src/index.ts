@@ -31,6 +31,8 @@ export * from './multipart.ts';
 export * from './neuron.ts';
 export * from './node-events.ts';
 export * from './openai.ts';
+export { gatewayOpenApi } from './openapi/gateway-operations.ts';
+export { nodeOpenApi } from './openapi/node-operations.ts';
 export * from './proxy-exceptions.ts';
 export * from './pulls.ts';
 export * from './read-shape.ts';
