@@ -48,9 +48,9 @@ export interface Estimate {
  * Part of the published bandwidth of a card that decoding reaches, until a model of the fleet has shown more: llama.cpp
  * reads dense models at 0.5 to 0.8 of it.
  */
-const REACHED = 0.6;
+export const REACHED = 0.6;
 
-/** MiB of weights a second, the most that a model read on a node; undefined: none was measured. */
+/** MiB of weights a second that models read on a node: about the most of late; undefined: none was measured. */
 export interface SeenBandwidth {
   gpuMibS: number | undefined;
   cpuMibS: number | undefined;
@@ -132,7 +132,7 @@ export class DecideState {
   readonly speeds = new Map<string, number>();
   /** Memory bandwidth by node, as models that ran there show it. */
   readonly bandwidths = new Map<string, SeenBandwidth>();
-  /** Part of the published bandwidth of its cards that the fleet reaches, 0 to 1: the best that was measured. */
+  /** Part of the published bandwidth of its cards that the fleet reaches, `REACHED` to 1: about the best of late. */
   reachedRatio = REACHED;
   settings: DecideSettings = DEFAULT_SETTINGS;
   /** The last answer of `heldMib` in need.ts. */
