@@ -24,8 +24,8 @@ export interface Reservation {
   measuredFromMs: number | undefined;
   /** The settings with which it was started; undefined: those of the node. */
   readonly settings: CatalogueModel | undefined;
-  /** Its victims that have not left yet. */
-  readonly leaving: Set<string>;
+  /** Its victims that have not left yet, with their states before it. */
+  readonly leaving: Map<string, string>;
   /** Goes on although nobody waits for it. */
   isDetached: boolean;
   /** Its end has been asked for. */
