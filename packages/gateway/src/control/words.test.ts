@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 
-import { candidatesText, WORDS } from './words.ts';
+import { candidatesText, decisionText, WORDS } from './words.ts';
 
 describe('That requests avoid a node', () => {
   const circuit = {
@@ -45,4 +45,21 @@ describe('That requests avoid a node', () => {
     expect(lacking(4000)).toBe('a is avoided for 4.0 s more because it failed requests');
     expect(lacking(0)).toBe('a failed requests, and one is trying it again');
   });
+});
+
+test('A request that had to use a replica that requests avoid is told so', () => {
+  const record = { by: 'load', load: 0, waitedMs: 0, replicas: 2, circuit: 'last_resort' } as const;
+
+  expect(
+    decisionText({
+      requestId: 'req_1',
+      model: 'm',
+      askedNode: undefined,
+      atMs: 0,
+      outcome: { kind: 'granted', node: 'a', record },
+      load: undefined,
+    }),
+  ).toEqual([
+    'It went to a at once, one of 2 replicas: requests had failed there, and no other had room.',
+  ]);
 });
