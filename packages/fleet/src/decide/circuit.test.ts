@@ -197,6 +197,22 @@ describe('After the pause', () => {
     expect(circuitsOf(fleet, 'a')).toMatchObject([{ remainingMs: 10_000 }]);
   });
 
+  test('another request tries it if the first one hangs for 60 s, whose failure still counts', () => {
+    const fleet = withOpen();
+    fleet.after(5000);
+    expect(told(fleet.ask('m'))).toEqual(['grant a']);
+    fleet.after(59_999);
+    expect(told(fleet.ask('m'))).toEqual(['grant b']);
+    fleet.after(1);
+
+    const [second] = only(fleet.ask('m'), 'grant');
+    expect(second).toMatchObject({ node: 'a', record: { circuit: 'probe' } });
+    expect(told(fleet.ask('m'))).toEqual(['grant b']);
+
+    fleet.answer('m', { node: 'a', outcome: FAILED });
+    expect(circuitsOf(fleet, 'a')).toMatchObject([{ failures: 4, remainingMs: 10_000 }]);
+  });
+
   test('requests from before it say nothing: neither failures nor successes', () => {
     const fleet = fleetOf(['a', 'b']);
     for (let count = 0; count < 6; count += 1) fleet.ask('m', { node: 'a' });
