@@ -30,7 +30,7 @@ export function grant(
   const circuit = isTold ? state.circuits.granted({ id: leaseId, model, node }, nowMs) : undefined;
   state.facts.of(node, model).lastGrantMs = nowMs;
   if (affinityKey !== undefined) state.sessions.asked(affinityKey, model, arrivedMs);
-  const replicas = state.snapshot.replicasByModel.get(model)?.length ?? 0;
+  const replicas = state.readyCount(model);
   const record = { by, load, waitedMs: nowMs - arrivedMs, replicas, circuit };
   actions.push({ kind: 'grant', requestId: id, leaseId, model, node, record });
 }
