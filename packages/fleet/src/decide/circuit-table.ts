@@ -127,10 +127,7 @@ export class CircuitTable {
   /** How long requests for the model avoid the node from now on, ms; undefined: they do not. */
   avoidedForMs(replica: { node: string; model: string }, nowMs: number): number | undefined {
     if (!this.isAvoided(replica, nowMs)) return undefined;
-    const open = this.open(replica.node, nowMs).filter(
-      ({ model }) => model === undefined || model === replica.model,
-    );
-    return Math.max(0, ...open.map(({ remainingMs }) => remainingMs));
+    return Math.max(0, ...this.open(replica, nowMs).map(({ remainingMs }) => remainingMs));
   }
 
   /** A request got the replica: it tries it, or had no other choice; undefined: the replica is not avoided. */
@@ -169,13 +166,17 @@ export class CircuitTable {
       : this.#succeeded(lease, nowMs);
   }
 
-  /** The circuits of a node that are not closed: its own first. */
-  open(node: string, nowMs: number): readonly OpenCircuit[] {
+  /** The circuits that are not closed, of a node or of what concerns one model there: that of the node first. */
+  open(
+    { node, model: only }: { node: string; model?: string | undefined },
+    nowMs: number,
+  ): readonly OpenCircuit[] {
     const circuits = this.#byNode.get(node);
     if (!circuits) return [];
     const all = [[undefined, circuits.own] as const, ...circuits.byModel];
     return all.flatMap(([model, { failures, code, pauses, openedMs, untilMs }]) => {
-      if (pauses === 0) return [];
+      const isMeant = only === undefined || model === undefined || model === only;
+      if (pauses === 0 || !isMeant) return [];
       const openForMs = nowMs - openedMs;
       return { node, model, failures, code, openForMs, remainingMs: Math.max(0, untilMs - nowMs) };
     });

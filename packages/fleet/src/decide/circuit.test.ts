@@ -41,7 +41,7 @@ const withOpen = (hosts = ['a', 'b']): DecidedFleet => {
 };
 
 const circuitsOf = (fleet: DecidedFleet, node: string) =>
-  fleet.state.circuits.open(node, fleet.nowMs);
+  fleet.state.circuits.open({ node }, fleet.nowMs);
 
 describe('A replica that fails requests', () => {
   test('is avoided for 5 s after the third failure in a row', () => {
@@ -255,6 +255,7 @@ describe('A node', () => {
     }
 
     expect(circuitsOf(fleet, 'a')).toMatchObject([{ model: 'm' }]);
+    expect(explainModel(fleet.state, { model: 'n' }).replicas[0]?.circuit).toBeUndefined();
     expect(told(fleet.ask('n'))).toEqual(['grant a']);
   });
 
@@ -271,7 +272,7 @@ describe('A node', () => {
 
     const gone = withOpen();
     gone.tell({ kind: 'model_gone', node: 'a', model: 'm', atMs: gone.nowMs + 1 });
-    expect(gone.state.circuits.open('a', gone.nowMs)).toEqual([]);
+    expect(gone.state.circuits.open({ node: 'a' }, gone.nowMs)).toEqual([]);
   });
 
   test('that went down does not count what failed with it', () => {

@@ -5,7 +5,7 @@
  * holds the weights over their bytes.
  */
 import type { NodeDevice, NodeSnapshot, Replica } from '../snapshot.ts';
-import { memoryOf } from '../node-devices.ts';
+import { isOnCpu, memoryOf } from '../node-devices.ts';
 import { type DecideState, REACHED } from './decide-state.ts';
 import { needMib } from './need.ts';
 import type { DeviceSet } from './node-room.ts';
@@ -30,15 +30,13 @@ export function activeRatio(...names: readonly (string | undefined)[]): number {
 
 /** Found once per snapshot and model: a placement asks for every node. */
 function ratioOf(state: DecideState, model: string): number {
-  const { snapshot, ratioMemo } = state;
-  if (ratioMemo?.snapshot === snapshot && ratioMemo.model === model) return ratioMemo.ratio;
-  const ratio = activeRatio(model, snapshot.catalogue.get(model)?.source);
-  state.ratioMemo = { snapshot, model, ratio };
-  return ratio;
+  const { snapshot, ratio } = state.memo;
+  const known = ratio.get(model);
+  if (known !== undefined) return known;
+  const found = activeRatio(model, snapshot.catalogue.get(model)?.source);
+  ratio.set(model, found);
+  return found;
 }
-
-const isOnCpu = (devices: readonly number[] | undefined): boolean =>
-  devices?.every((index) => index < 0) ?? false;
 
 /** Whether layers or experts are in RAM and others on a GPU: their speed says nothing about either memory. */
 function isSplit(node: NodeSnapshot, model: string): boolean {
@@ -75,7 +73,7 @@ export function noteSpeed(state: DecideState, node: NodeSnapshot, replica: Repli
   const tokS = replica.load?.tokSDecode;
   if (tokS === undefined) return;
   const { model, devices } = replica;
-  const isCpu = isOnCpu(devices);
+  const isCpu = isOnCpu(replica);
   const facts = state.facts.of(node.name, model);
   // Other figures of the replica have changed: the same measurement does not count twice.
   if (facts.speed?.tokS === tokS && facts.speed.isOnCpu === isCpu) return;
