@@ -214,7 +214,10 @@ function isMatch(word: string, wanted: string): boolean {
   const isOpen = wanted.endsWith('*');
   const fixed = isOpen ? wanted.slice(0, -1) : wanted;
   if (isOpen ? word.length <= fixed.length : word.length !== fixed.length) return false;
-  return [...fixed].every((letter, at) => letter === '?' || letter === word[at]);
+  for (let at = 0; at < fixed.length; at += 1) {
+    if (fixed[at] !== '?' && fixed[at] !== word[at]) return false;
+  }
+  return true;
 }
 
 /**
