@@ -44,6 +44,7 @@ export const ModelLoad = z.looseObject({
   /** Of a request that creates images, 0 to 1. */
   progress: z.number().optional(),
   tok_s_prefill: z.number().optional(),
+  /** Of one answer, of many at a time. */
   tok_s_decode: z.number().optional(),
   kv_cells_used: z.int().optional(),
   kv_cells_total: z.int().optional(),
