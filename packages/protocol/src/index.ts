@@ -8,6 +8,7 @@ export * from './dialects/ollama/model-lists.ts';
 export { otherSpelling } from './dialects/ollama/model-name.ts';
 export * from './dialects/ollama/ollama.ts';
 export * from './dialects/openai/pass-through.ts';
+export { parseBody } from './dialects/neutral/read-json.ts';
 export { RESPONSES } from './dialects/responses/responses.ts';
 export * from './edit-distance.ts';
 export * from './errors.ts';
@@ -24,6 +25,7 @@ export {
 export * from './join.ts';
 export * from './key-case.ts';
 export * from './listed-model.ts';
+export * from './model-field.ts';
 export * from './model-settings.ts';
 export * from './model-states.ts';
 export * from './header-text.ts';

@@ -1,3 +1,7 @@
+import { z } from 'zod';
+
+import { isJsonObject, type JsonObject } from '../../json/json-object.ts';
+
 type Reviver = (key: string, value: unknown, context: { readonly source?: string }) => unknown;
 
 interface ExactJson {
@@ -25,3 +29,30 @@ export const parseExactly = (text: string): unknown =>
 /** A number that `parseExactly` has kept, as a number; any other value as it is. */
 export const toNumber = (value: unknown): unknown =>
   exactJson.isRawJSON(value) ? Number(value.rawJSON) : value;
+
+/** As `isJsonObject`, for values of `parseExactly`: a number is not an object. */
+export const isExactObject = (value: unknown): value is JsonObject =>
+  isJsonObject(value) && !exactJson.isRawJSON(value);
+
+/** The schema of `isExactObject`. */
+export const ExactObject = z.custom<JsonObject>(isExactObject, 'must be an object');
+
+/** Numbers of `parseExactly`, as numbers. */
+export const exactNumber = z.preprocess(toNumber, z.number('must be a number'));
+export const exactInt = z.preprocess(toNumber, z.int('must be a whole number'));
+
+/** A whole number from `min` on. */
+export const exactIntFrom = (min: number) =>
+  z.preprocess(toNumber, z.int('must be a whole number').min(min, `must be at least ${min}`));
+
+/**
+ * As `parseExactly`, for text that should be an object; undefined for any other.
+ */
+export function parseExactObject(text: string): JsonObject | undefined {
+  try {
+    const value = parseExactly(text);
+    return isExactObject(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}

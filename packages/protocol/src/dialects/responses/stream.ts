@@ -4,6 +4,7 @@ import { CortexError, toCortexError } from '../../errors.ts';
 import { isJsonObject } from '../../json/json-object.ts';
 import type { AnswerFacts, AnswerStream } from '../dialect.ts';
 import type { AnswerEvent } from '../neutral/answer-event.ts';
+import { callIds } from '../neutral/call-ids.ts';
 import { AnswerReader } from '../neutral/read-answer.ts';
 import { nodeError, type ShownError, shownError, toThrown } from './answer-error.ts';
 import type { ReadRequest } from './read-request.ts';
@@ -17,13 +18,9 @@ function answerParts(
   request: ReadRequest,
   facts: AnswerFacts,
 ): { readonly reader: AnswerReader; readonly writer: AnswerWriter } {
-  const { requestId, createdS } = facts;
-  const stem = requestId.replace(/^req_/, '');
-  // Clients may use one request id for several requests, and a conversation must not have one call id twice.
-  const callStem = Bun.hash.xxHash64(`${requestId} ${createdS}`).toString(16);
-  let calls = 0;
+  const stem = facts.requestId.replace(/^req_/, '');
   return {
-    reader: new AnswerReader(() => `call_${callStem}_${calls++}`),
+    reader: new AnswerReader(callIds('call_', facts)),
     writer: new AnswerWriter({
       stem,
       names: request.read.names,
