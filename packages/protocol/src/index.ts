@@ -31,6 +31,7 @@ export * from './model-states.ts';
 export * from './header-text.ts';
 export * from './multipart.ts';
 export * from './neuron.ts';
+export * from './node-error.ts';
 export * from './node-events.ts';
 export * from './openai.ts';
 export * from './proxy-exceptions.ts';

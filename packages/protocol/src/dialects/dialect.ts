@@ -37,7 +37,7 @@ export interface AnswerStream {
   opening(): string;
   /** For a client that would otherwise get nothing for a while. */
   keepAlive(): string;
-  /** What whole events of a node say. @throws CortexError for what is not an answer */
+  /** What whole events of a node say. What is not an answer ends the stream with an error. */
   push(nodeEvents: Uint8Array): Uint8Array | string;
   /** The node has ended its answer. @param isDone - Its last event was `[DONE]`. */
   end(isDone: boolean): string;
@@ -45,6 +45,8 @@ export interface AnswerStream {
   fail(error: CortexError, nodeError?: JsonObject): string;
   /** Why the stream has ended with an error that the node did not send; absent: it has not. */
   readonly failure?: CortexError | undefined;
+  /** The error with which the node has ended its answer, as the client was told of it; absent: none, or its bytes. */
+  readonly nodeFailure?: CortexError | undefined;
 }
 
 /** A request as the client sent it, and how it is answered. */

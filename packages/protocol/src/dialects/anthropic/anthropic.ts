@@ -10,7 +10,7 @@ import { parseAnswer, parseBody } from '../neutral/read-json.ts';
 import { toChatBody } from '../neutral/to-chat-body.ts';
 import { readCountAnswer, toCountBody } from './count-tokens.ts';
 import { type MessagesRequest, readMessagesRequest } from './read-request.ts';
-import { MessageStream } from './stream.ts';
+import { messageStream } from './stream.ts';
 import { toMessage } from './write-answer.ts';
 
 const CALL_PREFIX = 'toolu_';
@@ -39,7 +39,7 @@ const dialectOf = ({ toNode, whole, canStream }: Route): Dialect => ({
       view: { model, stream: canStream && request.stream, n: 1, affinityKey },
       ...nodeBody((name) => toNode(request, name)),
       droppedTools: request.dropped,
-      stream: (facts) => new MessageStream(facts, callIds(CALL_PREFIX, facts)),
+      stream: (facts) => messageStream(facts, callIds(CALL_PREFIX, facts)),
       whole,
     };
   },

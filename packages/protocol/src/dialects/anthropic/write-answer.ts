@@ -1,6 +1,5 @@
 import { CortexError } from '../../errors.ts';
 import type { AnswerFacts } from '../dialect.ts';
-import { thrownError } from '../neutral/answer-error.ts';
 import type { AnswerEvent } from '../neutral/answer-event.ts';
 import { parseExactObject } from '../neutral/exact-json.ts';
 import { AnswerReader } from '../neutral/read-answer.ts';
@@ -48,7 +47,7 @@ function messageOf(events: Iterable<AnswerEvent>, facts: AnswerFacts): Json {
         end = { ...stopOf(event.finish), usage: usageOf(event.usage, facts) };
         break;
       case 'error':
-        throw thrownError(event.error);
+        throw event.error;
     }
   }
   return { ...emptyMessage(facts), content, ...end };

@@ -13,7 +13,7 @@ import type { NodeRoute, OllamaRequest } from './ollama-request.ts';
 import { readOllamaChat } from './read-chat.ts';
 import { type OllamaEmbedRequest, readOllamaEmbed, readOllamaEmbeddings } from './read-embed.ts';
 import { readOllamaGenerate } from './read-generate.ts';
-import { OLLAMA_STREAM_TYPE, OllamaStream } from './stream.ts';
+import { OLLAMA_STREAM_TYPE, ollamaStream } from './stream.ts';
 import {
   toOllamaAnswer,
   toOllamaEmbed,
@@ -50,14 +50,13 @@ function answeredBody(request: OllamaRequest, form: OllamaForm): Omit<ClientBody
   const { route, body } = request;
   const options = (facts: AnswerFacts): OllamaAnswerOptions => ({
     form,
-    route,
     newCallId: callIds('call_', facts),
     timings: () => timingsOf(facts),
   });
   return {
     ...body,
     nodePath: NODE_PATHS[route],
-    stream: (facts) => new OllamaStream(facts, options(facts)),
+    stream: (facts) => ollamaStream(facts, options(facts)),
     whole: (answer, facts) =>
       JSON.stringify(toOllamaAnswer(parseAnswer(answer), facts, options(facts))),
   };

@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonObject } from '../../json/json-object.ts';
+import type { JsonObject } from '../../json/json-object.ts';
 
 /** What a model lacks, by the field that asked for it. Clients look for `does not support tools` and ask again without. */
 const LACKS: ReadonlyMap<unknown, string> = new Map([
@@ -46,13 +46,4 @@ export function toOllamaRefusal(error: JsonObject): JsonObject {
     param: param ?? undefined,
     ...extraIn(error),
   };
-}
-
-/** The error in a body or an event of a node; undefined: it has none. */
-export function errorIn(answer: unknown): JsonObject | undefined {
-  if (!isJsonObject(answer)) return undefined;
-  const { error, object } = answer;
-  if (typeof error === 'string') return { message: error };
-  if (isJsonObject(error)) return error;
-  return object === 'error' ? answer : undefined;
 }

@@ -7,7 +7,7 @@ import { nodeBody } from '../neutral/node-body.ts';
 import { parseBody } from '../neutral/read-json.ts';
 import { toChatBody } from '../neutral/to-chat-body.ts';
 import { readRequest } from './read-request.ts';
-import { ResponsesStream, writeResponse } from './stream.ts';
+import { responsesStream, writeResponse } from './stream.ts';
 
 /** A request as the client sent it. Its whole answers are always translated. */
 export type ResponsesRequest = ClientBody & {
@@ -35,7 +35,7 @@ export function readResponsesRequest(
     view: { model, stream, n: 1, affinityKey },
     droppedTools: [...read.dropped],
     ...nodeBody((name) => toChatBody(chat, { model: name, stream })),
-    stream: (facts) => new ResponsesStream(request, facts),
+    stream: (facts) => responsesStream(request, facts),
     whole: (answer, facts) => writeResponse(request, answer, facts),
   };
 }
