@@ -83,7 +83,8 @@ export interface Dialect {
   /** In which its clients look for the id of their request; absent: only in `x-request-id`, as all. */
   readonly requestIdHeader?: string | undefined;
   /**
-   * Reads a request. Large bodies are read in slices, so that they delay no stream.
+   * Reads a request. A body that passes as it is, is read in slices, so that a large one delays no stream. A body that
+   * is translated is parsed in one go, and nothing else happens meanwhile.
    *
    * @throws CortexError `malformed_json`, or `invalid_request` with `param`
    */

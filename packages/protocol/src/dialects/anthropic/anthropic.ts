@@ -19,11 +19,9 @@ const CALL_PREFIX = 'toolu_';
 interface Route {
   readonly toNode: (request: MessagesRequest, model: string) => JsonObject;
   readonly whole: (answer: Uint8Array, facts: AnswerFacts) => string;
-  /** Whether it has streamed answers. */
-  readonly canStream: boolean;
 }
 
-const dialectOf = ({ toNode, whole, canStream }: Route): Dialect => ({
+const dialectOf = ({ toNode, whole }: Route): Dialect => ({
   name: 'anthropic',
   streamType: 'text/event-stream; charset=utf-8',
   requestIdHeader: 'request-id',
@@ -36,7 +34,7 @@ const dialectOf = ({ toNode, whole, canStream }: Route): Dialect => ({
       texts: () => affinityTexts(request.chat.turns),
     });
     return {
-      view: { model, stream: canStream && request.stream, n: 1, affinityKey },
+      view: { model, stream: request.stream, n: 1, affinityKey },
       ...nodeBody((name) => toNode(request, name)),
       droppedTools: request.dropped,
       stream: (facts) => messageStream(facts, callIds(CALL_PREFIX, facts)),
@@ -50,12 +48,10 @@ export const ANTHROPIC: Dialect = dialectOf({
   toNode: ({ chat, stream }, model) => toChatBody(chat, { model, stream }),
   whole: (answer, facts) =>
     JSON.stringify(toMessage(parseAnswer(answer), facts, callIds(CALL_PREFIX, facts))),
-  canStream: true,
 });
 
 /** `/v1/messages/count_tokens`, by `/count-tokens` of a node. */
 export const ANTHROPIC_COUNT: Dialect = dialectOf({
   toNode: toCountBody,
   whole: (answer) => JSON.stringify(readCountAnswer(parseAnswer(answer))),
-  canStream: false,
 });

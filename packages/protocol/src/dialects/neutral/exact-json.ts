@@ -27,7 +27,7 @@ export const parseExactly = (text: string): unknown =>
   );
 
 /** A number that `parseExactly` has kept, as a number; any other value as it is. */
-export const toNumber = (value: unknown): unknown =>
+const toNumber = (value: unknown): unknown =>
   exactJson.isRawJSON(value) ? Number(value.rawJSON) : value;
 
 /** As `isJsonObject`, for values of `parseExactly`: a number is not an object. */

@@ -13,7 +13,7 @@ import { toCreatedAt } from './write-answer.ts';
 /**
  * The version of Ollama whose API this is. Clients refuse older ones: VS Code below 0.6.4, others below 0.14.2.
  */
-export const OLLAMA_VERSION = '0.15.0';
+const OLLAMA_VERSION = '0.15.0';
 
 /** The end of the time that Ollama's own clients can hold, for a model that stays until room is needed. */
 const FOREVER = '2262-04-11T00:00:00Z';

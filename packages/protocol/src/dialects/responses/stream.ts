@@ -1,11 +1,11 @@
 import { CortexError } from '../../errors.ts';
+import { formatEvent } from '../../sse/format-event.ts';
 import type { AnswerFacts } from '../dialect.ts';
 import type { AnswerEvent } from '../neutral/answer-event.ts';
 import { callIds } from '../neutral/call-ids.ts';
 import { AnswerReader } from '../neutral/read-answer.ts';
 import { parseAnswer } from '../neutral/read-json.ts';
 import { type StreamWriter, TranslatedStream } from '../neutral/translated-stream.ts';
-import { formatEvent } from '../../sse/format-event.ts';
 import { shownError } from './answer-error.ts';
 import type { ReadRequest } from './read-request.ts';
 import { responseMaker } from './response-object.ts';
