@@ -22,11 +22,26 @@ function malformed(bytes: Uint8Array, cause: unknown): CortexError {
   return new CortexError('malformed_json', 'The body is not valid JSON.', { cause });
 }
 
+/** Levels of objects and lists in a body. Code that calls itself for each level must not run out of stack. */
+const MAX_LEVELS = 1000;
+
+function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  if (levels === 0) return true;
+  const members: readonly unknown[] = Array.isArray(value) ? value : Object.values(value);
+  return members.some((member) => isDeeper(member, levels - 1));
+}
+
+const tooDeep = (cause?: RangeError): CortexError =>
+  new CortexError('invalid_request', `The body is nested more than ${MAX_LEVELS} levels deep.`, {
+    cause,
+  });
+
 /**
  * The body of a client's request. Its numbers keep their spelling, as `parseExactly` says.
  *
- * @throws CortexError `malformed_json` for anything but a JSON object in UTF-8, `invalid_request` for one that is nested
- * too deeply
+ * @throws CortexError `malformed_json` for anything but a JSON object in UTF-8, `invalid_request` for one of more than
+ * `MAX_LEVELS`
  */
 export function parseBody(bytes: Uint8Array): JsonObject {
   const text = decode(bytes);
@@ -35,10 +50,9 @@ export function parseBody(bytes: Uint8Array): JsonObject {
     body = parseExactly(text);
   } catch (cause) {
     // The parser calls itself for each level.
-    throw cause instanceof RangeError
-      ? new CortexError('invalid_request', 'The body is nested too deeply.', { cause })
-      : malformed(bytes, cause);
+    throw cause instanceof RangeError ? tooDeep(cause) : malformed(bytes, cause);
   }
+  if (isDeeper(body, MAX_LEVELS)) throw tooDeep();
   if (isExactObject(body)) return body;
   throw malformed(bytes, undefined);
 }
