@@ -5,7 +5,11 @@ import { parseExactly, parseExactObject } from './exact-json.ts';
 
 const digits = (length: fc.Arbitrary<number>): fc.Arbitrary<string> =>
   length.chain((count) =>
-    fc.string({ unit: fc.constantFrom(...'0123456789'), minLength: count, maxLength: count }),
+    fc.string({
+      unit: fc.constantFrom(...'0123456789'.split('')),
+      minLength: count,
+      maxLength: count,
+    }),
   );
 
 /** Numbers as JSON may spell them, the usual ones and the odd ones. */
