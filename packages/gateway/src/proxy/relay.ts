@@ -81,7 +81,7 @@ export async function* relay(
         deadline.dueMs = nowMs + limits.stallMs;
         deadline.run = onStall;
         // A translated answer ends with [DONE], and some of them say what the node has counted.
-        if (tap.isDone) exchange.meter.usage = tap.end().usage;
+        if (tap.isDone) exchange.meter.usage = tap.usage;
         const told = client.push(whole) || signOfLife(client, nowMs - toldMs);
         if (told.length > 0) {
           toldMs = nowMs;
@@ -92,7 +92,7 @@ export async function* relay(
         deadline.run = onSilence;
       }
       if (tap.isNotLoaded) {
-        exchange.meter.usage = tap.end().usage;
+        exchange.meter.usage = tap.usage;
         throw notLoaded({ node, model });
       }
       deadline.dueMs = deadlines.nowMs() + limits.streamIdleMs;

@@ -131,6 +131,12 @@ export class StreamTap {
     return this.#events.isDone;
   }
 
+  /** What the node has counted; undefined: it has not said. */
+  get usage(): NeuronUsage | undefined {
+    const { usageText } = this.#events;
+    return usageText === undefined ? undefined : parseUsage(usageText);
+  }
+
   /**
    * The bytes that `chunk` completes and that can be relayed now; undefined if there are none. Nothing is to be
    * relayed once `isNotLoaded`. @throws CortexError `node_protocol_error`
@@ -155,9 +161,9 @@ export class StreamTap {
   }
 
   end(): StreamEnd {
-    const { usageText, isDone, isDoneCut, lastData } = this.#events;
+    const { isDone, isDoneCut, lastData } = this.#events;
     return {
-      usage: usageText === undefined ? undefined : parseUsage(usageText),
+      usage: this.usage,
       isDone,
       isDoneCut,
       error: errorIn(lastData),
