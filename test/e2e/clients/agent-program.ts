@@ -38,10 +38,13 @@ export interface AgentProgram {
 
 const KEY = 'dummy';
 
+/** Of a session. Shorter than the time of its test, which then shows the output. */
+const LONGEST_MS = 100_000;
+
 /** The text of the gateway. */
 const NOT_FOUND = /No model is named "no-such-model"/;
 
-const claudeCode: AgentProgram = {
+export const claudeCode: AgentProgram = {
   name: 'Claude Code',
   api: 'messages',
   file: installed('programs/node_modules/@anthropic-ai/claude-code-linux-x64/claude'),
@@ -49,7 +52,7 @@ const claudeCode: AgentProgram = {
   notFound: /no-such-model\)\. It may not exist/,
   reader: { name: 'Read', arguments: (file) => ({ file_path: file }) },
   start: ({ api, model, prompt }) => ({
-    args: ['-p', prompt, '--model', model, '--allowedTools', 'Read'],
+    args: ['-p', prompt, '--model', model, '--allowedTools', 'Read', 'CronList'],
     env: {
       ANTHROPIC_BASE_URL: api,
       ANTHROPIC_API_KEY: KEY,
@@ -144,7 +147,10 @@ export async function runSession(
       ...env,
     },
   });
-  return { code: await program.ended, output: program.output };
+  const timer = setTimeout(() => program.child.kill('SIGKILL'), LONGEST_MS);
+  const code = await program.ended;
+  clearTimeout(timer);
+  return { code, output: program.output };
 }
 
 /** Writes a file of the folder in which the agent works. @returns its path */

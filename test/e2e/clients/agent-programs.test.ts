@@ -10,7 +10,13 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 
 import { eventually } from '../processes.ts';
 import { adminGet, startUp, type Up, Workspace } from '../start-up.ts';
-import { AGENT_PROGRAMS, type AgentProgram, runSession, workFile } from './agent-program.ts';
+import {
+  AGENT_PROGRAMS,
+  type AgentProgram,
+  claudeCode,
+  runSession,
+  workFile,
+} from './agent-program.ts';
 import { isOffline } from './installed.ts';
 
 type Body = Readonly<Record<string, unknown>>;
@@ -39,9 +45,25 @@ function readsFile({ reader }: AgentProgram, file: string, body: Body): Scripted
   return { call: { name: reader.name, arguments: reader.arguments(file) } };
 }
 
+/** Calls a tool of Claude Code that is not in its first list, after a search for it. */
+function searchesTool(body: Body): ScriptedTurn {
+  if (!hasTools(body)) return { text: 'Jobs' };
+  const result = lastResult(body);
+  if (result === undefined) {
+    return { call: { name: 'ToolSearch', arguments: { query: 'select:CronList' } } };
+  }
+  if (!result.includes('No scheduled jobs')) return { call: { name: 'CronList', arguments: {} } };
+  return { text: 'There are none.' };
+}
+
+const toolNames = (body: Body | undefined): readonly string[] =>
+  listOf(body?.['tools']).map((tool) => /"name":"(\w+)"/.exec(JSON.stringify(tool))?.[1] ?? '');
+
+// Only a skip names it: a program that is not installed is another reason.
+const requirement = isOffline ? '' : ' (needs network namespaces)';
 const suite = describe.skipIf(!isOffline);
 
-suite('an agent program (needs network namespaces)', () => {
+suite(`an agent program${requirement}`, () => {
   let up: Up;
   let server: ScriptedServer;
   let answer: (body: Body) => ScriptedTurn = () => ({ text: '' });
@@ -131,4 +153,31 @@ suite('an agent program (needs network namespaces)', () => {
       120_000,
     );
   }
+
+  const searching = test.skipIf(claudeCode.file === undefined);
+  searching(
+    'gets a tool that it has searched for: Claude Code (needs CORTEX_TEST_CLIENTS)',
+    async () => {
+      using workspace = new Workspace();
+      workFile(workspace, 'note.txt', 'nothing\n');
+      const before = server.bodies.length;
+      answer = searchesTool;
+
+      const { code, output } = await runSession(claudeCode, {
+        api: up.api,
+        model: MODEL,
+        prompt: 'Which jobs are scheduled?',
+        workspace,
+      });
+
+      expect({ code, output }).toMatchObject({ code: 0, output: expect.stringContaining('none') });
+      const turns = server.bodies.slice(before).filter(hasTools);
+      expect(turns.map((body) => toolNames(body).includes('CronList'))).toEqual([
+        false,
+        true,
+        true,
+      ]);
+    },
+    120_000,
+  );
 });
