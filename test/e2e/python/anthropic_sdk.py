@@ -100,6 +100,7 @@ class Messages(unittest.TestCase):
             asked_for.append(city)
             return RESULT
 
+        # No thread: the gateway keeps no conversations.
         runner = self.client.beta.messages.tool_runner(
             **self.asked, tools=[get_weather], messages=WEATHER, thread=False
         )
