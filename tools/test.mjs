@@ -19,6 +19,9 @@ const TIMED = [
   ['many-streams', 'streaming', 'two-commands'],
 ].map((names) => names.map((name) => `./test/e2e/${name}.test.ts`));
 
+/** Tests with programs that npm alone does not install here; .ci/run runs them apart. */
+const CLIENTS = './test/e2e/clients/';
+
 /** At full size, many streams need a core for themselves. */
 const TIMED_WORKERS = process.env.SCALE === '1' ? 2 : TIMED.length;
 
@@ -45,7 +48,9 @@ const small = readdirSync(join(ROOT, 'packages'))
 async function runAll() {
   console.log(`\n== unit, integration and pins, ${WORKERS} at a time (SCALE=${process.env.SCALE})`);
   const others = [...small, testFiles('tools', 'bench'), pinFiles()];
-  const untimed = testFiles('test/e2e').filter((file) => !TIMED.flat().includes(file));
+  const untimed = testFiles('test/e2e').filter(
+    (file) => !TIMED.flat().includes(file) && !file.startsWith(CLIENTS),
+  );
   const chunks = [...dealt(untimed, 2), ...large, ...others];
   const outcomes = await runChunks(chunks, WORKERS);
   console.log('\n== end to end, with times');

@@ -7,6 +7,7 @@ export { FakeComfy, type FakeComfyOptions } from './external/fake-comfy.ts';
 export { sha256 } from './external/fake-answers.ts';
 export { FakeServer, type FakeServerOptions } from './external/fake-server.ts';
 export { FAKE_LLAMA_SERVER } from './external/fake-llama-server-path.ts';
+export { ScriptedServer, type ScriptedTurn } from './external/scripted-server.ts';
 export { llamaSources } from './llama-sources.ts';
 export * from './scripted-engine.ts';
 export { createSelfSigned, type SelfSigned } from './self-signed.ts';
