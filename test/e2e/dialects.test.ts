@@ -118,6 +118,41 @@ describe('the APIs of cortex', () => {
     expect(counted).toBeGreaterThan(20);
   });
 
+  test('runs the loop of the Anthropic SDK, which asks for a thread first', async () => {
+    const asked: unknown[] = [];
+    // Its types have no temperature for models that they do not know.
+    const greedy = { temperature: 0 };
+    const runner = anthropic.beta.messages.toolRunner({
+      ...greedy,
+      model: MODEL,
+      max_tokens: 200,
+      messages: [{ role: 'user', content: WEATHER }],
+      tools: [
+        {
+          type: 'custom',
+          name: 'get_weather',
+          description: 'Get the current weather for a city',
+          input_schema: {
+            type: 'object',
+            properties: { city: { type: 'string', maxLength: 20 } },
+            required: ['city'],
+            additionalProperties: false,
+          },
+          parse: (input: unknown) => input,
+          run: (input: unknown) => {
+            asked.push(input);
+            return '21 degrees and sunny';
+          },
+        },
+      ],
+    });
+
+    const { content } = await runner.runUntilDone();
+
+    expect(asked).toEqual([{ city: 'Paris' }]);
+    expect(JSON.stringify(content)).toMatch(/21|sunny/);
+  });
+
   test('says why an answer ended in the words of Anthropic', async () => {
     const asked = {
       model: MODEL,

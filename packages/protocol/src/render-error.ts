@@ -83,6 +83,7 @@ function anthropicError(error: CortexError, requestId: string): Record<string, u
     type: ANTHROPIC_TYPES[anthropicStatus(error)] ?? 'invalid_request_error',
     message: anthropicMessage(error, requestId),
     loading: error.details.loading,
+    ...error.details.extra,
   };
 }
 

@@ -100,9 +100,8 @@ class Messages(unittest.TestCase):
             asked_for.append(city)
             return RESULT
 
-        # No thread: the gateway keeps no conversations.
         runner = self.client.beta.messages.tool_runner(
-            **self.asked, tools=[get_weather], messages=WEATHER, thread=False
+            **self.asked, tools=[get_weather], messages=WEATHER
         )
         answer = runner.until_done()
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 
-import { CortexError } from '../../errors.ts';
+import { CortexError, toCortexError } from '../../errors.ts';
+import { renderError } from '../../render-error.ts';
 import type { ClientBody } from '../dialect.ts';
 import { ANTHROPIC, ANTHROPIC_COUNT } from './anthropic.ts';
 
@@ -70,6 +71,25 @@ describe('A request to /v1/messages', () => {
 
     expect(body.droppedTools).toEqual(['docs', 'web_search']);
     expect(body.view.model).toBeUndefined();
+  });
+
+  test('on a thread is refused in the way in which the official SDKs go on without one', async () => {
+    const request = { messages, thread: { type: 'create' } };
+
+    const error = await ANTHROPIC.read(bytesOf(request), NO_HEADERS).catch(toCortexError);
+
+    if (!(error instanceof CortexError)) throw new Error('the request was read');
+    expect(renderError(error, 'anthropic', 'req_1')).toMatchObject({
+      status: 400,
+      body: {
+        error: {
+          type: 'invalid_request_error',
+          details: { error_code: 'thread_unsupported_request', unsupported: ['thread'] },
+        },
+      },
+    });
+    const whole = await ANTHROPIC.read(bytesOf({ messages, thread: null }), NO_HEADERS);
+    expect(nodeBody(whole, 'm')).toMatchObject({ messages });
   });
 
   test.each([

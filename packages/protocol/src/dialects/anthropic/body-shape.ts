@@ -99,6 +99,7 @@ export const MessagesBody = z.looseObject(
     mcp_servers: optional(
       z.array(z.looseObject({ name: text }, 'must be an object'), 'must be a list of servers'),
     ),
+    thread: z.unknown().optional(),
     metadata: optional(z.looseObject({ user_id: z.unknown().optional() }, 'must be an object')),
   },
   'must be a JSON object',

@@ -1,3 +1,4 @@
+import { CortexError } from '../../errors.ts';
 import type { JsonObject } from '../../json/json-object.ts';
 import { readShape } from '../../read-shape.ts';
 import type { ChatRequest, Turn } from '../neutral/conversation.ts';
@@ -61,12 +62,28 @@ function readTurns({ system, messages }: MessagesBody): readonly Turn[] {
 }
 
 /**
+ * cortex keeps no conversations. By these details the official SDKs know that they must send the whole conversation.
+ *
+ * @throws CortexError `invalid_request` naming `thread`
+ */
+function refuseThread({ thread }: MessagesBody): void {
+  if (thread === undefined || thread === null) return;
+  const details = { error_code: 'thread_unsupported_request', unsupported: ['thread'] };
+  throw new CortexError(
+    'invalid_request',
+    '"thread" is not supported: cortex keeps no conversations. Send the whole conversation in "messages".',
+    { param: 'thread', extra: { details } },
+  );
+}
+
+/**
  * Reads the body of a request, parsed by `parseExactly`. Unknown fields are tolerated.
  *
  * @throws CortexError `invalid_request` naming the wrong field
  */
 export function readMessagesRequest(body: unknown): MessagesRequest {
   const read = readShape(MessagesBody, body);
+  refuseThread(read);
   const { tools, choice, isParallel, dropped } = readTools(read);
   return {
     stream: read.stream ?? false,
