@@ -40,6 +40,7 @@ export function createProgram(options: {
     paint,
     connect: (url: string, keyFile?: string) =>
       createGatewayClient(url, {
+        apiKey: env['CORTEX_API_KEY'] || undefined,
         adminKeys: () => findAdminKeys({ keyFile, env, url, stateDir: () => stateDirectory(env) }),
       }),
   };
@@ -65,7 +66,7 @@ export function createProgram(options: {
     .addCommand(freeCommand(client))
     .addCommand(joinTokenCommand(client))
     .addCommand(chatCommand(client, { input: process.stdin, output: process.stdout }))
-    .addCommand(connectCommand(client))
+    .addCommand(connectCommand(client, env))
     .addCommand(configCommand({ terminal, paint, env }));
   return program;
 }

@@ -21,6 +21,7 @@ import {
   type ModelCall,
   type PullCall,
   type PinCall,
+  type Question,
   type RemoveCall,
 } from '../src/client/gateway-client.ts';
 import { type Paint, type Terminal } from '../src/output/terminal.ts';
@@ -112,6 +113,23 @@ export class FakeClient implements GatewayClient {
 
   models() {
     return Promise.resolve(this.listed);
+  }
+  /** What the alias `default` stands for. */
+  defaultModel: string | undefined;
+  model(name: string) {
+    const root = name === 'default' ? this.defaultModel : name;
+    const entry = this.listed.find(({ id }) => id === root);
+    return Promise.resolve(entry && root !== name ? { ...entry, id: name, root } : entry);
+  }
+  readonly questions: Question[] = [];
+  /** By path; the others get the list of models. */
+  refusals: Readonly<Record<string, string>> = {};
+  ask(question: Question): Promise<unknown> {
+    this.questions.push(question);
+    const refusal = this.refusals[question.path];
+    return refusal === undefined
+      ? Promise.resolve({ data: this.listed })
+      : Promise.reject(new CliError(refusal));
   }
   nodes() {
     return Promise.resolve(this.nodeList);

@@ -14,7 +14,7 @@ import {
   ModelList,
   type AdminNode,
   type CompletionUsage,
-  type ListedModel,
+  ListedModel,
   readEvents,
   withProxyExceptions,
 } from '@cortex/protocol';
@@ -33,6 +33,8 @@ import {
   readAnswer,
 } from './read-answer.ts';
 import { isLoopbackUrl } from './proxy-for.ts';
+
+const Json = z.unknown().refine((value) => value !== undefined);
 
 const UnloadResults = z.union([
   z.looseObject({ results: z.array(AdminModelResult) }).transform(({ results }) => results),
@@ -84,6 +86,16 @@ export interface FreeCall {
   readonly forS?: number | undefined;
 }
 
+/** A call of an API for clients. */
+export interface Question {
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** Absent: a GET. */
+  readonly body?: Readonly<Record<string, unknown>> | undefined;
+  /** Whether to wait until the model is loaded, instead of 30 s. */
+  readonly isPatient?: boolean | undefined;
+}
+
 export type ExplainQuestion = { readonly model: string } | { readonly request: string };
 
 /** A part of a streamed answer. */
@@ -98,6 +110,10 @@ export interface ChatDelta {
 export interface GatewayClient {
   readonly url: string;
   models(): Promise<readonly ListedModel[]>;
+  /** The entry for a name that requests may use; undefined if there is none. */
+  model(name: string): Promise<ListedModel | undefined>;
+  /** Calls one of the APIs for clients. @returns the JSON of the answer */
+  ask(question: Question): Promise<unknown>;
   nodes(): Promise<readonly AdminNode[]>;
   /** Health, nodes and models. */
   fleet(): Promise<AdminFleet>;
@@ -137,6 +153,8 @@ type PlainInit = Omit<RequestInit, 'headers'> & {
 interface GatewayClientOptions {
   /** Called before the first call of the admin API. */
   readonly adminKeys: () => Promise<AdminKeys>;
+  /** Sent on calls of the APIs for clients. Absent: none. */
+  readonly apiKey?: string | undefined;
   /** Absent: the `fetch` of the runtime. */
   readonly fetch?: Fetch;
 }
@@ -170,7 +188,7 @@ const isTimeout = (error: unknown): boolean =>
 /** A client of the gateway at `baseUrl` (`http://127.0.0.1:31313`). */
 export function createGatewayClient(
   baseUrl: string,
-  { adminKeys, fetch = globalThis.fetch }: GatewayClientOptions,
+  { adminKeys, apiKey, fetch = globalThis.fetch }: GatewayClientOptions,
 ): GatewayClient {
   const { origin, pathname, hostname } = new URL(baseUrl);
   const url = (origin + pathname).replace(/\/+$/, '').replace(/\/v1$/, '');
@@ -189,9 +207,22 @@ export function createGatewayClient(
   }
 
   async function send(path: string, init: PlainInit = {}): Promise<Response> {
-    const response = await (path.startsWith('/admin/') ? callAdmin(path, init) : call(path, init));
+    const response = await (path.startsWith('/admin/')
+      ? callAdmin(path, init)
+      : callApi(path, init));
     if (!response.ok) throw await failedAnswer(response, url);
     return response;
+  }
+
+  async function callApi(path: string, init: PlainInit): Promise<Response> {
+    const authorization = apiKey === undefined ? undefined : { authorization: `Bearer ${apiKey}` };
+    const response = await call(path, { ...init, headers: { ...init.headers, ...authorization } });
+    if (response.status !== 401) return response;
+    throw new CliError(
+      apiKey === undefined
+        ? `${url} requires an API key: set CORTEX_API_KEY`
+        : `${url} refused the key in CORTEX_API_KEY`,
+    );
   }
 
   /** Tries the keys that were found in turn and keeps the first that is not refused. */
@@ -231,6 +262,21 @@ export function createGatewayClient(
   return {
     url,
     models: async () => (await get('/v1/models', ModelList)).data,
+    async model(name) {
+      const signal = AbortSignal.timeout(30_000);
+      const response = await callApi(`/v1/models/${encodeURIComponent(name)}`, { signal });
+      if (response.status === 404) return undefined;
+      if (!response.ok) throw await failedAnswer(response, url);
+      return readAnswer(response, ListedModel, url);
+    },
+    async ask({ path, headers, body, isPatient = false }) {
+      const response = await send(path, {
+        ...(body && { method: 'POST', body: JSON.stringify(body) }),
+        headers: { ...headers, ...(body && { 'content-type': 'application/json' }) },
+        ...(isPatient ? { timeout: false } : { signal: AbortSignal.timeout(30_000) }),
+      });
+      return readAnswer(response, Json, url);
+    },
     nodes: async () => (await get('/admin/v1/nodes', AdminNodes)).nodes,
     fleet: () => get('/admin/v1/fleet', AdminFleet),
     async *followFleet(signal) {
