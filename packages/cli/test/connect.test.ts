@@ -12,7 +12,6 @@ import {
 import { dirname, join } from 'node:path';
 
 import { temporaryFolder } from '@cortex/testkit/temporary-folder';
-import { parse as parseToml } from 'smol-toml';
 import { z } from 'zod';
 
 import { connectCommand } from '../src/commands/connect.ts';
@@ -152,7 +151,7 @@ describe('the settings that cortex connect prints', () => {
   test('give Codex a provider of the Responses API', async () => {
     const { text } = await new User().run('codex');
 
-    expect(parseToml(text)).toEqual({
+    expect(Bun.TOML.parse(text)).toEqual({
       model: 'org/warm',
       model_provider: 'cortex',
       model_context_window: 65_536,
@@ -245,6 +244,8 @@ describe('the settings that cortex connect prints', () => {
     const { text } = await user.run('codex');
     expect(text).toContain('env_key = "CORTEX_API_KEY"');
     expect(text).not.toContain('sk-user');
+    user.env['CORTEX_API_KEY'] = 'two words';
+    await expect(user.run('codex')).rejects.toThrow('CORTEX_API_KEY cannot be used');
   });
 });
 

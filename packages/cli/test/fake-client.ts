@@ -13,17 +13,16 @@ import {
 import { CliError } from '../src/cli-error.ts';
 import {
   type AddCall,
-  type ChatDelta,
   type DrainCall,
   type ExplainQuestion,
   type FreeCall,
-  type GatewayClient,
   type ModelCall,
-  type PullCall,
   type PinCall,
+  type PullCall,
   type Question,
   type RemoveCall,
-} from '../src/client/gateway-client.ts';
+} from '../src/client/calls.ts';
+import { type ChatDelta, type GatewayClient } from '../src/client/gateway-client.ts';
 import { type Paint, type Terminal } from '../src/output/terminal.ts';
 
 export const listedModel = (overrides: Partial<ListedModel> = {}): ListedModel =>

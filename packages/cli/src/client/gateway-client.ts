@@ -23,6 +23,17 @@ import { z } from 'zod';
 import { CliError } from '../cli-error.ts';
 import { type AdminKeys } from './admin-key.ts';
 import { callFailure } from './call-failure.ts';
+import {
+  type AddCall,
+  type DrainCall,
+  type ExplainQuestion,
+  type FreeCall,
+  type ModelCall,
+  type PinCall,
+  type PullCall,
+  type Question,
+  type RemoveCall,
+} from './calls.ts';
 import { followFleet } from './follow-fleet.ts';
 import {
   endedEarly,
@@ -41,62 +52,6 @@ const UnloadResults = z.union([
   z.array(AdminModelResult),
   AdminModelResult.transform((result) => [result]),
 ]);
-
-export interface ModelCall {
-  readonly model: string;
-  readonly node?: string | undefined;
-  readonly force?: boolean | undefined;
-}
-
-export interface PullCall {
-  readonly model: string;
-  readonly node?: string | undefined;
-  /** Absent: that of models.toml. */
-  readonly source?: string | undefined;
-  readonly quant?: string | undefined;
-}
-
-export interface AddCall {
-  readonly id: string;
-  readonly source: string;
-  readonly quant?: string | undefined;
-  readonly context_length?: number | undefined;
-}
-
-export interface RemoveCall {
-  readonly model: string;
-  readonly node?: string | undefined;
-  readonly files: boolean;
-}
-
-export interface PinCall {
-  readonly model: string;
-  readonly node?: string | undefined;
-  readonly pinned: boolean;
-}
-
-export interface DrainCall {
-  readonly node: string;
-  readonly draining: boolean;
-}
-
-export interface FreeCall {
-  readonly node: string;
-  /** Seconds until the node loads models again; undefined: until the drain is undone. */
-  readonly forS?: number | undefined;
-}
-
-/** A call of an API for clients. */
-export interface Question {
-  readonly path: string;
-  readonly headers?: Readonly<Record<string, string>> | undefined;
-  /** Absent: a GET. */
-  readonly body?: Readonly<Record<string, unknown>> | undefined;
-  /** Whether to wait until the model is loaded, instead of 30 s. */
-  readonly isPatient?: boolean | undefined;
-}
-
-export type ExplainQuestion = { readonly model: string } | { readonly request: string };
 
 /** A part of a streamed answer. */
 export interface ChatDelta {

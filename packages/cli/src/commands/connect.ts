@@ -1,6 +1,7 @@
 import { Argument, Command } from '@commander-js/extra-typings';
 
 import { CliError } from '../cli-error.ts';
+import { readApiKey } from '../client/admin-key.ts';
 import { type GatewayClient } from '../client/gateway-client.ts';
 import { type Check, checkApi } from '../connect/apis.ts';
 import { chooseModel } from '../connect/choose-model.ts';
@@ -23,7 +24,8 @@ interface ConnectOptions {
 const listTools = () =>
   TOOL_NAMES.map((name) => {
     const tool = TOOLS[name];
-    return { name, about: tool.about, writable: 'files' in tool };
+    const { title, about } = tool;
+    return { name, about: `${title}, ${about}`, writable: 'files' in tool };
   });
 
 /** Asks the gateway for what the settings need, and calls the API of the program. */
@@ -109,7 +111,7 @@ export function connectCommand({ connect, terminal, paint }: ClientContext, env:
       );
     const reached = await reach(connect(url), tool, options);
     const { checks } = reached;
-    const key = env['CORTEX_API_KEY'] || undefined;
+    const key = readApiKey(env);
     const { access, notes } = withoutLacking({ ...reached.access, key }, tool);
     const failed = checks.find(({ outcome }) => outcome === 'failed');
     const canWrite = isWriting && failed === undefined;

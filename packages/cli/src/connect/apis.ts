@@ -1,7 +1,8 @@
 import { z } from 'zod';
 
 import { CliError } from '../cli-error.ts';
-import { type GatewayClient, type Question } from '../client/gateway-client.ts';
+import { type Question } from '../client/calls.ts';
+import { type GatewayClient } from '../client/gateway-client.ts';
 
 /** The API with which a program calls the gateway. */
 export type Api = 'openai' | 'responses' | 'anthropic';

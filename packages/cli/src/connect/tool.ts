@@ -34,6 +34,9 @@ export interface SettingsFile {
 }
 
 interface Described {
+  /** `Claude Code`. */
+  readonly title: string;
+  /** What it is, after its title. */
   readonly about: string;
   readonly api: Api;
   /** What the user has to know besides the settings. */

@@ -7,6 +7,7 @@ import { type Access, keyOf, openAiUrl, type Tool } from '../tool.ts';
 const modelName = ({ model }: Access): string => `openai/${model.id}`;
 
 export const aider: Tool = {
+  title: 'aider',
   about: 'pair programming in the terminal',
   api: 'openai',
   files: [

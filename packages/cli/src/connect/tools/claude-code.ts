@@ -58,6 +58,7 @@ const nameNote = ({ root }: Access): readonly string[] =>
     : [];
 
 export const claudeCode: Tool = {
+  title: 'Claude Code',
   about: "Anthropic's agent for the terminal",
   api: 'anthropic',
   files: [

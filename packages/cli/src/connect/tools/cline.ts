@@ -1,6 +1,7 @@
 import { keyOf, openAiUrl, type Tool } from '../tool.ts';
 
 export const cline: Tool = {
+  title: 'Cline',
   about: 'an agent for VS Code and JetBrains',
   api: 'openai',
   target: 'enter this in the settings of Cline',

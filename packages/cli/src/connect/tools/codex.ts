@@ -7,6 +7,7 @@ import { openAiUrl, type Tool } from '../tool.ts';
 const KEY_VARIABLE = 'CORTEX_API_KEY';
 
 export const codex: Tool = {
+  title: 'Codex',
   about: "OpenAI's agent for the terminal",
   api: 'responses',
   files: [

@@ -31,6 +31,7 @@ const toEntry = (model: ListedModel, access: Access): JsonObject => {
 };
 
 export const continueDev: Tool = {
+  title: 'Continue',
   about: 'an assistant for VS Code and JetBrains',
   api: 'openai',
   files: [

@@ -1,7 +1,8 @@
-import { openAiUrl, keyOf, type Tool } from '../tool.ts';
-import { toExports } from '../shell-word.ts';
+import { toExports } from '../shell-exports.ts';
+import { keyOf, openAiUrl, type Tool } from '../tool.ts';
 
 export const openWebui: Tool = {
+  title: 'Open WebUI',
   about: 'a chat in the browser',
   api: 'openai',
   target: 'run this in the shell that starts Open WebUI',

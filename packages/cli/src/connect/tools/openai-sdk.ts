@@ -1,8 +1,9 @@
-import { toExports } from '../shell-word.ts';
+import { toExports } from '../shell-exports.ts';
 import { keyOf, openAiUrl, type Tool } from '../tool.ts';
 
 export const openAiSdk: Tool = {
-  about: 'the OpenAI SDKs, and programs that read their variables',
+  title: 'OpenAI SDKs',
+  about: 'libraries, and programs that read their variables',
   api: 'openai',
   target: 'run this in the shell that starts the program',
   text: (access) =>

@@ -34,6 +34,7 @@ const settings = (access: Access): JsonObject => ({
 });
 
 export const opencode: Tool = {
+  title: 'opencode',
   about: 'an agent for the terminal',
   api: 'openai',
   files: [

@@ -3,16 +3,17 @@ import { type ListedModel } from '@cortex/protocol';
 import { type JsonObject } from '../json-value.ts';
 import { type Access, keyOf, openAiUrl, type Tool } from '../tool.ts';
 
+/** VS Code takes the sum of both numbers for the context. */
+const inputTokens = ({ context, input, output }: NonNullable<ListedModel['limit']>): number =>
+  input ?? (output < context ? context - output : context);
+
 const toEntry = ({ id, limit, capabilities }: ListedModel, access: Access): JsonObject => ({
   id,
   name: id,
   url: `${openAiUrl(access)}/chat/completions`,
   toolCalling: capabilities.includes('tools'),
   vision: capabilities.includes('vision'),
-  ...(limit && {
-    maxInputTokens: limit.input ?? limit.context,
-    maxOutputTokens: limit.output,
-  }),
+  ...(limit && { maxInputTokens: inputTokens(limit), maxOutputTokens: limit.output }),
 });
 
 const text = (access: Access): string =>
@@ -24,6 +25,7 @@ ${JSON.stringify({ models: access.models.map((model) => toEntry(model, access)) 
 4. Choose ${access.model.id} in the model picker of the chat.`;
 
 export const vscode: Tool = {
+  title: 'VS Code',
   about: 'the chat of Visual Studio Code',
   api: 'openai',
   target: 'do this in VS Code',

@@ -26,6 +26,7 @@ const toEntry = ({ id, limit, capabilities }: ListedModel): JsonObject[] =>
       ];
 
 export const zed: Tool = {
+  title: 'Zed',
   about: 'an editor with an agent',
   api: 'openai',
   lackOf: ({ limit }) =>

@@ -1,5 +1,5 @@
 /** A word of a shell command. */
-export const toWord = (text: string): string =>
+const toWord = (text: string): string =>
   /^[\w./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
 
 /** Lines that set the variables in a shell. */
