@@ -54,8 +54,8 @@ cortex connect codex --model Qwen/Qwen3-8B -u http://gateway:31313
 - \`--write\` keeps everything else in a file, comments too. The file as it was stays beside it as \`FILE.before-cortex\`,
   and the command prints its name. A second run changes nothing. A file that cannot be parsed is not changed: the error
   names file and line. \`--dry-run\` prints the files as they would be.
-- Programs that insist on a key get \`none\`. For a gateway with \`auth.require\`, set \`CORTEX_API_KEY\`: the checks send it,
-  and the settings contain or name it.
+- Programs that insist on a key get \`none\`, because the gateway accepts any. If a proxy in front of it requires one, set
+  \`CORTEX_API_KEY\`: the checks send it, and the settings contain or name it.
 - Only the settings go to standard output; checks and notes go to standard error. \`--json\` prints one document with
   all of them. The exit code is 0, 1 if a check failed or a file could not be written, or 2 for a usage error.
 

@@ -424,6 +424,24 @@ describe('cortex connect --write', () => {
     await expect(user.run('claude-code', '--write')).rejects.toThrow('it is not UTF-8');
   });
 
+  test('says which path cannot be used because a part of it is a file', async () => {
+    const user = new User();
+    user.write('.codex', '');
+
+    await expect(user.run('codex', '--write')).rejects.toThrow(
+      `${user.path(CODEX)} cannot be read: a part of the path is not a folder`,
+    );
+  });
+
+  test('keeps the mark with which some editors begin a file', async () => {
+    const user = new User();
+    user.write(CLAUDE, '\uFEFF{\n  "theme": "dark"\n}\n');
+
+    await user.run('claude-code', '--write');
+
+    expect(user.read(CLAUDE)).toStartWith('\uFEFF{\n  "theme": "dark",\n  "env": {');
+  });
+
   test('refuses both files of aider if the second is broken', async () => {
     const user = new User();
     user.write('.aider.model.metadata.json', '{');
