@@ -331,6 +331,13 @@ describe('the checks of cortex connect', () => {
   });
 });
 
+test('cortex connect says why a model could not be loaded, before it says what is not known of it', async () => {
+  const user = new User([COLD]);
+  user.client.refusals = { '/v1/chat/completions': 'The file is broken. [model_load_failed]' };
+
+  await expect(user.run('zed', '--check')).rejects.toThrow('The file is broken.');
+});
+
 describe('cortex connect --write', () => {
   test('makes a new file that only its owner can read', async () => {
     const user = new User();

@@ -11,6 +11,7 @@ import { filesWithSettings, type PlannedFile, planFile } from '../connect/settin
 import { type Access, type Env, type Tool } from '../connect/tool.ts';
 import { TOOL_NAMES, TOOLS } from '../connect/tools.ts';
 import { formatTable } from '../output/format-table.ts';
+import { visibleText } from '../output/visible-text.ts';
 import { type ClientContext, jsonOption, urlOption } from './context.ts';
 
 interface ConnectOptions {
@@ -46,10 +47,12 @@ async function reach(
 }
 
 /** `access` without the models that the settings of the program cannot describe, and why not. */
-function withoutLacking(access: Access, { lackOf }: Tool) {
+function withoutLacking(access: Access, { lackOf }: Tool, failure: CliError | undefined) {
   const lack = lackOf?.(access.model);
   if (lack !== undefined)
-    throw new CliError(`${access.model.id} cannot be set up yet: ${lack}; --check loads it`);
+    throw (
+      failure ?? new CliError(`${access.model.id} cannot be set up yet: ${lack}; --check loads it`)
+    );
   const left = access.models.flatMap((model) => {
     const reason = lackOf?.(model);
     return reason === undefined ? [] : [`${model.id} is left out: ${reason}`];
@@ -99,7 +102,7 @@ const formatWritten = ({ path, changed, backup }: WrittenFile, model: string): s
 
 /** `cortex connect`: the settings with which another program uses the gateway. */
 export function connectCommand({ connect, terminal, paint }: ClientContext, env: Env) {
-  const say = (text: string): void => terminal.warn(paint('dim', text));
+  const say = (text: string): void => terminal.warn(paint('dim', visibleText(text)));
 
   async function run(name: (typeof TOOL_NAMES)[number], url: string, options: ConnectOptions) {
     const tool = TOOLS[name];
@@ -112,10 +115,15 @@ export function connectCommand({ connect, terminal, paint }: ClientContext, env:
     const reached = await reach(connect(url), tool, options);
     const { checks } = reached;
     const key = readApiKey(env);
-    const { access, notes } = withoutLacking({ ...reached.access, key }, tool);
     const failed = checks.find(({ outcome }) => outcome === 'failed');
-    const canWrite = isWriting && failed === undefined;
-    const written = canWrite ? writeAll(plan(tool, access, env)) : undefined;
+    const failure =
+      failed &&
+      new CliError(
+        `${name} cannot use ${reached.access.model.id} now: ${formatCheck(failed)}${isWriting ? '; nothing is written' : ''}`,
+      );
+    const { access, notes } = withoutLacking({ ...reached.access, key }, tool, failure);
+    const written =
+      isWriting && failure === undefined ? writeAll(plan(tool, access, env)) : undefined;
     const settings = isWriting ? undefined : preview(tool, access, env, options);
     const remarks = [...notes, ...(tool.notes?.(access) ?? [])];
 
@@ -127,15 +135,13 @@ export function connectCommand({ connect, terminal, paint }: ClientContext, env:
       for (const check of checks) say(formatCheck(check));
       for (const { target, text } of settings ?? []) {
         say(`${target}:`);
-        terminal.print(text);
+        terminal.print(terminal.isInteractive ? visibleText(text) : text);
       }
-      for (const file of written ?? []) terminal.print(formatWritten(file, access.model.id));
-      for (const remark of remarks) terminal.warn(paint('yellow', remark));
+      for (const file of written ?? [])
+        terminal.print(visibleText(formatWritten(file, access.model.id)));
+      for (const remark of remarks) terminal.warn(paint('yellow', visibleText(remark)));
     }
-    if (failed !== undefined)
-      throw new CliError(
-        `${name} cannot use ${access.model.id} now: ${formatCheck(failed)}${isWriting ? '; nothing is written' : ''}`,
-      );
+    if (failure !== undefined) throw failure;
   }
 
   return new Command('connect')
