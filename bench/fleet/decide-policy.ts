@@ -6,15 +6,22 @@ import {
   type DecideSettings,
   DecideState,
   DEFAULT_SETTINGS,
+  type FleetRequest,
 } from '@cortex/fleet';
 
-import { brokenPromises } from '../../packages/fleet/test/broken-promises.ts';
+import { brokenGrants, brokenPromises } from '../../packages/fleet/test/broken-promises.ts';
 import { discovery, entry, health, load } from '../../packages/fleet/test/build-fleet.ts';
 import type { Policy, SimAction, SimEvent } from './policy.ts';
 import type { Scenario, SimNode } from './scenario.ts';
 import { QUEUE_DEPTH } from './sim-host.ts';
 
 const MISSES = 3;
+
+/** What the end of a request says about its node. */
+const OUTCOMES = {
+  ended: { kind: 'succeeded' },
+  broken: { kind: 'failed', code: 'upstream_disconnected' },
+} as const;
 
 export interface Decided {
   readonly event: DecideEvent;
@@ -45,6 +52,7 @@ export class DecidePolicy implements Policy {
   readonly #options: DecidePolicyOptions;
   readonly #nodes: ReadonlyMap<string, SimNode>;
   readonly #leases = new Map<string, string>();
+  readonly #requests = new Map<string, FleetRequest>();
   readonly #generations = new Map<string, number>();
   readonly #foreign = new Map<string, number>();
   readonly #broken: string[] = [];
@@ -73,17 +81,18 @@ export class DecidePolicy implements Policy {
         if (action.kind === 'estimate') events.push(this.#estimated(action));
         else this.#perform(action, done);
       }
-      this.#check(nowMs);
+      this.#check(actions, nowMs);
     }
     return done;
   }
 
-  #check(nowMs: number): void {
+  #check(actions: readonly Action[], nowMs: number): void {
     const { checkEvery = 1 } = this.#options;
     this.#events += 1;
     if (checkEvery === 0 || this.#events % checkEvery !== 0) return;
-    for (const text of brokenPromises(this.state))
-      this.#broken.push(`${Math.round(nowMs)} ms: ${text}`);
+    const requestOf = (id: string): FleetRequest | undefined => this.#requests.get(id);
+    const broken = [...brokenPromises(this.state), ...brokenGrants(this.state, actions, requestOf)];
+    for (const text of broken) this.#broken.push(`${Math.round(nowMs)} ms: ${text}`);
   }
 
   #translate(event: SimEvent, nowMs: number): readonly DecideEvent[] {
@@ -96,7 +105,8 @@ export class DecidePolicy implements Policy {
       case 'broken': {
         const leaseId = this.#leases.get(event.request) ?? '';
         this.#leases.delete(event.request);
-        return [{ kind: 'lease_ended', leaseId }];
+        this.#requests.delete(event.request);
+        return [{ kind: 'lease_ended', leaseId, outcome: OUTCOMES[event.kind] }];
       }
       case 'loaded':
         return this.#loaded(event, nowMs);
@@ -193,7 +203,7 @@ export class DecidePolicy implements Policy {
     { request, model, conversation }: Extract<SimEvent, { kind: 'arrived' }>,
     nowMs: number,
   ): DecideEvent {
-    const wanted = {
+    const wanted: FleetRequest = {
       id: request,
       model,
       weight: 1,
@@ -202,6 +212,7 @@ export class DecidePolicy implements Policy {
       tried: [],
       arrivedMs: nowMs,
     };
+    this.#requests.set(request, wanted);
     return { kind: 'arrived', request: wanted };
   }
 
@@ -233,6 +244,7 @@ export class DecidePolicy implements Policy {
         done.push({ kind: 'grant', request: action.requestId, node: action.node });
         return;
       case 'refuse':
+        this.#requests.delete(action.requestId);
         done.push({ kind: 'refuse', request: action.requestId });
         return;
       case 'load': {

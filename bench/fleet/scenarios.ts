@@ -105,7 +105,7 @@ export const contended = (seed: number): Scenario =>
     incidents: false,
   });
 
-/** As `contended`, with models of three times the memory: requests wait whoever decides. */
+/** As `contended`, with 28 models, which need three times the memory of the hosts: requests wait whoever decides. */
 export const overloaded = (seed: number): Scenario =>
   mixed('overloaded', seed, {
     nodes: 6,
@@ -115,7 +115,7 @@ export const overloaded = (seed: number): Scenario =>
     incidents: false,
   });
 
-/** As `contended`, with lost nodes, slow disks and programs that take a GPU. */
+/** 28 models on 8 hosts, with lost nodes, slow disks and programs that take a GPU. */
 export const mishaps = (seed: number): Scenario =>
   mixed('mishaps', seed, {
     nodes: 8,

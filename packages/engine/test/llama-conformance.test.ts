@@ -1,7 +1,9 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { u32 } from '@cortex/testkit/gguf/gguf-file';
 import { writeModel } from '@cortex/testkit/gguf/pooled-models';
+import { readGguf } from '@cortex/testkit/gguf/read-gguf';
 import { tinyLora } from '@cortex/testkit/gguf/tiny-lora';
 import { temporaryFolder } from '@cortex/testkit/temporary-folder';
 
@@ -14,7 +16,19 @@ import { LLAMA_CLAIMS } from './fixtures/llama-claims.ts';
 import { TINY_SPEC } from './llama-under-test.ts';
 
 const folder = temporaryFolder('lora');
-const spec = { ...TINY_SPEC, contextLength: 512, slots: 4 };
+const limits = { contextLength: 512, slots: 4 };
+
+/** cortex-tiny with three of its control tokens declared as the tokens of a gap. */
+async function writeInserting(): Promise<string> {
+  const { metadata, tensors } = await readGguf(readFileSync(TINY_SPEC.modelPath));
+  const tokens = { fim_pre: 5, fim_suf: 6, fim_mid: 7 };
+  const ids = Object.entries(tokens).map(
+    ([name, id]) => [`tokenizer.ggml.${name}_token_id`, u32(id)] as const,
+  );
+  const file = { metadata: new Map([...metadata, ...ids]), tensors };
+  return writeModel(file, folder, 'tiny-inserting.gguf');
+}
+const spec = { ...TINY_SPEC, ...limits, modelPath: await writeInserting() };
 
 const REAL_FILE = 'SmolLM2-135M-Instruct.Q4_1.gguf';
 const realModel = join(process.env['CORTEX_TEST_MODELS'] ?? '', REAL_FILE);
@@ -42,7 +56,7 @@ for (const [transport, make] of overTransports(createLlamaEngine, {
 })) {
   engineConformance(`llama, ${transport}`, make, {
     spec,
-    claims: [...LLAMA_CLAIMS.writes, ...LLAMA_CLAIMS.callsAndReasons],
+    claims: [...LLAMA_CLAIMS.writes, ...LLAMA_CLAIMS.callsAndReasons, ...LLAMA_CLAIMS.inserts],
     loraPath: writeModel(tinyLora(), folder, 'tiny-lora.gguf'),
     toolCall: {
       name: 'get_weather',

@@ -196,6 +196,7 @@ describe('a long text', () => {
     const tokenizer = new Tokenizer({
       bosToken: undefined,
       controlTexts: [],
+      gapTokens: undefined,
       alwaysReadTexts: [],
       bytesOf: () => new Uint8Array(),
       size: model.vocabulary.size,

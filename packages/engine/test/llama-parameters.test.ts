@@ -32,7 +32,6 @@ const UNSUPPORTED: readonly (readonly [string, unknown])[] = [
   ['samplers', ['top_k']],
   ['repeat_last_n', 64],
   ['no_repeat_ngram_size', 3],
-  ['suffix', 'end'],
   ['max_new_tokens', 20],
   ['truncate_prompt_tokens', 5],
   ['format', 'json'],

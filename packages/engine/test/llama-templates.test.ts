@@ -326,6 +326,7 @@ describe('the chat templates of llama.cpp', () => {
     const tokenizer = new Tokenizer({
       bosToken,
       controlTexts: [],
+      gapTokens: undefined,
       alwaysReadTexts: [],
       bytesOf: () => new Uint8Array(),
       size: model.vocabulary.size,

@@ -13,7 +13,7 @@ export function slotsOnceLoaded({ catalogue }: FleetSnapshot, model: string): nu
   return slots === 'auto' ? MAX_AUTO_SLOTS : slots;
 }
 
-/** Tokens per second of one unit of node weight, from the replicas with a measured speed; 1 when none has. */
+/** Tokens per second of one answer for one unit of node weight, from the replicas with a measured speed; 1 when none has. */
 function speedOfUnitWeight(replicas: readonly Replica[]): number {
   let sum = 0;
   let count = 0;
@@ -101,7 +101,7 @@ const avoidanceOf = (
 /**
  * Chooses the ready replica that the affinity key prefers, else the one with the least load relative to its speed.
  *
- * Score is (load + 1) / (slots × tokens per second), ties by name. A replica without a measured speed counts by the
+ * Score is (load + 1) / (slots × tokens per second of one answer), ties by name. A replica without a measured speed counts by the
  * weight of its node. Only replicas with room are chosen, and those that are avoided only if no other has room. Allocates
  * nothing proportional to the fleet.
  */

@@ -2,7 +2,8 @@ import { DEFAULT_CPU_GB_S, publishedBandwidth } from './published-bandwidth.ts';
 import type { NodeDevice, NodeSnapshot, Replica } from './snapshot.ts';
 
 /** Whether the node serves the replica from RAM. */
-const isOnCpu = ({ devices }: Replica): boolean => devices?.every((index) => index < 0) ?? false;
+export const isOnCpu = ({ devices }: Replica): boolean =>
+  devices?.every((index) => index < 0) ?? false;
 
 /** MiB that a replica holds where it runs: on its GPUs, or in RAM if it runs on the CPU; undefined: not known. */
 export function memoryOf(replica: Replica): number | undefined {

@@ -6,7 +6,10 @@
  * memory channels at the fastest memory that its maker supports.
  */
 
-/** Words of the name, in lower case; `*` at the end of a word stands for the rest of it. The entry with the most words wins. */
+/**
+ * Words of the name, in lower case; `?` stands for one character of a word, `*` at its end for the rest. The entry with
+ * the most words wins.
+ */
 const PUBLISHED_GB_S: Readonly<Record<string, number>> = {
   // NVIDIA GeForce
   'gtx 1060': 192,
@@ -74,14 +77,17 @@ const PUBLISHED_GB_S: Readonly<Record<string, number>> = {
   'rtx 5000 ada': 576,
   'rtx 6000 ada': 960,
   'rtx pro 4000 blackwell': 672,
+  'rtx pro 4000 blackwell sff': 432,
   'rtx pro 4500 blackwell': 896,
   'rtx pro 5000 blackwell': 1344,
   'rtx pro 6000 blackwell': 1792,
+  'rtx pro 6000 blackwell max q': 1792,
   'rtx pro 6000 blackwell server': 1597,
   'nvidia gb10': 273,
   // NVIDIA data centre
   'tesla p40': 346,
   'tesla p100': 732,
+  'tesla p100 12gb': 549,
   'tesla v100': 900,
   'tesla t4': 320,
   'nvidia a2': 200,
@@ -101,6 +107,7 @@ const PUBLISHED_GB_S: Readonly<Record<string, number>> = {
   'nvidia h100 nvl': 3938,
   'nvidia h200': 4800,
   'nvidia gh200': 4000,
+  'nvidia gh200 144g hbm3e': 4900,
   'nvidia b200': 8000,
   // AMD Radeon
   'rx 6600': 224,
@@ -119,9 +126,11 @@ const PUBLISHED_GB_S: Readonly<Record<string, number>> = {
   'rx 7900 xtx': 960,
   'rx 9060 xt': 320,
   'rx 9070': 640,
+  'rx 9070 gre': 432,
   'rx 9070 xt': 640,
   'pro w6800': 512,
   'pro w7800': 576,
+  'pro w7800 48gb': 864,
   'pro w7900': 864,
   'pro vii': 1024,
   'radeon vii': 1024,
@@ -159,9 +168,17 @@ const PUBLISHED_GB_S: Readonly<Record<string, number>> = {
   'apple m4': 120,
   'apple m4 pro': 273,
   'apple m4 max': 546,
-  // Processors
-  'amd epyc 7*': 205,
-  'amd epyc 9*': 461,
+  // Processors. The last digit of an EPYC is its generation, and letters may follow it.
+  'amd epyc 7??1': 171,
+  'amd epyc 7??1?': 171,
+  'amd epyc 7??2': 205,
+  'amd epyc 7??2?': 205,
+  'amd epyc 7??3': 205,
+  'amd epyc 7??3?': 205,
+  'amd epyc 9??4': 461,
+  'amd epyc 9??4?': 461,
+  'amd epyc 9??5': 576,
+  'amd epyc 9??5?': 576,
   'ryzen 5 7*': 83,
   'ryzen 7 7*': 83,
   'ryzen 9 7*': 83,
@@ -169,35 +186,54 @@ const PUBLISHED_GB_S: Readonly<Record<string, number>> = {
   'ryzen 7 9*': 90,
   'ryzen 9 9*': 90,
   'core ultra': 90,
+  'core ultra 2*': 102,
 };
 
 /** Two channels of DDR4-3200, in GB/s: a processor whose name says nothing about its memory. */
 export const DEFAULT_CPU_GB_S = 51;
 
 /** Of a slower variant with the same number, or of a part of a card: without an entry of its own it is not known. */
-const OTHER_PARTS: ReadonlySet<string> = new Set(['laptop', 'mobile', 'mig']);
+const OTHER_PARTS: ReadonlySet<string> = new Set(['laptop', 'mobile', 'q', 'mig']);
 
-/** `(R)` and the like are dropped, and `A100-SXM4-80GB` is three words. */
+/** The last word of a virtual GPU, `A40-8Q`: its memory in GB and its kind. It shares the bandwidth of the card. */
+const VIRTUAL_GPU = /^\d+[qabc]$/;
+
+/** `(R)` and the like are dropped, `A100-SXM4-80GB` is three words, and `Max-Q` is two. */
 const wordsOf = (name: string): readonly string[] =>
   name
     .toLowerCase()
     .replaceAll(/\((?:r|tm|c)\)/g, ' ')
-    .split(/[^a-z0-9.*]+/)
+    .split(/[^a-z0-9.*?]+/)
     .filter((word) => word !== '');
 
 const ENTRIES = Object.entries(PUBLISHED_GB_S)
   .map(([name, gbS]) => ({ words: wordsOf(name), gbS }))
   .toSorted((a, b) => b.words.length - a.words.length);
 
-const isIn = (words: readonly string[], wanted: string): boolean =>
-  wanted.endsWith('*')
-    ? words.some((word) => word.length >= wanted.length && word.startsWith(wanted.slice(0, -1)))
-    : words.includes(wanted);
+function isMatch(word: string, wanted: string): boolean {
+  const isOpen = wanted.endsWith('*');
+  const fixed = isOpen ? wanted.slice(0, -1) : wanted;
+  if (isOpen ? word.length <= fixed.length : word.length !== fixed.length) return false;
+  for (let at = 0; at < fixed.length; at += 1) {
+    if (fixed[at] !== '?' && fixed[at] !== word[at]) return false;
+  }
+  return true;
+}
 
-/** The published memory bandwidth of a card or processor, GB/s; undefined: it is not in the table. */
+/**
+ * The published memory bandwidth of a card or processor, GB/s; undefined: it is not in the table, or the name is that of
+ * several cards that differ, as `RX 7900 XT/7900 XTX`.
+ */
 export function publishedBandwidth(name: string): number | undefined {
   const words = wordsOf(name);
+  if (words.some((word) => VIRTUAL_GPU.test(word))) return undefined;
+  const isIn = (wanted: string): boolean => words.some((word) => isMatch(word, wanted));
+  const fitting = ENTRIES.filter((entry) => entry.words.every(isIn));
+  const [found] = fitting;
+  if (found === undefined) return undefined;
+  const isUnclear = fitting.some(
+    (entry) => entry.words.length === found.words.length && entry.gbS !== found.gbS,
+  );
   const other = words.find((word) => OTHER_PARTS.has(word));
-  const found = ENTRIES.find((entry) => entry.words.every((wanted) => isIn(words, wanted)));
-  return other === undefined || found?.words.includes(other) === true ? found?.gbS : undefined;
+  return isUnclear || (other !== undefined && !found.words.includes(other)) ? undefined : found.gbS;
 }

@@ -13,7 +13,7 @@ export interface ReplicaLoad {
   /** Slots. */
   readonly maxInFlight: number;
   readonly maxQueueDepth: number;
-  /** Measured decode speed in tokens per second; absent: not measured. */
+  /** Measured decode speed of one answer, tokens per second; absent: not measured. */
   readonly tokSDecode?: number | undefined;
   /** Own leases at the time of the poll, summed by weight. */
   readonly ownAtReport: number;

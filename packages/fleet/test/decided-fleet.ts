@@ -227,7 +227,8 @@ export class DecidedFleet {
     wanted: LoadOutcome = { kind: 'loaded' },
   ): readonly Action[] {
     const told: Action[] = [];
-    const { record, leaving = new Set() } = this.state.reservation(node, model) ?? {};
+    const { record, leaving = new Map<string, string>() } =
+      this.state.reservation(node, model) ?? {};
     let outcome = wanted;
     for (const victim of record?.victims ?? []) {
       if (!leaving.has(victim.model)) continue;

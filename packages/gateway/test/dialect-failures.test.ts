@@ -77,6 +77,53 @@ describe('a refusal after the commit is the last event of the dialect', () => {
   });
 });
 
+describe('a refusal with a code that is not ours is recorded as the client got it', () => {
+  const TEAPOT = { status: 422, code: 'teapot', message: 'I am a teapot.' };
+  const AS_SENT = { outcome: 'client_error', status: 422, code: 'teapot' };
+  const TRANSLATED_RECORD = { outcome: 'client_error', status: 400, code: 'invalid_request' };
+
+  for (const stream of [true, false])
+    test.each(byPath(CLIENTS))(`before the commit: %s (stream: ${stream})`, async (_, client) => {
+      const { neuron, gateway } = await setUp();
+
+      const answer = gateway.post(client.path, client.ask('m', { stream }));
+      (await neuron.exchange()).fail(TEAPOT);
+
+      const recorded = client.name === 'openai' ? AS_SENT : TRANSLATED_RECORD;
+      expect((await answer).status).toBe(recorded.status);
+      expect(await gateway.record()).toMatchObject(recorded);
+    });
+
+  test.each(byPath(CLIENTS))('after the commit: %s', async (_, client) => {
+    const { neuron, gateway } = await setUp();
+
+    const answer = gateway.post(client.path, client.ask('m', { stream: true }));
+    const exchange = await neuron.exchange();
+    const parts = readParts(await answer);
+    let text = (await parts.next()).value ?? '';
+    exchange.fail(TEAPOT);
+    for await (const part of parts) text += part;
+
+    expect(text).toContain(TEAPOT.message);
+    expect(await gateway.record()).toMatchObject(
+      client.name === 'openai' ? AS_SENT : TRANSLATED_RECORD,
+    );
+  });
+
+  test.each(byPath(CLIENTS))('as an event: %s', async (_, client) => {
+    const { neuron, gateway } = await setUp();
+
+    const answer = gateway.post(client.path, client.ask('m', { stream: true }));
+    const exchange = await neuron.exchange();
+    exchange.stream().token('hel').event({ error: TEAPOT }).raw('data: [DONE]\n\n').end();
+
+    expect(await (await answer).text()).toContain(TEAPOT.message);
+    expect(await gateway.record()).toMatchObject(
+      client.name === 'openai' ? AS_SENT : TRANSLATED_RECORD,
+    );
+  });
+});
+
 const ENGINE_DIED = { status: 503, code: 'node_recovering', message: 'the engine died' };
 
 /** How a node fails after its first token, what the client is told, and what the record says. */

@@ -16,7 +16,8 @@ async function setUp(coderToml = '') {
   const beast = new FakeNeuron({
     memoryMib: 20_000,
     models: [
-      { id: 'chat', vram_used_mb: 9000 },
+      // What leaves can be a part of a MiB; explanations say whole ones.
+      { id: 'chat', vram_used_mb: 9000.4 },
       { id: 'coder', vram_used_mb: 15_000, status: 'unloaded' },
     ],
   });

@@ -121,6 +121,20 @@ test.each([
   expect((await gateway.record())['api']).toBe('ollama');
 });
 
+test.each([
+  ['a name of more than 512 characters', { model: 'a'.repeat(513) }, 'invalid_request'],
+  ['a name that is not text', { name: 1 }, 'invalid_request'],
+  ['no name', {}, 'missing_model_field'],
+])('/api/show refuses %s', async (_, body, code) => {
+  const { gateway } = await setUp();
+
+  const answer = await gateway.post('/api/show', body);
+
+  expect(answer.status).toBe(400);
+  expect(toObject(await answer.json())['code']).toBe(code);
+  expect((await gateway.record())['code']).toBe(code);
+});
+
 test('Ollama routes list, show and name the version, and every answer but the version has a record', async () => {
   const { gateway } = await setUp();
 

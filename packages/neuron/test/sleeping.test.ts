@@ -1,7 +1,7 @@
 import { FakeServer } from '@cortex/testkit';
 import { describe, expect, test } from 'bun:test';
 
-import { scriptedEngine, TestNeuron, until } from './test-neuron.ts';
+import { scriptedEngine, TestNeuron } from './test-neuron.ts';
 import { ID, LifecycleUnderTest } from './lifecycle-under-test.ts';
 
 /** A loaded model on a harness that can put models to sleep. */

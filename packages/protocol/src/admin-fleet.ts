@@ -28,7 +28,7 @@ export type AdminFleet = z.infer<typeof AdminFleet>;
 
 const revision = z.int();
 
-const AdminEventShape = z.discriminatedUnion('kind', [
+export const AdminEventShape = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('snapshot'), revision, ...views }),
   z.object({ kind: z.literal('health'), revision, health: GatewayHealth }),
   /** A node that is new or has changed. */

@@ -12,7 +12,7 @@ export const AdminRequestsQuery = z.strictObject({
 });
 
 /** One request, as in the record of the log. Times and tokens are those of the whole request. */
-const AdminRequest = z.looseObject({
+export const AdminRequest = z.looseObject({
   /** When it ended, ISO 8601. */
   ts: z.string(),
   request_id: z.string(),

@@ -4,40 +4,41 @@ export * from './admin-requests.ts';
 export * from './client-session.ts';
 export * from './dialects/anthropic/anthropic.ts';
 export type * from './dialects/dialect.ts';
-export * from './dialects/ollama/model-lists.ts';
+export {
+  readOllamaShow,
+  toOllamaPs,
+  toOllamaShow,
+  toOllamaTags,
+  toOllamaVersion,
+} from './dialects/ollama/model-lists.ts';
 export { otherSpelling } from './dialects/ollama/model-name.ts';
 export * from './dialects/ollama/ollama.ts';
 export * from './dialects/openai/pass-through.ts';
+export { parseBody } from './dialects/neutral/read-json.ts';
 export { RESPONSES } from './dialects/responses/responses.ts';
 export * from './edit-distance.ts';
 export * from './errors.ts';
 export * from './json/json-object.ts';
-export {
-  insertModel,
-  type JsonScalar,
-  type JsonView,
-  readJsonView,
-  readJsonViewInSlices,
-  rewriteBody,
-  spliceModel,
-} from './json/json-view.ts';
+export { type JsonView, readJsonViewInSlices, rewriteBody, spliceModel } from './json/json-view.ts';
 export * from './join.ts';
 export * from './key-case.ts';
 export * from './listed-model.ts';
+export { MAX_MODEL_CHARS } from './model-field.ts';
 export * from './model-settings.ts';
 export * from './model-states.ts';
 export * from './header-text.ts';
-export * from './multipart.ts';
+export { isMultipart, readFormFields, spliceFormField } from './multipart.ts';
 export * from './neuron.ts';
+export * from './node-error.ts';
 export * from './node-events.ts';
 export * from './openai.ts';
+export { gatewayOpenApi } from './openapi/gateway-operations.ts';
+export { nodeOpenApi } from './openapi/node-operations.ts';
 export * from './proxy-exceptions.ts';
 export * from './pulls.ts';
-export * from './read-shape.ts';
+export { readShape } from './read-shape.ts';
 export * from './render-error.ts';
-export * from './request-view.ts';
 export * from './sse/comments.ts';
-export * from './sse/event-reader.ts';
 export * from './sse/numbered-events.ts';
 export * from './sse/read-events.ts';
 export * from './sse/whole-events.ts';

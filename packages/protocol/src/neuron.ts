@@ -44,6 +44,7 @@ export const ModelLoad = z.looseObject({
   /** Of a request that creates images, 0 to 1. */
   progress: z.number().optional(),
   tok_s_prefill: z.number().optional(),
+  /** Of one answer, of many at a time. */
   tok_s_decode: z.number().optional(),
   kv_cells_used: z.int().optional(),
   kv_cells_total: z.int().optional(),
@@ -131,6 +132,25 @@ export const LoadModelRequest = z.strictObject({
   detached: z.boolean().optional(),
 });
 export type LoadModelRequest = z.infer<typeof LoadModelRequest>;
+
+/** Answer of `POST /models/{id}/estimate`. Only what the harness of the model can say is there. */
+export const EstimateAnswer = z.looseObject({
+  vram_mb: z.number(),
+  ram_mb: z.number().default(0),
+  kv_mb_per_1k_tokens: z.number().optional(),
+  context_max: z.int().optional(),
+  slots_max: z.int().optional(),
+  /** What a load would choose now: tokens per slot, slots, and layers on the GPU, such as `20/33`. */
+  context_length: z.int().optional(),
+  slots: z.int().optional(),
+  gpu_layers: z.string().optional(),
+  devices: z.array(z.int()).default([]),
+  fits: z.boolean().optional(),
+  /** What is missing on `device`; absent: it fits. */
+  missing_mb: z.number().optional(),
+  device: z.union([z.int(), z.literal('cpu')]).optional(),
+});
+export type EstimateAnswer = z.infer<typeof EstimateAnswer>;
 
 export const UnloadModelRequest = z.strictObject({
   model_id: z.string().min(1),

@@ -10,7 +10,7 @@ import { numberedEventParser } from './sse/numbered-events.ts';
 const revision = z.int();
 const { devices, draining } = NodeHealth.shape;
 
-const NodeEventShape = z.discriminatedUnion('kind', [
+export const NodeEventShape = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('snapshot'),
     revision,

@@ -135,7 +135,7 @@ function listOf(values: readonly string[]): string {
 }
 
 /** `['messages', 0, 'role']` → `messages[0].role`. */
-export const formatPath = (path: readonly PropertyKey[]): string =>
+const formatPath = (path: readonly PropertyKey[]): string =>
   path.reduce<string>(
     (text, key) =>
       typeof key === 'number'

@@ -1,6 +1,8 @@
 import type { DialectName } from './dialects/dialect.ts';
 import { toOllamaRefusal } from './dialects/ollama/refusal.ts';
 import { type CortexError } from './errors.ts';
+import { SSE_DONE } from './sse/comments.ts';
+import { formatEvent } from './sse/format-event.ts';
 
 interface RenderedError {
   readonly status: number;
@@ -120,12 +122,12 @@ export function renderErrorEvent(
     retry_after_s: error.retryAfterS,
   };
   if (dialect !== 'anthropic') {
-    return `data: ${JSON.stringify({ error: { ...openAiError(error, requestId), ...late } })}\n\ndata: [DONE]\n\n`;
+    return formatEvent({ error: { ...openAiError(error, requestId), ...late } }) + SSE_DONE;
   }
   const body = {
     type: 'error',
     error: { ...anthropicError(error, requestId), code: error.code, ...late },
     request_id: requestId,
   };
-  return `event: error\ndata: ${JSON.stringify(body)}\n\n`;
+  return formatEvent(body, 'error');
 }

@@ -1,4 +1,4 @@
-import { sessionOf } from './client-session.ts';
+import { affinityKeyOf } from './affinity-key.ts';
 import { CortexError } from './errors.ts';
 import {
   type JsonScalar,
@@ -6,6 +6,7 @@ import {
   readJsonView,
   readJsonViewInSlices,
 } from './json/json-view.ts';
+import { readModelField } from './model-field.ts';
 import { type FormField, readFormFields } from './multipart.ts';
 
 const WANTED = [
@@ -19,8 +20,6 @@ const WANTED = [
 ] as const;
 const SESSION_FIELDS = ['metadata.user_id', 'prompt_cache_key', 'user'] as const;
 
-/** Longest model name of a request, in characters. Names are stored, logged, counted and compared. */
-export const MAX_MODEL_CHARS = 512;
 /** Most answers per request in OpenAI's API. */
 const MAX_ANSWERS = 128;
 /** Bodies up to this size are read without a turn of the event loop. */
@@ -42,27 +41,9 @@ export interface RequestView {
   readonly affinityKey: () => string | undefined;
 }
 
-const NO_NAMES: ReadonlySet<string> = new Set();
-
-function readModel({
-  values,
-  containers,
-}: Pick<JsonView, 'values' | 'containers'>): string | undefined {
-  const value = values['model'];
-  if (!containers.has('model') && (value === undefined || value === null || value === ''))
-    return undefined;
-  if (typeof value !== 'string') {
-    throw new CortexError('invalid_request', '"model" must be a string.', { param: 'model' });
-  }
-  if (value.length > MAX_MODEL_CHARS) {
-    throw new CortexError(
-      'invalid_request',
-      `"model" must not be longer than ${MAX_MODEL_CHARS} characters.`,
-      { param: 'model' },
-    );
-  }
-  return value;
-}
+/** A container is no name, and is not among the values. */
+const readModel = ({ values, containers }: JsonView): string | undefined =>
+  readModelField(containers.has('model') ? {} : values['model']);
 
 function readFlag(value: JsonScalar | undefined, param: string): boolean | undefined {
   if (value === undefined || value === null) return undefined;
@@ -79,24 +60,6 @@ function readCount(value: JsonScalar | undefined): number {
   });
 }
 
-const hash = (texts: readonly (string | Uint8Array)[]): string =>
-  texts
-    .reduce((seed, text) => Bun.hash.xxHash64(text, seed), 0n)
-    .toString(16)
-    .padStart(16, '0');
-
-/** From the session header, else the fields that name a session or a user, else the text (behaviour 40). */
-function readAffinityKey(headers: Headers, view: JsonView): string | undefined {
-  const session = sessionOf(headers);
-  if (session !== undefined) return `session:${hash([session])}`;
-  for (const name of SESSION_FIELDS) {
-    const value = view.values[name];
-    if (typeof value === 'string' && value !== '') return `session:${hash([value])}`;
-  }
-  const texts = view.affinityTexts();
-  return texts && `text:${hash(texts)}`;
-}
-
 function toRequestView(
   json: JsonView,
   headers: Headers,
@@ -105,13 +68,15 @@ function toRequestView(
     json.values['stream_options.include_usage'],
     'stream_options.include_usage',
   );
-  let key: { readonly value: string | undefined } | undefined;
   return {
     model: readModel(json),
     stream: readFlag(json.values['stream'], 'stream') ?? false,
     n: readCount(json.values['n']),
     includeUsage,
-    affinityKey: () => (key ??= { value: readAffinityKey(headers, json) }).value,
+    affinityKey: affinityKeyOf(headers, {
+      names: SESSION_FIELDS.map((name) => json.values[name]),
+      texts: json.affinityTexts,
+    }),
     json,
   };
 }
@@ -126,12 +91,11 @@ export function readFormView(
   headers: Headers,
 ): RequestView & { readonly modelField?: FormField | undefined } {
   const modelField = readFormFields(bytes, headers.get('content-type')).get('model');
-  const session = sessionOf(headers);
   return {
-    model: readModel({ values: { model: modelField?.value ?? null }, containers: NO_NAMES }),
+    model: readModelField(modelField?.value),
     stream: false,
     n: 1,
-    affinityKey: () => (session === undefined ? undefined : `session:${hash([session])}`),
+    affinityKey: affinityKeyOf(headers, { names: [], texts: () => undefined }),
     modelField,
   };
 }

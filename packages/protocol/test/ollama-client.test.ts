@@ -13,7 +13,8 @@ import type { OllamaRequest } from '../src/dialects/ollama/ollama-request.ts';
 import { readOllamaChat } from '../src/dialects/ollama/read-chat.ts';
 import { readOllamaEmbed, readOllamaEmbeddings } from '../src/dialects/ollama/read-embed.ts';
 import { readOllamaGenerate } from '../src/dialects/ollama/read-generate.ts';
-import { OLLAMA_STREAM_TYPE, OllamaStream } from '../src/dialects/ollama/stream.ts';
+import type { AnswerStream } from '../src/dialects/dialect.ts';
+import { OLLAMA_STREAM_TYPE, ollamaStream } from '../src/dialects/ollama/stream.ts';
 import {
   toOllamaAnswer,
   toOllamaEmbed,
@@ -72,24 +73,23 @@ function answer(request: OllamaRequest, form: OllamaForm): Response {
   nodeBody = jsonOf(request.body.named('m'));
   const options: OllamaAnswerOptions = {
     form,
-    route: request.route,
     newCallId: () => 'call_made',
     timings: () => ({ usage: undefined, totalMs: 5 }),
   };
   if (!stream)
     return Response.json(toOllamaAnswer(jsonOf(readFixture(model, 'node.json')), facts, options));
-  return streamed(readFixture(model, 'node.sse'), new OllamaStream(facts, options));
+  return streamed(readFixture(model, 'node.sse'), ollamaStream(facts, options));
 }
 
 /** In parts that end in the middle of lines, with keep-alives before and within the answer. */
-function streamed(bytes: Uint8Array<ArrayBuffer>, stream: OllamaStream): Response {
+function streamed(bytes: Uint8Array<ArrayBuffer>, stream: AnswerStream): Response {
   const half = bytes.length >> 1;
   const lines = [
     stream.keepAlive(),
     stream.push(bytes.subarray(0, half)),
     stream.keepAlive(),
     stream.push(bytes.subarray(half)),
-    stream.end(),
+    stream.end(true),
   ].join('');
   const text = new TextEncoder().encode(lines);
   const body = new ReadableStream<Uint8Array>({
@@ -184,7 +184,7 @@ describe('The official client', () => {
 
   test.each([
     ['error-in-the-middle', 'The engine died.'],
-    ['end-that-is-missing', 'The node ended its answer in the middle.'],
+    ['end-that-is-missing', 'The node ended its answer before it was complete.'],
   ])('throws what the line of an error says: %s', async (model, message) => {
     await expect(parts(model)).rejects.toThrow(message);
   });

@@ -75,6 +75,8 @@ export type EngineCapability =
   | 'embedding'
   | 'rerank'
   | 'tokenizer'
+  /** `suffix` of a completion: the text behind a gap to fill; without it `unsupported_parameter`. */
+  | 'insert'
   /** Answers `n` > 1; without it such a request is `unsupported_parameter` on `n`. */
   | 'choices'
   /** `logprobs` and `top_logprobs`; without it `unsupported_parameter`. */

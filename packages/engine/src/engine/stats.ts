@@ -11,6 +11,7 @@ export interface EngineStats {
   readonly batchSizes: Readonly<Record<string, number>>;
   /** Moving averages, tokens per second; absent until measured. */
   readonly tokSPrefill?: number | undefined;
+  /** Of one answer, of many in a batch. */
   readonly tokSDecode?: number | undefined;
   /** Tokens drafted by speculative decoding, and how many of them the model accepted; absent without it. */
   readonly draftedTokens?: number | undefined;

@@ -215,6 +215,7 @@ export class LoadedLlama {
       'state',
       'lora',
       ...(this.#llama.model.hasRecurrentState ? [] : (['speculation'] as const)),
+      ...(this.#llama.model.vocabulary.gapTokens === undefined ? [] : (['insert'] as const)),
       ...(template === undefined ? [] : (['chat'] as const)),
       ...(format.tools === undefined ? [] : (['tools'] as const)),
       ...(format.reasoning === undefined ? [] : (['reasoning'] as const)),

@@ -125,6 +125,10 @@ export interface NativeModel {
   tokenEos(): Token;
   /** -1 if there is none. */
   sepToken(): Token;
+  /** The tokens around the gap that a model fills; -1 if there is none. */
+  prefixToken(): Token;
+  suffixToken(): Token;
+  middleToken(): Token;
 }
 
 export interface NativeBindings {

@@ -20,6 +20,7 @@ export type PromptVocabulary = Pick<
   | 'bytesOf'
   | 'controlTexts'
   | 'detokenize'
+  | 'gapTokens'
   | 'isEndOfGeneration'
   | 'longestTokenBytes'
   | 'piecesOf'
@@ -108,6 +109,42 @@ export class Tokenizer {
     }
     if (typeof prompt !== 'string') this.#check(prompt, 'prompt');
     return Uint32Array.from(tokens);
+  }
+
+  /**
+   * A prompt that ends where the gap between `prompt` and `suffix` begins. In both, the texts of control tokens are text: they
+   * are parts of a file.
+   *
+   * @throws CortexError `unsupported_parameter` if the model cannot fill gaps, `invalid_request` for unknown tokens.
+   */
+  async insertion(
+    prompt: CompletionPrompt,
+    suffix: string,
+    onSlice: OnSlice,
+  ): Promise<Uint32Array> {
+    const { gapTokens } = this.#vocabulary;
+    if (gapTokens === undefined) {
+      throw new CortexError(
+        'unsupported_parameter',
+        'This model cannot insert text: its vocabulary has no tokens for "suffix".',
+        { param: 'suffix' },
+      );
+    }
+    if (typeof prompt !== 'string') this.#check(prompt, 'prompt');
+    const before =
+      typeof prompt === 'string'
+        ? await this.#tokensOf(prompt, false, onSlice)
+        : Uint32Array.from(prompt);
+    const behind = await this.#tokensOf(suffix, false, (count) => onSlice(before.length + count));
+    return this.#behindBos(
+      joinTokens([
+        Uint32Array.of(gapTokens.prefix),
+        before,
+        Uint32Array.of(gapTokens.suffix),
+        behind,
+        Uint32Array.of(gapTokens.middle),
+      ]),
+    );
   }
 
   /** The tokens of a short text of the model, including markers. */

@@ -27,6 +27,13 @@ export interface VocabularyFile {
   readonly types: readonly number[] | undefined;
 }
 
+/** They come before the text ahead of the gap, before the text behind it, and before the text that the model writes. */
+export interface GapTokens {
+  readonly prefix: Token;
+  readonly suffix: Token;
+  readonly middle: Token;
+}
+
 /** The tokens of one model: text to tokens, tokens to bytes, and the meaning of single tokens. */
 export class Vocabulary {
   readonly #native: NativeModel;
@@ -59,6 +66,17 @@ export class Vocabulary {
   get separatorToken(): Token | undefined {
     const token = this.#native.sepToken();
     return token < 0 ? undefined : token;
+  }
+
+  /** The tokens of a prompt with a gap to fill; undefined if the model was not trained for it. */
+  get gapTokens(): GapTokens | undefined {
+    const native = this.#native;
+    const tokens = {
+      prefix: native.prefixToken(),
+      suffix: native.suffixToken(),
+      middle: native.middleToken(),
+    };
+    return Object.values(tokens).every((token) => token >= 0) ? tokens : undefined;
   }
 
   /** The vocabulary of BERT, whose texts are wrapped in `[CLS]` and `[SEP]`. */

@@ -101,6 +101,7 @@ const CAPABILITIES = {
   embedding: true,
   rerank: true,
   tokenizer: true,
+  insert: true,
   choices: true,
   logprobs: true,
   structured: true,

@@ -59,7 +59,6 @@ export const OPENAI_FIELDS: readonly FieldGroup[] = [
       service_tier: tolerated('there is one tier'),
       store: tolerated('answers are not stored'),
       prediction: tolerated('changes how fast an answer comes, not what it is'),
-      suffix: refused(empty),
       best_of: refused(asManyAsN, 'n'),
     },
   },
@@ -86,6 +85,7 @@ export const OPENAI_FIELDS: readonly FieldGroup[] = [
       ),
       functions: honoured('the older form of `tools`, answered as `function_call`', empty),
       function_call: honoured('the older form of `tool_choice`', anyValue),
+      suffix: refused(empty),
       audio: refused(),
       modalities: refused(onlyText),
       verbosity: refused(only('medium')),
@@ -98,6 +98,10 @@ export const OPENAI_FIELDS: readonly FieldGroup[] = [
     routes: ['completions'],
     fields: {
       prompt: honoured('a string, token ids, or up to 128 of either; each is answered `n` times'),
+      suffix: honoured(
+        'the text behind the gap that is filled, for models whose vocabulary has tokens for it (capability `insert`)',
+        empty,
+      ),
       logprobs: honoured('0 to 20 likeliest tokens beside each token'),
       echo: honoured(
         '`true`: the prompt before the answer; not together with `logprobs`',

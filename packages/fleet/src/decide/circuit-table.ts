@@ -21,8 +21,9 @@ interface Circuit {
   openedMs: number;
   pausedMs: number;
   untilMs: number;
-  /** The lease of the request that tries the replica after a pause. */
+  /** The lease of the request that tries the replica after a pause, and when it began. */
   probe: string | undefined;
+  probedMs: number;
 }
 
 interface NodeCircuits {
@@ -59,13 +60,18 @@ const closed = (): Circuit => ({
   pausedMs: -Infinity,
   untilMs: -Infinity,
   probe: undefined,
+  probedMs: -Infinity,
 });
 
 const pauseMs = (pauses: number): number =>
   Math.min(LAST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (pauses - 1));
 
-const isShut = ({ pauses, untilMs, probe }: Circuit, nowMs: number): boolean =>
-  pauses > 0 && (nowMs < untilMs || probe !== undefined);
+/** A probe that hangs keeps others away no longer than a pause that its failure could lead to. */
+const isTried = ({ probe, probedMs }: Circuit, nowMs: number): boolean =>
+  probe !== undefined && nowMs < probedMs + LAST_PAUSE_MS;
+
+const isShut = (circuit: Circuit, nowMs: number): boolean =>
+  circuit.pauses > 0 && (nowMs < circuit.untilMs || isTried(circuit, nowMs));
 
 /** Counts a failure; true: the circuit opened. */
 function fail(
@@ -97,7 +103,7 @@ const closes = ({ pauses, pausedMs }: Circuit, { grantedMs }: LeaseEntry): boole
  *
  * After three failures in a row, requests for a model avoid its replica on the node; if more than one model failed, they
  * avoid all replicas of the node. After 5 s one request tries it. If that fails, the pause doubles, up to 60 s; a
- * success ends it. A replica that is avoided is still used if no other has room, so nothing is refused because of a
+ * success ends it; if it has no outcome for 60 s, another one tries it. A replica that is avoided is still used if no other has room, so nothing is refused because of a
  * circuit. Only nodes with failures are in the table.
  */
 export class CircuitTable {
@@ -121,10 +127,7 @@ export class CircuitTable {
   /** How long requests for the model avoid the node from now on, ms; undefined: they do not. */
   avoidedForMs(replica: { node: string; model: string }, nowMs: number): number | undefined {
     if (!this.isAvoided(replica, nowMs)) return undefined;
-    const open = this.open(replica.node, nowMs).filter(
-      ({ model }) => model === undefined || model === replica.model,
-    );
-    return Math.max(0, ...open.map(({ remainingMs }) => remainingMs));
+    return Math.max(0, ...this.open(replica, nowMs).map(({ remainingMs }) => remainingMs));
   }
 
   /** A request got the replica: it tries it, or had no other choice; undefined: the replica is not avoided. */
@@ -134,6 +137,7 @@ export class CircuitTable {
     for (const circuit of this.#of(lease)) {
       if (circuit.pauses === 0 || isShut(circuit, nowMs)) continue;
       circuit.probe = lease.id;
+      circuit.probedMs = nowMs;
       isProbe = true;
     }
     if (wasAvoided) return 'last_resort';
@@ -162,13 +166,17 @@ export class CircuitTable {
       : this.#succeeded(lease, nowMs);
   }
 
-  /** The circuits of a node that are not closed: its own first. */
-  open(node: string, nowMs: number): readonly OpenCircuit[] {
+  /** The circuits that are not closed, of a node or of what concerns one model there: that of the node first. */
+  open(
+    { node, model: only }: { node: string; model?: string | undefined },
+    nowMs: number,
+  ): readonly OpenCircuit[] {
     const circuits = this.#byNode.get(node);
     if (!circuits) return [];
     const all = [[undefined, circuits.own] as const, ...circuits.byModel];
     return all.flatMap(([model, { failures, code, pauses, openedMs, untilMs }]) => {
-      if (pauses === 0) return [];
+      const isMeant = only === undefined || model === undefined || model === only;
+      if (pauses === 0 || !isMeant) return [];
       const openForMs = nowMs - openedMs;
       return { node, model, failures, code, openForMs, remainingMs: Math.max(0, untilMs - nowMs) };
     });

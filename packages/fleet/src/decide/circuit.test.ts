@@ -41,7 +41,7 @@ const withOpen = (hosts = ['a', 'b']): DecidedFleet => {
 };
 
 const circuitsOf = (fleet: DecidedFleet, node: string) =>
-  fleet.state.circuits.open(node, fleet.nowMs);
+  fleet.state.circuits.open({ node }, fleet.nowMs);
 
 describe('A replica that fails requests', () => {
   test('is avoided for 5 s after the third failure in a row', () => {
@@ -197,6 +197,22 @@ describe('After the pause', () => {
     expect(circuitsOf(fleet, 'a')).toMatchObject([{ remainingMs: 10_000 }]);
   });
 
+  test('another request tries it if the first one hangs for 60 s, whose failure still counts', () => {
+    const fleet = withOpen();
+    fleet.after(5000);
+    expect(told(fleet.ask('m'))).toEqual(['grant a']);
+    fleet.after(59_999);
+    expect(told(fleet.ask('m'))).toEqual(['grant b']);
+    fleet.after(1);
+
+    const [second] = only(fleet.ask('m'), 'grant');
+    expect(second).toMatchObject({ node: 'a', record: { circuit: 'probe' } });
+    expect(told(fleet.ask('m'))).toEqual(['grant b']);
+
+    fleet.answer('m', { node: 'a', outcome: FAILED });
+    expect(circuitsOf(fleet, 'a')).toMatchObject([{ failures: 4, remainingMs: 10_000 }]);
+  });
+
   test('requests from before it say nothing: neither failures nor successes', () => {
     const fleet = fleetOf(['a', 'b']);
     for (let count = 0; count < 6; count += 1) fleet.ask('m', { node: 'a' });
@@ -239,6 +255,7 @@ describe('A node', () => {
     }
 
     expect(circuitsOf(fleet, 'a')).toMatchObject([{ model: 'm' }]);
+    expect(explainModel(fleet.state, { model: 'n' }).replicas[0]?.circuit).toBeUndefined();
     expect(told(fleet.ask('n'))).toEqual(['grant a']);
   });
 
@@ -255,7 +272,7 @@ describe('A node', () => {
 
     const gone = withOpen();
     gone.tell({ kind: 'model_gone', node: 'a', model: 'm', atMs: gone.nowMs + 1 });
-    expect(gone.state.circuits.open('a', gone.nowMs)).toEqual([]);
+    expect(gone.state.circuits.open({ node: 'a' }, gone.nowMs)).toEqual([]);
   });
 
   test('that went down does not count what failed with it', () => {

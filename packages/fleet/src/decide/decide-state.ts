@@ -24,8 +24,8 @@ export interface Reservation {
   measuredFromMs: number | undefined;
   /** The settings with which it was started; undefined: those of the node. */
   readonly settings: CatalogueModel | undefined;
-  /** Its victims that have not left yet. */
-  readonly leaving: Set<string>;
+  /** Its victims that have not left yet, with their states before it. */
+  readonly leaving: Map<string, string>;
   /** Goes on although nobody waits for it. */
   isDetached: boolean;
   /** Its end has been asked for. */
@@ -48,9 +48,9 @@ export interface Estimate {
  * Part of the published bandwidth of a card that decoding reaches, until a model of the fleet has shown more: llama.cpp
  * reads dense models at 0.5 to 0.8 of it.
  */
-const REACHED = 0.6;
+export const REACHED = 0.6;
 
-/** MiB of weights a second, the most that a model read on a node; undefined: none was measured. */
+/** MiB of weights a second that models read on a node: about the most of late; undefined: none was measured. */
 export interface SeenBandwidth {
   gpuMibS: number | undefined;
   cpuMibS: number | undefined;
@@ -62,23 +62,13 @@ export interface OperatorLoad {
   readonly node?: string | undefined;
 }
 
-/** What a model holds where it is loaded, in MiB, in one snapshot. */
-interface HeldMemo {
+/** What was found in one snapshot, because decisions ask for it again and again. */
+interface SnapshotMemo {
   readonly snapshot: FleetSnapshot;
-  readonly model: string;
-  readonly mib: number | undefined;
-}
-
-/** The part of the weights of a model that a token reads, in one snapshot. */
-interface RatioMemo {
-  readonly snapshot: FleetSnapshot;
-  readonly model: string;
-  readonly ratio: number;
-}
-
-/** What was counted in one snapshot, because decisions ask for it again and again. */
-interface Counted {
-  readonly snapshot: FleetSnapshot;
+  /** `heldMib` of need.ts by model. */
+  readonly held: Map<string, number | undefined>;
+  /** `ratioOf` of expected-speed.ts by model. */
+  readonly ratio: Map<string, number>;
   /** Whether another model could want the memory of a node, by node. */
   readonly contended: Map<string, boolean>;
   /** Ready replicas by model; undefined: not counted yet. */
@@ -132,14 +122,10 @@ export class DecideState {
   readonly speeds = new Map<string, number>();
   /** Memory bandwidth by node, as models that ran there show it. */
   readonly bandwidths = new Map<string, SeenBandwidth>();
-  /** Part of the published bandwidth of its cards that the fleet reaches, 0 to 1: the best that was measured. */
+  /** Part of the published bandwidth of its cards that the fleet reaches, `REACHED` to 1: about the best of late. */
   reachedRatio = REACHED;
   settings: DecideSettings = DEFAULT_SETTINGS;
-  /** The last answer of `heldMib` in need.ts. */
-  heldMemo: HeldMemo | undefined;
-  /** The last answer of `ratioOf` in expected-speed.ts. */
-  ratioMemo: RatioMemo | undefined;
-  #counted: Counted | undefined;
+  #memo: SnapshotMemo | undefined;
   nowMs = 0;
   timerAtMs = Infinity;
   /** One object for all requests: a decision on the hot path builds none. */
@@ -162,9 +148,24 @@ export class DecideState {
     return this.fleet.snapshot;
   }
 
+  /** Of the snapshot as it is now. */
+  get memo(): SnapshotMemo {
+    const { snapshot } = this;
+    if (this.#memo?.snapshot !== snapshot) {
+      this.#memo = {
+        snapshot,
+        held: new Map(),
+        ratio: new Map(),
+        contended: new Map(),
+        ready: undefined,
+      };
+    }
+    return this.#memo;
+  }
+
   /** Whether a model is known that is not ready on the node, so that it could want the memory of another one there. */
   isContended(node: string): boolean {
-    const { snapshot, contended } = this.#counts();
+    const { snapshot, contended } = this.memo;
     const known = contended.get(node);
     if (known !== undefined) return known;
     const isContended = lacksOne(snapshot, node);
@@ -174,16 +175,9 @@ export class DecideState {
 
   /** Replicas of the model that are ready. Nodes list what they have on disk too, so only residents are looked at. */
   readyCount(model: string): number {
-    const counts = this.#counts();
-    counts.ready ??= readyByModel(counts.snapshot);
-    return counts.ready.get(model) ?? 0;
-  }
-
-  #counts(): Counted {
-    const { snapshot } = this;
-    if (this.#counted?.snapshot !== snapshot)
-      this.#counted = { snapshot, contended: new Map(), ready: undefined };
-    return this.#counted;
+    const { memo } = this;
+    memo.ready ??= readyByModel(memo.snapshot);
+    return memo.ready.get(model) ?? 0;
   }
 
   waiting(model: string): number {

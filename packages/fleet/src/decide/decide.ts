@@ -3,7 +3,7 @@ import type { FleetEvent } from '../fleet-event.ts';
 import { chooseReady } from '../choose-ready.ts';
 import { memoryOf } from '../node-devices.ts';
 import type { NodeSnapshot } from '../snapshot.ts';
-import type { DecideState } from './decide-state.ts';
+import { type DecideState, REACHED } from './decide-state.ts';
 import type { Action, DecideEvent, FleetRequest } from './events.ts';
 import { noteSpeed } from './expected-speed.ts';
 import { estimated, forgetChanged, forgetEstimatesOf } from './estimates.ts';
@@ -146,6 +146,8 @@ function configure(
   }
   // What failed may have failed because of the configuration.
   state.backOff.forgetAll();
+  // Cards may be gone from the fleet, and the settings with which others reached their part.
+  state.reachedRatio = REACHED;
   forgetChanged(state, before.catalogue);
   state.preloads = config.catalogue.filter(({ preload }) => preload === true).map(({ id }) => id);
   dirtyAll(state);

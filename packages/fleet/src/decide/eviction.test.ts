@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test';
 
 import { DecidedFleet, type HostShape, only, told } from '../../test/decided-fleet.ts';
 import type { CatalogueModel } from '../catalogue.ts';
+import { explainModel } from '../index.ts';
 
 const OLD = { age_ms: 900_000, idle_ms: 900_000 };
 const MODELS: readonly CatalogueModel[] = [
@@ -90,6 +91,24 @@ describe('An eviction', () => {
   test('does not happen where there is room, whatever the priorities', () => {
     const fleet = full({ gpus: [40_000] }, withModel('new', { residencyPriority: 900 }));
     expect(told(fleet.ask('new'))).toEqual(['load new on a']);
+  });
+
+  test('takes rather one that another node has ready as well, as long as it does', () => {
+    const hosts = {
+      a: { loaded: { old: OLD, recent: { ...OLD, idle_ms: 500_000 } } },
+      b: { gpus: [10_000], loaded: { recent: OLD } },
+    };
+    const fleet = new DecidedFleet({ hosts, models: MODELS });
+    const victims = (): readonly string[] =>
+      explainModel(fleet.state, { model: 'new', node: 'a' }).outlook.victims.map(
+        ({ model }) => model,
+      );
+    expect(victims()).toEqual(['recent']);
+
+    fleet.report('b', { loaded: {} });
+    expect(victims()).toEqual(['old']);
+    fleet.report('b');
+    expect(told(fleet.ask('new', { node: 'a' }))).toEqual(['load new on a after recent']);
   });
 
   test('counts the end of the last request as its last use, not the start', () => {

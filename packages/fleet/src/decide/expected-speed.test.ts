@@ -41,14 +41,32 @@ describe('The expected speed of a model', () => {
     expect(tokS(fleet, 'm')).toBeCloseTo(80);
   });
 
-  test('keeps the best that was seen', () => {
+  test('falls slowly from the best that was seen', () => {
     const hosts = { a: { gpus: [80_000], loaded: { other: OLD }, seats: { tok_s_decode: 40 } } };
     const fleet = fleetOf(hosts, [
       { id: 'm', vramMb: 4000 },
       { id: 'other', vramMb: 8000 },
     ]);
     fleet.report('a', { seats: { tok_s_decode: 5 } });
-    expect(tokS(fleet, 'm')).toBeCloseTo(80);
+    // The same measurement again, in a report of something else.
+    fleet.report('a', { seats: { tok_s_decode: 5, in_flight: 1 } });
+    expect(tokS(fleet, 'm')).toBeCloseTo(80 - (80 - 10) / 8);
+  });
+
+  test('forgets a measurement that was too high', () => {
+    const busy = { card: RTX_3090, loaded: { other: OLD }, gpus: [9000] };
+    const fleet = fleetOf({ a: busy }, [{ id: 'other', vramMb: 8000 }]);
+    const ratioAfter = (tok_s_decode: number): number => {
+      fleet.report('a', { seats: { tok_s_decode } });
+      return fleet.state.reachedRatio;
+    };
+    expect(ratioAfter(1000)).toBe(1);
+    const reached = (89 * 8000) / PUBLISHED_MIB_S;
+    expect(ratioAfter(89)).toBeCloseTo(1 - (1 - reached) / 8);
+    for (let count = 1; count < 60; count += 1) ratioAfter(89 + (count % 2) / 1000);
+    expect(ratioAfter(89)).toBeCloseTo(reached, 3);
+    fleet.configure();
+    expect(fleet.state.reachedRatio).toBe(0.6);
   });
 
   test('rests on the part of the published bandwidth that the fleet has reached, at most all of it', () => {

@@ -1,18 +1,18 @@
 /**
- * How fast a model would answer on a node, in tokens per second (rule 31).
+ * How fast a model would answer a request on a node, in tokens per second (rule 31).
  *
  * Decoding is bound by memory: a token reads every active weight once. So the speed is the bandwidth of the memory that
  * holds the weights over their bytes.
  */
 import type { NodeDevice, NodeSnapshot, Replica } from '../snapshot.ts';
-import { memoryOf } from '../node-devices.ts';
-import type { DecideState } from './decide-state.ts';
+import { isOnCpu, memoryOf } from '../node-devices.ts';
+import { type DecideState, REACHED } from './decide-state.ts';
 import { needMib } from './need.ts';
 import type { DeviceSet } from './node-room.ts';
 import type { ExpectedSpeed } from './record.ts';
 
 const MIB_PER_GB = 1e9 / (1 << 20);
-/** Measured speeds vary by so much from one load to the next: closer ones count as equal. */
+/** Measured speeds vary by so much from one load to the next: speeds are compared in steps of this ratio. */
 const STEP_RATIO = 1.1;
 
 /** `30B-A3B` in the name of a model: 3 of its 30 billion weights are active for a token. */
@@ -30,15 +30,13 @@ export function activeRatio(...names: readonly (string | undefined)[]): number {
 
 /** Found once per snapshot and model: a placement asks for every node. */
 function ratioOf(state: DecideState, model: string): number {
-  const { snapshot, ratioMemo } = state;
-  if (ratioMemo?.snapshot === snapshot && ratioMemo.model === model) return ratioMemo.ratio;
-  const ratio = activeRatio(model, snapshot.catalogue.get(model)?.source);
-  state.ratioMemo = { snapshot, model, ratio };
-  return ratio;
+  const { snapshot, ratio } = state.memo;
+  const known = ratio.get(model);
+  if (known !== undefined) return known;
+  const found = activeRatio(model, snapshot.catalogue.get(model)?.source);
+  ratio.set(model, found);
+  return found;
 }
-
-const isOnCpu = (devices: readonly number[] | undefined): boolean =>
-  devices?.every((index) => index < 0) ?? false;
 
 /** Whether layers or experts are in RAM and others on a GPU: their speed says nothing about either memory. */
 function isSplit(node: NodeSnapshot, model: string): boolean {
@@ -63,25 +61,37 @@ function publishedMibS(
   return leastGbS === Infinity ? undefined : leastGbS * MIB_PER_GB;
 }
 
+/** Part of the way that a maximum moves down to a lower measurement: a single one can be of a model bound by other things. */
+const FALL = 1 / 8;
+
+/** A maximum that forgets: what was seen once, such as of an engine that counts otherwise, does not hold for ever. */
+const towards = (known: number | undefined, seen: number): number =>
+  known === undefined || seen >= known ? seen : known + (seen - known) * FALL;
+
 /** Notes the speed that a node measured of a replica, and what it shows of the memory there. */
 export function noteSpeed(state: DecideState, node: NodeSnapshot, replica: Replica): void {
   const tokS = replica.load?.tokSDecode;
   if (tokS === undefined) return;
   const { model, devices } = replica;
-  const isCpu = isOnCpu(devices);
-  state.facts.of(node.name, model).speed = { tokS, isOnCpu: isCpu };
+  const isCpu = isOnCpu(replica);
+  const facts = state.facts.of(node.name, model);
+  // Other figures of the replica have changed: the same measurement does not count twice.
+  if (facts.speed?.tokS === tokS && facts.speed.isOnCpu === isCpu) return;
+  facts.speed = { tokS, isOnCpu: isCpu };
   const heldMib = memoryOf(replica) ?? 0;
   if (heldMib <= 0 || isSplit(node, model)) return;
   const seen = tokS * heldMib * ratioOf(state, model);
   const published = isCpu ? undefined : publishedMibS(node, devices);
   if (published !== undefined) {
-    // Answers that share a step read a weight once for all of them: no card reads more than its maker says.
-    state.reachedRatio = Math.min(1, Math.max(state.reachedRatio, seen / published));
+    // Drafted tokens share the reading of a weight: no card reads more than its maker says.
+    const reached = Math.min(1, towards(state.reachedRatio, seen / published));
+    // Less is what small models show, which are bound by other things.
+    state.reachedRatio = Math.max(REACHED, reached);
     return;
   }
   const known = state.bandwidths.get(node.name) ?? { gpuMibS: undefined, cpuMibS: undefined };
-  if (isCpu) known.cpuMibS = Math.max(seen, known.cpuMibS ?? 0);
-  else known.gpuMibS = Math.max(seen, known.gpuMibS ?? 0);
+  if (isCpu) known.cpuMibS = towards(known.cpuMibS, seen);
+  else known.gpuMibS = towards(known.gpuMibS, seen);
   state.bandwidths.set(node.name, known);
 }
 

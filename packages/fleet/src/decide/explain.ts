@@ -104,9 +104,7 @@ export function explainModel(state: DecideState, asked: ExplainedModel): ModelEx
       isReady: replica.isReady,
       isUnderWay: stateTraits(replica.status).underWay,
       load: replicaLoad(replica, state.leases.on(model, replica.node)),
-      circuit: state.circuits
-        .open(replica.node, state.nowMs)
-        .find((open) => open.model === undefined || open.model === model),
+      circuit: state.circuits.open(replica, state.nowMs)[0],
     })),
     outlook: outlookOf(state, asked, isManual),
   };

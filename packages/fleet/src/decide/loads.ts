@@ -80,7 +80,8 @@ export function startLoad(state: DecideState, load: NewLoad, actions: Action[]):
   releaseClaimsOf(state, model);
   const devices = fit.set.devices.map(({ device }) => device.index);
   const { needMib } = fit.set;
-  const isWake = state.snapshot.nodes.get(node)?.replicas.get(model)?.status === 'sleeping';
+  const replicas = state.snapshot.nodes.get(node)?.replicas;
+  const isWake = replicas?.get(model)?.status === 'sleeping';
   const facts = state.facts.of(node, model);
   facts.yieldsTo = undefined;
   facts.shares = devices.length > 1 ? sharesOf(state, node, fit) : undefined;
@@ -93,7 +94,9 @@ export function startLoad(state: DecideState, load: NewLoad, actions: Action[]):
     isWake,
     measuredFromMs: !isWake && mayDownload(state, node, model) ? undefined : state.nowMs,
     settings: state.snapshot.catalogue.get(model),
-    leaving: new Set(fit.victims.map((victim) => victim.model)),
+    leaving: new Map(
+      fit.victims.map((victim) => [victim.model, replicas?.get(victim.model)?.status ?? 'loaded']),
+    ),
     isDetached,
     isCancelled: false,
     record,
@@ -184,7 +187,17 @@ function forget(
   return reservation;
 }
 
-const STATUS_AFTER = { unloaded: 'unloaded', slept: 'sleeping', kept: 'loaded' } as const;
+const STATUS_AFTER = { unloaded: 'unloaded', slept: 'sleeping' } as const;
+
+/** A victim stays: it is as before, unless its node has reported since that it sleeps. */
+function stays(
+  state: DecideState,
+  { node, model, before }: { node: string; model: string; before: string },
+): void {
+  const now = state.snapshot.nodes.get(node)?.replicas.get(model)?.status;
+  const status = now === 'sleeping' ? now : before;
+  state.fleet.apply({ kind: 'model_status', node, model, status, atMs: state.nowMs });
+}
 
 /** A victim left, or stays after all. The node has reported what one keeps that fell asleep. */
 export function unloadEnded(
@@ -195,17 +208,23 @@ export function unloadEnded(
   const facts = state.facts.find(node, model);
   const newcomer = facts?.yieldsTo;
   const reservation = newcomer === undefined ? undefined : state.reservation(node, newcomer);
+  const before = reservation?.leaving.get(model);
   reservation?.leaving.delete(model);
   if (reservation?.measuredFromMs !== undefined) reservation.measuredFromMs = state.nowMs;
   if (facts) facts.yieldsTo = undefined;
   if (facts && outcome !== 'kept') facts.loadedAtMs = undefined;
   const reported = state.snapshot.nodes.get(node)?.replicas.get(model);
   if (outcome === 'slept' && reported) noteAsleep(state, reported);
+  state.dirty.add(model);
+  if (outcome === 'kept') {
+    // Without a plan it has its state already.
+    if (before !== undefined) stays(state, { node, model, before });
+    actions.push({ kind: 'poll', node });
+    return;
+  }
   const status = STATUS_AFTER[outcome];
   state.fleet.apply({ kind: 'model_status', node, model, status, atMs: state.nowMs });
-  state.dirty.add(model);
-  if (outcome === 'kept') actions.push({ kind: 'poll', node });
-  else memoryChanged(state, node);
+  memoryChanged(state, node);
 }
 
 export function loadEnded(
@@ -215,10 +234,10 @@ export function loadEnded(
 ): void {
   const reservation = forget(state, { model, node });
   const atMs = state.nowMs;
-  for (const victim of reservation?.leaving ?? []) {
+  for (const [victim, before] of reservation?.leaving ?? []) {
     const facts = state.facts.find(node, victim);
     if (facts?.yieldsTo === model) facts.yieldsTo = undefined;
-    state.fleet.apply({ kind: 'model_status', node, model: victim, status: 'loaded', atMs });
+    stays(state, { node, model: victim, before });
     state.dirty.add(victim);
   }
   state.dirty.add(model);

@@ -43,10 +43,11 @@ function findHeldMib({ replicasByModel }: FleetSnapshot, model: string): number 
 
 /** MiB that the model holds where it is loaded. Searched once per snapshot: a placement asks for every node. */
 function heldMib(state: DecideState, model: string): number | undefined {
-  const { snapshot, heldMemo } = state;
-  if (heldMemo?.snapshot === snapshot && heldMemo.model === model) return heldMemo.mib;
+  const { snapshot, held } = state.memo;
+  const known = held.get(model);
+  if (known !== undefined || held.has(model)) return known;
   const mib = findHeldMib(snapshot, model);
-  state.heldMemo = { snapshot, model, mib };
+  held.set(model, mib);
   return mib;
 }
 

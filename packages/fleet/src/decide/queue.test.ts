@@ -18,6 +18,15 @@ describe('A request', () => {
     expect(grant).toMatchObject({ node: 'a', record: { by: 'load', load: 0, waitedMs: 0 } });
   });
 
+  test('is recorded with the ready replicas among which it was granted one, not the files on other nodes', () => {
+    const fleet = new DecidedFleet({
+      hosts: { a: { loaded: { m: {} } }, b: {}, c: {} },
+      models: [{ id: 'm', vramMb: 8000 }],
+    });
+
+    expect(only(fleet.ask('m'), 'grant')[0]?.record.replicas).toBe(1);
+  });
+
   test('is granted without a look at its conversation, which costs time, where all models are loaded', () => {
     const fleet = new DecidedFleet({
       hosts: { a: { loaded: { m: {}, other: {} } } },

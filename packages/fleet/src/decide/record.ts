@@ -17,7 +17,7 @@ export interface Candidate {
 
 /** Decode speed of a model on a node. */
 export interface ExpectedSpeed {
-  /** Tokens per second. A prediction contains the `weight` of the node. */
+  /** Tokens per second of one answer. A prediction contains the `weight` of the node. */
   readonly tokS: number;
   /** True: the node measured it. False: predicted from memory bandwidth. */
   readonly isMeasured: boolean;

@@ -1,4 +1,4 @@
-/** Tokens per second, and where the weights were. */
+/** Tokens per second of one answer, and where the weights were. */
 export interface MeasuredSpeed {
   readonly tokS: number;
   readonly isOnCpu: boolean;

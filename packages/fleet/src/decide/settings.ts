@@ -2,7 +2,7 @@
 export interface DecideSettings {
   /** `lru`: the cheapest victims. `priority`: the lowest residency priority, then the cheapest. */
   readonly strategy: 'lru' | 'priority';
-  /** A model is not evicted for one of equal priority for so long after its load, or twice the load if longer. */
+  /** A model is not evicted for one of equal priority for so long after its load, or twice its way back if longer. */
   readonly minResidencyMs: number;
   readonly policy: 'prefix-affinity' | 'least-loaded' | 'round-robin';
   readonly affinityLoadFactor: number;
@@ -12,7 +12,7 @@ export interface DecideSettings {
   readonly maxWaitMs: number;
   /** Longest wait of a request that is not streamed, and of any request for a download. */
   readonly maxHoldMs: number;
-  /** A request that waits so long, or three loads if longer, ends the protection of what is in its way. */
+  /** A request that waits so long, or three loads (or wakes) if longer, ends the protection of what is in its way. */
   readonly starveMs: number;
   /** A request downloads the files of a model that no node has. */
   readonly autoPull: boolean;

@@ -69,6 +69,47 @@ describe('A model that has to leave', () => {
     expect(step).toMatchObject({ by: 'unload', model: 'old' });
   });
 
+  test('goes on sleeping if it stays after all, and gets no requests', () => {
+    const statusOf = ({ state }: DecidedFleet): string | undefined =>
+      state.snapshot.nodes.get('a')?.replicas.get('old')?.status;
+    const asleep = () => {
+      const fleet = full({ old: { ...ASLEEP, vram_used_mb: 6000 } });
+      expect(told(fleet.ask('new', { id: 'first' }))).toEqual(['load new on a after old']);
+      return fleet;
+    };
+
+    const kept = asleep();
+    kept.unload('a', 'old', 'kept');
+    expect(statusOf(kept)).toBe('sleeping');
+    kept.endLoad('a', 'new', { kind: 'cancelled' });
+    expect(told(kept.ask('old'))).not.toContain('grant a');
+
+    const cancelled = asleep();
+    cancelled.tell({ kind: 'left', model: 'new', requestId: 'first' });
+    cancelled.tell({
+      kind: 'load_ended',
+      node: 'a',
+      model: 'new',
+      outcome: { kind: 'cancelled' },
+    });
+    expect(statusOf(cancelled)).toBe('sleeping');
+    expect(told(cancelled.ask('old'))).toEqual(['load old on a']);
+    // The call for it ends after its load.
+    cancelled.unload('a', 'old', 'kept');
+    expect(told(cancelled.ask('old'))).toEqual([]);
+  });
+
+  test('that fell asleep before its load was cancelled gets no requests', () => {
+    const fleet = full();
+    expect(told(fleet.ask('new', { id: 'first' }))).toEqual(['load new on a after old']);
+    fleet.report('a', { loaded: { old: ASLEEP } });
+
+    fleet.tell({ kind: 'left', model: 'new', requestId: 'first' });
+    fleet.tell({ kind: 'load_ended', node: 'a', model: 'new', outcome: { kind: 'cancelled' } });
+
+    expect(told(fleet.ask('old'))).toEqual(['load old on a']);
+  });
+
   test('makes the plan anew if it turns out to keep more asleep than was known', () => {
     const fleet = full();
     expect(leaving(fleet)).toMatchObject([{ by: 'sleep' }]);

@@ -1,8 +1,9 @@
 import { fleetHealth } from '@cortex/fleet';
-import { toOllamaPs, toOllamaTags, toOllamaVersion } from '@cortex/protocol';
+import { gatewayOpenApi, toOllamaPs, toOllamaTags, toOllamaVersion } from '@cortex/protocol';
 import { errorResponse, requestIdOf } from '@cortex/service';
 import { Hono } from 'hono';
 
+import { PRODUCT_VERSION } from '../version.ts';
 import { clientPath } from './client-path.ts';
 import { type Environment } from './environment.ts';
 import { type InferenceDeps, inferenceHandler } from './inference.ts';
@@ -49,6 +50,7 @@ export function createApi(deps: ApiDeps): Hono<Environment> {
   const show = showOllamaModelHandler(lists, deps.maxBodyBytes);
   app.post('/api/show', metered('ollama', deps, show, 'ollama'));
   app.get('/health', () => Response.json(fleetHealth(control.snapshot())));
+  app.get('/openapi.json', () => Response.json(gatewayOpenApi(PRODUCT_VERSION)));
   app.get('/', ({ req, env }) => {
     const host = req.header('host');
     return rootPage(host ? `http://${host}` : env.server.url.origin, deps.metricsUrl());
@@ -74,7 +76,7 @@ const SHOWN_CHARS = 200;
 /** The methods of known paths that are not forwarded; used only when no handler matched. */
 const ALLOWED_METHODS: readonly (readonly [RegExp, string])[] = [
   [/^\/(?:v1|api\/v0)\/models(?:\/.+)?$/, 'GET, HEAD'],
-  [/^\/(?:health)?$/, 'GET, HEAD'],
+  [/^\/(?:health|openapi\.json)?$/, 'GET, HEAD'],
   [/^\/api\/(?:tags|ps|version)$/, 'GET, HEAD'],
   [/^\/api\/show$/, 'POST'],
   [/^\/admin\/v1\/(?:fleet|nodes|models|requests|events|explain)$/, 'GET, HEAD'],

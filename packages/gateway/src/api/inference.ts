@@ -5,7 +5,6 @@ import {
   type Dialect,
   type DialectName,
   type EmptyRequest,
-  toHeaderText,
 } from '@cortex/protocol';
 import type { Resolution } from '@cortex/fleet';
 import {
@@ -23,6 +22,7 @@ import { Exchange, type ProxyDeps } from '../proxy/exchange.ts';
 import { EXPLAIN_HEADER, explainHeader } from '../proxy/explain-header.ts';
 import { forwardStream, forwardWhole } from '../proxy/forward.ts';
 import { placeHeaders, toNodeHeaders } from '../proxy/headers.ts';
+import { DROPPED_TOOLS_HEADER, droppedTools } from './dropped-tools.ts';
 import { type Environment } from './environment.ts';
 import { type InferenceRoute } from './inference-routes.ts';
 import { type Principals } from './principal.ts';
@@ -197,10 +197,10 @@ async function readView(
 const NO_HEADERS = {};
 
 /** Tells the client which of its tools the model does not have. */
-const droppedHeaders = ({ droppedTools }: ClientBody): Readonly<Record<string, string>> =>
-  droppedTools === undefined || droppedTools.length === 0
+const droppedHeaders = ({ droppedTools: names }: ClientBody): Readonly<Record<string, string>> =>
+  names === undefined || names.length === 0
     ? NO_HEADERS
-    : { 'x-cortex-dropped-tools': droppedTools.map(toHeaderText).join(', ') };
+    : { [DROPPED_TOOLS_HEADER]: droppedTools(names) };
 
 function refuseUnsent(meter: RequestMeter, thrown: unknown, dialect: DialectName): Response {
   const error = meter.fail(thrown);

@@ -1,8 +1,8 @@
 import { describeModel, listModels } from '@cortex/fleet';
 import {
-  CortexError,
   type ListedModel,
   MAX_MODEL_CHARS,
+  parseBody,
   readOllamaShow,
   toOllamaShow,
 } from '@cortex/protocol';
@@ -116,20 +116,12 @@ export function showOllamaModelHandler({ control, createdS }: ModelsDeps, maxBod
   return async (request: MeteredRequest): Promise<Response> => {
     const { raw } = request.context.req;
     const bytes = await readBody(raw, { maxBytes: maxBodyBytes, signal: raw.signal });
-    const asked = readOllamaShow(parseJson(bytes));
-    request.meter.modelAsked = asked.slice(0, MAX_MODEL_CHARS);
+    const asked = readOllamaShow(parseBody(bytes));
+    request.meter.modelAsked = asked;
     const resolution = await control.resolveSettled(asked, raw.signal);
     const id = resolution.kind === 'model' ? resolution.model : asked;
     const model = describeModel(control.snapshot(), id, { createdS, words: WORDS });
     if (model === undefined) throw unknownModel(asked, control.snapshot());
     return answer(toOllamaShow(model), request);
   };
-}
-
-function parseJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder().decode(bytes));
-  } catch (cause) {
-    throw new CortexError('malformed_json', 'The body is not valid JSON.', { cause });
-  }
 }

@@ -9,6 +9,7 @@ chat             POST ${origin}/v1/chat/completions
 models           ${origin}/v1/models
 health           ${origin}/health
 operators        ${origin}/admin/v1/nodes
+OpenAPI          ${origin}/openapi.json
 metrics          ${metricsUrl}/metrics
 `;
   return new Response(text, { headers: { 'content-type': 'text/plain; charset=utf-8' } });

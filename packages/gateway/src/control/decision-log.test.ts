@@ -30,6 +30,21 @@ describe('the log of decisions', () => {
     expect(log.request('unknown')).toBeUndefined();
   });
 
+  test('knows that a request went to a replica that had failed others', () => {
+    const log = new DecisionLog();
+    const ordinary = granted('ordinary');
+    const record = { by: 'load', load: 1, waitedMs: 2, replicas: 3, circuit: 'probe' } as const;
+    log.decided({
+      ...ordinary,
+      requestId: 'probe',
+      outcome: { kind: 'granted', node: 'a', record },
+    });
+    log.decided(ordinary);
+
+    expect(log.request('probe')?.outcome).toEqual({ kind: 'granted', node: 'a', record });
+    expect(log.request('ordinary')?.outcome).toEqual(ordinary.outcome);
+  });
+
   test('keeps nothing of the request that had the place before', () => {
     const log = new DecisionLog();
     const record = { model: 'm', node: 'a', candidates: [], victims: [], needMib: 1 } as const;

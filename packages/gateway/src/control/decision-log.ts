@@ -41,6 +41,7 @@ interface Slot {
   by: GrantRecord['by'];
   load: number;
   replicas: number;
+  circuit: GrantRecord['circuit'];
   waitedMs: number;
   decidedLoad: DecidedLoad | undefined;
 }
@@ -55,12 +56,14 @@ const emptySlot = (): Slot => ({
   by: 'load',
   load: 0,
   replicas: 0,
+  circuit: undefined,
   waitedMs: 0,
   decidedLoad: undefined,
 });
 
 function toDecided(slot: Slot): DecidedRequest {
-  const { requestId, model, askedNode, atMs, node, message, waitedMs, by, load, replicas } = slot;
+  const { requestId, model, askedNode, atMs, node, message, waitedMs } = slot;
+  const { by, load, replicas, circuit } = slot;
   return {
     requestId,
     model,
@@ -69,7 +72,7 @@ function toDecided(slot: Slot): DecidedRequest {
     outcome:
       node === undefined
         ? { kind: 'refused', message, waitedMs }
-        : { kind: 'granted', node, record: { by, load, replicas, waitedMs } },
+        : { kind: 'granted', node, record: { by, load, replicas, waitedMs, circuit } },
     load: slot.decidedLoad,
   };
 }
@@ -95,6 +98,7 @@ export class DecisionLog {
     if (outcome.kind === 'refused') {
       slot.node = undefined;
       slot.message = outcome.message;
+      slot.circuit = undefined;
       slot.waitedMs = outcome.waitedMs;
       return;
     }
@@ -104,6 +108,7 @@ export class DecisionLog {
     slot.by = record.by;
     slot.load = record.load;
     slot.replicas = record.replicas;
+    slot.circuit = record.circuit;
     slot.waitedMs = record.waitedMs;
   }
 

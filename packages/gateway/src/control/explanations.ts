@@ -42,7 +42,7 @@ const toVictim = ({
 }: Victim) => ({
   model,
   by,
-  frees_mb: freesMib,
+  frees_mb: Math.round(freesMib),
   idle_ms: idleMs === undefined ? undefined : Math.round(idleMs),
   load_ms: Math.round(loadMs),
   wanted,

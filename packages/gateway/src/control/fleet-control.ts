@@ -222,7 +222,7 @@ export class FleetControl implements Control {
   }
 
   circuits(node: string): readonly OpenCircuit[] {
-    return this.#loop.state.circuits.open(node, this.#clock.nowMs());
+    return this.#loop.state.circuits.open({ node }, this.#clock.nowMs());
   }
 
   circuitOpens(node: string): number {

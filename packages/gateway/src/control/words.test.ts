@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 
-import { candidatesText, WORDS } from './words.ts';
+import { candidatesText, decisionText, WORDS } from './words.ts';
 
 describe('That requests avoid a node', () => {
   const circuit = {
@@ -45,4 +45,37 @@ describe('That requests avoid a node', () => {
     expect(lacking(4000)).toBe('a is avoided for 4.0 s more because it failed requests');
     expect(lacking(0)).toBe('a failed requests, and one is trying it again');
   });
+});
+
+test('What a node lacks of memory is said in whole MiB, and not less than none', () => {
+  const lacking = (what: 'memory' | 'free_memory', have: number) =>
+    candidatesText([
+      {
+        node: 'a',
+        feasible: false,
+        lacked: [{ what, need: 15_000.6, have, unit: 'MiB' }],
+        rank: [],
+        load: 0,
+      },
+    ]);
+
+  expect(lacking('memory', 8000.333)).toBe('a has 8000 MiB for models, and 15001 MiB are needed');
+  expect(lacking('free_memory', -0.2)).toBe('a has room for 0 of 15001 MiB beside what is in use');
+});
+
+test('A request that had to use a replica that requests avoid is told so', () => {
+  const record = { by: 'load', load: 0, waitedMs: 0, replicas: 2, circuit: 'last_resort' } as const;
+
+  expect(
+    decisionText({
+      requestId: 'req_1',
+      model: 'm',
+      askedNode: undefined,
+      atMs: 0,
+      outcome: { kind: 'granted', node: 'a', record },
+      load: undefined,
+    }),
+  ).toEqual([
+    'It went to a at once, one of 2 replicas: requests had failed there, and no other had room.',
+  ]);
 });

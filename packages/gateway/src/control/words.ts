@@ -20,6 +20,9 @@ const SLEEP: Readonly<Record<string, string>> = {
   overslept: 'was woken and did not come up in time',
 };
 
+/** What several devices hold is a sum of parts, and what is promised can be more than there is. */
+const wholeMib = (number: Lacking['need']): number => Math.round(Math.max(0, Number(number)));
+
 /** What a node lacks, after its name. */
 function lackText({ what, need, have, eachMib = 0 }: Lacking): string {
   switch (what) {
@@ -34,9 +37,9 @@ function lackText({ what, need, have, eachMib = 0 }: Lacking): string {
       return `has ${have} of ${need} GPU${need === 1 ? '' : 's'}${size}`;
     }
     case 'memory':
-      return `has ${have} MiB for models, and ${need} MiB are needed`;
+      return `has ${wholeMib(have)} MiB for models, and ${wholeMib(need)} MiB are needed`;
     case 'free_memory':
-      return `has room for ${Math.max(0, Number(have))} of ${need} MiB beside what is in use`;
+      return `has room for ${wholeMib(have)} of ${wholeMib(need)} MiB beside what is in use`;
     case 'up':
       return SLEEP[have] ?? 'is not up';
     case 'undrained':

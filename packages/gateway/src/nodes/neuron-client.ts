@@ -3,6 +3,7 @@ import {
   Discovery,
   DrainAnswer,
   type DrainRequest,
+  EstimateAnswer,
   type LoadModelRequest,
   NEURON_HEADERS,
   NodeHealth,
@@ -21,15 +22,6 @@ import { type CalledNode, sendNodeCall } from './node-call.ts';
 
 const StatusAnswer = z.looseObject({ status: z.string() });
 const EndpointAnswer = z.looseObject({ url: z.string() });
-const EstimateAnswer = z.looseObject({
-  vram_mb: z.number(),
-  ram_mb: z.number().default(0),
-  devices: z.array(z.int()).default([]),
-  /** Such as `20/33`. */
-  gpu_layers: z.string().optional(),
-  fits: z.boolean().optional(),
-  missing_mb: z.number().optional(),
-});
 
 /** What a load needs on a node, and whether it fits there now. */
 export interface LoadEstimate {
@@ -42,7 +34,7 @@ export interface LoadEstimate {
 const ESTIMATE_MS = 30_000;
 
 /** MiB that a load needs where it would run. What does not fit on the GPUs counts as well: elsewhere it might. */
-function neededMib(estimate: z.infer<typeof EstimateAnswer>): number {
+function neededMib(estimate: EstimateAnswer): number {
   const { vram_mb: vramMib, ram_mb: ramMib, devices, gpu_layers: layers } = estimate;
   const [onGpu, all] = layers?.split('/') ?? [];
   const isOnCpu = devices.length > 0 && devices.every((index) => index < 0);

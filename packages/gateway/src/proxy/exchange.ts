@@ -176,11 +176,19 @@ export class Exchange {
     this.#isReading = false;
   }
 
-  /** Ends the request: writes the record and releases the lease. */
-  end(status: number, code?: string): void {
+  /**
+   * Ends the request: writes the record, with what the client got, and releases the lease.
+   *
+   * @param answered - What the node answered, where that differs.
+   */
+  end(
+    status: number,
+    code?: string,
+    answered: { readonly status: number; readonly code: string | undefined } = { status, code },
+  ): void {
     this.#finish(
       () => this.meter.end({ outcome: outcomeOf(status, code), status, code }),
-      outcomeOfAnswer(status, code),
+      outcomeOfAnswer(answered.status, answered.code),
     );
   }
 

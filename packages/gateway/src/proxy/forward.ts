@@ -52,7 +52,7 @@ function answerWhole(exchange: Exchange, answer: WholeAnswer): Response {
   if (status >= 400) {
     const { error } = readRefusal(answer, exchange.meter.node);
     const refused = errorResponse(error, errorOptions(exchange));
-    exchange.end(status, codeOfAnswer(answer));
+    exchange.end(error.status, error.code, { status, code: codeOfAnswer(answer) });
     return refused;
   }
   const headers = { 'content-type': 'application/json', ...ownHeaders(exchange) };
@@ -98,6 +98,15 @@ function settledWithin<T>(
   });
 }
 
+/** The last event of a stream whose node refuses it after the status was sent. Clients of OpenAI's API get its bytes. */
+function refuseLate(exchange: Exchange, answer: WholeAnswer, client: AnswerStream): string {
+  const { error, nodeError } = readRefusal(answer, exchange.meter.node);
+  const answered = { status: answer.status, code: codeOfAnswer(answer) };
+  const told = exchange.client.body.whole === undefined ? answered : error;
+  exchange.end(told.status, told.code, answered);
+  return client.fail(error, nodeError);
+}
+
 /**
  * The body of a stream whose status was sent before its node answered: comments, then the node's events or one
  * error.
@@ -106,8 +115,9 @@ async function* hold(
   exchange: Exchange,
   opening: Promise<NodeAnswer>,
 ): AsyncGenerator<Uint8Array | string, void> {
-  const client = streamOf(exchange);
+  let client: AnswerStream | undefined;
   try {
+    client = streamOf(exchange);
     let answer: NodeAnswer | undefined;
     while (answer === undefined) {
       yield client.opening() + client.keepAlive();
@@ -118,12 +128,11 @@ async function* hold(
       yield* relay(exchange, answer, client);
       return;
     }
-    const { error, nodeError } = readRefusal(answer, exchange.meter.node);
-    exchange.end(answer.status, codeOfAnswer(answer));
-    yield client.fail(error, nodeError);
+    yield refuseLate(exchange, answer, client);
   } catch (thrown) {
     if (exchange.isEnded) return;
-    yield client.fail(exchange.fail(thrown));
+    const error = exchange.fail(thrown);
+    if (client !== undefined) yield client.fail(error);
   } finally {
     exchange.leave();
   }

@@ -1,4 +1,10 @@
-import { CortexError, type ErrorCode, isErrorCode, NEURON_HEADERS } from '@cortex/protocol';
+import {
+  codeFor,
+  CortexError,
+  type JsonObject,
+  NEURON_HEADERS,
+  nodeErrorIn,
+} from '@cortex/protocol';
 
 import { type AcquireRequest, type Lease } from '../control/control.ts';
 import { tokenRefusal } from '../nodes/token-refusal.ts';
@@ -22,14 +28,10 @@ export interface StreamAnswer {
 
 export type NodeAnswer = WholeAnswer | StreamAnswer;
 
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
-/** The `error` object of an OpenAI envelope; undefined if there is none. */
-function readEnvelope(bytes: Uint8Array): Readonly<Record<string, unknown>> | undefined {
+/** The error object of an answer; undefined if there is none. */
+function readEnvelope(bytes: Uint8Array): JsonObject | undefined {
   try {
-    const body: unknown = JSON.parse(new TextDecoder().decode(bytes));
-    return isRecord(body) && isRecord(body['error']) ? body['error'] : undefined;
+    return nodeErrorIn(JSON.parse(new TextDecoder().decode(bytes)));
   } catch {
     // The answer is not from a neuron: only its status is known.
     return undefined;
@@ -122,22 +124,8 @@ export function refusalOf(answer: WholeAnswer): RefusalCode | undefined {
 export interface ReadRefusal {
   readonly error: CortexError;
   /** The error object of the node, with the status and `Retry-After` that its answer had. */
-  readonly nodeError: Readonly<Record<string, unknown>> | undefined;
+  readonly nodeError: JsonObject | undefined;
 }
-
-/** The code that says most for a status, where a server sends one that is not ours. */
-const CODE_BY_STATUS: ReadonlyMap<number, ErrorCode> = new Map([
-  [404, 'model_not_found'],
-  [413, 'request_too_large'],
-  [429, 'rate_limit_exceeded'],
-  [503, 'no_capacity'],
-  [504, 'node_timeout'],
-]);
-
-const codeFor = (code: unknown, status: number): ErrorCode =>
-  typeof code === 'string' && isErrorCode(code)
-    ? code
-    : (CODE_BY_STATUS.get(status) ?? (status < 500 ? 'invalid_request' : 'node_protocol_error'));
 
 /** Reads an error answer. One without an error object becomes `node_protocol_error`. */
 export function readRefusal(
@@ -155,7 +143,9 @@ export function readRefusal(
   const { code, message, param } = envelope;
   const retryAfterS = retryAfterOf(headers);
   const text =
-    typeof message === 'string' ? message : `Node ${node} answered with status ${status}.`;
+    typeof message === 'string' && message !== ''
+      ? message
+      : `Node ${node} answered with status ${status}.`;
   const error = new CortexError(codeFor(code, status), text, {
     param: typeof param === 'string' ? param : undefined,
     retryAfterS,

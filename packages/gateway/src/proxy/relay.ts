@@ -4,7 +4,7 @@ import { brokenOff, notLoaded } from './attempt-failure.ts';
 import { type Deadline } from './deadlines.ts';
 import { type Exchange } from './exchange.ts';
 import { type StreamAnswer } from './node-answer.ts';
-import { StreamTap } from './stream-tap.ts';
+import { type StreamError, StreamTap } from './stream-tap.ts';
 
 /** Interval between signs of life for a client whose stream is silent. */
 export const KEEP_ALIVE_MS = 5000;
@@ -27,6 +27,16 @@ function account(exchange: Exchange, tap: StreamTap): void {
 function toStreamError(thrown: unknown, node: string): CortexError {
   if (thrown instanceof CortexError) return thrown;
   return brokenOff(node, thrown);
+}
+
+/** Ends the exchange. @param told - The error of the node as the client got it; undefined: the bytes of the node. */
+function endWith(
+  exchange: Exchange,
+  error: StreamError | undefined,
+  told: Pick<CortexError, 'status' | 'code'> | undefined,
+): void {
+  const { status, code } = told ?? error ?? { status: 200, code: undefined };
+  exchange.end(status, code, error);
 }
 
 /** For a client that gets nothing of what its node sends: comments, or a call that is not whole yet. */
@@ -70,6 +80,8 @@ export async function* relay(
       if (whole !== undefined) {
         deadline.dueMs = nowMs + limits.stallMs;
         deadline.run = onStall;
+        // A translated answer ends with [DONE], and some of them say what the node has counted.
+        if (tap.isDone) exchange.meter.usage = tap.usage;
         const told = client.push(whole) || signOfLife(client, nowMs - toldMs);
         if (told.length > 0) {
           toldMs = nowMs;
@@ -80,7 +92,7 @@ export async function* relay(
         deadline.run = onSilence;
       }
       if (tap.isNotLoaded) {
-        exchange.meter.usage = tap.end().usage;
+        exchange.meter.usage = tap.usage;
         throw notLoaded({ node, model });
       }
       deadline.dueMs = deadlines.nowMs() + limits.streamIdleMs;
@@ -89,11 +101,12 @@ export async function* relay(
     const end = tap.end();
     exchange.meter.usage = end.usage;
     // An incomplete event is dropped, because no event can be written after it.
-    if (!end.isDone && !end.isDoneCut && end.error === undefined) throw brokenOff(node);
+    const isWhole = end.isDone || end.isDoneCut || (end.error ?? client.nodeFailure) !== undefined;
+    if (!isWhole) throw brokenOff(node);
     // The last event of the node has the reason of the end: a second error would hide it. It is made before the exchange
     // ends, because an answer that cannot be made is none.
     const last = client.end(end.isDone);
-    if (client.failure === undefined) exchange.end(end.error?.status ?? 200, end.error?.code);
+    if (client.failure === undefined) endWith(exchange, end.error, client.nodeFailure);
     else exchange.fail(client.failure);
     if (last !== '') yield last;
   } catch (thrown) {

@@ -158,6 +158,8 @@ describe('StreamTap.end()', () => {
       { code: 'model_load_failed', status: 503 },
     ],
     ['{"error":{"code":"teapot","status":1e9}}', { code: 'teapot', status: 502 }],
+    ['{"error":{"message":"x","code":400}}', { code: 'unknown', status: 400 }],
+    ['{"object":"error","message":"x","code":503}', { code: 'unknown', status: 503 }],
     [
       `{"error":{"message":"${'x'.repeat(9000)}","code":"queue_full"}}`,
       { code: 'queue_full', status: 503 },

@@ -1,10 +1,10 @@
 import {
-  ERROR_CODES,
-  isErrorCode,
-  type NeuronUsage,
-  parseUsage,
-  WholeEvents,
   isJsonObject,
+  type NeuronUsage,
+  nodeErrorIn,
+  parseUsage,
+  statusOfNodeError,
+  WholeEvents,
 } from '@cortex/protocol';
 
 const decoder = new TextDecoder();
@@ -78,19 +78,14 @@ export interface StreamError {
   readonly status: number;
 }
 
-const isErrorStatus = (status: unknown): status is number =>
-  typeof status === 'number' && Number.isInteger(status) && status >= 400 && status < 600;
-
-/** Code and status of an error event; undefined for any other event. Some servers send the error without an envelope. */
+/** Code and status of an error event; undefined for any other event. */
 function errorIn(data: string | undefined): StreamError | undefined {
-  const event = data === undefined ? undefined : parseEvent(data);
-  const error = event?.['object'] === 'error' ? event : event?.['error'];
-  if (error === undefined || error === null) return undefined;
-  const { code, status } = isJsonObject(error) ? error : { code: undefined, status: undefined };
-  const ownStatus = typeof code === 'string' && isErrorCode(code) ? ERROR_CODES[code].status : 502;
+  const error = nodeErrorIn(data === undefined ? undefined : parseEvent(data));
+  if (error === undefined) return undefined;
+  const { code } = error;
   return {
     code: typeof code === 'string' ? code : 'unknown',
-    status: isErrorStatus(status) ? status : ownStatus,
+    status: statusOfNodeError(error),
   };
 }
 
@@ -131,6 +126,17 @@ export class StreamTap {
     this.#events = new WholeEvents(`Node ${node}`);
   }
 
+  /** `data: [DONE]` was the last event. */
+  get isDone(): boolean {
+    return this.#events.isDone;
+  }
+
+  /** What the node has counted; undefined: it has not said. */
+  get usage(): NeuronUsage | undefined {
+    const { usageText } = this.#events;
+    return usageText === undefined ? undefined : parseUsage(usageText);
+  }
+
   /**
    * The bytes that `chunk` completes and that can be relayed now; undefined if there are none. Nothing is to be
    * relayed once `isNotLoaded`. @throws CortexError `node_protocol_error`
@@ -155,9 +161,9 @@ export class StreamTap {
   }
 
   end(): StreamEnd {
-    const { usageText, isDone, isDoneCut, lastData } = this.#events;
+    const { isDone, isDoneCut, lastData } = this.#events;
     return {
-      usage: usageText === undefined ? undefined : parseUsage(usageText),
+      usage: this.usage,
       isDone,
       isDoneCut,
       error: errorIn(lastData),

@@ -11,7 +11,10 @@ test('a request on a connection that was closed after it was made fails with the
   const reason = new Error('cancelled');
 
   connection.destroy(reason);
-  const sent = connection.send([new TextEncoder().encode('GET / HTTP/1.1\r\n\r\n')]);
+  const sent = connection.send(
+    [new TextEncoder().encode('GET / HTTP/1.1\r\n\r\n')],
+    () => undefined,
+  );
 
   expect(await sent.catch((error: unknown) => error)).toBe(reason);
   await server.stop(true);

@@ -103,8 +103,17 @@ export class NodeConnection {
     if (check !== undefined) await this.#secured.promise;
   }
 
-  /** Sends a whole request; resolves with the head of its answer. @throws ConnectionLost, WireError */
-  send(request: readonly Uint8Array[]): Promise<WireResponse> {
+  /**
+   * Sends a whole request; resolves with the head of its answer.
+   *
+   * @param onCancel - Called with a function that cancels the request and the body of its answer. It has no effect once
+   * the answer has arrived whole: the connection may carry another request then.
+   * @throws ConnectionLost, WireError, or the reason of a cancel
+   */
+  send(
+    request: readonly Uint8Array[],
+    onCancel: (cancel: (reason: unknown) => void) => void,
+  ): Promise<WireResponse> {
     const response = Promise.withResolvers<WireResponse>();
     // It can be closed between the end of `connect` and the first request.
     if (this.#isClosed) {
@@ -116,14 +125,18 @@ export class NodeConnection {
       resume: () => this.#socket?.resume(),
     });
     this.#requests += 1;
-    this.#running = { response, body, hasHead: false, isBegun: false };
+    const running = { response, body, hasHead: false, isBegun: false };
+    this.#running = running;
+    onCancel((reason) => {
+      if (this.#running === running) this.destroy(reason);
+    });
     this.#parser.reset();
     this.#unwritten.push(...request);
     this.#write();
     return response.promise;
   }
 
-  /** Closes the connection at once, which cancels the request on the node. */
+  /** Closes the connection at once, which cancels whatever request it carries on the node. */
   destroy(reason: unknown): void {
     // The socket is terminated later, because that would report a close without this reason first.
     this.#closed(reason);

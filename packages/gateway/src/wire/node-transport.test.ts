@@ -124,6 +124,29 @@ describe.each(['http', 'https'] as const)('node transport over %s', (scheme) => 
     await left.promise;
   });
 
+  test('does not cancel the next request on a connection with one whose answer has arrived', async () => {
+    const second = Promise.withResolvers<void>();
+    let count = 0;
+    const endpoint = serve(async () => {
+      count += 1;
+      if (count === 2) await second.promise;
+      return new Response(`answer ${count}`);
+    }, scheme);
+    const transport = create();
+    const target = targetOf(endpoint);
+    const first = send(transport, target);
+    // The node has answered; nobody has read the body yet.
+    const unread = await first.response;
+    const next = send(transport, target);
+
+    first.cancel(new Error('its client left'));
+    second.resolve();
+
+    expect(await textOf(await next.response)).toBe('answer 2');
+    expect(await textOf(unread)).toBe('answer 1');
+    expect(transport.openCount).toBe(1);
+  });
+
   test('uses one connection for sequential requests and separate ones for parallel requests', async () => {
     const gates: (() => void)[] = [];
     const arrivals: (() => void)[] = [];

@@ -79,9 +79,8 @@ export class NodeTransport {
     });
     const idle = options.connection === 'any' ? this.#takeIdle(pool) : undefined;
     if (idle === undefined) return this.#sendNew(pool, bytes, options);
-    options.onCancel((reason) => idle.destroy(reason));
     try {
-      return await idle.send(bytes);
+      return await idle.send(bytes, options.onCancel);
     } catch (error) {
       if (error instanceof ConnectionLost && error.isUnsent)
         return this.#sendNew(pool, bytes, options);
@@ -122,7 +121,7 @@ export class NodeTransport {
       cancelTimer();
       cancelled.promise.catch(() => undefined);
     }
-    return connection.send(bytes);
+    return connection.send(bytes, onCancel);
   }
 
   #forget(pool: Pool, closed: NodeConnection): void {

@@ -1,4 +1,4 @@
-import { CortexError, NEURON_HEADERS, toCortexError } from '@cortex/protocol';
+import { CortexError, NEURON_HEADERS, nodeOpenApi, toCortexError } from '@cortex/protocol';
 import {
   ClientConnection,
   errorResponse,
@@ -31,6 +31,7 @@ import {
 } from './management.ts';
 import { metrics } from './metrics.ts';
 import { cancelPull, pullModel, pullReport, removeFiles } from './pulls.ts';
+import { PRODUCT_VERSION } from '../version.ts';
 import { tokenizer } from './tokenizer.ts';
 import { capabilities, discovery, endpoint, health, listModels, logs, version } from './views.ts';
 
@@ -91,6 +92,7 @@ export function createApi(deps: ApiDeps, log: Logger): Hono<ApiEnv> {
     ),
   );
   app.get('/health', (context) => context.json(health(deps)));
+  app.get('/openapi.json', (context) => context.json(nodeOpenApi(PRODUCT_VERSION)));
   app.get('/metrics', metrics(deps));
   app.get('/models', listModels(deps));
   app.get('/events', events(deps));

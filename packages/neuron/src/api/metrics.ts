@@ -49,7 +49,7 @@ export class NodeMetrics {
   );
   readonly #decodeRate = gauge(
     'neuron_model_decode_tokens_per_second',
-    'Moving average of the decode speed, in tokens per second.',
+    'Moving average of the decode speed of one answer, in tokens per second.',
   );
   readonly #batches = createHistogramFamily({
     name: 'neuron_engine_batch_sequences',

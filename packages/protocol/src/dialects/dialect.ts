@@ -37,7 +37,7 @@ export interface AnswerStream {
   opening(): string;
   /** For a client that would otherwise get nothing for a while. */
   keepAlive(): string;
-  /** What whole events of a node say. @throws CortexError for what is not an answer */
+  /** What whole events of a node say. What is not an answer ends the stream with an error. */
   push(nodeEvents: Uint8Array): Uint8Array | string;
   /** The node has ended its answer. @param isDone - Its last event was `[DONE]`. */
   end(isDone: boolean): string;
@@ -45,6 +45,8 @@ export interface AnswerStream {
   fail(error: CortexError, nodeError?: JsonObject): string;
   /** Why the stream has ended with an error that the node did not send; absent: it has not. */
   readonly failure?: CortexError | undefined;
+  /** The error with which the node has ended its answer, as the client was told of it; absent: none, or its bytes. */
+  readonly nodeFailure?: CortexError | undefined;
 }
 
 /** A request as the client sent it, and how it is answered. */
@@ -81,7 +83,8 @@ export interface Dialect {
   /** In which its clients look for the id of their request; absent: only in `x-request-id`, as all. */
   readonly requestIdHeader?: string | undefined;
   /**
-   * Reads a request. Large bodies are read in slices, so that they delay no stream.
+   * Reads a request. A body that passes as it is, is read in slices, so that a large one delays no stream. A body that
+   * is translated is parsed in one go, and nothing else happens meanwhile.
    *
    * @throws CortexError `malformed_json`, or `invalid_request` with `param`
    */

@@ -7,6 +7,7 @@
 import { z } from 'zod';
 
 import { isJsonObject } from '../json/json-object.ts';
+import { formatEvent } from './format-event.ts';
 import { readEvents } from './read-events.ts';
 
 export interface NumberedEvent {
@@ -21,7 +22,7 @@ export type UnknownEvent = z.infer<typeof UnknownEvent>;
 
 /** The event as a server-sent event, with the blank line that ends it. */
 export function formatNumberedEvent<T extends NumberedEvent>({ kind, ...data }: T): string {
-  return `event: ${kind}\ndata: ${JSON.stringify(data)}\n\n`;
+  return formatEvent(data, kind);
 }
 
 /**

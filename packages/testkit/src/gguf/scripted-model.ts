@@ -15,7 +15,12 @@ export interface ScriptedModelOptions {
    * tokens.
    */
   readonly controls?: readonly string[] | undefined;
+  /** What the model writes between a prompt and a suffix; absent: it cannot insert text. */
+  readonly insertion?: Script | undefined;
 }
+
+/** By these names the library knows what they are for. */
+const GAP_TOKENS = ['<|fim_prefix|>', '<|fim_suffix|>', '<|fim_middle|>'];
 
 /** Columns of the embeddings; rows of random signs are nearly orthogonal. */
 const SIZE = 512;
@@ -34,9 +39,12 @@ export function scriptedModel({
   scripts,
   template,
   controls = [],
+  insertion,
 }: ScriptedModelOptions): GgufFile {
-  const chain = new TokenChain({ end: '<|endoftext|>', controls });
+  const gap = insertion === undefined ? [] : GAP_TOKENS;
+  const chain = new TokenChain({ end: '<|endoftext|>', controls: [...controls, ...gap] });
   for (const [name, script] of Object.entries(scripts)) chain.add(`<|script:${name}|>`, script);
+  if (insertion !== undefined) chain.add('<|fim_middle|>', insertion);
   const start =
     "{%- if add_generation_prompt %}{{ '<|script:' ~ (script | default('0')) ~ '|>' }}{% endif %}";
   return {

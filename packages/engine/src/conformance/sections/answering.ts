@@ -98,6 +98,24 @@ export const completions: Section = (subject) => {
   });
 };
 
+export const insert: Section = (subject) => {
+  test('the text between a prompt and a suffix is written, and both count as prompt', async () => {
+    const [before, behind] = ['def area(r):\n    return ', '\n\nprint(area(2))\n'];
+    const body = { prompt: before, suffix: behind, max_tokens: 4, ignore_eos: true };
+    const { engine } = subject();
+
+    const { last } = await answerOf(ask(engine, body, { route: 'completions' }));
+
+    const options = { addSpecial: false, parseSpecial: false };
+    const texts = [
+      ...(await engine.tokenize(before, options)),
+      ...(await engine.tokenize(behind, options)),
+    ];
+    expect(last.usage.promptTokens).toBeWithin(texts.length + 3, texts.length + 5);
+    expect(last.usage.completionTokens).toBe(4);
+  });
+};
+
 /** Checks usage and timings of every finished answer. */
 function expectSound({ usage, timings }: Done): void {
   expect(usage.promptTokens).toBeGreaterThan(0);

@@ -13,7 +13,7 @@ import {
   type Section,
   thrownBy,
 } from '../subject.ts';
-import { answering, completions } from './answering.ts';
+import { answering, completions, insert } from './answering.ts';
 import { embedding } from './embedding.ts';
 import { promptCache, slotState } from './keeping.ts';
 import { estimating } from './memory.ts';
@@ -112,6 +112,7 @@ export const CAPABILITY_SECTIONS = {
   tools,
   reasoning,
   tokenizer,
+  insert,
   embedding,
   rerank,
   choices,
@@ -139,6 +140,18 @@ export const refusals: Section = (subject, { claims }) => {
 
       for (const request of requests)
         expect(await refusalOf(request)).toMatchObject({ code: 'wrong_modality' });
+    });
+  }
+  if (claims.includes('completions') && !claims.includes('insert')) {
+    test('a model that cannot insert text refuses a suffix', async () => {
+      const body = { prompt: 'a', suffix: 'b' };
+
+      const refused = await refusalOf(ask(subject().engine, body, { route: 'completions' }));
+
+      expect(refused).toMatchObject({
+        code: 'unsupported_parameter',
+        details: { param: 'suffix' },
+      });
     });
   }
   if (!claims.includes('embedding')) {

@@ -12,6 +12,7 @@ function createVocabulary(isCut: boolean): PromptVocabulary & { readonly made: s
   return {
     made,
     controlTexts: [],
+    gapTokens: undefined,
     alwaysReadTexts: [],
     bytesOf: () => new Uint8Array(),
     bosToken: 1,

@@ -168,7 +168,7 @@ export class RequestReader {
     }
     const prompts: Omit<ReadPrompt, 'maxTokens'>[] = [];
     for (const prompt of promptsOf(body.prompt)) {
-      const tokens = await this.#completionPrompt(prompt, onSlice);
+      const tokens = await this.#completionPrompt(prompt, body.suffix ?? '', onSlice);
       prompts.push({ tokens, echo: body.echo === true ? this.#textOf(prompt) : '' });
     }
     return {
@@ -184,9 +184,17 @@ export class RequestReader {
     };
   }
 
-  #completionPrompt(prompt: CompletionPrompt, onSlice: OnSlice): Promise<Uint32Array> {
-    if (typeof prompt === 'string') this.#limit.checkLength(prompt, 'completions');
-    return this.#options.tokenizer.completion(prompt, this.#limit.within(onSlice, 'completions'));
+  #completionPrompt(
+    prompt: CompletionPrompt,
+    suffix: string,
+    onSlice: OnSlice,
+  ): Promise<Uint32Array> {
+    const { tokenizer } = this.#options;
+    const within = this.#limit.within(onSlice, 'completions');
+    if (typeof prompt === 'string') this.#limit.checkLength(`${prompt}${suffix}`, 'completions');
+    return suffix === ''
+      ? tokenizer.completion(prompt, within)
+      : tokenizer.insertion(prompt, suffix, within);
   }
 
   #textOf(prompt: CompletionPrompt): string {

@@ -204,5 +204,6 @@ export const CompletionsBody = SamplingBody.extend({
   ),
   logprobs: optional(wholeFrom(0, 20)),
   echo: optional(flag),
+  suffix: optional(z.string('must be a string')),
 });
 export type CompletionsBody = z.infer<typeof CompletionsBody>;

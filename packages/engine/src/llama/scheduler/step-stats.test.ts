@@ -32,6 +32,10 @@ test('StepStats measures each speed only from steps that did nothing else', () =
   });
 });
 
+test('StepStats measures the decode speed of one answer, however many share the step', () => {
+  expect(record({ sequences: 4, generatedTokens: 8 })).toMatchObject({ tokSDecode: 20 });
+});
+
 test('StepStats ignores a step whose only token was discarded', () => {
   expect(record(reading(50), { generatedTokens: 2 }, {})).toMatchObject({
     tokSPrefill: 500,

@@ -31,8 +31,11 @@ export class StepStats {
     // The time of a mixed step covers both kinds of work, so it measures neither.
     if (step.promptSequences === step.sequences && step.promptTokens > 0)
       this.#tokSPrefill = average(this.#tokSPrefill, rate(step.promptTokens, step.ms));
-    if (step.promptSequences === 0 && step.generatedTokens > 0)
-      this.#tokSDecode = average(this.#tokSDecode, rate(step.generatedTokens, step.ms));
+    // The speed of one answer, not of all that share the step: cortex compares it with what the memory allows.
+    if (step.promptSequences === 0 && step.generatedTokens > 0) {
+      const tokens = step.generatedTokens / step.sequences;
+      this.#tokSDecode = average(this.#tokSDecode, rate(tokens, step.ms));
+    }
   }
 
   drafted({ drafted, accepted }: { readonly drafted: number; readonly accepted: number }): void {

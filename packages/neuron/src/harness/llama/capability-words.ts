@@ -8,6 +8,7 @@ const WORDS: Partial<Record<EngineCapability, string>> = {
   embedding: 'embedding',
   rerank: 'rerank',
   structured: 'structured',
+  insert: 'insert',
 };
 
 /** Maps engine capabilities to their names in `/models`. */

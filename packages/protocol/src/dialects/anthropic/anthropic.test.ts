@@ -138,7 +138,6 @@ describe('A request to /v1/messages/count_tokens', () => {
       NO_HEADERS,
     );
 
-    expect(body.view.stream).toBe(false);
     expect(nodeBody(body, 'm')).toEqual({ model: 'm', messages });
     expect(body.whole?.(bytesOf({ input_tokens: 3 }), facts)).toBe('{"input_tokens":3}');
   });

@@ -1,8 +1,7 @@
 /** The shape of a Messages request, loose where clients differ or newer versions add. */
 import { z } from 'zod';
 
-import { JsonObjectShape } from '../../json/json-object.ts';
-import { toNumber } from '../neutral/exact-json.ts';
+import { ExactObject, exactInt, exactIntFrom, exactNumber } from '../neutral/exact-json.ts';
 
 /** Clients send `null` for an absent field. */
 const optional = <T extends z.ZodType>(schema: T) =>
@@ -10,11 +9,7 @@ const optional = <T extends z.ZodType>(schema: T) =>
 
 const text = z.string('must be a string');
 const flag = z.boolean('must be true or false');
-
-// The body is parsed with the spelling of its numbers, which matters in the arguments of calls.
-const number = z.preprocess(toNumber, z.number('must be a number'));
-const whole = z.preprocess(toNumber, z.int('must be a whole number'));
-const count = z.preprocess(toNumber, z.int('must be a whole number').min(0, 'must be at least 0'));
+const count = exactIntFrom(0);
 
 /** A string in a list of blocks is a text block. */
 export const Block = z.preprocess(
@@ -48,7 +43,7 @@ const Tool = z.looseObject(
     /** Of a `mcp_toolset`. */
     mcp_server_name: optional(text),
     description: optional(text),
-    input_schema: optional(JsonObjectShape),
+    input_schema: optional(ExactObject),
     strict: optional(flag),
   },
   'must be an object',
@@ -76,21 +71,20 @@ const Thinking = z.looseObject(
 export type Thinking = z.infer<typeof Thinking>;
 
 const Format = z.looseObject(
-  { type: text, schema: optional(JsonObjectShape) },
+  { type: text, schema: optional(ExactObject) },
   'must be an object with "type" and "schema"',
 );
 export type Format = z.infer<typeof Format>;
 
 export const MessagesBody = z.looseObject(
   {
-    model: optional(text),
     system: Content,
     messages: z.array(Message, 'must be a list of messages').min(1, 'must not be empty'),
     max_tokens: optional(count),
     stream: optional(flag),
-    temperature: optional(number),
-    top_p: optional(number),
-    top_k: optional(whole),
+    temperature: optional(exactNumber),
+    top_p: optional(exactNumber),
+    top_k: optional(exactInt),
     stop_sequences: optional(z.array(text, 'must be a list of strings')),
     thinking: optional(Thinking),
     output_config: optional(

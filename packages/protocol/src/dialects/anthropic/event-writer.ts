@@ -1,14 +1,16 @@
-import type { AnswerFacts } from '../dialect.ts';
-import { thrownError } from '../neutral/answer-error.ts';
-import type { AnswerEvent, BlockKind } from '../neutral/answer-event.ts';
+import type { CortexError } from '../../errors.ts';
 import { renderErrorEvent } from '../../render-error.ts';
+import { formatEvent } from '../../sse/format-event.ts';
+import type { AnswerFacts } from '../dialect.ts';
+import type { AnswerEvent, BlockKind } from '../neutral/answer-event.ts';
+import type { StreamWriter } from '../neutral/translated-stream.ts';
 import { emptyBlock, emptyMessage, signatureOf, stopOf, usageOf } from './message.ts';
 
 /** One event of a stream, with the name that Anthropic's clients dispatch on. */
-const formatEvent = (type: string, members: object = {}): string =>
-  `event: ${type}\ndata: ${JSON.stringify({ type, ...members })}\n\n`;
+const typed = (type: string, members: object = {}): string =>
+  formatEvent({ type, ...members }, type);
 
-export const PING = formatEvent('ping');
+export const PING = typed('ping');
 
 function deltaOf(block: BlockKind['type'], text: string): object {
   switch (block) {
@@ -22,7 +24,7 @@ function deltaOf(block: BlockKind['type'], text: string): object {
 }
 
 /** Writes an answer as the events of Anthropic's stream, in their order: start, blocks, delta, stop. */
-export class EventWriter {
+export class EventWriter implements StreamWriter {
   readonly #facts: AnswerFacts;
   /** Of the open block, else of the last one. */
   #index = -1;
@@ -32,11 +34,23 @@ export class EventWriter {
     this.#facts = facts;
   }
 
-  start(): string {
-    return formatEvent('message_start', { message: emptyMessage(this.#facts) });
+  begin(): string {
+    return typed('message_start', { message: emptyMessage(this.#facts) });
   }
 
-  write(event: AnswerEvent): string {
+  ping(): string {
+    return PING;
+  }
+
+  comment(): string {
+    return PING;
+  }
+
+  fail(error: CortexError): string {
+    return renderErrorEvent(error, 'anthropic', this.#facts.requestId);
+  }
+
+  write(event: Exclude<AnswerEvent, { kind: 'error' }>): string {
     switch (event.kind) {
       case 'open':
         this.#index += 1;
@@ -48,18 +62,16 @@ export class EventWriter {
         return this.#signature() + this.#ofBlock('content_block_stop');
       case 'finish':
         return (
-          formatEvent('message_delta', {
+          typed('message_delta', {
             delta: stopOf(event.finish),
             usage: usageOf(event.usage, this.#facts),
-          }) + formatEvent('message_stop')
+          }) + typed('message_stop')
         );
-      case 'error':
-        return renderErrorEvent(thrownError(event.error), 'anthropic', this.#facts.requestId);
     }
   }
 
   #ofBlock(type: string, members: object = {}): string {
-    return formatEvent(type, { index: this.#index, ...members });
+    return typed(type, { index: this.#index, ...members });
   }
 
   #signature(): string {

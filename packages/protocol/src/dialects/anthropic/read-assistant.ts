@@ -1,8 +1,8 @@
-import { isJsonObject } from '../../json/json-object.ts';
 import type { ToolCall, Turn } from '../neutral/conversation.ts';
+import { isExactObject } from '../neutral/exact-json.ts';
 import type { Block } from './body-shape.ts';
 import { textOf } from './read-parts.ts';
-import { refuseField } from './refuse-field.ts';
+import { refuseField } from '../neutral/refuse-field.ts';
 import { toNodeCallId } from './tool-ids.ts';
 
 export type AssistantTurn = Extract<Turn, { role: 'assistant' }>;
@@ -12,8 +12,7 @@ const OF_USERS = new Set(['image', 'document', 'tool_result']);
 
 /** @throws CortexError `invalid_request` if it is not an object */
 function argumentsOf(input: unknown, at: string): string {
-  const text = isJsonObject(input) ? JSON.stringify(input) : '';
-  if (text.startsWith('{')) return text;
+  if (isExactObject(input)) return JSON.stringify(input);
   // What clients make of a call without arguments.
   if (input === undefined || input === null || input === '') return '{}';
   throw refuseField(`${at}.input`, 'must be an object');
@@ -34,6 +33,7 @@ export function readAssistant(blocks: readonly Block[], at: string): AssistantTu
   const texts: string[] = [];
   const thoughts: string[] = [];
   const calls: ToolCall[] = [];
+  const ids = new Set<string>();
   for (const [index, block] of blocks.entries()) {
     const path = `${at}[${index}]`;
     if (OF_USERS.has(block.type))
@@ -41,8 +41,9 @@ export function readAssistant(blocks: readonly Block[], at: string): AssistantTu
     if (block.type === 'thinking') thoughts.push(textOf(block, 'thinking', path));
     else if (block.type === 'tool_use') {
       const id = toNodeCallId(textOf(block, 'id', path));
-      if (calls.some((call) => call.id === id))
+      if (ids.has(id))
         throw refuseField(`${path}.id`, 'is the id of another tool_use: ids must be unique');
+      ids.add(id);
       const name = textOf(block, 'name', path);
       calls.push({ id, name, arguments: argumentsOf(block['input'], path) });
     } else if (block.type === 'text') texts.push(textOf(block, 'text', path));
@@ -56,10 +57,10 @@ export function readAssistant(blocks: readonly Block[], at: string): AssistantTu
   };
 }
 
-/** Two assistant messages in a row whose calls are answered together. */
-export const joinAssistants = (a: AssistantTurn, b: AssistantTurn): AssistantTurn => ({
+/** Assistant messages in a row whose calls are answered together. */
+export const joinAssistants = (turns: readonly AssistantTurn[]): AssistantTurn => ({
   role: 'assistant',
-  text: joined([a.text ?? '', b.text ?? '']) ?? null,
-  reasoning: joined([a.reasoning ?? '', b.reasoning ?? '']),
-  calls: [...a.calls, ...b.calls],
+  text: joined(turns.map(({ text }) => text ?? '')) ?? null,
+  reasoning: joined(turns.map(({ reasoning }) => reasoning ?? '')),
+  calls: turns.flatMap(({ calls }) => calls),
 });

@@ -1,8 +1,9 @@
 /** Content blocks as the parts of a turn. */
-import { type JsonObject, isJsonObject } from '../../json/json-object.ts';
+import type { JsonObject } from '../../json/json-object.ts';
 import type { ImagePart, Part, TextPart } from '../neutral/conversation.ts';
+import { isExactObject } from '../neutral/exact-json.ts';
 import { type Block, Content } from './body-shape.ts';
-import { refuseField } from './refuse-field.ts';
+import { refuseField } from '../neutral/refuse-field.ts';
 
 /** Where a block is in the body: `messages[0].content[1]`. */
 type Path = string;
@@ -19,7 +20,7 @@ export function textOf(block: JsonObject, key: string, at: Path): string {
 
 function sourceOf(block: JsonObject, at: Path): JsonObject {
   const { source } = block;
-  if (isJsonObject(source)) return source;
+  if (isExactObject(source)) return source;
   throw refuseField(`${at}.source`, 'must be an object with "type"');
 }
 

@@ -4,12 +4,10 @@ import type { ChatRequest, Turn } from '../neutral/conversation.ts';
 import { type Format, MessagesBody } from './body-shape.ts';
 import { readTools } from './read-tools.ts';
 import { readSystem, TurnReader } from './read-turns.ts';
-import { refuseField } from './refuse-field.ts';
+import { refuseField } from '../neutral/refuse-field.ts';
 
 /** A request to `/v1/messages` or `/v1/messages/count_tokens`. */
 export interface MessagesRequest {
-  /** As the client asked for it; undefined: the default one. */
-  readonly model: string | undefined;
   readonly stream: boolean;
   readonly chat: ChatRequest;
   /** Names of tools, or servers of tools, that are left out, because they run on Anthropic's servers. */
@@ -71,7 +69,6 @@ export function readMessagesRequest(body: unknown): MessagesRequest {
   const read = readShape(MessagesBody, body);
   const { tools, choice, isParallel, dropped } = readTools(read);
   return {
-    model: read.model,
     stream: read.stream ?? false,
     dropped,
     chat: {

@@ -2,7 +2,7 @@ import type { JsonObject } from '../../json/json-object.ts';
 import type { Tool, ToolChoice } from '../neutral/conversation.ts';
 import type { MessagesBody, Tool as WireTool } from './body-shape.ts';
 import { clientTool } from './client-tools.ts';
-import { refuseField } from './refuse-field.ts';
+import { refuseField } from '../neutral/refuse-field.ts';
 
 /** Exactly `{}`. */
 const NO_PARAMETERS = { type: 'object', properties: {}, additionalProperties: false } as const;

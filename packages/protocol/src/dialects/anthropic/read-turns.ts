@@ -4,7 +4,7 @@ import type { Block, Message } from './body-shape.ts';
 import { type AssistantTurn, joinAssistants, readAssistant } from './read-assistant.ts';
 import { readBlock, readParts } from './read-parts.ts';
 import { readToolResult } from './read-tool-result.ts';
-import { refuseField } from './refuse-field.ts';
+import { refuseField } from '../neutral/refuse-field.ts';
 import { stableSystemText } from './system-text.ts';
 import { toClientCallId } from './tool-ids.ts';
 
@@ -34,6 +34,8 @@ export class TurnReader {
   /** The calls of the last turn that called. */
   #called = new Set<string>();
   #callingMessage = 0;
+  /** Neighbours of the last calling turn that called too, before any result. */
+  #neighbours: AssistantTurn[] = [];
   /** Turns that arrived before the results. */
   #held: Turn[] = [];
   #hasResults = false;
@@ -73,9 +75,11 @@ export class TurnReader {
       const same = turn.calls.find(({ id }) => this.#called.has(id));
       if (same !== undefined)
         throw refuseField(`messages[${index}]`, `repeats the tool_use id "${same.id}"`);
-      this.#turns[this.#turns.length - 1] = joinAssistants(last, turn);
-      for (const { id } of turn.calls) this.#called.add(id);
-      this.#unanswered = new Set(this.#called);
+      this.#neighbours.push(turn);
+      for (const { id } of turn.calls) {
+        this.#called.add(id);
+        this.#unanswered.add(id);
+      }
       return;
     }
     this.#checkAnswered();
@@ -119,9 +123,18 @@ export class TurnReader {
         at,
         `each tool_use must have a single result. Found multiple \`tool_result\` blocks with id: ${clientId}`,
       );
+    this.#joinNeighbours();
     this.#turns.push(turn);
     this.#hasResults = true;
     return images;
+  }
+
+  /** Calls that are answered together belong to one turn. */
+  #joinNeighbours(): void {
+    const last = this.#turns.at(-1);
+    if (this.#neighbours.length === 0 || last?.role !== 'assistant') return;
+    this.#turns[this.#turns.length - 1] = joinAssistants([last, ...this.#neighbours]);
+    this.#neighbours = [];
   }
 
   #checkAnswered(): void {

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'bun:test';
 
 import { CortexError } from '../../errors.ts';
-import { MessageStream } from './stream.ts';
+import { messageStream } from './stream.ts';
 
 const facts = { requestId: 'req_1', model: 'claude-local', createdS: 0 };
-const newStream = (): MessageStream => new MessageStream(facts, () => 'toolu_1');
+const newStream = () => messageStream(facts, () => 'toolu_1');
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const chunk = (delta: object, finish: string | null = null): Uint8Array =>
@@ -14,15 +14,6 @@ const DONE = bytes('data: [DONE]\n\n');
 /** Types of the events in order. */
 const typesOf = (text: string): readonly string[] =>
   [...text.matchAll(/^event: (\w+)$/gm)].map(([, type = '']) => type);
-
-const codeOf = (act: () => unknown): string | undefined => {
-  try {
-    act();
-    return undefined;
-  } catch (error) {
-    return error instanceof CortexError ? error.code : 'other';
-  }
-};
 
 describe('A stream of a message', () => {
   test('opens once, before any event of the node', () => {
@@ -88,7 +79,10 @@ describe('A stream of a message', () => {
     expect(text).toContain('upstream_disconnected');
     expect(stream.end()).toBe('');
     expect(stream.fail(new CortexError('upstream_disconnected', 'Cut.'))).toBe('');
-    expect(codeOf(() => newStream().push(DONE))).toBe('upstream_disconnected');
+
+    const other = newStream();
+    expect(typesOf(other.push(DONE))).toEqual(['message_start', 'error']);
+    expect(other.failure?.code).toBe('upstream_disconnected');
   });
 
   test('sends what came before an event that is not JSON, and then fails', () => {
@@ -99,9 +93,9 @@ describe('A stream of a message', () => {
     );
 
     expect(text).toContain('"text":"a"');
-    expect(codeOf(() => stream.push(chunk({ content: 'b' })))).toBe('node_protocol_error');
-    expect(stream.end()).toContain('node_protocol_error');
-    expect(codeOf(() => newStream().push(bytes('data: {\n\n')))).toBe('node_protocol_error');
+    expect(typesOf(text).at(-1)).toBe('error');
+    expect(stream.failure?.code).toBe('node_protocol_error');
+    expect(stream.push(chunk({ content: 'b' })) + stream.end()).toBe('');
   });
 
   test('keeps nothing of another stream', () => {

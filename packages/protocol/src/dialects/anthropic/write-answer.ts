@@ -1,9 +1,7 @@
 import { CortexError } from '../../errors.ts';
-import { isJsonObject } from '../../json/json-object.ts';
 import type { AnswerFacts } from '../dialect.ts';
-import { thrownError } from '../neutral/answer-error.ts';
 import type { AnswerEvent } from '../neutral/answer-event.ts';
-import { parseExactly } from '../neutral/exact-json.ts';
+import { parseExactObject } from '../neutral/exact-json.ts';
 import { AnswerReader } from '../neutral/read-answer.ts';
 import { emptyBlock, emptyMessage, signatureOf, stopOf, usageOf } from './message.ts';
 
@@ -11,14 +9,9 @@ type Json = Readonly<Record<string, unknown>>;
 
 /** The input of a call. A client takes only objects, so that anything else is wrapped: the model sees what it wrote. */
 function inputOf(text: string): Json {
-  try {
-    const input = parseExactly(text);
-    if (isJsonObject(input) && text.trimStart().startsWith('{')) return input;
-    if (input === null) return {};
-  } catch {
-    // The answer was cut off within the call, or the model cannot write JSON.
-  }
-  return { raw_arguments: text };
+  const input = parseExactObject(text);
+  if (input !== undefined) return input;
+  return text.trim() === 'null' ? {} : { raw_arguments: text };
 }
 
 function withText(block: Json, text: string, signature: string): Json {
@@ -54,7 +47,7 @@ function messageOf(events: Iterable<AnswerEvent>, facts: AnswerFacts): Json {
         end = { ...stopOf(event.finish), usage: usageOf(event.usage, facts) };
         break;
       case 'error':
-        throw thrownError(event.error);
+        throw event.error;
     }
   }
   return { ...emptyMessage(facts), content, ...end };

@@ -1,3 +1,5 @@
+import type { CortexError } from '../../errors.ts';
+import type { JsonObject } from '../../json/json-object.ts';
 import type { CompletionUsage } from '../../openai.ts';
 
 /** What a block of an answer holds. */
@@ -12,15 +14,6 @@ export type Finish =
   | { readonly reason: 'stop' | 'length' | 'context' | 'calls' | 'filter' }
   | { readonly reason: 'stop_sequence'; readonly sequence: string };
 
-/** An error that a node sent in place of the rest of its answer. */
-export interface AnswerError {
-  readonly code: string;
-  /** That the answer would have had before its first byte. */
-  readonly status: number;
-  readonly message: string;
-  readonly retryAfterS?: number | undefined;
-}
-
 /**
  * What happens in an answer, in order: blocks, one open at a time, each `open`, deltas, `close`; then one `finish`, or
  * one `error` at any time, which leaves the open block open. Nothing follows either.
@@ -34,4 +27,5 @@ export type AnswerEvent =
       readonly finish: Finish;
       readonly usage: CompletionUsage | undefined;
     }
-  | { readonly kind: 'error'; readonly error: AnswerError };
+  /** The error that a node sent in place of the rest of its answer, and the object in which it did. */
+  | { readonly kind: 'error'; readonly error: CortexError; readonly nodeError: JsonObject };

@@ -1,4 +1,5 @@
 import type { AnswerEvent } from './answer-event.ts';
+import { GrowingJson } from './growing-json.ts';
 
 interface PlainBlock {
   readonly type: 'reasoning' | 'text';
@@ -15,7 +16,7 @@ interface CallBlock {
   readonly id: string;
   name: string;
   /** All arguments so far. */
-  text: string;
+  readonly arguments: GrowingJson;
   unsent: string;
 }
 
@@ -28,15 +29,6 @@ export interface CallPart {
   readonly name: string | undefined;
   /** A part of the JSON text of the arguments. */
   readonly text: string;
-}
-
-function isWholeJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /**
@@ -76,10 +68,10 @@ export class BlockQueue {
   *addCall(part: CallPart): Generator<AnswerEvent, void> {
     const call = this.#callOf(part);
     // A name comes whole, again and again, or in pieces before the arguments.
-    if (part.name !== undefined && call.text === '' && call.name !== part.name)
+    if (part.name !== undefined && call.arguments.text === '' && call.name !== part.name)
       call.name += part.name;
     call.nodeId ??= part.id;
-    call.text += part.text;
+    call.arguments.push(part.text);
     call.unsent += part.text;
     yield* this.#send(false);
   }
@@ -102,7 +94,7 @@ export class BlockQueue {
     if (known === undefined) return this.#newCall(index, id);
     const isRepeated =
       text === '' && id !== undefined && id === known.nodeId && name === known.name;
-    const isAnother = name !== undefined && !isRepeated && isWholeJson(known.text);
+    const isAnother = name !== undefined && !isRepeated && known.arguments.isWhole;
     return isAnother ? this.#newCall(index, id) : known;
   }
 
@@ -111,7 +103,15 @@ export class BlockQueue {
     const isUsable = nodeId !== undefined && !this.#ids.has(nodeId);
     const id = isUsable ? nodeId : this.#newCallId();
     this.#ids.add(id);
-    const call: CallBlock = { type: 'call', index, nodeId, id, name: '', text: '', unsent: '' };
+    const call: CallBlock = {
+      type: 'call',
+      index,
+      nodeId,
+      id,
+      name: '',
+      arguments: new GrowingJson(),
+      unsent: '',
+    };
     this.#blocks.push(call);
     this.#calls.push(call);
     return call;
@@ -120,12 +120,12 @@ export class BlockQueue {
   *#send(isEnd: boolean): Generator<AnswerEvent, void> {
     for (let block = this.#blocks[0]; block; block = this.#blocks[0]) {
       const isLast = this.#blocks.length === 1;
-      const isWhole = isEnd || (!isLast && (block.type !== 'call' || isWholeJson(block.text)));
+      const isWhole = isEnd || (!isLast && (block.type !== 'call' || block.arguments.isWhole));
       if (block.type === 'call') {
         // Its name may go on until its arguments begin.
-        const isNamed = block.name !== '' && block.text !== '';
+        const isNamed = block.name !== '' && block.arguments.text !== '';
         if (!isNamed && !isWhole) return;
-        if (isWhole && block.text === '') block.unsent = '{}';
+        if (isWhole && block.arguments.text === '') block.unsent = '{}';
       }
       if (!this.#isOpen) yield { kind: 'open', block: openingOf(block) };
       this.#isOpen = true;

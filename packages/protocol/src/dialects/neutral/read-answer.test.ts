@@ -343,3 +343,30 @@ test('a whole answer without a reason has ended, and its content may be parts', 
   expect(blocksOf(events)).toEqual(['text ab']);
   expect(finishOf(events)).toEqual({ reason: 'stop' });
 });
+
+describe('A long call', () => {
+  const COUNT = 20_000;
+  const argument = '"0123456789abcdef0123456789abcdef",';
+
+  test.each<[string, (at: number) => readonly Call[]]>([
+    ['whose parts repeat its name', () => [{ index: 0, id: 'a', name: 'f', arguments: argument }]],
+    [
+      'while another one is complete in its parts',
+      () => [
+        { index: 0, arguments: argument },
+        { index: 1, id: 'b', name: 'g', arguments: ' ' },
+      ],
+    ],
+  ])('is read in a time in proportion to its length: %s', (_, part) => {
+    const startedMs = performance.now();
+    const events = read(
+      calls({ index: 0, id: 'a', name: 'f', arguments: '{"x":[' }),
+      ...Array.from({ length: COUNT }, (_unused, at) => calls(...part(at))),
+      calls({ index: 0, arguments: '0]}' }),
+      ended('tool_calls'),
+    );
+
+    expect(events.length).toBeGreaterThan(COUNT);
+    expect(performance.now() - startedMs).toBeLessThan(5000);
+  });
+});

@@ -104,7 +104,7 @@ export class AnswerReader {
     const error = readAnswerError(body);
     if (error !== undefined) {
       this.#hasFailed = true;
-      yield { kind: 'error', error };
+      yield error;
       return;
     }
     const { usage } = body;
@@ -115,7 +115,8 @@ export class AnswerReader {
       'reasoning',
       textIn(message['reasoning_content']) || textIn(message['reasoning']),
     );
-    yield* this.#blocks.add('text', contentIn(message['content']));
+    // Answers of `/v1/completions` have their text in the choice.
+    yield* this.#blocks.add('text', contentIn(message['content']) || textIn(choice['text']));
     for (const part of callsIn(message)) yield* this.#blocks.addCall(part);
     this.#reason = textOrNone(choice['finish_reason']) ?? this.#reason;
     this.#sequence =

@@ -1,15 +1,18 @@
 /** Arguments of calls: objects in Ollama's API, JSON text everywhere else. */
-import { isJsonObject, type JsonObject } from '../../json/json-object.ts';
-import { parseExactly } from './exact-json.ts';
+import type { JsonObject } from '../../json/json-object.ts';
+import { parseExactObject } from '../neutral/exact-json.ts';
 
 /** The member under which a client gets arguments that are not an object. No tool has a parameter of this name. */
 const UNREADABLE = '_raw_arguments';
 
-function parse(text: string): unknown {
+/** The text that `json` is a string of; empty if it is something else. */
+function textIn(json: string): string {
+  if (!json.trimStart().startsWith('"')) return '';
   try {
-    return parseExactly(text);
+    return String(JSON.parse(json));
   } catch {
-    return undefined;
+    // The answer was cut off within the call, or the model cannot write JSON.
+    return '';
   }
 }
 
@@ -19,11 +22,8 @@ function parse(text: string): unknown {
  */
 export function toArgumentObject(text: string): JsonObject {
   if (text.trim() === '') return {};
-  const value = parse(text);
-  if (isJsonObject(value)) return value;
   // Some models write the object as text.
-  const inner = typeof value === 'string' ? parse(value) : undefined;
-  return isJsonObject(inner) ? inner : { [UNREADABLE]: text };
+  return parseExactObject(text) ?? parseExactObject(textIn(text)) ?? { [UNREADABLE]: text };
 }
 
 /** The text of arguments that a client sends back; the inverse of `toArgumentObject`. */

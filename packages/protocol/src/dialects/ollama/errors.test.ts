@@ -3,7 +3,7 @@ import { describe, expect, test } from 'bun:test';
 import { CortexError } from '../../errors.ts';
 import { renderError } from '../../render-error.ts';
 import { renderOllamaErrorLine } from './errors.ts';
-import { errorIn, toOllamaRefusal } from './refusal.ts';
+import { toOllamaRefusal } from './refusal.ts';
 
 describe('An error', () => {
   test('is text, with the status of its code', () => {
@@ -95,6 +95,5 @@ describe('An error', () => {
       retry_after_s: 3,
     });
     expect(toOllamaRefusal({})['error']).toBe('The node gave no reason.');
-    expect(errorIn({ error: null, choices: [] })).toBeUndefined();
   });
 });

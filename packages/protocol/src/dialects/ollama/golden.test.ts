@@ -4,7 +4,7 @@
  *
  * - `lines.ndjson`: what is sent.
  * - `message.json`: what a client has put together at the end.
- * - `case.json`: the route of the client and that of the node, if not those of a chat.
+ * - `case.json`: the route of the client, if not that of a chat.
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,7 +17,7 @@ import { isJsonObject, type JsonObject } from '../../json/json-object.ts';
 import { parseUsage } from '../../sse/comments.ts';
 import { WholeEvents } from '../../sse/whole-events.ts';
 import type { OllamaAnswerOptions } from './node-answer.ts';
-import { OllamaStream } from './stream.ts';
+import { ollamaStream } from './stream.ts';
 import { toOllamaAnswer } from './whole-answer.ts';
 
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
@@ -28,7 +28,7 @@ const FACTS = { requestId: 'req_1', model: 'qwen3:latest', createdS: 1_764_510_0
 interface Case {
   readonly name: string;
   readonly stream: Uint8Array | undefined;
-  readonly options: Pick<OllamaAnswerOptions, 'form' | 'route'>;
+  readonly options: Pick<OllamaAnswerOptions, 'form'>;
 }
 
 const readText = (name: string, file: string): string =>
@@ -38,7 +38,7 @@ function readCase(name: string): Case {
   const path = join(FIXTURES, name, 'case.json');
   const options: Case['options'] = existsSync(path)
     ? JSON.parse(readFileSync(path, 'utf8'))
-    : { form: 'chat', route: 'chat' };
+    : { form: 'chat' };
   const isStream = existsSync(join(FIXTURES, name, 'node.sse'));
   return {
     name,
@@ -62,7 +62,7 @@ function answerOptions(options: Case['options'], usageText: () => string | undef
 /** The lines for a stream whose bytes arrive in these chunks. */
 function linesFor(chunks: readonly Uint8Array[], options: Case['options']): string {
   const events = new WholeEvents();
-  const stream = new OllamaStream(
+  const stream = ollamaStream(
     FACTS,
     answerOptions(options, () => events.usageText),
   );
@@ -137,19 +137,19 @@ describe('A recorded whole answer becomes that of its case:', () => {
 });
 
 test.each([
-  [{ error: { message: 'out of memory' } }, "The node's answer is an error: out of memory."],
+  [{ error: { message: 'out of memory' } }, 'out of memory'],
   [{ choices: [] }, "The node's answer has no finished choice."],
   [{}, "The node's answer has no finished choice."],
 ])('A whole answer is refused: %j', (answer, message) => {
-  const options = answerOptions({ form: 'chat', route: 'chat' }, () => undefined);
+  const options = answerOptions({ form: 'chat' }, () => undefined);
 
   expect(() => toOllamaAnswer(answer, FACTS, options)).toThrow(message);
 });
 
 test('Nothing follows the last line of a stream', () => {
-  const stream = new OllamaStream(
+  const stream = ollamaStream(
     FACTS,
-    answerOptions({ form: 'chat', route: 'chat' }, () => undefined),
+    answerOptions({ form: 'chat' }, () => undefined),
   );
   const error = new CortexError('node_timeout', 'Node a sent nothing for 300 s.');
 
@@ -159,9 +159,9 @@ test('Nothing follows the last line of a stream', () => {
 });
 
 test('A refusal of a node that comes late keeps what the node said', () => {
-  const stream = new OllamaStream(
+  const stream = ollamaStream(
     FACTS,
-    answerOptions({ form: 'chat', route: 'chat' }, () => undefined),
+    answerOptions({ form: 'chat' }, () => undefined),
   );
   const nodeError = {
     message: 'Full.',
@@ -179,13 +179,23 @@ test('A refusal of a node that comes late keeps what the node said', () => {
   });
 });
 
-test('An event that is not JSON is an error of the node', () => {
-  const stream = new OllamaStream(
+test('An event that is not JSON is an error of the node, behind what it said before', () => {
+  const stream = ollamaStream(
     FACTS,
-    answerOptions({ form: 'chat', route: 'chat' }, () => undefined),
+    answerOptions({ form: 'chat' }, () => undefined),
   );
 
-  expect(() => stream.push(new TextEncoder().encode('data: <html>\n\n'))).toThrow(CortexError);
+  const said = '{"choices":[{"delta":{"content":"a"}}]}';
+  const lines = stream.push(new TextEncoder().encode(`data: ${said}\n\ndata: <html>\n\n`));
+
+  expect(
+    lines
+      .trimEnd()
+      .split('\n')
+      .map((line): unknown => JSON.parse(line)),
+  ).toMatchObject([{ message: { content: 'a' } }, { code: 'node_protocol_error', status: 502 }]);
+  expect(stream.failure?.code).toBe('node_protocol_error');
+  expect(stream.keepAlive()).toBe('');
 });
 
 describe('Every chunking of a stream gives the same message', () => {
@@ -221,7 +231,7 @@ describe('Every chunking of a stream gives the same message', () => {
   test('also where events are cut, without anything that puts them together', () => {
     const [one] = STREAMS.filter(({ name }) => name === 'text-of-many-bytes-a-character');
     if (one === undefined) throw new Error('the case is gone');
-    const stream = new OllamaStream(
+    const stream = ollamaStream(
       FACTS,
       answerOptions(one.options, () => undefined),
     );

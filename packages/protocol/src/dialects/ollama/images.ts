@@ -1,5 +1,5 @@
-import { CortexError } from '../../errors.ts';
 import type { ImagePart } from '../neutral/conversation.ts';
+import { refuseField } from '../neutral/refuse-field.ts';
 
 /** The longest signature and what may stand before it, in bytes. */
 const HEAD_BYTES = 12;
@@ -42,9 +42,8 @@ export function readImage(image: string, param: string): ImagePart {
   const base64 = /\s/.test(image) ? image.replaceAll(/\s/g, '') : image;
   const type = typeOf(base64);
   if (type !== undefined) return { type: 'image', url: `data:${type};base64,${base64}` };
-  throw new CortexError(
-    'invalid_request',
-    `"${param}" must be the base64 of a PNG, JPEG, GIF, WebP, BMP, TIFF, AVIF or HEIC image.`,
-    { param },
+  throw refuseField(
+    param,
+    'must be the base64 of a PNG, JPEG, GIF, WebP, BMP, TIFF, AVIF or HEIC image',
   );
 }

@@ -4,16 +4,16 @@ import { z } from 'zod';
 import { CortexError } from '../../errors.ts';
 import type { JsonObject } from '../../json/json-object.ts';
 import type { ListedModel } from '../../listed-model.ts';
+import { readModelField } from '../../model-field.ts';
 import { readShape } from '../../read-shape.ts';
 import { baseName, digestOf, familyOf, sizeOf } from './model-facts.ts';
 import { toOllamaName } from './model-name.ts';
-import { readModelName } from './ollama-request.ts';
 import { toCreatedAt } from './write-answer.ts';
 
 /**
  * The version of Ollama whose API this is. Clients refuse older ones: VS Code below 0.6.4, others below 0.14.2.
  */
-export const OLLAMA_VERSION = '0.15.0';
+const OLLAMA_VERSION = '0.15.0';
 
 /** The end of the time that Ollama's own clients can hold, for a model that stays until room is needed. */
 const FOREVER = '2262-04-11T00:00:00Z';
@@ -99,10 +99,14 @@ const ShowShape = z.looseObject({
   name: z.string().nullish(),
 });
 
-/** The model that a body of `POST /api/show` names. @throws CortexError `missing_model_field` */
+/**
+ * The model that a body of `POST /api/show` names.
+ *
+ * @throws CortexError `missing_model_field`, or `invalid_request` for what cannot be a name
+ */
 export function readOllamaShow(body: unknown): string {
   const { model, name } = readShape(ShowShape, body);
-  const asked = readModelName(model) ?? readModelName(name);
+  const asked = readModelField(model) ?? readModelField(name);
   if (asked === undefined)
     throw new CortexError(
       'missing_model_field',

@@ -2,13 +2,12 @@
 import { z } from 'zod';
 
 import { CortexError } from '../../errors.ts';
-import { isJsonObject, type JsonObject, JsonObjectShape } from '../../json/json-object.ts';
-import type { ClientBody } from '../dialect.ts';
+import { isJsonObject, type JsonObject } from '../../json/json-object.ts';
+import { readModelField } from '../../model-field.ts';
 import type { ChatRequest } from '../neutral/conversation.ts';
+import { ExactObject, exactNumber } from '../neutral/exact-json.ts';
+import type { NodeBody } from '../neutral/node-body.ts';
 import { Options } from './options.ts';
-
-/** A body for a node, which knows the model by a name of its own. */
-export type NodeBody = Pick<ClientBody, 'named'>;
 
 /** The route of a node that answers a request. */
 export type NodeRoute = 'chat' | 'completions';
@@ -22,6 +21,8 @@ export type OllamaRequest =
       readonly stream: boolean;
       readonly route: NodeRoute;
       readonly body: NodeBody;
+      /** Texts that identify the conversation (behaviour 40). */
+      readonly affinityTexts: () => readonly Uint8Array[] | undefined;
     }
   /**
    * No prompt. `load`: the answer waits until the model is loaded. `unload`: the client wants the memory back; it is
@@ -41,7 +42,7 @@ export const COMMON_FIELDS = {
   /** Default true. */
   stream: z.boolean().nullish(),
   format: z
-    .union([z.literal(['', 'json']), JsonObjectShape], 'must be "json" or a JSON schema')
+    .union([z.literal(['', 'json']), ExactObject], 'must be "json" or a JSON schema')
     .nullish(),
   options: Options,
   think: z
@@ -50,17 +51,13 @@ export const COMMON_FIELDS = {
       `must be true, false or one of ${EFFORTS.join(', ')}`,
     )
     .nullish(),
-  keep_alive: z.union([z.number(), z.string()]).nullish(),
+  keep_alive: z.union([exactNumber, z.string()]).nullish(),
   logprobs: z.boolean().nullish(),
 } as const;
 
 type CommonFields = {
   readonly [K in keyof typeof COMMON_FIELDS]?: z.infer<(typeof COMMON_FIELDS)[K]>;
 };
-
-/** A name of a model; undefined if it is missing or empty. */
-export const readModelName = (model: string | null | undefined): string | undefined =>
-  model === '' ? undefined : (model ?? undefined);
 
 /** A request without a prompt. `keep_alive` 0 asks to unload the model. */
 export function withoutPrompt({
@@ -72,7 +69,7 @@ export function withoutPrompt({
     keepAlive === 0 || (typeof keepAlive === 'string' && /^0+(?:\.0*)?[a-z]*$/.test(keepAlive));
   return {
     kind: isUnload ? 'unload' : 'load',
-    model: readModelName(model),
+    model: readModelField(model),
     stream: stream ?? true,
   };
 }
@@ -97,10 +94,3 @@ export function readThinking(think: CommonFields['think']): Pick<ChatRequest, 't
 export function readFormat(format: CommonFields['format']): JsonObject | 'json' | undefined {
   return isJsonObject(format) || format === 'json' ? format : undefined;
 }
-
-const encoder = new TextEncoder();
-
-/** A body of which everything but the model is known. */
-export const nodeBody = (write: (model: string) => JsonObject): NodeBody => ({
-  named: (model) => encoder.encode(JSON.stringify(write(model))),
-});

@@ -1,13 +1,19 @@
 /** Ollama's API, for nodes that speak OpenAI's. */
+import { type AffinityFacts, affinityKeyOf } from '../../affinity-key.ts';
 import { CortexError } from '../../errors.ts';
-import { readRequestViewInSlices, type RequestView } from '../../request-view.ts';
+import type { JsonObject } from '../../json/json-object.ts';
+import type { RequestView } from '../../request-view.ts';
 import type { AnswerFacts, AnswerTimings, ClientBody, Dialect } from '../dialect.ts';
+import { sessionNames } from '../neutral/affinity-texts.ts';
+import { callIds } from '../neutral/call-ids.ts';
+import type { NodeBody } from '../neutral/node-body.ts';
+import { parseAnswer, parseBody } from '../neutral/read-json.ts';
 import type { OllamaAnswerOptions } from './node-answer.ts';
-import type { NodeBody, NodeRoute, OllamaRequest } from './ollama-request.ts';
+import type { NodeRoute, OllamaRequest } from './ollama-request.ts';
 import { readOllamaChat } from './read-chat.ts';
 import { type OllamaEmbedRequest, readOllamaEmbed, readOllamaEmbeddings } from './read-embed.ts';
 import { readOllamaGenerate } from './read-generate.ts';
-import { OLLAMA_STREAM_TYPE, OllamaStream } from './stream.ts';
+import { OLLAMA_STREAM_TYPE, ollamaStream } from './stream.ts';
 import {
   toOllamaAnswer,
   toOllamaEmbed,
@@ -23,23 +29,6 @@ const NODE_PATHS: Readonly<Record<NodeRoute, string>> = {
 
 const UNKNOWN: AnswerTimings = { usage: undefined, totalMs: 0 };
 const timingsOf = (facts: AnswerFacts): AnswerTimings => facts.timings?.() ?? UNKNOWN;
-
-function parse(bytes: Uint8Array, code: 'malformed_json' | 'node_protocol_error'): unknown {
-  try {
-    return JSON.parse(new TextDecoder().decode(bytes));
-  } catch (cause) {
-    throw new CortexError(code, 'The body is not valid JSON.', { cause });
-  }
-}
-
-const parseAnswer = (answer: Uint8Array): unknown => parse(answer, 'node_protocol_error');
-
-/** A conversation must not have one id twice, and clients may use one request id for several requests. */
-function callIds({ requestId, createdS }: AnswerFacts): () => string {
-  const stem = Bun.hash.xxHash64(`${requestId} ${createdS}`).toString(16);
-  let made = 0;
-  return () => `call_${stem}_${(made += 1)}`;
-}
 
 const noAnswer = (): never => {
   throw new CortexError('internal_error', 'This request has no answer of a node.');
@@ -61,31 +50,37 @@ function answeredBody(request: OllamaRequest, form: OllamaForm): Omit<ClientBody
   const { route, body } = request;
   const options = (facts: AnswerFacts): OllamaAnswerOptions => ({
     form,
-    route,
-    newCallId: callIds(facts),
+    newCallId: callIds('call_', facts),
     timings: () => timingsOf(facts),
   });
   return {
     ...body,
     nodePath: NODE_PATHS[route],
-    stream: (facts) => new OllamaStream(facts, options(facts)),
+    stream: (facts) => ollamaStream(facts, options(facts)),
     whole: (answer, facts) =>
       JSON.stringify(toOllamaAnswer(parseAnswer(answer), facts, options(facts))),
   };
 }
 
-const dialectOf = (
-  read: (body: unknown) => {
-    readonly answered: Omit<ClientBody, 'view'>;
-    readonly view: Pick<RequestView, 'model' | 'stream'>;
-  },
-): Dialect => ({
+/** A body as a route reads it. */
+interface ReadBody {
+  readonly answered: Omit<ClientBody, 'view'>;
+  readonly view: Pick<RequestView, 'model' | 'stream'>;
+  /** Texts that identify the conversation; absent: there are none. */
+  readonly affinityTexts?: AffinityFacts['texts'] | undefined;
+}
+
+const dialectOf = (read: (body: JsonObject) => ReadBody): Dialect => ({
   name: 'ollama',
   streamType: OLLAMA_STREAM_TYPE,
   async read(bytes, headers) {
-    const { affinityKey } = await readRequestViewInSlices(bytes, headers);
-    const { answered, view } = read(parse(bytes, 'malformed_json'));
+    const body = parseBody(bytes);
+    const { answered, view, affinityTexts = () => undefined } = read(body);
     const { model, stream } = view;
+    const affinityKey = affinityKeyOf(headers, {
+      names: sessionNames(body),
+      texts: affinityTexts,
+    });
     return { ...answered, view: { stream, model, n: 1, affinityKey } };
   },
 });
@@ -93,7 +88,11 @@ const dialectOf = (
 const generating = (readRequest: (body: unknown) => OllamaRequest, form: OllamaForm): Dialect =>
   dialectOf((body) => {
     const request = readRequest(body);
-    return { answered: answeredBody(request, form), view: request };
+    return {
+      answered: answeredBody(request, form),
+      view: request,
+      affinityTexts: request.kind === 'answer' ? request.affinityTexts : undefined,
+    };
   });
 
 const embedding = (

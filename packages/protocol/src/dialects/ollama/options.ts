@@ -1,8 +1,10 @@
 /** The `options` of a request. */
 import { z } from 'zod';
 
-const number = z.number().nullish();
-const whole = z.int().nullish();
+import { exactInt, exactNumber } from '../neutral/exact-json.ts';
+
+const number = exactNumber.nullish();
+const whole = exactInt.nullish();
 
 /**
  * What the nodes know. Other options are tolerated without effect: how a model is loaded (`num_ctx`, `num_gpu`, …) is the

@@ -1,16 +1,18 @@
 import { z } from 'zod';
 
-import { CortexError } from '../../errors.ts';
-import { type JsonObject, JsonObjectShape } from '../../json/json-object.ts';
+import type { JsonObject } from '../../json/json-object.ts';
+import { readModelField } from '../../model-field.ts';
 import { readShape } from '../../read-shape.ts';
 import type { ChatRequest, Tool } from '../neutral/conversation.ts';
+import { affinityTexts } from '../neutral/affinity-texts.ts';
+import { ExactObject } from '../neutral/exact-json.ts';
+import { nodeBody } from '../neutral/node-body.ts';
+import { refuseField } from '../neutral/refuse-field.ts';
 import { toChatBody } from '../neutral/to-chat-body.ts';
 import {
   COMMON_FIELDS,
-  nodeBody,
   type OllamaRequest,
   readFormat,
-  readModelName,
   readThinking,
   refuseLogprobs,
   withoutPrompt,
@@ -22,7 +24,7 @@ const ToolShape = z.looseObject({
   function: z.looseObject({
     name: z.string(),
     description: z.string().nullish(),
-    parameters: JsonObjectShape.nullish(),
+    parameters: ExactObject.nullish(),
   }),
 });
 
@@ -58,7 +60,7 @@ export function toOllamaChat(
     format === 'json' ? { response_format: { type: 'json_object' } } : {};
   return {
     kind: 'answer',
-    model: readModelName(fields.model),
+    model: readModelField(fields.model),
     stream,
     route: 'chat',
     body: nodeBody((model) => ({
@@ -66,6 +68,7 @@ export function toOllamaChat(
       ...others,
       ...anyObject,
     })),
+    affinityTexts: () => affinityTexts(request.turns),
   };
 }
 
@@ -81,9 +84,6 @@ export function readOllamaChat(body: unknown): OllamaRequest {
   refuseLogprobs(chat);
   const tools = (chat.tools ?? []).map(toTool);
   const nameless = tools.findIndex(({ name }) => name === '');
-  if (nameless !== -1) {
-    const param = `tools[${nameless}].function.name`;
-    throw new CortexError('invalid_request', `"${param}" must not be empty.`, { param });
-  }
+  if (nameless !== -1) throw refuseField(`tools[${nameless}].function.name`, 'must not be empty');
   return toOllamaChat({ turns: readTurns(messages), tools }, chat);
 }

@@ -1,7 +1,9 @@
 import { z } from 'zod';
 
+import { readModelField } from '../../model-field.ts';
 import { readShape } from '../../read-shape.ts';
-import { type NodeBody, nodeBody, readModelName } from './ollama-request.ts';
+import { exactInt } from '../neutral/exact-json.ts';
+import { type NodeBody, nodeBody } from '../neutral/node-body.ts';
 
 /** A request for vectors. */
 export interface OllamaEmbedRequest {
@@ -20,7 +22,7 @@ const EmbedShape = z.looseObject({
   input: z
     .union([z.string(), z.array(z.string())], 'must be a string or a list of strings')
     .nullish(),
-  dimensions: z.int().nullish(),
+  dimensions: exactInt.nullish(),
 });
 
 /** The older route. */
@@ -37,7 +39,7 @@ export function readOllamaEmbed(body: unknown): OllamaEmbedRequest {
   const { model, input, dimensions } = readShape(EmbedShape, body);
   const texts = typeof input === 'string' ? [input].filter((text) => text !== '') : (input ?? []);
   return {
-    model: readModelName(model),
+    model: readModelField(model),
     // 0 is what clients with fixed fields send for "as the model has it".
     body: texts.length === 0 ? undefined : embeddingBody(texts, dimensions || undefined),
   };
@@ -47,7 +49,7 @@ export function readOllamaEmbed(body: unknown): OllamaEmbedRequest {
 export function readOllamaEmbeddings(body: unknown): OllamaEmbedRequest {
   const { model, prompt } = readShape(EmbeddingsShape, body);
   return {
-    model: readModelName(model),
+    model: readModelField(model),
     body: prompt ? embeddingBody([prompt], undefined) : undefined,
   };
 }

@@ -1,15 +1,16 @@
 import { z } from 'zod';
 
 import { CortexError } from '../../errors.ts';
+import { readModelField } from '../../model-field.ts';
 import { readShape } from '../../read-shape.ts';
+import { headOf } from '../neutral/affinity-texts.ts';
 import type { Part, Turn } from '../neutral/conversation.ts';
+import { nodeBody } from '../neutral/node-body.ts';
 import { readImage } from './images.ts';
 import {
   COMMON_FIELDS,
-  nodeBody,
   type OllamaRequest,
   readFormat,
-  readModelName,
   refuseLogprobs,
   withoutPrompt,
 } from './ollama-request.ts';
@@ -67,7 +68,7 @@ function toCompletion(generate: Generate): OllamaRequest {
   const { maxTokens, temperature, topP, topK, stop, others } = toNodeOptions(generate.options);
   return {
     kind: 'answer',
-    model: readModelName(generate.model),
+    model: readModelField(generate.model),
     stream,
     route: 'completions',
     body: nodeBody((model) => ({
@@ -83,6 +84,7 @@ function toCompletion(generate: Generate): OllamaRequest {
       stream: stream ? true : undefined,
       stream_options: stream ? { include_usage: true } : undefined,
     })),
+    affinityTexts: () => (prompt ? [headOf([prompt])] : undefined),
   };
 }
 

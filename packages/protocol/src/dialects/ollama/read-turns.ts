@@ -1,10 +1,11 @@
 import { z } from 'zod';
 
-import { CortexError } from '../../errors.ts';
-import { JsonObjectShape } from '../../json/json-object.ts';
 import type { Part, ToolCall, Turn } from '../neutral/conversation.ts';
+import { ExactObject } from '../neutral/exact-json.ts';
+import { refuseField } from '../neutral/refuse-field.ts';
 import { toArgumentText } from './call-arguments.ts';
 import { readImage } from './images.ts';
+import { TurnCalls } from './turn-calls.ts';
 
 const text = z.string().nullish();
 
@@ -12,7 +13,7 @@ const Call = z.looseObject({
   id: text,
   function: z.looseObject({
     name: z.string(),
-    arguments: z.union([JsonObjectShape, z.string()], 'must be an object').nullish(),
+    arguments: z.union([ExactObject, z.string()], 'must be an object').nullish(),
   }),
 });
 
@@ -29,13 +30,13 @@ export const Message = z.looseObject({
 });
 type Message = z.infer<typeof Message>;
 
-const ROLES: Readonly<Record<string, Turn['role']>> = {
-  system: 'system',
-  developer: 'system',
-  user: 'user',
-  assistant: 'assistant',
-  tool: 'tool',
-};
+const ROLES: ReadonlyMap<string, Turn['role']> = new Map([
+  ['system', 'system'],
+  ['developer', 'system'],
+  ['user', 'user'],
+  ['assistant', 'assistant'],
+  ['tool', 'tool'],
+]);
 
 /** Images stand before the text, as the templates of Ollama have it. */
 const partsOf = ({ content, images }: Message, param: string): Part[] => [
@@ -46,16 +47,17 @@ const partsOf = ({ content, images }: Message, param: string): Part[] => [
 ];
 
 /**
- * Gives calls the ids that most clients of this API do not send, and finds the calls that results belong to. The ids depend only on
- * the messages before, so that a conversation that goes on is the same up to there.
+ * Gives calls the ids that most clients of this API do not send, and finds the calls that results belong to. The ids
+ * depend only on the messages before, so that a conversation that goes on is the same up to there.
  */
 class CallIds {
   readonly #used = new Set<string>();
-  /** The calls of the last turn that have no result yet. */
-  #open: ToolCall[] = [];
+  /** Below it, no number is free. */
+  #next = 0;
+  #last = new TurnCalls();
 
   begin(): void {
-    this.#open = [];
+    this.#last = new TurnCalls();
   }
 
   add({ id, function: called }: z.infer<typeof Call>): ToolCall {
@@ -65,27 +67,23 @@ class CallIds {
       arguments: toArgumentText(called.arguments),
     };
     this.#used.add(call.id);
-    this.#open.push(call);
+    this.#last.add(call);
     return call;
   }
 
-  /** By id, else by name, else in order. A result without a call, whose turn the client has cut off, gets an id of its own. */
+  /** A result without a call, whose turn the client has cut off, gets an id of its own. */
   take({ tool_call_id: id, tool_name: toolName, name }: Message): string {
-    const wanted = toolName ?? name;
-    const call =
-      this.#open.find((open) => open.id === id) ??
-      this.#open.find((open) => open.name === wanted) ??
-      this.#open[0];
-    if (call === undefined) return id || this.#newId();
-    this.#open.splice(this.#open.indexOf(call), 1);
-    return call.id;
+    const call = this.#last.take(id ?? '', toolName ?? name ?? '');
+    return call?.id ?? (id || this.#newId());
   }
 
   #newId(): string {
-    let count = this.#used.size;
-    while (this.#used.has(`call_${count}`)) count += 1;
-    this.#used.add(`call_${count}`);
-    return `call_${count}`;
+    this.#next = Math.max(this.#next, this.#used.size);
+    while (this.#used.has(`call_${this.#next}`)) this.#next += 1;
+    const id = `call_${this.#next}`;
+    this.#next += 1;
+    this.#used.add(id);
+    return id;
   }
 }
 
@@ -96,14 +94,9 @@ export function readTurns(messages: readonly Message[]): readonly Turn[] {
 }
 
 function readTurn(message: Message, ids: CallIds, param: string): Turn {
-  const role = ROLES[message.role];
-  if (role === undefined) {
-    throw new CortexError(
-      'invalid_request',
-      `"${param}.role" must be "system", "user", "assistant" or "tool".`,
-      { param: `${param}.role` },
-    );
-  }
+  const role = ROLES.get(message.role);
+  if (role === undefined)
+    throw refuseField(`${param}.role`, 'must be "system", "user", "assistant" or "tool"');
   switch (role) {
     case 'system':
     case 'user':

@@ -1,12 +1,12 @@
-import { isJsonObject, type JsonObject } from '../../json/json-object.ts';
+import type { JsonObject } from '../../json/json-object.ts';
 
 /** What a model lacks, by the field that asked for it. Clients look for `does not support tools` and ask again without. */
-const LACKS: Readonly<Record<string, string>> = {
-  tools: 'tools',
-  suffix: 'insert',
-  think: 'thinking',
-  reasoning_effort: 'thinking',
-};
+const LACKS: ReadonlyMap<unknown, string> = new Map([
+  ['tools', 'tools'],
+  ['suffix', 'insert'],
+  ['think', 'thinking'],
+  ['reasoning_effort', 'thinking'],
+]);
 
 function inOllamaWords({
   code,
@@ -18,7 +18,7 @@ function inOllamaWords({
   readonly param: unknown;
 }): string {
   if (code === 'vision_unsupported') return naming('vision', message);
-  const lack = typeof param === 'string' ? LACKS[param] : undefined;
+  const lack = LACKS.get(param);
   return code === 'unsupported_parameter' && lack !== undefined ? naming(lack, message) : message;
 }
 
@@ -46,13 +46,4 @@ export function toOllamaRefusal(error: JsonObject): JsonObject {
     param: param ?? undefined,
     ...extraIn(error),
   };
-}
-
-/** The error in a body or an event of a node; undefined: it has none. */
-export function errorIn(answer: unknown): JsonObject | undefined {
-  if (!isJsonObject(answer)) return undefined;
-  const { error, object } = answer;
-  if (typeof error === 'string') return { message: error };
-  if (isJsonObject(error)) return error;
-  return object === 'error' ? answer : undefined;
 }

@@ -1,120 +1,53 @@
-import { createParser } from 'eventsource-parser';
-
-import { CortexError } from '../../errors.ts';
+import type { CortexError } from '../../errors.ts';
 import type { JsonObject } from '../../json/json-object.ts';
-import type { AnswerFacts, AnswerStream } from '../dialect.ts';
+import type { AnswerFacts } from '../dialect.ts';
 import type { AnswerEvent } from '../neutral/answer-event.ts';
 import { AnswerReader } from '../neutral/read-answer.ts';
+import { type StreamWriter, TranslatedStream } from '../neutral/translated-stream.ts';
 import { renderOllamaErrorLine } from './errors.ts';
-import { errorIn, toOllamaRefusal } from './refusal.ts';
-import { asChatAnswer, type OllamaAnswerOptions } from './node-answer.ts';
+import type { OllamaAnswerOptions } from './node-answer.ts';
+import { toOllamaRefusal } from './refusal.ts';
 import { OllamaAnswerWriter } from './write-answer.ts';
 import { toLine } from './write-line.ts';
 
 /** Media type of a streamed answer. */
 export const OLLAMA_STREAM_TYPE = 'application/x-ndjson';
 
-function parse(data: string): unknown {
-  try {
-    return JSON.parse(data);
-  } catch (cause) {
-    throw new CortexError('node_protocol_error', 'The node sent an event that is not JSON.', {
-      cause,
-    });
-  }
-}
-
-/** The answer of a streamed `/api/chat` or `/api/generate`: one JSON object a line. */
-export class OllamaStream implements AnswerStream {
-  readonly #facts: AnswerFacts;
-  readonly #options: OllamaAnswerOptions;
-  readonly #reader: AnswerReader;
+/** Writes one JSON object a line. */
+class LineWriter implements StreamWriter {
+  readonly #requestId: string;
   readonly #writer: OllamaAnswerWriter;
-  readonly #decoder = new TextDecoder();
-  readonly #parser = createParser({ onEvent: ({ data }) => this.#read(data) });
-  #lines = '';
-  /** The last line is written. */
-  #isOver = false;
-  #failure: CortexError | undefined;
+  readonly #timings: OllamaAnswerOptions['timings'];
 
-  constructor(facts: AnswerFacts, options: OllamaAnswerOptions) {
-    this.#facts = facts;
-    this.#options = options;
-    this.#reader = new AnswerReader(options.newCallId);
-    this.#writer = new OllamaAnswerWriter(facts, options.form);
+  constructor(facts: AnswerFacts, { form, timings }: OllamaAnswerOptions) {
+    this.#requestId = facts.requestId;
+    this.#writer = new OllamaAnswerWriter(facts, form);
+    this.#timings = timings;
   }
 
-  get failure(): CortexError | undefined {
-    return this.#failure;
-  }
-
-  opening(): string {
+  /** A stream of this API has no beginning of its own. */
+  begin(): string {
     return '';
   }
 
-  keepAlive(): string {
+  ping(): string {
     return toLine(this.#writer.empty());
   }
 
-  /** Takes any part of a node's stream. @throws CortexError `node_protocol_error` for an event that is not JSON */
-  push(nodeEvents: Uint8Array): string {
-    this.#parser.feed(this.#decoder.decode(nodeEvents, { stream: true }));
-    return this.#take();
-  }
-
-  end(): string {
-    if (this.#isOver) return '';
-    for (const event of this.#reader.end()) this.#write(event);
-    if (this.#isOver) return this.#take();
-    return this.fail(
-      new CortexError('upstream_disconnected', 'The node ended its answer in the middle.'),
-    );
-  }
-
-  fail(error: CortexError, nodeError?: JsonObject): string {
-    if (this.#isOver) return '';
-    this.#isOver = true;
-    this.#failure = error;
-    // The lines before it are still here if what came after them could not be read.
-    const last =
-      nodeError === undefined
-        ? renderOllamaErrorLine(error, this.#facts.requestId)
-        : toLine(toOllamaRefusal(nodeError));
-    return this.#take() + last;
-  }
-
-  #take(): string {
-    const lines = this.#lines;
-    this.#lines = '';
-    return lines;
-  }
-
-  #read(data: string): void {
-    if (this.#isOver || data.trim() === '[DONE]') return;
-    const chunk = parse(data);
-    const error = errorIn(chunk);
-    if (error === undefined) {
-      const answer = asChatAnswer(chunk, this.#options.route);
-      for (const event of this.#reader.push(answer)) this.#write(event);
-    } else this.#endWith(toOllamaRefusal(error));
-  }
-
-  #endWith(last: JsonObject): void {
-    this.#lines += toLine(last);
-    this.#isOver = true;
-  }
-
-  #write(event: AnswerEvent): void {
-    if (event.kind === 'finish') {
-      this.#endWith(this.#writer.last(event.finish, event.usage, this.#options.timings()));
-      return;
-    }
-    if (event.kind === 'error') {
-      const { code, status, message, retryAfterS } = event.error;
-      this.#endWith(toOllamaRefusal({ message, code, status, retry_after_s: retryAfterS }));
-      return;
-    }
+  write(event: Exclude<AnswerEvent, { kind: 'error' }>): string {
+    if (event.kind === 'finish')
+      return toLine(this.#writer.last(event.finish, event.usage, this.#timings()));
     const part = this.#writer.part(event);
-    if (part !== undefined) this.#lines += toLine(part);
+    return part === undefined ? '' : toLine(part);
+  }
+
+  fail(error: CortexError, nodeError: JsonObject | undefined): string {
+    return nodeError === undefined
+      ? renderOllamaErrorLine(error, this.#requestId)
+      : toLine(toOllamaRefusal(nodeError));
   }
 }
+
+/** The answer of a streamed `/api/chat` or `/api/generate`. */
+export const ollamaStream = (facts: AnswerFacts, options: OllamaAnswerOptions): TranslatedStream =>
+  new TranslatedStream(new AnswerReader(options.newCallId), new LineWriter(facts, options));

@@ -1,28 +1,11 @@
 import { CortexError } from '../../errors.ts';
-import { isJsonObject, type JsonObject } from '../../json/json-object.ts';
+import type { JsonObject } from '../../json/json-object.ts';
 import { EmbeddingList } from '../../vectors.ts';
-import type { AnswerFacts } from '../dialect.ts';
-import type { AnswerEvent } from '../neutral/answer-event.ts';
+import type { AnswerFacts, AnswerTimings } from '../dialect.ts';
 import { AnswerReader } from '../neutral/read-answer.ts';
-import { errorIn } from './refusal.ts';
-import { asChatAnswer, type OllamaAnswerOptions } from './node-answer.ts';
-import type { AnswerTimings } from '../dialect.ts';
+import type { OllamaAnswerOptions } from './node-answer.ts';
 import { totalFields } from './timings.ts';
 import { type OllamaForm, OllamaAnswerWriter } from './write-answer.ts';
-
-function* eventsOf(
-  answer: unknown,
-  { route, newCallId }: Pick<OllamaAnswerOptions, 'route' | 'newCallId'>,
-): Generator<AnswerEvent, void> {
-  const reader = new AnswerReader(newCallId);
-  yield* reader.pushWhole(asChatAnswer(answer, route));
-  yield* reader.end();
-}
-
-function hasChoice(answer: unknown): boolean {
-  const choices = isJsonObject(answer) ? answer['choices'] : undefined;
-  return Array.isArray(choices) && choices.length > 0;
-}
 
 const unreadable = (what: string): CortexError =>
   new CortexError('node_protocol_error', `The node's answer ${what}.`);
@@ -30,19 +13,17 @@ const unreadable = (what: string): CortexError =>
 /**
  * The whole answer of a node, parsed, as that of `/api/chat` or `/api/generate` with `"stream": false`.
  *
- * @throws CortexError `node_protocol_error` for an error, and for an answer without a finished choice
+ * @throws CortexError that the node sent in place of an answer; `node_protocol_error` for an answer without a finished
+ * choice
  */
 export function toOllamaAnswer(
   answer: unknown,
   facts: AnswerFacts,
   options: OllamaAnswerOptions,
 ): JsonObject {
-  const error = errorIn(answer);
-  if (error !== undefined) throw unreadable(`is an error: ${String(error['message'])}`);
-  const writer = new OllamaAnswerWriter(facts, options.form);
-  const whole = hasChoice(answer)
-    ? writer.whole(eventsOf(answer, options), options.timings())
-    : undefined;
+  const reader = new AnswerReader(options.newCallId);
+  const events = [...reader.pushWhole(answer), ...reader.end()];
+  const whole = new OllamaAnswerWriter(facts, options.form).whole(events, options.timings());
   if (whole === undefined) throw unreadable('has no finished choice');
   return whole;
 }

@@ -74,12 +74,13 @@ export class OllamaAnswerWriter {
     return this.#line({}, this.#end(finish, counted, timings));
   }
 
-  /** The answer in one part; undefined without a `finish` among the events. */
+  /** The answer in one part; undefined without a `finish` among the events. @throws CortexError that is one of them */
   whole(events: Iterable<AnswerEvent>, timings: AnswerTimings): JsonObject | undefined {
     let text = '';
     let thinking = '';
     const calls: WrittenCall[] = [];
     for (const event of events) {
+      if (event.kind === 'error') throw event.error;
       const piece = this.#piece(event);
       text += piece?.text ?? '';
       thinking += piece?.thinking ?? '';

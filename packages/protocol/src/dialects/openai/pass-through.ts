@@ -4,6 +4,7 @@ import { insertFormField, isMultipart, spliceFormField } from '../../multipart.t
 import { renderErrorEvent } from '../../render-error.ts';
 import { readFormView, readRequestViewInSlices } from '../../request-view.ts';
 import { SSE_DONE, SSE_KEEP_ALIVE } from '../../sse/comments.ts';
+import { formatEvent } from '../../sse/format-event.ts';
 import type { AnswerFacts, AnswerStream, ClientBody, Dialect } from '../dialect.ts';
 
 const stream = ({ requestId }: AnswerFacts): AnswerStream => ({
@@ -14,7 +15,7 @@ const stream = ({ requestId }: AnswerFacts): AnswerStream => ({
   fail: (error, nodeError) =>
     nodeError === undefined
       ? renderErrorEvent(error, 'openai', requestId)
-      : `data: ${JSON.stringify({ error: nodeError })}\n\n${SSE_DONE}`,
+      : formatEvent({ error: nodeError }) + SSE_DONE,
 });
 
 /** The client's bytes, with `model` replaced if the node uses another name, or added if it is missing. */

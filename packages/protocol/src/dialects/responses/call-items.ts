@@ -2,6 +2,7 @@ import type { JsonObject } from '../../json/json-object.ts';
 import { CustomInput } from './custom-input.ts';
 import {
   itemAdded,
+  itemAt,
   itemDone,
   type ItemEvent,
   type ItemPlace,
@@ -33,18 +34,15 @@ export class FunctionCallItem implements OutputItem {
 
   delta(text: string): readonly ItemEvent[] {
     this.#arguments += text;
-    const { id, index } = this.#place;
-    const at = { item_id: id, output_index: index };
+    const at = itemAt(this.#place);
     return [{ type: 'response.function_call_arguments.delta', ...at, delta: text }];
   }
 
   close(status: ItemStatus): readonly ItemEvent[] {
-    const { id, index } = this.#place;
     return [
       {
         type: 'response.function_call_arguments.done',
-        item_id: id,
-        output_index: index,
+        ...itemAt(this.#place),
         name: this.#call.tool.name,
         arguments: this.#arguments,
       },
@@ -88,8 +86,7 @@ export class CustomCallItem implements OutputItem {
 
   close(status: ItemStatus): readonly ItemEvent[] {
     const rest = this.#add(this.#reader.end());
-    const { id, index } = this.#place;
-    const at = { item_id: id, output_index: index };
+    const at = itemAt(this.#place);
     return [
       ...rest,
       { type: 'response.custom_tool_call_input.done', ...at, input: this.#input },
@@ -113,8 +110,7 @@ export class CustomCallItem implements OutputItem {
   #add(input: string): readonly ItemEvent[] {
     if (input === '') return [];
     this.#input += input;
-    const { id, index } = this.#place;
-    const at = { item_id: id, output_index: index };
+    const at = itemAt(this.#place);
     return [{ type: 'response.custom_tool_call_input.delta', ...at, delta: input }];
   }
 }

@@ -49,7 +49,7 @@ const STREAMED = CASES.filter(({ isStream }) => isStream);
 describe('A recorded request', () => {
   test.each(CASES)('becomes the body of a node: $name', ({ request, file }) => {
     const body: unknown = JSON.parse(new TextDecoder().decode(request.named('node-model')));
-    expectFile(file('node.json'), pretty({ body, dropped: request.dropped }));
+    expectFile(file('node.json'), pretty({ body, dropped: request.droppedTools }));
   });
 });
 

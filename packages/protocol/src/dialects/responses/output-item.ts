@@ -37,9 +37,11 @@ export const itemDone = ({ index }: ItemPlace, item: JsonObject): ItemEvent => (
   item,
 });
 
-/** The place of the part of an item: items have one each. */
-export const partOf = ({ id, index }: ItemPlace): JsonObject => ({
+/** The place of an item, as its events name it. */
+export const itemAt = ({ id, index }: ItemPlace): JsonObject => ({
   item_id: id,
   output_index: index,
-  content_index: 0,
 });
+
+/** The place of the part of an item: items have one each. */
+export const partOf = (place: ItemPlace): JsonObject => ({ ...itemAt(place), content_index: 0 });

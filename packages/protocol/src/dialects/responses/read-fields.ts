@@ -1,9 +1,7 @@
 import { CortexError } from '../../errors.ts';
-import { isJsonObject, type JsonObject } from '../../json/json-object.ts';
-
-/** An error of the caller that names the field. @param must - Completes the sentence: `must be a string` */
-export const wrongField = (param: string, must: string): CortexError =>
-  new CortexError('invalid_request', `"${param}" ${must}.`, { param });
+import type { JsonObject } from '../../json/json-object.ts';
+import { isExactObject } from '../neutral/exact-json.ts';
+import { refuseField } from '../neutral/refuse-field.ts';
 
 /** An error for what no node can do. */
 export const unsupported = (param: string, message: string): CortexError =>
@@ -11,15 +9,15 @@ export const unsupported = (param: string, message: string): CortexError =>
 
 /** @throws CortexError `invalid_request` */
 export function objectAt(value: unknown, param: string): JsonObject {
-  if (isJsonObject(value)) return value;
-  throw wrongField(param, value === undefined ? 'is missing' : 'must be an object');
+  if (isExactObject(value)) return value;
+  throw refuseField(param, value === undefined ? 'is missing' : 'must be an object');
 }
 
 /** @throws CortexError `invalid_request` */
 export function textAt(value: unknown, param: string): string {
   if (typeof value === 'string' && value !== '') return value;
   const isMissing = value === undefined || value === null;
-  throw wrongField(param, isMissing ? 'is missing' : 'must be a string that is not empty');
+  throw refuseField(param, isMissing ? 'is missing' : 'must be a string that is not empty');
 }
 
 /** Undefined for a missing value, null and empty text. */

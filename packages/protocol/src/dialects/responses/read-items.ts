@@ -1,6 +1,7 @@
 import type { JsonObject } from '../../json/json-object.ts';
 import type { Turn } from '../neutral/conversation.ts';
-import { objectAt, optionalText, textAt, unsupported, wrongField } from './read-fields.ts';
+import { refuseField } from '../neutral/refuse-field.ts';
+import { objectAt, optionalText, textAt, unsupported } from './read-fields.ts';
 import { joinText, readParts, readResult } from './read-parts.ts';
 import { readThoughts } from './thoughts.ts';
 import type { ToolNames } from './tool-names.ts';
@@ -25,7 +26,7 @@ const ROLES: ReadonlyMap<unknown, 'system' | 'user' | 'assistant'> = new Map([
 function readMessage(item: JsonObject, { transcript, param }: Place): void {
   const role = ROLES.get(item['role']);
   if (role === undefined) {
-    throw wrongField(`${param}.role`, 'must be "user", "assistant", "system" or "developer"');
+    throw refuseField(`${param}.role`, 'must be "user", "assistant", "system" or "developer"');
   }
   const parts = readParts(item['content'], `${param}.content`);
   if (role === 'assistant') transcript.addText(joinText(parts));
@@ -77,7 +78,7 @@ const readOwnKind =
 function readOutput(item: JsonObject, { transcript, param }: Place): void {
   const callId = callIdOf(item, param);
   if (transcript.addResult(callId, readResult(item['output'], `${param}.output`))) return;
-  throw wrongField(
+  throw refuseField(
     `${param}.call_id`,
     `is "${callId}", but the input has no call with this id before it that has no output yet`,
   );
@@ -130,7 +131,7 @@ export function readTurns(
       readItem(item, { transcript, names, param: `input[${index}]` });
   } else {
     const isMissing = input === undefined || input === null;
-    throw wrongField('input', isMissing ? 'is missing' : 'must be a string or a list of items');
+    throw refuseField('input', isMissing ? 'is missing' : 'must be a string or a list of items');
   }
   return transcript.toTurns();
 }

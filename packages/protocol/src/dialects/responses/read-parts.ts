@@ -1,6 +1,8 @@
 import { isJsonObject, type JsonObject } from '../../json/json-object.ts';
 import type { Part } from '../neutral/conversation.ts';
-import { objectAt, unsupported, wrongField } from './read-fields.ts';
+import { isExactObject } from '../neutral/exact-json.ts';
+import { refuseField } from '../neutral/refuse-field.ts';
+import { objectAt, unsupported } from './read-fields.ts';
 
 /** Types of parts that are text, with the member that has it. */
 const TEXT_MEMBERS: ReadonlyMap<unknown, string> = new Map([
@@ -17,7 +19,7 @@ function textPart(part: JsonObject, param: string): string | undefined {
   if (member === undefined) return undefined;
   const text = part[member];
   if (typeof text === 'string') return text;
-  throw wrongField(`${param}.${member}`, text === undefined ? 'is missing' : 'must be a string');
+  throw refuseField(`${param}.${member}`, text === undefined ? 'is missing' : 'must be a string');
 }
 
 /** `image_url` is text here; other APIs of OpenAI have an object around it. */
@@ -30,7 +32,7 @@ function imageUrl({ image_url: image, file_id: file }: JsonObject, param: string
       `"${param}.file_id" names a file, but cortex stores no files. Send the image as a data: URI in "image_url".`,
     );
   }
-  throw wrongField(`${param}.image_url`, 'must be a data: URI or an address');
+  throw refuseField(`${param}.image_url`, 'must be a data: URI or an address');
 }
 
 function readPart(value: unknown, param: string): Part | undefined {
@@ -60,7 +62,7 @@ function readPart(value: unknown, param: string): Part | undefined {
 export function readParts(content: unknown, param: string): readonly Part[] {
   if (content === undefined || content === null) return [];
   if (typeof content === 'string') return [{ type: 'text', text: content }];
-  if (!Array.isArray(content)) throw wrongField(param, 'must be a string or a list of parts');
+  if (!Array.isArray(content)) throw refuseField(param, 'must be a string or a list of parts');
   return content
     .map((part: unknown, index) => readPart(part, `${param}[${index}]`))
     .filter((part) => part !== undefined);
@@ -77,7 +79,7 @@ export const joinText = (parts: readonly Part[], separator = ''): string =>
  */
 export function readResult(output: unknown, param: string): readonly Part[] {
   const hasParts =
-    Array.isArray(output) && output.every((part) => isJsonObject(part) && 'type' in part);
+    Array.isArray(output) && output.every((part) => isExactObject(part) && 'type' in part);
   if (hasParts || typeof output === 'string') return readParts(output, param);
   if (output === undefined || output === null) return [];
   return [{ type: 'text', text: JSON.stringify(output) }];

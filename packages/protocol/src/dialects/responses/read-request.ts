@@ -1,9 +1,10 @@
 import { z } from 'zod';
 
-import { CortexError } from '../../errors.ts';
-import { isJsonObject, type JsonObject, JsonObjectShape } from '../../json/json-object.ts';
+import type { JsonObject } from '../../json/json-object.ts';
 import { readShape } from '../../read-shape.ts';
 import type { ChatRequest } from '../neutral/conversation.ts';
+import { ExactObject, exactInt, exactIntFrom, exactNumber } from '../neutral/exact-json.ts';
+import { refuseField } from '../neutral/refuse-field.ts';
 import { unsupported } from './read-fields.ts';
 import { readTurns } from './read-items.ts';
 import { readToolChoice } from './read-tool-choice.ts';
@@ -13,11 +14,11 @@ import { readTools, type ReadTools } from './read-tools.ts';
 const Body = z.looseObject({
   instructions: z.string().nullish(),
   stream: z.boolean().nullish(),
-  max_output_tokens: z.int().min(1).nullish(),
-  temperature: z.number().nullish(),
-  top_p: z.number().nullish(),
-  top_k: z.int().nullish(),
-  thinking_budget_tokens: z.int().min(0).nullish(),
+  max_output_tokens: exactIntFrom(1).nullish(),
+  temperature: exactNumber.nullish(),
+  top_p: exactNumber.nullish(),
+  top_k: exactInt.nullish(),
+  thinking_budget_tokens: exactIntFrom(0).nullish(),
   parallel_tool_calls: z.boolean().nullish(),
   reasoning: z
     .looseObject({
@@ -28,7 +29,7 @@ const Body = z.looseObject({
     .nullish(),
   text: z
     .looseObject({
-      format: z.looseObject({ type: z.string(), schema: JsonObjectShape.optional() }).nullish(),
+      format: z.looseObject({ type: z.string(), schema: ExactObject.optional() }).nullish(),
     })
     .nullish(),
   include: z.array(z.string()).nullish(),
@@ -85,9 +86,7 @@ function answerSchema({ text }: Body): JsonObject | undefined {
       return ANY_OBJECT;
     case 'json_schema':
       if (format.schema !== undefined) return format.schema;
-      throw new CortexError('invalid_request', '"text.format.schema" is missing.', {
-        param: 'text.format.schema',
-      });
+      throw refuseField('text.format.schema', 'is missing');
     default:
       throw unsupported(
         'text.format.type',
@@ -96,27 +95,15 @@ function answerSchema({ text }: Body): JsonObject | undefined {
   }
 }
 
-function parse(bytes: Uint8Array): JsonObject {
-  let value: unknown;
-  try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-  } catch (cause) {
-    throw new CortexError('malformed_json', 'The body is not valid JSON.', { cause });
-  }
-  if (isJsonObject(value)) return value;
-  throw new CortexError('invalid_request', 'The body must be a JSON object.');
-}
-
 /** Null and a missing member mean the same. */
 const given = <T>(value: T | null | undefined): T | undefined => value ?? undefined;
 
 /**
- * Reads the body of `POST /v1/responses`.
+ * Reads the body of `POST /v1/responses`, parsed by `parseBody`.
  *
- * @throws CortexError `malformed_json`; `invalid_request` or `unsupported_parameter` with `param`
+ * @throws CortexError `invalid_request` or `unsupported_parameter`, with `param`
  */
-export function readRequest(bytes: Uint8Array): ReadRequest {
-  const json = parse(bytes);
+export function readRequest(json: JsonObject): ReadRequest {
   refuseStored(json);
   const body = readShape(Body, json);
   const { reasoning } = body;

@@ -1,6 +1,7 @@
 import { isJsonObject, type JsonObject } from '../../json/json-object.ts';
 import type { Tool } from '../neutral/conversation.ts';
-import { objectAt, optionalText, textAt, wrongField } from './read-fields.ts';
+import { refuseField } from '../neutral/refuse-field.ts';
+import { objectAt, optionalText, textAt } from './read-fields.ts';
 import { ToolNames } from './tool-names.ts';
 
 /** A tool of the request, with its namespace. */
@@ -18,7 +19,7 @@ export interface ReadTools {
   readonly tools: readonly Tool[];
   readonly names: ToolNames;
   /** Kinds of tools that no node has, such as `web_search`, each once, and names of tools that are there twice. */
-  readonly dropped: readonly string[];
+  readonly dropped: ReadonlySet<string>;
 }
 
 /** The members of a function are its own here; other APIs of OpenAI have them in `function`. */
@@ -36,7 +37,7 @@ function* listTools(tools: readonly unknown[]): Generator<ListedTool, void> {
     }
     const namespace = textAt(tool['name'], `${param}.name`);
     if (!Array.isArray(tool['tools']))
-      throw wrongField(`${param}.tools`, 'must be a list of tools');
+      throw refuseField(`${param}.tools`, 'must be a list of tools');
     for (const [at, member] of tool['tools'].entries()) {
       const preface = at === 0 ? optionalText(tool['description']) : undefined;
       const place = `${param}.tools[${at}]`;
@@ -90,7 +91,7 @@ function toCustom({ tool, preface }: ListedTool, name: string): Tool {
  */
 export function readTools(value: unknown): ReadTools {
   if (value !== undefined && value !== null && !Array.isArray(value))
-    throw wrongField('tools', 'must be a list');
+    throw refuseField('tools', 'must be a list');
   const listed = [...listTools(value ?? [])];
   const names = new ToolNames();
   const dropped = new Set<string>();
@@ -116,5 +117,5 @@ export function readTools(value: unknown): ReadTools {
         ? toCustom(entry, nodeName)
         : toFunction(entry, nodeName);
     });
-  return { tools, names, dropped: [...dropped] };
+  return { tools, names, dropped };
 }

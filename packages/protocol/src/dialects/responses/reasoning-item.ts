@@ -1,6 +1,7 @@
 import type { JsonObject } from '../../json/json-object.ts';
 import {
   itemAdded,
+  itemAt,
   itemDone,
   type ItemEvent,
   type ItemPlace,
@@ -70,9 +71,8 @@ export class ReasoningItem implements OutputItem {
   }
 
   #at(): JsonObject {
-    const { id, index } = this.#place;
     return this.#form.isSummary
-      ? { item_id: id, output_index: index, summary_index: 0 }
+      ? { ...itemAt(this.#place), summary_index: 0 }
       : partOf(this.#place);
   }
 

@@ -1,39 +1,41 @@
 /** OpenAI's Responses API, without its store: each request has its whole conversation. */
-import { readRequestViewInSlices } from '../../request-view.ts';
-import type { AnswerFacts, AnswerStream, ClientBody, Dialect } from '../dialect.ts';
+import { affinityKeyOf } from '../../affinity-key.ts';
+import { readModelField } from '../../model-field.ts';
+import type { ClientBody, Dialect } from '../dialect.ts';
+import { affinityTexts, sessionNames } from '../neutral/affinity-texts.ts';
+import { nodeBody } from '../neutral/node-body.ts';
+import { parseBody } from '../neutral/read-json.ts';
 import { toChatBody } from '../neutral/to-chat-body.ts';
 import { readRequest } from './read-request.ts';
-import { ResponsesStream, writeResponse } from './stream.ts';
+import { responsesStream, writeResponse } from './stream.ts';
 
-/** A request of this API, for a node that speaks chat completions. */
-export interface ResponsesRequest extends Pick<ClientBody, 'named'> {
-  readonly isStream: boolean;
-  /** Tools that are left out. */
-  readonly dropped: readonly string[];
-  /** For the answer of a streamed request. */
-  stream(facts: AnswerFacts): AnswerStream;
-  /**
-   * The body of a whole answer. @param answer - The node's, with a status below 400
-   *
-   * @throws CortexError `node_protocol_error` or `upstream_disconnected` for answers that are none, or the node's error
-   */
-  whole(answer: Uint8Array, facts: AnswerFacts): string;
-}
+/** A request as the client sent it. Its whole answers are always translated. */
+export type ResponsesRequest = ClientBody & {
+  readonly whole: NonNullable<ClientBody['whole']>;
+};
 
 /**
  * Reads the body of `POST /v1/responses`.
  *
  * @throws CortexError `malformed_json`; `invalid_request` or `unsupported_parameter` with `param`
  */
-export function readResponsesRequest(bytes: Uint8Array): ResponsesRequest {
-  const request = readRequest(bytes);
-  const { chat, isStream, read } = request;
-  const encoder = new TextEncoder();
+export function readResponsesRequest(
+  bytes: Uint8Array,
+  headers: Headers = new Headers(),
+): ResponsesRequest {
+  const body = parseBody(bytes);
+  const model = readModelField(body['model']);
+  const request = readRequest(body);
+  const { chat, isStream: stream, read } = request;
+  const affinityKey = affinityKeyOf(headers, {
+    names: sessionNames(body),
+    texts: () => affinityTexts(chat.turns),
+  });
   return {
-    isStream,
-    dropped: read.dropped,
-    named: (model) => encoder.encode(JSON.stringify(toChatBody(chat, { model, stream: isStream }))),
-    stream: (facts) => new ResponsesStream(request, facts),
+    view: { model, stream, n: 1, affinityKey },
+    droppedTools: [...read.dropped],
+    ...nodeBody((name) => toChatBody(chat, { model: name, stream })),
+    stream: (facts) => responsesStream(request, facts),
     whole: (answer, facts) => writeResponse(request, answer, facts),
   };
 }
@@ -42,9 +44,5 @@ export function readResponsesRequest(bytes: Uint8Array): ResponsesRequest {
 export const RESPONSES: Dialect = {
   name: 'responses',
   streamType: 'text/event-stream; charset=utf-8',
-  async read(bytes, headers) {
-    const { model, stream, affinityKey } = await readRequestViewInSlices(bytes, headers);
-    const { dropped, ...answered } = readResponsesRequest(bytes);
-    return { view: { model, stream, n: 1, affinityKey }, droppedTools: dropped, ...answered };
-  },
+  read: async (bytes, headers) => readResponsesRequest(bytes, headers),
 };

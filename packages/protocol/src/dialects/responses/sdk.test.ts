@@ -54,7 +54,7 @@ const server = Bun.serve({
     // The case is the path before `/responses`.
     const name = decodeURIComponent(new URL(request.url).pathname.split('/')[1] ?? '');
     const read = readResponsesRequest(new Uint8Array(await request.arrayBuffer()));
-    if (!read.isStream) {
+    if (!read.view.stream) {
       return new Response(read.whole(fixture(name, 'answer.json'), FACTS), {
         headers: { 'content-type': 'application/json' },
       });

@@ -115,7 +115,7 @@ describe('A stream', () => {
     });
 
     expect(new Set(ids).size).toBe(2);
-    expect(ids[0]).toMatch(/^call_[0-9a-f]+_0$/);
+    expect(ids[0]).toMatch(/^call_[0-9a-f]{16}_1$/);
   });
 });
 

@@ -24,9 +24,6 @@ function resultTurns(results: Answer['results']): readonly Turn[] {
   return images.length === 0 ? turns : [...turns, { role: 'user', parts: images }];
 }
 
-const isAnswered = ({ results }: Answer, callId: string): boolean =>
-  results.some((result) => result.callId === callId);
-
 /**
  * Puts the items of a conversation into turns.
  *
@@ -35,6 +32,8 @@ const isAnswered = ({ results }: Answer, callId: string): boolean =>
  */
 export class Transcript {
   readonly #turns: (Answer | Exclude<Turn, { readonly role: 'assistant' | 'tool' }>)[] = [];
+  /** By the id of a call: the turns that have called and have no result for it yet, in order. */
+  readonly #unanswered = new Map<string, Answer[]>();
   /** The last item is a message of the model. */
   #isAfterMessage = false;
 
@@ -58,15 +57,17 @@ export class Transcript {
 
   addCall(call: ToolCall): void {
     this.#isAfterMessage = false;
-    this.#openAnswer().calls.push(call);
+    const answer = this.#openAnswer();
+    answer.calls.push(call);
+    const waiting = this.#unanswered.get(call.id) ?? [];
+    // A turn that calls twice under one id gets one result for both.
+    if (waiting.at(-1) !== answer) waiting.push(answer);
+    this.#unanswered.set(call.id, waiting);
   }
 
   /** False: no call without a result has this id. */
   addResult(callId: string, parts: readonly Part[]): boolean {
-    const answer = this.#turns.findLast(
-      (turn): turn is Answer =>
-        'calls' in turn && turn.calls.some(({ id }) => id === callId) && !isAnswered(turn, callId),
-    );
+    const answer = this.#unanswered.get(callId)?.pop();
     if (answer === undefined) return false;
     answer.results.push({ role: 'tool', callId, parts });
     return true;

@@ -68,7 +68,7 @@ export class AnswerWriter {
     return this.#number({ type: 'response.in_progress', response: this.#inProgress() });
   }
 
-  write(event: AnswerEvent): readonly ResponseEvent[] {
+  write(event: Exclude<AnswerEvent, { kind: 'error' }>): readonly ResponseEvent[] {
     switch (event.kind) {
       case 'open':
         return [...this.#close('completed'), ...this.#openItem(event.block)];
@@ -80,8 +80,6 @@ export class AnswerWriter {
         return [];
       case 'finish':
         return this.#finish(event.finish, event.usage);
-      case 'error':
-        return this.fail(event.error);
     }
   }
 
