@@ -51,10 +51,11 @@ With an unknown key or an invalid value the program does not start. It prints fi
 key. \`cortex config check -c cortex.toml\` prints every value with its source.
 
 Variables that are not keys: \`CORTEX_STATE_DIR\` (folder for the state of cortex), \`CORTEX_URL\` (the gateway that the
-client commands call), \`CORTEX_ADMIN_KEY\` and \`CORTEX_ADMIN_KEY_FILE\` (the admin key that they send), \`CORTEX_LOG\`
-and \`NEURON_LOG\` (\`trace\`, \`debug\`, \`info\`, \`warn\`, \`error\`, \`fatal\`, \`silent\`). The level selects events; the record
-of each request is written at every level except \`silent\`. Log lines that stderr does not accept, because it has no
-reader or its disk is full, are dropped and counted.
+client commands call), \`CORTEX_ADMIN_KEY\` and \`CORTEX_ADMIN_KEY_FILE\` (the admin key that they send),
+\`CORTEX_API_KEY\` (the key that they send to the other APIs, for a proxy), \`CORTEX_LOG\` and \`NEURON_LOG\`
+(\`trace\`, \`debug\`, \`info\`, \`warn\`, \`error\`, \`fatal\`, \`silent\`). The level selects events; the record of each request is
+written at every level except \`silent\`. Log lines that stderr does not accept, because it has no reader or its disk is
+full, are dropped and counted.
 `;
 
 const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ');

@@ -3,7 +3,7 @@ import { Command } from '@commander-js/extra-typings';
 import { refuseEmptyValues, stateDirectory } from '@cortex/service';
 
 import manifest from '../package.json' with { type: 'json' };
-import { findAdminKeys } from './client/admin-key.ts';
+import { findAdminKeys, readApiKey } from './client/admin-key.ts';
 import { createGatewayClient } from './client/gateway-client.ts';
 import { addCommand } from './commands/add.ts';
 import { chatCommand } from './commands/chat.ts';
@@ -40,6 +40,7 @@ export function createProgram(options: {
     paint,
     connect: (url: string, keyFile?: string) =>
       createGatewayClient(url, {
+        apiKey: readApiKey(env),
         adminKeys: () => findAdminKeys({ keyFile, env, url, stateDir: () => stateDirectory(env) }),
       }),
   };
@@ -65,7 +66,7 @@ export function createProgram(options: {
     .addCommand(freeCommand(client))
     .addCommand(joinTokenCommand(client))
     .addCommand(chatCommand(client, { input: process.stdin, output: process.stdout }))
-    .addCommand(connectCommand(client))
+    .addCommand(connectCommand(client, env))
     .addCommand(configCommand({ terminal, paint, env }));
   return program;
 }

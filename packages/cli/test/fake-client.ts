@@ -13,16 +13,16 @@ import {
 import { CliError } from '../src/cli-error.ts';
 import {
   type AddCall,
-  type ChatDelta,
   type DrainCall,
   type ExplainQuestion,
   type FreeCall,
-  type GatewayClient,
   type ModelCall,
-  type PullCall,
   type PinCall,
+  type PullCall,
+  type Question,
   type RemoveCall,
-} from '../src/client/gateway-client.ts';
+} from '../src/client/calls.ts';
+import { type ChatDelta, type GatewayClient } from '../src/client/gateway-client.ts';
 import { type Paint, type Terminal } from '../src/output/terminal.ts';
 
 export const listedModel = (overrides: Partial<ListedModel> = {}): ListedModel =>
@@ -112,6 +112,23 @@ export class FakeClient implements GatewayClient {
 
   models() {
     return Promise.resolve(this.listed);
+  }
+  /** What the alias `default` stands for. */
+  defaultModel: string | undefined;
+  model(name: string) {
+    const root = name === 'default' ? this.defaultModel : name;
+    const entry = this.listed.find(({ id }) => id === root);
+    return Promise.resolve(entry && root !== name ? { ...entry, id: name, root } : entry);
+  }
+  readonly questions: Question[] = [];
+  /** By path; the others get the list of models. */
+  refusals: Readonly<Record<string, string>> = {};
+  ask(question: Question): Promise<unknown> {
+    this.questions.push(question);
+    const refusal = this.refusals[question.path];
+    return refusal === undefined
+      ? Promise.resolve({ data: this.listed })
+      : Promise.reject(new CliError(refusal));
   }
   nodes() {
     return Promise.resolve(this.nodeList);

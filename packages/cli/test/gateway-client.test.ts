@@ -25,6 +25,68 @@ const chunk = (delta: object, finish: string | null = null): string =>
     choices: [{ index: 0, delta, finish_reason: finish }],
   });
 
+const MODEL = {
+  id: 'default',
+  object: 'model',
+  created: 0,
+  owned_by: 'cortex',
+  loaded: true,
+  status: { value: 'loaded' },
+  locations: [],
+  feasible_on: [],
+  capabilities: [],
+  root: 'm',
+};
+
+describe('the calls of the APIs for clients', () => {
+  test('send the key of the client, and the admin API gets only the admin key', async () => {
+    const sent: string[] = [];
+    const gateway = createGatewayClient('http://gateway:1', {
+      apiKey: 'sk-user',
+      adminKeys: () => Promise.resolve({ keys: ['sesame'], tried: [] }),
+      fetch: (_, init) => {
+        sent.push(new Headers(init?.headers).get('authorization') ?? '');
+        return Promise.resolve(Response.json({ nodes: [] }));
+      },
+    });
+
+    await gateway.ask({ path: '/v1/models' });
+    await gateway.nodes();
+
+    expect(sent).toEqual(['Bearer sk-user', 'Bearer sesame']);
+  });
+
+  test('say which variable has the key, where a key is required or refused', async () => {
+    const answer = () => new Response('', { status: 401 });
+    const withKey = createGatewayClient('http://gateway:1', {
+      apiKey: 'sk-old',
+      adminKeys: () => Promise.resolve({ keys: [], tried: [] }),
+      fetch: () => Promise.resolve(answer()),
+    });
+
+    await expect(client(answer).models()).rejects.toThrow(
+      'requires an API key: set CORTEX_API_KEY',
+    );
+    await expect(withKey.models()).rejects.toThrow('refused the key in CORTEX_API_KEY');
+  });
+
+  test('find the model that a name stands for, or nothing', async () => {
+    expect((await client(() => Response.json(MODEL)).model('default'))?.root).toBe('m');
+    expect(
+      await client(() => new Response('', { status: 404 })).model('nobody/has-it'),
+    ).toBeUndefined();
+  });
+
+  test("throw the message of an error in Anthropic's envelope", async () => {
+    const error = { type: 'overloaded_error', message: 'All slots are busy.' };
+    const busy = client(() => Response.json({ type: 'error', error }, { status: 529 }));
+
+    await expect(busy.ask({ path: '/v1/messages', body: {} })).rejects.toThrow(
+      'All slots are busy. [overloaded_error]',
+    );
+  });
+});
+
 describe('the gateway client', () => {
   test('accepts a base URL as OpenAI clients write it', () => {
     expect(client(() => new Response()).url).toBe('http://gateway:1');

@@ -38,6 +38,8 @@ export const ListedModel = z.looseObject({
   quantization: z.string().optional(),
   cost: z.looseObject({ input: z.number(), output: z.number() }).optional(),
   aliases: z.array(z.string()).optional(),
+  /** The id of the model that this name stands for, if it stands for another. */
+  root: z.string().optional(),
   /** Why no node can serve it, when none can. */
   reason: z.string().optional(),
 });

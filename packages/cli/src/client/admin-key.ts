@@ -44,6 +44,13 @@ function reasonOf(error: unknown): string {
 const isKey = (text: string): boolean => /^[\x21-\x7e]+$/.test(text);
 const NOT_A_KEY = 'it must hold one line of visible ASCII without spaces';
 
+/** The key for the APIs for clients: `CORTEX_API_KEY`; undefined without it. @throws CliError if it cannot be used */
+export function readApiKey(env: Env): string | undefined {
+  const key = env['CORTEX_API_KEY']?.trim() || undefined;
+  if (key === undefined || isKey(key)) return key;
+  throw new CliError(`CORTEX_API_KEY cannot be used: ${NOT_A_KEY}`);
+}
+
 /** The key in `file`, or why it has none. */
 function readKey(file: string): { readonly key: string } | { readonly reason: string } {
   try {

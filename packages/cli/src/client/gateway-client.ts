@@ -14,7 +14,7 @@ import {
   ModelList,
   type AdminNode,
   type CompletionUsage,
-  type ListedModel,
+  ListedModel,
   readEvents,
   withProxyExceptions,
 } from '@cortex/protocol';
@@ -23,6 +23,17 @@ import { z } from 'zod';
 import { CliError } from '../cli-error.ts';
 import { type AdminKeys } from './admin-key.ts';
 import { callFailure } from './call-failure.ts';
+import {
+  type AddCall,
+  type DrainCall,
+  type ExplainQuestion,
+  type FreeCall,
+  type ModelCall,
+  type PinCall,
+  type PullCall,
+  type Question,
+  type RemoveCall,
+} from './calls.ts';
 import { followFleet } from './follow-fleet.ts';
 import {
   endedEarly,
@@ -34,57 +45,13 @@ import {
 } from './read-answer.ts';
 import { isLoopbackUrl } from './proxy-for.ts';
 
+const Json = z.unknown().refine((value) => value !== undefined);
+
 const UnloadResults = z.union([
   z.looseObject({ results: z.array(AdminModelResult) }).transform(({ results }) => results),
   z.array(AdminModelResult),
   AdminModelResult.transform((result) => [result]),
 ]);
-
-export interface ModelCall {
-  readonly model: string;
-  readonly node?: string | undefined;
-  readonly force?: boolean | undefined;
-}
-
-export interface PullCall {
-  readonly model: string;
-  readonly node?: string | undefined;
-  /** Absent: that of models.toml. */
-  readonly source?: string | undefined;
-  readonly quant?: string | undefined;
-}
-
-export interface AddCall {
-  readonly id: string;
-  readonly source: string;
-  readonly quant?: string | undefined;
-  readonly context_length?: number | undefined;
-}
-
-export interface RemoveCall {
-  readonly model: string;
-  readonly node?: string | undefined;
-  readonly files: boolean;
-}
-
-export interface PinCall {
-  readonly model: string;
-  readonly node?: string | undefined;
-  readonly pinned: boolean;
-}
-
-export interface DrainCall {
-  readonly node: string;
-  readonly draining: boolean;
-}
-
-export interface FreeCall {
-  readonly node: string;
-  /** Seconds until the node loads models again; undefined: until the drain is undone. */
-  readonly forS?: number | undefined;
-}
-
-export type ExplainQuestion = { readonly model: string } | { readonly request: string };
 
 /** A part of a streamed answer. */
 export interface ChatDelta {
@@ -98,6 +65,10 @@ export interface ChatDelta {
 export interface GatewayClient {
   readonly url: string;
   models(): Promise<readonly ListedModel[]>;
+  /** The entry for a name that requests may use; undefined if there is none. */
+  model(name: string): Promise<ListedModel | undefined>;
+  /** Calls one of the APIs for clients. @returns the JSON of the answer */
+  ask(question: Question): Promise<unknown>;
   nodes(): Promise<readonly AdminNode[]>;
   /** Health, nodes and models. */
   fleet(): Promise<AdminFleet>;
@@ -137,6 +108,8 @@ type PlainInit = Omit<RequestInit, 'headers'> & {
 interface GatewayClientOptions {
   /** Called before the first call of the admin API. */
   readonly adminKeys: () => Promise<AdminKeys>;
+  /** Sent on calls of the APIs for clients. Absent: none. */
+  readonly apiKey?: string | undefined;
   /** Absent: the `fetch` of the runtime. */
   readonly fetch?: Fetch;
 }
@@ -170,7 +143,7 @@ const isTimeout = (error: unknown): boolean =>
 /** A client of the gateway at `baseUrl` (`http://127.0.0.1:31313`). */
 export function createGatewayClient(
   baseUrl: string,
-  { adminKeys, fetch = globalThis.fetch }: GatewayClientOptions,
+  { adminKeys, apiKey, fetch = globalThis.fetch }: GatewayClientOptions,
 ): GatewayClient {
   const { origin, pathname, hostname } = new URL(baseUrl);
   const url = (origin + pathname).replace(/\/+$/, '').replace(/\/v1$/, '');
@@ -189,9 +162,22 @@ export function createGatewayClient(
   }
 
   async function send(path: string, init: PlainInit = {}): Promise<Response> {
-    const response = await (path.startsWith('/admin/') ? callAdmin(path, init) : call(path, init));
+    const response = await (path.startsWith('/admin/')
+      ? callAdmin(path, init)
+      : callApi(path, init));
     if (!response.ok) throw await failedAnswer(response, url);
     return response;
+  }
+
+  async function callApi(path: string, init: PlainInit): Promise<Response> {
+    const authorization = apiKey === undefined ? undefined : { authorization: `Bearer ${apiKey}` };
+    const response = await call(path, { ...init, headers: { ...init.headers, ...authorization } });
+    if (response.status !== 401) return response;
+    throw new CliError(
+      apiKey === undefined
+        ? `${url} requires an API key: set CORTEX_API_KEY`
+        : `${url} refused the key in CORTEX_API_KEY`,
+    );
   }
 
   /** Tries the keys that were found in turn and keeps the first that is not refused. */
@@ -231,6 +217,21 @@ export function createGatewayClient(
   return {
     url,
     models: async () => (await get('/v1/models', ModelList)).data,
+    async model(name) {
+      const signal = AbortSignal.timeout(30_000);
+      const response = await callApi(`/v1/models/${encodeURIComponent(name)}`, { signal });
+      if (response.status === 404) return undefined;
+      if (!response.ok) throw await failedAnswer(response, url);
+      return readAnswer(response, ListedModel, url);
+    },
+    async ask({ path, headers, body, isPatient = false }) {
+      const response = await send(path, {
+        ...(body && { method: 'POST', body: JSON.stringify(body) }),
+        headers: { ...headers, ...(body && { 'content-type': 'application/json' }) },
+        ...(isPatient ? { timeout: false } : { signal: AbortSignal.timeout(30_000) }),
+      });
+      return readAnswer(response, Json, url);
+    },
     nodes: async () => (await get('/admin/v1/nodes', AdminNodes)).nodes,
     fleet: () => get('/admin/v1/fleet', AdminFleet),
     async *followFleet(signal) {

@@ -1,5 +1,5 @@
 import { ErrorEnvelope } from '@cortex/protocol';
-import { type z } from 'zod';
+import { z } from 'zod';
 
 import { CliError } from '../cli-error.ts';
 import { proxyFor } from './proxy-for.ts';
@@ -14,11 +14,16 @@ export function parseJson(text: string): unknown {
   }
 }
 
-/** The error in an OpenAI envelope as one line; undefined if `json` is not an envelope. */
+const AnthropicEnvelope = z.looseObject({
+  type: z.literal('error'),
+  error: z.looseObject({ type: z.string(), message: z.string() }),
+});
+
+/** The error in an envelope of OpenAI or Anthropic as one line; undefined if `json` is not an envelope. */
 export function envelopeError(json: unknown, hint = ''): CliError | undefined {
-  const envelope = ErrorEnvelope.safeParse(json);
+  const envelope = ErrorEnvelope.or(AnthropicEnvelope).safeParse(json);
   if (!envelope.success) return undefined;
-  const { message, code, type } = envelope.data.error;
+  const { message, code, type } = { code: null, ...envelope.data.error };
   return new CliError(`${message}${hint} [${code ?? type}]`);
 }
 

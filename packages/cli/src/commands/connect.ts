@@ -1,76 +1,170 @@
 import { Argument, Command } from '@commander-js/extra-typings';
 
 import { CliError } from '../cli-error.ts';
-import { chatModels, noModels } from '../client/chat-models.ts';
-import {
-  type Access,
-  CLIENT_NAMES,
-  CLIENTS,
-  type ClientSettings,
-} from '../connect/client-settings.ts';
-import { mergeIntoFile } from '../connect/merge-file.ts';
+import { readApiKey } from '../client/admin-key.ts';
+import { type GatewayClient } from '../client/gateway-client.ts';
+import { type Check, checkApi } from '../connect/apis.ts';
+import { chooseModel } from '../connect/choose-model.ts';
+import { formatCheck, type Part, partsOf } from '../connect/report.ts';
+import { writeSettingsFile } from '../connect/settings-file.ts';
+import { filesWithSettings, type PlannedFile, planFile } from '../connect/settings-plan.ts';
+import { type Access, type Env, type Tool } from '../connect/tool.ts';
+import { TOOL_NAMES, TOOLS } from '../connect/tools.ts';
 import { formatTable } from '../output/format-table.ts';
-import { type Paint, type Terminal } from '../output/terminal.ts';
-import { type ClientContext, urlOption } from './context.ts';
+import { visibleText } from '../output/visible-text.ts';
+import { type ClientContext, jsonOption, urlOption } from './context.ts';
 
-const formatClients = (): string =>
-  formatTable(
-    ['CLIENT', 'WHAT IT IS'],
-    CLIENT_NAMES.map((name) => [name, CLIENTS[name].about]),
+interface ConnectOptions {
+  readonly model?: string | undefined;
+  readonly write: boolean;
+  readonly dryRun: boolean;
+  readonly check: boolean;
+  readonly json: boolean;
+}
+
+const listTools = () =>
+  TOOL_NAMES.map((name) => {
+    const tool = TOOLS[name];
+    const { title, about } = tool;
+    return { name, about: `${title}, ${about}`, writable: 'files' in tool };
+  });
+
+/** Asks the gateway for what the settings need, and calls the API of the program. */
+async function reach(
+  client: GatewayClient,
+  tool: Tool,
+  { model: asked, check }: ConnectOptions,
+): Promise<{ readonly access: Access; readonly checks: readonly Check[] }> {
+  let choice = await chooseModel(client, asked);
+  const { id, loaded } = choice.model;
+  const checks = await checkApi(client, tool.api, {
+    names: [id, choice.root],
+    mayAsk: loaded || check,
+  });
+  // The limits of a model may be known only since it was loaded for the check.
+  if (!loaded && check) choice = await chooseModel(client, id);
+  return { access: { url: client.url, ...choice }, checks };
+}
+
+/** `access` without the models that the settings of the program cannot describe, and why not. */
+function withoutLacking(access: Access, { lackOf }: Tool, failure: CliError | undefined) {
+  const lack = lackOf?.(access.model);
+  if (lack !== undefined)
+    throw (
+      failure ?? new CliError(`${access.model.id} cannot be set up yet: ${lack}; --check loads it`)
+    );
+  const left = access.models.flatMap((model) => {
+    const reason = lackOf?.(model);
+    return reason === undefined ? [] : [`${model.id} is left out: ${reason}`];
+  });
+  const models = access.models.filter((model) => lackOf?.(model) === undefined);
+  return { access: { ...access, models }, notes: left };
+}
+
+/** The whole files as they would be, or the settings alone. */
+function preview(
+  tool: Tool,
+  access: Access,
+  env: Env,
+  { dryRun }: ConnectOptions,
+): readonly Part[] {
+  if (!dryRun || !('files' in tool)) return partsOf(tool, access, env);
+  return plan(tool, access, env).map(({ path, after }) => ({
+    target: path,
+    text: after.trimEnd(),
+  }));
+}
+
+const plan = (tool: Tool, access: Access, env: Env): readonly PlannedFile[] =>
+  'files' in tool
+    ? filesWithSettings(tool.files, access).map((file) => planFile(file, access, env))
+    : [];
+
+interface WrittenFile {
+  readonly path: string;
+  readonly changed: boolean;
+  readonly backup?: string | undefined;
+}
+
+/** All files are read and edited before the first is written. */
+const writeAll = (files: readonly PlannedFile[]): readonly WrittenFile[] =>
+  files.map((file) =>
+    file.before === file.after
+      ? { path: file.path, changed: false }
+      : { path: file.path, changed: true, backup: writeSettingsFile(file) },
   );
 
-/** `access` without the models that the settings of the client cannot describe. Reports each of those. */
-function withoutLacking(
-  access: Access,
-  { lackOf }: ClientSettings,
-  warn: (text: string) => void,
-): Access {
-  const models = access.models.filter((model) => {
-    const lack = lackOf?.(model);
-    if (lack !== undefined) warn(`${model.id} is left out: ${lack}`);
-    return lack === undefined;
-  });
-  return { ...access, models };
-}
-
-function print(
-  { target, format }: ClientSettings,
-  access: Access,
-  { terminal, paint }: { readonly terminal: Terminal; readonly paint: Paint },
-): void {
-  if (terminal.isInteractive) terminal.print(paint('dim', `For ${target}:\n`));
-  terminal.print(format(access));
-}
+const formatWritten = ({ path, changed, backup }: WrittenFile, model: string): string => {
+  if (!changed) return `${path} has these settings already: nothing is changed.`;
+  const kept = backup === undefined ? '' : ` The file as it was: ${backup}`;
+  return `${path} now has the settings for ${model}.${kept}`;
+};
 
 /** `cortex connect`: the settings with which another program uses the gateway. */
-export function connectCommand({ connect, terminal, paint }: ClientContext) {
-  return new Command('connect')
-    .summary('Print the settings with which an editor or agent uses the gateway.')
-    .description(
-      'Print the settings with which an editor or agent uses the gateway. Without a client, list the known ones.',
-    )
-    .addArgument(new Argument('[client]', 'program to connect').choices(CLIENT_NAMES))
-    .option('--write', 'add the settings to the file of the program in this folder', false)
-    .addOption(urlOption())
-    .action(async (name, { url, write }) => {
-      if (name === undefined) return terminal.print(formatClients());
-      const settings = CLIENTS[name];
-      if (write && settings.file === undefined)
-        throw new CliError(
-          `the settings of ${name} belong to ${settings.target}: run it without --write`,
-          {
-            exitCode: 2,
-          },
-        );
-      const client = connect(url);
-      const models = await chatModels(client);
-      if (models.length === 0) throw noModels();
-      const access = withoutLacking({ baseUrl: `${client.url}/v1`, models }, settings, (text) =>
-        terminal.warn(paint('yellow', text)),
+export function connectCommand({ connect, terminal, paint }: ClientContext, env: Env) {
+  const say = (text: string): void => terminal.warn(paint('dim', visibleText(text)));
+
+  async function run(name: (typeof TOOL_NAMES)[number], url: string, options: ConnectOptions) {
+    const tool = TOOLS[name];
+    const isWriting = options.write && !options.dryRun;
+    if (isWriting && !('files' in tool))
+      throw new CliError(
+        `--write cannot set up ${name}: ${tool.notWritable}. Without --write, the settings are printed.`,
+        { exitCode: 2 },
       );
-      if (!write || settings.file === undefined)
-        return print(settings, access, { terminal, paint });
-      const path = mergeIntoFile(settings.file.name, settings.file.members(access));
-      return terminal.print(`${path} now has the provider "cortex".`);
+    const reached = await reach(connect(url), tool, options);
+    const { checks } = reached;
+    const key = readApiKey(env);
+    const failed = checks.find(({ outcome }) => outcome === 'failed');
+    const failure =
+      failed &&
+      new CliError(
+        `${name} cannot use ${reached.access.model.id} now: ${formatCheck(failed)}${isWriting ? '; nothing is written' : ''}`,
+      );
+    const { access, notes } = withoutLacking({ ...reached.access, key }, tool, failure);
+    const written =
+      isWriting && failure === undefined ? writeAll(plan(tool, access, env)) : undefined;
+    const settings = isWriting ? undefined : preview(tool, access, env, options);
+    const remarks = [...notes, ...(tool.notes?.(access) ?? [])];
+
+    if (options.json) {
+      const { id: model } = access.model;
+      const report = { tool: name, url: access.url, api: tool.api, model, checks };
+      terminal.print(JSON.stringify({ ...report, notes: remarks, settings, written }, null, 2));
+    } else {
+      for (const check of checks) say(formatCheck(check));
+      for (const { target, text } of settings ?? []) {
+        say(`${target}:`);
+        terminal.print(terminal.isInteractive ? visibleText(text) : text);
+      }
+      for (const file of written ?? [])
+        terminal.print(visibleText(formatWritten(file, access.model.id)));
+      for (const remark of remarks) terminal.warn(paint('yellow', visibleText(remark)));
+    }
+    if (failure !== undefined) throw failure;
+  }
+
+  return new Command('connect')
+    .summary('Set up an editor, agent or chat to use the gateway.')
+    .description(
+      'Check that the gateway serves the API of a program, and print the settings for the program. Without a program, list the known ones.',
+    )
+    .addArgument(new Argument('[program]', 'program to set up').choices(TOOL_NAMES))
+    .option('--model <id>', 'model that it uses; default: the alias "default", or the only model')
+    .option(
+      '--write',
+      'add the settings to the files of the program, and keep a copy of each',
+      false,
+    )
+    .option('--dry-run', 'print the files as --write would leave them', false)
+    .option('--check', 'load the model if it is not loaded, and ask it', false)
+    .addOption(urlOption())
+    .addOption(jsonOption())
+    .action(async (name, { url, ...options }) => {
+      if (name !== undefined) return run(name, url, options);
+      const tools = listTools();
+      if (options.json) return terminal.print(JSON.stringify(tools, null, 2));
+      const rows = tools.map((tool) => [tool.name, tool.writable ? 'yes' : 'no', tool.about]);
+      return terminal.print(formatTable(['PROGRAM', '--write', 'WHAT IT IS'], rows));
     });
 }

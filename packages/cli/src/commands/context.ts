@@ -27,7 +27,7 @@ function parseUrl(text: string): string {
 
 /** `--url`, otherwise `CORTEX_URL`, otherwise this machine. */
 export const urlOption = () =>
-  new Option('--url <url>', 'URL of the gateway')
+  new Option('-u, --url <url>', 'URL of the gateway')
     .env('CORTEX_URL')
     .argParser(parseUrl)
     .default(DEFAULT_URL);

@@ -3,7 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type AdminPull } from '@cortex/protocol';
 
 import { CliError } from '../cli-error.ts';
-import { type GatewayClient, type PullCall } from '../client/gateway-client.ts';
+import { type PullCall } from '../client/calls.ts';
+import { type GatewayClient } from '../client/gateway-client.ts';
 import { pullLine } from './pull-line.ts';
 import { type Terminal } from './terminal.ts';
 

@@ -97,7 +97,8 @@ function describe(
 
 /**
  * The entry that `name` resolves to: a model, listed or not, an alias, a glob, `id@node`, the alias `default`. Its
- * id is the requested name; undefined when a request with that name would get 404.
+ * id is the requested name, and `root` the model if that has another; undefined when a request with that name would
+ * get 404.
  */
 export function describeModel(
   snapshot: FleetSnapshot,
@@ -107,7 +108,9 @@ export function describeModel(
   const resolution = resolveModel(snapshot, name);
   if (resolution.kind === 'unknown') return undefined;
   const { aliases, ...entry } = describe(snapshot, resolution.model, options);
-  return resolution.model === name ? { ...entry, aliases } : { ...entry, id: name };
+  return resolution.model === name
+    ? { ...entry, aliases }
+    : { ...entry, id: name, root: resolution.model };
 }
 
 /**

@@ -127,7 +127,9 @@ describe('GET /v1/models', () => {
     expect(describeModel(snapshot, 'gpt-5', { createdS, words })).toBeUndefined();
     expect(describeModel(open.snapshot, 'gpt-5', { createdS, words })).toMatchObject({
       id: 'gpt-5',
+      root: 'm',
     });
+    expect(describeModel(snapshot, 'm', { createdS, words })).not.toHaveProperty('root');
   });
 
   test('omits a model whose only node is down', () => {
