@@ -37,11 +37,12 @@ export interface TimeSample {
   readonly samplesMs: readonly number[];
 }
 
-/** Load that is not measured, because JIT compilers need some ten thousand requests. */
+/** Load that is not measured, because JIT compilers need some ten thousand requests and chunks. */
 export async function warmUp(routes: readonly Route[], load: Load): Promise<void> {
   for (const { target } of routes.filter(({ api }) => api === 'openai'))
     await output(wrkCommand(target, load.busyConnections, load.warmUpS));
-  for (const route of routes) await measureChunks(route, { ...load, everyMs: load.everyMs / 4 });
+  const streams = { ...load, everyMs: load.everyMs / 4, tokens: load.tokens * 3 };
+  for (const route of routes) await measureChunks(route, streams);
 }
 
 /** Keeps a contender busy with requests without streaming. @throws Error when one of them fails */
