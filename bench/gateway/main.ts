@@ -92,14 +92,13 @@ async function measure(routes: readonly Route[]): Promise<Measurements> {
     log(`round ${round + 1} of ${load.rounds}`);
     await measureRound(routes, round, samplesOf);
   }
-  const memory = new Map<Route['name'], MemorySample>();
   const longStream = new Map<Route['name'], LongStreamSample>();
-  for (const route of routes) {
-    const { name, target, api } = route;
-    if (name === 'nginx' || api === 'anthropic') {
-      log(`a stream of ${load.longStreamChunks} chunks through ${name}`);
-      longStream.set(name, await measureLongStream(route, load));
-    }
+  for (const route of routes.filter(({ api }) => api === 'anthropic')) {
+    log(`a stream of ${load.longStreamChunks} chunks through ${route.name}`);
+    longStream.set(route.name, await measureLongStream(route, load));
+  }
+  const memory = new Map<Route['name'], MemorySample>();
+  for (const { name, target, api } of routes) {
     if (name === 'upstream' || api === 'anthropic') continue;
     log(`${load.memoryRequests} requests, then ${load.openStreams} open streams through ${name}`);
     memory.set(name, await measureMemory(target, load));

@@ -71,10 +71,13 @@ async function measureOpenStreams(target: Measured, load: Load): Promise<readonl
   return samples;
 }
 
-/** Resident memory before and after one long stream. A shorter one precedes it, after which heaps have their size. */
+/**
+ * Resident memory before and after one long stream at a pace at which chunks are not merged. A shorter one precedes it,
+ * after which heaps have their size.
+ */
 export async function measureLongStream(route: Route, load: Load): Promise<LongStreamSample> {
   const chunks = load.longStreamChunks;
-  const one = { ...load, streams: 1, everyMs: 0 };
+  const one = { ...load, streams: 1, everyMs: 1 };
   await measureChunks(route, { ...one, tokens: chunks / 5 });
   const beforeMib = await readRss(route.target, SAMPLES);
   await measureChunks(route, { ...one, tokens: chunks });
