@@ -77,7 +77,7 @@ const WHOLE_BODIES: readonly HostileBody[] = [
 ];
 
 /** Each of them takes every place of a valid body once, whatever the seed. */
-const EVERYWHERE = ['constructor', '50,000 levels of objects'] as const;
+const EVERYWHERE = ['constructor', '50,000 levels of lists'] as const;
 
 const anyValue = fc.oneof(
   {
