@@ -12,7 +12,7 @@ import { neuronProcess, SCALE, startUp, type Up, Workspace } from './start-up.ts
 
 const SEED = Number(process.env['SEED'] ?? 1);
 /** Bodies per route that the seed chooses. */
-const DRAWN = Math.round(300 * SCALE);
+const DRAWN = Math.round(200 * SCALE);
 const CLIENTS = 8;
 /** No body here has that much work; an answer that has not ended by then never will. */
 const HANG_MS = 60_000;
