@@ -1,45 +1,19 @@
-import { resolve } from 'node:path';
-
 import { z } from 'zod';
 
-import { cpuMs, treeRssMib } from '../process-figures.ts';
+import { cpuMs } from '../process-figures.ts';
+import { percentile } from '../statistics.ts';
+import { type Api, clientCommand, output, wrkCommand } from './command.ts';
+import type { Load } from './options.ts';
 import type { Measured } from './processes.ts';
 
-const ROOT = resolve(import.meta.dir, '../..');
-
-/** The load of a run. */
-export interface Load {
-  /** Rounds; each measures every contender once, in rotating order. */
-  readonly rounds: number;
-  /** Seconds of requests without streaming, per round and contender. */
-  readonly requestsS: number;
-  /** Connections that each send one request after the other. */
-  readonly connections: number;
-  /** The same, with enough connections to saturate every contender. */
-  readonly busyConnections: number;
-  /** Seconds of load before the first round. */
-  readonly warmUpS: number;
-  readonly streams: number;
-  readonly tokens: number;
-  readonly everyMs: number;
-  /** Requests whose first byte is timed, per round and contender. */
-  readonly firstBytes: number;
-  readonly openStreams: number;
-  /** Number of requests before memory is read, and the connections that send them. */
-  readonly memoryRequests: number;
-  readonly memoryConnections: number;
+/** A contender as the clients of one API see it. */
+export interface Route {
+  readonly name: 'nginx' | 'cortex' | 'upstream' | 'cortex, translated';
+  readonly target: Measured;
+  readonly api: Api;
 }
 
-/** Memory of a contender, its launcher included, MiB. */
-export interface MemorySample {
-  readonly requests: number;
-  /** Sampled every second after the requests. */
-  readonly afterRequestsMib: readonly number[];
-  /** Sampled every second while the streams are open. */
-  readonly openStreamsMib: readonly number[];
-}
-
-/** One contender in one round. CPU in microseconds; absent for the upstream, which is not a gateway. */
+/** One contender in one round. CPU in microseconds; meaningless for the upstream, which is not a gateway. */
 export interface RequestSample {
   readonly requests: number;
   readonly requestsPerS: number;
@@ -48,6 +22,7 @@ export interface RequestSample {
 }
 
 export interface ChunkSample {
+  /** Tokens of the upstream, each a chunk. */
   readonly chunks: number;
   /** Reads of the client per chunk: near 1 when chunks are not merged on the way. */
   readonly readsPerChunk: number;
@@ -55,33 +30,19 @@ export interface ChunkSample {
   readonly cpuUsPerChunk: number;
 }
 
-async function output(command: string[]): Promise<string> {
-  const child = Bun.spawn(command, {
-    cwd: ROOT,
-    stdin: 'ignore',
-    stdout: 'pipe',
-    stderr: 'inherit',
-  });
-  const text = await new Response(child.stdout).text();
-  const code = await child.exited;
-  if (code !== 0) throw new Error(`${command.join(' ')} ended with exit code ${code}`);
-  return text;
+/** Times of one round, ms. */
+export interface TimeSample {
+  readonly p50: number;
+  readonly p99: number;
+  readonly samplesMs: readonly number[];
 }
 
-const wrkCommand = (target: Measured, connections: number, seconds: number): string[] => [
-  'wrk',
-  '-t1',
-  `-c${connections}`,
-  `-d${seconds}s`,
-  '-s',
-  'bench/gateway/request.lua',
-  `${target.url}/v1/chat/completions`,
-];
-
-/** Load that is not measured, because JIT compilers need some ten thousand requests. */
-export async function warmUp(target: Measured, load: Load): Promise<void> {
-  await output(wrkCommand(target, load.busyConnections, load.warmUpS));
-  await measureChunks(target, { ...load, everyMs: load.everyMs / 4 });
+/** Load that is not measured, because JIT compilers need some ten thousand requests and chunks. */
+export async function warmUp(routes: readonly Route[], load: Load): Promise<void> {
+  for (const { target } of routes.filter(({ api }) => api === 'openai'))
+    await output(wrkCommand(target, load.busyConnections, load.warmUpS));
+  const streams = { ...load, everyMs: load.everyMs / 4, tokens: load.tokens * 3 };
+  for (const route of routes) await measureChunks(route, streams);
 }
 
 /** Keeps a contender busy with requests without streaming. @throws Error when one of them fails */
@@ -106,12 +67,6 @@ export async function measureRequests(
   };
 }
 
-const clientCommand = (target: Measured, options: object): string[] => [
-  process.execPath,
-  'bench/gateway/stream-client.ts',
-  JSON.stringify({ url: target.url, ...options }),
-];
-
 const StreamReport = z.looseObject({
   chunks: z.number(),
   reads: z.number(),
@@ -119,14 +74,17 @@ const StreamReport = z.looseObject({
 });
 
 /** Streams at a steady pace. @throws Error when one of them is incomplete */
-export async function measureChunks(target: Measured, load: Load): Promise<ChunkSample> {
+export async function measureChunks(
+  { name, target, api }: Route,
+  load: Load,
+): Promise<ChunkSample> {
   const { streams, tokens, everyMs } = load;
   const before = cpuMs(target.pid);
-  const text = await output(clientCommand(target, { mode: 'run', streams, tokens, everyMs }));
+  const text = await output(clientCommand(target, { api, mode: 'run', streams, tokens, everyMs }));
   const usedMs = cpuMs(target.pid) - before;
   const report = StreamReport.parse(JSON.parse(text));
   if (report.incomplete > 0)
-    throw new Error(`${report.incomplete} streams of ${target.name} were incomplete`);
+    throw new Error(`${report.incomplete} streams of ${name} were incomplete`);
   return {
     chunks: report.chunks,
     readsPerChunk: report.reads / report.chunks,
@@ -135,53 +93,31 @@ export async function measureChunks(target: Measured, load: Load): Promise<Chunk
   };
 }
 
-const FirstByteReport = z.looseObject({ samplesMs: z.array(z.number()) });
+const TimesReport = z.looseObject({ samplesMs: z.array(z.number()) });
 
-/** Times to the first byte of a stream, one request after the other, ms. */
-export async function measureFirstBytes(target: Measured, load: Load): Promise<readonly number[]> {
-  const options = { mode: 'first_byte', streams: load.firstBytes, tokens: 1, everyMs: 0 };
-  const text = await output(clientCommand(target, options));
-  return FirstByteReport.parse(JSON.parse(text)).samplesMs;
+async function readTimes(command: string[]): Promise<TimeSample> {
+  const { samplesMs } = TimesReport.parse(JSON.parse(await output(command)));
+  return { p50: percentile(samplesMs, 0.5), p99: percentile(samplesMs, 0.99), samplesMs };
 }
 
-/** Resident memory after many requests, then with many streams open on the same process. */
-export async function measureMemory(target: Measured, load: Load): Promise<MemorySample> {
-  let requests = 0;
-  while (requests < load.memoryRequests) {
-    const text = await output(wrkCommand(target, load.memoryConnections, load.requestsS));
-    requests += Number(/(\d+) requests in/.exec(text)?.[1]);
-  }
-  const afterRequestsMib = await readRss(target, 3);
-  return { requests, afterRequestsMib, openStreamsMib: await measureOpenStreams(target, load) };
-}
+/** Times to the first byte of a stream, one request after the other on an idle contender. */
+export const measureFirstBytes = ({ target, api }: Route, { firsts }: Load): Promise<TimeSample> =>
+  readTimes(
+    clientCommand(target, { api, mode: 'first_byte', streams: firsts, tokens: 1, everyMs: 0 }),
+  );
 
-async function readRss(target: Measured, seconds: number): Promise<number[]> {
-  const samples: number[] = [];
-  for (let second = 0; second < seconds; second += 1) {
-    samples.push(treeRssMib(target.rootPid));
-    await Bun.sleep(1000);
-  }
-  return samples;
-}
-
-/** Resident memory of a contender while many streams are open and get one token per second, MiB. */
-async function measureOpenStreams(target: Measured, load: Load): Promise<readonly number[]> {
-  const options = { mode: 'hold', streams: load.openStreams, tokens: 3600, everyMs: 1000 };
-  const child = Bun.spawn(clientCommand(target, options), {
-    cwd: ROOT,
-    stdin: 'pipe',
-    stdout: 'pipe',
-    stderr: 'inherit',
-  });
-  const samples: number[] = [];
-  for await (const bytes of child.stdout) {
-    if (!new TextDecoder().decode(bytes).startsWith('open')) continue;
-    samples.push(...(await readRss(target, 5)));
-    await child.stdin.end();
-    break;
-  }
-  await child.exited;
-  if (samples.length === 0)
-    throw new Error(`${target.name} did not open ${load.openStreams} streams`);
-  return samples;
-}
+/** Times to the first content of a stream, one request after the other while `load.streams` others run. */
+export const measureFirstContent = (
+  { target, api }: Route,
+  { streams, everyMs, firsts }: Load,
+): Promise<TimeSample> =>
+  readTimes(
+    clientCommand(target, {
+      api,
+      mode: 'first_content',
+      streams,
+      tokens: 1_000_000,
+      everyMs,
+      probes: firsts,
+    }),
+  );

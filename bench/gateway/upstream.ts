@@ -85,16 +85,19 @@ async function* tokens(count: number, everyMs: number): AsyncGenerator<string, v
   // Streams start at random times, as real ones do, so that a gateway does not receive 64 chunks at once.
   let dueMs = performance.now() + Math.random() * everyMs;
   for (let sent = 0; sent < count; sent += 1) {
-    await until(dueMs);
+    if (everyMs > 0) await until(dueMs);
     yield TOKEN_CHUNK;
     dueMs += everyMs;
   }
   yield END_CHUNKS;
 }
 
-/** `{"bench":{"tokens":N,"every_ms":M}}` in the body requests a stream; unknown fields reach a node unchanged. */
+/**
+ * `bench tokens=N every_ms=M` in a prompt requests a stream; the text of a prompt reaches a node in every API. An
+ * interval of 0 is as fast as the reader takes them.
+ */
 function streamOf(text: string): { readonly tokens: number; readonly everyMs: number } | undefined {
-  const [, count, everyMs] = /"bench":\{"tokens":(\d+),"every_ms":(\d+)\}/.exec(text) ?? [];
+  const [, count, everyMs] = /bench tokens=(\d+) every_ms=(\d+)/.exec(text) ?? [];
   if (count === undefined || everyMs === undefined) return undefined;
   return { tokens: Number(count), everyMs: Number(everyMs) };
 }

@@ -12,16 +12,16 @@ const typed = (type: string, members: object = {}): string =>
 
 export const PING = typed('ping');
 
-function deltaOf(block: BlockKind['type'], text: string): object {
-  switch (block) {
-    case 'reasoning':
-      return { type: 'thinking_delta', thinking: text };
-    case 'text':
-      return { type: 'text_delta', text };
-    case 'call':
-      return { type: 'input_json_delta', partial_json: text };
-  }
-}
+/** The member of a delta that has the text, as JSON up to its value. */
+const DELTAS: Readonly<Record<BlockKind['type'], string>> = {
+  reasoning: '"type":"thinking_delta","thinking":',
+  text: '"type":"text_delta","text":',
+  call: '"type":"input_json_delta","partial_json":',
+};
+
+/** A delta of a block up to its text. It is the same for every token, so it is written once per block. */
+const deltaPrefix = (index: number, block: BlockKind['type']): string =>
+  `event: content_block_delta\ndata: {"type":"content_block_delta","index":${index},"delta":{${DELTAS[block]}`;
 
 /** Writes an answer as the events of Anthropic's stream, in their order: start, blocks, delta, stop. */
 export class EventWriter implements StreamWriter {
@@ -29,6 +29,7 @@ export class EventWriter implements StreamWriter {
   /** Of the open block, else of the last one. */
   #index = -1;
   #block: BlockKind['type'] = 'text';
+  #deltaPrefix = '';
 
   constructor(facts: AnswerFacts) {
     this.#facts = facts;
@@ -55,9 +56,10 @@ export class EventWriter implements StreamWriter {
       case 'open':
         this.#index += 1;
         this.#block = event.block.type;
+        this.#deltaPrefix = deltaPrefix(this.#index, this.#block);
         return this.#ofBlock('content_block_start', { content_block: emptyBlock(event.block) });
       case 'delta':
-        return this.#ofBlock('content_block_delta', { delta: deltaOf(this.#block, event.text) });
+        return `${this.#deltaPrefix}${JSON.stringify(event.text)}}}\n\n`;
       case 'close':
         return this.#signature() + this.#ofBlock('content_block_stop');
       case 'finish':

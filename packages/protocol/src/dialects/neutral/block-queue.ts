@@ -35,7 +35,8 @@ export interface CallPart {
  * Puts the parts of an answer into blocks of which one is open at a time.
  *
  * Nodes send parts of several calls in turns, whole calls at once, names late and ids never or twice. The first block that
- * is not whole is sent as it comes; parts of later ones are kept until it is. Nothing is lost.
+ * is not whole is sent as it comes; parts of later ones are kept until it is. Nothing is lost. Methods add to `into` the
+ * events that a part leads to.
  */
 export class BlockQueue {
   readonly #newCallId: () => string;
@@ -56,16 +57,15 @@ export class BlockQueue {
     return this.#calls.length > 0;
   }
 
-  /** Adds text of the answer, or of the thoughts before it. */
-  *add(type: PlainBlock['type'], text: string): Generator<AnswerEvent, void> {
-    if (text === '') return;
+  /** Adds text of the answer, or of the thoughts before it, which is not empty. */
+  add(type: PlainBlock['type'], text: string, into: AnswerEvent[]): void {
     const last = this.#blocks.at(-1);
     if (last?.type === type) last.unsent += text;
     else this.#blocks.push({ type, unsent: text });
-    yield* this.#send(false);
+    this.#send(false, into);
   }
 
-  *addCall(part: CallPart): Generator<AnswerEvent, void> {
+  addCall(part: CallPart, into: AnswerEvent[]): void {
     const call = this.#callOf(part);
     // A name comes whole, again and again, or in pieces before the arguments.
     if (part.name !== undefined && call.arguments.text === '' && call.name !== part.name)
@@ -73,12 +73,12 @@ export class BlockQueue {
     call.nodeId ??= part.id;
     call.arguments.push(part.text);
     call.unsent += part.text;
-    yield* this.#send(false);
+    this.#send(false, into);
   }
 
   /** Sends and closes what is left: the answer has ended. */
-  *end(): Generator<AnswerEvent, void> {
-    yield* this.#send(true);
+  end(into: AnswerEvent[]): void {
+    this.#send(true, into);
   }
 
   /**
@@ -117,7 +117,7 @@ export class BlockQueue {
     return call;
   }
 
-  *#send(isEnd: boolean): Generator<AnswerEvent, void> {
+  #send(isEnd: boolean, into: AnswerEvent[]): void {
     for (let block = this.#blocks[0]; block; block = this.#blocks[0]) {
       const isLast = this.#blocks.length === 1;
       const isWhole = isEnd || (!isLast && (block.type !== 'call' || block.arguments.isWhole));
@@ -127,12 +127,12 @@ export class BlockQueue {
         if (!isNamed && !isWhole) return;
         if (isWhole && block.arguments.text === '') block.unsent = '{}';
       }
-      if (!this.#isOpen) yield { kind: 'open', block: openingOf(block) };
+      if (!this.#isOpen) into.push({ kind: 'open', block: openingOf(block) });
       this.#isOpen = true;
-      if (block.unsent !== '') yield { kind: 'delta', text: block.unsent };
+      if (block.unsent !== '') into.push({ kind: 'delta', text: block.unsent });
       block.unsent = '';
       if (!isWhole) return;
-      yield { kind: 'close' };
+      into.push({ kind: 'close' });
       this.#isOpen = false;
       this.#blocks.shift();
     }

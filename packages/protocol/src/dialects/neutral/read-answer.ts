@@ -44,9 +44,7 @@ const REASONS: ReadonlyMap<string, Exclude<Finish['reason'], 'stop_sequence'>> =
 ]);
 
 const firstChoice = ({ choices }: Json): Json | undefined =>
-  listIn(choices)
-    .filter(isJson)
-    .find(({ index }) => (index ?? 0) === 0);
+  listIn(choices).find((choice): choice is Json => isJson(choice) && (choice['index'] ?? 0) === 0);
 
 /** What helps to read the answer to one request. */
 export interface ReadOptions {
@@ -76,8 +74,8 @@ export class AnswerReader {
   }
 
   /** One chunk of a stream. Chunks without a choice can carry usage. */
-  *push(chunk: unknown): Generator<AnswerEvent, void> {
-    yield* this.#read(objectIn(chunk), 'delta');
+  push(chunk: unknown): readonly AnswerEvent[] {
+    return this.#read(objectIn(chunk), 'delta');
   }
 
   /** A whole answer. A choice without a reason for its end has ended all the same. */
@@ -94,35 +92,38 @@ export class AnswerReader {
   *end(): Generator<AnswerEvent, boolean> {
     if (this.#hasFailed) return true;
     if (this.#reason === undefined) return false;
-    yield* this.#blocks.end();
+    const events: AnswerEvent[] = [];
+    this.#blocks.end(events);
+    yield* events;
     yield { kind: 'finish', finish: this.#finish(this.#reason), usage: this.#usage };
     return true;
   }
 
-  *#read(body: Json, member: 'delta' | 'message'): Generator<AnswerEvent, void> {
-    if (this.#hasFailed) return;
+  /** A list and not a generator: every token of every translated stream comes here. */
+  #read(body: Json, member: 'delta' | 'message'): readonly AnswerEvent[] {
+    if (this.#hasFailed) return [];
     const error = readAnswerError(body);
     if (error !== undefined) {
       this.#hasFailed = true;
-      yield error;
-      return;
+      return [error];
     }
+    const events: AnswerEvent[] = [];
     const { usage } = body;
     const choice = firstChoice(body) ?? {};
     const message = objectIn(choice[member]);
     // In this order: a chunk can hold all three.
-    yield* this.#blocks.add(
-      'reasoning',
-      textIn(message['reasoning_content']) || textIn(message['reasoning']),
-    );
+    const reasoning = textIn(message['reasoning_content']) || textIn(message['reasoning']);
+    if (reasoning !== '') this.#blocks.add('reasoning', reasoning, events);
     // Answers of `/v1/completions` have their text in the choice.
-    yield* this.#blocks.add('text', contentIn(message['content']) || textIn(choice['text']));
-    for (const part of callsIn(message)) yield* this.#blocks.addCall(part);
+    const text = contentIn(message['content']) || textIn(choice['text']);
+    if (text !== '') this.#blocks.add('text', text, events);
+    for (const part of callsIn(message)) this.#blocks.addCall(part, events);
     this.#reason = textOrNone(choice['finish_reason']) ?? this.#reason;
     this.#sequence =
       textOrNone(choice['stop_reason']) ?? textOrNone(choice['matched_stop']) ?? this.#sequence;
     const counted = isJson(usage) ? CompletionUsage.safeParse(usage).data : undefined;
     this.#usage = counted ?? this.#usage;
+    return events;
   }
 
   #finish(reason: string): Finish {
