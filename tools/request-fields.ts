@@ -6,7 +6,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { FIELD_GROUPS, type FieldGroup, type FieldRoute, type FieldRule } from '@cortex/engine';
+import { FIELD_GROUPS, type FieldGroup, type FieldRoute } from '@cortex/engine';
+import type { FieldRule } from '@cortex/protocol';
 import { format } from 'prettier';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));

@@ -18,6 +18,7 @@ export { parseBody } from './dialects/neutral/read-json.ts';
 export { RESPONSES } from './dialects/responses/responses.ts';
 export * from './edit-distance.ts';
 export * from './errors.ts';
+export * from './field-rule.ts';
 export * from './json/json-object.ts';
 export { type JsonView, readJsonViewInSlices, rewriteBody, spliceModel } from './json/json-view.ts';
 export * from './join.ts';
