@@ -4,6 +4,8 @@ export * from './admin-requests.ts';
 export * from './client-session.ts';
 export * from './dialects/anthropic/anthropic.ts';
 export type * from './dialects/dialect.ts';
+export { DIALECT_FIELDS } from './dialects/dialect-fields.ts';
+export type { DialectFieldRule, DialectRoute } from './dialects/neutral/dialect-field.ts';
 export {
   readOllamaShow,
   toOllamaPs,
