@@ -42,7 +42,9 @@ const PROMPT: DialectFields = {
     'thinking.display': tolerated('thoughts come in full: the next turn needs them'),
     'thinking.block_binding': tolerated('signatures are not checked'),
     output_config: honoured('its members are below'),
-    'output_config.effort': honoured('as `reasoning_effort` of /v1/chat/completions'),
+    'output_config.effort': honoured(
+      '`low`, `medium`, `high`, `xhigh` or `max`; others: as the model does by default',
+    ),
     'output_config.task_budget': dropped('the model is not told of a budget', empty),
     tools: honoured('functions that the model may call'),
     'tools[].type': honoured(

@@ -77,7 +77,9 @@ const CHAT: DialectFields = {
     'messages[].role': honoured('`system`, `user`, `assistant` or `tool`'),
     'messages[].content': honoured('the text'),
     'messages[].thinking': honoured('thoughts of the assistant'),
-    'messages[].images': honoured('base64, for models that read images'),
+    'messages[].images': honoured(
+      'base64, for models that read images; those of the assistant are left out',
+    ),
     'messages[].tool_calls': honoured('calls of the assistant'),
     'messages[].tool_name': honoured('the call that a result belongs to'),
     'messages[].tool_call_id': honoured('the call that a result belongs to'),
