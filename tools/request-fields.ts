@@ -1,27 +1,44 @@
 /**
- * Writes docs/request-fields.md from the table of request fields in the engine: `node tools/bun.mjs
- * tools/request-fields.ts`. A test compares the result with the checked-in file.
+ * Writes docs/request-fields.md from the tables of request fields in the engine and in the dialects: `node
+ * tools/bun.mjs tools/request-fields.ts`. A test compares the result with the checked-in file.
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { FIELD_GROUPS, type FieldGroup, type FieldRoute, type FieldRule } from '@cortex/engine';
+import { FIELD_GROUPS, type FieldRoute } from '@cortex/engine';
+import {
+  DIALECT_FIELDS,
+  type DialectFieldRule,
+  type DialectRoute,
+  type FieldsOf,
+} from '@cortex/protocol';
 import { format } from 'prettier';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 const INTRO = `# Fields of requests
 
-<!-- Written by tools/request-fields.ts from packages/engine/src/request-fields. Do not edit. -->
+<!-- Written by tools/request-fields.ts from packages/engine/src/request-fields and packages/protocol/src/dialects/*/fields.ts. Do not edit. -->
 
-Clients of OpenAI and of other servers send many fields. Each field below is **honoured**, **refused** with an error
-that names it (\`unsupported_parameter\`), or **tolerated** because it does not change the answer. A refused field is accepted
-with the value in the column "accepted", which requests nothing. \`null\` always means "not set". A field that is
-not in the tables is tolerated.
+Clients of the four APIs and of other servers send many fields. Each field below is one of these:
+
+- **honoured**: it has the effect that the table describes.
+- **refused** with an error that names it (\`unsupported_parameter\`).
+- **left out**, although it would change the answer. The answer names the field in the header
+  \`x-cortex-dropped-fields\`, or the tool in \`x-cortex-dropped-tools\`.
+- **tolerated**, because it does not change the answer.
+
+A field that is refused or left out is accepted with the value in the column "accepted", which requests nothing.
+\`null\` always means "not set". A field that is not in the tables is tolerated.
+
+The routes from /v1/chat/completions to /v1/rerank are read by the engine. The bodies of the other routes are translated
+before a node gets them. A name with dots is a member of an object, and \`[]\` stands for each element of a list.
 `;
 
-const SECTIONS: readonly (readonly [title: string, routes: readonly FieldRoute[]])[] = [
+type Section<Route> = readonly [title: string, routes: readonly Route[]];
+
+const ENGINE_SECTIONS: readonly Section<FieldRoute>[] = [
   ['/v1/chat/completions and /v1/completions', ['chat', 'completions']],
   ['/v1/chat/completions', ['chat']],
   ['/v1/completions', ['completions']],
@@ -30,14 +47,32 @@ const SECTIONS: readonly (readonly [title: string, routes: readonly FieldRoute[]
   ['/v1/rerank', ['rerank']],
 ];
 
+const DIALECT_SECTIONS: readonly Section<DialectRoute>[] = [
+  ['/v1/responses', ['/v1/responses']],
+  ['/v1/messages and /v1/messages/count_tokens', ['/v1/messages', '/v1/messages/count_tokens']],
+  ['/v1/messages', ['/v1/messages']],
+  ['/v1/messages/count_tokens', ['/v1/messages/count_tokens']],
+  ['/api/chat and /api/generate', ['/api/chat', '/api/generate']],
+  ['/api/chat', ['/api/chat']],
+  ['/api/generate', ['/api/generate']],
+  ['/api/embed and /api/embeddings', ['/api/embed', '/api/embeddings']],
+  ['/api/embed', ['/api/embed']],
+  ['/api/embeddings', ['/api/embeddings']],
+  ['/api/show', ['/api/show']],
+];
+
 const cell = (text: string): string => text.replaceAll('|', '\\|');
 
-function columnsOf(rule: FieldRule): readonly [verdict: string, accepted: string, meaning: string] {
+function columnsOf(
+  rule: DialectFieldRule,
+): readonly [verdict: string, accepted: string, meaning: string] {
   switch (rule.kind) {
     case 'honoured':
       return ['honoured', '', rule.effect];
     case 'tolerated':
       return ['tolerated', 'any value', rule.why];
+    case 'dropped':
+      return ['left out', rule.neutral?.words ?? '', rule.why];
     case 'refused':
       return [
         'refused',
@@ -47,26 +82,38 @@ function columnsOf(rule: FieldRule): readonly [verdict: string, accepted: string
   }
 }
 
-const rowsOf = ({ knownTo, fields }: FieldGroup): string[] =>
+type Group<Route extends string> = FieldsOf<Route, DialectFieldRule>;
+
+const rowsOf = ({ knownTo, fields }: Group<string>): string[] =>
   Object.entries(fields).map(([name, rule]) => {
     const [verdict, accepted, meaning] = columnsOf(rule);
     return `| \`${name}\` | ${verdict} | ${cell(accepted)} | ${cell(meaning)} | ${knownTo} |`;
   });
 
-const sameRoutes = (a: readonly FieldRoute[], b: readonly FieldRoute[]): boolean =>
+const sameRoutes = (a: readonly string[], b: readonly string[]): boolean =>
   a.length === b.length && a.every((route) => b.includes(route));
 
-/** The text of docs/request-fields.md. */
-export function renderRequestFields(): Promise<string> {
-  const sections = SECTIONS.map(([title, routes]) =>
+function sectionsOf<Route extends string>(
+  groups: readonly Group<Route>[],
+  sections: readonly Section<Route>[],
+): string[] {
+  return sections.map(([title, routes]) =>
     [
       `## ${title}`,
       '',
       '| field | | accepted | meaning | known to |',
       '|---|---|---|---|---|',
-      ...FIELD_GROUPS.filter((group) => sameRoutes(group.routes, routes)).flatMap(rowsOf),
+      ...groups.filter((group) => sameRoutes(group.routes, routes)).flatMap(rowsOf),
     ].join('\n'),
   );
+}
+
+/** The text of docs/request-fields.md. */
+export function renderRequestFields(): Promise<string> {
+  const sections = [
+    ...sectionsOf(FIELD_GROUPS, ENGINE_SECTIONS),
+    ...sectionsOf(DIALECT_FIELDS, DIALECT_SECTIONS),
+  ];
   return format(`${INTRO}\n${sections.join('\n\n')}\n`, { parser: 'markdown' });
 }
 

@@ -204,6 +204,26 @@ test.each([
   expect(receivedBy(exchange)).not.toHaveProperty('tools');
 });
 
+test.each([
+  [
+    '/v1/messages',
+    { output_config: { task_budget: { type: 'tokens', total: 9 } } },
+    1,
+    'output_config.task_budget',
+  ],
+  ['/v1/responses', { text: { verbosity: 'low' } }, 2, 'text.verbosity'],
+  ['/api/chat', { stream: false, options: { typical_p: 0.5 } }, 3, 'options.typical_p'],
+] as const)('%s names the fields that are left out in a header', async (path, fields, at, name) => {
+  const { neuron, gateway } = await setUp();
+
+  const answer = gateway.post(path, CLIENTS[at].ask('fast', fields));
+  (await neuron.exchange()).json(chatAnswer('hello'));
+
+  const { headers } = await answer;
+  expect(headers.get('x-cortex-dropped-fields')).toBe(name);
+  expect(headers.get('x-cortex-dropped-tools')).toBeNull();
+});
+
 test('/v1/messages counts the prompt at the start, and tells a full context from a limit of tokens', async () => {
   const { neuron, gateway } = await setUp({ limit: { context: 7, output: 7 } });
   const client = CLIENTS[1];

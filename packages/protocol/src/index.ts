@@ -4,6 +4,8 @@ export * from './admin-requests.ts';
 export * from './client-session.ts';
 export * from './dialects/anthropic/anthropic.ts';
 export type * from './dialects/dialect.ts';
+export { DIALECT_FIELDS } from './dialects/dialect-fields.ts';
+export type { DialectFieldRule, DialectRoute } from './dialects/neutral/dialect-field.ts';
 export {
   readOllamaShow,
   toOllamaPs,
@@ -18,6 +20,7 @@ export { parseBody } from './dialects/neutral/read-json.ts';
 export { RESPONSES } from './dialects/responses/responses.ts';
 export * from './edit-distance.ts';
 export * from './errors.ts';
+export * from './field-rule.ts';
 export * from './json/json-object.ts';
 export { type JsonView, readJsonViewInSlices, rewriteBody, spliceModel } from './json/json-view.ts';
 export * from './join.ts';

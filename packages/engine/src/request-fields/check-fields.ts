@@ -1,6 +1,6 @@
-import { CortexError } from '@cortex/protocol';
+import { CortexError, type FieldRule } from '@cortex/protocol';
 
-import type { FieldGroup, FieldRoute, FieldRule } from './field-rule.ts';
+import type { FieldGroup, FieldRoute } from './field-group.ts';
 import { OPENAI_FIELDS } from './openai-fields.ts';
 import { OTHER_FIELDS } from './other-fields.ts';
 import { SERVER_FIELDS } from './server-fields.ts';

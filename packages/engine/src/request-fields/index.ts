@@ -1,2 +1,2 @@
 export { checkFields, FIELD_GROUPS } from './check-fields.ts';
-export type { FieldGroup, FieldRoute, FieldRule } from './field-rule.ts';
+export type { FieldGroup, FieldRoute } from './field-group.ts';

@@ -1,13 +1,6 @@
-import {
-  anyValue,
-  empty,
-  type FieldGroup,
-  honoured,
-  only,
-  refused,
-  refusedFor,
-  tolerated,
-} from './field-rule.ts';
+import { anyValue, empty, honoured, only, refused, refusedFor, tolerated } from '@cortex/protocol';
+
+import type { FieldGroup } from './field-group.ts';
 
 const NOT_READ = 'describes the request for a service that keeps records';
 

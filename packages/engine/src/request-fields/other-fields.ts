@@ -1,12 +1,6 @@
-import {
-  empty,
-  type FieldGroup,
-  honoured,
-  only,
-  refused,
-  refusedFor,
-  tolerated,
-} from './field-rule.ts';
+import { empty, honoured, only, refused, refusedFor, tolerated } from '@cortex/protocol';
+
+import type { FieldGroup } from './field-group.ts';
 
 const FORMAT = 'response_format';
 const GENERATE = ['chat', 'completions'] as const;

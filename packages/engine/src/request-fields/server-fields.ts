@@ -1,6 +1,5 @@
 import {
   empty,
-  type FieldGroup,
   type FieldRule,
   honoured,
   only,
@@ -8,7 +7,9 @@ import {
   refusedFor,
   tolerated,
   upTo,
-} from './field-rule.ts';
+} from '@cortex/protocol';
+
+import type { FieldGroup } from './field-group.ts';
 
 const SPEED = tolerated('changes how fast an answer comes, not what it is');
 const RESIDENCY = tolerated('the operator decides how long a model stays loaded');

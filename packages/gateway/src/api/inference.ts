@@ -22,7 +22,7 @@ import { Exchange, type ProxyDeps } from '../proxy/exchange.ts';
 import { EXPLAIN_HEADER, explainHeader } from '../proxy/explain-header.ts';
 import { forwardStream, forwardWhole } from '../proxy/forward.ts';
 import { placeHeaders, toNodeHeaders } from '../proxy/headers.ts';
-import { DROPPED_TOOLS_HEADER, droppedTools } from './dropped-tools.ts';
+import { droppedHeaders } from './dropped-names.ts';
 import { type Environment } from './environment.ts';
 import { type InferenceRoute } from './inference-routes.ts';
 import { type Principals } from './principal.ts';
@@ -193,14 +193,6 @@ async function readView(
     throw namingEncoding(error, request);
   }
 }
-
-const NO_HEADERS = {};
-
-/** Tells the client which of its tools the model does not have. */
-const droppedHeaders = ({ droppedTools: names }: ClientBody): Readonly<Record<string, string>> =>
-  names === undefined || names.length === 0
-    ? NO_HEADERS
-    : { [DROPPED_TOOLS_HEADER]: droppedTools(names) };
 
 function refuseUnsent(meter: RequestMeter, thrown: unknown, dialect: DialectName): Response {
   const error = meter.fail(thrown);

@@ -58,6 +58,8 @@ export interface ClientBody {
   named(model: string): Uint8Array<ArrayBuffer>;
   /** Tools that no node can offer and that are left out; absent: none. */
   readonly droppedTools?: readonly string[] | undefined;
+  /** Fields that would change the answer and that are left out; absent: none. */
+  readonly droppedFields?: readonly string[] | undefined;
   stream(facts: AnswerFacts): AnswerStream;
   /**
    * The answer for a node's whole answer with a status below 400; absent: its bytes and headers pass as they are.

@@ -3,7 +3,7 @@ import { CortexError } from '@cortex/protocol';
 import { expect, test } from 'bun:test';
 
 import { checkFields, FIELD_GROUPS } from '../../request-fields/index.ts';
-import type { FieldRoute } from '../../request-fields/field-rule.ts';
+import type { FieldRoute } from '../../request-fields/field-group.ts';
 import { ChatBody, CompletionsBody } from './chat-body.ts';
 
 /** Fields that neuron reads. */

@@ -44,6 +44,7 @@ const Tool = z.looseObject(
     mcp_server_name: optional(text),
     description: optional(text),
     input_schema: optional(ExactObject),
+    input_examples: optional(z.array(z.unknown(), 'must be a list')),
     strict: optional(flag),
   },
   'must be an object',

@@ -64,13 +64,13 @@ function readTurns({ system, messages }: MessagesBody): readonly Turn[] {
 /**
  * cortex keeps no conversations. By these details the official SDKs know that they must send the whole conversation.
  *
- * @throws CortexError `invalid_request` naming `thread`
+ * @throws CortexError `unsupported_parameter` naming `thread`
  */
 function refuseThread({ thread }: MessagesBody): void {
   if (thread === undefined || thread === null) return;
   const details = { error_code: 'thread_unsupported_request', unsupported: ['thread'] };
   throw new CortexError(
-    'invalid_request',
+    'unsupported_parameter',
     '"thread" is not supported: cortex keeps no conversations. Send the whole conversation in "messages".',
     { param: 'thread', extra: { details } },
   );

@@ -25,6 +25,10 @@ function parametersOf(schema: JsonObject | undefined): JsonObject {
   return schema['type'] === undefined ? { type: 'object', ...schema } : schema;
 }
 
+/** Examples of the input are a keyword of its schema, where the model sees them. */
+const withExamples = (schema: JsonObject, examples: readonly unknown[] = []): JsonObject =>
+  examples.length === 0 ? schema : { ...schema, examples };
+
 interface ReadTools {
   readonly tools: readonly Tool[];
   readonly choice: ToolChoice | undefined;
@@ -42,9 +46,8 @@ function toolOf(tool: WireTool, at: string): Tool | undefined {
   const known = isCustom(tool) ? undefined : clientTool(type ?? '');
   if (!isCustom(tool) && known === undefined) return undefined;
   if (name === undefined) throw refuseField(`${at}.name`, 'is missing');
-  return known === undefined
-    ? { name, description, parameters: parametersOf(schema), strict }
-    : { name, ...known };
+  const read = known ?? { description, parameters: parametersOf(schema), strict };
+  return { name, ...read, parameters: withExamples(read.parameters, tool.input_examples) };
 }
 
 function choiceOf(

@@ -36,7 +36,7 @@ export const parseExactly = (text: string): unknown =>
     : JSON.parse(text);
 
 /** A number that `parseExactly` has kept, as a number; any other value as it is. */
-const toNumber = (value: unknown): unknown =>
+export const toNumber = (value: unknown): unknown =>
   exactJson.isRawJSON(value) ? Number(value.rawJSON) : value;
 
 /** As `isJsonObject`, for values of `parseExactly`: a number is not an object. */

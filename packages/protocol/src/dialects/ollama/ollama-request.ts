@@ -1,7 +1,6 @@
 /** What `/api/chat` and `/api/generate` have in common. */
 import { z } from 'zod';
 
-import { CortexError } from '../../errors.ts';
 import { isJsonObject, type JsonObject } from '../../json/json-object.ts';
 import { readModelField } from '../../model-field.ts';
 import type { ChatRequest } from '../neutral/conversation.ts';
@@ -72,16 +71,6 @@ export function withoutPrompt({
     model: readModelField(model),
     stream: stream ?? true,
   };
-}
-
-/** @throws CortexError `unsupported_parameter` for what no answer can carry */
-export function refuseLogprobs({ logprobs }: CommonFields): void {
-  if (logprobs !== true) return;
-  throw new CortexError(
-    'unsupported_parameter',
-    '"logprobs" is not supported by this API: use /v1/chat/completions.',
-    { param: 'logprobs' },
-  );
 }
 
 /** Whether and how hard the model thinks. */

@@ -5,9 +5,11 @@ import type { JsonObject } from '../../json/json-object.ts';
 import type { RequestView } from '../../request-view.ts';
 import type { AnswerFacts, AnswerTimings, ClientBody, Dialect } from '../dialect.ts';
 import { sessionNames } from '../neutral/affinity-texts.ts';
+import { type DialectRoute, fieldCheck } from '../neutral/dialect-field.ts';
 import { callIds } from '../neutral/call-ids.ts';
 import type { NodeBody } from '../neutral/node-body.ts';
 import { parseAnswer, parseBody } from '../neutral/read-json.ts';
+import { OLLAMA_FIELDS } from './fields.ts';
 import type { OllamaAnswerOptions } from './node-answer.ts';
 import type { NodeRoute, OllamaRequest } from './ollama-request.ts';
 import { readOllamaChat } from './read-chat.ts';
@@ -70,23 +72,27 @@ interface ReadBody {
   readonly affinityTexts?: AffinityFacts['texts'] | undefined;
 }
 
-const dialectOf = (read: (body: JsonObject) => ReadBody): Dialect => ({
-  name: 'ollama',
-  streamType: OLLAMA_STREAM_TYPE,
-  async read(bytes, headers) {
-    const body = parseBody(bytes);
-    const { answered, view, affinityTexts = () => undefined } = read(body);
-    const { model, stream } = view;
-    const affinityKey = affinityKeyOf(headers, {
-      names: sessionNames(body),
-      texts: affinityTexts,
-    });
-    return { ...answered, view: { stream, model, n: 1, affinityKey } };
-  },
-});
+function dialectOf(path: DialectRoute, read: (body: JsonObject) => ReadBody): Dialect {
+  const checkFields = fieldCheck(OLLAMA_FIELDS, path);
+  return {
+    name: 'ollama',
+    streamType: OLLAMA_STREAM_TYPE,
+    async read(bytes, headers) {
+      const body = parseBody(bytes);
+      const { answered, view, affinityTexts = () => undefined } = read(body);
+      const droppedFields = checkFields(body);
+      const { model, stream } = view;
+      const affinityKey = affinityKeyOf(headers, {
+        names: sessionNames(body),
+        texts: affinityTexts,
+      });
+      return { ...answered, droppedFields, view: { stream, model, n: 1, affinityKey } };
+    },
+  };
+}
 
 const generating = (readRequest: (body: unknown) => OllamaRequest, form: OllamaForm): Dialect =>
-  dialectOf((body) => {
+  dialectOf(`/api/${form}`, (body) => {
     const request = readRequest(body);
     return {
       answered: answeredBody(request, form),
@@ -96,10 +102,11 @@ const generating = (readRequest: (body: unknown) => OllamaRequest, form: OllamaF
   });
 
 const embedding = (
+  path: DialectRoute,
   readRequest: (body: unknown) => OllamaEmbedRequest,
   write: (answer: unknown, facts: AnswerFacts) => unknown,
 ): Dialect =>
-  dialectOf((parsed) => {
+  dialectOf(path, (parsed) => {
     const { model, body } = readRequest(parsed);
     const answer = (node: unknown, facts: AnswerFacts): string =>
       JSON.stringify(write(node, facts));
@@ -124,9 +131,13 @@ export const OLLAMA_CHAT: Dialect = generating(readOllamaChat, 'chat');
 export const OLLAMA_GENERATE: Dialect = generating(readOllamaGenerate, 'generate');
 
 /** `/api/embed`, by `/v1/embeddings` of a node. */
-export const OLLAMA_EMBED: Dialect = embedding(readOllamaEmbed, (answer, facts) =>
+export const OLLAMA_EMBED: Dialect = embedding('/api/embed', readOllamaEmbed, (answer, facts) =>
   toOllamaEmbed(answer, facts, timingsOf(facts)),
 );
 
 /** `/api/embeddings`, the older route for one text. */
-export const OLLAMA_EMBEDDINGS: Dialect = embedding(readOllamaEmbeddings, toOllamaEmbeddings);
+export const OLLAMA_EMBEDDINGS: Dialect = embedding(
+  '/api/embeddings',
+  readOllamaEmbeddings,
+  toOllamaEmbeddings,
+);

@@ -194,11 +194,6 @@ describe('A chat', () => {
       message,
     ]);
   });
-
-  test('is refused where it asks for log-probabilities, which its answer has no place for', () => {
-    expect(errorOf(() => sent({ logprobs: true })).code).toBe('unsupported_parameter');
-    expect(() => sent({ logprobs: false })).not.toThrow();
-  });
 });
 
 const url = (image: string): unknown =>

@@ -14,7 +14,6 @@ import {
   type OllamaRequest,
   readFormat,
   readThinking,
-  refuseLogprobs,
   withoutPrompt,
 } from './ollama-request.ts';
 import { toNodeOptions } from './options.ts';
@@ -75,13 +74,12 @@ export function toOllamaChat(
 /**
  * A body of `POST /api/chat`.
  *
- * @throws CortexError `invalid_request` naming the wrong field, `unsupported_parameter` for `logprobs`
+ * @throws CortexError `invalid_request` naming the wrong field
  */
 export function readOllamaChat(body: unknown): OllamaRequest {
   const chat = readShape(ChatShape, body);
   const messages = chat.messages ?? [];
   if (messages.length === 0) return withoutPrompt(chat);
-  refuseLogprobs(chat);
   const tools = (chat.tools ?? []).map(toTool);
   const nameless = tools.findIndex(({ name }) => name === '');
   if (nameless !== -1) throw refuseField(`tools[${nameless}].function.name`, 'must not be empty');

@@ -107,7 +107,6 @@ describe('A prompt', () => {
     [{ raw: true, images: [JPEG] }, 'images'],
     [{ raw: true, system: 'Be brief.' }, 'system'],
     [{ suffix: 'x', format: { type: 'object' } }, 'format'],
-    [{ logprobs: true }, 'logprobs'],
   ])('is refused with what no answer can honour: %j', (members, param) => {
     const error = errorOf(() => sent({ prompt: 'a', ...members }));
 

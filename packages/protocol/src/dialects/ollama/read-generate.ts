@@ -7,17 +7,10 @@ import { headOf } from '../neutral/affinity-texts.ts';
 import type { Part, Turn } from '../neutral/conversation.ts';
 import { nodeBody } from '../neutral/node-body.ts';
 import { readImage } from './images.ts';
-import {
-  COMMON_FIELDS,
-  type OllamaRequest,
-  readFormat,
-  refuseLogprobs,
-  withoutPrompt,
-} from './ollama-request.ts';
+import { COMMON_FIELDS, type OllamaRequest, readFormat, withoutPrompt } from './ollama-request.ts';
 import { toNodeOptions } from './options.ts';
 import { toOllamaChat } from './read-chat.ts';
 
-/** `template` and `context` are tolerated: the template is the model's, and a conversation belongs to `/api/chat`. */
 const GenerateShape = z.looseObject({
   ...COMMON_FIELDS,
   prompt: z.string().nullish(),
@@ -34,14 +27,13 @@ const NO_LIMIT = -1;
 /**
  * A body of `POST /api/generate`: a chat of one turn, or with `raw` or `suffix` text that the model continues or fills in.
  *
- * @throws CortexError `invalid_request` naming the wrong field, `unsupported_parameter` for `logprobs` and for what text
- * without a template cannot have
+ * @throws CortexError `invalid_request` naming the wrong field, `unsupported_parameter` for what text without a
+ * template cannot have
  */
 export function readOllamaGenerate(body: unknown): OllamaRequest {
   const generate = readShape(GenerateShape, body);
   const { prompt, suffix, images, raw } = generate;
   if (!prompt && !suffix && !images?.length) return withoutPrompt(generate);
-  refuseLogprobs(generate);
   return raw === true || suffix
     ? toCompletion(generate)
     : toOllamaChat(toConversation(generate), generate);

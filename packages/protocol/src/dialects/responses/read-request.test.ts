@@ -122,7 +122,7 @@ describe('A request is refused with the field and what to change', () => {
       { input: 'x', previous_response_id: 'resp_1' },
       'unsupported_parameter',
       'previous_response_id',
-      'Send the whole conversation in "input"',
+      'use the whole conversation in "input"',
     ],
     [
       'a conversation',
@@ -143,7 +143,7 @@ describe('A request is refused with the field and what to change', () => {
       { input: 'x', background: true },
       'unsupported_parameter',
       'background',
-      '"stream" to true',
+      '"stream" for long answers',
     ],
     ['tools as an object', { input: 'x', tools: {} }, 'invalid_request', 'tools', 'a list'],
     ['a tool without type', tool({ name: 'f' }), 'invalid_request', 'tools[0].type', 'is missing'],

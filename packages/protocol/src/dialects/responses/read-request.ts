@@ -50,29 +50,6 @@ export interface ReadRequest {
   readonly hasPackedThoughts: boolean;
 }
 
-/** Fields that need a store, with what to do instead. */
-const STORED: readonly (readonly [field: string, instead: string])[] = [
-  ['previous_response_id', 'Send the whole conversation in "input".'],
-  ['conversation', 'Send the whole conversation in "input".'],
-  ['prompt', 'Send its text in "instructions" and "input".'],
-];
-
-function refuseStored(body: JsonObject): void {
-  for (const [field, instead] of STORED) {
-    if (body[field] === undefined || body[field] === null) continue;
-    throw unsupported(
-      field,
-      `"${field}" is not supported, because cortex stores no responses, conversations or prompts. ${instead}`,
-    );
-  }
-  if (body['background'] === true) {
-    throw unsupported(
-      'background',
-      '"background" is not supported, because cortex stores no responses. Set it to false and, for long answers, "stream" to true.',
-    );
-  }
-}
-
 /** Any object: `json_object` has no schema of its own. */
 const ANY_OBJECT = { type: 'object' };
 
@@ -104,7 +81,6 @@ const given = <T>(value: T | null | undefined): T | undefined => value ?? undefi
  * @throws CortexError `invalid_request` or `unsupported_parameter`, with `param`
  */
 export function readRequest(json: JsonObject): ReadRequest {
-  refuseStored(json);
   const body = readShape(Body, json);
   const { reasoning } = body;
   const read = readTools(json['tools']);

@@ -56,7 +56,7 @@ export function responseMaker(
     // The answer is not stored, whatever the request asks for.
     store: false,
     reasoning: { effort: null, summary: null, ...objectOf(body['reasoning']) },
-    text: { format: { type: 'text' }, ...objectOf(body['text']) },
+    text: { format: objectOf(body['text'])['format'] ?? { type: 'text' } },
     service_tier: 'default',
     truncation: 'disabled',
   };

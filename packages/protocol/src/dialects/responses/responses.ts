@@ -3,11 +3,15 @@ import { affinityKeyOf } from '../../affinity-key.ts';
 import { readModelField } from '../../model-field.ts';
 import type { ClientBody, Dialect } from '../dialect.ts';
 import { affinityTexts, sessionNames } from '../neutral/affinity-texts.ts';
+import { fieldCheck } from '../neutral/dialect-field.ts';
 import { nodeBody } from '../neutral/node-body.ts';
 import { parseBody } from '../neutral/read-json.ts';
 import { toChatBody } from '../neutral/to-chat-body.ts';
+import { RESPONSES_FIELDS } from './fields.ts';
 import { readRequest } from './read-request.ts';
 import { responsesStream, writeResponse } from './stream.ts';
+
+const checkFields = fieldCheck(RESPONSES_FIELDS, '/v1/responses');
 
 /** A request as the client sent it. Its whole answers are always translated. */
 export type ResponsesRequest = ClientBody & {
@@ -25,6 +29,8 @@ export function readResponsesRequest(
 ): ResponsesRequest {
   const body = parseBody(bytes);
   const model = readModelField(body['model']);
+  // First: what refers to an earlier response may have no input.
+  const droppedFields = checkFields(body);
   const request = readRequest(body);
   const { chat, isStream: stream, read } = request;
   const affinityKey = affinityKeyOf(headers, {
@@ -34,6 +40,7 @@ export function readResponsesRequest(
   return {
     view: { model, stream, n: 1, affinityKey },
     droppedTools: [...read.dropped],
+    droppedFields,
     ...nodeBody((name) => toChatBody(chat, { model: name, stream })),
     stream: (facts) => responsesStream(request, facts),
     whole: (answer, facts) => writeResponse(request, answer, facts),

@@ -1,7 +1,4 @@
-/** What becomes of a field of a request. */
-
-/** The routes whose bodies the table describes. */
-export type FieldRoute = 'chat' | 'completions' | 'embeddings' | 'rerank';
+/** What becomes of a field of a request: the rows of the tables from which the list of fields is written. */
 
 type Body = Readonly<Record<string, unknown>>;
 
@@ -25,11 +22,11 @@ export type FieldRule =
     };
 
 /** Fields that the same servers know, on the same routes. */
-export interface FieldGroup {
+export interface FieldsOf<Route extends string, Rule = FieldRule> {
   /** The servers and services whose references name them. */
   readonly knownTo: string;
-  readonly routes: readonly FieldRoute[];
-  readonly fields: Readonly<Record<string, FieldRule>>;
+  readonly routes: readonly Route[];
+  readonly fields: Readonly<Record<string, Rule>>;
 }
 
 export const honoured = (effect: string, neutral?: Neutral): FieldRule => ({
