@@ -53,3 +53,4 @@ export type {
   Victim,
 } from './decide/record.ts';
 export type { DecideSettings } from './decide/settings.ts';
+export type { UnderWay } from './decide/under-way.ts';

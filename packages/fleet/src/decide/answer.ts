@@ -8,18 +8,23 @@ import type { DecideState } from './decide-state.ts';
 import { awaitsEstimate } from './estimates.ts';
 import type { Action, DecideRefusal, FleetRequest, WaitedFor } from './events.ts';
 import { grant } from './grant.ts';
-import { cancelUnwanted, claim, joinLoad, releaseClaimsOf, startLoad } from './loads.ts';
+import { claim, joinLoad, releaseClaimsOf, startLoad } from './loads.ts';
 import { place, type Placement } from './place.ts';
 import type { Candidate, PlacementRecord } from './record.ts';
 import { noteBlocked, noteNext } from './replan.ts';
+import { cancelUnwanted, keepLoad } from './unwanted-loads.ts';
 import { wake } from './wake.ts';
 
-export type Answer =
-  | { readonly kind: 'granted' }
-  | { readonly kind: 'refused' }
-  | { readonly kind: 'waits'; readonly waitedFor: WaitedFor };
+export type Answer = { readonly kind: 'granted' } | { readonly kind: 'refused' } | Waits;
 
-const waits = (waitedFor: WaitedFor): Answer => ({ kind: 'waits', waitedFor });
+export interface Waits {
+  readonly kind: 'waits';
+  readonly waitedFor: WaitedFor;
+  /** What each node lacks, if it waits for room. */
+  readonly candidates?: readonly Candidate[] | undefined;
+}
+
+const waits = (waitedFor: WaitedFor): Waits => ({ kind: 'waits', waitedFor });
 
 export function refuse(
   state: DecideState,
@@ -64,7 +69,9 @@ export function answer(state: DecideState, request: FleetRequest, actions: Actio
   switch (present?.kind) {
     case 'loading': {
       const { node, status } = present.replica;
-      joinLoad(state, { model: request.model, node, isDetached: false }, actions);
+      const target = { model: request.model, node };
+      if (request.isHint === true) keepLoad(state, target, actions);
+      else joinLoad(state, { ...target, isDetached: false }, actions);
       return waits(status === 'pulling' ? 'pull' : 'load');
     }
     case 'pending':
@@ -89,7 +96,7 @@ function answerForFile(state: DecideState, request: FleetRequest, actions: Actio
 
 /** A request for a model that no node has, and that none is loading. */
 function answerCold(state: DecideState, request: FleetRequest, actions: Action[]): Answer {
-  const { model, tried, node, weight } = request;
+  const { model, tried, node, weight, isHint = false } = request;
   if (state.snapshot.catalogue.get(model)?.load === 'manual') {
     return refuse(state, request, { kind: 'manual' }, actions);
   }
@@ -104,7 +111,7 @@ function answerCold(state: DecideState, request: FleetRequest, actions: Action[]
     state.backOff.countSince(-Infinity);
     return refuse(state, request, refusalFor(state, request, placement.candidates), actions);
   }
-  performPlacement(state, { model, placement, why: 'waiting', isDetached: false }, actions);
+  performPlacement(state, { model, placement, why: 'waiting', isDetached: isHint }, actions);
   if (placement.kind === 'plan' && !placement.fit.isWaiting) return waits('load');
   // A host that sleeps is woken rather than waiting for room that others use.
   return waits(wake(state, { model, node }, actions) ? 'wake' : 'room');

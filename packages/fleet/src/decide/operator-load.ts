@@ -5,7 +5,7 @@ import { notPlaced, startPlan } from './answer.ts';
 import type { DecideState, OperatorLoad } from './decide-state.ts';
 import { awaitsEstimate } from './estimates.ts';
 import type { Action, DecideRefusal, OperatorAnswer } from './events.ts';
-import { joinLoad } from './loads.ts';
+import { keepLoad } from './unwanted-loads.ts';
 import { place, type Placement } from './place.ts';
 import type { Candidate } from './record.ts';
 
@@ -13,18 +13,6 @@ function readyReplica(state: DecideState, { model, node }: OperatorLoad): Replic
   return state.snapshot.replicasByModel
     .get(model)
     ?.find((replica) => replica.isReady && (node === undefined || replica.node === node));
-}
-
-/** Keeps a load that is under way, whoever started it. */
-function keepLoad(state: DecideState, { model, node }: Replica, actions: Action[]): OperatorAnswer {
-  const reservation = state.reservation(node, model);
-  if (reservation) {
-    reservation.isDetached = true;
-    actions.push({ kind: 'keep_load', model, node });
-  } else {
-    joinLoad(state, { model, node, isDetached: true }, actions);
-  }
-  return { kind: 'started', node };
 }
 
 /** The candidates of a plan whose victims are in use, which the operator does not wait for. */
@@ -57,7 +45,8 @@ function answerTo(
   const present = classifyPresent(state.snapshot, { model, node, tried: [] });
   switch (present?.kind) {
     case 'loading':
-      return keepLoad(state, present.replica, actions);
+      keepLoad(state, present.replica, actions);
+      return { kind: 'started', node: present.replica.node };
     case 'pending':
       return { kind: 'pending' };
     case 'refused':

@@ -46,6 +46,18 @@ export function wake(state: DecideState, question: WakeQuestion, actions: Action
   return false;
 }
 
+/** The host that is being woken for the model, and when it is given up; undefined: none is. */
+export function hostThatWakes(
+  state: DecideState,
+  question: WakeQuestion,
+): { readonly name: string; readonly untilMs: number } | undefined {
+  for (const { name } of sleepers(state, question)) {
+    const untilMs = state.waking.get(name) ?? -Infinity;
+    if (untilMs > state.nowMs) return { name, untilMs };
+  }
+  return undefined;
+}
+
 /** The host that a request would wake, or is already waiting for; undefined: none. Changes nothing. */
 export function hostToWake(state: DecideState, question: WakeQuestion): Sleeper | undefined {
   for (const sleeper of sleepers(state, question)) {

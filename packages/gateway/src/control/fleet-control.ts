@@ -315,8 +315,8 @@ export class FleetControl implements Control {
 
 /** The request under its own id. Built by name: a copy of all members costs several times as much. */
 function toFleetRequest(request: AcquireRequest, id: string): FleetRequest {
-  const { model, node, weight, stream, affinityKey, tried, avoided, arrivedMs } = request;
-  return { id, model, node, weight, stream, affinityKey, tried, avoided, arrivedMs };
+  const { model, node, weight, stream, isHint, affinityKey, tried, avoided, arrivedMs } = request;
+  return { id, model, node, weight, stream, isHint, affinityKey, tried, avoided, arrivedMs };
 }
 
 const shuttingDown = (): CortexError =>
