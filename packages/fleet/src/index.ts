@@ -46,6 +46,7 @@ export type {
 export type { OpenCircuit } from './decide/circuit-table.ts';
 export { explainModel, type ModelExplanation, type Outlook } from './decide/explain.ts';
 export type {
+  Blocker,
   Candidate,
   ExpectedSpeed,
   GrantRecord,

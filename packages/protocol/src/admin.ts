@@ -73,6 +73,16 @@ const AdminLack = z.looseObject({
   unit: z.string(),
 });
 
+/** A model whose memory another one cannot have now. */
+const AdminBlocker = z.looseObject({
+  model: z.string(),
+  /** `pinned priority busy turn held coming recovering leaving`. */
+  why: z.string(),
+  held_mb: z.number(),
+  /** `turn` and `held`: how long still. */
+  for_ms: z.number().optional(),
+});
+
 /** A node that was considered for a load; `rank` compares from the left, smaller first. */
 const AdminCandidate = z.looseObject({
   node: z.string(),
@@ -82,6 +92,8 @@ const AdminCandidate = z.looseObject({
   load: z.number(),
   /** How fast the model would answer there; `measured`: it did. Absent: not known. */
   speed: z.looseObject({ tok_s: z.number(), measured: z.boolean() }).optional(),
+  /** The models whose memory it cannot have now; absent: it does not lack room because of others. */
+  blockers: z.array(AdminBlocker).optional(),
 });
 
 /** A model that leaves to make room: `cost` = `load_ms` × `wanted`. */

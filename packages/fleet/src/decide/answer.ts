@@ -9,7 +9,7 @@ import { awaitsEstimate } from './estimates.ts';
 import type { Action, DecideRefusal, FleetRequest, WaitedFor } from './events.ts';
 import { grant } from './grant.ts';
 import { claim, joinLoad, releaseClaimsOf, startLoad } from './loads.ts';
-import { place, type Placement } from './place.ts';
+import { lackingCandidates, place, type Placement } from './place.ts';
 import type { Candidate, PlacementRecord } from './record.ts';
 import { noteBlocked, noteNext } from './replan.ts';
 import { cancelUnwanted, keepLoad } from './unwanted-loads.ts';
@@ -105,7 +105,7 @@ function answerCold(state: DecideState, request: FleetRequest, actions: Action[]
   if (weight > slots) return refuse(state, request, { kind: 'too_many_answers', slots }, actions);
   if (awaitsEstimate(state, model, actions)) return waits('load');
   const placement = place(state, { model, node, tried, mayEvict: true });
-  if (placement.kind === 'impossible') {
+  if (placement.kind === 'impossible' || (placement.kind === 'blocked' && placement.isStuck)) {
     if (wake(state, { model, node }, actions)) return waits('wake');
     // A node that failed before this request may be the reason.
     state.backOff.countSince(-Infinity);
@@ -114,7 +114,8 @@ function answerCold(state: DecideState, request: FleetRequest, actions: Action[]
   performPlacement(state, { model, placement, why: 'waiting', isDetached: isHint }, actions);
   if (placement.kind === 'plan' && !placement.fit.isWaiting) return waits('load');
   // A host that sleeps is woken rather than waiting for room that others use.
-  return waits(wake(state, { model, node }, actions) ? 'wake' : 'room');
+  if (wake(state, { model, node }, actions)) return waits('wake');
+  return { kind: 'waits', waitedFor: 'room', candidates: lackingCandidates(placement) };
 }
 
 function refusalFor(
@@ -123,7 +124,7 @@ function refusalFor(
   candidates: readonly Candidate[],
 ): DecideRefusal {
   const lacks = new Set(candidates.flatMap(({ lacked }) => lacked.map(({ what }) => what)));
-  if (lacks.has('files')) return { kind: 'not_pulled' };
+  if (lacks.has('files') && !lacks.has('free_memory')) return { kind: 'not_pulled' };
   const isTooLarge =
     candidates.length > 0 &&
     candidates.every(({ lacked }) => lacked.some(({ what }) => what === 'memory'));

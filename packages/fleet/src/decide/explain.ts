@@ -69,7 +69,10 @@ function outlookOf(
   if (host) {
     return { kind: 'wakes', node: host.name, wakeMs: host.wakeMs, victims: [], candidates };
   }
-  if (placement.kind !== 'plan') return { kind: placement.kind, victims: [], candidates };
+  if (placement.kind !== 'plan') {
+    const isStuck = placement.kind === 'impossible' || placement.isStuck;
+    return { kind: isStuck ? 'impossible' : 'blocked', victims: [], candidates };
+  }
   const { set, victims } = placement.fit;
   return {
     kind: 'waits_for_idle',

@@ -4,33 +4,14 @@ import type { Replica } from '../snapshot.ts';
 import { notPlaced, startPlan } from './answer.ts';
 import type { DecideState, OperatorLoad } from './decide-state.ts';
 import { awaitsEstimate } from './estimates.ts';
-import type { Action, DecideRefusal, OperatorAnswer } from './events.ts';
+import type { Action, OperatorAnswer } from './events.ts';
 import { keepLoad } from './unwanted-loads.ts';
-import { place, type Placement } from './place.ts';
-import type { Candidate } from './record.ts';
+import { lackingCandidates, place } from './place.ts';
 
 function readyReplica(state: DecideState, { model, node }: OperatorLoad): Replica | undefined {
   return state.snapshot.replicasByModel
     .get(model)
     ?.find((replica) => replica.isReady && (node === undefined || replica.node === node));
-}
-
-/** The candidates of a plan whose victims are in use, which the operator does not wait for. */
-function busyCandidates({
-  node,
-  fit,
-  candidates,
-}: Extract<Placement, { kind: 'plan' }>): readonly Candidate[] {
-  const need = fit.set.needMib ?? 0;
-  const lacked = [{ what: 'free_memory', need, have: fit.freeMib, unit: 'MiB' }] as const;
-  return candidates.map((candidate) =>
-    candidate.node === node ? { ...candidate, feasible: false, lacked } : candidate,
-  );
-}
-
-function refusalFor(state: DecideState, call: OperatorLoad, placement: Placement): DecideRefusal {
-  const candidates = placement.kind === 'plan' ? busyCandidates(placement) : placement.candidates;
-  return notPlaced(state, { ...call, tried: [] }, candidates);
 }
 
 /** Undefined: the answer depends on what a node is still to say. */
@@ -62,7 +43,8 @@ function answerTo(
     startPlan(state, { model, placement, why: 'operator', isDetached: true }, actions);
     return { kind: 'started', node: placement.node };
   }
-  return { kind: 'refused', refusal: refusalFor(state, call, placement) };
+  const refusal = notPlaced(state, { ...call, tried: [] }, lackingCandidates(placement));
+  return { kind: 'refused', refusal };
 }
 
 /** Answers the operator's calls for the model. */

@@ -13,7 +13,33 @@ export interface Candidate {
   readonly load: number;
   /** How fast the model answers there; absent: not known, or the node is not feasible. */
   readonly speed?: ExpectedSpeed | undefined;
+  /** The models whose memory it cannot have now, if it lacks `free_memory`; absent: other programs hold it. */
+  readonly blockers?: readonly Blocker[] | undefined;
 }
+
+/** A model whose memory another one cannot have now. */
+export interface Blocker {
+  readonly model: string;
+  /** MiB that it holds on the devices of the plan. */
+  readonly heldMib: number;
+  readonly why: WhyBlocked;
+  /** `turn` and `held`: how long still, ms. */
+  readonly forMs?: number | undefined;
+}
+
+export type WhyBlocked =
+  | 'pinned'
+  /** Its residency priority is higher. */
+  | 'priority'
+  /** Requests use it. */
+  | 'busy'
+  /** It was loaded a moment ago. */
+  | 'turn'
+  /** A conversation is expected to go on. */
+  | 'held'
+  | 'coming'
+  | 'recovering'
+  | 'leaving';
 
 /** Decode speed of a model on a node. */
 export interface ExpectedSpeed {
