@@ -29,6 +29,7 @@ export { describeModel, listModels } from './views/list-models.ts';
 export { modelStatus } from './views/model-status.ts';
 export { decide } from './decide/decide.ts';
 export { DecideState, DEFAULT_SETTINGS } from './decide/decide-state.ts';
+export { type Sleep, sleepOf } from './decide/sleep.ts';
 export { nodeForFiles } from './decide/node-for-files.ts';
 export type {
   Action,

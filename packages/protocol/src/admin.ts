@@ -24,6 +24,8 @@ export const AdminNode = z.looseObject({
   name: z.string(),
   endpoint: z.string(),
   state: z.enum(['unknown', 'up', 'down']),
+  /** Of a host that can be woken and is not up; `overslept`: it was woken and did not come up in its time. */
+  sleep: z.enum(['asleep', 'waking', 'overslept']).optional(),
   draining: z.boolean(),
   /** Seconds until the drain ends by itself; absent: it does not. */
   drain_remaining_s: z.number().optional(),

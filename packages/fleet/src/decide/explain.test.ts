@@ -69,12 +69,12 @@ describe('the outlook of a model', () => {
     expect(outlookOf(fleet, 'b').candidates.map(({ node }) => node)).toEqual(['b']);
   });
 
-  test('of a manual model is a load by the operator, who wakes no host', () => {
+  test('of a manual model is a load by the operator, who wakes a host too', () => {
     const fleet = fleetOf({ a: { gpus: [4000] }, b: ASLEEP }, { load: 'manual' });
     fleet.lose('b');
 
     expect(explainModel(fleet.state, { model: 'm' }).isManual).toBe(true);
-    expect(outlookOf(fleet).kind).toBe('impossible');
+    expect(outlookOf(fleet)).toMatchObject({ kind: 'wakes', node: 'b' });
   });
 
   test('changes no plan: a request is decided as without the question', () => {

@@ -64,8 +64,7 @@ function outlookOf(
     const { set, victims } = placement.fit;
     return { kind: 'plan', node: placement.node, needMib: set.needMib, victims, candidates };
   }
-  // The operator's loads wake no host.
-  const host = isManual ? undefined : hostToWake(state, { model, node });
+  const host = hostToWake(state, { model, node });
   if (host) {
     return { kind: 'wakes', node: host.name, wakeMs: host.wakeMs, victims: [], candidates };
   }

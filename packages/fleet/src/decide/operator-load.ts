@@ -1,4 +1,4 @@
-/** Loads that the operator asks for: they evict like a request that has waited long, and are kept though nobody waits. */
+/** Loads that the operator asks for: they wake hosts and evict like a request that has waited long, and are kept though nobody waits. */
 import { classifyPresent } from '../classify-unserved.ts';
 import type { Replica } from '../snapshot.ts';
 import { notPlaced, startPlan } from './answer.ts';
@@ -6,6 +6,7 @@ import type { DecideState, OperatorLoad } from './decide-state.ts';
 import { awaitsEstimate } from './estimates.ts';
 import type { Action, OperatorAnswer } from './events.ts';
 import { keepLoad } from './unwanted-loads.ts';
+import { wake } from './wake.ts';
 import { lackingCandidates, place } from './place.ts';
 
 function readyReplica(state: DecideState, { model, node }: OperatorLoad): Replica | undefined {
@@ -14,7 +15,7 @@ function readyReplica(state: DecideState, { model, node }: OperatorLoad): Replic
     ?.find((replica) => replica.isReady && (node === undefined || replica.node === node));
 }
 
-/** Undefined: the answer depends on what a node is still to say. */
+/** Undefined: the answer depends on what a node is still to say, or on a host that is being woken. */
 function answerTo(
   state: DecideState,
   call: OperatorLoad,
@@ -43,6 +44,7 @@ function answerTo(
     startPlan(state, { model, placement, why: 'operator', isDetached: true }, actions);
     return { kind: 'started', node: placement.node };
   }
+  if (wake(state, call, actions)) return undefined;
   const refusal = notPlaced(state, { ...call, tried: [] }, lackingCandidates(placement));
   return { kind: 'refused', refusal };
 }

@@ -1,4 +1,4 @@
-/** Hosts that sleep and are woken for requests. */
+/** Hosts that sleep and are woken for requests and for loads by the operator. */
 import type { DecideState } from './decide-state.ts';
 import type { Action } from './events.ts';
 import { noteNext } from './replan.ts';
@@ -8,7 +8,7 @@ import { couldHold } from './survey.ts';
 interface WakeQuestion {
   readonly model: string;
   /** The only host; undefined: any. */
-  readonly node: string | undefined;
+  readonly node?: string | undefined;
 }
 
 interface Sleeper {

@@ -1,4 +1,11 @@
-import type { FleetRequest, FleetSnapshot, OpenCircuit, Resolution } from '@cortex/fleet';
+import {
+  type FleetRequest,
+  type FleetSnapshot,
+  type OpenCircuit,
+  type Resolution,
+  type Sleep,
+  sleepOf,
+} from '@cortex/fleet';
 import {
   type AdminDrainResult,
   type AdminEstimate,
@@ -219,6 +226,11 @@ export class FleetControl implements Control {
     const { leases } = this.#loop.state;
     if (model !== undefined) return leases.on(model, node);
     return [...leases.onNode(node).values()].reduce((sum, own) => sum + own, 0);
+  }
+
+  sleep(node: string): Sleep | undefined {
+    const known = this.#loop.snapshot.nodes.get(node);
+    return known && sleepOf(this.#loop.state, known);
   }
 
   circuits(node: string): readonly OpenCircuit[] {

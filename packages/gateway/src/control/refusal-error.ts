@@ -81,6 +81,9 @@ const toLoading = ({ state, node, progress, etaMs }: UnderWay): LoadingState => 
   eta_s: etaMs === undefined ? undefined : Math.ceil(etaMs / 1000),
 });
 
+const stillText = ({ state, node }: LoadingState): string =>
+  state === 'waking' ? `waiting for ${node} to wake up` : state;
+
 const toSeconds = (ms: number | undefined): number | undefined =>
   ms === undefined ? undefined : ms / 1000;
 
@@ -99,7 +102,7 @@ function waitedTooLong(refusal: TooLong, { model }: RefusedRequest): CortexError
         : { state: waitedFor === 'room' ? 'waiting for room' : 'loading' };
       return retryInMs === undefined
         ? new CortexError('load_timeout', `${model} was not loaded in time${why}.`, { loading })
-        : new CortexError('model_loading', `${model} is still ${loading.state}${why}.`, {
+        : new CortexError('model_loading', `${model} is still ${stillText(loading)}${why}.`, {
             loading,
             retryAfterS: toSeconds(retryInMs),
           });
@@ -121,11 +124,13 @@ function queueFull(
   { waiting, underWay, retryInMs }: Extract<DecideRefusal, { readonly kind: 'queue_full' }>,
   model: string,
 ): CortexError {
-  const coming = underWay ? `, which is ${underWay.state} on ${underWay.node}` : '';
+  const loading = underWay && toLoading(underWay);
+  const where = loading?.state === 'waking' ? '' : ` on ${loading?.node}`;
+  const coming = loading ? `, which is ${stillText(loading)}${where}` : '';
   return new CortexError(
     'queue_full',
     `${waiting} requests are already waiting for ${model}${coming}.`,
-    { loading: underWay && toLoading(underWay), retryAfterS: toSeconds(retryInMs) },
+    { loading, retryAfterS: toSeconds(retryInMs) },
   );
 }
 

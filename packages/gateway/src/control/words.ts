@@ -256,10 +256,11 @@ function outlookText({ outlook, isManual }: ModelExplanation): readonly string[]
     case 'wakes': {
       const host = candidates.find((candidate) => candidate.node === node);
       const isWaking = host?.lacked.some(({ have }) => have === 'waking') === true;
+      const who = isManual ? 'A load' : 'A request';
       return [
         isWaking
-          ? `${node} is being woken, and a request would wait for it.`
-          : `A request would wake ${node} and wait for it, at most ${duration(wakeMs)}.`,
+          ? `${node} is being woken, and ${who.toLowerCase()} would wait for it.`
+          : `${who} would wake ${node} and wait for it, at most ${duration(wakeMs)}.`,
         ...othersText(candidates, node),
       ];
     }
