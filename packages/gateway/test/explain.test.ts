@@ -51,7 +51,11 @@ describe('GET /admin/v1/explain', () => {
       node: 'beast',
       need_mb: 15_000,
       victims: [{ model: 'chat', frees_mb: 9000, why: 'idle' }],
+      need_estimated: false,
     });
+    expect(text).toContain(
+      'A node is asked first what it needs, and the load may then go elsewhere.',
+    );
     expect(outlook.candidates.find(({ node }) => node === 'laptop')).toMatchObject({
       feasible: false,
       lacked: [{ what: 'memory', need: 15_000, have: 8000, unit: 'MiB' }],

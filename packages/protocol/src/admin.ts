@@ -152,9 +152,14 @@ export const AdminExplanation = z.looseObject({
   ),
   /**
    * Where a load would go now: `plan`, `wakes` (the host `node`, which takes at most `wake_ms`), `waits_for_idle`,
-   * `blocked` or `impossible`.
+   * `blocked` or `impossible`. `need_estimated` is false if a node is asked first what the model needs: the load may
+   * then go elsewhere.
    */
-  outlook: AdminPlacement.extend({ kind: z.string(), wake_ms: z.number().optional() }),
+  outlook: AdminPlacement.extend({
+    kind: z.string(),
+    wake_ms: z.number().optional(),
+    need_estimated: z.boolean().default(true),
+  }),
   /** The load that the request waited for, or the last one of the model. */
   last_load: AdminPlacement.extend({ ago_s: z.number() }).optional(),
   /** The same in sentences. */

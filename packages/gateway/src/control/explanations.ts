@@ -159,7 +159,12 @@ export class Explanations {
         ready: isReady,
         avoided: circuit && toAvoidance(circuit, WORDS),
       })),
-      outlook: { kind: outlook.kind, wake_ms: outlook.wakeMs, ...toPlacement(outlook) },
+      outlook: {
+        kind: outlook.kind,
+        need_estimated: outlook.isNeedEstimated,
+        wake_ms: outlook.wakeMs,
+        ...toPlacement(outlook),
+      },
       last_load: load && {
         ...toPlacement(load.record),
         why: load.record.why,

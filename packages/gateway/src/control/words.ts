@@ -246,11 +246,14 @@ const manualText = ({ model, node, isManual }: ModelExplanation): readonly strin
     : [];
 
 function outlookText({ outlook, isManual }: ModelExplanation): readonly string[] {
-  const { kind, node, needMib, victims, candidates, wakeMs = 0 } = outlook;
+  const { kind, node, needMib, isNeedEstimated, victims, candidates, wakeMs = 0 } = outlook;
   switch (kind) {
     case 'plan':
       return [
         `A load would go to ${node}${needing(needMib, outlook)}${evicting(victims)}.`,
+        ...(isNeedEstimated
+          ? []
+          : ['A node is asked first what it needs, and the load may then go elsewhere.']),
         ...othersText(candidates, node),
       ];
     case 'wakes': {
