@@ -52,7 +52,7 @@ export type {
   ExpectedSpeed,
   GrantRecord,
   PlacementRecord,
+  UnderWay,
   Victim,
 } from './decide/record.ts';
 export type { DecideSettings } from './decide/settings.ts';
-export type { UnderWay } from './decide/under-way.ts';

@@ -2,7 +2,8 @@
 import type { Waits } from './answer.ts';
 import type { DecideState } from './decide-state.ts';
 import type { DecideRefusal, FleetRequest } from './events.ts';
-import { underWay, type UnderWay } from './under-way.ts';
+import type { UnderWay } from './record.ts';
+import { underWay } from './under-way.ts';
 
 /** A client that is to come back and knows no time. */
 const UNKNOWN_RETRY_MS = 5000;

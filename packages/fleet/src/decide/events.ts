@@ -1,9 +1,8 @@
 import type { FleetConfig } from '../catalogue.ts';
 import type { Refusal } from '../classify-unserved.ts';
 import type { FleetEvent } from '../fleet-event.ts';
-import type { Candidate, GrantRecord, PlacementRecord, Victim } from './record.ts';
+import type { Candidate, GrantRecord, PlacementRecord, UnderWay, Victim } from './record.ts';
 import type { DecideSettings } from './settings.ts';
-import type { UnderWay } from './under-way.ts';
 
 /** A request that wants a replica. */
 export interface FleetRequest {

@@ -91,3 +91,14 @@ export interface GrantRecord {
   /** `probe`: it tries a replica that failed others. `last_resort`: no replica without failures had room. */
   readonly circuit?: 'probe' | 'last_resort' | undefined;
 }
+
+/** A load, a download or the wake of a host. */
+export interface UnderWay {
+  /** The state of the model on the node; `waking`: the host of the node is being woken. */
+  readonly state: string;
+  readonly node: string;
+  /** 0 to 1; undefined: not known. */
+  readonly progress?: number | undefined;
+  /** Until requests are served, of a host until it is given up; undefined: not known. */
+  readonly etaMs?: number | undefined;
+}

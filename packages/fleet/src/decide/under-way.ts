@@ -4,18 +4,8 @@ import { stateTraits } from '@cortex/protocol';
 import type { Replica } from '../snapshot.ts';
 import type { DecideState } from './decide-state.ts';
 import { loadMs, needMib } from './need.ts';
+import type { UnderWay } from './record.ts';
 import { hostThatWakes } from './wake.ts';
-
-/** A load, a download or the wake of a host. */
-export interface UnderWay {
-  /** The state of the model on the node; `waking`: the host of the node is being woken. */
-  readonly state: string;
-  readonly node: string;
-  /** 0 to 1; undefined: not known. */
-  readonly progress?: number | undefined;
-  /** Until requests are served, of a host until it is given up; undefined: not known. */
-  readonly etaMs?: number | undefined;
-}
 
 interface WaitQuestion {
   readonly model: string;
