@@ -2,6 +2,7 @@ export { type AliasTable, createAliasTable, findAlias } from './alias-table.ts';
 export * from './catalogue.ts';
 export { type Refusal } from './classify-unserved.ts';
 export { type Lacking, type NodeLack } from './feasibility.ts';
+export { DueRestarts, type HarnessReport } from './due-restarts.ts';
 export * from './fleet-event.ts';
 export { FleetState } from './fleet-state.ts';
 export { nearNames } from './near-names.ts';
@@ -29,6 +30,7 @@ export { describeModel, listModels } from './views/list-models.ts';
 export { modelStatus } from './views/model-status.ts';
 export { decide } from './decide/decide.ts';
 export { DecideState, DEFAULT_SETTINGS } from './decide/decide-state.ts';
+export { keepsTooMuch } from './decide/leavers.ts';
 export { type Sleep, sleepOf } from './decide/sleep.ts';
 export { nodeForFiles } from './decide/node-for-files.ts';
 export type {

@@ -76,6 +76,10 @@ function leaverOf(
   return { unload, sleep };
 }
 
+/** Whether a victim holds more memory asleep than its plan allows, which makes the plan void. */
+export const keepsTooMuch = (replica: Replica | undefined, keepsMib: number): boolean =>
+  replica?.status === 'sleeping' && (replica.vramUsedMb ?? 0) > keepsMib;
+
 /** The cheapest set that frees enough: asleep where they can be, else unloaded. */
 export function leave(
   leavers: readonly Leaver[],
