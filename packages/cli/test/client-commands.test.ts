@@ -160,6 +160,22 @@ describe('cortex status', () => {
     expect(text).toMatch(/cortex-tiny +loaded +local, cpu/);
   });
 
+  test('shows a host that sleeps or is being woken as such, and one that did not wake with its error', async () => {
+    const { client, context, run } = fixture();
+    const gone = { state: 'down', error: 'connection refused' } as const;
+    client.nodeList = [
+      adminNode({ name: 'one', ...gone, sleep: 'asleep' }),
+      adminNode({ name: 'two', ...gone, sleep: 'waking' }),
+      adminNode({ name: 'three', ...gone, sleep: 'overslept' }),
+    ];
+
+    const text = await run(statusCommand(context));
+
+    expect(text).toMatch(/one +asleep .*woken when a model needs it/);
+    expect(text).toMatch(/two +waking .*being woken/);
+    expect(text).toMatch(/three +down .*connection refused/);
+  });
+
   test('shows the memory that models may use on a node without a GPU, not its RAM', async () => {
     const { client, context, run } = fixture();
     const cpu = { index: -1, name: 'Example CPU', kind: 'cpu', vram_total_mb: 16_000 };

@@ -2,6 +2,7 @@ export { type AliasTable, createAliasTable, findAlias } from './alias-table.ts';
 export * from './catalogue.ts';
 export { type Refusal } from './classify-unserved.ts';
 export { type Lacking, type NodeLack } from './feasibility.ts';
+export { DueRestarts, type HarnessReport } from './due-restarts.ts';
 export * from './fleet-event.ts';
 export { FleetState } from './fleet-state.ts';
 export { nearNames } from './near-names.ts';
@@ -29,6 +30,8 @@ export { describeModel, listModels } from './views/list-models.ts';
 export { modelStatus } from './views/model-status.ts';
 export { decide } from './decide/decide.ts';
 export { DecideState, DEFAULT_SETTINGS } from './decide/decide-state.ts';
+export { keepsTooMuch } from './decide/leavers.ts';
+export { type Sleep, sleepOf } from './decide/sleep.ts';
 export { nodeForFiles } from './decide/node-for-files.ts';
 export type {
   Action,
@@ -46,10 +49,12 @@ export type {
 export type { OpenCircuit } from './decide/circuit-table.ts';
 export { explainModel, type ModelExplanation, type Outlook } from './decide/explain.ts';
 export type {
+  Blocker,
   Candidate,
   ExpectedSpeed,
   GrantRecord,
   PlacementRecord,
+  UnderWay,
   Victim,
 } from './decide/record.ts';
 export type { DecideSettings } from './decide/settings.ts';

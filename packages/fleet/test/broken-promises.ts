@@ -1,3 +1,4 @@
+import { keepsTooMuch } from '../src/decide/leavers.ts';
 import { takenOn } from '../src/decide/node-room.ts';
 import type { Reservation } from '../src/decide/decide-state.ts';
 import type { Action, DecideState, FleetRequest, NodeSnapshot } from '../src/index.ts';
@@ -45,9 +46,9 @@ export function* brokenGrants(
 /** One of its victims stays, or keeps more memory asleep than the plan allows, so it will be made anew. */
 const isVoid = ({ record, leaving }: Reservation, node: NodeSnapshot): boolean =>
   record.victims.some(({ model, keepsMib }) => {
-    const { status, vramUsedMb = 0 } = node.replicas.get(model) ?? {};
-    const keepsMore = status === 'sleeping' && vramUsedMb > keepsMib;
-    return !leaving.has(model) && (status === 'loaded' || keepsMore);
+    const replica = node.replicas.get(model);
+    const stays = replica?.status === 'loaded' || keepsTooMuch(replica, keepsMib);
+    return !leaving.has(model) && stays;
   });
 
 function* memory(state: DecideState): Generator<string> {

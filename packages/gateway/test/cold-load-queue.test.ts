@@ -295,6 +295,27 @@ describe('waiting for a load', () => {
     });
   });
 
+  test('leaves the load to the client that is told to come back, until it is late', async () => {
+    const neuron = new FakeNeuron({ models: [unloaded] });
+    under = await ControlUnderTest.started({ neurons: { a: neuron }, config: { maxHoldS: 20 } });
+    const first = refusal(under.acquire({ stream: false }));
+    const load = await neuron.load();
+    under.clock.advance(20_000);
+    const error = await first;
+    expect(error).toMatchObject({ code: 'model_loading', retryAfterS: 5 });
+
+    under.clock.advance(10_000);
+    const second = refusal(under.acquire({ stream: false }));
+    expect(load.waiters).toBe(1);
+    under.clock.advance(20_000);
+    await second;
+    expect(neuron.count('/models/load')).toBe(1);
+
+    // 5 s of Retry-After, and 30 s more.
+    under.clock.advance(35_000);
+    await load.abandoned;
+  });
+
   test('ends after max_wait_s for a stream, with load_timeout', async () => {
     const neuron = new FakeNeuron({ models: [unloaded] });
     under = await ControlUnderTest.started({

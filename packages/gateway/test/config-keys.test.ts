@@ -218,7 +218,7 @@ const GATEWAY_CASES: Readonly<Record<string, () => Promise<void>>> = {
     expect(await codeOf(await gateway.chat({ model: 'm' }))).toBe('queue_full');
   },
   async 'queue.max_wait_s'() {
-    const gateway = await startFull('[queue]\nmax_wait_s = 0.3\nmax_hold_s = 0.1\n');
+    const gateway = await startFull('[queue]\nmax_wait_s = 0.3\n');
     expect(await codeOf(await gateway.chat({ model: 'm', stream: true }))).toBe('queue_full');
   },
   async 'queue.max_hold_s'() {

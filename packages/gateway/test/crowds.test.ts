@@ -4,7 +4,7 @@ import { afterEach, describe, expect, test } from 'bun:test';
 import { CortexError } from '@cortex/protocol';
 import { FakeNeuron } from '@cortex/testkit';
 
-import { ControlUnderTest, refusal } from './control-under-test.ts';
+import { ControlUnderTest, FAST_POLL_MS, refusal } from './control-under-test.ts';
 
 const open: { close(): Promise<void> }[] = [];
 afterEach(async () => {
@@ -48,15 +48,38 @@ describe('a thousand simultaneous requests for one cold model', () => {
     expect(under.control.waiting('m')).toBe(0);
   });
 
-  test('are refused with queue_full and Retry-After beyond max_waiting, and nothing else', async () => {
+  test('are refused with queue_full and the state of the load beyond max_waiting, and nothing else', async () => {
     const { neuron, errors } = await crowd(256);
 
     expect(errors).toHaveLength(CROWD - 256);
     for (const error of errors) {
       expect(error).toBeInstanceOf(CortexError);
-      expect(error).toMatchObject({ code: 'queue_full', status: 503, retryAfterS: 5 });
+      expect(error).toMatchObject({ code: 'queue_full', status: 503 });
     }
     expect(neuron.loadCount).toBe(1);
+  });
+
+  test('are told beyond max_waiting how far the load is, and to come back when it ends', async () => {
+    const neuron = new FakeNeuron({ models: [{ id: 'm', status: 'unloaded' }] });
+    const under = await started({ neurons: { a: neuron }, config: { maxWaiting: 1 } });
+    const waiting = under.acquire();
+    const load = await neuron.load();
+    load.progress = 0.25;
+    await under.pollAgain(FAST_POLL_MS);
+    under.clock.advance(9000);
+
+    const refused = Array.from({ length: 100 }, () => refusal(under.acquire()));
+
+    for (const error of await Promise.all(refused)) {
+      expect(error).toMatchObject({
+        code: 'queue_full',
+        message: '1 requests are already waiting for m, which is loading on a.',
+        retryAfterS: 30,
+        details: { loading: { state: 'loading', node: 'a', progress: 0.25, eta_s: 30 } },
+      });
+    }
+    load.succeed();
+    (await waiting).release();
   });
 });
 

@@ -160,6 +160,8 @@ describe('a request for a model without room', () => {
 
     expect(await attempt).toMatchObject({
       code: 'model_loading',
+      message:
+        'b is still waiting for room: one has room for 2000 of 8000 MiB beside a (in use, 8000 MiB).',
       details: { loading: { state: 'waiting for room' } },
     });
     busy.release();
@@ -224,7 +226,8 @@ describe('a load by the operator', () => {
 
     expect(error).toMatchObject({
       code: 'no_capacity',
-      message: 'No node can load b now: one has room for 2000 of 8000 MiB beside what is in use.',
+      message:
+        'No node can load b now: one has room for 2000 of 8000 MiB beside a (in use, 8000 MiB).',
     });
     busy.release();
   });

@@ -51,7 +51,11 @@ describe('GET /admin/v1/explain', () => {
       node: 'beast',
       need_mb: 15_000,
       victims: [{ model: 'chat', frees_mb: 9000, why: 'idle' }],
+      need_estimated: false,
     });
+    expect(text).toContain(
+      'A node is asked first what it needs, and the load may then go elsewhere.',
+    );
     expect(outlook.candidates.find(({ node }) => node === 'laptop')).toMatchObject({
       feasible: false,
       lacked: [{ what: 'memory', need: 15_000, have: 8000, unit: 'MiB' }],
@@ -111,7 +115,27 @@ describe('GET /admin/v1/explain', () => {
 
     const { outcome, text } = await explain(gateway, `request=${requestId}`);
     expect([outcome, answer.status]).toEqual(['refused', 503]);
-    expect(text[0]).toContain('was refused after ');
+    expect(text[0]).toContain('was refused');
+  });
+
+  test('names the model that is pinned in the way, as the answer to a request does at once', async () => {
+    const { beast, gateway } = await setUp();
+    beast.setModel({ id: 'chat', pinned: true });
+    await beast.call('/models', beast.count('/models') + 2);
+
+    const answer = await gateway.chat({ model: 'coder' });
+    const { error } = await answer.json();
+    const { outlook, text } = await explain(gateway, 'model=coder');
+
+    const why = 'beast has room for 11000 of 15000 MiB beside chat (pinned, 9000 MiB)';
+    expect([answer.status, error.code]).toEqual([503, 'no_capacity']);
+    expect(error.message).toContain(why);
+    expect(explanationOf(answer)).toContain(why);
+    expect(text[1]).toStartWith('No node can load it now: ');
+    expect(text[1]).toContain(why);
+    expect(outlook.candidates.find(({ node }) => node === 'beast')?.blockers).toEqual([
+      { model: 'chat', why: 'pinned', held_mb: 9000 },
+    ]);
   });
 
   test('says that requests do not load a manual model, and how it is loaded', async () => {

@@ -223,7 +223,10 @@ describe('GET /v1/models/{name} with x-cortex-warm: 1', () => {
 
     expect(answer.status).toBe(200);
     const load = await neuron.load();
+    // Nobody waits for it, and it goes on all the same.
     expect(load.request).toMatchObject({ model_id: 'embedder' });
+    const [first] = neuron.calls.all.filter(({ path }) => path === '/models/load');
+    expect(JSON.parse(first?.body ?? '')).toMatchObject({ detached: true });
     load.succeed();
     await gateway.untilKnown(
       ({ replicasByModel }) => replicasByModel.get('embedder')?.[0]?.isReady === true,

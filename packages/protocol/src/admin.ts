@@ -24,6 +24,8 @@ export const AdminNode = z.looseObject({
   name: z.string(),
   endpoint: z.string(),
   state: z.enum(['unknown', 'up', 'down']),
+  /** Of a host that can be woken and is not up; `overslept`: it was woken and did not come up in its time. */
+  sleep: z.enum(['asleep', 'waking', 'overslept']).optional(),
   draining: z.boolean(),
   /** Seconds until the drain ends by itself; absent: it does not. */
   drain_remaining_s: z.number().optional(),
@@ -73,6 +75,16 @@ const AdminLack = z.looseObject({
   unit: z.string(),
 });
 
+/** A model whose memory another one cannot have now. */
+const AdminBlocker = z.looseObject({
+  model: z.string(),
+  /** `pinned priority busy turn held coming recovering leaving`. */
+  why: z.string(),
+  held_mb: z.number(),
+  /** `turn` and `held`: how long still. */
+  for_ms: z.number().optional(),
+});
+
 /** A node that was considered for a load; `rank` compares from the left, smaller first. */
 const AdminCandidate = z.looseObject({
   node: z.string(),
@@ -82,6 +94,8 @@ const AdminCandidate = z.looseObject({
   load: z.number(),
   /** How fast the model would answer there; `measured`: it did. Absent: not known. */
   speed: z.looseObject({ tok_s: z.number(), measured: z.boolean() }).optional(),
+  /** The models whose memory it cannot have now; absent: it does not lack room because of others. */
+  blockers: z.array(AdminBlocker).optional(),
 });
 
 /** A model that leaves to make room: `cost` = `load_ms` × `wanted`. */
@@ -138,9 +152,14 @@ export const AdminExplanation = z.looseObject({
   ),
   /**
    * Where a load would go now: `plan`, `wakes` (the host `node`, which takes at most `wake_ms`), `waits_for_idle`,
-   * `blocked` or `impossible`.
+   * `blocked` or `impossible`. `need_estimated` is false if a node is asked first what the model needs: the load may
+   * then go elsewhere.
    */
-  outlook: AdminPlacement.extend({ kind: z.string(), wake_ms: z.number().optional() }),
+  outlook: AdminPlacement.extend({
+    kind: z.string(),
+    wake_ms: z.number().optional(),
+    need_estimated: z.boolean().default(true),
+  }),
   /** The load that the request waited for, or the last one of the model. */
   last_load: AdminPlacement.extend({ ago_s: z.number() }).optional(),
   /** The same in sentences. */

@@ -8,18 +8,23 @@ import type { DecideState } from './decide-state.ts';
 import { awaitsEstimate } from './estimates.ts';
 import type { Action, DecideRefusal, FleetRequest, WaitedFor } from './events.ts';
 import { grant } from './grant.ts';
-import { cancelUnwanted, claim, joinLoad, releaseClaimsOf, startLoad } from './loads.ts';
-import { place, type Placement } from './place.ts';
+import { claim, joinLoad, releaseClaimsOf, startLoad } from './loads.ts';
+import { lackingCandidates, place, type Placement } from './place.ts';
 import type { Candidate, PlacementRecord } from './record.ts';
 import { noteBlocked, noteNext } from './replan.ts';
+import { cancelUnwanted, keepLoad } from './unwanted-loads.ts';
 import { wake } from './wake.ts';
 
-export type Answer =
-  | { readonly kind: 'granted' }
-  | { readonly kind: 'refused' }
-  | { readonly kind: 'waits'; readonly waitedFor: WaitedFor };
+export type Answer = { readonly kind: 'granted' } | { readonly kind: 'refused' } | Waits;
 
-const waits = (waitedFor: WaitedFor): Answer => ({ kind: 'waits', waitedFor });
+export interface Waits {
+  readonly kind: 'waits';
+  readonly waitedFor: WaitedFor;
+  /** What each node lacks, if it waits for room. */
+  readonly candidates?: readonly Candidate[] | undefined;
+}
+
+const waits = (waitedFor: WaitedFor): Waits => ({ kind: 'waits', waitedFor });
 
 export function refuse(
   state: DecideState,
@@ -64,7 +69,9 @@ export function answer(state: DecideState, request: FleetRequest, actions: Actio
   switch (present?.kind) {
     case 'loading': {
       const { node, status } = present.replica;
-      joinLoad(state, { model: request.model, node, isDetached: false }, actions);
+      const target = { model: request.model, node };
+      if (request.isHint === true) keepLoad(state, target, actions);
+      else joinLoad(state, { ...target, isDetached: false }, actions);
       return waits(status === 'pulling' ? 'pull' : 'load');
     }
     case 'pending':
@@ -89,7 +96,7 @@ function answerForFile(state: DecideState, request: FleetRequest, actions: Actio
 
 /** A request for a model that no node has, and that none is loading. */
 function answerCold(state: DecideState, request: FleetRequest, actions: Action[]): Answer {
-  const { model, tried, node, weight } = request;
+  const { model, tried, node, weight, isHint = false } = request;
   if (state.snapshot.catalogue.get(model)?.load === 'manual') {
     return refuse(state, request, { kind: 'manual' }, actions);
   }
@@ -98,16 +105,17 @@ function answerCold(state: DecideState, request: FleetRequest, actions: Action[]
   if (weight > slots) return refuse(state, request, { kind: 'too_many_answers', slots }, actions);
   if (awaitsEstimate(state, model, actions)) return waits('load');
   const placement = place(state, { model, node, tried, mayEvict: true });
-  if (placement.kind === 'impossible') {
+  if (placement.kind === 'impossible' || (placement.kind === 'blocked' && placement.isStuck)) {
     if (wake(state, { model, node }, actions)) return waits('wake');
     // A node that failed before this request may be the reason.
     state.backOff.countSince(-Infinity);
     return refuse(state, request, refusalFor(state, request, placement.candidates), actions);
   }
-  performPlacement(state, { model, placement, why: 'waiting', isDetached: false }, actions);
+  performPlacement(state, { model, placement, why: 'waiting', isDetached: isHint }, actions);
   if (placement.kind === 'plan' && !placement.fit.isWaiting) return waits('load');
   // A host that sleeps is woken rather than waiting for room that others use.
-  return waits(wake(state, { model, node }, actions) ? 'wake' : 'room');
+  if (wake(state, { model, node }, actions)) return waits('wake');
+  return { kind: 'waits', waitedFor: 'room', candidates: lackingCandidates(placement) };
 }
 
 function refusalFor(
@@ -116,7 +124,7 @@ function refusalFor(
   candidates: readonly Candidate[],
 ): DecideRefusal {
   const lacks = new Set(candidates.flatMap(({ lacked }) => lacked.map(({ what }) => what)));
-  if (lacks.has('files')) return { kind: 'not_pulled' };
+  if (lacks.has('files') && !lacks.has('free_memory')) return { kind: 'not_pulled' };
   const isTooLarge =
     candidates.length > 0 &&
     candidates.every(({ lacked }) => lacked.some(({ what }) => what === 'memory'));

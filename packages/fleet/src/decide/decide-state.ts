@@ -22,12 +22,15 @@ export interface Reservation {
   readonly isWake: boolean;
   /** When the time of the load itself began: its victims had left. Undefined: a download is part of it. */
   measuredFromMs: number | undefined;
+  readonly startedMs: number;
   /** The settings with which it was started; undefined: those of the node. */
   readonly settings: CatalogueModel | undefined;
   /** Its victims that have not left yet, with their states before it. */
   readonly leaving: Map<string, string>;
   /** Goes on although nobody waits for it. */
   isDetached: boolean;
+  /** Until then it goes on for clients that were told to come back; -Infinity: there are none. */
+  wantedUntilMs: number;
   /** Its end has been asked for. */
   isCancelled: boolean;
   readonly record: PlacementRecord;

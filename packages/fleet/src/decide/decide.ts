@@ -3,16 +3,18 @@ import type { FleetEvent } from '../fleet-event.ts';
 import { chooseReady } from '../choose-ready.ts';
 import { memoryOf } from '../node-devices.ts';
 import type { NodeSnapshot } from '../snapshot.ts';
+import { tooMany } from './come-back.ts';
 import { type DecideState, REACHED } from './decide-state.ts';
 import type { Action, DecideEvent, FleetRequest } from './events.ts';
 import { noteSpeed } from './expected-speed.ts';
 import { estimated, forgetChanged, forgetEstimatesOf } from './estimates.ts';
 import { grant } from './grant.ts';
 import { leaseEnded } from './lease-ended.ts';
-import { cancelUnwanted, loadEnded, releaseClaim, unloadEnded } from './loads.ts';
+import { loadEnded, releaseClaim, unloadEnded } from './loads.ts';
 import { noteAsleep, notePulls } from './need.ts';
 import { pass, waiterOf } from './pass.ts';
 import { memoryChanged, noteNext } from './replan.ts';
+import { cancelUnwanted } from './unwanted-loads.ts';
 import { WaitingQueue } from './waiting-queue.ts';
 
 /**
@@ -49,8 +51,7 @@ function arrived(state: DecideState, request: FleetRequest, actions: Action[]): 
   }
   const waitingCount = queue?.size ?? 0;
   if (request.weight > 0 && waitingCount >= state.settings.maxWaiting) {
-    const refusal = { kind: 'queue_full', waiting: waitingCount } as const;
-    actions.push({ kind: 'refuse', requestId: id, model, refusal });
+    actions.push({ kind: 'refuse', requestId: id, model, refusal: tooMany(state, request) });
     return true;
   }
   const waiting = queue ?? new WaitingQueue();

@@ -1,7 +1,7 @@
 import type { FleetConfig } from '../catalogue.ts';
 import type { Refusal } from '../classify-unserved.ts';
 import type { FleetEvent } from '../fleet-event.ts';
-import type { Candidate, GrantRecord, PlacementRecord, Victim } from './record.ts';
+import type { Candidate, GrantRecord, PlacementRecord, UnderWay, Victim } from './record.ts';
 import type { DecideSettings } from './settings.ts';
 
 /** A request that wants a replica. */
@@ -17,6 +17,8 @@ export interface FleetRequest {
   readonly affinityKey?: (() => string | undefined) | undefined;
   /** Nodes that failed it. */
   readonly tried: readonly string[];
+  /** It only has the model loaded for requests to come: the load goes on without it. */
+  readonly isHint?: boolean | undefined;
   /** A node that is used only if no other has room. */
   readonly avoided?: string | undefined;
   /** A request that comes back keeps its place in the queue. */
@@ -132,12 +134,22 @@ export type DecideRefusal =
   | { readonly kind: 'no_room'; readonly candidates: readonly Candidate[] }
   /** No node has the memory, even without any other model. */
   | { readonly kind: 'too_large'; readonly candidates: readonly Candidate[] }
-  | { readonly kind: 'queue_full'; readonly waiting: number }
+  | {
+      readonly kind: 'queue_full';
+      readonly waiting: number;
+      readonly retryInMs: number;
+      /** What the others wait for; undefined: a slot, or room. */
+      readonly underWay?: UnderWay | undefined;
+    }
   | {
       readonly kind: 'waited_too_long';
       readonly waitedFor: WaitedFor;
       readonly waitedMs: number;
-      readonly node?: string | undefined;
+      /** Until the client is to come back; undefined: it has waited long enough. */
+      readonly retryInMs?: number | undefined;
+      readonly underWay?: UnderWay | undefined;
+      /** What each node lacked, if there was no room. */
+      readonly candidates?: readonly Candidate[] | undefined;
     };
 
 /** How a victim leaves. */

@@ -1,3 +1,5 @@
+import { stateTraits } from '@cortex/protocol';
+
 import { replicaLoad } from '../replica-load.ts';
 import type { NodeSnapshot, Replica } from '../snapshot.ts';
 import type { DecideState } from './decide-state.ts';
@@ -21,10 +23,30 @@ export type Eviction =
   | { readonly kind: 'allowed'; readonly starved: boolean }
   /** Only once it is idle. */
   | { readonly kind: 'busy' }
-  | { readonly kind: 'protected'; readonly untilMs: number }
-  | { readonly kind: 'never' };
+  | { readonly kind: 'protected'; readonly why: 'turn' | 'held'; readonly untilMs: number }
+  /** Not in the state that it has. `own`: it is the newcomer itself. */
+  | { readonly kind: 'never'; readonly why: WhyNever };
 
-const NEVER: Eviction = { kind: 'never' };
+type WhyNever = 'own' | 'pinned' | 'priority' | 'coming' | 'recovering' | 'leaving';
+
+/** Why a replica is not to be evicted, whatever its use; undefined: it may be. */
+function neverWhy(state: DecideState, replica: Replica, newcomer: Newcomer): WhyNever | undefined {
+  const { node, model, status } = replica;
+  const isComing = stateTraits(status).underWay;
+  const isResident = status === 'loaded' || status === 'sleeping';
+  if (model === newcomer.model) return 'own';
+  if (state.leavingTo(node, model) !== undefined) return 'leaving';
+  if (!isResident && !isComing && status !== 'recovering') return 'leaving';
+  if (isPinnedThere(state, replica)) return 'pinned';
+  if (residencyPriorityOf(state, model) > newcomer.priority) return 'priority';
+  if (isComing) return 'coming';
+  return isResident ? undefined : 'recovering';
+}
+
+/** Whether it stays there for a newcomer until somebody else takes it away. */
+export const staysFor = (state: DecideState, { model }: Replica, why: WhyNever): boolean =>
+  why === 'pinned' ||
+  (why === 'priority' && (state.snapshot.catalogue.get(model)?.ttlS ?? 0) === 0);
 
 /** Absent: 100 (contracts, section 4). */
 export const residencyPriorityOf = (state: DecideState, model: string): number =>
@@ -66,21 +88,19 @@ export function evictionOf(
   node: NodeSnapshot,
   { replica, newcomer }: { readonly replica: Replica; readonly newcomer: Newcomer },
 ): Eviction {
-  if (replica.status !== 'loaded' && replica.status !== 'sleeping') return NEVER;
-  if (replica.model === newcomer.model || isPinnedThere(state, replica)) return NEVER;
-  if (residencyPriorityOf(state, replica.model) > newcomer.priority) return NEVER;
-  if (state.leavingTo(node.name, replica.model) !== undefined) return NEVER;
+  const never = neverWhy(state, replica, newcomer);
+  if (never !== undefined) return { kind: 'never', why: never };
   const { nowMs } = state;
   const isEqual = residencyPriorityOf(state, replica.model) === newcomer.priority;
   const turnMs = isEqual && !newcomer.isUrgent ? turnEndsMs(state, replica) : -Infinity;
-  if (turnMs > nowMs) return { kind: 'protected', untilMs: turnMs };
+  if (turnMs > nowMs) return { kind: 'protected', why: 'turn', untilMs: turnMs };
   if (isBusy(state, replica)) return { kind: 'busy' };
   // A conversation holds it (rule 35a).
   const heldMs = state.facts.find(node.name, replica.model)?.heldUntilMs ?? -Infinity;
   if (heldMs <= nowMs) return { kind: 'allowed', starved: false };
   return starvesAtMs(state, node.name, newcomer) <= nowMs
     ? { kind: 'allowed', starved: true }
-    : { kind: 'protected', untilMs: heldMs };
+    : { kind: 'protected', why: 'held', untilMs: heldMs };
 }
 
 /** Time since the last request for a replica; undefined: not known. */

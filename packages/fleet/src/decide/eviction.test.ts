@@ -85,7 +85,7 @@ describe('An eviction', () => {
       ...MODELS,
       { id: 'huge', vramMb: 20_000 },
     ]);
-    expect(told(fleet.ask('huge'))).toEqual([]);
+    expect(told(fleet.ask('huge'))).toEqual(['refuse no_room']);
   });
 
   test('does not happen where there is room, whatever the priorities', () => {

@@ -62,6 +62,21 @@ describe('the outlook of a model', () => {
     expect(outlookOf(fleet).victims).toMatchObject([{ model: 'other', idleMs: 600_000 }]);
   });
 
+  test('says that a node has yet to estimate what the model needs, until one has', () => {
+    const fleet = fleetOf({ a: {} });
+    expect(outlookOf(fleet)).toMatchObject({ kind: 'plan', node: 'a', isNeedEstimated: false });
+
+    fleet.ask('m');
+
+    expect(outlookOf(fleet).isNeedEstimated).toBe(true);
+  });
+
+  test('does not wait for an estimate of what is measured', () => {
+    const fleet = fleetOf({ a: { loaded: { m: {} } }, b: {} }, { contextLength: 8192, slots: 1 });
+
+    expect(outlookOf(fleet, 'b').isNeedEstimated).toBe(true);
+  });
+
   test('is only about the node that was asked for', () => {
     const fleet = fleetOf({ a: {}, b: {} }, { pinnedOn: ['a'] });
 
@@ -69,12 +84,12 @@ describe('the outlook of a model', () => {
     expect(outlookOf(fleet, 'b').candidates.map(({ node }) => node)).toEqual(['b']);
   });
 
-  test('of a manual model is a load by the operator, who wakes no host', () => {
+  test('of a manual model is a load by the operator, who wakes a host too', () => {
     const fleet = fleetOf({ a: { gpus: [4000] }, b: ASLEEP }, { load: 'manual' });
     fleet.lose('b');
 
     expect(explainModel(fleet.state, { model: 'm' }).isManual).toBe(true);
-    expect(outlookOf(fleet).kind).toBe('impossible');
+    expect(outlookOf(fleet)).toMatchObject({ kind: 'wakes', node: 'b' });
   });
 
   test('changes no plan: a request is decided as without the question', () => {

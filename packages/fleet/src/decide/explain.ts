@@ -3,6 +3,7 @@ import { stateTraits } from '@cortex/protocol';
 import { replicaLoad } from '../replica-load.ts';
 import type { OpenCircuit } from './circuit-table.ts';
 import type { DecideState } from './decide-state.ts';
+import { measuredMib } from './need.ts';
 import { place } from './place.ts';
 import type { Candidate, Victim } from './record.ts';
 import { hostToWake } from './wake.ts';
@@ -18,6 +19,8 @@ export interface Outlook {
   /** `wakes`: how long the host takes at most. */
   readonly wakeMs?: number | undefined;
   readonly needMib?: number | undefined;
+  /** False: a node is asked what the model needs before its load, which may then go elsewhere. */
+  readonly isNeedEstimated: boolean;
   readonly victims: readonly Victim[];
   readonly candidates: readonly Candidate[];
 }
@@ -52,11 +55,27 @@ interface ExplainedModel {
   readonly node?: string | undefined;
 }
 
-function outlookOf(
+/** Whether a load would start without asking a node first what the model needs. */
+function isNeedEstimated(state: DecideState, model: string): boolean {
+  const { mib, asked, awaited } = state.estimates.get(model) ?? {};
+  if (awaited !== undefined) return false;
+  const isAsked = mib !== undefined || (asked?.size ?? 0) > 0;
+  return isAsked || measuredMib(state, model) !== undefined;
+}
+
+function outlookOf(state: DecideState, asked: ExplainedModel, isManual: boolean): Outlook {
+  return {
+    ...placeOf(state, asked, isManual),
+    isNeedEstimated: isNeedEstimated(state, asked.model),
+  };
+}
+
+/** Where a load goes with what is known now. */
+function placeOf(
   state: DecideState,
   { model, node }: ExplainedModel,
   isManual: boolean,
-): Outlook {
+): Omit<Outlook, 'isNeedEstimated'> {
   state.backOff.countSince(-Infinity);
   const placement = place(state, { model, node, tried: [], mayEvict: true, isUrgent: isManual });
   const { candidates } = placement;
@@ -64,12 +83,14 @@ function outlookOf(
     const { set, victims } = placement.fit;
     return { kind: 'plan', node: placement.node, needMib: set.needMib, victims, candidates };
   }
-  // The operator's loads wake no host.
-  const host = isManual ? undefined : hostToWake(state, { model, node });
+  const host = hostToWake(state, { model, node });
   if (host) {
     return { kind: 'wakes', node: host.name, wakeMs: host.wakeMs, victims: [], candidates };
   }
-  if (placement.kind !== 'plan') return { kind: placement.kind, victims: [], candidates };
+  if (placement.kind !== 'plan') {
+    const isStuck = placement.kind === 'impossible' || placement.isStuck;
+    return { kind: isStuck ? 'impossible' : 'blocked', victims: [], candidates };
+  }
   const { set, victims } = placement.fit;
   return {
     kind: 'waits_for_idle',

@@ -5,7 +5,7 @@ import { type Newcomer, starvesAtMs } from './evictable.ts';
 import { leave, leaversOn } from './leavers.ts';
 import { needMib } from './need.ts';
 import { type DeviceRoom, type DeviceSet, roomOf } from './node-room.ts';
-import type { Victim } from './record.ts';
+import type { Blocker, Victim } from './record.ts';
 
 /** Where the weights go, best first. */
 export const TIERS = ['gpu', 'experts_in_ram', 'layers_in_ram', 'cpu'] as const;
@@ -145,7 +145,16 @@ const costOf = (victims: readonly Victim[]): number =>
 
 export type FitResult =
   | { readonly kind: 'fits'; readonly fit: Fit }
-  | { readonly kind: 'blocked'; readonly nextMs: number; readonly haveMib: number };
+  | (Obstacles & { readonly kind: 'blocked'; readonly nextMs: number });
+
+/** What is in the way of a model on a node. */
+export interface Obstacles {
+  /** MiB that are free or would be. */
+  readonly haveMib: number;
+  readonly blockers: readonly Blocker[];
+  /** It could not be loaded if everything left that leaves by itself. */
+  readonly isStuck: boolean;
+}
 
 /** The cheapest way to make room in one set. `fits` with `isWaiting` only for a newcomer that starves. */
 function fitSet(
@@ -157,8 +166,9 @@ function fitSet(
   const missingMib = (set.needMib ?? 0) - freeMib;
   const bare = { set, freeMib, isWaiting: false };
   if (missingMib <= 0) return { kind: 'fits', fit: { ...bare, victims: [], cost: 0 } };
-  if (!mayEvict) return { kind: 'blocked', nextMs: Infinity, haveMib: freeMib };
-  const { idle, busy, nextMs } = leaversOn(state, node, { set, newcomer });
+  if (!mayEvict)
+    return { kind: 'blocked', nextMs: Infinity, haveMib: freeMib, blockers: [], isStuck: false };
+  const { idle, busy, blockers, stuckMib, nextMs } = leaversOn(state, node, { set, newcomer });
   const { strategy } = state.settings;
   const victims = leave(idle, missingMib, strategy);
   if (victims) return { kind: 'fits', fit: { ...bare, victims, cost: costOf(victims) } };
@@ -170,7 +180,10 @@ function fitSet(
   }
   const wakesMs = Math.min(nextMs, starvesMs > state.nowMs ? starvesMs : Infinity);
   const idleMib = idle.reduce((total, { unload }) => total + unload.freesMib, 0);
-  return { kind: 'blocked', nextMs: wakesMs, haveMib: freeMib + idleMib };
+  // Other programs may leave.
+  const mostMib = sum(set.devices, ({ device }) => device.totalMib - device.reservedMib);
+  const isStuck = mostMib - stuckMib < (set.needMib ?? 0);
+  return { kind: 'blocked', nextMs: wakesMs, haveMib: freeMib + idleMib, blockers, isStuck };
 }
 
 const isBetter = (a: Fit, b: Fit): boolean =>
@@ -190,15 +203,19 @@ export function fitNode(
 ): FitResult {
   let best: Fit | undefined;
   let nextMs = Infinity;
-  let haveMib = -Infinity;
+  let isStuck = true;
+  let nearest: Obstacles | undefined;
   for (const set of options.sets) {
     const result = fitSet(state, node, { ...options, set });
     if (result.kind === 'fits') {
       if (!best || isBetter(result.fit, best)) best = result.fit;
     } else {
       nextMs = Math.min(nextMs, result.nextMs);
-      haveMib = Math.max(haveMib, result.haveMib);
+      isStuck &&= result.isStuck;
+      if (!nearest || result.haveMib > nearest.haveMib) nearest = result;
     }
   }
-  return best ? { kind: 'fits', fit: best } : { kind: 'blocked', nextMs, haveMib };
+  if (best) return { kind: 'fits', fit: best };
+  const { haveMib = -Infinity, blockers = [] } = nearest ?? {};
+  return { kind: 'blocked', nextMs, haveMib, blockers, isStuck };
 }

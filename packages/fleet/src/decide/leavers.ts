@@ -3,10 +3,17 @@ import { memoryOf } from '../node-devices.ts';
 import type { NodeSnapshot, Replica } from '../snapshot.ts';
 import { cheapestVictims } from './cheapest-victims.ts';
 import type { DecideState } from './decide-state.ts';
-import { evictionOf, idleMsOf, type Newcomer, residencyPriorityOf, wantedOf } from './evictable.ts';
+import {
+  evictionOf,
+  idleMsOf,
+  type Newcomer,
+  residencyPriorityOf,
+  staysFor,
+  wantedOf,
+} from './evictable.ts';
 import { leavesAsleep, loadMs, wakeMs } from './need.ts';
 import { type DeviceSet, takenOn } from './node-room.ts';
-import type { Victim } from './record.ts';
+import type { Blocker, Victim } from './record.ts';
 import type { DecideSettings } from './settings.ts';
 
 /** A resident that may leave, and how. */
@@ -19,6 +26,10 @@ interface Leaver {
 interface Leavers {
   readonly idle: readonly Leaver[];
   readonly busy: readonly Leaver[];
+  /** Those that may not, the busy ones among them. */
+  readonly blockers: readonly Blocker[];
+  /** MiB of those that stay until somebody else takes them away. */
+  readonly stuckMib: number;
   /** When the first protection of a resident ends. */
   readonly nextMs: number;
 }
@@ -65,6 +76,10 @@ function leaverOf(
   return { unload, sleep };
 }
 
+/** Whether a victim holds more memory asleep than its plan allows, which makes the plan void. */
+export const keepsTooMuch = (replica: Replica | undefined, keepsMib: number): boolean =>
+  replica?.status === 'sleeping' && (replica.vramUsedMb ?? 0) > keepsMib;
+
 /** The cheapest set that frees enough: asleep where they can be, else unloaded. */
 export function leave(
   leavers: readonly Leaver[],
@@ -88,20 +103,31 @@ export function leaversOn(
 ): Leavers {
   const idle: Leaver[] = [];
   const busy: Leaver[] = [];
+  const blockers: Blocker[] = [];
+  let stuckMib = 0;
   let nextMs = Infinity;
   for (const replica of node.residents) {
     const eviction = evictionOf(state, node, { replica, newcomer });
-    if (eviction.kind === 'never') continue;
     const heldMib = takenOnSet(state, node, { replica, set });
     if (heldMib <= 0) continue;
-    if (eviction.kind === 'protected') {
-      nextMs = Math.min(nextMs, eviction.untilMs);
+    const { model } = replica;
+    if (eviction.kind === 'never') {
+      if (eviction.why === 'own') continue;
+      blockers.push({ model, heldMib, why: eviction.why });
+      if (staysFor(state, replica, eviction.why)) stuckMib += heldMib;
       continue;
     }
+    if (eviction.kind === 'protected') {
+      const { untilMs, why } = eviction;
+      nextMs = Math.min(nextMs, untilMs);
+      blockers.push({ model, heldMib, why, forMs: untilMs - state.nowMs });
+      continue;
+    }
+    if (eviction.kind === 'busy') blockers.push({ model, heldMib, why: 'busy' });
     const isStarved = eviction.kind === 'busy' || eviction.starved;
     const why = isStarved ? 'starved' : 'idle';
     const leaver = leaverOf(state, replica, { set, heldMib, why });
     (eviction.kind === 'busy' ? busy : idle).push(leaver);
   }
-  return { idle, busy, nextMs };
+  return { idle, busy, blockers, stuckMib, nextMs };
 }

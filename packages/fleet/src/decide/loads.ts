@@ -1,5 +1,4 @@
 /** Starts and ends of loads, with what they reserve and unload. */
-import { stateTraits } from '@cortex/protocol';
 
 import type { Action, DecideEvent, LoadOutcome } from './events.ts';
 import type { DecideState, Reservation } from './decide-state.ts';
@@ -92,6 +91,8 @@ export function startLoad(state: DecideState, load: NewLoad, actions: Action[]):
     devices,
     needMib,
     isWake,
+    startedMs: state.nowMs,
+    wantedUntilMs: -Infinity,
     measuredFromMs: !isWake && mayDownload(state, node, model) ? undefined : state.nowMs,
     settings: state.snapshot.catalogue.get(model),
     leaving: new Map(
@@ -147,33 +148,6 @@ export function joinLoad(
   const set = { devices: [], needMib: undefined } as const;
   const fit = { set, victims: [], cost: 0, freeMib: 0, isWaiting: false };
   startLoad(state, { node, model, fit, record, isDetached }, actions);
-}
-
-function cancel(reservation: Reservation, actions: Action[]): void {
-  const { model, node, isCancelled } = reservation;
-  if (isCancelled) return;
-  reservation.isCancelled = true;
-  actions.push({ kind: 'cancel_load', model, node });
-}
-
-/** Ends loads for requests that were all served elsewhere. One that ends now anyway is left to its end. */
-export function cancelSurplus(state: DecideState, model: string, actions: Action[]): void {
-  for (const reservation of state.reservations.get(model)?.values() ?? []) {
-    const { node, isDetached, record } = reservation;
-    const status = state.snapshot.nodes.get(node)?.replicas.get(model)?.status ?? 'unloaded';
-    const isForRequests = record.why === 'waiting' || record.why === 'joined';
-    if (isDetached || !isForRequests || !stateTraits(status).underWay) continue;
-    cancel(reservation, actions);
-  }
-}
-
-/** Loads that nobody waits for any more and that nobody asked for by hand end (behaviour 21). */
-export function cancelUnwanted(state: DecideState, model: string, actions: Action[]): void {
-  for (const reservation of state.reservations.get(model)?.values() ?? []) {
-    const { node, isDetached } = reservation;
-    if (isDetached || state.queues.get(model)?.wants(node) === true) continue;
-    cancel(reservation, actions);
-  }
 }
 
 function forget(

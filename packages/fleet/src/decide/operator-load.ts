@@ -1,13 +1,13 @@
-/** Loads that the operator asks for: they evict like a request that has waited long, and are kept though nobody waits. */
+/** Loads that the operator asks for: they wake hosts and evict like a request that has waited long, and are kept though nobody waits. */
 import { classifyPresent } from '../classify-unserved.ts';
 import type { Replica } from '../snapshot.ts';
 import { notPlaced, startPlan } from './answer.ts';
 import type { DecideState, OperatorLoad } from './decide-state.ts';
 import { awaitsEstimate } from './estimates.ts';
-import type { Action, DecideRefusal, OperatorAnswer } from './events.ts';
-import { joinLoad } from './loads.ts';
-import { place, type Placement } from './place.ts';
-import type { Candidate } from './record.ts';
+import type { Action, OperatorAnswer } from './events.ts';
+import { keepLoad } from './unwanted-loads.ts';
+import { wake } from './wake.ts';
+import { lackingCandidates, place } from './place.ts';
 
 function readyReplica(state: DecideState, { model, node }: OperatorLoad): Replica | undefined {
   return state.snapshot.replicasByModel
@@ -15,37 +15,7 @@ function readyReplica(state: DecideState, { model, node }: OperatorLoad): Replic
     ?.find((replica) => replica.isReady && (node === undefined || replica.node === node));
 }
 
-/** Keeps a load that is under way, whoever started it. */
-function keepLoad(state: DecideState, { model, node }: Replica, actions: Action[]): OperatorAnswer {
-  const reservation = state.reservation(node, model);
-  if (reservation) {
-    reservation.isDetached = true;
-    actions.push({ kind: 'keep_load', model, node });
-  } else {
-    joinLoad(state, { model, node, isDetached: true }, actions);
-  }
-  return { kind: 'started', node };
-}
-
-/** The candidates of a plan whose victims are in use, which the operator does not wait for. */
-function busyCandidates({
-  node,
-  fit,
-  candidates,
-}: Extract<Placement, { kind: 'plan' }>): readonly Candidate[] {
-  const need = fit.set.needMib ?? 0;
-  const lacked = [{ what: 'free_memory', need, have: fit.freeMib, unit: 'MiB' }] as const;
-  return candidates.map((candidate) =>
-    candidate.node === node ? { ...candidate, feasible: false, lacked } : candidate,
-  );
-}
-
-function refusalFor(state: DecideState, call: OperatorLoad, placement: Placement): DecideRefusal {
-  const candidates = placement.kind === 'plan' ? busyCandidates(placement) : placement.candidates;
-  return notPlaced(state, { ...call, tried: [] }, candidates);
-}
-
-/** Undefined: the answer depends on what a node is still to say. */
+/** Undefined: the answer depends on what a node is still to say, or on a host that is being woken. */
 function answerTo(
   state: DecideState,
   call: OperatorLoad,
@@ -57,7 +27,8 @@ function answerTo(
   const present = classifyPresent(state.snapshot, { model, node, tried: [] });
   switch (present?.kind) {
     case 'loading':
-      return keepLoad(state, present.replica, actions);
+      keepLoad(state, present.replica, actions);
+      return { kind: 'started', node: present.replica.node };
     case 'pending':
       return { kind: 'pending' };
     case 'refused':
@@ -73,7 +44,9 @@ function answerTo(
     startPlan(state, { model, placement, why: 'operator', isDetached: true }, actions);
     return { kind: 'started', node: placement.node };
   }
-  return { kind: 'refused', refusal: refusalFor(state, call, placement) };
+  if (wake(state, call, actions)) return undefined;
+  const refusal = notPlaced(state, { ...call, tried: [] }, lackingCandidates(placement));
+  return { kind: 'refused', refusal };
 }
 
 /** Answers the operator's calls for the model. */

@@ -1,10 +1,12 @@
 /** One pass for a model whose plan may have changed: grant, wait, place, expire. */
-import { answer, refuse } from './answer.ts';
+import { answer, refuse, type Waits } from './answer.ts';
+import { tooLong } from './come-back.ts';
 import type { DecideState } from './decide-state.ts';
-import type { Action, FleetRequest, WaitedFor } from './events.ts';
-import { cancelSurplus, releaseClaimsOf } from './loads.ts';
+import type { Action, FleetRequest } from './events.ts';
+import { releaseClaimsOf } from './loads.ts';
 import { answerOperator } from './operator-load.ts';
 import { noteNext } from './replan.ts';
+import { cancelKept, cancelSurplus } from './unwanted-loads.ts';
 import { keepReplicas, wantAnother } from './want-replicas.ts';
 import type { Waiter, WaitingQueue } from './waiting-queue.ts';
 
@@ -13,19 +15,21 @@ const constraintOf = ({ node = '', tried, weight }: FleetRequest): string =>
   `${weight === 0 ? 'file' : ''}${node}${tried.length === 0 ? '' : ` ${tried.join(' ')}`}`;
 
 /** What each group of equal requests waits for. */
-type Blocked = ReadonlyMap<string, WaitedFor>;
+type Blocked = ReadonlyMap<string, Waits>;
+
+const ROOM: Waits = { kind: 'waits', waitedFor: 'room' };
 
 /** Answers the requests in order of arrival; of equal requests only the first that has to wait is looked at. */
 function answerInOrder(state: DecideState, queue: WaitingQueue, actions: Action[]): Blocked {
-  const blocked = new Map<string, WaitedFor>();
+  const blocked = new Map<string, Waits>();
   for (const { request } of queue.inOrder()) {
     const constraint = constraintOf(request);
     // A request that may use any node takes the next seat anywhere: one for a single node does not overtake it.
-    const isBehind = request.weight > 0 && blocked.get('') === 'seat';
+    const isBehind = request.weight > 0 && blocked.get('')?.waitedFor === 'seat';
     if (blocked.has(constraint) || isBehind) continue;
     const told = answer(state, request, actions);
     if (told.kind !== 'waits') continue;
-    blocked.set(constraint, told.waitedFor);
+    blocked.set(constraint, told);
     if (constraint === '' && !queue.hasBound) break;
   }
   return blocked;
@@ -39,12 +43,10 @@ function expire(
   const { nowMs } = state;
   if (nowMs < queue.deadlineMs) return;
   for (const { request, holdUntilMs, hardMs } of queue.inOrder()) {
-    const waitedFor = blocked.get(constraintOf(request)) ?? blocked.get('') ?? 'room';
-    const isOver = nowMs >= hardMs || (waitedFor === 'pull' && nowMs >= holdUntilMs);
+    const waitedFor = blocked.get(constraintOf(request)) ?? blocked.get('') ?? ROOM;
+    const isOver = nowMs >= hardMs || (waitedFor.waitedFor === 'pull' && nowMs >= holdUntilMs);
     if (!isOver) continue;
-    const [node] = state.reservations.get(request.model)?.keys() ?? [];
-    const waitedMs = nowMs - request.arrivedMs;
-    refuse(state, request, { kind: 'waited_too_long', waitedFor, waitedMs, node }, actions);
+    refuse(state, request, tooLong(state, request, waitedFor), actions);
   }
 }
 
@@ -62,13 +64,14 @@ function passQueue(state: DecideState, model: string, actions: Action[]): void {
   queue.refreshDeadline(state.nowMs);
   noteNext(state, model, queue.deadlineMs);
   state.backOff.countSince(-Infinity);
-  if (blocked.get('') === 'seat') wantAnother(state, model, actions);
+  if (blocked.get('')?.waitedFor === 'seat') wantAnother(state, model, actions);
 }
 
 /** Plans a model again. */
 export function pass(state: DecideState, model: string, actions: Action[]): void {
   state.nextMs.delete(model);
   passQueue(state, model, actions);
+  cancelKept(state, model, actions);
   state.backOff.countSince(-Infinity);
   keepReplicas(state, model, actions);
   answerOperator(state, model, actions);
@@ -78,7 +81,6 @@ export function pass(state: DecideState, model: string, actions: Action[]): void
 export function waiterOf(state: DecideState, request: FleetRequest): Waiter {
   const { maxWaitMs, maxHoldMs } = state.settings;
   const { arrivedMs, stream } = request;
-  const holdUntilMs = arrivedMs + maxHoldMs;
-  const hardMs = stream ? arrivedMs + Math.max(maxWaitMs, maxHoldMs) : holdUntilMs;
-  return { request, holdUntilMs, hardMs };
+  const hardMs = arrivedMs + (stream ? maxWaitMs : maxHoldMs);
+  return { request, holdUntilMs: Math.min(arrivedMs + maxHoldMs, hardMs), hardMs };
 }

@@ -3,7 +3,7 @@ import type { Lacking } from '../feasibility.ts';
 import type { DecideState } from './decide-state.ts';
 import { type Newcomer, newcomerOf } from './evictable.ts';
 import { expectedSpeed, speedRanks } from './expected-speed.ts';
-import { type Fit, fitNode } from './fit-node.ts';
+import { type Fit, fitNode, type Obstacles } from './fit-node.ts';
 import type { Candidate, ExpectedSpeed } from './record.ts';
 import {
   compareRanks,
@@ -26,6 +26,8 @@ export type Placement =
       readonly kind: 'blocked';
       readonly nodes: readonly string[];
       readonly nextMs: number;
+      /** Nothing that leaves by itself would make room. */
+      readonly isStuck: boolean;
       readonly candidates: readonly Candidate[];
     }
   /** No node that is up can load it. */
@@ -80,9 +82,8 @@ function* groups(options: readonly Option[]): Generator<readonly Option[]> {
   if (group.length > 0) yield group;
 }
 
-interface BlockedOption {
+interface BlockedOption extends Obstacles {
   readonly option: Option;
-  readonly haveMib: number;
 }
 
 interface GroupResult {
@@ -109,7 +110,8 @@ function choose(
       choices.push({ option, fit, speedWeight: node.speedWeight, speed });
     } else {
       nextMs = Math.min(nextMs, result.nextMs);
-      blocked.push({ option, haveMib: result.haveMib });
+      const { haveMib, blockers, isStuck } = result;
+      blocked.push({ option, haveMib, blockers, isStuck });
     }
   }
   return { choice: bestOf(choices), blocked, nextMs };
@@ -143,9 +145,9 @@ function explained(
   model: string,
   { options, blocked, choice }: Considered,
 ): readonly Candidate[] {
-  const have = new Map(blocked.map(({ option, haveMib }) => [option, haveMib]));
+  const obstacles = new Map(blocked.map((found) => [found.option, found]));
   return options.map((option): Candidate => {
-    const haveMib = have.get(option);
+    const { haveMib, blockers } = obstacles.get(option) ?? {};
     const [set] = option.sets;
     const need = set?.needMib ?? 0;
     const speed = set && expectedSpeed(state, option.node, { model, set });
@@ -158,6 +160,7 @@ function explained(
       rank: option.rank,
       load: loadOn(state, option.node, model),
       speed: option === choice?.option ? choice.speed : speed,
+      blockers,
     };
   });
 }
@@ -172,7 +175,8 @@ export function place(state: DecideState, question: PlaceQuestion): Placement {
   let choice: Choice | undefined;
   for (const group of groups(options)) {
     const [first] = group;
-    const [full] = blocked;
+    // What never makes room there is not waited for.
+    const full = blocked.find(({ isStuck }) => !isStuck);
     if (first && full && isWorseKind(first, full.option)) break;
     const result = chooseInGroup(state, group, { newcomer, mayEvict });
     blocked.push(...result.blocked);
@@ -190,5 +194,21 @@ export function place(state: DecideState, question: PlaceQuestion): Placement {
   const nodes = [...hoped, ...blocked.map(({ option }) => option.node.name)];
   // What only failed recently is refused with the reason, not kept waiting for its back-off.
   if (nodes.length === 0) return { kind: 'impossible', candidates: all };
-  return { kind: 'blocked', nodes, nextMs, candidates: all };
+  const isStuck = hoped.length === 0 && blocked.every((option) => option.isStuck);
+  return { kind: 'blocked', nodes, nextMs, isStuck, candidates: all };
+}
+
+/** The candidates of a placement that does not happen now: also what is in use on the node of a plan that waits. */
+export function lackingCandidates(placement: Placement): readonly Candidate[] {
+  const { candidates } = placement;
+  if (placement.kind !== 'plan') return candidates;
+  const { node, fit } = placement;
+  const need = fit.set.needMib ?? 0;
+  const lacked = [{ what: 'free_memory', need, have: fit.freeMib, unit: 'MiB' }] as const;
+  const blockers = fit.victims
+    .filter(({ why }) => why === 'starved')
+    .map(({ model, freesMib }) => ({ model, heldMib: freesMib, why: 'busy' as const }));
+  return candidates.map((candidate) =>
+    candidate.node === node ? { ...candidate, feasible: false, lacked, blockers } : candidate,
+  );
 }

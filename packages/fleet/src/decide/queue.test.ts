@@ -99,7 +99,7 @@ describe('A request', () => {
 
     const [refusal] = only(fleet.ask('m'), 'refuse');
 
-    expect(refusal?.refusal).toEqual({ kind: 'queue_full', waiting: 1 });
+    expect(refusal?.refusal).toEqual({ kind: 'queue_full', waiting: 1, retryInMs: 5000 });
     expect(fleet.state.waiting('m')).toBe(1);
   });
 

@@ -13,7 +13,33 @@ export interface Candidate {
   readonly load: number;
   /** How fast the model answers there; absent: not known, or the node is not feasible. */
   readonly speed?: ExpectedSpeed | undefined;
+  /** The models whose memory it cannot have now, if it lacks `free_memory`; absent: other programs hold it. */
+  readonly blockers?: readonly Blocker[] | undefined;
 }
+
+/** A model whose memory another one cannot have now. */
+export interface Blocker {
+  readonly model: string;
+  /** MiB that it holds on the devices of the plan. */
+  readonly heldMib: number;
+  readonly why: WhyBlocked;
+  /** `turn` and `held`: how long still, ms. */
+  readonly forMs?: number | undefined;
+}
+
+export type WhyBlocked =
+  | 'pinned'
+  /** Its residency priority is higher. */
+  | 'priority'
+  /** Requests use it. */
+  | 'busy'
+  /** It was loaded a moment ago. */
+  | 'turn'
+  /** A conversation is expected to go on. */
+  | 'held'
+  | 'coming'
+  | 'recovering'
+  | 'leaving';
 
 /** Decode speed of a model on a node. */
 export interface ExpectedSpeed {
@@ -64,4 +90,15 @@ export interface GrantRecord {
   readonly replicas: number;
   /** `probe`: it tries a replica that failed others. `last_resort`: no replica without failures had room. */
   readonly circuit?: 'probe' | 'last_resort' | undefined;
+}
+
+/** A load, a download or the wake of a host. */
+export interface UnderWay {
+  /** The state of the model on the node; `waking`: the host of the node is being woken. */
+  readonly state: string;
+  readonly node: string;
+  /** 0 to 1; undefined: not known. */
+  readonly progress?: number | undefined;
+  /** Until requests are served, of a host until it is given up; undefined: not known. */
+  readonly etaMs?: number | undefined;
 }

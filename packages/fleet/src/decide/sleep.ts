@@ -9,11 +9,11 @@ export const isSleeper = ({ state, isExpectedOffline, wakeMs }: NodeSnapshot): b
 export const hasOverslept = ({ waking, nowMs }: DecideState, node: string): boolean =>
   (waking.get(node) ?? Infinity) <= nowMs;
 
+/** `overslept`: it was woken and did not come up in its time. */
+export type Sleep = 'asleep' | 'waking' | 'overslept';
+
 /** How a host that can be woken sleeps; undefined for any other node. */
-export function sleepOf(
-  state: DecideState,
-  node: NodeSnapshot,
-): 'asleep' | 'waking' | 'overslept' | undefined {
+export function sleepOf(state: DecideState, node: NodeSnapshot): Sleep | undefined {
   if (!isSleeper(node)) return undefined;
   if (!state.waking.has(node.name)) return 'asleep';
   return hasOverslept(state, node.name) ? 'overslept' : 'waking';

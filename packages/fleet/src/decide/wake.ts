@@ -1,4 +1,4 @@
-/** Hosts that sleep and are woken for requests. */
+/** Hosts that sleep and are woken for requests and for loads by the operator. */
 import type { DecideState } from './decide-state.ts';
 import type { Action } from './events.ts';
 import { noteNext } from './replan.ts';
@@ -8,7 +8,7 @@ import { couldHold } from './survey.ts';
 interface WakeQuestion {
   readonly model: string;
   /** The only host; undefined: any. */
-  readonly node: string | undefined;
+  readonly node?: string | undefined;
 }
 
 interface Sleeper {
@@ -44,6 +44,18 @@ export function wake(state: DecideState, question: WakeQuestion, actions: Action
     return true;
   }
   return false;
+}
+
+/** The host that is being woken for the model, and when it is given up; undefined: none is. */
+export function hostThatWakes(
+  state: DecideState,
+  question: WakeQuestion,
+): { readonly name: string; readonly untilMs: number } | undefined {
+  for (const { name } of sleepers(state, question)) {
+    const untilMs = state.waking.get(name) ?? -Infinity;
+    if (untilMs > state.nowMs) return { name, untilMs };
+  }
+  return undefined;
 }
 
 /** The host that a request would wake, or is already waiting for; undefined: none. Changes nothing. */

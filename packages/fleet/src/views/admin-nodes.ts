@@ -57,6 +57,7 @@ export function describeAdminNode(
     name: node.name,
     endpoint: node.endpoint,
     state: node.state,
+    sleep: activity.sleep(node.name),
     draining: node.isDraining,
     drain_remaining_s: node.isDraining ? node.health?.drain_remaining_s : undefined,
     error: node.error,

@@ -22,7 +22,7 @@ import {
 } from '../index.ts';
 
 const options = {
-  activity: { inFlight: () => 0, waiting: () => 0, circuits: () => [] },
+  activity: { inFlight: () => 0, waiting: () => 0, circuits: () => [], sleep: () => undefined },
   words: {
     cannotServe: (lacks: readonly { readonly node: string }[]) =>
       lacks.map(({ node }) => node).join(),

@@ -26,7 +26,7 @@ const words: Words = {
   cannotServe: (lacks) => lacks.map(({ node, lacking }) => `${node} lacks ${lacking.what}`).join(),
   avoided: ({ model = 'all', failures }) => `${model} failed ${failures}`,
 };
-const idle = { inFlight: () => 0, waiting: () => 0, circuits: () => [] };
+const idle = { inFlight: () => 0, waiting: () => 0, circuits: () => [], sleep: () => undefined };
 
 describe('GET /v1/models', () => {
   test('lists the catalogue, the models on up nodes and the listed aliases, ordered by id', () => {

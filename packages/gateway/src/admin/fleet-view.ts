@@ -76,11 +76,12 @@ export class FleetView {
     return [...changes, { kind: 'health', health }];
   }
 
-  /** The nodes and models on which another number of requests runs or waits. */
+  /** The nodes and models on which another number of requests runs or waits, and the hosts that are being woken. */
   countChanges(): readonly Change[] {
     const { activity } = this.#options;
     const nodes = [...this.#nodes.values()].filter(
-      ({ name, in_flight: inFlight }) => inFlight !== activity.inFlight(name),
+      ({ name, in_flight: inFlight, sleep }) =>
+        inFlight !== activity.inFlight(name) || sleep !== activity.sleep(name),
     );
     const models = [...this.#models.values()].filter((model) => hasOtherCounts(model, activity));
     return [

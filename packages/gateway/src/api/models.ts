@@ -68,7 +68,8 @@ function warm({ context, requestId }: MeteredRequest, { control, nowMs }: Models
   if (resolution.kind === 'unknown') return;
   const { model, node } = resolution;
   if (control.waiting(model) > 0) return;
-  const place = { requestId, model, node, weight: 1, stream: false, tried: [], arrivedMs: nowMs() };
+  const question = { requestId, model, node, weight: 1, stream: false, isHint: true, tried: [] };
+  const place = { ...question, arrivedMs: nowMs() };
   control.acquire(place, new AbortController().signal).then(
     (lease) => lease.release(),
     // Whoever asks next gets the reason.

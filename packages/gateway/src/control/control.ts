@@ -8,6 +8,7 @@ import type {
   NodeConfig,
   OpenCircuit,
   Resolution,
+  Sleep,
 } from '@cortex/fleet';
 import type {
   AdminDrainResult,
@@ -214,6 +215,8 @@ export interface Control {
   inFlight(node: string, model?: string): number;
   /** What requests avoid on a node because it failed others: the node itself first. */
   circuits(node: string): readonly OpenCircuit[];
+  /** How the host of a node that can be woken sleeps; undefined: it does not, or cannot be woken. */
+  sleep(node: string): Sleep | undefined;
   /** How often requests began to avoid the node, or a model on it. */
   circuitOpens(node: string): number;
   /**

@@ -186,12 +186,7 @@ export class Effects {
     refusal: DecideRefusal,
     request: { readonly model: string; readonly stream: boolean },
   ): CortexError {
-    const { loop, loads } = this.#deps;
-    return refusalError(refusal, {
-      ...request,
-      snapshot: loop.snapshot,
-      describe: (replica) => loads.describe(replica),
-    });
+    return refusalError(refusal, { ...request, snapshot: this.#deps.loop.snapshot });
   }
 }
 

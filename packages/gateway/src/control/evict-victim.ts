@@ -1,4 +1,9 @@
-import type { DecideEvent, EvictionStep, FleetSnapshot } from '@cortex/fleet';
+import {
+  type DecideEvent,
+  type EvictionStep,
+  type FleetSnapshot,
+  keepsTooMuch,
+} from '@cortex/fleet';
 import { CortexError, toCortexError } from '@cortex/protocol';
 
 import type { NeuronClient } from '../nodes/neuron-client.ts';
@@ -41,7 +46,7 @@ export async function evictVictim(
   // What it keeps asleep, only the node knows.
   await deps.poll(node);
   deps.tell({ kind: 'unload_ended', node, model, outcome: 'slept' });
-  return !keepsTooMuch(deps.snapshot(), node, victim);
+  return !keepsTooMuch(deps.snapshot().nodes.get(node)?.replicas.get(model), victim.keepsMib);
 }
 
 async function unload(
@@ -64,15 +69,6 @@ async function kept({ tell, poll }: EvictDeps, node: string, model: string): Pro
   tell({ kind: 'unload_ended', node, model, outcome: 'kept' });
   await poll(node);
   return false;
-}
-
-function keepsTooMuch(
-  { nodes }: FleetSnapshot,
-  node: string,
-  { model, keepsMib }: EvictionStep,
-): boolean {
-  const entry = nodes.get(node)?.reported.get(model);
-  return entry?.status === 'sleeping' && (entry.vram_used_mb ?? 0) > keepsMib;
 }
 
 async function errorOf(call: () => Promise<unknown>): Promise<CortexError | undefined> {

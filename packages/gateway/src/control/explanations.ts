@@ -51,8 +51,14 @@ const toVictim = ({
   why,
 });
 
-const toCandidate = ({ lacked, rank, speed, ...candidate }: Candidate) => ({
+const toCandidate = ({ lacked, rank, speed, blockers, ...candidate }: Candidate) => ({
   ...candidate,
+  blockers: blockers?.map(({ model, heldMib, why, forMs }) => ({
+    model,
+    why,
+    held_mb: Math.round(heldMib),
+    for_ms: forMs === undefined ? undefined : Math.round(forMs),
+  })),
   speed: speed && { tok_s: Math.round(speed.tokS * 10) / 10, measured: speed.isMeasured },
   lacked: lacked.map(({ what, need, have, unit, eachMib }) => ({
     what,
@@ -153,7 +159,12 @@ export class Explanations {
         ready: isReady,
         avoided: circuit && toAvoidance(circuit, WORDS),
       })),
-      outlook: { kind: outlook.kind, wake_ms: outlook.wakeMs, ...toPlacement(outlook) },
+      outlook: {
+        kind: outlook.kind,
+        need_estimated: outlook.isNeedEstimated,
+        wake_ms: outlook.wakeMs,
+        ...toPlacement(outlook),
+      },
       last_load: load && {
         ...toPlacement(load.record),
         why: load.record.why,

@@ -1,4 +1,11 @@
-import type { FleetRequest, FleetSnapshot, OpenCircuit, Resolution } from '@cortex/fleet';
+import {
+  type FleetRequest,
+  type FleetSnapshot,
+  type OpenCircuit,
+  type Resolution,
+  type Sleep,
+  sleepOf,
+} from '@cortex/fleet';
 import {
   type AdminDrainResult,
   type AdminEstimate,
@@ -221,6 +228,11 @@ export class FleetControl implements Control {
     return [...leases.onNode(node).values()].reduce((sum, own) => sum + own, 0);
   }
 
+  sleep(node: string): Sleep | undefined {
+    const known = this.#loop.snapshot.nodes.get(node);
+    return known && sleepOf(this.#loop.state, known);
+  }
+
   circuits(node: string): readonly OpenCircuit[] {
     return this.#loop.state.circuits.open({ node }, this.#clock.nowMs());
   }
@@ -315,8 +327,8 @@ export class FleetControl implements Control {
 
 /** The request under its own id. Built by name: a copy of all members costs several times as much. */
 function toFleetRequest(request: AcquireRequest, id: string): FleetRequest {
-  const { model, node, weight, stream, affinityKey, tried, avoided, arrivedMs } = request;
-  return { id, model, node, weight, stream, affinityKey, tried, avoided, arrivedMs };
+  const { model, node, weight, stream, isHint, affinityKey, tried, avoided, arrivedMs } = request;
+  return { id, model, node, weight, stream, isHint, affinityKey, tried, avoided, arrivedMs };
 }
 
 const shuttingDown = (): CortexError =>

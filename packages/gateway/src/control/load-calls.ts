@@ -1,5 +1,5 @@
-import type { Action, DecideEvent, FleetSnapshot, LoadOutcome, Replica } from '@cortex/fleet';
-import { CortexError, type LoadingState, stateTraits, toCortexError } from '@cortex/protocol';
+import type { Action, DecideEvent, FleetSnapshot, LoadOutcome } from '@cortex/fleet';
+import { CortexError, stateTraits, toCortexError } from '@cortex/protocol';
 import type { Clock } from '@cortex/service';
 
 import type { NeuronClient } from '../nodes/neuron-client.ts';
@@ -130,23 +130,6 @@ export class LoadCalls {
   /** Forgets the past loads of a node that was removed or replaced. */
   forgetNode(node: string): void {
     this.#lastLoads.delete(node);
-  }
-
-  /** The state of the load of `replica`, for clients. */
-  describe(replica: Replica): LoadingState {
-    const startedMs = this.#jobs.get(keyOf(replica))?.startedMs;
-    const { progress } = replica;
-    const elapsedS =
-      startedMs === undefined ? undefined : (this.#deps.clock.nowMs() - startedMs) / 1000;
-    const isMeasured = elapsedS !== undefined && progress !== undefined && progress > 0;
-    const ownEtaS = isMeasured ? Math.ceil((elapsedS * (1 - progress)) / progress) : undefined;
-    return {
-      state: replica.status,
-      node: replica.node,
-      progress,
-      // The node knows its earlier loads, and when a load began that cortex has only joined.
-      eta_s: replica.etaS ?? ownEtaS,
-    };
   }
 
   async close(): Promise<void> {

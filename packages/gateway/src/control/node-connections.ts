@@ -133,7 +133,7 @@ export class NodeConnections {
     this.#connections.get(node)?.poller.pollSoon();
   }
 
-  /** Wakes the host of a node and polls it until it answers, for `forMs` at most. */
+  /** Wakes the host of a node, and polls it and sends the packet again until it answers, for `forMs` at most. */
   async wake(node: string, forMs: number): Promise<void> {
     const { clock, log, loop } = this.#deps;
     const target = this.#connections.get(node)?.wake;
@@ -149,8 +149,15 @@ export class NodeConnections {
     }
     const stop = clock.every(WAKE_POLL_MS, () => {
       const isOver = clock.nowMs() > untilMs || this.#stop.signal.aborted;
-      if (isOver || loop.snapshot.nodes.get(node)?.state === 'up') stop();
-      else void this.poll(node);
+      if (isOver || loop.snapshot.nodes.get(node)?.state === 'up') {
+        stop();
+        return;
+      }
+      void this.poll(node);
+      // A packet can be lost, or come while the host is still falling asleep.
+      wakeHost(target).catch((error: unknown) => {
+        log.debug({ node, err: error }, 'the packet that wakes a host could not be sent again');
+      });
     });
   }
 

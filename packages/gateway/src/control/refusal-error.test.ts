@@ -8,7 +8,6 @@ const REQUEST = {
   model: 'm',
   stream: false,
   snapshot: new FleetState().snapshot,
-  describe: () => ({ state: 'loading' }),
 };
 
 test('the error without a node that is up names every node once, with its reason', () => {

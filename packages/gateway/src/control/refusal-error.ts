@@ -4,7 +4,7 @@ import {
   isKnownModel,
   nearNames,
   type Refusal,
-  type Replica,
+  type UnderWay,
 } from '@cortex/fleet';
 import { CortexError, type LoadingState } from '@cortex/protocol';
 
@@ -13,7 +13,6 @@ import { candidatesText, lacksText } from './words.ts';
 const NO_NODE_RETRY_S = 3;
 const RECOVERING_RETRY_S = 2;
 const NO_CAPACITY_RETRY_S = 5;
-const WAITED_RETRY_S = 5;
 
 /** The error for a name that no model and no alias has. */
 export function unknownModel(model: string, snapshot: FleetSnapshot): CortexError {
@@ -70,38 +69,44 @@ export interface RefusedRequest {
   readonly model: string;
   readonly stream: boolean;
   readonly snapshot: FleetSnapshot;
-  /** The state of a load, for clients. */
-  readonly describe: (replica: Replica) => LoadingState;
 }
 
 type TooLong = Extract<DecideRefusal, { readonly kind: 'waited_too_long' }>;
 
-function loadError({ model, stream }: RefusedRequest, loading: LoadingState): CortexError {
-  // A client of a request that is not streamed can retry while the load continues. A stream has already waited for
-  // the maximum time.
-  if (stream && loading.state !== 'pulling') {
-    return new CortexError('load_timeout', `${model} was not loaded in time.`, { loading });
-  }
-  return new CortexError('model_loading', `${model} is still ${loading.state}.`, {
-    loading,
-    retryAfterS: loading.eta_s ?? WAITED_RETRY_S,
-  });
-}
+/** What is under way, as clients read it. */
+const toLoading = ({ state, node, progress, etaMs }: UnderWay): LoadingState => ({
+  state,
+  node,
+  progress,
+  eta_s: etaMs === undefined ? undefined : Math.ceil(etaMs / 1000),
+});
+
+const stillText = ({ state, node }: LoadingState): string =>
+  state === 'waking' ? `waiting for ${node} to wake up` : state;
+
+const toSeconds = (ms: number | undefined): number | undefined =>
+  ms === undefined ? undefined : ms / 1000;
 
 /** The error for a request that waited too long, depending on what it waited for. */
-function waitedTooLong({ waitedFor, node }: TooLong, request: RefusedRequest): CortexError {
-  const { model, snapshot, describe } = request;
+function waitedTooLong(refusal: TooLong, { model }: RefusedRequest): CortexError {
+  const { waitedFor, underWay, retryInMs, candidates = [] } = refusal;
   switch (waitedFor) {
     case 'load':
-    case 'pull': {
-      const replica =
-        node === undefined ? undefined : snapshot.nodes.get(node)?.replicas.get(model);
-      return loadError(request, replica ? describe(replica) : { state: 'loading', node });
-    }
+    case 'pull':
     case 'wake':
-      return loadError(request, { state: 'waking', node });
-    case 'room':
-      return loadError(request, { state: 'waiting for room' });
+    case 'room': {
+      const lacks = candidatesText(candidates);
+      const why = lacks === '' ? '' : `: ${lacks}`;
+      const loading = underWay
+        ? toLoading(underWay)
+        : { state: waitedFor === 'room' ? 'waiting for room' : 'loading' };
+      return retryInMs === undefined
+        ? new CortexError('load_timeout', `${model} was not loaded in time${why}.`, { loading })
+        : new CortexError('model_loading', `${model} is still ${stillText(loading)}${why}.`, {
+            loading,
+            retryAfterS: toSeconds(retryInMs),
+          });
+    }
     case 'node':
       return new CortexError(
         'no_healthy_node',
@@ -109,9 +114,24 @@ function waitedTooLong({ waitedFor, node }: TooLong, request: RefusedRequest): C
       );
     case 'seat':
       return new CortexError('queue_full', `No slot for ${model} became free in time.`, {
-        retryAfterS: WAITED_RETRY_S,
+        retryAfterS: toSeconds(retryInMs),
       });
   }
+}
+
+/** The error for a request beyond `max_waiting`. */
+function queueFull(
+  { waiting, underWay, retryInMs }: Extract<DecideRefusal, { readonly kind: 'queue_full' }>,
+  model: string,
+): CortexError {
+  const loading = underWay && toLoading(underWay);
+  const where = loading?.state === 'waking' ? '' : ` on ${loading?.node}`;
+  const coming = loading ? `, which is ${stillText(loading)}${where}` : '';
+  return new CortexError(
+    'queue_full',
+    `${waiting} requests are already waiting for ${model}${coming}.`,
+    { loading, retryAfterS: toSeconds(retryInMs) },
+  );
 }
 
 /** Converts a refusal of the fleet into the error for the client (behaviour 17). */
@@ -143,11 +163,7 @@ export function refusalError(refusal: DecideRefusal, request: RefusedRequest): C
         { retryAfterS: NO_CAPACITY_RETRY_S },
       );
     case 'queue_full':
-      return new CortexError(
-        'queue_full',
-        `${refusal.waiting} requests are already waiting for ${model}.`,
-        { retryAfterS: WAITED_RETRY_S },
-      );
+      return queueFull(refusal, model);
     case 'waited_too_long':
       return waitedTooLong(refusal, request);
     case 'not_found':

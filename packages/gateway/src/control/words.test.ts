@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 
+import type { Candidate } from '@cortex/fleet';
+
 import { candidatesText, decisionText, WORDS } from './words.ts';
 
 describe('That requests avoid a node', () => {
@@ -61,6 +63,43 @@ test('What a node lacks of memory is said in whole MiB, and not less than none',
 
   expect(lacking('memory', 8000.333)).toBe('a has 8000 MiB for models, and 15001 MiB are needed');
   expect(lacking('free_memory', -0.2)).toBe('a has room for 0 of 15001 MiB beside what is in use');
+});
+
+describe('The models that hold the memory of a node', () => {
+  const beside = (blockers: Candidate['blockers']) =>
+    candidatesText([
+      {
+        node: 'a',
+        feasible: false,
+        lacked: [{ what: 'free_memory', need: 13, have: 9, unit: 'MiB' }],
+        rank: [],
+        load: 0,
+        blockers,
+      },
+    ]);
+
+  test('are named with why they stay', () => {
+    expect(
+      beside([
+        { model: 'b', heldMib: 4.4, why: 'pinned' },
+        { model: 'c', heldMib: 3, why: 'busy' },
+        { model: 'd', heldMib: 2, why: 'priority' },
+      ]),
+    ).toBe(
+      'a has room for 9 of 13 MiB beside b (pinned, 4 MiB), c (in use, 3 MiB) and d (of a higher priority, 2 MiB)',
+    );
+  });
+
+  test('are named with how long they stay, if that is known', () => {
+    expect(
+      beside([
+        { model: 'b', heldMib: 4, why: 'turn', forMs: 8000 },
+        { model: 'c', heldMib: 3, why: 'held', forMs: 300 },
+      ]),
+    ).toBe(
+      'a has room for 9 of 13 MiB beside b (loaded a moment ago, stays for 8.0 s more, 4 MiB) and c (kept for a conversation for 300 ms more, 3 MiB)',
+    );
+  });
 });
 
 test('A request that had to use a replica that requests avoid is told so', () => {

@@ -1,5 +1,6 @@
 /** What decisions say about nodes, in words. */
 import type {
+  Blocker,
   Candidate,
   ExpectedSpeed,
   Lacking,
@@ -23,6 +24,9 @@ const SLEEP: Readonly<Record<string, string>> = {
 /** What several devices hold is a sum of parts, and what is promised can be more than there is. */
 const wholeMib = (number: Lacking['need']): number => Math.round(Math.max(0, Number(number)));
 
+const roomText = ({ need, have }: Pick<Lacking, 'need' | 'have'>): string =>
+  `has room for ${wholeMib(have)} of ${wholeMib(need)} MiB`;
+
 /** What a node lacks, after its name. */
 function lackText({ what, need, have, eachMib = 0 }: Lacking): string {
   switch (what) {
@@ -39,7 +43,7 @@ function lackText({ what, need, have, eachMib = 0 }: Lacking): string {
     case 'memory':
       return `has ${wholeMib(have)} MiB for models, and ${wholeMib(need)} MiB are needed`;
     case 'free_memory':
-      return `has room for ${wholeMib(have)} of ${wholeMib(need)} MiB beside what is in use`;
+      return `${roomText({ need, have })} beside what is in use`;
     case 'up':
       return SLEEP[have] ?? 'is not up';
     case 'undrained':
@@ -69,9 +73,41 @@ function lackText({ what, need, have, eachMib = 0 }: Lacking): string {
 export const lacksText = (lacks: readonly NodeLack[]): string =>
   lacks.map(({ node, lacking }) => `${node} ${lackText(lacking)}`).join('; ');
 
+const WHY_BLOCKED: Readonly<Record<Blocker['why'], string>> = {
+  pinned: 'pinned',
+  priority: 'of a higher priority',
+  busy: 'in use',
+  turn: 'loaded a moment ago',
+  held: 'kept for a conversation',
+  coming: 'being loaded',
+  recovering: 'being restarted',
+  leaving: 'being unloaded',
+};
+
+function blockerText({ model, heldMib, why, forMs }: Blocker): string {
+  const still = forMs === undefined ? '' : ` for ${duration(forMs)} more`;
+  const stays = why === 'turn' && still !== '' ? `, stays${still}` : still;
+  return `${model} (${WHY_BLOCKED[why]}${stays}, ${wholeMib(heldMib)} MiB)`;
+}
+
+const listText = (items: readonly string[]): string =>
+  items.length < 2 ? items.join() : `${items.slice(0, -1).join(', ')} and ${items.at(-1)}`;
+
+/** What a node lacks for a placement, after its name, with the models that hold its memory. */
+function candidateLackText({ blockers = [] }: Candidate, lacking: Lacking): string {
+  if (lacking.what !== 'free_memory' || blockers.length === 0) return lackText(lacking);
+  return `${roomText(lacking)} beside ${listText(blockers.map(blockerText))}`;
+}
+
 /** As `lacksText`, for the nodes that a placement considered. */
 export const candidatesText = (candidates: readonly Candidate[]): string =>
-  lacksText(candidates.flatMap(({ node, lacked }) => lacked.map((lacking) => ({ node, lacking }))));
+  candidates
+    .flatMap((candidate) =>
+      candidate.lacked.map(
+        (lacking) => `${candidate.node} ${candidateLackText(candidate, lacking)}`,
+      ),
+    )
+    .join('; ');
 
 /** Why a request failed by the fault of its node, by error code. Other codes are those of the node. */
 const WHY_FAILED: Readonly<Record<string, string>> = {
@@ -210,20 +246,24 @@ const manualText = ({ model, node, isManual }: ModelExplanation): readonly strin
     : [];
 
 function outlookText({ outlook, isManual }: ModelExplanation): readonly string[] {
-  const { kind, node, needMib, victims, candidates, wakeMs = 0 } = outlook;
+  const { kind, node, needMib, isNeedEstimated, victims, candidates, wakeMs = 0 } = outlook;
   switch (kind) {
     case 'plan':
       return [
         `A load would go to ${node}${needing(needMib, outlook)}${evicting(victims)}.`,
+        ...(isNeedEstimated
+          ? []
+          : ['A node is asked first what it needs, and the load may then go elsewhere.']),
         ...othersText(candidates, node),
       ];
     case 'wakes': {
       const host = candidates.find((candidate) => candidate.node === node);
       const isWaking = host?.lacked.some(({ have }) => have === 'waking') === true;
+      const who = isManual ? 'A load' : 'A request';
       return [
         isWaking
-          ? `${node} is being woken, and a request would wait for it.`
-          : `A request would wake ${node} and wait for it, at most ${duration(wakeMs)}.`,
+          ? `${node} is being woken, and ${who.toLowerCase()} would wait for it.`
+          : `${who} would wake ${node} and wait for it, at most ${duration(wakeMs)}.`,
         ...othersText(candidates, node),
       ];
     }
