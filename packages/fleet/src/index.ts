@@ -1,5 +1,6 @@
 export { type AliasTable, createAliasTable, findAlias } from './alias-table.ts';
 export * from './catalogue.ts';
+export { type ConfigMismatch, type Residency, residencyOf } from './catalogue-changes.ts';
 export { type Refusal } from './classify-unserved.ts';
 export { type Lacking, type NodeLack } from './feasibility.ts';
 export * from './fleet-event.ts';

@@ -288,6 +288,12 @@ export function told(actions: readonly Action[]): readonly string[] {
         return `avoid ${action.model ?? 'all'} on ${action.node} for ${action.forMs} ms`;
       case 'circuit_closed':
         return `use ${action.model ?? 'all'} on ${action.node} again`;
+      case 'replace':
+        return `replace ${action.model} on ${action.node}`;
+      case 'set_residency': {
+        const { ttlS, pinned } = action.residency;
+        return `tell ${action.node} ${JSON.stringify({ ttlS, pinned })}`;
+      }
       case 'estimate':
       case 'poll':
       case 'timer':

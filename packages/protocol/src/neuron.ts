@@ -103,6 +103,8 @@ export const ModelEntry = z.looseObject({
   settings: z.record(z.string(), z.unknown()).default({}),
   generation: z.int().default(0),
   pinned: z.boolean().default(false),
+  /** TTL and pin as the last load call set them, without the pin of an operator. Absent: an older neuron. */
+  residency: z.looseObject({ ttl_s: z.number(), pinned: z.boolean() }).optional(),
   /** It is held, and `POST /models/{id}/sleep` can put it to sleep. Absent: it cannot, or an older neuron. */
   can_sleep: z.boolean().optional(),
   on_disk: z.boolean().default(false),

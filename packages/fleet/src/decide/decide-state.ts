@@ -117,6 +117,10 @@ export class DecideState {
   readonly estimates = new Map<string, Estimate>();
   /** Models that are loaded before they are asked for. */
   preloads: readonly string[] = [];
+  /** Models that the operator has unloaded, and that nobody has asked for since: they are not preloaded. */
+  readonly dismissed = new Set<string>();
+  /** Models that no request loads again, and that were unloaded for new settings. */
+  readonly reloads = new Set<string>();
   readonly dirty = new Set<string>();
   /** Measured load speed by node, bytes per ms. */
   readonly speeds = new Map<string, number>();

@@ -89,6 +89,9 @@ export function forgetChanged(state: DecideState, before: FleetSnapshot['catalog
     if (Bun.deepEquals(before.get(model), catalogue.get(model))) continue;
     changed.add(model);
     state.facts.forgetMeasured(model);
+    state.dirty.add(model);
+    state.reloads.delete(model);
+    state.dismissed.delete(model);
   }
   for (const [model, known] of state.estimates) {
     if (known.awaited !== undefined) known.isStale ||= changed.has(model);

@@ -1,3 +1,4 @@
+import type { ResidencyChange } from '../catalogue-changes.ts';
 import type { FleetConfig } from '../catalogue.ts';
 import type { Refusal } from '../classify-unserved.ts';
 import type { FleetEvent } from '../fleet-event.ts';
@@ -118,6 +119,10 @@ export type DecideEvent =
       /** The only node it may use; undefined: any. */
       readonly node?: string | undefined;
     }
+  /** The operator unloads the model: it is not preloaded again before it is asked for. */
+  | { readonly kind: 'operator_unload'; readonly model: string }
+  /** No node unloaded it. */
+  | { readonly kind: 'operator_unload_failed'; readonly model: string }
   | { readonly kind: 'time' };
 
 /** What a request waited for when its time was over. */
@@ -192,6 +197,20 @@ export type Action =
     }
   /** The host is given up after `forMs`. */
   | { readonly kind: 'wake_node'; readonly node: string; readonly forMs: number }
+  /** To be unloaded if it is still idle and that load, because models.toml has other settings; `unload_ended` tells. */
+  | {
+      readonly kind: 'replace';
+      readonly model: string;
+      readonly node: string;
+      readonly ifGeneration: number | undefined;
+    }
+  /** The node is to be told TTL and pin of a loaded model, without a load. */
+  | {
+      readonly kind: 'set_residency';
+      readonly model: string;
+      readonly node: string;
+      readonly residency: ResidencyChange;
+    }
   | { readonly kind: 'poll'; readonly node: string }
   /** `time` is to be told then; Infinity: not at all. It replaces the timer before. */
   | { readonly kind: 'timer'; readonly atMs: number };

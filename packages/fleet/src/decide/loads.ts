@@ -78,6 +78,8 @@ function sharesOf(
 export function startLoad(state: DecideState, load: NewLoad, actions: Action[]): void {
   const { node, model, fit, record, isDetached } = load;
   releaseClaimsOf(state, model);
+  state.reloads.delete(model);
+  state.dismissed.delete(model);
   const devices = fit.set.devices.map(({ device }) => device.index);
   const { needMib } = fit.set;
   const replicas = state.snapshot.nodes.get(node)?.replicas;
@@ -211,13 +213,17 @@ export function unloadEnded(
   const before = reservation?.leaving.get(model);
   reservation?.leaving.delete(model);
   if (reservation?.measuredFromMs !== undefined) reservation.measuredFromMs = state.nowMs;
-  if (facts) facts.yieldsTo = undefined;
+  if (facts) {
+    facts.yieldsTo = undefined;
+    facts.isReplaced = false;
+  }
   if (facts && outcome !== 'kept') facts.loadedAtMs = undefined;
   const reported = state.snapshot.nodes.get(node)?.replicas.get(model);
   if (outcome === 'slept' && reported) noteAsleep(state, reported);
   state.dirty.add(model);
   if (outcome === 'kept') {
     // Without a plan it has its state already.
+    state.reloads.delete(model);
     if (before !== undefined) stays(state, { node, model, before });
     actions.push({ kind: 'poll', node });
     return;

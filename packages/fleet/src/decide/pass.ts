@@ -2,6 +2,7 @@
 import { answer, refuse } from './answer.ts';
 import type { DecideState } from './decide-state.ts';
 import type { Action, FleetRequest, WaitedFor } from './events.ts';
+import { followCatalogue } from './follow-catalogue.ts';
 import { cancelSurplus, releaseClaimsOf } from './loads.ts';
 import { answerOperator } from './operator-load.ts';
 import { noteNext } from './replan.ts';
@@ -70,6 +71,7 @@ export function pass(state: DecideState, model: string, actions: Action[]): void
   state.nextMs.delete(model);
   passQueue(state, model, actions);
   state.backOff.countSince(-Infinity);
+  followCatalogue(state, model, actions);
   keepReplicas(state, model, actions);
   answerOperator(state, model, actions);
 }

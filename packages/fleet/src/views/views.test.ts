@@ -25,6 +25,7 @@ const createdS = 7;
 const words: Words = {
   cannotServe: (lacks) => lacks.map(({ node, lacking }) => `${node} lacks ${lacking.what}`).join(),
   avoided: ({ model = 'all', failures }) => `${model} failed ${failures}`,
+  outdated: ({ keys }) => `other ${keys.join()}`,
 };
 const idle = { inFlight: () => 0, waiting: () => 0, circuits: () => [] };
 

@@ -127,6 +127,8 @@ export interface ModelCall {
 export interface ModelCallResult {
   readonly node: string;
   readonly status: string;
+  /** What else the operator should know, in a sentence. */
+  readonly note?: string | undefined;
 }
 
 export interface DrainCall {

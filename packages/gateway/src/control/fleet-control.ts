@@ -13,6 +13,7 @@ import {
 import type { Clock } from '@cortex/service';
 
 import type { NodeTransport } from '../wire/node-transport.ts';
+import { CatalogueCalls } from './catalogue-calls.ts';
 import { CircuitLog } from './circuit-log.ts';
 import type {
   AcquireRequest,
@@ -94,6 +95,7 @@ export class FleetControl implements Control {
       loop,
       connections,
       loads,
+      catalogue: this.#createCatalogueCalls(),
       waiters,
       operator,
       decisions,
@@ -290,6 +292,18 @@ export class FleetControl implements Control {
         return nodes.filter(({ state }) => state === 'up').map(({ name }) => name);
       },
       scan: (node, signal) => this.#connections.rescan(node, signal),
+    });
+  }
+
+  #createCatalogueCalls(): CatalogueCalls {
+    const [loop, connections] = [this.#loop, this.#connections];
+    return new CatalogueCalls({
+      log: this.#log,
+      snapshot: () => loop.snapshot,
+      tell: (event) => loop.tell(event),
+      client: (node) => connections.client(node),
+      poll: (node) => connections.poll(node),
+      signal: this.#ending.signal,
     });
   }
 

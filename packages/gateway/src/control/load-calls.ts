@@ -157,6 +157,7 @@ export class LoadCalls {
   async #run(job: Job, { after }: LoadAction): Promise<void> {
     const { model, node, startedMs } = job;
     const target = { model, node };
+    const { signal } = job.controller;
     this.#log.began(
       target,
       after.map((victim) => victim.model),
@@ -164,13 +165,12 @@ export class LoadCalls {
     );
     try {
       for (const victim of after) {
-        if (!(await evictVictim(this.#deps, job, victim)))
+        if (!(await evictVictim(this.#deps, { node, signal }, victim)))
           return this.#end(job, { kind: 'changed' });
       }
       job.isMakingRoom = false;
       if (job.isDetached) await this.#detach(job);
       const request = this.#request(job);
-      const { signal } = job.controller;
       const client = this.#deps.client(node);
       await replacingAsleep(this.#deps, job, () => client.loadAndWait(request, signal));
       const loadedMs = this.#deps.clock.nowMs();
@@ -186,8 +186,8 @@ export class LoadCalls {
     }
   }
 
-  #request({ model, node }: LoadTarget) {
-    return toLoadRequest(model, node, this.#deps.snapshot().catalogue.get(model));
+  #request(target: LoadTarget) {
+    return toLoadRequest(this.#deps.snapshot(), target);
   }
 
   async #detach(job: Job): Promise<void> {

@@ -1,6 +1,7 @@
 /** What decisions say about nodes, in words. */
 import type {
   Candidate,
+  ConfigMismatch,
   ExpectedSpeed,
   Lacking,
   ModelExplanation,
@@ -92,10 +93,19 @@ function avoidedText({ model, failures, code, remainingMs }: OpenCircuit): strin
   return `${who} ${until}: ${failures} in a row failed, the last because ${why}`;
 }
 
+/** That a model is loaded with other settings than models.toml has, without its name. */
+function outdatedText({ model, node, keys, isDefaultModel }: ConfigMismatch): string {
+  const what = `loaded with another ${keys.join(', ')} than in models.toml`;
+  return isDefaultModel
+    ? `${what}, because default_models in neuron.toml of ${node} loads it: delete model_id = "${model}" there`
+    : `${what}: it is replaced when it is idle`;
+}
+
 /** The sentences of lists. */
 export const WORDS: Words = {
   cannotServe: (lacks) => `no node can serve it: ${lacksText(lacks)}`,
   avoided: avoidedText,
+  outdated: outdatedText,
 };
 
 const count = (number: number, noun: string): string =>
@@ -197,7 +207,10 @@ export function modelText(explanation: ModelExplanation): readonly string[] {
   const avoided = replicas.flatMap(({ node, circuit }) =>
     circuit ? [`On ${node}, ${avoidedText(circuit)}.`] : [],
   );
-  const first = [state, ...avoided, ...queue];
+  const outdated = replicas.flatMap(({ node, mismatch }) =>
+    mismatch ? [`On ${node}, it is ${outdatedText(mismatch)}.`] : [],
+  );
+  const first = [state, ...outdated, ...avoided, ...queue];
   if (replicas.some(({ isReady, isUnderWay }) => isReady || isUnderWay)) return first;
   return [...first, ...manualText(explanation), ...outlookText(explanation)];
 }
