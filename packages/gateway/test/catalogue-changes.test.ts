@@ -44,6 +44,7 @@ describe('after a change of models.toml', () => {
 
     expect(unload).toEqual({ model_id: 'm', if_idle: true, if_generation: 1 });
     expect((await request).node).toBe('a');
+    expect(under.control.evictions().get('replaced')).toBe(1);
     const load = await neuron.call('/models/load');
     expect(JSON.parse(load.body)).toMatchObject({ context_length: 32_768 });
   });

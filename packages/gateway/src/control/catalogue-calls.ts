@@ -3,6 +3,7 @@ import { toCortexError } from '@cortex/protocol';
 
 import type { NeuronClient } from '../nodes/neuron-client.ts';
 import type { ControlLog } from './control.ts';
+import type { EvictionCounts } from './eviction-counts.ts';
 import { evictVictim } from './evict-victim.ts';
 import { toLoadRequest } from './load-request.ts';
 
@@ -11,6 +12,7 @@ interface CatalogueCallsDeps {
   readonly snapshot: () => FleetSnapshot;
   readonly tell: (event: DecideEvent) => void;
   readonly client: (node: string) => NeuronClient;
+  readonly evictions: EvictionCounts;
   /** Polls the node. Never rejects. */
   readonly poll: (node: string) => Promise<void>;
   /** Aborts when cortex ends. */
@@ -29,11 +31,12 @@ export class CatalogueCalls {
 
   /** Unloads a model that has other settings, if it is still idle. Never rejects. */
   async replace({ model, node, ifGeneration }: ActionOf<'replace'>): Promise<void> {
-    const { log, signal } = this.#deps;
+    const { log, evictions, signal } = this.#deps;
     const step = { by: 'unload', model, ifGeneration, keepsMib: 0 } as const;
     try {
-      const isUnloaded = await evictVictim(this.#deps, { node, signal }, step);
-      if (isUnloaded) log.info({ model, node }, 'unloaded, because models.toml has new settings');
+      if (!(await evictVictim(this.#deps, { node, signal }, step))) return;
+      evictions.add('replaced');
+      log.info({ model, node }, 'unloaded, because models.toml has new settings');
     } catch (error) {
       log.warn({ model, node, err: error }, 'a model with old settings could not be unloaded');
     }

@@ -1,4 +1,10 @@
-import type { FleetRequest, FleetSnapshot, OpenCircuit, Resolution } from '@cortex/fleet';
+import {
+  type FleetRequest,
+  type FleetSnapshot,
+  fitsBeside,
+  type OpenCircuit,
+  type Resolution,
+} from '@cortex/fleet';
 import {
   type AdminDrainResult,
   type AdminEstimate,
@@ -31,6 +37,7 @@ import type {
 } from './control.ts';
 import { DecisionLog } from './decision-log.ts';
 import { Effects } from './effects.ts';
+import { EvictionCounts } from './eviction-counts.ts';
 import { Explanations } from './explanations.ts';
 import { FileCalls } from './file-calls.ts';
 import { FleetLoop } from './fleet-loop.ts';
@@ -66,6 +73,7 @@ export class FleetControl implements Control {
   readonly #explanations: Explanations;
   readonly #rescan: Rescan;
   readonly #names: ModelNames;
+  readonly #evictions = new EvictionCounts();
   readonly #ending = new AbortController();
 
   constructor({ log, clock, transport, ...settings }: ControlOptions) {
@@ -213,6 +221,14 @@ export class FleetControl implements Control {
     return this.#explanations.ofModel(resolution.kind === 'model' ? resolution : question);
   }
 
+  evictions(): ReadonlyMap<string, number> {
+    return this.#evictions.byReason;
+  }
+
+  fits(model: string): boolean {
+    return fitsBeside(this.#loop.state, model);
+  }
+
   waiting(model: string): number {
     return this.#loop.state.waiting(model);
   }
@@ -302,6 +318,7 @@ export class FleetControl implements Control {
       snapshot: () => loop.snapshot,
       tell: (event) => loop.tell(event),
       client: (node) => connections.client(node),
+      evictions: this.#evictions,
       poll: (node) => connections.poll(node),
       signal: this.#ending.signal,
     });
@@ -316,6 +333,7 @@ export class FleetControl implements Control {
       subscribe: (listener) => loop.subscribe(listener),
       tell: (event) => loop.tell(event),
       client: (node) => connections.client(node),
+      evictions: this.#evictions,
       poll: (node) => connections.poll(node),
     });
   }

@@ -4,6 +4,7 @@ import type { Clock } from '@cortex/service';
 
 import type { NeuronClient } from '../nodes/neuron-client.ts';
 import type { ControlLog } from './control.ts';
+import type { EvictionCounts } from './eviction-counts.ts';
 import { LoadLog, type LoadTarget } from './load-log.ts';
 import { toLoadRequest } from './load-request.ts';
 import { replacingAsleep } from './replacing-asleep.ts';
@@ -16,6 +17,7 @@ interface LoadCallsDeps {
   readonly subscribe: (listener: () => void) => () => void;
   readonly tell: (event: DecideEvent) => void;
   readonly client: (node: string) => NeuronClient;
+  readonly evictions: EvictionCounts;
   /** Polls the node. Never rejects. */
   readonly poll: (node: string) => Promise<void>;
 }
@@ -154,7 +156,7 @@ export class LoadCalls {
     await Promise.all(this.#running);
   }
 
-  async #run(job: Job, { after }: LoadAction): Promise<void> {
+  async #run(job: Job, { after, record }: LoadAction): Promise<void> {
     const { model, node, startedMs } = job;
     const target = { model, node };
     const { signal } = job.controller;
@@ -167,6 +169,8 @@ export class LoadCalls {
       for (const victim of after) {
         if (!(await evictVictim(this.#deps, { node, signal }, victim)))
           return this.#end(job, { kind: 'changed' });
+        const { why = 'idle' } = record.victims.find((known) => known.model === victim.model) ?? {};
+        this.#deps.evictions.add(why);
       }
       job.isMakingRoom = false;
       if (job.isDetached) await this.#detach(job);

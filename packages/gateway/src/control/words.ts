@@ -170,16 +170,21 @@ function needing(
 const ableText = ({ node, speed }: Candidate): string =>
   [node, ...speedText(speed).map((text) => `(${text})`)].join(' ');
 
+/** @param when - `now`, or `then` for a decision of the past: nodes and models have moved on. */
 function othersText(
   candidates: readonly Candidate[],
   chosen: string | undefined,
+  when: 'now' | 'then' = 'now',
 ): readonly string[] {
   const others = candidates.filter(({ node }) => node !== chosen);
   const lacking = candidatesText(others);
+  const atThatTime = when === 'then' ? ' at that time' : '';
   const able = others.filter(({ feasible }) => feasible).map(ableText);
   return [
-    ...(lacking === '' ? [] : [`Other nodes: ${lacking}.`]),
-    ...(able.length === 0 ? [] : [`Also possible, but ranked lower: ${able.join(', ')}.`]),
+    ...(lacking === '' ? [] : [`Other nodes${atThatTime}: ${lacking}.`]),
+    ...(able.length === 0
+      ? []
+      : [`Also possible${atThatTime}, but ranked lower: ${able.join(', ')}.`]),
   ];
 }
 
@@ -187,7 +192,7 @@ function othersText(
 export function loadText(record: PlacementRecord, agoMs: number): readonly string[] {
   const { model, node, needMib, victims, candidates, why } = record;
   const first = `${model} was loaded on ${node} ${duration(agoMs)} ago ${WHY_LOADED[why]}${needing(needMib, record)}${evicting(victims)}.`;
-  return [first, ...othersText(candidates, node)];
+  return [first, ...othersText(candidates, node, 'then')];
 }
 
 /** How a model stands, and where a load of it would go now. */
