@@ -127,6 +127,8 @@ export const LoadModelRequest = z.strictObject({
   model_id: z.string().min(1),
   ...ModelSettingsFields,
   vram_mb: z.number().optional(),
+  /** MiB that automatic context and slots leave other models: they are chosen within it, if the model serves within it. */
+  vram_limit_mb: z.number().positive().optional(),
   min_devices: z.int().min(1).optional(),
   ttl_s: z.number().min(0).optional(),
   pinned: z.boolean().optional(),
@@ -138,6 +140,9 @@ export type LoadModelRequest = z.infer<typeof LoadModelRequest>;
 export const EstimateAnswer = z.looseObject({
   vram_mb: z.number(),
   ram_mb: z.number().default(0),
+  /** MiB on its device with the smallest and the largest automatic context and slots. Absent: older neuron, or unknown. */
+  least_mb: z.number().optional(),
+  most_mb: z.number().optional(),
   kv_mb_per_1k_tokens: z.number().optional(),
   context_max: z.int().optional(),
   slots_max: z.int().optional(),

@@ -16,8 +16,8 @@ export interface Reservation {
   readonly model: string;
   readonly node: string;
   readonly devices: readonly number[];
-  /** MiB on those devices together; undefined: not known. */
-  readonly needMib: number | undefined;
+  /** MiB that it will take on those devices together; undefined: not known. */
+  readonly takesMib: number | undefined;
   /** The model slept there: the load only wakes it. */
   readonly isWake: boolean;
   /** When the time of the load itself began: its victims had left. Undefined: a download is part of it. */
@@ -38,8 +38,10 @@ export interface Estimate {
   readonly asked: Set<string>;
   /** The node whose answer is awaited. */
   awaited: string | undefined;
-  /** MiB. */
+  /** MiB, with automatic settings at least. */
   mib: number | undefined;
+  /** MiB with the largest automatic settings; undefined: not known. */
+  mostMib: number | undefined;
   /** The awaited answer is for settings that have changed since. */
   isStale: boolean;
 }

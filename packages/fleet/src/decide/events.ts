@@ -108,8 +108,10 @@ export type DecideEvent =
       readonly kind: 'estimated';
       readonly node: string;
       readonly model: string;
-      /** What a load needs there; undefined: the node cannot say. */
+      /** What a load needs there, with automatic settings at least; undefined: the node cannot say. */
       readonly mib: number | undefined;
+      /** What it takes there at most; undefined: the node cannot say. */
+      readonly mostMib?: number | undefined;
     }
   | { readonly kind: 'wake_failed'; readonly node: string }
   | {
@@ -180,6 +182,8 @@ export type Action =
       readonly devices: readonly number[];
       /** Unloaded or put to sleep first, each only if it is still idle and unchanged. */
       readonly after: readonly EvictionStep[];
+      /** MiB within which the node is to choose automatic context and slots, so that victims have room later. */
+      readonly limitMib?: number | undefined;
       /** It goes on although nobody waits for it. */
       readonly isDetached: boolean;
       readonly record: PlacementRecord;

@@ -8,6 +8,7 @@ import { hasSameSettings, mayDownload, noteAsleep, noteLoad } from './need.ts';
 import type { PlacementRecord } from './record.ts';
 import { takenOn } from './node-room.ts';
 import { memoryChanged } from './replan.ts';
+import { shareMemory } from './share-memory.ts';
 
 /** Ends what a starving model has kept for itself on a node. */
 export function releaseClaim(state: DecideState, node: string): void {
@@ -81,7 +82,7 @@ export function startLoad(state: DecideState, load: NewLoad, actions: Action[]):
   state.reloads.delete(model);
   state.dismissed.delete(model);
   const devices = fit.set.devices.map(({ device }) => device.index);
-  const { needMib } = fit.set;
+  const { takesMib, limitMib } = shareMemory(state, load);
   const replicas = state.snapshot.nodes.get(node)?.replicas;
   const isWake = replicas?.get(model)?.status === 'sleeping';
   const facts = state.facts.of(node, model);
@@ -92,7 +93,7 @@ export function startLoad(state: DecideState, load: NewLoad, actions: Action[]):
     model,
     node,
     devices,
-    needMib,
+    takesMib,
     isWake,
     measuredFromMs: !isWake && mayDownload(state, node, model) ? undefined : state.nowMs,
     settings: state.snapshot.catalogue.get(model),
@@ -122,7 +123,7 @@ export function startLoad(state: DecideState, load: NewLoad, actions: Action[]):
     ifGeneration: generation,
     keepsMib,
   }));
-  actions.push({ kind: 'load', model, node, devices, after, isDetached, record });
+  actions.push({ kind: 'load', model, node, devices, after, limitMib, isDetached, record });
 }
 
 /**

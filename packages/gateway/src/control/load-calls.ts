@@ -33,6 +33,8 @@ interface PastLoad {
 interface Job extends LoadTarget {
   readonly controller: AbortController;
   readonly startedMs: number;
+  /** MiB; undefined: it may take what is free. */
+  readonly limitMib?: number | undefined;
   /** The state that the node answered to a load that goes on although nobody waits. */
   readonly accepted: PromiseWithResolvers<string>;
   /** Victims are still there: the node would refuse the load. */
@@ -78,7 +80,7 @@ export class LoadCalls {
   }
 
   start(action: LoadAction): void {
-    const { model, node, isDetached } = action;
+    const { model, node, isDetached, limitMib } = action;
     const accepted = Promise.withResolvers<string>();
     // Only the operator waits for it.
     accepted.promise.catch(() => undefined);
@@ -88,6 +90,7 @@ export class LoadCalls {
       node,
       accepted,
       startedMs,
+      limitMib,
       isDetached,
       isMakingRoom: true,
       controller: new AbortController(),
@@ -116,7 +119,9 @@ export class LoadCalls {
 
   /** Asks the node what a load needs, and tells it. */
   async estimate(target: LoadTarget, signal: AbortSignal): Promise<void> {
-    this.#deps.tell({ kind: 'estimated', ...target, mib: await this.#needMib(target, signal) });
+    const estimate = await this.#needOf(target, signal);
+    const { leastMib, mostMib } = estimate ?? {};
+    this.#deps.tell({ kind: 'estimated', ...target, mib: leastMib, mostMib });
   }
 
   /**
@@ -190,7 +195,7 @@ export class LoadCalls {
     }
   }
 
-  #request(target: LoadTarget) {
+  #request(target: LoadTarget & Pick<Job, 'limitMib'>) {
     return toLoadRequest(this.#deps.snapshot(), target);
   }
 
@@ -239,7 +244,10 @@ export class LoadCalls {
       isTransient: isTransient(error),
       isNodeLost: error.code === 'node_unreachable',
       retryInMs: retryAfterS === undefined ? undefined : retryAfterS * 1000,
-      needMib: error.code === 'insufficient_vram' ? await this.#needMib(job, signal) : undefined,
+      needMib:
+        error.code === 'insufficient_vram'
+          ? (await this.#needOf(job, signal))?.leastMib
+          : undefined,
     };
   }
 
@@ -264,12 +272,12 @@ export class LoadCalls {
     return status() === 'loaded';
   }
 
-  /** MiB that a load needs on the node; undefined: it cannot say. */
-  async #needMib(target: LoadTarget, signal: AbortSignal): Promise<number | undefined> {
+  /** What a load needs on the node, at least and at most; undefined: it cannot say. */
+  async #needOf(target: LoadTarget, signal: AbortSignal) {
     const { client, log } = this.#deps;
     try {
-      const { needMib } = await client(target.node).estimate(this.#request(target), signal);
-      return needMib;
+      const estimate = await client(target.node).estimate(this.#request(target), signal);
+      return { leastMib: estimate.leastMib ?? estimate.needMib, mostMib: estimate.mostMib };
     } catch (error) {
       log.debug({ ...target, err: error }, 'the memory that a load needs is not known');
       return undefined;
