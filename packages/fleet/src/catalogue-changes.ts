@@ -109,10 +109,10 @@ export function changedResidency(
   const entry = catalogue.get(model);
   const reported = node.reported.get(model);
   const kept = reported?.residency;
-  if (!entry || !kept || reported.status !== 'loaded' || isDefaultModel(node, model)) {
-    return undefined;
-  }
+  if (!entry || !kept || reported.status !== 'loaded') return undefined;
   const wanted = residencyOf(entry, node.name);
+  // Without a word in models.toml, what neuron.toml says of its default models stays.
+  if (wanted.ttlS === 0 && !wanted.pinned && isDefaultModel(node, model)) return undefined;
   const ttlS = wanted.ttlS === kept.ttl_s ? undefined : wanted.ttlS;
   const pinned = wanted.pinned === kept.pinned ? undefined : wanted.pinned;
   return ttlS === undefined && pinned === undefined ? undefined : { ttlS, pinned };

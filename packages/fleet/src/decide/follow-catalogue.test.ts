@@ -88,6 +88,8 @@ describe('A loaded model whose settings change in models.toml', () => {
       models: [...(fleet.state.snapshot.nodes.get('a')?.reported.values() ?? [])],
     });
     expect(told(fleet.configure({}, [NEW]))).toEqual([]);
+    const changed = { ...OLD, ttlS: 60 };
+    expect(told(fleet.configure({}, [changed]))).toEqual(['tell a {"ttlS":60}']);
   });
 
   test.each([
