@@ -31,6 +31,7 @@ const EXPECTED: Readonly<Record<string, readonly [string, readonly string[]]>> =
   cortex_node_up: ['gauge', ['node']],
   cortex_model_avoided: ['gauge', ['model', 'node']],
   cortex_circuit_opens_total: ['counter', ['node']],
+  cortex_evictions_total: ['counter', ['reason']],
   cortex_device_vram_used_bytes: ['gauge', ['node', 'device']],
   cortex_device_vram_total_bytes: ['gauge', ['node', 'device']],
   cortex_device_utilization_ratio: ['gauge', ['node', 'device']],

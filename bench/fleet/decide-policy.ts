@@ -261,6 +261,8 @@ export class DecidePolicy implements Policy {
       case 'timer':
         done.push({ kind: 'timer', atMs: action.atMs });
         return;
+      case 'replace':
+      case 'set_residency':
       case 'estimate':
       case 'circuit_opened':
       case 'circuit_closed':

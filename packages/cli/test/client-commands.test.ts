@@ -396,7 +396,17 @@ describe('cortex free', () => {
     const text = await run(freeCommand(context), 'local', '--for', '2h');
 
     expect(text).toContain('Unloaded from local: cortex-tiny.');
-    expect(text).toContain('in 120 minutes');
+    expect(text).toContain('in 2 hours');
+  });
+
+  test.each([
+    ['30s', 'in 30 seconds'],
+    ['1m', 'in 1 minute,'],
+    ['90s', 'in 90 seconds'],
+    ['1.5d', 'in 36 hours'],
+  ])('says for --for %s that the node loads models again %s', async (duration, when) => {
+    const { context, run } = fixture();
+    expect(await run(freeCommand(context), 'local', '--for', duration)).toContain(when);
   });
 
   test('says which of the unloaded models are pinned', async () => {

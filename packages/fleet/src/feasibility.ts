@@ -110,20 +110,6 @@ function isYielding({ health }: NodeSnapshot): boolean {
   return hasGpu;
 }
 
-/**
- * Whether the known free memory suffices: the memory of the GPUs, or without a GPU the share of RAM that models may
- * use. Unknown values do not count against the node.
- */
-export function fitsFreeMemory(node: NodeSnapshot, model: CatalogueModel | undefined): boolean {
-  const devices = node.health?.devices ?? [];
-  const gpus = devices.filter(({ kind }) => kind !== 'cpu');
-  const free = (gpus.length > 0 ? gpus : devices).flatMap((device) =>
-    device.yielding === true ? 0 : (device.vram_free_mb ?? []),
-  );
-  if (model?.vramMb === undefined || free.length === 0) return true;
-  return free.reduce((sum, freeMb) => sum + freeMb, 0) >= model.vramMb;
-}
-
 /** What keeps a node from loading the model now, and may end by itself; undefined: nothing but memory. */
 export function temporaryLack(
   node: NodeSnapshot,

@@ -1,5 +1,6 @@
 export { type AliasTable, createAliasTable, findAlias } from './alias-table.ts';
 export * from './catalogue.ts';
+export { type ConfigMismatch, type Residency, residencyOf } from './catalogue-changes.ts';
 export { type Refusal } from './classify-unserved.ts';
 export { type Lacking, type NodeLack } from './feasibility.ts';
 export { DueRestarts, type HarnessReport } from './due-restarts.ts';
@@ -12,6 +13,7 @@ export {
   isKnownModel,
   nameForUnnamed,
   resolveModel,
+  type Fits,
   type Resolution,
 } from './resolve-model.ts';
 export * from './snapshot.ts';
@@ -26,10 +28,11 @@ export { describeAdminNode, listAdminNodes, toAvoidance } from './views/admin-no
 export { isSameModelView, isSameNodeView } from './views/same-view.ts';
 export { type Touched, touchedBy } from './views/touched.ts';
 export { type FleetHealth, fleetHealth } from './views/fleet-health.ts';
-export { describeModel, listModels } from './views/list-models.ts';
+export { describeModel, type ListOptions, listModels } from './views/list-models.ts';
 export { modelStatus } from './views/model-status.ts';
 export { decide } from './decide/decide.ts';
 export { DecideState, DEFAULT_SETTINGS } from './decide/decide-state.ts';
+export { fitsBeside } from './decide/fits-beside.ts';
 export { keepsTooMuch } from './decide/leavers.ts';
 export { type Sleep, sleepOf } from './decide/sleep.ts';
 export { nodeForFiles } from './decide/node-for-files.ts';

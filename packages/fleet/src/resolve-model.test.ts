@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
 
-import { discovery, entry, fleet, gpu, health, report } from '../test/build-fleet.ts';
-import { nameForUnnamed, nearNames, resolveModel } from './index.ts';
+import { entry, fleet, report } from '../test/build-fleet.ts';
+import { type Fits, nameForUnnamed, nearNames, resolveModel as resolveWith } from './index.ts';
+import type { FleetSnapshot } from './snapshot.ts';
 
 const state = fleet(
   {
@@ -18,13 +19,9 @@ const state = fleet(
   },
   [report('a', [entry('small')]), report('b', [])],
 );
+const resolveModel = (snapshot: FleetSnapshot, asked: string, fits: Fits = () => false) =>
+  resolveWith(snapshot, asked, fits);
 const resolve = (asked: string) => resolveModel(state.snapshot, asked);
-
-const memory = (freeMb: number) =>
-  report('a', [], {
-    health: health([], { devices: [{ index: 0, vram_free_mb: freeMb }] }),
-    discovery: discovery({ devices: [gpu(0, 24_000)] }),
-  });
 
 describe('resolveModel', () => {
   test('returns a model id unchanged', () => {
@@ -55,16 +52,12 @@ describe('resolveModel', () => {
   });
 
   test('chooses from a list without a loaded model the first that fits without eviction, else the first', () => {
-    const catalogue = [
-      { id: 'large', vramMb: 20_000 },
-      { id: 'fits', vramMb: 4_000 },
-    ];
-    const aliases = { pair: ['large', 'fits'] };
-    const pick = (freeMb: number) =>
-      resolveModel(fleet({ nodes: ['a'], catalogue, aliases }, [memory(freeMb)]).snapshot, 'pair');
-    expect([pick(24_000), pick(8_000), pick(1_000)]).toMatchObject([
+    const { snapshot } = fleet({ nodes: ['a'], aliases: { pair: ['large', 'small'] } });
+    const pick = (...fitting: readonly string[]) =>
+      resolveModel(snapshot, 'pair', (model) => fitting.includes(model));
+    expect([pick('large', 'small'), pick('small'), pick()]).toMatchObject([
       { model: 'large' },
-      { model: 'fits' },
+      { model: 'small' },
       { model: 'large' },
     ]);
   });

@@ -2,7 +2,6 @@ import { otherSpelling } from '@cortex/protocol';
 
 import { findAlias } from './alias-table.ts';
 import type { Alias } from './catalogue.ts';
-import { fitsFreeMemory, permanentLack } from './feasibility.ts';
 import { nearNames } from './near-names.ts';
 import type { FleetSnapshot } from './snapshot.ts';
 
@@ -26,56 +25,46 @@ export const isKnownModel = (snapshot: FleetSnapshot, model: string): boolean =>
 const isLoaded = (snapshot: FleetSnapshot, model: string): boolean =>
   snapshot.replicasByModel.get(model)?.some(({ isReady }) => isReady) ?? false;
 
-const fitsNow = (snapshot: FleetSnapshot, model: string): boolean =>
-  [...snapshot.nodes.values()].some(
-    (node) =>
-      node.state === 'up' &&
-      !node.isDraining &&
-      permanentLack(snapshot, node, model) === undefined &&
-      fitsFreeMemory(node, snapshot.catalogue.get(model)),
-  );
+/** Whether a model that is not loaded can be, without eviction. */
+export type Fits = (model: string) => boolean;
 
 /**
  * The model of an alias list: the first loaded one, else the first that a node can load without evicting, else the
  * first.
  */
-function chooseAliased(snapshot: FleetSnapshot, models: readonly string[]): string {
+function chooseAliased(snapshot: FleetSnapshot, models: readonly string[], fits: Fits): string {
   const [first = '', ...others] = models;
   if (others.length === 0) return first;
-  return (
-    models.find((model) => isLoaded(snapshot, model)) ??
-    models.find((model) => fitsNow(snapshot, model)) ??
-    first
-  );
+  return models.find((model) => isLoaded(snapshot, model)) ?? models.find(fits) ?? first;
 }
 
-const viaAlias = (snapshot: FleetSnapshot, { models, params }: Alias): Resolution => ({
+const viaAlias = (snapshot: FleetSnapshot, { models, params }: Alias, fits: Fits): Resolution => ({
   kind: 'model',
-  model: chooseAliased(snapshot, models),
+  model: chooseAliased(snapshot, models, fits),
   viaAlias: true,
   params,
 });
 
-function resolveExact(snapshot: FleetSnapshot, asked: string): Resolution | undefined {
+function resolveExact(snapshot: FleetSnapshot, asked: string, fits: Fits): Resolution | undefined {
   const alias = snapshot.aliases.exact.get(asked);
-  if (alias) return viaAlias(snapshot, alias);
+  if (alias) return viaAlias(snapshot, alias, fits);
   return isKnownModel(snapshot, asked)
     ? { kind: 'model', model: asked, viaAlias: false }
     : undefined;
 }
 
-function resolveGlob(snapshot: FleetSnapshot, asked: string): Resolution | undefined {
+function resolveGlob(snapshot: FleetSnapshot, asked: string, fits: Fits): Resolution | undefined {
   const alias = findAlias(snapshot.aliases, asked);
-  return alias && viaAlias(snapshot, alias);
+  return alias && viaAlias(snapshot, alias, fits);
 }
 
 /** Splits `id@node` if the node is configured; any other `@` is part of a name. */
-function resolveOnNode(snapshot: FleetSnapshot, asked: string): Resolution | undefined {
+function resolveOnNode(snapshot: FleetSnapshot, asked: string, fits: Fits): Resolution | undefined {
   const at = asked.lastIndexOf('@');
   const node = asked.slice(at + 1);
   if (at < 1 || !snapshot.nodes.has(node)) return undefined;
   const name = asked.slice(0, at);
-  const resolution = resolveExact(snapshot, name) ?? resolveGlob(snapshot, name);
+  const resolution = resolveExact(snapshot, name, fits) ?? resolveGlob(snapshot, name, fits);
   return resolution?.kind === 'model' ? { ...resolution, node } : undefined;
 }
 
@@ -102,18 +91,20 @@ function spellingsOf(asked: string): readonly string[] {
  * glob, the alias `default`. Aliases name models, never other aliases. An exact name after `anthropic/`, or with or without
  * the tag `latest`, precedes the globs.
  */
-export function resolveModel(snapshot: FleetSnapshot, asked: string): Resolution {
-  const exact = resolveExact(snapshot, asked);
+export function resolveModel(snapshot: FleetSnapshot, asked: string, fits: Fits): Resolution {
+  const exact = resolveExact(snapshot, asked, fits);
   if (exact) return exact;
   const names = spellingsOf(asked);
   for (const resolve of [resolveExact, resolveOnNode, resolveGlob]) {
     for (const name of names) {
-      const known = resolve(snapshot, name);
+      const known = resolve(snapshot, name, fits);
       if (known) return known;
     }
   }
   const fallback = snapshot.aliases.exact.get('default');
-  return fallback ? viaAlias(snapshot, fallback) : { kind: 'unknown', near: near(snapshot, asked) };
+  return fallback
+    ? viaAlias(snapshot, fallback, fits)
+    : { kind: 'unknown', near: near(snapshot, asked) };
 }
 
 /** The catalogue and the models of up nodes: everything that can be requested by its id. */

@@ -43,6 +43,8 @@ export interface HostShape {
 export interface FleetShape {
   readonly hosts: Readonly<Record<string, HostShape>>;
   readonly models: readonly CatalogueModel[];
+  /** MiB that models take at most, with `vramMb` as the least. A node gives them what is free. */
+  readonly mostMib?: Readonly<Record<string, number>>;
   readonly settings?: Partial<DecideSettings>;
 }
 
@@ -149,7 +151,8 @@ export class DecidedFleet {
     const actions = decide(this.state, event, this.#nowMs);
     const later = only(actions, 'estimate').flatMap(({ node, model }) => {
       const mib = this.#shape.models.find(({ id }) => id === model)?.vramMb;
-      return this.#decided({ kind: 'estimated', node, model, mib });
+      const mostMib = this.#shape.mostMib?.[model];
+      return this.#decided({ kind: 'estimated', node, model, mib, mostMib });
     });
     return [...actions, ...later];
   }
@@ -237,13 +240,16 @@ export class DecidedFleet {
     }
     if (outcome.kind === 'loaded') {
       const known = this.#shape.models.find(({ id }) => id === model);
-      const devices = [...(this.state.reservation(node, model)?.devices ?? [0])];
+      const { devices: planned = [0], takesMib } = this.state.reservation(node, model) ?? {};
+      const devices = [...planned];
+      const isGreedy = this.#shape.mostMib?.[model] !== undefined;
+      const heldMib = isGreedy ? takesMib : known?.vramMb;
       const can_sleep = this.#shape.hosts[node]?.keepsAsleepMib !== undefined;
       told.push(
         ...this.tell({
           kind: 'model_changed',
           node,
-          entry: entry(model, { devices, vram_used_mb: known?.vramMb, generation: 2, can_sleep }),
+          entry: entry(model, { devices, vram_used_mb: heldMib, generation: 2, can_sleep }),
           load: load(model, this.#shape.hosts[node]?.seats),
           atMs: this.#nowMs,
         }),
@@ -288,6 +294,12 @@ export function told(actions: readonly Action[]): readonly string[] {
         return `avoid ${action.model ?? 'all'} on ${action.node} for ${action.forMs} ms`;
       case 'circuit_closed':
         return `use ${action.model ?? 'all'} on ${action.node} again`;
+      case 'replace':
+        return `replace ${action.model} on ${action.node}`;
+      case 'set_residency': {
+        const { ttlS, pinned } = action.residency;
+        return `tell ${action.node} ${JSON.stringify({ ttlS, pinned })}`;
+      }
       case 'estimate':
       case 'poll':
       case 'timer':

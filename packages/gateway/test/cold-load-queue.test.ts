@@ -26,7 +26,7 @@ describe('load on first request', () => {
     const leases = await Promise.all(attempts);
 
     expect(neuron.count('/models/load')).toBe(1);
-    expect(load.request).toEqual({ model_id: 'm', harness: 'llama', quant: 'Q4_K_M' });
+    expect(load.request).toEqual({ model_id: 'm', harness: 'llama', quant: 'Q4_K_M', ttl_s: 0 });
     expect(leases.every(({ loadMs }) => loadMs === 500)).toBe(true);
     expect(under.control.inFlight('a', 'm')).toBe(50);
     for (const lease of leases) lease.release();

@@ -50,6 +50,7 @@ describe('a request for a model without room', () => {
     expect(lease.node).toBe('one');
     lease.release();
     expect(under.statusOf('a')).toEqual(['one:unloaded']);
+    expect(under.control.evictions().get('idle')).toBe(1);
   });
 
   test('waits while the other model is in use, and unloads nothing', async () => {

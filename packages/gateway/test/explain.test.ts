@@ -220,7 +220,7 @@ describe('the explanation in answer and record', () => {
     const header = explanationOf(response);
     const { explain: recorded } = await gateway.record();
     expect(header).toMatch(
-      /^It went to beast after .+\. coder was loaded on beast \d+ ms ago for a request \(needs 15000 MiB\), unloading chat .+ Other nodes: laptop has 8000 MiB for models, and 15000 MiB are needed\.$/,
+      /^It went to beast after .+\. coder was loaded on beast \d+ ms ago for a request \(needs 15000 MiB\), unloading chat .+ Other nodes at that time: laptop has 8000 MiB for models, and 15000 MiB are needed\.$/,
     );
     expect(recorded).toBe(header);
   });

@@ -37,7 +37,9 @@ describe('a node that is removed from the configuration', () => {
       ),
     ).toEqual(['b']);
     expect(
-      listModels(control.snapshot(), { createdS: 1, words: WORDS }).map(({ id }) => id),
+      listModels(control.snapshot(), { createdS: 1, words: WORDS, fits: () => false }).map(
+        ({ id }) => id,
+      ),
     ).toEqual(['n']);
     lease.release();
     expect(control.inFlight('a')).toBe(0);

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { temporaryFolder } from '@cortex/testkit/temporary-folder';
 import { describe, expect, test } from 'bun:test';
 
-import { NodeState } from './node-state.ts';
+import { isPinned, NodeState } from './node-state.ts';
 import { StateWriter } from './state-writer.ts';
 
 const SILENT = { warn: () => undefined, info: () => undefined };
@@ -30,23 +30,27 @@ describe('the state of a node', () => {
   test('keeps pins, TTLs and the drain for the next daemon', () => {
     const path = freshPath();
     const { state } = open(path);
-    state.setResidency('a/b', { isPinned: true, ttlS: 60 });
-    state.setResidency('__proto__', { isPinned: false, ttlS: 5 });
+    state.setResidency('a/b', { operatorPin: true, isLoadPinned: false, ttlS: 60 });
+    state.setResidency('__proto__', { operatorPin: undefined, isLoadPinned: false, ttlS: 5 });
     state.setDrain({ until: '2030-01-01T00:00:00.000Z', for_s: 10 });
 
     const next = open(path).state;
 
-    expect(next.residency('a/b')).toEqual({ isPinned: true, ttlS: 60 });
-    expect(next.residency('__proto__')).toEqual({ isPinned: false, ttlS: 5 });
+    expect(next.residency('a/b')).toEqual({ operatorPin: true, isLoadPinned: false, ttlS: 60 });
+    expect(next.residency('__proto__')).toEqual({
+      operatorPin: undefined,
+      isLoadPinned: false,
+      ttlS: 5,
+    });
     expect(next.drain).toEqual({ until: '2030-01-01T00:00:00.000Z', for_s: 10 });
   });
 
   test('forgets a model without pin and TTL', () => {
     const path = freshPath();
     const { state } = open(path);
-    state.setResidency('m', { isPinned: true, ttlS: 0 });
+    state.setResidency('m', { operatorPin: true, isLoadPinned: false, ttlS: 0 });
 
-    state.setResidency('m', { isPinned: false, ttlS: 0 });
+    state.setResidency('m', { operatorPin: undefined, isLoadPinned: false, ttlS: 0 });
 
     expect(JSON.parse(readFileSync(path, 'utf8'))).toEqual({ models: [] });
   });
@@ -57,13 +61,13 @@ describe('the state of a node', () => {
     mkdirSync(dirname(path));
     writeFileSync(path, JSON.stringify({ models: ids.map((id) => ({ id, ttl_s: 1 })) }));
     const { state } = open(path);
-    state.setResidency('m1', { isPinned: true, ttlS: 1 });
+    state.setResidency('m1', { operatorPin: true, isLoadPinned: false, ttlS: 1 });
 
-    state.setResidency('new', { isPinned: true, ttlS: 0 });
+    state.setResidency('new', { operatorPin: true, isLoadPinned: false, ttlS: 0 });
 
     const kept = ['m0', 'm1', 'm2', 'm1000', 'new'].filter((id) => {
-      const { isPinned, ttlS } = state.residency(id);
-      return isPinned || ttlS > 0;
+      const residency = state.residency(id);
+      return isPinned(residency) || residency.ttlS > 0;
     });
     expect(kept).toEqual(['m1', 'm1000', 'new']);
     expect(JSON.parse(readFileSync(path, 'utf8')).models).toHaveLength(1000);
@@ -74,12 +78,12 @@ describe('the state of a node', () => {
     const { state, retry } = open(path);
     // Stands for a disk that is full: every write below it fails.
     writeFileSync(dirname(path), '');
-    state.setResidency('m', { isPinned: true, ttlS: 0 });
+    state.setResidency('m', { operatorPin: true, isLoadPinned: false, ttlS: 0 });
     rmSync(dirname(path));
 
     retry();
 
-    expect(open(path).state.residency('m').isPinned).toBe(true);
+    expect(isPinned(open(path).state.residency('m'))).toBe(true);
     expect(readdirSync(dirname(path))).toEqual(['node.json']);
   });
 
@@ -92,7 +96,11 @@ describe('the state of a node', () => {
 
       const { state, warnings } = open(path);
 
-      expect(state.residency('m')).toEqual({ isPinned: false, ttlS: 0 });
+      expect(state.residency('m')).toEqual({
+        operatorPin: undefined,
+        isLoadPinned: false,
+        ttlS: 0,
+      });
       expect(state.drain).toBeUndefined();
       expect(warnings).toHaveLength(1);
     },

@@ -29,7 +29,9 @@ const StoredState = z.object({
   models: z.array(
     z.object({
       id: z.string(),
-      pinned: z.boolean().default(false),
+      /** By an operator; absent: as load calls have it. */
+      pinned: z.boolean().optional(),
+      load_pinned: z.boolean().default(false),
       ttl_s: z.number().min(0).default(0),
     }),
   ),
@@ -40,13 +42,24 @@ export type StoredDrain = NonNullable<StoredState['drain']>;
 
 /** How long an idle model stays loaded. */
 export interface StoredResidency {
-  readonly isPinned: boolean;
+  /** What an operator has set; undefined: as load calls have it. */
+  readonly operatorPin: boolean | undefined;
+  /** What the last load call has set that says it. */
+  readonly isLoadPinned: boolean;
   /** 0: no limit. */
   readonly ttlS: number;
 }
 
 /** Of a model without pin and TTL. */
-export const NO_RESIDENCY: StoredResidency = { isPinned: false, ttlS: 0 };
+export const NO_RESIDENCY: StoredResidency = {
+  operatorPin: undefined,
+  isLoadPinned: false,
+  ttlS: 0,
+};
+
+/** The pin of an operator counts before that of load calls. */
+export const isPinned = ({ operatorPin, isLoadPinned }: StoredResidency): boolean =>
+  operatorPin ?? isLoadPinned;
 
 interface NodeStateOptions {
   /** Path of the file. */
@@ -71,7 +84,10 @@ export class NodeState {
     this.#models = new Map(
       models
         .slice(-MAX_MODELS)
-        .map(({ id, pinned, ttl_s }) => [id, { isPinned: pinned, ttlS: ttl_s }]),
+        .map(({ id, pinned, load_pinned, ttl_s }) => [
+          id,
+          { operatorPin: pinned, isLoadPinned: load_pinned, ttlS: ttl_s },
+        ]),
     );
     this.#stop = options.every(RETRY_MS, () => {
       if (this.#isUnsaved) this.#save();
@@ -110,9 +126,10 @@ export class NodeState {
     const { writer, path } = this.#options;
     const state: StoredState = {
       drain: this.#drain,
-      models: [...this.#models].map(([id, { isPinned, ttlS }]) => ({
+      models: [...this.#models].map(([id, { operatorPin, isLoadPinned, ttlS }]) => ({
         id,
-        pinned: isPinned,
+        pinned: operatorPin,
+        load_pinned: isLoadPinned,
         ttl_s: ttlS,
       })),
     };

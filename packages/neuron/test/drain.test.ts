@@ -131,6 +131,41 @@ describe('a pin', () => {
     await until(async () => (await second.model()).status === 'unloaded');
   });
 
+  test('of a load call is taken back by a later one that does not have it', async () => {
+    await using neuron = await scripted();
+    await neuron.load({ ttl_s: 60, pinned: true });
+
+    await neuron.load({ ttl_s: 5, pinned: false });
+
+    expect(await neuron.model()).toMatchObject({
+      status: 'loaded',
+      generation: 1,
+      pinned: false,
+      residency: { ttl_s: 5, pinned: false },
+    });
+  });
+
+  test('of an operator stays when a load call takes back its own', async () => {
+    await using neuron = await scripted();
+    await neuron.load({ pinned: true });
+    await neuron.post('/models/tiny/pin', { pinned: true });
+
+    await neuron.load({ pinned: false });
+
+    expect(await neuron.model()).toMatchObject({ pinned: true, residency: { pinned: false } });
+  });
+
+  test('of a load call is undone by an operator until the next one', async () => {
+    await using neuron = await scripted();
+    await neuron.load({ pinned: true });
+
+    await neuron.post('/models/tiny/pin', { pinned: false });
+    expect(await neuron.model()).toMatchObject({ pinned: false });
+
+    await neuron.load({ pinned: true });
+    expect(await neuron.model()).toMatchObject({ pinned: true });
+  });
+
   test('of an unknown model is a 404', async () => {
     await using neuron = await scripted();
 

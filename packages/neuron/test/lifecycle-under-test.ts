@@ -6,6 +6,7 @@ import { Admission } from '../src/admission/admission.ts';
 import { MemoryLedger } from '../src/devices/memory-ledger.ts';
 import { createHarnessRegistry } from '../src/harness/registry.ts';
 import { ModelLifecycle } from '../src/models/model-lifecycle.ts';
+import { NO_RESIDENCY } from '../src/node-state.ts';
 import { FakeHarness } from './fake-harness.ts';
 
 export const ID = 'm';
@@ -57,7 +58,7 @@ export class LifecycleUnderTest {
           measured: () => undefined,
         },
         endAbandonedLoads: () => Promise.resolve(false),
-        state: { residency: () => ({ isPinned: false, ttlS: 0 }), setResidency: () => undefined },
+        state: { residency: () => NO_RESIDENCY, setResidency: () => undefined },
         devices: { ready: () => Promise.resolve(), place: () => CPU, mostDevices: () => 1 },
         store: {
           files: this.#files,

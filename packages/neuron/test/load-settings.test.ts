@@ -153,7 +153,7 @@ describe('a load call', () => {
 describe('a load on a GPU', () => {
   /** A probe that sees the card; `estimate` is what it says of a model. */
   const seeing =
-    (estimate: (spec: EngineLoadSpec) => Partial<MemoryEstimate>): StartEngine =>
+    (estimate: (spec: EngineLoadSpec, budgetMib: number) => Partial<MemoryEstimate>): StartEngine =>
     async () => {
       const engine = createScriptedEngine();
       const unlimited = engine.estimate.bind(engine);
@@ -161,14 +161,16 @@ describe('a load on a GPU', () => {
       engine.estimate = async (spec, budget) => {
         const roomy = { ...(await unlimited(spec, budget)), vramMib: 20_000, layers: 48 };
         if (budget.vramMib === undefined) return { ...roomy, contextTokens: 131_072 };
-        return { ...roomy, ...estimate(spec) };
+        return { ...roomy, ...estimate(spec, budget.vramMib) };
       };
       const connection = await inProcessEngine(engine);
       return { connection, kill: () => void connection.close(0) };
     };
 
   async function startOnCard(
-    estimate: Partial<MemoryEstimate> | ((spec: EngineLoadSpec) => Partial<MemoryEstimate>),
+    estimate:
+      | Partial<MemoryEstimate>
+      | ((spec: EngineLoadSpec, budgetMib: number) => Partial<MemoryEstimate>),
     prepare?: (modelsDir: string) => void,
   ) {
     const started = await startRecording(prepare, {
@@ -219,6 +221,35 @@ describe('a load on a GPU', () => {
     expect(specs).toMatchObject([{ gpuLayers: 48, contextLength: 65_536 }]);
     const { warnings = [] } = await neuron.model();
     expect(String(warnings).includes('the draft model beside it is not used')).toBe(!isUsed);
+  });
+
+  /** It serves with 2900 MiB and takes up to 7000. */
+  const flexible = (_spec: EngineLoadSpec, budgetMib: number): Partial<MemoryEstimate> =>
+    budgetMib >= 7000
+      ? { vramMib: 7000, gpuLayers: 48, contextTokens: 65_536 }
+      : { vramMib: 2900, gpuLayers: 48, contextTokens: 8192, fits: budgetMib >= 2900 };
+
+  test.each([
+    ['chooses an automatic context within the limit of the call', 3000, 8192],
+    ['ignores a limit with which the model does not serve', 2000, 65_536],
+    ['takes what is free without a limit', undefined, 65_536],
+  ])('%s', async (_what, limitMib, contextLength) => {
+    const { neuron, specs } = await startOnCard(flexible);
+    await using _ = neuron;
+
+    await neuron.load({ vram_limit_mb: limitMib });
+
+    expect(specs).toMatchObject([{ contextLength }]);
+    expect((await neuron.model()).settings).toMatchObject({ context_length: 'auto' });
+  });
+
+  test('is estimated with what the model needs at least and at most, whatever is free', async () => {
+    const { neuron } = await startOnCard(flexible);
+    await using _ = neuron;
+
+    const estimate = await (await neuron.post('/models/tiny/estimate', {})).json();
+
+    expect(estimate).toMatchObject({ vram_mb: 7000, least_mb: 2900, most_mb: 20_000 });
   });
 
   test('passes explicit numbers to the engine unchanged', async () => {

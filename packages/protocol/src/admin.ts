@@ -54,14 +54,31 @@ export const AdminNode = z.looseObject({
 export type AdminNode = z.infer<typeof AdminNode>;
 export const AdminNodes = z.looseObject({ nodes: z.array(AdminNode) });
 
+/** A replica with other settings than models.toml has. */
+const AdminConfigMismatch = z.looseObject({
+  /** The settings, as in models.toml. */
+  keys: z.array(z.string()),
+  /** The same in a sentence, with what becomes of it. */
+  text: z.string(),
+});
+
+const AdminReplica = z.looseObject({
+  node: z.string(),
+  in_flight: z.int(),
+  model: ModelEntry.extend({
+    /** Absent: its settings are those of models.toml, or it is not loaded. */
+    config_mismatch: AdminConfigMismatch.optional(),
+  }),
+});
+
 export const AdminModel = z.looseObject({
   id: z.string(),
   status: z.string(),
   catalogued: z.boolean(),
   aliases: z.array(z.string()),
   waiting: z.int(),
-  replicas: z.array(z.looseObject({ node: z.string(), in_flight: z.int(), model: ModelEntry })),
-  /** Why no node can serve it, when none can. */
+  replicas: z.array(AdminReplica),
+  /** Why no replica serves it; absent if one does. */
   reason: z.string().optional(),
 });
 export type AdminModel = z.infer<typeof AdminModel>;
@@ -148,6 +165,7 @@ export const AdminExplanation = z.looseObject({
       ready: z.boolean(),
       load: z.number(),
       avoided: AdminAvoidance.optional(),
+      config_mismatch: AdminConfigMismatch.optional(),
     }),
   ),
   /**
@@ -209,5 +227,7 @@ export const AdminModelResult = z.looseObject({
   model: z.string(),
   node: z.string(),
   status: z.string(),
+  /** What else the caller should know, in a sentence. */
+  note: z.string().optional(),
 });
 export type AdminModelResult = z.infer<typeof AdminModelResult>;

@@ -90,6 +90,16 @@ export type ModelSettings = CamelKeys<WireModelSettings>;
 /** Wire names of the settings, in the order in which differences are reported. */
 export const MODEL_SETTING_NAMES = WireModelSettings.keyof().options;
 
+/** What a node takes for a setting that a load call leaves out. For the others it decides with the file. */
+export const MODEL_SETTING_DEFAULTS = {
+  context_length: 'auto',
+  slots: 'auto',
+  gpu_layers: 'auto',
+  kv_type: 'f16',
+  params: {},
+  on_image: 'reject',
+} as const satisfies WireModelSettings;
+
 /** The settings in a load call or in an entry of models.toml; other fields are dropped. */
 export const readModelSettings = (
   wire: WireModelSettings,

@@ -104,6 +104,8 @@ export const ModelEntry = z.looseObject({
   settings: z.record(z.string(), z.unknown()).default({}),
   generation: z.int().default(0),
   pinned: z.boolean().default(false),
+  /** TTL and pin as the last load call set them, without the pin of an operator. Absent: an older neuron. */
+  residency: z.looseObject({ ttl_s: z.number(), pinned: z.boolean() }).optional(),
   /** It is held, and `POST /models/{id}/sleep` can put it to sleep. Absent: it cannot, or an older neuron. */
   can_sleep: z.boolean().optional(),
   on_disk: z.boolean().default(false),
@@ -126,6 +128,8 @@ export const LoadModelRequest = z.strictObject({
   model_id: z.string().min(1),
   ...ModelSettingsFields,
   vram_mb: z.number().optional(),
+  /** MiB that automatic context and slots leave other models: they are chosen within it, if the model serves within it. */
+  vram_limit_mb: z.number().positive().optional(),
   min_devices: z.int().min(1).optional(),
   ttl_s: z.number().min(0).optional(),
   pinned: z.boolean().optional(),
@@ -137,6 +141,9 @@ export type LoadModelRequest = z.infer<typeof LoadModelRequest>;
 export const EstimateAnswer = z.looseObject({
   vram_mb: z.number(),
   ram_mb: z.number().default(0),
+  /** MiB on its device with the smallest and the largest automatic context and slots. Absent: older neuron, or unknown. */
+  least_mb: z.number().optional(),
+  most_mb: z.number().optional(),
   kv_mb_per_1k_tokens: z.number().optional(),
   context_max: z.int().optional(),
   slots_max: z.int().optional(),

@@ -4,6 +4,12 @@ import { type ClientContext, jsonOption, keyFileOption, urlOption } from './cont
 
 const SECONDS = { s: 1, m: 60, h: 3600, d: 86_400 } as const;
 
+const UNITS = [
+  ['day', SECONDS.d],
+  ['hour', SECONDS.h],
+  ['minute', SECONDS.m],
+] as const;
+
 const isUnit = (text: string | undefined): text is keyof typeof SECONDS =>
   text !== undefined && Object.hasOwn(SECONDS, text);
 
@@ -13,6 +19,13 @@ export function parseDuration(text: string): number {
   const seconds = isUnit(unit) ? Number(amount) * SECONDS[unit] : 0;
   if (seconds > 0 && seconds <= 7 * SECONDS.d) return seconds;
   throw new InvalidArgumentError('It must be a duration of at most 7d, such as 90s, 30m or 2h.');
+}
+
+/** Seconds in the largest unit that they are a whole number of, such as `90 seconds` or `2 hours`. */
+function formatDuration(seconds: number): string {
+  const [unit, size] = UNITS.find(([, length]) => seconds % length === 0) ?? ['second', 1];
+  const amount = Math.ceil(seconds / size);
+  return `${amount} ${unit}${amount === 1 ? '' : 's'}`;
 }
 
 /** `cortex free NODE`: drains the node and unloads its models, so that another program can use its memory. */
@@ -48,7 +61,7 @@ export function freeCommand({ connect, terminal }: ClientContext) {
       const until =
         forS === undefined
           ? `"cortex drain ${node} --undo" lets it load models again.`
-          : `It loads models again in ${Math.ceil(forS / 60)} minutes, or after "cortex drain ${node} --undo".`;
+          : `It loads models again in ${formatDuration(forS)}, or after "cortex drain ${node} --undo".`;
       return terminal.print(`${what} ${until}`);
     });
 }

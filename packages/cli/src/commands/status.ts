@@ -31,7 +31,11 @@ const nodeRow = (node: AdminNode): (string | number | undefined)[] => [
 ];
 
 /** Why a replica does not serve; undefined if that only repeats its status. */
-function modelNote({ status, reason, servable }: ModelEntry): string | undefined {
+function modelNote({
+  status,
+  reason,
+  servable,
+}: Pick<ModelEntry, 'status' | 'reason' | 'servable'>): string | undefined {
   const why = reason ?? servable?.reason;
   return why === status ? undefined : why;
 }
@@ -49,7 +53,7 @@ function modelRows(model: AdminModel): (string | number | undefined)[][] {
       .join(', '),
     inFlight,
     model.waiting,
-    modelNote(entry) ?? model.reason,
+    modelNote(entry) ?? entry.config_mismatch?.text ?? model.reason,
   ]);
 }
 

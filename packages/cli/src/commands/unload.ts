@@ -19,6 +19,9 @@ export function unloadCommand({ connect, terminal }: ClientContext) {
       for (const result of results) {
         terminal.print(`${result.model} is ${result.status} on ${result.node}.`);
       }
+      for (const note of new Set(results.flatMap((result) => result.note ?? []))) {
+        terminal.print(note);
+      }
       return undefined;
     });
 }

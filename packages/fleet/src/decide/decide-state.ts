@@ -16,8 +16,8 @@ export interface Reservation {
   readonly model: string;
   readonly node: string;
   readonly devices: readonly number[];
-  /** MiB on those devices together; undefined: not known. */
-  readonly needMib: number | undefined;
+  /** MiB that it will take on those devices together; undefined: not known. */
+  readonly takesMib: number | undefined;
   /** The model slept there: the load only wakes it. */
   readonly isWake: boolean;
   /** When the time of the load itself began: its victims had left. Undefined: a download is part of it. */
@@ -41,8 +41,10 @@ export interface Estimate {
   readonly asked: Set<string>;
   /** The node whose answer is awaited. */
   awaited: string | undefined;
-  /** MiB. */
+  /** MiB, with automatic settings at least. */
   mib: number | undefined;
+  /** MiB with the largest automatic settings; undefined: not known. */
+  mostMib: number | undefined;
   /** The awaited answer is for settings that have changed since. */
   isStale: boolean;
 }
@@ -120,6 +122,10 @@ export class DecideState {
   readonly estimates = new Map<string, Estimate>();
   /** Models that are loaded before they are asked for. */
   preloads: readonly string[] = [];
+  /** Models that the operator has unloaded, and that nobody has asked for since: they are not preloaded. */
+  readonly dismissed = new Set<string>();
+  /** Models that no request loads again, and that were unloaded for new settings. */
+  readonly reloads = new Set<string>();
   readonly dirty = new Set<string>();
   /** Measured load speed by node, bytes per ms. */
   readonly speeds = new Map<string, number>();

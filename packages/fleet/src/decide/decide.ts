@@ -1,19 +1,16 @@
 /** The decisions of the fleet: events in, actions out. */
 import type { FleetEvent } from '../fleet-event.ts';
 import { chooseReady } from '../choose-ready.ts';
-import { memoryOf } from '../node-devices.ts';
-import type { NodeSnapshot } from '../snapshot.ts';
 import { tooMany } from './come-back.ts';
 import { type DecideState, REACHED } from './decide-state.ts';
 import type { Action, DecideEvent, FleetRequest } from './events.ts';
-import { noteSpeed } from './expected-speed.ts';
 import { estimated, forgetChanged, forgetEstimatesOf } from './estimates.ts';
 import { grant } from './grant.ts';
 import { leaseEnded } from './lease-ended.ts';
 import { loadEnded, releaseClaim, unloadEnded } from './loads.ts';
-import { noteAsleep, notePulls } from './need.ts';
+import { nodeChanged } from './node-changed.ts';
 import { pass, waiterOf } from './pass.ts';
-import { memoryChanged, noteNext } from './replan.ts';
+import { dirtyAll, noteNext } from './replan.ts';
 import { cancelUnwanted } from './unwanted-loads.ts';
 import { WaitingQueue } from './waiting-queue.ts';
 
@@ -98,6 +95,15 @@ function apply(
       return;
     case 'operator_load':
       state.operatorLoads.set(event.callId, event);
+      state.dismissed.delete(event.model);
+      state.dirty.add(event.model);
+      return;
+    case 'operator_unload':
+      state.dismissed.add(event.model);
+      state.reloads.delete(event.model);
+      return;
+    case 'operator_unload_failed':
+      state.dismissed.delete(event.model);
       state.dirty.add(event.model);
       return;
     case 'time':
@@ -172,12 +178,6 @@ function forgetNode(state: DecideState, name: string, actions: Action[]): void {
   }
 }
 
-function dirtyAll(state: DecideState): void {
-  for (const model of state.queues.keys()) state.dirty.add(model);
-  for (const { model } of state.operatorLoads.values()) state.dirty.add(model);
-  for (const model of state.preloads) state.dirty.add(model);
-}
-
 function report(
   state: DecideState,
   event: Exclude<FleetEvent, { kind: 'config_changed' }>,
@@ -195,69 +195,6 @@ function report(
     for (const model of models) state.dirty.add(model);
   }
   nodeChanged(state, { before, after }, actions);
-}
-
-function nodeChanged(
-  state: DecideState,
-  { before, after }: { before: NodeSnapshot; after: NodeSnapshot },
-  actions: Action[],
-): void {
-  const node = after.name;
-  if (before.state !== after.state) {
-    if (after.state === 'up') state.waking.delete(node);
-    else loseNode(state, node, actions);
-    dirtyAll(state);
-  }
-  const isMemory =
-    before.residents !== after.residents ||
-    before.devices !== after.devices ||
-    before.isDraining !== after.isDraining;
-  if (isMemory) {
-    if (spareMib(after) > spareMib(before)) {
-      for (const model of state.backOff.memoryFreed(node)) state.dirty.add(model);
-    }
-    memoryChanged(state, node);
-    for (const model of state.preloads) state.dirty.add(model);
-  }
-  if (before.replicas === after.replicas) return;
-  notePulls(state, after);
-  state.circuits.keepModels(node, after.replicas);
-  for (const model of state.queues.keys()) {
-    if (before.replicas.get(model) !== after.replicas.get(model)) state.dirty.add(model);
-  }
-  for (const replica of after.residents) {
-    const { model, generation } = replica;
-    const known = before.replicas.get(model);
-    if (known !== replica) {
-      noteSpeed(state, after, replica);
-      noteAsleep(state, replica);
-    }
-    // A model that was loaded again, or by another cortex, starts its turn now.
-    if (known?.generation === generation || state.reservation(node, model)) continue;
-    state.facts.of(node, model).loadedAtMs = undefined;
-  }
-}
-
-/** MiB that models may use and none holds. */
-function spareMib({ devices, residents }: NodeSnapshot): number {
-  let spare = 0;
-  for (const { totalMib, reservedMib, foreignMib } of devices) {
-    spare += totalMib - reservedMib - foreignMib;
-  }
-  for (const resident of residents) spare -= memoryOf(resident) ?? 0;
-  return spare;
-}
-
-/** Loads on a node that went down will not end by themselves. */
-function loseNode(state: DecideState, node: string, actions: Action[]): void {
-  releaseClaim(state, node);
-  forgetEstimatesOf(state, node);
-  state.circuits.forgetNode(node);
-  for (const model of state.reservations.keys()) {
-    if (!state.reservation(node, model)) continue;
-    actions.push({ kind: 'cancel_load', model, node });
-    loadEnded(state, { node, model, outcome: { kind: 'cancelled' } }, actions);
-  }
 }
 
 /** The model whose oldest request has waited longest; of equals the first by name. */

@@ -2,7 +2,7 @@
 import { permanentLack } from '../feasibility.ts';
 import type { FleetSnapshot } from '../snapshot.ts';
 import type { DecideState, Estimate } from './decide-state.ts';
-import type { Action } from './events.ts';
+import type { Action, DecideEvent } from './events.ts';
 import { mostMib } from './fit-node.ts';
 import { isAutomatic, measuredMib } from './need.ts';
 
@@ -33,6 +33,7 @@ export function awaitsEstimate(state: DecideState, model: string, actions: Actio
     asked: new Set(),
     awaited: undefined,
     mib: undefined,
+    mostMib: undefined,
     isStale: false,
   };
   if (known.awaited !== undefined) return true;
@@ -53,11 +54,7 @@ export function awaitsEstimate(state: DecideState, model: string, actions: Actio
 /** A node has answered, or could not. */
 export function estimated(
   state: DecideState,
-  {
-    node,
-    model,
-    mib,
-  }: { readonly node: string; readonly model: string; readonly mib: number | undefined },
+  { node, model, mib, mostMib }: Omit<Extract<DecideEvent, { kind: 'estimated' }>, 'kind'>,
 ): void {
   const known = state.estimates.get(model);
   if (known?.awaited !== node) return;
@@ -68,6 +65,7 @@ export function estimated(
   }
   known.awaited = undefined;
   if (mib !== undefined) known.mib = Math.min(mib, known.mib ?? mib);
+  if (mostMib !== undefined) known.mostMib = Math.max(mostMib, known.mostMib ?? mostMib);
   if (mib !== undefined) state.facts.of(node, model).needMib ??= mib;
 }
 
@@ -89,6 +87,9 @@ export function forgetChanged(state: DecideState, before: FleetSnapshot['catalog
     if (Bun.deepEquals(before.get(model), catalogue.get(model))) continue;
     changed.add(model);
     state.facts.forgetMeasured(model);
+    state.dirty.add(model);
+    state.reloads.delete(model);
+    state.dismissed.delete(model);
   }
   for (const [model, known] of state.estimates) {
     if (known.awaited !== undefined) known.isStale ||= changed.has(model);

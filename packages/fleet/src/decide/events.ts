@@ -1,3 +1,4 @@
+import type { ResidencyChange } from '../catalogue-changes.ts';
 import type { FleetConfig } from '../catalogue.ts';
 import type { Refusal } from '../classify-unserved.ts';
 import type { FleetEvent } from '../fleet-event.ts';
@@ -109,8 +110,10 @@ export type DecideEvent =
       readonly kind: 'estimated';
       readonly node: string;
       readonly model: string;
-      /** What a load needs there; undefined: the node cannot say. */
+      /** What a load needs there, with automatic settings at least; undefined: the node cannot say. */
       readonly mib: number | undefined;
+      /** What it takes there at most; undefined: the node cannot say. */
+      readonly mostMib?: number | undefined;
     }
   | { readonly kind: 'wake_failed'; readonly node: string }
   | {
@@ -120,6 +123,10 @@ export type DecideEvent =
       /** The only node it may use; undefined: any. */
       readonly node?: string | undefined;
     }
+  /** The operator unloads the model: it is not preloaded again before it is asked for. */
+  | { readonly kind: 'operator_unload'; readonly model: string }
+  /** No node unloaded it. */
+  | { readonly kind: 'operator_unload_failed'; readonly model: string }
   | { readonly kind: 'time' };
 
 /** What a request waited for when its time was over. */
@@ -187,6 +194,8 @@ export type Action =
       readonly devices: readonly number[];
       /** Unloaded or put to sleep first, each only if it is still idle and unchanged. */
       readonly after: readonly EvictionStep[];
+      /** MiB within which the node is to choose automatic context and slots, so that victims have room later. */
+      readonly limitMib?: number | undefined;
       /** It goes on although nobody waits for it. */
       readonly isDetached: boolean;
       readonly record: PlacementRecord;
@@ -204,6 +213,20 @@ export type Action =
     }
   /** The host is given up after `forMs`. */
   | { readonly kind: 'wake_node'; readonly node: string; readonly forMs: number }
+  /** To be unloaded if it is still idle and that load, because models.toml has other settings; `unload_ended` tells. */
+  | {
+      readonly kind: 'replace';
+      readonly model: string;
+      readonly node: string;
+      readonly ifGeneration: number | undefined;
+    }
+  /** The node is to be told TTL and pin of a loaded model, without a load. */
+  | {
+      readonly kind: 'set_residency';
+      readonly model: string;
+      readonly node: string;
+      readonly residency: ResidencyChange;
+    }
   | { readonly kind: 'poll'; readonly node: string }
   /** `time` is to be told then; Infinity: not at all. It replaces the timer before. */
   | { readonly kind: 'timer'; readonly atMs: number };

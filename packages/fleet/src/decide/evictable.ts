@@ -70,7 +70,7 @@ export function starvesAtMs(
 }
 
 /** When the turn of a model ends, which nobody of equal priority cuts short (rules 32, 35). */
-function turnEndsMs(state: DecideState, replica: Replica): number {
+export function turnEndsMs(state: DecideState, replica: Replica): number {
   const { node, model, loadedAtMs } = replica;
   const sinceMs = state.facts.find(node, model)?.loadedAtMs ?? loadedAtMs ?? -Infinity;
   return sinceMs + Math.max(state.settings.minResidencyMs, 2 * backMs(state, replica));

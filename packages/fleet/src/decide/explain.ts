@@ -1,6 +1,8 @@
 import { stateTraits } from '@cortex/protocol';
 
+import { type ConfigMismatch, configMismatch } from '../catalogue-changes.ts';
 import { replicaLoad } from '../replica-load.ts';
+import type { FleetSnapshot, Replica } from '../snapshot.ts';
 import type { OpenCircuit } from './circuit-table.ts';
 import type { DecideState } from './decide-state.ts';
 import { measuredMib } from './need.ts';
@@ -45,6 +47,8 @@ export interface ModelExplanation {
     readonly load: number;
     /** Requests failed there; undefined: they did not. */
     readonly circuit: OpenCircuit | undefined;
+    /** Undefined: it has the settings of models.toml. */
+    readonly mismatch: ConfigMismatch | undefined;
   }[];
   readonly outlook: Outlook;
 }
@@ -101,6 +105,14 @@ function placeOf(
   };
 }
 
+function mismatchOf(
+  snapshot: FleetSnapshot,
+  { node: name, model }: Replica,
+): ConfigMismatch | undefined {
+  const node = snapshot.nodes.get(name);
+  return node && configMismatch(snapshot, node, model);
+}
+
 /** Changes nothing. */
 export function explainModel(state: DecideState, asked: ExplainedModel): ModelExplanation {
   const { model, node } = asked;
@@ -126,6 +138,7 @@ export function explainModel(state: DecideState, asked: ExplainedModel): ModelEx
       isUnderWay: stateTraits(replica.status).underWay,
       load: replicaLoad(replica, state.leases.on(model, replica.node)),
       circuit: state.circuits.open(replica, state.nowMs)[0],
+      mismatch: mismatchOf(state.snapshot, replica),
     })),
     outlook: outlookOf(state, asked, isManual),
   };

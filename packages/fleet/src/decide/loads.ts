@@ -7,6 +7,7 @@ import { hasSameSettings, mayDownload, noteAsleep, noteLoad } from './need.ts';
 import type { PlacementRecord } from './record.ts';
 import { takenOn } from './node-room.ts';
 import { memoryChanged } from './replan.ts';
+import { shareMemory } from './share-memory.ts';
 
 /** Ends what a starving model has kept for itself on a node. */
 export function releaseClaim(state: DecideState, node: string): void {
@@ -77,8 +78,10 @@ function sharesOf(
 export function startLoad(state: DecideState, load: NewLoad, actions: Action[]): void {
   const { node, model, fit, record, isDetached } = load;
   releaseClaimsOf(state, model);
+  state.reloads.delete(model);
+  state.dismissed.delete(model);
   const devices = fit.set.devices.map(({ device }) => device.index);
-  const { needMib } = fit.set;
+  const { takesMib, limitMib } = shareMemory(state, load);
   const replicas = state.snapshot.nodes.get(node)?.replicas;
   const isWake = replicas?.get(model)?.status === 'sleeping';
   const facts = state.facts.of(node, model);
@@ -89,7 +92,7 @@ export function startLoad(state: DecideState, load: NewLoad, actions: Action[]):
     model,
     node,
     devices,
-    needMib,
+    takesMib,
     isWake,
     startedMs: state.nowMs,
     wantedUntilMs: -Infinity,
@@ -121,7 +124,7 @@ export function startLoad(state: DecideState, load: NewLoad, actions: Action[]):
     ifGeneration: generation,
     keepsMib,
   }));
-  actions.push({ kind: 'load', model, node, devices, after, isDetached, record });
+  actions.push({ kind: 'load', model, node, devices, after, limitMib, isDetached, record });
 }
 
 /**
@@ -185,13 +188,17 @@ export function unloadEnded(
   const before = reservation?.leaving.get(model);
   reservation?.leaving.delete(model);
   if (reservation?.measuredFromMs !== undefined) reservation.measuredFromMs = state.nowMs;
-  if (facts) facts.yieldsTo = undefined;
+  if (facts) {
+    facts.yieldsTo = undefined;
+    facts.isReplaced = false;
+  }
   if (facts && outcome !== 'kept') facts.loadedAtMs = undefined;
   const reported = state.snapshot.nodes.get(node)?.replicas.get(model);
   if (outcome === 'slept' && reported) noteAsleep(state, reported);
   state.dirty.add(model);
   if (outcome === 'kept') {
     // Without a plan it has its state already.
+    state.reloads.delete(model);
     if (before !== undefined) stays(state, { node, model, before });
     actions.push({ kind: 'poll', node });
     return;

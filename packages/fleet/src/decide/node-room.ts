@@ -32,7 +32,7 @@ export function takenOn(
   const reservation = isComing ? state.reservation(node.name, model) : undefined;
   const devices = reservation?.devices ?? replica.devices;
   const mib = isComing
-    ? (reservation?.needMib ?? needMib(state, node.name, model) ?? replica.vramUsedMb ?? 0)
+    ? (reservation?.takesMib ?? needMib(state, node.name, model) ?? replica.vramUsedMb ?? 0)
     : replica.vramUsedMb;
   if (devices !== undefined && devices.length > 1 && mib !== undefined) {
     const shares = state.facts.find(node.name, model)?.shares;

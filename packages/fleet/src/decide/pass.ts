@@ -3,6 +3,7 @@ import { answer, refuse, type Waits } from './answer.ts';
 import { tooLong } from './come-back.ts';
 import type { DecideState } from './decide-state.ts';
 import type { Action, FleetRequest } from './events.ts';
+import { followCatalogue } from './follow-catalogue.ts';
 import { releaseClaimsOf } from './loads.ts';
 import { answerOperator } from './operator-load.ts';
 import { noteNext } from './replan.ts';
@@ -73,6 +74,7 @@ export function pass(state: DecideState, model: string, actions: Action[]): void
   passQueue(state, model, actions);
   cancelKept(state, model, actions);
   state.backOff.countSince(-Infinity);
+  followCatalogue(state, model, actions);
   keepReplicas(state, model, actions);
   answerOperator(state, model, actions);
 }

@@ -24,3 +24,10 @@ export function memoryChanged(state: DecideState, node: string): void {
   for (const model of models) state.dirty.add(model);
   state.blockedBy.delete(node);
 }
+
+/** Marks every model that somebody or something wants. */
+export function dirtyAll(state: DecideState): void {
+  for (const model of state.queues.keys()) state.dirty.add(model);
+  for (const { model } of state.operatorLoads.values()) state.dirty.add(model);
+  for (const model of state.preloads) state.dirty.add(model);
+}

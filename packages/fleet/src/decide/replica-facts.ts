@@ -1,3 +1,5 @@
+import type { CatalogueModel } from '../catalogue.ts';
+
 /** Tokens per second of one answer, and where the weights were. */
 export interface MeasuredSpeed {
   readonly tokS: number;
@@ -26,6 +28,12 @@ export interface ReplicaFacts {
   heldUntilMs: number;
   /** The model for which it is to be evicted: it gets no more requests. */
   yieldsTo: string | undefined;
+  /** It is being unloaded for new settings. */
+  isReplaced: boolean;
+  /** When that was last begun. */
+  replacedAtMs: number | undefined;
+  /** The entry of models.toml whose TTL and pin the node was last told, apart from loads, and when. */
+  residencyTold: { readonly entry: CatalogueModel; readonly atMs: number } | undefined;
 }
 
 /** Per node. Nodes choose the names of their models, so the table is bounded; the oldest go. */
@@ -54,6 +62,9 @@ export class ReplicaFactsTable {
       lastGrantMs: 0,
       heldUntilMs: -Infinity,
       yieldsTo: undefined,
+      isReplaced: false,
+      replacedAtMs: undefined,
+      residencyTold: undefined,
     };
     byModel.set(model, fresh);
     this.#byNode.set(node, byModel);

@@ -185,7 +185,9 @@ export function survey(state: DecideState, question: PlaceQuestion, newcomer: Ne
   const hoped: string[] = [];
   for (const node of nodesFor(state, question)) {
     // It is loaded again once it has left: until then both of its loads would count.
-    const isLeaving = state.leavingTo(node.name, model) !== undefined;
+    const isLeaving =
+      state.leavingTo(node.name, model) !== undefined ||
+      state.facts.find(node.name, model)?.isReplaced === true;
     const lack = isLeaving ? LEAVING : lackOf(state, node, newcomer);
     const found = lack ? undefined : tierOf(state, node, model);
     const failure = found && failureInTheWay(state, node, { newcomer, sets: found.sets });

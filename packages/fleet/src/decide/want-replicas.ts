@@ -40,10 +40,12 @@ export function wantAnother(state: DecideState, model: string, actions: Action[]
 export function keepReplicas(state: DecideState, model: string, actions: Action[]): void {
   // A node that has not answered yet may have it: after a restart nothing is loaded twice.
   if (state.snapshot.pendingNodes > 0) return;
+  if (state.dismissed.has(model)) return;
   const { preload = false, replicas = 1 } = state.snapshot.catalogue.get(model) ?? {};
   const count = countReplicas(state, model);
   // The first replica of a model that requests wait for is theirs to place: they may evict for it.
-  const isWanted = preload
+  const isKept = preload || state.reloads.has(model);
+  const isWanted = isKept
     ? state.waiting(model) === 0 || count > 0
     : count > 0 && isUsed(state, model);
   if (!isWanted || count >= replicas || awaitsEstimate(state, model, actions)) return;
@@ -52,7 +54,7 @@ export function keepReplicas(state: DecideState, model: string, actions: Action[
     noteNext(state, model, state.backOff.nextEndMs(model));
     return;
   }
-  performPlacement(state, { model, placement, why: 'preload', isDetached: preload }, actions);
+  performPlacement(state, { model, placement, why: 'preload', isDetached: isKept }, actions);
 }
 
 const isUsed = (state: DecideState, model: string): boolean =>

@@ -1,5 +1,6 @@
-import type { AdminModel, ModelEntry } from '@cortex/protocol';
+import type { AdminModel } from '@cortex/protocol';
 
+import { configMismatch } from '../catalogue-changes.ts';
 import { knownEntry } from '../derive-replicas.ts';
 import { isRequestable, knownModels } from '../resolve-model.ts';
 import type { FleetSnapshot, Replica } from '../snapshot.ts';
@@ -9,9 +10,33 @@ import { modelStatus } from './model-status.ts';
 import type { Words } from './words.ts';
 
 /** The report of the node on the model, with the current state. */
-function entryOf(snapshot: FleetSnapshot, { node, model, status, progress }: Replica): ModelEntry {
-  const reported = snapshot.nodes.get(node)?.reported.get(model) ?? knownEntry(model, status);
-  return { ...reported, status, progress };
+function entryOf(
+  snapshot: FleetSnapshot,
+  { node: name, model, status, progress }: Replica,
+  words: Words,
+): AdminModel['replicas'][number]['model'] {
+  const node = snapshot.nodes.get(name);
+  const reported = node?.reported.get(model) ?? knownEntry(model, status);
+  const mismatch = node && configMismatch(snapshot, node, model);
+  return {
+    ...reported,
+    status,
+    progress,
+    ...(mismatch && {
+      config_mismatch: { keys: [...mismatch.keys], text: words.outdated(mismatch) },
+    }),
+  };
+}
+
+/** Why the model is not served; undefined if it is, or if that only repeats its status. */
+function reasonOf(
+  snapshot: FleetSnapshot,
+  model: string,
+  { replicas, words }: { readonly replicas: readonly Replica[]; readonly words: Words },
+): string | undefined {
+  if (replicas.some(({ isServable }) => isServable)) return undefined;
+  const told = replicas.find(({ reason, status }) => reason !== undefined && reason !== status);
+  return unservableReason(snapshot, model, words) ?? told?.reason;
 }
 
 export interface AdminViewOptions {
@@ -25,9 +50,6 @@ function describe(
   { activity, words }: AdminViewOptions,
 ): AdminModel {
   const replicas = (snapshot.replicasByModel.get(model) ?? []).filter(({ isNodeUp }) => isNodeUp);
-  const reason =
-    unservableReason(snapshot, model, words) ??
-    replicas.find(({ isServable, reason: why }) => !isServable && why !== undefined)?.reason;
   return {
     id: model,
     status: modelStatus(replicas),
@@ -39,9 +61,9 @@ function describe(
     replicas: replicas.map((replica) => ({
       node: replica.node,
       in_flight: activity.inFlight(replica.node, model),
-      model: entryOf(snapshot, replica),
+      model: entryOf(snapshot, replica, words),
     })),
-    reason,
+    reason: reasonOf(snapshot, model, { replicas, words }),
   };
 }
 

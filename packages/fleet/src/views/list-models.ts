@@ -1,15 +1,17 @@
 import { limitFields, type ListedModel } from '@cortex/protocol';
 
 import { permanentLack, permanentLacks } from '../feasibility.ts';
-import { knownModels, resolveModel } from '../resolve-model.ts';
+import { type Fits, knownModels, resolveModel } from '../resolve-model.ts';
 import type { FleetSnapshot, Replica } from '../snapshot.ts';
 import { modelStatus } from './model-status.ts';
 import type { Words } from './words.ts';
 
-interface ListOptions {
+export interface ListOptions {
   /** `created` of every entry, Unix seconds. */
   readonly createdS: number;
   readonly words: Words;
+  /** Chooses from the list of an alias, as for a request. */
+  readonly fits: Fits;
 }
 
 const upReplicas = (snapshot: FleetSnapshot, model: string): readonly Replica[] =>
@@ -105,7 +107,7 @@ export function describeModel(
   name: string,
   options: ListOptions,
 ): ListedModel | undefined {
-  const resolution = resolveModel(snapshot, name);
+  const resolution = resolveModel(snapshot, name, options.fits);
   if (resolution.kind === 'unknown') return undefined;
   const { aliases, ...entry } = describe(snapshot, resolution.model, options);
   return resolution.model === name

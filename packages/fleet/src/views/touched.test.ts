@@ -27,6 +27,7 @@ const options = {
     cannotServe: (lacks: readonly { readonly node: string }[]) =>
       lacks.map(({ node }) => node).join(),
     avoided: () => '',
+    outdated: () => '',
   },
 };
 const NODES = ['a', 'b'];

@@ -22,9 +22,11 @@ import {
 } from '../index.ts';
 
 const createdS = 7;
+const fits = () => false;
 const words: Words = {
   cannotServe: (lacks) => lacks.map(({ node, lacking }) => `${node} lacks ${lacking.what}`).join(),
   avoided: ({ model = 'all', failures }) => `${model} failed ${failures}`,
+  outdated: ({ keys }) => `other ${keys.join()}`,
 };
 const idle = { inFlight: () => 0, waiting: () => 0, circuits: () => [], sleep: () => undefined };
 
@@ -47,7 +49,7 @@ describe('GET /v1/models', () => {
       atMs: 0,
     });
     state.apply(report('a', [entry('m'), entry('hidden')]));
-    const models = listModels(state.snapshot, { createdS, words });
+    const models = listModels(state.snapshot, { createdS, words, fits });
     expect(models.map(({ id }) => id)).toEqual(['fast', 'm', 'z']);
     expect(models[1]).toMatchObject({ aliases: ['fast', 'quiet'] });
     expect(models[0]).toMatchObject({ id: 'fast', loaded: true, locations: [{ node: 'a' }] });
@@ -60,7 +62,7 @@ describe('GET /v1/models', () => {
       }),
       report('b', []),
     ]);
-    expect(listModels(snapshot, { createdS, words })).toEqual([
+    expect(listModels(snapshot, { createdS, words, fits })).toEqual([
       {
         id: 'm',
         object: 'model',
@@ -88,11 +90,13 @@ describe('GET /v1/models', () => {
       report('b', [entry('m', { status: 'loading', progress: 0.5 })]),
       report('c', [entry('m', { status: 'pulling', progress: 0.75 })]),
     ]);
-    expect(describeModel(snapshot, 'm', { createdS, words })?.status).toEqual({
+    expect(describeModel(snapshot, 'm', { createdS, words, fits })?.status).toEqual({
       value: 'loading',
       progress: 0.5,
     });
-    expect(describeModel(snapshot, 'n', { createdS, words })?.status).toEqual({ value: 'loaded' });
+    expect(describeModel(snapshot, 'n', { createdS, words, fits })?.status).toEqual({
+      value: 'loaded',
+    });
   });
 
   test('shows the quantisation of a model if all its replicas have the same', () => {
@@ -100,15 +104,17 @@ describe('GET /v1/models', () => {
       report('a', [entry('same', { quant: 'Q4_K_M' }), entry('mixed', { quant: 'Q4_K_M' })]),
       report('b', [entry('same', { quant: 'Q4_K_M' }), entry('mixed', { quant: 'Q8_0' })]),
     ]);
-    expect(describeModel(snapshot, 'same', { createdS, words })?.quantization).toBe('Q4_K_M');
-    expect(describeModel(snapshot, 'mixed', { createdS, words })?.quantization).toBeUndefined();
+    expect(describeModel(snapshot, 'same', { createdS, words, fits })?.quantization).toBe('Q4_K_M');
+    expect(
+      describeModel(snapshot, 'mixed', { createdS, words, fits })?.quantization,
+    ).toBeUndefined();
   });
 
   test('lists a catalogue entry whose harness no node has, with the reason', () => {
     const { snapshot } = fleet({ nodes: ['a'], catalogue: [{ id: 'm', harness: 'mistralrs' }] }, [
       report('a', []),
     ]);
-    expect(describeModel(snapshot, 'm', { createdS, words })).toMatchObject({
+    expect(describeModel(snapshot, 'm', { createdS, words, fits })).toMatchObject({
       loaded: false,
       status: { value: 'unloaded' },
       feasible_on: [],
@@ -123,19 +129,22 @@ describe('GET /v1/models', () => {
     const open = fleet({ nodes: ['a'], aliases: { default: 'm' } }, [report('a', [entry('m')])]);
 
     for (const id of ['m', 'exact', 'claude-sonnet-5', 'm@a', 'anthropic/m', 'anthropic/exact'])
-      expect(describeModel(snapshot, id, { createdS, words })).toMatchObject({ id, loaded: true });
-    expect(describeModel(snapshot, 'gpt-5', { createdS, words })).toBeUndefined();
-    expect(describeModel(open.snapshot, 'gpt-5', { createdS, words })).toMatchObject({
+      expect(describeModel(snapshot, id, { createdS, words, fits })).toMatchObject({
+        id,
+        loaded: true,
+      });
+    expect(describeModel(snapshot, 'gpt-5', { createdS, words, fits })).toBeUndefined();
+    expect(describeModel(open.snapshot, 'gpt-5', { createdS, words, fits })).toMatchObject({
       id: 'gpt-5',
       root: 'm',
     });
-    expect(describeModel(snapshot, 'm', { createdS, words })).not.toHaveProperty('root');
+    expect(describeModel(snapshot, 'm', { createdS, words, fits })).not.toHaveProperty('root');
   });
 
   test('omits a model whose only node is down', () => {
     const state = fleet({ nodes: ['a'] }, [report('a', [entry('m')])]);
     takeDown(state, 'a');
-    expect(listModels(state.snapshot, { createdS, words })).toEqual([]);
+    expect(listModels(state.snapshot, { createdS, words, fits })).toEqual([]);
   });
 
   test('gives a model the best state among its replicas', () => {
@@ -157,7 +166,7 @@ describe('GET /v1/models', () => {
     const { snapshot } = fleet({ nodes: ['a'] }, [
       report('a', [entry('m', { servable: { ok: false } })]),
     ]);
-    expect(describeModel(snapshot, 'm', { createdS, words })).toMatchObject({
+    expect(describeModel(snapshot, 'm', { createdS, words, fits })).toMatchObject({
       loaded: false,
       status: { value: 'failed' },
     });
@@ -260,5 +269,32 @@ describe('GET /admin/v1', () => {
         replicas: [{ node: 'a', in_flight: 2, model: { quant: 'Q4_K_M', idle_ms: 5 } }],
       },
     ]);
+  });
+
+  test('models has a reason only for a model that no replica serves, and not its status', () => {
+    const absent = { ok: false, reason: 'unloaded' };
+    const unloaded = (id: string) => entry(id, { status: 'unloaded', servable: absent });
+    const { snapshot } = fleet({ nodes: ['a', 'b'] }, [
+      report('a', [unloaded('m'), unloaded('n'), unloaded('o')]),
+      report('b', [entry('m'), entry('n', { status: 'failed', reason: 'broken file' })]),
+    ]);
+    const models = listAdminModels(snapshot, { activity: idle, words });
+    expect(models.map(({ id, reason }) => [id, reason])).toEqual([
+      ['m', undefined],
+      ['n', 'broken file'],
+      ['o', undefined],
+    ]);
+  });
+
+  test('models shows the settings in which a loaded model differs from models.toml', () => {
+    const settings = { kv_type: 'f16', context_length: 8192 };
+    const { snapshot } = fleet({ nodes: ['a'], catalogue: [{ id: 'm', kvType: 'q8_0' }] }, [
+      report('a', [entry('m', { settings })]),
+    ]);
+    const [model] = listAdminModels(snapshot, { activity: idle, words });
+    expect(model?.replicas[0]?.model.config_mismatch).toEqual({
+      keys: ['context_length', 'kv_type'],
+      text: 'other context_length,kv_type',
+    });
   });
 });

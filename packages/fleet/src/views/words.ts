@@ -1,3 +1,4 @@
+import type { ConfigMismatch } from '../catalogue-changes.ts';
 import type { OpenCircuit } from '../decide/circuit-table.ts';
 import type { NodeLack } from '../feasibility.ts';
 
@@ -7,4 +8,6 @@ export interface Words {
   cannotServe(lacks: readonly NodeLack[]): string;
   /** That requests avoid a node, or a model on it, until when and why. */
   avoided(circuit: OpenCircuit): string;
+  /** That a model is loaded with other settings than models.toml has, and what becomes of it. */
+  outdated(mismatch: ConfigMismatch): string;
 }

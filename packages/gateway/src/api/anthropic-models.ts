@@ -1,7 +1,10 @@
-import { ANTHROPIC_PREFIX, describeModel, type FleetSnapshot } from '@cortex/fleet';
+import {
+  ANTHROPIC_PREFIX,
+  describeModel,
+  type FleetSnapshot,
+  type ListOptions,
+} from '@cortex/fleet';
 import { type ListedModel } from '@cortex/protocol';
-
-import { WORDS } from '../control/words.ts';
 
 /** A model as Anthropic's `GET /v1/models` shows it. Unknown limits are absent. */
 export function toAnthropicModel({ id, created, limit }: ListedModel) {
@@ -25,7 +28,7 @@ const isOffered = (id: string): boolean => id.startsWith('claude') || id.startsW
 export function toAnthropicList(
   snapshot: FleetSnapshot,
   models: readonly ListedModel[],
-  createdS: number,
+  options: ListOptions,
 ) {
   const aliases = [...snapshot.aliases.exact.keys()].filter((name) => name.startsWith('claude-'));
   const prefixed = models
@@ -34,7 +37,7 @@ export function toAnthropicList(
   const shown = new Set(models.map(({ id }) => id));
   const added = [...new Set([...aliases, ...prefixed])]
     .filter((name) => !shown.has(name))
-    .flatMap((name) => describeModel(snapshot, name, { createdS, words: WORDS }) ?? []);
+    .flatMap((name) => describeModel(snapshot, name, options) ?? []);
   const data = [...models, ...added]
     .toSorted((a, b) => (a.id < b.id ? -1 : 1))
     .map(toAnthropicModel);

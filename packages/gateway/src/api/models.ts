@@ -1,4 +1,4 @@
-import { describeModel, listModels } from '@cortex/fleet';
+import { describeModel, type ListOptions, listModels } from '@cortex/fleet';
 import {
   type ListedModel,
   MAX_MODEL_CHARS,
@@ -23,6 +23,12 @@ interface ModelsDeps {
   readonly nowMs: () => number;
 }
 
+const viewOf = ({ control, createdS }: ModelsDeps): ListOptions => ({
+  createdS,
+  words: WORDS,
+  fits: (model) => control.fits(model),
+});
+
 const answer = (body: unknown, { requestId }: MeteredRequest): Response =>
   Response.json(body, { headers: { 'x-request-id': requestId } });
 
@@ -33,12 +39,13 @@ const answer = (body: unknown, { requestId }: MeteredRequest): Response =>
 const CODEX_MODELS = { models: [] };
 
 /** `GET /v1/models`: the models that clients can use, in the client's dialect. */
-export function listModelsHandler({ control, createdS }: ModelsDeps) {
+export function listModelsHandler(deps: ModelsDeps) {
+  const { control } = deps;
   return (request: MeteredRequest): Response => {
     const snapshot = control.snapshot();
-    const models = listModels(snapshot, { createdS, words: WORDS });
+    const models = listModels(snapshot, viewOf(deps));
     if (request.dialect === 'anthropic')
-      return answer(toAnthropicList(snapshot, models, createdS), request);
+      return answer(toAnthropicList(snapshot, models, viewOf(deps)), request);
     const isCodex = request.context.req.query('client_version') !== undefined;
     return answer({ object: 'list', data: models, ...(isCodex && CODEX_MODELS) }, request);
   };
@@ -47,14 +54,14 @@ export function listModelsHandler({ control, createdS }: ModelsDeps) {
 /** The entry of the model in the path. @throws CortexError `model_not_found` */
 async function modelInPath(
   { context, meter }: MeteredRequest,
-  { control, createdS }: ModelsDeps,
+  deps: ModelsDeps,
 ): Promise<ListedModel> {
+  const { control } = deps;
   const asked = context.req.param('id') ?? '';
   const id = asked.slice(0, MAX_MODEL_CHARS);
   meter.modelAsked = id;
   if (id === asked) await control.resolveSettled(id, context.req.raw.signal);
-  const model =
-    id === asked ? describeModel(control.snapshot(), id, { createdS, words: WORDS }) : undefined;
+  const model = id === asked ? describeModel(control.snapshot(), id, viewOf(deps)) : undefined;
   if (model === undefined) throw unknownModel(id, control.snapshot());
   return model;
 }
@@ -90,9 +97,10 @@ export function getModelHandler(deps: ModelsDeps) {
 }
 
 /** `GET /api/v0/models`: the models in the format of LM Studio, which editors detect. */
-export function listLmStudioModelsHandler({ control, createdS }: ModelsDeps) {
+export function listLmStudioModelsHandler(deps: ModelsDeps) {
+  const { control } = deps;
   return (request: MeteredRequest): Response => {
-    const models = listModels(control.snapshot(), { createdS, words: WORDS });
+    const models = listModels(control.snapshot(), viewOf(deps));
     return answer({ object: 'list', data: models.map(toLmStudioModel) }, request);
   };
 }
@@ -105,15 +113,16 @@ export function getLmStudioModelHandler(deps: ModelsDeps) {
 
 /** `GET /api/tags` or `/api/ps`: the models in the format of Ollama. */
 export function listOllamaModelsHandler(
-  { control, createdS }: ModelsDeps,
+  deps: ModelsDeps,
   toList: (models: readonly ListedModel[]) => unknown,
 ) {
   return (request: MeteredRequest): Response =>
-    answer(toList(listModels(control.snapshot(), { createdS, words: WORDS })), request);
+    answer(toList(listModels(deps.control.snapshot(), viewOf(deps))), request);
 }
 
 /** `POST /api/show`. */
-export function showOllamaModelHandler({ control, createdS }: ModelsDeps, maxBodyBytes: number) {
+export function showOllamaModelHandler(deps: ModelsDeps, maxBodyBytes: number) {
+  const { control } = deps;
   return async (request: MeteredRequest): Promise<Response> => {
     const { raw } = request.context.req;
     const bytes = await readBody(raw, { maxBytes: maxBodyBytes, signal: raw.signal });
@@ -121,7 +130,7 @@ export function showOllamaModelHandler({ control, createdS }: ModelsDeps, maxBod
     request.meter.modelAsked = asked;
     const resolution = await control.resolveSettled(asked, raw.signal);
     const id = resolution.kind === 'model' ? resolution.model : asked;
-    const model = describeModel(control.snapshot(), id, { createdS, words: WORDS });
+    const model = describeModel(control.snapshot(), id, viewOf(deps));
     if (model === undefined) throw unknownModel(asked, control.snapshot());
     return answer(toOllamaShow(model), request);
   };

@@ -53,7 +53,11 @@ const ModelProfile = z.strictObject({
     .describe(
       'With more than replicas, it is loaded on another node with room when requests have waited longer than a load takes there.',
     ),
-  ttl_s: z.number().min(0).default(0).describe('Idle time after which it is unloaded. 0: never.'),
+  ttl_s: z
+    .number()
+    .min(0)
+    .default(0)
+    .describe('Idle time after which it is unloaded. 0, or with preload: never.'),
   pinned_on: z
     .array(z.string().min(1))
     .default([])

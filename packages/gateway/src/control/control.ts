@@ -128,6 +128,8 @@ export interface ModelCall {
 export interface ModelCallResult {
   readonly node: string;
   readonly status: string;
+  /** What else the operator should know, in a sentence. */
+  readonly note?: string | undefined;
 }
 
 export interface DrainCall {
@@ -209,6 +211,10 @@ export interface Control {
    * @throws CortexError `model_not_found` for an unknown model, `invalid_request` for a request that is not remembered
    */
   explain(question: ExplainQuestion): AdminExplanation;
+  /** Whether a node has room for the model beside what it holds, or loads it already. */
+  fits(model: string): boolean;
+  /** How often models were unloaded or put to sleep, by reason, since the start. */
+  evictions(): ReadonlyMap<string, number>;
   /** Number of requests that wait in cortex for the model. */
   waiting(model: string): number;
   /** Sum of the weights of the leases on a configured node. */

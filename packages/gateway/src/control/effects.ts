@@ -4,6 +4,7 @@ import type { Clock } from '@cortex/service';
 
 import type { NodeTransport } from '../wire/node-transport.ts';
 import type { NodeTarget } from '../wire/node-target.ts';
+import type { CatalogueCalls } from './catalogue-calls.ts';
 import type { CircuitLog } from './circuit-log.ts';
 import type { Lease } from './control.ts';
 import type { DecidedRequest, DecisionLog } from './decision-log.ts';
@@ -21,6 +22,7 @@ interface EffectsDeps {
   readonly loop: FleetLoop;
   readonly connections: NodeConnections;
   readonly loads: LoadCalls;
+  readonly catalogue: CatalogueCalls;
   readonly waiters: Waiters;
   readonly operator: OperatorCalls;
   readonly decisions: DecisionLog;
@@ -62,6 +64,12 @@ export class Effects {
         return;
       case 'estimate':
         void loads.estimate({ model: action.model, node: action.node }, signal);
+        return;
+      case 'replace':
+        void this.#deps.catalogue.replace(action);
+        return;
+      case 'set_residency':
+        void this.#deps.catalogue.setResidency(action);
         return;
       case 'operator_answer':
         operator.answered(action);

@@ -18,7 +18,7 @@ interface EvictDeps {
 
 interface PlanOn {
   readonly node: string;
-  readonly controller: AbortController;
+  readonly signal: AbortSignal;
 }
 
 /** The node does not have the model any more. */
@@ -37,10 +37,10 @@ export async function evictVictim(
   victim: EvictionStep,
 ): Promise<boolean> {
   if (victim.by === 'unload') return unload(deps, plan, victim);
-  const { node, controller } = plan;
+  const { node, signal } = plan;
   const { model, ifGeneration } = victim;
   const request = { if_generation: ifGeneration };
-  const error = await errorOf(() => deps.client(node).sleep(model, request, controller.signal));
+  const error = await errorOf(() => deps.client(node).sleep(model, request, signal));
   if (error?.code === 'conflict') return kept(deps, node, model);
   if (error) return unload(deps, plan, victim);
   // What it keeps asleep, only the node knows.
@@ -51,12 +51,12 @@ export async function evictVictim(
 
 async function unload(
   deps: EvictDeps,
-  { node, controller }: PlanOn,
+  { node, signal }: PlanOn,
   { model, ifGeneration }: EvictionStep,
 ): Promise<boolean> {
   const { client, tell } = deps;
   const request = { model_id: model, if_idle: true, if_generation: ifGeneration };
-  const error = await errorOf(() => client(node).unload(request, controller.signal));
+  const error = await errorOf(() => client(node).unload(request, signal));
   if (error?.code === 'conflict') return kept(deps, node, model);
   const isGone = error === undefined || GONE.has(error.code);
   tell({ kind: 'unload_ended', node, model, outcome: isGone ? 'unloaded' : 'kept' });

@@ -154,11 +154,17 @@ export class Explanations {
       node,
       manual: isManual,
       waiting,
-      replicas: replicas.map(({ isReady, isUnderWay: _isUnderWay, circuit, ...replica }) => ({
-        ...replica,
-        ready: isReady,
-        avoided: circuit && toAvoidance(circuit, WORDS),
-      })),
+      replicas: replicas.map(
+        ({ isReady, isUnderWay: _isUnderWay, circuit, mismatch, ...replica }) => ({
+          ...replica,
+          ready: isReady,
+          avoided: circuit && toAvoidance(circuit, WORDS),
+          config_mismatch: mismatch && {
+            keys: [...mismatch.keys],
+            text: WORDS.outdated(mismatch),
+          },
+        }),
+      ),
       outlook: {
         kind: outlook.kind,
         need_estimated: outlook.isNeedEstimated,

@@ -1,6 +1,7 @@
 import {
   type FleetRequest,
   type FleetSnapshot,
+  fitsBeside,
   type OpenCircuit,
   type Resolution,
   type Sleep,
@@ -20,6 +21,7 @@ import {
 import type { Clock } from '@cortex/service';
 
 import type { NodeTransport } from '../wire/node-transport.ts';
+import { CatalogueCalls } from './catalogue-calls.ts';
 import { CircuitLog } from './circuit-log.ts';
 import type {
   AcquireRequest,
@@ -37,6 +39,7 @@ import type {
 } from './control.ts';
 import { DecisionLog } from './decision-log.ts';
 import { Effects } from './effects.ts';
+import { EvictionCounts } from './eviction-counts.ts';
 import { Explanations } from './explanations.ts';
 import { FileCalls } from './file-calls.ts';
 import { FleetLoop } from './fleet-loop.ts';
@@ -72,6 +75,7 @@ export class FleetControl implements Control {
   readonly #explanations: Explanations;
   readonly #rescan: Rescan;
   readonly #names: ModelNames;
+  readonly #evictions = new EvictionCounts();
   readonly #ending = new AbortController();
 
   constructor({ log, clock, transport, ...settings }: ControlOptions) {
@@ -101,6 +105,7 @@ export class FleetControl implements Control {
       loop,
       connections,
       loads,
+      catalogue: this.#createCatalogueCalls(),
       waiters,
       operator,
       decisions,
@@ -218,6 +223,14 @@ export class FleetControl implements Control {
     return this.#explanations.ofModel(resolution.kind === 'model' ? resolution : question);
   }
 
+  evictions(): ReadonlyMap<string, number> {
+    return this.#evictions.byReason;
+  }
+
+  fits(model: string): boolean {
+    return fitsBeside(this.#loop.state, model);
+  }
+
   waiting(model: string): number {
     return this.#loop.state.waiting(model);
   }
@@ -305,6 +318,19 @@ export class FleetControl implements Control {
     });
   }
 
+  #createCatalogueCalls(): CatalogueCalls {
+    const [loop, connections] = [this.#loop, this.#connections];
+    return new CatalogueCalls({
+      log: this.#log,
+      snapshot: () => loop.snapshot,
+      tell: (event) => loop.tell(event),
+      client: (node) => connections.client(node),
+      evictions: this.#evictions,
+      poll: (node) => connections.poll(node),
+      signal: this.#ending.signal,
+    });
+  }
+
   #createLoads(): LoadCalls {
     const [loop, connections] = [this.#loop, this.#connections];
     return new LoadCalls({
@@ -314,6 +340,7 @@ export class FleetControl implements Control {
       subscribe: (listener) => loop.subscribe(listener),
       tell: (event) => loop.tell(event),
       client: (node) => connections.client(node),
+      evictions: this.#evictions,
       poll: (node) => connections.poll(node),
     });
   }

@@ -4,6 +4,7 @@ import type { Clock } from '@cortex/service';
 
 import type { NeuronClient } from '../nodes/neuron-client.ts';
 import type { ControlLog } from './control.ts';
+import type { EvictionCounts } from './eviction-counts.ts';
 import { LoadLog, type LoadTarget } from './load-log.ts';
 import { toLoadRequest } from './load-request.ts';
 import { replacingAsleep } from './replacing-asleep.ts';
@@ -16,6 +17,7 @@ interface LoadCallsDeps {
   readonly subscribe: (listener: () => void) => () => void;
   readonly tell: (event: DecideEvent) => void;
   readonly client: (node: string) => NeuronClient;
+  readonly evictions: EvictionCounts;
   /** Polls the node. Never rejects. */
   readonly poll: (node: string) => Promise<void>;
 }
@@ -31,6 +33,8 @@ interface PastLoad {
 interface Job extends LoadTarget {
   readonly controller: AbortController;
   readonly startedMs: number;
+  /** MiB; undefined: it may take what is free. */
+  readonly limitMib?: number | undefined;
   /** The state that the node answered to a load that goes on although nobody waits. */
   readonly accepted: PromiseWithResolvers<string>;
   /** Victims are still there: the node would refuse the load. */
@@ -76,7 +80,7 @@ export class LoadCalls {
   }
 
   start(action: LoadAction): void {
-    const { model, node, isDetached } = action;
+    const { model, node, isDetached, limitMib } = action;
     const accepted = Promise.withResolvers<string>();
     // Only the operator waits for it.
     accepted.promise.catch(() => undefined);
@@ -86,6 +90,7 @@ export class LoadCalls {
       node,
       accepted,
       startedMs,
+      limitMib,
       isDetached,
       isMakingRoom: true,
       controller: new AbortController(),
@@ -114,7 +119,9 @@ export class LoadCalls {
 
   /** Asks the node what a load needs, and tells it. */
   async estimate(target: LoadTarget, signal: AbortSignal): Promise<void> {
-    this.#deps.tell({ kind: 'estimated', ...target, mib: await this.#needMib(target, signal) });
+    const estimate = await this.#needOf(target, signal);
+    const { leastMib, mostMib } = estimate ?? {};
+    this.#deps.tell({ kind: 'estimated', ...target, mib: leastMib, mostMib });
   }
 
   /**
@@ -137,9 +144,10 @@ export class LoadCalls {
     await Promise.all(this.#running);
   }
 
-  async #run(job: Job, { after }: LoadAction): Promise<void> {
+  async #run(job: Job, { after, record }: LoadAction): Promise<void> {
     const { model, node, startedMs } = job;
     const target = { model, node };
+    const { signal } = job.controller;
     this.#log.began(
       target,
       after.map((victim) => victim.model),
@@ -147,13 +155,14 @@ export class LoadCalls {
     );
     try {
       for (const victim of after) {
-        if (!(await evictVictim(this.#deps, job, victim)))
+        if (!(await evictVictim(this.#deps, { node, signal }, victim)))
           return this.#end(job, { kind: 'changed' });
+        const { why = 'idle' } = record.victims.find((known) => known.model === victim.model) ?? {};
+        this.#deps.evictions.add(why);
       }
       job.isMakingRoom = false;
       if (job.isDetached) await this.#detach(job);
       const request = this.#request(job);
-      const { signal } = job.controller;
       const client = this.#deps.client(node);
       await replacingAsleep(this.#deps, job, () => client.loadAndWait(request, signal));
       const loadedMs = this.#deps.clock.nowMs();
@@ -169,8 +178,8 @@ export class LoadCalls {
     }
   }
 
-  #request({ model, node }: LoadTarget) {
-    return toLoadRequest(model, node, this.#deps.snapshot().catalogue.get(model));
+  #request(target: LoadTarget & Pick<Job, 'limitMib'>) {
+    return toLoadRequest(this.#deps.snapshot(), target);
   }
 
   async #detach(job: Job): Promise<void> {
@@ -218,7 +227,10 @@ export class LoadCalls {
       isTransient: isTransient(error),
       isNodeLost: error.code === 'node_unreachable',
       retryInMs: retryAfterS === undefined ? undefined : retryAfterS * 1000,
-      needMib: error.code === 'insufficient_vram' ? await this.#needMib(job, signal) : undefined,
+      needMib:
+        error.code === 'insufficient_vram'
+          ? (await this.#needOf(job, signal))?.leastMib
+          : undefined,
     };
   }
 
@@ -243,12 +255,12 @@ export class LoadCalls {
     return status() === 'loaded';
   }
 
-  /** MiB that a load needs on the node; undefined: it cannot say. */
-  async #needMib(target: LoadTarget, signal: AbortSignal): Promise<number | undefined> {
+  /** What a load needs on the node, at least and at most; undefined: it cannot say. */
+  async #needOf(target: LoadTarget, signal: AbortSignal) {
     const { client, log } = this.#deps;
     try {
-      const { needMib } = await client(target.node).estimate(this.#request(target), signal);
-      return needMib;
+      const estimate = await client(target.node).estimate(this.#request(target), signal);
+      return { leastMib: estimate.leastMib ?? estimate.needMib, mostMib: estimate.mostMib };
     } catch (error) {
       log.debug({ ...target, err: error }, 'the memory that a load needs is not known');
       return undefined;

@@ -1,4 +1,10 @@
-import { isKnownModel, nameForUnnamed, resolveModel, type Resolution } from '@cortex/fleet';
+import {
+  fitsBeside,
+  isKnownModel,
+  nameForUnnamed,
+  resolveModel,
+  type Resolution,
+} from '@cortex/fleet';
 import type { Clock } from '@cortex/service';
 
 import type { FleetLoop } from './fleet-loop.ts';
@@ -23,18 +29,18 @@ export class ModelNames {
   /** @see Control.resolve */
   resolve(asked: string): Resolution {
     if (this.#mayBeOnPendingNode(asked)) return { kind: 'unknown', near: [] };
-    return resolveModel(this.#deps.loop.snapshot, asked);
+    return this.#resolve(asked);
   }
 
   /** @see Control.resolveSettled */
   async resolveSettled(asked: string, signal: AbortSignal): Promise<Resolution> {
-    const { loop, rescan } = this.#deps;
+    const { rescan } = this.#deps;
     if (this.#mayBeOnPendingNode(asked)) await this.firstContact(signal);
-    const resolution = resolveModel(loop.snapshot, asked);
+    const resolution = this.#resolve(asked);
     if (resolution.kind === 'model') return resolution;
     // The file may have just been added to a models folder.
     await rescan.request(signal);
-    return resolveModel(loop.snapshot, asked);
+    return this.#resolve(asked);
   }
 
   /** @see Control.nameForUnnamed */
@@ -68,6 +74,11 @@ export class ModelNames {
       const cancelTimer = clock.setTimer(connectMs(), end);
       signal.addEventListener('abort', end, { once: true });
     });
+  }
+
+  #resolve(asked: string): Resolution {
+    const { loop } = this.#deps;
+    return resolveModel(loop.snapshot, asked, (model) => fitsBeside(loop.state, model));
   }
 
   /** A node without a first contact may have a model of this name, which has priority over globs and `default`. */

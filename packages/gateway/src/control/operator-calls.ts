@@ -1,4 +1,10 @@
-import { type Action, type DecideRefusal, isKnownModel, type Replica } from '@cortex/fleet';
+import {
+  type Action,
+  type DecideRefusal,
+  type FleetSnapshot,
+  isKnownModel,
+  type Replica,
+} from '@cortex/fleet';
 import { CortexError, stateTraits } from '@cortex/protocol';
 import type { Clock } from '@cortex/service';
 
@@ -21,6 +27,12 @@ type Answered = Extract<Action, { readonly kind: 'operator_answer' }>;
 
 const notSettled = (): CortexError =>
   new CortexError('no_healthy_node', 'Not every node has answered yet.');
+
+/** When a model that is unloaded now is loaded again, if models.toml has it preloaded. */
+const unloadNote = ({ catalogue }: FleetSnapshot, model: string): string | undefined =>
+  catalogue.get(model)?.preload === true
+    ? `models.toml preloads ${model}: it stays unloaded until the next request for it, "cortex load ${model}", or a change of its entry.`
+    : undefined;
 
 /** Loads and unloads by the operator, without waiting room and back-off. */
 export class OperatorCalls {
@@ -78,14 +90,23 @@ export class OperatorCalls {
       ({ status }) => node !== undefined || stateTraits(status).held,
     );
     const nodes = node === undefined ? holders.map((replica) => replica.node) : [node];
-    return Promise.all(
+    const { loop } = this.#deps;
+    // Told first: a report of the unload would have it preloaded again.
+    loop.tell({ kind: 'operator_unload', model });
+    const note = unloadNote(loop.snapshot, model);
+    const calls = await Promise.allSettled(
       nodes.map(async (name) => {
         const client = this.#deps.connections.client(name);
         const status = await client.unload({ model_id: model, force: force || undefined }, signal);
         this.#applyStatus(name, model, status);
-        return { node: name, status };
+        return { node: name, status, note };
       }),
     );
+    const unloaded = calls.flatMap((call) => (call.status === 'fulfilled' ? [call.value] : []));
+    if (unloaded.length === 0) loop.tell({ kind: 'operator_unload_failed', model });
+    const failed = calls.find((call) => call.status === 'rejected');
+    if (failed) throw failed.reason;
+    return unloaded;
   }
 
   /** Pins the model on `node`, or on every node that has it. The nodes keep the pin. */

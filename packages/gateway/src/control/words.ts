@@ -2,6 +2,7 @@
 import type {
   Blocker,
   Candidate,
+  ConfigMismatch,
   ExpectedSpeed,
   Lacking,
   ModelExplanation,
@@ -128,10 +129,19 @@ function avoidedText({ model, failures, code, remainingMs }: OpenCircuit): strin
   return `${who} ${until}: ${failures} in a row failed, the last because ${why}`;
 }
 
+/** That a model is loaded with other settings than models.toml has, without its name. */
+function outdatedText({ model, node, keys, isDefaultModel }: ConfigMismatch): string {
+  const what = `loaded with another ${keys.join(', ')} than in models.toml`;
+  return isDefaultModel
+    ? `${what}, because default_models in neuron.toml of ${node} loads it: delete model_id = "${model}" there`
+    : `${what}: it is replaced when it is idle`;
+}
+
 /** The sentences of lists. */
 export const WORDS: Words = {
   cannotServe: (lacks) => `no node can serve it: ${lacksText(lacks)}`,
   avoided: avoidedText,
+  outdated: outdatedText,
 };
 
 const count = (number: number, noun: string): string =>
@@ -196,16 +206,21 @@ function needing(
 const ableText = ({ node, speed }: Candidate): string =>
   [node, ...speedText(speed).map((text) => `(${text})`)].join(' ');
 
+/** @param when - `now`, or `then` for a decision of the past: nodes and models have moved on. */
 function othersText(
   candidates: readonly Candidate[],
   chosen: string | undefined,
+  when: 'now' | 'then' = 'now',
 ): readonly string[] {
   const others = candidates.filter(({ node }) => node !== chosen);
   const lacking = candidatesText(others);
+  const atThatTime = when === 'then' ? ' at that time' : '';
   const able = others.filter(({ feasible }) => feasible).map(ableText);
   return [
-    ...(lacking === '' ? [] : [`Other nodes: ${lacking}.`]),
-    ...(able.length === 0 ? [] : [`Also possible, but ranked lower: ${able.join(', ')}.`]),
+    ...(lacking === '' ? [] : [`Other nodes${atThatTime}: ${lacking}.`]),
+    ...(able.length === 0
+      ? []
+      : [`Also possible${atThatTime}, but ranked lower: ${able.join(', ')}.`]),
   ];
 }
 
@@ -213,7 +228,7 @@ function othersText(
 export function loadText(record: PlacementRecord, agoMs: number): readonly string[] {
   const { model, node, needMib, victims, candidates, why } = record;
   const first = `${model} was loaded on ${node} ${duration(agoMs)} ago ${WHY_LOADED[why]}${needing(needMib, record)}${evicting(victims)}.`;
-  return [first, ...othersText(candidates, node)];
+  return [first, ...othersText(candidates, node, 'then')];
 }
 
 /** How a model stands, and where a load of it would go now. */
@@ -233,7 +248,10 @@ export function modelText(explanation: ModelExplanation): readonly string[] {
   const avoided = replicas.flatMap(({ node, circuit }) =>
     circuit ? [`On ${node}, ${avoidedText(circuit)}.`] : [],
   );
-  const first = [state, ...avoided, ...queue];
+  const outdated = replicas.flatMap(({ node, mismatch }) =>
+    mismatch ? [`On ${node}, it is ${outdatedText(mismatch)}.`] : [],
+  );
+  const first = [state, ...outdated, ...avoided, ...queue];
   if (replicas.some(({ isReady, isUnderWay }) => isReady || isUnderWay)) return first;
   return [...first, ...manualText(explanation), ...outlookText(explanation)];
 }

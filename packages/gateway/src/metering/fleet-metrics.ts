@@ -11,6 +11,7 @@ export interface FleetActivity {
   waiting(model: string): number;
   circuits(node: string): readonly OpenCircuit[];
   circuitOpens(node: string): number;
+  evictions(): ReadonlyMap<string, number>;
 }
 
 /** The label of a GPU is its index. */
@@ -48,6 +49,11 @@ export class FleetMetrics {
     help: 'Times that requests began to avoid a node, or a model on it, because they failed there.',
     labels: ['node'],
   });
+  readonly #evictions = createCounterFamily({
+    name: 'cortex_evictions_total',
+    help: 'Models unloaded or put to sleep: idle or starved for another model, replaced for new settings.',
+    labels: ['reason'],
+  });
   readonly #vramUsed = gauge('cortex_device_vram_used_bytes', 'Memory in use on a device.', [
     'node',
     'device',
@@ -76,6 +82,7 @@ export class FleetMetrics {
     this.#nodeUp,
     this.#avoided,
     this.#circuitOpens,
+    this.#evictions,
     this.#vramUsed,
     this.#vramTotal,
     this.#utilization,
@@ -93,6 +100,9 @@ export class FleetMetrics {
       this.#nodeUp.series([node.name]).value = node.state === 'up' ? 1 : 0;
       this.#circuitOpens.series([node.name]).value = activity.circuitOpens(node.name);
       if (node.state === 'up') this.#updateDevices(node);
+    }
+    for (const [reason, count] of activity.evictions()) {
+      this.#evictions.series([reason]).value = count;
     }
     this.#updateModels(snapshot, activity);
   }

@@ -26,6 +26,10 @@ const EndpointAnswer = z.looseObject({ url: z.string() });
 /** What a load needs on a node, and whether it fits there now. */
 export interface LoadEstimate {
   readonly needMib: number;
+  /** With the smallest automatic context and slots; undefined: not known. */
+  readonly leastMib: number | undefined;
+  /** With the largest. */
+  readonly mostMib: number | undefined;
   readonly fits: boolean | undefined;
   readonly missingMib: number | undefined;
 }
@@ -141,6 +145,8 @@ export class NeuronClient {
     });
     return {
       needMib: neededMib(estimate),
+      leastMib: estimate.least_mb,
+      mostMib: estimate.most_mb,
       fits: estimate.fits,
       missingMib: estimate.missing_mb,
     };

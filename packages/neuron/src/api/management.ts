@@ -126,6 +126,8 @@ export function estimateModel({ models }: ApiDeps) {
     return context.json({
       vram_mb: forecast.vramMib,
       ram_mb: forecast.ramMib,
+      least_mb: forecast.leastMib,
+      most_mb: forecast.mostMib,
       kv_mb_per_1k_tokens: forecast.kvMibPer1kTokens,
       context_max: forecast.contextMax,
       slots_max: forecast.slotsMax,

@@ -1,7 +1,9 @@
 import {
+  camelKeys,
   CortexError,
   formatModelSettings,
   type LoadModelRequest,
+  MODEL_SETTING_DEFAULTS,
   MODEL_SETTING_NAMES,
   type ModelSettings,
   readModelSettings,
@@ -10,12 +12,7 @@ import {
 /** Defaults of a load call. */
 const DEFAULTS = {
   harness: 'llama',
-  contextLength: 'auto',
-  slots: 'auto',
-  gpuLayers: 'auto',
-  kvType: 'f16',
-  params: {},
-  onImage: 'reject',
+  ...camelKeys(MODEL_SETTING_DEFAULTS),
 } as const satisfies ModelSettings;
 
 /** The fields of a load call that are fixed while the model is loaded. */

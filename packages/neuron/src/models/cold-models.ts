@@ -1,4 +1,5 @@
 /** Information on models that are on disk and not loaded, from their harness. */
+import type { MemoryBudget } from '@cortex/engine';
 import { CortexError, type LoadModelRequest, toCortexError } from '@cortex/protocol';
 
 import type { ColdFacts, ColdModels, HarnessFiles } from '../harness/harness.ts';
@@ -26,6 +27,9 @@ export interface ColdModel {
 export interface LoadForecast {
   readonly vramMib: number;
   readonly ramMib: number;
+  /** With the smallest and the largest automatic context and slots, whole on its device; undefined: unknown. */
+  readonly leastMib: number | undefined;
+  readonly mostMib: number | undefined;
   readonly kvMibPer1kTokens: number;
   readonly contextTokens: number;
   readonly slots: number;
@@ -115,8 +119,17 @@ export class ColdModelQueries {
     }
     const estimate = withSurplus(raw, surplusMib, placement);
     const shortage = shortageOf(estimate, { budget, placement });
+    const within = async (limit: MemoryBudget): Promise<number | undefined> => {
+      const whole = { ...files, settings: wholeSettings(files.settings), placement };
+      const extreme = await models.estimateLimits(whole, limit);
+      if (!extreme) return undefined;
+      const { vramMib, ramMib } = withSurplus(extreme, surplusMib, placement);
+      return placement.backend === 'cpu' ? ramMib : vramMib;
+    };
     const load: LoadForecast = {
       ...estimate,
+      leastMib: await within({ vramMib: 0, ramMib: 0 }),
+      mostMib: await within({}),
       gpuLayers: `${estimate.gpuLayers}/${estimate.layers}`,
       deviceIndexes: placement.deviceIndexes,
       shortage,
@@ -184,6 +197,10 @@ export class ColdModelQueries {
     return { files: await withPredictionLayers(store, file, files), models };
   }
 }
+
+/** A split between GPU and RAM says nothing about what the model needs elsewhere. */
+const wholeSettings = (settings: LoadSettings): LoadSettings =>
+  settings.gpuLayers === 'auto' ? { ...settings, gpuLayers: 'all' } : settings;
 
 const onlyByLoad = (id: string): CortexError =>
   new CortexError(

@@ -149,9 +149,9 @@ async function attempt(
   const { request, signal, prepared, progress } = work;
   const settings = { ...work.settings, harness: harness.name };
   harness.checkSettings?.(settings);
-  const { vram_mb: vramMib, min_devices: minDevices } = request;
+  const { vram_mb: vramMib, vram_limit_mb: limitMib, min_devices: minDevices } = request;
   const wanted = draftsWithMtp ? found : { ...found, predictionLayers: undefined };
-  const wish = { harness, files: wanted, file, vramMib, minDevices };
+  const wish = { harness, files: wanted, file, vramMib, limitMib, minDevices };
   const { files, ...reserved } = await reserveMemory(deps, wish);
   const plan = { ...reserved, warnings: [...reserved.warnings, ...warnings] };
   const { placement } = plan;

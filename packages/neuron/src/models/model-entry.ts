@@ -1,6 +1,7 @@
 import { formatModelSettings, type ModelEntry, withoutUndefined } from '@cortex/protocol';
 
 import type { ColdFacts } from '../harness/harness.ts';
+import { isPinned, type StoredResidency } from '../node-state.ts';
 import type { ModelFile } from '../store/model-file.ts';
 import type { Pull } from '../store/pull/pull.ts';
 import type { ModelLifecycle } from './model-lifecycle.ts';
@@ -17,7 +18,7 @@ interface KnownModel {
   readonly facts: ColdFacts;
   /** Its running or last pull. */
   readonly pull: Pull | undefined;
-  readonly isPinned: boolean;
+  readonly residency: StoredResidency;
 }
 
 const toLimit = (contextTokens: number): NonNullable<ModelEntry['limit']> => ({
@@ -84,7 +85,7 @@ function stateMembers(
 
 /** The model as `GET /models` shows it. Unknown values are absent. */
 export function toModelEntry(known: KnownModel, nowMs: number): ModelEntry {
-  const { id, lifecycle, file, offer } = known;
+  const { id, lifecycle, file, offer, residency } = known;
   const quant = lifecycle?.running?.quant ?? file?.quant;
   const idleMs = lifecycle?.idleMs(nowMs);
   const loaded = lifecycle?.loaded;
@@ -101,7 +102,8 @@ export function toModelEntry(known: KnownModel, nowMs: number): ModelEntry {
     quant,
     settings: lifecycle?.settings ? formatModelSettings(lifecycle.settings) : {},
     generation: lifecycle?.generation ?? 0,
-    pinned: known.isPinned,
+    pinned: isPinned(residency),
+    residency: { ttl_s: residency.ttlS, pinned: residency.isLoadPinned },
     on_disk: file !== undefined,
     ...(idleMs !== undefined && { idle_ms: Math.round(idleMs) }),
     ...(loaded && { age_ms: Math.round(nowMs - loaded.loadedAtMs) }),

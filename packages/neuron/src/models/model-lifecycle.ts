@@ -145,7 +145,7 @@ export class ModelLifecycle {
 
   /** A pinned model is not unloaded by its TTL or for another program. */
   pin(pinned: boolean): void {
-    this.#keep({ pinned });
+    this.#changeResidency(() => this.#residency.pin(pinned));
   }
 
   // --- changes from outside ---
@@ -265,9 +265,13 @@ export class ModelLifecycle {
 
   /** TTL and pin of a load call hold from then on, whatever becomes of the load. */
   #keep(request: Pick<LoadModelRequest, 'ttl_s' | 'pinned'>): void {
-    const { isPinned } = this.#residency;
-    this.#residency.keep(request);
-    if (isPinned !== this.#residency.isPinned) this.#onChange();
+    this.#changeResidency(() => this.#residency.keep(request));
+  }
+
+  #changeResidency(change: () => void): void {
+    const before = this.#deps.state.residency(this.id);
+    change();
+    if (before !== this.#deps.state.residency(this.id)) this.#onChange();
   }
 
   // --- sleeping and unloading ---

@@ -218,9 +218,9 @@ export class Models {
     const file = lifecycle?.loaded?.file ?? this.#deps.store.files.get(id);
     const offer = this.#offered.get(id);
     const facts = offer ?? this.#cold.facts(file, lifecycle?.settings?.harness);
-    const { isPinned } = this.#deps.state.residency(id);
+    const residency = this.#deps.state.residency(id);
     const pull = this.#deps.store.pulls.get(id);
-    return toModelEntry({ id, lifecycle, file, offer, facts, pull, isPinned }, nowMs);
+    return toModelEntry({ id, lifecycle, file, offer, facts, pull, residency }, nowMs);
   }
 
   /** Whether a file or a server has the model. */

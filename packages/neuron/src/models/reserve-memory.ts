@@ -23,6 +23,8 @@ export interface PlannedLoad {
   readonly file: ModelFile;
   /** The memory according to the caller; used if there is no estimate. */
   readonly vramMib: number | undefined;
+  /** MiB within which automatic context and slots are chosen, if the model serves within it. */
+  readonly limitMib: number | undefined;
   /** The fewest GPUs to split the model over. Default: 1. */
   readonly minDevices: number | undefined;
 }
@@ -80,6 +82,15 @@ export function withoutSurplus(
   const { vramMib, ramMib } = budget;
   if (vramMib !== undefined) return { ...budget, vramMib: Math.max(0, vramMib - surplusMib) };
   return { ...budget, ramMib: ramMib === undefined ? undefined : Math.max(0, ramMib - surplusMib) };
+}
+
+/** The budget with at most `limitMib` on the devices of the load. */
+function limitedTo(
+  { vramMib, ramMib }: PlacedBudget['budget'],
+  limitMib: number,
+): PlacedBudget['budget'] {
+  if (vramMib !== undefined) return { vramMib: Math.min(vramMib, limitMib), ramMib };
+  return { vramMib, ramMib: Math.min(ramMib ?? Infinity, limitMib) };
 }
 
 /** The estimate with what the model is known to need beyond it. */
@@ -158,19 +169,22 @@ export async function reserveMemory(deps: ReserveDeps, load: PlannedLoad): Promi
 
 async function planWithin(
   { learned }: ReserveDeps,
-  { harness, files, file, vramMib }: PlannedLoad,
+  { harness, files, file, vramMib, limitMib }: PlannedLoad,
   placed: PlacedBudget,
 ): Promise<LoadPlan> {
   const { modelId, settings } = files;
   const { placement, budget } = placed;
   const surplusMib = learned.surplusMib(learnedKey(files, placement));
-  const raw = await harness.cold?.estimate(
-    { ...files, placement },
-    withoutSurplus(placed, surplusMib),
-  );
+  const estimate = (within: PlacedBudget['budget']) =>
+    harness.cold?.estimate(
+      { ...files, placement },
+      withoutSurplus({ placement, budget: within }, surplusMib),
+    );
+  const limited = limitMib === undefined ? undefined : await estimate(limitedTo(budget, limitMib));
+  const raw = limited?.fits === true ? limited : await estimate(budget);
   if (raw) {
-    const estimate = withSurplus(raw, surplusMib, placement);
-    return planLoad(modelId, settings, { estimate, budget, placement });
+    const needed = withSurplus(raw, surplusMib, placement);
+    return planLoad(modelId, settings, { estimate: needed, budget, placement });
   }
   const fileMib = Math.ceil(file.sizeBytes / MIB) + surplusMib;
   return planUnknown(modelId, settings, { vramMib, fileMib, budget, placement });

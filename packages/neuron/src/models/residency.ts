@@ -1,6 +1,6 @@
 import type { LoadModelRequest } from '@cortex/protocol';
 
-import type { NodeState } from '../node-state.ts';
+import { isPinned, type NodeState } from '../node-state.ts';
 
 /** How long an idle model stays loaded: TTL and pin, which survive a restart, and the time of the last use. */
 export class Residency {
@@ -15,7 +15,7 @@ export class Residency {
   }
 
   get isPinned(): boolean {
-    return this.#state.residency(this.#modelId).isPinned;
+    return isPinned(this.#state.residency(this.#modelId));
   }
 
   /** ISO 8601; absent before the first use. */
@@ -23,13 +23,26 @@ export class Residency {
     return this.#lastUsedAt;
   }
 
-  /** TTL and pin are not engine settings, so the last call that sets them wins. */
+  /**
+   * TTL and pin of a load call: they are not engine settings, so the last call that sets them wins. `pinned: false`
+   * takes back the pin of an earlier load call, and leaves that of an operator.
+   */
   keep({ ttl_s: ttlS, pinned }: Pick<LoadModelRequest, 'ttl_s' | 'pinned'>): void {
     const before = this.#state.residency(this.#modelId);
+    const isUndone = pinned === true && before.operatorPin === false;
     this.#state.setResidency(this.#modelId, {
-      isPinned: pinned ?? before.isPinned,
+      operatorPin: isUndone ? undefined : before.operatorPin,
+      isLoadPinned: pinned ?? before.isLoadPinned,
       ttlS: ttlS ?? before.ttlS,
     });
+  }
+
+  /** The pin of an operator. */
+  pin(pinned: boolean): void {
+    const before = this.#state.residency(this.#modelId);
+    // Without a pin to undo there is nothing to remember.
+    const operatorPin = pinned || before.isLoadPinned ? pinned : undefined;
+    this.#state.setResidency(this.#modelId, { ...before, operatorPin });
   }
 
   /** Call it when a request has ended (behaviour 34). */
@@ -45,7 +58,7 @@ export class Residency {
 
   /** Whether an idle model has exceeded its TTL. */
   isOver(idleMs: number): boolean {
-    const { isPinned, ttlS } = this.#state.residency(this.#modelId);
-    return ttlS > 0 && !isPinned && idleMs >= ttlS * 1000;
+    const { ttlS } = this.#state.residency(this.#modelId);
+    return ttlS > 0 && !this.isPinned && idleMs >= ttlS * 1000;
   }
 }

@@ -30,7 +30,7 @@ describe.each([
     const names = Object.keys(make('1').components?.schemas ?? {});
 
     expect(names).toContain('Error');
-    expect(names).toContain('ModelEntry');
+    expect(names).toContain('PullReport');
     expect(names.filter((name) => /Output$|^__/.test(name))).toEqual([]);
   });
 });
