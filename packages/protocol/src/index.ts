@@ -35,8 +35,6 @@ export * from './neuron.ts';
 export * from './node-error.ts';
 export * from './node-events.ts';
 export * from './openai.ts';
-export { gatewayOpenApi } from './openapi/gateway-operations.ts';
-export { nodeOpenApi } from './openapi/node-operations.ts';
 export * from './proxy-exceptions.ts';
 export * from './pulls.ts';
 export { readShape } from './read-shape.ts';

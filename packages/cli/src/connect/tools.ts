@@ -23,7 +23,7 @@ export const TOOL_NAMES = [
   'openai',
 ] as const;
 
-type ToolName = (typeof TOOL_NAMES)[number];
+export type ToolName = (typeof TOOL_NAMES)[number];
 
 /** The programs that `cortex connect` knows, by the name that it takes. */
 export const TOOLS: Readonly<Record<ToolName, Tool>> = {

@@ -1,5 +1,5 @@
 import { fleetHealth } from '@cortex/fleet';
-import { gatewayOpenApi, toOllamaPs, toOllamaTags, toOllamaVersion } from '@cortex/protocol';
+import { toOllamaPs, toOllamaTags, toOllamaVersion } from '@cortex/protocol';
 import { errorResponse, requestIdOf } from '@cortex/service';
 import { Hono } from 'hono';
 
@@ -50,7 +50,10 @@ export function createApi(deps: ApiDeps): Hono<Environment> {
   const show = showOllamaModelHandler(lists, deps.maxBodyBytes);
   app.post('/api/show', metered('ollama', deps, show, 'ollama'));
   app.get('/health', () => Response.json(fleetHealth(control.snapshot())));
-  app.get('/openapi.json', () => Response.json(gatewayOpenApi(PRODUCT_VERSION)));
+  app.get('/openapi.json', async () => {
+    const { gatewayOpenApi } = await import('@cortex/protocol/openapi');
+    return Response.json(gatewayOpenApi(PRODUCT_VERSION));
+  });
   app.get('/', ({ req, env }) => {
     const host = req.header('host');
     return rootPage(host ? `http://${host}` : env.server.url.origin, deps.metricsUrl());

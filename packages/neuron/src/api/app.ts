@@ -1,4 +1,4 @@
-import { CortexError, NEURON_HEADERS, nodeOpenApi, toCortexError } from '@cortex/protocol';
+import { CortexError, NEURON_HEADERS, toCortexError } from '@cortex/protocol';
 import {
   ClientConnection,
   errorResponse,
@@ -92,7 +92,10 @@ export function createApi(deps: ApiDeps, log: Logger): Hono<ApiEnv> {
     ),
   );
   app.get('/health', (context) => context.json(health(deps)));
-  app.get('/openapi.json', (context) => context.json(nodeOpenApi(PRODUCT_VERSION)));
+  app.get('/openapi.json', async (context) => {
+    const { nodeOpenApi } = await import('@cortex/protocol/openapi');
+    return context.json(nodeOpenApi(PRODUCT_VERSION));
+  });
   app.get('/metrics', metrics(deps));
   app.get('/models', listModels(deps));
   app.get('/events', events(deps));
