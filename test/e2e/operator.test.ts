@@ -1,12 +1,17 @@
 /** What an operator does, with the command line alone, on a fleet of real nodes. */
 import { expect, test } from 'bun:test';
 
-import { AdminFleet, AdminRequests } from '@cortex/protocol';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 
-import { askStream, GOOD_ANSWER, post } from './ask.ts';
+import { AdminFleet, AdminRequests } from '@cortex/protocol';
+import { startHubServer } from '@cortex/testkit/hub/hub-server';
+
+import { askStream, askWhole, GOOD_ANSWER, post } from './ask.ts';
 import { type Fleet, measureNeed, modelsToml, startFleet } from './fleet.ts';
+import { Machines } from './machines.ts';
 import { eventually } from './processes.ts';
-import { CORTEX_BIN, Program } from './start-up.ts';
+import { CORTEX_BIN, Program, ROOT, startUp } from './start-up.ts';
 
 /** Runs a command of cortex to its end. @throws Error with its output when it fails */
 async function cortex(fleet: Fleet, ...args: readonly string[]): Promise<string> {
@@ -78,3 +83,36 @@ test('an operator sees, loads, pins, explains, drains, frees and reconfigures a 
   expect([report.error, report.hasDone]).toEqual([undefined, true]);
   expect(report.text).toMatch(GOOD_ANSWER);
 }, 60_000);
+
+test('an operator adds a model and a machine, places the model there, and removes it, with the commands of cortex and neuron', async () => {
+  await using machines = new Machines();
+  const tiny = new Uint8Array(readFileSync(join(ROOT, 'models/cortex-tiny.gguf')));
+  const repositories = { 'org/tiny-GGUF': { files: { 'tiny-Q8_0.gguf': tiny } } };
+  const hub = machines.keep(await startHubServer({ repositories }));
+  const hubEnv = { HF_ENDPOINT: hub.url };
+  const cortexToml = '[control]\npoll_interval_s = 0.2\n';
+  const up = machines.keep(await startUp({ env: hubEnv, cortexToml }));
+  const stateDir = up.workspace.path('state');
+  const operator = { CORTEX_URL: up.api, CORTEX_STATE_DIR: stateDir };
+  const run = (...args: readonly string[]) => machines.run([CORTEX_BIN, ...args], operator);
+
+  const added = await run('add', 'hf:org/tiny-GGUF:Q8_0', '--id', 'added', '--context', '1024');
+  expect(added).toMatch(/^added is in .*models\.toml\.\n {2}local: needs \d+ MiB, fits now\n/);
+
+  const machine = await machines.createNode();
+  const args = await machines.joinArguments(up.api, { CORTEX_STATE_DIR: stateDir });
+  expect(await machines.join(args, machine, 'beast').ended).toBe(0);
+  await machines.serveNode(machine);
+  await eventually('beast', async () => /beast.*up/.test(await run('status')), 20_000);
+
+  expect(await run('load', 'cortex-tiny', '--node', 'beast')).toContain('beast');
+  const answer = await post(up.api, { model: 'cortex-tiny@beast', max_tokens: 1 });
+  await answer.text();
+  expect([answer.status, answer.headers.get('x-cortex-node')]).toEqual([200, 'beast']);
+  expect((await askWhole(up.api, { model: 'added', max_tokens: 8 })).choices).toHaveLength(1);
+  expect(await run('explain', 'added')).toStartWith('added is loaded on local');
+
+  await run('unload', 'added');
+  expect(await run('rm', 'added', '--files')).toContain('added is removed from');
+  expect(await run('models')).not.toContain('added');
+}, 90_000);
