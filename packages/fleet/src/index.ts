@@ -35,6 +35,7 @@ export { DecideState, DEFAULT_SETTINGS } from './decide/decide-state.ts';
 export { fitsBeside } from './decide/fits-beside.ts';
 export { keepsTooMuch } from './decide/leavers.ts';
 export { type Sleep, sleepOf } from './decide/sleep.ts';
+export { underWay } from './decide/under-way.ts';
 export { nodeForFiles } from './decide/node-for-files.ts';
 export type {
   Action,

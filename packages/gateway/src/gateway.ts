@@ -39,6 +39,7 @@ import { RecentRequests } from './metering/recent-requests.ts';
 import { RequestMetrics } from './metering/request-metrics.ts';
 import { Deadlines } from './proxy/deadlines.ts';
 import { NodeTransport } from './wire/node-transport.ts';
+import { type ProxyLimits } from './proxy/exchange.ts';
 import { OpenExchanges } from './proxy/open-exchanges.ts';
 import { CONFIG_LOOK_MS, WatchedConfig } from './watch-config.ts';
 import { watchSecrets } from './watch-secrets.ts';
@@ -81,9 +82,10 @@ export interface RunningGateway {
   close(graceMs: number): Promise<void>;
 }
 
-const limitsOf = ({ timeouts }: GatewayConfig) => ({
+const limitsOf = ({ timeouts, queue }: GatewayConfig): ProxyLimits => ({
   streamIdleMs: timeouts.stream_idle_s * 1000,
   stallMs: timeouts.stall_s * 1000,
+  notesLoads: queue.loading_notes,
 });
 
 /** Waits up to `ms` until written answers have been sent, then closes all connections. */

@@ -14,7 +14,7 @@ import { loadGatewayConfig } from '../src/config/load-gateway-config.ts';
 import { ModelsConfig } from '../src/config/models-config.ts';
 import { toControlConfig } from '../src/config/to-control-settings.ts';
 import { toDecideSettings } from '../src/control/to-decide-settings.ts';
-import { GatewayUnderTest, toObject } from './gateway-under-test.ts';
+import { GatewayUnderTest, readParts, toObject } from './gateway-under-test.ts';
 
 const open: { close(): Promise<void> }[] = [];
 afterEach(async () => {
@@ -331,6 +331,14 @@ const GATEWAY_CASES: Readonly<Record<string, () => Promise<void>>> = {
     expectSetting('[routing]\naffinity_load_factor = 2', 'affinityLoadFactor', 2),
   'queue.starve_s': () => expectSetting('[queue]\nstarve_s = 42', 'starveMs', 42_000),
   'queue.auto_pull': () => expectSetting('[queue]\nauto_pull = false', 'autoPull', false),
+  async 'queue.loading_notes'() {
+    const neuron = fake({ models: [{ id: 'm', status: 'unloaded' }] });
+    const toml = '[queue]\nloading_notes = true';
+    const gateway = await start({ neurons: { beast: neuron }, toml });
+    const answer = gateway.chat({ model: 'm', stream: true });
+    await neuron.load();
+    expect((await readParts(await answer).next()).value).toContain('loading m on beast …');
+  },
   'queue.hold_s': () => expectSetting('[queue]\nhold_s = 0', 'holdMs', 0),
   async 'eviction.defrag_after_cycles'() {
     const harnesses = [{ name: 'mistral', ok: true, lifecycle_cycles: 3 }];

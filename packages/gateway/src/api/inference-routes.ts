@@ -36,7 +36,8 @@ const same = (
   { canStream = false, takesSlot = true, dialect = OPENAI } = {},
 ): InferenceRoute => ({ api, path, nodePath: path, dialect, canStream, takesSlot });
 
-const CHAT = '/v1/chat/completions';
+/** The route of nodes for chats, the only one whose answers can have reasoning. */
+export const CHAT = '/v1/chat/completions';
 
 /** A route that is answered by the chat of nodes. */
 const byChat = (api: Api, path: string, dialect: Dialect): InferenceRoute => ({

@@ -24,7 +24,7 @@ import { forwardStream, forwardWhole } from '../proxy/forward.ts';
 import { placeHeaders, toNodeHeaders } from '../proxy/headers.ts';
 import { droppedHeaders } from './dropped-names.ts';
 import { type Environment } from './environment.ts';
-import { type InferenceRoute } from './inference-routes.ts';
+import { CHAT, type InferenceRoute } from './inference-routes.ts';
 import { type Principals } from './principal.ts';
 import { RequestFacts } from './request-facts.ts';
 
@@ -144,7 +144,13 @@ export function inferenceHandler(route: InferenceRoute, deps: InferenceDeps) {
           }),
         },
         canStream,
-        client: { dialect, body, facts, headers: droppedHeaders(body) },
+        client: {
+          dialect,
+          body,
+          facts,
+          hasReasoning: (body.nodePath ?? nodePath) === CHAT,
+          headers: droppedHeaders(body),
+        },
         place,
         signal,
         connection,

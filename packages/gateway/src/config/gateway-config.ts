@@ -144,6 +144,12 @@ export const GatewayConfig = z.strictObject({
         .describe(
           'A request for a model of models.toml with a source downloads its files if no node has them.',
         ),
+      loading_notes: z
+        .boolean()
+        .default(false)
+        .describe(
+          'A streamed chat that waits for a load says how far it is, as reasoning text: "loading MODEL on NODE … 40 %".',
+        ),
     })
     .prefault({}),
   timeouts: z

@@ -178,6 +178,8 @@ export interface Control {
    */
   acquire(request: AcquireRequest, signal: AbortSignal): Promise<Lease>;
   report(attempt: AttemptReport): void;
+  /** What brings a model that requests wait for, in words; undefined: nothing brings it now. */
+  waitNote(call: ModelCall): string | undefined;
   /**
    * Starts a load for the operator and returns when the node has accepted it, without waiting for its end. Ignores
    * back-off.

@@ -6,6 +6,7 @@ import {
   type Resolution,
   type Sleep,
   sleepOf,
+  underWay,
 } from '@cortex/fleet';
 import {
   type AdminDrainResult,
@@ -50,6 +51,7 @@ import { NodeDrains } from './node-drains.ts';
 import { OperatorCalls } from './operator-calls.ts';
 import { Rescan } from './rescan.ts';
 import { toDecideSettings } from './to-decide-settings.ts';
+import { waitNote } from './wait-note.ts';
 import { type Waiter, Waiters } from './waiters.ts';
 
 export interface ControlOptions extends ControlSettings {
@@ -170,6 +172,11 @@ export class FleetControl implements Control {
       return;
     }
     void this.#connections.poll(node);
+  }
+
+  waitNote({ model, node }: ModelCall): string | undefined {
+    const wait = underWay(this.#loop.state, { model, node });
+    return wait && waitNote(model, wait);
   }
 
   loadModel(call: ModelCall, signal: AbortSignal): Promise<ModelCallResult> {

@@ -46,6 +46,8 @@ export interface ProxyLimits {
   readonly streamIdleMs: number;
   /** The connection of a client that reads nothing for this long is closed. */
   readonly stallMs: number;
+  /** A chat that waits for a load says how far it is. */
+  readonly notesLoads: boolean;
 }
 
 export interface ProxyDeps {
@@ -61,6 +63,8 @@ export interface AnsweredClient {
   readonly dialect: Dialect;
   readonly body: ClientBody;
   readonly facts: AnswerFacts;
+  /** Its answer can have reasoning text. */
+  readonly hasReasoning: boolean;
   /** Further headers of the answer. */
   readonly headers: Readonly<Record<string, string>>;
 }
@@ -124,6 +128,14 @@ export class Exchange {
   /** The lease of the attempt whose answer is being relayed. */
   get lease(): Lease | undefined {
     return this.#lease;
+  }
+
+  /** What brings the model that it waits for, for a client that is to be told; undefined: nothing. */
+  get waitNote(): string | undefined {
+    const { control, limits } = this.deps;
+    const { client, place } = this.#request;
+    if (!limits.notesLoads || !client.hasReasoning || this.#lease !== undefined) return undefined;
+    return control.waitNote(place);
   }
 
   /** Calls `run` once when the exchange ends, or at once if it has ended. */

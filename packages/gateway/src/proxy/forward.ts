@@ -119,8 +119,12 @@ async function* hold(
   try {
     client = streamOf(exchange);
     let answer: NodeAnswer | undefined;
+    let told: string | undefined;
     while (answer === undefined) {
-      yield client.opening() + client.keepAlive();
+      const note = exchange.waitNote;
+      const isNew = note !== undefined && note !== told;
+      told = note;
+      yield client.opening() + ((isNew && client.note?.(`${note}\n`)) || client.keepAlive());
       if (exchange.isEnded) return;
       answer = await settledWithin(exchange, opening, KEEP_ALIVE_MS);
     }

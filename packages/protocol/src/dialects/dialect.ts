@@ -37,6 +37,8 @@ export interface AnswerStream {
   opening(): string;
   /** For a client that would otherwise get nothing for a while. */
   keepAlive(): string;
+  /** A remark that clients show as reasoning; absent: the answers of this API have none. */
+  note?(text: string): string;
   /** What whole events of a node say. What is not an answer ends the stream with an error. */
   push(nodeEvents: Uint8Array): Uint8Array | string;
   /** The node has ended its answer. @param isDone - Its last event was `[DONE]`. */

@@ -53,6 +53,7 @@ function countTokens(text: string): number {
 function refuseUnsupported(body: Body): void {
   if (typeof body['n'] === 'number' && body['n'] > 1) throw unsupported('n');
   if (body['logprobs'] === true) throw unsupported('logprobs');
+  if (typeof body['suffix'] === 'string' && body['suffix'] !== '') throw unsupported('suffix');
   const format = body['response_format'];
   if (isJsonObject(format) && format['type'] !== 'text') throw unsupported('response_format');
 }

@@ -70,6 +70,13 @@ export class TranslatedStream implements AnswerStream {
     return this.#isOver ? '' : this.opening() + this.#writer.ping();
   }
 
+  /** As if the node had written it. */
+  note(text: string): string {
+    if (this.#isOver) return '';
+    const chunk = { choices: [{ index: 0, delta: { reasoning_content: text } }] };
+    return this.#write(() => this.#reader.push(chunk));
+  }
+
   push(nodeEvents: Uint8Array): string {
     const { events, comments } = this.#source.push(nodeEvents);
     let text = '';

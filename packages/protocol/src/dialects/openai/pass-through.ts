@@ -7,14 +7,25 @@ import { SSE_DONE, SSE_KEEP_ALIVE } from '../../sse/comments.ts';
 import { formatEvent } from '../../sse/format-event.ts';
 import type { AnswerFacts, AnswerStream, ClientBody, Dialect } from '../dialect.ts';
 
-const stream = ({ requestId }: AnswerFacts): AnswerStream => ({
+/** Reasoning text in a chunk of a chat, which is of no node. */
+const noteChunk = ({ requestId, model, createdS: created }: AnswerFacts, text: string): string =>
+  formatEvent({
+    id: `chatcmpl-${requestId}`,
+    object: 'chat.completion.chunk',
+    created,
+    model,
+    choices: [{ index: 0, delta: { reasoning_content: text }, finish_reason: null }],
+  });
+
+const stream = (facts: AnswerFacts): AnswerStream => ({
   opening: () => '',
   keepAlive: () => SSE_KEEP_ALIVE,
+  note: (text) => noteChunk(facts, text),
   push: (nodeEvents) => nodeEvents,
   end: (isDone) => (isDone ? '' : SSE_DONE),
   fail: (error, nodeError) =>
     nodeError === undefined
-      ? renderErrorEvent(error, 'openai', requestId)
+      ? renderErrorEvent(error, 'openai', facts.requestId)
       : formatEvent({ error: nodeError }) + SSE_DONE,
 });
 
