@@ -34,7 +34,7 @@ export function connectCommand(context: ClientContext, env: Env) {
     .action(async (name, options) => {
       if (name !== undefined) {
         // The parsers of the files that it edits are not loaded with each command, nor by the gateway.
-        const { connectTool } = await import('../connect/connect-tool.ts');
+        const { connectTool } = await import('./connect-tool.ts');
         return connectTool(name, options, { ...context, env });
       }
       const tools = listTools();

@@ -1,15 +1,15 @@
 import { CliError } from '../cli-error.ts';
 import { readApiKey } from '../client/admin-key.ts';
 import { type GatewayClient } from '../client/gateway-client.ts';
-import { type ClientContext } from '../commands/context.ts';
+import { type ClientContext } from './context.ts';
 import { visibleText } from '../output/visible-text.ts';
-import { type Check, checkApi } from './apis.ts';
-import { chooseModel } from './choose-model.ts';
-import { formatCheck, type Part, partsOf } from './report.ts';
-import { writeSettingsFile } from './settings-file.ts';
-import { filesWithSettings, type PlannedFile, planFile } from './settings-plan.ts';
-import { type Access, type Env, type Tool } from './tool.ts';
-import { type ToolName, TOOLS } from './tools.ts';
+import { type Check, checkApi } from '../connect/apis.ts';
+import { chooseModel } from '../connect/choose-model.ts';
+import { formatCheck, type Part, partsOf } from '../connect/report.ts';
+import { writeSettingsFile } from '../connect/settings-file.ts';
+import { filesWithSettings, type PlannedFile, planFile } from '../connect/settings-plan.ts';
+import { type Access, type Env, type Tool } from '../connect/tool.ts';
+import { type ToolName, TOOLS } from '../connect/tools.ts';
 
 export interface ConnectOptions {
   readonly url: string;
