@@ -5,7 +5,7 @@ import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import {
   APICallError,
   generateText,
-  isStepCount,
+  stepCountIs,
   jsonSchema,
   type LanguageModel,
   Output,
@@ -82,7 +82,7 @@ async function loop(model: LanguageModel, way: 'whole' | 'streamed'): Promise<Lo
     maxOutputTokens: 200,
     maxRetries: 0,
     tools: { get_weather: GET_WEATHER },
-    stopWhen: isStepCount(2),
+    stopWhen: stepCountIs(2),
   };
   const { text, steps } =
     way === 'whole' ? await generateText(asked) : await finished(streamText(asked));
