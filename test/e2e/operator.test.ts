@@ -114,5 +114,5 @@ test('an operator adds a model and a machine, places the model there, and remove
 
   await run('unload', 'added');
   expect(await run('rm', 'added', '--files')).toContain('added is removed from');
-  expect(await run('models')).not.toContain('added');
+  await eventually('the end of added', async () => !(await run('models')).includes('added'));
 }, 90_000);

