@@ -76,11 +76,14 @@ describe.each(ROUTES)('The affinity key of %s', (path, dialect, toBody) => {
     expect(await keyOf(dialect, toBody(['You are a cook.', ...TALK.slice(1)]))).not.toBe(key);
   });
 
-  test.skipIf(path === '/api/generate')('stays the same in the second turn', async () => {
-    const key = await keyOf(dialect, toBody(TALK));
+  // A body of /api/generate is one turn.
+  if (path !== '/api/generate') {
+    test('stays the same in the second turn', async () => {
+      const key = await keyOf(dialect, toBody(TALK));
 
-    expect(await keyOf(dialect, toBody([...TALK, 'A gateway.', 'And neuron?']))).toBe(key);
-  });
+      expect(await keyOf(dialect, toBody([...TALK, 'A gateway.', 'And neuron?']))).toBe(key);
+    });
+  }
 
   test('is made of the first 4 KiB of each text', async () => {
     const long = 'é'.repeat(2048);
