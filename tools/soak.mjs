@@ -43,8 +43,6 @@ const BENCHES = [
   },
   {
     name: 'fleet',
-    // Reported, but not met yet.
-    options: ['--allow', 'placement p99'],
     // CPU added to every decision, µs; several times the cost of a grant.
     handicap: ['--slow-us', '100', '--seeds', '2'],
     hasMoved: (figure, slowed) => slowed.decision_us.p50 > figure.decision_us.p50 + 50,
