@@ -1,8 +1,6 @@
 import { CliError } from '../cli-error.ts';
 import { readApiKey } from '../client/admin-key.ts';
 import { type GatewayClient } from '../client/gateway-client.ts';
-import { type ClientContext } from './context.ts';
-import { visibleText } from '../output/visible-text.ts';
 import { type Check, checkApi } from '../connect/apis.ts';
 import { chooseModel } from '../connect/choose-model.ts';
 import { formatCheck, type Part, partsOf } from '../connect/report.ts';
@@ -10,6 +8,8 @@ import { writeSettingsFile } from '../connect/settings-file.ts';
 import { filesWithSettings, type PlannedFile, planFile } from '../connect/settings-plan.ts';
 import { type Access, type Env, type Tool } from '../connect/tool.ts';
 import { type ToolName, TOOLS } from '../connect/tools.ts';
+import { visibleText } from '../output/visible-text.ts';
+import { type ClientContext } from './context.ts';
 
 export interface ConnectOptions {
   readonly url: string;

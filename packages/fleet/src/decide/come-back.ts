@@ -26,7 +26,10 @@ function keepForReturn(state: DecideState, model: string, inMs: number): void {
   }
 }
 
-/** The time of a request is over. A client of a request that is not streamed comes back while the load goes on. A stream has waited its whole time. */
+/**
+ * The time of a request is over. A client whose request was held is told to come back, and the load goes on until then. A
+ * stream has waited its whole time.
+ */
 export function tooLong(
   state: DecideState,
   request: FleetRequest,
@@ -48,7 +51,7 @@ export function tooLong(
   };
 }
 
-/** Too many wait already. */
+/** Too many wait already. The load goes on until the client has come back. */
 export function tooMany(state: DecideState, { model, node }: FleetRequest): DecideRefusal {
   const wait = underWay(state, { model, node });
   const inMs = retryInMs(wait);

@@ -17,6 +17,22 @@ export interface ItemCall {
   readonly tool: ClientTool;
 }
 
+/** A call as an item. @param written - What the model has written of it, under the name that its type has for that. */
+const callJson = (
+  type: 'function_call' | 'custom_tool_call',
+  { id }: ItemPlace,
+  { callId, tool }: ItemCall,
+  { status, ...written }: { readonly status: ItemStatus; readonly [member: string]: string },
+): JsonObject => ({
+  id,
+  type,
+  status,
+  call_id: callId,
+  name: tool.name,
+  namespace: tool.namespace,
+  ...written,
+});
+
 /** A call of a function. */
 export class FunctionCallItem implements OutputItem {
   readonly #place: ItemPlace;
@@ -51,16 +67,8 @@ export class FunctionCallItem implements OutputItem {
   }
 
   json(status: ItemStatus): JsonObject {
-    const { callId, tool } = this.#call;
-    return {
-      id: this.#place.id,
-      type: 'function_call',
-      status,
-      call_id: callId,
-      name: tool.name,
-      namespace: tool.namespace,
-      arguments: this.#arguments,
-    };
+    const written = { status, arguments: this.#arguments };
+    return callJson('function_call', this.#place, this.#call, written);
   }
 }
 
@@ -95,16 +103,8 @@ export class CustomCallItem implements OutputItem {
   }
 
   json(status: ItemStatus): JsonObject {
-    const { callId, tool } = this.#call;
-    return {
-      id: this.#place.id,
-      type: 'custom_tool_call',
-      status,
-      call_id: callId,
-      name: tool.name,
-      namespace: tool.namespace,
-      input: this.#input,
-    };
+    const written = { status, input: this.#input };
+    return callJson('custom_tool_call', this.#place, this.#call, written);
   }
 
   #add(input: string): readonly ItemEvent[] {
