@@ -14,7 +14,7 @@ import type { NodeConnections } from './node-connections.ts';
 import type { OperatorCalls } from './operator-calls.ts';
 import { refusalError } from './refusal-error.ts';
 import type { Waiter, Waiters } from './waiters.ts';
-import { decisionText } from './words.ts';
+import { decisionText } from './decision-words.ts';
 
 interface EffectsDeps {
   readonly clock: Clock;

@@ -20,7 +20,8 @@ import {
 import type { FleetLoop } from './fleet-loop.ts';
 import { unknownModel } from './refusal-error.ts';
 import type { Waiters } from './waiters.ts';
-import { loadText, modelText, requestText, WORDS } from './words.ts';
+import { loadText, modelText, requestText } from './decision-words.ts';
+import { WORDS } from './words.ts';
 
 interface ExplanationDeps {
   readonly clock: Clock;

@@ -51,8 +51,8 @@ import { NodeDrains } from './node-drains.ts';
 import { OperatorCalls } from './operator-calls.ts';
 import { Rescan } from './rescan.ts';
 import { toDecideSettings } from './to-decide-settings.ts';
-import { waitNote } from './wait-note.ts';
 import { type Waiter, Waiters } from './waiters.ts';
+import { waitNote } from './words.ts';
 
 export interface ControlOptions extends ControlSettings {
   readonly log: ControlLog;

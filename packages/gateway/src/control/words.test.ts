@@ -2,7 +2,8 @@ import { describe, expect, test } from 'bun:test';
 
 import type { Candidate } from '@cortex/fleet';
 
-import { candidatesText, decisionText, WORDS } from './words.ts';
+import { decisionText } from './decision-words.ts';
+import { candidatesText, WORDS } from './words.ts';
 
 describe('That requests avoid a node', () => {
   const circuit = {
