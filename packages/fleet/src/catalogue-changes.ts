@@ -40,6 +40,8 @@ function settingsOf(entry: CatalogueModel): WireModelSettings {
   return known;
 }
 
+const STANDARD = new Map<string, unknown>(Object.entries(MODEL_SETTING_DEFAULTS));
+
 const isEmpty = (value: unknown): boolean =>
   typeof value === 'object' && value !== null && Object.keys(value).length === 0;
 
@@ -47,7 +49,7 @@ const isEmpty = (value: unknown): boolean =>
 function effective(name: keyof WireModelSettings, value: unknown): unknown {
   const isAbsent = value === undefined || value === 'auto' || isEmpty(value);
   if (!isAbsent) return value;
-  const standard = new Map<string, unknown>(Object.entries(MODEL_SETTING_DEFAULTS)).get(name);
+  const standard = STANDARD.get(name);
   return standard === 'auto' || isEmpty(standard) ? undefined : standard;
 }
 

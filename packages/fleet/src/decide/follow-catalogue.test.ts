@@ -130,8 +130,8 @@ describe('A loaded model whose TTL or pin changes in models.toml', () => {
     const { fleet, report } = loaded();
     fleet.configure({}, [{ ...OLD, ttlS: 60 }]);
     expect(report({ idle_ms: 70_000 })).toEqual([]);
-    fleet.after(60_000);
-    expect(report({ idle_ms: 130_000 })).toEqual(['tell a {"ttlS":60}']);
+    expect(told(fleet.after(60_000))).toEqual(['tell a {"ttlS":60}']);
+    expect(report({ idle_ms: 130_000 })).toEqual([]);
   });
 
   test('has no TTL while it is preloaded', () => {

@@ -1,4 +1,6 @@
 /** What a change of models.toml means for models that are loaded (contracts, section 4). */
+import { stateTraits } from '@cortex/protocol';
+
 import { changedResidency, configMismatch } from '../catalogue-changes.ts';
 import type { NodeSnapshot, Replica } from '../snapshot.ts';
 import type { DecideState } from './decide-state.ts';
@@ -52,13 +54,15 @@ function replace(
 
 function followResidency(state: DecideState, node: NodeSnapshot, model: string): Action[] {
   const entry = state.snapshot.catalogue.get(model);
-  const facts = state.facts.of(node.name, model);
-  const { entry: toldEntry, atMs: toldMs = -Infinity } = facts.residencyTold ?? {};
-  const isTold = toldEntry === entry && toldMs + TELL_AGAIN_MS > state.nowMs;
-  if (entry === undefined || isTold) return [];
   const residency = changedResidency(state.snapshot, node, model);
-  if (!residency) return [];
-  facts.residencyTold = { entry, atMs: state.nowMs };
+  if (!entry || !residency) return [];
+  const told = state.facts.find(node.name, model)?.residencyTold;
+  const againMs = told?.entry === entry ? told.atMs + TELL_AGAIN_MS : -Infinity;
+  // An idle model gives no other reason to look again.
+  const isTold = againMs > state.nowMs;
+  noteNext(state, model, isTold ? againMs : state.nowMs + TELL_AGAIN_MS);
+  if (isTold) return [];
+  state.facts.of(node.name, model).residencyTold = { entry, atMs: state.nowMs };
   return [{ kind: 'set_residency', model, node: node.name, residency }];
 }
 
@@ -66,7 +70,9 @@ function followResidency(state: DecideState, node: NodeSnapshot, model: string):
 export function followCatalogue(state: DecideState, model: string, actions: Action[]): void {
   if (!state.snapshot.catalogue.has(model)) return;
   const replicas = state.snapshot.replicasByModel.get(model) ?? [];
-  const isChanging = replicas.some(({ status }) => status !== 'loaded' && status !== 'unloaded');
+  const isChanging = replicas.some(
+    ({ isNodeUp, status }) => isNodeUp && stateTraits(status).transient,
+  );
   for (const replica of replicas) {
     const node = state.snapshot.nodes.get(replica.node);
     if (node?.state !== 'up') continue;

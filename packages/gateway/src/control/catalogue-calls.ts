@@ -58,7 +58,7 @@ export class CatalogueCalls {
       await client(node).startLoad({ ...request, ...changes }, signal);
     } catch (error) {
       const { message } = toCortexError(error);
-      log.debug({ model, node, reason: message }, 'TTL and pin could not be changed');
+      log.warn({ model, node, reason: message }, 'TTL and pin could not be changed');
     }
     await poll(node);
   }

@@ -103,7 +103,9 @@ export class OperatorCalls {
       }),
     );
     const unloaded = calls.flatMap((call) => (call.status === 'fulfilled' ? [call.value] : []));
-    if (unloaded.length === 0) loop.tell({ kind: 'operator_unload_failed', model });
+    // Without a call nothing failed: the model may be unloaded since an earlier one.
+    if (unloaded.length === 0 && calls.length > 0)
+      loop.tell({ kind: 'operator_unload_failed', model });
     const failed = calls.find((call) => call.status === 'rejected');
     if (failed) throw failed.reason;
     return unloaded;

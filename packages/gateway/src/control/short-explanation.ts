@@ -11,7 +11,7 @@ export function shortExplanation(
   lengthOf: (text: string) => number = ({ length }) => length,
 ): string {
   const [first = '', ...others] = sentences;
-  let text = first.slice(0, MAX_CHARS);
+  let text = first.length > MAX_CHARS ? `${first.slice(0, MAX_CHARS - 1)}…` : first;
   while (lengthOf(text) > MAX_CHARS) text = `${text.slice(0, text.length * 0.8)}…`;
   for (const sentence of others) {
     const longer = `${text} ${sentence}`;
