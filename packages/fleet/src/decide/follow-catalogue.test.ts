@@ -36,6 +36,17 @@ describe('A loaded model whose settings change in models.toml', () => {
     expect(told(fleet.ask('m'))).toEqual(['load m on a']);
   });
 
+  test('is unloaded although it sleeps or failed on another host', () => {
+    const hosts = (status: string) => ({
+      a: { loaded: { m: LOADED } },
+      b: { loaded: { m: { ...LOADED, status } } },
+    });
+    for (const status of ['sleeping', 'failed']) {
+      const fleet = new DecidedFleet({ hosts: hosts(status), models: [OLD] });
+      expect(told(fleet.configure({}, [NEW]))).toEqual(['replace m on a']);
+    }
+  });
+
   test('makes a request that comes meanwhile wait for its unload', () => {
     const { fleet } = loaded();
     fleet.configure({}, [NEW]);
