@@ -97,7 +97,11 @@ function background(onAllOpen: () => void) {
     }
   });
   const settled = Promise.allSettled(all);
+  const failed = Promise.all(all).then(() => new Promise<never>(() => undefined));
+  failed.catch(() => undefined);
   return {
+    /** Rejects when one of them fails. */
+    failed,
     opened: () => opened,
     stop: async () => {
       controller.abort();
@@ -149,7 +153,8 @@ async function timeOfFirstToken(): Promise<number> {
 async function firstContent() {
   const allOpen = Promise.withResolvers<void>();
   const streams = background(allOpen.resolve);
-  await allOpen.promise;
+  // One that cannot be opened ends the measurement instead of holding it up.
+  await Promise.race([allOpen.promise, streams.failed]);
   const samplesMs: number[] = [];
   for (let index = 0; index < load.probes; index += 1) samplesMs.push(await timeOfFirstToken());
   await streams.stop();

@@ -27,7 +27,7 @@ export function nodeErrorIn(body: unknown): JsonObject | undefined {
   if (!isJsonObject(body)) return undefined;
   const { error, object } = body;
   if (object === 'error') return body;
-  if (error === undefined || error === null) return undefined;
+  if (error === undefined || error === null || error === false) return undefined;
   if (isJsonObject(error)) return error;
   return typeof error === 'string' ? { message: error } : {};
 }

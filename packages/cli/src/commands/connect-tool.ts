@@ -31,6 +31,7 @@ async function reach(
   const checks = await checkApi(client, tool.api, {
     names: [id, choice.root],
     mayAsk: loaded || check,
+    isLoading: check && !loaded,
   });
   // The limits of a model may be known only since it was loaded for the check.
   if (!loaded && check) choice = await chooseModel(client, id);

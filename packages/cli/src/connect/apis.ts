@@ -83,7 +83,12 @@ function checkList(client: GatewayClient, api: Api, names: readonly string[]): P
 export async function checkApi(
   client: GatewayClient,
   api: Api,
-  model: { readonly names: readonly [string, ...string[]]; readonly mayAsk: boolean },
+  model: {
+    readonly names: readonly [string, ...string[]];
+    readonly mayAsk: boolean;
+    /** The model is loaded first, however long that takes. */
+    readonly isLoading: boolean;
+  },
 ): Promise<readonly Check[]> {
   const question = CALLS[api].question(model.names[0]);
   const call = nameOf(question);
@@ -91,7 +96,7 @@ export async function checkApi(
     await checkList(client, api, model.names),
     model.mayAsk
       ? await outcomeOf(call, async () => {
-          await client.ask({ ...question, isPatient: true });
+          await client.ask({ ...question, isPatient: model.isLoading });
           return undefined;
         })
       : {

@@ -28,6 +28,16 @@ export interface ApiDeps extends InferenceDeps {
   readonly createdS: number;
 }
 
+let document: Promise<object> | undefined;
+
+/** Made when it is asked for first, and then kept: that takes some ms. */
+function openApi(): Promise<object> {
+  document ??= import('@cortex/protocol/openapi').then(({ gatewayOpenApi }) =>
+    gatewayOpenApi(PRODUCT_VERSION),
+  );
+  return document;
+}
+
 /** The client API of cortex (contracts, section 1), as one `fetch`. */
 export function createApi(deps: ApiDeps): Hono<Environment> {
   const app = new Hono<Environment>({ getPath: clientPath });
@@ -50,10 +60,7 @@ export function createApi(deps: ApiDeps): Hono<Environment> {
   const show = showOllamaModelHandler(lists, deps.maxBodyBytes);
   app.post('/api/show', metered('ollama', deps, show, 'ollama'));
   app.get('/health', () => Response.json(fleetHealth(control.snapshot())));
-  app.get('/openapi.json', async () => {
-    const { gatewayOpenApi } = await import('@cortex/protocol/openapi');
-    return Response.json(gatewayOpenApi(PRODUCT_VERSION));
-  });
+  app.get('/openapi.json', async () => Response.json(await openApi()));
   app.get('/', ({ req, env }) => {
     const host = req.header('host');
     return rootPage(host ? `http://${host}` : env.server.url.origin, deps.metricsUrl());

@@ -68,6 +68,16 @@ const INFERENCE_PATHS: ReadonlySet<string> = new Set([
 export const isOpenToPages = (method: string, path: string): boolean =>
   method === 'GET' || method === 'HEAD' || INFERENCE_PATHS.has(path);
 
+let document: Promise<object> | undefined;
+
+/** Made when it is asked for first, and then kept: that takes some ms. */
+function openApi(): Promise<object> {
+  document ??= import('@cortex/protocol/openapi').then(({ nodeOpenApi }) =>
+    nodeOpenApi(PRODUCT_VERSION),
+  );
+  return document;
+}
+
 /** neuron's HTTP API (contracts, section 3): `Request` in, `Response` out. */
 export function createApi(deps: ApiDeps, log: Logger): Hono<ApiEnv> {
   const app = new Hono<ApiEnv>({ getPath: routePath });
@@ -92,10 +102,7 @@ export function createApi(deps: ApiDeps, log: Logger): Hono<ApiEnv> {
     ),
   );
   app.get('/health', (context) => context.json(health(deps)));
-  app.get('/openapi.json', async (context) => {
-    const { nodeOpenApi } = await import('@cortex/protocol/openapi');
-    return context.json(nodeOpenApi(PRODUCT_VERSION));
-  });
+  app.get('/openapi.json', async (context) => context.json(await openApi()));
   app.get('/metrics', metrics(deps));
   app.get('/models', listModels(deps));
   app.get('/events', events(deps));

@@ -83,6 +83,7 @@ export function fieldCheck(
   const rows = groups
     .filter(({ routes }) => routes.includes(route))
     .flatMap(({ fields }) => Object.entries(fields))
+    .filter(([, { kind }]) => kind === 'refused' || kind === 'dropped')
     .map(([field, rule]) => ({ field, rule, path: pathOf(field) }));
   return (body) =>
     rows.flatMap(({ field, rule, path }) => {
