@@ -32,20 +32,24 @@ function isIdle(harness: string, { models, health, requests }: HarnessReport): b
  * which leaves their memory in pieces (contracts, section 4).
  */
 export class DueRestarts {
-  /** Cycles at which each harness was named last, by node and name. */
-  readonly #named = new Map<string, number>();
+  /** Cycles at which each harness was named last, by node: only those that the node still has. */
+  readonly #named = new Map<string, ReadonlyMap<string, number>>();
 
   /** The harnesses of the node that are due and idle. Each is named once, and again after as many cycles more. */
   of(report: HarnessReport): readonly string[] {
     const { node, health, maxCycles } = report;
-    return health.harnesses.flatMap(({ name, lifecycle_cycles: cycles = 0 }) => {
-      const key = `${node} ${name}`;
+    const before = this.#named.get(node);
+    const named = new Map<string, number>();
+    const due: string[] = [];
+    for (const { name, lifecycle_cycles: cycles = 0 } of health.harnesses) {
+      const last = before?.get(name) ?? 0;
       // It counts from 0 again after a restart.
-      if (cycles < (this.#named.get(key) ?? 0)) this.#named.delete(key);
-      const isDue = maxCycles > 0 && cycles - (this.#named.get(key) ?? 0) >= maxCycles;
-      if (!isDue || !isIdle(name, report)) return [];
-      this.#named.set(key, cycles);
-      return [name];
-    });
+      const from = cycles < last ? 0 : last;
+      const isDue = maxCycles > 0 && cycles - from >= maxCycles && isIdle(name, report);
+      if (isDue) due.push(name);
+      named.set(name, isDue ? cycles : from);
+    }
+    this.#named.set(node, named);
+    return due;
   }
 }
