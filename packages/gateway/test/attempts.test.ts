@@ -112,7 +112,8 @@ describe('a request that a node refused with queue_full', () => {
     const record = await gateway.record();
     expect(record).toMatchObject({ code: 'queue_full', outcome: 'unavailable', attempts: 1 });
     expect(Number(record['total_ms'])).toBeGreaterThanOrEqual(600);
-    expect(Number(record['queue_ms'])).toBeGreaterThan(500);
+    // All its waits together: each one ends with the next report, after 50 ms. The attempts between them do not count.
+    expect(Number(record['queue_ms'])).toBeGreaterThan(100);
   });
 });
 
