@@ -47,6 +47,11 @@ fi
 # Bun reads it once, at its start: see src/process/fetch-limit.ts.
 [ "${BUN_CONFIG_MAX_HTTP_REQUESTS:-0}" -ge 65336 ] 2>/dev/null || BUN_CONFIG_MAX_HTTP_REQUESTS=65336
 export BUN_CONFIG_MAX_HTTP_REQUESTS
+# On a machine with 16 GiB or more, JavaScriptCore lets a small heap grow to three times what it holds before it collects
+# garbage, on others to twice: 50 MB more after a burst of requests, and no less CPU (bench:gateway). So every machine
+# is taken for one of 4 GiB; it limits nothing, and a program that we start may be a Bun too, which this does not harm.
+: "${BUN_JSC_forceRAMSize:=4294967296}"
+export BUN_JSC_forceRAMSize
 # It prints every header of every call, tokens included.
 unset BUN_CONFIG_VERBOSE_FETCH
 # The folder that a user stands in is not ours: Bun would read its .env, run what its bunfig.toml preloads, and install
