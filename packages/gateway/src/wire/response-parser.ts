@@ -33,6 +33,9 @@ function hexDigit(byte: number | undefined): number {
   return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1;
 }
 
+const isLineEnd = (bytes: Uint8Array, at: number): boolean =>
+  bytes[at] === CARRIAGE_RETURN && bytes[at + 1] === LINE_FEED;
+
 type State =
   'head' | 'length' | 'until_close' | 'chunk_size' | 'chunk' | 'chunk_end' | 'trailer' | 'done';
 
@@ -99,8 +102,8 @@ export class ResponseParser {
 
   /** @throws WireError when the bytes are not an answer */
   push(bytes: Uint8Array<ArrayBuffer>): void {
-    let rest: Uint8Array<ArrayBuffer> | undefined = bytes;
-    while (rest !== undefined && rest.length > 0) rest = this.#step(rest);
+    let at = 0;
+    while (at < bytes.length) at = this.#step(bytes, at);
   }
 
   /** Ends the parser when the connection was closed. @throws WireError when an answer is incomplete */
@@ -110,29 +113,26 @@ export class ResponseParser {
     return undefined;
   }
 
-  /** Reads a part of `bytes` and returns the rest, if any. */
-  #step(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> | undefined {
+  /**
+   * Reads a part of `bytes` from the position `at` and returns where the next begins. Positions and not views: every
+   * chunk of every stream comes here, and a view costs as much as the rest.
+   */
+  #step(bytes: Uint8Array<ArrayBuffer>, at: number): number {
     switch (this.#state) {
       case 'head':
-        return this.#readHead(bytes);
+        return this.#readHead(at === 0 ? bytes : bytes.subarray(at), bytes.length);
       case 'length':
-        return this.#readSized(bytes, () => this.#end(this.#afterBody()));
       case 'chunk':
-        return this.#readSized(bytes, () => {
-          this.#state = 'chunk_end';
-        });
+        return this.#readSized(bytes, at);
       case 'until_close':
-        this.#listener.body(bytes);
-        return undefined;
+        this.#listener.body(at === 0 ? bytes : bytes.subarray(at));
+        return bytes.length;
       case 'chunk_size':
-        return this.#line === '' ? this.#readSize(bytes) : this.#readSizeLine(bytes);
+        return this.#line === '' ? this.#readSize(bytes, at) : this.#readSizeLine(bytes, at);
       case 'chunk_end':
-        return this.#readLine(bytes, (line) => {
-          if (line !== '') throw new WireError('a chunk is longer than its size');
-          this.#state = 'chunk_size';
-        });
+        return this.#readChunkEnd(bytes, at);
       case 'trailer':
-        return this.#readLine(bytes, (line) => {
+        return this.#readLine(bytes, at, (line) => {
           if (line === '') this.#end(this.#afterBody());
         });
       case 'done':
@@ -151,28 +151,29 @@ export class ResponseParser {
     this.#listener.end(connection);
   }
 
-  #readHead(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> | undefined {
+  /** @param part - Of the head, up to `end`, the end of what was pushed. */
+  #readHead(part: Uint8Array<ArrayBuffer>, end: number): number {
     const before = this.#head;
-    before.push(bytes);
-    const joined = before.length === 1 ? bytes : new Uint8Array(Buffer.concat(before));
+    before.push(part);
+    const joined = before.length === 1 ? part : new Uint8Array(Buffer.concat(before));
     // Sockets return Buffers. Creating one here would cost as much as the search.
     const buffer =
       joined instanceof Buffer
         ? joined
         : Buffer.from(joined.buffer, joined.byteOffset, joined.length);
-    const end = buffer.indexOf('\r\n\r\n');
-    if (end === -1) {
+    const headBytes = buffer.indexOf('\r\n\r\n');
+    if (headBytes === -1) {
       if (joined.length > MAX_HEAD_BYTES) throw new WireError('the head is too long');
       const lineEnd = buffer.indexOf(LINE_FEED);
       // The end of such a head would never be found.
       if (lineEnd !== -1 && buffer[lineEnd - 1] !== CARRIAGE_RETURN)
         throw new WireError('a line of its head ends without CR');
       this.#head = [joined];
-      return undefined;
+      return end;
     }
     this.#head = [];
-    this.#begin(parseHead(buffer.toString('latin1', 0, end)));
-    return end + 4 < joined.length ? joined.subarray(end + 4) : undefined;
+    this.#begin(parseHead(buffer.toString('latin1', 0, headBytes)));
+    return end - (joined.length - (headBytes + 4));
   }
 
   #begin({ status, headers, isHttp10 }: ResponseHead & { readonly isHttp10: boolean }): void {
@@ -201,54 +202,56 @@ export class ResponseParser {
     if (hasNone) this.#end(this.#afterBody());
   }
 
-  #readSized(
-    bytes: Uint8Array<ArrayBuffer>,
-    onEnd: () => void,
-  ): Uint8Array<ArrayBuffer> | undefined {
-    const taken = bytes.length <= this.#left ? bytes : bytes.subarray(0, this.#left);
-    this.#left -= taken.length;
-    this.#listener.body(taken);
-    if (this.#left === 0) onEnd();
-    return taken.length < bytes.length ? bytes.subarray(taken.length) : undefined;
+  #readSized(bytes: Uint8Array<ArrayBuffer>, at: number): number {
+    const end = Math.min(at + this.#left, bytes.length);
+    this.#left -= end - at;
+    this.#listener.body(at === 0 && end === bytes.length ? bytes : bytes.subarray(at, end));
+    if (this.#left > 0) return end;
+    if (this.#state === 'chunk') this.#state = 'chunk_end';
+    else this.#end(this.#afterBody());
+    return end;
   }
 
-  #readLine(
-    bytes: Uint8Array<ArrayBuffer>,
-    onLine: (line: string) => void,
-  ): Uint8Array<ArrayBuffer> | undefined {
-    let end = 0;
+  #readLine(bytes: Uint8Array<ArrayBuffer>, at: number, onLine: (line: string) => void): number {
+    let end = at;
     // Lines between chunks are a few bytes long: a loop is quicker than a native search.
-    while (end < bytes.length && bytes[end] !== LINE_FEED) end += 1;
-    for (let at = 0; at < end; at += 1) this.#line += String.fromCharCode(bytes[at] ?? 0);
+    for (; end < bytes.length && bytes[end] !== LINE_FEED; end += 1)
+      this.#line += String.fromCharCode(bytes[end] ?? 0);
     if (this.#line.length > MAX_CHUNK_LINE_BYTES) throw new WireError('a chunk line is too long');
-    if (end === bytes.length) return undefined;
+    if (end === bytes.length) return end;
     const line = this.#line.endsWith('\r') ? this.#line.slice(0, -1) : this.#line;
     this.#line = '';
     onLine(line);
-    return end + 1 < bytes.length ? bytes.subarray(end + 1) : undefined;
+    return end + 1;
   }
 
-  /** Reads a chunk size that is complete at the start of `bytes`, the usual case; anything else is read as a line. */
-  #readSize(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> | undefined {
+  /** Reads a chunk size that is complete, the usual case; anything else is read as a line. */
+  #readSize(bytes: Uint8Array<ArrayBuffer>, start: number): number {
     let size = 0;
-    let at = 0;
-    for (; at < MAX_SIZE_DIGITS; at += 1) {
+    let at = start;
+    for (; at < start + MAX_SIZE_DIGITS; at += 1) {
       const digit = hexDigit(bytes[at]);
       if (digit === -1) break;
       size = size * 16 + digit;
     }
-    const isWhole =
-      at > 0 &&
-      bytes[at] === CARRIAGE_RETURN &&
-      bytes[at + 1] === LINE_FEED &&
-      at + 2 < bytes.length;
-    if (!isWhole) return this.#readSizeLine(bytes);
+    if (at === start || !isLineEnd(bytes, at)) return this.#readSizeLine(bytes, start);
     this.#startChunk(size);
-    return bytes.subarray(at + 2);
+    return at + 2;
   }
 
-  #readSizeLine(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> | undefined {
-    return this.#readLine(bytes, (line) => this.#beginChunk(line));
+  #readSizeLine(bytes: Uint8Array<ArrayBuffer>, at: number): number {
+    return this.#readLine(bytes, at, (line) => this.#beginChunk(line));
+  }
+
+  #readChunkEnd(bytes: Uint8Array<ArrayBuffer>, at: number): number {
+    if (this.#line === '' && isLineEnd(bytes, at)) {
+      this.#state = 'chunk_size';
+      return at + 2;
+    }
+    return this.#readLine(bytes, at, (line) => {
+      if (line !== '') throw new WireError('a chunk is longer than its size');
+      this.#state = 'chunk_size';
+    });
   }
 
   #startChunk(chunkBytes: number): void {
