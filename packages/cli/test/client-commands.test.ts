@@ -209,6 +209,15 @@ describe('cortex status', () => {
 
     expect(text.match(/unloaded/g)).toHaveLength(1);
   });
+
+  test('names the keys of cortex.toml that wait for a restart', async () => {
+    const { client, context, run } = fixture();
+    client.restartRequired = ['gateway.listen'];
+
+    expect(await run(statusCommand(context))).toContain(
+      'Restart cortex to use the new gateway.listen.',
+    );
+  });
 });
 
 describe('cortex status --json', () => {

@@ -134,8 +134,10 @@ export class FakeClient implements GatewayClient {
     return Promise.resolve(this.nodeList);
   }
   fleet() {
-    return Promise.resolve(adminFleet({ nodes: this.nodeList, models: this.modelList }));
+    const fleet = adminFleet({ nodes: this.nodeList, models: this.modelList });
+    return Promise.resolve({ ...fleet, restart_required: this.restartRequired });
   }
+  restartRequired: string[] | undefined;
   async *followFleet() {
     yield await this.fleet();
   }

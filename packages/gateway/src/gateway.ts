@@ -1,5 +1,6 @@
 import { CortexError } from '@cortex/protocol';
 import {
+  type BrowserRules,
   type Clock,
   createRecordWriter,
   listen,
@@ -28,7 +29,6 @@ import {
   type LoadedGatewayConfig,
   modelsFileFor,
 } from './config/load-gateway-config.ts';
-import { readOwnTls } from './config/read-secret-file.ts';
 import { toAliases, toCatalogue, toControlConfig } from './config/to-control-settings.ts';
 import { type Control, type ControlSettings } from './control/control.ts';
 import { createControl } from './control/create-control.ts';
@@ -42,7 +42,7 @@ import { NodeTransport } from './wire/node-transport.ts';
 import { type ProxyLimits } from './proxy/exchange.ts';
 import { OpenExchanges } from './proxy/open-exchanges.ts';
 import { CONFIG_LOOK_MS, WatchedConfig } from './watch-config.ts';
-import { watchSecrets } from './watch-secrets.ts';
+import { GatewaySecrets } from './watch-secrets.ts';
 
 const MIB = 2 ** 20;
 /** Interval between the checks that the nodes of unanswered requests are up. */
@@ -78,14 +78,24 @@ export interface RunningGateway {
   readonly control: Control;
   /** Reads the configuration, the node token and the admin key again, under running requests. */
   reload(): void;
+  /** `gateway.shutdown_grace_s` as it is now, ms. */
+  graceMs(): number;
   /** Refuses new requests, waits up to `graceMs` for running ones, then ends them (behaviour 47). Idempotent. */
   close(graceMs: number): Promise<void>;
 }
 
-const limitsOf = ({ timeouts, queue }: GatewayConfig): ProxyLimits => ({
+const limitsOf = ({ gateway, timeouts, queue }: GatewayConfig): ProxyLimits => ({
+  maxBodyBytes: gateway.max_body_mb * MIB,
   streamIdleMs: timeouts.stream_idle_s * 1000,
   stallMs: timeouts.stall_s * 1000,
   notesLoads: queue.loading_notes,
+});
+
+const browsersOf = ({ gateway }: GatewayConfig): BrowserRules => ({
+  corsOrigins: gateway.cors_origins,
+  allowedHosts: gateway.allowed_hosts,
+  isOpen: (_method, path) => !/^\/admin(?:\/|$)/.test(path),
+  keys: { corsOrigins: 'gateway.cors_origins', allowedHosts: 'gateway.allowed_hosts' },
 });
 
 /** Waits up to `ms` until written answers have been sent, then closes all connections. */
@@ -105,14 +115,8 @@ async function stopWithin(listener: Listener, ms: number, clock: Clock): Promise
 export async function startGateway(options: GatewayOptions): Promise<RunningGateway> {
   const { log } = options;
   const { value: config, origins } = options.config;
-  const tls = readOwnTls(options.config, Date.now());
-  const warnings = [
-    ...options.config.warnings,
-    ...options.models.warnings,
-    ...(tls?.warnings ?? []),
-  ];
-  for (const warning of warnings) log.warn(warning);
-  const secrets = watchSecrets(options.config, {
+  for (const warning of [...options.config.warnings, ...options.models.warnings]) log.warn(warning);
+  const secrets = new GatewaySecrets(options.config, {
     log,
     onNodeToken: () => control.reconfigure(settings()),
   });
@@ -120,13 +124,18 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     loaded: options,
     input: options.input,
     log,
-    onChange: () => {
-      Object.assign(limits, limitsOf(watched.loaded.config.value));
-      control.reconfigure(settings());
+    prepare: ({ config: next, tls }) => {
+      const applySecrets = secrets.prepare(next);
+      return () => {
+        applySecrets();
+        Object.assign(limits, limitsOf(next.value));
+        principals.trust(next.value.gateway.trusted_proxies);
+        listener.update({ browsers: browsersOf(next.value), tls });
+        control.reconfigure(settings());
+      };
     },
   });
-  // One object, read for every chunk.
-  const limits = limitsOf(watched.loaded.config.value);
+  const limits = limitsOf(config);
   const settings = (): ControlSettings => ({
     config: toControlConfig(watched.loaded.config.value, {
       shared: secrets.nodeToken,
@@ -197,7 +206,6 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
       nowMs: () => clock.nowMs(),
     },
     principals,
-    maxBodyBytes: config.gateway.max_body_mb * MIB,
     idleLimitS: options.idleLimitS,
     metricsUrl: () => metrics.url,
     createdS: Math.floor(Date.now() / 1000),
@@ -217,6 +225,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
       modelsFile: () => modelsFileFor(watched.loaded),
       reload: () => watched.reload(),
     }),
+    restartRequired: () => watched.restartRequired,
   });
   addJoinRoutes(api, {
     ...admin,
@@ -238,14 +247,9 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
       envPrefix: 'CORTEX_',
       log,
       idleLimitS: options.idleLimitS,
-      tls,
+      tls: options.tls,
       fetch: (request, server) => api.fetch(request, { server }),
-      browsers: {
-        corsOrigins: config.gateway.cors_origins,
-        allowedHosts: config.gateway.allowed_hosts,
-        isOpen: (_method, path) => !/^\/admin(?:\/|$)/.test(path),
-        keys: { corsOrigins: 'gateway.cors_origins', allowedHosts: 'gateway.allowed_hosts' },
-      },
+      browsers: browsersOf(config),
       dialectOf,
     });
   } catch (error) {
@@ -291,6 +295,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
       secrets.reload();
       watched.reload();
     },
+    graceMs: () => watched.loaded.config.value.gateway.shutdown_grace_s * 1000,
     close,
   };
 }

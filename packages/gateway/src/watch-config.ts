@@ -22,7 +22,11 @@ export interface WatchedConfigOptions {
   /** Where it was read from; undefined: it never changes. */
   readonly input: GatewayConfigInput | undefined;
   readonly log: Pick<Logger, 'info' | 'warn'>;
-  readonly onChange: () => void;
+  /**
+   * Checks what the new files name, and returns what puts them in use. @throws ConfigError: the earlier configuration
+   * stays
+   */
+  readonly prepare: (next: LoadedGatewayConfig) => () => void;
 }
 
 /** Differs between two versions of a file, and when it appears or goes. */
@@ -40,26 +44,16 @@ function filesIn(folder: string): readonly string[] {
   }
 }
 
-/** The keys that are read only at the start. */
-function startOnly({ gateway, auth }: GatewayConfig): ReadonlyMap<string, unknown> {
-  const keys = new Map<string, unknown>();
-  const { models_config: _models, ...rest } = gateway;
-  for (const [key, value] of Object.entries(rest)) keys.set(`gateway.${key}`, value);
-  for (const [key, value] of Object.entries(auth)) keys.set(`auth.${key}`, value);
-  return keys;
-}
+/** The keys of `[gateway]` that are read only at the start. */
+const START_ONLY = ['listen', 'metrics_listen', 'state_dir'] as const;
 
-function changedKeys(before: GatewayConfig, now: GatewayConfig): readonly string[] {
-  const [old, fresh] = [startOnly(before), startOnly(now)];
-  const keys = new Set([...old.keys(), ...fresh.keys()]);
-  return [...keys].filter((key) => !Bun.deepEquals(old.get(key), fresh.get(key)));
-}
-
-/** The part of the configuration that applies at once. */
-const liveOf = ({ config, models, ownTokens }: LoadedGatewayConfig): unknown => {
-  const { gateway: _gateway, auth: _auth, ...live } = config.value;
-  return { ...live, models: models.value, ownTokens };
-};
+/** What is in use of a configuration. */
+const liveOf = ({ config, models, ownTokens, tls }: LoadedGatewayConfig): unknown => ({
+  config: config.value,
+  models: models.value,
+  ownTokens,
+  tls,
+});
 
 /** The files of the configuration while the gateway runs. Files that cannot be used leave the earlier ones. */
 export class WatchedConfig {
@@ -71,6 +65,7 @@ export class WatchedConfig {
   #problem: string | undefined;
   /** The files could not be used when they were read last. */
   #isStale = false;
+  #restartRequired: readonly string[] = [];
 
   constructor(options: WatchedConfigOptions) {
     this.#options = options;
@@ -83,6 +78,11 @@ export class WatchedConfig {
     return this.#loaded;
   }
 
+  /** Changed keys that are in use only after a restart. */
+  get restartRequired(): readonly string[] {
+    return this.#restartRequired;
+  }
+
   /** Reads the files again if one has changed, or if they could not be used: the cause may be a file that is not watched. */
   refresh(): void {
     const version = this.#lookAtFiles();
@@ -93,11 +93,13 @@ export class WatchedConfig {
 
   /** Reads the files again. @returns false if they cannot be used, so that the earlier configuration stays in use */
   reload(): boolean {
-    const { input, log, onChange } = this.#options;
+    const { input, log, prepare } = this.#options;
     if (!input) return true;
     let loaded: LoadedGatewayConfig;
+    let apply: () => void;
     try {
-      loaded = loadGatewayConfig(input);
+      loaded = this.#load(input);
+      apply = prepare(loaded);
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
       this.#isStale = true;
@@ -105,9 +107,9 @@ export class WatchedConfig {
       return false;
     }
     this.#isStale = false;
-    const needed = changedKeys(this.#atStart, loaded.config.value);
+    const needed = this.#restartRequired;
     this.#report(
-      needed.length > 0 ? `a restart is needed for the new ${needed.join(', ')}` : undefined,
+      needed.length > 0 ? `restart_required: for the new ${needed.join(', ')}` : undefined,
     );
     const before = this.#loaded;
     this.#loaded = loaded;
@@ -117,8 +119,19 @@ export class WatchedConfig {
       'the configuration has changed',
     );
     for (const warning of [...loaded.config.warnings, ...loaded.models.warnings]) log.warn(warning);
-    onChange();
+    apply();
     return true;
+  }
+
+  /** With the values from the start of the keys that are read only then. */
+  #load(input: GatewayConfigInput): LoadedGatewayConfig {
+    const { gateway } = this.#atStart;
+    const loaded = loadGatewayConfig(input);
+    const changed = START_ONLY.filter((key) => loaded.config.value.gateway[key] !== gateway[key]);
+    this.#restartRequired = changed.map((key) => `gateway.${key}`);
+    if (changed.length === 0) return loaded;
+    const kept = Object.fromEntries(changed.map((key) => [`gateway.${key}`, gateway[key]]));
+    return loadGatewayConfig({ ...input, flags: { ...input.flags, ...kept } });
   }
 
   #report(problem: string | undefined): void {
@@ -140,7 +153,8 @@ export class WatchedConfig {
     const nodes = folder === undefined ? [] : filesIn(join(folder, NODES_FOLDER));
     const joined = filesIn(joinedFolder(value));
     const tokens = value.neurons.map(({ token_file: tokenFile }) => tokenFile);
-    return [file, modelsFile, modelsPath, beside, own, ...nodes, ...joined, ...tokens]
+    const tls = [value.gateway.tls_cert, value.gateway.tls_key];
+    return [file, modelsFile, modelsPath, beside, own, ...nodes, ...joined, ...tokens, ...tls]
       .flatMap((path) => (path === undefined ? [] : versionOf(path)))
       .join('\n');
   }

@@ -1,10 +1,10 @@
 /** Changes of cortex.toml, nodes.d and models.toml while the gateway serves. */
 import { afterEach, describe, expect, test } from 'bun:test';
-import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { ModelList } from '@cortex/protocol';
-import { FakeClock, FakeNeuron } from '@cortex/testkit';
+import { AdminFleet, ModelList } from '@cortex/protocol';
+import { createSelfSigned, FakeClock, FakeNeuron } from '@cortex/testkit';
 import { temporaryFolder } from '@cortex/testkit/temporary-folder';
 
 import { loadGatewayConfig } from '../src/config/load-gateway-config.ts';
@@ -79,7 +79,7 @@ describe('a change of models.toml', () => {
       loaded,
       input,
       log,
-      onChange: () => changes.push(...watched.loaded.models.value.models.map(({ id }) => id)),
+      prepare: (next) => () => changes.push(...next.models.value.models.map(({ id }) => id)),
     });
 
     writeFileSync(file, '[[models]]\nid = "second"\n');
@@ -144,17 +144,199 @@ describe('a change of cortex.toml', () => {
     expect(warnings(gateway)).toEqual([]);
   });
 
-  test('of a key that is read only at the start is named in a warning, and the rest is in use', async () => {
+  test('of a key that is read only at the start is named in a warning and in the fleet, and the rest is in use', async () => {
     const gateway = await start({ neurons: { a: fake('m') } });
-    const text = readFileSync(gateway.file('cortex.toml'), 'utf8');
+    const { adminKey } = gateway;
 
-    writeFileSync(
-      gateway.file('cortex.toml'),
-      text.replace('[gateway]', '[gateway]\nmax_body_mb = 7'),
+    rewrite(gateway, (text) =>
+      text.replace(/state_dir = .*/, 'state_dir = "elsewhere"\nmax_body_mb = 7'),
     );
     appendFileSync(gateway.file('cortex.toml'), '\n[queue]\nmax_waiting = 0\n');
     gateway.running.reload();
 
-    expect(warnings(gateway)).toEqual(['a restart is needed for the new gateway.max_body_mb']);
+    expect(warnings(gateway)).toEqual(['restart_required: for the new gateway.state_dir']);
+    const fleet = AdminFleet.parse(await (await gateway.admin('/fleet')).json());
+    expect(fleet.restart_required).toEqual(['gateway.state_dir']);
+    expect(gateway.adminKey).toBe(adminKey);
+    expect(existsSync(gateway.file('elsewhere'))).toBe(false);
+
+    rewrite(gateway, (text) => text.replace('"elsewhere"', '"state"'));
+    gateway.running.reload();
+
+    const settled = AdminFleet.parse(await (await gateway.admin('/fleet')).json());
+    expect(settled.restart_required).toBeUndefined();
+  });
+});
+
+/** Changes the text of cortex.toml. */
+function rewrite(gateway: GatewayUnderTest, change: (text: string) => string): void {
+  const file = gateway.file('cortex.toml');
+  writeFileSync(file, change(readFileSync(file, 'utf8')));
+}
+
+/** Adds lines to `[gateway]`, and reads the file again. */
+function addToGateway(gateway: GatewayUnderTest, lines: string): void {
+  rewrite(gateway, (text) => text.replace('[gateway]', `[gateway]\n${lines}`));
+  gateway.running.reload();
+}
+
+describe('without a restart applies a new', () => {
+  test('max_body_mb', async () => {
+    const neuron = fake('m');
+    const gateway = await start({ neurons: { a: neuron } });
+
+    addToGateway(gateway, 'max_body_mb = 0.001');
+
+    const large = await gateway.chat({ model: 'm', messages: [], user: 'x'.repeat(2000) });
+    expect(large.status).toBe(413);
+    expect(warnings(gateway)).toEqual([]);
+  });
+
+  test('shutdown_grace_s', async () => {
+    const gateway = await start({ neurons: { a: fake('m') } });
+
+    addToGateway(gateway, 'shutdown_grace_s = 7');
+
+    expect(gateway.running.graceMs()).toBe(7000);
+  });
+
+  test('trusted_proxies', async () => {
+    const neuron = fake('m');
+    const gateway = await start({ neurons: { a: neuron } });
+    addToGateway(gateway, 'trusted_proxies = ["127.0.0.1"]');
+
+    const answer = gateway.chat({ model: 'm' }, { headers: { 'x-forwarded-for': '192.0.2.9' } });
+    (await neuron.exchange()).json({ ok: true });
+    await answer;
+
+    expect(await gateway.record()).toMatchObject({ principal: 'addr:192.0.2.9' });
+  });
+
+  test('cors_origins', async () => {
+    const gateway = await start({ neurons: { a: fake('m') } });
+    const headers = { origin: 'https://chat.example' };
+    expect((await gateway.get('/v1/models', { headers })).status).toBe(403);
+
+    addToGateway(gateway, 'cors_origins = ["https://chat.example"]');
+
+    const answer = await gateway.get('/v1/models', { headers });
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get('access-control-allow-origin')).toBe('https://chat.example');
+  });
+
+  test('auth.admin_key_file, and leaves the earlier one for a file that cannot be used', async () => {
+    const gateway = await start({ neurons: { a: fake('m') } });
+    const admin = async (key: string): Promise<number> => {
+      const headers = { authorization: `Bearer ${key}` };
+      return (await gateway.get('/admin/v1/nodes', { headers })).status;
+    };
+    writeFileSync(gateway.file('key'), 'another-key\n', { mode: 0o600 });
+
+    appendFileSync(gateway.file('cortex.toml'), '\n[auth]\nadmin_key_file = "key"\n');
+    gateway.running.reload();
+
+    expect(await admin('another-key')).toBe(200);
+    expect(await admin(gateway.adminKey)).toBe(401);
+
+    rewrite(gateway, (text) => text.replace('"key"', '"nowhere"'));
+    gateway.running.reload();
+
+    expect(await admin('another-key')).toBe(200);
+    expect(warnings(gateway).at(-1)).toMatch(/earlier configuration stays in use: .*nowhere/);
+  });
+
+  test('auth.node_token_file', async () => {
+    const neuron = fake('m');
+    const gateway = await start({ neurons: { a: neuron } });
+    writeFileSync(gateway.file('token'), 'fresh\n', { mode: 0o600 });
+
+    appendFileSync(gateway.file('cortex.toml'), '\n[auth]\nnode_token_file = "token"\n');
+    gateway.running.reload();
+    const answer = gateway.chat({ model: 'm' });
+    const exchange = await neuron.exchange();
+    exchange.json({ ok: true });
+
+    expect((await answer).status).toBe(200);
+    expect(exchange.headers.get('authorization')).toBe('Bearer fresh');
+  });
+});
+
+describe('a new certificate', () => {
+  const [first, second] = [createSelfSigned('localhost'), createSelfSigned('localhost')];
+
+  /** A gateway with the first certificate. */
+  async function startSecured(neuron: FakeNeuron): Promise<GatewayUnderTest> {
+    const folder = temporaryFolder('cortex-tls');
+    const [cert, key] = [join(folder, 'tls.crt'), join(folder, 'tls.key')];
+    writePair([cert, key], first);
+    const gateway = await start({
+      neurons: { a: neuron },
+      gatewayToml: `tls_cert = "${cert}"\ntls_key = "${key}"\n`,
+    });
+    pairs.set(gateway, [cert, key]);
+    return gateway;
+  }
+  const pairs = new WeakMap<GatewayUnderTest, readonly [string, string]>();
+
+  function writePair([certFile, keyFile]: readonly [string, string], pair: typeof first): void {
+    writeFileSync(certFile, pair.cert);
+    writeFileSync(keyFile, pair.key, { mode: 0o600 });
+  }
+
+  const ask = (gateway: GatewayUnderTest, { cert }: typeof first, path: string, init = {}) =>
+    fetch(`${gateway.url.replace('127.0.0.1', 'localhost')}${path}`, {
+      ...init,
+      tls: { ca: cert },
+      keepalive: false,
+    });
+
+  test('in the same files is used for new connections, and a running stream goes on', async () => {
+    const neuron = fake('m');
+    const gateway = await startSecured(neuron);
+    const { url } = gateway;
+    const body = JSON.stringify({ model: 'm', stream: true });
+    const headers = { 'content-type': 'application/json' };
+    const answer = ask(gateway, first, '/v1/chat/completions', { method: 'POST', body, headers });
+    const exchange = (await neuron.exchange()).stream().token('one');
+    const { body: stream } = await answer;
+    const text = new Response(stream).text();
+
+    writePair(pairs.get(gateway) ?? ['', ''], second);
+    gateway.running.reload();
+
+    expect(gateway.url).toBe(url);
+    expect((await ask(gateway, second, '/health')).status).toBe(200);
+    expect(await ask(gateway, first, '/health').catch(() => 'refused')).toBe('refused');
+    exchange.token('two').finish();
+    expect(await text).toContain('two');
+  });
+
+  test('that cannot be used leaves the earlier one', async () => {
+    const gateway = await startSecured(fake('m'));
+
+    writePair(pairs.get(gateway) ?? ['', ''], { ...second, key: first.key });
+    gateway.running.reload();
+
+    expect((await ask(gateway, first, '/health')).status).toBe(200);
+    expect(warnings(gateway)).toHaveLength(1);
+    expect(warnings(gateway)[0]).toContain('is not the key of the certificate');
+  });
+
+  test('ends with the gateway, although a stream of the earlier one is open', async () => {
+    const neuron = fake('m');
+    const gateway = await startSecured(neuron);
+    const body = JSON.stringify({ model: 'm', stream: true });
+    const headers = { 'content-type': 'application/json' };
+    const answer = ask(gateway, first, '/v1/chat/completions', { method: 'POST', body, headers });
+    (await neuron.exchange()).stream().token('one');
+    const { body: stream } = await answer;
+    const text = new Response(stream).text().catch(() => 'broken off');
+    writePair(pairs.get(gateway) ?? ['', ''], second);
+    gateway.running.reload();
+
+    await gateway.running.close(0);
+
+    expect(await text).toContain('shutting_down');
+    expect(await ask(gateway, second, '/health').catch(() => 'refused')).toBe('refused');
   });
 });

@@ -23,7 +23,11 @@ const views = {
 };
 
 /** Answer of `GET /admin/v1/fleet`. */
-export const AdminFleet = z.looseObject(views);
+export const AdminFleet = z.looseObject({
+  ...views,
+  /** Keys of cortex.toml that have changed, and are in use only after a restart; absent: none. */
+  restart_required: z.array(z.string()).optional(),
+});
 export type AdminFleet = z.infer<typeof AdminFleet>;
 
 const revision = z.int();

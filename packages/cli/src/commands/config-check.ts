@@ -58,11 +58,7 @@ export function configCommand(context: {
         timeoutMs: ASK_TIMEOUT_MS,
       });
       const checks = models.value.models.map((profile) => checkModel(profile, reports));
-      const warnings = [
-        ...config.warnings,
-        ...models.warnings,
-        ...secretWarnings(config, Date.now()),
-      ];
+      const warnings = [...config.warnings, ...models.warnings, ...secretWarnings(config)];
       if (json) {
         const document = {
           config: listValues(config),

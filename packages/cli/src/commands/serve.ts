@@ -22,7 +22,7 @@ export function serveCommand(env: Readonly<Record<string, string | undefined>>) 
         adminPeers: localAdmin ? 'this machine' : 'any',
       });
       const shutdown = installShutdown({
-        graceMs: configs.config.value.gateway.shutdown_grace_s * 1000,
+        graceMs: () => gateway.graceMs(),
         log,
         drain: (graceMs) => gateway.close(graceMs),
       });

@@ -58,7 +58,8 @@ function modelRows(model: AdminModel): (string | number | undefined)[][] {
 }
 
 /** The status as text: health, nodes, models, and why something is unavailable. */
-function formatStatus({ health, nodes, models }: AdminFleet, url: string, paint: Paint): string {
+function formatStatus(fleet: AdminFleet, url: string, paint: Paint): string {
+  const { health, nodes, models, restart_required: restart = [] } = fleet;
   const colour = health.status === 'ok' ? 'green' : 'yellow';
   const parts = [
     `${url}  ${paint(colour, health.status)}  ${health.nodes.healthy} of ${health.nodes.total} nodes up`,
@@ -70,6 +71,7 @@ function formatStatus({ health, nodes, models }: AdminFleet, url: string, paint:
       ['MODEL', 'STATUS', 'WHERE', 'IN FLIGHT', 'WAITING', 'NOTE'],
       models.flatMap(modelRows),
     ),
+    ...(restart.length === 0 ? [] : [`Restart cortex to use the new ${restart.join(', ')}.`]),
   ];
   return parts.join('\n\n');
 }

@@ -63,7 +63,7 @@ export async function runUp(options: UpOptions): Promise<void> {
     await Promise.all([daemons.gateway?.stop(), daemons.neuron?.stop()]);
   };
   const shutdown = installShutdown({
-    graceMs: GRACE_MS,
+    graceMs: () => GRACE_MS,
     log: createLogger({
       name: 'up',
       level: 'warn',

@@ -28,6 +28,8 @@ interface AdminDeps extends AdminCallDeps {
   readonly edits: CatalogueEdits;
   readonly feed: FleetFeed;
   readonly requests: Pick<RecentRequests, 'list'>;
+  /** Changed keys of cortex.toml that are in use only after a restart. */
+  readonly restartRequired: () => readonly string[];
 }
 
 /** `/admin/v1` (contracts, section 1): the views and calls of operators. */
@@ -46,7 +48,11 @@ function addViews(app: Hono<Environment>, deps: AdminDeps): void {
   };
   get('/admin/v1/nodes', () => ({ nodes: listAdminNodes(control.snapshot(), view) }));
   get('/admin/v1/models', () => ({ models: listAdminModels(control.snapshot(), view) }));
-  get('/admin/v1/fleet', () => adminFleet(control.snapshot(), view));
+  get('/admin/v1/fleet', () => {
+    const keys = deps.restartRequired();
+    const fleet = adminFleet(control.snapshot(), view);
+    return keys.length === 0 ? fleet : { ...fleet, restart_required: keys };
+  });
   app.get(
     '/admin/v1/requests',
     guarded(deps, (request) => {

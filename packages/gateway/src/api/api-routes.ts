@@ -57,7 +57,7 @@ export function createApi(deps: ApiDeps): Hono<Environment> {
   app.get('/api/tags', ollama(toOllamaTags));
   app.get('/api/ps', ollama(toOllamaPs));
   app.get('/api/version', () => Response.json(toOllamaVersion()));
-  const show = showOllamaModelHandler(lists, deps.maxBodyBytes);
+  const show = showOllamaModelHandler(lists, deps.proxy.limits);
   app.post('/api/show', metered('ollama', deps, show, 'ollama'));
   app.get('/health', () => Response.json(fleetHealth(control.snapshot())));
   app.get('/openapi.json', async () => Response.json(await openApi()));

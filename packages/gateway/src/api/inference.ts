@@ -33,7 +33,6 @@ export interface InferenceDeps {
   readonly proxy: ProxyDeps;
   readonly meter: MeterDeps;
   readonly principals: Principals;
-  readonly maxBodyBytes: number;
   /** Seconds; absent: `IDLE_LIMIT_S`. */
   readonly idleLimitS?: number | undefined;
 }
@@ -94,7 +93,7 @@ export function inferenceHandler(route: InferenceRoute, deps: InferenceDeps) {
     try {
       if (deps.proxy.exchanges.isClosing)
         throw new CortexError('shutting_down', 'cortex is shutting down.', { retryAfterS: 5 });
-      const bytes = await readBody(request, { maxBytes: deps.maxBodyBytes, signal });
+      const bytes = await readBody(request, { maxBytes: deps.proxy.limits.maxBodyBytes, signal });
       connection.liftIdleLimit();
       const body = await readView(bytes, request, dialect);
       const { view } = body;

@@ -13,6 +13,7 @@ import { unknownModel } from '../control/refusal-error.ts';
 import { WORDS } from '../control/words.ts';
 import { toAnthropicList, toAnthropicModel } from './anthropic-models.ts';
 import { toLmStudioModel } from './lm-studio-models.ts';
+import { type ProxyLimits } from '../proxy/exchange.ts';
 import { type MeteredRequest } from './metered.ts';
 
 interface ModelsDeps {
@@ -121,11 +122,14 @@ export function listOllamaModelsHandler(
 }
 
 /** `POST /api/show`. */
-export function showOllamaModelHandler(deps: ModelsDeps, maxBodyBytes: number) {
+export function showOllamaModelHandler(
+  deps: ModelsDeps,
+  limits: Pick<ProxyLimits, 'maxBodyBytes'>,
+) {
   const { control } = deps;
   return async (request: MeteredRequest): Promise<Response> => {
     const { raw } = request.context.req;
-    const bytes = await readBody(raw, { maxBytes: maxBodyBytes, signal: raw.signal });
+    const bytes = await readBody(raw, { maxBytes: limits.maxBodyBytes, signal: raw.signal });
     const asked = readOllamaShow(parseBody(bytes));
     request.meter.modelAsked = asked;
     const resolution = await control.resolveSettled(asked, raw.signal);

@@ -14,15 +14,24 @@ function blockListOf(proxies: readonly string[]): BlockList {
   return list;
 }
 
+function isIn(proxies: BlockList, address: string): boolean {
+  const plain = plainAddress(address);
+  return proxies.check(plain, isIPv6(plain) ? 'ipv6' : 'ipv4');
+}
+
 /** The principal of a request (contracts, section 1): a session, or else an address. */
 export class Principals {
-  readonly #proxies: BlockList;
-  readonly #hasProxies: boolean;
+  /** Undefined: there are none. */
+  #proxies: BlockList | undefined;
 
   /** @param trustedProxies - Proxies whose `X-Forwarded-For` is trusted: addresses or CIDR blocks. */
   constructor(trustedProxies: readonly string[]) {
-    this.#proxies = blockListOf(trustedProxies);
-    this.#hasProxies = trustedProxies.length > 0;
+    this.trust(trustedProxies);
+  }
+
+  /** Replaces the proxies that are trusted. */
+  trust(proxies: readonly string[]): void {
+    this.#proxies = proxies.length > 0 ? blockListOf(proxies) : undefined;
   }
 
   /** `session:<16 hex>` or `addr:<IPv4 or IPv6 /64>`. `peer` is the remote address of the connection. */
@@ -34,26 +43,24 @@ export class Principals {
 
   /** The address of the client: `peer`, or the one behind trusted proxies. */
   addressOf(headers: Headers, peer: string): string {
-    return this.#hasProxies ? this.#clientBehind(headers, peer) : peer;
+    return this.#proxies ? this.#clientBehind(this.#proxies, { headers, peer }) : peer;
   }
 
   /** The last address of the chain that is not one of the trusted proxies. */
-  #clientBehind(headers: Headers, peer: string): string {
+  #clientBehind(
+    proxies: BlockList,
+    { headers, peer }: { readonly headers: Headers; readonly peer: string },
+  ): string {
     const chain = (headers.get('x-forwarded-for') ?? '')
       .split(',')
       .map((text) => text.trim().replace(/^\[(.*)\](?::\d+)?$/, '$1'));
     let address = peer;
-    while (this.#isProxy(address)) {
+    while (isIn(proxies, address)) {
       const next = chain.pop();
       if (next === undefined || !(isIPv4(next) || isIPv6(next))) break;
       address = next;
     }
     return address;
-  }
-
-  #isProxy(address: string): boolean {
-    const plain = plainAddress(address);
-    return this.#proxies.check(plain, isIPv6(plain) ? 'ipv6' : 'ipv4');
   }
 }
 

@@ -64,7 +64,7 @@ export const GatewayConfig = z.strictObject({
         .min(1)
         .optional()
         .describe(
-          'Certificate of the client API in PEM form, with its chain, relative to this file; needs tls_key. The API then speaks https only; metrics_listen does not change.',
+          'Certificate of the client API in PEM form, with its chain, relative to this file; needs tls_key. The API then speaks https only; metrics_listen does not change. A changed file, such as a renewed certificate, is in use within 5 s.',
         ),
       tls_key: z
         .string()

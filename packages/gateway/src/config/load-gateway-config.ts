@@ -7,11 +7,12 @@ import {
   type LoadedConfig,
   resolveConfigPath,
   stateDirectory,
+  type TlsIdentity,
 } from '@cortex/service';
 
 import { GatewayConfig } from './gateway-config.ts';
 import { ModelsConfig } from './models-config.ts';
-import { readOwnTokens } from './read-secret-file.ts';
+import { readOwnTls, readOwnTokens } from './read-secret-file.ts';
 
 const MODELS_KEY = 'gateway.models_config';
 const STATE_KEY = 'gateway.state_dir';
@@ -47,6 +48,8 @@ export interface LoadedGatewayConfig {
   readonly modelsPath?: string | undefined;
   /** The tokens of `neurons[].token_file`, by node. */
   readonly ownTokens: ReadonlyMap<string, string>;
+  /** The certificate of the client API and its key; undefined: plain HTTP. */
+  readonly tls: TlsIdentity | undefined;
   /** The names of the nodes of `joinedFolder`. */
   readonly joined: ReadonlySet<string>;
 }
@@ -81,7 +84,8 @@ function modelsFileOf(
 }
 
 /**
- * Reads cortex.toml, `nodes.d/*.toml` next to it and in the state folder, the tokens of the nodes, and models.toml.
+ * Reads cortex.toml, `nodes.d/*.toml` next to it and in the state folder, the tokens of the nodes, the certificate, and
+ * models.toml.
  *
  * Paths in the result are absolute: those of a file are relative to it.
  *
@@ -136,14 +140,16 @@ export function loadGatewayConfig(input: GatewayConfigInput): LoadedGatewayConfi
   if (gateway.state_dir === undefined)
     origins.set(STATE_KEY, input.env[STATE_VARIABLE] ? STATE_VARIABLE : 'default');
   const own = readOwnTokens({ value, origins });
+  const tls = readOwnTls({ value, origins }, Date.now());
   const warnings = [
     ...config.warnings,
     ...corsWarnings(gateway.cors_origins, 'gateway.cors_origins'),
     ...own.warnings,
+    ...(tls?.warnings ?? []),
   ];
   const loaded = { ...config, value, origins, warnings };
   const joined = nodesFrom(joinedFolder(value), loaded);
-  return { config: loaded, models, modelsPath, ownTokens: own.tokens, joined };
+  return { config: loaded, models, modelsPath, ownTokens: own.tokens, tls, joined };
 }
 
 /** The models.toml that commands change. */

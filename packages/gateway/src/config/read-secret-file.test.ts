@@ -19,14 +19,14 @@ test('the gateway sends the first of two node tokens, which is the new one', () 
   const { config } = configWith('new\nold\n', 0o600);
 
   expect(readNodeToken(config)).toBe('new');
-  expect(secretWarnings(config, 0)).toEqual([]);
+  expect(secretWarnings(config)).toEqual([]);
 });
 
 test('a node token that every user of the machine can read is a warning with the command that mends it', () => {
   const { config, path } = configWith('secret\n', 0o644);
 
   expect(readNodeToken(config)).toBe('secret');
-  expect(secretWarnings(config, 0)).toEqual([
+  expect(secretWarnings(config)).toEqual([
     `auth.node_token_file: ${path} can be read by every user of this machine: run "chmod 600 ${path}"`,
   ]);
 });

@@ -77,7 +77,10 @@ function readNodeTokens(config: Loaded): SecretFile | undefined {
  * @param nowMs - Wall clock.
  * @throws ConfigError when a file cannot be used
  */
-export function readOwnTls({ value, origins }: Loaded, nowMs: number): TlsIdentity | undefined {
+export function readOwnTls(
+  { value, origins }: Pick<Loaded, 'value' | 'origins'>,
+  nowMs: number,
+): TlsIdentity | undefined {
   const { tls_cert: cert, tls_key: key } = value.gateway;
   if (cert === undefined || key === undefined) return undefined;
   return readTlsIdentity(
@@ -90,13 +93,11 @@ export function readOwnTls({ value, origins }: Loaded, nowMs: number): TlsIdenti
 }
 
 /**
- * What an operator should know about the files with secrets: a mode that lets every user read one, or a certificate
- * that has expired.
+ * What an operator should know about the files with secrets: a mode that lets every user read one.
  *
- * @param nowMs - Wall clock.
  * @throws ConfigError when a file cannot be used
  */
-export function secretWarnings(config: Loaded, nowMs: number): readonly string[] {
+export function secretWarnings(config: Loaded): readonly string[] {
   const { value, origins } = config;
   const adminFile = value.auth.admin_key_file;
   const files = [
@@ -105,8 +106,5 @@ export function secretWarnings(config: Loaded, nowMs: number): readonly string[]
       ? undefined
       : readSecrets({ file: adminFile, key: 'auth.admin_key_file', origins }),
   ];
-  return [
-    ...files.flatMap((file) => file?.warning ?? []),
-    ...(readOwnTls(config, nowMs)?.warnings ?? []),
-  ];
+  return files.flatMap((file) => file?.warning ?? []);
 }

@@ -41,7 +41,10 @@ import { type OpenExchanges } from './open-exchanges.ts';
 /** Maximum number of attempts of a request, including the first (behaviour 7). */
 const MAX_ATTEMPTS = 3;
 
+/** One object, which a new configuration changes: it is read for every request and every chunk. */
 export interface ProxyLimits {
+  /** Largest body of a request. */
+  readonly maxBodyBytes: number;
   /** A stream ends with `node_timeout` when its node sends nothing for this long. */
   readonly streamIdleMs: number;
   /** The connection of a client that reads nothing for this long is closed. */

@@ -40,7 +40,7 @@ export function serveCommand(env: Env) {
         readyFile,
       });
       const shutdown = installShutdown({
-        graceMs: config.value.shutdown_grace_s * 1000,
+        graceMs: () => config.value.shutdown_grace_s * 1000,
         log,
         drain: (graceMs) => neuron.close(graceMs),
       });

@@ -8,7 +8,6 @@ import { isValidHost } from './request-target.ts';
 type Serve = (request: Request, server: Bun.Server<undefined>) => Response | Promise<Response>;
 
 interface FrontDoorOptions {
-  readonly browsers: BrowserRules;
   /** The dialect of a client; absent: that of OpenAI. */
   readonly dialectOf?: ((headers: Headers) => DialectName) | undefined;
   readonly serve: Serve;
@@ -21,28 +20,41 @@ const invalidHost = (): CortexError =>
  * The checks before the route, on every listener: a valid Host (absent and empty are valid), the rules for web
  * pages, and HEAD as a GET without a body.
  */
-export function frontDoor({ browsers, dialectOf, serve }: FrontDoorOptions): Serve {
-  const guard = new BrowserGuard(browsers);
+export class FrontDoor {
+  readonly #options: FrontDoorOptions;
+  #guard: BrowserGuard;
 
-  function refuse(error: CortexError, { headers }: Request): Response {
-    return errorResponse(error, {
-      dialect: dialectOf?.(headers) ?? 'openai',
-      requestId: requestIdOf(headers),
-    });
+  constructor(options: FrontDoorOptions, browsers: BrowserRules) {
+    this.#options = options;
+    this.#guard = new BrowserGuard(browsers);
   }
 
-  return (request, server) => {
+  /** The rules for requests from now on. */
+  setBrowsers(browsers: BrowserRules): void {
+    this.#guard = new BrowserGuard(browsers);
+  }
+
+  readonly serve: Serve = (request, server) => {
+    const { serve } = this.#options;
     const { headers } = request;
     const host = headers.get('host');
-    if (host !== null && host !== '' && !isValidHost(host)) return refuse(invalidHost(), request);
+    if (host !== null && host !== '' && !isValidHost(host))
+      return this.#refuse(invalidHost(), request);
     // The route must see a GET: for HEAD it would not build the body, and Bun would omit its length.
     if (request.method === 'HEAD') Object.defineProperty(request, 'method', { value: 'GET' });
     const origin = headers.get('origin');
     if (origin === null) return serve(request, server);
-    const admission = guard.admit(request, origin);
-    if (admission.kind === 'refused') return refuse(admission.error, request);
+    const admission = this.#guard.admit(request, origin);
+    if (admission.kind === 'refused') return this.#refuse(admission.error, request);
     if (admission.kind === 'answered') return admission.response;
     const answer = serve(request, server);
     return answer instanceof Promise ? answer.then(admission.mark) : admission.mark(answer);
   };
+
+  #refuse(error: CortexError, { headers }: Request): Response {
+    return errorResponse(error, {
+      dialect: this.#options.dialectOf?.(headers) ?? 'openai',
+      requestId: requestIdOf(headers),
+    });
+  }
 }

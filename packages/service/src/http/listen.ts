@@ -8,7 +8,7 @@ import { type BrowserRules, NO_FOREIGN_PAGES } from './browser-guard.ts';
 import { IDLE_LIMIT_S } from './client-connection.ts';
 import { type Logger } from '../log.ts';
 import { errorResponse } from './error-response.ts';
-import { frontDoor } from './front-door.ts';
+import { FrontDoor } from './front-door.ts';
 import { parseListen } from './listen-address.ts';
 import { createRequestId } from './request-id.ts';
 import { type TlsIdentity } from './tls-identity.ts';
@@ -16,13 +16,20 @@ import { type TlsIdentity } from './tls-identity.ts';
 /** Body limit of Bun itself: far above ours, because its refusal has no error envelope. */
 const NO_LIMIT_BYTES = Number.MAX_SAFE_INTEGER;
 
+/** A certificate and its key; undefined: plain HTTP. */
+type Tls = Pick<TlsIdentity, 'cert' | 'key'> | undefined;
+
 /** A running HTTP listener. */
 export interface Listener {
   /** `http://127.0.0.1:31313`, with the actual port; `https:` with TLS. */
   readonly url: string;
   readonly hostname: string;
   readonly port: number;
-  readonly server: Bun.Server<undefined>;
+  /**
+   * Changes what may change under running requests. With another certificate the port is bound again: requests that
+   * run go on, and connections without one are closed.
+   */
+  update(changed: { readonly browsers: BrowserRules; readonly tls: Tls }): void;
   /** Stops accepting connections; `'now'` also closes those in use, `'drain'` lets them finish. */
   stop(how: 'drain' | 'now'): Promise<void>;
 }
@@ -43,7 +50,7 @@ export interface ListenOptions {
   /** The dialect of a client in refusals; absent: that of OpenAI. */
   readonly dialectOf?: ((headers: Headers) => DialectName) | undefined;
   /** The certificate and its key; absent: plain HTTP. */
-  readonly tls?: Pick<TlsIdentity, 'cert' | 'key'> | undefined;
+  readonly tls?: Tls;
   /** Seconds without a byte in either direction; `IDLE_LIMIT_S` when absent. See `ClientConnection`. */
   readonly idleLimitS?: number | undefined;
   readonly maxRequestBodyBytes?: number;
@@ -84,41 +91,64 @@ function listenError(error: unknown, options: ListenOptions): unknown {
   return reason === undefined ? error : keyError(origins, key, { message: reason, cause: error });
 }
 
+function bind(
+  options: ListenOptions,
+  { hostname, port, tls, door }: { hostname: string; port: number; tls: Tls; door: FrontDoor },
+): Bun.Server<undefined> {
+  return Bun.serve({
+    hostname,
+    port,
+    idleTimeout: options.idleLimitS ?? IDLE_LIMIT_S,
+    maxRequestBodySize: options.maxRequestBodyBytes ?? NO_LIMIT_BYTES,
+    // In development mode an error in a handler is answered with its stack. It also enables `reusePort`, which
+    // would share a port that is in use instead of failing.
+    development: false,
+    reusePort: false,
+    ...(tls && { tls: { cert: tls.cert, key: tls.key } }),
+    fetch: door.serve,
+    error: (error) => {
+      const { log } = options;
+      return errorResponse(error, { dialect: 'openai', requestId: createRequestId(), log });
+    },
+  });
+}
+
 /** Binds and serves. @throws ConfigError naming `key` if the address cannot be bound */
 export function listen(options: ListenOptions): Listener {
   const address = parseListen(options.listen);
+  const { hostname } = address;
+  const door = new FrontDoor(
+    { dialectOf: options.dialectOf, serve: options.fetch },
+    options.browsers ?? NO_FOREIGN_PAGES,
+  );
+  let { tls } = options;
   let server: Bun.Server<undefined>;
   try {
-    server = Bun.serve({
-      hostname: address.hostname,
-      port: address.port,
-      idleTimeout: options.idleLimitS ?? IDLE_LIMIT_S,
-      maxRequestBodySize: options.maxRequestBodyBytes ?? NO_LIMIT_BYTES,
-      // In development mode an error in a handler is answered with its stack. It also enables `reusePort`, which
-      // would share a port that is in use instead of failing.
-      development: false,
-      reusePort: false,
-      ...(options.tls && { tls: { cert: options.tls.cert, key: options.tls.key } }),
-      fetch: frontDoor({
-        browsers: options.browsers ?? NO_FOREIGN_PAGES,
-        dialectOf: options.dialectOf,
-        serve: options.fetch,
-      }),
-      error: (error) => {
-        const { log } = options;
-        return errorResponse(error, { dialect: 'openai', requestId: createRequestId(), log });
-      },
-    });
+    server = bind(options, { hostname, port: address.port, tls, door });
   } catch (error) {
     throw listenError(error, options);
   }
   const port = server.port ?? address.port;
-  const host = isIPv6(address.hostname) ? `[${address.hostname}]` : address.hostname;
+  const host = isIPv6(hostname) ? `[${hostname}]` : hostname;
+  /** Those of earlier certificates, which serve their last requests. */
+  const former = new Set<Bun.Server<undefined>>();
   return {
-    url: `${options.tls === undefined ? 'http' : 'https'}://${host}:${port}`,
-    hostname: address.hostname,
+    get url() {
+      return `${tls === undefined ? 'http' : 'https'}://${host}:${port}`;
+    },
+    hostname,
     port,
-    server,
-    stop: (how) => server.stop(how === 'now'),
+    update: (changed) => {
+      door.setBrowsers(changed.browsers);
+      if (changed.tls?.cert === tls?.cert && changed.tls?.key === tls?.key) return;
+      const replaced = server;
+      former.add(replaced);
+      void replaced.stop(false).then(() => former.delete(replaced));
+      ({ tls } = changed);
+      server = bind(options, { hostname, port, tls, door });
+    },
+    stop: async (how) => {
+      await Promise.all([server, ...former].map((each) => each.stop(how === 'now')));
+    },
   };
 }

@@ -1,5 +1,6 @@
 import { createHash, createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { createSecureContext } from 'node:tls';
 
 import { type z } from 'zod';
 
@@ -82,6 +83,11 @@ export function readTlsIdentity(files: TlsFiles, nowMs: number): TlsIdentity {
   const certificate = parseCertificate(cert, files.cert);
   if (!certificate.checkPrivateKey(parseKey(privateFile, files.key)))
     throw fileError(files.key, `is not the key of the certificate ${files.cert.file}`);
+  try {
+    createSecureContext({ cert, key: privateFile.text });
+  } catch (error) {
+    throw fileError(files.cert, `cannot be used: ${systemReason(error)}`, error);
+  }
   const validTo = new Date(certificate.validTo);
   const hasExpired = validTo.getTime() < nowMs;
   const expiry = `expired on ${validTo.toISOString().slice(0, 10)}`;

@@ -13,7 +13,7 @@ function install(drain: ShutdownOptions['drain']) {
   const time = { nowMs: 0 };
   const { promise: exited, resolve } = Promise.withResolvers<number>();
   shutdown = installShutdown({
-    graceMs: 2000,
+    graceMs: () => 2000,
     log: createLogger({ name: 'test', level: 'silent' }),
     drain,
     exit: (code) => {

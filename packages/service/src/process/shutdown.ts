@@ -19,8 +19,8 @@ export interface Shutdown {
 }
 
 export interface ShutdownOptions {
-  /** Grace period for running requests. */
-  readonly graceMs: number;
+  /** Grace period for running requests, as it is when the shutdown begins. */
+  readonly graceMs: () => number;
   readonly log: Logger;
   /** Stops the daemon within about `graceMs`. */
   readonly drain: (graceMs: number) => Promise<void>;
@@ -33,13 +33,13 @@ export interface ShutdownOptions {
  * at once (128 + its number). An unhandled error is logged and ends the process with 1 (behaviours 47 and 49).
  */
 export function installShutdown(options: ShutdownOptions): Shutdown {
-  const { graceMs, log, drain } = options;
+  const { log, drain } = options;
   const exit = options.exit ?? ((code: number) => process.exit(code));
   const nowMs = options.nowMs ?? (() => performance.now());
   const controller = new AbortController();
   let begunMs: number | undefined;
 
-  async function end(): Promise<void> {
+  async function end(graceMs: number): Promise<void> {
     const overtime = setTimeout(() => {
       log.error({ graceMs }, 'shutdown took too long: exiting now');
       exit(1);
@@ -59,9 +59,10 @@ export function installShutdown(options: ShutdownOptions): Shutdown {
   function begin(reason: string): void {
     if (begunMs !== undefined) return;
     begunMs = nowMs();
+    const graceMs = options.graceMs();
     log.info({ reason, graceMs }, 'shutting down');
     controller.abort(new Error(reason));
-    void end();
+    void end(graceMs);
   }
 
   function onSignal(signal: EndSignal): void {
