@@ -261,6 +261,8 @@ export class DecidePolicy implements Policy {
       case 'timer':
         done.push({ kind: 'timer', atMs: action.atMs });
         return;
+      case 'claim':
+      case 'release_claim':
       case 'replace':
       case 'set_residency':
       case 'estimate':

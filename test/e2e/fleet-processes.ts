@@ -13,7 +13,7 @@ const NodeReady = z.object({ pid: z.int(), node: z.url() });
 const GatewayReady = z.object({ pid: z.int(), api: z.url(), metrics: z.url() });
 
 /** One daemon: a program that writes a ready file, once per life. */
-class Daemon {
+class Daemon implements AsyncDisposable {
   readonly workspace = new Workspace();
   #program: Program | undefined;
   #pastOutput = '';
@@ -80,6 +80,10 @@ class Daemon {
     await this.stop();
     process.off('exit', this.#onExit);
     this.workspace[Symbol.dispose]();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
   }
 }
 

@@ -2,7 +2,8 @@
 import { expect, test } from 'bun:test';
 
 import { askStream, GOOD_ANSWER } from './ask.ts';
-import { type Fleet, measureNeed, startFleet } from './fleet.ts';
+import { type Fleet, measureNeed, modelsToml, startFleet } from './fleet.ts';
+import { Gateway } from './fleet-processes.ts';
 
 /** Turns of a second, so that the test sees many; idle models are not held for a conversation. */
 const QUICK_TURNS = '[eviction]\nmin_residency_s = 1\n\n[queue]\nstarve_s = 3\nhold_s = 0\n';
@@ -39,6 +40,37 @@ test('one machine with room for one of two models serves both, in turns, without
   const { loads, evictions } = loadsOf(fleet);
   expect(evictions).toBeGreaterThanOrEqual(1);
   expect(loads).toBeLessThan(8);
+}, 60_000);
+
+test('two gateways in front of one machine: what one keeps busy gives way to what the other waits for', async () => {
+  const memoryMib = Math.ceil(1.5 * (await measureNeed()));
+  const models = ['first', 'second'];
+  const cortexToml = `${QUICK_TURNS}\n[control]\npoll_interval_s = 1\n`;
+  await using fleet = await startFleet({
+    hosts: [{ name: 'only', memoryMib }],
+    models,
+    cortexToml,
+  });
+  const node = `[[neurons]]\nname = "only"\nendpoint = "${fleet.hosts[0]?.url}"\n`;
+  await using other = new Gateway(`${cortexToml}${node}`, modelsToml(models));
+  await other.start();
+  let isAnswered = false;
+  /** Asks without a pause. Three of them leave two slots no idle moment. */
+  async function keepBusy(): Promise<void> {
+    await converse(fleet, 'first', 1);
+    if (!isAnswered) await keepBusy();
+  }
+  await converse(fleet, 'first', 1);
+  const busy = [keepBusy(), keepBusy(), keepBusy()];
+
+  const report = await askStream(other.api, { model: 'second' });
+  isAnswered = true;
+
+  expect(report.error).toBeUndefined();
+  expect(report.text).toMatch(GOOD_ANSWER);
+  // Nothing that ran was ended for it, and the other model has its turn again.
+  await Promise.all(busy);
+  expect(loadsOf(fleet).loads).toBe(2);
 }, 60_000);
 
 test('four machines with room for one or two models each serve six, and go on when one is killed', async () => {

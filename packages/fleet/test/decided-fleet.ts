@@ -28,6 +28,8 @@ export interface HostShape {
   readonly foreignMib?: number;
   readonly yielding?: boolean;
   readonly draining?: boolean;
+  /** Room that cortexes keep there, the owner and the model; this one is `cortex`. */
+  readonly claims?: readonly (readonly [owner: string, model: string, ...from: string[]])[];
   readonly harnesses?: readonly string[];
   /** Models that are loaded, with what differs from the default entry. */
   readonly loaded?: Readonly<Record<string, Partial<ModelEntry>>>;
@@ -95,6 +97,12 @@ export class DecidedFleet {
     const shape = { ...this.#shape.hosts[name], ...changes };
     const { gpus = [24_000], card = 'gpu', ramMib = 0, foreignMib = 0, yielding = false } = shape;
     const { draining = false, harnesses = ['llama'], loaded = {}, seats = {} } = shape;
+    const claims = shape.claims?.map(([owner, model, ...from]) => ({
+      owner,
+      model,
+      from,
+      remaining_s: 15,
+    }));
     const onDisk = shape.onDisk ?? this.#shape.models.map(({ id }) => id);
     const sizes = new Map(this.#shape.models.map(({ id, vramMb }) => [id, vramMb]));
     const entries = [
@@ -125,7 +133,7 @@ export class DecidedFleet {
       atMs: this.#nowMs,
       health: health(
         Object.entries(loaded).map(([id]) => load(id, seats)),
-        { draining, devices: ramMib > 0 ? [...readings, ramReading] : readings },
+        { draining, devices: ramMib > 0 ? [...readings, ramReading] : readings, claims },
       ),
       models: entries,
       discovery: discovery({
@@ -300,6 +308,8 @@ export function told(actions: readonly Action[]): readonly string[] {
         const { ttlS, pinned } = action.residency;
         return `tell ${action.node} ${JSON.stringify({ ttlS, pinned })}`;
       }
+      case 'claim':
+      case 'release_claim':
       case 'estimate':
       case 'poll':
       case 'timer':

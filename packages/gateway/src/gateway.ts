@@ -130,8 +130,10 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
         applySecrets();
         Object.assign(limits, limitsOf(next.value));
         principals.trust(next.value.gateway.trusted_proxies);
-        listener.update({ browsers: browsersOf(next.value), tls });
+        listener.setBrowsers(browsersOf(next.value));
         control.reconfigure(settings());
+        if (listener.setTls(tls))
+          log.info({ api: listener.url }, 'listening with a new certificate');
       };
     },
   });

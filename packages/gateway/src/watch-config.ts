@@ -1,7 +1,7 @@
 import { readdirSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 
-import { ConfigError, type Logger } from '@cortex/service';
+import { ConfigError, type Logger, systemReason } from '@cortex/service';
 
 import { type GatewayConfig } from './config/gateway-config.ts';
 import {
@@ -31,8 +31,13 @@ export interface WatchedConfigOptions {
 
 /** Differs between two versions of a file, and when it appears or goes. */
 function versionOf(path: string): string {
-  const stats = statSync(path, { throwIfNoEntry: false });
-  return stats ? `${path} ${stats.mtimeMs} ${stats.ctimeMs} ${stats.ino} ${stats.size}` : path;
+  try {
+    const { mtimeMs, ctimeMs, ino, size } = statSync(path);
+    return `${path} ${mtimeMs} ${ctimeMs} ${ino} ${size}`;
+  } catch {
+    // It is not there, or its folder cannot be searched.
+    return path;
+  }
 }
 
 function filesIn(folder: string): readonly string[] {
@@ -119,8 +124,16 @@ export class WatchedConfig {
       'the configuration has changed',
     );
     for (const warning of [...loaded.config.warnings, ...loaded.models.warnings]) log.warn(warning);
-    apply();
-    return true;
+    try {
+      apply();
+      return true;
+    } catch (error) {
+      // It is tried again at the next look.
+      this.#loaded = before;
+      this.#isStale = true;
+      this.#report(`the new configuration is in use only in part: ${systemReason(error)}`);
+      return false;
+    }
   }
 
   /** With the values from the start of the keys that are read only then. */
@@ -128,10 +141,11 @@ export class WatchedConfig {
     const { gateway } = this.#atStart;
     const loaded = loadGatewayConfig(input);
     const changed = START_ONLY.filter((key) => loaded.config.value.gateway[key] !== gateway[key]);
-    this.#restartRequired = changed.map((key) => `gateway.${key}`);
-    if (changed.length === 0) return loaded;
-    const kept = Object.fromEntries(changed.map((key) => [`gateway.${key}`, gateway[key]]));
-    return loadGatewayConfig({ ...input, flags: { ...input.flags, ...kept } });
+    const kept = changed.map((key) => [`gateway.${key}`, gateway[key]] as const);
+    const flags = { ...input.flags, ...Object.fromEntries(kept) };
+    const used = changed.length === 0 ? loaded : loadGatewayConfig({ ...input, flags });
+    this.#restartRequired = kept.map(([key]) => key);
+    return used;
   }
 
   #report(problem: string | undefined): void {

@@ -285,9 +285,9 @@ describe('a new certificate', () => {
 
   const ask = (gateway: GatewayUnderTest, { cert }: typeof first, path: string, init = {}) =>
     fetch(`${gateway.url.replace('127.0.0.1', 'localhost')}${path}`, {
+      keepalive: false,
       ...init,
       tls: { ca: cert },
-      keepalive: false,
     });
 
   test('in the same files is used for new connections, and a running stream goes on', async () => {
@@ -305,10 +305,34 @@ describe('a new certificate', () => {
     gateway.running.reload();
 
     expect(gateway.url).toBe(url);
+    await gateway.logged('listening with a new certificate');
     expect((await ask(gateway, second, '/health')).status).toBe(200);
     expect(await ask(gateway, first, '/health').catch(() => 'refused')).toBe('refused');
     exchange.token('two').finish();
     expect(await text).toContain('two');
+  });
+
+  test('is used for the next request of a connection that had one under way', async () => {
+    const neuron = fake('m');
+    const gateway = await startSecured(neuron);
+    const init = {
+      method: 'POST',
+      body: JSON.stringify({ model: 'm' }),
+      headers: { 'content-type': 'application/json' },
+      keepalive: true,
+    };
+    const answer = ask(gateway, first, '/v1/chat/completions', init);
+    const exchange = await neuron.exchange();
+
+    writePair(pairs.get(gateway) ?? ['', ''], second);
+    gateway.running.reload();
+    exchange.json({ ok: true });
+
+    expect((await answer).status).toBe(200);
+    await (await answer).text();
+    expect(await ask(gateway, first, '/health', { keepalive: true }).catch(() => 'refused')).toBe(
+      'refused',
+    );
   });
 
   test('that cannot be used leaves the earlier one', async () => {

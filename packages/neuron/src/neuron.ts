@@ -28,6 +28,7 @@ import { readFreeRamMib } from './devices/host-facts.ts';
 import { MemoryLedger } from './devices/memory-ledger.ts';
 import { composeHarnesses } from './compose-harnesses.ts';
 import { Drain } from './drain.ts';
+import { RoomClaims } from './room-claims.ts';
 import { createGate } from './gate.ts';
 import { probeDevices } from './harness/llama/probe-devices.ts';
 import { SlotStates } from './harness/llama/slot-states.ts';
@@ -331,6 +332,7 @@ async function createNeuron({ config: loaded, log, env = {}, parts = {} }: Neuro
       access,
       gate,
       drain,
+      claims: new RoomClaims(),
       events,
       ownUrl,
       maxBodyBytes: parts.maxBodyBytes ?? MAX_BODY_BYTES,

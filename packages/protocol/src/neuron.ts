@@ -51,6 +51,19 @@ export const ModelLoad = z.looseObject({
 });
 export type ModelLoad = z.infer<typeof ModelLoad>;
 
+/** Room that one cortex keeps for a model that has waited too long, so that others in front of the node keep it too. */
+export const RoomClaim = z.looseObject({
+  /** The cortex that keeps it. */
+  owner: z.string(),
+  /** That is to be loaded. */
+  model: z.string(),
+  /** Models that leave for it once they are idle, and get no more requests. */
+  from: z.array(z.string()),
+  /** Seconds until it ends, unless it is told again. */
+  remaining_s: z.number(),
+});
+export type RoomClaim = z.infer<typeof RoomClaim>;
+
 export const NodeHealth = z.looseObject({
   uptime_secs: z.number(),
   ready: z.boolean(),
@@ -58,6 +71,8 @@ export const NodeHealth = z.looseObject({
   draining: z.boolean(),
   /** Seconds until the drain ends by itself; absent: it does not. */
   drain_remaining_s: z.number().optional(),
+  /** At most one of each cortex, the first that came first. Absent: an older neuron. */
+  claims: z.array(RoomClaim).optional(),
   activation: z.looseObject({
     state: z.string(),
     pending: z.array(z.string()),
@@ -173,6 +188,22 @@ export type SleepModelRequest = z.infer<typeof SleepModelRequest>;
 
 /** `POST /models/{id}/pin`. */
 export const PinModelRequest = z.strictObject({ pinned: z.boolean() });
+
+/** Longest claim: a cortex that has died must not keep others from the node for long. */
+const MAX_CLAIM_S = 60;
+
+/** `POST /claim`. `for_s` 0 ends the claim of the owner; another call for the same model renews it. */
+export const ClaimRequest = z.strictObject({
+  /** A name that no other cortex has. */
+  owner: z.string().min(1).max(100),
+  model: z.string().min(1),
+  from: z.array(z.string().min(1)).max(1000),
+  for_s: z.number().min(0).max(MAX_CLAIM_S),
+});
+export type ClaimRequest = z.infer<typeof ClaimRequest>;
+
+/** What is claimed now. */
+export const ClaimAnswer = z.looseObject({ claims: z.array(RoomClaim) });
 
 /** Longest drain that ends by itself: a week. */
 const MAX_DRAIN_S = 604_800;

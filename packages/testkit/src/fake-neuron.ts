@@ -1,5 +1,6 @@
 import {
   type Discovery,
+  ClaimRequest,
   DrainRequest,
   LoadModelRequest,
   type ModelEntry,
@@ -356,6 +357,7 @@ export class FakeNeuron {
       this.#isDraining = draining;
       return Response.json({ draining, for_s });
     }
+    if (path === '/claim') return Response.json({ claims: [ClaimRequest.parse(json)] });
     if (path.endsWith('/pin')) {
       const { pinned } = PinModelRequest.parse(json);
       this.setModel({ id: decodeURIComponent(path.slice('/models/'.length, -4)), pinned });

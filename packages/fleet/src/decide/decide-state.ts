@@ -67,6 +67,20 @@ export interface OperatorLoad {
   readonly node?: string | undefined;
 }
 
+/** Room that another cortex keeps for a model that is not there yet. */
+export interface ForeignClaim {
+  readonly model: string;
+  readonly from: readonly string[];
+  readonly untilMs: number;
+}
+
+/** A claim as a node was told of it. */
+interface ToldClaim {
+  readonly model: string;
+  readonly from: readonly string[];
+  readonly atMs: number;
+}
+
 /** What was found in one snapshot, because decisions ask for it again and again. */
 interface SnapshotMemo {
   readonly snapshot: FleetSnapshot;
@@ -112,6 +126,10 @@ export class DecideState {
   readonly blockedBy = new Map<string, Set<string>>();
   /** Starving models by the node whose memory is kept for them. */
   readonly claims = new Map<string, string>();
+  /** What nodes have been told of `claims`. */
+  readonly toldClaims = new Map<string, ToldClaim>();
+  /** Claims of other cortexes that count here, by node. */
+  readonly foreignClaims = new Map<string, readonly ForeignClaim[]>();
   /** When the answer for a model could change without an event. */
   readonly nextMs = new Map<string, number>();
   /** Nodes that were asked to wake, and until when that counts. */
@@ -137,10 +155,13 @@ export class DecideState {
   #memo: SnapshotMemo | undefined;
   nowMs = 0;
   timerAtMs = Infinity;
+  readonly owner: string;
   /** One object for all requests: a decision on the hot path builds none. */
   readonly context: { -readonly [Key in keyof DecisionContext]: DecisionContext[Key] };
 
-  constructor() {
+  /** @param owner - The name of this cortex, which no other one in front of the same nodes has. */
+  constructor(owner = 'cortex') {
+    this.owner = owner;
     const { leases, facts, backOff, circuits } = this;
     this.context = {
       leases,
@@ -195,9 +216,21 @@ export class DecideState {
 
   /** Whether the model is to leave for another one: the node is kept for that, or its unload has begun. */
   isYielding(node: string, model: string): boolean {
+    if (this.#foreign(node, ({ from }) => from.includes(model))) return true;
     const newcomer = this.facts.find(node, model)?.yieldsTo;
     if (newcomer === undefined) return false;
     return this.claims.get(node) === newcomer || this.leavingTo(node, model) !== undefined;
+  }
+
+  /** The other model for which another cortex keeps room on a node. */
+  foreignClaimant(node: string, model: string): string | undefined {
+    return this.#foreign(node, (claim) => claim.model !== model)?.model;
+  }
+
+  #foreign(node: string, holds: (claim: ForeignClaim) => boolean): ForeignClaim | undefined {
+    if (this.foreignClaims.size === 0) return undefined;
+    const claims = this.foreignClaims.get(node);
+    return claims?.find((claim) => claim.untilMs > this.nowMs && holds(claim));
   }
 
   /** The newcomer for which the model is being unloaded; undefined: it is not. */

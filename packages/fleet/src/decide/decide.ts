@@ -4,6 +4,7 @@ import { chooseReady } from '../choose-ready.ts';
 import { tooMany } from './come-back.ts';
 import { type DecideState, REACHED } from './decide-state.ts';
 import type { Action, DecideEvent, FleetRequest } from './events.ts';
+import { tellClaims } from './claims.ts';
 import { estimated, forgetChanged, forgetEstimatesOf } from './estimates.ts';
 import { grant } from './grant.ts';
 import { leaseEnded } from './lease-ended.ts';
@@ -163,6 +164,8 @@ function configure(
 /** A node that was removed or replaced leaves nothing behind (behaviour 19). */
 function forgetNode(state: DecideState, name: string, actions: Action[]): void {
   releaseClaim(state, name);
+  state.toldClaims.delete(name);
+  state.foreignClaims.delete(name);
   state.leases.forgetNode(name);
   state.facts.forgetNode(name);
   state.speeds.delete(name);
@@ -223,6 +226,7 @@ function settle(state: DecideState, actions: Action[]): void {
     passes.set(model, count);
     if (count <= MAX_PASSES) pass(state, model, actions);
   }
+  tellClaims(state, actions);
   armTimer(state, actions);
 }
 

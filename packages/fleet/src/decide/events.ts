@@ -227,6 +227,15 @@ export type Action =
       readonly node: string;
       readonly residency: ResidencyChange;
     }
+  /** The node is to tell every cortex that it keeps room for the model, until it is told again or not in time. */
+  | {
+      readonly kind: 'claim';
+      readonly node: string;
+      readonly model: string;
+      /** Models that leave for it. */
+      readonly from: readonly string[];
+    }
+  | { readonly kind: 'release_claim'; readonly node: string; readonly model: string }
   | { readonly kind: 'poll'; readonly node: string }
   /** `time` is to be told then; Infinity: not at all. It replaces the timer before. */
   | { readonly kind: 'timer'; readonly atMs: number };

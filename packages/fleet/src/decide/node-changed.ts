@@ -2,6 +2,7 @@
 import { memoryOf } from '../node-devices.ts';
 import type { NodeSnapshot } from '../snapshot.ts';
 import type { DecideState } from './decide-state.ts';
+import { noteForeignClaims } from './claims.ts';
 import { forgetEstimatesOf } from './estimates.ts';
 import type { Action } from './events.ts';
 import { noteSpeed } from './expected-speed.ts';
@@ -33,6 +34,8 @@ export function nodeChanged(
     memoryChanged(state, node);
     for (const model of state.preloads) state.dirty.add(model);
   }
+  const hasClaims = state.foreignClaims.has(node) || (after.health?.claims?.length ?? 0) > 0;
+  if (hasClaims) noteForeignClaims(state, after);
   if (before.replicas === after.replicas) return;
   notePulls(state, after);
   state.circuits.keepModels(node, after.replicas);
@@ -66,6 +69,7 @@ function spareMib({ devices, residents }: NodeSnapshot): number {
 /** Loads on a node that went down will not end by themselves. */
 function loseNode(state: DecideState, node: string, actions: Action[]): void {
   releaseClaim(state, node);
+  state.foreignClaims.delete(node);
   forgetEstimatesOf(state, node);
   state.circuits.forgetNode(node);
   for (const model of state.reservations.keys()) {

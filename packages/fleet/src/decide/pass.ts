@@ -1,5 +1,6 @@
 /** One pass for a model whose plan may have changed: grant, wait, place, expire. */
 import { answer, refuse, type Waits } from './answer.ts';
+import { noteClaimEnds } from './claims.ts';
 import { tooLong } from './come-back.ts';
 import type { DecideState } from './decide-state.ts';
 import type { Action, FleetRequest } from './events.ts';
@@ -64,6 +65,7 @@ function passQueue(state: DecideState, model: string, actions: Action[]): void {
   }
   queue.refreshDeadline(state.nowMs);
   noteNext(state, model, queue.deadlineMs);
+  noteClaimEnds(state, model);
   state.backOff.countSince(-Infinity);
   if (blocked.get('')?.waitedFor === 'seat') wantAnother(state, model, actions);
 }

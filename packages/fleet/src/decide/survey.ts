@@ -121,7 +121,7 @@ function mayPull(
 
 /** What a node lacks for the newcomer now, room aside. */
 function lackOf(state: DecideState, node: NodeSnapshot, newcomer: Newcomer): Lacking | undefined {
-  const { model, oldestMs = Infinity } = newcomer;
+  const { model, oldestMs = Infinity, isUrgent } = newcomer;
   const lack =
     permanentLack(state.snapshot, node, model) ?? temporaryLack(node, model, state.context);
   // A host that sleeps is not just down.
@@ -129,10 +129,12 @@ function lackOf(state: DecideState, node: NodeSnapshot, newcomer: Newcomer): Lac
   if (lack) return lack;
   if (!mayPull(state, node, newcomer))
     return { what: 'files', need: 'files', have: 'absent', unit: 'name' };
-  const claimant = state.claims.get(node.name);
-  if (claimant === undefined || claimant === model) return undefined;
-  const isOlder = (state.queues.get(claimant)?.oldestMs ?? Infinity) <= oldestMs;
-  return isOlder ? { what: 'unclaimed', need: model, have: claimant, unit: 'name' } : undefined;
+  const own = state.claims.get(node.name);
+  const isOlder =
+    own !== undefined && own !== model && (state.queues.get(own)?.oldestMs ?? Infinity) <= oldestMs;
+  const claimant = isOlder ? own : state.foreignClaimant(node.name, model);
+  if (claimant === undefined || (isUrgent && !isOlder)) return undefined;
+  return { what: 'unclaimed', need: model, have: claimant, unit: 'name' };
 }
 
 const LEAVING: Lacking = { what: 'state', need: 'unloaded', have: 'unloading', unit: 'name' };

@@ -13,6 +13,7 @@ import type { LoadCalls } from './load-calls.ts';
 import type { NodeConnections } from './node-connections.ts';
 import type { OperatorCalls } from './operator-calls.ts';
 import { refusalError } from './refusal-error.ts';
+import type { RoomClaims } from './room-claims.ts';
 import type { Waiter, Waiters } from './waiters.ts';
 import { decisionText } from './decision-words.ts';
 
@@ -23,6 +24,7 @@ interface EffectsDeps {
   readonly connections: NodeConnections;
   readonly loads: LoadCalls;
   readonly catalogue: CatalogueCalls;
+  readonly claims: RoomClaims;
   readonly waiters: Waiters;
   readonly operator: OperatorCalls;
   readonly decisions: DecisionLog;
@@ -67,6 +69,12 @@ export class Effects {
         return;
       case 'replace':
         void this.#deps.catalogue.replace(action);
+        return;
+      case 'claim':
+        this.#deps.claims.take(action);
+        return;
+      case 'release_claim':
+        this.#deps.claims.release(action);
         return;
       case 'set_residency':
         void this.#deps.catalogue.setResidency(action);

@@ -50,6 +50,7 @@ import { NodeConnections } from './node-connections.ts';
 import { NodeDrains } from './node-drains.ts';
 import { OperatorCalls } from './operator-calls.ts';
 import { Rescan } from './rescan.ts';
+import { RoomClaims } from './room-claims.ts';
 import { toDecideSettings } from './to-decide-settings.ts';
 import { type Waiter, Waiters } from './waiters.ts';
 import { waitNote } from './words.ts';
@@ -73,6 +74,7 @@ export class FleetControl implements Control {
   readonly #files: FileCalls;
   readonly #drains: NodeDrains;
   readonly #circuits: CircuitLog;
+  readonly #claims: RoomClaims;
   readonly #effects: Effects;
   readonly #explanations: Explanations;
   readonly #rescan: Rescan;
@@ -88,6 +90,10 @@ export class FleetControl implements Control {
     const connections = new NodeConnections({ transport, clock, log, loop });
     this.#loop = loop;
     this.#connections = connections;
+    this.#claims = new RoomClaims({
+      owner: loop.state.owner,
+      client: (node) => connections.client(node),
+    });
     this.#loads = this.#createLoads();
     const [loads, waiters] = [this.#loads, this.#waiters];
     const operator = new OperatorCalls({
@@ -108,6 +114,7 @@ export class FleetControl implements Control {
       connections,
       loads,
       catalogue: this.#createCatalogueCalls(),
+      claims: this.#claims,
       waiters,
       operator,
       decisions,
@@ -290,7 +297,9 @@ export class FleetControl implements Control {
     this.#ending.abort(new Error('cortex is shutting down'));
     this.#rescan.close();
     for (const id of this.#waiters.ids) this.#leave(id, shuttingDown());
-    await Promise.all([this.#loads.close(), this.#connections.stop()]);
+    // Before the connections end.
+    await Promise.all([this.#loads.close(), this.#claims.close()]);
+    await this.#connections.stop();
     this.#effects.close();
   }
 

@@ -25,7 +25,7 @@ interface LoopDeps {
  * listeners get all snapshots in the order of their revisions.
  */
 export class FleetLoop {
-  readonly state = new DecideState();
+  readonly state = new DecideState(crypto.randomUUID());
   readonly #deps: LoopDeps;
   readonly #events: DecideEvent[] = [];
   readonly #listeners = new Set<Listener>();

@@ -1,6 +1,7 @@
 import {
   CortexError,
   Discovery,
+  type ClaimRequest,
   DrainAnswer,
   type DrainRequest,
   EstimateAnswer,
@@ -220,6 +221,19 @@ export class NeuronClient {
     await sendNodeCall(this.#options, {
       path: `/models/${encodeURIComponent(model)}/pin`,
       body: { pinned },
+      schema: z.unknown(),
+      signal,
+      timeoutMs,
+    });
+  }
+
+  /** Resolves when the node keeps room for a model, or has ended that. */
+  async claim(request: ClaimRequest, signal: AbortSignal): Promise<void> {
+    const { timeoutMs } = this.#options;
+    const body = request;
+    await sendNodeCall(this.#options, {
+      path: '/claim',
+      body,
       schema: z.unknown(),
       signal,
       timeoutMs,

@@ -7,6 +7,8 @@ import {
   WholeEvents,
 } from '@cortex/protocol';
 
+import { asBuffer } from '../wire/as-buffer.ts';
+
 const decoder = new TextDecoder();
 
 interface Choice {
@@ -96,7 +98,7 @@ const EVENT_END = /(?<=\n\r?\n)/;
 
 /** Where the event begins with which a node says that it does not have the model; -1 if there is none. */
 function notLoadedAt(events: Uint8Array): number {
-  const bytes = Buffer.from(events.buffer, events.byteOffset, events.length);
+  const bytes = asBuffer(events);
   if (!bytes.includes(NOT_LOADED_BYTES)) return -1;
   let at = 0;
   // One character per byte: a length of the text is a number of bytes.

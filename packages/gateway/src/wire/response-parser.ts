@@ -1,3 +1,4 @@
+import { asBuffer } from './as-buffer.ts';
 import { isHeaderName, isHeaderValue } from './format-request.ts';
 import { WireError } from './wire-error.ts';
 
@@ -156,11 +157,7 @@ export class ResponseParser {
     const before = this.#head;
     before.push(part);
     const joined = before.length === 1 ? part : new Uint8Array(Buffer.concat(before));
-    // Sockets return Buffers. Creating one here would cost as much as the search.
-    const buffer =
-      joined instanceof Buffer
-        ? joined
-        : Buffer.from(joined.buffer, joined.byteOffset, joined.length);
+    const buffer = asBuffer(joined);
     const headBytes = buffer.indexOf('\r\n\r\n');
     if (headBytes === -1) {
       if (joined.length > MAX_HEAD_BYTES) throw new WireError('the head is too long');

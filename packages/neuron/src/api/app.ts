@@ -20,6 +20,7 @@ import { restartHarness } from './harnesses.ts';
 import { inference } from './inference.ts';
 import { events } from './events.ts';
 import {
+  claimRoom,
   drainNode,
   estimateModel,
   loadModel,
@@ -120,6 +121,7 @@ export function createApi(deps: ApiDeps, log: Logger): Hono<ApiEnv> {
   app.post('/models/:id{.+}/wake', wakeModel(deps));
   app.post('/models/:id{.+}/pin', pinModel(deps));
   app.post('/drain', drainNode(deps));
+  app.post('/claim', claimRoom(deps));
   app.get('/models/:id{.+}/capabilities', capabilities(deps));
   app.post('/models/:id{.+}/estimate', estimateModel(deps));
   for (const route of [...GENERATE_ROUTES, ...VECTOR_ROUTES, ...MEDIA_ROUTES]) {

@@ -12,6 +12,7 @@ import type { ModelLogs } from '../models/model-logs.ts';
 import type { Models } from '../models/models.ts';
 import type { ModelStore } from '../store/model-store.ts';
 import type { Drain } from '../drain.ts';
+import type { RoomClaims } from '../room-claims.ts';
 import type { Gate } from '../gate.ts';
 import type { Access } from './access.ts';
 
@@ -30,6 +31,7 @@ export interface ApiDeps {
   readonly access: Access;
   readonly gate: Gate;
   readonly drain: Drain;
+  readonly claims: RoomClaims;
   readonly events: EventFeed<NodeEvent>;
   /** Base URL of this daemon's listener. */
   readonly ownUrl: () => string;

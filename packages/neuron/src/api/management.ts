@@ -1,5 +1,6 @@
 /** Routes that change what the node holds: loads, unloads, pins, the drain. */
 import {
+  ClaimRequest,
   CortexError,
   type DrainAnswer,
   DrainRequest,
@@ -104,6 +105,14 @@ export function drainNode({ drain }: ApiDeps) {
     }
     const answer: DrainAnswer = { draining: drain.isActive, for_s: drain.remainingS };
     return context.json(answer);
+  };
+}
+
+/** `POST /claim`: tells all gateways that one of them keeps room for a model that waits. */
+export function claimRoom({ claims }: ApiDeps) {
+  return async (context: ApiContext): Promise<Response> => {
+    claims.take(parseCall(await readCall(context), ClaimRequest));
+    return context.json({ claims: claims.current });
   };
 }
 

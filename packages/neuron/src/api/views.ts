@@ -152,6 +152,7 @@ export function health(deps: ApiDeps): NodeHealth {
     ready: deps.gate.isOpen && activation.state === 'ready',
     draining: isDraining(deps),
     drain_remaining_s: deps.drain.remainingS,
+    claims: deps.claims.current,
     activation,
     devices: deviceLoads(deps),
     models: deps.models.loaded().map((lifecycle) => modelLoad(deps, lifecycle)),

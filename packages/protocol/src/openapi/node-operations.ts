@@ -4,6 +4,8 @@ import { z } from 'zod';
 import {
   DeviceInfo,
   Discovery,
+  ClaimAnswer,
+  ClaimRequest,
   DrainAnswer,
   DrainRequest,
   EstimateAnswer,
@@ -221,6 +223,16 @@ const CALLS: readonly Operation[] = [
     summary: 'Begins or ends a drain: the node refuses loads and serves what it has',
     body: DrainRequest,
     answers: { 200: DrainAnswer },
+  },
+  {
+    method: 'post',
+    path: '/claim',
+    id: 'claimRoom',
+    tag: 'node',
+    summary:
+      'Keeps room for a model that waits: all gateways stop sending requests to those that are to leave',
+    body: ClaimRequest,
+    answers: { 200: ClaimAnswer },
   },
   {
     method: 'post',

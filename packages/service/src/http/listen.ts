@@ -25,11 +25,16 @@ export interface Listener {
   readonly url: string;
   readonly hostname: string;
   readonly port: number;
+  /** Other rules for web pages from now on. */
+  setBrowsers(browsers: BrowserRules): void;
   /**
-   * Changes what may change under running requests. With another certificate the port is bound again: requests that
-   * run go on, and connections without one are closed.
+   * Another certificate from now on. The port is bound again: requests that run go on, and connections without one are
+   * closed. No effect if it is the same, or after `stop`.
+   *
+   * @returns whether the port was bound again
+   * @throws Error if it cannot be; the earlier certificate stays
    */
-  update(changed: { readonly browsers: BrowserRules; readonly tls: Tls }): void;
+  setTls(tls: Tls): boolean;
   /** Stops accepting connections; `'now'` also closes those in use, `'drain'` lets them finish. */
   stop(how: 'drain' | 'now'): Promise<void>;
 }
@@ -132,22 +137,30 @@ export function listen(options: ListenOptions): Listener {
   const host = isIPv6(hostname) ? `[${hostname}]` : hostname;
   /** Those of earlier certificates, which serve their last requests. */
   const former = new Set<Bun.Server<undefined>>();
+  let isStopped = false;
   return {
     get url() {
       return `${tls === undefined ? 'http' : 'https'}://${host}:${port}`;
     },
     hostname,
     port,
-    update: (changed) => {
-      door.setBrowsers(changed.browsers);
-      if (changed.tls?.cert === tls?.cert && changed.tls?.key === tls?.key) return;
+    setBrowsers: (browsers) => door.setBrowsers(browsers),
+    setTls: (next) => {
+      if (isStopped || (next?.cert === tls?.cert && next?.key === tls?.key)) return false;
       const replaced = server;
       former.add(replaced);
-      void replaced.stop(false).then(() => former.delete(replaced));
-      ({ tls } = changed);
-      server = bind(options, { hostname, port, tls, door });
+      void replaced.stop(false).finally(() => former.delete(replaced));
+      try {
+        server = bind(options, { hostname, port, tls: next, door });
+      } catch (error) {
+        server = bind(options, { hostname, port, tls, door });
+        throw error;
+      }
+      tls = next;
+      return true;
     },
     stop: async (how) => {
+      isStopped = true;
       await Promise.all([server, ...former].map((each) => each.stop(how === 'now')));
     },
   };
