@@ -19,8 +19,6 @@ const ENVIRONMENT = { ...process.env, ...(models && { CORTEX_TEST_MODELS: models
 const BENCHES = [
   {
     name: 'gateway',
-    // Reported, but not met yet.
-    options: ['--allow', 'translated'],
     // CPU added to every request, µs; several times the cost of a request.
     handicap: ['--slow-us', '1000', '--quick'],
     hasMoved: (figure, slowed) => slowed.request_cpu_vs_nginx > figure.request_cpu_vs_nginx * 1.5,
