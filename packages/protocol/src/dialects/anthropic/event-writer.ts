@@ -16,6 +16,7 @@ export const PING = typed('ping');
 const DELTAS: Readonly<Record<BlockKind['type'], string>> = {
   reasoning: '"type":"thinking_delta","thinking":',
   text: '"type":"text_delta","text":',
+  refusal: '"type":"text_delta","text":',
   call: '"type":"input_json_delta","partial_json":',
 };
 

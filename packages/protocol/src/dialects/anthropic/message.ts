@@ -15,6 +15,7 @@ const STOP_REASONS = {
   context: 'model_context_window_exceeded',
   calls: 'tool_use',
   filter: 'refusal',
+  refusal: 'refusal',
   stop_sequence: 'stop_sequence',
 } as const satisfies Record<Finish['reason'], string>;
 
@@ -52,6 +53,7 @@ export function emptyBlock(block: BlockKind): Json {
     case 'reasoning':
       return { type: 'thinking', thinking: '', signature: '' };
     case 'text':
+    case 'refusal':
       return { type: 'text', text: '' };
     case 'call':
       return { type: 'tool_use', id: toClientCallId(block.id), name: block.name, input: {} };

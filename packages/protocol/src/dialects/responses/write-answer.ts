@@ -32,6 +32,7 @@ function incompleteReason({ reason }: Finish): ResponseState['incompleteReason']
     case 'filter':
       return 'content_filter';
     case 'stop':
+    case 'refusal':
     case 'calls':
     case 'stop_sequence':
       return undefined;
@@ -101,7 +102,8 @@ export class AnswerWriter {
       id: `${prefix}_${stem}_${index}`,
       index,
     });
-    if (block.type === 'text') return new MessageItem(place('msg'));
+    if (block.type === 'text' || block.type === 'refusal')
+      return new MessageItem(place('msg'), block.type);
     if (block.type === 'reasoning') return new ReasoningItem(place('rs'), reasoning);
     const call = { callId: block.id, tool: names.clientTool(block.name) };
     return call.tool.kind === 'custom'
