@@ -3,6 +3,8 @@ import { expect } from 'bun:test';
 
 import { createParser } from 'eventsource-parser';
 
+import type { ResponseError } from '../answer-error.ts';
+
 interface Part {
   readonly type: string;
   readonly text?: string;
@@ -23,7 +25,7 @@ export interface SeenResponse {
   readonly id: string;
   readonly status: string;
   readonly output: readonly Item[];
-  readonly error: { readonly code: string; readonly message: string } | null;
+  readonly error: ResponseError | null;
 }
 
 /** Members of all events. */
