@@ -3,6 +3,7 @@ import * as fc from 'fast-check';
 
 import { CortexError } from '../../errors.ts';
 import { isJsonObject, type JsonObject } from '../../json/json-object.ts';
+import { OLLAMA_CHAT } from './ollama.ts';
 import type { OllamaRequest } from './ollama-request.ts';
 import { readOllamaChat } from './read-chat.ts';
 
@@ -111,6 +112,31 @@ describe('A chat', () => {
     expect(sent({ options, keep_alive: '5m', stream: false })).toEqual(sent({ stream: false }));
     expect(sent({ options: null, stream: false })).toEqual(sent({ stream: false }));
   });
+
+  test.each(['9007199254740993', '-9223372036854775808', '18446744073709551615', '7', '-1'])(
+    'has all digits of the seed %s',
+    async (seed) => {
+      const text = `{"model":"x","messages":[{"role":"user","content":"hi"}],"options":{"seed":${seed}}}`;
+
+      const { named } = await OLLAMA_CHAT.read(new TextEncoder().encode(text), new Headers());
+
+      expect(new TextDecoder().decode(named('m'))).toEndWith(`"seed":${seed}}`);
+    },
+  );
+
+  test.each(['18446744073709551616', '-9223372036854775809', '1.5', '"7"', 'true', '{}', '1e30'])(
+    'is refused with the seed %s',
+    async (seed) => {
+      const text = `{"model":"x","messages":[{"role":"user","content":"hi"}],"options":{"seed":${seed}}}`;
+
+      const read = OLLAMA_CHAT.read(new TextEncoder().encode(text), new Headers());
+
+      await expect(read).rejects.toMatchObject({
+        code: 'invalid_request',
+        message: '"options.seed" must be a whole number of 64 bits.',
+      });
+    },
+  );
 
   test.each([-1, -2, 0])('has no limit for num_predict %i', (limit) => {
     expect(sent({ options: { num_predict: limit } })).not.toHaveProperty('max_tokens');
