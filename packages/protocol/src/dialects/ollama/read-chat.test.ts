@@ -374,6 +374,30 @@ describe('A history', () => {
     expect(idsOf(...list)).toEqual([...expected]);
   });
 
+  test('has images of results in a message of the user behind all results', () => {
+    const image = { type: 'image_url', image_url: { url: `data:image/png;base64,${PNG}` } };
+
+    expect(
+      messages(
+        asked,
+        assistant(call('f', {}), call('g', {})),
+        result({ tool_name: 'f', content: 'Seen.', images: [PNG] }),
+        result({ tool_name: 'g', content: '', images: [PNG] }),
+        { role: 'user', content: 'And?' },
+      ),
+    ).toMatchObject([
+      asked,
+      { role: 'assistant' },
+      { role: 'tool', tool_call_id: 'call_0', content: 'Seen.' },
+      { role: 'tool', tool_call_id: 'call_1', content: 'The result is the image below.' },
+      { role: 'user', content: [image, image] },
+      { role: 'user', content: 'And?' },
+    ]);
+    expect(
+      messages(assistant(call('f', {})), result({ content: null, images: [PNG] })),
+    ).toMatchObject([{}, { content: 'The result is the image below.' }, { content: [image] }]);
+  });
+
   test('never has two calls with one id', () => {
     expect(
       idsOf(
