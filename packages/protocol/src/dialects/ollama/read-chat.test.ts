@@ -118,9 +118,9 @@ describe('A chat', () => {
     async (seed) => {
       const text = `{"model":"x","messages":[{"role":"user","content":"hi"}],"options":{"seed":${seed}}}`;
 
-      const { named } = await OLLAMA_CHAT.read(new TextEncoder().encode(text), new Headers());
+      const body = await OLLAMA_CHAT.read(new TextEncoder().encode(text), new Headers());
 
-      expect(new TextDecoder().decode(named('m'))).toEndWith(`"seed":${seed}}`);
+      expect(new TextDecoder().decode(body.named('m'))).toEndWith(`"seed":${seed}}`);
     },
   );
 
